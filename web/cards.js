@@ -1,4 +1,4 @@
-// The cards of the graph: one per node, reader and edge. Each shows its part of the state.
+// The cards of the graph: one per node, reader and edge. Each shows its part of the state, in a drawing and in the list.
 // SPDX-License-Identifier: Apache-2.0
 
 import { sparkline } from "./charts.js";
@@ -18,6 +18,8 @@ import {
 } from "./words.js";
 
 const LINES = { design: [["--ok", "--ok-area"], ["--dim", "--skip-area"]], loss: [["--ok", "--ok-area"], ["--bad", "--bad-area"]] };
+
+const NO_DROPS = "no drops";
 
 export const linesOf = (queue) => (dropsByDesign(queue) ? LINES.design : LINES.loss);
 
@@ -44,7 +46,7 @@ export function dropText(edge) {
   const design = dropsByDesign(edge.queue) ? designSentence(edge) : "";
   if (design !== "") return design;
   if (falling > 0) return `${format.rate(falling)}/s dropped`;
-  return edge.dropped > 0 ? `${format.count(edge.dropped)} skipped before` : "no drops";
+  return edge.dropped > 0 ? `${format.count(edge.dropped)} skipped before` : NO_DROPS;
 }
 
 // Losing is an alarm, dropping by design is not.
@@ -143,13 +145,22 @@ function row(list, term, title) {
   return value;
 }
 
+function head(button, tag) {
+  return el(
+    "header",
+    {},
+    el("span", { class: "dot", "aria-hidden": "true" }),
+    el("h3", {}, button),
+    tag && el("span", { class: "tag" }, tag),
+  );
+}
+
 export class NodeCard {
   #spark = null;
+  words = ""; // of its state, beside its problems
 
   constructor(node, choose) {
     this.button = el("button", { type: "button", title: node.name, onclick: choose }, node.name);
-    const tag = tagOf(node);
-    this.tag = tag && el("span", { class: "tag" }, tag);
     this.rate = el("b", { class: "num" }, "–");
     this.state = el("span", { class: "state" });
     this.place = el("div", { class: "spark", "aria-hidden": "true" });
@@ -157,7 +168,10 @@ export class NodeCard {
     this.bar = el("i");
     this.busy = row(list, "busy", "share of the run in which the node worked");
     // Of a source it would be the camera's interval.
-    if (node.kind !== "source") this.time = row(list, "time", "per sample: median / 99th percentile");
+    if (node.kind !== "source") {
+      this.time = row(list, "time", "per sample: median / 99th percentile");
+      this.time.classList.add("time");
+    }
     if (node.language === "python") this.gil = row(list, "GIL", "waited / held, of the last second");
     this.workers = el("p", { class: "workers num", hidden: node.workers === undefined });
     this.inference = el("p", { class: "workers num", hidden: node.inference === undefined });
@@ -167,13 +181,7 @@ export class NodeCard {
     this.element = el(
       "article",
       { class: "card node", "data-node": node.name, "data-language": node.language },
-      el(
-        "header",
-        {},
-        el("span", { class: "dot", "aria-hidden": "true" }),
-        el("h3", {}, this.button),
-        this.tag,
-      ),
+      head(this.button, tagOf(node)),
       el("div", { class: "lead" }, el("span", { class: "big" }, this.rate, " fps"), this.state),
       this.place,
       el("div", { class: "bar", "aria-hidden": "true" }, this.bar),
@@ -195,7 +203,9 @@ export class NodeCard {
     const state = stateOf(node);
     this.element.dataset.state = state;
     this.element.toggleAttribute("data-alarm", alarms.length > 0);
-    text(this.state, stateBeside(alarms, state, stateText(node)));
+    this.words = stateBeside(alarms, state, stateText(node));
+    text(this.state, this.words);
+    this.element.toggleAttribute("data-usual", this.words === "ok");
     text(this.rate, format.rate(node.rate ?? node.fps));
     text(this.busy, format.percent(node.busy));
     this.bar.style.setProperty("inline-size", `${Math.min(100, 100 * (node.busy ?? 0)).toFixed(1)}%`);
@@ -232,26 +242,23 @@ export class NodeCard {
 
 // A consumer outside the graph: it has edges and nothing else that is known of it.
 export class ReaderCard {
+  words = "";
+
   constructor(name, choose) {
     this.button = el("button", { type: "button", title: name, onclick: choose }, name);
     this.rate = el("b", { class: "num" }, "–");
     this.element = el(
       "article",
-      { class: "card node reader", "data-node": name },
-      el(
-        "header",
-        {},
-        el("span", { class: "dot", "aria-hidden": "true" }),
-        el("h3", {}, this.button),
-        el("span", { class: "tag" }, "reader"),
-      ),
+      { class: "card node reader", "data-node": name, "data-usual": true },
+      head(this.button, "reader"),
       el("div", { class: "lead" }, el("span", { class: "big" }, this.rate, " /s taken")),
     );
   }
 
   attached() {}
 
-  update(edges) {
+  update(edges, alarms = []) {
+    this.element.toggleAttribute("data-alarm", alarms.length > 0);
     text(this.rate, format.rate(format.sum(edges.map((edge) => edge.rate))));
   }
 
@@ -267,7 +274,7 @@ export class EdgeCard {
 
   constructor(edge, choose) {
     const name = `${edge.parent} → ${edge.child}`;
-    this.lines = linesOf(edge.queue);
+    this.queue = edge.queue;
     this.button = el(
       "button",
       {
@@ -281,10 +288,10 @@ export class EdgeCard {
     this.level = el("i");
     this.waiting = el("span", { class: "num" });
     this.rate = el("b", { class: "num" }, "–");
-    this.place = el("div", { class: "spark", "aria-hidden": "true" });
+    this.lead = el("div", { class: "lead" }, el("span", { class: "big" }, this.rate, " /s"));
     const list = el("dl", { class: "rows" });
     this.age = row(list, "age", "from capture to the consumer: median / 99th percentile");
-    this.drops = el("p", { class: "drops num" }, "no drops");
+    this.drops = el("p", { class: "drops num" }, NO_DROPS);
     this.cause = el("p", { class: "cause" });
     this.element = el(
       "article",
@@ -301,15 +308,18 @@ export class EdgeCard {
           this.waiting,
         ),
       ),
-      el("div", { class: "lead" }, el("span", { class: "big" }, this.rate, " /s"), this.place),
+      this.lead,
       list,
       this.drops,
       this.cause,
     );
   }
 
+  // A drawing has room for a chart of each edge, the list has not.
   attached() {
-    this.#spark = sparkline(this.place, { least: 5, lines: this.lines });
+    const place = el("div", { class: "spark", "aria-hidden": "true" });
+    this.lead.append(place);
+    this.#spark = sparkline(place, { least: 5, lines: linesOf(this.queue) });
   }
 
   update(edge, rates, drops, alarms) {
@@ -324,6 +334,7 @@ export class EdgeCard {
     );
     text(this.age, edge.delivered > 0 ? format.range(edge.age_p50, edge.age_p99) : "–");
     text(this.drops, dropText(edge));
+    this.drops.toggleAttribute("data-usual", this.drops.textContent === NO_DROPS);
     attribute(this.drops, "title", textsOf(alarms).join("\n") || null);
     const causes = Object.entries(falling > 0 ? edge.drop_rate : edge.drops).filter(([, value]) => value > 0);
     text(

@@ -101,7 +101,7 @@ def test_a_camera_that_is_only_recorded_says_so_and_has_its_packets_in_its_group
     shop_page.until(
         "return document.querySelector(arguments[0] + ' .node[data-node=record]') !== null", group
     )
-    assert shop_page.texts(f"{group} .node h3") == ["door", "door.packets", "record"]
+    assert shop_page.texts(f"{group} .node > header h3") == ["door", "door.packets", "record"]
     shop_page.until("return document.querySelector(arguments[0]).dataset.state === 'recorded'", group)
     assert shop_page.text(f"{group} > summary .state") == "only recorded"
     assert shop_page.text(f"{group} > summary .rate") != "0.0 fps"
