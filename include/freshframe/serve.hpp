@@ -23,7 +23,14 @@ class PipelineCore;
 
 namespace freshframe {
 
+class LookBack;
 class Pipeline;
+
+/// A look whose pictures of the last seconds a client may ask for, under a name.
+struct ServedLook {
+  std::string name;
+  std::shared_ptr<LookBack> look;
+};
 
 /// Limits on one client's use of resources. Times in seconds.
 struct ServeLimits {
@@ -80,6 +87,9 @@ struct ServeOptions {
   /// Permits pictures only, as a part of their URLs (?token=...). Empty: where a token is needed, the server
   /// makes a random one.
   std::string picture_token = {};
+  /// What /api/look/NAME shows to clients with the token; the token for pictures does not open it.
+  std::vector<ServedLook> look = {};
+  double look_rate = 30;  // questions about the past in a minute, of each client
   ServeLimits limits = {};
   /// Seconds that a source may be without a connection before /healthz fails; nullopt: any time.
   std::optional<double> source_timeout = 30.0;

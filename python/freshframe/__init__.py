@@ -49,6 +49,7 @@ if _typing.TYPE_CHECKING:
     from ._graph.join import Join
     from ._look.dashboard import Dashboard
     from ._media.clip_recorder import ClipRecorder
+    from ._media.look import Look, Stale, View
     from ._media.mock_camera import MockCamera
     from ._media.publish import Publish
     from ._media.segments import Keep, Segment
@@ -138,6 +139,7 @@ _LATER = {
     "Dashboard": "_look.dashboard",
     "Fleet": "fleet",
     "Join": "_graph.join",
+    **dict.fromkeys(("Look", "Stale", "View"), "_media.look"),
     "MockCamera": "_media.mock_camera",
     "Process": "_process.options",
     **dict.fromkeys(("Changes", "StateChange"), "_spool.changes"),
@@ -207,6 +209,7 @@ __all__ = [
     "Keep",
     "LineCounter",
     "LineCounts",
+    "Look",
     "MockCamera",
     "Node",
     "NodeError",
@@ -230,6 +233,7 @@ __all__ = [
     "SourceError",
     "SourceTimeout",
     "Spool",
+    "Stale",
     "Stalled",
     "Stamp",
     "StateChange",
@@ -240,6 +244,7 @@ __all__ = [
     "VideoFile",
     "VideoInfo",
     "VideoSource",
+    "View",
     "Visit",
     "ZoneCounter",
     "ZoneCounts",

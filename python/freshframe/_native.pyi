@@ -544,7 +544,7 @@ class Engine:
     def add_process(self, node: NodeDescription, parents: Sequence[tuple[int, int]], options: AddOptions, plan: ProcessPlan) -> int:
         """Adds a place for a node in worker processes; returns its index."""
 
-    def serve(self, host: str, port: int, view: Sequence[str] | None, token: str, picture_token: str, source_timeout: float | None) -> list[str]:
+    def serve(self, host: str, port: int, view: Sequence[str] | None, token: str, picture_token: str, source_timeout: float | None, looks: Sequence[tuple[str, NodeHandle]], look_rate: float) -> list[str]:
         """Starts the dashboard's server; returns its URLs."""
 
     def close_server(self) -> None:
@@ -1711,6 +1711,15 @@ def publish_stats(node: NodeHandle) -> tuple[str, int, int, int, int, str]: ...
 
 def publish_url(node: NodeHandle) -> str:
     """With its password masked."""
+
+def make_look(back: float, every: float, max_bytes: int, packets: bool) -> NodeHandle: ...
+
+def look_views(look: NodeHandle, ages: Sequence[float], exact: bool) -> list:
+    """GIL: released while waiting"""
+
+def look_is_part_of(look: NodeHandle, engine: Engine) -> bool: ...
+
+def look_source(look: NodeHandle, source: int, name: str) -> tuple[str, str, str, float]: ...
 
 class DemoCircle:
     """One circle of demo:circles."""

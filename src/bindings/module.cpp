@@ -66,6 +66,7 @@ void bind_native_nodes(nb::module_& module) {
   bind_pictures(module);
   bind_recorders(module);
   bind_publish(module);
+  bind_look(module);
   bind_demo_truth(module);
   bind_circle_nodes(module);
   bind_box_tracker(module);

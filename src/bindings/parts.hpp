@@ -36,6 +36,7 @@ void bind_cameras(nanobind::module_& module);
 void bind_pictures(nanobind::module_& module);
 void bind_recorders(nanobind::module_& module);
 void bind_publish(nanobind::module_& module);
+void bind_look(nanobind::module_& module);
 void bind_demo_truth(nanobind::module_& module);
 void bind_circle_nodes(nanobind::module_& module);
 void bind_box_tracker(nanobind::module_& module);

@@ -138,7 +138,7 @@ _making_locks = threading.Lock()
 _Number = TypeVar("_Number", int, float)
 
 
-def _within(what: str, value: _Number, least: int, most: int) -> _Number:
+def _within(what: str, value: _Number, least: _Number, most: _Number) -> _Number:
     if not least <= value <= most:
         raise OptionError(f"{what} must be {least} to {most}, got {value!r}")
     return value
@@ -163,6 +163,8 @@ class Request:
     view: tuple[str, ...] | None = None
     token: str | None = None
     source_timeout: float | None = 30.0
+    look: tuple[Any, ...] = ()
+    look_rate: float = 30.0
 
     @classmethod
     def of(
@@ -173,6 +175,8 @@ class Request:
         view: Any = None,
         token: object = None,
         source_timeout: Any = 30.0,
+        look: Any = (),
+        look_rate: Any = 30.0,
     ) -> Request:
         """Checks the arguments. Raises OptionTypeError, OptionError or GraphError."""
         if not isinstance(host, str):
@@ -191,7 +195,9 @@ class Request:
             raise OptionError(wanted)
         if source_timeout is not None:
             _check.positive_seconds("source_timeout", source_timeout)
-        return cls(host, port, None if view is None else _names(engine, view), token, source_timeout)
+        rate = _within("look_rate", _check.number("look_rate", look_rate), 0.1, 6000)
+        ports = None if view is None else _names(engine, view)
+        return cls(host, port, ports, token, source_timeout, _looks(engine, look), rate)
 
 
 def _names(engine: _native.Engine, view: Any) -> tuple[str, ...]:
@@ -204,6 +210,18 @@ def _names(engine: _native.Engine, view: Any) -> tuple[str, ...]:
         if not belongs_to(port, engine):
             raise GraphError(f"the port {port.name!r} in view belongs to another pipeline")
     return tuple(view_name(port) for port in ports)
+
+
+def _looks(engine: _native.Engine, look: Any) -> tuple[Any, ...]:
+    looks = [look] if hasattr(look, "_is_part_of") else look
+    if not isinstance(looks, Sequence) or isinstance(looks, str):
+        raise OptionTypeError(f"look must be a Look, or a list of Looks; got {_check.shown(look)}")
+    for each in looks:
+        if not hasattr(each, "_is_part_of"):
+            raise OptionTypeError(f"look must contain Looks; got {_check.shown(each)}")
+        if not each._is_part_of(engine):
+            raise GraphError("a Look in look is not in this pipeline: add() it before serve()")
+    return tuple(looks)
 
 
 def serve(engine: _native.Engine, wanted: Request) -> Dashboard:
@@ -236,6 +254,8 @@ def _served(engine: _native.Engine, wanted: Request) -> list[str]:
         wanted.token or "",
         _picture_token(wanted.token),
         wanted.source_timeout,
+        [(each._node_name, each._handle) for each in wanted.look],
+        wanted.look_rate,
     )
 
 

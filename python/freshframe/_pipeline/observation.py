@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .._look.stats import Progress, Report, Stats
     from .._look.what_if import WhatIf
     from .._look.why import Why
+    from .._media.look import Look
 
 
 def stats(engine: _native.Engine) -> Stats:
@@ -88,12 +89,15 @@ def serve(
     view: Port[Any] | Sequence[Port[Any]] | None,
     token: str | None,
     source_timeout: float | None,
+    look: Look | Sequence[Look],
+    look_rate: float,
 ) -> Dashboard:
     """As Pipeline.serve()."""
     with fork.loading():
         from .._look import dashboard  # noqa: PLC0415
 
-    return dashboard.serve(engine, dashboard.Request.of(engine, host, port, view, token, source_timeout))
+    wanted = dashboard.Request.of(engine, host, port, view, token, source_timeout, look, look_rate)
+    return dashboard.serve(engine, wanted)
 
 
 def dashboard_of(engine: _native.Engine) -> Dashboard | None:

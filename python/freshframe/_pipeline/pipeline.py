@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .._look.stats import Progress, Report, Stats
     from .._look.what_if import WhatIf
     from .._look.why import Why
+    from .._media.look import Look
     from .._native import Reader
     from .._process.options import Process
 
@@ -439,6 +440,8 @@ class Pipeline(RunByWith):
         view: Port[Any] | Sequence[Port[Any]] | None = None,
         token: str | None = None,
         source_timeout: float | None = 30.0,
+        look: Look | Sequence[Look] = (),
+        look_rate: float = 30.0,
     ) -> Dashboard:
         """Serves a live dashboard of this pipeline; before, while or after it runs.
 
@@ -447,15 +450,15 @@ class Pipeline(RunByWith):
         collected, or until the program exits. A second call with equal or no arguments returns it again.
 
         Args:
-            host: Address to listen on. Any except this machine's own ("127.0.0.1", "::1", "localhost") needs
-                a token.
+            host: Address to listen on. All but "127.0.0.1", "::1" and "localhost" need a token.
             port: TCP port; 0: a free one.
             view: Ports whose pictures can be viewed; their samples must have a frame. The page shows the
                 first one. None: all ports that are known to emit frames. Each port raises the number of
                 frames that the engine may hold by one.
-            token: The token that a browser needs: 16 to 256 letters of ``a-z A-Z 0-9 - _``. None: no token
-                for the machine's own addresses, and a random one for others.
+            token: 16 to 256 letters of ``a-z A-Z 0-9 - _``. None: a random one, where ``host`` needs one.
             source_timeout: Seconds without a connection after which /healthz fails for a source; None: never.
+            look: Looks that a client with the token may ask: ``/api/look/NAME.jpg``, with their names.
+            look_rate: Such questions per minute and client, .1 to 6000. Four are answered at a time.
 
         Returns:
             The dashboard; its ``url`` includes the token if there is one.
@@ -466,7 +469,7 @@ class Pipeline(RunByWith):
             StateError: The pipeline is already served, with other arguments.
             FreshframeError: The port is taken or not permitted.
         """
-        return observation.serve(self._engine, host, port, view, token, source_timeout)
+        return observation.serve(self._engine, host, port, view, token, source_timeout, look, look_rate)
 
     @property
     def dashboard(self) -> Dashboard | None:

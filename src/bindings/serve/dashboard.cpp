@@ -1,5 +1,6 @@
 // The dashboard's server for Python: its start and its end, and the text of /metrics.
 // SPDX-License-Identifier: Apache-2.0
+#include "freshframe/look.hpp"
 #include "freshframe/metrics.hpp"
 #include "freshframe/serve.hpp"
 
@@ -12,10 +13,12 @@
 
 #include "bindings/border/python_free_types.hpp"
 #include "bindings/engine/engine.hpp"
+#include "bindings/engine/node_handle.hpp"
 #include "bindings/parts.hpp"
 #include "bindings/serve/gil_findings.hpp"
 
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
@@ -24,9 +27,23 @@ namespace nb = nanobind;
 namespace freshframe::python {
 namespace {
 
+/// The name and the node of each served look.
+using Looks = std::vector<std::pair<std::string, const NodeHandle*>>;
+
+std::vector<ServedLook> served(const Looks& looks) {
+  std::vector<ServedLook> out;
+  for (const auto& [name, handle] : looks) {
+    auto look = std::dynamic_pointer_cast<LookBack>(handle->added);
+    if (!look) throw OptionError("look must contain Looks that were added, got '" + name + "'");
+    out.push_back({name, std::move(look)});
+  }
+  return out;
+}
+
 std::vector<std::string> serve(Engine& self, const std::string& host, std::uint16_t port,
                                std::optional<std::vector<std::string>> view, const std::string& token,
-                               const std::string& picture_token, std::optional<double> source_timeout) {
+                               const std::string& picture_token, std::optional<double> source_timeout,
+                               const Looks& looks, double look_rate) {
   (void)self.core();  // refuses in a forked child
   if (self.server()) throw StateError("this pipeline is served already");
   self.server() =
@@ -35,6 +52,8 @@ std::vector<std::string> serve(Engine& self, const std::string& host, std::uint1
                                                                 .view = std::move(view),
                                                                 .token = token,
                                                                 .picture_token = picture_token,
+                                                                .look = served(looks),
+                                                                .look_rate = look_rate,
                                                                 .source_timeout = source_timeout,
                                                                 .gil_findings = &read_gil_findings});
   return self.server()->urls();
@@ -61,8 +80,8 @@ void forget_server(Engine& self) {
 void bind_serve(nb::class_<Engine>& engine) {
   engine
       .def("serve", &serve, nb::lock_self(), nb::arg("host"), nb::arg("port"), nb::arg("view").none(),
-           nb::arg("token"), nb::arg("picture_token"), nb::arg("source_timeout").none(),
-           "Starts the dashboard's server; returns its URLs.")
+           nb::arg("token"), nb::arg("picture_token"), nb::arg("source_timeout").none(), nb::arg("looks"),
+           nb::arg("look_rate"), "Starts the dashboard's server; returns its URLs.")
       .def("close_server", gil::entry<&close_server>, nb::lock_self(),
            "Ends the dashboard's server. GIL: released while waiting")
       .def(

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstddef>
 #include <system_error>
 #include <utility>
@@ -107,6 +108,15 @@ std::optional<std::string> query_value(std::string_view query, std::string_view 
     return percent_decoded(pair.substr(std::min(equals + 1, pair.size())), true);
   }
   return std::nullopt;
+}
+
+std::optional<double> query_number(std::string_view query, std::string_view name, double least, double most) {
+  const auto text = query_value(query, name);
+  double number = 0;
+  if (!text) return std::nullopt;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
+  const bool whole = error == std::errc() && end == text->data() + text->size();
+  return whole && number >= least && number <= most ? std::optional(number) : std::nullopt;
 }
 
 Gate::Gate(std::string token, bool loopback, const std::string& machine, unsigned port, std::string pictures)

@@ -34,6 +34,10 @@ enum class Verdict : std::uint8_t { Welcome, WrongHost, WrongOrigin, NoToken };
 /// The value of `name` in "a=1&b=2", decoded.
 [[nodiscard]] std::optional<std::string> query_value(std::string_view query, std::string_view name);
 
+/// The whole or decimal number that is the value of `name`; nullopt: it is not there, or out of range.
+[[nodiscard]] std::optional<double> query_number(std::string_view query, std::string_view name, double least,
+                                                 double most);
+
 class Gate {
  public:
   /// `loopback`: only this machine can reach the server. `machine`: its name, which is then also accepted as

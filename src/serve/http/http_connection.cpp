@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstring>
 #include <utility>
 
 #include "serve/http/picture_stream.hpp"
@@ -23,6 +24,7 @@ constexpr std::size_t kMaxHead = 8192;                  // bytes of a request's 
 constexpr std::size_t kMaxBuffer = 2 * kMaxHead;        // with the bytes after them
 constexpr auto kPictureTime = std::chrono::seconds(2);  // for a picture to arrive
 constexpr auto kNextTime = std::chrono::seconds(10);    // for another one than the client has
+constexpr auto kLookTime = std::chrono::seconds(30);    // for pictures of the past to be decoded
 constexpr auto kLingerTime = std::chrono::seconds(1);   // for the peer to read the last answer
 
 std::string_view view_of(boost::beast::string_view text) {
@@ -39,6 +41,17 @@ RequestHead head_of_request(const http::request<http::empty_body>& request) {
   head.cookie = view_of(request[http::field::cookie]);
   head.if_none_match = view_of(request[http::field::if_none_match]);
   return head;
+}
+
+/// The client's address, as a text.
+std::string client_of(const Socket& socket) {
+  ErrorCode error;
+  const auto peer = socket.remote_endpoint(error);
+  net::ip::tcp::endpoint client;
+  const int family = peer.protocol().family();
+  if (error || (family != AF_INET && family != AF_INET6)) return "a client";
+  std::memcpy(client.data(), peer.data(), std::min(peer.size(), client.capacity()));
+  return client.address().to_string();
 }
 
 }  // namespace
@@ -66,6 +79,7 @@ void HttpConnection::cut() {
 
 void HttpConnection::check(Time now) {
   if (now < deadline_) return;
+  if (looks_back_) return show_look(plain(503, "the pictures were not decoded within 30 s"));
   if (waited_port_) {
     end_wait();
     if (!after_) return send_no_picture();
@@ -123,6 +137,8 @@ void HttpConnection::on_request() {
       return wait_for_picture(std::move(routed));
     case Routed::To::Stream:
       return become_stream(routed);
+    case Routed::To::Look:
+      return wait_for_look(std::move(routed.look));
   }
 }
 
@@ -168,7 +184,7 @@ void HttpConnection::send_no_picture() {
 
 void HttpConnection::watch_peer() {
   socket_.async_wait(Socket::wait_read, [self = shared_from_this()](const ErrorCode& error) {
-    if (error || !self->waited_port_) return;
+    if (error || (!self->waited_port_ && !self->looks_back_)) return;
     std::array<char, 1> next{};
     ErrorCode failed;
     (void)self->socket_.receive(net::buffer(next), Socket::message_peek, failed);
@@ -184,6 +200,22 @@ void HttpConnection::end_wait() {
   (void)socket_.cancel(ignored);  // watch_peer()
   service_.hub().leave(*this);
   service_.pump_soon();
+}
+
+void HttpConnection::wait_for_look(LookWish wish) {
+  looks_back_ = true;
+  deadline_ = Clock::now() + kLookTime;
+  const auto done = [self = shared_from_this()](Reply reply) { self->show_look(std::move(reply)); };
+  if (auto refused = service_.looks().ask(std::move(wish), client_of(socket_), done))
+    return show_look(*std::move(refused));
+  watch_peer();
+}
+
+void HttpConnection::show_look(Reply reply) {
+  if (!std::exchange(looks_back_, false)) return;  // it came too late
+  ErrorCode ignored;
+  (void)socket_.cancel(ignored);  // watch_peer()
+  send(std::move(reply), parser_->get().keep_alive());
 }
 
 void HttpConnection::show(std::size_t /*port*/, const LivePictureRef& picture) {

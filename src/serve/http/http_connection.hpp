@@ -41,6 +41,8 @@ class HttpConnection final : public Connection,
   void become_stream(const Routed& routed);
   void wait_for_picture(Routed routed);
   void end_wait();
+  void wait_for_look(LookWish wish);
+  void show_look(Reply reply);
   /// Answers 503 with the reason where there is no picture.
   void send_no_picture();
   /// While nothing is read or sent, so that a peer that has gone does not hold its place.
@@ -66,6 +68,7 @@ class HttpConnection final : public Connection,
   std::string picture_headers_;                   // of this picture
   std::optional<std::int64_t> after_;             // the seq of the one that the client has
   std::shared_ptr<HttpConnection> waiting_self_;  // owns it while it waits for one
+  bool looks_back_ = false;                       // waits for an answer about the past
   Reply reply_;                                   // that is being sent
   std::string head_;
 };

@@ -10,6 +10,7 @@
 #include <system_error>
 #include <utility>
 
+#include "serve/http/look_question.hpp"
 #include "serve/http/picture_hub.hpp"
 #include "serve/http/web_files.hpp"
 #include "serve/state/metrics_text.hpp"
@@ -80,6 +81,8 @@ std::string_view phrase_of(unsigned status) {
       return "Content Too Large";
     case 414:
       return "URI Too Long";
+    case 429:
+      return "Too Many Requests";
     case 431:
       return "Request Header Fields Too Large";
     default:
@@ -127,22 +130,12 @@ std::optional<std::string> picture_port(std::string_view path, std::string_view 
   return percent_decoded(path, false);
 }
 
-/// A whole or a decimal number, such as "2.5"; nullopt: it is not there, or out of range.
-std::optional<double> number_in(std::string_view query, std::string_view name, double least, double most) {
-  const auto text = query_value(query, name);
-  double number = 0;
-  if (!text) return std::nullopt;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
-  const bool whole = error == std::errc() && end == text->data() + text->size();
-  return whole && number >= least && number <= most ? std::optional(number) : std::nullopt;
-}
-
 /// Returns an empty text where the wishes can be met.
 std::string read_wishes(std::string_view query, StreamWishes& wishes) {
   const bool has_fps = query_value(query, "fps").has_value();
   const bool has_width = query_value(query, "width").has_value();
-  const auto fps = number_in(query, "fps", 1, StreamWishes::kMostPerSecond);
-  const auto width = number_in(query, "width", 64, PictureHub::kMaxWidth);
+  const auto fps = query_number(query, "fps", 1, StreamWishes::kMostPerSecond);
+  const auto width = query_number(query, "width", 64, PictureHub::kMaxWidth);
   if (has_fps && !fps) return "fps must be a number from 1 to 15";
   if (has_width && !width) return "width must be a number of pixels from 64 to 1920";
   wishes.fps = fps.value_or(wishes.fps);
@@ -166,6 +159,18 @@ std::string read_wish(std::string_view query, PictureWish& wish) {
 /// the last one.
 bool has_ended(StateSource& source) {
   return source.look().seen().graph.phase >= core::LifePhase::Ended;
+}
+
+/// Returns nullopt where the path is that of no look. The token for pictures does not lead here.
+std::optional<Routed> look(std::string_view path, std::string_view query, const StateSource& source) {
+  auto wish = look_wish(path);
+  if (!wish) return std::nullopt;
+  if (auto fault = read_look(query, *wish); !fault.empty())
+    return Routed{.reply = plain(400, std::move(fault))};
+  if (const auto names = source.instead_of_look(wish->name))
+    return Routed{.reply =
+                      plain(404, "no look with this name is served; serve(look=[...]) chooses: " + *names)};
+  return Routed{.to = Routed::To::Look, .look = *std::move(wish)};
 }
 
 /// Returns nullopt where the path is that of no picture.
@@ -236,6 +241,7 @@ Routed answer(std::string_view path, std::string_view query, const RequestHead& 
     return {.reply = {.type = kMetricsType, .body = metrics_text(source.look().seen(), Viewers::Known)}};
   if (path == "/healthz") return {.reply = health(source)};
   if (auto found = picture(path, query, source)) return *std::move(found);
+  if (auto found = look(path, query, source)) return *std::move(found);
   if (auto found = file(path == "/" ? source.home() : path, head)) return {.reply = *std::move(found)};
   return {
       .reply = plain(

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "serve/http/gate.hpp"
 #include "serve/state/sampler.hpp"
@@ -31,6 +32,8 @@ struct Reply {
 [[nodiscard]] std::string head_of_stream(const Reply& reply);
 /// The start line, all headers and the empty line. Every answer carries the same protective headers.
 [[nodiscard]] std::string head_of(const Reply& reply, bool keep_alive);
+/// A short text as an answer.
+[[nodiscard]] Reply plain(unsigned status, std::string text);
 
 /// The source of the state that handlers read.
 class StateSource {
@@ -41,6 +44,8 @@ class StateSource {
   virtual ~StateSource() = default;
   [[nodiscard]] virtual const Sampler& look() = 0;
   [[nodiscard]] virtual bool has_port(std::string_view name) const = 0;
+  /// nullopt: there is one of this name; otherwise the names of those that there are, as a text.
+  [[nodiscard]] virtual std::optional<std::string> instead_of_look(std::string_view name) const = 0;
   /// A document of the program's own; null: there is none.
   [[nodiscard]] virtual std::shared_ptr<const Document> document(std::string_view path) const = 0;
   /// The path of the file that / shows.
@@ -59,20 +64,29 @@ struct PictureWish {
   std::optional<std::int64_t> after = {};  // it has the picture with this seq
 };
 
+/// What the client of a look has asked for: /api/look/NAME.jpg?at=-3, or /api/look/NAME.json?back=10&n=4.
+struct LookWish {
+  std::string name = {};
+  std::vector<double> ages = {};  // seconds, the oldest first
+  bool exact = true;
+  int max_side = 1024;  // pixels
+  bool json = false;
+  std::string words = {};  // what is asked for, for messages
+};
+
 struct Routed {
-  enum class To : std::uint8_t { Reply, Live, Picture, Stream };
+  enum class To : std::uint8_t { Reply, Live, Picture, Stream, Look };
   To to = To::Reply;
   Reply reply = {};          // of To::Reply; of To::Picture and To::Stream only the headers
   std::string port = {};     // of To::Picture and To::Stream
   StreamWishes wishes = {};  // of To::Stream
   PictureWish wish = {};     // of To::Picture
+  LookWish look = {};        // of To::Look
   bool permitted = false;    // the Host and Origin are accepted, and the token, if needed, is right
 };
 
 [[nodiscard]] Routed route(const RequestHead& head, const Gate& gate, StateSource& source);
 /// 503 with the reason for which a port has no picture.
 [[nodiscard]] Reply no_picture(const Snapshot& seen);
-/// A short text as an answer.
-[[nodiscard]] Reply plain(unsigned status, std::string text);
 
 }  // namespace freshframe::serve

@@ -25,12 +25,15 @@ Service::Service(std::shared_ptr<core::PipelineCore> core, ServeOptions options,
       options_(std::move(options)),
       gate_(std::move(gate)),
       sampler_(core_, options_.source_timeout),
-      hub_(core_, [this](std::function<void()> work) {
-        net::post(io_, [this, work = std::move(work)] {
-          work();
-          pump();
-        });
-      }) {
+      hub_(core_,
+           [this](std::function<void()> work) {
+             net::post(io_, [this, work = std::move(work)] {
+               work();
+               pump();
+             });
+           }),
+      looks_(core_, options_.look, options_.look_rate,
+             [this](std::function<void()> work) { net::post(io_, std::move(work)); }) {
   for (const auto& name : options_.view.value_or(std::vector<std::string>())) {
     if (!hub_.has(name)) hub_.add_port(name);
   }
@@ -43,6 +46,7 @@ Service::~Service() {
     tick_timer_.cancel();
     pump_timer_.cancel();
     accept_timer_.cancel();
+    looks_.close();
     const std::vector<Connection*> connections(connections_.begin(), connections_.end());
     for (auto* connection : connections) connection->cut();
     io_.restart();
@@ -108,6 +112,7 @@ void Service::look_now(Clock::time_point now) {
   sampler_.look(now, options_.gil_findings ? options_.gil_findings() : GilFindings());
   auto& seen = sampler_.seen();
   seen.views = hub_.info();
+  seen.looks = looks_.info();
   seen.viewers = viewers_.size();
   hub_.set_over(seen.graph.phase >= core::LifePhase::Ended);
 }

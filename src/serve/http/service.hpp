@@ -10,12 +10,14 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_set>
 
 #include "serve/http/connection.hpp"
 #include "serve/http/gate.hpp"
+#include "serve/http/look_desk.hpp"
 #include "serve/http/net.hpp"
 #include "serve/http/picture_hub.hpp"
 #include "serve/http/routes.hpp"
@@ -47,9 +49,13 @@ class Service final : public StateSource {
   [[nodiscard]] const Gate& gate() const noexcept { return gate_; }
   [[nodiscard]] const ServeLimits& limits() const noexcept { return options_.limits; }
   [[nodiscard]] PictureHub& hub() noexcept { return hub_; }
+  [[nodiscard]] LookDesk& looks() noexcept { return looks_; }
   [[nodiscard]] core::PipelineCore& core() noexcept { return *core_; }
   [[nodiscard]] const Sampler& look() override;
   [[nodiscard]] bool has_port(std::string_view name) const override { return hub_.has(name); }
+  [[nodiscard]] std::optional<std::string> instead_of_look(std::string_view name) const override {
+    return looks_.has(name) ? std::nullopt : std::optional(looks_.names());
+  }
   [[nodiscard]] std::shared_ptr<const Document> document(std::string_view path) const override {
     return options_.documents ? options_.documents->find(path) : nullptr;
   }
@@ -84,6 +90,7 @@ class Service final : public StateSource {
   Gate gate_;
   Sampler sampler_;
   PictureHub hub_;
+  LookDesk looks_;
   std::unordered_set<Connection*> connections_;
   std::deque<Connection*> unknown_;  // connections without a permitted request, oldest first
   std::unordered_set<Viewer*> viewers_;

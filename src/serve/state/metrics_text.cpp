@@ -284,6 +284,16 @@ void write_viewers(MetricsWriter& out, const Snapshot& seen) {
   for (const auto& view : seen.views) out.sample({{"port", view.port}}, view.encoded);
 }
 
+void write_looks(MetricsWriter& out, const Snapshot& seen) {
+  if (seen.looks.empty()) return;
+  out.begin("look_questions_total", "counter", "Questions about the last seconds of a look over HTTP.");
+  for (const auto& look : seen.looks) {
+    out.sample({{"look", look.name}, {"result", "answered"}}, look.answered);
+    out.sample({{"look", look.name}, {"result", "refused"}}, look.refused);
+    out.sample({{"look", look.name}, {"result", "failed"}}, look.failed);
+  }
+}
+
 template <class Value>
 void write_each_worker(MetricsWriter& out, const Stats& stats, Value WorkerStats::* field) {
   for (const auto& node : stats.nodes) {
@@ -360,7 +370,10 @@ std::string metrics_text(const Snapshot& seen, Viewers viewers) {
               seen.gil.stalls);
     write_one(out, "gil_stalled_seconds_total", "counter", "Seconds of those stalls.", seen.gil.stalled);
   }
-  if (viewers == Viewers::Known) write_viewers(out, seen);
+  if (viewers == Viewers::Known) {
+    write_viewers(out, seen);
+    write_looks(out, seen);
+  }
   return std::move(out).take();
 }
 

@@ -62,6 +62,13 @@ struct ViewInfo {
   std::size_t viewers = 0;
 };
 
+struct LookInfo {
+  std::string name;
+  std::uint64_t answered = 0;  // questions
+  std::uint64_t refused = 0;   // for the client's rate, or because others were being answered
+  std::uint64_t failed = 0;
+};
+
 struct Snapshot {
   double time = 0;  // Unix time
   std::string pipeline;
@@ -80,6 +87,7 @@ struct Snapshot {
   double still_limit = 0;         // seconds after which that is a stall
   std::vector<Finding> findings;  // of the last windows of some seconds
   std::vector<ViewInfo> views;
+  std::vector<LookInfo> looks;
   std::size_t viewers = 0;
 };
 

@@ -376,7 +376,16 @@ std::string state_json(const Sampler& sampler, bool typed) {
         .member("viewers", view.viewers)
         .end_object();
   }
-  json.end_array().member("viewers", seen.viewers);
+  json.end_array().member("viewers", seen.viewers).key("looks").begin_array();
+  for (const auto& look : seen.looks) {
+    json.begin_object()
+        .member("look", std::string_view(look.name))
+        .member("answered", look.answered)
+        .member("refused", look.refused)
+        .member("failed", look.failed)
+        .end_object();
+  }
+  json.end_array();
   write_problems(json, sampler);
   write_events(json, sampler.events());
   json.end_object();

@@ -48,6 +48,7 @@ RECORDS = {
     "ZonesCounts",
     "Crops",
     "Visit",
+    "View",
 }
 FRAME = ff.Frame.from_array(GRAY, "gray")
 
@@ -143,6 +144,7 @@ CALLS: dict[str, list[Callable[[], object]]] = {
         lambda: ff.Ground(picture=SQUARE, metres=SQUARE, acceleration=THING),
     ],
     "ZoneCounter": [lambda: ff.ZoneCounter(THING), *each_option(ff.ZoneCounter, [(0, 0), (9, 0), (9, 9)])],
+    "Look": each_option(ff.Look),
     "MockCamera": [lambda: ff.MockCamera(THING), lambda: ff.MockCamera(GRAY, THING)],
     "OnnxDetector": [lambda: ff.OnnxDetector(THING), *each_option(ff.OnnxDetector, "a.onnx")],
     "OnnxModel": [lambda: ff.OnnxModel(THING), *each_option(ff.OnnxModel, "a.onnx")],
@@ -229,8 +231,14 @@ METHODS: dict[str, Callable[[], object]] = {
     "Pipeline.run, progress_interval": lambda: ff.Pipeline().run(progress_interval=THING),
     **{
         f"Pipeline.serve, {name}": partial(ff.Pipeline().serve, **{name: THING})
-        for name in ("host", "port", "view", "token", "source_timeout")
+        for name in ("host", "port", "view", "token", "source_timeout", "look", "look_rate")
     },
+    "Look.now": lambda: ff.Look().now(THING),
+    "Look.at": lambda: ff.Look().at(THING),
+    "Look.back": lambda: ff.Look().back(THING),
+    "Look.back, n": lambda: ff.Look().back(1, THING),
+    "Look.back, exact": lambda: ff.Look().back(1, exact=THING),
+    "Ask.ask, look": lambda: ff.Ask("http://localhost:1/v1").ask("What?", look=THING),
     "Reader.get": lambda: _with_reader(lambda reader: reader.get(THING)),
     "StopToken.wait": _stop_token,
     "Frame.from_array": lambda: ff.Frame.from_array(THING),

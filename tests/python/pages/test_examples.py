@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rigs import receivers
+from rigs import receivers, vision_model
 from support import WATCHDOG, until
 
 import freshframe as ff
@@ -129,6 +129,14 @@ def test_own_nodes_find_a_jump_in_brightness(clip: Path, tmp_path: Path) -> None
     pipeline.add(ff.VideoFile(flash), pipeline.add(flashed, pipeline.add(ff.open(clip))))
     assert pipeline.run().complete
     assert "frame 20 at" in run("own_nodes.py", flash)
+
+
+def test_a_model_is_asked_about_the_last_seconds() -> None:
+    with vision_model.serving(lambda _: vision_model.completion("a ball rolled")) as model:
+        out = run("ask_a_model.py", "demo:circles?size=320x240", model.url, "eyes", "What happened?", 2)
+    assert re.fullmatch(r"a ball rolled \(the newest picture is \d+\.\d s old\)\n", out), out
+    assert len(model.calls) == 1
+    assert sum(part["type"] == "image_url" for part in model.calls[0].body["messages"][-1]["content"]) > 1
 
 
 def test_batches_of_several_cameras_and_back_to_one() -> None:

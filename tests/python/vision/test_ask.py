@@ -515,3 +515,28 @@ def test_two_nodes_two_servers() -> None:
         with pipeline.start():
             found = [[sample.value.text for sample in reader] for reader in readers]
     assert found == [["one"] * 3, ["two"] * 3]
+
+
+def test_a_question_about_the_past_shows_the_pictures_of_a_look_each_behind_its_own_time() -> None:
+    look = ff.Look(every=0)
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(ff.open(LIVE), name="door")
+    pipeline.add(look, camera)
+    with vision_model.serving(say("it rolled")) as model:
+        node = ff.Ask(model.url)
+        pipeline.add(node, camera)
+        with pipeline.start():
+            until(lambda: len(look.back(0.5, 3)) == 3, "three pictures")
+            views = look.back(0.5, 3)
+            answer = node.ask("What has happened?", look=views).result(WATCHDOG)
+            with pytest.raises(ff.OptionError, match="at most 16 pictures, got 17"):
+                node.ask("What?", look=[views[0]] * 17)
+            with pytest.raises(ff.OptionTypeError, match="pictures of a Look"):
+                node.ask("What?", look=[views[0].frame])  # type: ignore[list-item]
+    *pictures, question = model.calls[0].body["messages"][-1]["content"]
+    assert [part["type"] for part in pictures] == ["text", "image_url"] * 3
+    for view, part in zip(views, pictures[::2], strict=True):
+        assert part["text"].startswith(f"Camera 'door', picture {view.seq}, taken at ")
+    assert question["text"] == "What has happened?"
+    assert (answer.source, answer.seq, answer.captured) == ("door", views[-1].seq, views[-1].captured)
+    assert answer.asked

@@ -59,6 +59,16 @@ def asks(pipeline: ff.Pipeline, frames: ff.Port[ff.Frame]) -> None:
     assert_type(node.ask("What is there?").result(), ff.Answer)
 
 
+def looks(pipeline: ff.Pipeline, frames: ff.Port[ff.Frame], packets: ff.Port[ff.Packet]) -> None:
+    look = ff.Look(back=10)
+    assert_type(look.now(max_age=2), ff.View)
+    assert_type(look.back(10, n=4), list[ff.View])
+    pipeline.add(look, packets)
+    pipeline.add(ff.Look(every=0.5), frames, name="yard")
+    ff.Ask("http://127.0.0.1:8000/v1").ask("What was there?", look=look.back(10))
+    pipeline.serve(look=[look], look_rate=10)
+
+
 class Numbers(ff.Source[int]):
     live = False
 

@@ -1,0 +1,91 @@
+// The pictures of a stream's last seconds, for a program that asks for them.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/media.hpp"
+#include "freshframe/packet.hpp"
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+namespace freshframe {
+
+struct LookOptions {
+  double back = 30;                     // seconds that are kept, above 0, at most 3600
+  double every = 0.5;                   // seconds between two kept pictures, 0 to 60; of packets all are kept
+  std::size_t max_bytes = 256U << 20U;  // of encoded pictures: the oldest go first
+};
+
+/// A picture of the last seconds, with the stamp of its capture.
+struct View {
+  Stamp stamp;
+  Frame frame;
+  /// Seconds between it and the next picture of the answer, or now, in which the look got no picture although the
+  /// stream's rate says that there should have been some; 0: none.
+  double hole = 0;
+};
+
+/// A question about the last seconds.
+struct LookQuestion {
+  std::vector<double> ages;  // seconds before `now`, 0 or more
+  bool exact = false;        // decode up to each moment, and not only the key picture before it
+  TimePoint now{};           // of the clock of the pictures' captures
+  std::stop_token stop{};    // ends the question, which then has no answer
+};
+
+/// What both kinds of look answer, on the thread that asks. Any thread. Two questions are decoded at a time in a process,
+/// the others wait for their turn.
+class LookBack {
+ public:
+  LookBack() = default;
+  LookBack(const LookBack&) = delete;
+  LookBack& operator=(const LookBack&) = delete;
+  virtual ~LookBack() = default;
+
+  /// For each of the ages the newest picture that was captured by then, the oldest first, and each once. Not exact: of
+  /// pictures that refer to others the last key picture before, which costs the decoding of one picture. An age that is
+  /// beyond what is kept has none. Empty: none is kept. Throws OptionError for an age below 0, Error when a picture
+  /// cannot be decoded.
+  [[nodiscard]] virtual std::vector<View> views(const LookQuestion& question) = 0;
+};
+
+/// Keeps the last seconds of a camera's own packets, from a key picture on. Nothing is decoded until somebody asks.
+/// The constructors throw OptionError.
+class PacketLook final : public Node<Packet, Nothing>, public LookBack {
+ public:
+  explicit PacketLook(const LookOptions& options = {});
+  ~PacketLook() override;
+
+  [[nodiscard]] std::vector<View> views(const LookQuestion& question) override;
+  [[nodiscard]] std::string default_name() const override { return "Look"; }
+  [[nodiscard]] bool is_recorder() const override { return true; }
+  [[nodiscard]] bool needs_one_source() const noexcept override { return true; }
+  std::optional<Nothing> process(const Sample<Packet>& sample, const Context& context) override;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Keeps frames of the last seconds as JPEG, one each `every` seconds: what is above it in the graph, such as a blur, is
+/// in each of them.
+class FrameLook final : public Node<Frame, Nothing>, public LookBack {
+ public:
+  explicit FrameLook(const LookOptions& options = {});
+  ~FrameLook() override;
+
+  [[nodiscard]] std::vector<View> views(const LookQuestion& question) override;
+  [[nodiscard]] std::string default_name() const override { return "Look"; }
+  [[nodiscard]] bool needs_one_source() const noexcept override { return true; }
+  std::optional<Nothing> process(const Sample<Frame>& sample, const Context& context) override;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace freshframe

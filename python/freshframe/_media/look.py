@@ -1,0 +1,228 @@
+"""Pictures of the last seconds, for a program that asks for them: a vision model, a chat, a button."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import functools
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from .. import _check, _native
+from .._errors import FreshframeError, OptionError
+from .._graph.nodes import NativeNode
+
+if TYPE_CHECKING:
+    from .._native import Frame, Packet  # noqa: F401  (in strings)
+
+
+class Stale(FreshframeError):  # noqa: N818  (it is an answer, as Stalled is)
+    """``Look.now(max_age=)`` has no picture that is young enough.
+
+    Attributes:
+        age: Seconds of the newest picture; inf if there is no such picture.
+        state: The state of its source, as ``SourceStats.state``; "" if that is not known.
+    """
+
+    age: float = float("inf")
+    state: str = ""
+
+
+@dataclass(frozen=True)
+class View:
+    """One picture of the past, with the time at which it was taken.
+
+    Attributes:
+        camera: Name of the source.
+        still_for: Seconds for which the source has shown one picture, at the question; 0 for one that moves.
+        frame: The picture.
+        seq: As Sample.seq: of packets, their own numbers.
+        pts: As Sample.pts.
+        captured: As Sample.captured, in seconds of ``time.monotonic()``.
+        utc: As Sample.utc.
+        utc_error: As Sample.utc_error.
+        utc_from: As Sample.utc_from.
+        damaged: A part of it was lost on its way here.
+        hole: Seconds between it and the next picture of the answer, or now, in which the Look got no picture
+            although the stream's rate says that there should have been some; 0: none.
+    """
+
+    camera: str
+    still_for: float
+    frame: Frame
+    seq: int
+    pts: float
+    captured: float
+    utc: float | None
+    utc_error: float
+    utc_from: Literal["none", "arrival", "file", "device", "camera"]
+    damaged: bool
+    hole: float
+
+    @property
+    def age(self) -> float:
+        """Seconds since ``captured``."""
+        return time.monotonic() - self.captured
+
+    def jpeg(self, *, max_side: int | None = None, quality: int = 80) -> bytes:
+        """The picture as JPEG, scaled down so that no side is longer than ``max_side`` pixels.
+
+        Raises:
+            OptionError: ``max_side`` is below 1, or ``quality`` is not 1 to 100.
+        GIL: released.
+        """
+        if max_side is None:
+            return self.frame.jpeg(quality=quality)
+        if _check.integer("max_side", max_side) < 1:
+            raise OptionError(f"max_side must be at least 1, got {max_side}")
+        width, height = self.frame.width, self.frame.height
+        return self.frame.jpeg(quality=quality, max_width=max(1, width * max_side // max(width, height)))
+
+    def base64(self, *, max_side: int | None = None, quality: int = 80) -> str:
+        """As jpeg(), in the alphabet of base64, as models take it."""
+        import base64  # noqa: PLC0415  (as fast as the import of this module, which needs it rarely)
+
+        return base64.b64encode(self.jpeg(max_side=max_side, quality=quality)).decode()
+
+
+class Look(NativeNode["Frame | Packet", None]):
+    """Keeps the last seconds of a stream, for a program that asks for pictures of now or of then. Native.
+
+    Below ``camera.packets`` it keeps what the camera has sent, and decodes nothing until somebody asks. Below
+    frames it keeps one each ``every`` seconds as JPEG. What is above it in the graph, such as a blur, is in
+    each of its pictures, also in those of the past.
+
+    Each picture has its own time. No picture is in an answer twice. Where the stream has a hole, there are
+    fewer, and the one before it says how long the hole is. Questions are answered on another thread, two at a
+    time in a process, and a signal ends the wait. Below frames ``now()`` can be ``every`` old.
+
+    Args:
+        back: Seconds that are kept, above 0 and at most 3600. Packets are kept from a key picture on, so up
+            to one interval of key pictures more.
+        every: Seconds between two frames that are kept, 0 to 60. Of packets all are kept.
+        max_bytes: Limit for the encoded pictures in memory; the oldest ones go first.
+
+    Raises:
+        OptionError: An option is out of range.
+        OptionTypeError: An argument is of the wrong type.
+
+    Example:
+        >>> import freshframe as ff
+        >>> pipeline = ff.Pipeline()
+        >>> look = ff.Look(back=10, every=0)
+        >>> scene = pipeline.add(ff.open("demo:circles?frames=60&size=320x240"), name="scene")
+        >>> port = pipeline.add(look, scene)
+        >>> report = pipeline.run()
+        >>> view = look.now()
+        >>> view.camera, view.seq
+        ('scene', 59)
+    """
+
+    _freshframe_types = (_native.Frame | _native.Packet, None)
+    _names_itself = True
+    _node_name: str | None = None
+
+    def __init__(self, *, back: float = 30.0, every: float = 0.5, max_bytes: int = 1 << 28) -> None:
+        """Checks the options."""
+        if _check.integer("max_bytes", max_bytes, bits=64) < 1:
+            raise OptionError(f"max_bytes of a Look must be at least 1, got {max_bytes}")
+        self._make = functools.partial(
+            _native.make_look, _check.number("back", back), _check.number("every", every), max_bytes
+        )
+        self._handle = self._make(False)
+        self._source = -1  # the number of the newest picture's source
+
+    def _take_packets(self) -> None:
+        """Makes the node, which is about to be added below packets, keep them."""
+        if not self._handle.added:
+            self._handle = self._make(True)
+
+    def _is_part_of(self, engine: _native.Engine) -> bool:
+        return _native.look_is_part_of(self._handle, engine)
+
+    def now(self, max_age: float | None = None) -> View:
+        """The newest picture. From any thread.
+
+        Args:
+            max_age: Seconds. A picture that is older is no answer.
+
+        Raises:
+            Stale: There is no picture, or none that is young enough.
+        GIL: released while waiting.
+        """
+        limit = None if max_age is None else _check.number("max_age", max_age)
+        found = self._views([0.0], exact=True)
+        if not found:
+            raise self._stale("the Look has no picture yet", float("inf"), -1)
+        (view,) = found
+        if limit is not None and view.age > limit:
+            text = (
+                f"the newest picture of {view.camera!r} is {view.age:.1f} s old, {limit:g} s were asked for"
+            )
+            raise self._stale(text, view.age, self._source)
+        return view
+
+    async def now_async(self, max_age: float | None = None) -> View:
+        """As now(), on another thread, for asyncio."""
+        import asyncio  # noqa: PLC0415  (programs that have a loop have it already)
+
+        return await asyncio.to_thread(self.now, max_age)
+
+    def at(self, seconds: float) -> View:
+        """The newest picture that was taken by then. From any thread.
+
+        Args:
+            seconds: 0 for now, -3 for three seconds ago.
+
+        Raises:
+            OptionError: ``seconds`` is above 0.
+            Stale: No picture is kept that was taken by then.
+        GIL: released while waiting.
+        """
+        when = _check.number("seconds", seconds)
+        if when > 0:
+            raise OptionError(f"seconds must be 0 for now or below 0 for earlier, got {when:g}")
+        found = self._views([-when], exact=True)
+        if not found:
+            raise self._stale(f"the Look has no picture of {-when:g} s ago or before", float("inf"), -1)
+        return found[0]
+
+    def back(self, last: float, n: int = 4, *, exact: bool = False) -> list[View]:
+        """Pictures that are spread evenly over the last seconds, the oldest first. From any thread.
+
+        Args:
+            last: Seconds, above 0.
+            n: The most pictures, 1 to 64.
+            exact: Of packets, decode up to each wished picture, of which the last is the newest. Otherwise
+                each is the last key picture before, which costs a tenth. Each has its true time in any case.
+
+        Returns:
+            Fewer than ``n`` where one picture would be there twice: the stream has a hole, or its key
+            pictures are further apart.
+
+        Raises:
+            OptionError: ``last`` or ``n`` is out of range.
+        GIL: released while waiting.
+        """
+        span = _check.number("last", last)
+        if not 0 < span < float("inf"):
+            raise OptionError(f"last must be above 0 seconds, got {span:g}")
+        if not 1 <= _check.integer("n", n) <= 64:
+            raise OptionError(f"n must be 1 to 64, got {n}")
+        return self._views([span * (n - 1 - k) / n for k in range(n)], exact=_check.flag("exact", exact))
+
+    def _views(self, ages: list[float], *, exact: bool) -> list[View]:
+        found = _native.look_views(self._handle, ages, exact)
+        if not found:
+            return []
+        self._source = found[-1][-1]
+        camera, _, _, still_for = _native.look_source(self._handle, self._source, "")
+        return [View(camera, still_for, *each[:-1]) for each in found]
+
+    def _stale(self, text: str, age: float, source: int) -> Stale:
+        _, state, error, _ = _native.look_source(self._handle, source, self._node_name or "")
+        about = f"; the source is {state.replace('_', ' ')}" if state else ""
+        last = f", its last error: {error}" if error else ""
+        stale = Stale(f"{text}{about}{last}")
+        stale.age, stale.state = age, state
+        return stale

@@ -1,0 +1,108 @@
+// The Look: what a program asks of the last seconds of a stream.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/gil.hpp"
+
+#include "freshframe/look.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "bindings/border/raw_call.hpp"
+#include "bindings/engine/engine.hpp"
+#include "bindings/engine/node_handle.hpp"
+#include "bindings/parts.hpp"
+#include "core/pipeline/onlookers.hpp"
+#include "media/look/looked_at.hpp"
+#include "media/network/detached_call.hpp"
+
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/unique_ptr.h>
+#include <nanobind/stl/vector.h>
+
+template <>
+inline constexpr bool freshframe::gil::python_free<freshframe::media::DetachedCall> = true;
+
+namespace nb = nanobind;
+
+namespace freshframe::python {
+namespace {
+
+std::unique_ptr<NodeHandle> make_look(double back, double every, std::size_t max_bytes, bool packets) {
+  const LookOptions options{.back = back, .every = every, .max_bytes = max_bytes};
+  if (packets) return handle_of(std::make_unique<PacketLook>(options));
+  return handle_of(std::make_unique<FrameLook>(options));
+}
+
+/// The arguments of the package's class View between its camera and still_for, then the number of its source.
+nb::tuple arguments_of(View&& view) {
+  const auto& stamp = view.stamp;
+  const bool known = stamp.utc.from != UtcFrom::None;
+  return nb::make_tuple(std::move(view.frame).keep(), stamp.seq, stamp.pts,
+                        std::chrono::duration<double>(stamp.captured.time_since_epoch()).count(),
+                        known ? nb::cast(stamp.utc.seconds) : nb::none(), double{stamp.utc.error},
+                        std::string(to_string(stamp.utc.from)), stamp.damaged, view.hole, stamp.source);
+}
+
+bool has_ended(const media::DetachedCall* call) {
+  const auto slice = std::chrono::duration_cast<TimePoint::duration>(Seconds(kSignalSlice));
+  return call->wait(std::chrono::steady_clock::now() + slice, {});
+}
+
+// The thread that decodes is another one, so that a signal's handler ends the wait. The question that is left behind
+// ends at its next packet.
+nb::list look_views(gil::Held& held, const NodeHandle& self, const std::vector<double>& ages, bool exact) {
+  self.guard.check("the Look");
+  if (dynamic_cast<LookBack*>(&self.get()) == nullptr) throw OptionTypeError("not a Look");
+  nb::list out;
+  if (self.node) return out;  // it is in no pipeline yet
+  const auto look = std::dynamic_pointer_cast<LookBack>(self.added);
+  const auto found = std::make_shared<std::vector<View>>();
+  const std::stop_source stop;
+  const media::DetachedCall call([look, found, ages, exact, ended = stop.get_token()] {
+    *found =
+        look->views({.ages = ages, .exact = exact, .now = std::chrono::steady_clock::now(), .stop = ended});
+  });
+  while (!gil::release(held, &has_ended, &call)) {
+    if (PyErr_CheckSignals() == 0) continue;
+    stop.request_stop();
+    throw nb::python_error();
+  }
+  call.check();
+  for (auto& view : *found) out.append(arguments_of(std::move(view)));
+  return out;
+}
+
+using LookedAt = std::tuple<std::string, std::string, std::string, double>;
+
+/// The camera's name, its state, its last error, and for how long it has stood still. `source` is that of a picture;
+/// below 0: none is there, and the camera is the one above the node `name`.
+LookedAt look_source(const NodeHandle& self, int source, const std::string& name) {
+  if (!self.owner) return {};
+  const auto stats = core::stats_of(*self.owner);
+  const auto at = source < 0 ? media::source_above(stats, name) : media::looked_at(stats, source);
+  return {at.camera, at.state, at.last_error, at.still_for};
+}
+
+bool look_is_part_of(const NodeHandle& self, const Engine& engine) {
+  return self.owner != nullptr && self.owner == engine.shared_core();
+}
+
+}  // namespace
+
+void bind_look(nb::module_& module) {
+  module.def("make_look", &make_look, nb::arg("back"), nb::arg("every"), nb::arg("max_bytes"),
+             nb::arg("packets"));
+  module.def("look_views", gil::entry<&look_views>, nb::arg("look"), nb::arg("ages"), nb::arg("exact"),
+             "GIL: released while waiting");
+  module.def("look_is_part_of", &look_is_part_of, nb::arg("look"), nb::arg("engine"));
+  module.def("look_source", &look_source, nb::arg("look"), nb::arg("source"), nb::arg("name"));
+}
+
+}  // namespace freshframe::python

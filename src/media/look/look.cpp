@@ -1,0 +1,382 @@
+// The nodes that keep the last seconds: packets as the camera has sent them, frames as JPEG. What is asked for is decoded
+// on the thread that asks.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/look.hpp"
+
+#include "freshframe/error.hpp"
+#include "freshframe/forks.hpp"
+#include "freshframe/log.hpp"
+#include "freshframe/mutex.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <condition_variable>
+#include <cstddef>
+#include <cstring>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <new>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/unit_text.hpp"
+#include "media/colour/jpeg_encoder.hpp"
+#include "media/ffmpeg/read/decoder.hpp"
+#include "media/ffmpeg/read/frame_maker.hpp"
+#include "media/packets/packet_ticks.hpp"
+#include "media/packets/parameters.hpp"
+
+namespace freshframe {
+namespace {
+
+constexpr double kSame = 1e-6;  // seconds
+
+double checked_seconds(double back) {
+  constexpr double kMost = 3600;
+  if (back > 0 && back <= kMost) return back;
+  throw OptionError("back of a Look must be above 0 and at most 3600 s, got " + core::seconds_text(back));
+}
+
+/// The questions that are decoded at the moment: many of them cost two cores at most.
+class LookTurns {
+ public:
+  /// False: the question was stopped before.
+  bool take(const std::stop_token& stop) {
+    std::unique_lock lock(taking_mutex_);
+    if (!changed_.wait(lock, stop, [this] { return taken_ < kAtOnce; })) return false;
+    ++taken_;
+    return true;
+  }
+  void give_back() {
+    {
+      const std::lock_guard lock(taking_mutex_);
+      --taken_;
+    }
+    changed_.notify_one();
+  }
+
+ private:
+  static constexpr int kAtOnce = 2;
+  std::mutex taking_mutex_;
+  std::condition_variable_any changed_;
+  int taken_ = 0;  // guarded by taking_mutex_
+};
+
+class LookTurn {
+ public:
+  explicit LookTurn(const std::stop_token& stop) : taken_(turns().take(stop)) {}
+  LookTurn(const LookTurn&) = delete;
+  LookTurn& operator=(const LookTurn&) = delete;
+  ~LookTurn() {
+    if (taken_) turns().give_back();
+  }
+
+ private:
+  static LookTurns& turns() { return forks::PerProcess<LookTurns>::get(); }
+  bool taken_;
+};
+
+/// The encoded pictures of the last seconds. A node's thread adds, any thread asks. Groups of packets from one key
+/// picture to the next are kept and dropped as one, since the others depend on the first.
+class LookRing {
+ public:
+  /// Throws OptionError.
+  explicit LookRing(const LookOptions& options)
+      : seconds_(checked_seconds(options.back)), max_bytes_(options.max_bytes) {
+    if (max_bytes_ == 0) throw OptionError("max_bytes of a Look must be at least 1, got 0");
+  }
+
+  /// A packet that is no key picture, and whose group is not here, is left out. False: max_bytes did not suffice for
+  /// one group, which is gone.
+  [[nodiscard]] bool add(const Packet& packet, const Stamp& stamp) {
+    const Lock lock(mutex_);
+    if (waits_ && !packet.key) return true;
+    waits_ = false;
+    if (packet.key) groups_.emplace_back();
+    auto& group = groups_.back();
+    group.packets.push_back({packet, stamp});
+    group.bytes += packet.data.size();
+    bytes_ += packet.data.size();
+    if (!any_ || packet.pts >= newest_.pts) note_newest(stamp);
+    while (holds_too_much()) {
+      bytes_ -= groups_.front().bytes;
+      groups_.pop_front();
+    }
+    if (bytes_ <= max_bytes_) return true;
+    groups_.clear();
+    bytes_ = 0;
+    waits_ = true;
+    return false;
+  }
+
+  /// Packets are missing: those up to the next key picture are left out.
+  void wait_for_key() {
+    const Lock lock(mutex_);
+    waits_ = true;
+  }
+
+  /// As LookBack::views().
+  [[nodiscard]] std::vector<View> find(const LookQuestion& question) const {
+    for (const double age : question.ages) {
+      if (!(age >= 0)) throw OptionError("an age must be 0 s or more, got " + core::seconds_text(age));
+    }
+    const LookTurn turn(question.stop);
+    std::vector<View> out;
+    for (const auto& piece : pieces(question)) {
+      for (auto& view : decoded(piece, question.stop)) out.push_back(std::move(view));
+    }
+    tell_holes(out, question.now);
+    return out;
+  }
+
+ private:
+  struct Kept {
+    Packet packet;
+    Stamp stamp;
+  };
+  struct Group {
+    std::vector<Kept> packets;
+    std::size_t bytes = 0;
+  };
+  /// What is to be decoded for some wishes.
+  struct Piece {
+    std::vector<Kept> packets;   // from a key picture on
+    std::vector<double> wishes;  // pts, rising
+  };
+  /// The times of capture between which no picture came.
+  struct Hole {
+    TimePoint from;
+    TimePoint to;
+  };
+
+  [[nodiscard]] std::vector<Piece> pieces(const LookQuestion& question) const {
+    const Lock lock(mutex_);
+    std::map<std::size_t, Piece> found;  // by the index of the group
+    for (const double age : question.ages) {
+      const double since_newest = age - Seconds(question.now - newest_.captured).count();
+      const double wish = newest_.pts - std::max(0.0, since_newest) + kSame;
+      std::optional<std::size_t> of;
+      for (std::size_t i = 0; i < groups_.size(); ++i) {
+        if (groups_[i].packets.front().packet.pts <= wish) of = i;
+      }
+      if (of) found[*of].wishes.push_back(wish);
+    }
+    std::vector<Piece> out;
+    for (auto& [index, piece] : found) {
+      std::ranges::sort(piece.wishes);
+      for (const auto& kept : groups_[index].packets) {
+        if (!piece.packets.empty() && (!question.exact || kept.packet.dts > piece.wishes.back())) break;
+        piece.packets.push_back(kept);
+      }
+      out.push_back(std::move(piece));
+    }
+    return out;
+  }
+
+  [[nodiscard]] static std::vector<View> decoded(const Piece& piece, const std::stop_token& stop) {
+    const auto& first = piece.packets.front().packet;
+    media::Dictionary none;
+    media::Decoder decoder(*media::parameters_of(*first.stream).codec, media::PacketTicks::kTimeBase, {},
+                           none);
+    media::PacketTicks ticks(first.pts);
+    media::FrameMaker maker;
+    std::map<std::int64_t, const Kept*> sent;  // by their ticks
+    std::vector<View> out;
+    media::AvFramePtr shown;     // the newest picture
+    const Kept* kept = nullptr;  // its packet
+    auto wish = piece.wishes.begin();
+    const auto answer = [&](double until) {  // the wishes before the picture at `until`
+      bool wanted = false;
+      for (; wish != piece.wishes.end() && *wish < until; ++wish) wanted = kept != nullptr;
+      if (wanted) {
+        out.push_back({kept->stamp, maker.make(std::move(shown))});
+        kept = nullptr;
+      }
+    };
+    const auto receive = [&] {
+      while (true) {
+        auto frame = media::make_av_frame();
+        const auto result = decoder.receive(*frame);
+        if (result == media::Decoder::Result::Damaged) continue;
+        if (result != media::Decoder::Result::Frame) return;
+        const auto of = sent.find(frame->pts);
+        if (of == sent.end() || decoder.is_damaged(*frame)) continue;
+        answer(of->second->packet.pts);
+        shown = std::move(frame);
+        kept = of->second;
+      }
+    };
+    for (const auto& each : piece.packets) {
+      if (stop.stop_requested()) return {};
+      const auto packet = ticks.next(each.packet);
+      sent.emplace(packet->pts, &each);
+      if (decoder.send(*packet, each.stamp.captured)) receive();
+    }
+    decoder.finish();
+    receive();
+    answer(HUGE_VAL);
+    return out;
+  }
+
+  /// The oldest group is not needed for `seconds_`, or there is no room for it.
+  [[nodiscard]] bool holds_too_much() const FRESHFRAME_REQUIRES(mutex_) {
+    return groups_.size() > 1 &&
+           (groups_[1].packets.front().packet.pts <= newest_.pts - seconds_ || bytes_ > max_bytes_);
+  }
+
+  /// A hole is a pause of a second that is also three times as long as the pictures are apart otherwise.
+  [[nodiscard]] double least_hole() const FRESHFRAME_REQUIRES(mutex_) {
+    constexpr double kLeast = 1;
+    constexpr double kTimes = 3;
+    return std::max(kLeast, kTimes * usual_);
+  }
+
+  void note_newest(const Stamp& stamp) FRESHFRAME_REQUIRES(mutex_) {
+    if (any_) {
+      constexpr double kShare = 0.1;  // of the newest distance in the usual one
+      const double since = Seconds(stamp.captured - newest_.captured).count();
+      if (usual_ == 0)
+        usual_ = since;
+      else if (since < least_hole())
+        usual_ += kShare * (since - usual_);
+      else
+        holes_.push_back({newest_.captured, stamp.captured});
+    }
+    newest_ = stamp;
+    any_ = true;
+    while (!holes_.empty() && Seconds(stamp.captured - holes_.front().to).count() > 2 * seconds_)
+      holes_.pop_front();
+  }
+
+  void tell_holes(std::vector<View>& views, TimePoint now) const {
+    const Lock lock(mutex_);
+    auto holes = holes_;
+    if (any_ && Seconds(now - newest_.captured).count() >= least_hole())
+      holes.push_back({newest_.captured, now});
+    for (std::size_t i = 0; i < views.size(); ++i) {
+      const auto end = i + 1 < views.size() ? views[i + 1].stamp.captured : now;
+      for (const auto& hole : holes) {
+        if (hole.from >= views[i].stamp.captured && hole.from < end)
+          views[i].hole += Seconds(hole.to - hole.from).count();
+      }
+    }
+  }
+
+  const double seconds_;
+  const std::size_t max_bytes_;
+  mutable Mutex mutex_;
+  std::deque<Group> groups_ FRESHFRAME_GUARDED_BY(mutex_);
+  std::deque<Hole> holes_ FRESHFRAME_GUARDED_BY(mutex_);
+  std::size_t bytes_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
+  Stamp newest_ FRESHFRAME_GUARDED_BY(mutex_);       // of the picture with the largest pts
+  double usual_ FRESHFRAME_GUARDED_BY(mutex_) = 0;   // seconds from one picture to the next
+  bool any_ FRESHFRAME_GUARDED_BY(mutex_) = false;   // `newest_` is set
+  bool waits_ FRESHFRAME_GUARDED_BY(mutex_) = true;  // for a key picture
+};
+
+constexpr int kLookQuality = 85;  // of JPEG
+
+std::shared_ptr<const PacketStream> jpeg_stream(const Frame& frame) {
+  media::CodecParametersPtr codec(avcodec_parameters_alloc());
+  if (!codec) throw std::bad_alloc();
+  codec->codec_type = AVMEDIA_TYPE_VIDEO;
+  codec->codec_id = AV_CODEC_ID_MJPEG;
+  codec->width = frame.width();
+  codec->height = frame.height();
+  auto stream = std::make_shared<PacketStream>();
+  stream->codec = "mjpeg";
+  stream->format = "raw";
+  stream->width = frame.width();
+  stream->height = frame.height();
+  stream->native = std::make_shared<const media::StreamParameters>(media::StreamParameters{std::move(codec)});
+  return stream;
+}
+
+Packet jpeg_packet(const std::string& bytes, const Stamp& stamp, std::shared_ptr<const PacketStream> stream) {
+  auto packet = media::make_av_packet();
+  if (av_new_packet(packet.get(), static_cast<int>(bytes.size())) < 0) throw std::bad_alloc();
+  std::memcpy(packet->data, bytes.data(), bytes.size());
+  const std::shared_ptr<AVPacket> owner(std::move(packet));
+  return {.data = {owner->data, bytes.size()},
+          .pts = stamp.pts,
+          .dts = stamp.pts,
+          .key = true,
+          .damaged = stamp.damaged,
+          .stream = std::move(stream),
+          .owner = owner};
+}
+
+}  // namespace
+
+struct PacketLook::Impl {
+  explicit Impl(const LookOptions& options) : ring(options) {}
+
+  LookRing ring;
+  bool told = false;  // that max_bytes is too small
+};
+
+PacketLook::PacketLook(const LookOptions& options) : impl_(std::make_unique<Impl>(options)) {}
+
+PacketLook::~PacketLook() = default;
+
+std::vector<View> PacketLook::views(const LookQuestion& question) {
+  return impl_->ring.find(question);
+}
+
+std::optional<Nothing> PacketLook::process(const Sample<Packet>& sample, const Context& /*context*/) {
+  if (sample.dropped > 0) impl_->ring.wait_for_key();
+  if (!impl_->ring.add(sample.value, sample.stamp) && !std::exchange(impl_->told, true)) {
+    log(LogLevel::Warning,
+        "a Look keeps nothing up to the camera's next key picture: the packets since the last one are larger than "
+        "max_bytes");
+  }
+  return std::nullopt;
+}
+
+struct FrameLook::Impl {
+  explicit Impl(const LookOptions& options) : ring(options), every(options.every) {
+    constexpr double kMost = 60;
+    if (!(every >= 0 && every <= kMost))
+      throw OptionError("every of a Look must be 0 to 60 s, got " + core::seconds_text(every));
+  }
+
+  [[nodiscard]] bool is_due(TimePoint captured) {
+    constexpr double kEarly = 0.01;  // seconds: pictures come a little early and late
+    if (kept && Seconds(captured - *kept).count() < every - kEarly) return false;
+    kept = captured;
+    return true;
+  }
+
+  LookRing ring;
+  const double every;
+  media::JpegEncoder encoder;
+  std::optional<TimePoint> kept;  // the newest one
+  std::shared_ptr<const PacketStream> stream;
+};
+
+FrameLook::FrameLook(const LookOptions& options) : impl_(std::make_unique<Impl>(options)) {}
+
+FrameLook::~FrameLook() = default;
+
+std::vector<View> FrameLook::views(const LookQuestion& question) {
+  return impl_->ring.find(question);
+}
+
+std::optional<Nothing> FrameLook::process(const Sample<Frame>& sample, const Context& /*context*/) {
+  const auto& frame = sample.value;
+  if (!impl_->is_due(sample.stamp.captured)) return std::nullopt;
+  const auto jpeg = impl_->encoder.encode(frame, frame.width(), kLookQuality);
+  auto& stream = impl_->stream;
+  if (!stream || stream->width != frame.width() || stream->height != frame.height())
+    stream = jpeg_stream(frame);
+  if (!impl_->ring.add(jpeg_packet(jpeg.bytes, sample.stamp, stream), sample.stamp))
+    throw Error("a picture of the Look is larger than max_bytes: it has " +
+                std::to_string(jpeg.bytes.size()) + " bytes");
+  return std::nullopt;
+}
+
+}  // namespace freshframe

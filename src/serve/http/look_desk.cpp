@@ -1,0 +1,155 @@
+// Rates, threads and counters of questions about the last seconds.
+// SPDX-License-Identifier: Apache-2.0
+#include "serve/http/look_desk.hpp"
+
+#include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <exception>
+#include <system_error>
+#include <utility>
+
+#include "core/pipeline/onlookers.hpp"
+#include "core/unit_text.hpp"
+#include "serve/http/threads.hpp"
+
+namespace freshframe::serve {
+namespace {
+
+constexpr unsigned kOk = 200;
+constexpr unsigned kTooMany = 429;
+constexpr unsigned kBusy = 503;
+
+Reply refused(unsigned status, const std::string& text, double seconds) {
+  auto reply = plain(status, text);
+  reply.headers = "Retry-After: " + std::to_string(static_cast<int>(std::ceil(seconds))) + "\r\n";
+  return reply;
+}
+
+double checked_rate(double rate) {
+  constexpr double kMost = 6000;
+  if (rate > 0 && rate <= kMost) return rate;
+  throw OptionError("look_rate must be above 0 and at most 6000 questions a minute, got " +
+                    std::to_string(rate));
+}
+
+}  // namespace
+
+double LookRates::left_of(const Left& left, Time now) const {
+  constexpr double kMinute = 60;
+  const double back = Seconds(now - left.at).count() * per_minute_ / kMinute;
+  return std::min(std::max(1.0, per_minute_), left.questions + back);
+}
+
+double LookRates::take(const std::string& client, Time now) {
+  const double most = std::max(1.0, per_minute_);
+  std::erase_if(clients_, [&](const auto& each) { return left_of(each.second, now) >= most; });
+  const auto [at, is_new] = clients_.try_emplace(client, Left{.questions = most, .at = now});
+  const double left = left_of(at->second, now);
+  if (left < 1) {
+    constexpr double kMinute = 60;
+    return (1 - left) * kMinute / per_minute_;
+  }
+  at->second = {.questions = left - 1, .at = now};
+  return 0;
+}
+
+LookDesk::LookDesk(std::shared_ptr<core::PipelineCore> core, std::vector<ServedLook> looks, double rate,
+                   std::function<void(std::function<void()>)> post)
+    : core_(std::move(core)), looks_(std::move(looks)), rates_(checked_rate(rate)), post_(std::move(post)) {
+  for (const auto& each : looks_) info_.push_back({.name = each.name});
+}
+
+LookDesk::~LookDesk() {
+  close();
+}
+
+void LookDesk::close() {
+  for (auto& [number, question] : questions_) question.stop.request_stop();
+  for (auto& [number, question] : questions_) {
+    if (question.thread.joinable()) question.thread.join();
+  }
+}
+
+std::optional<std::size_t> LookDesk::find(std::string_view name) const {
+  const auto at = std::ranges::find(looks_, name, &ServedLook::name);
+  if (at == looks_.end()) return std::nullopt;
+  return static_cast<std::size_t>(at - looks_.begin());
+}
+
+std::string LookDesk::names() const {
+  std::string out;
+  for (const auto& each : looks_) out += (out.empty() ? "'" : ", '") + each.name + "'";
+  return out.empty() ? "none" : out;
+}
+
+std::optional<Reply> LookDesk::refusal(const std::string& client) {
+  if (questions_.size() >= kAtOnce)
+    return refused(kBusy, std::to_string(kAtOnce) + " questions are being answered: ask again in a second",
+                   1);
+  const double wait = rates_.take(client, std::chrono::steady_clock::now());
+  if (wait == 0) return std::nullopt;
+  return refused(kTooMany,
+                 "a client may ask " + core::number_text(rates_.per_minute(), std::chars_format::general, 6) +
+                     " questions a minute (serve(look_rate=)): ask again in " +
+                     std::to_string(static_cast<int>(std::ceil(wait))) + " s",
+                 wait);
+}
+
+std::optional<Reply> LookDesk::ask(LookWish wish, const std::string& client, Done done) {
+  const auto index = find(wish.name).value_or(0);  // the route has found it
+  auto words = client + " asks the look '" + wish.name + "' for " + wish.words;
+  if (auto no = refusal(client)) {
+    ++info_[index].refused;
+    log(LogLevel::Info, words + ": refused (" + std::to_string(no->status) + ")");
+    return no;
+  }
+  const auto number = next_++;
+  auto& question = questions_[number];
+  question.done = std::move(done);
+  question.look = index;
+  question.words = std::move(words);
+  try {
+    question.thread = start_quiet_thread(
+        "ff look",
+        [this, number, look = looks_[index].look, wish = std::move(wish), stop = question.stop.get_token()] {
+          auto reply = answer(wish, *look, stop);
+          post_([this, number, reply = std::move(reply)]() mutable { finish(number, std::move(reply)); });
+        });
+  } catch (const std::system_error&) {
+    questions_.erase(number);
+    ++info_[index].failed;
+    return refused(kBusy, "the system has no thread for the question: ask again in a second", 1);
+  }
+  return std::nullopt;
+}
+
+Reply LookDesk::answer(const LookWish& wish, LookBack& look, const std::stop_token& stop) const {
+  try {
+    const auto views = look.views(
+        {.ages = wish.ages, .exact = wish.exact, .now = std::chrono::steady_clock::now(), .stop = stop});
+    const auto stats = core::stats_of(*core_);
+    if (views.empty()) return no_view(wish, media::source_above(stats, wish.name));
+    const auto source = media::looked_at(stats, views.back().stamp.source);
+    return look_reply(wish, views, source, stop);
+  } catch (const std::exception& error) {
+    return plain(kBusy, "the look '" + wish.name + "' has no answer: " + error.what());
+  }
+}
+
+void LookDesk::finish(std::uint64_t number, Reply reply) {
+  const auto at = questions_.find(number);
+  if (at == questions_.end()) return;
+  auto question = std::move(at->second);
+  questions_.erase(at);
+  if (question.thread.joinable()) question.thread.join();
+  auto& info = info_[question.look];
+  ++(reply.status == kOk ? info.answered : info.failed);
+  log(LogLevel::Info,
+      question.words + ": " + (reply.status == kOk ? std::to_string(reply.body.size()) + " bytes" : "none"));
+  question.done(std::move(reply));
+}
+
+}  // namespace freshframe::serve

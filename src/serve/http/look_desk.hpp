@@ -1,0 +1,93 @@
+// Answers what clients ask of the last seconds, each question on a thread of its own.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/serve.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "core/pipeline/pipeline_core.hpp"
+#include "serve/http/look_question.hpp"
+#include "serve/state/snapshot.hpp"
+
+namespace freshframe::serve {
+
+/// How many questions each client may ask: a full minute's at once, then one at a time as they come back.
+class LookRates {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+  explicit LookRates(double per_minute) : per_minute_(per_minute) {}
+
+  /// Takes one. Returns 0, or the seconds until the client may ask again.
+  [[nodiscard]] double take(const std::string& client, Time now);
+  [[nodiscard]] double per_minute() const noexcept { return per_minute_; }
+
+ private:
+  struct Left {
+    double questions = 0;
+    Time at{};
+  };
+  [[nodiscard]] double left_of(const Left& left, Time now) const;
+
+  double per_minute_;
+  std::map<std::string, Left> clients_;  // those that have less than all
+};
+
+/// Used on the network's thread, which decodes nothing.
+class LookDesk {
+ public:
+  using Done = std::function<void(Reply)>;
+  static constexpr std::size_t kAtOnce = 4;
+
+  /// `post` runs a function on the network's thread soon; it is called on any thread. Throws OptionError.
+  LookDesk(std::shared_ptr<core::PipelineCore> core, std::vector<ServedLook> looks, double rate,
+           std::function<void(std::function<void()>)> post);
+  /// close().
+  ~LookDesk();
+  LookDesk(const LookDesk&) = delete;
+  LookDesk& operator=(const LookDesk&) = delete;
+
+  [[nodiscard]] bool has(std::string_view name) const { return find(name).has_value(); }
+  /// What a client may ask for, as a text.
+  [[nodiscard]] std::string names() const;
+  /// Calls `done` later with the answer. Returns it where the question is refused. The look exists.
+  [[nodiscard]] std::optional<Reply> ask(LookWish wish, const std::string& client, Done done);
+  [[nodiscard]] const std::vector<LookInfo>& info() const noexcept { return info_; }
+  /// Ends all questions. Their answers are posted when it returns.
+  void close();
+
+ private:
+  struct Question {
+    std::thread thread;
+    std::stop_source stop;
+    Done done;
+    std::size_t look = 0;
+    std::string words;  // for the log
+  };
+
+  [[nodiscard]] std::optional<std::size_t> find(std::string_view name) const;
+  [[nodiscard]] Reply answer(const LookWish& wish, LookBack& look, const std::stop_token& stop) const;
+  [[nodiscard]] std::optional<Reply> refusal(const std::string& client);
+  void finish(std::uint64_t number, Reply reply);
+
+  std::shared_ptr<core::PipelineCore> core_;
+  std::vector<ServedLook> looks_;
+  std::vector<LookInfo> info_;  // as looks_
+  LookRates rates_;
+  std::function<void(std::function<void()>)> post_;
+  std::map<std::uint64_t, Question> questions_;
+  std::uint64_t next_ = 0;
+};
+
+}  // namespace freshframe::serve

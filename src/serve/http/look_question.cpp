@@ -1,0 +1,201 @@
+// Reads the question from an address. Writes the pictures with their times as headers, or as JSON.
+// SPDX-License-Identifier: Apache-2.0
+#include "serve/http/look_question.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include "core/unit_text.hpp"
+#include "media/colour/jpeg_encoder.hpp"
+#include "serve/http/gate.hpp"
+#include "serve/state/json.hpp"
+
+namespace freshframe::serve {
+namespace {
+
+constexpr std::string_view kLookPrefix = "/api/look/";
+constexpr double kMostBack = 3600;  // seconds
+constexpr double kMostViews = 16;
+constexpr double kMostSide = 2048;  // pixels
+constexpr int kLookQuality = 80;    // of JPEG
+
+std::string fixed_text(double number) {
+  return core::number_text(number, std::chars_format::fixed, 3);
+}
+
+/// A parameter that may be left out. False: it is there, and no number within the limits.
+bool read_number(std::string_view query, std::string_view name, double least, double most, double& into) {
+  if (!query_value(query, name)) return true;
+  const auto number = query_number(query, name, least, most);
+  into = number.value_or(into);
+  return number.has_value();
+}
+
+std::string read_moment(std::string_view query, LookWish& wish) {
+  double at = 0;
+  if (query_value(query, "back") || query_value(query, "n"))
+    return "at, or back and n: one picture, or some of the last seconds; back and n belong to NAME.json";
+  if (!read_number(query, "at", -kMostBack, 0, at))
+    return "at must be a number of seconds from -3600 to 0, such as -3 for three seconds ago";
+  wish.ages = {-at};
+  wish.words = at < 0 ? "the picture of " + core::seconds_text(-at) + " ago" : "the newest picture";
+  return {};
+}
+
+std::string read_span(std::string_view query, LookWish& wish) {
+  constexpr double kLeastBack = 0.001;
+  double back = 10;
+  double n = 4;
+  double exact = 0;
+  if (!read_number(query, "back", kLeastBack, kMostBack, back))
+    return "back must be a number of seconds above 0, at most 3600";
+  if (!read_number(query, "n", 1, kMostViews, n) || n != static_cast<int>(n))
+    return "n must be a whole number of pictures from 1 to 16";
+  if (!read_number(query, "exact", 0, 1, exact) || (exact != 0 && exact != 1)) return "exact must be 0 or 1";
+  const int count = static_cast<int>(n);
+  for (int k = count - 1; k >= 0; --k) wish.ages.push_back(back * k / count);
+  wish.exact = exact == 1;
+  wish.words = std::to_string(count) + " of the last " + core::seconds_text(back);
+  return {};
+}
+
+std::string base64_of(std::string_view bytes) {
+  constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  out.reserve((bytes.size() + 2) / 3 * 4);
+  for (std::size_t at = 0; at < bytes.size(); at += 3) {
+    const auto part = bytes.substr(at, 3);
+    std::uint32_t bits = 0;
+    for (std::size_t k = 0; k < 3; ++k)
+      bits = bits << 8U | (k < part.size() ? static_cast<unsigned char>(part[k]) : 0U);
+    for (std::size_t k = 0; k < 4; ++k) out += k <= part.size() ? kLetters[bits >> (18 - 6 * k) & 63U] : '=';
+  }
+  return out;
+}
+
+/// A name may hold any characters, a header only those of ASCII.
+std::string percent_encoded(std::string_view text) {
+  constexpr std::string_view kHex = "0123456789ABCDEF";
+  std::string out;
+  for (const char each : text) {
+    const auto byte = static_cast<unsigned char>(each);
+    if (is_plain_token(std::string_view(&each, 1)) || each == '.')
+      out += each;
+    else
+      out.append({'%', kHex[byte >> 4U], kHex[byte & 15U]});
+  }
+  return out;
+}
+
+struct Times {
+  double age = 0;   // seconds
+  double unix = 0;  // of the capture by this machine's clock
+};
+
+Times times_of(const View& view) {
+  const double age = std::max(0.0, Seconds(std::chrono::steady_clock::now() - view.stamp.captured).count());
+  const Seconds now = std::chrono::system_clock::now().time_since_epoch();
+  return {.age = age, .unix = now.count() - age};
+}
+
+std::string headers_of(const View& view, const media::LookedAt& source) {
+  const auto times = times_of(view);
+  std::string out = "X-Camera: " + percent_encoded(source.camera);
+  out += "\r\nX-Seq: " + std::to_string(view.stamp.seq) + "\r\nX-Timestamp: " + fixed_text(times.unix);
+  out += "\r\nX-Age: " + fixed_text(times.age) + "\r\nX-Still-For: " + fixed_text(source.still_for);
+  out += "\r\nX-Hole: " + fixed_text(view.hole);
+  const auto& utc = view.stamp.utc;
+  if (utc.from != UtcFrom::None) {
+    out += "\r\nX-Utc: " + fixed_text(utc.seconds) + "\r\nX-Utc-Error: " + fixed_text(utc.error);
+    out += "\r\nX-Utc-From: ";
+    out += to_string(utc.from);
+  }
+  return out + "\r\n";
+}
+
+void write_view(JsonWriter& json, const View& view, const media::LookedAt& source,
+                const media::JpegPicture& jpeg) {
+  const auto times = times_of(view);
+  const auto& utc = view.stamp.utc;
+  const bool known = utc.from != UtcFrom::None;
+  json.begin_object()
+      .member("seq", view.stamp.seq)
+      .member("time", times.unix)
+      .member("age", times.age)
+      .member("utc", known ? std::optional(utc.seconds) : std::nullopt)
+      .member("utc_error", known ? std::optional(double{utc.error}) : std::nullopt)
+      .member("utc_from", to_string(utc.from))
+      .member("damaged", view.stamp.damaged)
+      .member("still_for", source.still_for)
+      .member("hole", view.hole)
+      .member("width", jpeg.width)
+      .member("height", jpeg.height)
+      .member("jpeg", std::string_view(base64_of(jpeg.bytes)))
+      .end_object();
+}
+
+}  // namespace
+
+std::optional<LookWish> look_wish(std::string_view path) {
+  constexpr std::string_view kJpeg = ".jpg";
+  constexpr std::string_view kJson = ".json";
+  if (!path.starts_with(kLookPrefix)) return std::nullopt;
+  path.remove_prefix(kLookPrefix.size());
+  LookWish wish{.json = path.ends_with(kJson)};
+  if (!wish.json && !path.ends_with(kJpeg)) return std::nullopt;
+  path.remove_suffix(wish.json ? kJson.size() : kJpeg.size());
+  auto name = percent_decoded(path, false);
+  if (!name) return std::nullopt;
+  wish.name = *std::move(name);
+  return wish;
+}
+
+std::string read_look(std::string_view query, LookWish& wish) {
+  double side = wish.max_side;
+  if (!read_number(query, "max_side", 16, kMostSide, side))
+    return "max_side must be a number of pixels from 16 to 2048";
+  wish.max_side = static_cast<int>(side);
+  const bool one = !wish.json || query_value(query, "at");
+  return one ? read_moment(query, wish) : read_span(query, wish);
+}
+
+Reply look_reply(const LookWish& wish, const std::vector<View>& views, const media::LookedAt& source,
+                 const std::stop_token& stop) {
+  media::JpegEncoder encoder;
+  const auto jpeg_of = [&](const View& view) {
+    const auto& frame = view.frame;
+    const int longest = std::max(frame.width(), frame.height());
+    const int width = longest > wish.max_side ? frame.width() * wish.max_side / longest : frame.width();
+    return encoder.encode(frame, std::max(1, width), kLookQuality);
+  };
+  if (!wish.json) {
+    auto jpeg = jpeg_of(views.back());
+    return {.type = "image/jpeg", .body = std::move(jpeg.bytes), .headers = headers_of(views.back(), source)};
+  }
+  JsonWriter json;
+  json.begin_object()
+      .member("look", std::string_view(wish.name))
+      .member("camera", std::string_view(source.camera))
+      .member("state", std::string_view(source.state))
+      .key("pictures")
+      .begin_array();
+  for (const auto& view : views) {
+    if (!stop.stop_requested()) write_view(json, view, source, jpeg_of(view));
+  }
+  json.end_array().end_object();
+  return {.type = "application/json", .body = std::move(json).take()};
+}
+
+Reply no_view(const LookWish& wish, const media::LookedAt& source) {
+  std::string text = "the look '" + valid_utf8(wish.name) + "' has not got " + wish.words;
+  if (!source.state.empty()) text += "; its source is " + source.state;
+  if (!source.last_error.empty()) text += ", its last error: " + valid_utf8(source.last_error);
+  return plain(503, std::move(text));
+}
+
+}  // namespace freshframe::serve

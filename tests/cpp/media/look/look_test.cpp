@@ -1,0 +1,192 @@
+// Pictures of the last seconds: the right ones by their painted numbers, each once, with their own times.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/look.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "cpp/media/files.hpp"
+#include "cpp/media/packets/packet_rig.hpp"
+#include "media/ffmpeg/write/video_codec.hpp"
+#include <gtest/gtest.h>
+
+namespace freshframe::test {
+namespace {
+
+constexpr double kLookFps = 25;
+constexpr int kLookKeys = 20;  // pictures from one key picture to the next
+constexpr int kLookCount = 400;
+
+TimePoint captured_at(double seconds) {
+  return TimePoint() + std::chrono::duration_cast<TimePoint::duration>(Seconds(seconds));
+}
+
+/// A camera's packets, of which each was captured at its pts.
+std::vector<AnySample> look_packets(const Folder& folder, const std::string& codec,
+                                    const std::string& b_frames) {
+  static_cast<void>(
+      streamed(folder, codec, {{"g", std::to_string(kLookKeys)}, {"bf", b_frames}}, kLookCount));
+  auto packets = completed(folder.file("stream.ts"));
+  for (auto& packet : packets) packet.stamp.captured = captured_at(packet.stamp.pts);
+  return packets;
+}
+
+class Looking {
+ public:
+  explicit Looking(const LookOptions& options) : look_(options) {}
+
+  void feed(const std::vector<AnySample>& packets, std::size_t from, std::size_t to) {
+    for (std::size_t n = from; n < to; ++n)
+      static_cast<void>(look_.process(Sample<Packet>(packets.at(n)), hand_.context()));
+  }
+  [[nodiscard]] std::vector<View> at(const std::vector<double>& ages, bool exact, double now) {
+    return look_.views({.ages = ages, .exact = exact, .now = captured_at(now)});
+  }
+
+ private:
+  Hand hand_;
+  PacketLook look_;
+};
+
+std::vector<int> numbers_of(const std::vector<View>& views) {
+  std::vector<int> numbers;
+  for (const auto& view : views) numbers.push_back(number_of(view.frame));
+  return numbers;
+}
+
+class LookTest : public testing::TestWithParam<const char*> {
+ protected:
+  LookTest() {
+    if (media::find_video_encoder("h264") != nullptr) packets_ = look_packets(folder_, "h264", GetParam());
+  }
+  void SetUp() override {
+    if (packets_.empty()) GTEST_SKIP() << "no H.264 encoder";
+    first_ = packets_.front().stamp.pts;
+  }
+  [[nodiscard]] int number_at(double pts) const {
+    return static_cast<int>(std::lround((pts - first_) * kLookFps));
+  }
+
+  const Folder folder_;
+  std::vector<AnySample> packets_;
+  double first_ = 0;
+};
+
+INSTANTIATE_TEST_SUITE_P(Looks, LookTest, testing::Values("0", "2"));
+
+TEST_P(LookTest, RandomMomentsHaveTheNewestPictureThatWasThere) {
+  Looking look({.back = 8});
+  std::mt19937 random(5);
+  for (std::size_t n = 0; n < packets_.size(); ++n) {
+    look.feed(packets_, n, n + 1);
+    if (n < 60 || random() % 10 != 0) continue;
+    double newest = 0;
+    for (std::size_t k = 0; k <= n; ++k) newest = std::max(newest, packets_[k].stamp.pts);
+    const double age = static_cast<double>(random() % 200) / 100;  // the first 2 s are there
+    const double late = static_cast<double>(random() % 10) / 100;  // seconds since the newest picture
+    const auto views = look.at({age}, true, newest + late);
+    ASSERT_EQ(views.size(), 1U);
+    const double wish = std::min(newest, newest + late - age);
+    const int number = number_of(views[0].frame);
+    EXPECT_EQ(number, number_at(views[0].stamp.pts));
+    EXPECT_LE(views[0].stamp.pts, wish + 1e-5);
+    // Of pictures in another order some are not there yet, and the leading ones of an open group never are.
+    EXPECT_GE(views[0].stamp.pts, wish - 5 / kLookFps);
+  }
+}
+
+TEST_P(LookTest, WithoutExactEachIsTheKeyPictureBefore) {
+  Looking look({.back = 30});
+  look.feed(packets_, 0, packets_.size());
+  const double now = first_ + (kLookCount - 1) / kLookFps;
+  const auto numbers = numbers_of(look.at({9, 6, 3, 0}, false, now));
+  EXPECT_EQ(numbers, (std::vector{160, 240, 320, 380}));
+}
+
+TEST_P(LookTest, NoPictureComesTwiceAndNothingIsOlderThanWhatIsKept) {
+  Looking look({.back = 4});
+  look.feed(packets_, 0, packets_.size());
+  const double now = first_ + (kLookCount - 1) / kLookFps;
+  EXPECT_EQ(numbers_of(look.at({0.3, 0.2, 0.1, 0}, false, now)), std::vector{380});
+  EXPECT_EQ(numbers_of(look.at({0, 0, 0}, true, now)), std::vector{399});
+  EXPECT_TRUE(look.at({9}, true, now).empty());
+  EXPECT_EQ(look.at({9, 4, 0}, true, now).size(), 2U);
+}
+
+TEST_P(LookTest, APauseOfTheStreamIsAHoleAndNoPictureFillsIt) {
+  Looking look({.back = 30});
+  look.feed(packets_, 0, 100);
+  const double newest = first_ + 99 / kLookFps;
+  const auto views = look.at({4, 3, 2, 1, 0}, false, newest + 3.5);
+  EXPECT_EQ(numbers_of(views), (std::vector{80}));
+  EXPECT_NEAR(views.back().hole, 3.5, 1e-6);
+}
+
+TEST_P(LookTest, ThePictureBeforeAHoleHasItsLengthAndTheOthersHaveNone) {
+  Looking look({.back = 30});
+  look.feed(packets_, 0, 100);
+  look.feed(packets_, 200, 300);
+  const auto views = look.at({8, 1, 0}, false, first_ + 299 / kLookFps);
+  ASSERT_EQ(numbers_of(views), (std::vector{80, 260, 280}));
+  EXPECT_NEAR(views[0].hole, 100 / kLookFps, 0.2);
+  EXPECT_EQ(views[1].hole, 0);
+  EXPECT_EQ(views[2].hole, 0);
+}
+
+TEST_P(LookTest, WhatIsMissingIsSkippedToTheNextKeyPicture) {
+  Looking look({.back = 30});
+  auto packets = packets_;
+  packets[50].dropped = 3;
+  look.feed(packets, 0, 48);
+  look.feed(packets, 50, packets.size());
+  const double now = first_ + (kLookCount - 1) / kLookFps;
+  const auto numbers =
+      numbers_of(look.at({now - first_ - 55 / kLookFps, now - first_ - 62 / kLookFps}, true, now));
+  ASSERT_EQ(numbers.size(), 2U);
+  EXPECT_LE(numbers[0], 50);
+  EXPECT_GE(numbers[1], 60);
+}
+
+TEST_P(LookTest, MaxBytesDropsTheOldestGroups) {
+  std::size_t bytes = 0;
+  for (const auto& packet : packets_) bytes += packet.value.as<Packet>()->data.size();
+  Looking look({.back = 30, .max_bytes = bytes / 4});
+  look.feed(packets_, 0, packets_.size());
+  const double now = first_ + (kLookCount - 1) / kLookFps;
+  EXPECT_TRUE(look.at({12}, false, now).empty());
+  EXPECT_EQ(look.at({0}, false, now).size(), 1U);
+}
+
+TEST(FrameLooks, KeepOnePictureEachSoManySecondsOfWhatIsAboveThem) {
+  FrameLook look({.back = 4, .every = 0.5});
+  for (int n = 0; n < 200; ++n) {
+    AnySample sample;
+    sample.stamp = {.seq = n, .pts = n / kLookFps, .captured = captured_at(n / kLookFps)};
+    sample.frame = numbered_frame(n);
+    static_cast<void>(look.process(Sample<Frame>(std::move(sample)), Hand().context()));
+  }
+  const auto views = look.views({.ages = {3, 2, 1, 0}, .now = captured_at(199 / kLookFps)});
+  ASSERT_EQ(views.size(), 4U);
+  for (const auto& view : views) EXPECT_EQ(number_of(view.frame), view.stamp.seq);
+  EXPECT_LE(199 - views.back().stamp.seq, 13);
+  EXPECT_TRUE(look.views({.ages = {7}, .now = captured_at(199 / kLookFps)}).empty());
+}
+
+TEST(Looks, RefuseOptionsThatAreOutOfRange) {
+  EXPECT_THROW(PacketLook({.back = 0}), OptionError);
+  EXPECT_THROW(PacketLook({.back = 3601}), OptionError);
+  EXPECT_THROW(FrameLook({.every = -1}), OptionError);
+  EXPECT_THROW(FrameLook({.max_bytes = 0}), OptionError);
+  PacketLook look;
+  EXPECT_THROW(static_cast<void>(look.views({.ages = {-1}})), OptionError);
+  EXPECT_TRUE(look.views({.ages = {0}}).empty());
+}
+
+}  // namespace
+}  // namespace freshframe::test

@@ -1,0 +1,128 @@
+"""A Look gives pictures of now and of then, each with its time, and nothing from above its port."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from typing import Any
+
+import numpy as np
+import pytest
+from rigs.live.camera import PATIENT, clip
+from rigs.live.servers import TcpServer
+from support import until
+
+import freshframe as ff
+
+SCENE = "demo:circles?frames=90&fps=30&size=320x240"
+
+
+def looked_at(look: ff.Look, url: str) -> ff.Pipeline:
+    """A camera of which nothing but the packets is taken."""
+    pipeline = ff.Pipeline()
+    door = pipeline.add(ff.open(url, **PATIENT), name="door")
+    pipeline.add(look, door.packets)
+    return pipeline
+
+
+def is_there(look: ff.Look) -> bool:
+    try:
+        look.now()
+    except ff.Stale:
+        return False
+    return True
+
+
+def test_packets_are_kept_and_decoded_when_somebody_asks() -> None:
+    look = ff.Look(back=5)
+    with TcpServer(clip("mpegts")) as server, looked_at(look, server.url) as pipeline:
+        until(lambda: is_there(look), "a picture")
+        until(lambda: len(look.back(1, 3, exact=True)) == 3, "a second")
+        view = look.now(max_age=60)
+        assert view.camera == "door"
+        assert (view.frame.width, view.frame.height) == (160, 120)
+        assert view.utc is not None
+        assert view.utc_from == "arrival"
+        assert view.still_for == 0
+        views = look.back(1, 3, exact=True)
+        assert [each.seq for each in views] == sorted({each.seq for each in views})
+        assert look.at(-0.5).pts < look.now().pts
+        assert asyncio.run(look.now_async()).seq >= views[-1].seq
+        assert pipeline.stats().nodes["door"].processed == 0, "nothing was decoded for a Look"
+
+
+def test_a_picture_that_is_too_old_is_no_answer_and_the_state_of_the_source_is_told() -> None:
+    look = ff.Look()
+    with TcpServer(clip("mpegts")) as server, looked_at(look, server.url):
+        until(lambda: is_there(look), "a picture")
+        server.close()
+
+        def stale() -> ff.Stale | None:
+            try:
+                look.now(max_age=0.5)
+            except ff.Stale as error:
+                return error if error.state == "backing_off" else None
+            return None
+
+        until(stale, "a picture that is too old")
+        error = stale()
+        assert error is not None
+        assert error.age > 0.5
+        assert "'door' is " in str(error)
+        assert "0.5 s were asked for; the source is backing off" in str(error)
+        assert look.now().age > 0.5, "without a limit it is an answer, with its age"
+
+
+def test_a_mask_above_the_look_is_in_each_of_its_pictures() -> None:
+    def masked(frame: ff.Frame) -> ff.Frame:
+        return ff.Frame.from_array(np.full((240, 320), 9, np.uint8), "gray")
+
+    pipeline = ff.Pipeline()
+    look = ff.Look(back=10, every=0)
+    pipeline.add(look, pipeline.add(masked, pipeline.add(ff.open(SCENE), name="yard")))
+    pipeline.run()
+    views = look.back(10, 64)
+    assert len(views) > 1
+    for view in views:
+        assert view.camera == "yard"
+        assert int(np.asarray(view.frame.luma).max()) <= 12
+        assert int(np.asarray(view.frame.luma).min()) >= 6
+
+
+def test_pictures_are_scaled_down_and_never_up() -> None:
+    pipeline = ff.Pipeline()
+    look = ff.Look(every=0)
+    pipeline.add(look, pipeline.add(ff.open(SCENE)))
+    pipeline.run()
+    view = look.now()
+    small = base64.b64decode(view.base64(max_side=100))
+    assert small[:2] == b"\xff\xd8"
+    assert len(small) < len(view.jpeg()) == len(view.jpeg(max_side=4000))
+
+
+def test_a_look_without_a_picture_says_so() -> None:
+    look = ff.Look()
+    with pytest.raises(ff.Stale, match="no picture yet"):
+        look.now()
+    with pytest.raises(ff.Stale, match="of 3 s ago"):
+        look.at(-3)
+    assert look.back(3) == []
+
+
+@pytest.mark.parametrize(
+    "options", [{"back": 0}, {"back": 3601}, {"every": -1}, {"every": 61}, {"max_bytes": 0}]
+)
+def test_options_out_of_range_are_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(ff.OptionError, match="Look"):
+        ff.Look(**options)
+
+
+def test_questions_out_of_range_are_refused() -> None:
+    look = ff.Look()
+    with pytest.raises(ff.OptionError, match="0 for now"):
+        look.at(1)
+    with pytest.raises(ff.OptionError, match="above 0"):
+        look.back(0)
+    with pytest.raises(ff.OptionError, match="1 to 64"):
+        look.back(1, 65)

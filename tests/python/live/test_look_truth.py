@@ -1,0 +1,72 @@
+"""A Look's pictures have painted numbers, which must be those that the camera took at their times."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import itertools
+import random
+import statistics
+import time
+
+import pytest
+from rigs.live.camera import PATIENT
+from rigs.live.truth.pictures.encode import Shape, film
+from rigs.live.truth.reading.watch import number_of
+from rigs.live.truth.streams.ts_server import TsServer
+from support import until
+
+import freshframe as ff
+
+# A busy machine sends pictures late and skips some.
+pytestmark = [pytest.mark.takes(30), pytest.mark.repeats(attempts=4)]
+
+FPS = 20.0
+KEYS = 10  # pictures from one key picture to the next
+QUESTIONS = 40
+
+
+def painted(view: ff.View) -> int:
+    number = number_of(view.frame.luma)
+    assert number is not None, "the picture is torn"
+    return number
+
+
+def in_order(views: list[ff.View]) -> bool:
+    """Each is newer than the one before, and their numbers are as far apart as their times."""
+    return all(
+        later.pts > one.pts
+        and later.captured > one.captured
+        and painted(later) - painted(one) == round((later.pts - one.pts) * FPS)
+        for one, later in itertools.pairwise(views)
+    )
+
+
+@pytest.mark.parametrize("b_frames", [0, 2])
+def test_the_painted_numbers_are_those_of_the_times_in_many_questions(b_frames: int) -> None:
+    shape = Shape("h264", count=2000, size=(160, 96), key_interval=KEYS, b_frames=b_frames)
+    choose = random.Random(b_frames)
+    look = ff.Look(back=20)
+    pipeline = ff.Pipeline()
+    with TsServer(film(shape), FPS) as server:
+        pipeline.add(look, pipeline.add(ff.open(server.url, **PATIENT), name="door").packets)
+        with pipeline.start():
+            until(lambda: len(look.back(4, 4)) == 4, "four seconds")
+            late, newest = [], -1
+            for _ in range(QUESTIONS):
+                asked = time.monotonic()
+                view = look.now()
+                assert painted(view) >= newest, "a newer picture was there before"
+                newest = painted(view)
+                sent = server.log.find(newest, time.monotonic())
+                assert sent is not None
+                late.append((view.captured - sent.due) * FPS)
+                then = look.at(-choose.uniform(0.5, 3))
+                assert then.captured <= asked
+                assert in_order([then, look.now()])
+                exact = look.back(choose.uniform(0.5, 3), choose.randint(2, 6), exact=True)
+                assert in_order(exact)
+                keys = look.back(3, 4)
+                assert in_order(keys)
+                assert {painted(each) % KEYS for each in keys} == {0}, "each is a key picture"
+    # A camera sends a picture to which others refer before those that are shown earlier.
+    assert -0.5 < statistics.median(late) < b_frames + 1.5, "the times are those of other pictures"

@@ -1,0 +1,172 @@
+"""/api/look/NAME: pictures of the last seconds with their times, and what refuses a question."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from rigs.web_client import connect, request
+from support import until
+
+import freshframe as ff
+
+TOKEN = "a-token-of-this-test"
+GREY = 9
+
+
+def masked(frame: ff.Frame) -> ff.Frame:
+    return ff.Frame.from_array(np.full((frame.height, frame.width), GREY, np.uint8), "gray")
+
+
+@contextlib.contextmanager
+def served(*, look_rate: float = 6000, **options: Any) -> Iterator[tuple[str, ff.Dashboard]]:
+    """A camera with a mask below it, and a Look of what the mask gives, which is full for two seconds."""
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(ff.open("demo:circles?size=320x240&fps=30"), name="camera")
+    look = ff.Look(back=5, every=0.1)
+    pipeline.add(look, pipeline.add(masked, camera, name="mask"), name="yard")
+    with pipeline.start():
+        until(lambda: len(look.back(1, 4)) == 4, "a second")
+        with pipeline.serve(look=look, look_rate=look_rate, **options) as dashboard:
+            yield dashboard.url, dashboard
+
+
+def is_grey(jpeg: bytes) -> bool:
+    with tempfile.NamedTemporaryFile(suffix=".jpg") as file:
+        file.write(jpeg)
+        file.flush()
+        luma = np.asarray(ff.read_picture(file.name).luma).astype(int)
+    return int(np.abs(luma - GREY).max()) <= 3
+
+
+def test_a_picture_has_its_time_its_camera_and_no_pixel_from_above_the_mask() -> None:
+    with served() as (url, _):
+        seqs = []
+        for at in (-0.7, -0.4, 0):
+            answer = request(url, f"/api/look/yard.jpg?at={at}&max_side=100")
+            assert answer.status == 200, answer.text
+            assert is_grey(answer.body)
+            assert answer.headers["content-type"] == "image/jpeg"
+            assert answer.headers["x-camera"] == "camera"
+            assert answer.headers["x-utc-from"] == "device"
+            age = time.time() - float(answer.headers["x-timestamp"])
+            assert -at - 0.001 <= float(answer.headers["x-age"]) <= age + 0.01
+            assert float(answer.headers["x-hole"]) == float(answer.headers["x-still-for"]) == 0
+            seqs.append(int(answer.headers["x-seq"]))
+        assert seqs == sorted(set(seqs))
+
+
+def test_several_pictures_are_json_the_oldest_first_each_once() -> None:
+    with served() as (url, _):
+        found = request(url, "/api/look/yard.json?back=1&n=4&max_side=64").json()
+        assert (found["look"], found["camera"], found["state"]) == ("yard", "camera", "reading")
+        assert [each["width"] for each in found["pictures"]] == [64] * 4
+        ages = [each["age"] for each in found["pictures"]]
+        assert ages == sorted(ages, reverse=True)
+        assert len({each["seq"] for each in found["pictures"]}) == 4
+        assert all(is_grey(base64.b64decode(each["jpeg"])) for each in found["pictures"])
+        (one,) = request(url, "/api/look/yard.json?at=-0.5").json()["pictures"]
+        assert one["age"] >= 0.5
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "words"),
+    [
+        ("yard.jpg?at=1", 400, "from -3600 to 0"),
+        ("yard.jpg?at=x", 400, "from -3600 to 0"),
+        ("yard.jpg?back=3", 400, "belong to NAME.json"),
+        ("yard.json?back=0", 400, "above 0, at most 3600"),
+        ("yard.json?n=17", 400, "from 1 to 16"),
+        ("yard.json?n=1.5", 400, "from 1 to 16"),
+        ("yard.json?exact=2", 400, "0 or 1"),
+        ("yard.jpg?max_side=2049", 400, "from 16 to 2048"),
+        ("yard.jpg?at=-3600", 503, "has not got the picture of 3600 s ago; its source is reading"),
+        ("camera.jpg", 404, r"serve(look=[...]) chooses: 'yard'"),
+        ("yard.png", 404, "nothing at this address"),
+    ],
+)
+def test_what_cannot_be_answered_says_what_is_wanted(path: str, status: int, words: str) -> None:
+    with served() as (url, _):
+        answer = request(url, f"/api/look/{path}")
+        assert answer.status == status
+        assert words in answer.text
+
+
+def test_only_the_servers_token_opens_the_past() -> None:
+    with served(token=TOKEN, view=[]) as (url, dashboard):
+        assert request(url, "/api/look/yard.jpg").status == 401
+        pictures = dashboard._engine().picture_token()  # type: ignore[union-attr]
+        assert request(url, f"/api/look/yard.jpg?token={pictures}").status == 401
+        assert request(url, f"/api/look/yard.jpg?token={TOKEN}").status == 401, "a URL with it is in logs"
+        answer = request(url, "/api/look/yard.jpg", Authorization=f"Bearer {TOKEN}")
+        assert answer.status == 200
+        strange = request(
+            url, "/api/look/yard.jpg", Authorization=f"Bearer {TOKEN}", Origin="http://elsewhere.example"
+        )
+        assert strange.status == 403
+
+
+def test_a_client_that_asks_too_often_is_told_when_it_may_ask_again() -> None:
+    with served(look_rate=2) as (url, _):
+        answers = [request(url, "/api/look/yard.jpg") for _ in range(4)]
+        assert [each.status for each in answers] == [200, 200, 429, 429]
+        assert "2 questions a minute" in answers[2].text
+        assert 1 <= int(answers[2].headers["retry-after"]) <= 30
+        metrics = request(url, "/metrics").text
+        assert 'look="yard",result="answered"} 2' in metrics
+        assert 'look="yard",result="refused"} 2' in metrics
+        (look,) = request(url, "/api/state").json()["looks"]
+        assert look == {"look": "yard", "answered": 2, "refused": 2, "failed": 0}
+
+
+def test_many_clients_at_once_all_get_an_answer_and_the_server_ends_while_they_ask() -> None:
+    statuses = []
+
+    def ask(url: str) -> None:
+        for _ in range(5):
+            answer = request(url, "/api/look/yard.json?n=16&back=5")
+            statuses.append(answer.status)
+
+    with served() as (url, dashboard):
+        threads = [threading.Thread(target=ask, args=(url,)) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert set(statuses) <= {200, 503}
+        assert 200 in statuses
+        left = [connect(url) for _ in range(3)]
+        for link in left:
+            link.sendall(b"GET /api/look/yard.json?n=16&back=5 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        dashboard.close()
+        for link in left:
+            link.close()
+
+
+def test_each_question_is_a_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    with served(look_rate=1) as (url, _), caplog.at_level("INFO", logger="freshframe"):
+        for _ in range(2):
+            request(url, "/api/look/yard.jpg?at=-0.5")
+        asked = "127.0.0.1 asks the look 'yard' for the picture of 0.5 s ago"
+        until(lambda: f"{asked}: refused (429)" in caplog.text, "the second line")
+        assert f"{asked}: " in caplog.text.replace(f"{asked}: refused (429)", "")
+
+
+def test_serve_takes_looks_of_its_own_pipeline_alone() -> None:
+    pipeline = ff.Pipeline()
+    with pytest.raises(ff.OptionTypeError, match="look must be a Look, or a list of Looks"):
+        pipeline.serve(look="yard")  # type: ignore[arg-type]
+    with pytest.raises(ff.OptionTypeError, match="look must contain Looks"):
+        pipeline.serve(look=[3])  # type: ignore[list-item]
+    with pytest.raises(ff.GraphError, match=r"not in this pipeline: add\(\) it"):
+        pipeline.serve(look=ff.Look())
+    with pytest.raises(ff.OptionError, match=r"look_rate must be 0\.1 to 6000"):
+        pipeline.serve(look_rate=0)
