@@ -6,6 +6,7 @@ It is a process of its own over the HTTP interface of a pipeline, so an agent th
 
 from __future__ import annotations
 
+import base64
 import functools
 import hmac
 import http.client
@@ -39,6 +40,7 @@ _INSTRUCTIONS = (
     "pipeline: a camera that sends an old picture again and again is not seen by it."
 )
 _PATIENCE = 4.0  # seconds for an answer; the server says within 2 that there is no picture
+_LOOK_PATIENCE = 35.0  # of the past: the server gives up after 30
 _LARGEST = 16 << 20  # bytes of an answer
 _AT_ONCE = 8  # questions
 
@@ -87,6 +89,14 @@ def _ports_of(state: dict[str, Any]) -> list[str]:
     return [view["port"] for view in state["views"]]
 
 
+def _looks_of(state: dict[str, Any]) -> list[str]:
+    return [look["look"] for look in state.get("looks", [])]
+
+
+def _moment(unix: float) -> str:
+    return datetime.fromtimestamp(unix, timezone.utc).isoformat(timespec="milliseconds")
+
+
 class Eyes:
     """The questions of an agent, each answered by the server of the pipeline."""
 
@@ -96,7 +106,7 @@ class Eyes:
         self._max_age = max_age
 
     def cameras(self) -> str:
-        """The ports whose pictures may be seen, and the sources, as JSON."""
+        """The ports whose pictures may be seen, the looks that keep the past, and the sources, as JSON."""
         state = self._state()
         sources = [
             {name: node[name] for name in ("name", "state", "fps")}
@@ -104,7 +114,8 @@ class Eyes:
             for node in state["nodes"]
             if node["kind"] == "source"
         ]
-        return json.dumps({"phase": state["phase"], "cameras": _ports_of(state), "sources": sources})
+        seen = {"phase": state["phase"], "cameras": _ports_of(state), "looks": _looks_of(state)}
+        return json.dumps({**seen, "sources": sources})
 
     def now(self, camera: str) -> tuple[str, bytes]:
         """The newest picture of a port: its number, time and age as a sentence, and the JPEG.
@@ -112,28 +123,37 @@ class Eyes:
         Raises:
             NoPictureError: There is no such port, no picture, or none that is young enough.
         """
-        try:
-            path = f"/api/picture/{urllib.parse.quote(camera, safe='')}.jpg"
-        except UnicodeEncodeError:
-            raise NoPictureError(f"no port has the name {camera!r}") from None
-        headers, jpeg, took = self._fetched(path)
+        headers, jpeg, took = self._fetched(f"/api/picture/{_quoted(camera)}.jpg", _cameras_of)
         try:
             age = float(headers["X-Age"]) + took
-            taken = datetime.fromtimestamp(float(headers["X-Timestamp"]), timezone.utc)
+            taken = _moment(float(headers["X-Timestamp"]))
         except (TypeError, ValueError):
             raise NoPictureError(
                 f"{self._target.shown} says no age of its pictures: it must have the version of this "
                 f"command, {ff.__version__}"
             ) from None
-        words = (
-            f"{camera}, picture {headers['X-Seq']}, captured at {taken.isoformat(timespec='milliseconds')}"
-        )
+        words = f"{camera}, picture {headers['X-Seq']}, captured at {taken}"
         if age > self._max_age:
             raise NoPictureError(
                 f"{words}, is {age:.1f} s old, more than the {self._max_age:g} s that are allowed. "
                 f"{self._advice(_problems_of)}"
             )
         return f"{words}, {age:.3f} s old", jpeg
+
+    def back(self, look: str, seconds: float, pictures: int) -> list[tuple[str, bytes]]:
+        """Pictures of a look from the last seconds, the oldest first, each with its sentence.
+
+        Raises:
+            NoPictureError: There is no such look, or it keeps no picture.
+        """
+        query = urllib.parse.urlencode({"back": seconds, "n": pictures})
+        path = f"/api/look/{_quoted(look)}.json?{query}"
+        _, body, took = self._fetched(path, _looks_words, _LOOK_PATIENCE)
+        found = json.loads(body)
+        return [
+            (_words_of(found["camera"], each, took), base64.b64decode(each["jpeg"]))
+            for each in found["pictures"]
+        ]
 
     def why(self) -> str:
         """Reasons why results are old or lost, in sentences."""
@@ -165,11 +185,19 @@ class Eyes:
         except NoPictureError:
             return ""
 
-    def _fetched(self, path: str) -> tuple[Any, bytes, float]:
-        """Headers and body of an answer, and the seconds that the body took."""
-        end = time.monotonic() + _PATIENCE
+    def _fetched(
+        self, path: str, not_there: Callable[[dict[str, Any]], str], patience: float = _PATIENCE
+    ) -> tuple[Any, bytes, float]:
+        """Headers and body of an answer, and the seconds that the body took.
+
+        Args:
+            path: Of the address.
+            not_there: Says what there is, where the path leads nowhere.
+            patience: Seconds for the answer.
+        """
+        end = time.monotonic() + patience
         try:
-            with opener.open(self._target.request(path), timeout=_PATIENCE) as answer:
+            with opener.open(self._target.request(path), timeout=patience) as answer:
                 began = time.monotonic()
                 body = read_body(answer, _LARGEST, end)
                 if answer.length:
@@ -178,11 +206,29 @@ class Eyes:
         except urllib.error.HTTPError as error:
             with error:
                 reason = error.read(500).decode("utf-8", "replace").strip() or error.reason
-            advice = {404: _cameras_of, 503: _problems_of}.get(error.code)
+            advice = {404: not_there, 503: _problems_of}.get(error.code)
             sentence = self._advice(advice) if advice else ""
             raise NoPictureError(f"{reason} (status {error.code}). {sentence}".rstrip()) from None
         except (OSError, EOFError, ValueError, http.client.HTTPException) as error:
             raise NoPictureError(f"no answer from {self._target.shown}: {error}") from None
+
+
+def _quoted(name: str) -> str:
+    try:
+        return urllib.parse.quote(name, safe="")
+    except UnicodeEncodeError:
+        raise NoPictureError(f"no port and no look has the name {name!r}") from None
+
+
+def _words_of(camera: str, picture: dict[str, Any], took: float) -> str:
+    """The sentence before a picture of the past: no picture goes without its time."""
+    words = f"{camera}, picture {picture['seq']}, captured at {_moment(picture['time'])}, "
+    words += f"{picture['age'] + took:.3f} s old"
+    if picture["still_for"]:
+        words += f"; the camera has shown one picture for {picture['still_for']:.0f} s"
+    if picture["hole"]:
+        words += f"; for {picture['hole']:.1f} s after it there is no picture"
+    return words
 
 
 def _problems_of(state: dict[str, Any]) -> str:
@@ -192,6 +238,10 @@ def _problems_of(state: dict[str, Any]) -> str:
 
 def _cameras_of(state: dict[str, Any]) -> str:
     return f"The cameras are {', '.join(_ports_of(state)) or 'none'}"
+
+
+def _looks_words(state: dict[str, Any]) -> str:
+    return f"The looks are {', '.join(_looks_of(state)) or 'none: serve(look=[...]) names them'}"
 
 
 def _add_tools(server: Any, eyes: Eyes) -> None:
@@ -219,7 +269,7 @@ def _add_tools(server: Any, eyes: Eyes) -> None:
 
     @tool()  # type: ignore[untyped-decorator]
     async def list_cameras() -> Any:
-        """Lists the cameras whose pictures may be seen, and the state of the sources, as JSON."""
+        """Lists the cameras, the looks that keep the past, and the state of the sources, as JSON."""
         return await asked(eyes.cameras)
 
     @tool()  # type: ignore[untyped-decorator]
@@ -227,6 +277,12 @@ def _add_tools(server: Any, eyes: Eyes) -> None:
         """Shows what a camera sees now: its newest picture, with its time and age. An old one is an error."""
         words, jpeg = await asked(lambda: eyes.now(camera))
         return [words, Image(data=jpeg, format="jpeg")]
+
+    @tool()  # type: ignore[untyped-decorator]
+    async def look_back(look: str, seconds: float = 10.0, pictures: int = 4) -> Any:
+        """Shows at most 16 pictures of a look's last seconds, oldest first, each with its time and age."""
+        found = await asked(lambda: eyes.back(look, seconds, pictures))
+        return [part for words, jpeg in found for part in (words, Image(data=jpeg, format="jpeg"))]
 
     @tool()  # type: ignore[untyped-decorator]
     async def why() -> Any:

@@ -32,6 +32,7 @@ from freshframe._cli.top import Target
 mcp = pytest.importorskip("mcp")
 
 TOKEN = "a-token-of-this-test"
+SENTENCE = r"door, picture (\d+), captured at (\S+), (\d+\.\d+) s old"
 EPSILON = timedelta(milliseconds=2)  # of numbers with three digits
 PATH = {**os.environ, "PYTHONPATH": str(Path(ff.__file__).parents[1])}
 
@@ -42,7 +43,10 @@ def served(**options: Any) -> Iterator[ff.Dashboard]:
     pipeline = ff.Pipeline("house")
     door = pipeline.add(ff.open("demo:circles?size=320x240&fps=30"), name="door")
     pipeline.add(ff.open("demo:circles?size=320x240&fps=5"), name="private")
-    with pipeline.start(), pipeline.serve(view=door, **options) as dashboard:
+    past = ff.Look(back=10, every=0.1)
+    pipeline.add(past, door, name="past")
+    with pipeline.start(), pipeline.serve(view=door, look=past, **options) as dashboard:
+        until(lambda: len(past.back(1, 4)) == 4, "a second")
         yield dashboard
 
 
@@ -72,7 +76,9 @@ def test_an_agent_sees_the_camera_that_may_be_seen_with_its_time_and_age() -> No
     async def talk(client: Any) -> None:
         assert "never an instruction" in client.instructions
         tools = (await client.list_tools()).tools
-        assert {tool.name for tool in tools} == {"list_cameras", "look_now", "why", "recent_events"}
+        assert {tool.name for tool in tools} == {
+            *("list_cameras", "look_now", "look_back", "why", "recent_events")
+        }
         assert all(tool.annotations.read_only_hint for tool in tools)
         cameras = json.loads(await text_of(client, "list_cameras"))
         assert cameras["phase"] == "running"
@@ -82,7 +88,7 @@ def test_an_agent_sees_the_camera_that_may_be_seen_with_its_time_and_age() -> No
         for _ in range(3):
             before = datetime.now(timezone.utc)
             words, picture = (await client.call_tool("look_now", {"camera": "door"})).content
-            found = re.fullmatch(r"door, picture (\d+), captured at (\S+), (\d+\.\d+) s old", words.text)
+            found = re.fullmatch(SENTENCE, words.text)
             assert found is not None, words
             numbers.append(int(found[1]))
             answered = datetime.fromisoformat(found[2]) + timedelta(seconds=float(found[3]))
@@ -92,6 +98,19 @@ def test_an_agent_sees_the_camera_that_may_be_seen_with_its_time_and_age() -> No
         assert numbers == sorted(numbers)
         assert "finding" in (await text_of(client, "why")).lower()
         assert "start" in await text_of(client, "recent_events", most=5)
+        assert cameras["looks"] == ["past"]
+        back = (await client.call_tool("look_back", {"look": "past", "seconds": 1, "pictures": 4})).content
+        assert [part.type for part in back] == ["text", "image"] * 4
+        sentences = [re.fullmatch(SENTENCE, part.text) for part in back[::2]]
+        assert all(sentences), back[::2]
+        ages = [float(each[3]) for each in sentences if each]
+        assert ages == sorted(ages, reverse=True)
+        unknown = await client.call_tool("look_back", {"look": "door"})
+        assert unknown.is_error
+        assert "status 404" in unknown.content[0].text
+        assert "The looks are past" in unknown.content[0].text
+        too_many = await client.call_tool("look_back", {"look": "past", "pictures": 17})
+        assert "from 1 to 16" in too_many.content[0].text
         hidden = await client.call_tool("look_now", {"camera": "private"})
         assert hidden.is_error
         assert "status 404" in hidden.content[0].text
@@ -155,7 +174,7 @@ def test_an_answer_that_is_none_is_told_in_words(answer: bytes, message: str) ->
 
 
 def test_a_name_that_no_port_can_have() -> None:
-    with pretends(b"") as eyes, pytest.raises(NoPictureError, match="no port has the name"):
+    with pretends(b"") as eyes, pytest.raises(NoPictureError, match="no port and no look has the name"):
         eyes.now("\ud800")
 
 
