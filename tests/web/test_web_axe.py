@@ -107,6 +107,7 @@ def still(page: Page, stack: ExitStack, folder: Path) -> None:
     url = stack.enter_context(pipelines.hung_camera(folder))
     pipeline.add(ff.CircleTracker(), pipeline.add(ff.open(url, still=2), name="door"))
     page.open(served(stack, pipeline))
+    page.until("return document.querySelector('.node[data-node=door]')?.dataset.state === 'still'")
     page.until("return document.querySelector('#problems li[data-kind=still]') !== null")
 
 
