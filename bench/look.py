@@ -1,0 +1,160 @@
+"""What questions about a camera's last seconds cost, and whether their pictures are those of their times.
+
+Also what ten agents that ask without pause do to the pipeline. A camera on loopback, a process of its own,
+sends H.264 of 1280x720 at 30 pictures per second with B-frames and a key picture each two seconds. Each
+picture has its number painted. A Look keeps its packets for 30 seconds.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import resource
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from _measure import ROOT, Result, Row, arguments, median, quantile, spread
+
+import freshframe as ff
+
+sys.path.insert(0, str(ROOT / "tests" / "python"))
+
+from rigs.live.truth.pictures.encode import Shape, film
+from rigs.live.truth.process import TruthProcess, saved
+from rigs.live.truth.reading.watch import number_of
+
+FPS = 30.0
+SHAPE = Shape("h264", count=120, size=(1280, 720), key_interval=60, b_frames=2, bit_rate=4_000_000)
+SIDE = 1024
+AGENTS = 10
+BACK_GOAL_MS = 120.0
+
+Question = Callable[[], list[ff.View]]
+
+
+def cost(ask: Question, count: int) -> dict[str, float]:
+    """Processor time of questions with their JPEGs, less that of the pipeline itself."""
+    began = time.process_time()
+    time.sleep(2)
+    idle = (time.process_time() - began) / 2  # per second
+    used, took = [], []
+    for _ in range(count):
+        began, at = time.process_time(), time.monotonic()
+        for view in ask():
+            view.jpeg(max_side=SIDE)
+        took.append((time.monotonic() - at) * 1e3)
+        used.append((time.process_time() - began) * 1e3 - idle * took[-1])
+    return {"cpu_p50_ms": median(used), "took_p50_ms": median(took)}
+
+
+def wrong(views: list[ff.View]) -> int:
+    """Pictures whose number is not as far from the first one's as their times say, or that come twice."""
+    numbers = [number_of(view.frame.luma) for view in views]
+    steps = [round((view.pts - views[0].pts) * FPS) % SHAPE.count for view in views]
+    first = numbers[0]
+    bad = sum(
+        one is None or first is None or (one - first - step) % SHAPE.count != 0
+        for one, step in zip(numbers, steps, strict=True)
+    )
+    return bad + len(views) - len({view.pts for view in views})
+
+
+def ages(reader: ff.Reader[ff.Frame], seconds: float) -> list[float]:
+    """Of the pipeline's samples, in ms."""
+    found, end = [], time.monotonic() + seconds
+    while time.monotonic() < end:
+        found.append(reader.get(timeout=10).age * 1e3)
+    return found
+
+
+def agent(url: str, over: threading.Event, answers: Counter[int]) -> None:
+    """Asks without pause."""
+    while not over.is_set():
+        answers[status_of(url)] += 1
+
+
+def status_of(url: str) -> int:
+    """Asks once."""
+    try:
+        with urllib.request.urlopen(url, timeout=60) as answer:
+            answer.read()
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+
+
+def beside_agents(
+    pipeline: ff.Pipeline, look: ff.Look, reader: ff.Reader[ff.Frame], seconds: float
+) -> list[Row]:
+    """The pipeline's ages without agents, twice, and beside them."""
+    runs = [ages(reader, seconds) for _ in range(2)]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    answers, over = Counter[int](), threading.Event()
+    with pipeline.serve(look=look, look_rate=6000) as page:
+        url = f"{page.url}api/look/Look.json?back=10&n=4"
+        agents = [threading.Thread(target=agent, args=(url, over, answers)) for _ in range(AGENTS)]
+        for thread in agents:
+            thread.start()
+        asked = ages(reader, seconds)
+        over.set()
+        for thread in agents:
+            thread.join()
+    more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    p50, p50_again = (quantile(run, 0.5) for run in runs)
+    noise = spread([p50], [p50_again])
+    figures = {"p50_ms": quantile(asked, 0.5), "p99_ms": quantile(asked, 0.99), "rss_more_mb": more}
+    alone = {"p50_ms": p50, "p50_again_ms": p50_again, "p99_ms": quantile(runs[0], 0.99)}
+    return [
+        Row("ages without agents", alone),
+        Row(f"ages beside {AGENTS} agents, ratio of p50", figures, figures["p50_ms"] / p50, spread=noise),
+        Row("answers to agents", {f"status_{status}": count for status, count in sorted(answers.items())}),
+    ]
+
+
+def main() -> None:
+    """Asks in turns, checks the numbers, then lets agents ask."""
+    options = arguments(__doc__, "look", questions=30, checks=200, seconds=20)
+    result = Result("look", "Questions about the last seconds", {"questions": options.questions})
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        films = saved({"door": film(SHAPE)}, folder)
+        with TruthProcess(films, folder / "log", kind="tcp", fps=FPS) as camera:
+            look = ff.Look(back=30)
+            pipeline = ff.Pipeline()
+            source = pipeline.add(ff.open(camera.url), name="door")
+            pipeline.add(look, source.packets)
+            reader = pipeline.reader(source, queue=ff.LATEST)
+            with pipeline.start():
+                time.sleep(13)
+                questions: dict[str, Question] = {
+                    "now()": lambda: [look.now()],
+                    "back(10, 4)": lambda: look.back(10, 4),
+                    "back(10, 4, exact=True)": lambda: look.back(10, 4, exact=True),
+                }
+                for text, ask in questions.items():
+                    goal = BACK_GOAL_MS if text == "back(10, 4)" else None
+                    figures = cost(ask, options.questions)
+                    result.add(
+                        Row(f"{text}, JPEG of {SIDE}", figures, figures["cpu_p50_ms"] if goal else None, goal)
+                    )
+                bad, seen, old = 0, 0, []
+                for _ in range(options.checks):
+                    views = [*look.back(10, 4), look.now()]
+                    bad, seen = bad + wrong(views[:4]) + wrong([views[0], views[-1]]), seen + len(views)
+                    old.append(views[-1].age * 1e3)
+                result.add(Row(f"wrong or double pictures of {seen}", {}, bad, 0))
+                result.add(Row("age of now()", {"p50_ms": quantile(old, 0.5), "p99_ms": quantile(old, 0.99)}))
+                for row in beside_agents(pipeline, look, reader, options.seconds):
+                    result.add(row)
+    result.keep(options.out)
+
+
+if __name__ == "__main__":
+    main()
