@@ -4,8 +4,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -14,14 +18,321 @@
 #include "numeric/chunk.hpp"
 #include "numeric/float_lanes.hpp"
 #include "numeric/integer_chunk.hpp"
-#include "numeric/layout.hpp"
-#include "numeric/out_of_range.hpp"
 #include "numeric/threads.hpp"
 #include "numeric/two_sum.hpp"
-#include "numeric/walk.hpp"
 
 namespace freshframe::numeric {
+
 namespace {
+
+struct Axis {
+  std::ptrdiff_t count = 1;
+  std::array<std::ptrdiff_t, 2> strides{};  ///< of `a` and of `b`
+};
+
+/// One or two arrays of the same shape as a few nested runs through memory. Outermost axis first. The last axis is the
+/// run, which always exists. The order is that of `a`'s addresses, ascending: an array, its transpose and its reversal
+/// have the same layout.
+struct Layout {
+  std::array<const std::byte*, 2> data{};
+  std::vector<Axis> axes;
+  std::size_t item = 1;    ///< bytes of one number
+  std::size_t arrays = 1;  ///< 1 or 2
+  std::int64_t count = 1;  ///< numbers in each array
+  /// The numbers of a run are consecutive in every array, and aligned for their type.
+  bool direct = false;
+};
+
+void check(const View& view) {
+  if (view.shape.size() != view.strides.size()) {
+    throw std::invalid_argument("shape and strides must have one entry per axis, got " +
+                                std::to_string(view.shape.size()) + " and " +
+                                std::to_string(view.strides.size()));
+  }
+  if (view.shape.size() > kMaxAxes) {
+    throw std::invalid_argument("an array may have " + std::to_string(kMaxAxes) + " axes, got " +
+                                std::to_string(view.shape.size()));
+  }
+}
+
+// Upwards through the memory of `a`.
+void turn_round(Layout& layout) {
+  for (Axis& axis : layout.axes) {
+    if (axis.strides[0] >= 0) continue;
+    for (std::size_t i = 0; i < layout.arrays; ++i) {
+      layout.data[i] += (axis.count - 1) * axis.strides[i];
+      axis.strides[i] = -axis.strides[i];
+    }
+  }
+}
+
+// An axis with stride 0 repeats all that is inside it, so it belongs outside.
+void order(std::vector<Axis>& axes) {
+  if (axes.size() < 2) return;  // sorting allocates
+  const auto weight = [](std::ptrdiff_t stride) {
+    return stride == 0 ? std::numeric_limits<std::ptrdiff_t>::max() : std::abs(stride);
+  };
+  std::stable_sort(axes.begin(), axes.end(), [&](const Axis& left, const Axis& right) {
+    if (left.strides[0] != right.strides[0]) return weight(left.strides[0]) > weight(right.strides[0]);
+    return weight(left.strides[1]) > weight(right.strides[1]);
+  });
+}
+
+// Two axes are one where the end of the inner is the next step of the outer.
+void merge(std::vector<Axis>& axes) {
+  std::size_t kept = 0;
+  for (std::size_t i = 1; i < axes.size(); ++i) {
+    Axis& outer = axes[kept];
+    const Axis& inner = axes[i];
+    if (outer.strides[0] == inner.strides[0] * inner.count &&
+        outer.strides[1] == inner.strides[1] * inner.count) {
+      outer = {.count = outer.count * inner.count, .strides = inner.strides};
+    } else {
+      axes[++kept] = inner;
+    }
+  }
+  axes.resize(std::min(axes.size(), kept + 1));
+}
+
+std::int64_t count_of(const std::vector<Axis>& axes) {
+  if (std::ranges::any_of(axes, [](const Axis& axis) { return axis.count == 0; })) return 0;
+  std::int64_t count = 1;
+  for (const Axis& axis : axes) {
+    if (axis.count < 0 || __builtin_mul_overflow(count, axis.count, &count)) {
+      throw std::invalid_argument("an array may have up to 2^63 - 1 numbers, got an axis of " +
+                                  std::to_string(axis.count));
+    }
+  }
+  return count;
+}
+
+bool is_direct(const Layout& layout) {
+  const auto item = static_cast<std::ptrdiff_t>(layout.item);
+  for (std::size_t i = 0; i < layout.arrays; ++i) {
+    if (layout.axes.back().strides[i] != item) return false;
+    if (reinterpret_cast<std::uintptr_t>(layout.data[i]) % layout.item != 0) return false;
+    for (const Axis& axis : layout.axes) {
+      if (axis.strides[i] % item != 0) return false;
+    }
+  }
+  return true;
+}
+
+Layout finish(Layout layout) {
+  layout.count = count_of(layout.axes);
+  std::erase_if(layout.axes, [](const Axis& axis) { return axis.count == 1; });
+  if (layout.count != 0) {
+    turn_round(layout);
+    order(layout.axes);
+    merge(layout.axes);
+  }
+  if (layout.axes.empty()) {
+    const auto item = static_cast<std::ptrdiff_t>(layout.item);
+    layout.axes.push_back({.count = layout.count, .strides = {item, item}});
+  }
+  layout.direct = layout.count != 0 && is_direct(layout);
+  return layout;
+}
+
+/// `std::invalid_argument`: as sum() and absolute_difference() say.
+[[nodiscard]] Layout layout_of(const View& a) {
+  check(a);
+  Layout layout{.data = {a.data, nullptr}, .axes = {}, .item = size_of(a.type)};
+  for (std::size_t i = 0; i < a.shape.size(); ++i) {
+    layout.axes.push_back({.count = a.shape[i], .strides = {a.strides[i], 0}});
+  }
+  return finish(std::move(layout));
+}
+
+[[nodiscard]] Layout layout_of(const View& a, const View& b) {
+  check(a);
+  check(b);
+  if (a.type != b.type) throw std::invalid_argument("both arrays must have the same type");
+  if (!std::ranges::equal(a.shape, b.shape)) {
+    throw std::invalid_argument("both arrays must have the same shape");
+  }
+  Layout layout{.data = {a.data, b.data}, .axes = {}, .item = size_of(a.type), .arrays = 2};
+  for (std::size_t i = 0; i < a.shape.size(); ++i) {
+    layout.axes.push_back({.count = a.shape[i], .strides = {a.strides[i], b.strides[i]}});
+  }
+  return finish(std::move(layout));
+}
+
+// Four numbers at a time, with one prefetch: a cache line or less for strides of two to four.
+template <std::size_t kSize>
+void copy_scattered(const std::byte* from, std::ptrdiff_t stride, std::byte* to, std::int64_t count) {
+  std::int64_t i = 0;
+  for (; i + 4 <= count; i += 4) {
+    for (std::ptrdiff_t k = 0; k < 4; ++k)
+      std::memcpy(to + k * std::ptrdiff_t{kSize}, from + k * stride, kSize);
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): an address beyond the array is no pointer
+    __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(from) + kAhead));
+    from += 4 * stride;
+    to += 4 * kSize;
+  }
+  for (; i < count; ++i) {
+    std::memcpy(to, from, kSize);
+    from += stride;
+    to += kSize;
+  }
+}
+
+void copy_run(const std::byte* from, std::ptrdiff_t stride, std::byte* to, std::int64_t count,
+              std::size_t item) {
+  if (stride == static_cast<std::ptrdiff_t>(item)) {
+    std::memcpy(to, from, static_cast<std::size_t>(count) * item);
+    return;
+  }
+  switch (item) {
+    case 1:
+      return copy_scattered<1>(from, stride, to, count);
+    case 2:
+      return copy_scattered<2>(from, stride, to, count);
+    case 4:
+      return copy_scattered<4>(from, stride, to, count);
+    default:
+      return copy_scattered<8>(from, stride, to, count);
+  }
+}
+
+/// Iterates over a layout in stretches of consecutive numbers: the memory itself where possible, a small buffer where
+/// the numbers are scattered, in blocks of `kMost`. Neither allocates nor throws. `layout` must outlive it.
+template <std::int64_t kMost>
+class WalkBy {
+ public:
+  /// At the number `first` of layout.count.
+  WalkBy(const Layout& layout, std::int64_t first) noexcept : layout_(layout), at_(layout.data) {
+    for (std::size_t i = layout.axes.size(); i-- > 0;) {
+      const Axis& axis = layout.axes[i];
+      index_[i] = first % axis.count;
+      first /= axis.count;
+      for (std::size_t k = 0; k < layout.arrays; ++k) at_[k] += index_[i] * axis.strides[k];
+    }
+  }
+
+  /// The next numbers, 1 to `most`; as many as are asked for, or a multiple of kMost.
+  /// Valid until the next call.
+  Stretch next(std::int64_t most) noexcept {
+    std::int64_t count = std::min(most, left_in_run());
+    if (count < most) count -= count % kMost;
+    if (layout_.direct && count > 0) {
+      const Stretch stretch{at_[0], at_[1], static_cast<std::size_t>(count), true};
+      advance(count);
+      return stretch;
+    }
+    count = std::min(most, kMost);
+    gather(count);
+    return {gathered_[0].data(), gathered_[1].data(), static_cast<std::size_t>(count), false};
+  }
+
+  /// The next `count` numbers are consecutive in memory, so that next(count) returns them all.
+  [[nodiscard]] bool has_in_a_row(std::int64_t count) const noexcept {
+    return layout_.direct && count <= left_in_run();
+  }
+
+ private:
+  [[nodiscard]] std::int64_t left_in_run() const noexcept {
+    const std::size_t last = layout_.axes.size() - 1;
+    return layout_.axes[last].count - index_[last];
+  }
+
+  // Never beyond the end of the run; at its end on to the next.
+  void advance(std::int64_t count) noexcept {
+    std::size_t i = layout_.axes.size() - 1;
+    index_[i] += count;
+    for (std::size_t k = 0; k < layout_.arrays; ++k) at_[k] += count * layout_.axes[i].strides[k];
+    while (index_[i] == layout_.axes[i].count && i > 0) {
+      for (std::size_t k = 0; k < layout_.arrays; ++k) {
+        at_[k] += layout_.axes[i - 1].strides[k] - layout_.axes[i].count * layout_.axes[i].strides[k];
+      }
+      index_[i] = 0;
+      ++index_[--i];
+    }
+  }
+
+  void gather(std::int64_t count) noexcept {
+    for (std::int64_t done = 0; done < count;) {
+      const std::int64_t run = std::min(count - done, left_in_run());
+      const auto offset = static_cast<std::size_t>(done) * layout_.item;
+      for (std::size_t k = 0; k < layout_.arrays; ++k) {
+        copy_run(at_[k], layout_.axes.back().strides[k], gathered_[k].data() + offset, run, layout_.item);
+      }
+      advance(run);
+      done += run;
+    }
+  }
+
+  const Layout& layout_;
+  std::array<const std::byte*, 2> at_{};
+  std::array<std::ptrdiff_t, kMaxAxes> index_{};
+  alignas(64) std::array<std::array<std::byte, kMost * 8>,
+                         2> gathered_;  // NOLINT(*-member-init): filled by gather()
+};
+
+using Walk = WalkBy<kGathered>;
+
+/// Four of them walk side by side, and what they gather lies in the first-level cache.
+inline constexpr std::int64_t kGatheredSide = 512;
+using SideWalk = WalkBy<kGatheredSide>;
+
+// Sums of doubles that overflowed meanwhile, and those with infinities among their terms.
+// A rare case, so the code is simple: one thread, one copy through a small buffer. Numbers are scaled down by
+// 2^-128: the bits that small ones lose are far below the last bit of a sum that overflowed.
+
+constexpr int kExponent = 128;
+
+struct Seen {
+  bool nan = false;
+  bool positive = false;  // an infinity
+  bool negative = false;
+
+  void look(double x) {
+    nan |= std::isnan(x);
+    positive |= std::isinf(x) && x > 0;
+    negative |= std::isinf(x) && x < 0;
+  }
+  [[nodiscard]] bool any() const { return nan || positive || negative; }
+  [[nodiscard]] double sum() const {
+    constexpr double kInfinity = std::numeric_limits<double>::infinity();
+    if (nan || (positive && negative)) return std::numeric_limits<double>::quiet_NaN();
+    return positive ? kInfinity : -kInfinity;
+  }
+};
+
+/// The terms of `value` are finite.
+[[nodiscard]] bool in_range(const Real& value) {
+  return std::isfinite(value.sum + value.error + value.rest);
+}
+
+/// The sum when the lanes' result `value` is out of range: infinite or NaN if one of the numbers is, and
+/// otherwise their sum with an exponent of its own.
+[[nodiscard]] Real add_beyond_range(const Layout& layout, const FloatKind& kind, const Real& value) {
+  // Sums of floats cannot leave the range of doubles.
+  if (kind.type == Type::Float32) return {.sum = value.sum};
+  Seen seen;
+  Real total;
+  Walk walk(layout, 0);
+  std::array<double, kGathered> scaled;  // NOLINT(*-member-init)
+  for (std::int64_t left = layout.count; left > 0;) {
+    const Stretch stretch = walk.next(std::min(left, kGathered));
+    left -= static_cast<std::int64_t>(stretch.count);
+    const auto* const a = static_cast<const double*>(stretch.a);
+    const auto* const b = static_cast<const double*>(stretch.b);
+    for (std::size_t i = 0; i < stretch.count; ++i) {
+      scaled[i] = std::ldexp(a[i], -kExponent);
+      if (kind.term == Term::AbsoluteDifference)
+        scaled[i] = std::abs(scaled[i] - std::ldexp(b[i], -kExponent));
+      seen.look(scaled[i]);
+    }
+    FloatLanes lanes;
+    add_floats(lanes, {Type::Float64, Term::Number, kind.third_order},
+               {scaled.data(), nullptr, stretch.count});
+    add(total, add_up(lanes));
+  }
+  if (seen.any()) return {.sum = seen.sum()};
+  total.exponent = kExponent;
+  return total;
+}
 
 void check(const Options& options) {
   if (options.threads < 1) {
