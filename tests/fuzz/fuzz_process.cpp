@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "fuzz_input.hpp"
-#include "process/memory/slab.hpp"
+#include "process/memory/slab_pool.hpp"
 #include "process/wire/channel.hpp"
 #include "process/wire/messages.hpp"
 #include "process/worker/worker_end.hpp"

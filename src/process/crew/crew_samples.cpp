@@ -11,7 +11,6 @@
 #include "core/frame/frame_access.hpp"
 #include "core/frame/layout.hpp"
 #include "process/crew/crew.hpp"
-#include "process/crew/pictures.hpp"
 #include "process/now.hpp"
 
 namespace freshframe::process {

@@ -5,8 +5,10 @@
 #include "freshframe/clock.hpp"
 #include "freshframe/mutex.hpp"
 #include "freshframe/node.hpp"
+#include "freshframe/stats.hpp"
 
 #include <atomic>
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,11 +16,43 @@
 #include <vector>
 
 #include "process/crew/bell.hpp"
-#include "process/crew/board.hpp"
 #include "process/crew/options.hpp"
+#include "process/life/child.hpp"
 #include "process/memory/slab_pool.hpp"
 
 namespace freshframe::process {
+
+// The statistics of a node's workers.
+
+/// Thread-safe: written by the control thread.
+class Board {
+ public:
+  explicit Board(std::size_t workers) : workers_(workers) {}
+
+  void write(std::size_t seat, const WorkerStats& stats) {
+    const Lock lock(mutex_);
+    workers_[seat] = stats;
+  }
+  /// Reads the kernel's data about the running processes.
+  [[nodiscard]] std::vector<WorkerStats> read() const {
+    std::vector<WorkerStats> result;
+    {
+      const Lock lock(mutex_);
+      result = workers_;
+    }
+    for (auto& worker : result) {
+      if (worker.pid == 0) continue;
+      const auto use = use_of(worker.pid);
+      worker.rss_bytes = use.rss_bytes;
+      worker.cpu = use.cpu;
+    }
+    return result;
+  }
+
+ private:
+  mutable Mutex mutex_;
+  std::vector<WorkerStats> workers_ FRESHFRAME_GUARDED_BY(mutex_);
+};
 
 /// The graph's data about the node.
 struct NodeDescription {

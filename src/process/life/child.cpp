@@ -12,7 +12,7 @@
 #include <system_error>
 
 #include "core/unit_text.hpp"
-#include "process/life/session.hpp"
+#include "process/life/orphan_guard.hpp"
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/resource.h>

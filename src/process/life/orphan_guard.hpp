@@ -1,6 +1,7 @@
 // In a worker: ends it, and its child processes, as soon as its parent has ended, even if it is busy or
-// stopped.
 // SPDX-License-Identifier: Apache-2.0
+//
+// stopped.
 #pragma once
 
 #include <thread>
@@ -8,6 +9,14 @@
 #include "process/wire/descriptor.hpp"
 
 namespace freshframe::process {
+
+// Ends what a session has left: the processes that a worker started, also those in groups of their own.
+
+/// Kills each process of the session except the calling one, and looks again until it finds none,
+/// `most_looks` times at most. The session's number must be that of a process that is not reaped yet, or of
+/// the caller's own session: otherwise it may be another session's by now. Takes no lock and allocates
+/// nothing: a signal handler may call it.
+void end_session(int session, int most_looks) noexcept;
 
 /// A thread that waits for the socket's hang-up and the parent's end, and a signal at the end of the parent's
 /// thread that started this process. Each kills the whole session; none needs a lock of the language. The

@@ -10,7 +10,7 @@
 
 #include "cpp/support.hpp"
 #include "process/memory/memory_file.hpp"
-#include "process/memory/slab.hpp"
+#include "process/memory/slab_pool.hpp"
 #include "process/wire/bytes.hpp"
 #include <fcntl.h>
 #include <gtest/gtest.h>

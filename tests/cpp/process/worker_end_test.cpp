@@ -13,7 +13,7 @@
 
 #include "cpp/support.hpp"
 #include "process/memory/memory_file.hpp"
-#include "process/memory/slab.hpp"
+#include "process/memory/slab_pool.hpp"
 #include "process/wire/channel.hpp"
 #include "process/wire/messages.hpp"
 #include <gtest/gtest.h>
