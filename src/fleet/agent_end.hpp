@@ -16,7 +16,6 @@
 #include <utility>
 #include <vector>
 
-#include "fleet/flow.hpp"
 #include "fleet/framing.hpp"
 #include "fleet/lease.hpp"
 #include "fleet/outboxes.hpp"

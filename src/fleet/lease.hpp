@@ -42,4 +42,24 @@ class Lease {
   std::atomic<std::int64_t> asked_ns_{-3'600'000'000'000};  // long over
 };
 
+// How long an agent gathers results for a batch.
+
+/// The rate of an agent's results, and the time between two batches of one reader that follows from it. Few
+/// results are sent at once, because a batch would have one of them anyway. Many are gathered, because the
+/// controller's work is per batch. One thread at a time.
+class Flow {
+ public:
+  /// `longest`: the most time between two batches.
+  Flow(BootTime longest, BootTime now) noexcept : longest_(longest), noted_(now) {}
+  /// `results`: how many there have been by now.
+  void note(std::uint64_t results, BootTime now) noexcept;
+  [[nodiscard]] BootTime between_batches() const noexcept;
+
+ private:
+  BootTime longest_;
+  BootTime noted_;
+  std::uint64_t results_ = 0;
+  double per_second_ = 0;
+};
+
 }  // namespace freshframe::fleet

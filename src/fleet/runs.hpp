@@ -17,10 +17,28 @@
 
 #include "core/session_gate.hpp"
 #include "fleet/lease.hpp"
-#include "fleet/pipeline_look.hpp"
 #include "fleet/records.hpp"
 
+namespace freshframe::core {
+
+// A look at a pipeline of an agent: what its sources gave, what was lost, and whether a camera is away.
+
+class PipelineCore;
+
+}  // namespace freshframe::core
+
 namespace freshframe::fleet {
+
+/// Losses are those on the way to the outputs of the fleet: what side branches leave out by design is none.
+struct PipelineLook {
+  std::uint64_t frames = 0;
+  std::array<std::uint64_t, kLosses> drops{};
+  bool is_away = false;
+  std::string why;  // of the camera that is away, without passwords
+};
+
+/// Looks at a pipeline that has started. Takes some microseconds, waits for nothing and never takes the GIL.
+[[nodiscard]] PipelineLook look_at(const core::PipelineCore& pipeline);
 
 /// The gate of one run of an exclusive camera.
 class RunGate final : public core::SessionGate {
