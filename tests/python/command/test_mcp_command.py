@@ -105,6 +105,7 @@ def test_an_agent_sees_the_camera_that_may_be_seen_with_its_time_and_age() -> No
         assert all(sentences), back[::2]
         ages = [float(each[3]) for each in sentences if each]
         assert ages == sorted(ages, reverse=True)
+        assert ages[0] >= 0.7
         unknown = await client.call_tool("look_back", {"look": "door"})
         assert unknown.is_error
         assert "status 404" in unknown.content[0].text
