@@ -1,9 +1,10 @@
-// The cameras of this machine and the modes that they offer (Linux, V4L2).
+// The cameras of this machine, the modes that they offer, and their settings (Linux, V4L2).
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace freshframe {
@@ -29,6 +30,38 @@ struct CameraFormat {
   std::vector<CameraSize> sizes = {};
 };
 
+/// One control of a camera, in the driver's own numbers.
+struct CameraControl {
+  std::string name;  // the driver's: "Exposure Time, Absolute"
+  std::int64_t min = 0;
+  std::int64_t max = 0;
+  std::int64_t step = 1;
+  std::int64_t standard = 0;  // the driver's default
+  std::int64_t current = 0;
+  bool inactive = false;                                        // an automatic mode determines the value
+  std::vector<std::pair<std::int64_t, std::string>> menu = {};  // the words of the values, where it has words
+};
+
+/// The names of the settings that a CameraSettings has.
+inline constexpr const char* kCameraSettings[] = {"exposure", "gain", "focus", "white_balance"};
+
+/// A source whose camera can be set while it runs. Thread-safe; each call opens the device for a moment.
+class CameraSettings {
+ public:
+  CameraSettings() = default;
+  CameraSettings(const CameraSettings&) = delete;
+  CameraSettings& operator=(const CameraSettings&) = delete;
+  virtual ~CameraSettings() = default;
+
+  /// Sets one of kCameraSettings to "auto" or a whole number, and again after each outage. Throws OptionError
+  /// for a value that is neither, SourceError if the camera is missing, lacks the control, or refuses the value.
+  virtual void set_setting(const std::string& name, const std::string& value) = 0;
+  /// "auto" or the number that the driver has. Throws SourceError.
+  [[nodiscard]] virtual std::string setting(const std::string& name) const = 0;
+  /// Every control of the camera that has a number. Throws SourceError.
+  [[nodiscard]] virtual std::vector<CameraControl> controls() const = 0;
+};
+
 /// One camera of this machine.
 struct CameraInfo {
   std::string path;          // "/dev/video0"
@@ -38,6 +71,7 @@ struct CameraInfo {
   std::string problem = {};  // why it cannot be queried or used; empty: no problem
   int problem_code = 0;      // the errno of the problem, 0: none
   std::vector<CameraFormat> formats = {};
+  std::vector<CameraControl> controls = {};
 };
 
 /// Every /dev/video* that captures pictures, and every one that cannot be queried. Opens each for a moment,

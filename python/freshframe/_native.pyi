@@ -1578,6 +1578,36 @@ class CameraFormat:
     @property
     def sizes(self) -> list[CameraSize]: ...
 
+class CameraControl:
+    """A control of a camera."""
+
+    @property
+    def name(self) -> str:
+        """The driver's."""
+
+    @property
+    def min(self) -> int: ...
+
+    @property
+    def max(self) -> int: ...
+
+    @property
+    def step(self) -> int: ...
+
+    @property
+    def default(self) -> int: ...
+
+    @property
+    def current(self) -> int: ...
+
+    @property
+    def inactive(self) -> bool:
+        """An automatic mode determines the value."""
+
+    @property
+    def menu(self) -> list[tuple[int, str]]:
+        """The words of the values, where it has words."""
+
 class CameraInfo:
     """A camera of this machine."""
 
@@ -1604,10 +1634,24 @@ class CameraInfo:
     @property
     def formats(self) -> list[CameraFormat]: ...
 
+    @property
+    def controls(self) -> list[CameraControl]: ...
+
 def cameras() -> list[CameraInfo]:
     """
-    The cameras of this machine with their formats and rates. GIL: released
+    The cameras of this machine with their formats, rates and controls. GIL: released
     """
+
+def is_camera(node: NodeHandle) -> bool: ...
+
+def set_camera(node: NodeHandle, name: str, value: str) -> None:
+    """Sets a camera's exposure, gain, focus or white_balance. GIL: released"""
+
+def camera_controls(node: NodeHandle) -> list[CameraControl]:
+    """The controls of a camera, none of another source. GIL: released"""
+
+def camera_setting(node: NodeHandle, name: str) -> str:
+    """A camera's exposure, gain, focus or white_balance. GIL: released"""
 
 def make_mock_camera(picture: object, fps: float) -> NodeHandle: ...
 

@@ -115,6 +115,36 @@ def check_negotiation() -> str:
     return text[:150] + "..."
 
 
+def _refusal(source: ff.VideoSource, name: str, value: int) -> str:
+    try:
+        setattr(source, name, value)
+    except ff.SourceError as error:
+        return str(error)
+    return "set"
+
+
+def check_settings() -> str:
+    pipeline = ff.Pipeline()
+    source = ff.open(CAMERA, size=SIZE, gain=77)
+    reader = pipeline.reader(pipeline.add(source, name="camera"))
+    with pipeline:
+        take(reader, 2)
+        assert source.gain == 77
+        source.gain = "auto"
+        assert source.gain == "auto"
+        source.gain = 50
+        assert source.gain == 50
+        refused = [_refusal(source, name, value) for name, value in (("gain", 100_000), ("focus", 1))]
+        assert "gain must be 0 to 255 in steps of 1 (default" in refused[0], refused
+        assert "it has no focus; it has: " in refused[1], refused
+        vivid.set_control(CAMERA, vivid.GAIN, 10)
+        vivid.set_control(CAMERA, vivid.DISCONNECT, 1)
+        until("an outage", lambda: link(pipeline).outages == 1)
+        until("the camera again", lambda: link(pipeline).state == "reading")
+        assert source.gain == 50, source.gain
+    return refused[0]
+
+
 def check_stop() -> str:
     times = []
     for _ in range(8):
@@ -327,6 +357,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     "devices": check_devices,
     "formats": check_formats,
     "negotiation": check_negotiation,
+    "settings": check_settings,
     "stop": check_stop,
     "dropped": check_dropped,
     "stall": check_stall,

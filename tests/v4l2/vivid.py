@@ -15,6 +15,7 @@ _DESCRIPTION = struct.Struct("=II32siiiiI8x")
 _VALUE = struct.Struct("=Ii")
 
 DROPPED = "Percentage of Dropped Buffers"
+GAIN = "Gain"
 DISCONNECT = "Disconnect"
 FATAL_ERROR = "Inject Fatal Streaming Error"
 STREAMON_ERROR = "Inject VIDIOC_STREAMON Error"

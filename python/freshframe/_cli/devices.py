@@ -48,8 +48,31 @@ def _record(camera: _native.CameraInfo) -> dict[str, Any]:
         "bus": camera.bus,
         "problem": camera.problem or None,
         "formats": [_format_record(entry) for entry in camera.formats],
+        "controls": [control_record(control) for control in camera.controls],
         "usable": not camera.problem and any(entry.supported for entry in camera.formats),
     }
+
+
+def control_record(control: _native.CameraControl) -> dict[str, Any]:
+    """A control as JSON, in the driver's own numbers."""
+    return {
+        "name": control.name,
+        "min": control.min,
+        "max": control.max,
+        "step": control.step,
+        "default": control.default,
+        "current": control.current,
+        "inactive": control.inactive,
+        "menu": dict(control.menu),
+    }
+
+
+def control_text(record: dict[str, Any]) -> str:
+    """A control in one line."""
+    menu = ", ".join(f"{value}: {word}" for value, word in record["menu"].items())
+    values = menu or f"{record['min']} to {record['max']} in steps of {record['step']}"
+    state = ", inactive: an automatic mode determines it" if record["inactive"] else ""
+    return f"{record['name']}: {record['current']} ({values}; default {record['default']}{state})"
 
 
 def _format_record(entry: _native.CameraFormat) -> dict[str, Any]:

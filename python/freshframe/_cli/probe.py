@@ -7,9 +7,11 @@ import dataclasses
 import json
 from typing import Any
 
+from freshframe import _native
 from freshframe._media.video import open_once
 from freshframe._shortcuts.probe import Measured, Probing
 
+from .devices import control_record, control_text
 from .messages import Messages
 from .outcome import ExitCode, watched
 
@@ -30,11 +32,17 @@ def run(options: Any, messages: Messages) -> ExitCode:
         "color_range": record.pop("color_range"),
         "color_space": record.pop("color_space"),
     }
+    record["controls"] = _controls(probing.source._handle)
     if options.json:
         print(json.dumps(record, allow_nan=False))
     else:
         print("\n".join(_table(record, found.measured)))
     return ExitCode.OK
+
+
+def _controls(handle: _native.NodeHandle) -> list[dict[str, Any]]:
+    """The settings of a camera, none of any other source."""
+    return [control_record(control) for control in _native.camera_controls(handle)]
 
 
 def _table(record: dict[str, Any], measured: Measured) -> list[str]:
@@ -87,7 +95,10 @@ def _table(record: dict[str, Any], measured: Measured) -> list[str]:
                     f", pictures end at the {record['ends_by']}, {connection['packets_lost']} of "
                     f"{connection['packets'] + connection['packets_lost']} packets lost"
                 )
-    return [f"{name:<10} {text}" for name, text in rows.items()]
+    lines = [f"{name:<10} {text}" for name, text in rows.items()]
+    for number, control in enumerate(record["controls"]):
+        lines.append(f"{'' if number else 'controls':<10} {control_text(control)}")
+    return lines
 
 
 def _number(value: float | None, form: str) -> str:

@@ -43,6 +43,85 @@ class VideoSource(NativeSource["Frame"]):
         """The URL with its password masked."""
         return _native.video_url(self._handle)
 
+    @property
+    def exposure(self) -> int | Literal["auto"]:
+        """Exposure time of a camera, mostly in units of 0.1 ms, or "auto".
+
+        Read from the driver, and set there from any thread, also while it runs. GIL: released meanwhile.
+
+        Raises:
+            OptionError: The source is no camera.
+            SourceError: The camera is missing, has no such control, or refuses the value: with its range.
+        """
+        return self._setting("exposure")
+
+    @exposure.setter
+    def exposure(self, value: int | Literal["auto"]) -> None:
+        self._set("exposure", value)
+
+    @property
+    def gain(self) -> int | Literal["auto"]:
+        """Gain of a camera, in its own units, or "auto".
+
+        Read from the driver, and set there from any thread, also while it runs. GIL: released meanwhile.
+
+        Raises:
+            OptionError: The source is no camera.
+            SourceError: The camera is missing, has no such control, or refuses the value: with its range.
+        """
+        return self._setting("gain")
+
+    @gain.setter
+    def gain(self, value: int | Literal["auto"]) -> None:
+        self._set("gain", value)
+
+    @property
+    def focus(self) -> int | Literal["auto"]:
+        """Focus of a camera, in its own units, or "auto".
+
+        Read from the driver, and set there from any thread, also while it runs. GIL: released meanwhile.
+
+        Raises:
+            OptionError: The source is no camera.
+            SourceError: The camera is missing, has no such control, or refuses the value: with its range.
+        """
+        return self._setting("focus")
+
+    @focus.setter
+    def focus(self, value: int | Literal["auto"]) -> None:
+        self._set("focus", value)
+
+    @property
+    def white_balance(self) -> int | Literal["auto"]:
+        """Colour temperature of a camera in kelvins, or "auto".
+
+        Read from the driver, and set there from any thread, also while it runs. GIL: released meanwhile.
+
+        Raises:
+            OptionError: The source is no camera.
+            SourceError: The camera is missing, has no such control, or refuses the value: with its range.
+        """
+        return self._setting("white_balance")
+
+    @white_balance.setter
+    def white_balance(self, value: int | Literal["auto"]) -> None:
+        self._set("white_balance", value)
+
+    def _setting(self, name: str) -> int | Literal["auto"]:
+        self._need_camera(name)
+        found = _native.camera_setting(self._handle, name)
+        return "auto" if found == "auto" else int(found)
+
+    def _set(self, name: str, value: Any) -> None:
+        self._need_camera(name)
+        _native.set_camera(self._handle, name, _camera_value(name, value))
+
+    def _need_camera(self, name: str) -> None:
+        if not _native.is_camera(self._handle):
+            raise OptionError(
+                f"{name} is for a camera of this machine, such as 0 or '/dev/video0': {self.url!r} is none"
+            )
+
     def _packets(self) -> PacketSource:
         """The source of its packets, for Port.packets."""
         return PacketSource(self)
@@ -99,6 +178,10 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
     live: bool | None = None,
     rendition: str | int = "best",
     decoder_threads: int | None = None,
+    exposure: int | Literal["auto"] | None = None,
+    gain: int | Literal["auto"] | None = None,
+    focus: int | Literal["auto"] | None = None,
+    white_balance: int | Literal["auto"] | None = None,
     options: Mapping[str, str] | None = None,
 ) -> VideoSource:
     """Makes a source of a camera, a network stream, a video file, pictures, or the built-in moving scene.
@@ -153,6 +236,12 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
             multiplex): ``"best"``, the one with the largest pictures, ``"worst"``, ``"720p"``, the best of at
             most so many rows, or its number in ``source.info.renditions``, which ``freshframe probe`` prints.
         decoder_threads: Default: the number of cores for a file, 1 for a live source.
+        exposure: Of a camera: the exposure time as a whole number, mostly of units of 0.1 ms. A number turns
+            the camera's automatic exposure off, "auto" turns it on, and None leaves the camera as it is.
+            Other sources refuse this option and the next three. ``source.exposure`` sets it at run time.
+        gain: Of a camera, likewise.
+        focus: Of a camera, likewise.
+        white_balance: Of a camera, likewise: the colour temperature in kelvins.
         options: Options for FFmpeg; an unknown one is an error. A camera also has ``format`` ("mjpeg",
             "yuyv", "nv12", "i420", "uyvy", "h264", "gray") and ``buffers`` ("2" to "32", default "4").
 
@@ -183,7 +272,15 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
     chosen.live = None if live is None else _check.flag("live", live)
     chosen.rendition = _rendition(rendition)
     chosen.decoder_threads = _count("decoder_threads", decoder_threads)
+    given = {"exposure": exposure, "gain": gain, "focus": focus, "white_balance": white_balance}
+    settings = {name: _camera_value(name, value) for name, value in given.items() if value is not None}
     chosen.options = ffmpeg_options("open()", options)
+    source = _source(url, chosen)
+    for name in settings:
+        source._need_camera(name)
+    if not settings:
+        return source
+    chosen.options = chosen.options | settings
     return _source(url, chosen)
 
 
@@ -279,6 +376,15 @@ def ffmpeg_options(who: str, options: Any) -> dict[str, str]:
         if not _check.is_utf8(value):
             raise OptionError(f"{wanted}; the value of {name!r} contains unpaired surrogates")
     return dict(options)
+
+
+def _camera_value(name: str, value: Any) -> str:
+    """The setting for the engine."""
+    if isinstance(value, str) and value == "auto":
+        return value
+    if isinstance(value, numbers.Integral) and not isinstance(value, bool):
+        return str(int(value))
+    raise OptionTypeError(f'{name} must be a whole number or "auto", got {_check.shown(value)}')
 
 
 def _size(size: Any) -> tuple[int, int] | None:

@@ -1,14 +1,18 @@
-// The cameras of this machine.
+// The cameras of this machine, and the settings of one that is a source.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/gil.hpp"
 
 #include "freshframe/camera.hpp"
+#include "freshframe/error.hpp"
 
 #include <string>
 #include <vector>
 
+#include "bindings/border/python_free_types.hpp"
+#include "bindings/engine/node_handle.hpp"
 #include "bindings/parts.hpp"
 
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
@@ -19,6 +23,43 @@ namespace {
 
 std::vector<CameraInfo> list_cameras(gil::Held& held) {
   return gil::release(held, [] { return cameras(); });
+}
+
+CameraSettings& settings_of(NodeBase* node) {
+  auto* const camera = dynamic_cast<CameraSettings*>(node);
+  if (camera == nullptr) throw OptionTypeError("not a camera");
+  return *camera;
+}
+
+void set_in(NodeBase* node, const std::string& name, const std::string& value) {
+  settings_of(node).set_setting(name, value);
+}
+
+void set_camera(gil::Held& held, const NodeHandle& self, const std::string& name, const std::string& value) {
+  self.guard.check("the VideoSource");
+  auto* const node = &self.get();
+  gil::release(held, &set_in, node, name, value);
+}
+
+std::string setting_in(NodeBase* node, const std::string& name) {
+  return settings_of(node).setting(name);
+}
+
+std::string camera_setting(gil::Held& held, const NodeHandle& self, const std::string& name) {
+  self.guard.check("the VideoSource");
+  auto* const node = &self.get();
+  return gil::release(held, &setting_in, node, name);
+}
+
+std::vector<CameraControl> controls_in(const NodeBase* node) {
+  const auto* const camera = dynamic_cast<const CameraSettings*>(node);
+  return camera == nullptr ? std::vector<CameraControl>() : camera->controls();
+}
+
+std::vector<CameraControl> camera_controls(gil::Held& held, const NodeHandle& self) {
+  self.guard.check("the VideoSource");
+  auto* const node = &self.get();
+  return gil::release(held, &controls_in, node);
 }
 
 }  // namespace
@@ -39,6 +80,15 @@ void bind_cameras(nb::module_& module) {
       .def_ro("description", &CameraFormat::description)
       .def_ro("supported", &CameraFormat::supported)
       .def_ro("sizes", &CameraFormat::sizes);
+  nb::class_<CameraControl>(module, "CameraControl", nb::is_final(), "A control of a camera.")
+      .def_ro("name", &CameraControl::name, "The driver's.")
+      .def_ro("min", &CameraControl::min)
+      .def_ro("max", &CameraControl::max)
+      .def_ro("step", &CameraControl::step)
+      .def_ro("default", &CameraControl::standard)
+      .def_ro("current", &CameraControl::current)
+      .def_ro("inactive", &CameraControl::inactive, "An automatic mode determines the value.")
+      .def_ro("menu", &CameraControl::menu, "The words of the values, where it has words.");
   nb::class_<CameraInfo>(module, "CameraInfo", nb::is_final(), "A camera of this machine.")
       .def_ro("path", &CameraInfo::path)
       .def_ro("name", &CameraInfo::name)
@@ -46,9 +96,20 @@ void bind_cameras(nb::module_& module) {
       .def_ro("bus", &CameraInfo::bus)
       .def_ro("problem", &CameraInfo::problem, "Why it cannot be queried or used; empty: no problem.")
       .def_ro("problem_code", &CameraInfo::problem_code, "The errno of the problem, 0: none.")
-      .def_ro("formats", &CameraInfo::formats);
+      .def_ro("formats", &CameraInfo::formats)
+      .def_ro("controls", &CameraInfo::controls);
   module.def("cameras", gil::entry<&list_cameras>,
-             "The cameras of this machine with their formats and rates. GIL: released");
+             "The cameras of this machine with their formats, rates and controls. GIL: released");
+  module.def(
+      "is_camera",
+      [](const NodeHandle& self) { return dynamic_cast<const CameraSettings*>(&self.get()) != nullptr; },
+      nb::arg("node"));
+  module.def("set_camera", gil::entry<&set_camera>, nb::arg("node"), nb::arg("name"), nb::arg("value"),
+             "Sets a camera's exposure, gain, focus or white_balance. GIL: released");
+  module.def("camera_controls", gil::entry<&camera_controls>, nb::arg("node"),
+             "The controls of a camera, none of another source. GIL: released");
+  module.def("camera_setting", gil::entry<&camera_setting>, nb::arg("node"), nb::arg("name"),
+             "A camera's exposure, gain, focus or white_balance. GIL: released");
 }
 
 }  // namespace freshframe::python

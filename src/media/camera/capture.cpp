@@ -76,7 +76,8 @@ v4l2_fract interval_of(double fps) {
 
 }  // namespace
 
-V4l2Capture::V4l2Capture(V4l2System& system, const std::string& path, const CameraWish& wish, int buffers)
+V4l2Capture::V4l2Capture(V4l2System& system, const std::string& path, const CameraWish& wish, int buffers,
+                         const CameraControls& controls)
     : path_(path), device_(system, path) {
   if (device_.error() != 0) throw_camera_fault(path_, "open", device_.error());
   check_device();
@@ -86,6 +87,7 @@ V4l2Capture::V4l2Capture(V4l2System& system, const std::string& path, const Came
   if (!mode) refuse("it cannot deliver " + wish_text(wish) + "; it can: " + offer_text(offer.formats));
   settle_format(*mode, wish);
   settle_rate(*mode, wish);
+  controls.apply(device_);  // after the format, which changes the ranges of some sensors
   buffers_.emplace(device_, path_, buffers, raw_size(picture_));
   start();
 }

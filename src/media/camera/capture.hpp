@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/stop_event.hpp"
+#include "media/camera/controls.hpp"
 #include "media/camera/format.hpp"
 #include "media/camera/modes.hpp"
 #include "media/camera/system.hpp"
@@ -62,7 +63,8 @@ class V4l2Capture {
   enum class Result { Buffer, Timeout, Stopped };
 
   /// Opens, sets and starts the camera. Throws SourceRefused too.
-  V4l2Capture(V4l2System& system, const std::string& path, const CameraWish& wish, int buffers);
+  V4l2Capture(V4l2System& system, const std::string& path, const CameraWish& wish, int buffers,
+              const CameraControls& controls);
   V4l2Capture(const V4l2Capture&) = delete;
   V4l2Capture& operator=(const V4l2Capture&) = delete;
   ~V4l2Capture();

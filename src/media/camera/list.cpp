@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "core/ascii.hpp"
+#include "media/camera/controls.hpp"
 #include "media/camera/fault.hpp"
 #include "media/camera/modes.hpp"
 #include <linux/videodev2.h>
@@ -59,6 +60,7 @@ std::optional<CameraInfo> camera_info(V4l2System& system, const std::string& pat
   }
   auto offer = camera_offer(device);
   info.formats = std::move(offer.formats);
+  info.controls = camera_controls(device);
   if (offer.code != 0) info.problem = camera_fault_text(path, offer.code);
   info.problem_code = offer.code;
   return info;

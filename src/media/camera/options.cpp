@@ -10,6 +10,7 @@
 #include <string_view>
 #include <utility>
 
+#include "media/camera/controls.hpp"
 #include "media/camera/format.hpp"
 
 namespace freshframe::media {
@@ -64,6 +65,12 @@ V4l2Options v4l2_options(const OpenOptions& options) {
       throw OptionError("a camera's buffers must be 2 to 32, got '" + entry.mapped() + "'");
     }
     result.buffers = *count;
+  }
+  for (const auto* name : kCameraSettings) {
+    if (const auto entry = result.decoder.extract(name)) {
+      check_setting(name, entry.mapped());
+      result.settings.emplace(name, entry.mapped());
+    }
   }
   return result;
 }

@@ -14,6 +14,7 @@ namespace freshframe::media {
 
 struct V4l2Options {
   CameraWish wish;
+  std::map<std::string, std::string> settings = {};  // of kCameraSettings
   int buffers = 4;
   int decoder_threads = 1;
   Reconnect reconnect = Reconnect::Always;
@@ -26,7 +27,7 @@ struct V4l2Options {
 
 /// "/dev/video0" of "0"; any other name is the path. Throws OptionError for a number that no camera can have.
 [[nodiscard]] std::string camera_path(const std::string& url);
-/// Takes "format" and "buffers" out of the user's options. Throws OptionError.
+/// Takes "format", "buffers" and the settings out of the user's options. Throws OptionError.
 [[nodiscard]] V4l2Options v4l2_options(const OpenOptions& options);
 
 }  // namespace freshframe::media

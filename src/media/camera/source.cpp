@@ -59,6 +59,7 @@ V4l2Source::V4l2Source(std::string path, V4l2Options options, V4l2System& system
       path_(std::move(path)),
       options_(std::move(options)),
       system_(system),
+      controls_(path_, options_.settings, system),
       still_(title(), options_.still) {}
 
 void V4l2Source::open(const Context& context) {
@@ -78,7 +79,7 @@ void V4l2Source::disconnect() {
 
 void V4l2Source::connect(const Context& context) {
   began_ = context.clock.now();
-  capture_.emplace(system_, path_, options_.wish, options_.buffers);
+  capture_.emplace(system_, path_, options_.wish, options_.buffers, controls_);
   const bool compressed = readable_format(capture_->picture().code)->compressed;
   if (compressed) make_decoder();
   describe();
@@ -118,7 +119,8 @@ void V4l2Source::describe() {
   if (!format.compressed && !options_.decoder.empty()) {
     throw SourceRefused("cannot open camera '" + path_ + "': " + std::string(format.name) +
                             " pictures need no decoder, and the camera reader has no option '" +
-                            options_.decoder.begin()->first + "'; its options are format and buffers",
+                            options_.decoder.begin()->first +
+                            "'; its options are format, buffers, exposure, gain, focus and white_balance",
                         path_, EINVAL);
   }
   VideoInfo info;

@@ -2,15 +2,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "freshframe/camera.hpp"
 #include "freshframe/media.hpp"
 
 #include <cstdint>
 #include <deque>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/stop_event.hpp"
 #include "media/camera/capture.hpp"
+#include "media/camera/controls.hpp"
 #include "media/camera/options.hpp"
 #include "media/ffmpeg/read/decoder.hpp"
 #include "media/ffmpeg/read/frame_maker.hpp"
@@ -19,7 +22,7 @@
 
 namespace freshframe::media {
 
-class V4l2Source final : public ReconnectingSource {
+class V4l2Source final : public ReconnectingSource, public CameraSettings {
  public:
   V4l2Source(std::string path, V4l2Options options, V4l2System& system = V4l2System::kernel());
 
@@ -27,6 +30,10 @@ class V4l2Source final : public ReconnectingSource {
 
   void open(const Context& context) override;
   void close() override;
+
+  void set_setting(const std::string& name, const std::string& value) override { controls_.set(name, value); }
+  [[nodiscard]] std::string setting(const std::string& name) const override { return controls_.get(name); }
+  [[nodiscard]] std::vector<CameraControl> controls() const override { return controls_.all(); }
 
  protected:
   void connect(const Context& context) override;
@@ -55,6 +62,7 @@ class V4l2Source final : public ReconnectingSource {
   std::string path_;
   V4l2Options options_;
   V4l2System& system_;
+  CameraControls controls_;
   StillWatch still_;
   std::optional<core::StopEvent> stop_;  // between open() and close()
   std::optional<V4l2Capture> capture_;

@@ -30,8 +30,22 @@ def size(width: int, height: int, **given: Any) -> SimpleNamespace:
 
 def camera(path: str, **given: Any) -> SimpleNamespace:
     """A camera as the engine gives it."""
-    nothing = {"name": "", "driver": "", "bus": "", "problem": "", "problem_code": 0, "formats": []}
+    nothing = {
+        "name": "",
+        "driver": "",
+        "bus": "",
+        "problem": "",
+        "problem_code": 0,
+        "formats": [],
+        "controls": [],
+    }
     return SimpleNamespace(**{"path": path, **nothing, **given})
+
+
+def control(name: str, current: int, **given: Any) -> SimpleNamespace:
+    """A control as the engine gives it."""
+    rest = {"min": 0, "max": 0, "step": 1, "default": 0, "inactive": False, "menu": []}
+    return SimpleNamespace(**{"name": name, "current": current, **rest, **given})
 
 
 WEBCAM = camera(
@@ -64,6 +78,13 @@ WEBCAM = camera(
             ],
         ),
         SimpleNamespace(name="HEVC", description="HEVC", supported=False, sizes=[]),
+    ],
+    controls=[
+        control("Gain", 12, max=100),
+        control(
+            "Auto Exposure", 3, max=3, default=3, menu=[(1, "Manual Mode"), (3, "Aperture Priority Mode")]
+        ),
+        control("Exposure Time, Absolute", 250, min=3, max=2047, default=250, inactive=True),
     ],
 )
 DENIED = camera("/dev/video2", problem="permission denied", problem_code=errno.EACCES)
@@ -125,6 +146,8 @@ def test_devices_writes_one_object_per_camera(freshframe: Any, machine: Any) -> 
         "permission denied",
     )
     assert "problem_code" not in first
+    assert first["controls"][1]["menu"] == {"1": "Manual Mode", "3": "Aperture Priority Mode"}
+    assert second["controls"] == []
 
 
 def nameless() -> str:
@@ -173,6 +196,7 @@ def test_no_camera_is_no_error_and_says_where_to_look(freshframe: Any, machine: 
         (WEBCAM, _native.CameraInfo),
         (WEBCAM.formats[0], _native.CameraFormat),
         (WEBCAM.formats[0].sizes[0], _native.CameraSize),
+        (WEBCAM.controls[0], _native.CameraControl),
     ],
 )
 def test_the_cameras_of_these_tests_have_the_attributes_of_the_engines(
@@ -184,6 +208,18 @@ def test_the_cameras_of_these_tests_have_the_attributes_of_the_engines(
 def test_the_cameras_of_this_machine_can_be_asked() -> None:
     for found in _native.cameras():
         assert Path(found.path).name.startswith("video")
+
+
+def test_probe_lists_the_controls_of_a_camera(freshframe: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_native, "camera_controls", lambda handle: WEBCAM.controls)
+    code, out, _ = freshframe("probe", "demo:circles?frames=3&pace=0")
+    assert code == 0
+    assert out.splitlines()[-3:] == [
+        "controls   Gain: 12 (0 to 100 in steps of 1; default 0)",
+        "           Auto Exposure: 3 (1: Manual Mode, 3: Aperture Priority Mode; default 3)",
+        "           Exposure Time, Absolute: 250 (3 to 2047 in steps of 1; default 250, inactive: an "
+        "automatic mode determines it)",
+    ]
 
 
 def test_probe_of_a_camera_that_is_not_there_ends_at_once(freshframe: Any) -> None:
@@ -266,3 +302,24 @@ def test_options_that_cannot_be_are_refused_by_open(url: Any, options: Any, mess
 def test_a_number_of_a_camera_is_no_bool() -> None:
     with pytest.raises(ff.OptionTypeError, match="a camera's number must be 0 or more, got True"):
         ff.open(True)
+
+
+@pytest.mark.parametrize("name", ["exposure", "gain", "focus", "white_balance"])
+def test_settings_are_for_cameras_and_whole_numbers_or_auto(name: str) -> None:
+    setting: Any = {name: 3}
+    scene = ff.open("demo:circles")
+    for refused in (
+        lambda: ff.open("demo:circles", **setting),
+        lambda: getattr(scene, name),
+        lambda: setattr(scene, name, 3),
+    ):
+        with pytest.raises(ff.OptionError, match=f"^{name} is for a camera of this machine, .* is none$"):
+            refused()
+    away = ff.open(MISSING, **setting)
+    for wrong in (1.5, True, "manual", None):
+        with pytest.raises(ff.OptionTypeError, match=f'^{name} must be a whole number or "auto", got '):
+            setattr(away, name, wrong)
+    with pytest.raises(ff.SourceError, match=f"cannot set {name} of camera .*there is no such camera"):
+        setattr(away, name, 3)
+    with pytest.raises(ff.SourceError, match=f"cannot read {name} of camera .*there is no such camera"):
+        getattr(away, name)

@@ -51,6 +51,15 @@ class FakeCamera final : public V4l2System {
     int height;
     std::vector<int> fps;
   };
+  /// A control of the driver. It is inactive while the control `automatic` is not `manual`.
+  struct Control {
+    v4l2_queryctrl query;
+    std::int32_t value = 0;
+    std::uint32_t automatic = 0;
+    std::int32_t manual = 0;
+    std::vector<std::int32_t> words = {};  // of a menu; the driver has no others
+    std::int32_t rounds_to = 1;            // the driver sets a multiple of it without a word
+  };
   FakeCamera(SimulatedClock& clock, std::stop_source& stop) : clock_(clock), stop_(stop) {}
   ~FakeCamera() override {
     EXPECT_EQ(open_, 0) << "descriptors left open";
@@ -63,6 +72,7 @@ class FakeCamera final : public V4l2System {
   bool lists_sizes = true;
   bool sets_rate = true;
   std::uint32_t timestamp_type = V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC;
+  std::vector<Control> controls;
   std::vector<std::uint8_t> picture;  // what each buffer holds; empty: zeros, as many as the format needs
   std::function<std::vector<std::uint8_t>()> next_picture = {};  // instead of `picture`, for each anew
   std::function<void(v4l2_pix_format&)> bend_format = [](v4l2_pix_format&) {};
@@ -92,7 +102,7 @@ class FakeCamera final : public V4l2System {
     ++opens;
     if (!plugged_in()) return -ENOENT;
     if (open_code != 0) return -open_code;
-    ++open_;
+    if (++open_ > 1) return 1000;  // beside the reader
     streaming_ = false;
     stale_ = false;
     return 1000;
@@ -111,6 +121,14 @@ class FakeCamera final : public V4l2System {
     switch (request) {
       case VIDIOC_QUERYCAP:
         return query(*static_cast<v4l2_capability*>(argument));
+      case VIDIOC_QUERYCTRL:
+        return query_control(*static_cast<v4l2_queryctrl*>(argument));
+      case VIDIOC_QUERYMENU:
+        return query_word(*static_cast<v4l2_querymenu*>(argument));
+      case VIDIOC_G_CTRL:
+        return get_control(*static_cast<v4l2_control*>(argument));
+      case VIDIOC_S_CTRL:
+        return set_control(*static_cast<v4l2_control*>(argument));
       case VIDIOC_ENUM_FMT:
         return list_format(*static_cast<v4l2_fmtdesc*>(argument));
       case VIDIOC_ENUM_FRAMESIZES:
@@ -179,6 +197,21 @@ class FakeCamera final : public V4l2System {
     }
   }
 
+  /// Adds a control that is at its default.
+  Control& has(std::uint32_t id, const char* name, std::int32_t min, std::int32_t max,
+               std::int32_t standard) {
+    Control control{};
+    control.query.id = id;
+    control.query.type = V4L2_CTRL_TYPE_INTEGER;
+    std::strcpy(reinterpret_cast<char*>(control.query.name), name);
+    control.query.minimum = min;
+    control.query.maximum = max;
+    control.query.step = 1;
+    control.query.default_value = control.value = standard;
+    return controls.emplace_back(control);
+  }
+  [[nodiscard]] std::int32_t value(std::uint32_t id) { return control_of(id)->value; }
+
   /// A wait of its source outside poll().
   void pass_until(TimePoint deadline) {
     if (stop_while_waiting) stop_.request_stop();
@@ -196,6 +229,49 @@ class FakeCamera final : public V4l2System {
   void unplug(double seconds) {
     back_at_ = clock_.now() + to_duration(Seconds(seconds));
     stale_ = open_ > 0;
+    for (auto& control : controls) control.value = control.query.default_value;
+  }
+
+  Control* control_of(std::uint32_t id) {
+    const auto found =
+        std::find_if(controls.begin(), controls.end(), [&](const auto& one) { return one.query.id == id; });
+    return found == controls.end() ? nullptr : &*found;
+  }
+  [[nodiscard]] bool inactive(const Control& control) {
+    const auto* automatic = control.automatic == 0 ? nullptr : control_of(control.automatic);
+    return automatic != nullptr && automatic->value != control.manual;
+  }
+  int query_control(v4l2_queryctrl& query) {
+    const bool next = (query.id & V4L2_CTRL_FLAG_NEXT_CTRL) != 0;
+    const auto id = query.id & ~V4L2_CTRL_FLAG_NEXT_CTRL;
+    for (const auto& control : controls) {
+      if (next ? control.query.id <= id : control.query.id != id) continue;
+      query = control.query;
+      if (inactive(control)) query.flags |= V4L2_CTRL_FLAG_INACTIVE;
+      return 0;
+    }
+    return -EINVAL;
+  }
+  int query_word(v4l2_querymenu& word) {
+    const auto* control = control_of(word.id);
+    const auto index = static_cast<std::int32_t>(word.index);
+    if (control == nullptr || std::ranges::find(control->words, index) == control->words.end())
+      return -EINVAL;
+    std::strcpy(reinterpret_cast<char*>(word.name), ("word " + std::to_string(index)).c_str());
+    return 0;
+  }
+  int get_control(v4l2_control& answer) {
+    const auto* control = control_of(answer.id);
+    if (control == nullptr) return -EINVAL;
+    answer.value = control->value;
+    return 0;
+  }
+  int set_control(const v4l2_control& order) {
+    auto* control = control_of(order.id);
+    if (control == nullptr) return -EINVAL;
+    if (inactive(*control)) return -EACCES;
+    control->value = order.value / control->rounds_to * control->rounds_to;
+    return 0;
   }
 
   bool stopped(std::span<pollfd> waiting) {
