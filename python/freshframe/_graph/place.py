@@ -63,22 +63,22 @@ class Place:
                 self._forget(each)
         return known[newest].node
 
-    def close(self, node: Any) -> None:
-        """Closes a node in Python that is left over by a replacement."""
-        try:
-            close(node)
-        finally:
-            for each in tuple(self.entries):
-                if each.node is node:  # a function may be there twice
-                    self._forget(each)
-                    break
+    def forget(self, node: Any) -> None:
+        """A node in Python that a replacement has left over is closed. It may be added again."""
+        wiring.release(node)
+        for each in tuple(self.entries):
+            if each.node is node:  # a function may be there twice
+                self._forget(each)
+                break
 
     def close_and_log(self, node: Any) -> None:
-        """Closes it where nobody waits for an exception."""
+        """Closes a node in Python that a replacement has left over, where nobody waits for an exception."""
         try:
-            self.close(node)
+            close(node)
         except Exception:
             _log.exception("replace(): close() of %s failed", type(node).__name__)
+        finally:
+            self.forget(node)
 
     def _forget(self, entry: Entry) -> None:
         with contextlib.suppress(ValueError):  # another thread was first

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -84,7 +85,10 @@ class Runners:
 
     def _start(self, index: int, body: Callable[..., object], *arguments: Any) -> threading.Thread:
         name = self._engine.node_name(index)
-        self._threads = [each for each in self._threads if each.is_alive() or each.ident is None]
+        for each in tuple(self._threads):
+            if not each.is_alive() and each.ident is not None:
+                with contextlib.suppress(ValueError):  # another call was first
+                    self._threads.remove(each)
         thread = threading.Thread(target=body, args=arguments, name=name, daemon=True)
         self._threads.append(thread)
         life.start_thread(thread, self._engine)

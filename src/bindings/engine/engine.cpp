@@ -234,9 +234,38 @@ std::shared_ptr<core::Successor> begin_replace(Engine& self, NodeHandle& handle,
   return handle.successor;
 }
 
-void close_hosted(PyObject* place, const NodeBase* node) {
+std::exception_ptr pending_error() {
+  return std::make_exception_ptr(nb::python_error());
+}
+
+// Closes the node that is left over by a replacement. A handler of a signal may raise at each line of Python: so close() is
+// called from here, and what it could have cut is called again.
+std::exception_ptr close_hosted(PyObject* place, const NodeBase* node) {
   const auto* const hosted = node == nullptr ? nullptr : hosted_of(*node);
-  if (hosted != nullptr) nb::handle(place).attr("close")(nb::handle(hosted->object));
+  if (hosted == nullptr) return {};
+  const auto object = nb::borrow(hosted->object);
+  std::exception_ptr error;
+  if (!hosted->takes_values) {
+    if (!nb::steal(PyObject_CallMethod(object.ptr(), "close", nullptr)).is_valid()) error = pending_error();
+  }
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    if (nb::steal(PyObject_CallMethod(place, "forget", "O", object.ptr())).is_valid()) break;
+    if (auto cut = pending_error(); !error) error = std::move(cut);
+  }
+  return error;
+}
+
+// The exception of replace(): that of the wait, which hides no exception of close().
+std::exception_ptr with_close(PyObject* place, std::exception_ptr error, std::exception_ptr of_close) {
+  if (!error) return of_close;
+  if (!of_close) return error;
+  try {
+    std::rethrow_exception(of_close);
+  } catch (nb::python_error& closing) {
+    closing.restore();
+    PyErr_WriteUnraisable(place);
+  }
+  return error;
 }
 
 // Another node takes the place of a running one. `entry` is in the list of the place before anything is waited for, and
@@ -257,7 +286,7 @@ PyObject* replace(gil::Held& held, PyObject* self, PyObject* args) {
     const auto successor = begin_replace(engine_of(self), handle, index);
     if (PyList_Append(nb::object(nb::handle(place).attr("entries")).ptr(), entry) != 0)
       throw nb::python_error();
-    if (begun != Py_None) nb::handle(begun)();
+    if (begun != Py_None && !nb::steal(PyObject_CallNoArgs(begun)).is_valid()) throw nb::python_error();
     bool is_callers = true;
     std::exception_ptr error;
     try {
@@ -272,8 +301,12 @@ PyObject* replace(gil::Held& held, PyObject* self, PyObject* args) {
     } catch (...) {
       error = std::current_exception();
     }
+    if (PyErr_CheckSignals() != 0) error = pending_error();
     const bool is_placed = core::has_place(core, *successor).value_or(false);
-    if (is_callers) close_hosted(place, is_placed ? successor->before.get() : handle.added.get());
+    if (is_callers) {
+      const auto* const left_over = is_placed ? successor->before.get() : handle.added.get();
+      error = with_close(place, std::move(error), close_hosted(place, left_over));
+    }
     if (error) std::rethrow_exception(error);
     Py_RETURN_NONE;
   });

@@ -85,6 +85,7 @@ void take_node(Loop& loop) {
   loop.node = hosted == nullptr ? nullptr : hosted->object;
   loop.takes_values = hosted != nullptr && hosted->takes_values;
   close_left_over(loop, std::exchange(loop.runner.place().hosting().left_over, nullptr).get());
+  leave_forked_child(loop);
 }
 
 void close_left_over(const Loop& loop, const NodeBase* node) {

@@ -71,6 +71,10 @@ class Outputs {
       edge.inbox->end(*edge.edge, edge.source, *upto);
     }
   }
+  /// Its node has become one without an output type, above children that take certain types.
+  void want(Demand demand) {
+    change([&](List& list) { list.demand = std::move(demand); });
+  }
   /// The sources whose samples the node sends, in ascending order.
   void set_sources(std::shared_ptr<const std::vector<int>> sources) {
     change([&](List& list) {

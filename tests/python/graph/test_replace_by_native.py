@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import logging
+import signal
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -196,7 +197,7 @@ def test_a_loop_over_a_reader_changes_the_kind_of_the_node_that_waits_for_it(is_
     assert (second if is_native_first else first).closed == 1
 
 
-def test_a_node_in_python_that_does_not_get_a_native_ones_place_is_closed() -> None:
+def test_a_node_in_python_is_not_opened_where_the_native_one_has_ended() -> None:
     class Ends(Push):
         live = False
 
@@ -209,7 +210,72 @@ def test_a_node_in_python_that_does_not_get_a_native_ones_place_is_closed() -> N
         late = Finds()
         with pytest.raises(ff.StateError):
             pipeline.replace(step, late)
-    assert (late.opened, late.closed) in {(0, 0), (1, 1)}
+    assert (late.opened, late.closed) == (0, 0)
+
+
+def test_a_handler_that_raises_at_the_end_of_the_wait_cuts_no_close() -> None:
+    def raise_it(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    pipeline = ff.Pipeline()
+    gate = Gate()
+    step = pipeline.add(old := Finds(gate), pipeline.add(source := Push()), name="step")
+    new = Finds()
+    main = threading.main_thread().ident
+    assert main is not None
+
+    def interrupt() -> None:
+        until(lambda: len(step._place.entries) == 2, "the wait of replace()")
+        signal.pthread_kill(main, signal.SIGUSR1)
+        gate.open()
+
+    before = signal.signal(signal.SIGUSR1, raise_it)
+    try:
+        with pipeline.start():
+            source.push(ff.Frame.from_array(picture(0), "gray"))
+            until(lambda: gate.arrived, "the call")
+            interrupting = threading.Thread(target=interrupt)
+            interrupting.start()
+            with pytest.raises(KeyboardInterrupt):
+                pipeline.replace(step, new, timeout=WATCHDOG)
+            interrupting.join(WATCHDOG)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert [(each.opened, each.closed) for each in (old, new)] == [(1, 1)] * 2
+    pipeline = ff.Pipeline()
+    pipeline.add(old, pipeline.add(Push()))  # nothing holds it
+    pipeline.stop()
+
+
+def gives(value: Any) -> Callable[[ff.Frame], Any]:
+    return lambda _frame: value
+
+
+def test_a_native_node_is_refused_that_the_nodes_beside_an_untyped_one_do_not_fit() -> None:
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(Push(), name="camera")
+    step = pipeline.add(gives(None), camera, name="step")
+    pipeline.add(ff.BoxTracker(), step, name="below")
+    other = pipeline.add(gives(None), camera, name="other")
+    last = pipeline.add(gives(None), other, name="last")
+    with pipeline.start():
+        with pytest.raises(ff.GraphError, match="gives Circles, while 'below' takes Detections"):
+            pipeline.replace(step, ff.CircleTracker())
+        with pytest.raises(ff.GraphError, match="its parent 'other' does not say what it gives"):
+            pipeline.replace(last, ff.BoxTracker())
+
+
+def test_an_untyped_node_that_takes_a_native_ones_place_is_named_when_it_gives_what_none_below_takes() -> (
+    None
+):
+    pipeline = ff.Pipeline()
+    step = pipeline.add(ff.CircleTracker(), pipeline.add(source := Push()), name="step")
+    pipeline.add(ff.LineCounter((0, 5), (9, 5)), step, name="below")
+    pipeline.start()
+    pipeline.replace(step, gives(5))
+    source.push(ff.Frame.from_array(picture(0), "gray"))
+    with pytest.raises(ff.NodeError, match=r"'step'.*'below' takes"):
+        pipeline.wait(WATCHDOG)
 
 
 class Untyped(ff.Node[Any, Any]):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from typing import Any, TypeVar
@@ -76,11 +77,18 @@ class InTime:
         call: Future[_T] = Future()
 
         def work() -> None:
-            with self._turn:
+            try:
                 settle(call, function, BaseException)
+            finally:
+                self._turn.release()
 
-        threading.Thread(target=work, name=self._name, daemon=True).start()
-        if not wait((call,), self._timeout).done:
-            call.cancel()
-            raise TimeoutError(f"no answer within {self._timeout:g} s")
-        return call.result()
+        deadline = time.monotonic() + self._timeout
+        if self._turn.acquire(timeout=self._timeout):  # no thread waits behind one that hangs
+            try:
+                threading.Thread(target=work, name=self._name, daemon=True).start()
+            except BaseException:
+                self._turn.release()
+                raise
+            if wait((call,), max(deadline - time.monotonic(), 0)).done:
+                return call.result()
+        raise TimeoutError(f"no answer within {self._timeout:g} s")

@@ -223,6 +223,8 @@ std::shared_ptr<Successor> begin_replace(PipelineCore& core, int index, std::uni
     Admission(guarded.graph).check_successor(*runner, *node);
     if (!runner->place().begin_replacement())
       throw StateError("'" + runner->name() + "' is being replaced by another call");
+    if (auto below = demands_below(guarded.graph, index); node->output_type() == nullptr && !below.empty())
+      runner->outlet().outputs().want(std::move(below.back()));
     successor->next =
         std::make_shared<NodeRun>(std::move(node), runner->name(), core.clock(), runner->life().stop_token());
     successor->runner = runner;

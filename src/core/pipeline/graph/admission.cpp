@@ -312,6 +312,25 @@ void Admission::check_connection(const AnyPort& parent, int child, const Connect
   check_queue(node.name(), parents, options.queue, node.facts().is_recorder);
 }
 
+void Admission::check_types(const Runner& runner, const NodeBase& next,
+                            std::span<const AnyPort> parents) const {
+  const auto old = runner.node();
+  if (!old->runs_outside() || next.runs_outside()) return;
+  const auto inputs = next.input_types();
+  const bool takes_the_same = old->input_type() != nullptr && takes(inputs, old->input_type());
+  for (const auto& parent : parents) {
+    const auto& above = graph_.runner(parent.node);
+    if (inputs.empty() || takes_the_same || above.node()->output_type() != nullptr) continue;
+    refuse_replacement(runner.name(), "which takes " + names_of(inputs) + ", while its parent '" +
+                                          above.name() + "' does not say what it gives");
+  }
+  for (const auto& below : demands_below(graph_, runner.index())) {
+    if (next.output_type() == nullptr || below.allows(next.output_type())) continue;
+    refuse_replacement(runner.name(), "which gives " + std::string(next.output_type()->name) + ", while '" +
+                                          below.child + "' takes " + names_of(below.types));
+  }
+}
+
 void Admission::check_successor(const Runner& runner, const NodeBase& next) const {
   check_alike(runner, next);
   const auto index = runner.index();
@@ -326,6 +345,7 @@ void Admission::check_successor(const Runner& runner, const NodeBase& next) cons
   }
   check_set_node(next, runner.name(), parents, options);
   check_parents(options.join ? nullptr : &next, runner.name(), parents);
+  check_types(runner, next, parents);
   if (next.needs_one_source()) check_one_source("'" + runner.name() + "'", parents);
   if (!runner.is_source()) return;
   const auto reads = static_cast<const SourceBase&>(next).reads_from();

@@ -43,6 +43,8 @@ class Admission {
   /// Refuses a node that takes no sets, or takes nothing else and has no join.
   void check_set_node(const NodeBase& node, const std::string& name, std::span<const AnyPort> parents,
                       const AddOptions& options) const;
+  /// Where one of the two is in Python and may not say what it takes or gives: the nodes above and below do.
+  void check_types(const Runner& runner, const NodeBase& next, std::span<const AnyPort> parents) const;
   /// The recorder of the file that a source would read; empty: there is none.
   [[nodiscard]] std::string writer_of(const std::optional<std::string>& path) const;
 

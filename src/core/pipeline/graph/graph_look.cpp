@@ -115,6 +115,20 @@ std::vector<std::string> views_of(const Graph& graph, int node) {
   return views;
 }
 
+std::vector<Demand> demands_below(const Graph& graph, int index) {
+  std::vector<Demand> found;
+  for (int child = 0; child < graph.size(); ++child) {
+    if (!graph.has(child)) continue;
+    const auto& runner = graph.runner(child);
+    const auto node = runner.node();
+    if (node->runs_outside() || node->input_types().empty()) continue;
+    const auto is_below = [&](const Wire& wire) { return wire.parent == index; };
+    if (std::ranges::any_of(graph.wires_of(child), is_below))
+      found.push_back({node->input_types(), runner.name()});
+  }
+  return found;
+}
+
 bool has_parents(const Graph& graph, int index) {
   return std::ranges::none_of(graph.wires_of(index),
                               [&graph](const Wire& wire) { return is_leaving(graph, wire); });

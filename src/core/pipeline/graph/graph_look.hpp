@@ -31,6 +31,9 @@ namespace freshframe::core {
 /// The names of a node's ports whose pictures can be viewed: its own, or one for each of its sources.
 [[nodiscard]] std::vector<std::string> views_of(const Graph& graph, int node);
 
+/// The nodes right below that say which types they take, and the types, in the order of their numbers.
+[[nodiscard]] std::vector<Demand> demands_below(const Graph& graph, int index);
+
 // ---- ways through the graph
 /// Whether the parents of a node that is about to be connected are all there.
 [[nodiscard]] bool has_parents(const Graph& graph, int index);

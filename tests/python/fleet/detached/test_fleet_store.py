@@ -81,6 +81,7 @@ def test_calls_that_are_given_up_are_not_done_later() -> None:
         calls.call(lambda: done.append(go_on.wait()))
     with pytest.raises(TimeoutError):
         calls.call(lambda: done.append("given up"))
+    assert [each.name for each in threading.enumerate()].count("test") == 1
     go_on.set()
     calls._timeout = 20
     assert calls.call(lambda: "answered") == "answered"
