@@ -247,6 +247,11 @@ def test_a_handler_that_raises_at_the_end_of_the_wait_cuts_no_close() -> None:
     pipeline.stop()
 
 
+class Anything(ff.Node[ff.Frame, Any]):
+    def process(self, sample: ff.Sample[ff.Frame]) -> Any:
+        return None
+
+
 def gives(value: Any) -> Callable[[ff.Frame], Any]:
     return lambda _frame: value
 
@@ -254,7 +259,7 @@ def gives(value: Any) -> Callable[[ff.Frame], Any]:
 def test_a_native_node_is_refused_that_the_nodes_beside_an_untyped_one_do_not_fit() -> None:
     pipeline = ff.Pipeline()
     camera = pipeline.add(Push(), name="camera")
-    step = pipeline.add(gives(None), camera, name="step")
+    step = pipeline.add(Anything(), camera, name="step")
     pipeline.add(ff.BoxTracker(), step, name="below")
     other = pipeline.add(gives(None), camera, name="other")
     last = pipeline.add(gives(None), other, name="last")
@@ -396,7 +401,12 @@ def test_the_nodes_thread_closes_what_another_node_has_offered_in_vain(
     camera = pipeline.add(source := Push(), name="cam")
     step = pipeline.add(first.node if is_native_first else first, camera, name="step")
     late = Untyped()
-    pipeline.add(asks := Asks(lambda: pipeline.replace(step, late)), camera, name="asks", queue=ff.Queue(2))
+
+    def ask() -> None:
+        until(first.has_begun, "the call")
+        pipeline.replace(step, late)
+
+    pipeline.add(asks := Asks(ask), camera, name="asks", queue=ff.Queue(2))
     frame = ff.Frame.from_array(picture(0), "gray")
     pipeline.start()
     source.push(frame)

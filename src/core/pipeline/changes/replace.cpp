@@ -14,6 +14,7 @@
 
 #include "core/pipeline/changes/changes.hpp"
 #include "core/pipeline/graph/admission.hpp"
+#include "core/pipeline/graph/graph_look.hpp"
 #include "core/session_gate.hpp"
 #include "core/thread_begin.hpp"
 #include "core/unit_text.hpp"
@@ -223,7 +224,7 @@ std::shared_ptr<Successor> begin_replace(PipelineCore& core, int index, std::uni
     Admission(guarded.graph).check_successor(*runner, *node);
     if (!runner->place().begin_replacement())
       throw StateError("'" + runner->name() + "' is being replaced by another call");
-    if (auto below = demands_below(guarded.graph, index); node->output_type() == nullptr && !below.empty())
+    if (auto below = demands_below(guarded.graph, index); is_outside && !below.empty())
       runner->outlet().outputs().want(std::move(below.back()));
     successor->next =
         std::make_shared<NodeRun>(std::move(node), runner->name(), core.clock(), runner->life().stop_token());
