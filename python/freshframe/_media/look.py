@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from .. import _check, _native
 from .._errors import FreshframeError, OptionError
 from .._graph.nodes import NativeNode
+from .._interpreter import fork
 
 if TYPE_CHECKING:
     from .._native import Frame, Packet  # noqa: F401  (in strings)
@@ -80,7 +81,8 @@ class View:
 
     def base64(self, *, max_side: int | None = None, quality: int = 80) -> str:
         """As jpeg(), in the alphabet of base64, as models take it."""
-        import base64  # noqa: PLC0415  (as fast as the import of this module, which needs it rarely)
+        with fork.loading():
+            import base64  # noqa: PLC0415  (most programs never need it)
 
         return base64.b64encode(self.jpeg(max_side=max_side, quality=quality)).decode()
 
@@ -164,7 +166,8 @@ class Look(NativeNode["Frame | Packet", None]):
 
     async def now_async(self, max_age: float | None = None) -> View:
         """As now(), on another thread, for asyncio."""
-        import asyncio  # noqa: PLC0415  (programs that have a loop have it already)
+        with fork.loading():
+            import asyncio  # noqa: PLC0415  (programs that have a loop have it already)
 
         return await asyncio.to_thread(self.now, max_age)
 
