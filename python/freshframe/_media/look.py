@@ -29,6 +29,12 @@ class Stale(FreshframeError):  # noqa: N818  (it is an answer, as Stalled is)
     state: str = ""
 
 
+def jpeg_within(frame: Frame, max_side: int, quality: int = 80) -> bytes:
+    """The frame as JPEG, scaled down so that no side is longer than ``max_side`` pixels."""
+    longest = max(frame.width, frame.height)
+    return frame.jpeg(quality=quality, max_width=max(1, frame.width * min(max_side, longest) // longest))
+
+
 @dataclass(frozen=True)
 class View:
     """One picture of the past, with the time at which it was taken.
@@ -76,8 +82,7 @@ class View:
             return self.frame.jpeg(quality=quality)
         if _check.integer("max_side", max_side) < 1:
             raise OptionError(f"max_side must be at least 1, got {max_side}")
-        width, height = self.frame.width, self.frame.height
-        return self.frame.jpeg(quality=quality, max_width=max(1, width * max_side // max(width, height)))
+        return jpeg_within(self.frame, max_side, quality)
 
     def base64(self, *, max_side: int | None = None, quality: int = 80) -> str:
         """As jpeg(), in the alphabet of base64, as models take it."""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from .. import _check, _native
 from .._errors import OptionError, OptionTypeError, StateError
 from .._graph.nodes import Node
-from .._media.look import View
+from .._media.look import View, jpeg_within
 from .chat_completions import BusyError, Call, Server, text_of
 
 if TYPE_CHECKING:
@@ -299,9 +299,8 @@ class Ask(Node["Frame", "Answer"]):
         return json.dumps({**self._fields, "messages": messages}).encode()
 
     def _image_of(self, frame: Frame) -> str:
-        longest = max(frame.width, frame.height)
-        width = max(1, frame.width * self._max_side // longest) if longest > self._max_side else None
-        return f"data:image/jpeg;base64,{base64.b64encode(frame.jpeg(max_width=width)).decode('ascii')}"
+        jpeg = jpeg_within(frame, self._max_side)
+        return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode('ascii')}"
 
     def _wait(self, seconds: float) -> None:
         token = self.stop_token

@@ -71,7 +71,7 @@ class Outputs {
       edge.inbox->end(*edge.edge, edge.source, *upto);
     }
   }
-  /// Its node has become one without an output type, above children that take certain types.
+  /// Its node has become one in Python, above children that take certain types.
   void want(Demand demand) {
     change([&](List& list) { list.demand = std::move(demand); });
   }

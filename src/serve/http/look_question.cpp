@@ -3,15 +3,13 @@
 #include "serve/http/look_question.hpp"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <chrono>
-#include <cstddef>
-#include <cstdint>
 #include <utility>
 
 #include "core/unit_text.hpp"
 #include "media/colour/jpeg_encoder.hpp"
+#include "media/ffmpeg/base64.hpp"
 #include "serve/http/gate.hpp"
 #include "serve/state/json.hpp"
 
@@ -62,20 +60,6 @@ std::string read_span(std::string_view query, LookWish& wish) {
   wish.exact = exact == 1;
   wish.words = std::to_string(count) + " of the last " + core::seconds_text(back);
   return {};
-}
-
-std::string base64_of(std::string_view bytes) {
-  constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  out.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t at = 0; at < bytes.size(); at += 3) {
-    const auto part = bytes.substr(at, 3);
-    std::uint32_t bits = 0;
-    for (std::size_t k = 0; k < 3; ++k)
-      bits = bits << 8U | (k < part.size() ? static_cast<unsigned char>(part[k]) : 0U);
-    for (std::size_t k = 0; k < 4; ++k) out += k <= part.size() ? kLetters[bits >> (18 - 6 * k) & 63U] : '=';
-  }
-  return out;
 }
 
 /// A name may hold any characters, a header only those of ASCII.
@@ -135,7 +119,7 @@ void write_view(JsonWriter& json, const View& view, const media::LookedAt& sourc
       .member("hole", view.hole)
       .member("width", jpeg.width)
       .member("height", jpeg.height)
-      .member("jpeg", std::string_view(base64_of(jpeg.bytes)))
+      .member("jpeg", std::string_view(media::base64(jpeg.bytes)))
       .end_object();
 }
 

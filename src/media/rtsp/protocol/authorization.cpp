@@ -11,10 +11,10 @@
 #include <sstream>
 #include <utility>
 
+#include "media/ffmpeg/base64.hpp"
 #include <sys/random.h>
 
 extern "C" {
-#include <libavutil/base64.h>
 #include <libavutil/md5.h>
 #include <libavutil/mem.h>
 #include <libavutil/sha.h>
@@ -71,16 +71,6 @@ std::string hashed(DigestHash kind, std::string_view text) {
       return sha<AVSHA512>(text, av_sha512_alloc, av_sha512_init, av_sha512_update, av_sha512_final);
   }
   return {};
-}
-
-std::string base64(const std::string& text) {
-  std::string encoded(AV_BASE64_SIZE(text.size()), '\0');
-  if (av_base64_encode(encoded.data(), static_cast<int>(encoded.size()), octets_of(text),
-                       static_cast<int>(text.size())) == nullptr) {
-    throw std::bad_alloc();
-  }
-  encoded.resize(encoded.find('\0'));
-  return encoded;
 }
 
 std::string in_quotes(std::string_view text) {
