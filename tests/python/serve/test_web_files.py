@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 WEB = ROOT / "web"
-OWN = sorted(path for path in WEB.iterdir() if not path.name.startswith("uplot."))
+OWN = sorted(path for path in WEB.rglob("*.*") if not path.name.startswith("uplot."))
 TO_MARKUP = (
     r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|createContextualFragment|\beval\(|new Function"
 )
@@ -41,8 +41,9 @@ def test_every_file_that_the_page_names_is_there() -> None:
     names = set()
     for path in WEB.glob("*.html"):
         names |= set(re.findall(r'(?:src|href)="([\w.]+\.(?:js|css|svg))"', path.read_text()))
-    for path in WEB.glob("*.js"):
-        names |= set(re.findall(r'from "\./([\w.]+)"', path.read_text()))
-    there = {path.name for path in WEB.iterdir()}
+    for path in WEB.rglob("*.js"):
+        imported = re.findall(r'from "(\.[\w./]+)"', path.read_text())
+        names |= {(path.parent / name).resolve().relative_to(WEB).as_posix() for name in imported}
+    there = {path.relative_to(WEB).as_posix() for path in WEB.rglob("*.*")}
     assert names <= there
-    assert there - names == {"index.html", "fleet.html", "uplot.LICENSE"}, "no file is left over"
+    assert there - names == {"index.html", "fleet.html", "uplot.LICENSE", "view.js"}, "no file is left over"

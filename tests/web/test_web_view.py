@@ -1,0 +1,382 @@
+"""The element <freshframe-view> in a real browser: its modes, its boxes, faults, requests."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import base64
+import io
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import av
+import numpy as np
+import pytest
+from browser import FOREIGN, until
+from video_server import BITS, COUNT, FIRST, FPS, VideoServer, read_number, video_server
+
+if TYPE_CHECKING:
+    from browser import Page
+
+PICTURES = Path(__file__).parents[2] / "build" / "web"
+SECONDS = 6  # for which screenshots are taken in each mode
+VIEW = '<freshframe-view src="{src}" port="people" labels="" style="width:640px" {more}></freshframe-view>'
+LISTEN = """
+window.view = document.querySelector('freshframe-view');
+window.states = []; window.results = []; window.picks = [];
+view.addEventListener('state', event => states.push(event.detail));
+view.addEventListener('results', event => results.push(event.detail));
+view.addEventListener('pick', event => picks.push(event.detail));
+"""
+# Whether the boxes of the picture with that number were said to be its own.
+EXACT = f"""
+return results.findLast(({{pts}}) => Math.round((pts - {FIRST}) * {FPS}) % {COUNT} === arguments[0])?.exact;
+"""
+
+
+@pytest.fixture
+def server() -> Iterator[VideoServer]:
+    with video_server() as running:
+        yield running
+
+
+def show(page: Page, server: VideoServer, more: str = "", host: str = "") -> None:
+    """Opens a page with one view, and notes its events."""
+    page.size(800, 700)
+    page.load(server.page(VIEW.format(src=server.url, more=more), host=host))
+    page.run(LISTEN)
+
+
+def live(page: Page, mode: str) -> None:
+    page.until(
+        "const last = states.at(-1); return last?.state === 'live' && last.mode === arguments[0]", mode
+    )
+    page.until("return results.length > 3")
+
+
+def picture(page: Page) -> np.ndarray[Any, Any]:
+    """What the view shows, as (height, width, 3)."""
+    place = page.run(
+        "return view.shadowRoot.querySelector('canvas').getBoundingClientRect().toJSON()",
+    )
+    clip = {name: place[name] for name in ("x", "y", "width", "height")} | {"scale": 1}
+    data = page.driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png", "clip": clip})["data"]
+    with av.open(io.BytesIO(base64.b64decode(data)), "r") as file:
+        return next(file.decode(video=0)).to_ndarray(format="rgb24")
+
+
+def numbers(shot: np.ndarray[Any, np.dtype[np.uint8]]) -> tuple[int, int | None]:
+    """The number of the picture and that of the boxes upon it; None: there are no boxes."""
+    height, width, _ = shot.shape
+    colourful = (shot.max(axis=2).astype(int) - shot.min(axis=2)) > 60
+    if not colourful[height // 2 - 4 : height // 2 + 4].any():
+        return read_number(shot[:, :, 1]), None
+    block, top = width // BITS, height // 8
+    bits = [colourful[top : 2 * top, bit * block + 12 : (bit + 1) * block - 12].any() for bit in range(BITS)]
+    return read_number(shot[:, :, 1]), sum(1 << bit for bit, there in enumerate(bits) if there)
+
+
+@pytest.mark.parametrize("mode", ["webcodecs", "mse", "jpeg"])
+def test_each_mode_shows_pictures_that_follow_each_other(page: Page, server: VideoServer, mode: str) -> None:
+    show(page, server, f'mode="{mode}"')
+    live(page, mode)
+    first = numbers(picture(page))[0]
+    until(lambda: numbers(picture(page))[0] != first, lambda: f"the picture stays number {first}")
+    shown = page.run("return results.map(one => one.pts)")
+    assert shown == sorted(set(shown)), "a picture came twice or went back"
+    assert page.run("return states.at(-1).age") > 0
+    assert page.complaints() == []
+
+
+@pytest.mark.parametrize("mode", ["webcodecs", "mse", "jpeg"])
+def test_boxes_stand_on_their_own_picture(page: Page, server: VideoServer, mode: str) -> None:
+    show(page, server, f'mode="{mode}" wait="0.3"')
+    live(page, mode)
+    right, others = 0, []
+    deadline = time.monotonic() + SECONDS
+    while right < 10 or time.monotonic() < deadline:
+        shown, boxed = numbers(picture(page))
+        if boxed == shown:
+            right += 1
+        elif boxed is not None:
+            others.append((shown, page.run(EXACT, shown)))
+        assert len(others) <= right + 20, f"{right} right, and not {others}"
+    print(f"{mode}: {right} right, {len(others)} of an earlier picture")
+    assert not any(exact for _, exact in others), others
+
+
+def test_boxes_between_results_are_those_of_an_earlier_picture_and_say_so(
+    page: Page, server: VideoServer
+) -> None:
+    server.change(every=3, delay=0.12)
+    show(page, server)
+    live(page, "webcodecs")
+    page.until(
+        "return results.filter(one => one.exact).length > 5 && results.filter(one => !one.exact).length > 5"
+    )
+    for shown, exact, ids in page.run(
+        "return results.slice(10).map(one => [one.pts, one.exact, one.objects.map(object => object.id)])"
+    ):
+        number = round((shown - FIRST) * FPS) % COUNT
+        assert exact == (number % 3 == 0)
+        assert not ids or ids[0] == number - number % 3
+
+
+def test_pictures_with_reordering_come_in_their_order(page: Page, server: VideoServer) -> None:
+    server.change(bframes=2)
+    show(page, server)
+    live(page, "webcodecs")
+    page.until("return results.length > 30")
+    shown = page.run("return results.map(one => one.pts)")
+    assert shown == sorted(set(shown))
+    assert np.median(np.diff(shown[8:])) < 1.5 / FPS, "a picture that the codec reorders was not drawn"
+
+
+@pytest.mark.parametrize("mode", ["webcodecs", "mse", "jpeg"])
+def test_another_size_goes_on_in_its_shape(page: Page, server: VideoServer, mode: str) -> None:
+    show(page, server, f'mode="{mode}" wait="0.3"')
+    live(page, mode)
+    wide = picture(page).shape
+    server.change(size=(480, 360))
+    page.until(
+        "const c = view.shadowRoot.querySelector('canvas'); return Math.abs(c.width / c.height - 4 / 3) < .01"
+    )
+    high = picture(page).shape
+    assert (wide[:2], high[:2]) == ((360, 640), (480, 640))
+    until(lambda: len(set(numbers(picture(page)))) == 1, lambda: "no box on its picture")
+
+
+def test_an_outage_pales_the_picture_says_since_when_and_ends(page: Page, server: VideoServer) -> None:
+    show(page, server)
+    live(page, "webcodecs")
+    server.scene.away = True
+    page.until("return states.at(-1).state === 'away'")
+    assert page.run("return view.shadowRoot.querySelector('.stage').hasAttribute('data-old')")
+    assert "No picture since" in page.run("return view.shadowRoot.querySelector('.notice').textContent")
+    assert "the camera does not answer" in page.run("return states.at(-1).message")
+    page.until("return states.at(-1).age > 1")
+    server.scene.away = False
+    page.run("results.length = 0")
+    live(page, "webcodecs")
+    assert not page.run("return view.shadowRoot.querySelector('.stage').hasAttribute('data-old')")
+
+
+def test_old_pictures_are_pale_and_say_their_age(page: Page, server: VideoServer) -> None:
+    show(page, server)
+    live(page, "webcodecs")
+    server.scene.late = 1.5
+    page.until("return states.at(-1).state === 'old' && states.at(-1).age > 1")
+    assert page.run("return view.shadowRoot.querySelector('.stage').hasAttribute('data-old')")
+    server.scene.late = 0
+    page.until("return states.at(-1).state === 'live'")
+
+
+def test_a_wrong_token_is_told_and_not_tried_again(page: Page, server: VideoServer) -> None:
+    server.scene.token = "the-right-token"
+    show(page, server, 'token="another"')
+    page.until("return states.at(-1).state === 'refused'")
+    assert page.text("freshframe-view") == ""
+    assert "refuses the token" in page.run("return view.shadowRoot.querySelector('.notice').innerText")
+    page.run("view.setAttribute('token', 'the-right-token')")
+    live(page, "webcodecs")
+    assert [one["token"] for one in server.scene.heard if "token" in one] == ["another", "the-right-token"]
+
+
+def test_a_server_that_is_away_is_told_and_comes_back(page: Page) -> None:
+    with video_server() as other:
+        show(page, other)
+        live(page, "webcodecs")
+        port = other.server_port
+    page.until("return states.at(-1).state === 'lost'")
+    assert f"127.0.0.1:{port}" in page.run("return states.at(-1).message")
+    with video_server(port):
+        page.run("results.length = 0")
+        live(page, "webcodecs")
+
+
+def test_without_https_it_is_mse_and_says_why(page: Page, server: VideoServer) -> None:
+    show(page, server, host=f"http://{FOREIGN}:{server.server_port}/")
+    live(page, "mse")
+    assert page.run("return [isSecureContext, states.at(-1).why]") == [False, "this page is not https"]
+    assert "MSE: this page is not https" in page.run(
+        "return view.shadowRoot.querySelector('.mode').innerText"
+    )
+
+
+@pytest.mark.parametrize(
+    ("scene", "why"),
+    [
+        ({"codec": "hvc1.1.6.L93.B0"}, "this browser has no H.265"),
+        ({"packets": False}, "the source has no packets"),
+    ],
+)
+def test_jpeg_says_why(page: Page, server: VideoServer, scene: dict[str, Any], why: str) -> None:
+    server.change(**scene)
+    show(page, server)
+    live(page, "jpeg")
+    assert page.run("return states.at(-1).why") == why
+
+
+def test_a_mode_that_was_asked_for_is_not_replaced(page: Page, server: VideoServer) -> None:
+    server.change(codec="hvc1.1.6.L93.B0")
+    show(page, server, 'mode="webcodecs"')
+    page.until("return states.at(-1).state === 'unplayable'")
+    assert "this browser has no H.265" in page.run("return states.at(-1).message")
+    assert page.run("return results") == []
+
+
+def test_a_decoder_that_fails_is_tried_again(page: Page, server: VideoServer) -> None:
+    server.scene.broken = True
+    show(page, server)
+    live(page, "jpeg")
+    assert "the decoder failed" in page.run("return states.at(-1).why")
+    server.scene.broken = False
+    live(page, "webcodecs")
+
+
+def watched(server: VideoServer) -> list[dict[str, Any]]:
+    """What the page asks for now."""
+    views: list[dict[str, Any]] = [one["watch"] for one in server.scene.heard if "watch" in one][-1]
+    return views
+
+
+@pytest.mark.parametrize(
+    ("hide", "show_again"),
+    [
+        ("scrollTo(0, 3000)", "scrollTo(0, 0)"),
+        ("view.style.display = 'none'", "view.style.display = ''"),
+        (
+            "Object.defineProperty(document, 'hidden', {value: true, configurable: true});"
+            "document.dispatchEvent(new Event('visibilitychange'))",
+            "delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))",
+        ),
+        ("button(0).click()", "button(0).click()"),
+    ],
+    ids=["scrolled off", "not displayed", "another tab", "paused"],
+)
+def test_a_view_that_is_not_seen_asks_for_nothing(
+    page: Page, server: VideoServer, hide: str, show_again: str
+) -> None:
+    show(page, server)
+    page.run(
+        "document.body.style.height = '5000px';"
+        "window.button = at => view.shadowRoot.querySelectorAll('.bar button')[at]"
+    )
+    live(page, "webcodecs")
+    assert [one["port"] for one in watched(server)] == ["people"]
+    page.run(hide)
+    until(lambda: watched(server) == [], lambda: f"the page still asks for {watched(server)}")
+    sent = server.scene.sent
+    time.sleep(0.5)
+    assert server.scene.sent <= sent + 1
+    page.run(show_again)
+    page.run("results.length = 0")
+    live(page, "webcodecs")
+
+
+def test_views_of_a_page_share_one_connection(page: Page, server: VideoServer) -> None:
+    show(page, server)
+    page.run("const two = view.cloneNode(); two.setAttribute('port', 'door'); view.after(two)")
+    live(page, "webcodecs")
+    until(lambda: len(watched(server)) == 2, lambda: f"the page asks for {watched(server)}")
+    assert {one["port"] for one in watched(server)} == {"people", "door"}
+
+
+def test_a_click_picks_the_smallest_object_below_it(page: Page, server: VideoServer) -> None:
+    show(page, server)
+    live(page, "webcodecs")
+    box = page.run("return view.shadowRoot.querySelector('canvas').getBoundingClientRect().toJSON()")
+    x, y = box["x"] + 240, box["y"] + 270  # inside of the person
+    for kind in ("mousePressed", "mouseReleased"):
+        page.driver.execute_cdp_cmd(
+            "Input.dispatchMouseEvent", {"type": kind, "x": x, "y": y, "button": "left", "clickCount": 1}
+        )
+    picked = page.until("return picks[0]")
+    assert (picked["name"], picked["box"]) == ("person", [160, 180, 320, 340])
+    assert 0 <= picked["id"] < COUNT
+
+
+def test_objects_and_buttons_are_reached_by_key(page: Page, server: VideoServer) -> None:
+    server.change(every=COUNT)  # the same objects for a while
+    show(page, server)
+    page.until("return view.shadowRoot.querySelector('li button') !== null")
+    keys = [page.run("return view.shadowRoot.activeElement?.textContent")]
+    for _ in range(5):
+        press(page, "Tab")
+        keys.append(page.run("return view.shadowRoot.activeElement?.textContent"))
+    assert keys[:2] == [None, "person 0"]
+    assert keys[-3:] == ["Pause", "Full screen", "Snapshot"] or "Pause" in keys
+
+
+def press(page: Page, key: str) -> None:
+    for kind in ("keyDown", "keyUp"):
+        page.driver.execute_cdp_cmd(
+            "Input.dispatchKeyEvent",
+            {"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": {"Tab": 9, "Enter": 13}[key]},
+        )
+
+
+def test_the_picture_has_a_label_of_its_objects_and_age(page: Page, server: VideoServer) -> None:
+    show(page, server)
+    live(page, "webcodecs")
+    label = page.until(
+        "const label = view.shadowRoot.querySelector('[role=img]').ariaLabel;"
+        "return /person/.test(label) && label"
+    )
+    assert label.startswith("people, ")
+    assert "1 person" in label
+    assert label.endswith(" s old")
+
+
+def test_reduced_motion_shows_a_picture_a_second(page: Page, server: VideoServer) -> None:
+    page.driver.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-reduced-motion", "value": "reduce"}]}
+    )
+    page.load(server.page(VIEW.format(src=server.url, more="")))
+    page.run(LISTEN)
+    page.until("return results.length > 3")
+    shown = page.run("return results.map(one => one.pts)")
+    assert min(np.diff(shown)) > 0.7
+
+
+def test_labels_have_the_fields_of_python(page: Page, server: VideoServer) -> None:
+    show(page, server)
+    labels = page.wait_for(
+        """const {labelOf, objectsOf} = await import('/view/drawing.js');
+        const [car, none] = objectsOf(
+          {boxes: [0, 0, 80, 160, 8, 8, 16, 16], classes: [1, 7], scores: [874, 500], ids: [12, 13],
+           columns: {speed: [4.26, null], plate: ['B AB 12', '']}}, ['person', 'car']);
+        return ['{class} {id}', '{class} {speed:.1f} m/s', '{confidence:.0%}', '{id:04d} {plate}',
+                '{plate}: {class}'].map(pattern => [labelOf(car, pattern), labelOf(none, pattern)]);"""
+    )
+    assert labels == [
+        ["car 12", "7 13"], ["car 4.3 m/s", "7"], ["87%", "50%"], ["0012 B AB 12", "0013"],
+        ["B AB 12: car", "7"],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("state", ["live", "away", "refused"])
+def test_axe_has_no_remark_about_a_view(page: Page, server: VideoServer, state: str) -> None:
+    axe = pytest.importorskip("axe_core_python", reason="needs axe-core-python; ./dev test-web installs it")
+    script = (Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+    server.scene.token = "a-token"
+    show(page, server, f'token="{"wrong" if state == "refused" else "a-token"}"')
+    page.run("view.style.width = ''")
+    if state == "away":
+        live(page, "webcodecs")
+        server.scene.away = True
+    page.until("return states.at(-1).state === arguments[0]", state)
+    page.driver.execute_cdp_cmd("Runtime.evaluate", {"expression": script})
+    for width in (390, 768, 1440):
+        for dark in (False, True):
+            page.size(width, 900, dark=dark, phone=width < 500)
+            page.wait_for("await new Promise(requestAnimationFrame)")
+            assert page.run("return document.documentElement.scrollWidth") <= width
+            remarks = page.wait_for(
+                """const {violations} = await axe.run({resultTypes: ['violations']});
+                return violations.map(({id, nodes}) => [id, nodes.map(({target}) => target)])"""
+            )
+            PICTURES.mkdir(parents=True, exist_ok=True)
+            page.picture(PICTURES / f"view-{state}-{width}-{'dark' if dark else 'light'}.png")
+            assert remarks == []

@@ -1,0 +1,489 @@
+"""A server of /api/video for tests of web/view.js: painted pictures, results, and every fault on demand.
+
+The protocol is that of docs/web-video.md. It stands in for the native server where a test needs a delay, an
+outage or a link of its own making. Each picture has its number in the blocks of its first rows, and each
+result has a box with the same number as its id.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import http.server
+import io
+import json
+import socket
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+
+WEB = Path(__file__).parents[2] / "web"
+BITS = 8
+COUNT = 120  # painted pictures, then again from the first
+FPS = 15
+TICKS = 90_000  # of a second, in fragments
+TYPES = {".js": "text/javascript", ".html": "text/html", ".css": "text/css"}
+FIRST = 20.0  # pts of the first picture, in seconds
+SHIFT = 0.25  # seconds by which the times inside of fragments are later
+START, PICTURE, RESULTS, JPEG, GONE = 1, 2, 3, 4, 5
+KEY, LATE = 1, 8
+CAPTURED_AGO = 0.004  # seconds that a picture takes from its capture to the server
+PAGE = """<!doctype html><html lang="en">
+<title>a page of yours</title>
+<link rel="icon" href="data:,">
+<meta name="viewport" content="width=device-width">
+<style>body{{margin:0}}h1{{font:20px sans-serif;margin:8px}}</style>
+<main><h1>Cameras</h1>{views}</main>
+<script type="module" src="{server}view.js"></script>"""
+
+
+@dataclass(frozen=True)
+class Packet:
+    """One coded picture, as a fragment of MP4 that ends with it."""
+
+    number: int
+    dts: int
+    key: bool
+    fragment: bytes
+    size: int
+
+
+@dataclass(frozen=True)
+class Video:
+    """A clip with painted numbers."""
+
+    width: int
+    height: int
+    codec: str
+    init: bytes
+    packets: tuple[Packet, ...]
+
+
+def painted(number: int, width: int, height: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """A grey picture whose upper eighth is the number, from left to right the lowest bit first."""
+    picture = np.full((height, width), 90, np.uint8)
+    picture[:, ::16] = 110
+    block = width // BITS
+    for bit in range(BITS):
+        picture[: height // 8, bit * block : (bit + 1) * block] = 235 if number >> bit & 1 else 16
+    return picture
+
+
+def read_number(picture: np.ndarray[Any, np.dtype[np.uint8]]) -> int:
+    """The number that a grey picture shows."""
+    height, width = picture.shape
+    row = picture[height // 16]
+    return sum(1 << bit for bit in range(BITS) if row[int((bit + 0.5) * width / BITS)] > 128)
+
+
+def boxes_of(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The boxes of an MP4 file."""
+    at = 0
+    while at < len(data):
+        size = int.from_bytes(data[at : at + 4], "big")
+        yield data[at + 4 : at + 8], data[at : at + size]
+        at += size
+
+
+@cache
+def video(width: int = 640, height: int = 360, *, bframes: int = 0, gop: int = 15) -> Video:
+    """Encodes the painted pictures once, and cuts the file into its fragments."""
+    file = io.BytesIO()
+    flags = "empty_moov+default_base_moof+frag_every_frame+negative_cts_offsets+skip_trailer"
+    settings = f"keyint={gop}:min-keyint={gop}:scenecut=0:bframes={bframes}:b-adapt=0:rc-lookahead=0"
+    with av.open(file, "w", format="mp4", options={"movflags": flags, "use_editlist": "0"}) as out:
+        stream = out.add_stream("libx264", rate=FPS, options={"preset": "superfast", "x264-params": settings})
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.time_base = Fraction(1, TICKS)
+        packets = []
+        for number in range(COUNT):
+            frame = av.VideoFrame.from_ndarray(painted(number, width, height), "gray").reformat(
+                format="yuv420p"
+            )
+            frame.pts = number * TICKS // FPS
+            frame.time_base = Fraction(1, TICKS)
+            packets += stream.encode(frame)
+        packets += stream.encode(None)
+        facts = []
+        for packet in packets:
+            assert packet.pts is not None
+            assert packet.dts is not None
+            facts.append(
+                (
+                    round(float(packet.pts * packet.time_base) * FPS),
+                    round(float(packet.dts * packet.time_base) * FPS),
+                    packet.is_keyframe,
+                )
+            )
+            out.mux(packet)
+    found = list(boxes_of(file.getvalue()))
+    init = b"".join(body for name, body in found if name in {b"ftyp", b"moov"})
+    at = init.index(b"avcC")
+    parts = [body for name, body in found if name in {b"moof", b"mdat"}]
+    fragments = zip(parts[::2], parts[1::2], strict=True)
+    return Video(
+        width, height, "avc1." + init[at + 5 : at + 8].hex(), init,
+        tuple(
+            Packet(number, dts, key, moof + mdat, len(mdat) - 8)
+            for (number, dts, key), (moof, mdat) in zip(facts, fragments, strict=True)
+        ),
+    )  # fmt: skip
+
+
+def placed(fragment: bytes, ticks: int) -> bytes:
+    """The fragment at another time, and with the duration that it claims."""
+    at = fragment.index(b"tfdt")
+    large = fragment[at + 4] == 1
+    form = ">Q" if large else ">I"
+    body = bytearray(fragment)
+    struct.pack_into(form, body, at + 8, ticks)
+    claim = fragment.index(b"tfhd")
+    assert int.from_bytes(fragment[claim + 5 : claim + 8], "big") & 0x8, "the fragment has no duration"
+    struct.pack_into(">I", body, claim + 12, round(0.3 * TICKS))
+    return bytes(body)
+
+
+@cache
+def jpeg(number: int, width: int, height: int) -> bytes:
+    """A painted picture as a JPEG file."""
+    encoder = av.CodecContext.create("mjpeg", "w")
+    assert isinstance(encoder, av.VideoCodecContext)
+    encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = (
+        width,
+        height,
+        "yuvj420p",
+        Fraction(1, FPS),
+    )
+    frame = av.VideoFrame.from_ndarray(painted(number, width, height), "gray").reformat(format="yuvj420p")
+    return b"".join(bytes(packet) for packet in encoder.encode(frame))
+
+
+def result(number: int, width: int, height: int) -> dict[str, Any]:
+    """A person with the number as its id, and a box below each white block of the picture."""
+    block, eighth = width // BITS, height // 8
+    person = [width // 4, height // 2, width // 2, height - 20]
+    bits = [
+        [bit * block + 8, eighth + 8, (bit + 1) * block - 8, 2 * eighth - 8]
+        for bit in range(BITS)
+        if number >> bit & 1
+    ]
+    count = 1 + len(bits)
+    return {
+        "seq": number,
+        "boxes": [8 * place for box in [person, *bits] for place in box],
+        "classes": [0] + [1] * (count - 1),
+        "scores": [900] * count,
+        "ids": [number, *range(1000, 1000 + count - 1)],
+    }
+
+
+@dataclass
+class Watched:
+    """A view of a page."""
+
+    port: str
+    jpeg: bool
+    began: int = -1  # the epoch of its last start
+    next: int = 0  # the picture that it gets next
+    gone: bool = False
+    waits: bool = False  # for the acknowledgement of its last JPEG
+
+
+@dataclass
+class Scene:
+    """What the server does; a test changes it at any time."""
+
+    size: tuple[int, int] = (640, 360)
+    bframes: int = 0
+    gop: int = 15
+    codec: str | None = None  # said instead of the true one
+    token: str = ""
+    packets: bool = True  # without them every picture is a JPEG
+    delay: float = 0.03  # seconds from a picture to its result
+    every: int = 1  # the pictures with a result: every n-th
+    away: bool = False
+    late: float = 0.0  # seconds that the link adds
+    broken: bool = False  # pictures that no decoder reads
+    epoch: int = 0  # a new one makes the server say start again
+    heard: list[dict[str, Any]] = field(default_factory=list)  # messages of pages
+    sent: int = 0  # pictures
+
+    def video(self) -> Video:
+        return video(*self.size, bframes=self.bframes, gop=self.gop)
+
+
+class VideoServer(http.server.ThreadingHTTPServer):
+    """Serves the files of web/, pages with views, and /api/video."""
+
+    daemon_threads = True
+
+    def __init__(self, port: int) -> None:
+        super().__init__(("127.0.0.1", port), Answer)
+        self.links: list[Link] = []
+        self.scene = Scene()
+        self.began = time.time()
+        self.ended = threading.Event()
+        self.pages: dict[str, str] = {}
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/"
+
+    def page(self, views: str, *, name: str = "page", host: str = "") -> str:
+        """The URL of a page with these views."""
+        self.pages[f"/{name}"] = PAGE.format(views=views, server=self.url)
+        return f"{host or self.url}{name}"
+
+    def change(self, **what: Any) -> None:
+        """Changes the scene; views get start again."""
+        for name, value in what.items():
+            setattr(self.scene, name, value)
+        self.scene.epoch += 1
+
+
+class Answer(http.server.BaseHTTPRequestHandler):
+    """One request."""
+
+    server: VideoServer
+
+    def do_GET(self) -> None:
+        path = self.path.partition("?")[0]
+        if path == "/api/video":
+            self.upgrade()
+            return
+        body = self.server.pages.get(path, "").encode()
+        kind = "text/html"
+        file = WEB / path[1:]
+        if not body and file.is_file():
+            body, kind = file.read_bytes(), TYPES.get(file.suffix, "application/octet-stream")
+        self.send_response(200 if body else 404)
+        self.send_header("Content-Type", kind)
+        self.send_header("Access-Control-Allow-Origin", "*")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Writes nothing."""
+
+    def upgrade(self) -> None:
+        key = self.headers["Sec-WebSocket-Key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+        self.send_response(101)
+        self.send_header("Upgrade", "websocket")
+        self.send_header("Connection", "Upgrade")
+        self.send_header(
+            "Sec-WebSocket-Accept", base64.b64encode(hashlib.sha1(key.encode()).digest()).decode()
+        )
+        self.end_headers()
+        self.close_connection = True
+        link = Link(self)
+        self.server.links.append(link)
+        with contextlib.suppress(OSError, EOFError):
+            link.read()
+        link.end()
+
+
+class Link:
+    """One WebSocket: a thread reads, another one sends."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+        self.scene = answer.server.scene
+        self.changed = threading.Condition()
+        self.views: dict[int, Watched] = {}
+        self.welcome = self.scene.token == ""
+        self.over = False
+        self.results: list[tuple[float, int, float, dict[str, Any]]] = []
+        if self.welcome:
+            self.greet()
+        self.sender = threading.Thread(target=self.serve, daemon=True)
+        self.sender.start()
+
+    # -- messages of the page
+
+    def read(self) -> None:
+        file = self.answer.rfile
+        while head := file.read(2):
+            size = head[1] & 0x7F
+            if size == 126:
+                size = int.from_bytes(file.read(2), "big")
+            mask, data = file.read(4), file.read(size)
+            data = bytes(byte ^ mask[at % 4] for at, byte in enumerate(data))
+            if head[0] & 0xF == 8:
+                return
+            if head[0] & 0xF == 1 and not self.take(json.loads(data)):
+                return
+
+    def take(self, message: dict[str, Any]) -> bool:
+        with self.changed:
+            self.scene.heard.append(message)
+            if "token" in message and not self.welcome:
+                if message["token"] != self.scene.token:
+                    self.send(8, struct.pack(">H", 4401) + b"the token is wrong")
+                    return False
+                self.welcome = True
+                self.greet()
+            if "watch" in message:
+                wanted = {one["id"]: one for one in message["watch"]}
+                self.views = {
+                    key: self.views.get(key) or Watched(one["port"], one["mode"] == "jpeg")
+                    for key, one in wanted.items()
+                }
+            for key in message.get("ack", {}):
+                if int(key) in self.views:
+                    self.views[int(key)].waits = False
+            if "time" in message:
+                self.send(
+                    1, json.dumps({"type": "time", "time": message["time"], "now": time.time()}).encode()
+                )
+            self.changed.notify_all()
+        return True
+
+    def greet(self) -> None:
+        told = {"type": "welcome", "version": 1, "most": 1.0, "ports": ["people", "door"], "now": time.time()}
+        self.send(1, json.dumps(told).encode())
+
+    # -- messages of the server
+
+    def send(self, code: int, data: bytes) -> None:
+        size = len(data)
+        if size < 126:
+            head = struct.pack(">BB", 0x80 | code, size)
+        elif size < 65536:
+            head = struct.pack(">BBH", 0x80 | code, 126, size)
+        else:
+            head = struct.pack(">BBQ", 0x80 | code, 127, size)
+        self.answer.connection.sendall(head + data)
+
+    def tell(
+        self,
+        kind: int,
+        view: int,
+        body: bytes,
+        *,
+        flags: int = 0,
+        size: int = 0,
+        pts: float = 0,
+        at: float = 0,
+    ) -> None:
+        self.send(2, struct.pack("<BBHIIIdd", kind, flags, view, 0, size, 0, pts, at) + body)
+
+    def serve(self) -> None:
+        with contextlib.suppress(OSError), self.changed:
+            while not self.over and not self.answer.server.ended.is_set():
+                if self.welcome:
+                    for key, view in list(self.views.items()):
+                        self.step(key, view)
+                    self.send_results()
+                self.changed.wait(0.003)
+
+    def step(self, key: int, view: Watched) -> None:
+        scene, now = self.scene, time.time() - self.scene.late
+        newest = int((now - self.answer.server.began) * FPS)
+        if scene.away:
+            if not view.gone:
+                view.gone, view.began = True, -1
+                gone = {"why": "away", "text": "the camera does not answer", "since": now, "now": now}
+                self.tell(GONE, key, json.dumps(gone).encode(), at=now)
+            return
+        view.gone = False
+        as_jpeg = view.jpeg or not scene.packets
+        if view.began != scene.epoch:
+            view.began = scene.epoch
+            self.start(key, view, as_jpeg=as_jpeg)
+            view.next = newest
+            packets = scene.video().packets
+            while not as_jpeg and view.next > 0 and not packets[view.next % COUNT].key:
+                view.next -= 1
+        while view.next <= newest and not as_jpeg:
+            self.picture(key, view.next, newest)
+            view.next += 1
+        if as_jpeg and view.next <= newest and not view.waits:
+            self.picture(key, newest, newest, as_jpeg=True)
+            view.next, view.waits = newest + 1, True
+
+    def start(self, key: int, view: Watched, *, as_jpeg: bool) -> None:
+        clip = self.scene.video()
+        codec = self.scene.codec or clip.codec
+        why = None if self.scene.packets else "the source has no packets"
+        told = {
+            "port": view.port, "source": "door", "mode": "jpeg" if as_jpeg else "video", "why": why,
+            "codec": None if as_jpeg else codec,
+            "mime": "image/jpeg" if as_jpeg else f'video/mp4; codecs="{codec}"',
+            "width": clip.width, "height": clip.height, "depth": 0, "shift": SHIFT, "results": "boxes",
+            "names": ["person", "bit"], "lines": [], "zones": [], "most": 1.0, "now": time.time(),
+        }  # fmt: skip
+        init = b"" if as_jpeg else clip.init
+        self.tell(START, key, json.dumps(told).encode() + init, size=len(init), at=time.time())
+
+    def times(self, index: int) -> tuple[float, float]:
+        """Presentation and capture of a picture that is the index-th in the order of decoding."""
+        lap, at = divmod(index, COUNT)
+        packets = self.scene.video().packets
+        depth = max(packet.number - place for place, packet in enumerate(packets[:16]))
+        shown = lap * COUNT + packets[at].number
+        return FIRST + shown / FPS, self.answer.server.began + (shown - depth) / FPS - CAPTURED_AGO
+
+    def picture(self, key: int, index: int, newest: int, *, as_jpeg: bool = False) -> None:
+        scene, clip = self.scene, self.scene.video()
+        packet = clip.packets[index % COUNT]
+        number = index % COUNT if as_jpeg else packet.number
+        pts, captured = self.times(index)
+        if as_jpeg:
+            pts, captured = FIRST + index / FPS, self.answer.server.began + index / FPS - CAPTURED_AGO
+            body = jpeg(number, clip.width, clip.height)
+            self.tell(JPEG, key, body, flags=KEY, size=len(body), pts=pts, at=captured)
+        else:
+            start = round((FIRST + SHIFT + (index // COUNT * COUNT + packet.dts) / FPS) * TICKS)
+            flags = (KEY if packet.key else 0) | (LATE if index < newest else 0)
+            body = placed(packet.fragment, start)
+            if scene.broken:
+                body = body[: -packet.size] + b"\xff" * packet.size
+            self.tell(PICTURE, key, body, flags=flags, size=packet.size, pts=pts, at=captured)
+        scene.sent += 1
+        if number % scene.every == 0:
+            due = self.answer.server.began + index / FPS + scene.delay + scene.late
+            self.results.append((due, key, pts, result(number, clip.width, clip.height)))
+
+    def send_results(self) -> None:
+        now = time.time()
+        due = sorted((one for one in self.results if one[0] <= now), key=lambda one: one[2])
+        self.results = [one for one in self.results if one[0] > now]
+        for _, key, pts, body in due:
+            if key in self.views:
+                self.tell(RESULTS, key, json.dumps(body).encode(), pts=pts, at=now)
+
+    def end(self) -> None:
+        with self.changed:
+            self.over = True
+            self.changed.notify_all()
+        self.sender.join()
+
+
+@contextlib.contextmanager
+def video_server(port: int = 0) -> Iterator[VideoServer]:
+    """A server for as long as the block lasts; its end cuts all connections."""
+    with VideoServer(port) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.ended.set()
+            server.shutdown()
+            for link in server.links:
+                with contextlib.suppress(OSError):
+                    link.answer.connection.shutdown(socket.SHUT_RDWR)
+            thread.join()

@@ -1,0 +1,364 @@
+// <freshframe-view src port token labels wait mode>: a camera's own video in any page, with results exactly on it.
+// SPDX-License-Identifier: Apache-2.0
+
+import { el } from "./dom.js";
+import { Due, Held } from "./view/clock.js";
+import { Drawing, objectsOf } from "./view/drawing.js";
+import { Face } from "./view/face.js";
+import { drawsWhatItSays, Mse } from "./view/mse.js";
+import { serverAt } from "./view/socket.js";
+import { WebCodecs } from "./view/webcodecs.js";
+
+const PLAYERS = { webcodecs: WebCodecs, mse: Mse };
+const AGAIN = [10, 60]; // seconds until a mode that failed is tried again; later at each return of the camera
+const GAP = 1; // seconds for which the last results stay on later pictures
+const LABELS = "{class} {id}";
+const REDUCED = matchMedia("(prefers-reduced-motion: reduce)");
+const own = new URL(".", import.meta.url).href;
+
+class FreshframeView extends HTMLElement {
+  static observedAttributes = ["src", "port", "token", "mode"];
+
+  #face = new Face(this.attachShadow({ mode: "open" }), {
+    pause: () => this.#pause(),
+    fullScreen: () => (document.fullscreenElement ? document.exitFullscreen() : this.requestFullscreen?.()),
+    save: () => this.#save(),
+    pick: (object) => this.#pick(object),
+    point: (event) => this.#point(event),
+  });
+  #drawing = new Drawing(this.#face.canvas);
+  #due = new Due();
+  #held = new Held(
+    this.#due,
+    () => this.#wait(),
+    (image, pts) => this.#draw(image, pts),
+  );
+  #server = null;
+  #id = null; // of this view at the server
+  #start = null;
+  #player = null;
+  #early = null; // messages that came before their player was chosen
+  #failures = new Map(); // by mode: {why, tries, until}
+  #mode = null;
+  #why = "";
+  #link = { state: "connecting" };
+  #gone = null;
+  #joined = false;
+  #newest = null; // pts of the newest picture that came
+  #owed = false; // whether its acknowledgement is held back
+  #leftOut = 0;
+  #shown = null; // {pts, captured, objects}
+  #paused = false;
+  #visible = false;
+  #told = "";
+  #toldAt = 0;
+  #saidAt = 0;
+  #timer = 0;
+  #seen = new IntersectionObserver((entries) => {
+    this.#visible = entries.at(-1).isIntersecting;
+    this.#want();
+  });
+  #sized = new ResizeObserver(([entry]) => this.#drawing.resize(entry.contentRect.width));
+  #hidden = () => this.#want();
+
+  connectedCallback() {
+    this.#seen.observe(this);
+    this.#sized.observe(this);
+    document.addEventListener("visibilitychange", this.#hidden);
+    this.#timer = setInterval(() => this.#tell(), 250);
+    this.#want();
+  }
+
+  disconnectedCallback() {
+    this.#seen.disconnect();
+    this.#sized.disconnect();
+    document.removeEventListener("visibilitychange", this.#hidden);
+    clearInterval(this.#timer);
+    this.#visible = false;
+    this.#want();
+  }
+
+  attributeChangedCallback() {
+    this.#failures.clear();
+    this.#leave();
+    this.#want();
+  }
+
+  // A view that nobody sees asks for nothing.
+  #want() {
+    const wanted = this.isConnected && this.#visible && !document.hidden && !this.#paused && this.hasAttribute("port");
+    if (wanted && this.#id === null) this.#watch();
+    else if (!wanted) this.#leave();
+    this.#tell();
+  }
+
+  #watch() {
+    const address = new URL(this.getAttribute("src") ?? own, document.baseURI).href;
+    this.#server = serverAt(address, this.getAttribute("token") ?? "");
+    const asked = this.getAttribute("mode");
+    const left = Object.keys(PLAYERS).some((mode) => this.#failed(mode) === null);
+    const mode = asked === "jpeg" || (asked === null && !left) ? "jpeg" : asked === null ? "auto" : "video";
+    const width = Math.min(1920, Math.max(64, Math.round(this.clientWidth * devicePixelRatio)));
+    this.#id = this.#server.watch(
+      { port: this.getAttribute("port"), mode, width },
+      { message: (head, body) => this.#take(head, body), link: (link) => this.#linked(link) },
+    );
+  }
+
+  #leave() {
+    if (this.#id === null) return;
+    this.#server.leave(this.#id);
+    this.#id = null;
+    this.#stop();
+  }
+
+  // Ends what plays; the last picture stays.
+  #stop() {
+    this.#player?.close();
+    this.#player = null;
+    this.#early = null;
+    this.#held.clear();
+    this.#due.clear();
+    this.#joined = false;
+    this.#owed = false;
+  }
+
+  #again() {
+    this.#leave();
+    this.#want();
+  }
+
+  #linked(link) {
+    this.#link = link;
+    if (link.state !== "open") this.#stop();
+    this.#tell();
+  }
+
+  #take(head, body) {
+    if (head.kind === "start") this.#begin(head, body);
+    else if (head.kind === "gone") this.#end(body);
+    else if (this.#early !== null) this.#early.push([head, body]);
+    else this.#play(head, body);
+  }
+
+  #play(head, body) {
+    if (head.kind === "results") {
+      this.#result({ ...JSON.parse(new TextDecoder().decode(body)), pts: head.pts });
+      return;
+    }
+    this.#leftOut = head.leftOut;
+    this.#due.picture(head.pts, head.captured);
+    if (head.kind === "jpeg") this.#jpeg(head, body);
+    else if (head.kind === "picture") {
+      this.#player?.picture(head, body);
+      this.#acknowledge(head.pts);
+    }
+  }
+
+  // A browser that decodes more slowly than pictures come acknowledges later, so that the server leaves some out.
+  #acknowledge(pts) {
+    this.#newest = pts;
+    this.#owed = this.#joined && this.#player?.behind > this.#server.most;
+    if (!this.#owed) this.#server.acknowledge(this.#id, pts);
+  }
+
+  async #begin(head, body) {
+    this.#stop();
+    const start = JSON.parse(new TextDecoder().decode(body.subarray(0, body.length - head.sampleSize)));
+    start.init = body.slice(body.length - head.sampleSize);
+    this.#start = start;
+    this.#drawing.begin(start);
+    if (this.#gone !== null) {
+      this.#gone = null;
+      if (this.#failures.size > 0) {
+        this.#failures.clear();
+        this.#again();
+        return;
+      }
+    }
+    if (start.mode === "jpeg") {
+      this.#use("jpeg", start.why ?? this.#refused());
+      return;
+    }
+    this.#early = [];
+    const chosen = await this.#choose(start);
+    if (this.#start === start && this.#early !== null) this.#choice(start, chosen);
+  }
+
+  // The first mode that this browser can play, and why it is not a better one.
+  async #choose(start) {
+    const asked = this.getAttribute("mode");
+    const reasons = new Set();
+    for (const [mode, Player] of Object.entries(PLAYERS)) {
+      if (asked !== null && asked !== mode) continue;
+      const refusal = this.#failed(mode) ?? (await Player.refusal(start));
+      if (refusal === "") return { mode, why: [...reasons].join("; ") };
+      reasons.add(refusal);
+    }
+    return { mode: null, why: [...reasons].join("; ") };
+  }
+
+  #choice(start, { mode, why }) {
+    const early = this.#early;
+    this.#early = null;
+    if (mode === null) {
+      const asked = this.getAttribute("mode");
+      if (asked === null) {
+        const tries = { why, tries: 0, until: Infinity };
+        for (const one of Object.keys(PLAYERS)) if (!this.#failures.has(one)) this.#failures.set(one, tries);
+        this.#again();
+      } else {
+        this.#use(asked, why);
+        this.#gone = { why: "unplayable", text: `mode="${asked}" does not play here: ${why}.` };
+        this.#tell();
+      }
+      return;
+    }
+    this.#use(mode, why);
+    this.#player = new PLAYERS[mode](start, {
+      picture: (image, pts) => this.#held.add(image, pts),
+      drawn: (video, pts) => this.#draw(video, pts),
+      late: () => Math.min(this.#wait(), this.#due.lateness(0.9)),
+      failed: (reason) => this.#fail(mode, reason),
+    });
+    for (const [head, body] of early) this.#play(head, body);
+  }
+
+  #use(mode, why) {
+    this.#mode = mode;
+    this.#why = why;
+    this.#tell();
+  }
+
+  // Why a mode is not to be tried, or null.
+  #failed(mode) {
+    const failure = this.#failures.get(mode);
+    return failure !== undefined && performance.now() < failure.until ? failure.why : null;
+  }
+
+  #refused() {
+    return [...this.#failures.values()][0]?.why ?? "";
+  }
+
+  #fail(mode, why) {
+    const tries = (this.#failures.get(mode)?.tries ?? 0) + 1;
+    const wait = AGAIN[tries - 1];
+    const until = wait === undefined ? Infinity : performance.now() + wait * 1000;
+    this.#failures.set(mode, { why, tries, until });
+    this.#again();
+    if (wait !== undefined) setTimeout(() => this.#again(), wait * 1000);
+  }
+
+  #end(body) {
+    this.#gone = JSON.parse(new TextDecoder().decode(body));
+    this.#stop();
+    this.#tell();
+  }
+
+  async #jpeg(head, body) {
+    const image = await createImageBitmap(new Blob([body], { type: "image/jpeg" })).catch(() => null);
+    if (head.view !== this.#id) return;
+    if (image !== null) this.#held.add(image, head.pts);
+    this.#acknowledge(head.pts);
+  }
+
+  #result(result) {
+    if (result.names) this.#start.names = result.names;
+    this.#due.result(result);
+    this.#held.pump();
+  }
+
+  #wait() {
+    const asked = this.getAttribute("wait");
+    return this.#due.wait(asked === null ? undefined : Number(asked));
+  }
+
+  // Draws at once: a video goes on to its next picture meanwhile.
+  #draw(image, pts) {
+    const at = performance.now();
+    if (REDUCED.matches && this.#shown !== null && at - this.#shown.at < 1000) return;
+    this.#drawing.picture(image);
+    const picture = this.#due.near(pts) ?? { pts, captured: this.#shown?.captured ?? 0 };
+    const { result, exact } = this.#due.of(picture.pts, GAP);
+    const objects = objectsOf(result, this.#start.names);
+    const { lines = this.#start.lines, zones = this.#start.zones } = result ?? {};
+    const surely = exact && (this.#mode !== "mse" || drawsWhatItSays);
+    const labels = this.getAttribute("labels") ?? LABELS;
+    this.#drawing.overlay({ objects, lines, zones, labels, dashed: !exact, chosen: this.#face.chosen });
+    this.#shown = { pts: picture.pts, captured: picture.captured, objects, at };
+    this.#joined ||= this.#player?.caughtUp ?? true;
+    if (this.#owed) this.#acknowledge(this.#newest);
+    this.#face.list(objects);
+    const { captured: utc } = picture;
+    this.#say("results", { pts: picture.pts, utc, seq: result?.seq, exact: surely, objects, lines, zones });
+    this.#tell();
+  }
+
+  #age() {
+    return this.#shown === null || this.#server === null ? null : this.#server.clock.age(this.#shown.captured);
+  }
+
+  #state(age) {
+    if (this.#paused) return "paused";
+    if (!this.#visible || document.hidden) return "hidden";
+    if (this.#link.state !== "open") return this.#link.state;
+    if (this.#gone !== null) return this.#gone.why;
+    if (!this.#joined) return this.#shown === null ? "connecting" : "joining";
+    return age > this.#server.most ? "old" : "live";
+  }
+
+  #message(state) {
+    if (state === "lost" || state === "refused") return this.#link.text ?? this.#gone?.text;
+    if (this.#gone === null || state === "paused" || state === "hidden") return null;
+    const { why, since, text } = this.#gone;
+    return why === "away" ? `No picture since ${new Date(since * 1000).toLocaleTimeString()}: ${text}` : text;
+  }
+
+  // Shows age and state at each change and four times a second, and says them at each change and once a second.
+  #tell() {
+    const age = this.#age();
+    const state = this.#state(age);
+    const [mode, why] = [this.#mode, this.#why];
+    const message = this.#message(state);
+    const told = [state, mode, why, message].join("\n");
+    const at = performance.now();
+    if (told !== this.#told || at - this.#toldAt >= 250) {
+      this.#face.tell({ state, mode, why, age, message });
+      this.#face.label(this.getAttribute("port") ?? "", this.#shown?.objects ?? [], age);
+      this.#toldAt = at;
+    }
+    if (told !== this.#told || at - this.#saidAt >= 1000) {
+      this.#told = told;
+      this.#saidAt = at;
+      this.#say("state", { state, mode, why, age, message, left_out: this.#leftOut });
+    }
+  }
+
+  #say(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+
+  #pause() {
+    this.#paused = !this.#paused;
+    this.#want();
+  }
+
+  #save() {
+    this.#face.canvas.toBlob((blob) => {
+      const href = URL.createObjectURL(blob);
+      el("a", { href, download: `${(this.getAttribute("port") ?? "").replace(/[^\w-]+/g, "_")}.png` }).click();
+      setTimeout(() => URL.revokeObjectURL(href), 1000);
+    });
+  }
+
+  #point(event) {
+    const object = this.#shown === null ? null : this.#drawing.at(this.#shown.objects, event);
+    if (object !== null) this.#pick(object);
+  }
+
+  #pick(object) {
+    this.#say("pick", { ...object, pts: this.#shown.pts });
+  }
+}
+
+customElements.define("freshframe-view", FreshframeView);

@@ -1,0 +1,113 @@
+// Pictures by a <video> that is fed fragments. It never runs dry, as a fragment claims more time than it has.
+// SPDX-License-Identifier: Apache-2.0
+
+import { nameOf } from "./webcodecs.js";
+
+const BEHIND = 0.05; // seconds between the newest picture and the one that is played, where results come at once
+const SEEK = 0.5; // seconds more than that from which on the player jumps instead of playing faster
+const [SLOWEST, FASTEST] = [0.9, 1.5];
+const SLACK = 0.02; // seconds off its place at which the player keeps its rate
+const KEPT = 10; // seconds that stay in the buffer
+const Source = () => globalThis.MediaSource ?? globalThis.ManagedMediaSource;
+// Safari stutters when its rate changes; Firefox names another picture than the one that it draws.
+const jumpsOnly = /^((?!chrome|chromium|android).)*safari/i.test(navigator.userAgent);
+export const drawsWhatItSays = !navigator.userAgent.includes("Firefox");
+
+export class Mse {
+  static refusal(start) {
+    if (!Source() || !HTMLVideoElement.prototype.requestVideoFrameCallback)
+      return "this browser has no Media Source Extensions";
+    return Source().isTypeSupported(start.mime) ? "" : `this browser has no ${nameOf(start.codec)}`;
+  }
+
+  #video = document.createElement("video");
+  #source = new (Source())();
+  #buffer = null;
+  #waiting = [];
+  #newest = -Infinity;
+  #on;
+
+  // `on.drawn(video, pts)` draws at once, `on.late()` says how late results come, `on.failed(why)`: it cannot go on.
+  constructor(start, on) {
+    this.#on = on;
+    Object.assign(this.#video, { muted: true, playsInline: true, disableRemotePlayback: true });
+    this.#video.onerror = () => on.failed(`the player failed: ${this.#video.error?.message}`);
+    this.#video.src = URL.createObjectURL(this.#source);
+    this.#source.onsourceopen = () => this.#opened(start);
+    this.#waiting.push(start.init);
+    this.#next();
+  }
+
+  #next() {
+    this.#video.requestVideoFrameCallback((_, { mediaTime }) => {
+      this.#on.drawn(this.#video, mediaTime);
+      this.#next();
+    });
+  }
+
+  #opened(start) {
+    URL.revokeObjectURL(this.#video.src);
+    try {
+      this.#buffer = this.#source.addSourceBuffer(start.mime);
+      this.#buffer.timestampOffset = -start.shift;
+      this.#source.duration = Infinity;
+    } catch (error) {
+      this.#on.failed(`the player failed: ${error.message}`);
+      return;
+    }
+    this.#buffer.onupdateend = () => this.#step();
+    this.#step();
+  }
+
+  get caughtUp() {
+    return this.#newest - this.#video.currentTime < SEEK + BEHIND + this.#on.late();
+  }
+
+  picture({ pts }, fragment) {
+    this.#newest = Math.max(this.#newest, pts);
+    this.#waiting.push(fragment);
+    this.#step();
+  }
+
+  #step() {
+    if (this.#buffer === null || this.#buffer.updating || this.#source.readyState !== "open") return;
+    try {
+      this.#follow();
+      if (!this.#buffer.updating && this.#waiting.length > 0)
+        this.#buffer.appendBuffer(joined(this.#waiting.splice(0)));
+    } catch (error) {
+      this.#on.failed(`the player failed: ${error.message}`);
+    }
+  }
+
+  // Keeps the player close behind the newest picture, and as far back as results need.
+  #follow() {
+    const { buffered } = this.#video;
+    if (buffered.length === 0) return;
+    const first = buffered.start(buffered.length - 1);
+    const behind = BEHIND + this.#on.late();
+    const lag = this.#newest - behind - this.#video.currentTime;
+    if (this.#video.currentTime < first || lag > SEEK || (jumpsOnly && lag > 0.2)) {
+      this.#video.currentTime = Math.max(first, this.#newest - behind);
+    } else if (!jumpsOnly) {
+      const rate = lag > SLACK ? 1 + 2 * lag : lag < -SLACK ? 1 + lag : 1;
+      this.#video.playbackRate = Math.min(FASTEST, Math.max(SLOWEST, rate));
+    }
+    if (this.#video.paused) this.#video.play().catch(() => {}); // hidden pages may not play; they ask for nothing
+    if (this.#video.currentTime - buffered.start(0) > 2 * KEPT)
+      this.#buffer.remove(0, this.#video.currentTime - KEPT);
+  }
+
+  close() {
+    this.#buffer = null;
+    this.#video.removeAttribute("src");
+    this.#video.load();
+  }
+}
+
+function joined(parts) {
+  if (parts.length === 1) return parts[0];
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  parts.reduce((at, part) => (all.set(part, at), at + part.length), 0);
+  return all;
+}

@@ -1,0 +1,158 @@
+// The page's one WebSocket to a server, with all views of it: asks, acknowledges, measures, and connects again.
+// SPDX-License-Identifier: Apache-2.0
+
+import { Clock, now } from "./clock.js";
+
+const FIRST_WAIT = 0.5; // seconds until the first new attempt
+const LONGEST_WAIT = 5;
+const ASKED = 2; // seconds from one question for the server's time to the next
+const SILENCE = 8; // seconds without an answer after which the connection counts as lost
+const HEAD = 32; // bytes
+const KINDS = [null, "start", "picture", "results", "jpeg", "gone"];
+const REFUSED = 4401;
+const servers = new Map();
+
+// The connection to a server, which all views of the page share that have the same token.
+export function serverAt(address, token) {
+  const name = `${address}\n${token}`;
+  if (!servers.has(name)) servers.set(name, new Server(address, token));
+  return servers.get(name);
+}
+
+function headOf(data) {
+  const view = new DataView(data);
+  if (data.byteLength < HEAD || view.getUint32(12, true) !== 0) return null;
+  const flags = view.getUint8(1);
+  return {
+    kind: KINDS[view.getUint8(0)],
+    key: (flags & 1) !== 0,
+    damaged: (flags & 2) !== 0,
+    gap: (flags & 4) !== 0,
+    late: (flags & 8) !== 0,
+    view: view.getUint16(2, true),
+    leftOut: view.getUint32(4, true),
+    sampleSize: view.getUint32(8, true),
+    pts: view.getFloat64(16, true),
+    captured: view.getFloat64(24, true),
+  };
+}
+
+class Server {
+  clock = new Clock();
+  most = 1; // seconds
+
+  #address;
+  #token;
+  #socket = null;
+  #views = new Map(); // by id: {port, mode, width, on}
+  #next = 0;
+  #wait = FIRST_WAIT;
+  #timer = 0;
+  #heard = 0;
+  #asking = 0;
+  #link = { state: "connecting" };
+
+  constructor(address, token) {
+    this.#address = address;
+    this.#token = token;
+  }
+
+  // Returns the id of a view that begins. `on.message(head, body)`, `on.link({state, text})`.
+  watch({ port, mode, width }, on) {
+    const id = this.#next;
+    this.#next = (id + 1) % 65536;
+    this.#views.set(id, { port, mode, width, on });
+    this.#ask();
+    if (this.#socket === null && this.#timer === 0 && this.#link.state !== "refused") this.#open();
+    on.link(this.#link);
+    return id;
+  }
+
+  leave(id) {
+    if (this.#views.delete(id)) this.#ask();
+  }
+
+  acknowledge(id, pts) {
+    if (this.#views.has(id)) this.#send({ ack: { [id]: pts } });
+  }
+
+  #send(message) {
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
+  }
+
+  #ask() {
+    this.#send({ watch: [...this.#views].map(([id, { port, mode, width }]) => ({ id, port, mode, width })) });
+  }
+
+  #open() {
+    this.#timer = 0;
+    const address = new URL("api/video", this.#address);
+    address.protocol = address.protocol.replace("http", "ws");
+    address.search = "";
+    const socket = new WebSocket(address);
+    socket.binaryType = "arraybuffer";
+    this.#socket = socket;
+    this.#heard = now();
+    socket.onopen = () => {
+      if (this.#token) this.#send({ token: this.#token });
+      this.#ask();
+    };
+    socket.onmessage = ({ data }) => this.#take(data);
+    socket.onclose = ({ code, reason }) => socket === this.#socket && this.#closed(code, reason);
+    clearInterval(this.#asking);
+    this.#asking = setInterval(() => this.#measure(), ASKED * 1000);
+  }
+
+  #measure() {
+    if (this.#views.size === 0) this.#heard = now(); // a hidden page's timers may stand still
+    if (now() - this.#heard < SILENCE) {
+      this.#send({ ack: {}, time: now() });
+      return;
+    }
+    const socket = this.#socket;
+    socket.onclose = null; // its end may take as long as the system's time-out
+    socket.close();
+    this.#closed(1006, "");
+  }
+
+  #take(data) {
+    this.#heard = now();
+    if (typeof data === "string") {
+      this.#told(JSON.parse(data));
+      return;
+    }
+    const head = headOf(data);
+    if (head !== null) this.#views.get(head.view)?.on.message(head, new Uint8Array(data, HEAD));
+  }
+
+  #told(message) {
+    if (message.type === "welcome") {
+      this.#wait = FIRST_WAIT;
+      this.most = message.most;
+      this.clock.told(message.now, now());
+      this.#send({ ack: {}, time: now() });
+      this.#say({ state: "open" });
+    } else if (message.type === "time") {
+      this.clock.add(message.time, message.now, now());
+    }
+  }
+
+  #closed(code, reason) {
+    clearInterval(this.#asking);
+    this.#socket = null;
+    if (code === REFUSED) {
+      this.#say({ state: "refused", text: "The server refuses the token of this view." });
+      return;
+    }
+    const server = new URL(this.#address).host;
+    const text = reason || `No answer from ${server}: does the program run, and does it accept pages of this address?`;
+    this.#say({ state: "lost", text });
+    if (this.#views.size > 0) this.#timer = setTimeout(() => this.#open(), this.#wait * 1000);
+    this.#wait = Math.min(LONGEST_WAIT, this.#wait * 1.6);
+  }
+
+  #say(link) {
+    this.#link = link;
+    for (const { on } of this.#views.values()) on.link(link);
+  }
+}

@@ -1,0 +1,113 @@
+// Pictures by the browser's own decoder, each as soon as it is decoded. A late one is decoded and seldom drawn.
+// SPDX-License-Identifier: Apache-2.0
+
+const LATE = 2.5; // pictures behind the newest, beside those that the codec reorders
+const SHOWN = 200; // ms after which a late picture is drawn all the same, so that a slow browser shows movement
+const FULL = 240; // pictures in the decoder's queue, from which on it is given no more
+const LOOKED_AT = 16; // pictures from which their distance and their order are known
+const NAMES = { avc: "H.264", hvc: "H.265", hev: "H.265", av0: "AV1", vp0: "VP9", vp8: "VP8" };
+
+export const nameOf = (codec) => NAMES[codec.slice(0, 3)] ?? codec;
+
+// The content of a box of the init segment that has the codec's settings.
+function settings(init) {
+  for (const name of ["avcC", "hvcC", "av1C"]) {
+    const wanted = [...name].map((letter) => letter.charCodeAt(0));
+    for (let at = 4; at < init.length - 4; ++at) {
+      if (!wanted.every((byte, index) => init[at + index] === byte)) continue;
+      const size = new DataView(init.buffer, init.byteOffset).getUint32(at - 4);
+      return init.slice(at + 4, at - 4 + size);
+    }
+  }
+  return undefined;
+}
+
+// Processors decode without holding pictures back, which cards do: they are asked only where a processor cannot.
+async function configuration(start) {
+  const wanted = { codec: start.codec, optimizeForLatency: true, description: settings(start.init) };
+  for (const hardwareAcceleration of ["prefer-software", "no-preference"]) {
+    const config = { ...wanted, hardwareAcceleration };
+    if ((await VideoDecoder.isConfigSupported(config).catch(() => null))?.supported) return config;
+  }
+  return null;
+}
+
+export class WebCodecs {
+  static #config = new WeakMap(); // of a start, as it was found
+
+  // Why this browser cannot play it, or "".
+  static async refusal(start) {
+    if (typeof VideoDecoder === "undefined")
+      return isSecureContext ? "this browser has no WebCodecs" : "this page is not https";
+    const config = await configuration(start);
+    if (config === null) return `this browser has no ${nameOf(start.codec)}`;
+    WebCodecs.#config.set(start, config);
+    return "";
+  }
+
+  #decoder;
+  #on;
+  #begun = false;
+  #newest = -Infinity; // pts
+  #recent = []; // pts in the order of decoding
+  #out = -Infinity; // pts of the last picture from the decoder
+  #drawn = 0;
+
+  // `on.picture(image, pts)` takes the picture, `on.failed(why)`: it cannot go on.
+  constructor(start, on) {
+    this.#on = on;
+    this.#decoder = new VideoDecoder({
+      output: (image) => this.#decoded(image),
+      error: (error) => on.failed(`the decoder failed: ${error.message}`),
+    });
+    this.#decoder.configure(WebCodecs.#config.get(start));
+  }
+
+  get behind() {
+    return this.#out === -Infinity ? 0 : this.#newest - this.#out;
+  }
+
+  // Whether the newest picture that came is nearly drawn.
+  get caughtUp() {
+    return this.#out !== -Infinity && !this.#late(this.#out);
+  }
+
+  picture({ key, pts, sampleSize }, fragment) {
+    if (this.#decoder.state !== "configured") return;
+    if (this.#decoder.decodeQueueSize > FULL) this.#begun = false;
+    this.#begun ||= key;
+    if (!this.#begun) return;
+    this.#newest = Math.max(this.#newest, pts);
+    this.#recent = [...this.#recent.slice(1 - LOOKED_AT), pts];
+    this.#decoder.decode(
+      new EncodedVideoChunk({
+        type: key ? "key" : "delta",
+        timestamp: Math.round(pts * 1e6),
+        data: fragment.subarray(fragment.length - sampleSize),
+      }),
+    );
+  }
+
+  #decoded(image) {
+    const pts = image.timestamp / 1e6;
+    this.#out = pts;
+    const at = performance.now();
+    if (this.#late(pts) && at - this.#drawn < SHOWN) {
+      image.close();
+      return;
+    }
+    this.#drawn = at;
+    this.#on.picture(image, pts);
+  }
+
+  #late(pts) {
+    const sorted = [...this.#recent].sort((a, b) => a - b);
+    const period = (sorted.at(-1) - sorted[0]) / Math.max(1, sorted.length - 1);
+    const reordered = this.#recent.map((one, index) => this.#recent.slice(0, index).filter((x) => x > one).length);
+    return this.#newest - pts > (LATE + Math.max(0, ...reordered)) * period;
+  }
+
+  close() {
+    if (this.#decoder.state !== "closed") this.#decoder.close();
+  }
+}
