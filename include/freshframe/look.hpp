@@ -2,10 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "freshframe/clock.hpp"
 #include "freshframe/media.hpp"
 #include "freshframe/packet.hpp"
 
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -29,18 +32,23 @@ struct View {
   double hole = 0;
 };
 
+enum class LookAsker : std::uint8_t { Program, Network };
+
 /// A question about the last seconds.
 struct LookQuestion {
-  std::vector<double> ages;  // seconds before `now`, 0 or more
+  std::vector<double> ages;  // seconds before now, 0 or more
   bool exact = false;        // decode up to each moment, and not only the key picture before it
-  TimePoint now{};           // of the clock of the pictures' captures
-  std::stop_token stop{};    // ends the question, which then has no answer
+  LookAsker asker = LookAsker::Program;
+  std::shared_ptr<const Clock> clock = Clock::real();  // of the pictures' captures; says what now is
+  std::stop_token stop{};                              // ends the question
 };
 
-/// What both kinds of look answer, on the thread that asks. Any thread. Two questions are decoded at a time in a process,
-/// the others wait for their turn.
+/// What both kinds of look answer, on the thread that asks. Any thread. Of a process, two questions of the program are
+/// decoded at a time, and beside them one of the network. The others wait for their turn: now is when it has come.
 class LookBack {
  public:
+  using Take = std::function<void(View)>;
+
   LookBack() = default;
   LookBack(const LookBack&) = delete;
   LookBack& operator=(const LookBack&) = delete;
@@ -48,9 +56,12 @@ class LookBack {
 
   /// For each of the ages the newest picture that was captured by then, the oldest first, and each once. Not exact: of
   /// pictures that refer to others the last key picture before, which costs the decoding of one picture. An age that is
-  /// beyond what is kept has none. Empty: none is kept. Throws OptionError for an age below 0, Error when a picture
-  /// cannot be decoded.
-  [[nodiscard]] virtual std::vector<View> views(const LookQuestion& question) = 0;
+  /// beyond what is kept has none. `take` gets one after the other, within the turn: a picture is decoded when those
+  /// before the last one have been taken. After a stop it gets no more. Throws OptionError for an age below 0, Error
+  /// when a picture cannot be decoded, and what `take` throws.
+  virtual void look(const LookQuestion& question, const Take& take) = 0;
+  /// All of them. Empty: none is kept.
+  [[nodiscard]] std::vector<View> views(const LookQuestion& question);
 };
 
 /// Keeps the last seconds of a camera's own packets, from a key picture on. Nothing is decoded until somebody asks.
@@ -60,7 +71,7 @@ class PacketLook final : public Node<Packet, Nothing>, public LookBack {
   explicit PacketLook(const LookOptions& options = {});
   ~PacketLook() override;
 
-  [[nodiscard]] std::vector<View> views(const LookQuestion& question) override;
+  void look(const LookQuestion& question, const Take& take) override;
   [[nodiscard]] std::string default_name() const override { return "Look"; }
   [[nodiscard]] bool is_recorder() const override { return true; }
   [[nodiscard]] bool needs_one_source() const noexcept override { return true; }
@@ -78,7 +89,7 @@ class FrameLook final : public Node<Frame, Nothing>, public LookBack {
   explicit FrameLook(const LookOptions& options = {});
   ~FrameLook() override;
 
-  [[nodiscard]] std::vector<View> views(const LookQuestion& question) override;
+  void look(const LookQuestion& question, const Take& take) override;
   [[nodiscard]] std::string default_name() const override { return "Look"; }
   [[nodiscard]] bool needs_one_source() const noexcept override { return true; }
   std::optional<Nothing> process(const Sample<Frame>& sample, const Context& context) override;

@@ -41,6 +41,7 @@ struct ServeLimits {
   double idle = 30;         // between two requests on a connection; `head` for an unknown one
   double write = 10;        // until the client has read an answer
   double acknowledge = 10;  // until a live viewer acknowledges a message
+  double look = 30;         // until the pictures of a question about the past are decoded
 };
 
 /// An answer of the program's own: its type, its text and its HTTP status.

@@ -100,8 +100,8 @@ class Look(NativeNode["Frame | Packet", None]):
     each of its pictures, also in those of the past.
 
     Each picture has its own time. No picture is in an answer twice. Where the stream has a hole, there are
-    fewer, and the one before it says how long the hole is. Questions are answered on another thread, two at a
-    time in a process, and a signal ends the wait. Below frames ``now()`` can be ``every`` old.
+    fewer, and the one before it says how long the hole is. Questions are answered on another thread, two of
+    the program at a time, and a signal ends the wait. Below frames ``now()`` can be ``every`` old.
 
     Args:
         back: Seconds that are kept, above 0 and at most 3600. Packets are kept from a key picture on, so up

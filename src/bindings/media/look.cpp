@@ -66,8 +66,7 @@ nb::list look_views(gil::Held& held, const NodeHandle& self, const std::vector<d
   const auto found = std::make_shared<std::vector<View>>();
   const std::stop_source stop;
   const media::DetachedCall call([look, found, ages, exact, ended = stop.get_token()] {
-    *found =
-        look->views({.ages = ages, .exact = exact, .now = std::chrono::steady_clock::now(), .stop = ended});
+    *found = look->views({.ages = ages, .exact = exact, .stop = ended});
   });
   while (!gil::release(held, &has_ended, &call)) {
     if (PyErr_CheckSignals() == 0) continue;

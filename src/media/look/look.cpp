@@ -9,6 +9,7 @@
 #include "freshframe/mutex.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <condition_variable>
 #include <cstddef>
@@ -41,43 +42,50 @@ double checked_seconds(double back) {
   throw OptionError("back of a Look must be above 0 and at most 3600 s, got " + core::seconds_text(back));
 }
 
-/// The questions that are decoded at the moment: many of them cost two cores at most.
+/// The questions that are decoded at the moment: many of them cost three cores at most, and no question of the program
+/// waits for one of the network.
 class LookTurns {
  public:
   /// False: the question was stopped before.
-  bool take(const std::stop_token& stop) {
+  bool take(LookAsker asker, const std::stop_token& stop) {
     std::unique_lock lock(taking_mutex_);
-    if (!changed_.wait(lock, stop, [this] { return taken_ < kAtOnce; })) return false;
-    ++taken_;
+    auto& taken = taken_[place(asker)];
+    if (!changed_.wait(lock, stop, [&] { return taken < kAtOnce[place(asker)]; })) return false;
+    ++taken;
     return true;
   }
-  void give_back() {
+  void give_back(LookAsker asker) {
     {
       const std::lock_guard lock(taking_mutex_);
-      --taken_;
+      --taken_[place(asker)];
     }
-    changed_.notify_one();
+    changed_.notify_all();
   }
 
  private:
-  static constexpr int kAtOnce = 2;
+  using PerAsker = std::array<int, 2>;
+  static constexpr PerAsker kAtOnce = {2, 1};
+  static std::size_t place(LookAsker asker) { return static_cast<std::size_t>(asker); }
+
   std::mutex taking_mutex_;
   std::condition_variable_any changed_;
-  int taken_ = 0;  // guarded by taking_mutex_
+  PerAsker taken_{};  // guarded by taking_mutex_
 };
 
 class LookTurn {
  public:
-  explicit LookTurn(const std::stop_token& stop) : taken_(turns().take(stop)) {}
+  LookTurn(LookAsker asker, const std::stop_token& stop) : asker_(asker), taken_(turns().take(asker, stop)) {}
   LookTurn(const LookTurn&) = delete;
   LookTurn& operator=(const LookTurn&) = delete;
   ~LookTurn() {
-    if (taken_) turns().give_back();
+    if (taken_) turns().give_back(asker_);
   }
+  [[nodiscard]] bool taken() const noexcept { return taken_; }
 
  private:
   static LookTurns& turns() { return forks::PerProcess<LookTurns>::get(); }
-  bool taken_;
+  const LookAsker asker_;
+  const bool taken_;
 };
 
 /// The encoded pictures of the last seconds. A node's thread adds, any thread asks. Groups of packets from one key
@@ -119,18 +127,27 @@ class LookRing {
     waits_ = true;
   }
 
-  /// As LookBack::views().
-  [[nodiscard]] std::vector<View> find(const LookQuestion& question) const {
+  /// As LookBack::look().
+  void look(const LookQuestion& question, const LookBack::Take& take) const {
     for (const double age : question.ages) {
       if (!(age >= 0)) throw OptionError("an age must be 0 s or more, got " + core::seconds_text(age));
     }
-    const LookTurn turn(question.stop);
-    std::vector<View> out;
-    for (const auto& piece : pieces(question)) {
-      for (auto& view : decoded(piece, question.stop)) out.push_back(std::move(view));
+    const LookTurn turn(question.asker, question.stop);
+    if (!turn.taken()) return;
+    const auto now = question.clock->now();
+    std::optional<View> last;  // waits for the next one, which tells its hole
+    const auto give = [&](TimePoint until) {
+      if (!last || question.stop.stop_requested()) return;
+      last->hole = hole_between(last->stamp.captured, until, now);
+      take(*std::exchange(last, std::nullopt));
+    };
+    for (const auto& piece : pieces(question, now)) {
+      decode(piece, question.stop, [&](View view) {
+        give(view.stamp.captured);
+        last = std::move(view);
+      });
     }
-    tell_holes(out, question.now);
-    return out;
+    give(now);
   }
 
  private:
@@ -153,11 +170,11 @@ class LookRing {
     TimePoint to;
   };
 
-  [[nodiscard]] std::vector<Piece> pieces(const LookQuestion& question) const {
+  [[nodiscard]] std::vector<Piece> pieces(const LookQuestion& question, TimePoint now) const {
     const Lock lock(mutex_);
     std::map<std::size_t, Piece> found;  // by the index of the group
     for (const double age : question.ages) {
-      const double since_newest = age - Seconds(question.now - newest_.captured).count();
+      const double since_newest = age - Seconds(now - newest_.captured).count();
       const double wish = newest_.pts - std::max(0.0, since_newest) + kSame;
       std::optional<std::size_t> of;
       for (std::size_t i = 0; i < groups_.size(); ++i) {
@@ -177,7 +194,9 @@ class LookRing {
     return out;
   }
 
-  [[nodiscard]] static std::vector<View> decoded(const Piece& piece, const std::stop_token& stop) {
+  /// Gives the pictures of the wishes to `show`, and no more after a stop.
+  static void decode(const Piece& piece, const std::stop_token& stop, const LookBack::Take& show) {
+    if (stop.stop_requested()) return;
     const auto& first = piece.packets.front().packet;
     media::Dictionary none;
     media::Decoder decoder(*media::parameters_of(*first.stream).codec, media::PacketTicks::kTimeBase, {},
@@ -185,15 +204,14 @@ class LookRing {
     media::PacketTicks ticks(first.pts);
     media::FrameMaker maker;
     std::map<std::int64_t, const Kept*> sent;  // by their ticks
-    std::vector<View> out;
-    media::AvFramePtr shown;     // the newest picture
-    const Kept* kept = nullptr;  // its packet
+    media::AvFramePtr shown;                   // the newest picture
+    const Kept* kept = nullptr;                // its packet
     auto wish = piece.wishes.begin();
     const auto answer = [&](double until) {  // the wishes before the picture at `until`
       bool wanted = false;
       for (; wish != piece.wishes.end() && *wish < until; ++wish) wanted = kept != nullptr;
       if (wanted) {
-        out.push_back({kept->stamp, maker.make(std::move(shown))});
+        show({kept->stamp, maker.make(std::move(shown))});
         kept = nullptr;
       }
     };
@@ -211,7 +229,7 @@ class LookRing {
       }
     };
     for (const auto& each : piece.packets) {
-      if (stop.stop_requested()) return {};
+      if (stop.stop_requested()) return;
       const auto packet = ticks.next(each.packet);
       sent.emplace(packet->pts, &each);
       if (decoder.send(*packet, each.stamp.captured)) receive();
@@ -219,7 +237,6 @@ class LookRing {
     decoder.finish();
     receive();
     answer(HUGE_VAL);
-    return out;
   }
 
   /// The oldest group is not needed for `seconds_`, or there is no room for it.
@@ -252,18 +269,16 @@ class LookRing {
       holes_.pop_front();
   }
 
-  void tell_holes(std::vector<View>& views, TimePoint now) const {
+  /// Seconds of the holes that began from `from` on, before `until`.
+  [[nodiscard]] double hole_between(TimePoint from, TimePoint until, TimePoint now) const {
     const Lock lock(mutex_);
-    auto holes = holes_;
-    if (any_ && Seconds(now - newest_.captured).count() >= least_hole())
-      holes.push_back({newest_.captured, now});
-    for (std::size_t i = 0; i < views.size(); ++i) {
-      const auto end = i + 1 < views.size() ? views[i + 1].stamp.captured : now;
-      for (const auto& hole : holes) {
-        if (hole.from >= views[i].stamp.captured && hole.from < end)
-          views[i].hole += Seconds(hole.to - hole.from).count();
-      }
-    }
+    double seconds = 0;
+    const auto add = [&](const Hole& hole) {
+      if (hole.from >= from && hole.from < until) seconds += Seconds(hole.to - hole.from).count();
+    };
+    std::ranges::for_each(holes_, add);
+    if (any_ && Seconds(now - newest_.captured).count() >= least_hole()) add({newest_.captured, now});
+    return seconds;
   }
 
   const double seconds_;
@@ -312,6 +327,12 @@ Packet jpeg_packet(const std::string& bytes, const Stamp& stamp, std::shared_ptr
 
 }  // namespace
 
+std::vector<View> LookBack::views(const LookQuestion& question) {
+  std::vector<View> out;
+  look(question, [&out](View view) { out.push_back(std::move(view)); });
+  return out;
+}
+
 struct PacketLook::Impl {
   explicit Impl(const LookOptions& options) : ring(options) {}
 
@@ -323,8 +344,8 @@ PacketLook::PacketLook(const LookOptions& options) : impl_(std::make_unique<Impl
 
 PacketLook::~PacketLook() = default;
 
-std::vector<View> PacketLook::views(const LookQuestion& question) {
-  return impl_->ring.find(question);
+void PacketLook::look(const LookQuestion& question, const Take& take) {
+  impl_->ring.look(question, take);
 }
 
 std::optional<Nothing> PacketLook::process(const Sample<Packet>& sample, const Context& /*context*/) {
@@ -362,8 +383,8 @@ FrameLook::FrameLook(const LookOptions& options) : impl_(std::make_unique<Impl>(
 
 FrameLook::~FrameLook() = default;
 
-std::vector<View> FrameLook::views(const LookQuestion& question) {
-  return impl_->ring.find(question);
+void FrameLook::look(const LookQuestion& question, const Take& take) {
+  impl_->ring.look(question, take);
 }
 
 std::optional<Nothing> FrameLook::process(const Sample<Frame>& sample, const Context& /*context*/) {

@@ -7,12 +7,15 @@
 #include <chrono>
 #include <cstring>
 #include <utility>
+#include <variant>
 
+#include "core/unit_text.hpp"
 #include "serve/http/picture_stream.hpp"
 #include "serve/http/service.hpp"
 #include "serve/http/viewer.hpp"
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/websocket/rfc6455.hpp>
+#include <poll.h>
 
 namespace freshframe::serve {
 namespace {
@@ -24,7 +27,6 @@ constexpr std::size_t kMaxHead = 8192;                  // bytes of a request's 
 constexpr std::size_t kMaxBuffer = 2 * kMaxHead;        // with the bytes after them
 constexpr auto kPictureTime = std::chrono::seconds(2);  // for a picture to arrive
 constexpr auto kNextTime = std::chrono::seconds(10);    // for another one than the client has
-constexpr auto kLookTime = std::chrono::seconds(30);    // for pictures of the past to be decoded
 constexpr auto kLingerTime = std::chrono::seconds(1);   // for the peer to read the last answer
 
 std::string_view view_of(boost::beast::string_view text) {
@@ -54,6 +56,12 @@ std::string client_of(const Socket& socket) {
   return client.address().to_string();
 }
 
+/// Also behind bytes that have not been read.
+bool has_hung_up(Socket& socket) {
+  pollfd peer{.fd = socket.native_handle(), .events = POLLRDHUP, .revents = 0};
+  return ::poll(&peer, 1, 0) > 0;
+}
+
 }  // namespace
 
 HttpConnection::HttpConnection(Service& service, Socket socket)
@@ -73,13 +81,19 @@ void HttpConnection::start() {
 
 void HttpConnection::cut() {
   const auto self = std::move(waiting_self_);
+  give_question_up();
   ErrorCode ignored;
   (void)socket_.close(ignored);
 }
 
 void HttpConnection::check(Time now) {
+  if (question_ && has_hung_up(socket_)) return cut();
   if (now < deadline_) return;
-  if (looks_back_) return show_look(plain(503, "the pictures were not decoded within 30 s"));
+  if (question_) {
+    give_question_up();
+    return show_look(
+        plain(503, "the pictures were not decoded within " + core::seconds_text(service_.limits().look)));
+  }
   if (waited_port_) {
     end_wait();
     if (!after_) return send_no_picture();
@@ -184,7 +198,7 @@ void HttpConnection::send_no_picture() {
 
 void HttpConnection::watch_peer() {
   socket_.async_wait(Socket::wait_read, [self = shared_from_this()](const ErrorCode& error) {
-    if (error || (!self->waited_port_ && !self->looks_back_)) return;
+    if (error || (!self->waited_port_ && !self->question_)) return;
     std::array<char, 1> next{};
     ErrorCode failed;
     (void)self->socket_.receive(net::buffer(next), Socket::message_peek, failed);
@@ -203,16 +217,23 @@ void HttpConnection::end_wait() {
 }
 
 void HttpConnection::wait_for_look(LookWish wish) {
-  looks_back_ = true;
-  deadline_ = Clock::now() + kLookTime;
-  const auto done = [self = shared_from_this()](Reply reply) { self->show_look(std::move(reply)); };
-  if (auto refused = service_.looks().ask(std::move(wish), client_of(socket_), done))
-    return show_look(*std::move(refused));
+  deadline_ = Clock::now() + to_duration(Seconds(service_.limits().look));
+  const auto self = shared_from_this();
+  waiting_self_ = self;
+  auto asked = service_.looks().ask(std::move(wish), client_of(socket_), [self](Reply reply) {
+    self->question_.reset();
+    self->show_look(std::move(reply));
+  });
+  if (auto* refused = std::get_if<Reply>(&asked)) return show_look(std::move(*refused));
+  question_ = std::get<std::uint64_t>(asked);
   watch_peer();
 }
 
+void HttpConnection::give_question_up() {
+  if (question_) service_.looks().give_up(*std::exchange(question_, std::nullopt));
+}
+
 void HttpConnection::show_look(Reply reply) {
-  if (!std::exchange(looks_back_, false)) return;  // it came too late
   ErrorCode ignored;
   (void)socket_.cancel(ignored);  // watch_peer()
   send(std::move(reply), parser_->get().keep_alive());

@@ -42,6 +42,7 @@ class HttpConnection final : public Connection,
   void wait_for_picture(Routed routed);
   void end_wait();
   void wait_for_look(LookWish wish);
+  void give_question_up();
   void show_look(Reply reply);
   /// Answers 503 with the reason where there is no picture.
   void send_no_picture();
@@ -68,7 +69,7 @@ class HttpConnection final : public Connection,
   std::string picture_headers_;                   // of this picture
   std::optional<std::int64_t> after_;             // the seq of the one that the client has
   std::shared_ptr<HttpConnection> waiting_self_;  // owns it while it waits for one
-  bool looks_back_ = false;                       // waits for an answer about the past
+  std::optional<std::uint64_t> question_;         // about the past, whose answer it waits for
   Reply reply_;                                   // that is being sent
   std::string head_;
 };

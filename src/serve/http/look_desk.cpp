@@ -13,6 +13,7 @@
 
 #include "core/pipeline/onlookers.hpp"
 #include "core/unit_text.hpp"
+#include "serve/http/net.hpp"
 #include "serve/http/threads.hpp"
 
 namespace freshframe::serve {
@@ -35,6 +36,18 @@ double checked_rate(double rate) {
                     std::to_string(rate));
 }
 
+/// What asks at one rate: who has one IPv6 address has the others of its /64, too.
+std::string network_of(const std::string& client) {
+  ErrorCode error;
+  const auto address = net::ip::make_address(client, error);
+  if (error || address.is_v4()) return client;
+  const auto v6 = address.to_v6();
+  if (v6.is_v4_mapped()) return net::ip::make_address_v4(net::ip::v4_mapped, v6).to_string();
+  auto bytes = v6.to_bytes();
+  std::fill(bytes.begin() + bytes.size() / 2, bytes.end(), static_cast<unsigned char>(0));
+  return net::ip::address_v6(bytes, v6.scope_id()).to_string();
+}
+
 }  // namespace
 
 double LookRates::left_of(const Left& left, Time now) const {
@@ -46,7 +59,7 @@ double LookRates::left_of(const Left& left, Time now) const {
 double LookRates::take(const std::string& client, Time now) {
   const double most = std::max(1.0, per_minute_);
   std::erase_if(clients_, [&](const auto& each) { return left_of(each.second, now) >= most; });
-  const auto [at, is_new] = clients_.try_emplace(client, Left{.questions = most, .at = now});
+  const auto [at, is_new] = clients_.try_emplace(network_of(client), Left{.questions = most, .at = now});
   const double left = left_of(at->second, now);
   if (left < 1) {
     constexpr double kMinute = 60;
@@ -67,6 +80,7 @@ LookDesk::~LookDesk() {
 }
 
 void LookDesk::close() {
+  closed_ = true;
   for (auto& [number, question] : questions_) question.stop.request_stop();
   for (auto& [number, question] : questions_) {
     if (question.thread.joinable()) question.thread.join();
@@ -86,6 +100,7 @@ std::string LookDesk::names() const {
 }
 
 std::optional<Reply> LookDesk::refusal(const std::string& client) {
+  if (closed_) return plain(kBusy, "the server ends");
   if (questions_.size() >= kAtOnce)
     return refused(kBusy, std::to_string(kAtOnce) + " questions are being answered: ask again in a second",
                    1);
@@ -98,13 +113,13 @@ std::optional<Reply> LookDesk::refusal(const std::string& client) {
                  wait);
 }
 
-std::optional<Reply> LookDesk::ask(LookWish wish, const std::string& client, Done done) {
+LookDesk::Asked LookDesk::ask(LookWish wish, const std::string& client, Done done) {
   const auto index = find(wish.name).value_or(0);  // the route has found it
   auto words = client + " asks the look '" + wish.name + "' for " + wish.words;
   if (auto no = refusal(client)) {
     ++info_[index].refused;
     log(LogLevel::Info, words + ": refused (" + std::to_string(no->status) + ")");
-    return no;
+    return *std::move(no);
   }
   const auto number = next_++;
   auto& question = questions_[number];
@@ -123,17 +138,30 @@ std::optional<Reply> LookDesk::ask(LookWish wish, const std::string& client, Don
     ++info_[index].failed;
     return refused(kBusy, "the system has no thread for the question: ask again in a second", 1);
   }
-  return std::nullopt;
+  return number;
+}
+
+void LookDesk::give_up(std::uint64_t number) {
+  const auto at = questions_.find(number);
+  if (at == questions_.end()) return;
+  at->second.done = nullptr;
+  at->second.stop.request_stop();
 }
 
 Reply LookDesk::answer(const LookWish& wish, LookBack& look, const std::stop_token& stop) const {
   try {
-    const auto views = look.views(
-        {.ages = wish.ages, .exact = wish.exact, .now = std::chrono::steady_clock::now(), .stop = stop});
+    LookPictures pictures(wish.max_side);
+    look.look({.ages = wish.ages,
+               .exact = wish.exact,
+               .asker = LookAsker::Network,
+               .clock = core_->clock(),
+               .stop = stop},
+              [&pictures](View view) { pictures.add(std::move(view)); });
+    if (stop.stop_requested()) return plain(kBusy, "the question has been given up");
     const auto stats = core::stats_of(*core_);
-    if (views.empty()) return no_view(wish, media::source_above(stats, wish.name));
-    const auto source = media::looked_at(stats, views.back().stamp.source);
-    return look_reply(wish, views, source, stop);
+    const auto& all = pictures.all();
+    if (all.empty()) return no_view(wish, media::source_above(stats, wish.name));
+    return look_reply(wish, all, media::looked_at(stats, all.back().view.stamp.source), *core_->clock());
   } catch (const std::exception& error) {
     return plain(kBusy, "the look '" + wish.name + "' has no answer: " + error.what());
   }
@@ -149,7 +177,7 @@ void LookDesk::finish(std::uint64_t number, Reply reply) {
   ++(reply.status == kOk ? info.answered : info.failed);
   log(LogLevel::Info,
       question.words + ": " + (reply.status == kOk ? std::to_string(reply.body.size()) + " bytes" : "none"));
-  question.done(std::move(reply));
+  if (question.done) question.done(std::move(reply));
 }
 
 }  // namespace freshframe::serve

@@ -15,6 +15,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <variant>
 #include <vector>
 
 #include "core/pipeline/pipeline_core.hpp"
@@ -24,12 +25,13 @@
 namespace freshframe::serve {
 
 /// How many questions each client may ask: a full minute's at once, then one at a time as they come back.
+/// A client is an IPv4 address, or the /64 of an IPv6 address.
 class LookRates {
  public:
   using Time = std::chrono::steady_clock::time_point;
   explicit LookRates(double per_minute) : per_minute_(per_minute) {}
 
-  /// Takes one. Returns 0, or the seconds until the client may ask again.
+  /// `client`: its address. Takes one. Returns 0, or the seconds until the client may ask again.
   [[nodiscard]] double take(const std::string& client, Time now);
   [[nodiscard]] double per_minute() const noexcept { return per_minute_; }
 
@@ -41,7 +43,7 @@ class LookRates {
   [[nodiscard]] double left_of(const Left& left, Time now) const;
 
   double per_minute_;
-  std::map<std::string, Left> clients_;  // those that have less than all
+  std::map<std::string, Left> clients_;  // those that have less than all, by their networks
 };
 
 /// Used on the network's thread, which decodes nothing.
@@ -61,10 +63,14 @@ class LookDesk {
   [[nodiscard]] bool has(std::string_view name) const { return find(name).has_value(); }
   /// What a client may ask for, as a text.
   [[nodiscard]] std::string names() const;
-  /// Calls `done` later with the answer. Returns it where the question is refused. The look exists.
-  [[nodiscard]] std::optional<Reply> ask(LookWish wish, const std::string& client, Done done);
+  /// What became of a question: it has a number, or is refused with an answer.
+  using Asked = std::variant<std::uint64_t, Reply>;
+  /// Calls `done` later with the answer, unless the question is refused or given up. The look exists.
+  [[nodiscard]] Asked ask(LookWish wish, const std::string& client, Done done);
+  /// Nobody waits for the answer: the question ends at its next packet or picture, and gives its place back then.
+  void give_up(std::uint64_t number);
   [[nodiscard]] const std::vector<LookInfo>& info() const noexcept { return info_; }
-  /// Ends all questions. Their answers are posted when it returns.
+  /// Ends all questions and refuses others. The answers are posted when it returns.
   void close();
 
  private:
@@ -86,6 +92,7 @@ class LookDesk {
   std::vector<LookInfo> info_;  // as looks_
   LookRates rates_;
   std::function<void(std::function<void()>)> post_;
+  bool closed_ = false;
   std::map<std::uint64_t, Question> questions_;
   std::uint64_t next_ = 0;
 };

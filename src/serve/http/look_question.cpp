@@ -4,11 +4,9 @@
 
 #include <algorithm>
 #include <charconv>
-#include <chrono>
 #include <utility>
 
 #include "core/unit_text.hpp"
-#include "media/colour/jpeg_encoder.hpp"
 #include "media/ffmpeg/base64.hpp"
 #include "serve/http/gate.hpp"
 #include "serve/state/json.hpp"
@@ -81,14 +79,14 @@ struct Times {
   double unix = 0;  // of the capture by this machine's clock
 };
 
-Times times_of(const View& view) {
-  const double age = std::max(0.0, Seconds(std::chrono::steady_clock::now() - view.stamp.captured).count());
-  const Seconds now = std::chrono::system_clock::now().time_since_epoch();
-  return {.age = age, .unix = now.count() - age};
+Times times_of(const View& view, const freshframe::Clock& clock) {
+  const auto now = clock.now();
+  const auto captured = std::min(view.stamp.captured, now);
+  return {.age = Seconds(now - captured).count(), .unix = clock.unix_time(captured)};
 }
 
-std::string headers_of(const View& view, const media::LookedAt& source) {
-  const auto times = times_of(view);
+std::string headers_of(const View& view, const media::LookedAt& source, const freshframe::Clock& clock) {
+  const auto times = times_of(view, clock);
   std::string out = "X-Camera: " + percent_encoded(source.camera);
   out += "\r\nX-Seq: " + std::to_string(view.stamp.seq) + "\r\nX-Timestamp: " + fixed_text(times.unix);
   out += "\r\nX-Age: " + fixed_text(times.age) + "\r\nX-Still-For: " + fixed_text(source.still_for);
@@ -102,9 +100,10 @@ std::string headers_of(const View& view, const media::LookedAt& source) {
   return out + "\r\n";
 }
 
-void write_view(JsonWriter& json, const View& view, const media::LookedAt& source,
-                const media::JpegPicture& jpeg) {
-  const auto times = times_of(view);
+void write_picture(JsonWriter& json, const LookPicture& picture, const media::LookedAt& source,
+                   const freshframe::Clock& clock) {
+  const auto& [view, jpeg] = picture;
+  const auto times = times_of(view, clock);
   const auto& utc = view.stamp.utc;
   const bool known = utc.from != UtcFrom::None;
   json.begin_object()
@@ -148,18 +147,20 @@ std::string read_look(std::string_view query, LookWish& wish) {
   return one ? read_moment(query, wish) : read_span(query, wish);
 }
 
-Reply look_reply(const LookWish& wish, const std::vector<View>& views, const media::LookedAt& source,
-                 const std::stop_token& stop) {
-  media::JpegEncoder encoder;
-  const auto jpeg_of = [&](const View& view) {
-    const auto& frame = view.frame;
-    const int longest = std::max(frame.width(), frame.height());
-    const int width = longest > wish.max_side ? frame.width() * wish.max_side / longest : frame.width();
-    return encoder.encode(frame, std::max(1, width), kLookQuality);
-  };
+void LookPictures::add(View view) {
+  const auto& frame = view.frame;
+  const int longest = std::max(frame.width(), frame.height());
+  const int width = longest > max_side_ ? frame.width() * max_side_ / longest : frame.width();
+  auto jpeg = encoder_.encode(frame, std::max(1, width), kLookQuality);
+  view.frame = {};
+  all_.push_back({std::move(view), std::move(jpeg)});
+}
+
+Reply look_reply(const LookWish& wish, const std::vector<LookPicture>& pictures,
+                 const media::LookedAt& source, const freshframe::Clock& clock) {
   if (!wish.json) {
-    auto jpeg = jpeg_of(views.back());
-    return {.type = "image/jpeg", .body = std::move(jpeg.bytes), .headers = headers_of(views.back(), source)};
+    const auto& [view, jpeg] = pictures.back();
+    return {.type = "image/jpeg", .body = jpeg.bytes, .headers = headers_of(view, source, clock)};
   }
   JsonWriter json;
   json.begin_object()
@@ -168,9 +169,7 @@ Reply look_reply(const LookWish& wish, const std::vector<View>& views, const med
       .member("state", std::string_view(source.state))
       .key("pictures")
       .begin_array();
-  for (const auto& view : views) {
-    if (!stop.stop_requested()) write_view(json, view, source, jpeg_of(view));
-  }
+  for (const auto& picture : pictures) write_picture(json, picture, source, clock);
   json.end_array().end_object();
   return {.type = "application/json", .body = std::move(json).take()};
 }

@@ -5,11 +5,11 @@
 #include "freshframe/look.hpp"
 
 #include <optional>
-#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "media/colour/jpeg_encoder.hpp"
 #include "media/look/looked_at.hpp"
 #include "serve/http/routes.hpp"
 
@@ -19,9 +19,31 @@ namespace freshframe::serve {
 [[nodiscard]] std::optional<LookWish> look_wish(std::string_view path);
 /// Reads the rest of the wish. Returns what is wrong with it; empty: nothing.
 [[nodiscard]] std::string read_look(std::string_view query, LookWish& wish);
-/// `views` holds at least one. Throws Error for a picture that cannot be encoded.
-[[nodiscard]] Reply look_reply(const LookWish& wish, const std::vector<View>& views,
-                               const media::LookedAt& source, const std::stop_token& stop);
+/// A picture of an answer.
+struct LookPicture {
+  View view;  // without its frame
+  media::JpegPicture jpeg;
+};
+
+/// Makes JPEGs as the client wants them. Each frame is gone when the next one is encoded, so that an answer holds no
+/// more than two. One thread.
+class LookPictures {
+ public:
+  explicit LookPictures(int max_side) : max_side_(max_side) {}
+
+  /// Throws Error for a picture that cannot be encoded.
+  void add(View view);
+  [[nodiscard]] const std::vector<LookPicture>& all() const noexcept { return all_; }
+
+ private:
+  int max_side_;
+  media::JpegEncoder encoder_;
+  std::vector<LookPicture> all_;
+};
+
+/// `pictures` holds at least one.
+[[nodiscard]] Reply look_reply(const LookWish& wish, const std::vector<LookPicture>& pictures,
+                               const media::LookedAt& source, const freshframe::Clock& clock);
 /// 503: there is no such picture.
 [[nodiscard]] Reply no_view(const LookWish& wish, const media::LookedAt& source);
 

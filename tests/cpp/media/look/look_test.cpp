@@ -5,10 +5,18 @@
 #include "freshframe/error.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cmath>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
 #include <random>
+#include <stop_token>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "cpp/media/files.hpp"
@@ -25,6 +33,12 @@ constexpr int kLookCount = 400;
 
 TimePoint captured_at(double seconds) {
   return TimePoint() + std::chrono::duration_cast<TimePoint::duration>(Seconds(seconds));
+}
+
+std::shared_ptr<const Clock> clock_at(double seconds) {
+  auto clock = std::make_shared<SimulatedClock>();
+  clock->advance(Seconds(seconds));
+  return clock;
 }
 
 /// A camera's packets, of which each was captured at its pts.
@@ -46,8 +60,9 @@ class Looking {
       static_cast<void>(look_.process(Sample<Packet>(packets.at(n)), hand_.context()));
   }
   [[nodiscard]] std::vector<View> at(const std::vector<double>& ages, bool exact, double now) {
-    return look_.views({.ages = ages, .exact = exact, .now = captured_at(now)});
+    return look_.views({.ages = ages, .exact = exact, .clock = clock_at(now)});
   }
+  [[nodiscard]] LookBack& look() { return look_; }
 
  private:
   Hand hand_;
@@ -163,6 +178,92 @@ TEST_P(LookTest, MaxBytesDropsTheOldestGroups) {
   EXPECT_EQ(look.at({0}, false, now).size(), 1U);
 }
 
+/// A look of frames, and questions that keep their turns until it goes.
+class LookHeld {
+ public:
+  LookHeld() {
+    AnySample sample;
+    sample.frame = numbered_frame(7);
+    static_cast<void>(look.process(Sample<Frame>(std::move(sample)), Hand().context()));
+  }
+  LookHeld(const LookHeld&) = delete;
+  LookHeld& operator=(const LookHeld&) = delete;
+  ~LookHeld() { over_ = true; }
+
+  /// Returns when the question has its turn.
+  void hold(LookAsker asker) {
+    const int before = held_;
+    threads_.emplace_back([this, asker] {
+      look.look({.ages = {0}, .asker = asker}, [this](const View& /*view*/) {
+        ++held_;
+        wait_until([this] { return over_.load(); });
+      });
+    });
+    wait_until([&] { return held_ > before; });
+  }
+
+  FrameLook look;
+
+ private:
+  std::atomic<int> held_{0};
+  std::atomic<bool> over_{false};
+  std::vector<std::jthread> threads_;
+};
+
+TEST(LookTurns, OfTheProgramAreNotThoseOfTheNetwork) {
+  LookHeld held;
+  held.hold(LookAsker::Network);
+  held.hold(LookAsker::Program);
+  EXPECT_EQ(held.look.views({.ages = {0}}).size(), 1U);
+  std::stop_source stop;
+  std::jthread stranger([&] {
+    EXPECT_TRUE(
+        held.look.views({.ages = {0}, .asker = LookAsker::Network, .stop = stop.get_token()}).empty());
+  });
+  held.hold(LookAsker::Program);
+  stop.request_stop();
+}
+
+/// Counts how often it is read.
+class CountingClock final : public Clock {
+ public:
+  [[nodiscard]] TimePoint now() const override {
+    ++reads;
+    return Clock::real()->now();
+  }
+  bool wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& condition, TimePoint deadline,
+                  const std::function<bool()>& ready) const override {
+    return Clock::real()->wait_until(lock, condition, deadline, ready);
+  }
+  mutable std::atomic<int> reads{0};
+};
+
+TEST(LookTurns, NowIsWhenTheTurnHasCome) {
+  LookHeld held;
+  held.hold(LookAsker::Network);
+  const auto clock = std::make_shared<CountingClock>();
+  std::stop_source stop;
+  stop.request_stop();  // it waits for its turn no longer
+  const LookQuestion question{
+      .ages = {0}, .asker = LookAsker::Network, .clock = clock, .stop = stop.get_token()};
+  EXPECT_TRUE(held.look.views(question).empty());
+  EXPECT_EQ(clock->reads, 0);
+}
+
+TEST_P(LookTest, APictureIsDecodedWhenThoseBeforeTheLastOneAreTaken) {
+  Looking look({.back = 30});
+  look.feed(packets_, 0, packets_.size());
+  std::stop_source stop;
+  int taken = 0;
+  const double now = first_ + (kLookCount - 1) / kLookFps;
+  look.look().look({.ages = {9, 6, 3, 0}, .clock = clock_at(now), .stop = stop.get_token()},
+                   [&](const View& view) {
+                     EXPECT_EQ(number_of(view.frame), 160 + 80 * taken);
+                     if (++taken == 2) stop.request_stop();
+                   });
+  EXPECT_EQ(taken, 2);
+}
+
 TEST(FrameLooks, KeepOnePictureEachSoManySecondsOfWhatIsAboveThem) {
   FrameLook look({.back = 4, .every = 0.5});
   for (int n = 0; n < 200; ++n) {
@@ -171,11 +272,11 @@ TEST(FrameLooks, KeepOnePictureEachSoManySecondsOfWhatIsAboveThem) {
     sample.frame = numbered_frame(n);
     static_cast<void>(look.process(Sample<Frame>(std::move(sample)), Hand().context()));
   }
-  const auto views = look.views({.ages = {3, 2, 1, 0}, .now = captured_at(199 / kLookFps)});
+  const auto views = look.views({.ages = {3, 2, 1, 0}, .clock = clock_at(199 / kLookFps)});
   ASSERT_EQ(views.size(), 4U);
   for (const auto& view : views) EXPECT_EQ(number_of(view.frame), view.stamp.seq);
   EXPECT_LE(199 - views.back().stamp.seq, 13);
-  EXPECT_TRUE(look.views({.ages = {7}, .now = captured_at(199 / kLookFps)}).empty());
+  EXPECT_TRUE(look.views({.ages = {7}, .clock = clock_at(199 / kLookFps)}).empty());
 }
 
 TEST(Looks, RefuseOptionsThatAreOutOfRange) {

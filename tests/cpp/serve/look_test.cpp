@@ -1,0 +1,184 @@
+// Questions about the past: their places, their turns, their end, and who counts as one client.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/look.hpp"
+
+#include "freshframe/pipeline.hpp"
+#include "freshframe/serve.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "core/pipeline/pipeline_access.hpp"
+#include "cpp/media/files.hpp"
+#include "cpp/serve/client.hpp"
+#include "cpp/support.hpp"
+#include "serve/http/look_desk.hpp"
+#include "serve/http/service.hpp"
+#include <boost/asio/local/connect_pair.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <gtest/gtest.h>
+
+namespace freshframe::test {
+namespace {
+
+using serve::LookDesk;
+using serve::Reply;
+
+/// Gives one picture.
+class QuickLook final : public LookBack {
+ public:
+  void look(const LookQuestion& /*question*/, const Take& take) override {
+    ++asked;
+    take({.stamp = {}, .frame = numbered_frame(3)});
+  }
+  std::atomic<int> asked{0};
+};
+
+/// Decodes until the question is given up.
+class EndlessLook final : public LookBack {
+ public:
+  void look(const LookQuestion& question, const Take& /*take*/) override {
+    ++began;
+    wait_until([&] { return question.stop.stop_requested(); });
+    ++ended;
+  }
+  std::atomic<int> began{0};
+  std::atomic<int> ended{0};
+};
+
+struct Served {
+  explicit Served(double seconds)
+      : server(pipeline, {.look = {{"quick", quick}, {"endless", endless}},
+                          .look_rate = 6000,
+                          .limits = {.look = seconds}}) {}
+
+  /// A client asks for the endless one, and waits for no answer.
+  [[nodiscard]] std::unique_ptr<RawClient> asks(const std::string& then = {}) const {
+    auto client = std::make_unique<RawClient>(server);
+    client->send("GET /api/look/endless.jpg HTTP/1.1\r\nHost: " + host_of(server) + "\r\n\r\n" + then);
+    return client;
+  }
+
+  std::shared_ptr<QuickLook> quick = std::make_shared<QuickLook>();
+  std::shared_ptr<EndlessLook> endless = std::make_shared<EndlessLook>();
+  CheckedPipeline pipeline;
+  Server server;
+};
+
+bool is_ok(const std::string& answer) {
+  return answer.starts_with("HTTP/1.1 200");
+}
+
+TEST(ServeLook, AQuestionWhoseClientHasHungUpEndsAndGivesItsPlaceBack) {
+  for (const char* then : {"", "GET /healthz HTTP/1.1\r\n"}) {  // behind unread bytes, too
+    const Served served(3600);
+    {
+      std::vector<std::unique_ptr<RawClient>> clients;
+      for (int n = 0; n < 4; ++n) clients.push_back(served.asks(then));
+      wait_until([&] { return served.endless->began == 4; });
+      EXPECT_TRUE(ask(served.server, "/api/look/quick.jpg").starts_with("HTTP/1.1 503"));
+    }
+    wait_until([&] { return is_ok(ask(served.server, "/api/look/quick.jpg")); });
+    EXPECT_EQ(served.endless->ended, 4);
+  }
+}
+
+TEST(ServeLook, AQuestionThatTakesTooLongIsToldSoAndGivesItsPlaceBack) {
+  const Served served(0.3);
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (int n = 0; n < 4; ++n) clients.push_back(served.asks());
+  for (const auto& client : clients) {
+    std::string answer(12, ' ');
+    net::read(client->socket(), net::buffer(answer));
+    EXPECT_EQ(answer, "HTTP/1.1 503");
+  }
+  wait_until([&] { return is_ok(ask(served.server, "/api/look/quick.jpg")); });
+  EXPECT_EQ(served.endless->ended, 4);
+}
+
+/// A desk whose posted work the test runs.
+struct Desk {
+  explicit Desk(double rate = 6000)
+      : desk(core::PipelineAccess::core(pipeline), {{"quick", std::make_shared<QuickLook>()}}, rate,
+             [this](std::function<void()> work) {
+               const std::lock_guard lock(mutex);
+               posted.push_back(std::move(work));
+             }) {}
+  [[nodiscard]] LookDesk::Asked asks(const std::string& client) {
+    return desk.ask({.name = "quick", .ages = {0}}, client, [this](const Reply&) { ++answers; });
+  }
+
+  CheckedPipeline pipeline;
+  std::mutex mutex;
+  std::vector<std::function<void()>> posted;  // guarded by mutex
+  int answers = 0;
+  LookDesk desk;
+};
+
+TEST(LookDesks, ThatAreClosedRefuseQuestions) {
+  Desk desk;
+  ASSERT_TRUE(std::holds_alternative<std::uint64_t>(desk.asks("a")));
+  desk.desk.close();
+  const auto asked = desk.asks("a");
+  ASSERT_TRUE(std::holds_alternative<Reply>(asked));
+  EXPECT_EQ(std::get<Reply>(asked).status, 503U);
+  ASSERT_EQ(desk.posted.size(), 1U);
+  desk.posted[0]();
+  EXPECT_EQ(desk.answers, 1);
+}
+
+TEST(LookDesks, AnswerNobodyWhoHasGivenUp) {
+  Desk desk;
+  const auto asked = desk.asks("a");
+  desk.desk.give_up(std::get<std::uint64_t>(asked));
+  desk.desk.close();
+  desk.posted.at(0)();
+  EXPECT_EQ(desk.answers, 0);
+  EXPECT_EQ(desk.desk.info()[0].answered + desk.desk.info()[0].failed, 1U);
+}
+
+TEST(LookRates, CountAnIpv6NetworkAsOneClientAndEachIpv4Address) {
+  const auto now = std::chrono::steady_clock::now();
+  serve::LookRates rates(1);
+  EXPECT_EQ(rates.take("2001:db8:1:2::7", now), 0);
+  EXPECT_GT(rates.take("2001:db8:1:2:ffff::9", now), 0);
+  EXPECT_EQ(rates.take("2001:db8:1:3::7", now), 0);
+  EXPECT_EQ(rates.take("192.0.2.1", now), 0);
+  EXPECT_GT(rates.take("::ffff:192.0.2.1", now), 0);
+  EXPECT_EQ(rates.take("::ffff:192.0.2.2", now), 0);
+  EXPECT_EQ(rates.take("a client", now), 0);
+  EXPECT_GT(rates.take("a client", now), 0);
+}
+
+// The requests have arrived, and the server ends after so many steps of its thread: no question begins after that.
+TEST(ServeLook, AServerThatEndsBetweenTwoRequestsAsksNothingMore) {
+  constexpr int kSteps = 40;
+  for (int steps = 0; steps < kSteps; ++steps) {
+    const auto look = std::make_shared<QuickLook>();
+    const CheckedPipeline pipeline;
+    net::io_context io;
+    net::local::stream_protocol::socket client(io);
+    {
+      serve::Service service(core::PipelineAccess::core(pipeline),
+                             {.look = {{"quick", look}}, .look_rate = 6000}, serve::Gate({}, true, {}, 80));
+      net::local::stream_protocol::socket link(service.io());
+      net::local::connect_pair(client, link);
+      const std::string head = " HTTP/1.1\r\nHost: localhost:80\r\n\r\n";
+      net::write(client, net::buffer("GET /healthz" + head + "GET /api/look/quick.jpg" + head));
+      service.welcome(serve::Socket(std::move(link)));
+      for (int n = 0; n < steps; ++n) service.io().poll_one();
+    }
+    EXPECT_LE(look->asked, 1);
+  }
+}
+
+}  // namespace
+}  // namespace freshframe::test
