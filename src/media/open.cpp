@@ -16,7 +16,7 @@
 #include "media/demo/source.hpp"
 #include "media/file/file_source.hpp"
 #include "media/masked_url.hpp"
-#include "media/network/input/rendition.hpp"
+#include "media/network/input/video_choice.hpp"
 #include "media/network/live_source.hpp"
 #include "media/pictures/picture_sequence.hpp"
 #include "media/source_url.hpp"

@@ -18,7 +18,6 @@
 #include "media/rtsp/protocol/authorization.hpp"
 #include "media/rtsp/protocol/sdp.hpp"
 #include "media/rtsp/protocol/stream_reader.hpp"
-#include "media/rtsp/protocol/transport_header.hpp"
 
 namespace {
 

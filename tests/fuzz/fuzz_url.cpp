@@ -14,7 +14,6 @@
 #include "media/camera/options.hpp"
 #include "media/masked_url.hpp"
 #include "media/network/address/url.hpp"
-#include "media/pictures/number_pattern.hpp"
 #include "media/pictures/picture_list.hpp"
 #include "media/source_url.hpp"
 

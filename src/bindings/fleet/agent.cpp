@@ -1,9 +1,19 @@
 // An agent's end of its channel and the guard of an agent's process, for the package's fleets.
 // SPDX-License-Identifier: Apache-2.0
+#include "freshframe/gil.hpp"
+
 #include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
+#include "freshframe/node.hpp"
+#include "freshframe/sample.hpp"
 
 #include <array>
+#include <atomic>
+#include <charconv>
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <span>
@@ -12,22 +22,233 @@
 #include <vector>
 
 #include "bindings/border/classes.hpp"
+#include "bindings/border/errors.hpp"
 #include "bindings/border/python_free_types.hpp"
 #include "bindings/border/raw_call.hpp"
 #include "bindings/engine/engine.hpp"
 #include "bindings/engine/node_handle.hpp"
-#include "bindings/fleet/outlet.hpp"
-#include "bindings/fleet/results.hpp"
 #include "bindings/parts.hpp"
+#include "bindings/process/encoding.hpp"
+#include "bindings/results/pickled.hpp"
+#include "bindings/results/value.hpp"
 #include "core/session_gate.hpp"
+#include "core/unit_text.hpp"
 #include "fleet/agent_end.hpp"
 #include "fleet/last_words.hpp"
 #include "fleet/record_fields.hpp"
 #include "media/masked_url.hpp"
 #include "process/life/child.hpp"
+#include "process/wire/bytes.hpp"
+#include "process/wire/value.hpp"
 
+#include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/unique_ptr.h>
+
+namespace freshframe::python {
+
+// Results of cameras as bytes: made by an agent, opened by the program that reads them.
+
+/// The value of a sample whose value is not its frame. Takes the GIL only for values that have no native form,
+/// on any thread that does not hold it. Throws OptionTypeError's Python form when it cannot be pickled.
+[[nodiscard]] std::vector<std::byte> result_bytes(const ValueRef& value);
+
+/// Adds fleet_value(), its opposite.
+void bind_fleet_results(nanobind::module_& module);
+
+}  // namespace freshframe::python
+
+namespace nb = nanobind;
+
+namespace freshframe::python {
+
+namespace {
+
+struct Encoding {
+  const ValueRef* value;
+  std::vector<std::byte> bytes = {};
+  std::exception_ptr raised = nullptr;
+};
+
+}  // namespace
+
+}  // namespace freshframe::python
+
+namespace freshframe::gil {
+
+// The value is touched with the GIL only.
+template <>
+inline constexpr bool python_free<python::Encoding> = true;
+
+}  // namespace freshframe::gil
+
+namespace freshframe::python {
+
+namespace {
+
+std::vector<std::byte> packed(const process::EncodedValue& value) {
+  process::ByteWriter writer;
+  writer.reserve(sizeof value.kind + sizeof(std::uint32_t) + value.parts.size() * sizeof(std::uint64_t) +
+                 value.size());
+  writer.put(value.kind);
+  writer.put(static_cast<std::uint32_t>(value.parts.size()));
+  for (const auto& part : value.parts) writer.put(static_cast<std::uint64_t>(part.size()));
+  for (const auto& part : value.parts) writer.put_bytes(part);
+  return writer.take();
+}
+
+void encode_with_gil(gil::Released& released, Encoding* encoding) {
+  gil::acquire(released, [&](gil::Held& held) {
+    try {
+      encoding->bytes = packed(encode_python(held, *encoding->value, 0, Receiver::Fleet));
+    } catch (nb::python_error& error) {
+      error.restore();
+      encoding->raised = take_python_error(held).error;
+    }
+  });
+}
+
+// The object's bytes, which it neither frees nor moves meanwhile.
+class ByteView {
+ public:
+  explicit ByteView(nb::handle object) {
+    if (PyObject_GetBuffer(object.ptr(), &buffer_, PyBUF_SIMPLE) != 0) throw nb::python_error();
+  }
+  ByteView(const ByteView&) = delete;
+  ByteView& operator=(const ByteView&) = delete;
+  ~ByteView() { PyBuffer_Release(&buffer_); }
+
+  [[nodiscard]] std::span<const std::byte> bytes() const noexcept {
+    return {static_cast<const std::byte*>(buffer_.buf), static_cast<std::size_t>(buffer_.len)};
+  }
+
+ private:
+  Py_buffer buffer_{};
+};
+
+// The pickle is a part of `data`. The buffers are copies, to which arrays may write.
+nb::object unpickled(nb::handle data, process::ByteReader& reader, const std::vector<std::uint64_t>& sizes,
+                     const std::string& producer) {
+  nb::list parts;
+  for (const auto size : sizes) {
+    const auto begin = static_cast<Py_ssize_t>(nb::len(data) - reader.left());
+    const auto bytes = reader.take(static_cast<std::size_t>(size));
+    const auto length = static_cast<Py_ssize_t>(bytes.size());
+    const auto* const first = reinterpret_cast<const char*>(bytes.data());
+    const bool is_pickle = nb::len(parts) == 0;
+    const nb::object part = nb::steal(is_pickle ? PySequence_GetSlice(data.ptr(), begin, begin + length)
+                                                : PyByteArray_FromStringAndSize(first, length));
+    if (!part.is_valid()) throw nb::python_error();
+    parts.append(part);
+  }
+  return pickling("opened")(parts, producer);
+}
+
+nb::object fleet_value(gil::Held& held, nb::handle data, const std::string& producer) {
+  const ByteView view(data);
+  process::ByteReader reader(view.bytes());
+  process::ValueMessage message;
+  message.kind = reader.get<std::uint8_t>();
+  const auto count = reader.get_up_to<std::uint32_t>(process::kMostParts, "the number of a result's parts");
+  for (std::uint32_t i = 0; i < count; ++i) message.parts.push_back(reader.get<std::uint64_t>());
+  if (message.kind == kPickle) return unpickled(data, reader, message.parts, producer);
+  message.bytes = reader.take(static_cast<std::size_t>(message.size()));
+  return to_python(held, decode(process::ReceivedValue(message, message.size()), {producer}));
+}
+
+}  // namespace
+
+std::vector<std::byte> result_bytes(const ValueRef& value) {
+  if (!needs_python(value)) return packed(encode_native(value));
+  Encoding encoding{&value};
+  gil::native_thread(&encode_with_gil, &encoding);
+  if (encoding.raised) std::rethrow_exception(encoding.raised);
+  return std::move(encoding.bytes);
+}
+
+void bind_fleet_results(nb::module_& module) {
+  module.def("fleet_value", gil::entry<&fleet_value>, nb::arg("data"), nb::arg("producer"),
+             nb::sig("def fleet_value(data: memoryview, producer: str) -> typing.Any"),
+             "The value of a camera's result. Raises FreshframeError if it cannot be unpickled here.");
+}
+
+namespace {
+
+// The end of an output on its agent: results go to the outboxes of readers, and losses are counted.
+// Results on their way into the outboxes.
+
+constexpr std::size_t kLargest = fleet::OutboxLimits{}.size_bytes;  // of a result: an outbox takes none above
+
+// Unix time of a moment of the engine's clock.
+double unix_time_of(TimePoint moment) {
+  const auto age = std::chrono::steady_clock::now().time_since_epoch() - moment.time_since_epoch();
+  return Seconds(std::chrono::system_clock::now().time_since_epoch() - age).count();
+}
+
+/// Serves one output of one run. Any thread may call it.
+struct OutletCounts {
+  std::atomic<std::uint64_t> kept{0};     // they reached the outboxes, or no reader wanted them
+  std::atomic<std::uint64_t> refused{0};  // captured after the lease's end
+  std::atomic<std::uint64_t> too_large{
+      0};  // of those that were kept: every reader counts them as outbox_full
+};
+
+/// Takes results of any type; frames are refused.
+class FleetOutlet final : public NodeBase {
+ public:
+  FleetOutlet(std::shared_ptr<fleet::AgentEnd> end, std::shared_ptr<fleet::Outboxes::Stream> stream,
+              std::shared_ptr<OutletCounts> counts, std::string output)
+      : end_(std::move(end)),
+        stream_(std::move(stream)),
+        counts_(std::move(counts)),
+        output_(std::move(output)) {}
+
+  [[nodiscard]] std::string default_name() const override { return "fleet " + output_; }
+  [[nodiscard]] const TypeInfo* output_type() const noexcept override { return type_of<Nothing>(); }
+  std::optional<Emitted> process_any(const AnySample& sample, const Context& /*context*/) override {
+    const bool taken = stream_->is_wanted() ? put(sample) : end_->note(*stream_, sample.stamp.captured);
+    auto& count = taken ? counts_->kept : counts_->refused;
+    count.fetch_add(1, std::memory_order_relaxed);
+    return std::nullopt;
+  }
+
+ private:
+  [[nodiscard]] bool put(const AnySample& sample) {
+    if (!sample.value) {
+      throw GraphError(
+          "the output '" + output_ +
+          "' gives frames, and pictures stay on their machine; give an output of results, or one "
+          "whose node makes bytes of them (a JPEG of sample.frame)");
+    }
+    const auto bytes = std::make_shared<const std::vector<std::byte>>(result_bytes(sample.value));
+    if (bytes->size() > kLargest) note_large(bytes->size());
+    const auto& stamp = sample.stamp;
+    return end_->put(*stream_, stamp.captured,
+                     {.seq = stamp.seq,
+                      .part = stamp.part,
+                      .pts = stamp.pts,
+                      .time = unix_time_of(stamp.captured),
+                      .bytes = bytes});
+  }
+  void note_large(std::size_t size) {
+    if (counts_->too_large.fetch_add(1, std::memory_order_relaxed) > 0) return;
+    constexpr double kMib = 1 << 20;
+    log(LogLevel::Warning,
+        "output '" + output_ + "' gives results of " +
+            core::number_text(static_cast<double>(size) / kMib, std::chars_format::fixed, 1) +
+            " MiB: those above " + core::mebibytes_rounded_down(kLargest) +
+            " reach no reader, and each reader counts them as outbox_full");
+  }
+
+  const std::shared_ptr<fleet::AgentEnd> end_;
+  const std::shared_ptr<fleet::Outboxes::Stream> stream_;
+  const std::shared_ptr<OutletCounts> counts_;
+  const std::string output_;
+};
+
+}  // namespace
+
+}  // namespace freshframe::python
 
 namespace nb = nanobind;
 
@@ -41,6 +262,7 @@ inline constexpr bool python_free<std::optional<fleet::Order>> = true;
 }  // namespace freshframe::gil
 
 namespace freshframe::python {
+
 namespace {
 
 using fleet::AgentEnd;

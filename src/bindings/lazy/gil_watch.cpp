@@ -19,7 +19,7 @@
 
 #include "bindings/lazy/callable_names.hpp"
 #include "gil_watch/cpython/layout.hpp"
-#include "gil_watch/cpython/line_table.hpp"
+#include "gil_watch/cpython/python_frames.hpp"
 #include "gil_watch/stacks/memory.hpp"
 #include "gil_watch/watch/collections.hpp"
 #include "gil_watch/watch/findings.hpp"

@@ -3,6 +3,7 @@
 #include "freshframe/gil.hpp"
 
 #include "freshframe/media.hpp"
+#include "freshframe/packet.hpp"
 #include "freshframe/packet_nodes.hpp"
 
 #include <algorithm>
@@ -18,12 +19,12 @@
 #include "bindings/border/python_free_types.hpp"
 #include "bindings/engine/engine.hpp"
 #include "bindings/engine/node_handle.hpp"
-#include "bindings/media/packet.hpp"
 #include "bindings/parts.hpp"
 #include "core/pipeline/runner/runner.hpp"
 #include "media/packets/packet_camera.hpp"
 #include "media/recording/video_file_codec.hpp"
 
+#include <nanobind/nanobind.h>
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
@@ -32,12 +33,84 @@
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
+namespace freshframe::python {
+
+// The class Packet.
+// The class Packet: encoded pictures as Python sees them, without a copy of their bytes.
+
+void bind_packet(nanobind::module_& module);
+
+}  // namespace freshframe::python
+
+namespace nb = nanobind;
+
+namespace freshframe::python {
+
+namespace {
+
+int packet_buffer(PyObject* self, Py_buffer* view, int flags) noexcept {
+  const auto& data = nb::inst_ptr<Packet>(self)->data;
+  auto* const bytes = const_cast<std::uint8_t*>(data.data());
+  return PyBuffer_FillInfo(view, self, bytes, static_cast<Py_ssize_t>(data.size()), 1, flags);
+}
+
+nb::object packet_view(nb::handle self) {
+  auto view = nb::steal(PyMemoryView_FromObject(self.ptr()));
+  if (!view.is_valid()) throw nb::python_error();
+  return view;
+}
+
+std::string text_of_packet(const Packet& self) {
+  return "<Packet " + self.stream->codec + ", " + std::to_string(self.data.size()) + " bytes, pts " +
+         std::to_string(self.pts) + (self.key ? ", key>" : ">");
+}
+
+}  // namespace
+
+void bind_packet(nb::module_& module) {
+  static const PyType_Slot slots[] = {{Py_bf_getbuffer, reinterpret_cast<void*>(&packet_buffer)},
+                                      {0, nullptr}};
+  nb::class_<Packet>(module, "Packet", nb::type_slots(slots), nb::is_final(),
+                     "One encoded picture, as the camera has sent it.\n\n"
+                     "A bytes-like object: ``bytes(packet)`` copies, ``packet.data`` does not. Samples of "
+                     "``camera.packets`` have it as their value, in the order of decoding.")
+      .def_prop_ro("data", &packet_view, nb::sig("def data(self, /) -> memoryview"),
+                   "The bytes, as a read-only memoryview without a copy.")
+      .def_ro("pts", &Packet::pts, "Seconds at which the picture is shown, as those of its frame.")
+      .def_ro("dts", &Packet::dts, "Seconds at which it is decoded: rising, at most pts.")
+      .def_ro("duration", &Packet::duration, "Seconds; 0.0: unknown.")
+      .def_ro("key", &Packet::key, "True: decoding can begin with it.")
+      .def_ro("damaged", &Packet::damaged,
+              "True: a part of its picture, or of one that it was predicted from, was lost on its way here.")
+      .def_prop_ro(
+          "codec", [](const Packet& self) { return self.stream->codec; },
+          "FFmpeg's name: \"h264\", \"hevc\", \"mjpeg\", ...")
+      .def_prop_ro(
+          "format", [](const Packet& self) { return self.stream->format; },
+          "\"annexb\": units with start codes, \"avcc\": units with lengths, \"raw\": neither.")
+      .def_prop_ro(
+          "size", [](const Packet& self) { return nb::make_tuple(self.stream->width, self.stream->height); },
+          nb::sig("def size(self, /) -> tuple[int, int]"), "Width and height in pixels; 0: unknown.")
+      .def_prop_ro(
+          "extradata",
+          [](const Packet& self) {
+            const auto& sets = self.stream->extradata;
+            return nb::bytes(reinterpret_cast<const char*>(sets.data()), sets.size());
+          },
+          "The parameter sets of the stream, in its format.")
+      .def("__len__", [](const Packet& self) { return self.data.size(); })
+      .def("__repr__", &text_of_packet);
+}
+
+}  // namespace freshframe::python
+
 template <>
 inline constexpr bool freshframe::gil::python_free<std::optional<freshframe::Segment>> = true;
 
 namespace nb = nanobind;
 
 namespace freshframe::python {
+
 namespace {
 
 /// The options of an encoder, which the package has checked.

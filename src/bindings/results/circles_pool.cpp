@@ -16,7 +16,6 @@
 #include "bindings/border/classes.hpp"
 #include "bindings/border/made_once.hpp"
 #include "bindings/results/result_memory.hpp"
-#include "bindings/results/slots.hpp"
 
 namespace nb = nanobind;
 

@@ -15,7 +15,6 @@
 #include "bindings/results/class_names.hpp"
 #include "bindings/results/data_columns.hpp"
 #include "bindings/results/result_memory.hpp"
-#include "bindings/results/slots.hpp"
 
 #include <nanobind/ndarray.h>
 

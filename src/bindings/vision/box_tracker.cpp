@@ -28,6 +28,7 @@ inline constexpr bool freshframe::gil::python_free<freshframe::BoxTracker> = tru
 namespace nb = nanobind;
 
 namespace freshframe::python {
+
 namespace {
 
 using Pair = std::pair<double, double>;
@@ -104,6 +105,26 @@ void bind_box_tracker(nb::module_& module) {
              nb::sig("def update_box_tracker(tracker: NodeHandle, detections: typing.Any, time: float, size: "
                      "tuple[int, int]) -> freshframe.results.Detections"),
              "GIL: released for a hundred boxes or more, held otherwise");
+}
+
+}  // namespace freshframe::python
+
+// Predicted boxes, as a node.
+
+namespace nb = nanobind;
+
+namespace freshframe::python {
+
+namespace {
+
+std::unique_ptr<NodeHandle> make_box_predictor(double max_age) {
+  return handle_of(std::make_unique<BoxPredictor>(BoxPredictorOptions{.max_age = max_age}));
+}
+
+}  // namespace
+
+void bind_box_predictor(nb::module_& module) {
+  module.def("make_box_predictor", &make_box_predictor, nb::arg("max_age"));
 }
 
 }  // namespace freshframe::python

@@ -2,11 +2,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/gil.hpp"
 
+#include "freshframe/forks.hpp"
 #include "freshframe/vision.hpp"
 
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "bindings/border/python_free_types.hpp"
 #include "bindings/border/region.hpp"
@@ -14,12 +20,70 @@
 #include "bindings/frame/arrays.hpp"
 #include "bindings/parts.hpp"
 #include "bindings/results/value.hpp"
-#include "bindings/vision/idle_finders.hpp"
 
 #include <nanobind/stl/array.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/unique_ptr.h>
+
+namespace freshframe::python {
+
+namespace {
+
+// Circle finders between two calls of detect_circles: allocating their memory again costs a tenth of a picture's
+// time.
+// Lends finders and takes them back. The oldest is dropped when there are too many.
+
+constexpr std::size_t kMostIdle = 2;
+constexpr std::int64_t kMostPixels = std::int64_t{1}
+                                     << 21;  // 1080p; the memory of larger pictures isn't kept
+
+/// Any thread may take and put. A thread that finds it locked gets nothing.
+class IdleFinders {
+ public:
+  /// Lives until the process ends: threads may still use it while the process exits.
+  [[nodiscard]] static IdleFinders& instance() { return forks::ProcessWide<IdleFinders>::get(); }
+
+  /// The circles of one picture.
+  [[nodiscard]] std::vector<Circle> find(const Plane& luma, const CircleDetectorOptions& options) {
+    auto finder = take(options);
+    if (!finder) finder.emplace(options);
+    auto circles = finder->find(luma);
+    if (std::int64_t{luma.rows} * luma.row_bytes <= kMostPixels) put(options, std::move(*finder));
+    return circles;
+  }
+
+ private:
+  struct Idle {
+    CircleDetectorOptions options;
+    CircleFinder finder;
+  };
+  [[nodiscard]] std::optional<CircleFinder> take(const CircleDetectorOptions& options) {
+    const std::unique_lock lock(mutex_, std::try_to_lock);
+    if (!lock) return std::nullopt;
+    for (auto idle = idle_.rbegin(); idle != idle_.rend(); ++idle) {
+      if (idle->options != options) continue;
+      std::optional<CircleFinder> finder(std::move(idle->finder));
+      idle_.erase(std::next(idle).base());
+      return finder;
+    }
+    return std::nullopt;
+  }
+  void put(const CircleDetectorOptions& options, CircleFinder finder) {
+    const std::unique_lock lock(mutex_, std::try_to_lock);
+    if (!lock) return;
+    if (idle_.size() == kMostIdle) idle_.erase(idle_.begin());
+    idle_.push_back({options, std::move(finder)});
+  }
+
+  std::mutex mutex_;
+  forks::Hold<std::mutex> hold_{mutex_};
+  std::vector<Idle> idle_;  // the most recently used last
+};
+
+}  // namespace
+
+}  // namespace freshframe::python
 
 template <>
 inline constexpr bool freshframe::gil::python_free<freshframe::CircleTracker> = true;
@@ -27,6 +91,7 @@ inline constexpr bool freshframe::gil::python_free<freshframe::CircleTracker> = 
 namespace nb = nanobind;
 
 namespace freshframe::python {
+
 namespace {
 
 CircleDetectorOptions detector_options(std::pair<float, float> radius, int max_circles, float min_confidence,

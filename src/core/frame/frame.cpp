@@ -3,17 +3,144 @@
 #include "freshframe/frame.hpp"
 
 #include "freshframe/error.hpp"
+#include "freshframe/forks.hpp"
+#include "freshframe/mutex.hpp"
 
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 
 #include "core/fork_hold.hpp"
 #include "core/frame/frame_access.hpp"
-#include "core/frame/frame_body.hpp"
 #include "core/frame/frame_budget.hpp"
-#include "core/frame/packing.hpp"
+
+namespace freshframe::core {
+
+// The shared part of a Frame: its picture in every format made so far, its holders, and its place in the
+// budget.
+
+// Note [Who holds a frame]
+// One word counts three kinds of holders: engine handles, loans, and pins. The body is freed when the word
+// reaches 0. The budget must follow two facts: "the engine holds it" (engine > 0) and "it is on loan" (engine
+// == 0, loans > 0). Both change only when the engine count becomes 0 or leaves 0. The thread that takes it to
+// 0 while loans remain turns its reference into a pin in the same atomic step, so that the body outlives
+// settle(), and drops the pin afterwards. settle() reads the word under a mutex and corrects the budget to
+// match, so the last one to run leaves it right.
+struct FrameBody {
+  static constexpr std::uint64_t kEngine = 1;
+  static constexpr std::uint64_t kLoan = std::uint64_t{1} << 24;
+  static constexpr std::uint64_t kPin = std::uint64_t{1} << 48;
+  static constexpr std::uint64_t kCountMask = kLoan - 1;
+
+  static constexpr std::uint64_t engine_count(std::uint64_t word) noexcept { return word & kCountMask; }
+  static constexpr std::uint64_t loan_count(std::uint64_t word) noexcept {
+    return (word / kLoan) & kCountMask;
+  }
+
+  struct Form {
+    std::atomic<bool> made{false};
+    Picture picture;
+    FramePool::Buffer memory;  // empty for the form that the frame was made with
+    std::atomic<bool> packed{false};
+    FramePool::Buffer packed_memory;  // empty when the planes are packed already
+    Picture pooled;                   // guarded by conversions(), as is pooled_memory
+    FramePool::Buffer pooled_memory;  // empty: not copied yet
+  };
+
+  FrameBody(const Picture& picture, std::size_t size, std::function<void()> on_release,
+            const PixelOps& pixel_ops);
+  FrameBody(const FrameBody&) = delete;
+  FrameBody& operator=(const FrameBody&) = delete;
+  ~FrameBody();
+
+  void hold(bool loan, std::uint16_t holder) noexcept;
+  void drop(bool loan, std::uint16_t holder) noexcept;
+  /// Makes the form if it does not exist. One thread converts, others wait for it.
+  const Form& form(PixelFormat format);
+  std::span<const std::uint8_t> pack(PixelFormat format);
+  Picture pool(PixelFormat format);
+  void settle() noexcept;
+  void attach(const std::shared_ptr<FrameBudget>& budget) noexcept;
+
+  std::atomic<std::uint64_t> holders{kEngine};
+  PixelFormat primary;
+  std::array<Form, kPixelFormats> forms;
+  const PixelOps* ops;
+  std::function<void()> release;
+  std::atomic<std::size_t> bytes;
+  const forks::Birthplace birthplace;
+  Mutex convert_mutex{LockRank::Conversion};
+
+  std::atomic<FrameBudget*> lender{nullptr};  // kept alive by `budget`, once that is set
+
+  Mutex budget_mutex{LockRank::Place};
+  std::shared_ptr<FrameBudget> budget FRESHFRAME_GUARDED_BY(budget_mutex);
+  bool counted FRESHFRAME_GUARDED_BY(budget_mutex) = false;         // in budget's published frames
+  std::uint8_t generation FRESHFRAME_GUARDED_BY(budget_mutex) = 0;  // there
+  std::size_t charged FRESHFRAME_GUARDED_BY(budget_mutex) = 0;      // bytes in budget's loans
+
+ private:
+  /// convert_mutex; of a frame that a parent of this process has made, one of this process.
+  Mutex& conversions() noexcept;
+  const Form& convert(Form& target, PixelFormat format);
+};
+
+namespace {
+
+// All planes of a picture in one piece of memory without gaps.
+// Packing of planes.
+
+/// Bytes of the packed picture. Throws OptionError for an odd size of a subsampled format, which has no
+/// packed form.
+[[nodiscard]] std::size_t packed_size(const PictureFormat& format) {
+  const bool half_width = format.format == PixelFormat::Nv12 || format.format == PixelFormat::I420 ||
+                          format.format == PixelFormat::I422;
+  const bool half_height = format.format == PixelFormat::Nv12 || format.format == PixelFormat::I420;
+  if ((half_width && format.width % 2 != 0) || (half_height && format.height % 2 != 0)) {
+    throw OptionError("a frame in " + std::string(to_string(format.format)) + " of odd size " +
+                      std::to_string(format.width) + "x" + std::to_string(format.height) +
+                      " has no single array: use planes, luma or bgr");
+  }
+  std::size_t bytes = 0;
+  for (int i = 0; i < format.plane_count(); ++i) {
+    const auto shape = format.plane_shape(i);
+    bytes += static_cast<std::size_t>(shape.rows) * static_cast<std::size_t>(shape.row_bytes);
+  }
+  return bytes;
+}
+
+[[nodiscard]] bool lies_packed(const Picture& picture) noexcept {
+  const auto* expected = picture.planes[0].data;
+  for (int i = 0; i < picture.format.plane_count(); ++i) {
+    const auto& plane = picture.planes[static_cast<std::size_t>(i)];
+    if (plane.data != expected || (plane.rows > 1 && plane.stride != plane.row_bytes)) return false;
+    expected += static_cast<std::ptrdiff_t>(plane.rows) * plane.row_bytes;
+  }
+  return true;
+}
+
+void copy_packed(const Picture& picture, std::uint8_t* to) noexcept {
+  for (int i = 0; i < picture.format.plane_count(); ++i) {
+    const auto& plane = picture.planes[static_cast<std::size_t>(i)];
+    for (int y = 0; y < plane.rows; ++y) {
+      std::memcpy(to, plane.row(y), static_cast<std::size_t>(plane.row_bytes));
+      to += plane.row_bytes;
+    }
+  }
+}
+
+}  // namespace
+
+}  // namespace freshframe::core
 
 namespace freshframe {
+
 namespace {
 
 core::FrameBody::Form& form_slot(core::FrameBody& body, PixelFormat format) {

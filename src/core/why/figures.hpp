@@ -2,12 +2,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "freshframe/stats.hpp"
 #include "freshframe/what_if.hpp"
 
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,6 +56,27 @@ namespace freshframe::core {
     text += std::string(before) + names[i];
   }
   return text;
+}
+
+// How far counters have grown within a window.
+
+[[nodiscard]] inline std::uint64_t grown(std::uint64_t now, std::uint64_t before) {
+  return now - std::min(now, before);
+}
+
+[[nodiscard]] inline std::uint64_t grown(const EdgeStats& now, const EdgeStats& before, DropCause cause) {
+  const auto drops = [cause](const EdgeStats& edge) {
+    const auto found = edge.drops.find(cause);
+    return found == edge.drops.end() ? 0 : found->second;
+  };
+  return grown(drops(now), drops(before));
+}
+
+/// The share of the window that a node was busy.
+[[nodiscard]] inline double busy_share(const NodeStats& now, double uptime, const NodeStats& before,
+                                       double uptime_before) {
+  const double time = uptime - uptime_before;
+  return time > 0 ? (now.busy * uptime - before.busy * uptime_before) / time : 0;
 }
 
 }  // namespace freshframe::core

@@ -11,7 +11,6 @@
 
 #include "core/look/still_text.hpp"
 #include "core/why/figures.hpp"
-#include "core/why/growth.hpp"
 
 namespace freshframe::core {
 namespace {

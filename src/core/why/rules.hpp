@@ -19,7 +19,7 @@
 
 #include "core/look/graph_state.hpp"
 #include "core/why/quiet_times.hpp"
-#include "core/why/run_queue.hpp"
+#include "core/why/thread_times.hpp"
 
 namespace freshframe::core {
 

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "core/why/figures.hpp"
-#include "core/why/growth.hpp"
 #include "core/why/rules.hpp"
 
 namespace freshframe::core {

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "core/why/figures.hpp"
-#include "core/why/growth.hpp"
 #include "core/why/rules.hpp"
 
 namespace freshframe::core {

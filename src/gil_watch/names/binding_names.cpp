@@ -6,8 +6,6 @@
 #include <array>
 #include <span>
 
-#include "gil_watch/names/prefixes.hpp"
-
 namespace freshframe::gil {
 namespace {
 

@@ -1,12 +1,22 @@
 // What binding libraries make of a function: the dispatchers that they put before it, and the name that they
-// give to it.
 // SPDX-License-Identifier: Apache-2.0
+//
+// give to it.
 #pragma once
 
+#include <algorithm>
+#include <span>
 #include <string>
 #include <string_view>
 
 namespace freshframe::gil {
+
+// Looks at the beginnings of names.
+
+/// Whether a text begins with one of these.
+inline bool starts_with_any(std::string_view text, std::span<const std::string_view> prefixes) {
+  return std::ranges::any_of(prefixes, [&](std::string_view prefix) { return text.starts_with(prefix); });
+}
 
 /// Whether a function, by its demangled name, stands between Python and the function that was bound: a
 /// dispatcher of nanobind, pybind11, Boost.Python, PyO3, Cython, SWIG or f2py, or a decorator's wrapper.

@@ -9,9 +9,11 @@
 #include <string_view>
 #include <utility>
 
-#include "gil_watch/names/punycode.hpp"
-
 namespace freshframe::gil {
+
+/// UTF-8 from the punycode of Rust's symbols, in which '_' stands before the deltas instead of '-' (RFC 3492,
+/// RFC 2603); nothing when it is damaged.
+std::optional<std::string> from_punycode(std::string_view bytes);
 
 inline bool is_digit(char letter) {
   return letter >= '0' && letter <= '9';

@@ -1,18 +1,36 @@
-// Asks the dynamic linker.
+// Which library an address is in, and where functions begin in it.
 // SPDX-License-Identifier: Apache-2.0
 #include "gil_watch/stacks/libraries.hpp"
 
+#include "freshframe/forks.hpp"
+
 #include <algorithm>
-#include <cstdint>
 #include <cstdlib>
+#include <mutex>
 #include <string_view>
 
-#include "gil_watch/stacks/library_walk.hpp"
 #include <link.h>
 #include <unistd.h>
+#include <unwind.h>
 
 namespace freshframe::gil {
+
 namespace {
+
+// Walks over the loaded libraries, for which a fork waits.
+
+/// A fork waits until no walk is under way. glibc's own lock of the list of libraries is not renewed in a
+/// child: one that is forked during a walk would wait for ever when it loads a library.
+struct LibraryWalk {
+  std::mutex mutex;
+  forks::Hold<std::mutex> hold{mutex};
+};
+
+/// Walks like dl_iterate_phdr(). `each` must lock nothing and must not call this function.
+inline int walk_libraries(int (*each)(dl_phdr_info*, std::size_t, void*), void* data) {
+  const std::lock_guard lock(forks::ProcessWide<LibraryWalk>::get().mutex);
+  return ::dl_iterate_phdr(each, data);
+}
 
 std::string absolute(const char* path) {
   const std::unique_ptr<char, decltype(&std::free)> found(::realpath(path, nullptr), &std::free);
@@ -69,6 +87,26 @@ std::shared_ptr<const Libraries> loaded_libraries(const std::shared_ptr<const Li
       &walk);
   if (walk.now == nullptr) return before;
   return walk.now;
+}
+
+// Asks the C++ runtime's unwinder.
+
+// The unwinder reads the tables in the library's memory, which dlclose() on another thread unmaps. dlclose()
+// waits while dl_iterate_phdr() runs.
+std::uintptr_t function_start(std::uintptr_t address) {
+  struct Question {
+    std::uintptr_t address;
+    std::uintptr_t start;
+  } question{address, 0};
+  walk_libraries(
+      [](dl_phdr_info* /*info*/, std::size_t /*size*/, void* data) {
+        auto& asked = *static_cast<Question*>(data);
+        void* const inside = reinterpret_cast<void*>(asked.address + 1);  // NOLINT(performance-no-int-to-ptr)
+        asked.start = reinterpret_cast<std::uintptr_t>(_Unwind_FindEnclosingFunction(inside));
+        return 1;  // one call is enough
+      },
+      &question);
+  return question.start;
 }
 
 }  // namespace freshframe::gil

@@ -1,4 +1,4 @@
-// The loaded libraries and their addresses, which show whether a name belongs to the sampled code.
+// Which library an address is in, and where functions begin in it.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -31,5 +31,12 @@ struct Libraries {
 /// The present libraries. Makes a new list only if a library was loaded or unloaded since `before`, which may
 /// be nullptr. Otherwise it returns `before` itself.
 std::shared_ptr<const Libraries> loaded_libraries(const std::shared_ptr<const Libraries>& before);
+
+// The starts of functions, from the loaded unwind tables, which also have the functions whose names were
+// stripped.
+
+/// Address of the first instruction of the function around `address`; 0: unknown. The library at this address
+/// may be unloaded meanwhile.
+std::uintptr_t function_start(std::uintptr_t address);
 
 }  // namespace freshframe::gil

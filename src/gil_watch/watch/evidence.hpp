@@ -12,7 +12,6 @@
 #include "gil_watch/stacks/stack_sample.hpp"
 #include "gil_watch/stacks/task_state.hpp"
 #include "gil_watch/watch/holder_watch.hpp"
-#include "gil_watch/watch/place.hpp"
 
 namespace freshframe::gil {
 

@@ -16,7 +16,6 @@
 #include "gil_watch/watch/culprit.hpp"
 #include "gil_watch/watch/evidence.hpp"
 #include "gil_watch/watch/holder_watch.hpp"
-#include "gil_watch/watch/implementations.hpp"
 #include "gil_watch/watch/probe.hpp"
 #include "gil_watch/watch/stall.hpp"
 

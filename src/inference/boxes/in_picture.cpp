@@ -1,6 +1,7 @@
 // Candidates in the picture: without duplicates, with the columns of the model's head.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <span>
@@ -9,12 +10,90 @@
 #include <vector>
 
 #include "inference/boxes/decode.hpp"
-#include "inference/boxes/nms.hpp"
-#include "inference/boxes/turned_boxes.hpp"
 #include "inference/masks/box_masks.hpp"
 
 namespace freshframe::inference {
+
 namespace {
+
+// Boxes that are turned: their corners, and the removal of duplicates.
+// Turned boxes as normal distributions.
+
+struct Gauss {
+  double x = 0;
+  double y = 0;
+  // The covariance.
+  double xx = 0;
+  double yy = 0;
+  double xy = 0;
+  int class_id = 0;
+};
+
+Gauss gauss_of(const Candidate& box) {
+  constexpr double kUniform = 12;  // a side's square by its variance
+  const double width = double{box.x2} - box.x1;
+  const double height = double{box.y2} - box.y1;
+  const double along = width * width / kUniform;
+  const double across = height * height / kUniform;
+  const double cos = std::cos(double{box.angle});
+  const double sin = std::sin(double{box.angle});
+  return {.x = (double{box.x1} + box.x2) / 2,
+          .y = (double{box.y1} + box.y2) / 2,
+          .xx = along * cos * cos + across * sin * sin,
+          .yy = along * sin * sin + across * cos * cos,
+          .xy = (along - across) * cos * sin,
+          .class_id = box.class_id};
+}
+
+double prob_iou(const Gauss& a, const Gauss& b) {
+  const double xx = a.xx + b.xx;
+  const double yy = a.yy + b.yy;
+  const double xy = a.xy + b.xy;
+  const double both = xx * yy - xy * xy;
+  const double dx = a.x - b.x;
+  const double dy = a.y - b.y;
+  const double places = (xx * dy * dy + yy * dx * dx - 2 * xy * dx * dy) / both / 4;
+  const double own = std::sqrt((a.xx * a.yy - a.xy * a.xy) * (b.xx * b.yy - b.xy * b.xy));
+  const double forms = std::log(both / (4 * own)) / 2;
+  const double distance = std::sqrt(std::max(0.0, 1 - std::exp(-std::max(0.0, places + forms))));
+  return 1 - distance;
+}
+
+/// The corners of a candidate whose upright box is turned around its centre by its angle: of a box that is not turned
+/// right bottom, right top, left top and left bottom. In the coordinates of the candidate.
+[[nodiscard]] std::array<Point, 4> corners_of(const Candidate& box) {
+  const float x = (box.x1 + box.x2) / 2;
+  const float y = (box.y1 + box.y2) / 2;
+  const float cos = std::cos(box.angle) / 2;
+  const float sin = std::sin(box.angle) / 2;
+  const Point along{(box.x2 - box.x1) * cos, (box.x2 - box.x1) * sin};
+  const Point across{-(box.y2 - box.y1) * sin, (box.y2 - box.y1) * cos};
+  return {{{x + along.x + across.x, y + along.y + across.y},
+           {x + along.x - across.x, y + along.y - across.y},
+           {x - along.x - across.x, y - along.y - across.y},
+           {x - along.x + across.x, y - along.y + across.y}}};
+}
+
+/// Class by class. A box is removed when its overlap with any more confident one is more than `iou`, also with one that
+/// is removed itself (Fast NMS: Bolya et al., "YOLACT", 2019, arXiv 1904.02689). The overlap is ProbIoU (Llerena et al.,
+/// "Gaussian Bounding Boxes and Probabilistic Intersection-over-Union", 2021, arXiv 2106.06072): one minus the Hellinger
+/// distance of normal distributions with the boxes' variances. Order and bounds as of suppress().
+[[nodiscard]] std::vector<Candidate> suppress_turned(std::vector<Candidate> boxes, float iou) {
+  keep_surest(boxes, kMostCandidates);
+  std::vector<Gauss> surer;
+  std::vector<Candidate> kept;
+  for (const auto& box : boxes) {
+    const auto gauss = gauss_of(box);
+    const bool is_covered = std::ranges::any_of(surer, [&](const Gauss& other) {
+      return other.class_id == gauss.class_id && prob_iou(other, gauss) > iou;
+    });
+    surer.push_back(gauss);
+    if (is_covered) continue;
+    kept.push_back(box);
+    if (kept.size() == kMostBoxes) break;
+  }
+  return kept;
+}
 
 // The numbers of a row behind the box and its classes.
 class Further {

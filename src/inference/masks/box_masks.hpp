@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "inference/masks/mask_text.hpp"
-#include "inference/picture/picture_place.hpp"
+#include "inference/picture/letterbox.hpp"
 
 namespace freshframe::inference {
 

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/classification.hpp"
 #include "freshframe/error.hpp"
+#include "freshframe/frame.hpp"
 #include "freshframe/region.hpp"
 
 #include <algorithm>
@@ -9,21 +10,120 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <iterator>
+#include <limits>
 #include <map>
 #include <numeric>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "inference/boxes/layout.hpp"
 #include "inference/model/inference_counters.hpp"
 #include "inference/model/picture_input.hpp"
-#include "inference/model/views.hpp"
 #include "vision/class_choice.hpp"
 
+namespace freshframe::inference {
+
+// The views of a track that a second model has seen, its result, and the best view that it has not seen.
+// The rules of growing and of best views.
+
+struct Looked {
+  std::string name;
+  float confidence = std::numeric_limits<float>::quiet_NaN();
+  double pts = std::numeric_limits<double>::quiet_NaN();  // of the picture
+};
+
+/// A picture of a track, at the time `pts`.
+struct View {
+  std::int64_t id = 0;
+  double pts = 0;
+  Frame crop;
+};
+
+/// The tracks of one source. One thread at a time.
+class Views {
+ public:
+  using Copy = std::function<Frame()>;
+
+  /// Whether the model is to look at a view of that score, which then counts as looked at.
+  bool take(std::int64_t id, double score, double pts) {
+    auto& track = tracks_[id];
+    track.seen = pts;
+    if (!is_wanted(track, score)) return false;
+    count(track, score);
+    return true;
+  }
+  /// Keeps a copy of the view, if take() would and it is the best of those not seen.
+  void offer(std::int64_t id, double score, double pts, const Copy& copy) {
+    auto& track = tracks_[id];
+    track.seen = pts;
+    if (!is_wanted(track, score) || score < kGrown * track.waiting) return;
+    track.waiting = score;
+    track.since = pts;
+    track.crop = copy();
+  }
+  /// The views that were the best ones for half a second: they count as looked at.
+  [[nodiscard]] std::vector<View> due() {
+    std::vector<View> views;
+    for (auto& [id, track] : tracks_) {
+      if (track.waiting <= 0 || now_ - track.since < kPatience) continue;
+      count(track, std::exchange(track.waiting, 0));
+      views.push_back({id, track.since, std::exchange(track.crop, {})});
+    }
+    return views;
+  }
+  void keep(std::int64_t id, const Looked& looked) { tracks_[id].looked = looked; }
+  /// The result of the track's newest look; an empty one: there is none.
+  [[nodiscard]] Looked of(std::int64_t id) const {
+    const auto found = tracks_.find(id);
+    return found == tracks_.end() ? Looked{} : found->second.looked;
+  }
+  /// Forgets tracks that were not seen for a minute. A step back in time forgets all.
+  void advance(double pts) {
+    if (pts < now_) tracks_.clear();
+    now_ = pts;
+    std::erase_if(tracks_, [&](const auto& each) { return pts - each.second.seen > kKept; });
+  }
+
+ private:
+  static constexpr int kMostLooks = 6;
+  static constexpr double kBetter = 2;
+  static constexpr double kGrown = 1.05;    // times the score: less is the detector's noise
+  static constexpr double kPatience = 0.5;  // seconds
+  static constexpr double kKept = 60;       // seconds
+
+  struct Track {
+    double best = 0;  // of the views that were looked at
+    int looks = 0;
+    double seen = 0;
+    Looked looked;
+    // The view that waits.
+    double waiting = 0;  // its score; 0: there is none
+    double since = 0;
+    Frame crop = {};
+  };
+
+  [[nodiscard]] static bool is_wanted(const Track& track, double score) {
+    return score > 0 && track.looks < kMostLooks && (track.looks == 0 || score >= kBetter * track.best);
+  }
+  static void count(Track& track, double score) {
+    track.best = score;
+    ++track.looks;
+  }
+
+  double now_ = 0;
+  std::map<std::int64_t, Track> tracks_;
+};
+
+}  // namespace freshframe::inference
+
 namespace freshframe {
+
 namespace {
 
 using inference::Looked;

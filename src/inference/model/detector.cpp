@@ -6,11 +6,119 @@
 
 #include <algorithm>
 #include <cmath>
+#include <condition_variable>
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include "inference/model/inference_counters.hpp"
 #include "inference/model/picture_input.hpp"
-#include "inference/model/picture_threads.hpp"
+#include <pthread.h>
+
+namespace freshframe::inference {
+
+namespace {
+
+// Several pictures at once through one model, each on a thread of its own.
+// Threads that take one picture after the other.
+
+/// A thread per runner, of which the caller's is the first. The runners share one session, so the weights are
+/// in memory once. On a CPU this is faster than one tensor of several pictures: no operator waits for others.
+class PictureThreads {
+ public:
+  /// `runners`: at least 1.
+  PictureThreads(const std::shared_ptr<const Session>& session, const InputForm& form, std::size_t runners) {
+    for (std::size_t i = 0; i < runners; ++i) {
+      runners_.push_back(std::make_unique<PictureRunner>(session, form));
+    }
+    helpers_.reserve(runners);
+    for (std::size_t i = 1; i < runners; ++i) {
+      helpers_.emplace_back([this, &runner = *runners_[i]] { help(runner); });
+    }
+  }
+  PictureThreads(const PictureThreads&) = delete;
+  PictureThreads& operator=(const PictureThreads&) = delete;
+  ~PictureThreads() {
+    {
+      const std::scoped_lock lock(mutex_);
+      ending_ = true;
+    }
+    begun_.notify_all();
+    for (auto& helper : helpers_) helper.join();
+  }
+
+  using Work = std::function<void(std::size_t index, PictureRunner& runner)>;
+  /// Calls `work` once for each index below `count`, each runner's calls on one thread. When all have ended,
+  /// rethrows the exception of the lowest index. One caller at a time.
+  void run(std::size_t count, const Work& work) {
+    std::unique_lock lock(mutex_);
+    batch_ = Batch();
+    batch_.work = &work;
+    batch_.count = count;
+    if (count > 1) begun_.notify_all();
+    work_off(first(), lock);
+    done_.wait(lock, [&] { return batch_.working == 0; });
+    if (batch_.failure) std::rethrow_exception(std::exchange(batch_.failure, nullptr));
+  }
+
+  [[nodiscard]] PictureRunner& first() noexcept { return *runners_.front(); }
+
+ private:
+  struct Batch {
+    const Work* work = nullptr;
+    std::size_t count = 0;
+    std::size_t next = 0;     // the lowest free index
+    std::size_t working = 0;  // threads that are in a call
+    std::size_t failed_at = 0;
+    std::exception_ptr failure;
+  };
+
+  void help(PictureRunner& runner) {
+    pthread_setname_np(pthread_self(), "ff picture");
+    std::unique_lock lock(mutex_);
+    while (true) {
+      begun_.wait(lock, [&] { return ending_ || batch_.next < batch_.count; });
+      if (ending_) return;
+      work_off(runner, lock);
+    }
+  }
+  void work_off(PictureRunner& runner, std::unique_lock<std::mutex>& lock) {
+    while (batch_.next < batch_.count) {
+      const auto index = batch_.next++;
+      ++batch_.working;
+      std::exception_ptr failure;
+      lock.unlock();
+      try {
+        (*batch_.work)(index, runner);
+      } catch (...) {
+        failure = std::current_exception();
+      }
+      lock.lock();
+      --batch_.working;
+      if (!failure || (batch_.failure && batch_.failed_at < index)) continue;
+      batch_.failure = failure;
+      batch_.failed_at = index;
+    }
+    if (batch_.working == 0) done_.notify_one();
+  }
+
+  std::vector<std::unique_ptr<PictureRunner>> runners_;
+  std::mutex mutex_;
+  std::condition_variable begun_;  // of helpers: there is work, or the end
+  std::condition_variable done_;   // of the caller: no thread works
+  Batch batch_;                    // guarded by mutex_, as `ending_`
+  bool ending_ = false;
+  std::vector<std::thread> helpers_;
+};
+
+}  // namespace
+
+}  // namespace freshframe::inference
 
 namespace freshframe {
 

@@ -13,7 +13,7 @@
 #include <sstream>
 
 #include "media/camera/fault.hpp"
-#include "media/live/refused.hpp"
+#include "media/live/reconnect.hpp"
 #include <linux/videodev2.h>
 
 namespace freshframe::media {

@@ -15,7 +15,7 @@
 #include <utility>
 
 #include "media/camera/fault.hpp"
-#include "media/live/refused.hpp"
+#include "media/live/reconnect.hpp"
 #include <linux/videodev2.h>
 
 namespace freshframe::media {

@@ -8,7 +8,7 @@
 #include <system_error>
 
 #include "core/ascii.hpp"
-#include "media/live/refused.hpp"
+#include "media/live/reconnect.hpp"
 #include <unistd.h>
 
 namespace freshframe::media {

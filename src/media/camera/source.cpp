@@ -14,8 +14,7 @@
 #include "media/ffmpeg/log.hpp"
 #include "media/ffmpeg/options.hpp"
 #include "media/live/device_time.hpp"
-#include "media/live/refused.hpp"
-#include "media/live/stall_limit.hpp"
+#include "media/live/reconnect.hpp"
 #include <linux/videodev2.h>
 
 namespace freshframe::media {

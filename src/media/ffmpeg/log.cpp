@@ -7,19 +7,41 @@
 #include <algorithm>
 #include <array>
 #include <cstdarg>
+#include <cstddef>
 #include <mutex>
 #include <optional>
-#include <string>
-#include <string_view>
 
-#include "media/ffmpeg/visible_text.hpp"
 #include "media/masked_url.hpp"
+
+namespace freshframe::media {
+
+// Text from servers and devices, made safe for a terminal.
+
+std::string visible_text(std::string_view text) {
+  constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
+  const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
+  std::string result;
+  result.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool c1 = byte(i) == 0xC2 && byte(i + 1) >= 0x80 && byte(i + 1) <= 0x9F;
+    if (byte(i) < 0x20 || byte(i) == 0x7F || c1) {
+      result += kReplacement;
+      i += c1 ? 1 : 0;
+    } else {
+      result += text[i];
+    }
+  }
+  return result;
+}
+
+}  // namespace freshframe::media
 
 extern "C" {
 #include <libavutil/log.h>
 }
 
 namespace freshframe::media {
+
 namespace {
 
 thread_local FfmpegErrorCapture* capture = nullptr;

@@ -4,9 +4,16 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace freshframe::media {
+
+// Text from servers and devices, made safe for a terminal.
+
+/// Control characters (C0, DEL, and C1 in UTF-8), which can move a terminal's cursor or forge a log line,
+/// become U+FFFD.
+[[nodiscard]] std::string visible_text(std::string_view text);
 
 /// Installs the callback, once per process. All code in media that uses FFmpeg calls it first.
 void install_ffmpeg_log();

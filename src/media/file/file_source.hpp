@@ -8,18 +8,45 @@
 #include <cstdint>
 #include <deque>
 #include <exception>
+#include <iterator>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "media/ffmpeg/read/decoder.hpp"
 #include "media/ffmpeg/read/frame_maker.hpp"
 #include "media/file/demuxer.hpp"
-#include "media/file/left_out.hpp"
 #include "media/file/start_scan.hpp"
 #include "media/file/timeline.hpp"
 
 namespace freshframe::media {
+
+// Counts the frames that a decoder was asked to leave out, by the packets that have given none.
+
+/// A decoder returns frames in the order of their times. So when it has returned one, the packets with earlier times
+/// have given a frame or will give none. One thread.
+class LeftOut {
+ public:
+  /// A packet of one frame went to the decoder.
+  void send(std::int64_t pts) { sent_.insert(pts); }
+  /// A frame has come. The packets before it that have given none.
+  [[nodiscard]] std::size_t take(std::int64_t pts) {
+    const auto its = sent_.lower_bound(pts);
+    const auto before = static_cast<std::size_t>(std::distance(sent_.begin(), its));
+    sent_.erase(sent_.begin(), its != sent_.end() && *its == pts ? std::next(its) : its);
+    return before;
+  }
+  /// The end: those that have given none.
+  [[nodiscard]] std::size_t finish() {
+    const auto rest = sent_.size();
+    sent_.clear();
+    return rest;
+  }
+
+ private:
+  std::multiset<std::int64_t> sent_;
+};
 
 /// Lossless by default: as fast as it is read. With `realtime` it behaves like a camera: each frame is
 /// delivered at its time in the file, whether the pipeline is ready or not.

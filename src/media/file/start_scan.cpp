@@ -9,7 +9,7 @@
 #include <limits>
 #include <utility>
 
-#include "media/ffmpeg/read/reordering.hpp"
+#include "media/ffmpeg/read/h264_order.hpp"
 
 namespace freshframe::media {
 namespace {

@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "media/live/plausible_step.hpp"
+#include "media/live/live_timeline.hpp"
 
 namespace freshframe::media {
 namespace {

@@ -8,9 +8,12 @@
 #include <chrono>
 #include <optional>
 
-#include "media/live/plausible_step.hpp"
-
 namespace freshframe::media {
+
+// How far the times of a live stream step from one picture to the next, unless its clock begins again.
+
+inline constexpr double kMostBack = 1.0;   // seconds: more than any reordering of pictures
+inline constexpr double kMostAhead = 5.0;  // seconds ahead of the arrivals: no buffer holds so much
 
 /// The first picture is at 0. If the stream has no time, or jumps, and after restart(), the time between two
 /// pictures is the time between their arrivals, so an outage has its real duration in pts. One thread.

@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "media/ffmpeg/log.hpp"
-#include "media/live/refused.hpp"
+#include "media/live/reconnect.hpp"
 
 namespace freshframe::media {
 namespace {

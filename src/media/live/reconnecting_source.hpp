@@ -11,7 +11,6 @@
 #include <string>
 
 #include "media/ffmpeg/read/frame_maker.hpp"
-#include "media/live/back_off.hpp"
 #include "media/live/reconnect.hpp"
 
 namespace freshframe::media {

@@ -13,7 +13,7 @@
 #include "media/network/address/url.hpp"
 #include "media/network/detached_call.hpp"
 #include "media/network/packets/packet_connection.hpp"
-#include "media/rtsp/client_choice.hpp"
+#include "media/rtsp/client_options.hpp"
 #include "media/rtsp/connection.hpp"
 
 namespace freshframe::media {

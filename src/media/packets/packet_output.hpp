@@ -4,6 +4,8 @@
 
 #include "freshframe/error.hpp"
 #include "freshframe/mutex.hpp"
+#include "freshframe/node.hpp"
+#include "freshframe/packet.hpp"
 
 #include <atomic>
 #include <memory>
@@ -14,10 +16,40 @@
 #include <vector>
 
 #include "media/packets/packet_completion.hpp"
-#include "media/packets/packet_source.hpp"
 #include "media/packets/packet_tap.hpp"
 
 namespace freshframe::media {
+
+// The node that emits the packets of a source.
+
+/// Note [A second output]
+/// A source's thread reads, completes and hands over packets, and decodes frames. Packets are a stream of their
+/// own: they come in the order of decoding, and a packet may give no frame, or two. So they have a node of their
+/// own, with its own numbers, edges and counters. The two streams share `pts` and `captured`.
+class PacketSource final : public Source<Packet> {
+ public:
+  PacketSource(std::shared_ptr<PacketTap> tap, bool live) : tap_(std::move(tap)), live_(live) {}
+  PacketSource(const PacketSource&) = delete;
+  PacketSource& operator=(const PacketSource&) = delete;
+  ~PacketSource() override { tap_->leave(); }
+
+  [[nodiscard]] std::string default_name() const override { return "packets"; }
+  [[nodiscard]] bool live() const noexcept override { return live_; }
+  std::optional<SourceItem<Packet>> read(const Context& context) override {
+    auto item = tap_->take(context.stop);
+    if (const auto dropped = tap_->take_dropped(); dropped > 0)
+      context.counters.drop(NodeDropCause::Lost, dropped);
+    if (!item) return std::nullopt;
+    const double pts = item->packet.pts;
+    return SourceItem<Packet>{.value = std::move(item->packet), .pts = pts, .captured = item->captured};
+  }
+
+  void close() override { tap_->leave(); }
+
+ private:
+  std::shared_ptr<PacketTap> tap_;
+  bool live_;
+};
 
 /// Without node() it does nothing. The source's thread, except node(), which may come while the source reads: packets
 /// begin at the next key picture then.

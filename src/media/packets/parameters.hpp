@@ -4,11 +4,30 @@
 
 #include "freshframe/packet.hpp"
 
+#include <cstdint>
 #include <memory>
+#include <optional>
+#include <span>
 
 #include "media/ffmpeg/ptr.hpp"
 
+// Reads a picture's size and pixel format from its packet, for codecs whose parser in FFmpeg does not.
+
+extern "C" {
+#include <libavcodec/codec_id.h>
+#include <libavutil/pixfmt.h>
+}
+
 namespace freshframe::media {
+
+struct PictureForm {
+  int width = 0;  // pixels
+  int height = 0;
+  AVPixelFormat format = AV_PIX_FMT_NONE;  // none: the header does not say
+};
+
+/// The form of a key picture of Motion JPEG or VP9; nullopt for another codec, or without such a header.
+[[nodiscard]] std::optional<PictureForm> picture_form(AVCodecID codec, std::span<const std::uint8_t> packet);
 
 /// The parameters that a muxer or decoder needs. Immutable.
 struct StreamParameters {

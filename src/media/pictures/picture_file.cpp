@@ -18,7 +18,7 @@
 #include "media/ffmpeg/error.hpp"
 #include "media/ffmpeg/log.hpp"
 #include "media/ffmpeg/read/frame_maker.hpp"
-#include "media/ffmpeg/write/encoder_frame.hpp"
+#include "media/ffmpeg/write/frame_encoder.hpp"
 #include "media/file/file_source.hpp"
 #include "media/masked_url.hpp"
 #include "media/pictures/picture_decoder.hpp"

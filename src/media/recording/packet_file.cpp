@@ -2,22 +2,131 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/log.hpp"
+#include "freshframe/node.hpp"
+#include "freshframe/packet.hpp"
 #include "freshframe/packet_nodes.hpp"
 
 #include <exception>
 #include <filesystem>
 #include <memory>
+#include <optional>
+#include <string>
 #include <system_error>
 #include <utility>
 
+#include "core/unit_text.hpp"
+#include "media/ffmpeg/error.hpp"
+#include "media/ffmpeg/log.hpp"
 #include "media/ffmpeg/write/frame_encoder.hpp"
+#include "media/ffmpeg/write/packet_filter.hpp"
 #include "media/ffmpeg/write/video_encoder.hpp"
+#include "media/ffmpeg/write/video_muxer.hpp"
 #include "media/packets/containers.hpp"
 #include "media/packets/no_encoder.hpp"
-#include "media/recording/packet_recording.hpp"
+#include "media/packets/packet_ticks.hpp"
+#include "media/packets/parameters.hpp"
 #include "media/recording/recording_files.hpp"
 
+namespace freshframe::media {
+
+namespace {
+
+// Writes a camera's own packets into files.
+
+/// A file begins with a key packet, which is at its second 0, and has all packets from there on, bit for bit.
+/// Where packets were dropped before the recorder, it waits for the next key packet. New parameters begin the
+/// next file. One thread.
+class PacketRecording {
+ public:
+  PacketRecording(RecordingFiles& files, const VideoFileOptions& options)
+      : files_(files), options_(options) {}
+
+  /// `dropped`: packets before this one that did not come.
+  void write(const Sample<Packet>& sample, const Context& context) {
+    const auto& packet = sample.value;
+    if (sample.dropped > 0 && !waits_for_key_) {
+      waits_for_key_ = true;
+      log(LogLevel::Warning, std::to_string(sample.dropped) + " packets did not reach the recorder of '" +
+                                 files_.path() + "': it goes on at the next key picture");
+    }
+    if (waits_for_key_ && !packet.key) {
+      if (stream_) context.counters.drop(NodeDropCause::Lost);  // else it belongs to the start
+      return;
+    }
+    waits_for_key_ = false;
+    if (begins_new_file(packet)) finish();
+    if (!muxer_) begin(packet);
+    put(packet);
+    files_.note(sample.stamp);
+  }
+  /// Passes the packets so far to the operating system.
+  void pause() {
+    if (muxer_) muxer_->flush();
+  }
+  /// Ends the file, if there is one.
+  void finish() {
+    if (!muxer_) return;
+    const auto last = std::exchange(muxer_, nullptr);  // destroyed afterwards in any case
+    files_.end(true, [&] { last->finish(); });
+  }
+  [[nodiscard]] bool has_begun() const noexcept { return stream_ != nullptr; }
+
+ private:
+  void begin(const Packet& key) {
+    check_container(files_.path(), *key.stream);
+    if (stream_ && key.stream->extradata != stream_->extradata) {
+      log(LogLevel::Warning, "the camera of '" + files_.path() +
+                                 "' sends with other parameters: " + std::to_string(key.stream->width) + "x" +
+                                 std::to_string(key.stream->height) + " " + key.stream->codec +
+                                 ", in a file of their own");
+    }
+    const auto& parameters = parameters_of(*key.stream);
+    files_.begin(
+        [&](const std::string& name, DiskRoom* room) { muxer_ = std::make_unique<VideoMuxer>(name, room); });
+    const FfmpegErrorCapture errors;
+    Dictionary options(options_.options);
+    filter_.emplace(muxer_->container(), *parameters.codec);
+    const int result = muxer_->start(*parameters.codec, PacketTicks::kTimeBase, {0, 1}, options);
+    if (result < 0) {
+      muxer_->finish();
+      muxer_.reset();
+      throw Error("cannot create '" + files_.name() + "': " + ffmpeg_text(result) + errors.in_brackets());
+    }
+    stream_ = key.stream;
+    first_ = key.pts;
+    ticks_.emplace(key.pts);
+  }
+  [[nodiscard]] bool begins_new_file(const Packet& packet) const {
+    if (!muxer_) return false;
+    if (!is_same_stream(*packet.stream, *stream_)) return true;
+    if (packet.dts - newest_ >= longest_pause(muxer_->container(), muxer_->time_base())) return packet.key;
+    const auto& segment = files_.segment();
+    return segment && packet.key && packet.pts >= first_ + *segment;
+  }
+  void put(const Packet& packet) {
+    newest_ = packet.dts;
+    const auto own = ticks_->next(packet);
+    filter_->apply(*own);
+    muxer_->write(*own, PacketTicks::kTimeBase);
+  }
+
+  RecordingFiles& files_;
+  const VideoFileOptions& options_;
+  std::unique_ptr<VideoMuxer> muxer_;
+  std::optional<PacketFilter> filter_;
+  std::shared_ptr<const PacketStream> stream_;  // of the file
+  std::optional<PacketTicks> ticks_;            // of the file
+  double first_ = 0;                            // pts of the file's first packet
+  double newest_ = 0;                           // dts of the newest packet
+  bool waits_for_key_ = true;
+};
+
+}  // namespace
+
+}  // namespace freshframe::media
+
 namespace freshframe {
+
 namespace {
 
 VideoFileOptions without_encoder(const VideoFileOptions& options) {

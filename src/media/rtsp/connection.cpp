@@ -14,9 +14,8 @@
 
 #include "core/real_deadline.hpp"
 #include "media/ffmpeg/error.hpp"
-#include "media/ffmpeg/visible_text.hpp"
-#include "media/live/refused.hpp"
-#include "media/live/stall_limit.hpp"
+#include "media/ffmpeg/log.hpp"
+#include "media/live/reconnect.hpp"
 #include "media/masked_url.hpp"
 #include "media/network/address/resolver.hpp"
 #include "media/rtsp/protocol/address.hpp"

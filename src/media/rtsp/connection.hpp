@@ -24,10 +24,10 @@
 #include "media/rtsp/pictures/depacketiser.hpp"
 #include "media/rtsp/pictures/picture_maker.hpp"
 #include "media/rtsp/pictures/picture_queue.hpp"
-#include "media/rtsp/protocol/fault.hpp"
+#include "media/rtsp/protocol/message.hpp"
 #include "media/rtsp/session/keep_alive.hpp"
+#include "media/rtsp/session/link.hpp"
 #include "media/rtsp/session/session.hpp"
-#include "media/rtsp/session/waiter.hpp"
 
 namespace freshframe::media::rtsp {
 

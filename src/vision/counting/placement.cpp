@@ -7,8 +7,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <limits>
 #include <sstream>
 #include <string>
+#include <utility>
+
+#include "vision/counting/sightings.hpp"
 
 namespace freshframe::vision {
 
@@ -64,6 +69,108 @@ void Placement::see(const char* what, std::span<const Point> points, const Frame
        << right.x << " and y " << top.y << " to " << bottom.y << ", outside of the picture of "
        << frame.width() << "x" << frame.height() << " pixels";
   log(LogLevel::Warning, text.str());
+}
+
+// Geometry of a polygon's border, edge by edge.
+
+namespace {
+
+// Positive when `c` is to the right of the path from a to b, in a picture whose y points downwards.
+double turn(const Point& a, const Point& b, const Point& c) {
+  return (double{b.x} - a.x) * (double{c.y} - a.y) - (double{b.y} - a.y) * (double{c.x} - a.x);
+}
+
+bool between(const Point& a, const Point& b, const Point& c) {
+  return std::min(a.x, b.x) <= c.x && c.x <= std::max(a.x, b.x) && std::min(a.y, b.y) <= c.y &&
+         c.y <= std::max(a.y, b.y);
+}
+
+bool meet(const Point& a, const Point& b, const Point& c, const Point& d) {
+  const double of_c = turn(a, b, c);
+  const double of_d = turn(a, b, d);
+  const double of_a = turn(c, d, a);
+  const double of_b = turn(c, d, b);
+  if (((of_c > 0) != (of_d > 0)) && of_c != 0 && of_d != 0 && ((of_a > 0) != (of_b > 0)) && of_a != 0 &&
+      of_b != 0) {
+    return true;
+  }
+  return (of_c == 0 && between(a, b, c)) || (of_d == 0 && between(a, b, d)) ||
+         (of_a == 0 && between(c, d, a)) || (of_b == 0 && between(c, d, b));
+}
+
+double area(const std::vector<Point>& corners) {
+  double twice = 0;
+  for (std::size_t i = 0; i < corners.size(); ++i) {
+    const Point& a = corners[i];
+    const Point& b = corners[(i + 1) % corners.size()];
+    twice += double{a.x} * b.y - double{b.x} * a.y;
+  }
+  return std::abs(twice) / 2;
+}
+
+void check(const std::string& who, const std::vector<Point>& corners) {
+  const auto count = corners.size();
+  if (count < 3 || count > Polygon::kMostCorners) {
+    throw OptionError(who + " needs 3 to " + std::to_string(Polygon::kMostCorners) + " corners, got " +
+                      std::to_string(count));
+  }
+  for (const auto& corner : corners) check_point(who.c_str(), corner);
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto next = (i + 1) % count;
+    if (corners[i].x != corners[next].x || corners[i].y != corners[next].y) continue;
+    throw OptionError(who + " needs each corner once, but corner " + std::to_string(std::max(i, next)) +
+                      " is corner " + std::to_string(std::min(i, next)) + " again: leave it out");
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    for (std::size_t j = i + 2; j < count; ++j) {
+      if (i == 0 && j == count - 1) continue;  // neighbours
+      if (!meet(corners[i], corners[i + 1], corners[j], corners[(j + 1) % count])) continue;
+      throw OptionError(who + " needs corners in their order around the zone, but the edges from corner " +
+                        std::to_string(i) + " and from corner " + std::to_string(j) + " cross");
+    }
+  }
+  if (area(corners) < 1) throw OptionError(who + " needs a zone of at least one pixel of area");
+}
+
+}  // namespace
+
+Polygon::Polygon(const char* who, std::vector<Point> corners) : corners_(std::move(corners)) {
+  check(who, corners_);
+}
+
+double Polygon::depth(double x, double y) const {
+  bool inside = false;
+  double nearest = std::numeric_limits<double>::infinity();
+  for (std::size_t i = 0; i < corners_.size(); ++i) {
+    const Point& a = corners_[i];
+    const Point& b = corners_[(i + 1) % corners_.size()];
+    const double dx = double{b.x} - a.x;
+    const double dy = double{b.y} - a.y;
+    const double length2 = dx * dx + dy * dy;
+    const double share = length2 > 0 ? std::clamp(((x - a.x) * dx + (y - a.y) * dy) / length2, 0.0, 1.0) : 0;
+    nearest = std::min(nearest, std::hypot(x - a.x - share * dx, y - a.y - share * dy));
+    if ((a.y > y) != (b.y > y) && x < a.x + (y - a.y) / dy * dx) inside = !inside;
+  }
+  return inside ? nearest : -nearest;
+}
+
+std::vector<double> Polygon::crossings(double x, double y, double to_x, double to_y) const {
+  std::vector<double> shares;
+  const double way_x = to_x - x;
+  const double way_y = to_y - y;
+  for (std::size_t i = 0; i < corners_.size(); ++i) {
+    const Point& a = corners_[i];
+    const Point& b = corners_[(i + 1) % corners_.size()];
+    const double dx = double{b.x} - a.x;
+    const double dy = double{b.y} - a.y;
+    const double cross = way_x * dy - way_y * dx;
+    if (cross == 0) continue;
+    const double share = ((a.x - x) * dy - (a.y - y) * dx) / cross;
+    const double along = ((a.x - x) * way_y - (a.y - y) * way_x) / cross;
+    if (share >= 0 && share <= 1 && along >= 0 && along < 1) shares.push_back(share);
+  }
+  std::sort(shares.begin(), shares.end());
+  return shares;
 }
 
 }  // namespace freshframe::vision

@@ -2,20 +2,313 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/counting.hpp"
 #include "freshframe/error.hpp"
+#include "freshframe/frame.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "vision/class_choice.hpp"
 #include "vision/counting/placement.hpp"
 #include "vision/counting/sightings.hpp"
-#include "vision/counting/zone.hpp"
 #include "vision/next_value.hpp"
+
+namespace freshframe::vision {
+
+namespace {
+
+constexpr double kMostGap = 1e6;            // seconds
+constexpr PictureSize kSquare{1000, 1000};  // to check shares without a picture
+
+void check_seconds(const std::string& who, const char* option, double seconds) {
+  if (seconds > 0 && seconds <= kMostGap) return;
+  std::ostringstream text;
+  text << who << " needs " << option << " of more than 0 and at most " << kMostGap << " seconds, got "
+       << seconds;
+  throw OptionError(text.str());
+}
+
+}  // namespace
+
+/// What is known of an object and a zone.
+struct ZoneState {
+  double seen = 0;  // seconds
+  double x = 0;
+  double y = 0;
+  double depth = 0;  // pixels from the border, positive inside
+  int side = 0;      // the side where it was last seen clearly: 1 inside, -1 outside, 0 none
+  int class_id = 0;
+  bool gone = false;   // its visit has ended because it was not seen: it is seen as if for the first time
+  double entered = 0;  // of the visit that lasts, while it is inside
+  bool loiters = false;
+
+  [[nodiscard]] bool is_inside() const noexcept { return !gone && (side == 0 ? depth > 0 : side > 0); }
+};
+
+// The straight way of an object between two sightings that are both clear of the border. It counts where the way
+// crosses the border.
+class ZoneStep {
+ public:
+  ZoneStep(std::int64_t id, const ZoneState& before, ZoneState& now, ZoneCounts& counts)
+      : id_(id), before_(before), now_(now), counts_(counts) {}
+
+  void count(const Polygon& zone, double margin) {
+    const auto borders = zone.crossings(before_.x, before_.y, now_.x, now_.y);
+    if (before_.side != now_.side) {
+      cross(now_.side > 0, borders.empty() ? 1 : borders.back());
+      return;
+    }
+    // Through the zone, or out of it and back.
+    for (std::size_t i = 0; i + 1 < borders.size(); ++i) {
+      const double middle = (borders[i] + borders[i + 1]) / 2;
+      if (-now_.side * zone.depth(x_at(middle), y_at(middle)) <= margin) continue;
+      cross(now_.side < 0, borders[i]);
+      cross(now_.side > 0, borders[i + 1]);
+    }
+  }
+
+ private:
+  [[nodiscard]] double x_at(double share) const { return before_.x + share * (now_.x - before_.x); }
+  [[nodiscard]] double y_at(double share) const { return before_.y + share * (now_.y - before_.y); }
+
+  void cross(bool enters, double share) {
+    (enters ? counts_.entered : counts_.left) += 1;
+    const double at = before_.seen + share * (now_.seen - before_.seen);
+    if (enters) {
+      now_.entered = at;
+      now_.loiters = false;
+    } else if (before_.gone) {
+      counts_.lost -= 1;  // its visit has ended as lost before
+    } else {
+      counts_.visits.push_back({.id = id_,
+                                .class_id = now_.class_id,
+                                .entered = now_.entered,
+                                .ended = std::max(now_.entered, before_.seen),
+                                .how = Visit::End::Left});
+    }
+    counts_.crossings.push_back({.id = id_,
+                                 .class_id = now_.class_id,
+                                 .forward = enters,
+                                 .at = {static_cast<float>(x_at(share)), static_cast<float>(y_at(share))},
+                                 .pts = at});
+  }
+
+  std::int64_t id_;
+  const ZoneState& before_;
+  ZoneState& now_;
+  ZoneCounts& counts_;
+};
+
+/// One zone: who is in it, in each source, with visits and crossings. One thread at a time.
+class Zone {
+ public:
+  /// `who`: for messages, such as "ZoneCounter". Throws OptionError.
+  Zone(std::string who, const ZoneCounterOptions& options) : who_(std::move(who)), options_(options) {
+    check_margin(who_.c_str(), options.margin);
+    if (options.loiter) check_seconds(who_, "loiter", *options.loiter);
+    for (const auto& [name, seconds] : options.loiter_of) check_seconds(who_, "loiter", seconds);
+    check_seconds(who_, "max_gap", options.max_gap);
+    if (options.relative) {
+      check_shares(who_.c_str(), options.corners);
+    } else if (!options.corners.empty()) {
+      refuse_shares(who_.c_str(), options.corners, OnePixel::Refused);
+    }
+    static_cast<void>(Polygon(who_.c_str(), corners_in(kSquare)));  // refuses bad corners now
+  }
+
+  /// The counts of a source with the tracks of one more picture; without these tracks. Throws Error for tracks
+  /// without ids, and without the size that relative corners need.
+  template <class Found>
+  [[nodiscard]] ZoneCounts update(const Found& found, double pts, int source, PictureSize size) {
+    check_tracked(who_.c_str(), found);
+    check_loiter(found);
+    auto& of = of_source(source, size);
+    of.counts.crossings.clear();
+    of.counts.visits.clear();
+    of.counts.loitered.clear();
+    if (std::exchange(of.is_moved, false)) begin_again(of);
+    // Before advance(), which forgets those that were not seen for long. After a step back in time no object stays.
+    const double now = of.things.now();
+    if (std::isfinite(pts)) lose(of, pts < now ? now + 2 * options_.max_gap : pts);
+    of.things.advance(pts);
+    for (std::size_t i = 0; i < count_of(found); ++i) see(of, sighting(found, i, options_.anchor));
+    auto result = of.counts;
+    for (const auto id : of.inside) {
+      auto& state = *of.things.find(id);
+      const double seconds = state.seen - state.entered;
+      result.inside.push_back(id);
+      result.seconds.push_back(seconds);
+      const auto limit = limit_of(found, state.class_id);
+      if (!limit || seconds < *limit) continue;
+      result.loitering.push_back(id);
+      if (!std::exchange(state.loiters, true)) result.loitered.push_back(id);
+    }
+    return result;
+  }
+
+  /// Warns once per source when the zone is outside of the picture.
+  void check_place(const Frame& frame, int source, const Context& context) {
+    const bool is_one_of_several = who_.find('\'') != std::string::npos;
+    if (!options_.relative)
+      placement_.see(is_one_of_several ? who_.c_str() : "its zone", options_.corners, frame, source, context);
+  }
+  void forget(int source) { sources_.erase(source); }
+  /// From the next update() on. The counts go on.
+  void change(const Zone& to) {
+    options_ = to.options_;
+    placement_ = {};
+    for (auto& [source, of] : sources_) of.is_moved = true;
+  }
+
+ private:
+  struct OfSource {
+    Sightings<ZoneState> things;
+    std::set<std::int64_t> inside;  // ids of `things` that are: most of a long time are not
+    ZoneCounts counts;
+    PictureSize size;
+    std::optional<Polygon> area;
+    bool is_moved = false;  // the zone, since the last sample
+  };
+
+  OfSource& of_source(int source, PictureSize size) {
+    auto& of = sources_[source];
+    const bool other_size =
+        options_.relative && (size.width != of.size.width || size.height != of.size.height);
+    if (of.area && !other_size && !of.is_moved) return of;
+    const bool is_first = !of.area;
+    auto corners = corners_in(size);
+    of.area =
+        Polygon(who_.c_str(), corners);  // it throws for a zone of less than a pixel, and all stays as it was
+    of.counts.corners = std::move(corners);
+    const auto before = std::exchange(of.size, size);
+    if (is_first) {
+      of.things = Sightings<ZoneState>(std::max(600.0, 2 * options_.max_gap));
+      of.inside.clear();
+      return of;
+    }
+    if (!other_size || before.width <= 0) return of;
+    for (auto& [id, state] : of.things.all()) {  // the same places in the other picture
+      state.x *= static_cast<double>(size.width) / before.width;
+      state.y *= static_cast<double>(size.height) / before.height;
+      if (of.is_moved) continue;
+      state.depth = of.area->depth(state.x, state.y);
+      note(of, id, state);
+    }
+    return of;
+  }
+  [[nodiscard]] std::vector<Point> corners_in(PictureSize size) const {
+    return options_.relative ? scaled(who_.c_str(), options_.corners, size) : options_.corners;
+  }
+  [[nodiscard]] std::optional<double> limit_of(const Circles& /*found*/, int /*class_id*/) const {
+    return options_.loiter;
+  }
+  [[nodiscard]] std::optional<double> limit_of(const Detections& found, int class_id) const {
+    if (options_.loiter_of.empty()) return options_.loiter;
+    const auto limit = options_.loiter_of.find(class_name(found.names, class_id));
+    return limit == options_.loiter_of.end() ? options_.loiter : limit->second;
+  }
+  /// Throws Error for loiter_of with a class that no object can have.
+  void check_loiter(const Circles& /*found*/) const {
+    if (options_.loiter_of.empty()) return;
+    throw Error(who_ + " has loiter= for classes, but circles have none: give it one number of seconds");
+  }
+  void check_loiter(const Detections& found) const {
+    for (const auto& [name, seconds] : options_.loiter_of)
+      check_class(who_ + " has loiter= for the class", name, found);
+  }
+  void see(OfSource& of, const Sighting& seen) const {
+    auto& [things, inside, counts, size, area, is_moved] = of;
+    if (!std::isfinite(seen.x) || !std::isfinite(seen.y)) return;
+    ZoneState now{.seen = things.now(),
+                  .x = seen.x,
+                  .y = seen.y,
+                  .depth = area->depth(seen.x, seen.y),
+                  .class_id = seen.class_id,
+                  .entered = things.now()};
+    const double margin = margin_of(options_.margin, seen);
+    const bool clear = std::abs(now.depth) > margin;
+    const int side = now.depth > 0 ? 1 : -1;
+    ZoneState* const before = things.find(seen.id);
+    const bool has_left = before != nullptr && before->gone && before->side > 0 && clear && side < 0;
+    if (before == nullptr || (before->gone && !has_left)) {
+      now.side = clear ? side : 0;
+      counts.appeared += now.side > 0;
+      note(of, seen.id, now);
+      if (before != nullptr) {
+        *before = now;
+      } else {
+        things.add(seen.id, now);
+      }
+      return;
+    }
+    now.side = clear ? side : before->side;
+    now.entered = before->entered;
+    now.loiters = before->loiters;
+    counts.appeared += before->side == 0 && now.side > 0;
+    if (clear && before->side != 0) ZoneStep{seen.id, *before, now, counts}.count(*area, margin);
+    note(of, seen.id, now);
+    *before = now;
+  }
+  static void note(OfSource& of, std::int64_t id, const ZoneState& state) {
+    if (state.is_inside()) {
+      of.inside.insert(id);
+    } else {
+      of.inside.erase(id);
+    }
+  }
+  /// After a move of the zone: who is inside now.
+  static void begin_again(OfSource& of) {
+    // An object that the move has put on the other side is seen as if for the first time.
+    for (auto& [id, state] : of.things.all()) {
+      state.depth = of.area->depth(state.x, state.y);
+      if (state.gone || (state.depth > 0) == of.inside.contains(id)) continue;
+      if (of.inside.erase(id) > 0 && state.side != 0) end_as_lost(of.counts, id, state);
+      state.gone = true;
+      state.side = 0;
+    }
+  }
+  static void end_as_lost(ZoneCounts& counts, std::int64_t id, const ZoneState& state) {
+    counts.lost += 1;
+    counts.visits.push_back({.id = id,
+                             .class_id = state.class_id,
+                             .entered = state.entered,
+                             .ended = state.seen,
+                             .how = Visit::End::Lost});
+  }
+  /// Ends the visits of objects that were not seen for max_gap.
+  void lose(OfSource& of, double pts) const {
+    auto& counts = of.counts;
+    for (auto next = of.inside.begin(); next != of.inside.end();) {
+      const auto id = *next;
+      auto& state = *of.things.find(id);
+      if (pts - state.seen <= options_.max_gap) {
+        ++next;
+        continue;
+      }
+      next = of.inside.erase(next);
+      state.gone = true;
+      if (state.side != 0)
+        end_as_lost(counts, id, state);  // else on the border ever since: it has not visited
+    }
+  }
+
+  std::string who_;
+  ZoneCounterOptions options_;
+  std::map<int, OfSource> sources_;
+  Placement placement_;
+};
+
+}  // namespace freshframe::vision
 
 namespace freshframe {
 

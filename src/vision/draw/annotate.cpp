@@ -1,15 +1,19 @@
 // The node that draws results into a copy of their picture.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
+#include "freshframe/frame.hpp"
+#include "freshframe/results.hpp"
 #include "freshframe/vision.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <iomanip>
 #include <memory>
 #include <optional>
+#include <span>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -18,16 +22,143 @@
 
 #include "vision/class_choice.hpp"
 #include "vision/draw/canvas.hpp"
-#include "vision/draw/drawable_copy.hpp"
-#include "vision/draw/object_shapes.hpp"
-#include "vision/draw/pixelate.hpp"
 #include "vision/draw/run_lengths.hpp"
 #include "vision/draw/shapes.hpp"
-#include "vision/draw/text/fields.hpp"
 #include "vision/draw/text/text_template.hpp"
 #include "vision/draw/trails.hpp"
 
+namespace freshframe::vision {
+
+namespace {
+
+// A copy of a frame that can be drawn on.
+
+/// The frame's pixels in memory of their own and in its own format. Gray becomes I420, which has colour.
+[[nodiscard]] FrameBuilder drawable_copy(const Frame& frame) {
+  constexpr int kNeutral = 128;  // chroma without a colour
+  const Picture from = frame.picture();
+  const bool gray = from.format.format == PixelFormat::Gray;
+  PictureFormat format = from.format;
+  if (gray) format.format = PixelFormat::I420;
+  FrameBuilder copy(format);
+  const Picture to = copy.picture();
+  for (int i = 0; i < to.format.plane_count(); ++i) {
+    const Plane& target = to.planes[static_cast<std::size_t>(i)];
+    const auto size = static_cast<std::size_t>(target.row_bytes);
+    for (int y = 0; y < target.rows; ++y) {
+      std::uint8_t* const row = copy.plane(i) + y * copy.stride(i);
+      if (gray && i > 0) {
+        std::memset(row, kNeutral, size);
+      } else {
+        std::memcpy(row, from.planes[static_cast<std::size_t>(i)].row(y), size);
+      }
+    }
+  }
+  return copy;
+}
+
+// The columns of boxes that are drawn: masks, key points and corners.
+// Checks of the columns' forms, and their rows.
+
+constexpr float kLeastConfidence = 0.5F;
+constexpr float kToCentres = -0.5F;  // from the corner of the first pixel to its centre
+constexpr std::size_t kPersonPoints = 17;
+
+template <class Values>
+const DataColumn* drawn_column(const Detections& found, bool is_read, const char* name,
+                               bool (*fits)(const std::vector<std::size_t>&), const char* wanted) {
+  const auto* column = is_read && !found.boxes.empty() ? find_column(found.data, name) : nullptr;
+  if (column == nullptr) return nullptr;
+  if (std::holds_alternative<Values>(column->values) && fits(column->shape)) return column;
+  throw Error(std::string("Annotate draws the column '") + name + "' and needs " + wanted +
+              ", or give the column another name");
+}
+
+std::span<const float> row_of(const DataColumn& column, std::size_t index) {
+  const auto& all = std::get<std::vector<float>>(column.values);
+  return std::span(all).subspan(index * column.width(), column.width());
+}
+
+/// In pixels counted from the centre of the top left one.
+struct KeyPoint {
+  Point at;
+  bool seen = false;
+};
+
+/// The columns that are read.
+struct ShapeColumns {
+  bool masks = false;
+  bool key_points = false;
+  bool corners = false;
+};
+
+/// Reads the columns of one result, each of which may be missing.
+class ObjectShapes {
+ public:
+  /// Throws Error for a column of another form, unless there is no box: an empty column has any type.
+  ObjectShapes(const Detections& found, const ShapeColumns& read)
+      : mask_(drawn_column<std::vector<std::string>>(
+            found, read.masks, "mask", [](const auto& shape) { return shape.empty(); },
+            "the texts of encode_masks() in it")),
+        key_points_(drawn_column<std::vector<float>>(
+            found, read.key_points, "keypoints",
+            [](const auto& shape) { return shape.size() == 2 && (shape[1] == 2 || shape[1] == 3); },
+            "float32 of the shape (n, k, 2) or (n, k, 3) in it: convert it with astype(numpy.float32)")),
+        corners_(drawn_column<std::vector<float>>(
+            found, read.corners, "corners",
+            [](const auto& shape) { return shape == std::vector<std::size_t>{4, 2}; },
+            "float32 of the shape (n, 4, 2) in it: convert it with astype(numpy.float32)")) {}
+
+  /// Column `mask`: texts, see mask_of().
+  [[nodiscard]] std::optional<ObjectMask> mask(std::size_t index, int width, int height) const {
+    if (mask_ == nullptr) return std::nullopt;
+    return mask_of(std::get<std::vector<std::string>>(mask_->values)[index], width, height);
+  }
+  /// Column `keypoints`: (n, k, 2) x and y, or (n, k, 3) with a confidence. Those below 0.5 and with NaN are not seen.
+  [[nodiscard]] std::vector<KeyPoint> key_points(std::size_t index) const {
+    std::vector<KeyPoint> points;
+    if (key_points_ == nullptr) return points;
+    const auto row = row_of(*key_points_, index);
+    const auto step = key_points_->shape[1];
+    for (std::size_t i = 0; i + step <= row.size(); i += step) {
+      const bool sure = step == 2 || row[i + 2] >= kLeastConfidence;
+      points.push_back({{row[i] + kToCentres, row[i + 1] + kToCentres},
+                        sure && std::isfinite(row[i]) && std::isfinite(row[i + 1])});
+    }
+    return points;
+  }
+  /// Column `corners`: (n, 4, 2), of a box that is turned. Empty: the box has none.
+  [[nodiscard]] std::vector<Point> corners(std::size_t index) const {
+    std::vector<Point> points;
+    if (corners_ == nullptr) return points;
+    const auto row = row_of(*corners_, index);
+    for (std::size_t i = 0; i + 1 < row.size(); i += 2) {
+      if (!std::isfinite(row[i]) || !std::isfinite(row[i + 1])) return {};
+      points.push_back({row[i] + kToCentres, row[i + 1] + kToCentres});
+    }
+    return points;
+  }
+
+ private:
+  const DataColumn* mask_ = nullptr;
+  const DataColumn* key_points_ = nullptr;
+  const DataColumn* corners_ = nullptr;
+};
+
+/// Pairs of the key points of COCO's persons, of which there are 17, that are joined by a line.
+[[nodiscard]] std::vector<std::pair<std::size_t, std::size_t>> bones_of(std::size_t key_points) {
+  // The order of the key points: nose, eyes, ears, shoulders, elbows, wrists, hips, knees, ankles; left first.
+  if (key_points != kPersonPoints) return {};
+  return {{0, 1},  {0, 2},  {1, 3},  {2, 4},   {5, 6},   {5, 7},   {7, 9},   {6, 8},
+          {8, 10}, {5, 11}, {6, 12}, {11, 12}, {11, 13}, {13, 15}, {12, 14}, {14, 16}};
+}
+
+}  // namespace
+
+}  // namespace freshframe::vision
+
 namespace freshframe {
+
 namespace {
 
 constexpr double kMaxTrail = 60;  // seconds

@@ -1,7 +1,8 @@
-// The shapes that are drawn: rings, boxes, lines, fading trails, labels.
+// The shapes that are drawn: rings, boxes, lines, fading trails, labels; and parts that are made unrecognisable.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "freshframe/frame.hpp"
 #include "freshframe/vision.hpp"
 
 #include <cstdint>
@@ -58,5 +59,11 @@ class AnnotatePen {
   double line_;
   double font_;  // pixels
 };
+
+// Parts of a picture made unrecognisable.
+
+/// Replaces squares of the area, three or fewer across its shorter side, by their mean. `mask`: only its pixels
+/// change; null: all of the area.
+void pixelate(const MutablePicture& picture, const Box& area, const ObjectMask* mask);
 
 }  // namespace freshframe::vision

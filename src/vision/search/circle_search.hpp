@@ -8,12 +8,22 @@
 #include <span>
 #include <vector>
 
+#include "vision/picture/cell_mask.hpp"
 #include "vision/rim/features.hpp"
 #include "vision/search/search_pass.hpp"
-#include "vision/search/search_plan.hpp"
 #include "vision/search/selection.hpp"
 
 namespace freshframe::vision {
+
+// The cells that a search for circles looks at, and the circles that it expects.
+
+struct SearchPlan {
+  const CellMask* cells = nullptr;   // the rest of the picture is skipped; nullptr: search everything
+  std::span<const Circle> expected;  // circles to try even without an arc; their scores are not used
+
+  /// Whether enough of a candidate's rim is in the cells. A candidate elsewhere is there by chance.
+  [[nodiscard]] bool covers(const Circle& candidate, int width, int height) const noexcept;
+};
 
 /// Throws Error for a picture of no or of too many pixels.
 void check_picture(const Plane& luma);

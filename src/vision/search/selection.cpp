@@ -7,10 +7,67 @@
 
 #include <algorithm>
 #include <cmath>
-
-#include "vision/search/overlap.hpp"
+#include <numbers>
 
 namespace freshframe::vision {
+
+// Compares circles with those next to them.
+
+namespace {
+
+constexpr float kSameSize = 0.6F;  // difference of the radii, pixels
+// Pixels between two rims. From 7 on the sampled surroundings contain no part of a neighbour.
+constexpr float kMinGap = 1, kMaxGap = 8;
+
+bool side_by_side(const Circle& a, const Circle& b) {
+  if (std::abs(a.r - b.r) >= kSameSize) return false;
+  const float gap = std::hypot(a.x - b.x, a.y - b.y) - a.r - b.r;
+  return gap >= kMinGap && gap <= kMaxGap;
+}
+
+// Whether two discs are next to this one.
+bool has_two_neighbours(const Circle& circle, std::span<const Circle> circles) {
+  const Circle* first = nullptr;
+  return std::any_of(circles.begin(), circles.end(), [&](const Circle& other) {
+    if (!side_by_side(circle, other)) return false;
+    if (first == nullptr) first = &other;
+    return std::hypot(other.x - first->x, other.y - first->y) > circle.r;  // else it is the same disc again
+  });
+}
+
+}  // namespace
+
+void DiscRows::find(std::span<const Circle> circles) {
+  in_row_.assign(circles.size(), false);
+  for (std::size_t i = 0; i < circles.size(); ++i) {
+    if (!has_two_neighbours(circles[i], circles)) continue;
+    in_row_[i] = true;
+    for (std::size_t j = 0; j < circles.size(); ++j) {
+      if (side_by_side(circles[i], circles[j])) in_row_[j] = true;
+    }
+  }
+}
+
+// Area of the lens that two discs share.
+
+float overlap(const Circle& a, const Circle& b) noexcept {
+  constexpr float kPi = std::numbers::pi_v<float>;
+  const float dx = a.x - b.x;
+  const float dy = a.y - b.y;
+  const float d2 = dx * dx + dy * dy;
+  const float reach = a.r + b.r;
+  if (d2 >= reach * reach) return 0;
+  const float aa = a.r * a.r;
+  const float bb = b.r * b.r;
+  const float d = std::sqrt(d2);
+  if (d <= std::abs(a.r - b.r)) return std::min(aa, bb) / std::max(aa, bb);
+  const float cos_a = std::clamp((d2 + aa - bb) / (2 * d * a.r), -1.0F, 1.0F);
+  const float cos_b = std::clamp((d2 + bb - aa) / (2 * d * b.r), -1.0F, 1.0F);
+  const float kite = (reach - d) * (d + a.r - b.r) * (d - a.r + b.r) * (d + reach);
+  const float lens = aa * std::acos(cos_a) + bb * std::acos(cos_b) - std::sqrt(std::max(0.0F, kite)) / 2;
+  return lens / (kPi * (aa + bb) - lens);
+}
+
 namespace {
 
 constexpr float kSameCircle = 0.93F;  // overlap beyond which two candidates are one circle found twice

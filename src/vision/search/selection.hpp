@@ -4,13 +4,33 @@
 
 #include "freshframe/vision.hpp"
 
+#include <cstddef>
 #include <span>
 #include <vector>
 
-#include "vision/search/disc_rows.hpp"
 #include "vision/search/search_pass.hpp"
 
 namespace freshframe::vision {
+
+// Finds the circles that are side by side with equal ones.
+
+/// Rows and grids of at least three equal discs with small gaps, as on calibration boards. The surroundings
+/// of such a disc look like texture, although they are equal discs. One thread at a time.
+class DiscRows {
+ public:
+  /// Finds the rows among `circles`. They may contain a disc more than once, in nearly the same place.
+  void find(std::span<const Circle> circles);
+  /// Whether this one of them is in a row.
+  [[nodiscard]] bool holds(std::size_t circle) const noexcept { return in_row_[circle]; }
+
+ private:
+  std::vector<bool> in_row_;
+};
+
+// Intersection over union of two discs.
+
+/// Exact, 0..1; both radii positive.
+[[nodiscard]] float overlap(const Circle& a, const Circle& b) noexcept;
 
 /// The validated circles of one picture, and the choice of the result. One thread at a time.
 class Selection {

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "gil_watch/watch/collections.hpp"
-#include "gil_watch/watch/implementations.hpp"
 #include <gtest/gtest.h>
 
 using namespace freshframe::gil;  // NOLINT(google-build-using-namespace)

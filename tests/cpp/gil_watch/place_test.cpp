@@ -1,12 +1,11 @@
 // Pairs of a Python line and a native stack, from recorded looks and samples: only those of one call are kept.
 // SPDX-License-Identifier: Apache-2.0
-#include "gil_watch/watch/place.hpp"
-
 #include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "gil_watch/watch/holder_watch.hpp"
 #include <gtest/gtest.h>
 
 using namespace freshframe::gil;  // NOLINT(google-build-using-namespace)

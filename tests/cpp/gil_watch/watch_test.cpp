@@ -13,13 +13,11 @@
 #include <vector>
 
 #include "cpp/support.hpp"
-#include "gil_watch/cpython/line_table.hpp"
+#include "gil_watch/cpython/python_frames.hpp"
 #include "gil_watch/stacks/call_stack.hpp"
 #include "gil_watch/stacks/cpu_sampler.hpp"
-#include "gil_watch/stacks/function_start.hpp"
 #include "gil_watch/stacks/libraries.hpp"
 #include "gil_watch/stacks/memory.hpp"
-#include "gil_watch/stacks/return_addresses.hpp"
 #include "gil_watch/stacks/task_state.hpp"
 #include <dlfcn.h>
 #include <gtest/gtest.h>

@@ -12,7 +12,6 @@
 
 #include "cpp/simd_targets.hpp"
 #include "inference/boxes/best_classes.hpp"
-#include "inference/boxes/nms.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::inference {

@@ -10,7 +10,7 @@
 
 #include "cpp/support.hpp"
 #include "cpp/vision/drawn.hpp"
-#include "vision/draw/text/letters.hpp"
+#include "vision/draw/text/label.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe {

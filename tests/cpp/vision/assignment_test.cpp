@@ -1,7 +1,5 @@
 // The assignment solver against trying all pairings.
 // SPDX-License-Identifier: Apache-2.0
-#include "vision/tracking/assignment.hpp"
-
 #include <algorithm>
 #include <cmath>
 #include <optional>
@@ -9,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "vision/tracking/pairing.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::vision {

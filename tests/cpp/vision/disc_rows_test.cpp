@@ -1,7 +1,5 @@
 // Rows and grids of small equal discs: which circles count as one, and that a search finds them.
 // SPDX-License-Identifier: Apache-2.0
-#include "vision/search/disc_rows.hpp"
-
 #include "freshframe/vision.hpp"
 
 #include <algorithm>
@@ -9,6 +7,7 @@
 #include <vector>
 
 #include "cpp/vision/drawn_discs.hpp"
+#include "vision/search/selection.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "cpp/vision/drawn_discs.hpp"
-#include "vision/search/overlap.hpp"
+#include "vision/search/selection.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe {

@@ -7,7 +7,6 @@
 #include <utility>
 #include <vector>
 
-#include "vision/tracking/assignment.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::vision {

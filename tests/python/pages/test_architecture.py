@@ -16,12 +16,20 @@ NAME = re.compile(r"`((?:src|python)/[\w./]+)`|`(\w+(?:::\w+)?)\(\)`")
 
 
 def is_defined(function: str, file: str) -> bool:
-    """Whether a file defines a function, or calls it where its definition is in the class."""
+    """Whether a file defines a function, or calls it where its definition is in a class of another file."""
     if not (ROOT / file).is_file():
         return False
     text = (ROOT / file).read_text(encoding="utf-8")
     before = r"def " if file.endswith(".py") else r"(?<![\w.>])"
-    return re.search(before + re.escape(function) + r"\(", text) is not None
+    if re.search(before + re.escape(function) + r"\(", text):
+        return True
+    of_class, _, member = function.rpartition("::")
+    body = (
+        re.search(rf"^class {of_class}\b[^;]*?\{{\n(.*?)^\}};", text, re.MULTILINE | re.DOTALL)
+        if of_class
+        else None
+    )
+    return body is not None and re.search(rf"^  \w.*\b{member}\(", body[1], re.MULTILINE) is not None
 
 
 def misplaced(walk: str) -> list[str]:
@@ -52,3 +60,10 @@ def test_each_function_of_a_walk_is_in_its_file(walk: str) -> None:
 def test_a_function_that_has_moved_and_a_file_that_has_gone_are_found() -> None:
     walk = "1. `src/core/edge/inbox.cpp`: `Inbox::put()`, `Inbox::no_such()`.\n2. `src/core/gone.cpp`."
     assert misplaced(walk) == ["Inbox::no_such()", "src/core/gone.cpp"]
+
+
+def test_a_member_that_its_class_defines_is_found_there_alone() -> None:
+    file = "src/media/recording/packet_file.cpp"
+    assert misplaced(f"1. `{file}`: `PacketRecording::write()`, `PacketRecording::no_such()`.") == [
+        "PacketRecording::no_such()"
+    ]

@@ -56,7 +56,7 @@ double quantile(std::vector<double>& values, double share) {
   return values[at];
 }
 
-Seen seen_of(const std::vector<Played::End>& ends, TimePoint from, double seconds) {
+Seen seen_of(const std::vector<Played::End>& ends, TimePoint from, double length) {
   std::vector<double> ages;
   double sum = 0;
   for (const auto& each : ends) {
@@ -64,7 +64,7 @@ Seen seen_of(const std::vector<Played::End>& ends, TimePoint from, double second
     ages.push_back(each.age);
     sum += each.age;
   }
-  Seen out{.rate = static_cast<double>(ages.size()) / seconds};
+  Seen out{.rate = static_cast<double>(ages.size()) / length};
   if (ages.empty()) return out;
   out.mean = sum / static_cast<double>(ages.size());
   out.p50 = quantile(ages, 0.5);
@@ -218,7 +218,7 @@ class Player {
   }
 
   void add_work(const Played& played, Draws& out) const {
-    const double seconds = warm_up_ + length_;
+    const double length = warm_up_ + length_;
     for (const auto& [number, node] : plan_.nodes) {
       if (node.is_reader) continue;
       const auto work = played.work.find(number);
@@ -231,8 +231,8 @@ class Player {
         const auto by_rate = edge.drops.find(DropCause::Rate);
         offered += static_cast<double>(edge.passed_in - (by_rate != edge.drops.end() ? by_rate->second : 0));
       }
-      out.rates[number] += samples / seconds / kDraws;
-      out.loads[number] += offered * (work->second.busy / samples) / node.seats / seconds / kDraws;
+      out.rates[number] += samples / length / kDraws;
+      out.loads[number] += offered * (work->second.busy / samples) / node.seats / length / kDraws;
     }
   }
 

@@ -12,7 +12,6 @@
 #include <utility>
 
 #include "media/ffmpeg/error.hpp"
-#include "media/ffmpeg/write/whole_transfer.hpp"
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>

@@ -1,11 +1,56 @@
 // Changes a stream's bytes before FFmpeg's demuxer reads them, so that it sees the end of a picture when it
-// has come.
 // SPDX-License-Identifier: Apache-2.0
+//
+// has come.
 #pragma once
 
-#include "media/network/filter/filtered_bytes.hpp"
+#include "freshframe/clock.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "media/units/unit_facts.hpp"
 
 namespace freshframe::media {
+
+// What a filter has made of a stream's bytes, on their way to FFmpeg's demuxer.
+
+/// With the time at which each picture's first byte arrived, and whether it follows a loss. One thread.
+class FilteredBytes {
+ public:
+  void append(Bytes bytes) { waiting_.insert(waiting_.end(), bytes.begin(), bytes.end()); }
+  /// A picture begins with the next byte. `after_loss`: pictures before it are lost.
+  void begin_picture(TimePoint arrived, bool after_loss = false);
+
+  [[nodiscard]] bool empty() const noexcept { return waiting_.size() == taken_; }
+  /// Moves the next bytes; returns how many.
+  std::size_t take(std::span<std::uint8_t> to);
+  /// The arrival of the picture that begins at this place of all bytes; nullopt: none begins there. Asked for
+  /// in order: pictures before it are forgotten.
+  [[nodiscard]] std::optional<TimePoint> arrival(std::int64_t place);
+  /// Whether pictures before that one are lost. Asked for as arrival() is.
+  [[nodiscard]] bool is_after_loss(std::int64_t place);
+
+ private:
+  static constexpr std::size_t kMostPictures = 4096;
+
+  struct Picture {
+    std::int64_t place = 0;
+    TimePoint arrived{};
+    bool after_loss = false;
+  };
+
+  [[nodiscard]] const Picture* find(std::int64_t place);
+
+  std::vector<std::uint8_t> waiting_;
+  std::size_t taken_ = 0;    // bytes at the beginning of waiting_
+  std::int64_t before_ = 0;  // place of the first byte of waiting_
+  std::deque<Picture> pictures_;
+};
 
 /// Does no I/O. One thread.
 class ByteFilter {

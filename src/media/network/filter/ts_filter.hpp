@@ -2,17 +2,44 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <bitset>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <vector>
 
 #include "media/network/filter/byte_filter.hpp"
-#include "media/network/filter/ts_packet.hpp"
 #include "media/units/picture_ends.hpp"
+#include "media/units/unit_facts.hpp"
 
 namespace freshframe::media {
+
+// The head of a packet of a transport stream (ISO/IEC 13818-1, 2.4.3).
+
+struct TsPacket {
+  int pid = 0;          // of its stream
+  bool starts = false;  // a table, or a packet of the elementary stream, begins here
+  bool scrambled = false;
+  bool stuffed = false;      // its adaptation field is longer than what it holds
+  std::uint8_t counter = 0;  // continuity_counter
+  Bytes payload;             // may be empty
+};
+
+inline constexpr std::size_t kTsPacketSize = 188;
+inline constexpr std::uint8_t kTsSync = 0x47;
+inline constexpr int kTsPids = 1 << 13;
+
+/// `bytes`: kTsPacketSize of them, of which the first is kTsSync.
+[[nodiscard]] TsPacket parse_ts_packet(Bytes bytes) noexcept;
+
+/// A picture of video begins with this payload of a packet that starts.
+[[nodiscard]] bool begins_video(Bytes payload) noexcept;
+
+/// A packet that begins another picture in this stream without any of it: the demuxer gives the one before.
+/// It does not count in the stream's order.
+[[nodiscard]] std::array<std::uint8_t, kTsPacketSize> ts_packet_that_ends(const TsPacket& last) noexcept;
 
 /// A video stream of a transport stream usually does not say how long a picture is, so a demuxer gives it
 /// when the next one begins. But only the last packet of a picture needs stuffing. See Note [Picture ends]. A

@@ -7,24 +7,76 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstddef>
+#include <chrono>
 #include <cstring>
+#include <exception>
 #include <string_view>
-#include <vector>
 
 #include "media/ffmpeg/error.hpp"
-#include "media/ffmpeg/log.hpp"
 #include "media/ffmpeg/read/probing.hpp"
-#include "media/live/refused.hpp"
+#include "media/live/reconnect.hpp"
 #include "media/masked_url.hpp"
 #include "media/network/input/video_choice.hpp"
 #include "media/stream_errors.hpp"
+
+namespace freshframe::media {
+
+// All inputs that FFmpeg's demuxer opens: a stream's own gets its filter, a playlist is asked for when it has
+// changed.
+
+void OpenedInputs::install(AVFormatContext& input, bool waits) {
+  waits_ = waits;
+  open_ = input.io_open;
+  input.opaque = this;
+  input.io_open = &OpenedInputs::open;
+}
+
+int OpenedInputs::open(AVFormatContext* input, AVIOContext** io, const char* url, int flags,
+                       AVDictionary** options) noexcept {
+  auto& self = *static_cast<OpenedInputs*>(input->opaque);
+  try {
+    return self.open(*input, *io, url, flags, options);
+  } catch (const std::exception&) {
+    avio_closep(io);  // null is allowed
+    return AVERROR(ENOMEM);
+  }
+}
+
+int OpenedInputs::open(AVFormatContext& input, AVIOContext*& io, const std::string& url, int flags,
+                       AVDictionary** options) {
+  if (is_open_ && playlists_.knows(url)) {
+    const auto again = [&](AVIOContext*& made) {
+      Dictionary same;
+      if (options != nullptr && av_dict_copy(same.out(), *options, 0) < 0) throw std::bad_alloc();
+      return open_(&input, &made, url.c_str(), flags, same.out());
+    };
+    ++reloads_;
+    return playlists_.reload(url, again, io);
+  }
+  playlists_.note_opened(url);
+  const auto asked = std::chrono::steady_clock::now();
+  const int result = open_(&input, &io, url.c_str(), flags, options);
+  if (result < 0 || opened_.size() >= kMostOpened) return result;
+  opened_.push_back(url);
+  const int looked = look_at(input, io, url, asked);
+  if (looked < 0) avio_closep(&io);
+  return looked < 0 ? looked : result;
+}
+
+/// The first call opens the stream. Later ones are a playlist's, whose input must be FFmpeg's own.
+int OpenedInputs::look_at(AVFormatContext& input, AVIOContext*& io, const std::string& url, TimePoint asked) {
+  if (opened_.size() == 1 && ends_.put_filter(input, io)) return 0;
+  return playlists_.add(url, *io, asked, waits_);
+}
+
+}  // namespace freshframe::media
 
 extern "C" {
 #include <libavutil/pixdesc.h>
 }
 
 namespace freshframe::media {
+
 namespace {
 
 constexpr double kSignOffTime = 0.1;  // seconds for RTSP's TEARDOWN

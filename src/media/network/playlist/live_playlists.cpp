@@ -2,12 +2,136 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "media/network/playlist/live_playlists.hpp"
 
+#include <algorithm>
+#include <array>
 #include <chrono>
+#include <cstddef>
+#include <cstring>
+#include <new>
 #include <utility>
 
-#include "media/network/playlist/text_io.hpp"
-
 namespace freshframe::media {
+
+// When a playlist is asked for, so that a new segment is known soon after it is there.
+
+namespace {
+
+constexpr double kShortestSegment = 0.2;  // seconds: no playlist has shorter segments for long
+constexpr double kLongestSegment = 30;
+constexpr double kFirstSteps = 8;  // in a segment
+constexpr double kFinest = 0.05;   // seconds between two requests
+constexpr double kFineShare = 1.0 / 40;
+constexpr double kShortSpan = 2;     // a span of so many of the finest steps is short enough
+constexpr double kSpanGrowth = 0.5;  // of the finest step, for each segment
+
+double finest(double segment) {
+  return std::max(kFinest, segment * kFineShare);
+}
+
+TimePoint moved(TimePoint time, double seconds) {
+  return time + to_duration(Seconds(seconds));
+}
+
+}  // namespace
+
+bool ReloadSchedule::note(const Answer& answer) {
+  if (answer.seconds > 0) segment_ = std::clamp(answer.seconds, kShortestSegment, kLongestSegment);
+  const auto count = newest_ ? answer.newest - *newest_ : -1;
+  if (count < 0) {
+    begin(answer);
+  } else if (count == 0) {
+    miss(answer);
+    return false;
+  } else {
+    hit(answer, count);
+  }
+  newest_ = answer.newest;
+  return true;
+}
+
+void ReloadSchedule::note_failure(TimePoint now) {
+  next_ = moved(now, (segment_ > 0 ? segment_ : 1) / 2);
+}
+
+void ReloadSchedule::begin(const Answer& answer) {
+  if (segment_ <= 0) segment_ = 1;
+  found_ = false;
+  before_.reset();
+  lower_ = answer.asked;
+  upper_ = moved(answer.answered, segment_);
+  wait_ = segment_ / kFirstSteps;
+  next_ = moved(answer.asked, wait_);
+}
+
+void ReloadSchedule::miss(const Answer& answer) {
+  const bool late = upper_ <= answer.asked;
+  if (late && !before_) before_ = lower_;
+  lower_ = std::max(lower_, answer.asked);
+  next_ = moved(answer.answered, wait_);
+  if (late) {
+    upper_ = next_;
+    wait_ = std::min(2 * wait_, segment_ / 2);
+  } else {
+    if (found_) next_ = std::max(next_, upper_);
+    upper_ = std::max(upper_, next_);
+  }
+}
+
+/// Where several have come at once, the time of the newest follows from that of the first.
+void ReloadSchedule::hit(const Answer& answer, std::int64_t count) {
+  const double others = segment_ * static_cast<double>(count - 1);
+  found_ = true;
+  upper_ = std::min(answer.answered, moved(upper_, others));
+  lower_ = std::min(moved(std::exchange(before_, std::nullopt).value_or(lower_), others), upper_);
+  const double fine = finest(segment_);
+  lower_ = moved(lower_, segment_ - kSpanGrowth * fine);
+  upper_ = moved(upper_, segment_);
+  wait_ = fine;
+  const double span = Seconds(upper_ - lower_).count();
+  next_ = span > kShortSpan * fine ? moved(lower_, span / 2) : upper_;
+  next_ = std::max(next_, moved(answer.answered, fine));
+}
+
+// The text behind an input of FFmpeg's, taken out and put back.
+
+namespace {
+
+constexpr std::size_t kMostText = 16U << 20U;  // bytes: some list all segments of a day
+
+}  // namespace
+
+bool begins_with(AVIOContext& io, std::string_view bytes) {
+  std::string first(bytes.size(), '\0');
+  const int size =
+      avio_read(&io, reinterpret_cast<unsigned char*>(first.data()), static_cast<int>(first.size()));
+  return avio_seek(&io, 0, SEEK_SET) >= 0 && size == static_cast<int>(first.size()) && first == bytes;
+}
+
+std::optional<std::string> take_text(AVIOContext& io) {
+  std::string text;
+  std::array<unsigned char, 4096> part{};
+  for (;;) {
+    const int count = avio_read(&io, part.data(), static_cast<int>(part.size()));
+    if (count == 0 || count == AVERROR_EOF) return text;
+    if (count < 0 && !text.empty()) return text;  // FFmpeg's demuxer uses what has come, too
+    if (count < 0 || text.size() > kMostText) return std::nullopt;
+    text.append(reinterpret_cast<const char*>(part.data()), static_cast<std::size_t>(count));
+  }
+}
+
+void put_text(AVIOContext& io, std::string_view text) {
+  auto* bytes = static_cast<unsigned char*>(av_malloc(text.size() + 1));
+  if (bytes == nullptr) throw std::bad_alloc();
+  std::memcpy(bytes, text.data(), text.size());
+  av_free(io.buffer);
+  io.buffer = io.buf_ptr = bytes;
+  io.buf_end = bytes + text.size();
+  io.buffer_size = static_cast<int>(text.size() + 1);
+  io.pos = static_cast<std::int64_t>(text.size());  // of buf_end
+  io.eof_reached = 0;
+  io.error = 0;
+}
+
 namespace {
 
 constexpr std::string_view kShortLength = "0.01";  // seconds; FFmpeg complains of 0

@@ -2,18 +2,78 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "freshframe/clock.hpp"
+
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "media/ffmpeg/interrupt.hpp"
 #include "media/ffmpeg/ptr.hpp"
 #include "media/network/playlist/playlist.hpp"
-#include "media/network/playlist/reload_schedule.hpp"
 
 namespace freshframe::media {
+
+// When a playlist is asked for, so that a new segment is known soon after it is there.
+
+/// Note [Reloads]: a reader that asks for a playlist once for each segment joins at any moment of a segment,
+/// and then has every later one just as late: by half a segment on average, for ever. Segments become
+/// available at regular times, so one of these times is searched for. It lies between a request whose answer
+/// did not have the segment and one whose answer had it. Before the first such pair is known, an eighth of a
+/// segment lies between two requests, which is at most eight more requests for each connection. From then on
+/// each request halves the span between the two, until it is short, and comes at its end: about five requests
+/// for four segments. The span grows with every segment, so that a server that becomes quicker is noticed,
+/// and one segment that was late says nothing of the next. A segment that does not come in time is asked for
+/// again, with waits that double up to half a segment, which is RFC 8216's own (6.3.4). One thread, no I/O,
+/// real time.
+class ReloadSchedule {
+ public:
+  struct Answer {
+    TimePoint asked{};
+    TimePoint answered{};
+    std::int64_t newest = 0;  // number of its newest segment
+    double seconds = 0;       // that this segment lasts
+  };
+
+  /// Returns whether it differs from the one before.
+  bool note(const Answer& answer);
+  /// No answer that can be used: asks again after half a segment.
+  void note_failure(TimePoint now);
+  /// When to ask again; a past time: now.
+  [[nodiscard]] TimePoint next() const noexcept { return next_; }
+
+ private:
+  void begin(const Answer& answer);
+  void miss(const Answer& answer);
+  void hit(const Answer& answer, std::int64_t count);
+
+  std::optional<std::int64_t> newest_;
+  double segment_ = 0;  // seconds
+  bool found_ = false;  // an answer without a segment and one with it are known
+  // The next segment becomes available between these two.
+  TimePoint lower_{};
+  TimePoint upper_{};
+  std::optional<TimePoint> before_;  // the lower one, before the present segment was found to be late
+  double wait_ = 0;                  // seconds after an answer without it
+  TimePoint next_{};
+};
+
+// The text behind an input of FFmpeg's, taken out and put back.
+
+/// Whether it begins with these bytes, which can be read all the same. Blocks until they have come.
+[[nodiscard]] bool begins_with(AVIOContext& io, std::string_view bytes);
+
+/// All that is left in it, until its end or an error; nullopt: there is nothing but an error, or more than in
+/// any playlist.
+[[nodiscard]] std::optional<std::string> take_text(AVIOContext& io);
+
+/// What is read from it next. It is still the input that FFmpeg has opened, with the URL to which the server
+/// has redirected. Only after take_text(). Throws std::bad_alloc.
+void put_text(AVIOContext& io, std::string_view text);
 
 /// FFmpeg's demuxer asks for a playlist again after the length of its newest segment, and then each half of
 /// the target duration. So it is told that the newest segment is short, and asks at once. The wait is here,

@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstddef>
 #include <utility>
 
 #include "core/ascii.hpp"
 
 namespace freshframe::media {
+
 namespace {
 
 constexpr std::string_view kDuration = "#EXTINF:";
@@ -183,6 +185,24 @@ std::optional<double> time_of_any(const Playlist& playlist, const std::vector<st
     }
   }
   return std::nullopt;
+}
+
+// When the first picture of a playlist was taken, by the server's clock.
+
+namespace {
+
+constexpr double kLongestStep = 10;  // seconds between two packets, unless the times begin anew
+
+}  // namespace
+
+std::optional<double> ProgramTime::at(double time) noexcept {
+  if (first_) {
+    offset_ = *std::exchange(first_, std::nullopt) - time;
+  } else if (offset_ && std::abs(time - last_) > kLongestStep) {
+    offset_.reset();  // behind a discontinuity
+  }
+  last_ = time;
+  return offset_ ? std::optional(*offset_ + time) : std::nullopt;
 }
 
 }  // namespace freshframe::media

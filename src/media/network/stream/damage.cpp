@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 
-#include "media/ffmpeg/read/reordering.hpp"
+#include "media/ffmpeg/read/h264_order.hpp"
 #include "media/units/unit_facts.hpp"
 
 namespace freshframe::media {

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <optional>
 
+#include "media/units/unit_facts.hpp"
+
 extern "C" {
 #include <libavcodec/codec_id.h>
 #include <libavcodec/packet.h>
@@ -98,5 +100,14 @@ class DecoderResidue {
   bool has_sets_ = false;  // parameter sets have come in key pictures
   State state_ = State::Clean;
 };
+
+// What a picture refers to, by its units.
+
+/// The refresh of a picture, all of whose slices are among the units.
+[[nodiscard]] inline Refresh refresh_of(const UnitFacts& facts) noexcept {
+  if (facts.fresh) return Refresh::All;
+  if (facts.recovery) return Refresh::Point;
+  return facts.can_begin() ? Refresh::Alone : Refresh::None;
+}
 
 }  // namespace freshframe::media

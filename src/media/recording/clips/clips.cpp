@@ -5,17 +5,154 @@
 #include "freshframe/error.hpp"
 #include "freshframe/log.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
-#include <utility>
+#include <iterator>
+#include <new>
+#include <system_error>
 
 #include "core/unit_text.hpp"
+#include "media/ffmpeg/error.hpp"
 #include "media/ffmpeg/log.hpp"
 #include "media/ffmpeg/write/frame_encoder.hpp"
+#include "media/packets/containers.hpp"
 
 namespace freshframe::media {
+
+// One clip that is being written.
+
+void Clip::extend(std::int64_t from, std::int64_t to) {
+  from_ = std::min(from_, from);
+  to_ = std::max(to_, to);
+}
+
+bool Clip::begin(const ClipStream& stream, const PacketRing& ring) {
+  const AVPacket* key = ring.key_before(from_);
+  if (key == nullptr || key->pts > to_) return false;
+  if (stream.camera) check_container(path_, *stream.camera);
+  auto own = stream.options.copy();
+  const int result = muxer_.start(*stream.codec, stream.time_base, stream.rate, own);
+  if (result < 0) throw Error("cannot create '" + path_ + "': " + ffmpeg_text(result));
+  begun_ = true;
+  time_base_ = stream.time_base;
+  keeps_all_ = stream.camera != nullptr;
+  first_ = key->pts;
+  early_ = from_ - first_;
+  taken_ = key->dts - 1;
+  return true;
+}
+
+bool Clip::follow(const PacketRing& ring) {
+  return ring.visit_after(taken_, [this](const AVPacket& packet) { return take(packet); });
+}
+
+bool Clip::take(const AVPacket& packet) {
+  // All frames shown up to `to_` precede it. Those before a key frame also do where a pause separates them.
+  if (packet.dts > to_ || (is_key(packet) && packet.pts > to_)) return false;
+  taken_ = packet.dts;
+  // A frame that is shown before the first key frame, but stored after it, may need frames from before it.
+  if (packet.pts < first_ && !keeps_all_) return true;
+  const AvPacketPtr own(av_packet_clone(&packet));
+  if (!own) throw std::bad_alloc();
+  own->pts -= first_;
+  own->dts -= first_;
+  muxer_.write(*own, time_base_);
+  return true;
+}
+
+// The clips that a program has asked for.
+
+ClipFile::ClipFile(std::string name) : path(std::move(name)) {
+  std::error_code error;
+  // Absolute first: a relative path to a file that does not exist would stay relative.
+  same = std::filesystem::weakly_canonical(std::filesystem::absolute(path, error), error);
+}
+
+void ClipOrders::begin() {
+  const Lock lock(mutex_);
+  running_ = true;
+}
+
+void ClipOrders::save(const std::string& path, std::optional<double> at) {
+  if (at && !std::isfinite(*at)) throw OptionError("at must be a pts in seconds, got " + std::to_string(*at));
+  const ClipFile file(path);
+  const Lock alone(opening_);  // two calls for one file open it once
+  {
+    const Lock lock(mutex_);
+    check_running(path);
+    if (camera_) check_container(path, *camera_);
+    if (is_written(file)) {
+      orders_.push_back({file, at, nullptr});
+      return;
+    }
+  }
+  auto clip = std::make_unique<Clip>(path);
+  const Lock lock(mutex_);
+  check_running(path);
+  writing_.push_back(file);
+  orders_.push_back({file, at, std::move(clip)});
+}
+
+void ClipOrders::set_camera(std::shared_ptr<const PacketStream> camera) {
+  const Lock lock(mutex_);
+  camera_ = std::move(camera);
+}
+
+void ClipOrders::check_running(const std::string& path) const {
+  if (!running_)
+    throw StateError("cannot write clip '" + path + "': its pipeline does not run, or it was removed");
+}
+
+bool ClipOrders::is_written(const ClipFile& file) const {
+  return std::find(writing_.begin(), writing_.end(), file) != writing_.end();
+}
+
+std::vector<std::string> ClipOrders::paths() const {
+  const Lock lock(mutex_);
+  std::vector<std::string> result;
+  for (const auto& file : writing_) result.push_back(file.path);
+  return result;
+}
+
+std::vector<ClipOrder> ClipOrders::take() {
+  const Lock lock(mutex_);
+  return std::exchange(orders_, {});
+}
+
+std::vector<ClipOrder> ClipOrders::take(const ClipFile& file) {
+  std::vector<ClipOrder> meant;
+  const Lock lock(mutex_);
+  const auto others = std::stable_partition(orders_.begin(), orders_.end(),
+                                            [&](const ClipOrder& order) { return !(order.file == file); });
+  std::move(others, orders_.end(), std::back_inserter(meant));
+  orders_.erase(others, orders_.end());
+  return meant;
+}
+
+void ClipOrders::forget(const ClipFile& file) {
+  const Lock lock(mutex_);
+  std::erase(writing_, file);
+}
+
+void ClipOrders::end() {
+  const Lock lock(mutex_);
+  running_ = false;
+}
+
+bool ClipOrders::end_if_none() {
+  const Lock lock(mutex_);
+  if (!writing_.empty()) return false;
+  running_ = false;
+  return true;
+}
+
+std::vector<ClipOrder> ClipOrders::clear() {
+  const Lock lock(mutex_);
+  writing_.clear();
+  return std::exchange(orders_, {});
+}
+
 namespace {
 
 constexpr double kLongestAround = 24 * 3600;  // seconds before or after an event

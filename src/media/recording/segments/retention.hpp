@@ -5,18 +5,113 @@
 #include "freshframe/media.hpp"
 #include "freshframe/mutex.hpp"
 
+#include <cmath>
 #include <cstdint>
+#include <ctime>
+#include <deque>
+#include <functional>
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "media/ffmpeg/write/disk_room.hpp"
-#include "media/recording/segments/clock_steps.hpp"
-#include "media/recording/segments/keep_list.hpp"
 #include "media/recording/segments/own_files.hpp"
 
 namespace freshframe::media {
+
+// Steps of the wall clock, found by comparison with the time since the machine was started.
+
+/// Both in seconds.
+struct MachineClocks {
+  std::function<double()> wall;     // CLOCK_REALTIME, which can be set
+  std::function<double()> running;  // CLOCK_BOOTTIME, which counts on while the machine sleeps
+
+  [[nodiscard]] static MachineClocks real() {
+    const auto reader = [](clockid_t id) {
+      return [id] {
+        timespec time{};
+        ::clock_gettime(id, &time);
+        return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+      };
+    };
+    return {.wall = reader(CLOCK_REALTIME), .running = reader(CLOCK_BOOTTIME)};
+  }
+};
+
+/// One thread.
+class ClockSteps {
+ public:
+  explicit ClockSteps(MachineClocks clocks) : clocks_(std::move(clocks)), difference_(difference()) {}
+
+  /// Seconds by which the wall clock was set since the last call; 0 for a minute or less.
+  [[nodiscard]] double step() {
+    constexpr double kSmallest = 60;  // corrections of a time server are smaller
+    const double now = difference();
+    const double by = now - difference_;
+    difference_ = now;
+    return std::abs(by) > kSmallest ? by : 0;
+  }
+  [[nodiscard]] double wall() const { return clocks_.wall(); }
+  [[nodiscard]] double running() const { return clocks_.running(); }
+
+ private:
+  [[nodiscard]] double difference() const { return clocks_.wall() - clocks_.running(); }
+
+  MachineClocks clocks_;
+  double difference_;
+};
+
+// The finished segments of one recorder, and which of them goes next.
+
+/// What a deletion is decided by, beside the list.
+struct DiskUse {
+  std::uint64_t open_bytes = 0;            // of the file that is being written
+  std::uint64_t reserve = 0;               // bytes that may come before the next look
+  std::optional<std::uint64_t> free = {};  // bytes on the disk; nullopt: unknown
+  bool by_age = true;                      // false: the clock cannot be trusted
+};
+
+/// Oldest first: by the number in the name, or else by the time of the last change. Segments that this process
+/// has finished are in their order, whatever the clock says. One thread.
+class KeepList {
+ public:
+  /// A scan of the folders begins: it may not see what is added from now on.
+  void begin_scan() noexcept;
+  /// The result of a scan. Known segments stay where they are, and a segment that a removal has left stays left
+  /// no longer. Those that were not found are forgotten, but for those that were added during the scan.
+  void merge(std::vector<OwnFile> found);
+  /// A segment that was finished now.
+  void add(const OwnFile& file);
+  void forget(const std::string& name);
+  /// Cannot be deleted, until the next merge(): it is pinned, or the system refuses. It stays in the sum.
+  void leave(const std::string& name);
+  /// The wall clock was set by so many seconds: what is known of the past is moved with it.
+  void shift(double seconds);
+
+  [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
+  [[nodiscard]] std::size_t size() const noexcept { return files_.size(); }
+  /// Unix time of the newest one; nullopt: there is none.
+  [[nodiscard]] std::optional<double> newest() const;
+  /// The limit that is passed: "days", "bytes" or "free_bytes"; nullptr: none.
+  [[nodiscard]] const char* passed(const Keep& limits, const DiskUse& use) const;
+  /// The oldest one that can be deleted; nullptr: there is none.
+  [[nodiscard]] const OwnFile* oldest() const;
+
+ private:
+  struct Entry {
+    OwnFile file;
+    bool left = false;
+    bool is_new = false;  // was added since the last scan began
+  };
+
+  [[nodiscard]] std::deque<Entry>::iterator find(const std::string& name);
+  void insert(const OwnFile& file);
+
+  std::deque<Entry> files_;
+  std::uint64_t bytes_ = 0;
+};
 
 /// Throws OptionError for limits that are none or out of range.
 void check_keep(const Keep& limits);

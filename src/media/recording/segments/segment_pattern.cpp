@@ -3,20 +3,71 @@
 #include "media/recording/segments/segment_pattern.hpp"
 
 #include "freshframe/error.hpp"
+#include "freshframe/mutex.hpp"
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <ctime>
 #include <filesystem>
+#include <map>
 #include <system_error>
-#include <utility>
 
 #include "core/ascii.hpp"
-#include "media/recording/segments/pattern_meeting.hpp"
+#include "core/fork_hold.hpp"
 
 namespace freshframe::media {
+
 namespace {
+
+// Whether two patterns of file names have a name in common.
+
+/// One letter, one digit, or any number of digits.
+struct Step {
+  enum class Kind : std::uint8_t { Letter, Digit, Digits };
+  Kind kind = Kind::Letter;
+  char letter = 0;
+};
+
+std::vector<Step> steps_of(const std::vector<PatternPiece>& pieces) {
+  std::vector<Step> steps;
+  for (const auto& piece : pieces) {
+    for (const char letter : piece.text) steps.push_back({.letter = letter});
+    const auto least = piece.kind == PatternPiece::Kind::Number && piece.digits == 0 ? 1 : piece.digits;
+    if (piece.kind != PatternPiece::Kind::Text) steps.insert(steps.end(), least, {Step::Kind::Digit});
+    if (piece.kind == PatternPiece::Kind::Number) steps.push_back({Step::Kind::Digits});
+  }
+  return steps;
+}
+
+bool share_a_letter(const Step& one, const Step& other) {
+  if (one.kind == Step::Kind::Letter && other.kind == Step::Kind::Letter) return one.letter == other.letter;
+  if (one.kind == Step::Kind::Letter) return core::is_digit(one.letter);
+  return other.kind != Step::Kind::Letter || core::is_digit(other.letter);
+}
+
+/// Whether some text fits both. Numbers and fields of the time are any digits.
+[[nodiscard]] bool patterns_meet(const std::vector<PatternPiece>& one,
+                                 const std::vector<PatternPiece>& other) {
+  const auto a = steps_of(one);
+  const auto b = steps_of(other);
+  const auto width = b.size() + 1;
+  std::vector<bool> reached((a.size() + 1) * width, false);
+  reached[0] = true;
+  const auto reach = [&](std::size_t i, std::size_t j) { reached[i * width + j] = true; };
+  for (std::size_t i = 0; i <= a.size(); ++i) {
+    for (std::size_t j = 0; j <= b.size(); ++j) {
+      if (!reached[i * width + j]) continue;
+      const bool many_a = i < a.size() && a[i].kind == Step::Kind::Digits;
+      const bool many_b = j < b.size() && b[j].kind == Step::Kind::Digits;
+      if (many_a) reach(i + 1, j);
+      if (many_b) reach(i, j + 1);
+      if (i < a.size() && j < b.size() && share_a_letter(a[i], b[j]))
+        reach(many_a ? i : i + 1, many_b ? j : j + 1);
+    }
+  }
+  return reached.back();
+}
 
 using Kind = PatternPiece::Kind;
 using Part = std::vector<PatternPiece>;
@@ -330,6 +381,46 @@ bool SegmentPattern::can_meet(const SegmentPattern& other) const {
       return patterns_meet(absolute(*this, mine), absolute(other, theirs));
     });
   });
+}
+
+// Prevents a recorder that deletes old segments from deleting those of another recorder of this process.
+
+namespace {
+
+struct ClaimedPatterns {
+  struct Recorder {
+    SegmentPattern pattern;
+    bool deletes;
+  };
+
+  Mutex mutex;
+  core::ForkHold hold{mutex};
+  std::uint64_t last FRESHFRAME_GUARDED_BY(mutex) = 0;
+  std::map<std::uint64_t, Recorder> recorders FRESHFRAME_GUARDED_BY(mutex);
+};
+
+ClaimedPatterns& patterns() {
+  return forks::ProcessWide<ClaimedPatterns>::get();
+}
+
+}  // namespace
+
+std::optional<PatternClaim> PatternClaim::of(const SegmentPattern& pattern, bool deletes) {
+  auto& all = patterns();
+  const Lock lock(all.mutex);
+  const bool meets = std::ranges::any_of(all.recorders, [&](const auto& entry) {
+    return (deletes || entry.second.deletes) && entry.second.pattern.can_meet(pattern);
+  });
+  if (meets) return std::nullopt;
+  all.recorders.emplace(++all.last, ClaimedPatterns::Recorder{pattern, deletes});
+  return PatternClaim(all.last);
+}
+
+PatternClaim::~PatternClaim() {
+  if (number_ == 0) return;
+  auto& all = patterns();
+  const Lock lock(all.mutex);
+  all.recorders.erase(number_);
 }
 
 }  // namespace freshframe::media

@@ -1,4 +1,4 @@
-// Puts a stream's packets in order, and counts those that are lost or late (RFC 3550, A.1 and A.3).
+// Packets of RTP, and their order.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -9,11 +9,44 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <span>
 #include <vector>
 
-#include "media/rtsp/packets/rtp.hpp"
-
 namespace freshframe::media::rtsp {
+
+// Packets of RTP (RFC 3550, section 5).
+
+using Bytes = std::span<const std::uint8_t>;
+
+struct RtpPacket {
+  std::uint16_t sequence = 0;
+  std::uint32_t timestamp = 0;
+  std::uint32_t source = 0;  // SSRC
+  std::uint8_t payload_type = 0;
+  bool marker = false;
+  Bytes payload;  // without padding; valid as long as the bytes that were parsed
+};
+
+/// Returns nullopt if it is no RTP, or its parts are longer than it is.
+[[nodiscard]] std::optional<RtpPacket> parse_rtp(Bytes bytes) noexcept;
+/// Writes the same packet with the shortest header, and another number, in place of `bytes`.
+void write_plain_rtp(const RtpPacket& packet, std::uint16_t sequence, std::vector<std::uint8_t>& bytes);
+
+/// Big-endian numbers. `at` is inside.
+[[nodiscard]] inline std::uint16_t read_u16(Bytes bytes, std::size_t at) noexcept {
+  return static_cast<std::uint16_t>(bytes[at] << 8U | bytes[at + 1]);
+}
+[[nodiscard]] inline std::uint32_t read_u32(Bytes bytes, std::size_t at) noexcept {
+  return std::uint32_t{read_u16(bytes, at)} << 16U | read_u16(bytes, at + 2);
+}
+inline void append_u16(std::vector<std::uint8_t>& to, std::uint32_t value) {
+  to.push_back(static_cast<std::uint8_t>(value >> 8U));
+  to.push_back(static_cast<std::uint8_t>(value));
+}
+inline void append_u32(std::vector<std::uint8_t>& to, std::uint32_t value) {
+  append_u16(to, value >> 16U);
+  append_u16(to, value);
+}
 
 /// Over TCP nothing waits: packets come in order. Over UDP a packet behind a gap waits for the missing ones:
 /// at first 10 ms, up to 0.2 s if packets come later than that, and again less when they no longer do. One

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string_view>
 
-#include "media/rtsp/packets/rtp.hpp"
+#include "media/rtsp/packets/packet_order.hpp"
 #include "media/units/unit_facts.hpp"
 
 namespace freshframe::media::rtsp {

@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "media/rtsp/packets/packet_order.hpp"
-#include "media/rtsp/packets/rtp.hpp"
 
 namespace freshframe::media::rtsp {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "media/ffmpeg/ptr.hpp"
-#include "media/rtsp/packets/rtp.hpp"
+#include "media/rtsp/packets/packet_order.hpp"
 #include "media/rtsp/protocol/sdp.hpp"
 
 namespace freshframe::media::rtsp {

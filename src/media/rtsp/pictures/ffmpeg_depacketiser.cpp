@@ -12,7 +12,7 @@
 #include "media/ffmpeg/error.hpp"
 #include "media/ffmpeg/log.hpp"
 #include "media/rtsp/pictures/depacketiser.hpp"
-#include "media/rtsp/protocol/fault.hpp"
+#include "media/rtsp/protocol/message.hpp"
 
 namespace freshframe::media::rtsp {
 namespace {

@@ -1,13 +1,23 @@
-// A message of RTSP 1.0 (RFC 2326): a server's answer, or a request of the server.
+// Messages of RTSP, and what the other side did wrong in them.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/rtsp/protocol/message.hpp"
 
 #include <algorithm>
 #include <cstddef>
+#include <system_error>
 
 #include "core/ascii.hpp"
 
 namespace freshframe::media::rtsp {
+
+// Why a session with an RTSP server could not begin, or has ended.
+
+std::string errno_text(int code) {
+  auto text = std::generic_category().message(code);
+  if (!text.empty()) text[0] = core::lower_case(text[0]);
+  return text;
+}
+
 namespace {
 
 constexpr std::size_t kMostHeaders = 256;

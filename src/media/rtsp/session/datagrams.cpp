@@ -7,7 +7,7 @@
 #include <cstring>
 #include <utility>
 
-#include "media/rtsp/protocol/fault.hpp"
+#include "media/rtsp/protocol/message.hpp"
 #include <arpa/inet.h>
 #include <netinet/in.h>
 

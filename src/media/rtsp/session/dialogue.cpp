@@ -11,9 +11,9 @@
 #include <utility>
 #include <variant>
 
-#include "media/ffmpeg/visible_text.hpp"
-#include "media/rtsp/protocol/challenge.hpp"
-#include "media/rtsp/protocol/fault.hpp"
+#include "media/ffmpeg/log.hpp"
+#include "media/rtsp/protocol/authorization.hpp"
+#include "media/rtsp/protocol/message.hpp"
 
 namespace freshframe::media::rtsp {
 namespace {

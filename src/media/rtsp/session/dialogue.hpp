@@ -19,7 +19,6 @@
 #include "media/rtsp/protocol/message.hpp"
 #include "media/rtsp/protocol/stream_reader.hpp"
 #include "media/rtsp/session/link.hpp"
-#include "media/rtsp/session/waiter.hpp"
 
 namespace freshframe::media::rtsp {
 

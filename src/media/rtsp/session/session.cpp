@@ -11,10 +11,10 @@
 
 #include "core/ascii.hpp"
 #include "core/real_deadline.hpp"
-#include "media/ffmpeg/visible_text.hpp"
+#include "media/ffmpeg/log.hpp"
 #include "media/masked_url.hpp"
 #include "media/network/detached_call.hpp"
-#include "media/rtsp/protocol/fault.hpp"
+#include "media/rtsp/protocol/message.hpp"
 #include "media/stream_errors.hpp"
 
 namespace freshframe::media::rtsp {

@@ -11,13 +11,12 @@
 #include <string>
 #include <vector>
 
-#include "media/rtsp/packets/rtp.hpp"
+#include "media/rtsp/packets/packet_order.hpp"
 #include "media/rtsp/protocol/address.hpp"
 #include "media/rtsp/protocol/sdp.hpp"
-#include "media/rtsp/protocol/transport_header.hpp"
 #include "media/rtsp/session/datagrams.hpp"
 #include "media/rtsp/session/dialogue.hpp"
-#include "media/rtsp/session/waiter.hpp"
+#include "media/rtsp/session/link.hpp"
 
 namespace freshframe::media::rtsp {
 

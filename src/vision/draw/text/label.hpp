@@ -2,9 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace freshframe::vision {
@@ -43,5 +45,11 @@ class Labels {
   double font_ = 0;
   std::map<std::string, Label> labels_;
 };
+
+// Text in the letters of the built-in font.
+
+/// UTF-8 in ASCII: Latin letters lose their accents ("Tür" is "Tur", "ß" is "ss"), every other letter becomes
+/// one that the font shows as an empty box. At most `most` letters; "..." ends a longer text.
+[[nodiscard]] std::string drawable_text(std::string_view text, std::size_t most);
 
 }  // namespace freshframe::vision

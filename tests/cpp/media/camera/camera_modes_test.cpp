@@ -11,7 +11,7 @@
 #include "cpp/media/camera/camera_rig.hpp"
 #include "media/camera/fault.hpp"
 #include "media/camera/list.hpp"
-#include "media/live/refused.hpp"
+#include "media/live/reconnect.hpp"
 #include <fcntl.h>
 #include <gtest/gtest.h>
 

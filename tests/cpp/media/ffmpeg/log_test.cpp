@@ -11,7 +11,6 @@
 #include "cpp/media/files.hpp"
 #include "cpp/support.hpp"
 #include "media/ffmpeg/log.hpp"
-#include "media/ffmpeg/visible_text.hpp"
 #include <gtest/gtest.h>
 
 extern "C" {

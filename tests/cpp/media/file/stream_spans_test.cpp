@@ -1,11 +1,10 @@
 // The video streams of a file that were skipped.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/file/stream_spans.hpp"
-
 #include <cstdint>
 #include <initializer_list>
 #include <utility>
 
+#include "media/file/demuxer.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::test {

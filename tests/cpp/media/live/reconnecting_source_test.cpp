@@ -17,7 +17,7 @@
 
 #include "cpp/core/test_frames.hpp"
 #include "cpp/support.hpp"
-#include "media/live/refused.hpp"
+#include "media/live/reconnect.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::test {

@@ -6,12 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "media/network/camera_times.hpp"
 #include "media/network/input/video_choice.hpp"
-#include "media/network/stream/fruitless.hpp"
 #include "media/network/stream/held_packets.hpp"
-#include "media/network/stream/key_gate.hpp"
+#include "media/network/stream/key_decoding.hpp"
 #include "media/network/stream/live_phase.hpp"
-#include "media/network/stream/repeated_packets.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::test {

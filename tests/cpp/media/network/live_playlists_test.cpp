@@ -11,7 +11,6 @@
 #include <optional>
 #include <string>
 
-#include "media/network/playlist/text_io.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::media::live_playlists_test {

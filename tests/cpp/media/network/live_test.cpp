@@ -12,8 +12,8 @@
 #include <thread>
 
 #include "cpp/support.hpp"
-#include "media/live/back_off.hpp"
 #include "media/live/live_timeline.hpp"
+#include "media/live/reconnect.hpp"
 #include "media/network/address/resolver.hpp"
 #include "media/network/address/url.hpp"
 #include <gtest/gtest.h>

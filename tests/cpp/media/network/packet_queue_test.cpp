@@ -1,13 +1,12 @@
 // The queue of packets that were read ahead.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/network/packets/packet_queue.hpp"
-
 #include <atomic>
 #include <chrono>
 #include <stop_token>
 #include <thread>
 
 #include "cpp/support.hpp"
+#include "media/network/packets/packet_reader.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::test {

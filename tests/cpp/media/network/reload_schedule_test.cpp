@@ -1,13 +1,12 @@
 // When a playlist is asked for, on simulated servers.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/network/playlist/reload_schedule.hpp"
-
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <functional>
 #include <vector>
 
+#include "media/network/playlist/live_playlists.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::test {

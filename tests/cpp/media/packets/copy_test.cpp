@@ -16,7 +16,6 @@
 #include "cpp/support.hpp"
 #include "media/ffmpeg/write/video_codec.hpp"
 #include "media/packets/parameters.hpp"
-#include "media/packets/picture_form.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::test {

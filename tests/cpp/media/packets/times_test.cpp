@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "media/packets/containers.hpp"
-#include "media/packets/decode_times.hpp"
+#include "media/packets/packet_completion.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::test {

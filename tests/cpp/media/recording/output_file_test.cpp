@@ -14,7 +14,6 @@
 
 #include "cpp/media/files.hpp"
 #include "cpp/support.hpp"
-#include "media/ffmpeg/write/whole_transfer.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::test {

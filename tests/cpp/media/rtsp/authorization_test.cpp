@@ -6,7 +6,6 @@
 #include <string_view>
 #include <vector>
 
-#include "media/rtsp/protocol/challenge.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::media::rtsp::test {

@@ -1,6 +1,5 @@
 // Which RTSP client makes the next attempt.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/rtsp/client_choice.hpp"
 
 #include "freshframe/error.hpp"
 

@@ -5,7 +5,6 @@
 
 #include "media/rtsp/protocol/address.hpp"
 #include "media/rtsp/protocol/sdp.hpp"
-#include "media/rtsp/protocol/transport_header.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::media::rtsp::test {

@@ -1,10 +1,9 @@
 // The pictures of which no packet has come.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/rtsp/pictures/missing_pictures.hpp"
-
 #include <cstdint>
 #include <vector>
 
+#include "media/rtsp/pictures/picture_maker.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::media::rtsp::test {

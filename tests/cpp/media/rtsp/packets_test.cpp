@@ -7,7 +7,6 @@
 
 #include "media/rtsp/packets/packet_order.hpp"
 #include "media/rtsp/packets/rtcp.hpp"
-#include "media/rtsp/packets/rtp.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::media::rtsp::test {

@@ -15,7 +15,7 @@
 
 #include "media/rtsp/pictures/depacketiser.hpp"
 #include "media/rtsp/pictures/picture_queue.hpp"
-#include "media/rtsp/protocol/fault.hpp"
+#include "media/rtsp/protocol/message.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::media::rtsp::test {

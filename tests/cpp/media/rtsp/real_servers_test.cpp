@@ -8,10 +8,9 @@
 #include <vector>
 
 #include "media/rtsp/protocol/address.hpp"
-#include "media/rtsp/protocol/challenge.hpp"
+#include "media/rtsp/protocol/authorization.hpp"
 #include "media/rtsp/protocol/sdp.hpp"
 #include "media/rtsp/protocol/stream_reader.hpp"
-#include "media/rtsp/protocol/transport_header.hpp"
 #include "real_answers.hpp"
 #include <gtest/gtest.h>
 

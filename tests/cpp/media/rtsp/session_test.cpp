@@ -18,7 +18,7 @@
 
 #include "cpp/media/rtsp/scripted_server.hpp"
 #include "cpp/media/rtsp/session_viewer.hpp"
-#include "media/rtsp/protocol/fault.hpp"
+#include "media/rtsp/protocol/message.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::media::rtsp::test {

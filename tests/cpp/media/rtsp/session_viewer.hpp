@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "media/rtsp/protocol/fault.hpp"
+#include "media/rtsp/protocol/message.hpp"
 #include "media/rtsp/session/session.hpp"
 
 namespace freshframe::media::rtsp::test {

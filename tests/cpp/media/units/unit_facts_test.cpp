@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "media/network/stream/unit_refresh.hpp"
+#include "media/network/stream/damage.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::media::test {

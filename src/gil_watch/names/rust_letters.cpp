@@ -1,13 +1,13 @@
-// The decoder of RFC 3492, section 6.2.
+// The letters of a symbol of Rust's v0 mangling: its numbers and identifiers.
 // SPDX-License-Identifier: Apache-2.0
-#include "gil_watch/names/punycode.hpp"
-
-#include <algorithm>
-#include <cstdint>
+#include "gil_watch/names/rust_letters.hpp"
 
 #include "gil_watch/names/utf8.hpp"
 
 namespace freshframe::gil {
+
+// The decoder of RFC 3492, section 6.2.
+
 namespace {
 
 constexpr std::uint32_t kBase = 36;
