@@ -100,7 +100,7 @@ bool SetQueue::put(Lane& lane, AnySample&& sample, Aftermath& after, std::option
 bool SetQueue::admit(Lane& lane, AnySample& sample, Aftermath& after) {
   ++lane.counts.passed_in;
   if (stop_.closed || lane.edge->closing) {
-    lane.drop(stop_.closed ? DropCause::Stop : DropCause::Removed);
+    lane.drop(stop_.closed ? stop_.cause : DropCause::Removed);
     lane.kept.lose(sample);
     return false;
   }
@@ -197,9 +197,9 @@ void SetQueue::drop_at_stop(bool sets_too, Aftermath& after) {
   keep_trouble();
   joiner_.clear();
   for (Lane* const lane : lanes_.all()) {
-    while (lane->size > 0) after.dropped().push_back(lanes_.evict(*lane, DropCause::Stop));
+    while (lane->size > 0) after.dropped().push_back(lanes_.evict(*lane, stop_.cause));
   }
-  while (sets_too && !ready_.empty()) drop_oldest(DropCause::Stop, after);
+  while (sets_too && !ready_.empty()) drop_oldest(stop_.cause, after);
 }
 
 void SetQueue::end(const Edge& edge, Aftermath& after) {

@@ -119,6 +119,19 @@ def test_files_of_different_length_end_and_say_what_found_no_partner() -> None:
     assert any("unmatched 15" in loss for loss in report.losses)
 
 
+def test_samples_that_wait_for_a_join_are_dropped_as_removed_when_one_of_its_parents_goes() -> None:
+    pipeline = ff.Pipeline(keep_running=True)
+    source = pipeline.add(Count(), name="source")
+    nothing: ff.Port[int] = pipeline.add(lambda value: None, source, name="nothing")
+    pipeline.add(add, [source, nothing], name="pairs", join=ff.Join())
+    with pipeline.start():
+        until(lambda: edge(pipeline, "pairs", "source").waiting > 0, "a sample that waits for the join")
+        gone = pipeline.remove(nothing)
+    assert gone is not None
+    (waited,) = [each for each in gone.edges if (each.parent, each.child) == ("source", "pairs")]
+    assert set(waited.drops) == {"removed"}
+
+
 def test_without_partial_a_silent_camera_means_no_sets_and_counted_drops() -> None:
     pipeline, left, right = ff.Pipeline(), Push(), Push()
     ports = [pipeline.add(left, name="left"), pipeline.add(right, name="right")]
