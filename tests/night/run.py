@@ -1,0 +1,268 @@
+"""Builds a random pipeline, runs it with its changes, and keeps what was seen for the model."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import random
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import freshframe as ff
+from night.program import READERS, SOURCES, Change, Program, Step
+from night.steps import Log, Noted, Take, as_token, node_of
+
+PATIENCE = 60.0  # seconds after which something hangs
+
+
+@dataclass
+class Outcome:
+    """What was seen of a run.
+
+    Attributes:
+        log: What each step took.
+        stats: At the end.
+        complete: As the report says; None: there is none.
+        gone: The edges of removed nodes, by parent and child.
+        removed: Totals of what remove() returned: passed_in.
+        failure: The exception of the run.
+        changed: Changes that took place.
+        findings: What is wrong whatever the model says.
+        errors: Lines of the log that are errors.
+    """
+
+    log: Log
+    stats: ff.stats.Stats
+    complete: bool | None = None
+    gone: dict[tuple[str, str], ff.stats.EdgeStats] = field(default_factory=dict)
+    failure: BaseException | None = None
+    changed: list[Change] = field(default_factory=list)
+    findings: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+
+class _Errors(logging.Handler):
+    """Keeps the lines that are errors."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+
+class _Run:
+    """One run."""
+
+    def __init__(self, program: Program, folder: Path) -> None:
+        self.program, self.folder = program, folder
+        self.chance = random.Random(program.seed + 1)
+        self.log = Log()
+        self.pipeline = ff.Pipeline(f"seed-{program.seed}", stall_timeout=PATIENCE / 2)
+        self.ports: dict[str, ff.Port[Any]] = {}
+        self.readers: dict[str, ff.Reader[Any]] = {}
+        self.threads: list[threading.Thread] = []
+        self.outcome = Outcome(self.log, self.pipeline.stats())
+
+    def add(self, step: Step) -> None:
+        """Adds one step."""
+        program, options = self.program, dict[str, Any]()
+        parents = [self.ports[parent] for parent in step.parents]
+        if step.only is not None:
+            parents = [parents[0].of(self.ports[step.only])]
+        if step.kind in READERS:
+            limits: Any = {"queue": step.queue, "max_rate": step.max_rate, "name": step.name}
+            self.readers[step.name] = self.pipeline.reader(*parents, **limits)
+            return
+        node = node_of(step, program.pause, self.log, self.folder)
+        if step.kind in SOURCES:
+            self.ports[step.name] = self.pipeline.add(node, name=step.name)
+            return
+        if step.kind == "join":
+            options["join"] = ff.Join()
+        if step.kind in ("batch", "batch_node"):
+            options["batch"] = ff.Batch(step.size, max_wait=0.001 if step.live else 0)
+        if step.kind == "worker":
+            options["process"] = ff.Process(workers=step.size)
+        if step.kind == "skip":
+            options["on_error"] = "skip"
+        if step.kind == "leaves":
+            options["on_error"] = "remove"
+        parent = parents[0] if len(parents) == 1 else parents
+        more: Any = {"queue": step.queue, "max_age": step.max_age, "max_rate": step.max_rate}
+        self.ports[step.name] = self.pipeline.add(node, parent, name=step.name, **more, **options)
+
+    def read(self, step: Step) -> None:
+        """Pulls all samples of a reader, in its way."""
+        reader = self.readers[step.name]
+        try:
+            if step.kind == "async":
+                asyncio.run(self._read_async(step, reader))
+            else:
+                self._read(step, reader)
+        except ff.EndOfStream:
+            pass
+        except ff.NodeError:
+            if self.program.ending != "fail":
+                raise
+        except BaseException as error:
+            self.outcome.findings.append(f"{step.name}: reading raised {error!r}")
+
+    def _read(self, step: Step, reader: ff.Reader[Any]) -> None:
+        if step.kind == "for":
+            for sample in reader:
+                self.log.took(step.name, sample)
+        while step.kind == "get":
+            self.log.took(step.name, reader.get(PATIENCE))
+        while step.kind == "poll":
+            found = reader.poll()
+            if found is None:
+                time.sleep(0.0003)
+            else:
+                self.log.took(step.name, found)
+        last = None
+        while step.kind == "latest":
+            over = reader.ended
+            newest = reader.latest()
+            if newest is not last and newest is not None:
+                self.log.took(step.name, newest)
+                last = newest
+            elif over:
+                return
+            time.sleep(0.0003)
+
+    async def _read_async(self, step: Step, reader: ff.Reader[Any]) -> None:
+        async for sample in reader:
+            self.log.took(step.name, sample)
+
+    def start_reading(self, step: Step) -> None:
+        """On a thread of its own."""
+        self.threads.append(threading.Thread(target=self.read, args=(step,), name=step.name))
+        self.threads[-1].start()
+
+    def change(self, change: Change) -> None:
+        """Makes one change, unless the pipeline has ended meanwhile."""
+        step = self.program.step(change.step)
+        try:
+            self._change(change, step)
+        except (ff.StateError, ff.NodeError) as error:
+            # It has ended, or a node above it has failed or was removed.
+            if isinstance(error, ff.NodeError) and not any(
+                one.kind in ("fails", "leaves") for one in self.program.steps
+            ):
+                self.outcome.findings.append(f"{change}: raised {error!r}")
+        else:
+            self.outcome.changed.append(change)
+
+    def _change(self, change: Change, step: Step) -> None:
+        if change.verb == "add":
+            self.add(step)
+            if step.kind in READERS:
+                self.start_reading(step)
+        elif change.verb == "replace":
+            node = node_of(step, self.program.pause, self.log, self.folder)
+            self.pipeline.replace(self.ports[step.name], node, timeout=PATIENCE)
+        elif change.verb == "close":
+            self.readers[step.name].close()
+        else:
+            stats = self.pipeline.remove(
+                self.ports[step.name], drain=change.verb == "drain", timeout=PATIENCE
+            )
+            for edge in [] if stats is None else stats.edges:
+                self.outcome.gone[edge.parent, edge.child] = edge
+
+    def run(self) -> Outcome:
+        """Builds, starts, changes, ends."""
+        program, outcome = self.program, self.outcome
+        later = {change.step for change in program.changes if change.verb == "add"}
+        for step in program.steps:
+            if step.name not in later:
+                self.add(step)
+        handler = _Errors()
+        logging.getLogger("freshframe").addHandler(handler)
+        try:
+            self._go(later)
+        finally:
+            logging.getLogger("freshframe").removeHandler(handler)
+            self._join_readers()
+        self._read_files()
+        outcome.stats = self.pipeline.stats()
+        outcome.errors = handler.lines
+        return outcome
+
+    def _go(self, later: set[str]) -> None:
+        program, outcome = self.program, self.outcome
+        try:
+            with self.pipeline.start():
+                for step in program.steps:
+                    if step.kind in READERS and step.name not in later:
+                        self.start_reading(step)
+                for change in program.changes:
+                    time.sleep(self.chance.uniform(0, 0.003))
+                    self.change(change)
+                if program.ending == "stop":
+                    time.sleep(self.chance.uniform(0, 0.02))
+                    self.pipeline.stop(PATIENCE)
+                self._wait()
+                if program.ending == "natural":
+                    self._join_readers()
+        except ff.NodeError as error:
+            outcome.failure = error
+        if program.ending == "natural" and outcome.failure is None:
+            outcome.complete = self.pipeline.run().complete
+
+    def _join_readers(self) -> None:
+        for thread in self.threads:
+            thread.join(PATIENCE)
+            if thread.is_alive():
+                self.outcome.findings.append(f"{thread.name}: the reader did not end")
+
+    def _wait(self) -> None:
+        """Until the end; every snapshot balances."""
+        deadline = time.monotonic() + PATIENCE
+        while not self.pipeline.wait(0.004):
+            for edge in self.pipeline.stats().edges:
+                if edge.passed_in != edge.delivered + edge.dropped + edge.waiting:
+                    self.outcome.findings.append(f"a snapshot does not balance: {edge}")
+            if time.monotonic() > deadline:
+                self.outcome.findings.append(f"it did not end in {PATIENCE:g} s:\n{self.pipeline}")
+                self.pipeline.stop()
+                return
+
+    def _read_files(self) -> None:
+        for step in self.program.steps:
+            if step.kind == "lines":
+                path = self.folder / f"{step.name}.jsonl"
+                with contextlib.suppress(FileNotFoundError):
+                    lines = [json.loads(line) for line in path.read_text().splitlines()]
+                    self.log.takes[step.name] = [Take(as_token(line["value"])) for line in lines]
+            if step.kind == "record":
+                path = self.folder / f"{step.name}.mkv"
+                if path.exists():
+                    (source,) = step.sources
+                    for sample in ff.stream(ff.open(path)):
+                        token = (source, int(sample.value.luma[0, 0]), ())
+                        self.log.takes[step.name].append(Take(token))
+
+
+def run(program: Program, folder: Path) -> Outcome:
+    """Runs a program.
+
+    Args:
+        program: Which.
+        folder: An empty one, for its files.
+
+    Returns:
+        What was seen.
+    """
+    return _Run(program, folder).run()
+
+
+__all__ = ["Noted", "Outcome", "run"]

@@ -1,0 +1,282 @@
+"""The nodes, sources and functions of random pipelines, which note their samples and their calls."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import functools
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import freshframe as ff
+from night.program import RATE, Step
+
+Token = tuple[Any, ...]  # (source, number, trail): the trail names the nodes on its way
+SIZE = (48, 64)  # rows and columns of a painted picture
+OLD = 100.0  # seconds
+
+
+class Take(NamedTuple):
+    """A value that a step was given, and the drops on its edge since the last one, if the step sees them."""
+
+    token: Token
+    dropped: int | None = None
+
+
+class Log:
+    """What each step took, in order, its batches and how it was called."""
+
+    def __init__(self) -> None:
+        self.takes: dict[str, list[Take]] = defaultdict(list)
+        self.calls: dict[str, list[tuple[int, str, str]]] = defaultdict(list)
+        self.emitted: dict[str, int] = defaultdict(int)
+        self.wrong: list[str] = []
+
+    def took(self, step: str, sample: ff.Sample[Any]) -> Token:
+        """Notes a sample, and returns its token."""
+        token = self.token(step, sample)
+        self.takes[step].append(Take(token, sample.dropped))
+        return token
+
+    def token(self, step: str, sample: ff.Sample[Any]) -> Token:
+        """Of what the value says of itself, which must be what the sample says of it."""
+        value = sample.value
+        if isinstance(value, tuple):
+            found = value if isinstance(value[0], str) else tuple(value[0])  # a set: its reference
+            said = (sample.source, sample.seq)
+            if found[:2] != said:
+                self.wrong.append(f"{step}: the value {found} came as sample {said}")
+            return tuple(value)
+        frame = sample.frame
+        if frame is None:
+            self.wrong.append(f"{step}: sample {sample.seq} of {sample.source} has no frame")
+        elif not sample.source.startswith("demo"):
+            painted = int(frame.luma[0, 0]), int(frame.luma[0, -1])
+            if painted != (sample.seq % 256, _mark(sample.source)):
+                self.wrong.append(f"{step}: the picture {painted} came as {sample.seq} of {sample.source}")
+        return (sample.source, sample.seq, ())
+
+
+def _mark(source: str) -> int:
+    """A level for each source: its name ends with a number. That of all clips is 0."""
+    return 0 if source.startswith("clip") else 1 + int("".join(filter(str.isdigit, source)))
+
+
+def picture(source: str, number: int) -> ff.Frame:
+    """Its left half is its number, the right one its source."""
+    pixels = np.full(SIZE, number % 256, np.uint8)
+    pixels[:, SIZE[1] // 2 :] = _mark(source)
+    return ff.Frame.from_array(pixels, "gray")
+
+
+def results(step: Step, token: Token) -> list[Token]:
+    """What a step gives for a token: the model of all of them.
+
+    Raises:
+        ValueError: The step fails with this one.
+    """
+    source, number, trail = token
+    one = (source, number, (*trail, step.name))
+    match step.kind:
+        case "filter":
+            return [] if number % 3 == 1 else [one]
+        case "several":
+            return [(source, number, (*trail, step.name, part)) for part in range(number % 3)]
+        case "skip" if number % 7 == 3:
+            raise ValueError(f"{step.name} fails at {number}")
+        case "fails" | "leaves" if number >= step.at:
+            raise ValueError(f"{step.name} fails at {number}")
+    return [one]
+
+
+def _pause(step: Step, token: Token) -> None:
+    if step.slow and token[1] % 5 == 0:
+        time.sleep(0.0003)
+
+
+class Function:
+    """A function of values, as `add()` takes it."""
+
+    def __init__(self, step: Step, log: Log) -> None:
+        self.step, self.log = step, log
+
+    def plain(self, value: Any) -> Any:
+        """One result or none."""
+        self.log.takes[self.step.name].append(Take(value))
+        _pause(self.step, value)
+        found = results(self.step, value)
+        return found[0] if found else None
+
+    def several(self, value: Any) -> Iterator[Any]:
+        """Any number."""
+        self.log.takes[self.step.name].append(Take(value))
+        _pause(self.step, value)
+        yield from results(self.step, value)
+
+    def batch(self, values: list[Any]) -> list[Any]:
+        """One for each."""
+        if not 1 <= len(values) <= self.step.size:
+            self.log.wrong.append(f"{self.step.name}: a batch of {len(values)}")
+        self.log.takes[self.step.name] += [Take(value) for value in values]
+        return [results(self.step, value)[0] for value in values]
+
+    def join(self, *values: Any) -> Any:
+        """One for each set: the trail of the first, and those of the others."""
+        self.log.takes[self.step.name].append(Take(values))
+        return joined(self.step, values)
+
+
+def joined(step: Step, values: Token) -> Token:
+    """What a join makes of a set."""
+    source, number, trail = values[0]
+    return (source, number, (*trail, step.name, *(value[2] for value in values[1:])))
+
+
+class Noted(ff.Node[Any, Any]):
+    """A node whose calls are noted."""
+
+    def __init__(self, step: Step, log: Log) -> None:
+        self.step, self.log = step, log
+
+    def _note(self, call: str) -> None:
+        self.log.calls[self.step.name].append((id(self), call, threading.current_thread().name))
+
+    def open(self) -> None:
+        """Notes it."""
+        self._note("open")
+
+    def process(self, sample: ff.Sample[Any], /) -> Any:
+        """One result or none."""
+        self._note("process")
+        token = self.log.took(self.step.name, sample)
+        _pause(self.step, token)
+        if self.step.kind == "collect":
+            return None
+        found = results(self.step, token)
+        return found[0] if found else None
+
+    def close(self) -> None:
+        """Notes it."""
+        self._note("close")
+
+
+class NotedBatch(Noted):
+    """The same with batches."""
+
+    def process_batch(self, samples: list[ff.Sample[Any]], /) -> list[Any]:
+        """One for each."""
+        self._note("process")
+        if not 1 <= len(samples) <= self.step.size:
+            self.log.wrong.append(f"{self.step.name}: a batch of {len(samples)}")
+        return [results(self.step, self.log.took(self.step.name, sample))[0] for sample in samples]
+
+
+class Late(Noted):
+    """Gives the result of each sample with the next one of its source, and the last ones at the end."""
+
+    def open(self) -> None:
+        """Keeps nothing yet."""
+        super().open()
+        self.kept: dict[str, tuple[Token, ff.Stamp]] = {}
+
+    def process(self, sample: ff.Sample[Any], /) -> Any:
+        """That of the one before."""
+        self._note("process")
+        token = self.log.took(self.step.name, sample)
+        before = self.kept.get(sample.source)
+        self.kept[sample.source] = (token, sample.stamp)
+        return None if before is None else self._given(before)
+
+    def finish(self) -> Iterator[Any]:
+        """The last ones."""
+        self._note("finish")
+        for kept in self.kept.values():
+            yield self._given(kept)
+
+    def _given(self, kept: tuple[Token, ff.Stamp]) -> Any:
+        token, stamp = kept
+        return ff.stamped(results(self.step, token)[0], like=stamp)
+
+
+class Numbers(ff.Source[Any]):
+    """Tokens or painted pictures, as fast as they are taken, or with a pause after every fourth."""
+
+    def __init__(self, step: Step, pause: float, log: Log) -> None:
+        self.step, self.pause, self.log = step, pause, log
+        self.live = step.live
+
+    def read(self, stop: ff.StopToken) -> Iterator[tuple[Any, float, float]]:
+        """Until the count."""
+        name = self.step.name
+        for number in range(self.step.count):
+            if stop.wait(self.pause if number % 4 == 3 else 0):
+                return
+            value = (name, number, ()) if self.step.gives == "tokens" else picture(name, number)
+            age = OLD if number < self.step.old else 0.0
+            yield value, number / RATE, time.monotonic() - age
+            self.log.emitted[name] = number + 1
+
+
+def in_worker(name: str, value: Token) -> Token:
+    """The function of a node in worker processes."""
+    source, number, trail = value
+    return (source, number, (*trail, name))
+
+
+def node_of(step: Step, pause: float, log: Log, folder: Path) -> Any:
+    """The object that `add()` takes for this step."""
+    function = Function(step, log)
+    made: dict[str, Callable[[], Any]] = {
+        **dict.fromkeys(("numbers", "live", "pictures"), lambda: Numbers(step, pause, log)),
+        "clip": lambda: ff.open(clip(folder.parent)),
+        "demo": lambda: ff.open(f"demo:circles?frames={step.count}&pace=0&size=64x48"),
+        **dict.fromkeys(("plain", "filter", "skip", "fails", "leaves"), lambda: function.plain),
+        "several": lambda: function.several,
+        "batch": lambda: function.batch,
+        "batch_node": lambda: NotedBatch(step, log),
+        "join": lambda: function.join,
+        **dict.fromkeys(("node", "collect"), lambda: Noted(step, log)),
+        "late": lambda: Late(step, log),
+        "tracker": ff.CircleTracker,
+        "worker": lambda: functools.partial(in_worker, step.name),
+        "lines": lambda: ff.JsonLines(folder / f"{step.name}.jsonl"),
+        "spool": lambda: ff.Spool(folder / step.name, Receiver(step, log), max_wait=0),
+        "record": lambda: ff.VideoFile(folder / f"{step.name}.mkv", codec="ffv1"),
+    }
+    return made[step.kind]()
+
+
+class Receiver:
+    """The `send` of a spool."""
+
+    def __init__(self, step: Step, log: Log) -> None:
+        self.step, self.log, self.last = step, log, 0
+
+    def __call__(self, events: list[dict[str, Any]]) -> None:
+        """Takes each event once."""
+        for event in events:
+            if event["n"] != self.last + 1:
+                self.log.wrong.append(f"{self.step.name}: event {event['n']} follows {self.last}")
+            self.last = event["n"]
+            self.log.takes[self.step.name].append(Take(as_token(event["value"])))
+
+
+def as_token(value: Any) -> Any:
+    """What was written as JSON."""
+    return tuple(map(as_token, value)) if isinstance(value, list) else value
+
+
+def clip(folder: Path) -> Path:
+    """A file with 20 painted pictures, which is made once."""
+    path = folder / "clip.mkv"
+    if not path.exists():
+        step = Step("clip0", "pictures", gives="frames", count=20)
+        pipeline = ff.Pipeline()
+        pipeline.add(ff.VideoFile(path, codec="ffv1"), pipeline.add(Numbers(step, 0, Log())))
+        pipeline.run()
+    return path
