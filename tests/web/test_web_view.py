@@ -219,11 +219,43 @@ def test_jpeg_says_why(page: Page, server: VideoServer, scene: dict[str, Any], w
 
 
 def test_a_mode_that_was_asked_for_is_not_replaced(page: Page, server: VideoServer) -> None:
-    server.change(codec="hvc1.1.6.L93.B0")
-    show(page, server, 'mode="webcodecs"')
+    show(page, server, 'mode="webcodecs"', host=f"http://{FOREIGN}:{server.server_port}/")
     page.until("return states.at(-1).state === 'unplayable'")
-    assert "this browser has no H.265" in page.run("return states.at(-1).message")
+    assert "this page is not https" in page.run("return states.at(-1).message")
     assert page.run("return results") == []
+
+
+def test_a_view_that_joins_says_so_and_draws_few_of_the_pictures_that_it_works_off(
+    page: Page, server: VideoServer
+) -> None:
+    server.change(gop=COUNT)
+    server.scene.video()
+    page.size(800, 700)
+    page.load(server.page("<p>nothing yet"))
+    server.began = time.time() - 4  # half of the pictures to the next key picture
+    page.run(
+        """window.states = []; window.results = []; window.drawn = [];
+        const decode = VideoDecoder.prototype.decode; // a browser that decodes 50 pictures in a second
+        let turn = Promise.resolve();
+        VideoDecoder.prototype.decode = function (chunk) {
+          const wait = () => new Promise(done => setTimeout(done, 20));
+          turn = turn.then(wait).then(() => decode.call(this, chunk));
+        };
+        const view = document.createElement('freshframe-view');
+        for (const [name, value] of Object.entries(arguments[0])) view.setAttribute(name, value);
+        view.addEventListener('state', event => states.push(event.detail));
+        view.addEventListener('results', event => {
+          results.push(event.detail);
+          drawn.push([states.at(-1)?.state, performance.now()]);
+        });
+        document.body.append(view);""",
+        {"src": server.url, "port": "people", "mode": "webcodecs"},
+    )
+    live(page, "webcodecs")
+    assert "joining" in page.run("return states.map(one => one.state)")
+    at = [at for state, at in page.run("return drawn") if state == "joining"]
+    assert len(at) <= (at[-1] - at[0]) / 200 + 4, "pictures that were late were drawn one after the other"
+    page.until("return results.at(-1).pts - results[0].pts > 3")
 
 
 def test_a_decoder_that_fails_is_tried_again(page: Page, server: VideoServer) -> None:

@@ -171,19 +171,20 @@ def jpeg(number: int, width: int, height: int) -> bytes:
 
 
 def result(number: int, width: int, height: int) -> dict[str, Any]:
-    """A person with the number as its id, and a box below each white block of the picture."""
+    """A person with the number as its id, a box below each white block of the picture, and a room around."""
     block, eighth = width // BITS, height // 8
     person = [width // 4, height // 2, width // 2, height - 20]
+    room = [width // 8, 3 * eighth, width - width // 8, height - 4]
     bits = [
         [bit * block + 8, eighth + 8, (bit + 1) * block - 8, 2 * eighth - 8]
         for bit in range(BITS)
         if number >> bit & 1
     ]
-    count = 1 + len(bits)
+    count = 2 + len(bits)
     return {
         "seq": number,
-        "boxes": [8 * place for box in [person, *bits] for place in box],
-        "classes": [0] + [1] * (count - 1),
+        "boxes": [8 * place for box in [person, *bits, room] for place in box],
+        "classes": [0, *[1] * len(bits), 2],
         "scores": [900] * count,
         "ids": [number, *range(1000, 1000 + count - 1)],
     }
@@ -423,7 +424,7 @@ class Link:
             "codec": None if as_jpeg else codec,
             "mime": "image/jpeg" if as_jpeg else f'video/mp4; codecs="{codec}"',
             "width": clip.width, "height": clip.height, "depth": 0, "shift": SHIFT, "results": "boxes",
-            "names": ["person", "bit"], "lines": [], "zones": [], "most": 1.0, "now": time.time(),
+            "names": ["person", "bit", "room"], "lines": [], "zones": [], "most": 1.0, "now": time.time(),
         }  # fmt: skip
         init = b"" if as_jpeg else clip.init
         self.tell(START, key, json.dumps(told).encode() + init, size=len(init), at=time.time())

@@ -49,6 +49,7 @@ export class WebCodecs {
   #on;
   #begun = false;
   #newest = -Infinity; // pts
+  #more = false; // whether newer pictures follow at once
   #recent = []; // pts in the order of decoding
   #out = -Infinity; // pts of the last picture from the decoder
   #drawn = 0;
@@ -72,12 +73,13 @@ export class WebCodecs {
     return this.#out !== -Infinity && !this.#late(this.#out);
   }
 
-  picture({ key, pts, sampleSize }, fragment) {
+  picture({ key, late, pts, sampleSize }, fragment) {
     if (this.#decoder.state !== "configured") return;
     if (this.#decoder.decodeQueueSize > FULL) this.#begun = false;
     this.#begun ||= key;
     if (!this.#begun) return;
     this.#newest = Math.max(this.#newest, pts);
+    this.#more = late;
     this.#recent = [...this.#recent.slice(1 - LOOKED_AT), pts];
     this.#decoder.decode(
       new EncodedVideoChunk({
@@ -104,7 +106,7 @@ export class WebCodecs {
     const sorted = [...this.#recent].sort((a, b) => a - b);
     const period = (sorted.at(-1) - sorted[0]) / Math.max(1, sorted.length - 1);
     const reordered = this.#recent.map((one, index) => this.#recent.slice(0, index).filter((x) => x > one).length);
-    return this.#newest - pts > (LATE + Math.max(0, ...reordered)) * period;
+    return this.#more || this.#newest - pts > (LATE + Math.max(0, ...reordered)) * period;
   }
 
   close() {
