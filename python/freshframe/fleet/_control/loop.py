@@ -13,6 +13,8 @@ from collections.abc import Callable
 from concurrent.futures import Future, wait
 from typing import Any, TypeVar
 
+from ..._errors import StateError
+
 TICK = 0.1  # seconds: the longest wait
 
 _T = TypeVar("_T")
@@ -26,13 +28,18 @@ def boot_time() -> float:
 def settle(call: Future[_T], job: Callable[[], _T], catches: type[BaseException] = Exception) -> None:
     """Executes a job for the thread that waits for this call, unless that thread has cancelled it.
 
-    ``catches``: errors that are the caller's. Others end the thread that does the job.
+    ``catches``: errors that are the caller's. Others end the thread that does the job, and the caller
+    gets a StateError.
     """
     if call.set_running_or_notify_cancel():
         try:
             call.set_result(job())
         except catches as error:
             call.set_exception(error)
+        except BaseException as error:
+            ended_by = type(error).__name__
+            call.set_exception(StateError(f"{ended_by} has ended the thread that did this call"))
+            raise
 
 
 class Loop:
