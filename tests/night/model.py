@@ -207,6 +207,8 @@ class _Check:
             self.wrong(f"{step.name} has no edge in the statistics")
             return
         where = f"{edge.parent} to {edge.child}"
+        if step.kind != "join" and not self._has_its_queue(step, edge):
+            self.wrong(f"{where}: has another queue than {step.queue}: {edge}")
         if edge.passed_in != edge.delivered + edge.dropped + edge.waiting or edge.waiting:
             self.wrong(f"{where} does not balance: {edge}")
         if edge.dropped != sum(edge.drops.values()):
@@ -219,6 +221,14 @@ class _Check:
             self.wrong(f"{where}: {edge.passed_in} passed in, {len(offered.tokens)} were given: {edge}")
         if takes is not None:
             self._counts(step, offered, takes, edge)
+
+    def _has_its_queue(self, step: Step, edge: ff.stats.EdgeStats) -> bool:
+        """The one that was asked for, or the default of its place."""
+        if step.queue is not None:
+            return edge.queue == step.queue
+        if not self.program.is_live(edge.parent):
+            return edge.queue.when_full == "block"
+        return edge.queue == (ff.RECORDING if step.kind in AFTERWARDS else ff.LATEST)
 
     def _causes(self, step: Step, edge: ff.stats.EdgeStats) -> set[str]:
         """Those that this edge may have."""

@@ -1,0 +1,174 @@
+"""`./dev night`: the parts that find what only shows after hours, in pieces of at most ten minutes.
+
+Each piece is noted in tests/night/ledger.json with the commit, and the next one goes on behind it.
+"""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from night import ledger
+from night.ledger import Entry
+
+ROOT = Path(__file__).parents[2]
+PIECE = 600.0  # seconds
+Found = tuple[int, list[str], dict[str, float]]  # runs, findings, figures
+
+
+class NotHereError(Exception):
+    """A part cannot run here, such as without its build."""
+
+
+def _random(seconds: float) -> Found:
+    from night.random_pipelines import run_seeds  # noqa: PLC0415  (needs the engine, which --report does not)
+
+    first = 1000 + ledger.runs_of("random")  # those below are in the ordinary tests
+    ran, failures = run_seeds(range(first, first + 10**6), seconds=seconds)
+    for failure in failures:
+        print(failure, flush=True)
+    return ran, [f"{one.again}: {one.findings[0][:200]}" for one in failures], {}
+
+
+def _soak(seconds: float) -> Found:
+    from night.long_runs import soak  # noqa: PLC0415
+
+    return soak(seconds)
+
+
+def _healthy(seconds: float) -> Found:
+    from night.long_runs import healthy  # noqa: PLC0415
+
+    return healthy(seconds)
+
+
+def _fuzz(seconds: float) -> Found:
+    """Each target whose build is there, for an equal time, on seeds and what earlier pieces have found."""
+    folder = ROOT / "build" / "fuzz" / "tests" / "fuzz"
+    targets = sorted(path for path in folder.glob("freshframe_fuzz_*") if os.access(path, os.X_OK))
+    if not targets:
+        raise NotHereError("no build of the fuzz targets: cmake --preset fuzz && cmake --build build/fuzz")
+    seeds = folder / "seeds"
+    subprocess.run([sys.executable, "tests/fuzz/seeds.py", str(seeds)], cwd=ROOT, check=True)
+    inputs, found = 0, []
+    for target in targets:
+        name = target.name.removeprefix("freshframe_fuzz_")
+        corpus = folder / "corpus" / name
+        corpus.mkdir(parents=True, exist_ok=True)
+        given = [str(path) for path in (seeds / name,) if path.exists()]
+        limits = ["-max_len=20000", "-timeout=1500", "-rss_limit_mb=2048", "-detect_leaks=0"]
+        limit = f"-max_total_time={max(1, int(seconds / len(targets)))}"
+        command = [str(target), limit, *limits, f"-artifact_prefix={corpus.parent}/", str(corpus), *given]
+        ended = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+        ran = re.search(r"Done (\d+) runs", ended.stderr)
+        inputs += int(ran[1]) if ran else 0
+        if ended.returncode != 0:
+            found.append(f"{name}: {_last_line(ended.stderr, 'SUMMARY|ERROR')}")
+    return inputs, found, {"targets": len(targets)}
+
+
+def _last_line(text: str, pattern: str) -> str:
+    lines = [line for line in text.splitlines() if re.search(pattern, line)]
+    return (lines or text.splitlines() or ["no output"])[-1][:300]
+
+
+def _chaos(seconds: float) -> Found:
+    """Fleets under random faults, as `./dev test-fleet --check` runs them."""
+    ends, seed = time.monotonic() + seconds, 1 + ledger.runs_of("chaos")
+    faults, found = 0, []
+    figures: dict[str, float] = {}
+    while time.monotonic() < ends:
+        options = ["--cameras", "6", "--agents", "2", "--faults", "5", "--seed", str(seed + faults), "--json"]
+        ended = subprocess.run(
+            [sys.executable, "-m", "rig", *options], capture_output=True, text=True, check=False
+        )
+        if ended.returncode not in (0, 4):
+            found.append(f"seed {seed + faults}: {_last_line(ended.stderr, 'Error')}")
+        else:
+            verdict = json.loads(ended.stdout.splitlines()[-1])
+            figures = {"recovery_max_seconds": verdict["figures"]["recovery_max_seconds"]}
+            found += [f"seed {seed + faults}: {one}" for one in verdict["findings"]]
+        faults += 5
+    return faults, found, figures
+
+
+def _sanitizers(_: float) -> Found:
+    """The C++ tests under ASan, UBSan and TSan, whole, as `./dev test --cpp --sanitizers` runs them."""
+    command = ["./dev", "test", "--cpp", "--sanitizers"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    counts = re.findall(r"^GoogleTest (?:asan|tsan): (\d+) tests ran", ended.stdout, re.MULTILINE)
+    found = [] if ended.returncode == 0 else [_last_line(ended.stderr, "failed")]
+    return sum(map(int, counts)), found, {}
+
+
+PARTS: dict[str, Callable[[float], Found]] = {
+    "random": _random,
+    "soak": _soak,
+    "healthy": _healthy,
+    "fuzz": _fuzz,
+    "chaos": _chaos,
+    "sanitizers": _sanitizers,
+}
+
+
+def commit() -> str:
+    """The last one of the engine or the package; with "+" when these have changed since."""
+    places = ["--", "src", "include", "python"]
+    newest = ["git", "log", "-1", "--abbrev=8", "--format=%h", *places]
+    last = subprocess.check_output(newest, cwd=ROOT, text=True).strip()
+    changes = subprocess.check_output(["git", "status", "--porcelain", *places], cwd=ROOT, text=True)
+    return last + ("+" if changes.strip() else "")
+
+
+def run_piece(part: str, seconds: float, path: Path = ledger.LEDGER) -> list[str]:
+    """Runs one piece of a part, notes it, and returns its findings."""
+    began, tree = time.monotonic(), commit()
+    runs, findings, figures = PARTS[part](seconds)
+    taken = round(time.monotonic() - began, 1)
+    ledger.note(Entry(part, tree, taken, runs, findings, figures), path)
+    print(
+        f"{part}: {runs} runs in {taken:.0f} s, {len(findings)} findings", *findings, sep="\n  ", flush=True
+    )
+    return findings
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code: 1 when something was found."""
+    parser = argparse.ArgumentParser(prog="./dev night", description=__doc__)
+    parser.add_argument("--hours", type=float, default=8.0, help="begin no piece after so long (default 8)")
+    parser.add_argument("--part", action="append", choices=PARTS, help="only this part; may be repeated")
+    parser.add_argument("--report", action="store_true", help="only write the table of docs/reliability.md")
+    parser.add_argument("--ledger", type=Path, default=ledger.LEDGER, help=argparse.SUPPRESS)
+    given = parser.parse_args(arguments)
+    found: list[str] = []
+    if not given.report:
+        parts = list(given.part or PARTS)
+        ends = time.monotonic() + 3600 * given.hours
+        while parts and time.monotonic() < ends:
+            for part in list(parts):
+                left = ends - time.monotonic()
+                if left <= 0:
+                    break
+                try:
+                    found += run_piece(part, min(PIECE, left), given.ledger)
+                except NotHereError as reason:
+                    print(f"{part}: left out: {reason}", flush=True)
+                    parts.remove(part)
+                if part == "sanitizers":  # once: a second time finds nothing else
+                    parts.remove(part)
+    if given.ledger == ledger.LEDGER:
+        text = ledger.with_table(ledger.PAGE.read_text(encoding="utf-8"), ledger.read())
+        ledger.PAGE.write_text(text, encoding="utf-8")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

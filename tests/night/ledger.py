@@ -1,0 +1,90 @@
+"""The ledger of what ran after hours, and the table of docs/reliability.md that is made of it."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+LEDGER = Path(__file__).with_name("ledger.json")
+PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
+_BEGIN, _END = "<!-- ledger -->\n", "<!-- end of the ledger -->\n"
+_WORDS = {
+    "random": "random pipelines",
+    "fuzz": "inputs",
+    "soak": "outages of a receiver and a camera",
+    "healthy": "healthy programs",
+    "chaos": "faults of a fleet",
+    "sanitizers": "tests",
+}
+
+
+@dataclass
+class Entry:
+    """What a part did at one commit.
+
+    Attributes:
+        part: Its name.
+        commit: The tree that ran.
+        seconds: How long, over all pieces.
+        runs: Programs, inputs or faults, as the part counts.
+        findings: A line for each.
+        figures: Others, of the last piece.
+    """
+
+    part: str
+    commit: str
+    seconds: float = 0.0
+    runs: int = 0
+    findings: list[str] = field(default_factory=list)
+    figures: dict[str, float] = field(default_factory=dict)
+
+
+def read(path: Path = LEDGER) -> list[Entry]:
+    """All entries."""
+    if not path.exists():
+        return []
+    return [Entry(**entry) for entry in json.loads(path.read_text(encoding="utf-8"))]
+
+
+def note(piece: Entry, path: Path = LEDGER) -> None:
+    """Adds a piece to the entry of its part and commit."""
+    entries = read(path)
+    for entry in entries:
+        if (entry.part, entry.commit) == (piece.part, piece.commit):
+            entry.seconds = round(entry.seconds + piece.seconds, 1)
+            entry.runs += piece.runs
+            entry.findings += piece.findings
+            entry.figures = piece.figures
+            break
+    else:
+        entries.append(piece)
+    text = json.dumps([asdict(entry) for entry in entries], indent=1)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def runs_of(part: str, path: Path = LEDGER) -> int:
+    """How many the part has had: its next piece goes on there."""
+    return sum(entry.runs for entry in read(path) if entry.part == part)
+
+
+def table(entries: list[Entry]) -> str:
+    """The rows of the page: a part's sums over all commits, and each finding."""
+    lines = ["| part | runs | minutes | commits | findings |", "|---|---|---|---|---|"]
+    for part, word in _WORDS.items():
+        own = [entry for entry in entries if entry.part == part]
+        if own:
+            seconds = sum(entry.seconds for entry in own)
+            runs, findings = sum(entry.runs for entry in own), sum(len(entry.findings) for entry in own)
+            commits = ", ".join(f"`{entry.commit}`" for entry in own)
+            lines.append(f"| {part} | {runs:,} {word} | {seconds / 60:.0f} | {commits} | {findings} |")
+    for entry in entries:
+        lines += [f"\n- `{entry.commit}`, {entry.part}: {finding}" for finding in entry.findings]
+    return "\n".join(lines) + "\n"
+
+
+def with_table(text: str, entries: list[Entry]) -> str:
+    """The page with the table of these entries."""
+    before, rest = text.split(_BEGIN)
+    return before + _BEGIN + "\n" + table(entries) + "\n" + _END + rest.split(_END)[1]

@@ -1,0 +1,266 @@
+"""Runs of minutes: a receiver and a camera that go away again and again, and programs without a fault."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import tempfile
+import threading
+import time
+import urllib.request
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rigs.live.faulty_server import Faults
+from rigs.live.media import encode
+from rigs.live.servers import HttpServer
+from rigs.ports import free_port
+from rigs.receivers import Hook, serving
+
+import freshframe as ff
+
+_MOST_MEMORY = 8 << 20  # bytes that the second half of a run may need more than the first
+_AWAY, _THERE = 3.0, 7.0  # seconds of an outage, and between two
+DEMO = "demo:circles?fps=20&size=160x120"
+
+
+@dataclass
+class Usage:
+    """What a process uses, once a second."""
+
+    memory: list[int] = field(default_factory=list)
+    threads: list[int] = field(default_factory=list)
+    descriptors: list[int] = field(default_factory=list)
+    files: list[int] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+
+    def look(self, folder: Path, lines: int) -> None:
+        """Notes the present."""
+        self.memory.append(int(Path("/proc/self/statm").read_text().split()[1]) * 4096)
+        self.threads.append(len(list(Path("/proc/self/task").iterdir())))
+        self.descriptors.append(len(list(Path("/proc/self/fd").iterdir())))
+        self.files.append(sum(1 for path in folder.rglob("*") if path.is_file()))
+        self.lines.append(lines)
+
+    def findings(self) -> list[str]:
+        """What has grown: the least of the last quarter beside the most of the second."""
+        found = []
+        quarter = len(self.memory) // 4
+        if quarter < 2:
+            return []
+        for name, most in (("threads", 0), ("descriptors", 0), ("files", 1), ("memory", _MOST_MEMORY)):
+            values = getattr(self, name)
+            before, after = max(values[quarter : 2 * quarter]), min(values[-quarter:])
+            if after > before + most:
+                found.append(f"{name} grew from {before} to {after} in {len(values)} s")
+        second = self.lines[2 * quarter] - self.lines[quarter]
+        last = self.lines[-1] - self.lines[-1 - quarter]
+        if last > 2 * second + 20:
+            found.append(f"the log got {second} lines in the second quarter and {last} in the last")
+        return found
+
+
+class _Lines(logging.Handler):
+    """Counts the lines of the log."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.count = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.count += 1
+
+
+@contextlib.contextmanager
+def _counted_log() -> Iterator[_Lines]:
+    log, lines = logging.getLogger("freshframe"), _Lines()
+    passes_on = log.propagate
+    log.addHandler(lines)
+    log.propagate = False
+    try:
+        yield lines
+    finally:
+        log.removeHandler(lines)
+        log.propagate = passes_on
+
+
+class _Answering:
+    """A web server on one port, which is there and away."""
+
+    def __init__(self) -> None:
+        self.port, self.numbers, self.outages = free_port(), list[int](), 0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def send(self, events: list[dict[str, Any]]) -> None:
+        """Of the spool."""
+        body = json.dumps({"events": events}).encode()
+        urllib.request.urlopen(f"http://127.0.0.1:{self.port}/hook", body, timeout=5).close()
+
+    def __enter__(self) -> _Answering:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._over.is_set():
+            with serving(_Hook(self.port)) as hook:
+                self._over.wait(_THERE)
+            self.numbers += [event["n"] for event in hook.events]
+            self._over.wait(_AWAY)
+            self.outages += 1
+
+
+class _Hook(Hook):
+    """One that listens on a port that is given."""
+
+    def __init__(self, port: int) -> None:
+        self._chosen = port
+        super().__init__()
+
+    def server_bind(self) -> None:
+        """On that port."""
+        self.server_address = ("127.0.0.1", self._chosen)
+        super().server_bind()
+
+
+def soak(seconds: float) -> tuple[int, list[str], dict[str, float]]:
+    """A camera whose connection is cut, and a receiver that goes away, for that long.
+
+    Returns:
+        Outages, findings, figures.
+    """
+    usage = Usage()
+    with (
+        tempfile.TemporaryDirectory(prefix="soak-") as place,
+        _counted_log() as lines,
+        HttpServer(_moving(300), Faults(close_after=90)) as server,
+        _Answering() as receiver,
+    ):
+        folder = Path(place)
+        pipeline = ff.Pipeline()
+        camera = pipeline.add(ff.open(DEMO), name="camera")
+        circles = pipeline.add(ff.CircleTracker(), camera, name="circles")
+        pipeline.add(ff.Spool(folder / "box", receiver.send, max_bytes=1 << 20), circles, name="spool")
+        network = pipeline.add(ff.open(server.url), name="network")
+        light = pipeline.reader(pipeline.add(_light, network, name="light"))
+        with pipeline.start():
+            ends = time.monotonic() + seconds
+            while time.monotonic() < ends:
+                time.sleep(1)
+                light.latest()
+                usage.look(folder, lines.count)
+            _let_it_send(pipeline, receiver)
+            stats = pipeline.stats()
+    found = usage.findings() + _balance(stats)
+    seen = sorted(set(receiver.numbers))
+    if seen != list(range(1, len(seen) + 1)):
+        found.append(f"events have gaps: {len(seen)} numbers up to {seen[-1] if seen else 0}")
+    source = stats.nodes["network"].source
+    reconnects = 0 if source is None else source.reconnects
+    quarter = max(1, len(usage.memory) // 4)
+    grown = min(usage.memory[-quarter:]) - max(usage.memory[quarter : 2 * quarter + 1])
+    figures: dict[str, float] = {
+        "reconnects": reconnects,
+        "events": len(seen),
+        "sent twice": len(receiver.numbers) - len(seen),
+        "memory grown KiB": grown // 1024,
+    }
+    return receiver.outages + reconnects, found, figures
+
+
+def _let_it_send(pipeline: ff.Pipeline, receiver: _Answering) -> None:
+    """A receiver that is there again gets what waits."""
+    ends = time.monotonic() + 3 * (_AWAY + _THERE)
+    waiting = 1
+    while waiting > 100 and time.monotonic() < ends:
+        spool = pipeline.stats().nodes["spool"].spool
+        waiting = 0 if spool is None else spool.waiting
+        time.sleep(0.5)
+
+
+def _balance(stats: ff.stats.Stats) -> list[str]:
+    return [
+        f"an edge does not balance: {edge}"
+        for edge in stats.edges
+        if edge.passed_in != edge.delivered + edge.dropped + edge.waiting
+    ]
+
+
+def _light(frame: ff.Frame) -> float:
+    return float(frame.luma.mean())
+
+
+def _moving(count: int) -> Any:
+    """Pictures of which none is like another."""
+
+    def draw(number: int, width: int, height: int) -> Any:
+        pixels = np.random.default_rng(number).integers(0, 255, (height // 8, width // 8, 3), np.uint8)
+        return pixels.repeat(8, axis=0).repeat(8, axis=1)
+
+    return encode("mjpeg", count, size=(80, 64), draw=draw)
+
+
+def _one_camera(pipeline: ff.Pipeline, _: HttpServer) -> ff.Reader[Any]:
+    camera = pipeline.add(ff.open(DEMO), name="camera")
+    return pipeline.reader(pipeline.add(ff.CircleTracker(), camera, name="circles"))
+
+
+def _two_in_batches(pipeline: ff.Pipeline, _: HttpServer) -> ff.Reader[Any]:
+    cameras = [pipeline.add(ff.open(f"{DEMO}&seed={n}"), name=f"camera{n}") for n in range(2)]
+    light = pipeline.add(_lights, cameras, name="light", batch=ff.Batch(2, max_wait=0.02))
+    return pipeline.reader(light)
+
+
+def _network(pipeline: ff.Pipeline, server: HttpServer) -> ff.Reader[Any]:
+    camera = pipeline.add(ff.open(server.url, still=10), name="network")
+    return pipeline.reader(pipeline.add(_light, camera, name="light"))
+
+
+def _lights(frames: list[ff.Frame]) -> list[float]:
+    return [_light(frame) for frame in frames]
+
+
+PROGRAMS: list[Callable[[ff.Pipeline, HttpServer], ff.Reader[Any]]] = [_one_camera, _two_in_batches, _network]
+
+
+def healthy(seconds: float) -> tuple[int, list[str], dict[str, float]]:
+    """Programs without a fault, half a minute each: nothing may be found in them.
+
+    Returns:
+        Programs, findings, figures.
+    """
+    found: list[str] = []
+    ran = 0
+    ends = time.monotonic() + seconds
+    length = min(30.0, seconds)
+    with _counted_log(), HttpServer(_moving(2000)) as server:
+        while time.monotonic() < ends:
+            build = PROGRAMS[ran % len(PROGRAMS)]
+            ran += 1
+            pipeline = ff.Pipeline(build.__name__.strip("_"))
+            reading = threading.Thread(target=deque, args=(build(pipeline, server), 0))
+            with ff.gil.watch(0.25) as watch, pipeline.start():
+                reading.start()
+                pipeline.why()
+                pipeline.wait(length)
+                why, stats = pipeline.why(), pipeline.stats()
+            reading.join()
+            found += [f"{pipeline.name}: why() says: {finding}" for finding in why.findings]
+            found += [f"{pipeline.name}: the GIL was held: {stall}" for stall in watch.stalls]
+            found += [
+                f"{pipeline.name}: {name} is said to stand still: {node.source.still}"
+                for name, node in stats.nodes.items()
+                if node.source is not None and node.source.still
+            ]
+            found += _balance(stats)
+    return ran, found, {}
