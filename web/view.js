@@ -11,6 +11,7 @@ import { WebCodecs } from "./view/webcodecs.js";
 
 const PLAYERS = { webcodecs: WebCodecs, mse: Mse };
 const AGAIN = [10, 60]; // seconds until a mode that failed is tried again; later at each return of the camera
+const LAGS = { most: 3, within: 30 }; // seconds: a link that lags more often is too slow
 const GAP = 1; // seconds for which the last results stay on later pictures
 const LABELS = "{class} {id}";
 const REDUCED = matchMedia("(prefers-reduced-motion: reduce)");
@@ -47,6 +48,7 @@ class FreshframeView extends HTMLElement {
   #newest = null; // pts of the newest picture that came
   #owed = false; // whether its acknowledgement is held back
   #leftOut = 0;
+  #lags = []; // ms at which the server left pictures out while an old one was shown
   #shown = null; // {pts, captured, objects}
   #paused = false;
   #visible = false;
@@ -95,6 +97,7 @@ class FreshframeView extends HTMLElement {
   #watch() {
     const address = new URL(this.getAttribute("src") ?? own, document.baseURI).href;
     this.#server = serverAt(address, this.getAttribute("token") ?? "");
+    this.#leftOut = 0;
     const asked = this.getAttribute("mode");
     const left = Object.keys(PLAYERS).some((mode) => this.#failed(mode) === null);
     const mode = asked === "jpeg" || (asked === null && !left) ? "jpeg" : asked === null ? "auto" : "video";
@@ -146,6 +149,7 @@ class FreshframeView extends HTMLElement {
       this.#result({ ...JSON.parse(new TextDecoder().decode(body)), pts: head.pts });
       return;
     }
+    if (head.leftOut > this.#leftOut) this.#lag();
     this.#leftOut = head.leftOut;
     this.#due.picture(head.pts, head.captured);
     if (head.kind === "jpeg") this.#jpeg(head, body);
@@ -219,7 +223,7 @@ class FreshframeView extends HTMLElement {
       picture: (image, pts) => this.#held.add(image, pts),
       drawn: (video, pts) => this.#draw(video, pts),
       late: () => Math.min(this.#wait(), this.#due.lateness(0.9)),
-      failed: (reason) => this.#fail(mode, reason),
+      failed: (reason) => this.#fail([mode], reason),
     });
     for (const [head, body] of early) this.#play(head, body);
   }
@@ -240,11 +244,21 @@ class FreshframeView extends HTMLElement {
     return [...this.#failures.values()][0]?.why ?? "";
   }
 
-  #fail(mode, why) {
-    const tries = (this.#failures.get(mode)?.tries ?? 0) + 1;
+  // A link that carries less than the video would show old pictures, a few in a row: JPEGs are as new as it can.
+  #lag() {
+    if (this.#mode === "jpeg" || this.hasAttribute("mode") || !(this.#age() > this.#server.most)) return;
+    const at = performance.now();
+    this.#lags = [...this.#lags.filter((one) => at - one < LAGS.within * 1000), at];
+    if (this.#lags.length < LAGS.most) return;
+    this.#lags = [];
+    this.#fail(Object.keys(PLAYERS), "the connection is too slow for the video");
+  }
+
+  #fail(modes, why) {
+    const tries = Math.max(...modes.map((mode) => this.#failures.get(mode)?.tries ?? 0)) + 1;
     const wait = AGAIN[tries - 1];
     const until = wait === undefined ? Infinity : performance.now() + wait * 1000;
-    this.#failures.set(mode, { why, tries, until });
+    for (const mode of modes) this.#failures.set(mode, { why, tries, until });
     this.#again();
     if (wait !== undefined) setTimeout(() => this.#again(), wait * 1000);
   }

@@ -267,6 +267,18 @@ def test_a_decoder_that_fails_is_tried_again(page: Page, server: VideoServer) ->
     live(page, "webcodecs")
 
 
+def test_a_link_that_carries_less_than_the_video_gets_jpegs_and_the_video_later(
+    page: Page, server: VideoServer
+) -> None:
+    server.change(only_keys=True, gop=30)
+    show(page, server)
+    page.until("return states.some(one => one.state === 'old' && one.left_out > 0)")
+    live(page, "jpeg")
+    assert page.run("return states.at(-1).why") == "the connection is too slow for the video"
+    server.scene.only_keys = False
+    live(page, "webcodecs")
+
+
 def watched(server: VideoServer) -> list[dict[str, Any]]:
     """What the page asks for now."""
     views: list[dict[str, Any]] = [one["watch"] for one in server.scene.heard if "watch" in one][-1]

@@ -199,6 +199,7 @@ class Watched:
     began: int = -1  # the epoch of its last start
     next: int = 0  # the picture that it gets next
     gone: bool = False
+    left_out: int = 0
     waits: bool = False  # for the acknowledgement of its last JPEG
 
 
@@ -216,6 +217,7 @@ class Scene:
     every: int = 1  # the pictures with a result: every n-th
     away: bool = False
     late: float = 0.0  # seconds that the link adds
+    only_keys: bool = False  # the link carries no more, and the others count as left out
     broken: bool = False  # pictures that no decoder reads
     epoch: int = 0  # a new one makes the server say start again
     heard: list[dict[str, Any]] = field(default_factory=list)  # messages of pages
@@ -379,7 +381,8 @@ class Link:
         pts: float = 0,
         at: float = 0,
     ) -> None:
-        self.send(2, struct.pack("<BBHIIIdd", kind, flags, view, 0, size, 0, pts, at) + body)
+        left_out = self.views[view].left_out
+        self.send(2, struct.pack("<BBHIIIdd", kind, flags, view, left_out, size, 0, pts, at) + body)
 
     def serve(self) -> None:
         with contextlib.suppress(OSError), self.changed:
@@ -409,7 +412,10 @@ class Link:
             while not as_jpeg and view.next > 0 and not packets[view.next % COUNT].key:
                 view.next -= 1
         while view.next <= newest and not as_jpeg:
-            self.picture(key, view.next, newest)
+            if scene.only_keys and not scene.video().packets[view.next % COUNT].key:
+                view.left_out += 1
+            else:
+                self.picture(key, view.next, newest)
             view.next += 1
         if as_jpeg and view.next <= newest and not view.waits:
             self.picture(key, newest, newest, as_jpeg=True)
