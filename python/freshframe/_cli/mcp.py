@@ -43,6 +43,13 @@ _PATIENCE = 4.0  # seconds for an answer; the server says within 2 that there is
 _LOOK_PATIENCE = 35.0  # of the past: the server gives up after 30
 _LARGEST = 16 << 20  # bytes of an answer
 _AT_ONCE = 8  # questions
+_UNREADABLE = (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError)
+_ORIGINS = {  # of a picture's UTC
+    "camera": "the camera's clock",
+    "device": "the driver's timestamp",
+    "arrival": "its arrival",
+    "file": "the file",
+}
 
 
 def run(options: Any, messages: Messages) -> ExitCode:
@@ -149,11 +156,19 @@ class Eyes:
         query = urllib.parse.urlencode({"back": seconds, "n": pictures})
         path = f"/api/look/{_quoted(look)}.json?{query}"
         _, body, took = self._fetched(path, _looks_words, _LOOK_PATIENCE)
-        found = json.loads(body)
-        return [
-            (_words_of(found["camera"], each, took), base64.b64decode(each["jpeg"]))
-            for each in found["pictures"]
-        ]
+        try:
+            found = json.loads(body)
+            camera, state = found["camera"], found["state"]
+            return [
+                (_words_of(camera, state, each, took), base64.b64decode(each["jpeg"]))
+                for each in found["pictures"]
+            ]
+        except _UNREADABLE as error:
+            raise NoPictureError(
+                f"wanted pictures with their times from {self._target.shown}, got an answer that cannot be "
+                f"read ({type(error).__name__}: {error}): it must have the version of this command, "
+                f"{ff.__version__}"
+            ) from None
 
     def why(self) -> str:
         """Reasons why results are old or lost, in sentences."""
@@ -220,14 +235,23 @@ def _quoted(name: str) -> str:
         raise NoPictureError(f"no port and no look has the name {name!r}") from None
 
 
-def _words_of(camera: str, picture: dict[str, Any], took: float) -> str:
+def _words_of(camera: str, state: str, picture: dict[str, Any], took: float) -> str:
     """The sentence before a picture of the past: no picture goes without its time."""
     words = f"{camera}, picture {picture['seq']}, captured at {_moment(picture['time'])}, "
     words += f"{picture['age'] + took:.3f} s old"
+    if picture["utc"] is not None:
+        origin = _ORIGINS.get(picture["utc_from"], picture["utc_from"])
+        error = picture["utc_error"]
+        words += f"; by {origin} at {_moment(picture['utc'])}"
+        words += ", with an unknown error" if error is None else f", give or take {error:.3f} s"
+    if picture["damaged"]:
+        words += "; a part of the picture was lost on its way"
     if picture["still_for"]:
         words += f"; the camera has shown one picture for {picture['still_for']:.0f} s"
     if picture["hole"]:
         words += f"; for {picture['hole']:.1f} s after it there is no picture"
+    if state not in ("", "reading"):
+        words += f"; the source is {state.replace('_', ' ')} now"
     return words
 
 

@@ -33,6 +33,7 @@ mcp = pytest.importorskip("mcp")
 
 TOKEN = "a-token-of-this-test"
 SENTENCE = r"door, picture (\d+), captured at (\S+), (\d+\.\d+) s old"
+BY_THE_DRIVER = r"; by the driver's timestamp at \S+, give or take \d\.\d{3} s"
 EPSILON = timedelta(milliseconds=2)  # of numbers with three digits
 PATH = {**os.environ, "PYTHONPATH": str(Path(ff.__file__).parents[1])}
 
@@ -101,7 +102,7 @@ def test_an_agent_sees_the_camera_that_may_be_seen_with_its_time_and_age() -> No
         assert cameras["looks"] == ["past"]
         back = (await client.call_tool("look_back", {"look": "past", "seconds": 1, "pictures": 4})).content
         assert [part.type for part in back] == ["text", "image"] * 4
-        sentences = [re.fullmatch(SENTENCE, part.text) for part in back[::2]]
+        sentences = [re.fullmatch(SENTENCE + BY_THE_DRIVER, part.text) for part in back[::2]]
         assert all(sentences), back[::2]
         ages = [float(each[3]) for each in sentences if each]
         assert ages == sorted(ages, reverse=True)
@@ -172,6 +173,63 @@ HEAD = b"HTTP/1.1 200 OK\r\nX-Seq: 1\r\nX-Timestamp: 1.0\r\n"
 def test_an_answer_that_is_none_is_told_in_words(answer: bytes, message: str) -> None:
     with pretends(answer) as eyes, pytest.raises(NoPictureError, match=message):
         eyes.now("door")
+
+
+PICTURE = {
+    **{"seq": 7, "time": 1.0, "age": 0.5, "utc": 2.0, "utc_error": 0.25, "utc_from": "camera"},
+    **{"damaged": False, "still_for": 0, "hole": 0, "width": 1, "height": 1, "jpeg": "/9j/"},
+}
+TOLD = "door, picture 7, captured at 1970-01-01T00:00:01.000+00:00, 0.5"
+BY_THE_CAMERA = "; by the camera's clock at 1970-01-01T00:00:02.000+00:00"
+
+
+def as_answer(body: str) -> bytes:
+    return f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+
+
+@pytest.mark.parametrize(
+    ("state", "changes", "words"),
+    [
+        ("reading", {}, f"{BY_THE_CAMERA}, give or take 0.250 s"),
+        ("reading", {"utc_error": None}, f"{BY_THE_CAMERA}, with an unknown error"),
+        ("", {"utc": None, "damaged": True}, "; a part of the picture was lost on its way"),
+        ("backing_off", {"utc": None}, "; the source is backing off now"),
+        (
+            "",
+            {"utc": None, "hole": 3, "still_for": 61},
+            "one picture for 61 s; for 3.0 s after it there is no picture",
+        ),
+    ],
+)
+def test_a_picture_of_the_past_tells_its_clock_its_damage_and_its_source(
+    state: str, changes: dict[str, Any], words: str
+) -> None:
+    body = json.dumps({"camera": "door", "state": state, "pictures": [{**PICTURE, **changes}]})
+    with pretends(as_answer(body)) as eyes:
+        ((told, jpeg),) = eyes.back("door", 10, 1)
+    assert told.startswith(TOLD)
+    assert told.endswith(words)
+    assert jpeg == b"\xff\xd8\xff"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *("", "[]", "{", "3", "[" * 50_000, '{"pictures": [], "camera": 3}'),
+        json.dumps({"camera": "door", "state": "reading", "pictures": [{**PICTURE, "jpeg": "x"}]}),
+        json.dumps({"camera": "door", "state": "reading", "pictures": [{**PICTURE, "time": 1e300}]}),
+        json.dumps({"camera": "door", "state": 3, "pictures": [PICTURE]}),
+        json.dumps({"camera": "door", "state": "", "pictures": [{"seq": 1}]}),
+    ],
+)
+def test_an_answer_without_readable_pictures_is_told_in_words(body: str) -> None:
+    with (
+        pretends(as_answer(body)) as eyes,
+        pytest.raises(
+            NoPictureError, match=r"wanted pictures with their times from .*, got an answer that cannot"
+        ),
+    ):
+        eyes.back("door", 10, 4)
 
 
 def test_a_name_that_no_port_can_have() -> None:
