@@ -1,21 +1,19 @@
 """What questions about a camera's last seconds cost, and whether their pictures are those of their times.
 
-Also what ten agents that ask without pause do to the pipeline. A camera on loopback, a process of its own,
-sends H.264 of 1280x720 at 30 pictures per second with B-frames and a key picture each two seconds. Each
-picture has its number painted. A Look keeps its packets for 30 seconds.
+Also what ten agents, a process of their own, do to the pipeline when they ask without pause. A camera on
+loopback, also a process of its own, sends H.264 of 1280x720 at 30 pictures per second with B-frames and a key
+picture each two seconds. Each picture has its number painted. A Look keeps its packets for 30 seconds.
 """
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import json
 import resource
+import subprocess
 import sys
 import tempfile
-import threading
 import time
-import urllib.error
-import urllib.request
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -73,21 +71,17 @@ def ages(reader: ff.Reader[ff.Frame], seconds: float) -> list[float]:
     return found
 
 
-def agent(url: str, over: threading.Event, answers: Counter[int]) -> None:
-    """Asks without pause."""
-    while not over.is_set():
-        answers[status_of(url)] += 1
-
-
-def status_of(url: str) -> int:
-    """Asks once."""
-    try:
-        with urllib.request.urlopen(url, timeout=60) as answer:
-            answer.read()
-            return int(answer.status)
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code
+def asked(
+    page: ff.Dashboard, reader: ff.Reader[ff.Frame], manner: str, seconds: float
+) -> tuple[list[float], dict[str, float]]:
+    """The pipeline's ages beside agents, and the counts of their answers."""
+    url = f"{page.url}api/look/Look.json?back=10&n=4"
+    command = [sys.executable, str(ROOT / "bench" / "_look_agents.py"), url, str(AGENTS), manner]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as agents:
+        time.sleep(1)
+        found = ages(reader, seconds)
+        answers = json.loads(agents.communicate()[0])
+    return found, {f"status_{status}": count for status, count in sorted(answers.items())}
 
 
 def beside_agents(
@@ -95,27 +89,19 @@ def beside_agents(
 ) -> list[Row]:
     """The pipeline's ages without agents, twice, and beside them."""
     runs = [ages(reader, seconds) for _ in range(2)]
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    answers, over = Counter[int](), threading.Event()
-    with pipeline.serve(look=look, look_rate=6000) as page:
-        url = f"{page.url}api/look/Look.json?back=10&n=4"
-        agents = [threading.Thread(target=agent, args=(url, over, answers)) for _ in range(AGENTS)]
-        for thread in agents:
-            thread.start()
-        asked = ages(reader, seconds)
-        over.set()
-        for thread in agents:
-            thread.join()
-    more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     p50, p50_again = (quantile(run, 0.5) for run in runs)
     noise = spread([p50], [p50_again])
-    figures = {"p50_ms": quantile(asked, 0.5), "p99_ms": quantile(asked, 0.99), "rss_more_mb": more}
     alone = {"p50_ms": p50, "p50_again_ms": p50_again, "p99_ms": quantile(runs[0], 0.99)}
-    return [
-        Row("ages without agents", alone),
-        Row(f"ages beside {AGENTS} agents, ratio of p50", figures, figures["p50_ms"] / p50, spread=noise),
-        Row("answers to agents", {f"status_{status}": count for status, count in sorted(answers.items())}),
-    ]
+    rows = [Row("ages without agents", alone)]
+    with pipeline.serve(look=look, look_rate=6000) as page:
+        for manner, words in (("obey", "who wait when told to"), ("hammer", "who do not wait when told to")):
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            beside, answers = asked(page, reader, manner, seconds)
+            more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+            figures = {"p50_ms": quantile(beside, 0.5), "p99_ms": quantile(beside, 0.99), "rss_more_mb": more}
+            text = f"ages beside {AGENTS} agents {words}, ratio of p50"
+            rows.append(Row(text, figures | answers, figures["p50_ms"] / p50, spread=noise))
+    return rows
 
 
 def main() -> None:

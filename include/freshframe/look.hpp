@@ -20,7 +20,7 @@ namespace freshframe {
 struct LookOptions {
   double back = 30;                     // seconds that are kept, above 0, at most 3600
   double every = 0.5;                   // seconds between two kept pictures, 0 to 60; of packets all are kept
-  std::size_t max_bytes = 256U << 20U;  // of encoded pictures: the oldest go first
+  std::size_t max_bytes = 256U << 20U;  // memory of the encoded pictures: the oldest go first
 };
 
 /// A picture of the last seconds, with the stamp of its capture.

@@ -107,7 +107,8 @@ class Look(NativeNode["Frame | Packet", None]):
         back: Seconds that are kept, above 0 and at most 3600. Packets are kept from a key picture on, so up
             to one interval of key pictures more.
         every: Seconds between two frames that are kept, 0 to 60. Of packets all are kept.
-        max_bytes: Limit for the encoded pictures in memory; the oldest ones go first.
+        max_bytes: Limit for the memory of the encoded pictures, with what is kept about each of them; the
+            oldest ones go first.
 
     Raises:
         OptionError: An option is out of range.

@@ -107,8 +107,9 @@ class LookRing {
     if (packet.key) groups_.emplace_back();
     auto& group = groups_.back();
     group.packets.push_back({packet, stamp});
-    group.bytes += packet.data.size();
-    bytes_ += packet.data.size();
+    const auto bytes = held_bytes(packet);
+    group.bytes += bytes;
+    bytes_ += bytes;
     if (!any_ || packet.pts >= newest_.pts) note_newest(stamp);
     while (holds_too_much()) {
       bytes_ -= groups_.front().bytes;
@@ -155,6 +156,15 @@ class LookRing {
     Packet packet;
     Stamp stamp;
   };
+  /// The memory that is gone with the packet: its buffer, which may be larger than what is in it, and an upper limit of
+  /// FFmpeg's structures, of `Kept` and of what the allocator adds.
+  [[nodiscard]] static std::size_t held_bytes(const Packet& packet) {
+    constexpr std::size_t kStructures = 512;
+    const auto& native = media::native_packet(packet);
+    const std::size_t buffer = native.buf != nullptr ? native.buf->size : packet.data.size();
+    return kStructures + 2 * sizeof(Kept) + buffer;  // a vector may have room for twice as many
+  }
+
   struct Group {
     std::vector<Kept> packets;
     std::size_t bytes = 0;

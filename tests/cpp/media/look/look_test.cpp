@@ -9,6 +9,8 @@
 #include <chrono>
 #include <cmath>
 #include <condition_variable>
+#include <cstddef>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -23,6 +25,7 @@
 #include "cpp/media/packets/packet_rig.hpp"
 #include "media/ffmpeg/write/video_codec.hpp"
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 namespace freshframe::test {
 namespace {
@@ -262,6 +265,42 @@ TEST_P(LookTest, APictureIsDecodedWhenThoseBeforeTheLastOneAreTaken) {
                      if (++taken == 2) stop.request_stop();
                    });
   EXPECT_EQ(taken, 2);
+}
+
+/// A key packet of so many bytes in a buffer that may be larger.
+Packet look_packet(double pts, int size, int buffer) {
+  auto packet = make_av_packet();
+  require(av_new_packet(packet.get(), buffer));
+  std::memset(packet->data, 0, static_cast<std::size_t>(buffer));
+  packet->size = size;
+  const std::shared_ptr<AVPacket> owner(std::move(packet));
+  static const auto stream = std::make_shared<const PacketStream>();
+  return {.data = {owner->data, static_cast<std::size_t>(size)},
+          .pts = pts,
+          .dts = pts,
+          .key = true,
+          .stream = stream,
+          .owner = owner};
+}
+
+TEST(Looks, HoldNoMoreMemoryThanMaxBytesWhateverTheSizeOfThePackets) {
+  constexpr std::size_t kMost = 4U << 20U;
+  for (const auto& [size, buffer] : {std::pair(20, 20), std::pair(100, 8000), std::pair(30'000, 30'000)}) {
+    PacketLook look({.back = 3600, .max_bytes = kMost});
+    Hand hand;
+    const auto held = [] { return ::mallinfo2().uordblks + ::mallinfo2().hblkhd; };  // 0 with a sanitizer
+    const auto before = held();
+    for (int n = 0; n < 20'000; ++n) {
+      AnySample sample;
+      sample.stamp.pts = n / kLookFps;
+      sample.value = ValueRef::make<Packet>(look_packet(n / kLookFps, size, buffer));
+      static_cast<void>(look.process(Sample<Packet>(std::move(sample)), hand.context()));
+    }
+    EXPECT_LE(held(), before + kMost) << size;
+    if (before > 0) {
+      EXPECT_GE(held(), before + kMost / 2) << size;
+    }
+  }
 }
 
 TEST(FrameLooks, KeepOnePictureEachSoManySecondsOfWhatIsAboveThem) {

@@ -3,6 +3,7 @@
 #include "media/still/still_rule.hpp"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
@@ -66,7 +67,23 @@ class StillRuleTest : public ::testing::Test {
   /// Seconds from the first picture.
   [[nodiscard]] double since() const { return Seconds(rule_.verdict().since - TimePoint()).count(); }
 
+  /// A new picture of which `count` of the 16 fields are those of `base`, in each picture others.
+  Luma with_fields_of(const Luma& base, int count) {
+    auto picture = sensor_.picture(1, 1);
+    for (; count > 0; --count, ++field_) {
+      constexpr std::array<int, 5> kRows = {0, 80, 176, 272, 360};  // of blocks of 16
+      const int left = field_ % 4 * 160;
+      const auto row = static_cast<std::size_t>(field_ / 4 % 4);
+      for (int y = kRows.at(row); y < kRows.at(row + 1); ++y) {
+        const auto from = base.pixels.begin() + static_cast<std::ptrdiff_t>(y) * base.width + left;
+        std::copy(from, from + 160, &picture.at(left, y));
+      }
+    }
+    return picture;
+  }
+
   StillRule rule_;
+  int field_ = 0;
   TimePoint now_{};
   Sensor sensor_;
 };
@@ -239,6 +256,44 @@ TEST_F(StillRuleTest, FewFieldsAreNeverLikely) {
     coded.at(80 + 160 * (i % 4), 200 + 90 * (i / 4 % 2)) = static_cast<std::uint8_t>(i);
     ASSERT_EQ(see(coded), Kind::None) << i;
   }
+}
+
+TEST_F(StillRuleTest, KeyPicturesOfShortIntervalsAreComparedWithTheFirstEqualOne) {
+  const auto hung = sensor_.picture(1, 1);
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(see(hung, 0.5), Kind::None);
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(see(hung, 0.5), Kind::Still);
+}
+
+TEST_F(StillRuleTest, AnEighthOfTheFieldsIsNeverLikely) {
+  const auto base = sensor_.picture(1, 1);
+  for (int i = 0; i < 60; ++i) ASSERT_EQ(see(with_fields_of(base, 2)), Kind::None) << i;
+}
+
+TEST_F(StillRuleTest, WhatIsLikelyLastsUntilClearlyFewerFieldsComeAgain) {
+  const auto base = sensor_.picture(1, 1);
+  for (int i = 0; i < 40; ++i) (void)see(with_fields_of(base, 8));
+  for (int i = 0; i < 20; ++i) ASSERT_EQ(see(with_fields_of(base, 3)), Kind::Still) << i;
+  for (int i = 0; i < 8; ++i) (void)see(with_fields_of(base, 2));
+  EXPECT_EQ(see(with_fields_of(base, 2)), Kind::None);
+}
+
+TEST_F(StillRuleTest, ItEndsWithEightNewPicturesWhoseFieldsSeldomComeAgain) {
+  const auto hung = sensor_.picture(1, 1);
+  for (int i = 0; i < 6; ++i) (void)see(hung);
+  for (int i = 0; i < 7; ++i) EXPECT_EQ(see(with_fields_of(hung, 2)), Kind::Still);
+  for (int i = 0; i < 8; ++i) (void)see(with_fields_of(hung, 2));
+  EXPECT_EQ(see(with_fields_of(hung, 2)), Kind::None);
+}
+
+TEST_F(StillRuleTest, ALoopIsKnownAnewAfterAPictureThatIsNotOfIt) {
+  std::vector<Luma> film;
+  for (int i = 0; i < 7; ++i) film.push_back(sensor_.picture(1, 1));
+  for (std::size_t i = 0; i < 14; ++i) (void)see(film[i % 7]);
+  EXPECT_EQ(rule_.verdict().kind, Kind::Loop);
+  EXPECT_EQ(see(sensor_.picture(1, 1)), Kind::Still);
+  EXPECT_EQ(see(film[1]), Kind::Still);
+  EXPECT_EQ(see(film[2]), Kind::Still);
+  EXPECT_EQ(see(film[3]), Kind::Loop);
 }
 
 TEST_F(StillRuleTest, PacketsWithoutFieldsAreKnownAgain) {
