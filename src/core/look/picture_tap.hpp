@@ -19,12 +19,13 @@ struct TappedPicture {
   Frame frame;
 };
 
-/// Belongs to one runner. The client asks for a picture. The node's thread keeps the next one that it sends
+/// Belongs to one runner. A client may also follow all samples that the node sends. The client asks for a picture. The node's thread keeps the next one that it sends
 /// and calls the hook. Then nothing happens until the client asks again. So a tap holds at most one frame,
 /// and only while it has a client. It also knows whether the node has sent a picture since. Thread-safe.
 class PictureTap {
  public:
   using Hook = std::function<void()>;
+  using Follower = std::function<void(const AnySample&)>;
 
   /// `hook` is called on the node's thread, without a lock, when the tap keeps a picture. It must be short,
   /// and it must own the objects that it uses: a call may still run after disconnect() has returned.
@@ -34,16 +35,28 @@ class PictureTap {
   }
   /// No new call of the hook begins. A kept picture is released.
   void disconnect() {
-    std::shared_ptr<const Hook> hook;  // destroyed without the mutex, as is the picture
+    std::shared_ptr<const Hook> hook;  // destroyed without the mutex, as are the next two
+    std::shared_ptr<const Follower> follower;
     std::optional<TappedPicture> caught;
     const Lock lock(mutex_);
     hook.swap(hook_);
+    follower.swap(follower_);
+    followed_.store(false, std::memory_order_relaxed);
     asked_.store(false, std::memory_order_relaxed);
     caught.swap(caught_);
   }
   [[nodiscard]] bool connected() const {
     const Lock lock(mutex_);
     return hook_ != nullptr;
+  }
+
+  /// `follower` is called on the node's thread with each sample that it sends, as the hook is; empty: none is.
+  void follow(Follower follower) {
+    const bool any = static_cast<bool>(follower);
+    auto next = any ? std::make_shared<const Follower>(std::move(follower)) : nullptr;
+    const Lock lock(mutex_);
+    follower_.swap(next);  // the old one is destroyed without the mutex
+    followed_.store(any, std::memory_order_relaxed);
   }
 
   /// Whether the node has sent a picture after the one that the tap kept last.
@@ -66,6 +79,7 @@ class PictureTap {
 
   /// By the node's thread, with each sample that it sends. A sample without a frame is no picture.
   void offer(const AnySample& sample) {
+    if (followed_.load(std::memory_order_relaxed)) pass_on(sample);
     if (!sample.frame) return;
     if (!asked()) {
       if (!has_newer()) newer_.store(true, std::memory_order_relaxed);
@@ -84,10 +98,22 @@ class PictureTap {
   }
 
  private:
+  void pass_on(const AnySample& sample) const {
+    std::shared_ptr<const Follower> follower;
+    {
+      const Lock lock(mutex_);
+      follower = follower_;
+    }
+    expect_no_lock();
+    if (follower) (*follower)(sample);
+  }
+
   std::atomic<bool> asked_{false};
+  std::atomic<bool> followed_{false};
   std::atomic<bool> newer_{false};
   mutable Mutex mutex_;
   std::shared_ptr<const Hook> hook_ FRESHFRAME_GUARDED_BY(mutex_);
+  std::shared_ptr<const Follower> follower_ FRESHFRAME_GUARDED_BY(mutex_);
   std::optional<TappedPicture> caught_ FRESHFRAME_GUARDED_BY(mutex_);
 };
 

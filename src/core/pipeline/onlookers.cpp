@@ -76,6 +76,25 @@ std::string view_name(const PipelineCore& core, const AnyPort& port) {
   return views[static_cast<std::size_t>(found - sources.begin())];
 }
 
+std::optional<PortSource> source_of_port(const PipelineCore& core, const std::string& port) {
+  const auto& guarded = core.guarded();
+  const Lock building(guarded.building);
+  const auto& graph = guarded.graph;
+  for (const auto& runner : graph.runners()) {
+    const auto views = views_of(graph, runner->index());
+    const auto found = std::ranges::find(views, port);
+    if (found == views.end()) continue;
+    const auto& sources = graph.sources_of_node(runner->index());
+    if (sources.size() != views.size()) return std::nullopt;
+    const int index = sources[static_cast<std::size_t>(found - views.begin())];
+    if (!graph.has(index)) return std::nullopt;
+    const auto& source = graph.runner(index);
+    const bool makes_frames = runner->node()->output_type() == type_of<Frame>();
+    return PortSource{source.name(), source.node(), index == runner->index() || !makes_frames};
+  }
+  return std::nullopt;
+}
+
 std::shared_ptr<PictureTap> open_tap(PipelineCore& core, const std::string& port, PictureTap::Hook hook) {
   auto& guarded = core.guarded();
   const Lock building(guarded.building);

@@ -35,6 +35,15 @@ namespace freshframe::core {
 [[nodiscard]] int only_source(const PipelineCore& core, const AnyPort& port);
 /// The name of a port for open_tap().
 [[nodiscard]] std::string view_name(const PipelineCore& core, const AnyPort& port);
+/// The source whose pictures a port shows, or whose results it sends.
+struct PortSource {
+  std::string name;
+  std::shared_ptr<NodeBase> node;
+  bool is_its_pictures =
+      false;  // the port is the source's own, or sends results: no frames that a node has made
+};
+/// Returns nullopt for a port that does not exist, and for one of several sources.
+[[nodiscard]] std::optional<PortSource> source_of_port(const PipelineCore& core, const std::string& port);
 /// A tap of the port with this name (GraphNode::views), for one client at a time; the bound grows by one
 /// frame. Throws OptionError for another name, GraphError for a sink and for a node of several sources,
 /// StateError when it is taken.

@@ -37,6 +37,7 @@ class LiveSource final : public ReconnectingSource, public PacketCamera, public 
   [[nodiscard]] std::string url() const override;
 
   [[nodiscard]] std::unique_ptr<Source<Packet>> packets() override;
+  void keep_packets(std::shared_ptr<KeptPackets> kept) override { packets_.keep(std::move(kept)); }
   void take_frames(bool wanted) override { demand_.set(wanted); }
   void take_frames_while(FrameDemand::Taken taken) override { demand_.ask(std::move(taken)); }
   void wake(std::optional<double> seconds, std::optional<double> until) override;

@@ -10,6 +10,8 @@
 #include <optional>
 #include <utility>
 
+#include "media/packets/kept_packets.hpp"
+
 namespace freshframe::media {
 
 // Whether anybody takes the frames of a camera whose packets are taken.
@@ -52,6 +54,8 @@ class PacketCamera {
 
   /// Does what packets_of() does.
   [[nodiscard]] virtual std::unique_ptr<Source<Packet>> packets() = 0;
+  /// `kept` gets the packets, too, until it is closed. Any thread.
+  virtual void keep_packets(std::shared_ptr<KeptPackets> kept) = 0;
   /// As freshframe::take_frames().
   virtual void take_frames(bool wanted) = 0;
   /// Takes frames while the source finds that they are wanted: `taken` is called for each packet on the

@@ -47,12 +47,6 @@ std::vector<PacketCompletion::Completed> PacketCompletion::add(const AVPacket& p
   return ready;
 }
 
-void PacketCompletion::begin_again() {
-  begun_ = false;
-  waiting_.clear();
-  if (stream_) begin_times();
-}
-
 void PacketCompletion::begin_times() {
   times_.reset();
   const auto& parameters = parameters_of(*stream_);

@@ -82,8 +82,6 @@ class PacketCompletion {
   void connect(const AVCodecParameters& known);
   /// Returns the packets that are complete now, in the order of decoding.
   [[nodiscard]] std::vector<Completed> add(const AVPacket& packet, const About& about);
-  /// The next packet is for others: from a key picture on, and without those that wait.
-  void begin_again();
   /// No more packets of this connection: the rest.
   [[nodiscard]] std::vector<Completed> complete_waiting();
   [[nodiscard]] const LiveTimeline& timeline() const noexcept { return timeline_; }

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "media/packets/kept_packets.hpp"
 #include "media/packets/packet_completion.hpp"
 #include "media/packets/packet_tap.hpp"
 
@@ -51,8 +52,8 @@ class PacketSource final : public Source<Packet> {
   bool live_;
 };
 
-/// Without node() it does nothing. The source's thread, except node(), which may come while the source reads: packets
-/// begin at the next key picture then.
+/// Without node() and keep() it does nothing. The source's thread, except these two, which may come while the source
+/// reads: packets begin at the next key picture then.
 class PacketOutput {
  public:
   /// The node that emits the packets, and another one when that has closed. `title`: the source's, for messages.
@@ -64,11 +65,20 @@ class PacketOutput {
       const Lock lock(mutex_);
       if (tap_ && !tap_->is_left()) throw GraphError("the packets of " + title + " have a node already");
       tap_ = tap;
+      changed_ = true;
       is_over = over_;
       wanted_ = true;
     }
     if (is_over) tap->close();
     return std::make_unique<PacketSource>(tap, live);
+  }
+
+  /// `kept` gets all packets, beside the node, until it is closed.
+  void keep(std::shared_ptr<KeptPackets> kept) {
+    const Lock lock(mutex_);
+    kept_.push_back(std::move(kept));
+    changed_ = true;
+    wanted_ = true;
   }
 
   /// A new connection, whose packets this decoder takes.
@@ -80,10 +90,7 @@ class PacketOutput {
   /// As PacketCompletion::add().
   void add(const AVPacket& packet, const PacketCompletion::About& about) {
     if (!wanted_) return;
-    if (auto tap = newest_tap(); tap != served_) {
-      served_ = std::move(tap);
-      completion_.begin_again();
-    }
+    fetch();
     pass_on(completion_.add(packet, about));
   }
   /// The connection has ended.
@@ -111,19 +118,34 @@ class PacketOutput {
  private:
   void pass_on(std::vector<PacketCompletion::Completed> completed) {
     for (auto& each : completed) {
-      if (served_) served_->put(std::move(each));
+      for (const auto& kept : keeping_) {
+        if (!kept->is_closed()) kept->put({each.packet, each.captured});
+      }
+      tap_begins_ = tap_begins_ && !each.packet.key;
+      if (served_ && !tap_begins_) served_->put(std::move(each));
     }
   }
-  [[nodiscard]] std::shared_ptr<PacketTap> newest_tap() const {
+  /// Learns who gets the packets from now on. A node's begin at a key picture.
+  void fetch() {
     const Lock lock(mutex_);
-    return tap_;
+    if (!changed_) return;
+    changed_ = false;
+    std::erase_if(kept_, [](const auto& kept) { return kept->is_closed(); });
+    keeping_ = kept_;
+    if (served_ == tap_) return;
+    served_ = tap_;
+    tap_begins_ = true;
   }
 
   mutable Mutex mutex_;
   std::shared_ptr<PacketTap> tap_ FRESHFRAME_GUARDED_BY(mutex_);  // of the newest node
-  bool over_ FRESHFRAME_GUARDED_BY(mutex_) = false;               // no more packets
+  std::vector<std::shared_ptr<KeptPackets>> kept_ FRESHFRAME_GUARDED_BY(mutex_);
+  bool changed_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // one of the two above
+  bool over_ FRESHFRAME_GUARDED_BY(mutex_) = false;     // no more packets
   std::atomic<bool> wanted_{false};
-  std::shared_ptr<PacketTap> served_;  // that completion_ has begun for
+  std::shared_ptr<PacketTap> served_;                  // as tap_, for the source's thread
+  bool tap_begins_ = false;                            // served_ waits for a key picture
+  std::vector<std::shared_ptr<KeptPackets>> keeping_;  // as kept_, for the source's thread
   PacketCompletion completion_;
 };
 

@@ -12,6 +12,7 @@
 #include "core/unit_text.hpp"
 #include "serve/http/picture_stream.hpp"
 #include "serve/http/service.hpp"
+#include "serve/http/video_watcher.hpp"
 #include "serve/http/viewer.hpp"
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/websocket/rfc6455.hpp>
@@ -147,6 +148,8 @@ void HttpConnection::on_request() {
                   request.keep_alive() && request.version() == 11 && request.method() == http::verb::get);
     case Routed::To::Live:
       return become_viewer();
+    case Routed::To::Video:
+      return become_watcher(routed.permitted);
     case Routed::To::Picture:
       return wait_for_picture(std::move(routed));
     case Routed::To::Stream:
@@ -161,6 +164,13 @@ void HttpConnection::become_viewer() {
     return send(plain(400, "/api/live speaks WebSocket only"), false);
   }
   std::make_shared<Viewer>(service_, std::move(socket_))->start(parser_->release());
+}
+
+void HttpConnection::become_watcher(bool is_known) {
+  if (!boost::beast::websocket::is_upgrade(parser_->get()) || buffer_.size() > 0) {
+    return send(plain(400, "/api/video speaks WebSocket only"), false);
+  }
+  std::make_shared<VideoWatcher>(service_, std::move(socket_), is_known)->start(parser_->release());
 }
 
 void HttpConnection::become_stream(const Routed& routed) {

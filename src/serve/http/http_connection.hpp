@@ -38,6 +38,7 @@ class HttpConnection final : public Connection,
   void on_head(const ErrorCode& error);
   void on_request();
   void become_viewer();
+  void become_watcher(bool is_known);
   void become_stream(const Routed& routed);
   void wait_for_picture(Routed routed);
   void end_wait();

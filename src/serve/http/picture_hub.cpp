@@ -187,6 +187,8 @@ void PictureHub::encode(Port& port) {
       auto picture = std::make_shared<LivePicture>();
       picture->port = port.name;
       picture->seq = caught->stamp.seq;
+      picture->pts = caught->stamp.pts;
+      picture->of = {caught->frame.width(), caught->frame.height()};
       picture->captured = caught->stamp.captured;
       picture->width = jpeg.width;
       picture->height = jpeg.height;

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "freshframe/results.hpp"
+
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -31,11 +33,13 @@ namespace freshframe::serve {
 struct LivePicture {
   std::string port;
   std::int64_t seq = 0;
+  double pts = 0;
   std::uint64_t number = 0;  // of the port's encoded pictures, from 1
   TimePoint captured{};
   std::chrono::steady_clock::time_point encoded_at{};
   int width = 0;
   int height = 0;
+  PictureSize of = {};  // the frame
   std::string jpeg;
 };
 using LivePictureRef = std::shared_ptr<const LivePicture>;
@@ -91,6 +95,9 @@ class PictureHub {
   void add_port(const std::string& name);
   [[nodiscard]] std::optional<std::size_t> find(std::string_view name) const;
   [[nodiscard]] bool has(std::string_view name) const { return find(name).has_value(); }
+  [[nodiscard]] const std::shared_ptr<core::PictureTap>& tap(std::size_t port) const {
+    return ports_[port].tap;
+  }
   void start();
 
   void join(PictureClient& client);

@@ -21,6 +21,7 @@ namespace {
 
 constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kHtml = "text/html; charset=utf-8";
+constexpr std::string_view kVideoPath = "/api/video";
 constexpr std::string_view kPicturePrefix = "/api/picture/";
 constexpr std::string_view kPictureSuffix = ".jpg";
 constexpr std::string_view kStreamSuffix = ".mjpg";
@@ -237,6 +238,7 @@ Routed answer(std::string_view path, std::string_view query, const RequestHead& 
   if (path == "/api/why") return {.reply = {.type = kJson, .body = why_json(source.look().why())}};
   if (path == "/api/what_if") return {.reply = prediction(query, source)};
   if (path == "/api/live") return {.to = Routed::To::Live};
+  if (path == kVideoPath) return {.to = Routed::To::Video};
   if (path == "/metrics")
     return {.reply = {.type = kMetricsType, .body = metrics_text(source.look().seen(), Viewers::Known)}};
   if (path == "/healthz") return {.reply = health(source)};
@@ -303,6 +305,7 @@ Routed route(const RequestHead& head, const Gate& gate, StateSource& source) {
       }
       return {.reply = plain(403, "pages of other sites may not use this server")};
     case Verdict::NoToken:
+      if (path == kVideoPath) return {.to = Routed::To::Video};  // its first message has the token
       if (auto found = picture_by_token(path, query, gate, source)) return *std::move(found);
       if (path == "/") {
         const auto token = query_value(query, "token");

@@ -75,7 +75,7 @@ struct LookWish {
 };
 
 struct Routed {
-  enum class To : std::uint8_t { Reply, Live, Picture, Stream, Look };
+  enum class To : std::uint8_t { Reply, Live, Video, Picture, Stream, Look };
   To to = To::Reply;
   Reply reply = {};          // of To::Reply; of To::Picture and To::Stream only the headers
   std::string port = {};     // of To::Picture and To::Stream

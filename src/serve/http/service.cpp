@@ -15,6 +15,7 @@
 #include "core/pipeline/onlookers.hpp"
 #include "serve/http/http_connection.hpp"
 #include "serve/http/picture_stream.hpp"
+#include "serve/http/video_watcher.hpp"
 #include "serve/http/viewer.hpp"
 #include "serve/state/state_json.hpp"
 
@@ -32,10 +33,11 @@ Service::Service(std::shared_ptr<core::PipelineCore> core, ServeOptions options,
                pump();
              });
            }),
+      video_(core_, io_),
       looks_(core_, options_.look, options_.look_rate,
              [this](std::function<void()> work) { net::post(io_, std::move(work)); }) {
   for (const auto& name : options_.view.value_or(std::vector<std::string>())) {
-    if (!hub_.has(name)) hub_.add_port(name);
+    if (!hub_.has(name)) open_view(name);
   }
 }
 
@@ -47,6 +49,7 @@ Service::~Service() {
     pump_timer_.cancel();
     accept_timer_.cancel();
     looks_.close();
+    video_.close();
     const std::vector<Connection*> connections(connections_.begin(), connections_.end());
     for (auto* connection : connections) connection->cut();
     io_.restart();
@@ -64,6 +67,7 @@ void Service::listen(net::ip::tcp::acceptor acceptor) {
 void Service::start() {
   open_views();
   hub_.start();
+  video_.start();
   next_tick_ = Clock::now();
   tick();
 }
@@ -87,14 +91,19 @@ void Service::accept() {
 
 void Service::welcome(Socket socket) {
   keep_from_programs(socket.native_handle());
-  while (unknown_.size() >= options_.limits.unknown) {  // the newest replaces the oldest
+  make_room_for_unknown();
+  const auto connection = std::make_shared<HttpConnection>(*this, std::move(socket));
+  unknown_.push_back(connection.get());
+  connection->start();
+}
+
+/// The newest replaces the oldest.
+void Service::make_room_for_unknown() {
+  while (unknown_.size() >= options_.limits.unknown) {
     auto* oldest = unknown_.front();
     unknown_.pop_front();
     oldest->cut();
   }
-  const auto connection = std::make_shared<HttpConnection>(*this, std::move(socket));
-  unknown_.push_back(connection.get());
-  connection->start();
 }
 
 void Service::leave(Connection& connection) {
@@ -112,6 +121,7 @@ void Service::look_now(Clock::time_point now) {
   sampler_.look(now, options_.gil_findings ? options_.gil_findings() : GilFindings());
   auto& seen = sampler_.seen();
   seen.views = hub_.info();
+  for (const auto* watcher : watchers_) watcher->count_views(seen.views);
   seen.looks = looks_.info();
   seen.viewers = viewers_.size();
   hub_.set_over(seen.graph.phase >= core::LifePhase::Ended);
@@ -138,6 +148,7 @@ void Service::tick() {
       if (viewers_.contains(viewer)) viewer->tell(state);
     }
   }
+  video_.look(sampler_.seen());
   check_connections(now);
 }
 
@@ -150,11 +161,16 @@ void Service::open_views() {
     for (const auto& name : graph.nodes[i].views) {
       if (hub_.has(name)) continue;
       try {
-        hub_.add_port(name);
+        open_view(name);
       } catch (const StateError&) {  // another server views it
       }
     }
   }
+}
+
+void Service::open_view(const std::string& name) {
+  hub_.add_port(name);
+  video_.open(name, hub_.tap(hub_.find(name).value_or(0)));
 }
 
 void Service::check_connections(Clock::time_point now) {
@@ -198,6 +214,22 @@ void Service::enter(Viewer& viewer) {
 void Service::leave(Viewer& viewer) {
   viewers_.erase(&viewer);
   hub_.leave(viewer);
+  pump_soon();
+}
+
+void Service::enter(VideoWatcher& watcher, bool is_known) {
+  watchers_.insert(&watcher);
+  connections_.insert(&watcher);
+  hub_.join(watcher);
+  if (is_known) return;
+  make_room_for_unknown();
+  unknown_.push_back(&watcher);
+}
+
+void Service::leave(VideoWatcher& watcher) {
+  watchers_.erase(&watcher);
+  hub_.leave(watcher);
+  leave(static_cast<Connection&>(watcher));
   pump_soon();
 }
 

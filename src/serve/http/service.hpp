@@ -21,11 +21,13 @@
 #include "serve/http/net.hpp"
 #include "serve/http/picture_hub.hpp"
 #include "serve/http/routes.hpp"
+#include "serve/http/video_desk.hpp"
 #include "serve/state/sampler.hpp"
 
 namespace freshframe::serve {
 
 class PictureStream;
+class VideoWatcher;
 class Viewer;
 
 /// Used on the thread that runs `io()`, except for the constructor and the destructor: the thread must not
@@ -50,6 +52,7 @@ class Service final : public StateSource {
   [[nodiscard]] const ServeLimits& limits() const noexcept { return options_.limits; }
   [[nodiscard]] PictureHub& hub() noexcept { return hub_; }
   [[nodiscard]] LookDesk& looks() noexcept { return looks_; }
+  [[nodiscard]] VideoDesk& video() noexcept { return video_; }
   [[nodiscard]] core::PipelineCore& core() noexcept { return *core_; }
   [[nodiscard]] const Sampler& look() override;
   [[nodiscard]] bool has_port(std::string_view name) const override { return hub_.has(name); }
@@ -76,12 +79,17 @@ class Service final : public StateSource {
   void leave(PictureStream& stream);
   void enter(Viewer& viewer);
   void leave(Viewer& viewer);
+  /// `is_known`: it has the token, or none is needed.
+  void enter(VideoWatcher& watcher, bool is_known);
+  void leave(VideoWatcher& watcher);
 
  private:
   void accept();
   void tick();
   void look_now(Clock::time_point now);
   void open_views();
+  void open_view(const std::string& name);
+  void make_room_for_unknown();
   void check_connections(Clock::time_point now);
 
   net::io_context io_{1};
@@ -90,10 +98,12 @@ class Service final : public StateSource {
   Gate gate_;
   Sampler sampler_;
   PictureHub hub_;
+  VideoDesk video_;
   LookDesk looks_;
   std::unordered_set<Connection*> connections_;
   std::deque<Connection*> unknown_;  // connections without a permitted request, oldest first
   std::unordered_set<Viewer*> viewers_;
+  std::unordered_set<VideoWatcher*> watchers_;
   std::size_t streams_ = 0;
   Clock::time_point next_tick_{};
   net::ip::tcp::acceptor acceptor_{io_};

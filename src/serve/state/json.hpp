@@ -49,6 +49,8 @@ class JsonWriter {
     return raw(std::to_string(number));
   }
   JsonWriter& null() { return raw("null"); }
+  /// A value that is JSON already.
+  JsonWriter& json(std::string_view text) { return raw(text); }
   template <class T>
   JsonWriter& value(const std::optional<T>& item) {
     return item ? value(*item) : null();

@@ -282,6 +282,15 @@ void write_viewers(MetricsWriter& out, const Snapshot& seen) {
   write_one(out, "viewers", "gauge", "Browsers and programs that watch the pipeline live.", seen.viewers);
   out.begin("view_encoded_total", "counter", "Pictures of the port that were encoded for viewers.");
   for (const auto& view : seen.views) out.sample({{"port", view.port}}, view.encoded);
+  out.begin("view_watchers", "gauge", "Views of the port in pages over /api/video.");
+  for (const auto& view : seen.views) out.sample({{"port", view.port}}, view.watchers.size());
+  out.begin("view_left_out_pictures", "gauge",
+            "Pictures that the present watchers have not got as they were too slow.");
+  for (const auto& view : seen.views) {
+    std::uint64_t left_out = 0;
+    for (const auto& watcher : view.watchers) left_out += watcher.left_out;
+    out.sample({{"port", view.port}}, left_out);
+  }
 }
 
 void write_looks(MetricsWriter& out, const Snapshot& seen) {

@@ -56,10 +56,17 @@ struct NodeTrouble {
   double loss = 0;   // a frame lost in the node
 };
 
+/// One view of a page over /api/video.
+struct WatcherInfo {
+  bool jpeg = false;           // it gets JPEGs, not the camera's own pictures
+  std::uint64_t left_out = 0;  // pictures, as the page was too slow
+};
+
 struct ViewInfo {
   std::string port;
   std::uint64_t encoded = 0;  // pictures
   std::size_t viewers = 0;
+  std::vector<WatcherInfo> watchers = {};
 };
 
 struct LookInfo {

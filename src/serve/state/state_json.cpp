@@ -374,7 +374,11 @@ std::string state_json(const Sampler& sampler, bool typed) {
         .member("port", std::string_view(view.port))
         .member("encoded", view.encoded)
         .member("viewers", view.viewers)
-        .end_object();
+        .key("watchers")
+        .begin_array();
+    for (const auto& watcher : view.watchers)
+      json.begin_object().member("jpeg", watcher.jpeg).member("left_out", watcher.left_out).end_object();
+    json.end_array().end_object();
   }
   json.end_array().member("viewers", seen.viewers).key("looks").begin_array();
   for (const auto& look : seen.looks) {

@@ -9,10 +9,13 @@ import json
 import os
 import socket
 import struct
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from rigs.watchdog import WATCHDOG
+
+_S = TypeVar("_S", bound="WebSocket")
 
 
 class Answer:
@@ -58,10 +61,10 @@ def request(url: str, path: str = "/", *, method: str = "GET", **headers: str) -
             return Answer(status, found, stream.read())
 
 
-class Live:
-    """A connection to /api/live."""
+class WebSocket:
+    """A WebSocket of a server."""
 
-    def __init__(self, url: str, **headers: str) -> None:
+    def __init__(self, url: str, path: str, **headers: str) -> None:
         self._socket = connect(url)
         self._stream = self._socket.makefile("rb")
         fields = {
@@ -73,10 +76,10 @@ class Live:
             **headers,
         }
         lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-        self._socket.sendall(f"GET /api/live HTTP/1.1\r\n{lines}\r\n".encode())
+        self._socket.sendall(f"GET {path} HTTP/1.1\r\n{lines}\r\n".encode())
         self.status, self.headers = _read_head(self._stream)
 
-    def __enter__(self) -> Live:
+    def __enter__(self: _S) -> _S:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -111,6 +114,13 @@ class Live:
             (size,) = struct.unpack("!Q", self._stream.read(8))
         return head[0] & 0x0F, self._stream.read(size)
 
+
+class Live(WebSocket):
+    """A connection to /api/live."""
+
+    def __init__(self, url: str, **headers: str) -> None:
+        super().__init__(url, "/api/live", **headers)
+
     def next(self, kind: str) -> Any:
         """The next "state", "history" or "picture" (header, JPEG); others are passed over, acknowledged."""
         while True:
@@ -126,4 +136,75 @@ class Live:
             if message["type"] == "state":
                 self.send({"ack": "state"})
             if message["type"] == kind:
+                return message
+
+
+@dataclass(frozen=True)
+class VideoMessage:
+    """A binary message of /api/video; `view` and what follows are those of its head (docs/web-video.md)."""
+
+    kind: str
+    flags: int
+    view: int
+    left_out: int
+    sample_size: int
+    pts: float
+    captured: float
+    body: bytes
+
+    KINDS = ("", "start", "picture", "results", "jpeg", "gone")
+    KEY, DAMAGED, GAP, LATE = 1, 2, 4, 8
+
+    @classmethod
+    def of(cls, data: bytes) -> VideoMessage:
+        kind, flags, view, left_out, size, reserved, pts, captured = struct.unpack_from("<BBHIIIdd", data)
+        assert reserved == 0
+        return cls(cls.KINDS[kind], flags, view, left_out, size, pts, captured, data[32:])
+
+    def json(self) -> Any:
+        """The JSON of the body, without the segment at its end."""
+        return json.loads(self.body[: len(self.body) - self.sample_size])
+
+
+class Video(WebSocket):
+    """A connection to /api/video."""
+
+    def __init__(self, url: str, token: str | None = None, **headers: str) -> None:
+        super().__init__(url, "/api/video", **headers)
+        if token is not None:
+            self.send({"token": token})
+
+    def watch(self, *ports: str, mode: str = "auto") -> None:
+        """One view of each, with the ids 0, 1, ..."""
+        self.send({"watch": [{"id": i, "port": port, "mode": mode} for i, port in enumerate(ports)]})
+
+    def text(self, kind: str) -> Any:
+        """The next text of this type; pictures before it are acknowledged."""
+        while True:
+            opcode, data = self.receive()
+            assert opcode in (1, 2), (opcode, data)
+            if opcode == 2:
+                self.acknowledge(VideoMessage.of(data))
+            elif (message := json.loads(data))["type"] == kind:
+                return message
+
+    def message(self) -> VideoMessage:
+        """The next binary message, not acknowledged."""
+        while True:
+            opcode, data = self.receive()
+            assert opcode in (1, 2), (opcode, data)
+            if opcode == 2:
+                return VideoMessage.of(data)
+
+    def acknowledge(self, message: VideoMessage) -> None:
+        """Where it is a picture."""
+        if message.kind in ("picture", "jpeg"):
+            self.send({"ack": {str(message.view): message.pts}})
+
+    def next(self, kind: str) -> VideoMessage:
+        """The next message of this kind; all are acknowledged."""
+        while True:
+            message = self.message()
+            self.acknowledge(message)
+            if message.kind == kind:
                 return message

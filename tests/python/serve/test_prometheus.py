@@ -47,7 +47,12 @@ def test_the_collector_gives_what_metrics_has() -> None:
     assert {name: kinds[:2] for name, kinds in mine.items()} == {name: served[name][:2] for name in mine}, (
         "types and help"
     )
-    assert set(served) - set(mine) == {"freshframe_viewers", "freshframe_view_encoded"}
+    assert set(served) - set(mine) == {
+        "freshframe_viewers",
+        "freshframe_view_encoded",
+        "freshframe_view_watchers",
+        "freshframe_view_left_out_pictures",
+    }
     for name, (_, _, samples) in mine.items():
         assert samples == served[name][2], name
     labels = {"pipeline": ODD, "parent": "count", "child": f"sink of {ODD}"}

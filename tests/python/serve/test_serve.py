@@ -104,7 +104,7 @@ def test_pictures_come_while_a_viewer_looks_and_none_is_encoded_otherwise() -> N
         reader.get()
         with Live(url) as live:
             state = live.next("state")
-            assert state["views"] == [{"port": "cam", "encoded": 0, "viewers": 0}]
+            assert state["views"] == [{"port": "cam", "encoded": 0, "viewers": 0, "watchers": []}]
             assert state["nodes"][0]["view"] is True
             live.send({"view": ["cam"], "width": 160})
             shown = [live.next("picture") for _ in range(4)]
@@ -414,4 +414,6 @@ def test_a_viewer_that_leaves_takes_its_wish_along() -> None:
         until(lambda: request(url, "/api/state").json()["viewers"] == 0, "the viewer to be gone")
         gate.open()
         pipeline.wait()
-        assert request(url, "/api/state").json()["views"] == [{"port": "gated", "encoded": 0, "viewers": 0}]
+        assert request(url, "/api/state").json()["views"] == [
+            {"port": "gated", "encoded": 0, "viewers": 0, "watchers": []}
+        ]

@@ -1,0 +1,100 @@
+// The packets of a source since its last key picture, for viewers that come at any time.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/clock.hpp"
+#include "freshframe/mutex.hpp"
+#include "freshframe/packet.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace freshframe::media {
+
+struct KeptPacket {
+  Packet packet;
+  TimePoint captured{};
+};
+
+/// While nobody watches it only holds references to the packets from the last key picture on, so that a viewer begins
+/// at once. While somebody watches it also holds those that were not taken yet. One thread puts, another takes.
+class KeptPackets {
+ public:
+  static constexpr std::size_t kMostBytes = 16U << 20U;
+  using Hook = std::function<void()>;
+
+  /// `hook` is called on the thread that puts, without a lock, when there is something to take and there was nothing
+  /// before. It must be short, and own what it uses.
+  explicit KeptPackets(Hook hook) : hook_(std::move(hook)) {}
+
+  void put(KeptPacket item) {
+    if (keep(std::move(item))) hook_();
+  }
+  /// From now on there is something to take, beginning with the packets since the last key picture.
+  void watch() {
+    const Lock lock(mutex_);
+    watched_ = true;
+    taken_ = 0;
+  }
+  /// Nothing is to take any more.
+  void unwatch() {
+    const Lock lock(mutex_);
+    watched_ = false;
+  }
+  /// The packets that were not taken yet.
+  [[nodiscard]] std::vector<KeptPacket> take() {
+    const Lock lock(mutex_);
+    if (!watched_) return {};
+    std::vector<KeptPacket> fresh(packets_.begin() + static_cast<std::ptrdiff_t>(taken_), packets_.end());
+    taken_ = packets_.size();
+    const auto last_key =
+        std::find_if(packets_.rbegin(), packets_.rend(), [](const auto& each) { return each.packet.key; });
+    forget(static_cast<std::size_t>(packets_.rend() - last_key) - (last_key == packets_.rend() ? 0 : 1));
+    return fresh;
+  }
+  /// Nobody takes any more: the source forgets it.
+  void close() noexcept { closed_.store(true, std::memory_order_relaxed); }
+  [[nodiscard]] bool is_closed() const noexcept { return closed_.load(std::memory_order_relaxed); }
+
+ private:
+  /// Returns true if the hook is to be called.
+  [[nodiscard]] bool keep(KeptPacket item) {
+    const Lock lock(mutex_);
+    const auto size = item.packet.data.size();
+    if (item.packet.key) forget(watched_ ? taken_ : packets_.size());
+    whole_ = whole_ || item.packet.key;
+    if (bytes_ + size > kMostBytes) {  // decoding begins again at the next key picture
+      forget(packets_.size());
+      whole_ = false;
+    }
+    if (!whole_) return false;
+    bytes_ += size;
+    const bool had_none = taken_ == packets_.size();
+    packets_.push_back(std::move(item));
+    return watched_ && had_none;
+  }
+  void forget(std::size_t count) FRESHFRAME_REQUIRES(mutex_) {
+    for (; count > 0; --count) {
+      bytes_ -= packets_.front().packet.data.size();
+      packets_.pop_front();
+      if (taken_ > 0) --taken_;
+    }
+  }
+
+  const Hook hook_;
+  mutable Mutex mutex_;
+  std::deque<KeptPacket> packets_ FRESHFRAME_GUARDED_BY(mutex_);
+  std::size_t taken_ FRESHFRAME_GUARDED_BY(mutex_) = 0;  // of packets_
+  std::size_t bytes_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
+  bool watched_ FRESHFRAME_GUARDED_BY(mutex_) = false;
+  bool whole_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // packets_ begins with a key picture
+  std::atomic<bool> closed_{false};
+};
+
+}  // namespace freshframe::media

@@ -1,0 +1,77 @@
+// All ports that pages may watch, and the way in of what other threads hand over.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "serve/http/net.hpp"
+#include "serve/video/video_mail.hpp"
+#include "serve/video/video_port.hpp"
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <unistd.h>
+
+namespace freshframe::serve {
+
+/// The network's thread.
+class VideoDesk {
+ public:
+  VideoDesk(std::shared_ptr<core::PipelineCore> core, net::io_context& io)
+      : core_(std::move(core)), bell_stream_(io) {}
+
+  void open(const std::string& name, std::shared_ptr<core::PictureTap> tap) {
+    ports_.emplace_back(core_, name, std::move(tap), bell_);
+  }
+  [[nodiscard]] VideoPort* find(std::string_view name) {
+    const auto found = std::ranges::find(ports_, name, &VideoPort::name);
+    return found == ports_.end() ? nullptr : &*found;
+  }
+  [[nodiscard]] std::vector<std::string> names() const {
+    std::vector<std::string> names;
+    for (const auto& port : ports_) names.push_back(port.name());
+    return names;
+  }
+  /// Begins to serve what comes.
+  void start() {
+    const int own = ::dup(bell_->descriptor());
+    if (own < 0) throw Error("the kernel gives no descriptor: close files or connections");
+    keep_from_programs(own);
+    bell_stream_.assign(own);
+    wait();
+  }
+  void close() {
+    ErrorCode ignored;
+    (void)bell_stream_.close(ignored);
+  }
+  void look(const Snapshot& seen) {
+    for (auto& port : ports_) {
+      if (port.look(seen)) pump(port);
+    }
+  }
+
+ private:
+  void wait() {
+    bell_stream_.async_wait(net::posix::stream_descriptor::wait_read, [this](const ErrorCode& error) {
+      if (error) return;
+      wait();  // first: even if a port fails
+      bell_->quiet();
+      for (auto& port : ports_) {
+        if (!port.clients().empty() && port.take()) pump(port);
+      }
+    });
+  }
+  static void pump(const VideoPort& port) {
+    for (auto* client : port.clients()) client->pump();
+  }
+
+  const std::shared_ptr<core::PipelineCore> core_;
+  const std::shared_ptr<Bell> bell_ = std::make_shared<Bell>();
+  net::posix::stream_descriptor bell_stream_;
+  std::deque<VideoPort> ports_;  // addresses stay
+};
+
+}  // namespace freshframe::serve

@@ -1,0 +1,77 @@
+// One view of a page: which message of its port is the next for it.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "serve/http/picture_hub.hpp"
+#include "serve/video/video_port.hpp"
+
+namespace freshframe::serve {
+
+/// What is sent: the message's head and body, and who owns the body.
+struct VideoSend {
+  std::string head;
+  std::string_view body;
+  std::shared_ptr<const void> keep;
+};
+
+/// The network's thread.
+class VideoView {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+
+  /// `port`: null where there is none of this name. `index`: its number in the hub.
+  VideoView(WatchWish wish, VideoPort* port, std::size_t index)
+      : wish_(std::move(wish)),
+        port_(port),
+        index_(index),
+        next_result_(port != nullptr ? port->results_begin() : 0) {}
+
+  [[nodiscard]] const WatchWish& wish() const noexcept { return wish_; }
+  void set_width(int width) noexcept { wish_.width = width; }
+  [[nodiscard]] VideoPort* port() const noexcept { return port_; }
+  [[nodiscard]] std::size_t index() const noexcept { return index_; }
+  /// Whether the hub is to make pictures for it.
+  [[nodiscard]] bool is_jpeg() const;
+  /// Whether it would take a JPEG now.
+  [[nodiscard]] bool wants_jpeg() const { return is_jpeg() && !jpeg_ && !jpeg_pts_; }
+  [[nodiscard]] std::uint64_t last_jpeg() const noexcept { return last_jpeg_; }
+  void show(const LivePictureRef& picture) { jpeg_ = picture; }
+  void acknowledge(double pts, Time now);
+  /// The next message; nullopt: there is none for now. `names`: of all ports, for a view of none.
+  [[nodiscard]] std::optional<VideoSend> next(Time now, const std::vector<std::string>& names);
+  /// Since when the page has acknowledged nothing of what was sent; nullopt: all is acknowledged.
+  [[nodiscard]] std::optional<Time> waits_since() const noexcept { return waits_since_; }
+  [[nodiscard]] std::uint64_t left_out() const {
+    return port_ != nullptr ? place_.left_out(port_->pictures()) : 0;
+  }
+
+ private:
+  [[nodiscard]] VideoSend send(const VideoMessageRef& message, unsigned flags = 0) const;
+  [[nodiscard]] std::optional<VideoSend> next_of_video();
+  [[nodiscard]] std::optional<VideoSend> next_of_jpeg();
+  [[nodiscard]] VideoMessageRef next_result(double sent);
+  [[nodiscard]] std::optional<VideoSend> say_once(const VideoMessageRef& gone);
+
+  WatchWish wish_;
+  VideoPort* port_;
+  std::size_t index_;
+  std::uint64_t stream_ = 0;  // whose start was sent; 0: none
+  VideoPlace place_;
+  std::uint64_t next_result_;
+  VideoMessageRef said_;                  // that there are no pictures
+  LivePictureRef jpeg_;                   // to be sent
+  std::optional<double> jpeg_pts_;        // of the one that was sent and is not acknowledged
+  std::optional<double> shown_pts_;       // of the last JPEG that was sent
+  std::optional<PictureSize> jpeg_size_;  // of the start that was sent
+  std::uint64_t last_jpeg_ = 0;
+  std::optional<Time> waits_since_;
+};
+
+}  // namespace freshframe::serve

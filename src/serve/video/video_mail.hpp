@@ -1,0 +1,92 @@
+// What other threads hand over to the network's: results of nodes, and the signal that there is something.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/error.hpp"
+#include "freshframe/mutex.hpp"
+#include "freshframe/sample.hpp"
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <utility>
+
+#include "serve/video/results_json.hpp"
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+namespace freshframe::serve {
+
+/// A descriptor that becomes readable. A hook of a node may still run when the server has ended, so the bell belongs to
+/// both. Any thread.
+class Bell {
+ public:
+  Bell() : descriptor_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    if (descriptor_ < 0) throw Error("the kernel gives no event descriptor: close files or connections");
+  }
+  ~Bell() { ::close(descriptor_); }
+  Bell(const Bell&) = delete;
+  Bell& operator=(const Bell&) = delete;
+
+  void ring() noexcept {
+    const std::uint64_t one = 1;
+    (void)!::write(descriptor_, &one, sizeof one);  // it can only be full, and then it is readable
+  }
+  /// Forgets that it was rung.
+  void quiet() noexcept {
+    std::uint64_t count = 0;
+    (void)!::read(descriptor_, &count, sizeof count);
+  }
+  [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
+
+ private:
+  int descriptor_;
+};
+
+/// The results of one node, while somebody watches. A node's thread puts, the network's takes.
+class ResultMail {
+ public:
+  static constexpr std::size_t kMost = 256;  // the oldest go
+  struct Result {
+    Stamp stamp;
+    ValueRef value;
+  };
+
+  explicit ResultMail(std::shared_ptr<Bell> bell) : bell_(std::move(bell)) {}
+
+  void put(const AnySample& sample) {
+    if (!sample.value) makes_frames_.store(true, std::memory_order_relaxed);
+    if (!watched_.load(std::memory_order_relaxed) || !is_for_pages(sample.value)) return;
+    Result oldest;  // destroyed without the mutex
+    {
+      const Lock lock(mutex_);
+      if (results_.size() == kMost) {
+        oldest = std::move(results_.front());
+        results_.pop_front();
+      }
+      results_.push_back({sample.stamp, sample.value});
+    }
+    bell_->ring();
+  }
+  void watch(bool watched) {
+    watched_.store(watched, std::memory_order_relaxed);
+    if (!watched) (void)take();
+  }
+  [[nodiscard]] std::deque<Result> take() {
+    const Lock lock(mutex_);
+    return std::exchange(results_, {});
+  }
+  /// Whether a sample was a frame.
+  [[nodiscard]] bool makes_frames() const noexcept { return makes_frames_.load(std::memory_order_relaxed); }
+
+ private:
+  const std::shared_ptr<Bell> bell_;
+  std::atomic<bool> watched_{false};
+  std::atomic<bool> makes_frames_{false};
+  mutable Mutex mutex_;
+  std::deque<Result> results_ FRESHFRAME_GUARDED_BY(mutex_);
+};
+
+}  // namespace freshframe::serve

@@ -1,0 +1,217 @@
+// What a view of /api/video gets next, which pictures are left out, and the messages on the wire.
+// SPDX-License-Identifier: Apache-2.0
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "serve/video/results_json.hpp"
+#include "serve/video/video_message.hpp"
+#include "serve/video/video_ring.hpp"
+#include <gtest/gtest.h>
+
+namespace freshframe::test {
+namespace {
+
+using serve::VideoMessage;
+using serve::VideoPlace;
+using serve::VideoRing;
+
+/// Ten pictures a second, each `group`-th of them a key picture.
+class Stream {
+ public:
+  explicit Stream(int group) : group_(group) {}
+
+  void add(VideoRing& ring, int count = 1) {
+    for (; count > 0; --count) {
+      const unsigned flags = number_ % group_ == 0 ? VideoMessage::kKey : 0U;
+      ring.add(std::make_shared<const VideoMessage>(VideoMessage{.flags = flags, .pts = number_ / 10.0}));
+      ++number_;
+    }
+  }
+
+ private:
+  int group_;
+  int number_ = 0;
+};
+
+std::vector<double> all_of(VideoPlace& place, const VideoRing& ring, bool acknowledges = true) {
+  std::vector<double> sent;
+  while (const auto step = place.next(ring)) {
+    sent.push_back(step->picture->pts);
+    if (acknowledges) place.acknowledge(step->picture->pts);
+  }
+  return sent;
+}
+
+using Sent = std::vector<double>;
+
+TEST(VideoPlace, BeginsAtTheLastKeyPictureAndMarksWhatIsLate) {
+  VideoRing ring;
+  Stream stream(5);
+  stream.add(ring, 8);
+  VideoPlace place;
+  place.begin(ring);
+  EXPECT_EQ(place.next(ring)->flags, VideoMessage::kLate);
+  EXPECT_EQ(place.next(ring)->picture->pts, 0.6);
+  EXPECT_EQ(place.next(ring)->flags, 0U);
+  EXPECT_FALSE(place.next(ring));
+  EXPECT_EQ(place.left_out(ring), 0U);
+}
+
+TEST(VideoPlace, LeavesPicturesOutUpToAKeyPictureWhereNothingIsAcknowledged) {
+  VideoRing ring;
+  Stream stream(10);
+  stream.add(ring);
+  VideoPlace place;
+  place.begin(ring);
+  const auto first = place.next(ring);
+  for (int i = 0; i < 30; ++i) {
+    stream.add(ring);
+    (void)place.next(ring);
+  }
+  EXPECT_EQ(*place.sent(), 1.0);  // a second after the first
+  EXPECT_EQ(place.left_out(ring), 20U);
+  place.acknowledge(1.0);
+  const auto next = place.next(ring);
+  ASSERT_TRUE(next);
+  EXPECT_EQ(next->picture->pts, 3.0);
+  EXPECT_EQ(next->flags, VideoMessage::kGap);
+  EXPECT_EQ(place.left_out(ring), 19U);
+}
+
+TEST(VideoPlace, GoesOnAtTheLastKeyPictureAtOnceAfterAStall) {
+  VideoRing ring;
+  Stream stream(20);
+  stream.add(ring);
+  VideoPlace place;
+  place.begin(ring);
+  (void)all_of(place, ring);
+  stream.add(ring, 25);
+  (void)all_of(place, ring, false);
+  stream.add(ring);
+  EXPECT_FALSE(place.next(ring));
+  place.acknowledge(*place.sent());
+  EXPECT_EQ(all_of(place, ring), (Sent{2.0, 2.1, 2.2, 2.3, 2.4, 2.5, 2.6}));
+}
+
+TEST(VideoPlace, GetsKeyPicturesAloneOverALinkThatFallsBehindAgainAndAgain) {
+  VideoRing ring;
+  Stream stream(10);
+  stream.add(ring);
+  VideoPlace place;
+  place.begin(ring);
+  std::vector<double> late;  // pictures on their way: each takes two picture times
+  int sent = 0;
+  int keys = 0;
+  for (int i = 0; i < 300; ++i) {
+    stream.add(ring);
+    while (const auto step = place.next(ring)) {
+      late.push_back(step->picture->pts);
+      if (place.gets_keys_only()) {
+        ++sent;
+        keys += step->picture->is_key() ? 1 : 0;
+      }
+    }
+    if (i % 2 == 0 && !late.empty()) {
+      place.acknowledge(late.front());
+      late.erase(late.begin());
+    }
+  }
+  EXPECT_GT(keys, 5);
+  EXPECT_EQ(sent, keys);
+  EXPECT_GT(place.left_out(ring), 100U);
+}
+
+TEST(VideoPlace, ThatTheRingHasForgottenGoesOnWhereItCan) {
+  VideoRing ring;
+  Stream stream(2);
+  stream.add(ring);
+  VideoPlace place;
+  place.begin(ring);
+  EXPECT_EQ(all_of(place, ring), (Sent{0}));
+  stream.add(ring, 100);
+  const auto next = place.next(ring);
+  ASSERT_TRUE(next);
+  EXPECT_TRUE(next->picture->is_key());
+  EXPECT_EQ(next->picture->pts, 10.0);
+  EXPECT_EQ(place.left_out(ring), 99U);
+}
+
+TEST(VideoPlace, BelievesNoAcknowledgementOfAPictureThatWasNotSent) {
+  VideoRing ring;
+  Stream stream(10);
+  stream.add(ring);
+  VideoPlace place;
+  place.begin(ring);
+  (void)place.next(ring);
+  place.acknowledge(1e9);
+  EXPECT_FALSE(place.has_all_acknowledged());
+}
+
+TEST(VideoRing, HoldsTheLastSecondFromAKeyPictureOn) {
+  VideoRing ring;
+  Stream stream(5);
+  stream.add(ring, 100);
+  EXPECT_EQ(ring.end() - ring.begin(), 15U);
+  EXPECT_TRUE(ring.at(ring.begin())->is_key());
+  EXPECT_EQ(ring.at(ring.last_key())->pts, 9.5);
+}
+
+TEST(VideoHead, HasThirtyTwoBytesAtTheirPlaces) {
+  const VideoMessage message{.kind = VideoMessage::Kind::Picture,
+                             .flags = VideoMessage::kKey,
+                             .pts = 1.5,
+                             .captured = -2,
+                             .sample_size = 0x01020304};
+  const auto head = head_of_video(message, 0x0506, 0x0708090A, VideoMessage::kLate);
+  const std::string expected(
+      "\x02\x09\x06\x05\x0A\x09\x08\x07\x04\x03\x02\x01\0\0\0\0\0\0\0\0\0\0\xF8\x3F\0\0\0\0\0\0\0\xC0", 32);
+  EXPECT_EQ(head, expected);
+}
+
+TEST(VideoRequest, IsReadStrictly) {
+  const auto good = serve::parse_video_request(
+      R"({"watch":[{"id":7,"port":"a","mode":"jpeg","width":640},{"id":8,"port":"b"}]})");
+  ASSERT_TRUE(good);
+  ASSERT_EQ(good->watch.size(), 2U);
+  EXPECT_EQ(good->watch[0].id, 7);
+  EXPECT_EQ(good->watch[0].mode, serve::WatchWish::Mode::Jpeg);
+  EXPECT_EQ(good->watch[0].width, 640);
+  EXPECT_EQ(good->watch[1].mode, serve::WatchWish::Mode::Auto);
+  const auto acks = serve::parse_video_request(R"({"ack":{"0":1.5,"65535":2},"time":3})");
+  ASSERT_TRUE(acks);
+  EXPECT_EQ(acks->acks.at(0), 1.5);
+  EXPECT_EQ(acks->acks.at(65535), 2);
+  EXPECT_EQ(acks->time, 3);
+  for (const auto* const bad :
+       {"", "1", "{}", R"({"watch":1})", R"({"watch":[1]})", R"({"watch":[{"id":0}]})",
+        R"({"watch":[{"id":70000,"port":"a"}]})", R"({"watch":[{"id":1.5,"port":"a"}]})",
+        R"({"watch":[{"id":0,"port":"a"},{"id":0,"port":"b"}]})", R"({"watch":[{"id":0,"port":"a","x":1}]})",
+        R"({"watch":[{"id":0,"port":"a","mode":"mse"}]})", R"({"watch":[{"id":0,"port":"a","width":1}]})",
+        R"({"watch":[],"token":"a"})", R"({"ack":{"x":1}})", R"({"ack":{"-1":1}})", R"({"ack":{"0":"1"}})",
+        R"({"ack":{},"time":"now"})", R"({"ack":{},"more":1})", R"({"token":1})"}) {
+    EXPECT_FALSE(serve::parse_video_request(bad)) << bad;
+  }
+}
+
+TEST(ResultsJson, HasEighthsOfAPixelAndNamesOnce) {
+  const auto names =
+      std::make_shared<const std::vector<std::string>>(std::vector<std::string>{"cat", "<dog>"});
+  Detections found{.boxes = {{1, 2.5, 3, 4.125, 0.25, 1}}, .names = names, .ids = {9}, .tracked = true};
+  found.data.push_back({"plate", std::vector<std::string>{"AB"}, {}});
+  serve::ResultsJson results;
+  const auto value = ValueRef::make(found);
+  EXPECT_EQ(results.write({.seq = 4}, value).value(),
+            R"({"seq":4,"boxes":[8,20,24,33],"classes":[1],"scores":[250],"ids":[9],)"
+            R"("names":["cat","\u003cdog\u003e"],"columns":{"plate":["AB"]}})");
+  EXPECT_EQ(results.write({.seq = 5}, value)->find("names"), std::string::npos);
+  const Circles circles{.circles = {{10, 20, 5, 1}}, .ids = {}};
+  EXPECT_EQ(results.write({}, ValueRef::make(circles)).value(),
+            R"({"seq":0,"circles":[84,164,40],"scores":[1000]})");
+  EXPECT_FALSE(results.write({}, ValueRef::make(1.5)));
+}
+
+}  // namespace
+}  // namespace freshframe::test

@@ -1,0 +1,244 @@
+"""/api/video: the camera's own pictures with results, without a decoder or encoder."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from rigs.live.camera import PATIENT, clip
+from rigs.live.rtsp import RtspServer
+from rigs.web_client import Video, VideoMessage, request
+from support import until
+
+import freshframe as ff
+
+pytestmark = pytest.mark.takes(20)
+
+TOKEN = "a-token-of-the-tests"
+
+
+def boxes(frame: ff.Frame) -> ff.Detections:
+    """One box, the same in each picture."""
+    return ff.Detections(
+        np.array([[10, 20.5, 30, 40]], np.float32), np.array([0.5], np.float32), np.array([3])
+    )
+
+
+@contextlib.contextmanager
+def served(**options: Any) -> Iterator[tuple[ff.Pipeline, ff.Dashboard]]:
+    """A camera and a node of results."""
+    with RtspServer(clip("h264")) as server:
+        pipeline = ff.Pipeline()
+        camera = pipeline.add(ff.open(server.url, **PATIENT), name="door")
+        people = pipeline.add(boxes, camera, name="people")
+        with pipeline, pipeline.serve(view=[people, camera], **options) as dashboard:
+            yield pipeline, dashboard
+
+
+def decoded(messages: list[VideoMessage], start: VideoMessage) -> list[float]:
+    """The pts of the pictures that FFmpeg decodes from the fragments."""
+    av = pytest.importorskip("av", reason="needs PyAV, which reads the fragments")
+    segment = start.body[len(start.body) - start.sample_size :]
+    data = segment + b"".join(message.body for message in messages)
+    with av.open(io.BytesIO(data), format="mp4") as film:
+        return [frame.time - start.json()["shift"] for frame in film.decode(video=0)]
+
+
+def test_a_port_of_results_shows_the_video_of_its_source_with_results() -> None:
+    with served() as (_, dashboard), Video(dashboard.url) as page:
+        assert page.text("welcome")["ports"] == ["people", "door"]
+        page.watch("people")
+        start = page.next("start")
+        about = start.json()
+        assert about["mode"] == "video"
+        assert (about["port"], about["source"]) == ("people", "door")
+        assert about["codec"].startswith("avc1.")
+        assert about["mime"] == f'video/mp4; codecs="{about["codec"]}"'
+        assert about["width"] > 0
+        pictures: list[VideoMessage] = []
+        results: list[VideoMessage] = []
+        while len(pictures) < 40 or len(results) < 20:
+            message = page.message()
+            page.acknowledge(message)
+            (pictures if message.kind == "picture" else results).append(message)
+        assert pictures[0].flags & VideoMessage.KEY
+        assert not pictures[-1].left_out
+        times = [message.pts for message in pictures]
+        assert decoded(pictures, start) == pytest.approx(sorted(times), abs=1e-3)
+        assert {message.kind for message in results} == {"results"}
+        for message in results:
+            assert min(abs(message.pts - time) for time in times) < 1e-3
+        body = results[-1].json()
+        assert body["boxes"] == [80, 164, 240, 320]
+        assert body["classes"] == [3]
+        assert body["scores"] == [500]
+        assert "ids" not in body
+
+
+def test_a_second_viewer_begins_at_the_last_key_picture() -> None:
+    with served() as (_, dashboard), Video(dashboard.url) as first:
+        first.watch("door")
+        for _ in range(8):
+            newest = first.next("picture")
+        with Video(dashboard.url) as second:
+            second.watch("people", "door")
+            begun = {second.next("start").view, second.next("start").view}
+            assert begun == {0, 1}
+            picture = second.next("picture")
+            assert picture.flags & VideoMessage.KEY
+            assert picture.pts <= newest.pts + 0.5
+
+
+def test_the_first_viewer_gets_pictures_of_the_past_that_are_marked() -> None:
+    with served() as (pipeline, dashboard):
+        until(lambda: pipeline.stats().nodes["door"].processed > 20, lambda: "no pictures")
+        with Video(dashboard.url) as page:
+            page.watch("door")
+            page.next("start")
+            flags = [page.next("picture").flags for _ in range(30)]
+        assert flags[0] & VideoMessage.KEY
+        assert not flags[-1] & VideoMessage.GAP
+
+
+def test_a_source_without_packets_is_shown_as_jpeg_with_results() -> None:
+    pipeline = ff.Pipeline()
+    scene = pipeline.add(ff.open("demo:circles?size=320x180&fps=30"), name="scene")
+    people = pipeline.add(boxes, scene, name="people")
+    with pipeline, pipeline.serve(view=people) as dashboard, Video(dashboard.url) as page:
+        page.watch("people")
+        about = page.next("start").json()
+        assert about["mode"] == "jpeg"
+        assert about["why"] == "the source has no packets"
+        assert (about["width"], about["height"]) == (320, 180)
+        picture = page.next("jpeg")
+        assert picture.body.startswith(b"\xff\xd8")
+        assert picture.sample_size == len(picture.body)
+        assert page.next("results").json()["boxes"] == [80, 164, 240, 320]
+        page.watch("people", mode="video")
+        assert page.next("gone").json()["why"] == "no_packets"
+        page.watch("people", "nobody", mode="jpeg")
+        assert page.next("jpeg").view == 0
+
+
+def test_a_node_that_draws_is_shown_as_it_draws() -> None:
+    with RtspServer(clip("h264")) as server:
+        pipeline = ff.Pipeline()
+        camera = pipeline.add(ff.open(server.url, **PATIENT), name="door")
+        drawn = pipeline.add(ff.Annotate(), pipeline.add(boxes, camera), name="drawn")
+        with pipeline, pipeline.serve(view=drawn) as dashboard, Video(dashboard.url) as page:
+            page.watch("drawn")
+            assert page.next("start").json()["why"] == "the node makes pictures of its own"
+            assert page.next("jpeg").body.startswith(b"\xff\xd8")
+
+
+def test_an_unknown_port_is_told_with_those_that_there_are() -> None:
+    with served() as (_, dashboard), Video(dashboard.url) as page:
+        page.watch("nobody")
+        body = page.next("gone").json()
+        assert body["why"] == "unknown"
+        assert "'people', 'door'" in body["text"]
+
+
+def test_time_is_sent_back_with_the_servers() -> None:
+    with served() as (_, dashboard), Video(dashboard.url) as page:
+        page.send({"ack": {}, "time": 81.25})
+        answer = page.text("time")
+        assert answer["time"] == 81.25
+        assert answer["now"] > 1e9
+
+
+def close_code(page: Video) -> int:
+    """The code with which the server closes."""
+    while True:
+        opcode, data = page.receive()
+        if opcode == 8:
+            return int.from_bytes(data[:2], "big")
+        assert opcode in (1, 2), "cut without a close"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [b"hello", b"[]", b'{"watch":[{"id":-1,"port":"door"}]}', b'{"watch":[{"id":0}]}', b'{"ack":[]}'],
+)
+def test_other_messages_end_the_connection(message: bytes) -> None:
+    with served() as (_, dashboard), Video(dashboard.url) as page:
+        page.send(message)
+        assert close_code(page) == 1008
+
+
+def test_a_message_that_is_too_large_ends_the_connection() -> None:
+    with served() as (_, dashboard), Video(dashboard.url) as page:
+        page.send(b'{"watch":[' + b" " * 9000 + b"]}")
+        assert close_code(page) == 1009
+
+
+def test_a_flood_ends_the_connection() -> None:
+    with served() as (_, dashboard), Video(dashboard.url) as page:
+        with contextlib.suppress(OSError):
+            for _ in range(5000):
+                page.send(b'{"ack":{}}')
+        assert close_code(page) == 1008
+
+
+def test_the_token_is_the_first_message() -> None:
+    with served(token=TOKEN) as (_, dashboard):
+        picture_token = dashboard.picture_url("door").rpartition("=")[2]
+        for token in (TOKEN, picture_token):
+            with Video(dashboard.url, token) as page:
+                page.watch("door")
+                assert page.next("start").json()["port"] == "door"
+        for wrong in ("no-token-of-the-tests", ""):
+            with Video(dashboard.url, wrong) as page:
+                assert close_code(page) == 4401
+        with Video(dashboard.url) as page:
+            page.watch("door")
+            assert close_code(page) == 4401
+        with Video(dashboard.url, Authorization=f"Bearer {TOKEN}") as page:
+            page.watch("door")
+            assert page.next("start").kind == "start"
+
+
+def test_pages_of_strangers_are_refused() -> None:
+    with served(token=TOKEN) as (_, dashboard):
+        with Video(dashboard.url, Origin="http://elsewhere.example") as page:
+            assert page.status == 403
+        with Video(dashboard.url, Host="elsewhere.example") as page:
+            assert page.status == 403
+        assert request(dashboard.url, "/api/video").status == 400
+
+
+def test_left_out_pictures_are_counted_and_a_stopped_viewer_holds_up_nobody() -> None:
+    with served() as (_, dashboard), Video(dashboard.url) as stopped, Video(dashboard.url) as page:
+        stopped.watch("door")
+        page.watch("door")
+        stopped.next("picture")
+
+        def left_out() -> int:
+            page.next("picture")
+            views = json.loads(request(dashboard.url, "/api/state").body)["views"]
+            return max((each["left_out"] for each in views[1]["watchers"]), default=0)
+
+        until(lambda: left_out() > 5, lambda: "a viewer that acknowledges nothing gets all pictures")
+        assert page.next("picture").left_out == 0
+        metrics = request(dashboard.url, "/metrics").text
+        assert 'freshframe_view_left_out_pictures{pipeline="pipeline",port="door"}' in metrics
+
+
+def test_a_source_that_is_away_is_told_and_begins_again() -> None:
+    server = RtspServer(clip("h264"))
+    with server:
+        pipeline = ff.Pipeline()
+        camera = pipeline.add(ff.open(server.url, **PATIENT), name="door")
+        with pipeline, pipeline.serve(view=camera) as dashboard, Video(dashboard.url) as page:
+            page.watch("door")
+            page.next("picture")
+            server.close()
+            gone = page.next("gone").json()
+            assert gone["why"] == "away"
+            assert gone["since"] <= gone["now"]
