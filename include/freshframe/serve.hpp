@@ -88,6 +88,9 @@ struct ServeOptions {
   /// Permits pictures only, as a part of their URLs (?token=...). Empty: where a token is needed, the server
   /// makes a random one.
   std::string picture_token = {};
+  /// Pages of other servers that may use this one, such as "https://my.site"; their hosts are accepted as Host, too, for
+  /// a proxy that passes it on. "*": live video is for pages of all servers, which needs a token.
+  std::vector<std::string> origins = {};
   /// What /api/look/NAME shows to clients with the token; the token for pictures does not open it.
   std::vector<ServedLook> look = {};
   double look_rate = 30;  // questions about the past in a minute, of each client

@@ -16,6 +16,7 @@
 #include "core/pipeline/pipeline_access.hpp"
 #include "serve/http/page_message.hpp"
 #include "serve/http/service.hpp"
+#include "serve/video/video_message.hpp"
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -24,8 +25,10 @@ namespace {
 using namespace freshframe;  // NOLINT(google-build-using-namespace)
 
 constexpr std::string_view kToken = "0123456789abcdef";
+constexpr std::string_view kLive = "/api/live";
+constexpr std::string_view kVideo = "/api/video";
 constexpr std::string_view kUpgrade =
-    "GET /api/live HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    " HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
 
 class Silent final : public Source<int> {
@@ -91,7 +94,9 @@ void check_request(Target& target, std::string_view bytes, bool token) {
   target.say(bytes);
   const auto answer = target.hear();
   if (!answer.empty() && !answer.starts_with("HTTP/1.1 ")) __builtin_trap();
-  const bool told = bytes.find(kToken) != std::string_view::npos;
+  // Live video has the token in its first message, and the files of the element are for everybody.
+  const auto names = [bytes](std::string_view text) { return bytes.find(text) != std::string_view::npos; };
+  const bool told = names(kToken) || names(kVideo) || names("/view") || names("/dom.js");
   if (token && !told &&
       (answer.find("HTTP/1.1 200") != std::string::npos || answer.starts_with("HTTP/1.1 1"))) {
     __builtin_trap();  // in without the token
@@ -112,9 +117,9 @@ std::string frame_of(std::string_view payload) {
   return frame + std::string(4, '\0') + std::string(payload);
 }
 
-void check_live(Target& target, std::string_view bytes, bool framed) {
+void check_socket(Target& target, std::string_view path, std::string_view bytes, bool framed) {
   target.meet();
-  target.say(kUpgrade);
+  target.say("GET " + std::string(path) + std::string(kUpgrade));
   if (!target.hear().starts_with("HTTP/1.1 101")) __builtin_trap();
   while (framed && !bytes.empty()) {
     const auto end = std::min(bytes.find('\n'), std::min<std::size_t>(bytes.size(), 60000));
@@ -134,7 +139,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static auto* const closed = new Target(true);
   if (size == 0) return 0;
   const std::string_view bytes(reinterpret_cast<const char*>(data + 1), size - 1);
-  switch (data[0] % 5) {
+  switch (data[0] % 8) {
     case 0:
       check_request(*open, bytes, false);
       break;
@@ -142,10 +147,19 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       check_request(*closed, bytes, true);
       break;
     case 2:
-      check_live(*open, bytes, false);
+      check_socket(*open, kLive, bytes, false);
       break;
     case 3:
-      check_live(*open, bytes, true);
+      check_socket(*open, kLive, bytes, true);
+      break;
+    case 4:
+      check_socket(*open, kVideo, bytes, true);
+      break;
+    case 5:
+      check_socket(*closed, kVideo, bytes, true);
+      break;
+    case 6:
+      (void)serve::parse_video_request(bytes);
       break;
     default:
       (void)serve::parse_page_message(bytes);

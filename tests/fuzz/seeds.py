@@ -43,7 +43,10 @@ CALLS = [
     b"\1" + GET % (b"/?token=wrong", b"Cookie: a=b; freshframe_80=x\r\nAuthorization: Bearer x\r\n"),
     b"\2\x81\x8f\0\0\0\0" + b'{"ack":"state"}\x88\x82\0\0\0\0\x03\xe8',
     b'\3{"ack":"state"}\n{"view":["<script>"],"width":960}\n{"ack":"picture"}\n{"view":[]}',
-    b'\4{"view":["\\u00e9\\ud83d\\ude00"],"width":1}',
+    b'\4{"watch":[{"id":0,"port":"<script>","mode":"jpeg","width":640}]}\n{"ack":{"0":1.5},"time":1}',
+    b'\5{"token":"0123456789abcdef"}\n{"watch":[{"id":0,"port":"nobody"}]}\n{"watch":[]}',
+    b'\6{"ack":{"0":1.5,"7":-1e300},"time":81.25}',
+    b'\7{"view":["\\u00e9\\ud83d\\ude00"],"width":1}',
 ]
 
 

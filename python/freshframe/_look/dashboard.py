@@ -69,16 +69,7 @@ class Dashboard(ClosedByWith):
             OptionTypeError: An argument is of the wrong type.
             StateError: The dashboard is closed.
         """
-        engine = self._engine()
-        if engine is None or self.closed:
-            raise StateError("this dashboard is closed: serve() makes another one")
-        name = view_name(port) if isinstance(port, Port) else _check.text("port", port)
-        shown = engine.shown_views() if self._request.view is None else self._request.view
-        if name not in shown:
-            some = f"it shows {', '.join(map(repr, shown))}" if shown else "no port gives frames"
-            raise OptionError(
-                f"this dashboard has no pictures of {name!r}: {some}; serve(view=...) chooses them"
-            )
+        name, engine = self._shown(port)
         query = {}
         if fps is not None:
             query["fps"] = f"{_within('fps', _check.number('fps', fps), 1, 15):g}"
@@ -93,6 +84,66 @@ class Dashboard(ClosedByWith):
 
         address = f"{self.url.partition('?')[0]}api/picture/{quote(name, safe='')}"
         return f"{address}.{'jpg' if still else 'mjpg'}" + (f"?{urlencode(query)}" if query else "")
+
+    def embed(self, port: Port[Any] | str) -> str:
+        """HTML for a page of your own: the port's live video, with results drawn on it.
+
+        A port of results shows its source's own pictures. The text has a token that opens pictures and
+        nothing else. Pages of another server need ``serve(origins=)``. Where HTML runs no scripts, take
+        view_url().
+
+        Args:
+            port: A port of the pipeline, or its name.
+
+        Raises:
+            OptionError: The dashboard shows no pictures of the port.
+            OptionTypeError: An argument is of the wrong type.
+            StateError: The dashboard is closed.
+        """
+        name, engine = self._shown(port)
+        with fork.loading():
+            from html import escape  # noqa: PLC0415  (it costs 2 ms)
+
+        server = escape(self.url.partition("?")[0])
+        token = f' token="{escape(engine.picture_token())}"' if engine.picture_token() else ""
+        return (
+            f'<script type="module" src="{server}view.js"></script>'
+            f'<freshframe-view src="{server}" port="{escape(name)}"{token}></freshframe-view>'
+        )
+
+    def view_url(self, port: Port[Any] | str) -> str:
+        """The URL of a page for an ``<iframe>`` with what embed() shows. Pages of all servers may frame it.
+
+        The token, which opens pictures and nothing else, is behind ``#``: a browser sends it to no server.
+
+        Args:
+            port: A port of the pipeline, or its name.
+
+        Raises:
+            OptionError: The dashboard shows no pictures of the port.
+            OptionTypeError: An argument is of the wrong type.
+            StateError: The dashboard is closed.
+        """
+        name, engine = self._shown(port)
+        with fork.loading():
+            from urllib.parse import urlencode  # noqa: PLC0415  (it costs 5 ms)
+
+        token = {"token": engine.picture_token()} if engine.picture_token() else {}
+        return f"{self.url.partition('?')[0]}view.html#{urlencode({'port': name, **token})}"
+
+    def _shown(self, port: Port[Any] | str) -> tuple[str, _native.Engine]:
+        """The name of a port whose pictures are served, and the engine."""
+        engine = self._engine()
+        if engine is None or self.closed:
+            raise StateError("this dashboard is closed: serve() makes another one")
+        name = view_name(port) if isinstance(port, Port) else _check.text("port", port)
+        shown = engine.shown_views() if self._request.view is None else self._request.view
+        if name not in shown:
+            some = f"it shows {', '.join(map(repr, shown))}" if shown else "no port gives frames"
+            raise OptionError(
+                f"this dashboard has no pictures of {name!r}: {some}; serve(view=...) chooses them"
+            )
+        return name, engine
 
     @property
     def closed(self) -> bool:
@@ -165,6 +216,7 @@ class Request:
     source_timeout: float | None = 30.0
     look: tuple[Any, ...] = ()
     look_rate: float = 30.0
+    origins: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -177,6 +229,7 @@ class Request:
         source_timeout: Any = 30.0,
         look: Any = (),
         look_rate: Any = 30.0,
+        origins: Any = (),
     ) -> Request:
         """Checks the arguments. Raises OptionTypeError, OptionError or GraphError."""
         if not isinstance(host, str):
@@ -197,7 +250,17 @@ class Request:
             _check.positive_seconds("source_timeout", source_timeout)
         rate = _within("look_rate", _check.number("look_rate", look_rate), 0.1, 6000)
         ports = None if view is None else _names(engine, view)
-        return cls(host, port, ports, token, source_timeout, _looks(engine, look), rate)
+        looks = _looks(engine, look)
+        return cls(host, port, ports, token, source_timeout, looks, rate, _origins(origins))
+
+
+def _origins(origins: Any) -> tuple[str, ...]:
+    listed = [origins] if isinstance(origins, str) else origins
+    if not isinstance(listed, Sequence):
+        raise OptionTypeError(
+            f'origins must be a list of texts, such as ["https://my.site"]; got {_check.shown(origins)}'
+        )
+    return tuple(_check.text("each of origins", each) for each in listed)
 
 
 def _names(engine: _native.Engine, view: Any) -> tuple[str, ...]:
@@ -256,6 +319,7 @@ def _served(engine: _native.Engine, wanted: Request) -> list[str]:
         wanted.source_timeout,
         [(each._node_name, each._handle) for each in wanted.look],
         wanted.look_rate,
+        list(wanted.origins),
     )
 
 

@@ -91,12 +91,13 @@ def serve(
     source_timeout: float | None,
     look: Look | Sequence[Look],
     look_rate: float,
+    origins: str | Sequence[str],
 ) -> Dashboard:
     """As Pipeline.serve()."""
     with fork.loading():
         from .._look import dashboard  # noqa: PLC0415
 
-    wanted = dashboard.Request.of(engine, host, port, view, token, source_timeout, look, look_rate)
+    wanted = dashboard.Request.of(engine, host, port, view, token, source_timeout, look, look_rate, origins)
     return dashboard.serve(engine, wanted)
 
 

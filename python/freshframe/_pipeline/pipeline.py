@@ -123,8 +123,7 @@ class Pipeline(RunByWith):
                 the node out, with the nodes below it that no source reaches without it. What it has given is
                 processed, the rest runs on, and ``report.failures`` has the reason. A failure of open() at
                 the start ends the pipeline in any case.
-            max_age: Seconds; an older sample is dropped as ``stale`` when its turn comes. Only below live
-                sources.
+            max_age: Seconds; an older sample is dropped as ``stale`` at its turn. Only below live sources.
             max_rate: At most so many samples per second of each source pass, evenly by `captured` (below
                 files by `pts`). The others are dropped as ``rate``.
             process: True: a copy of the node runs in a worker process, on a core of its own. A Process also
@@ -260,9 +259,8 @@ class Pipeline(RunByWith):
         A join goes with any of its parents, one with ``partial=True`` with its first. A source is closed.
         Recorders below it write their waiting samples and close their files; other waiting samples are
         dropped as ``removed``. A node that was added with a list of parents stays, as do the readers, which
-        get the end of their stream when their last parent has gone. Then the names are free again. Numbers
-        are never used again: nothing continues the tracks of what was removed. With a camera goes the port
-        of its packets.
+        get the end of their stream when their last parent has gone. Then the names are free again, numbers
+        never: nothing continues the tracks of what was removed. With a camera goes the port of its packets.
 
         Args:
             part: The port of the node, or a reader.
@@ -442,23 +440,24 @@ class Pipeline(RunByWith):
         source_timeout: float | None = 30.0,
         look: Look | Sequence[Look] = (),
         look_rate: float = 30.0,
+        origins: str | Sequence[str] = (),
     ) -> Dashboard:
         """Serves a live dashboard of this pipeline; before, while or after it runs.
 
-        Native threads serve it without the GIL, so it answers while Python is frozen and costs the pipeline
-        next to nothing. It continues after the end, until the dashboard's close(), until this pipeline is
-        collected, or until the program exits. A second call with equal or no arguments returns it again.
+        Native threads serve it without the GIL, so it answers while Python is frozen. It ends with close(),
+        this pipeline's collection, or the program. A second call with equal or no arguments returns it again.
 
         Args:
             host: Address to listen on. All but "127.0.0.1", "::1" and "localhost" need a token.
             port: TCP port; 0: a free one.
-            view: Ports whose pictures can be viewed; their samples must have a frame. The page shows the
-                first one. None: all ports that are known to emit frames. Each port raises the number of
-                frames that the engine may hold by one.
+            view: Ports that can be viewed; their samples must have a frame. The page shows the first one.
+                None: all that are known to emit frames. Each raises the engine's most frames by one.
             token: 16 to 256 letters of ``a-z A-Z 0-9 - _``. None: a random one, where ``host`` needs one.
             source_timeout: Seconds without a connection after which /healthz fails for a source; None: never.
             look: Looks that a client with the token may ask: ``/api/look/NAME.jpg``, with their names.
             look_rate: Such questions per minute and client, .1 to 6000. Four are answered at a time.
+            origins: Other servers whose pages may show live video, or that are proxies for this one, such as
+                ``"https://my.site"``; ``"*"``: all pages, which needs a token.
 
         Returns:
             The dashboard; its ``url`` includes the token if there is one.
@@ -469,7 +468,8 @@ class Pipeline(RunByWith):
             StateError: The pipeline is already served, with other arguments.
             FreshframeError: The port is taken or not permitted.
         """
-        return observation.serve(self._engine, host, port, view, token, source_timeout, look, look_rate)
+        wanted = (host, port, view, token, source_timeout, look, look_rate, origins)
+        return observation.serve(self._engine, *wanted)
 
     @property
     def dashboard(self) -> Dashboard | None:

@@ -114,7 +114,7 @@ std::vector<ServedLook> served(const Looks& looks) {
 std::vector<std::string> serve(Engine& self, const std::string& host, std::uint16_t port,
                                std::optional<std::vector<std::string>> view, const std::string& token,
                                const std::string& picture_token, std::optional<double> source_timeout,
-                               const Looks& looks, double look_rate) {
+                               const Looks& looks, double look_rate, std::vector<std::string> origins) {
   (void)self.core();  // refuses in a forked child
   if (self.server()) throw StateError("this pipeline is served already");
   self.server() =
@@ -123,6 +123,7 @@ std::vector<std::string> serve(Engine& self, const std::string& host, std::uint1
                                                                 .view = std::move(view),
                                                                 .token = token,
                                                                 .picture_token = picture_token,
+                                                                .origins = std::move(origins),
                                                                 .look = served(looks),
                                                                 .look_rate = look_rate,
                                                                 .source_timeout = source_timeout,
@@ -152,7 +153,7 @@ void bind_serve(nb::class_<Engine>& engine) {
   engine
       .def("serve", &serve, nb::lock_self(), nb::arg("host"), nb::arg("port"), nb::arg("view").none(),
            nb::arg("token"), nb::arg("picture_token"), nb::arg("source_timeout").none(), nb::arg("looks"),
-           nb::arg("look_rate"), "Starts the dashboard's server; returns its URLs.")
+           nb::arg("look_rate"), nb::arg("origins"), "Starts the dashboard's server; returns its URLs.")
       .def("close_server", gil::entry<&close_server>, nb::lock_self(),
            "Ends the dashboard's server. GIL: released while waiting")
       .def(

@@ -119,6 +119,24 @@ std::optional<double> query_number(std::string_view query, std::string_view name
   return whole && number >= least && number <= most ? std::optional(number) : std::nullopt;
 }
 
+bool is_origin(std::string_view text) {
+  if (text == "*") return true;
+  const auto rest = text.starts_with("https://")  ? text.substr(8)
+                    : text.starts_with("http://") ? text.substr(7)
+                                                  : "";
+  constexpr std::string_view kNotInHosts = "/?#@\\ \t\r\n\"'<>*";
+  return !rest.empty() && rest.find_first_of(kNotInHosts) == std::string_view::npos && without_port(rest);
+}
+
+bool PageOrigins::has(std::string_view origin) const {
+  const auto asked = core::lower_case(origin);
+  return std::ranges::any_of(listed, [&](const auto& each) { return core::lower_case(each) == asked; });
+}
+
+bool PageOrigins::has_host(std::string_view host) const {
+  return has("https://" + std::string(host)) || has("http://" + std::string(host));
+}
+
 Gate::Gate(std::string token, bool loopback, const std::string& machine, unsigned port, std::string pictures)
     : token_(std::move(token)),
       pictures_(std::move(pictures)),
@@ -159,9 +177,11 @@ bool Gate::has_token(const RequestHead& head) const {
   return false;
 }
 
-Verdict Gate::judge(const RequestHead& head) const {
-  if (!is_our_host(head.host)) return Verdict::WrongHost;
-  if (head.origin && *head.origin != "http://" + std::string(head.host)) return Verdict::WrongOrigin;
+Verdict Gate::judge(const RequestHead& head, bool is_video) const {
+  const bool is_for_all = is_video && origins_.has_all();
+  if (!is_for_all && !is_our_host(head.host) && !origins_.has_host(head.host)) return Verdict::WrongHost;
+  const auto is_own = [&] { return *head.origin == "http://" + std::string(head.host); };
+  if (!is_for_all && head.origin && !is_own() && !origins_.has(*head.origin)) return Verdict::WrongOrigin;
   if (wants_token() && !has_token(head)) return Verdict::NoToken;
   return Verdict::Welcome;
 }

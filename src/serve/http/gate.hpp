@@ -6,6 +6,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace freshframe::serve {
 
@@ -38,6 +40,15 @@ enum class Verdict : std::uint8_t { Welcome, WrongHost, WrongOrigin, NoToken };
 [[nodiscard]] std::optional<double> query_number(std::string_view query, std::string_view name, double least,
                                                  double most);
 
+/// Pages that may use the server beside its own: "https://my.site"; "*" opens live video to all pages.
+struct PageOrigins {
+  std::vector<std::string> listed = {};
+  [[nodiscard]] bool has(std::string_view origin) const;
+  /// Whether a page at this Host is one of them: behind a proxy, the server gets its name.
+  [[nodiscard]] bool has_host(std::string_view host) const;
+  [[nodiscard]] bool has_all() const { return has("*"); }
+};
+
 class Gate {
  public:
   /// `loopback`: only this machine can reach the server. `machine`: its name, which is then also accepted as
@@ -45,8 +56,10 @@ class Gate {
   /// `pictures`: the token for pictures alone; empty: there is none.
   Gate(std::string token, bool loopback, const std::string& machine, unsigned port,
        std::string pictures = {});
+  void admit(PageOrigins origins) { origins_ = std::move(origins); }
 
-  [[nodiscard]] Verdict judge(const RequestHead& head) const;
+  /// `is_video`: the request is for live video.
+  [[nodiscard]] Verdict judge(const RequestHead& head, bool is_video = false) const;
   [[nodiscard]] bool is_token(std::string_view text) const noexcept;
   /// Whether it permits pictures, and nothing else. It is in URLs, which end up in logs.
   [[nodiscard]] bool is_picture_token(std::string_view text) const noexcept {
@@ -66,6 +79,10 @@ class Gate {
   bool loopback_;
   std::string machine_;
   std::string cookie_name_;
+  PageOrigins origins_;
 };
+
+/// "https://my.site", with a port or without, or "*".
+[[nodiscard]] bool is_origin(std::string_view text);
 
 }  // namespace freshframe::serve

@@ -30,12 +30,19 @@ constexpr std::string_view kStreamType = "multipart/x-mixed-replace; boundary=fr
 // Only our own scripts and styles, no other resources, no frames of other pages, no referrer.
 constexpr std::string_view kProtection =
     "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: "
-    "data:; "
+    "data:; media-src blob:; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'\r\n"
     "X-Content-Type-Options: nosniff\r\n"
     "X-Frame-Options: DENY\r\n"
     "Referrer-Policy: no-referrer\r\n"
     "Cross-Origin-Opener-Policy: same-origin\r\n";
+// A page that is made to stand in others: a view alone.
+constexpr std::string_view kFramedPage = "/view.html";
+constexpr std::string_view kFramedProtection =
+    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' "
+    "blob: data:; media-src blob:; connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors *\r\n"
+    "X-Content-Type-Options: nosniff\r\n"
+    "Referrer-Policy: no-referrer\r\n";
 constexpr std::string_view kOnlyOurPages = "Cross-Origin-Resource-Policy: same-origin\r\n";
 // Pictures are for <img> in pages of other ports of this machine, and with their token in any page.
 constexpr std::string_view kPagesOfThisMachine = "Cross-Origin-Resource-Policy: same-site\r\n";
@@ -52,6 +59,9 @@ constexpr std::string_view kLoginPage =
     "<label for=\"token\">Token</label><input id=\"token\" name=\"token\" type=\"password\" "
     "autocomplete=\"off\" required autofocus><button>Open</button></form>"
     "<p class=\"hint\">The program that serves this page shows the token in its URL.</p></main></html>";
+
+constexpr std::string_view kAnyModule =
+    "Cross-Origin-Resource-Policy: cross-origin\r\nAccess-Control-Allow-Origin: *\r\n";
 
 // The files of the page that asks for the token. They need no token and contain no data.
 constexpr std::array<std::string_view, 2> kForEverybody = {"/base.css", "/favicon.svg"};
@@ -116,6 +126,17 @@ std::optional<Reply> file(std::string_view path, const RequestHead& head) {
     return Reply{.status = 304, .type = found->type, .headers = headers};
   }
   return Reply{.type = found->type, .fixed = found->body, .headers = headers};
+}
+
+/// The element for pages of others, which hold no data; nullopt: another file.
+std::optional<Reply> element(std::string_view path, const RequestHead& head) {
+  if (path != "/view.js" && path != "/dom.js" && !path.starts_with("/view/") && path != kFramedPage)
+    return std::nullopt;
+  auto found = file(path, head);
+  if (!found) return std::nullopt;
+  found->headers += kAnyModule;
+  found->framed = path == kFramedPage;
+  return found;
 }
 
 Reply health(StateSource& source) {
@@ -272,7 +293,7 @@ std::string head_of(const Reply& reply, bool keep_alive) {
   head += reply.type;
   if (reply.status != 204 && reply.status != 304) head += "\r\nContent-Length: " + std::to_string(size);
   head += keep_alive ? "\r\n" : "\r\nConnection: close\r\n";
-  head += kProtection;
+  head += reply.framed ? kFramedProtection : kProtection;
   if (reply.headers.find("Cross-Origin-Resource-Policy") == std::string::npos) head += kOnlyOurPages;
   if (reply.headers.find("Cache-Control") == std::string::npos) head += "Cache-Control: no-store\r\n";
   head += reply.headers;
@@ -296,7 +317,11 @@ Routed route(const RequestHead& head, const Gate& gate, StateSource& source) {
   const auto question = std::min(head.target.find('?'), head.target.size());
   const auto path = head.target.substr(0, question);
   const auto query = head.target.substr(std::min(question + 1, head.target.size()));
-  switch (gate.judge(head)) {
+  const auto verdict = gate.judge(head, path == kVideoPath);
+  if (verdict != Verdict::WrongHost) {
+    if (auto found = element(path, head)) return {.reply = *std::move(found)};
+  }
+  switch (verdict) {
     case Verdict::WrongHost:
       return {.reply = plain(403, "this server answers to its address and to localhost, not to other names")};
     case Verdict::WrongOrigin:

@@ -25,6 +25,7 @@ struct Reply {
   std::string body = {};                                // unless `fixed` is set
   std::string_view fixed = {};                          // static
   std::string headers = {};                             // more of them, each with its line end
+  bool framed = false;                                  // a page that may stand in pages of others
   std::shared_ptr<const void> keep = {};                // the owner of `fixed` and `type`
 };
 

@@ -49,6 +49,18 @@ std::string checked_token(const std::string& token, bool loopback) {
   return token;
 }
 
+void check_origins(const std::vector<std::string>& origins, bool has_token) {
+  for (const auto& origin : origins) {
+    if (!is_origin(origin)) {
+      throw OptionError(
+          "origins must be those of pages, such as \"https://my.site\" without a path, or \"*\" for all; got \"" +
+          origin + "\"");
+    }
+    if (origin == "*" && !has_token)
+      throw OptionError("origins \"*\" lets pages of all servers ask for pictures: serve with a token");
+  }
+}
+
 // What to do about an address at which no server can be.
 std::string remedy_of(const ErrorCode& error) {
   if (error == net::error::address_in_use) return "; port 0 chooses a free one";
@@ -127,6 +139,7 @@ Server::Server(std::shared_ptr<core::PipelineCore> pipeline, ServeOptions option
                       std::to_string(*options.source_timeout));
   }
   const auto token = checked_token(options.token, address.is_loopback());
+  check_origins(options.origins, !token.empty());
   try {
     net::io_context probe;
     auto bound = listen_at(probe, {address, options.port});
@@ -135,6 +148,7 @@ Server::Server(std::shared_ptr<core::PipelineCore> pipeline, ServeOptions option
       impl_->picture_token = options.picture_token.empty() ? make_token() : options.picture_token;
     }
     Gate gate(token, address.is_loopback(), machine_name(), endpoint.port(), impl_->picture_token);
+    gate.admit({.listed = options.origins});
     auto service = std::make_unique<Service>(std::move(pipeline), std::move(options), std::move(gate));
     impl_->listener = bound.release();
     service->listen(net::ip::tcp::acceptor(service->io(), endpoint.protocol(), impl_->listener));

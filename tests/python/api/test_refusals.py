@@ -231,7 +231,7 @@ METHODS: dict[str, Callable[[], object]] = {
     "Pipeline.run, progress_interval": lambda: ff.Pipeline().run(progress_interval=THING),
     **{
         f"Pipeline.serve, {name}": partial(ff.Pipeline().serve, **{name: THING})
-        for name in ("host", "port", "view", "token", "source_timeout", "look", "look_rate")
+        for name in ("host", "port", "view", "token", "source_timeout", "look", "look_rate", "origins")
     },
     "Look.now": lambda: ff.Look().now(THING),
     "Look.at": lambda: ff.Look().at(THING),

@@ -242,3 +242,80 @@ def test_a_source_that_is_away_is_told_and_begins_again() -> None:
             gone = page.next("gone").json()
             assert gone["why"] == "away"
             assert gone["since"] <= gone["now"]
+
+
+def test_pages_that_origins_names_may_connect_also_behind_a_proxy() -> None:
+    with served(token=TOKEN, origins=["https://my.site"]) as (_, dashboard):
+        for headers in (
+            {"Origin": "https://my.site"},
+            {"Origin": "https://my.site", "Host": "my.site"},
+        ):
+            with Video(dashboard.url, TOKEN, **headers) as page:
+                page.watch("door")
+                assert page.next("start").kind == "start"
+        for headers in ({"Origin": "https://their.site"}, {"Host": "their.site"}):
+            with Video(dashboard.url, TOKEN, **headers) as page:
+                assert page.status == 403
+
+
+def test_all_origins_may_have_live_video_and_nothing_else() -> None:
+    with served(token=TOKEN, origins="*") as (_, dashboard):
+        with Video(dashboard.url, TOKEN, Origin="https://their.site") as page:
+            page.watch("door")
+            assert page.next("start").kind == "start"
+        strange = request(
+            dashboard.url, "/api/state", Origin="https://their.site", Authorization=f"Bearer {TOKEN}"
+        )
+        assert strange.status == 403
+
+
+def test_origins_that_are_none_are_refused() -> None:
+    pipeline = ff.Pipeline()
+    for origins in ("my.site", "https://my.site/page", "ftp://my.site", "https://"):
+        with pytest.raises(ff.OptionError, match="origins must be those of pages"):
+            pipeline.serve(token=TOKEN, origins=origins)
+    with pytest.raises(ff.OptionError, match="serve with a token"):
+        pipeline.serve(origins="*")
+    with pytest.raises(ff.OptionTypeError, match="origins must be a list of texts"):
+        pipeline.serve(origins=3)  # type: ignore[arg-type]
+
+
+def test_the_element_is_for_pages_of_everybody() -> None:
+    with served(token=TOKEN) as (_, dashboard):
+        for path in ("/view.js", "/dom.js", "/view/socket.js"):
+            answer = request(dashboard.url, path, Origin="https://their.site")
+            assert answer.status == 200
+            assert answer.headers["access-control-allow-origin"] == "*"
+            assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
+        assert request(dashboard.url, "/main.js", Origin="https://their.site").status == 403
+        assert request(dashboard.url, "/view.js", Host="their.site").status == 403
+
+
+def test_the_page_of_a_view_may_stand_in_other_pages() -> None:
+    with served(token=TOKEN) as (_, dashboard):
+        url = dashboard.view_url("door")
+        assert url.startswith(f"{dashboard.url.partition('?')[0]}view.html#port=door&token=")
+        assert TOKEN not in url
+        answer = request(dashboard.url, "/view.html")
+        assert "frame-ancestors *" in answer.headers["content-security-policy"]
+        assert "x-frame-options" not in answer.headers
+        assert "view/frame.js" in answer.text
+        assert request(dashboard.url, "/").headers["x-frame-options"] == "DENY"
+
+
+def test_embed_gives_the_element_with_names_escaped() -> None:
+    pipeline = ff.Pipeline()
+    scene = pipeline.add(ff.open("demo:circles"), name='a "door" <b>')
+    with pipeline.serve(view=scene, token=TOKEN) as dashboard:
+        text = dashboard.embed(scene)
+        server = dashboard.url.partition("?")[0]
+        assert f'<script type="module" src="{server}view.js"></script>' in text
+        assert 'port="a &quot;door&quot; &lt;b&gt;"' in text
+        assert f'src="{server}"' in text
+        assert TOKEN not in text
+        with pytest.raises(ff.OptionError, match="has no pictures of 'nobody'"):
+            dashboard.embed("nobody")
+    with pytest.raises(ff.StateError):
+        dashboard.view_url(scene)
+    with pipeline.serve(view=scene) as dashboard:
+        assert "token=" not in dashboard.embed(scene)
