@@ -1,0 +1,181 @@
+"""<freshframe-view> and the native server: a camera over RTSP, and pages of other servers."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import contextlib
+import http.server
+import threading
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from browser import until
+from rigs.live.camera import PATIENT
+from rigs.live.media import encode
+from rigs.live.rtsp import RtspServer
+from test_web_view import LISTEN, SECONDS, live, numbers, picture
+from video_server import COUNT, painted, read_number, result
+
+import freshframe as ff
+
+if TYPE_CHECKING:
+    from browser import Page
+
+WIDTH, HEIGHT = 640, 360
+TOKEN = "a-token-of-this-test"
+
+
+class Site:
+    """A web server of somebody else, whose page is a text."""
+
+    def __init__(self) -> None:
+        site = self
+        self.text = ""
+
+        class Answer(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                body = site.text.encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "text/html; charset=utf-8")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                """Writes nothing."""
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+        self.origin = f"http://127.0.0.1:{self.server.server_port}"
+
+
+@contextlib.contextmanager
+def site_running() -> Iterator[Site]:
+    """A web server of somebody else for as long as the block lasts."""
+    made = Site()
+    thread = threading.Thread(target=made.server.serve_forever, args=(0.02,))
+    thread.start()
+    try:
+        yield made
+    finally:
+        made.server.shutdown()
+        made.server.server_close()
+        thread.join()
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with site_running() as made:
+        yield made
+
+
+def draw(number: int, width: int, height: int) -> np.ndarray[Any, Any]:
+    return np.repeat(painted(number, width, height)[..., None], 3, axis=2)
+
+
+def read(frame: ff.Frame) -> ff.Detections:
+    """Boxes that say which number stands in the picture."""
+    found = result(read_number(frame.luma), frame.width, frame.height)
+    boxes = np.array(found["boxes"], np.float32).reshape(-1, 4) / 8
+    scores = np.full(len(boxes), 0.9, np.float32)
+    classes, ids = np.array(found["classes"]), np.array(found["ids"])
+    return ff.Detections(boxes, scores, classes, ids, names=["person", "bit", "room"])
+
+
+@contextlib.contextmanager
+def door(**options: Any) -> Iterator[tuple[ff.Dashboard, ff.Port[ff.Detections], RtspServer]]:
+    """A camera with painted numbers, and a detector that reads them."""
+    film = encode("h264", COUNT, size=(WIDTH, HEIGHT), draw=draw)
+    with RtspServer(film) as server:
+        pipeline = ff.Pipeline()
+        camera = pipeline.add(ff.open(server.url, **PATIENT), name="door")
+        people = pipeline.add(read, camera, name="people")
+        with pipeline, pipeline.serve(view=[people, camera], **options) as dashboard:
+            yield dashboard, people, server
+
+
+def open_page(page: Page, site: Site, body: str) -> None:
+    site.text = (
+        '<!doctype html><html lang="en"><title>yours</title><link rel="icon" href="data:,">'
+        f"<style>body{{margin:0;width:{WIDTH}px}}</style><main>{body}</main>"
+    )
+    page.size(800, 700)
+    page.load(site.origin)
+
+
+@pytest.mark.parametrize("mode", ["webcodecs", "mse", "jpeg"])
+def test_boxes_of_a_node_stand_on_the_cameras_own_picture(page: Page, site: Site, mode: str) -> None:
+    with door(origins=[site.origin], token=TOKEN) as (dashboard, people, _):
+        open_page(page, site, dashboard.embed(people))
+        page.run(LISTEN)
+        page.run(
+            f"view.setAttribute('wait', '.3'); view.setAttribute('labels', ''); view.setAttribute('mode', '{mode}')"
+        )
+        live(page, mode)
+        right, others = 0, []
+        deadline = time.monotonic() + SECONDS
+        while right < 10 or time.monotonic() < deadline:
+            shown, boxed = numbers(picture(page))
+            if boxed == shown:
+                right += 1
+            elif boxed is not None:
+                others.append((shown, boxed))
+            assert len(others) <= right + 20, f"{right} right, and not {others}"
+        print(f"{mode}: {right} right, {len(others)} of an earlier picture")
+        assert len(others) <= right / 2
+        assert page.run("return results.some(one => one.exact)")
+        assert page.complaints() == []
+
+
+def test_an_outage_of_the_camera_is_told_and_ends(page: Page, site: Site) -> None:
+    with door(origins=[site.origin]) as (dashboard, people, server):
+        open_page(page, site, dashboard.embed(people))
+        page.run(LISTEN)
+        live(page, "webcodecs")
+        server.faults.silent = True
+        server.hang_up()
+        page.until("return states.at(-1).state === 'away'")
+        server.faults.silent = False
+        server.hang_up()
+        page.run("results.length = 0")
+        live(page, "webcodecs")
+
+
+def test_a_page_of_a_server_that_is_not_named_is_told_why(page: Page, site: Site) -> None:
+    with door(origins=["https://another.example"], token=TOKEN) as (dashboard, people, _):
+        open_page(page, site, dashboard.embed(people))
+        page.run(LISTEN)
+        page.until("return states.at(-1).state === 'lost'")
+        assert "does it accept pages of this address" in page.run("return states.at(-1).message")
+
+
+def test_a_frame_shows_the_view_without_origins(page: Page, site: Site) -> None:
+    with door(token=TOKEN) as (dashboard, people, _):
+        open_page(
+            page, site, f'<iframe src="{dashboard.view_url(people)}" width="640" height="480"></iframe>'
+        )
+        page.driver.switch_to.frame(0)
+        try:
+            page.until("return document.querySelector('freshframe-view') !== null")
+            page.run(LISTEN)
+            live(page, "webcodecs")
+        finally:
+            page.driver.switch_to.default_content()
+        assert page.complaints() == []
+
+
+def test_a_source_without_packets_is_shown_as_jpeg(page: Page, site: Site) -> None:
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(ff.open("demo:circles?size=640x360&fps=15"), name="camera")
+    circles = pipeline.add(ff.CircleTracker(), camera, name="circles")
+    with pipeline, pipeline.serve(view=[circles], origins=[site.origin]) as dashboard:
+        open_page(page, site, dashboard.embed(circles))
+        page.run(LISTEN)
+        live(page, "jpeg")
+        assert page.run("return states.at(-1).why") != ""
+        found = page.until("return results.findLast(one => one.exact && one.objects.length > 0)?.objects[0]")
+        assert found["name"] == "circle"
+        assert len(found["circle"]) == 3
+        until((np.ptp(picture(page), axis=2) > 60).any, lambda: "no circle is drawn")
