@@ -144,7 +144,7 @@ def main() -> None:
     ):
         pipeline = ff.Pipeline()
         door = pipeline.add(ff.open(camera.url, **PATIENT), name="door")
-        with pipeline, pipeline.serve(view=door, token="of-the-bench", origins=[site.origin]) as dashboard:
+        with pipeline, pipeline.serve(view=door, token="a-token-of-the-bench", origins=[site.origin]) as dashboard:
             runs = take_turns(kinds(page, site, camera, options.seconds, dashboard), options.rounds)
     found = {
         name: {key: median([one[key] for one in mine]) for key in mine[0]} for name, mine in runs.items()

@@ -110,9 +110,8 @@ def test_boxes_of_a_node_stand_on_the_cameras_own_picture(page: Page, site: Site
     with door(origins=[site.origin], token=TOKEN) as (dashboard, people, _):
         open_page(page, site, dashboard.embed(people))
         page.run(LISTEN)
-        page.run(
-            f"view.setAttribute('wait', '.3'); view.setAttribute('labels', ''); view.setAttribute('mode', '{mode}')"
-        )
+        for name, value in {"wait": "0.3", "labels": "", "mode": mode}.items():
+            page.run("view.setAttribute(...arguments)", name, value)
         live(page, mode)
         right, others = 0, []
         deadline = time.monotonic() + SECONDS
