@@ -28,7 +28,7 @@ import browser
 from rigs.live.camera import PATIENT
 from rigs.live.media import encode
 from rigs.live.rtsp import RtspServer
-from test_web_view_server import Site, draw, site_running
+from test_web_view_server import draw
 from video_server import BITS, COUNT
 
 import freshframe as ff
@@ -45,14 +45,19 @@ window.note = (context, width, height) => {{
 }};
 """
 OF_VIEW = """
-const view = document.querySelector('freshframe-view');
+const view = document.createElement('freshframe-view');
+for (const [name, value] of Object.entries({port: 'door', mode: arguments[0], labels: ''}))
+  view.setAttribute(name, value);
 view.addEventListener('results', () => {
   const canvas = view.shadowRoot.querySelector('canvas');
   note(canvas.getContext('2d'), canvas.width, canvas.height);
 });
+document.body.replaceChildren(view);
 """
 OF_IMAGE = """
-const image = document.querySelector('img');
+const image = document.createElement('img');
+image.src = arguments[0];
+document.body.replaceChildren(image);
 const canvas = document.createElement('canvas');
 const context = canvas.getContext('2d', {willReadFrequently: true});
 const look = () => {
@@ -89,12 +94,12 @@ def ages(seen: list[tuple[int, float]], sent: list[tuple[float, int]]) -> list[f
 
 
 def shown(
-    page: browser.Page, site: Site, camera: Camera, body: str, script: str, seconds: float
+    page: browser.Page, camera: Camera, url: str, script: str, what: str, seconds: float
 ) -> dict[str, float]:
     """One way to show the camera, for some seconds."""
-    site.text = f"<!doctype html><title>ages</title><style>body{{width:640px}}</style>{body}"
-    page.load(site.origin)
-    page.run(READ + script)
+    page.load(url)
+    page.until("return customElements.get('freshframe-view') !== undefined")
+    page.run(READ + script, what)
     page.until("return seen.length > 10")
     page.run("seen.length = 0")
     time.sleep(seconds)
@@ -106,25 +111,16 @@ def shown(
     }
 
 
-def kinds(page: browser.Page, site: Site, camera: Camera, seconds: float, dashboard: ff.Dashboard) -> Any:
-    """What takes turns."""
-    image = (
-        f'<img crossorigin="anonymous" width="640" src="{dashboard.picture_url("door", fps=15, width=640)}">'
-    )
-    view = dashboard.embed("door")
-
-    def by(mode: str) -> partial[dict[str, float]]:
-        body = view.replace("<freshframe-view", f'<freshframe-view mode="{mode}" labels=""')
-        return partial(shown, page, site, camera, body, OF_VIEW, seconds)
-
-    stream = partial(shown, page, site, camera, image, OF_IMAGE, seconds)
-    return {
-        "mjpg": stream,
-        "webcodecs": by("webcodecs"),
-        "mse": by("mse"),
-        "jpeg": by("jpeg"),
-        "mjpg again": stream,
+def kinds(page: browser.Page, camera: Camera, seconds: float, dashboard: ff.Dashboard) -> Any:
+    """What takes turns, on a page of the dashboard that shows nothing by itself."""
+    url = dashboard.view_url("door").partition("#")[0]
+    picture = dashboard.picture_url("door", fps=15, width=640)
+    stream = partial(shown, page, camera, url, OF_IMAGE, picture, seconds)
+    views = {
+        mode: partial(shown, page, camera, url, OF_VIEW, mode, seconds)
+        for mode in ("webcodecs", "mse", "jpeg")
     }
+    return {"mjpg": stream, **views, "mjpg again": stream}
 
 
 def main() -> None:
@@ -139,13 +135,12 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile,
         browser.started(Path(profile)) as page,
-        site_running() as site,
         Camera(film) as camera,
     ):
         pipeline = ff.Pipeline()
         door = pipeline.add(ff.open(camera.url, **PATIENT), name="door")
-        with pipeline, pipeline.serve(view=door, token="a-token-of-the-bench", origins=[site.origin]) as dashboard:
-            runs = take_turns(kinds(page, site, camera, options.seconds, dashboard), options.rounds)
+        with pipeline, pipeline.serve(view=door) as dashboard:
+            runs = take_turns(kinds(page, camera, options.seconds, dashboard), options.rounds)
     found = {
         name: {key: median([one[key] for one in mine]) for key in mine[0]} for name, mine in runs.items()
     }

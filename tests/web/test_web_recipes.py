@@ -159,7 +159,7 @@ def test_the_page_behind_a_proxy_shows_the_view(page: Page) -> None:
         url = stack.enter_context(proxy(site, first.url))
         port = urlsplit(first.url).port
         first.close()
-        pipeline.serve(port=port, view=[circles], token=TOKEN, origins=[url])
+        pipeline.serve(port=port or 0, view=[circles], token=TOKEN, origins=[url])
         pipeline.start()
         open_page(page, site, block("Behind nginx", "html"))
         shows_circles(page, url)

@@ -40,10 +40,10 @@ def test_the_page_makes_no_markup_of_text_and_loads_nothing_from_elsewhere(path:
 def test_every_file_that_the_page_names_is_there() -> None:
     names = set()
     for path in WEB.glob("*.html"):
-        names |= set(re.findall(r'(?:src|href)="([\w.]+\.(?:js|css|svg))"', path.read_text()))
+        names |= set(re.findall(r'(?:src|href)="([\w./]+\.(?:js|css|svg))"', path.read_text()))
     for path in WEB.rglob("*.js"):
-        imported = re.findall(r'from "(\.[\w./]+)"', path.read_text())
+        imported = re.findall(r'(?:from|import) "(\.[\w./]+)"', path.read_text())
         names |= {(path.parent / name).resolve().relative_to(WEB).as_posix() for name in imported}
     there = {path.relative_to(WEB).as_posix() for path in WEB.rglob("*.*")}
     assert names <= there
-    assert there - names == {"index.html", "fleet.html", "uplot.LICENSE", "view.js"}, "no file is left over"
+    assert there - names == {"index.html", "fleet.html", "view.html", "uplot.LICENSE"}, "no file is left over"
