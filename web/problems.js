@@ -7,6 +7,7 @@ const SHOWN = 4; // lines; the rest can be opened
 const TITLES = {
   source: "source away",
   still: "stands still",
+  setting: "setting refused",
   clock: "clock off",
   error: "error",
   gil: "GIL",

@@ -122,6 +122,10 @@ struct SourceStats {
   std::uint64_t still_pictures = 0;  // key pictures in this time
   std::uint64_t still_contents = 0;  // different ones of these
   bool still_is_ill = false;         // OpenOptions::still was given: a server's /healthz fails
+  /// What a camera's driver has of the settings that were given (CameraSettings), read after each was set; nullopt: its
+  /// automatic mode.
+  std::map<std::string, std::optional<std::int64_t>> settings;
+  std::string settings_refused;  // why the camera runs without some of them; empty: it has all
 };
 
 /// One edge: its queue and its counters.
@@ -314,6 +318,7 @@ class SourceCounters {
     bool is_ill = false;
   };
   void set_still(Still still);
+  void set_settings(std::map<std::string, std::optional<std::int64_t>> settings, std::string refused);
   void set_packets(const Packets& packets);
   /// Counts go on from those of the source whose place this one has taken.
   void follow(const SourceStats& before);

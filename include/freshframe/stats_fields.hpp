@@ -110,6 +110,8 @@ inline constexpr auto kSourceFields = std::tuple{
     StatsField{"still_period", &SourceStats::still_period, "", "", ""},
     StatsField{"still_pictures", &SourceStats::still_pictures, "", "", ""},
     StatsField{"still_contents", &SourceStats::still_contents, "", "", ""},
+    StatsField{"settings", &SourceStats::settings, "", "", ""},
+    StatsField{"settings_refused", &SourceStats::settings_refused, "", "", ""},
 };
 
 inline constexpr auto kSpoolFields = std::tuple{

@@ -103,6 +103,13 @@ void SourceCounters::set_still(Still still) {
   stats_.still_is_ill = still.is_ill;
 }
 
+void SourceCounters::set_settings(std::map<std::string, std::optional<std::int64_t>> settings,
+                                  std::string refused) {
+  const Lock lock(mutex_);
+  stats_.settings = std::move(settings);
+  stats_.settings_refused = std::move(refused);
+}
+
 void SourceCounters::set_packets(const Packets& packets) {
   const Lock lock(mutex_);
   stats_.packets = before_.received + packets.received;

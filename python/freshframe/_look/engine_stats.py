@@ -58,6 +58,8 @@ def _source(source: _native.SourceStats) -> SourceStats:
         still_period=source.still_period,
         still_pictures=source.still_pictures,
         still_contents=source.still_contents,
+        settings={name: "auto" if number is None else number for name, number in source.settings.items()},
+        settings_refused=source.settings_refused,
     )
 
 

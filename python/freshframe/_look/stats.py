@@ -80,6 +80,9 @@ class SourceStats:
         still_pictures: Key pictures in this time.
         still_contents: Different ones of these. As many as pictures: parts of the picture have come again,
             never the whole, so it is likely and not proven.
+        settings: The exposure, gain, focus and white_balance of a camera, as far as the program has set
+            them: a number or "auto", read from the driver after each was set.
+        settings_refused: Why the camera, back after an outage, runs without some of them; "" if it has all.
     """
 
     state: SourceState
@@ -103,6 +106,8 @@ class SourceStats:
     still_period: float = 0.0
     still_pictures: int = 0
     still_contents: int = 0
+    settings: dict[str, int | Literal["auto"]] = field(default_factory=dict)
+    settings_refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ FindingKind = Literal[
     "unread",
     "away",
     "still",
+    "setting",
     "worker",
     "blocked",
     "stale",

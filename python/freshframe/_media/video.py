@@ -8,7 +8,7 @@ import numbers
 import os
 import threading
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from .. import _check, _native
 from .._errors import OptionError, OptionTypeError
@@ -19,6 +19,41 @@ if TYPE_CHECKING:
     from .._native import Frame, Packet  # noqa: F401  (in strings)
     from .segments import Keep, Segment
     from .video_info import VideoInfo
+
+
+class _Setting(property):
+    """A setting of a camera, as an attribute of its source."""
+
+    def __init__(self, name: str, what: str) -> None:
+        """Makes the attribute `name`, which is `what`."""
+
+        def get(source: VideoSource) -> int | Literal["auto"]:
+            source._need_camera(name)
+            found = _native.camera_setting(source._handle, name)
+            return "auto" if found == "auto" else int(found)
+
+        def put(source: VideoSource, value: int | Literal["auto"]) -> None:
+            source._need_camera(name)
+            _native.set_camera(source._handle, name, _camera_value(name, value))
+
+        text = f"""{what}, or "auto".
+
+        Read from the driver, and set there from any thread, also while it runs. GIL: released meanwhile.
+
+        Raises:
+            OptionError: The source is no camera.
+            SourceError: The camera is missing, has no such control, or refuses the value: with its range.
+        """
+        super().__init__(get, put, doc=text)
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __get__(self, source: None, owner: type, /) -> _Setting: ...
+        @overload
+        def __get__(self, source: Any, owner: type | None = None, /) -> int | Literal["auto"]: ...
+        def __get__(self, source: Any, owner: type | None = None, /) -> Any: ...
+        def __set__(self, source: Any, value: int | Literal["auto"], /) -> None: ...
 
 
 class VideoSource(NativeSource["Frame"]):
@@ -43,78 +78,10 @@ class VideoSource(NativeSource["Frame"]):
         """The URL with its password masked."""
         return _native.video_url(self._handle)
 
-    @property
-    def exposure(self) -> int | Literal["auto"]:
-        """Exposure time of a camera, mostly in units of 0.1 ms, or "auto".
-
-        Read from the driver, and set there from any thread, also while it runs. GIL: released meanwhile.
-
-        Raises:
-            OptionError: The source is no camera.
-            SourceError: The camera is missing, has no such control, or refuses the value: with its range.
-        """
-        return self._setting("exposure")
-
-    @exposure.setter
-    def exposure(self, value: int | Literal["auto"]) -> None:
-        self._set("exposure", value)
-
-    @property
-    def gain(self) -> int | Literal["auto"]:
-        """Gain of a camera, in its own units, or "auto".
-
-        Read from the driver, and set there from any thread, also while it runs. GIL: released meanwhile.
-
-        Raises:
-            OptionError: The source is no camera.
-            SourceError: The camera is missing, has no such control, or refuses the value: with its range.
-        """
-        return self._setting("gain")
-
-    @gain.setter
-    def gain(self, value: int | Literal["auto"]) -> None:
-        self._set("gain", value)
-
-    @property
-    def focus(self) -> int | Literal["auto"]:
-        """Focus of a camera, in its own units, or "auto".
-
-        Read from the driver, and set there from any thread, also while it runs. GIL: released meanwhile.
-
-        Raises:
-            OptionError: The source is no camera.
-            SourceError: The camera is missing, has no such control, or refuses the value: with its range.
-        """
-        return self._setting("focus")
-
-    @focus.setter
-    def focus(self, value: int | Literal["auto"]) -> None:
-        self._set("focus", value)
-
-    @property
-    def white_balance(self) -> int | Literal["auto"]:
-        """Colour temperature of a camera in kelvins, or "auto".
-
-        Read from the driver, and set there from any thread, also while it runs. GIL: released meanwhile.
-
-        Raises:
-            OptionError: The source is no camera.
-            SourceError: The camera is missing, has no such control, or refuses the value: with its range.
-        """
-        return self._setting("white_balance")
-
-    @white_balance.setter
-    def white_balance(self, value: int | Literal["auto"]) -> None:
-        self._set("white_balance", value)
-
-    def _setting(self, name: str) -> int | Literal["auto"]:
-        self._need_camera(name)
-        found = _native.camera_setting(self._handle, name)
-        return "auto" if found == "auto" else int(found)
-
-    def _set(self, name: str, value: Any) -> None:
-        self._need_camera(name)
-        _native.set_camera(self._handle, name, _camera_value(name, value))
+    exposure = _Setting("exposure", "Exposure time of a camera, mostly in units of 0.1 ms")
+    gain = _Setting("gain", "Gain of a camera, in its own units")
+    focus = _Setting("focus", "Focus of a camera, in its own units")
+    white_balance = _Setting("white_balance", "Colour temperature of a camera in kelvins")
 
     def _need_camera(self, name: str) -> None:
         if not _native.is_camera(self._handle):
@@ -275,6 +242,9 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
     given = {"exposure": exposure, "gain": gain, "focus": focus, "white_balance": white_balance}
     settings = {name: _camera_value(name, value) for name, value in given.items() if value is not None}
     chosen.options = ffmpeg_options("open()", options)
+    for name in settings:
+        if name in chosen.options:
+            raise OptionError(f"{name} is given twice: leave it out of options=, or leave {name}= out")
     source = _source(url, chosen)
     for name in settings:
         source._need_camera(name)

@@ -123,6 +123,20 @@ void find_away(const Scene& scene, Causes& out) {
   }
 }
 
+// A camera that came back and took not all of its settings: it gives pictures, which may be too dark to be of use.
+void find_refused_settings(const Scene& scene, Causes& out) {
+  for (const auto& node : scene.seen.stats.nodes) {
+    if (!node.source || node.source->settings_refused.empty()) continue;
+    Finding finding{.kind = "setting",
+                    .subject = node.name,
+                    .text = "runs without a setting: " + node.source->settings_refused + ".",
+                    .remedy = "Assign a value that the camera takes, such as source.exposure = 100. "
+                              "`freshframe probe` with its URL shows the ranges.",
+                    .evidence = {}};
+    out[{"setting", node.name}] = {.finding = std::move(finding), .explains = 0, .change = {}, .lasts = 1};
+  }
+}
+
 // A source that gives pictures, but always the same.
 void find_still(const Scene& scene, Causes& out) {
   for (const auto& node : scene.seen.stats.nodes) {

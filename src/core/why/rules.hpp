@@ -106,6 +106,7 @@ using Causes = std::map<FindingKey, Cause>;
 void find_unread(const Scene& scene, Causes& out);
 void find_away(const Scene& scene, Causes& out);
 void find_still(const Scene& scene, Causes& out);
+void find_refused_settings(const Scene& scene, Causes& out);
 void find_blocked(const Scene& scene, Causes& out);
 void find_deep_queues(const Scene& scene, Causes& out);
 void find_lost_records(const Scene& scene, Causes& out);

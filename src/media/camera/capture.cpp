@@ -77,7 +77,7 @@ v4l2_fract interval_of(double fps) {
 }  // namespace
 
 V4l2Capture::V4l2Capture(V4l2System& system, const std::string& path, const CameraWish& wish, int buffers,
-                         const CameraControls& controls)
+                         CameraControls& controls)
     : path_(path), device_(system, path) {
   if (device_.error() != 0) throw_camera_fault(path_, "open", device_.error());
   check_device();

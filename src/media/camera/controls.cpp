@@ -126,7 +126,7 @@ std::string control_names(const std::vector<CameraControl>& controls) {
   return names.empty() ? "no controls" : names;
 }
 
-/// One call that sets or reads one setting of an open device.
+/// Sets or reads one setting of an open device.
 class Adjustment {
  public:
   Adjustment(const V4l2Handle& device, const std::string& path, const CameraSettingRow& setting)
@@ -136,10 +136,26 @@ class Adjustment {
         value_(value_control(device, setting)),
         automatic_(control_query(device, setting.automatic)) {}
 
-  /// Returns what the driver made of it where that differs, else "".
-  std::string set(const std::string& text) {
+  /// Throws what set() would throw for a control or a value that the camera has not.
+  void check(const std::string& text) {
     const auto number = setting_number(text);
-    return number ? set_number(*number) : set_automatic();
+    number ? check_number(*number) : static_cast<void>(automatic_mode());
+  }
+
+  /// Adds a line to `told` for each number that the driver has changed.
+  void set(const std::string& text, std::vector<std::string>& told) {
+    check(text);
+    const auto number = setting_number(text);
+    if (!number) return write(*automatic_, automatic_mode(), told);
+    if (automatic_) write(*automatic_, setting_.manual, told);
+    write(*value_, *number, told);
+  }
+
+  /// Sets back what set() has written, also where that has failed: the number first, while the mode lets it be set.
+  void undo() {
+    for (; !before_.empty(); before_.pop_back()) {
+      static_cast<void>(device_.control(VIDIOC_S_CTRL, before_.back()));
+    }
   }
 
   [[nodiscard]] std::string get() {
@@ -150,15 +166,16 @@ class Adjustment {
   }
 
  private:
-  std::string set_automatic() {
-    if (!automatic_) lacks(std::string("automatic ") + setting_.name);
-    for (const auto mode : setting_.automatics) {
-      if (has_word(device_, *automatic_, mode)) return write(*automatic_, mode);
+  std::int32_t automatic_mode() {
+    if (automatic_) {
+      for (const auto mode : setting_.automatics) {
+        if (has_word(device_, *automatic_, mode)) return mode;
+      }
     }
     lacks(std::string("automatic ") + setting_.name);
   }
 
-  std::string set_number(std::int32_t number) {
+  void check_number(std::int32_t number) {
     if (!value_) lacks(setting_.name);
     const std::int64_t step = std::max(value_->step, 1);
     const auto above = static_cast<std::int64_t>(number) - value_->minimum;
@@ -167,12 +184,10 @@ class Adjustment {
                std::to_string(number),
            EINVAL);
     }
-    const auto told = automatic_ ? write(*automatic_, setting_.manual) : std::string();
-    const auto told_of_number = write(*value_, number);
-    return told + (told.empty() || told_of_number.empty() ? "" : "; ") + told_of_number;
   }
 
-  std::string write(const v4l2_queryctrl& control, std::int32_t value) {
+  void write(const v4l2_queryctrl& control, std::int32_t value, std::vector<std::string>& told) {
+    before_.push_back({.id = control.id, .value = read(control)});
     v4l2_control order{.id = control.id, .value = value};
     if (const int code = device_.control(VIDIOC_S_CTRL, order); code != 0) {
       const auto why = code == EACCES
@@ -181,9 +196,9 @@ class Adjustment {
       fail("cannot set " + std::string(setting_.name) + ": " + why, code);
     }
     const auto found = read(control);
-    if (found == value) return {};
-    return "the driver set '" + driver_text(control.name) + "' to " + std::to_string(found) + " instead of " +
-           std::to_string(value);
+    if (found == value) return;
+    told.push_back("camera '" + path_ + "': the driver set '" + driver_text(control.name) + "' to " +
+                   std::to_string(found) + " instead of " + std::to_string(value));
   }
 
   [[nodiscard]] std::int32_t read(const v4l2_queryctrl& control) {
@@ -208,10 +223,11 @@ class Adjustment {
   const CameraSettingRow& setting_;
   std::optional<v4l2_queryctrl> value_;
   std::optional<v4l2_queryctrl> automatic_;
+  std::vector<v4l2_control> before_;  // in the order of set()
 };
 
-void tell_settings(const std::string& path, const std::string& told) {
-  if (!told.empty()) log(LogLevel::Warning, "camera '" + path + "': " + told);
+void tell_settings(const std::vector<std::string>& told) {
+  for (const auto& line : told) log(LogLevel::Warning, line);
 }
 
 }  // namespace
@@ -247,27 +263,36 @@ void check_setting(const std::string& name, const std::string& value) {
 
 CameraControls::CameraControls(std::string path, std::map<std::string, std::string> wishes,
                                V4l2System& system)
-    : path_(std::move(path)), system_(system), wishes_(std::move(wishes)) {}
+    : path_(std::move(path)), system_(system) {
+  for (auto& [name, wish] : wishes) settings_[name].wish = std::move(wish);
+}
 
 void CameraControls::set(const std::string& name, const std::string& value) {
-  const auto& setting = setting_of(name);
+  const auto& row = setting_of(name);
   check_setting(name, value);
-  std::string told;
+  std::vector<std::string> told;
   {
     const Lock lock(mutex_);
     const V4l2Handle device(system_, path_);
     if (device.error() != 0) throw_camera_fault(path_, "set " + name + " of", device.error());
-    told = Adjustment(device, path_, setting).set(value);
-    wishes_[name] = value;
+    Adjustment adjustment(device, path_, row);
+    try {
+      adjustment.set(value, told);
+      settings_[name] = {.wish = value, .found = adjustment.get()};
+    } catch (const SourceError&) {
+      adjustment.undo();
+      throw;
+    }
+    changed_ = true;
   }
-  tell_settings(path_, told);
+  tell_settings(told);
 }
 
 std::string CameraControls::get(const std::string& name) const {
-  const auto& setting = setting_of(name);
+  const auto& row = setting_of(name);
   const V4l2Handle device(system_, path_);
   if (device.error() != 0) throw_camera_fault(path_, "read " + name + " of", device.error());
-  return Adjustment(device, path_, setting).get();
+  return Adjustment(device, path_, row).get();
 }
 
 std::vector<CameraControl> CameraControls::all() const {
@@ -276,14 +301,62 @@ std::vector<CameraControl> CameraControls::all() const {
   return camera_controls(device);
 }
 
-void CameraControls::apply(const V4l2Handle& device) const {
+void CameraControls::apply(const V4l2Handle& device) {
   std::vector<std::string> told;
   {
     const Lock lock(mutex_);
-    for (const auto& [name, value] : wishes_)
-      told.push_back(Adjustment(device, path_, setting_of(name)).set(value));
+    all_were_taken_ ? apply_each(device, told) : apply_all(device, told);
+    all_were_taken_ = changed_ = true;
   }
-  for (const auto& line : told) tell_settings(path_, line);
+  tell_settings(told);
+}
+
+void CameraControls::apply_all(const V4l2Handle& device, std::vector<std::string>& told) {
+  std::vector<Adjustment> adjustments;
+  for (const auto& [name, setting] : settings_) {
+    adjustments.emplace_back(device, path_, setting_of(name)).check(setting.wish);
+  }
+  auto adjustment = adjustments.begin();
+  try {
+    for (auto& [name, setting] : settings_) {
+      adjustment->set(setting.wish, told);
+      setting.found = adjustment->get();
+      ++adjustment;
+    }
+  } catch (const SourceError&) {
+    for (auto each = adjustment + 1; each != adjustments.begin();) (--each)->undo();
+    throw;
+  }
+}
+
+void CameraControls::apply_each(const V4l2Handle& device, std::vector<std::string>& told) {
+  for (auto& [name, setting] : settings_) {
+    Adjustment adjustment(device, path_, setting_of(name));
+    try {
+      adjustment.set(setting.wish, told);
+      setting.found = adjustment.get();
+      setting.refused.clear();
+    } catch (const SourceError& error) {
+      if (error.code() == ENODEV) throw;
+      adjustment.undo();
+      if (std::exchange(setting.refused, error.what()) != error.what())
+        told.push_back(setting.refused + "; the camera runs without it");
+      setting.found.reset();
+    }
+  }
+}
+
+void CameraControls::show(SourceCounters& book) const {
+  std::map<std::string, std::optional<std::int64_t>> found;
+  std::string refused;
+  {
+    const Lock lock(mutex_);
+    for (const auto& [name, setting] : settings_) {
+      if (setting.found) found.emplace(name, setting_number(*setting.found));
+      if (!setting.refused.empty()) refused += (refused.empty() ? "" : "; ") + setting.refused;
+    }
+  }
+  book.set_settings(std::move(found), std::move(refused));
 }
 
 }  // namespace freshframe::media

@@ -82,6 +82,7 @@ void V4l2Source::connect(const Context& context) {
   const bool compressed = readable_format(capture_->picture().code)->compressed;
   if (compressed) make_decoder();
   describe();
+  show_settings(context);
   quiet_since_ = context.clock.now();
   last_sequence_.reset();
   delivering_ = false;
@@ -132,6 +133,10 @@ void V4l2Source::describe() {
   set_info(std::move(info));
 }
 
+void V4l2Source::show_settings(const Context& context) {
+  if (controls_.take_change()) controls_.show(context.counters.source());
+}
+
 std::optional<SourceItem<Frame>> V4l2Source::next(const Context& context) {
   while (true) {
     if (decoder_) {
@@ -145,6 +150,7 @@ std::optional<SourceItem<Frame>> V4l2Source::next(const Context& context) {
 }
 
 bool V4l2Source::wait_for_buffer(const Context& context) {
+  show_settings(context);
   auto& book = context.counters.source();
   const Seconds limit(delivering_ ? options_.read_timeout
                                   : std::max(options_.read_timeout, options_.open_timeout));

@@ -51,6 +51,7 @@ class V4l2Source final : public ReconnectingSource, public CameraSettings {
 
   void make_decoder();
   void describe();
+  void show_settings(const Context& context);
   /// Returns false after a stop.
   [[nodiscard]] bool wait_for_buffer(const Context& context);
   [[nodiscard]] std::optional<SourceItem<Frame>> use_buffer(const Context& context);

@@ -6,7 +6,10 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <map>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <type_traits>
 
@@ -28,6 +31,16 @@ void write_causes(JsonWriter& json, std::string_view key, const Map& causes) {
 // null instead of an empty name.
 void write_text(JsonWriter& json, std::string_view key, const std::string& text) {
   text.empty() ? json.key(key).null() : json.member(key, std::string_view(text));
+}
+
+// {"exposure": 100, "gain": "auto"}
+void write_field(JsonWriter& json, std::string_view name,
+                 const std::map<std::string, std::optional<std::int64_t>>& settings) {
+  json.key(name).begin_object();
+  for (const auto& [setting, number] : settings) {
+    number ? json.member(setting, *number) : json.member(setting, "auto");
+  }
+  json.end_object();
 }
 
 template <class Value>

@@ -1,19 +1,24 @@
 // Texts of the server: JSON, the page's messages, addresses, tokens.
 // SPDX-License-Identifier: Apache-2.0
+#include "freshframe/media.hpp"
 #include "freshframe/metrics.hpp"
 #include "freshframe/pipeline.hpp"
 
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include "core/pipeline/changes/changes.hpp"
 #include "serve/http/gate.hpp"
 #include "serve/http/page_message.hpp"
 #include "serve/state/json.hpp"
+#include "serve/state/sampler.hpp"
+#include "serve/state/state_json.hpp"
 #include <gtest/gtest.h>
 
 using namespace freshframe::serve;  // NOLINT(google-build-using-namespace)
@@ -68,6 +73,19 @@ TEST(Metrics, ReadsTheGilFindingsWithoutItsLock) {
   });
   EXPECT_NE(metrics->text().find("freshframe_gil_stalls_total"), std::string::npos);
   EXPECT_TRUE(inner);
+}
+
+TEST(StateJson, HasTheSettingsOfACamera) {
+  const auto core = std::make_shared<freshframe::core::PipelineCore>(freshframe::Pipeline::Options{});
+  static_cast<void>(freshframe::core::add_node(*core, freshframe::open("demo:circles"), {}, {}));
+  Sampler sampler(core);
+  sampler.look(Sampler::Time::clock::now(), {});
+  auto& source = *sampler.seen().graph.stats.nodes.at(0).source;
+  source.settings = {{"exposure", 100}, {"gain", std::nullopt}};
+  source.settings_refused = "too bright";
+  EXPECT_NE(state_json(sampler, false)
+                .find(R"("settings":{"exposure":100,"gain":"auto"},"settings_refused":"too bright")"),
+            std::string::npos);
 }
 
 TEST(PageMessage, ReadsTheThreeThatThereAre) {

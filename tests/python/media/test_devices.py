@@ -18,6 +18,7 @@ from support import until
 import freshframe as ff
 from freshframe import _native
 from freshframe._cli import main
+from freshframe._look import engine_stats
 
 
 def size(width: int, height: int, **given: Any) -> SimpleNamespace:
@@ -323,3 +324,17 @@ def test_settings_are_for_cameras_and_whole_numbers_or_auto(name: str) -> None:
         setattr(away, name, 3)
     with pytest.raises(ff.SourceError, match=f"cannot read {name} of camera .*there is no such camera"):
         getattr(away, name)
+    with pytest.raises(ff.OptionError, match=f"^{name} is given twice: leave it out of options="):
+        ff.open(MISSING, **setting, options={name: "4"})
+
+
+def test_the_statistics_have_the_settings_of_a_camera() -> None:
+    pipeline = ff.Pipeline()
+    pipeline.reader(pipeline.add(ff.open(MISSING, exposure=3), name="camera"))
+    with pipeline:
+        source = pipeline.stats().nodes["camera"].source
+        assert source is not None
+        assert (source.settings, source.settings_refused) == ({}, "")  # the driver has not been asked yet
+    names = [name for name in vars(_native.SourceStats) if not name.startswith("_")]
+    seen: Any = SimpleNamespace(**dict.fromkeys(names) | {"settings": {"gain": 3, "focus": None}})
+    assert engine_stats._source(seen).settings == {"gain": 3, "focus": "auto"}

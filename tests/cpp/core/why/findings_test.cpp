@@ -224,6 +224,17 @@ TEST_F(FindingsTest, ASourceThatStandsStillIsNamedWithWhatItShowsAsLongAsItDoes)
   EXPECT_EQ(kinds(), Kinds());
 }
 
+TEST_F(FindingsTest, ACameraWithoutASettingIsNamedWithItsRefusalAsLongAsItRunsSo) {
+  cam().source.emplace();
+  cam().source->settings_refused = "gain must be 0 to 9, got 20";
+  run(std::chrono::seconds(25));
+  ASSERT_EQ(kinds(), Kinds{"setting cam"});
+  EXPECT_EQ(findings_.present()[0].text, "runs without a setting: gain must be 0 to 9, got 20.");
+  cam().source->settings_refused.clear();
+  run(std::chrono::seconds(11));
+  EXPECT_EQ(kinds(), Kinds());
+}
+
 TEST_F(FindingsTest, AReaderThatBlocksAndIsNotReadIsTheCauseAndNotTheNodeThatWaitsForIt) {
   to_reader().waiting = 8;
   x().state = NodeState::Blocked;

@@ -3,6 +3,11 @@
 #include "freshframe/error.hpp"
 #include "freshframe/log.hpp"
 
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -110,6 +115,79 @@ TEST(CameraControls, SettingsAreSetAgainAfterTheCameraWasUnplugged) {
   EXPECT_EQ(rig.stats().outages, 1U);
   EXPECT_EQ(rig.camera.value(V4L2_CID_EXPOSURE_ABSOLUTE), 100);
   EXPECT_EQ(rig.camera.value(V4L2_CID_GAIN), 77);
+  rig.source->close();
+}
+
+TEST(CameraControls, ANumberThatTheDriverRefusesLeavesTheAutomaticModeOn) {
+  CameraRig rig;
+  be_a_webcam(rig.camera);
+  rig.camera.control(V4L2_CID_EXPOSURE_ABSOLUTE).code = EIO;
+  rig.open();
+  EXPECT_EQ(refusal<SourceError>([&] { rig.source->set_setting("exposure", "100"); }),
+            "camera '/dev/video7': cannot set exposure: Input/output error");
+  EXPECT_EQ(rig.source->setting("exposure"), "auto");
+  rig.source->close();
+}
+
+TEST(CameraControls, AStartThatFailsLeavesTheCameraAsItWas) {
+  CameraRig rig;
+  be_a_webcam(rig.camera);
+  EXPECT_THROW(rig.open({.options = {{"exposure", "100"}, {"gain", "5000"}}}), SourceError);
+  EXPECT_EQ(rig.camera.value(V4L2_CID_EXPOSURE_AUTO), V4L2_EXPOSURE_APERTURE_PRIORITY);
+  rig.camera.control(V4L2_CID_WHITE_BALANCE_TEMPERATURE).code = EINVAL;
+  EXPECT_THROW(rig.open({.options = {{"exposure", "100"}, {"gain", "50"}, {"white_balance", "5000"}}}),
+               SourceError);
+  EXPECT_EQ(rig.camera.value(V4L2_CID_EXPOSURE_AUTO), V4L2_EXPOSURE_APERTURE_PRIORITY);
+  EXPECT_EQ(rig.camera.value(V4L2_CID_EXPOSURE_ABSOLUTE), 250);
+  EXPECT_EQ(rig.camera.value(V4L2_CID_GAIN), 10);
+  EXPECT_EQ(rig.camera.value(V4L2_CID_AUTO_WHITE_BALANCE), 1);
+}
+
+TEST(CameraControls, ACameraComesBackWithoutASettingThatItRefusesAndTellsItOnce) {
+  std::vector<std::string> told;
+  CameraRig rig;
+  be_a_webcam(rig.camera);
+  rig.camera.control(V4L2_CID_GAIN).rounds_to = 8;
+  rig.camera.pictures(1);
+  for (int outage = 0; outage < 2; ++outage) {
+    rig.camera.script.push_back({.kind = Step::Kind::Unplugged, .seconds = 3});
+    rig.camera.pictures(2);
+  }
+  set_log_sink([&](LogLevel, std::string_view text) { told.emplace_back(text); });
+  rig.open({.options = {{"exposure", "100"}, {"gain", "20"}, {"white_balance", "5000"}}});
+  EXPECT_TRUE(rig.source->read(rig.context));
+  rig.camera.control(V4L2_CID_WHITE_BALANCE_TEMPERATURE).query.maximum = 4800;
+  EXPECT_EQ(rig.read_all().size(), 4U);
+  set_log_sink({});
+  const std::string refused =
+      "camera '/dev/video7': white_balance must be 2800 to 4800 in steps of 10 (default 4600), got 5000";
+  EXPECT_EQ(std::ranges::count(told, refused + "; the camera runs without it"), 1);
+  EXPECT_EQ(std::ranges::count(told, "camera '/dev/video7': the driver set 'Gain' to 16 instead of 20"), 3);
+  EXPECT_EQ(rig.stats().reconnects, 2U);
+  EXPECT_EQ(rig.stats().settings_refused, refused);
+  EXPECT_EQ(rig.stats().settings,
+            (std::map<std::string, std::optional<std::int64_t>>{{"exposure", 100}, {"gain", 16}}));
+  EXPECT_EQ(rig.camera.value(V4L2_CID_AUTO_WHITE_BALANCE), 1);
+  rig.source->close();
+}
+
+TEST(CameraControls, TheStatisticsHaveWhatTheDriverHasAndASettingThatIsTakenEndsItsRefusal) {
+  CameraRig rig;
+  be_a_webcam(rig.camera);
+  rig.camera.pictures(1);
+  rig.camera.script.push_back({.kind = Step::Kind::Unplugged, .seconds = 3});
+  rig.camera.pictures(2);
+  rig.open({.options = {{"exposure", "100"}}});
+  EXPECT_EQ(rig.stats().settings.at("exposure"), 100);
+  EXPECT_TRUE(rig.source->read(rig.context));
+  rig.camera.control(V4L2_CID_EXPOSURE_ABSOLUTE).query.maximum = 50;
+  EXPECT_TRUE(rig.source->read(rig.context));
+  EXPECT_NE(rig.stats().settings_refused.find("got 100"), std::string::npos);
+  EXPECT_TRUE(rig.stats().settings.empty());
+  rig.source->set_setting("exposure", "auto");
+  EXPECT_TRUE(rig.source->read(rig.context));
+  EXPECT_EQ(rig.stats().settings_refused, "");
+  EXPECT_EQ(rig.stats().settings.at("exposure"), std::nullopt);
   rig.source->close();
 }
 

@@ -59,6 +59,7 @@ class FakeCamera final : public V4l2System {
     std::int32_t manual = 0;
     std::vector<std::int32_t> words = {};  // of a menu; the driver has no others
     std::int32_t rounds_to = 1;            // the driver sets a multiple of it without a word
+    int code = 0;                          // errno of setting it
   };
   FakeCamera(SimulatedClock& clock, std::stop_source& stop) : clock_(clock), stop_(stop) {}
   ~FakeCamera() override {
@@ -211,6 +212,7 @@ class FakeCamera final : public V4l2System {
     return controls.emplace_back(control);
   }
   [[nodiscard]] std::int32_t value(std::uint32_t id) { return control_of(id)->value; }
+  [[nodiscard]] Control& control(std::uint32_t id) { return *control_of(id); }
 
   /// A wait of its source outside poll().
   void pass_until(TimePoint deadline) {
@@ -270,6 +272,7 @@ class FakeCamera final : public V4l2System {
     auto* control = control_of(order.id);
     if (control == nullptr) return -EINVAL;
     if (inactive(*control)) return -EACCES;
+    if (control->code != 0) return -control->code;
     control->value = order.value / control->rounds_to * control->rounds_to;
     return 0;
   }
