@@ -473,12 +473,9 @@ class Engine:
     def node_numbers(self) -> list[int]:
         """The numbers of the nodes that were not removed."""
 
-    def check_replaceable(self, index: int) -> None:
-        """Raises GraphError or StateError unless the node is at work."""
-
-    def is_on_native_thread(self, index: int) -> bool:
+    def check_replaceable(self, index: int, node: NodeHandle | None = None) -> None:
         """
-        Whether the node needs a thread of Python before one in Python can take its place.
+        Raises GraphError or StateError unless the node is at work, and the other may take its place.
         """
 
     @property
@@ -488,8 +485,8 @@ class Engine:
     def note_launcher(self) -> None:
         """The calling thread is about to start a node's thread."""
 
-    def add_native(self, node: NodeHandle, parents: Sequence[tuple[int, int]], options: AddOptions) -> int:
-        """Adds a native node; returns its index."""
+    def add_node(self, node: NodeHandle, parents: Sequence[tuple[int, int]], options: AddOptions) -> int:
+        """Adds a node; returns its index."""
 
     def set_max_wait(self, index: int, seconds: float) -> None:
         """Of a node with a batch, from its next batch on."""
@@ -535,11 +532,10 @@ class Engine:
     def remove_reader(self, reader: Reader) -> None:
         """Closes a reader and forgets it."""
 
-    def add_python(self, description: NodeDescription, node: object, takes_values: bool, parents: Sequence[tuple[int, int]], options: AddOptions, spool: SpoolCounters | None = None) -> int:
-        """Adds a place for a Python node; returns its index."""
-
-    def add_python_source(self, description: NodeDescription, node: object, live: bool, parents: Sequence[tuple[int, int]], options: AddOptions) -> int:
-        """Adds a place for a Python source; returns its index."""
+    def is_on_native_thread(self, index: int) -> bool:
+        """
+        Whether the node needs a thread of Python before one in Python can take its place.
+        """
 
     def add_process(self, node: NodeDescription, parents: Sequence[tuple[int, int]], options: AddOptions, plan: ProcessPlan) -> int:
         """Adds a place for a node in worker processes; returns its index."""
@@ -1211,10 +1207,11 @@ class NodeDescription:
 
     def __init__(self, name: str, input: str, output: str, records_to: str | None = None, gives_several: bool = False, wake_every: float | None = None, finishes: bool = False) -> None: ...
 
-def hosted(description: NodeDescription, node: object, takes_values: bool) -> NodeHandle:
-    """
-    The handle of a Python node that takes the place of another one. The caller keeps the node.
-    """
+def hosted(description: NodeDescription, node: object, takes_values: bool, spool: SpoolCounters | None = None) -> NodeHandle:
+    """The handle of a Python node. The caller keeps the node."""
+
+def hosted_source(description: NodeDescription, node: object, live: bool) -> NodeHandle:
+    """The handle of a Python source. The caller keeps the source."""
 
 class StopToken:
     """

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from .. import _native
 from .._errors import GraphError, StateError
 from . import replacing, value_types, wiring
-from .member import Member, described
-from .nodes import Native, Node, Source
+from .member import Member, described, hosted
+from .nodes import Native
 from .place import Place
 from .port import Port, ends, have_packets, index_of, is_among, is_gone, value_type
 
@@ -95,11 +95,12 @@ class Graph:
             StateError: The pipeline was started before.
         """
         hints = self._fit(node, ports, batch, joined, is_in_process=plan is not None)
-        wiring.claim(node)
+        mark = object()
         try:
+            wiring.claim(node, mark)
             index = self._give_to_engine(node, ends(ports), hints, options, None if plan is None else plan())
         except BaseException:
-            wiring.release(node)
+            wiring.release(node, mark)
             raise
         place = self.in_python.get(index) or Place(node)
         self._kept[index] = Member(place, list(ports), hints, batch, joined)
@@ -211,23 +212,15 @@ class Graph:
         options: _native.AddOptions,
         plan: _native.ProcessPlan | None,
     ) -> int:
-        if isinstance(node, Native) and plan is None:
-            index = self._engine.add_native(node._handle, ends, options)
+        if plan is not None:
+            index = self._engine.add_process(described(node, hints), ends, options, plan)
+            self.in_processes.add(index)
+        elif isinstance(node, Native):
+            index = self._engine.add_node(node._handle, ends, options)
             body = getattr(node, "_beside", None)
             if body is not None:
                 self.beside[index] = body
-            return index
-        is_source = isinstance(node, Source)
-        description = described(node, hints)
-        if plan is not None:
-            index = self._engine.add_process(description, ends, options, plan)
-            self.in_processes.add(index)
-            return index
-        if is_source:
-            index = self._engine.add_python_source(description, node, bool(node.live), ends, options)
         else:
-            counters = getattr(node, "_spool_counters", None)  # of a Spool
-            takes_values = not isinstance(node, Node)
-            index = self._engine.add_python(description, node, takes_values, ends, options, counters)
-        self.in_python[index] = Place(node)
+            index = self._engine.add_node(hosted(node, hints), ends, options)
+            self.in_python[index] = Place(node)
         return index

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .. import _native
 from . import value_types, wiring
 from .contract import contract_of
-from .nodes import Source
+from .nodes import Node, Source
 
 if TYPE_CHECKING:
     from .batch import Batch
@@ -31,6 +31,15 @@ def described(node: Any, types: tuple[Any, Any]) -> _native.NodeDescription:
         contract.wake_every,
         contract.finishes,
     )
+
+
+def hosted(node: Any, types: tuple[Any, Any]) -> _native.NodeHandle:
+    """The engine's handle of a node that runs on a thread of Python."""
+    description = described(node, types)
+    if isinstance(node, Source):
+        return _native.hosted_source(description, node, bool(node.live))
+    counters = getattr(node, "_spool_counters", None)  # of a Spool
+    return _native.hosted(description, node, not isinstance(node, Node), counters)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,15 +28,6 @@ class Entry:
     handle: _native.NodeHandle | None = None
 
 
-def close(node: Any) -> None:
-    """Closes a node in Python that has not got its place, or had it. It may be added again."""
-    try:
-        if isinstance(node, Node):
-            node.close()
-    finally:
-        wiring.release(node)
-
-
 class Place:
     """The node that works, or worked last. Thread-safe, without a lock: a signal's handler may ask, too.
 
@@ -65,16 +56,17 @@ class Place:
 
     def forget(self, node: Any) -> None:
         """A node in Python that a replacement has left over is closed. It may be added again."""
-        wiring.release(node)
         for each in tuple(self.entries):
             if each.node is node:  # a function may be there twice
                 self._forget(each)
                 break
+        wiring.release(node)  # last: from here on another thread may add it
 
     def close_and_log(self, node: Any) -> None:
         """Closes a node in Python that a replacement has left over, where nobody waits for an exception."""
         try:
-            close(node)
+            if isinstance(node, Node):
+                node.close()
         except Exception:
             _log.exception("replace(): close() of %s failed", type(node).__name__)
         finally:

@@ -106,7 +106,7 @@ class Port(Generic[T_co]):
     def _add_packets(self, node: Any) -> None:
         source = node._packets()
         settings = wiring.options(f"{self.name}.packets", "packets", None, "stop", None)
-        index = self._engine.add_native(source._handle, [], settings)
+        index = self._engine.add_node(source._handle, [], settings)
         try:
             if self._engine.started:
                 self._engine.finish_add(index)

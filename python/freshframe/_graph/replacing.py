@@ -12,9 +12,9 @@ from .. import _native
 from .._errors import GraphError
 from . import value_types, wiring
 from .contract import contract_of
-from .member import described
+from .member import hosted
 from .nodes import Native, Node, Source
-from .place import Entry, Place, close
+from .place import Entry, Place
 from .port import Port, has_packets, have_packets
 
 if TYPE_CHECKING:
@@ -125,25 +125,26 @@ def replace(
     if isinstance(node, Native):
         engine.replace(index, node._handle, Entry(node, node._handle), place, None, timeout)
         return
-    is_function = not isinstance(node, Node)
-    wiring.claim(node)
-    try:
-        if not is_function:
-            node.open()
-    except BaseException:
-        wiring.release(node)
-        raise
-    gate = threading.Lock()
+    mark, gate = object(), threading.Lock()
     gate.acquire()
-    handle = None
+    handle, is_open = None, False
     try:
-        handle = _native.hosted(described(node, member.types), node, is_function)
+        wiring.claim(node, mark)
+        handle = hosted(node, member.types)
+        engine.check_replaceable(index, handle)
+        if isinstance(node, Node):
+            call: Callable[[], object] = node.open
+            is_open = (call(), True)[1]  # one line: a handler that raises comes before it or after it
         if engine.is_on_native_thread(index):
             start(index, place, handle, gate)
         engine.replace(index, handle, Entry(node, handle), place, gate.release, timeout)
     except BaseException:
         if handle is None or not handle.added:  # the replacement has not begun
-            close(node)
+            try:
+                if is_open:
+                    node.close()
+            finally:
+                wiring.release(node, mark)
         raise
     finally:
         with contextlib.suppress(RuntimeError):  # the thread has gone on already

@@ -119,11 +119,15 @@ def checked_join(join: Any) -> Join | None:
     return join
 
 
-def claim(node: Any) -> None:
-    """A node instance belongs to one pipeline; functions may be added any number of times."""
+def claim(node: Any, mark: object) -> None:
+    """A node instance belongs to one pipeline; functions may be added any number of times.
+
+    Args:
+        node: The node.
+        mark: Tells this claim from others: release() with it is right wherever an exception has come.
+    """
     if not isinstance(node, Node) or isinstance(node, Native):
         return
-    mark = object()
     try:
         found = vars(node).setdefault("_freshframe_added", mark)  # of two threads only one finds its own
     except TypeError:  # a class with __slots__ can't be marked
@@ -137,9 +141,11 @@ def is_claimed(node: Any) -> bool:
     return hasattr(node, "_freshframe_added")
 
 
-def release(node: Any) -> None:
+def release(node: Any, mark: object = None) -> None:
+    """It may be added again. With a mark: if the claim is the one with this mark."""
     with contextlib.suppress(AttributeError):
-        del node._freshframe_added
+        if mark is None or node._freshframe_added is mark:
+            del node._freshframe_added
 
 
 def policy(queue: Any, label: str) -> _native.QueuePolicy | None:

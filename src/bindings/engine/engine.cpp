@@ -91,7 +91,7 @@ void check_unused(const NodeHandle& handle) {
                    " belongs to a pipeline already, or did: make a second one");
 }
 
-int add_native(Engine& self, NodeHandle& handle, const Parents& parents, const AddOptions& options) {
+int add_node(Engine& self, NodeHandle& handle, const Parents& parents, const AddOptions& options) {
   check_unused(handle);
   native::claim(*handle.node);
   std::shared_ptr<core::Runner> runner;
@@ -467,22 +467,17 @@ void bind_nodes(nb::class_<Engine>& engine) {
   engine
       .def(
           "check_replaceable",
-          [](const Engine& self, int index) { core::check_replaceable(self.core(), index); },
-          nb::arg("index"), "Raises GraphError or StateError unless the node is at work.")
-      .def(
-          "is_on_native_thread",
-          [](const Engine& self, int index) {
-            const auto there = self.core().runner(index);
-            return there && there->place().hosting().on_native_thread;
+          [](const Engine& self, int index, const NodeHandle* next) {
+            core::check_replaceable(self.core(), index, next == nullptr ? nullptr : next->node.get());
           },
-          nb::arg("index"),
-          "Whether the node needs a thread of Python before one in Python can take its place.")
+          nb::arg("index"), nb::arg("node").none() = nb::none(),
+          "Raises GraphError or StateError unless the node is at work, and the other may take its place.")
       .def_prop_ro(
           "on_node_thread", [](const Engine& self) { return self.core().called_from_runner(); },
           "Whether the calling thread is that of one of its nodes.")
       .def("note_launcher", &Engine::note_launcher, "The calling thread is about to start a node's thread.")
-      .def("add_native", &add_native, nb::lock_self(), nb::arg("node").lock(), nb::arg("parents"),
-           nb::arg("options"), "Adds a native node; returns its index.")
+      .def("add_node", &add_node, nb::lock_self(), nb::arg("node").lock(), nb::arg("parents"),
+           nb::arg("options"), "Adds a node; returns its index.")
       .def(
           "set_max_wait",
           [](Engine& self, int index, double seconds) { core::set_max_wait(self.core(), index, seconds); },

@@ -88,7 +88,10 @@ bool wait_for_turn(gil::Held& held, const Loop& loop, const NodeHandle& handle) 
   const bool has_place = gil::release(
       held, [](core::PipelineCore* owner, core::Successor* next) { return core::wait_placed(*owner, *next); },
       handle.owner.get(), handle.successor.get());
-  if (!has_place && !handle.successor->is_callers) close_left_over(loop, handle.added.get());
+  const auto is_callers = [&] {
+    return handle.owner->life().locked([&] { return handle.successor->is_callers; });
+  };
+  if (!has_place && !is_callers()) close_left_over(loop, handle.added.get());
   return has_place;
 }
 

@@ -30,21 +30,6 @@ namespace {
 
 using process::NodeDescription;
 
-int add_python(Engine& self, NodeDescription description, nb::handle node, bool takes_values,
-               const Parents& parents, const AddOptions& options, std::shared_ptr<SpoolCounters> spool) {
-  return core::add_node(
-      self.core(),
-      std::make_unique<PythonNode>(std::move(description), node.ptr(), takes_values, std::move(spool)),
-      any_ports(parents), options);
-}
-
-int add_python_source(Engine& self, const NodeDescription& description, nb::handle node, bool live,
-                      const Parents& parents, const AddOptions& options) {
-  return core::add_node(
-      self.core(), std::make_unique<PythonSource>(description.name, node.ptr(), live, description.output),
-      any_ports(parents), options);
-}
-
 }  // namespace
 
 void bind_python_nodes(nb::module_& module, nb::class_<Engine>& engine) {
@@ -67,21 +52,30 @@ void bind_python_nodes(nb::module_& module, nb::class_<Engine>& engine) {
           nb::arg("name"), nb::arg("input"), nb::arg("output"), nb::arg("records_to").none() = nb::none(),
           nb::arg("gives_several") = false, nb::arg("wake_every").none() = nb::none(),
           nb::arg("finishes") = false);
-  engine
-      .def("add_python", &add_python, nb::lock_self(), nb::arg("description"), nb::arg("node"),
-           nb::arg("takes_values"), nb::arg("parents"), nb::arg("options"),
-           nb::arg("spool").none() = nb::none(), "Adds a place for a Python node; returns its index.")
-      .def("add_python_source", &add_python_source, nb::lock_self(), nb::arg("description"), nb::arg("node"),
-           nb::arg("live"), nb::arg("parents"), nb::arg("options"),
-           "Adds a place for a Python source; returns its index.");
+  engine.def(
+      "is_on_native_thread",
+      [](const Engine& self, int index) {
+        const auto there = self.core().runner(index);
+        return there && there->place().hosting().on_native_thread;
+      },
+      nb::arg("index"), "Whether the node needs a thread of Python before one in Python can take its place.");
   module.def(
       "hosted",
-      [](NodeDescription description, nb::handle node, bool takes_values) {
+      [](NodeDescription description, nb::handle node, bool takes_values,
+         std::shared_ptr<SpoolCounters> spool) {
         return handle_of(
-            std::make_unique<PythonNode>(std::move(description), node.ptr(), takes_values, nullptr));
+            std::make_unique<PythonNode>(std::move(description), node.ptr(), takes_values, std::move(spool)));
       },
-      nb::arg("description"), nb::arg("node"), nb::arg("takes_values"),
-      "The handle of a Python node that takes the place of another one. The caller keeps the node.");
+      nb::arg("description"), nb::arg("node"), nb::arg("takes_values"), nb::arg("spool").none() = nb::none(),
+      "The handle of a Python node. The caller keeps the node.");
+  module.def(
+      "hosted_source",
+      [](const NodeDescription& description, nb::handle node, bool live) {
+        return handle_of(
+            std::make_unique<PythonSource>(description.name, node.ptr(), live, description.output));
+      },
+      nb::arg("description"), nb::arg("node"), nb::arg("live"),
+      "The handle of a Python source. The caller keeps the source.");
   bind_stop_token(module);
   bind_spool_counters(module);
   bind_node_thread(module);

@@ -244,9 +244,16 @@ void Life::end_replacement() {
   call_end_hook(last);
 }
 
-void Life::keep(Thread thread) {
+void Life::start_thread(std::shared_ptr<Runner> runner, std::function<void()> body,
+                        std::shared_ptr<const Successor> replacement) {
   const Lock lock(mutex_);
-  threads_.push_back(std::move(thread));
+  threads_.push_back({.runner = std::move(runner), .thread = {}, .replacement = std::move(replacement)});
+  try {
+    threads_.back().thread = std::jthread(std::move(body));
+  } catch (...) {
+    threads_.pop_back();
+    throw;
+  }
 }
 
 void Life::sweep_threads() {

@@ -95,7 +95,9 @@ class Life {
   /// The pipeline does not end while a replacement is under way.
   void begin_replacement();
   void end_replacement();
-  void keep(Thread thread);
+  /// Starts a thread of the engine, which joins it. Throws where there is no room for one more: it has not begun then.
+  void start_thread(std::shared_ptr<Runner> runner, std::function<void()> body,
+                    std::shared_ptr<const Successor> replacement = {});
   /// Joins the threads of nodes that have gone.
   void sweep_threads();
 

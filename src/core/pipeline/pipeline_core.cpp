@@ -24,13 +24,11 @@ using Real = Life::Real;
 void spawn(PipelineCore& core) {
   auto runners = core.runners();
   std::erase_if(runners, [](const auto& runner) { return runner->life().is_late(); });
-  std::vector<Life::Thread> threads;
-  threads.reserve(runners.size());
   auto next = runners.begin();
   try {
     for (; next != runners.end(); ++next) {
       if (!(*next)->facts().runs_outside)
-        threads.push_back({*next, std::jthread([runner = *next] { runner->run(); })});
+        core.life().start_thread(*next, [runner = *next] { runner->run(); });
     }
   } catch (const std::exception& error) {  // the machine has no more threads
     core.request_stop();
@@ -41,7 +39,6 @@ void spawn(PipelineCore& core) {
     }
     throw Error("cannot start the thread of node '" + (*next)->name() + "': " + error.what());
   }
-  for (auto& thread : threads) core.life().keep(std::move(thread));
 }
 
 [[noreturn]] void throw_still_busy(const PipelineCore& core, Seconds timeout) {

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import signal
 import sys
 import threading
@@ -15,6 +16,7 @@ import pytest
 from support import Count, Gate, Push, until
 
 import freshframe as ff
+from freshframe._graph import place, replacing, wiring
 
 
 class Adds(ff.Node[int, int]):
@@ -39,6 +41,16 @@ class Fails(ff.Node[int, int]):
         raise OSError("no such model")
 
     def process(self, sample: ff.Sample[int]) -> int:
+        return sample.value
+
+
+class Untyped(ff.Node[Any, Any]):
+    opened = 0
+
+    def open(self) -> None:
+        self.opened += 1
+
+    def process(self, sample: ff.Sample[Any]) -> Any:
         return sample.value
 
 
@@ -333,6 +345,64 @@ def test_a_signal_may_replace_a_node_at_any_line_of_a_replacement() -> None:
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert set(outcomes) == {"replaced"}
+
+
+def test_a_handler_that_raises_at_any_line_leaves_no_node_claimed_or_open() -> None:
+    source = Push()
+    pipeline = ff.Pipeline()
+    step = pipeline.add(_plus(0), pipeline.add(source), name="step")
+    pipeline.reader(step, queue=ff.Queue(8))
+    lines_left = 0
+
+    def interrupt(frame: FrameType, event: str, argument: object) -> Any:
+        nonlocal lines_left
+        if frame.f_code is not replacing.replace.__code__ and frame.f_code is not wiring.claim.__code__:
+            return None
+        if event == "line":
+            lines_left -= 1
+            if lines_left == 0:
+                raise KeyboardInterrupt
+        return interrupt
+
+    with pipeline.start():
+        for line in itertools.count(1):
+            node, lines_left = Adds(1), line
+            sys.settrace(interrupt)
+            try:
+                with contextlib.suppress(KeyboardInterrupt):
+                    pipeline.replace(step, node)
+            finally:
+                sys.settrace(None)
+            if step.node is node:
+                break
+            assert node.opened == node.closed, f"line {line}"
+            assert not wiring.is_claimed(node), f"line {line}"
+    assert line > 10
+
+
+@pytest.mark.parametrize("node", [Adds(1), Untyped()])
+def test_a_node_that_cannot_take_the_place_is_not_opened(node: Any) -> None:
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(ff.open("demo:circles?fps=30&size=64x48"), name="camera")
+    pipeline.reader(camera)
+    with pipeline.start(), pytest.raises(ff.GraphError, match="camera"):
+        pipeline.replace(camera, node)
+    assert node.opened == 0
+    assert not wiring.is_claimed(node)
+
+
+def test_a_node_that_is_left_over_is_released_once_and_when_it_has_left_the_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    node, entries = Adds(1), []
+    spot = place.Place(Adds(0))
+    spot.entries.append(place.Entry(node))
+    monkeypatch.setattr(
+        wiring, "release", lambda released: entries.append([each.node for each in spot.entries])
+    )
+    spot.close_and_log(node)
+    assert [node in there for there in entries] == [False]
+    assert node.closed == 1
 
 
 def test_a_signal_may_call_replace_while_another_call_of_it_waits() -> None:

@@ -14,8 +14,7 @@ namespace {
 
 void spawn_late(PipelineCore& core, const std::shared_ptr<Runner>& runner) {
   try {
-    std::jthread thread([runner] { runner->run(); });
-    core.life().keep({runner, std::move(thread)});
+    core.life().start_thread(runner, [runner] { runner->run(); });
   } catch (const std::exception& error) {  // the machine has no more threads
     throw Error("cannot start the thread of node '" + runner->name() + "': " + error.what());
   }

@@ -65,7 +65,7 @@ bool finish_replace(PipelineCore& core, Successor& successor, Seconds timeout, c
 [[nodiscard]] std::optional<bool> has_place(const PipelineCore& core, const Successor& successor);
 /// Waits until it is decided whether the successor gets the place.
 [[nodiscard]] bool wait_placed(PipelineCore& core, const Successor& successor);
-/// Whether the node is at work. Throws GraphError, StateError.
-void check_replaceable(const PipelineCore& core, int index);
+/// Throws GraphError, StateError unless the node is at work, and `next`, where given, may take its place.
+void check_replaceable(const PipelineCore& core, int index, const NodeBase* next = nullptr);
 
 }  // namespace freshframe::core

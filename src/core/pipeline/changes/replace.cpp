@@ -202,10 +202,11 @@ bool wait_replaced(Life& life, Successor& successor, Seconds timeout, const Look
 
 }  // namespace
 
-void check_replaceable(const PipelineCore& core, int index) {
+void check_replaceable(const PipelineCore& core, int index, const NodeBase* next) {
   const auto& guarded = core.guarded();
   const Lock building(guarded.building);
-  static_cast<void>(replaceable(core, guarded.graph, index));
+  const auto runner = replaceable(core, guarded.graph, index);
+  if (next != nullptr) Admission(guarded.graph).check_successor(*runner, *next);
 }
 
 std::shared_ptr<Successor> begin_replace(PipelineCore& core, int index, std::unique_ptr<NodeBase>&& node,
@@ -236,8 +237,8 @@ std::shared_ptr<Successor> begin_replace(PipelineCore& core, int index, std::uni
     life.begin_replacement();
   }
   try {
-    std::jthread thread([&core, runner, successor] { run_replacement(core, runner, successor); });
-    life.keep({runner, std::move(thread), successor});
+    life.start_thread(
+        runner, [&core, runner, successor] { run_replacement(core, runner, successor); }, successor);
   } catch (const std::exception& error) {  // the machine has no more threads
     runner->place().end_replacement();
     life.end_replacement();
