@@ -143,10 +143,10 @@ void Findings::judge(const GraphState& seen, Time now) {
                     .bar = [this](double threshold, std::string_view kind,
                                   const std::string& subject) { return bar(threshold, kind, subject); }};
   Causes causes;
-  for (const auto find : {&find_unread, &find_away, &find_still, &find_refused_settings, &find_blocked,
-                          &find_deep_queues, &find_lost_records, &find_stale, &find_workers,
-                          &find_empty_batches, &find_gil_waits, &find_gil_losses, &find_full_processors,
-                          &find_bursts}) {
+  for (const auto find :
+       {&find_unread, &find_away, &find_still, &find_refused_settings, &find_blocked, &find_deep_queues,
+        &find_lost_records, &find_stale, &find_workers, &find_empty_batches, &find_gil_waits,
+        &find_gil_losses, &find_full_processors, &find_bursts}) {
     find(scene, causes);
   }
   remember(std::move(causes));

@@ -130,8 +130,9 @@ void find_refused_settings(const Scene& scene, Causes& out) {
     Finding finding{.kind = "setting",
                     .subject = node.name,
                     .text = "runs without a setting: " + node.source->settings_refused + ".",
-                    .remedy = "Assign a value that the camera takes, such as source.exposure = 100. "
-                              "`freshframe probe` with its URL shows the ranges.",
+                    .remedy =
+                        "Assign a value that the camera takes, such as source.exposure = 100. "
+                        "`freshframe probe` with its URL shows the ranges.",
                     .evidence = {}};
     out[{"setting", node.name}] = {.finding = std::move(finding), .explains = 0, .change = {}, .lasts = 1};
   }
