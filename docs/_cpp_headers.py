@@ -132,7 +132,7 @@ class Header:
             text = re.sub(r"\)(\s*noexcept)?\s*:\s.*", r")\1", text, flags=re.DOTALL)
         text = re.sub(r"\b(inline|virtual|friend)\s+", "", text)
         text = " ".join(text.split()).rstrip(";").strip()
-        return re.sub(r"\s*=\s*(default|\{\..*\})?$", "", text)
+        return re.sub(r"\s*=\s*(default|\{\..*\}|std::tuple\{.*\})?$", "", text)
 
     def comment(self, cursor: Any) -> str:
         """The text above it, or behind it."""

@@ -17,6 +17,7 @@
 
 namespace freshframe {
 
+/// What a look keeps.
 struct LookOptions {
   double back = 30;                     // seconds that are kept, above 0, at most 3600
   double every = 0.5;                   // seconds between two kept pictures, 0 to 60; of packets all are kept
@@ -32,6 +33,7 @@ struct View {
   double hole = 0;
 };
 
+/// Who asks: the program, or a client of the server.
 enum class LookAsker : std::uint8_t { Program, Network };
 
 /// A question about the last seconds.

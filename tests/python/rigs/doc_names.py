@@ -23,6 +23,8 @@ __all__ = [
     "cam2",
     "cam3",
     "camera",
+    "circles",
+    "dashboard",
     "depth",
     "detector",
     "drawn",
@@ -32,6 +34,7 @@ __all__ = [
     "np",
     "only_new",
     "open_sensor",
+    "people",
     "persons",
     "picture",
     "pipeline",
@@ -53,7 +56,10 @@ cam2: ff.Port[ff.Frame]
 cam3: ff.Port[ff.Frame]
 left: ff.Port[ff.Frame]
 right: ff.Port[ff.Frame]
+people: ff.Port[ff.Detections]
 persons: ff.Port[ff.Detections]
+circles: Any
+dashboard: ff.Dashboard
 detector: ff.Node[ff.Frame, ff.Detections]
 boxes: Any
 tracks: Any
