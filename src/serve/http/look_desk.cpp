@@ -15,6 +15,7 @@
 #include "core/unit_text.hpp"
 #include "serve/http/net.hpp"
 #include "serve/http/threads.hpp"
+#include <unistd.h>
 
 namespace freshframe::serve {
 namespace {
@@ -22,6 +23,8 @@ namespace {
 constexpr unsigned kOk = 200;
 constexpr unsigned kTooMany = 429;
 constexpr unsigned kBusy = 503;
+/// Of this thread alone, on Linux: it gives way to the pipeline, whose pictures must not get older because clients ask.
+constexpr int kNice = 10;
 
 Reply refused(unsigned status, const std::string& text, double seconds) {
   auto reply = plain(status, text);
@@ -130,6 +133,7 @@ LookDesk::Asked LookDesk::ask(LookWish wish, const std::string& client, Done don
     question.thread = start_quiet_thread(
         "ff look",
         [this, number, look = looks_[index].look, wish = std::move(wish), stop = question.stop.get_token()] {
+          (void)::nice(kNice);
           auto reply = answer(wish, *look, stop);
           post_([this, number, reply = std::move(reply)]() mutable { finish(number, std::move(reply)); });
         });

@@ -5,6 +5,7 @@
 #include "freshframe/pipeline.hpp"
 #include "freshframe/serve.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <functional>
@@ -25,6 +26,7 @@
 #include <boost/asio/local/connect_pair.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 namespace freshframe::test {
 namespace {
@@ -37,9 +39,11 @@ class QuickLook final : public LookBack {
  public:
   void look(const LookQuestion& /*question*/, const Take& take) override {
     ++asked;
+    priority = ::getpriority(PRIO_PROCESS, 0);  // of this thread
     take({.stamp = {}, .frame = numbered_frame(3)});
   }
   std::atomic<int> asked{0};
+  std::atomic<int> priority{0};
 };
 
 /// Decodes until the question is given up.
@@ -102,6 +106,14 @@ TEST(ServeLook, AQuestionThatTakesTooLongIsToldSoAndGivesItsPlaceBack) {
   }
   wait_until([&] { return served.endless->ended == 4; });
   wait_until([&] { return is_ok(ask(served.server, "/api/look/quick.jpg")); });
+}
+
+TEST(ServeLook, TheThreadOfAQuestionGivesWayToThePipeline) {
+  const Served served(3600);
+  const int ours = ::getpriority(PRIO_PROCESS, 0);
+  EXPECT_TRUE(is_ok(ask(served.server, "/api/look/quick.jpg")));
+  EXPECT_EQ(served.quick->priority, std::min(19, ours + 10));
+  EXPECT_EQ(::getpriority(PRIO_PROCESS, 0), ours);
 }
 
 /// A desk whose posted work the test runs.
