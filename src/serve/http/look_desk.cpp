@@ -23,7 +23,8 @@ namespace {
 constexpr unsigned kOk = 200;
 constexpr unsigned kTooMany = 429;
 constexpr unsigned kBusy = 503;
-/// Of this thread alone, on Linux: it gives way to the pipeline, whose pictures must not get older because clients ask.
+/// A question's thread gives way to the pipeline, whose pictures must not get older because clients ask. On Linux each
+/// thread has a nice value of its own (nice(2), "C library/kernel differences").
 constexpr int kNice = 10;
 
 Reply refused(unsigned status, const std::string& text, double seconds) {
