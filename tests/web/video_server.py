@@ -318,6 +318,7 @@ class Link:
 
     def read(self) -> None:
         file = self.answer.rfile
+        refused = False  # a socket that is closed with unread bytes may lose the reason that it sent
         while head := file.read(2):
             size = head[1] & 0x7F
             if size == 126:
@@ -326,8 +327,8 @@ class Link:
             data = bytes(byte ^ mask[at % 4] for at, byte in enumerate(data))
             if head[0] & 0xF == 8:
                 return
-            if head[0] & 0xF == 1 and not self.take(json.loads(data)):
-                return
+            if head[0] & 0xF == 1 and not refused:
+                refused = not self.take(json.loads(data))
 
     def take(self, message: dict[str, Any]) -> bool:
         with self.changed:
