@@ -6,7 +6,6 @@ from __future__ import annotations
 import contextlib
 import http.server
 import threading
-import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ from browser import until
 from rigs.live.camera import PATIENT
 from rigs.live.media import encode
 from rigs.live.rtsp import RtspServer
-from test_web_view import LISTEN, SECONDS, live, numbers, picture
+from test_web_view import LISTEN, live, picture, pictures_with_boxes
 from video_server import COUNT, painted, read_number, result
 
 import freshframe as ff
@@ -113,16 +112,7 @@ def test_boxes_of_a_node_stand_on_the_cameras_own_picture(page: Page, site: Site
         for name, value in {"wait": "0.3", "labels": "", "mode": mode}.items():
             page.run("view.setAttribute(...arguments)", name, value)
         live(page, mode)
-        right, others = 0, []
-        deadline = time.monotonic() + SECONDS
-        while right < 10 or time.monotonic() < deadline:
-            shown, boxed = numbers(picture(page))
-            if boxed == shown:
-                right += 1
-            elif boxed is not None:
-                others.append((shown, boxed))
-            assert len(others) <= right + 20, f"{right} right, and not {others}"
-        print(f"{mode}: {right} right, {len(others)} of an earlier picture")
+        right, others = pictures_with_boxes(page, mode, lambda _, boxed: boxed)
         assert len(others) <= right / 2
         assert page.run("return results.some(one => one.exact)")
         assert page.complaints() == []

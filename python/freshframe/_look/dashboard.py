@@ -105,10 +105,11 @@ class Dashboard(ClosedByWith):
             from html import escape  # noqa: PLC0415  (it costs 2 ms)
 
         server = escape(self.url.partition("?")[0])
-        token = f' token="{escape(engine.picture_token())}"' if engine.picture_token() else ""
+        token = engine.picture_token()
+        right = f' token="{escape(token)}"' if token else ""
         return (
             f'<script type="module" src="{server}view.js"></script>'
-            f'<freshframe-view src="{server}" port="{escape(name)}"{token}></freshframe-view>'
+            f'<freshframe-view src="{server}" port="{escape(name)}"{right}></freshframe-view>'
         )
 
     def view_url(self, port: Port[Any] | str) -> str:
@@ -128,8 +129,10 @@ class Dashboard(ClosedByWith):
         with fork.loading():
             from urllib.parse import urlencode  # noqa: PLC0415  (it costs 5 ms)
 
-        token = {"token": engine.picture_token()} if engine.picture_token() else {}
-        return f"{self.url.partition('?')[0]}view.html#{urlencode({'port': name, **token})}"
+        query = {"port": name}
+        if token := engine.picture_token():
+            query["token"] = token
+        return f"{self.url.partition('?')[0]}view.html#{urlencode(query)}"
 
     def _shown(self, port: Port[Any] | str) -> tuple[str, _native.Engine]:
         """The name of a port whose pictures are served, and the engine."""

@@ -15,6 +15,7 @@
 #include "core/unit_text.hpp"
 #include "media/colour/jpeg_encoder.hpp"
 #include "serve/http/threads.hpp"
+#include "serve/state/sampler.hpp"
 
 namespace freshframe::serve {
 namespace {
@@ -38,8 +39,7 @@ int step_up(int width) {
 }  // namespace
 
 std::string capture_text(const LivePicture& picture, TimePoint now) {
-  const Seconds unix_time = std::chrono::system_clock::now().time_since_epoch();
-  const double captured = unix_time.count() - Seconds(now - picture.captured).count();
+  const double captured = unix_now() - Seconds(now - picture.captured).count();
   return core::number_text(captured, std::chars_format::fixed, 3);
 }
 

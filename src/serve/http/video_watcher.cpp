@@ -9,6 +9,7 @@
 
 #include "serve/http/service.hpp"
 #include "serve/state/json.hpp"
+#include "serve/state/sampler.hpp"
 
 namespace freshframe::serve {
 namespace {
@@ -21,10 +22,6 @@ constexpr auto kEndTime = std::chrono::seconds(2);     // for the page to answer
 constexpr int kMaxRequests = 1000;                     // per second from one page
 constexpr std::size_t kMaxTexts = 8;
 constexpr unsigned kWrongToken = 4401;
-
-double unix_time_now() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 }  // namespace
 
@@ -74,7 +71,7 @@ void VideoWatcher::welcome() {
       .key("ports")
       .begin_array();
   for (const auto& name : service_.video().names()) json.value(std::string_view(name));
-  json.end_array().member("now", unix_time_now()).end_object();
+  json.end_array().member("now", unix_now()).end_object();
   texts_.push_back(std::move(json).take());
   pump();
 }
@@ -186,7 +183,7 @@ void VideoWatcher::on_acks(const VideoRequest& request) {
     json.begin_object()
         .member("type", "time")
         .member("time", *request.time)
-        .member("now", unix_time_now())
+        .member("now", unix_now())
         .end_object();
     texts_.push_back(std::move(json).take());
   }

@@ -16,10 +16,6 @@ namespace {
 
 using std::chrono::duration;
 
-double unix_time() {
-  return duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
 template <class Map>
 auto rates_of(const Map& now, const Map& before, double span) {
   std::map<typename Map::key_type, double> rates;
@@ -78,6 +74,10 @@ void extend(Series& series, std::optional<double> point, std::size_t points) {
 
 }  // namespace
 
+double unix_now() {
+  return duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
 Sampler::Sampler(std::shared_ptr<core::PipelineCore> core, std::optional<double> away_limit)
     : core_(std::move(core)) {
   seen_.away_limit = away_limit;
@@ -95,7 +95,7 @@ WhatIf Sampler::what_if(const Question& question) const {
 }
 
 void Sampler::look(Time now, GilFindings gil) {
-  seen_.time = unix_time();
+  seen_.time = unix_now();
   const auto before = std::exchange(seen_.graph, core::graph_state(*core_)).stats;
   seen_.error = core_->errors().first_fatal();
   seen_.gil = std::move(gil);

@@ -18,6 +18,9 @@
 
 namespace freshframe::serve {
 
+/// The Unix time that answers of the server call now, in seconds.
+[[nodiscard]] double unix_now();
+
 /// One thread. Its cost for the pipeline is the reading of the counters: each edge's mutex for a moment.
 class Sampler {
  public:

@@ -10,13 +10,10 @@
 
 #include "core/pipeline/onlookers.hpp"
 #include "media/packets/packet_camera.hpp"
+#include "serve/state/sampler.hpp"
 
 namespace freshframe::serve {
 namespace {
-
-double unix_now() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 void write_text_or_null(JsonWriter& json, std::string_view name, const std::string& text) {
   if (text.empty()) {
