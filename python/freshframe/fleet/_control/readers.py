@@ -200,6 +200,7 @@ class Readers:
             reader = self.get(int(record["reader"]))
             counts = reader is not None and reader.end_outbox(run, record.reshape(1), link.name)
             is_new[run] = is_new.get(run, False) or counts
+            link.note_last_record(run)
             repeated.setdefault(int(record["reader"]), set()).add(run)
         for run, new in is_new.items():
             answer = self._receipts.owe if new else self._receipts.repeat
@@ -210,9 +211,12 @@ class Readers:
     def lose(self, link: Link) -> None:
         """The results of an agent's runs. This controller may never have heard of those of an earlier one."""
         self.fold(link)
+        ended = link.ended_runs()
         for reader in self:
             for run in link.all_runs():
                 build = link.runs.get(run)
+                if run[1] >> 32 < self.first_term:  # no record of it may have come to this controller
+                    build = build if build is not None else ended.get(run)
                 unreported = build is not None and self._builds.may_give(build, reader.output)
                 reader.end_run(run, lost=True, unreported=unreported)
             reader.keep_ended(link.name, ())

@@ -28,14 +28,15 @@ from freshframe.fleet._control.hearing import Hearing
 from freshframe.fleet._control.loop import boot_time
 from freshframe.fleet._control.setup import Setup
 from freshframe.fleet._decide import adoption
-from freshframe.fleet._decide.decisions import Agent, Camera, Times
+from freshframe.fleet._decide.decisions import Action, Agent, Camera, Times
 from freshframe.fleet._detached import ray_actor
 from freshframe.fleet._detached.cluster_state import ClusterState, Trouble
 from freshframe.fleet._detached.controller import DetachedController
 from freshframe.fleet._detached.server import agents_of_before
+from freshframe.fleet._machines.guards import FarLink
 from freshframe.fleet._machines.handshake import introduce, message
 from freshframe.fleet._machines.ray_place import RayPlace
-from freshframe.fleet._messages import Counts, CountsKept
+from freshframe.fleet._messages import Counts, CountsKept, Run
 from freshframe.fleet._read.counters import Books
 
 pytestmark = pytest.mark.network
@@ -101,7 +102,7 @@ def leave_behind() -> Iterator[Callable[..., Yard]]:
         (pickled,) = [value for key, value in store.values.items() if "/state/" in key]
         state = pickle.loads(pickled)
         before.end()
-        state["agents"][0].update(launched=True, runs=changes.pop("runs", {}))
+        state["agents"][0].update({"launched": True, "runs": changes.pop("runs", {}), "ended runs": {}})
         ClusterState("yard", store).write(pickle.dumps({**state, **changes}))
         yards.append(Yard(store, restored=True))
         return yards[0]
@@ -115,7 +116,7 @@ def test_a_state_in_the_format_of_another_version_is_refused() -> None:
     store = Memory()
     ClusterState("yard", store).write(pickle.dumps({"next": (0, 1)}))
     yard = Yard(store)
-    with pytest.raises(ff.StateError, match="has the format None, and this freshframe reads 6"):
+    with pytest.raises(ff.StateError, match="has the format None, and this freshframe reads 7"):
         yard.controller.restore()
     yard.end()
 
@@ -307,6 +308,8 @@ class HeardAgent:
     def __init__(self, send: Callable[[bytes], None]) -> None:
         self.send = send
 
+    def note_last_record(self, run: Run) -> None: ...
+
 
 def test_an_agent_keeps_what_it_said_of_a_run_that_has_ended_until_the_next_controller_would_know_it(
     yard: Yard,
@@ -338,6 +341,43 @@ def test_an_agent_keeps_what_it_said_of_a_run_that_has_ended_until_the_next_cont
         assert (stats.cameras["cam"].produced, stats.cameras["cam"].drops) == (12, {"queue_full": 3})
         (reader,) = stats.readers
         assert (reader.reported, reader.delivered, reader.fenced) == (9, 7, 2)
+    finally:
+        following.end()
+
+
+@pytest.mark.parametrize("knows", ["nothing of its end", "its end", "its last record"])
+def test_a_run_whose_end_a_killed_controller_has_ordered_is_counted_once_when_its_agent_has_died_too(
+    yard: Yard, knows: str
+) -> None:
+    """By its last record, if the store has that, else as one with results that may be unreported."""
+    controller, parts = yard.controller.controller, yard.parts
+    controller.add([("cam", "x", {})], controller.add_build(b"", b""), False)
+    number = yard.controller.open_for("key", "ticks", "log").results.number
+    run = (0, parts.kept.term << 32 | 1)
+    yard.place.add_node("a", "node", {})
+    record = np.array([(run[1], 9, 0, 0, 2, 7, 0, run[0], number)], _wire.OUTBOX)
+    with parts.loop.lock:
+        link = FarLink.of_before("a", None)
+        link.runs[run] = 0
+        parts.links.add(link)
+        if knows != "nothing of its end":
+            Actions(parts).do([Action("forget", "a", *run)])
+        if knows == "its last record":
+            parts.readers.end_outboxes(link, record)
+    yard.controller.write_through()
+    following = Yard(yard.store, restored=True)
+    try:
+        (link_of_before,) = following.parts.links
+        if knows == "nothing of its end":  # the order had left
+            with following.parts.loop.lock:
+                following.parts.readers.end_outboxes(link_of_before, record)
+        assert following.controller.controller.stats().agents["a"].state == "up"
+        link_of_before.child.ended("killed by signal 9 (Killed)")
+        stats = following.controller.controller.stats
+        until(lambda: stats().agents["a"].state == "down", "the end of the agent")
+        (reader,) = stats().readers
+        counted = (reader.reported, reader.delivered, reader.fenced, reader.unreported_possible)
+        assert counted == ((0, 0, 0, 1) if knows == "its end" else (9, 7, 2, 0))
     finally:
         following.end()
 

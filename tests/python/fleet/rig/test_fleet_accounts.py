@@ -143,12 +143,13 @@ def test_the_ledger_has_what_each_run_had_reported_at_its_end(tmp_path: Path) ->
             {"outbox_full": 0, "fenced": 0, "lost_with_agent": 0},
             "2 frames of runs that ended in order were not",
         ),
+        ({"outbox_full": 0, "fenced": 0, "lost_with_agent": 0, "unreported_possible": 2}, None),
         ({"expired": 3}, "7 frames are counted, 6 are missing"),
         ({"unreported_possible": 0}, "1 runs ended with their agents, 0 are counted as possible"),
     ],
 )
 def test_the_account_of_a_detached_fleet_needs_no_ledger(changes: dict[str, int], text: str | None) -> None:
-    """Frames of a run whose agent was killed may be untold, others may not."""
+    """Frames of a run that is counted as possible may be untold, others may not."""
     verdict = Verdict()
     check_accounts_of_detached(verdict, RUNS, READ, COUNTERS | changes)
     assert [finding.text[: len(text or "")] for finding in verdict.findings] == (

@@ -105,7 +105,8 @@ class Link:
         self.outboxes: Records = np.empty(0, OUTBOX)
         self.builds: set[int] = set()  # that it has got
         self.runs: dict[Run, int] = {}  # whose outboxes may be there, and their builds
-        self._forgotten: deque[set[Run]] = deque([set()], maxlen=5)  # by renewal: their last records may come
+        # By renewal: runs whose last records may come, and their builds. None: they have come.
+        self._forgotten: deque[dict[Run, int | None]] = deque([{}], maxlen=5)
         self.killed = False  # by the controller
         self._memory_kills = kills_for_memory()
         self.meter = AgentMeter()
@@ -169,16 +170,32 @@ class Link:
         """Runs of which a record or a result may come."""
         return set(self.runs).union(*self._forgotten)
 
+    def ended_runs(self) -> dict[Run, int]:
+        """Runs whose outboxes were ended and whose last records have not come, and their builds."""
+        found = {run: build for each in self._forgotten for run, build in each.items()}
+        return {run: build for run, build in found.items() if build is not None}
+
+    def restore_runs(self, runs: Mapping[Run, int], ended: Mapping[Run, int]) -> None:
+        """Takes over the ``runs`` and ``ended_runs()`` of an earlier controller."""
+        self.runs = dict(runs)
+        self._forgotten[-1].update(ended)
+
     def forget_run(self, run: Run) -> None:
         """Ends the outboxes of a run. Its last records come with one of the next renewals."""
-        self.runs.pop(run, None)
-        self._forgotten[-1].add(run)
+        self._forgotten[-1][run] = self.runs.pop(run, None)
+
+    def note_last_record(self, run: Run) -> None:
+        """The last records of a run have come, which an agent sends together."""
+        self.runs.pop(run, None)  # an earlier controller has ended it, and did not write that down
+        for each in self._forgotten:
+            each.pop(run, None)
+        self._forgotten[-1][run] = None
 
     def forget_all(self) -> None:
         """Forgets all runs, of which nothing will come."""
         self.runs.clear()
         self._forgotten.clear()
-        self._forgotten.append(set())
+        self._forgotten.append({})
         self.outboxes = self.outboxes[:0]
 
     # ---- renewals
@@ -188,7 +205,7 @@ class Link:
         self.cameras = renewal.cameras
         self.answers = renewal.answers
         self.outboxes = renewal.outboxes
-        self._forgotten.append(set())
+        self._forgotten.append({})
         self.meter.note(renewal, now)
 
     def forget_in_child(self) -> None:

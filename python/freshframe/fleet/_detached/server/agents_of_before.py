@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...._process.worker_log import log_levels
+from ... import _wire
 from ..._control.agents.link import UNKNOWN, Link
 from ..._control.loop import boot_time
 from ..._control.parts import Parts
@@ -66,7 +67,7 @@ class AgentsOfBefore:
         for each in agents:
             if each["launched"]:
                 link = FarLink.of_before(each["name"], _NoPost())
-                link.runs = dict(each["runs"])
+                link.restore_runs(each["runs"], each["ended runs"])
                 self._left_over.add(link.name)
                 self._parts.links.add(link)
         self._parts.notes.add("controller", f"restarted, with {len(self._left_over)} agents of before")
@@ -148,6 +149,8 @@ class AgentsOfBefore:
             link.child.ended(*post.ended[1:])
         parts.links.order(link, Levels(log_levels()))
         parts.readers.introduce(link)
+        for run in link.ended_runs():  # the order may not have left its controller
+            link.send(_wire.forget(parts.kept.term, run))
         parts.links.order(link, KeepBuilds(parts.builds.numbers()))
         parts.links.order(link, Mark(parts.kept.term))
 

@@ -13,7 +13,7 @@ from ..._control.parts import Parts
 from ..._decide import adoption
 from ..._machines.guarded_place import GuardedPlace
 
-_FORMAT = 6  # of the state in the store
+_FORMAT = 7  # of the state in the store
 
 
 def state_of(
@@ -39,6 +39,7 @@ def state_of(
                 "launched": (link := parts.links.get(agent.name)) is not None or agent.name in intended,
                 "retired": place.retired.get(agent.name),
                 "runs": {} if link is None else dict(link.runs),
+                "ended runs": {} if link is None else link.ended_runs(),
             }
             for agent in parts.decisions.agents.values()
         ],
