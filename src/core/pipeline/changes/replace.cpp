@@ -50,6 +50,11 @@ std::exception_ptr error_of_call(const std::function<void()>& call) {
   }
 }
 
+// Gives a claimed place back when the replacement fails before its thread runs.
+struct GiveBack {
+  void operator()(Runner* runner) const noexcept { runner->place().end_replacement(); }
+};
+
 // With the graph: the node whose place another one may take. Throws GraphError, StateError.
 std::shared_ptr<Runner> replaceable(const PipelineCore& core, const Graph& graph, int index) {
   if (!core.life().check_changes("replace()"))
@@ -217,6 +222,7 @@ std::shared_ptr<Successor> begin_replace(PipelineCore& core, int index, std::uni
   auto successor = std::make_shared<Successor>();
   successor->awaited = successor->is_callers = !core.called_from_runner();
   std::shared_ptr<Runner> runner;
+  std::unique_ptr<Runner, GiveBack> claimed;
   const bool is_outside = node->runs_outside();
   {
     const auto& guarded = core.guarded();
@@ -225,6 +231,7 @@ std::shared_ptr<Successor> begin_replace(PipelineCore& core, int index, std::uni
     Admission(guarded.graph).check_successor(*runner, *node);
     if (!runner->place().begin_replacement())
       throw StateError("'" + runner->name() + "' is being replaced by another call");
+    claimed.reset(runner.get());
     if (auto below = demands_below(guarded.graph, index); is_outside && !below.empty())
       runner->outlet().outputs().want(std::move(below.back()));
     successor->next =
@@ -239,8 +246,8 @@ std::shared_ptr<Successor> begin_replace(PipelineCore& core, int index, std::uni
   try {
     life.start_thread(
         runner, [&core, runner, successor] { run_replacement(core, runner, successor); }, successor);
+    static_cast<void>(claimed.release());  // the thread gives it back
   } catch (const std::exception& error) {  // the machine has no more threads
-    runner->place().end_replacement();
     life.end_replacement();
     throw Error("cannot start the thread that replaces '" + runner->name() + "': " + error.what());
   }

@@ -7,6 +7,7 @@
 #include <barrier>
 #include <cerrno>
 #include <memory>
+#include <new>
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -203,6 +204,45 @@ TEST(Replace, RefusesNodesThatAreNotAlike) {
   pipeline.remove(step);
   EXPECT_TRUE(
       contains(message_of<StateError>([&] { pipeline.replace(step, adds(2)); }), "'step' was removed"));
+}
+
+/// Finds no memory for the list of its types in the given one of the next calls; 0: in none.
+class NoMemory final : public Node<int, Nothing> {
+ public:
+  explicit NoMemory(std::atomic<int>& fails_in) : fails_in_(fails_in) {}
+  [[nodiscard]] std::vector<const TypeInfo*> input_types() const override {
+    if (fails_in_-- == 1) throw std::bad_alloc();
+    return Node::input_types();
+  }
+  std::optional<Nothing> process(const Sample<int>& /*sample*/, const Context& /*context*/) override {
+    return {};
+  }
+
+ private:
+  std::atomic<int>& fails_in_;
+};
+
+TEST(Replace, ThatFindsNoMemoryLeavesThePlaceToTheNextCall) {
+  Feed<int> feed;
+  std::atomic<int> fails_in{0};
+  CheckedPipeline pipeline;
+  const auto cam = pipeline.add(feed_source(feed, Kind::File), {.name = "cam"});
+  const auto step = pipeline.add(adds(10), cam, {.name = "step"});
+  pipeline.add(std::make_unique<NoMemory>(fails_in), step, {.name = "sink"});
+  pipeline.start();
+  int failed = 0;
+  for (bool replaced = false; !replaced; failed += replaced ? 0 : 1) {
+    fails_in = failed + 1;
+    try {
+      pipeline.replace(step, adds(20));
+      replaced = true;
+    } catch (const std::bad_alloc&) {
+    }
+  }
+  EXPECT_GE(failed, 2);
+  fails_in = 0;
+  feed.finish();
+  pipeline.wait();
 }
 
 TEST(Replace, OpenAndCloseRunBesideTheNodeThatWorks) {
