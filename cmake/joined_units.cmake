@@ -14,10 +14,11 @@ if(CMAKE_UNITY_BUILD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   add_compile_options(--param=ggc-min-heapsize=1000000)
 endif()
 
-# freshframe_join(TARGET LAYER [UNITS N] [COLD]) compiles the layer in N units, by default one. COLD: no loop of it runs for
-# each pixel or sample, so that all builds but those of a release compile it at -O1, four fifths of the time.
+# freshframe_join(TARGET LAYER [UNITS N] [APART FILE...] [COLD]) compiles the layer in N units, by default one, and the files
+# of APART in one more. COLD: no loop of it runs for each pixel or sample, so that all builds but those of a release compile
+# it at -O1, four fifths of the time.
 function(freshframe_join target layer)
-  cmake_parse_arguments(PARSE_ARGV 2 ARG "COLD" "UNITS" "")
+  cmake_parse_arguments(PARSE_ARGV 2 ARG "COLD" "UNITS" "APART")
   if(NOT CMAKE_UNITY_BUILD OR CMAKE_BUILD_TYPE STREQUAL "Debug")
     return()
   endif()
@@ -36,11 +37,19 @@ function(freshframe_join target layer)
   if(FRESHFRAME_SMALL_UNITS MATCHES "^all$" OR layer IN_LIST FRESHFRAME_SMALL_UNITS)
     return()
   endif()
-  set(size 0)  # no limit
-  if(ARG_UNITS)
-    get_target_property(sources ${target} SOURCES)
-    list(LENGTH sources files)
-    math(EXPR size "(${files} + ${ARG_UNITS} - 1) / ${ARG_UNITS}")
+  if(NOT ARG_UNITS)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD_BATCH_SIZE 0)  # no limit
+    return()
   endif()
-  set_target_properties(${target} PROPERTIES UNITY_BUILD_BATCH_SIZE ${size})
+  get_target_property(sources ${target} SOURCES)
+  list(REMOVE_ITEM sources ${ARG_APART})
+  list(LENGTH sources files)
+  set(number 0)
+  foreach(source IN LISTS sources)
+    math(EXPR unit "${number} * ${ARG_UNITS} / ${files}")
+    set_source_files_properties(${source} PROPERTIES UNITY_GROUP ${unit})
+    math(EXPR number "${number} + 1")
+  endforeach()
+  set_source_files_properties(${ARG_APART} PROPERTIES UNITY_GROUP apart)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD_MODE GROUP)
 endfunction()

@@ -150,6 +150,9 @@ def _onnx() -> Iterator[Finding]:
         return
     try:
         version, listed = _native.onnx_runtime(library)
+    except ff.StateError as error:  # a build without detectors
+        yield Finding("ONNX Runtime", "warn", str(error))
+        return
     except ff.FreshframeError as error:
         yield Finding("ONNX Runtime", "warn", str(error), onnx_runtime.INSTALL)
         return

@@ -45,12 +45,8 @@ inline constexpr bool python_free<python::Engine> = true;
 
 namespace freshframe::python {
 Engine::~Engine() {
-  if (guard_.forked() && server_) {
-    server_->forget_in_child();
-    (void)server_.release();  // its threads do not exist here: nothing can be joined
-  }
-  metrics_.reset();  // it keeps the core
-  server_.reset();   // joins threads that never want the GIL, within moments
+  if (guard_.forked() && served_) served_->forget_in_child();
+  served_.reset();  // it keeps the core, and joins threads that never want the GIL, within moments
   const bool running = guard_.forked() || (core_->life().started() && !core_->life().ended());
   if (!running) {
     core_.reset();

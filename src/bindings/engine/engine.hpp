@@ -4,9 +4,6 @@
 
 #include "freshframe/gil.hpp"
 
-#include "freshframe/metrics.hpp"
-#include "freshframe/serve.hpp"
-
 #include <atomic>
 #include <memory>
 #include <mutex>
@@ -26,6 +23,17 @@ namespace freshframe::python {
 
 /// Ends the present wait_log(), or the next.
 void wake_log();
+
+/// What a layer that the module may lack, such as the dashboard's server, keeps in an engine.
+class Attachment {
+ public:
+  Attachment() = default;
+  Attachment(const Attachment&) = delete;
+  Attachment& operator=(const Attachment&) = delete;
+  virtual ~Attachment() = default;
+  /// In the child of a fork, where none of its threads exists: nothing may be joined from now on.
+  virtual void forget_in_child() noexcept = 0;
+};
 
 /// Owns a PipelineCore. Its destructor never joins: a pipeline that has not ended by then is left behind
 /// (its Python class keeps running ones alive, so that happens only when the process ends).
@@ -56,10 +64,8 @@ class Engine {
     if (!failure_) failure_ = std::move(error);
   }
 
-  /// The dashboard's server; null: none.
-  [[nodiscard]] std::unique_ptr<Server>& server() noexcept { return server_; }
-  /// For programs that serve the metrics themselves; null: not requested yet.
-  [[nodiscard]] std::unique_ptr<Metrics>& metrics() noexcept { return metrics_; }
+  /// The dashboard's server and metrics; null: neither has been requested.
+  [[nodiscard]] std::unique_ptr<Attachment>& served() noexcept { return served_; }
 
   [[nodiscard]] bool launched_by_this_thread() const noexcept {
     return launcher_.load(std::memory_order_relaxed) == std::this_thread::get_id();
@@ -71,8 +77,7 @@ class Engine {
  private:
   std::shared_ptr<core::PipelineCore> core_;
   NodeNames names_;
-  std::unique_ptr<Server> server_;
-  std::unique_ptr<Metrics> metrics_;
+  std::unique_ptr<Attachment> served_;
   // The garbage collector reads it without the mutex: all threads that could change it are stopped then.
   std::mutex failure_mutex_;
   SharedError failure_;  // guarded by failure_mutex_

@@ -98,6 +98,21 @@ namespace freshframe::python {
 
 namespace {
 
+/// The dashboard's server and the text of /metrics of one engine; null: not requested yet.
+struct Served final : Attachment {
+  std::unique_ptr<Server> server;
+  std::unique_ptr<Metrics> metrics;
+
+  void forget_in_child() noexcept override {
+    if (auto* left = server.release()) left->forget_in_child();
+  }
+};
+
+Served& served_of(Engine& engine) {
+  if (!engine.served()) engine.served() = std::make_unique<Served>();
+  return static_cast<Served&>(*engine.served());
+}
+
 /// The name and the node of each served look.
 using Looks = std::vector<std::pair<std::string, const NodeHandle*>>;
 
@@ -116,8 +131,9 @@ std::vector<std::string> serve(Engine& self, const std::string& host, std::uint1
                                const std::string& picture_token, std::optional<double> source_timeout,
                                const Looks& looks, double look_rate, std::vector<std::string> origins) {
   (void)self.core();  // refuses in a forked child
-  if (self.server()) throw StateError("this pipeline is served already");
-  self.server() =
+  auto& server = served_of(self).server;
+  if (server) throw StateError("this pipeline is served already");
+  server =
       std::make_unique<Server>(self.shared_core(), ServeOptions{.host = host,
                                                                 .port = port,
                                                                 .view = std::move(view),
@@ -128,23 +144,24 @@ std::vector<std::string> serve(Engine& self, const std::string& host, std::uint1
                                                                 .look_rate = look_rate,
                                                                 .source_timeout = source_timeout,
                                                                 .gil_findings = &read_gil_findings});
-  return self.server()->urls();
+  return server->urls();
 }
 
 void close_server(gil::Held& held, Engine& self) {
-  if (self.forked() || !self.server()) return;
-  const auto server = std::move(self.server());
-  gil::release(held, [](Server* target) { target->close(); }, server.get());
+  if (self.forked()) return;
+  const auto server = std::move(served_of(self).server);
+  if (server) gil::release(held, [](Server* target) { target->close(); }, server.get());
 }
 
 std::string metrics(gil::Held& held, Engine& self) {
   (void)self.core();  // refuses in a forked child
-  if (!self.metrics()) self.metrics() = std::make_unique<Metrics>(self.shared_core(), &read_gil_findings);
-  return gil::release(held, [](Metrics* metrics) { return metrics->text(); }, self.metrics().get());
+  auto& metrics = served_of(self).metrics;
+  if (!metrics) metrics = std::make_unique<Metrics>(self.shared_core(), &read_gil_findings);
+  return gil::release(held, [](Metrics* of) { return of->text(); }, metrics.get());
 }
 
 void forget_server(Engine& self) {
-  if (self.server()) self.server()->forget_in_child();
+  if (auto& server = served_of(self).server) server->forget_in_child();
 }
 
 }  // namespace
@@ -158,7 +175,10 @@ void bind_serve(nb::class_<Engine>& engine) {
            "Ends the dashboard's server. GIL: released while waiting")
       .def(
           "picture_token",
-          [](Engine& self) { return self.server() ? self.server()->picture_token() : std::string(); },
+          [](Engine& self) {
+            const auto& server = served_of(self).server;
+            return server ? server->picture_token() : std::string();
+          },
           nb::lock_self(), "The token for pictures of the dashboard; empty: none is needed.")
       .def("metrics", gil::entry<&metrics>, nb::lock_self(),
            "The text of /metrics for this pipeline. GIL: released")

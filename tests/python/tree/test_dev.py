@@ -20,7 +20,7 @@ mkdir -p build src/core
 as_root() { setsid --wait sh -c 'echo $$ >apt; until [ -e over ]; do sleep .02; done; rm apt'; }
 cmake() { sh -c 'echo $$ >cmake; exec sleep 1000'; }
 begin_system g++
-begin_core
+begin_layers
 until [ -s apt ] && [ -s cmake ]; do sleep .02; done
 echo begun
 if [ "$1" = failure ]; then die "pip has failed"; fi

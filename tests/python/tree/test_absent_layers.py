@@ -1,0 +1,22 @@
+"""A build that leaves out layers has their names: each function of these rooms has its refusal."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+BINDINGS = Path(__file__).parents[3] / "src/bindings"
+
+
+def bound(*paths: Path) -> set[str]:
+    """The functions of parts.hpp that files define."""
+    declared = set(re.findall(r"^void (bind_\w+)\(", (BINDINGS / "parts.hpp").read_text(), re.MULTILINE))
+    found = {name for path in paths for name in re.findall(r"^void (bind_\w+)\(", path.read_text(), re.M)}
+    return found & declared
+
+
+def test_each_function_of_a_layer_that_may_be_absent_has_a_refusal() -> None:
+    rooms = [path for room in ("serve", "inference") for path in (BINDINGS / room).glob("*.cpp")]
+    assert len(bound(*rooms)) >= 7
+    assert bound(BINDINGS / "absent_layers.cpp") == bound(*rooms)
