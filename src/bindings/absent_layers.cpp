@@ -22,7 +22,9 @@ namespace {
 #ifndef FRESHFRAME_SERVE
 namespace {
 
-void refuse_to_serve(const nb::args&, const nb::kwargs&) { refuse("server", "FRESHFRAME_SERVE"); }
+void refuse_to_serve(const nb::args&, const nb::kwargs&) {
+  refuse("server", "FRESHFRAME_SERVE");
+}
 
 }  // namespace
 
@@ -38,7 +40,9 @@ void bind_gil_findings(nb::module_& module) {
   module.def("set_gil_findings", [](const nb::capsule&) {});
 }
 
-void bind_pages(nb::module_& module) { module.def("Pages", &refuse_to_serve); }
+void bind_pages(nb::module_& module) {
+  module.def("Pages", &refuse_to_serve);
+}
 #endif
 
 #ifndef FRESHFRAME_INFERENCE
@@ -50,16 +54,22 @@ void refuse_to_infer(const nb::args&, const nb::kwargs&) {
 
 }  // namespace
 
-void bind_frame_crops(nb::class_<Frame>& frame) { frame.def("crops", &refuse_to_infer); }
+void bind_frame_crops(nb::class_<Frame>& frame) {
+  frame.def("crops", &refuse_to_infer);
+}
 
-void bind_masks(nb::module_& module) { module.def("encode_masks", &refuse_to_infer); }
+void bind_masks(nb::module_& module) {
+  module.def("encode_masks", &refuse_to_infer);
+}
 
 void bind_onnx_model(nb::module_& module) {
   for (const char* name : {"load_onnx", "onnx_runtime", "OnnxClassifierOptions"})
     module.def(name, &refuse_to_infer);
 }
 
-void bind_onnx_detector(nb::module_& module) { module.def("OnnxDetectorOptions", &refuse_to_infer); }
+void bind_onnx_detector(nb::module_& module) {
+  module.def("OnnxDetectorOptions", &refuse_to_infer);
+}
 #endif
 
 }  // namespace freshframe::python

@@ -133,17 +133,16 @@ std::vector<std::string> serve(Engine& self, const std::string& host, std::uint1
   (void)self.core();  // refuses in a forked child
   auto& server = served_of(self).server;
   if (server) throw StateError("this pipeline is served already");
-  server =
-      std::make_unique<Server>(self.shared_core(), ServeOptions{.host = host,
-                                                                .port = port,
-                                                                .view = std::move(view),
-                                                                .token = token,
-                                                                .picture_token = picture_token,
-                                                                .origins = std::move(origins),
-                                                                .look = served(looks),
-                                                                .look_rate = look_rate,
-                                                                .source_timeout = source_timeout,
-                                                                .gil_findings = &read_gil_findings});
+  server = std::make_unique<Server>(self.shared_core(), ServeOptions{.host = host,
+                                                                     .port = port,
+                                                                     .view = std::move(view),
+                                                                     .token = token,
+                                                                     .picture_token = picture_token,
+                                                                     .origins = std::move(origins),
+                                                                     .look = served(looks),
+                                                                     .look_rate = look_rate,
+                                                                     .source_timeout = source_timeout,
+                                                                     .gil_findings = &read_gil_findings});
   return server->urls();
 }
 

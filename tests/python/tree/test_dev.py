@@ -63,3 +63,45 @@ def test_an_end_amid_the_set_up_waits_for_apt_get_and_leaves_no_compiler(tmp_pat
     assert "waiting for apt-get" in said
     assert dev.returncode != 0
     assert not (tmp_path / "apt").exists()
+
+
+# The stand-in for CMake writes the cache as CMake does.
+CONFIGURE = r"""
+eval "$(sed -e '/^# --- the verbs/,$d' -e '/^cd "\$(dirname/d' "$DEV")"
+mkdir -p build src
+jobs=8
+cmake() {
+  mkdir -p build/dev
+  touch build/dev/build.ninja
+  { echo "CMAKE_HOME_DIRECTORY:INTERNAL=$PWD"; printf '%s\n' "$@" | sed -n 's/^-D\([A-Z_]*\)=/\1:BOOL=/p'; } |
+    sed 's/_UNITS:BOOL/_UNITS:STRING/' >build/dev/CMakeCache.txt
+  echo configured >&2
+}
+with_tests=OFF
+left_out=(SERVE INFERENCE)
+configure_preset dev 2>&1
+grep -E '_(PYTHON|MEDIA|SERVE|INFERENCE):' build/dev/CMakeCache.txt | sort
+configure_preset dev 2>&1
+cat build/dev.log
+left_out=()
+configure_preset dev 2>&1
+grep -E '_(PYTHON|MEDIA|SERVE|INFERENCE):' build/dev/CMakeCache.txt | sort
+left_out=(SERVE INFERENCE)
+is_complete build/dev/CMakeCache.txt && echo complete
+"""
+
+
+def test_what_the_demonstration_leaves_out_comes_with_the_next_verb_and_stays(tmp_path: Path) -> None:
+    said = subprocess.run(
+        ["bash", "-c", CONFIGURE, "dev"],
+        cwd=tmp_path,
+        env=os.environ | {"DEV": str(DEV), "FRESHFRAME_WARNINGS_ARE_ERRORS": "OFF"},
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=WATCHDOG,
+    ).stdout.splitlines()
+    layers = [f"FRESHFRAME_{layer}:BOOL={{}}" for layer in ("INFERENCE", "MEDIA", "PYTHON", "SERVE")]
+    without = [line.format(on) for line, on in zip(layers, ("OFF", "ON", "ON", "OFF"), strict=True)]
+    whole = [line.format("ON") for line in layers]
+    assert said == [*without, "configured", *whole, "complete"]
