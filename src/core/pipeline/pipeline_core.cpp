@@ -114,7 +114,12 @@ void PipelineCore::go() {
 }
 
 void PipelineCore::arrive_finished(Runner& runner) {
-  if (runner.life().removal() != nullptr) forget(*this, runner);
+  if (runner.life().removal() != nullptr) {
+    forget(*this, runner);
+  } else if (runner.is_source()) {
+    const Lock building(guarded_.building);
+    guarded_.graph.end_orphans();
+  }
   life_.arrive_finished();
 }
 

@@ -252,8 +252,9 @@ std::vector<std::shared_ptr<Runner>> Graph::runners() const {
   return there;
 }
 
-void Graph::wire(bool may_be_empty) {
-  if (places_.empty() && !may_be_empty) throw GraphError("there is nothing to run: add() a source first");
+void Graph::wire(bool keeps_running) {
+  keeps_running_ = keeps_running;
+  if (places_.empty() && !keeps_running) throw GraphError("there is nothing to run: add() a source first");
   find_live();
   for (const auto& [number, each] : places_) {  // all refusals come before the first connection
     for (const auto& wire : each.wires) (void)resolve_queue(*this, wire, each.runner->name(), false);

@@ -105,9 +105,9 @@ class Graph {
   int add(std::shared_ptr<Runner> runner, std::span<const AnyPort> parents, const AddOptions& options);
   void add_reader(std::shared_ptr<ReaderCore> reader, std::span<const AnyPort> parents,
                   const ReaderOptions& options);
-  /// Chooses the queues and connects all nodes. Throws GraphError before the first connection. `may_be_empty`: a
-  /// graph without nodes can run.
-  void wire(bool may_be_empty);
+  /// Chooses the queues and connects all nodes. Throws GraphError before the first connection. `keeps_running`: the
+  /// graph may be without nodes, and its merges outlast its last source.
+  void wire(bool keeps_running);
   [[nodiscard]] bool wired() const noexcept { return wired_; }
 
   // ---- while it runs
@@ -124,6 +124,9 @@ class Graph {
   /// Forgets a node that has closed, and its edges, whose last counts it returns.
   std::vector<EdgeStats> forget(int index);
   std::vector<EdgeStats> forget(const ReaderCore& reader);
+  /// Ends the merges that have lost all their parents, once no source is left whose samples could come to them. Called
+  /// whenever a source has ended, or a merge may have lost its last parent.
+  void end_orphans() const;
   /// Takes away the edges of nodes that have gone whose waiting samples have been processed meanwhile.
   std::vector<EdgeStats> sweep();
   /// A node has been told that nothing more comes of a source, but may give results of it until the source is
@@ -170,6 +173,7 @@ class Graph {
   std::map<int, Place> places_;  // by number
   int next_ = 0;                 // the number of the next node
   bool wired_ = false;
+  bool keeps_running_ = false;
   Change change_ = 0;
   struct Drained {
     int parent;

@@ -97,9 +97,21 @@ EdgeStats Graph::disconnect(const AnyPort& parent, int child) {
     ++change_;
     if (wires.empty()) node.inbox().stay_open(node.life().removal() == nullptr);
     books = take_away(*this, wire, node.inbox());
+    end_orphans();
   }
   find_sources();
   return books;
+}
+
+// A merge that was added without parents waits for the first, also behind the last source.
+void Graph::end_orphans() const {
+  const auto is_running = [](const auto& entry) {
+    return entry.second.runner->is_source() && !entry.second.runner->life().finished();
+  };
+  if (keeps_running_ || std::ranges::any_of(places_, is_running)) return;
+  for (const auto& [number, each] : places_) {
+    if (each.merge && !each.open && each.wires.empty()) each.runner->inbox().stay_open(false);
+  }
 }
 
 std::vector<EdgeStats> Graph::cut(const std::vector<int>& nodes, bool drains) {
@@ -183,6 +195,7 @@ std::vector<EdgeStats> Graph::forget(int index) {
   for (auto& [number, each] : places_) each.reached.erase(index);
   find_sources();
   find_live();
+  end_orphans();
   std::ranges::move(sweep(), std::back_inserter(books));
   return books;
 }

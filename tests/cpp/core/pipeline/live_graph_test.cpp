@@ -349,6 +349,36 @@ TEST(LiveGraph, AMergeOfOneCameraGoesOnWithoutItAndGetsAnother) {
   }
 }
 
+TEST(LiveGraph, AMergeWhoseParentsHaveLeftEndsWithTheLastSource) {
+  for (const bool alone : {false, true}) {
+    Feed<int> one;
+    Feed<int> two;
+    Seen<Sample<int>> seen;
+    CheckedPipeline pipeline;
+    const auto cam = pipeline.add(feed_source(one, Kind::File), {.name = "cam"});
+    if (!alone) pipeline.add(feed_source(two, Kind::Live), {.name = "other"});
+    const auto bad = pipeline.add(make_node<int, int>([](const auto& sample, const auto&) {
+                                    if (sample.value == 2) throw Error("enough");
+                                    return std::optional<int>(sample.value);
+                                  }),
+                                  cam, {.name = "bad", .on_error = OnError::Remove});
+    const auto merge = pipeline.add(pass_on<int>(), std::vector<Port<int>>{bad}, {.name = "merge"});
+    pipeline.add(collect_into<int>(seen), merge, {.name = "sink"});
+    pipeline.start();
+    one.push(1);
+    one.push(2);
+    one.finish();
+    wait_until([&] { return pipeline.stats().removed.nodes == 1; });
+    if (!alone) {
+      EXPECT_FALSE(pipeline.wait(Seconds{0.05}));
+    }
+    two.finish();
+    EXPECT_TRUE(pipeline.wait(Seconds{60}));
+    EXPECT_EQ(seqs(seen.all()), (std::vector<std::int64_t>{0}));
+    EXPECT_EQ(node_of(pipeline, "merge").state, NodeState::Ended);
+  }
+}
+
 TEST(LiveGraph, PortsOfARemovedSourceAreRefused) {
   for (const bool drain : {false, true}) {
     Feed<int> one;
