@@ -18,7 +18,8 @@ constexpr int kBlock = 16;        // pixels
 constexpr int kFieldWidth = 160;  // pixels, about
 constexpr int kFieldHeight = 90;
 constexpr int kMostFields = 16;  // in a row, and in a column
-constexpr int kFlatParts = 8;    // in a row, and in a column
+constexpr int kFlatParts = 8;    // in a row, and in a column, at most
+constexpr int kPartBlocks = 2;   // in a row of a part, and in a column, at least
 constexpr int kContrast = 5;     // levels
 
 using SixteenBytes = std::array<std::uint64_t, 2>;
@@ -159,10 +160,12 @@ class Reading {
     }
   }
 
+  /// A part of one block has no contrast, whatever it shows: a small picture has fewer parts, and one that is smaller
+  /// than a part is not judged.
   [[nodiscard]] bool is_flat() const {
-    if (means_.of.empty()) return false;
-    const auto across = parts_of(means_.columns, kFlatParts);
-    const auto down = parts_of(means_.rows, kFlatParts);
+    if (std::min(means_.columns, means_.rows) < kPartBlocks) return false;
+    const auto across = parts_of(means_.columns, std::min(kFlatParts, means_.columns / kPartBlocks));
+    const auto down = parts_of(means_.rows, std::min(kFlatParts, means_.rows / kPartBlocks));
     for (int y = 0; y < down.count; ++y) {
       for (int x = 0; x < across.count; ++x) {
         if (means_.has_contrast(across, down, x, y)) return false;

@@ -19,7 +19,9 @@ struct FieldDigest {
 struct PictureDigest {
   std::uint64_t bits = 0;
   std::vector<FieldDigest> fields = {};  // row by row
-  bool flat = false;  // none of 8x8 parts has contrast: a black, covered, masked or dark picture
+  // None of 8x8 parts has contrast: a black, covered, masked or dark picture. A part has at least 2x2 blocks, so that
+  // there are fewer in a picture below 256x256, and false below 32x32.
+  bool flat = false;
 };
 
 /// Reads each pixel. Digests of equal pictures are equal; those of others differ, but for a chance of 1 in 2^64 or so.

@@ -21,10 +21,20 @@ using media::digest_of;
 using media::StillRule;
 using Kind = StillRule::Kind;
 
-struct Luma {
+struct Size {
   int width = 640;
   int height = 360;
-  std::vector<std::uint8_t> pixels = std::vector<std::uint8_t>(std::size_t{640} * 360);
+};
+
+struct Luma {
+  explicit Luma(Size size)
+      : width(size.width),
+        height(size.height),
+        pixels(static_cast<std::size_t>(size.width) * static_cast<std::size_t>(size.height)) {}
+
+  int width;
+  int height;
+  std::vector<std::uint8_t> pixels;
 
   [[nodiscard]] Plane plane() const {
     return {.data = pixels.data(), .rows = height, .row_bytes = width, .stride = width};
@@ -35,9 +45,9 @@ struct Luma {
 // What a sensor sees of a scene: its levels are `gain` of the scene's above 16, with noise.
 class Sensor {
  public:
-  Luma picture(double gain, double noise) {
+  Luma picture(double gain, double noise, Size size = {}) {
     std::normal_distribution<double> levels(0, noise);
-    Luma luma;
+    Luma luma(size);
     for (int y = 0; y < luma.height; ++y) {
       for (int x = 0; x < luma.width; ++x) {
         const double scene = 90 + 60 * std::sin(x / 23.0) + 40 * std::cos(y / 17.0);
@@ -220,6 +230,17 @@ TEST_F(StillRuleTest, ALensThatIsCoveredIsFlatWhateverItsNoise) {
     for (int i = 0; i < 3; ++i) (void)see(sensor_.picture(1, 1));
     EXPECT_EQ(see(sensor_.picture(1, 1)), Kind::None) << noise;
   }
+}
+
+TEST_F(StillRuleTest, SmallPicturesHaveContrastUnlessTheLensIsCovered) {
+  for (const Size size : {Size{32, 32}, Size{80, 64}, Size{160, 120}, Size{176, 144}, Size{320, 240}}) {
+    for (const double noise : {0.0, 1.2, 3.5}) {
+      EXPECT_TRUE(digest_of(sensor_.picture(0, noise, size).plane()).flat) << size.width << " " << noise;
+      EXPECT_FALSE(digest_of(sensor_.picture(1, noise, size).plane()).flat) << size.width << " " << noise;
+    }
+  }
+  EXPECT_FALSE(digest_of(sensor_.picture(0, 0, {640, 31}).plane()).flat) << "one row of blocks";
+  EXPECT_FALSE(digest_of(sensor_.picture(0, 0, {31, 640}).plane()).flat) << "one column of blocks";
 }
 
 // Rate control of a hung picture: each field has one of a few quantisers, so that wholes hardly come again.
