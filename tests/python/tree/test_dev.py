@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pty
 import signal
 import subprocess
 from pathlib import Path
@@ -65,6 +67,27 @@ def test_an_end_amid_the_set_up_waits_for_apt_get_and_leaves_no_compiler(tmp_pat
     assert not (tmp_path / "apt").exists()
 
 
+def test_an_end_without_a_compiler_waits_for_apt_get_too(tmp_path: Path) -> None:
+    script = SCRIPT.replace("begin_layers\n", "echo $$ >cmake\n")
+    with subprocess.Popen(
+        ["bash", "-c", script, "dev", "failure"],
+        cwd=tmp_path,
+        env=os.environ | {"DEV": str(DEV)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as dev:
+        assert dev.stdout is not None
+        assert dev.stderr is not None
+        assert dev.stdout.readline() == "begun\n"
+        said = iter(dev.stderr.readline, "")
+        assert any("waiting for apt-get" in line for line in said)
+        assert (tmp_path / "apt").exists()
+        (tmp_path / "over").touch()
+        dev.communicate(timeout=WATCHDOG)
+    assert not (tmp_path / "apt").exists()
+
+
 # The stand-in for CMake writes the cache as CMake does.
 CONFIGURE = r"""
 eval "$(sed -e '/^# --- the verbs/,$d' -e '/^cd "\$(dirname/d' "$DEV")"
@@ -105,3 +128,44 @@ def test_what_the_demonstration_leaves_out_comes_with_the_next_verb_and_stays(tm
     without = [line.format(on) for line, on in zip(layers, ("OFF", "ON", "ON", "OFF"), strict=True)]
     whole = [line.format("ON") for line in layers]
     assert said == [*without, "configured", *whole, "complete"]
+
+
+# Slow commands, of which one warns, one fails and one is interrupted.
+WATCHED = r"""
+eval "$(sed -e '/^# --- the verbs/,$d' -e '/^cd "\$(dirname/d' "$DEV")"
+slow() { echo step one; until [ -e go ]; do sleep .02; done; echo step two; sleep 2; echo warning: sharp; }
+watched log slow
+watched log sh -c 'echo it broke; exit 3' || echo "failed with $?"
+watched log sh -c 'echo endless; touch waiting; exec sleep 1000'
+"""
+
+
+def test_on_a_terminal_a_slow_command_has_a_line_that_moves(tmp_path: Path) -> None:
+    terminal, slave = pty.openpty()
+    said = b""
+    with subprocess.Popen(
+        ["env", "--default-signal=INT", "bash", "-c", WATCHED, "dev"],
+        cwd=tmp_path,
+        env=os.environ | {"DEV": str(DEV)},
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+    ) as dev:
+        os.close(slave)
+        while b"s  step one" not in said:
+            said += os.read(terminal, 4096)
+        (tmp_path / "go").touch()
+        while b"s  endless" not in said:
+            said += os.read(terminal, 4096)
+        until((tmp_path / "waiting").exists, "the third command")
+        os.killpg(dev.pid, signal.SIGINT)
+        # The terminal ends when no process has it any more: neither ./dev nor what writes the line.
+        with contextlib.suppress(OSError):
+            while more := os.read(terminal, 4096):
+                said += more
+        dev.wait(WATCHDOG)
+    os.close(terminal)
+    lines = said.decode().replace("\x1b[K", "").replace("\r", "\n").splitlines()
+    assert any(line.endswith("s  step two") for line in lines)
+    assert {"warning: sharp", "it broke", "failed with 3"} <= set(lines)
