@@ -12,8 +12,9 @@ from night.program import READERS, SINKS, SOURCES, Program, Step
 from night.run import Outcome
 from night.steps import Take, Token, joined, results
 
-UNSEEN = ("tracker", "worker")  # steps that note nothing
-AFTERWARDS = ("lines", "spool", "record")  # sinks whose takes are those that they have written
+UNSEEN = ("tracker", "worker", "look")  # steps that note nothing
+UNKNOWN = 10_000  # numbers of a camera that may have come
+AFTERWARDS = ("lines", "spool", "record", "copy")  # sinks whose takes are those that they have written
 
 
 @dataclass
@@ -74,6 +75,7 @@ class _Check:
         self.added = program.changed_by("add")
         self.never = {step for step in self.added if ("add", step) not in done}
         self.closed = program.changed_by("close")
+        self.moved = {(one.parent, one.step) for one in program.changes if one.parent}
         self.edges = {(edge.parent, edge.child): edge for edge in outcome.stats.edges}
 
     def wrong(self, text: str) -> None:
@@ -84,6 +86,9 @@ class _Check:
         for step in self.program.steps:
             if step.name in self.never:
                 self.flows[step.name] = Flow([], exact=False)
+            elif step.kind in ("camera", "packets"):
+                (source,) = step.sources
+                self.flows[step.name] = Flow([(source, number, ()) for number in range(UNKNOWN)], exact=False)
             elif step.kind in SOURCES:
                 self.flows[step.name] = self._source(step)
             else:
@@ -142,7 +147,8 @@ class _Check:
                 sources = self.program.step(parent).sources
                 taken = [take for take in takes if take.token[0] in sources]
             edge = self.edges.get((parent, step.name)) or self.outcome.gone.get((parent, step.name))
-            if edge is not None or not {parent, step.name} & (self.gone | self.may_leave | self.closed):
+            moves = {parent, step.name} & (self.gone | self.may_leave | self.closed)
+            if edge is not None or not (moves or (parent, step.name) in self.moved):
                 self._edge(step, offered, taken if seen else None, edge)
             elif seen:
                 self._order(step, offered, [take.token for take in taken])
@@ -152,7 +158,7 @@ class _Check:
                     self.natural
                     and offered.exact
                     and self.program.is_lossless(step, parent)
-                    and not self._moves(step)
+                    and not self._moves(step, parent)
                 )
         if step.kind in SINKS:
             return
@@ -175,9 +181,10 @@ class _Check:
         """Whether it has given all results of what it took."""
         return self.natural and step.name not in self.gone | self.may_leave
 
-    def _moves(self, step: Step) -> bool:
-        """Whether its edges are not there for the whole run."""
-        return step.name in self.added | self.gone | self.may_leave | self.closed
+    def _moves(self, step: Step, parent: str) -> bool:
+        """Whether the edge from this parent is not there for the whole run."""
+        moved = (parent, step.name) in self.moved
+        return moved or step.name in self.added | self.gone | self.may_leave | self.closed
 
     def _processed(self, step: Step, taken: int) -> None:
         stats = self.outcome.stats.nodes.get(step.name)
@@ -217,7 +224,8 @@ class _Check:
             self.wrong(f"{where}: dropped as {odd}, which cannot happen there: {edge}")
         if edge.passed_in > len(offered.tokens):
             self.wrong(f"{where}: {edge.passed_in} passed in of {len(offered.tokens)} given: {edge}")
-        if offered.exact and self.natural and not self._moves(step) and edge.passed_in != len(offered.tokens):
+        exact = offered.exact and self.natural and not self._moves(step, edge.parent)
+        if exact and edge.passed_in != len(offered.tokens):
             self.wrong(f"{where}: {edge.passed_in} passed in, {len(offered.tokens)} were given: {edge}")
         if takes is not None:
             self._counts(step, offered, takes, edge)
@@ -228,7 +236,8 @@ class _Check:
             return edge.queue == step.queue
         if not self.program.is_live(edge.parent):
             return edge.queue.when_full == "block"
-        return edge.queue == (ff.RECORDING if step.kind in AFTERWARDS else ff.LATEST)
+        recorded = step.kind in AFTERWARDS or self.program.step(edge.parent).kind == "packets"
+        return edge.queue == (ff.RECORDING if recorded else ff.LATEST)
 
     def _causes(self, step: Step, edge: ff.stats.EdgeStats) -> set[str]:
         """Those that this edge may have."""
@@ -248,8 +257,12 @@ class _Check:
             causes.add("unmatched")
         if not self.natural or step.name in self.closed:
             causes.add("stop")
-        if self.gone | self.may_leave:
+        if (
+            self.gone | self.may_leave or self.moved
+        ):  # also last results of a source for what came after it left
             causes.add("removed")
+        if (edge.parent, step.name) in self.moved:  # the merge may have ended before it got this parent
+            causes.add("stop")
         return causes
 
     def _order(self, step: Step, offered: Flow, taken: list[Token]) -> None:
@@ -281,7 +294,7 @@ class _Check:
                 self.wrong(f"{where}: {edge.drops} of {len(old)} samples that were old")
             if any(self._is_old(take.token) for take in takes):
                 self.wrong(f"{where}: an old sample passed max_age")
-        if not self.natural or self._moves(step) or not offered.exact:
+        if not self.natural or self._moves(step, edge.parent) or not offered.exact:
             return
         if step.max_rate is not None:
             self._rate(where, offered, takes)
@@ -327,7 +340,8 @@ class _Check:
             self.wrong(f"the drops of removed edges are not the sum of their causes: {removed}")
         if not self.may_leave and self.outcome.failure is None:
             gone = sum(e.passed_in for key, e in self.outcome.gone.items() if key not in self.edges)
-            forgotten = any(edge not in self.edges for edge in self._closed_edges())  # at the next add()
+            # At the next add(). disconnect() tells no counts.
+            forgotten = self.moved or any(edge not in self.edges for edge in self._closed_edges())
             if removed.passed_in < gone or (removed.passed_in > gone and not forgotten):
                 self.wrong(f"{gone} samples came to edges that were removed; the totals say {removed}")
 

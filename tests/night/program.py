@@ -12,11 +12,11 @@ from typing import Any, Literal
 import freshframe as ff
 
 Ending = Literal["natural", "stop", "fail"]
-Gives = Literal["tokens", "frames", "circles"]
+Gives = Literal["tokens", "frames", "packets", "circles"]
 
-SOURCES = ("numbers", "live", "pictures", "clip", "demo")
+SOURCES = ("numbers", "live", "pictures", "clip", "demo", "camera")
 READERS = ("for", "get", "poll", "latest", "async")
-SINKS = (*READERS, "collect", "lines", "spool", "record")
+SINKS = (*READERS, "collect", "lines", "spool", "record", "copy", "look")
 RATE = 25.0  # samples per second of a source's own time
 LIMITED = 5.0  # samples per second behind max_rate
 
@@ -27,8 +27,9 @@ class Step:
 
     Attributes:
         name: Of the node.
-        kind: One of SOURCES or SINKS, or of the nodes in `steps.py`.
+        kind: One of SOURCES or SINKS, "packets" (the port of a camera's), or of the nodes in `steps.py`.
         parents: Names. Of several sources together, unless it is a join.
+        listed: It is added with a list of them, also of one.
         sources: Names of the sources whose samples reach it.
         gives: The type of its values.
         live: A live source can reach it.
@@ -46,6 +47,7 @@ class Step:
     name: str
     kind: str
     parents: tuple[str, ...] = ()
+    listed: bool = False
     sources: frozenset[str] = frozenset()
     gives: Gives = "tokens"
     live: bool = False
@@ -68,11 +70,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Change:
-    """What is done while the pipeline runs: a step is added, replaced, removed, closed or disconnected."""
+    """What is done with a step while the pipeline runs; `parent`: the one that it gets or loses."""
 
     name: str
     verb: Literal["add", "replace", "remove", "drain", "close", "disconnect", "connect"]
     step: str
+    parent: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,11 @@ class Program:
         """The names of the steps that such a change is about."""
         return {change.step for change in self.changes if change.verb in verbs}
 
+    def late_parents(self, step: Step) -> set[str]:
+        """Those that are connected while it runs, unless it would begin with none."""
+        late = {one.parent for one in self.changes if (one.verb, one.step) == ("connect", step.name)}
+        return late if {*step.parents} - late else set()
+
     def taken_along(self, names: Collection[str]) -> set[str]:
         """These steps and those that go when they are removed, or that are added after them."""
         gone = set(names)
@@ -128,8 +136,10 @@ class Program:
             if step.name not in gone:
                 parents = tuple(parent for parent in step.parents if parent not in gone)
                 steps.append(dataclasses.replace(step, parents=parents))
-        left = {step.name for step in steps}
-        changes = tuple(one for one in self.changes if one.name not in names and one.step in left)
+        left = {step.name for step in steps} | {""}
+        changes = tuple(
+            one for one in self.changes if one.name not in names and {one.step, one.parent} <= left
+        )
         ending = self.ending
         if ending == "fail" and not any(step.kind == "fails" for step in steps):
             ending = "natural"
@@ -149,8 +159,29 @@ class Program:
                 and getattr(step, each.name) != each.default
             ]
             lines.append(f"  {step.name}: {step.kind} {' '.join(given)}")
-        lines += [f"  {one.name}: {one.verb} {one.step}" for one in self.changes]
+        lines += [f"  {one.name}: {one.verb} {one.step} {one.parent}".rstrip() for one in self.changes]
         return "\n".join(lines)
+
+
+_VERBS = [
+    "add",
+    "add",
+    "replace",
+    "replace",
+    "remove",
+    "close",
+    "drain",
+    "disconnect",
+    "disconnect",
+    "connect",
+]
+_MAY = {  # kinds of steps
+    "add": ("plain", "node", "filter", "collect", "for", "get", "lines"),
+    "replace": ("plain", "node", "filter", "several", "collect", "camera", "tracker"),
+    "remove": ("plain", "node", "filter", "several", "batch", "collect", "tracker"),
+    "drain": ("numbers", "live", "pictures", "camera"),
+    "close": READERS,
+}
 
 
 class _Maker:
@@ -170,6 +201,8 @@ class _Maker:
     def queue(self, parents: list[Step], *, live: bool, batch: int) -> ff.Queue | None:
         """One that the engine accepts there, or None for the default."""
         merge = len(parents) > 1
+        if parents[0].gives == "packets":  # where those that drop older ones are refused
+            return None
         below_camera = any(parent.live and parent.kind in SOURCES for parent in parents)
         depth = self.chance.choice([1, 2, 3, 8])
         most = self.chance.choice([0.001, 1.0])
@@ -190,8 +223,10 @@ class _Maker:
         return self.chance.choice(choices)
 
     def source(self, *, many: bool) -> None:
-        kind = self.chance.choices(SOURCES, (6, 4, 3, 1, 1))[0]
-        live = kind == "live" or (kind == "pictures" and self.often(0.3))
+        kind = self.chance.choices(SOURCES, (6, 4, 3, 1, 1, 0))[0]
+        if many and self.often(10 * self.rare):
+            kind = "camera"  # which takes a tenth of a second
+        live = kind in ("live", "camera") or (kind == "pictures" and self.often(0.3))
         count = self.chance.choice([0, 1, 2, 5, 20, 40, 80])
         if kind in ("clip", "demo"):
             count = 20
@@ -203,12 +238,16 @@ class _Maker:
                 name,
                 kind,
                 sources=frozenset([name]),
-                gives="frames" if kind in ("pictures", "clip", "demo") else "tokens",
+                gives="tokens" if kind in ("numbers", "live") else "frames",
                 live=live,
                 count=count,
-                old=self.chance.choice([0, 0, 3, 10]) if live else 0,
+                old=self.chance.choice([0, 0, 3, 10]) if live and kind != "camera" else 0,
             )
         )
+        if kind == "camera" and self.often(0.6):
+            port = f"{name}.packets"
+            own = frozenset([port])  # their numbers are their own
+            self.steps.append(Step(port, "packets", (name,), sources=own, gives="packets", live=True))
 
     def below(self, kind: str, parents: list[Step], **options: Any) -> None:
         """Adds a step with a queue that suits it."""
@@ -226,7 +265,7 @@ class _Maker:
             queue is None or queue.when_full == "block" or queue.depth == 0 or first.kind == "several"
         ):
             queue = ff.LATEST
-        if kind == "poll" and queue is not None and queue.depth == 0:
+        if kind in ("poll", "look") and queue is not None and queue.depth == 0:
             queue = ff.LATEST
         if queue is None and any(parent.kind == "several" for parent in parents):
             queue = ff.Queue(16, "block")  # also below a camera, where the default is another one
@@ -241,6 +280,7 @@ class _Maker:
             all(lives)
             and (only is None or self._is_live([only]))
             and kind not in ("join", "worker", *READERS)
+            and first.gives != "packets"
             and self.often(0.3)
         )
         self.steps.append(
@@ -248,6 +288,7 @@ class _Maker:
                 self.name(kind),
                 kind,
                 tuple(parent.name for parent in parents),
+                merge or (kind not in READERS and self.often(0.2)),
                 sources,
                 gives="circles" if kind == "tracker" else "tokens",
                 live=live,
@@ -278,7 +319,9 @@ class _Maker:
     def node(self) -> None:
         parents = self.parents()
         gives = parents[0].gives
-        if gives != "tokens":
+        if gives == "packets":
+            kinds = ["node"]
+        elif gives != "tokens":
             kinds = ["node", "node", "batch_node", *["tracker"] * (gives == "frames" and len(parents) == 1)]
         else:
             kinds = ["plain", "node", "filter", "several", "batch", "batch_node", "skip", "late", "leaves"]
@@ -314,7 +357,8 @@ class _Maker:
         if pairs:
             one, other = self.chance.choice(pairs)
             name = self.name("join")
-            self.steps.append(Step(name, "join", (one.name, other.name), one.sources, slow=self.often(0.2)))
+            parents = (one.name, other.name)
+            self.steps.append(Step(name, "join", parents, sources=one.sources, slow=self.often(0.2)))
 
     def _whole(self, step: Step) -> bool:
         """Whether it gives one result for each sample of its source."""
@@ -332,12 +376,14 @@ class _Maker:
         if parents[0].gives == "tokens" and self.often(0.2):
             kinds = ["lines", "lines", "lines", "spool"]
         painted = parents[0].gives == "frames" and parents[0].kind != "demo"
-        if painted and len(parents[0].sources) == 1 and self.often(0.2):
-            kinds = ["record"]
+        if painted and len(parents[0].sources) == 1 and self.often(0.3):
+            kinds = ["record", "record", "look"]
+        if parents[0].gives == "packets":
+            kinds = ["for", "get", "poll", "collect", "copy", "copy", "look", "look"]
         kind = self.chance.choice(kinds)
         if kind == "latest" and not parents[0].live:
             kind = "get"
-        if kind == "record":
+        if kind in ("record", "copy", "look"):
             parents = parents[:1]
         self.below(kind, parents)
 
@@ -347,25 +393,27 @@ class _Maker:
         made: list[Change] = []
         named: set[str] = set()
         for number in range(self.chance.randint(1, 3)):
-            verb: Any = self.chance.choice(["add", "add", "replace", "replace", "remove", "close", "drain"])
+            verb: Any = self.chance.choice(_VERBS)
             steps = [step for step in self.steps if step.name not in named and self._may(verb, step)]
             if steps:
                 step = self.chance.choice(steps)
                 named.add(step.name)
-                made.append(Change(f"change{number}", verb, step.name))
+                parent = self.chance.choice(step.parents) if "connect" in verb else ""
+                made.append(Change(f"change{number}", verb, step.name, parent))
         return made
 
     def _may(self, verb: str, step: Step) -> bool:
-        children = [each for each in self.steps if step.name in each.parents]
         if verb == "add":
-            return step.kind in ("plain", "node", "filter", "collect", "for", "get", "lines") and not children
-        if verb == "replace":
-            return step.kind in ("plain", "node", "filter", "several", "collect")
-        if verb == "close":
-            return step.kind in READERS
-        if verb == "drain":
-            return step.kind in ("numbers", "live", "pictures")
-        return step.kind in ("plain", "node", "filter", "several", "batch", "collect", "tracker")
+            return step.kind in _MAY[verb] and not any(step.name in each.parents for each in self.steps)
+        if verb == "disconnect":
+            return step.listed
+        if verb == "connect":  # a merge of several, whose samples nothing below needs from the start
+            parents = [each for each in self.steps if each.name in step.parents]
+            named = any(each.only in step.sources for each in self.steps)
+            alike = len({parent.live for parent in parents}) == 1
+            return len(parents) > 1 and step.listed and alike and not named
+        recorded = any(each.kind == "packets" and step.name in each.parents for each in self.steps)
+        return step.kind in _MAY[verb] and not (verb == "replace" and recorded)
 
 
 def of_seed(seed: int, *, rare: float = 0.01) -> Program:

@@ -23,6 +23,7 @@ from pathlib import Path
 from night.model import check
 from night.program import Program, of_seed
 from night.run import run
+from night.steps import server
 
 _LEFT = 15.0  # seconds after which what is left behind stays
 REMAINS = "threads or descriptors are left"
@@ -90,6 +91,8 @@ def _remains(before: tuple[set[int], set[threading.Thread], set[str]]) -> list[s
 
 def run_once(program: Program, folder: Path) -> list[str]:
     """What is wrong with one run of it."""
+    if any(step.kind == "camera" for step in program.steps):
+        server()  # which stays
     before = _threads(), set(threading.enumerate()), _descriptors()
     with tempfile.TemporaryDirectory(dir=folder) as own:
         try:

@@ -16,7 +16,7 @@ from typing import Any
 
 import freshframe as ff
 from night.program import READERS, SOURCES, Change, Program, Step
-from night.steps import Log, Noted, Take, as_token, node_of
+from night.steps import Log, Noted, Take, as_token, node_of, painted_number
 
 PATIENCE = 60.0  # seconds after which something hangs
 
@@ -68,15 +68,18 @@ class _Run:
         self.pipeline = ff.Pipeline(f"seed-{program.seed}", stall_timeout=PATIENCE / 2)
         self.ports: dict[str, ff.Port[Any]] = {}
         self.readers: dict[str, ff.Reader[Any]] = {}
+        self.looks: dict[str, ff.Look] = {}
         self.threads: list[threading.Thread] = []
         self.outcome = Outcome(self.log, self.pipeline.stats())
 
     def add(self, step: Step) -> None:
         """Adds one step."""
         program, options = self.program, dict[str, Any]()
-        parents = [self.ports[parent] for parent in step.parents]
-        if step.only is not None:
-            parents = [parents[0].of(self.ports[step.only])]
+        if step.kind == "packets":
+            self.ports[step.name] = self.ports[step.parents[0]].packets
+            return
+        late = program.late_parents(step)
+        parents = [self.port(step, parent) for parent in step.parents if parent not in late]
         if step.kind in READERS:
             limits: Any = {"queue": step.queue, "max_rate": step.max_rate, "name": step.name}
             self.readers[step.name] = self.pipeline.reader(*parents, **limits)
@@ -95,9 +98,16 @@ class _Run:
             options["on_error"] = "skip"
         if step.kind == "leaves":
             options["on_error"] = "remove"
-        parent = parents[0] if len(parents) == 1 else parents
+        parent = parents[0] if len(parents) == 1 and not step.listed and step.kind != "join" else parents
         more: Any = {"queue": step.queue, "max_age": step.max_age, "max_rate": step.max_rate}
         self.ports[step.name] = self.pipeline.add(node, parent, name=step.name, **more, **options)
+        if step.kind == "look":
+            self.looks[step.name] = node
+
+    def port(self, step: Step, parent: str) -> ff.Port[Any]:
+        """The one of this parent, or of it the samples that the step takes."""
+        port = self.ports[parent]
+        return port if step.only is None else port.of(self.ports[step.only])
 
     def read(self, step: Step) -> None:
         """Pulls all samples of a reader, in its way."""
@@ -152,8 +162,10 @@ class _Run:
         step = self.program.step(change.step)
         try:
             self._change(change, step)
-        except (ff.StateError, ff.NodeError) as error:
-            # It has ended, or a node above it has failed or was removed.
+        except (ff.StateError, ff.NodeError, ff.GraphError) as error:
+            # It has ended, or a node above it has failed, was removed, or has lost the source of its samples.
+            if isinstance(error, ff.GraphError) and (step.only is None or "come out of" not in str(error)):
+                raise
             if isinstance(error, ff.NodeError) and not any(
                 one.kind in ("fails", "leaves") for one in self.program.steps
             ):
@@ -168,9 +180,16 @@ class _Run:
                 self.start_reading(step)
         elif change.verb == "replace":
             node = node_of(step, self.program.pause, self.log, self.folder)
+            self.log.replaced.add(step.name)
             self.pipeline.replace(self.ports[step.name], node, timeout=PATIENCE)
         elif change.verb == "close":
             self.readers[step.name].close()
+        elif change.verb == "disconnect":
+            self.pipeline.disconnect(self.port(step, change.parent), self.ports[step.name])
+        elif change.verb == "connect":
+            if change.parent in self.program.late_parents(step):
+                limits: Any = {"queue": step.queue, "max_age": step.max_age, "max_rate": step.max_rate}
+                self.pipeline.connect(self.ports[change.parent], self.ports[step.name], **limits)
         else:
             stats = self.pipeline.remove(
                 self.ports[step.name], drain=change.verb == "drain", timeout=PATIENCE
@@ -193,6 +212,7 @@ class _Run:
             logging.getLogger("freshframe").removeHandler(handler)
             self._join_readers()
         self._read_files()
+        self._ask()
         outcome.stats = self.pipeline.stats()
         outcome.errors = handler.lines
         return outcome
@@ -243,13 +263,27 @@ class _Run:
                 with contextlib.suppress(FileNotFoundError):
                     lines = [json.loads(line) for line in path.read_text().splitlines()]
                     self.log.takes[step.name] = [Take(as_token(line["value"])) for line in lines]
-            if step.kind == "record":
+            if step.kind in ("record", "copy"):
                 path = self.folder / f"{step.name}.mkv"
-                if path.exists():
-                    (source,) = step.sources
-                    for sample in ff.stream(ff.open(path)):
-                        token = (source, int(sample.value.luma[0, 0]), ())
-                        self.log.takes[step.name].append(Take(token))
+                (source,) = step.sources
+                number = 0
+                for sample in ff.stream(ff.open(path)) if path.exists() else ():
+                    number = painted_number(source, sample.value, number)
+                    self.log.takes[step.name].append(Take((source, number, ())))
+
+    def _ask(self) -> None:
+        """Each Look has pictures of the newest of what came, each once, under its number and its time."""
+        for name, look in self.looks.items():
+            views = look.back(3600, n=16)
+            seqs = [view.seq for view in views]
+            if seqs != sorted(set(seqs)):
+                self.outcome.findings.append(f"{name}: pictures of the past are in this order: {seqs}")
+            for view in views:
+                if view.camera in self.log.replaced or view.camera.startswith("demo"):
+                    continue
+                shown = painted_number(view.camera, view.frame, view.seq)
+                if abs(shown - view.seq) > 2 * (not view.camera.startswith("camera")):  # levels of JPEG
+                    self.outcome.findings.append(f"{name}: number {view.seq} of {view.camera} shows {shown}")
 
 
 def run(program: Program, folder: Path) -> Outcome:
