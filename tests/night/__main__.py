@@ -50,29 +50,39 @@ def _healthy(seconds: float) -> Found:
     return healthy(seconds)
 
 
+_SEEDS = {"process": ("parent", "worker")}  # folders of a target, where they have not its name
+
+
 def _fuzz(seconds: float) -> Found:
     """Each target whose build is there, for an equal time, on seeds and what earlier pieces have found."""
     folder = ROOT / "build" / "fuzz" / "tests" / "fuzz"
     targets = sorted(path for path in folder.glob("freshframe_fuzz_*") if os.access(path, os.X_OK))
     if not targets:
         raise NotHereError("no build of the fuzz targets: cmake --preset fuzz && cmake --build build/fuzz")
-    seeds = folder / "seeds"
-    subprocess.run([sys.executable, "tests/fuzz/seeds.py", str(seeds)], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, "tests/fuzz/seeds.py", str(folder / "seeds")], cwd=ROOT, check=True)
     inputs, found = 0, []
     for target in targets:
-        name = target.name.removeprefix("freshframe_fuzz_")
-        corpus = folder / "corpus" / name
-        corpus.mkdir(parents=True, exist_ok=True)
-        given = [str(path) for path in (seeds / name,) if path.exists()]
-        limits = ["-max_len=20000", "-timeout=1500", "-rss_limit_mb=2048", "-detect_leaks=0"]
-        limit = f"-max_total_time={max(1, int(seconds / len(targets)))}"
-        command = [str(target), limit, *limits, f"-artifact_prefix={corpus.parent}/", str(corpus), *given]
-        ended = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-        ran = re.search(r"Done (\d+) runs", ended.stderr)
-        inputs += int(ran[1]) if ran else 0
-        if ended.returncode != 0:
-            found.append(f"{name}: {_last_line(ended.stderr, 'SUMMARY|ERROR')}")
+        ran, findings = _fuzz_target(target, max(1, int(seconds / len(targets))))
+        inputs += ran
+        found += findings
     return inputs, found, {"targets": len(targets)}
+
+
+def _fuzz_target(target: Path, seconds: int) -> tuple[int, list[str]]:
+    """Inputs, and the finding at which it ended."""
+    name = target.name.removeprefix("freshframe_fuzz_")
+    seeds = [target.parent / "seeds" / folder for folder in _SEEDS.get(name, (name,))]
+    corpus = target.parent / "corpus" / name
+    corpus.mkdir(parents=True, exist_ok=True)
+    # The time of one input is that of the clock, and the machine may be busy.
+    limits = ["-max_len=20000", "-timeout=1500", "-rss_limit_mb=2048", "-detect_leaks=0"]
+    times = [f"-max_total_time={seconds}", "-print_final_stats=1"]
+    given = [str(path) for path in (corpus, *seeds) if path.exists()]
+    command = [str(target), *times, *limits, f"-artifact_prefix={corpus.parent}/{name}-", *given]
+    ended = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    ran = re.search(r"number_of_executed_units: *(\d+)|Done (\d+) runs", ended.stderr)
+    found = [f"{name}: {_last_line(ended.stderr, 'SUMMARY|ERROR')}"] if ended.returncode != 0 else []
+    return int(ran[1] or ran[2]) if ran else 0, found
 
 
 def _last_line(text: str, pattern: str) -> str:
@@ -83,21 +93,21 @@ def _last_line(text: str, pattern: str) -> str:
 def _chaos(seconds: float) -> Found:
     """Fleets under random faults, as `./dev test-fleet --check` runs them."""
     ends, seed = time.monotonic() + seconds, 1 + ledger.runs_of("chaos")
-    faults, found = 0, []
-    figures: dict[str, float] = {}
+    faults, found, recovery = 0, list[str](), 0.0
     while time.monotonic() < ends:
-        options = ["--cameras", "6", "--agents", "2", "--faults", "5", "--seed", str(seed + faults), "--json"]
+        options = ["--cameras", "6", "--agents", "2", "--faults", "5", "--seed", str(seed), "--json"]
         ended = subprocess.run(
             [sys.executable, "-m", "rig", *options], capture_output=True, text=True, check=False
         )
-        if ended.returncode not in (0, 4):
-            found.append(f"seed {seed + faults}: {_last_line(ended.stderr, 'Error')}")
+        if ended.returncode not in (0, 4):  # no fault was tried
+            found.append(f"seed {seed}: {_last_line(ended.stderr, 'Error')}")
         else:
             verdict = json.loads(ended.stdout.splitlines()[-1])
-            figures = {"recovery_max_seconds": verdict["figures"]["recovery_max_seconds"]}
-            found += [f"seed {seed + faults}: {one}" for one in verdict["findings"]]
-        faults += 5
-    return faults, found, figures
+            recovery = max(recovery, verdict["figures"]["recovery_max_seconds"])
+            faults += int(verdict["figures"]["faults"])
+            found += [f"seed {seed}: {one}" for one in verdict["findings"]]
+        seed += 5
+    return faults, found, {"recovery_max_seconds": round(recovery, 2)}
 
 
 def _sanitizers(_: float) -> Found:
@@ -105,7 +115,10 @@ def _sanitizers(_: float) -> Found:
     command = ["./dev", "test", "--cpp", "--sanitizers"]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     counts = re.findall(r"^GoogleTest (?:asan|tsan): (\d+) tests ran", ended.stdout, re.MULTILINE)
-    found = [] if ended.returncode == 0 else [_last_line(ended.stderr, "failed")]
+    failed = re.findall(r"\[  FAILED  \] (\w+(?:/\w+)?\.\w+(?:/\w+)?)", ended.stdout)
+    found = [f"{name} fails" for name in dict.fromkeys(failed)]
+    if ended.returncode != 0 and not found:
+        found.append(_last_line(ended.stderr, "failed"))
     return sum(map(int, counts)), found, {}
 
 

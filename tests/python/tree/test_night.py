@@ -3,7 +3,11 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from night import __main__ as night
@@ -53,6 +57,54 @@ def test_a_piece_is_noted_with_its_commit_and_a_finding_is_the_exit_code(
     assert ledger.runs_of("soak", path) == 3 * len(seconds)
     assert 0 < seconds[0] <= 0.0036
     assert "fuzz: left out: there is no build of it" in capsys.readouterr().out
+
+
+def test_a_fuzz_target_runs_on_its_seeds_and_says_why_it_ended(tmp_path: Path) -> None:
+    target = tmp_path / "freshframe_fuzz_process"
+    for folder in ("parent", "worker", "url"):
+        (tmp_path / "seeds" / folder).mkdir(parents=True)
+    target.write_text('#!/bin/sh\necho "$@" >"$0.given"\necho "Done 7 runs in 1 second(s)" >&2\n')
+    target.chmod(0o755)
+    assert night._fuzz_target(target, 9) == (7, [])
+    given = Path(f"{target}.given").read_text().split()
+    assert "-max_total_time=9" in given
+    assert [Path(each).name for each in given[-3:]] == ["process", "parent", "worker"]
+    target.write_text("#!/bin/sh\n(echo ERROR: x; echo SUMMARY: overflow; echo the end) >&2\nexit 77\n")
+    assert night._fuzz_target(target, 9) == (0, ["process: SUMMARY: overflow"])
+
+
+def _ends(*ended: tuple[int, str, str]) -> Any:
+    """A module `subprocess` whose run() gives these, one after the other."""
+    left = iter(ended)
+    return SimpleNamespace(run=lambda command, **_: subprocess.CompletedProcess(command, *next(left)))
+
+
+def test_faults_of_a_fleet_count_only_if_they_were_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    def verdict(faults: int, recovery: float, *findings: str) -> str:
+        figures = {"faults": faults, "recovery_max_seconds": recovery}
+        return "a line\n" + json.dumps({"figures": figures, "findings": findings})
+
+    ended = ((1, "", "x\nStateError: no result"), (0, verdict(5, 3.0), ""), (4, verdict(4, 2.0, "lost"), ""))
+    times = iter([0.0, 1.0, 2.0, 3.0, 11.0])
+    monkeypatch.setattr("night.__main__.time", SimpleNamespace(monotonic=lambda: next(times)))
+    monkeypatch.setattr("night.__main__.subprocess", _ends(*ended))
+    first = 1 + ledger.runs_of("chaos")
+    found = [f"seed {first}: StateError: no result", f"seed {first + 10}: lost"]
+    assert night._chaos(10.0) == (9, found, {"recovery_max_seconds": 3.0})
+
+
+def test_tests_that_fail_under_a_sanitizer_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = (
+        "GoogleTest dev: 9 tests ran, 0\nGoogleTest asan: 5 tests ran, 0\nGoogleTest tsan: 4 tests ran, 0\n"
+    )
+    failed = (
+        "12: [  FAILED  ] Queue.Drops (3 ms)\n12: [  FAILED  ] Queue.Drops\n12: [  FAILED  ] 1 test, listed\n"
+    )
+    said = ((0, counts, ""), (1, failed + counts, "./dev: it failed"), (1, counts, "./dev: it failed"))
+    monkeypatch.setattr("night.__main__.subprocess", _ends(*said))
+    assert night._sanitizers(1.0) == (9, [], {})
+    assert night._sanitizers(1.0) == (9, ["Queue.Drops fails"], {})
+    assert night._sanitizers(1.0) == (9, ["./dev: it failed"], {})
 
 
 @pytest.mark.parametrize("what", ["memory", "threads", "descriptors", "files", "lines"])
