@@ -12,7 +12,8 @@ from __future__ import annotations
 import atexit
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from statistics import median
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -25,11 +26,31 @@ from ._gil_watch.stalls import INTERPRETER, STRIPPED, GilStall, stall_of
 from ._interpreter import fork
 from ._interpreter.log import logger
 from ._look import engine_stats
-from ._look.culprits import culprits_of
 from ._look.stats import GilCulprit, GilStats
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+
+def culprits_of(stalls: Iterable[GilStall]) -> list[GilCulprit]:
+    """One for each native function and line, the one with the most seconds first."""
+    groups: dict[tuple[str | None, str | None], list[GilStall]] = {}
+    for stall in stalls:
+        groups.setdefault((stall.native, stall.python), []).append(stall)
+    found = [
+        GilCulprit(
+            native,
+            python,
+            len(group),
+            sum(each.duration for each in group),
+            max(each.duration for each in group),
+            median(each.duration for each in group),
+            max(group, key=lambda each: each.duration).program,
+        )
+        for (native, python), group in groups.items()
+    ]
+    return sorted(found, key=lambda culprit: culprit.total, reverse=True)
+
 
 __all__ = ["GilCulprit", "GilStall", "GilStats", "GilWatch", "watch"]
 

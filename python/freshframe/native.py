@@ -6,19 +6,143 @@ Such a node runs on a native thread and never waits for the GIL.
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import ctypes
+import importlib
 import os
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 from . import _check, _native
 from ._errors import OptionError, OptionTypeError
 from ._interpreter import fork
-from ._plugin import function_address
-from ._plugin.headers import get_cmake_dir, get_include
 from ._plugin.nodes import Function, Plugin, PluginSource, plugin
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
+
+_POINTER = ctypes.CFUNCTYPE(None).__mro__[1]  # the base of all function pointers of ctypes
+_NEEDS_GIL = ctypes.PYFUNCTYPE(None)._flags_ & ~ctypes.CFUNCTYPE(None)._flags_  # FUNCFLAG_PYTHONAPI
+_SIGNATURE = (
+    "int32_t (const uint8_t* pixels, int32_t width, int32_t height, int64_t stride, double pts, int64_t seq, "
+    "int32_t source, void* out, int32_t max_rows, void* state)"
+)
+_TYPES = "int32_t(uint8_t*,int32_t,int32_t,int64_t,double,int64_t,int32_t,void*,int32_t,void*)"
+
+
+def _address_of(pointer: Any) -> int:
+    """The address behind a pointer of ctypes or cffi, or a capsule of Cython.
+
+    Raises:
+        OptionTypeError: It is of another type, null, a callback into Python, or needs the GIL.
+        OptionError: The capsule has another signature.
+    """
+    if isinstance(pointer, _POINTER):
+        address = _of_ctypes(pointer)
+    elif type(pointer).__name__ == "PyCapsule":
+        address = _of_capsule(pointer)
+    elif type(pointer).__module__ == "_cffi_backend":
+        address = _of_cffi(pointer)
+    elif hasattr(pointer, "py_func") or hasattr(pointer, "native_name"):
+        raise OptionTypeError("a function of numba needs @freshframe.native.numba on the Python function")
+    else:
+        raise OptionTypeError(
+            "a function must be a pointer of ctypes or cffi, or a capsule of a Cython module's __pyx_capi__, "
+            f"got {_check.shown(pointer)}"
+        )
+    if not address:
+        raise OptionTypeError("a function must not be a null pointer")
+    return address
+
+
+def _of_ctypes(pointer: Any) -> int:
+    kept = (pointer._objects or {}).values()
+    if any(type(each).__name__ == "CThunkObject" for each in kept):
+        raise OptionTypeError(
+            "this ctypes function calls Python and would take the GIL for every frame: add() the Python "
+            "function itself"
+        )
+    if type(pointer)._flags_ & _NEEDS_GIL:
+        raise OptionTypeError(
+            "ctypes calls this function with the GIL held (PyDLL, pythonapi or PYFUNCTYPE), and a native "
+            "node runs without it: add() a Python function that calls it, or, if it uses nothing of "
+            "Python, take it from ctypes.CDLL"
+        )
+    return ctypes.cast(pointer, ctypes.c_void_p).value or 0
+
+
+def _of_cffi(pointer: Any) -> int:
+    ffi: Any = importlib.import_module("_cffi_backend").FFI()
+    kind = ffi.typeof(pointer)
+    if kind.kind != "function":
+        raise OptionTypeError(f"a function must be a pointer to a function, got {_check.shown(pointer)}")
+    if type(pointer).__name__ == "__CDataOwnGC":  # of ffi.callback()
+        raise OptionTypeError(
+            "this cffi function calls Python and would take the GIL for every frame: add() the Python "
+            "function itself"
+        )
+    return int(ffi.cast("uintptr_t", pointer))
+
+
+def _of_capsule(capsule: Any) -> int:
+    api = ctypes.pythonapi
+    api.PyCapsule_GetName.restype = ctypes.c_char_p
+    api.PyCapsule_GetName.argtypes = [ctypes.py_object]
+    api.PyCapsule_GetPointer.restype = ctypes.c_void_p
+    api.PyCapsule_GetPointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
+    name = api.PyCapsule_GetName(capsule)
+    text = name.decode(errors="replace") if name else ""
+    if _types_in(text) != _TYPES:
+        raise OptionError(f"the capsule's function is {text!r}; it must be {_SIGNATURE}")
+    return int(api.PyCapsule_GetPointer(capsule, name) or 0)
+
+
+def _types_in(signature: str) -> str:
+    """A C signature without the names of parameters, const, and Cython's additions."""
+    text = re.sub(r"\b(const|noexcept|nogil|__pyx_t_\d+\w*_)\b", "", signature)
+    text = re.sub(r"\bint\b", "int32_t", text)
+    text = re.sub(r"(\w+\s*\**)\s+\w+(?=\s*[,)])", r"\1", re.sub(r"\s*\*\s*", "* ", text))
+    return re.sub(r"\s", "", text)
+
+
+_PACKAGE = os.path.dirname(os.path.abspath(__file__))
+_CHECKOUT = os.path.dirname(os.path.dirname(_PACKAGE))
+
+
+def _find(folder: str, file: str) -> str:
+    """The package's own `folder`; in a checkout the one of the source tree."""
+    for root in (_PACKAGE, _CHECKOUT):
+        if os.path.isfile(os.path.join(root, folder, file)):
+            return os.path.join(root, folder)
+    raise FileNotFoundError(
+        f"{file} was not installed with freshframe, which lies in {_PACKAGE}; reinstall it with pip"
+    )
+
+
+def get_include() -> str:
+    """The folder for the compiler's ``-I``: headers for extensions and for native nodes.
+
+    ``freshframe/gil.hpp`` needs C++20 and Python.h, and serves any extension: nanobind, pybind11 or plain C
+    API. ``freshframe/plugin.hpp`` (C++17) and ``freshframe/abi.h`` (C11) make native nodes and need no
+    library.
+
+    Raises:
+        FileNotFoundError: This installation has no headers.
+    """
+    return _find("include", os.path.join("freshframe", "gil.hpp"))
+
+
+def get_cmake_dir() -> str:
+    """The folder with ``freshframe-config.cmake``, for ``-Dfreshframe_DIR=...``.
+
+    ``find_package(freshframe CONFIG REQUIRED)`` then gives the targets ``freshframe::gil``, for extension
+    modules, and ``freshframe::plugin_api``, for libraries of native nodes.
+
+    Raises:
+        FileNotFoundError: This installation has no CMake package.
+    """
+    return _find("cmake", "freshframe-config.cmake")
+
 
 __all__ = [
     "Function",
@@ -117,7 +241,7 @@ def function(
     GIL: held; the function never holds it.
     """
     _check_signature(signature)
-    address = function_address.address_of(pointer)
+    address = _address_of(pointer)
     options = _options(_name("name", name), out, pixels, dtype, max_rows, state)
     return Function(lambda: _native.make_function_node(address, pointer, options), None)
 
@@ -161,7 +285,7 @@ def numba(
 
     def decorate(written: Callable[..., Any]) -> Function:
         with fork.loading():
-            from ._plugin import numba_compiler  # noqa: PLC0415  (numba is optional, and slow to import)
+            from ._plugin import numba_compiler  # noqa: PLC0415
 
         named = {**options, "name": getattr(written, "__name__", "function"), "of_numba": True}
         compiled = numba_compiler.compiled(written, named)

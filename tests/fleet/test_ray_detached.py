@@ -30,8 +30,8 @@ from support import until
 import freshframe as ff
 from freshframe import _cli
 from freshframe.fleet._detached.cluster_state import Trouble
+from freshframe.fleet._detached.ray_actor import RayStore
 from freshframe.fleet._detached.ray_fleets import actor_name
-from freshframe.fleet._detached.ray_store import RayStore
 from freshframe.fleet._machines.ray_connection import NAMESPACE, RayConnection
 
 pytestmark = [pytest.mark.network, pytest.mark.filterwarnings("default"), pytest.mark.timeout(300)]

@@ -1,6 +1,6 @@
 """The options of the commands. A command's module is imported only when that command runs."""
-# SPDX-License-Identifier: Apache-2.0
 
+# SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import argparse
@@ -13,9 +13,111 @@ from typing import Any
 
 import freshframe as ff
 
-from .fleet_verbs import add_verbs
-from .look_options import add_mcp_options, add_top_options, add_why_options
 from .option_values import count, dimensions, moment, port, radius, rate, seconds, share, source
+
+
+def add_verbs(parser: argparse.ArgumentParser) -> None:
+    """Adds them to the command's parser."""
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    run = verbs.add_parser("run", help="run the cameras of a file with the `build` function of a program")
+    run.add_argument(
+        "app", metavar="APP.py", help="defines build(url), and cameras unless --cameras is given"
+    )
+    run.add_argument("--cameras", metavar="FILE", help="CSV with the columns name, url and perhaps needs")
+    run.add_argument(
+        "--agents",
+        type=count,
+        metavar="N",
+        help="number of processes (default 1); with --ray of each machine (default: one for 4 CPUs)",
+    )
+    run.add_argument(
+        "--ray",
+        metavar="ADDRESS",
+        help="run them on the machines of this Ray cluster: auto or HOST:PORT",
+    )
+    run.add_argument("--on-head", action="store_true", help="with --ray: on the cluster's head, too")
+    run.add_argument("--exclusive", action="store_true", help="each camera allows one session")
+    run.add_argument("--read", metavar="OUTPUT", help="print this output's results as JSON lines")
+    run.add_argument("--serve", action="store_true", help="serve a page of the fleet and print its URL")
+    for verb, summary in (("status", "show a fleet once"), ("top", "show a fleet until Ctrl-C")):
+        verbs.add_parser(verb, help=summary)
+    for verb, summary in (
+        ("drain", "move all cameras of an agent to others"),
+        ("resume", "let an agent take cameras again"),
+    ):
+        verbs.add_parser(verb, help=summary).add_argument("agent", metavar="AGENT")
+    for name, each in verbs.choices.items():
+        each.add_argument("--name", metavar="NAME", help="name of the fleet; needed when several run")
+        if name != "run":
+            each.add_argument(
+                "--ray", metavar="ADDRESS", help="a detached fleet on this Ray cluster: auto or HOST:PORT"
+            )
+        _add_common(each)
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    """Those of all commands, which may stand before the verb, too."""
+    unset = argparse.SUPPRESS
+    parser.add_argument("--json", action="store_true", default=unset, help="JSON on stdout")
+    parser.add_argument("--timeout", type=seconds, default=unset, metavar="TIME", help="end after TIME")
+    parser.add_argument("-v", "--verbose", action="count", default=unset, help="more messages on stderr")
+    parser.add_argument("-q", "--quiet", action="count", default=unset, help="only errors on stderr")
+
+
+_URL = "URL of a dashboard, as serve() returns it; or host:port, or a port"
+
+
+def add_top_options(parser: argparse.ArgumentParser) -> None:
+    """Those of `top`."""
+    parser.add_argument("url", metavar="URL", help=_URL)
+    parser.add_argument(
+        "--every", type=seconds, default=1.0, metavar="TIME", help="time between two readings (default 1s)"
+    )
+    parser.add_argument("--once", action="store_true", help="read once, then end")
+
+
+def add_mcp_options(parser: argparse.ArgumentParser) -> None:
+    """Those of `mcp`."""
+    parser.add_argument("url", metavar="URL", help=_URL)
+    parser.add_argument(
+        "--token-file", metavar="FILE", help="file with the token of serve(token=...), and nothing else"
+    )
+    parser.add_argument(
+        "--http",
+        type=port,
+        metavar="PORT",
+        help="serve HTTP on PORT of this machine, to clients with the token, instead of stdin and stdout",
+    )
+    parser.add_argument(
+        "--max-age",
+        type=seconds,
+        default=5.0,
+        metavar="TIME",
+        help="show no picture that is older (default 5s)",
+    )
+
+
+def add_why_options(parser: argparse.ArgumentParser) -> None:
+    """Those of `why`."""
+    parser.add_argument("target", metavar="URL|APP.PY[:NAME]", help=f"{_URL}; or a file, as for `run`")
+    parser.add_argument(
+        "--for",
+        dest="lasting",
+        type=seconds,
+        default=25.0,
+        metavar="TIME",
+        help="with a file: run it for so long (default 25s; the first cause is proven after 20s)",
+    )
+    parser.add_argument(
+        "--what-if",
+        dest="questions",
+        action="append",
+        default=[],
+        metavar="'NODE: queue=NEXT'",
+        help="predict the effect of a change of a node: queue=, max_age=, max_rate=, workers=, batch=, "
+        "speed=, or rate= of a source; may be given several times",
+    )
+
 
 _SOURCE = (
     "a camera (0, /dev/video0), a video or picture file, frames/%%05d.png, a folder or glob of pictures, "

@@ -16,13 +16,42 @@ from .._interpreter import fork
 from . import observation
 
 if TYPE_CHECKING:
+    from .. import _native
     from .._graph.batch import Batch
     from .._graph.join import Join
     from .._graph.queue import Queue
     from .._look.stats import Stats
     from .._native import Reader
+    from .._process.options import Process
+    from .._process.pickling import Definitions
+    from .._process.recipe import Recipes
     from .runners import Runners
-    from .worker_plans import WorkerPlans
+
+
+class WorkerPlans:
+    """The plans of one pipeline. The first one loads cloudpickle: few programs have worker processes."""
+
+    def __init__(self) -> None:
+        """No plan yet."""
+        self._recipes: Recipes | None = None
+
+    @property
+    def definitions(self) -> Definitions | None:
+        """The classes that the workers have; None: no node has workers."""
+        return None if self._recipes is None else self._recipes.definitions
+
+    def of(
+        self, node: Any, process: bool | Process, batch: Batch | None
+    ) -> Callable[[], _native.ProcessPlan]:
+        """Checks ``process=`` of a node now. The call that is returned pickles the node."""
+        with fork.loading():
+            import cloudpickle  # noqa: F401, PLC0415  (pickling uses it)
+
+            from .._process.recipe import Recipes  # noqa: PLC0415
+
+        if self._recipes is None:
+            self._recipes = Recipes()
+        return self._recipes.of(node, process, batch)
 
 
 def _adopted(node: Any) -> Any:

@@ -15,7 +15,28 @@ from .. import _check, _native
 from .._errors import StateError, StopTimeout
 from .._interpreter import exit_hooks, fork, log
 from .._interpreter.log import logger
-from . import unraised
+
+_PATIENCE = 5.0  # seconds from the failure that a call has to raise it
+
+
+def seconds_left(engine: _native.Engine) -> float | None:
+    """Until the failure is to be logged; None: there is none that only the log would report."""
+    since = None if engine.forked else engine.unreported_since
+    return None if since is None else since + _PATIENCE - time.monotonic()
+
+
+def report_unraised(name: str, engine: _native.Engine) -> None:
+    """Logs the failure of a pipeline unless a call has raised it. Once; calls still raise it."""
+    try:
+        engine.raise_unreported()
+    except Exception as error:
+        logger.error(
+            "pipeline %r failed, and no call has raised it: %s",
+            name,
+            error,
+            exc_info=error.with_traceback(None),  # of its cause: the node's
+        )
+
 
 _EXIT_TIMEOUT = 5.0  # seconds that nodes have to finish when the interpreter exits
 
@@ -181,7 +202,7 @@ def _runs(engine: _native.Engine) -> bool:
 def _discard_ended() -> None:
     """All but those whose failure has yet to be raised or logged."""
     for engine in list(_running):
-        if not engine.forked and engine.ended and unraised.seconds_left(engine) is None:
+        if not engine.forked and engine.ended and seconds_left(engine) is None:
             _running.pop(engine, None)
     _leaving.intersection_update(_running)
 
@@ -189,10 +210,10 @@ def _discard_ended() -> None:
 def _report_overdue() -> float | None:
     """On the log's thread. Returns the seconds until the next failure is overdue; None: there is none."""
     with _lock:
-        left = [(unraised.seconds_left(each.engine), each) for each in _running.values()]
+        left = [(seconds_left(each.engine), each) for each in _running.values()]
     for seconds, each in left:
         if seconds is not None and seconds <= 0:
-            unraised.report(each.name, each.engine)
+            report_unraised(each.name, each.engine)
     forget_ended()
     return min((seconds for seconds, _ in left if seconds is not None and seconds > 0), default=None)
 
@@ -237,7 +258,7 @@ def _stop_all() -> None:
             names = ", ".join(repr(name) for name in pipeline.engine.busy_nodes())
             logger.warning("exit: %s of %r still busy; no longer waiting for them", names, pipeline.name)
             busy = True
-        unraised.report(pipeline.name, pipeline.engine)
+        report_unraised(pipeline.name, pipeline.engine)
     if not busy:
         join_others(_threads)  # their last steps need the GIL, which no thread gets any more
     log.drain(last=True)

@@ -12,11 +12,10 @@ from .._graph import wiring
 from .._graph.graph import Graph
 from .._interpreter import log
 from . import life, observation, signatures, unstarted
-from .changes import Changes
+from .changes import Changes, WorkerPlans
 from .run_by_with import RunByWith
 from .runners import Runners
 from .signatures import with_overloads
-from .worker_plans import WorkerPlans
 
 if TYPE_CHECKING:
     from typing_extensions import Self

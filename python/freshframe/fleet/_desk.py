@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .._errors import FreshframeError, OptionError
-from ._control.kept.state_file import state_folder
+from ._control.kept import state_folder
 from ._machines.listener import Listener
 
 _MOST = 1 << 16  # bytes of a request

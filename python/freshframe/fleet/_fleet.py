@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import atexit
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -10,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _check
 from .._closed_by_with import ClosedByWith
-from .._errors import OptionError, OptionTypeError, StopTimeout
+from .._errors import OptionError, OptionTypeError, StateError, StopTimeout
+from .._interpreter import fork
+from .._interpreter.log import logger
 from . import _specs
-from ._control.builds.sent_builds import SentBuilds
+from ._control.builds.builds import SentBuilds
 from ._control.controller import Controller
 from ._control.place import LocalPlace
 from ._control.setup import Setup
-from ._life import Life
+from ._desk import Desk
 from ._page import FleetPage
 from ._plan import attached_fleet, connected_fleet, detached_fleet, plan_of
 from ._read.reader import FleetReader
@@ -25,8 +28,102 @@ from ._stats import FleetStats
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from ._control.controller import Controller
     from ._detached.client.remote_controller import RemoteController
     from ._machines.ray_place import RayPlace
+
+_PATIENCE = 0.5  # seconds that a page waits for the state
+
+
+class Life:
+    """Closes the parts of a fleet in order. The end of the program closes it, too."""
+
+    def __init__(self, controller: Controller | RemoteController, place: RayPlace | None) -> None:
+        """`place` closes the controller, if there is one."""
+        self._controller = controller
+        self.place = place
+        self._pid = os.getpid()
+        self._pages: list[FleetPage] = []
+        self._desk: Desk | None = None
+
+    def begin(self, answers: dict[str, Callable[..., Any]] | None) -> None:
+        """From now on the end of the program closes it. `answers`: to the command line; None: no socket.
+
+        Raises:
+            FreshframeError: The socket for the command line cannot be opened. The controller is closed.
+        """
+        if answers is not None:
+            try:
+                self._desk = Desk(self.name, answers)
+            except BaseException:
+                self._end()
+                raise
+        _open.add(self)
+
+    @property
+    def name(self) -> str:
+        """The fleet's name."""
+        return self._controller.name
+
+    def check_process(self) -> None:
+        """Raises a StateError in a forked child."""
+        if os.getpid() != self._pid:
+            raise StateError(
+                "the fleet belongs to the parent of this forked process: make a fleet after the fork"
+            )
+
+    def serve(self, host: str, port: int, token: str | None) -> FleetPage:
+        """Serves one more page, as Fleet.serve()."""
+        controller = self._controller
+        controller.check_open()
+        page = FleetPage(lambda: controller.stats(_PATIENCE), host, port, token, lambda: controller.ticked)
+        self._pages.append(page)
+        return page
+
+    def close(self) -> None:
+        """As Fleet.close()."""
+        if os.getpid() != self._pid:
+            return
+        pages, self._pages = self._pages, []
+        for page in pages:
+            page.close()
+        if self._desk is not None:
+            self._desk.close()
+        self._end()
+        _open.discard(self)
+
+    def forget_in_child(self) -> None:
+        """In a forked child."""
+        if self._desk is not None:
+            self._desk.forget_in_child()
+        self._controller.forget_in_child()
+
+    def _end(self) -> None:
+        if self.place is not None:
+            self.place.close()
+        else:
+            self._controller.close()
+
+
+_open: set[Life] = set()  # fleets that have agents, kept alive until they are closed
+
+
+@atexit.register
+def _close_all() -> None:
+    for fleet in list(_open):
+        try:
+            fleet.close()
+        except Exception:  # noqa: PERF203  (the others are closed all the same)
+            logger.exception("fleet %r was not closed in order", fleet.name)
+
+
+def _forget_in_child() -> None:
+    for fleet in _open:
+        fleet.forget_in_child()
+    _open.clear()
+
+
+fork.in_child(_forget_in_child)
 
 _LOOK_EVERY = 0.05  # seconds
 

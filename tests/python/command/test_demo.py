@@ -13,7 +13,7 @@ import pytest
 
 import freshframe as ff
 from freshframe._cli.demo import report as demo_report
-from freshframe._cli.demo.accuracy import compare
+from freshframe._cli.demo.report import compare
 from freshframe._cli.game import Diary, play
 from freshframe._cli.quantile import quantile
 

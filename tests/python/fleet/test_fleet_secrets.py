@@ -14,7 +14,7 @@ from rigs.fleet import builds as fleet_builds
 from support import until
 
 import freshframe as ff
-from freshframe.fleet._control.kept.state_file import StateFile
+from freshframe.fleet._control.kept import StateFile
 from freshframe.fleet._url import masked
 
 ROOT = Path(__file__).resolve().parents[3]

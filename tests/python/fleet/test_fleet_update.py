@@ -15,7 +15,7 @@ from rigs.fleet.checks import balance, shared_fleet, until_state
 from support import until
 
 import freshframe as ff
-from freshframe.fleet._agent.build import ReceivedBuild
+from freshframe.fleet._agent.run import ReceivedBuild
 from freshframe.fleet._messages import Started
 
 pytestmark = pytest.mark.takes(20)

@@ -21,8 +21,8 @@ from support import until
 import freshframe as ff
 from freshframe.fleet._agent.sent_modules import SentModules
 from freshframe.fleet._control.builds import own_modules
+from freshframe.fleet._control.builds.builds import SentBuilds
 from freshframe.fleet._control.builds.own_modules import modules_of
-from freshframe.fleet._control.builds.sent_builds import SentBuilds
 
 pytestmark = pytest.mark.takes(20)
 

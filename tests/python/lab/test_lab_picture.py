@@ -8,8 +8,7 @@ from typing import Any
 
 import freshframe as ff
 from freshframe import _native
-from freshframe._cli.lab.histogram import histogram
-from freshframe._cli.lab.timeline import Strip, draw_timelines
+from freshframe._cli.lab.frozen_game import Strip, draw_timelines, histogram
 
 
 def test_the_picture_shows_where_the_game_stood_still(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from support import Collect, Count, Push, Ticker, run_program, until
 
 import freshframe as ff
-from freshframe._pipeline import unraised
+from freshframe._pipeline import life
 
 BUILD = """
 import time
@@ -122,7 +122,7 @@ def test_a_failure_that_no_call_raises_is_logged_at_exit_with_its_traceback() ->
     # CPython 3.13 knows the lines of a program from -c, too.
     assert re.search(r", in boom\n(    .*\n)*ValueError: dead since the first frame", ended.err)
     assert ended.err.count("Traceback") == 1
-    assert "unraised.py" not in ended.err  # no lines of freshframe's own
+    assert "life.py" not in ended.err  # no lines of freshframe's own
 
 
 def test_a_failure_that_appears_at_exit_is_logged_there() -> None:
@@ -149,7 +149,7 @@ reader.get()
 def test_a_failure_that_no_call_raises_is_logged_while_the_program_works_on(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(unraised, "_PATIENCE", 0.1)
+    monkeypatch.setattr(life, "_PATIENCE", 0.1)
     pipeline = ff.Pipeline("yard")
     pipeline.add(boom, pipeline.add(Ticker(), name="cam"))
     pipeline.start()

@@ -10,7 +10,7 @@ import pytest
 from rigs.native_code import compiled
 
 import freshframe as ff
-from freshframe._plugin import headers
+from freshframe import native
 
 
 def test_get_include_is_the_folder_for_the_compiler() -> None:
@@ -47,8 +47,8 @@ def test_the_header_includes_python_h_before_any_standard_header(tmp_path: Path)
 def test_an_installation_without_headers_names_the_missing_ones(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(headers, "_PACKAGE", str(tmp_path))
-    monkeypatch.setattr(headers, "_CHECKOUT", str(tmp_path))
+    monkeypatch.setattr(native, "_PACKAGE", str(tmp_path))
+    monkeypatch.setattr(native, "_CHECKOUT", str(tmp_path))
     with pytest.raises(FileNotFoundError, match=r"freshframe/gil\.hpp was not installed.*reinstall"):
         ff.native.get_include()
     with pytest.raises(FileNotFoundError, match=r"freshframe-config\.cmake was not installed"):

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from freshframe._interpreter.log_limit import Limiter
+from freshframe._interpreter.log import Limiter
 
 WARNING = 2
 

@@ -17,8 +17,7 @@ from ..dashboard import serve_if_asked
 from ..game import Burns, Diary, Sleeps, burning, play
 from ..messages import Messages
 from ..outcome import ExitCode, UsageError, watched
-from .accuracy import compare
-from .report import Live, Measured, as_json, as_text
+from .report import Live, Measured, as_json, as_text, compare
 from .table import live_table
 
 SCENE = "demo:circles?fps=60&size=1280x720&balls=4&seed=1"

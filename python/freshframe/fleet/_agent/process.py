@@ -45,9 +45,7 @@ from .._messages import (
     Stop,
 )
 from .._url import cut, masked, resolved
-from .build import ReceivedBuild, checked
-from .outlet import add_outlet, counts_of, final_counts_of
-from .run import Run, hangs, text_of
+from .run import ReceivedBuild, Run, add_outlet, checked, counts_of, final_counts_of, hangs, text_of
 from .sent_modules import SentModules
 from .threads import Crew
 

@@ -1,19 +1,164 @@
-"""One start of a camera at an agent."""
+"""One run of a camera in an agent: its build, its pipeline, and the node that hands its results over."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import pickle
 import sys
 import threading
 import time
 import traceback
 from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..._pipeline.pipeline import Pipeline
+from ... import _check, _native
+from ..._errors import FreshframeError, GraphError
+from ..._graph.nodes import NativeNode
+from ..._graph.port import Port, belongs_to, value_type
+from ..._graph.queue import Queue
+from ..._native import Frame
+from ..._pipeline.pipeline import Pipeline, engine_of, is_live
+from ..._process import pickling
 from .._url import cut, masked
-from .outlet import Outlet
+from .._wire import loss_name
+from .sent_modules import SentModules
+
+
+class ReceivedBuild:
+    """The first camera that needs it loads it.
+
+    Modules that it imports may take their time, which is that of the cameras that start with it.
+    """
+
+    def __init__(self, known: bytes, pickled: bytes, modules: SentModules | None = None) -> None:
+        """`known`: pickled definitions that it may refer to. `pickled`: the others, and the function.
+
+        `modules`: that came with it.
+        """
+        self._pickles = known, pickled
+        self._loads = pickle.loads if modules is None else modules.loads
+        self._modules = modules
+        self._lock = threading.Lock()  # held while it is loaded
+        self._function: Any = None
+
+    def function(self) -> Any:
+        """The function.
+
+        Raises:
+            FreshframeError: It cannot be loaded.
+        """
+        with self._lock:
+            if self._function is None:
+                try:
+                    known, pickled = self._pickles
+                    pickling.learn(self._loads(known))
+                    definitions, function = self._loads(pickled)
+                    pickling.learn(definitions)
+                except Exception as error:
+                    why = f"{type(error).__name__}: {error}"
+                    raise FreshframeError(f"build cannot be loaded here: {why}") from error
+                self._function = function
+            return self._function
+
+
+def checked(made: Any) -> tuple[Pipeline, Mapping[str, Port[Any]]]:
+    """The pipeline and its outputs, as a build has returned them.
+
+    Raises:
+        GraphError: It is something else.
+    """
+    if not isinstance(made, tuple) or len(made) != 2:
+        raise GraphError(f"build must return (pipeline, outputs), got {type(made).__name__}")
+    pipeline, outputs = made
+    if not isinstance(pipeline, Pipeline):
+        raise GraphError(
+            f"build must return (pipeline, outputs), got {_check.with_article(type(pipeline).__name__)} first"
+        )
+    if engine_of(pipeline).started:
+        raise GraphError("build must not start its pipeline: the agent adds what reads its outputs first")
+    if not isinstance(outputs, Mapping) or not outputs:
+        raise GraphError("build must return the outputs as a mapping of names to ports that is not empty")
+    for name, port in outputs.items():
+        if not (isinstance(name, str) and isinstance(port, Port) and belongs_to(port, engine_of(pipeline))):
+            raise GraphError(f"the output {name!r} must be a port of the pipeline that build returns")
+        if value_type(port) is Frame:
+            raise GraphError(
+                f"the output {name!r} gives frames, and pictures stay on their machine; give an output of "
+                "results"
+            )
+    return pipeline, outputs
+
+
+_QUEUE = Queue(64, "drop_oldest")  # before a live output's outlet
+
+
+class Outlet(NativeNode[Any, None]):
+    """Puts the results of an output into the outboxes of its readers, and counts them."""
+
+    _freshframe_types = (Any, None)
+
+    def __init__(self, stream: _native.FleetStream, output: str) -> None:
+        self._handle = stream.outlet(output)
+        self._stream = stream
+        self._name = self._handle.default_name
+
+    @property
+    def name_in_pipeline(self) -> str:
+        """Says which output it is of; src/fleet/pipeline_look.cpp knows how it begins."""
+        return self._name
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Counts the results that were kept, those after the lease's end, and those that are too large."""
+        stream = self._stream
+        return Counter(kept=stream.kept, refused=stream.refused, too_large=stream.too_large)
+
+
+def add_outlet(pipeline: Pipeline, port: Any, stream: _native.FleetStream, output: str) -> Outlet:
+    """Gives a pipeline the end of one of its outputs."""
+    outlet = Outlet(stream, output)
+    queue = _QUEUE if is_live(pipeline) else None
+    pipeline.add(outlet, port, name=outlet.name_in_pipeline, queue=queue)
+    return outlet
+
+
+def counts_of(outlets: Iterable[Outlet]) -> Counter[str]:
+    """Adds up what the outlets of this process have counted so far."""
+    counts: Counter[str] = Counter()
+    for outlet in outlets:
+        counts.update(outlet.counts)
+    return counts
+
+
+def final_counts_of(pipeline: Pipeline, outlets: Sequence[Outlet]) -> Counter[str]:
+    """Adds up the counts of a pipeline that has ended, with its frames and losses, also those in queues."""
+    counts = counts_of(outlets)
+    stats = pipeline.stats()
+    names = {outlet.name_in_pipeline for outlet in outlets}
+    way = set(names)  # nodes on the way to the outlets
+    while more := {edge.parent for edge in stats.edges if edge.child in way} - way:
+        way |= more
+    edges = [edge for edge in stats.edges if edge.child in way]
+    fed = {edge.child for edge in edges}
+    for name in way:
+        node = stats.nodes[name]
+        counts.update(_lost(node.drops))
+        if name not in fed:
+            counts["frames"] += node.processed + node.dropped
+    for edge in edges:
+        counts.update(_lost(edge.drops))
+        counts["stopped"] += edge.waiting
+    # A result in whose midst the pipeline failed was delivered to the outlet and is none.
+    delivered = sum(edge.delivered for edge in edges if edge.child in names)
+    counts["failed"] = max(0, delivered - counts["kept"] - counts["refused"])
+    return counts
+
+
+def _lost(drops: Mapping[Any, int]) -> Counter[str]:
+    return Counter({loss_name(cause): count for cause, count in drops.items()})
+
 
 _SHORTEST_SECRET = 4  # letters: shorter ones are in every text
 

@@ -9,8 +9,7 @@ from .._decide.decisions import Decisions
 from .agents.links import Links
 from .builds.builds import Builds
 from .cameras import Cameras
-from .kept.adoption import Adoption
-from .kept.kept import Kept, Receipts
+from .kept import Adoption, Kept, Receipts
 from .loop import Loop
 from .notes import Notes
 from .place import Place

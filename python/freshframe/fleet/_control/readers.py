@@ -14,7 +14,7 @@ from .agents.link import Link
 from .agents.links import Links
 from .builds.builds import Builds
 from .cameras import Cameras
-from .kept.kept import Kept, Receipts
+from .kept import Kept, Receipts
 
 _AT_A_PULL = (500, 1 << 20)  # results, bytes
 

@@ -4,14 +4,19 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import threading
 import time
 import warnings
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from typing import Any, TypeVar
 
 from ... import __version__
 from ..._interpreter.log import logger
 from .._control.controller import Controller
+from .._control.loop import settle
 from .._control.setup import Setup
 from .._machines.guarded_place import GuardedPlace
 from .._machines.ray_connection import RayConnection
@@ -20,8 +25,89 @@ from .._machines.ray_place import RayPlace
 from .._machines.spread import Spread
 from .cluster_state import Trouble
 from .controller import DetachedController
-from .ray_store import RayStore
 from .server.clients import Clients
+
+_NAMESPACE = b"freshframe-fleets"
+_TIMEOUT = 10.0  # seconds; Ray itself waits for a minute for its head
+
+_T = TypeVar("_T")
+
+
+class RayStore:
+    """Keeps values beside Ray's list of actors, where an actor that Ray restarts finds them."""
+
+    def __init__(self, *, timeout: float = _TIMEOUT) -> None:
+        """The process must be connected to Ray. ``timeout``: seconds after which a call raises OSError."""
+        self._kv: Any = importlib.import_module("ray.experimental.internal_kv")
+        self._calls = InTime(timeout, "store of a fleet")
+
+    def create(self, key: str, value: bytes) -> bool:
+        """Writes a key that must be new. Returns False where it exists, with its value as it was."""
+        return self._ask(lambda: not self._put(key, value, overwrite=False))
+
+    def get(self, key: str) -> bytes | None:
+        """A value."""
+        value: bytes | None = self._ask(lambda: self._kv._internal_kv_get(key, namespace=_NAMESPACE))
+        return value
+
+    def put(self, key: str, value: bytes) -> None:
+        """Sets a value."""
+        self._ask(lambda: self._put(key, value, overwrite=True))
+
+    def delete(self, key: str) -> None:
+        """A key, if it is there."""
+        self._ask(lambda: self._kv._internal_kv_del(key, namespace=_NAMESPACE))
+
+    def keys(self, prefix: str) -> list[str]:
+        """Keys that begin so."""
+        found = self._ask(lambda: self._kv._internal_kv_list(prefix, namespace=_NAMESPACE))
+        return sorted(key.decode() for key in found)
+
+    def _put(self, key: str, value: bytes, *, overwrite: bool) -> Any:
+        return self._kv._internal_kv_put(key, value, overwrite=overwrite, namespace=_NAMESPACE)
+
+    def _ask(self, call: Callable[[], _T]) -> _T:
+        """Ray's errors are many: here they are OSError."""
+        try:
+            return self._calls.call(call)
+        except Exception as error:
+            raise OSError(f"Ray's store does not answer: {error}") from error
+
+
+class InTime:
+    """Calls that end in time, also when the called function does not. They are done one after the other."""
+
+    def __init__(self, timeout: float, name: str) -> None:
+        """``timeout``: seconds for a call, and for those before it. ``name``: of the threads."""
+        self._timeout = timeout
+        self._name = name
+        self._turn = threading.Lock()  # held by the call that is being done
+
+    def call(self, function: Callable[[], _T]) -> _T:
+        """Returns or raises as the function does. One that has not begun in time is never called.
+
+        Raises:
+            TimeoutError: It has not returned in time, and may do its work still, before any later call.
+        """
+        call: Future[_T] = Future()
+
+        def work() -> None:
+            try:
+                settle(call, function, BaseException)
+            finally:
+                self._turn.release()
+
+        deadline = time.monotonic() + self._timeout
+        if self._turn.acquire(timeout=self._timeout):  # no thread waits behind one that hangs
+            try:
+                threading.Thread(target=work, name=self._name, daemon=True).start()
+            except BaseException:
+                self._turn.release()
+                raise
+            if wait((call,), max(deadline - time.monotonic(), 0)).done:
+                return call.result()
+        raise TimeoutError(f"no answer within {self._timeout:g} s")
+
 
 _SHORT = 0.5  # seconds for the last answer to leave
 _TRY_AGAIN = 5.0  # seconds between a start that has failed and the end of its process

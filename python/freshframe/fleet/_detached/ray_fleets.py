@@ -13,7 +13,7 @@ from .._machines.ray_connection import NAMESPACE, VARIABLES, RayConnection
 from .client.channel import Endpoint, Unreachable
 from .client.remote_controller import RemoteController
 from .cluster_state import Trouble
-from .ray_store import RayStore
+from .ray_actor import RayStore
 
 if TYPE_CHECKING:
     from .._control.setup import Setup

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from freshframe.fleet._control.kept.state_file import StateFile
+from freshframe.fleet._control.kept import StateFile
 from freshframe.fleet._decide.decisions import Action, Camera, Decisions, Run, Times
 from freshframe.fleet._decide.fleet_state import FleetState
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from test_fleet_decisions import World
 
-from freshframe.fleet._control.agents.meter import Lateness
+from freshframe.fleet._control.agents.link import Lateness
 from freshframe.fleet._decide import adoption
 from freshframe.fleet._decide.decisions import Times
 from freshframe.fleet._decide.more_machines import MoreMachines

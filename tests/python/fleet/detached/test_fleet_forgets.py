@@ -17,8 +17,7 @@ from support import until
 import freshframe as ff
 from freshframe.fleet import _wire
 from freshframe.fleet._agent.process import _Agent
-from freshframe.fleet._control.builds.builds import Builds
-from freshframe.fleet._control.builds.sent_builds import ForgottenBuildError, SentBuilds
+from freshframe.fleet._control.builds.builds import Builds, ForgottenBuildError, SentBuilds
 from freshframe.fleet._detached.client.remote_controller import RemoteController
 from freshframe.fleet._detached.server.served_reader import ServedReader
 from freshframe.fleet._machines.handshake import introduce

@@ -21,10 +21,9 @@ from support import until
 
 import freshframe as ff
 from freshframe.fleet import _wire
-from freshframe.fleet._control.actions import Actions
-from freshframe.fleet._control.agents.meter import Lateness
+from freshframe.fleet._control.actions import Actions, Hearing
+from freshframe.fleet._control.agents.link import Lateness
 from freshframe.fleet._control.counts import CameraCounts
-from freshframe.fleet._control.hearing import Hearing
 from freshframe.fleet._control.loop import boot_time
 from freshframe.fleet._control.setup import Setup
 from freshframe.fleet._decide import adoption

@@ -15,7 +15,7 @@ from typing import Any
 
 from .... import __version__, _errors
 from ...._errors import FreshframeError, StateError
-from ..._control.builds.sent_builds import ForgottenBuildError
+from ..._control.builds.builds import ForgottenBuildError
 from ..._machines.handshake import StrangerError, introduce, tune
 from ..._wire import MessageReader, framed
 
