@@ -1,4 +1,4 @@
-// The WebSocket to the server: acknowledges, asks for pictures, notices silence, connects again.
+// The WebSocket to the server: acknowledges, notices silence, connects again.
 // SPDX-License-Identifier: Apache-2.0
 
 const FIRST_WAIT = 0.5; // seconds until the first new attempt
@@ -6,12 +6,10 @@ const LONGEST_WAIT = 5;
 const SILENCE = 3; // seconds without a state after which the numbers count as old; the server sends four a second
 const GIVE_UP = 8; // and after which a new connection is made
 
-// Calls `on.history`, `on.state`, `on.picture(header, blob)` (may return a promise), and `on.link(link)` with
-// {state: "open" | "silent" | "lost" | "refused", retry: seconds}.
+// Calls `on.history`, `on.state`, and `on.link(link)` with {state: "open" | "silent" | "lost" | "refused", retry: seconds}.
 export class Connection {
   #on;
   #socket = null;
-  #view = { view: [], width: 0 };
   #wait = FIRST_WAIT;
   #heard = 0;
   #link = "";
@@ -27,57 +25,30 @@ export class Connection {
     this.#open();
   }
 
-  // Which ports' pictures are wanted, and how wide they are shown.
-  view(ports, width) {
-    const wanted = { view: ports, width: Math.round(width) };
-    if (JSON.stringify(wanted) === JSON.stringify(this.#view)) return;
-    this.#view = wanted;
-    this.#send(wanted);
-  }
-
   #open() {
     this.#timer = 0;
     const address = new URL("api/live", location.href);
     address.protocol = address.protocol.replace("http", "ws");
     address.search = "";
     const socket = new WebSocket(address);
-    socket.binaryType = "arraybuffer";
     this.#socket = socket;
     this.#heard = performance.now();
-    socket.onopen = () => {
-      if (this.#view.view.length > 0) this.#send(this.#view);
-    };
-    socket.onmessage = (event) => this.#take(socket, event.data);
+    socket.onmessage = ({ data }) => this.#take(socket, JSON.parse(data));
     socket.onclose = () => this.#closed(socket);
   }
 
-  #send(message) {
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
-  }
-
-  async #take(socket, data) {
+  #take(socket, message) {
     this.#heard = performance.now();
-    if (typeof data === "string") {
-      const message = JSON.parse(data);
-      if (message.type === "history") {
-        this.#on.history(message);
-      } else if (message.type === "state") {
-        this.#wait = FIRST_WAIT;
-        this.#say("open");
-        try {
-          this.#on.state(message);
-        } finally {
-          this.#send({ ack: "state" });
-        }
+    if (message.type === "history") {
+      this.#on.history(message);
+    } else if (message.type === "state") {
+      this.#wait = FIRST_WAIT;
+      this.#say("open");
+      try {
+        this.#on.state(message);
+      } finally {
+        if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ ack: "state" }));
       }
-      return;
-    }
-    const length = new DataView(data).getUint32(0);
-    const header = JSON.parse(new TextDecoder().decode(new Uint8Array(data, 4, length)));
-    try {
-      await this.#on.picture(header, new Blob([new Uint8Array(data, 4 + length)], { type: "image/jpeg" }));
-    } finally {
-      if (socket === this.#socket) this.#send({ ack: "picture" });
     }
   }
 

@@ -23,8 +23,7 @@ const problems = new Problems((subject) => {
   if (node >= 0) details.show({ node });
   else if (edge >= 0) details.show({ edge });
 });
-const pictures = new Pictures((ports, width) => connection.view(ports, width));
-const parts = [status, problems, graph, pictures, new Sources(), new Events(), new Gil()];
+const parts = [status, problems, graph, new Pictures(), new Sources(), new Events(), new Gil()];
 let last = null;
 
 function show(state) {
@@ -37,13 +36,11 @@ function show(state) {
   details.update(state, ticked);
 }
 
-const connection = new Connection({
+new Connection({
   history: (message) => history.begin(message),
   state: show,
-  picture: (header, blob) => pictures.draw(header, blob),
   link: (link) => {
     if (link.state === "lost") history.forget();
     status.link(link);
-    pictures.link(link);
   },
 });

@@ -12,6 +12,7 @@ import { WebCodecs } from "./view/webcodecs.js";
 const PLAYERS = { webcodecs: WebCodecs, mse: Mse };
 const AGAIN = [10, 60]; // seconds until a mode that failed is tried again; later at each return of the camera
 const LAGS = { most: 3, within: 30 }; // seconds: a link that lags more often is too slow
+const STEP = 160; // px: a page that is resized does not ask for each width
 const GAP = 1; // seconds for which the last results stay on later pictures
 const LABELS = "{class} {id}";
 const REDUCED = matchMedia("(prefers-reduced-motion: reduce)");
@@ -60,7 +61,10 @@ class FreshframeView extends HTMLElement {
     this.#visible = entries.at(-1).isIntersecting;
     this.#want();
   });
-  #sized = new ResizeObserver(([entry]) => this.#drawing.resize(entry.contentRect.width));
+  #sized = new ResizeObserver(([entry]) => {
+    this.#drawing.resize(entry.contentRect.width);
+    this.#server?.resize(this.#id, this.#pixels);
+  });
   #hidden = () => this.#want();
 
   connectedCallback() {
@@ -101,11 +105,14 @@ class FreshframeView extends HTMLElement {
     const asked = this.getAttribute("mode");
     const left = Object.keys(PLAYERS).some((mode) => this.#failed(mode) === null);
     const mode = asked === "jpeg" || (asked === null && !left) ? "jpeg" : asked === null ? "auto" : "video";
-    const width = Math.min(1920, Math.max(64, Math.round(this.clientWidth * devicePixelRatio)));
     this.#id = this.#server.watch(
-      { port: this.getAttribute("port"), mode, width },
+      { port: this.getAttribute("port"), mode, width: this.#pixels },
       { message: (head, body) => this.#take(head, body), link: (link) => this.#linked(link) },
     );
+  }
+
+  get #pixels() {
+    return Math.min(1920, Math.max(1, Math.ceil((this.clientWidth * devicePixelRatio) / STEP)) * STEP);
   }
 
   #leave() {

@@ -5,22 +5,26 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import importlib.util
 import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from selenium import webdriver
-from selenium.common.exceptions import JavascriptException
-from selenium.webdriver.chrome.service import Service
+if TYPE_CHECKING:
+    from selenium import webdriver
 
 WATCHDOG = 20.0  # seconds until something that must come counts as missing
+VIEW = "document.querySelector('freshframe-view').shadowRoot"
+COUNT_PICTURES = f"window.shown = 0; {VIEW}.host.addEventListener('results', () => ++shown)"
 FOREIGN = "rebound.example"  # a name that an attacker's DNS points to this machine
 
 
 def missing() -> str | None:
     """What of the browser is not there; None: nothing."""
+    if importlib.util.find_spec("selenium") is None:
+        return "selenium is not installed: ./dev test-web installs it"
     for names in (("chromium", "chromium-browser"), ("chromedriver",)):
         if not any(shutil.which(name) for name in names):
             return f"{names[0]} is not installed (Debian: apt-get install chromium chromium-driver)"
@@ -29,6 +33,9 @@ def missing() -> str | None:
 
 def start(profile: Path) -> webdriver.Chrome:
     """Starts a browser with a fresh profile in that folder."""
+    from selenium import webdriver  # noqa: PLC0415  (tests are collected, and skipped, without it)
+    from selenium.webdriver.chrome.service import Service  # noqa: PLC0415
+
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium") or shutil.which("chromium-browser") or ""
     for argument in (
@@ -99,6 +106,7 @@ class Page:
 
     def until(self, script: str, *arguments: Any) -> Any:
         """Runs JavaScript until it returns something true; an element may not be there yet."""
+        from selenium.common.exceptions import JavascriptException  # noqa: PLC0415
 
         def attempt() -> Any:
             with contextlib.suppress(JavascriptException):
@@ -106,6 +114,13 @@ class Page:
             return None
 
         return until(attempt, lambda: f"{script} in:\n{self.text()}")
+
+    def until_picture(self) -> None:
+        """Brings a dashboard's first view into the window and waits until it shows a picture."""
+        self.until(
+            "document.querySelector('freshframe-view').scrollIntoView({block: 'nearest'}); return true"
+        )
+        self.until(f"return {VIEW}.querySelector('.age').textContent.endsWith(' old')")
 
     def text(self, selector: str = "body") -> str:
         """The visible text of an element."""
@@ -123,6 +138,12 @@ class Page:
         """Errors and warnings on the console since the last call."""
         log = self.driver.get_log("browser")
         return [entry["message"] for entry in log if entry["level"] in ("SEVERE", "WARNING")]
+
+    def shot(self, place: dict[str, float]) -> bytes:
+        """A PNG of a rectangle of the page."""
+        clip = {name: place[name] for name in ("x", "y", "width", "height")} | {"scale": 1}
+        taken = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png", "clip": clip})
+        return base64.b64decode(taken["data"])
 
     def picture(self, path: Path, *, quality: int | None = None) -> Path:
         """Saves a picture of the window, as PNG or, with a quality, as WebP."""

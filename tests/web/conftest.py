@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import browser
 import pytest
 
 import freshframe as ff
@@ -18,10 +19,6 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def one_browser() -> Iterator[Page]:
-    try:
-        import browser  # noqa: PLC0415  (needs selenium)
-    except ImportError as error:
-        pytest.skip(f"no selenium ({error}); ./dev test-web installs it")
     if problem := browser.missing():
         pytest.skip(problem)
     with (

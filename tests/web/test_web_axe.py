@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pipelines
 import pytest
+from browser import VIEW
 from test_web_reading import CONTRAST
 
 import freshframe as ff
@@ -45,12 +46,12 @@ def empty(page: Page, stack: ExitStack, folder: Path) -> None:
 def running(page: Page, stack: ExitStack, folder: Path) -> None:
     pipeline, drawn = pipelines.example()
     page.open(served(stack, pipeline, view=[drawn]))
-    page.until("return document.querySelector('canvas[data-seq]') !== null")
+    page.until_picture()
 
 
 def paused(page: Page, stack: ExitStack, folder: Path) -> None:
     running(page, stack, folder)
-    page.run("document.querySelector('.tools button').click()")
+    page.run(f"{VIEW}.querySelector('.bar button').click()")
 
 
 def stopped(page: Page, stack: ExitStack, folder: Path) -> None:
@@ -73,7 +74,7 @@ def failed(page: Page, stack: ExitStack, folder: Path) -> None:
 def lost(page: Page, stack: ExitStack, folder: Path) -> None:
     pipeline, drawn = pipelines.example()
     page.open(served(stack, pipeline, view=[drawn]))
-    page.until("return document.querySelector('canvas[data-seq]') !== null")
+    page.until_picture()
     assert pipeline.dashboard is not None
     pipeline.dashboard.close()
     page.until("return document.querySelector('.banner[data-kind=lost]').checkVisibility()")

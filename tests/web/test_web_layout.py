@@ -123,7 +123,7 @@ def test_pictures_of_the_page_for_people(page: Page, running: Run, size: tuple[i
     page.size(*size, dark=dark, phone=size[0] < 500)
     pipeline, drawn = example()
     page.open(running(pipeline, view=drawn))
-    page.until("return document.querySelector('canvas[data-seq]') !== null")
+    page.until_picture()
     page.until("return document.querySelector('.edge[data-child=tired]').dataset.state === 'dropping'")
     width = page.run("return document.documentElement.scrollWidth")
     assert width <= size[0], "nothing is wider than the window"

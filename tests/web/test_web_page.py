@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from browser import until
+from browser import COUNT_PICTURES, VIEW, until
 from pipelines import SCENE, brightness, example
 
 import freshframe as ff
@@ -80,7 +80,7 @@ def test_the_page_loads_without_a_complaint_and_asks_nobody_else(page: Page, run
     url = running(pipeline, view=drawn)
     page.open(url)
     page.until("return document.querySelectorAll('.edge').length === 4")
-    page.until("return document.querySelector('canvas[data-seq]') !== null")
+    page.until_picture()
     assert page.complaints() == []
     loaded = page.run("return performance.getEntriesByType('resource').map(entry => entry.name)")
     assert loaded
@@ -130,61 +130,85 @@ def test_graph_and_numbers_are_those_of_stats(page: Page, running: Run) -> None:
 def test_pictures_advance_tell_their_age_and_pause(page: Page, running: Run) -> None:
     pipeline, drawn = example()
     page.open(running(pipeline, view=[drawn]))
-    seq = "return Number(document.querySelector('canvas[data-seq]')?.dataset.seq ?? -1)"
-    first = page.until(f"{seq} + 1") - 1
-    page.until(f"{seq} > {first + 10}")
-    page.until("return document.querySelector('.age').dataset.kind === 'live'")
-    assert re.fullmatch(r"\d+(\.\d)? m?s old", page.text(".age"))
-    drawn_width, shown_width = page.run(
-        "const canvas = document.querySelector('canvas[data-seq]'); return [canvas.width, canvas.clientWidth]"
-    )
-    assert 300 <= drawn_width <= 640
-    assert shown_width > 200
+    page.until_picture()
+    page.run(COUNT_PICTURES)
+    page.until("return shown > 10")
+    assert re.fullmatch(r"\d+\.\d+ s old", page.run(f"return {VIEW}.querySelector('.age').textContent"))
+    assert page.run(f"return {VIEW}.querySelector('canvas').clientWidth") > 200
     assert page.run(
-        """const canvas = document.querySelector("canvas[data-seq]");
-        const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+        f"""const canvas = {VIEW}.querySelector("canvas");
+        const {{data}} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
         return new Set(data).size > 50"""
     ), "something is drawn"
 
-    page.run("document.querySelector('.tools button').click()")
-    page.until("return document.querySelector('.age').textContent.startsWith('paused')")
+    page.run(f"{VIEW}.querySelector('.bar button').click()")
+    page.until(f"return {VIEW}.querySelector('.age').textContent.startsWith('paused')")
     encoded = "return (await (await fetch('api/state')).json()).views.map(view => view.encoded)"
-    page.until("return performance.now() > 0")
-    held, encodings = page.run(seq), page.wait_for(encoded)
+    held, encodings = page.run("return shown"), page.wait_for(encoded)
     done = pipeline.stats().nodes["Annotate"].processed
     while pipeline.stats().nodes["Annotate"].processed < done + 15:
         time.sleep(0.05)
-    assert page.run(seq) == held, "paused"
+    assert page.run("return shown") == held, "paused"
     # The one that was on its way when the page said so may have been encoded still.
     assert page.wait_for(encoded)[0] <= encodings[0] + 1, "no page shows pictures: nothing is encoded"
-    page.run("document.querySelector('.tools button').click()")
-    page.until(f"{seq} > {held}")
+    page.run(f"{VIEW}.querySelector('.bar button').click()")
+    page.until(f"return shown > {held}")
 
 
-def test_a_picture_fills_the_screen_and_is_saved_as_it_came(page: Page, running: Run, tmp_path: Path) -> None:
-    from browser import until  # noqa: PLC0415  (needs selenium)
-    from selenium.webdriver.common.by import By  # noqa: PLC0415
+def test_a_picture_fills_the_screen_and_is_saved_as_it_is_shown(
+    page: Page, running: Run, tmp_path: Path
+) -> None:
+    from selenium.webdriver.common.by import By  # noqa: PLC0415  (tests are collected without it)
 
     pipeline, drawn = example()
     page.open(running(pipeline, view=drawn))
-    page.until("return document.querySelector('canvas[data-seq]') !== null")
+    page.until_picture()
     page.driver.execute_cdp_cmd(
         "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)}
     )
-    _, full, save = page.driver.find_elements(By.CSS_SELECTOR, ".tools button")
+    root = page.driver.find_element(By.TAG_NAME, "freshframe-view").shadow_root
+    _, full, save = root.find_elements(By.CSS_SELECTOR, ".bar button")
     save.click()
     saved = until(
-        lambda: list(tmp_path.glob("Annotate-*.jpg")), lambda: f"a JPEG in {list(tmp_path.iterdir())}"
+        lambda: list(tmp_path.glob("Annotate*.png")), lambda: f"a PNG in {list(tmp_path.iterdir())}"
     )
     picture = ff.read_picture(saved[0])
     assert picture.width >= 320
-    assert 16 * picture.height == 9 * picture.width
+    assert abs(picture.width / picture.height - 16 / 9) < 0.01
 
     full.click()
-    page.until("return document.fullscreenElement?.dataset.port === 'Annotate'")
-    page.until("return document.querySelector('canvas[data-seq]').clientWidth > 1000")
+    page.until("return document.fullscreenElement?.getAttribute('port') === 'Annotate'")
+    page.until(f"return {VIEW}.querySelector('canvas').clientWidth > 1000")
     full.click()
     page.until("return document.fullscreenElement === null")
+
+
+def test_ports_are_chosen_and_keep_their_order_and_their_pictures(page: Page, running: Run) -> None:
+    pipeline, _ = example()
+    pipeline.add(ff.open(SCENE), name="second")
+    page.open(running(pipeline))
+    page.until_picture()
+    ports = page.run(
+        "return [...document.querySelectorAll('#ports [aria-pressed]')].map(one => one.textContent)"
+    )
+    assert len(ports) == 3
+    page.run("window.first = document.querySelector('freshframe-view')")
+    page.run("window.states = []; first.addEventListener('state', event => states.push(event.detail.state))")
+    page.run("document.querySelector('#ports button:last-child').click()")
+    shown = "return [...document.querySelectorAll('.screen')].map(one => one.dataset.port)"
+    assert page.run(shown) == ports
+    page.until(
+        "return [...document.querySelectorAll('freshframe-view')].every("
+        "one => one.shadowRoot.querySelector('.age').textContent.endsWith(' old'))"
+    )
+    assert page.run("return first.isConnected && !states.includes('hidden')"), "the first one began anew"
+    page.run("document.querySelector('#ports button:last-child').click()")
+    assert page.run(shown) == []
+    hint = "return document.getElementById('no-screen').checkVisibility()"
+    assert page.run(hint)
+    page.run("document.querySelectorAll('#ports button')[1].click()")
+    assert page.run(shown) == [ports[1]]
+    assert not page.run(hint)
 
 
 def test_a_page_that_comes_late_shows_what_was_before(page: Page, running: Run) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pipelines
 import pytest
+from browser import VIEW
 
 import freshframe as ff
 
@@ -170,10 +171,10 @@ def test_a_port_in_the_address_is_shown_first_and_large(page: Page, running: Run
     drawn = pipeline.add(ff.Annotate(), pipeline.add(ff.CircleTracker(), camera))
     url = running(pipeline, view=[drawn, camera])
     page.open(f"{url}#view=Annotate")
-    page.until("return document.querySelector('canvas[data-seq]') !== null")
+    page.until_picture()
     assert page.texts(".screen figcaption b") == ["Annotate"]
     assert page.texts("#ports [aria-pressed]") == ["Annotate", "source"]
-    assert page.run("return document.querySelector('canvas[data-seq]').clientWidth") > 1000
+    assert page.run(f"return {VIEW}.querySelector('canvas').clientWidth") > 1000
     above = """return document.getElementById('pictures').getBoundingClientRect().top
       < document.getElementById('graph').getBoundingClientRect().top"""
     assert page.run(above)

@@ -164,7 +164,7 @@ def test_the_first_picture_is_of_a_camera_that_has_some(page: Page, running: Run
     page.open(url)
     page.until("return document.querySelector('.node[data-node=door]').dataset.state === 'recorded'")
     page.open(url)
-    page.until("return document.querySelector('canvas[data-seq]') !== null")
+    page.until_picture()
     assert page.texts("#ports [aria-pressed=true]") != ["door"]
 
 

@@ -1,13 +1,16 @@
-// A picture and its results in one canvas: boxes, circles, key points, lines and zones, sharp at any size.
+// A picture and its results in one canvas, sharp at any size: boxes, circles, masks, key points, lines and zones.
 // SPDX-License-Identifier: Apache-2.0
 
 const EIGHTH = 1 / 8; // of a pixel: the unit of places in results
 const WIDEST = 2560; // px of the canvas
 const COLOURS = ["#35d6a0", "#5eb1ff", "#f2b84b", "#ff8fab", "#bd9bff", "#7ee0ff", "#d4e157", "#ffab70"];
+const COUNTED = "#ffeb59"; // lines and zones, as in pictures of Annotate
 const DASHES = [6, 4];
+// Pairs of a person's 17 key points in COCO's order that are joined by a line.
+const BONES = [0, 1, 0, 2, 1, 3, 2, 4, 5, 6, 5, 7, 7, 9, 6, 8, 8, 10, 5, 11, 6, 12, 11, 12, 11, 13, 13, 15, 12, 14, 14, 16];
 const FIELD = /\{(\w+)(?::([^}]*))?\}/g;
 
-// The objects of a result: {index, id, class, name, score, box or circle, points, columns}.
+// The objects of a result: {index, id, class, name, score, box or circle, points (null: not found), columns}.
 export function objectsOf(result, names) {
   if (result === null) return [];
   const { boxes = [], circles = [], classes, scores, ids, keypoints, columns = {} } = result;
@@ -15,7 +18,8 @@ export function objectsOf(result, names) {
   for (let at = 0; at < boxes.length; at += 4) places.push({ box: boxes.slice(at, at + 4).map((x) => x * EIGHTH) });
   for (let at = 0; at < circles.length; at += 3)
     places.push({ circle: circles.slice(at, at + 3).map((x) => x * EIGHTH) });
-  const count = keypoints?.count ?? 0;
+  const { count = 0, xy = [] } = keypoints ?? {};
+  const pointOf = (at) => (xy[at] === null ? null : [xy[at] * EIGHTH, xy[at + 1] * EIGHTH]);
   return places.map((place, index) => ({
     ...place,
     index,
@@ -23,7 +27,7 @@ export function objectsOf(result, names) {
     class: classes?.[index],
     name: names?.[classes?.[index]] ?? (classes ? String(classes[index]) : place.circle ? "circle" : "object"),
     score: scores === undefined ? undefined : scores[index] / 1000,
-    points: (keypoints?.xy ?? []).slice(2 * count * index, 2 * count * (index + 1)),
+    points: Array.from({ length: count }, (_, point) => pointOf(2 * (count * index + point))),
     columns: Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, values[index]])),
   }));
 }
@@ -56,6 +60,36 @@ function formatted(value, format) {
     text = text.slice(0, Number(digits));
   }
   return typeof value === "number" ? text.padStart(width, flags.includes("0") ? "0" : " ") : text.padEnd(width);
+}
+
+// A mask "HEIGHTxWIDTH:COUNTS" as a path. The counts are COCO's: runs down each column, five bits in a letter, and
+// differences from the third one on.
+function maskOf(text) {
+  const [, height, width, letters = ""] = /^(\d+)x(\d+):(.*)$/.exec(text) ?? [];
+  const counts = [];
+  for (let at = 0; at < letters.length; ) {
+    let [number, place, bits] = [0, 1, 0];
+    do {
+      bits = letters.charCodeAt(at++) - 48;
+      number += (bits & 31) * place;
+      place *= 32;
+    } while (bits & 32);
+    if (bits & 16) number -= place;
+    counts.push(counts.length > 2 ? number + counts.at(-2) : number);
+  }
+  const path = new Path2D();
+  let at = 0;
+  counts.forEach((count, index) => {
+    const end = at + count;
+    while (index % 2 === 1 && at < end) {
+      const column = Math.floor(at / height);
+      const next = Math.min(end, (column + 1) * height);
+      path.rect(column, at - column * height, 1, next - at);
+      at = next;
+    }
+    at = end;
+  });
+  return { path, width, height };
 }
 
 const colourOf = ({ id, class: number }) => COLOURS[Math.abs(id ?? number ?? 0) % COLOURS.length];
@@ -116,15 +150,19 @@ export class Drawing {
   }
 
   // `dashed`: the objects are those of an earlier picture. `chosen`: the object that has the keyboard's focus.
+  // Borders are below the objects, and no line is drawn over a text.
   overlay({ objects, lines, zones, labels, dashed, chosen }) {
     const unit = Math.max(1, devicePixelRatio);
     const context = this.#context;
     context.save();
     context.lineJoin = "round";
     context.font = `600 ${12 * unit}px system-ui, sans-serif`;
-    context.textBaseline = "top";
-    for (const zone of zones ?? []) this.#figure(zone.corners, { closed: true, name: zone.name, unit });
-    for (const line of lines ?? []) this.#figure([line.start, line.end], { closed: false, name: line.name, unit });
+    context.textBaseline = "middle";
+    context.strokeStyle = COUNTED;
+    context.lineWidth = 1.5 * unit;
+    for (const { corners } of zones ?? []) this.#path(corners, true);
+    for (const { start, end } of lines ?? []) this.#path([start, end], false);
+    for (const object of objects) if (object.columns.mask) this.#mask(object);
     for (const object of objects) {
       context.setLineDash(dashed ? DASHES.map((dash) => dash * unit) : []);
       context.lineWidth = (object === chosen ? 5 : 2) * unit;
@@ -132,8 +170,10 @@ export class Drawing {
       this.#outline(object);
       context.setLineDash([]);
       this.#points(object, unit);
-      this.#label(object, labels === "" ? "" : labelOf(object, labels), unit);
     }
+    for (const object of objects) this.#label(object, labels === "" ? "" : labelOf(object, labels), unit);
+    for (const zone of zones ?? []) this.#countsOfZone(zone, unit);
+    for (const line of lines ?? []) this.#countsOfLine(line, unit);
     context.restore();
   }
 
@@ -145,48 +185,87 @@ export class Drawing {
     this.#context.stroke();
   }
 
-  #points(object, unit) {
+  #path(corners, closed) {
+    this.#context.beginPath();
+    for (const [x, y] of corners) this.#context.lineTo(x * this.#scale, y * this.#scale);
+    if (closed) this.#context.closePath();
+    this.#context.stroke();
+  }
+
+  #mask(object) {
+    const { path, width, height } = maskOf(object.columns.mask);
+    const context = this.#context;
+    context.save();
+    context.scale(this.#canvas.width / width, this.#canvas.height / height);
+    context.globalAlpha = 0.4;
+    context.fillStyle = colourOf(object);
+    context.fill(path);
+    context.restore();
+  }
+
+  #points({ points, ...object }, unit) {
+    for (let at = 0; points.length === 17 && at < BONES.length; at += 2) {
+      const bone = [points[BONES[at]], points[BONES[at + 1]]];
+      if (bone[0] && bone[1]) this.#path(bone, false);
+    }
     this.#context.fillStyle = colourOf(object);
-    for (let at = 0; at < object.points.length; at += 2) {
-      const [x, y] = object.points.slice(at, at + 2);
-      if (x === null) continue;
+    for (const point of points) {
+      if (point === null) continue;
       this.#context.beginPath();
-      this.#context.arc(x * EIGHTH * this.#scale, y * EIGHTH * this.#scale, 3 * unit, 0, 2 * Math.PI);
+      this.#context.arc(point[0] * this.#scale, point[1] * this.#scale, 3 * unit, 0, 2 * Math.PI);
       this.#context.fill();
     }
   }
 
   #label(object, text, unit) {
-    if (text === "") return;
     const [x, y] = object.box ?? [object.circle[0] - object.circle[2], object.circle[1] - object.circle[2]];
-    const width = this.#context.measureText(text).width + 8 * unit;
-    const height = 16 * unit;
-    const left = Math.max(0, Math.min(x * this.#scale - unit, this.#canvas.width - width));
-    const top = Math.max(0, y * this.#scale - height);
-    this.#context.fillStyle = colourOf(object);
-    this.#context.fillRect(left, top, width, height);
-    this.#context.fillStyle = "#10161d";
-    this.#context.fillText(text, left + 4 * unit, top + 2 * unit);
+    const half = this.#widthOf(text, unit) / 2;
+    this.#tag([x * this.#scale - unit + half, y * this.#scale - 8 * unit], text, colourOf(object), unit);
   }
 
-  #figure(corners, { closed, name, unit }) {
-    if (corners.length === 0) return;
-    const scaled = corners.map(([x, y]) => [x * this.#scale, y * this.#scale]);
-    this.#context.strokeStyle = "#ffffff";
-    this.#context.lineWidth = 1.5 * unit;
-    this.#context.beginPath();
-    scaled.forEach(([x, y], index) => (index === 0 ? this.#context.moveTo(x, y) : this.#context.lineTo(x, y)));
-    if (closed) this.#context.closePath();
-    this.#context.stroke();
-    this.#context.fillStyle = "#ffffff";
-    this.#context.fillText(name, scaled[0][0] + 4 * unit, scaled[0][1] + 4 * unit);
+  #widthOf(text, unit) {
+    return this.#context.measureText(text).width + 8 * unit;
+  }
+
+  // A text on a ground of that colour with its middle at a place of the canvas, moved into it.
+  #tag([x, y], text, colour, unit) {
+    if (text === "") return;
+    const [width, height] = [this.#widthOf(text, unit), 16 * unit];
+    const left = Math.max(0, Math.min(x - width / 2, this.#canvas.width - width));
+    const top = Math.max(0, Math.min(y - height / 2, this.#canvas.height - height));
+    this.#context.fillStyle = colour;
+    this.#context.fillRect(left, top, width, height);
+    this.#context.fillStyle = "#10161d";
+    this.#context.fillText(text, left + 4 * unit, top + height / 2);
+  }
+
+  // How many are inside, in the middle.
+  #countsOfZone({ name, corners, inside }, unit) {
+    const middle = [0, 1].map((axis) => corners.reduce((sum, corner) => sum + corner[axis], 0) / corners.length);
+    const text = [name, inside?.length].filter((part) => part !== "" && part !== undefined).join(" ");
+    this.#tag(middle.map((place) => place * this.#scale), text, COUNTED, unit);
+  }
+
+  // Each number on the side to which the counted objects went.
+  #countsOfLine({ name, start, end, forward, backward }, unit) {
+    const [dx, dy] = [end[0] - start[0], end[1] - start[1]];
+    const middle = [start[0] + dx / 2, start[1] + dy / 2].map((place) => place * this.#scale);
+    const share = (18 * unit) / Math.hypot(dx, dy);
+    const beside = (side) => [middle[0] - side * share * dy, middle[1] + side * share * dx];
+    this.#tag(start.map((place) => place * this.#scale), name, COUNTED, unit);
+    if (forward === undefined) return;
+    this.#tag(beside(1), String(forward), COUNTED, unit);
+    this.#tag(beside(-1), String(backward), COUNTED, unit);
   }
 
   // The smallest object at a point of the page.
   at(objects, { clientX, clientY }) {
-    const shown = this.#canvas.getBoundingClientRect();
-    const scale = this.#source.width / shown.width;
-    const [x, y] = [(clientX - shown.left) * scale, (clientY - shown.top) * scale];
+    const shown = this.#canvas.getBoundingClientRect(); // the picture is in its middle, as large as there is room
+    const ratio = this.#canvas.width / this.#canvas.height;
+    const width = Math.min(shown.width, shown.height * ratio);
+    const scale = this.#source.width / width;
+    const x = (clientX - shown.left - (shown.width - width) / 2) * scale;
+    const y = (clientY - shown.top - (shown.height - width / ratio) / 2) * scale;
     const area = ({ box, circle }) => (box ? (box[2] - box[0]) * (box[3] - box[1]) : Math.PI * circle[2] ** 2);
     const inside = ({ box, circle }) =>
       box

@@ -14,7 +14,7 @@ const STYLE = `
   :host { --text: #e8eef4; --dim: #a3b0be; --bar: #161e27; --line: #3a4858; }
 }
 .stage { position: relative; background: #000; overflow: hidden; }
-canvas { display: block; width: 100%; height: auto; cursor: crosshair; }
+canvas { display: block; width: 100%; height: auto; object-fit: contain; cursor: crosshair; }
 .stage[data-old] canvas { opacity: 0.45; filter: saturate(0.4); }
 .notice { position: absolute; left: 8px; right: 8px; top: 8px; margin: 0; padding: 6px 10px; width: fit-content;
   max-width: calc(100% - 36px); background: #10161d; color: #fff; border: 1px solid #fff6; border-radius: 6px;
@@ -32,7 +32,7 @@ li button:not(:focus) { clip-path: inset(50%); width: 1px; height: 1px; min-heig
 figure { margin: 0; }
 :host(:fullscreen) figure { height: 100%; display: flex; flex-direction: column; }
 :host(:fullscreen) .stage { flex: 1; min-height: 0; }
-:host(:fullscreen) canvas { width: 100%; height: 100%; object-fit: contain; }
+:host(:fullscreen) canvas { height: 100%; }
 [hidden] { display: none; }`;
 
 const keyOf = (object) => String(object.id ?? `#${object.index}`);
@@ -56,9 +56,9 @@ export class Face {
   // `on.pause()`, `on.fullScreen()`, `on.save()`, `on.pick(object)`, `on.point(event)`.
   constructor(root, on) {
     this.on = on;
-    this.canvas = el("canvas", { role: "img", "aria-label": "Live picture", onclick: on.point });
+    this.canvas = el("canvas", { part: "picture", role: "img", "aria-label": "Live picture", onclick: on.point });
     this.notice = el("p", { class: "notice", role: "status", hidden: true });
-    this.stage = el("div", { class: "stage" }, this.canvas, this.#objects, this.notice);
+    this.stage = el("div", { class: "stage", part: "stage" }, this.canvas, this.#objects, this.notice);
     this.age = el("span", { class: "age" }, "no picture yet");
     this.mode = el("span", { class: "mode" });
     this.pause = el("button", { type: "button", "aria-pressed": "false", onclick: on.pause }, "Pause");

@@ -6,6 +6,7 @@ import { Clock, now } from "./clock.js";
 const FIRST_WAIT = 0.5; // seconds until the first new attempt
 const LONGEST_WAIT = 5;
 const ASKED = 2; // seconds from one question for the server's time to the next
+const GATHERED = 20; // ms for which acknowledgements become one message: a server takes 1,000 in a second from a page
 const SILENCE = 8; // seconds without an answer after which the connection counts as lost
 const HEAD = 32; // bytes
 const KINDS = [null, "start", "picture", "results", "jpeg", "gone"];
@@ -50,6 +51,8 @@ class Server {
   #timer = 0;
   #heard = 0;
   #asking = 0;
+  #acks = {}; // by the id of their view
+  #acking = 0;
   #link = { state: "connecting" };
 
   constructor(address, token) {
@@ -72,8 +75,21 @@ class Server {
     if (this.#views.delete(id)) this.#ask();
   }
 
+  resize(id, width) {
+    const view = this.#views.get(id);
+    if (view === undefined || view.width === width) return;
+    view.width = width;
+    this.#ask();
+  }
+
   acknowledge(id, pts) {
-    if (this.#views.has(id)) this.#send({ ack: { [id]: pts } });
+    if (!this.#views.has(id)) return;
+    this.#acks[id] = pts;
+    this.#acking ||= setTimeout(() => {
+      this.#send({ ack: this.#acks });
+      this.#acks = {};
+      this.#acking = 0;
+    }, GATHERED);
   }
 
   #send(message) {
