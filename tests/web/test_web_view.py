@@ -3,7 +3,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import base64
 import io
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +14,8 @@ import numpy as np
 import pytest
 from browser import FOREIGN, until
 from video_server import BITS, COUNT, FIRST, FPS, VideoServer, read_number, video_server
+
+import freshframe as ff
 
 if TYPE_CHECKING:
     from browser import Page
@@ -60,9 +61,7 @@ def picture(page: Page) -> np.ndarray[Any, Any]:
     place = page.run(
         "return view.shadowRoot.querySelector('canvas').getBoundingClientRect().toJSON()",
     )
-    clip = {name: place[name] for name in ("x", "y", "width", "height")} | {"scale": 1}
-    data = page.driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png", "clip": clip})["data"]
-    with av.open(io.BytesIO(base64.b64decode(data)), "r") as file:
+    with av.open(io.BytesIO(page.shot(place)), "r") as file:
         return next(file.decode(video=0)).to_ndarray(format="rgb24")
 
 
@@ -406,6 +405,78 @@ def test_labels_have_the_fields_of_python(page: Page, server: VideoServer) -> No
         ["car 12", "7 13"], ["car 4.3 m/s", "7"], ["87%", "50%"], ["0012 B AB 12", "0013"],
         ["B AB 12: car", "7"],
     ]  # fmt: skip
+
+
+OVERLAY = """const {Drawing, objectsOf} = await import('/view/drawing.js');
+const [result, size] = arguments;
+const canvas = document.createElement('canvas');
+const drawing = new Drawing(canvas);
+drawing.begin({width: size[0], height: size[1]});
+drawing.resize(size[0]);
+const context = canvas.getContext('2d');
+const texts = [];
+context.fillText = (text, x, y) => texts.push([text, x, y]);
+const {lines, zones} = result;
+drawing.overlay({objects: objectsOf(result, ['person']), lines, zones, labels: '', dashed: false});
+const {data} = context.getImageData(0, 0, ...size);
+const drawn = Array.from({length: size[0] * size[1]}, (_, at) => data[4 * at] + data[4 * at + 1] > 0);
+return {drawn, texts};"""
+
+
+def overlay(
+    page: Page, result: dict[str, Any], width: int, height: int
+) -> tuple[np.ndarray[Any, np.dtype[np.bool_]], list[list[Any]]]:
+    """The pixels that are drawn for a result on a black picture, and its texts with their places."""
+    found = page.wait_for(OVERLAY, result, [width, height])
+    return np.array(found["drawn"]).reshape(height, width), found["texts"]
+
+
+def test_a_mask_colours_its_pixels(page: Page, server: VideoServer) -> None:
+    show(page, server)
+    mask = np.zeros((1, 90, 160), np.bool_)
+    mask[0, 20:80, 30:150] = np.random.default_rng(4).random((60, 120)) < 0.6
+    (text,) = ff.results.encode_masks(mask)
+    drawn, _ = overlay(page, {"boxes": [0, 0, 64, 64], "columns": {"mask": [str(text)]}}, 160, 90)
+    assert (drawn[12:, 12:] == mask[0, 12:, 12:]).all()
+    assert drawn[:9, :9].any(), "the box"
+
+
+def test_key_points_of_a_person_are_joined_and_those_not_found_are_left_out(
+    page: Page, server: VideoServer
+) -> None:
+    show(page, server)
+    points: list[int | None] = [None] * 34
+    points[10:14] = [8 * 40, 8 * 40, 8 * 120, 8 * 40]  # the shoulders
+    result = {"boxes": [0, 0, 64, 64], "keypoints": {"count": 17, "xy": points}}
+    drawn, _ = overlay(page, result, 160, 90)
+    assert drawn[38:43, 38:43].all()
+    assert drawn[40, 40:120].all()
+    drawn[:9, :9] = drawn[36:45, 36:125] = False
+    assert not drawn.any(), "what was not found is drawn"
+    drawn, _ = overlay(page, result | {"keypoints": {"count": 2, "xy": points[10:14]}}, 160, 90)
+    assert not drawn[40, 60:100].any(), "only a person's points are joined"
+
+
+def test_lines_and_zones_have_their_counts_on_their_sides(page: Page, server: VideoServer) -> None:
+    show(page, server)
+    result: dict[str, Any] = {
+        "boxes": [],
+        "lines": [{"name": "gate", "start": [160, 20], "end": [160, 160], "forward": 3, "backward": 1}],
+        "zones": [
+            {"name": "hall", "corners": [[200, 60], [300, 60], [300, 120], [200, 120]], "inside": [4, 9]}
+        ],
+    }
+    drawn, texts = overlay(page, result, 320, 180)
+    places = {text: (x, y) for text, x, y in texts}
+    assert set(places) == {"gate", "3", "1", "hall 2"}
+    assert places["3"][0] < 160 < places["1"][0], "forward is to the left of a line that goes down"
+    assert places["3"][1] == places["1"][1] == 90
+    assert 200 < places["hall 2"][0] < 250
+    assert places["hall 2"][1] == 90
+    assert drawn[30:80, 160].all()
+    assert drawn[60, 200:300].all()
+    known = {"boxes": [], "zones": [{"name": "hall", "corners": result["zones"][0]["corners"]}]}
+    assert [text for text, _, _ in overlay(page, known, 320, 180)[1]] == ["hall"], "before its first result"
 
 
 @pytest.mark.parametrize("state", ["live", "away", "refused"])

@@ -259,6 +259,7 @@ class VideoServer(http.server.ThreadingHTTPServer):
 class Answer(http.server.BaseHTTPRequestHandler):
     """One request."""
 
+    protocol_version = "HTTP/1.1"  # Firefox takes no WebSocket of an older one
     server: VideoServer
 
     def do_GET(self) -> None:
