@@ -1,8 +1,11 @@
-"""docs/how-to/boxes-in-a-browser.md: its program is short, and serves pictures and the names of objects."""
+"""docs/how-to/boxes-in-a-browser.md: its program is short, and serves live video and the names of objects."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import http.client
 import importlib.util
 import os
 import re
@@ -45,6 +48,18 @@ def page_with_a_result(url: str, program: subprocess.Popen[str]) -> str:
     return text
 
 
+def upgrade(server: str, origin: str) -> int:
+    """The status with which the server answers a page of that origin that opens the view's WebSocket."""
+    connection = http.client.HTTPConnection(server, timeout=WATCHDOG)
+    with contextlib.closing(connection):
+        key = base64.b64encode(bytes(16)).decode()
+        connection.request("GET", "/api/video", headers={
+            "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+            "Sec-WebSocket-Key": key, "Origin": origin,
+        })  # fmt: skip
+        return connection.getresponse().status
+
+
 def nameless(path: Path) -> str:
     """A detector that finds one box of class 1, and names no class."""
     rows = np.zeros((1, 6, 84), np.float32)  # of YOLOv8, on 64x64
@@ -69,8 +84,13 @@ def test_the_page_shows_a_picture_and_what_is_found_in_it(named: bool, tmp_path:
             page = page_with_a_result(f"http://127.0.0.1:{port}", program)
             wanted = r"<li>(ball|square|triangle) [01]\.\d\d" if named else r"<li>1 0\.90"
             assert re.search(wanted, page)
-            (picture,) = re.findall(r"<img src='(http://127\.0\.0\.1:\d+/api/picture/\S+\.mjpg)'>", page)
-            with urllib.request.urlopen(picture, timeout=WATCHDOG) as answer:
-                assert b"\xff\xd8\xff" in answer.read(2000)  # a JPEG begins
+            ((server, shown),) = re.findall(r'<freshframe-view src="http://(\S+?)/" port="(\w+)">', page)
+            assert f'<script type="module" src="http://{server}/view.js">' in page
+            assert upgrade(server, f"http://127.0.0.1:{port}") == 101
+            assert upgrade(server, "http://127.0.0.1:1") == 403
+            with urllib.request.urlopen(
+                f"http://{server}/api/picture/{shown}.jpg", timeout=WATCHDOG
+            ) as answer:
+                assert answer.read(3) == b"\xff\xd8\xff"  # a JPEG begins
         finally:
             program.terminate()
