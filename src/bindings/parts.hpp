@@ -22,6 +22,7 @@ void bind_node_handle(nanobind::module_& module);
 void bind_options(nanobind::module_& module);
 void bind_stats(nanobind::module_& module, nanobind::class_<Engine>& engine);
 void bind_why(nanobind::module_& module);
+void bind_what_if(nanobind::module_& module);
 
 // ---- read, node, process
 void bind_sample(nanobind::module_& module);

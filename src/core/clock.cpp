@@ -1,10 +1,13 @@
-// The real and the simulated clock.
+// The real and the simulated clock, and the names of the clocks of wall times.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/clock.hpp"
 
 #include "freshframe/forks.hpp"
+#include "freshframe/utc.hpp"
 
+#include <array>
 #include <cmath>
+#include <cstddef>
 #include <thread>
 
 namespace freshframe {
@@ -90,6 +93,16 @@ void SimulatedClock::advance(Seconds by) {
 
 void SimulatedClock::wait_for_sleepers(int count) const {
   while (sleepers_.load() < count) std::this_thread::sleep_for(kSimulationSlice);
+}
+
+namespace {
+
+constexpr std::array<std::string_view, kUtcFroms> kNames = {"none", "arrival", "file", "device", "camera"};
+
+}  // namespace
+
+std::string_view to_string(UtcFrom from) noexcept {
+  return kNames[static_cast<std::size_t>(from)];
 }
 
 }  // namespace freshframe

@@ -16,7 +16,7 @@ namespace freshframe::fleet {
 
 namespace {
 
-constexpr std::string_view kOutlet = "fleet ";  // how the names of outlets begin; _agent/outlet.py
+constexpr std::string_view kOutlet = "fleet ";  // how the names of outlets begin; _agent/run.py
 
 /// Returns nullopt where it is no loss, as the edge has a max_rate.
 std::optional<Loss> loss_of(DropCause cause) noexcept {

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <string_view>
@@ -19,6 +20,17 @@ struct UrlAuthority {
 };
 
 /// `begin`: after the "://".
-[[nodiscard]] UrlAuthority parse_authority(std::string_view url, std::size_t begin);
+[[nodiscard]] inline UrlAuthority parse_authority(std::string_view url, std::size_t begin) {
+  UrlAuthority parts{.begin = begin};
+  parts.end = std::min(url.find_first_of("/?#", begin), url.size());
+  const auto text = url.substr(0, parts.end);
+  const auto at = text.substr(begin).rfind('@');  // not of the whole text, which may have thousands of URLs
+  if (at != std::string_view::npos) parts.user_end = begin + at;
+  parts.host_begin = parts.user_end ? *parts.user_end + 1 : begin;
+  parts.bracketed = text.substr(parts.host_begin).starts_with('[');
+  parts.host_end = parts.bracketed ? std::min(text.find(']', parts.host_begin), parts.end - 1) + 1
+                                   : std::min(text.find(':', parts.host_begin), parts.end);
+  return parts;
+}
 
 }  // namespace freshframe::media

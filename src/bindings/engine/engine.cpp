@@ -19,7 +19,6 @@
 #include "bindings/border/python_free_types.hpp"
 #include "bindings/border/raw_call.hpp"
 #include "bindings/engine/node_handle.hpp"
-#include "bindings/engine/what_if.hpp"
 #include "bindings/parts.hpp"
 #include "core/pipeline/changes/changes.hpp"
 #include "core/pipeline/changes/successor.hpp"

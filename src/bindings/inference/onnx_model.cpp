@@ -1,32 +1,73 @@
-// ONNX models for Python: loading, describing, running, and the node of a model's outputs.
+// ONNX models for Python: loading, describing, running; the nodes of a detector, a classifier and a model's outputs.
 // SPDX-License-Identifier: Apache-2.0
-#include "bindings/inference/onnx_model.hpp"
+#include "freshframe/gil.hpp"
+
+#include "freshframe/classification.hpp"
+#include "freshframe/inference.hpp"
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "bindings/border/fork_guard.hpp"
+#include "bindings/border/region.hpp"
 #include "bindings/engine/node_handle.hpp"
 #include "bindings/parts.hpp"
 #include "inference/model/picture_input.hpp"
 #include "inference/runtime/session.hpp"
 
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/array.h>
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/string_view.h>
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
 namespace nb = nanobind;
 
+template <>
+inline constexpr bool freshframe::gil::python_free<freshframe::OnnxDetector> = true;
+template <>
+inline constexpr bool freshframe::gil::python_free<freshframe::OnnxClassifier> = true;
+
+namespace freshframe::python {
+namespace {
+
+/// A loaded model; its threads belong to the process that loaded it.
+class Model {
+ public:
+  explicit Model(OnnxModel model) : model_(std::move(model)) {}
+
+  [[nodiscard]] const OnnxModel& get() const {
+    guard_.check("this model");
+    return model_;
+  }
+  [[nodiscard]] const inference::Session& session() const { return *get().session(); }
+
+ private:
+  OnnxModel model_;
+  ForkGuard guard_;
+};
+
+/// Width and height in pixels of a model's input; empty: the model's own.
+using Sides = std::optional<std::pair<int, int>>;
+
+}  // namespace
+}  // namespace freshframe::python
+
 namespace freshframe::gil {
 
+template <>
+inline constexpr bool python_free<python::Model> = true;
 template <>
 inline constexpr bool python_free<OnnxModel> = true;
 template <>
@@ -137,6 +178,107 @@ nb::tuple runtime_of(gil::Held& held, const std::string& library) {
       },
       library);
   return nb::make_tuple(version, providers);
+}
+
+using Description = OnnxDetector::Description;
+
+std::unique_ptr<NodeHandle> make_detector(gil::Held& held, const Model& self,
+                                          const OnnxDetectorOptions& options) {
+  auto detector = gil::release(
+      held,
+      [](const Model& model, const OnnxDetectorOptions& how) {
+        return std::make_unique<OnnxDetector>(model.get(), how);
+      },
+      self, options);
+  return handle_of(std::move(detector));
+}
+
+void bind_detector_options(nb::module_& module) {
+  nb::class_<OnnxDetectorOptions>(module, "OnnxDetectorOptions", nb::is_final(),
+                                  "Options of OnnxDetector, at their defaults.")
+      .def(nb::init<>())
+      .def_rw("confidence", &OnnxDetectorOptions::confidence)
+      .def_rw("iou", &OnnxDetectorOptions::iou)
+      .def_rw("classes", &OnnxDetectorOptions::classes)
+      .def_rw("names", &OnnxDetectorOptions::names)
+      .def_rw("layout", &OnnxDetectorOptions::layout)
+      .def_rw("size", &OnnxDetectorOptions::size)
+      .def_rw("tensor_batches", &OnnxDetectorOptions::tensor_batches)
+      .def_prop_rw(
+          "roi", [](const OnnxDetectorOptions& self) { return corners_of(self.roi); },
+          [](OnnxDetectorOptions& self, const std::optional<Corners>& roi) { self.roi = region_of(roi); },
+          nb::for_setter(nb::arg("roi").none()), "x0, y0, x1, y1 in pixels.");
+}
+
+}  // namespace
+
+void bind_onnx_detector(nb::module_& module) {
+  bind_detector_options(module);
+  nb::class_<Description>(module, "OnnxDescription", nb::is_final(),
+                          "What an OnnxDetector made of its model.")
+      .def_ro("layout", &Description::layout)
+      .def_ro("why", &Description::why)
+      .def_ro("names", &Description::names)
+      .def_ro("classes", &Description::classes)
+      .def_prop_ro("size", [](const Description& self) { return std::pair(self.width, self.height); })
+      .def_ro("pictures", &Description::pictures);
+  module.def("make_onnx_detector", gil::entry<&make_detector>, nb::arg("model"), nb::arg("options"),
+             "GIL: released");
+  module.def(
+      "set_onnx_confidence",
+      [](const NodeHandle& self, float confidence) {
+        node_as<OnnxDetector>(self, "an OnnxDetector").set_confidence(confidence);
+      },
+      nb::arg("node"), nb::arg("confidence"), "The next picture has it.");
+  module.def(
+      "set_onnx_classes",
+      [](const NodeHandle& self, const std::vector<std::string>& classes) {
+        node_as<OnnxDetector>(self, "an OnnxDetector").set_classes(classes);
+      },
+      nb::arg("node"), nb::arg("classes"), "The next picture has them.");
+  module.def(
+      "describe_onnx_detector",
+      [](const NodeHandle& self) {
+        return node_as<const OnnxDetector>(self, "an OnnxDetector").description();
+      },
+      nb::arg("node"));
+}
+
+namespace {
+
+std::unique_ptr<NodeHandle> make_classifier(gil::Held& held, const Model& self,
+                                            const OnnxClassifierOptions& options) {
+  auto classifier = gil::release(
+      held,
+      [](const Model& model, const OnnxClassifierOptions& how) {
+        return std::make_unique<OnnxClassifier>(model.get(), how);
+      },
+      self, options);
+  return handle_of(std::move(classifier));
+}
+
+void bind_onnx_classifier(nb::module_& module) {
+  using Options = OnnxClassifierOptions;
+  nb::class_<Options>(module, "OnnxClassifierOptions", nb::is_final(),
+                      "Options of OnnxClassifier, at their defaults.")
+      .def(nb::init<>())
+      .def_rw("column", &Options::column)
+      .def_rw("names", &Options::names)
+      .def_rw("size", &Options::size)
+      .def_rw("middle", &Options::middle)
+      .def_rw("antialias", &Options::antialias)
+      .def(
+          "set_crops",
+          [](Options& self, std::vector<std::string> classes, float margin, std::string_view looks) {
+            using Looks = CropOptions::Looks;
+            const auto of_tracks = looks == "best" ? Looks::Best : Looks::Growing;
+            self.crops = {.classes = std::move(classes),
+                          .margin = margin,
+                          .looks = looks == "each" ? Looks::Each : of_tracks};
+          },
+          nb::arg("classes"), nb::arg("margin"), nb::arg("looks"));
+  module.def("make_onnx_classifier", gil::entry<&make_classifier>, nb::arg("model"), nb::arg("options"),
+             "GIL: released");
 }
 
 }  // namespace

@@ -1,10 +1,11 @@
-// Recorders: VideoFile and ClipRecorder.
+// Recorders, VideoFile and ClipRecorder, and Publish: streams to media servers.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/gil.hpp"
 
 #include "freshframe/media.hpp"
 #include "freshframe/packet.hpp"
 #include "freshframe/packet_nodes.hpp"
+#include "freshframe/publish.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -22,7 +23,7 @@
 #include "bindings/parts.hpp"
 #include "core/pipeline/runner/runner.hpp"
 #include "media/packets/packet_camera.hpp"
-#include "media/recording/video_file_codec.hpp"
+#include "media/recording/encoding.hpp"
 
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/map.h>
@@ -248,6 +249,61 @@ void bind_recorders(nb::module_& module) {
   module.def("save_clip", gil::entry<&save_clip>, nb::arg("recorder"), nb::arg("path"), nb::arg("at").none(),
              "GIL: released");
   module.def("clips_in_writing", &clips_in_writing, nb::arg("recorder"));
+}
+
+namespace {
+
+/// The options that the package has checked.
+PublishOptions publish_options(const nb::dict& given) {
+  PublishOptions options;
+  options.codec = nb::cast<std::string>(given["codec"]);
+  options.quality = nb::cast<int>(given["quality"]);
+  options.speed = encoder_speed_of(nb::cast<std::string>(given["speed"]));
+  options.options = nb::cast<std::map<std::string, std::string>>(given["options"]);
+  options.key_interval = nb::cast<double>(given["key_interval"]);
+  options.max_age = nb::cast<double>(given["max_age"]);
+  options.timeout = nb::cast<double>(given["timeout"]);
+  return options;
+}
+
+std::unique_ptr<NodeHandle> make_publish(const std::string& url, const nb::dict& given, bool copies) {
+  const auto options = publish_options(given);
+  if (copies) return handle_of(std::make_unique<PacketPublish>(url, options));
+  return handle_of(std::make_unique<Publish>(url, options));
+}
+
+/// Calls `deed` with the Publish or PacketPublish.
+template <class Deed>
+auto with_publish(const NodeHandle& self, const Deed& deed) {
+  self.guard.check("the Publish");
+  if (auto* const packets = dynamic_cast<PacketPublish*>(&self.get())) return deed(*packets);
+  if (auto* const frames = dynamic_cast<Publish*>(&self.get())) return deed(*frames);
+  throw OptionTypeError("not a Publish");
+}
+
+/// The arguments of the package's class PublishStats.
+using PublishCounters =
+    std::tuple<std::string, std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t, std::string>;
+PublishCounters publish_stats(const NodeHandle& self) {
+  const auto stats = with_publish(self, [](const auto& node) { return node.stats(); });
+  return {std::string(to_string(stats.state)),
+          stats.connections,
+          stats.sent,
+          stats.away,
+          stats.slow,
+          stats.error};
+}
+
+}  // namespace
+
+void bind_publish(nb::module_& module) {
+  module.def("make_publish", &make_publish, nb::arg("url"), nb::arg("options"), nb::arg("copies"),
+             "`copies`: it takes packets and encodes nothing.");
+  module.def("publish_stats", &publish_stats, nb::arg("node"));
+  module.def(
+      "publish_url",
+      [](const NodeHandle& self) { return with_publish(self, [](const auto& n) { return n.url(); }); },
+      nb::arg("node"), "With its password masked.");
 }
 
 }  // namespace freshframe::python

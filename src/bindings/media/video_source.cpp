@@ -1,5 +1,8 @@
-// Sources of video: open() and its options, the properties of the opened video, FFmpeg's versions.
+// Sources of pictures: open() and its options, this machine's cameras, pictures in files, MockCamera, the demo's truth.
 // SPDX-License-Identifier: Apache-2.0
+#include "freshframe/gil.hpp"
+
+#include "freshframe/camera.hpp"
 #include "freshframe/error.hpp"
 #include "freshframe/media.hpp"
 
@@ -7,9 +10,14 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "bindings/border/fork_guard.hpp"
+#include "bindings/border/python_free_types.hpp"
 #include "bindings/engine/node_handle.hpp"
 #include "bindings/parts.hpp"
+#include "core/frame/frame_access.hpp"
+#include "media/demo/scene.hpp"
 
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
@@ -120,6 +128,150 @@ void bind_video_source(nb::module_& module) {
   module.def("video_url", [](const NodeHandle& self) { return video_source(self).url(); }, nb::arg("node"));
   module.def("video_info", &video_info, nb::arg("node"));
   module.def("media_versions", &media_versions);
+}
+
+namespace {
+
+std::vector<CameraInfo> list_cameras(gil::Held& held) {
+  return gil::release(held, [] { return cameras(); });
+}
+
+CameraSettings& settings_of(NodeBase* node) {
+  auto* const camera = dynamic_cast<CameraSettings*>(node);
+  if (camera == nullptr) throw OptionTypeError("not a camera");
+  return *camera;
+}
+
+void set_in(NodeBase* node, const std::string& name, const std::string& value) {
+  settings_of(node).set_setting(name, value);
+}
+
+void set_camera(gil::Held& held, const NodeHandle& self, const std::string& name, const std::string& value) {
+  self.guard.check("the VideoSource");
+  auto* const node = &self.get();
+  gil::release(held, &set_in, node, name, value);
+}
+
+std::string setting_in(NodeBase* node, const std::string& name) {
+  return settings_of(node).setting(name);
+}
+
+std::string camera_setting(gil::Held& held, const NodeHandle& self, const std::string& name) {
+  self.guard.check("the VideoSource");
+  auto* const node = &self.get();
+  return gil::release(held, &setting_in, node, name);
+}
+
+std::vector<CameraControl> controls_in(const NodeBase* node) {
+  const auto* const camera = dynamic_cast<const CameraSettings*>(node);
+  return camera == nullptr ? std::vector<CameraControl>() : camera->controls();
+}
+
+std::vector<CameraControl> camera_controls(gil::Held& held, const NodeHandle& self) {
+  self.guard.check("the VideoSource");
+  auto* const node = &self.get();
+  return gil::release(held, &controls_in, node);
+}
+
+}  // namespace
+
+void bind_cameras(nb::module_& module) {
+  nb::class_<CameraSize>(module, "CameraSize", nb::is_final(),
+                         "A size that a camera offers, or a grid of sizes, with its rates.")
+      .def_ro("width", &CameraSize::width, "Pixels; of a grid: the largest.")
+      .def_ro("height", &CameraSize::height)
+      .def_ro("min_width", &CameraSize::min_width, "Of a grid: the smallest.")
+      .def_ro("min_height", &CameraSize::min_height)
+      .def_ro("step_width", &CameraSize::step_width, "0: one size, no grid.")
+      .def_ro("step_height", &CameraSize::step_height)
+      .def_ro("fps", &CameraSize::fps, "Frames per second, highest first.")
+      .def_ro("fps_range", &CameraSize::fps_range, "`fps` is the highest and the lowest of a range.");
+  nb::class_<CameraFormat>(module, "CameraFormat", nb::is_final(), "A pixel format of a camera.")
+      .def_ro("name", &CameraFormat::name)
+      .def_ro("description", &CameraFormat::description)
+      .def_ro("supported", &CameraFormat::supported)
+      .def_ro("sizes", &CameraFormat::sizes);
+  nb::class_<CameraControl>(module, "CameraControl", nb::is_final(), "A control of a camera.")
+      .def_ro("name", &CameraControl::name, "The driver's.")
+      .def_ro("min", &CameraControl::min)
+      .def_ro("max", &CameraControl::max)
+      .def_ro("step", &CameraControl::step)
+      .def_ro("default", &CameraControl::standard)
+      .def_ro("current", &CameraControl::current)
+      .def_ro("inactive", &CameraControl::inactive, "An automatic mode determines the value.")
+      .def_ro("menu", &CameraControl::menu, "The words of the values, where it has words.");
+  nb::class_<CameraInfo>(module, "CameraInfo", nb::is_final(), "A camera of this machine.")
+      .def_ro("path", &CameraInfo::path)
+      .def_ro("name", &CameraInfo::name)
+      .def_ro("driver", &CameraInfo::driver)
+      .def_ro("bus", &CameraInfo::bus)
+      .def_ro("problem", &CameraInfo::problem, "Why it cannot be queried or used; empty: no problem.")
+      .def_ro("problem_code", &CameraInfo::problem_code, "The errno of the problem, 0: none.")
+      .def_ro("formats", &CameraInfo::formats)
+      .def_ro("controls", &CameraInfo::controls);
+  module.def("cameras", gil::entry<&list_cameras>,
+             "The cameras of this machine with their formats, rates and controls. GIL: released");
+  module.def(
+      "is_camera",
+      [](const NodeHandle& self) { return dynamic_cast<const CameraSettings*>(&self.get()) != nullptr; },
+      nb::arg("node"));
+  module.def("set_camera", gil::entry<&set_camera>, nb::arg("node"), nb::arg("name"), nb::arg("value"),
+             "Sets a camera's exposure, gain, focus or white_balance. GIL: released");
+  module.def("camera_controls", gil::entry<&camera_controls>, nb::arg("node"),
+             "The controls of a camera, none of another source. GIL: released");
+  module.def("camera_setting", gil::entry<&camera_setting>, nb::arg("node"), nb::arg("name"),
+             "A camera's exposure, gain, focus or white_balance. GIL: released");
+}
+
+namespace {
+
+std::unique_ptr<NodeHandle> make_mock_camera(const nb::object& picture, double fps) {
+  if (Frame frame; nb::try_cast(picture, frame, false)) {
+    return handle_of(std::make_unique<MockCamera>(core::FrameAccess::engine(of_this_process(frame)), fps));
+  }
+  return handle_of(std::make_unique<MockCamera>(nb::cast<std::string>(picture), fps));
+}
+
+Frame load_picture(gil::Held& held, const std::string& path, std::optional<double> at) {
+  return gil::release(
+             held,
+             [](const std::string& name, std::optional<double> time) { return read_picture(name, time); },
+             path, at)
+      .keep();
+}
+
+void save_picture(gil::Held& held, const Frame& frame, const std::string& path) {
+  gil::release(
+      held, [](const Frame& picture, const std::string& name) { write_picture(picture, name); },
+      of_this_process(frame), path);
+}
+
+}  // namespace
+
+void bind_pictures(nb::module_& module) {
+  module.def("make_mock_camera", &make_mock_camera, nb::arg("picture"), nb::arg("fps"));
+  module.def("read_picture", gil::entry<&load_picture>, nb::arg("path"), nb::arg("at").none(),
+             "GIL: released");
+  module.def("write_picture", gil::entry<&save_picture>, nb::arg("frame"), nb::arg("path"), "GIL: released");
+}
+
+void bind_demo_truth(nb::module_& module) {
+  nb::class_<DemoCircle>(module, "DemoCircle", nb::is_final(), "One circle of demo:circles.")
+      .def_ro("id", &DemoCircle::id)
+      .def_ro("x", &DemoCircle::x)
+      .def_ro("y", &DemoCircle::y)
+      .def_ro("r", &DemoCircle::r)
+      .def_ro("visible", &DemoCircle::visible);
+  nb::class_<media::DemoShape>(module, "DemoShape", nb::is_final(), "One shape of demo:shapes.")
+      .def_ro("id", &media::DemoShape::id)
+      .def_ro("name", &media::DemoShape::name)
+      .def_ro("x1", &media::DemoShape::x1)
+      .def_ro("y1", &media::DemoShape::y1)
+      .def_ro("x2", &media::DemoShape::x2)
+      .def_ro("y2", &media::DemoShape::y2)
+      .def_ro("visible", &media::DemoShape::visible);
+  module.def("demo_truth", &demo_truth, nb::arg("url"), nb::arg("seq"));
+  module.def("demo_shapes", &media::demo_shapes, nb::arg("url"), nb::arg("seq"));
 }
 
 }  // namespace freshframe::python

@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "core/fork_hold.hpp"
-#include "core/frame/layout.hpp"
 #include "core/frame/picture_memory.hpp"
 
 namespace freshframe {

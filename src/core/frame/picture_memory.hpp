@@ -1,13 +1,19 @@
-// A source of memory for a FramePool, other than the heap.
+// The memory of pictures: how the planes lie in one piece of it, and sources other than the heap.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+
+#include "freshframe/frame.hpp"
 
 #include <cstddef>
 #include <cstdint>
 
 namespace freshframe::core {
 
-/// Thread-safe. Kept alive by every buffer that came from it.
+/// Sets the planes of `picture`, whose format is set, one after the other in `memory`, each row aligned. The memory may
+/// be null if only the sizes are needed. Returns the number of bytes. Throws Error for a size that no frame can have.
+std::size_t lay_out(Picture& picture, std::uint8_t* memory);
+
+/// A source of memory for a FramePool. Thread-safe. Kept alive by every buffer that came from it.
 class PictureMemory {
  public:
   PictureMemory() = default;

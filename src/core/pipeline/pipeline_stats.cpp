@@ -1,5 +1,6 @@
-// Snapshots of a pipeline, for programs and for people.
+// Snapshots of a pipeline, for programs and for people, and its stalls with their reasons.
 // SPDX-License-Identifier: Apache-2.0
+#include "freshframe/error.hpp"
 #include "freshframe/log.hpp"
 
 #include <algorithm>
@@ -7,6 +8,7 @@
 #include <cstddef>
 #include <sstream>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -217,6 +219,114 @@ std::string describe(const PipelineCore& core) {
     }
   }
   return out.str();
+}
+
+namespace {
+
+bool anyone_busy(const PipelineCore& core) {
+  const bool failed = core.failure().failed();
+  return std::ranges::any_of(core.runners(), [failed](const auto& runner) {
+    if (failed && runner->is_source()) return false;  // its current read does not matter
+    const auto state = runner->meter().state();
+    const bool in_call =
+        state == NodeState::Opening || state == NodeState::Working || state == NodeState::WaitingGil;
+    return in_call && !runner->outlet().blocked();
+  });
+}
+
+std::uint64_t delivered_by(const PipelineCore& core) {
+  const auto& guarded = core.guarded();
+  const Lock building(guarded.building);
+  return delivered(guarded.graph);
+}
+
+// Whether nothing has moved for stall_timeout.
+bool stands_still(PipelineCore& core) {
+  constexpr double kLimitAfterFailure = 5;  // seconds, where the user set none
+  const auto& timeout = core.options().stall_timeout;
+  if (!timeout && !core.failure().failed()) return false;
+  const auto moved = delivered_by(core);
+  const auto limit = to_duration(Seconds{timeout.value_or(kLimitAfterFailure)});
+  return core.life().stands_still(moved, anyone_busy(core), limit);
+}
+
+[[noreturn]] void throw_stalled(const PipelineCore& core, const std::string& why) {
+  throw Stalled("pipeline '" + core.options().name + "' has made no progress for " +
+                seconds_text(*core.options().stall_timeout) + ": " + why);
+}
+
+void check_budget_stalled(const PipelineCore& core) {
+  const auto& budget = *core.budget();
+  if (budget.has_room()) return;
+  throw_stalled(core, "its nodes keep all " + std::to_string(budget.bound()) +
+                          " frames that the engine may hold. Release frames, or store the handles of "
+                          "Frame::keep()");
+}
+
+}  // namespace
+
+void check_stalled(PipelineCore& core) {
+  if (!stands_still(core)) return;
+  core.failure().rethrow_if_failed();
+  const auto [join, edge, merge] = [&core] {
+    const auto& guarded = core.guarded();
+    const Lock building(guarded.building);
+    const auto& graph = guarded.graph;
+    return std::tuple(starved_join(graph), full_edge(graph), forgotten_merge(graph));
+  }();
+  if (join) throw_stalled(core, *join);
+  if (edge) {
+    throw_stalled(core, *edge + ", and its queue blocks. Read it, close() it, or give it another queue");
+  }
+  check_budget_stalled(core);
+  if (merge && !core.options().keep_running) throw_stalled(core, *merge);
+}
+
+void check_stalled_for(PipelineCore& core, const ReaderCore& waiting) {
+  if (!stands_still(core)) return;
+  core.failure().rethrow_if_failed();
+  const auto [readers, join] = [&core] {
+    const auto& guarded = core.guarded();
+    const Lock building(guarded.building);
+    return std::pair(guarded.graph.readers().all(), starved_join(guarded.graph));
+  }();
+  for (const auto& entry : readers) {
+    const auto& reader = *entry.reader;
+    if (&reader == &waiting || !full_blocking_parent(reader.inbox())) continue;
+    const auto text = "the queue of reader '" + reader.name() + "' is full and blocks";
+    if (!reader.was_read() || reader.read_by_this_thread()) {
+      throw_stalled(core, text + ", and its samples are not read while reader '" + waiting.name() +
+                              "' waits. Read both in turn or on two threads, close() one, or give it another "
+                              "queue");
+    }
+    if (entry.reader->warn_unread()) {
+      log(LogLevel::Warning, "pipeline '" + core.options().name + "' has made no progress for " +
+                                 seconds_text(*core.options().stall_timeout) + " while reader '" +
+                                 waiting.name() + "' waits: " + text + " until its thread reads again");
+    }
+    return;
+  }
+  if (join) throw_stalled(core, *join);
+  check_budget_stalled(core);
+}
+
+std::string trouble_of_sources(const PipelineCore& core, const ReaderCore& reader) {
+  std::string text;
+  const auto ancestors = [&] {
+    const auto& guarded = core.guarded();
+    const Lock building(guarded.building);
+    return ancestors_of(guarded.graph, reader);
+  }();
+  for (const int node : ancestors) {
+    const auto there = core.runner(node);
+    if (!there) continue;
+    const auto stats = there->stats(Span::Recent);
+    if (!stats.source || stats.source->state == SourceState::Reading) continue;
+    text += (text.empty() ? "; source '" : ", source '") + stats.name + "' is " +
+            std::string(freshframe::to_string(stats.source->state));
+    if (!stats.source->last_error.empty()) text += ": " + stats.source->last_error;
+  }
+  return text;
 }
 
 }  // namespace freshframe::core

@@ -32,7 +32,7 @@ struct Pace {
 
 class PipelineCore;
 
-// ---- what a pipeline's nodes and readers have recorded, see collect.cpp
+// ---- what a pipeline's nodes and readers have recorded, see observer.cpp
 /// The age of the samples of the last seconds, taken apart.
 [[nodiscard]] std::vector<Age> ages_of(const PipelineCore& core, Seconds latest);
 /// How evenly the sources have given their samples.

@@ -1,4 +1,4 @@
-// The modes of a camera, queried from its driver, and the choice of one.
+// The cameras of this machine, the modes of one, queried from its driver, and the choice of a mode.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -52,5 +52,10 @@ struct CameraOffer {
 [[nodiscard]] std::string wish_text(const CameraWish& wish);
 /// "mjpeg 1920x1080 (30, 15 fps), 640x480 (30 fps); yuyv 640x480 (30 fps)", for messages.
 [[nodiscard]] std::string offer_text(const std::vector<CameraFormat>& formats);
+
+/// Returns nullopt for a device that is no camera (a device for output, for metadata, or none of V4L2's).
+[[nodiscard]] std::optional<CameraInfo> camera_info(V4l2System& system, const std::string& path);
+/// Every "video<number>" of a folder, by number.
+[[nodiscard]] std::vector<std::string> camera_paths(const std::string& folder);
 
 }  // namespace freshframe::media

@@ -15,7 +15,7 @@
 #include "media/packets/no_encoder.hpp"
 #include "media/packets/parameters.hpp"
 #include "media/publish/sender.hpp"
-#include "media/recording/clips/clip_encoding.hpp"
+#include "media/recording/encoding.hpp"
 
 namespace freshframe {
 namespace {

@@ -15,8 +15,8 @@
 #include "core/unit_text.hpp"
 #include "media/ffmpeg/write/video_encoder.hpp"
 #include "media/recording/drain_limit.hpp"
+#include "media/recording/encoding.hpp"
 #include "media/recording/recording_files.hpp"
-#include "media/recording/video_file_codec.hpp"
 
 namespace freshframe {
 namespace {

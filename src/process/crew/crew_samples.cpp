@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "core/frame/frame_access.hpp"
-#include "core/frame/layout.hpp"
+#include "core/frame/picture_memory.hpp"
 #include "process/crew/crew.hpp"
 #include "process/now.hpp"
 

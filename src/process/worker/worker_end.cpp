@@ -10,7 +10,7 @@
 #include <iterator>
 #include <utility>
 
-#include "core/frame/layout.hpp"
+#include "core/frame/picture_memory.hpp"
 
 namespace freshframe::process {
 

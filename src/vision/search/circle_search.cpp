@@ -1,20 +1,25 @@
-// Runs the stages of the circle search and refuses unsuitable pictures and options.
+// Runs the stages of the circle search, refuses unsuitable pictures and options; the nodes of detector and tracker.
 // SPDX-License-Identifier: Apache-2.0
 #include "vision/search/circle_search.hpp"
 
 #include "freshframe/error.hpp"
+#include "freshframe/vision.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <numbers>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <utility>
 
 #include "vision/arcs/candidates.hpp"
+#include "vision/search/partial_search.hpp"
+#include "vision/tracking/circle_motion.hpp"
 
 namespace freshframe::vision {
 
@@ -197,6 +202,61 @@ std::vector<Circle> CircleFinder::find(const Plane& luma) {
   auto found = impl_->search.find(part_of(luma, *impl_->roi));
   vision::move_to_picture(found, *impl_->roi);
   return found;
+}
+
+CircleDetector::CircleDetector(const CircleDetectorOptions& options) : finder_(options) {}
+
+std::optional<Circles> CircleDetector::process(const Sample<Frame>& sample, const Context& /*context*/) {
+  return Circles{.circles = finder_.find(sample.value.luma()), .ids = {}, .tracks = {}};
+}
+
+struct CircleTracker::Impl {
+  struct Source {
+    vision::CircleTracks tracks;
+    vision::PartialSearch partial;
+  };
+
+  explicit Impl(const CircleTrackerOptions& o) : options(o), search(o.detector) {
+    static_cast<void>(made());  // refuses bad options now, not at the first sample
+  }
+
+  [[nodiscard]] Source made() const {
+    return {vision::CircleTracks({}, vision::circle_rules(options)),
+            vision::PartialSearch(options.full_every)};
+  }
+
+  Source& of_source(int number) {
+    const auto known = sources.find(number);
+    if (known != sources.end()) return known->second;
+    return sources.emplace(number, made()).first->second;
+  }
+
+  CircleTrackerOptions options;
+  vision::CircleSearch search;
+  std::map<int, Source> sources;
+};
+
+CircleTracker::CircleTracker(const CircleTrackerOptions& options) : impl_(std::make_unique<Impl>(options)) {}
+CircleTracker::~CircleTracker() = default;
+
+void CircleTracker::source_gone(int source) {
+  impl_->sources.erase(source);
+}
+
+Circles CircleTracker::update(const Frame& frame, double time, int source_number) {
+  Impl::Source& source = impl_->of_source(source_number);
+  source.tracks.advance(time);
+  const auto& roi = impl_->options.detector.roi;
+  const auto luma = roi ? part_of(frame.luma(), *roi) : frame.luma();
+  const auto found = source.partial.find(impl_->search, luma, source.tracks);
+  source.tracks.take(found);
+  auto circles = vision::tracked_circles(source.tracks, found);
+  if (roi) vision::move_to_picture(circles.circles, *roi);
+  return circles;
+}
+
+std::optional<Circles> CircleTracker::process(const Sample<Frame>& sample, const Context& /*context*/) {
+  return update(sample.value, sample.stamp.pts, sample.stamp.source);
 }
 
 }  // namespace freshframe

@@ -14,10 +14,9 @@
 #include <vector>
 
 #include "media/ffmpeg/write/frame_encoder.hpp"
-#include "media/recording/clips/clip_encoding.hpp"
 #include "media/recording/clips/clips.hpp"
 #include "media/recording/drain_limit.hpp"
-#include "media/recording/video_file_codec.hpp"
+#include "media/recording/encoding.hpp"
 
 namespace freshframe {
 namespace {

@@ -16,8 +16,8 @@
 #include "media/packets/no_encoder.hpp"
 #include "media/packets/packet_ticks.hpp"
 #include "media/packets/parameters.hpp"
-#include "media/recording/clips/clip_encoding.hpp"
 #include "media/recording/clips/clips.hpp"
+#include "media/recording/encoding.hpp"
 
 namespace freshframe {
 

@@ -10,7 +10,7 @@
 
 #include "cpp/media/camera/camera_rig.hpp"
 #include "media/camera/fault.hpp"
-#include "media/camera/list.hpp"
+#include "media/camera/modes.hpp"
 #include "media/live/reconnect.hpp"
 #include <fcntl.h>
 #include <gtest/gtest.h>

@@ -12,7 +12,7 @@
 #include "cpp/media/files.hpp"
 #include "cpp/support.hpp"
 #include "media/ffmpeg/write/video_codec.hpp"
-#include "media/recording/video_file_codec.hpp"
+#include "media/recording/encoding.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::test {

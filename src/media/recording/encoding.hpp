@@ -1,4 +1,4 @@
-// The encoding of frames for clips, which must suit the files of several containers.
+// The encoding of recordings: the choice of a video file's codec and its advice, and clips for several containers.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -20,5 +20,13 @@ void check_clip_name(const std::string& path, const ClipOptions& options);
 
 /// Checks the name of a clip of a camera's own packets, whose codec is not known yet.
 void check_packet_clip_name(const std::string& path);
+
+/// The codec of a file that check_video_file() accepts: `wanted`, or the chosen one for "auto" and "".
+[[nodiscard]] std::string video_file_codec(const std::string& path, const std::string& wanted);
+/// If h264 was expected and is not available: logs the chosen codec and the reason. The first line of a
+/// process is a warning and names the ways out.
+void tell_chosen_codec(const std::string& path, const std::string& wanted);
+/// For the warning that a recorder is too slow. `codec`: its name or FFmpeg's name of an encoder.
+[[nodiscard]] std::string way_to_encode_faster(const std::string& codec, EncoderSpeed speed);
 
 }  // namespace freshframe::media

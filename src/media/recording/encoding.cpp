@@ -1,11 +1,13 @@
-// The encoding of frames for clips, which must suit the files of several containers.
+// The encoding of recordings: the choice of a video file's codec, and frames that suit the files of several containers.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/recording/clips/clip_encoding.hpp"
+#include "media/recording/encoding.hpp"
 
 #include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <string_view>
 
 #include "media/ffmpeg/write/frame_encoder.hpp"
@@ -57,6 +59,35 @@ void check_packet_clip_name(const std::string& path) {
   const AVOutputFormat* container = find_container(path);
   if (container != nullptr && std::ranges::find(kApart, container->name) != kApart.end()) return;
   throw OptionError("cannot write clip '" + path + "': its name must end in .mp4, .mov, .mkv or .webm");
+}
+
+std::string video_file_codec(const std::string& path, const std::string& wanted) {
+  return codec_name(*find_container(path), {.codec = wanted});
+}
+
+void tell_chosen_codec(const std::string& path, const std::string& wanted) {
+  if (!is_auto(wanted)) return;
+  const auto reason = why_not_h264(*find_container(path));
+  if (reason.empty()) return;
+  const auto codec = video_file_codec(path, wanted);
+  const auto line = "'" + path + "' is written as " + codec + ": " + reason;
+  static std::atomic<bool> told{false};
+  if (told.exchange(true)) {
+    log(LogLevel::Info, line);
+    return;
+  }
+  log(LogLevel::Warning,
+      line +
+          ". Not every player shows that: names that end in .webm or .mkv suit vp9, codec='mpeg4' "
+          "is shown by nearly all, and an FFmpeg with libx264 writes H.264. codec='" +
+          codec + "' chooses it without this line");
+}
+
+std::string way_to_encode_faster(const std::string& codec, EncoderSpeed speed) {
+  const AVCodec* const encoder = find_video_encoder(codec);
+  const bool faster = encoder != nullptr && has_speeds(*encoder) && speed != EncoderSpeed::Fastest;
+  return std::string("give it smaller frames, ") + (faster ? "speed='fastest'" : "another codec") +
+         " or a faster disk";
 }
 
 }  // namespace freshframe::media

@@ -1,0 +1,340 @@
+// The loops of Python nodes, which take samples one by one or in batches, and of Python sources.
+// SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bindings/border/classes.hpp"
+#include "bindings/border/made_once.hpp"
+#include "bindings/border/raw_call.hpp"
+#include "bindings/frame/format_use.hpp"
+#include "bindings/node/loop.hpp"
+#include "bindings/results/value.hpp"
+
+namespace nb = nanobind;
+namespace freshframe::python {
+namespace {
+
+PyObject* make_process_name() {
+  return PyUnicode_InternFromString("process");
+}
+
+PyObject* process_name() {
+  return made_once<&make_process_name>();
+}
+
+// Calls the node. Null: it failed, with an exception set.
+PyObject* call(gil::Held& held, Loop& loop, const AnySample& sample) {
+  PyObject* const given = argument(held, loop, sample);
+  if (given == nullptr) return nullptr;
+  PyObject* const result = loop.takes_values ? call_function(loop, given)
+                                             : PyObject_CallMethodOneArg(loop.node, process_name(), given);
+  Py_DECREF(given);
+  return result;
+}
+
+// Sends the result of `sample` and takes the next one into it, in one step without the GIL. False: the end.
+bool send_and_take(core::Runner& runner, AnySample* sample, std::optional<AnySample>* output,
+                   core::Taken* taken, FormatUse use, GilTurn* turn) {
+  send_output(runner, *sample, *output);
+  *taken = runner.take(*sample);
+  if (*taken == core::Taken::Ended) {
+    turn->queue_to_leave();
+    return false;
+  }
+  if (*taken == core::Taken::Sample) use.make(*sample);
+  return true;
+}
+
+// Hands on a result and takes a sample with the GIL held, when neither has to wait (see Note [The length of a turn]). False: take() on.
+bool go_on(Loop& loop, AnySample& sample, std::optional<AnySample>& output, FormatUse use) {
+  if (use.any() || !loop.turn.has_time() || loop.runner.outlet().would_wait()) return false;
+  send_output(loop.runner, sample, output);
+  return loop.runner.try_take(sample);
+}
+
+}  // namespace
+
+bool run_samples(gil::Held& held, Loop& loop) {
+  AnySample sample;
+  std::optional<AnySample> output;
+  while (true) {
+    const auto use = FormatUse::next(&loop);
+    auto taken = core::Taken::Sample;
+    if (!go_on(loop, sample, output, use) &&
+        !without_gil<&send_and_take>(held, loop, &sample, &output, &taken, use, &loop.turn)) {
+      return loop.runner.life().closed_cleanly();
+    }
+    gil::DeferredFree::instance().drain(held);
+    if (taken == core::Taken::News) {
+      if (!look_at_news(held, loop)) return false;
+      if (loop.node == nullptr) return true;
+      continue;
+    }
+    bool goes_on = false;
+    if (taken == core::Taken::Nothing) {
+      goes_on = run_tick(held, loop, sample, output);
+    } else {
+      loop.runner.meter().begin_call(sample);
+      PyObject* const result = call(held, loop, sample);
+      leave_forked_child(loop, sample);
+      goes_on = take_result(held, loop, result, sample, Called::Process, output);
+      loop.runner.meter().end_work();
+    }
+    if (!goes_on) return false;
+  }
+}
+
+namespace {
+
+using Outputs = std::vector<std::optional<AnySample>>;
+
+// Passes the exception of a call that failed for all of `samples` to the engine.
+bool fail_batch(gil::Held& held, Loop& loop, std::span<const AnySample> samples) {
+  const auto taken = take_python_error(held);
+  auto traceback =
+      loop.runner.wants_traceback(&samples.front()) ? traceback_text(held, *taken.object) : std::string();
+  const auto text = taken.text + hint_text(held, *taken.object);
+  const bool goes_on = loop.runner.fail({taken.error, text, std::move(traceback)}, {samples, true});
+  if (!goes_on && !loop.runner.life().is_outside_the_run()) loop.engine.keep_failure(taken.object);
+  return goes_on;
+}
+
+PyObject* arguments(gil::Held& held, Loop& loop, std::span<const AnySample> samples) {
+  PyObject* const list = PyList_New(static_cast<Py_ssize_t>(samples.size()));
+  if (list == nullptr) return nullptr;
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    PyObject* const given = argument(held, loop, samples[i]);
+    if (given == nullptr) {
+      Py_DECREF(list);
+      return nullptr;
+    }
+    PyList_SET_ITEM(list, static_cast<Py_ssize_t>(i), given);
+  }
+  return list;
+}
+
+// Calls the node with all samples: a list or tuple with an entry for each, or null with an exception set.
+PyObject* call_batch(gil::Held& held, Loop& loop, std::span<const AnySample> samples) {
+  PyObject* const given = arguments(held, loop, samples);
+  if (given == nullptr) return nullptr;
+  PyObject* const results = loop.takes_values ? PyObject_CallOneArg(loop.node, given)
+                                              : PyObject_CallMethod(loop.node, "process_batch", "(O)", given);
+  Py_DECREF(given);
+  if (results == nullptr) return nullptr;
+  const bool is_list = PyList_Check(results) || PyTuple_Check(results);
+  const auto count = is_list ? PySequence_Fast_GET_SIZE(results) : 0;
+  if (is_list && count == static_cast<Py_ssize_t>(samples.size())) {
+    PyObject* const own = PySequence_Tuple(results);  // the conversion of an entry may change a list
+    Py_DECREF(results);
+    return own;
+  }
+  const char* const what = loop.takes_values ? "a function with a batch" : "process_batch()";
+  if (is_list) {
+    PyErr_Format(classes().option_error, "%s must return one result per sample: it returned %zd for %zu",
+                 what, count, samples.size());
+  } else {
+    PyErr_Format(classes().option_type_error, "%s must return a list with one result per sample, got %.200s",
+                 what, Py_TYPE(results)->tp_name);
+  }
+  Py_DECREF(results);
+  return nullptr;
+}
+
+// Emits the result of the first of `samples`.
+bool emit_outputs(core::Runner& runner, std::vector<AnySample>* samples, Outputs* outputs) {
+  for (std::size_t i = 0; i < outputs->size(); ++i) send_output(runner, (*samples)[i], (*outputs)[i]);
+  outputs->clear();
+  return true;
+}
+
+// Emits the results, then gathers the next batch, in one go without the GIL. False: the end.
+bool emit_and_gather(core::Runner& runner, std::vector<AnySample>* samples, Outputs* outputs,
+                     core::Taken* taken, FormatUse use, GilTurn* turn) {
+  emit_outputs(runner, samples, outputs);
+  samples->clear();
+  *taken = runner.take_batch(*samples);
+  if (*taken == core::Taken::Ended) {
+    turn->queue_to_leave();
+    return false;
+  }
+  for (const auto& sample : *samples) use.make(sample.frame);
+  return true;
+}
+
+// Takes the outputs out of the results. False: one of them ends the node.
+bool take_results(gil::Held& held, Loop& loop, PyObject* results, std::vector<AnySample>& samples,
+                  Outputs& outputs) {
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    PyObject* const item = PyTuple_GET_ITEM(results, static_cast<Py_ssize_t>(i));
+    std::optional<AnySample> output;
+    const bool is_error = PyExceptionInstance_Check(item);
+    if (is_error) PyErr_SetObject(PyExceptionInstance_Class(item), item);
+    if (is_error || !output_of(held, loop, item, samples[i], output)) {
+      const auto taken = take_python_error(held);
+      if (loop.runner.facts().stops_on_error()) {  // the results before it are emitted first
+        Py_DECREF(results);
+        without_gil<&emit_outputs>(held, loop, &samples, &outputs);
+        return fail(held, loop, taken, &samples[i]);
+      }
+      fail(held, loop, taken, &samples[i]);
+    }
+    outputs.push_back(std::move(output));
+  }
+  Py_DECREF(results);
+  return true;
+}
+
+}  // namespace
+
+bool run_batches(gil::Held& held, Loop& loop) {
+  std::vector<AnySample> samples;
+  Outputs outputs;
+  auto taken = core::Taken::Nothing;
+  while (without_gil<&emit_and_gather>(held, loop, &samples, &outputs, &taken, FormatUse::next(&loop),
+                                       &loop.turn)) {
+    gil::DeferredFree::instance().drain(held);
+    if (taken == core::Taken::News) {
+      if (!look_at_news(held, loop)) return false;
+      if (loop.node == nullptr) return true;
+      continue;
+    }
+    if (taken == core::Taken::Nothing) {
+      if (!run_tick(held, loop, samples.front(), outputs.emplace_back())) return false;
+      continue;
+    }
+    loop.runner.meter().begin_call(samples.front());
+    PyObject* const results = call_batch(held, loop, samples);
+    if (loop.engine.forked()) {
+      new std::vector<AnySample>(std::move(samples));  // never freed in the child
+      throw InForkedChild{};
+    }
+    loop.runner.meter().end_batch(samples);
+    const bool goes_on = results != nullptr ? take_results(held, loop, results, samples, outputs)
+                                            : fail_batch(held, loop, samples);
+    if (!goes_on) return false;
+  }
+  return loop.runner.life().closed_cleanly();
+}
+
+namespace {
+
+constexpr const char* kYields = "Source.read() must yield (value, pts) or (value, pts, captured)";
+
+bool publish(core::Runner& runner, SourceItem<Emitted>* item) {
+  return runner.publish(std::move(*item), runner.place().context().clock.now(), core::waited_for_room());
+}
+
+// Whether publish() might wait, for an edge or for room for the item's frame.
+bool would_wait(core::Runner& runner, const SourceItem<Emitted>& item) {
+  return (item.value.frame && !runner.place().own_source()->live()) || runner.outlet().would_wait();
+}
+
+// Without releasing the GIL, if no step has to wait.
+bool publish_next(gil::Held& held, Loop& loop, SourceItem<Emitted>& item) {
+  if (loop.turn.has_time() && !would_wait(loop.runner, item)) return publish(loop.runner, &item);
+  return without_gil<&publish>(held, loop, &item);
+}
+bool wait_for_go(core::Runner& runner) {
+  return runner.wait_for_go();
+}
+
+double number(PyObject* object, const char* what) {
+  const double value = PyFloat_AsDouble(object);
+  if (value == -1.0 && PyErr_Occurred() != nullptr) {
+    PyErr_Clear();
+    throw OptionTypeError(std::string(kYields) + "; " + what + " must be a number of seconds, got " +
+                          nb::repr(nb::handle(object)).c_str());
+  }
+  if (!std::isfinite(value)) {
+    throw OptionError(std::string("Source.read() yielded ") + what + " = " +
+                      nb::repr(nb::handle(object)).c_str() +
+                      "; it must be a number of seconds that is not infinite");
+  }
+  return value;
+}
+
+// The items of a source: (value, pts) or (value, pts, captured).
+SourceItem<Emitted> parse_item(gil::Held& held, PyObject* item, std::span<const TypeInfo* const> wanted) {
+  const auto size = PyTuple_Check(item) ? PyTuple_GET_SIZE(item) : 0;
+  if (size != 2 && size != 3) {
+    throw OptionTypeError(std::string(kYields) + ", got " + nb::repr(nb::handle(item)).c_str());
+  }
+  SourceItem<Emitted> output;
+  output.value = from_python(held, PyTuple_GET_ITEM(item, 0), wanted);
+  output.pts = number(PyTuple_GET_ITEM(item, 1), "pts");
+  if (size == 3)
+    output.captured = TimePoint(to_duration(Seconds(number(PyTuple_GET_ITEM(item, 2), "captured"))));
+  return output;
+}
+
+// The next item; nullopt at the end, or with an exception set.
+std::optional<SourceItem<Emitted>> next_item(gil::Held& held, Loop& loop, PyObject* iterator) {
+  loop.runner.meter().begin_work();
+  PyObject* item = PyIter_Next(iterator);
+  leave_forked_child(loop);
+  if (item == nullptr) {
+    loop.runner.meter().set_state(NodeState::Waiting);
+    return std::nullopt;
+  }
+  loop.runner.meter().end_read();
+  std::optional<SourceItem<Emitted>> output;
+  PyObject* converted = raw_call(held, [&] {
+    output = parse_item(held, item, loop.runner.outlet().demand().types);
+    check_demand(loop, output->value, PyTuple_GET_ITEM(item, 0));
+    return Py_NewRef(Py_None);
+  });
+  if (converted == nullptr) output.reset();
+  Py_XDECREF(converted);
+  Py_DECREF(item);
+  return output;
+}
+
+PyObject* open_iterator(gil::Held& held, Loop& loop) {
+  PyObject* token = new_stop_token(held, loop);
+  if (token == nullptr) return nullptr;
+  PyObject* iterable = PyObject_CallMethod(loop.node, "read", "(O)", token);
+  Py_DECREF(token);
+  if (iterable == nullptr) return nullptr;
+  PyObject* iterator = PyObject_GetIter(iterable);
+  if (iterator == nullptr && PyErr_ExceptionMatches(PyExc_TypeError) != 0) {
+    PyErr_Format(classes().option_type_error, "%s, as a generator does; it returned %R", kYields, iterable);
+  }
+  Py_DECREF(iterable);
+  return iterator;
+}
+
+void source_loop(gil::Held& held, Loop& loop, PyObject* iterator) {
+  while (true) {
+    auto item = next_item(held, loop, iterator);
+    if (!item) {
+      if (PyErr_Occurred() != nullptr) fail(held, loop, nullptr);
+      return;
+    }
+    if (!publish_next(held, loop, *item)) return;
+    gil::DeferredFree::instance().drain(held);
+  }
+}
+
+}  // namespace
+
+void run_source(gil::Held& held, Loop& loop) {
+  if (!without_gil<&wait_for_go>(held, loop)) return;
+  PyObject* iterator = open_iterator(held, loop);
+  if (iterator == nullptr) {
+    fail(held, loop, nullptr);
+    return;
+  }
+  source_loop(held, loop, iterator);
+  PyObject* closed = call_if_there(iterator, "close");  // a generator's finally clauses run on this thread
+  leave_forked_child(loop);
+  Py_XDECREF(closed);
+  if (closed == nullptr) fail(held, loop, nullptr);
+  Py_DECREF(iterator);
+}
+
+}  // namespace freshframe::python
