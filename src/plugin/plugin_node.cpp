@@ -19,7 +19,6 @@
 #include "plugin/foreign_text.hpp"
 #include "plugin/library.hpp"
 #include "plugin/tables.hpp"
-#pragma once
 #include "freshframe/abi.h"
 #include "freshframe/native.hpp"
 

@@ -26,7 +26,6 @@
 #include <vector>
 
 #include "vision/ground/foot_motion.hpp"
-#pragma once
 #include "vision/tracking/place_motion.hpp"
 #include "vision/tracking/track_set.hpp"
 
