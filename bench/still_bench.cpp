@@ -1,10 +1,11 @@
 // Tells whether pictures that stand still are told behind encoders, and sound ones are not, and what that costs.
 //
-//   still_bench [SEEDS]
+//   still_bench [SEEDS [HOURS]]
 //
 // Each scene is painted anew with each seed, encoded with a key picture each 2 s, and decoded, in simulated time. The
 // rule gets the key pictures. A table says how often it told a sound scene, and after how many key pictures one that
-// stands still: the fewest, the median, and the most. A loop is counted from its first picture.
+// stands still: the fewest, the median, and the most. A loop is counted from its first picture. With HOURS it looks at
+// sound scenes alone, each for so long in simulated time and with each seed, and only key pictures are encoded.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/clock.hpp"
 #include "freshframe/frame.hpp"
@@ -24,6 +25,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "media/ffmpeg/ptr.hpp"
@@ -121,6 +123,7 @@ struct Case {
   const char* name;
   Kind kind;  // None: a sound scene
   Painter paint;
+  Seconds least{0};  // of a sound scene: told is what has lasted so long
 };
 
 /// Those of `paint`, and from key picture kFirst on the same one.
@@ -158,6 +161,12 @@ Luma page_with_clock(Scene& scene, int number) {
   return out;
 }
 
+/// Its encoder stands still once: a key picture is equal to the one before.
+Luma late_page(Scene& scene, int number) {
+  constexpr int kLate = 30;  // key picture
+  return page_with_clock(scene, number / kGroup == kLate ? number - kGroup : number);
+}
+
 Luma walking_person(Scene& scene, int number) {
   auto out = scene.noisy(1);
   fill(out, 20 + number * 9 % 560, 180, 40, 110, 60);
@@ -179,6 +188,7 @@ std::vector<Case> cases() {
           {"mask of nine tenths", Kind::None, masked_scene},
           {"denoiser", Kind::None, denoised()},
           {"page with a clock", Kind::None, page_with_clock},
+          {"page with a late clock", Kind::None, late_page, Seconds(10)},
           {"walking person", Kind::None, walking_person},
           {"hang", Kind::Still, hung(sensor)},
           {"hang below the mask", Kind::Still, hung(masked_scene)},
@@ -210,7 +220,8 @@ void require(int result, const char* what) {
 /// Encodes and decodes pictures one by one.
 class Coder {
  public:
-  explicit Coder(const Coding& coding) {
+  /// With a key picture each `group` pictures.
+  Coder(const Coding& coding, int group) : group_(group) {
     const auto* encoder = avcodec_find_encoder_by_name(coding.encoder);
     if (encoder == nullptr) throw std::runtime_error(std::string("this build has no ") + coding.encoder);
     encoder_ = freshframe::media::make_codec(encoder);
@@ -218,7 +229,7 @@ class Coder {
     encoder_->height = kHeight;
     encoder_->time_base = {1, kFps};
     encoder_->framerate = {kFps, 1};
-    encoder_->gop_size = encoder_->keyint_min = kGroup;
+    encoder_->gop_size = encoder_->keyint_min = group;
     encoder_->max_b_frames = 0;
     encoder_->thread_count = 1;
     is_jpeg_ = std::string_view(coding.encoder) == "mjpeg";
@@ -263,7 +274,7 @@ class Coder {
       require(avcodec_send_packet(decoder_.get(), packet_.get()), "send_packet");
       av_packet_unref(packet_.get());
       while (avcodec_receive_frame(decoder_.get(), decoded_.get()) >= 0) {
-        if (decoded_->pict_type == AV_PICTURE_TYPE_I && shown_ % kGroup == 0) key = decoded_.get();
+        if (decoded_->pict_type == AV_PICTURE_TYPE_I && shown_ % group_ == 0) key = decoded_.get();
         ++shown_;
         if (key != nullptr) return key;
       }
@@ -277,12 +288,13 @@ class Coder {
   freshframe::media::AvPacketPtr packet_ = freshframe::media::make_av_packet();
   freshframe::media::AvFramePtr decoded_ = freshframe::media::make_av_frame();
   bool is_jpeg_ = false;
+  const int group_;
   int shown_ = 0;
 };
 
 /// One encoder's pictures of a scene, and what the rule says of them.
 struct Run {
-  explicit Run(const Coding& coding) : coder(coding) {}
+  Run(const Coding& coding, int group) : coder(coding, group) {}
 
   Coder coder;
   StillRule rule = {};
@@ -290,28 +302,33 @@ struct Run {
   std::optional<int> told = {};  // key pictures until the rule says it; of a sound scene: says anything
 };
 
-void look_at(Run& run, const AVFrame& key, Kind wanted) {
+void look_at(Run& run, const AVFrame& key, const Case& each) {
   const Plane plane{.data = key.data[0], .rows = kHeight, .row_bytes = kWidth, .stride = key.linesize[0]};
-  run.rule.add(digest_of(plane), TimePoint() + std::chrono::seconds(2 * run.keys));
+  const auto now = TimePoint() + std::chrono::seconds(2 * run.keys);
+  run.rule.add(digest_of(plane), now);
   ++run.keys;
-  const auto kind = run.rule.verdict().kind;
-  if (run.told || (wanted == Kind::None ? kind == Kind::None : kind != wanted)) return;
-  run.told = run.keys - (wanted == Kind::Still || wanted == Kind::Flat ? kFirst : 0);
+  const auto [kind, since] = std::pair(run.rule.verdict().kind, run.rule.verdict().since);
+  const bool says =
+      each.kind == Kind::None ? kind != Kind::None && now - since >= each.least : kind == each.kind;
+  if (run.told || !says) return;
+  run.told = run.keys - (each.kind == Kind::Still || each.kind == Kind::Flat ? kFirst : 0);
 }
 
-/// Of each of kCodings.
-std::vector<std::optional<int>> told_after(const Case& each, unsigned seed) {
+/// Of each of kCodings. With `hours`, only key pictures are encoded, for so long.
+std::vector<std::optional<int>> told_after(const Case& each, unsigned seed, double hours) {
+  const int step = hours > 0 ? kGroup : 1;
+  const int keys = hours > 0 ? static_cast<int>(hours * 1800) : kKeys;
   Scene scene(seed);
   std::vector<Run> runs;
-  for (const auto& coding : kCodings) runs.emplace_back(coding);
+  for (const auto& coding : kCodings) runs.emplace_back(coding, kGroup / step);
   auto paint = each.paint;
   const auto all_told = [&] {
     return std::ranges::all_of(runs, [](const Run& run) { return run.told.has_value(); });
   };
-  for (int number = 0; number < kKeys * kGroup && !all_told(); ++number) {
+  for (int number = 0; number < keys * kGroup && !all_told(); number += step) {
     const auto luma = paint(scene, number);
     for (auto& run : runs) {
-      if (const auto* key = run.coder.pass(luma, number)) look_at(run, *key, each.kind);
+      if (const auto* key = run.coder.pass(luma, number)) look_at(run, *key, each);
     }
   }
   std::vector<std::optional<int>> out;
@@ -319,10 +336,10 @@ std::vector<std::optional<int>> told_after(const Case& each, unsigned seed) {
   return out;
 }
 
-void print_rows(const Case& each, unsigned seeds) {
+void print_rows(const Case& each, unsigned seeds, double hours) {
   std::array<std::vector<int>, kCodings.size()> told;
   for (unsigned seed = 1; seed <= seeds; ++seed) {
-    const auto after = told_after(each, seed);
+    const auto after = told_after(each, seed, hours);
     for (std::size_t i = 0; i < told.size(); ++i) {
       if (after[i]) told.at(i).push_back(*after[i]);
     }
@@ -372,11 +389,14 @@ void print_cost(int width, int height) {
 
 int main(int count, char** arguments) {
   const auto seeds = count > 1 ? static_cast<unsigned>(std::strtoul(arguments[1], nullptr, 10)) : 10U;
+  const double hours = count > 2 ? std::strtod(arguments[2], nullptr) : 0;
   av_log_set_level(AV_LOG_ERROR);
   print_cost(1280, 720);
   print_cost(1920, 1080);
   try {
-    for (const auto& each : cases()) print_rows(each, seeds);
+    for (const auto& each : cases()) {
+      if (hours == 0 || each.kind == Kind::None) print_rows(each, seeds, hours);
+    }
   } catch (const std::exception& error) {
     std::fprintf(stderr, "still_bench: %s\n", error.what());
     return 1;

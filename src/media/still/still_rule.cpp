@@ -3,6 +3,7 @@
 #include "media/still/still_rule.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <numeric>
 
 namespace freshframe::media {
@@ -15,7 +16,9 @@ constexpr double kLikely = 0.2;       // of the fields, on average
 constexpr double kUnlikely = 0.1;     // of the fields: less is motion
 constexpr std::size_t kFewestFields = 12;  // with contrast
 constexpr std::uint64_t kFewestPictures = 28;
-constexpr std::uint64_t kFresh = 3;  // key pictures in a row that are motion
+constexpr std::uint64_t kFresh = 3;   // key pictures in a row that are motion
+constexpr std::size_t kNewKept = 16;  // as many as Field::again has
+constexpr int kMostOfNew = 10;
 constexpr std::uint64_t kLoops = 3;  // key pictures in a row at the same distance
 
 }  // namespace
@@ -23,8 +26,8 @@ constexpr std::uint64_t kLoops = 3;  // key pictures in a row at the same distan
 void StillRule::add(const PictureDigest& picture, TimePoint time) {
   ++count_;
   note_flat(picture.flat, time);
-  const double share = add_fields(picture.fields, time);
   add_whole(picture.bits, time);
+  const double share = add_fields(picture.fields, time);
   note_likely(time);
   note_motion(share);
 }
@@ -42,8 +45,9 @@ double StillRule::add_fields(const std::vector<FieldDigest>& fields, TimePoint t
   if (fields_.size() != fields.size()) {  // pictures of another size
     fields_.assign(fields.size(), {});
     shares_.clear();
-    sized_ = 0;
+    sized_ = new_ = 0;
   }
+  if (is_new_) ++new_;
   with_contrast_ = 0;
   std::size_t again = 0;
   for (std::size_t i = 0; i < fields.size(); ++i) {
@@ -53,7 +57,7 @@ double StillRule::add_fields(const std::vector<FieldDigest>& fields, TimePoint t
       seen = seen || (field.seen.at(k) == fields[i].bits && time - times_.at(k) >= kFewestSeconds);
     }
     field.seen.at(sized_ % kFieldsKept) = fields[i].bits;
-    field.again = static_cast<std::uint16_t>(2U * field.again + (seen ? 1U : 0U));
+    if (is_new_) field.again = static_cast<std::uint16_t>(2U * field.again + (seen ? 1U : 0U));
     field.contrast = fields[i].contrast;
     if (!field.contrast) continue;
     ++with_contrast_;
@@ -70,7 +74,8 @@ double StillRule::add_fields(const std::vector<FieldDigest>& fields, TimePoint t
 void StillRule::add_whole(std::uint64_t bits, TimePoint time) {
   const auto is_equal = [&](const Whole& each) { return each.bits == bits; };
   const auto oldest = std::ranges::find_if(wholes_, is_equal);
-  proved_ = oldest != wholes_.end() && time - oldest->time >= kFewestSeconds;
+  is_new_ = oldest == wholes_.end();
+  proved_ = !is_new_ && time - oldest->time >= kFewestSeconds;
   if (proved_) {
     const auto newest = *std::find_if(wholes_.rbegin(), wholes_.rend(), is_equal);
     const auto unmoved = std::ranges::find_if(
@@ -79,7 +84,7 @@ void StillRule::add_whole(std::uint64_t bits, TimePoint time) {
     note_again(newest, time);
   }
   if (wholes_.size() == kWholesKept) wholes_.pop_front();
-  wholes_.push_back({bits, time, count_, oldest == wholes_.end()});
+  wholes_.push_back({bits, time, count_, is_new_});
 }
 
 void StillRule::note_again(const Whole& newest, TimePoint time) {
@@ -103,7 +108,7 @@ void StillRule::note_motion(double share) {
   unproved_ = proved_ ? 0 : unproved_ + 1;
   fresh_ = proved_ || share >= kUnlikely ? 0 : fresh_ + 1;
   if (!proved_) row_ = 0;
-  if (fresh_ < kFresh && (unproved_ < kShares || mean_share() >= kLikely)) return;
+  if (fresh_ < kFresh && (unproved_ < kShares || mean_share() >= kLikely) && !has_clock()) return;
   moved_ = count_;
   still_.reset();
 }
@@ -112,9 +117,18 @@ double StillRule::mean_share() const {
   return std::accumulate(shares_.begin(), shares_.end(), 0.0) / kShares;
 }
 
-/// A field with contrast that has not come again in the newest pictures.
+/// A field with contrast that has come again in none of the newest new pictures.
 bool StillRule::has_moving_field() const {
   return std::ranges::any_of(fields_, [](const Field& field) { return field.contrast && field.again == 0; });
+}
+
+/// The newest picture is another one, as a clock on a page makes it: a field moves and most others come again, or none
+/// of so many pictures was a proof. Where a picture that stands still wears other quantisers, no field moves for long.
+bool StillRule::has_clock() const {
+  if (!is_new_ || new_ < kNewKept || !has_moving_field()) return false;
+  const auto again_in_most = std::ranges::count_if(
+      fields_, [](const Field& field) { return field.contrast && std::popcount(field.again) >= kMostOfNew; });
+  return unproved_ >= kNewKept || 2 * static_cast<std::size_t>(again_in_most) > with_contrast_;
 }
 
 StillRule::Verdict StillRule::verdict() const {

@@ -22,9 +22,12 @@ namespace freshframe::media {
 ///   likeness is asked for. Under rate control the quantiser wanders, so equal ones come now and then: new ones between
 ///   them are no motion.
 /// - Where a fifth of the fields come again, on average over 8 key pictures, it is likely: these parts had the same
-///   quantiser 2 s ago or earlier. It takes 12 fields with contrast and 28 key pictures. A field that has not come
-///   again in the last 16 is a clock on a page, or something else that moves, and nothing is said.
+///   quantiser 2 s ago or earlier. It takes 12 fields with contrast and 28 key pictures. A field that has come again in
+///   none of the last 16 that were new is a clock on a page, or something else that moves, and nothing is said.
 /// - It ends with three key pictures in a row whose fields are new, or with eight that make neither of both.
+/// - A page whose clock came late once, or an encoder that repeated a picture, is a proof like any other. It ends with the
+///   next new picture, if in the last 16 new ones a field never came again and most others mostly did: it is the clock
+///   that goes on. Where the others come again less often, it ends with 16 key pictures in a row that prove nothing.
 /// - Three proofs in a row at the same distance above 1 are a loop.
 /// - A picture without contrast proves nothing but that: flat comes before still.
 /// One thread.
@@ -55,7 +58,8 @@ class StillRule {
   };
   struct Field {
     std::array<std::uint64_t, kFieldsKept> seen{};  // as times_
-    std::uint16_t again = 0;  // the newest picture is the lowest bit: it was seen before
+    std::uint16_t again =
+        0;  // of the pictures that were new as a whole; the newest is the lowest bit: seen before
     bool contrast = false;
   };
 
@@ -67,6 +71,7 @@ class StillRule {
   void note_likely(TimePoint time);
   void note_motion(double share);
   [[nodiscard]] bool has_moving_field() const;
+  [[nodiscard]] bool has_clock() const;
   [[nodiscard]] double mean_share() const;
 
   std::uint64_t count_ = 0;  // of key pictures
@@ -74,8 +79,10 @@ class StillRule {
   std::vector<Field> fields_;
   std::array<TimePoint, kFieldsKept> times_{};  // of the newest pictures of this size, in turn
   std::size_t sized_ = 0;                       // number of pictures of this size
+  std::size_t new_ = 0;                         // of these, the number that were new as a whole
   std::deque<double> shares_;                   // of the newest pictures
   std::size_t with_contrast_ = 0;               // fields of the newest picture
+  bool is_new_ = true;                          // the newest picture: none of those before is equal
   bool proved_ = false;                         // by the newest picture
   std::uint64_t fresh_ = 0;                     // pictures in a row whose fields were new
   std::uint64_t unproved_ = 0;                  // pictures in a row that were new as a whole

@@ -92,6 +92,16 @@ class StillRuleTest : public ::testing::Test {
     return picture;
   }
 
+  /// A page that shows a number in its first field.
+  static Luma page_with(const Luma& page, int number) {
+    auto shown = page;
+    for (int y = 8; y < 24; ++y) {
+      for (int x = 8; x < 24; ++x)
+        shown.at(x, y) = static_cast<std::uint8_t>(x < 16 ? number % 200 : number / 200);
+    }
+    return shown;
+  }
+
   StillRule rule_;
   int field_ = 0;
   TimePoint now_{};
@@ -183,13 +193,72 @@ TEST_F(StillRuleTest, AMaskOverMostOfANoisyPictureIsNotStillAndOverAHungOneIs) {
 
 TEST_F(StillRuleTest, AClockOnAStillPageIsNoStillPicture) {
   const auto page = sensor_.picture(1, 0);
-  for (int i = 0; i < 120; ++i) {
-    auto now = page;
-    for (int y = 8; y < 24; ++y) {
-      for (int x = 8; x < 24; ++x) now.at(x, y) = static_cast<std::uint8_t>(i / 2);  // changes each second
-    }
-    ASSERT_EQ(see(now, 0.5), Kind::None) << i;
+  for (int i = 0; i < 120; ++i) ASSERT_EQ(see(page_with(page, i / 2), 0.5), Kind::None) << i;
+}
+
+// MJPEG of a page whose encoder stood still for two seconds.
+TEST_F(StillRuleTest, OneLatePairOfEqualPicturesMakesNoPageWithAClockStill) {
+  const auto page = sensor_.picture(1, 0);
+  int still = 0;
+  for (int i = 0; i < 600; ++i) {
+    if (see(page_with(page, i == 200 ? 198 : i), 1) != Kind::None) ++still;
   }
+  EXPECT_EQ(still, 1) << "while the picture is an old one";
+}
+
+TEST_F(StillRuleTest, AnEarlyLatePairIsForgottenWhenTheClockIsKnown) {
+  const auto page = sensor_.picture(1, 0);
+  int still = 0;
+  for (int i = 0; i < 600; ++i) {
+    if (see(page_with(page, i == 6 ? 4 : i), 1) != Kind::None) ++still;
+  }
+  EXPECT_EQ(still, 10) << "up to the sixteenth new picture";
+}
+
+// Under rate control, other fields than the clock's come again in half of the pictures.
+TEST_F(StillRuleTest, ALatePairOnAPageUnderRateControlEndsWithSixteenPicturesThatAreNoProof) {
+  const auto page = sensor_.picture(1, 0);
+  std::mt19937 random(3);
+  const auto coded = [&](int number) {
+    auto picture = page_with(page, number);
+    for (int field = 1; field < 16; ++field) {
+      if (random() % 2 == 0) continue;
+      picture.at(80 + 160 * (field % 4), 40 + 90 * (field / 4)) = static_cast<std::uint8_t>(number % 251);
+    }
+    return picture;
+  };
+  for (int i = 0; i < 40; ++i) ASSERT_EQ(see(coded(i)), Kind::None) << i;
+  const auto late = coded(40);
+  (void)see(late);
+  EXPECT_EQ(see(late), Kind::Still);
+  int still = 0;
+  for (int i = 41; i < 100; ++i) still += see(coded(i)) != Kind::None ? 1 : 0;
+  EXPECT_EQ(still, 15);
+}
+
+TEST_F(StillRuleTest, APageWhoseClockStopsIsStill) {
+  const auto page = sensor_.picture(1, 0);
+  for (int i = 0; i < 100; ++i) (void)see(page_with(page, i), 1);
+  for (int i = 0; i < 2; ++i) (void)see(page_with(page, 99), 1);
+  for (int i = 0; i < 100; ++i) ASSERT_EQ(see(page_with(page, 99), 1), Kind::Still) << i;
+  EXPECT_EQ(since(), 99);
+}
+
+TEST_F(StillRuleTest, AHungPictureWhoseQuantiserWandersStaysStill) {
+  for (int i = 0; i < 40; ++i) (void)see(sensor_.picture(1, 1));
+  const auto hung = sensor_.picture(1, 1);
+  (void)see(hung);
+  std::mt19937 random(5);
+  for (int i = 0; i < 100; ++i) {
+    auto coded =
+        hung;  // each field has the quantiser of the first one in half of the pictures, the whole in a third
+    for (int field = 0; field < 16 && i % 3 != 0; ++field) {
+      if (random() % 2 == 0) continue;
+      coded.at(80 + 160 * (field % 4), 40 + 90 * (field / 4)) = static_cast<std::uint8_t>(random() % 251);
+    }
+    ASSERT_EQ(see(coded), Kind::Still) << i;
+  }
+  EXPECT_EQ(since(), 80);
 }
 
 TEST_F(StillRuleTest, PicturesThatComeAgainInTheirOrderAreALoop) {
