@@ -2,7 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plugin/plugin_node.hpp"
 
+#include "freshframe/abi.h"
 #include "freshframe/error.hpp"
+#include "freshframe/native.hpp"
 
 #include <array>
 #include <cmath>
@@ -11,6 +13,7 @@
 #include <cstring>
 #include <exception>
 #include <memory>
+#include <set>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -19,10 +22,6 @@
 #include "plugin/foreign_text.hpp"
 #include "plugin/library.hpp"
 #include "plugin/tables.hpp"
-#include "freshframe/abi.h"
-#include "freshframe/native.hpp"
-
-#include <set>
 
 namespace freshframe::plugin {
 

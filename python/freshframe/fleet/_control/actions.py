@@ -9,7 +9,7 @@ from typing import Any
 from ..._errors import FreshframeError
 from ..._process import worker_log
 from .. import _wire
-from .._decide.decisions import Action
+from .._decide.model import Action, DropCamera, ForgetRun, Kill, Launch, Run, StartRun, StopRun
 from .._messages import (
     Alive,
     Build,
@@ -45,9 +45,9 @@ class Actions:
     def do(self, actions: list[Action]) -> None:
         """Carries them out."""
         for action in actions:
-            if action.do == "launch":
+            if isinstance(action, Launch):
                 self._launch(action.agent)
-            elif action.do == "gone":
+            elif isinstance(action, DropCamera):
                 self._end_camera(action.camera)
             else:
                 link = self._parts.links.get(action.agent)
@@ -56,21 +56,22 @@ class Actions:
 
     # ---- cameras
 
-    def _order(self, link: Link, action: Action) -> None:
-        parts, run = self._parts, (action.camera, action.epoch)
-        if action.do == "kill":
-            link.kill()
-        elif action.do == "start":
-            self._start(link, action)
-        elif action.do == "stop":
-            parts.links.order(link, Stop(run))
-        elif action.do == "forget":
-            link.forget_run(run)
-            link.send(_wire.forget(parts.kept.term, run))
+    def _order(self, link: Link, action: Kill | StartRun | StopRun | ForgetRun) -> None:
+        parts = self._parts
+        match action:
+            case Kill():
+                link.kill()
+            case StartRun(camera=camera, epoch=epoch):
+                self._start(link, (camera, epoch))
+            case StopRun(camera=camera, epoch=epoch):
+                parts.links.order(link, Stop((camera, epoch)))
+            case ForgetRun(camera=camera, epoch=epoch):
+                link.forget_run((camera, epoch))
+                link.send(_wire.forget(parts.kept.term, (camera, epoch)))
 
-    def _start(self, link: Link, action: Action) -> None:
-        parts, run = self._parts, (action.camera, action.epoch)
-        known, camera = parts.cameras.get(action.camera), parts.decisions.cameras[action.camera]
+    def _start(self, link: Link, run: Run) -> None:
+        parts, number = self._parts, run[0]
+        known, camera = parts.cameras.get(number), parts.decisions.cameras[number]
         assert known is not None
         if known.build not in link.builds:
             link.builds.add(known.build)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from . import patience, placement
 from .balance import Balance
 from .fleet_state import FleetState
-from .model import Action, Agent, Camera
+from .model import Action, Agent, Camera, ForgetRun, Kill, Launch, StartRun
 
 
 class Consequences:
@@ -52,12 +52,12 @@ class Consequences:
         elif agent.state != "ending":
             agent.state = "ending"
             agent.why = "its camera was removed"
-            actions.append(Action("kill", agent.name))
+            actions.append(Kill(agent.name))
         return True
 
     def _watch(self, agent: Agent, now: float, actions: list[Action]) -> None:
         if agent.state == "down" and now >= agent.launch_at:
-            actions.append(Action("launch", agent.name))
+            actions.append(Launch(agent.name))
             return
         times, resumed = self._state.times, self._state.resumed
         if news := patience.news_of_python(agent, now, resumed):
@@ -69,7 +69,7 @@ class Consequences:
             agent.state = "ending"
             agent.why = why
             self._state.note(now, agent.name, f"{why}: killed")
-            actions.append(Action("kill", agent.name))
+            actions.append(Kill(agent.name))
         if agent.state == "ending":
             silent = now - max(agent.heard, resumed)
             for number in sorted(self._state.placed[agent.name]):
@@ -114,7 +114,7 @@ class Consequences:
             if not self._state.is_flushed(camera.run) and now - camera.closed_at < self._state.times.flush:
                 return
             if camera.agent is not None:
-                actions.append(Action("forget", camera.agent, camera.number, camera.epoch))
+                actions.append(ForgetRun(camera.agent, camera.number, camera.epoch))
                 self._state.placed[camera.agent].discard(camera.number)
             camera.agent = None
             self._state.enter(camera, camera.then, now, camera.why)
@@ -143,7 +143,7 @@ class Consequences:
         self._state.placed[agent.name].add(camera.number)
         self._state.suspects.placed(camera)
         self._state.enter(camera, "starting", now)
-        actions.append(Action("start", agent.name, camera.number, camera.epoch))
+        actions.append(StartRun(agent.name, camera.number, camera.epoch))
 
     def _candidates(self, camera: Camera) -> list[Agent]:
         former = camera.former

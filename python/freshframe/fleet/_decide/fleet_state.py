@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from . import placement
 from .handovers import Handovers, Overlaps
-from .model import Action, Agent, Camera, CameraState, Machine, Run, Times
+from .model import Action, Agent, Camera, CameraState, DropCamera, Machine, Run, StopRun, Times
 from .suspects import Suspects
 
 
@@ -105,7 +105,7 @@ class FleetState:
         camera.then = "unplaced"
         camera.retry_at = now
         assert camera.agent is not None
-        return [Action("stop", camera.agent, camera.number, camera.epoch)]
+        return [StopRun(camera.agent, camera.number, camera.epoch)]
 
     def send_away(self, camera: Camera, now: float) -> list[Action]:
         """Sends a camera away from its agent. One that allows several sessions starts elsewhere first."""
@@ -146,14 +146,14 @@ class FleetState:
 
     def finished(self, now: float) -> list[Action]:
         """Cameras that were removed and run nowhere any more."""
-        actions = []
+        actions: list[Action] = []
         for number in [number for number in self.restless if self.cameras[number].removed]:
             camera = self.cameras[number]
             if camera.state in ("unplaced", "failed", "ended") and camera.former is None:
                 del self.cameras[number]
                 self.suspects.forget(number)
                 self.restless.discard(number)
-                actions.append(Action("gone", camera=number, epoch=camera.epoch))
+                actions.append(DropCamera(camera=number, epoch=camera.epoch))
                 self.note(now, camera.name, "removed")
         return actions
 

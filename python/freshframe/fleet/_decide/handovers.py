@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 
-from .model import Action, Camera, Former, Run, Times
+from .model import Action, Camera, ForgetRun, Former, Run, StopRun, Times
 
 
 class Handovers:
@@ -66,7 +66,7 @@ class Handovers:
         if former is None or former.closing:
             return []
         former.closing = True
-        return [Action("stop", former.agent, *former.run)]
+        return [StopRun(former.agent, *former.run)]
 
     def note_end(self, run: Run, now: float) -> bool:
         """A run has ended and is closed. Whether it is a former one."""
@@ -97,7 +97,7 @@ class Handovers:
                 if former.closed_at is None:
                     continue
                 if self._is_flushed(former.run) or now - former.closed_at >= self._times.flush:
-                    actions.append(Action("forget", agent, *former.run))
+                    actions.append(ForgetRun(agent, *former.run))
                     del cameras[number]
                     camera.former = None
         return actions

@@ -155,10 +155,52 @@ class Camera:
 
 
 @dataclass(frozen=True)
-class Action:
-    """A step for the controller to take."""
+class Launch:
+    """An agent's process is started."""
 
-    do: Literal["launch", "kill", "start", "stop", "forget", "gone"]
-    agent: str = ""
-    camera: int = -1
-    epoch: int = 0
+    agent: str
+
+
+@dataclass(frozen=True)
+class Kill:
+    """An agent's process is ended by a signal that it cannot refuse."""
+
+    agent: str
+
+
+@dataclass(frozen=True)
+class StartRun:
+    """An agent builds and runs a camera's pipeline."""
+
+    agent: str
+    camera: int
+    epoch: int
+
+
+@dataclass(frozen=True)
+class StopRun:
+    """An agent ends a camera's pipeline, and says when it is closed."""
+
+    agent: str
+    camera: int
+    epoch: int
+
+
+@dataclass(frozen=True)
+class ForgetRun:
+    """A run that an agent had is over: what is left of it has no reader."""
+
+    agent: str
+    camera: int
+    epoch: int
+
+
+@dataclass(frozen=True)
+class DropCamera:
+    """A camera that was removed has no run any more: the fleet forgets it."""
+
+    camera: int
+    epoch: int
+
+
+Action = Launch | Kill | StartRun | StopRun | ForgetRun | DropCamera

@@ -16,7 +16,7 @@ from ... import _check, _native
 from ..._closed_by_with import ClosedByWith
 from ..._errors import EndOfStream, FreshframeError, GraphError, OptionError, ReadTimeout, StateError
 from ..._interpreter import parts
-from .results import Item, Results
+from .results import Result, Results
 
 _SLICE = 0.05  # seconds between two looks for signals
 
@@ -71,7 +71,7 @@ class FleetReader(ClosedByWith):
         self._pid = os.getpid()
         self._name_of = name_of
         self._on_close = on_close
-        self._ready: tuple[Item, FleetSample] | None = (
+        self._ready: tuple[Result, FleetSample] | None = (
             None  # of the first of them, or of one that has just left
         )
         self._back: deque[FleetSample] = deque()  # of a batch that was interrupted
@@ -104,14 +104,24 @@ class FleetReader(ClosedByWith):
         if self._ready is None:
             if not items:
                 return
-            camera, epoch, seq, part, pts, captured, missing, ordinal, data = item = items[0]
-            name = self._name_of(camera)
+            item = items[0]
+            name = self._name_of(item.camera)
             try:
-                value = _native.fleet_value(data, name)
+                value = _native.fleet_value(item.data, name)
             except Exception:
                 items.popleft()  # the next one may be better
                 raise
-            sample = FleetSample(name, epoch, seq, pts, captured, value, missing, ordinal, part)
+            sample = FleetSample(
+                name,
+                item.epoch,
+                item.seq,
+                item.pts,
+                item.captured,
+                value,
+                item.missing,
+                item.ordinal,
+                item.part,
+            )
             self._ready = item, sample
         items.popleft()
         self._results.left()

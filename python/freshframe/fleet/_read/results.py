@@ -6,14 +6,26 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Collection
+from typing import NamedTuple
 
 from .._wire import Batch, Records
 from .counters import Books, Run, Totals
 
 MOST_BUFFERED = 1000  # results that wait here; beyond it they wait at the agents
 
-# Camera, epoch, seq, part, pts, time of the capture, missing before it, ordinal, pickle.
-Item = tuple[int, int, int, int, float, float, int, int, memoryview]
+
+class Result(NamedTuple):
+    """A result that has arrived at a reader, and was not unpickled."""
+
+    camera: int
+    epoch: int  # of the camera's run
+    seq: int
+    part: int
+    pts: float  # seconds
+    captured: float  # seconds of this machine's boot clock
+    missing: int  # results of this camera before it that were lost
+    ordinal: int  # among the run's results
+    data: memoryview  # its pickle
 
 
 class Results:
@@ -40,7 +52,7 @@ class Results:
         self.output = output
         self.name = name
         self.changed = threading.Condition()  # guards the rest
-        self.items: deque[Item] = deque()  # that have arrived and were not delivered
+        self.items: deque[Result] = deque()  # that have arrived and were not delivered
         self.books = Books(term)
         self.closed = False  # by its program
         self.ended = False
@@ -83,7 +95,7 @@ class Results:
                 if missing >= 0:
                     data = pickles[begin : begin + size]
                     at = captured - clock_offset
-                    items.append((camera, epoch, seq, part, pts, at, missing, ordinal, data))
+                    items.append(Result(camera, epoch, seq, part, pts, at, missing, ordinal, data))
                 begin += size
             self._has_news = True
 
@@ -141,7 +153,7 @@ class Results:
     def cameras(self) -> set[int]:
         """Numbers of the cameras whose results wait here."""
         with self.changed:
-            return {item[0] for item in self.items}
+            return {item.camera for item in self.items}
 
     def forget(self, cameras: Collection[int]) -> None:
         """These cameras were removed, and no result of them will come."""

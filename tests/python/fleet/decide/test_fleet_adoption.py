@@ -13,7 +13,7 @@ import pytest
 from freshframe.fleet._decide import adoption
 from freshframe.fleet._decide.decisions import Action, Agent, Camera, Decisions
 from freshframe.fleet._decide.fleet_state import FleetState
-from freshframe.fleet._decide.model import Former
+from freshframe.fleet._decide.model import Former, StartRun
 from freshframe.fleet._machines.relay import Relay
 from freshframe.fleet._read.counters import Books
 from freshframe.fleet._wire import BATCH, OUTBOX, PULL, RESULT, Records, framed
@@ -34,7 +34,7 @@ class Restarted:
         )
         agents = [{"name": name, "labels": {}, "launched": True, "draining": False} for name in "ab"]
         adoption.restore(self.decisions, agents, cameras, self.now)
-        self.started: list[Action] = []
+        self.started: list[StartRun] = []
 
     def report(self, agent: str, *runs: tuple[int, int], started: tuple[tuple[int, int], ...] = ()) -> None:
         self.left_over.discard(agent)
@@ -52,7 +52,7 @@ class Restarted:
             self.note(self.decisions.tick(self.now))
 
     def note(self, actions: list[Action]) -> None:
-        self.started += [action for action in actions if action.do == "start"]
+        self.started += [action for action in actions if isinstance(action, StartRun)]
 
 
 def camera(number: int, agent: str | None, epoch: int, **others: Any) -> dict[str, Any]:

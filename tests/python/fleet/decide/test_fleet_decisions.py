@@ -14,6 +14,7 @@ import pytest
 from freshframe.fleet._control.kept import StateFile
 from freshframe.fleet._decide.decisions import Action, Camera, Decisions, Run, Times
 from freshframe.fleet._decide.fleet_state import FleetState
+from freshframe.fleet._decide.model import DropCamera, ForgetRun, Kill, Launch, StartRun, StopRun
 
 
 class World:
@@ -50,19 +51,18 @@ class World:
     def do(self, actions: list[Action]) -> None:
         for action in actions:
             self.done.append(action)
-            run = (action.camera, action.epoch)
-            if action.do == "launch":
+            if isinstance(action, Launch):
                 self.silent.discard(action.agent)
                 self.stuck.discard(action.agent)
                 self.decisions.launched(action.agent, self.now)
-            elif action.do == "kill" and action.agent not in self.immortal:
+            elif isinstance(action, Kill) and action.agent not in self.immortal:
                 self.do(self.decisions.gone(action.agent, self.now, "killed by signal 9"))
-            elif action.agent in self.silent:
+            elif isinstance(action, DropCamera) or action.agent in self.silent:
                 continue
-            elif action.do == "start":
-                self.decisions.started(run, self.now)
-            elif action.do == "stop" and action.camera not in self.slow_to_close:
-                self.do(self.decisions.closed(run, self.now))
+            elif isinstance(action, StartRun):
+                self.decisions.started((action.camera, action.epoch), self.now)
+            elif isinstance(action, StopRun) and action.camera not in self.slow_to_close:
+                self.do(self.decisions.closed((action.camera, action.epoch), self.now))
 
     def run(self, seconds: float, step: float = 0.1) -> None:
         end = self.now + seconds
@@ -86,7 +86,9 @@ class World:
         return {name: self.decisions.cameras_of(name) for name in self.decisions.agents}
 
     def starts_of(self, camera: Camera) -> list[tuple[str, int]]:
-        return [(a.agent, a.epoch) for a in self.done if a.do == "start" and a.camera == camera.number]
+        return [
+            (a.agent, a.epoch) for a in self.done if isinstance(a, StartRun) and a.camera == camera.number
+        ]
 
 
 def started(agents: int = 2, cameras: int = 1, **options: bool) -> tuple[World, list[Camera]]:
@@ -156,9 +158,9 @@ def test_an_agent_that_is_silent_for_two_seconds_is_killed_and_its_cameras_move(
     world, [camera] = started()
     world.silent.add("agent0")
     world.run(1.9)
-    assert Action("kill", "agent0") not in world.done
+    assert Kill("agent0") not in world.done
     world.run(0.5)
-    assert Action("kill", "agent0") in world.done
+    assert Kill("agent0") in world.done
     assert camera.agent == "agent1"
 
 
@@ -185,7 +187,7 @@ def test_a_controller_that_was_paused_blames_nobody() -> None:
     world, [camera] = started()
     world.now += 10
     world.do(world.decisions.tick(world.now))
-    assert Action("kill", "agent0") not in world.done
+    assert Kill("agent0") not in world.done
     world.run(5)  # the agents renew
     assert camera.starts == 1
     assert any("paused for 10.0 s" in text for _, _, text in world.decisions.events)
@@ -196,7 +198,7 @@ def test_after_its_own_pause_the_controller_kills_who_stays_silent() -> None:
     world.silent.add("agent0")
     world.now += 10
     world.run(2)
-    assert Action("kill", "agent0") not in world.done
+    assert Kill("agent0") not in world.done
     world.run(0.5)
     assert camera.agent == "agent1"
 
@@ -211,7 +213,7 @@ def test_a_move_of_an_exclusive_camera_closes_before_it_starts() -> None:
     assert world.decisions.allowed("agent0") == []
     world.do(world.decisions.closed(camera.run, world.now))
     assert (camera.agent, state(camera)) == ("agent1", "running")
-    assert Action("forget", "agent0", camera.number, 1) in world.done
+    assert ForgetRun("agent0", camera.number, 1) in world.done
 
 
 def test_a_move_waits_for_readers_but_not_for_long() -> None:
@@ -229,7 +231,7 @@ def test_a_removed_camera_is_gone_once_it_is_closed() -> None:
     world, [camera] = started()
     world.do(world.decisions.remove(camera.number, world.now))
     assert world.decisions.cameras == {}
-    assert Action("gone", camera=camera.number, epoch=1) in world.done
+    assert DropCamera(camera=camera.number, epoch=1) in world.done
     assert world.placed() == {"agent0": 0, "agent1": 0}
 
 

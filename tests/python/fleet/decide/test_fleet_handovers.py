@@ -8,7 +8,8 @@ from test_fleet_decisions import World, started, state
 
 from freshframe.fleet._control.counts import CameraCounts
 from freshframe.fleet._control.snapshot import camera_stats
-from freshframe.fleet._decide.decisions import Action, Camera, Times
+from freshframe.fleet._decide.decisions import Camera, Times
+from freshframe.fleet._decide.model import ForgetRun, StopRun
 
 
 def moving(agents: int = 2, cameras: int = 1) -> tuple[World, Camera]:
@@ -31,11 +32,11 @@ def test_a_drained_camera_gives_results_elsewhere_before_its_former_run_is_close
     assert world.decisions.allowed("agent0") == [(0, 1)]
     assert world.decisions.allowed("agent1") == [(0, 2)]
     assert world.placed() == {"agent0": 1, "agent1": 1}
-    assert Action("stop", "agent0", 0, 1) not in world.done
+    assert StopRun("agent0", 0, 1) not in world.done
     world.fruitless.clear()
     world.run(0.3)
-    [stop, forget] = [action for action in world.done if action.agent == "agent0" and action.epoch == 1][-2:]
-    assert (stop.do, forget.do) == ("stop", "forget")
+    orders = (StopRun("agent0", 0, 1), ForgetRun("agent0", 0, 1))
+    assert [action for action in world.done if action in orders] == list(orders)
     assert world.placed() == {"agent0": 0, "agent1": 1}
     assert world.decisions.allowed("agent0") == []
     assert not world.decisions.moves
@@ -113,7 +114,7 @@ def test_a_former_run_whose_agent_is_not_seen_to_end_is_an_overlap() -> None:
 def test_a_former_run_that_ends_by_itself_is_forgotten() -> None:
     world, camera = moving()
     world.do(world.decisions.failed((0, 1), world.now, "lost"))
-    assert Action("forget", "agent0", 0, 1) in world.done
+    assert ForgetRun("agent0", 0, 1) in world.done
     assert (camera.former, camera.failures, state(camera)) == (None, 0, "running")
 
 

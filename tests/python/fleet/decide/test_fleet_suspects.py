@@ -8,6 +8,7 @@ from test_fleet_decisions import World
 
 from freshframe.fleet._control.agents.ends import Words, is_crash
 from freshframe.fleet._decide.decisions import Action, Camera
+from freshframe.fleet._decide.model import StartRun
 
 
 class Crashing(World):
@@ -24,7 +25,7 @@ class Crashing(World):
     def do(self, actions: list[Action]) -> None:
         in_build = {number for number, seconds in self.after.items() if seconds == 0}
         for action in actions:
-            if action.do == "start" and action.camera in in_build:
+            if isinstance(action, StartRun) and action.camera in in_build:
                 self.done.append(action)
             else:
                 super().do([action])

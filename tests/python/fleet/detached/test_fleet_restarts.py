@@ -27,7 +27,8 @@ from freshframe.fleet._control.counts import CameraCounts
 from freshframe.fleet._control.loop import boot_time
 from freshframe.fleet._control.setup import Setup
 from freshframe.fleet._decide import adoption
-from freshframe.fleet._decide.decisions import Action, Agent, Camera, Times
+from freshframe.fleet._decide.decisions import Agent, Camera, Times
+from freshframe.fleet._decide.model import ForgetRun
 from freshframe.fleet._detached import ray_actor
 from freshframe.fleet._detached.cluster_state import ClusterState, Trouble
 from freshframe.fleet._detached.controller import DetachedController
@@ -360,7 +361,7 @@ def test_a_run_whose_end_a_killed_controller_has_ordered_is_counted_once_when_it
         link.runs[run] = 0
         parts.links.add(link)
         if knows != "nothing of its end":
-            Actions(parts).do([Action("forget", "a", *run)])
+            Actions(parts).do([ForgetRun("a", *run)])
         if knows == "its last record":
             parts.readers.end_outboxes(link, record)
     yard.controller.write_through()

@@ -13,7 +13,7 @@ from typing import Any
 
 from ...._errors import FreshframeError
 from ..._read.reader import FleetReader
-from ..._read.results import Results
+from ..._read.results import Result, Results
 from .channel import LONGEST_PULL, MOST_RESULTS, Channel
 
 _TIMEOUT = 30.0  # seconds for an answer
@@ -171,19 +171,11 @@ class RemoteReader(FleetReader):
                 own = self.results.books.receive(camera, epoch, ordinal)
                 if own >= 0:
                     self._accepted += 1
-                    self.results.items.append(
-                        (
-                            camera,
-                            epoch,
-                            seq,
-                            part,
-                            pts,
-                            captured,
-                            own if knows else missing,
-                            ordinal,
-                            data[begin:end],
-                        )
+                    missing = own if knows else missing
+                    result = Result(
+                        camera, epoch, seq, part, pts, captured, missing, ordinal, data[begin:end]
                     )
+                    self.results.items.append(result)
                 self._serial = serial
                 self._marks.append((self._accepted, serial))
             self.results.changed.notify_all()

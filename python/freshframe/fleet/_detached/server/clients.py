@@ -196,10 +196,10 @@ class Clients:
             if most
             else (0, [])
         )
-        names = {item[0]: self._fleet.name_of(item[0]) for item in items}
-        heads = [(*item[:-1], len(item[-1])) for item in items]
+        names = {item.camera: self._fleet.name_of(item.camera) for item in items}
+        heads = [(*item[:-1], len(item.data)) for item in items]
         end = reader.end() if not items else None
-        return _WithData((end, names, first, heads), [item[-1] for item in items])
+        return _WithData((end, names, first, heads), [item.data for item in items])
 
     def _turn_of(self, connection: socket.socket, key: str) -> int:
         """0: the reader's program has another connection by now."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 import itertools
 import secrets
 
-from ..._read.results import Item, Results
+from ..._read.results import Result, Results
 
 
 class ServedReader:
@@ -52,7 +52,7 @@ class ServedReader:
         if after < before:
             self.results.want()
 
-    def take(self, turn: int, most: int, most_bytes: int, timeout: float) -> tuple[int, list[Item]]:
+    def take(self, turn: int, most: int, most_bytes: int, timeout: float) -> tuple[int, list[Result]]:
         """The serial of the first, and results that were not sent yet; waits until there are some.
 
         A connection whose turn is over gets none: results that it lost would not be sent again.
@@ -65,10 +65,10 @@ class ServedReader:
             if self._turn != turn:
                 return self._sent + 1, []
             begin = self._sent - self.acknowledged
-            taken: list[Item] = []
+            taken: list[Result] = []
             size = 0
             for item in itertools.islice(results.items, begin, begin + most):
-                size += len(item[-1])
+                size += len(item.data)
                 if taken and size > most_bytes:
                     break
                 taken.append(item)
