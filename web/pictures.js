@@ -1,4 +1,4 @@
-// Live pictures of the selected ports: a <freshframe-view> for each, which asks for nothing while nobody sees it.
+// Live pictures of the selected ports: a <freshframe-view> for each, which asks for nothing while it is out of sight.
 // SPDX-License-Identifier: Apache-2.0
 
 import { attribute, byId, el } from "./dom.js";
@@ -67,7 +67,7 @@ export class Pictures {
     this.#show();
   }
 
-  // A view that stays is not moved: it would begin anew.
+  // A view that stays is not moved: it would ask for its stream again.
   #show() {
     let last = null;
     for (const port of this.#ports) {

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def described(node: Any, types: tuple[Any, Any]) -> _native.NodeDescription:
-    """What the engine has to know of a node in Python that takes and gives these types."""
+    """The description of a node in Python with these types, for the engine."""
     contract = contract_of(node)
     return _native.NodeDescription(
         wiring.label(node),
@@ -49,7 +49,7 @@ class Member:
     Attributes:
         place: Where it works, and where another one may take over.
         ports: Its parents; connect() and disconnect() change them.
-        types: What the node that was added takes and gives.
+        types: Of the inputs and outputs of the node that was added.
         batch: Of add().
         joined: Whether it gets sets of samples.
     """

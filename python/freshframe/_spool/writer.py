@@ -62,7 +62,7 @@ class Writer:
             if self._has_ended:
                 raise StateError(
                     f"the thread that writes the spool {self._box.folder!r} has ended: "
-                    f"{self._fault or 'nobody knows why'}; {len(self._waiting)} results are in memory only"
+                    f"{self._fault or 'without an error'}; {len(self._waiting)} results are in memory only"
                 )
             is_full = len(self._waiting) >= _MOST
             self._dropped += is_full

@@ -191,7 +191,7 @@ class Adjustment {
     v4l2_control order{.id = control.id, .value = value};
     if (const int code = device_.control(VIDIOC_S_CTRL, order); code != 0) {
       const auto why = code == EACCES
-                           ? "the driver lets nobody set '" + driver_text(control.name) + "' at present"
+                           ? "the driver does not let '" + driver_text(control.name) + "' be set at present"
                            : camera_fault_text(path_, code);
       fail("cannot set " + std::string(setting_.name) + ": " + why, code);
     }

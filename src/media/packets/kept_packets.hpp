@@ -22,8 +22,8 @@ struct KeptPacket {
   TimePoint captured{};
 };
 
-/// While nobody watches it only holds references to the packets from the last key picture on, so that a viewer begins
-/// at once. While somebody watches it also holds those that were not taken yet. One thread puts, another takes.
+/// Without a viewer it only holds references to the packets from the last key picture on, so that a viewer begins
+/// at once. With one it also holds those that were not taken yet. One thread puts, another takes.
 class KeptPackets {
  public:
   static constexpr std::size_t kMostBytes = 16U << 20U;
@@ -58,7 +58,7 @@ class KeptPackets {
     forget(static_cast<std::size_t>(packets_.rend() - last_key) - (last_key == packets_.rend() ? 0 : 1));
     return fresh;
   }
-  /// Nobody takes any more: the source forgets it.
+  /// The viewers have gone: the source forgets it.
   void close() noexcept { closed_.store(true, std::memory_order_relaxed); }
   [[nodiscard]] bool is_closed() const noexcept { return closed_.load(std::memory_order_relaxed); }
 

@@ -1,4 +1,4 @@
-// Finished segments on their way from a recorder to the thread that is told.
+// Finished segments, from a recorder to the thread that calls on_segment.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,7 +13,7 @@
 
 namespace freshframe::media {
 
-// What is known of the segment that is being written.
+// The facts about the segment that is being written.
 
 /// One thread.
 class SegmentFacts {
@@ -36,7 +36,7 @@ class SegmentFacts {
     facts_.last_utc = stamp.utc.seconds;
   }
 
-  /// The facts so far, which begin anew.
+  /// The facts so far. They are empty afterwards.
   [[nodiscard]] Segment take(std::string path, std::uint64_t bytes) {
     Segment result = std::exchange(facts_, {});
     result.path = std::move(path);
