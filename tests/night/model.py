@@ -257,13 +257,15 @@ class _Check:
             causes.add("unmatched")
         if not self.natural or step.name in self.closed:
             causes.add("stop")
-        if (
-            self.gone | self.may_leave or self.moved
-        ):  # also last results of a source for what came after it left
+        if self.may_leave or self.moved or self._drops_at_removal():
             causes.add("removed")
-        if (edge.parent, step.name) in self.moved:  # the merge may have ended before it got this parent
-            causes.add("stop")
         return causes
+
+    def _drops_at_removal(self) -> bool:
+        """Whether a removal drops samples, or a merge that stays has last results of a source that went."""
+        asked = any(change.verb == "remove" for change in self.program.changes)
+        stays = any(step.kind == "late" and step.listed for step in self.program.steps)
+        return bool(self.gone) and (asked or stays)
 
     def _order(self, step: Step, offered: Flow, taken: list[Token]) -> None:
         """Nothing twice, nothing that was not given, and in order."""

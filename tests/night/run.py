@@ -266,9 +266,11 @@ class _Run:
             if step.kind in ("record", "copy"):
                 path = self.folder / f"{step.name}.mkv"
                 (source,) = step.sources
-                number = 0
+                number = -1
                 for sample in ff.stream(ff.open(path)) if path.exists() else ():
-                    number = painted_number(source, sample.value, number)
+                    number += 1
+                    if source not in self.log.replaced:  # else its pictures have begun again
+                        number = painted_number(source, sample.value, number)
                     self.log.takes[step.name].append(Take((source, number, ())))
 
     def _ask(self) -> None:

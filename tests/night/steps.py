@@ -20,7 +20,8 @@ from night.program import RATE, Step
 Token = tuple[Any, ...]  # (source, number, trail): the trail names the nodes on its way
 SIZE = (48, 64)  # rows and columns of a painted picture
 OLD = 100.0  # seconds
-_DARKEST, _LEVELS, _NUMBERS = 10, 4, 60  # of a camera's pictures
+_DARKEST, _LEVELS, _NUMBERS = 10, 4, 60  # of a camera's pictures, in each half
+_HIGH = 8  # levels between two high digits of a painted picture, for JPEG
 
 
 class Take(NamedTuple):
@@ -76,19 +77,21 @@ def _mark(source: str) -> int:
 
 
 def picture(source: str, number: int) -> ff.Frame:
-    """Its left half is its number, the right one its source."""
+    """Its left half is its number, the high digit below the low one, the right half its source."""
     pixels = np.full(SIZE, number % 256, np.uint8)
+    pixels[SIZE[0] // 2 :] = _HIGH * (number // 256 % (256 // _HIGH)) + _HIGH // 2
     pixels[:, SIZE[1] // 2 :] = _mark(source)
     return ff.Frame.from_array(pixels, "gray")
 
 
 def painted_number(source: str, frame: ff.Frame, near: int) -> int:
-    """What its left half says: of the numbers with that level, the one around or above `near`."""
-    level = int(frame.luma[0, 0])
+    """What its levels say: of the numbers that have them, the one around or above `near`."""
+    luma = frame.luma
     if source.startswith("camera"):
-        number, every = round((level - _DARKEST) / _LEVELS), _NUMBERS
+        low, high = (round((int(level) - _DARKEST) / _LEVELS) for level in (luma[0, 0], luma[0, -1]))
+        number, every = low + _NUMBERS * high, _NUMBERS**2
     else:
-        number, every = level, 256
+        number, every = int(luma[0, 0]) + 256 * (int(luma[-1, 0]) // _HIGH), 256 * (256 // _HIGH)
     return near + (number - near + every // 4) % every - every // 4
 
 
@@ -99,7 +102,9 @@ def server() -> Any:
     from rigs.live.servers import HttpServer  # noqa: PLC0415
 
     def draw(number: int, width: int, height: int) -> Any:
-        return np.full((height, width, 3), _DARKEST + _LEVELS * (number % _NUMBERS), np.uint8)
+        pixels = np.full((height, width, 3), _DARKEST + _LEVELS * (number % _NUMBERS), np.uint8)
+        pixels[:, width // 2 :] = _DARKEST + _LEVELS * (number // _NUMBERS)
+        return pixels
 
     clip = encode("mjpeg", 2000, size=(SIZE[1], SIZE[0]), draw=draw)
     return HttpServer(dataclasses.replace(clip, fps=500))

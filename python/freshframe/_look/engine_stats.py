@@ -192,9 +192,10 @@ watch: Callable[[], tuple[int, float, tuple[GilCulprit, ...]]] | None = None
 _Fields = tuple[dict[str, NodeStats], list[EdgeStats], GilStats, float, int, PoolStats, RemovedStats]
 
 
-def _fields(stats: _native.Stats) -> _Fields:
-    nodes = Nodes((node.name, _node(node)) for node in stats.nodes)
-    edges = [_edge(edge) for edge in stats.edges]
+def _fields(stats: _native.Stats, *more: _native.Stats) -> _Fields:
+    parts = (stats, *more)
+    nodes = Nodes((node.name, _node(node)) for part in parts for node in part.nodes)
+    edges = [_edge(edge) for part in parts for edge in part.edges]
     seen = watch
     stalls, stalled, culprits = seen() if seen is not None else (None, 0.0, ())
     gil = GilStats(
@@ -209,9 +210,9 @@ def _fields(stats: _native.Stats) -> _Fields:
     return nodes, edges, gil, stats.uptime, stats.held_bytes, _pool(stats.pool), _removed(stats.removed)
 
 
-def make_stats(stats: _native.Stats) -> Stats:
-    """Makes a Stats of the engine's."""
-    return Stats(*_fields(stats))
+def make_stats(stats: _native.Stats, *more: _native.Stats) -> Stats:
+    """Makes a Stats of the engine's. ``more``: those of nodes that were removed together with its nodes."""
+    return Stats(*_fields(stats, *more))
 
 
 def make_report(report: _native.Report) -> Report:

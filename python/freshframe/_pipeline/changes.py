@@ -187,10 +187,11 @@ class Changes:
     ) -> None:
         """As Pipeline.connect()."""
         source, target = self._both(parent, child, "connect")
+        name = target.name
         self._engine.connect(
             ends([source])[0],
             index_of(target),
-            wiring.policy(queue, target.name),
+            wiring.policy(queue_below([source], queue, name, max_age=max_age, max_rate=max_rate), name),
             None if max_age is None else _check.number("max_age", max_age),
             wiring.rate(max_rate),
         )
@@ -216,19 +217,19 @@ class Changes:
         """As Pipeline.remove(), of a port."""
         port = own_port(part, "remove() needs", self._engine)
         try:
-            books = self._engine.remove(index_of(port), drain, timeout)
-            self._remove_packets(port, drain, timeout)
+            gone = [self._engine.remove(index_of(port), drain, timeout)]
+            gone += self._remove_packets(port, drain, timeout)
         except (NodeError, StopTimeout):  # it goes nevertheless
             with contextlib.suppress(StopTimeout):
                 self._remove_packets(port, drain, timeout)
             raise
         finally:
             self._graph.forget_removed()
-        return observation.books(books)
+        return observation.books(gone)
 
-    def _remove_packets(self, port: Port[Any], drain: bool, timeout: float) -> None:
-        if (packets := packets_of(port)) is not None:
-            self._engine.remove(index_of(packets), drain, timeout)
+    def _remove_packets(self, port: Port[Any], drain: bool, timeout: float) -> list[_native.Stats]:
+        packets = packets_of(port)
+        return [] if packets is None else [self._engine.remove(index_of(packets), drain, timeout)]
 
     def _both(self, parent: Any, child: Any, verb: str) -> tuple[Port[Any], Port[Any]]:
         return (

@@ -184,7 +184,8 @@ class Pipeline(RunByWith):
         Raises:
             GraphError: The node was not added with a list, takes another type, gets these samples already, is
                 above the parent, or the samples of several sources would come to a node that takes one.
-            StateError: One of the nodes was removed, or the pipeline has ended.
+            StateError: One of the nodes was removed, the child has ended with its other parents, or the
+                pipeline has ended.
         """
         self._changes.connect(parent, child, queue, max_age, max_rate)
 

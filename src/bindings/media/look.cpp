@@ -85,7 +85,8 @@ using LookedAt = std::tuple<std::string, std::string, std::string, double>;
 LookedAt look_source(const NodeHandle& self, int source, const std::string& name) {
   if (!self.owner) return {};
   const auto stats = core::stats_of(*self.owner);
-  const auto at = source < 0 ? media::source_above(stats, name) : media::looked_at(stats, source);
+  const auto at = source < 0 ? media::source_above(stats, name)
+                             : media::looked_at(stats, source, self.owner->names()->of(source));
   return {at.camera, at.state, at.last_error, at.still_for};
 }
 

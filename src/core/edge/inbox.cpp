@@ -278,11 +278,13 @@ void Inbox::drop_source(int source) {
   });
 }
 
-void Inbox::stay_open(bool stays) {
+bool Inbox::stay_open(bool stays) {
+  bool goes_on = false;
   change(Tells::WaitingThreads, [&](Aftermath& /*after*/) FRESHFRAME_REQUIRES(mutex_) {
-    lanes_.stay_open(stays);
+    goes_on = lanes_.stay_open(stays);
     return true;
   });
+  return goes_on;
 }
 
 void Inbox::wake() {

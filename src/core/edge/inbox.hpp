@@ -71,8 +71,9 @@ class Inbox {
   void add_source(Edge& edge, const SourceStream& stream);
   /// Drops the waiting samples of a source with cause `removed`.
   void drop_source(int source);
-  /// Whether the inbox has no end as long as it has no edges, or none that is open.
-  void stay_open(bool stays);
+  /// Whether the inbox has no end as long as it has no edges, or none that is open. Returns false when its node has
+  /// been told of the end, which stays.
+  bool stay_open(bool stays);
   /// Before any thread uses the inbox: its consumer is a node, which is told News. `call_times`: how long its calls
   /// take, which a stop wants to know; null: no time.
   void serve_node(const Timings* call_times);
@@ -195,7 +196,7 @@ class Inbox {
     return joins_ ? sets_ && sets_->any_ready() : lanes_.any_ready();
   }
   /// The result of a take that found nothing.
-  [[nodiscard]] Taken nothing_locked() const FRESHFRAME_REQUIRES(mutex_);
+  [[nodiscard]] Taken nothing_locked() FRESHFRAME_REQUIRES(mutex_);
   Taken take_locked(AnySample& sample, Pick pick, Delivery& out) FRESHFRAME_REQUIRES(mutex_);
   Taken take_batch_locked(std::vector<AnySample>& samples, const Gather& gather, Delivery& out)
       FRESHFRAME_REQUIRES(mutex_);

@@ -63,8 +63,12 @@ class Lanes {
   void forget_edge(const EdgeRef& edge, bool closed);
   /// The lanes of sources of which nothing more comes go. After a close the consumer ends, and with it all streams.
   void retire(bool closed);
-  /// Whether there is no end as long as there are no edges, or none that is open.
-  void stay_open(bool stays) noexcept { stays_open_ = stays; }
+  /// Whether there is no end as long as there are no edges, or none that is open. Returns false when a node has been
+  /// told of the end, which stays.
+  bool stay_open(bool stays) noexcept {
+    stays_open_ = stays && !told_end_;
+    return !told_end_;
+  }
   /// A producer that waits for room on an edge that was ended meanwhile still puts its sample.
   [[nodiscard]] bool all_ended(bool closed) const noexcept {
     return open_edges_ == 0 && (closed || (!stays_open_ && waiting_producers_ == 0));
@@ -80,6 +84,8 @@ class Lanes {
 
   // ---- what the consumer is told
   void report_gone() noexcept { reports_gone_ = true; }
+  /// The consumer is told that all has ended: a node takes nothing more.
+  void tell_end() noexcept { told_end_ = reports_gone_; }
   void wake() noexcept { woken_ = true; }
   [[nodiscard]] bool has_news() const noexcept { return woken_ || !gone_.empty(); }
   [[nodiscard]] std::vector<GoneSource> take_gone() noexcept {
@@ -144,6 +150,7 @@ class Lanes {
   std::size_t open_edges_ = 0;         // that have not ended
   std::size_t waiting_producers_ = 0;  // for room, on edges that are not gone
   bool stays_open_ = false;
+  bool told_end_ = false;
   bool reports_gone_ = false;
   bool woken_ = false;  // by wake()
 };

@@ -65,9 +65,11 @@ bool WayOut::take_next(AnySample& sample, bool newest, Delivery& out) {
   return found;
 }
 
-Taken Inbox::nothing_locked() const {
+Taken Inbox::nothing_locked() {
   if (lanes_.has_news()) return Taken::News;
-  return stop_.is_over(*clock_) || lanes_.all_ended(stop_.closed) ? Taken::Ended : Taken::Nothing;
+  if (!stop_.is_over(*clock_) && !lanes_.all_ended(stop_.closed)) return Taken::Nothing;
+  lanes_.tell_end();
+  return Taken::Ended;
 }
 
 Taken Inbox::take_locked(AnySample& sample, Pick pick, Delivery& out) {

@@ -15,13 +15,15 @@ const NodeStats* node_of(const Stats& stats, std::string_view name) {
 }
 
 /// A stream of packets has its camera's name with ".packets".
-const NodeStats* camera_of(const Stats& stats, std::string_view name) {
+std::string_view without_packets(std::string_view name) {
   constexpr std::string_view kPackets = ".packets";
-  if (name.ends_with(kPackets)) {
-    const auto camera = name.substr(0, name.size() - kPackets.size());
-    if (const auto* node = node_of(stats, camera)) return node;
-  }
-  return node_of(stats, name);
+  if (name.ends_with(kPackets)) name.remove_suffix(kPackets.size());
+  return name;
+}
+
+const NodeStats* camera_of(const Stats& stats, std::string_view name) {
+  const auto* const camera = node_of(stats, without_packets(name));
+  return camera != nullptr ? camera : node_of(stats, name);
 }
 
 LookedAt told(const NodeStats* node) {
@@ -35,9 +37,11 @@ LookedAt told(const NodeStats* node) {
 
 }  // namespace
 
-LookedAt looked_at(const Stats& stats, int source) {
+LookedAt looked_at(const Stats& stats, int source, std::string_view name) {
   const auto at = std::ranges::find(stats.nodes, source, &NodeStats::number);
-  return at == stats.nodes.end() ? LookedAt() : told(camera_of(stats, at->name));
+  if (at != stats.nodes.end()) return told(camera_of(stats, at->name));
+  // It was removed, and another node may have its name by now.
+  return {.camera = std::string(without_packets(name)), .state = {}, .last_error = {}, .still_for = 0};
 }
 
 LookedAt source_above(const Stats& stats, std::string_view node) {

@@ -16,8 +16,8 @@ struct LookedAt {
   double still_for = 0;    // seconds for which it has shown one picture
 };
 
-/// `source` is that of the picture's stamp.
-[[nodiscard]] LookedAt looked_at(const Stats& stats, int source);
+/// `source` is that of the picture's stamp, and `name` its name, which it keeps when it was removed.
+[[nodiscard]] LookedAt looked_at(const Stats& stats, int source, std::string_view name);
 /// Of a look without a picture: the source at the end of the way up from the node, by the first edge of each.
 [[nodiscard]] LookedAt source_above(const Stats& stats, std::string_view node);
 

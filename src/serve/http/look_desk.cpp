@@ -166,7 +166,9 @@ Reply LookDesk::answer(const LookWish& wish, LookBack& look, const std::stop_tok
     const auto stats = core::stats_of(*core_);
     const auto& all = pictures.all();
     if (all.empty()) return no_view(wish, media::source_above(stats, wish.name));
-    return look_reply(wish, all, media::looked_at(stats, all.back().view.stamp.source), *core_->clock());
+    const int source = all.back().view.stamp.source;
+    const auto at = media::looked_at(stats, source, core_->names()->of(source));
+    return look_reply(wish, all, at, *core_->clock());
   } catch (const std::exception& error) {
     return plain(kBusy, "the look '" + wish.name + "' has no answer: " + error.what());
   }

@@ -90,6 +90,23 @@ def test_a_mask_above_the_look_is_in_each_of_its_pictures() -> None:
         assert int(np.asarray(view.frame.luma).min()) >= 6
 
 
+def test_pictures_keep_the_name_of_their_camera_when_it_was_removed() -> None:
+    of_packets, of_frames = ff.Look(), ff.Look(every=0)
+    with TcpServer(clip("mpegts")) as server:
+        pipeline = ff.Pipeline(keep_running=True)
+        door = pipeline.add(ff.open(server.url, **PATIENT), name="door")
+        yard = pipeline.add(ff.open("demo:circles?size=320x240"), name="yard")
+        pipeline.add(of_packets, door.packets)
+        pipeline.add(of_frames, yard)
+        with pipeline.start():
+            until(lambda: is_there(of_packets) and is_there(of_frames), "two pictures")
+            pipeline.remove(door)
+            pipeline.remove(yard)
+            pipeline.add(ff.open("demo:circles?size=320x240"), name="yard")
+            assert of_packets.now().camera == "door"
+            assert of_frames.now().camera == "yard"
+
+
 def test_pictures_are_scaled_down_and_never_up() -> None:
     pipeline = ff.Pipeline()
     look = ff.Look(every=0)

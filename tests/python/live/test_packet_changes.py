@@ -111,6 +111,35 @@ def test_the_packets_of_a_camera_that_is_removed_meanwhile_go_with_it() -> None:
             assert not pipeline.stats().nodes
 
 
+def test_the_last_statistics_of_a_camera_have_what_was_below_its_packets(tmp_path: Path) -> None:
+    with RtspServer(clip("h264")) as server:
+        pipeline = ff.Pipeline(keep_running=True)
+        camera = pipeline.add(ff.open(server.url, **PATIENT), name="door")
+        pipeline.add(ff.VideoFile(tmp_path / "a.mkv"), camera.packets, name="file")
+        with pipeline.start():
+            until(lambda: pipeline.stats().nodes["file"].processed > 2, "three packets")
+            gone = pipeline.remove(camera)
+            removed = pipeline.stats().removed
+        assert gone is not None
+        assert set(gone.nodes) == {"door", "door.packets", "file"}
+        assert [(edge.parent, edge.child) for edge in gone.edges] == [("door.packets", "file")]
+        assert removed.passed_in == gone.edges[0].passed_in > 2
+
+
+def test_a_merge_loses_no_packets_of_a_camera_that_is_connected_later() -> None:
+    with RtspServer(clip("h264")) as server:
+        pipeline = ff.Pipeline(keep_running=True)
+        first = pipeline.add(ff.open(server.url, **PATIENT), name="first")
+        second = pipeline.add(ff.open(server.url, **PATIENT), name="second")
+        merge: ff.Port[None] = pipeline.add(lambda packet: None, [first.packets], name="merge")
+        with pytest.raises(ff.GraphError, match="'merge' takes packets, and"):
+            pipeline.connect(second.packets, merge, queue=ff.LATEST)
+        with pipeline.start():
+            pipeline.connect(second.packets, merge)
+            queues = {edge.parent: edge.queue for edge in pipeline.stats().edges}
+        assert queues == {"first.packets": ff.RECORDING, "second.packets": ff.RECORDING}
+
+
 def test_packets_go_with_a_camera_whose_removal_takes_longer(tmp_path: Path) -> None:
     with RtspServer(clip("h264")) as server:
         pipeline = ff.Pipeline(keep_running=True)

@@ -114,7 +114,8 @@ class Graph {
   /// Connects a node, or a reader, that was added after wire(). Throws GraphError.
   void connect_late(int index);
   void connect_late(const ReaderCore& reader);
-  /// One more edge into a merge. Throws GraphError when it is not possible, before any change.
+  /// One more edge into a merge. Throws GraphError when it is not possible, StateError when the merge has ended; both
+  /// before any change.
   void connect(const AnyPort& parent, int child, const ConnectOptions& options);
   /// Takes the edge away and returns its last counts. Throws GraphError when there is none.
   EdgeStats disconnect(const AnyPort& parent, int child);
@@ -130,7 +131,8 @@ class Graph {
   /// Takes away the edges of nodes that have gone whose waiting samples have been processed meanwhile.
   std::vector<EdgeStats> sweep();
   /// A node has been told that nothing more comes of a source, but may give results of it until the source is
-  /// removed: its outputs then get the end. False: it is being removed.
+  /// removed: its outputs then get the end. One that is being removed itself, too, may give them in its finish():
+  /// its own end is that of all its streams. False: the source is being removed, and the node stays.
   bool keep_end(int node, const GoneSource& gone);
 
   // ---- the parts
@@ -165,6 +167,9 @@ class Graph {
   /// An edge at its consumer, and its beginning at the parent.
   EdgeRef make_edge(const std::shared_ptr<Inbox>& inbox, const Wire& wire, const NodeBase* node);
   void open_edge(const std::shared_ptr<Inbox>& inbox, const Wire& wire, const NodeBase* node) const;
+  /// A merge that has got a wire does not end before its edge has come. Takes the wire away and throws StateError when
+  /// it has ended.
+  void hold_open(Place& merge);
   /// The streams of these sources begin at the outputs of a node: on all edges below, the deepest first.
   void begin_below(int node, const Sources& sources, Change change);
   /// A source is being forgotten.

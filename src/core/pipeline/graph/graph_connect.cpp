@@ -30,6 +30,15 @@ void Graph::connect_late(const ReaderCore& reader) {
   connect(*entry);
 }
 
+// Throws when the merge has ended: an edge would be drained by nobody.
+void Graph::hold_open(Place& merge) {
+  auto& node = *merge.runner;
+  if (node.inbox().stay_open(true)) return;
+  merge.wires.pop_back();
+  find_sources();
+  throw StateError("'" + node.name() + "' has ended with its other parents: nothing was connected");
+}
+
 void Graph::connect(const AnyPort& parent, int child, const ConnectOptions& options) {
   Admission(*this).check_connection(parent, child, options);
   auto& node = runner(child);
@@ -52,10 +61,10 @@ void Graph::connect(const AnyPort& parent, int child, const ConnectOptions& opti
                      runner(parent.node).name() + "' is connected");
   }
   if (!wired_) return;
+  hold_open(merge);
   ++change_;
   begin_below(child, sources_of(*this, parent), change_);
   for (const int source : sources_of(*this, parent)) merge.reached[source] = change_;
-  node.inbox().stay_open(true);
   wires.back().edge = make_edge(node.shared_inbox(), wire, node.node().get());
   open_edge(node.shared_inbox(), wires.back(), node.node().get());
   node.inbox().stay_open(merge.open);

@@ -153,7 +153,9 @@ std::vector<EdgeStats> Graph::sweep() {
 }
 
 bool Graph::keep_end(int node, const GoneSource& gone) {
-  if (!has(node) || !has(gone.source) || runner(gone.source).life().removal() != nullptr) return false;
+  if (!has(node)) return false;
+  if (runner(node).life().removal() != nullptr) return true;
+  if (!has(gone.source) || runner(gone.source).life().removal() != nullptr) return false;
   place(node).kept_ends[gone.source] = gone.upto;
   return true;
 }
@@ -162,7 +164,7 @@ void Graph::pass_kept_ends(int source) {
   for (auto& [number, each] : places_) {
     const auto found = each.kept_ends.find(source);
     if (found == each.kept_ends.end()) continue;
-    each.runner->outlet().end({source, found->second});
+    if (each.runner->life().removal() == nullptr) each.runner->outlet().end({source, found->second});
     each.kept_ends.erase(found);
   }
 }

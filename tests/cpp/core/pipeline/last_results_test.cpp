@@ -219,6 +219,45 @@ TEST(Finish, ThatNeverEndsIsToldSoAfterTheTimeThatAStopLeavesIt) {
   }
 }
 
+/// Keeps all samples, and gives them when it finishes.
+class KeepsAll final : public Finishing<Node<int, int>> {
+ public:
+  std::optional<int> process(const Sample<int>& sample, const Context& /*context*/) override {
+    kept_.push_back(sample);
+    return std::nullopt;
+  }
+  void finish(Out<int>& out, const Context& /*context*/) override {
+    for (const auto& sample : kept_) out(sample.value, sample);
+  }
+
+ private:
+  std::vector<Sample<int>> kept_;
+};
+
+TEST(Finish, ADrainKeepsTheResultsOfTheSourceThatGoesAlsoBelowAMergeThatStays) {
+  for (const bool merges : {false, true}) {
+    Feed<int> feed;
+    Feed<int> stays;
+    Seen<Sample<int>> seen;
+    CheckedPipeline pipeline;
+    const auto camera = pipeline.add(feed_source(feed, Kind::Live), {.name = "camera"});
+    const auto other = pipeline.add(feed_source(stays, Kind::Live), {.name = "other"});
+    const auto keeps =
+        pipeline.add(std::make_unique<KeepsAll>(), camera, {.name = "keeps", .queue = Queue{8}});
+    const AddOptions options{.name = "below", .queue = Queue{8}};
+    const auto below = merges ? pipeline.add(pass_on<int>(), std::vector<Port<int>>{keeps, other}, options)
+                              : pipeline.add(pass_on<int>(), keeps, options);
+    pipeline.add(collect_into<int>(seen), below, {.name = "sink", .queue = Queue{8}});
+    pipeline.start();
+    for (int i = 0; i < 3; ++i) feed.push_and_settle(i);
+    pipeline.remove(camera, {.drain = true});
+    seen.wait_for(3);
+    EXPECT_EQ(values(seen.all()), (std::vector{0, 1, 2}));
+    EXPECT_FALSE(pipeline.stats().removed.drops.contains(DropCause::Removed));
+    pipeline.stop();
+  }
+}
+
 TEST(Finish, ItsFailureSaysWhereAndEndsTheRunAlsoWithSkip) {
   for (const auto on_error : {OnError::Stop, OnError::Skip}) {
     CheckedPipeline pipeline;

@@ -379,6 +379,29 @@ TEST(LiveGraph, AMergeWhoseParentsHaveLeftEndsWithTheLastSource) {
   }
 }
 
+TEST(LiveGraph, AMergeThatHasEndedTakesNoOtherParent) {
+  Feed<int> one;
+  Feed<int> two;
+  CheckedPipeline pipeline;
+  const auto first = pipeline.add(feed_source(one, Kind::File), {.name = "first"});
+  const auto second = pipeline.add(feed_source(two, Kind::File), {.name = "second"});
+  const auto merge = pipeline.add(pass_on<int>(), std::vector<Port<int>>{first}, {.name = "merge"});
+  pipeline.start();
+  one.push(1);
+  one.finish();
+  wait_until([&] { return node_of(pipeline, "merge").state == NodeState::Ended; });
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    EXPECT_EQ(message_of<StateError>([&] { pipeline.connect(second, merge); }),
+              "'merge' has ended with its other parents: nothing was connected");
+  }
+  two.push(2);
+  two.finish();
+  EXPECT_TRUE(pipeline.wait(Seconds{60}));
+  const auto stats = pipeline.stats();
+  EXPECT_EQ(stats.edges.size(), 1U);
+  EXPECT_EQ(node_of(pipeline, "merge").processed, 1U);
+}
+
 TEST(LiveGraph, PortsOfARemovedSourceAreRefused) {
   for (const bool drain : {false, true}) {
     Feed<int> one;
