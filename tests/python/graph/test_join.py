@@ -120,16 +120,16 @@ def test_files_of_different_length_end_and_say_what_found_no_partner() -> None:
 
 
 def test_samples_that_wait_for_a_join_are_dropped_as_removed_when_one_of_its_parents_goes() -> None:
-    pipeline = ff.Pipeline(keep_running=True)
-    source = pipeline.add(Count(), name="source")
-    nothing: ff.Port[int] = pipeline.add(lambda value: None, source, name="nothing")
-    pipeline.add(add, [source, nothing], name="pairs", join=ff.Join())
+    pipeline, left, right = ff.Pipeline(keep_running=True), Push(), Push()
+    ports = [pipeline.add(left, name="left"), pipeline.add(right, name="right")]
+    pipeline.add(lambda a, b: (a, b), ports, name="pair", join=ff.Join(within=1, wait=3600, by="pts"))
     with pipeline.start():
-        until(lambda: edge(pipeline, "pairs", "source").waiting > 0, "a sample that waits for the join")
-        gone = pipeline.remove(nothing)
+        left.push_stamped(0, 0, time.monotonic())
+        until(lambda: edge(pipeline, "pair", "left").waiting > 0, "a sample that waits for the join")
+        gone = pipeline.remove(ports[1])
     assert gone is not None
-    (waited,) = [each for each in gone.edges if (each.parent, each.child) == ("source", "pairs")]
-    assert set(waited.drops) == {"removed"}
+    (waited,) = [each for each in gone.edges if (each.parent, each.child) == ("left", "pair")]
+    assert waited.drops == {"removed": 1}
 
 
 def test_without_partial_a_silent_camera_means_no_sets_and_counted_drops() -> None:
