@@ -22,7 +22,18 @@ export class Connection {
     document.addEventListener("visibilitychange", () => {
       if (!document.hidden && this.#socket === null) this.#again(0);
     });
+    addEventListener("pagehide", () => this.#leave());
+    addEventListener("pageshow", ({ persisted }) => persisted && this.#again(0));
     this.#open();
+  }
+
+  // A browser keeps a page that was left, with its connection, for the way back: the server would count a viewer more.
+  #leave() {
+    clearTimeout(this.#timer);
+    if (this.#socket === null) return;
+    this.#socket.onclose = null;
+    this.#socket.close();
+    this.#socket = null;
   }
 
   #open() {

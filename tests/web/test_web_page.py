@@ -3,16 +3,18 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import time
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from browser import COUNT_PICTURES, VIEW, until
+from browser import COUNT_PICTURES, VIEW, WATCHDOG, until
 from pipelines import SCENE, brightness, example
 
 import freshframe as ff
@@ -226,6 +228,18 @@ def test_a_page_that_comes_late_shows_what_was_before(page: Page, running: Run) 
       return columns.size / canvas.width"""
     share = page.until(drawn)
     assert 2 / 60 < share < 0.5, "some seconds of a minute"
+
+
+def test_a_page_that_was_left_is_no_viewer_any_more(page: Page, running: Run) -> None:
+    pipeline = ff.Pipeline()
+    pipeline.add(ff.open(SCENE), name="camera")
+    url = running(pipeline)
+    for _ in range(4):
+        page.open(url)
+        page.load("about:blank")  # the browser keeps the page for the way back
+    page.open(url)
+    with urllib.request.urlopen(f"{url.partition('?')[0]}api/state", timeout=WATCHDOG) as answer:
+        assert json.load(answer)["viewers"] < 3
 
 
 def test_drops_appear_on_the_edge_of_the_slow_consumer(page: Page, running: Run) -> None:

@@ -23,6 +23,7 @@ canvas { display: block; width: 100%; height: auto; object-fit: contain; cursor:
   font-variant-numeric: tabular-nums; }
 .age { min-width: 7.5em; font-weight: 600; }
 .mode { color: var(--dim); flex: 1 1 8em; min-width: 0; overflow-wrap: anywhere; }
+.buttons { display: flex; flex-wrap: wrap; gap: 4px 12px; }
 button { font: inherit; color: inherit; background: transparent; border: 1px solid var(--line); border-radius: 6px;
   padding: 3px 9px; min-height: 26px; cursor: pointer; }
 :focus-visible { outline: 2px solid #5eb1ff; outline-offset: 1px; }
@@ -64,7 +65,8 @@ export class Face {
     this.pause = el("button", { type: "button", "aria-pressed": "false", onclick: on.pause }, "Pause");
     const full = el("button", { type: "button", onclick: on.fullScreen }, "Full screen");
     const save = el("button", { type: "button", onclick: on.save }, "Snapshot");
-    const bar = el("div", { class: "bar", part: "bar" }, this.age, this.mode, this.pause, full, save);
+    const buttons = el("span", { class: "buttons" }, this.pause, full, save);
+    const bar = el("div", { class: "bar", part: "bar" }, this.age, this.mode, buttons);
     root.append(el("figure", {}, this.stage, bar));
     const style = new CSSStyleSheet();
     style.replaceSync(STYLE);

@@ -13,6 +13,14 @@ const KINDS = [null, "start", "picture", "results", "jpeg", "gone"];
 const REFUSED = 4401;
 const servers = new Map();
 
+// A browser keeps a page that was left, with its connections, for the way back.
+addEventListener("pagehide", () => {
+  for (const server of servers.values()) server.rest();
+});
+addEventListener("pageshow", ({ persisted }) => {
+  if (persisted) for (const server of servers.values()) server.resume();
+});
+
 // The connection to a server, which all views of the page share that have the same token.
 export function serverAt(address, token) {
   const name = `${address}\n${token}`;
@@ -66,9 +74,26 @@ class Server {
     this.#next = (id + 1) % 65536;
     this.#views.set(id, { port, mode, width, on });
     this.#ask();
-    if (this.#socket === null && this.#timer === 0 && this.#link.state !== "refused") this.#open();
+    this.resume();
     on.link(this.#link);
     return id;
+  }
+
+  // Ends the connection until resume().
+  rest() {
+    clearTimeout(this.#timer);
+    this.#timer = 0;
+    if (this.#socket === null) return;
+    clearInterval(this.#asking);
+    this.#socket.onclose = null;
+    this.#socket.close();
+    this.#socket = null;
+    this.#say({ state: "connecting" });
+  }
+
+  resume() {
+    const wanted = this.#views.size > 0 && this.#link.state !== "refused";
+    if (wanted && this.#socket === null && this.#timer === 0) this.#open();
   }
 
   leave(id) {
