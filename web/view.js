@@ -5,7 +5,7 @@ import { el } from "./dom.js";
 import { Due, Held } from "./view/clock.js";
 import { Drawing, objectsOf } from "./view/drawing.js";
 import { Face } from "./view/face.js";
-import { drawsWhatItSays, Mse } from "./view/mse.js";
+import { drawsWhatItSays, kept, Mse } from "./view/mse.js";
 import { serverAt } from "./view/socket.js";
 import { WebCodecs } from "./view/webcodecs.js";
 
@@ -228,8 +228,7 @@ class FreshframeView extends HTMLElement {
     this.#use(mode, why);
     this.#player = new PLAYERS[mode](start, {
       picture: (image, pts) => this.#held.add(image, pts),
-      drawn: (video, pts) => this.#draw(video, pts),
-      late: () => Math.min(this.#wait(), this.#due.lateness(0.9)),
+      shown: (video, pts) => this.#show(video, this.#due.near(pts)?.pts ?? pts),
       failed: (reason) => this.#fail([mode], reason),
     });
     for (const [head, body] of early) this.#play(head, body);
@@ -294,6 +293,16 @@ class FreshframeView extends HTMLElement {
     return this.#due.wait(asked === null ? undefined : Number(asked));
   }
 
+  // A video goes on to its next picture meanwhile, so one whose result is not there yet waits as a copy.
+  #show(video, pts) {
+    if (this.#due.settled(pts) || this.#wait() === 0) {
+      this.#held.clear();
+      this.#draw(video, pts);
+    } else {
+      this.#held.add(kept(video, this.#face.canvas.width), pts);
+    }
+  }
+
   // Draws at once: a video goes on to its next picture meanwhile.
   #draw(image, pts) {
     const at = performance.now();
@@ -303,9 +312,10 @@ class FreshframeView extends HTMLElement {
     const { result, exact } = this.#due.of(picture.pts, GAP);
     const objects = objectsOf(result, this.#start.names);
     const { lines = this.#start.lines, zones = this.#start.zones } = result ?? {};
-    const surely = exact && (this.#mode !== "mse" || drawsWhatItSays);
+    const size = result?.size; // without it, it is not known in which picture they were found
+    const surely = exact && size !== undefined && (this.#mode !== "mse" || drawsWhatItSays);
     const labels = this.getAttribute("labels") ?? LABELS;
-    this.#drawing.overlay({ objects, lines, zones, labels, dashed: !exact, chosen: this.#face.chosen });
+    this.#drawing.overlay({ objects, lines, zones, size, labels, dashed: !exact, chosen: this.#face.chosen });
     this.#shown = { pts: picture.pts, captured: picture.captured, objects, at };
     this.#joined ||= this.#player?.caughtUp ?? true;
     if (this.#owed) this.#acknowledge(this.#newest);

@@ -113,6 +113,39 @@ def test_boxes_stand_on_their_own_picture(page: Page, server: VideoServer, mode:
     assert not any(exact for _, exact in others), others
 
 
+@pytest.mark.parametrize("mode", ["webcodecs", "mse"])
+def test_a_picture_waits_for_a_result_that_is_later_than_nearly_all(
+    page: Page, server: VideoServer, mode: str
+) -> None:
+    server.change(halts=(24, 0.2))
+    show(page, server, f'mode="{mode}" wait="2"')
+    live(page, mode)
+    late = f"""return results.filter(({{pts}}) => Math.round((pts - {FIRST}) * {FPS}) % 24 === 0)
+      .slice(1).map(one => one.exact)"""
+    until(lambda: len(page.run(late)) >= 4, lambda: f"{page.run(late)} of 4 pictures with a late result")
+    assert sum(page.run(late)) >= 3, page.run(late)
+
+
+def test_boxes_of_pictures_that_the_source_has_scaled_stand_at_their_place(
+    page: Page, server: VideoServer
+) -> None:
+    server.change(found_in=(320, 288))  # also its pixels are no squares
+    show(page, server, 'wait="0.3"')
+    live(page, "webcodecs")
+    until(lambda: len(set(numbers(picture(page)))) == 1, lambda: "no box on its picture")
+    box = page.run("return view.shadowRoot.querySelector('canvas').getBoundingClientRect().toJSON()")
+    click(page, box["x"] + 240, box["y"] + 270)
+    assert page.until("return picks[0]")["box"] == [80, 144, 160, 268]
+
+
+def test_without_the_size_of_their_picture_boxes_are_not_exact(page: Page, server: VideoServer) -> None:
+    server.change(says_size=False)
+    show(page, server)
+    live(page, "webcodecs")
+    page.until("return results.some(one => one.objects.length > 0)")
+    assert not page.run("return results.some(one => one.exact)")
+
+
 def test_boxes_between_results_are_those_of_an_earlier_picture_and_say_so(
     page: Page, server: VideoServer
 ) -> None:
@@ -326,6 +359,19 @@ def test_a_view_that_is_not_seen_asks_for_nothing(
     live(page, "webcodecs")
 
 
+def test_a_page_that_was_left_holds_no_connection_and_goes_on_when_it_is_back(
+    page: Page, server: VideoServer
+) -> None:
+    show(page, server)
+    live(page, "webcodecs")
+    page.driver.get(server.page("<p>another page", name="other"))
+    until(lambda: server.links[0].over, lambda: "the page that was left is connected")
+    page.driver.back()
+    page.until("return document.querySelector('freshframe-view') !== null")
+    page.run(LISTEN)
+    live(page, "webcodecs")
+
+
 def test_views_of_a_page_share_one_connection(page: Page, server: VideoServer) -> None:
     show(page, server)
     page.run("const two = view.cloneNode(); two.setAttribute('port', 'door'); view.after(two)")
@@ -334,15 +380,19 @@ def test_views_of_a_page_share_one_connection(page: Page, server: VideoServer) -
     assert {one["port"] for one in watched(server)} == {"people", "door"}
 
 
+def click(page: Page, x: float, y: float) -> None:
+    for kind in ("mousePressed", "mouseReleased"):
+        page.driver.execute_cdp_cmd(
+            "Input.dispatchMouseEvent", {"type": kind, "x": x, "y": y, "button": "left", "clickCount": 1}
+        )
+
+
 def test_a_click_picks_the_smallest_object_below_it(page: Page, server: VideoServer) -> None:
     show(page, server)
     live(page, "webcodecs")
     box = page.run("return view.shadowRoot.querySelector('canvas').getBoundingClientRect().toJSON()")
     x, y = box["x"] + 240, box["y"] + 270  # inside of the person
-    for kind in ("mousePressed", "mouseReleased"):
-        page.driver.execute_cdp_cmd(
-            "Input.dispatchMouseEvent", {"type": kind, "x": x, "y": y, "button": "left", "clickCount": 1}
-        )
+    click(page, x, y)
     picked = page.until("return picks[0]")
     assert (picked["name"], picked["box"]) == ("person", [160, 180, 320, 340])
     assert 0 <= picked["id"] < COUNT
@@ -455,6 +505,22 @@ def test_key_points_of_a_person_are_joined_and_those_not_found_are_left_out(
     assert not drawn.any(), "what was not found is drawn"
     drawn, _ = overlay(page, result | {"keypoints": {"count": 2, "xy": points[10:14]}}, 160, 90)
     assert not drawn[40, 60:100].any(), "only a person's points are joined"
+
+
+def test_a_turned_box_is_drawn_by_its_corners_and_one_without_them_upright(
+    page: Page, server: VideoServer
+) -> None:
+    show(page, server)
+    corners = [80, 10, 120, 40, 80, 70, 40, 40]
+    upright = [8 * side for side in (40, 10, 120, 70)]
+    result = {"boxes": upright, "corners": [8 * side for side in corners]}
+    drawn, _ = overlay(page, result, 160, 90)
+    assert drawn[11, 80]
+    assert drawn[40, [41, 119]].all()
+    assert drawn[25, [60, 100]].all(), "the middle of two sides"
+    assert not drawn[10:14, 40:60].any(), "the upright box is drawn"
+    drawn, _ = overlay(page, result | {"corners": [None] * 8}, 160, 90)
+    assert drawn[10, 40:120].all()
 
 
 def test_lines_and_zones_have_their_counts_on_their_sides(page: Page, server: VideoServer) -> None:

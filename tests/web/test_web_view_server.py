@@ -15,7 +15,7 @@ from browser import until
 from rigs.live.camera import PATIENT
 from rigs.live.media import encode
 from rigs.live.rtsp import RtspServer
-from test_web_view import LISTEN, live, picture, pictures_with_boxes
+from test_web_view import LISTEN, live, numbers, picture, pictures_with_boxes
 from video_server import COUNT, painted, read_number, result
 
 import freshframe as ff
@@ -83,14 +83,20 @@ def read(frame: ff.Frame) -> ff.Detections:
     return ff.Detections(boxes, scores, classes, ids, names=["person", "bit", "room"])
 
 
+def upper(frame: ff.Frame) -> ff.Frame:
+    return ff.Frame.from_array(frame.luma[: HEIGHT * 3 // 4], "gray")
+
+
 @contextlib.contextmanager
-def door(**options: Any) -> Iterator[tuple[ff.Dashboard, ff.Port[ff.Detections], RtspServer]]:
-    """A camera with painted numbers, and a detector that reads them."""
+def door(
+    *, size: tuple[int, int] | None = None, crop: bool = False, **options: Any
+) -> Iterator[tuple[ff.Dashboard, ff.Port[ff.Detections], RtspServer]]:
+    """A camera with painted numbers, and a detector that reads them, perhaps of a part of the picture."""
     film = encode("h264", COUNT, size=(WIDTH, HEIGHT), draw=draw)
     with RtspServer(film) as server:
         pipeline = ff.Pipeline()
-        camera = pipeline.add(ff.open(server.url, **PATIENT), name="door")
-        people = pipeline.add(read, camera, name="people")
+        camera = pipeline.add(ff.open(server.url, size=size, **PATIENT), name="door")
+        people = pipeline.add(read, pipeline.add(upper, camera) if crop else camera, name="people")
         with pipeline, pipeline.serve(view=[people, camera], **options) as dashboard:
             yield dashboard, people, server
 
@@ -116,6 +122,26 @@ def test_boxes_of_a_node_stand_on_the_cameras_own_picture(page: Page, site: Site
         assert len(others) <= right / 2
         assert page.run("return results.some(one => one.exact)")
         assert page.complaints() == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "mode", "ratio"),
+    [({"size": (320, 240)}, "webcodecs", 16 / 9), ({"crop": True}, "jpeg", 64 / 27)],
+)
+def test_boxes_of_changed_pictures_stand_at_their_place(
+    page: Page, site: Site, changed: dict[str, Any], mode: str, ratio: float
+) -> None:
+    with door(origins=[site.origin], **changed) as (dashboard, people, _):
+        open_page(page, site, dashboard.embed(people))
+        page.run(LISTEN)
+        page.run("view.setAttribute('wait', '0.3'); view.setAttribute('labels', '')")
+        live(page, mode)
+        width, height = page.run(
+            "const canvas = view.shadowRoot.querySelector('canvas'); return [canvas.width, canvas.height]"
+        )
+        assert width / height == pytest.approx(ratio, rel=0.01)
+        until(lambda: len(set(numbers(picture(page)))) == 1, lambda: "no box on its picture")
+        assert page.until("return results.some(one => one.exact && one.objects.length > 0)")
 
 
 def test_an_outage_of_the_camera_is_told_and_ends(page: Page, site: Site) -> None:

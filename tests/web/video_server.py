@@ -171,7 +171,10 @@ def jpeg(number: int, width: int, height: int) -> bytes:
 
 
 def result(number: int, width: int, height: int) -> dict[str, Any]:
-    """A person with the number as its id, a box below each white block of the picture, and a room around."""
+    """What was found in a picture of that size.
+
+    A person with the number as its id, a box below each white block of the picture, and a room around.
+    """
     block, eighth = width // BITS, height // 8
     person = [width // 4, height // 2, width // 2, height - 20]
     room = [width // 8, 3 * eighth, width - width // 8, height - 4]
@@ -183,6 +186,7 @@ def result(number: int, width: int, height: int) -> dict[str, Any]:
     count = 2 + len(bits)
     return {
         "seq": number,
+        "size": [width, height],
         "boxes": [8 * place for box in [person, *bits, room] for place in box],
         "classes": [0, *[1] * len(bits), 2],
         "scores": [900] * count,
@@ -214,7 +218,10 @@ class Scene:
     token: str = ""
     packets: bool = True  # without them every picture is a JPEG
     delay: float = 0.03  # seconds from a picture to its result
+    halts: tuple[int, float] = (COUNT, 0.0)  # at every n-th picture the detector takes so many seconds more
     every: int = 1  # the pictures with a result: every n-th
+    found_in: tuple[int, int] | None = None  # the size of the detector's pictures; None: as they are
+    says_size: bool = True  # results say it
     away: bool = False
     late: float = 0.0  # seconds that the link adds
     only_keys: bool = False  # the link carries no more, and the others count as left out
@@ -463,8 +470,14 @@ class Link:
             self.tell(PICTURE, key, body, flags=flags, size=packet.size, pts=pts, at=captured)
         scene.sent += 1
         if number % scene.every == 0:
-            due = self.answer.server.began + index / FPS + scene.delay + scene.late
-            self.results.append((due, key, pts, result(number, clip.width, clip.height)))
+            halt = scene.halts[1] if number % scene.halts[0] == 0 else 0.0
+            due = self.answer.server.began + index / FPS + scene.delay + scene.late + halt
+            due = max([due, *(one[0] for one in self.results if one[1] == key)])
+            size = scene.found_in or (clip.width, clip.height)
+            found = result(number, *size)
+            if not scene.says_size:
+                del found["size"]
+            self.results.append((due, key, pts, found))
 
     def send_results(self) -> None:
         now = time.time()

@@ -10,16 +10,22 @@ const DASHES = [6, 4];
 const BONES = [0, 1, 0, 2, 1, 3, 2, 4, 5, 6, 5, 7, 7, 9, 6, 8, 8, 10, 5, 11, 6, 12, 11, 12, 11, 13, 13, 15, 12, 14, 14, 16];
 const FIELD = /\{(\w+)(?::([^}]*))?\}/g;
 
-// The objects of a result: {index, id, class, name, score, box or circle, points (null: not found), columns}.
+// The objects of a result: {index, id, class, name, score, box or circle, corners (of a turned box, else null), points
+// (null: not found), columns}.
 export function objectsOf(result, names) {
   if (result === null) return [];
-  const { boxes = [], circles = [], classes, scores, ids, keypoints, columns = {} } = result;
+  const { boxes = [], circles = [], corners = [], classes, scores, ids, keypoints, columns = {} } = result;
   const places = [];
   for (let at = 0; at < boxes.length; at += 4) places.push({ box: boxes.slice(at, at + 4).map((x) => x * EIGHTH) });
   for (let at = 0; at < circles.length; at += 3)
     places.push({ circle: circles.slice(at, at + 3).map((x) => x * EIGHTH) });
   const { count = 0, xy = [] } = keypoints ?? {};
   const pointOf = (at) => (xy[at] === null ? null : [xy[at] * EIGHTH, xy[at + 1] * EIGHTH]);
+  const cornersOf = (index) => {
+    const own = corners.slice(8 * index, 8 * index + 8);
+    if (own.length < 8 || own.includes(null)) return null;
+    return [0, 2, 4, 6].map((at) => [own[at] * EIGHTH, own[at + 1] * EIGHTH]);
+  };
   return places.map((place, index) => ({
     ...place,
     index,
@@ -27,6 +33,7 @@ export function objectsOf(result, names) {
     class: classes?.[index],
     name: names?.[classes?.[index]] ?? (classes ? String(classes[index]) : place.circle ? "circle" : "object"),
     score: scores === undefined ? undefined : scores[index] / 1000,
+    corners: cornersOf(index),
     points: Array.from({ length: count }, (_, point) => pointOf(2 * (count * index + point))),
     columns: Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, values[index]])),
   }));
@@ -99,7 +106,8 @@ export class Drawing {
   #context;
   #width = 0; // px at which the page shows the canvas
   #ratio = 16 / 9;
-  #source = { width: 0, height: 0 }; // px to which results refer
+  #source = { width: 0, height: 0 }; // px
+  #found = { width: 0, height: 0 }; // px of the picture in which the objects that are drawn were found
 
   constructor(canvas) {
     this.#canvas = canvas;
@@ -113,7 +121,7 @@ export class Drawing {
   }
 
   begin({ width, height }) {
-    this.#source = { width, height };
+    this.#source = this.#found = { width, height };
     if (width > 0 && height > 0) this.#shape(width / height);
   }
 
@@ -145,13 +153,23 @@ export class Drawing {
     }
   }
 
+  // Pixels of the canvas for one of the picture in which the objects were found: the source may have scaled it, and its
+  // pixels may be no squares.
   get #scale() {
-    return this.#source.width > 0 ? this.#canvas.width / this.#source.width : 1;
+    const { width, height } = this.#found;
+    return width > 0 ? [this.#canvas.width / width, this.#canvas.height / height] : [1, 1];
   }
 
-  // `dashed`: the objects are those of an earlier picture. `chosen`: the object that has the keyboard's focus.
+  #at([x, y]) {
+    const [across, down] = this.#scale;
+    return [x * across, y * down];
+  }
+
+  // `size`: [width, height] of the picture in which the objects were found; default: the source's. `dashed`: the objects
+  // are those of an earlier picture. `chosen`: the object that has the keyboard's focus.
   // Borders are below the objects, and no line is drawn over a text.
-  overlay({ objects, lines, zones, labels, dashed, chosen }) {
+  overlay({ objects, lines, zones, size, labels, dashed, chosen }) {
+    this.#found = size ? { width: size[0], height: size[1] } : this.#source;
     const unit = Math.max(1, devicePixelRatio);
     const context = this.#context;
     context.save();
@@ -177,17 +195,21 @@ export class Drawing {
     context.restore();
   }
 
-  #outline({ box, circle }) {
-    const scale = this.#scale;
+  #outline({ box, circle, corners }) {
+    if (corners) {
+      this.#path(corners, true);
+      return;
+    }
+    const [across, down] = this.#scale;
     this.#context.beginPath();
-    if (box) this.#context.rect(box[0] * scale, box[1] * scale, (box[2] - box[0]) * scale, (box[3] - box[1]) * scale);
-    else this.#context.arc(circle[0] * scale, circle[1] * scale, circle[2] * scale, 0, 2 * Math.PI);
+    if (box) this.#context.rect(...this.#at(box), (box[2] - box[0]) * across, (box[3] - box[1]) * down);
+    else this.#context.ellipse(...this.#at(circle), circle[2] * across, circle[2] * down, 0, 0, 2 * Math.PI);
     this.#context.stroke();
   }
 
   #path(corners, closed) {
     this.#context.beginPath();
-    for (const [x, y] of corners) this.#context.lineTo(x * this.#scale, y * this.#scale);
+    for (const corner of corners) this.#context.lineTo(...this.#at(corner));
     if (closed) this.#context.closePath();
     this.#context.stroke();
   }
@@ -212,15 +234,16 @@ export class Drawing {
     for (const point of points) {
       if (point === null) continue;
       this.#context.beginPath();
-      this.#context.arc(point[0] * this.#scale, point[1] * this.#scale, 3 * unit, 0, 2 * Math.PI);
+      this.#context.arc(...this.#at(point), 3 * unit, 0, 2 * Math.PI);
       this.#context.fill();
     }
   }
 
   #label(object, text, unit) {
-    const [x, y] = object.box ?? [object.circle[0] - object.circle[2], object.circle[1] - object.circle[2]];
+    const corner = object.box ?? [object.circle[0] - object.circle[2], object.circle[1] - object.circle[2]];
+    const [x, y] = this.#at(corner);
     const half = this.#widthOf(text, unit) / 2;
-    this.#tag([x * this.#scale - unit + half, y * this.#scale - 8 * unit], text, colourOf(object), unit);
+    this.#tag([x - unit + half, y - 8 * unit], text, colourOf(object), unit);
   }
 
   #widthOf(text, unit) {
@@ -243,16 +266,17 @@ export class Drawing {
   #countsOfZone({ name, corners, inside }, unit) {
     const middle = [0, 1].map((axis) => corners.reduce((sum, corner) => sum + corner[axis], 0) / corners.length);
     const text = [name, inside?.length].filter((part) => part !== "" && part !== undefined).join(" ");
-    this.#tag(middle.map((place) => place * this.#scale), text, COUNTED, unit);
+    this.#tag(this.#at(middle), text, COUNTED, unit);
   }
 
   // Each number on the side to which the counted objects went.
-  #countsOfLine({ name, start, end, forward, backward }, unit) {
+  #countsOfLine({ name, forward, backward, ...line }, unit) {
+    const [start, end] = [this.#at(line.start), this.#at(line.end)];
     const [dx, dy] = [end[0] - start[0], end[1] - start[1]];
-    const middle = [start[0] + dx / 2, start[1] + dy / 2].map((place) => place * this.#scale);
+    const middle = [start[0] + dx / 2, start[1] + dy / 2];
     const share = (18 * unit) / Math.hypot(dx, dy);
     const beside = (side) => [middle[0] - side * share * dy, middle[1] + side * share * dx];
-    this.#tag(start.map((place) => place * this.#scale), name, COUNTED, unit);
+    this.#tag(start, name, COUNTED, unit);
     if (forward === undefined) return;
     this.#tag(beside(1), String(forward), COUNTED, unit);
     this.#tag(beside(-1), String(backward), COUNTED, unit);
@@ -263,9 +287,9 @@ export class Drawing {
     const shown = this.#canvas.getBoundingClientRect(); // the picture is in its middle, as large as there is room
     const ratio = this.#canvas.width / this.#canvas.height;
     const width = Math.min(shown.width, shown.height * ratio);
-    const scale = this.#source.width / width;
-    const x = (clientX - shown.left - (shown.width - width) / 2) * scale;
-    const y = (clientY - shown.top - (shown.height - width / ratio) / 2) * scale;
+    const height = width / ratio;
+    const x = ((clientX - shown.left - (shown.width - width) / 2) * this.#found.width) / width;
+    const y = ((clientY - shown.top - (shown.height - height) / 2) * this.#found.height) / height;
     const area = ({ box, circle }) => (box ? (box[2] - box[0]) * (box[3] - box[1]) : Math.PI * circle[2] ** 2);
     const inside = ({ box, circle }) =>
       box

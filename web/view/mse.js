@@ -3,7 +3,7 @@
 
 import { nameOf } from "./webcodecs.js";
 
-const BEHIND = 0.05; // seconds between the newest picture and the one that is played, where results come at once
+const BEHIND = 0.05; // seconds between the newest picture and the one that is played
 const SEEK = 0.5; // seconds more than that from which on the player jumps instead of playing faster
 const [SLOWEST, FASTEST] = [0.9, 1.5];
 const SLACK = 0.02; // seconds off its place at which the player keeps its rate
@@ -12,6 +12,18 @@ const Source = () => globalThis.MediaSource ?? globalThis.ManagedMediaSource;
 // Safari stutters when its rate changes; Firefox names another picture than the one that it draws.
 const jumpsOnly = /^((?!chrome|chromium|android).)*safari/i.test(navigator.userAgent);
 export const drawsWhatItSays = !navigator.userAgent.includes("Firefox");
+
+const spare = []; // canvases
+
+// A copy of the picture that the video shows now, at most as wide as `width` pixels, until its close().
+export function kept(video, width) {
+  const copy = spare.pop() ?? document.createElement("canvas");
+  const scale = Math.min(1, width / video.videoWidth);
+  const size = { width: Math.round(video.videoWidth * scale), height: Math.round(video.videoHeight * scale) };
+  if (copy.width !== size.width || copy.height !== size.height) Object.assign(copy, size);
+  copy.getContext("2d", { alpha: false }).drawImage(video, 0, 0, size.width, size.height);
+  return Object.assign(copy, { close: () => spare.push(copy) });
+}
 
 export class Mse {
   static refusal(start) {
@@ -27,7 +39,7 @@ export class Mse {
   #newest = -Infinity;
   #on;
 
-  // `on.drawn(video, pts)` draws at once, `on.late()` says how late results come, `on.failed(why)`: it cannot go on.
+  // `on.shown(video, pts)` draws or copies the picture at once, `on.failed(why)`: it cannot go on.
   constructor(start, on) {
     this.#on = on;
     Object.assign(this.#video, { muted: true, playsInline: true, disableRemotePlayback: true });
@@ -40,7 +52,7 @@ export class Mse {
 
   #next() {
     this.#video.requestVideoFrameCallback((_, { mediaTime }) => {
-      this.#on.drawn(this.#video, mediaTime);
+      this.#on.shown(this.#video, mediaTime);
       this.#next();
     });
   }
@@ -60,7 +72,7 @@ export class Mse {
   }
 
   get caughtUp() {
-    return this.#newest - this.#video.currentTime < SEEK + BEHIND + this.#on.late();
+    return this.#newest - this.#video.currentTime < SEEK + BEHIND;
   }
 
   picture({ pts }, fragment) {
@@ -80,15 +92,14 @@ export class Mse {
     }
   }
 
-  // Keeps the player close behind the newest picture, and as far back as results need.
+  // Keeps the player close behind the newest picture.
   #follow() {
     const { buffered } = this.#video;
     if (buffered.length === 0) return;
     const first = buffered.start(buffered.length - 1);
-    const behind = BEHIND + this.#on.late();
-    const lag = this.#newest - behind - this.#video.currentTime;
+    const lag = this.#newest - BEHIND - this.#video.currentTime;
     if (this.#video.currentTime < first || lag > SEEK || (jumpsOnly && lag > 0.2)) {
-      this.#video.currentTime = Math.max(first, this.#newest - behind);
+      this.#video.currentTime = Math.max(first, this.#newest - BEHIND);
     } else if (!jumpsOnly) {
       const rate = lag > SLACK ? 1 + 2 * lag : lag < -SLACK ? 1 + lag : 1;
       this.#video.playbackRate = Math.min(FASTEST, Math.max(SLOWEST, rate));

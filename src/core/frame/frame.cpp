@@ -80,6 +80,7 @@ struct FrameBody {
   Mutex convert_mutex{LockRank::Conversion};
 
   std::atomic<FrameBudget*> lender{nullptr};  // kept alive by `budget`, once that is set
+  std::atomic<bool> moved{false};             // see FrameAccess::is_moved()
 
   Mutex budget_mutex{LockRank::Place};
   std::shared_ptr<FrameBudget> budget FRESHFRAME_GUARDED_BY(budget_mutex);
@@ -387,6 +388,18 @@ bool core::FrameAccess::is_loan(const Frame& frame) noexcept {
 
 void core::FrameAccess::attach(const Frame& frame, const std::shared_ptr<FrameBudget>& budget) {
   if (frame.body_ != nullptr) frame.body_->attach(budget);
+}
+
+bool core::FrameAccess::is_attached(const Frame& frame) noexcept {
+  return frame.body_ != nullptr && frame.body_->lender.load(std::memory_order_acquire) != nullptr;
+}
+
+bool core::FrameAccess::is_moved(const Frame& frame) noexcept {
+  return frame.body_ != nullptr && frame.body_->moved.load(std::memory_order_relaxed);
+}
+
+void core::FrameAccess::mark_moved(const Frame& frame) noexcept {
+  if (frame.body_ != nullptr) frame.body_->moved.store(true, std::memory_order_relaxed);
 }
 
 Frame Frame::wrap(std::span<const Picture> forms, std::size_t bytes, std::function<void()> release,

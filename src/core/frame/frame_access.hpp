@@ -21,6 +21,12 @@ class FrameAccess {
   [[nodiscard]] static bool is_loan(const Frame& frame) noexcept;
   /// Counts `frame` towards `budget` from now on, once; a frame that has a budget keeps it.
   static void attach(const Frame& frame, const std::shared_ptr<FrameBudget>& budget);
+  /// Whether it has one.
+  [[nodiscard]] static bool is_attached(const Frame& frame) noexcept;
+  /// Whether places in this picture are not those in the pictures of its source's packets: a node has made it, or it
+  /// was turned upright. A picture that its source has only scaled is not moved.
+  [[nodiscard]] static bool is_moved(const Frame& frame) noexcept;
+  static void mark_moved(const Frame& frame) noexcept;
 };
 
 }  // namespace freshframe::core

@@ -109,7 +109,11 @@ AnySample Outlet::stamped(Emitted result, const AnySample& from) {
   }
   if (FrameAccess::is_loan(sample.frame)) sample.frame = FrameAccess::engine(sample.frame);
   if (sample.stamp.damaged) sample.frame.mark_damaged();
-  if (is_frame) FrameAccess::attach(sample.frame, budget_);
+  if (is_frame) {
+    const bool is_new = !FrameAccess::is_attached(sample.frame);  // not one that came here, and is passed on
+    if (is_new && stamp.source != node_) FrameAccess::mark_moved(sample.frame);
+    FrameAccess::attach(sample.frame, budget_);
+  }
   return sample;
 }
 

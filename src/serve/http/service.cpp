@@ -149,6 +149,7 @@ void Service::tick() {
     }
   }
   video_.look(sampler_.seen());
+  if (!watchers_.empty()) pump();  // a view of video may have become one of JPEGs, which nobody has asked for
   check_connections(now);
 }
 

@@ -61,6 +61,17 @@ void write_names(JsonWriter& json, const ClassNames& names) {
   json.end_array();
 }
 
+bool has_corners(const DataColumn& column) {
+  return column.name == "corners" && std::holds_alternative<std::vector<float>>(column.values) &&
+         column.shape == std::vector<std::size_t>{4, 2};
+}
+
+void write_corners(JsonWriter& json, const DataColumn& column) {
+  json.key("corners").begin_array();
+  for (const float side : std::get<std::vector<float>>(column.values)) write_parts(json, side);
+  json.end_array();
+}
+
 /// Key points as columns hold them: x and y, or x, y and a confidence. One that is not sure is null.
 void write_key_points(JsonWriter& json, const DataColumn& column) {
   constexpr float kLeastConfidence = .5F;
@@ -158,9 +169,10 @@ bool is_for_pages(const ValueRef& value) {
          value.as<ZonesCounts>() != nullptr;
 }
 
-std::optional<std::string> ResultsJson::write(const Stamp& stamp, const ValueRef& value) {
+std::optional<std::string> ResultsJson::write(const Stamp& stamp, const ValueRef& value, PictureSize size) {
   JsonWriter json;
   json.begin_object().member("seq", stamp.seq);
+  if (size.width > 0) json.key("size").begin_array().value(size.width).value(size.height).end_array();
   if (const auto* boxes = value.as<Detections>()) {
     write_objects(json, *boxes);
   } else if (const auto* circles = value.as<Circles>()) {
@@ -212,6 +224,7 @@ void ResultsJson::write_objects(JsonWriter& json, const Detections& found) {
     write_names(json, found.names);
   if (found.names) names_ = found.names;
   for (const auto& column : found.data) {
+    if (has_corners(column)) write_corners(json, column);
     if (has_key_points(column)) write_key_points(json, column);
   }
   json.key("columns").begin_object();

@@ -19,8 +19,9 @@ namespace freshframe::serve {
 /// The results of one port, one after the other. It remembers what pages have to know before the first one.
 class ResultsJson {
  public:
-  /// The body of a message of results; nullopt: not a value for pages.
-  [[nodiscard]] std::optional<std::string> write(const Stamp& stamp, const ValueRef& value);
+  /// The body of a message of results; nullopt: not a value for pages. `size`: of the picture in which they were found.
+  [[nodiscard]] std::optional<std::string> write(const Stamp& stamp, const ValueRef& value,
+                                                 PictureSize size = {});
   /// Members of a start message: results, names, lines, zones.
   void write_known(JsonWriter& json) const;
 

@@ -13,6 +13,7 @@
 #include <memory>
 #include <utility>
 
+#include "core/frame/frame_access.hpp"
 #include "serve/video/results_json.hpp"
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -52,12 +53,14 @@ class ResultMail {
   struct Result {
     Stamp stamp;
     ValueRef value;
+    PictureSize size;  // of the picture in which it was found
   };
 
   explicit ResultMail(std::shared_ptr<Bell> bell) : bell_(std::move(bell)) {}
 
   void put(const AnySample& sample) {
     if (!sample.value) makes_frames_.store(true, std::memory_order_relaxed);
+    if (core::FrameAccess::is_moved(sample.frame)) moved_.store(true, std::memory_order_relaxed);
     if (!watched_.load(std::memory_order_relaxed) || !is_for_pages(sample.value)) return;
     Result oldest;  // destroyed without the mutex
     {
@@ -66,7 +69,9 @@ class ResultMail {
         oldest = std::move(results_.front());
         results_.pop_front();
       }
-      results_.push_back({sample.stamp, sample.value});
+      const auto& frame = sample.frame;
+      const auto size = frame ? PictureSize{frame.width(), frame.height()} : PictureSize();
+      results_.push_back({sample.stamp, sample.value, size});
     }
     bell_->ring();
   }
@@ -80,11 +85,14 @@ class ResultMail {
   }
   /// Whether a sample was a frame.
   [[nodiscard]] bool makes_frames() const noexcept { return makes_frames_.load(std::memory_order_relaxed); }
+  /// Whether a picture of a sample was not the camera's own, or was turned upright.
+  [[nodiscard]] bool has_moved() const noexcept { return moved_.load(std::memory_order_relaxed); }
 
  private:
   const std::shared_ptr<Bell> bell_;
   std::atomic<bool> watched_{false};
   std::atomic<bool> makes_frames_{false};
+  std::atomic<bool> moved_{false};
   mutable Mutex mutex_;
   std::deque<Result> results_ FRESHFRAME_GUARDED_BY(mutex_);
 };

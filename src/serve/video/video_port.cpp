@@ -157,7 +157,7 @@ void VideoPort::add(const media::KeptPacket& item) {
 }
 
 void VideoPort::add(const ResultMail::Result& result) {
-  auto body = results_json_.write(result.stamp, result.value);
+  auto body = results_json_.write(result.stamp, result.value, result.size);
   if (!body) return;
   const double pts = result.stamp.pts;
   while (!results_.empty() && results_.front()->pts < pts - kKeptResults) {
@@ -177,6 +177,9 @@ std::string VideoPort::why_jpeg() const {
   const bool is_source = source_name_ == name_;
   if (!is_its_pictures_ || (!is_source && mail_->makes_frames())) return "the node makes pictures of its own";
   if (!kept_) return "the source has no packets";
+  if (mail_->has_moved())
+    return is_source ? "the source's pictures are turned upright"
+                     : "the results were found in other pictures than the source's own";
   return unplayable_;
 }
 

@@ -1,5 +1,6 @@
 // What a view of /api/video gets next, which pictures are left out, and the messages on the wire.
 // SPDX-License-Identifier: Apache-2.0
+#include <cmath>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -211,6 +212,25 @@ TEST(ResultsJson, HasEighthsOfAPixelAndNamesOnce) {
   EXPECT_EQ(results.write({}, ValueRef::make(circles)).value(),
             R"({"seq":0,"circles":[84,164,40],"scores":[1000]})");
   EXPECT_FALSE(results.write({}, ValueRef::make(1.5)));
+}
+
+TEST(ResultsJson, SaysTheSizeOfThePictureInWhichTheyWereFound) {
+  serve::ResultsJson results;
+  const auto value = ValueRef::make(Circles{});
+  EXPECT_EQ(results.write({}, value, {640, 360}).value(),
+            R"({"seq":0,"size":[640,360],"circles":[],"scores":[]})");
+  EXPECT_EQ(results.write({}, value)->find("size"), std::string::npos);
+}
+
+TEST(ResultsJson, HasTheCornersOfTurnedBoxes) {
+  Detections found{.boxes = {{0, 0, 4, 4, 1, 0}, {8, 8, 9, 9, 1, 0}}};
+  const std::vector<float> corners{2, 0, 4, 2, 2, 4, 0, 2.5, NAN, 0, 1, 0, 1, 1, 0, 1};
+  found.data.push_back({"corners", corners, {4, 2}});
+  serve::ResultsJson results;
+  const auto body = results.write({}, ValueRef::make(found)).value();
+  EXPECT_NE(body.find(R"("corners":[16,0,32,16,16,32,0,20,null,0,8,0,8,8,0,8])"), std::string::npos) << body;
+  found.data.front().shape = {8};
+  EXPECT_EQ(results.write({}, ValueRef::make(found))->find("corners"), std::string::npos);
 }
 
 }  // namespace

@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,12 +31,17 @@ def boxes(frame: ff.Frame) -> ff.Detections:
 
 
 @contextlib.contextmanager
-def served(**options: Any) -> Iterator[tuple[ff.Pipeline, ff.Dashboard]]:
-    """A camera and a node of results."""
+def served(
+    *, size: tuple[int, int] | None = None, steps: Sequence[Any] = (), **options: Any
+) -> Iterator[tuple[ff.Pipeline, ff.Dashboard]]:
+    """A camera and a node of results, with `steps` between them."""
     with RtspServer(clip("h264")) as server:
         pipeline = ff.Pipeline()
-        camera = pipeline.add(ff.open(server.url, **PATIENT), name="door")
-        people = pipeline.add(boxes, camera, name="people")
+        camera = pipeline.add(ff.open(server.url, size=size, **PATIENT), name="door")
+        below = camera
+        for step in steps:
+            below = pipeline.add(step, below)
+        people = pipeline.add(boxes, below, name="people")
         with pipeline, pipeline.serve(view=[people, camera], **options) as dashboard:
             yield pipeline, dashboard
 
@@ -79,6 +84,59 @@ def test_a_port_of_results_shows_the_video_of_its_source_with_results() -> None:
         assert body["classes"] == [3]
         assert body["scores"] == [500]
         assert "ids" not in body
+
+
+def test_results_say_the_size_of_the_picture_in_which_they_were_found() -> None:
+    for size in (None, (320, 90)):
+        with served(size=size) as (_, dashboard), Video(dashboard.url) as page:
+            page.watch("people")
+            about = page.next("start").json()
+            assert about["mode"] == "video"
+            assert page.next("results").json()["size"] == list(size or (about["width"], about["height"]))
+
+
+def cropped(frame: ff.Frame) -> ff.Frame:
+    return ff.Frame.from_array(frame.luma[16:80, 32:128], "gray")
+
+
+def start_of_jpeg(page: Video) -> Any:
+    """The start of JPEGs; before the first result the view may have begun with video."""
+    for _ in range(300):
+        message = page.message()
+        page.acknowledge(message)
+        if message.kind == "start" and message.json()["mode"] == "jpeg":
+            return message.json()
+    raise AssertionError("the view stays one of video")
+
+
+def test_results_of_pictures_that_a_node_has_made_come_with_these() -> None:
+    with served(steps=[cropped]) as (_, dashboard), Video(dashboard.url) as page:
+        page.watch("people")
+        about = start_of_jpeg(page)
+        assert about["why"] == "the results were found in other pictures than the source's own"
+        assert (about["width"], about["height"]) == (96, 64)
+        assert page.next("jpeg").body.startswith(b"\xff\xd8")
+        assert page.next("results").json()["size"] == [96, 64]
+        page.watch("people", mode="video")
+        gone = page.next("gone").json()
+        assert (gone["why"], gone["text"]) == ("no_packets", about["why"])
+        page.watch("door")
+        assert page.next("start").json()["mode"] == "video"
+
+
+def same(frame: ff.Frame) -> ff.Frame:
+    return frame
+
+
+def test_a_node_that_passes_the_cameras_pictures_on_leaves_the_view_its_video() -> None:
+    with served(steps=[same, same]) as (pipeline, dashboard), Video(dashboard.url) as page:
+        until(lambda: pipeline.stats().nodes["people"].processed > 3, lambda: "no results")
+        page.watch("people")
+        assert page.next("start").json()["mode"] == "video"
+        page.next("results")
+    with served(steps=[cropped, same]) as (_, dashboard), Video(dashboard.url) as page:
+        page.watch("people")
+        assert start_of_jpeg(page)["width"] == 96
 
 
 def test_a_second_viewer_begins_at_the_last_key_picture() -> None:

@@ -11,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include "core/frame/frame_access.hpp"
 #include "media/colour/pixel_conversions.hpp"
 
 extern "C" {
@@ -189,7 +190,9 @@ Frame FrameMaker::make(AvFramePtr frame) {
   const Turn turn = turn_of(*frame, turn_);
   auto size = size_;
   if (size && turn.lies()) std::swap(size->width, size->height);
-  return turned(stored(std::move(frame), size), turn);
+  auto made = turned(stored(std::move(frame), size), turn);
+  if (!turn.none()) core::FrameAccess::mark_moved(made);
+  return made;
 }
 
 Frame FrameMaker::stored(AvFramePtr frame, std::optional<FrameSize> size) {

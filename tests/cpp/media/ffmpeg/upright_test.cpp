@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "core/frame/frame_access.hpp"
 #include "cpp/media/files.hpp"
 #include "cpp/support.hpp"
 #include "media/ffmpeg/read/frame_maker.hpp"
@@ -211,15 +212,26 @@ TEST(MediaUprightOthers, AnglesBetweenAreLeftAsTheyAre) {
   EXPECT_TRUE(turn_of_exif(9).none());
 }
 
-TEST(MediaUprightOthers, AnUnspecifiedMatrixIsThatOfTheStoredHeight) {
+AvFramePtr wide_frame() {
   auto frame = make_av_frame();
   frame->width = 1280;
   frame->height = 640;
   frame->format = AV_PIX_FMT_YUV420P;
   require(av_frame_get_buffer(frame.get(), 0));
+  return frame;
+}
+
+TEST(MediaUprightOthers, AnUnspecifiedMatrixIsThatOfTheStoredHeight) {
   FrameMaker maker;
   maker.set_turn({.flip = false, .quarters = 1});
-  EXPECT_EQ(maker.make(std::move(frame)).picture_format().space, ColorSpace::Bt601);
+  EXPECT_EQ(maker.make(wide_frame()).picture_format().space, ColorSpace::Bt601);
+}
+
+TEST(MediaUprightOthers, PlacesAreThoseOfThePacketsUnlessAPictureIsTurned) {
+  FrameMaker maker;
+  EXPECT_FALSE(core::FrameAccess::is_moved(maker.make(wide_frame())));
+  maker.set_turn({.flip = true, .quarters = 0});
+  EXPECT_TRUE(core::FrameAccess::is_moved(maker.make(wide_frame())));
 }
 
 }  // namespace
