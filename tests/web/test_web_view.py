@@ -163,6 +163,18 @@ def test_boxes_between_results_are_those_of_an_earlier_picture_and_say_so(
         assert not ids or ids[0] == number - number % 3
 
 
+@pytest.mark.parametrize("mode", ["webcodecs", "mse"])
+def test_pictures_without_results_are_shown_before_the_next_result_comes(
+    page: Page, server: VideoServer, mode: str
+) -> None:
+    server.change(every=3, delay=0.12)
+    show(page, server, f'mode="{mode}"')
+    live(page, mode)
+    page.until("return results.length > 80")
+    shown = page.run("return results.slice(20).map(one => one.pts)")
+    assert np.median(np.diff(shown)) < 1.5 / FPS
+
+
 def test_pictures_with_reordering_come_in_their_order(page: Page, server: VideoServer) -> None:
     server.change(bframes=2)
     show(page, server)

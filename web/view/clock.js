@@ -108,8 +108,10 @@ export class Held {
     this.draw = draw; // (image, pts)
   }
 
+  // The wait counts from the picture's arrival, as the lateness of results does: a video shows it later.
   add(image, pts) {
-    this.#pictures.push({ image, pts, until: performance.now() + this.wait() * 1000 });
+    const at = this.due.near(pts)?.at ?? now();
+    this.#pictures.push({ image, pts, until: performance.now() + (at + this.wait() - now()) * 1000 });
     this.pump();
   }
 
