@@ -88,6 +88,54 @@ def test_an_end_without_a_compiler_waits_for_apt_get_too(tmp_path: Path) -> None
     assert not (tmp_path / "apt").exists()
 
 
+def test_a_terminal_that_is_closed_leaves_no_compiler_and_no_package_half_installed(tmp_path: Path) -> None:
+    terminal, slave = pty.openpty()
+    with subprocess.Popen(
+        ["setsid", "--ctty", "--fork", "--wait", "bash", "-c", SCRIPT, "dev", "hang-up"],
+        cwd=tmp_path,
+        env=os.environ | {"DEV": str(DEV), "FRESHFRAME_WARNINGS_ARE_ERRORS": "OFF"},
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+    ) as dev:
+        os.close(slave)
+        try:
+            said = b""
+            while b"begun" not in said or b"s  " not in said:  # the line that moves is there, too
+                said += os.read(terminal, 4096)
+            compiler = int((tmp_path / "cmake").read_text())
+            os.close(terminal)
+            until(lambda: not is_alive(compiler), "the compiler's end")
+            assert dev.poll() is None
+            assert (tmp_path / "apt").exists()
+        finally:
+            (tmp_path / "over").touch()
+        dev.wait(WATCHDOG)
+    assert not (tmp_path / "apt").exists()
+
+
+FOREGROUND = r"""
+eval "$(sed -e '/^# --- the verbs/,$d' -e '/^cd "\$(dirname/d' "$DEV")"
+sh -c 'echo $$; exec sleep 1000'
+"""
+
+
+def test_a_signal_to_dev_alone_ends_what_runs_in_front(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        ["bash", "-c", FOREGROUND, "dev"],
+        cwd=tmp_path,
+        env=os.environ | {"DEV": str(DEV)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as dev:
+        assert dev.stdout is not None
+        demonstration = int(dev.stdout.readline())
+        dev.terminate()
+        until(lambda: not is_alive(demonstration), "the demonstration's end")
+        assert dev.wait(WATCHDOG) == -signal.SIGTERM
+
+
 # The stand-in for CMake writes the cache as CMake does.
 CONFIGURE = r"""
 eval "$(sed -e '/^# --- the verbs/,$d' -e '/^cd "\$(dirname/d' "$DEV")"
