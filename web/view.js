@@ -12,6 +12,7 @@ import { WebCodecs } from "./view/webcodecs.js";
 const PLAYERS = { webcodecs: WebCodecs, mse: Mse };
 const AGAIN = [10, 60]; // seconds until a mode that failed is tried again; later at each return of the camera
 const LAGS = { most: 3, within: 30 }; // seconds: a link that lags more often is too slow
+const SLOW = "the connection is too slow for the video";
 const STEP = 160; // px: a page that is resized does not ask for each width
 const GAP = 1; // seconds for which the last results stay on later pictures
 const LABELS = "{class} {id}";
@@ -255,9 +256,10 @@ class FreshframeView extends HTMLElement {
     if (this.#mode === "jpeg" || this.hasAttribute("mode") || !(this.#age() > this.#server.most)) return;
     const at = performance.now();
     this.#lags = [...this.#lags.filter((one) => at - one < LAGS.within * 1000), at];
-    if (this.#lags.length < LAGS.most) return;
+    const known = [...this.#failures.values()].some(({ why }) => why === SLOW); // and tried again
+    if (this.#lags.length < LAGS.most && !known) return;
     this.#lags = [];
-    this.#fail(Object.keys(PLAYERS), "the connection is too slow for the video");
+    this.#fail(Object.keys(PLAYERS), SLOW);
   }
 
   #fail(modes, why) {

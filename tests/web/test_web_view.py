@@ -331,6 +331,19 @@ def test_a_link_that_carries_less_than_the_video_gets_jpegs_and_the_video_later(
     live(page, "webcodecs")
 
 
+def test_a_link_that_is_known_as_slow_shows_few_old_pictures_when_the_video_is_tried_again(
+    page: Page, server: VideoServer
+) -> None:
+    server.change(only_keys=True, gop=30)
+    show(page, server)
+    live(page, "jpeg")
+    page.run("states.length = 0")
+    page.until("return states.some(one => one.mode === 'webcodecs')")
+    live(page, "jpeg")
+    left_out = page.run("return Math.max(...states.map(one => one.left_out))")
+    assert left_out < 3 * 29, "the server has left out all pictures up to the third key picture"
+
+
 def watched(server: VideoServer) -> list[dict[str, Any]]:
     """What the page asks for now."""
     views: list[dict[str, Any]] = [one["watch"] for one in server.scene.heard if "watch" in one][-1]
