@@ -18,8 +18,8 @@
 #include "bindings/engine/node_handle.hpp"
 #include "bindings/parts.hpp"
 #include "core/pipeline/onlookers.hpp"
+#include "media/live/detached_call.hpp"
 #include "media/look/looked_at.hpp"
-#include "media/network/detached_call.hpp"
 
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>

@@ -10,8 +10,8 @@
 #include <string>
 
 #include "core/session_gate.hpp"
+#include "media/live/detached_call.hpp"
 #include "media/network/address/url.hpp"
-#include "media/network/detached_call.hpp"
 #include "media/network/packets/packet_connection.hpp"
 #include "media/rtsp/client_options.hpp"
 #include "media/rtsp/connection.hpp"

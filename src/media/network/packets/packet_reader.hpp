@@ -16,8 +16,8 @@
 #include <stop_token>
 
 #include "media/ffmpeg/ptr.hpp"
+#include "media/live/detached_call.hpp"
 #include "media/live/edge_pace.hpp"
-#include "media/network/detached_call.hpp"
 #include "media/network/input/input.hpp"
 #include "media/network/stream/damage.hpp"
 

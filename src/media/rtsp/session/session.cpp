@@ -12,8 +12,8 @@
 #include "core/ascii.hpp"
 #include "core/real_deadline.hpp"
 #include "media/ffmpeg/log.hpp"
+#include "media/live/detached_call.hpp"
 #include "media/masked_url.hpp"
-#include "media/network/detached_call.hpp"
 #include "media/rtsp/protocol/message.hpp"
 #include "media/stream_errors.hpp"
 

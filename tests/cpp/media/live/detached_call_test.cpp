@@ -1,6 +1,6 @@
 // Blocking calls run on threads of their own, and their callers can leave them behind.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/network/detached_call.hpp"
+#include "media/live/detached_call.hpp"
 
 #include "freshframe/error.hpp"
 

@@ -1,6 +1,6 @@
 // A blocking call on a thread of its own, which its callers can leave behind.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/network/detached_call.hpp"
+#include "media/live/detached_call.hpp"
 
 #include "freshframe/error.hpp"
 #include "freshframe/forks.hpp"
