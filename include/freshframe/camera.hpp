@@ -38,7 +38,9 @@ struct CameraControl {
   std::int64_t step = 1;
   std::int64_t standard = 0;  // the driver's default
   std::int64_t current = 0;
-  bool inactive = false;                                        // an automatic mode determines the value
+  std::string setting = {};  // the one of kCameraSettings whose number this is; empty: none
+  bool automatic = false;    // that setting takes "auto", too
+  bool inactive = false;     // an automatic mode determines the value
   std::vector<std::pair<std::int64_t, std::string>> menu = {};  // the words of the values, where it has words
 };
 

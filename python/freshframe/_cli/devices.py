@@ -62,17 +62,24 @@ def control_record(control: _native.CameraControl) -> dict[str, Any]:
         "step": control.step,
         "default": control.default,
         "current": control.current,
+        "setting": control.setting or None,
+        "automatic": control.automatic,
         "inactive": control.inactive,
         "menu": dict(control.menu),
     }
 
 
 def control_text(record: dict[str, Any]) -> str:
-    """A control in one line."""
+    """A control in one line, with the option of open() that sets it."""
     menu = ", ".join(f"{value}: {word}" for value, word in record["menu"].items())
     values = menu or f"{record['min']} to {record['max']} in steps of {record['step']}"
     state = ", inactive: an automatic mode determines it" if record["inactive"] else ""
-    return f"{record['name']}: {record['current']} ({values}; default {record['default']}{state})"
+    text = f"{record['name']}: {record['current']} ({values}; default {record['default']}{state})"
+    if not record["setting"]:
+        return text
+    return f"{text}, set by {record['setting']}=" + (
+        ' with a number or "auto"' if record["automatic"] else ""
+    )
 
 
 def _format_record(entry: _native.CameraFormat) -> dict[str, Any]:

@@ -198,6 +198,8 @@ void bind_cameras(nb::module_& module) {
       .def_ro("step", &CameraControl::step)
       .def_ro("default", &CameraControl::standard)
       .def_ro("current", &CameraControl::current)
+      .def_ro("setting", &CameraControl::setting, "The option of open() that is its number; empty: none.")
+      .def_ro("automatic", &CameraControl::automatic, "That option takes \"auto\", too.")
       .def_ro("inactive", &CameraControl::inactive, "An automatic mode determines the value.")
       .def_ro("menu", &CameraControl::menu, "The words of the values, where it has words.");
   nb::class_<CameraInfo>(module, "CameraInfo", nb::is_final(), "A camera of this machine.")

@@ -98,6 +98,16 @@ bool has_word(const V4l2Handle& device, const v4l2_queryctrl& control, std::int6
   return device.control(VIDIOC_QUERYMENU, word) == 0;
 }
 
+/// The value of `automatic` for "auto". nullopt: the camera lacks that mode.
+std::optional<std::int32_t> automatic_mode(const V4l2Handle& device, const CameraSettingRow& setting,
+                                           const std::optional<v4l2_queryctrl>& automatic) {
+  if (!automatic) return std::nullopt;
+  for (const auto mode : setting.automatics) {
+    if (has_word(device, *automatic, mode)) return mode;
+  }
+  return std::nullopt;
+}
+
 std::vector<std::pair<std::int64_t, std::string>> control_menu(const V4l2Handle& device,
                                                                const v4l2_queryctrl& control) {
   std::vector<std::pair<std::int64_t, std::string>> menu;
@@ -139,14 +149,14 @@ class Adjustment {
   /// Throws what set() would throw for a control or a value that the camera has not.
   void check(const std::string& text) {
     const auto number = setting_number(text);
-    number ? check_number(*number) : static_cast<void>(automatic_mode());
+    number ? check_number(*number) : static_cast<void>(mode());
   }
 
   /// Adds a line to `told` for each number that the driver has changed.
   void set(const std::string& text, std::vector<std::string>& told) {
     check(text);
     const auto number = setting_number(text);
-    if (!number) return write(*automatic_, automatic_mode(), told);
+    if (!number) return write(*automatic_, mode(), told);
     if (automatic_) write(*automatic_, setting_.manual, told);
     write(*value_, *number, told);
   }
@@ -166,12 +176,8 @@ class Adjustment {
   }
 
  private:
-  std::int32_t automatic_mode() {
-    if (automatic_) {
-      for (const auto mode : setting_.automatics) {
-        if (has_word(device_, *automatic_, mode)) return mode;
-      }
-    }
+  std::int32_t mode() {
+    if (const auto mode = automatic_mode(device_, setting_, automatic_)) return *mode;
     lacks(std::string("automatic ") + setting_.name);
   }
 
@@ -233,6 +239,10 @@ void tell_settings(const std::vector<std::string>& told) {
 }  // namespace
 
 std::vector<CameraControl> camera_controls(const V4l2Handle& device) {
+  std::map<std::uint32_t, const CameraSettingRow*> settings;  // by the control of their number
+  for (const auto& setting : kSettingRows) {
+    if (const auto value = value_control(device, setting)) settings.emplace(value->id, &setting);
+  }
   std::vector<CameraControl> controls;
   v4l2_queryctrl query{};
   query.id = V4L2_CTRL_FLAG_NEXT_CTRL;
@@ -240,14 +250,20 @@ std::vector<CameraControl> camera_controls(const V4l2Handle& device) {
     if (has_number(query)) {
       v4l2_control answer{.id = query.id, .value = query.default_value};
       static_cast<void>(device.control(VIDIOC_G_CTRL, answer));  // of one that is write-only: the default
-      controls.push_back({.name = driver_text(query.name),
-                          .min = query.minimum,
-                          .max = query.maximum,
-                          .step = std::max(query.step, 1),
-                          .standard = query.default_value,
-                          .current = answer.value,
-                          .inactive = (query.flags & V4L2_CTRL_FLAG_INACTIVE) != 0,
-                          .menu = control_menu(device, query)});
+      const auto found = settings.find(query.id);
+      const auto* setting = found == settings.end() ? nullptr : found->second;
+      controls.push_back(
+          {.name = driver_text(query.name),
+           .min = query.minimum,
+           .max = query.maximum,
+           .step = std::max(query.step, 1),
+           .standard = query.default_value,
+           .current = answer.value,
+           .setting = setting != nullptr ? setting->name : "",
+           .automatic = setting != nullptr &&
+                        automatic_mode(device, *setting, control_query(device, setting->automatic)),
+           .inactive = (query.flags & V4L2_CTRL_FLAG_INACTIVE) != 0,
+           .menu = control_menu(device, query)});
     }
     query.id |= V4L2_CTRL_FLAG_NEXT_CTRL;
   }

@@ -46,6 +46,7 @@ def camera(path: str, **given: Any) -> SimpleNamespace:
 def control(name: str, current: int, **given: Any) -> SimpleNamespace:
     """A control as the engine gives it."""
     rest = {"min": 0, "max": 0, "step": 1, "default": 0, "inactive": False, "menu": []}
+    rest |= {"setting": "", "automatic": False}
     return SimpleNamespace(**{"name": name, "current": current, **rest, **given})
 
 
@@ -81,11 +82,20 @@ WEBCAM = camera(
         SimpleNamespace(name="HEVC", description="HEVC", supported=False, sizes=[]),
     ],
     controls=[
-        control("Gain", 12, max=100),
+        control("Gain", 12, max=100, setting="gain"),
         control(
             "Auto Exposure", 3, max=3, default=3, menu=[(1, "Manual Mode"), (3, "Aperture Priority Mode")]
         ),
-        control("Exposure Time, Absolute", 250, min=3, max=2047, default=250, inactive=True),
+        control(
+            "Exposure Time, Absolute",
+            250,
+            min=3,
+            max=2047,
+            default=250,
+            setting="exposure",
+            automatic=True,
+            inactive=True,
+        ),
     ],
 )
 DENIED = camera("/dev/video2", problem="permission denied", problem_code=errno.EACCES)
@@ -216,11 +226,15 @@ def test_probe_lists_the_controls_of_a_camera(freshframe: Any, monkeypatch: pyte
     code, out, _ = freshframe("probe", "demo:circles?frames=3&pace=0")
     assert code == 0
     assert out.splitlines()[-3:] == [
-        "controls   Gain: 12 (0 to 100 in steps of 1; default 0)",
+        "controls   Gain: 12 (0 to 100 in steps of 1; default 0), set by gain=",
         "           Auto Exposure: 3 (1: Manual Mode, 3: Aperture Priority Mode; default 3)",
         "           Exposure Time, Absolute: 250 (3 to 2047 in steps of 1; default 250, inactive: an "
-        "automatic mode determines it)",
+        'automatic mode determines it), set by exposure= with a number or "auto"',
     ]
+    code, out, _ = freshframe("probe", "demo:circles?frames=3&pace=0", "--json")
+    (record,) = (json.loads(line) for line in out.splitlines())
+    found = [(each["setting"], each["automatic"], each["min"], each["max"]) for each in record["controls"]]
+    assert found == [("gain", False, 0, 100), (None, False, 0, 3), ("exposure", True, 3, 2047)]
 
 
 def test_probe_of_a_camera_that_is_not_there_ends_at_once(freshframe: Any) -> None:

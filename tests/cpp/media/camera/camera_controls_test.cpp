@@ -216,6 +216,12 @@ TEST(CameraControls, TheListHasRangesMenusAndWhatIsInactive) {
             (std::vector<std::int64_t>{3, 2047, 1, 250, 250}));
   EXPECT_TRUE(time.inactive);
   EXPECT_FALSE(info->controls[1].inactive);
+  EXPECT_EQ(time.setting, "exposure");
+  EXPECT_TRUE(time.automatic);
+  EXPECT_EQ(info->controls[0].setting, "") << "the automatic mode of the white balance";
+  EXPECT_EQ(info->controls[1].setting, "gain");
+  EXPECT_FALSE(info->controls[1].automatic);
+  EXPECT_EQ(info->controls[2].setting, "white_balance");
   const auto& menu = info->controls[3].menu;
   ASSERT_EQ(menu.size(), 2U);
   EXPECT_EQ(menu[1].first, V4L2_EXPOSURE_APERTURE_PRIORITY);
