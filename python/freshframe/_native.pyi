@@ -1428,6 +1428,12 @@ class OpenOptions:
     def still(self, arg: float | None, /) -> None: ...
 
     @property
+    def remember(self) -> str: ...
+
+    @remember.setter
+    def remember(self, arg: str, /) -> None: ...
+
+    @property
     def clock_offset(self) -> float: ...
 
     @clock_offset.setter
@@ -1602,6 +1608,14 @@ class CameraControl:
 
     @property
     def current(self) -> int: ...
+
+    @property
+    def setting(self) -> str:
+        """The option of open() that is its number; empty: none."""
+
+    @property
+    def automatic(self) -> bool:
+        """That option takes "auto", too."""
 
     @property
     def inactive(self) -> bool:

@@ -97,6 +97,9 @@ void check(const OpenOptions& options) {
   if (options.still && !(*options.still >= 0 && std::isfinite(*options.still))) {
     refuse("still", "0 or more seconds", *options.still);
   }
+  if (!options.remember.empty() && options.still == 0) {
+    throw OptionError("remember keeps what still looks at: give it a time, or leave remember out");
+  }
   if (!std::isfinite(options.clock_offset)) {
     refuse("clock_offset", "a finite number of seconds", options.clock_offset);
   }
@@ -226,6 +229,10 @@ std::unique_ptr<VideoSource> open(const std::string& url, const OpenOptions& opt
   if (options.still.value_or(0) > 0 && !stream && kind != UrlKind::Camera) {
     throw OptionError("'" + mask_passwords(url) +
                       "' is no camera and no live network stream: still is for those only");
+  }
+  if (!options.remember.empty() && !stream && kind != UrlKind::Camera) {
+    throw OptionError("'" + mask_passwords(url) +
+                      "' is no camera and no live network stream: remember is for those only");
   }
   check_live_option(url, kind, options);
   check_pace(url, kind, options);

@@ -139,6 +139,7 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
     decode: Literal["all", "keys"] = "all",
     pace: Literal["even", "burst"] = "even",
     still: float | Literal["auto"] | None = "auto",
+    remember: str | os.PathLike[str] | None = None,
     clock_offset: float = 0.0,
     loop: bool = False,
     realtime: bool = False,
@@ -190,6 +191,10 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
             ever, the same ones again and again, or none with contrast. ``stats()``, ``why()``, the events and
             the metrics say so, and ``/healthz`` is 503. "auto": after 60 s, and ``/healthz`` does not mind.
             None: never, as for a screen or a poster. An error with a number for other sources.
+        remember: A folder of this program, which is made if it is missing. Once a minute and at its end, the
+            source writes there which key pictures it has seen, in at most 16 KiB. After a restart of the
+            program it still knows them, so that a camera that shows the picture from before the restart is
+            told. Needs ``still``, and is an error for other sources.
         clock_offset: Seconds that are added to ``sample.utc``, unless that is the time of the arrival: a
             known delay. A camera that says "now" 20 ms after it took the picture has -0.02.
         loop: At its end, a file starts again at its beginning, or at ``start``. Has no effect on a camera or
@@ -233,6 +238,7 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
     chosen.decode = _check.text("decode", decode)
     chosen.pace = _check.text("pace", pace)
     chosen.still = _still(still)
+    chosen.remember = _folder(remember)
     chosen.clock_offset = _check.number("clock_offset", clock_offset)
     chosen.loop = _check.flag("loop", loop)
     chosen.realtime = _check.flag("realtime", realtime)
@@ -297,6 +303,14 @@ def _still(still: Any) -> float | None:
     if not seconds > 0:
         raise OptionError(f'still must be a number of seconds above 0, "auto" or None, got {seconds:g}')
     return seconds
+
+
+def _folder(remember: Any) -> str:
+    if remember is None:
+        return ""
+    if not (folder := _check.path("remember", remember)):
+        raise OptionError("remember must be a folder, got ''")
+    return folder
 
 
 def _count(what: str, value: Any) -> int | None:

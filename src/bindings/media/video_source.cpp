@@ -82,6 +82,7 @@ void bind_open_options(nb::module_& module) {
           [](OpenOptions& self, const std::string& name) { self.pace = pace_of(name); },
           "\"even\" or \"burst\".")
       .def_rw("still", &OpenOptions::still)
+      .def_rw("remember", &OpenOptions::remember)
       .def_rw("clock_offset", &OpenOptions::clock_offset)
       .def_rw("loop", &OpenOptions::loop)
       .def_rw("realtime", &OpenOptions::realtime)

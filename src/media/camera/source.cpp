@@ -59,15 +59,17 @@ V4l2Source::V4l2Source(std::string path, V4l2Options options, V4l2System& system
       options_(std::move(options)),
       system_(system),
       controls_(path_, options_.settings, system),
-      still_(title(), options_.still) {}
+      still_(title(), options_.still, options_.remember) {}
 
 void V4l2Source::open(const Context& context) {
+  still_.open(context);
   stop_.emplace(context.stop);
   ReconnectingSource::open(context);
 }
 
 void V4l2Source::close() {
   ReconnectingSource::close();
+  still_.close();
   stop_.reset();
 }
 

@@ -31,7 +31,7 @@ LiveSource::LiveSource(std::string url, OpenOptions options)
       times_(title(), options_.clock_offset),
       leaves_out_(leaves_frames_out(options_.options) || options_.decode == Decode::Keys),
       decoding_(options_.decode == Decode::Keys),
-      still_(title(), options_.still) {
+      still_(title(), options_.still, options_.remember) {
   times_.timeline().follow(packets_.timeline());
   packets_.follow(times_.timeline());
 }
@@ -43,6 +43,7 @@ std::string LiveSource::url() const {
 void LiveSource::open(const Context& context) {
   packet_ = make_av_packet();
   check_known(connector_.options().options, url());  // whether or not the server is there
+  still_.open(context);
   ReconnectingSource::open(context);
 }
 
@@ -446,6 +447,7 @@ void LiveSource::note_info(const Frame& made, const FirstFrame& first) {
 
 void LiveSource::close() {
   ReconnectingSource::close();
+  still_.close();
   packets_.close();
   connector_.close();
   spare_.reset();

@@ -9,19 +9,36 @@
 namespace freshframe::media {
 namespace {
 
-constexpr std::size_t kWholesKept = 1024;
 constexpr Seconds kFewestSeconds{2};  // between equal key pictures: a clock on a page changes each second
 constexpr std::size_t kShares = 8;    // key pictures
 constexpr double kLikely = 0.2;       // of the fields, on average
 constexpr double kUnlikely = 0.1;     // of the fields: less is motion
 constexpr std::size_t kFewestFields = 12;  // with contrast
-constexpr std::uint64_t kFewestPictures = 28;
+constexpr std::size_t kFewestPictures = 28;
 constexpr std::uint64_t kFresh = 3;   // key pictures in a row that are motion
 constexpr std::size_t kNewKept = 16;  // as many as Field::again has
 constexpr int kMostOfNew = 10;
 constexpr std::uint64_t kLoops = 3;  // key pictures in a row at the same distance
 
 }  // namespace
+
+void StillRule::remember(const Past& past) {
+  for (const auto& [bits, time] : past.pictures) {
+    const bool is_new = std::ranges::none_of(wholes_, [&](const Whole& each) { return each.bits == bits; });
+    wholes_.push_back({bits, time, ++count_, is_new});
+  }
+  remembered_ = count_;
+  moved_ = past.before_motion + 1;
+}
+
+StillRule::Past StillRule::past() const {
+  Past past;
+  for (const auto& whole : wholes_) {
+    if (whole.number < moved_) ++past.before_motion;
+    past.pictures.push_back({whole.bits, whole.time});
+  }
+  return past;
+}
 
 void StillRule::add(const PictureDigest& picture, TimePoint time) {
   ++count_;
@@ -96,7 +113,7 @@ void StillRule::note_again(const Whole& newest, TimePoint time) {
 
 void StillRule::note_likely(TimePoint time) {
   const bool enough =
-      count_ >= kFewestPictures && with_contrast_ >= kFewestFields && shares_.size() == kShares;
+      sized_ >= kFewestPictures && with_contrast_ >= kFewestFields && shares_.size() == kShares;
   const double least = likely_ ? (kLikely + kUnlikely) / 2 : kLikely;
   if (!enough || mean_share() < least || has_moving_field()) return likely_.reset();
   if (likely_) return;
@@ -145,7 +162,8 @@ StillRule::Verdict StillRule::verdict() const {
             .since = still_->time,
             .pictures = count_ - still_->number + 1,
             .contents = static_cast<std::uint64_t>(contents),
-            .period = loops ? period_ : 0};
+            .period = loops ? period_ : 0,
+            .remembered = still_->number <= remembered_};
   }
   if (likely_) {
     const auto pictures = count_ - likely_number_ + 1;

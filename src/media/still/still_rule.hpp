@@ -33,6 +33,8 @@ namespace freshframe::media {
 /// One thread.
 class StillRule {
  public:
+  static constexpr std::size_t kWholesKept = 1024;
+
   enum class Kind : std::uint8_t { None, Still, Loop, Flat };
 
   struct Verdict {
@@ -41,8 +43,23 @@ class StillRule {
     std::uint64_t pictures = 0;  // key pictures since then
     std::uint64_t contents = 0;  // different ones of them; as many as pictures: only fields have come again
     double period = 0;           // seconds, of a loop
+    bool remembered = false;     // the first one is of an earlier run
   };
 
+  /// The key pictures of an earlier run, the oldest first.
+  struct Past {
+    struct Picture {
+      std::uint64_t bits;
+      TimePoint time;
+    };
+    std::vector<Picture> pictures = {};
+    std::size_t before_motion = 0;  // of these, the number of those from before the newest motion
+  };
+
+  /// Before the first picture. A key picture that is equal to one of them is a proof, too.
+  void remember(const Past& past);
+  /// At most kWholesKept.
+  [[nodiscard]] Past past() const;
   /// A key picture. Times never go back.
   void add(const PictureDigest& picture, TimePoint time);
   [[nodiscard]] Verdict verdict() const;
@@ -74,7 +91,8 @@ class StillRule {
   [[nodiscard]] bool has_clock() const;
   [[nodiscard]] double mean_share() const;
 
-  std::uint64_t count_ = 0;  // of key pictures
+  std::uint64_t count_ = 0;       // of key pictures
+  std::uint64_t remembered_ = 0;  // of these, those of an earlier run
   std::deque<Whole> wholes_;
   std::vector<Field> fields_;
   std::array<TimePoint, kFieldsKept> times_{};  // of the newest pictures of this size, in turn

@@ -1,14 +1,31 @@
-// Looks at the key pictures of a source: which count, and what the counters and the log say.
+// Looks at the key pictures of a source: which count, what the counters and the log say, and what outlives a restart.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/still/still_watch.hpp"
 
+#include "freshframe/error.hpp"
 #include "freshframe/log.hpp"
 #include "freshframe/stats.hpp"
 
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <exception>
+#include <filesystem>
+#include <fstream>
+#include <memory>
 #include <string_view>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 #include "core/look/still_text.hpp"
+#include "media/live/detached_call.hpp"
+#include "media/live/reconnect.hpp"
+#include "media/still/picture_digest.hpp"
 
 namespace freshframe::media {
 namespace {
@@ -31,10 +48,207 @@ std::string_view name_of(StillRule::Kind kind) {
   return "";
 }
 
+constexpr Seconds kWriteInterval{60};
+constexpr std::chrono::seconds kLastWrite{1};
+constexpr std::uint64_t kForm =
+    0x313A6C6C69747366;  // "fstill:1", where the machine has its lowest byte first
+
+// The file: the form, the number of pictures, that of those before the newest motion, the pictures, and a digest of all
+// that. Numbers are the machine's own.
+struct Stored {
+  std::uint64_t bits;
+  double unix_time;
+};
+using Head = std::array<std::uint64_t, 3>;
+
+template <class T>
+void append(std::string& bytes, const T& value) {
+  bytes.append(reinterpret_cast<const char*>(&value), sizeof(value));
+}
+
+template <class T>
+T value_at(const std::string& bytes, std::size_t at) {
+  T value;
+  std::memcpy(&value, bytes.data() + at, sizeof(value));
+  return value;
+}
+
+std::uint64_t sum_of(const std::string& bytes, std::size_t size) {
+  return digest_of(reinterpret_cast<const std::uint8_t*>(bytes.data()), size);
+}
+
+std::string packed(const StillRule::Past& past, double unix_at_zero) {
+  std::string bytes;
+  append(bytes, Head{kForm, past.pictures.size(), past.before_motion});
+  for (const auto& picture : past.pictures) {
+    append(bytes, Stored{picture.bits, unix_at_zero + Seconds(picture.time.time_since_epoch()).count()});
+  }
+  append(bytes, sum_of(bytes, bytes.size()));
+  return bytes;
+}
+
+/// nullopt: it is damaged, or of another form.
+std::optional<StillRule::Past> unpacked(const std::string& bytes, double unix_at_zero) {
+  constexpr std::size_t kLeast = sizeof(Head) + sizeof(std::uint64_t);
+  if (bytes.size() < kLeast) return std::nullopt;
+  const auto [form, count, before_motion] = value_at<Head>(bytes, 0);
+  const std::size_t end = bytes.size() - sizeof(std::uint64_t);
+  if (form != kForm || count != (bytes.size() - kLeast) / sizeof(Stored) ||
+      end != sizeof(Head) + count * sizeof(Stored) ||
+      sum_of(bytes, end) != value_at<std::uint64_t>(bytes, end))
+    return std::nullopt;
+  StillRule::Past past{.before_motion = static_cast<std::size_t>(before_motion)};
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto stored = value_at<Stored>(bytes, sizeof(Head) + i * sizeof(Stored));
+    past.pictures.push_back({stored.bits, TimePoint(to_duration(Seconds(stored.unix_time - unix_at_zero)))});
+  }
+  return past;
+}
+
+std::string file_name(std::string_view node) {
+  std::string name;
+  for (const char letter : node.empty() ? "source" : node) {
+    const bool plain = (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
+                       (letter >= '0' && letter <= '9') || letter == '-' || letter == '_';
+    constexpr std::string_view kDigits = "0123456789ABCDEF";
+    const auto byte = static_cast<std::uint8_t>(letter);
+    name += plain ? std::string(1, letter) : std::string{'%', kDigits[byte / 16U], kDigits[byte % 16U]};
+  }
+  return name + ".still";
+}
+
+void write_file(const std::string& path, const std::string& bytes) {
+  const auto fresh = path + ".new";
+  errno = 0;
+  std::ofstream file(fresh, std::ios::binary | std::ios::trunc);
+  file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  file.close();
+  if (!file) throw Error("'" + fresh + "': " + std::generic_category().message(errno));
+  std::filesystem::rename(fresh, path);
+}
+
 }  // namespace
 
-StillWatch::StillWatch(std::string title, std::optional<double> still)
-    : title_(std::move(title)), limit_(still.value_or(kDefaultLimit)), is_ill_(still.has_value()) {}
+/// The digests of a source's key pictures in FOLDER/NODE.still, so that a picture from before a restart is known. One
+/// thread, which waits for no disk: another one writes. Each file is written whole under another name, and then takes the
+/// place of the one before: 16 bytes for each picture, 16 KiB at most. Of two sources with one name in one folder the last
+/// one that writes is kept.
+class StillMemory {
+ public:
+  /// Makes the folder if it is missing. Throws SourceRefused where nothing can be written.
+  StillMemory(const std::string& folder, std::string_view node, std::string title)
+      : title_(std::move(title)), path_((std::filesystem::path(folder) / file_name(node)).string()) {
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    const auto fresh = path_ + ".new";
+    errno = 0;
+    if (!error && !std::ofstream(fresh, std::ios::binary | std::ios::trunc)) {
+      error.assign(errno, std::generic_category());
+    }
+    if (error) {
+      throw SourceRefused(
+          "cannot open " + title_ + ": remember: cannot write '" + fresh + "': " + error.message(), path_,
+          error.value());
+    }
+    std::filesystem::remove(fresh, error);
+  }
+
+  /// What an earlier run has kept, without what would be later than now. A file that is damaged is told, and is nothing.
+  [[nodiscard]] StillRule::Past load(const Clock& clock) const {
+    std::ifstream file(path_, std::ios::binary);
+    if (!file) return {};
+    constexpr std::size_t kMost =
+        sizeof(Head) + StillRule::kWholesKept * sizeof(Stored) + sizeof(std::uint64_t);
+    std::string bytes(kMost + 1, '\0');
+    file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    bytes.resize(static_cast<std::size_t>(file.gcount()));
+    const auto now = clock.now();
+    auto past = unpacked(bytes, clock.unix_time(now) - Seconds(now.time_since_epoch()).count());
+    if (!past) {
+      log(LogLevel::Warning, title_ + ": '" + path_ +
+                                 "' is damaged or of another version: no picture from before the " +
+                                 "restart is known");
+      return {};
+    }
+    std::erase_if(past->pictures,
+                  [&](const StillRule::Past::Picture& picture) { return picture.time > now; });
+    past->before_motion = std::min(past->before_motion, past->pictures.size());
+    return *std::move(past);
+  }
+
+  /// Writes once a minute of `now`, unless the write before has not ended, which is told once.
+  void keep(const StillRule& rule, TimePoint now, const Clock& clock) {
+    unix_at_zero_ = clock.unix_time(now) - Seconds(now.time_since_epoch()).count();
+    if (!kept_) kept_ = now;  // what was loaded is in the file
+    if (now - *kept_ < kWriteInterval) return;
+    kept_ = now;
+    if (!is_written()) return tell("the disk has not answered for a minute");
+    write(rule);
+  }
+
+  /// Writes what keep() has not, and waits for it up to a second.
+  void close(const StillRule& rule) {
+    if (!kept_) return;
+    const auto until = std::chrono::steady_clock::now() + kLastWrite;
+    if (writing_) static_cast<void>(writing_->wait(until, {}));
+    if (!is_written()) return tell("the disk does not answer");
+    write(rule);
+    static_cast<void>(writing_->wait(until, {}));
+    static_cast<void>(is_written());
+  }
+
+ private:
+  void write(const StillRule& rule) {
+    writing_.emplace([path = path_, bytes = packed(rule.past(), unix_at_zero_)] { write_file(path, bytes); });
+  }
+
+  /// Whether the write before has ended. Where it failed, that is told once.
+  [[nodiscard]] bool is_written() {
+    if (!writing_) return true;
+    if (!writing_->wait(TimePoint{}, {})) return false;
+    try {
+      writing_->check();
+      told_ = false;
+    } catch (const std::exception& error) {
+      tell(error.what());
+    }
+    writing_.reset();
+    return true;
+  }
+
+  void tell(const std::string& why) {
+    if (!std::exchange(told_, true))
+      log(LogLevel::Warning, title_ + ": cannot remember its pictures: " + why);
+  }
+
+  const std::string title_;
+  const std::string path_;
+  double unix_at_zero_ = 0;  // of the clock, at the newest picture
+  std::optional<TimePoint> kept_;
+  std::optional<DetachedCall> writing_;
+  bool told_ = false;  // that writing fails
+};
+
+StillWatch::StillWatch(std::string title, std::optional<double> still, std::string remember)
+    : title_(std::move(title)),
+      limit_(still.value_or(kDefaultLimit)),
+      is_ill_(still.has_value()),
+      folder_(std::move(remember)) {}
+
+StillWatch::~StillWatch() = default;
+
+void StillWatch::open(const Context& context) {
+  if (folder_.empty() || limit_ == 0) return;
+  memory_ = std::make_unique<StillMemory>(folder_, context.node, title_);
+  if (rule_) return;  // it runs once more, and knows its pictures
+  rule_.emplace();
+  rule_->remember(memory_->load(context.clock));
+}
+
+void StillWatch::close() {
+  if (memory_) memory_->close(*rule_);
+  memory_.reset();
+}
 
 void StillWatch::note_picture(const Frame& picture, TimePoint captured, const Context& context) {
   if (!counts(captured)) return;
@@ -64,6 +278,7 @@ void StillWatch::tell(TimePoint captured, const Context& context) {
   const double seconds = Seconds(captured - verdict.since).count();
   const bool lasts = verdict.kind != StillRule::Kind::None && seconds >= limit_;
   auto& book = context.counters.source();
+  if (memory_) memory_->keep(*rule_, captured, context.clock);
   if (lasts) {
     book.set_still({.kind = std::string(name_of(verdict.kind)),
                     .seconds = seconds,
@@ -76,7 +291,8 @@ void StillWatch::tell(TimePoint captured, const Context& context) {
   }
   const auto before = std::exchange(told_, lasts ? verdict.kind : StillRule::Kind::None);
   if (told_ == before) return;
-  log(LogLevel::Warning, title_ + " " + core::still_text(book.snapshot(captured)));
+  const std::string_view since = lasts && verdict.remembered ? "; it is one from before the restart" : "";
+  log(LogLevel::Warning, title_ + " " + core::still_text(book.snapshot(captured)) + std::string(since));
 }
 
 }  // namespace freshframe::media

@@ -6,6 +6,7 @@
 #include "freshframe/node.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -14,12 +15,22 @@
 
 namespace freshframe::media {
 
+class StillMemory;
+
 /// Also over reconnections. Of key pictures that are closer than 0.4 s, as of MJPEG, one each second counts. On the
 /// thread of the source.
 class StillWatch {
  public:
-  /// `title` is the source's name in messages, `still` as in OpenOptions.
-  StillWatch(std::string title, std::optional<double> still);
+  /// `title` is the source's name in messages, `still` and `remember` as in OpenOptions.
+  StillWatch(std::string title, std::optional<double> still, std::string remember = {});
+  StillWatch(const StillWatch&) = delete;
+  StillWatch& operator=(const StillWatch&) = delete;
+  ~StillWatch();
+
+  /// Throws SourceRefused where the folder of `remember` cannot be written.
+  void open(const Context& context);
+  /// Writes what is remembered.
+  void close();
 
   /// A key picture that is whole.
   void note_picture(const Frame& picture, TimePoint captured, const Context& context);
@@ -33,9 +44,11 @@ class StillWatch {
   const std::string title_;
   const double limit_;  // seconds; 0: never
   const bool is_ill_;
-  std::optional<StillRule> rule_;     // once a picture has come
-  std::optional<TimePoint> last_;     // key picture
-  std::optional<TimePoint> counted_;  // the last one that counts
+  const std::string folder_;             // of `remember`; empty: nothing is written
+  std::unique_ptr<StillMemory> memory_;  // between open() and close()
+  std::optional<StillRule> rule_;        // once a picture has come, or was remembered
+  std::optional<TimePoint> last_;        // key picture
+  std::optional<TimePoint> counted_;     // the last one that counts
   StillRule::Kind told_ = StillRule::Kind::None;
 };
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -110,6 +111,53 @@ def test_still_none_looks_at_nothing() -> None:
         first = camera.read()[0]
         while camera.read()[0].pts < first.pts + 5:
             assert camera.stats.still == ""
+
+
+def test_the_picture_of_before_a_restart_is_told(tmp_path: Path) -> None:
+    with HttpServer(hung()) as server:
+        for _ in range(2):
+            pipeline = ff.Pipeline()
+            pipeline.add(ff.open(server.url, still=2, remember=tmp_path / "state", **PATIENT), name="door")
+
+            def source(seen: ff.Pipeline = pipeline) -> ff.stats.SourceStats:
+                stats = seen.stats().nodes["door"].source
+                assert stats is not None
+                return stats
+
+            with pipeline:
+                until(lambda: source().still == "still", "the picture to stand still")
+                stats, lasted = source(), pipeline.stats().uptime
+            (file,) = (tmp_path / "state").iterdir()
+            assert file.name == "door.still"
+            assert file.stat().st_size <= 16 * 1024 + 32
+    assert stats.still_for > lasted, "the second one knows it from the first"
+    assert stats.still_contents == 1
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_at_the_start(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("no folder")
+    pipeline = ff.Pipeline()
+    pipeline.add(ff.open("http://127.0.0.1:9/x", remember=file), name="door")
+    with pytest.raises(ff.SourceError, match=r"remember: cannot write '.*/file/door\.still\.new': "):
+        pipeline.start()
+
+
+@pytest.mark.parametrize(
+    ("url", "options", "message"),
+    [
+        ("clip.mp4", {"remember": "state"}, "no camera and no live network stream: remember is for those"),
+        ("demo:circles", {"remember": "state"}, "no camera and no live network stream"),
+        ("rtsp://127.0.0.1/x", {"remember": "state", "still": None}, "remember keeps what still looks at"),
+        ("rtsp://127.0.0.1/x", {"remember": ""}, "remember must be a folder, got ''"),
+        ("rtsp://127.0.0.1/x", {"remember": "a\0b"}, "remember must be a path"),
+        ("rtsp://127.0.0.1/x", {"remember": 3}, "remember must be a path, got 3"),
+        ("rtsp://127.0.0.1/x", {"remember": True}, "remember must be a path, got True"),
+    ],
+)
+def test_remember_for_what_it_is_not_for_is_refused(url: str, options: dict[str, Any], message: str) -> None:
+    with pytest.raises((ff.OptionError, ff.OptionTypeError), match=message):
+        ff.open(url, **options)
 
 
 @pytest.mark.parametrize("still", [0, -1, "never", float("nan"), float("inf")])

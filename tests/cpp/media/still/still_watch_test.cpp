@@ -2,13 +2,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "media/still/still_watch.hpp"
 
+#include "freshframe/error.hpp"
 #include "freshframe/frame.hpp"
 #include "freshframe/stats.hpp"
 
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <ios>
 #include <optional>
 #include <random>
+#include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -122,6 +128,145 @@ TEST_F(StillWatchTest, PacketsThatAreNotDecodedAreKnownByTheirBytes) {
   }
   EXPECT_EQ(stats().still, "still");
   EXPECT_EQ(stats().still_for, 12) << "since the last one that was new";
+}
+
+class RememberTest : public StillWatchTest {
+ protected:
+  RememberTest() : folder_(std::filesystem::path(::testing::TempDir()) / "still_memory") {
+    std::filesystem::remove_all(folder_);
+  }
+  ~RememberTest() override { std::filesystem::remove_all(folder_); }
+
+  /// The source of a program that runs until `run` ends.
+  template <class Run>
+  void program(const Run& run, const std::string& node = "door/1") {
+    rig_.clock.advance(time_ - rig_.clock.now());
+    StillWatch watch("camera 'door'", 10, folder_.string());
+    const Context context{rig_.stop.get_token(), rig_.clock, rig_.counters, node};
+    watch.open(context);
+    run(watch);
+    watch.close();
+  }
+  [[nodiscard]] std::filesystem::path file() const { return folder_ / "door%2F1.still"; }
+
+  std::filesystem::path folder_;
+};
+
+TEST_F(RememberTest, ThePictureOfBeforeARestartIsToldAtOnce) {
+  rig_.clock.set_wall_clock(1.7e9);
+  program([this](StillWatch& watch) {
+    for (std::uint32_t i = 0; i < 40; ++i) see(watch, noisy(i), 2);
+  });
+  pass(3600);
+  program([this](StillWatch& watch) { see(watch, noisy(39), 2); });
+  EXPECT_EQ(stats().still, "still");
+  EXPECT_EQ(stats().still_for, 3602) << "since the last one before the restart";
+  EXPECT_EQ(stats().still_pictures, 2U);
+  EXPECT_EQ(log_.count(LogLevel::Warning,
+                       "camera 'door' has shown one picture for 3602 s: 2 key pictures, 1 content; it is one "
+                       "from before the restart"),
+            1);
+}
+
+TEST_F(RememberTest, APictureFromBeforeTheNewestMotionIsStillSinceItIsBack) {
+  program([this](StillWatch& watch) {
+    for (std::uint32_t i = 0; i < 40; ++i) see(watch, noisy(i), 2);
+  });
+  pass(3600);
+  program([this](StillWatch& watch) {
+    for (int i = 0; i < 5; ++i) see(watch, noisy(5), 2);
+    EXPECT_EQ(stats().still, "") << "8 s";
+    see(watch, noisy(5), 2);
+    EXPECT_EQ(stats().still_for, 10);
+  });
+}
+
+TEST_F(RememberTest, OtherPicturesAfterARestartAreNotStill) {
+  program([this](StillWatch& watch) {
+    for (std::uint32_t i = 0; i < 40; ++i) see(watch, noisy(i), 2);
+  });
+  program([this](StillWatch& watch) {
+    for (std::uint32_t i = 40; i < 80; ++i) see(watch, noisy(i), 2);
+  });
+  EXPECT_EQ(stats().still, "");
+  EXPECT_EQ(log_.count(LogLevel::Warning, ""), 0);
+}
+
+TEST_F(RememberTest, TheFileIsWrittenOnceAMinuteAndHasTheNewestThousand) {
+  program([this](StillWatch& watch) {
+    for (std::uint32_t i = 0; i < 30; ++i) see(watch, noisy(i), 2);
+    EXPECT_FALSE(std::filesystem::exists(file()));
+    for (std::uint32_t i = 30; i < 40; ++i) see(watch, noisy(i), 2);
+    while (!std::filesystem::exists(file())) std::this_thread::yield();
+    for (std::uint32_t i = 40; i < 1100; ++i) see(watch, noisy(i), 2);
+  });
+  EXPECT_EQ(std::filesystem::file_size(file()), 1024U * 16 + 32);
+  program([this](StillWatch& watch) {
+    see(watch, noisy(1099), 2);
+    see(watch, noisy(75), 2);
+  });
+  EXPECT_EQ(stats().still, "");
+}
+
+TEST_F(RememberTest, AFileThatIsDamagedIsToldAndIsNothing) {
+  const auto last = [this](StillWatch& watch) { see(watch, noisy(39), 2); };
+  for (const auto damage : {0, 1, 2, 3}) {
+    program([this](StillWatch& watch) {
+      for (std::uint32_t i = 0; i < 40; ++i) see(watch, noisy(i), 2);
+    });
+    pass(60);
+    if (damage == 0) std::filesystem::resize_file(file(), 100);
+    if (damage == 1) std::filesystem::resize_file(file(), 0);
+    if (damage == 2) std::ofstream(file(), std::ios::binary | std::ios::app) << "more";
+    if (damage == 3) {
+      std::fstream bytes(file(), std::ios::binary | std::ios::in | std::ios::out);
+      bytes.seekp(200);
+      bytes.put('x');
+    }
+    program(last);
+    EXPECT_EQ(stats().still, "") << damage;
+    EXPECT_EQ(log_.count(LogLevel::Warning, "is damaged or of another version"), damage + 1);
+    std::filesystem::remove(file());
+  }
+}
+
+TEST_F(RememberTest, PicturesLaterThanNowAreForgottenWhereTheClockWasSetBack) {
+  rig_.clock.set_wall_clock(1.7e9);
+  program([this](StillWatch& watch) {
+    for (std::uint32_t i = 0; i < 40; ++i) see(watch, noisy(i), 2);
+  });
+  rig_.clock.set_wall_clock(1.6e9);
+  program([this](StillWatch& watch) {
+    for (int i = 0; i < 5; ++i) see(watch, noisy(39), 2);
+    EXPECT_EQ(stats().still, "");
+    see(watch, noisy(39), 2);
+    EXPECT_EQ(stats().still_for, 10) << "those of a time to come hide nothing";
+  });
+}
+
+TEST_F(RememberTest, AFolderThatCannotBeWrittenIsAnError) {
+  std::ofstream(folder_) << "a file";
+  StillWatch watch("camera 'door'", 10, folder_.string());
+  try {
+    watch.open(rig_.context);
+    FAIL();
+  } catch (const SourceError& error) {
+    EXPECT_EQ(std::string(error.what()).find("cannot open camera 'door': remember: cannot write '"), 0U)
+        << error.what();
+  }
+}
+
+TEST_F(RememberTest, AWriteThatFailsIsToldOnceAndTheSourceGoesOn) {
+  program([this](StillWatch& watch) {
+    std::filesystem::remove_all(folder_);
+    for (std::uint32_t i = 0; i < 200; ++i) {
+      see(watch, noisy(i), 2);
+      std::this_thread::sleep_for(std::chrono::microseconds(100));
+    }
+    for (int i = 0; i < 6; ++i) see(watch, noisy(200), 2);
+    EXPECT_EQ(stats().still, "still");
+  });
+  EXPECT_EQ(log_.count(LogLevel::Warning, "camera 'door': cannot remember its pictures: "), 1);
 }
 
 TEST_F(StillWatchTest, ALoopIsToldWithItsPeriod) {

@@ -92,7 +92,8 @@ class Scale:
 
 def ports_and_readers() -> None:
     pipeline = ff.Pipeline("typed", stall_timeout=None)
-    camera = pipeline.add(ff.open(0, size=(640, 480), exposure=100, gain="auto"), name="camera")
+    source = ff.open(0, size=(640, 480), exposure=100, gain="auto", still=30, remember="state")
+    camera = pipeline.add(source, name="camera")
     assert_type(camera, ff.Port[ff.Frame])
     assert_type(pipeline.add(ff.MockCamera("pepsi.png", fps=14)), ff.Port[ff.Frame])
     circles = pipeline.add(ff.CircleTracker(radius=(8, 120)), camera, queue=ff.NEXT, max_age=0.1, max_rate=5)
