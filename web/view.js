@@ -157,7 +157,7 @@ class FreshframeView extends HTMLElement {
       this.#result({ ...JSON.parse(new TextDecoder().decode(body)), pts: head.pts });
       return;
     }
-    if (head.leftOut > this.#leftOut) this.#lag();
+    if (head.leftOut > this.#leftOut || (this.#isSlow && this.#comesLate(head))) this.#lag();
     this.#leftOut = head.leftOut;
     this.#due.picture(head.pts, head.captured);
     if (head.kind === "jpeg") this.#jpeg(head, body);
@@ -256,10 +256,20 @@ class FreshframeView extends HTMLElement {
     if (this.#mode === "jpeg" || this.hasAttribute("mode") || !(this.#age() > this.#server.most)) return;
     const at = performance.now();
     this.#lags = [...this.#lags.filter((one) => at - one < LAGS.within * 1000), at];
-    const known = [...this.#failures.values()].some(({ why }) => why === SLOW); // and tried again
-    if (this.#lags.length < LAGS.most && !known) return;
+    if (this.#lags.length < LAGS.most && !this.#isSlow) return;
     this.#lags = [];
     this.#fail(Object.keys(PLAYERS), SLOW);
+  }
+
+  // Whether the link was too slow for the video, which has not been tried again, or for a short time only.
+  get #isSlow() {
+    const since = performance.now() - LAGS.within * 1000;
+    return [...this.#failures.values()].some(({ why, until }) => why === SLOW && since < until);
+  }
+
+  // Of the pictures since the last key picture, which come at once, only the newest should be young.
+  #comesLate({ kind, late, captured }) {
+    return kind === "picture" && !late && this.#server.clock.age(captured) > this.#server.most;
   }
 
   #fail(modes, why) {

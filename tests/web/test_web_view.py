@@ -344,6 +344,19 @@ def test_a_link_that_is_known_as_slow_shows_few_old_pictures_when_the_video_is_t
     assert left_out < 3 * 29, "the server has left out all pictures up to the third key picture"
 
 
+def test_on_a_link_that_is_known_as_slow_one_late_picture_ends_the_video(
+    page: Page, server: VideoServer
+) -> None:
+    server.change(only_keys=True, gop=30)
+    show(page, server)
+    live(page, "jpeg")
+    server.scene.only_keys = False
+    server.scene.late = 1.5
+    page.run("states.length = 0")
+    page.until("return states.some(one => one.mode === 'webcodecs')")
+    page.until("return states.at(-1).mode === 'jpeg'")
+
+
 def watched(server: VideoServer) -> list[dict[str, Any]]:
     """What the page asks for now."""
     views: list[dict[str, Any]] = [one["watch"] for one in server.scene.heard if "watch" in one][-1]
