@@ -178,8 +178,9 @@ class _Check:
         return [given for token in tokens for given in _results(step, token)]
 
     def _settled(self, step: Step) -> bool:
-        """Whether it has given all results of what it took."""
-        return self.natural and step.name not in self.gone | self.may_leave
+        """Whether it has given all results of what it took, and they go on."""
+        loses = self._loses_last_results(step)
+        return self.natural and step.name not in self.gone | self.may_leave and not loses
 
     def _moves(self, step: Step, parent: str) -> bool:
         """Whether the edge from this parent is not there for the whole run."""
@@ -253,7 +254,7 @@ class _Check:
             causes.add("stale")
         if step.max_rate is not None:
             causes.add("rate")
-        if step.kind == "join" and (not self.natural or self.gone or self.may_leave):
+        if step.kind == "join" and (not self.natural or self._may_lose(step)):
             causes.add("unmatched")
         if not self.natural or step.name in self.closed:
             causes.add("stop")
@@ -262,10 +263,15 @@ class _Check:
         return causes
 
     def _drops_at_removal(self) -> bool:
-        """Whether a removal drops samples, or a merge that stays has last results of a source that went."""
+        """Whether a removal drops samples."""
         asked = any(change.verb == "remove" for change in self.program.changes)
-        stays = any(step.kind == "late" and step.listed for step in self.program.steps)
-        return bool(self.gone) and (asked or stays)
+        loses = any(map(self._loses_last_results, self.program.steps))
+        return bool(self.gone) and (asked or loses)
+
+    def _loses_last_results(self, step: Step) -> bool:
+        """Whether it stays, as or below a merge, and has last results of a source that was removed before."""
+        stays = any(self.program.step(name).listed for name in [step.name, *self._above(step)])
+        return step.kind == "late" and stays and bool(self.gone & step.sources)
 
     def _order(self, step: Step, offered: Flow, taken: list[Token]) -> None:
         """Nothing twice, nothing that was not given, and in order."""
@@ -307,8 +313,9 @@ class _Check:
             self._newest(step, offered, takes, edge)
 
     def _may_lose(self, step: Step) -> bool:
-        """Sets of a join whose other parent has lost samples."""
-        return step.kind == "join" and bool(self.gone | self.may_leave)
+        """Sets of a join whose other parent has lost samples, or did not get all of them."""
+        moved = {child for _, child in self.moved} & set(self._above(step))
+        return step.kind == "join" and bool(self.gone | self.may_leave | moved)
 
     def _is_old(self, token: Token) -> bool:
         return bool(token[1] < self.program.step(token[0]).old)
@@ -342,8 +349,9 @@ class _Check:
             self.wrong(f"the drops of removed edges are not the sum of their causes: {removed}")
         if not self.may_leave and self.outcome.failure is None:
             gone = sum(e.passed_in for key, e in self.outcome.gone.items() if key not in self.edges)
-            # At the next add(). disconnect() tells no counts.
-            forgotten = self.moved or any(edge not in self.edges for edge in self._closed_edges())
+            # At the next add(), also edges of a drain into merges that stay. disconnect() tells no counts.
+            drained = any(step.listed and self.gone & {*step.parents} for step in self.program.steps)
+            forgotten = self.moved or drained or any(edge not in self.edges for edge in self._closed_edges())
             if removed.passed_in < gone or (removed.passed_in > gone and not forgotten):
                 self.wrong(f"{gone} samples came to edges that were removed; the totals say {removed}")
 

@@ -65,6 +65,8 @@ class _Run:
         self.program, self.folder = program, folder
         self.chance = random.Random(program.seed + 1)
         self.log = Log()
+        if program.changes:  # where the packets are taken, frames are decoded only while somebody takes them
+            self.log.replaced |= {step.parents[0] for step in program.steps if step.kind == "packets"}
         self.pipeline = ff.Pipeline(f"seed-{program.seed}", stall_timeout=PATIENCE / 2)
         self.ports: dict[str, ff.Port[Any]] = {}
         self.readers: dict[str, ff.Reader[Any]] = {}

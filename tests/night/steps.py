@@ -38,7 +38,7 @@ class Log:
         self.takes: dict[str, list[Take]] = defaultdict(list)
         self.calls: dict[str, list[tuple[int, str, str]]] = defaultdict(list)
         self.emitted: dict[str, int] = defaultdict(int)
-        self.replaced: set[str] = set()  # steps: another camera begins with its own first picture
+        self.replaced: set[str] = set()  # cameras whose first picture may come later, or again
         self.wrong: list[str] = []
 
     def took(self, step: str, sample: ff.Sample[Any]) -> Token:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import _check, _native
-from .._errors import NodeError, OptionError, OptionTypeError, StopTimeout
+from .._errors import NodeError, OptionError, OptionTypeError, StateError, StopTimeout
 from .._graph import wiring
 from .._graph.graph import Graph
 from .._graph.port import Port, ends, index_of, own_port, packets_of, parents, queue_below
@@ -229,7 +229,10 @@ class Changes:
 
     def _remove_packets(self, port: Port[Any], drain: bool, timeout: float) -> list[_native.Stats]:
         packets = packets_of(port)
-        return [] if packets is None else [self._engine.remove(index_of(packets), drain, timeout)]
+        if packets is not None:
+            with contextlib.suppress(StateError):  # the pipeline has ended with the camera
+                return [self._engine.remove(index_of(packets), drain, timeout)]
+        return []
 
     def _both(self, parent: Any, child: Any, verb: str) -> tuple[Port[Any], Port[Any]]:
         return (

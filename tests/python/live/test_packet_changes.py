@@ -14,6 +14,7 @@ from rigs.live.rtsp import RtspServer
 from support import WATCHDOG, until
 
 import freshframe as ff
+from freshframe._pipeline.changes import Changes
 
 pytestmark = pytest.mark.takes(10)
 
@@ -124,6 +125,26 @@ def test_the_last_statistics_of_a_camera_have_what_was_below_its_packets(tmp_pat
         assert set(gone.nodes) == {"door", "door.packets", "file"}
         assert [(edge.parent, edge.child) for edge in gone.edges] == [("door.packets", "file")]
         assert removed.passed_in == gone.edges[0].passed_in > 2
+
+
+def test_a_pipeline_that_ends_with_its_only_camera_tells_the_statistics_of_what_was_removed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    remove_packets = Changes._remove_packets
+
+    def remove_late(self: Changes, *arguments: Any) -> Any:
+        assert pipeline.wait(WATCHDOG)
+        return remove_packets(self, *arguments)
+
+    monkeypatch.setattr(Changes, "_remove_packets", remove_late)
+    with RtspServer(clip("h264")) as server:
+        pipeline = ff.Pipeline()
+        camera = pipeline.add(ff.open(server.url, **PATIENT), name="door")
+        assert camera.packets.name == "door.packets"
+        with pipeline.start():
+            gone = pipeline.remove(camera)
+        assert gone is not None
+        assert set(gone.nodes) == {"door"}
 
 
 def test_a_merge_loses_no_packets_of_a_camera_that_is_connected_later() -> None:
