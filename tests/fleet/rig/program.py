@@ -12,11 +12,13 @@ import json
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import freshframe as ff
 from freshframe.fleet import FleetReader, FleetStats
+from freshframe.fleet._read.counters import Books
 
 from .counted_camera import build_counted
 from .pipeline import build
@@ -70,7 +72,7 @@ def _fleet(options: dict[str, Any]) -> ff.Fleet:
     return connect(lambda: Endpoint(*address(options["yard"]), TOKEN))
 
 
-def _answer(fleet: ff.Fleet, command: list[Any]) -> object:
+def _answer(fleet: ff.Fleet, command: list[Any], books: Sequence[Books]) -> object:
     if command[0] == "move":
         fleet.move(camera_name(command[1]), to=command[2])
     elif command[0] == "drain":
@@ -78,12 +80,15 @@ def _answer(fleet: ff.Fleet, command: list[Any]) -> object:
     elif command[0] == "undrain":
         fleet.resume(command[1])
     elif command[0] == "end":
-        return _empty(fleet)
+        return _empty(fleet, books)
     return fleet.stats().as_json()
 
 
-def _empty(fleet: ff.Fleet) -> dict[str, Any]:
+def _empty(fleet: ff.Fleet, books: Sequence[Books]) -> dict[str, Any]:
     """Waits for the end of the cameras that end, removes each camera and waits for the remaining results.
+
+    It also waits for the last record of each run in the ``books``, those of a local fleet's readers. A run
+    whose last record has not come ends with its agent when the fleet is closed, and these stats lack that.
 
     Returns the stats, and what each camera had dropped before it was removed.
     """
@@ -93,7 +98,8 @@ def _empty(fleet: ff.Fleet) -> dict[str, Any]:
         return all(camera.state == "ended" for camera in ending)
 
     def are_gone(stats: FleetStats) -> bool:
-        return not stats.cameras and not any(reader.waiting for reader in stats.readers)
+        waits = any(reader.waiting for reader in stats.readers) or any(each.runs() for each in books)
+        return not stats.cameras and not waits
 
     before = _wait(fleet, have_ended)
     for name in before.cameras:
@@ -123,7 +129,10 @@ def main() -> None:
             threading.Thread(target=_keep, args=(reader, folder / f"{output}.jsonl"))
             for output, reader in readers.items()
         ]
-        if counted and not options["yard"]:
+        books: list[Books] = []
+        if not options["yard"]:
+            books = [reader._results.books for reader in readers.values()]
+        if counted and books:
             _keep_ledger(readers["counted"], folder / "ledger.jsonl")
         for keeper in keepers:
             keeper.start()
@@ -132,7 +141,7 @@ def main() -> None:
         for camera, url in enumerate(counted, len(urls)):
             fleet.add(camera_name(camera), build_counted, url)
         for line in sys.stdin:
-            print(json.dumps(_answer(fleet, json.loads(line))), flush=True)
+            print(json.dumps(_answer(fleet, json.loads(line), books)), flush=True)
             if json.loads(line)[0] == "end":
                 break
         if options["yard"]:

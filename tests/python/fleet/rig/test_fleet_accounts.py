@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from rig.accounts import Entry, check_accounts, check_accounts_of_detached, read_ledger
 from rig.counted_camera import CountedCameras, CountedRun, build_counted
-from rig.program import _keep_ledger
+from rig.program import _empty, _keep_ledger
 from rig.rules import Result, Verdict
 
 import freshframe as ff
@@ -155,3 +157,21 @@ def test_the_account_of_a_detached_fleet_needs_no_ledger(changes: dict[str, int]
     assert [finding.text[: len(text or "")] for finding in verdict.findings] == (
         [] if text is None else [text]
     )
+
+
+def test_the_last_counters_are_those_after_the_last_record_of_each_run() -> None:
+    """A run whose last record comes later would end with its agent, and be in no counter."""
+    results, run = Results(1, "counted", None, lambda: None), (3, 2)
+    results.note(np.array([(run[1], 4, 0, 0, 0, 4, 0, run[0], 1)], OUTBOX))
+    asked: list[int] = []
+
+    def stats() -> Any:
+        asked.append(len(results.books.runs()))
+        if len(asked) == 3:  # the renewal that has it comes between two looks
+            results.end_outbox(run, np.array([(run[1], 5, 0, 0, 0, 5, 0, run[0], 1)], OUTBOX), "agent0")
+        reported = results.totals().reported
+        return SimpleNamespace(cameras={}, readers=[], as_json=lambda: {"reported": reported})
+
+    fleet: Any = SimpleNamespace(stats=stats)
+    assert _empty(fleet, [results.books]) == {"reported": 5, "dropped": {}}
+    assert asked == [1, 1, 1]
