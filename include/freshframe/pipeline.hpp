@@ -254,7 +254,7 @@ class Pipeline {
   }
 
   /// One more edge into a node that was added with a list of parents. While the pipeline runs it gets the
-  /// samples from the next one on. Throws GraphError.
+  /// samples from the next one on. Throws GraphError, and StateError when all its parents have ended.
   template <class In, class Out>
   void connect(Port<In> parent, Port<Out> child, const ConnectOptions& options = {}) {
     connect_any(parent.any(), child.node, options);

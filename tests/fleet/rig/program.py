@@ -72,6 +72,22 @@ def _fleet(options: dict[str, Any]) -> ff.Fleet:
     return connect(lambda: Endpoint(*address(options["yard"]), TOKEN))
 
 
+def _add_all(fleet: ff.Fleet, urls: Sequence[str], counted: Sequence[str], exclusive: set[int]) -> None:
+    """Adds the cameras.
+
+    A reader of an output that no camera has ends. Those with stamps may have started before one that counts
+    is there, so a camera that no agent can take keeps the outputs of its kind open.
+    """
+    if counted:
+        fleet.add("nowhere", build_counted, counted[0], needs={"site": "nowhere"})
+    for camera, url in enumerate(urls):
+        fleet.add(camera_name(camera), build, url, exclusive=camera in exclusive)
+    for camera, url in enumerate(counted, len(urls)):
+        fleet.add(camera_name(camera), build_counted, url)
+    if counted:
+        fleet.remove("nowhere")
+
+
 def _answer(fleet: ff.Fleet, command: list[Any], books: Sequence[Books]) -> object:
     if command[0] == "move":
         fleet.move(camera_name(command[1]), to=command[2])
@@ -136,10 +152,7 @@ def main() -> None:
             _keep_ledger(readers["counted"], folder / "ledger.jsonl")
         for keeper in keepers:
             keeper.start()
-        for camera, url in enumerate(urls):
-            fleet.add(camera_name(camera), build, url, exclusive=camera in exclusive)
-        for camera, url in enumerate(counted, len(urls)):
-            fleet.add(camera_name(camera), build_counted, url)
+        _add_all(fleet, urls, counted, exclusive)
         for line in sys.stdin:
             print(json.dumps(_answer(fleet, json.loads(line), books)), flush=True)
             if json.loads(line)[0] == "end":

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from rig.accounts import Entry, check_accounts, check_accounts_of_detached, read_ledger
 from rig.counted_camera import CountedCameras, CountedRun, build_counted
-from rig.program import _empty, _keep_ledger
+from rig.program import _add_all, _empty, _keep_ledger
 from rig.rules import Result, Verdict
 
 import freshframe as ff
@@ -175,3 +175,19 @@ def test_the_last_counters_are_those_after_the_last_record_of_each_run() -> None
     fleet: Any = SimpleNamespace(stats=stats)
     assert _empty(fleet, [results.books]) == {"reported": 5, "dropped": {}}
     assert asked == [1, 1, 1]
+
+
+def test_cameras_are_added_so_that_no_reader_ends_before_one_of_its_kind_is_there() -> None:
+    """It ends when all cameras that are there have started and have other outputs."""
+    kinds: dict[str, Any] = {}
+    started: set[Any] = set()
+
+    def add(name: str, build: Any, url: str, *, exclusive: bool = False, needs: Any = None) -> None:
+        kinds[name] = build
+        if needs is None:  # at once
+            started.add(build)
+        assert len(started) == 2 or set(kinds.values()) - started
+
+    fleet: Any = SimpleNamespace(add=add, remove=kinds.pop)
+    _add_all(fleet, ["a", "b"], ["c"], {0})
+    assert list(kinds) == ["camera-0", "camera-1", "camera-2"]
