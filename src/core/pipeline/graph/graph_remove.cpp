@@ -118,6 +118,11 @@ std::vector<EdgeStats> Graph::cut(const std::vector<int>& nodes, bool drains) {
   const std::set<int> going(nodes.begin(), nodes.end());
   std::vector<EdgeStats> books;
   ++change_;
+  // First of all: a node that loses a source tells those below it at once, and a merge there would end with it.
+  for (const auto& [number, each] : places_) {
+    const bool loses = !going.contains(number) && each.runner->life().removal() == nullptr;
+    if (!drains && loses && goes_with(each.wires, going)) each.runner->inbox().stay_open(true);
+  }
   for (auto& [number, each] : places_) {
     if (going.contains(number)) {
       end_inputs(*this, each, going);
