@@ -2,7 +2,8 @@
 //
 // DNS rebinding: an attacker's page makes its own host name resolve to 127.0.0.1 and sends requests from the
 // browser. They have the attacker's name as Host, which is never one of ours: an address, localhost, or the
-// machine's own name.
+// machine's own name. And they have no token: a program that sends it as a header may use any name, such as that of a
+// service in a network of containers.
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/http/gate.hpp"
 
@@ -156,13 +157,15 @@ bool Gate::is_our_host(std::string_view host) const {
   return known == "localhost" || (!loopback_ && !machine_.empty() && known == machine_);
 }
 
-bool Gate::has_token(const RequestHead& head) const {
+bool Gate::has_bearer(const RequestHead& head) const {
   constexpr std::string_view kBearer = "bearer ";
   const auto& given = head.authorization;
-  if (given.size() > kBearer.size() && core::lower_case(given.substr(0, kBearer.size())) == kBearer &&
-      is_token(given.substr(kBearer.size()))) {
-    return true;
-  }
+  return wants_token() && given.size() > kBearer.size() &&
+         core::lower_case(given.substr(0, kBearer.size())) == kBearer &&
+         is_token(given.substr(kBearer.size()));
+}
+
+bool Gate::has_cookie(const RequestHead& head) const {
   auto rest = head.cookie;
   while (!rest.empty()) {
     const auto end = std::min(rest.find(';'), rest.size());
@@ -179,10 +182,12 @@ bool Gate::has_token(const RequestHead& head) const {
 
 Verdict Gate::judge(const RequestHead& head, bool is_video) const {
   const bool is_for_all = is_video && origins_.has_all();
-  if (!is_for_all && !is_our_host(head.host) && !origins_.has_host(head.host)) return Verdict::WrongHost;
+  const bool is_program = has_bearer(head);
+  const bool is_known = is_for_all || is_program || is_our_host(head.host) || origins_.has_host(head.host);
+  if (!is_known) return Verdict::WrongHost;
   const auto is_own = [&] { return *head.origin == "http://" + std::string(head.host); };
   if (!is_for_all && head.origin && !is_own() && !origins_.has(*head.origin)) return Verdict::WrongOrigin;
-  if (wants_token() && !has_token(head)) return Verdict::NoToken;
+  if (wants_token() && !is_program && !has_cookie(head)) return Verdict::NoToken;
   return Verdict::Welcome;
 }
 

@@ -72,7 +72,9 @@ class Gate {
 
  private:
   [[nodiscard]] bool is_our_host(std::string_view host) const;
-  [[nodiscard]] bool has_token(const RequestHead& head) const;
+  /// A program's header. No page of an attacker has it, whatever the name of its host.
+  [[nodiscard]] bool has_bearer(const RequestHead& head) const;
+  [[nodiscard]] bool has_cookie(const RequestHead& head) const;
 
   std::string token_;
   std::string pictures_;

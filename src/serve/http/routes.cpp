@@ -323,7 +323,9 @@ Routed route(const RequestHead& head, const Gate& gate, StateSource& source) {
   }
   switch (verdict) {
     case Verdict::WrongHost:
-      return {.reply = plain(403, "this server answers to its address and to localhost, not to other names")};
+      return {.reply = plain(403,
+                             "this server answers to its address and to localhost, to other names only with "
+                             "Authorization: Bearer TOKEN")};
     case Verdict::WrongOrigin:
       if (gate.wants_token()) {  // the URL of a picture has a secret, which no strange page knows
         if (auto found = picture_by_token(path, query, gate, source)) return *std::move(found);

@@ -176,9 +176,23 @@ TEST(Gate, ElsewhereAnswersToAddressesAndTheMachinesName) {
     with_host.host = host;
     EXPECT_EQ(gate.judge(with_host), Verdict::Welcome) << host;
   }
-  auto rebound = head;
-  rebound.host = "evil.example";
-  EXPECT_EQ(gate.judge(rebound), Verdict::WrongHost);
+  for (const RequestHead& rebound : {RequestHead{}, RequestHead{.cookie = "freshframe_80=0123456789abcdef"},
+                                     RequestHead{.authorization = "Bearer 0123456789abcdeX"}}) {
+    auto with_host = rebound;
+    with_host.host = "evil.example";
+    EXPECT_EQ(gate.judge(with_host), Verdict::WrongHost);
+  }
+}
+
+TEST(Gate, AProgramWithTheTokenMayUseAnyNameButNotFromAPage) {
+  const Gate gate("0123456789abcdef", false, "box", 80);
+  const RequestHead program{.host = "watch:8080", .authorization = "Bearer 0123456789abcdef"};
+  EXPECT_EQ(gate.judge(program), Verdict::Welcome);
+  auto page = program;
+  page.origin = "http://evil.example";
+  EXPECT_EQ(gate.judge(page), Verdict::WrongOrigin);
+  const Gate open({}, true, "box", 80);
+  EXPECT_EQ(open.judge({.host = "watch:8080", .authorization = "Bearer "}), Verdict::WrongHost);
 }
 
 TEST(Gate, PagesOfOtherOriginsAreRefused) {

@@ -79,9 +79,9 @@ def test_the_programs_of_compose_run(tmp_path: Path) -> None:
                 ),
                 "frames that flow",
             )
-            request = urllib.request.Request(
-                f"http://127.0.0.1:{port}/metrics", headers={"Authorization": f"Bearer {TOKEN}"}
-            )
+            # As Prometheus asks, by the service's name.
+            headers = {"Authorization": f"Bearer {TOKEN}", "Host": "watch:8080"}
+            request = urllib.request.Request(f"http://127.0.0.1:{port}/metrics", headers=headers)
             with urllib.request.urlopen(request, timeout=WATCHDOG) as answer:
                 assert b"freshframe_" in answer.read()
             wrong = subprocess.run(
