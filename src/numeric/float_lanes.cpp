@@ -210,6 +210,9 @@ HWY_NOINLINE void add_safely(FloatLanes& lanes, const Terms& terms, const Tile& 
 
 // A tile's contribution to the lanes, scaled.
 struct Moved {
+  // An implicit one is compiled for the processor that all of the program is for, where g++ refuses that of a NEON vector.
+  HWY_INLINE Moved() {}  // NOLINT(*-equals-default,*-member-init)
+
   V sum[kVectors];
   V error[kVectors];
 };

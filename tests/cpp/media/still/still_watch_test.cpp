@@ -131,11 +131,13 @@ TEST_F(StillWatchTest, PacketsThatAreNotDecodedAreKnownByTheirBytes) {
 }
 
 class RememberTest : public StillWatchTest {
+ public:
+  ~RememberTest() override { std::filesystem::remove_all(folder_); }
+
  protected:
   RememberTest() : folder_(std::filesystem::path(::testing::TempDir()) / "still_memory") {
     std::filesystem::remove_all(folder_);
   }
-  ~RememberTest() override { std::filesystem::remove_all(folder_); }
 
   /// The source of a program that runs until `run` ends.
   template <class Run>
