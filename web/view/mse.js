@@ -13,7 +13,8 @@ const Source = () => globalThis.MediaSource ?? globalThis.ManagedMediaSource;
 const jumpsOnly = /^((?!chrome|chromium|android).)*safari/i.test(navigator.userAgent);
 export const drawsWhatItSays = !navigator.userAgent.includes("Firefox");
 
-const spare = []; // canvases
+const spare = []; // canvases, of which a few are enough from one picture to the next
+const mostSpare = 8;
 
 // A copy of the picture that the video shows now, at most as wide as `width` pixels, until its close().
 export function kept(video, width) {
@@ -22,7 +23,7 @@ export function kept(video, width) {
   const size = { width: Math.round(video.videoWidth * scale), height: Math.round(video.videoHeight * scale) };
   if (copy.width !== size.width || copy.height !== size.height) Object.assign(copy, size);
   copy.getContext("2d", { alpha: false }).drawImage(video, 0, 0, size.width, size.height);
-  return Object.assign(copy, { close: () => spare.push(copy) });
+  return Object.assign(copy, { close: () => spare.length < mostSpare && spare.push(copy) });
 }
 
 export class Mse {

@@ -102,18 +102,18 @@ AnySample Outlet::stamped(Emitted result, const AnySample& from) {
     sample.stamp.part = stamp.seq == place.seq ? place.part + 1 : 0;
   place = {stamp.seq, sample.stamp.part};
   const bool is_frame = !sample.value;
-  if (is_frame || result.frame || result.like) {
+  const bool has_own = is_frame || static_cast<bool>(result.frame);
+  if (has_own || result.like) {
     sample.frame = std::move(result.frame);
   } else {
     sample.frame = from.frame;
   }
   if (FrameAccess::is_loan(sample.frame)) sample.frame = FrameAccess::engine(sample.frame);
   if (sample.stamp.damaged) sample.frame.mark_damaged();
-  if (is_frame) {
-    const bool is_new = !FrameAccess::is_attached(sample.frame);  // not one that came here, and is passed on
-    if (is_new && stamp.source != node_) FrameAccess::mark_moved(sample.frame);
-    FrameAccess::attach(sample.frame, budget_);
-  }
+  // One that is attached came here, and is passed on.
+  if (has_own && stamp.source != node_ && !FrameAccess::is_attached(sample.frame))
+    FrameAccess::mark_moved(sample.frame);
+  if (is_frame) FrameAccess::attach(sample.frame, budget_);
   return sample;
 }
 

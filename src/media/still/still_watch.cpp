@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <filesystem>
@@ -26,6 +27,8 @@
 #include "media/live/detached_call.hpp"
 #include "media/live/reconnect.hpp"
 #include "media/still/picture_digest.hpp"
+#include <fcntl.h>
+#include <unistd.h>
 
 namespace freshframe::media {
 namespace {
@@ -117,15 +120,42 @@ std::string file_name(std::string_view node) {
   return name + ".still";
 }
 
-void write_file(const std::string& path, const std::string& bytes) {
-  const auto fresh = path + ".new";
-  errno = 0;
-  std::ofstream file(fresh, std::ios::binary | std::ios::trunc);
-  file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  file.close();
-  if (!file) throw Error("'" + fresh + "': " + std::generic_category().message(errno));
-  std::filesystem::rename(fresh, path);
-}
+/// A new file beside `path`, which goes with this unless it takes its place. Another writer has another one.
+class FreshFile {
+ public:
+  explicit FreshFile(std::string path) : path_(std::move(path)), name_(path_ + ".XXXXXX") {
+    file_ = ::mkostemp(name_.data(), O_CLOEXEC);
+    if (file_ < 0) fail();
+  }
+  FreshFile(const FreshFile&) = delete;
+  FreshFile& operator=(const FreshFile&) = delete;
+  ~FreshFile() {
+    ::close(file_);
+    if (!name_.empty()) ::unlink(name_.c_str());
+  }
+
+  void write(std::string_view bytes) {
+    while (!bytes.empty()) {
+      const auto written = ::write(file_, bytes.data(), bytes.size());
+      if (written < 0 && errno != EINTR) fail();
+      bytes.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(written, 0)));
+    }
+    if (::fsync(file_) != 0) fail();
+  }
+  void take_place() {
+    if (::rename(name_.c_str(), path_.c_str()) != 0) fail();
+    name_.clear();
+  }
+
+ private:
+  [[noreturn]] void fail() const {
+    throw std::system_error(errno, std::generic_category(), "'" + path_ + "'");
+  }
+
+  const std::string path_;
+  std::string name_;
+  int file_ = -1;
+};
 
 }  // namespace
 
@@ -137,20 +167,15 @@ class StillMemory {
  public:
   /// Makes the folder if it is missing. Throws SourceRefused where nothing can be written.
   StillMemory(const std::string& folder, std::string_view node, std::string title)
-      : title_(std::move(title)), path_((std::filesystem::path(folder) / file_name(node)).string()) {
-    std::error_code error;
-    std::filesystem::create_directories(folder, error);
-    const auto fresh = path_ + ".new";
-    errno = 0;
-    if (!error && !std::ofstream(fresh, std::ios::binary | std::ios::trunc)) {
-      error.assign(errno, std::generic_category());
-    }
-    if (error) {
+      : title_(std::move(title)), path_((std::filesystem::absolute(folder) / file_name(node)).string()) {
+    try {
+      std::filesystem::create_directories(std::filesystem::path(path_).parent_path());
+      const FreshFile probe(path_);
+    } catch (const std::system_error& error) {
       throw SourceRefused(
-          "cannot open " + title_ + ": remember: cannot write '" + fresh + "': " + error.message(), path_,
-          error.value());
+          "cannot open " + title_ + ": remember: cannot write '" + path_ + "': " + error.code().message(),
+          path_, error.code().value());
     }
-    std::filesystem::remove(fresh, error);
   }
 
   /// What an earlier run has kept, without what would be later than now. A file that is damaged is told, and is nothing.
@@ -193,13 +218,22 @@ class StillMemory {
     if (writing_) static_cast<void>(writing_->wait(until, {}));
     if (!is_written()) return tell("the disk does not answer");
     write(rule);
-    static_cast<void>(writing_->wait(until, {}));
+    if (writing_) static_cast<void>(writing_->wait(until, {}));
     static_cast<void>(is_written());
   }
 
  private:
   void write(const StillRule& rule) {
-    writing_.emplace([path = path_, bytes = packed(rule.past(), unix_at_zero_)] { write_file(path, bytes); });
+    try {
+      writing_.emplace([path = path_, bytes = packed(rule.past(), unix_at_zero_)] {
+        FreshFile file(path);
+        file.write(bytes);
+        file.take_place();
+      });
+    } catch (const std::exception& error) {  // no thread
+      writing_.reset();
+      tell(error.what());
+    }
   }
 
   /// Whether the write before has ended. Where it failed, that is told once.

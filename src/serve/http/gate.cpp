@@ -183,9 +183,9 @@ bool Gate::has_cookie(const RequestHead& head) const {
 Verdict Gate::judge(const RequestHead& head, bool is_video) const {
   const bool is_for_all = is_video && origins_.has_all();
   const bool is_program = has_bearer(head);
-  const bool is_known = is_for_all || is_program || is_our_host(head.host) || origins_.has_host(head.host);
-  if (!is_known) return Verdict::WrongHost;
-  const auto is_own = [&] { return *head.origin == "http://" + std::string(head.host); };
+  const bool is_known = is_for_all || is_our_host(head.host) || origins_.has_host(head.host);
+  if (!is_known && !is_program) return Verdict::WrongHost;
+  const auto is_own = [&] { return is_known && *head.origin == "http://" + std::string(head.host); };
   if (!is_for_all && head.origin && !is_own() && !origins_.has(*head.origin)) return Verdict::WrongOrigin;
   if (wants_token() && !is_program && !has_cookie(head)) return Verdict::NoToken;
   return Verdict::Welcome;

@@ -75,6 +75,7 @@ void VideoPort::attach() {
   auto found = core::source_of_port(*core_, name_);
   if (!found || (found->node == source_.lock() && found->is_its_pictures == is_its_pictures_)) return;
   detach();
+  if (!source_name_.empty()) mail_->begin_again();
   source_name_ = std::move(found->name);
   source_ = found->node;
   is_its_pictures_ = found->is_its_pictures;

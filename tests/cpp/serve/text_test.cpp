@@ -189,8 +189,10 @@ TEST(Gate, AProgramWithTheTokenMayUseAnyNameButNotFromAPage) {
   const RequestHead program{.host = "watch:8080", .authorization = "Bearer 0123456789abcdef"};
   EXPECT_EQ(gate.judge(program), Verdict::Welcome);
   auto page = program;
-  page.origin = "http://evil.example";
-  EXPECT_EQ(gate.judge(page), Verdict::WrongOrigin);
+  for (const char* origin : {"http://evil.example", "http://watch:8080"}) {
+    page.origin = origin;
+    EXPECT_EQ(gate.judge(page), Verdict::WrongOrigin);
+  }
   const Gate open({}, true, "box", 80);
   EXPECT_EQ(open.judge({.host = "watch:8080", .authorization = "Bearer "}), Verdict::WrongHost);
 }

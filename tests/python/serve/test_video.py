@@ -124,6 +124,24 @@ def test_results_of_pictures_that_a_node_has_made_come_with_these() -> None:
         assert page.next("start").json()["mode"] == "video"
 
 
+@pytest.mark.parametrize("mode", ["own", "camera's"])
+def test_results_that_say_their_own_picture_come_with_it(mode: str) -> None:
+    class Found(ff.Node):
+        def process(self, sample: ff.Sample[ff.Frame]) -> Any:
+            picture = cropped(sample.value) if mode == "own" else None
+            return ff.stamped(boxes(sample.value), like=sample, frame=picture)
+
+    with RtspServer(clip("h264")) as server:
+        pipeline = ff.Pipeline()
+        camera = pipeline.add(ff.open(server.url, **PATIENT), name="door")
+        people = pipeline.add(Found(), camera, name="people")
+        with pipeline, pipeline.serve(view=people) as dashboard, Video(dashboard.url) as page:
+            until(lambda: pipeline.stats().nodes["people"].processed > 3, lambda: "no results")
+            page.watch("people")
+            start = start_of_jpeg(page) if mode == "own" else page.next("start").json()
+            assert start["mode"] == ("jpeg" if mode == "own" else "video")
+
+
 def same(frame: ff.Frame) -> ff.Frame:
     return frame
 

@@ -120,17 +120,19 @@ std::vector<EdgeStats> Graph::cut(const std::vector<int>& nodes, bool drains) {
   ++change_;
   // First of all: a node that loses a source tells those below it at once, and a merge there would end with it.
   for (const auto& [number, each] : places_) {
-    const bool loses = !going.contains(number) && each.runner->life().removal() == nullptr;
-    if (!drains && loses && goes_with(each.wires, going)) each.runner->inbox().stay_open(true);
+    if (going.contains(number) || each.runner->life().removal() != nullptr || !goes_with(each.wires, going))
+      continue;
+    if (drains) {  // what is below ends with its producer, and a merge goes on without edges
+      keep_merge_open(*this, each);
+    } else {
+      each.runner->inbox().stay_open(true);
+    }
   }
   for (auto& [number, each] : places_) {
     if (going.contains(number)) {
       end_inputs(*this, each, going);
-    } else if (each.runner->life().removal() != nullptr) {  // its edges were ended when its own removal began
-      continue;
-    } else if (drains) {  // they end with their producer, and a merge goes on without edges
-      if (goes_with(each.wires, going)) keep_merge_open(*this, each);
-    } else {
+    } else if (!drains &&
+               each.runner->life().removal() == nullptr) {  // else its own removal has ended its edges
       std::ranges::move(take_inputs(*this, each, going), std::back_inserter(books));
     }
   }
