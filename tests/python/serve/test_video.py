@@ -126,7 +126,7 @@ def test_results_of_pictures_that_a_node_has_made_come_with_these() -> None:
 
 @pytest.mark.parametrize("mode", ["own", "camera's"])
 def test_results_that_say_their_own_picture_come_with_it(mode: str) -> None:
-    class Found(ff.Node):
+    class Found(ff.Node[ff.Frame, ff.Detections]):
         def process(self, sample: ff.Sample[ff.Frame]) -> Any:
             picture = cropped(sample.value) if mode == "own" else None
             return ff.stamped(boxes(sample.value), like=sample, frame=picture)
