@@ -113,9 +113,9 @@ std::string file_name(std::string_view node) {
   for (const char letter : node.empty() ? "source" : node) {
     const bool plain = (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
                        (letter >= '0' && letter <= '9') || letter == '-' || letter == '_';
-    constexpr std::string_view kDigits = "0123456789ABCDEF";
+    constexpr std::string_view kHex = "0123456789ABCDEF";
     const auto byte = static_cast<std::uint8_t>(letter);
-    name += plain ? std::string(1, letter) : std::string{'%', kDigits[byte / 16U], kDigits[byte % 16U]};
+    name += plain ? std::string(1, letter) : std::string{'%', kHex[byte / 16U], kHex[byte % 16U]};
   }
   return name + ".still";
 }
