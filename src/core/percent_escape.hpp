@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "core/ascii.hpp"
@@ -19,6 +20,23 @@ inline constexpr std::size_t kPercentEscape = 3;  // bytes
   const int low = hex_digit(text[2]);
   if (high < 0 || low < 0) return std::nullopt;
   return static_cast<char>(high * 16 + low);
+}
+
+/// `text` with an escape for each byte but ASCII's letters, digits, '-', '_' and those of `others`.
+[[nodiscard]] inline std::string percent_encoded(std::string_view text, std::string_view others = {}) {
+  constexpr std::string_view kHex = "0123456789ABCDEF";
+  std::string out;
+  for (const char each : text) {
+    const char small = lower_case(each);
+    const auto byte = static_cast<unsigned char>(each);
+    if (is_digit(each) || (small >= 'a' && small <= 'z') || each == '-' || each == '_' ||
+        others.find(each) != std::string_view::npos) {
+      out += each;
+    } else {
+      out.append({'%', kHex[byte >> 4U], kHex[byte & 15U]});
+    }
+  }
+  return out;
 }
 
 }  // namespace freshframe::core

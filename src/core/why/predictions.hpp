@@ -19,9 +19,9 @@ namespace freshframe::core {
 
 /// Note [The price of predictions]
 /// A prediction takes some ten milliseconds of a processor, and no user has asked for it. So none is made by a thread
-/// that waits for the findings: effect() gives the answer that is here by now. All of them together may cost a thousandth of a
-/// processor: time is saved up at that rate, 150 ms at most, and spent by whatever they take. Each is made again as long
-/// as its finding is there, after 10 s at the earliest, for the load may have changed.
+/// that waits for the findings: effect() gives the answer that is here by now. All of them together may cost a
+/// thousandth of a processor: time is saved up at that rate, 150 ms at most, and spent by whatever they take. Each is
+/// made again as long as its finding is there, after 10 s at the earliest, for the load may have changed.
 class Predictions {
  public:
   using Time = std::chrono::steady_clock::time_point;
@@ -38,8 +38,8 @@ class Predictions {
   Predictions& operator=(const Predictions&) = delete;
   ~Predictions();
 
-  /// The answer that is here by now; nullopt: none is. Asks if it is time to. Never waits for an answer. What was not wanted for a
-  /// minute is forgotten. `now` never goes back.
+  /// The answer that is here by now; nullopt: none is. Asks if it is time to. Never waits for an answer. A question that
+  /// was not asked for a minute is forgotten. `now` never goes back.
   [[nodiscard]] std::optional<Effect> effect(const Question& question, Time now);
 
  private:

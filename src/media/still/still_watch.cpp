@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "core/look/still_text.hpp"
+#include "core/percent_escape.hpp"
 #include "media/live/detached_call.hpp"
 #include "media/live/reconnect.hpp"
 #include "media/still/picture_digest.hpp"
@@ -109,15 +110,7 @@ std::optional<StillRule::Past> unpacked(const std::string& bytes, double unix_at
 }
 
 std::string file_name(std::string_view node) {
-  std::string name;
-  for (const char letter : node.empty() ? "source" : node) {
-    const bool plain = (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
-                       (letter >= '0' && letter <= '9') || letter == '-' || letter == '_';
-    constexpr std::string_view kHex = "0123456789ABCDEF";
-    const auto byte = static_cast<std::uint8_t>(letter);
-    name += plain ? std::string(1, letter) : std::string{'%', kHex[byte / 16U], kHex[byte % 16U]};
-  }
-  return name + ".still";
+  return core::percent_encoded(node.empty() ? "source" : node) + ".still";
 }
 
 /// A new file beside `path`, which goes with this unless it takes its place. Another writer has another one.

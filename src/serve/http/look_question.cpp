@@ -6,9 +6,9 @@
 #include <charconv>
 #include <utility>
 
+#include "core/percent_escape.hpp"
 #include "core/unit_text.hpp"
 #include "media/ffmpeg/base64.hpp"
-#include "serve/http/gate.hpp"
 #include "serve/state/json.hpp"
 
 namespace freshframe::serve {
@@ -60,20 +60,6 @@ std::string read_span(std::string_view query, LookWish& wish) {
   return {};
 }
 
-/// A name may hold any characters, a header only those of ASCII.
-std::string percent_encoded(std::string_view text) {
-  constexpr std::string_view kHex = "0123456789ABCDEF";
-  std::string out;
-  for (const char each : text) {
-    const auto byte = static_cast<unsigned char>(each);
-    if (is_plain_token(std::string_view(&each, 1)) || each == '.')
-      out += each;
-    else
-      out.append({'%', kHex[byte >> 4U], kHex[byte & 15U]});
-  }
-  return out;
-}
-
 struct Times {
   double age = 0;   // seconds
   double unix = 0;  // of the capture by this machine's clock
@@ -87,7 +73,8 @@ Times times_of(const View& view, const freshframe::Clock& clock) {
 
 std::string headers_of(const View& view, const media::LookedAt& source, const freshframe::Clock& clock) {
   const auto times = times_of(view, clock);
-  std::string out = "X-Camera: " + percent_encoded(source.camera);
+  // A name may hold any characters, a header only those of ASCII.
+  std::string out = "X-Camera: " + core::percent_encoded(source.camera, ".");
   out += "\r\nX-Seq: " + std::to_string(view.stamp.seq) + "\r\nX-Timestamp: " + fixed_text(times.unix);
   out += "\r\nX-Age: " + fixed_text(times.age) + "\r\nX-Still-For: " + fixed_text(source.still_for);
   out += "\r\nX-Hole: " + fixed_text(view.hole);

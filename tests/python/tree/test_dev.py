@@ -8,6 +8,7 @@ import os
 import pty
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,23 @@ echo begun
 if [ "$1" = failure ]; then die "pip has failed"; fi
 finish_system
 """
+
+
+@contextlib.contextmanager
+def on_a_terminal(folder: Path, *command: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """A program and the other end of its terminal."""
+    terminal, slave = pty.openpty()
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env=os.environ | {"DEV": str(DEV), "FRESHFRAME_WARNINGS_ARE_ERRORS": "OFF"},
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+    ) as program:
+        os.close(slave)
+        yield program, terminal
 
 
 def is_alive(process: int) -> bool:
@@ -89,17 +107,8 @@ def test_an_end_without_a_compiler_waits_for_apt_get_too(tmp_path: Path) -> None
 
 
 def test_a_terminal_that_is_closed_leaves_no_compiler_and_no_package_half_installed(tmp_path: Path) -> None:
-    terminal, slave = pty.openpty()
-    with subprocess.Popen(
-        ["setsid", "--ctty", "--fork", "--wait", "bash", "-c", SCRIPT, "dev", "hang-up"],
-        cwd=tmp_path,
-        env=os.environ | {"DEV": str(DEV), "FRESHFRAME_WARNINGS_ARE_ERRORS": "OFF"},
-        stdin=slave,
-        stdout=slave,
-        stderr=slave,
-        start_new_session=True,
-    ) as dev:
-        os.close(slave)
+    command = ["setsid", "--ctty", "--fork", "--wait", "bash", "-c", SCRIPT, "dev", "hang-up"]
+    with on_a_terminal(tmp_path, *command) as (dev, terminal):
         try:
             said = b""
             while b"begun" not in said or b"s  " not in said:  # the line that moves is there, too
@@ -189,18 +198,9 @@ watched log sh -c 'echo endless; touch waiting; exec sleep 1000'
 
 
 def test_on_a_terminal_a_slow_command_has_a_line_that_moves(tmp_path: Path) -> None:
-    terminal, slave = pty.openpty()
     said = b""
-    with subprocess.Popen(
-        ["env", "--default-signal=INT", "bash", "-c", WATCHED, "dev"],
-        cwd=tmp_path,
-        env=os.environ | {"DEV": str(DEV)},
-        stdin=slave,
-        stdout=slave,
-        stderr=slave,
-        start_new_session=True,
-    ) as dev:
-        os.close(slave)
+    command = ["env", "--default-signal=INT", "bash", "-c", WATCHED, "dev"]
+    with on_a_terminal(tmp_path, *command) as (dev, terminal):
         while b"s  step one" not in said:
             said += os.read(terminal, 4096)
         (tmp_path / "go").touch()

@@ -61,13 +61,13 @@ class Actions:
         match action:
             case Kill():
                 link.kill()
-            case StartRun(camera=camera, epoch=epoch):
-                self._start(link, (camera, epoch))
-            case StopRun(camera=camera, epoch=epoch):
-                parts.links.order(link, Stop((camera, epoch)))
-            case ForgetRun(camera=camera, epoch=epoch):
-                link.forget_run((camera, epoch))
-                link.send(_wire.forget(parts.kept.term, (camera, epoch)))
+            case StartRun():
+                self._start(link, action.run)
+            case StopRun():
+                parts.links.order(link, Stop(action.run))
+            case ForgetRun():
+                link.forget_run(action.run)
+                link.send(_wire.forget(parts.kept.term, action.run))
 
     def _start(self, link: Link, run: Run) -> None:
         parts, number = self._parts, run[0]

@@ -169,30 +169,29 @@ class Kill:
 
 
 @dataclass(frozen=True)
-class StartRun:
+class RunAction:
+    """A step for an agent that has a run of a camera, or gets it."""
+
+    agent: str
+    camera: int
+    epoch: int
+
+    @property
+    def run(self) -> Run:
+        """The run."""
+        return self.camera, self.epoch
+
+
+class StartRun(RunAction):
     """An agent builds and runs a camera's pipeline."""
 
-    agent: str
-    camera: int
-    epoch: int
 
-
-@dataclass(frozen=True)
-class StopRun:
+class StopRun(RunAction):
     """An agent ends a camera's pipeline, and says when it is closed."""
 
-    agent: str
-    camera: int
-    epoch: int
 
-
-@dataclass(frozen=True)
-class ForgetRun:
+class ForgetRun(RunAction):
     """A run that an agent had is over: what is left of it has no reader."""
-
-    agent: str
-    camera: int
-    epoch: int
 
 
 @dataclass(frozen=True)

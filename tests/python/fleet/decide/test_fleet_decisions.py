@@ -60,9 +60,9 @@ class World:
             elif isinstance(action, DropCamera) or action.agent in self.silent:
                 continue
             elif isinstance(action, StartRun):
-                self.decisions.started((action.camera, action.epoch), self.now)
+                self.decisions.started(action.run, self.now)
             elif isinstance(action, StopRun) and action.camera not in self.slow_to_close:
-                self.do(self.decisions.closed((action.camera, action.epoch), self.now))
+                self.do(self.decisions.closed(action.run, self.now))
 
     def run(self, seconds: float, step: float = 0.1) -> None:
         end = self.now + seconds
