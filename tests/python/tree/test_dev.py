@@ -217,3 +217,43 @@ def test_on_a_terminal_a_slow_command_has_a_line_that_moves(tmp_path: Path) -> N
     lines = said.decode().replace("\x1b[K", "").replace("\r", "\n").splitlines()
     assert any(line.endswith("s  step two") for line in lines)
     assert {"warning: sharp", "it broke", "failed with 3"} <= set(lines)
+
+
+# The stand-in for CMake crashes while there is the header of the first time, or fails as it is told.
+CRASH = r"""
+eval "$(sed -e '/^# --- the verbs/,$d' -e '/^cd "\$(dirname/d' "$DEV")"
+mkdir -p build/dev/src
+touch build/dev/src/cmake_pch.hxx.gch
+configure_preset() { :; }
+cmake() {
+  echo "compiled, ${CCACHE_RECACHE:-cached}"
+  if [ -e build/dev/src/cmake_pch.hxx.gch ]; then echo "$FAILURE"; return 1; fi
+}
+build_preset dev && echo built
+"""
+
+
+@pytest.mark.parametrize(
+    ("failure", "again"),
+    [
+        ("layout.hpp:3: internal compiler error: Segmentation fault", True),
+        ("c++: fatal error: Killed signal terminated program cc1plus", True),
+        ("layout.hpp:3: error: 'Layuot' was not declared in this scope", False),
+    ],
+)
+def test_headers_that_crash_the_compiler_are_precompiled_once_more_past_the_cache(
+    tmp_path: Path, failure: str, again: bool
+) -> None:
+    ended = subprocess.run(
+        ["bash", "-c", CRASH, "dev"],
+        cwd=tmp_path,
+        env=os.environ | {"DEV": str(DEV), "FAILURE": failure},
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=WATCHDOG,
+    )
+    second = ["compiled, 1", "built"] if again else []
+    assert ended.stdout.splitlines() == ["compiled, cached", failure, *second]
+    assert (ended.returncode == 0) == again
+    assert (tmp_path / "build/dev/built").exists() == again
