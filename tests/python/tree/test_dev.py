@@ -257,3 +257,39 @@ def test_headers_that_crash_the_compiler_are_precompiled_once_more_past_the_cach
     assert ended.stdout.splitlines() == ["compiled, cached", failure, *second]
     assert (ended.returncode == 0) == again
     assert (tmp_path / "build/dev/built").exists() == again
+
+
+# The stand-in for CMake compiles until there is a file.
+TURN = r"""
+eval "$(sed -e '/^# --- the verbs/,$d' -e '/^cd "\$(dirname/d' "$DEV")"
+mkdir -p build/dev
+configure_preset() { :; }
+cmake() { echo begins; until [ -e over ]; do sleep .02; done; echo ends; }
+build_preset dev 2>&1
+"""
+
+
+def test_a_second_dev_in_a_checkout_waits_until_the_first_has_built(tmp_path: Path) -> None:
+    def dev() -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            ["bash", "-c", TURN, "dev"],
+            cwd=tmp_path,
+            env=os.environ | {"DEV": str(DEV)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    with dev() as first:
+        assert first.stdout is not None
+        compiled = iter(first.stdout.readline, "")
+        assert any(line == "begins\n" for line in compiled)
+        with dev() as second:
+            assert second.stdout is not None
+            said = iter(second.stdout.readline, "")
+            try:
+                assert next(line for line in said if "waiting" in line or "begins" in line) != "begins\n"
+            finally:
+                (tmp_path / "over").touch()
+            assert "ends\n" in list(compiled)
+            assert "ends\n" in list(said)
+    assert (first.returncode, second.returncode) == (0, 0)
