@@ -1,5 +1,8 @@
 // The sampler's thread, which reads the GIL's record.
 // SPDX-License-Identifier: Apache-2.0
+//
+// The record is found once, by a thread that holds the GIL and so must be the holder that the record names: where it is
+// not, or the interpreter is none whose layout is known, there is no sampler, and processor time counts instead.
 #include "freshframe/gil.hpp"
 #include <Python.h>
 

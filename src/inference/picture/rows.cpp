@@ -1,5 +1,12 @@
-// Row kernels. Compiled once per instruction set by Highway's foreach_target.
+// The steps from a picture's rows to a tensor's: blended, picked, mixed, converted to colours, scaled.
 // SPDX-License-Identifier: Apache-2.0
+//
+// Levels become whole before they are scaled, half up, since programs in Python scale pictures of 8 bits: so a network
+// sees what it sees there. Scaling is a division there. Two fused multiplications by the two parts of 1 / span are as
+// exact, and faster; where the processor has none, it is divided. Rows between the steps have room for whole vectors;
+// a row of the tensor ends where the next one begins, so its last vector is stored in part.
+//
+// Compiled once per instruction set by Highway's foreach_target.
 
 // Every target takes its time to compile, so under AddressSanitizer there are only two.
 #if defined(__SANITIZE_ADDRESS__) && defined(__x86_64__)

@@ -1,5 +1,9 @@
 // What is kept of a picture's luma to know it again: one pass over its pixels, in 16x16 blocks.
 // SPDX-License-Identifier: Apache-2.0
+//
+// A field is a rectangle of blocks. The state of a field, 16 bytes, takes its pixels in, 16 bytes of a row at a
+// time; the pass goes on along the row through the states of all fields beside each other, so that memory is read in
+// its order. The same words give the blocks' sums, and so their means, from which contrast is told.
 #include "media/still/picture_digest.hpp"
 
 #include <algorithm>

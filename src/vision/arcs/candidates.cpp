@@ -1,8 +1,14 @@
 // Groups arcs into circle candidates.
 // SPDX-License-Identifier: Apache-2.0
 //
-// Each arc in turn collects the arcs on its circle, and after each one the circle is fitted again to all of
-// them.
+// A short arc alone says little about its circle: the centre may be anywhere along its normal. Two arcs of the same
+// rim, seen on both sides of what hides the rest, determine it well. So each arc in turn collects the arcs on its
+// circle, and after each one the circle is fitted again to all of them: the arcs' moments add up, so no point is read
+// twice. The limits for another arc are wide for a short first arc alone, and narrow once the circle is sure.
+//
+// Each arc meets each other one, but nearly all pairs end at the distance of the other's middle from the rim, which is
+// tested for a block of arcs at once. What several arcs of one rim propose is the same circle several times: the best
+// of these is kept.
 #include "vision/arcs/candidates.hpp"
 
 #include <algorithm>

@@ -3,6 +3,11 @@
 //
 // Smoothing is the 5 x 5 binomial filter; thinning keeps local maxima across the edge (J. Canny, "A
 // computational approach to edge detection", PAMI 1986, with the direction rounded to the main axis).
+//
+// Three stages follow one another down the picture: when row y is smoothed, row y - 1 has all that its gradient needs,
+// and row y - 2 all that thinning needs, the magnitudes of the rows above and below it. So magnitudes and axes are kept
+// of three rows only, in rings, and the first and last rows and columns, which have no neighbours, are never edges.
+//
 // Compiled once per instruction set by Highway's foreach_target.
 #include "vision/picture/gradient_rows.hpp"
 
