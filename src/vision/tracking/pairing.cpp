@@ -1,14 +1,21 @@
-// Splits the allowed pairs into connected components and solves each.
+// Splits the allowed pairs into connected components and solves each by the Hungarian method.
 // SPDX-License-Identifier: Apache-2.0
+//
+// Assignment solves one table by shortest augmenting paths: R. Jonker, A. Volgenant, "A shortest augmenting path
+// algorithm for dense and sparse linear assignment problems", Computing 1987, without its initialisation, since the
+// tables here are small. Pairing makes these tables: a track and a find far from all others are a table of one pair,
+// so a picture with hundreds of objects costs about what its densest crowd costs. Of a track in a crowd only the
+// cheapest pairs are kept, which bounds that, too.
 #include "vision/tracking/pairing.hpp"
 
+#include <algorithm>
+#include <cstddef>
 #include <numeric>
+#include <span>
+#include <utility>
+#include <vector>
 
 namespace freshframe::vision {
-
-// The Hungarian method by shortest augmenting paths.
-// R. Jonker, A. Volgenant, "A shortest augmenting path algorithm for dense and sparse linear assignment
-// problems", Computing 1987, without its initialisation: the tables here are small.
 
 namespace {
 

@@ -1,0 +1,71 @@
+// The tracker of boxes without pictures, in the public C++ interface.
+// SPDX-License-Identifier: Apache-2.0
+//
+// The association is that of TrackSet, after ByteTrack: boxes of every confidence continue tracks, and only confident
+// ones begin them. The motion that it is given is BoxMotion. Here are the thresholds, and the checks of the options.
+#include "freshframe/error.hpp"
+#include "freshframe/vision.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <sstream>
+
+#include "vision/tracking/box_motion.hpp"
+#include "vision/tracking/track_set.hpp"
+
+namespace freshframe {
+
+namespace {
+
+// As in ByteTrack: boxes are confident from 0.5 on.
+constexpr float kSureScore = 0.5F;
+constexpr float kCertainScore = 0.8F;
+
+void check_fraction(const char* name, float value) {
+  if (value >= 0 && value <= 1) return;
+  std::ostringstream message;
+  message << name << " must be from 0 to 1, got " << value;
+  throw OptionError(message.str());
+}
+
+vision::TrackRules track_rules(const BoxTrackerOptions& options) {
+  return {.max_gap = options.max_gap,
+          .sure_confidence = std::max(kSureScore, options.min_confidence),
+          .certain_confidence = kCertainScore};
+}
+
+}  // namespace
+
+struct BoxAssociator::Impl {
+  explicit Impl(const BoxTrackerOptions& o)
+      : tracks({.least_overlap = double{o.iou}, .least_confidence = o.min_confidence}, track_rules(o)) {
+    check_fraction("min_confidence", o.min_confidence);
+    check_fraction("iou", o.iou);
+  }
+
+  vision::BoxTracks tracks;
+};
+
+BoxAssociator::BoxAssociator(const BoxTrackerOptions& options) : impl_(std::make_unique<Impl>(options)) {}
+BoxAssociator::BoxAssociator(BoxAssociator&&) noexcept = default;
+BoxAssociator& BoxAssociator::operator=(BoxAssociator&&) noexcept = default;
+BoxAssociator::~BoxAssociator() = default;
+
+TrackedBoxes BoxAssociator::update(double pts, std::span<const Detection> found) {
+  auto& tracks = impl_->tracks;
+  tracks.advance(pts);
+  tracks.take(found);
+  TrackedBoxes result;
+  for (const std::size_t row : tracks.confirmed_finds()) {
+    const auto& track = *tracks.confirmed(row);
+    result.rows.push_back(static_cast<std::int64_t>(row));
+    result.ids.push_back(track.id);
+    result.tracks.push_back(tracks.info(track));
+  }
+  return result;
+}
+
+}  // namespace freshframe
