@@ -1,4 +1,4 @@
-// Numbers that distinguish a real circle from edges that are on one by chance, and the probability that they are of one.
+// Numbers that distinguish a real circle from edges that are on one by chance: the inputs of the learned validation.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -29,15 +29,5 @@ void add_brightness_features(const GradientField& field, const Circle& circle, c
 /// Whether the rim is complete, clear and even, and the inside too even for a letter, so that only the
 /// surroundings are evidence against a disc.
 [[nodiscard]] bool is_flawless(const Features& features) noexcept;
-
-// The learned validation: the probability that a candidate with these features is a real circle.
-
-/// Whether a candidate may be a circle, from its first kEdgeFeatures alone: a weighted sum that nearly all
-/// real circles pass, and that saves the rest of the work for most others (a cascade, after P. Viola, M.
-/// Jones, "Rapid object detection using a boosted cascade of simple features", CVPR 2001).
-[[nodiscard]] bool may_be_circle(const Features& features) noexcept;
-
-/// Probability in 0..1. A network of two hidden layers, trained by tools/circles/train.py.
-[[nodiscard]] float circle_probability(const Features& features) noexcept;
 
 }  // namespace freshframe::vision

@@ -8,6 +8,7 @@
 #include "vision/picture/half_size.hpp"
 #include "vision/rim/edges.hpp"
 #include "vision/rim/features.hpp"
+#include "vision/rim/model.hpp"
 #include "vision/rim/polish.hpp"
 
 namespace freshframe::vision {

@@ -1,0 +1,17 @@
+// The learned validation: the probability that a candidate with these features is a real circle.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "vision/rim/features.hpp"
+
+namespace freshframe::vision {
+
+/// Whether a candidate may be a circle, from its first kEdgeFeatures alone: a weighted sum that nearly all
+/// real circles pass, and that saves the rest of the work for most others (a cascade, after P. Viola, M.
+/// Jones, "Rapid object detection using a boosted cascade of simple features", CVPR 2001).
+[[nodiscard]] bool may_be_circle(const Features& features) noexcept;
+
+/// Probability in 0..1. A network of two hidden layers, trained by tools/circles/train.py.
+[[nodiscard]] float circle_probability(const Features& features) noexcept;
+
+}  // namespace freshframe::vision
