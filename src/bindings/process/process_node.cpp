@@ -23,6 +23,7 @@
 #include "bindings/results/value.hpp"
 #include "core/pipeline/changes/changes.hpp"
 #include "process/crew/crew.hpp"
+#include "process/crew/embedder.hpp"
 #include <cxxabi.h>
 
 #include <nanobind/stl/optional.h>

@@ -20,48 +20,6 @@
 
 namespace freshframe::process {
 
-// Finding and copying pictures into slabs.
-
-namespace {
-
-// Returns nothing if a plane is elsewhere, or has its rows in reverse order.
-std::optional<PictureMessage> find(const Picture& picture, SlabPool& pool, PlacedFrame& placed) {
-  PictureMessage message{picture.format, {}};
-  auto slabs = placed.slabs;
-  for (int i = 0; i < picture.format.plane_count(); ++i) {
-    const auto& plane = picture.planes[static_cast<std::size_t>(i)];
-    if (plane.stride < plane.row_bytes) return std::nullopt;
-    auto found = pool.find(plane.data);
-    if (!found) return std::nullopt;
-    message.planes.push_back({found->slab->id(), found->offset, plane.stride});
-    const bool known = std::find(slabs.begin(), slabs.end(), found->slab) != slabs.end();
-    if (!known) slabs.push_back(std::move(found->slab));
-  }
-  placed.slabs = std::move(slabs);
-  return message;
-}
-
-}  // namespace
-
-PlacedFrame place(const Frame& frame, SlabPool& pool) {
-  PlacedFrame placed;
-  auto own = find(frame.picture(), pool, placed);
-  if (!own) own = find(frame.pooled(), pool, placed);
-  if (!own) {
-    const auto why = pool.why_refused();
-    throw Error("cannot give a picture to a worker: " +
-                (why.empty() ? std::string("there is no shared memory for it") : why));
-  }
-  placed.forms.push_back(*std::move(own));
-  for (int i = 0; i < kPixelFormats; ++i) {
-    const auto format = static_cast<PixelFormat>(i);
-    if (format == frame.format() || !frame.has(format)) continue;
-    if (auto other = find(frame.to(format).picture(), pool, placed))
-      placed.forms.push_back(*std::move(other));
-  }
-  return placed;
-}
-
 namespace {
 
 constexpr auto kStopTime = std::chrono::milliseconds(4500);  // unless stop() says otherwise
@@ -317,7 +275,7 @@ void Crew::bury(Seat& seat, const ChildEnd& end) {
   seat.clear();
   if (was.closing || ending_ || stop_seen_ || failed_ || was.owes_last) {
     seat.state = WorkerState::Ended;
-    report_end(was, text);
+    count_and_report_end(was, text);
   } else if (opening_) {
     seat.state = WorkerState::Ended;
     const auto limit = options_.memory ? "; its memory= is " + core::mebibytes_rounded_down(*options_.memory)
@@ -329,7 +287,7 @@ void Crew::bury(Seat& seat, const ChildEnd& end) {
   show(seat);
 }
 
-void Crew::report_end(const LastState& was, const std::string& text) {
+void Crew::count_and_report_end(const LastState& was, const std::string& text) {
   const bool was_last_death = was.at_work && !stop_seen_ && !deaths_.count(now());
   if (failed_ || was.clean) return;  // the pipeline has failed already, or the worker ended as it should
   if (was.owes_last) {               // no other worker has what it had counted: as an exception of finish()

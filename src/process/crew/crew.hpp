@@ -16,57 +16,17 @@
 
 #include "core/pipeline/pipeline_core.hpp"
 #include "core/pipeline/runner/runner.hpp"
+#include "process/crew/embedder.hpp"
 #include "process/crew/emitter.hpp"
 #include "process/crew/options.hpp"
 #include "process/crew/process_node.hpp"
+#include "process/crew/restarts.hpp"
 #include "process/crew/seat.hpp"
 #include "process/memory/slab_pool.hpp"
 #include "process/wire/messages.hpp"
 #include "process/wire/value.hpp"
 
 namespace freshframe::process {
-
-// Frames as positions in the slabs.
-
-/// A frame as its worker gets it: the positions of its planes, and their slabs.
-struct PlacedFrame {
-  std::vector<PictureMessage> forms;
-  std::vector<std::shared_ptr<const Slab>> slabs;
-};
-
-/// The frame's own format first, then every other one that has been made and is in a slab. A picture
-/// elsewhere is copied into a slab, once. Throws Error when there is no room.
-[[nodiscard]] PlacedFrame place(const Frame& frame, SlabPool& pool);
-
-// The tasks of the embedder: values, exceptions, log records.
-
-/// An exception of the node, as its worker has sent it.
-struct WorkerFailure {
-  std::string text;
-  std::string traceback;
-  ReceivedValue error;  // the exception itself; of kind kNoValue when it could not be sent
-};
-
-/// Called on the control thread of a node, without any lock.
-class Embedder {
- public:
-  Embedder() = default;
-  Embedder(const Embedder&) = delete;
-  Embedder& operator=(const Embedder&) = delete;
-  virtual ~Embedder() = default;
-
-  /// Throws the exception with which the node must fail.
-  [[nodiscard]] virtual EncodedValue encode(const ValueRef& value) = 0;
-  /// `producer` is the node, for messages about a value that cannot be unpickled. Throws ProtocolError for
-  /// invalid bytes.
-  [[nodiscard]] virtual ValueRef decode(ReceivedValue value, const std::string& producer) = 0;
-  /// The cause of the NodeError that ends the pipeline.
-  [[nodiscard]] virtual std::exception_ptr cause_of(WorkerFailure failure) = 0;
-  virtual void log(int level, const std::string& logger, const std::string& text) = 0;
-  [[nodiscard]] virtual const PixelOps& pixel_ops() const = 0;
-  /// Both ends must be the same program.
-  [[nodiscard]] virtual std::string version() const = 0;
-};
 
 // Note [The control thread]
 // It waits in one poll() for the workers' sockets, their ends, and a bell that the inbox, the emitter and a
@@ -102,8 +62,8 @@ class Crew {
   // ---- life of workers
   void start(Seat& seat);
   void bury(Seat& seat, const ChildEnd& end);
-  /// A worker has ended that gets no successor.
-  void report_end(const LastState& was, const std::string& text);
+  /// A worker has ended that gets no successor: counts its death, if it was at work, and reports it.
+  void count_and_report_end(const LastState& was, const std::string& text);
   void count_death(Seat& seat, const std::string& text, const std::string& dump);
   void fail_all(const std::string& text);
 
@@ -128,7 +88,8 @@ class Crew {
   };
   Parcel pack(Job& job, std::size_t most_inline);
   void send(Seat& seat, std::vector<Parcel> parcels);
-  [[nodiscard]] ValueMessage place_value(Job& job, EncodedValue& encoded, PlacedFrame& placed,
+  [[nodiscard]] ValueMessage place_value(Job& job, EncodedValue& encoded,
+                                         std::vector<std::shared_ptr<const Slab>>& slabs,
                                          std::size_t most_inline) const;
   void fail_sample(std::exception_ptr error, const std::string& text, const AnySample& sample,
                    const std::string& traceback = {}, Call call = Call::Process);

@@ -5,15 +5,20 @@
 
 #include <algorithm>
 #include <exception>
+#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "core/frame/frame_access.hpp"
 #include "core/frame/picture_memory.hpp"
 #include "process/crew/crew.hpp"
+#include "process/memory/slab_pool.hpp"
 #include "process/now.hpp"
 
 namespace freshframe::process {
+
 namespace {
 
 constexpr auto kCloseTime = std::chrono::seconds(5);  // from "closed" to the process's end
@@ -38,6 +43,50 @@ void count_call(core::Runner& runner, const Seat& seat, TimePoint time) {
   if (seat.jobs.size() != seat.given || seat.jobs.front().call != Call::Process) return;
   runner.meter().count_call(time - seat.jobs.front().sent, time);
   runner.meter().count_batch(seat.given);
+}
+
+/// A frame as its worker gets it: the positions of its planes, and their slabs.
+struct PlacedFrame {
+  std::vector<PictureMessage> forms;
+  std::vector<std::shared_ptr<const Slab>> slabs;
+};
+
+// Returns nothing if a plane is elsewhere, or has its rows in reverse order.
+std::optional<PictureMessage> find(const Picture& picture, SlabPool& pool, PlacedFrame& placed) {
+  PictureMessage message{picture.format, {}};
+  auto slabs = placed.slabs;
+  for (int i = 0; i < picture.format.plane_count(); ++i) {
+    const auto& plane = picture.planes[static_cast<std::size_t>(i)];
+    if (plane.stride < plane.row_bytes) return std::nullopt;
+    auto found = pool.find(plane.data);
+    if (!found) return std::nullopt;
+    message.planes.push_back({found->slab->id(), found->offset, plane.stride});
+    const bool known = std::find(slabs.begin(), slabs.end(), found->slab) != slabs.end();
+    if (!known) slabs.push_back(std::move(found->slab));
+  }
+  placed.slabs = std::move(slabs);
+  return message;
+}
+
+/// The frame's own format first, then every other one that has been made and is in a slab. A picture
+/// elsewhere is copied into a slab, once. Throws Error when there is no room.
+PlacedFrame place(const Frame& frame, SlabPool& pool) {
+  PlacedFrame placed;
+  auto own = find(frame.picture(), pool, placed);
+  if (!own) own = find(frame.pooled(), pool, placed);
+  if (!own) {
+    const auto why = pool.why_refused();
+    throw Error("cannot give a picture to a worker: " +
+                (why.empty() ? std::string("there is no shared memory for it") : why));
+  }
+  placed.forms.push_back(*std::move(own));
+  for (int i = 0; i < kPixelFormats; ++i) {
+    const auto format = static_cast<PixelFormat>(i);
+    if (format == frame.format() || !frame.has(format)) continue;
+    if (auto other = find(frame.to(format).picture(), pool, placed))
+      placed.forms.push_back(*std::move(other));
+  }
+  return placed;
 }
 
 }  // namespace
@@ -181,7 +230,7 @@ Crew::Parcel Crew::pack(Job& job, std::size_t most_inline) {
   }
   if (job.sample.value) {
     auto encoded = embedder_.encode(job.sample.value);
-    message.value = place_value(job, encoded, placed, most_inline);
+    message.value = place_value(job, encoded, placed.slabs, most_inline);
     if (!message.value.shared) {
       parcel.inline_value.resize(encoded.size());
       encoded.copy_to(parcel.inline_value.data());
@@ -212,7 +261,8 @@ void Crew::send(Seat& seat, std::vector<Parcel> parcels) {
   if (sent == Channel::Sent::Full) seat.kill(now(), "it did not read its messages");
 }
 
-ValueMessage Crew::place_value(Job& job, EncodedValue& encoded, PlacedFrame& placed,
+ValueMessage Crew::place_value(Job& job, EncodedValue& encoded,
+                               std::vector<std::shared_ptr<const Slab>>& slabs,
                                std::size_t most_inline) const {
   ValueMessage message{.kind = encoded.kind, .parts = encoded.sizes()};
   const auto size = encoded.size();
@@ -227,7 +277,7 @@ ValueMessage Crew::place_value(Job& job, EncodedValue& encoded, PlacedFrame& pla
   encoded.copy_to(reinterpret_cast<std::byte*>(job.slot.get()));
   message.slab = found->slab->id();
   message.offset = found->offset;
-  placed.slabs.push_back(found->slab);
+  slabs.push_back(found->slab);
   return message;
 }
 

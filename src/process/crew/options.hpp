@@ -1,13 +1,11 @@
-// The options of a node in worker processes, the recipe of a worker, the limit of deaths and the wait before a restart.
+// The options of a node in worker processes, and the recipe of a worker.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include "freshframe/clock.hpp"
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,41 +29,6 @@ struct Recipe {
   std::vector<std::string> environment;  // "NAME=value"
   std::vector<std::byte> payload;        // the node, for the embedder's own code in the worker
   std::uint64_t knows = 0;               // the embedder's number of the definitions that its workers know
-};
-
-/// The deaths of a node's workers within a window.
-class Deaths {
- public:
-  Deaths(int most, Seconds window) : most_(static_cast<std::size_t>(most)), window_(to_duration(window)) {}
-
-  /// Counts one; false: there were too many.
-  bool count(TimePoint now) {
-    times_.push_back(now);
-    while (now - times_.front() > window_) times_.pop_front();
-    return times_.size() <= most_;
-  }
-  [[nodiscard]] std::size_t in_window() const noexcept { return times_.size(); }
-
- private:
-  std::size_t most_;
-  TimePoint::duration window_;
-  std::deque<TimePoint> times_;
-};
-
-/// Doubles with each death. A delivered result resets it.
-class BackOff {
- public:
-  [[nodiscard]] TimePoint::duration next() noexcept {
-    const auto now = delay_;
-    delay_ = std::min(2 * delay_, kLongest);
-    return now;
-  }
-  void reset() noexcept { delay_ = kShortest; }
-
- private:
-  static constexpr TimePoint::duration kShortest = std::chrono::milliseconds(100);
-  static constexpr TimePoint::duration kLongest = std::chrono::seconds(5);
-  TimePoint::duration delay_ = kShortest;
 };
 
 }  // namespace freshframe::process

@@ -21,6 +21,7 @@
 
 #include "core/pipeline/name_table.hpp"
 #include "process/crew/options.hpp"
+#include "process/crew/restarts.hpp"
 #include "process/life/child.hpp"
 #include "process/memory/slab_pool.hpp"
 #include "process/wire/channel.hpp"

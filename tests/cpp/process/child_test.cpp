@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "cpp/support.hpp"
-#include "process/crew/options.hpp"
+#include "process/crew/restarts.hpp"
 #include "process/wire/channel.hpp"
 #include <gtest/gtest.h>
 #include <poll.h>

@@ -23,6 +23,8 @@
 #include "cpp/core/test_nodes.hpp"
 #include "cpp/support.hpp"
 #include "process/crew/crew.hpp"
+#include "process/crew/embedder.hpp"
+#include "process/crew/options.hpp"
 #include <gtest/gtest.h>
 #include <sys/types.h>
 #include <unistd.h>
