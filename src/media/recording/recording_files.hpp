@@ -11,9 +11,10 @@
 
 #include "media/ffmpeg/write/disk_room.hpp"
 #include "media/recording/segments/finished_segments.hpp"
-#include "media/recording/segments/own_files.hpp"
+#include "media/recording/segments/pattern_claim.hpp"
 #include "media/recording/segments/retention.hpp"
-#include "media/recording/segments/segment_pattern.hpp"
+#include "media/recording/segments/segment_facts.hpp"
+#include "media/recording/segments/segment_names.hpp"
 
 namespace freshframe::media {
 

@@ -49,29 +49,4 @@ class OwnFiles {
   SegmentPattern pattern_;
 };
 
-// The names of the next segments of one recorder.
-
-/// Numbers begin above the highest existing one, in any folder of the pattern. One thread.
-class SegmentNames {
- public:
-  explicit SegmentNames(const std::string& path) : path_(path), pattern_(path) {}
-
-  [[nodiscard]] const SegmentPattern& pattern() const noexcept { return pattern_; }
-  /// A file, below pattern().base(), that does not exist, even if another program has written some since. The
-  /// same until taken(), as long as the time gives the same. Throws Error when no number is left.
-  [[nodiscard]] std::string next(double unix_time);
-  void taken() noexcept { ++next_; }
-  /// The path of a name that next() gave.
-  [[nodiscard]] std::string path_of(const std::string& name) const;
-  /// Makes the folders of such a name below the base. Throws Error.
-  void make_folders(const std::string& name) const;
-
- private:
-  [[nodiscard]] bool exists(const std::string& name) const;
-
-  std::string path_;
-  SegmentPattern pattern_;
-  std::int64_t next_ = 0;  // 0: not known yet
-};
-
 }  // namespace freshframe::media

@@ -14,6 +14,16 @@
 
 namespace freshframe::media {
 
+namespace {
+
+constexpr double kDay = 86400;
+constexpr double kHour = 3600;
+constexpr std::uint64_t kLeastReserve = 64 << 10;
+constexpr std::chrono::seconds kLongestWait{2};  // of the recorder, for a deletion
+constexpr std::chrono::seconds kPeriod{10};      // while nothing is recorded, the disk may fill up
+
+}  // namespace
+
 // The finished segments of one recorder.
 
 void KeepList::begin_scan() noexcept {
@@ -93,21 +103,10 @@ const OwnFile* KeepList::oldest() const {
 const char* KeepList::passed(const Keep& limits, const DiskUse& use) const {
   if (limits.bytes && bytes_ + use.open_bytes + use.reserve > *limits.bytes) return "bytes";
   if (limits.free_bytes && use.free && *use.free < *limits.free_bytes + use.reserve) return "free_bytes";
-  constexpr double kDay = 86400;
   const auto* first = oldest();
   if (!limits.days || !use.by_age || first == nullptr) return nullptr;
   return files_.back().file.written - first->written > *limits.days * kDay ? "days" : nullptr;
 }
-
-namespace {
-
-constexpr double kDay = 86400;
-constexpr double kHour = 3600;
-constexpr std::uint64_t kLeastReserve = 64 << 10;
-constexpr std::chrono::seconds kLongestWait{2};  // of the recorder, for a deletion
-constexpr std::chrono::seconds kPeriod{10};      // while nothing is recorded, the disk may fill up
-
-}  // namespace
 
 void check_keep(const Keep& limits) {
   if (!limits.days && !limits.bytes && !limits.free_bytes)

@@ -3,18 +3,15 @@
 #include "media/recording/segments/segment_pattern.hpp"
 
 #include "freshframe/error.hpp"
-#include "freshframe/mutex.hpp"
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <ctime>
 #include <filesystem>
-#include <map>
 #include <system_error>
 
 #include "core/ascii.hpp"
-#include "core/fork_hold.hpp"
 
 namespace freshframe::media {
 
@@ -381,46 +378,6 @@ bool SegmentPattern::can_meet(const SegmentPattern& other) const {
       return patterns_meet(absolute(*this, mine), absolute(other, theirs));
     });
   });
-}
-
-// Prevents a recorder that deletes old segments from deleting those of another recorder of this process.
-
-namespace {
-
-struct ClaimedPatterns {
-  struct Recorder {
-    SegmentPattern pattern;
-    bool deletes;
-  };
-
-  Mutex mutex;
-  core::ForkHold hold{mutex};
-  std::uint64_t last FRESHFRAME_GUARDED_BY(mutex) = 0;
-  std::map<std::uint64_t, Recorder> recorders FRESHFRAME_GUARDED_BY(mutex);
-};
-
-ClaimedPatterns& patterns() {
-  return forks::ProcessWide<ClaimedPatterns>::get();
-}
-
-}  // namespace
-
-std::optional<PatternClaim> PatternClaim::of(const SegmentPattern& pattern, bool deletes) {
-  auto& all = patterns();
-  const Lock lock(all.mutex);
-  const bool meets = std::ranges::any_of(all.recorders, [&](const auto& entry) {
-    return (deletes || entry.second.deletes) && entry.second.pattern.can_meet(pattern);
-  });
-  if (meets) return std::nullopt;
-  all.recorders.emplace(++all.last, ClaimedPatterns::Recorder{pattern, deletes});
-  return PatternClaim(all.last);
-}
-
-PatternClaim::~PatternClaim() {
-  if (number_ == 0) return;
-  auto& all = patterns();
-  const Lock lock(all.mutex);
-  all.recorders.erase(number_);
 }
 
 }  // namespace freshframe::media

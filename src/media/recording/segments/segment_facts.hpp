@@ -1,0 +1,51 @@
+// The facts about the segment that is being written.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/media.hpp"
+
+#include <cstdint>
+#include <string>
+#include <utility>
+
+namespace freshframe::media {
+
+/// One thread.
+class SegmentFacts {
+ public:
+  /// A picture that goes into the segment, in the order of display.
+  void note(const Stamp& stamp) {
+    const double step = stamp.pts - facts_.last_pts;
+    if (facts_.frames == 0) {
+      facts_.pts = stamp.pts;
+    } else if (step > kShortestGap && step > kUsual * usual_) {
+      facts_.gaps.emplace_back(facts_.last_pts, stamp.pts);
+    } else {
+      usual_ = step;
+    }
+    ++facts_.frames;
+    if (stamp.damaged) ++facts_.damaged;
+    facts_.last_pts = stamp.pts;
+    if (stamp.utc.from == UtcFrom::None) return;
+    if (!facts_.first_utc) facts_.first_utc = stamp.utc.seconds;
+    facts_.last_utc = stamp.utc.seconds;
+  }
+
+  /// The facts so far. They are empty afterwards.
+  [[nodiscard]] Segment take(std::string path, std::uint64_t bytes) {
+    Segment result = std::exchange(facts_, {});
+    result.path = std::move(path);
+    result.bytes = bytes;
+    usual_ = 0;
+    return result;
+  }
+
+ private:
+  static constexpr double kShortestGap = 1;  // seconds
+  static constexpr double kUsual = 3;        // times the distance of two pictures
+
+  Segment facts_;
+  double usual_ = 0;  // seconds between the last two pictures without a gap
+};
+
+}  // namespace freshframe::media
