@@ -48,13 +48,28 @@ FORMATS = {"rtsp": "rtsp", "rtmp": "flv", "tcp": "mpegts"}
 
 
 @contextlib.contextmanager
-def slow_link(behind: int, rate: float) -> Iterator[int]:
-    """A port whose bytes reach the port `behind` at this rate per second; the other way is free."""
+def slow_link(behind: int, rate: float, *, down: bool = False) -> Iterator[int]:
+    """A port whose bytes reach the port `behind` at this rate per second; the other way is free.
+
+    Args:
+        behind: A port of 127.0.0.1.
+        rate: Bytes per second.
+        down: The bytes that come from the port `behind` are those with the rate, and the others are free.
+    """
     over = threading.Event()
     listener = socket.create_server(("127.0.0.1", 0))
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, WINDOW // 2)  # Linux doubles it
 
-    def forth(near: socket.socket, far: socket.socket) -> None:
+    def link_to(port: int) -> socket.socket:
+        far = socket.socket()
+        if down:
+            far.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, WINDOW // 2)  # Linux doubles it
+        far.connect(("127.0.0.1", port))
+        return far
+
+    if not down:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, WINDOW // 2)
+
+    def slowly(near: socket.socket, far: socket.socket) -> None:
         begun, passed = time.monotonic(), 0
         with contextlib.suppress(OSError):
             while not over.is_set() and (piece := near.recv(2048)):
@@ -64,19 +79,19 @@ def slow_link(behind: int, rate: float) -> Iterator[int]:
                 far.sendall(piece)
             far.shutdown(socket.SHUT_RDWR)
 
-    def back(near: socket.socket, far: socket.socket) -> None:
+    def freely(near: socket.socket, far: socket.socket) -> None:
         with contextlib.suppress(OSError):
-            while piece := far.recv(65536):
-                near.sendall(piece)
-            near.shutdown(socket.SHUT_RDWR)
+            while piece := near.recv(65536):
+                far.sendall(piece)
+            far.shutdown(socket.SHUT_RDWR)
 
     def accept() -> None:
         with contextlib.suppress(OSError):
             while True:
                 near, _ = listener.accept()
-                far = socket.create_connection(("127.0.0.1", behind))
-                for way in (forth, back):
-                    threading.Thread(target=way, args=(near, far), daemon=True).start()
+                far = link_to(behind)
+                for way, ends in ((slowly, (near, far)), (freely, (far, near))):
+                    threading.Thread(target=way, args=ends[::-1] if down else ends, daemon=True).start()
 
     threading.Thread(target=accept, daemon=True).start()
     try:

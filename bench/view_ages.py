@@ -78,8 +78,9 @@ class Camera(RtspServer):
     def paced(self) -> Iterator[tuple[int, bytes]]:
         """The frames, each when it is due."""
         self.sent: list[tuple[float, int]] = []
+        assert self.clip is not None
         for number, frame in super().paced():
-            self.sent.append((time.time(), number % COUNT))
+            self.sent.append((time.time(), number % len(self.clip.frames)))
             yield number, frame
 
 

@@ -2,16 +2,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { el } from "./dom.js";
-import { Due, Held } from "./view/clock.js";
+import { Due, Held, now } from "./view/clock.js";
 import { Drawing, objectsOf } from "./view/drawing.js";
 import { Face } from "./view/face.js";
+import { Link } from "./view/link.js";
 import { drawsWhatItSays, kept, Mse } from "./view/mse.js";
-import { serverAt } from "./view/socket.js";
+import { GATHERED, serverAt } from "./view/socket.js";
 import { WebCodecs } from "./view/webcodecs.js";
 
 const PLAYERS = { webcodecs: WebCodecs, mse: Mse };
 const AGAIN = [10, 60]; // seconds until a mode that failed is tried again; later at each return of the camera
-const LAGS = { most: 3, within: 30 }; // seconds: a link that lags more often is too slow
+const SLOW_FOR = 30; // seconds for which a link is known as too slow after the video was tried again
 const SLOW = "the connection is too slow for the video";
 const STEP = 160; // px: a page that is resized does not ask for each width
 const GAP = 1; // seconds for which the last results stay on later pictures
@@ -45,12 +46,13 @@ class FreshframeView extends HTMLElement {
   #mode = null;
   #why = "";
   #link = { state: "connecting" };
+  #carries = new Link();
   #gone = null;
   #joined = false;
   #newest = null; // pts of the newest picture that came
   #owed = false; // whether its acknowledgement is held back
   #leftOut = 0;
-  #lags = []; // ms at which the server left pictures out while an old one was shown
+  #askedAt = null; // ms at which the next JPEG could be sent
   #shown = null; // {pts, captured, objects}
   #paused = false;
   #visible = false;
@@ -160,6 +162,10 @@ class FreshframeView extends HTMLElement {
     if (head.leftOut > this.#leftOut || (this.#isSlow && this.#comesLate(head))) this.#lag();
     this.#leftOut = head.leftOut;
     this.#due.picture(head.pts, head.captured);
+    if (head.kind === "picture" && this.#comesOlder(head)) {
+      this.#tooSlow();
+      return;
+    }
     if (head.kind === "jpeg") this.#jpeg(head, body);
     else if (head.kind === "picture") {
       this.#player?.picture(head, body);
@@ -176,9 +182,11 @@ class FreshframeView extends HTMLElement {
 
   async #begin(head, body) {
     this.#stop();
+    this.#askedAt = null;
     const start = JSON.parse(new TextDecoder().decode(body.subarray(0, body.length - head.sampleSize)));
     start.init = body.slice(body.length - head.sampleSize);
     this.#start = start;
+    this.#carries.begin(start.rate);
     this.#drawing.begin(start);
     if (this.#gone !== null) {
       this.#gone = null;
@@ -254,16 +262,21 @@ class FreshframeView extends HTMLElement {
   // A link that carries less than the video would show old pictures, a few in a row: JPEGs are as new as it can.
   #lag() {
     if (this.#mode === "jpeg" || this.hasAttribute("mode") || !(this.#age() > this.#server.most)) return;
-    const at = performance.now();
-    this.#lags = [...this.#lags.filter((one) => at - one < LAGS.within * 1000), at];
-    if (this.#lags.length < LAGS.most && !this.#isSlow) return;
-    this.#lags = [];
+    if (this.#carries.lag(now()) || this.#isSlow) this.#tooSlow();
+  }
+
+  #comesOlder({ captured }) {
+    return !this.hasAttribute("mode") && this.#carries.picture(this.#server.clock.age(captured), now());
+  }
+
+  #tooSlow() {
+    this.#carries.failed();
     this.#fail(Object.keys(PLAYERS), SLOW);
   }
 
   // Whether the link was too slow for the video, which has not been tried again, or for a short time only.
   get #isSlow() {
-    const since = performance.now() - LAGS.within * 1000;
+    const since = performance.now() - SLOW_FOR * 1000;
     return [...this.#failures.values()].some(({ why, until }) => why === SLOW && since < until);
   }
 
@@ -276,9 +289,23 @@ class FreshframeView extends HTMLElement {
     const tries = Math.max(...modes.map((mode) => this.#failures.get(mode)?.tries ?? 0)) + 1;
     const wait = AGAIN[tries - 1];
     const until = wait === undefined ? Infinity : performance.now() + wait * 1000;
-    for (const mode of modes) this.#failures.set(mode, { why, tries, until });
+    const failure = { why, tries, until };
+    for (const mode of modes) this.#failures.set(mode, failure);
     this.#again();
-    if (wait !== undefined) setTimeout(() => this.#again(), wait * 1000);
+    if (wait !== undefined) this.#tryLater(failure, wait);
+  }
+
+  // As long as JPEGs show that the link does not carry the video, another attempt would show old pictures.
+  #tryLater(failure, wait) {
+    setTimeout(() => {
+      if (![...this.#failures.values()].includes(failure)) return;
+      if (failure.why === SLOW && this.#carries.isTooSlow) {
+        failure.until = performance.now() + AGAIN[0] * 1000;
+        this.#tryLater(failure, AGAIN[0]);
+      } else {
+        this.#again();
+      }
+    }, wait * 1000);
   }
 
   #end(body) {
@@ -288,10 +315,14 @@ class FreshframeView extends HTMLElement {
   }
 
   async #jpeg(head, body) {
+    const at = performance.now();
+    const [{ trip }, asked] = [this.#server.clock, this.#askedAt];
+    if (asked !== null) this.#carries.jpeg(body.length, (at - asked - GATHERED) / 1000 - trip, now());
     const image = await createImageBitmap(new Blob([body], { type: "image/jpeg" })).catch(() => null);
     if (head.view !== this.#id) return;
     if (image !== null) this.#held.add(image, head.pts);
     this.#acknowledge(head.pts);
+    this.#askedAt = performance.now();
   }
 
   #result(result) {
@@ -311,7 +342,7 @@ class FreshframeView extends HTMLElement {
       this.#held.clear();
       this.#draw(video, pts);
     } else {
-      this.#held.add(kept(video, this.#face.canvas.width), pts);
+      this.#held.add(kept(video, this.#face.canvas), pts);
     }
   }
 

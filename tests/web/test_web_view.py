@@ -76,6 +76,12 @@ def numbers(shot: np.ndarray[Any, np.dtype[np.uint8]]) -> tuple[int, int | None]
     return read_number(shot[:, :, 1]), sum(1 << bit for bit, there in enumerate(bits) if there)
 
 
+def on_its_picture(page: Page) -> int | None:
+    """The number of a picture with its own boxes, which is not 0; None: another one is shown."""
+    shown, boxed = numbers(picture(page))
+    return shown or None if shown == boxed else None
+
+
 @pytest.mark.parametrize("mode", ["webcodecs", "mse", "jpeg"])
 def test_each_mode_shows_pictures_that_follow_each_other(page: Page, server: VideoServer, mode: str) -> None:
     show(page, server, f'mode="{mode}"')
@@ -136,6 +142,26 @@ def test_boxes_of_pictures_that_the_source_has_scaled_stand_at_their_place(
     box = page.run("return view.shadowRoot.querySelector('canvas').getBoundingClientRect().toJSON()")
     click(page, box["x"] + 240, box["y"] + 270)
     assert page.until("return picks[0]")["box"] == [80, 144, 160, 268]
+
+
+@pytest.mark.parametrize("mode", ["webcodecs", "mse"])
+@pytest.mark.parametrize(
+    "turn", [(False, 1), (False, 2), (False, 3), (True, 0), (True, 1), (True, 2), (True, 3)]
+)
+def test_pictures_that_are_stored_turned_are_shown_upright_with_their_boxes(
+    page: Page, server: VideoServer, turn: tuple[bool, int], mode: str
+) -> None:
+    server.change(turn=turn)
+    show(page, server, f'mode="{mode}" wait="0.3"')
+    live(page, mode)
+    assert page.run(
+        "const {width, height} = view.shadowRoot.querySelector('canvas'); return [width, height]"
+    ) == [
+        640,
+        360,
+    ]
+    first = until(lambda: on_its_picture(page), lambda: "no box on its picture")
+    until(lambda: on_its_picture(page) not in {None, first}, lambda: f"the picture stays number {first}")
 
 
 def test_without_the_size_of_their_picture_boxes_are_not_exact(page: Page, server: VideoServer) -> None:
@@ -342,6 +368,61 @@ def test_a_link_that_is_known_as_slow_shows_few_old_pictures_when_the_video_is_t
     live(page, "jpeg")
     left_out = page.run("return Math.max(...states.map(one => one.left_out))")
     assert left_out < 3 * 29, "the server has left out all pictures up to the third key picture"
+
+
+def test_a_link_of_half_the_rate_gets_jpegs_before_pictures_are_old_and_the_video_when_it_carries_it(
+    page: Page, server: VideoServer
+) -> None:
+    server.change(gop=1)  # pictures that are as large as JPEGs
+    show(page, server)
+    live(page, "webcodecs")
+    server.scene.rate = sum(len(one.fragment) for one in server.scene.video().packets) * FPS / COUNT / 2
+    page.run("states.length = 0")
+    live(page, "jpeg")
+    assert page.run("return states.at(-1).why") == "the connection is too slow for the video"
+    server.scene.heard.clear()
+    time.sleep(12)  # another attempt would begin after 10 s
+    assert not [one for one in server.scene.heard if "watch" in one]
+    server.scene.rate = None
+    live(page, "webcodecs")
+
+
+RISES = """const {Link} = await import('/view/link.js');
+const link = new Link();
+return arguments[0].findIndex(([at, age]) => link.picture(age, at));"""
+
+
+def test_pictures_that_come_older_and_older_show_a_slow_link_and_those_after_a_stall_do_not(
+    page: Page, server: VideoServer
+) -> None:
+    show(page, server)
+    half = [(at / 10, at / 20) for at in range(40)]
+    assert half[page.wait_for(RISES, half)] == (1.8, 0.9)
+    far = [(at / 10, 0.7 + at % 2 / 20) for at in range(40)]
+    assert page.wait_for(RISES, far) == -1
+    # After each of two seconds without a picture those of that time come at once.
+    stalls = [(start + 2 + step / 100, 2 - step / 10) for start in range(0, 40, 4) for step in range(20)]
+    assert page.wait_for(RISES, stalls) == -1
+
+
+def test_a_link_is_too_slow_as_long_as_the_fastest_jpeg_is_slower_than_the_video(
+    page: Page, server: VideoServer
+) -> None:
+    show(page, server)
+    found = page.wait_for(
+        """const {Link} = await import('/view/link.js');
+        const link = new Link();
+        const known = [link.isTooSlow];
+        link.jpeg(5000, 0.5, 2);
+        known.push(link.isTooSlow);
+        link.begin(15000);
+        known.push(link.isTooSlow);
+        link.jpeg(5000, 0.2, 3);
+        known.push(link.isTooSlow);
+        for (const at of [14, 15]) link.jpeg(5000, 0.5, at);
+        return [...known, link.isTooSlow];"""
+    )
+    assert found == [False, False, True, False, True]
 
 
 def test_on_a_link_that_is_known_as_slow_one_late_picture_ends_the_video(

@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 from browser import until
 from rigs.live.camera import PATIENT
-from rigs.live.media import encode
+from rigs.live.faulty_server import Clip
+from rigs.live.media import encode, lying
 from rigs.live.rtsp import RtspServer
+from rigs.live.servers import TcpServer
 from test_web_view import LISTEN, live, numbers, picture, pictures_with_boxes
 from video_server import COUNT, painted, read_number, result
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT = 640, 360
 TOKEN = "a-token-of-this-test"
+CANVAS = "const canvas = view.shadowRoot.querySelector('canvas'); return [canvas.width, canvas.height]"
 
 
 class Site:
@@ -136,12 +139,63 @@ def test_boxes_of_changed_pictures_stand_at_their_place(
         page.run(LISTEN)
         page.run("view.setAttribute('wait', '0.3'); view.setAttribute('labels', '')")
         live(page, mode)
-        width, height = page.run(
-            "const canvas = view.shadowRoot.querySelector('canvas'); return [canvas.width, canvas.height]"
-        )
+        width, height = page.run(CANVAS)
         assert width / height == pytest.approx(ratio, rel=0.01)
         until(lambda: len(set(numbers(picture(page)))) == 1, lambda: "no box on its picture")
         assert page.until("return results.some(one => one.exact && one.objects.length > 0)")
+
+
+@contextlib.contextmanager
+def playing(film: Clip, page: Page, site: Site, attributes: dict[str, str]) -> Iterator[None]:
+    """A page with a film that comes over TCP, and the boxes that are read from it."""
+    with TcpServer(film) as server:
+        pipeline = ff.Pipeline()
+        people = pipeline.add(read, pipeline.add(ff.open(server.url, **PATIENT), name="door"), name="people")
+        with pipeline, pipeline.serve(view=people, origins=[site.origin]) as dashboard:
+            open_page(page, site, dashboard.embed(people))
+            page.run(LISTEN)
+            for name, value in ({"wait": "0.3", "labels": ""} | attributes).items():
+                page.run("view.setAttribute(...arguments)", name, value)
+            page.run("states.length = 0")
+            yield
+
+
+@pytest.mark.parametrize("mode", ["webcodecs", "mse"])
+def test_pictures_that_a_container_says_are_stored_turned_are_shown_upright(
+    page: Page, site: Site, mode: str
+) -> None:
+    def on_its_side(number: int, width: int, height: int) -> np.ndarray[Any, Any]:
+        return np.rot90(draw(number, height, width)).copy()  # counterclockwise
+
+    film = lying(encode("mp4", 3 * COUNT, size=(HEIGHT, WIDTH), draw=on_its_side))
+    with playing(film, page, site, {"mode": mode}):
+        live(page, mode)
+        width, height = page.run(CANVAS)
+        assert width / height == pytest.approx(WIDTH / HEIGHT, rel=0.01)
+        until(lambda: len(set(numbers(picture(page)))) == 1, lambda: "no box on its picture")
+        assert page.until("return results.some(one => one.exact && one.objects.length > 0)")
+
+
+@pytest.mark.parametrize("mode", ["webcodecs", "mse", None])
+@pytest.mark.parametrize("codec", ["libvpx-vp9", "libsvtav1", "libx265"])
+def test_a_codec_is_played_by_the_browser_or_it_is_said_why_not(
+    page: Page, site: Site, codec: str, mode: str | None
+) -> None:
+    film = encode("matroska", 3 * COUNT, size=(WIDTH, HEIGHT), draw=draw, codec=codec)
+    with playing(film, page, site, {} if mode is None else {"mode": mode}):
+        state, played, why, message = page.until(
+            """const shown = states.findLast(one => ['live', 'unplayable'].includes(one.state));
+            return shown && [shown.state, shown.mode, shown.why, shown.message]"""
+        )
+        if codec == "libx265" and "H.265" in why:
+            assert (state, played) == (("live", "jpeg") if mode is None else ("unplayable", mode))
+            assert why == "this browser has no H.265"
+            if mode is not None:
+                assert why in message
+                return
+        else:
+            assert (state, played, why) == ("live", mode or "webcodecs", "")
+        until(lambda: len(set(numbers(picture(page)))) == 1, lambda: "no box on its picture")
 
 
 def test_an_outage_of_the_camera_is_told_and_ends(page: Page, site: Site) -> None:

@@ -80,6 +80,15 @@ def painted(number: int, width: int, height: int) -> np.ndarray[Any, np.dtype[np
     return picture
 
 
+def stored(
+    picture: np.ndarray[Any, np.dtype[np.uint8]], turn: tuple[bool, int]
+) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """The picture that this turn makes upright again."""
+    flip, quarters = turn
+    lying = np.rot90(picture, quarters)  # counterclockwise
+    return np.ascontiguousarray(lying[::-1] if flip else lying)
+
+
 def read_number(picture: np.ndarray[Any, np.dtype[np.uint8]]) -> int:
     """The number that a grey picture shows."""
     height, width = picture.shape
@@ -97,21 +106,31 @@ def boxes_of(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 @cache
-def video(width: int = 640, height: int = 360, *, bframes: int = 0, gop: int = 15) -> Video:
-    """Encodes the painted pictures once, and cuts the file into its fragments."""
+def video(
+    width: int = 640,
+    height: int = 360,
+    *,
+    bframes: int = 0,
+    gop: int = 15,
+    turn: tuple[bool, int] = (False, 0),
+) -> Video:
+    """Encodes the painted pictures once, and cuts the file into its fragments.
+
+    The size is that of the upright pictures, which `turn` makes of those that are stored.
+    """
     file = io.BytesIO()
     flags = "empty_moov+default_base_moof+frag_every_frame+negative_cts_offsets+skip_trailer"
     settings = f"keyint={gop}:min-keyint={gop}:scenecut=0:bframes={bframes}:b-adapt=0:rc-lookahead=0"
     with av.open(file, "w", format="mp4", options={"movflags": flags, "use_editlist": "0"}) as out:
         stream = out.add_stream("libx264", rate=FPS, options={"preset": "superfast", "x264-params": settings})
         assert isinstance(stream, av.VideoStream)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.height, stream.width = stored(painted(0, width, height), turn).shape
+        stream.pix_fmt = "yuv420p"
         stream.time_base = Fraction(1, TICKS)
         packets = []
         for number in range(COUNT):
-            frame = av.VideoFrame.from_ndarray(painted(number, width, height), "gray").reformat(
-                format="yuv420p"
-            )
+            lying = stored(painted(number, width, height), turn)
+            frame = av.VideoFrame.from_ndarray(lying, "gray").reformat(format="yuv420p")
             frame.pts = number * TICKS // FPS
             frame.time_base = Fraction(1, TICKS)
             packets += stream.encode(frame)
@@ -220,10 +239,12 @@ class Scene:
     delay: float = 0.03  # seconds from a picture to its result
     halts: tuple[int, float] = (COUNT, 0.0)  # at every n-th picture the detector takes so many seconds more
     every: int = 1  # the pictures with a result: every n-th
+    turn: tuple[bool, int] = (False, 0)  # makes the stored pictures upright: flipped, clockwise quarter turns
     found_in: tuple[int, int] | None = None  # the size of the detector's pictures; None: as they are
     says_size: bool = True  # results say it
     away: bool = False
     late: float = 0.0  # seconds that the link adds
+    rate: float | None = None  # bytes that the link carries in a second; None: all
     only_keys: bool = False  # the link carries no more, and the others count as left out
     broken: bool = False  # pictures that no decoder reads
     epoch: int = 0  # a new one makes the server say start again
@@ -231,7 +252,7 @@ class Scene:
     sent: int = 0  # pictures
 
     def video(self) -> Video:
-        return video(*self.size, bframes=self.bframes, gop=self.gop)
+        return video(*self.size, bframes=self.bframes, gop=self.gop, turn=self.turn)
 
 
 class VideoServer(http.server.ThreadingHTTPServer):
@@ -378,6 +399,8 @@ class Link:
         else:
             head = struct.pack(">BBQ", 0x80 | code, 127, size)
         self.answer.connection.sendall(head + data)
+        if self.scene.rate is not None:
+            time.sleep(size / self.scene.rate)
 
     def tell(
         self,
@@ -426,6 +449,8 @@ class Link:
             else:
                 self.picture(key, view.next, newest)
             view.next += 1
+            if scene.rate is not None:  # meanwhile the page may have asked for something else
+                break
         if as_jpeg and view.next <= newest and not view.waits:
             self.picture(key, newest, newest, as_jpeg=True)
             view.next, view.waits = newest + 1, True
@@ -438,7 +463,10 @@ class Link:
             "port": view.port, "source": "door", "mode": "jpeg" if as_jpeg else "video", "why": why,
             "codec": None if as_jpeg else codec,
             "mime": "image/jpeg" if as_jpeg else f'video/mp4; codecs="{codec}"',
-            "width": clip.width, "height": clip.height, "depth": 0, "shift": SHIFT, "results": "boxes",
+            "width": clip.width, "height": clip.height, "depth": 0,
+            "turn": {"flip": self.scene.turn[0], "quarters": self.scene.turn[1]},
+            "shift": SHIFT, "results": "boxes",
+            "rate": sum(len(packet.fragment) for packet in clip.packets) * FPS / COUNT,
             "names": ["person", "bit", "room"], "lines": [], "zones": [], "most": 1.0, "now": time.time(),
         }  # fmt: skip
         init = b"" if as_jpeg else clip.init

@@ -12,9 +12,16 @@ const key = (pts) => Math.round(pts * 1e6);
 // The server's clock by the least round trip of the last 30 s. Until there is one, a message's own time stands for it.
 export class Clock {
   #trips = [];
+  trip = Infinity; // seconds of the least round trip of all, where no video was before the answer
+
+  // To connect took that many seconds, of at least two round trips.
+  opened(seconds) {
+    this.trip = Math.min(this.trip, seconds / 2);
+  }
 
   add(sent, server, received) {
     this.#trips = this.#trips.filter(({ at }) => received - at < WINDOW);
+    this.trip = Math.min(this.trip, received - sent);
     this.#trips.push({ at: received, trip: received - sent, offset: server - (sent + received) / 2 });
   }
 

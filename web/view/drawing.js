@@ -6,6 +6,7 @@ const WIDEST = 2560; // px of the canvas
 const COLOURS = ["#35d6a0", "#5eb1ff", "#f2b84b", "#ff8fab", "#bd9bff", "#7ee0ff", "#d4e157", "#ffab70"];
 const COUNTED = "#ffeb59"; // lines and zones, as in pictures of Annotate
 const DASHES = [6, 4];
+const NO_TURN = { flip: false, quarters: 0 };
 // Pairs of a person's 17 key points in COCO's order that are joined by a line.
 const BONES = [0, 1, 0, 2, 1, 3, 2, 4, 5, 6, 5, 7, 7, 9, 6, 8, 8, 10, 5, 11, 6, 12, 11, 12, 11, 13, 13, 15, 12, 14, 14, 16];
 const FIELD = /\{(\w+)(?::([^}]*))?\}/g;
@@ -107,6 +108,7 @@ export class Drawing {
   #width = 0; // px at which the page shows the canvas
   #ratio = 16 / 9;
   #source = { width: 0, height: 0 }; // px
+  #turn = NO_TURN; // makes the pictures upright
   #found = { width: 0, height: 0 }; // px of the picture in which the objects that are drawn were found
 
   constructor(canvas) {
@@ -120,8 +122,9 @@ export class Drawing {
     this.#fit();
   }
 
-  begin({ width, height }) {
+  begin({ width, height, turn }) {
     this.#source = this.#found = { width, height };
+    this.#turn = turn ?? NO_TURN;
     if (width > 0 && height > 0) this.#shape(width / height);
   }
 
@@ -143,14 +146,31 @@ export class Drawing {
 
   // The first step, as a video goes on to its next picture meanwhile.
   picture(image) {
-    this.#context.drawImage(image, 0, 0, this.#canvas.width, this.#canvas.height);
-    const width = image.displayWidth ?? image.videoWidth ?? image.width;
-    const height = image.displayHeight ?? image.videoHeight ?? image.height;
+    this.#upright(image);
+    const stored = [image.displayWidth ?? image.videoWidth ?? image.width];
+    stored.push(image.displayHeight ?? image.videoHeight ?? image.height);
+    const [width, height] = this.#lies ? stored.reverse() : stored;
     if (this.#source.width === 0) this.#source = { width, height };
     if (height > 0 && Math.abs(width / height - this.#ratio) > 0.02) {
       this.#shape(width / height);
-      this.#context.drawImage(image, 0, 0, this.#canvas.width, this.#canvas.height);
+      this.#upright(image);
     }
+  }
+
+  get #lies() {
+    return this.#turn.quarters % 2 === 1;
+  }
+
+  // Pictures come as they are stored: first their rows change their order, then they are turned clockwise.
+  #upright(image) {
+    const { width, height } = this.#canvas;
+    const [across, down] = this.#lies ? [height, width] : [width, height];
+    this.#context.save();
+    this.#context.translate(width / 2, height / 2);
+    this.#context.rotate((this.#turn.quarters * Math.PI) / 2);
+    if (this.#turn.flip) this.#context.scale(1, -1);
+    this.#context.drawImage(image, -across / 2, -down / 2, across, down);
+    this.#context.restore();
   }
 
   // Pixels of the canvas for one of the picture in which the objects were found: the source may have scaled it, and its

@@ -16,10 +16,10 @@ export const drawsWhatItSays = !navigator.userAgent.includes("Firefox");
 const spare = []; // canvases, of which a few are enough from one picture to the next
 const mostSpare = 8;
 
-// A copy of the picture that the video shows now, at most as wide as `width` pixels, until its close().
-export function kept(video, width) {
+// A copy of the picture that the video shows now, at most as large as a canvas of that size, until its close().
+export function kept(video, { width, height }) {
   const copy = spare.pop() ?? document.createElement("canvas");
-  const scale = Math.min(1, width / video.videoWidth);
+  const scale = Math.min(1, Math.max(width, height) / Math.max(video.videoWidth, video.videoHeight));
   const size = { width: Math.round(video.videoWidth * scale), height: Math.round(video.videoHeight * scale) };
   if (copy.width !== size.width || copy.height !== size.height) Object.assign(copy, size);
   copy.getContext("2d", { alpha: false }).drawImage(video, 0, 0, size.width, size.height);

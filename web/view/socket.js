@@ -6,7 +6,7 @@ import { Clock, now } from "./clock.js";
 const FIRST_WAIT = 0.5; // seconds until the first new attempt
 const LONGEST_WAIT = 5;
 const ASKED = 2; // seconds from one question for the server's time to the next
-const GATHERED = 20; // ms for which acknowledgements become one message: a server takes 1,000 in a second from a page
+export const GATHERED = 20; // ms for which acknowledgements become one message: a server takes 1,000 in a second
 const SILENCE = 8; // seconds without an answer after which the connection counts as lost
 const HEAD = 32; // bytes
 const KINDS = [null, "start", "picture", "results", "jpeg", "gone"];
@@ -133,8 +133,10 @@ class Server {
     const socket = new WebSocket(address);
     socket.binaryType = "arraybuffer";
     this.#socket = socket;
-    this.#heard = now();
+    const begun = now();
+    this.#heard = begun;
     socket.onopen = () => {
+      this.clock.opened(now() - begun);
       if (this.#token) this.#send({ token: this.#token });
       this.#ask();
     };

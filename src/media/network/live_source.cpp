@@ -57,7 +57,7 @@ void LiveSource::connect(const Context& context) {
   sent_damage_ = Damage();
   phase_ = LivePhase::New;
   maker_.set_turn(connection_->turn());
-  packets_.connect(connection_->decoder().context());
+  packets_.connect(connection_->decoder().context(), connection_->turn());
   residue_.connect(connection_->decoder().context().codec_id);
   context.counters.source().enter(SourceState::WaitingKeyFrame);
   // If it is not known here, no frame was decoded yet, and the first one has it.

@@ -126,6 +126,14 @@ void put_times(std::string& fragment, std::int64_t dts) {
   put_big_endian(fragment, start(time) + 4, static_cast<std::uint64_t>(dts), 8);
 }
 
+/// A page turns the pictures of each decoder itself, also of one that would do it by the file's header.
+void without_turn([[maybe_unused]] AVCodecParameters& parameters) noexcept {
+#if LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(60, 31, 102)
+  av_packet_side_data_remove(parameters.coded_side_data, &parameters.nb_coded_side_data,
+                             AV_PKT_DATA_DISPLAYMATRIX);
+#endif
+}
+
 struct FreeIo {
   void operator()(AVIOContext* io) const noexcept {
     av_freep(static_cast<void*>(&io->buffer));
@@ -193,6 +201,7 @@ struct FragmentWriter::Impl {
     if (stream == nullptr) throw std::bad_alloc();
     fragment_check(avcodec_parameters_copy(stream->codecpar, &parameters));
     // Browsers take H.265 with its parameter sets in the header.
+    without_turn(*stream->codecpar);
     stream->codecpar->codec_tag = parameters.codec_id == AV_CODEC_ID_HEVC ? MKTAG('h', 'v', 'c', '1') : 0;
     stream->time_base = PacketTicks::kTimeBase;
     Dictionary options;
@@ -243,6 +252,10 @@ bool is_for_browsers(const PacketStream& stream) {
   constexpr std::array<AVCodecID, 4> kPlayed{AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AV_CODEC_ID_VP9,
                                              AV_CODEC_ID_AV1};
   return std::ranges::find(kPlayed, parameters_of(stream).codec->codec_id) != kPlayed.end();
+}
+
+Turn turn_of(const PacketStream& stream) {
+  return parameters_of(stream).turn;
 }
 
 std::optional<int> reorder_depth(const PacketStream& stream) {

@@ -10,6 +10,8 @@
 #include <string>
 #include <string_view>
 
+#include "media/ffmpeg/read/upright.hpp"
+
 namespace freshframe::media {
 
 /// FFmpeg's muxer writes each fragment at once. It makes start codes into lengths, and leaves the rest of a packet as it
@@ -48,6 +50,8 @@ class FragmentWriter {
 [[nodiscard]] bool is_for_browsers(const PacketStream& stream);
 /// Pictures that a decoder holds back; nullopt: not known.
 [[nodiscard]] std::optional<int> reorder_depth(const PacketStream& stream);
+/// Makes the decoded pictures upright: fragments say nothing of it.
+[[nodiscard]] Turn turn_of(const PacketStream& stream);
 
 /// The body of the box at `path` ("moof/traf/tfhd"), the first of each name; empty: there is none.
 [[nodiscard]] std::string_view find_box(std::string_view file, std::string_view path);

@@ -15,8 +15,8 @@ constexpr double kUsualStep = 1.0 / 25;     // seconds
 
 }  // namespace
 
-void PacketCompletion::connect(const AVCodecParameters& known) {
-  reader_.emplace(known);
+void PacketCompletion::connect(const AVCodecParameters& known, Turn turn) {
+  reader_.emplace(known, turn);
   stream_ = nullptr;
   times_.reset();
   waiting_.clear();

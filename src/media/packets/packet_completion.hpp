@@ -78,8 +78,8 @@ class PacketCompletion {
     bool damaged = false;  // as in Packet
   };
 
-  /// A new connection: its stream may be another one, and packets begin at a key picture.
-  void connect(const AVCodecParameters& known);
+  /// A new connection: its stream may be another one, and packets begin at a key picture. `turn` makes them upright.
+  void connect(const AVCodecParameters& known, Turn turn = {});
   /// Returns the packets that are complete now, in the order of decoding.
   [[nodiscard]] std::vector<Completed> add(const AVPacket& packet, const About& about);
   /// No more packets of this connection: the rest.

@@ -81,11 +81,11 @@ class PacketOutput {
     wanted_ = true;
   }
 
-  /// A new connection, whose packets this decoder takes.
-  void connect(const AVCodecContext& decoder) {
+  /// A new connection, whose packets this decoder takes, and whose pictures this turn makes upright.
+  void connect(const AVCodecContext& decoder, Turn turn) {
     const CodecParametersPtr known(avcodec_parameters_alloc());
     if (!known || avcodec_parameters_from_context(known.get(), &decoder) < 0) throw std::bad_alloc();
-    completion_.connect(*known);
+    completion_.connect(*known, turn);
   }
   /// As PacketCompletion::add().
   void add(const AVPacket& packet, const PacketCompletion::About& about) {

@@ -361,7 +361,8 @@ bool equal(const AVCodecParameters& a, const AVCodecParameters& b) {
 
 }  // namespace
 
-ParametersReader::ParametersReader(const AVCodecParameters& known) : known_(copy_of(known)) {}
+ParametersReader::ParametersReader(const AVCodecParameters& known, Turn turn)
+    : known_(copy_of(known)), turn_(turn) {}
 
 /// Not each key picture has parameter sets: those of the last one are in use then.
 CodecParametersPtr ParametersReader::completed(const AVPacket& key) const {
@@ -386,7 +387,9 @@ std::shared_ptr<const PacketStream> ParametersReader::read(const AVPacket& key) 
   stream->height = codec->height;
   const auto sets = extradata_of(*codec);
   stream->extradata.assign(sets.begin(), sets.end());
-  stream->native = std::make_shared<const StreamParameters>(with_depth(std::move(codec)));
+  auto parameters = with_depth(std::move(codec));
+  parameters.turn = turn_;
+  stream->native = std::make_shared<const StreamParameters>(std::move(parameters));
   current_ = stream;
   return stream;
 }

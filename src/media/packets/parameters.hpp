@@ -10,6 +10,7 @@
 #include <span>
 
 #include "media/ffmpeg/ptr.hpp"
+#include "media/ffmpeg/read/upright.hpp"
 
 // Reads a picture's size and pixel format from its packet, for codecs whose parser in FFmpeg does not.
 
@@ -34,14 +35,15 @@ struct StreamParameters {
   CodecParametersPtr codec;
   int depth = 0;               // pictures that a decoder holds back
   bool depth_is_known = true;  // false: an upper limit of what the stream may need
+  Turn turn = {};              // makes its pictures upright
 };
 
 /// Completes the parameters of a connection with those in its key packets: RTSP gives no size, and often no parameter
 /// sets. One thread.
 class ParametersReader {
  public:
-  /// `known`: as the demuxer or the server's description has them.
-  explicit ParametersReader(const AVCodecParameters& known);
+  /// `known`, `turn`: as the demuxer or the server's description has them.
+  explicit ParametersReader(const AVCodecParameters& known, Turn turn = {});
 
   /// Reads a key packet. Null: the parameters have not changed since the last call that returned any, or
   /// its parameter sets are not complete, and none are known.
@@ -51,6 +53,7 @@ class ParametersReader {
   [[nodiscard]] CodecParametersPtr completed(const AVPacket& key) const;
 
   CodecParametersPtr known_;
+  Turn turn_;
   std::shared_ptr<const PacketStream> current_;
 };
 

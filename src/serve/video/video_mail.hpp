@@ -87,7 +87,7 @@ class ResultMail {
   [[nodiscard]] bool makes_frames() const noexcept { return makes_frames_.load(std::memory_order_relaxed); }
   /// The samples come from another source.
   void begin_again() noexcept { moved_.store(false, std::memory_order_relaxed); }
-  /// Whether a picture of a sample was not the camera's own, or was turned upright.
+  /// Whether a picture of a sample was not the camera's own, or was turned by what it says itself.
   [[nodiscard]] bool has_moved() const noexcept { return moved_.load(std::memory_order_relaxed); }
 
  private:

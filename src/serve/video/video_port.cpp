@@ -23,6 +23,18 @@ void write_text_or_null(JsonWriter& json, std::string_view name, const std::stri
   }
 }
 
+/// Bytes in a second of its time; nullopt: too little of it is there.
+std::optional<double> rate_of(const VideoRing& pictures) {
+  constexpr double kLeast = .5;  // seconds
+  if (pictures.begin() == pictures.end()) return std::nullopt;
+  const double span = pictures.newest() - pictures.at(pictures.begin())->pts;
+  double bytes = 0;
+  const auto last = pictures.end() - 1;  // has no duration yet
+  for (auto number = pictures.begin(); number < last; ++number)
+    bytes += static_cast<double>(pictures.at(number)->body.size());
+  return span < kLeast ? std::nullopt : std::optional(bytes / span);
+}
+
 VideoMessageRef start_message(std::string body, std::size_t segment) {
   return std::make_shared<const VideoMessage>(VideoMessage{.kind = VideoMessage::Kind::Start,
                                                            .captured = unix_now(),
@@ -179,13 +191,14 @@ std::string VideoPort::why_jpeg() const {
   if (!is_its_pictures_ || (!is_source && mail_->makes_frames())) return "the node makes pictures of its own";
   if (!kept_) return "the source has no packets";
   if (mail_->has_moved())
-    return is_source ? "the source's pictures are turned upright"
+    return is_source ? "the source's pictures say themselves how they are turned"
                      : "the results were found in other pictures than the source's own";
   return unplayable_;
 }
 
 VideoMessageRef VideoPort::start() const {
   const auto depth = media::reorder_depth(*stream_);
+  const auto turn = media::turn_of(*stream_);
   JsonWriter json;
   json.begin_object()
       .member("port", std::string_view(name_))
@@ -195,10 +208,16 @@ VideoMessageRef VideoPort::start() const {
       .null()
       .member("codec", std::string_view(writer_->codec()))
       .member("mime", std::string_view("video/mp4; codecs=\"" + writer_->codec() + "\""))
-      .member("width", stream_->width)
-      .member("height", stream_->height)
+      .member("width", turn.lies() ? stream_->height : stream_->width)
+      .member("height", turn.lies() ? stream_->width : stream_->height)
+      .key("turn")
+      .begin_object()
+      .member("flip", turn.flip)
+      .member("quarters", turn.quarters)
+      .end_object()
       .member("depth", depth)
-      .member("shift", media::FragmentWriter::kShift);
+      .member("shift", media::FragmentWriter::kShift)
+      .member("rate", rate_of(pictures_));
   results_json_.write_known(json);
   json.member("most", VideoRing::kMost).member("now", unix_now()).end_object();
   return start_message(std::move(json).take() + writer_->init(), writer_->init().size());
@@ -216,7 +235,7 @@ VideoMessageRef VideoPort::start_of_jpeg(PictureSize size, const std::string& wh
       .member("mime", "image/jpeg")
       .member("width", size.width)
       .member("height", size.height);
-  json.key("depth").null().member("shift", 0);
+  json.key("depth").null().member("shift", 0).member("rate", rate_of(pictures_));
   results_json_.write_known(json);
   json.member("most", VideoRing::kMost).member("now", unix_now()).end_object();
   return start_message(std::move(json).take(), 0);

@@ -77,15 +77,19 @@ class VideoRing {
 };
 
 /// Note [A viewer that is too slow]
-/// The sockets' buffers hide how late a viewer is, so the page acknowledges each picture. When the next picture is more
-/// than kMost seconds later than the newest acknowledged one, pictures are left out up to a key picture: to the last
-/// one at once after a single stall, because the link is fast again then. A link that has fallen behind twice within
-/// kCalm seconds carries less than the stream: it goes on at a key picture that has just come, and gets key pictures
-/// alone from the next time on, until kCalm seconds have passed. The time is that of the stream.
+/// The sockets' buffers hide how late a viewer is, so the page acknowledges each picture. Whatever is on its way has to
+/// arrive before what is newer, so that is little: kOnItsWay seconds of the stream, and as much as acknowledgements are
+/// late at the least, which a far page needs. When the newest picture is more than kMost seconds later than the newest
+/// acknowledged one, pictures are left out up to a key picture: to the last one at once after a single stall, because the
+/// link is fast again then. A link that has fallen behind twice within kCalm seconds carries less than the stream: it
+/// goes on at a key picture that has just come, and gets key pictures alone from the next time on, until kCalm seconds
+/// have passed. A viewer that begins, or goes on, gets what has come since that key picture in one go. It is not behind
+/// while it works that off, and then what came meanwhile, in less and less time. The time is that of the stream.
 class VideoPlace {
  public:
-  static constexpr double kCalm = 10;     // seconds
-  static constexpr double kJustNow = .3;  // seconds
+  static constexpr double kCalm = 10;      // seconds
+  static constexpr double kJustNow = .3;   // seconds
+  static constexpr double kOnItsWay = .5;  // seconds
 
   struct Step {
     VideoMessageRef picture;
@@ -100,6 +104,8 @@ class VideoPlace {
     acknowledged_.reset();
     skips_ = gap_ = keys_only_ = false;
     fell_behind_.reset();
+    least_late_ = VideoRing::kMost - kOnItsWay;
+    go_on();
   }
   /// The picture to send now; nullopt: none.
   [[nodiscard]] std::optional<Step> next(const VideoRing& ring) {
@@ -108,8 +114,7 @@ class VideoPlace {
       pass_over(ring.begin());
     }
     if (next_ >= ring.end()) return std::nullopt;
-    const bool is_behind = ring.at(next_)->pts - reference() > VideoRing::kMost;
-    if (!skips_ && !keys_only_ && is_behind) fall_behind(ring.newest());
+    if (!skips_ && !keys_only_ && is_behind(ring)) fall_behind(ring.newest());
     if (keys_only_ && ring.newest() - *fell_behind_ > kCalm) keys_only_ = false;
     if (skips_ || keys_only_) {
       const auto key = ring.last_key();
@@ -117,7 +122,9 @@ class VideoPlace {
       pass_over(key);
       joined_ = std::max(joined_, ring.newest());
       skips_ = false;
+      go_on();
     }
+    if (is_full(ring)) return std::nullopt;
     const auto& picture = ring.at(next_++);
     sent_ = std::max(sent_.value_or(picture->pts), picture->pts);
     const unsigned flags = (std::exchange(gap_, false) ? VideoMessage::kGap : 0U) |
@@ -140,10 +147,34 @@ class VideoPlace {
   [[nodiscard]] bool gets_keys_only() const noexcept { return keys_only_; }
 
  private:
-  static constexpr double kSame = 1e-3;  // seconds: two numbers of one pts
+  static constexpr double kSame = 1e-3;   // seconds: two numbers of one pts
+  static constexpr double kShrinks = .8;  // to that share, each time
 
-  /// What has come at once at the beginning is not waited for.
-  [[nodiscard]] double reference() const { return std::max(joined_, acknowledged_.value_or(joined_)); }
+  /// The next picture is the first one of those that come at once.
+  void go_on() {
+    first_.reset();
+    backlog_.reset();
+    chases_ = true;
+  }
+  /// Whether enough is on its way.
+  [[nodiscard]] bool is_full(const VideoRing& ring) {
+    const double pts = ring.at(next_)->pts;
+    if (acknowledged_) least_late_ = std::min(least_late_, std::max(0.0, ring.newest() - *acknowledged_));
+    if (!first_) first_ = pts;
+    const double known = std::max(*first_, acknowledged_.value_or(*first_));
+    return !has_all_acknowledged() && pts - known > kOnItsWay + least_late_ + kSame;
+  }
+  [[nodiscard]] bool is_behind(const VideoRing& ring) {
+    const double backlog = ring.newest() - ring.at(next_)->pts;
+    if (!backlog_) backlog_ = backlog;
+    if (chases_ && ring.at(next_)->pts > joined_) {
+      chases_ = backlog < kShrinks * *backlog_;
+      backlog_ = backlog;
+      if (chases_) joined_ = ring.newest();
+    }
+    const double reference = std::max(joined_, acknowledged_.value_or(joined_));
+    return !chases_ && !has_all_acknowledged() && ring.newest() - reference > VideoRing::kMost;
+  }
   void fall_behind(double now) {
     const bool again = fell_behind_ && now - *fell_behind_ < kCalm;
     if (again && repeats_) keys_only_ = true;
@@ -167,7 +198,11 @@ class VideoPlace {
   double joined_ = 0;                   // the newest pts when it began or went on
   std::optional<double> sent_;          // the latest pts
   std::optional<double> acknowledged_;  // as sent_
+  std::optional<double> first_;         // pts that was sent since it began or went on
+  std::optional<double> backlog_;       // seconds from the next picture to joined_, when it began on them
+  bool chases_ = false;                 // it works that off
   std::optional<double> fell_behind_;   // when it did so last
+  double least_late_ = 0;               // seconds by which acknowledgements were late at the least
   bool repeats_ = false;                // it fell behind twice within kCalm
   bool skips_ = false;                  // up to the next key picture
   bool keys_only_ = false;

@@ -125,6 +125,61 @@ TEST(VideoPlace, GetsKeyPicturesAloneOverALinkThatFallsBehindAgainAndAgain) {
   EXPECT_GT(place.left_out(ring), 100U);
 }
 
+TEST(VideoPlace, HasHalfASecondOnItsWayAndWhatAcknowledgementsAreLate) {
+  for (const int late : {0, 2}) {
+    VideoRing ring;
+    Stream stream(100);
+    VideoPlace place;
+    stream.add(ring);
+    place.begin(ring);
+    for (int i = 0; i < 30; ++i) {
+      (void)all_of(place, ring, false);
+      if (i >= late) place.acknowledge((i - late) / 10.0);
+      stream.add(ring);
+    }
+    (void)all_of(place, ring, false);
+    stream.add(ring, 6);
+    EXPECT_EQ(all_of(place, ring, false), (Sent{3.1, 3.2, 3.3, 3.4, 3.5})) << late;
+    place.acknowledge(*place.sent());
+    EXPECT_EQ(all_of(place, ring), (Sent{3.6})) << late;
+    EXPECT_EQ(place.left_out(ring), 0U) << late;
+  }
+}
+
+TEST(VideoPlace, WorksOffALongGroupOverALinkOfThreeTimesTheRate) {
+  VideoRing ring;
+  Stream stream(100);
+  stream.add(ring, 60);
+  VideoPlace place;
+  place.begin(ring);
+  Sent sent;
+  std::size_t arrived = 0;
+  for (int i = 0; i < 35; ++i) {
+    for (const double pts : all_of(place, ring, false)) sent.push_back(pts);
+    arrived = std::min(arrived + 3, sent.size());
+    place.acknowledge(sent[arrived - 1]);
+    stream.add(ring);
+  }
+  EXPECT_EQ(place.left_out(ring), 0U);
+  EXPECT_NEAR(*place.sent(), ring.newest(), 0.2);
+}
+
+TEST(VideoPlace, OfAStreamWithAPictureInTwoSecondsIsNotBehind) {
+  VideoRing ring;
+  VideoPlace place;
+  const auto add = [&ring](double pts, unsigned flags) {
+    ring.add(std::make_shared<const VideoMessage>(VideoMessage{.flags = flags, .pts = pts}));
+  };
+  add(0, VideoMessage::kKey);
+  place.begin(ring);
+  EXPECT_EQ(all_of(place, ring), (Sent{0}));
+  for (int i = 1; i < 5; ++i) {
+    add(2.0 * i, 0);
+    EXPECT_EQ(all_of(place, ring), (Sent{2.0 * i}));
+  }
+  EXPECT_EQ(place.left_out(ring), 0U);
+}
+
 TEST(VideoPlace, ThatTheRingHasForgottenGoesOnWhereItCan) {
   VideoRing ring;
   Stream stream(2);

@@ -6,7 +6,6 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import logging
-import struct
 import time
 from collections.abc import Iterator
 
@@ -14,7 +13,7 @@ import numpy as np
 import pytest
 from rigs.live.camera import Camera, clip
 from rigs.live.faulty_server import Faults, Server
-from rigs.live.media import encode
+from rigs.live.media import encode, lying
 from rigs.live.rtsp import RtspServer
 from rigs.live.servers import HttpServer, TcpServer, UdpServer
 from support import until
@@ -125,16 +124,7 @@ def test_pictures_are_scaled_to_the_wanted_size() -> None:
 
 
 def test_a_stream_that_says_that_its_pictures_lie_on_their_side_is_turned_upright() -> None:
-    one, whole = 1 << 16, 1 << 30
-    stored = struct.pack(">9i", one, 0, 0, 0, one, 0, 0, 0, whole)
-    quarter = struct.pack(">9i", 0, one, 0, -one, 0, 0, 0, 0, whole)  # clockwise
-    media = encode("mp4", 60)
-    track = media.header.index(b"tkhd")
-    lying = dataclasses.replace(
-        media, header=media.header[:track] + media.header[track:].replace(stored, quarter, 1)
-    )
-    assert lying.header != media.header
-    with TcpServer(lying) as server, Camera(server.url) as camera:
+    with TcpServer(lying(encode("mp4", 60))) as server, Camera(server.url) as camera:
         assert (camera.source.info.width, camera.source.info.height) == (120, 160)
         (sample,) = camera.read()
     luma = sample.value.rgb[..., 1].astype(int)

@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 from rigs.live.camera import PATIENT, clip
+from rigs.live.media import encode, lying
 from rigs.live.rtsp import RtspServer
+from rigs.live.servers import TcpServer
 from rigs.web_client import Video, VideoMessage, request
 from support import until
 
@@ -93,6 +95,37 @@ def test_results_say_the_size_of_the_picture_in_which_they_were_found() -> None:
             about = page.next("start").json()
             assert about["mode"] == "video"
             assert page.next("results").json()["size"] == list(size or (about["width"], about["height"]))
+
+
+def test_a_start_of_jpegs_says_how_many_bytes_a_second_of_the_video_has() -> None:
+    with served() as (_, dashboard), Video(dashboard.url) as page:
+        page.watch("door")
+        for _ in range(40):
+            page.acknowledge(page.next("picture"))
+        page.watch("door", mode="jpeg")
+        film = clip("h264")
+        packets = sum(map(len, film.frames)) / len(film.frames) * film.fps
+        boxes_around = 250 * film.fps
+        assert packets < page.next("start").json()["rate"] < 1.5 * packets + boxes_around
+
+
+def test_pictures_that_are_stored_turned_stay_video_and_say_how_they_are_turned() -> None:
+    with TcpServer(lying(encode("mp4", 300, size=(160, 120)))) as server:
+        pipeline = ff.Pipeline()
+        camera = pipeline.add(ff.open(server.url, **PATIENT), name="door")
+        people = pipeline.add(boxes, camera, name="people")
+        with pipeline, pipeline.serve(view=people) as dashboard, Video(dashboard.url) as page:
+            page.watch("people")
+            about = page.next("start").json()
+            assert (about["mode"], about["turn"]) == ("video", {"flip": False, "quarters": 1})
+            assert (about["width"], about["height"]) == (120, 160)
+            results: list[Any] = []
+            while len(results) < 20:
+                message = page.message()
+                page.acknowledge(message)
+                assert message.kind in {"picture", "results"}
+                results += [message.json()] if message.kind == "results" else []
+            assert {tuple(result["size"]) for result in results} == {(120, 160)}
 
 
 def cropped(frame: ff.Frame) -> ff.Frame:

@@ -227,11 +227,18 @@ TEST(MediaUprightOthers, AnUnspecifiedMatrixIsThatOfTheStoredHeight) {
   EXPECT_EQ(maker.make(wide_frame()).picture_format().space, ColorSpace::Bt601);
 }
 
-TEST(MediaUprightOthers, PlacesAreThoseOfThePacketsUnlessAPictureIsTurned) {
+TEST(MediaUprightOthers, PlacesAreThoseOfThePacketsUnlessAPictureIsTurnedInAnotherWayThanItsStreamSays) {
   FrameMaker maker;
+  const auto flipped = [] {
+    auto frame = wide_frame();
+    require(av_dict_set(&frame->metadata, "Orientation", "4", 0));
+    return frame;
+  };
   EXPECT_FALSE(core::FrameAccess::is_moved(maker.make(wide_frame())));
+  EXPECT_TRUE(core::FrameAccess::is_moved(maker.make(flipped())));
   maker.set_turn({.flip = true, .quarters = 0});
-  EXPECT_TRUE(core::FrameAccess::is_moved(maker.make(wide_frame())));
+  EXPECT_FALSE(core::FrameAccess::is_moved(maker.make(wide_frame())));
+  EXPECT_FALSE(core::FrameAccess::is_moved(maker.make(flipped())));
 }
 
 }  // namespace

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import fractions
 import io
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +18,17 @@ from rigs.live.faulty_server import FPS, Clip
 av = pytest.importorskip("av", reason="needs PyAV, which encodes the video of the servers")
 KEY_INTERVAL = 10
 FRAGMENTS = "frag_every_frame+empty_moov+default_base_moof"
+# What makes an encoder quick, with a key picture each KEY_INTERVAL and no picture that waits for later ones.
+QUICK = {
+    "libx264": {"preset": "ultrafast", "tune": "zerolatency", "bf": "0"},
+    "libx265": {
+        "preset": "ultrafast",
+        "tune": "zerolatency",
+        "x265-params": f"log-level=none:keyint={KEY_INTERVAL}:bframes=0",
+    },
+    "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"},
+    "libsvtav1": {"preset": "10", "svtav1-params": "pred-struct=1:lookahead=0"},
+}
 
 
 def picture(number: int, width: int, height: int) -> Any:
@@ -32,10 +45,11 @@ def encode(
     *,
     size: tuple[int, int] = (160, 120),
     start: float = 0.0,
+    codec: str = "libx264",
     options: dict[str, str] | None = None,
     draw: Callable[[int, int, int], Any] = picture,
 ) -> Clip:
-    """Encodes `count` frames: H.264 without reordering, a key frame each KEY_INTERVAL, or JPEG pictures.
+    """Encodes `count` frames: by a codec without reordering, a key frame each KEY_INTERVAL, or JPEG pictures.
 
     In NUT they are raw, of a pixel format that no libswscale reads.
 
@@ -44,6 +58,7 @@ def encode(
         count: Frames.
         size: Pixels.
         start: Seconds, of the first frame's timestamp.
+        codec: One of QUICK.
         options: Of the encoder.
         draw: Makes the picture of a number, a width and a height, as (h, w, 3) uint8.
     """
@@ -58,8 +73,8 @@ def encode(
         stream = container.add_stream("rawvideo", rate=FPS)
         stream.pix_fmt = "rgb4"
     else:
-        settings = {"preset": "ultrafast", "tune": "zerolatency", "g": str(KEY_INTERVAL), "bf": "0"}
-        stream = container.add_stream("libx264", rate=FPS, options=settings | (options or {}))
+        settings = QUICK[codec] | {"g": str(KEY_INTERVAL)}
+        stream = container.add_stream(codec, rate=FPS, options=settings | (options or {}))
         stream.pix_fmt = "yuv420p"
     stream.width, stream.height = width, height
     stream.codec_context.time_base = fractions.Fraction(1, FPS)
@@ -86,3 +101,14 @@ def encode(
     data = out.getvalue()
     starts = [begin, *ends[:-1]]
     return Clip(kind, data[:begin], [data[a:b] for a, b in zip(starts, ends, strict=True)], keys)
+
+
+def lying(media: Clip) -> Clip:
+    """An MP4 clip that says that a clockwise quarter turn makes its pictures upright."""
+    one, whole = 1 << 16, 1 << 30
+    upright = struct.pack(">9i", one, 0, 0, 0, one, 0, 0, 0, whole)
+    quarter = struct.pack(">9i", 0, one, 0, -one, 0, 0, 0, 0, whole)
+    track = media.header.index(b"tkhd")
+    header = media.header[:track] + media.header[track:].replace(upright, quarter, 1)
+    assert header != media.header
+    return dataclasses.replace(media, header=header)

@@ -1,0 +1,183 @@
+"""How old is what stands on the screen, where the link of <freshframe-view> carries half of the video's rate?
+
+A camera on loopback sends 640x360 at 15 pictures per second and 1 Mbit/s over RTSP, a key picture each two
+seconds, each picture with its number in its pixels, and notes when it has sent it. A headless Chromium shows
+the camera's port by the element, through nginx as docs/how-to/live-video.md sets it up, and over a link that
+takes half of the stream's bytes per second and holds 32 kB. The page reads the number from its canvas ten
+times a second. The age is the time since that picture was sent, so one that stays on the screen grows old.
+Needs nginx, and what ./dev test-web installs.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import contextlib
+import itertools
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from _measure import ROOT, Result, Row, arguments, quantile
+from slow_link import slow_link
+from view_ages import Camera
+
+sys.path.insert(0, str(ROOT / "tests" / "python"))
+sys.path.insert(0, str(ROOT / "tests" / "web"))
+
+import browser
+from rigs.live.camera import PATIENT
+from rigs.live.faulty_server import FPS as ENCODED_FPS
+from rigs.live.media import encode
+from rigs.ports import free_port
+from video_server import BITS, painted
+
+import freshframe as ff
+
+FPS = 15
+PICTURES = 240  # then again from the first: an age of 16 s and more would be taken for a younger one
+SIZE = (640, 360)
+BITS_PER_SECOND = 1_000_000
+GOALS = {"p99_s": 1.5}
+NGINX = """
+daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log;
+events {{ }}
+http {{
+  access_log off; client_body_temp_path {folder}/a; proxy_temp_path {folder}/b; fastcgi_temp_path {folder}/c;
+  uwsgi_temp_path {folder}/d; scgi_temp_path {folder}/e;
+  server {{
+    listen 127.0.0.1:{port};
+    location / {{
+      proxy_pass http://127.0.0.1:{behind}/;
+      proxy_http_version 1.1;
+      proxy_set_header Host $host;
+      proxy_set_header Upgrade $http_upgrade;
+      proxy_set_header Connection upgrade;
+      proxy_buffering off;
+      proxy_read_timeout 1h;
+    }}
+  }}
+}}
+"""
+WATCH = f"""
+window.seen = [];
+window.states = [];
+const view = document.querySelector('freshframe-view');
+view.style.width = '640px';
+view.addEventListener('state', ({{detail}}) => states.push([Date.now() / 1000, detail.state, detail.mode,
+  detail.age, detail.left_out, detail.why]));
+setInterval(() => {{
+  const canvas = view.shadowRoot.querySelector('canvas');
+  const row = canvas.getContext('2d').getImageData(0, Math.floor(canvas.height / 16), canvas.width, 1).data;
+  let number = 0;
+  for (let bit = 0; bit < {BITS}; ++bit)
+    if (row[4 * Math.floor((bit + 0.5) * canvas.width / {BITS})] > 128) number |= 1 << bit;
+  const at = (performance.timeOrigin + performance.now()) / 1000;
+  if (states.some(one => one[1] === 'live')) seen.push([number, at]);
+}}, 100);
+"""
+
+
+def draw(number: int, width: int, height: int) -> np.ndarray[Any, Any]:
+    """A picture with its number, over a ground that moves and does not compress to nothing."""
+    ground = np.random.default_rng(1).integers(40, 160, (height // 8 + 1, width // 8 + PICTURES + 1))
+    x = np.arange(width) / 8 + number / 4
+    y = np.arange(height)[:, None] / 8
+    column, row = x.astype(int), y.astype(int)
+    across, down = x - column, y - row
+    upper = ground[row, column] * (1 - across) + ground[row, column + 1] * across
+    lower = ground[row + 1, column] * (1 - across) + ground[row + 1, column + 1] * across
+    noise = np.random.default_rng(number).normal(0, 4, (height, width))
+    picture = np.clip(upper * (1 - down) + lower * down + noise, 0, 255).astype(np.uint8)
+    picture[: height // 8] = painted(number, width, height)[: height // 8]
+    return np.repeat(picture[..., None], 3, axis=2)
+
+
+@contextlib.contextmanager
+def nginx(behind: int) -> Iterator[int]:
+    """The port of an nginx before that port."""
+    with tempfile.TemporaryDirectory() as folder:
+        port = free_port()
+        settings = Path(folder) / "nginx.conf"
+        settings.write_text(NGINX.format(folder=folder, port=port, behind=behind), encoding="utf-8")
+        process = subprocess.Popen(["/usr/sbin/nginx", "-p", folder, "-c", str(settings)])
+        try:
+            yield port
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def ages(seen: list[tuple[int, float]], sent: list[tuple[float, int]]) -> list[tuple[float, float]]:
+    """When the screen was looked at, and how many seconds ago its picture had been sent."""
+    latest: dict[int, list[float]] = {}
+    for at, number in sent:
+        latest.setdefault(number, []).append(at)
+    found = []
+    for number, at in seen:
+        times = [when for when in latest.get(number, []) if when <= at]
+        if times:
+            found.append((at, at - times[-1]))
+    return found
+
+
+def main() -> None:
+    """Shows the camera for some seconds."""
+    options = arguments(
+        __doc__,
+        "view_slow",
+        flags={"timeline": "also print each second's oldest look, and what the view said"},
+        seconds=600,
+    )
+    result = Result(
+        "view_slow", "Age on the screen over a link of half the rate", {"seconds": options.seconds}
+    )
+    bits = str(BITS_PER_SECOND * ENCODED_FPS // FPS)
+    rate = {"b": bits, "maxrate": bits, "bufsize": bits, "g": "30"}
+    film = replace(encode("h264", PICTURES, size=SIZE, draw=draw, options=rate), fps=FPS)
+    bytes_per_second = sum(map(len, film.frames)) / PICTURES * FPS
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile,
+        browser.started(Path(profile)) as page,
+        Camera(film) as camera,
+    ):
+        port = free_port()
+        pipeline = ff.Pipeline()
+        door = pipeline.add(ff.open(camera.url, **PATIENT), name="door")
+        with nginx(port) as proxy, slow_link(proxy, bytes_per_second / 2, down=True) as near:
+            site = f"http://127.0.0.1:{near}"
+            with pipeline, pipeline.serve("127.0.0.1", port, view=door, origins=[site]) as _:
+                page.load(f"{site}/view.html#port=door")
+                page.until("return document.querySelector('freshframe-view')?.shadowRoot != null")
+                page.run(WATCH)
+                time.sleep(options.seconds)
+                found = ages(page.run("return seen"), camera.sent)
+                states = page.run("return states")
+    young = [age for _, age in found]
+    figures = {
+        "looks": len(young),
+        "bytes_per_s": bytes_per_second,
+        "p50_s": quantile(young, 0.5),
+        "p90_s": quantile(young, 0.9),
+        "p99_s": quantile(young, 0.99),
+        "worst_s": max(young),
+        "attempts": sum(a[2] == "jpeg" and b[2] != "jpeg" for a, b in itertools.pairwise(states)),
+    }
+    result.add(Row("age on the screen p99, s", figures, figures["p99_s"], GOALS["p99_s"]))
+    result.keep(options.out)
+    if options.timeline:
+        begun = found[0][0]
+        for second in range(int(options.seconds) + 1):
+            mine = [age for at, age in found if second <= at - begun < second + 1]
+            said = [one for one in states if second <= one[0] - begun < second + 1]
+            if mine:
+                print(second, f"{max(mine):.2f}", [(s[1], s[2], round(s[3] or -1, 2), s[4]) for s in said])
+
+
+if __name__ == "__main__":
+    main()
