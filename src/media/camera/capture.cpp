@@ -76,11 +76,12 @@ v4l2_fract interval_of(double fps) {
 
 }  // namespace
 
-V4l2Capture::V4l2Capture(V4l2System& system, const std::string& path, const CameraWish& wish, int buffers,
+V4l2Capture::V4l2Capture(V4l2System& system, CameraPlace& place, const CameraWish& wish, int buffers,
                          CameraControls& controls)
-    : path_(path), device_(system, path) {
+    : path_(place.path()), device_(system, path_) {
   if (device_.error() != 0) throw_camera_fault(path_, "open", device_.error());
   check_device();
+  place.remember(device_);
   const auto offer = camera_offer(device_);
   if (offer.code != 0) throw_camera_fault(path_, "open", offer.code);
   const auto mode = choose_mode(offer.formats, wish);

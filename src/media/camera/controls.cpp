@@ -277,9 +277,9 @@ void check_setting(const std::string& name, const std::string& value) {
   }
 }
 
-CameraControls::CameraControls(std::string path, std::map<std::string, std::string> wishes,
+CameraControls::CameraControls(const CameraPlace& place, std::map<std::string, std::string> wishes,
                                V4l2System& system)
-    : path_(std::move(path)), system_(system) {
+    : place_(place), system_(system) {
   for (auto& [name, wish] : wishes) settings_[name].wish = std::move(wish);
 }
 
@@ -289,9 +289,10 @@ void CameraControls::set(const std::string& name, const std::string& value) {
   std::vector<std::string> told;
   {
     const Lock lock(mutex_);
-    const V4l2Handle device(system_, path_);
-    if (device.error() != 0) throw_camera_fault(path_, "set " + name + " of", device.error());
-    Adjustment adjustment(device, path_, row);
+    const auto path = place_.path();
+    const V4l2Handle device(system_, path);
+    if (device.error() != 0) throw_camera_fault(path, "set " + name + " of", device.error());
+    Adjustment adjustment(device, path, row);
     try {
       adjustment.set(value, told);
       settings_[name] = {.wish = value, .found = adjustment.get()};
@@ -306,14 +307,16 @@ void CameraControls::set(const std::string& name, const std::string& value) {
 
 std::string CameraControls::get(const std::string& name) const {
   const auto& row = setting_of(name);
-  const V4l2Handle device(system_, path_);
-  if (device.error() != 0) throw_camera_fault(path_, "read " + name + " of", device.error());
-  return Adjustment(device, path_, row).get();
+  const auto path = place_.path();
+  const V4l2Handle device(system_, path);
+  if (device.error() != 0) throw_camera_fault(path, "read " + name + " of", device.error());
+  return Adjustment(device, path, row).get();
 }
 
 std::vector<CameraControl> CameraControls::all() const {
-  const V4l2Handle device(system_, path_);
-  if (device.error() != 0) throw_camera_fault(path_, "read the controls of", device.error());
+  const auto path = place_.path();
+  const V4l2Handle device(system_, path);
+  if (device.error() != 0) throw_camera_fault(path, "read the controls of", device.error());
   return camera_controls(device);
 }
 
@@ -328,9 +331,10 @@ void CameraControls::apply(const V4l2Handle& device) {
 }
 
 void CameraControls::apply_all(const V4l2Handle& device, std::vector<std::string>& told) {
+  const auto path = place_.path();
   std::vector<Adjustment> adjustments;
   for (const auto& [name, setting] : settings_) {
-    adjustments.emplace_back(device, path_, setting_of(name)).check(setting.wish);
+    adjustments.emplace_back(device, path, setting_of(name)).check(setting.wish);
   }
   auto adjustment = adjustments.begin();
   try {
@@ -346,8 +350,9 @@ void CameraControls::apply_all(const V4l2Handle& device, std::vector<std::string
 }
 
 void CameraControls::apply_each(const V4l2Handle& device, std::vector<std::string>& told) {
+  const auto path = place_.path();
   for (auto& [name, setting] : settings_) {
-    Adjustment adjustment(device, path_, setting_of(name));
+    Adjustment adjustment(device, path, setting_of(name));
     try {
       adjustment.set(setting.wish, told);
       setting.found = adjustment.get();

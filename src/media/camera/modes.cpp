@@ -3,6 +3,8 @@
 #include "media/camera/modes.hpp"
 
 #include "freshframe/camera.hpp"
+#include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -315,6 +317,69 @@ std::vector<std::string> camera_paths(const std::string& folder) {
   std::vector<std::string> paths;
   for (auto& [number, path] : found) paths.push_back(std::move(path));
   return paths;
+}
+
+namespace {
+
+bool is_numbered(const std::string& path) {
+  std::error_code ignored;
+  return number_of(fs::path(path).filename().string()) >= 0 && !fs::is_symlink(path, ignored);
+}
+
+}  // namespace
+
+CameraPlace::CameraPlace(std::string path, V4l2System& system)
+    : given_(std::move(path)), numbered_(is_numbered(given_)), system_(system), path_(given_) {}
+
+std::string CameraPlace::path() const {
+  const Lock lock(mutex_);
+  return path_;
+}
+
+void CameraPlace::remember(const V4l2Handle& device) {
+  v4l2_capability capability{};
+  const int code = device.control(VIDIOC_QUERYCAP, capability);
+  identity_ = code == 0 ? identity_of(capability) : Identity();
+  refused_ = false;
+}
+
+void CameraPlace::find() {
+  if (!numbered_ || identity_.text.empty() || look(path()) == Found::Same) return;
+  std::vector<std::string> same;
+  for (auto& path : system_.paths()) {
+    if (look(path) == Found::Same) same.push_back(std::move(path));
+  }
+  if (same.size() == 1) {
+    log(LogLevel::Warning, "camera '" + given_ + "' is '" + same.front() + "' since it was plugged in again");
+    return move(same.front());
+  }
+  move(given_);
+  if (look(given_) != Found::Other || std::exchange(refused_, true)) return;
+  throw SourceError("cannot open camera '" + given_ + "': it is another one now, and " + identity_.text +
+                        ", which was read before, is nowhere",
+                    given_, ENODEV);
+}
+
+/// A device at path() that does not answer may be the camera.
+CameraPlace::Found CameraPlace::look(const std::string& path) const {
+  const V4l2Handle device(system_, path);
+  v4l2_capability capability{};
+  const int code = device.error() != 0 ? device.error() : device.control(VIDIOC_QUERYCAP, capability);
+  if (code == ENOENT || code == ENXIO || code == ENODEV) return Found::Absent;
+  const bool same = code != 0 ? path == this->path() : identity_of(capability) == identity_;
+  return same ? Found::Same : Found::Other;
+}
+
+CameraPlace::Identity CameraPlace::identity_of(const v4l2_capability& capability) {
+  const auto bus = driver_text(capability.bus_info);
+  if (bus.empty()) return {};
+  return {driver_text(capability.card) + " (" + driver_text(capability.driver) + " at " + bus + ")",
+          capability.device_caps};
+}
+
+void CameraPlace::move(const std::string& path) {
+  const Lock lock(mutex_);
+  path_ = path;
 }
 
 }  // namespace freshframe::media

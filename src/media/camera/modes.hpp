@@ -3,6 +3,7 @@
 #pragma once
 
 #include "freshframe/camera.hpp"
+#include "freshframe/mutex.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "media/camera/system.hpp"
+#include <linux/videodev2.h>
 
 namespace freshframe::media {
 
@@ -57,5 +59,42 @@ struct CameraOffer {
 [[nodiscard]] std::optional<CameraInfo> camera_info(V4l2System& system, const std::string& path);
 /// Every "video<number>" of a folder, by number.
 [[nodiscard]] std::vector<std::string> camera_paths(const std::string& folder);
+
+/// Where a source's camera is: at the path that the user gave, or at another since it was plugged in again. As long as
+/// a camera that was unplugged is open, the kernel keeps its number, and a camera that is back before gets another. A
+/// link, such as one of /dev/v4l/by-id, is never left: what it leads to is the choice of udev's rules.
+/// path() is thread-safe, the others are for the source's thread.
+class CameraPlace {
+ public:
+  CameraPlace(std::string path, V4l2System& system);
+
+  [[nodiscard]] std::string path() const;
+  /// `device`, opened at path(), is the source's camera.
+  void remember(const V4l2Handle& device);
+  /// To be called before the camera is opened again. Looks for it at every path where it isn't at its own. Throws
+  /// SourceError, once, where another camera has its path and it is nowhere.
+  void find();
+
+ private:
+  enum class Found { Same, Other, Absent };
+  /// What a camera has in common with itself after it was plugged in again. One may have several devices: for pictures,
+  /// for metadata.
+  struct Identity {
+    std::string text;  // its name, driver and plug; empty where the driver does not say
+    std::uint32_t abilities = 0;
+    bool operator==(const Identity&) const = default;
+  };
+  [[nodiscard]] static Identity identity_of(const v4l2_capability& capability);
+  [[nodiscard]] Found look(const std::string& path) const;
+  void move(const std::string& path);
+
+  const std::string given_;
+  const bool numbered_;  // not a link
+  V4l2System& system_;
+  Identity identity_;
+  bool refused_ = false;  // another camera, since the last remember()
+  mutable Mutex mutex_;
+  std::string path_ FRESHFRAME_GUARDED_BY(mutex_);
+};
 
 }  // namespace freshframe::media

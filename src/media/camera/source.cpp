@@ -58,7 +58,8 @@ V4l2Source::V4l2Source(std::string path, V4l2Options options, V4l2System& system
       path_(std::move(path)),
       options_(std::move(options)),
       system_(system),
-      controls_(path_, options_.settings, system),
+      place_(path_, system),
+      controls_(place_, options_.settings, system),
       still_(title(), options_.still, options_.remember) {}
 
 void V4l2Source::open(const Context& context) {
@@ -80,7 +81,8 @@ void V4l2Source::disconnect() {
 
 void V4l2Source::connect(const Context& context) {
   began_ = context.clock.now();
-  capture_.emplace(system_, path_, options_.wish, options_.buffers, controls_);
+  place_.find();
+  capture_.emplace(system_, place_, options_.wish, options_.buffers, controls_);
   const bool compressed = readable_format(capture_->picture().code)->compressed;
   if (compressed) make_decoder();
   describe();

@@ -14,6 +14,7 @@
 #include "core/stop_event.hpp"
 #include "media/camera/capture.hpp"
 #include "media/camera/controls.hpp"
+#include "media/camera/modes.hpp"
 #include "media/camera/options.hpp"
 #include "media/ffmpeg/read/decoder.hpp"
 #include "media/ffmpeg/read/frame_maker.hpp"
@@ -63,6 +64,7 @@ class V4l2Source final : public ReconnectingSource, public CameraSettings {
   std::string path_;
   V4l2Options options_;
   V4l2System& system_;
+  CameraPlace place_;
   CameraControls controls_;
   StillWatch still_;
   std::optional<core::StopEvent> stop_;  // between open() and close()

@@ -4,6 +4,7 @@
 
 #include "freshframe/forks.hpp"
 
+#include "media/camera/modes.hpp"
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -34,6 +35,7 @@ class Kernel final : public V4l2System {
   int poll(std::span<pollfd> waiting, int timeout_ms) override {
     return or_error(::poll(waiting.data(), static_cast<nfds_t>(waiting.size()), timeout_ms));
   }
+  std::vector<std::string> paths() override { return camera_paths("/dev"); }
 };
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <poll.h>
 
@@ -30,6 +31,8 @@ class V4l2System {
   virtual std::pair<void*, int> map(int descriptor, std::size_t length, std::int64_t offset) = 0;
   virtual void unmap(void* memory, std::size_t length) = 0;
   virtual int poll(std::span<pollfd> waiting, int timeout_ms) = 0;
+  /// Of all devices that may be cameras, by number.
+  [[nodiscard]] virtual std::vector<std::string> paths() = 0;
 
   [[nodiscard]] static V4l2System& kernel();
 };

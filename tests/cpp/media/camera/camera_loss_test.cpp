@@ -83,7 +83,7 @@ TEST(CameraSource, AStalledCameraIsOpenedAnewAndComesBack) {
   EXPECT_GE(stats.outage_seconds, 2.5);
   EXPECT_LE(stats.outage_seconds, 2.75);
   EXPECT_PRED2(contains, stats.last_error, "nothing for 2 s");
-  EXPECT_EQ(rig.camera.opens, 2);
+  EXPECT_EQ(rig.camera.opens, 3);  // twice for the second time: is it the same camera?
 }
 
 TEST(CameraSource, ComesBackAfterItWasUnplugged) {
@@ -100,6 +100,72 @@ TEST(CameraSource, ComesBackAfterItWasUnplugged) {
   EXPECT_GE(stats.outage_seconds, 3);
   EXPECT_LE(stats.outage_seconds, 3 + 4.9);  // the fourth wait is at most 4.8 s
   EXPECT_EQ(rig.lost(), 0U);
+}
+
+TEST(CameraSource, ACameraThatIsBackUnderAnotherNumberIsFound) {
+  CameraRig rig;
+  rig.camera.pictures(3);
+  rig.camera.script.push_back({.kind = StepKind::Unplugged, .path = "/dev/video9"});
+  rig.camera.pictures(3);
+  rig.camera.script.push_back({.kind = StepKind::Unplugged, .path = "/dev/video7"});
+  rig.camera.pictures(3);
+  rig.camera.has(V4L2_CID_GAIN, "Gain", 0, 100, 10);
+  rig.open();
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(rig.source->read(rig.context));
+  EXPECT_EQ(rig.source->setting("gain"), "10");  // of the camera where it is now
+  EXPECT_EQ(rig.source->url(), "/dev/video7");
+  EXPECT_EQ(seqs(rig.read_all()), (Seqs{4, 5, 6, 7, 8}));
+  EXPECT_EQ(rig.stats().reconnects, 2U);
+}
+
+TEST(CameraSource, AnotherCameraThatHasItsNumberNowIsNotTakenForIt) {
+  CameraRig rig;
+  rig.camera.pictures(3);
+  rig.camera.script.push_back({.kind = StepKind::Unplugged, .path = "/dev/video9"});
+  rig.camera.pictures(3);
+  rig.open();
+  rig.camera.others = {{"/dev/video7", "usb-fake-2"}};
+  EXPECT_EQ(seqs(rig.read_all()), (Seqs{0, 1, 2, 3, 4, 5}));
+}
+
+TEST(CameraSource, TheSameCameraInAnotherPlugIsTakenAtTheSecondAttempt) {
+  CameraRig rig;
+  rig.camera.pictures(1);
+  rig.camera.script.push_back({.kind = StepKind::Unplugged});
+  rig.camera.pictures(1);
+  rig.open();
+  ASSERT_TRUE(rig.source->read(rig.context));
+  rig.camera.bus = "usb-fake-3";
+  ASSERT_TRUE(rig.source->read(rig.context));
+  EXPECT_PRED2(contains, rig.stats().last_error,
+               "it is another one now, and Fake Camera (fake at usb-fake-1), which");
+  EXPECT_GE(rig.stats().outage_seconds, 1.2);
+}
+
+TEST(CameraPlace, OfTwoCamerasThatCannotBeToldApartNoneIsTaken) {
+  CameraRig rig;
+  CameraPlace place("/dev/video7", rig.camera);
+  place.remember(V4l2Handle(rig.camera, "/dev/video7"));
+  rig.camera.at = "/dev/video9";
+  rig.camera.others = {{"/dev/video8", "usb-fake-1"}};
+  place.find();
+  EXPECT_EQ(place.path(), "/dev/video7");
+  rig.camera.others.clear();
+  place.find();
+  EXPECT_EQ(place.path(), "/dev/video9");
+}
+
+TEST(CameraSource, ALinkIsNeverLeft) {
+  CameraRig rig;
+  rig.path = rig.camera.at = "/dev/v4l/by-id/usb-Fake";
+  rig.camera.pictures(2);
+  rig.open();
+  ASSERT_TRUE(rig.source->read(rig.context));
+  rig.camera.bus = "usb-fake-3";
+  rig.camera.script.push_back({.kind = StepKind::Unplugged});
+  rig.camera.pictures(1);
+  EXPECT_EQ(seqs(rig.read_all()), (Seqs{1, 2}));
+  EXPECT_PRED2(contains, rig.stats().last_error, "unplugged");
 }
 
 TEST(CameraSource, EachOutageBeginsWithTheShortestWait) {

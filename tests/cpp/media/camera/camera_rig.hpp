@@ -48,10 +48,11 @@ struct CameraRig : Rig {
   PassingClock waits{clock, camera};
   Context context{stop.get_token(), waits, counters};
   std::unique_ptr<V4l2Source> source;
+  std::string path = "/dev/video7";
 
   /// Opens the source; the fake stops the pipeline when its script has ended.
   void open(const OpenOptions& options = {}) {
-    source = std::make_unique<V4l2Source>("/dev/video7", v4l2_options(options), camera);
+    source = std::make_unique<V4l2Source>(path, v4l2_options(options), camera);
     source->open(context);
   }
   /// Reads until the source ends.

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <deque>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <stop_token>
@@ -38,6 +39,7 @@ struct CameraStep {
   double timestamp_error = 0;  // seconds
   int code = 0;                // Failed: errno of DQBUF
   double seconds = 0;          // Silence; Unplugged: until it is there again
+  std::string path = {};       // Unplugged: of the camera from now on
 };
 
 /// Single-threaded. A wait takes no real time: it moves the simulated clock. When the script has ended, the
@@ -79,10 +81,13 @@ class FakeCamera final : public V4l2System {
   std::function<void(v4l2_pix_format&)> bend_format = [](v4l2_pix_format&) {};
   std::optional<std::uint32_t> buffer_count = {};
   std::optional<std::uint32_t> buffer_length = {};
-  int open_code = 0;                        // errno of open()
-  std::map<unsigned long, int> ioctl_code;  // errno of every such ioctl
-  std::optional<int> unplug_at_ioctl = {};  // ENODEV from this ioctl on, counted from 0, for one second
-  int interrupt_every = 0;                  // every n-th call ends with EINTR first
+  std::string at = "/dev/video7";  // where the camera is
+  std::string bus = "usb-fake-1";
+  std::map<std::string, std::string> others;  // path and bus of cameras that deliver nothing
+  int open_code = 0;                          // errno of open()
+  std::map<unsigned long, int> ioctl_code;    // errno of every such ioctl
+  std::optional<int> unplug_at_ioctl = {};    // ENODEV from this ioctl on, counted from 0, for one second
+  int interrupt_every = 0;                    // every n-th call ends with EINTR first
   std::deque<Step> script;
 
   // Recorded calls and states.
@@ -98,8 +103,11 @@ class FakeCamera final : public V4l2System {
     script.insert(script.end(), static_cast<std::size_t>(count), step);
   }
 
-  int open(const std::string& /*path*/) override {
+  int open(const std::string& path) override {
     if (interrupts()) return -EINTR;
+    if (const auto other = others.find(path); other != others.end())
+      return kOther + static_cast<int>(std::distance(others.begin(), other));
+    if (path != at) return -ENOENT;
     ++opens;
     if (!plugged_in()) return -ENOENT;
     if (open_code != 0) return -open_code;
@@ -108,10 +116,15 @@ class FakeCamera final : public V4l2System {
     stale_ = false;
     return 1000;
   }
-  void close(int /*descriptor*/) override { --open_; }
+  void close(int descriptor) override { open_ -= descriptor >= kOther ? 0 : 1; }
 
-  int ioctl(int /*descriptor*/, unsigned long request, void* argument) override {
+  int ioctl(int descriptor, unsigned long request, void* argument) override {
     if (interrupts()) return -EINTR;
+    if (descriptor >= kOther) {
+      if (request != VIDIOC_QUERYCAP) return -ENOTTY;
+      return query(*static_cast<v4l2_capability*>(argument),
+                   std::next(others.begin(), descriptor - kOther)->second);
+    }
     if (unplug_at_ioctl && ioctls == *unplug_at_ioctl) {
       unplug_at_ioctl.reset();
       unplug(1.0);
@@ -121,7 +134,7 @@ class FakeCamera final : public V4l2System {
     if (const auto found = ioctl_code.find(request); found != ioctl_code.end()) return -found->second;
     switch (request) {
       case VIDIOC_QUERYCAP:
-        return query(*static_cast<v4l2_capability*>(argument));
+        return query(*static_cast<v4l2_capability*>(argument), bus);
       case VIDIOC_QUERYCTRL:
         return query_control(*static_cast<v4l2_queryctrl*>(argument));
       case VIDIOC_QUERYMENU:
@@ -169,6 +182,11 @@ class FakeCamera final : public V4l2System {
     ++mapped_;
     return {memory.data(), 0};
   }
+  std::vector<std::string> paths() override {
+    std::vector<std::string> all = {at};
+    for (const auto& [path, plug] : others) all.push_back(path);
+    return all;
+  }
   void unmap(void* /*memory*/, std::size_t /*length*/) override { --mapped_; }
 
   int poll(std::span<pollfd> waiting, int timeout_ms) override {
@@ -189,6 +207,7 @@ class FakeCamera final : public V4l2System {
         return -EINTR;
       case Step::Kind::Unplugged:
         unplug(step.seconds);
+        if (!step.path.empty()) at = step.path;
         script.pop_front();
         waiting[0].revents = POLLERR | POLLHUP;
         return 1;
@@ -221,6 +240,7 @@ class FakeCamera final : public V4l2System {
   }
 
  private:
+  static constexpr int kOther = 2000;  // descriptor
   static int listed(bool there) { return there ? 0 : -EINVAL; }
 
   bool interrupts() {
@@ -296,10 +316,10 @@ class FakeCamera final : public V4l2System {
     return 0;
   }
 
-  int query(v4l2_capability& capability) const {
+  int query(v4l2_capability& capability, const std::string& plug) const {
     std::strcpy(reinterpret_cast<char*>(capability.card), "Fake Camera");
     std::strcpy(reinterpret_cast<char*>(capability.driver), "fake");
-    std::strcpy(reinterpret_cast<char*>(capability.bus_info), "usb-fake-1");
+    std::strcpy(reinterpret_cast<char*>(capability.bus_info), plug.c_str());
     capability.capabilities = capabilities | V4L2_CAP_DEVICE_CAPS | V4L2_CAP_META_CAPTURE;
     capability.device_caps = capabilities;
     return 0;
