@@ -1,11 +1,12 @@
 // Tells whether pictures that stand still are told behind encoders, and sound ones are not, and what that costs.
 //
-//   still_bench [SEEDS [HOURS]]
+//   still_bench [SEEDS [HOURS [FIRST [SCENE]]]]
 //
 // Each scene is painted anew with each seed, encoded with a key picture each 2 s, and decoded, in simulated time. The
 // rule gets the key pictures. A table says how often it told a sound scene, and after how many key pictures one that
 // stands still: the fewest, the median, and the most. A loop is counted from its first picture. With HOURS it looks at
-// sound scenes alone, each for so long in simulated time and with each seed, and only key pictures are encoded.
+// sound scenes alone, each for so long in simulated time and with each seed, and only key pictures are encoded. FIRST is
+// the first seed, 1 if it is not given. With SCENE, those whose name has it are looked at.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/clock.hpp"
 #include "freshframe/frame.hpp"
@@ -54,6 +55,14 @@ constexpr int kFirst = 20;  // key pictures before a scene stands still
 constexpr std::size_t kPixels = std::size_t{kWidth} * kHeight;
 
 using Luma = std::vector<float>;
+
+/// What a camera would give to its encoders.
+std::vector<std::uint8_t> levels_of(const Luma& luma) {
+  std::vector<std::uint8_t> out(luma.size());
+  for (std::size_t i = 0; i < luma.size(); ++i)
+    out[i] = static_cast<std::uint8_t>(std::clamp(luma[i], 16.0F, 235.0F) + 0.5F);
+  return out;
+}
 
 /// A scene of one seed: large and small shapes, and the noise of a sensor.
 class Scene {
@@ -251,7 +260,7 @@ class Coder {
   }
 
   /// The decoded key picture, if this is one.
-  const AVFrame* pass(const Luma& luma, int number) {
+  const AVFrame* pass(const std::vector<std::uint8_t>& levels, int number) {
     const auto frame = freshframe::media::make_av_frame();
     frame->format = encoder_->pix_fmt;
     frame->width = kWidth;
@@ -259,13 +268,8 @@ class Coder {
     frame->pts = number;
     frame->quality = encoder_->global_quality;
     require(av_frame_get_buffer(frame.get(), 0), "memory");
-    for (int y = 0; y < kHeight; ++y) {
-      for (int x = 0; x < kWidth; ++x) {
-        const float level = luma[static_cast<std::size_t>(y * kWidth + x)];
-        frame->data[0][y * frame->linesize[0] + x] =
-            static_cast<std::uint8_t>(std::clamp(std::lround(level), 16L, 235L));
-      }
-    }
+    for (int y = 0; y < kHeight; ++y)
+      std::copy_n(levels.begin() + y * kWidth, kWidth, frame->data[0] + y * frame->linesize[0]);
     for (int plane = 1; plane < 3; ++plane)
       std::memset(frame->data[plane], 128, static_cast<std::size_t>(frame->linesize[plane]) * kHeight / 2);
     require(avcodec_send_frame(encoder_.get(), frame.get()), "send_frame");
@@ -326,9 +330,9 @@ std::vector<std::optional<int>> told_after(const Case& each, unsigned seed, doub
     return std::ranges::all_of(runs, [](const Run& run) { return run.told.has_value(); });
   };
   for (int number = 0; number < keys * kGroup && !all_told(); number += step) {
-    const auto luma = paint(scene, number);
+    const auto levels = levels_of(paint(scene, number));
     for (auto& run : runs) {
-      if (const auto* key = run.coder.pass(luma, number)) look_at(run, *key, each);
+      if (const auto* key = run.coder.pass(levels, number)) look_at(run, *key, each);
     }
   }
   std::vector<std::optional<int>> out;
@@ -336,9 +340,10 @@ std::vector<std::optional<int>> told_after(const Case& each, unsigned seed, doub
   return out;
 }
 
-void print_rows(const Case& each, unsigned seeds, double hours) {
+/// Of seeds from `first` on.
+void print_rows(const Case& each, unsigned seeds, double hours, unsigned first) {
   std::array<std::vector<int>, kCodings.size()> told;
-  for (unsigned seed = 1; seed <= seeds; ++seed) {
+  for (unsigned seed = first; seed < first + seeds; ++seed) {
     const auto after = told_after(each, seed, hours);
     for (std::size_t i = 0; i < told.size(); ++i) {
       if (after[i]) told.at(i).push_back(*after[i]);
@@ -390,12 +395,15 @@ void print_cost(int width, int height) {
 int main(int count, char** arguments) {
   const auto seeds = count > 1 ? static_cast<unsigned>(std::strtoul(arguments[1], nullptr, 10)) : 10U;
   const double hours = count > 2 ? std::strtod(arguments[2], nullptr) : 0;
+  const auto first = count > 3 ? static_cast<unsigned>(std::strtoul(arguments[3], nullptr, 10)) : 1U;
+  const std::string_view scene = count > 4 ? arguments[4] : "";
   av_log_set_level(AV_LOG_ERROR);
   print_cost(1280, 720);
   print_cost(1920, 1080);
   try {
     for (const auto& each : cases()) {
-      if (hours == 0 || each.kind == Kind::None) print_rows(each, seeds, hours);
+      if (std::string_view(each.name).find(scene) == std::string_view::npos) continue;
+      if (hours == 0 || each.kind == Kind::None) print_rows(each, seeds, hours, first);
     }
   } catch (const std::exception& error) {
     std::fprintf(stderr, "still_bench: %s\n", error.what());

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <numeric>
+#include <utility>
 
 namespace freshframe::media {
 namespace {
@@ -23,12 +24,23 @@ constexpr std::uint64_t kLoops = 3;  // key pictures in a row at the same distan
 }  // namespace
 
 void StillRule::remember(const Past& past) {
+  std::deque<Whole> wholes;
   for (const auto& [bits, time] : past.pictures) {
-    const bool is_new = std::ranges::none_of(wholes_, [&](const Whole& each) { return each.bits == bits; });
-    wholes_.push_back({bits, time, ++count_, is_new});
+    const bool is_new = std::ranges::none_of(wholes, [&](const Whole& each) { return each.bits == bits; });
+    wholes.push_back({bits, time, wholes.size() + 1, is_new});
   }
-  remembered_ = count_;
-  moved_ = past.before_motion + 1;
+  remembered_ = wholes.size();
+  for (auto whole : wholes_) {
+    whole.number += remembered_;
+    wholes.push_back(whole);
+  }
+  wholes_ = std::move(wholes);
+  while (wholes_.size() > kWholesKept) wholes_.pop_front();
+  count_ += remembered_;
+  likely_number_ += remembered_;
+  flat_number_ += remembered_;
+  moved_ = moved_ == 0 ? past.before_motion + 1 : moved_ + remembered_;
+  if (still_) still_ = unmoved(still_->bits);
 }
 
 StillRule::Past StillRule::past() const {
@@ -95,13 +107,17 @@ void StillRule::add_whole(std::uint64_t bits, TimePoint time) {
   proved_ = !is_new_ && time - oldest->time >= kFewestSeconds;
   if (proved_) {
     const auto newest = *std::find_if(wholes_.rbegin(), wholes_.rend(), is_equal);
-    const auto unmoved = std::ranges::find_if(
-        wholes_, [&](const Whole& each) { return is_equal(each) && each.number >= moved_; });
-    if (!still_) still_ = unmoved != wholes_.end() ? *unmoved : Whole{bits, time, count_, false};
+    if (!still_) still_ = unmoved(bits).value_or(Whole{bits, time, count_, false});
     note_again(newest, time);
   }
   if (wholes_.size() == kWholesKept) wholes_.pop_front();
   wholes_.push_back({bits, time, count_, is_new_});
+}
+
+std::optional<StillRule::Whole> StillRule::unmoved(std::uint64_t bits) const {
+  const auto found = std::ranges::find_if(
+      wholes_, [&](const Whole& each) { return each.bits == bits && each.number >= moved_; });
+  return found != wholes_.end() ? std::optional(*found) : std::nullopt;
 }
 
 void StillRule::note_again(const Whole& newest, TimePoint time) {

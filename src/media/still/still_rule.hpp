@@ -56,7 +56,7 @@ class StillRule {
     std::size_t before_motion = 0;  // of these, the number of those from before the newest motion
   };
 
-  /// Before the first picture. A key picture that is equal to one of them is a proof, too.
+  /// Once: they are older than those that were added. A key picture that is equal to one of them is a proof, too.
   void remember(const Past& past);
   /// At most kWholesKept.
   [[nodiscard]] Past past() const;
@@ -85,6 +85,8 @@ class StillRule {
   double add_fields(const std::vector<FieldDigest>& fields, TimePoint time);
   void add_whole(std::uint64_t bits, TimePoint time);
   void note_again(const Whole& newest, TimePoint time);
+  /// The oldest picture that is equal, and is not from before the newest motion.
+  [[nodiscard]] std::optional<Whole> unmoved(std::uint64_t bits) const;
   void note_likely(TimePoint time);
   void note_motion(double share);
   [[nodiscard]] bool has_moving_field() const;

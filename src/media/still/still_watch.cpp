@@ -53,17 +53,29 @@ std::string_view name_of(StillRule::Kind kind) {
 }
 
 constexpr Seconds kWriteInterval{60};
-constexpr std::chrono::seconds kLastWrite{1};
+constexpr std::chrono::seconds kPatience{1};  // with a disk, at the start and at the end
 constexpr std::uint64_t kForm =
-    0x313A6C6C69747366;  // "fstill:1", where the machine has its lowest byte first
+    0x323A6C6C69747366;  // "fstill:2", where the machine has its lowest byte first
 
-// The file: the form, the number of pictures, that of those before the newest motion, the pictures, and a digest of all
-// that. Numbers are the machine's own.
+// Note [Times over restarts]
+// As long as the machine runs, its monotonic clock goes on, and no setting of the time makes two pictures seem further
+// apart than they are. After it was started again there is the Unix time alone. A board without a clock of its own has a
+// wrong one until the network has told it. So a picture of before is at most as new as the machine's start, at which the
+// monotonic clock is 0, and one of before 2020 is of a clock that was not set, and counts as one of then.
+
+// The file: the head, the pictures, and a digest of all that. Numbers are the machine's own.
+struct Head {
+  std::uint64_t form = kForm;
+  std::uint64_t count = 0;          // of pictures
+  std::uint64_t before_motion = 0;  // of these, those from before the newest motion
+  std::uint64_t boot = 0;           // of the machine; 0: not known
+  double unix_at_zero = 0;          // of the monotonic clock
+};
 struct Stored {
   std::uint64_t bits;
-  double unix_time;
+  double seconds;  // of the monotonic clock
 };
-using Head = std::array<std::uint64_t, 3>;
+constexpr double kClockIsSet = 1577836800;  // 2020
 
 template <class T>
 void append(std::string& bytes, const T& value) {
@@ -81,11 +93,21 @@ std::uint64_t sum_of(const std::string& bytes, std::size_t size) {
   return digest_of(reinterpret_cast<const std::uint8_t*>(bytes.data()), size);
 }
 
+/// Another number after each start of the machine.
+std::uint64_t boot_of_machine() {
+  std::string id;
+  std::getline(std::ifstream("/proc/sys/kernel/random/boot_id"), id);
+  return id.empty() ? 0 : sum_of(id, id.size());
+}
+
 std::string packed(const StillRule::Past& past, double unix_at_zero) {
   std::string bytes;
-  append(bytes, Head{kForm, past.pictures.size(), past.before_motion});
+  append(bytes, Head{.count = past.pictures.size(),
+                     .before_motion = past.before_motion,
+                     .boot = boot_of_machine(),
+                     .unix_at_zero = unix_at_zero});
   for (const auto& picture : past.pictures) {
-    append(bytes, Stored{picture.bits, unix_at_zero + Seconds(picture.time.time_since_epoch()).count()});
+    append(bytes, Stored{picture.bits, Seconds(picture.time.time_since_epoch()).count()});
   }
   append(bytes, sum_of(bytes, bytes.size()));
   return bytes;
@@ -95,16 +117,21 @@ std::string packed(const StillRule::Past& past, double unix_at_zero) {
 std::optional<StillRule::Past> unpacked(const std::string& bytes, double unix_at_zero) {
   constexpr std::size_t kLeast = sizeof(Head) + sizeof(std::uint64_t);
   if (bytes.size() < kLeast) return std::nullopt;
-  const auto [form, count, before_motion] = value_at<Head>(bytes, 0);
+  const auto head = value_at<Head>(bytes, 0);
   const std::size_t end = bytes.size() - sizeof(std::uint64_t);
-  if (form != kForm || count != (bytes.size() - kLeast) / sizeof(Stored) ||
-      end != sizeof(Head) + count * sizeof(Stored) ||
+  if (head.form != kForm || head.count != (bytes.size() - kLeast) / sizeof(Stored) ||
+      end != sizeof(Head) + head.count * sizeof(Stored) ||
       sum_of(bytes, end) != value_at<std::uint64_t>(bytes, end))
     return std::nullopt;
-  StillRule::Past past{.before_motion = static_cast<std::size_t>(before_motion)};
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto stored = value_at<Stored>(bytes, sizeof(Head) + i * sizeof(Stored));
-    past.pictures.push_back({stored.bits, TimePoint(to_duration(Seconds(stored.unix_time - unix_at_zero)))});
+  const bool same_boot = head.boot != 0 && head.boot == boot_of_machine();
+  StillRule::Past past{.before_motion = static_cast<std::size_t>(head.before_motion)};
+  for (std::size_t i = 0; i < head.count; ++i) {
+    auto [picture, seconds] = value_at<Stored>(bytes, sizeof(Head) + i * sizeof(Stored));
+    if (!same_boot) {  // Note [Times over restarts]
+      const double unix_time = head.unix_at_zero + seconds;
+      seconds = unix_time < kClockIsSet ? 0 : std::min(unix_time - unix_at_zero, 0.0);
+    }
+    past.pictures.push_back({picture, TimePoint(to_duration(Seconds(seconds)))});
   }
   return past;
 }
@@ -153,17 +180,42 @@ class FreshFile {
 }  // namespace
 
 /// The digests of a source's key pictures in FOLDER/NODE.still, so that a picture from before a restart is known. One
-/// thread, which waits for no disk: another one writes. Each file is written whole under another name, and then takes the
+/// thread, which waits for no disk but a second at its start and its end: another one reads and writes. Each file is written whole under another name, and then takes the
 /// place of the one before: 16 bytes for each picture, 16 KiB at most. Of two sources with one name in one folder the last
 /// one that writes is kept.
 class StillMemory {
  public:
-  /// Makes the folder if it is missing. Throws SourceRefused where nothing can be written.
+  /// Makes the folder if it is missing, and reads what an earlier run has kept.
   StillMemory(const std::string& folder, std::string_view node, std::string title)
       : title_(std::move(title)), path_((std::filesystem::absolute(folder) / file_name(node)).string()) {
+    const auto read = [path = path_, bytes = bytes_] {
+      std::filesystem::create_directories(std::filesystem::path(path).parent_path());
+      const FreshFile probe(path);
+      std::ifstream file(path, std::ios::binary);
+      if (!file) return;
+      constexpr std::size_t kMost =
+          sizeof(Head) + StillRule::kWholesKept * sizeof(Stored) + sizeof(std::uint64_t);
+      std::string found(kMost + 1, '\0');
+      file.read(found.data(), static_cast<std::streamsize>(found.size()));
+      found.resize(static_cast<std::size_t>(file.gcount()));
+      *bytes = std::move(found);
+    };
     try {
-      std::filesystem::create_directories(std::filesystem::path(path_).parent_path());
-      const FreshFile probe(path_);
+      reading_.emplace(read);
+    } catch (const std::exception& error) {  // no thread
+      tell(error.what());
+    }
+  }
+
+  /// Waits up to a second until it has been read. Throws SourceRefused where nothing can be written.
+  void wait(const std::stop_token& stop) {
+    if (!reading_) return;
+    if (!reading_->wait(std::chrono::steady_clock::now() + kPatience, stop)) {
+      if (stop.stop_requested()) return;
+      return tell("'" + path_ + "' does not answer; pictures from before the restart are known once it does");
+    }
+    try {
+      reading_->check();
     } catch (const std::system_error& error) {
       throw SourceRefused(
           "cannot open " + title_ + ": remember: cannot write '" + path_ + "': " + error.code().message(),
@@ -171,17 +223,22 @@ class StillMemory {
     }
   }
 
-  /// What an earlier run has kept, without what would be later than now. A file that is damaged is told, and is nothing.
-  [[nodiscard]] StillRule::Past load(const Clock& clock) const {
-    std::ifstream file(path_, std::ios::binary);
-    if (!file) return {};
-    constexpr std::size_t kMost =
-        sizeof(Head) + StillRule::kWholesKept * sizeof(Stored) + sizeof(std::uint64_t);
-    std::string bytes(kMost + 1, '\0');
-    file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-    bytes.resize(static_cast<std::size_t>(file.gcount()));
+  /// Once, when it has been read: what an earlier run has kept, without what would be later than now. A file that is
+  /// damaged is told, and is nothing.
+  [[nodiscard]] std::optional<StillRule::Past> take(const Clock& clock) {
+    if (!reading_ || !reading_->wait(TimePoint{}, {})) return std::nullopt;
+    std::string why;
+    try {
+      reading_->check();
+    } catch (const std::exception& error) {
+      why = error.what();
+    }
+    reading_.reset();
+    told_ = false;
+    if (!why.empty()) tell(why);
+    if (!*bytes_) return std::nullopt;
     const auto now = clock.now();
-    auto past = unpacked(bytes, clock.unix_time(now) - Seconds(now.time_since_epoch()).count());
+    auto past = unpacked(**bytes_, clock.unix_time(now) - Seconds(now.time_since_epoch()).count());
     if (!past) {
       log(LogLevel::Warning, title_ + ": '" + path_ +
                                  "' is damaged or of another version: no picture from before the " +
@@ -191,13 +248,14 @@ class StillMemory {
     std::erase_if(past->pictures,
                   [&](const StillRule::Past::Picture& picture) { return picture.time > now; });
     past->before_motion = std::min(past->before_motion, past->pictures.size());
-    return *std::move(past);
+    return past;
   }
 
   /// Writes once a minute of `now`, unless the write before has not ended, which is told once.
   void keep(const StillRule& rule, TimePoint now, const Clock& clock) {
     unix_at_zero_ = clock.unix_time(now) - Seconds(now.time_since_epoch()).count();
-    if (!kept_) kept_ = now;  // what was loaded is in the file
+    if (!kept_) kept_ = now;  // what was read is in the file
+    if (reading_) return;
     if (now - *kept_ < kWriteInterval) return;
     kept_ = now;
     if (!is_written()) return tell("the disk has not answered for a minute");
@@ -206,8 +264,8 @@ class StillMemory {
 
   /// Writes what keep() has not, and waits for it up to a second.
   void close(const StillRule& rule) {
-    if (!kept_) return;
-    const auto until = std::chrono::steady_clock::now() + kLastWrite;
+    if (!kept_ || reading_) return;
+    const auto until = std::chrono::steady_clock::now() + kPatience;
     if (writing_) static_cast<void>(writing_->wait(until, {}));
     if (!is_written()) return tell("the disk does not answer");
     write(rule);
@@ -252,8 +310,11 @@ class StillMemory {
   const std::string path_;
   double unix_at_zero_ = 0;  // of the clock, at the newest picture
   std::optional<TimePoint> kept_;
+  const std::shared_ptr<std::optional<std::string>> bytes_ = std::make_shared<
+      std::optional<std::string>>();     // of the file, once it was read; nullopt: there is none
+  std::optional<DetachedCall> reading_;  // until its bytes are taken
   std::optional<DetachedCall> writing_;
-  bool told_ = false;  // that writing fails
+  bool told_ = false;  // that reading or writing fails
 };
 
 StillWatch::StillWatch(std::string title, std::optional<double> still, std::string remember)
@@ -267,9 +328,15 @@ StillWatch::~StillWatch() = default;
 void StillWatch::open(const Context& context) {
   if (folder_.empty() || limit_ == 0) return;
   memory_ = std::make_unique<StillMemory>(folder_, context.node, title_);
-  if (rule_) return;  // it runs once more, and knows its pictures
-  rule_.emplace();
-  rule_->remember(memory_->load(context.clock));
+  memory_->wait(context.stop);
+  knows_past_ = rule_.has_value();  // it runs once more, and knows its pictures
+  if (!rule_) rule_.emplace();
+  learn_past(context);
+}
+
+void StillWatch::learn_past(const Context& context) {
+  const auto past = memory_->take(context.clock);
+  if (past && !knows_past_) rule_->remember(*past);
 }
 
 void StillWatch::close() {
@@ -305,6 +372,7 @@ void StillWatch::tell(TimePoint captured, const Context& context) {
   const double seconds = Seconds(captured - verdict.since).count();
   const bool lasts = verdict.kind != StillRule::Kind::None && seconds >= limit_;
   auto& book = context.counters.source();
+  if (memory_) learn_past(context);
   if (memory_) memory_->keep(*rule_, captured, context.clock);
   if (lasts) {
     book.set_still({.kind = std::string(name_of(verdict.kind)),

@@ -27,7 +27,7 @@ class StillWatch {
   StillWatch& operator=(const StillWatch&) = delete;
   ~StillWatch();
 
-  /// Throws SourceRefused where the folder of `remember` cannot be written.
+  /// Throws SourceRefused where the folder of `remember` cannot be written. One that does not answer is read later.
   void open(const Context& context);
   /// Writes what is remembered.
   void close();
@@ -40,13 +40,15 @@ class StillWatch {
  private:
   [[nodiscard]] bool counts(TimePoint captured);
   void tell(TimePoint captured, const Context& context);
+  void learn_past(const Context& context);
 
   const std::string title_;
   const double limit_;  // seconds; 0: never
   const bool is_ill_;
   const std::string folder_;             // of `remember`; empty: nothing is written
   std::unique_ptr<StillMemory> memory_;  // between open() and close()
-  std::optional<StillRule> rule_;        // once a picture has come, or was remembered
+  std::optional<StillRule> rule_;        // once a picture has come, or there is a memory
+  bool knows_past_ = false;              // what the memory has was of this rule
   std::optional<TimePoint> last_;        // key picture
   std::optional<TimePoint> counted_;     // the last one that counts
   StillRule::Kind told_ = StillRule::Kind::None;

@@ -7,10 +7,13 @@
 #include "freshframe/stats.hpp"
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <ios>
+#include <iterator>
 #include <optional>
 #include <random>
 #include <string>
@@ -20,7 +23,10 @@
 
 #include "cpp/heard_log.hpp"
 #include "cpp/media/paced.hpp"
+#include "media/still/picture_digest.hpp"
 #include <gtest/gtest.h>
+#include <pthread.h>
+#include <sys/stat.h>
 
 namespace freshframe::test {
 namespace {
@@ -150,6 +156,20 @@ class RememberTest : public StillWatchTest {
     watch.close();
   }
   [[nodiscard]] std::filesystem::path file() const { return folder_ / "door%2F1.still"; }
+  [[nodiscard]] std::string bytes() const {
+    std::ifstream in(file(), std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  /// As far as the file knows.
+  void start_machine_anew() {
+    auto all = bytes();
+    constexpr std::size_t kBoot = 24;
+    const std::size_t end = all.size() - sizeof(std::uint64_t);
+    all[kBoot] = static_cast<char>(all[kBoot] ^ 1);
+    const auto sum = digest_of(reinterpret_cast<const std::uint8_t*>(all.data()), end);
+    std::memcpy(all.data() + end, &sum, sizeof(sum));
+    std::ofstream(file(), std::ios::binary) << all;
+  }
 
   std::filesystem::path folder_;
 };
@@ -202,7 +222,7 @@ TEST_F(RememberTest, TheFileIsWrittenOnceAMinuteAndHasTheNewestThousand) {
     while (!std::filesystem::exists(file())) std::this_thread::yield();
     for (std::uint32_t i = 40; i < 1100; ++i) see(watch, noisy(i), 2);
   });
-  EXPECT_EQ(std::filesystem::file_size(file()), 1024U * 16 + 32);
+  EXPECT_EQ(std::filesystem::file_size(file()), 1024U * 16 + 48);
   program([this](StillWatch& watch) {
     see(watch, noisy(1099), 2);
     see(watch, noisy(75), 2);
@@ -232,18 +252,129 @@ TEST_F(RememberTest, AFileThatIsDamagedIsToldAndIsNothing) {
   }
 }
 
-TEST_F(RememberTest, PicturesLaterThanNowAreForgottenWhereTheClockWasSetBack) {
-  rig_.clock.set_wall_clock(1.7e9);
+TEST_F(RememberTest, AClockThatIsSetBetweenTwoProgramsMakesNoPictureOlder) {
+  for (const double unix_time : {1.8e9, 1.6e9, 1e6}) {
+    rig_.clock.set_wall_clock(1.7e9);
+    program([this](StillWatch& watch) {
+      for (std::uint32_t i = 0; i < 40; ++i) see(watch, noisy(i), 1);
+    });
+    rig_.clock.set_wall_clock(unix_time);
+    program([this](StillWatch& watch) {
+      see(watch, noisy(39), 2);
+      EXPECT_EQ(stats().still, "") << "it is a second old: a page's clock may not have gone on";
+      for (int i = 0; i < 5; ++i) see(watch, noisy(39), 2);
+      EXPECT_EQ(stats().still_for, 11);
+    });
+    rig_.counters.source().set_still({});
+    std::filesystem::remove(file());
+  }
+}
+
+TEST_F(RememberTest, AfterAStartOfTheMachineAPictureIsAtMostAsNewAsThat) {
+  struct Case {
+    double kept;  // the Unix time then
+    double now;   // what the machine says
+    bool right;   // both are right
+  };
+  for (const auto& each : {
+           Case{1.7e9, 1.7e9 + 1e6, true},
+           Case{1e6, 1.7e9, false},           // the clock was not set then
+           Case{1.7e9, 1e6, false},           // it isn't now
+           Case{1.7e9, 1.7e9 - 7200, false},  // it has the time of its last end
+           Case{4e9, 1.7e9, false},           // it was wrong by decades
+       }) {
+    rig_.clock.advance(time_ - rig_.clock.now());
+    rig_.clock.set_wall_clock(each.kept);
+    program([this](StillWatch& watch) {
+      for (std::uint32_t i = 0; i < 40; ++i) see(watch, noisy(i), 2);
+    });
+    start_machine_anew();
+    pass(3600);
+    rig_.clock.advance(time_ - rig_.clock.now());
+    rig_.clock.set_wall_clock(each.now);
+    program([this](StillWatch& watch) { see(watch, noisy(39), 0); });
+    EXPECT_EQ(stats().still, "still");
+    const double since_start = Seconds(time_.time_since_epoch()).count();  // the simulated clock began at 0
+    EXPECT_NEAR(stats().still_for, each.right ? 1e6 - 78 : since_start, 1) << each.kept << " " << each.now;
+    std::filesystem::remove(file());
+  }
+}
+
+TEST_F(RememberTest, AFolderThatDoesNotAnswerHoldsNoCameraUpAndIsReadWhenItDoes) {
   program([this](StillWatch& watch) {
     for (std::uint32_t i = 0; i < 40; ++i) see(watch, noisy(i), 2);
   });
-  rig_.clock.set_wall_clock(1.6e9);
-  program([this](StillWatch& watch) {
-    for (int i = 0; i < 5; ++i) see(watch, noisy(39), 2);
-    EXPECT_EQ(stats().still, "");
-    see(watch, noisy(39), 2);
-    EXPECT_EQ(stats().still_for, 10) << "those of a time to come hide nothing";
+  const auto kept = bytes();
+  std::filesystem::remove(file());
+  ASSERT_EQ(::mkfifo(file().c_str(), 0600),
+            0);  // opening it waits for a writer, as for a server that is away
+  pass(3600);
+  program([&](StillWatch& watch) {
+    EXPECT_EQ(
+        log_.count(LogLevel::Warning, "still' does not answer; pictures from before the restart are known"),
+        1);
+    for (int i = 0; i < 100; ++i) see(watch, noisy(39), 0.5);
+    EXPECT_EQ(stats().still_for, 48) << "of this run";
+    EXPECT_TRUE(std::filesystem::is_fifo(file())) << "it's not written before it was read";
+    std::ofstream(file(), std::ios::binary) << kept;
+    const auto is_known = [&] { return stats().still_for > 3600; };
+    for (int i = 0; i < 2000 && !is_known(); ++i) {
+      see(watch, noisy(39), 2);
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    EXPECT_TRUE(is_known());
   });
+  EXPECT_TRUE(std::filesystem::is_regular_file(file()));
+}
+
+TEST_F(RememberTest, AFolderThatNeverAnswersIsLeftBehind) {
+  std::filesystem::create_directories(folder_);
+  ASSERT_EQ(::mkfifo(file().c_str(), 0600), 0);
+  program([this](StillWatch& watch) {
+    for (std::uint32_t i = 0; i < 100; ++i) see(watch, noisy(i), 2);
+  });
+  EXPECT_TRUE(std::filesystem::is_fifo(file()));
+  std::ofstream(file(), std::ios::binary) << "";  // lets the reader go
+}
+
+TEST_F(RememberTest, AMachineWithoutThreadsLosesNoCamera) {
+  pthread_attr_t before;
+  pthread_attr_t huge;
+  ASSERT_EQ(::pthread_getattr_default_np(&before), 0);
+  ASSERT_EQ(::pthread_attr_init(&huge), 0);
+  ASSERT_EQ(::pthread_attr_setstacksize(&huge, std::size_t{1} << 50), 0);  // no thread has so much
+  program([&](StillWatch& watch) {
+    ASSERT_EQ(::pthread_setattr_default_np(&huge), 0);
+    for (std::uint32_t i = 0; i < 100; ++i) see(watch, noisy(i), 2);
+    for (int i = 0; i < 6; ++i) see(watch, noisy(99), 2);
+  });
+  EXPECT_EQ(stats().still, "still");
+  program([&](StillWatch& watch) { see(watch, noisy(200), 2); });
+  ASSERT_EQ(::pthread_setattr_default_np(&before), 0);
+  EXPECT_EQ(log_.count(LogLevel::Warning, "cannot remember its pictures: "), 2) << "each program tells it";
+}
+
+TEST_F(RememberTest, TwoWritersOfOneFileLeaveOneOfTheirsWhole) {
+  const auto write = [this](std::uint32_t first) {
+    Rig rig;
+    for (int turn = 0; turn < 50; ++turn) {
+      constexpr double kNever = 1e9;
+      StillWatch watch("camera 'door'", kNever, folder_.string());
+      const Context context{rig.stop.get_token(), rig.clock, rig.counters, "door/1"};
+      watch.open(context);
+      auto time = rig.clock.now() + std::chrono::seconds(1);
+      for (std::uint32_t i = 0; i < 4; ++i)
+        watch.note_picture(noisy(first + i), time += std::chrono::seconds(2), context);
+      rig.clock.advance(time - rig.clock.now());
+      watch.close();
+    }
+  };
+  std::thread other([&] { write(100); });
+  write(200);
+  other.join();
+  EXPECT_EQ(log_.count(LogLevel::Warning, ""), 0) << "neither finds a damaged file, nor fails to write";
+  const auto files = std::filesystem::directory_iterator(folder_);
+  EXPECT_EQ(std::distance(begin(files), end(files)), 1) << "nothing is left behind";
 }
 
 TEST_F(RememberTest, AFolderThatCannotBeWrittenIsAnError) {
