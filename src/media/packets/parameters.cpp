@@ -12,13 +12,14 @@
 #include <vector>
 
 #include "media/ffmpeg/read/h264_order.hpp"
-#include "media/network/stream/key_decoding.hpp"
+#include "media/network/stream/key_gate.hpp"
 
 // Reads a picture's size and pixel format from its packet, for codecs whose parser in FFmpeg does not: the frame header
 // of Motion JPEG (ITU-T T.81, B.2.2), and the uncompressed header of VP9 (VP9 Bitstream & Decoding Process Specification,
 // 6.2).
 
 extern "C" {
+#include <libavcodec/bsf.h>
 #include <libavutil/pixdesc.h>
 }
 
@@ -109,14 +110,6 @@ std::optional<PictureForm> picture_form(AVCodecID codec, std::span<const std::ui
   if (codec == AV_CODEC_ID_VP9) return vp9_form(packet);
   return std::nullopt;
 }
-
-}  // namespace freshframe::media
-
-extern "C" {
-#include <libavcodec/bsf.h>
-}
-
-namespace freshframe::media {
 
 namespace {
 

@@ -1,7 +1,5 @@
-// Changes a stream's bytes before FFmpeg's demuxer reads them, so that it sees the end of a picture when it
+// Changes a stream's bytes before FFmpeg's demuxer reads them, so that it sees a picture's end when that has come.
 // SPDX-License-Identifier: Apache-2.0
-//
-// has come.
 #pragma once
 
 #include "freshframe/clock.hpp"
@@ -17,9 +15,8 @@
 
 namespace freshframe::media {
 
-// What a filter has made of a stream's bytes, on their way to FFmpeg's demuxer.
-
-/// With the time at which each picture's first byte arrived, and whether it follows a loss. One thread.
+/// What a filter has made of a stream's bytes, on their way to FFmpeg's demuxer,
+/// with the time at which each picture's first byte arrived, and whether it follows a loss. One thread.
 class FilteredBytes {
  public:
   void append(Bytes bytes) { waiting_.insert(waiting_.end(), bytes.begin(), bytes.end()); }

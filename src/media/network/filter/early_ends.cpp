@@ -14,6 +14,10 @@
 
 #include "media/network/filter/multipart_filter.hpp"
 
+extern "C" {
+#include <libavutil/opt.h>
+}
+
 namespace freshframe::media {
 
 // The input of FFmpeg's demuxer behind a filter.
@@ -75,14 +79,6 @@ int FilteredIo::read(std::span<std::uint8_t> to) {
   if (!failure_.empty()) return AVERROR(EMSGSIZE);
   return count == 0 ? AVERROR_EOF : count;
 }
-
-}  // namespace freshframe::media
-
-extern "C" {
-#include <libavutil/opt.h>
-}
-
-namespace freshframe::media {
 
 namespace {
 

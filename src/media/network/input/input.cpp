@@ -19,6 +19,10 @@
 #include "media/network/input/video_choice.hpp"
 #include "media/stream_errors.hpp"
 
+extern "C" {
+#include <libavutil/pixdesc.h>
+}
+
 namespace freshframe::media {
 
 // All inputs that FFmpeg's demuxer opens: a stream's own gets its filter, a playlist is asked for when it has
@@ -68,14 +72,6 @@ int OpenedInputs::look_at(AVFormatContext& input, AVIOContext*& io, const std::s
   if (opened_.size() == 1 && ends_.put_filter(input, io)) return 0;
   return playlists_.add(url, *io, asked, waits_);
 }
-
-}  // namespace freshframe::media
-
-extern "C" {
-#include <libavutil/pixdesc.h>
-}
-
-namespace freshframe::media {
 
 namespace {
 

@@ -1,7 +1,5 @@
-// Which of a stream's videos is read, where there are several: renditions of a playlist, cameras of one
+// Which of a stream's videos is read, where there are several: renditions of a playlist, cameras of one multiplex.
 // SPDX-License-Identifier: Apache-2.0
-//
-// multiplex.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +11,7 @@
 
 namespace freshframe::media {
 
-// Which of a stream's videos a user wants, where there are several.
-
+/// What a user wants.
 struct Rendition {
   enum class By : unsigned char {
     Best,    // the largest pictures; of equal ones the first

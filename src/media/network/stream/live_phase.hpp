@@ -2,50 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "freshframe/clock.hpp"
-
-#include <algorithm>
 #include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
-
-#include "media/ffmpeg/read/h264_order.hpp"
 
 namespace freshframe::media {
-
-// Until when a source that sleeps decodes everything.
-
-/// A later call never shortens it.
-class WakeLimit {
- public:
-  // Any thread.
-  /// For so long from the next is_awake() on.
-  void wake_for(Seconds time) noexcept { raise(asked_, time.count()); }
-  /// Up to the frame with this pts.
-  void wake_until(double pts) noexcept { raise(pts_, pts); }
-
-  // The source's thread.
-  /// `newest`: pts of the newest frame.
-  [[nodiscard]] bool is_awake(TimePoint now, double newest) noexcept {
-    if (const double asked = asked_.exchange(kNothing); asked > 0)
-      until_ = std::max(until_, now + to_duration(Seconds(asked)));
-    return now < until_ || newest < pts_.load();
-  }
-
- private:
-  static constexpr double kNothing = -std::numeric_limits<double>::infinity();
-
-  static void raise(std::atomic<double>& limit, double to) noexcept {
-    for (double now = limit.load(); now < to && !limit.compare_exchange_weak(now, to);) {
-    }
-  }
-
-  std::atomic<double> asked_{kNothing};
-  std::atomic<double> pts_{kNothing};
-  TimePoint until_ = TimePoint::min();
-};
 
 /// The three phases of a decoder, before and after the stream has begun, and the one in which it gives frames. What
 /// was lost before the stream has begun belongs to the start, and is no loss.
@@ -95,27 +56,5 @@ enum class LiveEvent : std::uint8_t {
 [[nodiscard]] constexpr bool makes_pictures(LivePhase phase) noexcept {
   return has_packets(phase) && phase != LivePhase::Seeking && phase != LivePhase::Reseeking;
 }
-
-// Notices that a live source's decoder makes no pictures of the packets that arrive.
-
-/// Packets alone do not make a source alive. One thread.
-class FruitlessPackets {
- public:
-  /// The connection begins, or a picture has come.
-  void begin(TimePoint now) noexcept {
-    since_ = now;
-    packets_ = 0;
-  }
-  /// A packet went to the decoder. True: for `limit` seconds it has made no picture of any. Not before there
-  /// were more packets than a decoder may hold back to reorder them, as slow streams need their time.
-  [[nodiscard]] bool add(TimePoint now, double limit) noexcept {
-    if (packets_ == 0) since_ = now;
-    return ++packets_ > kMostReordered && Seconds(now - since_).count() >= limit;
-  }
-
- private:
-  TimePoint since_{};
-  int packets_ = 0;
-};
 
 }  // namespace freshframe::media

@@ -8,8 +8,9 @@
 
 #include "media/network/camera_times.hpp"
 #include "media/network/input/video_choice.hpp"
+#include "media/network/stream/fruitless.hpp"
 #include "media/network/stream/held_packets.hpp"
-#include "media/network/stream/key_decoding.hpp"
+#include "media/network/stream/key_gate.hpp"
 #include "media/network/stream/live_phase.hpp"
 #include <gtest/gtest.h>
 

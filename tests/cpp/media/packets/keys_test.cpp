@@ -16,7 +16,7 @@
 #include "cpp/media/packets/packet_rig.hpp"
 #include "media/ffmpeg/write/video_codec.hpp"
 #include "media/network/stream/key_decoding.hpp"
-#include "media/network/stream/live_phase.hpp"
+#include "media/network/stream/wake_limit.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::test {

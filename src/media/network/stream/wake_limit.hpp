@@ -1,0 +1,43 @@
+// Until when a source that sleeps decodes everything.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/clock.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <limits>
+
+namespace freshframe::media {
+
+/// A later call never shortens it.
+class WakeLimit {
+ public:
+  // Any thread.
+  /// For so long from the next is_awake() on.
+  void wake_for(Seconds time) noexcept { raise(asked_, time.count()); }
+  /// Up to the frame with this pts.
+  void wake_until(double pts) noexcept { raise(pts_, pts); }
+
+  // The source's thread.
+  /// `newest`: pts of the newest frame.
+  [[nodiscard]] bool is_awake(TimePoint now, double newest) noexcept {
+    if (const double asked = asked_.exchange(kNothing); asked > 0)
+      until_ = std::max(until_, now + to_duration(Seconds(asked)));
+    return now < until_ || newest < pts_.load();
+  }
+
+ private:
+  static constexpr double kNothing = -std::numeric_limits<double>::infinity();
+
+  static void raise(std::atomic<double>& limit, double to) noexcept {
+    for (double now = limit.load(); now < to && !limit.compare_exchange_weak(now, to);) {
+    }
+  }
+
+  std::atomic<double> asked_{kNothing};
+  std::atomic<double> pts_{kNothing};
+  TimePoint until_ = TimePoint::min();
+};
+
+}  // namespace freshframe::media
