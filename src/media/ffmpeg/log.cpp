@@ -13,6 +13,10 @@
 
 #include "media/masked_url.hpp"
 
+extern "C" {
+#include <libavutil/log.h>
+}
+
 namespace freshframe::media {
 
 // Text from servers and devices, made safe for a terminal.
@@ -33,14 +37,6 @@ std::string visible_text(std::string_view text) {
   }
   return result;
 }
-
-}  // namespace freshframe::media
-
-extern "C" {
-#include <libavutil/log.h>
-}
-
-namespace freshframe::media {
 
 namespace {
 

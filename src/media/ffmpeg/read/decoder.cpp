@@ -16,6 +16,10 @@
 #include "media/ffmpeg/error.hpp"
 #include "media/ffmpeg/read/frame_maker.hpp"
 
+extern "C" {
+#include <libavutil/imgutils.h>
+}
+
 namespace freshframe::media {
 
 // The memory of a decoder's frames.
@@ -24,14 +28,6 @@ namespace freshframe::media {
 /// Before the codec is opened: while FramePool::shared() has memory to use, frames that keep the decoder's
 /// memory are decoded into it, so that no copy is needed. All others are in FFmpeg's own memory.
 void decode_into_pool(AVCodecContext& codec) noexcept;
-
-}  // namespace freshframe::media
-
-extern "C" {
-#include <libavutil/imgutils.h>
-}
-
-namespace freshframe::media {
 
 namespace {
 

@@ -26,6 +26,7 @@
 
 extern "C" {
 #include <libavutil/buffer.h>
+#include <libavutil/opt.h>
 }
 
 namespace freshframe::media {
@@ -140,14 +141,6 @@ Frame as_jpeg(const Frame& frame) {
   }
   return std::move(builder).publish(pixel_ops());
 }
-
-}  // namespace freshframe::media
-
-extern "C" {
-#include <libavutil/opt.h>
-}
-
-namespace freshframe::media {
 
 namespace {
 

@@ -16,6 +16,13 @@
 #include "media/ffmpeg/base64.hpp"
 #include <sys/random.h>
 
+extern "C" {
+#include <libavutil/md5.h>
+#include <libavutil/mem.h>
+#include <libavutil/sha.h>
+#include <libavutil/sha512.h>
+}
+
 namespace freshframe::media::rtsp {
 
 // What a server wants to see before it answers: WWW-Authenticate (RFC 7235, 7616, 7617).
@@ -179,17 +186,6 @@ const Challenge* strongest(const std::vector<Challenge>& challenges) {
       challenges, {}, [](const Challenge& one) { return std::pair(one.digest, one.hash); });
   return found == challenges.end() ? nullptr : &*found;
 }
-
-}  // namespace freshframe::media::rtsp
-
-extern "C" {
-#include <libavutil/md5.h>
-#include <libavutil/mem.h>
-#include <libavutil/sha.h>
-#include <libavutil/sha512.h>
-}
-
-namespace freshframe::media::rtsp {
 
 namespace {
 
