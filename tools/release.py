@@ -121,7 +121,7 @@ def packed(folder: Path, archive: Path) -> None:
 
 
 def address_of(settings: str) -> str:
-    """The repository's address in the text of tools/release.toml; empty while nobody has set it."""
+    """The repository's address in the text of tools/release.toml; empty while it is not set."""
     address = str(tomllib.loads(settings)["address"])
     if address and not re.fullmatch(r"https://[\w.-]+/[\w.-]+/[\w.-]+", address):
         wanted = "https://HOST/OWNER/NAME"
@@ -135,7 +135,7 @@ def pythons_of(settings: str) -> list[str]:
 
 
 def unverified(settings: str) -> Iterator[str]:
-    """Actions of the workflows whose hash nobody has compared with its version."""
+    """Actions of the workflows whose hash was not compared with its version."""
     for name, action in tomllib.loads(settings).get("actions", {}).items():
         if not action["verified"]:
             yield (

@@ -1,6 +1,6 @@
 """`freshframe mcp`: a server of the Model Context Protocol (modelcontextprotocol.io), by which an agent sees.
 
-It is a process of its own over the HTTP interface of a pipeline, so an agent that hangs holds up nobody.
+It is a process of its own over the HTTP interface of a pipeline, so an agent that hangs delays no pipeline.
 """
 # SPDX-License-Identifier: Apache-2.0
 

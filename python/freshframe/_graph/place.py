@@ -63,7 +63,7 @@ class Place:
         wiring.release(node)  # last: from here on another thread may add it
 
     def close_and_log(self, node: Any) -> None:
-        """Closes a node in Python that a replacement has left over, where nobody waits for an exception."""
+        """Closes a node in Python that a replacement leaves over, where no caller waits for an exception."""
         try:
             if isinstance(node, Node):
                 node.close()

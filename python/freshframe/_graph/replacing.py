@@ -69,7 +69,7 @@ def check(port: Port[Any], member: Member, node: Any, *, is_in_process: bool) ->
 
 @contextlib.contextmanager
 def packets_stay(port: Port[Any]) -> Iterator[None]:
-    """Meanwhile nobody asks for the packets of a camera. Another thread waits, and gets those of the new one.
+    """Meanwhile no thread asks for the packets of a camera. Another one waits, and gets those of the new one.
 
     Raises:
         GraphError: A thread has asked for them since check().

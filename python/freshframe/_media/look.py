@@ -95,7 +95,7 @@ class View:
 class Look(NativeNode["Frame | Packet", None]):
     """Keeps the last seconds of a stream, for a program that asks for pictures of now or of then. Native.
 
-    Below ``camera.packets`` it keeps what the camera has sent, and decodes nothing until somebody asks. Below
+    Below ``camera.packets`` it keeps what the camera has sent, and decodes nothing until it is asked. Below
     frames it keeps one each ``every`` seconds as JPEG. What is above it in the graph, such as a blur, is in
     each of its pictures, also in those of the past.
 

@@ -22,7 +22,7 @@ def note(pipeline: Pipeline) -> None:
 
 
 def _is_program_of_its_own() -> bool:
-    """Whether nobody else starts its pipelines, and no other fault has been said."""
+    """Whether no other code starts its pipelines, and no other fault has been said."""
     others = ("__mp_main__", "freshframe._cli")  # a child process imports the program; the command runs it
     failed = getattr(sys, "last_value", None) is not None
     return not failed and not hasattr(sys, "ps1") and not any(each in sys.modules for each in others)

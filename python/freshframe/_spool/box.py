@@ -313,7 +313,7 @@ class Box(Reading):
                 os.close(before)
         with self._guard:
             if self._segments and self._segments[-1].first == self.next:
-                self._segments.pop()  # it was only a head, and somebody has removed it
+                self._segments.pop()  # it was only a head, and another program has removed it
             self._segments.append(Segment(self.next, len(whole), self.last_commit, zero))
         self._broken = False
         self._remove_sent()
@@ -321,7 +321,7 @@ class Box(Reading):
             self._spare.keep(2 * len(head))
 
     def _begin_segment_anywhere(self, data: bytes, zero: float) -> None:
-        """Begins a segment, in a new folder where somebody has removed the folder."""
+        """Begins a segment, in a new folder where another program has removed the folder."""
         if not self._lock.is_of(self.folder):
             folders.make_folder(self.folder)
             if folders.segments_of(self.folder):
@@ -454,7 +454,7 @@ class Box(Reading):
         """Deletes a segment, and first notes that it is gone: what is missing otherwise is a loss."""
         path = self._path(self._segments.pop(index))
         self._write_cursor()
-        with contextlib.suppress(OSError):  # somebody has removed it
+        with contextlib.suppress(OSError):  # another program has removed it
             os.unlink(path)
 
     # ---- reading

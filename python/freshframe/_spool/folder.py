@@ -218,7 +218,7 @@ def _lock_description(file: int) -> None:
     """Locks the file for writing.
 
     Raises:
-        OSError: Somebody has locked it (EACCES, EAGAIN), or it cannot be locked.
+        OSError: Another process has locked it (EACCES, EAGAIN), or it cannot be locked.
     """
     whole_file = struct.pack("@hhqqi0q", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)  # struct flock of fcntl(2)
     try:

@@ -74,7 +74,7 @@ def check_send(send: Callable[[list[Any]], object]) -> None:
 
 
 def check_answer(answer: object) -> None:
-    """Refuses what `send` has returned if it is work that nobody will do, or a list or tuple with such work.
+    """Refuses what `send` has returned if it is work that is never done, or a list or tuple with such work.
 
     Raises:
         OptionTypeError: It is a coroutine, another awaitable, a generator, a future or a lazy iterator.
@@ -85,7 +85,7 @@ def check_answer(answer: object) -> None:
     if any(isinstance(part, _WORK) for part in parts):
         for part in parts:
             if inspect.iscoroutine(part):
-                part.close()  # else the interpreter warns that nobody has awaited it
+                part.close()  # else the interpreter warns that it was never awaited
         raise OptionTypeError(
             f"send has returned {_check.shown(answer)}, which has sent nothing yet: send must have sent the "
             "events when it returns"

@@ -114,7 +114,7 @@ def with_orphans(
     if orphan_after > _LONGEST_ORPHANS:
         raise OptionError(
             f"orphan_after must be at most {_LONGEST_ORPHANS:g} seconds, a day: so long agents hold cameras "
-            f"that nobody can remove, got {orphan_after!r}"
+            f"that cannot be removed, got {orphan_after!r}"
         )
     if not detached:
         return times, options

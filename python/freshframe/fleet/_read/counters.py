@@ -180,7 +180,7 @@ class Books:
         return ordinal - last - 1
 
     def refuse(self, camera: int, epoch: int) -> int:
-        """A result has arrived that nobody can use: -1."""
+        """A result has arrived that cannot be used: -1."""
         self._count_refused((camera, epoch), 1)
         return -1
 
