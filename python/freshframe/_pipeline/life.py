@@ -124,7 +124,11 @@ def start_thread(thread: threading.Thread, engine: _native.Engine) -> None:
             raise StateError("the interpreter exits: no node can be started any more")
         _threads.add(thread)
     engine.note_launcher()
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError:  # it can't be started
+        _threads.discard(thread)
+        raise
 
 
 def interrupts_a_start() -> bool:
@@ -228,6 +232,15 @@ def join_others(threads: Iterable[threading.Thread]) -> None:
             thread.join(1.0)
 
 
+def _await_begins(deadline: float) -> None:
+    """Waits for threads that other threads of the program are just starting.
+
+    One that begins when the interpreter has freed its threads' states crashes (seen with CPython 3.11).
+    """
+    while any(thread.ident is None for thread in list(_threads)) and time.monotonic() < deadline:
+        time.sleep(0.001)
+
+
 def _join_log_thread(logging_thread: threading.Thread | None) -> None:
     join_others([] if logging_thread is None else [logging_thread])
 
@@ -259,6 +272,7 @@ def _stop_all() -> None:
             logger.warning("exit: %s of %r still busy; no longer waiting for them", names, pipeline.name)
             busy = True
         report_unraised(pipeline.name, pipeline.engine)
+    _await_begins(deadline)
     if not busy:
         join_others(_threads)  # their last steps need the GIL, which no thread gets any more
     log.drain(last=True)

@@ -110,6 +110,45 @@ def test_many_exits_of_the_interpreter_beside_changes_end() -> None:
     _exit_beside_changes(200)
 
 
+# The program's thread is stopped between the making of a node's thread and its begin.
+LATE = """
+import atexit, threading, time
+
+late = []
+atexit.register(lambda: print([each.ident is not None for each in late]))  # after freshframe's
+import freshframe as ff
+from rigs.ticking import Ticking
+
+start = threading.Thread.start
+
+def start_late(self):
+    if self.name == "late":
+        late.append(self)
+        time.sleep(0.5)
+    start(self)
+
+def add():
+    try:
+        pipeline.add(Ticking(10**6, 200), name="late")
+    except ff.FreshframeError:  # the end
+        pass
+
+threading.Thread.start = start_late
+pipeline = ff.Pipeline(keep_running=True)
+pipeline.add(lambda value: value, [])
+pipeline.start()
+threading.Thread(target=add, daemon=True).start()
+while not late:
+    time.sleep(0.001)
+"""
+
+
+def test_the_exit_waits_for_a_thread_that_is_just_being_started() -> None:
+    ended = run_program(LATE)
+    assert ended.code == 0, ended.err
+    assert ended.out == "[True]\n"
+
+
 def _fork_beside_changes(forks: int) -> None:
     ended = run_program(
         CHURN
