@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "core/frame/frame_access.hpp"
-#include "core/frame/picture_memory.hpp"
 #include "process/crew/crew.hpp"
+#include "process/crew/placed_frame.hpp"
 #include "process/memory/slab_pool.hpp"
 #include "process/now.hpp"
 
@@ -43,50 +43,6 @@ void count_call(core::Runner& runner, const Seat& seat, TimePoint time) {
   if (seat.jobs.size() != seat.given || seat.jobs.front().call != Call::Process) return;
   runner.meter().count_call(time - seat.jobs.front().sent, time);
   runner.meter().count_batch(seat.given);
-}
-
-/// A frame as its worker gets it: the positions of its planes, and their slabs.
-struct PlacedFrame {
-  std::vector<PictureMessage> forms;
-  std::vector<std::shared_ptr<const Slab>> slabs;
-};
-
-// Returns nothing if a plane is elsewhere, or has its rows in reverse order.
-std::optional<PictureMessage> find(const Picture& picture, SlabPool& pool, PlacedFrame& placed) {
-  PictureMessage message{picture.format, {}};
-  auto slabs = placed.slabs;
-  for (int i = 0; i < picture.format.plane_count(); ++i) {
-    const auto& plane = picture.planes[static_cast<std::size_t>(i)];
-    if (plane.stride < plane.row_bytes) return std::nullopt;
-    auto found = pool.find(plane.data);
-    if (!found) return std::nullopt;
-    message.planes.push_back({found->slab->id(), found->offset, plane.stride});
-    const bool known = std::find(slabs.begin(), slabs.end(), found->slab) != slabs.end();
-    if (!known) slabs.push_back(std::move(found->slab));
-  }
-  placed.slabs = std::move(slabs);
-  return message;
-}
-
-/// The frame's own format first, then every other one that has been made and is in a slab. A picture
-/// elsewhere is copied into a slab, once. Throws Error when there is no room.
-PlacedFrame place(const Frame& frame, SlabPool& pool) {
-  PlacedFrame placed;
-  auto own = find(frame.picture(), pool, placed);
-  if (!own) own = find(frame.pooled(), pool, placed);
-  if (!own) {
-    const auto why = pool.why_refused();
-    throw Error("cannot give a picture to a worker: " +
-                (why.empty() ? std::string("there is no shared memory for it") : why));
-  }
-  placed.forms.push_back(*std::move(own));
-  for (int i = 0; i < kPixelFormats; ++i) {
-    const auto format = static_cast<PixelFormat>(i);
-    if (format == frame.format() || !frame.has(format)) continue;
-    if (auto other = find(frame.to(format).picture(), pool, placed))
-      placed.forms.push_back(*std::move(other));
-  }
-  return placed;
 }
 
 }  // namespace

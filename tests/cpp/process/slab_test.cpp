@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "cpp/support.hpp"
-#include "process/crew/crew.hpp"
+#include "process/crew/placed_frame.hpp"
 #include "process/memory/memory_file.hpp"
 #include "process/memory/slab_pool.hpp"
 #include <fcntl.h>
