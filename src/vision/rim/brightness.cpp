@@ -1,4 +1,4 @@
-// RingSamples brightness and edges on rings inside and outside of a circle's rim.
+// Samples brightness and edges on rings inside and outside of a circle's rim.
 // SPDX-License-Identifier: Apache-2.0
 //
 // measure_rim_profile() reads eight rings close to the rim on every ray, for how sharp, how even and how much in the

@@ -86,26 +86,3 @@ Circles tracked_circles(const CircleTracks& tracks, const std::vector<Circle>& f
 }
 
 }  // namespace freshframe::vision
-
-namespace freshframe {
-
-// The tracker of circles without pictures, in the public C++ interface.
-
-struct CircleAssociator::Impl {
-  explicit Impl(const CircleTrackerOptions& options) : tracks({}, vision::circle_rules(options)) {}
-  vision::CircleTracks tracks;
-};
-
-CircleAssociator::CircleAssociator(const CircleTrackerOptions& options)
-    : impl_(std::make_unique<Impl>(options)) {}
-CircleAssociator::CircleAssociator(CircleAssociator&&) noexcept = default;
-CircleAssociator& CircleAssociator::operator=(CircleAssociator&&) noexcept = default;
-CircleAssociator::~CircleAssociator() = default;
-
-Circles CircleAssociator::update(double pts, const std::vector<Circle>& found) {
-  impl_->tracks.advance(pts);
-  impl_->tracks.take(found);
-  return vision::tracked_circles(impl_->tracks, found);
-}
-
-}  // namespace freshframe

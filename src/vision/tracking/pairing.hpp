@@ -10,43 +10,9 @@
 #include <utility>
 #include <vector>
 
+#include "vision/tracking/assignment.hpp"
+
 namespace freshframe::vision {
-
-// Pairs rows with columns at the least total cost.
-
-/// A table of costs and its best one-to-one pairing. It has as many allowed pairs as possible, and among such
-/// pairings the least cost. Time: min(rows, columns)^2 * max(rows, columns). Keeps its memory.
-class Assignment {
- public:
-  /// Allowed costs are below this in magnitude.
-  static constexpr double kMaxCost = 100;
-
-  /// Starts a table in which no pair is allowed.
-  void start(std::size_t rows, std::size_t columns);
-  void allow(std::size_t row, std::size_t column, double cost) { costs_[row * columns_ + column] = cost; }
-
-  /// The column of each row, -1 for none. Valid until the next start().
-  const std::vector<int>& solve();
-
- private:
-  [[nodiscard]] double cost(std::size_t worker, std::size_t job) const;
-  void add_worker(std::size_t worker);
-
-  std::size_t rows_ = 0;
-  std::size_t columns_ = 0;
-  std::vector<double> costs_;
-  std::vector<int> column_of_row_;
-  // Scratch of solve(); workers are the shorter side of the table. Index 0 is a sentinel, entries count
-  // from 1.
-  std::size_t workers_ = 0;
-  std::size_t jobs_ = 0;
-  std::vector<double> worker_price_;
-  std::vector<double> job_price_;
-  std::vector<std::size_t> worker_of_job_;
-  std::vector<std::size_t> previous_job_;
-  std::vector<double> distance_;
-  std::vector<char> done_;
-};
 
 /// A sparse assignment: pairs without a common track or find are solved separately, so the cost is the sum
 /// over the connected components. Of each track only the kMaxPairs cheapest pairs are considered. Keeps its

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "vision/tracking/pairing.hpp"
+#include "vision/tracking/assignment.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::vision {

@@ -1,4 +1,4 @@
-// Changes a stream's bytes before FFmpeg's demuxer reads them, so that it sees the end of a picture when it
+// What a filter has made of a stream's bytes, on their way to FFmpeg's demuxer.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/network/filter/byte_filter.hpp"
 
@@ -6,8 +6,6 @@
 #include <cstring>
 
 namespace freshframe::media {
-
-// What a filter has made of a stream's bytes, on their way to FFmpeg's demuxer.
 
 void FilteredBytes::begin_picture(TimePoint arrived, bool after_loss) {
   pictures_.push_back({before_ + static_cast<std::int64_t>(waiting_.size()), arrived, after_loss});
