@@ -11,6 +11,10 @@ namespace {
 constexpr double kOldResult = 1;   // seconds: its picture is not shown any more
 constexpr double kSamePts = 1e-3;  // seconds
 
+double seconds_of(VideoView::Time time) {
+  return std::chrono::duration<double>(time.time_since_epoch()).count();
+}
+
 std::string names_text(const std::vector<std::string>& names) {
   if (names.empty()) return "no port can be watched";
   std::string text = "there is no such port; there are";
@@ -30,7 +34,7 @@ VideoSend VideoView::send(const VideoMessageRef& message, unsigned flags) const 
 }
 
 void VideoView::acknowledge(double pts, Time now) {
-  place_.acknowledge(pts);
+  place_.acknowledge(pts, seconds_of(now));
   if (jpeg_pts_ && pts >= *jpeg_pts_ - kSamePts) jpeg_pts_.reset();
   waits_since_ = jpeg_pts_ || !place_.has_all_acknowledged() ? std::optional(now) : std::nullopt;
 }
@@ -44,7 +48,7 @@ std::optional<VideoSend> VideoView::next(Time now, const std::vector<std::string
     if (const auto why = port_->why_jpeg(); !why.empty())
       return said_ ? std::nullopt : say_once(gone_message("no_packets", why, std::nullopt));
   }
-  auto message = is_jpeg() ? next_of_jpeg() : next_of_video();
+  auto message = is_jpeg() ? next_of_jpeg() : next_of_video(now);
   const bool waits = jpeg_pts_ || !place_.has_all_acknowledged();
   if (waits && !waits_since_) waits_since_ = now;
   return message;
@@ -57,7 +61,7 @@ std::optional<VideoSend> VideoView::say_once(const VideoMessageRef& gone) {
   return gone ? std::optional(send(gone)) : std::nullopt;
 }
 
-std::optional<VideoSend> VideoView::next_of_video() {
+std::optional<VideoSend> VideoView::next_of_video(Time now) {
   if (const auto stream = port_->stream(); stream != stream_ && stream != 0) {
     stream_ = stream;
     place_.begin(port_->pictures());
@@ -66,7 +70,8 @@ std::optional<VideoSend> VideoView::next_of_video() {
   }
   if (const auto result = next_result(place_.sent().value_or(-kOldResult))) return send(result);
   if (stream_ != 0) {
-    if (const auto step = place_.next(port_->pictures())) return send(step->picture, step->flags);
+    if (const auto step = place_.next(port_->pictures(), seconds_of(now)))
+      return send(step->picture, step->flags);
   }
   return say_once(port_->gone());
 }

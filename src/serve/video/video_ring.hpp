@@ -78,18 +78,20 @@ class VideoRing {
 
 /// Note [A viewer that is too slow]
 /// The sockets' buffers hide how late a viewer is, so the page acknowledges each picture. Whatever is on its way has to
-/// arrive before what is newer, so that is little: kOnItsWay seconds of the stream, and as much as acknowledgements are
-/// late at the least, which a far page needs. When the newest picture is more than kMost seconds later than the newest
-/// acknowledged one, pictures are left out up to a key picture: to the last one at once after a single stall, because the
-/// link is fast again then. A link that has fallen behind twice within kCalm seconds carries less than the stream: it
-/// goes on at a key picture that has just come, and gets key pictures alone from the next time on, until kCalm seconds
-/// have passed. A viewer that begins, or goes on, gets what has come since that key picture in one go. It is not behind
-/// while it works that off, and then what came meanwhile, in less and less time. The time is that of the stream.
+/// arrive before what is newer, so that is little: kOnItsWay seconds of the stream, and as much as an acknowledgement
+/// took at the least in the last kTrips seconds, which a far page needs. When the newest picture is more than kMost
+/// seconds later than the newest acknowledged one, pictures are left out up to a key picture: to the last one at once
+/// after a single stall, because the link is fast again then. A link that has fallen behind twice within kCalm seconds
+/// carries less than the stream: it goes on at a key picture that has just come, and gets key pictures alone from the
+/// next time on, until kCalm seconds have passed. A viewer that begins, or goes on, gets what has come since that key
+/// picture in one go. It is not behind while it works that off, and then what came meanwhile, in less and less time.
+/// The time is that of the stream, but for the time that acknowledgements take.
 class VideoPlace {
  public:
   static constexpr double kCalm = 10;      // seconds
   static constexpr double kJustNow = .3;   // seconds
   static constexpr double kOnItsWay = .5;  // seconds
+  static constexpr double kTrips = 30;     // seconds
 
   struct Step {
     VideoMessageRef picture;
@@ -104,11 +106,12 @@ class VideoPlace {
     acknowledged_.reset();
     skips_ = gap_ = keys_only_ = false;
     fell_behind_.reset();
-    least_late_ = VideoRing::kMost - kOnItsWay;
+    on_their_way_.clear();
+    trips_.clear();
     go_on();
   }
-  /// The picture to send now; nullopt: none.
-  [[nodiscard]] std::optional<Step> next(const VideoRing& ring) {
+  /// The picture to send at `now` seconds of any clock; nullopt: none.
+  [[nodiscard]] std::optional<Step> next(const VideoRing& ring, double now) {
     if (next_ < ring.begin()) {
       skips_ = true;
       pass_over(ring.begin());
@@ -126,14 +129,23 @@ class VideoPlace {
     }
     if (is_full(ring)) return std::nullopt;
     const auto& picture = ring.at(next_++);
+    if (!sent_ || picture->pts > *sent_) on_their_way_.push_back({picture->pts, now});
     sent_ = std::max(sent_.value_or(picture->pts), picture->pts);
     const unsigned flags = (std::exchange(gap_, false) ? VideoMessage::kGap : 0U) |
                            (next_ < ring.end() && !keys_only_ ? VideoMessage::kLate : 0U);
     return Step{picture, flags};
   }
   /// The page has got the picture with this pts, and those before it.
-  void acknowledge(double pts) {
-    if (sent_ && pts <= *sent_ + kSame) acknowledged_ = std::max(acknowledged_.value_or(pts), pts);
+  void acknowledge(double pts, double now) {
+    if (!sent_ || pts > *sent_ + kSame) return;
+    acknowledged_ = std::max(acknowledged_.value_or(pts), pts);
+    std::optional<double> since;
+    for (; !on_their_way_.empty() && on_their_way_.front().pts <= pts + kSame; on_their_way_.pop_front())
+      since = on_their_way_.front().at;
+    if (!since) return;
+    while (!trips_.empty() && trips_.back().seconds >= now - *since) trips_.pop_back();
+    trips_.push_back({now - *since, now});
+    while (trips_.front().at < now - kTrips) trips_.pop_front();
   }
 
   /// Pictures that were left out, with those that wait.
@@ -150,6 +162,16 @@ class VideoPlace {
   static constexpr double kSame = 1e-3;   // seconds: two numbers of one pts
   static constexpr double kShrinks = .8;  // to that share, each time
 
+  struct Sent {
+    double pts;
+    double at;  // seconds of the clock
+  };
+  /// From sending a picture to its acknowledgement, which came `at`.
+  struct Trip {
+    double seconds;
+    double at;
+  };
+
   /// The next picture is the first one of those that come at once.
   void go_on() {
     first_.reset();
@@ -159,10 +181,11 @@ class VideoPlace {
   /// Whether enough is on its way.
   [[nodiscard]] bool is_full(const VideoRing& ring) {
     const double pts = ring.at(next_)->pts;
-    if (acknowledged_) least_late_ = std::min(least_late_, std::max(0.0, ring.newest() - *acknowledged_));
     if (!first_) first_ = pts;
     const double known = std::max(*first_, acknowledged_.value_or(*first_));
-    return !has_all_acknowledged() && pts - known > kOnItsWay + least_late_ + kSame;
+    const double most = VideoRing::kMost - kOnItsWay;
+    const double trip = trips_.empty() ? most : std::min(most, trips_.front().seconds);
+    return !has_all_acknowledged() && pts - known > kOnItsWay + trip + kSame;
   }
   [[nodiscard]] bool is_behind(const VideoRing& ring) {
     const double backlog = ring.newest() - ring.at(next_)->pts;
@@ -202,9 +225,10 @@ class VideoPlace {
   std::optional<double> backlog_;       // seconds from the next picture to joined_, when it began on them
   bool chases_ = false;                 // it works that off
   std::optional<double> fell_behind_;   // when it did so last
-  double least_late_ = 0;               // seconds by which acknowledgements were late at the least
-  bool repeats_ = false;                // it fell behind twice within kCalm
-  bool skips_ = false;                  // up to the next key picture
+  std::deque<Sent> on_their_way_;  // in the order of pts, without those before which a later one was sent
+  std::deque<Trip> trips_;         // the least of the last kTrips seconds, then the least after it, and so on
+  bool repeats_ = false;           // it fell behind twice within kCalm
+  bool skips_ = false;             // up to the next key picture
   bool keys_only_ = false;
   bool gap_ = false;  // before the next picture
 };

@@ -39,9 +39,9 @@ class Stream {
 
 std::vector<double> all_of(VideoPlace& place, const VideoRing& ring, bool acknowledges = true) {
   std::vector<double> sent;
-  while (const auto step = place.next(ring)) {
+  while (const auto step = place.next(ring, ring.newest())) {
     sent.push_back(step->picture->pts);
-    if (acknowledges) place.acknowledge(step->picture->pts);
+    if (acknowledges) place.acknowledge(step->picture->pts, ring.newest());
   }
   return sent;
 }
@@ -54,10 +54,10 @@ TEST(VideoPlace, BeginsAtTheLastKeyPictureAndMarksWhatIsLate) {
   stream.add(ring, 8);
   VideoPlace place;
   place.begin(ring);
-  EXPECT_EQ(place.next(ring)->flags, VideoMessage::kLate);
-  EXPECT_EQ(place.next(ring)->picture->pts, 0.6);
-  EXPECT_EQ(place.next(ring)->flags, 0U);
-  EXPECT_FALSE(place.next(ring));
+  EXPECT_EQ(place.next(ring, ring.newest())->flags, VideoMessage::kLate);
+  EXPECT_EQ(place.next(ring, ring.newest())->picture->pts, 0.6);
+  EXPECT_EQ(place.next(ring, ring.newest())->flags, 0U);
+  EXPECT_FALSE(place.next(ring, ring.newest()));
   EXPECT_EQ(place.left_out(ring), 0U);
 }
 
@@ -67,15 +67,15 @@ TEST(VideoPlace, LeavesPicturesOutUpToAKeyPictureWhereNothingIsAcknowledged) {
   stream.add(ring);
   VideoPlace place;
   place.begin(ring);
-  const auto first = place.next(ring);
+  const auto first = place.next(ring, ring.newest());
   for (int i = 0; i < 30; ++i) {
     stream.add(ring);
-    (void)place.next(ring);
+    (void)place.next(ring, ring.newest());
   }
   EXPECT_EQ(*place.sent(), 1.0);  // a second after the first
   EXPECT_EQ(place.left_out(ring), 20U);
-  place.acknowledge(1.0);
-  const auto next = place.next(ring);
+  place.acknowledge(1.0, ring.newest());
+  const auto next = place.next(ring, ring.newest());
   ASSERT_TRUE(next);
   EXPECT_EQ(next->picture->pts, 3.0);
   EXPECT_EQ(next->flags, VideoMessage::kGap);
@@ -92,8 +92,8 @@ TEST(VideoPlace, GoesOnAtTheLastKeyPictureAtOnceAfterAStall) {
   stream.add(ring, 25);
   (void)all_of(place, ring, false);
   stream.add(ring);
-  EXPECT_FALSE(place.next(ring));
-  place.acknowledge(*place.sent());
+  EXPECT_FALSE(place.next(ring, ring.newest()));
+  place.acknowledge(*place.sent(), ring.newest());
   EXPECT_EQ(all_of(place, ring), (Sent{2.0, 2.1, 2.2, 2.3, 2.4, 2.5, 2.6}));
 }
 
@@ -108,7 +108,7 @@ TEST(VideoPlace, GetsKeyPicturesAloneOverALinkThatFallsBehindAgainAndAgain) {
   int keys = 0;
   for (int i = 0; i < 300; ++i) {
     stream.add(ring);
-    while (const auto step = place.next(ring)) {
+    while (const auto step = place.next(ring, ring.newest())) {
       late.push_back(step->picture->pts);
       if (place.gets_keys_only()) {
         ++sent;
@@ -116,7 +116,7 @@ TEST(VideoPlace, GetsKeyPicturesAloneOverALinkThatFallsBehindAgainAndAgain) {
       }
     }
     if (i % 2 == 0 && !late.empty()) {
-      place.acknowledge(late.front());
+      place.acknowledge(late.front(), ring.newest());
       late.erase(late.begin());
     }
   }
@@ -134,16 +134,42 @@ TEST(VideoPlace, HasHalfASecondOnItsWayAndWhatAcknowledgementsAreLate) {
     place.begin(ring);
     for (int i = 0; i < 30; ++i) {
       (void)all_of(place, ring, false);
-      if (i >= late) place.acknowledge((i - late) / 10.0);
+      if (i >= late) place.acknowledge((i - late) / 10.0, (i + 1) / 10.0);
       stream.add(ring);
     }
     (void)all_of(place, ring, false);
     stream.add(ring, 6);
     EXPECT_EQ(all_of(place, ring, false), (Sent{3.1, 3.2, 3.3, 3.4, 3.5})) << late;
-    place.acknowledge(*place.sent());
+    place.acknowledge(*place.sent(), ring.newest());
     EXPECT_EQ(all_of(place, ring), (Sent{3.6})) << late;
     EXPECT_EQ(place.left_out(ring), 0U) << late;
   }
+}
+
+TEST(VideoPlace, OfAFarPageKeepsItsWindowAfterAPauseOfTheCamera) {
+  constexpr int kTrip = 7;  // picture times
+  VideoRing ring;
+  Stream stream(10);
+  VideoPlace place;
+  stream.add(ring);
+  place.begin(ring);
+  std::vector<Sent> sent;  // at each picture time
+  std::uint64_t left_out = 0;
+  for (int i = 0; i < 300; ++i) {
+    const double now = i / 10.0;
+    sent.emplace_back();
+    if (i >= kTrip) {
+      for (const double pts : sent[static_cast<std::size_t>(i - kTrip)]) place.acknowledge(pts, now);
+    }
+    const bool pauses = i >= 50 && i < 60;
+    for (int come = pauses ? 0 : i == 60 ? 11 : 1; come > 0; --come) {
+      stream.add(ring);
+      while (const auto step = place.next(ring, now)) sent.back().push_back(step->picture->pts);
+    }
+    if (i == 100) left_out = place.left_out(ring);
+  }
+  EXPECT_EQ(place.left_out(ring), left_out);
+  EXPECT_NEAR(*place.sent(), ring.newest(), 1e-9);
 }
 
 TEST(VideoPlace, WorksOffALongGroupOverALinkOfThreeTimesTheRate) {
@@ -157,7 +183,7 @@ TEST(VideoPlace, WorksOffALongGroupOverALinkOfThreeTimesTheRate) {
   for (int i = 0; i < 35; ++i) {
     for (const double pts : all_of(place, ring, false)) sent.push_back(pts);
     arrived = std::min(arrived + 3, sent.size());
-    place.acknowledge(sent[arrived - 1]);
+    place.acknowledge(sent[arrived - 1], ring.newest());
     stream.add(ring);
   }
   EXPECT_EQ(place.left_out(ring), 0U);
@@ -188,7 +214,7 @@ TEST(VideoPlace, ThatTheRingHasForgottenGoesOnWhereItCan) {
   place.begin(ring);
   EXPECT_EQ(all_of(place, ring), (Sent{0}));
   stream.add(ring, 100);
-  const auto next = place.next(ring);
+  const auto next = place.next(ring, ring.newest());
   ASSERT_TRUE(next);
   EXPECT_TRUE(next->picture->is_key());
   EXPECT_EQ(next->picture->pts, 10.0);
@@ -201,8 +227,8 @@ TEST(VideoPlace, BelievesNoAcknowledgementOfAPictureThatWasNotSent) {
   stream.add(ring);
   VideoPlace place;
   place.begin(ring);
-  (void)place.next(ring);
-  place.acknowledge(1e9);
+  (void)place.next(ring, ring.newest());
+  place.acknowledge(1e9, ring.newest());
   EXPECT_FALSE(place.has_all_acknowledged());
 }
 
