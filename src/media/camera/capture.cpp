@@ -81,7 +81,6 @@ V4l2Capture::V4l2Capture(V4l2System& system, CameraPlace& place, const CameraWis
     : path_(place.path()), device_(system, path_) {
   if (device_.error() != 0) throw_camera_fault(path_, "open", device_.error());
   check_device();
-  place.remember(device_);
   const auto offer = camera_offer(device_);
   if (offer.code != 0) throw_camera_fault(path_, "open", offer.code);
   const auto mode = choose_mode(offer.formats, wish);
@@ -91,6 +90,7 @@ V4l2Capture::V4l2Capture(V4l2System& system, CameraPlace& place, const CameraWis
   controls.apply(device_);  // after the format, which changes the ranges of some sensors
   buffers_.emplace(device_, path_, buffers, raw_size(picture_));
   start();
+  place.remember(device_);  // last: one that cannot be read is not the camera
 }
 
 V4l2Capture::~V4l2Capture() {

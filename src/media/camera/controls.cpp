@@ -291,7 +291,8 @@ void CameraControls::set(const std::string& name, const std::string& value) {
     const Lock lock(mutex_);
     const auto path = place_.path();
     const V4l2Handle device(system_, path);
-    if (device.error() != 0) throw_camera_fault(path, "set " + name + " of", device.error());
+    if (const int code = place_.fault_of(device); code != 0)
+      throw_camera_fault(path, "set " + name + " of", code);
     Adjustment adjustment(device, path, row);
     try {
       adjustment.set(value, told);
@@ -309,14 +310,16 @@ std::string CameraControls::get(const std::string& name) const {
   const auto& row = setting_of(name);
   const auto path = place_.path();
   const V4l2Handle device(system_, path);
-  if (device.error() != 0) throw_camera_fault(path, "read " + name + " of", device.error());
+  if (const int code = place_.fault_of(device); code != 0)
+    throw_camera_fault(path, "read " + name + " of", code);
   return Adjustment(device, path, row).get();
 }
 
 std::vector<CameraControl> CameraControls::all() const {
   const auto path = place_.path();
   const V4l2Handle device(system_, path);
-  if (device.error() != 0) throw_camera_fault(path, "read the controls of", device.error());
+  if (const int code = place_.fault_of(device); code != 0)
+    throw_camera_fault(path, "read the controls of", code);
   return camera_controls(device);
 }
 

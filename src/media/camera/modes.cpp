@@ -305,20 +305,6 @@ std::optional<CameraInfo> camera_info(V4l2System& system, const std::string& pat
   return info;
 }
 
-std::vector<std::string> camera_paths(const std::string& folder) {
-  std::vector<std::pair<int, std::string>> found;
-  std::error_code ignored;
-  for (fs::directory_iterator entry(folder, ignored), end; !ignored && entry != end;
-       entry.increment(ignored)) {
-    if (const int number = number_of(entry->path().filename().string()); number >= 0)
-      found.emplace_back(number, entry->path().string());
-  }
-  std::sort(found.begin(), found.end());
-  std::vector<std::string> paths;
-  for (auto& [number, path] : found) paths.push_back(std::move(path));
-  return paths;
-}
-
 namespace {
 
 bool is_numbered(const std::string& path) {
@@ -326,7 +312,28 @@ bool is_numbered(const std::string& path) {
   return number_of(fs::path(path).filename().string()) >= 0 && !fs::is_symlink(path, ignored);
 }
 
+/// The same device once more.
+bool is_link_to_numbered(const fs::path& path) {
+  std::error_code ignored;
+  return fs::is_symlink(path, ignored) && number_of(fs::canonical(path, ignored).filename().string()) >= 0;
+}
+
 }  // namespace
+
+std::vector<std::string> camera_paths(const std::string& folder) {
+  std::vector<std::pair<int, std::string>> found;
+  std::error_code ignored;
+  for (fs::directory_iterator entry(folder, ignored), end; !ignored && entry != end;
+       entry.increment(ignored)) {
+    const int number = number_of(entry->path().filename().string());
+    if (number >= 0 && !is_link_to_numbered(entry->path()))
+      found.emplace_back(number, entry->path().string());
+  }
+  std::sort(found.begin(), found.end());
+  std::vector<std::string> paths;
+  for (auto& [number, path] : found) paths.push_back(std::move(path));
+  return paths;
+}
 
 CameraPlace::CameraPlace(std::string path, V4l2System& system)
     : given_(std::move(path)), numbered_(is_numbered(given_)), system_(system), path_(given_) {}
@@ -338,24 +345,43 @@ std::string CameraPlace::path() const {
 
 void CameraPlace::remember(const V4l2Handle& device) {
   v4l2_capability capability{};
-  const int code = device.control(VIDIOC_QUERYCAP, capability);
-  identity_ = code == 0 ? identity_of(capability) : Identity();
+  if (device.control(VIDIOC_QUERYCAP, capability) != 0) return;  // it is lost again
   refused_ = false;
+  const Lock lock(mutex_);
+  identity_ = identity_of(capability);
+}
+
+int CameraPlace::fault_of(const V4l2Handle& device) const {
+  if (device.error() != 0) return device.error();
+  const auto expected = identity();
+  if (!numbered_ || expected.text.empty()) return 0;
+  v4l2_capability capability{};
+  if (const int code = device.control(VIDIOC_QUERYCAP, capability); code != 0) return code;
+  return identity_of(capability) == expected ? 0 : ENODEV;
+}
+
+CameraPlace::Identity CameraPlace::identity() const {
+  const Lock lock(mutex_);
+  return identity_;
 }
 
 void CameraPlace::find() {
-  if (!numbered_ || identity_.text.empty() || look(path()) == Found::Same) return;
+  const auto lost = identity().text;
+  if (!numbered_ || lost.empty() || look(path()) == Found::Same) return;
   std::vector<std::string> same;
   for (auto& path : system_.paths()) {
     if (look(path) == Found::Same) same.push_back(std::move(path));
   }
   if (same.size() == 1) {
-    log(LogLevel::Warning, "camera '" + given_ + "' is '" + same.front() + "' since it was plugged in again");
+    log(LogLevel::Warning,
+        "camera '" + given_ +
+            (same.front() == given_ ? "' has its own number again"
+                                    : "' is '" + same.front() + "' since it was plugged in again"));
     return move(same.front());
   }
   move(given_);
   if (look(given_) != Found::Other || std::exchange(refused_, true)) return;
-  throw SourceError("cannot open camera '" + given_ + "': it is another one now, and " + identity_.text +
+  throw SourceError("cannot open camera '" + given_ + "': it is another one now, and " + lost +
                         ", which was read before, is nowhere",
                     given_, ENODEV);
 }
@@ -366,7 +392,7 @@ CameraPlace::Found CameraPlace::look(const std::string& path) const {
   v4l2_capability capability{};
   const int code = device.error() != 0 ? device.error() : device.control(VIDIOC_QUERYCAP, capability);
   if (code == ENOENT || code == ENXIO || code == ENODEV) return Found::Absent;
-  const bool same = code != 0 ? path == this->path() : identity_of(capability) == identity_;
+  const bool same = code != 0 ? path == this->path() : identity_of(capability) == identity();
   return same ? Found::Same : Found::Other;
 }
 

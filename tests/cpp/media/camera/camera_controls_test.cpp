@@ -118,6 +118,22 @@ TEST(CameraControls, SettingsAreSetAgainAfterTheCameraWasUnplugged) {
   rig.source->close();
 }
 
+TEST(CameraControls, AnotherCameraThatHasTheNumberNowIsNotSet) {
+  CameraRig rig;
+  be_a_webcam(rig.camera);
+  rig.open();
+  rig.camera.bus = "usb-fake-2";
+  EXPECT_EQ(refusal<SourceError>([&] { rig.source->set_setting("gain", "77"); }).find("cannot set gain of"),
+            0U);
+  EXPECT_THROW(static_cast<void>(rig.source->setting("gain")), SourceError);
+  EXPECT_THROW(static_cast<void>(rig.source->controls()), SourceError);
+  EXPECT_EQ(rig.camera.value(V4L2_CID_GAIN), 10);
+  rig.camera.bus = "usb-fake-1";
+  rig.source->set_setting("gain", "77");
+  EXPECT_EQ(rig.source->setting("gain"), "77");
+  rig.source->close();
+}
+
 TEST(CameraControls, ANumberThatTheDriverRefusesLeavesTheAutomaticModeOn) {
   CameraRig rig;
   be_a_webcam(rig.camera);

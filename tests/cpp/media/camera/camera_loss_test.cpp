@@ -1,13 +1,19 @@
 // V4l2Source on a fake camera: stalls, losses, returns and stops.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
 #include "freshframe/media.hpp"
 
 #include <cstdint>
+#include <filesystem>
 #include <thread>
 #include <vector>
 
+#include "cpp/heard_log.hpp"
 #include "cpp/media/camera/camera_rig.hpp"
+#include "media/camera/capture.hpp"
+#include "media/camera/controls.hpp"
+#include "media/camera/modes.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::media {
@@ -155,17 +161,47 @@ TEST(CameraPlace, OfTwoCamerasThatCannotBeToldApartNoneIsTaken) {
   EXPECT_EQ(place.path(), "/dev/video9");
 }
 
-TEST(CameraSource, ALinkIsNeverLeft) {
+TEST(CameraPlace, ACameraThatCannotBeReadIsNotTheOne) {
   CameraRig rig;
-  rig.path = rig.camera.at = "/dev/v4l/by-id/usb-Fake";
-  rig.camera.pictures(2);
-  rig.open();
-  ASSERT_TRUE(rig.source->read(rig.context));
-  rig.camera.bus = "usb-fake-3";
-  rig.camera.script.push_back({.kind = StepKind::Unplugged});
-  rig.camera.pictures(1);
-  EXPECT_EQ(seqs(rig.read_all()), (Seqs{1, 2}));
-  EXPECT_PRED2(contains, rig.stats().last_error, "unplugged");
+  CameraPlace place("/dev/video7", rig.camera);
+  place.remember(V4l2Handle(rig.camera, "/dev/video7"));
+  rig.camera.at = "/dev/video9";
+  rig.camera.others = {{"/dev/video7", "usb-fake-2"}};
+  CameraControls controls(place, {}, rig.camera);
+  EXPECT_THROW(V4l2Capture(rig.camera, place, {}, 4, controls), SourceError);
+  place.find();
+  EXPECT_EQ(place.path(), "/dev/video9");
+}
+
+TEST(CameraPlace, ACameraThatIsBackAtItsOwnNumberIsTold) {
+  test::HeardLog log;
+  CameraRig rig;
+  CameraPlace place("/dev/video7", rig.camera);
+  place.remember(V4l2Handle(rig.camera, "/dev/video7"));
+  for (const auto* path : {"/dev/video9", "/dev/video7"}) {
+    rig.camera.at = path;
+    place.find();
+    EXPECT_EQ(place.path(), path);
+  }
+  EXPECT_EQ(
+      log.count(LogLevel::Warning, "camera '/dev/video7' is '/dev/video9' since it was plugged in again"), 1);
+  EXPECT_EQ(log.count(LogLevel::Warning, "camera '/dev/video7' has its own number again"), 1);
+}
+
+TEST(CameraPlace, ALinkIsNeverLeft) {
+  const auto folder = std::filesystem::path(::testing::TempDir()) / "camera_link";
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder);
+  const auto link = (folder / "video7").string();
+  std::filesystem::create_symlink("a-camera", link);
+  CameraRig rig;
+  rig.camera.at = link;
+  CameraPlace place(link, rig.camera);
+  place.remember(V4l2Handle(rig.camera, link));
+  rig.camera.at = "/dev/video9";
+  place.find();
+  EXPECT_EQ(place.path(), link);
+  std::filesystem::remove_all(folder);
 }
 
 TEST(CameraSource, EachOutageBeginsWithTheShortestWait) {
