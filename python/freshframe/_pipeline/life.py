@@ -126,7 +126,7 @@ def start_thread(thread: threading.Thread, engine: _native.Engine) -> None:
     engine.note_launcher()
     try:
         thread.start()
-    except RuntimeError:  # it can't be started
+    except (RuntimeError, MemoryError):  # it can't be started
         _threads.discard(thread)
         raise
 
@@ -247,8 +247,8 @@ def _join_log_thread(logging_thread: threading.Thread | None) -> None:
 
 def _forked() -> None:
     """The parent's threads do not exist in the child, and have not released their locks there."""
-    global _lock  # noqa: PLW0603
-    _lock = threading.RLock()
+    global _lock, _threads
+    _lock, _threads = threading.RLock(), weakref.WeakSet()
     _native.let_leaks_pass()
 
 
@@ -272,7 +272,7 @@ def _stop_all() -> None:
             logger.warning("exit: %s of %r still busy; no longer waiting for them", names, pipeline.name)
             busy = True
         report_unraised(pipeline.name, pipeline.engine)
-    _await_begins(deadline)
+    _await_begins(max(deadline, time.monotonic() + 0.5))
     if not busy:
         join_others(_threads)  # their last steps need the GIL, which no thread gets any more
     log.drain(last=True)

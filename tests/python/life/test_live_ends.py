@@ -149,6 +149,27 @@ def test_the_exit_waits_for_a_thread_that_is_just_being_started() -> None:
     assert ended.out == "[True]\n"
 
 
+# A forked child has no such thread.
+FORKED = (
+    LATE
+    + """
+import os, warnings
+from freshframe._pipeline import life
+warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside threads
+child = os.fork()
+if child == 0:
+    os._exit(len(life._threads))
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+)
+
+
+def test_the_exit_of_a_forked_child_waits_for_no_thread_of_its_parent() -> None:
+    ended = run_program(FORKED)
+    assert ended.code == 0, ended.err
+    assert ended.out == "0\n[True]\n"
+
+
 def _fork_beside_changes(forks: int) -> None:
     ended = run_program(
         CHURN

@@ -234,15 +234,15 @@ build_preset dev && echo built
 
 
 @pytest.mark.parametrize(
-    ("failure", "again"),
+    ("failure", "tries"),
     [
-        ("layout.hpp:3: internal compiler error: Segmentation fault", True),
-        ("c++: fatal error: Killed signal terminated program cc1plus", True),
-        ("layout.hpp:3: error: 'Layuot' was not declared in this scope", False),
+        ("layout.hpp:3: internal compiler error: Segmentation fault", 1),
+        ("c++: fatal error: Killed signal terminated program cc1plus", 2),
+        ("layout.hpp:3: error: 'Layuot' was not declared in this scope", 0),
     ],
 )
 def test_headers_that_crash_the_compiler_are_precompiled_once_more_past_the_cache(
-    tmp_path: Path, failure: str, again: bool
+    tmp_path: Path, failure: str, tries: int
 ) -> None:
     ended = subprocess.run(
         ["bash", "-c", CRASH, "dev"],
@@ -253,10 +253,10 @@ def test_headers_that_crash_the_compiler_are_precompiled_once_more_past_the_cach
         text=True,
         timeout=WATCHDOG,
     )
-    second = ["compiled, 1", "built"] if again else []
-    assert ended.stdout.splitlines() == ["compiled, cached", failure, *second]
-    assert (ended.returncode == 0) == again
-    assert (tmp_path / "build/dev/built").exists() == again
+    failed = ["compiled, cached", failure] * max(1, tries)
+    assert ended.stdout.splitlines() == [*failed, *(["compiled, 1", "built"] if tries else [])]
+    assert (ended.returncode == 0) == bool(tries)
+    assert (tmp_path / "build/dev/built").exists() == bool(tries)
 
 
 # The stand-in for CMake compiles until there is a file.
@@ -293,3 +293,25 @@ def test_a_second_dev_in_a_checkout_waits_until_the_first_has_built(tmp_path: Pa
             assert "ends\n" in list(compiled)
             assert "ends\n" in list(said)
     assert (first.returncode, second.returncode) == (0, 0)
+
+
+def test_a_compiler_that_found_no_memory_beside_others_is_tried_alone_and_keeps_what_is_built(
+    tmp_path: Path,
+) -> None:
+    script = CRASH.replace(
+        "if [ -e build/dev/src/cmake_pch.hxx.gch ]", 'if [ "$CMAKE_BUILD_PARALLEL_LEVEL" != 1 ]'
+    )
+    subprocess.run(
+        ["bash", "-c", script, "dev"],
+        cwd=tmp_path,
+        env=os.environ
+        | {
+            "DEV": str(DEV),
+            "FAILURE": "Killed signal terminated program cc1plus",
+            "CMAKE_BUILD_PARALLEL_LEVEL": "2",
+        },
+        check=True,
+        capture_output=True,
+        timeout=WATCHDOG,
+    )
+    assert (tmp_path / "build/dev/src/cmake_pch.hxx.gch").exists()
