@@ -94,9 +94,15 @@ class _Answering:
     """A web server on one port, which is there and away."""
 
     def __init__(self) -> None:
-        self.port, self.numbers, self.outages = free_port(), list[int](), 0
+        self.port, self.outages = free_port(), 0
+        self._hooks: list[Hook] = []
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run)
+
+    @property
+    def numbers(self) -> list[int]:
+        """Of the events that were taken. A server may answer its last request after its end."""
+        return [event["n"] for hook in self._hooks for event in hook.events]
 
     def send(self, events: list[dict[str, Any]]) -> None:
         """Of the spool."""
@@ -114,8 +120,8 @@ class _Answering:
     def _run(self) -> None:
         while not self._over.is_set():
             with serving(_Hook(self.port)) as hook:
+                self._hooks.append(hook)
                 self._over.wait(_THERE)
-            self.numbers += [event["n"] for event in hook.events]
             self._over.wait(_AWAY)
             self.outages += 1
 
