@@ -11,8 +11,13 @@ import { GATHERED, serverAt } from "./view/socket.js";
 import { WebCodecs } from "./view/webcodecs.js";
 
 const PLAYERS = { webcodecs: WebCodecs, mse: Mse };
-const AGAIN = [10, 60]; // seconds until a mode that failed is tried again; later at each return of the camera
-const SLOW_FOR = 30; // seconds for which a link is known as too slow after the video was tried again
+// Seconds until a mode that failed is tried again; later at each return of the camera, and where the link was too slow
+// after the last of them each time.
+const AGAIN = [10, 60];
+const PUT_OFF = 60; // seconds for which an attempt is put off, at the most, because JPEGs come slowly
+// Seconds for which a link is known as too slow after the video was tried again. A video that has played for that long
+// shows that it is not, and its next failure is the first.
+const SLOW_FOR = 30;
 const SLOW = "the connection is too slow for the video";
 const STEP = 160; // px: a page that is resized does not ask for each width
 const GAP = 1; // seconds for which the last results stay on later pictures
@@ -41,15 +46,17 @@ class FreshframeView extends HTMLElement {
   #id = null; // of this view at the server
   #start = null;
   #player = null;
+  #since = Infinity; // ms at which it began
   #early = null; // messages that came before their player was chosen
-  #failures = new Map(); // by mode: {why, tries, until}
+  #failures = new Map(); // by mode: {why, tries, until, latest}
+  #retry = 0; // timer, of a view that watches
   #mode = null;
   #why = "";
   #link = { state: "connecting" };
   #carries = new Link();
   #gone = null;
   #joined = false;
-  #newest = null; // pts of the newest picture that came
+  #newest = -Infinity; // pts of the newest picture of the video that came
   #owed = false; // whether its acknowledgement is held back
   #leftOut = 0;
   #askedAt = null; // ms at which the next JPEG could be sent
@@ -112,6 +119,7 @@ class FreshframeView extends HTMLElement {
       { port: this.getAttribute("port"), mode, width: this.#pixels },
       { message: (head, body) => this.#take(head, body), link: (link) => this.#linked(link) },
     );
+    this.#tryLater();
   }
 
   get #pixels() {
@@ -120,6 +128,7 @@ class FreshframeView extends HTMLElement {
 
   #leave() {
     if (this.#id === null) return;
+    clearTimeout(this.#retry);
     this.#server.leave(this.#id);
     this.#id = null;
     this.#stop();
@@ -129,7 +138,9 @@ class FreshframeView extends HTMLElement {
   #stop() {
     this.#player?.close();
     this.#player = null;
+    this.#since = Infinity;
     this.#early = null;
+    this.#newest = -Infinity;
     this.#held.clear();
     this.#due.clear();
     this.#joined = false;
@@ -155,11 +166,13 @@ class FreshframeView extends HTMLElement {
   }
 
   #play(head, body) {
+    if (head.view !== this.#id) return;
     if (head.kind === "results") {
       this.#result({ ...JSON.parse(new TextDecoder().decode(body)), pts: head.pts });
       return;
     }
     if (head.leftOut > this.#leftOut || (this.#isSlow && this.#comesLate(head))) this.#lag();
+    if (head.view !== this.#id) return;
     this.#leftOut = head.leftOut;
     this.#due.picture(head.pts, head.captured);
     if (head.kind === "picture" && this.#comesOlder(head)) {
@@ -169,13 +182,13 @@ class FreshframeView extends HTMLElement {
     if (head.kind === "jpeg") this.#jpeg(head, body);
     else if (head.kind === "picture") {
       this.#player?.picture(head, body);
-      this.#acknowledge(head.pts);
+      this.#newest = Math.max(this.#newest, head.pts); // where there are B-frames, the last one may be an earlier one
+      this.#acknowledge(this.#newest);
     }
   }
 
   // A browser that decodes more slowly than pictures come acknowledges later, so that the server leaves some out.
   #acknowledge(pts) {
-    this.#newest = pts;
     this.#owed = this.#joined && this.#player?.behind > this.#server.most;
     if (!this.#owed) this.#server.acknowledge(this.#id, pts);
   }
@@ -235,6 +248,7 @@ class FreshframeView extends HTMLElement {
       return;
     }
     this.#use(mode, why);
+    this.#since = performance.now();
     this.#player = new PLAYERS[mode](start, {
       picture: (image, pts) => this.#held.add(image, pts),
       shown: (video, pts) => this.#show(video, this.#due.near(pts)?.pts ?? pts),
@@ -256,7 +270,8 @@ class FreshframeView extends HTMLElement {
   }
 
   #refused() {
-    return [...this.#failures.values()][0]?.why ?? "";
+    const failures = [...this.#failures.values()];
+    return (failures.find(({ why }) => why === SLOW) ?? failures[0])?.why ?? "";
   }
 
   // A link that carries less than the video would show old pictures, a few in a row: JPEGs are as new as it can.
@@ -265,8 +280,8 @@ class FreshframeView extends HTMLElement {
     if (this.#carries.lag(now()) || this.#isSlow) this.#tooSlow();
   }
 
-  #comesOlder({ captured }) {
-    return !this.hasAttribute("mode") && this.#carries.picture(this.#server.clock.age(captured), now());
+  #comesOlder({ captured, late }) {
+    return !this.hasAttribute("mode") && this.#carries.picture(this.#server.clock.age(captured), late, now());
   }
 
   #tooSlow() {
@@ -286,26 +301,36 @@ class FreshframeView extends HTMLElement {
   }
 
   #fail(modes, why) {
-    const tries = Math.max(...modes.map((mode) => this.#failures.get(mode)?.tries ?? 0)) + 1;
-    const wait = AGAIN[tries - 1];
-    const until = wait === undefined ? Infinity : performance.now() + wait * 1000;
-    const failure = { why, tries, until };
-    for (const mode of modes) this.#failures.set(mode, failure);
+    const at = performance.now();
+    const isSlow = why === SLOW;
+    const forgets = isSlow && at - this.#since > SLOW_FOR * 1000;
+    const failed = forgets ? [] : modes.map((mode) => this.#failures.get(mode)).filter((one) => one !== undefined);
+    const tries = Math.max(0, ...failed.filter((one) => (one.why === SLOW) === isSlow).map((one) => one.tries)) + 1;
+    const until = at + (AGAIN[isSlow ? Math.min(tries, AGAIN.length) - 1 : tries - 1] ?? Infinity) * 1000;
+    const failure = { why, tries, until, latest: until + PUT_OFF * 1000 };
+    for (const mode of modes)
+      if (!isSlow || this.#failures.get(mode)?.until !== Infinity) this.#failures.set(mode, failure);
     this.#again();
-    if (wait !== undefined) this.#tryLater(failure, wait);
   }
 
-  // As long as JPEGs show that the link does not carry the video, another attempt would show old pictures.
-  #tryLater(failure, wait) {
-    setTimeout(() => {
-      if (![...this.#failures.values()].includes(failure)) return;
-      if (failure.why === SLOW && this.#carries.isTooSlow) {
-        failure.until = performance.now() + AGAIN[0] * 1000;
-        this.#tryLater(failure, AGAIN[0]);
-      } else {
-        this.#again();
-      }
-    }, wait * 1000);
+  // As long as JPEGs show that the link does not carry the video, another attempt would show old pictures. Their time
+  // is partly that of waiting for a picture, so it counts for a while only.
+  #tryLater() {
+    const at = performance.now();
+    const failures = [...this.#failures.values()].filter(({ until }) => at < until && until < Infinity);
+    if (failures.length === 0) return;
+    const next = failures.reduce((a, b) => (b.until < a.until ? b : a));
+    this.#retry = setTimeout(
+      () => {
+        if (next.why === SLOW && performance.now() < next.latest && this.#carries.isTooSlow(now())) {
+          next.until = performance.now() + AGAIN[0] * 1000;
+          this.#tryLater();
+        } else {
+          this.#again();
+        }
+      },
+      next.until - at + 1,
+    );
   }
 
   #end(body) {

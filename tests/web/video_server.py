@@ -277,6 +277,12 @@ class VideoServer(http.server.ThreadingHTTPServer):
         self.pages[f"/{name}"] = PAGE.format(views=views, server=self.url)
         return f"{host or self.url}{name}"
 
+    def patch(self, old: str, new: str) -> None:
+        """Serves another view.js, with a constant of its own."""
+        text = self.pages.get("/view.js") or (WEB / "view.js").read_text(encoding="utf-8")
+        assert text.count(old) == 1
+        self.pages["/view.js"] = text.replace(old, new)
+
     def change(self, **what: Any) -> None:
         """Changes the scene; views get start again."""
         for name, value in what.items():
@@ -296,10 +302,10 @@ class Answer(http.server.BaseHTTPRequestHandler):
             self.upgrade()
             return
         body = self.server.pages.get(path, "").encode()
-        kind = "text/html"
         file = WEB / path[1:]
+        kind = TYPES.get(file.suffix, "application/octet-stream") if file.suffix else "text/html"
         if not body and file.is_file():
-            body, kind = file.read_bytes(), TYPES.get(file.suffix, "application/octet-stream")
+            body = file.read_bytes()
         self.send_response(200 if body else 404)
         self.send_header("Content-Type", kind)
         self.send_header("Access-Control-Allow-Origin", "*")
