@@ -40,7 +40,10 @@ void StillRule::remember(const Past& past) {
   likely_number_ += remembered_;
   flat_number_ += remembered_;
   moved_ = moved_ == 0 ? past.before_motion + 1 : moved_ + remembered_;
-  if (still_) still_ = unmoved(still_->bits);
+  if (!still_) return;
+  still_->number += remembered_;
+  const auto first = unmoved(still_->bits);  // of those that are kept
+  if (first && first->number < still_->number) still_ = first;
 }
 
 StillRule::Past StillRule::past() const {

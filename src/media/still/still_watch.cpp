@@ -60,8 +60,8 @@ constexpr std::uint64_t kForm =
 // Note [Times over restarts]
 // As long as the machine runs, its monotonic clock goes on, and no setting of the time makes two pictures seem further
 // apart than they are. After it was started again there is the Unix time alone. A board without a clock of its own has a
-// wrong one until the network has told it. So a picture of before is at most as new as the machine's start, at which the
-// monotonic clock is 0, and one of before 2020 is of a clock that was not set, and counts as one of then.
+// wrong one until the network has told it. So a picture that would be newer than now, or of before 2020, is of a clock that
+// was wrong, and has the time of the picture before it, the first one that of the machine's start: 0.
 
 // The file: the head, the pictures, and a digest of all that. Numbers are the machine's own.
 struct Head {
@@ -114,7 +114,7 @@ std::string packed(const StillRule::Past& past, double unix_at_zero) {
 }
 
 /// nullopt: it is damaged, or of another form.
-std::optional<StillRule::Past> unpacked(const std::string& bytes, double unix_at_zero) {
+std::optional<StillRule::Past> unpacked(const std::string& bytes, double unix_at_zero, double unix_now) {
   constexpr std::size_t kLeast = sizeof(Head) + sizeof(std::uint64_t);
   if (bytes.size() < kLeast) return std::nullopt;
   const auto head = value_at<Head>(bytes, 0);
@@ -124,12 +124,14 @@ std::optional<StillRule::Past> unpacked(const std::string& bytes, double unix_at
       sum_of(bytes, end) != value_at<std::uint64_t>(bytes, end))
     return std::nullopt;
   const bool same_boot = head.boot != 0 && head.boot == boot_of_machine();
+  double before = 0;
   StillRule::Past past{.before_motion = static_cast<std::size_t>(head.before_motion)};
   for (std::size_t i = 0; i < head.count; ++i) {
     auto [picture, seconds] = value_at<Stored>(bytes, sizeof(Head) + i * sizeof(Stored));
     if (!same_boot) {  // Note [Times over restarts]
       const double unix_time = head.unix_at_zero + seconds;
-      seconds = unix_time < kClockIsSet ? 0 : std::min(unix_time - unix_at_zero, 0.0);
+      const bool is_wrong = unix_time < kClockIsSet || unix_time > unix_now;
+      seconds = before = is_wrong ? before : unix_time - unix_at_zero;
     }
     past.pictures.push_back({picture, TimePoint(to_duration(Seconds(seconds)))});
   }
@@ -180,51 +182,35 @@ class FreshFile {
 }  // namespace
 
 /// The digests of a source's key pictures in FOLDER/NODE.still, so that a picture from before a restart is known. One
-/// thread, which waits for no disk but a second at its start and its end: another one reads and writes. Each file is written whole under another name, and then takes the
-/// place of the one before: 16 bytes for each picture, 16 KiB at most. Of two sources with one name in one folder the last
-/// one that writes is kept.
+/// thread, which waits for no disk but a second at its start and its end: another one reads and writes. Each file is
+/// written whole under another name, and then takes the place of the one before: 16 bytes for each picture, 16 KiB at
+/// most. Of two sources with one name in one folder the last one that writes is kept.
 class StillMemory {
  public:
   /// Makes the folder if it is missing, and reads what an earlier run has kept.
   StillMemory(const std::string& folder, std::string_view node, std::string title)
       : title_(std::move(title)), path_((std::filesystem::absolute(folder) / file_name(node)).string()) {
-    const auto read = [path = path_, bytes = bytes_] {
-      std::filesystem::create_directories(std::filesystem::path(path).parent_path());
-      const FreshFile probe(path);
-      std::ifstream file(path, std::ios::binary);
-      if (!file) return;
-      constexpr std::size_t kMost =
-          sizeof(Head) + StillRule::kWholesKept * sizeof(Stored) + sizeof(std::uint64_t);
-      std::string found(kMost + 1, '\0');
-      file.read(found.data(), static_cast<std::streamsize>(found.size()));
-      found.resize(static_cast<std::size_t>(file.gcount()));
-      *bytes = std::move(found);
-    };
-    try {
-      reading_.emplace(read);
-    } catch (const std::exception& error) {  // no thread
-      tell(error.what());
-    }
+    read();
   }
 
-  /// Waits up to a second until it has been read. Throws SourceRefused where nothing can be written.
+  /// Waits up to a second until it has been read. Throws SourceRefused where it cannot be read or written.
   void wait(const std::stop_token& stop) {
     if (!reading_) return;
     if (!reading_->wait(std::chrono::steady_clock::now() + kPatience, stop)) {
       if (stop.stop_requested()) return;
-      return tell("'" + path_ + "' does not answer; pictures from before the restart are known once it does");
+      return warn("'" + path_ + "' does not answer; pictures from before the restart are known once it does");
     }
     try {
       reading_->check();
     } catch (const std::system_error& error) {
-      throw SourceRefused(
-          "cannot open " + title_ + ": remember: cannot write '" + path_ + "': " + error.code().message(),
-          path_, error.code().value());
+      throw SourceRefused("cannot open " + title_ + ": remember: cannot read or write '" + path_ +
+                              "': " + error.code().message(),
+                          path_, error.code().value());
     }
   }
 
   /// Once, when it has been read: what an earlier run has kept, without what would be later than now. A file that is
-  /// damaged is told, and is nothing.
+  /// damaged is told, and is as empty as one that is missing.
   [[nodiscard]] std::optional<StillRule::Past> take(const Clock& clock) {
     if (!reading_ || !reading_->wait(TimePoint{}, {})) return std::nullopt;
     std::string why;
@@ -234,16 +220,21 @@ class StillMemory {
       why = error.what();
     }
     reading_.reset();
+    if (!why.empty()) {
+      tell(why);
+      return std::nullopt;
+    }
+    is_read_ = true;
     told_ = false;
-    if (!why.empty()) tell(why);
-    if (!*bytes_) return std::nullopt;
+    if (!*bytes_) return StillRule::Past{};
     const auto now = clock.now();
-    auto past = unpacked(**bytes_, clock.unix_time(now) - Seconds(now.time_since_epoch()).count());
+    const double unix_now = clock.unix_time(now);
+    auto past = unpacked(**bytes_, unix_now - Seconds(now.time_since_epoch()).count(), unix_now);
     if (!past) {
       log(LogLevel::Warning, title_ + ": '" + path_ +
                                  "' is damaged or of another version: no picture from before the " +
                                  "restart is known");
-      return {};
+      return StillRule::Past{};
     }
     std::erase_if(past->pictures,
                   [&](const StillRule::Past::Picture& picture) { return picture.time > now; });
@@ -251,20 +242,22 @@ class StillMemory {
     return past;
   }
 
-  /// Writes once a minute of `now`, unless the write before has not ended, which is told once.
+  /// Once a minute of `now`: writes, unless the write before has not ended, which is told once. Nothing is written over
+  /// a file that has not been read: that is tried again.
   void keep(const StillRule& rule, TimePoint now, const Clock& clock) {
     unix_at_zero_ = clock.unix_time(now) - Seconds(now.time_since_epoch()).count();
     if (!kept_) kept_ = now;  // what was read is in the file
     if (reading_) return;
     if (now - *kept_ < kWriteInterval) return;
     kept_ = now;
+    if (!is_read_) return read();
     if (!is_written()) return tell("the disk has not answered for a minute");
     write(rule);
   }
 
   /// Writes what keep() has not, and waits for it up to a second.
   void close(const StillRule& rule) {
-    if (!kept_ || reading_) return;
+    if (!kept_ || !is_read_) return;
     const auto until = std::chrono::steady_clock::now() + kPatience;
     if (writing_) static_cast<void>(writing_->wait(until, {}));
     if (!is_written()) return tell("the disk does not answer");
@@ -274,6 +267,27 @@ class StillMemory {
   }
 
  private:
+  void read() {
+    const auto job = [path = path_, bytes = bytes_] {
+      std::filesystem::create_directories(std::filesystem::path(path).parent_path());
+      static_cast<void>(FreshFile(path));  // it can be written
+      std::ifstream file(path, std::ios::binary);
+      if (!file && errno == ENOENT) return;
+      constexpr std::size_t kMost =
+          sizeof(Head) + StillRule::kWholesKept * sizeof(Stored) + sizeof(std::uint64_t);
+      std::string found(kMost + 1, '\0');
+      file.read(found.data(), static_cast<std::streamsize>(found.size()));
+      if (!file && !file.eof()) throw std::system_error(errno, std::generic_category(), "'" + path + "'");
+      found.resize(static_cast<std::size_t>(file.gcount()));
+      *bytes = std::move(found);
+    };
+    try {
+      reading_.emplace(job);
+    } catch (const std::exception& error) {  // no thread
+      tell(error.what());
+    }
+  }
+
   void write(const StillRule& rule) {
     try {
       writing_.emplace([path = path_, bytes = packed(rule.past(), unix_at_zero_)] {
@@ -301,9 +315,11 @@ class StillMemory {
     return true;
   }
 
+  void warn(const std::string& why) const {
+    log(LogLevel::Warning, title_ + ": cannot remember its pictures: " + why);
+  }
   void tell(const std::string& why) {
-    if (!std::exchange(told_, true))
-      log(LogLevel::Warning, title_ + ": cannot remember its pictures: " + why);
+    if (!std::exchange(told_, true)) warn(why);
   }
 
   const std::string title_;
@@ -314,6 +330,7 @@ class StillMemory {
       std::optional<std::string>>();     // of the file, once it was read; nullopt: there is none
   std::optional<DetachedCall> reading_;  // until its bytes are taken
   std::optional<DetachedCall> writing_;
+  bool is_read_ = false;
   bool told_ = false;  // that reading or writing fails
 };
 
@@ -329,14 +346,15 @@ void StillWatch::open(const Context& context) {
   if (folder_.empty() || limit_ == 0) return;
   memory_ = std::make_unique<StillMemory>(folder_, context.node, title_);
   memory_->wait(context.stop);
-  knows_past_ = rule_.has_value();  // it runs once more, and knows its pictures
   if (!rule_) rule_.emplace();
   learn_past(context);
 }
 
 void StillWatch::learn_past(const Context& context) {
   const auto past = memory_->take(context.clock);
-  if (past && !knows_past_) rule_->remember(*past);
+  if (!past) return;
+  if (!std::exchange(learned_, true))
+    rule_->remember(*past);  // else it runs once more, and knows its pictures
 }
 
 void StillWatch::close() {

@@ -48,7 +48,7 @@ class StillWatch {
   const std::string folder_;             // of `remember`; empty: nothing is written
   std::unique_ptr<StillMemory> memory_;  // between open() and close()
   std::optional<StillRule> rule_;        // once a picture has come, or there is a memory
-  bool knows_past_ = false;              // what the memory has was of this rule
+  bool learned_ = false;                 // the rule has what an earlier program has kept
   std::optional<TimePoint> last_;        // key picture
   std::optional<TimePoint> counted_;     // the last one that counts
   StillRule::Kind told_ = StillRule::Kind::None;

@@ -139,7 +139,7 @@ def test_a_folder_that_cannot_be_written_is_an_error_at_the_start(tmp_path: Path
     file.write_text("no folder")
     pipeline = ff.Pipeline()
     pipeline.add(ff.open("http://127.0.0.1:9/x", remember=file), name="door")
-    with pytest.raises(ff.SourceError, match=r"remember: cannot write '.*/file/door\.still': "):
+    with pytest.raises(ff.SourceError, match=r"remember: cannot read or write '.*/file/door\.still': "):
         pipeline.start()
 
 
