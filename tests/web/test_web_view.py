@@ -419,28 +419,6 @@ def test_a_spell_counts_as_the_first_after_the_video_has_played_for_a_while(
         server.scene.only_keys = True
 
 
-def test_the_video_is_tried_again_though_jpegs_come_slowly_and_not_by_a_view_that_is_gone(
-    page: Page, server: VideoServer
-) -> None:
-    server.patch(AGAIN, "const AGAIN = [1, 1];")
-    server.patch("const PUT_OFF = 60;", "const PUT_OFF = 5;")
-    server.change(gop=1)
-    show(page, server)
-    live(page, "webcodecs")
-    server.scene.rate = sum(len(one.fragment) for one in server.scene.video().packets) * FPS / COUNT / 2
-    page.until(f"return {SPELLS} >= 2")
-    page.run("""
-        window.timers = 0;
-        const arm = setTimeout;
-        window.setTimeout = (what, wait, ...more) => (timers += wait > 500 ? 1 : 0, arm(what, wait, ...more));
-        view.remove();""")
-    time.sleep(3)
-    assert page.run("return timers") == 0
-    server.scene.rate = None
-    page.run("document.body.append(view)")
-    live(page, "webcodecs")
-
-
 RISES = """const {Link} = await import('/view/link.js');
 const link = new Link();
 return arguments[0].findIndex(([at, age, late]) => link.picture(age, late ?? true, at));"""
