@@ -1,13 +1,42 @@
 // The tracker of circles without pictures, in the public C++ interface: a TrackSet of CircleMotion.
 // SPDX-License-Identifier: Apache-2.0
+//
+// TrackSet pairs the finds of a picture with its tracks at the least total cost, and confirms and ends tracks. CircleMotion
+// says how well a find fits a track. What a user gets are the finds with a confirmed track, and the ids of these tracks.
+// The search in pictures (circle_search.cpp) has tracks of the same kind, which also tell it where to look first: it makes
+// its results by the same two functions.
 #include "freshframe/vision.hpp"
 
+#include <cstddef>
 #include <memory>
 #include <vector>
 
 #include "vision/tracking/circle_motion.hpp"
 
 namespace freshframe {
+
+namespace vision {
+
+TrackRules circle_rules(const CircleTrackerOptions& options) {
+  return {.max_gap = options.max_gap};
+}
+
+Circles tracked_circles(const CircleTracks& tracks, const std::vector<Circle>& found) {
+  const auto finds = tracks.confirmed_finds();
+  Circles result{.circles = {}, .ids = {}, .tracks = {}, .tracked = true};
+  result.circles.reserve(finds.size());
+  result.ids.reserve(finds.size());
+  result.tracks.reserve(finds.size());
+  for (const std::size_t j : finds) {
+    const auto& track = *tracks.confirmed(j);
+    result.circles.push_back(found[j]);
+    result.ids.push_back(track.id);
+    result.tracks.push_back(tracks.info(track));
+  }
+  return result;
+}
+
+}  // namespace vision
 
 struct CircleAssociator::Impl {
   explicit Impl(const CircleTrackerOptions& options) : tracks({}, vision::circle_rules(options)) {}
@@ -20,6 +49,8 @@ CircleAssociator::CircleAssociator(CircleAssociator&&) noexcept = default;
 CircleAssociator& CircleAssociator::operator=(CircleAssociator&&) noexcept = default;
 CircleAssociator::~CircleAssociator() = default;
 
+// A step back in time ends all tracks. A find whose numbers are not finite or out of bounds gets none: see
+// CircleMotion::counts().
 Circles CircleAssociator::update(double pts, const std::vector<Circle>& found) {
   impl_->tracks.advance(pts);
   impl_->tracks.take(found);

@@ -66,23 +66,4 @@ double CircleMotion::spread(const State& state) {
   return state.place.prediction().spread(centre_variance(state));
 }
 
-TrackRules circle_rules(const CircleTrackerOptions& options) {
-  return {.max_gap = options.max_gap};
-}
-
-Circles tracked_circles(const CircleTracks& tracks, const std::vector<Circle>& found) {
-  const auto finds = tracks.confirmed_finds();
-  Circles result{.circles = {}, .ids = {}, .tracks = {}, .tracked = true};
-  result.circles.reserve(finds.size());
-  result.ids.reserve(finds.size());
-  result.tracks.reserve(finds.size());
-  for (const std::size_t j : finds) {
-    const auto& track = *tracks.confirmed(j);
-    result.circles.push_back(found[j]);
-    result.ids.push_back(track.id);
-    result.tracks.push_back(tracks.info(track));
-  }
-  return result;
-}
-
 }  // namespace freshframe::vision
