@@ -1,5 +1,7 @@
 // The assignment solver against trying all pairings.
 // SPDX-License-Identifier: Apache-2.0
+#include "vision/tracking/assignment.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <optional>
@@ -7,7 +9,6 @@
 #include <utility>
 #include <vector>
 
-#include "vision/tracking/assignment.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::vision {
