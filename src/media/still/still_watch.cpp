@@ -53,7 +53,7 @@ std::string_view name_of(StillRule::Kind kind) {
 }
 
 constexpr Seconds kWriteInterval{60};
-constexpr std::chrono::seconds kPatienceOfStart{1};  // with a disk, at the start and at the end
+constexpr std::chrono::seconds kDiskPatience{1};  // with a disk, at the start and at the end
 constexpr std::uint64_t kForm =
     0x323A6C6C69747366;  // "fstill:2", where the machine has its lowest byte first
 
@@ -196,7 +196,7 @@ class StillMemory {
   /// Waits up to a second until it has been read. Throws SourceRefused where it cannot be read or written.
   void wait(const std::stop_token& stop) {
     if (!reading_) return;
-    if (!reading_->wait(std::chrono::steady_clock::now() + kPatienceOfStart, stop)) {
+    if (!reading_->wait(std::chrono::steady_clock::now() + kDiskPatience, stop)) {
       if (stop.stop_requested()) return;
       return warn("'" + path_ + "' does not answer; pictures from before the restart are known once it does");
     }
@@ -258,7 +258,7 @@ class StillMemory {
   /// Writes what keep() has not, and waits for it up to a second.
   void close(const StillRule& rule) {
     if (!kept_ || !is_read_) return;
-    const auto until = std::chrono::steady_clock::now() + kPatienceOfStart;
+    const auto until = std::chrono::steady_clock::now() + kDiskPatience;
     if (writing_) static_cast<void>(writing_->wait(until, {}));
     if (!is_written()) return tell("the disk does not answer");
     write(rule);
