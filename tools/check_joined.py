@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Fails when two files of a layer define the same name in their unnamed namespaces.
+"""Fails when the unnamed namespaces of two files of a layer have the same name, or one the name of a header.
 
 Builds of ./dev join files of a layer into one translation unit (CMAKE_UNITY_BUILD), where the second
-definition is an error. Which files meet depends on their number, so the rule holds for the whole layer, and
-for those tests of a layer that share a namespace.
+definition is an error, and so is a use of a name that a header has in the same namespace. Which files meet
+depends on their number, so the rule holds for the whole layer, and for those tests of a layer that share a
+namespace.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -68,9 +69,26 @@ def clashes(files: dict[Path, str]) -> list[str]:
     ]
 
 
+def hidden(files: dict[Path, str], headers: dict[Path, str]) -> list[str]:
+    """Sentences about the variables and types of these files that a header has in the same namespace."""
+    found = []
+    for path, text in sorted(files.items()):
+        names, spaces = definitions(text) | aliases(text).keys(), set(NAMESPACE.findall(text))
+        for header, its in sorted(headers.items()):
+            if spaces.isdisjoint(NAMESPACE.findall(its)):
+                continue
+            both = names & {*VARIABLE.findall(its), *TYPE.findall(its)}
+            found += [f"'{name}' is defined in {path} and in {header}" for name in sorted(both)]
+    return found
+
+
 def main() -> int:
     """Prints the findings. The exit status is 1 when there is one."""
     layers: dict[str, dict[Path, str]] = defaultdict(dict)
+    headers: dict[str, dict[Path, str]] = defaultdict(dict)
+    for path in (ROOT / "src").rglob("*.hpp"):
+        short = path.relative_to(ROOT)
+        headers[short.parts[1]][short] = path.read_text(encoding="utf-8")
     for path in (ROOT / "src").rglob("*.cpp"):
         text = path.read_text(encoding="utf-8")
         if "hwy/foreach_target.h" not in text:  # these are not joined
@@ -82,6 +100,7 @@ def main() -> int:
         namespace = NAMESPACE.search(text)
         layers[f"tests of {short.parts[2]} in {namespace and namespace[1]}"][short] = text
     found = [line for files in layers.values() for line in clashes(files)]
+    found += [line for layer, files in layers.items() for line in hidden(files, headers[layer])]
     for line in found:
         print(f"check_joined: {line}: give one of them a name that says more")
     if not found:

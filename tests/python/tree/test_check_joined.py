@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 sys.path.insert(0, str(ROOT / "tools"))
-from check_joined import clashes  # noqa: E402
+from check_joined import clashes, hidden  # noqa: E402
 
 
 def unnamed(code: str) -> str:
@@ -50,6 +50,26 @@ def test_a_name_in_two_files_is_refused(one: str, other: str, name: str) -> None
 )
 def test_names_that_can_live_together_pass(one: str, other: str) -> None:
     assert clashes({Path("a.cpp"): unnamed(one), Path("b.cpp"): unnamed(other)}) == []
+
+
+@pytest.mark.parametrize(
+    ("header", "code", "namespace", "found"),
+    [
+        ("inline constexpr double kPatience = 0.005;", "constexpr Seconds kPatience{1};", "freshframe", 1),
+        ("class WayOut {\n};", "struct WayOut {\n};", "freshframe", 1),
+        ("struct Input {\n};", "using Input = int;", "freshframe", 1),
+        ("inline constexpr double kPatience = 0.005;", "constexpr int kPatienceHere = 1;", "freshframe", 0),
+        ("inline constexpr double kPatience = 0.005;", "constexpr Seconds kPatience{1};", "freshframe::x", 0),
+        ("struct A {\n  static constexpr int kMost = 3;\n};", "constexpr int kMost = 1;", "freshframe", 0),
+    ],
+)
+def test_a_name_that_a_header_of_the_namespace_has_is_refused(
+    header: str, code: str, namespace: str, found: int
+) -> None:
+    text = f"namespace {namespace} {{\n{header}\n}}\n"
+    said = hidden({Path("a.cpp"): unnamed(code)}, {Path("b.hpp"): text})
+    assert len(said) == found
+    assert all("a.cpp and in b.hpp" in line for line in said)
 
 
 def test_the_tree_has_no_such_name() -> None:

@@ -34,14 +34,14 @@ class EventClock final : public Clock {
 struct Place;
 
 // An edge, as its parent has it.
-struct WayOut {
+struct EdgeOut {
   Place* child;
   EdgeRef edge;
 };
 
 // What a node or a source has to send, and how far it has got with the first of them.
 struct Sender {
-  std::vector<WayOut> ways;
+  std::vector<EdgeOut> ways;
   std::deque<AnySample> results;
   std::size_t next_way = 0;
   Place* waits_at = nullptr;  // has no room
