@@ -48,6 +48,18 @@ def on_a_terminal(folder: Path, *command: str) -> Iterator[tuple[subprocess.Pope
         yield program, terminal
 
 
+def run(script: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", "-c", script, "dev"],
+        cwd=folder,
+        env=os.environ | {"DEV": str(DEV)} | environment,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=WATCHDOG,
+    )
+
+
 def is_alive(process: int) -> bool:
     try:
         os.kill(process, 0)
@@ -172,15 +184,9 @@ is_complete build/dev/CMakeCache.txt && echo complete
 
 
 def test_what_the_demonstration_leaves_out_comes_with_the_next_verb_and_stays(tmp_path: Path) -> None:
-    said = subprocess.run(
-        ["bash", "-c", CONFIGURE, "dev"],
-        cwd=tmp_path,
-        env=os.environ | {"DEV": str(DEV), "FRESHFRAME_WARNINGS_ARE_ERRORS": "OFF"},
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=WATCHDOG,
-    ).stdout.splitlines()
+    ended = run(CONFIGURE, tmp_path, FRESHFRAME_WARNINGS_ARE_ERRORS="OFF")
+    assert ended.returncode == 0
+    said = ended.stdout.splitlines()
     layers = [f"FRESHFRAME_{layer}:BOOL={{}}" for layer in ("INFERENCE", "MEDIA", "PYTHON", "SERVE")]
     without = [line.format(on) for line, on in zip(layers, ("OFF", "ON", "ON", "OFF"), strict=True)]
     whole = [line.format("ON") for line in layers]
@@ -244,19 +250,23 @@ build_preset dev && echo built
 def test_headers_that_crash_the_compiler_are_precompiled_once_more_past_the_cache(
     tmp_path: Path, failure: str, tries: int
 ) -> None:
-    ended = subprocess.run(
-        ["bash", "-c", CRASH, "dev"],
-        cwd=tmp_path,
-        env=os.environ | {"DEV": str(DEV), "FAILURE": failure},
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=WATCHDOG,
-    )
+    ended = run(CRASH, tmp_path, FAILURE=failure)
     failed = ["compiled, cached", failure] * max(1, tries)
     assert ended.stdout.splitlines() == [*failed, *(["compiled, 1", "built"] if tries else [])]
     assert (ended.returncode == 0) == bool(tries)
     assert (tmp_path / "build/dev/built").exists() == bool(tries)
+
+
+def test_a_compiler_that_found_no_memory_beside_others_is_tried_alone_and_keeps_what_is_built(
+    tmp_path: Path,
+) -> None:
+    script = CRASH.replace(
+        "if [ -e build/dev/src/cmake_pch.hxx.gch ]", 'if [ "$CMAKE_BUILD_PARALLEL_LEVEL" != 1 ]'
+    )
+    failure = "Killed signal terminated program cc1plus"
+    ended = run(script, tmp_path, FAILURE=failure, CMAKE_BUILD_PARALLEL_LEVEL="2")
+    assert ended.returncode == 0
+    assert (tmp_path / "build/dev/src/cmake_pch.hxx.gch").exists()
 
 
 # The stand-in for CMake compiles until there is a file.
@@ -293,25 +303,3 @@ def test_a_second_dev_in_a_checkout_waits_until_the_first_has_built(tmp_path: Pa
             assert "ends\n" in list(compiled)
             assert "ends\n" in list(said)
     assert (first.returncode, second.returncode) == (0, 0)
-
-
-def test_a_compiler_that_found_no_memory_beside_others_is_tried_alone_and_keeps_what_is_built(
-    tmp_path: Path,
-) -> None:
-    script = CRASH.replace(
-        "if [ -e build/dev/src/cmake_pch.hxx.gch ]", 'if [ "$CMAKE_BUILD_PARALLEL_LEVEL" != 1 ]'
-    )
-    subprocess.run(
-        ["bash", "-c", script, "dev"],
-        cwd=tmp_path,
-        env=os.environ
-        | {
-            "DEV": str(DEV),
-            "FAILURE": "Killed signal terminated program cc1plus",
-            "CMAKE_BUILD_PARALLEL_LEVEL": "2",
-        },
-        check=True,
-        capture_output=True,
-        timeout=WATCHDOG,
-    )
-    assert (tmp_path / "build/dev/src/cmake_pch.hxx.gch").exists()
