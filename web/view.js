@@ -340,9 +340,10 @@ class FreshframeView extends HTMLElement {
   }
 
   async #jpeg(head, body) {
-    const at = performance.now();
-    const [{ trip }, asked] = [this.#server.clock, this.#askedAt];
-    if (asked !== null) this.#carries.jpeg(body.length, (at - asked - GATHERED) / 1000 - trip, now());
+    if (this.#askedAt !== null) {
+      const seconds = (performance.now() - this.#askedAt - GATHERED) / 1000 - this.#server.clock.trip;
+      this.#carries.jpeg(body.length, seconds, now());
+    }
     const image = await createImageBitmap(new Blob([body], { type: "image/jpeg" })).catch(() => null);
     if (head.view !== this.#id) return;
     if (image !== null) this.#held.add(image, head.pts);

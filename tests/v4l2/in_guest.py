@@ -336,7 +336,7 @@ def held(path: str) -> Iterator[None]:
 
 
 def check_moved() -> str:
-    """The cameras come back while somebody still has one open: the kernel gives them other numbers."""
+    """The cameras come back while one is still open elsewhere: the kernel gives them other numbers."""
     pipeline = ff.Pipeline()
     paths = ("/dev/video0", "/dev/video1")
     sources = [ff.open(path, size=SIZE, fps=15, gain=77) for path in paths]
@@ -440,7 +440,7 @@ def main() -> int:
             print(f"FAILED {name}: {text}", flush=True)
         else:
             print(f"ok {name} ({time.monotonic() - began:.1f} s): {text}", flush=True)
-        if not os.path.exists(CAMERA):  # it is under another number; now nobody has it open
+        if not os.path.exists(CAMERA):  # it is under another number; now no descriptor of it is open
             _rebind()
         try:
             vivid.set_control(CAMERA, vivid.DROPPED, 0)

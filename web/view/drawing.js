@@ -147,9 +147,9 @@ export class Drawing {
   // The first step, as a video goes on to its next picture meanwhile.
   picture(image) {
     this.#upright(image);
-    const stored = [image.displayWidth ?? image.videoWidth ?? image.width];
-    stored.push(image.displayHeight ?? image.videoHeight ?? image.height);
-    const [width, height] = this.#lies ? stored.reverse() : stored;
+    const across = image.displayWidth ?? image.videoWidth ?? image.width;
+    const down = image.displayHeight ?? image.videoHeight ?? image.height;
+    const [width, height] = this.#lies ? [down, across] : [across, down];
     if (this.#source.width === 0) this.#source = { width, height };
     if (height > 0 && Math.abs(width / height - this.#ratio) > 0.02) {
       this.#shape(width / height);

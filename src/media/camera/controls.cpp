@@ -136,6 +136,18 @@ std::string control_names(const std::vector<CameraControl>& controls) {
   return names.empty() ? "no controls" : names;
 }
 
+/// The source's camera, opened by another thread than that of its pictures. Throws SourceError where another one has its
+/// path now.
+struct SourcesCamera {
+  SourcesCamera(const CameraPlace& place, V4l2System& system, const std::string& verb)
+      : path(place.path()), device(system, path) {
+    if (const int code = place.fault_of(device); code != 0) throw_camera_fault(path, verb, code);
+  }
+
+  const std::string path;
+  const V4l2Handle device;
+};
+
 /// Sets or reads one setting of an open device.
 class Adjustment {
  public:
@@ -289,11 +301,8 @@ void CameraControls::set(const std::string& name, const std::string& value) {
   std::vector<std::string> told;
   {
     const Lock lock(mutex_);
-    const auto path = place_.path();
-    const V4l2Handle device(system_, path);
-    if (const int code = place_.fault_of(device); code != 0)
-      throw_camera_fault(path, "set " + name + " of", code);
-    Adjustment adjustment(device, path, row);
+    const SourcesCamera camera(place_, system_, "set " + name + " of");
+    Adjustment adjustment(camera.device, camera.path, row);
     try {
       adjustment.set(value, told);
       settings_[name] = {.wish = value, .found = adjustment.get()};
@@ -308,19 +317,12 @@ void CameraControls::set(const std::string& name, const std::string& value) {
 
 std::string CameraControls::get(const std::string& name) const {
   const auto& row = setting_of(name);
-  const auto path = place_.path();
-  const V4l2Handle device(system_, path);
-  if (const int code = place_.fault_of(device); code != 0)
-    throw_camera_fault(path, "read " + name + " of", code);
-  return Adjustment(device, path, row).get();
+  const SourcesCamera camera(place_, system_, "read " + name + " of");
+  return Adjustment(camera.device, camera.path, row).get();
 }
 
 std::vector<CameraControl> CameraControls::all() const {
-  const auto path = place_.path();
-  const V4l2Handle device(system_, path);
-  if (const int code = place_.fault_of(device); code != 0)
-    throw_camera_fault(path, "read the controls of", code);
-  return camera_controls(device);
+  return camera_controls(SourcesCamera(place_, system_, "read the controls of").device);
 }
 
 void CameraControls::apply(const V4l2Handle& device) {

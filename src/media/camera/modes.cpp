@@ -272,6 +272,11 @@ int number_of(const std::string& name) {
   return number;
 }
 
+/// 0, or the errno of its opening or of its answer.
+int ask_device(const V4l2Handle& device, v4l2_capability& into) {
+  return device.error() != 0 ? device.error() : device.control(VIDIOC_QUERYCAP, into);
+}
+
 }  // namespace
 
 std::optional<CameraInfo> camera_info(V4l2System& system, const std::string& path) {
@@ -279,8 +284,7 @@ std::optional<CameraInfo> camera_info(V4l2System& system, const std::string& pat
   info.path = path;
   const V4l2Handle device(system, path);
   v4l2_capability capability{};
-  const int code = device.error() != 0 ? device.error() : device.control(VIDIOC_QUERYCAP, capability);
-  if (code != 0) {
+  if (const int code = ask_device(device, capability); code != 0) {
     if (code == ENOTTY || code == EINVAL) return std::nullopt;
     info.problem = camera_fault_text(path, code);
     info.problem_code = code;
@@ -345,18 +349,17 @@ std::string CameraPlace::path() const {
 
 void CameraPlace::remember(const V4l2Handle& device) {
   v4l2_capability capability{};
-  if (device.control(VIDIOC_QUERYCAP, capability) != 0) return;  // it is lost again
+  if (ask_device(device, capability) != 0) return;  // it is lost again
   refused_ = false;
   const Lock lock(mutex_);
   identity_ = identity_of(capability);
 }
 
 int CameraPlace::fault_of(const V4l2Handle& device) const {
-  if (device.error() != 0) return device.error();
   const auto expected = identity();
-  if (!numbered_ || expected.text.empty()) return 0;
+  if (!numbered_ || expected.text.empty()) return device.error();
   v4l2_capability capability{};
-  if (const int code = device.control(VIDIOC_QUERYCAP, capability); code != 0) return code;
+  if (const int code = ask_device(device, capability); code != 0) return code;
   return identity_of(capability) == expected ? 0 : ENODEV;
 }
 
@@ -390,7 +393,7 @@ void CameraPlace::find() {
 CameraPlace::Found CameraPlace::look(const std::string& path) const {
   const V4l2Handle device(system_, path);
   v4l2_capability capability{};
-  const int code = device.error() != 0 ? device.error() : device.control(VIDIOC_QUERYCAP, capability);
+  const int code = ask_device(device, capability);
   if (code == ENOENT || code == ENXIO || code == ENODEV) return Found::Absent;
   const bool same = code != 0 ? path == this->path() : identity_of(capability) == identity();
   return same ? Found::Same : Found::Other;

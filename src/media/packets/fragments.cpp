@@ -200,8 +200,8 @@ struct FragmentWriter::Impl {
     AVStream* const stream = avformat_new_stream(output.get(), nullptr);
     if (stream == nullptr) throw std::bad_alloc();
     fragment_check(avcodec_parameters_copy(stream->codecpar, &parameters));
-    // Browsers take H.265 with its parameter sets in the header.
     without_turn(*stream->codecpar);
+    // Browsers take H.265 with its parameter sets in the header.
     stream->codecpar->codec_tag = parameters.codec_id == AV_CODEC_ID_HEVC ? MKTAG('h', 'v', 'c', '1') : 0;
     stream->time_base = PacketTicks::kTimeBase;
     Dictionary options;

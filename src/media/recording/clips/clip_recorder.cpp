@@ -1,7 +1,7 @@
 // The sink that keeps the last seconds of encoded video and writes clips of them.
 // SPDX-License-Identifier: Apache-2.0
 //
-// The encoder runs whether or not a clip is wanted, so that the last seconds are there before anybody asks. Where it
+// The encoder runs whether or not a clip is wanted, so that the last seconds are there when save() is called. Where it
 // cannot go on, with frames of another size or after a step in time, its stream ends with all clips, and the next frame
 // begins another one: the packets of two encoders do not fit into one file.
 #include "freshframe/error.hpp"
