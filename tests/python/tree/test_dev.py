@@ -303,3 +303,15 @@ def test_a_second_dev_in_a_checkout_waits_until_the_first_has_built(tmp_path: Pa
             assert "ends\n" in list(compiled)
             assert "ends\n" in list(said)
     assert (first.returncode, second.returncode) == (0, 0)
+
+
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_a_question_about_a_verb_is_answered_and_builds_nothing(tmp_path: Path, option: str) -> None:
+    (tmp_path / "dev").write_bytes(DEV.read_bytes())  # in a folder of its own, where a build would fail
+    asked = ["bash", "dev", "test", option]
+    answer = subprocess.run(asked, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=WATCHDOG)
+    first, *others = answer.stdout.splitlines()
+    assert first.startswith("./dev test [OPTIONS]")
+    assert any("--sanitizers" in line for line in others)
+    assert not any(line.startswith("./dev") for line in others)
+    assert [path.name for path in tmp_path.iterdir()] == ["dev"]
