@@ -274,15 +274,21 @@ TURN = r"""
 eval "$(sed -e '/^# --- the verbs/,$d' -e '/^cd "\$(dirname/d' "$DEV")"
 mkdir -p build/dev
 configure_preset() { :; }
-cmake() { echo begins; until [ -e over ]; do sleep .02; done; echo ends; }
-build_preset dev 2>&1
+slow() { echo begins; until [ -e over ]; do sleep .02; done; echo ends; }
+cmake() { slow; }
+setup_python() { slow; }
+mkdir -p own/venv/bin
+printf '%s\n' '#!/bin/bash' "$(declare -f slow)" slow >own/venv/bin/python
+chmod +x own/venv/bin/python
+$1 2>&1
 """
 
 
-def test_a_second_dev_in_a_checkout_waits_until_the_first_has_built(tmp_path: Path) -> None:
+@pytest.mark.parametrize("step", ["build_preset dev", "setup_packages docs", "own_environment own models"])
+def test_a_second_dev_in_a_checkout_waits_until_the_first_has_built(tmp_path: Path, step: str) -> None:
     def dev() -> subprocess.Popen[str]:
         return subprocess.Popen(
-            ["bash", "-c", TURN, "dev"],
+            ["bash", "-c", TURN, "dev", step],
             cwd=tmp_path,
             env=os.environ | {"DEV": str(DEV)},
             stdout=subprocess.PIPE,
