@@ -11,7 +11,8 @@
 #include <vector>
 
 #include "fuzz_input.hpp"
-#include "inference/boxes/decode.hpp"
+#include "inference/boxes/in_picture.hpp"
+#include "inference/boxes/layout.hpp"
 #include "inference/picture/letterbox.hpp"
 
 namespace {
@@ -106,7 +107,7 @@ void letterbox(Input& input) {
   InputForm form{.width = 1 + input.below(90), .height = 1 + input.below(90)};
   const bool is_packed = format.format == PixelFormat::Bgr || format.format == PixelFormat::Rgb;
   if (!is_packed && input.byte() % 4 == 0) form.channels = 1;
-  form.stretch = input.byte() % 2 == 0;
+  form.fit = input.byte() % 2 == 0 ? Fit::Stretch : Fit::Bars;
   Letterbox box(form);
   std::vector<float> tensor(box.floats());
   const auto frame = std::move(builder).publish();

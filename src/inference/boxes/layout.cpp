@@ -1,7 +1,6 @@
 // Recognising layouts. A shape alone decides nothing: [1, 300, 6] has two meanings, and 56 rows are 52 classes
-// SPDX-License-Identifier: Apache-2.0
-//
 // or a person with 17 joints.
+// SPDX-License-Identifier: Apache-2.0
 #include "inference/boxes/layout.hpp"
 
 #include "freshframe/error.hpp"
@@ -9,208 +8,12 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <charconv>
-#include <system_error>
+#include <optional>
 #include <utility>
 
+#include "inference/boxes/names.hpp"
+
 namespace freshframe::inference {
-
-// Class names as Python's literals write them: a dict of numbers or a list.
-
-namespace {
-
-constexpr std::size_t kMostClasses = 100'000;
-
-class Reader {
- public:
-  explicit Reader(std::string_view text) : text_(text) {}
-
-  bool take(char wanted) {
-    skip();
-    if (at_ >= text_.size() || text_[at_] != wanted) return false;
-    ++at_;
-    return true;
-  }
-
-  std::optional<std::size_t> number() {
-    skip();
-    const bool quoted = at_ < text_.size() && (text_[at_] == '"' || text_[at_] == '\'');  // JSON's keys
-    if (quoted) ++at_;
-    std::size_t value = 0;
-    const auto* const begin = text_.data() + at_;
-    const auto [end, error] = std::from_chars(begin, text_.data() + text_.size(), value);
-    if (error != std::errc()) return std::nullopt;
-    at_ += static_cast<std::size_t>(end - begin) + (quoted ? 1 : 0);
-    return value;
-  }
-
-  std::optional<std::string> quoted() {
-    skip();
-    if (at_ >= text_.size() || (text_[at_] != '"' && text_[at_] != '\'')) return std::nullopt;
-    const char quote = text_[at_++];
-    std::string result;
-    while (at_ < text_.size() && text_[at_] != quote) {
-      if (text_[at_] == '\\' && at_ + 1 < text_.size()) ++at_;
-      result += text_[at_++];
-    }
-    if (at_ >= text_.size()) return std::nullopt;
-    ++at_;
-    return result;
-  }
-
- private:
-  void skip() {
-    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\t')) ++at_;
-  }
-
-  std::string_view text_;
-  std::size_t at_ = 0;
-};
-
-}  // namespace
-
-std::optional<std::vector<std::string>> parse_names(std::string_view text) {
-  Reader reader(text);
-  const bool keyed = reader.take('{');
-  if (!keyed && !reader.take('[')) return std::nullopt;
-  const char end = keyed ? '}' : ']';
-  std::vector<std::string> names;
-  while (!reader.take(end)) {
-    std::size_t index = names.size();
-    if (keyed) {
-      const auto number = reader.number();
-      if (!number || *number >= kMostClasses || !reader.take(':')) return std::nullopt;
-      index = *number;
-    }
-    auto name = reader.quoted();
-    if (!name || index >= kMostClasses) return std::nullopt;
-    while (names.size() <= index) names.push_back(std::to_string(names.size()));
-    names[index] = *std::move(name);
-    if (!reader.take(',')) {
-      if (!reader.take(end)) return std::nullopt;
-      break;
-    }
-  }
-  if (names.empty()) return std::nullopt;
-  return names;
-}
-
-// The metadata says the task. Masks are also told by an output of four axes, where the classes are named, so that the
-// number of weights is no guess.
-
-namespace {
-
-// "[17, 3]".
-std::optional<std::pair<int, int>> pair_in(std::string text) {
-  std::erase(text, ' ');
-  const auto comma = text.find(',');
-  if (text.size() < 2 || text.front() != '[' || text.back() != ']' || comma == std::string::npos)
-    return std::nullopt;
-  const auto number = [&](std::size_t first, std::size_t end) -> std::optional<int> {
-    int value = 0;
-    const auto read = std::from_chars(text.data() + first, text.data() + end, value);
-    if (read.ec != std::errc() || read.ptr != text.data() + end) return std::nullopt;
-    return value;
-  };
-  const auto first = number(1, comma);
-  const auto second = number(comma + 1, text.size() - 1);
-  if (!first || !second) return std::nullopt;
-  return std::pair(*first, *second);
-}
-
-Head pose_of(const ModelFacts& facts) {
-  const auto text = facts.metadata_text("kpt_shape");
-  const auto numbers = pair_in(text).value_or(std::pair(0, 0));
-  if (numbers.first < 1 || (numbers.second != 2 && numbers.second != 3)) {
-    refuse_task(facts, "a model for the task 'pose' whose kpt_shape is '" + text +
-                           "' and not of the form [key points, 2 or 3]");
-  }
-  return {.key_points = static_cast<std::size_t>(numbers.first),
-          .key_point_numbers = static_cast<std::size_t>(numbers.second)};
-}
-
-bool is_grid(const TensorInfo& output) {
-  return output.shape.size() == 4;
-}
-
-std::optional<std::size_t> index_of(const ModelFacts& facts, const std::string& name) {
-  const auto found = std::ranges::find(facts.outputs, name, &TensorInfo::name);
-  if (found == facts.outputs.end()) return std::nullopt;
-  return static_cast<std::size_t>(found - facts.outputs.begin());
-}
-
-bool is_of_one_picture(const TensorInfo& output) {
-  return output.shape[0] == 1 && std::ranges::all_of(output.shape, [](auto side) { return side > 0; });
-}
-
-// RF-DETR: dets, labels and masks with a row each.
-std::optional<Head> masks_of_rows(const ModelFacts& facts) {
-  const auto rows = index_of(facts, "dets");
-  const auto masks = index_of(facts, "masks");
-  if (!rows || !masks || !index_of(facts, "labels")) return std::nullopt;
-  const auto& of_rows = facts.outputs[*rows].shape;
-  const auto& of_masks = facts.outputs[*masks];
-  const bool fits = is_grid(of_masks) && is_of_one_picture(of_masks) && of_rows.size() == 3 &&
-                    of_rows[1] == of_masks.shape[1];
-  return fits ? std::optional(Head{.masks = masks}) : std::nullopt;
-}
-
-// YOLO: rows or columns of boxes, and prototypes.
-std::optional<Head> prototypes_of(const ModelFacts& facts) {
-  const auto& outputs = facts.outputs;
-  if (outputs.size() != 2 || is_grid(outputs[0]) == is_grid(outputs[1])) return std::nullopt;
-  const std::size_t index = is_grid(outputs[0]) ? 0 : 1;
-  if (!is_of_one_picture(outputs[index])) return std::nullopt;
-  return Head{.coefficients = static_cast<std::size_t>(outputs[index].shape[1]), .masks = index};
-}
-
-Head masks_of(const ModelFacts& facts) {
-  if (const auto head = masks_of_rows(facts)) return *head;
-  const auto head = prototypes_of(facts);
-  if (!head) {
-    refuse_task(
-        facts,
-        "a segmentation model whose outputs are neither boxes with prototypes [1, n, height, width] nor "
-        "dets, labels and masks");
-  }
-  const bool named = facts.names || parse_names(facts.metadata_text("names"));
-  if (facts.metadata_text("task").empty() && !named) {
-    refuse_task(facts,
-                "a segmentation model by its output of four axes, which does not say how many classes it has "
-                "(pass names=)");
-  }
-  return *head;
-}
-
-}  // namespace
-
-void refuse_task(const ModelFacts& facts, const std::string& what) {
-  throw OptionError("'" + facts.path + "' is " + what +
-                    ", and OnnxDetector takes models that find boxes; its outputs are " +
-                    to_text(facts.outputs) +
-                    ": ff.OnnxModel gives the outputs as arrays, which a function can decode");
-}
-
-std::string Head::described() const {
-  if (key_points > 0) return std::to_string(key_points * key_point_numbers) + " numbers of key points";
-  if (coefficients > 0) return std::to_string(coefficients) + " weights of a mask";
-  return turned ? "an angle" : "";
-}
-
-Head head_of(const ModelFacts& facts) {
-  const auto task = facts.metadata_text("task");
-  if (task == "pose") return pose_of(facts);
-  if (task == "obb") return {.turned = true};
-  if (task == "classify") refuse_task(facts, "a model for the task 'classify' (see ff.OnnxClassifier)");
-  if (!task.empty() && task != "detect" && task != "segment")
-    refuse_task(facts, "a model for the task '" + task + "'");
-  const auto& outputs = facts.outputs;
-  if (!facts.layout && outputs.size() == 1 && outputs[0].shape.size() == 2 && outputs[0].shape[1] > 6)
-    refuse_task(facts, "a classification model by its output (see ff.OnnxClassifier)");
-  const bool has_masks = task == "segment" || (!facts.layout && std::ranges::any_of(outputs, is_grid));
-  return has_masks ? masks_of(facts) : Head{};
-}
-
 namespace {
 
 constexpr std::array<std::pair<Layout, std::string_view>, 9> kNames = {{{Layout::Yolov5, "yolov5"},
@@ -223,18 +26,73 @@ constexpr std::array<std::pair<Layout, std::string_view>, 9> kNames = {{{Layout:
                                                                         {Layout::Boxes, "boxes"},
                                                                         {Layout::Ssd, "ssd"}}};
 
-constexpr std::int64_t kMostRowsOfQueries = 1000;  // of models with queries instead of grids
-constexpr std::int64_t kPersonOfJoints = 56;       // 4 + 1 + 17 joints of 3 numbers
-constexpr int kAnchors = 3;                        // per place in YOLOv5
-
 std::string all_names() {
   std::string text;
   for (const auto& [layout, name] : kNames) text += (text.empty() ? "" : ", ") + std::string(name);
   return text;
 }
 
-constexpr std::string_view kDecodeYourself =
-    "ff.OnnxModel gives the outputs as arrays, which a function can decode";
+}  // namespace
+
+std::string_view to_string(Layout layout) noexcept {
+  return std::ranges::find(kNames, layout, &std::pair<Layout, std::string_view>::first)->second;
+}
+
+Layout layout_of(std::string_view name) {
+  const auto* const found = std::ranges::find(kNames, name, &std::pair<Layout, std::string_view>::second);
+  if (found == kNames.end()) {
+    throw OptionError("layout must be one of " + all_names() + ", got '" + std::string(name) + "'");
+  }
+  return found->first;
+}
+
+bool needs_suppression(Layout layout) noexcept {
+  switch (layout) {
+    case Layout::Yolov5:
+    case Layout::Yolov8:
+    case Layout::Ssd:
+      return true;
+    case Layout::End2end:
+    case Layout::Rtdetr:
+    case Layout::Rtdetr6:
+    case Layout::Rfdetr:
+    case Layout::Detr:
+    case Layout::Boxes:
+      break;
+  }
+  return false;
+}
+
+void apply_to(InputForm& form, Layout layout) {
+  switch (layout) {
+    case Layout::Rfdetr:
+    case Layout::Detr:  // the average of ImageNet's pictures
+      form.mean = {0.485F, 0.456F, 0.406F};
+      form.deviation = {0.229F, 0.224F, 0.225F};
+      form.fit = Fit::Stretch;
+      break;
+    case Layout::Rtdetr:
+    case Layout::Rtdetr6:
+      form.fit = Fit::Stretch;
+      break;
+    case Layout::Ssd:  // (level - 127) / 128
+      form.mean = {127 / 255.0F, 127 / 255.0F, 127 / 255.0F};
+      form.deviation = {128 / 255.0F, 128 / 255.0F, 128 / 255.0F};
+      form.fit = Fit::Stretch;
+      break;
+    case Layout::Yolov5:
+    case Layout::Yolov8:
+    case Layout::End2end:
+    case Layout::Boxes:
+      break;
+  }
+}
+
+namespace {
+
+constexpr std::int64_t kMostRowsOfQueries = 1000;  // of models with queries instead of grids
+constexpr std::int64_t kPersonOfJoints = 56;       // 4 + 1 + 17 joints of 3 numbers
+constexpr int kAnchors = 3;                        // per place in YOLOv5
 
 /// One layout that the outputs could have.
 struct LayoutFit {
@@ -281,12 +139,6 @@ class Recogniser {
   [[nodiscard]] std::string shown() const { return to_text(facts_.outputs); }
   [[nodiscard]] std::string file() const { return "'" + facts_.path + "'"; }
 
-  /// The index of the output of that name.
-  [[nodiscard]] std::optional<std::size_t> output(std::string_view name) const {
-    const auto found = std::ranges::find(facts_.outputs, name, &TensorInfo::name);
-    if (found == facts_.outputs.end()) return std::nullopt;
-    return static_cast<std::size_t>(found - facts_.outputs.begin());
-  }
   [[nodiscard]] const std::vector<std::int64_t>& shape(std::size_t index) const {
     return facts_.outputs[index].shape;
   }
@@ -303,14 +155,14 @@ class Recogniser {
   }
 
   void find_fits(Recognised& result) {
-    const auto boxes = output("boxes");
-    const auto scores = output("scores");
-    const auto predicted = output("pred_boxes");
-    const auto logits = output("logits") ? output("logits") : output("pred_logits");
+    const auto boxes = facts_.output("boxes");
+    const auto scores = facts_.output("scores");
+    const auto predicted = facts_.output("pred_boxes");
+    const auto logits = facts_.output("logits") ? facts_.output("logits") : facts_.output("pred_logits");
     if (result.head.coefficients > 0) result.boxes = result.head.masks == 0U ? 1 : 0;
     if (facts_.outputs.size() == 1 || result.head.coefficients > 0) return find_single(result.boxes);
     if (further_ > 0) return;  // no other family has them
-    if (const auto dets = output("dets"), labels = output("labels"); dets && labels) {
+    if (const auto dets = facts_.output("dets"), labels = facts_.output("labels"); dets && labels) {
       if (!is_rows(*dets, 4) || !has_scores(*labels)) return;
       result.boxes = *dets;
       result.scores = *labels;
@@ -323,7 +175,7 @@ class Recogniser {
     } else if (boxes && scores) {
       result.boxes = *boxes;
       result.scores = *scores;
-      if (const auto found = output("labels")) {
+      if (const auto found = facts_.output("labels")) {
         result.labels = *found;
         add(Layout::Boxes, 0, "its outputs are named boxes, scores and labels");
       } else if (is_rows(*boxes, 4) && has_scores(*scores)) {
@@ -479,23 +331,6 @@ class Recogniser {
 };
 
 }  // namespace
-
-std::string ModelFacts::metadata_text(const std::string& key) const {
-  const auto found = metadata.find(key);
-  return found == metadata.end() ? "" : found->second;
-}
-
-std::string_view to_string(Layout layout) noexcept {
-  return std::ranges::find(kNames, layout, &std::pair<Layout, std::string_view>::first)->second;
-}
-
-Layout layout_of(std::string_view name) {
-  const auto* const found = std::ranges::find(kNames, name, &std::pair<Layout, std::string_view>::second);
-  if (found == kNames.end()) {
-    throw OptionError("layout must be one of " + all_names() + ", got '" + std::string(name) + "'");
-  }
-  return found->first;
-}
 
 Recognised recognise(const ModelFacts& facts) {
   return Recogniser(facts).recognise();

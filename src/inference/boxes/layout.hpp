@@ -4,46 +4,15 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "inference/runtime/session.hpp"
+#include "inference/boxes/heads.hpp"
+#include "inference/boxes/model_facts.hpp"
+#include "inference/picture/letterbox.hpp"
 
 namespace freshframe::inference {
-
-// The further numbers of a box, by the model's task: key points, a mask, an angle.
-
-struct ModelFacts;
-
-/// The parts of a model that are no boxes. Without any of them the model is a plain detector.
-struct Head {
-  // Poses: behind the classes, so many key points of x, y and, if there are 3 numbers, a confidence.
-  std::size_t key_points = 0;
-  std::size_t key_point_numbers = 0;
-  // Masks: a box has so many weights behind its classes, one for each prototype of the output `masks`. 0: that
-  // output has a mask for each row, of the whole picture.
-  std::size_t coefficients = 0;
-  std::optional<std::size_t> masks = {};  // an output [1, prototypes or rows, height, width] of logits
-  // Turned boxes: an angle in radians behind the classes, clockwise in the picture, from the box's width to the x axis.
-  bool turned = false;
-
-  /// Numbers of a row behind the box and its classes.
-  [[nodiscard]] std::size_t numbers() const noexcept {
-    return key_points * key_point_numbers + coefficients + (turned ? 1 : 0);
-  }
-  /// "6 numbers of key points"; empty without further numbers.
-  [[nodiscard]] std::string described() const;
-};
-
-/// Reads the task and the outputs of four axes. Throws OptionError for a model of another task, and for one whose
-/// outputs do not fit its task.
-[[nodiscard]] Head head_of(const ModelFacts& facts);
-
-/// OptionError that the file is no detector but `what`.
-[[noreturn]] void refuse_task(const ModelFacts& facts, const std::string& what);
 
 /// Boxes are in pixels of the input unless said otherwise.
 enum class Layout : std::uint8_t {
@@ -64,19 +33,11 @@ enum class Layout : std::uint8_t {
 /// The layout of that name. Throws OptionError, which lists them.
 [[nodiscard]] Layout layout_of(std::string_view name);
 
-/// The facts about a model before its layout is recognised. Shapes are those of a run.
-struct ModelFacts {
-  std::string path;
-  int width = 0;
-  int height = 0;
-  std::vector<TensorInfo> outputs = {};
-  std::map<std::string, std::string> metadata = {};
-  std::optional<std::vector<std::string>> names = {};  // given by the user: they take precedence
-  std::optional<Layout> layout = {};                   // likewise
+/// Whether the model's output contains duplicates.
+[[nodiscard]] bool needs_suppression(Layout layout) noexcept;
 
-  /// The metadata of that name; empty: there is none.
-  [[nodiscard]] std::string metadata_text(const std::string& key) const;
-};
+/// The input form of the layout's models: the scale of the numbers, and whether pictures are stretched.
+void apply_to(InputForm& form, Layout layout);
 
 struct Recognised {
   Layout layout = Layout::Yolov8;
@@ -93,8 +54,5 @@ struct Recognised {
 /// Throws OptionError if the file is no detector, or if none or more than one layout fits. The error shows
 /// the outputs and the options to pass.
 [[nodiscard]] Recognised recognise(const ModelFacts& facts);
-
-/// The names in Ultralytics' form, {0: 'person', 1: 'car'}, or in a list; nullopt: neither form.
-[[nodiscard]] std::optional<std::vector<std::string>> parse_names(std::string_view text);
 
 }  // namespace freshframe::inference

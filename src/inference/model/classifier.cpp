@@ -22,7 +22,7 @@
 #include <utility>
 #include <vector>
 
-#include "inference/boxes/layout.hpp"
+#include "inference/boxes/names.hpp"
 #include "inference/model/inference_counters.hpp"
 #include "inference/model/picture_input.hpp"
 #include "vision/class_choice.hpp"

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "inference/boxes/decode.hpp"
-#include "inference/boxes/layout.hpp"
+#include "inference/boxes/model_facts.hpp"
 #include "inference/picture/letterbox.hpp"
 #include "inference/runtime/session.hpp"
 

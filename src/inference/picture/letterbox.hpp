@@ -117,8 +117,7 @@ class Letterbox {
   std::array<std::vector<float>, 3> parts_;  // the row's components at the input's width
 };
 
-// Where a picture lies: in the model's input, and in the frame of which it is a part.
-
+/// Where a picture lies: in the model's input, and in the frame of which it is a part.
 struct PicturePlace {
   // The model's input.
   int input_width = 0;

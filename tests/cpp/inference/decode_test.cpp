@@ -12,6 +12,8 @@
 
 #include "cpp/simd_targets.hpp"
 #include "inference/boxes/best_classes.hpp"
+#include "inference/boxes/in_picture.hpp"
+#include "inference/boxes/suppression.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::inference {
@@ -29,7 +31,8 @@ std::vector<Detection> decoded(const Recognised& how, const std::vector<Output>&
                                const DecodeOptions& options = {}) {
   std::vector<OutputView> views;
   for (const auto& output : outputs) views.push_back({output.numbers, output.integers, output.shape});
-  return decode(how, views, {.width = 100, .height = 200}, options);
+  const auto found = candidates(how, views, {.width = 100, .height = 200}, options);
+  return {found.begin(), found.end()};
 }
 
 void expect_box(const Detection& box, float x1, float y1, float x2, float y2, float confidence, int id) {

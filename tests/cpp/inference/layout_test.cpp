@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "inference/boxes/model_facts.hpp"
+#include "inference/boxes/names.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::inference {

@@ -1,0 +1,47 @@
+// What a model's file and a run tell of it, before its layout and its head are recognised.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "inference/runtime/session.hpp"
+
+namespace freshframe::inference {
+
+enum class Layout : std::uint8_t;  // layout.hpp
+
+/// The facts about a model. Shapes are those of a run.
+struct ModelFacts {
+  std::string path;
+  int width = 0;
+  int height = 0;
+  std::vector<TensorInfo> outputs = {};
+  std::map<std::string, std::string> metadata = {};
+  std::optional<std::vector<std::string>> names = {};  // given by the user: they take precedence
+  std::optional<Layout> layout = {};                   // likewise
+
+  /// The metadata of that name; empty: there is none.
+  [[nodiscard]] std::string metadata_text(const std::string& key) const {
+    const auto found = metadata.find(key);
+    return found == metadata.end() ? "" : found->second;
+  }
+  /// The index of the output of that name.
+  [[nodiscard]] std::optional<std::size_t> output(std::string_view name) const {
+    const auto found = std::ranges::find(outputs, name, &TensorInfo::name);
+    if (found == outputs.end()) return std::nullopt;
+    return static_cast<std::size_t>(found - outputs.begin());
+  }
+};
+
+/// The way out that errors name for outputs that no decoder reads.
+inline constexpr std::string_view kDecodeYourself =
+    "ff.OnnxModel gives the outputs as arrays, which a function can decode";
+
+}  // namespace freshframe::inference

@@ -1,0 +1,36 @@
+// Non-maximum suppression: of overlapping boxes of one class, the most confident stays. Upright boxes, and turned ones.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/results.hpp"
+
+#include <array>
+#include <cstddef>
+#include <vector>
+
+#include "inference/boxes/decode.hpp"
+
+namespace freshframe::inference {
+
+inline constexpr std::size_t kMostBoxes = 300;          // of a detector
+inline constexpr std::size_t kMostCandidates = 30'000;  // the most confident are considered
+
+/// Greedy, class by class, as torchvision.ops.batched_nms. A box is removed when its overlap (intersection
+/// over union) with a more confident one is more than `iou`. Most confident first, and in the given order for
+/// equal confidences, so the result is the same in every run.
+[[nodiscard]] std::vector<Candidate> suppress(std::vector<Candidate> boxes, float iou);
+
+/// Most confident first, at most kMostBoxes.
+void keep_surest(std::vector<Candidate>& boxes, std::size_t most = kMostBoxes);
+
+/// Class by class. A box is removed when its overlap with any more confident one is more than `iou`, also with one that
+/// is removed itself (Fast NMS: Bolya et al., "YOLACT", 2019, arXiv 1904.02689). The overlap is ProbIoU (Llerena et al.,
+/// "Gaussian Bounding Boxes and Probabilistic Intersection-over-Union", 2021, arXiv 2106.06072): one minus the Hellinger
+/// distance of normal distributions with the boxes' variances. Order and bounds as of suppress().
+[[nodiscard]] std::vector<Candidate> suppress_turned(std::vector<Candidate> boxes, float iou);
+
+/// The corners of a candidate whose upright box is turned around its centre by its angle: of a box that is not turned
+/// right bottom, right top, left top and left bottom. In the coordinates of the candidate.
+[[nodiscard]] std::array<Point, 4> corners_of(const Candidate& box);
+
+}  // namespace freshframe::inference
