@@ -52,7 +52,7 @@ class CameraControls {
   const CameraPlace& place_;
   V4l2System& system_;
   /// Held during the driver's calls: a value that is set during a reconnection is not replaced by the one before.
-  mutable Mutex mutex_;
+  mutable Mutex mutex_{LockRank::Graph};  // held while the place's is locked
   std::map<std::string, Setting> settings_ FRESHFRAME_GUARDED_BY(mutex_);
   bool all_were_taken_ FRESHFRAME_GUARDED_BY(mutex_) = false;
   std::atomic<bool> changed_{false};
