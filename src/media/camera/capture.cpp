@@ -105,8 +105,7 @@ void V4l2Capture::check_device() {
   if (code == ENOTTY || code == EINVAL) refuse("it is not a camera; 'freshframe devices' lists those");
   if (code != 0) throw_camera_fault(path_, "open", code);
   name_ = driver_text(capability.card);
-  const auto can = (capability.capabilities & V4L2_CAP_DEVICE_CAPS) != 0 ? capability.device_caps
-                                                                         : capability.capabilities;
+  const auto can = device_abilities(capability);
   if ((can & V4L2_CAP_VIDEO_CAPTURE) == 0) {
     refuse((can & V4L2_CAP_VIDEO_CAPTURE_MPLANE) != 0
                ? "it delivers pictures in several buffers each (multi-planar), which is not supported"

@@ -293,8 +293,7 @@ std::optional<CameraInfo> camera_info(V4l2System& system, const std::string& pat
   info.name = driver_text(capability.card);
   info.driver = driver_text(capability.driver);
   info.bus = driver_text(capability.bus_info);
-  const auto can = (capability.capabilities & V4L2_CAP_DEVICE_CAPS) != 0 ? capability.device_caps
-                                                                         : capability.capabilities;
+  const auto can = device_abilities(capability);
   if ((can & V4L2_CAP_VIDEO_CAPTURE) == 0) {
     if ((can & V4L2_CAP_VIDEO_CAPTURE_MPLANE) == 0) return std::nullopt;
     info.problem = "it delivers pictures in several buffers each (multi-planar), which is not supported";

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include <linux/videodev2.h>
 #include <poll.h>
 
 namespace freshframe::media {
@@ -42,6 +43,12 @@ template <std::size_t N>
 [[nodiscard]] std::string driver_text(const std::uint8_t (&bytes)[N]) {
   const auto* begin = reinterpret_cast<const char*>(bytes);
   return {begin, std::find(begin, begin + N, '\0')};
+}
+
+/// V4L2_CAP_*, of the device itself where the driver tells them apart from those of the whole hardware.
+[[nodiscard]] inline std::uint32_t device_abilities(const v4l2_capability& capability) noexcept {
+  return (capability.capabilities & V4L2_CAP_DEVICE_CAPS) != 0 ? capability.device_caps
+                                                               : capability.capabilities;
 }
 
 /// An open device. Closes it at the end.
