@@ -14,6 +14,7 @@ from .._closed_by_with import ClosedByWith
 from .._errors import GraphError, OptionError, OptionTypeError, StateError
 from .._graph.port import Port, belongs_to, view_name
 from .._interpreter import exit_hooks, fork
+from .._vision.annotate import Annotate
 
 _MOST_PORTS = 1 << 16
 
@@ -85,7 +86,7 @@ class Dashboard(ClosedByWith):
         address = f"{self.url.partition('?')[0]}api/picture/{quote(name, safe='')}"
         return f"{address}.{'jpg' if still else 'mjpg'}" + (f"?{urlencode(query)}" if query else "")
 
-    def embed(self, port: Port[Any] | str) -> str:
+    def embed(self, port: Port[Any] | str, *, labels: str | None = None) -> str:
         """HTML for a page of your own: the port's live video, with results drawn on it.
 
         A port of results shows its source's own pictures. The text has a token that opens pictures and
@@ -94,44 +95,53 @@ class Dashboard(ClosedByWith):
 
         Args:
             port: A port of the pipeline, or its name.
+            labels: The text at each object, with the fields of ``Annotate(labels=)``, such as ``"{class}
+                {confidence:.2f}"``. Default ``"{class} {id}"``; "" draws none. A field that the results do
+                not have is left out.
 
         Raises:
-            OptionError: The dashboard shows no pictures of the port.
+            OptionError: The dashboard shows no pictures of the port, or ``labels`` cannot be read.
             OptionTypeError: An argument is of the wrong type.
             StateError: The dashboard is closed.
         """
         name, engine = self._shown(port)
+        _check_labels(labels)
         with fork.loading():
             from html import escape  # noqa: PLC0415  (it costs 2 ms)
 
         server = escape(self.url.partition("?")[0])
         token = engine.picture_token()
         right = f' token="{escape(token)}"' if token else ""
+        texts = "" if labels is None else f' labels="{escape(labels)}"'
         return (
             f'<script type="module" src="{server}view.js"></script>'
-            f'<freshframe-view src="{server}" port="{escape(name)}"{right}></freshframe-view>'
+            f'<freshframe-view src="{server}" port="{escape(name)}"{right}{texts}></freshframe-view>'
         )
 
-    def view_url(self, port: Port[Any] | str) -> str:
+    def view_url(self, port: Port[Any] | str, *, labels: str | None = None) -> str:
         """The URL of a page for an ``<iframe>`` with what embed() shows. Pages of all servers may frame it.
 
         The token, which opens pictures and nothing else, is behind ``#``: a browser sends it to no server.
 
         Args:
             port: A port of the pipeline, or its name.
+            labels: As of embed().
 
         Raises:
-            OptionError: The dashboard shows no pictures of the port.
+            OptionError: The dashboard shows no pictures of the port, or ``labels`` cannot be read.
             OptionTypeError: An argument is of the wrong type.
             StateError: The dashboard is closed.
         """
         name, engine = self._shown(port)
+        _check_labels(labels)
         with fork.loading():
             from urllib.parse import urlencode  # noqa: PLC0415  (it costs 5 ms)
 
         query = {"port": name}
         if token := engine.picture_token():
             query["token"] = token
+        if labels is not None:
+            query["labels"] = labels
         return f"{self.url.partition('?')[0]}view.html#{urlencode(query)}"
 
     def _shown(self, port: Port[Any] | str) -> tuple[str, _native.Engine]:
@@ -196,6 +206,14 @@ def _within(what: str, value: _Number, least: _Number, most: _Number) -> _Number
     if not least <= value <= most:
         raise OptionError(f"{what} must be {least} to {most}, got {value!r}")
     return value
+
+
+def _check_labels(labels: str | None) -> None:
+    """By the node that has the same fields. A page would draw a pattern that it cannot read as it stands."""
+    try:
+        Annotate(labels=labels)
+    except OptionError as wrong:
+        raise OptionError(str(wrong).replace("Annotate(labels=)", "labels")) from None
 
 
 def _lock_of(engine: _native.Engine) -> threading.RLock:
