@@ -114,9 +114,9 @@ Served& served_of(Engine& engine) {
 }
 
 /// The name and the node of each served look.
-using Looks = std::vector<std::pair<std::string, const NodeHandle*>>;
+using LookNodes = std::vector<std::pair<std::string, const NodeHandle*>>;
 
-std::vector<ServedLook> served(const Looks& looks) {
+std::vector<ServedLook> served(const LookNodes& looks) {
   std::vector<ServedLook> out;
   for (const auto& [name, handle] : looks) {
     auto look = std::dynamic_pointer_cast<LookBack>(handle->added);
@@ -129,7 +129,7 @@ std::vector<ServedLook> served(const Looks& looks) {
 std::vector<std::string> serve(Engine& self, const std::string& host, std::uint16_t port,
                                std::optional<std::vector<std::string>> view, const std::string& token,
                                const std::string& picture_token, std::optional<double> source_timeout,
-                               const Looks& looks, double look_rate, std::vector<std::string> origins) {
+                               const LookNodes& looks, double look_rate, std::vector<std::string> origins) {
   (void)self.core();  // refuses in a forked child
   auto& server = served_of(self).server;
   if (server) throw StateError("this pipeline is served already");

@@ -272,6 +272,14 @@ Routed answer(std::string_view path, std::string_view query, const RequestHead& 
           "there is nothing at this address; see /, /api/state, /api/why, /api/what_if, /metrics, /healthz")};
 }
 
+std::string wrong_host(const Gate& gate) {
+  std::string text =
+      "this server answers to its address and to localhost; to another name where serve(origins=) has "
+      "a page at that name";
+  if (gate.wants_token()) text += ", and to programs that send Authorization: Bearer TOKEN";
+  return text;
+}
+
 }  // namespace
 
 Reply plain(unsigned status, std::string text) {
@@ -323,9 +331,7 @@ Routed route(const RequestHead& head, const Gate& gate, StateSource& source) {
   }
   switch (verdict) {
     case Verdict::WrongHost:
-      return {.reply = plain(403,
-                             "this server answers to its address and to localhost, to other names only with "
-                             "Authorization: Bearer TOKEN")};
+      return {.reply = plain(403, wrong_host(gate))};
     case Verdict::WrongOrigin:
       if (gate.wants_token()) {  // the URL of a picture has a secret, which no strange page knows
         if (auto found = picture_by_token(path, query, gate, source)) return *std::move(found);

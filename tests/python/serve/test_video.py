@@ -322,6 +322,15 @@ def test_pages_of_strangers_are_refused() -> None:
         assert request(dashboard.url, "/api/video").status == 400
 
 
+@pytest.mark.parametrize("token", [TOKEN, None])
+def test_another_host_is_told_how_it_may_be_answered(token: str | None) -> None:
+    with served(token=token) as (_, dashboard):
+        answer = request(dashboard.url, "/api/state", Host="elsewhere.example")
+    assert answer.status == 403
+    assert "serve(origins=)" in answer.body.decode()
+    assert ("Bearer TOKEN" in answer.body.decode()) == bool(token)
+
+
 def test_left_out_pictures_are_counted_and_a_stopped_viewer_holds_up_nobody() -> None:
     with served() as (_, dashboard), Video(dashboard.url) as stopped, Video(dashboard.url) as page:
         stopped.watch("door")
@@ -428,3 +437,20 @@ def test_embed_gives_the_element_with_names_escaped() -> None:
         dashboard.view_url(scene)
     with pipeline.serve(view=scene) as dashboard:
         assert "token=" not in dashboard.embed(scene)
+
+
+def test_the_labels_of_a_view_are_those_of_annotate() -> None:
+    pipeline = ff.Pipeline()
+    scene = pipeline.add(ff.open("demo:circles"), name="scene")
+    with pipeline.serve(view=scene, token=TOKEN) as dashboard:
+        assert "labels" not in dashboard.embed(scene) + dashboard.view_url(scene)
+        assert ' labels="{class} &quot;{confidence:.2f}&quot;"' in dashboard.embed(
+            scene, labels='{class} "{confidence:.2f}"'
+        )
+        assert dashboard.view_url(scene, labels="").endswith("&labels=")
+        assert dashboard.view_url(scene, labels="a & b").endswith("&labels=a+%26+b")
+        for ask in (dashboard.embed, dashboard.view_url):
+            with pytest.raises(ff.OptionError, match=r"^labels has a single '\{' in '\{class'"):
+                ask(scene, labels="{class")
+            with pytest.raises(ff.OptionTypeError, match="labels must be a string, got 3"):
+                ask(scene, labels=3)  # type: ignore[arg-type]
