@@ -100,7 +100,7 @@ class PixelOps {
 ///
 /// A handle is either held by the engine (queues, nodes) or *on loan* (Python, a C++ program behind a
 /// Reader). Both keep the pixels alive; only engine-held frames count towards the pipeline's bound.
-/// Thread-safe: any number of threads may read and copy it. Nobody may write to it after it was made.
+/// Thread-safe: any number of threads may read and copy it. It must not be written to after it was made.
 class Frame {
  public:
   Frame() noexcept = default;

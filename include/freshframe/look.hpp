@@ -66,8 +66,8 @@ class LookBack {
   [[nodiscard]] std::vector<View> views(const LookQuestion& question);
 };
 
-/// Keeps the last seconds of a camera's own packets, from a key picture on. Nothing is decoded until somebody asks.
-/// The constructors throw OptionError.
+/// Keeps the last seconds of a camera's own packets, from a key picture on. Nothing is decoded until a
+/// picture is asked for. The constructors throw OptionError.
 class PacketLook final : public Node<Packet, Nothing>, public LookBack {
  public:
   explicit PacketLook(const LookOptions& options = {});

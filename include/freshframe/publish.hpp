@@ -42,7 +42,7 @@ struct PublishStats {
 
 /// Publishes to "rtsp://host:8554/name" (ANNOUNCE and RECORD, over TCP), "rtmp://host/app/name", or MPEG-TS to
 /// "srt://host:port", "udp://host:port" or "tcp://host:port". Connects when the first frame comes, and again after an
-/// outage with 0.5 to 10 s of back-off. A thread of its own sends, so the node delays nobody. What was not sent is
+/// outage with 0.5 to 10 s of back-off. A thread of its own sends, so the node delays no other. What was not sent is
 /// counted as `lost`. A picture that has waited longer than `max_age` is left out with all up to the newest key picture that
 /// is young enough, before it is put into packets: so players see no gap in the packets' numbers. The kernel's buffer
 /// is kept small, because seconds of video fit into the usual one.

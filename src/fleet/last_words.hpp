@@ -5,7 +5,7 @@
 // A crash happens in a thread of a node, of a decoder, of a library that a node has called. All of them were
 // started, through whatever others, by the thread that built and started the camera's pipeline. Linux has one
 // number of each thread that a new one gets from the thread that makes it, and that a signal handler may
-// read: its timer slack (prctl(2), PR_SET_TIMERSLACK), 50,000 ns unless somebody has set it. An agent adds
+// read: its timer slack (prctl(2), PR_SET_TIMERSLACK), 50,000 ns unless it was set. An agent adds
 // the run's slot to it, at most 4,096 ns, before it builds and starts a camera. What a crash finds there
 // names the run. A thread without a slot (a pool that the process made before its first camera, a thread with
 // realtime priority) names none. A thread that outlives its run (of a pool that a library made when a camera
@@ -23,7 +23,7 @@
 
 namespace freshframe::fleet {
 
-/// Maps the page (LastWords) and begins to handle fatal signals; whoever handled them before is called after
+/// Maps the page (LastWords) and begins to handle fatal signals; the handlers set before are called after
 /// it. Threads of nodes that begin from now on have an alternate stack. Once in a process. Throws Error.
 void keep_last_words(process::Descriptor page);
 

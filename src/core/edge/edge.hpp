@@ -121,7 +121,7 @@ struct Lane {
   bool ended = false;
   bool ready = false;  // something can be taken
   bool producer_waits = false;
-  bool producer_asleep = false;     // and nobody has woken it
+  bool producer_asleep = false;     // and was not woken
   bool expected = true;             // by a consumer that gathers: the lane has not ended and is not silent
   bool silent = false;              // it was left out, and no batch had a sample of it since
   std::uint64_t dropped_since = 0;  // since the last delivered sample

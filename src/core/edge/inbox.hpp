@@ -226,7 +226,7 @@ class Inbox {
   alignas(kCacheLine) mutable Mutex mutex_;
   Room room_ FRESHFRAME_GUARDED_BY(mutex_);
   bool waiting_ FRESHFRAME_GUARDED_BY(mutex_) = false;          // the consumer is in take()
-  bool consumer_asleep_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // it waits on ready_, and nobody has woken it
+  bool consumer_asleep_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // it waits on ready_, and was not woken
   // From here on nothing is written with each sample.
   alignas(kCacheLine) Lanes lanes_ FRESHFRAME_GUARDED_BY(mutex_){room_};
   AdaptiveSpin spin_ FRESHFRAME_GUARDED_BY(mutex_);  // the consumer's

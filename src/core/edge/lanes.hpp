@@ -26,7 +26,7 @@ struct GoneSource {
 };
 
 /// All edges of an inbox with their lanes. It knows of no lock: the inbox's mutex guards it. Samples that it drops
-/// are handed to the caller, who destroys them without the mutex, and it wakes nobody.
+/// are handed to the caller, who destroys them without the mutex, and it wakes no thread.
 ///
 /// Note [Lanes]
 /// Results of several cameras arrive at an edge in bursts: one batch puts one sample of each. A queue for all

@@ -49,7 +49,7 @@ struct StarvedJoin {
 /// The sample of a set that was taken, whose parts are complete then.
 [[nodiscard]] AnySample join_parts(Delivery& out, TimePoint at);
 
-/// The sets of a join. It knows of no lock: the inbox's mutex guards it, and it wakes nobody.
+/// The sets of a join. It knows of no lock: the inbox's mutex guards it, and it wakes no thread.
 ///
 /// Note [Sets]
 /// The joiner decides when a sample arrives, and sets wait in `ready_`. A part of one still counts as waiting on

@@ -74,7 +74,7 @@ struct Delivery : Aftermath {
   std::optional<TimePoint> gathered_at;  // of a batch
 };
 
-/// Takes samples out of the lanes of an inbox. It knows of no lock: the inbox's mutex guards it, and it wakes nobody.
+/// Takes samples out of the lanes of an inbox. It knows of no lock: the inbox's mutex guards it, and it wakes none.
 class WayOut {
  public:
   WayOut(Lanes& lanes, const EndOfStop& stop, const Clock& clock) noexcept

@@ -1,4 +1,4 @@
-// A source that makes frames only while somebody takes them.
+// A source that makes frames only while they are taken.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -57,7 +57,7 @@ class Outlet {
   // ---- the thread that sends
   /// Sends a sample to the children. Waits on full blocking edges.
   void send(AnySample&& sample);
-  /// Both. Costs next to nothing while nobody gets the result.
+  /// Both. Costs next to nothing while the result has no taker.
   void emit(Emitted result, const AnySample& from);
   /// The demand of the child that was added last.
   [[nodiscard]] const Demand& demand() { return outputs_.list().demand; }

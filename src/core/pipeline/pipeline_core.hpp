@@ -35,7 +35,7 @@ class SessionGate;
 /// The graph is changed and read with GuardedGraph::building, which is never held while anything is waited for: an
 /// open(), a close(), a thread, the GIL. So add_node() registers a node, lets go, waits until it has opened, and
 /// connects it in a second step; and remove_node() takes edges away, asks the nodes to end, lets go and waits. A node
-/// is forgotten by its own thread, as its last step. Nodes are kept by whoever uses them: a reference from runner()
+/// is forgotten by its own thread, as its last step. Nodes are kept by their users: a reference from runner()
 /// may be the last one.
 class PipelineCore final : public RunnerHost, public std::enable_shared_from_this<PipelineCore> {
  public:

@@ -32,7 +32,7 @@ class Observer {
 
   void follow(const GraphState& seen);
   [[nodiscard]] std::vector<Finding> findings() const;
-  /// Begins to look unless somebody does.
+  /// Begins to look unless it looks already.
   [[nodiscard]] Why why();
 
  private:

@@ -179,8 +179,8 @@ void Watcher::run() {
   stacks_.reset();
 }
 
-// Without memory for a stall, the stall is lost and counted, and the watched program continues. What is not known was
-// not seen, either: nobody may conclude that there was no stall.
+// Without memory for a stall, the stall is lost and counted, and the watched program continues. So a
+// list of stalls that has none does not prove that there was none; the count of lost ones tells.
 void Watcher::look_or_lose() {
   try {
     look();

@@ -175,7 +175,7 @@ bool LiveSource::feed(const Context& context) {
   return true;
 }
 
-/// A packet that nobody wants decoded need not wake the source's thread: the connection's takes it this far. The
+/// A packet that is not to be decoded need not wake the source's thread: the connection's takes it this far. The
 /// source's own has been in feed() with that decision before, and waits there.
 bool LiveSource::take_undecoded(AVPacket& packet, const PacketNotes& notes, const Context& context) {
   if (has_packets(phase_) || decodes(notes.arrived)) return false;
@@ -256,7 +256,7 @@ void LiveSource::decode(const PacketNotes& notes, const Context& context) {
 std::optional<bool> LiveSource::send(DecoderResidue::Handling handling, const PacketNotes& notes,
                                      TimePoint captured, const Context& context) {
   if (handling == DecoderResidue::Handling::LeaveOut) {
-    if (decoding_.is_asleep()) return std::nullopt;  // nobody would have decoded it
+    if (decoding_.is_asleep()) return std::nullopt;  // it would not have been decoded
     return false;
   }
   if (handling == DecoderResidue::Handling::Renew) connection_->decoder().renew();

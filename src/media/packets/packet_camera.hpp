@@ -41,7 +41,7 @@ class FrameDemand {
 
  private:
   mutable Mutex mutex_;
-  std::shared_ptr<const Taken> taken_ FRESHFRAME_GUARDED_BY(mutex_);  // null: nobody has asked or said
+  std::shared_ptr<const Taken> taken_ FRESHFRAME_GUARDED_BY(mutex_);  // null: not yet asked or told
 };
 
 /// Beside VideoSource.

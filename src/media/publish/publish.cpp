@@ -69,7 +69,7 @@ struct Publish::Impl {
     if (!frame) throw Error("cannot publish: the sample has no frame");
     if (!std::isfinite(stamp.pts)) throw Error("cannot publish: a frame's pts is not a number");
     auto& queue = *sender.queue();
-    if (queue.drops_for_want_of_connection()) return;  // nothing is encoded for nobody
+    if (queue.drops_for_want_of_connection()) return;  // nothing is encoded without a receiver
     if (encoder && (!encoder->fits(frame) || stamp.pts <= encoder->last_pts())) encoder.reset();
     if (!encoder) begin(frame, stamp.pts);
     const bool key = queue.wants_key() || stamp.pts >= next_key;

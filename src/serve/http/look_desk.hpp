@@ -67,7 +67,7 @@ class LookDesk {
   using Asked = std::variant<std::uint64_t, Reply>;
   /// Calls `done` later with the answer, unless the question is refused or given up. The look exists.
   [[nodiscard]] Asked ask(LookWish wish, const std::string& client, Done done);
-  /// Nobody waits for the answer: the question ends at its next packet or picture, and gives its place back then.
+  /// The asker has gone: the question ends at its next packet or picture, and gives its place back then.
   void give_up(std::uint64_t number);
   [[nodiscard]] const std::vector<LookInfo>& info() const noexcept { return info_; }
   /// Ends all questions and refuses others. The answers are posted when it returns.

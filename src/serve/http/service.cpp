@@ -149,7 +149,8 @@ void Service::tick() {
     }
   }
   video_.look(sampler_.seen());
-  if (!watchers_.empty()) pump();  // a view of video may have become one of JPEGs, which nobody has asked for
+  if (!watchers_.empty())
+    pump();  // a view of video may have become one of JPEGs, which no request has started
   check_connections(now);
 }
 

@@ -46,7 +46,7 @@ class Bell {
   int descriptor_;
 };
 
-/// The results of one node, while somebody watches. A node's thread puts, the network's takes.
+/// The results of one node, while a view is open. A node's thread puts, the network's takes.
 class ResultMail {
  public:
   static constexpr std::size_t kMost = 256;  // the oldest go

@@ -37,7 +37,7 @@ class VideoClient {
 
 /// Note [The camera's own video]
 /// A port of results, and that of a source, shows the packets of its source. The source keeps those since its last key
-/// picture for it (KeptPackets), so a first viewer begins at once. Only while somebody watches are they taken, made into
+/// picture for it (KeptPackets), so a first viewer begins at once. Only while a view is open are they taken, made into
 /// fragments and held in the ring. No decoder takes part. A port without packets is shown as JPEG (PictureHub), and so is
 /// one whose results were found in other pictures: in those that a node has cropped, say, their places mean something.
 ///

@@ -30,7 +30,7 @@ void Graph::connect_late(const ReaderCore& reader) {
   connect(*entry);
 }
 
-// Throws when the merge has ended: an edge would be drained by nobody.
+// Throws when the merge has ended: nothing would drain the edge.
 void Graph::hold_open(Place& merge) {
   auto& node = *merge.runner;
   if (node.inbox().stay_open(true)) return;

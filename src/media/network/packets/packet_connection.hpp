@@ -33,7 +33,7 @@ struct PacketNotes {
 
 /// Pictures of a connection that has ended.
 struct Unread {
-  std::uint64_t lost = 0;     // they have not come, or only in part, or nobody has taken them
+  std::uint64_t lost = 0;     // they have not come, or only in part, or were not taken
   std::uint64_t dropped = 0;  // as in PacketNotes
 };
 

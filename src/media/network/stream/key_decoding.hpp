@@ -1,4 +1,4 @@
-// Decodes the key pictures of a live stream only, until somebody wakes it.
+// Decodes the key pictures of a live stream only, until it is woken.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

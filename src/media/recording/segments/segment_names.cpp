@@ -1,4 +1,4 @@
-// Finds the next name that no file has, whoever has written those that are there.
+// Finds the next name that no file has, also where other programs write.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/recording/segments/segment_names.hpp"
 

@@ -46,7 +46,7 @@ class PictureQueue {
   [[nodiscard]] std::optional<Picture> take(TimePoint deadline, const std::stop_token& stop,
                                             const Offer& offer = {});
 
-  /// After its end: the pictures that nobody has taken, with those that were missing before them.
+  /// After its end: the pictures that were not taken, with those that were missing before them.
   [[nodiscard]] Unread clear();
 
   /// When the newest picture was put in, also one that was taken on the way, in real time; nullopt: none was.
