@@ -63,6 +63,7 @@ void bind_native_nodes(nb::module_& module) {
   bind_video_source(module);
   bind_cameras(module);
   bind_pictures(module);
+  bind_packets(module);
   bind_recorders(module);
   bind_publish(module);
   bind_look(module);

@@ -35,6 +35,7 @@ void bind_worker_end(nanobind::module_& module);
 void bind_video_source(nanobind::module_& module);
 void bind_cameras(nanobind::module_& module);
 void bind_pictures(nanobind::module_& module);
+void bind_packets(nanobind::module_& module);
 void bind_recorders(nanobind::module_& module);
 void bind_publish(nanobind::module_& module);
 void bind_look(nanobind::module_& module);

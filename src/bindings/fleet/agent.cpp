@@ -1,4 +1,5 @@
-// An agent's end of its channel and the guard of an agent's process, for the package's fleets.
+// An agent's end of its channel, results of cameras on their way there, and the guard of an agent's process, for the
+// package's fleets.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/gil.hpp"
 
@@ -45,25 +46,12 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/unique_ptr.h>
 
-namespace freshframe::python {
-
-// Results of cameras as bytes: made by an agent, opened by the program that reads them.
-
-/// The value of a sample whose value is not its frame. Takes the GIL only for values that have no native form,
-/// on any thread that does not hold it. Throws OptionTypeError's Python form when it cannot be pickled.
-[[nodiscard]] std::vector<std::byte> result_bytes(const ValueRef& value);
-
-/// Adds fleet_value(), its opposite.
-void bind_fleet_results(nanobind::module_& module);
-
-}  // namespace freshframe::python
-
 namespace nb = nanobind;
 
 namespace freshframe::python {
-
 namespace {
 
+// The value of a result on its way to bytes.
 struct Encoding {
   const ValueRef* value;
   std::vector<std::byte> bytes = {};
@@ -71,7 +59,6 @@ struct Encoding {
 };
 
 }  // namespace
-
 }  // namespace freshframe::python
 
 namespace freshframe::gil {
@@ -79,11 +66,14 @@ namespace freshframe::gil {
 // The value is touched with the GIL only.
 template <>
 inline constexpr bool python_free<python::Encoding> = true;
+template <>
+inline constexpr bool python_free<fleet::AgentEnd> = true;
+template <>
+inline constexpr bool python_free<std::optional<fleet::Order>> = true;
 
 }  // namespace freshframe::gil
 
 namespace freshframe::python {
-
 namespace {
 
 std::vector<std::byte> packed(const process::EncodedValue& value) {
@@ -106,6 +96,16 @@ void encode_with_gil(gil::Released& released, Encoding* encoding) {
       encoding->raised = take_python_error(held).error;
     }
   });
+}
+
+// The value of a sample whose value is not its frame, as bytes. Takes the GIL only for values that have no native form,
+// on any thread that does not hold it. Throws OptionTypeError's Python form when it cannot be pickled.
+std::vector<std::byte> result_bytes(const ValueRef& value) {
+  if (!needs_python(value)) return packed(encode_native(value));
+  Encoding encoding{&value};
+  gil::native_thread(&encode_with_gil, &encoding);
+  if (encoding.raised) std::rethrow_exception(encoding.raised);
+  return std::move(encoding.bytes);
 }
 
 // The object's bytes, which it neither frees nor moves meanwhile.
@@ -156,26 +156,11 @@ nb::object fleet_value(gil::Held& held, nb::handle data, const std::string& prod
   return to_python(held, decode(process::ReceivedValue(message, message.size()), {producer}));
 }
 
-}  // namespace
-
-std::vector<std::byte> result_bytes(const ValueRef& value) {
-  if (!needs_python(value)) return packed(encode_native(value));
-  Encoding encoding{&value};
-  gil::native_thread(&encode_with_gil, &encoding);
-  if (encoding.raised) std::rethrow_exception(encoding.raised);
-  return std::move(encoding.bytes);
-}
-
 void bind_fleet_results(nb::module_& module) {
   module.def("fleet_value", gil::entry<&fleet_value>, nb::arg("data"), nb::arg("producer"),
              nb::sig("def fleet_value(data: memoryview, producer: str) -> typing.Any"),
              "The value of a camera's result. Raises FreshframeError if it cannot be unpickled here.");
 }
-
-namespace {
-
-// The end of an output on its agent: results go to the outboxes of readers, and losses are counted.
-// Results on their way into the outboxes.
 
 constexpr std::size_t kLargest = fleet::OutboxLimits{}.size_bytes;  // of a result: an outbox takes none above
 
@@ -245,25 +230,6 @@ class FleetOutlet final : public NodeBase {
   const std::shared_ptr<OutletCounts> counts_;
   const std::string output_;
 };
-
-}  // namespace
-
-}  // namespace freshframe::python
-
-namespace nb = nanobind;
-
-namespace freshframe::gil {
-
-template <>
-inline constexpr bool python_free<fleet::AgentEnd> = true;
-template <>
-inline constexpr bool python_free<std::optional<fleet::Order>> = true;
-
-}  // namespace freshframe::gil
-
-namespace freshframe::python {
-
-namespace {
 
 using fleet::AgentEnd;
 using fleet::BootTime;

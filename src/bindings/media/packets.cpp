@@ -1,0 +1,122 @@
+// Encoded pictures as Python sees them, without a copy of their bytes: the class Packet, and the packets of a camera.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/gil.hpp"
+
+#include "freshframe/media.hpp"
+#include "freshframe/packet.hpp"
+#include "freshframe/packet_nodes.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "bindings/engine/engine.hpp"
+#include "bindings/engine/node_handle.hpp"
+#include "bindings/parts.hpp"
+#include "core/pipeline/runner/runner.hpp"
+#include "media/packets/packet_camera.hpp"
+
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/unique_ptr.h>
+
+namespace nb = nanobind;
+
+namespace freshframe::python {
+namespace {
+
+int packet_buffer(PyObject* self, Py_buffer* view, int flags) noexcept {
+  const auto& data = nb::inst_ptr<Packet>(self)->data;
+  auto* const bytes = const_cast<std::uint8_t*>(data.data());
+  return PyBuffer_FillInfo(view, self, bytes, static_cast<Py_ssize_t>(data.size()), 1, flags);
+}
+
+nb::object packet_view(nb::handle self) {
+  auto view = nb::steal(PyMemoryView_FromObject(self.ptr()));
+  if (!view.is_valid()) throw nb::python_error();
+  return view;
+}
+
+std::string text_of_packet(const Packet& self) {
+  return "<Packet " + self.stream->codec + ", " + std::to_string(self.data.size()) + " bytes, pts " +
+         std::to_string(self.pts) + (self.key ? ", key>" : ">");
+}
+
+void bind_packet_class(nb::module_& module) {
+  static const PyType_Slot slots[] = {{Py_bf_getbuffer, reinterpret_cast<void*>(&packet_buffer)},
+                                      {0, nullptr}};
+  nb::class_<Packet>(module, "Packet", nb::type_slots(slots), nb::is_final(),
+                     "One encoded picture, as the camera has sent it.\n\n"
+                     "A bytes-like object: ``bytes(packet)`` copies, ``packet.data`` does not. Samples of "
+                     "``camera.packets`` have it as their value, in the order of decoding.")
+      .def_prop_ro("data", &packet_view, nb::sig("def data(self, /) -> memoryview"),
+                   "The bytes, as a read-only memoryview without a copy.")
+      .def_ro("pts", &Packet::pts, "Seconds at which the picture is shown, as those of its frame.")
+      .def_ro("dts", &Packet::dts, "Seconds at which it is decoded: rising, at most pts.")
+      .def_ro("duration", &Packet::duration, "Seconds; 0.0: unknown.")
+      .def_ro("key", &Packet::key, "True: decoding can begin with it.")
+      .def_ro("damaged", &Packet::damaged,
+              "True: a part of its picture, or of one that it was predicted from, was lost on its way here.")
+      .def_prop_ro(
+          "codec", [](const Packet& self) { return self.stream->codec; },
+          "FFmpeg's name: \"h264\", \"hevc\", \"mjpeg\", ...")
+      .def_prop_ro(
+          "format", [](const Packet& self) { return self.stream->format; },
+          "\"annexb\": units with start codes, \"avcc\": units with lengths, \"raw\": neither.")
+      .def_prop_ro(
+          "size", [](const Packet& self) { return nb::make_tuple(self.stream->width, self.stream->height); },
+          nb::sig("def size(self, /) -> tuple[int, int]"), "Width and height in pixels; 0: unknown.")
+      .def_prop_ro(
+          "extradata",
+          [](const Packet& self) {
+            const auto& sets = self.stream->extradata;
+            return nb::bytes(reinterpret_cast<const char*>(sets.data()), sets.size());
+          },
+          "The parameter sets of the stream, in its format.")
+      .def("__len__", [](const Packet& self) { return self.data.size(); })
+      .def("__repr__", &text_of_packet);
+}
+
+VideoSource& camera_of(const NodeHandle& self) {
+  return node_as<VideoSource>(self, "a video source");
+}
+
+/// A reader that was closed, also by a finalizer, takes none: so the source itself looks, at each packet.
+void decode_on_demand(const Engine& engine, int index) {
+  const auto runner = engine.core().runner(index);
+  const auto node = runner ? runner->node() : nullptr;
+  auto* const camera = dynamic_cast<media::PacketCamera*>(node.get());
+  if (camera == nullptr) return;  // it was removed
+  // The threads that ask end before the runner's, which keeps it: they never have the last reference.
+  camera->take_frames_while([weak = std::weak_ptr(runner)] {
+    const auto there = weak.lock();
+    if (!there) return false;
+    const auto list = there->outlet().outputs().newest();
+    return std::ranges::any_of(list->edges,
+                               [](const auto& output) { return !core::has_ended(*output.inbox); });
+  });
+}
+
+}  // namespace
+
+void bind_packets(nb::module_& module) {
+  bind_packet_class(module);
+  module.def(
+      "make_packet_source", [](const NodeHandle& self) { return handle_of(packets_of(camera_of(self))); },
+      nb::arg("node"), "The source that emits the packets of a video source; once, before the start.");
+  module.def("decode_on_demand", &decode_on_demand, nb::arg("engine"), nb::arg("index"),
+             "The video source decodes only while a node, a reader or a viewer takes its frames.");
+  module.def(
+      "wake",
+      [](const NodeHandle& self, std::optional<double> seconds, std::optional<double> until) {
+        wake(camera_of(self), seconds, until);
+      },
+      nb::arg("node"), nb::arg("seconds").none(), nb::arg("until").none(),
+      "Wakes a video source that was opened with decode=\"keys\".");
+}
+
+}  // namespace freshframe::python

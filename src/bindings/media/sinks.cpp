@@ -1,0 +1,187 @@
+// Sinks of encoded video: VideoFile and ClipRecorder, which write files, and Publish, which sends to media servers.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/gil.hpp"
+
+#include "freshframe/media.hpp"
+#include "freshframe/packet_nodes.hpp"
+#include "freshframe/publish.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <utility>
+
+#include "bindings/border/python_free_types.hpp"
+#include "bindings/engine/node_handle.hpp"
+#include "bindings/parts.hpp"
+#include "media/recording/encoding.hpp"
+
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/map.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/unique_ptr.h>
+#include <nanobind/stl/vector.h>
+
+template <>
+inline constexpr bool freshframe::gil::python_free<std::optional<freshframe::Segment>> = true;
+
+namespace nb = nanobind;
+
+namespace freshframe::python {
+namespace {
+
+/// The options of an encoder, which the package has checked.
+template <class Options>
+Options encoding(const nb::dict& given) {
+  Options options;
+  options.codec = nb::cast<std::string>(given["codec"]);
+  options.quality = nb::cast<int>(given["quality"]);
+  options.speed = encoder_speed_of(nb::cast<std::string>(given["speed"]));
+  options.options = nb::cast<std::map<std::string, std::string>>(given["options"]);
+  return options;
+}
+
+/// Days, bytes and free bytes, which the package has checked.
+using KeepLimits =
+    std::tuple<std::optional<double>, std::optional<std::uint64_t>, std::optional<std::uint64_t>>;
+
+// NOLINTNEXTLINE(readability-function-size): the options of one call
+std::unique_ptr<NodeHandle> make_video_file(const std::string& path, const nb::dict& given,
+                                            std::optional<double> fps, std::optional<double> segment,
+                                            const std::optional<KeepLimits>& keep, bool reports_segments,
+                                            bool copies) {
+  auto options = encoding<VideoFileOptions>(given);
+  options.fps = fps;
+  options.segment = segment;
+  options.reports_segments = reports_segments;
+  if (keep) {
+    const auto& [days, bytes, free_bytes] = *keep;
+    options.keep = Keep{.days = days, .bytes = bytes, .free_bytes = free_bytes};
+  }
+  if (copies) return handle_of(std::make_unique<PacketFile>(path, options));
+  return handle_of(std::make_unique<VideoFile>(path, options));
+}
+
+std::unique_ptr<NodeHandle> make_clip_recorder(double before, double after, std::size_t max_bytes,
+                                               const nb::dict& given, bool copies) {
+  auto options = encoding<ClipOptions>(given);
+  options.before = before;
+  options.after = after;
+  options.max_bytes = max_bytes;
+  if (copies) return handle_of(std::make_unique<PacketClips>(options));
+  return handle_of(std::make_unique<ClipRecorder>(std::move(options)));
+}
+
+/// Calls `deed` with the ClipRecorder or PacketClips.
+template <class Deed>
+auto with_clips(NodeBase* recorder, const Deed& deed) {
+  if (auto* const packets = dynamic_cast<PacketClips*>(recorder)) return deed(*packets);
+  if (auto* const frames = dynamic_cast<ClipRecorder*>(recorder)) return deed(*frames);
+  throw OptionTypeError("not a clip recorder");
+}
+
+void save_in(NodeBase* recorder, const std::string& path, std::optional<double> at) {
+  with_clips(recorder, [&](auto& clips) { clips.save(path, at); });
+}
+
+void save_clip(gil::Held& held, const NodeHandle& self, const std::string& path, std::optional<double> at) {
+  self.guard.check("the ClipRecorder");
+  auto* const recorder = &self.get();
+  gil::release(held, &save_in, recorder, path, at);
+}
+
+std::vector<std::string> clips_in_writing(const NodeHandle& self) {
+  self.guard.check("the ClipRecorder");
+  return with_clips(&self.get(), [](const auto& clips) { return clips.writing(); });
+}
+
+std::optional<Segment> next_segment_of(NodeBase* recorder) {
+  if (auto* const packets = dynamic_cast<PacketFile*>(recorder)) return packets->next_segment();
+  if (auto* const frames = dynamic_cast<VideoFile*>(recorder)) return frames->next_segment();
+  throw OptionTypeError("not a video file");
+}
+
+/// The arguments of the package's class Segment.
+nb::object next_segment(gil::Held& held, const NodeHandle& self) {
+  self.guard.check("the VideoFile");
+  auto* const file = &self.get();
+  const auto found = gil::release(held, &next_segment_of, file);
+  if (!found) return nb::none();
+  return nb::make_tuple(found->path, found->pts, found->last_pts, found->first_utc, found->last_utc,
+                        found->bytes, found->frames, found->damaged, nb::tuple(nb::cast(found->gaps)));
+}
+
+/// The options that the package has checked.
+PublishOptions publish_options(const nb::dict& given) {
+  auto options = encoding<PublishOptions>(given);
+  options.key_interval = nb::cast<double>(given["key_interval"]);
+  options.max_age = nb::cast<double>(given["max_age"]);
+  options.timeout = nb::cast<double>(given["timeout"]);
+  return options;
+}
+
+std::unique_ptr<NodeHandle> make_publish(const std::string& url, const nb::dict& given, bool copies) {
+  const auto options = publish_options(given);
+  if (copies) return handle_of(std::make_unique<PacketPublish>(url, options));
+  return handle_of(std::make_unique<Publish>(url, options));
+}
+
+/// Calls `deed` with the Publish or PacketPublish.
+template <class Deed>
+auto with_publish(const NodeHandle& self, const Deed& deed) {
+  self.guard.check("the Publish");
+  if (auto* const packets = dynamic_cast<PacketPublish*>(&self.get())) return deed(*packets);
+  if (auto* const frames = dynamic_cast<Publish*>(&self.get())) return deed(*frames);
+  throw OptionTypeError("not a Publish");
+}
+
+/// The arguments of the package's class PublishStats.
+using PublishCounters =
+    std::tuple<std::string, std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t, std::string>;
+PublishCounters publish_stats(const NodeHandle& self) {
+  const auto stats = with_publish(self, [](const auto& node) { return node.stats(); });
+  return {std::string(to_string(stats.state)),
+          stats.connections,
+          stats.sent,
+          stats.away,
+          stats.slow,
+          stats.error};
+}
+
+}  // namespace
+
+void bind_recorders(nb::module_& module) {
+  module.def("make_video_file", &make_video_file, nb::arg("path"), nb::arg("encoding"), nb::arg("fps").none(),
+             nb::arg("segment").none(), nb::arg("keep").none(), nb::arg("reports_segments"),
+             nb::arg("copies"), "`copies`: it takes packets and encodes nothing.");
+  module.def(
+      "next_segment", gil::entry<&next_segment>, nb::arg("recorder"),
+      "Waits for the next finished segment. None: the recorder is closed. GIL: released while waiting");
+  module.def("video_file_codec", &media::video_file_codec, nb::arg("path"), nb::arg("codec"),
+             "The codec of a file that make_video_file() accepts.");
+  module.def("make_clip_recorder", &make_clip_recorder, nb::arg("before"), nb::arg("after"),
+             nb::arg("max_bytes"), nb::arg("encoding"), nb::arg("copies"),
+             "`copies`: it takes packets and encodes nothing.");
+  module.def("save_clip", gil::entry<&save_clip>, nb::arg("recorder"), nb::arg("path"), nb::arg("at").none(),
+             "GIL: released");
+  module.def("clips_in_writing", &clips_in_writing, nb::arg("recorder"));
+}
+
+void bind_publish(nb::module_& module) {
+  module.def("make_publish", &make_publish, nb::arg("url"), nb::arg("options"), nb::arg("copies"),
+             "`copies`: it takes packets and encodes nothing.");
+  module.def("publish_stats", &publish_stats, nb::arg("node"));
+  module.def(
+      "publish_url",
+      [](const NodeHandle& self) { return with_publish(self, [](const auto& n) { return n.url(); }); },
+      nb::arg("node"), "With its password masked.");
+}
+
+}  // namespace freshframe::python
