@@ -28,7 +28,6 @@
 namespace freshframe::python {
 
 // Tables of native nodes as Python objects, and Python's arrays as tables for native nodes.
-// Columns as NumPy arrays and back.
 
 /// A dict of read-only arrays, or one array; the object itself where a Python node gave it. The arrays are
 /// views of the value's memory.

@@ -26,8 +26,7 @@
 
 namespace freshframe::python {
 
-// The findings of the GIL watch, for the dashboard's server.
-// Reads the findings of the GIL watch from the table that the module _gil has given.
+// The findings of the GIL watch for the dashboard's server, from the table that the module _gil has given.
 
 /// On the server's thread, without the GIL.
 [[nodiscard]] GilFindings read_gil_findings();

@@ -1,7 +1,6 @@
 // What binding libraries make of a function: the dispatchers that they put before it, and the name that they
-// SPDX-License-Identifier: Apache-2.0
-//
 // give to it.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <algorithm>
@@ -10,8 +9,6 @@
 #include <string_view>
 
 namespace freshframe::gil {
-
-// Looks at the beginnings of names.
 
 /// Whether a text begins with one of these.
 inline bool starts_with_any(std::string_view text, std::span<const std::string_view> prefixes) {

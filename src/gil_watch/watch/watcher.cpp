@@ -17,8 +17,7 @@ namespace freshframe::gil {
 
 namespace {
 
-// Asks the scheduler to let a thread run soon after it wakes.
-// sched_setattr(2), which glibc has from 2.41 on.
+// Asks the scheduler to let a thread run soon after it wakes, by sched_setattr(2), which glibc has from 2.41 on.
 
 // Version 0 of the kernel's struct sched_attr.
 struct Attributes {

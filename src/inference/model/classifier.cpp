@@ -29,9 +29,7 @@
 
 namespace freshframe::inference {
 
-// The views of a track that a second model has seen, its result, and the best view that it has not seen.
-// The rules of growing and of best views.
-
+// The result of a second model for a track.
 struct Looked {
   std::string name;
   float confidence = std::numeric_limits<float>::quiet_NaN();

@@ -26,11 +26,9 @@ namespace freshframe::inference {
 
 namespace {
 
-// Several pictures at once through one model, each on a thread of its own.
-// Threads that take one picture after the other.
-
-/// A thread per runner, of which the caller's is the first. The runners share one session, so the weights are
-/// in memory once. On a CPU this is faster than one tensor of several pictures: no operator waits for others.
+/// Several pictures at once through one model. There is a thread per runner, of which the caller's is the first. The
+/// runners share one session, so the weights are in memory once. On a CPU this is faster than one tensor of several
+/// pictures: no operator waits for others.
 class PictureThreads {
  public:
   /// `runners`: at least 1.

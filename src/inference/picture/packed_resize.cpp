@@ -1,7 +1,6 @@
 // Across first, then down, and each row of the picture across only once: the order in which the sums are cut to
-// SPDX-License-Identifier: Apache-2.0
-//
 // whole numbers decides their last bit.
+// SPDX-License-Identifier: Apache-2.0
 #include "inference/picture/packed_resize.hpp"
 
 #include <algorithm>

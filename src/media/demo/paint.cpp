@@ -13,7 +13,6 @@ namespace freshframe::media {
 
 namespace {
 
-// The wall and the floor of the built-in scene.
 // Makes the wall (soft clouds of light) and the chequered floor of the built-in scene, pixel by pixel, once.
 
 /// A colour in R'G'B', each 0..1.

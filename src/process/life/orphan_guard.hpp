@@ -1,7 +1,6 @@
 // In a worker: ends it, and its child processes, as soon as its parent has ended, even if it is busy or
-// SPDX-License-Identifier: Apache-2.0
-//
 // stopped.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <thread>

@@ -57,8 +57,7 @@ namespace {
   return copy;
 }
 
-// The columns of boxes that are drawn: masks, key points and corners.
-// Checks of the columns' forms, and their rows.
+// The columns of boxes that are drawn, masks, key points and corners: checks of their forms, and their rows.
 
 constexpr float kLeastConfidence = 0.5F;
 constexpr float kToCentres = -0.5F;  // from the corner of the first pixel to its centre

@@ -22,8 +22,7 @@ extern "C" {
 
 namespace freshframe::media {
 
-// The memory of a decoder's frames.
-// A decoder's get_buffer2 callback.
+// The memory of a decoder's frames: its get_buffer2 callback.
 
 /// Before the codec is opened: while FramePool::shared() has memory to use, frames that keep the decoder's
 /// memory are decoded into it, so that no copy is needed. All others are in FFmpeg's own memory.

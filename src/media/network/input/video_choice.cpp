@@ -1,7 +1,6 @@
 // Which of a stream's videos is read, where there are several: renditions of a playlist, cameras of one
-// SPDX-License-Identifier: Apache-2.0
-//
 // multiplex.
+// SPDX-License-Identifier: Apache-2.0
 #include "media/network/input/video_choice.hpp"
 
 #include <algorithm>
@@ -14,8 +13,6 @@
 #include "core/ascii.hpp"
 
 namespace freshframe::media {
-
-// Which of a stream's videos a user wants, where there are several.
 
 std::optional<Rendition> parse_rendition(const std::string& text) {
   constexpr std::size_t kMostDigits = 5;
