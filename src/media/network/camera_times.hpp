@@ -16,6 +16,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "media/live/arrival_line.hpp"
 #include "media/live/camera_clock.hpp"
 #include "media/live/live_timeline.hpp"
 #include "media/network/packets/packet_connection.hpp"

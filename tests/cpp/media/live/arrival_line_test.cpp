@@ -1,5 +1,7 @@
 // The line on which a live stream's pictures would arrive without delay, on simulated networks.
 // SPDX-License-Identifier: Apache-2.0
+#include "media/live/arrival_line.hpp"
+
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
@@ -7,7 +9,6 @@
 #include <random>
 #include <vector>
 
-#include "media/live/camera_clock.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::test {
