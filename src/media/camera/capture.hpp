@@ -13,6 +13,7 @@
 
 #include "core/stop_event.hpp"
 #include "media/camera/controls.hpp"
+#include "media/camera/devices.hpp"
 #include "media/camera/format.hpp"
 #include "media/camera/modes.hpp"
 #include "media/camera/system.hpp"

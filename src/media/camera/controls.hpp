@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "media/camera/modes.hpp"
+#include "media/camera/devices.hpp"
 #include "media/camera/system.hpp"
 
 namespace freshframe::media {

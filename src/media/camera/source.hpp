@@ -14,7 +14,7 @@
 #include "core/stop_event.hpp"
 #include "media/camera/capture.hpp"
 #include "media/camera/controls.hpp"
-#include "media/camera/modes.hpp"
+#include "media/camera/devices.hpp"
 #include "media/camera/options.hpp"
 #include "media/ffmpeg/read/decoder.hpp"
 #include "media/ffmpeg/read/frame_maker.hpp"

@@ -4,7 +4,7 @@
 
 #include "freshframe/forks.hpp"
 
-#include "media/camera/modes.hpp"
+#include "media/camera/devices.hpp"
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>

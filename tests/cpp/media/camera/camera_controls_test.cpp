@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "cpp/media/camera/camera_rig.hpp"
-#include "media/camera/modes.hpp"
+#include "media/camera/devices.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::media {

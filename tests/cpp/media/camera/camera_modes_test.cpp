@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cpp/media/camera/camera_rig.hpp"
+#include "media/camera/devices.hpp"
 #include "media/camera/fault.hpp"
 #include "media/camera/modes.hpp"
 #include "media/live/reconnect.hpp"
