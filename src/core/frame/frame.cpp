@@ -1,11 +1,10 @@
-// Frame handles and the body that they share; shapes of planes, names of formats, regions of interest.
+// Frame handles and the body that they share: the forms of its picture, its holders, its place in the budget.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/frame.hpp"
 
 #include "freshframe/error.hpp"
 #include "freshframe/forks.hpp"
 #include "freshframe/mutex.hpp"
-#include "freshframe/region.hpp"
 
 #include <array>
 #include <atomic>
@@ -97,7 +96,6 @@ struct FrameBody {
 namespace {
 
 // All planes of a picture in one piece of memory without gaps.
-// Packing of planes.
 
 /// Bytes of the packed picture. Throws OptionError for an odd size of a subsampled format, which has no
 /// packed form.
@@ -416,170 +414,6 @@ Frame Frame::wrap(std::span<const Picture> forms, std::size_t bytes, std::functi
 Frame Frame::wrap(const Picture& picture, std::size_t bytes, std::function<void()> release,
                   const PixelOps& ops) {
   return {new core::FrameBody(picture, bytes, std::move(release), ops), picture.format.format, false};
-}
-
-namespace {
-
-constexpr std::array<std::string_view, kPixelFormats> kFormatNames = {"gray", "nv12", "i420", "i422",
-                                                                      "i444", "bgr",  "rgb"};
-
-constexpr int half(int size) {
-  return (size + 1) / 2;
-}
-
-void copy_plane(const Picture& from, const MutablePicture& to, int index) {
-  const auto& source = from.planes[static_cast<std::size_t>(index)];
-  const auto& target = to.planes[static_cast<std::size_t>(index)];
-  for (int y = 0; y < target.rows; ++y) {
-    std::memcpy(to.row(index, y), source.row(y), static_cast<std::size_t>(target.row_bytes));
-  }
-}
-
-class BasicPixelOps final : public PixelOps {
- public:
-  [[nodiscard]] bool convert(const Picture& from, const MutablePicture& to) const override {
-    const auto source = from.format.format;
-    const auto wanted = to.format.format;
-    const bool has_luma = source != PixelFormat::Bgr && source != PixelFormat::Rgb;
-    if (source != wanted && !(wanted == PixelFormat::Gray && has_luma)) return false;
-    for (int i = 0; i < to.format.plane_count(); ++i) copy_plane(from, to, i);
-    return true;
-  }
-};
-
-}  // namespace
-
-std::string_view to_string(PixelFormat format) noexcept {
-  return kFormatNames[static_cast<std::size_t>(format)];
-}
-
-std::optional<PixelFormat> pixel_format(std::string_view name) noexcept {
-  for (std::size_t i = 0; i < kFormatNames.size(); ++i) {
-    if (kFormatNames[i] == name) return static_cast<PixelFormat>(i);
-  }
-  return std::nullopt;
-}
-
-std::string_view to_string(ColorRange range) noexcept {
-  return range == ColorRange::Full ? "full" : "limited";
-}
-
-std::string_view to_string(ColorSpace space) noexcept {
-  switch (space) {
-    case ColorSpace::Unspecified:
-      return "unspecified";
-    case ColorSpace::Bt601:
-      return "bt601";
-    case ColorSpace::Bt709:
-      return "bt709";
-    case ColorSpace::Bt2020:
-      return "bt2020";
-  }
-  return "?";
-}
-
-int PictureFormat::plane_count() const noexcept {
-  switch (format) {
-    case PixelFormat::Gray:
-    case PixelFormat::Bgr:
-    case PixelFormat::Rgb:
-      return 1;
-    case PixelFormat::Nv12:
-      return 2;
-    case PixelFormat::I420:
-    case PixelFormat::I422:
-    case PixelFormat::I444:
-      return 3;
-  }
-  return 0;
-}
-
-Plane PictureFormat::plane_shape(int index) const noexcept {
-  if (index == 0) {
-    const bool packed = format == PixelFormat::Bgr || format == PixelFormat::Rgb;
-    return {nullptr, height, packed ? width * 3 : width, 0};
-  }
-  switch (format) {
-    case PixelFormat::Nv12:
-      return {nullptr, half(height), 2 * half(width), 0};
-    case PixelFormat::I420:
-      return {nullptr, half(height), half(width), 0};
-    case PixelFormat::I422:
-      return {nullptr, height, half(width), 0};
-    default:
-      return {nullptr, height, width, 0};
-  }
-}
-
-const PixelOps& basic_pixel_ops() noexcept {
-  return forks::ProcessWide<BasicPixelOps>::get();
-}
-
-namespace {
-
-std::string text_of(const Region& region) {
-  return "(" + std::to_string(region.x0) + ", " + std::to_string(region.y0) + ", " +
-         std::to_string(region.x1) + ", " + std::to_string(region.y1) + ")";
-}
-
-void check_within(const Region& region, int width, int height) {
-  check_region(region);
-  if (region.x1 <= width && region.y1 <= height) return;
-  throw OptionError("roi " + text_of(region) + " lies outside of the picture, which has " +
-                    std::to_string(width) + "x" + std::to_string(height) + " pixels: x1 may be at most " +
-                    std::to_string(width) + " and y1 at most " + std::to_string(height));
-}
-
-bool shares_columns(PixelFormat format) {
-  return format == PixelFormat::Nv12 || format == PixelFormat::I420 || format == PixelFormat::I422;
-}
-
-bool shares_rows(PixelFormat format) {
-  return format == PixelFormat::Nv12 || format == PixelFormat::I420;
-}
-
-}  // namespace
-
-void check_region(const Region& region) {
-  if (region == Region{0, 0, 1, 1}) {
-    throw OptionError(
-        "roi (0, 0, 1, 1) is a single pixel: roi is in pixels of the picture, not in parts of its width and "
-        "height");
-  }
-  if (region.x0 >= 0 && region.y0 >= 0 && region.x1 > region.x0 && region.y1 > region.y0) return;
-  throw OptionError("roi must be (x0, y0, x1, y1) in pixels with 0 <= x0 < x1 and 0 <= y0 < y1, got " +
-                    text_of(region));
-}
-
-Plane part_of(const Plane& luma, const Region& region) {
-  check_within(region, luma.row_bytes, luma.rows);
-  return {luma.row(region.y0) + region.x0, region.y1 - region.y0, region.x1 - region.x0, luma.stride};
-}
-
-FramePart part_of(const Frame& frame, const Region& region) {
-  check_within(region, frame.width(), frame.height());
-  const auto whole = frame.picture();
-  const auto format = frame.format();
-  const int x = shares_columns(format) ? region.x0 / 2 * 2 : region.x0;
-  const int y = shares_rows(format) ? region.y0 / 2 * 2 : region.y0;
-  Picture part = whole;
-  part.format.width = region.x1 - x;
-  part.format.height = region.y1 - y;
-  part.format.space = core::matrix_of(whole.format);  // which depends on the height of the whole picture
-  std::size_t bytes = 0;
-  for (int i = 0; i < part.format.plane_count(); ++i) {
-    const auto& from = whole.planes[static_cast<std::size_t>(i)];
-    auto& to = part.planes[static_cast<std::size_t>(i)];
-    const auto shape = part.format.plane_shape(i);
-    // The bytes before the part in a row: those of a picture that is as wide as the part lies to the right.
-    auto left = part.format;
-    left.width = x;
-    left.height = y;
-    const auto before = left.plane_shape(i);
-    to = {from.row(before.rows) + before.row_bytes, shape.rows, shape.row_bytes, from.stride};
-    bytes += static_cast<std::size_t>(shape.rows) * static_cast<std::size_t>(shape.row_bytes);
-  }
-  return {Frame::wrap(part, bytes, [frame] { static_cast<void>(frame); }, frame.ops()), x, y};
 }
 
 }  // namespace freshframe
