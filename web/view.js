@@ -251,7 +251,7 @@ class FreshframeView extends HTMLElement {
     this.#since = performance.now();
     this.#player = new PLAYERS[mode](start, {
       picture: (image, pts) => this.#held.add(image, pts),
-      shown: (video, pts) => this.#show(video, this.#due.near(pts)?.pts ?? pts),
+      shown: (video, pts) => this.#show(video, this.#due.standing(pts)?.pts ?? pts),
       failed: (reason) => this.#fail([mode], reason),
     });
     for (const [head, body] of early) this.#play(head, body);
@@ -385,12 +385,14 @@ class FreshframeView extends HTMLElement {
     const surely = exact && size !== undefined && (this.#mode !== "mse" || drawsWhatItSays);
     const labels = this.getAttribute("labels") ?? LABELS;
     this.#drawing.overlay({ objects, lines, zones, size, labels, dashed: !exact, chosen: this.#face.chosen });
+    const again = picture.pts === this.#shown?.pts; // a video may show a picture once more
     this.#shown = { pts: picture.pts, captured: picture.captured, objects, at };
     this.#joined ||= this.#player?.caughtUp ?? true;
     if (this.#owed) this.#acknowledge(this.#newest);
     this.#face.list(objects);
     const { captured: utc } = picture;
-    this.#say("results", { pts: picture.pts, utc, seq: result?.seq, exact: surely, objects, lines, zones });
+    if (!again)
+      this.#say("results", { pts: picture.pts, utc, seq: result?.seq, exact: surely, objects, lines, zones });
     this.#tell();
   }
 

@@ -10,7 +10,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from selenium import webdriver
@@ -88,9 +88,17 @@ class Page:
 
     def load(self, url: str) -> None:
         """Loads a page, whatever comes."""
-        self.driver.get("about:blank")
+        self.go("about:blank")
         self.complaints()
+        self.go(url)
+
+    def go(self, url: str) -> None:
+        """Goes to a page, from which `back` leads to the one before."""
         self.driver.get(url)
+
+    def back(self) -> None:
+        """Goes to the page before."""
+        self.driver.back()
 
     def run(self, script: str, *arguments: Any) -> Any:
         """Runs JavaScript in the page and returns its result."""
@@ -139,6 +147,22 @@ class Page:
         log = self.driver.get_log("browser")
         return [entry["message"] for entry in log if entry["level"] in ("SEVERE", "WARNING")]
 
+    def click(self, x: float, y: float) -> None:
+        """Presses the left button of the mouse at a place of the window, and lets it go."""
+        for kind in ("mousePressed", "mouseReleased"):
+            self.driver.execute_cdp_cmd(
+                "Input.dispatchMouseEvent", {"type": kind, "x": x, "y": y, "button": "left", "clickCount": 1}
+            )
+
+    def press(self, key: Literal["Tab", "Enter"]) -> None:
+        """Presses a key and lets it go."""
+        code = {"Tab": 9, "Enter": 13}[key]
+        for kind in ("keyDown", "keyUp"):
+            self.driver.execute_cdp_cmd(
+                "Input.dispatchKeyEvent",
+                {"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code},
+            )
+
     def shot(self, place: dict[str, float]) -> bytes:
         """A PNG of a rectangle of the page."""
         clip = {name: place[name] for name in ("x", "y", "width", "height")} | {"scale": 1}
@@ -155,13 +179,13 @@ class Page:
         return path
 
 
-def until(condition: Callable[[], Any], what: Callable[[], str]) -> Any:
-    """Waits until a condition holds and returns its value; fails after WATCHDOG seconds."""
-    deadline = time.monotonic() + WATCHDOG
+def until(condition: Callable[[], Any], what: Callable[[], str], seconds: float = WATCHDOG) -> Any:
+    """Waits until a condition holds and returns its value; fails after so many seconds."""
+    deadline = time.monotonic() + seconds
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > deadline:
-            raise AssertionError(f"waited {WATCHDOG:g} s for: {what()}")
+            raise AssertionError(f"waited {seconds:g} s for: {what()}")
         time.sleep(0.05)

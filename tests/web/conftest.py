@@ -1,4 +1,4 @@
-"""One browser for all tests, ended after the last; without one they are skipped, and say why."""
+"""One Chromium for all tests, ended after the last; without one they are skipped, and say why."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import browser
 import pytest
+from video_server import video_server
 
 import freshframe as ff
 
 if TYPE_CHECKING:
     from browser import Page
+    from video_server import VideoServer
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +37,13 @@ def page(one_browser: Page) -> Iterator[Page]:
     one_browser.driver.delete_all_cookies()
     yield one_browser
     one_browser.driver.get("about:blank")
+
+
+@pytest.fixture
+def server() -> Iterator[VideoServer]:
+    """A stand-in for the native server of /api/video."""
+    with video_server() as started:
+        yield started
 
 
 @pytest.fixture

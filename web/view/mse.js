@@ -1,17 +1,19 @@
 // Pictures by a <video> that is fed fragments. It never runs dry, as a fragment claims more time than it has.
 // SPDX-License-Identifier: Apache-2.0
 
-import { nameOf } from "./webcodecs.js";
-
 const BEHIND = 0.05; // seconds between the newest picture and the one that is played
 const SEEK = 0.5; // seconds more than that from which on the player jumps instead of playing faster
 const [SLOWEST, FASTEST] = [0.9, 1.5];
 const SLACK = 0.02; // seconds off its place at which the player keeps its rate
 const KEPT = 10; // seconds that stay in the buffer
+const NAMES = { avc: "H.264", hvc: "H.265", hev: "H.265", av0: "AV1", vp0: "VP9", vp8: "VP8" };
 const Source = () => globalThis.MediaSource ?? globalThis.ManagedMediaSource;
-// Safari stutters when its rate changes; Firefox names another picture than the one that it draws.
+// Safari stutters when its rate changes; Firefox may draw another picture than the one that it names.
 const jumpsOnly = /^((?!chrome|chromium|android).)*safari/i.test(navigator.userAgent);
 export const drawsWhatItSays = !navigator.userAgent.includes("Firefox");
+const NAMED = 12; // ms after which Firefox mostly draws the picture that it names: at once it is often the one before
+
+export const nameOf = (codec) => NAMES[codec.slice(0, 3)] ?? codec;
 
 const spare = []; // canvases, of which a few are enough from one picture to the next
 const mostSpare = 8;
@@ -53,7 +55,8 @@ export class Mse {
 
   #next() {
     this.#video.requestVideoFrameCallback((_, { mediaTime }) => {
-      this.#on.shown(this.#video, mediaTime);
+      if (drawsWhatItSays) this.#on.shown(this.#video, mediaTime);
+      else setTimeout(() => this.#buffer && this.#on.shown(this.#video, mediaTime), NAMED);
       this.#next();
     });
   }

@@ -1,14 +1,12 @@
 // Pictures by the browser's own decoder, each as soon as it is decoded. A late one is decoded and seldom drawn.
 // SPDX-License-Identifier: Apache-2.0
 
+import { Mse, nameOf } from "./mse.js";
+
 const LATE = 2.5; // pictures behind the newest, beside those that the codec reorders
 const SHOWN = 200; // ms after which a late picture is drawn all the same, so that a slow browser shows movement
 const FULL = 240; // pictures in the decoder's queue, from which on it is given no more
 const LOOKED_AT = 16; // pictures from which their distance and their order are known
-const NAMES = { avc: "H.264", hvc: "H.265", hev: "H.265", av0: "AV1", vp0: "VP9", vp8: "VP8" };
-
-export const nameOf = (codec) => NAMES[codec.slice(0, 3)] ?? codec;
-
 // The content of a box of the init segment that has the codec's settings.
 function settings(init) {
   for (const name of ["avcC", "hvcC", "av1C"]) {
@@ -40,7 +38,10 @@ export class WebCodecs {
     if (typeof VideoDecoder === "undefined")
       return isSecureContext ? "this browser has no WebCodecs" : "this page is not https";
     const config = await configuration(start);
-    if (config === null) return `this browser has no ${nameOf(start.codec)}`;
+    if (config === null) {
+      const plays = Mse.refusal(start) === ""; // Firefox has H.265 there only
+      return `this browser has no ${nameOf(start.codec)}${plays ? " for WebCodecs" : ""}`;
+    }
     WebCodecs.#config.set(start, config);
     return "";
   }
