@@ -249,9 +249,15 @@ class FreshframeView extends HTMLElement {
     }
     this.#use(mode, why);
     this.#since = performance.now();
+    let last = -Infinity; // pts of a video's picture
     this.#player = new PLAYERS[mode](start, {
       picture: (image, pts) => this.#held.add(image, pts),
-      shown: (video, pts) => this.#show(video, this.#due.standing(pts)?.pts ?? pts),
+      shown: (video, named) => {
+        const pts = this.#due.standing(named)?.pts ?? named;
+        if (pts < last && last - pts < GAP) return; // Firefox's player may begin with one that it has not got yet
+        last = pts;
+        this.#show(video, pts);
+      },
       failed: (reason) => this.#fail([mode], reason),
     });
     for (const [head, body] of early) this.#play(head, body);
