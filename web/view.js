@@ -391,8 +391,8 @@ class FreshframeView extends HTMLElement {
     const surely = exact && size !== undefined && (this.#mode !== "mse" || drawsWhatItSays);
     const labels = this.getAttribute("labels") ?? LABELS;
     this.#drawing.overlay({ objects, lines, zones, size, labels, dashed: !exact, chosen: this.#face.chosen });
-    const again = picture.pts === this.#shown?.pts; // a video may show a picture once more
-    this.#shown = { pts: picture.pts, captured: picture.captured, objects, at };
+    const again = picture.pts === this.#shown?.pts && result === this.#shown.result; // a video may show a picture twice
+    this.#shown = { pts: picture.pts, captured: picture.captured, result, objects, at };
     this.#joined ||= this.#player?.caughtUp ?? true;
     if (this.#owed) this.#acknowledge(this.#newest);
     this.#face.list(objects);

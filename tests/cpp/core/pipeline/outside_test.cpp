@@ -3,6 +3,7 @@
 #include "freshframe/error.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -107,10 +108,13 @@ TEST(Outside, NodesOfBothKindsTakeEachOthersPlaceBelowLoadAndLoseNothing) {
   for (const bool is_native_first : {false, true}) {
     std::atomic<bool> enough{false};
     std::atomic<int> sent{0};
+    std::atomic<int> at_once{
+        0};  // of the samples; others come each millisecond, for a slow machine keeps all of them
     Seen<Sample<int>> seen;
     CheckedPipeline pipeline;
     const auto cam =
         pipeline.add(make_source<int>({.read = [&](const Context&) -> std::optional<SourceItem<int>> {
+          if (sent >= at_once) std::this_thread::sleep_for(std::chrono::milliseconds(1));
           if (enough) return std::nullopt;
           return SourceItem<int>{.value = 1, .pts = sent++ / 25.0};
         }}));
@@ -136,6 +140,7 @@ TEST(Outside, NodesOfBothKindsTakeEachOthersPlaceBelowLoadAndLoseNothing) {
       });
     }});
     const auto replace = [&](std::unique_ptr<NodeBase> node) {
+      at_once = sent + 500;
       const bool needs_thread = node->runs_outside() && core.runner(step)->place().hosting().on_native_thread;
       const auto asked = core::begin_replace(core, step, std::move(node));
       if (needs_thread) {
