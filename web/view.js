@@ -60,7 +60,12 @@ class FreshframeView extends HTMLElement {
   #owed = false; // whether its acknowledgement is held back
   #leftOut = 0;
   #askedAt = null; // ms at which the next JPEG could be sent
-  #shown = null; // {pts, captured, objects}
+  #shown = null; // {pts, captured, objects, at}
+  // By the player of now, in seconds of pts: the last picture of a video, one that it did not name itself, and the one
+  // whose results were told last.
+  #last = -Infinity;
+  #guessed = null;
+  #said = null;
   #paused = false;
   #visible = false;
   #told = "";
@@ -145,6 +150,8 @@ class FreshframeView extends HTMLElement {
     this.#due.clear();
     this.#joined = false;
     this.#owed = false;
+    this.#last = -Infinity;
+    this.#guessed = this.#said = null;
   }
 
   #again() {
@@ -249,15 +256,9 @@ class FreshframeView extends HTMLElement {
     }
     this.#use(mode, why);
     this.#since = performance.now();
-    let last = -Infinity; // pts of a video's picture
     this.#player = new PLAYERS[mode](start, {
       picture: (image, pts) => this.#held.add(image, pts),
-      shown: (video, named) => {
-        const pts = this.#due.standing(named)?.pts ?? named;
-        if (pts < last && last - pts < GAP) return; // Firefox's player may begin with one that it has not got yet
-        last = pts;
-        this.#show(video, pts);
-      },
+      shown: (video, named) => this.#showNamed(video, named),
       failed: (reason) => this.#fail([mode], reason),
     });
     for (const [head, body] of early) this.#play(head, body);
@@ -368,6 +369,17 @@ class FreshframeView extends HTMLElement {
     return this.#due.wait(asked === null ? undefined : Number(asked));
   }
 
+  // Where Firefox's player begins, it names a time between two pictures, for which the first is a guess, or a picture that
+  // it has not got yet.
+  #showNamed(video, named) {
+    const near = this.#due.near(named);
+    const pts = (near ?? this.#due.standing(named, GAP))?.pts ?? named;
+    if (pts < this.#last && this.#last - pts < GAP) return;
+    this.#last = pts;
+    if (near === null) this.#guessed = pts;
+    this.#show(video, pts);
+  }
+
   // A video goes on to its next picture meanwhile, so one whose result is not there yet waits as a copy.
   #show(video, pts) {
     if (this.#due.settled(pts) || this.#wait() === 0) {
@@ -388,11 +400,13 @@ class FreshframeView extends HTMLElement {
     const objects = objectsOf(result, this.#start.names);
     const { lines = this.#start.lines, zones = this.#start.zones } = result ?? {};
     const size = result?.size; // without it, it is not known in which picture they were found
-    const surely = exact && size !== undefined && (this.#mode !== "mse" || drawsWhatItSays);
+    const named = this.#mode !== "mse" || (drawsWhatItSays && picture.pts !== this.#guessed);
+    const surely = exact && size !== undefined && named;
     const labels = this.getAttribute("labels") ?? LABELS;
     this.#drawing.overlay({ objects, lines, zones, size, labels, dashed: !exact, chosen: this.#face.chosen });
-    const again = picture.pts === this.#shown?.pts && result === this.#shown.result; // a video may show a picture twice
-    this.#shown = { pts: picture.pts, captured: picture.captured, result, objects, at };
+    const again = picture.pts === this.#said; // a video may show a picture twice
+    this.#said = picture.pts;
+    this.#shown = { pts: picture.pts, captured: picture.captured, objects, at };
     this.#joined ||= this.#player?.caughtUp ?? true;
     if (this.#owed) this.#acknowledge(this.#newest);
     this.#face.list(objects);

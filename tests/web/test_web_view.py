@@ -232,6 +232,7 @@ def test_a_video_that_names_times_between_pictures_and_each_twice_shows_each_pic
     page.until("return results.length > 20")
     shown = np.array(page.run("return results.map(one => one.pts)"))
     assert list(shown) == sorted(set(shown))
+    assert not page.run("return results.some(one => one.exact)"), "which picture it is, is a guess"
     assert shown * FPS == pytest.approx(np.round(shown * FPS), abs=0.01), "no picture has these times"
 
 
@@ -610,11 +611,12 @@ def test_labels_have_the_fields_of_python(page: Page, server: VideoServer) -> No
           {boxes: [0, 0, 80, 160, 8, 8, 16, 16], classes: [1, 7], scores: [874, 500], ids: [12, 13],
            columns: {speed: [4.26, null], plate: ['B AB 12', '']}}, ['person', 'car']);
         return ['{class} {id}', '{class} {speed:.1f} m/s', '{confidence:.0%}', '{id:04d} {plate}',
-                '{plate}: {class}'].map(pattern => [labelOf(car, pattern), labelOf(none, pattern)]);"""
+                '{plate}: {class}', '{{{class}}} {class_id} {tracker_id}', '{no-such} {class_name}']
+          .map(pattern => [labelOf(car, pattern), labelOf(none, pattern)]);"""
     )
     assert labels == [
         ["car 12", "7 13"], ["car 4.3 m/s", "7"], ["87%", "50%"], ["0012 B AB 12", "0013"],
-        ["B AB 12: car", "7"],
+        ["B AB 12: car", "7"], ["{car} 1 12", "{7} 7 13"], ["car", "7"],
     ]  # fmt: skip
 
 

@@ -73,14 +73,12 @@ export class Due {
     return best !== null && Math.abs(best.pts - pts) < 0.002 ? best : null;
   }
 
-  // The picture that stands at a time: where Firefox's player begins, it names one between two pictures.
-  standing(pts) {
-    const near = this.near(pts);
-    if (near) return near;
+  // The picture that stands at a time, at most `gap` seconds after its own.
+  standing(pts, gap) {
     let last = null;
     for (const one of this.#pictures.values())
       if (one.pts < pts && (last === null || one.pts > last.pts)) last = one;
-    return last;
+    return last !== null && pts - last.pts <= gap ? last : null;
   }
 
   // The result of a picture, or the last one before it that is at most `gap` seconds older.

@@ -9,7 +9,7 @@ const DASHES = [6, 4];
 const NO_TURN = { flip: false, quarters: 0 };
 // Pairs of a person's 17 key points in COCO's order that are joined by a line.
 const BONES = [0, 1, 0, 2, 1, 3, 2, 4, 5, 6, 5, 7, 7, 9, 6, 8, 8, 10, 5, 11, 6, 12, 11, 12, 11, 13, 13, 15, 12, 14, 14, 16];
-const FIELD = /\{(\w+)(?::([^}]*))?\}/g;
+const FIELD = /\{\{|\}\}|\{([^{}:]+)(?::([^{}]*))?\}/g; // or a brace that is text
 
 // The objects of a result: {index, id, class, name, score, box or circle, corners (of a turned box, else null), points
 // (null: not found), columns}.
@@ -42,15 +42,18 @@ export function objectsOf(result, names) {
 
 // Writes a label's fields as Python does. A field without a value is left out with the text up to the next one.
 export function labelOf(object, pattern) {
-  const values = { ...object.columns, id: object.id, class: object.name, confidence: object.score };
-  const fields = [...pattern.matchAll(FIELD)];
-  let label = pattern.slice(0, fields[0]?.index);
-  fields.forEach((field, index) => {
-    const value = values[field[1]];
-    if (value === undefined || value === null || value === "" || Number.isNaN(value)) return;
-    label += formatted(value, field[2] ?? "") + pattern.slice(field.index + field[0].length, fields[index + 1]?.index);
-  });
-  return label.trim();
+  const { id, class: number, name, score } = object;
+  const aliases = { tracker_id: id, class_name: name, class_id: number };
+  const values = { ...aliases, ...object.columns, id, class: name, confidence: score };
+  let [label, written, at] = ["", true, 0];
+  for (const { 0: text, 1: field, 2: format, index } of pattern.matchAll(FIELD)) {
+    if (written) label += pattern.slice(at, index);
+    at = index + text.length;
+    const value = field === undefined ? text[0] : values[field];
+    if (field !== undefined) written = value !== undefined && value !== null && value !== "" && !Number.isNaN(value);
+    if (written) label += formatted(value, format ?? "");
+  }
+  return (written ? label + pattern.slice(at) : label).trim();
 }
 
 function formatted(value, format) {

@@ -7,6 +7,7 @@ const LATE = 2.5; // pictures behind the newest, beside those that the codec reo
 const SHOWN = 200; // ms after which a late picture is drawn all the same, so that a slow browser shows movement
 const FULL = 240; // pictures in the decoder's queue, from which on it is given no more
 const LOOKED_AT = 16; // pictures from which their distance and their order are known
+
 // The content of a box of the init segment that has the codec's settings.
 function settings(init) {
   for (const name of ["avcC", "hvcC", "av1C"]) {

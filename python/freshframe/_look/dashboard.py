@@ -17,6 +17,7 @@ from .._interpreter import exit_hooks, fork
 from .._vision.annotate import Annotate
 
 _MOST_PORTS = 1 << 16
+_NOT_SENT = ("age", "track_confidence", "dwell")
 
 
 class Dashboard(ClosedByWith):
@@ -95,9 +96,10 @@ class Dashboard(ClosedByWith):
 
         Args:
             port: A port of the pipeline, or its name.
-            labels: The text at each object, with the fields of ``Annotate(labels=)``, such as ``"{class}
-                {confidence:.2f}"``. Default ``"{class} {id}"``; "" draws none. A field that the results do
-                not have is left out.
+            labels: The text at each object, with the fields ``id``, ``class``, ``confidence`` and the columns
+                of ``Detections.data``, and formats as in ``Annotate(labels=)``, such as ``"{class}
+                {confidence:.2f}"``. Default ``"{class} {id}"``. "" draws none. A field without a
+                value is left out.
 
         Raises:
             OptionError: The dashboard shows no pictures of the port, or ``labels`` cannot be read.
@@ -209,11 +211,20 @@ def _within(what: str, value: _Number, least: _Number, most: _Number) -> _Number
 
 
 def _check_labels(labels: str | None) -> None:
-    """By the node that has the same fields. A page would draw a pattern that it cannot read as it stands."""
+    """By the node that has the same formats: a page would draw a pattern that it cannot read as it stands."""
     try:
         Annotate(labels=labels)
     except OptionError as wrong:
         raise OptionError(str(wrong).replace("Annotate(labels=)", "labels")) from None
+    with fork.loading():
+        from string import Formatter  # noqa: PLC0415  (few labels are given)
+
+    for _, field, _, _ in Formatter().parse(labels or ""):
+        if field in _NOT_SENT:
+            raise OptionError(
+                f"labels has the field {{{field}}}, which Annotate has and a live view does not get: "
+                "it has id, class, confidence and the columns of Detections.data"
+            )
 
 
 def _lock_of(engine: _native.Engine) -> threading.RLock:

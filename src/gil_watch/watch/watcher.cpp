@@ -179,7 +179,7 @@ void Watcher::run() {
 }
 
 // Without memory for a stall, the stall is lost and counted, and the watched program continues. So a
-// list of stalls that has none does not prove that there was none; the count of lost ones tells.
+// list without a stall does not prove that there was none. The count of lost ones tells.
 void Watcher::look_or_lose() {
   try {
     look();

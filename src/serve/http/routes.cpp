@@ -274,9 +274,9 @@ Routed answer(std::string_view path, std::string_view query, const RequestHead& 
 
 std::string wrong_host(const Gate& gate) {
   std::string text =
-      "this server answers to its address and to localhost; to another name where serve(origins=) has "
-      "a page at that name";
-  if (gate.wants_token()) text += ", and to programs that send Authorization: Bearer TOKEN";
+      "this server answers to its address, to localhost, to its machine's name if other machines may connect, and to "
+      "the host and port of each page in serve(origins=)";
+  if (gate.wants_token()) text += ". A program that sends Authorization: Bearer TOKEN may use any name";
   return text;
 }
 

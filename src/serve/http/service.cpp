@@ -150,7 +150,7 @@ void Service::tick() {
   }
   video_.look(sampler_.seen());
   if (!watchers_.empty())
-    pump();  // a view of video may have become one of JPEGs, which no request has started
+    pump();  // a view of video may have become one of JPEGs, which wait for this call to be sent
   check_connections(now);
 }
 

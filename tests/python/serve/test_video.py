@@ -439,7 +439,7 @@ def test_embed_gives_the_element_with_names_escaped() -> None:
         assert "token=" not in dashboard.embed(scene)
 
 
-def test_the_labels_of_a_view_are_those_of_annotate() -> None:
+def test_the_labels_of_a_view_are_checked_and_escaped() -> None:
     pipeline = ff.Pipeline()
     scene = pipeline.add(ff.open("demo:circles"), name="scene")
     with pipeline.serve(view=scene, token=TOKEN) as dashboard:
@@ -452,5 +452,10 @@ def test_the_labels_of_a_view_are_those_of_annotate() -> None:
         for ask in (dashboard.embed, dashboard.view_url):
             with pytest.raises(ff.OptionError, match=r"^labels has a single '\{' in '\{class'"):
                 ask(scene, labels="{class")
+            for field in ("age", "track_confidence", "dwell"):
+                with pytest.raises(
+                    ff.OptionError, match=rf"^labels has the field \{{{field}\}}, which Annotate"
+                ):
+                    ask(scene, labels=f"{{class}} {{{field}:.1f}}")
             with pytest.raises(ff.OptionTypeError, match="labels must be a string, got 3"):
                 ask(scene, labels=3)  # type: ignore[arg-type]

@@ -111,7 +111,7 @@ TEST_F(PredictionsTest, AllOfThemCostAThousandthOfAProcessor) {
   (void)text();
   for (int i = 0; i < 10'000 && asked() == before; ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    now_ += std::chrono::seconds(1);  // an answer that was under way has just been given
+    if (i % 100 == 99) now_ += std::chrono::seconds(1);  // an answer that was under way has just been given
     (void)text();
   }
   EXPECT_GT(asked(), before);
