@@ -12,7 +12,7 @@
 
 #include "fuzz_input.hpp"
 #include "inference/boxes/in_picture.hpp"
-#include "inference/boxes/layout.hpp"
+#include "inference/boxes/recognise.hpp"
 #include "inference/picture/letterbox.hpp"
 
 namespace {

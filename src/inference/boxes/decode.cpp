@@ -239,7 +239,7 @@ std::vector<Candidate> candidates(const Recognised& how, std::span<const OutputV
   return Decoder(how, outputs, form, options).decode();
 }
 
-Further::Further(const Recognised& how, const OutputView& output)
+HeadNumbers::HeadNumbers(const Recognised& how, const OutputView& output)
     : numbers_(output.floats), is_columns_(how.layout == Layout::Yolov8) {
   const auto columns = static_cast<std::size_t>(output.shape.back());
   first_ = numbers_before_head(how) * (is_columns_ ? columns : 1);

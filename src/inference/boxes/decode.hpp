@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "inference/boxes/layout.hpp"
+#include "inference/boxes/recognise.hpp"
 #include "inference/picture/letterbox.hpp"
 
 namespace freshframe::inference {
@@ -41,9 +41,9 @@ struct Candidate : Detection {
                                                 const InputForm& form, const DecodeOptions& options);
 
 /// The numbers of a model's head in the output with its boxes: in each row, they are behind the box and its classes.
-class Further {
+class HeadNumbers {
  public:
-  Further(const Recognised& how, const OutputView& output);
+  HeadNumbers(const Recognised& how, const OutputView& output);
 
   /// Number `k` of them, for a candidate's row.
   [[nodiscard]] float at(std::size_t row, std::size_t k) const {

@@ -14,7 +14,7 @@
 namespace freshframe::inference {
 namespace {
 
-void set_angles(const Further& further, std::vector<Candidate>& found) {
+void set_angles(const HeadNumbers& further, std::vector<Candidate>& found) {
   for (auto& each : found) each.angle = further.at(each.row, 0);
   std::erase_if(found, [](const Candidate& each) { return !std::isfinite(each.angle); });
 }
@@ -39,7 +39,7 @@ Detection in_picture(const Candidate& found, const PicturePlace& place, bool tur
   return box;
 }
 
-DataColumn key_points_column(const Head& head, const Further& further, const PicturePlace& place,
+DataColumn key_points_column(const Head& head, const HeadNumbers& further, const PicturePlace& place,
                              std::span<const Candidate> found) {
   std::vector<float> numbers;
   for (const auto& each : found) {
@@ -77,7 +77,7 @@ MaskPlanes planes_of(const Head& head, std::span<const OutputView> outputs, std:
   return {from.floats, static_cast<int>(from.shape[3]), static_cast<int>(from.shape[2])};
 }
 
-DataColumn mask_column(const Head& head, std::span<const OutputView> outputs, const Further& further,
+DataColumn mask_column(const Head& head, std::span<const OutputView> outputs, const HeadNumbers& further,
                        const PicturePlace& place, const std::vector<Candidate>& found) {
   std::size_t rows = 0;
   for (const auto& each : found) rows = std::max(rows, each.row + 1);
@@ -99,7 +99,7 @@ Decoded decoded_in_picture(const Recognised& how, std::span<const OutputView> ou
   const InputForm form{.width = place.input_width, .height = place.input_height};
   auto found = candidates(how, outputs, form, options);
   const auto& head = how.head;
-  const Further further(how, outputs[how.boxes]);
+  const HeadNumbers further(how, outputs[how.boxes]);
   if (head.turned) set_angles(further, found);
   if (!needs_suppression(how.layout)) {
     keep_surest(found);

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "inference/boxes/decode.hpp"
-#include "inference/boxes/layout.hpp"
+#include "inference/boxes/recognise.hpp"
 #include "inference/picture/letterbox.hpp"
 
 namespace freshframe::inference {

@@ -1,15 +1,11 @@
-// The meaning of a detector's outputs, recognised from the file's metadata, names and shapes, or refused.
+// The layouts of a detector's outputs that are read.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <vector>
 
-#include "inference/boxes/heads.hpp"
-#include "inference/boxes/model_facts.hpp"
 #include "inference/picture/letterbox.hpp"
 
 namespace freshframe::inference {
@@ -30,6 +26,8 @@ enum class Layout : std::uint8_t {
 };
 
 [[nodiscard]] std::string_view to_string(Layout layout) noexcept;
+/// "yolov5, yolov8, ..."
+[[nodiscard]] std::string layout_names();
 /// The layout of that name. Throws OptionError, which lists them.
 [[nodiscard]] Layout layout_of(std::string_view name);
 
@@ -38,21 +36,5 @@ enum class Layout : std::uint8_t {
 
 /// The input form of the layout's models: the scale of the numbers, and whether pictures are stretched.
 void apply_to(InputForm& form, Layout layout);
-
-struct Recognised {
-  Layout layout = Layout::Yolov8;
-  int classes = 0;                      // 0: not known
-  std::vector<std::string> names = {};  // of the classes, if the file or the user has them
-  std::string why = {};                 // for `freshframe model`
-  // The outputs with the boxes, scores and classes, as far as the layout has them.
-  std::size_t boxes = 0;
-  std::size_t scores = 0;
-  std::size_t labels = 0;
-  Head head = {};
-};
-
-/// Throws OptionError if the file is no detector, or if none or more than one layout fits. The error shows
-/// the outputs and the options to pass.
-[[nodiscard]] Recognised recognise(const ModelFacts& facts);
 
 }  // namespace freshframe::inference

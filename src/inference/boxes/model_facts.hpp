@@ -4,18 +4,16 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "inference/boxes/layout.hpp"
 #include "inference/runtime/session.hpp"
 
 namespace freshframe::inference {
-
-enum class Layout : std::uint8_t;  // layout.hpp
 
 /// The facts about a model. Shapes are those of a run.
 struct ModelFacts {

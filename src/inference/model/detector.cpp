@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "inference/boxes/in_picture.hpp"
-#include "inference/boxes/layout.hpp"
+#include "inference/boxes/recognise.hpp"
 #include "inference/model/inference_counters.hpp"
 #include "inference/model/picture_input.hpp"
 #include <pthread.h>

@@ -1,7 +1,5 @@
 // Which layouts are recognised, from facts of real exports, and which are refused.
 // SPDX-License-Identifier: Apache-2.0
-#include "inference/boxes/layout.hpp"
-
 #include "freshframe/error.hpp"
 
 #include <map>
@@ -12,6 +10,7 @@
 
 #include "inference/boxes/model_facts.hpp"
 #include "inference/boxes/names.hpp"
+#include "inference/boxes/recognise.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::inference {
