@@ -37,7 +37,7 @@ LIMITS = {
     "lines": 600,
     "small ideas": 0,
     "headers of one file": 0,
-    "percent of lines in short files": 52,  # 50 once: six readers of six rooms preferred a file per idea
+    "percent of lines in short files": 50,
     "mutual includes": 0,
     "fragments in percent": 2,
 }

@@ -86,7 +86,7 @@ def test_members_of_every_form_are_counted() -> None:
         ),
         (
             {f"python/p/{n}.py": "\n" * (SHORT - 1) for n in range(1 + ENOUGH // (SHORT - 1))},
-            "Python: percent of lines in short files 100, at most 52",
+            "Python: percent of lines in short files 100, at most 50",
         ),
     ],
     ids=[
