@@ -14,7 +14,7 @@ from .._closed_by_with import ClosedByWith
 from .._errors import GraphError, OptionError, OptionTypeError, StateError
 from .._graph.port import Port, belongs_to, view_name
 from .._interpreter import exit_hooks, fork
-from .._vision.annotate import Annotate
+from .._vision.annotate import Annotate, fields_of
 
 _MOST_PORTS = 1 << 16
 _NOT_SENT = ("age", "track_confidence", "dwell")
@@ -216,10 +216,7 @@ def _check_labels(labels: str | None) -> None:
         Annotate(labels=labels)
     except OptionError as wrong:
         raise OptionError(str(wrong).replace("Annotate(labels=)", "labels")) from None
-    with fork.loading():
-        from string import Formatter  # noqa: PLC0415  (few labels are given)
-
-    for _, field, _, _ in Formatter().parse(labels or ""):
+    for field in fields_of(labels or ""):
         if field in _NOT_SENT:
             raise OptionError(
                 f"labels has the field {{{field}}}, which Annotate has and a live view does not get: "

@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from .counts import LineCounts, ZoneCounts, ZonesCounts  # noqa: F401  (in strings)
 
 
+def fields_of(labels: str) -> list[str]:
+    """The names of the fields of a pattern that Annotate has accepted."""
+    with fork.loading():
+        from string import Formatter  # noqa: PLC0415  (few labels are given)
+
+    return [name for _, name, _, _ in Formatter().parse(labels) if name is not None]
+
+
 class Annotate(NativeNode["Circles | Detections | LineCounts | ZoneCounts | ZonesCounts", "Frame"]):
     """Draws circles, boxes or counts with their labels and trails into a copy of each sample's frame. Native.
 
@@ -106,11 +114,8 @@ class Annotate(NativeNode["Circles | Detections | LineCounts | ZoneCounts | Zone
         """
         if not self._labels or any(given is not Circles for given in types):
             return
-        with fork.loading():
-            from string import Formatter  # noqa: PLC0415  (few labels are given)
-
-        for _, name, _, _ in Formatter().parse(self._labels):
-            if name is not None and name not in _OF_CIRCLES:
+        for name in fields_of(self._labels):
+            if name not in _OF_CIRCLES:
                 known = ", ".join(_OF_CIRCLES)
                 raise OptionError(f"Annotate(labels=) has a field {{{name}}}, but circles have only {known}")
 
