@@ -1,14 +1,17 @@
-"""One Chromium for all tests, ended after the last; without one they are skipped, and say why."""
+"""One Chromium and one Firefox for all tests; where one is missing they are skipped, and say why."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import browser
+import firefox
 import pytest
 from video_server import video_server
 
@@ -16,18 +19,35 @@ import freshframe as ff
 
 if TYPE_CHECKING:
     from browser import Page
+    from firefox import Firefox
     from video_server import VideoServer
+
+T = TypeVar("T")
+
+
+@contextlib.contextmanager
+def in_own_profile(problem: str | None, started: Callable[[Path], AbstractContextManager[T]]) -> Iterator[T]:
+    """A browser with a profile of its own; where it has a problem the test is skipped."""
+    if problem:
+        pytest.skip(problem)
+    with (
+        tempfile.TemporaryDirectory(prefix="freshframe-web-", ignore_cleanup_errors=True) as profile,
+        started(Path(profile)) as running,
+    ):
+        yield running
 
 
 @pytest.fixture(scope="session")
 def one_browser() -> Iterator[Page]:
-    if problem := browser.missing():
-        pytest.skip(problem)
-    with (
-        tempfile.TemporaryDirectory(prefix="freshframe-web-", ignore_cleanup_errors=True) as profile,
-        browser.started(Path(profile)) as started,
-    ):
-        yield started
+    with in_own_profile(browser.missing(), browser.started) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def one_firefox() -> Iterator[Firefox]:
+    with in_own_profile(firefox.missing(), firefox.started) as running:
+        print(f"Firefox {running.version}")
+        yield running
 
 
 @pytest.fixture

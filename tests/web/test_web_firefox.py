@@ -3,12 +3,9 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import firefox
 import pytest
 from browser import until
 from rigs.live.media import encode
@@ -53,18 +50,6 @@ LACKS = {
     "MediaSource": "this browser has no Media Source Extensions",
 }
 NO_H265 = "this browser has no H.265"
-
-
-@pytest.fixture(scope="module")
-def one_firefox() -> Iterator[Firefox]:
-    if problem := firefox.missing():
-        pytest.skip(problem)
-    with (
-        tempfile.TemporaryDirectory(prefix="freshframe-web-", ignore_cleanup_errors=True) as profile,
-        firefox.started(Path(profile)) as started,
-    ):
-        print(f"Firefox {started.version}")
-        yield started
 
 
 @pytest.fixture
