@@ -31,7 +31,7 @@ namespace freshframe {
 
 /// A thread that holds a mutex may lock those of higher rank.
 enum class LockRank : std::uint8_t {
-  Graph,       // the lists of nodes and readers
+  Graph,       // the lists of nodes and readers; others that are held while a leaf is locked
   Conversion,  // the making of a frame's other formats
   Place,       // a frame's place in the budget
   Leaf,        // all others: no further mutex is locked

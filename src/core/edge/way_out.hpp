@@ -74,7 +74,7 @@ struct Delivery : Aftermath {
   std::optional<TimePoint> gathered_at;  // of a batch
 };
 
-/// Takes samples out of the lanes of an inbox. It knows of no lock: the inbox's mutex guards it, and it wakes none.
+/// Takes samples out of the lanes of an inbox. It knows no lock: the inbox's mutex guards it, and it wakes no thread.
 class WayOut {
  public:
   WayOut(Lanes& lanes, const EndOfStop& stop, const Clock& clock) noexcept

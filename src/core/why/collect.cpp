@@ -1,4 +1,4 @@
-// What the records of a pipeline say of its last seconds: ages, paces of its sources, waits for a processor.
+// The last seconds of a pipeline by its records: ages, paces of its sources, waits for a processor.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cstddef>

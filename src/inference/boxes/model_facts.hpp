@@ -1,4 +1,4 @@
-// What a model's file and a run tell of it, before its layout and its head are recognised.
+// The facts of a model, from its file and a run, by which its layout and its head are recognised.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

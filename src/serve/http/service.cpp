@@ -149,8 +149,8 @@ void Service::tick() {
     }
   }
   video_.look(sampler_.seen());
-  if (!watchers_.empty())
-    pump();  // a view of video may have become one of JPEGs, which wait for this call to be sent
+  // A view of video may have become one of JPEGs, which wait for this call to be sent.
+  if (!watchers_.empty()) pump();
   check_connections(now);
 }
 
