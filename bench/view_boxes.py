@@ -21,8 +21,8 @@ sys.path.insert(0, str(ROOT / "tests" / "python"))
 sys.path.insert(0, str(ROOT / "tests" / "web"))
 
 import browser
-from test_web_view import EXACT, live, numbers, picture, show
 from video_server import video_server
+from view_page import EXACT, live, numbers, picture, show
 
 SCENES = {
     "detector 20 ms": {"delay": 0.02},

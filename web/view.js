@@ -7,14 +7,14 @@ import { Drawing, objectsOf } from "./view/drawing.js";
 import { Face } from "./view/face.js";
 import { Link } from "./view/link.js";
 import { drawsWhatItSays, kept, Mse } from "./view/mse.js";
-import { GATHERED, serverAt } from "./view/socket.js";
+import { serverAt } from "./view/socket.js";
 import { WebCodecs } from "./view/webcodecs.js";
 
 const PLAYERS = { webcodecs: WebCodecs, mse: Mse };
 // Seconds until a mode that failed is tried again; later at each return of the camera, and where the link was too slow
 // after the last of them each time.
 const AGAIN = [10, 60];
-const PUT_OFF = 60; // seconds for which an attempt is put off, at the most, because JPEGs come slowly
+const PUT_OFF = 600; // seconds for which an attempt is put off, at the most, because JPEGs come slowly
 // Seconds for which a link is known as too slow after the video was tried again. A video that has played for that long
 // shows that it is not, and its next failure is the first.
 const SLOW_FOR = 30;
@@ -23,6 +23,9 @@ const STEP = 160; // px: a page that is resized does not ask for each width
 const GAP = 1; // seconds for which the last results stay on later pictures
 const LABELS = "{class} {id}";
 const REDUCED = matchMedia("(prefers-reduced-motion: reduce)");
+// By a player, in seconds of pts: the last picture of a video, one that it did not name itself, and the one whose results
+// were told last.
+const UNPLAYED = { last: -Infinity, guessed: null, said: null };
 const own = new URL(".", import.meta.url).href;
 
 class FreshframeView extends HTMLElement {
@@ -59,13 +62,8 @@ class FreshframeView extends HTMLElement {
   #newest = -Infinity; // pts of the newest picture of the video that came
   #owed = false; // whether its acknowledgement is held back
   #leftOut = 0;
-  #askedAt = null; // ms at which the next JPEG could be sent
   #shown = null; // {pts, captured, objects, at}
-  // By the player of now, in seconds of pts: the last picture of a video, one that it did not name itself, and the one
-  // whose results were told last.
-  #last = -Infinity;
-  #guessed = null;
-  #said = null;
+  #played = { ...UNPLAYED };
   #paused = false;
   #visible = false;
   #told = "";
@@ -117,6 +115,7 @@ class FreshframeView extends HTMLElement {
     const address = new URL(this.getAttribute("src") ?? own, document.baseURI).href;
     this.#server = serverAt(address, this.getAttribute("token") ?? "");
     this.#leftOut = 0;
+    this.#putOff();
     const asked = this.getAttribute("mode");
     const left = Object.keys(PLAYERS).some((mode) => this.#failed(mode) === null);
     const mode = asked === "jpeg" || (asked === null && !left) ? "jpeg" : asked === null ? "auto" : "video";
@@ -150,8 +149,7 @@ class FreshframeView extends HTMLElement {
     this.#due.clear();
     this.#joined = false;
     this.#owed = false;
-    this.#last = -Infinity;
-    this.#guessed = this.#said = null;
+    this.#played = { ...UNPLAYED };
   }
 
   #again() {
@@ -182,7 +180,7 @@ class FreshframeView extends HTMLElement {
     if (head.view !== this.#id) return;
     this.#leftOut = head.leftOut;
     this.#due.picture(head.pts, head.captured);
-    if (head.kind === "picture" && this.#comesOlder(head)) {
+    if (head.kind === "picture" && this.#comesTooSlowly(head, body)) {
       this.#tooSlow();
       return;
     }
@@ -202,11 +200,11 @@ class FreshframeView extends HTMLElement {
 
   async #begin(head, body) {
     this.#stop();
-    this.#askedAt = null;
     const start = JSON.parse(new TextDecoder().decode(body.subarray(0, body.length - head.sampleSize)));
     start.init = body.slice(body.length - head.sampleSize);
     this.#start = start;
     this.#carries.begin(start.rate);
+    this.#needs();
     this.#drawing.begin(start);
     if (this.#gone !== null) {
       this.#gone = null;
@@ -287,8 +285,14 @@ class FreshframeView extends HTMLElement {
     if (this.#carries.lag(now()) || this.#isSlow) this.#tooSlow();
   }
 
-  #comesOlder({ captured, late }) {
-    return !this.hasAttribute("mode") && this.#carries.picture(this.#server.clock.age(captured), late, now());
+  #comesTooSlowly(head, body) {
+    const isSlow = this.#carries.picture(head, body.length, this.#server.clock.age(head.captured), now());
+    this.#needs();
+    return isSlow && !this.hasAttribute("mode");
+  }
+
+  #needs() {
+    this.#server.needs(this.#id, this.getAttribute("mode") === "jpeg" ? 0 : this.#carries.rate);
   }
 
   #tooSlow() {
@@ -320,8 +324,6 @@ class FreshframeView extends HTMLElement {
     this.#again();
   }
 
-  // As long as JPEGs show that the link does not carry the video, another attempt would show old pictures. Their time
-  // is partly that of waiting for a picture, so it counts for a while only.
   #tryLater() {
     const at = performance.now();
     const failures = [...this.#failures.values()].filter(({ until }) => at < until && until < Infinity);
@@ -329,15 +331,23 @@ class FreshframeView extends HTMLElement {
     const next = failures.reduce((a, b) => (b.until < a.until ? b : a));
     this.#retry = setTimeout(
       () => {
-        if (next.why === SLOW && performance.now() < next.latest && this.#carries.isTooSlow(now())) {
-          next.until = performance.now() + AGAIN[0] * 1000;
-          this.#tryLater();
-        } else {
-          this.#again();
-        }
+        if (this.#putOff()) this.#tryLater();
+        else this.#again();
       },
       next.until - at + 1,
     );
+  }
+
+  // As long as JPEGs show that the link does not carry the video, another attempt would show old pictures. One that is
+  // due has to wait for them, also where the view was hidden meanwhile. Returns whether there is one that waits.
+  #putOff() {
+    const at = performance.now();
+    const due = [...this.#failures.values()].filter(({ why, until }) => why === SLOW && until <= at);
+    const isTooSlow = this.#carries.isTooSlow(this.#server.neededBeside(this.#id), now());
+    const waits = due.filter(({ latest }) => isTooSlow && at < latest);
+    for (const one of waits) one.until = at + AGAIN[0] * 1000;
+    for (const one of due) if (!waits.includes(one)) one.latest = 0; // the attempt begins, and is not put off any more
+    return waits.length > 0;
   }
 
   #end(body) {
@@ -347,15 +357,12 @@ class FreshframeView extends HTMLElement {
   }
 
   async #jpeg(head, body) {
-    if (this.#askedAt !== null) {
-      const seconds = (performance.now() - this.#askedAt - GATHERED) / 1000 - this.#server.clock.trip;
-      this.#carries.jpeg(body.length, seconds, now());
-    }
+    const seconds = this.#server.clock.delay(head.captured + head.waited);
+    if (seconds !== null) this.#carries.jpeg(body.length, seconds, now());
     const image = await createImageBitmap(new Blob([body], { type: "image/jpeg" })).catch(() => null);
     if (head.view !== this.#id) return;
     if (image !== null) this.#held.add(image, head.pts);
     this.#acknowledge(head.pts);
-    this.#askedAt = performance.now();
   }
 
   #result(result) {
@@ -374,9 +381,9 @@ class FreshframeView extends HTMLElement {
   #showNamed(video, named) {
     const near = this.#due.near(named);
     const pts = (near ?? this.#due.standing(named, GAP))?.pts ?? named;
-    if (pts < this.#last && this.#last - pts < GAP) return;
-    this.#last = pts;
-    if (near === null) this.#guessed = pts;
+    if (pts < this.#played.last && this.#played.last - pts < GAP) return;
+    this.#played.last = pts;
+    if (near === null) this.#played.guessed = pts;
     this.#show(video, pts);
   }
 
@@ -400,12 +407,12 @@ class FreshframeView extends HTMLElement {
     const objects = objectsOf(result, this.#start.names);
     const { lines = this.#start.lines, zones = this.#start.zones } = result ?? {};
     const size = result?.size; // without it, it is not known in which picture they were found
-    const named = this.#mode !== "mse" || (drawsWhatItSays && picture.pts !== this.#guessed);
+    const named = this.#mode !== "mse" || (drawsWhatItSays && picture.pts !== this.#played.guessed);
     const surely = exact && size !== undefined && named;
     const labels = this.getAttribute("labels") ?? LABELS;
     this.#drawing.overlay({ objects, lines, zones, size, labels, dashed: !exact, chosen: this.#face.chosen });
-    const again = picture.pts === this.#said; // a video may show a picture twice
-    this.#said = picture.pts;
+    const again = picture.pts === this.#played.said; // a video may show a picture twice
+    this.#played.said = picture.pts;
     this.#shown = { pts: picture.pts, captured: picture.captured, objects, at };
     this.#joined ||= this.#player?.caughtUp ?? true;
     if (this.#owed) this.#acknowledge(this.#newest);

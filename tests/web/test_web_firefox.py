@@ -15,13 +15,6 @@ from test_web_streams import (  # noqa: F401  (as below)
     wall,
 )
 from test_web_view import (  # noqa: F401  (the same tests, whose `page` is a tab of Firefox here)
-    LISTEN,
-    live,
-    numbers,
-    on_its_picture,
-    picture,
-    pictures_with_boxes,
-    show,
     test_a_click_picks_the_smallest_object_below_it,
     test_a_decoder_that_fails_is_tried_again,
     test_a_mode_that_was_asked_for_is_not_replaced,
@@ -38,6 +31,7 @@ from test_web_view import (  # noqa: F401  (the same tests, whose `page` is a ta
 )
 from test_web_view_server import door, draw, open_page, playing, site_running
 from video_server import COUNT
+from view_page import LISTEN, live, numbers, on_its_picture, picture, pictures_with_boxes, show
 
 import freshframe as ff
 

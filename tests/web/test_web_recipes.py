@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 import pytest
 from rigs.ports import free_port
-from test_web_view import LISTEN, live
 from test_web_view_server import Site, open_page, site_running
+from view_page import LISTEN, live
 
 import freshframe as ff
 

@@ -3,17 +3,15 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import io
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import av
 import numpy as np
 import pytest
 from browser import FOREIGN, until
-from video_server import BITS, COUNT, FIRST, FPS, VideoServer, read_number, video_server
+from video_server import COUNT, FIRST, FPS, VideoServer, video_server
+from view_page import LISTEN, VIEW, EXACT, live, numbers, on_its_picture, picture, pictures_with_boxes, show
 
 import freshframe as ff
 
@@ -21,61 +19,6 @@ if TYPE_CHECKING:
     from browser import Page
 
 PICTURES = Path(__file__).parents[2] / "build" / "web"
-SECONDS = 6  # for which screenshots are taken in each mode
-VIEW = '<freshframe-view src="{src}" port="people" labels="" style="width:640px" {more}></freshframe-view>'
-LISTEN = """
-window.view = document.querySelector('freshframe-view');
-window.states = []; window.results = []; window.picks = [];
-view.addEventListener('state', event => states.push(event.detail));
-view.addEventListener('results', event => results.push(event.detail));
-view.addEventListener('pick', event => picks.push(event.detail));
-"""
-# Whether the boxes of the picture with that number were said to be its own.
-EXACT = f"""
-return results.findLast(({{pts}}) => Math.round((pts - {FIRST}) * {FPS}) % {COUNT} === arguments[0])?.exact;
-"""
-
-
-def show(page: Page, server: VideoServer, more: str = "", host: str = "") -> None:
-    """Opens a page with one view, and notes its events."""
-    page.size(800, 700)
-    page.load(server.page(VIEW.format(src=server.url, more=more), host=host))
-    page.run(LISTEN)
-
-
-def live(page: Page, mode: str) -> None:
-    page.until(
-        "const last = states.at(-1); return last?.state === 'live' && last.mode === arguments[0]", mode
-    )
-    page.until("return results.length > 3")
-
-
-def picture(page: Page) -> np.ndarray[Any, Any]:
-    """What the view shows, as (height, width, 3)."""
-    place = page.run(
-        "return view.shadowRoot.querySelector('canvas').getBoundingClientRect().toJSON()",
-    )
-    with av.open(io.BytesIO(page.shot(place)), "r") as file:
-        return next(file.decode(video=0)).to_ndarray(format="rgb24")
-
-
-def numbers(shot: np.ndarray[Any, np.dtype[np.uint8]]) -> tuple[int, int | None]:
-    """The number of the picture and that of the boxes upon it; None: there are no boxes."""
-    height, width, _ = shot.shape
-    colourful = (shot.max(axis=2).astype(int) - shot.min(axis=2)) > 60
-    if not colourful[height // 2 - 4 : height // 2 + 4].any():
-        return read_number(shot[:, :, 1]), None
-    block, top = width // BITS, height // 8
-    bits = [colourful[top : 2 * top, bit * block + 12 : (bit + 1) * block - 12].any() for bit in range(BITS)]
-    return read_number(shot[:, :, 1]), sum(1 << bit for bit, there in enumerate(bits) if there)
-
-
-def on_its_picture(page: Page) -> int | None:
-    """The number of a picture with its own boxes, which is not 0; None: another one is shown."""
-    shown, boxed = numbers(picture(page))
-    return shown or None if shown == boxed else None
-
-
 @pytest.mark.parametrize("mode", ["webcodecs", "mse", "jpeg"])
 def test_each_mode_shows_pictures_that_follow_each_other(page: Page, server: VideoServer, mode: str) -> None:
     show(page, server, f'mode="{mode}"')
@@ -86,23 +29,6 @@ def test_each_mode_shows_pictures_that_follow_each_other(page: Page, server: Vid
     assert shown == sorted(set(shown)), "a picture came twice or went back"
     assert page.run("return states.at(-1).age") > 0
     assert page.complaints() == []
-
-
-def pictures_with_boxes(
-    page: Page, mode: str, of_another: Callable[[int, int], Any]
-) -> tuple[int, list[tuple[int, Any]]]:
-    """How many pictures had their own boxes; of the others the number, and `of_another` of both numbers."""
-    right, others = 0, []
-    deadline = time.monotonic() + SECONDS
-    while right < 10 or time.monotonic() < deadline:
-        shown, boxed = numbers(picture(page))
-        if boxed == shown:
-            right += 1
-        elif boxed is not None:
-            others.append((shown, of_another(shown, boxed)))
-        assert len(others) <= right + 20, f"{right} right, and not {others}"
-    print(f"{mode}: {right} right, {len(others)} of an earlier picture")
-    return right, others
 
 
 @pytest.mark.parametrize("mode", ["webcodecs", "mse", "jpeg"])
@@ -368,132 +294,6 @@ def test_a_decoder_that_fails_is_tried_again(page: Page, server: VideoServer) ->
     assert "the decoder failed" in page.run("return states.at(-1).why")
     server.scene.broken = False
     live(page, "webcodecs")
-
-
-def test_a_link_that_carries_less_than_the_video_gets_jpegs_and_the_video_later(
-    page: Page, server: VideoServer
-) -> None:
-    server.change(only_keys=True, gop=30)
-    show(page, server)
-    page.until("return states.some(one => one.state === 'old' && one.left_out > 0)")
-    live(page, "jpeg")
-    assert page.run("return states.at(-1).why") == "the connection is too slow for the video"
-    server.scene.only_keys = False
-    live(page, "webcodecs")
-
-
-def test_a_link_that_is_known_as_slow_shows_few_old_pictures_when_the_video_is_tried_again(
-    page: Page, server: VideoServer
-) -> None:
-    server.change(only_keys=True, gop=30)
-    show(page, server)
-    live(page, "jpeg")
-    page.run("states.length = 0")
-    page.until("return states.some(one => one.mode === 'webcodecs')")
-    live(page, "jpeg")
-    left_out = page.run("return Math.max(...states.map(one => one.left_out))")
-    assert left_out < 3 * 29, "the server has left out all pictures up to the third key picture"
-
-
-def test_a_link_of_half_the_rate_gets_jpegs_before_pictures_are_old_and_the_video_when_it_carries_it(
-    page: Page, server: VideoServer
-) -> None:
-    server.change(gop=1)  # pictures that are as large as JPEGs
-    show(page, server)
-    live(page, "webcodecs")
-    server.scene.rate = sum(len(one.fragment) for one in server.scene.video().packets) * FPS / COUNT / 2
-    page.run("states.length = 0")
-    live(page, "jpeg")
-    assert page.run("return states.at(-1).why") == "the connection is too slow for the video"
-    server.scene.heard.clear()
-    time.sleep(12)  # another attempt would begin after 10 s
-    assert not [one for one in server.scene.heard if "watch" in one]
-    server.scene.rate = None
-    live(page, "webcodecs")
-
-
-AGAIN = "const AGAIN = [10, 60];"
-SPELLS = "states.filter((one, at) => one.mode === 'jpeg' && states[at - 1]?.mode === 'webcodecs').length"
-
-
-def test_after_the_third_slow_spell_the_video_is_tried_again(page: Page, server: VideoServer) -> None:
-    server.patch(AGAIN, "const AGAIN = [1, 1];")
-    server.change(only_keys=True, gop=30)
-    show(page, server)
-    page.until(f"return {SPELLS} >= 3")
-    server.scene.only_keys = False
-    live(page, "webcodecs")
-
-
-def test_a_spell_counts_as_the_first_after_the_video_has_played_for_a_while(
-    page: Page, server: VideoServer
-) -> None:
-    server.patch(AGAIN, "const AGAIN = [2, 1000];")
-    server.patch("const SLOW_FOR = 30;", "const SLOW_FOR = 2;")
-    server.change(only_keys=True, gop=30)
-    show(page, server)
-    for spells in (1, 2):
-        page.until(f"return {SPELLS} === {spells}")
-        server.scene.only_keys = False
-        page.run("results.length = 0")
-        live(page, "webcodecs")
-        page.until("return results.at(-1).pts - results[0].pts > 5")  # the first ones may come at once
-        server.scene.only_keys = True
-
-
-RISES = """const {Link} = await import('/view/link.js');
-const link = new Link();
-return arguments[0].findIndex(([at, age, late]) => link.picture(age, late ?? true, at));"""
-
-
-def test_pictures_that_come_older_and_older_show_a_slow_link_and_those_after_a_stall_do_not(
-    page: Page, server: VideoServer
-) -> None:
-    show(page, server)
-    half = [(at / 10, at / 20) for at in range(40)]
-    assert half[page.wait_for(RISES, half)] == (1.8, 0.9)
-    far = [(at / 10, 0.7 + at % 2 / 20) for at in range(40)]
-    assert page.wait_for(RISES, far) == -1
-    # After each of two seconds without a picture those of that time come at once.
-    stalls = [(start + 2 + step / 100, 2 - step / 10) for start in range(0, 40, 4) for step in range(20)]
-    assert page.wait_for(RISES, stalls) == -1
-    own = [(at, age, False) for at, age in half]
-    assert page.wait_for(RISES, own) == -1, "the camera gets later, and no picture waits at the server"
-    step = [(at / 10, 2 if at < 20 else 2.3) for at in range(40)]
-    assert page.wait_for(RISES, step) == -1
-
-
-def test_a_link_is_too_slow_as_long_as_the_fastest_jpeg_is_slower_than_the_video(
-    page: Page, server: VideoServer
-) -> None:
-    show(page, server)
-    found = page.wait_for(
-        """const {Link} = await import('/view/link.js');
-        const link = new Link();
-        const known = [link.isTooSlow(1)];
-        link.jpeg(5000, 0.5, 2);
-        known.push(link.isTooSlow(2));
-        link.begin(15000);
-        known.push(link.isTooSlow(2));
-        link.jpeg(5000, 0.2, 3);
-        known.push(link.isTooSlow(3));
-        for (const at of [14, 15]) link.jpeg(5000, 0.5, at);
-        return [...known, link.isTooSlow(15), link.isTooSlow(26)];"""
-    )
-    assert found == [False, False, True, False, True, False]
-
-
-def test_on_a_link_that_is_known_as_slow_one_late_picture_ends_the_video(
-    page: Page, server: VideoServer
-) -> None:
-    server.change(only_keys=True, gop=30)
-    show(page, server)
-    live(page, "jpeg")
-    server.scene.only_keys = False
-    server.scene.late = 1.5
-    page.run("states.length = 0")
-    page.until("return states.some(one => one.mode === 'webcodecs')")
-    page.until("return states.at(-1).mode === 'jpeg'")
 
 
 def watched(server: VideoServer) -> list[dict[str, Any]]:

@@ -17,8 +17,8 @@ from rigs.live.faulty_server import Clip
 from rigs.live.media import encode, lying
 from rigs.live.rtsp import RtspServer
 from rigs.live.servers import TcpServer
-from test_web_view import LISTEN, live, numbers, picture, pictures_with_boxes
 from video_server import COUNT, painted, read_number, result
+from view_page import LISTEN, live, numbers, picture, pictures_with_boxes
 
 import freshframe as ff
 

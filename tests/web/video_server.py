@@ -404,9 +404,9 @@ class Link:
             head = struct.pack(">BBH", 0x80 | code, 126, size)
         else:
             head = struct.pack(">BBQ", 0x80 | code, 127, size)
-        self.answer.connection.sendall(head + data)
         if self.scene.rate is not None:
             time.sleep(size / self.scene.rate)
+        self.answer.connection.sendall(head + data)
 
     def tell(
         self,
@@ -420,7 +420,8 @@ class Link:
         at: float = 0,
     ) -> None:
         left_out = self.views[view].left_out
-        self.send(2, struct.pack("<BBHIIIdd", kind, flags, view, left_out, size, 0, pts, at) + body)
+        waited = round(max(0.0, time.time() - at) * 1e6) if kind == JPEG else 0
+        self.send(2, struct.pack("<BBHIIIdd", kind, flags, view, left_out, size, waited, pts, at) + body)
 
     def serve(self) -> None:
         with contextlib.suppress(OSError), self.changed:

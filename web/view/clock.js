@@ -1,7 +1,7 @@
 // Times of a view: the server's clock, how late results come, and which picture is due to be drawn.
 // SPDX-License-Identifier: Apache-2.0
 
-const WINDOW = 30; // seconds for which a round trip counts
+const WINDOW = 30; // seconds for which an answer of the server counts
 const LATELY = 5; // and for which the lateness of a result does
 const KEPT = 300; // pictures whose times and results are kept
 const MOST_WAIT = 0.3; // seconds for which a picture waits by itself
@@ -9,31 +9,40 @@ const MOST_WAIT = 0.3; // seconds for which a picture waits by itself
 export const now = () => (performance.timeOrigin + performance.now()) / 1000;
 const key = (pts) => Math.round(pts * 1e6);
 
-// The server's clock by the least round trip of the last 30 s. Until there is one, a message's own time stands for it.
+// The server's clock by its answers of the last 30 s. An answer may have waited behind pictures, and a question does not:
+// so it is the questions that count, whose way is assumed to take half of the shortest round trip of all. Until there is
+// an answer, a message's own time stands for it.
 export class Clock {
-  #trips = [];
-  trip = Infinity; // seconds of the least round trip of all, where no video was before the answer
+  #answers = []; // {at, ahead}: seconds by which the server's clock was ahead when a question reached it
+  #told = null; // the same by a message that was on its way for an unknown time
+  #trip = Infinity; // seconds of the shortest round trip
 
-  // To connect took that many seconds, of at least two round trips.
-  opened(seconds) {
-    this.trip = Math.min(this.trip, seconds / 2);
+  // A connection begins, whose server says its time.
+  begin(server, received) {
+    this.#answers = [];
+    this.#told = server - received;
+    this.#trip = Infinity;
   }
 
   add(sent, server, received) {
-    this.#trips = this.#trips.filter(({ at }) => received - at < WINDOW);
-    this.trip = Math.min(this.trip, received - sent);
-    this.#trips.push({ at: received, trip: received - sent, offset: server - (sent + received) / 2 });
+    this.#answers = [...this.#answers.filter(({ at }) => received - at < WINDOW), { at: received, ahead: server - sent }];
+    this.#trip = Math.min(this.#trip, received - sent);
   }
 
-  // What a message without a question says: it was on its way for an unknown time.
-  told(server, received) {
-    if (this.#trips.length === 0) this.#trips.push({ at: received, trip: Infinity, offset: server - received });
+  get #offset() {
+    if (this.#answers.length === 0) return this.#told;
+    return Math.min(...this.#answers.map(({ ahead }) => ahead)) - this.#trip / 2;
   }
 
+  // Seconds since the server captured a picture; null: its time is not known.
   age(captured) {
-    if (this.#trips.length === 0) return null;
-    const best = this.#trips.reduce((a, b) => (b.trip < a.trip ? b : a));
-    return Math.max(0, now() + best.offset - captured);
+    const offset = this.#offset;
+    return offset === null ? null : Math.max(0, now() + offset - captured);
+  }
+
+  // Seconds that a message took beyond those of a short one; null: not known.
+  delay(sent) {
+    return this.#answers.length === 0 ? null : Math.max(0, now() + this.#offset - sent - this.#trip / 2);
   }
 }
 

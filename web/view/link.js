@@ -3,39 +3,56 @@
 
 const LAGS = { most: 3, within: 30 }; // seconds: a link on which pictures are left out more often is too slow
 const OLD = 0.5; // seconds: what is younger as it comes is no sign of a slow link
+const SPAN = 0.35; // seconds: two spans one after the other show a slow link, since a camera that gets later makes one step
 const RISES = 0.2; // seconds by which pictures come later in each second, at the least, over a link that is too slow
-// Seconds for which they do so, and in the last half of them: a camera that gets later makes one step, and after a
-// stall pictures come in one go, and younger each time.
-const SURE = 0.7;
-const LATELY = 10; // seconds for which the time that a JPEG took counts
-const SPARE = 1.2; // times its rate that a link must carry before the video is tried again
+const JITTER = 0.02; // seconds by which the ages of pictures differ that wait equally long
+const GROUP = 0.5; // seconds of the video whose rate is measured, at the least: from one key picture to another
+const LATELY = 10; // seconds for which the time that a JPEG took counts, if it is not the last one
+const SPARE = 1.2; // times the video's rate that a link must carry before the video is tried again
 
 export class Link {
+  rate = 0; // bytes in a second of the video; 0: not known
   #lags = []; // seconds at which pictures were left out
-  #rise = []; // {age, at} of the pictures since which they come older and older
-  #rate = null; // bytes in a second of the video
-  #jpegs = []; // {at, rate}
+  #span = null; // {at, age, bytes, again} since its first picture; again: the one before it was that of a slow link
+  #group = null; // {pts, bytes} since a key picture
+  #jpegs = []; // {at, rate} since the video was given up
 
   // Another stream begins, or another way to show it. `rate`: bytes in a second of the video, if it is known.
   begin(rate) {
-    this.#rise = [];
-    this.#rate = rate ?? this.#rate;
+    this.#span = this.#group = null;
+    this.rate = rate ?? this.rate;
   }
 
   // A picture of the video came at `at` seconds, `age` seconds after its capture. `late`: a newer one waited at the
   // server, so it is not the camera alone that is late. Returns whether the link is surely too slow for the video.
-  picture(age, late, at) {
-    const [first] = this.#rise;
-    const rises = (since) => age >= since.age + RISES * (at - since.at);
+  picture({ pts, key, gap, late }, bytes, age, at) {
+    this.#measure(pts, key, gap, bytes);
     if (age === null || age < OLD || !late) {
-      this.#rise = [];
-    } else if (first === undefined || !rises(first)) {
-      this.#rise = [{ age, at }];
-    } else {
-      this.#rise.push({ age, at });
-      return at - first.at > SURE && rises(this.#rise.findLast((one) => one.at <= at - SURE / 2));
+      this.#span = null;
+      return false;
     }
-    return false;
+    if (this.#span === null) {
+      this.#span = { at, age, bytes: 0, again: false };
+      return false;
+    }
+    this.#span.bytes += bytes;
+    const seconds = at - this.#span.at;
+    if (seconds < SPAN) return false;
+    const [rise, rate] = [age - this.#span.age, this.#span.bytes / seconds];
+    // Behind a large key picture the others come as fast as the camera makes them, and no faster.
+    const isSlow = rise >= RISES * seconds || (rise >= -JITTER && rate < this.rate);
+    const isSure = isSlow && this.#span.again;
+    this.#span = { at, age, bytes: 0, again: isSlow };
+    return isSure;
+  }
+
+  #measure(pts, key, gap, bytes) {
+    if (gap) this.#group = null;
+    if (key && (this.#group === null || pts - this.#group.pts >= GROUP)) {
+      if (this.#group !== null) this.rate = this.#group.bytes / (pts - this.#group.pts);
+      this.#group = { pts, bytes: 0 };
+    }
+    if (this.#group !== null) this.#group.bytes += bytes;
   }
 
   // Pictures were left out while an old one was shown. Returns whether they are too often.
@@ -47,19 +64,21 @@ export class Link {
   // The video was given up.
   failed() {
     this.#lags = [];
-    this.#rise = [];
+    this.#span = null;
     this.#jpegs = [];
   }
 
-  // A JPEG came that many seconds after it could be sent.
+  // A JPEG came that was on its way for so many seconds.
   jpeg(bytes, seconds, at) {
     this.#jpegs = [...this.#jpegs.filter((one) => at - one.at < LATELY), { at, rate: bytes / Math.max(1e-3, seconds) }];
   }
 
-  // Whether the video would be too much, by the fastest JPEG of late; without one, and without the video's rate, it is
-  // not known, so it would not.
-  isTooSlow(at) {
-    const rates = this.#jpegs.filter((one) => at - one.at < LATELY).map(({ rate }) => rate);
-    return this.#rate !== null && rates.length > 0 && Math.max(...rates) < SPARE * this.#rate;
+  // Whether the video would be too much, beside others of so many bytes in a second, by the fastest JPEG of late, and as
+  // long as none has come. Where its rate is not known it would not.
+  isTooSlow(others, at) {
+    if (this.rate === 0) return false;
+    const lately = this.#jpegs.filter((one) => at - one.at < LATELY);
+    const jpegs = lately.length > 0 ? lately : this.#jpegs.slice(-1);
+    return Math.max(0, ...jpegs.map((one) => one.rate)) < SPARE * (this.rate + others);
   }
 }

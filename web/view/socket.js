@@ -6,7 +6,7 @@ import { Clock, now } from "./clock.js";
 const FIRST_WAIT = 0.5; // seconds until the first new attempt
 const LONGEST_WAIT = 5;
 const ASKED = 2; // seconds from one question for the server's time to the next
-export const GATHERED = 20; // ms for which acknowledgements become one message: a server takes 1,000 in a second
+const GATHERED = 20; // ms for which acknowledgements become one message: a server takes 1,000 in a second
 const SILENCE = 8; // seconds without an answer after which the connection counts as lost
 const HEAD = 32; // bytes
 const KINDS = [null, "start", "picture", "results", "jpeg", "gone"];
@@ -30,7 +30,7 @@ export function serverAt(address, token) {
 
 function headOf(data) {
   const view = new DataView(data);
-  if (data.byteLength < HEAD || view.getUint32(12, true) !== 0) return null;
+  if (data.byteLength < HEAD) return null;
   const flags = view.getUint8(1);
   return {
     kind: KINDS[view.getUint8(0)],
@@ -41,6 +41,7 @@ function headOf(data) {
     view: view.getUint16(2, true),
     leftOut: view.getUint32(4, true),
     sampleSize: view.getUint32(8, true),
+    waited: view.getUint32(12, true) / 1e6,
     pts: view.getFloat64(16, true),
     captured: view.getFloat64(24, true),
   };
@@ -53,7 +54,7 @@ class Server {
   #address;
   #token;
   #socket = null;
-  #views = new Map(); // by id: {port, mode, width, on}
+  #views = new Map(); // by id: {port, mode, width, on, rate}
   #next = 0;
   #wait = FIRST_WAIT;
   #timer = 0;
@@ -72,7 +73,7 @@ class Server {
   watch({ port, mode, width }, on) {
     const id = this.#next;
     this.#next = (id + 1) % 65536;
-    this.#views.set(id, { port, mode, width, on });
+    this.#views.set(id, { port, mode, width, on, rate: 0 });
     this.#ask();
     this.resume();
     on.link(this.#link);
@@ -107,6 +108,17 @@ class Server {
     this.#ask();
   }
 
+  // The video of a view has so many bytes in a second; 0: it is not known, or not wanted.
+  needs(id, rate) {
+    const view = this.#views.get(id);
+    if (view !== undefined) view.rate = rate;
+  }
+
+  // Bytes in a second of the videos of all other views.
+  neededBeside(id) {
+    return [...this.#views].reduce((sum, [other, { rate }]) => sum + (other === id ? 0 : rate), 0);
+  }
+
   acknowledge(id, pts) {
     if (!this.#views.has(id)) return;
     this.#acks[id] = pts;
@@ -133,11 +145,10 @@ class Server {
     const socket = new WebSocket(address);
     socket.binaryType = "arraybuffer";
     this.#socket = socket;
-    const begun = now();
-    this.#heard = begun;
+    this.#heard = now();
     socket.onopen = () => {
-      this.clock.opened(now() - begun);
       if (this.#token) this.#send({ token: this.#token });
+      this.#askTime(); // while no picture is before the answer
       this.#ask();
     };
     socket.onmessage = ({ data }) => this.#take(data);
@@ -146,10 +157,14 @@ class Server {
     this.#asking = setInterval(() => this.#measure(), ASKED * 1000);
   }
 
+  #askTime() {
+    this.#send({ ack: {}, time: now() });
+  }
+
   #measure() {
     if (this.#views.size === 0) this.#heard = now(); // a hidden page's timers may stand still
     if (now() - this.#heard < SILENCE) {
-      this.#send({ ack: {}, time: now() });
+      this.#askTime();
       return;
     }
     const socket = this.#socket;
@@ -172,8 +187,7 @@ class Server {
     if (message.type === "welcome") {
       this.#wait = FIRST_WAIT;
       this.most = message.most;
-      this.clock.told(message.now, now());
-      this.#send({ ack: {}, time: now() });
+      this.clock.begin(message.now, now());
       this.#say({ state: "open" });
     } else if (message.type === "time") {
       this.clock.add(message.time, message.now, now());

@@ -87,10 +87,12 @@ std::optional<VideoSend> VideoView::next_of_jpeg() {
     const auto picture = std::exchange(jpeg_, nullptr);
     last_jpeg_ = picture->number;
     jpeg_pts_ = shown_pts_ = picture->pts;
+    const double captured = port_->unix_time(picture->captured);
     const VideoMessage message{.kind = VideoMessage::Kind::Jpeg,
                                .flags = VideoMessage::kKey,
                                .pts = picture->pts,
-                               .captured = port_->unix_time(picture->captured),
+                               .captured = captured,
+                               .waited = unix_now() - captured,
                                .sample_size = picture->jpeg.size()};
     return VideoSend{head_of_video(message, wish_.id, left_out(), 0), picture->jpeg, picture};
   }

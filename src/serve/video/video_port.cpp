@@ -23,18 +23,6 @@ void write_text_or_null(JsonWriter& json, std::string_view name, const std::stri
   }
 }
 
-/// Bytes in a second of its time; nullopt: too little of it is there.
-std::optional<double> rate_of(const VideoRing& pictures) {
-  constexpr double kLeast = .5;  // seconds
-  if (pictures.begin() == pictures.end()) return std::nullopt;
-  const double span = pictures.newest() - pictures.at(pictures.begin())->pts;
-  double bytes = 0;
-  const auto last = pictures.end() - 1;  // has no duration yet
-  for (auto number = pictures.begin(); number < last; ++number)
-    bytes += static_cast<double>(pictures.at(number)->body.size());
-  return span < kLeast ? std::nullopt : std::optional(bytes / span);
-}
-
 VideoMessageRef start_message(std::string body, std::size_t segment) {
   return std::make_shared<const VideoMessage>(VideoMessage{.kind = VideoMessage::Kind::Start,
                                                            .captured = unix_now(),
@@ -217,7 +205,7 @@ VideoMessageRef VideoPort::start() const {
       .end_object()
       .member("depth", depth)
       .member("shift", media::FragmentWriter::kShift)
-      .member("rate", rate_of(pictures_));
+      .member("rate", pictures_.rate());
   results_json_.write_known(json);
   json.member("most", VideoRing::kMost).member("now", unix_now()).end_object();
   return start_message(std::move(json).take() + writer_->init(), writer_->init().size());
@@ -235,7 +223,7 @@ VideoMessageRef VideoPort::start_of_jpeg(PictureSize size, const std::string& wh
       .member("mime", "image/jpeg")
       .member("width", size.width)
       .member("height", size.height);
-  json.key("depth").null().member("shift", 0).member("rate", rate_of(pictures_));
+  json.key("depth").null().member("shift", 0).member("rate", pictures_.rate());
   results_json_.write_known(json);
   json.member("most", VideoRing::kMost).member("now", unix_now()).end_object();
   return start_message(std::move(json).take(), 0);

@@ -19,6 +19,7 @@ class VideoRing {
  public:
   static constexpr double kMost = 1;  // seconds that a viewer may be behind
   static constexpr std::size_t kMostBytes = 32U << 20U;
+  static constexpr double kMeasured = .5;  // seconds whose rate is known
 
   void add(VideoMessageRef picture) {
     if (messages_.empty() && !picture->is_key()) {
@@ -49,6 +50,16 @@ class VideoRing {
   }
   /// The latest pts of all; 0 if there is none.
   [[nodiscard]] double newest() const noexcept { return newest_.value_or(0); }
+  /// Bytes in a second of its time, of whole groups if there are any, since key pictures are large. nullopt: less than
+  /// kMeasured seconds are there.
+  [[nodiscard]] std::optional<double> rate() const {
+    if (messages_.empty()) return std::nullopt;
+    const double first = messages_.front()->pts;
+    const auto whole = static_cast<std::size_t>(last_key_ - begin_);
+    if (const double span = messages_[whole]->pts - first; span >= kMeasured) return bytes_before(whole) / span;
+    const double span = newest() - first;  // the last picture has no duration yet
+    return span < kMeasured ? std::nullopt : std::optional(bytes_before(messages_.size() - 1) / span);
+  }
 
  private:
   /// The first group can go when the next one is old enough, or both take too much memory.
@@ -60,6 +71,11 @@ class VideoRing {
     const auto found =
         std::find_if(messages_.begin() + 1, messages_.end(), [](const auto& each) { return each->is_key(); });
     return static_cast<std::size_t>(found - messages_.begin());
+  }
+  [[nodiscard]] double bytes_before(std::size_t end) const {
+    double bytes = 0;
+    for (std::size_t i = 0; i < end; ++i) bytes += static_cast<double>(messages_[i]->body.size());
+    return bytes;
   }
   void forget_group() {
     for (auto count = next_key(); count > 0; --count) {

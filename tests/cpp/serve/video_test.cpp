@@ -241,6 +241,38 @@ TEST(VideoRing, HoldsTheLastSecondFromAKeyPictureOn) {
   EXPECT_EQ(ring.at(ring.last_key())->pts, 9.5);
 }
 
+/// Ten pictures a second of 10 bytes, and 110 more for each `group`-th, which is a key picture.
+VideoRing ring_of(int pictures, int group) {
+  VideoRing ring;
+  for (int number = 0; number < pictures; ++number) {
+    const bool is_key = number % group == 0;
+    ring.add(std::make_shared<const VideoMessage>(VideoMessage{.flags = is_key ? VideoMessage::kKey : 0U,
+                                                               .pts = number / 10.0,
+                                                               .body = std::string(is_key ? 120 : 10, ' ')}));
+  }
+  return ring;
+}
+
+TEST(VideoRing, HasTheRateOfItsWholeGroups) {
+  EXPECT_NEAR(ring_of(28, 10).rate().value_or(0), 210, 1e-6) << "two key pictures in 1.8 s";
+  EXPECT_NEAR(ring_of(57, 50).rate().value_or(0), 122, 1e-6);
+}
+
+TEST(VideoRing, HasTheRateOfWhatThereIsBeforeItsFirstGroupIsWhole) {
+  EXPECT_NEAR(ring_of(21, 50).rate().value_or(0), (120 + 19 * 10) / 2., 1e-6);
+  EXPECT_EQ(ring_of(5, 50).rate(), std::nullopt);
+  EXPECT_EQ(VideoRing().rate(), std::nullopt);
+}
+
+TEST(VideoHead, SaysHowLongAJpegHadWaited) {
+  const auto waited = [](double seconds) {
+    return head_of_video({.kind = VideoMessage::Kind::Jpeg, .waited = seconds}, 0, 0, 0).substr(12, 4);
+  };
+  EXPECT_EQ(waited(.066051), std::string("\x03\x02\x01\0", 4));
+  EXPECT_EQ(waited(-1), std::string(4, '\0'));
+  EXPECT_EQ(waited(1e9), "\xFF\xFF\xFF\xFF");
+}
+
 TEST(VideoHead, HasThirtyTwoBytesAtTheirPlaces) {
   const VideoMessage message{.kind = VideoMessage::Kind::Picture,
                              .flags = VideoMessage::kKey,
