@@ -53,7 +53,7 @@ def test_a_link_that_is_known_as_slow_shows_few_old_pictures_when_the_video_is_t
 def test_a_link_of_half_the_rate_gets_jpegs_before_pictures_are_old_and_the_video_when_it_carries_it(
     page: Page, server: VideoServer
 ) -> None:
-    server.change(gop=1)  # pictures that are as large as JPEGs
+    server.change(kilobits=2000)
     show(page, server)
     live(page, "webcodecs")
     server.scene.rate = half_of_the_rate(server)
@@ -209,7 +209,7 @@ def test_a_view_that_is_back_gets_jpegs_first_over_a_link_that_was_too_slow(
     page: Page, server: VideoServer
 ) -> None:
     server.patch(AGAIN, "const AGAIN = [2, 2];")
-    server.change(gop=1)
+    server.change(kilobits=2000)
     show(page, server)
     live(page, "webcodecs")
     server.scene.rate = half_of_the_rate(server)

@@ -112,15 +112,19 @@ def video(
     *,
     bframes: int = 0,
     gop: int = 15,
+    kilobits: int | None = None,
     turn: tuple[bool, int] = (False, 0),
 ) -> Video:
     """Encodes the painted pictures once, and cuts the file into its fragments.
 
-    The size is that of the upright pictures, which `turn` makes of those that are stored.
+    The size is that of the upright pictures, which `turn` makes of those that are stored. `kilobits` in a second
+    are reached by filler data.
     """
     file = io.BytesIO()
     flags = "empty_moov+default_base_moof+frag_every_frame+negative_cts_offsets+skip_trailer"
     settings = f"keyint={gop}:min-keyint={gop}:scenecut=0:bframes={bframes}:b-adapt=0:rc-lookahead=0"
+    if kilobits is not None:
+        settings += f":nal-hrd=cbr:bitrate={kilobits}:vbv-maxrate={kilobits}:vbv-bufsize={kilobits}"
     with av.open(file, "w", format="mp4", options={"movflags": flags, "use_editlist": "0"}) as out:
         stream = out.add_stream("libx264", rate=FPS, options={"preset": "superfast", "x264-params": settings})
         assert isinstance(stream, av.VideoStream)
@@ -233,6 +237,7 @@ class Scene:
     size: tuple[int, int] = (640, 360)
     bframes: int = 0
     gop: int = 15
+    kilobits: int | None = None  # in a second of the video; None: as few as it takes
     codec: str | None = None  # said instead of the true one
     token: str = ""
     packets: bool = True  # without them every picture is a JPEG
@@ -252,7 +257,9 @@ class Scene:
     sent: int = 0  # pictures
 
     def video(self) -> Video:
-        return video(*self.size, bframes=self.bframes, gop=self.gop, turn=self.turn)
+        return video(
+            *self.size, bframes=self.bframes, gop=self.gop, kilobits=self.kilobits, turn=self.turn
+        )
 
 
 class VideoServer(http.server.ThreadingHTTPServer):

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -233,6 +234,19 @@ def test_a_source_without_packets_is_shown_as_jpeg_with_results() -> None:
         assert page.next("gone").json()["why"] == "no_packets"
         page.watch("people", "nobody", mode="jpeg")
         assert page.next("jpeg").view == 0
+
+
+def test_a_jpeg_says_how_long_its_picture_had_waited() -> None:
+    pipeline = ff.Pipeline()
+    scene = pipeline.add(ff.open("demo:circles?size=320x180&fps=30"), name="scene")
+    with pipeline, pipeline.serve(view=scene) as dashboard, Video(dashboard.url) as page:
+        page.watch("scene")
+        while (picture := page.message()).kind != "jpeg":
+            assert picture.waited == 0
+        asked = time.time()
+        page.acknowledge(picture)  # the next one is sent after it
+        picture = page.next("jpeg")
+        assert asked - 0.001 <= picture.captured + picture.waited <= time.time()
 
 
 def test_a_node_that_draws_is_shown_as_it_draws() -> None:
