@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from browser import FOREIGN, until
 from video_server import COUNT, FIRST, FPS, VideoServer, video_server
-from view_page import LISTEN, VIEW, EXACT, live, numbers, on_its_picture, picture, pictures_with_boxes, show
+from view_page import EXACT, LISTEN, VIEW, live, numbers, on_its_picture, picture, pictures_with_boxes, show
 
 import freshframe as ff
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from browser import Page
 
 PICTURES = Path(__file__).parents[2] / "build" / "web"
+
+
 @pytest.mark.parametrize("mode", ["webcodecs", "mse", "jpeg"])
 def test_each_mode_shows_pictures_that_follow_each_other(page: Page, server: VideoServer, mode: str) -> None:
     show(page, server, f'mode="{mode}"')

@@ -96,8 +96,7 @@ def test_a_spell_counts_as_the_first_after_the_video_has_played_for_a_while(
         server.scene.only_keys = True
 
 
-# Of pictures as [seconds, age, bytes, whether it is a key picture], ten in a second of the video: the first that shows a
-# slow link. A fifth number: whether a newer one waited at the server.
+# Of pictures, ten in a second of the video, the first that shows a slow link.
 FINDS = """const {Link} = await import('/view/link.js');
 const [rate, pictures] = arguments;
 const link = new Link();
@@ -106,20 +105,22 @@ return pictures.findIndex(([at, age, bytes, key, late = true], number) =>
   link.picture({pts: number / 10, key, gap: false, late}, bytes, age, at));"""
 
 
-def finds(page: Page, pictures: list[tuple[float | bool, ...]], rate: float = 1000) -> int:
+# Each: seconds, age, bytes, whether it is a key picture, and perhaps whether a newer one waits at the server.
+Pictures = list[tuple[float | bool, ...]]
+
+
+def finds(page: Page, pictures: Pictures, rate: float = 1000) -> int:
     found: int = page.wait_for(FINDS, rate, pictures)
     return found
 
 
 def test_pictures_that_come_older_and_older_show_a_slow_link(page: Page, server: VideoServer) -> None:
     show(page, server)
-    half: list[tuple[float | bool, ...]] = [(at / 10, at / 20, 100, at == 0) for at in range(40)]
+    half: Pictures = [(at / 10, at / 20, 100, at == 0) for at in range(40)]
     assert half[finds(page, half)][:2] == (1.8, 0.9)
-    own: list[tuple[float | bool, ...]] = [(*one, False) for one in half]
+    own: Pictures = [(*one, False) for one in half]
     assert finds(page, own) == -1, "the camera gets later, and no picture waits at the server"
-    step: list[tuple[float | bool, ...]] = [
-        (at / 10, 2 if at < 20 else 2.3, 110, at == 0) for at in range(40)
-    ]
+    step: Pictures = [(at / 10, 2 if at < 20 else 2.3, 110, at == 0) for at in range(40)]
     assert finds(page, step) == -1, "the camera is later from one picture on"
 
 
@@ -127,18 +128,18 @@ def test_pictures_of_fewer_bytes_than_the_video_has_that_get_no_younger_show_a_s
     page: Page, server: VideoServer
 ) -> None:
     show(page, server)
-    # Over half the rate a key picture with half of the bytes takes a second, and the others as long as the camera.
-    behind: list[tuple[float | bool, ...]] = [(1 + at / 10, 1, 500 if at == 0 else 55, at == 0) for at in range(9)]
+    # A key picture with half of the bytes takes a second, and the others as long as the camera.
+    behind: Pictures = [(1 + at / 10, 1, 500 if at == 0 else 55, at == 0) for at in range(9)]
     assert behind[finds(page, behind)][0] == 1.8
     assert finds(page, behind, rate=100) == -1, "the link carries as much"
-    younger: list[tuple[float | bool, ...]] = [(1 + at / 20, 1 - at / 20, 55, at == 0) for at in range(9)]
+    younger: Pictures = [(1 + at / 20, 1 - at / 20, 55, at == 0) for at in range(9)]
     assert finds(page, younger) == -1
 
 
 def test_pictures_after_a_stall_show_no_slow_link(page: Page, server: VideoServer) -> None:
     show(page, server)
     # After each of two seconds without a picture those of that time come at once.
-    stalls: list[tuple[float | bool, ...]] = [
+    stalls: Pictures = [
         (start + 2 + step / 100, 2 - step / 10, 100, step % 10 == 0)
         for start in range(0, 40, 4)
         for step in range(20)
@@ -156,6 +157,7 @@ def test_the_rate_of_the_video_is_measured_from_key_picture_to_key_picture(
         link.begin(7);
         const rates = [];
         for (let number = 0; number <= 40; ++number) {
+          if (number > 30 && number < 35) continue; // left out
           const key = number % 10 === 0;
           const gap = number === 35;
           link.picture({pts: number / 10, key, gap, late: false}, key ? 500 : 50, 0.1, number / 10);

@@ -117,8 +117,8 @@ def video(
 ) -> Video:
     """Encodes the painted pictures once, and cuts the file into its fragments.
 
-    The size is that of the upright pictures, which `turn` makes of those that are stored. `kilobits` in a second
-    are reached by filler data.
+    The size is that of the upright pictures, which `turn` makes of those that are stored. Filler data make up
+    `kilobits` in a second.
     """
     file = io.BytesIO()
     flags = "empty_moov+default_base_moof+frag_every_frame+negative_cts_offsets+skip_trailer"
@@ -257,9 +257,7 @@ class Scene:
     sent: int = 0  # pictures
 
     def video(self) -> Video:
-        return video(
-            *self.size, bframes=self.bframes, gop=self.gop, kilobits=self.kilobits, turn=self.turn
-        )
+        return video(*self.size, bframes=self.bframes, gop=self.gop, kilobits=self.kilobits, turn=self.turn)
 
 
 class VideoServer(http.server.ThreadingHTTPServer):

@@ -56,7 +56,8 @@ class VideoRing {
     if (messages_.empty()) return std::nullopt;
     const double first = messages_.front()->pts;
     const auto whole = static_cast<std::size_t>(last_key_ - begin_);
-    if (const double span = messages_[whole]->pts - first; span >= kMeasured) return bytes_before(whole) / span;
+    if (const double span = messages_[whole]->pts - first; span >= kMeasured)
+      return bytes_before(whole) / span;
     const double span = newest() - first;  // the last picture has no duration yet
     return span < kMeasured ? std::nullopt : std::optional(bytes_before(messages_.size() - 1) / span);
   }
