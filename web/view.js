@@ -99,6 +99,7 @@ class FreshframeView extends HTMLElement {
 
   attributeChangedCallback() {
     this.#failures.clear();
+    this.#carries = new Link();
     this.#leave();
     this.#want();
   }
@@ -115,12 +116,12 @@ class FreshframeView extends HTMLElement {
     const address = new URL(this.getAttribute("src") ?? own, document.baseURI).href;
     this.#server = serverAt(address, this.getAttribute("token") ?? "");
     this.#leftOut = 0;
-    this.#putOff();
+    this.#comeBack();
     const asked = this.getAttribute("mode");
     const left = Object.keys(PLAYERS).some((mode) => this.#failed(mode) === null);
     const mode = asked === "jpeg" || (asked === null && !left) ? "jpeg" : asked === null ? "auto" : "video";
     this.#id = this.#server.watch(
-      { port: this.getAttribute("port"), mode, width: this.#pixels },
+      { port: this.getAttribute("port"), mode, width: this.#pixels, rate: this.#need },
       { message: (head, body) => this.#take(head, body), link: (link) => this.#linked(link) },
     );
     this.#tryLater();
@@ -204,7 +205,7 @@ class FreshframeView extends HTMLElement {
     start.init = body.slice(body.length - head.sampleSize);
     this.#start = start;
     this.#carries.begin(start.rate);
-    this.#needs();
+    this.#server.needs(this.#id, this.#need);
     this.#drawing.begin(start);
     if (this.#gone !== null) {
       this.#gone = null;
@@ -286,13 +287,22 @@ class FreshframeView extends HTMLElement {
   }
 
   #comesTooSlowly(head, body) {
-    const isSlow = this.#carries.picture(head, body.length, this.#server.clock.age(head.captured), now());
-    this.#needs();
-    return isSlow && !this.hasAttribute("mode");
+    const isTooSlow = this.#carries.picture(head, body.length, this.#delay(head), now(), this.#isSlow);
+    this.#server.needs(this.#id, this.#need);
+    return isTooSlow && !this.hasAttribute("mode");
   }
 
-  #needs() {
-    this.#server.needs(this.#id, this.getAttribute("mode") === "jpeg" ? 0 : this.#carries.rate);
+  // Seconds that a picture took from the server to here, beyond those of a short message; null: not known. A camera may be
+  // late by itself.
+  #delay({ captured, elapsed }) {
+    return this.#server.clock.delay(captured + elapsed);
+  }
+
+  // Bytes in a second of the video; 0: they are not known, or it never gets one.
+  get #need() {
+    const modes = Object.keys(PLAYERS);
+    const never = modes.every((mode) => this.#failures.get(mode)?.until === Infinity);
+    return never || this.getAttribute("mode") === "jpeg" || this.#start?.why ? 0 : this.#carries.rate;
   }
 
   #tooSlow() {
@@ -307,8 +317,8 @@ class FreshframeView extends HTMLElement {
   }
 
   // Of the pictures since the last key picture, which come at once, only the newest should be young.
-  #comesLate({ kind, late, captured }) {
-    return kind === "picture" && !late && this.#server.clock.age(captured) > this.#server.most;
+  #comesLate(head) {
+    return head.kind === "picture" && !head.late && this.#delay(head) > this.#server.most;
   }
 
   #fail(modes, why) {
@@ -338,16 +348,31 @@ class FreshframeView extends HTMLElement {
     );
   }
 
-  // As long as JPEGs show that the link does not carry the video, another attempt would show old pictures. One that is
-  // due has to wait for them, also where the view was hidden meanwhile. Returns whether there is one that waits.
+  // As long as JPEGs show that the link does not carry the video, another attempt would show old pictures. Returns whether
+  // one that is due has to wait.
   #putOff() {
     const at = performance.now();
-    const due = [...this.#failures.values()].filter(({ why, until }) => why === SLOW && until <= at);
+    const due = this.#dueAttempts(at);
     const isTooSlow = this.#carries.isTooSlow(this.#server.neededBeside(this.#id), now());
     const waits = due.filter(({ latest }) => isTooSlow && at < latest);
-    for (const one of waits) one.until = at + AGAIN[0] * 1000;
-    for (const one of due) if (!waits.includes(one)) one.latest = 0; // the attempt begins, and is not put off any more
+    for (const one of due) {
+      if (waits.includes(one)) one.until = at + AGAIN[0] * 1000;
+      else one.latest = 0; // it begins, and is not put off any more
+    }
     return waits.length > 0;
+  }
+
+  // A view that was hidden when an attempt was due learns first what its link carries by now.
+  #comeBack() {
+    const at = performance.now();
+    for (const one of this.#dueAttempts(at)) {
+      one.until = at + AGAIN[0] * 1000;
+      one.latest = one.until + PUT_OFF * 1000;
+    }
+  }
+
+  #dueAttempts(at) {
+    return [...this.#failures.values()].filter(({ why, until, latest }) => why === SLOW && until <= at && latest > 0);
   }
 
   #end(body) {
@@ -357,7 +382,7 @@ class FreshframeView extends HTMLElement {
   }
 
   async #jpeg(head, body) {
-    const seconds = this.#server.clock.delay(head.captured + head.waited);
+    const seconds = this.#delay(head);
     if (seconds !== null) this.#carries.jpeg(body.length, seconds, now());
     const image = await createImageBitmap(new Blob([body], { type: "image/jpeg" })).catch(() => null);
     if (head.view !== this.#id) return;

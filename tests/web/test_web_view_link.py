@@ -98,33 +98,32 @@ def test_a_spell_counts_as_the_first_after_the_video_has_played_for_a_while(
 
 # Of pictures, ten in a second of the video, the first that shows a slow link.
 FINDS = """const {Link} = await import('/view/link.js');
-const [rate, pictures] = arguments;
+const [rate, pictures, known] = arguments;
 const link = new Link();
 link.begin(rate);
-return pictures.findIndex(([at, age, bytes, key, late = true], number) =>
-  link.picture({pts: number / 10, key, gap: false, late}, bytes, age, at));"""
+return pictures.findIndex(([at, delay, bytes, key], number) =>
+  link.picture({pts: number / 10, key, gap: false}, bytes, delay, at, known));"""
 
 
-# Each: seconds, age, bytes, whether it is a key picture, and perhaps whether a newer one waits at the server.
-Pictures = list[tuple[float | bool, ...]]
+# Each with its seconds, those that it was on its way, its bytes, and whether it is a key picture.
+Pictures = list[tuple[float, float, int, bool]]
 
 
-def finds(page: Page, pictures: Pictures, rate: float = 1000) -> int:
-    found: int = page.wait_for(FINDS, rate, pictures)
+def finds(page: Page, pictures: Pictures, *, rate: float = 1000, known: bool = False) -> int:
+    found: int = page.wait_for(FINDS, rate, pictures, known)
     return found
 
 
-def test_pictures_that_come_older_and_older_show_a_slow_link(page: Page, server: VideoServer) -> None:
+def test_pictures_that_take_longer_and_longer_show_a_slow_link(page: Page, server: VideoServer) -> None:
     show(page, server)
     half: Pictures = [(at / 10, at / 20, 100, at == 0) for at in range(40)]
     assert half[finds(page, half)][:2] == (1.8, 0.9)
-    own: Pictures = [(*one, False) for one in half]
-    assert finds(page, own) == -1, "the camera gets later, and no picture waits at the server"
+    assert half[finds(page, half, known=True)][:2] == (1.4, 0.7), "one span is enough"
     step: Pictures = [(at / 10, 2 if at < 20 else 2.3, 110, at == 0) for at in range(40)]
-    assert finds(page, step) == -1, "the camera is later from one picture on"
+    assert finds(page, step) == -1, "the way is longer from one picture on"
 
 
-def test_pictures_of_fewer_bytes_than_the_video_has_that_get_no_younger_show_a_slow_link(
+def test_pictures_of_fewer_bytes_than_the_video_has_that_take_no_less_time_show_a_slow_link(
     page: Page, server: VideoServer
 ) -> None:
     show(page, server)
@@ -132,8 +131,8 @@ def test_pictures_of_fewer_bytes_than_the_video_has_that_get_no_younger_show_a_s
     behind: Pictures = [(1 + at / 10, 1, 500 if at == 0 else 55, at == 0) for at in range(9)]
     assert behind[finds(page, behind)][0] == 1.8
     assert finds(page, behind, rate=100) == -1, "the link carries as much"
-    younger: Pictures = [(1 + at / 20, 1 - at / 20, 55, at == 0) for at in range(9)]
-    assert finds(page, younger) == -1
+    faster: Pictures = [(1 + at / 20, 2.5 - at / 20, 55, at == 0) for at in range(30)]
+    assert finds(page, faster, rate=2000) == -1
 
 
 def test_pictures_after_a_stall_show_no_slow_link(page: Page, server: VideoServer) -> None:
@@ -160,7 +159,7 @@ def test_the_rate_of_the_video_is_measured_from_key_picture_to_key_picture(
           if (number > 30 && number < 35) continue; // left out
           const key = number % 10 === 0;
           const gap = number === 35;
-          link.picture({pts: number / 10, key, gap, late: false}, key ? 500 : 50, 0.1, number / 10);
+          link.picture({pts: number / 10, key, gap}, key ? 500 : 50, 0.1, number / 10, false);
           if (key) rates.push(Math.round(link.rate));
         }
         return rates;"""
@@ -175,42 +174,72 @@ def test_a_link_is_too_slow_as_long_as_the_fastest_jpeg_is_slower_than_the_video
     found = page.wait_for(
         """const {Link} = await import('/view/link.js');
         const link = new Link();
-        const known = [link.isTooSlow(0, 1)];
+        const found = {unknown: link.isTooSlow(1, 1)};
         link.begin(15000);
-        known.push(link.isTooSlow(0, 1));
-        link.jpeg(5000, 0.5, 2);
-        known.push(link.isTooSlow(0, 2));
-        link.jpeg(5000, 0.2, 3);
-        known.push(link.isTooSlow(0, 3), link.isTooSlow(15000, 3));
+        found.none = link.isTooSlow(0, 1);
+        link.jpeg(16500, 1, 2); // 1.1 of its rate
+        found.barely = link.isTooSlow(0, 2);
+        link.jpeg(19500, 1, 3); // 1.3
+        found.enough = link.isTooSlow(0, 3);
+        found.beside = link.isTooSlow(15000, 3);
         for (const at of [14, 15]) link.jpeg(5000, 0.5, at);
-        return [...known, link.isTooSlow(0, 15), link.isTooSlow(0, 26)];"""
+        found.lately = link.isTooSlow(0, 15);
+        link.jpeg(5000, 0.2, 16);
+        found.last = link.isTooSlow(0, 40);
+        link.failed();
+        found.failed = link.isTooSlow(0, 40);
+        link.jpeg(10, 0.004, 41);
+        found.small = link.isTooSlow(1e9, 41);
+        return found;"""
     )
-    assert found == [False, True, True, False, True, True, True]
+    assert found == {
+        "unknown": False, "none": True, "barely": True, "enough": False, "beside": True, "lately": True,
+        "last": False, "failed": True, "small": False,
+    }  # fmt: skip
 
 
-def test_an_answer_that_waited_behind_pictures_moves_no_clock(page: Page, server: VideoServer) -> None:
+# What the clock shows of a server that is 100 s ahead, after some answers: [seconds since each came, seconds of
+# its question's way and of its own, seconds that the server was more ahead].
+CLOCK = """const {Clock, now} = await import('/view/clock.js');
+const clock = new Clock();
+const known = [clock.age(now()), clock.delay(now())];
+clock.begin(now() + 100, now());
+known.push(clock.delay(now()));
+const at = now();
+for (const [ago, there, back, more] of arguments[0]) {
+  clock.add(at - ago - back - there, at - ago - back + 100 + more, at - ago);
+}
+const shown = [clock.age(now() + 99), clock.delay(now() + 99)];
+clock.begin(now() + 100, now());
+return {shown, known, again: [clock.age(now() + 99), clock.delay(now())]};"""
+
+
+@pytest.mark.parametrize(
+    ("answers", "age"),
+    [
+        ([(9, 0.02, 0.02, 0), *[(8 - at, 0.02, 2, 0) for at in range(5)]], 1),
+        ([(9, 0.02, 0.02, 0), (8, 2, 0.02, 0)], 1),
+        ([(50, 0.02, 0.02, -3), (8, 0.02, 0.02, 0)], 1),
+        ([(9, 0.02, 0.02, 0), (8, 0.02, 0.02, 10)], 11),
+        ([(9, 0.02, 0.02, 0), (8, 0.02, 0.02, -0.5)], 0.5),
+    ],
+    ids=["answers wait", "a question waits", "an old answer", "set forward", "set back"],
+)
+def test_the_clock_of_the_server_is_known_by_its_answers(
+    page: Page, server: VideoServer, answers: list[tuple[float, ...]], age: float
+) -> None:
     show(page, server)
-    found = page.wait_for(
-        """const {Clock, now} = await import('/view/clock.js');
-        const clock = new Clock();
-        const known = [clock.age(now())];
-        clock.begin(now() + 100, now()); // the server's clock is 100 s ahead
-        known.push(clock.age(now() + 99), clock.delay(now() + 99));
-        const asks = (there, back) => {
-          const received = now();
-          clock.add(received - back - there, received - back + 100, received);
-        };
-        asks(0.02, 0.02);
-        for (let times = 0; times < 5; ++times) asks(0.02, 2);
-        return [...known, clock.age(now() + 99), clock.delay(now() + 99.98)];"""
-    )
-    assert found == [None, pytest.approx(1, abs=0.02), None, *[pytest.approx(x, abs=0.02) for x in (1, 0)]]
+    found = page.wait_for(CLOCK, answers)
+    assert found["known"] == [None, None, None]
+    assert found["shown"] == [pytest.approx(age, abs=0.02), pytest.approx(age - 0.02, abs=0.02)]
+    assert found["again"] == [pytest.approx(1, abs=0.02), None], "another connection begins anew"
 
 
 def test_a_view_that_is_back_gets_jpegs_first_over_a_link_that_was_too_slow(
     page: Page, server: VideoServer
 ) -> None:
     server.patch(AGAIN, "const AGAIN = [2, 2];")
+    server.patch("const PUT_OFF = 600;", "const PUT_OFF = 0.1;")  # it was hidden for longer
     server.change(kilobits=2000)
     show(page, server)
     live(page, "webcodecs")

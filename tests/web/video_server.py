@@ -423,10 +423,11 @@ class Link:
         size: int = 0,
         pts: float = 0,
         at: float = 0,
+        got: float | None = None,
     ) -> None:
         left_out = self.views[view].left_out
-        waited = round(max(0.0, time.time() - at) * 1e6) if kind == JPEG else 0
-        self.send(2, struct.pack("<BBHIIIdd", kind, flags, view, left_out, size, waited, pts, at) + body)
+        elapsed = 0 if got is None else round((got - at) * 1e6)
+        self.send(2, struct.pack("<BBHIIIdd", kind, flags, view, left_out, size, elapsed, pts, at) + body)
 
     def serve(self) -> None:
         with contextlib.suppress(OSError), self.changed:
@@ -500,14 +501,15 @@ class Link:
         if as_jpeg:
             pts, captured = FIRST + index / FPS, self.answer.server.began + index / FPS - CAPTURED_AGO
             body = jpeg(number, clip.width, clip.height)
-            self.tell(JPEG, key, body, flags=KEY, size=len(body), pts=pts, at=captured)
+            self.tell(JPEG, key, body, flags=KEY, size=len(body), pts=pts, at=captured, got=time.time())
         else:
             start = round((FIRST + SHIFT + (index // COUNT * COUNT + packet.dts) / FPS) * TICKS)
             flags = (KEY if packet.key else 0) | (LATE if index < newest else 0)
             body = placed(packet.fragment, start)
             if scene.broken:
                 body = body[: -packet.size] + b"\xff" * packet.size
-            self.tell(PICTURE, key, body, flags=flags, size=packet.size, pts=pts, at=captured)
+            got = max(captured, self.answer.server.began + index / FPS)
+            self.tell(PICTURE, key, body, flags=flags, size=packet.size, pts=pts, at=captured, got=got)
         scene.sent += 1
         if number % scene.every == 0:
             halt = scene.halts[1] if number % scene.halts[0] == 0 else 0.0

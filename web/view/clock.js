@@ -25,7 +25,9 @@ export class Clock {
   }
 
   add(sent, server, received) {
-    this.#answers = [...this.#answers.filter(({ at }) => received - at < WINDOW), { at: received, ahead: server - sent }];
+    // The server's clock was set forward since an answer by which it is less ahead than this one shows.
+    const holds = ({ at, ahead }) => received - at < WINDOW && ahead >= server - received;
+    this.#answers = [...this.#answers.filter(holds), { at: received, ahead: server - sent }];
     this.#trip = Math.min(this.#trip, received - sent);
   }
 

@@ -2,18 +2,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
 const LAGS = { most: 3, within: 30 }; // seconds: a link on which pictures are left out more often is too slow
-const OLD = 0.5; // seconds: what is younger as it comes is no sign of a slow link
-const SPAN = 0.35; // seconds: two spans one after the other show a slow link, since a camera that gets later makes one step
-const RISES = 0.2; // seconds by which pictures come later in each second, at the least, over a link that is too slow
-const JITTER = 0.02; // seconds by which the ages of pictures differ that wait equally long
+const LONG = 0.5; // seconds: a picture that was on its way for less is no sign of a slow link
+const SPAN = 0.35; // seconds: two spans one after the other show a slow link, and a stall makes one of them
+const RISES = 0.2; // seconds that pictures take longer in each second, at the least, over a link that is too slow
+const JITTER = 0.02; // seconds by which the times of pictures differ that wait equally long
 const GROUP = 0.5; // seconds of the video whose rate is measured, at the least: from one key picture to another
 const LATELY = 10; // seconds for which the time that a JPEG took counts, if it is not the last one
+const NOTICED = 0.005; // seconds: a JPEG that took less shows no limit of the link
 const SPARE = 1.2; // times the video's rate that a link must carry before the video is tried again
 
 export class Link {
   rate = 0; // bytes in a second of the video; 0: not known
   #lags = []; // seconds at which pictures were left out
-  #span = null; // {at, age, bytes, again} since its first picture; again: the one before it was that of a slow link
+  #span = null; // {at, delay, bytes, again} since its first picture; again: the one before it was that of a slow link
   #group = null; // {pts, bytes} since a key picture
   #jpegs = []; // {at, rate} since the video was given up
 
@@ -23,26 +24,27 @@ export class Link {
     this.rate = rate ?? this.rate;
   }
 
-  // A picture of the video came at `at` seconds, `age` seconds after its capture. `late`: a newer one waited at the
-  // server, so it is not the camera alone that is late. Returns whether the link is surely too slow for the video.
-  picture({ pts, key, gap, late }, bytes, age, at) {
+  // A picture of the video came at `at` seconds. `delay`: seconds that it took on its way, and that it waited at the server;
+  // null: not known. `known`: the link is known as slow, so one span is enough. Returns whether it is surely too slow for
+  // the video.
+  picture({ pts, key, gap }, bytes, delay, at, known) {
     this.#measure(pts, key, gap, bytes);
-    if (age === null || age < OLD || !late) {
+    if (delay === null || delay < LONG) {
       this.#span = null;
       return false;
     }
     if (this.#span === null) {
-      this.#span = { at, age, bytes: 0, again: false };
+      this.#span = { at, delay, bytes: 0, again: known };
       return false;
     }
     this.#span.bytes += bytes;
     const seconds = at - this.#span.at;
     if (seconds < SPAN) return false;
-    const [rise, rate] = [age - this.#span.age, this.#span.bytes / seconds];
+    const [rise, rate] = [delay - this.#span.delay, this.#span.bytes / seconds];
     // Behind a large key picture the others come as fast as the camera makes them, and no faster.
     const isSlow = rise >= RISES * seconds || (rise >= -JITTER && rate < this.rate);
     const isSure = isSlow && this.#span.again;
-    this.#span = { at, age, bytes: 0, again: isSlow };
+    this.#span = { at, delay, bytes: 0, again: isSlow || known };
     return isSure;
   }
 
@@ -70,7 +72,8 @@ export class Link {
 
   // A JPEG came that was on its way for so many seconds.
   jpeg(bytes, seconds, at) {
-    this.#jpegs = [...this.#jpegs.filter((one) => at - one.at < LATELY), { at, rate: bytes / Math.max(1e-3, seconds) }];
+    const rate = seconds < NOTICED ? Infinity : bytes / seconds;
+    this.#jpegs = [...this.#jpegs.filter((one) => at - one.at < LATELY), { at, rate }];
   }
 
   // Whether the video would be too much, beside others of so many bytes in a second, by the fastest JPEG of late, and as

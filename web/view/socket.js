@@ -41,7 +41,7 @@ function headOf(data) {
     view: view.getUint16(2, true),
     leftOut: view.getUint32(4, true),
     sampleSize: view.getUint32(8, true),
-    waited: view.getUint32(12, true) / 1e6,
+    elapsed: view.getUint32(12, true) / 1e6,
     pts: view.getFloat64(16, true),
     captured: view.getFloat64(24, true),
   };
@@ -69,11 +69,11 @@ class Server {
     this.#token = token;
   }
 
-  // Returns the id of a view that begins. `on.message(head, body)`, `on.link({state, text})`.
-  watch({ port, mode, width }, on) {
+  // Returns the id of a view that begins. `rate`: as for needs(). `on.message(head, body)`, `on.link({state, text})`.
+  watch({ port, mode, width, rate }, on) {
     const id = this.#next;
     this.#next = (id + 1) % 65536;
-    this.#views.set(id, { port, mode, width, on, rate: 0 });
+    this.#views.set(id, { port, mode, width, on, rate });
     this.#ask();
     this.resume();
     on.link(this.#link);

@@ -92,7 +92,7 @@ std::optional<VideoSend> VideoView::next_of_jpeg() {
                                .flags = VideoMessage::kKey,
                                .pts = picture->pts,
                                .captured = captured,
-                               .waited = unix_now() - captured,
+                               .elapsed = unix_now() - captured,
                                .sample_size = picture->jpeg.size()};
     return VideoSend{head_of_video(message, wish_.id, left_out(), 0), picture->jpeg, picture};
   }

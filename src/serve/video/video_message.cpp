@@ -17,7 +17,7 @@ namespace {
 using VideoJson = nlohmann::json;
 
 constexpr std::size_t kMaxId = UINT16_MAX;
-constexpr double kMostWaited = UINT32_MAX;  // microseconds
+constexpr double kMostElapsed = UINT32_MAX;  // microseconds
 
 template <class T>
 void append_little_endian(std::string& out, T number) {
@@ -107,7 +107,7 @@ std::string head_of_video(const VideoMessage& message, std::uint16_t view, std::
   append_little_endian(head, view);
   append_little_endian(head, static_cast<std::uint32_t>(std::min<std::uint64_t>(left_out, UINT32_MAX)));
   append_little_endian(head, static_cast<std::uint32_t>(message.sample_size));
-  append_little_endian(head, static_cast<std::uint32_t>(std::clamp(message.waited * 1e6, 0., kMostWaited)));
+  append_little_endian(head, static_cast<std::uint32_t>(std::clamp(message.elapsed * 1e6, 0., kMostElapsed)));
   append_little_endian(head, std::bit_cast<std::uint64_t>(message.pts));
   append_little_endian(head, std::bit_cast<std::uint64_t>(message.captured));
   return head;

@@ -25,7 +25,7 @@ struct VideoMessage {
   unsigned flags = 0;
   double pts = 0;
   double captured = 0;  // Unix time
-  double waited = 0;    // seconds from `captured` until it was sent, of a JPEG
+  double elapsed = 0;   // seconds from `captured` until a picture was here, and a JPEG was sent
   std::size_t sample_size = 0;
   std::string body = {};
 

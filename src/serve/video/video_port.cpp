@@ -143,11 +143,13 @@ void VideoPort::add(const media::KeptPacket& item) {
   if (!writer_) return;
   try {
     auto fragment = writer_->write(packet);
+    const double captured = unix_time(item.captured);
     pictures_.add(std::make_shared<const VideoMessage>(VideoMessage{
         .kind = VideoMessage::Kind::Picture,
         .flags = (packet.key ? VideoMessage::kKey : 0U) | (packet.damaged ? VideoMessage::kDamaged : 0U),
         .pts = packet.pts,
-        .captured = unix_time(item.captured),
+        .captured = captured,
+        .elapsed = unix_now() - captured,
         .sample_size = fragment.sample_size,
         .body = std::move(fragment.bytes)}));
   } catch (const Error& error) {

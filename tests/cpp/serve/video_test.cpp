@@ -264,13 +264,13 @@ TEST(VideoRing, HasTheRateOfWhatThereIsBeforeItsFirstGroupIsWhole) {
   EXPECT_EQ(VideoRing().rate(), std::nullopt);
 }
 
-TEST(VideoHead, SaysHowLongAJpegHadWaited) {
-  const auto waited = [](double seconds) {
-    return head_of_video({.kind = VideoMessage::Kind::Jpeg, .waited = seconds}, 0, 0, 0).substr(12, 4);
+TEST(VideoHead, SaysHowMuchTimeHadElapsed) {
+  const auto elapsed = [](double seconds) {
+    return head_of_video({.kind = VideoMessage::Kind::Jpeg, .elapsed = seconds}, 0, 0, 0).substr(12, 4);
   };
-  EXPECT_EQ(waited(.066051), std::string("\x03\x02\x01\0", 4));
-  EXPECT_EQ(waited(-1), std::string(4, '\0'));
-  EXPECT_EQ(waited(1e9), "\xFF\xFF\xFF\xFF");
+  EXPECT_EQ(elapsed(.066051), std::string("\x03\x02\x01\0", 4));
+  EXPECT_EQ(elapsed(-1), std::string(4, '\0'));
+  EXPECT_EQ(elapsed(1e9), "\xFF\xFF\xFF\xFF");
 }
 
 TEST(VideoHead, HasThirtyTwoBytesAtTheirPlaces) {

@@ -148,7 +148,7 @@ class VideoMessage:
     view: int
     left_out: int
     sample_size: int
-    waited: float  # seconds
+    elapsed: float  # seconds
     pts: float
     captured: float
     body: bytes
@@ -158,9 +158,9 @@ class VideoMessage:
 
     @classmethod
     def of(cls, data: bytes) -> VideoMessage:
-        kind, flags, view, left_out, size, waited, pts, captured = struct.unpack_from("<BBHIIIdd", data)
-        assert waited == 0 or cls.KINDS[kind] == "jpeg"
-        return cls(cls.KINDS[kind], flags, view, left_out, size, waited / 1e6, pts, captured, data[32:])
+        kind, flags, view, left_out, size, elapsed, pts, captured = struct.unpack_from("<BBHIIIdd", data)
+        assert elapsed == 0 or cls.KINDS[kind] in ("picture", "jpeg")
+        return cls(cls.KINDS[kind], flags, view, left_out, size, elapsed / 1e6, pts, captured, data[32:])
 
     def json(self) -> Any:
         """The JSON of the body, without the segment at its end."""

@@ -236,17 +236,32 @@ def test_a_source_without_packets_is_shown_as_jpeg_with_results() -> None:
         assert page.next("jpeg").view == 0
 
 
-def test_a_jpeg_says_how_long_its_picture_had_waited() -> None:
+def test_a_jpeg_says_how_much_time_had_elapsed_when_it_was_sent() -> None:
     pipeline = ff.Pipeline()
     scene = pipeline.add(ff.open("demo:circles?size=320x180&fps=30"), name="scene")
     with pipeline, pipeline.serve(view=scene) as dashboard, Video(dashboard.url) as page:
         page.watch("scene")
         while (picture := page.message()).kind != "jpeg":
-            assert picture.waited == 0
+            assert picture.elapsed == 0
         asked = time.time()
         page.acknowledge(picture)  # the next one is sent after it
         picture = page.next("jpeg")
-        assert asked - 0.001 <= picture.captured + picture.waited <= time.time()
+        assert asked - 0.001 <= picture.captured + picture.elapsed <= time.time()
+
+
+def test_a_picture_says_how_much_time_had_elapsed_when_the_server_got_it() -> None:
+    with served() as (_, dashboard), Video(dashboard.url) as page:
+        page.watch("door")
+        pictures = [page.next("picture")]
+        # A second page gets it later, which does not count: it only waited here.
+        with Video(dashboard.url) as late:
+            late.watch("door")
+            again = late.next("picture")
+        while pictures[-1].pts < again.pts:
+            pictures.append(page.next("picture"))
+        (first,) = (one for one in pictures if one.pts == again.pts)
+        assert first.captured <= first.captured + first.elapsed <= time.time()
+        assert (first.captured, first.elapsed) == (again.captured, again.elapsed)
 
 
 def test_a_node_that_draws_is_shown_as_it_draws() -> None:
