@@ -198,8 +198,8 @@ def test_a_link_is_too_slow_as_long_as_the_fastest_jpeg_is_slower_than_the_video
     }  # fmt: skip
 
 
-# What the clock shows of a server that is 100 s ahead, after some answers: [seconds since each came, seconds of
-# its question's way and of its own, seconds that the server was more ahead].
+# What the clock shows of a server that is 100 s ahead. Each answer: seconds since it came, of its
+# question's way and of its own, and those that the server was more ahead.
 CLOCK = """const {Clock, now} = await import('/view/clock.js');
 const clock = new Clock();
 const known = [clock.age(now()), clock.delay(now())];
