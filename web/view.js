@@ -5,7 +5,7 @@ import { el } from "./dom.js";
 import { Due, Held, now } from "./view/clock.js";
 import { Drawing, objectsOf } from "./view/drawing.js";
 import { Face } from "./view/face.js";
-import { Link } from "./view/link.js";
+import { Link, LONG } from "./view/link.js";
 import { drawsWhatItSays, kept, Mse } from "./view/mse.js";
 import { serverAt } from "./view/socket.js";
 import { WebCodecs } from "./view/webcodecs.js";
@@ -15,6 +15,7 @@ const PLAYERS = { webcodecs: WebCodecs, mse: Mse };
 // after the last of them each time.
 const AGAIN = [10, 60];
 const PUT_OFF = 600; // seconds for which an attempt is put off, at the most, because JPEGs come slowly
+const BACK_FOR = 2; // seconds for which JPEGs show what the link carries by now, where the view was hidden
 // Seconds for which a link is known as too slow after the video was tried again. A video that has played for that long
 // shows that it is not, and its next failure is the first.
 const SLOW_FOR = 30;
@@ -84,7 +85,7 @@ class FreshframeView extends HTMLElement {
     this.#seen.observe(this);
     this.#sized.observe(this);
     document.addEventListener("visibilitychange", this.#hidden);
-    this.#timer = setInterval(() => this.#tell(), 250);
+    this.#timer = setInterval(() => this.#look(), 250);
     this.#want();
   }
 
@@ -177,7 +178,7 @@ class FreshframeView extends HTMLElement {
       this.#result({ ...JSON.parse(new TextDecoder().decode(body)), pts: head.pts });
       return;
     }
-    if (head.leftOut > this.#leftOut || (this.#isSlow && this.#comesLate(head))) this.#lag();
+    if (head.leftOut > this.#leftOut || (this.#isSlow && this.#comesLate(head))) this.#lag(head);
     if (head.view !== this.#id) return;
     this.#leftOut = head.leftOut;
     this.#due.picture(head.pts, head.captured);
@@ -281,9 +282,15 @@ class FreshframeView extends HTMLElement {
   }
 
   // A link that carries less than the video would show old pictures, a few in a row: JPEGs are as new as it can.
-  #lag() {
+  #lag(head) {
     if (this.#mode === "jpeg" || this.hasAttribute("mode") || !(this.#age() > this.#server.most)) return;
-    if (this.#carries.lag(now()) || this.#isSlow) this.#tooSlow();
+    if (this.#carries.lag(now()) || (this.#isSlow && this.#delay(head) > LONG)) this.#tooSlow();
+  }
+
+  #look() {
+    const stands = this.#player !== null && this.#carries.stands(this.#server.most, now());
+    if (stands && !this.hasAttribute("mode")) this.#tooSlow();
+    this.#tell();
   }
 
   #comesTooSlowly(head, body) {
@@ -348,12 +355,13 @@ class FreshframeView extends HTMLElement {
     );
   }
 
-  // As long as JPEGs show that the link does not carry the video, another attempt would show old pictures. Returns whether
-  // one that is due has to wait.
+  // As long as JPEGs show that the link does not carry the video, or their acknowledgements take too long, another attempt
+  // would show old pictures. Returns whether one that is due has to wait.
   #putOff() {
     const at = performance.now();
     const due = this.#dueAttempts(at);
-    const isTooSlow = this.#carries.isTooSlow(this.#server.neededBeside(this.#id), now());
+    const { clock, most } = this.#server;
+    const isTooSlow = clock.trip > most || this.#carries.isTooSlow(this.#server.neededBeside(this.#id), now());
     const waits = due.filter(({ latest }) => isTooSlow && at < latest);
     for (const one of due) {
       if (waits.includes(one)) one.until = at + AGAIN[0] * 1000;
@@ -366,7 +374,7 @@ class FreshframeView extends HTMLElement {
   #comeBack() {
     const at = performance.now();
     for (const one of this.#dueAttempts(at)) {
-      one.until = at + AGAIN[0] * 1000;
+      one.until = at + BACK_FOR * 1000;
       one.latest = one.until + PUT_OFF * 1000;
     }
   }

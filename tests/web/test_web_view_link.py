@@ -135,6 +135,97 @@ def test_pictures_of_fewer_bytes_than_the_video_has_that_take_no_less_time_show_
     assert finds(page, faster, rate=2000) == -1
 
 
+@pytest.mark.parametrize(
+    ("pictures", "known", "at"),
+    [
+        ([(at / 10, at * 0.03, 110, at == 0) for at in range(40)], False, 2.5),
+        ([(1 + at / 10, 1 - at * 0.003, 500 if at == 0 else 55, at == 0) for at in range(20)], False, 1.8),
+        (
+            [(1 + at / 10, 1.0, 500 if at == 0 else 200 if at <= 4 else 55, at == 0) for at in range(20)],
+            False,
+            2.2,
+        ),
+        (
+            [
+                *[(at / 10, 1 - at / 10, 110, at == 0) for at in range(4)],
+                *[(0.4 + at / 10, 0.7 + at / 20, 110, False) for at in range(6)],
+            ],
+            True,
+            0.8,
+        ),
+    ],
+    ids=["a third longer", "a little jitter", "bytes of each span", "known as slow from the first on"],
+)
+def test_a_slow_link_is_found_at_its_time(
+    page: Page, server: VideoServer, pictures: Pictures, *, known: bool, at: float
+) -> None:
+    show(page, server)
+    found = finds(page, pictures, known=known)
+    assert found >= 0
+    assert pictures[found][0] == pytest.approx(at)
+
+
+def test_what_a_link_remembers_ends_with_the_stream_or_the_attempt(page: Page, server: VideoServer) -> None:
+    show(page, server)
+    found = page.wait_for(
+        """const {Link} = await import('/view/link.js');
+        const link = new Link();
+        const found = {};
+        const comes = (number, bytes, delay, at, more) =>
+          link.picture({pts: number / 10, gap: false, late: true, ...more}, bytes, delay, at, false);
+        const rising = from => {
+          const sure = [];
+          for (let number = 0; number < 6; ++number)
+            sure.push(comes(from * 10 + number, 100, 0.6 + from / 2 + number / 20, from + number / 10));
+          return sure.includes(true);
+        };
+        link.begin(1000);
+        found.rising = [rising(0), rising(0.6)];
+        link.begin(null);
+        found.again = rising(1.2);
+        found.rate = link.rate;
+        for (const number of [0, 1, 2]) comes(number, 900, 0.1, 9, {key: true});
+        found.short = link.rate; // groups of .1 s
+        link.begin(1000);
+        comes(50, 500, 0.1, 9, {key: true});
+        found.another = link.rate;
+        found.lags = [1, 2, 3].map(at => link.lag(at));
+        link.failed();
+        found.after = [4, 5].map(at => link.lag(at));
+        return found;"""
+    )
+    assert found == {
+        "rising": [False, True], "again": False, "rate": 1000, "short": 1000, "another": 1000,
+        "lags": [False, False, True], "after": [False, False],
+    }  # fmt: skip
+
+
+def test_a_picture_that_took_long_stands_when_none_follows(page: Page, server: VideoServer) -> None:
+    show(page, server)
+    found = page.wait_for(
+        """const {Link} = await import('/view/link.js');
+        const link = new Link();
+        const after = (late, delay) => {
+          link.picture({pts: 0, key: true, gap: false, late}, 100, delay, 10, false);
+          return [link.stands(1, 10.5), link.stands(1, 11.5)];
+        };
+        const found = {none: link.stands(1, 9), joining: after(true, 3)};
+        found.caughtUp = after(false, 3);
+        found.quick = after(true, 0.5);
+        found.long = after(true, 3);
+        link.begin(1000);
+        found.another = link.stands(1, 11.5);
+        after(false, 3);
+        link.failed();
+        found.failed = link.stands(1, 11.5);
+        return found;"""
+    )
+    assert found == {
+        "none": False, "joining": [False, False], "caughtUp": [False, True], "quick": [False, False],
+        "long": [False, True], "another": False, "failed": False,
+    }  # fmt: skip
+
+
 def test_pictures_after_a_stall_show_no_slow_link(page: Page, server: VideoServer) -> None:
     show(page, server)
     # After each of two seconds without a picture those of that time come at once.
@@ -186,15 +277,22 @@ def test_a_link_is_too_slow_as_long_as_the_fastest_jpeg_is_slower_than_the_video
         found.lately = link.isTooSlow(0, 15);
         link.jpeg(5000, 0.2, 16);
         found.last = link.isTooSlow(0, 40);
+        link.jpeg(5000, 0.5, 25.5);
+        link.jpeg(5000, 0.5, 25.9);
+        found.ago = link.isTooSlow(0, 25.9);
+        link.jpeg(5000, 0.5, 26.1);
+        found.later = link.isTooSlow(0, 26.1);
         link.failed();
         found.failed = link.isTooSlow(0, 40);
+        link.jpeg(10, 0.02, 41);
+        found.slow = link.isTooSlow(0, 41);
         link.jpeg(10, 0.004, 41);
         found.small = link.isTooSlow(1e9, 41);
         return found;"""
     )
     assert found == {
         "unknown": False, "none": True, "barely": True, "enough": False, "beside": True, "lately": True,
-        "last": False, "failed": True, "small": False,
+        "last": False, "ago": False, "later": True, "failed": True, "slow": True, "small": False,
     }  # fmt: skip
 
 
@@ -219,7 +317,7 @@ return {shown, known, again: [clock.age(now() + 99), clock.delay(now())]};"""
     [
         ([(9, 0.02, 0.02, 0), *[(8 - at, 0.02, 2, 0) for at in range(5)]], 1),
         ([(9, 0.02, 0.02, 0), (8, 2, 0.02, 0)], 1),
-        ([(50, 0.02, 0.02, -3), (8, 0.02, 0.02, 0)], 1),
+        ([(50, 0.02, 0.02, -1), (8, 0.02, 2, 0)], 1),
         ([(9, 0.02, 0.02, 0), (8, 0.02, 0.02, 10)], 11),
         ([(9, 0.02, 0.02, 0), (8, 0.02, 0.02, -0.5)], 0.5),
     ],

@@ -15,25 +15,25 @@ const key = (pts) => Math.round(pts * 1e6);
 export class Clock {
   #answers = []; // {at, ahead}: seconds by which the server's clock was ahead when a question reached it
   #told = null; // the same by a message that was on its way for an unknown time
-  #trip = Infinity; // seconds of the shortest round trip
+  trip = Infinity; // seconds of the shortest round trip
 
   // A connection begins, whose server says its time.
   begin(server, received) {
     this.#answers = [];
     this.#told = server - received;
-    this.#trip = Infinity;
+    this.trip = Infinity;
   }
 
   add(sent, server, received) {
     // The server's clock was set forward since an answer by which it is less ahead than this one shows.
     const holds = ({ at, ahead }) => received - at < WINDOW && ahead >= server - received;
     this.#answers = [...this.#answers.filter(holds), { at: received, ahead: server - sent }];
-    this.#trip = Math.min(this.#trip, received - sent);
+    this.trip = Math.min(this.trip, received - sent);
   }
 
   get #offset() {
     if (this.#answers.length === 0) return this.#told;
-    return Math.min(...this.#answers.map(({ ahead }) => ahead)) - this.#trip / 2;
+    return Math.min(...this.#answers.map(({ ahead }) => ahead)) - this.trip / 2;
   }
 
   // Seconds since the server captured a picture; null: its time is not known.
@@ -44,7 +44,7 @@ export class Clock {
 
   // Seconds that a message took beyond those of a short one; null: not known.
   delay(sent) {
-    return this.#answers.length === 0 ? null : Math.max(0, now() + this.#offset - sent - this.#trip / 2);
+    return this.#answers.length === 0 ? null : Math.max(0, now() + this.#offset - sent - this.trip / 2);
   }
 }
 

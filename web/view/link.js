@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 const LAGS = { most: 3, within: 30 }; // seconds: a link on which pictures are left out more often is too slow
-const LONG = 0.5; // seconds: a picture that was on its way for less is no sign of a slow link
+export const LONG = 0.5; // seconds: a picture that was on its way for less is no sign of a slow link
 const SPAN = 0.35; // seconds: two spans one after the other show a slow link, and a stall makes one of them
 const RISES = 0.2; // seconds that pictures take longer in each second, at the least, over a link that is too slow
 const JITTER = 0.02; // seconds by which the times of pictures differ that wait equally long
@@ -16,19 +16,24 @@ export class Link {
   #lags = []; // seconds at which pictures were left out
   #span = null; // {at, delay, bytes, again} since its first picture; again: the one before it was that of a slow link
   #group = null; // {pts, bytes} since a key picture
+  #caughtUp = false; // pictures no longer come at once, as those since the last key picture do in the beginning
+  #last = null; // {at, delay} of the last picture since then
   #jpegs = []; // {at, rate} since the video was given up
 
   // Another stream begins, or another way to show it. `rate`: bytes in a second of the video, if it is known.
   begin(rate) {
-    this.#span = this.#group = null;
+    this.#span = this.#group = this.#last = null;
+    this.#caughtUp = false;
     this.rate = rate ?? this.rate;
   }
 
   // A picture of the video came at `at` seconds. `delay`: seconds that it took on its way, and that it waited at the server;
   // null: not known. `known`: the link is known as slow, so one span is enough. Returns whether it is surely too slow for
   // the video.
-  picture({ pts, key, gap }, bytes, delay, at, known) {
+  picture({ pts, key, gap, late }, bytes, delay, at, known) {
     this.#measure(pts, key, gap, bytes);
+    this.#caughtUp ||= !late;
+    if (this.#caughtUp) this.#last = { at, delay };
     if (delay === null || delay < LONG) {
       this.#span = null;
       return false;
@@ -46,6 +51,12 @@ export class Link {
     const isSure = isSlow && this.#span.again;
     this.#span = { at, delay, bytes: 0, again: isSlow || known };
     return isSure;
+  }
+
+  // Whether the last picture took longer than `most` seconds, and none has come for as long. The server leaves pictures out
+  // behind it up to the next key picture, which may be far.
+  stands(most, at) {
+    return this.#last !== null && this.#last.delay > most && at - this.#last.at > most;
   }
 
   #measure(pts, key, gap, bytes) {
@@ -66,7 +77,7 @@ export class Link {
   // The video was given up.
   failed() {
     this.#lags = [];
-    this.#span = null;
+    this.#span = this.#last = null;
     this.#jpegs = [];
   }
 

@@ -20,6 +20,7 @@ namespace freshframe::media {
 struct KeptPacket {
   Packet packet;
   TimePoint captured{};
+  TimePoint received{};
 };
 
 /// Without a viewer it only holds references to the packets from the last key picture on, so that a viewer begins
@@ -30,11 +31,11 @@ class KeptPackets {
   using Hook = std::function<void()>;
 
   /// `hook` is called on the thread that puts, without a lock, when there is something to take and there was nothing
-  /// before. It must be short, and own what it uses.
-  explicit KeptPackets(Hook hook) : hook_(std::move(hook)) {}
+  /// before. It must be short, and own what it uses. `clock` is the one of `captured`.
+  KeptPackets(std::shared_ptr<const Clock> clock, Hook hook) : clock_(std::move(clock)), hook_(std::move(hook)) {}
 
-  void put(KeptPacket item) {
-    if (keep(std::move(item))) hook_();
+  void put(const Packet& packet, TimePoint captured) {
+    if (keep({packet, captured, clock_->now()})) hook_();
   }
   /// From now on there is something to take, beginning with the packets since the last key picture.
   void watch() {
@@ -87,6 +88,7 @@ class KeptPackets {
     }
   }
 
+  const std::shared_ptr<const Clock> clock_;
   const Hook hook_;
   mutable Mutex mutex_;
   std::deque<KeptPacket> packets_ FRESHFRAME_GUARDED_BY(mutex_);

@@ -119,7 +119,7 @@ class PacketOutput {
   void pass_on(std::vector<PacketCompletion::Completed> completed) {
     for (auto& each : completed) {
       for (const auto& kept : keeping_) {
-        if (!kept->is_closed()) kept->put({each.packet, each.captured});
+        if (!kept->is_closed()) kept->put(each.packet, each.captured);
       }
       tap_begins_ = tap_begins_ && !each.packet.key;
       if (served_ && !tap_begins_) served_->put(std::move(each));

@@ -81,7 +81,7 @@ void VideoPort::attach() {
   is_its_pictures_ = found->is_its_pictures;
   auto* const camera = dynamic_cast<media::PacketCamera*>(found->node.get());
   if (camera == nullptr || !is_its_pictures_) return;
-  kept_ = std::make_shared<media::KeptPackets>([bell = bell_] { bell->ring(); });
+  kept_ = std::make_shared<media::KeptPackets>(core_->clock(), [bell = bell_] { bell->ring(); });
   camera->keep_packets(kept_);
   if (!clients_.empty()) kept_->watch();
 }
@@ -143,13 +143,12 @@ void VideoPort::add(const media::KeptPacket& item) {
   if (!writer_) return;
   try {
     auto fragment = writer_->write(packet);
-    const double captured = unix_time(item.captured);
     pictures_.add(std::make_shared<const VideoMessage>(VideoMessage{
         .kind = VideoMessage::Kind::Picture,
         .flags = (packet.key ? VideoMessage::kKey : 0U) | (packet.damaged ? VideoMessage::kDamaged : 0U),
         .pts = packet.pts,
-        .captured = captured,
-        .elapsed = unix_now() - captured,
+        .captured = unix_time(item.captured),
+        .elapsed = Seconds(item.received - item.captured).count(),
         .sample_size = fragment.sample_size,
         .body = std::move(fragment.bytes)}));
   } catch (const Error& error) {

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "media/packets/fragments.hpp"
 
+#include "freshframe/clock.hpp"
 #include "freshframe/error.hpp"
 
 #include <algorithm>
@@ -100,9 +101,9 @@ TEST(FragmentWriter, RefusesACodecThatNoBrowserPlays) {
   EXPECT_THROW(media::FragmentWriter(*packet_in(packets[0]).stream), Error);
 }
 
-media::KeptPacket kept(double pts, bool key, std::size_t size = 10) {
+void put(media::KeptPackets& packets, double pts, bool key, std::size_t size = 10) {
   const auto bytes = std::make_shared<std::vector<std::uint8_t>>(size);
-  return {.packet = {.data = *bytes, .pts = pts, .dts = pts, .key = key, .stream = nullptr, .owner = bytes}};
+  packets.put({.data = *bytes, .pts = pts, .dts = pts, .key = key, .stream = nullptr, .owner = bytes}, {});
 }
 
 std::vector<double> times_of(const std::vector<media::KeptPacket>& packets) {
@@ -115,33 +116,45 @@ using Times = std::vector<double>;
 
 TEST(KeptPackets, BeginWithTheLastKeyPictureAndThenComeOnce) {
   int rung = 0;
-  media::KeptPackets packets([&] { ++rung; });
-  packets.put(kept(0, false));
-  for (const double pts : {1, 2, 3, 4, 5}) packets.put(kept(pts, pts == 1 || pts == 3));
+  media::KeptPackets packets(std::make_shared<SimulatedClock>(), [&] { ++rung; });
+  put(packets, 0, false);
+  for (const double pts : {1, 2, 3, 4, 5}) put(packets, pts, pts == 1 || pts == 3);
   EXPECT_TRUE(packets.take().empty());
   EXPECT_EQ(rung, 0);
   packets.watch();
   EXPECT_EQ(times_of(packets.take()), (Times{3, 4, 5}));
-  packets.put(kept(6, true));
-  packets.put(kept(7, false));
+  put(packets, 6, true);
+  put(packets, 7, false);
   EXPECT_EQ(rung, 1);  // for the two
-  packets.put(kept(8, true));
+  put(packets, 8, true);
   EXPECT_EQ(times_of(packets.take()), (Times{6, 7, 8}));
   packets.unwatch();
-  packets.put(kept(9, false));
+  put(packets, 9, false);
   packets.watch();
   EXPECT_EQ(times_of(packets.take()), (Times{8, 9}));
 }
 
-TEST(KeptPackets, AreGivenUpUpToTheNextKeyPictureWhereTheyAreTooMany) {
-  media::KeptPackets packets([] {});
+TEST(KeptPackets, SayWhenTheyWereReceivedAlsoWhereTheyAreTakenLater) {
+  const auto clock = std::make_shared<SimulatedClock>();
+  media::KeptPackets packets(clock, [] {});
+  clock->advance(Seconds(2));
+  put(packets, 1, true);
+  clock->advance(Seconds(3));
   packets.watch();
-  packets.put(kept(1, true));
-  packets.put(kept(2, false, media::KeptPackets::kMostBytes));
-  packets.put(kept(3, false));
+  const auto taken = packets.take();
+  ASSERT_EQ(taken.size(), 1U);
+  EXPECT_EQ(taken[0].received, TimePoint{} + to_duration(Seconds(2)));
+}
+
+TEST(KeptPackets, AreGivenUpUpToTheNextKeyPictureWhereTheyAreTooMany) {
+  media::KeptPackets packets(std::make_shared<SimulatedClock>(), [] {});
+  packets.watch();
+  put(packets, 1, true);
+  put(packets, 2, false, media::KeptPackets::kMostBytes);
+  put(packets, 3, false);
   EXPECT_TRUE(packets.take().empty());
-  packets.put(kept(4, true));
-  packets.put(kept(5, false));
+  put(packets, 4, true);
+  put(packets, 5, false);
   EXPECT_EQ(times_of(packets.take()), (Times{4, 5}));
 }
 
