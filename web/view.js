@@ -63,6 +63,7 @@ class FreshframeView extends HTMLElement {
   #newest = -Infinity; // pts of the newest picture of the video that came
   #owed = false; // whether its acknowledgement is held back
   #leftOut = 0;
+  #counts = { came: 0, shown: 0 }; // pictures since it watches
   #shown = null; // {pts, captured, objects, at}
   #played = { ...UNPLAYED };
   #paused = false;
@@ -117,6 +118,7 @@ class FreshframeView extends HTMLElement {
     const address = new URL(this.getAttribute("src") ?? own, document.baseURI).href;
     this.#server = serverAt(address, this.getAttribute("token") ?? "");
     this.#leftOut = 0;
+    this.#counts = { came: 0, shown: 0 };
     this.#comeBack();
     const asked = this.getAttribute("mode");
     const left = Object.keys(PLAYERS).some((mode) => this.#failed(mode) === null);
@@ -181,6 +183,7 @@ class FreshframeView extends HTMLElement {
     if (head.leftOut > this.#leftOut || (this.#isSlow && this.#comesLate(head))) this.#lag(head);
     if (head.view !== this.#id) return;
     this.#leftOut = head.leftOut;
+    ++this.#counts.came;
     this.#due.picture(head.pts, head.captured);
     if (head.kind === "picture" && this.#comesTooSlowly(head, body)) {
       this.#tooSlow();
@@ -451,8 +454,10 @@ class FreshframeView extends HTMLElement {
     if (this.#owed) this.#acknowledge(this.#newest);
     this.#face.list(objects);
     const { captured: utc } = picture;
-    if (!again)
+    if (!again) {
+      ++this.#counts.shown;
       this.#say("results", { pts: picture.pts, utc, seq: result?.seq, exact: surely, objects, lines, zones });
+    }
     this.#tell();
   }
 
@@ -492,7 +497,7 @@ class FreshframeView extends HTMLElement {
     if (told !== this.#told || at - this.#saidAt >= 1000) {
       this.#told = told;
       this.#saidAt = at;
-      this.#say("state", { state, mode, why, age, message, left_out: this.#leftOut });
+      this.#say("state", { state, mode, why, age, message, left_out: this.#leftOut, ...this.#counts });
     }
   }
 

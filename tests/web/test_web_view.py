@@ -130,6 +130,7 @@ def test_pictures_with_reordering_come_in_their_order(page: Page, server: VideoS
     page.until("return results.length > 30")
     shown = page.run("return results.map(one => one.pts)")
     assert shown == sorted(set(shown))
+    assert page.run("const {came, shown} = states.at(-1); return shown > 10 && shown <= came")
     assert np.median(np.diff(shown[8:])) < 1.5 / FPS, "a picture that the codec reorders was not drawn"
     acknowledged = [pts for one in server.scene.heard for pts in one.get("ack", {}).values()]
     assert len(acknowledged) > 30
