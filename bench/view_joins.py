@@ -13,7 +13,8 @@ and to the first one that is at most 0.2 s old. Then it closes the connections. 
 0.5 s: seconds from when the relay has accepted that to `live`, and from the cut.
 
 During the stalls, each picture that the camera has sent (by the pts, which are 1/15 s apart) was shown, has
-come and was not drawn, because it was too late, or was left out by the server. Else it is unaccounted. Needs what ./dev test-web installs.
+come and was not drawn, because it was too late, or was left out by the server. Else it is unaccounted. Needs
+what ./dev test-web installs.
 """
 
 # SPDX-License-Identifier: Apache-2.0
