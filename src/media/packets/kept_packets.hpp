@@ -32,7 +32,8 @@ class KeptPackets {
 
   /// `hook` is called on the thread that puts, without a lock, when there is something to take and there was nothing
   /// before. It must be short, and own what it uses. `clock` is the one of `captured`.
-  KeptPackets(std::shared_ptr<const Clock> clock, Hook hook) : clock_(std::move(clock)), hook_(std::move(hook)) {}
+  KeptPackets(std::shared_ptr<const Clock> clock, Hook hook)
+      : clock_(std::move(clock)), hook_(std::move(hook)) {}
 
   void put(const Packet& packet, TimePoint captured) {
     if (keep({packet, captured, clock_->now()})) hook_();

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "serve/state/sampler.hpp"
+
 namespace freshframe::serve {
 namespace {
 

@@ -266,7 +266,8 @@ TEST(VideoRing, HasTheRateOfWhatThereIsBeforeItsFirstGroupIsWhole) {
 
 TEST(VideoHead, SaysHowMuchTimeHadElapsed) {
   const auto elapsed = [](double seconds) {
-    return head_of_video({.kind = VideoMessage::Kind::Jpeg, .elapsed = seconds}, 0, 0, 0).substr(12, 4);
+    return serve::head_of_video({.kind = VideoMessage::Kind::Jpeg, .elapsed = seconds}, 0, 0, 0)
+        .substr(12, 4);
   };
   EXPECT_EQ(elapsed(.066051), std::string("\x03\x02\x01\0", 4));
   EXPECT_EQ(elapsed(-1), std::string(4, '\0'));
