@@ -358,8 +358,8 @@ class FreshframeView extends HTMLElement {
     );
   }
 
-  // As long as JPEGs show that the link does not carry the video, or their acknowledgements take too long, another attempt
-  // would show old pictures. Returns whether one that is due has to wait.
+  // As long as JPEGs show that the link does not carry the video, or its round trip takes longer than a viewer may be behind,
+  // another attempt would show old pictures. Returns whether one that is due has to wait.
   #putOff() {
     const at = performance.now();
     const due = this.#dueAttempts(at);
