@@ -264,6 +264,20 @@ def test_a_picture_says_how_much_time_had_elapsed_when_the_server_got_it() -> No
         assert (first.captured, first.elapsed) == (again.captured, again.elapsed)
 
 
+def test_pictures_that_were_received_before_the_first_page_came_say_so() -> None:
+    with RtspServer(encode("h264", options={"g": "300"})) as server:
+        pipeline = ff.Pipeline()
+        door = pipeline.add(ff.open(server.url, **PATIENT), name="door")
+        with pipeline, pipeline.serve(view=door) as dashboard:
+            until(lambda: pipeline.stats().nodes["door"].processed > 20, "frames")
+            with Video(dashboard.url) as page:
+                came = time.time()
+                page.watch("door")
+                first = page.next("picture")
+                assert first.flags & VideoMessage.KEY
+                assert first.captured + first.elapsed < came
+
+
 def test_a_node_that_draws_is_shown_as_it_draws() -> None:
     with RtspServer(clip("h264")) as server:
         pipeline = ff.Pipeline()
