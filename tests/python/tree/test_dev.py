@@ -119,7 +119,9 @@ def test_an_end_without_a_compiler_waits_for_apt_get_too(tmp_path: Path) -> None
 
 
 def test_a_terminal_that_is_closed_leaves_no_compiler_and_no_package_half_installed(tmp_path: Path) -> None:
-    command = ["setsid", "--ctty", "--fork", "--wait", "bash", "-c", SCRIPT, "dev", "hang-up"]
+    # A shell that is begun with an ignored signal, as below nohup, cannot catch it.
+    shell = ["env", "--default-signal=HUP", "bash", "-c", SCRIPT, "dev", "hang-up"]
+    command = ["setsid", "--ctty", "--fork", "--wait", *shell]
     with on_a_terminal(tmp_path, *command) as (dev, terminal):
         try:
             said = b""
