@@ -201,14 +201,23 @@ def provenance(load_before: float) -> dict[str, Any]:
 
 
 def arguments(
-    description: str | None, name: str, *, flags: Mapping[str, str] | None = None, **counts: int
+    description: str | None,
+    name: str,
+    *,
+    flags: Mapping[str, str] | None = None,
+    **counts: int | Sequence[int],
 ) -> argparse.Namespace:
-    """The command line that all benchmarks have: whole numbers by name, flags, and where the result goes."""
+    """The command line that all benchmarks have: whole numbers by name, flags, and where the result goes.
+
+    Several numbers as a default: the option takes one or more.
+    """
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     for option, default in counts.items():
-        parser.add_argument(f"--{option}", type=int, default=default, help="default: %(default)s")
+        several = None if isinstance(default, int) else "+"
+        text = "default: %(default)s"
+        parser.add_argument(f"--{option}", type=int, nargs=several, default=default, help=text)
     for option, what in (flags or {}).items():
         parser.add_argument(f"--{option}", action="store_true", help=what)
     parser.add_argument("--out", type=Path, default=RESULTS / f"{name}.json", help="default: %(default)s")
