@@ -1,15 +1,25 @@
-"""How old is a picture in a browser: <freshframe-view> by WebCodecs, MSE and JPEG beside the .mjpg stream.
+"""How old is a picture in a browser: <freshframe-view> by WebCodecs, MSE and JPEG beside .mjpg and go2rtc.
 
-A camera on loopback sends 640x360 at 15 pictures per second over RTSP, each with its number in its pixels,
-and notes when it has sent it. A headless Chromium shows the camera's port in turns: as `.mjpg` in an <img>,
-measured twice, and by the element. The page reads the number from its canvas as soon as it is drawn, and of
-the <img> at each refresh of the screen. The age is the time from the sending to that moment. Needs what
-./dev test-web installs.
+A camera on loopback sends 640x360 over RTSP, at 5, 15 and 30 pictures per second, each with its number in its
+pixels, and notes when it begins to send it. A headless Chromium shows the camera in turns: by the element; as
+`.mjpg`, of at most 15 pictures per second, in an <img>; and by go2rtc's own element video-rtc, by WebRTC and
+by MSE, where the program go2rtc is installed or FRESHFRAME_BENCH_GO2RTC names it. go2rtc reads a camera of
+its own, with the same pictures. What the element is compared with is measured twice.
+
+The page reads the number from the view's canvas as soon as it is drawn, of the <img> at each refresh of the
+screen, and of go2rtc's <video> when the browser says that it presents a picture: from a canvas to which it is
+drawn at once. That is also how the view takes its pictures by MSE. The age is the time from the sending to
+that moment. By WebCodecs a picture may then wait for the next refresh of the screen, up to 17 ms, which the
+age does not have. The camera is a little faster than its rate, so that its pictures meet the refreshes of
+the screen at all phases. Needs what ./dev test-web installs.
 """
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import contextlib
+import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -20,20 +30,38 @@ from pathlib import Path
 from typing import Any
 
 from _measure import ROOT, Result, Row, arguments, median, quantile, spread, take_turns
+from _rtsp_servers import MissingError, await_port, program, running
 
 sys.path.insert(0, str(ROOT / "tests" / "python"))
 sys.path.insert(0, str(ROOT / "tests" / "web"))
 
 import browser
 from rigs.live.camera import PATIENT
+from rigs.live.faulty_server import Clip
 from rigs.live.media import encode
 from rigs.live.rtsp import RtspServer
+from rigs.ports import free_port
 from test_web_view_server import draw
-from video_server import BITS, COUNT
+from video_server import BITS
 
 import freshframe as ff
 
+RATES = (5, 15, 30)
+FASTER = 1.003  # 3 ms in a second, beside the refreshes of the screen
+PICTURES = 240  # then again from the first: 8 s at 30 per second
+OLDEST = 5.0  # seconds
+SETTLED = 3.0  # seconds after which players have found their distance
+GOALS = {"webcodecs": {"p50_ms": 15, "p99_ms": 60}, "mse": {"p50_ms": 40, "p99_ms": 80}}  # on idle cores
 MJPG_GOALS = {"webcodecs": 0.5, "mse": 0.8}
+GO2RTC_GOAL = 1.0  # of both, beside each of its modes
+AGAIN = " again"
+GO2RTC = """
+app: {{modules: [api, ws, rtsp, webrtc, mp4]}}
+api: {{listen: "127.0.0.1:{port}"}}
+rtsp: {{listen: ""}}
+webrtc: {{listen: "127.0.0.1:{media}", ice_servers: [], filters: {{loopback: true}}}}
+streams: {{door: "{camera}"}}
+"""
 READ = f"""
 window.seen = [];
 window.note = (context, width, height) => {{
@@ -70,6 +98,28 @@ const look = () => {
 };
 look();
 """
+OF_GO2RTC = """
+const mode = arguments[0];
+import('/video-rtc.js').then(({VideoRTC}) => {
+  customElements.define('video-rtc', VideoRTC);
+  const element = document.createElement('video-rtc');
+  element.mode = mode;
+  element.pcConfig = {...element.pcConfig, iceServers: []};
+  element.src = '/api/ws?src=door';
+  document.body.replaceChildren(element);
+  const {video} = element;
+  const canvas = document.createElement('canvas');
+  const context = canvas.getContext('2d', {alpha: false});
+  const next = () => video.requestVideoFrameCallback(() => {
+    const [width, height] = [video.videoWidth, video.videoHeight];
+    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, {width, height});
+    context.drawImage(video, 0, 0);
+    note(context, width, height);
+    next();
+  });
+  next();
+});
+"""
 
 
 class Camera(RtspServer):
@@ -88,7 +138,7 @@ def ages(seen: list[tuple[int, float]], sent: list[tuple[float, int]]) -> list[f
     """Of each picture that the page saw, the seconds since it was sent."""
     found = []
     for number, at in seen:
-        times = [when for when, one in sent if one == number and at - 5 < when <= at]
+        times = [when for when, one in sent if one == number and at - OLDEST < when <= at]
         if times:
             found.append(at - times[-1])
     return found
@@ -99,9 +149,9 @@ def shown(
 ) -> dict[str, float]:
     """One way to show the camera, for some seconds."""
     page.load(url)
-    page.until("return customElements.get('freshframe-view') !== undefined")
     page.run(READ + script, what)
     page.until("return seen.length > 10")
+    time.sleep(SETTLED)
     page.run("seen.length = 0")
     time.sleep(seconds)
     found = ages(page.run("return seen"), camera.sent)
@@ -112,45 +162,94 @@ def shown(
     }
 
 
-def kinds(page: browser.Page, camera: Camera, seconds: float, dashboard: ff.Dashboard) -> Any:
-    """What takes turns, on a page of the dashboard that shows nothing by itself."""
-    url = dashboard.view_url("door").partition("#")[0]
-    picture = dashboard.picture_url("door", fps=15, width=640)
-    stream = partial(shown, page, camera, url, OF_IMAGE, picture, seconds)
-    views = {
-        mode: partial(shown, page, camera, url, OF_VIEW, mode, seconds)
-        for mode in ("webcodecs", "mse", "jpeg")
-    }
-    return {"mjpg": stream, **views, "mjpg again": stream}
+@contextlib.contextmanager
+def go2rtc(path: str, camera: Camera) -> Iterator[str]:
+    """The URL of a go2rtc that has the camera as `door`, and asks nobody outside of this machine."""
+    with tempfile.TemporaryDirectory() as folder:
+        port = free_port()
+        settings = Path(folder) / "go2rtc.yaml"
+        text = GO2RTC.format(port=port, media=free_port(), camera=camera.url)
+        settings.write_text(text, encoding="utf-8")
+        with running([path, "-config", str(settings)], Path(folder)) as process:
+            await_port(port, process)
+            yield f"http://127.0.0.1:{port}"
 
 
-def main() -> None:
-    """Runs the kinds in turns."""
-    options = arguments(__doc__, "view_ages", rounds=3, seconds=10)
-    result = Result(
-        "view_ages",
-        "The age of a picture in a browser",
-        {key: getattr(options, key) for key in ("rounds", "seconds")},
-    )
-    film = replace(encode("h264", COUNT, size=(640, 360), draw=draw), fps=15)
-    with (
-        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile,
-        browser.started(Path(profile)) as page,
-        Camera(film) as camera,
-    ):
+def installed() -> dict[str, str]:
+    """go2rtc's path and version; nothing where it is missing."""
+    named = os.environ.get("FRESHFRAME_BENCH_GO2RTC")
+    try:
+        path = program("go2rtc", Path(named) if named else None)
+    except MissingError as why:
+        print(f"{why}: no rows beside it", file=sys.stderr)
+        return {}
+    said = subprocess.run([path, "-version"], capture_output=True, text=True, check=True).stdout
+    return {"path": path, "version": said.strip()}
+
+
+def turns(page: browser.Page, film: Clip, seconds: int, rounds: int, peer: str | None) -> Any:
+    """The runs of each kind with such a camera."""
+    with contextlib.ExitStack() as stack:
+        camera, second = (stack.enter_context(Camera(film)) for _ in range(2))
         pipeline = ff.Pipeline()
         door = pipeline.add(ff.open(camera.url, **PATIENT), name="door")
-        with pipeline, pipeline.serve(view=door) as dashboard:
-            runs = take_turns(kinds(page, camera, options.seconds, dashboard), options.rounds)
+        stack.enter_context(pipeline)
+        dashboard = stack.enter_context(pipeline.serve(view=door))
+        url = dashboard.view_url("door").partition("#")[0]  # a page that shows nothing by itself
+        picture = dashboard.picture_url("door", fps=15, width=640)
+        stream = partial(shown, page, camera, url, OF_IMAGE, picture, seconds)
+        kinds = {"mjpg": stream}
+        for mode in ("webcodecs", "mse", "jpeg"):
+            kinds[mode] = partial(shown, page, camera, url, OF_VIEW, mode, seconds)
+        kinds["mjpg" + AGAIN] = stream
+        if peer:
+            site = stack.enter_context(go2rtc(peer, second))
+            for name in ("", AGAIN):
+                for mode in ("webrtc", "mse"):
+                    one = partial(shown, page, second, f"{site}/api", OF_GO2RTC, mode, seconds)
+                    kinds[f"go2rtc {mode}{name}"] = one
+        return take_turns(kinds, rounds)
+
+
+def add_rows(result: Result, rate: int, runs: Any) -> None:
+    """What was found at one rate."""
     found = {
         name: {key: median([one[key] for one in mine]) for key in mine[0]} for name, mine in runs.items()
     }
-    noise = spread([one["p50_ms"] for one in runs["mjpg"]], [one["p50_ms"] for one in runs["mjpg again"]])
     for name, figures in found.items():
-        ratio = figures["p50_ms"] / found["mjpg"]["p50_ms"]
-        result.add(
-            Row(f"{name}: age p50 beside .mjpg, ratio", figures, ratio, MJPG_GOALS.get(name), spread=noise)
-        )
+        for key in ("p50_ms", "p99_ms"):
+            what = f"{rate}/s {name}: age {key.removesuffix('_ms')}, ms"
+            others = {other: value for other, value in figures.items() if not other.endswith("_ms")}
+            result.add(Row(what, others, figures[key], GOALS.get(name, {}).get(key)))
+    for other in found:
+        if other + AGAIN not in found:
+            continue
+        noise = spread(*([one["p50_ms"] for one in runs[name]] for name in (other, other + AGAIN)))
+        for mode in ("webcodecs", "mse", "jpeg"):
+            goal = MJPG_GOALS.get(mode) if other == "mjpg" else GO2RTC_GOAL if mode in GOALS else None
+            ratio, worst = (found[mode][key] / found[other][key] for key in ("p50_ms", "p99_ms"))
+            what = f"{rate}/s {mode}: age p50 beside {other}, ratio"
+            result.add(Row(what, {"p99_ratio": worst}, ratio, goal, spread=noise))
+
+
+def main() -> None:
+    """Runs the kinds in turns, at one rate after the other."""
+    options = arguments(__doc__, "view_ages", rounds=3, seconds=10, rates=RATES)
+    peer = installed()
+    result = Result(
+        "view_ages",
+        "The age of a picture in a browser",
+        {key: getattr(options, key) for key in ("rounds", "seconds", "rates")},
+        {"go2rtc": peer.get("version", "missing")},
+    )
+    film = encode("h264", PICTURES, size=(640, 360), draw=draw)
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile,
+        browser.started(Path(profile)) as page,
+    ):
+        for rate in options.rates:
+            clip = replace(film, fps=rate * FASTER)
+            add_rows(result, rate, turns(page, clip, options.seconds, options.rounds, peer.get("path")))
     result.keep(options.out)
 
 
