@@ -170,7 +170,9 @@ def go2rtc(path: str, camera: Camera) -> Iterator[str]:
         settings = Path(folder) / "go2rtc.yaml"
         text = GO2RTC.format(port=port, media=free_port(), camera=camera.url)
         settings.write_text(text, encoding="utf-8")
-        with running([path, "-config", str(settings)], Path(folder)) as process:
+        ends_with_this = ["setpriv", "--pdeathsig", "KILL"]  # also where this process is killed
+        command = [*ends_with_this, path, "-config", str(settings)]
+        with running(command, Path(folder)) as process:
             await_port(port, process)
             yield f"http://127.0.0.1:{port}"
 
