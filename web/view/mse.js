@@ -1,16 +1,17 @@
 // Pictures by a <video> that is fed fragments. It never runs dry, as a fragment claims more time than it has.
 // SPDX-License-Identifier: Apache-2.0
 
-const BEHIND = 0.025; // seconds between the newest picture and the one that is played
 const SEEK = 0.5; // seconds more than that from which on the player jumps instead of playing faster
 const [SLOWEST, FASTEST] = [0.9, 1.5];
-const SLACK = 0.02; // seconds that the player may be ahead of its place before it plays more slowly
 const KEPT = 10; // seconds that stay in the buffer
 const NAMES = { avc: "H.264", hvc: "H.265", hev: "H.265", av0: "AV1", vp0: "VP9", vp8: "VP8" };
 const Source = () => globalThis.MediaSource ?? globalThis.ManagedMediaSource;
 // Safari stutters when its rate changes; Firefox may draw another picture than the one that it names.
 const jumpsOnly = /^((?!chrome|chromium|android).)*safari/i.test(navigator.userAgent);
 export const drawsWhatItSays = !navigator.userAgent.includes("Firefox");
+// Seconds between the newest picture and the one that is played, and those off its place at which the player keeps its rate.
+// Where it is closer, Firefox draws another picture than the one that it names more often.
+const [BEHIND, SLACK] = drawsWhatItSays ? [0.03, 0.005] : [0.05, 0.02];
 const NAMED = 12; // ms after which Firefox mostly draws the picture that it names: at once it is often the one before
 
 export const nameOf = (codec) => NAMES[codec.slice(0, 3)] ?? codec;
@@ -105,7 +106,7 @@ export class Mse {
     if (this.#video.currentTime < first || lag > SEEK || (jumpsOnly && lag > 0.2)) {
       this.#video.currentTime = Math.max(first, this.#newest - BEHIND);
     } else if (!jumpsOnly) {
-      const rate = lag > 0 ? 1 + 2 * lag : lag < -SLACK ? 1 + lag : 1;
+      const rate = lag > SLACK ? 1 + 2 * lag : lag < -SLACK ? 1 + lag : 1;
       this.#video.playbackRate = Math.min(FASTEST, Math.max(SLOWEST, rate));
     }
     if (this.#video.paused) this.#video.play().catch(() => {}); // hidden pages may not play; they ask for nothing
