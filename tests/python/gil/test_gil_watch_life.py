@@ -83,7 +83,13 @@ def test_on_stall_may_end_the_watch() -> None:
     watch = gil.watch(0.01, on_stall=lambda stall: watch.stop())
     with watch:
         until(lambda: gil_holds.module().block(30) and not watch.active, "on_stall to end the watch")
-    assert len(watch.stalls) == 1
+        assert watch.stalls  # perhaps also of a block before which its thread had no processor
+
+        def finds_nothing() -> bool:
+            found = len(watch.stalls)
+            return all(gil_holds.module().block(30) and len(watch.stalls) == found for _ in range(3))
+
+        until(finds_nothing, "the end of the watch's thread")
 
 
 @needs_compiler
