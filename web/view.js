@@ -124,8 +124,12 @@ class FreshframeView extends HTMLElement {
     const left = Object.keys(PLAYERS).some((mode) => this.#failed(mode) === null);
     const mode = asked === "jpeg" || (asked === null && !left) ? "jpeg" : asked === null ? "auto" : "video";
     this.#id = this.#server.watch(
-      { port: this.getAttribute("port"), mode, width: this.#pixels, rate: this.#need },
-      { message: (head, body) => this.#take(head, body), link: (link) => this.#linked(link) },
+      { port: this.getAttribute("port"), mode, width: this.#pixels },
+      {
+        message: (head, body) => this.#take(head, body),
+        link: (link) => this.#linked(link),
+        need: () => this.#need(),
+      },
     );
     this.#tryLater();
   }
@@ -209,7 +213,6 @@ class FreshframeView extends HTMLElement {
     start.init = body.slice(body.length - head.sampleSize);
     this.#start = start;
     this.#carries.begin(start.rate);
-    this.#server.needs(this.#id, this.#need);
     this.#drawing.begin(start);
     if (this.#gone !== null) {
       this.#gone = null;
@@ -298,7 +301,6 @@ class FreshframeView extends HTMLElement {
 
   #comesTooSlowly(head, body) {
     const isTooSlow = this.#carries.picture(head, body.length, this.#delay(head), now(), this.#isSlow);
-    this.#server.needs(this.#id, this.#need);
     return isTooSlow && !this.hasAttribute("mode");
   }
 
@@ -309,7 +311,7 @@ class FreshframeView extends HTMLElement {
   }
 
   // Bytes in a second of the video; 0: they are not known, or it never gets one.
-  get #need() {
+  #need() {
     const modes = Object.keys(PLAYERS);
     const never = modes.every((mode) => this.#failures.get(mode)?.until === Infinity);
     return never || this.getAttribute("mode") === "jpeg" || this.#start?.why ? 0 : this.#carries.rate;

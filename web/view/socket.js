@@ -54,7 +54,7 @@ class Server {
   #address;
   #token;
   #socket = null;
-  #views = new Map(); // by id: {port, mode, width, on, rate}
+  #views = new Map(); // by id: {port, mode, width, on}
   #next = 0;
   #wait = FIRST_WAIT;
   #timer = 0;
@@ -69,11 +69,12 @@ class Server {
     this.#token = token;
   }
 
-  // Returns the id of a view that begins. `rate`: as for needs(). `on.message(head, body)`, `on.link({state, text})`.
-  watch({ port, mode, width, rate }, on) {
+  // Returns the id of a view that begins. `on.message(head, body)`, `on.link({state, text})`, `on.need()`: the bytes in a
+  // second of its video; 0: they are not known, or it never gets one.
+  watch({ port, mode, width }, on) {
     const id = this.#next;
     this.#next = (id + 1) % 65536;
-    this.#views.set(id, { port, mode, width, on, rate });
+    this.#views.set(id, { port, mode, width, on });
     this.#ask();
     this.resume();
     on.link(this.#link);
@@ -108,15 +109,9 @@ class Server {
     this.#ask();
   }
 
-  // The video of a view has so many bytes in a second; 0: it is not known, or not wanted.
-  needs(id, rate) {
-    const view = this.#views.get(id);
-    if (view !== undefined) view.rate = rate;
-  }
-
   // Bytes in a second of the videos of all other views.
   neededBeside(id) {
-    return [...this.#views].reduce((sum, [other, { rate }]) => sum + (other === id ? 0 : rate), 0);
+    return [...this.#views].reduce((sum, [other, { on }]) => sum + (other === id ? 0 : on.need()), 0);
   }
 
   acknowledge(id, pts) {
