@@ -20,20 +20,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from _measure import ROOT, Result, Row, arguments, median, spread, take_turns
 from many import resident_mb
-from view_slow import BITS_PER_SECOND, FPS, SIZE, draw
+from view_slow import FPS, film
 
 sys.path.insert(0, str(ROOT / "tests" / "python"))
 
 from rigs.live.camera import PATIENT
-from rigs.live.faulty_server import FPS as ENCODED_FPS
-from rigs.live.media import encode
 from rigs.live.program import Program
 
 import freshframe as ff
@@ -155,14 +152,11 @@ def decoded_pictures(pipeline: ff.Pipeline) -> int:
 @contextlib.contextmanager
 def cameras(*, packets: bool) -> Iterator[tuple[ff.Pipeline, str]]:
     """The pipeline and the address of its server; `packets`: those of each camera are asked for."""
-    bits = str(BITS_PER_SECOND * ENCODED_FPS // FPS)
-    rate = {"b": bits, "maxrate": bits, "bufsize": bits, "g": str(2 * FPS)}
-    film = replace(encode("h264", 8 * FPS, size=SIZE, draw=draw, options=rate), fps=FPS)
     with tempfile.TemporaryDirectory() as folder:
         command = [
             sys.executable,
             str(ROOT / "bench" / "_many_rtsp.py"),
-            str(film.save(Path(folder) / "clip")),
+            str(film(8 * FPS).save(Path(folder) / "clip")),
             str(FPS),
         ]
         with Program(command) as server:

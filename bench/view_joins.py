@@ -7,10 +7,10 @@ Joins: the element is added at random moments of the group of pictures (2 s and 
 loaded, and again on the same page, which has a connection then. Nobody else watches. Seconds from that to the
 first picture, and to the state `live`.
 
-Stalls and cuts, with groups of 2 s: a relay is between page and server. It passes nothing on for 0.6 s, every
-few seconds: seconds from the end of that to the first picture that is not older than a viewer may be behind,
-and to the first one that is at most 0.2 s old. Then it closes the connections. The page opens a new one after
-0.5 s: seconds from when the relay has accepted that to `live`, and from the cut.
+Stalls and cuts, with groups of 2 s: a relay is between page and server. It passes nothing on to the page for
+0.6 s, every few seconds: seconds from the end of that to the first picture that is not older than a viewer
+may be behind, and to the first one that is at most 0.2 s old. Then it closes the connections. The page opens
+a new one after 0.5 s: seconds from when the relay has accepted that to `live`, and from the cut.
 
 During the stalls, each picture that the camera has sent (by the pts, which are 1/15 s apart) was shown, has
 come and was not drawn, because it was too late, or was left out by the server. Else it is unaccounted. Needs
@@ -25,25 +25,21 @@ import random
 import socket
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from _measure import ROOT, Result, Row, arguments, quantile
-from view_slow import BITS_PER_SECOND, FPS, SIZE, draw
+from view_slow import FPS, film
 
 sys.path.insert(0, str(ROOT / "tests" / "python"))
 sys.path.insert(0, str(ROOT / "tests" / "web"))
 
 import browser
 from rigs.live.camera import PATIENT
-from rigs.live.faulty_server import FPS as ENCODED_FPS
-from rigs.live.faulty_server import Clip
-from rigs.live.media import encode
 from rigs.live.rtsp import RtspServer
+from rigs.live.truth.relay import Relay
 from rigs.ports import free_port
 
 import freshframe as ff
@@ -85,63 +81,24 @@ return drawn.length > 0 && live && [drawn[0][0] - added, live[0] - added, live[2
 """
 
 
-class Relay:
-    """Passes connections on to a port of 127.0.0.1, stalls, and cuts them."""
+class Link(Relay):
+    """The relay, with the Unix times at which connections came."""
 
     def __init__(self, behind: int) -> None:
         """Listens."""
-        self.behind = behind
-        self.accepted: list[float] = []  # Unix times
-        self.flows = threading.Event()
-        self.flows.set()
-        self._open: set[socket.socket] = set()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = int(self._listener.getsockname()[1])
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.accepted: list[float] = []
+        super().__init__(behind)
 
-    def close(self) -> None:
-        """Ends."""
-        self._listener.close()
-        self.cut()
-
-    def cut(self) -> None:
-        """Closes both sides of all connections."""
-        for one in list(self._open):
-            with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                near, _ = self._listener.accept()
-                self.accepted.append(time.time())
-                far = socket.create_connection(("127.0.0.1", self.behind))
-                for ends in ((near, far), (far, near)):
-                    ends[0].setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                    self._open.add(ends[0])
-                    threading.Thread(target=self._pass, args=ends, daemon=True).start()
-
-    def _pass(self, near: socket.socket, far: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while piece := near.recv(65536):
-                self.flows.wait()
-                far.sendall(piece)
-        with contextlib.suppress(OSError):
-            far.shutdown(socket.SHUT_RDWR)
-        self._open.discard(near)
-
-
-def film(group: int) -> Clip:
-    """Ten seconds, with a key picture each `group` seconds."""
-    bits = str(BITS_PER_SECOND * ENCODED_FPS // FPS)
-    rate = {"b": bits, "maxrate": bits, "bufsize": bits, "g": str(group * FPS)}
-    return replace(encode("h264", 10 * FPS, size=SIZE, draw=draw, options=rate), fps=FPS)
+    def talk(self, connection: socket.socket) -> None:
+        """One client."""
+        self.accepted.append(time.time())
+        super().talk(connection)
 
 
 @contextlib.contextmanager
 def served(group: int, port: int, origins: Sequence[str] = ()) -> Iterator[None]:
     """The camera's port at a server of that port."""
-    with RtspServer(film(group)) as camera:
+    with RtspServer(film(10 * FPS, group=group)) as camera:
         pipeline = ff.Pipeline()
         door = pipeline.add(ff.open(camera.url, **PATIENT), name="door")
         with pipeline, pipeline.serve("127.0.0.1", port, view=door, origins=list(origins)):
@@ -190,7 +147,7 @@ def after(times: list[float], begin: float) -> float:
     return min((at - begin for at in times if at >= begin), default=float("inf"))
 
 
-def stalls(page: browser.Page, relay: Relay, count: int) -> list[Row]:
+def stalls(page: browser.Page, relay: Link, count: int) -> list[Row]:
     """So many, and what has become of all pictures meanwhile."""
     moments, ends = random.Random(1), []
     for _ in range(count):
@@ -229,14 +186,14 @@ def stalls(page: browser.Page, relay: Relay, count: int) -> list[Row]:
     return rows
 
 
-def cuts(page: browser.Page, relay: Relay, count: int) -> list[Row]:
+def cuts(page: browser.Page, relay: Link, count: int) -> list[Row]:
     """So many."""
     moments, found = random.Random(2), []
     for _ in range(count):
         time.sleep(moments.uniform(0.5, 2.5))
         page.run("states.length = 0")
         cut = time.time()
-        relay.cut()
+        relay.hang_up()
         live = page.until(
             """const lost = states.findIndex(one => one[1] === 'lost');
             return lost >= 0 && states.slice(lost).find(one => one[1] === 'live')?.[0]"""
@@ -263,7 +220,7 @@ def main() -> None:
                 result.add(row)
         port = free_port()
         with (
-            contextlib.closing(Relay(port)) as relay,
+            Link(port) as relay,
             served(GROUPS[0], port, [f"http://127.0.0.1:{relay.port}"]),
         ):
             load(page, relay.port)

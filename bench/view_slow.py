@@ -33,6 +33,7 @@ sys.path.insert(0, str(ROOT / "tests" / "web"))
 import browser
 from rigs.live.camera import PATIENT
 from rigs.live.faulty_server import FPS as ENCODED_FPS
+from rigs.live.faulty_server import Clip
 from rigs.live.media import encode
 from rigs.ports import free_port
 from video_server import BITS, painted
@@ -126,6 +127,13 @@ def ages(seen: list[tuple[int, float]], sent: list[tuple[float, int]]) -> list[t
     return found
 
 
+def film(pictures: int, *, group: int = 2) -> Clip:
+    """So many pictures of that rate, with a key picture each `group` seconds."""
+    bits = str(BITS_PER_SECOND * ENCODED_FPS // FPS)
+    rate = {"b": bits, "maxrate": bits, "bufsize": bits, "g": str(group * FPS)}
+    return replace(encode("h264", pictures, size=SIZE, draw=draw, options=rate), fps=FPS)
+
+
 def main() -> None:
     """Shows the camera for some seconds."""
     options = arguments(
@@ -137,14 +145,12 @@ def main() -> None:
     result = Result(
         "view_slow", "Age on the screen over a link of half the rate", {"seconds": options.seconds}
     )
-    bits = str(BITS_PER_SECOND * ENCODED_FPS // FPS)
-    rate = {"b": bits, "maxrate": bits, "bufsize": bits, "g": "30"}
-    film = replace(encode("h264", PICTURES, size=SIZE, draw=draw, options=rate), fps=FPS)
-    bytes_per_second = sum(map(len, film.frames)) / PICTURES * FPS
+    clip = film(PICTURES)
+    bytes_per_second = sum(map(len, clip.frames)) / PICTURES * FPS
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile,
         browser.started(Path(profile)) as page,
-        Camera(film) as camera,
+        Camera(clip) as camera,
     ):
         port = free_port()
         pipeline = ff.Pipeline()

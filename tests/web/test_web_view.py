@@ -11,7 +11,18 @@ import numpy as np
 import pytest
 from browser import FOREIGN, until
 from video_server import COUNT, FIRST, FPS, VideoServer, video_server
-from view_page import EXACT, LISTEN, VIEW, live, numbers, on_its_picture, picture, pictures_with_boxes, show
+from view_page import (
+    EXACT,
+    LISTEN,
+    VIEW,
+    live,
+    numbers,
+    on_its_picture,
+    picture,
+    pictures_with_boxes,
+    show,
+    watched,
+)
 
 import freshframe as ff
 
@@ -297,12 +308,6 @@ def test_a_decoder_that_fails_is_tried_again(page: Page, server: VideoServer) ->
     assert "the decoder failed" in page.run("return states.at(-1).why")
     server.scene.broken = False
     live(page, "webcodecs")
-
-
-def watched(server: VideoServer) -> list[dict[str, Any]]:
-    """What the page asks for now."""
-    views: list[dict[str, Any]] = [one["watch"] for one in server.scene.heard if "watch" in one][-1]
-    return views
 
 
 @pytest.mark.parametrize(

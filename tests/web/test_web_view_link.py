@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from browser import until
 from video_server import COUNT, FPS, VideoServer
-from view_page import live, show
+from view_page import live, show, watched
 
 if TYPE_CHECKING:
     from browser import Page
@@ -22,7 +22,7 @@ def half_of_the_rate(server: VideoServer) -> float:
 
 def modes(server: VideoServer) -> list[str]:
     """Those of the views that the page asks for now."""
-    return [one["mode"] for one in [one["watch"] for one in server.scene.heard if "watch" in one][-1]]
+    return [one["mode"] for one in watched(server)]
 
 
 def test_a_link_that_carries_less_than_the_video_gets_jpegs_and_the_video_later(

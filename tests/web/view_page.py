@@ -85,3 +85,9 @@ def pictures_with_boxes(
         assert len(others) <= right + 20, f"{right} right, and not {others}"
     print(f"{mode}: {right} right, {len(others)} of an earlier picture")
     return right, others
+
+
+def watched(server: VideoServer) -> list[dict[str, Any]]:
+    """What the page asks for now."""
+    views: list[dict[str, Any]] = [one["watch"] for one in server.scene.heard if "watch" in one][-1]
+    return views
