@@ -50,7 +50,7 @@ class SourceRow {
         ? `${word(STATES, source.state)}, away ${format.time(source.away)}`
         : source.still
           ? `${word(STATES, source.still)} ${format.time(source.still_for)}`
-          : word(STATES, node.recorded ? "recorded" : source.state),
+          : word(STATES, node.recorded ? "recorded" : node.undecoded ? "undecoded" : source.state),
       `${format.rate(node.rate ?? node.fps)} fps`,
       source.outages === 0 ? "0" : `${format.count(source.outages)} · ${format.time(source.outage_seconds)}`,
       format.count(source.reconnects),

@@ -22,6 +22,7 @@ export const STATES = {
   reading: "reading",
   stalled: "stalled",
   recorded: "only recorded",
+  undecoded: "not decoded",
   backing_off: "waits to reconnect",
   closing: "closing",
   closed: "closed",
@@ -97,15 +98,21 @@ export function cameraOf(name, names) {
   return names.has(camera) ? camera : null;
 }
 
-// Marks the packets of cameras (`packetsOf`), and the cameras of which only packets are taken (`recorded`): nothing
-// is decoded there, so their rate is that of the packets.
+// Marks the packets of cameras (`packetsOf`), the cameras of which only packets are taken (`recorded`), and those of
+// which nothing is (`undecoded`): nothing is decoded there, so their rate is that of the packets.
 export function markRecorded({ nodes, edges }) {
   const sources = new Map(nodes.filter(({ kind }) => kind === "source").map((node) => [node.name, node]));
+  for (const node of sources.values()) {
+    if (node.source?.undecoded_rate > 0 && !((node.rate ?? node.fps) > 0)) {
+      node.undecoded = true;
+      node.rate = node.source.undecoded_rate;
+    }
+  }
   for (const [name, node] of sources) {
     const camera = sources.get(cameraOf(name, sources));
     if (camera === undefined) continue;
     node.packetsOf = camera.name;
-    const used = (camera.rate ?? camera.fps) > 0 || edges.some(({ parent }) => parent === camera.name);
+    const used = (!camera.undecoded && (camera.rate ?? camera.fps) > 0) || edges.some(({ parent }) => parent === camera.name);
     if (used || !((node.rate ?? node.fps) > 0)) continue;
     camera.recorded = true;
     camera.rate = node.rate ?? node.fps;
@@ -118,6 +125,7 @@ export function stateOf(node) {
   if (node.source?.still) return "still";
   if (node.state !== "waiting" && node.state !== "working") return node.state;
   if (node.recorded) return "recorded";
+  if (node.undecoded) return "undecoded";
   if ((node.rate ?? node.fps) > 0) return "ok";
   return node.state === "working" ? "busy" : "idle"; // with one sample for longer than a second
 }

@@ -101,6 +101,8 @@ inline constexpr auto kSourceFields = std::tuple{
                "How often RTP's marker was on a packet that did not end its picture."},
     StatsField{"damaged", &SourceStats::damaged, "source_damaged_total", "counter",
                "Frames, and packets that were not decoded, with the mark that a part was lost."},
+    StatsField{"undecoded", &SourceStats::undecoded, "source_undecoded_total", "counter",
+               "Pictures that came while nothing took the frames, so that they were not decoded."},
     StatsField{"last_error", &SourceStats::last_error, "", "", ""},
     StatsField{"still", &SourceStats::still, "", "", ""},
     StatsField{

@@ -245,6 +245,11 @@ void SourceCounters::count_damaged() {
   ++stats_.damaged;
 }
 
+void SourceCounters::count_undecoded() {
+  const Lock lock(mutex_);
+  ++stats_.undecoded;
+}
+
 void SourceCounters::set_decoder_delay(int frames) {
   const Lock lock(mutex_);
   stats_.decoder_delay = frames;
@@ -291,6 +296,7 @@ void SourceCounters::follow(const SourceStats& before) {
   stats_.size_changes += before.size_changes;
   stats_.clock_steps += before.clock_steps;
   stats_.damaged += before.damaged;
+  stats_.undecoded += before.undecoded;
   stats_.packets += before.packets;
   stats_.packets_lost += before.packets_lost;
   stats_.packets_late += before.packets_late;

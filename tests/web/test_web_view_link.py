@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from browser import until
 from video_server import COUNT, FPS, VideoServer
-from view_page import live, show, watched
+from view_page import VIEW, live, show, watched
 
 if TYPE_CHECKING:
     from browser import Page
@@ -349,6 +349,24 @@ def test_a_view_that_is_back_gets_jpegs_first_over_a_link_that_was_too_slow(
     page.run("view.style.display = ''")
     assert until(lambda: modes(server), lambda: "the page asks for nothing") == ["jpeg"]
     live(page, "jpeg")
+
+
+def test_a_link_that_carries_the_video_of_one_view_gives_two_none_and_one_its_own(
+    page: Page, server: VideoServer
+) -> None:
+    server.patch(AGAIN, "const AGAIN = [1, 1];")
+    server.change(kilobits=2000)
+    show(page, server, more="></freshframe-view>" + VIEW.format(src=server.url, more="id=other"))
+    until(lambda: modes(server) == ["auto", "auto"], lambda: f"the page asks for {modes(server)}")
+    live(page, "webcodecs")
+    server.scene.rate = half_of_the_rate(server)
+    until(lambda: modes(server) == ["jpeg", "jpeg"], lambda: f"the page asks for {modes(server)}")
+    server.scene.rate *= 3.2  # of one video 1.6
+    for _ in range(40):  # attempts are due each second
+        time.sleep(0.2)
+        assert modes(server) == ["jpeg", "jpeg"]
+    page.run("document.querySelector('#other').remove()")
+    live(page, "webcodecs")
 
 
 def test_on_a_link_that_is_known_as_slow_one_late_picture_ends_the_video(

@@ -182,7 +182,7 @@ def _nodes(state: dict[str, Any], narrow: bool) -> Table:
         cells: dict[str, str | Text] = {
             "node": Text(node["name"] + "".join(about(node) for about in _ABOUT)),
             "state": Text(word, style=style),
-            "fps": f"{node['fps']:.1f}",
+            "fps": f"{node['fps'] or _undecoded(node):.1f}",
             "busy": f"{node['busy'] or 0:.0%}",
             "time p50": "" if source else _time(node["p50"]),
             "time p99": "" if source else _time(node["p99"]),
@@ -193,6 +193,11 @@ def _nodes(state: dict[str, Any], narrow: bool) -> Table:
         }
         table.add_row(*(cell for column, cell in cells.items() if column not in left_out))
     return table
+
+
+def _undecoded(node: dict[str, Any]) -> float:
+    """The rate of a camera's pictures that come while nothing takes its frames."""
+    return float((node.get("source") or {}).get("undecoded_rate", 0))
 
 
 def _is_stream(node: dict[str, Any]) -> bool:
@@ -283,7 +288,8 @@ def _state(node: dict[str, Any]) -> tuple[str, str]:
         return f"{still} {node['source']['still_for']:.0f} s", _STYLES["away"]
     state = node["state"]
     if state in ("waiting", "working"):
-        state = "ok" if node["fps"] > 0 else "busy" if state == "working" else "idle"
+        idle = "not decoded" if _undecoded(node) > 0 else "idle"
+        state = "ok" if node["fps"] > 0 else "busy" if state == "working" else idle
     return state, _STYLES.get(state, "")
 
 

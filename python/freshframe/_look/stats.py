@@ -72,6 +72,8 @@ class SourceStats:
         marker_faults: How often RTP's marker was on a packet that did not end its picture.
         damaged: Pictures that were delivered with the mark ``damaged``: frames, and packets of pictures that
             were not decoded.
+        undecoded: Pictures that came while nothing took the frames, and were not decoded: the camera was
+            recorded or shown, or neither. They are no samples, so ``processed`` and ``fps`` are without them.
         last_error: The reason for the latest outage; "" when there was none. Passwords are masked.
         still: "still": the source shows one picture. "loop": the same ones again and again. "flat": one
             without contrast. "": none of these has lasted for ``open(still=)``, and the next four are 0.
@@ -100,6 +102,7 @@ class SourceStats:
     jitter: float
     marker_faults: int
     damaged: int
+    undecoded: int
     last_error: str
     still: Literal["", "still", "loop", "flat"] = ""
     still_for: float = 0.0

@@ -85,20 +85,12 @@ VideoSource& camera_of(const NodeHandle& self) {
   return node_as<VideoSource>(self, "a video source");
 }
 
-/// A reader that was closed, also by a finalizer, takes none: so the source itself looks, at each packet.
 void decode_on_demand(const Engine& engine, int index) {
   const auto runner = engine.core().runner(index);
   const auto node = runner ? runner->node() : nullptr;
   auto* const camera = dynamic_cast<media::PacketCamera*>(node.get());
   if (camera == nullptr) return;  // it was removed
-  // The threads that ask end before the runner's, which keeps it: they never have the last reference.
-  camera->take_frames_while([weak = std::weak_ptr(runner)] {
-    const auto there = weak.lock();
-    if (!there) return false;
-    const auto list = there->outlet().outputs().newest();
-    return std::ranges::any_of(list->edges,
-                               [](const auto& output) { return !core::has_ended(*output.inbox); });
-  });
+  camera->take_frames_while(core::is_taken(runner));
 }
 
 }  // namespace

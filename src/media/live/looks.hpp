@@ -27,6 +27,11 @@ class Looks {
     taps_.push_back(tap);
   }
 
+  /// Whether a page may look.
+  [[nodiscard]] bool may_come() const {
+    const Lock lock(mutex_);
+    return std::ranges::any_of(taps_, [](const auto& each) { return !each.expired(); });
+  }
   /// One thread, often enough to see each picture that is asked for.
   [[nodiscard]] bool any(TimePoint now) {
     const Lock lock(mutex_);
@@ -39,7 +44,7 @@ class Looks {
   }
 
  private:
-  Mutex mutex_;
+  mutable Mutex mutex_;
   std::vector<std::weak_ptr<const core::PictureTap>> taps_ FRESHFRAME_GUARDED_BY(mutex_);
   std::optional<TimePoint> until_ FRESHFRAME_GUARDED_BY(mutex_);
 };

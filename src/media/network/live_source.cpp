@@ -163,9 +163,10 @@ bool LiveSource::feed(const Context& context) {
     note_undecoded(*notes, context);
     return true;
   }
-  note(notes->can_begin ? LiveEvent::Key : LiveEvent::Fed);
+  const bool can_begin = notes->can_begin || decoding_.can_begin();
+  note(can_begin ? LiveEvent::Key : LiveEvent::Fed);
   // Packets before the first key frame cannot be decoded: they belong to the start and are not losses.
-  if (key_gate_.passes(notes->can_begin, notes->arrived)) {
+  if (key_gate_.passes(can_begin, notes->arrived)) {
     decode(*notes, context);
   } else {
     const bool damaged = hand_over(*notes, note_times(*notes, context));
@@ -178,7 +179,7 @@ bool LiveSource::feed(const Context& context) {
 /// A packet that is not to be decoded need not wake the source's thread: the connection's takes it this far. The
 /// source's own has been in feed() with that decision before, and waits there.
 bool LiveSource::take_undecoded(AVPacket& packet, const PacketNotes& notes, const Context& context) {
-  if (has_packets(phase_) || decodes(notes.arrived)) return false;
+  if (has_packets(phase_) || decodes(notes.arrived) || has_to_see(notes)) return false;
   connection_->set_patient(true);
   av_packet_unref(packet_.get());
   av_packet_move_ref(packet_.get(), &packet);
@@ -208,10 +209,18 @@ void LiveSource::count_undecoded_losses(const PacketNotes& notes, bool damaged, 
 /// packet_ while frames have no consumer. The source reads from the first key packet on.
 void LiveSource::note_undecoded(const PacketNotes& notes, const Context& context) {
   const TimePoint captured = note_times(notes, context);
+  const auto time = connection_->seconds(packet_->pts);
   const bool damaged = hand_over(notes, captured);
   count_undecoded_losses(notes, damaged, context);
+  decoding_.pass(*packet_, captured, notes.can_begin, !damaged && looks_.may_come());
   if (notes.can_begin && !damaged) {
     still_.note_packet({packet_->data, static_cast<std::size_t>(packet_->size)}, captured, context);
+    if (has_to_see(notes)) look_at_key(notes.arrived, captured, context);
+  }
+  if (!times_.is_repeated(time)) {
+    if (phase_ != LivePhase::New || notes.can_begin) context.counters.source().count_undecoded();
+    static_cast<void>(times_.utc_of(time, captured, context));
+    times_.count_behind(time, context);
   }
   av_packet_unref(packet_.get());
   if (!notes.can_begin || !packets_.stream()) return;
@@ -225,6 +234,32 @@ void LiveSource::note_undecoded(const PacketNotes& notes, const Context& context
   info.width = stream.width;
   info.height = stream.height;
   set_info(std::move(info));
+}
+
+/// Decodes the key picture in packet_ for the watch over still pictures alone. One that gives no picture by itself is
+/// seen by nothing.
+void LiveSource::look_at_key(TimePoint arrived, TimePoint captured, const Context& context) {
+  still_.ask_picture(arrived);
+  auto& decoder = connection_->decoder();
+  const FfmpegErrorCapture errors;  // no picture of it was to be delivered
+  try {
+    static_cast<void>(decoder.send(*packet_, captured));
+    decoder.finish();
+    auto frame = make_av_frame();
+    for (auto result = decoder.receive(*frame);
+         result == Decoder::Result::Frame || result == Decoder::Result::Damaged;
+         result = decoder.receive(*frame)) {
+      if (result == Decoder::Result::Damaged || decoder.is_damaged(*frame)) continue;
+      still_.note_needed(maker_.make(std::exchange(frame, make_av_frame())), captured, context);
+    }
+  } catch (const std::exception& error) {
+    log(LogLevel::Debug, title() + ": a key picture could not be seen: " + error.what());
+  }
+  if (decoding_.sleeps()) {
+    decoder.rest();
+  } else {
+    decoder.restart();
+  }
 }
 
 /// Gives packet_ to the decoder. Throws SourceError when it makes no pictures of any, as of another codec's.
@@ -256,6 +291,7 @@ void LiveSource::decode(const PacketNotes& notes, const Context& context) {
 std::optional<bool> LiveSource::send(DecoderResidue::Handling handling, const PacketNotes& notes,
                                      TimePoint captured, const Context& context) {
   if (handling == DecoderResidue::Handling::LeaveOut) {
+    if (decoding_.can_begin()) decoding_.forget_kept();  // what follows may refer to it
     if (decoding_.is_asleep()) return std::nullopt;  // it would not have been decoded
     return false;
   }

@@ -65,6 +65,10 @@ class LiveSource final : public ReconnectingSource, public PacketCamera, public 
   [[nodiscard]] bool feed(const Context& context);
   [[nodiscard]] bool take_undecoded(AVPacket& packet, const PacketNotes& notes, const Context& context);
   [[nodiscard]] bool decodes(TimePoint now) { return demand_.any() || looks_.any(now); }
+  /// Whether it decodes this packet although nothing takes its frame, to see whether the picture stands still.
+  [[nodiscard]] bool has_to_see(const PacketNotes& notes) const {
+    return notes.can_begin && still_.needs_picture(notes.arrived);
+  }
   void decode(const PacketNotes& notes, const Context& context);
   [[nodiscard]] std::optional<bool> send(DecoderResidue::Handling handling, const PacketNotes& notes,
                                          TimePoint captured, const Context& context);
@@ -73,6 +77,7 @@ class LiveSource final : public ReconnectingSource, public PacketCamera, public 
   void pause_decoding(const Context& context);
   [[nodiscard]] bool hand_over(const PacketNotes& notes, TimePoint captured);
   void note_undecoded(const PacketNotes& notes, const Context& context);
+  void look_at_key(TimePoint arrived, TimePoint captured, const Context& context);
   void count_undecoded_losses(const PacketNotes& notes, bool damaged, const Context& context);
   void count_undecoded(const Context& context);
   [[nodiscard]] bool counts_pictures() const;

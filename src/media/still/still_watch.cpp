@@ -363,15 +363,30 @@ void StillWatch::close() {
 }
 
 void StillWatch::note_picture(const Frame& picture, TimePoint captured, const Context& context) {
+  bytes_.reset();
   if (!counts(captured)) return;
+  note_needed(picture, captured, context);
+}
+
+bool StillWatch::needs_picture(TimePoint now) const noexcept {
+  constexpr double kShare = 0.25;
+  const Seconds apart = suspects_ ? kOfDense : Seconds(kShare * limit_);
+  return limit_ > 0 && (!pictured_ || now - *pictured_ >= apart);
+}
+
+void StillWatch::note_needed(const Frame& picture, TimePoint captured, const Context& context) {
+  if (!rule_) rule_.emplace();
   rule_->add(digest_of(picture.luma()), captured);
+  pictured_ = captured;
+  suspects_ = rule_->verdict().kind != StillRule::Kind::None;
   tell(captured, context);
 }
 
 void StillWatch::note_packet(std::span<const std::uint8_t> bytes, TimePoint captured,
                              const Context& context) {
   if (!counts(captured)) return;
-  rule_->add({.bits = digest_of(bytes.data(), bytes.size())}, captured);
+  if (!bytes_) bytes_.emplace();
+  bytes_->add({.bits = digest_of(bytes.data(), bytes.size())}, captured);
   tell(captured, context);
 }
 
@@ -381,12 +396,15 @@ bool StillWatch::counts(TimePoint captured) {
   last_ = captured;
   if (counted_ && captured - *counted_ < (dense ? kOfDense : kDense)) return false;
   counted_ = captured;
-  if (!rule_) rule_.emplace();
   return true;
 }
 
 void StillWatch::tell(TimePoint captured, const Context& context) {
-  const auto verdict = rule_->verdict();
+  auto verdict = rule_ ? rule_->verdict() : StillRule::Verdict();
+  if (bytes_ && verdict.kind != StillRule::Kind::Flat) {
+    const auto of_bytes = bytes_->verdict();  // of more pictures, and nothing without contrast is known by them
+    if (of_bytes.kind != StillRule::Kind::None) verdict = of_bytes;
+  }
   const double seconds = Seconds(captured - verdict.since).count();
   const bool lasts = verdict.kind != StillRule::Kind::None && seconds >= limit_;
   auto& book = context.counters.source();

@@ -16,6 +16,10 @@ namespace {
 
 using std::chrono::duration;
 
+std::uint64_t undecoded(const NodeStats& node) {
+  return node.source ? node.source->undecoded : 0;
+}
+
 template <class Map>
 auto rates_of(const Map& now, const Map& before, double span) {
   std::map<typename Map::key_type, double> rates;
@@ -144,9 +148,11 @@ void Sampler::compute_rates(Time now) {
     const auto* const found = same(before.nodes, node, i);
     if (found == nullptr) continue;  // it is new
     const auto& old = *found;
-    seen_.node_rates[i] = {static_cast<double>(node.processed - old.processed) / span,
-                           rates_of(node.drops, old.drops, span), (node.gil_wait - old.gil_wait) / span,
-                           (node.gil_hold - old.gil_hold) / span};
+    seen_.node_rates[i] = {.processed = static_cast<double>(node.processed - old.processed) / span,
+                           .undecoded = static_cast<double>(undecoded(node) - undecoded(old)) / span,
+                           .drops = rates_of(node.drops, old.drops, span),
+                           .gil_wait = (node.gil_wait - old.gil_wait) / span,
+                           .gil_hold = (node.gil_hold - old.gil_hold) / span};
   }
   for (std::size_t i = 0; i < stats.edges.size(); ++i) {
     const auto& edge = stats.edges[i];
@@ -235,7 +241,9 @@ void Sampler::extend_history(Time now) {
   }
   const bool runs = seen_.graph.phase == core::LifePhase::Running;
   for (std::size_t i = 0; i < stats.nodes.size(); ++i) {
-    extend(history_.node_fps[i], runs ? std::optional(seen_.node_rates[i].processed) : std::nullopt, points);
+    const auto& rates = seen_.node_rates[i];
+    extend(history_.node_fps[i], runs ? std::optional(rates.processed + rates.undecoded) : std::nullopt,
+           points);
   }
 }
 

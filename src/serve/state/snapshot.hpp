@@ -41,6 +41,7 @@ struct Problem {
 /// Per second, over the last one.
 struct NodeRates {
   double processed = 0;
+  double undecoded = 0;  // of a source, as SourceStats
   std::map<NodeDropCause, double> drops;
   double gil_wait = 0;  // seconds per second, as the next
   double gil_hold = 0;

@@ -72,7 +72,8 @@ void write_error(JsonWriter& json, const std::optional<core::ErrorNote>& error) 
   json.end_object();
 }
 
-void write_source(JsonWriter& json, const std::optional<SourceStats>& source, std::optional<double> away) {
+void write_source(JsonWriter& json, const std::optional<SourceStats>& source, double undecoded_rate,
+                  std::optional<double> away) {
   json.key("source");
   if (!source) {
     json.null();
@@ -80,7 +81,7 @@ void write_source(JsonWriter& json, const std::optional<SourceStats>& source, st
   }
   json.begin_object().member("state", freshframe::to_string(source->state));
   write_fields(json, kSourceFields, *source);
-  json.member("away", away).end_object();
+  json.member("undecoded_rate", undecoded_rate).member("away", away).end_object();
 }
 
 // Only nodes in worker processes have it.
@@ -172,7 +173,7 @@ void write_node(JsonWriter& json, const Snapshot& seen, std::size_t index) {
       .member("gil_hold_rate", gil(rates.gil_hold));
   write_causes(json, "drops", node.drops);
   write_causes(json, "drop_rate", seen.node_rates[index].drops);
-  write_source(json, node.source, seen.away[index]);
+  write_source(json, node.source, rates.undecoded, seen.away[index]);
   write_workers(json, node);
   write_batches(json, node);
   write_inference(json, node);

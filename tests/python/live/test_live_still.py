@@ -44,10 +44,15 @@ def black() -> Clip:
     )
 
 
+def take(frame: ff.Frame) -> None:
+    """Nothing more."""
+
+
 def test_a_hung_camera_is_told_by_all_views_until_it_moves() -> None:
     with HttpServer(hung()) as server:
         pipeline = ff.Pipeline()
-        pipeline.add(ff.open(server.url, still=2, **PATIENT), name="door")
+        door = pipeline.add(ff.open(server.url, still=2, **PATIENT), name="door")
+        pipeline.add(take, door)
         url = pipeline.serve().url
 
         def source() -> ff.stats.SourceStats:

@@ -6,10 +6,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from rigs.live.camera import PATIENT, clip
+from rigs.live.media import encode, picture
 from rigs.live.rtsp import RtspServer
-from rigs.web_client import Live
+from rigs.web_client import Live, Video, request
 from support import WATCHDOG, until
 
 import freshframe as ff
@@ -77,6 +79,68 @@ def test_cameras_decode_while_a_consumer_takes_frames(tmp_path: Path) -> None:
             with pytest.raises(ff.NodeError):
                 pipeline.add(Refuses(), camera)
             _rests(pipeline)
+
+
+def _camera(pipeline: ff.Pipeline) -> ff.stats.SourceStats:
+    source = pipeline.stats().nodes["door"].source
+    assert source is not None
+    return source
+
+
+def test_a_camera_that_is_only_shown_is_not_decoded_and_has_its_figures() -> None:
+    with RtspServer(clip("h264")) as server:
+        pipeline = ff.Pipeline(keep_running=True)
+        camera = pipeline.add(ff.open(server.url, still=None, **PATIENT), name="door")
+        page = pipeline.serve(port=0, view=camera)
+        with pipeline.start():
+            with Video(page.url) as viewer:
+                viewer.watch("door")
+                assert [viewer.next("picture").elapsed for _ in range(90)]
+            until(lambda: _camera(pipeline).clock is not None, lambda: "no clock")
+            assert _decoded(pipeline) == 0
+            shown = _camera(pipeline)
+            assert shown.undecoded >= 90
+            assert shown.state == "reading"
+            state = request(page.url, "/api/state").json()["nodes"][0]
+            assert state["source"]["undecoded_rate"] > 0
+            assert state["rate"] == 0
+            assert "freshframe_source_undecoded_total" in request(page.url, "/metrics").text
+            before = shown.undecoded
+            assert request(page.url, "/api/picture/door.jpg").body.startswith(b"\xff\xd8")
+            assert _decoded(pipeline) > 0
+            until(lambda: _camera(pipeline).undecoded > before + 60, lambda: "the camera goes on decoding")
+
+
+def test_a_viewer_of_jpegs_need_not_wait_for_the_next_key_picture() -> None:
+    one_key = encode("h264", 1800, options={"g": "9999", "sc_threshold": "0"})
+    with RtspServer(one_key) as server:
+        pipeline = ff.Pipeline(keep_running=True)
+        camera = pipeline.add(ff.open(server.url, still=None, **PATIENT), name="door")
+        page = pipeline.serve(port=0, view=camera)
+        with pipeline.start():
+            until(lambda: _camera(pipeline).undecoded > 30, lambda: "no packets")
+            with Video(page.url) as viewer:
+                viewer.watch("door", mode="jpeg")
+                times = [viewer.next("jpeg").pts for _ in range(10)]
+            assert times == sorted(set(times))
+            assert 1 <= times[0] < 59, "it is of the key picture a minute later"
+            assert pipeline.stats().nodes["door"].drops == {}
+
+
+@pytest.mark.parametrize("decode", ["all", "keys"])
+@pytest.mark.parametrize("level", [0, 7], ids=["flat", "still"])
+def test_a_hung_camera_that_is_only_shown_is_told(decode: Any, level: int) -> None:
+    def one(number: int, width: int, height: int) -> Any:
+        return picture(7, width, height) if level else np.zeros((height, width, 3), np.uint8)
+
+    told = "still" if level else "flat"  # which no packet's bytes show
+    with RtspServer(encode("h264", 300, draw=one)) as server:
+        pipeline = ff.Pipeline(keep_running=True)
+        camera = pipeline.add(ff.open(server.url, still=8, decode=decode, **PATIENT), name="door")
+        pipeline.serve(port=0, view=camera)
+        with pipeline.start():
+            until(lambda: _camera(pipeline).still == told, lambda: f"{told}: {_camera(pipeline)}")
+            assert _decoded(pipeline) == 0
 
 
 class Seen(ff.Node[ff.Frame, None]):

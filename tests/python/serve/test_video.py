@@ -269,7 +269,10 @@ def test_pictures_that_were_received_before_the_first_page_came_say_so() -> None
         pipeline = ff.Pipeline()
         door = pipeline.add(ff.open(server.url, **PATIENT), name="door")
         with pipeline, pipeline.serve(view=door) as dashboard:
-            until(lambda: pipeline.stats().nodes["door"].processed > 20, "frames")
+            source = pipeline.stats().nodes["door"].source
+            while source is None or source.undecoded <= 20:
+                time.sleep(0.01)
+                source = pipeline.stats().nodes["door"].source
             with Video(dashboard.url) as page:
                 came = time.time()
                 page.watch("door")

@@ -119,6 +119,33 @@ TEST_F(StillWatchTest, EachKeyPictureOfASlowStreamCounts) {
       << "without the first three: what is equal to younger ones only is no proof";
 }
 
+TEST_F(StillWatchTest, ASourceThatDecodesNothingNeedsAPictureEachQuarterOfTheTimeAndMoreInDoubt) {
+  StillWatch watch("x", 20);
+  std::vector<double> needed;
+  std::vector<std::uint8_t> packet(1000, 7);
+  const auto hung = noisy(1);
+  for (int i = 0; i < 60; ++i) {
+    packet[500] = static_cast<std::uint8_t>(i);  // as an encoder that counts its pictures
+    watch.note_packet(packet, time_, rig_.context);
+    if (watch.needs_picture(time_)) {
+      needed.push_back(Seconds(time_ - rig_.start).count());
+      watch.ask_picture(time_);
+      EXPECT_FALSE(watch.needs_picture(time_)) << "also where the picture does not come";
+      watch.note_needed(i < 40 ? hung : noisy(static_cast<std::uint32_t>(i)), time_, rig_.context);
+    }
+    const double seconds = Seconds(time_ - rig_.start).count();
+    EXPECT_EQ(stats().still, seconds >= 20 && seconds < 42 ? "still" : "") << seconds;
+    pass(1);
+  }
+  std::vector<double> expected{0, 5};
+  for (double second = 6; second < 42; ++second) expected.push_back(second);
+  expected.insert(expected.end(), {42, 47, 52, 57});
+  EXPECT_EQ(needed, expected);
+  EXPECT_FALSE(StillWatch("x", 0).needs_picture(time_));
+  see(watch, noisy(2), 1);
+  EXPECT_FALSE(watch.needs_picture(time_)) << "it has one";
+}
+
 TEST_F(StillWatchTest, PacketsThatAreNotDecodedAreKnownByTheirBytes) {
   StillWatch watch("x", 10);
   std::vector<std::uint8_t> packet(1000, 7);
