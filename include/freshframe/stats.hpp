@@ -113,8 +113,8 @@ struct SourceStats {
   double jitter = 0;                // mean deviation of the packets' intervals, in seconds (RFC 3550)
   std::uint64_t marker_faults = 0;  // how often RTP's marker was on a packet that did not end its picture
   std::uint64_t damaged = 0;        // pictures that were delivered with the mark Stamp::damaged
-  std::uint64_t undecoded = 0;      // pictures that have come while nothing took the frames, and were not decoded
-  std::string last_error;           // the reason of the last or current outage; empty: there was none
+  std::uint64_t undecoded = 0;  // pictures that have come while nothing took the frames, and were not decoded
+  std::string last_error;       // the reason of the last or current outage; empty: there was none
   /// "still": it shows one picture. "loop": the same ones again and again. "flat": one without contrast. Empty: none of
   /// these has lasted for OpenOptions::still. The numbers below are 0 then.
   std::string still;

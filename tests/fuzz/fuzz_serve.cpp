@@ -12,8 +12,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "core/pipeline/pipeline_access.hpp"
+#include "media/ffmpeg/ptr.hpp"
+#include "media/packets/packet_camera.hpp"
+#include "media/packets/parameters.hpp"
 #include "serve/http/page_message.hpp"
 #include "serve/http/service.hpp"
 #include "serve/video/video_message.hpp"
@@ -35,6 +39,65 @@ class Silent final : public Source<int> {
  public:
   [[nodiscard]] bool live() const noexcept override { return true; }
   std::optional<SourceItem<int>> read(const Context& /*context*/) override { return std::nullopt; }
+};
+
+// A camera whose packets come when they are sent: VP9, whose muxer reads the first bytes only.
+class Camera final : public Source<Frame>, public media::PacketCamera {
+ public:
+  Camera() {
+    known_.reset(avcodec_parameters_alloc());
+    known_->codec_type = AVMEDIA_TYPE_VIDEO;
+    known_->codec_id = AV_CODEC_ID_VP9;
+    known_->format = AV_PIX_FMT_YUV420P;
+    known_->width = kWidth;
+    known_->height = kHeight;
+    known_->profile = 0;
+    stream_ = media::ParametersReader(*known_).read(*packet(true));
+  }
+  [[nodiscard]] bool live() const noexcept override { return true; }
+  std::optional<SourceItem<Frame>> read(const Context& /*context*/) override { return std::nullopt; }
+  [[nodiscard]] std::unique_ptr<Source<Packet>> packets() override { return nullptr; }
+  void keep_packets(std::shared_ptr<media::KeptPackets> kept) override { kept_ = std::move(kept); }
+  void take_frames(bool /*wanted*/) override {}
+  void take_frames_while(media::FrameDemand::Taken /*taken*/) override {}
+  void wake(std::optional<double> /*seconds*/, std::optional<double> /*until*/) override {}
+
+  void send(std::size_t count) {
+    for (; count > 0 && kept_; --count, ++number_) {
+      const bool key = number_ % 8 == 0;
+      const double pts = static_cast<double>(number_) / 10;
+      const std::shared_ptr<AVPacket> owner(packet(key));
+      kept_->put({.data = {owner->data, static_cast<std::size_t>(owner->size)},
+                  .pts = pts,
+                  .dts = pts,
+                  .duration = 0.1,
+                  .key = key,
+                  .stream = stream_,
+                  .owner = owner},
+                 Clock::real()->now());
+    }
+  }
+
+ private:
+  static constexpr int kWidth = 160;
+  static constexpr int kHeight = 120;
+
+  /// A header of VP9's (section 6.2 of its specification), and nothing behind it that a muxer reads.
+  static media::AvPacketPtr packet(bool key) {
+    auto made = media::make_av_packet();
+    if (av_new_packet(made.get(), 64) != 0) __builtin_trap();
+    std::fill_n(made->data, 64, std::uint8_t{0});
+    constexpr std::array<std::uint8_t, 10> kKey{0x82, 0x49, 0x83, 0x42, 0, 0x09, 0xF0, 0x07, 0x70, 0};
+    if (key) std::ranges::copy(kKey, made->data);
+    if (!key) made->data[0] = 0x86;
+    if (key) made->flags |= AV_PKT_FLAG_KEY;
+    return made;
+  }
+
+  media::CodecParametersPtr known_;
+  std::shared_ptr<const PacketStream> stream_;
+  std::shared_ptr<media::KeptPackets> kept_;
+  std::size_t number_ = 0;
 };
 
 // A server without threads: its work is done between the bytes.
@@ -73,10 +136,17 @@ class Target {
     ::close(client_);
     work();
   }
+  void film(std::size_t pictures) {
+    camera_->send(pictures);
+    work();
+  }
 
  private:
   std::shared_ptr<core::PipelineCore> core() {
     pipeline_.add(std::make_unique<Silent>(), {.name = "<script>"});
+    auto camera = std::make_unique<Camera>();
+    camera_ = camera.get();
+    pipeline_.add(std::move(camera), {.name = "door"});
     return core::PipelineAccess::core(pipeline_);
   }
   void work() {
@@ -85,6 +155,7 @@ class Target {
   }
 
   Pipeline pipeline_;
+  Camera* camera_ = nullptr;  // of pipeline_
   serve::Service service_;
   int client_ = -1;
 };
@@ -124,6 +195,7 @@ void check_socket(Target& target, std::string_view path, std::string_view bytes,
   while (framed && !bytes.empty()) {
     const auto end = std::min(bytes.find('\n'), std::min<std::size_t>(bytes.size(), 60000));
     target.say(frame_of(bytes.substr(0, end)));
+    target.film(end % 4);
     (void)target.hear();
     bytes.remove_prefix(std::min(end + 1, bytes.size()));
   }

@@ -44,6 +44,8 @@ CALLS = [
     b"\2\x81\x8f\0\0\0\0" + b'{"ack":"state"}\x88\x82\0\0\0\0\x03\xe8',
     b'\3{"ack":"state"}\n{"view":["<script>"],"width":960}\n{"ack":"picture"}\n{"view":[]}',
     b'\4{"watch":[{"id":0,"port":"<script>","mode":"jpeg","width":640}]}\n{"ack":{"0":1.5},"time":1}',
+    b'\4{"watch":[{"id":0,"port":"door"}]}\n{"ack":{"0":0}}\n{"ack":{"0":0.3}}\n{"time":1}\n{"watch":[]}',
+    b'\4{"watch":[{"id":0,"port":"door"},{"id":1,"port":"door"}]}\n{"ack":{"0":0.1,"1":0.2}}\n{"time":3}',
     b'\5{"token":"0123456789abcdef"}\n{"watch":[{"id":0,"port":"nobody"}]}\n{"watch":[]}',
     b'\6{"ack":{"0":1.5,"7":-1e300},"time":81.25}',
     b'\7{"view":["\\u00e9\\ud83d\\ude00"],"width":1}',

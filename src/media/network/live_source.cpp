@@ -292,7 +292,7 @@ std::optional<bool> LiveSource::send(DecoderResidue::Handling handling, const Pa
                                      TimePoint captured, const Context& context) {
   if (handling == DecoderResidue::Handling::LeaveOut) {
     if (decoding_.can_begin()) decoding_.forget_kept();  // what follows may refer to it
-    if (decoding_.is_asleep()) return std::nullopt;  // it would not have been decoded
+    if (decoding_.is_asleep()) return std::nullopt;      // it would not have been decoded
     return false;
   }
   if (handling == DecoderResidue::Handling::Renew) connection_->decoder().renew();

@@ -402,7 +402,8 @@ bool StillWatch::counts(TimePoint captured) {
 void StillWatch::tell(TimePoint captured, const Context& context) {
   auto verdict = rule_ ? rule_->verdict() : StillRule::Verdict();
   if (bytes_ && verdict.kind != StillRule::Kind::Flat) {
-    const auto of_bytes = bytes_->verdict();  // of more pictures, and nothing without contrast is known by them
+    const auto of_bytes =
+        bytes_->verdict();  // of more pictures, and nothing without contrast is known by them
     if (of_bytes.kind != StillRule::Kind::None) verdict = of_bytes;
   }
   const double seconds = Seconds(captured - verdict.since).count();
