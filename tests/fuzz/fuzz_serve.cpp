@@ -104,7 +104,8 @@ class Camera final : public Source<Frame>, public media::PacketCamera {
 class Target {
  public:
   explicit Target(bool token)
-      : service_(core(), {}, serve::Gate(token ? std::string(kToken) : std::string(), true, "box", 80)) {}
+      : service_(core(), {.view = {{"door"}}},
+                 serve::Gate(token ? std::string(kToken) : std::string(), true, "box", 80)) {}
 
   void meet() {
     std::array<int, 2> ends{};

@@ -26,7 +26,8 @@ constexpr std::uint64_t kLoops = 3;  // key pictures in a row at the same distan
 void StillRule::remember(const Past& past) {
   std::deque<Whole> wholes;
   for (const auto& [bits, time] : past.pictures) {
-    const bool is_new = std::ranges::none_of(wholes, [&](const Whole& each) { return each.bits == bits; });
+    const bool is_new =
+        std::ranges::none_of(wholes, [&, bits = bits](const Whole& each) { return each.bits == bits; });
     wholes.push_back({bits, time, wholes.size() + 1, is_new});
   }
   remembered_ = wholes.size();
