@@ -146,6 +146,8 @@ PlaceMark FrameReader::mark(std::uintptr_t thread_state) const noexcept {
   mark.frame = current_frame(thread_state);
   if (mark.frame == 0) return mark;
   mark.instruction = read_instruction(mark.frame);
+  // All of them are written by the thread that runs this code.
+  if (compiled_layout().code_bytecode != Layout::kNone) read_value(mark.instruction, mark.code);
   mark.variables = hash_variables(mark.frame);
   return mark;
 }

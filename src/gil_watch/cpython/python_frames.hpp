@@ -28,11 +28,17 @@ struct PythonFrame {
 };
 
 /// A thread's position in its bytecode. If it is equal at two times, the thread has not moved, so it is
-/// inside one call of native code (or in a loop so tight that neither its instruction nor its variables show
-/// it).
+/// inside one call of native code (or in a loop so tight that nothing of this shows it).
+/// Note [Instructions that are not recorded]
+/// An interpreter has to record an instruction in the frame only before the instruction calls something, and its
+/// compiler may leave out other records. So a short loop may always be at the same instruction: at FOR_ITER of
+/// `for _ in repeat(None): pass` in Debian's 3.13, at the jump of `while True: pass` in all versions. An
+/// instruction that finds nothing to specialize for, as that FOR_ITER, counts its runs in the inline cache behind
+/// it. Where nothing counts, a stack that ends in the interpreter's loop tells bytecode from a call.
 struct PlaceMark {
   std::uintptr_t frame = 0;
   std::uintptr_t instruction = 0;
+  std::uint64_t code = 0;       // the instruction and its first inline caches; 0 in 3.10
   std::uint64_t variables = 0;  // hash of the frame's first local variables: their addresses and numbers
 
   friend bool operator==(const PlaceMark&, const PlaceMark&) = default;

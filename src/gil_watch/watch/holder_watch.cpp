@@ -15,8 +15,8 @@ namespace freshframe::gil {
 
 std::uint64_t Spot::digest() const noexcept {
   std::uint64_t digest = 0;
-  for (const std::uint64_t part :
-       {std::uint64_t{turn}, std::uint64_t{mark.frame}, std::uint64_t{mark.instruction}, mark.variables}) {
+  for (const std::uint64_t part : {std::uint64_t{turn}, std::uint64_t{mark.frame},
+                                   std::uint64_t{mark.instruction}, mark.code, mark.variables}) {
     digest = (digest ^ part) * 0x9E3779B97F4A7C15ULL;
     digest ^= digest >> 29U;
   }

@@ -7,11 +7,12 @@ import ctypes
 import itertools
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import gil_budget
@@ -92,6 +93,41 @@ def test_a_tight_loop_of_bytecode_that_shares_its_processor_is_over_no_budget() 
         finally:
             os.sched_setaffinity(0, processors)
             other.kill()
+
+
+def count(iterator: Iterator[None]) -> Callable[[], None]:
+    def loop() -> None:
+        for _ in iterator:  # no instruction but the first calls anything, and no variable changes
+            pass
+
+    return loop
+
+
+@needs_gil
+@pytest.mark.repeats(
+    attempts=3
+)  # a watch that gets no processor sees too little to tell bytecode from a short call
+@pytest.mark.parametrize(
+    "loop",
+    [count(itertools.repeat(None)), count(itertools.cycle([None]))],
+    ids=["repeat", "cycle"],
+)
+def test_a_loop_that_is_always_at_the_same_instruction_is_no_call(loop: Callable[[], None]) -> None:
+    def end(*_: object) -> None:
+        raise InterruptedError
+
+    interval = sys.getswitchinterval()
+    handler = signal.signal(signal.SIGVTALRM, end)
+    try:
+        with gil_budget.budget("50ms"):
+            sys.setswitchinterval(10)  # else it lets go of the GIL before it is over the budget
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0.4)
+            with pytest.raises(InterruptedError):
+                loop()
+            sys.setswitchinterval(interval)
+    finally:
+        sys.setswitchinterval(interval)
+        signal.signal(signal.SIGVTALRM, handler)
 
 
 @needs_gil
