@@ -335,8 +335,8 @@ void Watcher::report(std::vector<Suspect>& suspects, Clock::time_point began, Cl
     blind_until_.store(end.time_since_epoch().count(), std::memory_order_relaxed);
     return;
   }
-  if (options_.calls_only && !worst->place().blocked() && worst->certain_looks() == 0) {
-    const auto of = activity_of(worst->place());
+  if (options_.calls_only && !worst->place().blocked()) {
+    const auto of = activity_of(*worst);
     if (of == Activity::Unknown)
       blind_until_.store(end.time_since_epoch().count(), std::memory_order_relaxed);
     if (of != Activity::Call) return;
@@ -344,16 +344,20 @@ void Watcher::report(std::vector<Suspect>& suspects, Clock::time_point began, Cl
   on_stall_(describe(*worst, began, duration));
 }
 
-// Judges a place where the thread was never seen to compute: one stack may be of a short call in a loop. A
-// stack that ends in the interpreter's loop is of bytecode.
-Watcher::Activity Watcher::activity_of(const Place& place) {
-  const auto samples = place.samples();
+// Judges a thread that computed and whose bytecode was not seen to move. A stack that ends in the interpreter's
+// loop is of bytecode, see Note [Instructions that are not recorded], so without any stack it may be either. One
+// that does not may be of a short call in a loop, so there are several where the thread was never seen to compute.
+// A collection is known without a stack.
+Watcher::Activity Watcher::activity_of(const Suspect& suspect) {
+  if (suspect.place().collects()) return Activity::Call;
+  const auto samples = suspect.place().samples();
   const auto in_loop = [this](const StackSample* sample) {
     const auto frames = stacks_->unwind(*sample);
     return !frames.empty() && frames.front().loop;
   };
   if (std::ranges::any_of(samples, in_loop)) return Activity::Bytecode;
-  return std::ssize(samples) >= kFewestLooks ? Activity::Call : Activity::Unknown;
+  const auto needed = suspect.certain_looks() > 0 ? 1 : kFewestLooks;
+  return std::ssize(samples) >= needed ? Activity::Call : Activity::Unknown;
 }
 
 // Without the waits for a processor. Those of a thread that computed are known better: all that is not its
@@ -379,7 +383,7 @@ Stall Watcher::describe(const Suspect& suspect, Clock::time_point began, Clock::
   stall.blocked = place.blocked();
   if (stall.blocked) stall.system_call = system_call_name(place.where.system_call);
   stall.python_frames = suspect.python();
-  if (suspect.runs_bytecode()) {
+  if (suspect.runs_bytecode() || (!stall.blocked && activity_of(suspect) == Activity::Bytecode)) {
     stall.kind = StallKind::Bytecode;
   } else {
     name(stall, place);

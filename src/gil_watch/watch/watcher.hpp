@@ -121,7 +121,7 @@ class Watcher {
   [[nodiscard]] Clock::duration patience() const;
   [[nodiscard]] Clock::duration own_time(const Suspect& suspect, Clock::duration duration) const;
   enum class Activity : std::uint8_t { Call, Bytecode, Unknown };
-  [[nodiscard]] Activity activity_of(const Place& place);
+  [[nodiscard]] Activity activity_of(const Suspect& suspect);
   [[nodiscard]] Clock::time_point stuck_since() const;
   Suspect& suspect_of(const Holder& holder);
   void tell_going(Clock::time_point now);

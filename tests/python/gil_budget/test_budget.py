@@ -95,6 +95,10 @@ def test_a_tight_loop_of_bytecode_that_shares_its_processor_is_over_no_budget() 
             other.kill()
 
 
+def spin() -> None:
+    exec("while True: pass")  # on one line it is one instruction, which jumps to itself
+
+
 def count(iterator: Iterator[None]) -> Callable[[], None]:
     def loop() -> None:
         for _ in iterator:  # no instruction but the first calls anything, and no variable changes
@@ -109,8 +113,8 @@ def count(iterator: Iterator[None]) -> Callable[[], None]:
 )  # a watch that gets no processor sees too little to tell bytecode from a short call
 @pytest.mark.parametrize(
     "loop",
-    [count(itertools.repeat(None)), count(itertools.cycle([None]))],
-    ids=["repeat", "cycle"],
+    [spin, count(itertools.repeat(None)), count(itertools.cycle([None]))],
+    ids=["jump", "repeat", "cycle"],
 )
 def test_a_loop_that_is_always_at_the_same_instruction_is_no_call(loop: Callable[[], None]) -> None:
     def end(*_: object) -> None:
