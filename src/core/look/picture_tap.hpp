@@ -77,6 +77,10 @@ class PictureTap {
     return std::exchange(caught_, std::nullopt);
   }
 
+  /// A picture that the node does not send: the follower alone learns of it. By the node's thread.
+  void tell(const Frame& picture) const {
+    if (followed_.load(std::memory_order_relaxed)) pass_on({.frame = picture});
+  }
   /// By the node's thread, with each sample that it sends. A sample without a frame is no picture.
   void offer(const AnySample& sample) {
     if (followed_.load(std::memory_order_relaxed)) pass_on(sample);

@@ -32,6 +32,17 @@ class Looks {
     const Lock lock(mutex_);
     return std::ranges::any_of(taps_, [](const auto& each) { return !each.expired(); });
   }
+  /// A picture that is not sent, for those who follow the samples of the source.
+  void tell(const Frame& picture) const {
+    std::vector<std::shared_ptr<const core::PictureTap>> taps;
+    {
+      const Lock lock(mutex_);
+      for (const auto& each : taps_) taps.push_back(each.lock());
+    }
+    for (const auto& tap : taps) {
+      if (tap) tap->tell(picture);
+    }
+  }
   /// One thread, often enough to see each picture that is asked for.
   [[nodiscard]] bool any(TimePoint now) {
     const Lock lock(mutex_);

@@ -54,6 +54,9 @@ void LiveSource::connect(const Context& context) {
     return take_undecoded(packet, notes, of_read);
   });
   forget_pictures(context.clock.now());
+  group_.clear();
+  sees_next_ = true;
+  keyless_since_ = context.clock.now();
   sent_damage_ = Damage();
   phase_ = LivePhase::New;
   maker_.set_turn(connection_->turn());
@@ -106,6 +109,7 @@ AvFramePtr LiveSource::pull(const Context& context) {
     switch (decoding_.receive(connection_->decoder(), *spare_)) {
       case Decoder::Result::Frame:
         fruitless_.begin(context.clock.now());
+        if (passes_over(*spare_)) break;
         return std::move(spare_);
       case Decoder::Result::Damaged:
         if (!held_.is_newest_torn()) lose_picture();  // else it is known what that damages
@@ -119,6 +123,25 @@ AvFramePtr LiveSource::pull(const Context& context) {
     }
   }
   return nullptr;
+}
+
+/// Of the pictures of a replay the newest is given, and none that was given before it began. Where key pictures alone are
+/// decoded, that is the only one.
+bool LiveSource::passes_over(const AVFrame& frame) {
+  const auto captured = Decoder::captured_of(frame);
+  const bool is_old = (group_.replays() && !decoding_.sleeps()) || captured <= given_;
+  if (!resumes_ || !is_old) {
+    resumes_ = false;
+    return false;
+  }
+  const auto& decoder = connection_->decoder();
+  const auto notes = held_.take(captured, connection_->seconds(frame.best_effort_timestamp),
+                                decoder.context().has_b_frames > 0);
+  if (decoder.is_damaged(frame) && !notes.torn) {
+    lose_picture();
+    held_.mark_damaged();
+  }
+  return true;
 }
 
 /// The decoder begins at a key picture again.
@@ -147,6 +170,13 @@ void LiveSource::pause_decoding(const Context& context) {
 
 /// Gives the decoder one packet, or the end when the connection is lost. False: stopped.
 bool LiveSource::feed(const Context& context) {
+  if (const auto kept = group_.next()) {
+    av_packet_unref(packet_.get());
+    av_packet_move_ref(packet_.get(), kept->packet.get());
+    connection_->set_patient(group_.replays());
+    feed_decoder(kept->notes, kept->captured, kept->damaged, context);
+    return true;
+  }
   std::optional<PacketNotes> notes;
   try {
     notes = connection_->next(*packet_, context);
@@ -163,17 +193,38 @@ bool LiveSource::feed(const Context& context) {
     note_undecoded(*notes, context);
     return true;
   }
-  const bool can_begin = notes->can_begin || decoding_.can_begin();
-  note(can_begin ? LiveEvent::Key : LiveEvent::Fed);
-  // Packets before the first key frame cannot be decoded: they belong to the start and are not losses.
-  if (key_gate_.passes(can_begin, notes->arrived)) {
-    decode(*notes, context);
-  } else {
-    const bool damaged = hand_over(*notes, note_times(*notes, context));
-    count_undecoded_losses(*notes, damaged, context);
+  const TimePoint captured = note_times(*notes, context);
+  const bool damaged = hand_over(*notes, captured);
+  keep(*notes, captured, damaged);
+  if (has_packets(phase_) || notes->can_begin || !group_.replay()) {
+    feed_decoder(*notes, captured, damaged, context);
+    return true;
   }
+  resumes_ = true;  // with all since the last key picture, up to this packet
+  if (counts_losses(phase_)) context.counters.drop(NodeDropCause::Lost, notes->missing);
+  fruitless_.begin(context.clock.now());
   av_packet_unref(packet_.get());
   return true;
+}
+
+/// Packets before the first key frame cannot be decoded: they belong to the start and are not losses.
+void LiveSource::feed_decoder(const PacketNotes& notes, TimePoint captured, bool damaged,
+                              const Context& context) {
+  note(notes.can_begin ? LiveEvent::Key : LiveEvent::Fed);
+  if (key_gate_.passes(notes.can_begin, notes.arrived)) {
+    decode(notes, captured, damaged, context);
+  } else {
+    count_undecoded_losses(notes, damaged, context);
+  }
+  av_packet_unref(packet_.get());
+}
+
+/// packet_, for a decoder that comes later, where a page may want one.
+void LiveSource::keep(const PacketNotes& notes, TimePoint captured, bool damaged) {
+  if (notes.can_begin) keyless_since_.reset();
+  if (!looks_.may_come()) return group_.clear();
+  if (!times_.is_repeated(connection_->seconds(packet_->pts)))
+    group_.add(*packet_, notes, captured, damaged);
 }
 
 /// A packet that is not to be decoded need not wake the source's thread: the connection's takes it this far. The
@@ -210,12 +261,17 @@ void LiveSource::count_undecoded_losses(const PacketNotes& notes, bool damaged, 
 void LiveSource::note_undecoded(const PacketNotes& notes, const Context& context) {
   const TimePoint captured = note_times(notes, context);
   const auto time = connection_->seconds(packet_->pts);
+  const auto before = packets_.stream();
   const bool damaged = hand_over(notes, captured);
   count_undecoded_losses(notes, damaged, context);
-  decoding_.pass(*packet_, captured, notes.can_begin, !damaged && looks_.may_come());
+  keep(notes, captured, damaged);
   if (notes.can_begin && !damaged) {
     still_.note_packet({packet_->data, static_cast<std::size_t>(packet_->size)}, captured, context);
-    if (has_to_see(notes)) look_at_key(notes.arrived, captured, context);
+    if (has_to_see(notes)) {
+      see_key(notes.arrived, captured, context);
+    } else {
+      sees_next_ = before != packets_.stream();
+    }
   }
   if (!times_.is_repeated(time)) {
     if (phase_ != LivePhase::New || notes.can_begin) context.counters.source().count_undecoded();
@@ -229,43 +285,46 @@ void LiveSource::note_undecoded(const PacketNotes& notes, const Context& context
   note_size({stream.width, stream.height}, context);
   note_frame(context);
   connector_.note_frame();
-  if (std::exchange(info_known_, true)) return;
-  auto info = connection_->info();
-  info.width = stream.width;
-  info.height = stream.height;
-  set_info(std::move(info));
+  if (info_known_ || info().width > 0) return;  // the first frame has the rest
+  auto known = connection_->info();
+  known.width = stream.width;
+  known.height = stream.height;
+  set_info(std::move(known));
 }
 
-/// Decodes the key picture in packet_ for the watch over still pictures alone. One that gives no picture by itself is
-/// seen by nothing.
-void LiveSource::look_at_key(TimePoint arrived, TimePoint captured, const Context& context) {
+/// Decodes the key picture in packet_ by a decoder of its own, which leaves nothing behind: for the watch over still
+/// pictures, and for those who have to know how the pictures of this stream are stored. One that gives no picture by itself
+/// is seen by nothing.
+void LiveSource::see_key(TimePoint arrived, TimePoint captured, const Context& context) {
   still_.ask_picture(arrived);
-  auto& decoder = connection_->decoder();
+  sees_next_ = false;
+  const auto stream = packets_.stream();
+  if (!stream) return;
   const FfmpegErrorCapture errors;  // no picture of it was to be delivered
   try {
+    Dictionary none;
+    Decoder decoder(*parameters_of(*stream).codec, connection_->decoder().context().pkt_timebase,
+                    {.low_delay = true}, none);
     static_cast<void>(decoder.send(*packet_, captured));
     decoder.finish();
-    auto frame = make_av_frame();
-    for (auto result = decoder.receive(*frame);
-         result == Decoder::Result::Frame || result == Decoder::Result::Damaged;
-         result = decoder.receive(*frame)) {
-      if (result == Decoder::Result::Damaged || decoder.is_damaged(*frame)) continue;
-      still_.note_needed(maker_.make(std::exchange(frame, make_av_frame())), captured, context);
+    for (auto frame = make_av_frame();; frame = make_av_frame()) {
+      const auto result = decoder.receive(*frame);
+      if (result == Decoder::Result::Damaged) continue;
+      if (result != Decoder::Result::Frame) return;
+      if (decoder.is_damaged(*frame)) continue;
+      const FirstFrame first{.pixel_format = frame->format, .interlaced = is_interlaced(*frame)};
+      const auto made = maker_.make(std::move(frame));
+      note_info(made, first);
+      looks_.tell(made);
+      still_.note_seen(made, captured, context);
     }
   } catch (const std::exception& error) {
     log(LogLevel::Debug, title() + ": a key picture could not be seen: " + error.what());
   }
-  if (decoding_.sleeps()) {
-    decoder.rest();
-  } else {
-    decoder.restart();
-  }
 }
 
 /// Gives packet_ to the decoder. Throws SourceError when it makes no pictures of any, as of another codec's.
-void LiveSource::decode(const PacketNotes& notes, const Context& context) {
-  const TimePoint captured = note_times(notes, context);
-  const bool damaged = hand_over(notes, captured);
+void LiveSource::decode(const PacketNotes& notes, TimePoint captured, bool damaged, const Context& context) {
   note_ends(notes.ends_by);
   auto picture = notes.picture;
   const auto handling = residue_.look_at(*packet_, notes.can_begin, picture);
@@ -291,7 +350,6 @@ void LiveSource::decode(const PacketNotes& notes, const Context& context) {
 std::optional<bool> LiveSource::send(DecoderResidue::Handling handling, const PacketNotes& notes,
                                      TimePoint captured, const Context& context) {
   if (handling == DecoderResidue::Handling::LeaveOut) {
-    if (decoding_.can_begin()) decoding_.forget_kept();  // what follows may refer to it
     if (decoding_.is_asleep()) return std::nullopt;      // it would not have been decoded
     return false;
   }
@@ -407,6 +465,7 @@ std::optional<SourceItem<Frame>> LiveSource::deliver(AvFramePtr frame, const Con
   } else if (key) {
     still_.note_picture(*made, captured, context);
   }
+  given_ = captured;
   return SourceItem<Frame>{
       .value = *std::move(made), .pts = pts, .captured = captured, .seq = seq_, .utc = utc};
 }

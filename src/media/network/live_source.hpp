@@ -23,6 +23,7 @@
 #include "media/network/stream/damage.hpp"
 #include "media/network/stream/fruitless.hpp"
 #include "media/network/stream/held_packets.hpp"
+#include "media/network/stream/kept_group.hpp"
 #include "media/network/stream/key_decoding.hpp"
 #include "media/network/stream/key_gate.hpp"
 #include "media/network/stream/live_phase.hpp"
@@ -63,13 +64,21 @@ class LiveSource final : public ReconnectingSource, public PacketCamera, public 
   /// The next decoded frame; null after a stop.
   [[nodiscard]] AvFramePtr pull(const Context& context);
   [[nodiscard]] bool feed(const Context& context);
+  void feed_decoder(const PacketNotes& notes, TimePoint captured, bool damaged, const Context& context);
+  void keep(const PacketNotes& notes, TimePoint captured, bool damaged);
+  [[nodiscard]] bool passes_over(const AVFrame& frame);
   [[nodiscard]] bool take_undecoded(AVPacket& packet, const PacketNotes& notes, const Context& context);
-  [[nodiscard]] bool decodes(TimePoint now) { return demand_.any() || looks_.any(now); }
-  /// Whether it decodes this packet although nothing takes its frame, to see whether the picture stands still.
-  [[nodiscard]] bool has_to_see(const PacketNotes& notes) const {
-    return notes.can_begin && still_.needs_picture(notes.arrived);
+  /// Also where no key picture comes, since nobody could be shown the packets.
+  [[nodiscard]] bool decodes(TimePoint now) {
+    const bool lacks_key = keyless_since_ && Seconds(now - *keyless_since_).count() >= KeyGate::kLongest;
+    return demand_.any() || looks_.any(now) || lacks_key;
   }
-  void decode(const PacketNotes& notes, const Context& context);
+  /// Whether it decodes this packet although nothing takes its frame, to know what pictures of this stream are like and
+  /// whether they stand still.
+  [[nodiscard]] bool has_to_see(const PacketNotes& notes) const {
+    return notes.can_begin && (sees_next_ || still_.needs_picture(notes.arrived));
+  }
+  void decode(const PacketNotes& notes, TimePoint captured, bool damaged, const Context& context);
   [[nodiscard]] std::optional<bool> send(DecoderResidue::Handling handling, const PacketNotes& notes,
                                          TimePoint captured, const Context& context);
   void lose_picture();
@@ -77,7 +86,7 @@ class LiveSource final : public ReconnectingSource, public PacketCamera, public 
   void pause_decoding(const Context& context);
   [[nodiscard]] bool hand_over(const PacketNotes& notes, TimePoint captured);
   void note_undecoded(const PacketNotes& notes, const Context& context);
-  void look_at_key(TimePoint arrived, TimePoint captured, const Context& context);
+  void see_key(TimePoint arrived, TimePoint captured, const Context& context);
   void count_undecoded_losses(const PacketNotes& notes, bool damaged, const Context& context);
   void count_undecoded(const Context& context);
   [[nodiscard]] bool counts_pictures() const;
@@ -98,6 +107,10 @@ class LiveSource final : public ReconnectingSource, public PacketCamera, public 
   const std::string masked_;  // for messages
   const OpenOptions options_;
   bool info_known_ = false;  // of a first frame
+  bool sees_next_ = true;    // the next key picture, of another stream than the last that was seen
+  bool resumes_ = false;     // no frame was given since a replay of group_ has begun
+  TimePoint given_{};        // when the last frame that was given was captured
+  std::optional<TimePoint> keyless_since_;  // of this connection; nullopt: a key picture has come
   std::string ends_by_;      // as in VideoInfo
   Connector connector_;      // outlives connection_
   std::unique_ptr<PacketConnection> connection_;
@@ -115,6 +128,7 @@ class LiveSource final : public ReconnectingSource, public PacketCamera, public 
   std::int64_t seq_ = -1;  // of the last frame
   const bool leaves_out_;  // the decoder was asked to leave frames out
   KeyDecoding decoding_;
+  KeptGroup group_;
   WakeLimit limit_;
   FruitlessPackets fruitless_;
   PacketOutput packets_;

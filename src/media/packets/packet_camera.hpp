@@ -5,6 +5,8 @@
 #include "freshframe/mutex.hpp"
 #include "freshframe/packet_nodes.hpp"
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -21,9 +23,8 @@ class FrameDemand {
  public:
   using Taken = std::function<bool()>;
 
-  void set(bool wanted) {
-    ask([wanted] { return wanted; });
-  }
+  /// Whatever ask() was given: the caller knows better.
+  void set(bool wanted) { told_.store(wanted ? Told::Wanted : Told::Unwanted, std::memory_order_relaxed); }
   /// `taken` is called for each packet, without a lock, on the threads that read.
   void ask(Taken taken) {
     auto next = std::make_shared<const Taken>(std::move(taken));
@@ -31,6 +32,8 @@ class FrameDemand {
     taken_.swap(next);
   }
   [[nodiscard]] bool any() const {
+    if (const auto told = told_.load(std::memory_order_relaxed); told != Told::Nothing)
+      return told == Told::Wanted;
     std::shared_ptr<const Taken> taken;
     {
       const Lock lock(mutex_);
@@ -40,8 +43,11 @@ class FrameDemand {
   }
 
  private:
+  enum class Told : std::uint8_t { Nothing, Wanted, Unwanted };
+
+  std::atomic<Told> told_{Told::Nothing};
   mutable Mutex mutex_;
-  std::shared_ptr<const Taken> taken_ FRESHFRAME_GUARDED_BY(mutex_);  // null: not yet asked or told
+  std::shared_ptr<const Taken> taken_ FRESHFRAME_GUARDED_BY(mutex_);  // null: it was not asked
 };
 
 /// Beside VideoSource.

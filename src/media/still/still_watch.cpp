@@ -363,9 +363,12 @@ void StillWatch::close() {
 }
 
 void StillWatch::note_picture(const Frame& picture, TimePoint captured, const Context& context) {
-  bytes_.reset();
   if (!counts(captured)) return;
-  note_needed(picture, captured, context);
+  constexpr int kEnds = 3;  // new pictures, as where a picture stands still no longer
+  ask_picture(captured);
+  note_seen(picture, captured, context);
+  news_ = suspects_ ? 0 : news_ + 1;
+  if (news_ >= kEnds) bytes_.reset();
 }
 
 bool StillWatch::needs_picture(TimePoint now) const noexcept {
@@ -374,10 +377,16 @@ bool StillWatch::needs_picture(TimePoint now) const noexcept {
   return limit_ > 0 && (!pictured_ || now - *pictured_ >= apart);
 }
 
-void StillWatch::note_needed(const Frame& picture, TimePoint captured, const Context& context) {
+void StillWatch::ask_picture(TimePoint now) noexcept {
+  pictured_ = now;
+  ++asked_;
+}
+
+void StillWatch::note_seen(const Frame& picture, TimePoint captured, const Context& context) {
+  if (limit_ == 0) return;
   if (!rule_) rule_.emplace();
   rule_->add(digest_of(picture.luma()), captured);
-  pictured_ = captured;
+  asked_ = 0;
   suspects_ = rule_->verdict().kind != StillRule::Kind::None;
   tell(captured, context);
 }
@@ -386,8 +395,21 @@ void StillWatch::note_packet(std::span<const std::uint8_t> bytes, TimePoint capt
                              const Context& context) {
   if (!counts(captured)) return;
   if (!bytes_) bytes_.emplace();
+  news_ = 0;
   bytes_->add({.bits = digest_of(bytes.data(), bytes.size())}, captured);
   tell(captured, context);
+}
+
+/// That of pictures and that of packets, which may both be known where a source decodes now and then: the one that has
+/// lasted longer. What has no contrast is known by pictures alone.
+StillRule::Verdict StillWatch::verdict() const {
+  constexpr int kUnseen = 3;  // pictures that were asked for in a row, and did not come
+  using Kind = StillRule::Kind;
+  auto of_pictures = rule_ && asked_ <= kUnseen ? rule_->verdict() : StillRule::Verdict();
+  if (!bytes_ || of_pictures.kind == Kind::Flat) return of_pictures;
+  auto of_bytes = bytes_->verdict();
+  if (of_bytes.kind == Kind::None) return of_pictures;
+  return of_pictures.kind == Kind::None || of_bytes.since <= of_pictures.since ? of_bytes : of_pictures;
 }
 
 bool StillWatch::counts(TimePoint captured) {
@@ -400,12 +422,7 @@ bool StillWatch::counts(TimePoint captured) {
 }
 
 void StillWatch::tell(TimePoint captured, const Context& context) {
-  auto verdict = rule_ ? rule_->verdict() : StillRule::Verdict();
-  if (bytes_ && verdict.kind != StillRule::Kind::Flat) {
-    const auto of_bytes =
-        bytes_->verdict();  // of more pictures, and nothing without contrast is known by them
-    if (of_bytes.kind != StillRule::Kind::None) verdict = of_bytes;
-  }
+  const auto verdict = this->verdict();
   const double seconds = Seconds(captured - verdict.since).count();
   const bool lasts = verdict.kind != StillRule::Kind::None && seconds >= limit_;
   auto& book = context.counters.source();

@@ -36,15 +36,16 @@ class StillWatch {
   void note_picture(const Frame& picture, TimePoint captured, const Context& context);
   /// The packet of a key picture of a source that decodes none. If its bytes come again, it is known.
   void note_packet(std::span<const std::uint8_t> bytes, TimePoint captured, const Context& context);
-  /// Whether a source that decodes none has to decode the key picture that has come at `now`: there was none for a
-  /// quarter of `still`, or for a second while it seems to stand still. From then on it counts as asked for.
+  /// Whether a source that decodes none has to decode the key picture that has come at `now`: it was asked for none for
+  /// a quarter of `still`, or for a second while it seems to stand still.
   [[nodiscard]] bool needs_picture(TimePoint now) const noexcept;
-  void ask_picture(TimePoint now) noexcept { pictured_ = now; }
-  /// The one that was needed.
-  void note_needed(const Frame& picture, TimePoint captured, const Context& context);
+  void ask_picture(TimePoint now) noexcept;
+  /// The one that was asked for, if it could be decoded.
+  void note_seen(const Frame& picture, TimePoint captured, const Context& context);
 
  private:
   [[nodiscard]] bool counts(TimePoint captured);
+  [[nodiscard]] StillRule::Verdict verdict() const;
   void tell(TimePoint captured, const Context& context);
   void learn_past(const Context& context);
 
@@ -54,8 +55,10 @@ class StillWatch {
   const std::string folder_;             // of `remember`; empty: nothing is written
   std::unique_ptr<StillMemory> memory_;  // between open() and close()
   std::optional<StillRule> rule_;        // once a picture has come, or there is a memory
-  std::optional<StillRule> bytes_;       // of packets, while the source decodes nothing
-  std::optional<TimePoint> pictured_;    // the last picture, or when it was asked for
+  std::optional<StillRule> bytes_;       // of packets, since the source has decoded nothing
+  int news_ = 0;                         // decoded pictures since then that were new, in a row
+  std::optional<TimePoint> pictured_;    // when the last picture was asked for
+  int asked_ = 0;                        // pictures in a row that did not come
   bool suspects_ = false;                // by the last picture it stands still, however short
   bool learned_ = false;                 // the rule has what an earlier program has kept
   std::optional<TimePoint> last_;        // key picture

@@ -212,7 +212,7 @@ void Sampler::follow_stalls(Time now) {
 
 void Sampler::follow_movement(Time now) {
   std::uint64_t moved = 0;
-  for (const auto& node : seen_.graph.stats.nodes) moved += node.processed;
+  for (const auto& node : seen_.graph.stats.nodes) moved += node.processed + undecoded(node);
   for (const auto& edge : seen_.graph.stats.edges) moved += edge.delivered;
   if (!moved_at_ || moved != moved_ || seen_.graph.phase != core::LifePhase::Running) moved_at_ = now;
   moved_ = moved;

@@ -247,8 +247,8 @@ VideoMessageRef VideoPort::gone_now(const Snapshot& seen) const {
 }
 
 bool VideoPort::look(const Snapshot& seen) {
-  if (clients_.empty() && kept_) return false;
   attach();
+  if (clients_.empty() && kept_) return false;
   auto gone = gone_now(seen);
   if (static_cast<bool>(gone) == static_cast<bool>(gone_)) return false;
   begins_ = begins_ || gone;

@@ -9,7 +9,8 @@ namespace freshframe::media {
 
 void KeyDecoding::connect() noexcept {
   state_ = sleeps_ ? State::Asleep : State::Awake;
-  forget_kept();
+  kept_.clear();
+  bytes_ = 0;
   has_newest_ = false;
   passes_over_ = false;
   given_.reset();
@@ -17,25 +18,10 @@ void KeyDecoding::connect() noexcept {
   fruitless_ = 0;
 }
 
-void KeyDecoding::pass(const AVPacket& packet, TimePoint captured, bool key, bool keeps) {
-  if (!keeps) return forget_kept();
-  keep(packet, captured, key);
-}
-
-void KeyDecoding::forget_kept() noexcept {
-  kept_.clear();
-  bytes_ = 0;
-}
-
 std::optional<bool> KeyDecoding::send(Decoder& decoder, AVPacket& packet, TimePoint captured, bool key,
                                       bool awake) {
-  if (!sleeps_ && kept_.empty()) return decoder.send(packet, captured);
+  if (!sleeps_) return decoder.send(packet, captured);
   keep(packet, captured, key);
-  if (!sleeps_) {
-    catch_up(decoder);
-    forget_kept();
-    return true;
-  }
   if (key) passes_over_ = false;
   if (state_ == State::Awake) {
     // A key picture is decoded in any case, and those behind it are none of a decoder that sleeps again.
@@ -59,14 +45,15 @@ std::optional<bool> KeyDecoding::send(Decoder& decoder, AVPacket& packet, TimePo
 
 void KeyDecoding::keep(const AVPacket& packet, TimePoint captured, bool key) {
   if (key) {
-    forget_kept();
+    kept_.clear();
+    bytes_ = 0;
   } else if (kept_.empty()) {
     return;
   }
   bytes_ += static_cast<std::size_t>(packet.size);
   if (bytes_ > kMostBytes) {
-    overflowed_ = sleeps_;
-    forget_kept();
+    overflowed_ = true;
+    kept_.clear();
     return;
   }
   AvPacketPtr own(av_packet_clone(&packet));
@@ -94,13 +81,13 @@ void KeyDecoding::catch_up(Decoder& decoder) {
 }
 
 Decoder::Result KeyDecoding::receive(Decoder& decoder, AVFrame& frame) {
+  if (!sleeps_) return decoder.receive(frame);
   if (std::exchange(has_newest_, false)) {
     av_frame_unref(&frame);
     av_frame_move_ref(&frame, newest_.get());
     note_given(frame);
     return Decoder::Result::Frame;
   }
-  if (!sleeps_) return decoder.receive(frame);
   if (state_ == State::Asleep) return Decoder::Result::NeedsPacket;
   auto result = decoder.receive(frame);
   while (passes_over_ && result == Decoder::Result::Frame && was_given(frame))

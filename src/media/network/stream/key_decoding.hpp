@@ -21,9 +21,6 @@ namespace freshframe::media {
 /// that one at once. Of the pictures up to now it gives the newest only, because older ones would flood every queue
 /// below. Then it decodes all, until it goes to sleep again and gives what it still holds.
 ///
-/// A decoder of all packets is given none while nothing takes its frames. The packets since the last key picture may be
-/// kept meanwhile, so that it begins with that one, too, as soon as a frame is wanted.
-///
 /// One thread.
 class KeyDecoding {
  public:
@@ -37,12 +34,6 @@ class KeyDecoding {
   [[nodiscard]] bool is_asleep() const noexcept { return sleeps_ && state_ == State::Asleep; }
   /// A new connection, with a new decoder.
   void connect() noexcept;
-  /// A packet that the decoder is not given. `keeps`: those from a key picture on are kept. A damaged one ends that.
-  void pass(const AVPacket& packet, TimePoint captured, bool key, bool keeps);
-  /// Whether pass() has kept packets, so that decoding can begin with any.
-  [[nodiscard]] bool can_begin() const noexcept { return !sleeps_ && !kept_.empty(); }
-  /// Decoding begins at a key picture.
-  void forget_kept() noexcept;
   /// As Decoder::send(). nullopt: the packet was kept and not decoded. `awake`: all packets are decoded.
   [[nodiscard]] std::optional<bool> send(Decoder& decoder, AVPacket& packet, TimePoint captured, bool key,
                                          bool awake);

@@ -183,48 +183,6 @@ TEST_P(KeyPictures, AreFollowedByTheNewestPictureAndAllOthersAfterAWake) {
   }
 }
 
-/// Decodes all packets behind the first `rested`, which are passed over, and kept if `keeps`.
-std::vector<ShownPicture> shown_behind_rest(const Film& film, std::size_t rested, bool keeps) {
-  Dictionary none;
-  Decoder decoder(*film.codec, film.time_base, {.low_delay = true}, none);
-  KeyDecoding decoding(false);
-  decoding.connect();
-  const auto frame = make_av_frame();
-  std::vector<ShownPicture> shown;
-  for (std::size_t n = 0; n < film.packets.size(); ++n) {
-    const AvPacketPtr packet(av_packet_clone(film.packets[n].get()));
-    const auto captured = TimePoint{} + to_duration(Seconds(1.0 + static_cast<double>(n)));
-    if (n < rested) {
-      decoding.pass(*packet, captured, is_key_packet(film, n), keeps);
-      continue;
-    }
-    if (n == rested) {
-      EXPECT_EQ(decoding.can_begin(), keeps);
-    }
-    static_cast<void>(decoding.send(decoder, *packet, captured, is_key_packet(film, n), false));
-    EXPECT_FALSE(decoding.can_begin());
-    while (decoding.receive(decoder, *frame) == Decoder::Result::Frame)
-      shown.push_back({frame->best_effort_timestamp, luma_of(*frame), n});
-  }
-  return shown;
-}
-
-TEST_P(KeyPictures, ADecoderOfAllThatHasRestedGivesTheNewestPictureAndAllOthers) {
-  for (const std::size_t rested : {1U, 7U, 19U, 33U, 50U}) {
-    const auto shown = shown_behind_rest(film_, rested, true);
-    expect_true_pictures(shown);
-    ASSERT_FALSE(shown.empty());
-    const auto newest = std::max(newest_behind(rested), key_before(rested));
-    std::vector<std::int64_t> expected;
-    for (const auto& one : all_) {
-      if (one.time >= newest && one.behind < film_.packets.size()) expected.push_back(one.time);
-    }
-    std::vector<std::int64_t> times;
-    for (const auto& one : shown) times.push_back(one.time);
-    EXPECT_EQ(times, expected) << "behind " << rested;
-  }
-}
-
 INSTANTIATE_TEST_SUITE_P(
     Codecs, KeyPictures,
     testing::Values(

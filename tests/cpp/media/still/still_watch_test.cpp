@@ -131,7 +131,7 @@ TEST_F(StillWatchTest, ASourceThatDecodesNothingNeedsAPictureEachQuarterOfTheTim
       needed.push_back(Seconds(time_ - rig_.start).count());
       watch.ask_picture(time_);
       EXPECT_FALSE(watch.needs_picture(time_)) << "also where the picture does not come";
-      watch.note_needed(i < 40 ? hung : noisy(static_cast<std::uint32_t>(i)), time_, rig_.context);
+      watch.note_seen(i < 40 ? hung : noisy(static_cast<std::uint32_t>(i)), time_, rig_.context);
     }
     const double seconds = Seconds(time_ - rig_.start).count();
     EXPECT_EQ(stats().still, seconds >= 20 && seconds < 42 ? "still" : "") << seconds;
@@ -144,6 +144,45 @@ TEST_F(StillWatchTest, ASourceThatDecodesNothingNeedsAPictureEachQuarterOfTheTim
   EXPECT_FALSE(StillWatch("x", 0).needs_picture(time_));
   see(watch, noisy(2), 1);
   EXPECT_FALSE(watch.needs_picture(time_)) << "it has one";
+}
+
+// A hung camera whose frames are wanted now and then. Its packets come again, as those of a relay.
+TEST_F(StillWatchTest, ASourceThatDecodesNowAndThenIsStillAllTheTime) {
+  StillWatch watch("x", 10);
+  const std::vector<std::uint8_t> packet(1000, 7);
+  const auto hung = noisy(1);
+  for (int second = 0; second < 120; second += 2) {
+    const bool is_wanted = second < 20 || (second >= 40 && second < 46) || second > 80;
+    if (is_wanted) {
+      watch.note_picture(hung, time_, rig_.context);
+    } else {
+      watch.note_packet(packet, time_, rig_.context);
+      if (watch.needs_picture(time_)) {
+        watch.ask_picture(time_);
+        watch.note_seen(hung, time_, rig_.context);
+      }
+    }
+    EXPECT_EQ(stats().still, second < 10 ? "" : "still") << second;
+    EXPECT_TRUE(second < 10 || stats().still_for == second) << stats().still_for;
+    pass(2);
+  }
+  for (std::uint32_t i = 0; i < 6; ++i) see(watch, noisy(100 + i), 2);
+  EXPECT_EQ(stats().still, "");
+}
+
+TEST_F(StillWatchTest, PicturesThatComeNoLongerProveNothing) {
+  StillWatch watch("x", 10);
+  const auto hung = noisy(1);
+  for (int i = 0; i < 10; ++i) see(watch, hung, 2);
+  EXPECT_EQ(stats().still, "still");
+  std::vector<std::uint8_t> packet(1000, 7);
+  for (int i = 0; i < 10; ++i) {  // it moves, and no key picture can be decoded by itself
+    packet[500] = static_cast<std::uint8_t>(i);
+    watch.note_packet(packet, time_, rig_.context);
+    if (watch.needs_picture(time_)) watch.ask_picture(time_);
+    pass(2);
+  }
+  EXPECT_EQ(stats().still, "");
 }
 
 TEST_F(StillWatchTest, PacketsThatAreNotDecodedAreKnownByTheirBytes) {
