@@ -125,11 +125,10 @@ AvFramePtr LiveSource::pull(const Context& context) {
   return nullptr;
 }
 
-/// Of the pictures of a replay the newest is given, and none that was given before it began. Where key pictures alone are
-/// decoded, that is the only one.
+/// Of the pictures of a replay the newest is given, and none that was given before it began.
 bool LiveSource::passes_over(const AVFrame& frame) {
   const auto captured = Decoder::captured_of(frame);
-  const bool is_old = (group_.replays() && !decoding_.sleeps()) || captured <= given_;
+  const bool is_old = group_.replays() || captured <= given_;
   if (!resumes_ || !is_old) {
     resumes_ = false;
     return false;
