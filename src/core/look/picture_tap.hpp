@@ -79,7 +79,10 @@ class PictureTap {
 
   /// A picture that the node does not send: the follower alone learns of it. By the node's thread.
   void tell(const Frame& picture) const {
-    if (followed_.load(std::memory_order_relaxed)) pass_on({.frame = picture});
+    if (!followed_.load(std::memory_order_relaxed)) return;
+    AnySample sample;
+    sample.frame = picture;
+    pass_on(sample);
   }
   /// By the node's thread, with each sample that it sends. A sample without a frame is no picture.
   void offer(const AnySample& sample) {
