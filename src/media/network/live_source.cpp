@@ -172,7 +172,6 @@ bool LiveSource::feed(const Context& context) {
   if (const auto kept = group_.next()) {
     av_packet_unref(packet_.get());
     av_packet_move_ref(packet_.get(), kept->packet.get());
-    connection_->set_patient(group_.replays());
     feed_decoder(kept->notes, kept->captured, kept->damaged, context);
     return true;
   }
@@ -186,7 +185,7 @@ bool LiveSource::feed(const Context& context) {
   }
   if (!notes) return false;
   const bool wanted = decodes(notes->arrived);
-  connection_->set_patient(!wanted);
+  connection_->set_patient(!wanted || resumes_);
   if (!wanted) {
     pause_decoding(context);
     note_undecoded(*notes, context);
@@ -194,12 +193,14 @@ bool LiveSource::feed(const Context& context) {
   }
   const TimePoint captured = note_times(*notes, context);
   const bool damaged = hand_over(*notes, captured);
+  const bool begins = !has_packets(phase_) && !notes->can_begin;
+  resumes_ = (begins && group_.replay(*packet_, *notes, captured, damaged)) || resumes_;
   keep(*notes, captured, damaged);
-  if (has_packets(phase_) || notes->can_begin || !group_.replay()) {
+  if (!group_.replays()) {
     feed_decoder(*notes, captured, damaged, context);
     return true;
   }
-  resumes_ = true;  // with all since the last key picture, up to this packet
+  connection_->set_patient(true);
   if (counts_losses(phase_)) context.counters.drop(NodeDropCause::Lost, notes->missing);
   fruitless_.begin(context.clock.now());
   av_packet_unref(packet_.get());
@@ -221,9 +222,8 @@ void LiveSource::feed_decoder(const PacketNotes& notes, TimePoint captured, bool
 /// packet_, for a decoder that comes later, where a page may want one.
 void LiveSource::keep(const PacketNotes& notes, TimePoint captured, bool damaged) {
   if (notes.can_begin) keyless_since_.reset();
-  if (!looks_.may_come()) return group_.clear();
-  if (!times_.is_repeated(connection_->seconds(packet_->pts)))
-    group_.add(*packet_, notes, captured, damaged);
+  if (decoding_.sleeps() || !looks_.may_come()) return group_.clear();
+  if (!times_.is_repeated(connection_->seconds(packet_->pts))) group_.add(*packet_, notes, captured, damaged);
 }
 
 /// A packet that is not to be decoded need not wake the source's thread: the connection's takes it this far. The
@@ -263,6 +263,7 @@ void LiveSource::note_undecoded(const PacketNotes& notes, const Context& context
   const auto before = packets_.stream();
   const bool damaged = hand_over(notes, captured);
   count_undecoded_losses(notes, damaged, context);
+  note_ends(notes.ends_by);
   keep(notes, captured, damaged);
   if (notes.can_begin && !damaged) {
     still_.note_packet({packet_->data, static_cast<std::size_t>(packet_->size)}, captured, context);
@@ -301,9 +302,10 @@ void LiveSource::see_key(TimePoint arrived, TimePoint captured, const Context& c
   if (!stream) return;
   const FfmpegErrorCapture errors;  // no picture of it was to be delivered
   try {
-    Dictionary none;
+    Dictionary options;
+    options.set("max_pixels", Decoder::most_pixels(options_.options));
     Decoder decoder(*parameters_of(*stream).codec, connection_->decoder().context().pkt_timebase,
-                    {.low_delay = true}, none);
+                    {.low_delay = true}, options);
     static_cast<void>(decoder.send(*packet_, captured));
     decoder.finish();
     for (auto frame = make_av_frame();; frame = make_av_frame()) {
@@ -311,7 +313,9 @@ void LiveSource::see_key(TimePoint arrived, TimePoint captured, const Context& c
       if (result == Decoder::Result::Damaged) continue;
       if (result != Decoder::Result::Frame) return;
       if (decoder.is_damaged(*frame)) continue;
-      const FirstFrame first{.pixel_format = frame->format, .interlaced = is_interlaced(*frame)};
+      const FirstFrame first{.pixel_format = frame->format,
+                             .interlaced = is_interlaced(*frame),
+                             .rate = decoder.context().framerate};
       const auto made = maker_.make(std::move(frame));
       note_info(made, first);
       looks_.tell(made);
@@ -349,7 +353,7 @@ void LiveSource::decode(const PacketNotes& notes, TimePoint captured, bool damag
 std::optional<bool> LiveSource::send(DecoderResidue::Handling handling, const PacketNotes& notes,
                                      TimePoint captured, const Context& context) {
   if (handling == DecoderResidue::Handling::LeaveOut) {
-    if (decoding_.is_asleep()) return std::nullopt;      // it would not have been decoded
+    if (decoding_.is_asleep()) return std::nullopt;  // it would not have been decoded
     return false;
   }
   if (handling == DecoderResidue::Handling::Renew) connection_->decoder().renew();
@@ -390,9 +394,11 @@ void LiveSource::show_without_key() {
   connection_->decoder().show_incomplete();
 }
 
-/// A picture may come all the same. Where pictures are counted, this one is when a later one has come.
+/// A picture may come all the same. Where pictures are counted, this one is when a later one has come, and one of a
+/// replay was counted when it came.
 void LiveSource::count_undecoded(const Context& context) {
-  if (makes_pictures(phase_) && !counts_pictures()) context.counters.drop(NodeDropCause::Decode);
+  if (makes_pictures(phase_) && !counts_pictures() && !group_.replays())
+    context.counters.drop(NodeDropCause::Decode);
 }
 
 /// Counts pictures also where the decoder leaves frames out: then each packet is a picture that gives a frame
@@ -452,7 +458,9 @@ std::optional<SourceItem<Frame>> LiveSource::deliver(AvFramePtr frame, const Con
   times_.count_behind(time, context);
   note_size({frame->width, frame->height}, context);
   const bool key = frame->pict_type == AV_PICTURE_TYPE_I;
-  const FirstFrame first{.pixel_format = frame->format, .interlaced = is_interlaced(*frame)};
+  const FirstFrame first{.pixel_format = frame->format,
+                         .interlaced = is_interlaced(*frame),
+                         .rate = connection_->decoder().context().framerate};
   auto made = make(maker_, std::move(frame), context);
   if (!made) return std::nullopt;
   note_frame(context);
@@ -534,7 +542,7 @@ void LiveSource::note_info(const Frame& made, const FirstFrame& first) {
   const char* name = av_get_pix_fmt_name(static_cast<AVPixelFormat>(first.pixel_format));
   info.interlaced = first.interlaced;
   info.pixel_format = name != nullptr ? name : "";
-  const AVRational rate = connection_->decoder().context().framerate;
+  const AVRational rate = first.rate;
   if (!info.fps && !connection_->is_timeless() && rate.num > 0 && rate.den > 0) info.fps = av_q2d(rate);
   set_info(std::move(info));
 }

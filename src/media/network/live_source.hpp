@@ -59,6 +59,7 @@ class LiveSource final : public ReconnectingSource, public PacketCamera, public 
   struct FirstFrame {
     int pixel_format = -1;
     bool interlaced = false;
+    AVRational rate{};  // by its decoder; 0: not known
   };
 
   /// The next decoded frame; null after a stop.
@@ -68,10 +69,12 @@ class LiveSource final : public ReconnectingSource, public PacketCamera, public 
   void keep(const PacketNotes& notes, TimePoint captured, bool damaged);
   [[nodiscard]] bool passes_over(const AVFrame& frame);
   [[nodiscard]] bool take_undecoded(AVPacket& packet, const PacketNotes& notes, const Context& context);
-  /// Also where no key picture comes, since nobody could be shown the packets.
+  /// Where a page may show it, also a stream without key pictures, and one with so much behind the last one that it
+  /// cannot be kept.
   [[nodiscard]] bool decodes(TimePoint now) {
     const bool lacks_key = keyless_since_ && Seconds(now - *keyless_since_).count() >= KeyGate::kLongest;
-    return demand_.any() || looks_.any(now) || lacks_key;
+    const bool is_for_pages = group_.is_full() || (lacks_key && !decoding_.sleeps() && looks_.may_come());
+    return demand_.any() || looks_.any(now) || is_for_pages;
   }
   /// Whether it decodes this packet although nothing takes its frame, to know what pictures of this stream are like and
   /// whether they stand still.
@@ -111,8 +114,8 @@ class LiveSource final : public ReconnectingSource, public PacketCamera, public 
   bool resumes_ = false;     // no frame was given since a replay of group_ has begun
   TimePoint given_{};        // when the last frame that was given was captured
   std::optional<TimePoint> keyless_since_;  // of this connection; nullopt: a key picture has come
-  std::string ends_by_;      // as in VideoInfo
-  Connector connector_;      // outlives connection_
+  std::string ends_by_;                     // as in VideoInfo
+  Connector connector_;                     // outlives connection_
   std::unique_ptr<PacketConnection> connection_;
   std::exception_ptr lost_;  // the error of connection_, thrown after the decoder's last frames
   FrameMaker maker_;

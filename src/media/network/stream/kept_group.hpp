@@ -35,50 +35,57 @@ class KeptGroup {
     bool damaged = false;
   };
 
-  /// Nothing is kept before a key picture, and after too many packets. What the network has lost is counted elsewhere.
-  void add(const AVPacket& packet, PacketNotes notes, TimePoint captured, bool damaged) {
+  /// Nothing is kept before a key picture. What the network has lost is counted elsewhere.
+  void add(const AVPacket& packet, const PacketNotes& notes, TimePoint captured, bool damaged) {
     if (notes.can_begin) forget();
-    if (!notes.can_begin && kept_.empty()) return;
+    if (full_ || (!notes.can_begin && kept_.empty())) return;
     bytes_ += static_cast<std::size_t>(packet.size);
-    if (bytes_ > kMostBytes || kept_.size() == kMostPackets) return forget();
-    notes.missing = notes.dropped = 0;
-    kept_.push_back({clone(packet), notes, captured, damaged});
+    kept_.push_back(item(packet, notes, captured, damaged));
+    full_ = bytes_ > kMostBytes || kept_.size() >= kMostPackets;
   }
+  /// No more is kept up to the next key picture: decoding has to begin now, or there.
+  [[nodiscard]] bool is_full() const noexcept { return full_; }
   /// Also ends the replay.
   void clear() noexcept {
     forget();
     replay_.clear();
   }
 
-  /// Begins one of all that is kept. Returns false if that is nothing.
-  [[nodiscard]] bool replay() {
+  /// Begins one of all that is kept, and of a newer packet. Returns false if nothing is.
+  [[nodiscard]] bool replay(const AVPacket& packet, const PacketNotes& notes, TimePoint captured,
+                            bool damaged) {
     replay_.clear();
     for (const auto& each : kept_)
-      replay_.push_back({clone(*each.packet), each.notes, each.captured, each.damaged});
+      replay_.push_back(item(*each.packet, each.notes, each.captured, each.damaged));
+    if (full_) kept_.clear();
+    if (replays()) replay_.push_back(item(packet, notes, captured, damaged));
     return replays();
   }
   /// Whether there is more to replay.
   [[nodiscard]] bool replays() const noexcept { return !replay_.empty(); }
   [[nodiscard]] std::optional<Item> next() {
     if (replay_.empty()) return std::nullopt;
-    std::optional<Item> item(std::move(replay_.front()));
+    std::optional<Item> next(std::move(replay_.front()));
     replay_.pop_front();
-    return item;
+    return next;
   }
 
  private:
-  static AvPacketPtr clone(const AVPacket& packet) {
+  static Item item(const AVPacket& packet, PacketNotes notes, TimePoint captured, bool damaged) {
     AvPacketPtr own(av_packet_clone(&packet));
     if (!own) throw std::bad_alloc();
-    return own;
+    notes.missing = notes.dropped = 0;
+    return {std::move(own), notes, captured, damaged};
   }
   void forget() noexcept {
     kept_.clear();
     bytes_ = 0;
+    full_ = false;
   }
 
   std::deque<Item> kept_;  // from the last key picture on
   std::size_t bytes_ = 0;
+  bool full_ = false;
   std::deque<Item> replay_;
 };
 

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <vector>
 
 #include "media/ffmpeg/error.hpp"
@@ -14,29 +15,35 @@ namespace {
 
 using media::KeptGroup;
 
-/// Numbers the packets that it adds.
+/// Numbers the packets that it adds, and those that begin a replay.
 class Packets {
  public:
   void add(KeptGroup& group, bool key, int bytes = 100) {
-    const auto packet = media::make_av_packet();
-    ASSERT_EQ(av_new_packet(packet.get(), bytes), 0);
-    packet->pts = number_++;
+    const auto packet = numbered(bytes);
     group.add(*packet, {.can_begin = key, .missing = 3, .dropped = 2}, {}, false);
+  }
+  /// The numbers of a replay.
+  std::vector<std::int64_t> replay(KeptGroup& group) {
+    const auto packet = numbered(1);
+    std::vector<std::int64_t> numbers;
+    if (!group.replay(*packet, {.missing = 1}, {}, false)) return numbers;
+    while (const auto item = group.next()) {
+      numbers.push_back(item->packet->pts);
+      EXPECT_EQ(item->notes.missing + item->notes.dropped, 0U) << "they are counted where they are missed";
+    }
+    return numbers;
   }
 
  private:
+  media::AvPacketPtr numbered(int bytes) {
+    auto packet = media::make_av_packet();
+    if (av_new_packet(packet.get(), bytes) != 0) throw std::bad_alloc();
+    packet->pts = number_++;
+    return packet;
+  }
+
   std::int64_t number_ = 0;
 };
-
-std::vector<std::int64_t> replayed(KeptGroup& group) {
-  std::vector<std::int64_t> numbers;
-  EXPECT_TRUE(group.replay());
-  while (const auto item = group.next()) {
-    numbers.push_back(item->packet->pts);
-    EXPECT_EQ(item->notes.missing + item->notes.dropped, 0U) << "they are counted where they are missed";
-  }
-  return numbers;
-}
 
 using Numbers = std::vector<std::int64_t>;
 
@@ -44,42 +51,37 @@ TEST(KeptGroup, IsReplayedFromTheLastKeyPictureAsOftenAsItIsWanted) {
   KeptGroup group;
   Packets packets;
   packets.add(group, false);
-  EXPECT_FALSE(group.replay()) << "decoding cannot begin";
+  EXPECT_EQ(packets.replay(group), Numbers()) << "decoding cannot begin";
   packets.add(group, true);
   packets.add(group, false);
-  EXPECT_EQ(replayed(group), (Numbers{1, 2}));
+  EXPECT_EQ(packets.replay(group), (Numbers{2, 3, 4}));
   packets.add(group, false);
-  EXPECT_EQ(replayed(group), (Numbers{1, 2, 3}));
+  EXPECT_EQ(packets.replay(group), (Numbers{2, 3, 5, 6}));
   packets.add(group, true);
-  EXPECT_EQ(replayed(group), (Numbers{4}));
-}
-
-TEST(KeptGroup, GrowsDuringAReplayWithoutJoiningIt) {
-  KeptGroup group;
-  Packets packets;
-  packets.add(group, true);
-  ASSERT_TRUE(group.replay());
-  packets.add(group, true);
-  EXPECT_EQ(group.next()->packet->pts, 0);
-  EXPECT_FALSE(group.replays());
-  EXPECT_EQ(replayed(group), (Numbers{1}));
-  ASSERT_TRUE(group.replay());
+  EXPECT_EQ(packets.replay(group), (Numbers{7, 8}));
   group.clear();
-  EXPECT_FALSE(group.next());
-  EXPECT_FALSE(group.replay());
+  EXPECT_EQ(packets.replay(group), Numbers());
 }
 
-TEST(KeptGroup, IsForgottenWhereItIsTooMuchUpToTheNextKeyPicture) {
+TEST(KeptGroup, ThatIsFullIsReplayedOnceAndKeepsNothingUpToTheNextKeyPicture) {
   for (const bool by_bytes : {false, true}) {
     KeptGroup group;
     Packets packets;
     packets.add(group, true);
-    const std::size_t more = by_bytes ? 16 : KeptGroup::kMostPackets;
-    for (std::size_t i = 0; i < more; ++i) packets.add(group, false, by_bytes ? 1 << 20 : 1);
+    const std::size_t more = by_bytes ? 16 : KeptGroup::kMostPackets - 1;
+    for (std::size_t i = 0; i < more; ++i) {
+      EXPECT_FALSE(group.is_full());
+      packets.add(group, false, by_bytes ? 1 << 20 : 1);
+    }
+    EXPECT_TRUE(group.is_full());
     packets.add(group, false);
-    EXPECT_FALSE(group.replay()) << by_bytes;
+    EXPECT_EQ(packets.replay(group).size(), more + 2);
+    packets.add(group, false);
+    EXPECT_EQ(packets.replay(group), Numbers());
+    EXPECT_TRUE(group.is_full());
     packets.add(group, true);
-    EXPECT_EQ(replayed(group).size(), 1U);
+    EXPECT_FALSE(group.is_full());
+    EXPECT_EQ(packets.replay(group).size(), 2U);
   }
 }
 
