@@ -222,13 +222,11 @@ def main() -> None:
     result.add(Row("a stopped viewer: memory, MB", figures, whole, GOALS["mb_each"]))
     with cameras(read=True) as (pipeline, url):
         read = [run(pipeline, url, "crowd")]
-    for name, mine, bound in (
-        ("cameras", runs["crowd"], GOALS["decoded"]),
-        ("cameras with a reader", read, None),
-    ):
+    goals: dict[str, float | None] = {"cameras": GOALS["decoded"], "cameras with a reader": None}
+    for (name, goal), mine in zip(goals.items(), (runs["crowd"], read), strict=True):
         figures = {key: median(series(mine, key)) for key in ("cameras_percent", "server_percent")}
         decoded = median(series(mine, "decoded_per_s"))
-        result.add(Row(f"200 viewers of {name}: pictures decoded per s of one", figures, decoded, bound))
+        result.add(Row(f"200 viewers of {name}: pictures decoded per s of one", figures, decoded, goal))
     result.keep(options.out)
 
 

@@ -1,13 +1,12 @@
 // The packets since the last key picture: what is replayed, and what is no longer kept.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/network/stream/kept_group.hpp"
+#include "media/network/packets/kept_group.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <new>
 #include <vector>
 
-#include "media/ffmpeg/error.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::test {
