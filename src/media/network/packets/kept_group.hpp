@@ -5,6 +5,7 @@
 #include "freshframe/clock.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <new>
 #include <optional>
