@@ -6,7 +6,6 @@
 #include "freshframe/packet.hpp"
 #include "freshframe/packet_nodes.hpp"
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -16,6 +15,7 @@
 #include "bindings/engine/engine.hpp"
 #include "bindings/engine/node_handle.hpp"
 #include "bindings/parts.hpp"
+#include "core/pipeline/onlookers.hpp"
 #include "core/pipeline/runner/runner.hpp"
 #include "media/packets/packet_camera.hpp"
 

@@ -12,8 +12,10 @@
 #include <utility>
 
 #include "core/session_gate.hpp"
+#include "media/ffmpeg/log.hpp"
 #include "media/ffmpeg/options.hpp"
 #include "media/masked_url.hpp"
+#include "media/packets/parameters.hpp"
 
 extern "C" {
 #include <libavutil/pixdesc.h>

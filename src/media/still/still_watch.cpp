@@ -405,9 +405,9 @@ void StillWatch::note_packet(std::span<const std::uint8_t> bytes, TimePoint capt
 StillRule::Verdict StillWatch::verdict() const {
   constexpr int kUnseen = 3;  // pictures that were asked for in a row, and did not come
   using Kind = StillRule::Kind;
-  auto of_pictures = rule_ && asked_ <= kUnseen ? rule_->verdict() : StillRule::Verdict();
+  const auto of_pictures = rule_ && asked_ <= kUnseen ? rule_->verdict() : StillRule::Verdict();
   if (!bytes_ || of_pictures.kind == Kind::Flat) return of_pictures;
-  auto of_bytes = bytes_->verdict();
+  const auto of_bytes = bytes_->verdict();
   if (of_bytes.kind == Kind::None) return of_pictures;
   return of_pictures.kind == Kind::None || of_bytes.since <= of_pictures.since ? of_bytes : of_pictures;
 }

@@ -138,7 +138,7 @@ TEST_F(StillWatchTest, ASourceThatDecodesNothingNeedsAPictureEachQuarterOfTheTim
     pass(1);
   }
   std::vector<double> expected{0, 5};
-  for (double second = 6; second < 42; ++second) expected.push_back(second);
+  for (int second = 6; second < 42; ++second) expected.push_back(second);
   expected.insert(expected.end(), {42, 47, 52, 57});
   EXPECT_EQ(needed, expected);
   EXPECT_FALSE(StillWatch("x", 0).needs_picture(time_));
