@@ -58,16 +58,18 @@ def test_a_picture_that_is_too_old_is_no_answer_and_the_state_of_the_source_is_t
         until(lambda: is_there(look), "a picture")
         server.close()
 
-        def stale() -> ff.Stale | None:
+        errors: list[ff.Stale] = []
+
+        def is_backing_off() -> bool:
             try:
                 look.now(max_age=0.5)
             except ff.Stale as error:
-                return error if error.state == "backing_off" else None
-            return None
+                errors.append(error)
+                return error.state == "backing_off"
+            return False
 
-        until(stale, "a picture that is too old")
-        error = stale()
-        assert error is not None
+        until(is_backing_off, "a picture that is too old")
+        error = errors[-1]
         assert error.age > 0.5
         assert "'door' is " in str(error)
         assert "0.5 s were asked for; the source is backing off" in str(error)
