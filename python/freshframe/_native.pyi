@@ -614,6 +614,9 @@ class SourceStats:
     def damaged(self) -> int: ...
 
     @property
+    def undecoded(self) -> int: ...
+
+    @property
     def last_error(self) -> str: ...
 
     @property
