@@ -162,12 +162,12 @@ def cameras(*, read: bool) -> Iterator[tuple[ff.Pipeline, str]]:
         ]
         with Program(command) as server:
             pipeline = ff.Pipeline()
-            ports = []
+            ports, readers = [], []
             for number in range(CAMERAS):
                 source = ff.open(f"rtsp://127.0.0.1:{server.said}/{number}", **PATIENT)
                 ports.append(pipeline.add(source, name=f"camera{number}"))
                 if read:
-                    pipeline.reader(ports[-1])
+                    readers.append(pipeline.reader(ports[-1]))  # decoding goes on as long as it is there
             with pipeline, pipeline.serve(view=ports) as dashboard:
                 yield pipeline, dashboard.url
 
