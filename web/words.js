@@ -102,20 +102,19 @@ export function cameraOf(name, names) {
 // which nothing is (`undecoded`): nothing is decoded there, so their rate is that of the packets.
 export function markRecorded({ nodes, edges }) {
   const sources = new Map(nodes.filter(({ kind }) => kind === "source").map((node) => [node.name, node]));
-  for (const node of sources.values()) {
-    if (node.source?.undecoded_rate > 0 && !((node.rate ?? node.fps) > 0)) {
-      node.undecoded = true;
-      node.rate = node.source.undecoded_rate;
-    }
-  }
   for (const [name, node] of sources) {
     const camera = sources.get(cameraOf(name, sources));
     if (camera === undefined) continue;
     node.packetsOf = camera.name;
-    const used = (!camera.undecoded && (camera.rate ?? camera.fps) > 0) || edges.some(({ parent }) => parent === camera.name);
+    const used = (camera.rate ?? camera.fps) > 0 || edges.some(({ parent }) => parent === camera.name);
     if (used || !((node.rate ?? node.fps) > 0)) continue;
     camera.recorded = true;
     camera.rate = node.rate ?? node.fps;
+  }
+  for (const node of sources.values()) {
+    if ((node.rate ?? node.fps) > 0 || !(node.source?.undecoded_rate > 0)) continue;
+    node.undecoded = true;
+    node.rate = node.source.undecoded_rate;
   }
 }
 

@@ -18,7 +18,8 @@ namespace freshframe {
 [[nodiscard]] std::unique_ptr<Source<Packet>> packets_of(VideoSource& camera);
 /// Sets whether a node or reader takes frames of a source whose packets are taken, or that a page shows. If none does,
 /// none is decoded, except for the page's viewers that are sent JPEGs, and a key picture now and then. At true again it
-/// decodes from the next key picture on, or from the last one where a page shows the source. Any thread. Throws GraphError as packets_of().
+/// decodes from the next key picture on, or from the last one where a page shows the source. Any thread. Throws
+/// GraphError as packets_of().
 void take_frames(VideoSource& camera, bool wanted);
 
 /// Wakes a source that was opened with Decode::Keys: everything from its last key picture on is decoded, and the newest

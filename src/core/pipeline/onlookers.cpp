@@ -90,17 +90,16 @@ std::optional<PortSource> source_of_port(const PipelineCore& core, const std::st
     if (!graph.has(index)) return std::nullopt;
     const auto source = graph.shared_runner(index);
     const bool makes_frames = runner->node()->output_type() == type_of<Frame>();
-    return PortSource{source->name(), source->node(), index == runner->index() || !makes_frames,
-                      is_taken(source)};
+    return PortSource{source->name(), source->node(), index == runner->index() || !makes_frames, source};
   }
   return std::nullopt;
 }
 
 // A reader that was closed, also by a finalizer, takes none and tells nobody: so its queue is asked.
-std::function<bool()> is_taken(const std::shared_ptr<Runner>& runner) {
+std::function<bool()> is_taken(std::weak_ptr<Runner> runner) {
   // The threads that ask end before the runner's, which keeps it: they never have the last reference.
-  return [weak = std::weak_ptr(runner)] {
-    const auto there = weak.lock();
+  return [runner = std::move(runner)] {
+    const auto there = runner.lock();
     if (!there) return false;
     const auto list = there->outlet().outputs().newest();
     return std::ranges::any_of(list->edges, [](const auto& output) { return !has_ended(*output.inbox); });

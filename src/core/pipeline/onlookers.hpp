@@ -42,10 +42,10 @@ struct PortSource {
   std::shared_ptr<NodeBase> node;
   bool is_its_pictures =
       false;  // the port is the source's own, or sends results: no frames that a node has made
-  std::function<bool()> is_taken;  // as is_taken()
+  std::weak_ptr<Runner> runner;
 };
 /// Asks whether a node or a reader takes the node's samples. Also from a thread that the node waits for.
-[[nodiscard]] std::function<bool()> is_taken(const std::shared_ptr<Runner>& runner);
+[[nodiscard]] std::function<bool()> is_taken(std::weak_ptr<Runner> runner);
 /// Returns nullopt for a port that does not exist, and for one of several sources.
 [[nodiscard]] std::optional<PortSource> source_of_port(const PipelineCore& core, const std::string& port);
 /// A tap of the port with this name (GraphNode::views), for one client at a time; the bound grows by one

@@ -135,13 +135,7 @@ bool LiveSource::passes_over(const AVFrame& frame) {
     resumes_ = false;
     return false;
   }
-  const auto& decoder = connection_->decoder();
-  const auto notes = held_.take(captured, connection_->seconds(frame.best_effort_timestamp),
-                                decoder.context().has_b_frames > 0);
-  if (decoder.is_damaged(frame) && !notes.torn) {
-    lose_picture();
-    held_.mark_damaged();
-  }
+  static_cast<void>(take_held(frame));
   return true;
 }
 
@@ -315,9 +309,7 @@ void LiveSource::see_key(TimePoint arrived, TimePoint captured, const Context& c
       if (result == Decoder::Result::Damaged) continue;
       if (result != Decoder::Result::Frame) return;
       if (decoder.is_damaged(*frame)) continue;
-      const FirstFrame first{.pixel_format = frame->format,
-                             .interlaced = is_interlaced(*frame),
-                             .rate = decoder.context().framerate};
+      const auto first = FirstFrame::of(*frame, decoder);
       const auto made = maker_.make(std::move(frame));
       note_info(made, first);
       looks_.tell(made);
@@ -460,9 +452,7 @@ std::optional<SourceItem<Frame>> LiveSource::deliver(AvFramePtr frame, const Con
   times_.count_behind(time, context);
   note_size({frame->width, frame->height}, context);
   const bool key = frame->pict_type == AV_PICTURE_TYPE_I;
-  const FirstFrame first{.pixel_format = frame->format,
-                         .interlaced = is_interlaced(*frame),
-                         .rate = connection_->decoder().context().framerate};
+  const auto first = FirstFrame::of(*frame, connection_->decoder());
   auto made = make(maker_, std::move(frame), context);
   if (!made) return std::nullopt;
   note_frame(context);
@@ -479,8 +469,8 @@ std::optional<SourceItem<Frame>> LiveSource::deliver(AvFramePtr frame, const Con
       .value = *std::move(made), .pts = pts, .captured = captured, .seq = seq_, .utc = utc};
 }
 
-/// What is known of a frame. Pictures before it that will not come are counted, and have taken numbers.
-HeldPackets::Taken LiveSource::take_notes(const AVFrame& frame, const Context& context) {
+/// What is known of a frame by the packets before it, which are held no longer.
+HeldPackets::Taken LiveSource::take_held(const AVFrame& frame) {
   const auto& decoder = connection_->decoder();
   auto notes = held_.take(Decoder::captured_of(frame), connection_->seconds(frame.best_effort_timestamp),
                           decoder.context().has_b_frames > 0);
@@ -491,6 +481,12 @@ HeldPackets::Taken LiveSource::take_notes(const AVFrame& frame, const Context& c
       held_.mark_damaged();
     }
   }
+  return notes;
+}
+
+/// The same of a frame that is delivered. Pictures before it that will not come are counted, and have taken numbers.
+HeldPackets::Taken LiveSource::take_notes(const AVFrame& frame, const Context& context) {
+  auto notes = take_held(frame);
   ++seq_;
   // As with the packets before the first key picture, those that its decoder leaves out are no losses.
   if (counts_pictures()) count_missing(notes, context);
@@ -531,6 +527,11 @@ void LiveSource::note_ends(std::string_view ends_by) {
   auto known = info();
   known.ends_by = ends_by_;
   set_info(std::move(known));
+}
+
+LiveSource::FirstFrame LiveSource::FirstFrame::of(const AVFrame& frame, const Decoder& decoder) {
+  return {
+      .pixel_format = frame.format, .interlaced = is_interlaced(frame), .rate = decoder.context().framerate};
 }
 
 /// The first frame has the properties that the server did not send.

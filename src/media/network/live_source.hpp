@@ -57,6 +57,7 @@ class LiveSource final : public ReconnectingSource, public PacketCamera, public 
  private:
   /// The properties that only a decoded frame has.
   struct FirstFrame {
+    [[nodiscard]] static FirstFrame of(const AVFrame& frame, const Decoder& decoder);
     int pixel_format = -1;
     bool interlaced = false;
     AVRational rate{};  // by its decoder; 0: not known
@@ -102,6 +103,7 @@ class LiveSource final : public ReconnectingSource, public PacketCamera, public 
   void count_left(const Context& context);
   [[nodiscard]] TimePoint note_times(const PacketNotes& notes, const Context& context);
   [[nodiscard]] std::optional<SourceItem<Frame>> deliver(AvFramePtr frame, const Context& context);
+  [[nodiscard]] HeldPackets::Taken take_held(const AVFrame& frame);
   [[nodiscard]] HeldPackets::Taken take_notes(const AVFrame& frame, const Context& context);
   void note_ends(std::string_view ends_by);
   void note_info(const Frame& made, const FirstFrame& first);

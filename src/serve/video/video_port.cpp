@@ -83,7 +83,7 @@ void VideoPort::attach() {
   if (camera == nullptr || !is_its_pictures_) return;
   kept_ = std::make_shared<media::KeptPackets>(core_->clock(), [bell = bell_] { bell->ring(); });
   camera->keep_packets(kept_);
-  camera->take_frames_while(std::move(found->is_taken));
+  camera->take_frames_while(core::is_taken(std::move(found->runner)));
   if (!clients_.empty()) kept_->watch();
 }
 

@@ -264,15 +264,17 @@ def test_a_picture_says_how_much_time_had_elapsed_when_the_server_got_it() -> No
         assert (first.captured, first.elapsed) == (again.captured, again.elapsed)
 
 
+def _undecoded(pipeline: ff.Pipeline) -> int:
+    source = pipeline.stats().nodes["door"].source
+    return source.undecoded if source else 0
+
+
 def test_pictures_that_were_received_before_the_first_page_came_say_so() -> None:
     with RtspServer(encode("h264", options={"g": "300"})) as server:
         pipeline = ff.Pipeline()
         door = pipeline.add(ff.open(server.url, **PATIENT), name="door")
         with pipeline, pipeline.serve(view=door) as dashboard:
-            source = pipeline.stats().nodes["door"].source
-            while source is None or source.undecoded <= 20:
-                time.sleep(0.01)
-                source = pipeline.stats().nodes["door"].source
+            until(lambda: _undecoded(pipeline) > 20, "pictures")
             with Video(dashboard.url) as page:
                 came = time.time()
                 page.watch("door")
