@@ -14,25 +14,12 @@ if(CMAKE_UNITY_BUILD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   add_compile_options(--param=ggc-min-heapsize=1000000)
 endif()
 
-# freshframe_join(TARGET LAYER [UNITS N] [APART FILE...] [COLD]) compiles the layer in N units, by default one, and the files
-# of APART in one more. COLD: no loop of it runs for each pixel or sample, so that all builds but those of a release compile
-# it at -O1, four fifths of the time.
+# freshframe_join(TARGET LAYER [UNITS N] [APART FILE...]) compiles the layer in N units, by default one, and the files of APART
+# in one more.
 function(freshframe_join target layer)
-  cmake_parse_arguments(PARSE_ARGV 2 ARG "COLD" "UNITS" "APART")
+  cmake_parse_arguments(PARSE_ARGV 2 ARG "" "UNITS" "APART")
   if(NOT CMAKE_UNITY_BUILD OR CMAKE_BUILD_TYPE STREQUAL "Debug")
     return()
-  endif()
-  if(ARG_COLD AND NOT CMAKE_BUILD_TYPE STREQUAL "Release")
-    target_compile_options(${target} PRIVATE -O1)
-    # Loops over pixels (Highway's) are always files of their own.
-    get_target_property(sources ${target} SOURCES)
-    foreach(source IN LISTS sources)
-      get_source_file_property(alone ${source} SKIP_UNITY_BUILD_INCLUSION)
-      if(alone)
-        set_property(SOURCE ${source} APPEND PROPERTY COMPILE_OPTIONS -O2)
-        set_property(SOURCE ${source} PROPERTY SKIP_PRECOMPILE_HEADERS ON)  # which are at -O1
-      endif()
-    endforeach()
   endif()
   if(FRESHFRAME_SMALL_UNITS MATCHES "^all$" OR layer IN_LIST FRESHFRAME_SMALL_UNITS)
     return()

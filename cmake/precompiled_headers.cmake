@@ -7,23 +7,13 @@ set(FRESHFRAME_STANDARD_HEADERS <algorithm> <array> <atomic> <chrono> <cmath> <c
   <thread> <utility> <variant> <vector>)
 
 # freshframe_precompile(TARGET [HEADERS...]) adds the standard library's headers and the given ones. Layers without headers of
-# their own use what core has compiled, or the first layer that is compiled at -O1 as they are: g++ 16 refuses a precompiled
-# header of another level.
+# their own use what core has compiled.
 function(freshframe_precompile target)
   if(FRESHFRAME_PRECOMPILED_HEADERS)
-    set(owner freshframe_core)
-    get_target_property(options ${target} COMPILE_OPTIONS)
-    if("-O1" IN_LIST options)
-      get_property(owner GLOBAL PROPERTY freshframe_cold_headers)
-      if(NOT owner)
-        set(owner ${target})
-        set_property(GLOBAL PROPERTY freshframe_cold_headers ${target})
-      endif()
-    endif()
-    if(ARGN OR target STREQUAL owner)
+    if(ARGN OR target STREQUAL freshframe_core)
       target_precompile_headers(${target} PRIVATE ${FRESHFRAME_STANDARD_HEADERS} ${ARGN})
     else()
-      target_precompile_headers(${target} REUSE_FROM ${owner})
+      target_precompile_headers(${target} REUSE_FROM freshframe_core)
     endif()
     # g++ does not treat code from a precompiled header as a system header's, and has false alarms there.
     target_compile_options(${target} PRIVATE -Wno-array-bounds

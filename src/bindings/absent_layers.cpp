@@ -19,6 +19,21 @@ namespace {
 
 }  // namespace
 
+#ifndef FRESHFRAME_FLEET
+namespace {
+
+void refuse_a_fleet(const nb::args&, const nb::kwargs&) {
+  refuse("fleets", "FRESHFRAME_FLEET");
+}
+
+}  // namespace
+
+void bind_fleet(nb::module_& module) {
+  for (const char* name : {"fleet_records", "fleet_value", "FleetAgent", "start_fleet_child", "mask_passwords"})
+    module.def(name, &refuse_a_fleet);
+}
+#endif
+
 #ifndef FRESHFRAME_SERVE
 namespace {
 

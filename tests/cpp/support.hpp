@@ -16,6 +16,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "cpp/watchdog.hpp"
 #include <gtest/gtest.h>
@@ -32,8 +33,8 @@ inline std::string label(const EdgeStats& edge) {
 }
 
 /// Every edge: passed_in == delivered + dropped + waiting, dropped == sum(drops), no cause without a drop.
-inline void expect_books(const Stats& stats) {
-  for (const EdgeStats& edge : stats.edges) {
+inline void expect_books(const std::vector<EdgeStats>& edges) {
+  for (const EdgeStats& edge : edges) {
     SCOPED_TRACE(label(edge));
     EXPECT_EQ(edge.passed_in, edge.delivered + edge.dropped + edge.waiting);
     std::uint64_t sum = 0;
@@ -47,6 +48,10 @@ inline void expect_books(const Stats& stats) {
     }
     EXPECT_LE(edge.waiting, static_cast<std::uint64_t>(edge.queue.depth) * edge.sources + 1U);
   }
+}
+
+inline void expect_books(const Stats& stats) {
+  expect_books(stats.edges);
   for (const NodeStats& node : stats.nodes) {
     SCOPED_TRACE(node.name);
     std::uint64_t sum = 0;

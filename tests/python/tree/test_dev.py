@@ -172,15 +172,15 @@ cmake() {
   echo configured >&2
 }
 with_tests=OFF
-left_out=(SERVE INFERENCE)
+left_out=(FLEET SERVE INFERENCE)
 configure_preset dev 2>&1
-grep -E '_(PYTHON|MEDIA|SERVE|INFERENCE):' build/dev/CMakeCache.txt | sort
+grep -E '_(PYTHON|FLEET|MEDIA|SERVE|INFERENCE):' build/dev/CMakeCache.txt | sort
 configure_preset dev 2>&1
 cat build/dev.log
 left_out=()
 configure_preset dev 2>&1
-grep -E '_(PYTHON|MEDIA|SERVE|INFERENCE):' build/dev/CMakeCache.txt | sort
-left_out=(SERVE INFERENCE)
+grep -E '_(PYTHON|FLEET|MEDIA|SERVE|INFERENCE):' build/dev/CMakeCache.txt | sort
+left_out=(FLEET SERVE INFERENCE)
 is_complete build/dev/CMakeCache.txt && echo complete
 """
 
@@ -189,8 +189,8 @@ def test_what_the_demonstration_leaves_out_comes_with_the_next_verb_and_stays(tm
     ended = run(CONFIGURE, tmp_path, FRESHFRAME_WARNINGS_ARE_ERRORS="OFF")
     assert ended.returncode == 0
     said = ended.stdout.splitlines()
-    layers = [f"FRESHFRAME_{layer}:BOOL={{}}" for layer in ("INFERENCE", "MEDIA", "PYTHON", "SERVE")]
-    without = [line.format(on) for line, on in zip(layers, ("OFF", "ON", "ON", "OFF"), strict=True)]
+    layers = [f"FRESHFRAME_{layer}:BOOL={{}}" for layer in ("FLEET", "INFERENCE", "MEDIA", "PYTHON", "SERVE")]
+    without = [line.format(on) for line, on in zip(layers, ("OFF", "OFF", "ON", "ON", "OFF"), strict=True)]
     whole = [line.format("ON") for line in layers]
     assert said == [*without, "configured", *whole, "complete"]
 

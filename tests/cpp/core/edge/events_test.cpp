@@ -44,12 +44,6 @@ AnySample counted(std::int64_t seq, std::vector<int> events, TimePoint captured 
   return {{seq, 0, captured, source}, {}, ValueRef::make<StateWithEvents>({seq, std::move(events)}), 0};
 }
 
-void expect_edge_books(const Inbox& inbox) {
-  Stats stats;
-  stats.edges = inbox.stats();
-  expect_books(stats);
-}
-
 // The states and events that a consumer saw.
 struct Consumer {
   std::vector<std::int64_t> states;
@@ -71,7 +65,7 @@ struct OneEdge {
   void take_all() {
     AnySample sample;
     while (inbox.take(sample, kWithoutWait) == Taken::Sample) consumer.see(sample);
-    expect_edge_books(inbox);
+    expect_books(inbox.stats());
   }
 
   std::shared_ptr<SimulatedClock> clock = std::make_shared<SimulatedClock>();
@@ -145,7 +139,7 @@ TEST(Events, OfStaleAndSkippedSamplesPass) {
   one.consumer.see(sample);
   EXPECT_EQ(one.consumer.states, States{3});
   EXPECT_EQ(one.consumer.events, (Events{1, 2, 3}));
-  expect_edge_books(one.inbox);
+  expect_books(one.inbox.stats());
 }
 
 TEST(Events, OfOneSourceNeverPassWithASampleOfAnother) {
@@ -205,7 +199,7 @@ TEST(Events, ThatWaitAtAStopPassInOneLastSampleAndNotAfterItsTime) {
     one.take_all();
     EXPECT_EQ(one.consumer.events, in_time ? (Events{1, 2}) : Events{});
     one.inbox.close();
-    expect_edge_books(one.inbox);
+    expect_books(one.inbox.stats());
     EXPECT_EQ(drops_of(one.inbox.stats().at(0), DropCause::Stop), 3U);
   }
 }
@@ -227,7 +221,7 @@ TEST(Events, OfAParentThatIsStillAtWorkAtAStopPassWhenItEnds) {
     ASSERT_EQ(inbox.take(sample, kWithoutWait), Taken::Sample);
     EXPECT_EQ(sample.value.as<StateWithEvents>()->events, (Events{1, 2}));
     EXPECT_EQ(inbox.take(sample, kWithoutWait), Taken::Ended);
-    expect_edge_books(inbox);
+    expect_books(inbox.stats());
   }
 }
 
@@ -250,7 +244,7 @@ TEST(Events, OfAParentThatDoesNotEndInTheTimeOfAStopAreCountedAsLost) {
   inbox.put(*edge, counted(1, {2, 3}), blocked);
   inbox.put(*edge, counted(2, {}), blocked);
   EXPECT_EQ(inbox.stats().at(0).events_lost, 2U);
-  expect_edge_books(inbox);
+  expect_books(inbox.stats());
 }
 
 // A random stream through a random edge to a consumer that takes at random moments in random ways.
@@ -311,7 +305,7 @@ TEST(Events, ArriveAtASlowNodeBesideAProducerOnAnotherThread) {
       AnySample sample;
       while (inbox.take(sample, TimePoint::max()) == Taken::Sample) consumer.see(sample);
     }
-    expect_edge_books(inbox);
+    expect_books(inbox.stats());
     ASSERT_EQ(consumer.events.size(), static_cast<std::size_t>((kSamples + 6) / 7));
     for (std::size_t i = 0; i < consumer.events.size(); ++i)
       ASSERT_EQ(consumer.events[i], static_cast<int>(i));

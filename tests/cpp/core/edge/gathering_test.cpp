@@ -53,9 +53,7 @@ struct Gathering {
   }
   Taken join() {
     thread.join();
-    Stats stats;
-    stats.edges = inbox.stats();
-    expect_books(stats);
+    expect_books(inbox.stats());
     return taken;
   }
 

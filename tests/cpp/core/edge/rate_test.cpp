@@ -24,7 +24,7 @@ using namespace freshframe::core;  // NOLINT(google-build-using-namespace)
 
 namespace {
 
-using Times = std::vector<double>;
+using Moments = std::vector<double>;
 
 struct Camera {
   double fps = 30;
@@ -33,8 +33,8 @@ struct Camera {
   double loss = 0;    // share
 };
 
-Times times_of(const Camera& camera, std::mt19937_64& random) {
-  Times times;
+Moments times_of(const Camera& camera, std::mt19937_64& random) {
+  Moments times;
   std::normal_distribution<double> late(0, std::max(camera.jitter, 1e-12));
   std::bernoulli_distribution lost(camera.loss);
   for (int n = 0; n < static_cast<int>(camera.fps * camera.seconds); ++n) {
@@ -44,9 +44,9 @@ Times times_of(const Camera& camera, std::mt19937_64& random) {
   return times;
 }
 
-Times passed(const Times& times, double rate) {
+Moments passed(const Moments& times, double rate) {
   Rate edge(rate);
-  Times out;
+  Moments out;
   for (const double time : times) {
     if (!edge.is_due(time)) continue;
     edge.use(time);
@@ -57,12 +57,12 @@ Times passed(const Times& times, double rate) {
 
 // The definition, in other words: a sample passes when t >= tick - min(half the source's mean interval, 1 / (2 rate));
 // then tick = max(tick, t - max(1 / rate, 4 mean intervals)) + 1 / rate.
-Times defined(const Times& times, double rate) {
+Moments defined(const Moments& times, double rate) {
   const double step = 1 / rate;
   std::optional<double> tick;
   std::optional<double> last;
   std::optional<double> mean;
-  Times out;
+  Moments out;
   for (const double t : times) {
     if (last && t - *last < 4 * step + 1) mean = mean ? *mean + (t - *last - *mean) / 16 : t - *last;
     last = t;
@@ -75,14 +75,14 @@ Times defined(const Times& times, double rate) {
 }
 
 // How far the rate is from what was wanted and can be had, as a share; one sample more or less is of the ends.
-double error_of(const Times& times, const Times& out, double rate) {
+double error_of(const Moments& times, const Moments& out, double rate) {
   const double seconds = times.back() - times.front();
   const double wanted = std::min(rate * seconds, static_cast<double>(times.size() - 1));
   return std::max(0.0, std::abs(static_cast<double>(out.size()) - wanted) - 1) / wanted;
 }
 
 // The distance from the even one that 99 of 100 keep, in intervals of the source.
-double unevenness(const Times& times, const Times& out, double rate) {
+double unevenness(const Moments& times, const Moments& out, double rate) {
   const double interval = (times.back() - times.front()) / static_cast<double>(times.size() - 1);
   std::vector<double> off;
   for (std::size_t i = 1; i < out.size(); ++i) {
@@ -148,14 +148,14 @@ TEST(Rate, MakesUpForOneTickAfterAGapAtMost) {
 }
 
 TEST(Rate, BeginsAgainWhenTheClockIsSetBack) {
-  Times times;
+  Moments times;
   for (int n = 0; n < 300; ++n) times.push_back(1000 + n / 30.0);
   for (int n = 0; n < 300; ++n) times.push_back(n / 30.0);
   EXPECT_NEAR(static_cast<double>(passed(times, 5).size()), 100, 2);
 }
 
 TEST(Rate, IsNotExceededByPicturesThatAreShownInAnotherOrder) {
-  Times times;
+  Moments times;
   for (int n = 0; n < 900; n += 3) {  // two B-frames before each
     for (const int shown : {n + 2, n, n + 1}) times.push_back(shown / 30.0);
   }
