@@ -70,14 +70,17 @@ def clashes(files: dict[Path, str]) -> list[str]:
 
 
 def hidden(files: dict[Path, str], headers: dict[Path, str]) -> list[str]:
-    """Sentences about the variables and types of these files that a header has in the same namespace."""
+    """Sentences about the names of these files that a header has in the same namespace."""
     found = []
     for path, text in sorted(files.items()):
-        names, spaces = definitions(text) | aliases(text).keys(), set(NAMESPACE.findall(text))
+        names = {name.partition("(")[0] for name in definitions(text)} | aliases(text).keys()
+        spaces = set(NAMESPACE.findall(text))
         for header, its in sorted(headers.items()):
             if spaces.isdisjoint(NAMESPACE.findall(its)):
                 continue
-            both = names & {*VARIABLE.findall(its), *TYPE.findall(its)}
+            functions = {signature(function).partition("(")[0] for function in FUNCTION.findall(its)}
+            kinds = {alias.split()[1] for alias in ALIAS.findall(its)}
+            both = names & {*VARIABLE.findall(its), *TYPE.findall(its), *functions, *kinds}
             found += [f"'{name}' is defined in {path} and in {header}" for name in sorted(both)]
     return found
 
@@ -94,11 +97,19 @@ def main() -> int:
         if "hwy/foreach_target.h" not in text:  # these are not joined
             short = path.relative_to(ROOT)
             layers[short.parts[1]][short] = text
-    for path in (ROOT / "tests" / "cpp").rglob("*_test.cpp"):
+    tests = ROOT / "tests" / "cpp"
+    shared = {path.relative_to(ROOT): path.read_text(encoding="utf-8") for path in tests.rglob("*.hpp")}
+    for path in tests.rglob("*_test.cpp"):
         text = path.read_text(encoding="utf-8")
         short = path.relative_to(ROOT)
         namespace = NAMESPACE.search(text)
-        layers[f"tests of {short.parts[2]} in {namespace and namespace[1]}"][short] = text
+        layer = f"tests of {short.parts[2]} in {namespace and namespace[1]}"
+        layers[layer][short] = text
+        headers[layer] = {
+            header: its
+            for header, its in shared.items()
+            if header.parts[2] == short.parts[2] or len(header.parts) == 3
+        }
     found = [line for files in layers.values() for line in clashes(files)]
     found += [line for layer, files in layers.items() for line in hidden(files, headers[layer])]
     for line in found:

@@ -426,7 +426,7 @@ Integer add_integers(const Layout& layout, const IntegerKind& kind, int threads)
   return {static_cast<std::int64_t>(total >> 64), static_cast<std::uint64_t>(total)};
 }
 
-Total add_up(const Layout& layout, Type type, Term term, const Options& options) {
+Total total_of(const Layout& layout, Type type, Term term, const Options& options) {
   if (layout.count == 0) {
     if (type == Type::Float32 || type == Type::Float64) return {.value = Real{.sum = 0.0}};
     return {.value = Integer{}};
@@ -464,12 +464,12 @@ std::size_t size_of(Type type) {
 
 Total sum(const View& numbers, const Options& options) {
   check(options);
-  return add_up(layout_of(numbers), numbers.type, Term::Number, options);
+  return total_of(layout_of(numbers), numbers.type, Term::Number, options);
 }
 
 Total absolute_difference(const View& a, const View& b, const Options& options) {
   check(options);
-  return add_up(layout_of(a, b), a.type, Term::AbsoluteDifference, options);
+  return total_of(layout_of(a, b), a.type, Term::AbsoluteDifference, options);
 }
 
 }  // namespace freshframe::numeric

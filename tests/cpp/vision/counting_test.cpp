@@ -5,18 +5,15 @@
 
 #include <cmath>
 #include <cstdint>
-#include <limits>
 #include <utility>
 #include <vector>
 
 #include "cpp/support.hpp"
+#include "cpp/vision/drawn.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe {
 namespace {
-
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 Circles at(float x, float y, std::int64_t id = 1) {
   return {.circles = {{x, y, 10, 1}}, .ids = {id}, .tracked = true};

@@ -6,14 +6,11 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "cpp/vision/drawn.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe {
 namespace {
-
-Circles one(const Circle& circle, std::int64_t id) {
-  return {{circle}, {id}};
-}
 
 TEST(Trails, ForgetIdsThatAreNotSeenAndOldPoints) {
   vision::Trails trails(1.0);

@@ -26,18 +26,18 @@ namespace {
 using Rgb = std::array<int, 3>;
 const std::vector<Rgb> kColours = {{0, 0, 0},     {255, 255, 255}, {220, 30, 40},   {20, 200, 60},
                                    {30, 40, 230}, {240, 220, 20},  {128, 128, 128}, {17, 99, 180}};
-constexpr int kBlock = 32;
+constexpr int kSquare = 32;
 
 // Blocks of one colour each in a row.
-Frame blocks(int height = kBlock) {
-  const int width = kBlock * static_cast<int>(kColours.size());
+Frame blocks(int height = kSquare) {
+  const int width = kSquare * static_cast<int>(kColours.size());
   FrameBuilder builder(
       {.width = width, .height = height, .format = PixelFormat::Rgb, .range = ColorRange::Full});
   for (int y = 0; y < height; ++y) {
     auto* row = builder.plane(0) + y * builder.stride(0);
     for (int x = 0; x < width; ++x) {
       for (std::size_t c = 0; c < 3; ++c) {
-        *row++ = static_cast<std::uint8_t>(kColours[static_cast<std::size_t>(x / kBlock)][c]);
+        *row++ = static_cast<std::uint8_t>(kColours[static_cast<std::size_t>(x / kSquare)][c]);
       }
     }
   }
