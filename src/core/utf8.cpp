@@ -3,13 +3,10 @@
 #include "core/utf8.hpp"
 
 #include <algorithm>
-#include <cstddef>
 #include <cstdint>
 
 namespace freshframe::core {
-namespace {
 
-// Bytes of the letter that `text` begins with; 0: it begins with none.
 std::size_t letter_size(std::string_view text) noexcept {
   const auto at = [&](std::size_t i) { return i < text.size() ? static_cast<std::uint8_t>(text[i]) : 0U; };
   const auto first = at(0);
@@ -24,8 +21,6 @@ std::size_t letter_size(std::string_view text) noexcept {
   }
   return size;
 }
-
-}  // namespace
 
 bool is_utf8(std::string_view text) noexcept {
   while (!text.empty()) {

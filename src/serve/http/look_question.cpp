@@ -8,6 +8,7 @@
 
 #include "core/percent_escape.hpp"
 #include "core/unit_text.hpp"
+#include "core/utf8.hpp"
 #include "media/ffmpeg/base64.hpp"
 #include "serve/state/json.hpp"
 
@@ -162,9 +163,9 @@ Reply look_reply(const LookWish& wish, const std::vector<LookPicture>& pictures,
 }
 
 Reply no_view(const LookWish& wish, const media::LookedAt& source) {
-  std::string text = "the look '" + valid_utf8(wish.name) + "' has not got " + wish.words;
+  std::string text = "the look '" + core::utf8_of(wish.name) + "' has not got " + wish.words;
   if (!source.state.empty()) text += "; its source is " + source.state;
-  if (!source.last_error.empty()) text += ", its last error: " + valid_utf8(source.last_error);
+  if (!source.last_error.empty()) text += ", its last error: " + core::utf8_of(source.last_error);
   return plain(503, std::move(text));
 }
 

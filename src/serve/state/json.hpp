@@ -17,9 +17,6 @@ namespace freshframe::serve {
 /// HTML and scripts.
 void append_json(std::string& out, std::string_view text);
 
-/// `text` with every byte that is not UTF-8 replaced by U+FFFD.
-[[nodiscard]] std::string valid_utf8(std::string_view text);
-
 /// Builds one JSON text from left to right. It writes the commas. The caller matches begin and end.
 class JsonWriter {
  public:

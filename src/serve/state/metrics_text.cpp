@@ -17,7 +17,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "serve/state/json.hpp"
+#include "core/utf8.hpp"
 
 namespace freshframe::serve {
 namespace {
@@ -66,7 +66,7 @@ class MetricsWriter {
     out_ += std::exchange(separator, ',');
     out_ += key;
     out_ += "=\"";
-    for (const char c : valid_utf8(text)) {
+    for (const char c : core::utf8_of(text)) {
       if (c == '\\' || c == '"') out_ += '\\';
       if (c == '\n') {
         out_ += "\\n";
