@@ -107,27 +107,31 @@ constexpr Layout make_layout() {
 constexpr Layout kLayout = make_layout();
 
 #if PY_VERSION_HEX >= 0x030D0000
-// The interpreter's own description of its records, for debuggers and profilers.
+// Whether the interpreter's own description of its records, for debuggers and profilers, has our offsets.
+bool lays_out_alike(const _Py_DebugOffsets& said) {
+  return said.thread_state.current_frame == kLayout.thread_frame &&
+         said.thread_state.thread_id == kLayout.thread_ident &&
+         said.thread_state.native_thread_id == kLayout.thread_native_id &&
+         said.interpreter_frame.executable == kLayout.frame_code &&
+         said.interpreter_frame.previous == kLayout.frame_previous &&
+         said.interpreter_frame.instr_ptr == kLayout.frame_instruction &&
+         said.interpreter_frame.localsplus == kLayout.frame_locals &&
+         said.code_object.filename == kLayout.code_filename &&
+         said.code_object.qualname == kLayout.code_name &&
+         said.code_object.firstlineno == kLayout.code_first_line &&
+         said.code_object.linetable == kLayout.code_lines &&
+         said.code_object.co_code_adaptive == kLayout.code_bytecode &&
+         said.interpreter_state.ceval_gil == offsetof(PyInterpreterState, ceval.gil) &&
+         said.unicode_object.asciiobject_size == sizeof(PyASCIIObject) &&
+         said.bytes_object.ob_sval == offsetof(PyBytesObject, ob_sval);
+}
+
+// Why the description cannot be that of the interpreter in our headers; empty: it is.
 std::string published_mismatch(const _Py_DebugOffsets& said) {
   if (std::string_view(said.cookie, 8) != "xdebugpy") return "its debug offsets have no cookie";
   if (said.version >> 16 != PY_VERSION_HEX >> 16) return "its debug offsets are of another version";
   if (said.free_threaded != (kFreeThreaded ? 1U : 0U)) return "it is built with another kind of lock";
-  const bool same = said.thread_state.current_frame == kLayout.thread_frame &&
-                    said.thread_state.thread_id == kLayout.thread_ident &&
-                    said.thread_state.native_thread_id == kLayout.thread_native_id &&
-                    said.interpreter_frame.executable == kLayout.frame_code &&
-                    said.interpreter_frame.previous == kLayout.frame_previous &&
-                    said.interpreter_frame.instr_ptr == kLayout.frame_instruction &&
-                    said.interpreter_frame.localsplus == kLayout.frame_locals &&
-                    said.code_object.filename == kLayout.code_filename &&
-                    said.code_object.qualname == kLayout.code_name &&
-                    said.code_object.firstlineno == kLayout.code_first_line &&
-                    said.code_object.linetable == kLayout.code_lines &&
-                    said.code_object.co_code_adaptive == kLayout.code_bytecode &&
-                    said.interpreter_state.ceval_gil == offsetof(PyInterpreterState, ceval.gil) &&
-                    said.unicode_object.asciiobject_size == sizeof(PyASCIIObject) &&
-                    said.bytes_object.ob_sval == offsetof(PyBytesObject, ob_sval);
-  return same ? "" : "its records are laid out differently";
+  return lays_out_alike(said) ? "" : "its records are laid out differently";
 }
 #endif
 

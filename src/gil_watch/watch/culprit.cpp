@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstring>
+#include <optional>
 #include <ranges>
 #include <string_view>
 
@@ -144,6 +145,40 @@ std::span<const NativeFrame> bound_part(std::span<const NativeFrame> above) {
   return last == nullptr ? above : above.first(static_cast<std::size_t>(last - above.data()) + 1);
 }
 
+// The outermost foreign function; nullopt: there is none, or only glue that was perhaps not called.
+std::optional<std::string> foreign_name(std::span<const NativeFrame> above, const CallableNames& names) {
+  const std::span<const NativeFrame> part = foreign_part(above);
+  if (const auto* found =
+          outermost(part, [](const NativeFrame& f) { return is_foreign(f) && !is_glue(f.symbol); })) {
+    const auto named = names.find(found->function);
+    const bool by_name = found->symbol.empty() && named != names.end() && !named->second.text.empty();
+    return by_name ? foreign_text(*found, named->second) : text_of(*found);
+  }
+  // Glue alone is a name only where it was certainly called.
+  const auto* const glue = outermost(part, is_foreign);
+  if (glue == nullptr || glue->guessed) return std::nullopt;
+  return glue->text();
+}
+
+// The outermost function of the system, or else code that is in no library; nullopt: there is neither.
+std::optional<std::string> system_name(std::span<const NativeFrame> above) {
+  const auto* const found =
+      outermost(system_part(above), [](const NativeFrame& f) { return is_system(f) && !f.symbol.empty(); });
+  if (found != nullptr) return found->text();
+  // Code outside all libraries: generated at run time, or its library was unloaded.
+  if (!above.empty() && above.front().library.empty()) return above.front().text();
+  return std::nullopt;
+}
+
+// The interpreter's own function that does the work; empty: it ran bytecode.
+std::string interpreter_name(std::span<const NativeFrame> above, const CallableNames& names) {
+  const auto* const found = outermost(above, [&](const NativeFrame& f) {
+    return is_interpreter(f) && !is_machinery(f.symbol) && !calls_only(f, names);
+  });
+  if (found == nullptr) return "";
+  return found->symbol.empty() ? kInterpreter : found->text();
+}
+
 }  // namespace
 
 std::span<const NativeFrame> above_interpreter(std::span<const NativeFrame> chain) {
@@ -167,33 +202,16 @@ std::string collection_name(std::span<const NativeFrame> chain, const CallableNa
 
 std::string name_culprit(std::span<const NativeFrame> chain, const CallableNames& names) {
   const std::span<const NativeFrame> above = bound_part(above_interpreter(chain));
-  const std::span<const NativeFrame> part = foreign_part(above);
-  if (const auto* found =
-          outermost(part, [](const NativeFrame& f) { return is_foreign(f) && !is_glue(f.symbol); })) {
-    const auto named = names.find(found->function);
-    const bool by_name = found->symbol.empty() && named != names.end() && !named->second.text.empty();
-    return by_name ? foreign_text(*found, named->second) : text_of(*found);
-  }
-  // Glue alone is a name only where it was certainly called.
-  if (const auto* found = outermost(part, is_foreign); found != nullptr && !found->guessed)
-    return found->text();
+  if (auto name = foreign_name(above, names)) return *std::move(name);
   const bool by_ctypes =
       std::ranges::any_of(above, is_ctypes) || std::ranges::any_of(certain_part(above), is_libffi);
   if (!by_ctypes) {
     if (std::string name = callable_name(above, names); !name.empty()) return name;
   }
   if (by_ctypes || !std::ranges::any_of(above, is_interpreter)) {
-    const auto* found =
-        outermost(system_part(above), [](const NativeFrame& f) { return is_system(f) && !f.symbol.empty(); });
-    if (found != nullptr) return found->text();
-    // Code outside all libraries: generated at run time, or its library was unloaded.
-    if (!above.empty() && above.front().library.empty()) return above.front().text();
+    if (auto name = system_name(above)) return *std::move(name);
   }
-  const auto* found = outermost(above, [&](const NativeFrame& f) {
-    return is_interpreter(f) && !is_machinery(f.symbol) && !calls_only(f, names);
-  });
-  if (found == nullptr) return "";
-  return found->symbol.empty() ? kInterpreter : found->text();
+  return interpreter_name(above, names);
 }
 
 // Asks all functions with names whether they jump to one without.
