@@ -272,6 +272,30 @@ Routed answer(std::string_view path, std::string_view query, const RequestHead& 
           "there is nothing at this address; see /, /api/state, /api/why, /api/what_if, /metrics, /healthz")};
 }
 
+/// What a page of another site gets. The URL of a picture has a secret, which no strange page knows.
+Routed answer_strange_page(std::string_view path, std::string_view query, const Gate& gate,
+                           StateSource& source) {
+  if (gate.wants_token()) {
+    if (auto found = picture_by_token(path, query, gate, source)) return *std::move(found);
+  }
+  return {.reply = plain(403, "pages of other sites may not use this server")};
+}
+
+/// What a client without the server's token gets, which may bring one in the address.
+Routed answer_without_token(std::string_view path, std::string_view query, const RequestHead& head,
+                            const Gate& gate, StateSource& source) {
+  if (path == kVideoPath) return {.to = Routed::To::Video};  // its first message has the token
+  if (auto found = picture_by_token(path, query, gate, source)) return *std::move(found);
+  if (path == "/") {
+    const auto token = query_value(query, "token");
+    if (token && gate.is_token(*token)) return {.reply = let_in(gate)};
+  }
+  if (std::ranges::find(kForEverybody, path) != kForEverybody.end()) {
+    if (auto found = file(path, head)) return {.reply = *std::move(found)};
+  }
+  return {.reply = login(path)};
+}
+
 std::string wrong_host(const Gate& gate) {
   std::string text =
       "this server answers to its address, to localhost, to its machine's name if other machines may connect, and to "
@@ -333,21 +357,9 @@ Routed route(const RequestHead& head, const Gate& gate, StateSource& source) {
     case Verdict::WrongHost:
       return {.reply = plain(403, wrong_host(gate))};
     case Verdict::WrongOrigin:
-      if (gate.wants_token()) {  // the URL of a picture has a secret, which no strange page knows
-        if (auto found = picture_by_token(path, query, gate, source)) return *std::move(found);
-      }
-      return {.reply = plain(403, "pages of other sites may not use this server")};
+      return answer_strange_page(path, query, gate, source);
     case Verdict::NoToken:
-      if (path == kVideoPath) return {.to = Routed::To::Video};  // its first message has the token
-      if (auto found = picture_by_token(path, query, gate, source)) return *std::move(found);
-      if (path == "/") {
-        const auto token = query_value(query, "token");
-        if (token && gate.is_token(*token)) return {.reply = let_in(gate)};
-      }
-      if (std::ranges::find(kForEverybody, path) != kForEverybody.end()) {
-        if (auto found = file(path, head)) return {.reply = *std::move(found)};
-      }
-      return {.reply = login(path)};
+      return answer_without_token(path, query, head, gate, source);
     case Verdict::Welcome:
       break;
   }
