@@ -33,6 +33,19 @@ bool take_order(AVCodecParameters& h264) {
   return reordered.has_value();
 }
 
+/// The only stream of video that is no cover; nullptr: there is none, or there are several.
+AVStream* video_beside_covers(const AVFormatContext& input) {
+  AVStream* video = nullptr;
+  for (unsigned i = 0; i < input.nb_streams; ++i) {
+    AVStream* stream = input.streams[i];
+    const bool cover = (stream->disposition & AV_DISPOSITION_ATTACHED_PIC) != 0;
+    if (stream->codecpar->codec_type != AVMEDIA_TYPE_VIDEO || cover) continue;
+    if (video != nullptr) return nullptr;
+    video = stream;
+  }
+  return video;
+}
+
 }  // namespace
 
 bool skips_new_streams(const AVFormatContext& input) {
@@ -41,14 +54,7 @@ bool skips_new_streams(const AVFormatContext& input) {
 }
 
 bool header_tells_all(AVFormatContext& input) {
-  AVStream* video = nullptr;
-  for (unsigned i = 0; i < input.nb_streams; ++i) {
-    AVStream* stream = input.streams[i];
-    const bool cover = (stream->disposition & AV_DISPOSITION_ATTACHED_PIC) != 0;
-    if (stream->codecpar->codec_type != AVMEDIA_TYPE_VIDEO || cover) continue;
-    if (video != nullptr) return false;
-    video = stream;
-  }
+  AVStream* const video = video_beside_covers(input);
   if (video == nullptr || video->r_frame_rate.num <= 0 || video->r_frame_rate.den <= 0) return false;
   auto& parameters = *video->codecpar;
   if (parameters.width <= 0 || parameters.height <= 0) return false;
