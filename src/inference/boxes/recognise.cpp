@@ -80,13 +80,20 @@ class Recogniser {
   }
 
   void find_fits(Recognised& result) {
+    if (result.head.coefficients > 0) result.boxes = result.head.masks == 0U ? 1 : 0;
+    if (facts_.outputs.size() == 1 || result.head.coefficients > 0) {
+      find_single(result.boxes);
+    } else if (further_ == 0) {  // no other family has further numbers
+      find_named(result);
+    }
+  }
+
+  // Families with several outputs, which their names tell apart.
+  void find_named(Recognised& result) {
     const auto boxes = facts_.output("boxes");
     const auto scores = facts_.output("scores");
     const auto predicted = facts_.output("pred_boxes");
     const auto logits = facts_.output("logits") ? facts_.output("logits") : facts_.output("pred_logits");
-    if (result.head.coefficients > 0) result.boxes = result.head.masks == 0U ? 1 : 0;
-    if (facts_.outputs.size() == 1 || result.head.coefficients > 0) return find_single(result.boxes);
-    if (further_ > 0) return;  // no other family has them
     if (const auto dets = facts_.output("dets"), labels = facts_.output("labels"); dets && labels) {
       if (!is_rows(*dets, 4) || !has_scores(*labels)) return;
       result.boxes = *dets;
