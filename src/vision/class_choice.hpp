@@ -27,32 +27,42 @@ inline std::string class_of_box(const Detections& found, std::size_t index) {
   return texts != nullptr ? (*texts)[index] : class_name(found.names, found.boxes[index].class_id);
 }
 
-/// Throws Error when no box can have the chosen class: a misspelled one would choose nothing, for ever. A class without
-/// a name is chosen by its number. `who`: the begin of the message. Without boxes nothing is known and nothing wrong; nor is it where the
-/// last name is empty, which says that there may be more.
-inline void check_class(const std::string& who, const std::string& chosen, const Detections& found) {
-  if (found.boxes.empty() || class_texts(found) != nullptr) return;
-  const bool is_number =
-      !chosen.empty() && std::ranges::all_of(chosen, [](char c) { return c >= '0' && c <= '9'; });
-  if (!found.names) {
-    if (is_number) return;
-    throw Error(who + " '" + chosen + "', but these boxes have no names of classes: give Detections names=");
+/// Whether one of the names is the chosen one. A class without a name is chosen by its number.
+inline bool is_class_name(const std::string& chosen, const std::vector<std::string>& names) {
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (names[i].empty() ? chosen == std::to_string(i) : chosen == names[i]) return true;
   }
-  const auto& names = *found.names;
-  if (!names.empty() && names.back().empty()) return;
-  if (std::ranges::any_of(names, [&](const auto& name) { return !name.empty() && name == chosen; })) return;
-  if (std::ranges::any_of(
-          found.boxes, [&](const Detection& box) { return class_name(found.names, box.class_id) == chosen; }))
-    return;
-  for (std::size_t i = 0; is_number && i < names.size(); ++i) {
-    if (names[i].empty() && chosen == std::to_string(i)) return;
-  }
+  return false;
+}
+
+/// The classes' names for a message, or their numbers: the first ten.
+inline std::string first_classes(const std::vector<std::string>& names) {
   constexpr std::size_t kMostShown = 10;
   std::string known;
   for (std::size_t i = 0; i < names.size() && i < kMostShown; ++i)
     known += (known.empty() ? "" : ", ") + (names[i].empty() ? std::to_string(i) : names[i]);
   if (names.size() > kMostShown) known += ", ...";
-  throw Error(who + " '" + chosen + "', which is none of the detector's classes (" + known + ")");
+  return known;
+}
+
+/// Throws Error when no box can have the chosen class: a misspelled one would choose nothing, for ever. A class without
+/// a name is chosen by its number. `who`: the begin of the message. Without boxes nothing is known and nothing wrong; nor is it where the
+/// last name is empty, which says that there may be more.
+inline void check_class(const std::string& who, const std::string& chosen, const Detections& found) {
+  if (found.boxes.empty() || class_texts(found) != nullptr) return;
+  if (!found.names) {
+    const bool is_number =
+        !chosen.empty() && std::ranges::all_of(chosen, [](char c) { return c >= '0' && c <= '9'; });
+    if (is_number) return;
+    throw Error(who + " '" + chosen + "', but these boxes have no names of classes: give Detections names=");
+  }
+  const auto& names = *found.names;
+  if ((!names.empty() && names.back().empty()) || is_class_name(chosen, names)) return;
+  if (std::ranges::any_of(
+          found.boxes, [&](const Detection& box) { return class_name(found.names, box.class_id) == chosen; }))
+    return;
+  throw Error(who + " '" + chosen + "', which is none of the detector's classes (" + first_classes(names) +
+              ")");
 }
 
 }  // namespace freshframe::vision
