@@ -260,6 +260,17 @@ LostShare lost_in_bursts(const Scene& scene, const std::string& source) {
   return worst;
 }
 
+// The age of a source's samples that has waited longest in queues and for workers.
+AgeShare longest_wait(const Scene& scene, const std::string& source) {
+  AgeShare worst;
+  for (const auto& age : scene.ages) {
+    const bool of_source = std::ranges::find(age.sources, source) != age.sources.end();
+    const double wait = part_of(age, AgeKind::Queue, "") + part_of(age, AgeKind::Worker, "");
+    if (of_source && is_proven(&age) && wait >= worst.time) worst = {wait, &age};
+  }
+  return worst;
+}
+
 }  // namespace
 
 void find_bursts(const Scene& scene, Causes& out) {
@@ -269,12 +280,7 @@ void find_bursts(const Scene& scene, Causes& out) {
     if (pace.samples < kFewestSamples || pace.median <= 0 || scene.quiet.is_quiet(source)) continue;
     const double ratio = pace.mean / pace.median;
     if (ratio < scene.bar(kBurst, "bursts", source)) continue;
-    AgeShare worst;
-    for (const auto& age : scene.ages) {
-      const bool of_source = std::ranges::find(age.sources, source) != age.sources.end();
-      const double wait = part_of(age, AgeKind::Queue, "") + part_of(age, AgeKind::Worker, "");
-      if (of_source && is_proven(&age) && wait >= worst.time) worst = {wait, &age};
-    }
+    const auto worst = longest_wait(scene, source);
     const bool waits = worst.age != nullptr && worst.time >= scene.bar(kShortestPause, "bursts", source) &&
                        worst.time >= scene.bar(kShareOfAge, "bursts", source) * worst.age->mean;
     const auto [lost, child] = lost_in_bursts(scene, source);

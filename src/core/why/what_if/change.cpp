@@ -133,29 +133,37 @@ void check_values(const NodeChange& change) {
   if (to_string(change).empty()) throw OptionError("what_if needs a change: " + std::string(kForm));
 }
 
+// The node of a name, with its number.
+const std::pair<const int, RecordedNode>& named_node(const Recording& recording, const std::string& name) {
+  const auto found =
+      std::ranges::find_if(recording.nodes, [&](const auto& each) { return each.second.name == name; });
+  if (found != recording.nodes.end()) return *found;
+  std::string names;
+  for (const auto& [number, each] : recording.nodes) {
+    if (!each.is_reader) names += (names.empty() ? "'" : ", '") + each.name + "'";
+  }
+  throw GraphError("there is no node '" + name + "' in this pipeline; its nodes are " + names);
+}
+
+// Refuses changes that a reader, a source or a node between them cannot have.
+void check_role(const RecordedNode& its, const NodeChange& change) {
+  if (its.is_reader)
+    throw OptionError("'" + its.name +
+                      "' is a reader: its program decides when it takes samples; ask about a node");
+  if (its.is_source &&
+      (change.queue || change.max_age || change.max_rate || change.workers || change.batch || change.speed))
+    throw OptionError("'" + its.name + "' is a source: only its rate= can change, for nothing comes into it");
+  if (!its.is_source && change.rate)
+    throw OptionError("'" + its.name +
+                      "' is no source: rate= is of a source, max_rate= of the edges into a node");
+}
+
 }  // namespace
 
 int checked(const Recording& recording, const std::string& node, const NodeChange& change) {
   check_values(change);
-  const auto found =
-      std::ranges::find_if(recording.nodes, [&](const auto& each) { return each.second.name == node; });
-  if (found == recording.nodes.end()) {
-    std::string names;
-    for (const auto& [number, each] : recording.nodes) {
-      if (!each.is_reader) names += (names.empty() ? "'" : ", '") + each.name + "'";
-    }
-    throw GraphError("there is no node '" + node + "' in this pipeline; its nodes are " + names);
-  }
-  const auto& [number, its] = *found;
-  if (its.is_reader)
-    throw OptionError("'" + node +
-                      "' is a reader: its program decides when it takes samples; ask about a node");
-  if (its.is_source &&
-      (change.queue || change.max_age || change.max_rate || change.workers || change.batch || change.speed))
-    throw OptionError("'" + node + "' is a source: only its rate= can change, for nothing comes into it");
-  if (!its.is_source && change.rate)
-    throw OptionError("'" + node +
-                      "' is no source: rate= is of a source, max_rate= of the edges into a node");
+  const auto& [number, its] = named_node(recording, node);
+  check_role(its, change);
   if (change.queue && change.queue->depth == 0 && its.edges.size() > 1)
     throw GraphError("'" + node + "' has several parents: a merge needs a queue of depth 1 or more");
   if (change.batch && !its.takes_batches)
