@@ -252,11 +252,10 @@ constexpr Refusal refusal() {
   } else if constexpr ((python_free<U> && !std::is_pointer_v<U>) || std::same_as<U, Ref> ||
                        (std::same_as<U, Seen> || ...)) {
     return Refusal::None;
-  } else if constexpr (std::is_void_v<U> || std::is_arithmetic_v<U> || std::is_enum_v<U> ||
-                       std::is_null_pointer_v<U> || std::is_member_pointer_v<U>) {
-    return Refusal::None;
   } else if constexpr (std::is_pointer_v<U> || std::is_function_v<U>) {
     return refusal_of_pointer<std::decay_t<U>, Seen...>();
+  } else if constexpr (std::is_void_v<U> || std::is_scalar_v<U>) {
+    return Refusal::None;
   } else if constexpr (std::is_array_v<U>) {
     return refusal<std::remove_extent_t<U>, Seen...>();
   } else if constexpr (std::convertible_to<const U&, PyObject*>) {
