@@ -75,30 +75,43 @@ def _table(record: dict[str, Any], measured: Measured) -> list[str]:
     }
     if choice:
         rows["renditions"] = f"{choice} (open(rendition=...) chooses)"
-    if measured.interval is not None and measured.jitter is not None and measured.longest is not None:
-        rows["pts"] = (
-            f"every {measured.interval * 1e3:.2f} ms (median), jitter {measured.jitter * 1e3:.2f} ms "
-            f"(standard deviation), longest gap {measured.longest * 1e3:.2f} ms"
-        )
+    rows |= _regularity(measured)
     if record["live"]:
         del rows["length"]
-        if connection := record["connection"]:
-            rows["link"] = (
-                f"{connection['reconnects']} reconnects, {connection['stalls']} stalls, "
-                f"{connection['size_changes']} size changes, "
-                f"decoder delay {connection['decoder_delay']} frames, {connection['damaged']} damaged frames"
-            )
-        if record["client"]:
-            rows["rtsp"] = f"read by {_CLIENTS[record['client']]}"
-            if record["ends_by"]:
-                rows["rtsp"] += (
-                    f", pictures end at the {record['ends_by']}, {connection['packets_lost']} of "
-                    f"{connection['packets'] + connection['packets_lost']} packets lost"
-                )
+        rows |= _connection(record)
     lines = [f"{name:<10} {text}" for name, text in rows.items()]
     for number, control in enumerate(record["controls"]):
         lines.append(f"{'' if number else 'controls':<10} {control_text(control)}")
     return lines
+
+
+def _regularity(measured: Measured) -> dict[str, str]:
+    """The row about the intervals between the frames, if there are any."""
+    if measured.interval is None or measured.jitter is None or measured.longest is None:
+        return {}
+    return {
+        "pts": f"every {measured.interval * 1e3:.2f} ms (median), jitter {measured.jitter * 1e3:.2f} ms "
+        f"(standard deviation), longest gap {measured.longest * 1e3:.2f} ms"
+    }
+
+
+def _connection(record: dict[str, Any]) -> dict[str, str]:
+    """The rows about the connection of a live source."""
+    rows: dict[str, str] = {}
+    if connection := record["connection"]:
+        rows["link"] = (
+            f"{connection['reconnects']} reconnects, {connection['stalls']} stalls, "
+            f"{connection['size_changes']} size changes, "
+            f"decoder delay {connection['decoder_delay']} frames, {connection['damaged']} damaged frames"
+        )
+    if record["client"]:
+        rows["rtsp"] = f"read by {_CLIENTS[record['client']]}"
+        if record["ends_by"]:
+            rows["rtsp"] += (
+                f", pictures end at the {record['ends_by']}, {connection['packets_lost']} of "
+                f"{connection['packets'] + connection['packets_lost']} packets lost"
+            )
+    return rows
 
 
 def _number(value: float | None, form: str) -> str:

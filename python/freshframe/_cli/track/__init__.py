@@ -99,17 +99,23 @@ def _track(source: int | str, outputs: list[str], options: Any, messages: Messag
         return ExitCode.SOURCE
     if work.live or work.unwanted:
         return ExitCode.OK
+    return _completeness(work, report, options, messages)
+
+
+def _completeness(work: TrackRun, report: ff.stats.Report, options: Any, messages: Messages) -> ExitCode:
+    """Says whether every wanted frame was processed, and what is missing."""
     limited = work.pick is not None and work.pick.full.is_set()
     missing = shortfalls(report, stopped_below=[work.source] if limited else [])
     if not missing and not limited and not report.complete:
         missing = ["an output was not closed properly"]
     for line in missing:
         messages.complain(f"incomplete: {line}")
-    if not missing:
-        selected = limited or options.keep < 1
-        wanted = f"the {work.picked} selected frames" if selected else "complete: every frame"
-        messages.say(wanted + _verbs(selected, bool(work.sinks)))
-    return ExitCode.INCOMPLETE if missing else ExitCode.OK
+    if missing:
+        return ExitCode.INCOMPLETE
+    selected = limited or options.keep < 1
+    wanted = f"the {work.picked} selected frames" if selected else "complete: every frame"
+    messages.say(wanted + _verbs(selected, bool(work.sinks)))
+    return ExitCode.OK
 
 
 def _verbs(many: bool, written: bool) -> str:

@@ -40,9 +40,7 @@ class Suspects:
 
     def crash(self, cameras: Collection[Camera], now: float) -> Camera | None:
         """An agent has crashed with these cameras. The culprit, if there is one."""
-        unproved = [camera for camera in cameras if not self._is_proved(camera, lambda _: now)]
-        known = any(camera.crashes for camera in cameras if camera not in unproved)
-        accused = list(cameras) if known else unproved or list(cameras)
+        accused = self._accused(cameras, now)
         if not accused:
             return None
         most = max(camera.crashes for camera in accused) + 1
@@ -56,10 +54,20 @@ class Suspects:
             camera.company = (len(group) + 1) // 2
         if not is_found:
             return None
-        for other in self._all.values():
-            if other is not group[0] and not other.holds:
-                other.company = 0
+        self._spare_others(group[0])
         return group[0]
+
+    def _accused(self, cameras: Collection[Camera], now: float) -> list[Camera]:
+        """The cameras that a crash accuses: rule 1 of Note [Suspects]."""
+        unproved = [camera for camera in cameras if not self._is_proved(camera, lambda _: now)]
+        known = any(camera.crashes for camera in cameras if camera not in unproved)
+        return list(cameras) if known else unproved or list(cameras)
+
+    def _spare_others(self, culprit: Camera) -> None:
+        """The culprit is found: other cameras are tried no more, unless they were held before."""
+        for other in self._all.values():
+            if other is not culprit and not other.holds:
+                other.company = 0
 
     def name(self, culprit: Camera, now: float) -> None:
         """A crash has named it: no other camera is accused."""
