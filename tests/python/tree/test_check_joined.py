@@ -59,7 +59,12 @@ def test_names_that_can_live_together_pass(one: str, other: str) -> None:
         ("class WayOut {\n};", "struct WayOut {\n};", "freshframe", 1),
         ("struct Input {\n};", "using Input = int;", "freshframe", 1),
         ("using Times = std::vector<double>;", "using Times = Series;", "freshframe", 1),
-        ("inline void expect(const Stats& stats) {\n}", "void expect(const Inbox& inbox) {\n}", "freshframe", 1),
+        (
+            "inline void expect(const Stats& stats) {\n}",
+            "void expect(const Inbox& inbox) {\n}",
+            "freshframe",
+            1,
+        ),
         ("inline constexpr double kPatience = 0.005;", "constexpr int kPatienceHere = 1;", "freshframe", 0),
         ("inline constexpr double kPatience = 0.005;", "constexpr Seconds kPatience{1};", "freshframe::x", 0),
         ("struct A {\n  static constexpr int kMost = 3;\n};", "constexpr int kMost = 1;", "freshframe", 0),
