@@ -3,9 +3,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import Any
 
 from .counts import CameraCounts
 
@@ -20,6 +19,15 @@ class Known:
     url: str
     build: int
     counts: CameraCounts = field(default_factory=CameraCounts)
+
+
+@dataclass(frozen=True)
+class KeptCameras:
+    """What the next controller gets."""
+
+    next: int  # number
+    known: dict[int, Known]
+    gone: dict[int, str]  # names of removed ones
 
 
 class Cameras:
@@ -77,24 +85,14 @@ class Cameras:
 
     # ---- kept state
 
-    def state(self) -> dict[str, Any]:
+    def kept(self) -> KeptCameras:
         """For the next controller."""
-        return {
-            "next": self._next,
-            "known": {
-                number: (each.name, each.url, each.build, each.counts.state)
-                for number, each in self._known.items()
-            },
-            "gone": dict(self._gone),
-        }
+        return KeptCameras(self._next, dict(self._known), dict(self._gone))
 
-    def restore(self, state: Mapping[str, Any]) -> list[int]:
+    def restore(self, kept: KeptCameras) -> list[int]:
         """Takes over the cameras of an earlier controller. Returns the builds of all of them."""
-        self._next = state["next"]
-        self._gone = dict(state["gone"])
-        self._known = {
-            number: Known(name, url, build, CameraCounts(counts))
-            for number, (name, url, build, counts) in state["known"].items()
-        }
+        self._next = kept.next
+        self._known = dict(kept.known)
+        self._gone = dict(kept.gone)
         self._numbers = {each.name: number for number, each in self._known.items()}
         return [each.build for each in self._known.values()]

@@ -4,82 +4,64 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from dataclasses import dataclass
 
 from .decisions import Action, Agent, Camera, CameraState, Decisions, Run, Times
 from .model import Former
 
 GRACE = 3.0  # seconds for agents to find the new controller, beside the length of a lease
-_FIELDS = (
-    *("number", "name", "needs", "exclusive", "state", "why", "agent", "epoch", "starts", "removed"),
-    *("hangs", "then", "failures", "failures_in_row", "overlap", "wanted", "renewed"),
-    *("crashes", "trial", "company", "holds"),
-)
-_AGENT_FIELDS = ("name", "draining", "deaths", "deaths_in_row")
 
 
-def camera_state(camera: Camera, now: float) -> dict[str, Any]:
-    """The kept state of a camera. The next controller may be on another machine, with another clock."""
-    state = {name: getattr(camera, name) for name in _FIELDS}
-    former = camera.former
-    kept = None if former is None else (former.agent, former.run, former.closing, former.stays)
-    return {**state, "former": kept, "retry_in": max(0.0, camera.retry_at - now)}
+@dataclass(frozen=True)
+class KeptAgent:
+    """An agent as the earlier controller knew it."""
+
+    name: str
+    labels: Mapping[str, str]
+    launched: bool  # it may run still
+    draining: bool
+    machine: str = ""  # of several agents; empty: it is alone on its own
+    deaths: int = 0
+    deaths_in_row: int = 0
 
 
-def agent_state(agent: Agent) -> dict[str, Any]:
-    """The kept state of an agent."""
-    machine = agent.machine.name if agent.machine is not None else ""
-    return {
-        "labels": dict(agent.labels),
-        "machine": machine,
-        **{name: getattr(agent, name) for name in _AGENT_FIELDS},
-    }
-
-
-def restore(decisions: Decisions, agents: Iterable[Mapping[str, Any]], cameras: Any, now: float) -> None:
+def restore(decisions: Decisions, agents: Iterable[KeptAgent], cameras: Iterable[Camera], now: float) -> None:
     """The agents and cameras of an earlier controller, as it knew them.
 
     Nothing is given away before the agents have had time to report.
     """
     decisions.state.resumed = now
-    for each in agents:
-        agent = _agent_of(decisions, each, now)
-        decisions.agents[agent.name] = agent
-        decisions.state.placed[agent.name] = set()
-    for each in cameras:
-        fields = dict(each)
-        former = fields.pop("former", None)
-        camera = Camera(since=now, retry_at=now + fields.pop("retry_in", 0.0), **fields)
+    for kept in agents:
+        decisions.agents[kept.name] = _agent_of(decisions, kept, now)
+        decisions.state.placed[kept.name] = set()
+    for camera in cameras:
+        former, camera.former = camera.former, None
         decisions.cameras[camera.number] = camera
         _place_again(decisions, camera)
         decisions.state.suspects.remember(camera)
         if former is not None:
-            _resume(decisions, camera, *former)
+            _resume(decisions, camera, former)
 
 
-def _agent_of(decisions: Decisions, kept: Mapping[str, Any], now: float) -> Agent:
-    """An agent by its kept state.
-
-    One that was launched may run still, and takes no camera before it has reported.
-    """
-    launched = kept["launched"]
+def _agent_of(decisions: Decisions, kept: KeptAgent, now: float) -> Agent:
+    """An agent by its kept state. If it may run still, it takes no camera before it has reported."""
     agent = Agent(
-        kept["name"],
-        dict(kept["labels"]),
-        state="up" if launched else "down",
+        kept.name,
+        kept.labels,
+        state="up" if kept.launched else "down",
         heard=now + GRACE,
         python_ran=now + GRACE,
-        machine=decisions.state.machine(kept.get("machine", "")),
-        draining=kept["draining"],
-        deaths=kept.get("deaths", 0),
-        deaths_in_row=kept.get("deaths_in_row", 0),
+        machine=decisions.state.machine(kept.machine),
+        draining=kept.draining,
+        deaths=kept.deaths,
+        deaths_in_row=kept.deaths_in_row,
         launches=2,
         launch_at=now,
         added=now - decisions.times.first_start,
         up_since=now,
-        seen_ended=not launched,
+        seen_ended=not kept.launched,
     )
-    if launched:
+    if kept.launched:
         agent.note_load(1.0)
     return agent
 
@@ -98,11 +80,11 @@ def _place_again(decisions: Decisions, camera: Camera) -> None:
         decisions.state.restless.add(camera.number)
 
 
-def _resume(decisions: Decisions, camera: Camera, agent: str, run: Run, closing: bool, stays: bool) -> None:
+def _resume(decisions: Decisions, camera: Camera, former: Former) -> None:
     """Lets a camera's former run go on, if there may be a process that has it."""
-    there = decisions.agents.get(agent)
-    if there is not None and there.state == "up":
-        decisions.state.handovers.resume(camera, Former(agent, run, closing=closing, stays=stays))
+    agent = decisions.agents.get(former.agent)
+    if agent is not None and agent.state == "up":
+        decisions.state.handovers.resume(camera, former)
 
 
 def why_held(camera: Camera, times: Times, left_over: Collection[str], restarted: float, now: float) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from .._control.builds.builds import Pickles
 from .._control.controller import Controller
@@ -17,6 +16,7 @@ from .cluster_state import Store
 from .server import saved_state
 from .server.agents_of_before import AgentsOfBefore
 from .server.cluster_kept import ClusterKept, State
+from .server.saved_state import KeptReader, KeptState
 from .server.served_reader import ServedReader
 
 
@@ -76,33 +76,33 @@ class DetachedController:
         """Goes on with the state of an earlier one; false: there is none. Before anybody connects.
 
         Raises:
-            StateError: The state is in the format of another version.
+            StateError: The state is in the format of another version, or damaged.
         """
         before = self.kept.before()
         if before is None:
             return False
         state, functions = before
-        saved_state.check(self.name, state)
-        self.controller.call(lambda: self._restore(state, functions))
+        now = boot_time()
+        kept = saved_state.read(self.name, state, now)
+        self.controller.call(lambda: self._restore(kept, functions, now))
         return True
 
-    def _restore(self, state: State, functions: Mapping[int, Pickles]) -> None:
-        now = boot_time()
-        saved_state.restore(self._parts, self.place, state, functions, now)
-        self.adoption.restore(state["agents"], now)
-        for each in state["readers"]:
-            if each["key"] is not None or each["name"] is not None:  # else its program had just left it
-                self._restore_reader(each)
+    def _restore(self, kept: KeptState, functions: Mapping[int, Pickles], now: float) -> None:
+        saved_state.restore(self._parts, self.place, kept, functions, now)
+        self.adoption.restore(kept.runs, now)
+        for reader in kept.readers:
+            if reader.key is not None or reader.name is not None:  # else its program had just left it
+                self._restore_reader(reader)
         self.kept.change()
 
-    def _restore_reader(self, kept: Mapping[str, Any]) -> None:
-        results = self._parts.readers.restore(kept["number"], kept["output"], kept["name"])
-        results.books.restore(kept["closed"], kept["ended"], kept["refused"])
-        results.books.told_is_all = kept["told is all"]
+    def _restore_reader(self, kept: KeptReader) -> None:
+        results = self._parts.readers.restore(kept.number, kept.output, kept.name)
+        results.books.restore(kept.closed, kept.ended, kept.refused)
+        results.books.told_is_all = kept.told_is_all
         served = self._serve(results)
-        if kept["key"] is not None:
-            self._keys[kept["key"]] = results.number
-            self.readers_of_before[kept["key"]] = served
+        if kept.key is not None:
+            self._keys[kept.key] = results.number
+            self.readers_of_before[kept.key] = served
         else:
             results.closed = True  # until its program comes back
 

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 from freshframe.fleet._decide import adoption
+from freshframe.fleet._decide.adoption import KeptAgent
 from freshframe.fleet._decide.decisions import Action, Agent, Camera, Decisions
 from freshframe.fleet._decide.fleet_state import FleetState
 from freshframe.fleet._decide.model import Former, StartRun
+from freshframe.fleet._detached.server import saved_state
 from freshframe.fleet._machines.relay import Relay
 from freshframe.fleet._read.counters import Books
 from freshframe.fleet._wire import BATCH, OUTBOX, PULL, RESULT, Records, framed
@@ -24,7 +26,7 @@ TERM = 7
 class Restarted:
     """Two agents of before; time passes by hand."""
 
-    def __init__(self, *cameras: dict[str, Any]) -> None:
+    def __init__(self, *cameras: Camera) -> None:
         numbers = itertools.count(TERM << 32)
         self.now = 0.0
         self.left_over = {"a", "b"}
@@ -32,7 +34,7 @@ class Restarted:
         self.decisions.state.holds = lambda camera, at: adoption.why_held(
             camera, self.decisions.times, self.left_over, 0.0, at
         )
-        agents = [{"name": name, "labels": {}, "launched": True, "draining": False} for name in "ab"]
+        agents = [KeptAgent(name, {}, launched=True, draining=False) for name in "ab"]
         adoption.restore(self.decisions, agents, cameras, self.now)
         self.started: list[StartRun] = []
 
@@ -55,20 +57,14 @@ class Restarted:
         self.started += [action for action in actions if isinstance(action, StartRun)]
 
 
-def camera(number: int, agent: str | None, epoch: int, **others: Any) -> dict[str, Any]:
-    return {
-        "number": number,
-        "name": f"cam{number}",
-        "needs": {},
-        "exclusive": False,
-        "state": "running" if agent else "unplaced",
-        "why": "",
-        "agent": agent,
-        "epoch": epoch,
-        "starts": 1,
-        "removed": False,
-        **others,
-    }
+def camera(number: int, agent: str | None, epoch: int, **others: Any) -> Camera:
+    fields = {"state": "running" if agent else "unplaced", "starts": 1, **others}
+    return Camera(number, f"cam{number}", agent=agent, epoch=epoch, **fields)
+
+
+def kept(camera: Camera, now: float = 0.0) -> Camera:
+    """As the next controller reads what is written now. Its clock begins at 0."""
+    return saved_state.camera_of(saved_state.camera_state(camera, now), 0.0)
 
 
 def test_what_agents_report_goes_on_and_nothing_starts() -> None:
@@ -119,7 +115,7 @@ def test_a_camera_that_was_removed_is_closed_before_its_name_is_free() -> None:
 def test_a_start_that_hangs_is_not_forgotten_by_the_next_controller() -> None:
     hung = Camera(0, "cam0", exclusive=True, state="closing", agent="a", epoch=5, hangs=True, then="failed")
     hung.why = "no start within 120 s"
-    fleet = Restarted(adoption.camera_state(hung, 0.0))
+    fleet = Restarted(kept(hung))
     fleet.report("a", (0, 5))
     fleet.report("b")
     fleet.wait(9)
@@ -133,7 +129,7 @@ def test_a_start_that_hangs_is_not_forgotten_by_the_next_controller() -> None:
 
 def test_a_camera_that_fails_waits_on_with_the_next_controller() -> None:
     failed = Camera(0, "cam0", state="failed", failures=7, failures_in_row=5, retry_at=1030.0)
-    fleet = Restarted(adoption.camera_state(failed, 1000.0))  # by the clock of another machine
+    fleet = Restarted(kept(failed, 1000.0))  # by the clock of another machine
     fleet.report("a")
     fleet.report("b")
     fleet.wait(29)
@@ -151,7 +147,7 @@ def test_a_camera_that_fails_waits_on_with_the_next_controller() -> None:
 def test_a_culprit_is_held_on_and_cleared_by_the_next_controller() -> None:
     held = Camera(0, "cam0", state="failed", crashes=3, trial=10.0, company=1, holds=4, retry_at=60.0)
     tried = Camera(1, "cam1", state="running", agent="a", epoch=5, crashes=2, trial=10.0, company=1)
-    fleet = Restarted(adoption.camera_state(held, 0.0), adoption.camera_state(tried, 0.0))
+    fleet = Restarted(kept(held), kept(tried))
     fleet.report("a", (1, 5))
     fleet.report("b")
     fleet.wait(9)
@@ -167,11 +163,11 @@ def test_a_culprit_is_held_on_and_cleared_by_the_next_controller() -> None:
     assert fleet.decisions.cameras[0].why.startswith("held for 16 s: it crashed 4 agents in a row")
 
 
-def updated(**others: Any) -> dict[str, Any]:
-    """The kept state of a camera whose run 9 has another build than its run 5."""
+def updated(**others: Any) -> Camera:
+    """A camera of before whose run 9 has another build than its run 5."""
     former = Former("a", (0, 5), stays=True)
     fields = {"state": "starting", "agent": "a", "epoch": 9, "former": former, "renewed": 5, **others}
-    return adoption.camera_state(Camera(0, "cam0", **fields), 0.0)
+    return kept(Camera(0, "cam0", **fields))
 
 
 def test_the_former_run_goes_on_until_the_run_of_the_new_build_gives_results_to_the_next_controller() -> None:
@@ -208,15 +204,9 @@ def test_the_former_run_goes_on_while_a_new_build_fails_under_the_next_controlle
     assert fleet.decisions.allowed("a") == [(0, again.epoch), (0, 5)]
 
 
-@pytest.mark.parametrize(
-    "kept",
-    [
-        updated(state="unplaced", agent=None, epoch=5),
-        updated(state="unplaced", agent=None, epoch=5, former=None),  # its agent had not been heard
-    ],
-)
-def test_a_run_of_the_earlier_build_is_replaced_by_the_next_controller(kept: dict[str, Any]) -> None:
-    fleet = Restarted(kept)
+@pytest.mark.parametrize("others", [{}, {"former": None}])  # None: its agent had not been heard
+def test_a_run_of_the_earlier_build_is_replaced_by_the_next_controller(others: dict[str, Any]) -> None:
+    fleet = Restarted(updated(state="unplaced", agent=None, epoch=5, **others))
     fleet.report("b")
     fleet.report("a", (0, 5))
     fleet.wait(1)
@@ -250,7 +240,8 @@ def test_a_former_run_that_has_ended_meanwhile_is_forgotten_by_the_next_controll
 def test_the_marks_of_agents_are_kept_for_the_next_controller() -> None:
     agent = Agent("a", {"site": "north"}, draining=True, deaths=3, deaths_in_row=2)
     decisions = Decisions(FleetState(lambda: 1))
-    adoption.restore(decisions, [{**adoption.agent_state(agent), "launched": True}], [], 0.0)
+    state = {**saved_state.agent_state(agent), "launched": True}
+    adoption.restore(decisions, [saved_state.agent_of(state)], [], 0.0)
     restored = decisions.agents["a"]
     assert (restored.labels, restored.draining) == ({"site": "north"}, True)
     assert (restored.deaths, restored.deaths_in_row) == (3, 2)

@@ -14,6 +14,7 @@ from freshframe.fleet._control.agents.link import Lateness
 from freshframe.fleet._decide import adoption
 from freshframe.fleet._decide.decisions import Times
 from freshframe.fleet._decide.more_machines import MoreMachines
+from freshframe.fleet._detached.server import saved_state
 from freshframe.fleet._machines.ray_place import RayRequest
 from freshframe.fleet._machines.spread import Spread
 from freshframe.fleet._wire import CAMERA
@@ -32,6 +33,14 @@ def cluster(*machines: tuple[str, int]) -> World:
         add_machine(world, name, agents)
     world.run(1)
     return world
+
+
+def of_before(world: World, launched: tuple[str, ...]) -> list[adoption.KeptAgent]:
+    """Its agents, as the next controller reads them."""
+    return [
+        saved_state.agent_of({**saved_state.agent_state(each), "launched": each.name in launched})
+        for each in world.decisions.agents.values()
+    ]
 
 
 # ---- several agents on a machine
@@ -90,7 +99,7 @@ def test_a_machine_that_returns_gets_cameras_within_a_minute() -> None:
 
 def test_agents_of_before_share_their_machine_again() -> None:
     world = cluster(("a", 2))
-    kept = [{**adoption.agent_state(each), "launched": True} for each in world.decisions.agents.values()]
+    kept = of_before(world, launched=("a.0", "a.1"))
     following = World(0).decisions
     adoption.restore(following, kept, [], 100.0)
     first, second = following.agents.values()
@@ -102,8 +111,7 @@ def test_agents_of_before_share_their_machine_again() -> None:
 
 def test_an_agent_of_before_that_is_down_leaves_its_machine_to_the_others() -> None:
     world = cluster(("a", 2))
-    agents = world.decisions.agents.values()
-    kept = [{**adoption.agent_state(each), "launched": each.name == "a.0"} for each in agents]
+    kept = of_before(world, launched=("a.0",))
     following = World(0).decisions
     adoption.restore(following, kept, [], 100.0)
     assert following.agents["a.0"].machine_load == 1.0  # it has not reported

@@ -57,10 +57,10 @@ def test_removed_cameras_leave_nothing_behind_unless_a_result_of_them_waits(yard
     yard.controller.write_through()
     assert parts.builds.numbers() == []
     until(lambda: not build_keys(yard.store), "the end of the builds in the store")
-    state = parts.cameras.state()
-    assert (state["next"], state["known"]) == (count, {})
+    kept = parts.cameras.kept()
+    assert (kept.next, kept.known) == (count, {})
     left = 0 if reads else count
-    assert left <= len(state["gone"]) <= left + 101
+    assert left <= len(kept.gone) <= left + 101
     assert left <= len(reader.results.books._last) <= left + 101
     if not reads:
         assert [yard.controller.name_of(item[0]) for item in reader.results.items] == [
@@ -121,7 +121,7 @@ def test_the_outputs_of_builds_are_known_while_their_last_runs_may_go_on() -> No
     assert builds.may_give(number, "ticks")
     assert not builds.may_give(number, "faces")
     after_a_restart = Builds()
-    after_a_restart.restore(builds.state(), {})
+    after_a_restart.restore(builds.kept(), {})
     assert not after_a_restart.may_give(number, "faces")
     for _ in range(100):
         add_and_release()

@@ -26,13 +26,12 @@ from freshframe.fleet._control.agents.link import Lateness
 from freshframe.fleet._control.counts import CameraCounts
 from freshframe.fleet._control.loop import boot_time
 from freshframe.fleet._control.setup import Setup
-from freshframe.fleet._decide import adoption
 from freshframe.fleet._decide.decisions import Agent, Camera, Times
 from freshframe.fleet._decide.model import ForgetRun
 from freshframe.fleet._detached import ray_actor
 from freshframe.fleet._detached.cluster_state import ClusterState, Trouble
 from freshframe.fleet._detached.controller import DetachedController
-from freshframe.fleet._detached.server import agents_of_before
+from freshframe.fleet._detached.server import agents_of_before, saved_state
 from freshframe.fleet._machines.guards import FarLink
 from freshframe.fleet._machines.handshake import introduce, message
 from freshframe.fleet._machines.ray_place import RayPlace
@@ -498,7 +497,9 @@ def test_results_of_a_run_that_ended_while_there_was_no_controller_are_counted_a
 ) -> None:
     """They are in no record, and the program cannot see a gap: the next epoch begins at 0."""
     cameras = [
-        adoption.camera_state(Camera(number, str(number), state="running", agent="a", epoch=5 + number), 0.0)
+        saved_state.camera_state(
+            Camera(number, str(number), state="running", agent="a", epoch=5 + number), 0.0
+        )
         for number in range(2)
     ]
     readers = [

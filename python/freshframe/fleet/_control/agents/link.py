@@ -12,6 +12,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -157,6 +158,14 @@ class Pulls:
         self._taken.pop(reader, None)
 
 
+@dataclass(frozen=True)
+class KeptRuns:
+    """The runs of an agent, as the earlier controller knew them."""
+
+    builds: dict[Run, int]  # by run whose outboxes may be there
+    ended: dict[Run, int]  # the same of those whose outboxes were ended and whose last records had not come
+
+
 class Link:
     """The thread that makes it must outlive the process."""
 
@@ -268,10 +277,10 @@ class Link:
         found = {run: build for each in self._forgotten for run, build in each.items()}
         return {run: build for run, build in found.items() if build is not None}
 
-    def restore_runs(self, runs: Mapping[Run, int], ended: Mapping[Run, int]) -> None:
-        """Takes over the ``runs`` and ``ended_runs()`` of an earlier controller."""
-        self.runs = dict(runs)
-        self._forgotten[-1].update(ended)
+    def restore_runs(self, kept: KeptRuns) -> None:
+        """Takes over those of an earlier controller."""
+        self.runs = dict(kept.builds)
+        self._forgotten[-1].update(kept.ended)
 
     def forget_run(self, run: Run) -> None:
         """Ends the outboxes of a run. Its last records come with one of the next renewals."""

@@ -102,6 +102,16 @@ _MOST_PAST = 64  # forgotten ones whose outputs are known: a camera's former run
 Pickles = tuple[bytes, ...]  # of the definitions before it, of the function, and of its modules' sources
 
 
+@dataclass(frozen=True)
+class KeptBuilds:
+    """What the next controller gets, but for the functions."""
+
+    next: int  # number
+    outputs: dict[int, list[str]]
+    past_outputs: dict[int, list[str]]
+    modules: dict[str, str]
+
+
 class Builds:
     """A program that adds and removes cameras for years makes many: one is forgotten with its last camera."""
 
@@ -208,20 +218,15 @@ class Builds:
         """Returns the numbers of all functions."""
         return list(self._functions)
 
-    def state(self) -> dict[str, Any]:
-        """For the next controller, but for the functions."""
-        return {
-            "next": self._next,
-            "outputs": dict(self._outputs),
-            "past outputs": dict(self._past_outputs),
-            "modules": dict(self._modules),
-        }
+    def kept(self) -> KeptBuilds:
+        """For the next controller."""
+        return KeptBuilds(self._next, dict(self._outputs), dict(self._past_outputs), dict(self._modules))
 
-    def restore(self, state: Mapping[str, Any], functions: Mapping[int, Pickles]) -> None:
+    def restore(self, kept: KeptBuilds, functions: Mapping[int, Pickles]) -> None:
         """Takes over the builds of an earlier controller. Its cameras use() them again."""
-        self._next = state["next"]
+        self._next = kept.next
         self._functions = dict(functions)
         self._unused = dict.fromkeys(functions)
-        self._outputs = dict(state["outputs"])
-        self._past_outputs = dict(state["past outputs"])
-        self._modules = dict(state["modules"])
+        self._outputs = dict(kept.outputs)
+        self._past_outputs = dict(kept.past_outputs)
+        self._modules = dict(kept.modules)

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...._process.worker_log import log_levels
 from ... import _wire
-from ..._control.agents.link import UNKNOWN, Link
+from ..._control.agents.link import UNKNOWN, KeptRuns, Link
 from ..._control.loop import boot_time
 from ..._control.parts import Parts
 from ..._decide import adoption
@@ -61,15 +61,14 @@ class AgentsOfBefore:
         """Agents that are about to be launched."""
         return list(self._intended)
 
-    def restore(self, agents: list[Mapping[str, Any]], now: float) -> None:
-        """Agents of an earlier controller: those that were launched may be there."""
+    def restore(self, runs: Mapping[str, KeptRuns], now: float) -> None:
+        """Agents that an earlier controller has launched may be there. ``runs``: theirs, by agent."""
         self._restarted = now
-        for each in agents:
-            if each["launched"]:
-                link = FarLink.of_before(each["name"], _NoPost())
-                link.restore_runs(each["runs"], each["ended runs"])
-                self._left_over.add(link.name)
-                self._parts.links.add(link)
+        for name, kept in runs.items():
+            link = FarLink.of_before(name, _NoPost())
+            link.restore_runs(kept)
+            self._left_over.add(name)
+            self._parts.links.add(link)
         self._parts.notes.add("controller", f"restarted, with {len(self._left_over)} agents of before")
 
     # ---- exclusive cameras

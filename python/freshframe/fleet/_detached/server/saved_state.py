@@ -3,17 +3,64 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from ...._errors import StateError
-from ..._control.builds.builds import Pickles
+from ..._control.agents.link import KeptRuns
+from ..._control.builds.builds import KeptBuilds, Pickles
+from ..._control.cameras import KeptCameras, Known
+from ..._control.counts import CameraCounts
 from ..._control.loop import boot_time
 from ..._control.parts import Parts
 from ..._decide import adoption
+from ..._decide.adoption import KeptAgent
+from ..._decide.model import Agent, Camera, Former, Run
 from ..._machines.guarded_place import GuardedPlace
 
-_FORMAT = 7  # of the state in the store
+# The store has a pickle of plain values under words. It names no class, so that classes may change.
+_FORMAT = 7
+
+_CAMERA_FIELDS = (
+    *("number", "name", "needs", "exclusive", "state", "why", "agent", "epoch", "starts", "removed"),
+    *("hangs", "then", "failures", "failures_in_row", "overlap", "wanted", "renewed"),
+    *("crashes", "trial", "company", "holds"),
+)
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class KeptReader:
+    """A reader, and its books."""
+
+    number: int
+    output: str
+    name: str | None
+    key: str | None  # that its program gave it
+    closed: dict[str, int]
+    ended: dict[Run, tuple[str, int]]
+    refused: dict[Run, int]
+    told_is_all: bool
+
+
+@dataclass(frozen=True)
+class KeptState:
+    """All that a controller gets from the one before, but for the functions of builds."""
+
+    agents: list[KeptAgent]
+    runs: dict[str, KeptRuns]  # by agent: of those that were launched
+    nodes: dict[str, str]  # by agent
+    retired: dict[str, str]  # agents whose machine has gone, and why
+    cameras: list[Camera]
+    addresses: KeptCameras
+    builds: KeptBuilds
+    next_reader: int
+    readers: list[KeptReader]
+
+
+# ---- written
 
 
 def state_of(
@@ -28,13 +75,26 @@ def state_of(
         keys: Numbers of readers, by the key that their program gave them.
     """
     now = boot_time()
+    builds, addresses = parts.builds.kept(), parts.cameras.kept()
     return {
         "format": _FORMAT,
-        "builds of cameras": parts.builds.state(),
-        "addresses": parts.cameras.state(),
+        "builds of cameras": {
+            "next": builds.next,
+            "outputs": builds.outputs,
+            "past outputs": builds.past_outputs,
+            "modules": builds.modules,
+        },
+        "addresses": {
+            "next": addresses.next,
+            "known": {
+                number: (each.name, each.url, each.build, each.counts.state)
+                for number, each in addresses.known.items()
+            },
+            "gone": addresses.gone,
+        },
         "agents": [
             {
-                **adoption.agent_state(agent),
+                **agent_state(agent),
                 "node": place.nodes[agent.name],
                 "launched": (link := parts.links.get(agent.name)) is not None or agent.name in intended,
                 "retired": place.retired.get(agent.name),
@@ -44,7 +104,7 @@ def state_of(
             for agent in parts.decisions.agents.values()
         ],
         "cameras": [
-            adoption.camera_state(camera, now)
+            camera_state(camera, now)
             for camera in parts.decisions.cameras.values()
             if parts.cameras.get(camera.number) is not None
         ],
@@ -65,25 +125,140 @@ def state_of(
     }
 
 
-def check(name: str, state: Mapping[str, Any]) -> None:
-    """Raises StateError when the state is in the format of another version."""
+def agent_state(agent: Agent) -> dict[str, Any]:
+    """What the decisions know of an agent."""
+    return {
+        "labels": dict(agent.labels),
+        "machine": agent.machine.name if agent.machine is not None else "",
+        "name": agent.name,
+        "draining": agent.draining,
+        "deaths": agent.deaths,
+        "deaths_in_row": agent.deaths_in_row,
+    }
+
+
+def camera_state(camera: Camera, now: float) -> dict[str, Any]:
+    """What they know of a camera. The next controller may be on another machine, with another clock."""
+    state = {name: getattr(camera, name) for name in _CAMERA_FIELDS}
+    former = camera.former
+    kept = None if former is None else (former.agent, former.run, former.closing, former.stays)
+    return {**state, "former": kept, "retry_in": max(0.0, camera.retry_at - now)}
+
+
+# ---- read
+
+
+def read(name: str, state: Mapping[str, Any], now: float) -> KeptState:
+    """The state of an earlier controller of a fleet. Times of its cameras are by this controller's clock.
+
+    Raises:
+        StateError: The state is in the format of another version, or damaged.
+    """
     if state.get("format") != _FORMAT:
         raise StateError(
             f"the state of fleet {name!r} in the store has the format {state.get('format')}, and "
             f"this freshframe reads {_FORMAT}"
         )
+    try:
+        return _read(state, now)
+    except KeyError as error:
+        raise StateError(f"the state of fleet {name!r} in the store lacks {error}") from error
+    except (AttributeError, TypeError, ValueError) as error:
+        raise StateError(f"the state of fleet {name!r} in the store cannot be read: {error}") from error
+
+
+def _read(state: Mapping[str, Any], now: float) -> KeptState:
+    agents, builds, addresses = state["agents"], state["builds of cameras"], state["addresses"]
+    return KeptState(
+        agents=_each("agent", agents, agent_of),
+        runs={
+            each["name"]: KeptRuns(dict(each["runs"]), dict(each["ended runs"]))
+            for each in agents
+            if each["launched"]
+        },
+        nodes={each["name"]: each["node"] for each in agents},
+        retired={each["name"]: each["retired"] for each in agents if each["retired"] is not None},
+        cameras=_each("camera", state["cameras"], lambda kept: camera_of(kept, now)),
+        addresses=KeptCameras(
+            next=addresses["next"],
+            known={
+                number: Known(name, url, build, CameraCounts(counts))
+                for number, (name, url, build, counts) in addresses["known"].items()
+            },
+            gone=dict(addresses["gone"]),
+        ),
+        builds=KeptBuilds(
+            next=builds["next"],
+            outputs=dict(builds["outputs"]),
+            past_outputs=dict(builds["past outputs"]),
+            modules=dict(builds["modules"]),
+        ),
+        next_reader=state["next reader"],
+        readers=_each("reader", state["readers"], _reader_of),
+    )
+
+
+def _each(what: str, kept: Iterable[Any], read_one: Callable[[Any], _T]) -> list[_T]:
+    return [_one(f"{what} {place}", each, read_one) for place, each in enumerate(kept)]
+
+
+def _one(what: str, kept: Any, read_one: Callable[[Any], _T]) -> _T:
+    """One of a kind. An error says which one it is about."""
+    try:
+        return read_one(kept)
+    except KeyError as error:
+        raise ValueError(f"{what} lacks {error}") from error
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ValueError(f"{what}: {error}") from error
+
+
+def agent_of(kept: Mapping[str, Any]) -> KeptAgent:
+    """The inverse of agent_state(), with ``launched``."""
+    return KeptAgent(
+        name=kept["name"],
+        labels=dict(kept["labels"]),
+        launched=kept["launched"],
+        draining=kept["draining"],
+        machine=kept.get("machine", ""),
+        deaths=kept.get("deaths", 0),
+        deaths_in_row=kept.get("deaths_in_row", 0),
+    )
+
+
+def camera_of(kept: Mapping[str, Any], now: float) -> Camera:
+    """The inverse of camera_state()."""
+    fields = dict(kept)
+    retry_at = now + fields.pop("retry_in", 0.0)
+    former = fields.pop("former", None)
+    return Camera(
+        since=now, retry_at=retry_at, former=None if former is None else _former_of(*former), **fields
+    )
+
+
+def _former_of(agent: str, run: Run, closing: bool, stays: bool) -> Former:
+    return Former(agent, run, closing=closing, stays=stays)
+
+
+def _reader_of(kept: Mapping[str, Any]) -> KeptReader:
+    return KeptReader(
+        number=kept["number"],
+        output=kept["output"],
+        name=kept["name"],
+        key=kept["key"],
+        closed=dict(kept["closed"]),
+        ended=dict(kept["ended"]),
+        refused=dict(kept["refused"]),
+        told_is_all=kept["told is all"],
+    )
 
 
 def restore(
-    parts: Parts, place: GuardedPlace, state: Mapping[str, Any], functions: Mapping[int, Pickles], now: float
+    parts: Parts, place: GuardedPlace, kept: KeptState, functions: Mapping[int, Pickles], now: float
 ) -> None:
     """All but the readers and the agents' connections. With the lock."""
-    parts.readers.next = state["next reader"]
-    parts.builds.restore(state["builds of cameras"], functions)
-    for build in parts.cameras.restore(state["addresses"]):
+    parts.readers.next = kept.next_reader
+    parts.builds.restore(kept.builds, functions)
+    for build in parts.cameras.restore(kept.addresses):
         parts.builds.use(build)
-    adoption.restore(parts.decisions, state["agents"], state["cameras"], now)
-    place.restore(
-        {each["name"]: each["node"] for each in state["agents"]},
-        {each["name"]: each["retired"] for each in state["agents"] if each["retired"] is not None},
-    )
+    adoption.restore(parts.decisions, kept.agents, kept.cameras, now)
+    place.restore(kept.nodes, kept.retired)

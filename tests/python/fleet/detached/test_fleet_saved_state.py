@@ -1,0 +1,152 @@
+"""The state that one controller of a detached fleet writes, and the next one reads."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import copy
+import io
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from rigs.fleet.yard import Yard, yard_fixture
+
+import freshframe as ff
+from freshframe.fleet._detached.server import saved_state
+
+pytestmark = pytest.mark.network
+
+yard = yard_fixture()
+
+NOW = 4096.0
+SUMS = {
+    **{"reported": 101, "delivered": 102, "outbox_full": 103, "expired": 104, "fenced": 105},
+    **{"lost_with_agent": 106, "waiting": 107, "unreported_possible": 108, "repeated": 109},
+}
+
+# As it was written before the controller had records for it. No two values of a kind are the same.
+STATE: dict[str, Any] = {
+    "format": 7,
+    "builds of cameras": {
+        "next": 12,
+        "outputs": {10: ["ticks"], 11: ["ticks", "faces"]},
+        "past outputs": {9: ["plates"]},
+        "modules": {"cameras": "digest"},
+    },
+    "addresses": {
+        "next": 4,
+        "known": {
+            0: ("gate", "rtsp://gate", 10, ({"frames": 90}, 7, {8: {"frames": 3}})),
+            1: ("yard", "rtsp://yard", 11, ({}, -1, {})),
+        },
+        "gone": {2: "door"},
+    },
+    "agents": [
+        {
+            **{"labels": {"site": "north"}, "machine": "rack", "name": "a", "draining": True},
+            **{"deaths": 5, "deaths_in_row": 2, "node": "node/0", "launched": True},
+            **{"retired": "its machine leaves", "runs": {(0, 8): 10, (0, 6): 9}, "ended runs": {(2, 4): 8}},
+        },
+        {
+            **{"labels": {}, "machine": "", "name": "b", "draining": False},
+            **{"deaths": 0, "deaths_in_row": 0, "node": "node/1", "launched": False},
+            **{"retired": None, "runs": {}, "ended runs": {}},
+        },
+    ],
+    "cameras": [
+        {
+            **{"number": 0, "name": "gate", "needs": {"site": "north"}, "exclusive": False},
+            **{"state": "starting", "why": "it moves", "agent": "a", "epoch": 8, "starts": 21},
+            **{"removed": False, "hangs": False, "then": "unplaced", "failures": 13, "failures_in_row": 3},
+            **{"overlap": 0.5, "wanted": "b", "renewed": 7, "crashes": 4, "trial": 20.0, "company": 2},
+            **{"holds": 6, "former": ("a", (0, 6), True, True), "retry_in": 16.0},
+        },
+        {
+            **{"number": 1, "name": "yard", "needs": {}, "exclusive": True},
+            **{"state": "closing", "why": "no start", "agent": "a", "epoch": 5, "starts": 1},
+            **{"removed": True, "hangs": True, "then": "failed", "failures": 1, "failures_in_row": 1},
+            **{"overlap": 0.0, "wanted": None, "renewed": 0, "crashes": 0, "trial": 0.0, "company": 0},
+            **{"holds": 0, "former": None, "retry_in": 0.0},
+        },
+    ],
+    "next reader": 6,
+    "readers": [
+        {
+            **{"number": 3, "output": "ticks", "name": "log", "key": None},
+            **{"closed": SUMS, "ended": {(0, 6): ("a", 70)}, "refused": {(0, 6): 2}, "told is all": True},
+        },
+        {
+            **{"number": 5, "output": "faces", "name": None, "key": "of a program"},
+            **{"closed": SUMS, "ended": {}, "refused": {}, "told is all": False},
+        },
+    ],
+}
+
+
+class Plain(pickle.Unpickler):
+    """Refuses all classes."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        raise AssertionError(f"the state names {module}.{name}, which a later version may not have")
+
+
+def test_a_controller_writes_what_it_has_read_from_the_one_before_and_names_no_class(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(saved_state, "boot_time", lambda: NOW)
+    controller, kept = yard.controller, saved_state.read("yard", copy.deepcopy(STATE), NOW)
+
+    def pass_on() -> bytes:
+        """In one turn of the thread, so that nothing follows from the state before it is written again."""
+        controller._restore(kept, dict.fromkeys((10, 11), (b"", b"", b"")), NOW)
+        return pickle.dumps(saved_state.state_of(yard.parts, yard.place, (), controller._keys))
+
+    assert Plain(io.BytesIO(controller.controller.call(pass_on))).load() == STATE
+
+
+def test_a_state_without_the_words_of_later_versions_is_read() -> None:
+    state = copy.deepcopy(STATE)
+    for word in ("machine", "deaths", "deaths_in_row"):
+        del state["agents"][0][word]
+    camera = state["cameras"][0]
+    state["cameras"] = [{word: camera[word] for word in ("number", "name", "state", "agent", "epoch")}]
+    kept = saved_state.read("yard", state, NOW)
+    assert (kept.agents[0].machine, kept.agents[0].deaths, kept.agents[0].deaths_in_row) == ("", 0, 0)
+    (gate,) = kept.cameras
+    assert (gate.epoch, gate.crashes, gate.former, gate.retry_at) == (8, 0, None, NOW)
+
+
+def without(words: dict[str, Any], word: str) -> None:
+    del words[word]
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda state: without(state, "readers"), "lacks 'readers'"),
+        (lambda state: without(state["agents"][1], "labels"), "cannot be read: agent 1 lacks 'labels'"),
+        (
+            lambda state: without(state["cameras"][0], "number"),
+            "cannot be read: camera 0: .*missing .* 'number'",
+        ),
+        (
+            lambda state: state["cameras"][1].update(speed=1),
+            "cannot be read: camera 1: .*unexpected .* 'speed'",
+        ),
+        (lambda state: state["cameras"][1].update(former=("a",)), "cannot be read: camera 1: .*missing"),
+        (
+            lambda state: without(state["readers"][0], "told is all"),
+            "cannot be read: reader 0 lacks 'told is all'",
+        ),
+        (lambda state: state["addresses"]["known"].update({0: ("gate",)}), "cannot be read: not enough"),
+        (lambda state: state.update(agents=None), "cannot be read: 'NoneType'"),
+    ],
+)
+def test_a_damaged_state_is_refused_with_the_place_of_the_damage(
+    damage: Callable[[dict[str, Any]], None], message: str
+) -> None:
+    state = copy.deepcopy(STATE)
+    damage(state)
+    with pytest.raises(ff.StateError, match=f"the state of fleet 'yard' in the store {message}"):
+        saved_state.read("yard", state, NOW)
