@@ -66,7 +66,7 @@ class Actions:
             case StopRun():
                 parts.links.order(link, Stop(action.run))
             case ForgetRun():
-                link.forget_run(action.run)
+                link.runs.forget(action.run)
                 link.send(_wire.forget(parts.kept.term, action.run))
 
     def _start(self, link: Link, run: Run) -> None:
@@ -76,7 +76,7 @@ class Actions:
         if known.build not in link.builds:
             link.builds.add(known.build)
             parts.links.order(link, Build(known.build, *parts.builds.function(known.build)))
-        link.runs[run] = known.build
+        link.runs.add(run, known.build)
         parts.kept.change()
         parts.links.order(link, Start(run, camera.name, known.url, camera.exclusive, known.build))
 
@@ -134,7 +134,7 @@ class Actions:
         why = str(link.child.reap() or "ended")
         words = link.last_words()
         parts.readers.lose(link)
-        for record in link.cameras:
+        for record in link.latest.cameras:
             known = parts.cameras.get(int(record["camera"]))
             if known is not None:
                 known.counts.tell(int(record["epoch"]), snapshot.counts_of(record))
@@ -203,7 +203,8 @@ class Hearing:
         match parts.place.explained(event):
             case Started(run, outputs):
                 decisions.started(run, now)
-                if parts.builds.learn(link.build_of(run), outputs):
+                build = link.runs.build_of(run)
+                if build is not None and parts.builds.learn(build, outputs):
                     parts.readers.check()
             case Failed(run, why):
                 do(decisions.failed(run, now, cut(why)))

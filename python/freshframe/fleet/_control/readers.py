@@ -150,7 +150,7 @@ class Readers:
         refused = reader.books.refused
         reader.push(batch, link.meter.clock_offset, self._without_name(batch))
         if reader.books.expects_repeats:
-            reader.settle(link.all_runs())
+            reader.settle(link.runs)
         if reader.books.refused != refused:
             self._kept.change()
         self.came(reader, link.name)
@@ -172,10 +172,10 @@ class Readers:
         for link in self._links:
             if run not in link.runs:
                 continue
-            records = link.cameras
+            records = link.latest.cameras
             if ((records["camera"] == run[0]) & (records["epoch"] == run[1])).any():
                 return False  # its last records have not come
-            records = link.outboxes
+            records = link.latest.outboxes
             records = records[(records["camera"] == run[0]) & (records["epoch"] == run[1])]
             for record in records:
                 reader = self.get(int(record["reader"]))
@@ -185,7 +185,7 @@ class Readers:
 
     def fold(self, link: Link) -> None:
         """Brings a link's latest records into the readers' books."""
-        records = link.outboxes
+        records = link.latest.outboxes
         for reader in self:
             mine = records[records["reader"] == reader.number]
             if len(mine):
@@ -200,7 +200,7 @@ class Readers:
             reader = self.get(int(record["reader"]))
             counts = reader is not None and reader.end_outbox(run, record.reshape(1), link.name)
             is_new[run] = is_new.get(run, False) or counts
-            link.note_last_record(run)
+            link.runs.note_last_record(run)
             repeated.setdefault(int(record["reader"]), set()).add(run)
         for run, new in is_new.items():
             answer = self._receipts.owe if new else self._receipts.repeat
@@ -211,10 +211,10 @@ class Readers:
     def lose(self, link: Link) -> None:
         """The results of an agent's runs. This controller may never have heard of those of an earlier one."""
         self.fold(link)
-        ended = link.ended_runs()
+        ended = link.runs.ended()
         for reader in self:
-            for run in link.all_runs():
-                build = link.runs.get(run)
+            for run in link.runs:
+                build = link.runs.build_of(run)
                 if run[1] >> 32 < self.first_term:  # no record of it may have come to this controller
                     build = build if build is not None else ended.get(run)
                 unreported = build is not None and self._builds.may_give(build, reader.output)

@@ -28,7 +28,7 @@ def agent_stats(agent: Agent, link: Link | None, cameras: int, now: float) -> Ag
         state=agent.state,
         why=masked(agent.why) if agent.state != "up" else "",
         draining=agent.draining,
-        pid=link.pid if link is not None and link.pid > 0 else None,
+        pid=link.child.pid if link is not None and link.child.pid > 0 else None,
         cameras=cameras,
         load=agent.load,
         machine=agent.machine.name if agent.machine is not None else "",
@@ -38,7 +38,7 @@ def agent_stats(agent: Agent, link: Link | None, cameras: int, now: float) -> Ag
         deaths=agent.deaths,
         python_silent=max(0.0, now - agent.python_ran) if link is not None else 0.0,
         lost=link.meter.lost if link is not None else 0.0,
-        waiting=int(link.outboxes["waiting"].sum()) if link is not None else 0,
+        waiting=int(link.latest.outboxes["waiting"].sum()) if link is not None else 0,
         clock_offset=link.meter.clock_offset if link is not None else 0.0,
     )
 
@@ -148,11 +148,13 @@ def fleet_stats(parts: Parts) -> FleetStats:
 
 def _cameras(parts: Parts, now: float) -> dict[str, CameraStats]:
     records = {
-        (int(each["camera"]), int(each["epoch"])): each for link in parts.links for each in link.cameras
+        (int(each["camera"]), int(each["epoch"])): each
+        for link in parts.links
+        for each in link.latest.cameras
     }
     answers: dict[Run, str] = {}
     for link in parts.links:
-        answers.update(link.answers)
+        answers.update(link.latest.answers)
     cameras: dict[str, CameraStats] = {}
     for camera in parts.decisions.cameras.values():
         known, run = parts.cameras.get(camera.number), shown_run(camera)

@@ -190,7 +190,7 @@ class GuardedPlace:
     def _launched(self, post: Post, number: int, pid: int) -> None:
         link = self._far_link(post.node)
         if link is not None and link.child.number == number:
-            link.pid = link.child.pid = pid
+            link.child.pid = pid
 
     # ---- the controller's calls
 

@@ -155,18 +155,18 @@ class FarLink(Link):
         """Links an agent again whose guard has come back, and sends its builds again."""
         self.child.post = post
         self.child.number, self.child.mark = int(child["number"]), str(child["mark"])
-        self.pid = self.child.pid = int(child["pid"])
+        self.child.pid = int(child["pid"])
         self.socket, post.spare = post.spare, None
         assert self.socket is not None
         self.socket.setblocking(False)
-        self.killed = self.waits_to_send = False
+        self._killed = False
         self._outgoing.clear()
         self.pulls.ask_again(post.pulls)
         self.meter.cores = post.cores
 
     def has_crashed(self, end: str) -> bool:
         """Whether a camera may have caused its end. Kills of its kernel for memory are not seen here."""
-        return is_crash(end, self.last_words(), killed=self.killed, out_of_memory=False)
+        return is_crash(end, self.last_words(), killed=self._killed, out_of_memory=False)
 
     def last_words(self) -> Words:
         """The last words of its process, from its guard."""

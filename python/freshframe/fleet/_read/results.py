@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
 from .._wire import Batch, Records
@@ -129,7 +129,7 @@ class Results:
         with self.changed:
             self.books.keep_ended(agent, runs)
 
-    def settle(self, runs: Collection[Run]) -> None:
+    def settle(self, runs: Iterable[Run]) -> None:
         """As Books.settle()."""
         with self.changed:
             self.books.settle(runs)

@@ -23,6 +23,7 @@ import freshframe as ff
 from freshframe.fleet import _wire
 from freshframe.fleet._control.actions import Actions, Hearing
 from freshframe.fleet._control.agents.link import Lateness
+from freshframe.fleet._control.agents.runs import Runs
 from freshframe.fleet._control.counts import CameraCounts
 from freshframe.fleet._control.loop import boot_time
 from freshframe.fleet._control.setup import Setup
@@ -35,7 +36,7 @@ from freshframe.fleet._detached.server import agents_of_before, saved_state
 from freshframe.fleet._machines.guards import FarLink
 from freshframe.fleet._machines.handshake import introduce, message
 from freshframe.fleet._machines.ray_place import RayPlace
-from freshframe.fleet._messages import Counts, CountsKept, Run
+from freshframe.fleet._messages import Counts, CountsKept, Marked
 from freshframe.fleet._read.counters import Books
 
 pytestmark = pytest.mark.network
@@ -280,9 +281,7 @@ def test_a_new_camera_starts_once_the_next_controller_would_know_of_it(yard: Yar
 def test_agents_hear_of_a_reader_once_the_next_controller_would_know_of_it(yard: Yard) -> None:
     """Else the next one could give its number to another reader."""
     parts, sent = yard.parts, list[bytes]()
-    link: Any = SimpleNamespace(
-        name="a", send=sent.append, has_unsent=False, socket=None, waits_to_send=False
-    )
+    link: Any = SimpleNamespace(name="a", send=sent.append, has_unsent=False, socket=None)
     with parts.loop.lock:
         parts.links._all["a"] = link
     try:
@@ -306,8 +305,7 @@ class HeardAgent:
 
     def __init__(self, send: Callable[[bytes], None]) -> None:
         self.send = send
-
-    def note_last_record(self, run: Run) -> None: ...
+        self.runs = Runs()
 
 
 def test_an_agent_keeps_what_it_said_of_a_run_that_has_ended_until_the_next_controller_would_know_it(
@@ -357,7 +355,7 @@ def test_a_run_whose_end_a_killed_controller_has_ordered_is_counted_once_when_it
     record = np.array([(run[1], 9, 0, 0, 2, 7, 0, run[0], number)], _wire.OUTBOX)
     with parts.loop.lock:
         link = FarLink.of_before("a", None)
-        link.runs[run] = 0
+        link.runs.add(run, 0)
         parts.links.add(link)
         if knows != "nothing of its end":
             Actions(parts).do([ForgetRun("a", *run)])
@@ -392,6 +390,29 @@ def test_an_agent_that_an_earlier_controller_wanted_to_launch_is_looked_for_and_
         assert controller.controller.decisions.agents["a"].state == "up"  # it may be there
         guard.tell(what="ended", number=sought["number"], why="ended with its guard")
         assert guard.order()["what"] == "launch"
+
+
+def test_an_agent_of_before_is_adopted_once_it_has_done_what_an_earlier_controller_has_ordered(
+    leave_behind: Callable[..., Yard],
+) -> None:
+    left = leave_behind()
+    parts, adoption = left.parts, left.controller.adoption
+    ours, theirs = socket.socketpair()
+    post: Any = SimpleNamespace(
+        **{"spare": ours, "pulls": {}, "cores": 1.0, "ended": None, "send": lambda **order: None},
+        child={"number": 5, "mark": "m", "pid": 1},
+    )
+    none = (np.empty(0, _wire.CAMERA), np.empty(0, _wire.OUTBOX), np.empty(0, _wire.OUTBOX))
+    renewal = _wire.Renewal(1, 0.0, 0.0, {}, *none)
+    with theirs, parts.loop.lock:
+        (link,) = parts.links
+        assert left.place.adopts(link, post)  # type: ignore[arg-type]  # it is a FarLink
+        assert adoption.report(link, renewal, boot_time()) is None
+        assert adoption.hears(link, Marked(parts.kept.term - 1))
+        assert adoption.report(link, renewal, boot_time()) is None
+        assert adoption.hears(link, Marked(parts.kept.term))
+        assert adoption.report(link, renewal, boot_time()) == []
+        assert "adopted with 0 cameras" in [text for _, _, text in parts.decisions.events]
 
 
 def test_no_exclusive_camera_is_answered_for_when_another_controller_may_have_begun(

@@ -12,16 +12,16 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from .... import _native
-from ..._messages import Run
 from ..._wire import CAMERA, OUTBOX, MessageReader, Records, Renewal
 from .cores import usable_cores
 from .ends import LastWordsPage, Words, is_crash, kills_for_memory
+from .runs import Runs
 
 _LATE_OVER = 10.0  # seconds
 _RENEWAL = 0.5  # seconds between two: an age may be measured so long after the result
@@ -116,7 +116,7 @@ class Lateness:
 
 
 _READ_AT_ONCE = 1 << 16  # bytes: malloc() would ask the system for more
-UNKNOWN = -1  # the build of a start that an earlier controller did not write down
+_NO_RENEWAL = Renewal(0, 0.0, 0.0, {}, np.empty(0, CAMERA), np.empty(0, OUTBOX), np.empty(0, OUTBOX))
 
 
 class Pulls:
@@ -158,14 +158,6 @@ class Pulls:
         self._taken.pop(reader, None)
 
 
-@dataclass(frozen=True)
-class KeptRuns:
-    """The runs of an agent, as the earlier controller knew them."""
-
-    builds: dict[Run, int]  # by run whose outboxes may be there
-    ended: dict[Run, int]  # the same of those whose outboxes were ended and whose last records had not come
-
-
 class Link:
     """The thread that makes it must outlive the process."""
 
@@ -200,21 +192,14 @@ class Link:
         ours.setblocking(False)
         self.name = name
         self.child = child
-        self.pid: int = child.pid
         self.socket: socket.socket | None = ours
-        self.cameras: Records = np.empty(0, CAMERA)  # of the latest renewal
-        self.answers: dict[Run, str] = {}  # of cameras that are away
-        self.outboxes: Records = np.empty(0, OUTBOX)
         self.builds: set[int] = set()  # that it has got
-        self.runs: dict[Run, int] = {}  # whose outboxes may be there, and their builds
-        # By renewal: runs whose last records may come, and their builds. None: they have come.
-        self._forgotten: deque[dict[Run, int | None]] = deque([{}], maxlen=5)
-        self.killed = False  # by the controller
-        self._memory_kills = kills_for_memory()
+        self.runs = Runs()
+        self.latest = _NO_RENEWAL  # of its renewals
         self.meter = AgentMeter()
         self.pulls = Pulls()
-        self.waits_to_send = False  # the controller watches whether the socket takes more
-        self.marked = True  # it has done the orders of an earlier controller
+        self._killed = False  # by the controller
+        self._memory_kills = kills_for_memory()
         self._incoming = MessageReader()
         self._outgoing = bytearray()
 
@@ -262,53 +247,20 @@ class Link:
                 raise EOFError
             yield from self._incoming.add(data) if room is None else self._incoming.filled(size)
 
-    # ---- runs
-
-    def build_of(self, run: Run) -> int:
-        """The build of a run that may be there; UNKNOWN of any other one."""
-        return self.runs.get(run, UNKNOWN)
-
-    def all_runs(self) -> set[Run]:
-        """Runs of which a record or a result may come."""
-        return set(self.runs).union(*self._forgotten)
-
-    def ended_runs(self) -> dict[Run, int]:
-        """Runs whose outboxes were ended and whose last records have not come, and their builds."""
-        found = {run: build for each in self._forgotten for run, build in each.items()}
-        return {run: build for run, build in found.items() if build is not None}
-
-    def restore_runs(self, kept: KeptRuns) -> None:
-        """Takes over those of an earlier controller."""
-        self.runs = dict(kept.builds)
-        self._forgotten[-1].update(kept.ended)
-
-    def forget_run(self, run: Run) -> None:
-        """Ends the outboxes of a run. Its last records come with one of the next renewals."""
-        self._forgotten[-1][run] = self.runs.pop(run, None)
-
-    def note_last_record(self, run: Run) -> None:
-        """The last records of a run have come, which an agent sends together."""
-        self.runs.pop(run, None)  # an earlier controller has ended it, and did not write that down
-        for each in self._forgotten:
-            each.pop(run, None)
-        self._forgotten[-1][run] = None
-
-    def forget_all(self) -> None:
-        """Forgets all runs, of which nothing will come."""
-        self.runs.clear()
-        self._forgotten.clear()
-        self._forgotten.append({})
-        self.outboxes = self.outboxes[:0]
-
     # ---- renewals
 
     def note_renewal(self, renewal: Renewal, now: float) -> None:
         """Keeps the newest records of the agent."""
-        self.cameras = renewal.cameras
-        self.answers = renewal.answers
-        self.outboxes = renewal.outboxes
-        self._forgotten.append({})
+        self.latest = renewal
+        self.runs.note_renewal()
         self.meter.note(renewal, now)
+
+    def forget_all(self) -> None:
+        """Forgets all runs, of which nothing will come."""
+        self.runs.clear()
+        self.latest = replace(self.latest, outboxes=self.latest.outboxes[:0])
+
+    # ---- the end
 
     def forget_in_child(self) -> None:
         """In a forked child: its copy would keep the agent alive when the program has ended."""
@@ -318,13 +270,13 @@ class Link:
 
     def kill(self) -> None:
         """Ends the process at once."""
-        self.killed = True
+        self._killed = True
         self.child.kill()
 
     def has_crashed(self, end: str) -> bool:
         """Whether a camera may have caused the end with this text."""
         out_of_memory = kills_for_memory() > self._memory_kills
-        return is_crash(end, self.last_words(), killed=self.killed, out_of_memory=out_of_memory)
+        return is_crash(end, self.last_words(), killed=self._killed, out_of_memory=out_of_memory)
 
     def last_words(self) -> Words:
         """What its process has said of its end."""

@@ -22,6 +22,7 @@ class Links:
         self._term = term
         self._notes = notes
         self._all: dict[str, Link] = {}
+        self._full: set[str] = set()  # agents whose sockets are watched for room
         self.on_message: Callable[[Link, Any], None] = lambda link, message: None
         self.on_end: Callable[[Link], None] = lambda link: None  # its process has ended
 
@@ -57,8 +58,8 @@ class Links:
         for link in self:
             if link.has_unsent:
                 link.flush()
-            if link.socket is not None and link.waits_to_send != link.has_unsent:
-                link.waits_to_send = link.has_unsent
+            if link.socket is not None and link.has_unsent != (link.name in self._full):
+                self._full ^= {link.name}
                 self._loop.watch_room(link.socket, also=link.has_unsent)
 
     def _is_there(self, link: Link) -> bool:
@@ -90,6 +91,7 @@ class Links:
         """Closes its connection."""
         if link.socket is not None:
             self._loop.unwatch(link.socket)
+            self._full.discard(link.name)
             link.close_socket()
 
     def remove(self, link: Link) -> None:
@@ -100,7 +102,7 @@ class Links:
 
     def cameras(self) -> set[int]:
         """Numbers of the cameras of which results may come."""
-        return {run[0] for link in self for run in link.all_runs()}
+        return {run[0] for link in self for run in link.runs}
 
     def kill_all(self) -> None:
         """After a failure."""

@@ -8,7 +8,8 @@ from typing import Any
 
 from ...._process.worker_log import log_levels
 from ... import _wire
-from ..._control.agents.link import UNKNOWN, KeptRuns, Link
+from ..._control.agents.link import Link
+from ..._control.agents.runs import UNKNOWN, KeptRuns
 from ..._control.loop import boot_time
 from ..._control.parts import Parts
 from ..._decide import adoption
@@ -47,7 +48,8 @@ class AgentsOfBefore:
         self._parts: Parts
         self._restarted = 0.0
         self._left_over: set[str] = set()  # agents of before that have neither reported nor ended
-        self._unmarked: set[str] = set()  # of these, those that are connected and have not reported
+        # Which of these are connected, and whether they have done what they were ordered before.
+        self._connected: dict[str, bool] = {}
         self._started: dict[str, set[Run]] = {}  # runs of these, which the agent has said to run
         self._intended: dict[str, int] = {}  # agents to be launched, and the number of that change
         self._changed: dict[int, int] = {}  # the same of cameras that are new or have a new build
@@ -66,7 +68,7 @@ class AgentsOfBefore:
         self._restarted = now
         for name, kept in runs.items():
             link = FarLink.of_before(name, _NoPost())
-            link.restore_runs(kept)
+            link.runs.restore(kept)
             self._left_over.add(name)
             self._parts.links.add(link)
         self._parts.notes.add("controller", f"restarted, with {len(self._left_over)} agents of before")
@@ -142,13 +144,12 @@ class AgentsOfBefore:
         parts.links.hang_up(link)
         link.adopt(post, child)
         parts.links.watch(link)
-        self._unmarked.add(link.name)
-        link.marked = False
+        self._connected[link.name] = False
         if post.ended is not None and post.ended[0] == link.child.number:
             link.child.ended(*post.ended[1:])
         parts.links.order(link, Levels(log_levels()))
         parts.readers.introduce(link)
-        for run in link.ended_runs():  # the order may not have left its controller
+        for run in link.runs.ended():  # the order may not have left its controller
             link.send(_wire.forget(parts.kept.term, run))
         parts.links.order(link, KeepBuilds(parts.builds.numbers()))
         parts.links.order(link, Mark(parts.kept.term))
@@ -156,7 +157,8 @@ class AgentsOfBefore:
     def hears(self, link: Link, event: Event) -> bool:
         """Whether an event concerns the adoption alone."""
         if isinstance(event, Marked):
-            link.marked = event.term == self._parts.kept.term
+            if link.name in self._connected:
+                self._connected[link.name] = event.term == self._parts.kept.term
             return True
         if isinstance(event, Started) and link.name in self._left_over:
             self._started.setdefault(link.name, set()).add(event.run)
@@ -164,19 +166,20 @@ class AgentsOfBefore:
 
     def report(self, link: Link, renewal: Renewal, now: float) -> list[Action] | None:
         """What follows from a renewal's list of runs. None: the agent is not adopted yet."""
-        if link.name not in self._unmarked:
+        if link.name not in self._connected:
             return []
         decisions = self._parts.decisions
         agent = decisions.agents[link.name]
         agent.heard = max(agent.heard, now)
-        if not link.marked:
+        if not self._connected[link.name]:
             return None
-        self._unmarked.discard(link.name)
+        del self._connected[link.name]
         self._left_over.discard(link.name)
         runs = [(int(each["camera"]), int(each["epoch"])) for each in renewal.cameras]
         actions = adoption.report(decisions, link.name, runs, now, self._started.pop(link.name, ()))
         for run in runs:
-            link.runs.setdefault(run, self._build_of(run))
+            if run not in link.runs:
+                link.runs.add(run, self._build_of(run))
         agent.state = "up"
         self._kept.change()
         self._parts.loop.hurry()
@@ -190,7 +193,7 @@ class AgentsOfBefore:
 
     def ended(self, link: Link) -> None:
         """The end of an agent was seen."""
-        self._unmarked.discard(link.name)
+        self._connected.pop(link.name, None)
         self._left_over.discard(link.name)
         self._started.pop(link.name, None)
         self._kept.change()

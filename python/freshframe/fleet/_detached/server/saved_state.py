@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ...._errors import StateError
-from ..._control.agents.link import KeptRuns
+from ..._control.agents.link import Link
+from ..._control.agents.runs import KeptRuns
 from ..._control.builds.builds import KeptBuilds, Pickles
 from ..._control.cameras import KeptCameras, Known
 from ..._control.counts import CameraCounts
@@ -93,14 +94,7 @@ def state_of(
             "gone": addresses.gone,
         },
         "agents": [
-            {
-                **agent_state(agent),
-                "node": place.nodes[agent.name],
-                "launched": (link := parts.links.get(agent.name)) is not None or agent.name in intended,
-                "retired": place.retired.get(agent.name),
-                "runs": {} if link is None else dict(link.runs),
-                "ended runs": {} if link is None else link.ended_runs(),
-            }
+            _placed_agent(agent, parts.links.get(agent.name), place, intended)
             for agent in parts.decisions.agents.values()
         ],
         "cameras": [
@@ -122,6 +116,20 @@ def state_of(
             }
             for reader in parts.readers
         ],
+    }
+
+
+def _placed_agent(
+    agent: Agent, link: Link | None, place: GuardedPlace, intended: Collection[str]
+) -> dict[str, Any]:
+    runs = KeptRuns({}, {}) if link is None else link.runs.kept()
+    return {
+        **agent_state(agent),
+        "node": place.nodes[agent.name],
+        "launched": link is not None or agent.name in intended,
+        "retired": place.retired.get(agent.name),
+        "runs": runs.builds,
+        "ended runs": runs.ended,
     }
 
 
