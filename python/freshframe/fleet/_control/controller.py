@@ -40,10 +40,11 @@ class Life:
         self._parts = parts
         self._actions = actions
         self._decided = 0.0
+        self.ticked = 0.0  # when the thread was last seen to work
 
     def start(self) -> None:
         """Starts the thread."""
-        self._parts.ticked = boot_time()
+        self.ticked = boot_time()
         self._parts.loop.start(self._run)
 
     def _run(self) -> None:
@@ -68,7 +69,7 @@ class Life:
     def _work(self) -> None:
         parts = self._parts
         parts.loop.do_requests()
-        now = parts.ticked = boot_time()
+        now = self.ticked = boot_time()
         if parts.loop.is_due() or now - self._decided >= TICK:
             self._decided = now
             self._actions.do(parts.decisions.tick(now))
@@ -196,7 +197,7 @@ class Controller:
     @property
     def ticked(self) -> float:
         """When the thread was last seen to work."""
-        return self.parts.ticked
+        return self._life.ticked
 
     def note(self, about: str, text: str) -> None:
         """Adds an event. With the lock."""

@@ -35,5 +35,4 @@ class Parts:
     is_closing: bool = False  # the fleet was closed
     failure: str | None = None  # of the thread
     cluster_trouble: str = ""  # why nothing is heard of the machines
-    ticked: float = 0.0  # when the thread was last seen to work
     cpu: float = 0.0  # seconds of processor time that the thread has used

@@ -5,12 +5,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .._decide.decisions import Decisions
 from .._decide.model import Agent, Camera, Run
 from .._read.results import Results
 from .._stats import AgentStats, CameraStats, FleetReaderStats, FleetStats, ShownState
 from .._url import masked
 from .._wire import LOSSES, loss_name
 from .agents.link import Link
+from .agents.links import Links
+from .cameras import Cameras
 from .counts import CAUSES, CameraCounts
 from .loop import boot_time
 
@@ -136,7 +139,7 @@ def fleet_stats(parts: Parts) -> FleetStats:
             name: agent_stats(agent, parts.links.get(name), decisions.cameras_of(name), now)
             for name, agent in decisions.agents.items()
         },
-        cameras=_cameras(parts, now),
+        cameras=_cameras(decisions, parts.cameras, parts.links, now),
         readers=[reader_stats(reader) for reader in parts.readers],
         events=parts.notes.take(),
         outputs=parts.builds.outputs(),
@@ -146,20 +149,18 @@ def fleet_stats(parts: Parts) -> FleetStats:
     )
 
 
-def _cameras(parts: Parts, now: float) -> dict[str, CameraStats]:
+def _cameras(decisions: Decisions, cameras: Cameras, links: Links, now: float) -> dict[str, CameraStats]:
     records = {
-        (int(each["camera"]), int(each["epoch"])): each
-        for link in parts.links
-        for each in link.latest.cameras
+        (int(each["camera"]), int(each["epoch"])): each for link in links for each in link.latest.cameras
     }
     answers: dict[Run, str] = {}
-    for link in parts.links:
+    for link in links:
         answers.update(link.latest.answers)
-    cameras: dict[str, CameraStats] = {}
-    for camera in parts.decisions.cameras.values():
-        known, run = parts.cameras.get(camera.number), shown_run(camera)
+    shown: dict[str, CameraStats] = {}
+    for camera in decisions.cameras.values():
+        known, run = cameras.get(camera.number), shown_run(camera)
         if known is not None:
-            cameras[camera.name] = camera_stats(
+            shown[camera.name] = camera_stats(
                 camera, known.url, records.get(run), known.counts, now, answers.get(run, "")
             )
-    return cameras
+    return shown

@@ -150,15 +150,15 @@ class AgentsOfBefore:
         parts.links.order(link, Levels(log_levels()))
         parts.readers.introduce(link)
         for run in link.runs.ended():  # the order may not have left its controller
-            link.send(_wire.forget(parts.kept.term, run))
+            link.send(_wire.forget(self._kept.term, run))
         parts.links.order(link, KeepBuilds(parts.builds.numbers()))
-        parts.links.order(link, Mark(parts.kept.term))
+        parts.links.order(link, Mark(self._kept.term))
 
     def hears(self, link: Link, event: Event) -> bool:
         """Whether an event concerns the adoption alone."""
         if isinstance(event, Marked):
             if link.name in self._connected:
-                self._connected[link.name] = event.term == self._parts.kept.term
+                self._connected[link.name] = event.term == self._kept.term
             return True
         if isinstance(event, Started) and link.name in self._left_over:
             self._started.setdefault(link.name, set()).add(event.run)
