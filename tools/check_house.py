@@ -159,7 +159,14 @@ def count_branches(files: Iterable[Path], root: Path) -> Rows:
     for path in files:
         if path.suffix not in {".cpp", ".hpp", ".h", ".py"}:
             continue
-        for function in lizard.analyze_file(str(path)).function_list:
+        # lizard leaves out functions that ask for it, and takes annotations for names.
+        text = path.read_bytes().replace(b"lizard forgives", b"")
+        code = ANNOTATION.sub(lambda match: b" " * len(match[0]), text).decode()
+        functions = lizard.analyze_file.analyze_source_code(str(path), code).function_list
+        if path.suffix == ".cpp" and not functions and code.count(";") > 20:
+            place = path.relative_to(root)
+            sys.exit(f"check_house: lizard reads no function in {place}: is a `<` a template to it?")
+        for function in functions:
             name = f"{path.relative_to(root).as_posix()} {function.name}"
             branches[name] = max(branches.get(name, 0), function.cyclomatic_complexity)
     return branches

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "bindings/engine/engine.hpp"
+#include "bindings/fleet/record_layouts.hpp"
 #include "bindings/parts.hpp"
 
 namespace nb = nanobind;
@@ -29,7 +30,8 @@ void refuse_a_fleet(const nb::args&, const nb::kwargs&) {
 }  // namespace
 
 void bind_fleet(nb::module_& module) {
-  for (const char* name : {"fleet_records", "fleet_value", "FleetAgent", "start_fleet_child", "mask_passwords"})
+  bind_fleet_records(module);
+  for (const char* name : {"fleet_value", "FleetAgent", "start_fleet_child", "mask_passwords"})
     module.def(name, &refuse_a_fleet);
 }
 #endif

@@ -41,6 +41,7 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "numeric/float_lanes.cpp"
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -64,7 +65,7 @@ constexpr std::size_t kWidth = hn::MaxLanes(Doubles());
 // processed in two passes, each over half of the streams.
 constexpr std::size_t kVectors = kLanes / kWidth;
 constexpr std::size_t kRegisters = HWY_ARCH_X86 ? 4 : 8;
-constexpr std::size_t kAbreast = kVectors < kRegisters ? kVectors : kRegisters;
+constexpr std::size_t kAbreast = std::min(kVectors, kRegisters);
 static_assert(kVectors % kAbreast == 0);
 
 constexpr double kBase = -1.5;
@@ -375,7 +376,6 @@ void fold(FloatLanes& lanes) {
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-#include <algorithm>
 #include <cmath>
 
 #include "numeric/two_sum.hpp"

@@ -72,6 +72,7 @@ def _install(name: str, folder: Path, installer: Path) -> None:
         "cmake.build-type": "RelWithDebInfo",
         "cmake.define.FRESHFRAME_SANITIZE": "thread",
         "cmake.define.CMAKE_UNITY_BUILD": "ON",
+        "cmake.define.FRESHFRAME_QUICKLY_COMPILED": "ON",
     }
     if shutil.which("ccache"):
         settings["cmake.define.CMAKE_CXX_COMPILER_LAUNCHER"] = "ccache"

@@ -28,6 +28,7 @@
 #include "bindings/border/raw_call.hpp"
 #include "bindings/engine/engine.hpp"
 #include "bindings/engine/node_handle.hpp"
+#include "bindings/fleet/record_layouts.hpp"
 #include "bindings/parts.hpp"
 #include "bindings/process/encoding.hpp"
 #include "bindings/results/pickled.hpp"
@@ -36,7 +37,6 @@
 #include "core/unit_text.hpp"
 #include "fleet/agent_end.hpp"
 #include "fleet/last_words.hpp"
-#include "fleet/record_fields.hpp"
 #include "media/masked_url.hpp"
 #include "process/life/child.hpp"
 #include "process/wire/bytes.hpp"
@@ -322,27 +322,6 @@ process::Child start_child(const nb::list& arguments, const nb::list& environmen
   return process::Child(options);
 }
 
-template <std::size_t N>
-nb::list listed(const std::array<fleet::RecordField, N>& fields) {
-  nb::list list;
-  for (const fleet::RecordField& field : fields) {
-    if (field.entries == 1) {
-      list.append(nb::make_tuple(field.name, field.format));
-    } else {
-      list.append(nb::make_tuple(field.name, field.format, nb::make_tuple(field.entries)));
-    }
-  }
-  return list;
-}
-
-nb::dict fleet_records() {
-  nb::dict records;
-  records["camera"] = listed(fleet::kCameraFields);
-  records["outbox"] = listed(fleet::kOutboxFields);
-  records["result"] = listed(fleet::kResultFields);
-  return records;
-}
-
 void bind_agent(nb::module_& module) {
   nb::class_<PythonStream>(module, "FleetStream", nb::is_final(),
                            "One output of one run of a camera, on an agent. Not an interface.")
@@ -414,9 +393,7 @@ void bind_agent_process(nb::module_& module) {
   module.def(
       "say_end_in_order", [](std::uint32_t status) { fleet::say_end_in_order(status); }, nb::arg("status"),
       "The page gets that the process ends because it has to.");
-  module.def(
-      "fleet_records", &fleet_records,
-      "The fields of the records on the channel, as NumPy's dtype takes them: camera, outbox, result.");
+  bind_fleet_records(module);
   module.def("leave_gate", [] { core::gate_of_thread() = nullptr; }, "Undoes enter_gate().");
 }
 

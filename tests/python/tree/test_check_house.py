@@ -78,6 +78,14 @@ def test_members_of_every_form_are_counted() -> None:
             "High: methods 60, at most 45",
         ),
         ({"src/core/a.cpp": cpp_function(20)}, "src/core/a.cpp branched: branches 20, at most 19"),
+        (
+            {"src/core/a.cpp": cpp_function(20).replace("{", "{  // #lizard forgives", 1)},
+            "branched: branches 20, at most 19",
+        ),
+        (
+            {"src/core/a.cpp": cpp_function(20).replace(" {", " FRESHFRAME_REQUIRES(m) {", 1)},
+            "branched: branches 20, at most 19",
+        ),
         ({"python/p/a.py": python_function(20)}, "python/p/a.py branched: branches 20, at most 19"),
         ({"web/a.js": "x\n" * 601}, "web/a.js: lines 601, at most 600"),
         (
@@ -107,6 +115,8 @@ def test_members_of_every_form_are_counted() -> None:
         "fields",
         "with parents",
         "branches of C++",
+        "branches that lizard is asked to forgive",
+        "branches below an annotation",
         "branches of Python",
         "lines",
         "folders",

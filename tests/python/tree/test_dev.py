@@ -195,6 +195,35 @@ def test_what_the_demonstration_leaves_out_comes_with_the_next_verb_and_stays(tm
     assert said == [*without, "configured", *whole, "complete"]
 
 
+SMALL_UNITS = r"""
+eval "$(sed -e '/^# --- the verbs/,$d' -e '/^cd "\$(dirname/d' "$DEV")"
+mkdir -p build/dev src/core/edge src/serve tests/cpp/media
+touch -d '1 hour ago' src/core/edge/inbox.cpp src/serve/{1..9}.cpp tests/cpp/media/file_test.cpp
+jobs=2
+echo "before a build: $(small_units)"
+touch -d '1 minute ago' build/dev/built
+echo "without an edit: $(small_units)"
+touch src/core/edge/inbox.cpp src/serve/{1..9}.cpp
+echo "an edit of core, another commit of serve: $(small_units)"
+touch -d '1 hour ago' src/core/edge/inbox.cpp
+touch tests/cpp/media/file_test.cpp
+echo "an edit of a test: $(small_units)"
+jobs=8
+echo "many cores: $(small_units)"
+"""
+
+
+def test_a_layer_with_an_edit_and_tests_with_one_are_compiled_in_small_units(tmp_path: Path) -> None:
+    ended = run(SMALL_UNITS, tmp_path)
+    assert ended.stdout.splitlines() == [
+        "before a build: ",
+        "without an edit: ",
+        "an edit of core, another commit of serve: core",
+        "an edit of a test: core;tests_media",
+        "many cores: all",
+    ]
+
+
 # Slow commands, of which one warns, one fails and one is interrupted.
 WATCHED = r"""
 eval "$(sed -e '/^# --- the verbs/,$d' -e '/^cd "\$(dirname/d' "$DEV")"

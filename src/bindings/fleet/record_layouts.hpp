@@ -1,0 +1,41 @@
+// The layouts of the records on a fleet's channel, as NumPy's dtype takes them.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+
+#include "fleet/record_fields.hpp"
+
+#include <nanobind/nanobind.h>
+
+namespace freshframe::python {
+
+template <std::size_t N>
+nanobind::list layout_of(const std::array<fleet::RecordField, N>& fields) {
+  nanobind::list layout;
+  for (const fleet::RecordField& field : fields) {
+    if (field.entries == 1) {
+      layout.append(nanobind::make_tuple(field.name, field.format));
+    } else {
+      layout.append(nanobind::make_tuple(field.name, field.format, nanobind::make_tuple(field.entries)));
+    }
+  }
+  return layout;
+}
+
+/// The package reads them when it is imported, so a build without the layer has them, too.
+inline void bind_fleet_records(nanobind::module_& module) {
+  module.def(
+      "fleet_records",
+      [] {
+        nanobind::dict records;
+        records["camera"] = layout_of(fleet::kCameraFields);
+        records["outbox"] = layout_of(fleet::kOutboxFields);
+        records["result"] = layout_of(fleet::kResultFields);
+        return records;
+      },
+      "The fields of the records on the channel, as NumPy's dtype takes them: camera, outbox, result.");
+}
+
+}  // namespace freshframe::python
