@@ -41,9 +41,7 @@ class TwoCameras {
   }
   TwoCameras(const TwoCameras&) = delete;
   TwoCameras& operator=(const TwoCameras&) = delete;
-  ~TwoCameras() {
-    expect_books(inbox.stats());
-  }
+  ~TwoCameras() { expect_books(inbox.stats()); }
 
   TwoCameras& put(int parent, double time) { return put(parent, time, blocked); }
   TwoCameras& put(int parent, double time, std::atomic<bool>& waits) {
