@@ -24,30 +24,34 @@ namespace {
 
 constexpr int kFolder = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 
-/// An open folder, or none.
-class FolderHandle {
+/// An open folder or file, or none.
+class OpenPath {
  public:
-  explicit FolderHandle(int number) noexcept : number_(number) {}
-  FolderHandle(FolderHandle&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-  FolderHandle& operator=(FolderHandle&& other) noexcept {
+  explicit OpenPath(int number) noexcept : number_(number) {}
+  OpenPath(OpenPath&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
+  OpenPath& operator=(OpenPath&& other) noexcept {
     std::swap(number_, other.number_);
     return *this;
   }
-  ~FolderHandle() {
+  ~OpenPath() {
     if (number_ >= 0) ::close(number_);
   }
   explicit operator bool() const noexcept { return number_ >= 0; }
   [[nodiscard]] int get() const noexcept { return number_; }
-  [[nodiscard]] FolderHandle inside(const std::string& name) const {
-    return FolderHandle(::openat(number_, name.c_str(), kFolder | O_NOFOLLOW));
+  [[nodiscard]] OpenPath inside(const std::string& name) const {
+    return OpenPath(::openat(number_, name.c_str(), kFolder | O_NOFOLLOW));
   }
 
  private:
   int number_;
 };
 
-FolderHandle open_base(const SegmentPattern& pattern) {
-  return FolderHandle(::open(pattern.base().c_str(), kFolder));
+OpenPath open_base(const SegmentPattern& pattern) {
+  return OpenPath(::open(pattern.base().c_str(), kFolder));
+}
+
+std::string cannot_delete(const std::string& path) {
+  return "cannot delete '" + path + "': " + std::generic_category().message(errno);
 }
 
 std::vector<std::string> split(const std::string& name) {
@@ -63,7 +67,7 @@ std::vector<std::string> split(const std::string& name) {
 
 /// A file's folder below the base, with all folders above it, and its own name. No folder: there is none.
 struct Place {
-  std::vector<FolderHandle> folders;
+  std::vector<OpenPath> folders;
   std::vector<std::string> parts;
 
   [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(folders.back()); }
@@ -100,7 +104,7 @@ struct Walk {
   std::vector<OwnFile> found = {};
   std::int64_t highest = 0;
 
-  void into(const FolderHandle& folder, const std::string& above, std::size_t level) {
+  void into(const OpenPath& folder, const std::string& above, std::size_t level) {
     const int again = folder ? ::openat(folder.get(), ".", kFolder) : -1;  // fdopendir() takes it
     if (again < 0) return;
     const std::unique_ptr<DIR, CloseListing> listing(::fdopendir(again));
@@ -118,7 +122,7 @@ struct Walk {
     }
   }
 
-  void add(const FolderHandle& folder, const std::string& above, const std::string& name) {
+  void add(const OpenPath& folder, const std::string& above, const std::string& name) {
     const auto parsed = pattern.parse(name);
     if (!parsed) return;
     highest = std::max(highest, parsed->number);
@@ -157,9 +161,15 @@ std::optional<OwnFile> OwnFiles::look(const std::string& name) const {
 
 OwnFiles::Removal OwnFiles::remove(const std::string& name) const {
   const auto place = place_of(pattern_, name);
+  if (!place) return Removal::Gone;
+  // While it is open no new file gets its number (inode). Otherwise a recorder that begins one between unlinkat() and the end
+  // of the claim below would be told that this file, which has the number now, is being written.
+  const OpenPath held(::openat(place.folder(), place.file(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
   struct stat status{};
-  if (!place || ::fstatat(place.folder(), place.file(), &status, AT_SYMLINK_NOFOLLOW) != 0)
-    return Removal::Gone;
+  if (!held || ::fstat(held.get(), &status) != 0) {
+    if (errno == ENOENT) return Removal::Gone;
+    throw Error(cannot_delete(pattern_.base() + "/" + name));
+  }
   if (!measured(place.folder(), place.file(), &status)) return Removal::Foreign;
   struct stat pin{};
   const auto pin_name = place.parts.back() + ".keep";
@@ -168,8 +178,7 @@ OwnFiles::Removal OwnFiles::remove(const std::string& name) const {
   if (!claim) return Removal::Busy;
   if (::unlinkat(place.folder(), place.file(), 0) != 0) {
     if (errno == ENOENT) return Removal::Gone;
-    throw Error("cannot delete '" + pattern_.base() + "/" + name +
-                "': " + std::generic_category().message(errno));
+    throw Error(cannot_delete(pattern_.base() + "/" + name));
   }
   for (auto level = place.parts.size() - 1; level-- > 0;) {
     if (::unlinkat(place.folders[level].get(), place.parts[level].c_str(), AT_REMOVEDIR) != 0) break;

@@ -11,10 +11,13 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "cpp/media/files.hpp"
+#include "media/ffmpeg/write/output_file.hpp"
 #include "media/ffmpeg/write/write_claim.hpp"
+#include "media/recording/segments/own_files.hpp"
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -91,6 +94,24 @@ std::set<std::string> names_in(const fs::path& folder) {
   std::set<std::string> names;
   for (const auto& entry : fs::directory_iterator(folder)) names.insert(entry.path().filename().string());
   return names;
+}
+
+// A new file may get the inode of one that was just deleted.
+TEST(OwnFiles, AFileThatBeginsWhileAnotherOneIsDeletedIsNotTakenForIt) {
+  const Folder folder;
+  const media::OwnFiles own(SegmentPattern(folder.file("a_%d.mp4")));
+  std::atomic<bool> over{false};
+  std::jthread deleter([&] {
+    for (int n = 1; n <= 5000; ++n) {
+      const auto name = "a_" + std::to_string(n) + ".mp4";
+      std::ofstream(folder.file(name)) << 'x';
+      EXPECT_EQ(own.remove(name), media::OwnFiles::Removal::Done);
+    }
+    over = true;
+  });
+  while (!over) {
+    EXPECT_NO_THROW(media::OutputFile(folder.file("b.mp4")));
+  }
 }
 
 TEST(Retention, KeepsTenThousandSmallSegmentsWithinTheLimitAtEachMoment) {
