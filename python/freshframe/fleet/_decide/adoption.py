@@ -25,6 +25,19 @@ class KeptAgent:
     deaths_in_row: int = 0
 
 
+def kept(agent: Agent, *, launched: bool) -> KeptAgent:
+    """An agent for the next controller. ``launched``: it may run."""
+    return KeptAgent(
+        name=agent.name,
+        labels=agent.labels,
+        launched=launched,
+        draining=agent.draining,
+        machine=agent.machine.name if agent.machine is not None else "",
+        deaths=agent.deaths,
+        deaths_in_row=agent.deaths_in_row,
+    )
+
+
 def restore(decisions: Decisions, agents: Iterable[KeptAgent], cameras: Iterable[Camera], now: float) -> None:
     """The agents and cameras of an earlier controller, as it knew them.
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from freshframe.fleet._control.agents.runs import KeptRuns
 from freshframe.fleet._decide import adoption
 from freshframe.fleet._decide.adoption import KeptAgent
 from freshframe.fleet._decide.decisions import Action, Agent, Camera, Decisions
@@ -240,8 +241,8 @@ def test_a_former_run_that_has_ended_meanwhile_is_forgotten_by_the_next_controll
 def test_the_marks_of_agents_are_kept_for_the_next_controller() -> None:
     agent = Agent("a", {"site": "north"}, draining=True, deaths=3, deaths_in_row=2)
     decisions = Decisions(FleetState(lambda: 1))
-    state = {**saved_state.agent_state(agent), "launched": True}
-    adoption.restore(decisions, [saved_state.agent_of(state)], [], 0.0)
+    placed = saved_state.PlacedAgent(adoption.kept(agent, launched=True), "node", None, KeptRuns({}, {}))
+    adoption.restore(decisions, [saved_state.agent_of(saved_state.agent_state(placed)).agent], [], 0.0)
     restored = decisions.agents["a"]
     assert (restored.labels, restored.draining) == ({"site": "north"}, True)
     assert (restored.deaths, restored.deaths_in_row) == (3, 2)

@@ -11,6 +11,7 @@ import pytest
 from test_fleet_decisions import World
 
 from freshframe.fleet._control.agents.link import Lateness
+from freshframe.fleet._control.agents.runs import KeptRuns
 from freshframe.fleet._decide import adoption
 from freshframe.fleet._decide.decisions import Times
 from freshframe.fleet._decide.more_machines import MoreMachines
@@ -37,10 +38,9 @@ def cluster(*machines: tuple[str, int]) -> World:
 
 def of_before(world: World, launched: tuple[str, ...]) -> list[adoption.KeptAgent]:
     """Its agents, as the next controller reads them."""
-    return [
-        saved_state.agent_of({**saved_state.agent_state(each), "launched": each.name in launched})
-        for each in world.decisions.agents.values()
-    ]
+    kept = [adoption.kept(each, launched=each.name in launched) for each in world.decisions.agents.values()]
+    placed = [saved_state.PlacedAgent(each, "node", None, KeptRuns({}, {})) for each in kept]
+    return [saved_state.agent_of(saved_state.agent_state(each)).agent for each in placed]
 
 
 # ---- several agents on a machine

@@ -112,7 +112,8 @@ def test_a_state_without_the_words_of_later_versions_is_read() -> None:
     camera = state["cameras"][0]
     state["cameras"] = [{word: camera[word] for word in ("number", "name", "state", "agent", "epoch")}]
     kept = saved_state.read("yard", state, NOW)
-    assert (kept.agents[0].machine, kept.agents[0].deaths, kept.agents[0].deaths_in_row) == ("", 0, 0)
+    agent = kept.agents[0].agent
+    assert (agent.machine, agent.deaths, agent.deaths_in_row) == ("", 0, 0)
     (gate,) = kept.cameras
     assert (gate.epoch, gate.crashes, gate.former, gate.retry_at) == (8, 0, None, NOW)
 
@@ -125,7 +126,13 @@ def without(words: dict[str, Any], word: str) -> None:
     ("damage", "message"),
     [
         (lambda state: without(state, "readers"), "lacks 'readers'"),
-        (lambda state: without(state["agents"][1], "labels"), "cannot be read: agent 1 lacks 'labels'"),
+        *(
+            (
+                lambda state, word=word: without(state["agents"][1], word),
+                f"cannot be read: agent 1 lacks '{word}'",
+            )
+            for word in ("labels", "launched", "node", "retired", "runs", "ended runs")
+        ),
         (
             lambda state: without(state["cameras"][0], "number"),
             "cannot be read: camera 0: .*missing .* 'number'",
@@ -139,8 +146,23 @@ def without(words: dict[str, Any], word: str) -> None:
             lambda state: without(state["readers"][0], "told is all"),
             "cannot be read: reader 0 lacks 'told is all'",
         ),
-        (lambda state: state["addresses"]["known"].update({0: ("gate",)}), "cannot be read: not enough"),
-        (lambda state: state.update(agents=None), "cannot be read: 'NoneType'"),
+        (
+            lambda state: state["addresses"]["known"].update({1: ("yard",)}),
+            "cannot be read: address 1: not enough values",
+        ),
+        (
+            lambda state: state["addresses"]["known"].update({1: ("yard", "rtsp://yard", 11, ({}, -1))}),
+            "cannot be read: address 1: tuple index out of range",
+        ),
+        (lambda state: state["addresses"].update(known=None), "cannot be read: addresses: 'NoneType'"),
+        (lambda state: without(state["addresses"], "gone"), "cannot be read: addresses lacks 'gone'"),
+        (
+            lambda state: without(state["builds of cameras"], "modules"),
+            "cannot be read: builds of cameras lacks 'modules'",
+        ),
+        (lambda state: state.update(agents=None), "cannot be read: agents: 'NoneType'"),
+        (lambda state: state.update(agents=[None]), "cannot be read: agent 0: 'NoneType'"),
+        (lambda state: state.update({"next reader": None}), "cannot be read: next reader: int"),
     ],
 )
 def test_a_damaged_state_is_refused_with_the_place_of_the_damage(

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -12,7 +12,7 @@ from ..._control.agents.link import Link
 from ..._control.agents.runs import KeptRuns
 from ..._control.builds.builds import KeptBuilds, Pickles
 from ..._control.cameras import KeptCameras, Known
-from ..._control.counts import CameraCounts
+from ..._control.counts import CameraCounts, State
 from ..._control.loop import boot_time
 from ..._control.parts import Parts
 from ..._decide import adoption
@@ -33,6 +33,16 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
+class PlacedAgent:
+    """An agent with its machine and its runs."""
+
+    agent: KeptAgent
+    node: str
+    retired: str | None  # why its machine has gone
+    runs: KeptRuns
+
+
+@dataclass(frozen=True)
 class KeptReader:
     """A reader, and its books."""
 
@@ -50,15 +60,17 @@ class KeptReader:
 class KeptState:
     """All that a controller gets from the one before, but for the functions of builds."""
 
-    agents: list[KeptAgent]
-    runs: dict[str, KeptRuns]  # by agent: of those that were launched
-    nodes: dict[str, str]  # by agent
-    retired: dict[str, str]  # agents whose machine has gone, and why
+    agents: list[PlacedAgent]
     cameras: list[Camera]
     addresses: KeptCameras
     builds: KeptBuilds
     next_reader: int
     readers: list[KeptReader]
+
+    @property
+    def runs(self) -> dict[str, KeptRuns]:
+        """By agent, of those that were launched."""
+        return {each.agent.name: each.runs for each in self.agents if each.agent.launched}
 
 
 # ---- written
@@ -94,7 +106,7 @@ def state_of(
             "gone": addresses.gone,
         },
         "agents": [
-            _placed_agent(agent, parts.links.get(agent.name), place, intended)
+            agent_state(_placed(agent, parts.links.get(agent.name), place, intended))
             for agent in parts.decisions.agents.values()
         ],
         "cameras": [
@@ -119,34 +131,35 @@ def state_of(
     }
 
 
-def _placed_agent(
-    agent: Agent, link: Link | None, place: GuardedPlace, intended: Collection[str]
-) -> dict[str, Any]:
-    runs = KeptRuns({}, {}) if link is None else link.runs.kept()
-    return {
-        **agent_state(agent),
-        "node": place.nodes[agent.name],
-        "launched": link is not None or agent.name in intended,
-        "retired": place.retired.get(agent.name),
-        "runs": runs.builds,
-        "ended runs": runs.ended,
-    }
+def _placed(agent: Agent, link: Link | None, place: GuardedPlace, intended: Collection[str]) -> PlacedAgent:
+    return PlacedAgent(
+        adoption.kept(agent, launched=link is not None or agent.name in intended),
+        node=place.nodes[agent.name],
+        retired=place.retired.get(agent.name),
+        runs=KeptRuns({}, {}) if link is None else link.runs.kept(),
+    )
 
 
-def agent_state(agent: Agent) -> dict[str, Any]:
-    """What the decisions know of an agent."""
+def agent_state(placed: PlacedAgent) -> dict[str, Any]:
+    """The entry of an agent."""
+    agent = placed.agent
     return {
         "labels": dict(agent.labels),
-        "machine": agent.machine.name if agent.machine is not None else "",
+        "machine": agent.machine,
         "name": agent.name,
         "draining": agent.draining,
         "deaths": agent.deaths,
         "deaths_in_row": agent.deaths_in_row,
+        "node": placed.node,
+        "launched": agent.launched,
+        "retired": placed.retired,
+        "runs": placed.runs.builds,
+        "ended runs": placed.runs.ended,
     }
 
 
 def camera_state(camera: Camera, now: float) -> dict[str, Any]:
-    """What they know of a camera. The next controller may be on another machine, with another clock."""
+    """The entry of a camera. The next controller may be on another machine, with another clock."""
     state = {name: getattr(camera, name) for name in _CAMERA_FIELDS}
     former = camera.former
     kept = None if former is None else (former.agent, former.run, former.closing, former.stays)
@@ -171,65 +184,77 @@ def read(name: str, state: Mapping[str, Any], now: float) -> KeptState:
         return _read(state, now)
     except KeyError as error:
         raise StateError(f"the state of fleet {name!r} in the store lacks {error}") from error
-    except (AttributeError, TypeError, ValueError) as error:
+    except _DamageError as error:
         raise StateError(f"the state of fleet {name!r} in the store cannot be read: {error}") from error
 
 
+class _DamageError(Exception):
+    """What cannot be read, and why."""
+
+
 def _read(state: Mapping[str, Any], now: float) -> KeptState:
-    agents, builds, addresses = state["agents"], state["builds of cameras"], state["addresses"]
     return KeptState(
-        agents=_each("agent", agents, agent_of),
-        runs={
-            each["name"]: KeptRuns(dict(each["runs"]), dict(each["ended runs"]))
-            for each in agents
-            if each["launched"]
-        },
-        nodes={each["name"]: each["node"] for each in agents},
-        retired={each["name"]: each["retired"] for each in agents if each["retired"] is not None},
+        agents=_each("agent", state["agents"], agent_of),
         cameras=_each("camera", state["cameras"], lambda kept: camera_of(kept, now)),
-        addresses=KeptCameras(
-            next=addresses["next"],
-            known={
-                number: Known(name, url, build, CameraCounts(counts))
-                for number, (name, url, build, counts) in addresses["known"].items()
-            },
-            gone=dict(addresses["gone"]),
-        ),
-        builds=KeptBuilds(
-            next=builds["next"],
-            outputs=dict(builds["outputs"]),
-            past_outputs=dict(builds["past outputs"]),
-            modules=dict(builds["modules"]),
-        ),
-        next_reader=state["next reader"],
+        addresses=_one("addresses", state["addresses"], _addresses_of),
+        builds=_one("builds of cameras", state["builds of cameras"], _builds_of),
+        next_reader=_one("next reader", state["next reader"], int),
         readers=_each("reader", state["readers"], _reader_of),
     )
 
 
-def _each(what: str, kept: Iterable[Any], read_one: Callable[[Any], _T]) -> list[_T]:
-    return [_one(f"{what} {place}", each, read_one) for place, each in enumerate(kept)]
+def _each(what: str, kept: Any, read_one: Callable[[Any], _T]) -> list[_T]:
+    entries: list[Any] = _one(f"{what}s", kept, list)
+    return [_one(f"{what} {place}", each, read_one) for place, each in enumerate(entries)]
 
 
 def _one(what: str, kept: Any, read_one: Callable[[Any], _T]) -> _T:
-    """One of a kind. An error says which one it is about."""
+    """One of a kind. An error says which one it is about, the innermost where one has others."""
     try:
         return read_one(kept)
     except KeyError as error:
-        raise ValueError(f"{what} lacks {error}") from error
-    except (AttributeError, TypeError, ValueError) as error:
-        raise ValueError(f"{what}: {error}") from error
+        raise _DamageError(f"{what} lacks {error}") from error
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise _DamageError(f"{what}: {error}") from error
 
 
-def agent_of(kept: Mapping[str, Any]) -> KeptAgent:
-    """The inverse of agent_state(), with ``launched``."""
-    return KeptAgent(
-        name=kept["name"],
-        labels=dict(kept["labels"]),
-        launched=kept["launched"],
-        draining=kept["draining"],
-        machine=kept.get("machine", ""),
-        deaths=kept.get("deaths", 0),
-        deaths_in_row=kept.get("deaths_in_row", 0),
+def agent_of(kept: Mapping[str, Any]) -> PlacedAgent:
+    """The inverse of agent_state()."""
+    return PlacedAgent(
+        KeptAgent(
+            name=kept["name"],
+            labels=dict(kept["labels"]),
+            launched=kept["launched"],
+            draining=kept["draining"],
+            machine=kept.get("machine", ""),
+            deaths=kept.get("deaths", 0),
+            deaths_in_row=kept.get("deaths_in_row", 0),
+        ),
+        node=kept["node"],
+        retired=kept["retired"],
+        runs=KeptRuns(dict(kept["runs"]), dict(kept["ended runs"])),
+    )
+
+
+def _addresses_of(kept: Mapping[str, Any]) -> KeptCameras:
+    return KeptCameras(
+        next=int(kept["next"]),
+        known={number: _one(f"address {number}", each, _known_of) for number, each in kept["known"].items()},
+        gone=dict(kept["gone"]),
+    )
+
+
+def _known_of(kept: tuple[str, str, int, State]) -> Known:
+    name, url, build, counts = kept
+    return Known(name, url, build, CameraCounts(counts))
+
+
+def _builds_of(kept: Mapping[str, Any]) -> KeptBuilds:
+    return KeptBuilds(
+        next=int(kept["next"]),
+        outputs=dict(kept["outputs"]),
+        past_outputs=dict(kept["past outputs"]),
+        modules=dict(kept["modules"]),
     )
 
 
@@ -268,5 +293,8 @@ def restore(
     parts.builds.restore(kept.builds, functions)
     for build in parts.cameras.restore(kept.addresses):
         parts.builds.use(build)
-    adoption.restore(parts.decisions, kept.agents, kept.cameras, now)
-    place.restore(kept.nodes, kept.retired)
+    adoption.restore(parts.decisions, [each.agent for each in kept.agents], kept.cameras, now)
+    place.restore(
+        nodes={each.agent.name: each.node for each in kept.agents},
+        retired={each.agent.name: each.retired for each in kept.agents if each.retired is not None},
+    )
