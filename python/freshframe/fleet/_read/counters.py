@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .._wire import Records
 
@@ -218,9 +218,9 @@ class Books:
         self._unrepeated.difference_update(runs)
 
     @property
-    def closed(self) -> dict[str, int]:
+    def closed(self) -> Totals:
         """The sums of the runs that are over."""
-        return {name: getattr(self._closed, name) for name in Totals.__slots__}
+        return replace(self._closed)
 
     @property
     def ended(self) -> dict[Run, tuple[str, int]]:
@@ -236,12 +236,12 @@ class Books:
         return dict(self._refused)
 
     def restore(
-        self, closed: dict[str, int], ended: Mapping[Run, tuple[str, int]], refused: Mapping[Run, int]
+        self, closed: Totals, ended: Mapping[Run, tuple[str, int]], refused: Mapping[Run, int]
     ) -> None:
         """The ``closed``, ``ended`` and ``refused`` of an earlier controller."""
         self._is_restored = True
         self._refused = dict(refused)
-        self._closed = Totals(**closed)
+        self._closed = replace(closed)
         self._given_before += self._closed.delivered
         self._ended = dict(ended)
         self._ended_before.update(ended)

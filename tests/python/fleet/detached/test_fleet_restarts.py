@@ -11,6 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from types import SimpleNamespace
 from typing import Any
 
@@ -37,11 +38,13 @@ from freshframe.fleet._machines.guards import FarLink
 from freshframe.fleet._machines.handshake import introduce, message
 from freshframe.fleet._machines.ray_place import RayPlace
 from freshframe.fleet._messages import Counts, CountsKept, Marked
-from freshframe.fleet._read.counters import Books
+from freshframe.fleet._read.counters import Totals
 
 pytestmark = pytest.mark.network
 
 yard = yard_fixture()
+
+NO_SUMS = asdict(Totals())
 
 
 def test_a_build_of_a_controller_that_was_killed_is_not_taken_for_the_next_ones() -> None:
@@ -132,7 +135,7 @@ def test_a_reader_that_its_program_has_just_left_is_not_restored(leave_behind: C
 def test_what_a_killed_program_was_given_counts_when_the_next_one_opens_its_reader_before_the_agents_come(
     leave_behind: Callable[..., Yard], key_before: str | None
 ) -> None:
-    sums = {"closed": Books().closed, "ended": {}, "refused": {}, "told is all": True}
+    sums = {"closed": NO_SUMS, "ended": {}, "refused": {}, "told is all": True}
     left = leave_behind(readers=[{"number": 2, "output": "ticks", "name": "log", "key": key_before, **sums}])
     clients, (reader,) = left.clients, left.parts.readers
     program: Any = object()
@@ -526,7 +529,7 @@ def test_results_of_a_run_that_ended_while_there_was_no_controller_are_counted_a
     readers = [
         {
             **{"number": number, "output": output, "name": output, "key": None},
-            **{"closed": Books().closed, "ended": {}, "refused": {}, "told is all": True},
+            **{"closed": NO_SUMS, "ended": {}, "refused": {}, "told is all": True},
         }
         for number, output in enumerate(("ticks", "faces"), 1)
     ]

@@ -147,6 +147,18 @@ def without(words: dict[str, Any], word: str) -> None:
             "cannot be read: reader 0 lacks 'told is all'",
         ),
         (
+            lambda state: state["readers"][1].update(closed={"read": 1}),
+            "cannot be read: reader 1: .*unexpected .* 'read'",
+        ),
+        (
+            lambda state: state["readers"][1]["closed"].update(delivered=None),
+            "cannot be read: reader 0: int",
+        ),
+        (
+            lambda state: state["readers"][0]["ended"].update({(0, 6): ("a",)}),
+            "cannot be read: reader 0: not enough values",
+        ),
+        (
             lambda state: state["addresses"]["known"].update({1: ("yard",)}),
             "cannot be read: address 1: not enough values",
         ),

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 from ...._errors import StateError
@@ -19,6 +19,7 @@ from ..._decide import adoption
 from ..._decide.adoption import KeptAgent
 from ..._decide.model import Agent, Camera, Former, Run
 from ..._machines.guarded_place import GuardedPlace
+from ..._read.counters import Totals
 
 # The store has a pickle of plain values under words. It names no class, so that classes may change.
 _FORMAT = 7
@@ -50,7 +51,7 @@ class KeptReader:
     output: str
     name: str | None
     key: str | None  # that its program gave it
-    closed: dict[str, int]
+    closed: Totals
     ended: dict[Run, tuple[str, int]]
     refused: dict[Run, int]
     told_is_all: bool
@@ -121,7 +122,7 @@ def state_of(
                 "output": reader.output,
                 "name": reader.name,
                 "key": next((key for key, each in keys.items() if each == reader.number), None),
-                "closed": reader.books.closed,
+                "closed": asdict(reader.books.closed),
                 "ended": reader.books.ended,
                 "refused": reader.books.refused,
                 "told is all": reader.books.told_is_all,
@@ -278,8 +279,8 @@ def _reader_of(kept: Mapping[str, Any]) -> KeptReader:
         output=kept["output"],
         name=kept["name"],
         key=kept["key"],
-        closed=dict(kept["closed"]),
-        ended=dict(kept["ended"]),
+        closed=Totals(**{name: int(count) for name, count in kept["closed"].items()}),
+        ended={run: (agent, handed) for run, (agent, handed) in kept["ended"].items()},
         refused=dict(kept["refused"]),
         told_is_all=kept["told is all"],
     )
