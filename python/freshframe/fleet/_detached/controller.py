@@ -77,6 +77,7 @@ class DetachedController:
 
         Raises:
             StateError: The state is in the format of another version, or damaged.
+            OSError: The store does not answer.
         """
         before = self.kept.before()
         if before is None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from rigs.fleet.yard import Yard, yard_fixture
+from rigs.fleet.yard import Memory, Yard, yard_fixture
 
 import freshframe as ff
 from freshframe.fleet._detached.server import saved_state
@@ -20,6 +20,7 @@ pytestmark = pytest.mark.network
 yard = yard_fixture()
 
 NOW = 4096.0
+WHAT_TO_DO = "begin a new fleet of this name, and add its cameras again"
 SUMS = {
     **{"reported": 101, "delivered": 102, "outbox_full": 103, "expired": 104, "fenced": 105},
     **{"lost_with_agent": 106, "waiting": 107, "unreported_possible": 108, "repeated": 109},
@@ -182,5 +183,46 @@ def test_a_damaged_state_is_refused_with_the_place_of_the_damage(
 ) -> None:
     state = copy.deepcopy(STATE)
     damage(state)
-    with pytest.raises(ff.StateError, match=f"the state of fleet 'yard' in the store {message}"):
+    with pytest.raises(
+        ff.StateError, match=f"the state of fleet 'yard' in the store {message}.*{WHAT_TO_DO}"
+    ):
         saved_state.read("yard", state, NOW)
+
+
+def damaged(store: Memory, part: str, value: bytes) -> None:
+    (key,) = [key for key in store.values if f"/{part}/" in key]
+    store.values[key] = value
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda store: damaged(store, "state", b""), "its pickle: Ran out of input"),
+        (lambda store: damaged(store, "state", pickle.dumps(STATE)[:100]), "its pickle: "),
+        (lambda store: damaged(store, "state", b"0."), "its pickle: "),
+        (lambda store: damaged(store, "state", pickle.dumps(7)), "its pickle: 'int' object is not iterable"),
+        (lambda store: damaged(store, "state", pickle.dumps({"builds": 7})), "its list of builds: 'int'"),
+        (lambda store: damaged(store, "build", b"\x80\x05"), "build 0: "),
+        (lambda store: damaged(store, "build", pickle.dumps(None)), "build 0: 'NoneType'"),
+    ],
+)
+def test_a_state_whose_bytes_are_damaged_is_refused_with_the_same_error(
+    damage: Callable[[Memory], None], message: str
+) -> None:
+    store = Memory()
+    before = Yard(store)
+    before.controller.controller.add_build(b"", b"")
+    before.controller.write_through()
+    left = dict(store.values)
+    before.end()
+    store.values = left
+    damage(store)
+    following = Yard(store)
+    try:
+        with pytest.raises(
+            ff.StateError,
+            match=f"the state of fleet 'yard' in the store cannot be read: {message}.*{WHAT_TO_DO}",
+        ):
+            following.controller.restore()
+    finally:
+        following.end()

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pickle
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from ...._errors import StateError
 from ..._control.builds.builds import Pickles
@@ -100,8 +100,18 @@ class StateWriter:
 PATIENCE = 20.0  # seconds for the store to take a change of a program
 _NO_BUILD: Pickles = (b"", b"")
 
+_T = TypeVar("_T")
 State = dict[str, Any]
 Snapshot = Callable[[], tuple[State, Mapping[int, Pickles]]]  # the state, and the functions of its builds
+
+
+def unreadable(name: str, why: str) -> StateError:
+    """A controller cannot go on with the state of the one before. ``why``: from the verb on."""
+    return StateError(
+        f"the state of fleet {name!r} in the store {why}. Ray tries again for 10 minutes, or for twice "
+        "orphan_after if that is longer. Then its agents have ended and its name is free: begin a new fleet "
+        "of this name, and add its cameras again"
+    )
 
 
 class ClusterKept:
@@ -163,16 +173,30 @@ class ClusterKept:
         return self._writer.looked_at
 
     def before(self) -> tuple[State, dict[int, Pickles]] | None:
-        """The state of an earlier controller, and its builds."""
-        if self._cluster.before is None:
+        """The state of an earlier controller, and its builds.
+
+        Raises:
+            StateError: It is damaged.
+            OSError: The store does not answer.
+        """
+        before = self._cluster.before
+        if before is None:
             return None
-        state: State = pickle.loads(self._cluster.before)
-        self._keys = dict(state.pop("builds", {}))
-        functions = {number: self._cluster.read_build(key) for number, key in self._keys.items()}
-        return state, {
-            number: _NO_BUILD if pickled is None else pickle.loads(pickled)
-            for number, pickled in functions.items()
-        }
+        state: State = self._read("its pickle", lambda: dict(pickle.loads(before)))
+        self._keys = self._read("its list of builds", lambda: dict(state.pop("builds", {})))
+        pickled = {number: self._cluster.read_build(key) for number, key in self._keys.items()}
+        return state, {number: self._build_of(number, each) for number, each in pickled.items()}
+
+    def _build_of(self, number: int, pickled: bytes | None) -> Pickles:
+        if pickled is None:
+            return _NO_BUILD
+        return self._read(f"build {number}", lambda: tuple(pickle.loads(pickled)))
+
+    def _read(self, what: str, read: Callable[[], _T]) -> _T:
+        try:
+            return read()
+        except Exception as error:  # a damaged pickle raises errors of all kinds
+            raise unreadable(self._name, f"cannot be read: {what}: {error}") from error
 
     def _write(self) -> bool:
         state, functions = self._snapshot()

@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
-from ...._errors import StateError
 from ..._control.agents.link import Link
 from ..._control.agents.runs import KeptRuns
 from ..._control.builds.builds import KeptBuilds, Pickles
@@ -20,6 +19,7 @@ from ..._decide.adoption import KeptAgent
 from ..._decide.model import Agent, Camera, Former, Run
 from ..._machines.guarded_place import GuardedPlace
 from ..._read.counters import Totals
+from .cluster_kept import unreadable
 
 # The store has a pickle of plain values under words. It names no class, so that classes may change.
 _FORMAT = 7
@@ -177,16 +177,13 @@ def read(name: str, state: Mapping[str, Any], now: float) -> KeptState:
         StateError: The state is in the format of another version, or damaged.
     """
     if state.get("format") != _FORMAT:
-        raise StateError(
-            f"the state of fleet {name!r} in the store has the format {state.get('format')}, and "
-            f"this freshframe reads {_FORMAT}"
-        )
+        raise unreadable(name, f"has the format {state.get('format')}, and this freshframe reads {_FORMAT}")
     try:
         return _read(state, now)
     except KeyError as error:
-        raise StateError(f"the state of fleet {name!r} in the store lacks {error}") from error
+        raise unreadable(name, f"lacks {error}") from error
     except _DamageError as error:
-        raise StateError(f"the state of fleet {name!r} in the store cannot be read: {error}") from error
+        raise unreadable(name, f"cannot be read: {error}") from error
 
 
 class _DamageError(Exception):
