@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .decisions import Action, Agent, Camera, CameraState, Decisions, Run, Times
 from .model import Former
@@ -39,21 +39,21 @@ def kept(agent: Agent, *, launched: bool) -> KeptAgent:
 
 
 def restore(decisions: Decisions, agents: Iterable[KeptAgent], cameras: Iterable[Camera], now: float) -> None:
-    """The agents and cameras of an earlier controller, as it knew them.
+    """The agents and cameras of an earlier controller, as it knew them. What it knew is copied.
 
     Nothing is given away before the agents have had time to report.
     """
     decisions.state.resumed = now
-    for kept in agents:
-        decisions.agents[kept.name] = _agent_of(decisions, kept, now)
-        decisions.state.placed[kept.name] = set()
-    for camera in cameras:
-        former, camera.former = camera.former, None
+    for agent in agents:
+        decisions.agents[agent.name] = _agent_of(decisions, agent, now)
+        decisions.state.placed[agent.name] = set()
+    for known in cameras:
+        camera = replace(known, former=None)
         decisions.cameras[camera.number] = camera
         _place_again(decisions, camera)
         decisions.state.suspects.remember(camera)
-        if former is not None:
-            _resume(decisions, camera, former)
+        if known.former is not None:
+            _resume(decisions, camera, replace(known.former))
 
 
 def _agent_of(decisions: Decisions, kept: KeptAgent, now: float) -> Agent:

@@ -238,6 +238,19 @@ def test_a_former_run_that_has_ended_meanwhile_is_forgotten_by_the_next_controll
     assert fleet.decisions.cameras[0].former is None
 
 
+def test_a_camera_whose_former_run_was_at_an_agent_that_is_no_more_can_move_as_any_other_one() -> None:
+    given = updated(state="running", former=Former("gone", (0, 5), stays=True))
+    fleet = Restarted(given)
+    assert fleet.decisions.cameras[0].former is None
+    fleet.report("a", (0, 9))
+    fleet.report("b")
+    fleet.decisions.drain("a", True)
+    fleet.wait(1)
+    (start,) = fleet.started
+    assert (start.agent, fleet.decisions.allowed("a")) == ("b", [(0, 9)])  # until the next run gives results
+    assert (given.agent, given.former) == ("a", Former("gone", (0, 5), stays=True))
+
+
 def test_the_marks_of_agents_are_kept_for_the_next_controller() -> None:
     agent = Agent("a", {"site": "north"}, draining=True, deaths=3, deaths_in_row=2)
     decisions = Decisions(FleetState(lambda: 1))
