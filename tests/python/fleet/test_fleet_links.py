@@ -86,7 +86,7 @@ def test_of_an_agent_that_is_cut_off_nothing_waits_and_its_counts_stay(agent: Ag
     agent.link.runs.add(RUN, 3)
     agent.link.note_renewal(_wire.Renewal(1, 0.0, 0.0, {}, cameras, outboxes[:0], outboxes), 1.0)
     agent.link.forget_all()
-    assert list(agent.link.runs) == []
+    assert agent.link.runs.all() == set()
     assert (len(agent.link.latest.cameras), len(agent.link.latest.outboxes)) == (2, 0)
 
 
@@ -101,13 +101,13 @@ def test_an_agent_that_its_controller_has_killed_has_not_crashed(agent: Agent) -
 def test_a_run_is_remembered_until_its_last_record_has_come_and_then_for_some_renewals() -> None:
     runs = Runs()
     runs.add(RUN, 3)
-    assert RUN in runs
+    assert runs.build_of(RUN) == 3
     runs.forget(RUN)
-    assert RUN not in runs
-    assert (list(runs), runs.ended(), runs.kept().ended) == ([RUN], {RUN: 3}, {RUN: 3})
+    assert runs.build_of(RUN) is None
+    assert (runs.all(), runs.ended(), runs.kept().ended) == ({RUN}, {RUN: 3}, {RUN: 3})
     runs.note_renewal()
     runs.note_last_record(RUN)
-    assert (list(runs), runs.ended()) == ([RUN], {})
+    assert (runs.all(), runs.ended()) == ({RUN}, {})
     for _ in range(5):
         runs.note_renewal()
-    assert list(runs) == []
+    assert runs.all() == set()

@@ -150,7 +150,7 @@ class Readers:
         refused = reader.books.refused
         reader.push(batch, link.meter.clock_offset, self._without_name(batch))
         if reader.books.expects_repeats:
-            reader.settle(link.runs)
+            reader.settle(link.runs.all())
         if reader.books.refused != refused:
             self._kept.change()
         self.came(reader, link.name)
@@ -170,7 +170,7 @@ class Readers:
     def is_flushed(self, run: Run) -> bool:
         """Whether no reader has results of a run at its agent."""
         for link in self._links:
-            if run not in link.runs:
+            if link.runs.build_of(run) is None:
                 continue
             records = link.latest.cameras
             if ((records["camera"] == run[0]) & (records["epoch"] == run[1])).any():
@@ -213,7 +213,7 @@ class Readers:
         self.fold(link)
         ended = link.runs.ended()
         for reader in self:
-            for run in link.runs:
+            for run in link.runs.all():
                 build = link.runs.build_of(run)
                 if run[1] >> 32 < self.first_term:  # no record of it may have come to this controller
                     build = build if build is not None else ended.get(run)

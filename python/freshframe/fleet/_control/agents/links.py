@@ -59,7 +59,10 @@ class Links:
             if link.has_unsent:
                 link.flush()
             if link.socket is not None and link.has_unsent != (link.name in self._full):
-                self._full ^= {link.name}
+                if link.has_unsent:
+                    self._full.add(link.name)
+                else:
+                    self._full.discard(link.name)
                 self._loop.watch_room(link.socket, also=link.has_unsent)
 
     def _is_there(self, link: Link) -> bool:
@@ -102,7 +105,7 @@ class Links:
 
     def cameras(self) -> set[int]:
         """Numbers of the cameras of which results may come."""
-        return {run[0] for link in self for run in link.runs}
+        return {run[0] for link in self for run in link.runs.all()}
 
     def kill_all(self) -> None:
         """After a failure."""

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..._messages import Run
@@ -30,13 +29,9 @@ class Runs:
         # By renewal: runs whose last records may come, and their builds. None: they have come.
         self._forgotten: deque[dict[Run, int | None]] = deque([{}], maxlen=_REMEMBERED)
 
-    def __contains__(self, run: Run) -> bool:
-        """Whether its outboxes may be there."""
-        return run in self._builds
-
-    def __iter__(self) -> Iterator[Run]:
+    def all(self) -> set[Run]:
         """Those of which a record or a result may come."""
-        return iter(set(self._builds).union(*self._forgotten))
+        return set(self._builds).union(*self._forgotten)
 
     def add(self, run: Run, build: int) -> None:
         """A run is started, or the agent says that it has it."""

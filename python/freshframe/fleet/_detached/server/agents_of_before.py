@@ -178,7 +178,7 @@ class AgentsOfBefore:
         runs = [(int(each["camera"]), int(each["epoch"])) for each in renewal.cameras]
         actions = adoption.report(decisions, link.name, runs, now, self._started.pop(link.name, ()))
         for run in runs:
-            if run not in link.runs:
+            if link.runs.build_of(run) is None:
                 link.runs.add(run, self._build_of(run))
         agent.state = "up"
         self._kept.change()
