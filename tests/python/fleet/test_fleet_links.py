@@ -90,6 +90,18 @@ def test_of_an_agent_that_is_cut_off_nothing_waits_and_its_counts_stay(agent: Ag
     assert (len(agent.link.latest.cameras), len(agent.link.latest.outboxes)) == (2, 0)
 
 
+def test_a_run_that_was_forgotten_is_remembered_for_some_renewals_of_its_agent(agent: Agent) -> None:
+    renewal = _wire.Renewal(1, 0.0, 0.0, {}, np.zeros(0, _wire.CAMERA), *[np.zeros(0, _wire.OUTBOX)] * 2)
+    agent.link.runs.add(RUN, 3)
+    agent.link.runs.forget(RUN)
+    for second in range(4):
+        agent.link.note_renewal(renewal, float(second))
+    assert agent.link.runs.all() == {RUN}
+    agent.link.note_renewal(renewal, 4.0)
+    assert agent.link.runs.all() == set()
+    assert agent.link.latest is renewal
+
+
 def test_an_agent_that_its_controller_has_killed_has_not_crashed(agent: Agent) -> None:
     assert agent.link.has_crashed("killed by signal 11")
     agent.link.kill()

@@ -1,4 +1,4 @@
-"""A controller's connection to one agent: its process, its socket, and what its renewals say of its load."""
+"""A controller's link to one agent: its process, its socket, its runs, its latest renewal and its load."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -116,7 +116,10 @@ class Lateness:
 
 
 _READ_AT_ONCE = 1 << 16  # bytes: malloc() would ask the system for more
-_NO_RENEWAL = Renewal(0, 0.0, 0.0, {}, np.empty(0, CAMERA), np.empty(0, OUTBOX), np.empty(0, OUTBOX))
+
+
+def _no_renewal() -> Renewal:
+    return Renewal(0, 0.0, 0.0, {}, np.empty(0, CAMERA), np.empty(0, OUTBOX), np.empty(0, OUTBOX))
 
 
 class Pulls:
@@ -195,7 +198,7 @@ class Link:
         self.socket: socket.socket | None = ours
         self.builds: set[int] = set()  # that it has got
         self.runs = Runs()
-        self.latest = _NO_RENEWAL  # of its renewals
+        self.latest = _no_renewal()  # of its renewals
         self.meter = AgentMeter()
         self.pulls = Pulls()
         self._killed = False  # by the controller
