@@ -24,7 +24,7 @@ import freshframe as ff
 from freshframe.fleet import _wire
 from freshframe.fleet._control.actions import Actions, Hearing
 from freshframe.fleet._control.agents.link import Lateness
-from freshframe.fleet._control.agents.runs import Runs
+from freshframe.fleet._control.agents.runs import UNKNOWN, Runs
 from freshframe.fleet._control.counts import CameraCounts
 from freshframe.fleet._control.loop import boot_time
 from freshframe.fleet._control.setup import Setup
@@ -397,27 +397,80 @@ def test_an_agent_that_an_earlier_controller_wanted_to_launch_is_looked_for_and_
         assert guard.order()["what"] == "launch"
 
 
+class AgentOfBefore:
+    """Its guard comes back to the controller that was restarted, as often as it is told to."""
+
+    def __init__(self, left: Yard, stack: contextlib.ExitStack) -> None:
+        self.parts, self._stack = left.parts, stack
+        self._adopts, self._adoption = left.place.adopts, left.controller.adoption
+        (self.link,) = left.parts.links
+
+    def come(self) -> bool:
+        """Whether it is one to be adopted."""
+        ours, theirs = socket.socketpair()
+        self._stack.enter_context(theirs)
+        post: Any = SimpleNamespace(
+            **{"spare": ours, "pulls": {}, "cores": 1.0, "ended": None, "send": lambda **order: None},
+            child={"number": 5, "mark": "m", "pid": 1},
+        )
+        is_adopted = self._adopts(self.link, post)  # type: ignore[arg-type]  # it is a FarLink
+        if not is_adopted:
+            ours.close()
+        return is_adopted
+
+    def answer_mark(self, term: int) -> None:
+        assert self._adoption.hears(self.link, Marked(term))
+
+    def renew(self, *runs: tuple[int, int]) -> bool:
+        """Reports these runs. Whether an answer follows."""
+        cameras = np.zeros(len(runs), _wire.CAMERA)
+        for record, run in zip(cameras, runs, strict=True):
+            record["camera"], record["epoch"] = run
+        none = np.empty(0, _wire.OUTBOX)
+        renewal = _wire.Renewal(1, 0.0, 0.0, {}, cameras, none, none)
+        return self._adoption.report(self.link, renewal, boot_time()) is not None
+
+    def end(self) -> None:
+        self._adoption.ended(self.link)
+
+    @property
+    def adoptions(self) -> int:
+        return sum(text.startswith("adopted with") for _, _, text in self.parts.decisions.events)
+
+
 def test_an_agent_of_before_is_adopted_once_it_has_done_what_an_earlier_controller_has_ordered(
     leave_behind: Callable[..., Yard],
 ) -> None:
+    kept, unknown = (0, 5), (0, 6)
+    left = leave_behind(runs={kept: 3})
+    term = left.parts.kept.term
+    with contextlib.ExitStack() as stack, left.parts.loop.lock:
+        agent = AgentOfBefore(left, stack)
+        assert agent.come()
+        assert not agent.renew()
+        agent.answer_mark(term - 1)
+        assert not agent.renew()
+        agent.answer_mark(term)
+        assert agent.come()  # the connection was lost
+        assert not agent.renew(), "it may not have done what it was ordered by this connection"
+        agent.answer_mark(term)
+        assert agent.renew(kept, unknown)
+        assert agent.adoptions == 1
+        assert [agent.link.runs.build_of(run) for run in (kept, unknown)] == [3, UNKNOWN]
+        agent.answer_mark(term)  # that of the first connection
+        assert agent.renew(kept)
+        assert (agent.adoptions, agent.come()) == (1, False)
+
+
+def test_an_agent_of_before_that_has_ended_is_not_adopted_any_more(leave_behind: Callable[..., Yard]) -> None:
     left = leave_behind()
-    parts, adoption = left.parts, left.controller.adoption
-    ours, theirs = socket.socketpair()
-    post: Any = SimpleNamespace(
-        **{"spare": ours, "pulls": {}, "cores": 1.0, "ended": None, "send": lambda **order: None},
-        child={"number": 5, "mark": "m", "pid": 1},
-    )
-    none = (np.empty(0, _wire.CAMERA), np.empty(0, _wire.OUTBOX), np.empty(0, _wire.OUTBOX))
-    renewal = _wire.Renewal(1, 0.0, 0.0, {}, *none)
-    with theirs, parts.loop.lock:
-        (link,) = parts.links
-        assert left.place.adopts(link, post)  # type: ignore[arg-type]  # it is a FarLink
-        assert adoption.report(link, renewal, boot_time()) is None
-        assert adoption.hears(link, Marked(parts.kept.term - 1))
-        assert adoption.report(link, renewal, boot_time()) is None
-        assert adoption.hears(link, Marked(parts.kept.term))
-        assert adoption.report(link, renewal, boot_time()) == []
-        assert "adopted with 0 cameras" in [text for _, _, text in parts.decisions.events]
+    with contextlib.ExitStack() as stack, left.parts.loop.lock:
+        agent = AgentOfBefore(left, stack)
+        assert agent.come()
+        agent.end()
+        agent.answer_mark(left.parts.kept.term)
+        assert agent.renew()
+        assert (agent.adoptions, agent.come()) == (0, False)
 
 
 def test_no_exclusive_camera_is_answered_for_when_another_controller_may_have_begun(
