@@ -78,6 +78,9 @@ def test_a_socket_is_watched_for_room_while_something_waits_also_the_one_after_i
         agent.socket.recv(1 << 20)
         agent.links.flush()
     assert not agent.waits_for_room()
+    agent.link.send(bytes(8 << 20))
+    agent.links.flush()
+    assert agent.waits_for_room()
 
 
 def test_of_an_agent_that_is_cut_off_nothing_waits_and_its_counts_stay(agent: Agent) -> None:

@@ -25,8 +25,10 @@ SUMS = {
     **{"reported": 101, "delivered": 102, "outbox_full": 103, "expired": 104, "fenced": 105},
     **{"lost_with_agent": 106, "waiting": 107, "unreported_possible": 108, "repeated": 109},
 }
+MORE_SUMS = {word: count + 100 for word, count in SUMS.items()}
 
-# As it was written before the controller had records for it. No two values of a kind are the same.
+# As it was written before the controller had records for it. Under a word no two entries have the same
+# number, text or table, and no entry has the same number under two words.
 STATE: dict[str, Any] = {
     "format": 7,
     "builds of cameras": {
@@ -39,7 +41,7 @@ STATE: dict[str, Any] = {
         "next": 4,
         "known": {
             0: ("gate", "rtsp://gate", 10, ({"frames": 90}, 7, {8: {"frames": 3}})),
-            1: ("yard", "rtsp://yard", 11, ({}, -1, {})),
+            1: ("yard", "rtsp://yard", 11, ({"frames": 50}, 3, {4: {"frames": 6}})),
         },
         "gone": {2: "door"},
     },
@@ -50,9 +52,14 @@ STATE: dict[str, Any] = {
             **{"retired": "its machine leaves", "runs": {(0, 8): 10, (0, 6): 9}, "ended runs": {(2, 4): 8}},
         },
         {
-            **{"labels": {}, "machine": "", "name": "b", "draining": False},
-            **{"deaths": 0, "deaths_in_row": 0, "node": "node/1", "launched": False},
+            **{"labels": {"site": "south"}, "machine": "shelf", "name": "b", "draining": False},
+            **{"deaths": 4, "deaths_in_row": 1, "node": "node/1", "launched": False},
             **{"retired": None, "runs": {}, "ended runs": {}},
+        },
+        {
+            **{"labels": {"site": "east"}, "machine": "box", "name": "c", "draining": True},
+            **{"deaths": 6, "deaths_in_row": 3, "node": "node/2", "launched": True},
+            **{"retired": "its machine has gone", "runs": {(1, 9): 11}, "ended runs": {(3, 4): 7}},
         },
     ],
     "cameras": [
@@ -64,11 +71,11 @@ STATE: dict[str, Any] = {
             **{"holds": 6, "former": ("a", (0, 6), True, True), "retry_in": 16.0},
         },
         {
-            **{"number": 1, "name": "yard", "needs": {}, "exclusive": True},
-            **{"state": "closing", "why": "no start", "agent": "a", "epoch": 5, "starts": 1},
-            **{"removed": True, "hangs": True, "then": "failed", "failures": 1, "failures_in_row": 1},
-            **{"overlap": 0.0, "wanted": None, "renewed": 0, "crashes": 0, "trial": 0.0, "company": 0},
-            **{"holds": 0, "former": None, "retry_in": 0.0},
+            **{"number": 1, "name": "yard", "needs": {"site": "south"}, "exclusive": True},
+            **{"state": "closing", "why": "no start", "agent": "c", "epoch": 9, "starts": 22},
+            **{"removed": True, "hangs": True, "then": "failed", "failures": 14, "failures_in_row": 7},
+            **{"overlap": 0.25, "wanted": "a", "renewed": 5, "crashes": 8, "trial": 30.0, "company": 3},
+            **{"holds": 10, "former": None, "retry_in": 32.0},
         },
     ],
     "next reader": 6,
@@ -79,7 +86,8 @@ STATE: dict[str, Any] = {
         },
         {
             **{"number": 5, "output": "faces", "name": None, "key": "of a program"},
-            **{"closed": SUMS, "ended": {}, "refused": {}, "told is all": False},
+            **{"closed": MORE_SUMS, "ended": {(1, 4): ("c", 71)}, "refused": {(1, 4): 1}},
+            "told is all": False,
         },
     ],
 }
@@ -153,7 +161,7 @@ def without(words: dict[str, Any], word: str) -> None:
         ),
         (
             lambda state: state["readers"][1]["closed"].update(delivered=None),
-            "cannot be read: reader 0: int",
+            "cannot be read: reader 1: int",
         ),
         (
             lambda state: state["readers"][0]["ended"].update({(0, 6): ("a",)}),
