@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 import urllib.request
+from array import array
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -95,14 +96,14 @@ class _Answering:
 
     def __init__(self) -> None:
         self.port, self.outages = free_port(), 0
-        self._hooks: list[Hook] = []
+        self._hooks: list[_Hook] = []
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run)
 
     @property
     def numbers(self) -> list[int]:
         """Of the events that were taken. A server may answer its last request after its end."""
-        return [event["n"] for hook in self._hooks for event in hook.events]
+        return [number for hook in self._hooks for number in hook.numbers]
 
     def send(self, events: list[dict[str, Any]]) -> None:
         """Of the spool."""
@@ -127,11 +128,18 @@ class _Answering:
 
 
 class _Hook(Hook):
-    """One that listens on a port that is given."""
+    """One that listens on a given port. It keeps the numbers of events alone: what grows is the engine's."""
 
     def __init__(self, port: int) -> None:
-        self._chosen = port
+        self._chosen, self.numbers = port, array("q")
         super().__init__()
+
+    def judge(self, body: bytes) -> int:
+        """Takes all."""
+        self.requests.clear()
+        self.numbers.extend(event["n"] for event in json.loads(body)["events"])
+        self.events.clear()
+        return super().judge(body)
 
     def server_bind(self) -> None:
         """On that port."""

@@ -137,10 +137,12 @@ def _entry(hint: Any) -> Any:
 def _callable_types(function: Any) -> tuple[Any, Any]:
     target = function if inspect.isroutine(function) else getattr(function, "__call__", function)  # noqa: B004
     hints = _hints(target)
-    try:
-        first = next(iter(inspect.signature(function).parameters), None)
-    except (TypeError, ValueError):  # a builtin without a signature
-        first = None
+    first = None
+    if hints.keys() - {"return"}:  # a signature takes an eighth of add()'s time
+        try:
+            first = next(iter(inspect.signature(function).parameters), None)
+        except (TypeError, ValueError):  # a builtin without a signature
+            first = None
     return hints.get(first, Any) if first else Any, _without_none(hints.get("return", Any))
 
 
