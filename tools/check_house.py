@@ -159,15 +159,15 @@ def count_branches(files: Iterable[Path], root: Path) -> Rows:
     for path in files:
         if path.suffix not in {".cpp", ".hpp", ".h", ".py"}:
             continue
+        place = path.relative_to(root).as_posix()
         # lizard leaves out functions that ask for it, and takes annotations for names.
         text = path.read_bytes().replace(b"lizard forgives", b"")
         code = ANNOTATION.sub(lambda match: b" " * len(match[0]), text).decode()
         functions = lizard.analyze_file.analyze_source_code(str(path), code).function_list
         if path.suffix == ".cpp" and not functions and code.count(";") > 20:
-            place = path.relative_to(root)
             sys.exit(f"check_house: lizard reads no function in {place}: is a `<` a template to it?")
         for function in functions:
-            name = f"{path.relative_to(root).as_posix()} {function.name}"
+            name = f"{place} {function.name}"
             branches[name] = max(branches.get(name, 0), function.cyclomatic_complexity)
     return branches
 

@@ -105,11 +105,12 @@ def main() -> int:
         namespace = NAMESPACE.search(text)
         layer = f"tests of {short.parts[2]} in {namespace and namespace[1]}"
         layers[layer][short] = text
-        headers[layer] = {
-            header: its
-            for header, its in shared.items()
-            if header.parts[2] == short.parts[2] or len(header.parts) == 3
-        }
+        if layer not in headers:
+            headers[layer] = {
+                header: its
+                for header, its in shared.items()
+                if header.parts[2] == short.parts[2] or len(header.parts) == 3
+            }
     found = [line for files in layers.values() for line in clashes(files)]
     found += [line for layer, files in layers.items() for line in hidden(files, headers[layer])]
     for line in found:

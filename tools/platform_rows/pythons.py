@@ -159,8 +159,7 @@ def _build(name: str, folder: Path, python: Path) -> None:
     """The modules lie beside each other in python/freshframe: the names of their files differ."""
     build = str(folder.parent / f"cmake-{name}")  # as deep as build/dev
     variables = {**os.environ, "VIRTUAL_ENV": str(python.parents[1])}
-    # Without debugging information ccache finds what does not need Python in the builds for the others.
-    settings = [f"-DPython_EXECUTABLE={python}", "-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-DNDEBUG"]
+    settings = [f"-DPython_EXECUTABLE={python}"]
     if shutil.which("ccache"):
         settings.append("-DCMAKE_CXX_COMPILER_LAUNCHER=ccache")
     targets = ["freshframe_python", "gil_plain", "gil_nanobind", "gil_lies"]

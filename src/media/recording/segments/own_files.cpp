@@ -162,14 +162,14 @@ std::optional<OwnFile> OwnFiles::look(const std::string& name) const {
 OwnFiles::Removal OwnFiles::remove(const std::string& name) const {
   const auto place = place_of(pattern_, name);
   if (!place) return Removal::Gone;
-  // While it is open no new file gets its number (inode). Otherwise a recorder that begins one between unlinkat() and the end
-  // of the claim below would be told that this file, which has the number now, is being written.
+  // While it is open no new file gets its inode. Otherwise a recorder could begin one with that inode between unlinkat() and
+  // the end of the claim below, and would be refused.
   const OpenPath held(::openat(place.folder(), place.file(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
-  struct stat status{};
-  if (!held || ::fstat(held.get(), &status) != 0) {
+  if (!held) {
     if (errno == ENOENT) return Removal::Gone;
     throw Error(cannot_delete(pattern_.base() + "/" + name));
   }
+  struct stat status{};
   if (!measured(place.folder(), place.file(), &status)) return Removal::Foreign;
   struct stat pin{};
   const auto pin_name = place.parts.back() + ".keep";
