@@ -72,7 +72,8 @@ struct ConnectOptions {
 };
 
 /// Options of Pipeline::remove(). `drain`: the sources end, and all that they have sent is processed, as at the
-/// end of a stream. Else only recorders write their waiting samples, and the others are dropped as `removed`.
+/// end of a stream; remove() waits for the nodes below, also for merges that stay. Else only recorders write their
+/// waiting samples, and the others are dropped as `removed`.
 struct RemoveOptions {
   bool drain = false;
   Seconds timeout{5};

@@ -10,8 +10,10 @@ import argparse
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -90,9 +92,62 @@ def _last_line(text: str, pattern: str) -> str:
     return (lines or text.splitlines() or ["no output"])[-1][:300]
 
 
+_RUN = 60.0  # seconds of one rich pipeline
+_PATIENCE = 300.0  # seconds after which it hangs
+
+
 def _chaos(seconds: float) -> Found:
-    """Fleets under random faults, as `./dev test-fleet --check` runs them."""
+    """One rich pipeline after the other under faults of every kind."""
     ends, seed = time.monotonic() + seconds, 1 + ledger.runs_of("chaos")
+    faults, found, grown = 0, list[str](), 0
+    with tempfile.TemporaryDirectory(prefix="clock-") as folder:
+        command = [sys.executable, "-X", "faulthandler", "-m", "night.chaos"]
+        environment = os.environ | _clock_to_set(Path(folder))
+        while time.monotonic() < ends:
+            length = max(1.0, min(_RUN, ends - time.monotonic()))
+            given = ["--seed", str(seed), "--seconds", f"{length:.0f}"]
+            code, said, errors = _watched([*command, *given], length + _PATIENCE, environment)
+            if code in (0, 4):
+                verdict = json.loads(said.splitlines()[-1])
+                faults += sum(verdict["faults"].values())
+                grown = max(grown, verdict["figures"]["memory grown MiB"])
+                found += [f"seed {seed}: {one}" for one in verdict["findings"]]
+            else:
+                found.append(f"seed {seed}: ended with {code}: {_last_line(errors, '[Ee]rror')}")
+                print(errors[-20_000:], flush=True)
+            seed += 1
+    return faults, found, {"memory grown MiB": grown}
+
+
+def _clock_to_set(folder: Path) -> dict[str, str]:
+    """The environment of a program whose system's clock can be set; without a compiler nothing."""
+    library, offset = folder / "clock.so", folder / "offset"
+    source = Path(__file__).with_name("chaos") / "clock.c"
+    made = ["cc", "-shared", "-fPIC", "-O1", "-o", str(library), str(source)]
+    try:
+        subprocess.run(made, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return {}
+    offset.write_bytes(bytes(8))
+    return {"LD_PRELOAD": str(library), "FRESHFRAME_TEST_CLOCK": str(offset)}
+
+
+def _watched(command: list[str], seconds: float, environment: dict[str, str]) -> tuple[int, str, str]:
+    """Its exit code and what it wrote. One that takes longer shows its stacks and is ended."""
+    process = subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
+    )
+    try:
+        said, errors = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGABRT)
+        said, errors = process.communicate()
+    return process.returncode, said, errors
+
+
+def _fleets(seconds: float) -> Found:
+    """Fleets under random faults, as `./dev test-fleet --check` runs them."""
+    ends, seed = time.monotonic() + seconds, 1 + ledger.runs_of("fleets")
     faults, found, recovery = 0, list[str](), 0.0
     while time.monotonic() < ends:
         options = ["--cameras", "6", "--agents", "2", "--faults", "5", "--seed", str(seed), "--json"]
@@ -128,6 +183,7 @@ PARTS: dict[str, Callable[[float], Found]] = {
     "healthy": _healthy,
     "fuzz": _fuzz,
     "chaos": _chaos,
+    "fleets": _fleets,
     "sanitizers": _sanitizers,
 }
 

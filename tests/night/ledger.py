@@ -15,7 +15,8 @@ _WORDS = {
     "fuzz": "inputs",
     "soak": "outages of a receiver and a camera",
     "healthy": "healthy programs",
-    "chaos": "faults of a fleet",
+    "chaos": "faults of a rich pipeline",
+    "fleets": "faults of a fleet",
     "sanitizers": "tests",
 }
 

@@ -264,7 +264,7 @@ class Pipeline(RunByWith):
 
         Args:
             part: The port of the node, or a reader.
-            drain: The sources end, and all that they have sent is processed, as at the end of a stream.
+            drain: The sources end, and all that they have sent is processed, also by merges that stay.
             timeout: Seconds.
 
         Returns:

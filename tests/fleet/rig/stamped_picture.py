@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import functools
 import itertools
 import struct
 import zlib
@@ -17,25 +18,26 @@ _PAYLOAD = struct.Struct(">IHH")  # frame, camera, checksum
 _BITS = 8 * _PAYLOAD.size
 
 
-def stamped_jpeg(camera: int, frame: int) -> bytes:
-    """A grey baseline JPEG (ITU-T T.81) of 160 x 120 pixels that says which frame of which camera it is.
+def stamped_jpeg(camera: int, frame: int, *, rows: int = ROWS) -> bytes:
+    """A grey baseline JPEG (ITU-T T.81), 160 pixels wide, that says which frame of which camera it is.
 
     Args:
         camera: 0 to 65535.
         frame: 0 to 4294967295.
+        rows: Of blocks of 8 pixels, 4 to 15: its height.
     """
     head = struct.pack(">IH", frame, camera)
     payload = int.from_bytes(head + struct.pack(">H", zlib.crc32(head) & 0xFFFF), "big")
-    return _HEADER + _entropy_coded(payload) + b"\xff\xd9"
+    return _header(8 * rows) + _entropy_coded(payload, COLUMNS * rows) + b"\xff\xd9"
 
 
 def read_stamp(luma: npt.NDArray[np.uint8]) -> tuple[int, int] | None:
     """Camera and frame of a picture's luma; None if it is no whole stamped picture.
 
     Args:
-        luma: (120, 160) uint8.
+        luma: (32 to 120, 160) uint8.
     """
-    if luma.shape != (HEIGHT, WIDTH):
+    if luma.shape[1] != WIDTH or not 4 * BLOCK <= luma.shape[0] <= HEIGHT:
         return None
     centres = luma[BLOCK // 2 :: BLOCK, BLOCK // 2 :: BLOCK].reshape(-1)[:_BITS]
     packed = np.packbits(centres > 127).tobytes()
@@ -52,8 +54,8 @@ _FIRST_BLACK = "10" + f"{127:08b}" + "0"  # -128 from 0
 _FIRST_WHITE = "110" + f"{127:07b}" + "0"  # 127 from 0: category 7
 
 
-def _entropy_coded(payload: int) -> bytes:
-    bits = f"{payload:0{_BITS}b}" + "0" * (COLUMNS * ROWS - _BITS)
+def _entropy_coded(payload: int, blocks: int) -> bytes:
+    bits = f"{payload:0{_BITS}b}" + "0" * (blocks - _BITS)
     code = [_FIRST_WHITE if bits[0] == "1" else _FIRST_BLACK]
     for before, now in itertools.pairwise(bits):
         code.append(_SAME if before == now else _TO_WHITE if now == "1" else _TO_BLACK)
@@ -71,12 +73,14 @@ def _codes(lengths: list[int], symbols: list[int]) -> bytes:
     return bytes(lengths + [0] * (16 - len(lengths)) + symbols)
 
 
-_HEADER = (
-    b"\xff\xd8"
-    + _segment(0xE0, b"JFIF\0\1\1\0\0\1\0\1\0\0")
-    + _segment(0xDB, b"\0" + bytes([8] * 64))
-    + _segment(0xC0, struct.pack(">BHHB", 8, HEIGHT, WIDTH, 1) + b"\1\x11\0")
-    + _segment(0xC4, b"\x00" + _codes([1, 1, 1], [0, 8, 7]))
-    + _segment(0xC4, b"\x10" + _codes([1], [0]))
-    + _segment(0xDA, b"\1\1\0\0\x3f\0")
-)
+@functools.cache
+def _header(height: int) -> bytes:
+    return (
+        b"\xff\xd8"
+        + _segment(0xE0, b"JFIF\0\1\1\0\0\1\0\1\0\0")
+        + _segment(0xDB, b"\0" + bytes([8] * 64))
+        + _segment(0xC0, struct.pack(">BHHB", 8, height, WIDTH, 1) + b"\1\x11\0")
+        + _segment(0xC4, b"\x00" + _codes([1, 1, 1], [0, 8, 7]))
+        + _segment(0xC4, b"\x10" + _codes([1], [0]))
+        + _segment(0xDA, b"\1\1\0\0\x3f\0")
+    )

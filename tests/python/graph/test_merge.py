@@ -160,9 +160,11 @@ def test_a_merge_that_loses_its_parent_by_hand_ends_when_no_source_is_left(verb:
             until(lambda: pipeline.stats().nodes["camera"].state == "ended", "the end of the source")
         if verb == "disconnect":
             pipeline.disconnect(camera, merge)
-        else:
-            pipeline.remove(camera, drain=verb == "drain", timeout=WATCHDOG)
+        elif verb == "remove":
+            pipeline.remove(camera, timeout=WATCHDOG)
         gate.open()
+        if verb == "drain":  # waits for the merge
+            pipeline.remove(camera, drain=True, timeout=WATCHDOG)
         if verb == "disconnect" and not ended:
             assert not pipeline.wait(0.1)
             assert not keeps.closed.is_set()

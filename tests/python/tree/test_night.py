@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -88,9 +90,48 @@ def test_faults_of_a_fleet_count_only_if_they_were_tried(monkeypatch: pytest.Mon
     times = iter([0.0, 1.0, 2.0, 3.0, 11.0])
     monkeypatch.setattr("night.__main__.time", SimpleNamespace(monotonic=lambda: next(times)))
     monkeypatch.setattr("night.__main__.subprocess", _ends(*ended))
-    first = 1 + ledger.runs_of("chaos")
+    first = 1 + ledger.runs_of("fleets")
     found = [f"seed {first}: StateError: no result", f"seed {first + 10}: lost"]
-    assert night._chaos(10.0) == (9, found, {"recovery_max_seconds": 3.0})
+    assert night._fleets(10.0) == (9, found, {"recovery_max_seconds": 3.0})
+
+
+def test_a_run_of_chaos_that_hangs_or_dies_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    def verdict(faults: int, *findings: str) -> str:
+        figures = {"memory grown MiB": faults}
+        return "a line\n" + json.dumps(
+            {"faults": {"clock": faults}, "figures": figures, "findings": findings}
+        )
+
+    ended = iter([(0, verdict(5), ""), (4, verdict(4, "lost"), ""), (-6, "", "x\nFatal Python Error: y")])
+    times = iter([0.0, 1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 11.0])
+    monkeypatch.setattr("night.__main__.time", SimpleNamespace(monotonic=lambda: next(times)))
+    monkeypatch.setattr(night, "_watched", lambda *_: next(ended))
+    first = 1 + ledger.runs_of("chaos")
+    found = [f"seed {first + 1}: lost", f"seed {first + 2}: ended with -6: Fatal Python Error: y"]
+    assert night._chaos(10.0) == (9, found, {"memory grown MiB": 5})
+
+
+def test_what_takes_too_long_shows_its_stacks_and_is_ended() -> None:
+    sleeps = [
+        sys.executable,
+        "-X",
+        "faulthandler",
+        "-c",
+        "import time; print(1, flush=True); time.sleep(600)",
+    ]
+    code, said, errors = night._watched(sleeps, 1.0, dict(os.environ))
+    assert (code, said) == (-6, "1\n")
+    assert "Fatal Python error: Aborted" in errors
+
+
+def test_the_clock_of_a_program_can_be_set(tmp_path: Path) -> None:
+    environment = night._clock_to_set(tmp_path)
+    if not environment:
+        pytest.skip("needs a C compiler")
+    asks = [sys.executable, "-c", "import time; print(int(time.time()))"]
+    before = int(subprocess.check_output(asks, env=os.environ | environment))
+    (tmp_path / "offset").write_bytes((86400).to_bytes(8, "little"))
+    assert int(subprocess.check_output(asks, env=os.environ | environment)) >= before + 86400
 
 
 def test_tests_that_fail_under_a_sanitizer_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

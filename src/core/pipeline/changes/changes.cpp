@@ -5,6 +5,8 @@
 #include "freshframe/error.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -236,6 +238,13 @@ std::vector<std::string> still_busy(const Removal& removal, const Runners& befor
   return nodes;
 }
 
+[[noreturn]] void throw_still_busy(Seconds timeout, std::vector<std::string> nodes) {
+  std::string list;
+  for (const auto& node : nodes) list += (list.empty() ? "'" : ", '") + node + "'";
+  throw StopTimeout("still busy " + seconds_text(timeout.count()) + " after remove(): " + list,
+                    std::move(nodes));
+}
+
 // `before`: as ask_to_end() returned them.
 void wait_removed(Life& life, const std::shared_ptr<Removal>& removal, const Runners& before,
                   const RemoveOptions& options, const Look& look) {
@@ -252,13 +261,41 @@ void wait_removed(Life& life, const std::shared_ptr<Removal>& removal, const Run
         return busy;
       });
       if (nodes.empty()) return;  // they have closed meanwhile
-      std::string list;
-      for (const auto& node : nodes) list += (list.empty() ? "'" : ", '") + node + "'";
-      throw StopTimeout("still busy " + seconds_text(options.timeout.count()) + " after remove(): " + list,
-                        std::move(nodes));
+      throw_still_busy(options.timeout, std::move(nodes));
     }
     if (look) look();
   }
+}
+
+// What the removed nodes have sent to nodes that stay is processed there.
+void wait_drained(PipelineCore& core, const Removal& removal, const RemoveOptions& options,
+                  const Look& look) {
+  constexpr Seconds kSoon{0.005};
+  const auto deadline = Watch::now() + to_duration(options.timeout);
+  auto& guarded = core.guarded();
+  while (true) {
+    const bool late = Watch::now() >= deadline;
+    std::set<std::string> busy;
+    {
+      const Lock building(guarded.building);
+      guarded.count(guarded.graph.sweep());
+      busy = guarded.graph.draining(removal);
+    }
+    if (busy.empty()) return;
+    if (late) throw_still_busy(options.timeout, {busy.begin(), busy.end()});
+    core.life().wait_until(std::min(deadline, Watch::now() + to_duration(kSoon)), [] { return false; });
+    if (look) look();
+  }
+}
+
+Stats books_of(const PipelineCore& core, const Removal& removal) {
+  auto books = core.life().locked([&] {
+    if (removal.error) std::rethrow_exception(removal.error);
+    return removal.books;
+  });
+  const Lock building(core.guarded().building);
+  std::ranges::copy(removal.drained, std::back_inserter(books.edges));
+  return books;
 }
 
 // The nodes that a removal asks to end.
@@ -317,6 +354,7 @@ void forget(PipelineCore& core, Runner& runner) {
     kept = guarded.graph.shared_runner(runner.index());
     if (!kept) return;
     auto edges = guarded.graph.forget(runner.index());
+    guarded.count(guarded.graph.sweep());
     runner.life().set_forgotten();
     guarded.update_bound();
     core.budget()->remove_holder(runner.intake().holder());
@@ -380,12 +418,9 @@ Stats remove_node(PipelineCore& core, int index, const RemoveOptions& options, c
   const auto before = ask_to_end(core, index, removal, options.drain);
   if (!waits) return {};
   wait_removed(life, removal, before, options, look);
+  wait_drained(core, *removal, options, look);
   life.sweep_threads();
-  if (earlier) removal = std::move(earlier);
-  return life.locked([&] {
-    if (removal->error) std::rethrow_exception(removal->error);
-    return removal->books;
-  });
+  return books_of(core, earlier ? *earlier : *removal);
 }
 
 void remove_reader(PipelineCore& core, const std::shared_ptr<ReaderCore>& reader) {

@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "core/pipeline/changes/removal.hpp"
 #include "core/pipeline/changes/successor.hpp"
 #include "core/pipeline/pipeline_core.hpp"
+#include "core/pipeline/removal.hpp"
 
 namespace freshframe::core {
 

@@ -122,14 +122,18 @@ class Graph {
   /// Takes away the edges between these nodes and the others. `drains`: waiting samples in the others stay.
   /// Returns the last counts of the edges that went.
   std::vector<EdgeStats> cut(const std::vector<int>& nodes, bool drains);
-  /// Forgets a node that has closed, and its edges, whose last counts it returns.
+  /// Forgets a node that has closed, and its edges, whose last counts it returns. Those to nodes that stay go by
+  /// sweep().
   std::vector<EdgeStats> forget(int index);
   std::vector<EdgeStats> forget(const ReaderCore& reader);
   /// Ends the merges that have lost all their parents, once no source is left whose samples could come to them. Called
   /// whenever a source has ended, or a merge may have lost its last parent.
   void end_orphans() const;
-  /// Takes away the edges of nodes that have gone whose waiting samples have been processed meanwhile.
+  /// Takes away the edges of nodes that have gone whose waiting samples have been processed meanwhile. Returns their
+  /// last counts, which their removals get, too.
   std::vector<EdgeStats> sweep();
+  /// The names of the nodes in which samples of a removal still wait.
+  [[nodiscard]] std::set<std::string> draining(const Removal& removal) const;
   /// A node has been told that nothing more comes of a source, but may give results of it until the source is
   /// removed: its outputs then get the end. One that is being removed itself, too, may give them in its finish():
   /// its own end is that of all its streams. False: the source is being removed, and the node stays.
@@ -184,6 +188,7 @@ class Graph {
     int parent;
     std::shared_ptr<Inbox> inbox;
     EdgeRef edge;
+    std::shared_ptr<Removal> removal;
   };
   std::vector<Drained> drained_;
   std::int64_t edges_ = 0;  // the number of the next edge

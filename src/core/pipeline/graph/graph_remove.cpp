@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/pipeline/graph/graph_look.hpp"
+#include "core/pipeline/removal.hpp"
 
 namespace freshframe::core {
 namespace {
@@ -154,9 +155,18 @@ std::vector<EdgeStats> Graph::sweep() {
     if (!is_over(*each.inbox, *each.edge)) return false;
     if (has(each.parent)) runner(each.parent).outlet().outputs().remove(each.edge);
     books.push_back(each.inbox->remove_edge(each.edge));
+    if (each.removal && !books.back().parent.empty()) each.removal->drained.push_back(books.back());
     return true;
   });
   return books;
+}
+
+std::set<std::string> Graph::draining(const Removal& removal) const {
+  std::set<std::string> names;
+  for (const auto& each : drained_) {
+    if (each.removal.get() == &removal) names.insert(each.inbox->consumer());
+  }
+  return names;
 }
 
 bool Graph::keep_end(int node, const GoneSource& gone) {
@@ -180,6 +190,7 @@ std::vector<EdgeStats> Graph::forget(int index) {
   std::vector<EdgeStats> books;
   pass_kept_ends(index);
   auto& gone = place(index);
+  const auto removal = gone.runner->life().removal();
   for (auto& wire : gone.wires) {
     if (wire.edge) books.push_back(take_away(*this, wire, gone.runner->inbox()));
   }
@@ -194,7 +205,7 @@ std::vector<EdgeStats> Graph::forget(int index) {
     if (!goes) keep_merge_open(*this, each);
     for (const auto& wire : each.wires) {
       if (from_it(wire) && wire.edge)
-        drained_.push_back({wire.parent, each.runner->shared_inbox(), wire.edge});
+        drained_.push_back({wire.parent, each.runner->shared_inbox(), wire.edge, removal});
     }
     std::erase_if(each.wires, from_it);
   }
@@ -205,7 +216,6 @@ std::vector<EdgeStats> Graph::forget(int index) {
   find_sources();
   find_live();
   end_orphans();
-  std::ranges::move(sweep(), std::back_inserter(books));
   return books;
 }
 

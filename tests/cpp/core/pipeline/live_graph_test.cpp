@@ -292,9 +292,11 @@ TEST(LiveGraph, DrainedSamplesAreProcessed) {
   const auto cam = pipeline.add(feed_source(feed, Kind::Live), {.name = "cam"});
   pipeline.connect(cam, merge, {.queue = Queue{4}});
   for (int i = 0; i < 3; ++i) feed.push_and_settle(i);
-  pipeline.remove(cam, {.drain = true});
+  std::jthread remover([&] { pipeline.remove(cam, {.drain = true, .timeout = Seconds{60}}); });
+  wait_until([&] { return pipeline.stats().removed.nodes == 1; });
   gate.open();
-  seen.wait_for(3);
+  remover.join();
+  EXPECT_EQ(seen.all().size(), 3U);
   EXPECT_EQ(seqs(seen.all()), (std::vector<std::int64_t>{0, 1, 2}));
 }
 
@@ -347,6 +349,76 @@ TEST(LiveGraph, AMergeOfOneCameraGoesOnWithoutItAndGetsAnother) {
     two.push(2);
     seen.wait_for(2);
   }
+}
+
+// A merge that holds its first sample until the gate opens, with another one waiting.
+class HeldMerge {
+ public:
+  explicit HeldMerge(CheckedPipeline& pipeline)
+      : camera(pipeline.add(feed_source(feed_, Kind::Live), {.name = "camera"})) {
+    const auto pass = [this](const auto& sample, const Context& context) {
+      gate.pass(context);
+      return std::optional<int>(sample.value);
+    };
+    pipeline.add(make_node<int, int>(pass), std::vector<Port<int>>{camera},
+                 {.name = "merge", .queue = Queue{8}});
+  }
+  void fill(const CheckedPipeline& pipeline) {
+    feed_.push(1);
+    feed_.push(2);
+    wait_until([&] {
+      const auto edge = pipeline.stats().edges.at(0);
+      return edge.delivered == 1 && edge.waiting == 1;
+    });
+  }
+
+  Gate gate{false};
+
+ private:
+  Feed<int> feed_;
+
+ public:
+  Port<int> camera;
+};
+
+TEST(LiveGraph, ADrainEndsWhenAMergeHasGotWhatWaited) {
+  CheckedPipeline pipeline(kept_running());
+  HeldMerge held(pipeline);
+  pipeline.start();
+  held.fill(pipeline);
+  std::atomic<bool> over{false};
+  Stats books;
+  std::jthread remover([&] {
+    books = pipeline.remove(held.camera, {.drain = true, .timeout = Seconds{60}});
+    over = true;
+  });
+  wait_until([&] { return pipeline.stats().removed.nodes == 1; });
+  std::this_thread::sleep_for(std::chrono::milliseconds(30));
+  EXPECT_FALSE(over);
+  held.gate.open();
+  remover.join();
+  ASSERT_EQ(books.edges.size(), 1U);
+  EXPECT_EQ(books.edges[0].child, "merge");
+  EXPECT_EQ(books.edges[0].delivered, 2U);
+  EXPECT_TRUE(pipeline.stats().edges.empty());
+  EXPECT_EQ(pipeline.stats().removed.delivered, 2U);
+}
+
+TEST(LiveGraph, ADrainThatTakesTooLongNamesTheMergeAndItsEdgeIsCountedLater) {
+  CheckedPipeline pipeline(kept_running());
+  HeldMerge held(pipeline);
+  pipeline.start();
+  held.fill(pipeline);
+  EXPECT_EQ(message_of<StopTimeout>(
+                [&] { pipeline.remove(held.camera, {.drain = true, .timeout = Seconds{0.05}}); }),
+            "still busy 0.05 s after remove(): 'merge'");
+  held.gate.open();
+  wait_until([&] { return pipeline.stats().edges.at(0).delivered == 2; });
+  Feed<int> feed;
+  const auto next = pipeline.add(feed_source(feed, Kind::Live), {.name = "next"});
+  EXPECT_TRUE(pipeline.stats().edges.empty());
+  EXPECT_EQ(pipeline.stats().removed.delivered, 2U);
+  EXPECT_TRUE(pipeline.remove(next).edges.empty());
 }
 
 TEST(LiveGraph, AMergeWhoseParentsHaveLeftEndsWithTheLastSource) {

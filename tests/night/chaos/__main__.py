@@ -1,0 +1,182 @@
+"""One run; see the head of the package."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import gc
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import freshframe as ff
+from night.chaos.cameras import Cameras
+from night.chaos.faults import Faults
+from night.chaos.plant import Plant
+from night.chaos.receiver import Receiver
+
+_PATIENCE = 90.0  # seconds after which something does not come back
+_MJPEG, _RTSP, _FPS = 4, 1, 10.0
+_MOST_GROWTH = 200 << 20  # bytes of memory from the first quarter to the end
+_DISK = 16 << 20
+
+
+@contextlib.contextmanager
+def _small_disk() -> Iterator[tuple[Path, Path | None]]:
+    """A folder, and the same again if it is a disk of its own that may be filled."""
+    with tempfile.TemporaryDirectory(prefix="chaos-") as place:
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={_DISK}", "tmpfs", place]
+        mounted = (
+            os.geteuid() == 0 and subprocess.run(mount, check=False, capture_output=True).returncode == 0
+        )
+        try:
+            yield Path(place), Path(place) if mounted else None
+        finally:
+            if mounted:
+                subprocess.run(["umount", "--lazy", place], check=False)
+
+
+def _memory() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+
+def _descriptors() -> Counter[str]:
+    """What they are open to, without numbers."""
+    found = Counter[str]()
+    for entry in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):  # that of the folder itself
+            found[re.sub(r"\d+", "N", str(entry.readlink()))] += 1
+    return found
+
+
+def _comes_back(plant: Plant, cameras: Cameras) -> None:
+    """After the faults each camera gives new pictures, and the spool sends what waits."""
+    books, began = plant.books, time.monotonic()
+    missing = {f"cam{camera}" for camera in range(len(cameras.urls)) if plant.is_there(camera)}
+    reader = plant.pipeline.reader(plant.ports["quick"], queue=ff.Queue(8))
+    while missing and time.monotonic() < began + _PATIENCE:
+        with contextlib.suppress(ff.Stalled):
+            missing.discard(reader.get(1.0).source)
+    reader.close()
+    if missing:
+        sources = {name: plant.pipeline.stats().nodes[name].source for name in missing}
+        books.find(f"no picture of {sorted(missing)} in {_PATIENCE:g} s after the last fault: {sources}")
+    while time.monotonic() < began + 2 * _PATIENCE:
+        spool = plant.pipeline.stats().nodes["spool"].spool
+        if spool is None or spool.waiting < 200:
+            return
+        time.sleep(0.2)
+    books.find(f"the spool does not send after the last fault: {spool}")
+
+
+def _check_receiver(plant: Plant, receiver: Receiver, stats: ff.stats.Stats) -> None:
+    spool = stats.nodes["spool"].spool
+    assert spool is not None
+    if receiver.findings and spool.expired + spool.lost == 0:
+        plant.books.find(f"the spool: {receiver.findings[0]}, and {len(receiver.findings)} such; {spool}")
+
+
+def _check_files(plant: Plant) -> None:
+    """What was recorded can be read; each line is whole."""
+    for path in sorted(plant.disk.glob("*.mkv")):
+        if path.stat().st_size < 1000:
+            continue  # the disk was full when it began
+        with _found(plant, f"{path.name} cannot be read", ff.FreshframeError):
+            times = [sample.pts for sample in ff.stream(ff.open(path))]
+            if times != sorted(times):
+                plant.books.find(f"{path.name}: times in this order: {times}")
+    for path in sorted(plant.disk.glob("*.jsonl")):
+        lines = path.read_bytes().split(b"\n")
+        for line in lines[:-1]:
+            with _found(plant, f"{path.name} has the line {line[:80]!r}", ValueError):
+                json.loads(line)
+
+
+@contextlib.contextmanager
+def _found(plant: Plant, what: str, *errors: type[Exception]) -> Iterator[None]:
+    """An exception of such a type is a finding."""
+    try:
+        yield
+    except errors as error:
+        plant.books.find(f"{what}: {error}")
+
+
+def run(seed: int, seconds: float) -> dict[str, Any]:
+    """One run: its faults, what was found, and figures."""
+    threads, descriptors = threading.active_count(), _descriptors()
+    with _small_disk() as (folder, disk), contextlib.closing(Cameras(_MJPEG, _RTSP, _FPS)) as cameras:
+        receiver = Receiver()
+        plant = Plant(cameras, receiver, folder)
+        books = plant.books
+        threading.excepthook = lambda failed: books.find(f"{failed.thread}: {failed.exc_value!r}")
+        with (
+            contextlib.closing(Faults(seed, plant, cameras, receiver, disk)) as faults,
+            plant.pipeline.start(),
+        ):
+            began, early = time.monotonic(), 0
+            while (past := time.monotonic() - began) < seconds:
+                if past > seconds / 4 and not early:
+                    early = _memory()
+                try:
+                    faults.one()
+                except Exception as error:
+                    books.find(f"{faults.latest}, or the end of an earlier fault, raised {error!r}")
+                    if not isinstance(error, ff.FreshframeError):
+                        raise
+                if plant.pipeline.wait(0.3):
+                    break
+            grown = _memory() - early
+            if plant.pipeline.wait(0):
+                books.find("the pipeline has ended")
+            else:
+                faults.end()
+                _comes_back(plant, cameras)
+            faults.close()
+            plant.pipeline.stop(60)
+        stats = plant.pipeline.stats()
+        if (page := plant.pipeline.dashboard) is not None:
+            page.close()
+        books.audit(stats)
+        _check_receiver(plant, receiver, stats)
+        _check_files(plant)
+        if grown > _MOST_GROWTH:
+            books.find(f"memory grew by {grown >> 20} MiB in {seconds:g} s")
+        findings, counts = list(books.findings), faults.counts
+        figures = {
+            "memory grown MiB": grown >> 20,
+            "pictures": sum(calls.total() for calls in books.sources.values()),
+            "events": receiver.taken,
+            "events again": receiver.again,
+        }
+    del plant, faults
+    gc.collect()
+    left = _descriptors() - descriptors
+    if left or threading.active_count() > threads:
+        findings.append(f"afterwards there are {dict(left)} more, and {threading.enumerate()}")
+    return {"faults": dict(counts), "findings": findings, "figures": figures}
+
+
+def main() -> int:
+    """The exit code: 4 if something was found."""
+    parser = argparse.ArgumentParser(prog="python -m night.chaos", description=__doc__)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    given = parser.parse_args()
+    run(given.seed, 0)  # what a process makes once is there
+    verdict = run(given.seed, given.seconds)
+    print(json.dumps(verdict))
+    return 4 if verdict["findings"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

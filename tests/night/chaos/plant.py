@@ -1,0 +1,280 @@
+"""The rich pipeline: cameras, nodes that count their own calls, sinks, and the books of all."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rig.stamped_picture import read_stamp
+
+import freshframe as ff
+from night.chaos.cameras import Cameras
+
+_LATE = 20.0  # seconds by which a slow node may be behind a quick one, on a machine with other work
+_UNSURE = ("half", "garbage", "still")  # after these a decoder may show what no camera has sent
+
+
+@dataclass
+class Books:
+    """What the nodes have counted and what was found wrong. Thread-safe."""
+
+    sources: defaultdict[str, Counter[str]] = field(
+        default_factory=lambda: defaultdict(Counter)  # of the calls of each node
+    )
+    newest: dict[str, tuple[int, float]] = field(default_factory=dict)  # number and time, by camera
+    faults: defaultdict[int, set[str]] = field(default_factory=lambda: defaultdict(set))  # of each camera
+    removed: defaultdict[str, Counter[str]] = field(
+        default_factory=lambda: defaultdict(Counter)  # delivered on removed edges, by child and parent
+    )
+    untold: set[str] = field(default_factory=set)  # cameras whose last statistics were not returned
+    findings: list[str] = field(default_factory=list)
+    _last: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def find(self, text: str) -> None:
+        """Notes a finding, once."""
+        with self._lock:
+            if text not in self.findings:
+                self.findings.append(text)
+
+    def called(self, node: str, source: str) -> None:
+        """A node was given a sample."""
+        with self._lock:
+            self.sources[node][source] += 1
+
+    def saw(self, node: str, sample: ff.Sample[Any], stamp: tuple[int, int] | None) -> None:
+        """A node has seen a picture: its camera is right, and it is newer than the one before."""
+        camera = int(sample.source.removeprefix("cam"))
+        unsure = self.faults[camera].intersection(_UNSURE)
+        if stamp is None:
+            if not unsure:
+                known = sorted(self.faults[camera])
+                self.find(f"{node}: a picture of {sample.source} is no whole one, after {known}")
+            return
+        if stamp[0] != camera:
+            self.find(f"{node}: a picture of camera {stamp[0]} came as one of {sample.source}")
+        with self._lock:
+            before = self._last.get((node, sample.source))
+            self._last[node, sample.source] = (sample.seq, stamp[1])
+        if before is None or is_looped(camera):
+            return
+        twice = unsure or "replaced" in self.faults[camera]  # two sessions may get the same picture
+        if stamp[1] < before[1] or (stamp[1] == before[1] and sample.seq != before[0] and not twice):
+            self.find(f"{node}: picture {stamp[1]} of {sample.source} after {before[1]}")
+
+    def removed_stats(self, stats: ff.stats.Stats | None) -> None:
+        """The last statistics of nodes that were removed."""
+        for edge in [] if stats is None else stats.edges:
+            self.balance(edge)
+            self.removed[edge.child][edge.parent] += edge.delivered
+
+    def balance(self, edge: ff.stats.EdgeStats) -> None:
+        """Each sample of an edge has one fate."""
+        if edge.passed_in != edge.delivered + edge.dropped + edge.waiting:
+            self.find(f"an edge does not balance: {edge}")
+        if edge.dropped != sum(edge.drops.values()):
+            self.find(f"an edge's drops have no cause: {edge}")
+
+    def audit(self, stats: ff.stats.Stats) -> None:
+        """At the end: what the edges have delivered is what the nodes were given."""
+        for edge in stats.edges:
+            self.balance(edge)
+            self.removed[edge.child][edge.parent] += edge.delivered
+        for node, calls in self.sources.items():
+            delivered = self.removed[node]
+            if not self.untold.intersection(calls) and delivered.total() != calls.total():
+                self.find(f"{node} was called with {calls}, its edges have delivered {delivered}")
+
+
+LOOPED = set[int]()  # cameras whose numbers begin again
+
+
+def is_looped(camera: int) -> bool:
+    """Whether a camera's numbers begin again."""
+    return camera in LOOPED
+
+
+class Reads(ff.Node[ff.Frame, "dict[str, Any]"]):
+    """Reads the stamps."""
+
+    def __init__(self, name: str, books: Books, pause: float = 0.0) -> None:
+        self.name, self.books, self.pause = name, books, pause
+
+    def process(self, sample: ff.Sample[ff.Frame], /) -> dict[str, Any]:
+        """Camera and number."""
+        began = time.monotonic()
+        self.books.called(self.name, sample.source)
+        stamp = read_stamp(sample.value.luma)
+        self.books.saw(self.name, sample, stamp)
+        if stamp is not None and not is_looped(stamp[0]):
+            if self.pause:
+                self._compare(sample.source, stamp[1], began)
+            else:
+                self.books.newest[sample.source] = (stamp[1], began)
+        time.sleep(self.pause)
+        return {"camera": sample.source, "number": None if stamp is None else stamp[1]}
+
+    def _compare(self, camera: str, number: int, began: float) -> None:
+        """A slow node gets the newest picture: not one that another node has seen long before its call."""
+        newest = self.books.newest.get(camera)
+        if newest is not None and number < newest[0] and newest[1] < began - _LATE:
+            self.books.find(
+                f"{self.name}: got picture {number} of {camera}, "
+                f"{began - newest[1]:.0f} s after {newest[0]} was seen"
+            )
+
+
+class Batches(Reads):
+    """The same with batches."""
+
+    def process_batch(self, samples: list[ff.Sample[ff.Frame]], /) -> list[dict[str, Any]]:
+        """One for each."""
+        return [self.process(sample) for sample in samples]
+
+
+def in_worker(frame: ff.Frame) -> tuple[int, int] | None:
+    """The stamp of a picture, in a worker process."""
+    return read_stamp(frame.luma)
+
+
+class Plant:
+    """The pipeline, whose nodes come and go.
+
+    Attributes:
+        books: Of all nodes.
+        pipeline: It.
+        ports: Of the nodes that are there.
+        disk: A folder for what is written.
+    """
+
+    MERGES = ("quick", "slow", "batch")
+
+    def __init__(self, cameras: Cameras, send: Callable[[list[dict[str, Any]]], None], disk: Path) -> None:
+        self.books, self.disk = Books(), disk
+        self._cameras, self._made = cameras, Counter[str]()
+        LOOPED.clear()
+        LOOPED.update(camera for camera, url in enumerate(cameras.urls) if url.startswith("rtsp"))
+        self.pipeline = ff.Pipeline("chaos", stall_timeout=30)
+        self.ports: dict[str, ff.Port[Any]] = {}
+        self.look: ff.Look | None = None
+        self.readers: list[ff.Reader[Any]] = []
+        for camera in range(len(cameras.urls)):
+            self._add_camera(camera)
+        sources = [self.ports[f"cam{camera}"] for camera in range(len(cameras.urls))]
+        add = self.pipeline.add
+        self.ports["quick"] = add(Reads("quick", self.books), sources, name="quick", queue=ff.Queue(8))
+        self.ports["slow"] = add(Reads("slow", self.books, 0.3), sources, name="slow")
+        batches, wait = Batches("batch", self.books), ff.Batch(4, max_wait=0.05)
+        self.ports["batch"] = add(batches, sources, name="batch", batch=wait)
+        spool = ff.Spool(disk / "spool", send, batch=50, max_bytes=1 << 20)
+        self.ports["spool"] = add(spool, self.ports["quick"], name="spool")
+        for camera in range(len(cameras.urls)):
+            self._add_children(camera)
+
+    def is_there(self, camera: int) -> bool:
+        """Whether it is a part of the pipeline at the moment."""
+        return f"cam{camera}" in self.ports
+
+    def _add_camera(self, camera: int) -> None:
+        source = ff.open(self._cameras.urls[camera], still=5, read_timeout=2, open_timeout=2)
+        self.ports[f"cam{camera}"] = self.pipeline.add(source, name=f"cam{camera}")
+
+    def _name(self, kind: str) -> str:
+        """One that no node had before: so the books have a page for each."""
+        self._made[kind] += 1
+        return f"{kind}{self._made[kind]}"
+
+    def _add_children(self, camera: int) -> None:
+        """What goes with a camera: workers, recorders, lines."""
+        port, add = self.ports[f"cam{camera}"], self.pipeline.add
+        if camera == 0:
+            worker = add(
+                in_worker,
+                port,
+                name=self._name("work"),
+                process=ff.Process(workers=2, timeout=2, restarts=100_000),
+                on_error="skip",
+            )
+            node = self._name("worked")
+            add(self._note_work(node), worker, name=node)
+        if camera == 1:
+            lines = ff.JsonLines(self.disk / f"{self._name('lines')}.jsonl")
+            node = self._name("single")
+            single = add(Reads(node, self.books), port, name=node)
+            add(lines, single, name=node.replace("single", "lines"), on_error="remove")
+            self.look = ff.Look(back=20, every=0.5)
+            add(self.look, port, name=self._name("look"))
+        if camera == 2:
+            self.add_recorder()
+        if is_looped(camera):
+            self.add_copy(camera)
+
+    def _note_work(self, node: str) -> Callable[[Any], None]:
+        def note(value: Any) -> None:
+            self.books.called(node, "cam0")
+            if value is not None and value[0] != 0:
+                self.books.find(f"{node}: a worker's picture is of camera {value[0]}")
+
+        return note
+
+    def add_recorder(self) -> None:
+        """A new one below camera 2, in files of 2 seconds."""
+        name, keep = self._name("record"), ff.Keep(bytes=2e6)
+        path = self.disk / f"{name}_%05d.mkv"
+        video = ff.VideoFile(path, codec="mjpeg", segment=2, keep=keep)
+        self.pipeline.add(video, self.ports["cam2"], name=name, on_error="remove")
+
+    def add_copy(self, camera: int) -> None:
+        """A new one below a camera's packets."""
+        name, keep = self._name("copy"), ff.Keep(bytes=2e6)
+        video = ff.VideoFile(self.disk / f"{name}_%05d.mkv", segment=2, keep=keep)
+        self.pipeline.add(video, self.ports[f"cam{camera}"].packets, name=name, on_error="remove")
+
+    def ask(self) -> None:
+        """The look's pictures are in their order, each under its camera's name."""
+        if self.look is None:
+            return
+        numbers = []
+        for view in self.look.back(20, n=8):
+            stamp = read_stamp(view.frame.luma)
+            if stamp is not None:
+                numbers.append(stamp[1])
+                if view.camera != f"cam{stamp[0]}":
+                    self.books.find(f"a picture of camera {stamp[0]} is shown as one of {view.camera}")
+        if numbers != sorted(numbers):
+            self.books.find(f"pictures of the past are in this order: {numbers}")
+
+    def remove_camera(self, camera: int, *, drain: bool) -> None:
+        """With all that goes with it."""
+        port = self.ports.pop(f"cam{camera}")
+        try:
+            self.books.removed_stats(self.pipeline.remove(port, drain=drain, timeout=60))
+        except ff.NodeError as error:  # it tells of the failure, in place of the statistics
+            if "No space left" not in str(error):
+                raise
+            self.books.untold.add(f"cam{camera}")
+
+    def bring_back(self, camera: int) -> None:
+        """The camera, its merges and its children."""
+        self._add_camera(camera)
+        for merge in self.MERGES:
+            queue = ff.Queue(8) if merge == "quick" else None
+            self.pipeline.connect(self.ports[f"cam{camera}"], self.ports[merge], queue=queue)
+        self._add_children(camera)
+
+    def replace_camera(self, camera: int) -> None:
+        """By one with the same address."""
+        self.books.faults[camera].add("replaced")
+        source = ff.open(self._cameras.urls[camera], still=5, read_timeout=2, open_timeout=2)
+        self.pipeline.replace(self.ports[f"cam{camera}"], source, timeout=60)
+
+    def replace_node(self, merge: str) -> None:
+        """By another of its kind."""
+        node = Reads(merge, self.books, 0.3 if merge == "slow" else 0.0)
+        self.pipeline.replace(self.ports[merge], node, timeout=60)

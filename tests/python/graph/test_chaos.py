@@ -1,0 +1,108 @@
+"""The rig of `./dev night --part chaos`: a rich pipeline under faults, and what its books find."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from support import TESTS
+
+pytest.importorskip("av", reason="needs PyAV, which encodes the cameras' video")
+sys.path.append(str(TESTS.parent / "fleet"))  # the stamps of pictures
+plant = importlib.import_module("night.chaos.plant")
+Receiver = importlib.import_module("night.chaos.receiver").Receiver
+
+
+def test_nothing_is_found_in_a_short_run() -> None:
+    paths = os.pathsep.join([*sys.path, str(TESTS.parent)])
+    command = [sys.executable, "-m", "night.chaos", "--seed", "2", "--seconds", "3"]
+    ended = subprocess.run(
+        command, env=os.environ | {"PYTHONPATH": paths}, capture_output=True, text=True, check=False
+    )
+    verdict = json.loads(ended.stdout)
+    assert verdict["findings"] == []
+    assert ended.returncode == 0
+    assert sum(verdict["faults"].values()) > 3
+    assert verdict["figures"]["pictures"] > 10
+
+
+def _sample(source: str, seq: int) -> Any:
+    return SimpleNamespace(source=source, seq=seq)
+
+
+@pytest.mark.parametrize(
+    ("stamps", "finding"),
+    [
+        ([(0, 5), (0, 6), (0, 9)], ""),
+        ([(0, 5), (1, 6)], "quick: a picture of camera 1 came as one of cam0"),
+        ([(0, 5), (0, 4)], "quick: picture 4 of cam0 after 5"),
+        ([(0, 5), (0, 5)], "quick: picture 5 of cam0 after 5"),
+        ([(0, 5), None], "quick: a picture of cam0 is no whole one, after []"),
+    ],
+)
+def test_a_wrong_picture_is_found(stamps: list[tuple[int, int] | None], finding: str) -> None:
+    books = plant.Books()
+    for seq, stamp in enumerate(stamps):
+        books.saw("quick", _sample("cam0", seq), stamp)
+    assert books.findings == ([finding] if finding else [])
+
+
+def test_a_camera_that_shows_one_picture_may_do_so_and_one_that_sends_rubbish_is_not_read() -> None:
+    books = plant.Books()
+    books.faults[0].add("still")
+    for seq, stamp in enumerate([(0, 5), (0, 5), None]):
+        books.saw("quick", _sample("cam0", seq), stamp)
+    assert books.findings == []
+
+
+def _edge(delivered: int, dropped: int = 0, drops: int = 0) -> Any:
+    counts = {"passed_in": 10, "delivered": delivered, "waiting": 0, "dropped": dropped}
+    return SimpleNamespace(parent="cam0", child="quick", drops={"queue_full": drops}, **counts)
+
+
+def test_a_sample_without_a_fate_or_a_call_that_was_not_counted_is_found() -> None:
+    for edge, calls, word in (
+        (_edge(8, 2, 2), 8, ""),
+        (_edge(8, 1, 1), 8, "does not balance"),
+        (_edge(8, 2, 1), 8, "have no cause"),
+        (_edge(8, 2, 2), 9, "was called with"),
+    ):
+        books = plant.Books()
+        for _ in range(calls):
+            books.called("quick", "cam0")
+        books.audit(SimpleNamespace(edges=[edge]))
+        assert len(books.findings) == (1 if word else 0)
+        assert word in "".join(books.findings)
+
+
+def test_the_receiver_notes_a_gap_and_what_was_sent_again() -> None:
+    receiver = Receiver()
+    receiver([{"n": 1}, {"n": 2}])
+    receiver.fault = "forgets"
+    with pytest.raises(TimeoutError, match="lost"):
+        receiver([{"n": 3}])
+    receiver.fault = None
+    receiver([{"n": 3}, {"n": 5}])
+    assert (receiver.taken, receiver.again) == (5, 1)
+    assert receiver.findings == ["event 5 came after 3"]
+
+
+def test_a_slow_node_that_is_late_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plant.time, "monotonic", lambda: 100.0)
+    books = plant.Books()
+    slow = plant.Reads("slow", books, 0.3)
+    books.newest["cam0"] = (7, 99.0)
+    slow._compare("cam0", 6, 100.0)
+    assert books.findings == []
+    books.newest["cam0"] = (7, 70.0)
+    slow._compare("cam0", 7, 100.0)
+    assert books.findings == []
+    slow._compare("cam0", 6, 100.0)
+    assert books.findings == ["slow: got picture 6 of cam0, 30 s after 7 was seen"]
