@@ -25,6 +25,7 @@ namespace {
 constexpr auto kStopTime = std::chrono::milliseconds(4500);  // unless stop() says otherwise
 constexpr auto kKillTime = std::chrono::seconds(5);          // for a killed process to end
 constexpr auto kTidyTime = std::chrono::seconds(1);
+constexpr Seconds kLeastCloseTime{5};  // a close() has the timeout of a sample, and at least this
 
 // Which call of the node the jobs are of.
 std::string call_text(const std::deque<Job>& jobs, const core::Runner& runner, const core::NameTable& names) {
@@ -44,9 +45,20 @@ std::string describe_end(const Seat& seat, const ChildEnd& end, std::uint64_t ki
   return text;
 }
 
-bool is_too_late(const Seat& seat, const std::optional<Seconds>& timeout, TimePoint time) {
-  return timeout && !seat.jobs.empty() && !seat.killed_at &&
-         time - seat.jobs.front().sent >= to_duration(*timeout);
+// When the timeout of what the worker does is over; none: it does nothing that has one.
+std::optional<TimePoint> late_at(const Seat& seat, const std::optional<Seconds>& timeout) {
+  if (!timeout || seat.killed_at) return std::nullopt;
+  if (!seat.jobs.empty()) return seat.jobs.front().sent + to_duration(*timeout);
+  if (seat.closing_since && seat.has_opened && !seat.closed) {
+    return *seat.closing_since + to_duration(std::max(*timeout, kLeastCloseTime));
+  }
+  return std::nullopt;
+}
+
+std::string too_long_text(const Seat& seat, Seconds timeout) {
+  const auto given = "timeout=" + core::seconds_text(timeout.count());
+  if (!seat.jobs.empty() || timeout >= kLeastCloseTime) return "it took longer than " + given;
+  return "it took longer than " + core::seconds_text(kLeastCloseTime.count()) + " (" + given + ")";
 }
 
 }  // namespace
@@ -184,9 +196,7 @@ TimePoint Crew::next_time(TimePoint time) const {
     if (seat->dump_until) next = std::min(next, time + std::chrono::milliseconds(5));
     if (seat->state == WorkerState::Resting) earlier(seat->start_at);
     if (seat->killed_at) earlier(*seat->killed_at + kKillTime);
-    if (options_.timeout && !seat->jobs.empty() && !seat->dump_until && !seat->killed_at) {
-      earlier(seat->jobs.front().sent + to_duration(*options_.timeout));
-    }
+    if (!seat->dump_until) earlier(late_at(*seat, options_.timeout));
   }
   if (gather_until_ && armed_) earlier(gather_until_);
   if (armed_) earlier(runner_.intake().next_wake());
@@ -217,9 +227,9 @@ void Crew::tend(Seat& seat, TimePoint time, bool stop_is_over) {
     const bool whole = !text.empty() && text == seat.last_dump;  // it has not grown since the last check
     seat.last_dump = text;
     if (whole || time >= *seat.dump_until) {
-      seat.kill(time, "it took longer than timeout=" + core::seconds_text(options_.timeout->count()));
+      seat.kill(time, too_long_text(seat, *options_.timeout));
     }
-  } else if (is_too_late(seat, options_.timeout, time)) {
+  } else if (const auto late = late_at(seat, options_.timeout); late && time >= *late) {
     seat.ask_for_dump(time);
   }
 }
@@ -242,7 +252,7 @@ void Crew::begin_end() {
   ending_ = true;
   bell_->want_samples(false);
   for (auto& seat : seats_) {
-    if (seat->state == WorkerState::Idle || seat->state == WorkerState::Starting) seat->let_close();
+    if (seat->state == WorkerState::Idle || seat->state == WorkerState::Starting) seat->let_close(now());
     if (seat->state == WorkerState::Resting) seat->state = WorkerState::Ended;
     show(*seat);
   }
@@ -275,7 +285,7 @@ void Crew::bury(Seat& seat, const ChildEnd& end) {
   seat.clear();
   if (was.closing || ending_ || stop_seen_ || failed_ || was.owes_last) {
     seat.state = WorkerState::Ended;
-    count_and_report_end(was, text);
+    count_and_report_end(was, text, dump.empty() ? "" : "\n" + dump);
   } else if (opening_) {
     seat.state = WorkerState::Ended;
     const auto limit = options_.memory ? "; its memory= is " + core::mebibytes_rounded_down(*options_.memory)
@@ -287,13 +297,13 @@ void Crew::bury(Seat& seat, const ChildEnd& end) {
   show(seat);
 }
 
-void Crew::count_and_report_end(const LastState& was, const std::string& text) {
+void Crew::count_and_report_end(const LastState& was, const std::string& text, const std::string& stacks) {
   const bool was_last_death = was.at_work && !stop_seen_ && !deaths_.count(now());
   if (failed_ || was.clean) return;  // the pipeline has failed already, or the worker ended as it should
   if (was.owes_last) {               // no other worker has what it had counted: as an exception of finish()
     fail_all("its worker " + text);
   } else if (was.owes_close) {  // its close() may have had results to write: as an exception of close()
-    fail_all("its worker " + text + " in its close()");
+    fail_all("its worker " + text + " in its close()" + stacks);
   } else if (was_last_death) {
     fail_all("its worker " + text);
   } else {

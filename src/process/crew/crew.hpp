@@ -63,7 +63,7 @@ class Crew {
   void start(Seat& seat);
   void bury(Seat& seat, const ChildEnd& end);
   /// A worker has ended that gets no successor: counts its death, if it was at work, and reports it.
-  void count_and_report_end(const LastState& was, const std::string& text);
+  void count_and_report_end(const LastState& was, const std::string& text, const std::string& stacks);
   void count_death(Seat& seat, const std::string& text, const std::string& dump);
   void fail_all(const std::string& text);
 

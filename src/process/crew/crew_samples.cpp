@@ -404,7 +404,7 @@ void Crew::after_job(Seat& seat) {
   if (seat.state != WorkerState::Working || !seat.jobs.empty()) return;
   seat.state = WorkerState::Idle;
   seat.announce_gone_sources();
-  if (ending_ || failed_) seat.let_close();
+  if (ending_ || failed_) seat.let_close(now());
   show(seat);
 }
 
@@ -420,7 +420,7 @@ void Crew::failed_outside_call(Seat& seat, const FailedMessage& message) {
   }
   const bool goes_on = runner_.fail({cause_of(embedder_, seat, message), message.text, message.traceback});
   failed_ = failed_ || in_open || in_close || !goes_on;  // else it was source_gone()
-  if (in_open) seat.let_close();
+  if (in_open) seat.let_close(now());
 }
 
 void Crew::failed(Seat& seat, const FailedMessage& message) {

@@ -69,6 +69,7 @@ void Seat::clear() {
   dump_until.reset();
   kill_at.reset();
   killed_at.reset();
+  closing_since.reset();
   fault.clear();
   last_dump.clear();
 }
@@ -81,8 +82,9 @@ void Seat::kill(TimePoint now, std::string why) {
   dump_until.reset();
 }
 
-void Seat::let_close() {
+void Seat::let_close(TimePoint now) {
   state = WorkerState::Closing;
+  closing_since = now;
   if (channel_) channel_->end_sending();
 }
 

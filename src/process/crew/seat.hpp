@@ -64,7 +64,7 @@ class Seat {
   /// Kills it: its messages from now on are ignored. `why` is reported when it has ended.
   void kill(TimePoint now, std::string why);
   /// Lets it close: it reads the end of the stream.
-  void let_close();
+  void let_close(TimePoint now);
   /// Gives up a process that survived its kill.
   void abandon();
 
@@ -115,6 +115,7 @@ class Seat {
   std::optional<TimePoint> dump_until = {};  // its stacks are being dumped
   std::optional<TimePoint> kill_at = {};     // unless it has ended by then
   std::optional<TimePoint> killed_at = {};
+  std::optional<TimePoint> closing_since = {};
   std::string fault;  // why it was killed
   std::string last_dump;
   bool stream_ended = false;

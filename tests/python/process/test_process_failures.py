@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
+import signal
 from typing import Any
 
 import pytest
 from rigs.process import nodes as process_nodes
 from rigs.process.kills import survive_kills
 from rigs.process.remains import nothing_is_left  # noqa: F401  (a fixture)
-from support import Count, Pictures, run_node
+from support import WATCHDOG, Count, Pictures, Push, run_node, until
 
 import freshframe as ff
 
@@ -134,6 +136,29 @@ def test_a_timeout_dumps_the_stacks_and_kills(caplog: pytest.LogCaptureFixture) 
     assert "it took longer than timeout=3 s" in logged
     assert "on sample 3 of 'values'" in logged
     assert "in sleep_on_three" in logged
+
+
+def test_a_close_that_does_not_return_is_killed_with_a_timeout() -> None:
+    with pytest.raises(
+        ff.NodeError, match=r"it took longer than 5 s \(timeout=1 s\) in its close\(\)"
+    ) as info:
+        run_node(process_nodes.ClosesForever(), range(3), process=ff.Process(timeout=1.0))
+    assert "nodes.py" in str(info.value)
+
+
+def test_a_worker_that_is_stopped_before_its_close_does_not_hold_a_drain() -> None:
+    pipeline, source = ff.Pipeline(keep_running=True), Push(live=True)
+    camera = pipeline.add(source, name="camera")
+    port = pipeline.add(
+        process_nodes.ClosesForever(), camera, process=ff.Process(workers=2, timeout=1.0), name="n"
+    )
+    with pipeline.start():
+        source.push(1)
+        until(lambda: pipeline.stats().nodes["n"].processed == 1, "its result")
+        for worker in pipeline.stats().nodes["n"].workers:
+            os.kill(worker.pid, signal.SIGSTOP)
+        with pytest.raises(ff.NodeError, match=r"in its close\(\)"):
+            pipeline.remove(port, drain=True, timeout=WATCHDOG)
 
 
 def test_a_c_loop_that_keeps_the_gil_is_killed(caplog: pytest.LogCaptureFixture) -> None:

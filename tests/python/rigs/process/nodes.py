@@ -164,6 +164,16 @@ class Dies(ff.Node[Any, Any]):
             self._die()
 
 
+class ClosesForever(ff.Node[Any, Any]):
+    """Its close() does not return."""
+
+    def process(self, sample: ff.Sample[Any]) -> Any:
+        return sample.value
+
+    def close(self) -> None:
+        time.sleep(1000)
+
+
 def sleep_forever(value: Any) -> None:
     time.sleep(1000)
 
