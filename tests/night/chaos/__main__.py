@@ -82,6 +82,8 @@ def _comes_back(plant: Plant, cameras: Cameras) -> None:
 def _check_receiver(plant: Plant, receiver: Receiver, stats: ff.stats.Stats) -> None:
     spool = stats.nodes["spool"].spool
     assert spool is not None
+    if spool.refused != len(receiver.refused):
+        plant.books.find(f"the receiver has refused {len(receiver.refused)} events; {spool}")
     if receiver.findings and spool.expired + spool.lost == 0:
         plant.books.find(f"the spool: {receiver.findings[0]}, and {len(receiver.findings)} such; {spool}")
 

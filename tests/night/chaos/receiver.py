@@ -1,4 +1,4 @@
-"""A receiver of a spool's events that is dead, slow or refuses, and has its own books."""
+"""A receiver of a spool's events that is dead, slow, refuses or forgets, and has its own books."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -6,8 +6,11 @@ from __future__ import annotations
 import time
 from typing import Any, Literal, get_args
 
-ReceiverFault = Literal["dead", "slow", "forgets"]
+import freshframe as ff
+
+ReceiverFault = Literal["dead", "slow", "refuses", "forgets"]
 RECEIVER_FAULTS: tuple[ReceiverFault, ...] = get_args(ReceiverFault)
+_REFUSED = 7  # each so many
 
 
 class Receiver:
@@ -17,12 +20,15 @@ class Receiver:
         fault: Of the moment.
         findings: Numbers that came out of their order.
         taken: The largest number.
+        again: Events that came once more.
+        refused: Numbers that will not be taken.
     """
 
     def __init__(self) -> None:
         self.fault: ReceiverFault | None = None
         self.findings: list[str] = []
         self.taken, self.again = 0, 0
+        self.refused: set[int] = set()
 
     def __call__(self, events: list[dict[str, Any]]) -> None:
         """Takes events: each number once, in their order, also when they are sent again."""
@@ -30,12 +36,24 @@ class Receiver:
             raise ConnectionRefusedError("the receiver is dead")
         if self.fault == "slow":
             time.sleep(0.3)
+        if self.fault == "refuses":
+            self._refuse([event["n"] for event in events])
         for event in events:
-            number = event["n"]
-            if number <= self.taken:
-                self.again += 1
-            elif number != self.taken + 1:
-                self.findings.append(f"event {number} came after {self.taken}")
-            self.taken = max(self.taken, number)
+            self._take(event["n"])
         if self.fault == "forgets":  # it has taken them, but its answer is lost
             raise TimeoutError("the answer of the receiver is lost")
+
+    def _refuse(self, numbers: list[int]) -> None:
+        places = [at for at, number in enumerate(numbers) if number > self.taken and number % _REFUSED == 0]
+        if places:
+            self.refused.update(numbers[at] for at in places)
+            raise ff.Refused(places, "the test refuses it")
+
+    def _take(self, number: int) -> None:
+        if number <= self.taken:
+            self.again += 1
+            return
+        missing = set(range(self.taken + 1, number)) - self.refused
+        if missing or number in self.refused:
+            self.findings.append(f"event {number} came after {self.taken}")
+        self.taken = number

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from support import TESTS
 
+import freshframe as ff
+
 pytest.importorskip("av", reason="needs PyAV, which encodes the cameras' video")
 sys.path.append(str(TESTS.parent / "fleet"))  # the stamps of pictures
 plant = importlib.import_module("night.chaos.plant")
@@ -92,6 +94,12 @@ def test_the_receiver_notes_a_gap_and_what_was_sent_again() -> None:
     receiver([{"n": 3}, {"n": 5}])
     assert (receiver.taken, receiver.again) == (5, 1)
     assert receiver.findings == ["event 5 came after 3"]
+    receiver.fault = "refuses"
+    with pytest.raises(ff.Refused) as refused:
+        receiver([{"n": 6}, {"n": 7}, {"n": 8}])
+    assert refused.value.indices == (1,)
+    receiver([{"n": 6}, {"n": 8}])
+    assert (receiver.taken, receiver.refused, len(receiver.findings)) == (8, {7}, 1)
 
 
 def test_a_slow_node_that_is_late_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
