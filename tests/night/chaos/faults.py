@@ -13,7 +13,7 @@ import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rigs.web_client import Live, request
@@ -43,6 +43,7 @@ class Faults:
         self._plant, self._cameras, self._receiver, self._disk = plant, cameras, receiver, disk
         self._over: list[tuple[float, Callable[[], None]]] = []
         self._viewers: list[Live] = []
+        self._wakers: list[subprocess.Popen[bytes]] = []
         self._url = plant.pipeline.serve().url
         self._clock = _clock()
         self._kinds: list[tuple[str, Callable[[], None], int]] = [
@@ -83,6 +84,8 @@ class Faults:
     def close(self) -> None:
         """Ends them, and takes the viewers away."""
         self.end()
+        for waker in self._wakers:
+            waker.wait()
         if self._clock is not None:
             self._clock.close()
         for viewer in self._viewers:
@@ -117,14 +120,8 @@ class Faults:
 
     def _stop_worker(self) -> None:
         if pid := self._worker():
-
-            def go_on() -> None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGCONT)
-
-            with contextlib.suppress(ProcessLookupError):
+            with self._continued(pid, self._chance.uniform(0.5, 3)), contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGSTOP)
-            self._later(self._chance.uniform(0.5, 4), go_on)
 
     def _receive(self) -> None:
         self._receiver.fault = self._chance.choice(RECEIVER_FAULTS)
@@ -136,10 +133,17 @@ class Faults:
 
     def _stop_all(self) -> None:
         """This process itself: as when a laptop sleeps."""
-        seconds = self._chance.uniform(0.3, 4)
-        waker = subprocess.Popen(["sh", "-c", f"sleep {seconds:.1f}; kill -CONT {os.getpid()}"])
-        os.kill(os.getpid(), signal.SIGSTOP)
-        waker.wait()
+        with self._continued(os.getpid(), self._chance.uniform(0.3, 4)) as waker:
+            os.kill(os.getpid(), signal.SIGSTOP)
+            waker.wait()
+
+    @contextlib.contextmanager
+    def _continued(self, pid: int, seconds: float) -> Iterator[subprocess.Popen[bytes]]:
+        """A process goes on by then, whatever this one waits for."""
+        goes_on = f"sleep {seconds:.1f}; kill -CONT {pid} 2>&-"
+        waker = subprocess.Popen(["sh", "-c", goes_on])
+        self._wakers = [each for each in self._wakers if each.poll() is None] + [waker]
+        yield waker
 
     def _remove_camera(self) -> None:
         camera = self._any_camera()

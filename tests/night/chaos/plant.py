@@ -43,6 +43,10 @@ class Books:
             if text not in self.findings:
                 self.findings.append(text)
 
+    def is_unsure(self, camera: int) -> bool:
+        """Whether it may have sent what no decoder can read."""
+        return not self.faults[camera].isdisjoint(_UNSURE)
+
     def called(self, node: str, source: str) -> None:
         """A node was given a sample."""
         with self._lock:
@@ -51,7 +55,7 @@ class Books:
     def saw(self, node: str, sample: ff.Sample[Any], stamp: tuple[int, int] | None) -> None:
         """A node has seen a picture: its camera is right, and it is newer than the one before."""
         camera = int(sample.source.removeprefix("cam"))
-        unsure = self.faults[camera].intersection(_UNSURE)
+        unsure = self.is_unsure(camera)
         if stamp is None:
             if not unsure:
                 known = sorted(self.faults[camera])
@@ -256,7 +260,7 @@ class Plant:
         try:
             self.books.removed_stats(self.pipeline.remove(port, drain=drain, timeout=60))
         except ff.NodeError as error:  # it tells of the failure, in place of the statistics
-            if "No space left" not in str(error):
+            if "no space left" not in str(error).lower():
                 raise
             self.books.untold.add(f"cam{camera}")
 
