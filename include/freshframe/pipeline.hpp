@@ -72,7 +72,7 @@ struct ConnectOptions {
 };
 
 /// Options of Pipeline::remove(). `drain`: the sources end, and all that they have sent is processed, as at the
-/// end of a stream; remove() waits for the nodes below, also for merges that stay. Else only recorders write their
+/// end of a stream; remove() returns when merges that stay have taken it. Else only recorders write their
 /// waiting samples, and the others are dropped as `removed`.
 struct RemoveOptions {
   bool drain = false;

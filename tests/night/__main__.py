@@ -94,6 +94,7 @@ def _last_line(text: str, pattern: str) -> str:
 
 _RUN = 60.0  # seconds of one rich pipeline
 _PATIENCE = 300.0  # seconds after which it hangs
+_STACKS = 10.0  # seconds for its stacks
 
 
 def _chaos(seconds: float) -> Found:
@@ -135,13 +136,23 @@ def _clock_to_set(folder: Path) -> dict[str, str]:
 def _watched(command: list[str], seconds: float, environment: dict[str, str]) -> tuple[int, str, str]:
     """Its exit code and what it wrote. One that takes longer shows its stacks and is ended."""
     process = subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        start_new_session=True,
     )
     try:
         said, errors = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGABRT)
-        said, errors = process.communicate()
+        try:
+            said, errors = process.communicate(timeout=_STACKS)
+        except subprocess.TimeoutExpired:  # a child that stands still has its pipes
+            os.killpg(process.pid, signal.SIGKILL)
+            said, errors = process.communicate()
     return process.returncode, said, errors
 
 

@@ -264,7 +264,7 @@ class Pipeline(RunByWith):
 
         Args:
             part: The port of the node, or a reader.
-            drain: The sources end, and all that they have sent is processed, also by merges that stay.
+            drain: The sources end, and it returns when nodes below, also merges, have taken all that was sent.
             timeout: Seconds.
 
         Returns:
@@ -275,7 +275,7 @@ class Pipeline(RunByWith):
             GraphError: It belongs to another pipeline.
             NodeError: A node failed while it closed.
             StateError: The pipeline does not run.
-            StopTimeout: Nodes are still busy after ``timeout`` seconds; they end by themselves.
+            StopTimeout: Nodes are still busy after ``timeout`` seconds; those that go end by themselves.
         GIL: released while waiting.
         """
         if isinstance(part, _native.Reader):

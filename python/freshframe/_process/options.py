@@ -41,7 +41,7 @@ class Process:
         ordered: Results leave in the order of their samples. False: each result leaves as soon as it is
             ready, which is fresher when some samples take longer than others.
         timeout: Seconds that one sample may take; then the worker's stacks are logged and the worker is
-            killed. A close() may take as long, and at least 5 seconds.
+            killed. So it is, with a NodeError, when its close() takes longer than that and than 5 seconds.
         memory: Memory that a worker may allocate, in bytes or as "2GiB"; above it the node gets a
             MemoryError.
         restarts: Deaths within ``restart_window`` after which the node fails. 0: the first one ends it.

@@ -227,10 +227,10 @@ void Crew::tend(Seat& seat, TimePoint time, bool stop_is_over) {
     const bool whole = !text.empty() && text == seat.last_dump;  // it has not grown since the last check
     seat.last_dump = text;
     if (whole || time >= *seat.dump_until) {
-      seat.kill(time, too_long_text(seat, *options_.timeout));
+      seat.kill(time, seat.too_late);
     }
   } else if (const auto late = late_at(seat, options_.timeout); late && time >= *late) {
-    seat.ask_for_dump(time);
+    seat.ask_for_dump(time, too_long_text(seat, *options_.timeout));
   }
 }
 

@@ -294,6 +294,7 @@ void Crew::handle(Seat& seat, std::span<const std::byte> bytes) {
     case ToParent::Closed:
       if (seat.state != WorkerState::Closing) throw ProtocolError("it closed without a request");
       seat.closed = true;
+      seat.dump_until.reset();
       seat.kill_at = now() + kCloseTime;
       break;
   }
@@ -301,7 +302,10 @@ void Crew::handle(Seat& seat, std::span<const std::byte> bytes) {
 
 void Crew::opened(Seat& seat) {
   seat.has_opened = true;
-  if (seat.state == WorkerState::Closing) return;  // the stop was earlier
+  if (seat.state == WorkerState::Closing) {  // the stop was earlier
+    seat.closing_since = now();
+    return;
+  }
   if (seat.state != WorkerState::Starting) throw ProtocolError("it opened twice");
   seat.state = WorkerState::Idle;
   if (opening_) ++opened_;

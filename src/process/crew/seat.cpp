@@ -214,10 +214,11 @@ void Seat::release(std::span<const std::uint64_t> leases) {
   }
 }
 
-void Seat::ask_for_dump(TimePoint now) {
+void Seat::ask_for_dump(TimePoint now, std::string why) {
   constexpr auto kPatience = std::chrono::milliseconds(200);
   child_.signal(SIGRTMIN + 3);
   dump_until = now + kPatience;
+  too_late = std::move(why);
 }
 
 std::string Seat::dump() const {

@@ -97,7 +97,8 @@ class Seat {
   void release(std::span<const std::uint64_t> leases);
 
   // ---- dumps of stacks
-  void ask_for_dump(TimePoint now);
+  /// Before it is killed. `why`: what it is killed for.
+  void ask_for_dump(TimePoint now, std::string why);
   /// The worker's output; empty: none yet.
   [[nodiscard]] std::string dump() const;
 
@@ -116,7 +117,8 @@ class Seat {
   std::optional<TimePoint> kill_at = {};     // unless it has ended by then
   std::optional<TimePoint> killed_at = {};
   std::optional<TimePoint> closing_since = {};
-  std::string fault;  // why it was killed
+  std::string fault;     // why it was killed
+  std::string too_late;  // why it will be
   std::string last_dump;
   bool stream_ended = false;
   bool has_opened = false;  // so it owes a close()

@@ -60,11 +60,9 @@ class Faults:
             ("slow viewer", self._view, 2),
             ("page", self._ask, 3),
             ("recorder", self._recorder, 1),
+            ("disk full", self._fill_disk, 2),
+            ("clock", self._set_clock, 2),
         ]
-        if disk is not None:
-            self._kinds.append(("disk full", self._fill_disk, 2))
-        if self._clock is not None:
-            self._kinds.append(("clock", self._set_clock, 2))
 
     def one(self) -> None:
         """Begins a fault, after those whose time has come have ended."""
@@ -78,8 +76,9 @@ class Faults:
         """Ends those whose time has come; without a time all."""
         due = [each for each in self._over if each[0] <= now]
         self._over = [each for each in self._over if each[0] > now]
-        for _, over in sorted(due, key=lambda each: each[0]):
-            over()
+        with contextlib.ExitStack() as all_of_them:  # also after one that raises
+            for _, over in sorted(due, key=lambda each: -each[0]):
+                all_of_them.callback(over)
 
     def close(self) -> None:
         """Ends them, and takes the viewers away."""
@@ -87,7 +86,9 @@ class Faults:
         for waker in self._wakers:
             waker.wait()
         if self._clock is not None:
+            self._clock[:8] = bytes(8)
             self._clock.close()
+            self._clock = None
         for viewer in self._viewers:
             viewer.cut()
             viewer.__exit__()
@@ -101,8 +102,9 @@ class Faults:
 
     def _camera(self) -> None:
         camera, fault = self._any_camera(), self._chance.choice(CAMERA_FAULTS)
-        self._plant.books.faults[camera].add(fault)
-        self._cameras.fault(camera, fault, self._chance.uniform(0.2, 6))
+        seconds = self._chance.uniform(0.2, 6)
+        self._plant.books.begin(camera, fault, seconds)
+        self._cameras.fault(camera, fault, seconds)
 
     def _stop_cameras(self) -> None:
         self._cameras.suspend(running=False)
@@ -202,7 +204,8 @@ class Faults:
                 self._plant.add_copy(camera)
 
     def _fill_disk(self) -> None:
-        assert self._disk is not None
+        if self._disk is None:
+            return
         filler = self._disk / "filler"
         with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
             while True:
@@ -210,8 +213,9 @@ class Faults:
         self._later(self._chance.uniform(0.5, 5), lambda: filler.unlink(missing_ok=True))
 
     def _set_clock(self) -> None:
-        assert self._clock is not None
-        self._clock[:8] = struct.pack("q", self._chance.choice((0, 2, -2, 3600, -3600, 86400 * 400, -86400)))
+        seconds = self._chance.choice((0, 2, -2, 3600, -3600, 86400 * 400, -86400))
+        if self._clock is not None:
+            self._clock[:8] = struct.pack("q", seconds)
 
 
 def _read_slowly(viewer: Live) -> None:

@@ -17,6 +17,7 @@ import freshframe as ff
 from night.chaos.cameras import Cameras
 
 _LATE = 20.0  # seconds by which a slow node may be behind a quick one, on a machine with other work
+_SETTLED = 15.0  # seconds after a fault in which its camera may still show what is left of it
 _UNSURE = ("half", "garbage", "still")  # after these a decoder may show what no camera has sent
 
 
@@ -27,8 +28,12 @@ class Books:
     sources: defaultdict[str, Counter[str]] = field(
         default_factory=lambda: defaultdict(Counter)  # of the calls of each node
     )
-    newest: dict[str, tuple[int, float]] = field(default_factory=dict)  # number and time, by camera
-    faults: defaultdict[int, set[str]] = field(default_factory=lambda: defaultdict(set))  # of each camera
+    seen: defaultdict[str, list[tuple[float, int]]] = field(
+        default_factory=lambda: defaultdict(list)  # times and numbers of a camera's pictures
+    )
+    faults: defaultdict[int, dict[str, float]] = field(
+        default_factory=lambda: defaultdict(dict)  # of each camera, and when they are over
+    )
     removed: defaultdict[str, Counter[str]] = field(
         default_factory=lambda: defaultdict(Counter)  # delivered on removed edges, by child and parent
     )
@@ -43,9 +48,19 @@ class Books:
             if text not in self.findings:
                 self.findings.append(text)
 
-    def is_unsure(self, camera: int) -> bool:
-        """Whether it may have sent what no decoder can read."""
-        return not self.faults[camera].isdisjoint(_UNSURE)
+    def begin(self, camera: int, fault: str, seconds: float = 0.0) -> None:
+        """A camera has a fault."""
+        ends = time.monotonic() + seconds + _SETTLED
+        self.faults[camera][fault] = max(ends, self.faults[camera].get(fault, 0.0))
+
+    def has_now(self, camera: int, *faults: str) -> bool:
+        """Whether one of these faults may still be seen."""
+        now = time.monotonic()
+        return any(self.faults[camera].get(fault, 0.0) > now for fault in faults)
+
+    def had(self, camera: int) -> bool:
+        """Whether it may ever have sent what no decoder can read."""
+        return not self.faults[camera].keys().isdisjoint(_UNSURE)
 
     def called(self, node: str, source: str) -> None:
         """A node was given a sample."""
@@ -55,7 +70,7 @@ class Books:
     def saw(self, node: str, sample: ff.Sample[Any], stamp: tuple[int, int] | None) -> None:
         """A node has seen a picture: its camera is right, and it is newer than the one before."""
         camera = int(sample.source.removeprefix("cam"))
-        unsure = self.is_unsure(camera)
+        unsure = self.has_now(camera, *_UNSURE)
         if stamp is None:
             if not unsure:
                 known = sorted(self.faults[camera])
@@ -68,7 +83,7 @@ class Books:
             self._last[node, sample.source] = (sample.seq, stamp[1])
         if before is None or is_looped(camera):
             return
-        twice = unsure or "replaced" in self.faults[camera]  # two sessions may get the same picture
+        twice = unsure or self.has_now(camera, "replaced")  # two sessions may get the same picture
         if stamp[1] < before[1] or (stamp[1] == before[1] and sample.seq != before[0] and not twice):
             self.find(f"{node}: picture {stamp[1]} of {sample.source} after {before[1]}")
 
@@ -90,10 +105,19 @@ class Books:
         for edge in stats.edges:
             self.balance(edge)
             self.removed[edge.child][edge.parent] += edge.delivered
-        for node, calls in self.sources.items():
-            delivered = self.removed[node]
-            if not self.untold.intersection(calls) and delivered.total() != calls.total():
-                self.find(f"{node} was called with {calls}, its edges have delivered {delivered}")
+        for node in {*self.sources, *(child for child in self.removed if self._counts(child))}:
+            calls, delivered = self.sources[node], self.removed[node]
+            merges = node in Plant.MERGES  # the others have one parent, which is no camera in every case
+            for source in {*calls, *delivered} - self.untold if merges else {""}:
+                told = delivered[source] if merges else delivered.total()
+                seen = calls[source] if merges else calls.total()
+                if told != seen and not self.untold.intersection(calls if not merges else ()):
+                    self.find(f"{node} was called with {calls}, its edges have delivered {delivered}")
+
+    @staticmethod
+    def _counts(node: str) -> bool:
+        """Whether it is one of the nodes that count their calls."""
+        return node in Plant.MERGES or node.startswith(("single", "worked"))
 
 
 LOOPED = set[int]()  # cameras whose numbers begin again
@@ -120,18 +144,17 @@ class Reads(ff.Node[ff.Frame, "dict[str, Any]"]):
             if self.pause:
                 self._compare(sample.source, stamp[1], began)
             else:
-                self.books.newest[sample.source] = (stamp[1], began)
+                self.books.seen[sample.source].append((began, stamp[1]))
         time.sleep(self.pause)
         return {"camera": sample.source, "number": None if stamp is None else stamp[1]}
 
     def _compare(self, camera: str, number: int, began: float) -> None:
-        """A slow node gets the newest picture: not one that another node has seen long before its call."""
-        newest = self.books.newest.get(camera)
-        if newest is not None and number < newest[0] and newest[1] < began - _LATE:
-            self.books.find(
-                f"{self.name}: got picture {number} of {camera}, "
-                f"{began - newest[1]:.0f} s after {newest[0]} was seen"
-            )
+        """A slow node gets the newest picture: not one that is older than what others have long seen."""
+        seen = self.books.seen[camera]
+        old = [known for at, known in seen if at < began - _LATE]
+        if old and number < max(old):
+            self.books.find(f"{self.name}: got picture {number} of {camera}, long after {max(old)} was seen")
+        del seen[: len(old) - 1]  # the newest of the old ones is enough
 
 
 class Batches(Reads):
@@ -274,7 +297,7 @@ class Plant:
 
     def replace_camera(self, camera: int) -> None:
         """By one with the same address."""
-        self.books.faults[camera].add("replaced")
+        self.books.begin(camera, "replaced")
         source = ff.open(self._cameras.urls[camera], still=5, read_timeout=2, open_timeout=2)
         self.pipeline.replace(self.ports[f"cam{camera}"], source, timeout=60)
 

@@ -18,7 +18,8 @@ class Receiver:
 
     Attributes:
         fault: Of the moment.
-        findings: Numbers that came out of their order.
+        findings: Numbers that came although they were refused.
+        missing: Numbers that did not come before larger ones.
         taken: The largest number.
         again: Events that came once more.
         refused: Numbers that will not be taken.
@@ -27,7 +28,7 @@ class Receiver:
     def __init__(self) -> None:
         self.fault: ReceiverFault | None = None
         self.findings: list[str] = []
-        self.taken, self.again = 0, 0
+        self.taken, self.again, self.missing = 0, 0, 0
         self.refused: set[int] = set()
 
     def __call__(self, events: list[dict[str, Any]]) -> None:
@@ -53,7 +54,7 @@ class Receiver:
         if number <= self.taken:
             self.again += 1
             return
-        missing = set(range(self.taken + 1, number)) - self.refused
-        if missing or number in self.refused:
-            self.findings.append(f"event {number} came after {self.taken}")
+        self.missing += len(set(range(self.taken + 1, number)) - self.refused)
+        if number in self.refused:
+            self.findings.append(f"event {number} came, which was refused")
         self.taken = number

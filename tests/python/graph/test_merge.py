@@ -162,9 +162,14 @@ def test_a_merge_that_loses_its_parent_by_hand_ends_when_no_source_is_left(verb:
             pipeline.disconnect(camera, merge)
         elif verb == "remove":
             pipeline.remove(camera, timeout=WATCHDOG)
+        else:  # it waits for the merge
+            options = {"drain": True, "timeout": WATCHDOG}
+            draining = threading.Thread(target=pipeline.remove, args=(camera,), kwargs=options)
+            draining.start()
+            until(lambda: "camera" not in pipeline.stats().nodes, "the camera's end")
         gate.open()
-        if verb == "drain":  # waits for the merge
-            pipeline.remove(camera, drain=True, timeout=WATCHDOG)
+        if verb == "drain":
+            draining.join(WATCHDOG)
         if verb == "disconnect" and not ended:
             assert not pipeline.wait(0.1)
             assert not keeps.closed.is_set()

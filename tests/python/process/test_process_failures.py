@@ -7,6 +7,7 @@ import gc
 import logging
 import os
 import signal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -144,6 +145,23 @@ def test_a_close_that_does_not_return_is_killed_with_a_timeout() -> None:
     ) as info:
         run_node(process_nodes.ClosesForever(), range(3), process=ff.Process(timeout=1.0))
     assert "nodes.py" in str(info.value)
+
+
+def test_the_time_of_a_close_begins_when_the_worker_has_opened(tmp_path: Path) -> None:
+    pipeline, source = ff.Pipeline(keep_running=True), Push(live=True)
+    camera = pipeline.add(source, name="camera")
+    node = process_nodes.OpensSlowlyAgain(str(tmp_path))
+    port = pipeline.add(node, camera, process=ff.Process(workers=2, timeout=1.0), name="n")
+    with pipeline.start():
+        source.push(1)
+        until(lambda: pipeline.stats().nodes["n"].processed == 1, "its result")
+        process_nodes.OpensSlowlyAgain.slow(str(tmp_path))
+        worker = pipeline.stats().nodes["n"].workers[0]
+        os.kill(worker.pid, signal.SIGKILL)
+        until(lambda: pipeline.stats().nodes["n"].workers[0].restarts == 1, "its successor")
+        stats = pipeline.remove(port, drain=True, timeout=WATCHDOG)
+    assert stats is not None
+    assert stats.nodes["n"].processed == 1
 
 
 def test_a_worker_that_is_stopped_before_its_close_does_not_hold_a_drain() -> None:

@@ -158,7 +158,7 @@ def test_a_signal_to_dev_alone_ends_what_runs_in_front(tmp_path: Path) -> None:
     ) as dev:
         assert dev.stdout is not None
         demonstration = int(dev.stdout.readline())
-        # Bash looks for a signal, and then waits for its child: one between the two is seen at the child's end.
+        # Bash looks for a signal, then waits for its child: one between the two is seen at the child's end.
         until(lambda: _sleeps(dev.pid), "the wait of bash")
         dev.terminate()
         until(lambda: not is_alive(demonstration), "the demonstration's end")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -119,9 +120,18 @@ def test_what_takes_too_long_shows_its_stacks_and_is_ended() -> None:
         "-c",
         "import time; print(1, flush=True); time.sleep(600)",
     ]
-    code, said, errors = night._watched(sleeps, 1.0, dict(os.environ))
+    code, said, errors = night._watched(sleeps, 5.0, dict(os.environ))
     assert (code, said) == (-6, "1\n")
     assert "Fatal Python error: Aborted" in errors
+
+
+def test_a_child_that_stands_still_does_not_hold_the_end_of_what_takes_too_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(night, "_STACKS", 1.0)
+    stops = "import os, signal, time; os.fork() or os.kill(os.getpid(), signal.SIGSTOP); time.sleep(600)"
+    code, _, _ = night._watched([sys.executable, "-c", stops], 2.0, dict(os.environ))
+    assert code == -signal.SIGABRT
 
 
 def test_the_clock_of_a_program_can_be_set(tmp_path: Path) -> None:

@@ -245,54 +245,66 @@ std::vector<std::string> still_busy(const Removal& removal, const Runners& befor
                     std::move(nodes));
 }
 
+// The wait of a remove(), which is one for all that it waits for.
+struct RemovalWait {
+  Watch::time_point deadline;
+  Seconds timeout;
+  const Look& look;
+
+  bool is_late() const { return Watch::now() >= deadline; }
+  // Until then at most, and no longer than the slice.
+  Watch::time_point next(Seconds slice) const {
+    return std::min(deadline, Watch::now() + to_duration(slice));
+  }
+};
+
 // `before`: as ask_to_end() returned them.
-void wait_removed(Life& life, const std::shared_ptr<Removal>& removal, const Runners& before,
-                  const RemoveOptions& options, const Look& look) {
-  const auto deadline = Watch::now() + to_duration(options.timeout);
+void wait_removed(Life& life, Removal& removal, const Runners& before, const RemovalWait& wait) {
   const auto closed = [&] {
-    return removal->closing.empty() &&
+    return removal.closing.empty() &&
            std::ranges::all_of(before, [](const auto& runner) { return runner->life().forgotten(); });
   };
-  while (!life.wait_until(std::min(deadline, Watch::now() + to_duration(kSlice)), closed)) {
-    if (Watch::now() >= deadline) {
+  while (!life.wait_until(wait.next(kSlice), closed)) {
+    if (wait.is_late()) {
       auto nodes = life.locked([&] {
-        auto busy = still_busy(*removal, before);
-        removal->awaited = busy.empty();
+        auto busy = still_busy(removal, before);
+        removal.awaited = busy.empty();
         return busy;
       });
       if (nodes.empty()) return;  // they have closed meanwhile
-      throw_still_busy(options.timeout, std::move(nodes));
+      throw_still_busy(wait.timeout, std::move(nodes));
     }
-    if (look) look();
+    if (wait.look) wait.look();
   }
 }
 
-// What the removed nodes have sent to nodes that stay is processed there.
-void wait_drained(PipelineCore& core, const Removal& removal, const RemoveOptions& options,
-                  const Look& look) {
+// Until nodes that stay have taken what the removed ones had sent there.
+void wait_drained(PipelineCore& core, const std::set<const Removal*>& removals, const RemovalWait& wait) {
   constexpr Seconds kSoon{0.005};
-  const auto deadline = Watch::now() + to_duration(options.timeout);
   auto& guarded = core.guarded();
   while (true) {
-    const bool late = Watch::now() >= deadline;
+    const bool late = wait.is_late();
     std::set<std::string> busy;
     {
       const Lock building(guarded.building);
-      guarded.count(guarded.graph.sweep());
-      busy = guarded.graph.draining(removal);
+      guarded.sweep();
+      busy = guarded.graph.draining(removals);
     }
     if (busy.empty()) return;
-    if (late) throw_still_busy(options.timeout, {busy.begin(), busy.end()});
-    core.life().wait_until(std::min(deadline, Watch::now() + to_duration(kSoon)), [] { return false; });
-    if (look) look();
+    if (late) throw_still_busy(wait.timeout, {busy.begin(), busy.end()});
+    core.life().wait_until(wait.next(kSoon), [] { return false; });
+    if (wait.look) wait.look();
   }
 }
 
-Stats books_of(const PipelineCore& core, const Removal& removal) {
-  auto books = core.life().locked([&] {
+void throw_failure(const PipelineCore& core, const Removal& removal) {
+  core.life().locked([&] {
     if (removal.error) std::rethrow_exception(removal.error);
-    return removal.books;
   });
+}
+
+Stats books_of(const PipelineCore& core, const Removal& removal) {
+  auto books = core.life().locked([&] { return removal.books; });
   const Lock building(core.guarded().building);
   std::ranges::copy(removal.drained, std::back_inserter(books.edges));
   return books;
@@ -417,10 +429,18 @@ Stats remove_node(PipelineCore& core, int index, const RemoveOptions& options, c
   removal->awaited = waits;
   const auto before = ask_to_end(core, index, removal, options.drain);
   if (!waits) return {};
-  wait_removed(life, removal, before, options, look);
-  wait_drained(core, *removal, options, look);
+  const RemovalWait wait{
+      .deadline = Watch::now() + to_duration(options.timeout), .timeout = options.timeout, .look = look};
+  wait_removed(life, *removal, before, wait);
+  const auto& whole = earlier ? *earlier : *removal;
+  throw_failure(core, whole);
+  if (options.drain) {
+    std::set<const Removal*> removals{removal.get(), earlier.get()};
+    for (const auto& runner : before) removals.insert(runner->life().removal().get());
+    wait_drained(core, removals, wait);
+  }
   life.sweep_threads();
-  return books_of(core, earlier ? *earlier : *removal);
+  return books_of(core, whole);
 }
 
 void remove_reader(PipelineCore& core, const std::shared_ptr<ReaderCore>& reader) {

@@ -132,8 +132,8 @@ class Graph {
   /// Takes away the edges of nodes that have gone whose waiting samples have been processed meanwhile. Returns their
   /// last counts, which their removals get, too.
   std::vector<EdgeStats> sweep();
-  /// The names of the nodes in which samples of a removal still wait.
-  [[nodiscard]] std::set<std::string> draining(const Removal& removal) const;
+  /// The names of the nodes in which samples of these removals still wait.
+  [[nodiscard]] std::set<std::string> draining(const std::set<const Removal*>& removals) const;
   /// A node has been told that nothing more comes of a source, but may give results of it until the source is
   /// removed: its outputs then get the end. One that is being removed itself, too, may give them in its finish():
   /// its own end is that of all its streams. False: the source is being removed, and the node stays.

@@ -161,10 +161,10 @@ std::vector<EdgeStats> Graph::sweep() {
   return books;
 }
 
-std::set<std::string> Graph::draining(const Removal& removal) const {
+std::set<std::string> Graph::draining(const std::set<const Removal*>& removals) const {
   std::set<std::string> names;
   for (const auto& each : drained_) {
-    if (each.removal.get() == &removal) names.insert(each.inbox->consumer());
+    if (removals.contains(each.removal.get())) names.insert(each.inbox->consumer());
   }
   return names;
 }

@@ -296,7 +296,7 @@ TEST(LiveGraph, DrainedSamplesAreProcessed) {
   wait_until([&] { return pipeline.stats().removed.nodes == 1; });
   gate.open();
   remover.join();
-  EXPECT_EQ(seen.all().size(), 3U);
+  seen.wait_for(3);
   EXPECT_EQ(seqs(seen.all()), (std::vector<std::int64_t>{0, 1, 2}));
 }
 
@@ -402,6 +402,53 @@ TEST(LiveGraph, ADrainEndsWhenAMergeHasGotWhatWaited) {
   EXPECT_EQ(books.edges[0].delivered, 2U);
   EXPECT_TRUE(pipeline.stats().edges.empty());
   EXPECT_EQ(pipeline.stats().removed.delivered, 2U);
+}
+
+TEST(LiveGraph, AFailureOfADrainedNodeIsThrownAlsoIfAMergeIsLate) {
+  Feed<int> feed;
+  Gate gate(false);
+  CheckedPipeline pipeline(kept_running());
+  const auto camera = pipeline.add(feed_source(feed, Kind::Live), {.name = "camera"});
+  const auto closes = pipeline.add(
+      make_node<int, int>(
+          {.process = [](const auto& sample, const auto&) { return std::optional<int>(sample.value); },
+           .close = [] { throw Error("it cannot close"); }}),
+      camera, {.name = "closes"});
+  pipeline.add(make_node<int, int>([&](const auto& sample, const Context& context) {
+                 gate.pass(context);
+                 return std::optional<int>(sample.value);
+               }),
+               std::vector<Port<int>>{closes}, {.name = "merge", .queue = Queue{8}});
+  pipeline.start();
+  for (int i = 0; i < 3; ++i) feed.push_and_settle(i);
+  EXPECT_TRUE(contains(
+      message_of<NodeError>([&] { pipeline.remove(camera, {.drain = true, .timeout = Seconds{60}}); }),
+      "it cannot close"));
+  gate.open();
+}
+
+TEST(LiveGraph, TwoDrainsOfOneCameraBothWaitForTheMerge) {
+  CheckedPipeline pipeline(kept_running());
+  HeldMerge held(pipeline);
+  pipeline.start();
+  held.fill(pipeline);
+  std::atomic<int> over{0};
+  std::vector<Stats> books(2);
+  std::vector<std::jthread> removers;
+  for (auto& mine : books) {
+    removers.emplace_back([&] {
+      mine = pipeline.remove(held.camera, {.drain = true, .timeout = Seconds{60}});
+      if (!mine.nodes.empty()) ++over;
+    });
+  }
+  wait_until([&] { return pipeline.stats().removed.nodes == 1; });
+  std::this_thread::sleep_for(std::chrono::milliseconds(30));
+  EXPECT_EQ(over, 0);
+  held.gate.open();
+  removers.clear();
+  for (const auto& mine : books) {  // one that came after the end of the camera has nothing
+    EXPECT_EQ(mine.edges.size(), mine.nodes.size());
+  }
 }
 
 TEST(LiveGraph, ADrainThatTakesTooLongNamesTheMergeAndItsEdgeIsCountedLater) {

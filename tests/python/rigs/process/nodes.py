@@ -164,6 +164,28 @@ class Dies(ff.Node[Any, Any]):
             self._die()
 
 
+class OpensSlowlyAgain(ff.Node[Any, Any]):
+    """Its open() takes seven seconds once a file says so, and its close() one."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+
+    @staticmethod
+    def slow(folder: str) -> None:
+        """Makes the file."""
+        (Path(folder) / "slow").touch()
+
+    def open(self) -> None:
+        if (Path(self.folder) / "slow").exists():
+            time.sleep(7)
+
+    def process(self, sample: ff.Sample[Any]) -> Any:
+        return sample.value
+
+    def close(self) -> None:
+        time.sleep(1)
+
+
 class ClosesForever(ff.Node[Any, Any]):
     """Its close() does not return."""
 
