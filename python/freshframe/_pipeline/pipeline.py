@@ -264,7 +264,7 @@ class Pipeline(RunByWith):
 
         Args:
             part: The port of the node, or a reader.
-            drain: The sources end, and it returns when nodes below, also merges, have taken all that was sent.
+            drain: The sources end; it returns when nodes below, also merges, have taken all that was sent.
             timeout: Seconds.
 
         Returns:
