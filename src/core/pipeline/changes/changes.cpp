@@ -408,7 +408,7 @@ void remove_failed(PipelineCore& core, Runner& runner, std::string text) {
 
 Stats remove_node(PipelineCore& core, int index, const RemoveOptions& options, const Look& look) {
   auto& life = core.life();
-  auto removal = std::make_shared<Removal>();
+  const auto removal = std::make_shared<Removal>();
   std::shared_ptr<Removal> earlier;  // that is under way: its statistics are also this call's
   {
     const auto& guarded = core.guarded();
