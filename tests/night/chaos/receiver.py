@@ -56,5 +56,6 @@ class Receiver:
             return
         self.missing += len(set(range(self.taken + 1, number)) - self.refused)
         if number in self.refused:
+            self.refused.remove(number)
             self.findings.append(f"event {number} came, which was refused")
         self.taken = number
