@@ -208,10 +208,26 @@ def commit() -> str:
     return last + ("+" if changes.strip() else "")
 
 
+_HERE = ("random", "soak", "healthy")  # parts that run the engine in their own process
+
+
+def _apart(part: str, seconds: float) -> Found:
+    """A piece in a process of its own: a crash is a finding, and what hangs shows its stacks and is ended."""
+    command = [sys.executable, "-X", "faulthandler", "-m", "night", "--piece", part, str(seconds)]
+    code, said, errors = _watched(command, seconds + _PATIENCE, dict(os.environ))
+    lines = said.splitlines()
+    if code == 0 and lines:
+        print(*lines[:-1], sep="\n", end="\n" if lines[1:] else "", flush=True)
+        runs, findings, figures = json.loads(lines[-1])
+        return runs, findings, figures
+    print(said, errors[-20_000:], flush=True)
+    return 0, [f"the piece ended with {code}: {_last_line(errors, '[Ee]rror')}"], {}
+
+
 def run_piece(part: str, seconds: float, path: Path = ledger.LEDGER) -> list[str]:
     """Runs one piece of a part, notes it, and returns its findings."""
     began, tree = time.monotonic(), commit()
-    runs, findings, figures = PARTS[part](seconds)
+    runs, findings, figures = _apart(part, seconds) if part in _HERE else PARTS[part](seconds)
     taken = round(time.monotonic() - began, 1)
     ledger.note(Entry(part, tree, taken, runs, findings, figures), path)
     print(
@@ -227,7 +243,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--part", action="append", choices=PARTS, help="only this part; may be repeated")
     parser.add_argument("--report", action="store_true", help="only write the table of docs/reliability.md")
     parser.add_argument("--ledger", type=Path, default=ledger.LEDGER, help=argparse.SUPPRESS)
+    parser.add_argument("--piece", nargs=2, metavar=("PART", "SECONDS"), help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
+    if given.piece:
+        part, seconds = given.piece
+        print(json.dumps(PARTS[part](float(seconds))))
+        return 0
     found: list[str] = []
     if not given.report:
         parts = list(given.part or PARTS)

@@ -27,6 +27,7 @@ from rigs.receivers import Hook, serving
 import freshframe as ff
 
 _MOST_MEMORY = 8 << 20  # bytes that the second half of a run may need more than the first
+_LINES = 20  # that a healthy program may log
 _AWAY, _THERE = 3.0, 7.0  # seconds of an outage, and between two
 DEMO = "demo:circles?fps=20&size=160x120"
 
@@ -183,13 +184,16 @@ def soak(seconds: float) -> tuple[int, list[str], dict[str, float]]:
     reconnects = 0 if source is None else source.reconnects
     quarter = max(1, len(usage.memory) // 4)
     grown = min(usage.memory[-quarter:]) - max(usage.memory[quarter : 2 * quarter + 1])
+    outages = receiver.outages + reconnects
+    if lines.count > _LINES + 10 * outages:
+        found.append(f"the log got {lines.count} lines for {outages} outages")
     figures: dict[str, float] = {
         "reconnects": reconnects,
         "events": len(seen),
         "sent twice": len(receiver.numbers) - len(seen),
         "memory grown KiB": grown // 1024,
     }
-    return receiver.outages + reconnects, found, figures
+    return outages, found, figures
 
 
 def _let_it_send(pipeline: ff.Pipeline, receiver: _Answering) -> None:
@@ -257,7 +261,7 @@ def healthy(seconds: float) -> tuple[int, list[str], dict[str, float]]:
     ran = 0
     ends = time.monotonic() + seconds
     length = min(30.0, seconds)
-    with _counted_log(), HttpServer(_moving(2000)) as server:
+    with _counted_log() as lines, HttpServer(_moving(2000)) as server:
         while time.monotonic() < ends:
             build = PROGRAMS[ran % len(PROGRAMS)]
             ran += 1
@@ -277,4 +281,7 @@ def healthy(seconds: float) -> tuple[int, list[str], dict[str, float]]:
                 if node.source is not None and node.source.still
             ]
             found += _balance(stats)
+            if lines.count > _LINES:
+                found.append(f"{pipeline.name}: the log got {lines.count} lines")
+            lines.count = 0
     return ran, found, {}

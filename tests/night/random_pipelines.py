@@ -28,6 +28,7 @@ from night.steps import server
 _LEFT = 15.0  # seconds after which what is left behind stays
 REMAINS = "threads or descriptors are left"
 _TRIES = 5  # of a program that failed once: most faults depend on the order of threads
+_SHRINKING = 120.0  # seconds
 
 
 @dataclass
@@ -105,11 +106,15 @@ def run_once(program: Program, folder: Path) -> list[str]:
 def shrunk(program: Program, findings: list[str], folder: Path) -> Failure:
     """Leaves out steps and changes as long as it still fails in one of a few runs."""
     best = Failure(program, findings)
-    if findings[0].startswith(REMAINS):  # each attempt would take seconds
+    slow = findings[0].startswith((REMAINS, "it raised StopTimeout", "it did not end"))
+    if slow:  # each attempt would take seconds, or a minute
         return best
+    ends = time.monotonic() + _SHRINKING
     names = [*(change.name for change in program.changes), *(step.name for step in reversed(program.steps))]
     for name in names:
         smaller = best.program.without([name])
+        if time.monotonic() > ends:
+            break
         if not any(step.parents for step in smaller.steps):
             continue
         for _ in range(_TRIES):
@@ -153,6 +158,7 @@ def run_seeds(
             program = of_seed(seed, rare=rare)
             ran += 1
             if found := run_once(program, folder):
+                print(f"seed {seed}: {found[0]}", flush=True)  # also if what follows hangs
                 failures.append(shrunk(program, found, folder))
     return ran, failures
 

@@ -253,6 +253,8 @@ class _Run:
             for edge in self.pipeline.stats().edges:
                 if edge.passed_in != edge.delivered + edge.dropped + edge.waiting:
                     self.outcome.findings.append(f"a snapshot does not balance: {edge}")
+                if edge.waiting > max(1, edge.queue.depth) * max(1, edge.sources):
+                    self.outcome.findings.append(f"more samples wait than there is room for: {edge}")
             if time.monotonic() > deadline:
                 self.outcome.findings.append(f"it did not end in {PATIENCE:g} s:\n{self.pipeline}")
                 self.pipeline.stop()

@@ -164,6 +164,8 @@ class Function:
     def join(self, *values: Any) -> Any:
         """One for each set: the trail of the first, and those of the others."""
         self.log.takes[self.step.name].append(Take(values))
+        if len({value[:2] for value in values}) > 1:
+            self.log.wrong.append(f"{self.step.name}: a set of {values}")
         return joined(self.step, values)
 
 
@@ -302,6 +304,8 @@ class Receiver:
             if event["n"] != self.last + 1:
                 self.log.wrong.append(f"{self.step.name}: event {event['n']} follows {self.last}")
             self.last = event["n"]
+            if event["source"] != event["value"][0]:
+                self.log.wrong.append(f"{self.step.name}: {event['value']} came as one of {event['source']}")
             self.log.takes[self.step.name].append(Take(as_token(event["value"])))
 
 

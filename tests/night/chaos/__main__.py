@@ -22,13 +22,14 @@ from typing import Any
 import freshframe as ff
 from night.chaos.cameras import Cameras
 from night.chaos.faults import Faults
-from night.chaos.plant import Plant
+from night.chaos.plant import KEPT, Plant
 from night.chaos.receiver import Receiver
 
 _PATIENCE = 90.0  # seconds after which something does not come back
 _MJPEG, _RTSP, _FPS = 4, 1, 10.0
 _MOST_GROWTH = 200 << 20  # bytes of memory from the first quarter to the end
 _DISK = 16 << 20
+_LEFT = 10.0  # seconds for threads that have ended to be gone
 
 
 @contextlib.contextmanager
@@ -69,7 +70,7 @@ def _comes_back(plant: Plant, cameras: Cameras) -> None:
     missing = {f"cam{camera}" for camera in range(len(cameras.urls)) if plant.is_there(camera)}
     reader = plant.pipeline.reader(plant.ports["quick"], queue=ff.Queue(8))
     while missing and time.monotonic() < began + _PATIENCE:
-        with contextlib.suppress(ff.Stalled):
+        with contextlib.suppress(ff.Stalled, ff.ReadTimeout):
             missing.discard(reader.get(1.0).source)
     reader.close()
     if missing:
@@ -113,6 +114,10 @@ def _check_files(plant: Plant) -> None:
             times = [sample.pts for sample in ff.stream(ff.open(path))]
             if times != sorted(times):
                 plant.books.find(f"{path.name}: times in this order: {times}")
+    for name in {path.name.rpartition("_")[0] for path in plant.disk.glob("*.mkv")}:
+        sizes = [path.stat().st_size for path in plant.disk.glob(f"{name}_*.mkv")]
+        if sum(sizes) > KEPT + 2 * max(sizes):
+            plant.books.find(f"keep= leaves {sum(sizes)} bytes of {name} in {len(sizes)} files")
     for path in sorted(plant.disk.glob("*.jsonl")):
         lines = path.read_bytes().split(b"\n")
         for line in lines[:-1]:
@@ -160,7 +165,8 @@ def run(seed: int, seconds: float) -> dict[str, Any]:
                 faults.end()
                 _comes_back(plant, cameras)
             faults.close()
-            plant.pipeline.stop(60)
+            with _found(plant, "stop()", ff.StopTimeout):
+                plant.pipeline.stop(60)
         stats = plant.pipeline.stats()
         if (page := plant.pipeline.dashboard) is not None:
             page.close()
@@ -179,6 +185,9 @@ def run(seed: int, seconds: float) -> dict[str, Any]:
         }
     del plant, faults
     gc.collect()
+    ends = time.monotonic() + _LEFT
+    while _threads() > threads and time.monotonic() < ends:
+        time.sleep(0.05)
     left = _descriptors() - descriptors
     if left or _threads() > threads:
         findings.append(f"afterwards there are {dict(left)} more, {_threads()} threads, not {threads}")

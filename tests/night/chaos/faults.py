@@ -186,6 +186,8 @@ class Faults:
             answer = request(self._url, path)
             if answer.status not in (200, 503) or not answer.body:
                 self._plant.books.find(f"{path} answers {answer.status}, {len(answer.body)} bytes")
+            if path == "/metrics":
+                self._plant.books.counters(answer.text)
         if request(self._url, "/api/state").json()["nodes"] == []:
             self._plant.books.find("/api/state has no nodes")
         self._plant.ask()

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections import Counter, defaultdict
@@ -17,6 +18,7 @@ import freshframe as ff
 from night.chaos.cameras import Cameras
 
 _LATE = 20.0  # seconds by which a slow node may be behind a quick one, on a machine with other work
+KEPT = 2e4  # bytes of each recording
 _SETTLED = 15.0  # seconds after a fault in which its camera may still show what is left of it
 _UNSURE = ("half", "garbage", "still")  # after these a decoder may show what no camera has sent
 
@@ -39,6 +41,7 @@ class Books:
     )
     untold: set[str] = field(default_factory=set)  # cameras whose last statistics were not returned
     findings: list[str] = field(default_factory=list)
+    told: dict[str, float] = field(default_factory=dict)  # the counters of /metrics
     _last: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -92,6 +95,30 @@ class Books:
         for edge in [] if stats is None else stats.edges:
             self.balance(edge)
             self.removed[edge.child][edge.parent] += edge.delivered
+        if stats is not None:
+            self._workers(stats)
+
+    def _workers(self, stats: ff.stats.Stats) -> None:
+        """What a node in workers has taken it has finished or dropped, one sample for each death."""
+        for name, node in stats.nodes.items():
+            taken = sum(edge.delivered for edge in stats.edges if edge.child == name)
+            if node.workers and taken != node.processed + node.dropped + node.in_flight:
+                self.find(f"{name} has taken {taken} samples: {node}")
+
+    def counters(self, text: str) -> None:
+        """Of /metrics: none falls, unless its node was removed."""
+        names = re.findall(r"^# TYPE (\S+) counter$", text, re.MULTILINE)
+        for line in text.splitlines():
+            key, _, value = line.rpartition(" ")
+            if key.partition("{")[0] in names:
+                if float(value) < self.told.get(key, 0.0):
+                    self.find(f"{key} fell from {self.told[key]:g} to {value}")
+                self.told[key] = float(value)
+
+    def forget_counters(self, camera: str) -> None:
+        """The camera is removed, and its name may come again."""
+        for key in [key for key in self.told if f'"{camera}"' in key or f'"{camera}.' in key]:
+            del self.told[key]
 
     def balance(self, edge: ff.stats.EdgeStats) -> None:
         """Each sample of an edge has one fate."""
@@ -99,9 +126,12 @@ class Books:
             self.find(f"an edge does not balance: {edge}")
         if edge.dropped != sum(edge.drops.values()):
             self.find(f"an edge's drops have no cause: {edge}")
+        if edge.waiting > max(1, edge.queue.depth) * max(1, edge.sources):
+            self.find(f"more samples wait than the queue has room for: {edge}")
 
     def audit(self, stats: ff.stats.Stats) -> None:
         """At the end: what the edges have delivered is what the nodes were given."""
+        self._workers(stats)
         for edge in stats.edges:
             self.balance(edge)
             self.removed[edge.child][edge.parent] += edge.delivered
@@ -166,7 +196,8 @@ class Batches(Reads):
 
 
 def in_worker(frame: ff.Frame) -> tuple[int, int] | None:
-    """The stamp of a picture, in a worker process."""
+    """The stamp of a picture, in a worker process that is at work most of the time."""
+    time.sleep(0.15)
     return read_stamp(frame.luma)
 
 
@@ -227,6 +258,7 @@ class Plant:
                 name=self._name("work"),
                 process=ff.Process(workers=2, timeout=2, restarts=100_000),
                 on_error="skip",
+                queue=ff.Queue(4),
             )
             node = self._name("worked")
             add(self._note_work(node), worker, name=node)
@@ -234,6 +266,8 @@ class Plant:
             lines = ff.JsonLines(self.disk / f"{self._name('lines')}.jsonl")
             node = self._name("single")
             single = add(Reads(node, self.books), port, name=node)
+            both = node.replace("single", "both")
+            add(self._same(both), [port, single], name=both, join=ff.Join(wait=0.5))
             add(lines, single, name=node.replace("single", "lines"), on_error="remove")
             self.look = ff.Look(back=20, every=0.5)
             add(self.look, port, name=self._name("look"))
@@ -250,16 +284,24 @@ class Plant:
 
         return note
 
+    def _same(self, node: str) -> Callable[[ff.Frame, dict[str, Any]], None]:
+        def same(frame: ff.Frame, read: dict[str, Any]) -> None:
+            stamp = read_stamp(frame.luma)
+            if stamp is not None and stamp[1] != read["number"]:
+                self.books.find(f"{node}: picture {stamp[1]} came with {read}")
+
+        return same
+
     def add_recorder(self) -> None:
         """A new one below camera 2, in files of 2 seconds."""
-        name, keep = self._name("record"), ff.Keep(bytes=2e6)
+        name, keep = self._name("record"), ff.Keep(bytes=KEPT)
         path = self.disk / f"{name}_%05d.mkv"
         video = ff.VideoFile(path, codec="mjpeg", segment=2, keep=keep)
         self.pipeline.add(video, self.ports["cam2"], name=name, on_error="remove")
 
     def add_copy(self, camera: int) -> None:
         """A new one below a camera's packets."""
-        name, keep = self._name("copy"), ff.Keep(bytes=2e6)
+        name, keep = self._name("copy"), ff.Keep(bytes=KEPT)
         video = ff.VideoFile(self.disk / f"{name}_%05d.mkv", segment=2, keep=keep)
         self.pipeline.add(video, self.ports[f"cam{camera}"].packets, name=name, on_error="remove")
 
@@ -280,6 +322,7 @@ class Plant:
     def remove_camera(self, camera: int, *, drain: bool) -> None:
         """With all that goes with it."""
         port = self.ports.pop(f"cam{camera}")
+        self.books.forget_counters(f"cam{camera}")
         try:
             self.books.removed_stats(self.pipeline.remove(port, drain=drain, timeout=60))
         except ff.NodeError as error:  # it tells of the failure, in place of the statistics

@@ -21,6 +21,7 @@ class Receiver:
         findings: Numbers that came although they were refused.
         missing: Numbers that did not come before larger ones.
         taken: The largest number.
+        strange: Events under another camera's name.
         again: Events that came once more.
         refused: Numbers that will not be taken.
     """
@@ -28,6 +29,7 @@ class Receiver:
     def __init__(self) -> None:
         self.fault: ReceiverFault | None = None
         self.findings: list[str] = []
+        self.strange: list[str] = []
         self.taken, self.again, self.missing = 0, 0, 0
         self.refused: set[int] = set()
 
@@ -41,6 +43,8 @@ class Receiver:
             self._refuse([event["n"] for event in events])
         for event in events:
             self._take(event["n"])
+            if event["source"] != event["value"]["camera"]:
+                self.strange.append(f"{event['value']} came as a result of {event['source']}")
         if self.fault == "forgets":  # it has taken them, but its answer is lost
             raise TimeoutError("the answer of the receiver is lost")
 

@@ -65,9 +65,10 @@ def test_a_camera_that_shows_one_picture_may_do_so_and_one_that_sends_rubbish_is
     assert books.findings == []
 
 
-def _edge(delivered: int, dropped: int = 0, drops: int = 0) -> Any:
-    counts = {"passed_in": 10, "delivered": delivered, "waiting": 0, "dropped": dropped}
-    return SimpleNamespace(parent="cam0", child="quick", drops={"queue_full": drops}, **counts)
+def _edge(delivered: int, dropped: int = 0, drops: int = 0, waiting: int = 0, child: str = "quick") -> Any:
+    counts = {"passed_in": 10, "delivered": delivered, "waiting": waiting, "dropped": dropped}
+    room = {"queue": ff.Queue(2), "sources": 1}
+    return SimpleNamespace(parent="cam0", child=child, drops={"queue_full": drops}, **counts, **room)
 
 
 def test_a_sample_without_a_fate_or_a_call_that_was_not_counted_is_found() -> None:
@@ -77,35 +78,62 @@ def test_a_sample_without_a_fate_or_a_call_that_was_not_counted_is_found() -> No
         (_edge(8, 2, 1), 8, "have no cause"),
         (_edge(8, 2, 2), 9, "was called with"),
         (_edge(8, 2, 2), 0, "was called with"),
+        (_edge(8, waiting=2), 8, ""),
+        (_edge(7, waiting=3), 7, "than the queue has room for"),
     ):
         books = plant.Books()
         for _ in range(calls):
             books.called("quick", "cam0")
-        books.audit(SimpleNamespace(edges=[edge]))
+        books.audit(SimpleNamespace(edges=[edge], nodes={}))
         assert len(books.findings) == (1 if word else 0)
         assert word in "".join(books.findings)
 
 
+def test_a_sample_that_a_death_of_a_worker_has_lost_without_a_count_is_found() -> None:
+    for dropped, findings in ((1, 0), (0, 1)):
+        node = SimpleNamespace(workers=(1,), processed=6, dropped=dropped, in_flight=1)
+        books = plant.Books()
+        books.audit(SimpleNamespace(edges=[_edge(8, 2, 2, child="work1")], nodes={"work1": node}))
+        assert len(books.findings) == findings
+
+
+def test_a_counter_that_falls_is_found_unless_its_camera_was_removed() -> None:
+    text = '# TYPE total counter\n# TYPE now gauge\ntotal{{node="cam0"}} {0}\nnow{{node="cam0"}} {0}\n'
+    books = plant.Books()
+    books.counters(text.format(5))
+    books.forget_counters("cam0")
+    books.counters(text.format(3))
+    assert books.findings == []
+    books.counters(text.format(2))
+    assert books.findings == ['total{node="cam0"} fell from 3 to 2']
+
+
+def _events(*numbers: int, source: str = "cam0") -> list[dict[str, Any]]:
+    return [{"n": number, "source": source, "value": {"camera": "cam0"}} for number in numbers]
+
+
 def test_the_receiver_notes_a_gap_and_what_was_sent_again() -> None:
     receiver = Receiver()
-    receiver([{"n": 1}, {"n": 2}])
+    receiver(_events(1, 2))
     receiver.fault = "forgets"
     with pytest.raises(TimeoutError, match="lost"):
-        receiver([{"n": 3}])
+        receiver(_events(3))
     receiver.fault = None
-    receiver([{"n": 3}, {"n": 5}])
-    assert (receiver.taken, receiver.again) == (5, 1)
-    assert receiver.missing == 1
+    receiver(_events(3, 5))
+    assert (receiver.taken, receiver.again, receiver.missing) == (5, 1, 1)
     receiver.fault = "refuses"
     with pytest.raises(ff.Refused) as refused:
-        receiver([{"n": 6}, {"n": 7}, {"n": 8}])
+        receiver(_events(6, 7, 8))
     assert refused.value.indices == (1,)
-    receiver([{"n": 6}, {"n": 8}])
+    receiver(_events(6, 8))
     assert (receiver.taken, receiver.refused, receiver.missing) == (8, {7}, 1)
-    receiver([{"n": 7}, {"n": 9}])  # below the largest: sent again
-    receiver.refused.add(10)
-    receiver([{"n": 10}])
-    assert receiver.findings == ["event 10 came, which was refused"]
+    receiver.fault = None
+    receiver.refused.add(9)
+    receiver(_events(9))
+    assert receiver.findings == ["event 9 came, which was refused"]
+    assert receiver.strange == []
+    receiver(_events(10, source="cam1"))
+    assert receiver.strange == ["{'camera': 'cam0'} came as a result of cam1"]
 
 
 def test_a_slow_node_that_is_late_is_found() -> None:

@@ -50,6 +50,7 @@ def test_a_piece_is_noted_with_its_commit_and_a_finding_is_the_exit_code(
         seconds.append(limit)
         return 3, ["grew"], {}
 
+    monkeypatch.setattr(night, "_HERE", ())
     monkeypatch.setitem(night.PARTS, "soak", grows)
     monkeypatch.setitem(night.PARTS, "fuzz", absent)
     monkeypatch.setattr(night, "commit", lambda: "cccc")
@@ -123,6 +124,16 @@ def test_what_takes_too_long_shows_its_stacks_and_is_ended() -> None:
     code, said, errors = night._watched(sleeps, 5.0, dict(os.environ))
     assert (code, said) == (-6, "1\n")
     assert "Fatal Python error: Aborted" in errors
+
+
+def test_a_piece_in_a_process_of_its_own_gives_what_it_found_and_its_crash_is_a_finding(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended = iter([(0, 'seed 7: lost\n[3, ["lost"], {"a": 1}]\n', ""), (-11, "", "x\nFatal Python error: y")])
+    monkeypatch.setattr(night, "_watched", lambda *_: next(ended))
+    assert night._apart("random", 1.0) == (3, ["lost"], {"a": 1})
+    assert capsys.readouterr().out == "seed 7: lost\n"
+    assert night._apart("soak", 1.0) == (0, ["the piece ended with -11: Fatal Python error: y"], {})
 
 
 def test_a_child_that_stands_still_does_not_hold_the_end_of_what_takes_too_long(
