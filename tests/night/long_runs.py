@@ -25,6 +25,8 @@ from rigs.ports import free_port
 from rigs.receivers import Hook, serving
 
 import freshframe as ff
+from night import own_process
+from night.edges import faults_of
 
 _MOST_MEMORY = 8 << 20  # bytes that the second half of a run may need more than the first
 _LINES = 20  # that a healthy program may log
@@ -44,8 +46,8 @@ class Usage:
 
     def look(self, folder: Path, lines: int) -> None:
         """Notes the present."""
-        self.memory.append(int(Path("/proc/self/statm").read_text().split()[1]) * 4096)
-        self.threads.append(len(list(Path("/proc/self/task").iterdir())))
+        self.memory.append(own_process.memory())
+        self.threads.append(own_process.threads())
         self.descriptors.append(len(list(Path("/proc/self/fd").iterdir())))
         self.files.append(sum(1 for path in folder.rglob("*") if path.is_file()))
         self.lines.append(lines)
@@ -207,11 +209,7 @@ def _let_it_send(pipeline: ff.Pipeline, receiver: _Answering) -> None:
 
 
 def _balance(stats: ff.stats.Stats) -> list[str]:
-    return [
-        f"an edge does not balance: {edge}"
-        for edge in stats.edges
-        if edge.passed_in != edge.delivered + edge.dropped + edge.waiting
-    ]
+    return [fault for edge in stats.edges for fault in faults_of(edge)]
 
 
 def _light(frame: ff.Frame) -> float:

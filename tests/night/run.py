@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import freshframe as ff
+from night.edges import faults_of
 from night.program import READERS, SOURCES, Change, Program, Step
 from night.steps import Log, Noted, Take, as_token, node_of, painted_number
 
@@ -251,10 +252,7 @@ class _Run:
         deadline = time.monotonic() + PATIENCE
         while not self.pipeline.wait(0.004):
             for edge in self.pipeline.stats().edges:
-                if edge.passed_in != edge.delivered + edge.dropped + edge.waiting:
-                    self.outcome.findings.append(f"a snapshot does not balance: {edge}")
-                if edge.waiting > max(1, edge.queue.depth) * max(1, edge.sources):
-                    self.outcome.findings.append(f"more samples wait than there is room for: {edge}")
+                self.outcome.findings += faults_of(edge)
             if time.monotonic() > deadline:
                 self.outcome.findings.append(f"it did not end in {PATIENCE:g} s:\n{self.pipeline}")
                 self.pipeline.stop()

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import freshframe as ff
+from night import own_process
 from night.chaos.cameras import Cameras
 from night.chaos.faults import Faults
 from night.chaos.plant import KEPT, Plant
@@ -45,14 +46,6 @@ def _small_disk() -> Iterator[tuple[Path, Path | None]]:
         finally:
             if mounted:
                 subprocess.run(["umount", "--lazy", place], check=False)
-
-
-def _memory() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
-
-
-def _threads() -> int:
-    return len(list(Path("/proc/self/task").iterdir()))
 
 
 def _descriptors() -> Counter[str]:
@@ -90,9 +83,8 @@ def _check_receiver(plant: Plant, receiver: Receiver, stats: ff.stats.Stats, *, 
     gone = spool.expired + spool.lost  # also of those that were refused
     if not len(receiver.refused) - gone <= spool.refused <= len(receiver.refused):
         plant.books.find(f"the receiver has refused {len(receiver.refused)} events; {spool}")
-    for finding in (
-        receiver.findings if not disk_was_full else []
-    ):  # then it cannot put them aside, and asks again
+    again = [] if disk_was_full else receiver.findings  # it offers again those that it cannot put aside
+    for finding in [*receiver.strange, *again]:
         plant.books.find(f"the spool: {finding}")
     if receiver.missing > gone:
         plant.books.find(f"the receiver misses {receiver.missing} events; {spool}")
@@ -136,7 +128,7 @@ def _found(plant: Plant, what: str, *errors: type[Exception]) -> Iterator[None]:
 
 def run(seed: int, seconds: float) -> dict[str, Any]:
     """One run: its faults, what was found, and figures."""
-    threads, descriptors = _threads(), _descriptors()
+    threads, descriptors = own_process.threads(), _descriptors()
     with _small_disk() as (folder, disk), contextlib.closing(Cameras(_MJPEG, _RTSP, _FPS)) as cameras:
         receiver = Receiver()
         plant = Plant(cameras, receiver, folder)
@@ -149,7 +141,7 @@ def run(seed: int, seconds: float) -> dict[str, Any]:
             began, early = time.monotonic(), 0
             while (past := time.monotonic() - began) < seconds:
                 if past > seconds / 4 and not early:
-                    early = _memory()
+                    early = own_process.memory()
                 try:
                     faults.one()
                 except Exception as error:
@@ -158,7 +150,7 @@ def run(seed: int, seconds: float) -> dict[str, Any]:
                         raise
                 if plant.pipeline.wait(0.3):
                     break
-            grown = _memory() - early if early else 0
+            grown = own_process.memory() - early if early else 0
             if plant.pipeline.wait(0):
                 books.find("the pipeline has ended")
             else:
@@ -186,11 +178,13 @@ def run(seed: int, seconds: float) -> dict[str, Any]:
     del plant, faults
     gc.collect()
     ends = time.monotonic() + _LEFT
-    while _threads() > threads and time.monotonic() < ends:
+    while own_process.threads() > threads and time.monotonic() < ends:
         time.sleep(0.05)
     left = _descriptors() - descriptors
-    if left or _threads() > threads:
-        findings.append(f"afterwards there are {dict(left)} more, {_threads()} threads, not {threads}")
+    if left or own_process.threads() > threads:
+        findings.append(
+            f"afterwards there are {dict(left)} more, {own_process.threads()} threads, not {threads}"
+        )
     return {"faults": dict(counts), "findings": findings, "figures": figures}
 
 

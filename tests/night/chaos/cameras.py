@@ -24,6 +24,8 @@ from typing import IO, Any, Literal, get_args
 
 import numpy as np
 from rig.stamped_picture import HEIGHT, WIDTH, stamped_jpeg
+from rigs.live.rtsp import RtspServer
+from rigs.live.servers import HttpServer
 
 CameraFault = Literal["away", "silent", "refused", "stall", "still", "half", "garbage", "resized"]
 CAMERA_FAULTS: tuple[CameraFault, ...] = get_args(CameraFault)
@@ -63,104 +65,105 @@ def _piped(stream: IO[str] | None) -> IO[str]:
     return stream
 
 
+class _Faulty:
+    """What both kinds have: the fault of the moment."""
+
+    def __init__(self, camera: int, fps: float) -> None:
+        self.camera, self.fps, self.began = camera, fps, time.monotonic()
+        self.fault: CameraFault | None = None
+        self.over_at = 0.0
+
+    def begin(self, fault: CameraFault, seconds: float) -> None:
+        self.fault, self.over_at = fault, time.monotonic() + seconds
+
+    @property
+    def now(self) -> CameraFault | None:
+        return self.fault if time.monotonic() < self.over_at else None
+
+    def due(self, ended: Any) -> Iterator[int]:
+        """The numbers of pictures, each when it is due."""
+        while True:
+            number = int((time.monotonic() - self.began) * self.fps) + 1
+            while (left := self.began + number / self.fps - time.monotonic()) > 0:
+                if ended.wait(left):
+                    return
+            yield number
+
+    def may_talk(self, ended: Any) -> bool:
+        while self.now == "silent":
+            if ended.wait(0.05):
+                return False
+        return self.now not in ("away", "refused")
+
+
+def _faulty(state: _Faulty, ended: Any, picture: Any) -> Iterator[tuple[int, bytes]]:
+    last = b""
+    for number in state.due(ended):
+        fault = state.now
+        if fault in ("stall", "silent"):
+            continue
+        if fault in ("away", "refused"):
+            return
+        data = picture(number, fault)
+        if fault == "still":
+            data = last or data
+        last = data
+        if fault == "half":
+            yield number, data[: len(data) // 2]
+            return
+        yield number, os.urandom(len(data)) if fault == "garbage" else data
+
+
+class _Mjpeg(HttpServer):
+    def __init__(self, state: _Faulty) -> None:
+        self.state = state
+        super().__init__()
+
+    def talk(self, connection: Any) -> None:
+        if self.state.may_talk(self._ended):
+            self._multipart(connection)
+        elif self.state.now == "refused":
+            connection.sendall(b"HTTP/1.0 503 Busy\r\n\r\n")
+
+    def paced(self) -> Iterator[tuple[int, bytes]]:
+        def picture(number: int, fault: CameraFault | None) -> bytes:
+            rows = {"rows": _LOW} if fault == "resized" else {}
+            return stamped_jpeg(self.state.camera, number, **rows)
+
+        return _faulty(self.state, self._ended, picture)
+
+
+class _Rtsp(RtspServer):
+    def __init__(self, state: _Faulty) -> None:
+        self.state = state
+        self.clips = [_clip(state.camera, rows) for rows in (HEIGHT // 8, _LOW)]
+        super().__init__(self.clips[0])
+
+    def talk(self, connection: Any) -> None:
+        if self.state.may_talk(self._ended):
+            self.clip = self.clips[self.state.now == "resized"]
+            self.faults = dataclasses.replace(
+                self.faults, status="503 Busy" if self.state.now == "refused" else None
+            )
+            super().talk(connection)
+
+    def paced(self) -> Iterator[tuple[int, bytes]]:
+        clip = self.clip
+        assert clip is not None
+
+        sent = itertools.count()  # none is left out: the others could not be decoded
+
+        def picture(_: int, fault: CameraFault | None) -> bytes:
+            number = next(sent)
+            return clip.frames[number % 10 if fault == "still" else number % LOOP]
+
+        return _faulty(self.state, self._ended, picture)
+
+
 def serve(mjpeg: int, rtsp: int, fps: float) -> None:
     """The process: see the head of this file."""
-    from rigs.live.rtsp import RtspServer  # noqa: PLC0415  (of the process alone)
-    from rigs.live.servers import HttpServer  # noqa: PLC0415
-
-    class Faulty:
-        """What both kinds have: the fault of the moment."""
-
-        def __init__(self, camera: int) -> None:
-            self.camera, self.began = camera, time.monotonic()
-            self.fault: CameraFault | None = None
-            self.over_at = 0.0
-
-        def begin(self, fault: CameraFault, seconds: float) -> None:
-            self.fault, self.over_at = fault, time.monotonic() + seconds
-
-        @property
-        def now(self) -> CameraFault | None:
-            return self.fault if time.monotonic() < self.over_at else None
-
-        def due(self, ended: Any) -> Iterator[int]:
-            """The numbers of pictures, each when it is due."""
-            while True:
-                number = int((time.monotonic() - self.began) * fps) + 1
-                while (left := self.began + number / fps - time.monotonic()) > 0:
-                    if ended.wait(left):
-                        return
-                yield number
-
-        def may_talk(self, ended: Any) -> bool:
-            while self.now == "silent":
-                if ended.wait(0.05):
-                    return False
-            return self.now not in ("away", "refused")
-
-    def faulty(state: Faulty, ended: Any, picture: Any) -> Iterator[tuple[int, bytes]]:
-        last = b""
-        for number in state.due(ended):
-            fault = state.now
-            if fault in ("stall", "silent"):
-                continue
-            if fault in ("away", "refused"):
-                return
-            data = picture(number, fault)
-            if fault == "still":
-                data = last or data
-            last = data
-            if fault == "half":
-                yield number, data[: len(data) // 2]
-                return
-            yield number, os.urandom(len(data)) if fault == "garbage" else data
-
-    class Mjpeg(HttpServer):
-        def __init__(self, state: Faulty) -> None:
-            self.state = state
-            super().__init__()
-
-        def talk(self, connection: Any) -> None:
-            if self.state.may_talk(self._ended):
-                self._multipart(connection)
-            elif self.state.now == "refused":
-                connection.sendall(b"HTTP/1.0 503 Busy\r\n\r\n")
-
-        def paced(self) -> Iterator[tuple[int, bytes]]:
-            def picture(number: int, fault: CameraFault | None) -> bytes:
-                rows = {"rows": _LOW} if fault == "resized" else {}
-                return stamped_jpeg(self.state.camera, number, **rows)
-
-            return faulty(self.state, self._ended, picture)
-
-    class Rtsp(RtspServer):
-        def __init__(self, state: Faulty) -> None:
-            self.state = state
-            self.clips = [_clip(state.camera, rows) for rows in (HEIGHT // 8, _LOW)]
-            super().__init__(self.clips[0])
-
-        def talk(self, connection: Any) -> None:
-            if self.state.may_talk(self._ended):
-                self.clip = self.clips[self.state.now == "resized"]
-                self.faults = dataclasses.replace(
-                    self.faults, status="503 Busy" if self.state.now == "refused" else None
-                )
-                super().talk(connection)
-
-        def paced(self) -> Iterator[tuple[int, bytes]]:
-            clip = self.clip
-            assert clip is not None
-
-            sent = itertools.count()  # none is left out: the others could not be decoded
-
-            def picture(_: int, fault: CameraFault | None) -> bytes:
-                number = next(sent)
-                return clip.frames[number % 10 if fault == "still" else number % LOOP]
-
-            return faulty(self.state, self._ended, picture)
-
-    states = [Faulty(camera) for camera in range(mjpeg + rtsp)]
-    servers = [Mjpeg(state) if state.camera < mjpeg else Rtsp(state) for state in states]
+    states = [_Faulty(camera, fps) for camera in range(mjpeg + rtsp)]
+    servers = [_Mjpeg(state) if state.camera < mjpeg else _Rtsp(state) for state in states]
     print(json.dumps([server.url for server in servers]), flush=True)
     for line in sys.stdin:
         said = json.loads(line)

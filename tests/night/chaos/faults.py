@@ -13,14 +13,14 @@ import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from rigs.web_client import Live, request
 
 import freshframe as ff
 from night.chaos.cameras import CAMERA_FAULTS, Cameras
-from night.chaos.plant import Plant, is_looped
+from night.chaos.plant import Plant
 from night.chaos.receiver import RECEIVER_FAULTS, Receiver
 
 _CLOCK = "FRESHFRAME_TEST_CLOCK"  # as in clock.c
@@ -89,10 +89,8 @@ class Faults:
             self._clock[:8] = bytes(8)
             self._clock.close()
             self._clock = None
-        for viewer in self._viewers:
-            viewer.cut()
-            viewer.__exit__()
-        self._viewers.clear()
+        while self._viewers:
+            self._leave()
 
     def _later(self, seconds: float, over: Callable[[], None]) -> None:
         self._over.append((time.monotonic() + seconds, over))
@@ -122,7 +120,8 @@ class Faults:
 
     def _stop_worker(self) -> None:
         if pid := self._worker():
-            with self._continued(pid, self._chance.uniform(0.5, 3)), contextlib.suppress(ProcessLookupError):
+            self._go_on_later(pid, self._chance.uniform(0.5, 3))
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGSTOP)
 
     def _receive(self) -> None:
@@ -135,17 +134,16 @@ class Faults:
 
     def _stop_all(self) -> None:
         """This process itself: as when a laptop sleeps."""
-        with self._continued(os.getpid(), self._chance.uniform(0.3, 4)) as waker:
-            os.kill(os.getpid(), signal.SIGSTOP)
-            waker.wait()
+        waker = self._go_on_later(os.getpid(), self._chance.uniform(0.3, 4))
+        os.kill(os.getpid(), signal.SIGSTOP)
+        waker.wait()
 
-    @contextlib.contextmanager
-    def _continued(self, pid: int, seconds: float) -> Iterator[subprocess.Popen[bytes]]:
-        """A process goes on by then, whatever this one waits for."""
+    def _go_on_later(self, pid: int, seconds: float) -> subprocess.Popen[bytes]:
+        """A process that is stopped goes on by then, whatever this one waits for."""
         goes_on = f"sleep {seconds:.1f}; kill -CONT {pid} 2>&-"
         waker = subprocess.Popen(["sh", "-c", goes_on])
         self._wakers = [each for each in self._wakers if each.poll() is None] + [waker]
-        yield waker
+        return waker
 
     def _remove_camera(self) -> None:
         camera = self._any_camera()
@@ -155,7 +153,9 @@ class Faults:
 
     def _replace_camera(self) -> None:
         camera = self._any_camera()
-        if self._plant.is_there(camera) and not is_looped(camera):  # nor one whose packets are taken
+        if (
+            self._plant.is_there(camera) and camera not in self._plant.books.looped
+        ):  # nor one whose packets are taken
             with contextlib.suppress(ff.SourceError):  # its camera is away: the old one works on
                 self._plant.replace_camera(camera)
 
@@ -176,9 +176,13 @@ class Faults:
             reading = threading.Thread(target=_read_slowly, args=(viewer,), daemon=True)
             reading.start()
         else:
-            viewer = self._viewers.pop(0)
-            viewer.cut()
-            viewer.__exit__()
+            self._leave()
+
+    def _leave(self) -> None:
+        """The oldest viewer."""
+        viewer = self._viewers.pop(0)
+        viewer.cut()
+        viewer.__exit__()
 
     def _ask(self) -> None:
         """The page, and what a program asks."""
@@ -201,7 +205,7 @@ class Faults:
         names = self._plant.pipeline.stats().nodes
         if self._plant.is_there(2) and not any(name.startswith("record") for name in names):
             self._plant.add_recorder()
-        for camera in filter(is_looped, range(len(self._cameras.urls))):
+        for camera in self._plant.books.looped:
             if self._plant.is_there(camera) and not any(name.startswith("copy") for name in names):
                 self._plant.add_copy(camera)
 

@@ -16,6 +16,7 @@ from rig.stamped_picture import read_stamp
 
 import freshframe as ff
 from night.chaos.cameras import Cameras
+from night.edges import faults_of
 
 _LATE = 20.0  # seconds by which a slow node may be behind a quick one, on a machine with other work
 KEPT = 2e4  # bytes of each recording
@@ -25,10 +26,10 @@ _UNSURE = ("half", "garbage", "still")  # after these a decoder may show what no
 
 @dataclass
 class Books:
-    """What the nodes have counted and what was found wrong. Thread-safe."""
+    """The counts of the nodes, and the findings. Thread-safe."""
 
     sources: defaultdict[str, Counter[str]] = field(
-        default_factory=lambda: defaultdict(Counter)  # of the calls of each node
+        default_factory=lambda: defaultdict(Counter)  # calls of each node, by the parent of the sample
     )
     seen: defaultdict[str, list[tuple[float, int]]] = field(
         default_factory=lambda: defaultdict(list)  # times and numbers of a camera's pictures
@@ -39,7 +40,8 @@ class Books:
     removed: defaultdict[str, Counter[str]] = field(
         default_factory=lambda: defaultdict(Counter)  # delivered on removed edges, by child and parent
     )
-    untold: set[str] = field(default_factory=set)  # cameras whose last statistics were not returned
+    looped: frozenset[int] = frozenset()  # cameras whose numbers begin again
+    untold: set[str] = field(default_factory=set)  # parents whose last statistics were not returned
     findings: list[str] = field(default_factory=list)
     told: dict[str, float] = field(default_factory=dict)  # the counters of /metrics
     _last: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
@@ -65,10 +67,10 @@ class Books:
         """Whether it may ever have sent what no decoder can read."""
         return not self.faults[camera].keys().isdisjoint(_UNSURE)
 
-    def called(self, node: str, source: str) -> None:
+    def called(self, node: str, parent: str) -> None:
         """A node was given a sample."""
         with self._lock:
-            self.sources[node][source] += 1
+            self.sources[node][parent] += 1
 
     def saw(self, node: str, sample: ff.Sample[Any], stamp: tuple[int, int] | None) -> None:
         """A node has seen a picture: its camera is right, and it is newer than the one before."""
@@ -84,7 +86,7 @@ class Books:
         with self._lock:
             before = self._last.get((node, sample.source))
             self._last[node, sample.source] = (sample.seq, stamp[1])
-        if before is None or is_looped(camera):
+        if before is None or camera in self.looped:
             return
         twice = unsure or self.has_now(camera, "replaced")  # two sessions may get the same picture
         if stamp[1] < before[1] or (stamp[1] == before[1] and sample.seq != before[0] and not twice):
@@ -121,13 +123,9 @@ class Books:
             del self.told[key]
 
     def balance(self, edge: ff.stats.EdgeStats) -> None:
-        """Each sample of an edge has one fate."""
-        if edge.passed_in != edge.delivered + edge.dropped + edge.waiting:
-            self.find(f"an edge does not balance: {edge}")
-        if edge.dropped != sum(edge.drops.values()):
-            self.find(f"an edge's drops have no cause: {edge}")
-        if edge.waiting > max(1, edge.queue.depth) * max(1, edge.sources):
-            self.find(f"more samples wait than the queue has room for: {edge}")
+        """At any moment."""
+        for fault in faults_of(edge):
+            self.find(fault)
 
     def audit(self, stats: ff.stats.Stats) -> None:
         """At the end: what the edges have delivered is what the nodes were given."""
@@ -135,27 +133,15 @@ class Books:
         for edge in stats.edges:
             self.balance(edge)
             self.removed[edge.child][edge.parent] += edge.delivered
-        for node in {*self.sources, *(child for child in self.removed if self._counts(child))}:
+        for node in {*self.sources, *filter(self._counts, self.removed)}:
             calls, delivered = self.sources[node], self.removed[node]
-            merges = node in Plant.MERGES  # the others have one parent, which is no camera in every case
-            for source in {*calls, *delivered} - self.untold if merges else {""}:
-                told = delivered[source] if merges else delivered.total()
-                seen = calls[source] if merges else calls.total()
-                if told != seen and not self.untold.intersection(calls if not merges else ()):
-                    self.find(f"{node} was called with {calls}, its edges have delivered {delivered}")
+            if any(calls[each] != delivered[each] for each in {*calls, *delivered} - self.untold):
+                self.find(f"{node} was called with {calls}, its edges have delivered {delivered}")
 
     @staticmethod
     def _counts(node: str) -> bool:
         """Whether it is one of the nodes that count their calls."""
         return node in Plant.MERGES or node.startswith(("single", "worked"))
-
-
-LOOPED = set[int]()  # cameras whose numbers begin again
-
-
-def is_looped(camera: int) -> bool:
-    """Whether a camera's numbers begin again."""
-    return camera in LOOPED
 
 
 class Reads(ff.Node[ff.Frame, "dict[str, Any]"]):
@@ -170,7 +156,7 @@ class Reads(ff.Node[ff.Frame, "dict[str, Any]"]):
         self.books.called(self.name, sample.source)
         stamp = read_stamp(sample.value.luma)
         self.books.saw(self.name, sample, stamp)
-        if stamp is not None and not is_looped(stamp[0]):
+        if stamp is not None and stamp[0] not in self.books.looped:
             if self.pause:
                 self._compare(sample.source, stamp[1], began)
             else:
@@ -214,14 +200,12 @@ class Plant:
     MERGES = ("quick", "slow", "batch")
 
     def __init__(self, cameras: Cameras, send: Callable[[list[dict[str, Any]]], None], disk: Path) -> None:
-        self.books, self.disk = Books(), disk
+        looped = (camera for camera, url in enumerate(cameras.urls) if url.startswith("rtsp"))
+        self.books, self.disk = Books(looped=frozenset(looped)), disk
         self._cameras, self._made = cameras, Counter[str]()
-        LOOPED.clear()
-        LOOPED.update(camera for camera, url in enumerate(cameras.urls) if url.startswith("rtsp"))
         self.pipeline = ff.Pipeline("chaos", stall_timeout=30)
         self.ports: dict[str, ff.Port[Any]] = {}
         self.look: ff.Look | None = None
-        self.readers: list[ff.Reader[Any]] = []
         for camera in range(len(cameras.urls)):
             self._add_camera(camera)
         sources = [self.ports[f"cam{camera}"] for camera in range(len(cameras.urls))]
@@ -252,16 +236,17 @@ class Plant:
         """What goes with a camera: workers, recorders, lines."""
         port, add = self.ports[f"cam{camera}"], self.pipeline.add
         if camera == 0:
+            work = self._name("work")
             worker = add(
                 in_worker,
                 port,
-                name=self._name("work"),
+                name=work,
                 process=ff.Process(workers=2, timeout=2, restarts=100_000),
                 on_error="skip",
                 queue=ff.Queue(4),
             )
             node = self._name("worked")
-            add(self._note_work(node), worker, name=node)
+            add(self._note_work(node, work), worker, name=node)
         if camera == 1:
             lines = ff.JsonLines(self.disk / f"{self._name('lines')}.jsonl")
             node = self._name("single")
@@ -273,12 +258,12 @@ class Plant:
             add(self.look, port, name=self._name("look"))
         if camera == 2:
             self.add_recorder()
-        if is_looped(camera):
+        if camera in self.books.looped:
             self.add_copy(camera)
 
-    def _note_work(self, node: str) -> Callable[[Any], None]:
+    def _note_work(self, node: str, work: str) -> Callable[[Any], None]:
         def note(value: Any) -> None:
-            self.books.called(node, "cam0")
+            self.books.called(node, work)
             if value is not None and value[0] != 0:
                 self.books.find(f"{node}: a worker's picture is of camera {value[0]}")
 
@@ -329,6 +314,8 @@ class Plant:
             if "no space left" not in str(error).lower():
                 raise
             self.books.untold.add(f"cam{camera}")
+            if camera == 0:
+                self.books.untold.add(f"work{self._made['work']}")
 
     def bring_back(self, camera: int) -> None:
         """The camera, its merges and its children."""
