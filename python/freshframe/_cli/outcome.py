@@ -7,6 +7,7 @@ import enum
 import errno
 import os
 import signal
+import sys
 import threading
 import traceback
 from collections.abc import Iterator
@@ -58,6 +59,8 @@ class TimedOut(KeyboardInterrupt):
         super().__init__(f"not finished within --timeout {seconds:g} s{running}")
 
 
+_UNTIL_RAISED_AGAIN_S = 0.01
+
 _watched: list[ff.Pipeline] = []  # TimedOut names their running nodes
 
 
@@ -75,11 +78,23 @@ def watched(pipeline: ff.Pipeline) -> Iterator[None]:
 def interruptible(timeout: float | None) -> Iterator[None]:
     """Turns the first SIGINT or SIGTERM, and the timeout, into an exception in the main thread.
 
-    The second SIGINT or SIGTERM has the default action, which ends the process even when Python is stuck.
+    Python ignores an exception that a handler raises within a destructor or a weak reference's callback.
+    Such an exception is raised again a moment later. The second SIGINT or SIGTERM has the default action,
+    which ends the process even when Python is stuck.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+
+    ignored: list[BaseException] = []
+    report_ignored = sys.unraisablehook
+
+    def note_ignored(unraisable: sys.UnraisableHookArgs) -> None:
+        if not isinstance(unraisable.exc_value, Interrupted | TimedOut):
+            report_ignored(unraisable)
+            return
+        ignored.append(unraisable.exc_value)
+        signal.setitimer(signal.ITIMER_REAL, _UNTIL_RAISED_AGAIN_S)
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         signal.signal(number, signal.SIG_DFL)
@@ -89,18 +104,19 @@ def interruptible(timeout: float | None) -> Iterator[None]:
             os.write(2, b"\x1b[?25h")
         raise Interrupted(number)
 
-    def on_timeout(number: int, frame: FrameType | None) -> None:
-        raise TimedOut(timeout or 0)
+    def on_alarm(number: int, frame: FrameType | None) -> None:
+        raise ignored.pop() if ignored else TimedOut(timeout or 0)
 
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {signal.SIGINT: on_signal, signal.SIGTERM: on_signal, signal.SIGALRM: on_alarm}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    sys.unraisablehook = note_ignored
     if timeout is not None:
-        before[signal.SIGALRM] = signal.signal(signal.SIGALRM, on_timeout)
         signal.setitimer(signal.ITIMER_REAL, timeout)
     try:
         yield
     finally:
-        if timeout is not None:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        sys.unraisablehook = report_ignored
         for number, handler in before.items():
             signal.signal(number, handler)
 
