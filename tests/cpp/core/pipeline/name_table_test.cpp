@@ -1,0 +1,45 @@
+// The names of nodes that come and go: all are known for ever, and a name that comes again takes no memory.
+// SPDX-License-Identifier: Apache-2.0
+#include "core/pipeline/name_table.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace freshframe::core {
+namespace {
+
+TEST(NameTable, KnowsEachNumberAndNoOther) {
+  NameTable names;
+  names.add(0, "camera", "door");
+  names.add(1, "faces", "");
+  EXPECT_EQ(names.of(0), "camera");
+  EXPECT_EQ(names.stream_of(0), "door");
+  EXPECT_EQ(names.of(1), "faces");
+  EXPECT_EQ(names.stream_of(1), "");
+  EXPECT_EQ(names.of(2), "");
+  EXPECT_EQ(names.of(-1), "");
+  EXPECT_EQ(names.all(), (std::vector<std::string>{"camera", "faces"}));
+}
+
+TEST(NameTable, KeepsANameOnceHoweverOftenItComesAgain) {
+  NameTable names;
+  const std::string name(100, 'n');
+  names.add(0, name, "");
+  const auto& first = names.of(0);
+  for (int number = 1; number < 1000; ++number) names.add(number, name, "");
+  EXPECT_EQ(&names.of(0), &first);
+  EXPECT_EQ(&names.of(999), &first);
+}
+
+TEST(NameTable, TellsStreamsOfNodesWithTheSameNameApart) {
+  NameTable names;
+  names.add(0, "camera", "door");
+  names.add(1, "camera", "yard");
+  EXPECT_EQ(names.stream_of(0), "door");
+  EXPECT_EQ(names.stream_of(1), "yard");
+}
+
+}  // namespace
+}  // namespace freshframe::core
