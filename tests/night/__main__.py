@@ -46,6 +46,12 @@ def _soak(seconds: float) -> Found:
     return soak(seconds)
 
 
+def _churn(seconds: float) -> Found:
+    from night.churn import churn  # noqa: PLC0415
+
+    return churn(seconds, seed=1 + ledger.runs_of("churn"))
+
+
 def _healthy(seconds: float) -> Found:
     from night.long_runs import healthy  # noqa: PLC0415
 
@@ -94,6 +100,7 @@ def _last_line(text: str, pattern: str) -> str:
 
 _RUN = 60.0  # seconds of one rich pipeline
 _PATIENCE = 300.0  # seconds after which it hangs
+_FLEET = 900.0  # seconds after which a fleet hangs: five faults take less than one minute
 _STACKS = 10.0  # seconds for its stacks
 
 
@@ -162,13 +169,13 @@ def _fleets(seconds: float) -> Found:
     faults, found, recovery = 0, list[str](), 0.0
     while time.monotonic() < ends:
         options = ["--cameras", "6", "--agents", "2", "--faults", "5", "--seed", str(seed), "--json"]
-        ended = subprocess.run(
-            [sys.executable, "-m", "rig", *options], capture_output=True, text=True, check=False
-        )
-        if ended.returncode not in (0, 4):  # no fault was tried
-            found.append(f"seed {seed}: {_last_line(ended.stderr, 'Error')}")
+        command = [sys.executable, "-X", "faulthandler", "-m", "rig", *options]
+        code, said, errors = _watched(command, _FLEET, dict(os.environ))
+        if code not in (0, 4):  # no fault was tried
+            found.append(f"seed {seed}: ended with {code}: {_last_line(errors, '[Ee]rror')}")
+            print(errors[-20_000:], flush=True)
         else:
-            verdict = json.loads(ended.stdout.splitlines()[-1])
+            verdict = json.loads(said.splitlines()[-1])
             recovery = max(recovery, verdict["figures"]["recovery_max_seconds"])
             faults += int(verdict["figures"]["faults"])
             found += [f"seed {seed}: {one}" for one in verdict["findings"]]
@@ -191,6 +198,7 @@ def _sanitizers(_: float) -> Found:
 PARTS: dict[str, Callable[[float], Found]] = {
     "random": _random,
     "soak": _soak,
+    "churn": _churn,
     "healthy": _healthy,
     "fuzz": _fuzz,
     "chaos": _chaos,
@@ -208,7 +216,7 @@ def commit() -> str:
     return last + ("+" if changes.strip() else "")
 
 
-_HERE = ("random", "soak", "healthy")  # parts that run the engine in their own process
+_HERE = ("random", "soak", "churn", "healthy")  # parts that run the engine in their own process
 
 
 def _apart(part: str, seconds: float) -> Found:

@@ -14,6 +14,7 @@ _WORDS = {
     "random": "random pipelines",
     "fuzz": "inputs",
     "soak": "outages of a receiver and a camera",
+    "churn": "rounds of what comes and goes",
     "healthy": "healthy programs",
     "chaos": "faults of a rich pipeline",
     "fleets": "faults of a fleet",

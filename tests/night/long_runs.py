@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from rigs.live.faulty_server import Faults
@@ -27,10 +27,13 @@ from rigs.receivers import Hook, serving
 import freshframe as ff
 from night import own_process
 from night.edges import faults_of
+from night.own_process import log_to
 
 _MOST_MEMORY = 8 << 20  # bytes that the second half of a run may need more than the first
 _LINES = 20  # that a healthy program may log
 _AWAY, _THERE = 3.0, 7.0  # seconds of an outage, and between two
+_BATCH, _UNTAKEN = 2, 15.0  # samples, and the seconds after which a full batch counts as forgotten
+_DIM = 60  # the brightest level of a dim camera
 DEMO = "demo:circles?fps=20&size=160x120"
 
 
@@ -48,7 +51,7 @@ class Usage:
         """Notes the present."""
         self.memory.append(own_process.memory())
         self.threads.append(own_process.threads())
-        self.descriptors.append(len(list(Path("/proc/self/fd").iterdir())))
+        self.descriptors.append(own_process.descriptors())
         self.files.append(sum(1 for path in folder.rglob("*") if path.is_file()))
         self.lines.append(lines)
 
@@ -79,19 +82,6 @@ class _Lines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self.count += 1
-
-
-@contextlib.contextmanager
-def _counted_log() -> Iterator[_Lines]:
-    log, lines = logging.getLogger("freshframe"), _Lines()
-    passes_on = log.propagate
-    log.addHandler(lines)
-    log.propagate = False
-    try:
-        yield lines
-    finally:
-        log.removeHandler(lines)
-        log.propagate = passes_on
 
 
 class _Answering:
@@ -159,7 +149,7 @@ def soak(seconds: float) -> tuple[int, list[str], dict[str, float]]:
     usage = Usage()
     with (
         tempfile.TemporaryDirectory(prefix="soak-") as place,
-        _counted_log() as lines,
+        log_to(lines := _Lines()),
         HttpServer(_moving(300), Faults(close_after=90)) as server,
         _Answering() as receiver,
     ):
@@ -216,28 +206,79 @@ def _light(frame: ff.Frame) -> float:
     return float(frame.luma.mean())
 
 
-def _moving(count: int) -> Any:
+def _moving(count: int, brightest: int = 255) -> Any:
     """Pictures of which none is like another."""
 
     def draw(number: int, width: int, height: int) -> Any:
-        pixels = np.random.default_rng(number).integers(0, 255, (height // 8, width // 8, 3), np.uint8)
+        grey = np.random.default_rng(number).integers(0, brightest, (height // 8, width // 8, 1), np.uint8)
+        pixels = grey.repeat(3, axis=2)
         return pixels.repeat(8, axis=0).repeat(8, axis=1)
 
     return encode("mjpeg", count, size=(80, 64), draw=draw)
 
 
-def _one_camera(pipeline: ff.Pipeline, _: HttpServer) -> ff.Reader[Any]:
+class _Servers(NamedTuple):
+    """Cameras on loopback."""
+
+    bright: HttpServer
+    dim: HttpServer
+
+
+class _InFullBatches(ff.Source[float]):
+    """Gives what fills a batch, and no more before that has been taken."""
+
+    live = False
+
+    def __init__(self) -> None:
+        self.taken = threading.Semaphore(0)
+
+    def read(self, stop: ff.StopToken) -> Iterator[tuple[float, float]]:
+        """Until the stop."""
+        while True:
+            for _ in range(_BATCH):
+                now = time.monotonic()
+                yield now, now
+            ends = time.monotonic() + _UNTAKEN
+            while not self.taken.acquire(timeout=0.05):
+                if stop.stopped:
+                    return
+                if time.monotonic() > ends:
+                    raise RuntimeError(f"a full batch was not given within {_UNTAKEN:g} s")
+
+    def take(self, values: list[float]) -> list[float]:
+        """The function of the batches."""
+        if len(values) == _BATCH:
+            self.taken.release()
+        return values
+
+
+def _full_batches(pipeline: ff.Pipeline, _: _Servers) -> ff.Reader[Any]:
+    source = _InFullBatches()
+    port = pipeline.add(source, name="source")
+    batch, queue = ff.Batch(_BATCH, max_wait=100 * _UNTAKEN), ff.Queue(_BATCH, "block")
+    return pipeline.reader(pipeline.add(source.take, port, name="taken", batch=batch, queue=queue))
+
+
+def _one_camera(pipeline: ff.Pipeline, _: _Servers) -> ff.Reader[Any]:
     camera = pipeline.add(ff.open(DEMO), name="camera")
     return pipeline.reader(pipeline.add(ff.CircleTracker(), camera, name="circles"))
 
 
-def _two_in_batches(pipeline: ff.Pipeline, _: HttpServer) -> ff.Reader[Any]:
+def _two_in_batches(pipeline: ff.Pipeline, _: _Servers) -> ff.Reader[Any]:
     cameras = [pipeline.add(ff.open(f"{DEMO}&seed={n}"), name=f"camera{n}") for n in range(2)]
     light = pipeline.add(_lights, cameras, name="light", batch=ff.Batch(2, max_wait=0.02))
     return pipeline.reader(light)
 
 
-def _network(pipeline: ff.Pipeline, server: HttpServer) -> ff.Reader[Any]:
+def _network(pipeline: ff.Pipeline, servers: _Servers) -> ff.Reader[Any]:
+    return _light_of(pipeline, servers.bright)
+
+
+def _dim(pipeline: ff.Pipeline, servers: _Servers) -> ff.Reader[Any]:
+    return _light_of(pipeline, servers.dim)
+
+
+def _light_of(pipeline: ff.Pipeline, server: HttpServer) -> ff.Reader[Any]:
     camera = pipeline.add(ff.open(server.url, still=10), name="network")
     return pipeline.reader(pipeline.add(_light, camera, name="light"))
 
@@ -246,7 +287,27 @@ def _lights(frames: list[ff.Frame]) -> list[float]:
     return [_light(frame) for frame in frames]
 
 
-PROGRAMS: list[Callable[[ff.Pipeline, HttpServer], ff.Reader[Any]]] = [_one_camera, _two_in_batches, _network]
+PROGRAMS: list[Callable[[ff.Pipeline, _Servers], ff.Reader[Any]]] = [
+    _one_camera,
+    _two_in_batches,
+    _network,
+    _full_batches,
+    _dim,
+]
+
+
+def _read(reader: ff.Reader[Any]) -> None:
+    with contextlib.suppress(ff.NodeError):
+        deque(reader, 0)
+
+
+@contextlib.contextmanager
+def _noted(found: list[str]) -> Iterator[None]:
+    """The failure of a node is a finding."""
+    try:
+        yield
+    except ff.NodeError as error:
+        found.append(str(error))
 
 
 def healthy(seconds: float) -> tuple[int, list[str], dict[str, float]]:
@@ -259,16 +320,21 @@ def healthy(seconds: float) -> tuple[int, list[str], dict[str, float]]:
     ran = 0
     ends = time.monotonic() + seconds
     length = min(30.0, seconds)
-    with _counted_log() as lines, HttpServer(_moving(2000)) as server:
+    with (
+        log_to(lines := _Lines()),
+        HttpServer(_moving(2000)) as bright,
+        HttpServer(_moving(2000, _DIM)) as dim,
+    ):
         while time.monotonic() < ends:
             build = PROGRAMS[ran % len(PROGRAMS)]
             ran += 1
             pipeline = ff.Pipeline(build.__name__.strip("_"))
-            reading = threading.Thread(target=deque, args=(build(pipeline, server), 0))
+            reading = threading.Thread(target=_read, args=(build(pipeline, _Servers(bright, dim)),))
             with ff.gil.watch(0.25) as watch, pipeline.start():
                 reading.start()
                 pipeline.why()
-                pipeline.wait(length)
+                with _noted(found):
+                    pipeline.wait(length)
                 why, stats = pipeline.why(), pipeline.stats()
             reading.join()
             found += [f"{pipeline.name}: why() says: {finding}" for finding in why.findings]

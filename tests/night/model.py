@@ -8,11 +8,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import freshframe as ff
-from night.program import READERS, SINKS, SOURCES, Program, Step
+from night.program import IN_WORKERS, READERS, SINKS, SOURCES, Program, Step
 from night.run import Outcome
 from night.steps import Take, Token, joined, results
 
-UNSEEN = ("tracker", "worker", "look")  # steps that note nothing
+UNSEEN = ("tracker", *IN_WORKERS, "look")  # steps that note nothing
 UNKNOWN = 10_000  # numbers of a camera that may have come
 AFTERWARDS = ("lines", "spool", "record", "copy")  # sinks whose takes are those that they have written
 
@@ -170,7 +170,7 @@ class _Check:
         elif step.kind == "tracker":
             self.flows[step.name] = Flow(candidates, exact)
         else:
-            self.flows[step.name] = Flow([results(step, token)[0] for token in candidates], exact)
+            self.flows[step.name] = Flow(self._given(step, candidates), exact)
 
     def _given(self, step: Step, tokens: list[Token]) -> list[Token]:
         if step.kind == "join":
@@ -276,7 +276,7 @@ class _Check:
     def _order(self, step: Step, offered: Flow, taken: list[Token]) -> None:
         """Nothing twice, nothing that was not given, and in order."""
         given = _of_sources(offered.tokens)
-        unordered = any(self.program.step(name).kind == "worker" for name in self._above(step))
+        unordered = any(self.program.step(name).kind in IN_WORKERS for name in self._above(step))
         for source, tokens in _of_sources(taken).items():
             if unordered:
                 fits = not Counter(tokens) - Counter(given[source])

@@ -17,6 +17,8 @@ Gives = Literal["tokens", "frames", "packets", "circles"]
 SOURCES = ("numbers", "live", "pictures", "clip", "demo", "camera")
 READERS = ("for", "get", "poll", "latest", "async")
 SINKS = (*READERS, "collect", "lines", "spool", "record", "copy", "look")
+IN_WORKERS = ("workers", "workers_several")
+SEVERAL = ("several", "workers_several")  # nodes with several results for a sample
 RATE = 25.0  # samples per second of a source's own time
 LIMITED = 5.0  # samples per second behind max_rate
 
@@ -262,13 +264,14 @@ class _Maker:
         queue = self.queue(parents, live=live, batch=batch)
         (first, *_) = parents
         if kind == "latest" and (
-            queue is None or queue.when_full == "block" or queue.depth == 0 or first.kind == "several"
+            queue is None or queue.when_full == "block" or queue.depth == 0 or first.kind in SEVERAL
         ):
             queue = ff.LATEST
         if kind in ("poll", "look") and queue is not None and queue.depth == 0:
             queue = ff.LATEST
-        if queue is None and any(parent.kind == "several" for parent in parents):
-            queue = ff.Queue(16, "block")  # also below a camera, where the default is another one
+        if queue is None and any(parent.kind in SEVERAL for parent in parents):
+            # Also below a camera, where the default is another one.
+            queue = ff.Queue(self.chance.choice([2, 16]), "block")
             if any(parent.kind in SOURCES and parent.live for parent in parents):
                 queue = ff.Queue(16)
         if kind == "late":
@@ -279,7 +282,7 @@ class _Maker:
         aged = (
             all(lives)
             and (only is None or self._is_live([only]))
-            and kind not in ("join", "worker", *READERS)
+            and kind not in ("join", *IN_WORKERS, *READERS)
             and first.gives != "packets"
             and self.often(0.3)
         )
@@ -327,11 +330,11 @@ class _Maker:
             kinds = ["plain", "node", "filter", "several", "batch", "batch_node", "skip", "late", "leaves"]
         kind = self.chance.choice(kinds)
         if gives == "tokens" and len(parents) == 1 and self.often(self.rare):
-            kind = "worker"
+            kind = self.chance.choice(IN_WORKERS)
         options: dict[str, Any] = {}
         if kind in ("batch", "batch_node"):
             options["size"] = self.chance.choice([1, 2, 3, 8])
-        if kind == "worker":
+        if kind in IN_WORKERS:
             options["size"] = self.chance.choice([1, 2])
         if kind == "leaves":
             options["at"] = self.chance.choice([1, 5, 10**6])
@@ -416,7 +419,7 @@ class _Maker:
         return step.kind in _MAY[verb] and not (verb == "replace" and recorded)
 
 
-def of_seed(seed: int, *, rare: float = 0.01) -> Program:
+def of_seed(seed: int, *, rare: float = 0.02) -> Program:
     """The program of this seed.
 
     Args:

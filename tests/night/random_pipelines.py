@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from night.model import check
+from night.own_process import log_to
 from night.program import Program, of_seed
 from night.run import run
 from night.steps import server
@@ -128,20 +129,12 @@ def shrunk(program: Program, findings: list[str], folder: Path) -> Failure:
 @contextlib.contextmanager
 def _place() -> Iterator[Path]:
     """A folder for the files of programs; the log's lines go nowhere."""
-    log = logging.getLogger("freshframe")
-    quiet, passes_on = logging.NullHandler(), log.propagate
-    log.addHandler(quiet)
-    log.propagate = False
-    try:
-        with tempfile.TemporaryDirectory(prefix="night-") as folder:
-            yield Path(folder)
-    finally:
-        log.removeHandler(quiet)
-        log.propagate = passes_on
+    with log_to(logging.NullHandler()), tempfile.TemporaryDirectory(prefix="night-") as folder:
+        yield Path(folder)
 
 
 def run_seeds(
-    seeds: Sequence[int], *, rare: float = 0.01, seconds: float | None = None
+    seeds: Sequence[int], *, rare: float = 0.02, seconds: float | None = None
 ) -> tuple[int, list[Failure]]:
     """Runs programs until all have run, or the time is over.
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import freshframe as ff
 from night.edges import faults_of
-from night.program import READERS, SOURCES, Change, Program, Step
+from night.program import IN_WORKERS, READERS, SOURCES, Change, Program, Step
 from night.steps import Log, Noted, Take, as_token, node_of, painted_number
 
 PATIENCE = 60.0  # seconds after which something hangs
@@ -95,7 +95,7 @@ class _Run:
             options["join"] = ff.Join()
         if step.kind in ("batch", "batch_node"):
             options["batch"] = ff.Batch(step.size, max_wait=0.001 if step.live else 0)
-        if step.kind == "worker":
+        if step.kind in IN_WORKERS:
             options["process"] = ff.Process(workers=step.size)
         if step.kind == "skip":
             options["on_error"] = "skip"

@@ -20,6 +20,7 @@ from night.program import RATE, Step
 Token = tuple[Any, ...]  # (source, number, trail): the trail names the nodes on its way
 SIZE = (48, 64)  # rows and columns of a painted picture
 OLD = 100.0  # seconds
+WORKER_GIVES = 3  # results of a generator in a worker for each sample
 _DARKEST, _LEVELS, _NUMBERS = 10, 4, 60  # of a camera's pictures, in each half
 _HIGH = 8  # levels between two high digits of a painted picture, for JPEG
 
@@ -123,6 +124,8 @@ def results(step: Step, token: Token) -> list[Token]:
             return [] if number % 3 == 1 else [one]
         case "several":
             return [(source, number, (*trail, step.name, part)) for part in range(number % 3)]
+        case "workers_several":
+            return [(source, number, (*trail, step.name, part)) for part in range(WORKER_GIVES)]
         case "skip" if number % 7 == 3:
             raise ValueError(f"{step.name} fails at {number}")
         case "fails" | "leaves" if number >= step.at:
@@ -266,6 +269,13 @@ def in_worker(name: str, value: Token) -> Token:
     return (source, number, (*trail, name))
 
 
+def several_in_worker(name: str, value: Token) -> Iterator[Token]:
+    """A generator in worker processes."""
+    source, number, trail = value
+    for part in range(WORKER_GIVES):
+        yield (source, number, (*trail, name, part))
+
+
 def node_of(step: Step, pause: float, log: Log, folder: Path) -> Any:
     """The object that `add()` takes for this step."""
     function = Function(step, log)
@@ -281,7 +291,8 @@ def node_of(step: Step, pause: float, log: Log, folder: Path) -> Any:
         **dict.fromkeys(("node", "collect"), lambda: Noted(step, log)),
         "late": lambda: Late(step, log),
         "tracker": ff.CircleTracker,
-        "worker": lambda: functools.partial(in_worker, step.name),
+        "workers": lambda: functools.partial(in_worker, step.name),
+        "workers_several": lambda: functools.partial(several_in_worker, step.name),
         "lines": lambda: ff.JsonLines(folder / f"{step.name}.jsonl"),
         "spool": lambda: ff.Spool(folder / step.name, Receiver(step, log), max_wait=0),
         "camera": lambda: ff.open(server().url, still=None),

@@ -30,6 +30,7 @@ _PATIENCE = 90.0  # seconds after which something does not come back
 _MJPEG, _RTSP, _FPS = 4, 1, 10.0
 _MOST_GROWTH = 200 << 20  # bytes of memory from the first quarter to the end
 _DISK = 16 << 20
+_SEGMENT, _UNKNOWN_SIZE = b"\x18\x53\x80\x67", b"\x01" + 7 * b"\xff"  # of Matroska, RFC 9559
 _LEFT = 10.0  # seconds for threads that have ended to be gone
 
 
@@ -95,9 +96,19 @@ def _check_receiver(plant: Plant, receiver: Receiver, stats: ff.stats.Stats, *, 
         plant.books.find(f"the spool was given {edge.delivered}, the receiver has {receiver.taken}; {spool}")
 
 
-def _check_files(plant: Plant) -> None:
+def _has_its_end(path: Path) -> bool:
+    """Whether a Matroska file says how long its segment is, which is written at its end."""
+    with path.open("rb") as file:
+        head = file.read(200)
+    at = head.find(_SEGMENT)
+    return at >= 0 and head[at + 4 : at + 12] != _UNKNOWN_SIZE
+
+
+def _check_files(plant: Plant, *, disk_was_full: bool) -> None:
     """What was recorded can be read; each line is whole."""
     for path in sorted(plant.disk.glob("*.mkv")):
+        if not disk_was_full and not _has_its_end(path):
+            plant.books.find(f"{path.name}, {path.stat().st_size} bytes, has no end")
         if path.stat().st_size < 1000:
             continue  # the disk was full when it began
         if path.name.startswith("copy") and plant.books.had(_MJPEG):
@@ -165,7 +176,7 @@ def run(seed: int, seconds: float) -> dict[str, Any]:
         books.audit(stats)
         disk_was_full = disk is not None and faults.counts["disk full"] > 0
         _check_receiver(plant, receiver, stats, disk_was_full=disk_was_full)
-        _check_files(plant)
+        _check_files(plant, disk_was_full=disk_was_full)
         if grown > _MOST_GROWTH:
             books.find(f"memory grew by {grown >> 20} MiB in {seconds:g} s")
         findings, counts = list(books.findings), faults.counts

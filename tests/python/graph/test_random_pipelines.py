@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from night import model, run, steps
-from night.program import of_seed
+from night.program import IN_WORKERS, of_seed
 from night.random_pipelines import Failure, main, run_seeds
 
 import freshframe as ff
@@ -36,7 +36,7 @@ def test_a_hundred_random_pipelines_do_what_their_model_says() -> None:
 
 def test_random_pipelines_with_workers_do_what_their_model_says() -> None:
     seeds = [
-        seed for seed in range(100) if any(step.kind == "worker" for step in of_seed(seed, rare=0.1).steps)
+        seed for seed in range(100) if any(step.kind in IN_WORKERS for step in of_seed(seed, rare=0.1).steps)
     ]
     _, failures = run_seeds(seeds[:3], rare=0.1)
     assert not failures, "\n".join(map(str, failures))

@@ -77,23 +77,19 @@ def test_a_fuzz_target_runs_on_its_seeds_and_says_why_it_ended(tmp_path: Path) -
     assert night._fuzz_target(target, 9) == (0, ["process: SUMMARY: overflow"])
 
 
-def _ends(*ended: tuple[int, str, str]) -> Any:
-    """A module `subprocess` whose run() gives these, one after the other."""
-    left = iter(ended)
-    return SimpleNamespace(run=lambda command, **_: subprocess.CompletedProcess(command, *next(left)))
-
-
 def test_faults_of_a_fleet_count_only_if_they_were_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     def verdict(faults: int, recovery: float, *findings: str) -> str:
         figures = {"faults": faults, "recovery_max_seconds": recovery}
         return "a line\n" + json.dumps({"figures": figures, "findings": findings})
 
-    ended = ((1, "", "x\nStateError: no result"), (0, verdict(5, 3.0), ""), (4, verdict(4, 2.0, "lost"), ""))
+    ended = iter(
+        [(1, "", "x\nStateError: no result"), (0, verdict(5, 3.0), ""), (4, verdict(4, 2.0, "lost"), "")]
+    )
     times = iter([0.0, 1.0, 2.0, 3.0, 11.0])
     monkeypatch.setattr("night.__main__.time", SimpleNamespace(monotonic=lambda: next(times)))
-    monkeypatch.setattr("night.__main__.subprocess", _ends(*ended))
+    monkeypatch.setattr(night, "_watched", lambda *_: next(ended))
     first = 1 + ledger.runs_of("fleets")
-    found = [f"seed {first}: StateError: no result", f"seed {first + 10}: lost"]
+    found = [f"seed {first}: ended with 1: StateError: no result", f"seed {first + 10}: lost"]
     assert night._fleets(10.0) == (9, found, {"recovery_max_seconds": 3.0})
 
 
@@ -162,8 +158,12 @@ def test_tests_that_fail_under_a_sanitizer_are_named(monkeypatch: pytest.MonkeyP
     failed = (
         "12: [  FAILED  ] Queue.Drops (3 ms)\n12: [  FAILED  ] Queue.Drops\n12: [  FAILED  ] 1 test, listed\n"
     )
-    said = ((0, counts, ""), (1, failed + counts, "./dev: it failed"), (1, counts, "./dev: it failed"))
-    monkeypatch.setattr("night.__main__.subprocess", _ends(*said))
+    said = iter([(0, counts, ""), (1, failed + counts, "./dev: it failed"), (1, counts, "./dev: it failed")])
+
+    def ends(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        return subprocess.CompletedProcess(command, *next(said))
+
+    monkeypatch.setattr("night.__main__.subprocess", SimpleNamespace(run=ends))
     assert night._sanitizers(1.0) == (9, [], {})
     assert night._sanitizers(1.0) == (9, ["Queue.Drops fails"], {})
     assert night._sanitizers(1.0) == (9, ["./dev: it failed"], {})
@@ -183,3 +183,18 @@ def test_growth_of_a_long_run_is_found(what: str) -> None:
         setattr(steady, what, [value + each * number for number, value in enumerate(values)])
     assert len(steady.findings()) == 1
     assert what in steady.findings()[0] or "the log got" in steady.findings()[0]
+
+
+@pytest.mark.parametrize("what", ["heap", "mappings", "threads", "descriptors"])
+def test_what_nodes_connections_and_viewers_leave_behind_is_found(what: str) -> None:
+    from night.churn import Usage  # noqa: PLC0415  (needs PyAV)
+
+    moments = [float(second) for second in range(600)]
+    begins = [10**7 + min(second, 100) * 5000 for second in range(600)]  # what a program makes once
+    steady = {"heap": begins, "mappings": [60] * 600, "threads": [9] * 600, "descriptors": [14] * 600}
+    assert Usage(moments, steady).findings() == []
+    each = 130 if what == "heap" else 1  # bytes
+    grows = {**steady, what: [value + each * second for second, value in enumerate(steady[what])]}
+    (found,) = Usage(moments, grows).findings()
+    assert found.startswith(f"{what} grew from ")
+    assert Usage(moments[:100], {name: values[:100] for name, values in grows.items()}).findings() == []
