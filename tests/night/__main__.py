@@ -13,6 +13,7 @@ import re
 import signal
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -216,6 +217,11 @@ def commit() -> str:
     return last + ("+" if changes.strip() else "")
 
 
+def _build() -> str:
+    """What the name of a part gets on a Python without a GIL."""
+    return f" on 3.{sys.version_info.minor}t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""
+
+
 _HERE = ("random", "soak", "churn", "healthy")  # parts that run the engine in their own process
 
 
@@ -237,7 +243,7 @@ def run_piece(part: str, seconds: float, path: Path = ledger.LEDGER) -> list[str
     began, tree = time.monotonic(), commit()
     runs, findings, figures = _apart(part, seconds) if part in _HERE else PARTS[part](seconds)
     taken = round(time.monotonic() - began, 1)
-    ledger.note(Entry(part, tree, taken, runs, findings, figures), path)
+    ledger.note(Entry(part + _build(), tree, taken, runs, findings, figures), path)
     print(
         f"{part}: {runs} runs in {taken:.0f} s, {len(findings)} findings", *findings, sep="\n  ", flush=True
     )

@@ -27,7 +27,7 @@ class Entry:
     """What a part did at one commit.
 
     Attributes:
-        part: Its name.
+        part: Its name, and "on 3.14t" where it ran on that Python without a GIL.
         commit: The tree that ran.
         seconds: How long, over all pieces.
         runs: Programs, inputs or faults, as the part counts.
@@ -74,9 +74,9 @@ def runs_of(part: str, path: Path = LEDGER) -> int:
 def table(entries: list[Entry]) -> str:
     """The rows of the page: a part's sums over all commits, and each finding."""
     lines = ["| part | runs | minutes | commits | findings |", "|---|---|---|---|---|"]
-    for part, word in _WORDS.items():
-        own = [entry for entry in entries if entry.part == part]
-        if own:
+    for name, word in _WORDS.items():
+        for part in sorted({entry.part for entry in entries if entry.part.split(" on ")[0] == name}):
+            own = [entry for entry in entries if entry.part == part]
             seconds = sum(entry.seconds for entry in own)
             runs, findings = sum(entry.runs for entry in own), sum(len(entry.findings) for entry in own)
             commits = ", ".join(f"`{entry.commit}`" for entry in own)
