@@ -130,15 +130,20 @@ def _chaos(seconds: float) -> Found:
 
 def _clock_to_set(folder: Path) -> dict[str, str]:
     """The environment of a program whose system's clock can be set; without a compiler nothing."""
-    library, offset = folder / "clock.so", folder / "offset"
-    source = Path(__file__).with_name("chaos") / "clock.c"
-    made = ["cc", "-shared", "-fPIC", "-O1", "-o", str(library), str(source)]
+    offset = folder / "offset"
+    offset.write_bytes(bytes(8))
+    library = _preloaded("chaos/clock.c", folder)
+    return {**library, "FRESHFRAME_TEST_CLOCK": str(offset)} if library else {}
+
+
+def _preloaded(source: str, folder: Path) -> dict[str, str]:
+    """The environment of a program with a library of this file; without a compiler nothing."""
+    path, library = Path(__file__).parent / source, folder / "preloaded.so"
     try:
-        subprocess.run(made, check=True)
+        subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", str(library), str(path)], check=True)
     except (OSError, subprocess.CalledProcessError):
         return {}
-    offset.write_bytes(bytes(8))
-    return {"LD_PRELOAD": str(library), "FRESHFRAME_TEST_CLOCK": str(offset)}
+    return {"LD_PRELOAD": str(library)}
 
 
 def _watched(command: list[str], seconds: float, environment: dict[str, str]) -> tuple[int, str, str]:
@@ -228,7 +233,9 @@ _HERE = ("random", "soak", "churn", "healthy")  # parts that run the engine in t
 def _apart(part: str, seconds: float) -> Found:
     """A piece in a process of its own: a crash is a finding, and what hangs shows its stacks and is ended."""
     command = [sys.executable, "-X", "faulthandler", "-m", "night", "--piece", part, str(seconds)]
-    code, said, errors = _watched(command, seconds + _PATIENCE, dict(os.environ))
+    with tempfile.TemporaryDirectory(prefix="night-") as folder:
+        library = _preloaded("blocks.c", Path(folder)) if part == "churn" else {}
+        code, said, errors = _watched(command, seconds + _PATIENCE, os.environ | library)
     lines = said.splitlines()
     if code == 0 and lines:
         print(*lines[:-1], sep="\n", end="\n" if lines[1:] else "", flush=True)

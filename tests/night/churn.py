@@ -28,12 +28,12 @@ _MJPEG, _RTSP, _FPS = 3, 1, 20.0
 _EVERY = 4  # rounds between two changes of the nodes
 _WARM = 150.0  # seconds in which a program makes what it keeps
 _LOOKS: dict[str, Callable[[], int]] = {
-    "heap": own_process.heap,
+    "blocks": own_process.blocks,
     "mappings": own_process.mappings,
     "threads": own_process.threads,
     "descriptors": own_process.descriptors,
 }
-_MOST = {"heap": 24 << 10, "mappings": 8, "threads": 0, "descriptors": 0}
+_MOST = {"blocks": 200, "mappings": 8, "threads": 0, "descriptors": 0}
 
 
 def _mean(frame: ff.Frame) -> float:

@@ -187,16 +187,15 @@ def test_growth_of_a_long_run_is_found(what: str) -> None:
     assert what in steady.findings()[0] or "the log got" in steady.findings()[0]
 
 
-@pytest.mark.parametrize("what", ["heap", "mappings", "threads", "descriptors"])
+@pytest.mark.parametrize("what", ["blocks", "mappings", "threads", "descriptors"])
 def test_what_nodes_connections_and_viewers_leave_behind_is_found(what: str) -> None:
     from night.churn import Usage  # noqa: PLC0415  (needs PyAV)
 
     moments = [float(second) for second in range(600)]
     begins = [10**7 + min(second, 100) * 5000 for second in range(600)]  # what a program makes once
-    steady = {"heap": begins, "mappings": [60] * 600, "threads": [9] * 600, "descriptors": [14] * 600}
+    steady = {"blocks": begins, "mappings": [60] * 600, "threads": [9] * 600, "descriptors": [14] * 600}
     assert Usage(moments, steady).findings() == []
-    each = 130 if what == "heap" else 1  # bytes
-    grows = {**steady, what: [value + each * second for second, value in enumerate(steady[what])]}
+    grows = {**steady, what: [value + second for second, value in enumerate(steady[what])]}
     (found,) = Usage(moments, grows).findings()
     assert found.startswith(f"{what} grew from ")
     assert Usage(moments[:100], {name: values[:100] for name, values in grows.items()}).findings() == []

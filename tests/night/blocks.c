@@ -1,0 +1,43 @@
+// Counts the blocks of memory that are allocated and not freed: preloaded by the churn of `./dev night`.
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <stdatomic.h>
+#include <stddef.h>
+
+extern void *__libc_malloc(size_t size);
+extern void *__libc_calloc(size_t count, size_t size);
+extern void *__libc_realloc(void *block, size_t size);
+extern void *__libc_memalign(size_t alignment, size_t size);
+extern void __libc_free(void *block);
+
+static atomic_long blocks;
+
+long freshframe_test_blocks(void) { return atomic_load_explicit(&blocks, memory_order_relaxed); }
+
+static void *counted(void *block) {
+  if (block != NULL) atomic_fetch_add_explicit(&blocks, 1, memory_order_relaxed);
+  return block;
+}
+
+void *malloc(size_t size) { return counted(__libc_malloc(size)); }
+void *calloc(size_t count, size_t size) { return counted(__libc_calloc(count, size)); }
+void *memalign(size_t alignment, size_t size) { return counted(__libc_memalign(alignment, size)); }
+void *aligned_alloc(size_t alignment, size_t size) { return counted(__libc_memalign(alignment, size)); }
+
+int posix_memalign(void **block, size_t alignment, size_t size) {
+  void *const made = counted(__libc_memalign(alignment, size));
+  if (made != NULL) *block = made;
+  return made != NULL ? 0 : ENOMEM;
+}
+
+void free(void *block) {
+  if (block != NULL) atomic_fetch_sub_explicit(&blocks, 1, memory_order_relaxed);
+  __libc_free(block);
+}
+
+void *realloc(void *block, size_t size) {
+  if (block == NULL) return counted(__libc_realloc(block, size));
+  void *const made = __libc_realloc(block, size);
+  if (made == NULL && size == 0) atomic_fetch_sub_explicit(&blocks, 1, memory_order_relaxed);
+  return made;
+}
