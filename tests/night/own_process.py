@@ -21,7 +21,7 @@ def threads() -> int:
 
 
 def blocks() -> int:
-    """Allocated by malloc and not freed, where ``blocks.c`` is preloaded. Most objects of Python are in none."""
+    """Allocated by malloc and not freed, where ``blocks.c`` is preloaded, else 0."""
     count = getattr(ctypes.CDLL(None), "freshframe_test_blocks", None)
     return 0 if count is None else int(count())
 
