@@ -33,7 +33,7 @@ _LOOKS: dict[str, Callable[[], int]] = {
     "threads": own_process.threads,
     "descriptors": own_process.descriptors,
 }
-_MOST = {"blocks": 200, "mappings": 8, "threads": 0, "descriptors": 0}
+_MOST = {"blocks": 100, "mappings": 8, "threads": 0, "descriptors": 0}
 
 
 def _mean(frame: ff.Frame) -> float:
