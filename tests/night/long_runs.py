@@ -237,6 +237,7 @@ class _InFullBatches(ff.Source[float]):
         """Until the stop."""
         while True:
             for _ in range(_BATCH):
+                stop.wait(0.005)  # the batch begins with the first and waits for the others
                 now = time.monotonic()
                 yield now, now
             ends = time.monotonic() + _UNTAKEN
@@ -256,7 +257,7 @@ class _InFullBatches(ff.Source[float]):
 def _full_batches(pipeline: ff.Pipeline, _: _Servers) -> ff.Reader[Any]:
     source = _InFullBatches()
     port = pipeline.add(source, name="source")
-    batch, queue = ff.Batch(_BATCH, max_wait=100 * _UNTAKEN), ff.Queue(_BATCH, "block")
+    batch, queue = ff.Batch(_BATCH, max_wait=100 * _UNTAKEN), ff.Queue(4 * _BATCH, "block")
     return pipeline.reader(pipeline.add(source.take, port, name="taken", batch=batch, queue=queue))
 
 
