@@ -31,6 +31,7 @@ _MJPEG, _RTSP, _FPS = 4, 1, 10.0
 _MOST_GROWTH = 200 << 20  # bytes of memory from the first quarter to the end
 _DISK = 16 << 20
 _SEGMENT, _UNKNOWN_SIZE = b"\x18\x53\x80\x67", b"\x01" + 7 * b"\xff"  # of Matroska, RFC 9559
+_AROUND = 3.0  # seconds in which a file may still suffer from a full disk
 _LEFT = 10.0  # seconds for threads that have ended to be gone
 
 
@@ -104,10 +105,12 @@ def _has_its_end(path: Path) -> bool:
     return at >= 0 and head[at + 4 : at + 12] != _UNKNOWN_SIZE
 
 
-def _check_files(plant: Plant, *, disk_was_full: bool) -> None:
-    """What was recorded can be read; each line is whole."""
+def _check_files(plant: Plant, full: list[tuple[float, float]]) -> None:
+    """What was recorded can be read; each line is whole. `full`: when the disk was."""
     for path in sorted(plant.disk.glob("*.mkv")):
-        if not disk_was_full and not _has_its_end(path):
+        wrote = path.stat().st_mtime
+        has_room = not any(begin - _AROUND < wrote < end + _AROUND for begin, end in full)
+        if has_room and not _has_its_end(path):
             plant.books.find(f"{path.name}, {path.stat().st_size} bytes, has no end")
         if path.stat().st_size < 1000:
             continue  # the disk was full when it began
@@ -176,7 +179,7 @@ def run(seed: int, seconds: float) -> dict[str, Any]:
         books.audit(stats)
         disk_was_full = disk is not None and faults.counts["disk full"] > 0
         _check_receiver(plant, receiver, stats, disk_was_full=disk_was_full)
-        _check_files(plant, disk_was_full=disk_was_full)
+        _check_files(plant, faults.full)
         if grown > _MOST_GROWTH:
             books.find(f"memory grew by {grown >> 20} MiB in {seconds:g} s")
         findings, counts = list(books.findings), faults.counts

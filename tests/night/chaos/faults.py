@@ -32,6 +32,7 @@ class Faults:
     Attributes:
         counts: How often each kind was begun.
         latest: The kind of the latest.
+        full: The times between which the disk was full, as it says itself: those of files.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Faults:
     ) -> None:
         """`disk`: a small one of its own; None: there is none to fill."""
         self.counts, self.latest = Counter[str](), ""
+        self.full: list[tuple[float, float]] = []
         self._chance = random.Random(seed)
         self._plant, self._cameras, self._receiver, self._disk = plant, cameras, receiver, disk
         self._over: list[tuple[float, Callable[[], None]]] = []
@@ -212,11 +214,17 @@ class Faults:
     def _fill_disk(self) -> None:
         if self._disk is None:
             return
-        filler = self._disk / "filler"
+        disk, filler = self._disk, self._disk / "filler"
         with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
             while True:
                 file.write(bytes(1 << 16))
-        self._later(self._chance.uniform(0.5, 5), lambda: filler.unlink(missing_ok=True))
+        begin = filler.stat().st_mtime
+
+        def has_room() -> None:
+            filler.unlink(missing_ok=True)
+            self.full.append((begin, disk.stat().st_mtime))
+
+        self._later(self._chance.uniform(0.5, 5), has_room)
 
     def _set_clock(self) -> None:
         seconds = self._chance.choice((0, 2, -2, 3600, -3600, 86400 * 400, -86400))
