@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -74,51 +74,93 @@ def watched(pipeline: ff.Pipeline) -> Iterator[None]:
         _watched.remove(pipeline)
 
 
+class _Handlers:
+    """The handlers of signals, which raise an exception wherever Python is.
+
+    Python ignores an exception that a handler raises within a destructor or a weak reference's callback, and
+    one that it raises while such an exception is reported. Both are raised again a moment later.
+    """
+
+    def __init__(self, timeout: float | None) -> None:
+        self._timeout = timeout
+        self._again: BaseException | None = None  # what the next alarm raises
+        self._is_reporting = False
+        self._report = sys.unraisablehook
+        self._before: dict[int, Any] = {}
+
+    def begin(self) -> None:
+        """Takes the signals, and SIGALRM where there is a timeout."""
+        self._report, sys.unraisablehook = sys.unraisablehook, self._on_ignored
+        self._take(signal.SIGINT, self._on_signal)
+        self._take(signal.SIGTERM, self._on_signal)
+        if self._timeout is not None:
+            self._alarm(self._timeout)
+
+    def end(self) -> None:
+        """Gives them back."""
+        self._no_alarm()
+        sys.unraisablehook = self._report
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _take(self, number: int, handler: Callable[[int, FrameType | None], None]) -> None:
+        self._before.setdefault(number, signal.signal(number, handler))
+
+    def _alarm(self, seconds: float) -> None:
+        self._take(signal.SIGALRM, self._on_alarm)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
+    def _no_alarm(self) -> None:
+        self._again = None
+        if signal.SIGALRM in self._before:  # else the timer is another's
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        self._no_alarm()
+        if os.isatty(2):  # show the cursor that a live display has hidden; sys.stderr is replaced then
+            os.write(2, b"\x1b[?25h")
+        self._raise(Interrupted(number))
+
+    def _on_alarm(self, number: int, frame: FrameType | None) -> None:
+        again, self._again = self._again, None
+        if again is not None:
+            self._raise(again)
+        elif self._timeout is not None:
+            self._raise(TimedOut(self._timeout))
+
+    def _on_ignored(self, unraisable: sys.UnraisableHookArgs) -> None:
+        self._is_reporting = True
+        try:
+            if isinstance(unraisable.exc_value, Interrupted | TimedOut):
+                self._raise(unraisable.exc_value)
+            else:
+                self._report(unraisable)
+        finally:
+            self._is_reporting = False
+
+    def _raise(self, error: BaseException) -> None:
+        if not self._is_reporting:
+            raise error
+        self._again = error
+        self._alarm(_UNTIL_RAISED_AGAIN_S)
+
+
 @contextmanager
 def interruptible(timeout: float | None) -> Iterator[None]:
     """Turns the first SIGINT or SIGTERM, and the timeout, into an exception in the main thread.
 
-    Python ignores an exception that a handler raises within a destructor or a weak reference's callback.
-    Such an exception is raised again a moment later. The second SIGINT or SIGTERM has the default action,
-    which ends the process even when Python is stuck.
+    The second SIGINT or SIGTERM has the default action, which ends the process even when Python is stuck.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-
-    ignored: list[BaseException] = []
-    report_ignored = sys.unraisablehook
-
-    def note_ignored(unraisable: sys.UnraisableHookArgs) -> None:
-        if not isinstance(unraisable.exc_value, Interrupted | TimedOut):
-            report_ignored(unraisable)
-            return
-        ignored.append(unraisable.exc_value)
-        signal.setitimer(signal.ITIMER_REAL, _UNTIL_RAISED_AGAIN_S)
-
-    def on_signal(number: int, frame: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_DFL)
-        if timeout is not None:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-        if os.isatty(2):  # show the cursor that a live display has hidden; sys.stderr is replaced then
-            os.write(2, b"\x1b[?25h")
-        raise Interrupted(number)
-
-    def on_alarm(number: int, frame: FrameType | None) -> None:
-        raise ignored.pop() if ignored else TimedOut(timeout or 0)
-
-    handlers = {signal.SIGINT: on_signal, signal.SIGTERM: on_signal, signal.SIGALRM: on_alarm}
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    sys.unraisablehook = note_ignored
-    if timeout is not None:
-        signal.setitimer(signal.ITIMER_REAL, timeout)
+    handlers = _Handlers(timeout)
+    handlers.begin()
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        sys.unraisablehook = report_ignored
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        handlers.end()
 
 
 def _refuses_option(error: BaseException, options: Any) -> bool:
