@@ -7,6 +7,7 @@ Each piece is noted in tests/night/ledger.json with the commit, and the next one
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import re
@@ -14,13 +15,12 @@ import resource
 import signal
 import subprocess
 import sys
-import sysconfig
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from night import ledger
+from night import ledger, own_process
 from night.ledger import Entry
 
 ROOT = Path(__file__).parents[2]
@@ -32,10 +32,23 @@ class NotHereError(Exception):
     """A part cannot run here, such as without its build."""
 
 
+_RUN_PYTHON = ("random", "soak", "churn", "healthy", "chaos", "fleets")
+
+
+def _name(part: str) -> str:
+    """Returns the part's name in the ledger, with the version of a free-threaded Python."""
+    is_other = own_process.IS_FREE_THREADED and part in _RUN_PYTHON
+    return f"{part} on 3.{sys.version_info.minor}t" if is_other else part
+
+
+def _runs_before(part: str) -> int:
+    return ledger.runs_of(_name(part))
+
+
 def _random(seconds: float) -> Found:
     from night.random_pipelines import run_seeds  # noqa: PLC0415  (needs the engine, which --report does not)
 
-    first = 1000 + ledger.runs_of("random")  # those below are in the ordinary tests
+    first = 1000 + _runs_before("random")  # those below are in the ordinary tests
     ran, failures = run_seeds(range(first, first + 10**6), seconds=seconds)
     for failure in failures:
         print(failure, flush=True)
@@ -51,7 +64,7 @@ def _soak(seconds: float) -> Found:
 def _churn(seconds: float) -> Found:
     from night.churn import churn  # noqa: PLC0415
 
-    return churn(seconds, seed=1 + ledger.runs_of("churn"))
+    return churn(seconds, seed=1 + _runs_before("churn"))
 
 
 def _healthy(seconds: float) -> Found:
@@ -108,7 +121,7 @@ _STACKS = 10.0  # seconds for its stacks
 
 def _chaos(seconds: float) -> Found:
     """One rich pipeline after the other under faults of every kind."""
-    ends, seed = time.monotonic() + seconds, 1 + ledger.runs_of("chaos")
+    ends, seed = time.monotonic() + seconds, 1 + _runs_before("chaos")
     faults, found, grown = 0, list[str](), 0
     with tempfile.TemporaryDirectory(prefix="clock-") as folder:
         command = [sys.executable, "-X", "faulthandler", "-m", "night.chaos"]
@@ -148,7 +161,7 @@ def _preloaded(source: str, folder: Path) -> dict[str, str]:
 
 
 def _watched(command: list[str], seconds: float, environment: dict[str, str]) -> tuple[int, str, str]:
-    """Its exit code and what it wrote. One that takes longer shows its stacks and is ended."""
+    """Its exit code and what it wrote. One that takes longer shows its stacks and ends with its children."""
     process = subprocess.Popen(
         command,
         env=environment,
@@ -162,17 +175,25 @@ def _watched(command: list[str], seconds: float, environment: dict[str, str]) ->
         said, errors = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGABRT)
-        try:
-            said, errors = process.communicate(timeout=_STACKS)
-        except subprocess.TimeoutExpired:  # a child that stands still has its pipes
-            os.killpg(process.pid, signal.SIGKILL)
-            said, errors = process.communicate()
+        with contextlib.suppress(subprocess.TimeoutExpired):  # a child that stands still has its pipes
+            process.wait(_STACKS)
+        _end_group(process)
+        said, errors = process.communicate()
+    except BaseException:
+        _end_group(process)
+        raise
     return process.returncode, said, errors
+
+
+def _end_group(leader: subprocess.Popen[str]) -> None:
+    """Kills a process and its children."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(leader.pid, signal.SIGKILL)
 
 
 def _fleets(seconds: float) -> Found:
     """Fleets under random faults, as `./dev test-fleet --check` runs them."""
-    ends, seed = time.monotonic() + seconds, 1 + ledger.runs_of("fleets")
+    ends, seed = time.monotonic() + seconds, 1 + _runs_before("fleets")
     faults, found, recovery = 0, list[str](), 0.0
     while time.monotonic() < ends:
         options = ["--cameras", "6", "--agents", "2", "--faults", "5", "--seed", str(seed), "--json"]
@@ -223,11 +244,7 @@ def commit() -> str:
     return last + ("+" if changes.strip() else "")
 
 
-def _build() -> str:
-    """What the name of a part gets on a Python without a GIL."""
-    return f" on 3.{sys.version_info.minor}t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""
-
-
+_SHORTEST = {"churn": 300.0}  # seconds of a piece, half of which a program needs until it is warm
 _HERE = ("random", "soak", "churn", "healthy")  # parts that run the engine in their own process
 
 
@@ -236,6 +253,8 @@ def _apart(part: str, seconds: float) -> Found:
     command = [sys.executable, "-X", "faulthandler", "-m", "night", "--piece", part, str(seconds)]
     with tempfile.TemporaryDirectory(prefix="night-") as folder:
         library = _preloaded("blocks.c", Path(folder)) if part == "churn" else {}
+        if part == "churn" and not library:
+            raise NotHereError("no C compiler for tests/night/blocks.c, which counts blocks of memory")
         code, said, errors = _watched(command, seconds + _PATIENCE, os.environ | library)
     lines = said.splitlines()
     if code == 0 and lines:
@@ -254,11 +273,13 @@ def _processor_time() -> float:
 
 def run_piece(part: str, seconds: float, path: Path = ledger.LEDGER) -> list[str]:
     """Runs one piece of a part, notes it, and returns its findings."""
+    if seconds < _SHORTEST.get(part, 0.0):
+        raise NotHereError(f"a piece of it takes at least {_SHORTEST[part]:g} s")
     clock = _processor_time if part == "fuzz" else time.monotonic
     began, tree = clock(), commit()
     runs, findings, figures = _apart(part, seconds) if part in _HERE else PARTS[part](seconds)
     taken = round(clock() - began, 1)
-    ledger.note(Entry(part + _build(), tree, taken, runs, findings, figures), path)
+    ledger.note(Entry(_name(part), tree, taken, runs, findings, figures), path)
     print(
         f"{part}: {runs} runs in {taken:.0f} s, {len(findings)} findings", *findings, sep="\n  ", flush=True
     )

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <unistd.h>
 
 extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t count, size_t size);
@@ -22,6 +23,11 @@ static void *counted(void *block) {
 void *malloc(size_t size) { return counted(__libc_malloc(size)); }
 void *calloc(size_t count, size_t size) { return counted(__libc_calloc(count, size)); }
 void *memalign(size_t alignment, size_t size) { return counted(__libc_memalign(alignment, size)); }
+void *valloc(size_t size) { return counted(__libc_memalign(sysconf(_SC_PAGESIZE), size)); }
+void *pvalloc(size_t size) {
+  const size_t page = sysconf(_SC_PAGESIZE);
+  return counted(__libc_memalign(page, (size + page - 1) / page * page));
+}
 void *aligned_alloc(size_t alignment, size_t size) { return counted(__libc_memalign(alignment, size)); }
 
 int posix_memalign(void **block, size_t alignment, size_t size) {

@@ -6,7 +6,6 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import sysconfig
 import tempfile
 import threading
 import time
@@ -219,7 +218,7 @@ def _moving(count: int, brightest: int = 255) -> Any:
 
 
 class _Servers(NamedTuple):
-    """Cameras on loopback."""
+    """The cameras on loopback."""
 
     bright: HttpServer
     dim: HttpServer
@@ -234,7 +233,7 @@ class _InFullBatches(ff.Source[float]):
         self.taken = threading.Semaphore(0)
 
     def read(self, stop: ff.StopToken) -> Iterator[tuple[float, float]]:
-        """Until the stop."""
+        """Reads until the stop."""
         while True:
             for _ in range(_BATCH):
                 stop.wait(0.005)  # the batch begins with the first and waits for the others
@@ -248,7 +247,7 @@ class _InFullBatches(ff.Source[float]):
                     raise RuntimeError(f"a full batch was not given within {_UNTAKEN:g} s")
 
     def take(self, values: list[float]) -> list[float]:
-        """The function of the batches."""
+        """Takes a batch."""
         if len(values) == _BATCH:
             self.taken.release()
         return values
@@ -305,21 +304,12 @@ def _read(reader: ff.Reader[Any]) -> None:
 
 @contextlib.contextmanager
 def _gil_watch(limit: float) -> Iterator[Callable[[], Sequence[Any]]]:
-    """What it has seen so far; nothing where there is no GIL."""
-    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+    """Gives a function that returns what the watch has seen so far, which is nothing without a GIL."""
+    if own_process.IS_FREE_THREADED:
         yield tuple
     else:
         with ff.gil.watch(limit) as watch:
             yield lambda: watch.stalls
-
-
-@contextlib.contextmanager
-def _noted(found: list[str]) -> Iterator[None]:
-    """The failure of a node is a finding."""
-    try:
-        yield
-    except ff.NodeError as error:
-        found.append(str(error))
 
 
 def healthy(seconds: float) -> tuple[int, list[str], dict[str, float]]:
@@ -345,8 +335,10 @@ def healthy(seconds: float) -> tuple[int, list[str], dict[str, float]]:
             with _gil_watch(0.25) as stalls, pipeline.start():
                 reading.start()
                 pipeline.why()
-                with _noted(found):
+                try:
                     pipeline.wait(length)
+                except ff.NodeError as error:
+                    found.append(f"{pipeline.name}: {error}")
                 why, stats = pipeline.why(), pipeline.stats()
             reading.join()
             found += [f"{pipeline.name}: why() says: {finding}" for finding in why.findings]

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -276,13 +276,8 @@ class _Check:
     def _order(self, step: Step, offered: Flow, taken: list[Token]) -> None:
         """Nothing twice, nothing that was not given, and in order."""
         given = _of_sources(offered.tokens)
-        unordered = any(self.program.step(name).kind in IN_WORKERS for name in self._above(step))
         for source, tokens in _of_sources(taken).items():
-            if unordered:
-                fits = not Counter(tokens) - Counter(given[source])
-            else:
-                fits = _is_part_of(tokens, given[source])
-            if not fits:
+            if not _is_part_of(tokens, given[source]):
                 self.wrong(f"{step.name} took {tokens} of {source}; it was given {given[source]}")
 
     def _above(self, step: Step) -> list[str]:

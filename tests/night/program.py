@@ -270,7 +270,7 @@ class _Maker:
         if kind in ("poll", "look") and queue is not None and queue.depth == 0:
             queue = ff.LATEST
         if queue is None and any(parent.kind in SEVERAL for parent in parents):
-            # Also below a camera, where the default is another one.
+            # It stands also below a camera, where the default is another one.
             queue = ff.Queue(self.chance.choice([2, 16]), "block")
             if any(parent.kind in SOURCES and parent.live for parent in parents):
                 queue = ff.Queue(16)

@@ -41,10 +41,15 @@ class Log:
         self.emitted: dict[str, int] = defaultdict(int)
         self.replaced: set[str] = set()  # cameras whose first picture may come later, or again
         self.wrong: list[str] = []
+        self._pts: dict[tuple[str, str], float] = {}
 
     def took(self, step: str, sample: ff.Sample[Any]) -> Token:
         """Notes a sample, and returns its token."""
         token = self.token(step, sample)
+        before = self._pts.get((step, sample.source), sample.pts)
+        if sample.pts < before:
+            self.wrong.append(f"{step}: pts {sample.pts} of {sample.source} after {before}")
+        self._pts[step, sample.source] = sample.pts
         self.takes[step].append(Take(token, sample.dropped))
         return token
 

@@ -17,7 +17,8 @@ namespace freshframe::core {
 /// Thread-safe. A reference to a name is valid as long as the table.
 class NameTable {
  public:
-  /// `stream`: of the stream that begins at the node.
+  /// `number`: 0 or more; a second name of a number takes the first one's place. `stream`: of the stream that begins at
+  /// the node.
   void add(int number, std::string node, std::string stream) {
     const Lock lock(mutex_);
     const auto place = static_cast<std::size_t>(number);

@@ -251,7 +251,7 @@ InitMessage read_init(ByteReader& reader) {
 
 NodeMessage read_node(ByteReader& reader) {
   NodeMessage message;
-  message.number = reader.get<int>();
+  message.number = static_cast<int>(reader.get_up_to<std::uint32_t>(kMostNodes, "the number of a node"));
   message.name = reader.get_text();
   message.stream = reader.get_text();
   return ended(reader, std::move(message));

@@ -4,6 +4,7 @@
 
 #include "freshframe/pipeline.hpp"
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -13,6 +14,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -135,6 +137,23 @@ template <class T>
 std::unique_ptr<FunctionSource<T>> feed_source(Feed<T>& feed, Kind kind) {
   return make_source<T>(
       {.live = kind == Kind::Live, .read = [&feed](const Context& context) { return feed.take(context); }});
+}
+
+/// A live source of 0, 1, 2, ... without a pause.
+inline std::unique_ptr<FunctionSource<int>> busy_source() {
+  return make_source<int>(
+      {.live = true, .read = [next = 0](const Context& context) mutable -> std::optional<SourceItem<int>> {
+         if (context.stop.stop_requested()) return std::nullopt;
+         std::this_thread::sleep_for(std::chrono::microseconds(50));
+         return SourceItem<int>{next++, 0, context.clock.now()};
+       }});
+}
+
+/// Of a pipeline that goes on without a source.
+inline Pipeline::Options kept_running() {
+  Pipeline::Options options;
+  options.keep_running = true;
+  return options;
 }
 
 /// 0, 1, ... count - 1, then the end.

@@ -3,6 +3,7 @@
 #include "process/wire/messages.hpp"
 
 #include <cstdint>
+#include <limits>
 #include <random>
 #include <vector>
 
@@ -110,6 +111,13 @@ TEST(Messages, OfAnyBytesAreReadOrRefused) {
     } catch (const ProtocolError&) {  // refused
     }
   }
+}
+
+TEST(Messages, ANodeHasANumberThatATableHasRoomFor) {
+  EXPECT_EQ(again(NodeMessage{7, "camera", "door"}, &read_node).number, 7);
+  EXPECT_THROW((void)again(NodeMessage{-1, "camera", ""}, &read_node), ProtocolError);
+  EXPECT_THROW((void)again(NodeMessage{std::numeric_limits<int>::max(), "camera", ""}, &read_node),
+               ProtocolError);
 }
 
 TEST(Messages, NoPlaneHasAStrideShorterThanItsRow) {

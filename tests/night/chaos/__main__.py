@@ -6,7 +6,9 @@ from __future__ import annotations
 import argparse
 import contextlib
 import gc
+import itertools
 import json
+import math
 import os
 import re
 import subprocess
@@ -31,7 +33,6 @@ _MJPEG, _RTSP, _FPS = 4, 1, 10.0
 _MOST_GROWTH = 200 << 20  # bytes of memory from the first quarter to the end
 _DISK = 16 << 20
 _SEGMENT, _UNKNOWN_SIZE = b"\x18\x53\x80\x67", b"\x01" + 7 * b"\xff"  # of Matroska, RFC 9559
-_AROUND = 3.0  # seconds in which a file may still suffer from a full disk
 _LEFT = 10.0  # seconds for threads that have ended to be gone
 
 
@@ -105,13 +106,28 @@ def _has_its_end(path: Path) -> bool:
     return at >= 0 and head[at + 4 : at + 12] != _UNKNOWN_SIZE
 
 
-def _check_files(plant: Plant, full: list[tuple[float, float]]) -> None:
-    """What was recorded can be read; each line is whole. `full`: when the disk was."""
-    for path in sorted(plant.disk.glob("*.mkv")):
+def without_an_end(files: list[Path], full: list[tuple[float, float]]) -> list[Path]:
+    """Recordings that were closed without an end while the disk had room. `full`: when it had none.
+
+    One is closed between its last write and that of its successor, if it has one.
+    """
+    found = []
+    for path, successor in itertools.zip_longest(files, files[1:]):
+        name = path.name.rpartition("_")[0]
+        has_one = successor is not None and successor.name.rpartition("_")[0] == name
+        until = successor.stat().st_mtime if has_one else math.inf
         wrote = path.stat().st_mtime
-        has_room = not any(begin - _AROUND < wrote < end + _AROUND for begin, end in full)
-        if has_room and not _has_its_end(path):
-            plant.books.find(f"{path.name}, {path.stat().st_size} bytes, has no end")
+        if not _has_its_end(path) and not any(begin <= until and wrote <= end for begin, end in full):
+            found.append(path)
+    return found
+
+
+def _check_files(plant: Plant, full: list[tuple[float, float]]) -> None:
+    """What was recorded can be read, and each line is whole. `full`: when the disk was."""
+    files = sorted(plant.disk.glob("*.mkv"))
+    for path in without_an_end(files, full):
+        plant.books.find(f"{path.name}, {path.stat().st_size} bytes, has no end")
+    for path in files:
         if path.stat().st_size < 1000:
             continue  # the disk was full when it began
         if path.name.startswith("copy") and plant.books.had(_MJPEG):

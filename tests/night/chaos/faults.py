@@ -32,7 +32,7 @@ class Faults:
     Attributes:
         counts: How often each kind was begun.
         latest: The kind of the latest.
-        full: The times between which the disk was full, as it says itself: those of files.
+        full: When the disk was full, by the clock of its files, which the fault `clock` does not change.
     """
 
     def __init__(
@@ -218,7 +218,7 @@ class Faults:
         with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
             while True:
                 file.write(bytes(1 << 16))
-        begin = filler.stat().st_mtime
+        begin = (filler if filler.exists() else disk).stat().st_mtime
 
         def has_room() -> None:
             filler.unlink(missing_ok=True)

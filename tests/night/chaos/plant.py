@@ -45,6 +45,7 @@ class Books:
     findings: list[str] = field(default_factory=list)
     told: dict[str, float] = field(default_factory=dict)  # the counters of /metrics
     _last: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
+    _pts: dict[tuple[str, str], float] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def find(self, text: str) -> None:
@@ -71,6 +72,13 @@ class Books:
         """A node was given a sample."""
         with self._lock:
             self.sources[node][parent] += 1
+
+    def timed(self, node: str, sample: ff.Sample[Any]) -> None:
+        """The times of a camera never go back, also when another source takes its place."""
+        before = self._pts.get((node, sample.source), sample.pts)
+        if sample.pts < before:
+            self.find(f"{node}: pts {sample.pts} of {sample.source} after {before}")
+        self._pts[node, sample.source] = sample.pts
 
     def saw(self, node: str, sample: ff.Sample[Any], stamp: tuple[int, int] | None) -> None:
         """A node has seen a picture: its camera is right, and it is newer than the one before."""
@@ -117,8 +125,10 @@ class Books:
                     self.find(f"{key} fell from {self.told[key]:g} to {value}")
                 self.told[key] = float(value)
 
-    def forget_counters(self, camera: str) -> None:
-        """The camera is removed, and its name may come again."""
+    def forget(self, camera: str) -> None:
+        """The camera is removed, and its name may come again, with other times."""
+        for place in [place for place in self._pts if place[1] == camera]:
+            del self._pts[place]
         for key in [key for key in self.told if f'"{camera}"' in key or f'"{camera}.' in key]:
             del self.told[key]
 
@@ -156,6 +166,7 @@ class Reads(ff.Node[ff.Frame, "dict[str, Any]"]):
         self.books.called(self.name, sample.source)
         stamp = read_stamp(sample.value.luma)
         self.books.saw(self.name, sample, stamp)
+        self.books.timed(self.name, sample)
         if stamp is not None and stamp[0] not in self.books.looped:
             if self.pause:
                 self._compare(sample.source, stamp[1], began)
@@ -307,7 +318,7 @@ class Plant:
     def remove_camera(self, camera: int, *, drain: bool) -> None:
         """With all that goes with it."""
         port = self.ports.pop(f"cam{camera}")
-        self.books.forget_counters(f"cam{camera}")
+        self.books.forget(f"cam{camera}")
         try:
             self.books.removed_stats(self.pipeline.remove(port, drain=drain, timeout=60))
         except ff.NodeError as error:  # it tells of the failure, in place of the statistics

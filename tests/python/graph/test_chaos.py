@@ -8,8 +8,9 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from support import TESTS
@@ -20,6 +21,7 @@ pytest.importorskip("av", reason="needs PyAV, which encodes the cameras' video")
 sys.path.append(str(TESTS.parent / "fleet"))  # the stamps of pictures
 plant = importlib.import_module("night.chaos.plant")
 Receiver = importlib.import_module("night.chaos.receiver").Receiver
+without_an_end = importlib.import_module("night.chaos.__main__").without_an_end
 
 
 def test_nothing_is_found_in_a_short_run() -> None:
@@ -101,7 +103,7 @@ def test_a_counter_that_falls_is_found_unless_its_camera_was_removed() -> None:
     text = '# TYPE total counter\n# TYPE now gauge\ntotal{{node="cam0"}} {0}\nnow{{node="cam0"}} {0}\n'
     books = plant.Books()
     books.counters(text.format(5))
-    books.forget_counters("cam0")
+    books.forget("cam0")
     books.counters(text.format(3))
     assert books.findings == []
     books.counters(text.format(2))
@@ -146,3 +148,33 @@ def test_a_slow_node_that_is_late_is_found() -> None:
     slow._compare("cam0", 380, 59.9)
     assert books.findings == ["slow: got picture 380 of cam0, long after 398 was seen"]
     assert len(books.seen["cam0"]) < 220
+
+
+def test_a_recording_without_an_end_is_found_unless_the_disk_was_full(tmp_path: Path) -> None:
+    whole = tmp_path / "copy1_00001.mkv"
+    pipeline = ff.Pipeline()
+    pipeline.add(ff.VideoFile(whole), pipeline.add(ff.open("demo:circles?frames=5&pace=0&size=64x48")))
+    pipeline.run()
+    data = bytearray(whole.read_bytes())
+    at = data.index(b"\x18\x53\x80\x67") + 4
+    data[at : at + 8] = b"\x01" + 7 * b"\xff"  # as a muxer leaves it that does not come to its end
+    cut, next_one = tmp_path / "copy1_00002.mkv", tmp_path / "copy1_00003.mkv"
+    cut.write_bytes(data)
+    next_one.write_bytes(whole.read_bytes())
+    for path, time in ((whole, 10), (cut, 20), (next_one, 30)):
+        os.utime(path, (time, time))
+    files = [whole, cut, next_one]
+    assert without_an_end(files, []) == [cut]
+    assert without_an_end(files, [(1.0, 19.0), (31.0, 40.0)]) == [cut]
+    assert without_an_end(files, [(25.0, 26.0)]) == []
+    assert without_an_end(files[:2], [(31.0, 40.0)]) == [], "the end of the last one comes later"
+
+
+def test_a_time_that_goes_back_is_found() -> None:
+    books = plant.Books()
+    for source, pts in (("cam0", 1.0), ("cam1", 0.5), ("cam0", 1.0), ("cam0", 2.0), ("cam1", 0.4)):
+        books.timed("quick", cast(Any, SimpleNamespace(source=source, pts=pts)))
+    assert books.findings == ["quick: pts 0.4 of cam1 after 0.5"]
+    books.forget("cam1")
+    books.timed("quick", cast(Any, SimpleNamespace(source="cam1", pts=0.1)))
+    assert len(books.findings) == 1

@@ -97,6 +97,10 @@ class WebSocket:
         """At most so many bytes of whatever comes, for a viewer that is slow."""
         return self._socket.recv(count)
 
+    def wait_at_most(self, seconds: float) -> None:
+        """A message that takes longer from now on is a TimeoutError, after which nothing can be read."""
+        self._socket.settimeout(seconds)
+
     def cut(self) -> None:
         """Ends the connection, also while another thread reads."""
         with contextlib.suppress(OSError):

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from night import __main__ as night
-from night import ledger
+from night import ledger, own_process
 from night.ledger import Entry
 
 
@@ -56,6 +56,7 @@ def test_a_piece_is_noted_with_its_commit_and_a_finding_is_the_exit_code(
     monkeypatch.setitem(night.PARTS, "soak", grows)
     monkeypatch.setitem(night.PARTS, "fuzz", absent)
     monkeypatch.setattr(night, "commit", lambda: "cccc")
+    monkeypatch.setattr(own_process, "IS_FREE_THREADED", False)
     path = tmp_path / "ledger.json"
     arguments = ["--hours", "0.000001", "--part", "fuzz", "--part", "soak", "--ledger", str(path)]
     assert night.main(arguments) == 1
@@ -63,6 +64,33 @@ def test_a_piece_is_noted_with_its_commit_and_a_finding_is_the_exit_code(
     assert ledger.runs_of("soak", path) == 3 * len(seconds)
     assert 0 < seconds[0] <= 0.0036
     assert "fuzz: left out: there is no build of it" in capsys.readouterr().out
+
+
+def test_a_free_threaded_python_has_its_own_rows_and_goes_on_behind_its_own_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "ledger.json"
+    pieces = {"chaos": 0, "fuzz": 0}
+
+    def before(part: str) -> int:
+        return sum(one.runs for one in ledger.read(path) if one.part == part)
+
+    monkeypatch.setattr(ledger, "runs_of", before)
+    monkeypatch.setattr(own_process, "IS_FREE_THREADED", True)
+    monkeypatch.setattr(night, "_HERE", ())
+    monkeypatch.setattr(night, "commit", lambda: "cccc")
+    for part in pieces:
+        monkeypatch.setitem(night.PARTS, part, lambda _: (3, [], {}))
+        night.run_piece(part, 1.0, path)
+        pieces[part] = night._runs_before(part)
+    version = f"3.{sys.version_info.minor}t"
+    assert [(one.part, one.runs) for one in ledger.read(path)] == [(f"chaos on {version}", 3), ("fuzz", 3)]
+    assert pieces == {"chaos": 3, "fuzz": 3}
+
+
+def test_a_piece_that_is_too_short_to_tell_is_left_out(tmp_path: Path) -> None:
+    with pytest.raises(night.NotHereError, match="at least 300 s"):
+        night.run_piece("churn", 100.0, tmp_path / "ledger.json")
 
 
 def test_a_fuzz_target_runs_on_its_seeds_and_says_why_it_ended(tmp_path: Path) -> None:
@@ -90,7 +118,7 @@ def test_faults_of_a_fleet_count_only_if_they_were_tried(monkeypatch: pytest.Mon
     times = iter([0.0, 1.0, 2.0, 3.0, 11.0])
     monkeypatch.setattr("night.__main__.time", SimpleNamespace(monotonic=lambda: next(times)))
     monkeypatch.setattr(night, "_watched", lambda *_: next(ended))
-    first = 1 + ledger.runs_of("fleets")
+    first = 1 + night._runs_before("fleets")
     found = [f"seed {first}: ended with 1: StateError: no result", f"seed {first + 10}: lost"]
     assert night._fleets(10.0) == (9, found, {"recovery_max_seconds": 3.0})
 
@@ -106,7 +134,7 @@ def test_a_run_of_chaos_that_hangs_or_dies_is_a_finding(monkeypatch: pytest.Monk
     times = iter([0.0, 1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 11.0])
     monkeypatch.setattr("night.__main__.time", SimpleNamespace(monotonic=lambda: next(times)))
     monkeypatch.setattr(night, "_watched", lambda *_: next(ended))
-    first = 1 + ledger.runs_of("chaos")
+    first = 1 + night._runs_before("chaos")
     found = [f"seed {first + 1}: lost", f"seed {first + 2}: ended with -6: Fatal Python Error: y"]
     assert night._chaos(10.0) == (9, found, {"memory grown MiB": 5})
 
@@ -187,15 +215,42 @@ def test_growth_of_a_long_run_is_found(what: str) -> None:
     assert what in steady.findings()[0] or "the log got" in steady.findings()[0]
 
 
-@pytest.mark.parametrize("what", ["blocks", "mappings", "threads", "descriptors"])
+@pytest.mark.parametrize("what", ["blocks", "objects", "mappings", "threads", "descriptors"])
 def test_what_nodes_connections_and_viewers_leave_behind_is_found(what: str) -> None:
     from night.churn import Usage  # noqa: PLC0415  (needs PyAV)
 
-    moments = [float(second) for second in range(600)]
-    begins = [10**7 + min(second, 100) * 5000 for second in range(600)]  # what a program makes once
-    steady = {"blocks": begins, "mappings": [60] * 600, "threads": [9] * 600, "descriptors": [14] * 600}
-    assert Usage(moments, steady).findings() == []
-    grows = {**steady, what: [value + second for second, value in enumerate(steady[what])]}
-    (found,) = Usage(moments, grows).findings()
+    def usage(*, grows: bool) -> Usage:
+        made = Usage()
+        for second in range(600):
+            made.moments.append(float(second))
+            for name, values in made.seen.items():
+                begins = min(second, 100) * 50 if name in ("blocks", "objects") else 0  # it makes that once
+                values.append(20_000 + begins + (second if grows and name == what else 0))
+        return made
+
+    assert usage(grows=False).findings() == []
+    (found,) = usage(grows=True).findings()
     assert found.startswith(f"{what} grew from ")
-    assert Usage(moments[:100], {name: values[:100] for name, values in grows.items()}).findings() == []
+
+
+def test_blocks_that_are_allocated_and_not_freed_are_counted(tmp_path: Path) -> None:
+    environment = night._preloaded("blocks.c", tmp_path)
+    if not environment:
+        pytest.skip("there is no C compiler")
+    program = """
+import ctypes
+libc = ctypes.CDLL(None)
+libc.malloc.restype = libc.calloc.restype = libc.realloc.restype = libc.valloc.restype = ctypes.c_void_p
+libc.free.argtypes = [ctypes.c_void_p]
+libc.realloc.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+before = libc.freshframe_test_blocks()
+blocks = [libc.malloc(8) for _ in range(1000)] + [libc.calloc(2, 8) for _ in range(1000)] + [libc.valloc(8)]
+blocks = [libc.realloc(block, 64) for block in blocks]
+there = libc.freshframe_test_blocks()
+for block in blocks: libc.free(block)
+print(there - before, libc.freshframe_test_blocks() - there)
+"""
+    said = subprocess.check_output([sys.executable, "-c", program], env=os.environ | environment, text=True)
+    made, freed = map(int, said.split())
+    assert 2001 <= made < 2201, "lists of Python are blocks, too"
+    assert -2201 < freed <= -1900

@@ -26,12 +26,6 @@ using core::EdgeRef;
 using core::Inbox;
 using core::Taken;
 
-Pipeline::Options joins_kept_running() {
-  Pipeline::Options options;
-  options.keep_running = true;
-  return options;
-}
-
 // A live source of 0, 1, 2, ... almost without a pause.
 std::unique_ptr<FunctionSource<int>> quick_camera() {
   return make_source<int>(
@@ -90,7 +84,7 @@ class HowMany final : public JoinNode<int, std::optional<int>, int> {
 
 TEST(LiveJoin, WithPartialSetsOutlivesAParentThatIsNotTheReference) {
   for (const bool drains : {false, true}) {
-    CheckedPipeline pipeline(joins_kept_running());
+    CheckedPipeline pipeline(kept_running());
     const auto left = pipeline.add(quick_camera(), {.name = "left"});
     const auto right = pipeline.add(quick_camera(), {.name = "right"});
     const Join join{.within = 1000, .wait = 0.05, .by = JoinBy::Pts, .partial = true};
@@ -113,7 +107,7 @@ TEST(LiveJoin, WithPartialSetsOutlivesAParentThatIsNotTheReference) {
 TEST(LiveJoin, RefusesASecondSourceAboveIt) {
   Feed<int> feed;
   for (const bool is_late : {false, true}) {
-    CheckedPipeline pipeline(joins_kept_running());
+    CheckedPipeline pipeline(kept_running());
     const auto door = pipeline.add(feed_source(feed, Kind::Live), {.name = "door"});
     const auto yard = pipeline.add(feed_source(feed, Kind::Live), {.name = "yard"});
     const auto people = pipeline.add(pass_on<int>(), std::vector<Port<int>>{door}, {.name = "people"});

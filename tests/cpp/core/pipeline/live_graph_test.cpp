@@ -24,22 +24,6 @@
 namespace freshframe::test {
 namespace {
 
-Pipeline::Options kept_running() {
-  Pipeline::Options options;
-  options.keep_running = true;
-  return options;
-}
-
-// A live source of 0, 1, 2, ... without a pause.
-std::unique_ptr<FunctionSource<int>> busy_source() {
-  return make_source<int>(
-      {.live = true, .read = [next = 0](const Context& context) mutable -> std::optional<SourceItem<int>> {
-         if (context.stop.stop_requested()) return std::nullopt;
-         std::this_thread::sleep_for(std::chrono::microseconds(50));
-         return SourceItem<int>{next++, 0, context.clock.now()};
-       }});
-}
-
 // A node that is told which sources have gone.
 class TellsGone final : public Node<int, int> {
  public:
@@ -282,24 +266,6 @@ TEST(LiveGraph, WithoutANodeItRunsUntilTheStop) {
   EXPECT_TRUE(contains(message_of<StateError>([&] { pipeline.add(busy_source()); }), "after the end"));
 }
 
-TEST(LiveGraph, DrainedSamplesAreProcessed) {
-  Feed<int> feed;
-  Gate gate(false);
-  Seen<Sample<int>> seen;
-  CheckedPipeline pipeline(kept_running());
-  const auto merge = pipeline.add(collect_behind<int>(gate, seen), no_parents(), {.name = "merge"});
-  pipeline.start();
-  const auto cam = pipeline.add(feed_source(feed, Kind::Live), {.name = "cam"});
-  pipeline.connect(cam, merge, {.queue = Queue{4}});
-  for (int i = 0; i < 3; ++i) feed.push_and_settle(i);
-  std::jthread remover([&] { pipeline.remove(cam, {.drain = true, .timeout = Seconds{60}}); });
-  wait_until([&] { return pipeline.stats().removed.nodes == 1; });
-  gate.open();
-  remover.join();
-  seen.wait_for(3);
-  EXPECT_EQ(seqs(seen.all()), (std::vector<std::int64_t>{0, 1, 2}));
-}
-
 TEST(LiveGraph, EdgesThatComeBelowAnEndedNodeEndAtOnce) {
   CheckedPipeline pipeline(kept_running());
   Feed<int> feed;
@@ -349,123 +315,6 @@ TEST(LiveGraph, AMergeOfOneCameraGoesOnWithoutItAndGetsAnother) {
     two.push(2);
     seen.wait_for(2);
   }
-}
-
-// A merge that holds its first sample until the gate opens, with another one waiting.
-class HeldMerge {
- public:
-  explicit HeldMerge(CheckedPipeline& pipeline)
-      : camera(pipeline.add(feed_source(feed_, Kind::Live), {.name = "camera"})) {
-    const auto pass = [this](const auto& sample, const Context& context) {
-      gate.pass(context);
-      return std::optional<int>(sample.value);
-    };
-    pipeline.add(make_node<int, int>(pass), std::vector<Port<int>>{camera},
-                 {.name = "merge", .queue = Queue{8}});
-  }
-  void fill(const CheckedPipeline& pipeline) {
-    feed_.push(1);
-    feed_.push(2);
-    wait_until([&] {
-      const auto edge = pipeline.stats().edges.at(0);
-      return edge.delivered == 1 && edge.waiting == 1;
-    });
-  }
-
-  Gate gate{false};
-
- private:
-  Feed<int> feed_;
-
- public:
-  Port<int> camera;
-};
-
-TEST(LiveGraph, ADrainEndsWhenAMergeHasGotWhatWaited) {
-  CheckedPipeline pipeline(kept_running());
-  HeldMerge held(pipeline);
-  pipeline.start();
-  held.fill(pipeline);
-  std::atomic<bool> over{false};
-  Stats books;
-  std::jthread remover([&] {
-    books = pipeline.remove(held.camera, {.drain = true, .timeout = Seconds{60}});
-    over = true;
-  });
-  wait_until([&] { return pipeline.stats().removed.nodes == 1; });
-  std::this_thread::sleep_for(std::chrono::milliseconds(30));
-  EXPECT_FALSE(over);
-  held.gate.open();
-  remover.join();
-  ASSERT_EQ(books.edges.size(), 1U);
-  EXPECT_EQ(books.edges[0].child, "merge");
-  EXPECT_EQ(books.edges[0].delivered, 2U);
-  EXPECT_TRUE(pipeline.stats().edges.empty());
-  EXPECT_EQ(pipeline.stats().removed.delivered, 2U);
-}
-
-TEST(LiveGraph, AFailureOfADrainedNodeIsThrownAlsoIfAMergeIsLate) {
-  Feed<int> feed;
-  Gate gate(false);
-  CheckedPipeline pipeline(kept_running());
-  const auto camera = pipeline.add(feed_source(feed, Kind::Live), {.name = "camera"});
-  const auto closes = pipeline.add(
-      make_node<int, int>(
-          {.process = [](const auto& sample, const auto&) { return std::optional<int>(sample.value); },
-           .close = [] { throw Error("it cannot close"); }}),
-      camera, {.name = "closes"});
-  pipeline.add(make_node<int, int>([&](const auto& sample, const Context& context) {
-                 gate.pass(context);
-                 return std::optional<int>(sample.value);
-               }),
-               std::vector<Port<int>>{closes}, {.name = "merge", .queue = Queue{8}});
-  pipeline.start();
-  for (int i = 0; i < 3; ++i) feed.push_and_settle(i);
-  EXPECT_TRUE(contains(
-      message_of<NodeError>([&] { pipeline.remove(camera, {.drain = true, .timeout = Seconds{60}}); }),
-      "it cannot close"));
-  gate.open();
-}
-
-TEST(LiveGraph, TwoDrainsOfOneCameraBothWaitForTheMerge) {
-  CheckedPipeline pipeline(kept_running());
-  HeldMerge held(pipeline);
-  pipeline.start();
-  held.fill(pipeline);
-  std::atomic<int> over{0};
-  std::vector<Stats> books(2);
-  std::vector<std::jthread> removers;
-  for (auto& mine : books) {
-    removers.emplace_back([&] {
-      mine = pipeline.remove(held.camera, {.drain = true, .timeout = Seconds{60}});
-      if (!mine.nodes.empty()) ++over;
-    });
-  }
-  wait_until([&] { return pipeline.stats().removed.nodes == 1; });
-  std::this_thread::sleep_for(std::chrono::milliseconds(30));
-  EXPECT_EQ(over, 0);
-  held.gate.open();
-  removers.clear();
-  for (const auto& mine : books) {  // one that came after the end of the camera has nothing
-    EXPECT_EQ(mine.edges.size(), mine.nodes.size());
-  }
-}
-
-TEST(LiveGraph, ADrainThatTakesTooLongNamesTheMergeAndItsEdgeIsCountedLater) {
-  CheckedPipeline pipeline(kept_running());
-  HeldMerge held(pipeline);
-  pipeline.start();
-  held.fill(pipeline);
-  EXPECT_EQ(message_of<StopTimeout>(
-                [&] { pipeline.remove(held.camera, {.drain = true, .timeout = Seconds{0.05}}); }),
-            "still busy 0.05 s after remove(): 'merge'");
-  held.gate.open();
-  wait_until([&] { return pipeline.stats().edges.at(0).delivered == 2; });
-  Feed<int> feed;
-  const auto next = pipeline.add(feed_source(feed, Kind::Live), {.name = "next"});
-  EXPECT_TRUE(pipeline.stats().edges.empty());
-  EXPECT_EQ(pipeline.stats().removed.delivered, 2U);
-  EXPECT_TRUE(pipeline.remove(next).edges.empty());
 }
 
 TEST(LiveGraph, AMergeWhoseParentsHaveLeftEndsWithTheLastSource) {
@@ -539,47 +388,6 @@ TEST(LiveGraph, PortsOfARemovedSourceAreRefused) {
     two.push(1);
     EXPECT_EQ(reader.get(Seconds{20})->value, 1);
   }
-}
-
-TEST(LiveGraph, ADrainDoesNotWaitForAChildThatIsBeingAdded) {
-  Feed<int> feed;
-  Gate opening(false);
-  std::atomic<bool> begun{false};
-  CheckedPipeline pipeline(kept_running());
-  const auto cam = pipeline.add(feed_source(feed, Kind::Live), {.name = "cam"});
-  pipeline.start();
-  std::jthread adder([&] {
-    const auto text = message_of<StateError>([&] {
-      pipeline.add(
-          make_node<int, int>({.process = [](const auto&, const auto&) { return std::optional<int>(); },
-                               .open =
-                                   [&](const Context& context) {
-                                     begun = true;
-                                     opening.pass(context);
-                                   }}),
-          cam, {.name = "child"});
-    });
-    EXPECT_TRUE(contains(text, "removed")) << text;
-  });
-  wait_until([&] { return begun.load(); });
-  std::jthread remover([&] { pipeline.remove(cam, {.drain = true, .timeout = Seconds{60}}); });
-  wait_until([&] { return pipeline.stats().removed.nodes == 1; });
-  opening.open();
-  remover.join();
-  adder.join();
-  EXPECT_EQ(pipeline.stats().nodes.size(), 0U);
-}
-
-TEST(LiveGraph, ASecondRemovalWithoutADrainEndsADrainThatLasts) {
-  CheckedPipeline pipeline(kept_running());
-  const auto cam = pipeline.add(busy_source(), {.name = "cam"});
-  const auto step = pipeline.add(pass_on<int>(), cam, {.name = "step"});
-  const auto unread = pipeline.reader(step, {.name = "unread", .queue = Queue{1, WhenFull::Block}});
-  pipeline.start();
-  wait_until([&] { return node_of(pipeline, "step").state == NodeState::Blocked; });
-  EXPECT_THROW(pipeline.remove(step, {.drain = true, .timeout = Seconds{0.01}}), StopTimeout);
-  EXPECT_EQ(pipeline.remove(step).nodes.size(), 1U);
-  EXPECT_EQ(pipeline.stats().nodes.size(), 1U);
 }
 
 TEST(LiveGraph, RefusesWiringThatCannotBe) {

@@ -1,11 +1,11 @@
-// The names of nodes that come and go: all are known for ever, and a name that comes again takes no memory.
+// The names of nodes that come and go: all are known for ever, and a name is kept once.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pipeline/name_table.hpp"
 
-#include <gtest/gtest.h>
-
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 namespace freshframe::core {
 namespace {
@@ -21,6 +21,14 @@ TEST(NameTable, KnowsEachNumberAndNoOther) {
   EXPECT_EQ(names.of(2), "");
   EXPECT_EQ(names.of(-1), "");
   EXPECT_EQ(names.all(), (std::vector<std::string>{"camera", "faces"}));
+}
+
+TEST(NameTable, HasEmptyNamesForNumbersThatNobodyAdded) {
+  NameTable names;
+  names.add(3, "camera", "");
+  EXPECT_EQ(names.of(2), "");
+  EXPECT_EQ(names.of(3), "camera");
+  EXPECT_EQ(names.all(), (std::vector<std::string>{"", "", "", "camera"}));
 }
 
 TEST(NameTable, KeepsANameOnceHoweverOftenItComesAgain) {
