@@ -106,6 +106,7 @@ void read_packets(Input input) {
   std::size_t given = 0;
   std::uint64_t missing = 0;
   std::uint64_t lost = 0;
+  std::uint64_t packets = 0;
   Damage damage;
   PictureMaker maker({.codec = codec, .believes_markers = input.byte() % 2 == 0}, joining,
                      [&](const Picture& picture) {
@@ -130,6 +131,7 @@ void read_packets(Input input) {
       const auto packet = parse_rtp(ordered->bytes);
       require(packet.has_value());
       lost += ordered->lost;
+      ++packets;
       maker.add(*packet, ordered->lost, now);
     }
     static_cast<void>(order.due());
@@ -137,7 +139,7 @@ void read_packets(Input input) {
   auto report = reception.report(order, now);
   reception.append_loss(order, report);
   require(given <= came);
-  require(missing <= lost);
+  require(missing <= lost + packets);  // also a picture whose packets no decoder can use is missing
 }
 
 }  // namespace

@@ -45,7 +45,9 @@ class Books:
     findings: list[str] = field(default_factory=list)
     told: dict[str, float] = field(default_factory=dict)  # the counters of /metrics
     _last: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
+    comebacks: Counter[str] = field(default_factory=Counter)  # how often a removed camera has come again
     _pts: dict[tuple[str, str], float] = field(default_factory=dict)
+    _backs: Counter[tuple[str, str]] = field(default_factory=Counter)  # how often its times began again
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def find(self, text: str) -> None:
@@ -74,11 +76,12 @@ class Books:
             self.sources[node][parent] += 1
 
     def timed(self, node: str, sample: ff.Sample[Any]) -> None:
-        """The times of a camera never go back, also when another source takes its place."""
-        before = self._pts.get((node, sample.source), sample.pts)
-        if sample.pts < before:
+        """The times of a camera never go back, also when another source replaces it, unless it is new."""
+        place = node, sample.source
+        before, self._pts[place] = self._pts.get(place, sample.pts), sample.pts
+        self._backs[place] += sample.pts < before
+        if self._backs[place] > self.comebacks[sample.source]:
             self.find(f"{node}: pts {sample.pts} of {sample.source} after {before}")
-        self._pts[node, sample.source] = sample.pts
 
     def saw(self, node: str, sample: ff.Sample[Any], stamp: tuple[int, int] | None) -> None:
         """A node has seen a picture: its camera is right, and it is newer than the one before."""
@@ -125,10 +128,8 @@ class Books:
                     self.find(f"{key} fell from {self.told[key]:g} to {value}")
                 self.told[key] = float(value)
 
-    def forget(self, camera: str) -> None:
-        """The camera is removed, and its name may come again, with other times."""
-        for place in [place for place in self._pts if place[1] == camera]:
-            del self._pts[place]
+    def forget_counters(self, camera: str) -> None:
+        """The camera is removed, and its name may come again."""
         for key in [key for key in self.told if f'"{camera}"' in key or f'"{camera}.' in key]:
             del self.told[key]
 
@@ -318,7 +319,7 @@ class Plant:
     def remove_camera(self, camera: int, *, drain: bool) -> None:
         """With all that goes with it."""
         port = self.ports.pop(f"cam{camera}")
-        self.books.forget(f"cam{camera}")
+        self.books.forget_counters(f"cam{camera}")
         try:
             self.books.removed_stats(self.pipeline.remove(port, drain=drain, timeout=60))
         except ff.NodeError as error:  # it tells of the failure, in place of the statistics
@@ -330,6 +331,7 @@ class Plant:
 
     def bring_back(self, camera: int) -> None:
         """The camera, its merges and its children."""
+        self.books.comebacks[f"cam{camera}"] += 1
         self._add_camera(camera)
         for merge in self.MERGES:
             queue = ff.Queue(8) if merge == "quick" else None

@@ -103,7 +103,7 @@ def test_a_counter_that_falls_is_found_unless_its_camera_was_removed() -> None:
     text = '# TYPE total counter\n# TYPE now gauge\ntotal{{node="cam0"}} {0}\nnow{{node="cam0"}} {0}\n'
     books = plant.Books()
     books.counters(text.format(5))
-    books.forget("cam0")
+    books.forget_counters("cam0")
     books.counters(text.format(3))
     assert books.findings == []
     books.counters(text.format(2))
@@ -175,6 +175,10 @@ def test_a_time_that_goes_back_is_found() -> None:
     for source, pts in (("cam0", 1.0), ("cam1", 0.5), ("cam0", 1.0), ("cam0", 2.0), ("cam1", 0.4)):
         books.timed("quick", cast(Any, SimpleNamespace(source=source, pts=pts)))
     assert books.findings == ["quick: pts 0.4 of cam1 after 0.5"]
-    books.forget("cam1")
+    books = plant.Books()
+    books.comebacks["cam1"] = 1
+    for pts in (5.0, 0.1, 0.2):  # a new camera's times begin at 0
+        books.timed("quick", cast(Any, SimpleNamespace(source="cam1", pts=pts)))
+    assert books.findings == []
     books.timed("quick", cast(Any, SimpleNamespace(source="cam1", pts=0.1)))
     assert len(books.findings) == 1

@@ -226,7 +226,9 @@ void Retention::delete_passed() {
   if (std::exchange(is_full_, false) && !delete_oldest("a full disk")) return;
   while (!ends_) {
     const char* const limit = list_.passed(limits_, use(2 * reserve_));
-    if (limit == nullptr || !delete_oldest(limit)) break;
+    const auto* const oldest = list_.oldest();
+    if (limit == nullptr || oldest == nullptr) break;
+    take_removal(OwnFile(*oldest), limit);  // where it stays, the next one is judged by its own age
   }
   if (list_.oldest() == nullptr && is_over(0)) {
     tell(told_stuck_, "the limits of keep are passed in '" + shown_ +

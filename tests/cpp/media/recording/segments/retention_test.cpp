@@ -225,6 +225,22 @@ TEST(Retention, DeletesByAgeAgainstTheNewestSegment) {
   EXPECT_EQ(names_in(folder.file(".")), (std::set<std::string>{"a_3.mp4", "a_4.mp4", "a_5.mp4"}));
 }
 
+TEST(Retention, JudgesEachSegmentBehindAPinnedOneByItsOwnAge) {
+  const Folder folder;
+  HandClocks clocks;
+  Segments segments(folder, "a_%d.mp4", {.days = 2}, &clocks);
+  segments.write(1);
+  write_bytes(folder.file("a_1.mp4.keep"), {});
+  clocks.pass(10 * kDaySeconds);
+  for (int n = 2; n <= 4; ++n) segments.write(n);
+  for (int hour = 0; hour < 3; ++hour) {  // each brings another look at the folder
+    clocks.pass(3700);
+    segments->catch_up();
+  }
+  EXPECT_EQ(names_in(folder.file(".")),
+            (std::set<std::string>{"a_1.mp4", "a_1.mp4.keep", "a_2.mp4", "a_3.mp4", "a_4.mp4"}));
+}
+
 TEST(Retention, DeletesNothingMoreWhenTheClockIsSet) {
   for (const double step : {10 * 365 * kDaySeconds, -kDaySeconds, -10 * 365 * kDaySeconds}) {
     const Folder folder;
