@@ -27,7 +27,7 @@ from night.edges import faults_of
 from night.own_process import log_to
 
 FAULTS: tuple[CameraFault, ...] = ("away", "refused", "half")
-_MJPEG, _RTSP, _FPS = 3, 1, 20.0
+_MJPEG, _RTSP, _FPS = 3, 2, 20.0
 _EVERY = 4  # rounds between two changes of the nodes
 _WARM = 150.0  # seconds in which a program makes what it keeps
 _LOOKS: dict[str, Callable[[], int]] = {
@@ -59,7 +59,7 @@ class _Rounds:
         self._chance = random.Random(seed)
 
     def _source(self, number: int, folder: Path) -> ff.Port[ff.Frame]:
-        """One remembers its pictures, one is decoded in part."""
+        """The first one remembers its pictures, the last one is decoded in part, without an end."""
         url = self.cameras.urls[number]
         camera = ff.open(url, remember=folder) if number == 0 else ff.open(url, still=None)
         if number == len(self.cameras.urls) - 1:
@@ -67,9 +67,9 @@ class _Rounds:
         return self.pipeline.add(camera, name=f"camera{number}")
 
     def run_one(self) -> None:
-        """Cuts all cameras off but one, which gets nodes and viewers that leave it again."""
-        watched = self._chance.randrange(len(self.sources))
-        for camera in range(len(self.sources)):
+        """Cuts cameras off but the last and another, which gets nodes and viewers that leave it again."""
+        watched = self._chance.randrange(len(self.sources) - 1)
+        for camera in range(len(self.sources) - 1):
             if camera != watched:
                 self.cameras.fault(camera, self._chance.choice(FAULTS), 0.1)
         if self.ran % _EVERY == 0:
