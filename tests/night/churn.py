@@ -37,8 +37,8 @@ _LOOKS: dict[str, Callable[[], int]] = {
     "threads": own_process.threads,
     "descriptors": own_process.descriptors,
 }
-_MOST = {"blocks": 40, "objects": 200, "mappings": 8, "threads": 0, "descriptors": 0}
-_PER_ROUND = {"blocks": 0.1, "objects": 0.1}  # that may be left behind besides
+_MOST = {"blocks": 40, "objects": 1600, "mappings": 8, "threads": 2, "descriptors": 2}
+_PER_ROUND = {"blocks": 0.1, "objects": 0.5}  # that may be left behind besides
 _PATIENCE = 5.0  # seconds for a picture of a camera that may be away
 
 

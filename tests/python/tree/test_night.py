@@ -225,7 +225,8 @@ def test_what_nodes_connections_and_viewers_leave_behind_is_found(what: str) -> 
             made.moments.append(float(second))
             for name, values in made.seen.items():
                 begins = min(second, 100) * 50 if name in ("blocks", "objects") else 0  # it makes that once
-                values.append(20_000 + begins + (second if grows and name == what else 0))
+                each = 10 if what == "objects" else 1
+                values.append(20_000 + begins + (each * second if grows and name == what else 0))
         return made
 
     assert usage(grows=False).findings() == []
