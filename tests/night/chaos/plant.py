@@ -21,6 +21,7 @@ from night.edges import faults_of
 _LATE = 20.0  # seconds by which a slow node may be behind a quick one, on a machine with other work
 KEPT = 2e4  # bytes of each recording
 _SETTLED = 15.0  # seconds after a fault in which its camera may still show what is left of it
+_OVERLAP = 10  # pictures of a second
 _UNSURE = ("half", "garbage", "still")  # after these a decoder may show what no camera has sent
 
 
@@ -99,8 +100,9 @@ class Books:
             self._last[node, sample.source] = (sample.seq, stamp[1])
         if before is None or camera in self.looped:
             return
-        twice = unsure or self.has_now(camera, "replaced")  # two sessions may get the same picture
-        if stamp[1] < before[1] or (stamp[1] == before[1] and sample.seq != before[0] and not twice):
+        two_sessions = self.has_now(camera, "replaced")  # the new one may begin with a picture of before
+        is_again = stamp[1] == before[1] and sample.seq != before[0] and not (unsure or two_sessions)
+        if stamp[1] < before[1] - (_OVERLAP if two_sessions else 0) or is_again:
             self.find(f"{node}: picture {stamp[1]} of {sample.source} after {before[1]}")
 
     def removed_stats(self, stats: ff.stats.Stats | None) -> None:
