@@ -18,7 +18,7 @@ _WORDS = {
     "healthy": "healthy programs",
     "chaos": "faults of a rich pipeline",
     "fleets": "faults of a fleet",
-    "sanitizers": "tests",
+    "sanitizers": "suites of tests",
 }
 
 
