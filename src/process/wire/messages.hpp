@@ -23,10 +23,9 @@ inline constexpr std::size_t kMostParts = 1000;          // of a value
 inline constexpr std::size_t kMostReleased = 1000;       // leases in one message
 inline constexpr std::size_t kMostResultsOfCall = 1000;  // of one call
 inline constexpr std::size_t kMostSourcesGone = 100;     // in one message
-inline constexpr std::uint32_t kMostNodes = 1U
-                                            << 27U;  // that a pipeline ever has: a table has a place for each
-inline constexpr std::size_t kMostText = 16 << 10;   // bytes of an exception's text or traceback
-inline constexpr std::uint8_t kNoValue = 0;          // a value's kind: there is none
+inline constexpr std::uint32_t kMostNodes = 1U << 27U;   // of a pipeline, with those that went
+inline constexpr std::size_t kMostText = 16 << 10;       // bytes of an exception's text or traceback
+inline constexpr std::uint8_t kNoValue = 0;              // a value's kind: there is none
 
 enum class ToWorker : std::uint8_t { Init = 1, Slab, SlabGone, Request, Memory, Node, SourceGone };
 enum class ToParent : std::uint8_t { Hello = 1, Opened, Need, Reply, Failed, Released, Log, Closed };

@@ -223,7 +223,7 @@ bool Retention::is_over(std::uint64_t reserve) const {
 }
 
 void Retention::delete_passed() {
-  if (std::exchange(is_full_, false) && !delete_oldest("a full disk")) return;
+  if (std::exchange(is_full_, false) && !make_room()) return;
   while (!ends_) {
     const char* const limit = list_.passed(limits_, use(2 * reserve_));
     const auto* const oldest = list_.oldest();
@@ -237,12 +237,12 @@ void Retention::delete_passed() {
   }
 }
 
-bool Retention::delete_oldest(const char* limit) {
+bool Retention::make_room() {
   const auto before = deleted_;
   while (deleted_ == before && !ends_) {
     const auto* const oldest = list_.oldest();
     if (oldest == nullptr) return false;
-    take_removal(OwnFile(*oldest), limit);
+    take_removal(OwnFile(*oldest), "a full disk");
   }
   return true;
 }

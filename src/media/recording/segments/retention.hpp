@@ -153,8 +153,8 @@ class Retention final : public DiskRoom {
   void look_around() FRESHFRAME_REQUIRES(mutex_);
   void note_clock() FRESHFRAME_REQUIRES(mutex_);
   void delete_passed() FRESHFRAME_REQUIRES(mutex_);
-  /// Returns false if there is none that can be deleted.
-  [[nodiscard]] bool delete_oldest(const char* limit) FRESHFRAME_REQUIRES(mutex_);
+  /// Deletes the oldest segment that may be, on a full disk. Returns false if there is none.
+  [[nodiscard]] bool make_room() FRESHFRAME_REQUIRES(mutex_);
   void take_removal(const OwnFile& file, const char* limit) FRESHFRAME_REQUIRES(mutex_);
   [[nodiscard]] DiskUse use(std::uint64_t reserve) const FRESHFRAME_REQUIRES(mutex_);
   void wait_for(std::uint64_t asked) FRESHFRAME_REQUIRES(mutex_);
