@@ -88,15 +88,15 @@ class _Handlers:
         self._report = sys.unraisablehook
         self._before: dict[int, Any] = {}
 
-    def begin(self) -> None:
+    def __enter__(self) -> None:
         """Takes the signals, and SIGALRM where there is a timeout."""
-        self._report, sys.unraisablehook = sys.unraisablehook, self._on_ignored
+        sys.unraisablehook = self._on_ignored
         self._take(signal.SIGINT, self._on_signal)
         self._take(signal.SIGTERM, self._on_signal)
         if self._timeout is not None:
             self._alarm(self._timeout)
 
-    def end(self) -> None:
+    def __exit__(self, *_: object) -> None:
         """Gives them back."""
         self._no_alarm()
         sys.unraisablehook = self._report
@@ -155,12 +155,8 @@ def interruptible(timeout: float | None) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    handlers = _Handlers(timeout)
-    handlers.begin()
-    try:
+    with _Handlers(timeout):
         yield
-    finally:
-        handlers.end()
 
 
 def _refuses_option(error: BaseException, options: Any) -> bool:
