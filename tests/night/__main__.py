@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from night import ledger, own_process
 from night.ledger import Entry
@@ -128,16 +129,11 @@ def _chaos(seconds: float) -> Found:
         environment = os.environ | _clock_to_set(Path(folder))
         while time.monotonic() < ends:
             length = max(1.0, min(_RUN, ends - time.monotonic()))
-            given = ["--seed", str(seed), "--seconds", f"{length:.0f}"]
-            code, said, errors = _watched([*command, *given], length + _PATIENCE, environment)
-            if code in (0, 4):
-                verdict = json.loads(said.splitlines()[-1])
+            given = [*command, "--seconds", f"{length:.0f}"]
+            verdict = _verdict(given, seed, length + _PATIENCE, environment, found)
+            if verdict is not None:
                 faults += sum(verdict["faults"].values())
                 grown = max(grown, verdict["figures"]["memory grown MiB"])
-                found += [f"seed {seed}: {one}" for one in verdict["findings"]]
-            else:
-                found.append(f"seed {seed}: ended with {code}: {_last_line(errors, '[Ee]rror')}")
-                print(errors[-20_000:], flush=True)
             seed += 1
     return faults, found, {"memory grown MiB": grown}
 
@@ -191,22 +187,31 @@ def _end_group(leader: subprocess.Popen[str]) -> None:
         os.killpg(leader.pid, signal.SIGKILL)
 
 
+def _verdict(
+    command: list[str], seed: int, seconds: float, environment: dict[str, str], found: list[str]
+) -> dict[str, Any] | None:
+    """Runs a rig with this seed, and adds to `found`. None: it gave no verdict, which is a finding, too."""
+    code, said, errors = _watched([*command, "--seed", str(seed)], seconds, environment)
+    if code not in (0, 4):
+        found.append(f"seed {seed}: ended with {code}: {_last_line(errors, '[Ee]rror')}")
+        print(errors[-20_000:], flush=True)
+        return None
+    verdict: dict[str, Any] = json.loads(said.splitlines()[-1])
+    found += [f"seed {seed}: {one}" for one in verdict["findings"]]
+    return verdict
+
+
 def _fleets(seconds: float) -> Found:
     """Fleets under random faults, as `./dev test-fleet --check` runs them."""
     ends, seed = time.monotonic() + seconds, 1 + _runs_before("fleets")
     faults, found, recovery = 0, list[str](), 0.0
     while time.monotonic() < ends:
-        options = ["--cameras", "6", "--agents", "2", "--faults", "5", "--seed", str(seed), "--json"]
+        options = ["--cameras", "6", "--agents", "2", "--faults", "5", "--json"]
         command = [sys.executable, "-X", "faulthandler", "-m", "rig", *options]
-        code, said, errors = _watched(command, _FLEET, dict(os.environ))
-        if code not in (0, 4):  # no fault was tried
-            found.append(f"seed {seed}: ended with {code}: {_last_line(errors, '[Ee]rror')}")
-            print(errors[-20_000:], flush=True)
-        else:
-            verdict = json.loads(said.splitlines()[-1])
+        verdict = _verdict(command, seed, _FLEET, dict(os.environ), found)
+        if verdict is not None:
             recovery = max(recovery, verdict["figures"]["recovery_max_seconds"])
             faults += int(verdict["figures"]["faults"])
-            found += [f"seed {seed}: {one}" for one in verdict["findings"]]
         seed += 5
     return faults, found, {"recovery_max_seconds": round(recovery, 2)}
 

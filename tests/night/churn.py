@@ -23,7 +23,7 @@ from rigs.web_client import Live, Video
 import freshframe as ff
 from night import own_process
 from night.chaos.cameras import CameraFault, Cameras
-from night.edges import faults_of
+from night.edges import faults_in
 from night.own_process import log_to
 
 FAULTS: tuple[CameraFault, ...] = ("away", "refused", "half")
@@ -91,8 +91,7 @@ class _Rounds:
             reader.poll()
         for node in nodes:
             removed = self.pipeline.remove(node)
-            for edge in [] if removed is None else removed.edges:
-                self.findings += faults_of(edge)
+            self.findings += [] if removed is None else faults_in(removed)
 
     def _pictures(self, port: str) -> None:
         try:
@@ -165,12 +164,11 @@ def churn(seconds: float, *, seed: int = 1) -> tuple[int, list[str], dict[str, f
                 gc.collect()
                 usage.look(past)
             stats = rounds.pipeline.stats()
-    for edge in stats.edges:
-        rounds.findings += faults_of(edge)
     sources = [node.source for node in stats.nodes.values() if node.source is not None]
     figures: dict[str, float] = {
         "reconnects": sum(source.reconnects for source in sources),
         "viewers without a picture": rounds.unseen,
         **{name: values[-1] for name, values in usage.seen.items()},
     }
-    return rounds.ran, [*dict.fromkeys(rounds.findings), *usage.findings()], figures
+    found = [*rounds.findings, *faults_in(stats)]
+    return rounds.ran, [*dict.fromkeys(found), *usage.findings()], figures

@@ -26,7 +26,7 @@ from rigs.receivers import Hook, serving
 
 import freshframe as ff
 from night import own_process
-from night.edges import faults_of
+from night.edges import faults_in
 from night.own_process import log_to
 
 _MOST_MEMORY = 8 << 20  # bytes that the second half of a run may need more than the first
@@ -168,7 +168,7 @@ def soak(seconds: float) -> tuple[int, list[str], dict[str, float]]:
                 usage.look(folder, lines.count)
             _let_it_send(pipeline, receiver)
             stats = pipeline.stats()
-    found = usage.findings() + _balance(stats)
+    found = usage.findings() + faults_in(stats)
     seen = sorted(set(receiver.numbers))
     if seen != list(range(1, len(seen) + 1)):
         found.append(f"events have gaps: {len(seen)} numbers up to {seen[-1] if seen else 0}")
@@ -198,10 +198,6 @@ def _let_it_send(pipeline: ff.Pipeline, receiver: _Answering) -> None:
         time.sleep(0.5)
 
 
-def _balance(stats: ff.stats.Stats) -> list[str]:
-    return [fault for edge in stats.edges for fault in faults_of(edge)]
-
-
 def _light(frame: ff.Frame) -> float:
     return float(frame.luma.mean())
 
@@ -210,8 +206,7 @@ def _moving(count: int, brightest: int = 255) -> Any:
     """Pictures of which none is like another."""
 
     def draw(number: int, width: int, height: int) -> Any:
-        grey = np.random.default_rng(number).integers(0, brightest, (height // 8, width // 8, 1), np.uint8)
-        pixels = grey.repeat(3, axis=2)
+        pixels = np.random.default_rng(number).integers(0, brightest, (height // 8, width // 8, 3), np.uint8)
         return pixels.repeat(8, axis=0).repeat(8, axis=1)
 
     return encode("mjpeg", count, size=(80, 64), draw=draw)
@@ -348,7 +343,7 @@ def healthy(seconds: float) -> tuple[int, list[str], dict[str, float]]:
                 for name, node in stats.nodes.items()
                 if node.source is not None and node.source.still
             ]
-            found += _balance(stats)
+            found += faults_in(stats)
             if lines.count > _LINES:
                 found.append(f"{pipeline.name}: the log got {lines.count} lines")
             lines.count = 0

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import freshframe as ff
-from night.edges import faults_of
+from night.edges import faults_in
 from night.program import IN_WORKERS, READERS, SOURCES, Change, Program, Step
 from night.steps import Log, Noted, Take, as_token, node_of, painted_number
 
@@ -251,8 +251,7 @@ class _Run:
         """Until the end; every snapshot balances."""
         deadline = time.monotonic() + PATIENCE
         while not self.pipeline.wait(0.004):
-            for edge in self.pipeline.stats().edges:
-                self.outcome.findings += faults_of(edge)
+            self.outcome.findings += faults_in(self.pipeline.stats())
             if time.monotonic() > deadline:
                 self.outcome.findings.append(f"it did not end in {PATIENCE:g} s:\n{self.pipeline}")
                 self.pipeline.stop()

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import freshframe as ff
+from night.edges import Times
 from night.program import RATE, Step
 
 Token = tuple[Any, ...]  # (source, number, trail): the trail names the nodes on its way
@@ -41,15 +42,13 @@ class Log:
         self.emitted: dict[str, int] = defaultdict(int)
         self.replaced: set[str] = set()  # cameras whose first picture may come later, or again
         self.wrong: list[str] = []
-        self._pts: dict[tuple[str, str], float] = {}
+        self._times = Times()
 
     def took(self, step: str, sample: ff.Sample[Any]) -> Token:
         """Notes a sample, and returns its token."""
         token = self.token(step, sample)
-        before = self._pts.get((step, sample.source), sample.pts)
-        if sample.pts < before:
-            self.wrong.append(f"{step}: pts {sample.pts} of {sample.source} after {before}")
-        self._pts[step, sample.source] = sample.pts
+        if fault := self._times.fault_of(step, sample):
+            self.wrong.append(fault)
         self.takes[step].append(Take(token, sample.dropped))
         return token
 

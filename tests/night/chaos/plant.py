@@ -16,7 +16,7 @@ from rig.stamped_picture import read_stamp
 
 import freshframe as ff
 from night.chaos.cameras import Cameras
-from night.edges import faults_of
+from night.edges import Times, faults_of
 
 _LATE = 20.0  # seconds by which a slow node may be behind a quick one, on a machine with other work
 KEPT = 2e4  # bytes of each recording
@@ -47,7 +47,7 @@ class Books:
     told: dict[str, float] = field(default_factory=dict)  # the counters of /metrics
     _last: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
     comebacks: Counter[str] = field(default_factory=Counter)  # how often a removed camera has come again
-    _pts: dict[tuple[str, str], float] = field(default_factory=dict)
+    _times: Times = field(default_factory=Times)
     _backs: Counter[tuple[str, str]] = field(default_factory=Counter)  # how often its times began again
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -78,11 +78,10 @@ class Books:
 
     def timed(self, node: str, sample: ff.Sample[Any]) -> None:
         """The times of a camera never go back, also when another source replaces it, unless it is new."""
-        place = node, sample.source
-        before, self._pts[place] = self._pts.get(place, sample.pts), sample.pts
-        self._backs[place] += sample.pts < before
-        if self._backs[place] > self.comebacks[sample.source]:
-            self.find(f"{node}: pts {sample.pts} of {sample.source} after {before}")
+        if fault := self._times.fault_of(node, sample):
+            self._backs[node, sample.source] += 1
+            if self._backs[node, sample.source] > self.comebacks[sample.source]:
+                self.find(fault)
 
     def saw(self, node: str, sample: ff.Sample[Any], stamp: tuple[int, int] | None) -> None:
         """A node has seen a picture: its camera is right, and it is newer than the one before."""
