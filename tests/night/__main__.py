@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +34,28 @@ class NotHereError(Exception):
     """A part cannot run here, such as without its build."""
 
 
-_RUN_PYTHON = ("random", "soak", "churn", "healthy", "chaos", "fleets")
+@dataclass(frozen=True)
+class Part:
+    """A part of the night.
+
+    Attributes:
+        run: Runs it for so many seconds.
+        is_apart: It runs the engine in its own process, so each piece gets one.
+        of_python: It runs freshframe in this Python, so the ledger has rows for each kind of it.
+        shortest: Seconds of a piece.
+        counts_blocks: ``blocks.c`` is preloaded.
+    """
+
+    run: Callable[[float], Found]
+    is_apart: bool = True
+    of_python: bool = True
+    shortest: float = 0.0
+    counts_blocks: bool = False
 
 
 def _name(part: str) -> str:
     """Returns the part's name in the ledger, with the version of a free-threaded Python."""
-    is_other = own_process.IS_FREE_THREADED and part in _RUN_PYTHON
+    is_other = own_process.IS_FREE_THREADED and PARTS[part].of_python
     return f"{part} on 3.{sys.version_info.minor}t" if is_other else part
 
 
@@ -66,6 +83,12 @@ def _churn(seconds: float) -> Found:
     from night.churn import churn  # noqa: PLC0415
 
     return churn(seconds, seed=1 + _runs_before("churn"))
+
+
+def _limits(seconds: float) -> Found:
+    from night.limits import limits  # noqa: PLC0415
+
+    return limits(seconds)
 
 
 def _healthy(seconds: float) -> Found:
@@ -228,15 +251,16 @@ def _sanitizers(_: float) -> Found:
     return sum(map(int, counts)), found, {}
 
 
-PARTS: dict[str, Callable[[float], Found]] = {
-    "random": _random,
-    "soak": _soak,
-    "churn": _churn,
-    "healthy": _healthy,
-    "fuzz": _fuzz,
-    "chaos": _chaos,
-    "fleets": _fleets,
-    "sanitizers": _sanitizers,
+PARTS: dict[str, Part] = {
+    "random": Part(_random),
+    "soak": Part(_soak),
+    "churn": Part(_churn, shortest=300, counts_blocks=True),  # half of which it needs until it is warm
+    "limits": Part(_limits, shortest=200),  # half of them for two outages with reminders
+    "healthy": Part(_healthy),
+    "fuzz": Part(_fuzz, is_apart=False, of_python=False),
+    "chaos": Part(_chaos, is_apart=False),
+    "fleets": Part(_fleets, is_apart=False),
+    "sanitizers": Part(_sanitizers, is_apart=False, of_python=False),
 }
 
 
@@ -249,16 +273,13 @@ def commit() -> str:
     return last + ("+" if changes.strip() else "")
 
 
-_SHORTEST = {"churn": 300.0}  # seconds of a piece, half of which a program needs until it is warm
-_HERE = ("random", "soak", "churn", "healthy")  # parts that run the engine in their own process
-
-
 def _apart(part: str, seconds: float) -> Found:
     """A piece in a process of its own: a crash is a finding, and what hangs shows its stacks and is ended."""
     command = [sys.executable, "-X", "faulthandler", "-m", "night", "--piece", part, str(seconds)]
     with tempfile.TemporaryDirectory(prefix="night-") as folder:
-        library = _preloaded("blocks.c", Path(folder)) if part == "churn" else {}
-        if part == "churn" and not library:
+        counts = PARTS[part].counts_blocks
+        library = _preloaded("blocks.c", Path(folder)) if counts else {}
+        if counts and not library:
             raise NotHereError("no C compiler for tests/night/blocks.c, which counts blocks of memory")
         code, said, errors = _watched(command, seconds + _PATIENCE, os.environ | library)
     lines = said.splitlines()
@@ -278,11 +299,12 @@ def _processor_time() -> float:
 
 def run_piece(part: str, seconds: float, path: Path = ledger.LEDGER) -> list[str]:
     """Runs one piece of a part, notes it, and returns its findings."""
-    if seconds < _SHORTEST.get(part, 0.0):
-        raise NotHereError(f"a piece of it takes at least {_SHORTEST[part]:g} s")
+    chosen = PARTS[part]
+    if seconds < chosen.shortest:
+        raise NotHereError(f"a piece of it takes at least {chosen.shortest:g} s")
     clock = _processor_time if part == "fuzz" else time.monotonic
     began, tree = clock(), commit()
-    runs, findings, figures = _apart(part, seconds) if part in _HERE else PARTS[part](seconds)
+    runs, findings, figures = _apart(part, seconds) if chosen.is_apart else chosen.run(seconds)
     taken = round(clock() - began, 1)
     ledger.note(Entry(_name(part), tree, taken, runs, findings, figures), path)
     print(
@@ -302,7 +324,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if given.piece:
         part, seconds = given.piece
-        print(json.dumps(PARTS[part](float(seconds))))
+        print(json.dumps(PARTS[part].run(float(seconds))))
         return 0
     found: list[str] = []
     if not given.report:

@@ -1,6 +1,7 @@
-// Counts the blocks of memory that are allocated and not freed: preloaded by the churn of `./dev night`.
+// Counts the blocks of memory that are allocated and not freed, and their bytes: preloaded by the churn of `./dev night`.
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <unistd.h>
@@ -11,13 +12,21 @@ extern void *__libc_realloc(void *block, size_t size);
 extern void *__libc_memalign(size_t alignment, size_t size);
 extern void __libc_free(void *block);
 
-static atomic_long blocks;
+static atomic_long blocks, bytes;
 
 long freshframe_test_blocks(void) { return atomic_load_explicit(&blocks, memory_order_relaxed); }
+long freshframe_test_bytes(void) { return atomic_load_explicit(&bytes, memory_order_relaxed); }
 
 static void *counted(void *block) {
-  if (block != NULL) atomic_fetch_add_explicit(&blocks, 1, memory_order_relaxed);
+  if (block == NULL) return NULL;
+  atomic_fetch_add_explicit(&blocks, 1, memory_order_relaxed);
+  atomic_fetch_add_explicit(&bytes, malloc_usable_size(block), memory_order_relaxed);
   return block;
+}
+
+static void gone(size_t size) {
+  atomic_fetch_sub_explicit(&blocks, 1, memory_order_relaxed);
+  atomic_fetch_sub_explicit(&bytes, size, memory_order_relaxed);
 }
 
 void *malloc(size_t size) { return counted(__libc_malloc(size)); }
@@ -37,13 +46,13 @@ int posix_memalign(void **block, size_t alignment, size_t size) {
 }
 
 void free(void *block) {
-  if (block != NULL) atomic_fetch_sub_explicit(&blocks, 1, memory_order_relaxed);
+  if (block != NULL) gone(malloc_usable_size(block));
   __libc_free(block);
 }
 
 void *realloc(void *block, size_t size) {
-  if (block == NULL) return counted(__libc_realloc(block, size));
+  const size_t before = block == NULL ? 0 : malloc_usable_size(block);
   void *const made = __libc_realloc(block, size);
-  if (made == NULL && size == 0) atomic_fetch_sub_explicit(&blocks, 1, memory_order_relaxed);
-  return made;
+  if (block != NULL && (made != NULL || size == 0)) gone(before);
+  return counted(made);
 }

@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import bisect
 import contextlib
 import gc
+import io
 import logging
 import random
+import re
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -18,7 +22,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rigs.web_client import Live, Video
+import av
+import numpy as np
+from rig.stamped_picture import read_stamp
+from rigs.ports import free_port
+from rigs.web_client import Live, Video, request
 
 import freshframe as ff
 from night import own_process
@@ -27,23 +35,45 @@ from night.edges import faults_in
 from night.own_process import log_to
 
 FAULTS: tuple[CameraFault, ...] = ("away", "refused", "half")
-_MJPEG, _RTSP, _FPS = 3, 2, 20.0
+_MJPEG, _RTSP, _FPS = 3, 3, 20.0
+_IN_PART = 2  # cameras of which a part is decoded, without an end
 _EVERY = 4  # rounds between two changes of the nodes
+_AWAY = 10  # changes for which a camera that is never there stays
 _WARM = 150.0  # seconds in which a program makes what it keeps
 _LOOKS: dict[str, Callable[[], int]] = {
     "blocks": own_process.blocks,
+    "bytes": own_process.block_bytes,
     "objects": sys.getallocatedblocks,  # of Python's own allocator
     "mappings": own_process.mappings,
     "threads": own_process.threads,
     "descriptors": own_process.descriptors,
 }
-_MOST = {"blocks": 40, "objects": 1600, "mappings": 8, "threads": 2, "descriptors": 2}
+_MOST = {"blocks": 40, "bytes": 1 << 17, "objects": 1600, "mappings": 8, "threads": 2, "descriptors": 2}
 _PER_ROUND = {"blocks": 0.1, "objects": 0.5}  # that may be left behind besides
 _PATIENCE = 5.0  # seconds for a picture of a camera that may be away
+_STATES = 0.6  # seconds in which the page has a new state
 
 
 def _mean(frame: ff.Frame) -> float:
     return float(frame.luma.mean())
+
+
+class _Failing:
+    """A node that fails at its first frame."""
+
+    def __init__(self, text: str) -> None:
+        self.text, self.has_failed = text, threading.Event()
+
+    def __call__(self, frame: ff.Frame) -> float:
+        if not self.has_failed.is_set():
+            self.has_failed.set()
+            raise ValueError(self.text)
+        return _mean(frame)
+
+
+async def _read_for_ever(reader: ff.Reader[float]) -> None:
+    async for _ in reader:
+        pass
 
 
 class _Rounds:
@@ -55,33 +85,49 @@ class _Rounds:
         self.pipeline = ff.Pipeline("churn")
         self.sources = [self._source(number, folder) for number in range(len(cameras.urls))]
         self.replaced = self.pipeline.add(_mean, self.sources[0], name="replaced")
+        for number, source in enumerate(self.sources[-_IN_PART:]):  # else they would not be decoded
+            self.pipeline.add(_mean, source, name=f"mean{number}")
         self.url = self.pipeline.serve().url.rstrip("/")
         self._chance = random.Random(seed)
+        self._halved = [0.0] * len(self.sources)  # when they sent half a picture
+        self._changes = 0
+        self._nowhere = f"http://127.0.0.1:{free_port()}/"  # always the same: the log remembers what it said
+        self._away: tuple[ff.Port[float], ff.Port[ff.Frame]] | None = None
 
     def _source(self, number: int, folder: Path) -> ff.Port[ff.Frame]:
-        """The first one remembers its pictures, the last one is decoded in part, without an end."""
+        """The first one remembers its pictures, the last ones are decoded in part."""
         url = self.cameras.urls[number]
         camera = ff.open(url, remember=folder) if number == 0 else ff.open(url, still=None)
-        if number == len(self.cameras.urls) - 1:
+        if number == len(self.cameras.urls) - 2:
             camera = ff.open(url, still=None, decode="keys")
+        if number == len(self.cameras.urls) - 1:
+            camera = ff.open(url, still=None, options={"skip_frame": "nokey"})
         return self.pipeline.add(camera, name=f"camera{number}")
 
     def run_one(self) -> None:
-        """Cuts cameras off but the last and another, which gets nodes and viewers that leave it again."""
-        watched = self._chance.randrange(len(self.sources) - 1)
-        for camera in range(len(self.sources) - 1):
+        """Cuts cameras off but the last ones and another, which gets nodes and viewers for a moment."""
+        whole = len(self.sources) - _IN_PART
+        watched = self._chance.randrange(whole)
+        for camera in range(whole):
             if camera != watched:
-                self.cameras.fault(camera, self._chance.choice(FAULTS), 0.1)
+                fault = self._chance.choice(FAULTS)
+                if fault == "half":
+                    self._halved[camera] = time.monotonic()
+                self.cameras.fault(camera, fault, 0.1)
         if self.ran % _EVERY == 0:
             self._nodes(self.sources[watched])
             self.pipeline.replace(self.replaced, _mean)
         self._pictures(f"camera{watched}")
+        self._newest(watched)
         self._page()
         self._video(f"camera{watched}")
         self.ran += 1
 
     def _nodes(self, source: ff.Port[ff.Frame]) -> None:
         """Adds them, reads one and removes all."""
+        if self._changes % _AWAY == 0:
+            self._away_camera()
+        self._changes += 1
         nodes: list[ff.Port[Any]] = [
             self.pipeline.add(_mean, source, name="mean"),
             self.pipeline.add(ff.CircleTracker(), source, name="circles"),
@@ -90,8 +136,49 @@ class _Rounds:
         with contextlib.closing(self.pipeline.reader(nodes[0])) as reader:
             reader.poll()
         for node in nodes:
-            removed = self.pipeline.remove(node)
-            self.findings += [] if removed is None else faults_in(removed)
+            self._remove(node)
+        for time_of_it in ("first", "second"):  # at once: the page may not see that there was none between
+            self._failure(source, f"the {time_of_it} failure of change {self._changes}")
+
+    def _failure(self, source: ff.Port[ff.Frame], text: str) -> None:
+        """A node fails, and leaves."""
+        failing = _Failing(text)
+        node = self.pipeline.add(failing, source, name="failing", on_error="skip")
+        if failing.has_failed.wait(_PATIENCE):
+            self._is_told(text)
+        self._remove(node)
+
+    def _remove(self, node: ff.Port[Any]) -> None:
+        removed = self.pipeline.remove(node)
+        self.findings += [] if removed is None else faults_in(removed)
+
+    def _is_told(self, failure: str) -> None:
+        """The page's events have the failure."""
+        ends = time.monotonic() + 2 * _PATIENCE
+        while time.monotonic() < ends:
+            events = request(self.url, "/api/state").json()["events"]
+            if any(failure in event["text"] for event in events):
+                return
+            time.sleep(0.05)
+        self.findings.append(f"the page's events do not have {failure!r}")
+
+    def _away_camera(self) -> None:
+        """The node before a camera that is never there is removed: it is away as before. Two new ones."""
+        if self._away is not None:
+            node, camera = self._away
+            before = self._seconds_away()
+            self._remove(node)
+            time.sleep(_STATES)
+            after = self._seconds_away()
+            if after < before:
+                self.findings.append(f"a camera that is away counted {before:g} s, and then {after:g} s")
+            self._remove(camera)
+        node = self.pipeline.add(_mean, self.sources[0], name="before")
+        self._away = node, self.pipeline.add(ff.open(self._nowhere), name="nowhere")
+
+    def _seconds_away(self) -> float:
+        found = re.search(r'source_away_seconds{.*"nowhere".*} (\S+)', request(self.url, "/metrics").text)
+        return float(found[1]) if found else 0.0
 
     def _pictures(self, port: str) -> None:
         try:
@@ -102,6 +189,17 @@ class _Rounds:
             self.unseen += 1
         except urllib.error.HTTPError as error:
             self.findings.append(f"/api/picture/{port}.mjpg answers {error.code}: {error.read()!r}")
+
+    def _newest(self, camera: int) -> None:
+        """What a viewer gets is a whole picture of this camera, unless it has just sent half of one."""
+        answer = request(self.url, f"/api/picture/camera{camera}.jpg")
+        if answer.status != 200:
+            self.unseen += 1
+        elif time.monotonic() > self._halved[camera] + _PATIENCE:
+            with av.open(io.BytesIO(answer.body), "r", format="mjpeg") as file:
+                stamp = read_stamp(np.asarray(next(file.decode(video=0)).to_ndarray(format="gray"), np.uint8))
+            if stamp is None or stamp[0] != camera:
+                self.findings.append(f"the newest picture of camera{camera} is {stamp}")
 
     def _page(self) -> None:
         with Live(self.url) as viewer:
@@ -158,12 +256,16 @@ def churn(seconds: float, *, seed: int = 1) -> tuple[int, list[str], dict[str, f
         contextlib.closing(Cameras(_MJPEG, _RTSP, _FPS)) as cameras,
     ):
         rounds = _Rounds(cameras, seed, Path(folder))
+        reader = rounds.pipeline.reader(rounds.replaced)
+        reading = threading.Thread(target=lambda: asyncio.run(_read_for_ever(reader)), name="async")
         with rounds.pipeline.start():
+            reading.start()
             while (past := time.monotonic() - began) < seconds:
                 rounds.run_one()
                 gc.collect()
                 usage.look(past)
             stats = rounds.pipeline.stats()
+        reading.join()
     sources = [node.source for node in stats.nodes.values() if node.source is not None]
     figures: dict[str, float] = {
         "reconnects": sum(source.reconnects for source in sources),

@@ -301,6 +301,8 @@ class _Check:
             return
         if step.max_rate is not None:
             self._rate(where, offered, takes)
+        elif self._drops_at_removal() and self.gone & step.sources:
+            return  # what waited of a source that was removed
         elif self.program.is_lossless(step, edge.parent) and not self._may_lose(step):
             if edge.dropped or len(takes) != len(offered.tokens):
                 self.wrong(f"{where}: {len(takes)} of {len(offered.tokens)} came through a queue that blocks")

@@ -7,11 +7,15 @@ import contextlib
 import ctypes
 import functools
 import logging
+import re
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+H = TypeVar("H", bound=logging.Handler)
+
+_WATCHED = re.compile(r"/proc/\d+/task/(\d+)/syscall")
 IS_FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
 
@@ -26,15 +30,20 @@ def threads() -> int:
 
 
 @functools.cache
-def _count_of_blocks() -> Any:
-    count = ctypes.CDLL(None).freshframe_test_blocks
+def _count_of(name: str) -> Any:
+    count = getattr(ctypes.CDLL(None), f"freshframe_test_{name}")
     count.restype = ctypes.c_long
     return count
 
 
 def blocks() -> int:
     """Returns the number of blocks that were allocated and not freed; ``blocks.c`` must be preloaded."""
-    return int(_count_of_blocks()())
+    return int(_count_of("blocks")())
+
+
+def block_bytes() -> int:
+    """Returns the bytes of these blocks; ``blocks.c`` must be preloaded."""
+    return int(_count_of("bytes")())
 
 
 def mappings() -> int:
@@ -43,18 +52,34 @@ def mappings() -> int:
 
 
 def descriptors() -> int:
-    """Returns the number of open descriptors."""
-    return len(list(Path("/proc/self/fd").iterdir()))
+    """Returns the number of open descriptors, without those by which the GIL watch sees living threads."""
+    living = {entry.name for entry in Path("/proc/self/task").iterdir()}
+    count = 0
+    for entry in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):  # that of the folder itself
+            watched = _WATCHED.fullmatch(str(entry.readlink()))
+            count += watched is None or watched[1] not in living
+    return count
+
+
+@contextlib.contextmanager
+def also_log_to(handler: H) -> Iterator[H]:
+    """freshframe's log goes to this handler, too."""
+    log = logging.getLogger("freshframe")
+    log.addHandler(handler)
+    try:
+        yield handler
+    finally:
+        log.removeHandler(handler)
 
 
 @contextlib.contextmanager
 def log_to(handler: logging.Handler) -> Iterator[None]:
     """freshframe's log goes to this handler alone."""
     log = logging.getLogger("freshframe")
-    log.addHandler(handler)
     log.propagate, passes_on = False, log.propagate
     try:
-        yield
+        with also_log_to(handler):
+            yield
     finally:
-        log.removeHandler(handler)
         log.propagate = passes_on

@@ -180,7 +180,7 @@ _VERBS = [
 _MAY = {  # kinds of steps
     "add": ("plain", "node", "filter", "collect", "for", "get", "lines"),
     "replace": ("plain", "node", "filter", "several", "collect", "camera", "tracker"),
-    "remove": ("plain", "node", "filter", "several", "batch", "collect", "tracker"),
+    "remove": ("plain", "node", "filter", "several", "batch", "collect", "tracker", "numbers", "live"),
     "drain": ("numbers", "live", "pictures", "camera"),
     "close": READERS,
 }

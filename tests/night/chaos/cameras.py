@@ -2,8 +2,8 @@
 
 `python -m night.chaos.cameras MJPEG RTSP FPS` prints the URLs as JSON and ends with its standard input. A
 line of that is an object: a camera, a fault and its seconds. Picture n is due n / FPS seconds after the
-start, and carries its camera and n. An RTSP camera counts the pictures of a session, and begins again after
-100.
+start, and carries its camera and n. An RTSP camera counts to 100, again and again; a session begins anywhere,
+also between two key pictures.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -15,6 +15,7 @@ import io
 import itertools
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -151,7 +152,7 @@ class _Rtsp(RtspServer):
         clip = self.clip
         assert clip is not None
 
-        sent = itertools.count()  # none is left out: the others could not be decoded
+        sent = itertools.count(random.randrange(LOOP))  # none is left out: the others could not be decoded
 
         def picture(_: int, fault: CameraFault | None) -> bytes:
             number = next(sent)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -10,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from night import __main__ as night
@@ -52,9 +53,8 @@ def test_a_piece_is_noted_with_its_commit_and_a_finding_is_the_exit_code(
         seconds.append(limit)
         return 3, ["grew"], {}
 
-    monkeypatch.setattr(night, "_HERE", ())
-    monkeypatch.setitem(night.PARTS, "soak", grows)
-    monkeypatch.setitem(night.PARTS, "fuzz", absent)
+    monkeypatch.setitem(night.PARTS, "soak", night.Part(grows, is_apart=False))
+    monkeypatch.setitem(night.PARTS, "fuzz", night.Part(absent, is_apart=False))
     monkeypatch.setattr(night, "commit", lambda: "cccc")
     monkeypatch.setattr(own_process, "IS_FREE_THREADED", False)
     path = tmp_path / "ledger.json"
@@ -77,10 +77,10 @@ def test_a_free_threaded_python_has_its_own_rows_and_goes_on_behind_its_own_piec
 
     monkeypatch.setattr(ledger, "runs_of", before)
     monkeypatch.setattr(own_process, "IS_FREE_THREADED", True)
-    monkeypatch.setattr(night, "_HERE", ())
     monkeypatch.setattr(night, "commit", lambda: "cccc")
     for part in pieces:
-        monkeypatch.setitem(night.PARTS, part, lambda _: (3, [], {}))
+        ran = dataclasses.replace(night.PARTS[part], run=lambda _: (3, [], {}))
+        monkeypatch.setitem(night.PARTS, part, ran)
         night.run_piece(part, 1.0, path)
         pieces[part] = night._runs_before(part)
     version = f"3.{sys.version_info.minor}t"
@@ -215,7 +215,7 @@ def test_growth_of_a_long_run_is_found(what: str) -> None:
     assert what in steady.findings()[0] or "the log got" in steady.findings()[0]
 
 
-@pytest.mark.parametrize("what", ["blocks", "objects", "mappings", "threads", "descriptors"])
+@pytest.mark.parametrize("what", ["blocks", "bytes", "objects", "mappings", "threads", "descriptors"])
 def test_what_nodes_connections_and_viewers_leave_behind_is_found(what: str) -> None:
     from night.churn import Usage  # noqa: PLC0415  (needs PyAV)
 
@@ -225,7 +225,7 @@ def test_what_nodes_connections_and_viewers_leave_behind_is_found(what: str) -> 
             made.moments.append(float(second))
             for name, values in made.seen.items():
                 begins = min(second, 100) * 50 if name in ("blocks", "objects") else 0  # it makes that once
-                each = 10 if what == "objects" else 1
+                each = {"objects": 10, "bytes": 1000}.get(what, 1)
                 values.append(20_000 + begins + (each * second if grows and name == what else 0))
         return made
 
@@ -244,14 +244,65 @@ libc = ctypes.CDLL(None)
 libc.malloc.restype = libc.calloc.restype = libc.realloc.restype = libc.valloc.restype = ctypes.c_void_p
 libc.free.argtypes = [ctypes.c_void_p]
 libc.realloc.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
-before = libc.freshframe_test_blocks()
+before, bytes_before = libc.freshframe_test_blocks(), libc.freshframe_test_bytes()
 blocks = [libc.malloc(8) for _ in range(1000)] + [libc.calloc(2, 8) for _ in range(1000)] + [libc.valloc(8)]
 blocks = [libc.realloc(block, 64) for block in blocks]
-there = libc.freshframe_test_blocks()
+there, bytes_there = libc.freshframe_test_blocks(), libc.freshframe_test_bytes()
 for block in blocks: libc.free(block)
 print(there - before, libc.freshframe_test_blocks() - there)
+print(bytes_there - bytes_before, libc.freshframe_test_bytes() - bytes_there)
 """
     said = subprocess.check_output([sys.executable, "-c", program], env=os.environ | environment, text=True)
-    made, freed = map(int, said.split())
+    made, freed, made_bytes, freed_bytes = map(int, said.split())
     assert 2001 <= made < 2201, "lists of Python are blocks, too"
     assert -2201 < freed <= -1900
+    assert 2001 * 64 <= made_bytes < 2 * 2001 * 64 + 100_000
+    assert -made_bytes - 1000 < freed_bytes <= -2001 * 64 + 1000
+
+
+def test_programs_at_their_limits_run_beside_each_other_and_keep_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from night import limits  # noqa: PLC0415  (needs PyAV)
+
+    chosen = ((limits.many_sources, limits.seconds_of_a_queue, limits.kept_memory), (limits.busy_workers,))
+    monkeypatch.setattr(limits, "_GROUPS", chosen)
+    tried, found, figures = limits.limits(6.0)
+    assert found == []
+    assert set(figures) == {program.__name__ for group in chosen for program in group}
+    assert tried == sum(figures.values()) > 0
+
+
+def test_a_limit_that_is_passed_is_told_by_its_program_and_not_a_thousand_times(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from night import limits  # noqa: PLC0415  (needs PyAV)
+
+    def passes(seconds: float, find: limits.Find) -> int:
+        for number in range(9):
+            find(f"{number} of {seconds:g} s")
+        return 9
+
+    def breaks(_: float, __: limits.Find) -> int:
+        raise ValueError("no room")
+
+    monkeypatch.setattr(limits, "_GROUPS", ((passes, breaks),))
+    tried, found, figures = limits.limits(2.0)
+    assert (tried, figures) == (9, {"passes": 9})
+    assert sorted(found) == [
+        "breaks: raised ValueError('no room')",
+        "passes: 0 of 2 s",
+        "passes: 1 of 2 s",
+        "passes: 2 of 2 s (and 6 more)",
+    ]
+
+
+def test_a_sample_that_is_older_than_its_queue_allows_is_found() -> None:
+    from night import limits  # noqa: PLC0415  (needs PyAV)
+
+    source, found = limits._Bursts(), list[str]()
+    slow = limits._Slow(source, found.append)
+    source.newest = 5.0
+    for pts in (1.0, 4.5, 3.9):
+        slow.process(cast("Any", SimpleNamespace(value=1, pts=pts)))
+    assert found == ["a queue of 1 s gave the sample of 3.90 s when that of 5.00 s had come"]
