@@ -18,7 +18,7 @@ import socket
 import tempfile
 import threading
 import time
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -54,6 +54,16 @@ _QUESTIONS, _ASKED = 30, 0.7  # a minute; seconds between two of a client that a
 _IDLE = 64 << 20  # bytes of picture memory that is kept for reuse
 _UNREAD, _PATIENT = 25, 0.5  # connections that a receiver does not read, and the seconds until one is lost
 _LOST = 0.02  # of the packets
+
+
+def _until(holds: Callable[[], bool]) -> bool:
+    """Whether it holds in time."""
+    ends = time.monotonic() + _AGAIN
+    while not holds():
+        if time.monotonic() > ends:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 class _Ticks(ff.Source[int]):
@@ -212,6 +222,40 @@ def busy_workers(seconds: float, find: Find) -> int:
     return slow.count
 
 
+class _Counts(ff.Node[int, int]):
+    """A slow node that counts the samples of each source."""
+
+    def __init__(self) -> None:
+        self.counts = Counter[str]()
+
+    def process(self, sample: ff.Sample[int], /) -> int:
+        """Takes a moment."""
+        time.sleep(_CALL / 10)
+        self.counts[sample.source] += 1
+        return sample.value
+
+
+def removals(seconds: float, find: Find) -> int:
+    """When a source is removed the other one goes on, also where a node waits to hand over a sample of it."""
+    pipeline, slow, removed = ff.Pipeline("removals"), _Counts(), 0
+    stays, goes = (pipeline.add(_AtOnce(), name=name) for name in ("stays", "goes"))
+    both = pipeline.add(_same, [stays, goes], name="both")
+    pipeline.add(slow, both, name="slow", queue=ff.Queue(1, "block"))
+    with pipeline.start():
+        ends = time.monotonic() + seconds
+        while time.monotonic() < ends:
+            pipeline.wait(_CALL)
+            pipeline.remove(goes)
+            before = slow.counts["stays"]
+            if not _until(lambda before=before: slow.counts["stays"] > before + 3):  # type: ignore[misc]
+                find(f"a source gives nothing more after {removed} removals of another: {pipeline.stats()}")
+                break
+            goes = pipeline.add(_AtOnce(), name="goes")
+            pipeline.connect(goes, both)
+            removed += 1
+    return removed
+
+
 class _Said(logging.Handler):
     """Keeps the lines with a text."""
 
@@ -259,16 +303,6 @@ def reminders(seconds: float, find: Find) -> int:
                 pipeline.wait(_THERE)
                 outages += 1
     return outages
-
-
-def _until(holds: Callable[[], bool]) -> bool:
-    """Whether it holds in time."""
-    ends = time.monotonic() + _AGAIN
-    while not holds():
-        if time.monotonic() > ends:
-            return False
-        time.sleep(0.1)
-    return True
 
 
 def questions(seconds: float, find: Find) -> int:
@@ -442,6 +476,7 @@ _GROUPS: tuple[tuple[Program, ...], ...] = (
     (
         many_sources,
         seconds_of_a_queue,
+        removals,
         reminders,
         questions,
         kept_memory,
