@@ -49,6 +49,7 @@ PARTS = {
     "image": "freshframe-{version}-image-*.tar.gz",
     "sums": "SHA256SUMS",
 }
+TO_AN_INDEX = ("sdist", "wheels", "gil-budget")
 FAILURES = (subprocess.CalledProcessError, ValueError, OSError)  # of a step
 TAG = """import sys, sysconfig
 print("cp%d%d%s" % (*sys.version_info[:2], "t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""))"""
@@ -96,9 +97,9 @@ def links_to(address: str, text: str, version: str) -> str:
     return str(with_links(text, address, version))
 
 
-def missing(folder: Path, version: str) -> list[str]:
-    """The parts of a release that have no file in a folder."""
-    return [part for part, name in PARTS.items() if not list(folder.glob(name.format(version=version)))]
+def is_free_threaded(python: str) -> bool:
+    """Whether it is such a Python, by its name."""
+    return re.search(r"\dt$", python) is not None
 
 
 def packed(folder: Path, archive: Path) -> None:
@@ -363,7 +364,7 @@ class Release:
                 self.run("./dev", "wheel", "--python", python, "--arch", "aarch64")
         elif part == "gil-budget":
             for python in self.pythons:
-                if re.search(r"\dt$", python):  # a free-threaded Python has no GIL that a test could hold
+                if is_free_threaded(python):  # it has no GIL that a test could hold
                     continue
                 program = interpreter(python) if self.go else python
                 self.run("./dev", "wheel", "--gil-budget", "--python", program)
@@ -374,8 +375,31 @@ class Release:
         if self.go:
             self.dist.mkdir(exist_ok=True)
             self.write_part(part)
-            if part in missing(self.dist, self.version):
-                raise ValueError(f"dist/ has no {PARTS[part].format(version=self.version)}")
+            name = PARTS[part].format(version=self.version)
+            files, wanted = sorted(self.dist.glob(name)), self.files_of(part)
+            if len(files) < wanted:
+                raise ValueError(f"dist/ has {len(files)} files {name}, not {wanted}")
+            if part in TO_AN_INDEX:
+                self.check_for_an_index(files)
+
+    def files_of(self, part: str) -> int:
+        """How many files a part has: one for each Python, for each machine, or one."""
+        if part in ("wheels", "bills"):
+            return len(self.pythons) + len(self.aarch64)
+        if part == "gil-budget":
+            return sum(not is_free_threaded(python) for python in self.pythons)
+        return 2 if part == "sources" and self.aarch64 else 1
+
+    def check_for_an_index(self, files: Sequence[Path]) -> None:
+        """Whether an index would take their metadata and show their README."""
+        environment = ROOT / "build/index"
+        with (ROOT / "pyproject.toml").open("rb") as file:
+            [twine] = tomllib.load(file)["dependency-groups"]["index"]
+        if not environment.exists():
+            self.run("python3", "-m", "venv", str(environment))
+        program = str(environment / "bin/python")
+        self.run(program, "-m", "pip", "install", "--quiet", twine)
+        self.run(program, "-m", "twine", "check", "--strict", *(str(path) for path in files))
 
     def write_part(self, part: str) -> None:
         """Parts that no other program writes."""

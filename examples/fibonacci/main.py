@@ -1,6 +1,6 @@
 """Two Fibonacci calls on two threads in three bindings: which GIL habits let them overlap; releasing twice.
 
-Run it after `pip install .`. With --build what is missing is built into a cache folder; PyO3 needs cargo.
+Install it as README.md says. With --build what is missing is built into a cache folder; PyO3 needs cargo.
 """
 # SPDX-License-Identifier: Apache-2.0
 

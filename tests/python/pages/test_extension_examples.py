@@ -51,10 +51,13 @@ def output_of(program: str, *arguments: str | Path, path: tuple[Path, ...] = ())
 
 
 def installation(readme: Path) -> list[str]:
-    """The words behind `pip install` in the first program of an example's README."""
+    """The words behind `pip install` in the first program of an example's README, in an environment of its own."""
     (shown,) = re.findall(r"^```\n(.*?)^```", readme.read_text(), re.M | re.S)[:1]
-    (command, *_) = shown.splitlines()
-    assert command.removeprefix("$ ").startswith("pip install "), f"{readme}: {command}"
+    environment, command, *_ = (line.removeprefix("$ ") for line in shown.splitlines())
+    assert environment == "python3 -m venv env && . env/bin/activate", (
+        readme
+    )  # Debian's own Python refuses pip
+    assert command.startswith("pip install "), f"{readme}: {command}"
     return shlex.split(command, comments=True)[command.split().index("install") + 1 :]
 
 

@@ -171,7 +171,9 @@ touch dist/freshframe-$2-image-here.tar.gz
 
 
 def sources(folder: Path, version: str) -> None:
-    (folder / f"freshframe-{version}-third-party-sources-here.tar").touch()
+    machines = ["here", "there"] if list(folder.glob("*aarch64.whl")) else ["here"]
+    for machine in machines:
+        (folder / f"freshframe-{version}-third-party-sources-{machine}.tar").touch()
 
 
 @pytest.fixture
@@ -197,6 +199,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         subprocess.run(["git", *command], cwd=tmp_path, check=True)
     monkeypatch.setattr(release, "ROOT", tmp_path)
     monkeypatch.setattr(release, "third_party_sources", sources)
+    monkeypatch.setattr(release.Release, "check_for_an_index", lambda _, files: print("checked", len(files)))
     monkeypatch.setattr(release.platform, "freedesktop_os_release", lambda: {"VERSION_CODENAME": "bookworm"})
     return tmp_path
 
@@ -264,7 +267,7 @@ def test_a_release_that_lacks_a_part_is_none(
     monkeypatch.setattr(release, "third_party_sources", lambda folder, version: None)
     assert released(monkeypatch, "--go") == 1
     said = capsys.readouterr().err
-    assert "dist/ has no freshframe-0.2.0-third-party-sources-*.tar" in said
+    assert "dist/ has 0 files freshframe-0.2.0-third-party-sources-*.tar, not 1" in said
     assert "taken back by: git tag --delete v0.2.0" in said
 
 
@@ -285,7 +288,45 @@ def test_the_parts_of_a_tag_are_made_one_by_one(
     assert "the tree is version 0.1.0, not 0.2.0" in capsys.readouterr().err
     monkeypatch.setattr(sys, "argv", ["release.py", "v0.1.0", "--make", "bills"])
     assert release.main() == 1  # of no wheel
-    assert "bills failed: dist/ has no freshframe-0.1.0-*.cdx.json" in capsys.readouterr().err
+    assert "bills failed: dist/ has 0 files freshframe-0.1.0-*.cdx.json, not" in capsys.readouterr().err
+
+
+def test_a_release_has_a_file_for_each_python_and_machine(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = release.Release("0.1.0", ["python3", "3.13", "3.14", "3.14t"], ["3.13"], go=True)
+    assert {part: made.files_of(part) for part in release.PARTS if made.files_of(part) > 1} == {
+        "wheels": 5,
+        "gil-budget": 3,
+        "bills": 5,
+        "sources": 2,
+    }
+    (checkout / "dist").mkdir()
+    (checkout / "dist/freshframe-0.1.0-cp311-cp311-here.whl").touch()
+    monkeypatch.setattr(release, "interpreter", lambda _: sys.executable)  # ./dev makes one wheel for all
+    monkeypatch.setattr(
+        sys, "argv", ["release.py", "v0.1.0", "--make", "wheels", "--python", "3.13", "--python", "3.14"]
+    )
+    (checkout / "dev").write_text("#!/bin/sh\n")
+    assert release.main() == 1
+    assert "wheels failed: dist/ has 1 files freshframe-0.1.0-*.whl, not 2" in capsys.readouterr().err
+
+
+def test_an_index_is_asked_what_it_refuses(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    monkeypatch.setattr(release, "ROOT", checkout)
+    (checkout / "pyproject.toml").write_text('[dependency-groups]\nindex = ["twine==1.2.3"]\n')
+    ran: list[tuple[str, ...]] = []
+    monkeypatch.setattr(release.Release, "run", lambda _, *command: ran.append(command))
+    made = release.Release("0.1.0", ["python3"], [], go=True)
+    made.check_for_an_index([checkout / "dist/a.whl", checkout / "dist/b.whl"])
+    python = str(checkout / "build/index/bin/python")
+    files = (str(checkout / "dist/a.whl"), str(checkout / "dist/b.whl"))
+    assert ran == [
+        ("python3", "-m", "venv", str(checkout / "build/index")),
+        (python, "-m", "pip", "install", "--quiet", "twine==1.2.3"),
+        (python, "-m", "twine", "check", "--strict", *files),
+    ]
 
 
 def test_what_an_index_and_a_releases_page_show_links_to_the_tag(
