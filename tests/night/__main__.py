@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib.util
 import json
 import os
 import re
@@ -40,7 +41,7 @@ class Part:
 
     Attributes:
         run: Runs it for so many seconds.
-        is_apart: It runs the engine in its own process, so each piece gets one.
+        is_apart: Each piece needs a process of its own, as it runs the engine in the one that calls it.
         of_python: It runs freshframe in this Python, so the ledger has rows for each kind of it.
         shortest: Seconds of a piece.
         counts_blocks: ``blocks.c`` is preloaded.
@@ -275,6 +276,8 @@ def commit() -> str:
 
 def _apart(part: str, seconds: float) -> Found:
     """A piece in a process of its own: a crash is a finding, and what hangs shows its stacks and is ended."""
+    if importlib.util.find_spec("av") is None:
+        raise NotHereError("no PyAV, which encodes the video of the cameras: pip install av")
     command = [sys.executable, "-X", "faulthandler", "-m", "night", "--piece", part, str(seconds)]
     with tempfile.TemporaryDirectory(prefix="night-") as folder:
         counts = PARTS[part].counts_blocks

@@ -40,6 +40,7 @@ void *pvalloc(size_t size) {
 void *aligned_alloc(size_t alignment, size_t size) { return counted(__libc_memalign(alignment, size)); }
 
 int posix_memalign(void **block, size_t alignment, size_t size) {
+  if (alignment % sizeof(void *) != 0 || (alignment & (alignment - 1)) != 0 || alignment == 0) return EINVAL;
   void *const made = counted(__libc_memalign(alignment, size));
   if (made != NULL) *block = made;
   return made != NULL ? 0 : ENOMEM;
@@ -53,6 +54,7 @@ void free(void *block) {
 void *realloc(void *block, size_t size) {
   const size_t before = block == NULL ? 0 : malloc_usable_size(block);
   void *const made = __libc_realloc(block, size);
+  counted(made);  // first: too much for a moment is no loss, too little is one
   if (block != NULL && (made != NULL || size == 0)) gone(before);
-  return counted(made);
+  return made;
 }

@@ -70,6 +70,9 @@ class _Check:
         done = {(change.verb, change.step) for change in outcome.changed}
         asked = [change for change in program.changes if change.verb in ("remove", "drain")]
         self.gone = program.taken_along({change.step for change in asked})
+        self.removed = {one.step for one in asked if one.verb == "remove"} & {
+            step.name for step in program.steps if step.kind in SOURCES
+        }
         leaving = [step.name for step in program.steps if step.kind == "leaves"]
         self.may_leave = program.taken_along(leaving)
         self.added = program.changed_by("add")
@@ -301,13 +304,18 @@ class _Check:
             return
         if step.max_rate is not None:
             self._rate(where, offered, takes)
-        elif self._drops_at_removal() and self.gone & step.sources:
-            return  # what waited of a source that was removed
         elif self.program.is_lossless(step, edge.parent) and not self._may_lose(step):
-            if edge.dropped or len(takes) != len(offered.tokens):
-                self.wrong(f"{where}: {len(takes)} of {len(offered.tokens)} came through a queue that blocks")
+            self._lossless(where, offered, takes, edge)
         elif self._keeps_newest(step, edge):
             self._newest(step, offered, takes, edge)
+
+    def _lossless(self, where: str, offered: Flow, takes: list[Take], edge: ff.stats.EdgeStats) -> None:
+        """All come, but what waited of a source that was removed."""
+        want = [token for token in offered.tokens if token[0] not in self.removed]
+        got = [take for take in takes if take.token[0] not in self.removed]
+        waited = edge.drops.get("removed", 0) if self.removed else 0
+        if edge.dropped != waited or len(got) != len(want):
+            self.wrong(f"{where}: {len(got)} of {len(want)} came through a queue that blocks: {edge}")
 
     def _may_lose(self, step: Step) -> bool:
         """Sets of a join whose other parent has lost samples, or did not get all of them."""
@@ -330,10 +338,10 @@ class _Check:
         """The last sample of each source passes, and samples tell of all drops."""
         taken = _of_sources(take.token for take in takes)
         for source, tokens in _of_sources(offered.tokens).items():
-            if source not in taken or taken[source][-1] != tokens[-1]:
+            if source not in self.removed and (source not in taken or taken[source][-1] != tokens[-1]):
                 self.wrong(f"{step.name}: the newest of {source} did not pass a queue that drops the oldest")
         told = [take.dropped for take in takes if take.dropped is not None]
-        if len(told) == len(takes) and sum(told) != edge.dropped:
+        if len(told) == len(takes) and sum(told) != edge.dropped and not self.removed & step.sources:
             self.wrong(f"{step.name}: its samples tell of {sum(told)} drops: {edge}")
 
     # ---- the whole
