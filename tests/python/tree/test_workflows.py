@@ -42,6 +42,7 @@ WRITES = {
     ("attest", "id-token"),
     ("attest", "attestations"),
     ("index", "id-token"),
+    ("index-budget", "id-token"),
     ("page", "contents"),
     ("page", "packages"),
 }
@@ -142,7 +143,7 @@ def test_each_file_of_a_release_is_uploaded() -> None:
                 found = found - matching if pattern.startswith("!") else found | matching
             assert found
             uploaded |= found
-            if step["with"]["name"].startswith("index-"):
+            if step["with"]["name"].startswith(("index-", "budget-")):
                 to_index |= found
     assert uploaded == {f"dist/{name}" for name in files.values()}
     assert to_index == {f"dist/{files[part]}" for part in ("sdist", "wheels", "gil-budget")}
@@ -152,7 +153,8 @@ def test_a_release_waits_for_the_tests_and_publishes_last() -> None:
     release = read(FOLDER / "release.yml")["jobs"]
     assert release["files"]["needs"] == release["once"]["needs"] == "test"
     assert release["attest"]["needs"] == ["files", "once"]
-    assert (release["index"]["needs"], release["page"]["needs"]) == ("attest", "index")
+    assert release["index"]["needs"] == release["index-budget"]["needs"] == "attest"
+    assert release["page"]["needs"] == ["index", "index-budget"]
 
 
 @pytest.fixture
