@@ -34,6 +34,7 @@ from rigs.web_client import request
 from support import Count, Ticker, until
 
 import freshframe as ff
+from night import own_process
 from night.own_process import also_log_to, log_to
 
 Find = Callable[[str], None]
@@ -61,6 +62,8 @@ _LOST_AFTER = 0.5  # seconds, for one that does not read
 _READ = 20.0  # seconds for which it reads
 _SECOND = 3_000_000  # bytes of the video, less than those of a second
 _LOST = 0.02  # of the packets
+_LATE = 0.02  # of them
+_DELAY = 0.5  # seconds
 
 
 def many_sources(seconds: float, find: Find) -> int:
@@ -252,39 +255,60 @@ class _Receiver:
     """The `send` of a spool, which is there or away."""
 
     def __init__(self) -> None:
-        self.is_away = False
+        self._is_away = False
 
     def __call__(self, _: list[dict[str, Any]]) -> None:
-        if self.is_away:
+        if self._is_away:
             raise ConnectionError("away")
 
+    def set_away(self, away: bool) -> None:
+        """From now on."""
+        self._is_away = away
 
-def reminders(seconds: float, find: Find) -> int:
+
+def _remind(
+    pipeline: ff.Pipeline, said: _Said, away: Callable[[bool], None], seconds: float, find: Find
+) -> int:
     """Each outage is told at once and after 10 s, whatever outages there were; the third line may be late."""
-    receiver, outages = _Receiver(), 0
-    with tempfile.TemporaryDirectory(prefix="reminders-") as folder, also_log_to(_Said(folder)) as said:
-        pipeline = ff.Pipeline("reminders")
-        pipeline.add(
-            ff.Spool(Path(folder) / "box", receiver),
-            pipeline.add(Ticker(1 / _RATE), name="source"),
-            name="spool",
-        )
-        with pipeline.start():
-            ends = time.monotonic() + seconds
-            while time.monotonic() + (length := _SHORT if outages else _LONG) < ends:
-                said.lines.clear()
-                receiver.is_away = True
-                pipeline.wait(length)
-                told = sum("has failed" in line for line in said.lines)
-                if told < 2:
-                    find(f"{told} lines tell of outage {outages + 1}, which took {length:g} s: {said.lines}")
-                receiver.is_away = False
-                until(
-                    lambda: any("sent again" in line for line in said.lines), "the line of the outage's end"
-                )
-                pipeline.wait(_THERE)
-                outages += 1
+    outages, ends = 0, time.monotonic() + seconds
+    while time.monotonic() + (length := _SHORT if outages else _LONG) < ends:
+        said.lines.clear()
+        away(True)
+        pipeline.wait(length)
+        told = len(said.lines)
+        if told < 2:
+            find(f"{told} lines tell of outage {outages + 1}, which took {length:g} s: {said.lines}")
+        away(False)
+        until(lambda told=told: len(said.lines) > told, "the line of the outage's end")  # type: ignore[misc]
+        pipeline.wait(_THERE)
+        outages += 1
     return outages
+
+
+def reminders_of_a_receiver(seconds: float, find: Find) -> int:
+    """A spool's."""
+    receiver = _Receiver()
+    with tempfile.TemporaryDirectory(prefix="reminders-") as folder, also_log_to(_Said(folder)) as said:
+        pipeline = ff.Pipeline("reminders-of-a-receiver")
+        source = pipeline.add(Ticker(1 / _RATE), name="source")
+        pipeline.add(ff.Spool(Path(folder) / "box", receiver), source, name="spool")
+        with pipeline.start():
+            return _remind(pipeline, said, receiver.set_away, seconds, find)
+
+
+def reminders_of_a_camera(seconds: float, find: Find) -> int:
+    """A network stream's."""
+    with HttpServer(encode("mjpeg", 60)) as server, also_log_to(_Said(server.url)) as said:
+
+        def set_away(away: bool) -> None:
+            server.faults.status = "503 Busy" if away else None
+            server.hang_up()
+
+        pipeline = ff.Pipeline("reminders-of-a-camera")
+        pipeline.add(_mean, pipeline.add(ff.open(server.url, still=None), name="camera"), name="mean")
+        with pipeline.start():
+            pipeline.wait(_THERE)
+            return _remind(pipeline, said, set_away, seconds, find)
 
 
 def questions(seconds: float, find: Find) -> int:
@@ -392,7 +416,7 @@ def _noise(number: int, width: int, height: int) -> Any:
 
 def publishing(seconds: float, find: Find) -> int:
     """A receiver that reads again gets the pictures, however many connections it has left unread before."""
-    rounds = 0
+    rounds, descriptors = 0, 0
     with (
         HttpServer(encode("mpegts", 60, size=(640, 480), draw=_noise)) as camera,
         contextlib.closing(_Listener()) as receiver,
@@ -415,19 +439,30 @@ def publishing(seconds: float, find: Find) -> int:
                     find(f"its receiver reads, and within {_READ:g} s {before} becomes {now}")
                 receiver.reads.clear()
                 rounds += 1
+                there = own_process.descriptors()
+                descriptors = descriptors or there
+                if there > descriptors + _UNREAD:
+                    connections = rounds * _UNREAD
+                    find(f"{descriptors} descriptors became {there} with {connections} connections")
     return rounds
 
 
 class _LosingServer(RtspServer):
-    """RTSP over UDP, without some of the packets."""
+    """RTSP over UDP, of whose packets some are lost and some come late."""
 
     def _setup(self, *given: Any) -> tuple[str, object]:
         head, send = super()._setup(*given)
-        chance = random.Random(1)
+        assert callable(send)
+        chance, held = random.Random(1), deque[tuple[float, bytes]]()
 
         def send_some(channel: int, data: bytes) -> None:
-            if channel != 0 or chance.random() > _LOST:
-                send(channel, data)  # type: ignore[operator]
+            now, luck = time.monotonic(), chance.random()
+            while held and held[0][0] < now:
+                send(0, held.popleft()[1])
+            if channel != 0 or luck > _LOST + _LATE:
+                send(channel, data)
+            elif luck > _LOST:
+                held.append((now + _DELAY, data))
 
         return head, send_some
 
@@ -435,7 +470,7 @@ class _LosingServer(RtspServer):
 def lost_packets(seconds: float, find: Find) -> int:
     """What a source has counted never falls, also when another takes its place."""
     replaced = 0
-    counted = ("packets", "packets_lost", "packets_late", "reconnects", "damaged")
+    counted = ("packets", "packets_late", "missed", "reconnects", "damaged")
     with _LosingServer(encode("h264", 60)) as server:
 
         def camera() -> ff.Source[ff.Frame]:
@@ -450,21 +485,33 @@ def lost_packets(seconds: float, find: Find) -> int:
                 for _ in range(10):
                     pipeline.wait(0.5)
                     stats = pipeline.stats().nodes["camera"].source
-                    now = {name: getattr(stats, name) for name in counted}
+                    assert stats is not None
+                    missed = stats.packets_lost + stats.packets_late  # one that comes late was lost before
+                    now = {name: missed if name == "missed" else getattr(stats, name) for name in counted}
                     fell = [name for name in counted if now[name] < before[name]]
                     if fell:
                         find(f"{fell} fell: {before} and then {now}")
                     before = now
                 pipeline.replace(source, camera())
                 replaced += 1
-    if replaced > 1 and before["packets_lost"] == 0:
-        find("no packet was lost, of which the server leaves some out")
+    if replaced > 1 and not 0 < before["packets_late"] < before["missed"]:
+        find(f"no packet was lost, or none was late: {before}")
     return replaced
 
 
 # Those with workers come apart: while there are some, pictures are not in the memory that is kept for reuse.
 _GROUPS: tuple[tuple[Program, ...], ...] = (
-    (many_sources, seconds_of_a_queue, removals, reminders, questions, kept_memory, publishing, lost_packets),
+    (
+        many_sources,
+        seconds_of_a_queue,
+        removals,
+        reminders_of_a_receiver,
+        reminders_of_a_camera,
+        questions,
+        kept_memory,
+        publishing,
+        lost_packets,
+    ),
     (restarts, busy_workers),
 )
 _MOST = 3  # findings of a program that are told
@@ -508,6 +555,6 @@ def limits(seconds: float) -> tuple[int, list[str], dict[str, float]]:
 
     with log_to(logging.NullHandler()):
         for group in _GROUPS:
-            with ThreadPoolExecutor(len(group)) as threads:
-                list(threads.map(run, group))
+            with ThreadPoolExecutor(len(group)) as pool:
+                list(pool.map(run, group))
     return int(sum(figures.values())), findings.all(), figures

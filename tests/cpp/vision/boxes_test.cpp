@@ -66,14 +66,14 @@ std::size_t ids_of_walks(double width, double height, double noise) {
   std::size_t count = 0;
   for (unsigned seed = 0; seed < 30; ++seed) {
     std::mt19937 random(seed);
-    std::normal_distribution<double> jitter(0, noise);
+    std::normal_distribution<double> jitter;
     BoxAssociator tracker;
     std::set<std::int64_t> seen;
     for (int i = 0; i < 105; ++i) {
       const double x = 300 + i / 15.0 * 0.8 * height;  // 1.4 m/s of a person of 1.75 m
       Detection walker = box(x, 300, width, height);
       for (float* edge : {&walker.x1, &walker.y1, &walker.x2, &walker.y2})
-        *edge += static_cast<float>(jitter(random));
+        *edge += static_cast<float>(noise * jitter(random));
       if (walker.x2 - walker.x1 < 1) continue;  // no detector gives such a box
       for (const auto id : ids(tracker, i / 15.0, {walker})) seen.insert(id);
     }

@@ -46,12 +46,12 @@ class Canvas {
         at(x, y) = static_cast<std::uint8_t>(value);
     }
   }
-  /// Gaussian noise of this standard deviation.
+  /// Gaussian noise of this standard deviation, 0 or more.
   void noise(double sigma, unsigned seed) {
     std::mt19937 random(seed);
-    std::normal_distribution<double> normal(0, sigma);
+    std::normal_distribution<double> normal;
     for (auto& p : pixels_)
-      p = static_cast<std::uint8_t>(std::clamp(std::lround(p + normal(random)), 0L, 255L));
+      p = static_cast<std::uint8_t>(std::clamp(std::lround(p + sigma * normal(random)), 0L, 255L));
   }
   /// Sets every byte to a random value.
   void chaos(unsigned seed) {

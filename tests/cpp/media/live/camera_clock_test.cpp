@@ -168,13 +168,13 @@ double share_within_bound(double noise, int reports, double silence) {
     std::mt19937_64 random(seed);
     std::uniform_real_distribution<double> pause(2.5, 7.5);
     std::uniform_real_distribution<double> drift(-100e-6, 100e-6);
-    std::normal_distribution<double> off(0, noise);
+    std::normal_distribution<double> off;
     const Camera camera{.drift = drift(random)};
     CameraClock clock;
     double time = 0;
     for (int i = 0; i < reports; ++i) {
       time += pause(random);
-      EXPECT_FALSE(clock.add({time, camera.utc(time) + off(random)}, camera.utc(time)));
+      EXPECT_FALSE(clock.add({time, camera.utc(time) + noise * off(random)}, camera.utc(time)));
     }
     const auto utc = clock.at(time + silence);
     if (utc && std::abs(utc->seconds - camera.utc(time + silence)) <= utc->error) ++within;

@@ -46,12 +46,12 @@ struct Luma {
 class Sensor {
  public:
   Luma picture(double gain, double noise, Size size = {}) {
-    std::normal_distribution<double> levels(0, noise);
+    std::normal_distribution<double> levels;
     Luma luma(size);
     for (int y = 0; y < luma.height; ++y) {
       for (int x = 0; x < luma.width; ++x) {
         const double scene = 90 + 60 * std::sin(x / 23.0) + 40 * std::cos(y / 17.0);
-        const double level = 16 + gain * scene + (noise > 0 ? levels(random_) : 0);
+        const double level = 16 + gain * scene + (noise > 0 ? noise * levels(random_) : 0);
         luma.at(x, y) = static_cast<std::uint8_t>(std::clamp(std::lround(level), 0L, 255L));
       }
     }
