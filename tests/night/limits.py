@@ -30,7 +30,7 @@ import numpy as np
 from rigs.live.media import encode
 from rigs.live.rtsp import RtspServer
 from rigs.live.servers import HttpServer
-from rigs.web_client import request
+from rigs.web_client import Video, request
 from support import Count, Ticker, until
 
 import freshframe as ff
@@ -338,6 +338,22 @@ def questions(seconds: float, find: Find) -> int:
     return tried
 
 
+def watching(seconds: float, _: Find) -> int:
+    """A page that acknowledges each picture keeps its connection, however many pictures it has had."""
+    pipeline, pictures = ff.Pipeline("watching"), 0
+    pipeline.add(_mean, pipeline.add(ff.open("demo:circles?fps=30&size=64x48"), name="camera"), name="mean")
+    page = pipeline.serve()
+    with contextlib.closing(page), pipeline.start(), Video(page.url.rstrip("/")) as viewer:
+        viewer.text("welcome")
+        viewer.watch("camera")
+        viewer.wait_at_most(_MINUTE)
+        ends = time.monotonic() + seconds
+        while time.monotonic() < ends:
+            viewer.next("jpeg")
+            pictures += 1
+    return pictures
+
+
 class _OfManySizes(ff.Source[ff.Frame]):
     """Pictures of which hardly two have one size."""
 
@@ -508,6 +524,7 @@ _GROUPS: tuple[tuple[Program, ...], ...] = (
         reminders_of_a_receiver,
         reminders_of_a_camera,
         questions,
+        watching,
         kept_memory,
         publishing,
         lost_packets,

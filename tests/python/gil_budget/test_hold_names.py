@@ -81,7 +81,9 @@ CASES = {  # each takes at least 30 ms on a fast processor: the threshold is 10
     "gc.collect": Case(gc.collect, "gc:collect(ion)?", "collector"),  # the longer: of a stack that was cut
 }
 
-FREED = r"builtins:(list|dict|tuple|int|str|bytes|object)(_dealloc|\.clear)"  # after a call: what it has returned
+FREED = (
+    r"builtins:(list|dict|tuple|int|str|bytes|object)(_dealloc|\.clear)"  # after a call: what it has returned
+)
 
 
 @pytest.fixture(scope="module", autouse=True)
