@@ -51,7 +51,7 @@ def output_of(program: str, *arguments: str | Path, path: tuple[Path, ...] = ())
 
 
 def installation(readme: Path) -> list[str]:
-    """The words behind `pip install` in the first program of an example's README, in an environment of its own."""
+    """The words behind `pip install` of an example, which its README runs in an environment of its own."""
     (shown,) = re.findall(r"^```\n(.*?)^```", readme.read_text(), re.M | re.S)[:1]
     environment, command, *_ = (line.removeprefix("$ ") for line in shown.splitlines())
     assert environment == "python3 -m venv env && . env/bin/activate", (
