@@ -35,7 +35,7 @@ cp dist/*.whl "$folder/dist"
 cp tools/wheel/prove.py "$folder"
 cp tools/wheel/prove.sh "$folder/tools/wheel"
 mkdir -p "$folder/servers/rigs/live"
-cp tests/python/rigs/__init__.py "$folder/servers/rigs"
+cp tests/python/rigs/{__init__,ports}.py "$folder/servers/rigs"
 cp tests/python/rigs/live/{__init__,faulty_server,rtsp,servers}.py "$folder/servers/rigs/live"
 # Made here, by PyAV's x264 and openssl, which the roots do not have.
 PYTHONPATH=tests/python "$tools_python" - "$folder" <<'END'

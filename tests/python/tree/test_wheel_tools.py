@@ -444,3 +444,18 @@ def test_a_wheel_for_another_architecture_names_the_packages_of_its_unpacked_deb
     compiler = next(library for library in bundled.LIBRARIES if library.cross)
     assert origin.notices(compiler).parent.name == compiler.cross  # of the machine that compiled
     assert bundled.Origin(tmp_path).notices(compiler).parent.name == compiler.package
+
+
+def test_the_servers_of_a_proof_need_no_more_than_is_copied(tmp_path: Path) -> None:
+    """In the bare root there is no checkout."""
+    script = (TOOLS / "wheel/prove.sh").read_text(encoding="utf-8")
+    copied = re.findall(r"^cp tests/python/(rigs[\w/]*)/\{([\w,]+)\}\.py ", script, re.MULTILINE)
+    assert len(copied) == 2
+    for folder, names in copied:
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        for name in names.split(","):
+            shutil.copy(TOOLS.parent / "tests/python" / folder / f"{name}.py", tmp_path / folder)
+    program = "import rigs.live.faulty_server, rigs.live.rtsp, rigs.live.servers"
+    subprocess.run(
+        [sys.executable, "-I", "-c", f"import sys; sys.path.append('.'); {program}"], cwd=tmp_path, check=True
+    )
