@@ -70,15 +70,30 @@ def short(word: str) -> str:
 
 
 def counts(text: str) -> str:
-    """`2043 passed, 7 failed, 12 skipped` of pytest's last line."""
-    lines = re.findall(r"^=*\s*((?:\d+ [a-z]+(?:, )?)+) in [0-9.:]+s", text, re.MULTILINE)
-    if not lines:
-        lines = re.findall(r"^pytest:\s*((?:\d+ [a-z]+(?:, )?)+) in", text, re.MULTILINE)
+    """`2043 passed, 7 failed, 12 skipped` of the last run of pytest, or of that of `./dev test`.
+
+    Of the latter those that failed were run once more, alone: what passed then has passed.
+    """
+    lines = re.findall(rf"^pytest:\s*{_SUMMARY}", text, re.MULTILINE)
+    lines = lines or re.findall(rf"^=*\s*{_SUMMARY}", text, re.MULTILINE)
     if not lines:
         return "did not finish: failed"
-    found = {word: number for number, word in re.findall(r"(\d+) ([a-z]+)", lines[-1])}
+    found = _numbers(lines[-1])
+    _, again, rest = text.partition("once more, alone")
+    if again and (alone := re.search(rf"^=+ {_SUMMARY}", rest, re.MULTILINE)):
+        left = _numbers(alone[1]).get("failed", 0)
+        found["passed"] += found.pop("failed", 0) - left
+        if left:
+            found["failed"] = left
     return ", ".join(
         f"{found[word]} {word}"
         for word in ("passed", "failed", "errors", "error", "skipped")
         if word in found
     )
+
+
+_SUMMARY = r"((?:\d+ [a-z]+(?:, )?)+) in [0-9.:]+s"
+
+
+def _numbers(summary: str) -> dict[str, int]:
+    return {word: int(number) for number, word in re.findall(r"(\d+) ([a-z]+)", summary)}

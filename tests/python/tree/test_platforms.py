@@ -64,3 +64,19 @@ def test_damaged_figures_are_named(tree: Path) -> None:
     assert ended.returncode == 1
     assert "figures.json must be JSON of an earlier run: " in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_a_test_that_passes_alone_has_passed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    from platform_rows.row import counts  # noqa: PLC0415
+
+    run = "=== {}40 passed, 2 skipped in 78.66s (0:01:18) ==="
+    again = "== 2 failed; once more, alone (2256 s)\n=== {} in 3.97s ===\n"
+    last = (
+        "pytest:  2 failed, 40 passed, 2 skipped in 78.66s (0:01:18)\nGIL watch on 3.14: 9 passed in 3.4s\n"
+    )
+    assert counts(run.format("")) == "40 passed, 2 skipped"
+    first = run.format("2 failed, ") + "\n"
+    assert counts(first + again.format("2 passed") + last) == "42 passed, 2 skipped"
+    assert counts(first + again.format("1 failed, 1 passed") + last) == "41 passed, 1 failed, 2 skipped"
+    assert counts("") == "did not finish: failed"
