@@ -35,7 +35,7 @@ RUN = {
         "2026-11-27, f1c0f0d3"
     ),
     'tools/debian_root.sh ./dev release "$GITHUB_REF_NAME" --make sdist notes site': "2026-11-27, 33d477d3",
-    "tools/wheel/prove.sh bookworm trixie forky": "2026-11-27, f1c0f0d3",
+    "tools/wheel/prove.sh bookworm trixie forky": "2026-11-27, d513ffe7",
     'tools/release.py "$GITHUB_REF_NAME" --make image': "2026-11-27, f1c0f0d3",
     'tools/release.py "$GITHUB_REF_NAME" --make sums': "2026-11-27, f1c0f0d3",
 }
