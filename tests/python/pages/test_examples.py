@@ -12,7 +12,9 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -243,8 +245,16 @@ def test_the_numba_node_finds_what_numpy_finds(clip: Path) -> None:
     assert float(re.findall(r"at most ([0-9.]+) pixels", out)[0]) < 0.01
 
 
-def test_fleet_survives_the_death_of_an_agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(ENVIRONMENT, "XDG_STATE_HOME", str(tmp_path))
+@pytest.fixture
+def fleet_state(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A folder of its own with a short name: the path of a socket has 107 bytes at most."""
+    with tempfile.TemporaryDirectory(prefix="fleet-") as folder:
+        monkeypatch.setitem(ENVIRONMENT, "XDG_STATE_HOME", folder)
+        yield
+
+
+@pytest.mark.usefixtures("fleet_state")
+def test_fleet_survives_the_death_of_an_agent() -> None:
     out = run("fleet/main.py", 6, 1)
     assert re.search(r"killed agent\d with [1-6] cameras", out)
     counts = re.search(
@@ -258,8 +268,8 @@ def test_fleet_survives_the_death_of_an_agent(tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.repeats
-def test_people_are_counted_on_twelve_cameras(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(ENVIRONMENT, "XDG_STATE_HOME", str(tmp_path))
+@pytest.mark.usefixtures("fleet_state")
+def test_people_are_counted_on_twelve_cameras() -> None:
     check_counts(run("people_counting.py", 3))
 
 
