@@ -354,7 +354,8 @@ class Release:
 
     def make(self, part: str) -> None:
         """One part, into dist/."""
-        print(f"  part {part}: {PARTS[part].format(version=self.version)}")
+        name = PARTS[part].format(version=self.version)
+        print(f"  part {part}: {name}")
         if part == "sdist":
             self.run("./dev", "sdist")
         elif part == "wheels":
@@ -375,7 +376,6 @@ class Release:
         if self.go:
             self.dist.mkdir(exist_ok=True)
             self.write_part(part)
-            name = PARTS[part].format(version=self.version)
             files, wanted = sorted(self.dist.glob(name)), self.files_of(part)
             if len(files) < wanted:
                 raise ValueError(f"dist/ has {len(files)} files {name}, not {wanted}")

@@ -68,7 +68,8 @@ void read_transport_stream(Input input) {
 }
 
 /// Nothing where the filter refuses them, such as for a picture that is too large.
-std::optional<std::vector<std::uint8_t>> taken(ByteFilter& filter, Bytes bytes, std::size_t piece) {
+std::optional<std::vector<std::uint8_t>> filtered_unless_refused(ByteFilter& filter, Bytes bytes,
+                                                                 std::size_t piece) {
   try {
     return filtered(filter, bytes, piece);
   } catch (const Error&) {
@@ -83,8 +84,8 @@ void read_parts(Input input) {
   const auto bytes = input.rest();
   MultipartFilter whole;
   MultipartFilter cut;
-  const auto result = taken(whole, bytes, bytes.size() + 1);
-  require(result == taken(cut, bytes, piece));
+  const auto result = filtered_unless_refused(whole, bytes, bytes.size() + 1);
+  require(result == filtered_unless_refused(cut, bytes, piece));
   require(!result || result->size() <= bytes.size() + kLine * (1 + bytes.size() / 4));
 }
 

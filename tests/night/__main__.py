@@ -276,8 +276,6 @@ def commit() -> str:
 
 def _apart(part: str, seconds: float) -> Found:
     """A piece in a process of its own: a crash is a finding, and what hangs shows its stacks and is ended."""
-    if importlib.util.find_spec("av") is None:
-        raise NotHereError("no PyAV, which encodes the video of the cameras: pip install av")
     command = [sys.executable, "-X", "faulthandler", "-m", "night", "--piece", part, str(seconds)]
     with tempfile.TemporaryDirectory(prefix="night-") as folder:
         counts = PARTS[part].counts_blocks
@@ -305,6 +303,8 @@ def run_piece(part: str, seconds: float, path: Path = ledger.LEDGER) -> list[str
     chosen = PARTS[part]
     if seconds < chosen.shortest:
         raise NotHereError(f"a piece of it takes at least {chosen.shortest:g} s")
+    if chosen.is_apart and importlib.util.find_spec("av") is None:
+        raise NotHereError("no PyAV, which encodes the video of the cameras: pip install av")
     clock = _processor_time if part == "fuzz" else time.monotonic
     began, tree = clock(), commit()
     runs, findings, figures = _apart(part, seconds) if chosen.is_apart else chosen.run(seconds)

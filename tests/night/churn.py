@@ -99,12 +99,13 @@ class _Rounds:
 
     def _source(self, number: int, folder: Path) -> ff.Port[ff.Frame]:
         """The first one remembers its pictures, the last ones are decoded in part."""
-        url = self.cameras.urls[number]
-        camera = ff.open(url, remember=folder) if number == 0 else ff.open(url, still=None)
-        if number == len(self.cameras.urls) - 2:
-            camera = ff.open(url, still=None, decode="keys")
-        if number == len(self.cameras.urls) - 1:
-            camera = ff.open(url, still=None, options={"skip_frame": "nokey"})
+        last = len(self.cameras.urls) - 1
+        options: dict[int, dict[str, Any]] = {
+            0: {"remember": folder},
+            last - 1: {"still": None, "decode": "keys"},
+            last: {"still": None, "options": {"skip_frame": "nokey"}},
+        }
+        camera = ff.open(self.cameras.urls[number], **options.get(number, {"still": None}))
         return self.pipeline.add(camera, name=f"camera{number}")
 
     def run_one(self) -> None:

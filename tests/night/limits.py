@@ -8,7 +8,6 @@ away for the second time. What the engine does there is compared with a rule of 
 from __future__ import annotations
 
 import contextlib
-import functools
 import itertools
 import logging
 import os
@@ -20,7 +19,7 @@ import tempfile
 import threading
 import time
 import traceback
-from collections import Counter, defaultdict, deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -286,7 +285,7 @@ def _remind(
 
 
 def reminders_of_a_receiver(seconds: float, find: Find) -> int:
-    """A spool's."""
+    """The log repeats that the receiver of a spool is away."""
     receiver = _Receiver()
     with tempfile.TemporaryDirectory(prefix="reminders-") as folder, also_log_to(_Said(folder)) as said:
         pipeline = ff.Pipeline("reminders-of-a-receiver")
@@ -297,7 +296,7 @@ def reminders_of_a_receiver(seconds: float, find: Find) -> int:
 
 
 def reminders_of_a_camera(seconds: float, find: Find) -> int:
-    """A network stream's."""
+    """The log repeats that a network stream is away."""
     with HttpServer(encode("mjpeg", 60)) as server, also_log_to(_Said(server.url)) as said:
 
         def set_away(away: bool) -> None:
@@ -534,24 +533,12 @@ _GROUPS: tuple[tuple[Program, ...], ...] = (
 _MOST = 3  # findings of a program that are told
 
 
-class _Findings:
-    """Of all programs, by their names."""
-
-    def __init__(self) -> None:
-        self._texts: defaultdict[str, list[str]] = defaultdict(list)
-
-    def add(self, program: Program, text: str) -> None:
-        """Notes one."""
-        self._texts[program.__name__].append(text)
-
-    def all(self) -> list[str]:
-        """The first ones of each program, and how many more there are."""
-        found = []
-        for name, texts in self._texts.items():
-            more = f" (and {len(texts) - _MOST} more)" if len(texts) > _MOST else ""
-            found += [f"{name}: {text}" for text in texts[:_MOST]]
-            found[-1] += more
-        return found
+def _first(program: str, texts: list[str]) -> list[str]:
+    """The first findings of a program, and how many more there are."""
+    found = [f"{program}: {text}" for text in texts[:_MOST]]
+    if len(texts) > _MOST:
+        found[-1] += f" (and {len(texts) - _MOST} more)"
+    return found
 
 
 def limits(seconds: float) -> tuple[int, list[str], dict[str, float]]:
@@ -560,18 +547,20 @@ def limits(seconds: float) -> tuple[int, list[str], dict[str, float]]:
     Returns:
         How often a rule was tried, findings, figures.
     """
-    findings, figures = _Findings(), dict[str, float]()
+    found = {program.__name__: list[str]() for group in _GROUPS for program in group}
+    figures = dict[str, float]()
 
     def run(program: Program) -> None:
+        name = program.__name__
         try:
-            tried = program(seconds / len(_GROUPS), functools.partial(findings.add, program))
-            figures[program.__name__] = tried
+            figures[name] = program(seconds / len(_GROUPS), found[name].append)
         except Exception as error:
             traceback.print_exc(file=sys.stdout)
-            findings.add(program, f"raised {error!r}")
+            found[name].append(f"raised {error!r}")
 
     with log_to(logging.NullHandler()):
         for group in _GROUPS:
             with ThreadPoolExecutor(len(group)) as pool:
                 list(pool.map(run, group))
-    return int(sum(figures.values())), findings.all(), figures
+    told = [finding for name, texts in found.items() for finding in _first(name, texts)]
+    return int(sum(figures.values())), told, figures

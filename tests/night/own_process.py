@@ -51,15 +51,20 @@ def mappings() -> int:
     return len(Path("/proc/self/maps").read_text().splitlines())
 
 
+def open_files() -> dict[str, str]:
+    """Returns the file, socket or the like of each open descriptor, by its number."""
+    found = {}
+    for entry in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):  # that of the folder itself
+            found[entry.name] = str(entry.readlink())
+    return found
+
+
 def descriptors() -> int:
     """Returns the number of open descriptors, without those by which the GIL watch sees living threads."""
     living = {entry.name for entry in Path("/proc/self/task").iterdir()}
-    count = 0
-    for entry in Path("/proc/self/fd").iterdir():
-        with contextlib.suppress(OSError):  # that of the folder itself
-            watched = _WATCHED.fullmatch(str(entry.readlink()))
-            count += watched is None or watched[1] not in living
-    return count
+    watched = map(_WATCHED.fullmatch, open_files().values())
+    return sum(found is None or found[1] not in living for found in watched)
 
 
 @contextlib.contextmanager

@@ -11,7 +11,6 @@ import argparse
 import contextlib
 import gc
 import logging
-import os
 import sys
 import tempfile
 import threading
@@ -21,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from night.model import check
-from night.own_process import log_to
+from night.own_process import log_to, open_files
 from night.program import Program, of_seed
 from night.run import run
 from night.steps import server
@@ -70,11 +69,7 @@ def _threads() -> set[int]:
 
 
 def _descriptors() -> set[str]:
-    found = set()
-    for entry in Path("/proc/self/fd").iterdir():
-        with contextlib.suppress(OSError):
-            found.add(f"{entry.name} {os.readlink(entry)}")
-    return {each for each in found if "/proc/" not in each}
+    return {f"{number} {name}" for number, name in open_files().items() if "/proc/" not in name}
 
 
 def _remains(before: tuple[set[int], set[threading.Thread], set[str]]) -> list[str]:

@@ -16,6 +16,7 @@ from typing import Any
 
 import freshframe as ff
 from night.edges import faults_in
+from night.own_process import also_log_to
 from night.program import IN_WORKERS, READERS, SOURCES, Change, Program, Step
 from night.steps import Log, Noted, Take, as_token, node_of, painted_number
 
@@ -207,12 +208,10 @@ class _Run:
         for step in program.steps:
             if step.name not in later:
                 self.add(step)
-        handler = _Errors()
-        logging.getLogger("freshframe").addHandler(handler)
         try:
-            self._go(later)
+            with also_log_to(_Errors()) as handler:
+                self._go(later)
         finally:
-            logging.getLogger("freshframe").removeHandler(handler)
             self._join_readers()
         self._read_files()
         self._ask()

@@ -69,6 +69,13 @@ def short(word: str) -> str:
     return re.sub(r"^tests/python/(?:\w+/)*test_(\w+)\.py$", r"\1", word)
 
 
+_SUMMARY = r"((?:\d+ [a-z]+(?:, )?)+) in [0-9.:]+s"
+
+
+def _numbers(summary: str) -> dict[str, int]:
+    return {word: int(number) for number, word in re.findall(r"(\d+) ([a-z]+)", summary)}
+
+
 def counts(text: str) -> str:
     """`2043 passed, 7 failed, 12 skipped` of the last run of pytest, or of that of `./dev test`.
 
@@ -90,10 +97,3 @@ def counts(text: str) -> str:
         for word in ("passed", "failed", "errors", "error", "skipped")
         if word in found
     )
-
-
-_SUMMARY = r"((?:\d+ [a-z]+(?:, )?)+) in [0-9.:]+s"
-
-
-def _numbers(summary: str) -> dict[str, int]:
-    return {word: int(number) for number, word in re.findall(r"(\d+) ([a-z]+)", summary)}

@@ -53,11 +53,7 @@ def _small_disk() -> Iterator[tuple[Path, Path | None]]:
 
 def _descriptors() -> Counter[str]:
     """What they are open to, without numbers."""
-    found = Counter[str]()
-    for entry in Path("/proc/self/fd").iterdir():
-        with contextlib.suppress(OSError):  # that of the folder itself
-            found[re.sub(r"\d+", "N", str(entry.readlink()))] += 1
-    return found
+    return Counter(re.sub(r"\d+", "N", name) for name in own_process.open_files().values())
 
 
 def _comes_back(plant: Plant, cameras: Cameras) -> None:
