@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <numeric>
 #include <utility>
 
@@ -20,6 +21,10 @@ constexpr std::uint64_t kFresh = 3;   // key pictures in a row that are motion
 constexpr std::size_t kNewKept = 16;  // as many as Field::again has
 constexpr int kMostOfNew = 10;
 constexpr std::uint64_t kLoops = 3;  // key pictures in a row at the same distance
+
+bool is_near(double seconds, double others) {
+  return std::abs(seconds - others) < 0.25;
+}
 
 }  // namespace
 
@@ -126,9 +131,24 @@ std::optional<StillRule::Whole> StillRule::unmoved(std::uint64_t bits) const {
 
 void StillRule::note_again(const Whole& newest, TimePoint time) {
   const auto distance = count_ - newest.number;
+  const double seconds = Seconds(time - newest.time).count();
+  if (distance != distance_ || row_ == 0) row_since_ = time;
   row_ = distance == distance_ ? row_ + 1 : 1;
   distance_ = distance;
-  period_ = Seconds(time - newest.time).count();
+  if (row_ >= kLoops && distance > 1) {
+    period_ = seconds;
+  } else if (distance > 1 ? !is_of_loop(newest, time)
+                          : row_ >= kLoops && Seconds(time - row_since_).count() > period_) {
+    period_ = 0;
+  }
+}
+
+bool StillRule::is_of_loop(const Whole& newest, TimePoint time) const {
+  const double seconds = Seconds(time - newest.time).count();
+  return is_near(std::remainder(seconds, period_), 0) || is_near(std::remainder(period_, seconds), 0) ||
+         std::ranges::any_of(wholes_, [&](const Whole& each) {
+           return each.bits == newest.bits && is_near(Seconds(time - each.time).count(), period_);
+         });
 }
 
 void StillRule::note_likely(TimePoint time) {
@@ -148,6 +168,7 @@ void StillRule::note_motion(double share) {
   if (fresh_ < kFresh && (unproved_ < kShares || mean_share() >= kLikely) && !has_clock()) return;
   moved_ = count_;
   still_.reset();
+  period_ = 0;
 }
 
 double StillRule::mean_share() const {
@@ -174,15 +195,14 @@ StillRule::Verdict StillRule::verdict() const {
     return {.kind = Kind::Flat, .since = *flat_, .pictures = pictures, .contents = pictures};
   }
   if (still_) {
-    const bool loops = row_ >= kLoops && distance_ > 1;
     const auto contents = 1 + std::ranges::count_if(wholes_, [&](const Whole& each) {
                             return each.is_new && each.number > still_->number;
                           });
-    return {.kind = loops ? Kind::Loop : Kind::Still,
+    return {.kind = period_ > 0 ? Kind::Loop : Kind::Still,
             .since = still_->time,
             .pictures = count_ - still_->number + 1,
             .contents = static_cast<std::uint64_t>(contents),
-            .period = loops ? period_ : 0,
+            .period = period_,
             .remembered = still_->number <= remembered_};
   }
   if (likely_) {

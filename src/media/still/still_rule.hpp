@@ -28,7 +28,8 @@ namespace freshframe::media {
 /// - A page whose clock came late once, or an encoder that repeated a picture, is a proof like any other. It ends with the
 ///   next new picture, if in the last 16 new ones a field never came again and most others mostly did: it is the clock
 ///   that goes on. Where the others come again less often, it ends with 16 key pictures in a row that prove nothing.
-/// - Three proofs in a row at the same distance above 1 are a loop.
+/// - Three proofs in a row at the same distance above 1 are a loop. It stays one, as its pictures are at other distances
+///   where some of them are equal, or only one a second counts, until one picture has stood for longer than the loop.
 /// - A picture without contrast proves nothing but that: flat comes before still.
 /// One thread.
 class StillRule {
@@ -85,6 +86,8 @@ class StillRule {
   double add_fields(const std::vector<FieldDigest>& fields, TimePoint time);
   void add_whole(std::uint64_t bits, TimePoint time);
   void note_again(const Whole& newest, TimePoint time);
+  /// Whether a picture that is equal to this one comes again after the loop's period, a multiple or a part of it.
+  [[nodiscard]] bool is_of_loop(const Whole& newest, TimePoint time) const;
   /// The oldest picture that is equal, and is not from before the newest motion.
   [[nodiscard]] std::optional<Whole> unmoved(std::uint64_t bits) const;
   void note_likely(TimePoint time);
@@ -108,7 +111,8 @@ class StillRule {
   std::uint64_t unproved_ = 0;                  // pictures in a row that were new as a whole
   std::uint64_t distance_ = 0;                  // of the newest picture from its equal, in key pictures
   std::uint64_t row_ = 0;                       // pictures in a row at that distance
-  double period_ = 0;                           // seconds
+  TimePoint row_since_{};                       // the first one of them
+  double period_ = 0;                           // seconds; 0: no loop
   std::uint64_t moved_ = 0;     // the number of the newest picture that was another scene than those before
   std::optional<Whole> still_;  // the first one of the still picture
   std::optional<TimePoint> likely_;      // fields have come again since then

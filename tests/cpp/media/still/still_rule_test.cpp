@@ -74,6 +74,11 @@ class StillRuleTest : public ::testing::Test {
     now_ += std::chrono::duration_cast<TimePoint::duration>(Seconds(seconds));
     return rule_.verdict().kind;
   }
+  std::vector<Luma> film_of(int pictures) {
+    std::vector<Luma> film;
+    for (int i = 0; i < pictures; ++i) film.push_back(sensor_.picture(1, 1));
+    return film;
+  }
   /// Seconds from the first picture.
   [[nodiscard]] double since() const { return Seconds(rule_.verdict().since - TimePoint()).count(); }
 
@@ -271,8 +276,7 @@ TEST_F(StillRuleTest, AHungPictureWhoseQuantiserWandersStaysStill) {
 }
 
 TEST_F(StillRuleTest, PicturesThatComeAgainInTheirOrderAreALoop) {
-  std::vector<Luma> film;
-  for (int i = 0; i < 7; ++i) film.push_back(sensor_.picture(1, 1));
+  const auto film = film_of(7);
   for (const auto& picture : film) EXPECT_EQ(see(picture), Kind::None);
   EXPECT_EQ(see(film[0]), Kind::Still);
   EXPECT_EQ(see(film[1]), Kind::Still);
@@ -282,8 +286,7 @@ TEST_F(StillRuleTest, PicturesThatComeAgainInTheirOrderAreALoop) {
 }
 
 TEST_F(StillRuleTest, ALoopOfTwentyMinutesIsKnown) {
-  std::vector<Luma> film;
-  for (int i = 0; i < 10; ++i) film.push_back(sensor_.picture(1, 1));
+  const auto film = film_of(10);
   for (int pass = 0; pass < 2; ++pass) {
     for (int i = 0; i < 600; ++i) {
       auto picture = film[static_cast<std::size_t>(i % 10)];
@@ -384,15 +387,50 @@ TEST_F(StillRuleTest, ItEndsWithEightNewPicturesWhoseFieldsSeldomComeAgain) {
   EXPECT_EQ(see(with_fields_of(hung, 2)), Kind::None);
 }
 
-TEST_F(StillRuleTest, ALoopIsKnownAnewAfterAPictureThatIsNotOfIt) {
-  std::vector<Luma> film;
-  for (int i = 0; i < 7; ++i) film.push_back(sensor_.picture(1, 1));
+TEST_F(StillRuleTest, ALoopStaysOneAfterAPictureThatIsNotOfIt) {
+  const auto film = film_of(7);
   for (std::size_t i = 0; i < 14; ++i) (void)see(film[i % 7]);
   EXPECT_EQ(rule_.verdict().kind, Kind::Loop);
-  EXPECT_EQ(see(sensor_.picture(1, 1)), Kind::Still);
-  EXPECT_EQ(see(film[1]), Kind::Still);
+  EXPECT_EQ(see(sensor_.picture(1, 1)), Kind::Loop);
+  for (std::size_t i = 1; i < 8; ++i) EXPECT_EQ(see(film[i % 7]), Kind::Loop);
+  EXPECT_EQ(rule_.verdict().period, 14);
+}
+
+TEST_F(StillRuleTest, ALoopOfWhichTwoPicturesAreEqualStaysOne) {
+  auto film = film_of(7);
+  film[4] = film[3];
+  for (std::size_t i = 0; i < 10; ++i) (void)see(film[i % 7]);
+  for (std::size_t i = 10; i < 40; ++i) EXPECT_EQ(see(film[i % 7]), Kind::Loop) << i;
+}
+
+TEST_F(StillRuleTest, ALoopOfWhichOnePictureASecondCountsStaysOne) {
+  // 24 pictures of 100 ms. Those that count are 1.0 or 1.1 s apart, so the distance of equal ones changes.
+  const auto film = film_of(24);
+  std::size_t at = 0;
+  const auto next = [&] {
+    const std::size_t step = at % 5 == 0 ? 11 : 10;
+    at += step;
+    return see(film[at % 24], 0.1 * static_cast<double>(step));
+  };
+  int looked = 0;
+  while (next() != Kind::Loop) ASSERT_LT(++looked, 60);
+  for (int i = 0; i < 200; ++i) ASSERT_EQ(next(), Kind::Loop) << i;
+}
+
+TEST_F(StillRuleTest, ALoopThatHangsIsStillOnceItHasStoodForLongerThanTheLoop) {
+  const auto film = film_of(3);
+  for (std::size_t i = 0; i < 9; ++i) (void)see(film[i % 3]);
+  EXPECT_EQ(rule_.verdict().kind, Kind::Loop);
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(see(film[2]), Kind::Loop) << i;
   EXPECT_EQ(see(film[2]), Kind::Still);
-  EXPECT_EQ(see(film[3]), Kind::Loop);
+  EXPECT_EQ(see(film[2]), Kind::Still);
+}
+
+TEST_F(StillRuleTest, EqualPicturesAtAnotherDistanceThanTheLoopsAreStill) {
+  const auto film = film_of(6);
+  for (std::size_t i = 0; i < 12; ++i) (void)see(film[i % 6]);
+  EXPECT_EQ(rule_.verdict().kind, Kind::Loop);
+  EXPECT_EQ(see(film[2]), Kind::Still);  // four key pictures after the same one
 }
 
 TEST_F(StillRuleTest, PacketsWithoutFieldsAreKnownAgain) {

@@ -1,0 +1,180 @@
+"""Cameras whose pictures are painted and encoded live, in a process of their own, for `still_live`.
+
+    python bench/_still_cameras.py
+
+Each of SCENES is painted four times a second and goes through each of CODINGS to a TCP port of its own on
+loopback. The ports are printed as JSON, by scene. After a line on stdin each scene stands still in the way
+of its kind, and they all end with stdin. Each port has one client: a camera whose client goes away has
+ended.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import contextlib
+import json
+import queue
+import socket
+import sys
+import threading
+import time
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+WIDTH, HEIGHT, FPS = 640, 360, 4
+GROUP = 2 * FPS  # a key picture each 2 s
+LOOP = 7 * GROUP  # pictures
+
+Luma = NDArray[np.uint8]
+
+
+class Scene(NamedTuple):
+    """What a camera sees, and how it stands still later.
+
+    Attributes:
+        noise: Of the sensor, in levels.
+        gain: Of the scene's contrast.
+        masked: The upper nine tenths are grey.
+        moving: A person walks through it.
+        ends_as: The kind that `still` tells then.
+    """
+
+    noise: float
+    gain: float = 1.0
+    masked: bool = False
+    moving: bool = False
+    ends_as: str = "still"
+
+
+SCENES = {
+    "static": Scene(1),
+    "noisy": Scene(3, ends_as="flat"),
+    "night": Scene(1, gain=0.2, ends_as="flat"),
+    "masked": Scene(2, masked=True),
+    "moving": Scene(1, moving=True, ends_as="loop"),
+}
+_X264 = {"preset": "ultrafast", "tune": "zerolatency"}
+CODINGS: dict[str, tuple[str, dict[str, str]]] = {
+    "MJPEG": ("mjpeg", {}),
+    "x264 crf 23": ("libx264", _X264 | {"crf": "23"}),
+    "x264 CBR": ("libx264", _X264 | {"b": "500k", "maxrate": "500k", "bufsize": "500k"}),
+    "x264 VBR": ("libx264", _X264 | {"b": "250k", "maxrate": "700k", "bufsize": "1M"}),
+}
+
+
+class Painter:
+    """Paints the pictures of one scene."""
+
+    def __init__(self, scene: Scene, seed: int) -> None:
+        self.scene, self.random, self.number = scene, np.random.default_rng(seed), 0
+        rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
+        self.shapes = 90 + 40 * np.sin(columns / 23) + 25 * np.cos(rows / 17)
+        self.film: list[Luma] = []  # the newest LOOP pictures
+
+    def sound(self) -> Luma:
+        """The next one of a camera in order."""
+        seen = 16 + self.scene.gain * self.shapes
+        if self.scene.moving:
+            left = 20 + self.number * 9 % 560
+            seen[180:290, left : left + 40] = 60
+        self.number += 1
+        self.film = [*self.film[1 - LOOP :], self._levels(seen, self.scene.noise)]
+        return self.film[-1]
+
+    def ill(self, after: int) -> Luma:
+        """The one of this number since it stands still."""
+        if self.scene.ends_as == "loop":
+            return self.film[after % len(self.film)]
+        if (
+            self.scene.ends_as == "flat"
+        ):  # a lens that is covered; with noise of 3, by a camera that amplifies
+            return self._levels(np.full((HEIGHT, WIDTH), 16, np.float32), self.scene.noise)
+        return self.film[-1]
+
+    def _levels(self, seen: NDArray[np.float32], noise: float) -> Luma:
+        noisy = seen + noise * self.random.standard_normal(seen.shape, dtype=np.float32)
+        levels = np.clip(noisy, 16, 235).round().astype(np.uint8)
+        if self.scene.masked:
+            levels[: HEIGHT * 9 // 10] = 128
+        return levels
+
+
+class Camera:
+    """Encodes pictures for the clients of one port, from a thread of its own."""
+
+    def __init__(self, coding: str) -> None:
+        self.encoder, self.options = CODINGS[coding]
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self.listener.getsockname()[1]
+        self.pictures: queue.Queue[Luma | None] = queue.Queue(GROUP)
+        self.thread = threading.Thread(target=self._serve)
+        self.thread.start()
+
+    def close(self) -> None:
+        """Ends the stream, whether or not a client is there."""
+        self.pictures.put(None)
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.thread.join()
+        self.listener.close()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):  # the listener was shut down
+            client, _ = self.listener.accept()
+            with client, client.makefile("wb") as out:
+                self._send(out)
+
+    def _send(self, out: Any) -> None:
+        live = {"live": "1", "cluster_time_limit": "0"}
+        with av.open(out, "w", format="matroska", options=live) as container:
+            stream: Any = container.add_stream(self.encoder, rate=FPS, options=self.options)
+            stream.width, stream.height, stream.gop_size = WIDTH, HEIGHT, GROUP
+            stream.pix_fmt = "yuvj420p" if self.encoder == "mjpeg" else "yuv420p"
+            stream.time_base = Fraction(1, FPS)
+            number = 0
+            while (levels := self.pictures.get()) is not None:
+                chroma = np.full((HEIGHT // 2, WIDTH), 128, np.uint8)
+                picture: Any = av.VideoFrame.from_ndarray(np.vstack([levels, chroma]), stream.pix_fmt)
+                picture.pts, picture.time_base = number, Fraction(1, FPS)
+                number += 1
+                for packet in stream.encode(picture):
+                    container.mux(packet)
+                out.flush()
+
+
+def paint(cameras: dict[str, list[Camera]], stands: threading.Event, over: threading.Event) -> None:
+    """Gives each scene's pictures to its cameras, four times a second."""
+    painters = {name: Painter(scene, seed) for seed, (name, scene) in enumerate(SCENES.items())}
+    began, number, after = time.monotonic(), 0, -1
+    while not over.wait(max(0.0, began + number / FPS - time.monotonic())):
+        number += 1
+        after += stands.is_set()
+        for name, painter in painters.items():
+            levels = painter.sound() if after < 0 else painter.ill(after)
+            for camera in cameras[name]:
+                if not camera.pictures.full():  # nobody has connected
+                    camera.pictures.put(levels)
+
+
+def main() -> None:
+    """Serves them until stdin ends."""
+    cameras = {scene: [Camera(coding) for coding in CODINGS] for scene in SCENES}
+    ports = {scene: [camera.port for camera in row] for scene, row in cameras.items()}
+    print(json.dumps(ports), flush=True)
+    stands, over = threading.Event(), threading.Event()
+    painter = threading.Thread(target=paint, args=(cameras, stands, over))
+    painter.start()
+    sys.stdin.readline()
+    stands.set()
+    sys.stdin.read()
+    over.set()
+    painter.join()
+    for camera in (one for row in cameras.values() for one in row):
+        camera.close()
+
+
+if __name__ == "__main__":
+    main()

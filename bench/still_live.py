@@ -1,0 +1,94 @@
+"""Whether pictures that stand still are told behind live encoders in real time, and sound ones never.
+
+Five scenes go through four encoders each, in a process of their own (`_still_cameras.py`), which paints
+640x360 pixels four times a second, with a key picture each two seconds. For `--minutes` all 20 are sound,
+and whatever is told of one is false. Then each scene stands still in its own way: two hang, one of them
+below a mask; a lens is covered, and one with much gain; the last 14 s of one come again and again. The
+figures are seconds until `still` has the right word, with `still=10`.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+
+from _measure import ROOT, Result, Row, arguments
+from _still_cameras import CODINGS, SCENES
+
+import freshframe as ff
+
+STILL = 10.0  # seconds
+PATIENCE = 120.0  # seconds for a loop under a constant rate, which comes again late
+Told = dict[str, dict[str, float]]  # by stream and kind: seconds
+
+
+def watch(
+    pipeline: ff.Pipeline, names: list[str], seconds: float, until: dict[str, str] | None = None
+) -> Told:
+    """What `still` tells of each in that time, or until all have the kinds of `until`."""
+    told: Told = {name: {} for name in names}
+    began = time.monotonic()
+    while (now := time.monotonic() - began) < seconds:
+        for name, node in pipeline.stats().nodes.items():
+            if name in told and node.source is not None and node.source.still:
+                told[name].setdefault(node.source.still, now)
+        if until is not None and all(until[name] in told[name] for name in names):
+            break
+        time.sleep(0.5)
+    return told
+
+
+def frames_of(pipeline: ff.Pipeline, names: list[str]) -> list[int]:
+    """The number of pictures that each has given; -1 where a connection was lost."""
+    nodes = pipeline.stats().nodes
+    sources = [(nodes[name], nodes[name].source) for name in names]
+    return [-1 if source is None or source.outages else node.processed for node, source in sources]
+
+
+def main() -> None:
+    """Watches 20 sound cameras, then what becomes of them."""
+    options = arguments(__doc__, "still_live", minutes=5)
+    result = Result(
+        "still_live", "Pictures that stand still behind live encoders", {"minutes": options.minutes}
+    )
+    command = [sys.executable, str(ROOT / "bench" / "_still_cameras.py")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as cameras:
+        assert cameras.stdin is not None
+        assert cameras.stdout is not None
+        ports: dict[str, list[int]] = json.loads(cameras.stdout.readline())
+        pipeline, kinds = ff.Pipeline(), dict[str, str]()
+        for scene, row in ports.items():
+            for coding, port in zip(CODINGS, row, strict=True):
+                name = f"{scene}, {coding}"
+                url = f"tcp://127.0.0.1:{port}"  # four pictures a second are slow to be known as a stream
+                camera = pipeline.add(ff.open(url, still=STILL, open_timeout=60, read_timeout=60), name=name)
+                pipeline.add(lambda frame: None, camera, name=f"{name}, read")
+                kinds[name] = SCENES[scene].ends_as
+        names = list(kinds)
+        with pipeline.start():
+            told = watch(pipeline, names, options.minutes * 60)
+            seen = frames_of(pipeline, names)
+            false = [f"{name}: {', '.join(found)}" for name, found in told.items() if found]
+            figures = {"pictures_least": min(seen), "told": "; ".join(false)}
+            result.add(Row(f"told of {len(names)} sound streams", figures, len(false), 0))
+            cameras.stdin.write("\n")
+            cameras.stdin.flush()
+            told = watch(pipeline, names, PATIENCE, until=kinds)
+        cameras.stdin.close()
+        cameras.wait()
+    for scene, kind in ((scene, SCENES[scene].ends_as) for scene in SCENES):
+        after = {coding: told[f"{scene}, {coding}"].get(kind, float("nan")) for coding in CODINGS}
+        others = {
+            f"{coding}_too": ", ".join(sorted(set(told[f"{scene}, {coding}"]) - {kind})) for coding in CODINGS
+        }
+        result.add(
+            Row(f"{scene}, told as {kind}", {f"{coding}_s": s for coding, s in after.items()} | others)
+        )
+    result.keep(options.out)
+
+
+if __name__ == "__main__":
+    main()
