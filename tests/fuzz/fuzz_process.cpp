@@ -27,13 +27,13 @@ void as_parent(std::span<const std::byte> bytes) {
   try {
     switch (read_to_parent(reader)) {
       case ToParent::Hello:
-        (void)read_hello(reader);
+        (void)read<HelloMessage>(reader);
         break;
       case ToParent::Need:
-        (void)read_need(reader);
+        (void)read<NeedMessage>(reader);
         break;
       case ToParent::Reply: {
-        const auto reply = read_reply(reader);
+        const auto reply = read<ReplyMessage>(reader);
         if (reply.kind == ResultKind::Value && !reply.value.shared) {
           const ReceivedValue value(reply.value, kMostInline);
           for (const auto& part : value.parts()) fuzz::require(part.size() <= kMostInline);
@@ -41,13 +41,13 @@ void as_parent(std::span<const std::byte> bytes) {
         break;
       }
       case ToParent::Failed:
-        (void)read_failed(reader);
+        (void)read<FailedMessage>(reader);
         break;
       case ToParent::Released:
-        (void)read_released(reader);
+        (void)read<ReleasedMessage>(reader);
         break;
       case ToParent::Log:
-        (void)read_log(reader);
+        (void)read<LogMessage>(reader);
         break;
       case ToParent::Opened:
       case ToParent::Closed:

@@ -262,7 +262,7 @@ void Crew::handle(Seat& seat, std::span<const std::byte> bytes) {
   ByteReader reader(bytes);
   switch (read_to_parent(reader)) {
     case ToParent::Hello: {
-      const auto version = read_hello(reader).version;
+      const auto version = process::read<HelloMessage>(reader).version;
       if (version != embedder_.version()) {
         throw ProtocolError("it runs freshframe " + version + ", this process " + embedder_.version());
       }
@@ -272,22 +272,22 @@ void Crew::handle(Seat& seat, std::span<const std::byte> bytes) {
       opened(seat);
       break;
     case ToParent::Need: {
-      const auto needed = read_need(reader).bytes;
+      const auto needed = process::read<NeedMessage>(reader).bytes;
       if (seat.jobs.empty()) throw ProtocolError("memory for a result, without a sample");
       seat.give_memory(needed);
       break;
     }
     case ToParent::Reply:
-      reply(seat, read_reply(reader));
+      reply(seat, process::read<ReplyMessage>(reader));
       break;
     case ToParent::Failed:
-      failed(seat, read_failed(reader));
+      failed(seat, process::read<FailedMessage>(reader));
       break;
     case ToParent::Released:
-      seat.release(read_released(reader).leases);
+      seat.release(process::read<ReleasedMessage>(reader).leases);
       break;
     case ToParent::Log: {
-      const auto record = read_log(reader);
+      const auto record = process::read<LogMessage>(reader);
       embedder_.log(record.level, record.logger, record.text);
       break;
     }

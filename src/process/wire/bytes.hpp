@@ -65,7 +65,7 @@ class ByteReader {
   template <class T>
   [[nodiscard]] T get_up_to(T most, const char* what) {
     const T value = get<T>();
-    if (value > most) {
+    if (std::cmp_less(value, 0) || value > most) {
       throw ProtocolError(std::string(what) + " is " + std::to_string(value) + ", at most " +
                           std::to_string(most) + " can be");
     }

@@ -23,9 +23,25 @@ inline constexpr std::size_t kMostParts = 1000;          // of a value
 inline constexpr std::size_t kMostReleased = 1000;       // leases in one message
 inline constexpr std::size_t kMostResultsOfCall = 1000;  // of one call
 inline constexpr std::size_t kMostSourcesGone = 100;     // in one message
-inline constexpr std::uint32_t kMostNodes = 1U << 27U;   // of a pipeline, with those that went
+inline constexpr int kMostNodes = 1 << 27;               // of a pipeline, with those that went
 inline constexpr std::size_t kMostText = 16 << 10;       // bytes of an exception's text or traceback
 inline constexpr std::uint8_t kNoValue = 0;              // a value's kind: there is none
+
+inline constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 46;  // the addresses of one process
+
+/// A number's bound, and what the number is.
+template <class T>
+struct Most {
+  T most;
+  const char* what;
+};
+constexpr Most<std::uint64_t> most_bytes(const char* what) {
+  return {kMostBytes, what};
+}
+
+// Note [Fields of messages]
+// A message is sent as its fields, one behind the other, and names them once in that order: fields() is called with a
+// writer of them and with a reader that checks them. A check of several is for the reader alone.
 
 enum class ToWorker : std::uint8_t { Init = 1, Slab, SlabGone, Request, Memory, Node, SourceGone };
 enum class ToParent : std::uint8_t { Hello = 1, Opened, Need, Reply, Failed, Released, Log, Closed };
@@ -35,6 +51,12 @@ struct PlanePlace {
   std::uint32_t slab = 0;
   std::uint64_t offset = 0;
   std::int64_t stride = 0;
+
+  static void fields(auto& io, auto& self) {
+    io.number(self.slab);
+    io.number(self.offset, most_bytes("a plane's offset"));
+    io.number(self.stride);
+  }
 };
 
 /// A picture as positions in the slabs.
@@ -54,32 +76,80 @@ struct ValueMessage {
   std::span<const std::byte> bytes = {};  // if not shared
 
   [[nodiscard]] std::uint64_t size() const noexcept;
+  static void fields(auto& io, auto& self) {
+    io.number(self.kind);
+    if (self.kind == kNoValue) return;
+    io.list(self.parts, Most<std::uint32_t>{kMostParts, "a value's number of parts"},
+            [&](auto& part) { io.number(part, most_bytes("the size of a value's part")); });
+    io.flag(self.shared);
+    if (self.shared) {
+      io.number(self.slab);
+      io.number(self.offset, most_bytes("a value's offset"));
+    } else {
+      io.bytes(self.bytes, self.size());  // at most 1000 * 2^46: no overflow
+    }
+  }
 };
 
 struct InitMessage {
+  static constexpr auto kKind = ToWorker::Init;
+
   std::uint64_t bytes = 0;  // of the attached file; the second file is for dumps of stacks
   std::string node = {};    // the name of the worker's node
+
+  static void fields(auto& io, auto& self) {
+    io.number(self.bytes, most_bytes("the size of a file"));
+    io.text(self.node);
+  }
 };
 /// A node, before the first sample that names it.
 struct NodeMessage {
+  static constexpr auto kKind = ToWorker::Node;
+
   int number = -1;
   std::string name;
   std::string stream;  // that begins there
+
+  static void fields(auto& io, auto& self) {
+    io.number(self.number, Most<int>{kMostNodes, "the number of a node"});
+    io.text(self.name);
+    io.text(self.stream);
+  }
 };
 /// These sources give nothing more.
 struct SourceGoneMessage {
+  static constexpr auto kKind = ToWorker::SourceGone;
+
   std::vector<std::string> names;
+
+  static void fields(auto& io, auto& self) {
+    io.list(self.names, Most<std::uint32_t>{kMostSourcesGone, "the number of sources"},
+            [&](auto& name) { io.text(name); });
+  }
 };
 struct SlabMessage {
+  static constexpr auto kKind = ToWorker::Slab;
+
   std::uint32_t id = 0;
   std::uint64_t bytes = 0;
+
+  static void fields(auto& io, auto& self) {
+    io.number(self.id);
+    io.number(self.bytes, most_bytes("the size of a slab"));
+  }
 };
 struct SlabGoneMessage {
+  static constexpr auto kKind = ToWorker::SlabGone;
+
   std::uint32_t id = 0;
+
+  static void fields(auto& io, auto& self) { io.number(self.id); }
 };
 /// The method that a worker is to call.
 enum class Call : std::uint8_t { Process, OnTime, Finish };
 struct RequestMessage {
+  static constexpr auto kKind = ToWorker::Request;
+
   std::uint64_t id = 0;
   Call call = Call::Process;
   std::uint64_t lease = 0;  // of the picture; 0: the sample has none
@@ -89,22 +159,65 @@ struct RequestMessage {
   std::vector<PictureMessage> forms;  // the same picture in several formats; the first is the frame's own
   ValueMessage value;
   std::uint32_t more = 0;  // requests that follow and belong to the same call
+
+  static void fields(auto& io, auto& self) {
+    io.number(self.id);
+    io.choice(self.call, Call::Finish, "the method of a call");
+    io.number(self.lease);
+    io.part(self.stamp);
+    io.number(self.node);
+    io.number(self.dropped);
+    io.list(self.forms, Most<std::uint8_t>{kPixelFormats, "the number of a picture's formats"},
+            [&](auto& form) { io.part(form); });
+    io.check((self.lease == 0) == self.forms.empty(), "a picture without a lease, or one without a picture");
+    io.number(self.more);
+    io.part(self.value);
+  }
 };
 struct MemoryMessage {
+  static constexpr auto kKind = ToWorker::Memory;
+
   std::uint64_t bytes = 0;  // of the attached file; 0: refused, or the present memory suffices
   std::string why;          // why it was refused; empty: it was not
+
+  static void fields(auto& io, auto& self) {
+    io.number(self.bytes, most_bytes("the size of a file"));
+    io.text(self.why);
+  }
 };
 
 struct HelloMessage {
+  static constexpr auto kKind = ToParent::Hello;
+
   std::string version;
+
+  static void fields(auto& io, auto& self) { io.text(self.version); }
+};
+/// The node was opened.
+struct OpenedMessage {
+  static constexpr auto kKind = ToParent::Opened;
+
+  static void fields(auto& /*io*/, auto& /*self*/) {}
+};
+/// It was closed.
+struct ClosedMessage {
+  static constexpr auto kKind = ToParent::Closed;
+
+  static void fields(auto& /*io*/, auto& /*self*/) {}
 };
 struct NeedMessage {
+  static constexpr auto kKind = ToParent::Need;
+
   std::uint64_t bytes = 0;
+
+  static void fields(auto& io, auto& self) { io.number(self.bytes, most_bytes("the size of a result")); }
 };
 enum class ResultKind : std::uint8_t { Nothing, Input, Picture, Value };
 /// One result of a call. `more` results of the same call follow, and are laid out behind this one in the result
 /// memory. Only together they count.
 struct ReplyMessage {
+  static constexpr auto kKind = ToParent::Reply;
+
   std::uint64_t id = 0;
   std::uint32_t more = 0;
   std::optional<Stamp> like;  // of the sample that it belongs to; nothing: the one of the request
@@ -114,58 +227,81 @@ struct ReplyMessage {
   std::uint64_t offset = 0;              // Picture
   ValueMessage value;                    // Value
   std::vector<std::uint64_t> released;
+
+  static void fields(auto& io, auto& self) {
+    io.number(self.id);
+    io.number(self.more, Most<std::uint32_t>{kMostResultsOfCall - 1, "the number of results"});
+    io.part(self.like);
+    io.leases(self.released);
+    io.choice(self.kind, ResultKind::Value, "the kind of a result");
+    switch (self.kind) {
+      case ResultKind::Nothing:
+        break;
+      case ResultKind::Input:
+        io.choice(self.form, PixelFormat::Rgb, "a pixel format");
+        break;
+      case ResultKind::Picture:
+        io.part(self.picture);
+        io.number(self.offset, most_bytes("a picture's offset"));
+        break;
+      case ResultKind::Value:
+        io.part(self.value);
+        io.check(self.value.kind != kNoValue, "a result without a value");
+        break;
+    }
+  }
 };
 struct FailedMessage {
+  static constexpr auto kKind = ToParent::Failed;
+
   std::uint64_t id = 0;  // 0: outside process()
   std::string text;
   std::string traceback;
   ValueMessage error = {};  // the exception itself
   std::vector<std::uint64_t> released;
   bool whole = false;  // the call failed for all its requests, of which `id` is the first
+
+  static void fields(auto& io, auto& self) {
+    io.number(self.id);
+    io.flag(self.whole);
+    io.leases(self.released);
+    io.text(self.text, kMostText);
+    io.text(self.traceback, kMostText);
+    io.part(self.error);
+  }
 };
 struct ReleasedMessage {
+  static constexpr auto kKind = ToParent::Released;
+
   std::vector<std::uint64_t> leases;
+
+  static void fields(auto& io, auto& self) { io.leases(self.leases); }
 };
 struct LogMessage {
+  static constexpr auto kKind = ToParent::Log;
+
   std::int32_t level = 0;
   std::string logger;
   std::string text;
+
+  static void fields(auto& io, auto& self) {
+    io.number(self.level);
+    io.text(self.logger);
+    io.text(self.text);
+  }
 };
 
-/// Bytes of the message; the value's own bytes are appended by the writer.
-[[nodiscard]] ByteWriter write(const InitMessage& message);
-[[nodiscard]] ByteWriter write(const NodeMessage& message);
-[[nodiscard]] ByteWriter write(const SourceGoneMessage& message);
-[[nodiscard]] ByteWriter write(const SlabMessage& message);
-[[nodiscard]] ByteWriter write(const SlabGoneMessage& message);
-[[nodiscard]] ByteWriter write(const RequestMessage& message);
-[[nodiscard]] ByteWriter write(const MemoryMessage& message);
-[[nodiscard]] ByteWriter write(const HelloMessage& message);
-[[nodiscard]] ByteWriter write(const NeedMessage& message);
-[[nodiscard]] ByteWriter write(const ReplyMessage& message);
-[[nodiscard]] ByteWriter write(const FailedMessage& message);
-[[nodiscard]] ByteWriter write(const ReleasedMessage& message);
-[[nodiscard]] ByteWriter write(const LogMessage& message);
-[[nodiscard]] ByteWriter write_opened();
-[[nodiscard]] ByteWriter write_closed();
+/// Bytes of one of the messages above, from its kind on; the value's own bytes are appended by the writer.
+template <class Message>
+[[nodiscard]] ByteWriter write(const Message& message);
 
-/// The first byte is the kind of the message. The function of that name reads the rest. Each throws
-/// ProtocolError unless the message is complete and valid. Spans refer to the bytes read.
+/// The kind, which is the first byte. Throws ProtocolError if there is none of that number.
 [[nodiscard]] ToWorker read_to_worker(ByteReader& reader);
 [[nodiscard]] ToParent read_to_parent(ByteReader& reader);
-[[nodiscard]] InitMessage read_init(ByteReader& reader);
-[[nodiscard]] NodeMessage read_node(ByteReader& reader);
-[[nodiscard]] SourceGoneMessage read_source_gone(ByteReader& reader);
-[[nodiscard]] SlabMessage read_slab(ByteReader& reader);
-[[nodiscard]] SlabGoneMessage read_slab_gone(ByteReader& reader);
-[[nodiscard]] RequestMessage read_request(ByteReader& reader);
-[[nodiscard]] MemoryMessage read_memory(ByteReader& reader);
-[[nodiscard]] HelloMessage read_hello(ByteReader& reader);
-[[nodiscard]] NeedMessage read_need(ByteReader& reader);
-[[nodiscard]] ReplyMessage read_reply(ByteReader& reader);
-[[nodiscard]] FailedMessage read_failed(ByteReader& reader);
-[[nodiscard]] ReleasedMessage read_released(ByteReader& reader);
-[[nodiscard]] LogMessage read_log(ByteReader& reader);
+/// The rest of the message of that kind. Throws ProtocolError unless it is complete and valid. Spans refer to the bytes
+/// read.
+template <class Message>
+[[nodiscard]] Message read(ByteReader& reader);
 
 /// The size in bytes of a plane of `rows` rows, from its first byte to its last; throws ProtocolError for an
 /// invalid stride.

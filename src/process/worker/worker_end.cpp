@@ -92,11 +92,11 @@ void WorkerEnd::hello(const std::string& version) {
 }
 
 void WorkerEnd::opened() {
-  send(write_opened());
+  send(write(OpenedMessage{}));
 }
 
 void WorkerEnd::closed() {
-  send(write_closed());
+  send(write(ClosedMessage{}));
 }
 
 WorkerInit WorkerEnd::init() {
@@ -106,7 +106,7 @@ WorkerInit WorkerEnd::init() {
   if (received == Channel::Received::End) throw_parent_ended();
   ByteReader reader(channel.bytes());
   if (read_to_worker(reader) != ToWorker::Init) throw ProtocolError("the first message has another kind");
-  auto message = read_init(reader);
+  auto message = read<InitMessage>(reader);
   auto& files = channel.descriptors();
   if (files.size() != 2) throw ProtocolError("the first message does not have two files");
   if (file_size(files[0].get()) != message.bytes) throw ProtocolError("the first file has another size");
@@ -141,19 +141,20 @@ void WorkerEnd::handle(WorkerRequest* request, bool& got) {
   ByteReader reader(leases_->channel().bytes());
   switch (read_to_worker(reader)) {
     case ToWorker::Slab:
-      map_slab(read_slab(reader));
+      map_slab(read<SlabMessage>(reader));
       return;
     case ToWorker::SlabGone:
-      if (slabs_.erase(read_slab_gone(reader).id) == 0) throw ProtocolError("an unknown slab was removed");
+      if (slabs_.erase(read<SlabGoneMessage>(reader).id) == 0)
+        throw ProtocolError("an unknown slab was removed");
       return;
     case ToWorker::Memory:
-      take_memory(read_memory(reader));
+      take_memory(read<MemoryMessage>(reader));
       return;
     case ToWorker::Node:
-      new_nodes_.push_back(read_node(reader));
+      new_nodes_.push_back(read<NodeMessage>(reader));
       return;
     case ToWorker::SourceGone: {
-      auto message = read_source_gone(reader);
+      auto message = read<SourceGoneMessage>(reader);
       std::ranges::move(message.names, std::back_inserter(gone_));
       return;
     }
@@ -163,7 +164,7 @@ void WorkerEnd::handle(WorkerRequest* request, bool& got) {
       break;
   }
   if (request == nullptr) throw ProtocolError("a sample before the answer to the last one");
-  const auto message = read_request(reader);
+  const auto message = read<RequestMessage>(reader);
   request->value = value_of(message.value);
   leases_->begin_work();
   if (pending_.empty()) results_unread_ = false;  // the parent sends a sample when it has all results

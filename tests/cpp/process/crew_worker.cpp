@@ -95,8 +95,8 @@ void lie(const std::string& what, std::uint64_t id) {
     reply.released = {777};
     say(write(reply));
   }
-  if (what == "opened again") say(write_opened());
-  if (what == "closed unasked") say(write_closed());
+  if (what == "opened again") say(write(OpenedMessage{}));
+  if (what == "closed unasked") say(write(ClosedMessage{}));
   if (what == "failure and lease") {
     FailedMessage failed;
     failed.id = id;

@@ -44,7 +44,7 @@ Message again(const Message& message, Message (*read)(ByteReader&)) {
 }
 
 TEST(Messages, ARequestArrivesAsItWasSent) {
-  const auto got = again(request(), &read_request);
+  const auto got = again(request(), &read<RequestMessage>);
   EXPECT_EQ(got.id, 7U);
   EXPECT_EQ(got.stamp.seq, 812);
   EXPECT_EQ(got.stamp.captured, TimePoint(TimePoint::duration(99)));
@@ -67,7 +67,7 @@ TEST(Messages, AReplyArrivesAsItWasSent) {
   message.kind = ResultKind::Picture;
   message.released = {1, 2};
   message.picture = {.width = 4, .height = 2, .format = PixelFormat::Rgb};
-  const auto got = again(message, &read_reply);
+  const auto got = again(message, &read<ReplyMessage>);
   EXPECT_EQ(got.id, 9U);
   EXPECT_EQ(got.picture, message.picture);
   EXPECT_EQ(got.released, message.released);
@@ -76,7 +76,7 @@ TEST(Messages, AReplyArrivesAsItWasSent) {
 TEST(Messages, AFailureArrivesAsItWasSentAndItsTextsHaveALimit) {
   FailedMessage message{
       .id = 3, .text = std::string(100'000, 'x'), .traceback = "here", .error = {}, .released = {}};
-  const auto got = again(message, &read_failed);
+  const auto got = again(message, &read<FailedMessage>);
   EXPECT_EQ(got.text.size(), kMostText);
   EXPECT_EQ(got.traceback, "here");
   EXPECT_EQ(got.error.kind, kNoValue);
@@ -87,13 +87,13 @@ TEST(Messages, ThatEndAnywhereAreRefused) {
   for (std::size_t size = 1; size < whole.size(); ++size) {
     ByteReader reader{std::span(whole).first(size)};
     (void)reader.get<std::uint8_t>();
-    EXPECT_THROW((void)read_request(reader), ProtocolError) << size;
+    EXPECT_THROW((void)read<RequestMessage>(reader), ProtocolError) << size;
   }
   auto longer = whole;
   longer.push_back(std::byte{0});
   ByteReader reader(longer);
   (void)reader.get<std::uint8_t>();
-  EXPECT_THROW((void)read_request(reader), ProtocolError);
+  EXPECT_THROW((void)read<RequestMessage>(reader), ProtocolError);
 }
 
 TEST(Messages, OfAnyBytesAreReadOrRefused) {
@@ -106,7 +106,7 @@ TEST(Messages, OfAnyBytesAreReadOrRefused) {
     ByteReader reader(bytes);
     try {
       if (read_to_worker(reader) != ToWorker::Request) continue;
-      const auto message = read_request(reader);
+      const auto message = read<RequestMessage>(reader);
       EXPECT_LE(message.forms.size(), static_cast<std::size_t>(kPixelFormats));
     } catch (const ProtocolError&) {  // refused
     }
@@ -114,31 +114,31 @@ TEST(Messages, OfAnyBytesAreReadOrRefused) {
 }
 
 TEST(Messages, ANodeHasANumberThatATableHasRoomFor) {
-  EXPECT_EQ(again(NodeMessage{7, "camera", "door"}, &read_node).number, 7);
-  EXPECT_THROW((void)again(NodeMessage{-1, "camera", ""}, &read_node), ProtocolError);
-  EXPECT_THROW((void)again(NodeMessage{std::numeric_limits<int>::max(), "camera", ""}, &read_node),
+  EXPECT_EQ(again(NodeMessage{7, "camera", "door"}, &read<NodeMessage>).number, 7);
+  EXPECT_THROW((void)again(NodeMessage{-1, "camera", ""}, &read<NodeMessage>), ProtocolError);
+  EXPECT_THROW((void)again(NodeMessage{std::numeric_limits<int>::max(), "camera", ""}, &read<NodeMessage>),
                ProtocolError);
 }
 
 TEST(Messages, NoPlaneHasAStrideShorterThanItsRow) {
   auto message = request();
   message.forms[0].planes[0].stride = 4;
-  EXPECT_THROW((void)again(message, &read_request), ProtocolError);
+  EXPECT_THROW((void)again(message, &read<RequestMessage>), ProtocolError);
   message.forms[0].planes[0].stride = -64;
-  EXPECT_THROW((void)again(message, &read_request), ProtocolError);
+  EXPECT_THROW((void)again(message, &read<RequestMessage>), ProtocolError);
 }
 
 TEST(Messages, NoPictureIsWithoutALease) {
   auto message = request();
   message.lease = 0;
-  EXPECT_THROW((void)again(message, &read_request), ProtocolError);
+  EXPECT_THROW((void)again(message, &read<RequestMessage>), ProtocolError);
 }
 
 TEST(Messages, NoValueIsLargerInsideThanAllowed) {
   std::vector<std::byte> large(kMostInline + 1);
   auto message = request();
   message.value = {.kind = 1, .parts = {large.size()}, .bytes = large};
-  EXPECT_THROW((void)again(message, &read_request), ProtocolError);
+  EXPECT_THROW((void)again(message, &read<RequestMessage>), ProtocolError);
 }
 
 TEST(Messages, NothingLiesOutsideItsMemory) {

@@ -83,12 +83,12 @@ TEST(WorkerEnd, GivesTheLeaseBackWithTheReplyOnceTheFrameIsDropped) {
   const auto kept = ends.request.sample.frame;
   ends.request = {};
   ends.worker.reply_nothing();
-  EXPECT_TRUE(ends.answer(ToParent::Reply, &read_reply).released.empty());
+  EXPECT_TRUE(ends.answer(ToParent::Reply, &read<ReplyMessage>).released.empty());
   ends.ask(6, 0);
   ASSERT_TRUE(ends.worker.receive(ends.request));
   ends.request = {};
   ends.worker.reply_nothing();
-  EXPECT_EQ(ends.answer(ToParent::Reply, &read_reply).released, std::vector<std::uint64_t>{6});
+  EXPECT_EQ(ends.answer(ToParent::Reply, &read<ReplyMessage>).released, std::vector<std::uint64_t>{6});
 }
 
 TEST(WorkerEnd, TellsAtOnceOfAFrameThatIsDroppedBetweenSamples) {
@@ -96,15 +96,15 @@ TEST(WorkerEnd, TellsAtOnceOfAFrameThatIsDroppedBetweenSamples) {
   auto kept = ends.request.sample.frame;
   ends.request = {};
   ends.worker.reply_nothing();
-  (void)ends.answer(ToParent::Reply, &read_reply);
+  (void)ends.answer(ToParent::Reply, &read<ReplyMessage>);
   kept = {};
-  EXPECT_EQ(ends.answer(ToParent::Released, &read_released).leases, std::vector<std::uint64_t>{5});
+  EXPECT_EQ(ends.answer(ToParent::Released, &read<ReleasedMessage>).leases, std::vector<std::uint64_t>{5});
 }
 
 TEST(WorkerEnd, AnswersEachSampleOnce) {
   AskedWorker ends;
   ends.worker.reply_nothing();
-  (void)ends.answer(ToParent::Reply, &read_reply);
+  (void)ends.answer(ToParent::Reply, &read<ReplyMessage>);
   EXPECT_THROW(ends.worker.reply_nothing(), Error);
   EXPECT_THROW(ends.worker.reply_frame(ends.request.sample.frame), Error);
 }
@@ -112,7 +112,7 @@ TEST(WorkerEnd, AnswersEachSampleOnce) {
 TEST(WorkerEnd, SendsItsInputBackByItsFormat) {
   AskedWorker ends;
   ends.worker.reply_frame(ends.request.sample.frame);
-  const auto reply = ends.answer(ToParent::Reply, &read_reply);
+  const auto reply = ends.answer(ToParent::Reply, &read<ReplyMessage>);
   EXPECT_EQ(reply.kind, ResultKind::Input);
   EXPECT_EQ(reply.form, PixelFormat::Gray);
 }
@@ -123,13 +123,13 @@ TEST(WorkerEnd, CopiesAPictureOfItsOwnIntoMemoryOfTheParent) {
   std::memset(builder.plane(0), 77, builder.size_bytes());
   const auto made = std::move(builder).publish();
   std::jthread worker([&] { ends.worker.reply_frame(made); });
-  const auto needed = ends.answer(ToParent::Need, &read_need).bytes;
+  const auto needed = ends.answer(ToParent::Need, &read<NeedMessage>).bytes;
   EXPECT_EQ(needed, 128U * 10);
   const auto results = make_memory_file("results", 4096);
   seal(results, Sealed::Size);
   const int file = results.get();
   ASSERT_EQ(ends.parent.send(write(MemoryMessage{4096, {}}).bytes(), {&file, 1}), Channel::Sent::Yes);
-  const auto reply = ends.answer(ToParent::Reply, &read_reply);
+  const auto reply = ends.answer(ToParent::Reply, &read<ReplyMessage>);
   EXPECT_EQ(reply.kind, ResultKind::Picture);
   std::vector<std::byte> pixels(needed);
   ASSERT_TRUE(read_file(file, pixels));
@@ -146,14 +146,14 @@ TEST(WorkerEnd, LaysTheResultsOfACallOneBehindTheOther) {
   results[1].like = Stamp{.seq = 3, .part = 4};
   results[2].value = {1, {large}, {}};
   std::jthread worker([&] { ends.worker.reply_all(results); });
-  const auto needed = ends.answer(ToParent::Need, &read_need).bytes;
+  const auto needed = ends.answer(ToParent::Need, &read<NeedMessage>).bytes;
   EXPECT_GE(needed, 2 * large.size());
   const auto memory = make_memory_file("results", static_cast<std::size_t>(needed));
   seal(memory, Sealed::Size);
   const int file = memory.get();
   ASSERT_EQ(ends.parent.send(write(MemoryMessage{needed, {}}).bytes(), {&file, 1}), Channel::Sent::Yes);
   for (const std::uint32_t more : {2U, 1U, 0U}) {
-    const auto reply = ends.answer(ToParent::Reply, &read_reply);
+    const auto reply = ends.answer(ToParent::Reply, &read<ReplyMessage>);
     EXPECT_EQ(reply.more, more);
     EXPECT_EQ(reply.value.shared, more != 1);
     EXPECT_EQ(reply.like.has_value(), more == 1);
@@ -170,7 +170,7 @@ TEST(WorkerEnd, LaysTheResultsOfACallOneBehindTheOther) {
 TEST(WorkerEnd, FailsWithTheParentsReasonWhenThereIsNoMemory) {
   AskedWorker ends;
   std::jthread parent([&] {
-    (void)ends.answer(ToParent::Need, &read_need);
+    (void)ends.answer(ToParent::Need, &read<NeedMessage>);
     ASSERT_EQ(ends.parent.send(write(MemoryMessage{0, "too much"}).bytes()), Channel::Sent::Yes);
   });
   const std::vector<std::byte> large(kMostInline + 1);
@@ -256,7 +256,7 @@ TEST(WorkerEnd, SaysThatARecordIsLostWhenTheParentDoesNotRead) {
   int sent = 0;
   while (sent < 100'000 && ends.worker.log(30, "x", "text")) ++sent;
   EXPECT_LT(sent, 100'000);
-  EXPECT_EQ(ends.answer(ToParent::Log, &read_log).text, "text");
+  EXPECT_EQ(ends.answer(ToParent::Log, &read<LogMessage>).text, "text");
 }
 
 TEST(WorkerEnd, KeepsALeaseThatAFullSocketDoesNotTakeForTheNextReply) {
@@ -270,7 +270,7 @@ TEST(WorkerEnd, KeepsALeaseThatAFullSocketDoesNotTakeForTheNextReply) {
   while (ends.parent.receive(Channel::Wait::No) == Channel::Received::Message) continue;
   ASSERT_TRUE(ends.worker.receive(ends.request));
   ends.worker.reply_nothing();
-  EXPECT_EQ(ends.answer(ToParent::Reply, &read_reply).released, std::vector<std::uint64_t>{5});
+  EXPECT_EQ(ends.answer(ToParent::Reply, &read<ReplyMessage>).released, std::vector<std::uint64_t>{5});
 }
 
 TEST(WorkerEnd, TellsOfMoreLeasesThanOneMessageHolds) {
@@ -282,15 +282,15 @@ TEST(WorkerEnd, TellsOfMoreLeasesThanOneMessageHolds) {
     kept.push_back(std::move(ends.request.sample.frame));
     ends.request = {};
     ends.worker.reply_nothing();
-    (void)ends.answer(ToParent::Reply, &read_reply);
+    (void)ends.answer(ToParent::Reply, &read<ReplyMessage>);
     ends.ask(++id, 0);
     ASSERT_TRUE(ends.worker.receive(ends.request));
   }
   kept.clear();  // while a sample is being processed
   ends.request = {};
   ends.worker.reply_nothing();
-  const auto first = ends.answer(ToParent::Reply, &read_reply).released.size();
-  const auto second = ends.answer(ToParent::Released, &read_released).leases.size();
+  const auto first = ends.answer(ToParent::Reply, &read<ReplyMessage>).released.size();
+  const auto second = ends.answer(ToParent::Released, &read<ReleasedMessage>).leases.size();
   EXPECT_EQ(first, kMostReleased);
   EXPECT_EQ(first + second, kCount);
 }
