@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -264,8 +265,9 @@ def test_programs_at_their_limits_run_beside_each_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from night import limits  # noqa: PLC0415  (needs PyAV)
+    from night.limits import graph, workers  # noqa: PLC0415
 
-    chosen = ((limits.many_sources, limits.seconds_of_a_queue, limits.kept_memory), (limits.busy_workers,))
+    chosen = ((graph.many_sources, graph.seconds_of_a_queue, graph.kept_memory), (workers.busy_workers,))
     monkeypatch.setattr(limits, "_GROUPS", chosen)
     tried, found, figures = limits.limits(6.0)  # too short for the rules of two of them
     assert found == []
@@ -278,12 +280,12 @@ def test_a_limit_that_is_passed_is_told_by_its_program_and_not_a_thousand_times(
 ) -> None:
     from night import limits  # noqa: PLC0415  (needs PyAV)
 
-    def passes(seconds: float, find: limits.Find) -> int:
+    def passes(seconds: float, find: Callable[[str], None]) -> int:
         for number in range(9):
             find(f"{number} of {seconds:g} s")
         return 9
 
-    def breaks(_: float, __: limits.Find) -> int:
+    def breaks(_: float, __: Callable[[str], None]) -> int:
         raise ValueError("no room")
 
     monkeypatch.setattr(limits, "_GROUPS", ((passes, breaks),))
@@ -298,10 +300,10 @@ def test_a_limit_that_is_passed_is_told_by_its_program_and_not_a_thousand_times(
 
 
 def test_a_sample_that_is_older_than_its_queue_allows_is_found() -> None:
-    from night import limits  # noqa: PLC0415  (needs PyAV)
+    from night.limits import graph  # noqa: PLC0415
 
-    source, found = limits._Bursts(), list[str]()
-    slow = limits._Slow(source, found.append)
+    source, found = graph._Bursts(), list[str]()
+    slow = graph._Slow(source, found.append)
     source.newest = 5.0
     for captured in (1.0, 4.5, 3.9):
         slow.process(cast("Any", SimpleNamespace(value=1, captured=captured)))

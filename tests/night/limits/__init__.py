@@ -1,0 +1,68 @@
+"""Programs at their limits, beside each other: each keeps the book of one bound that the docs name.
+
+A bound is seldom reached: a merge of 70 sources, a worker that dies again and again, a receiver that stays
+away for the second time. What the engine does there is compared with a rule of the program's own.
+"""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+
+from night.limits import graph, network, page, workers
+from night.limits.rule import Program
+from night.own_process import log_to
+
+# Those with workers come apart: while there are some, pictures are not in the memory that is kept for reuse.
+_GROUPS: tuple[tuple[Program, ...], ...] = (
+    (
+        graph.many_sources,
+        graph.seconds_of_a_queue,
+        graph.removals,
+        network.reminders_of_a_receiver,
+        network.reminders_of_a_camera,
+        page.questions,
+        page.watching,
+        graph.kept_memory,
+        network.publishing,
+        network.lost_packets,
+    ),
+    (workers.restarts, workers.busy_workers),
+)
+_MOST = 3  # findings of a program that are told
+
+
+def _first(program: str, texts: list[str]) -> list[str]:
+    """The first findings of a program, and how many more there are."""
+    found = [f"{program}: {text}" for text in texts[:_MOST]]
+    if len(texts) > _MOST:
+        found[-1] += f" (and {len(texts) - _MOST} more)"
+    return found
+
+
+def limits(seconds: float) -> tuple[int, list[str], dict[str, float]]:
+    """The programs of a group beside each other, group after group.
+
+    Returns:
+        How often a rule was tried, findings, figures.
+    """
+    found = {program.__name__: list[str]() for group in _GROUPS for program in group}
+    figures = dict[str, float]()
+
+    def run(program: Program) -> None:
+        name = program.__name__
+        try:
+            figures[name] = program(seconds / len(_GROUPS), found[name].append)
+        except Exception as error:
+            traceback.print_exc(file=sys.stdout)
+            found[name].append(f"raised {error!r}")
+
+    with log_to(logging.NullHandler()):
+        for group in _GROUPS:
+            with ThreadPoolExecutor(len(group)) as pool:
+                list(pool.map(run, group))
+    told = [finding for name, texts in found.items() for finding in _first(name, texts)]
+    return int(sum(figures.values())), told, figures

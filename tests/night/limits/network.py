@@ -1,0 +1,242 @@
+"""What connections to cameras and receivers are bounded by."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import random
+import socket
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rigs.live.media import encode
+from rigs.live.rtsp import RtspServer
+from rigs.live.servers import HttpServer
+from support import Ticker, until
+
+import freshframe as ff
+from night import own_process
+from night.limits.rule import Find, mean_of
+from night.own_process import also_log_to
+
+_RATE = 5.0  # samples per second of each
+_LONG = 36.0  # seconds of the first outage of a receiver
+_SHORT = 26.0  # of a later one
+_THERE = 3.0  # between two
+_UNREAD = 25  # connections that a receiver does not read
+_LOST_AFTER = 0.5  # seconds, for one that does not read
+_READ = 20.0  # seconds for which it reads
+_SECOND = 3_000_000  # bytes of the video, less than those of a second
+_LOST = 0.02  # of the packets
+_LATE = 0.02  # of them
+_DELAY = 0.5  # seconds
+
+
+class _Said(logging.Handler):
+    """Keeps the lines with a text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(logging.WARNING)
+        self._text = text
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = record.getMessage()
+        if self._text in line:
+            self.lines.append(line)
+
+
+class _Receiver:
+    """The `send` of a spool, which is there or away."""
+
+    def __init__(self) -> None:
+        self._is_away = False
+
+    def __call__(self, _: list[dict[str, Any]]) -> None:
+        if self._is_away:
+            raise ConnectionError("away")
+
+    def set_away(self, away: bool) -> None:
+        """From now on."""
+        self._is_away = away
+
+
+def _remind(
+    pipeline: ff.Pipeline, said: _Said, away: Callable[[bool], None], seconds: float, find: Find
+) -> int:
+    """Each outage is told at once and after 10 s, whatever outages there were; the third line may be late."""
+    outages, ends = 0, time.monotonic() + seconds
+    while time.monotonic() + (length := _SHORT if outages else _LONG) < ends:
+        said.lines.clear()
+        away(True)
+        pipeline.wait(length)
+        told = len(said.lines)
+        if told < 2:
+            find(f"{told} lines tell of outage {outages + 1}, which took {length:g} s: {said.lines}")
+        away(False)
+        until(lambda told=told: len(said.lines) > told, "the line of the outage's end")  # type: ignore[misc]
+        pipeline.wait(_THERE)
+        outages += 1
+    return outages
+
+
+def reminders_of_a_receiver(seconds: float, find: Find) -> int:
+    """The log repeats that the receiver of a spool is away."""
+    receiver = _Receiver()
+    with tempfile.TemporaryDirectory(prefix="reminders-") as folder, also_log_to(_Said(folder)) as said:
+        pipeline = ff.Pipeline("reminders-of-a-receiver")
+        source = pipeline.add(Ticker(1 / _RATE), name="source")
+        pipeline.add(ff.Spool(Path(folder) / "box", receiver), source, name="spool")
+        with pipeline.start():
+            return _remind(pipeline, said, receiver.set_away, seconds, find)
+
+
+def reminders_of_a_camera(seconds: float, find: Find) -> int:
+    """The log repeats that a network stream is away."""
+    with HttpServer(encode("mjpeg", 60)) as server, also_log_to(_Said(server.url)) as said:
+
+        def set_away(away: bool) -> None:
+            server.faults.status = "503 Busy" if away else None
+            server.hang_up()
+
+        pipeline = ff.Pipeline("reminders-of-a-camera")
+        pipeline.add(mean_of, pipeline.add(ff.open(server.url, still=None), name="camera"), name="mean")
+        with pipeline.start():
+            pipeline.wait(_THERE)
+            return _remind(pipeline, said, set_away, seconds, find)
+
+
+class _Listener:
+    """A receiver of a stream that reads nothing, connection after connection, or all."""
+
+    def __init__(self) -> None:
+        self.connections, self.reads = 0, threading.Event()
+        self.received = 0  # bytes of the newest connection
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+        self.url = f"tcp://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            self.connections += 1
+            self.received = 0
+            with connection, contextlib.suppress(OSError):
+                self._talk(connection)
+
+    def _talk(self, connection: socket.socket) -> None:
+        """Until it ends; one that is not read is cut off."""
+        connection.settimeout(4 * _LOST_AFTER)
+        if not self.reads.is_set():
+            time.sleep(4 * _LOST_AFTER)
+            return
+        while self.reads.is_set() and (data := connection.recv(1 << 16)):
+            self.received += len(data)
+
+    def close(self) -> None:
+        """Takes no more connections."""
+        self.reads.clear()
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._thread.join()
+
+
+def _noise(number: int, width: int, height: int) -> Any:
+    return np.random.default_rng(number).integers(0, 255, (height, width, 3), np.uint8)
+
+
+def publishing(seconds: float, find: Find) -> int:
+    """A receiver that reads again gets the pictures, however many connections it has left unread before."""
+    rounds, descriptors = 0, 0
+    with (
+        HttpServer(encode("mpegts", 60, size=(640, 480), draw=_noise)) as camera,
+        contextlib.closing(_Listener()) as receiver,
+    ):
+        pipeline, publish = ff.Pipeline("publishing"), ff.Publish(receiver.url, timeout=_LOST_AFTER)
+        source = pipeline.add(ff.open(camera.url, still=None), name="camera")
+        pipeline.add(publish, source.packets, name="publish")
+        with pipeline.start():
+            ends = time.monotonic() + seconds
+            while time.monotonic() < ends:
+                enough = receiver.connections + _UNREAD
+                while receiver.connections < enough and time.monotonic() < ends:
+                    pipeline.wait(1)
+                receiver.reads.set()
+                until(lambda: receiver.received > _SECOND, lambda: f"a second of video: {publish.stats()}")
+                before = publish.stats()
+                pipeline.wait(_READ)
+                now = publish.stats()
+                if now.slow - before.slow > now.sent - before.sent:
+                    find(f"its receiver reads, and within {_READ:g} s {before} becomes {now}")
+                receiver.reads.clear()
+                rounds += 1
+                there = own_process.descriptors()
+                descriptors = descriptors or there
+                if there > descriptors + _UNREAD:
+                    connections = rounds * _UNREAD
+                    find(f"{descriptors} descriptors became {there} with {connections} connections")
+    return rounds
+
+
+class _LosingServer(RtspServer):
+    """RTSP over UDP, of whose packets some are lost and some come late."""
+
+    def _setup(self, *given: Any) -> tuple[str, object]:
+        head, send = super()._setup(*given)
+        assert callable(send)
+        chance, held = random.Random(1), deque[tuple[float, bytes]]()
+
+        def send_some(channel: int, data: bytes) -> None:
+            now, luck = time.monotonic(), chance.random()
+            while held and held[0][0] < now:
+                send(0, held.popleft()[1])
+            if channel != 0 or luck > _LOST + _LATE:
+                send(channel, data)
+            elif luck > _LOST:
+                held.append((now + _DELAY, data))
+
+        return head, send_some
+
+
+def lost_packets(seconds: float, find: Find) -> int:
+    """What a source has counted never falls, also when another takes its place."""
+    replaced = 0
+    counted = ("packets", "packets_late", "missed", "reconnects", "damaged")
+    with _LosingServer(encode("h264", 60)) as server:
+
+        def camera() -> ff.Source[ff.Frame]:
+            return ff.open(server.url, still=None, options={"rtsp_transport": "udp"})
+
+        pipeline = ff.Pipeline("lost-packets")
+        source, before = pipeline.add(camera(), name="camera"), dict.fromkeys(counted, 0)
+        pipeline.add(mean_of, source, name="mean")
+        with pipeline.start():
+            ends = time.monotonic() + seconds
+            while time.monotonic() < ends:
+                for _ in range(10):
+                    pipeline.wait(0.5)
+                    stats = pipeline.stats().nodes["camera"].source
+                    assert stats is not None
+                    missed = stats.packets_lost + stats.packets_late  # one that comes late was lost before
+                    now = {name: missed if name == "missed" else getattr(stats, name) for name in counted}
+                    fell = [name for name in counted if now[name] < before[name]]
+                    if fell:
+                        find(f"{fell} fell: {before} and then {now}")
+                    before = now
+                pipeline.replace(source, camera())
+                replaced += 1
+    if replaced > 1 and not 0 < before["packets_late"] < before["missed"]:
+        find(f"no packet was lost, or none was late: {before}")
+    return replaced
