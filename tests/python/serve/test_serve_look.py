@@ -8,7 +8,8 @@ import contextlib
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,37 @@ def test_a_picture_has_its_time_its_camera_and_no_pixel_from_above_the_mask() ->
             assert float(answer.headers["x-hole"]) == float(answer.headers["x-still-for"]) == 0
             seqs.append(int(answer.headers["x-seq"]))
         assert seqs == sorted(set(seqs))
+
+
+@pytest.mark.full
+def test_of_ten_thousand_pictures_by_each_way_none_has_a_pixel_from_above_the_mask() -> None:
+    pipeline, look = ff.Pipeline(), ff.Look(back=5, every=0.1)
+    camera = pipeline.add(ff.open("demo:circles?size=320x240&fps=30"), name="camera")
+    mask = pipeline.add(masked, camera, name="mask")
+    pipeline.add(look, mask, name="yard")
+    counts = Counter[str]()
+    with pipeline.start(), pipeline.serve(look=look, look_rate=6000, view=[mask]) as page:
+        until(lambda: len(look.back(2, 16)) == 16, "two seconds")
+        ways: dict[str, Callable[[], list[bytes]]] = {
+            "now()": lambda: [look.now().jpeg(max_side=64)],
+            "at()": lambda: [look.at(-1.5).jpeg()],
+            "back()": lambda: [view.jpeg(max_side=32) for view in look.back(4, 16)],
+            "back(exact=True)": lambda: [view.jpeg() for view in look.back(2, 4, exact=True)],
+            "NAME.jpg": lambda: [request(page.url, "/api/look/yard.jpg?at=-0.5").body],
+            "NAME.json": lambda: [
+                base64.b64decode(each["jpeg"])
+                for each in request(page.url, "/api/look/yard.json?back=4&n=16&max_side=64").json()[
+                    "pictures"
+                ]
+            ],
+            "picture": lambda: [request(page.url, "/api/picture/mask.jpg").body],
+        }
+        while counts.total() < 10_000:
+            for way, ask in ways.items():
+                pictures = ask()
+                counts[way] += len(pictures)
+                assert all(map(is_grey, pictures)), way
+    assert min(counts[way] for way in ways) > 100, counts
 
 
 def test_several_pictures_are_json_the_oldest_first_each_once() -> None:
