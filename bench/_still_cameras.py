@@ -116,8 +116,11 @@ class Camera:
 
     def close(self) -> None:
         """Ends the stream, whether or not a client is there."""
-        self.pictures.put(None)
         self.listener.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(queue.Empty):  # of a client that reads no more
+            while True:
+                self.pictures.get_nowait()
+        self.pictures.put(None)
         self.thread.join()
         self.listener.close()
 
@@ -155,7 +158,7 @@ def paint(cameras: dict[str, list[Camera]], stands: threading.Event, over: threa
         for name, painter in painters.items():
             levels = painter.sound() if after < 0 else painter.ill(after)
             for camera in cameras[name]:
-                if not camera.pictures.full():  # nobody has connected
+                if not camera.pictures.full():  # no client has connected, or the encoder is late
                     camera.pictures.put(levels)
 
 

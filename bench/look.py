@@ -1,6 +1,7 @@
 """What questions about a camera's last seconds cost, and whether their pictures are those of their times.
 
-Also what ten agents, a process of their own, do to the pipeline when they ask without pause. A camera on
+Also what ten agents, a process of their own, do to the pipeline, when they ask without pause and when they
+wait as long as they are told, at the default rate and at a high one. A camera on
 loopback, also a process of its own, sends H.264 of 1280x720 at 30 pictures per second with B-frames and a key
 picture each two seconds. Each picture has its number painted. A Look keeps its packets for 30 seconds.
 """

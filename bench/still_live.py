@@ -73,7 +73,9 @@ def main() -> None:
             seen = frames_of(pipeline, names)
             false = [f"{name}: {', '.join(found)}" for name, found in told.items() if found]
             figures = {"pictures_least": min(seen), "told": "; ".join(false)}
-            result.add(Row(f"told of {len(names)} sound streams", figures, len(false), 0))
+            unclear = "" if min(seen) > 0 else "a connection was lost, or gave no picture"
+            row = Row(f"told of {len(names)} sound streams", figures, len(false), 0, unclear=unclear)
+            result.add(row)
             cameras.stdin.write("\n")
             cameras.stdin.flush()
             told = watch(pipeline, names, PATIENCE, until=kinds)

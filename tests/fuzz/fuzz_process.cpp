@@ -50,7 +50,10 @@ void as_parent(std::span<const std::byte> bytes) {
         (void)read<LogMessage>(reader);
         break;
       case ToParent::Opened:
+        (void)read<OpenedMessage>(reader);
+        break;
       case ToParent::Closed:
+        (void)read<ClosedMessage>(reader);
         break;
     }
   } catch (const ProtocolError&) {  // refused

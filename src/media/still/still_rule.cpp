@@ -20,10 +20,20 @@ constexpr std::size_t kFewestPictures = 28;
 constexpr std::uint64_t kFresh = 3;   // key pictures in a row that are motion
 constexpr std::size_t kNewKept = 16;  // as many as Field::again has
 constexpr int kMostOfNew = 10;
-constexpr std::uint64_t kLoops = 3;  // key pictures in a row at the same distance
+constexpr std::uint64_t kLoops = 3;          // key pictures in a row at the same distance
+constexpr std::uint64_t kLoopsOfShort = 10;  // so many less the distance, if that are more: quantisers wander
+constexpr double kFewestOfLoop = 1.75;       // key pictures
+constexpr double kSameTime =
+    0.25;                    // seconds between two times that count as one: pictures come early or late
+constexpr double kHole = 2;  // intervals
 
-bool is_near(double seconds, double others) {
-  return std::abs(seconds - others) < 0.25;
+/// The longest time of which both are multiples.
+double common_part(double seconds, double others) {
+  while (others >= kSameTime) {
+    seconds = std::abs(std::remainder(seconds, others));
+    std::swap(seconds, others);
+  }
+  return seconds;
 }
 
 }  // namespace
@@ -67,7 +77,7 @@ void StillRule::add(const PictureDigest& picture, TimePoint time) {
   add_whole(picture.bits, time);
   const double share = add_fields(picture.fields, time);
   note_likely(time);
-  note_motion(share);
+  note_motion(share, time);
 }
 
 void StillRule::note_flat(bool flat, TimePoint time) {
@@ -131,24 +141,30 @@ std::optional<StillRule::Whole> StillRule::unmoved(std::uint64_t bits) const {
 
 void StillRule::note_again(const Whole& newest, TimePoint time) {
   const auto distance = count_ - newest.number;
-  const double seconds = Seconds(time - newest.time).count();
-  if (distance != distance_ || row_ == 0) row_since_ = time;
   row_ = distance == distance_ ? row_ + 1 : 1;
   distance_ = distance;
-  if (row_ >= kLoops && distance > 1) {
+  if (distance == 1 || has_hole(newest.number, time)) return;
+  const double seconds = Seconds(time - newest.time).count();
+  if (period_ == 0 && row_ >= std::max(kLoops, kLoopsOfShort - std::min(distance, kLoopsOfShort)))
     period_ = seconds;
-  } else if (distance > 1 ? !is_of_loop(newest, time)
-                          : row_ >= kLoops && Seconds(time - row_since_).count() > period_) {
-    period_ = 0;
-  }
+  if (period_ == 0) return;
+  if (!came_before(newest.bits, time)) period_ = common_part(period_, seconds);
+  if (period_ < kFewestOfLoop * seconds / static_cast<double>(distance)) period_ = 0;
+  looped_ = time;
 }
 
-bool StillRule::is_of_loop(const Whole& newest, TimePoint time) const {
-  const double seconds = Seconds(time - newest.time).count();
-  return is_near(std::remainder(seconds, period_), 0) || is_near(std::remainder(period_, seconds), 0) ||
-         std::ranges::any_of(wholes_, [&](const Whole& each) {
-           return each.bits == newest.bits && is_near(Seconds(time - each.time).count(), period_);
-         });
+bool StillRule::has_hole(std::uint64_t since, TimePoint time) const {
+  const auto most = kHole * Seconds(time - wholes_.back().time);
+  for (std::size_t i = wholes_.size() - 1; i > 0 && wholes_[i].number > since; --i) {
+    if (wholes_[i].time - wholes_[i - 1].time > most) return true;
+  }
+  return false;
+}
+
+bool StillRule::came_before(std::uint64_t bits, TimePoint time) const {
+  return std::ranges::any_of(wholes_, [&](const Whole& each) {
+    return each.bits == bits && std::abs(Seconds(time - each.time).count() - period_) < kSameTime;
+  });
 }
 
 void StillRule::note_likely(TimePoint time) {
@@ -161,10 +177,11 @@ void StillRule::note_likely(TimePoint time) {
   likely_number_ = count_;
 }
 
-void StillRule::note_motion(double share) {
+void StillRule::note_motion(double share, TimePoint time) {
   unproved_ = proved_ ? 0 : unproved_ + 1;
   fresh_ = proved_ || share >= kUnlikely ? 0 : fresh_ + 1;
   if (!proved_) row_ = 0;
+  if (period_ > 0 && Seconds(time - looped_).count() > period_) period_ = 0;
   if (fresh_ < kFresh && (unproved_ < kShares || mean_share() >= kLikely) && !has_clock()) return;
   moved_ = count_;
   still_.reset();

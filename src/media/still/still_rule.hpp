@@ -28,8 +28,10 @@ namespace freshframe::media {
 /// - A page whose clock came late once, or an encoder that repeated a picture, is a proof like any other. It ends with the
 ///   next new picture, if in the last 16 new ones a field never came again and most others mostly did: it is the clock
 ///   that goes on. Where the others come again less often, it ends with 16 key pictures in a row that prove nothing.
-/// - Three proofs in a row at the same distance above 1 are a loop. It stays one, as its pictures are at other distances
-///   where some of them are equal, or only one a second counts, until one picture has stood for longer than the loop.
+/// - Three proofs in a row at the same distance above 1 are a loop, whose period is the time to the equal picture. Proofs at
+///   other times make the period the longest time of which all are multiples: where one picture a second counts, not each
+///   round has the same ones. It is no loop any more once it would be shorter than two key pictures, as where quantisers
+///   wander, or no picture has come again after a multiple of it for as long as it lasts.
 /// - A picture without contrast proves nothing but that: flat comes before still.
 /// One thread.
 class StillRule {
@@ -86,12 +88,14 @@ class StillRule {
   double add_fields(const std::vector<FieldDigest>& fields, TimePoint time);
   void add_whole(std::uint64_t bits, TimePoint time);
   void note_again(const Whole& newest, TimePoint time);
-  /// Whether a picture that is equal to this one comes again after the loop's period, a multiple or a part of it.
-  [[nodiscard]] bool is_of_loop(const Whole& newest, TimePoint time) const;
+  /// Whether the source was away since the picture of this number.
+  [[nodiscard]] bool has_hole(std::uint64_t since, TimePoint time) const;
+  /// Whether this one came one period ago, too.
+  [[nodiscard]] bool came_before(std::uint64_t bits, TimePoint time) const;
   /// The oldest picture that is equal, and is not from before the newest motion.
   [[nodiscard]] std::optional<Whole> unmoved(std::uint64_t bits) const;
   void note_likely(TimePoint time);
-  void note_motion(double share);
+  void note_motion(double share, TimePoint time);
   [[nodiscard]] bool has_moving_field() const;
   [[nodiscard]] bool has_clock() const;
   [[nodiscard]] double mean_share() const;
@@ -111,8 +115,8 @@ class StillRule {
   std::uint64_t unproved_ = 0;                  // pictures in a row that were new as a whole
   std::uint64_t distance_ = 0;                  // of the newest picture from its equal, in key pictures
   std::uint64_t row_ = 0;                       // pictures in a row at that distance
-  TimePoint row_since_{};                       // the first one of them
   double period_ = 0;                           // seconds; 0: no loop
+  TimePoint looped_{};                          // the newest picture of the loop
   std::uint64_t moved_ = 0;     // the number of the newest picture that was another scene than those before
   std::optional<Whole> still_;  // the first one of the still picture
   std::optional<TimePoint> likely_;      // fields have come again since then

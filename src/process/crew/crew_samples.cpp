@@ -269,6 +269,7 @@ void Crew::handle(Seat& seat, std::span<const std::byte> bytes) {
       break;
     }
     case ToParent::Opened:
+      (void)process::read<OpenedMessage>(reader);
       opened(seat);
       break;
     case ToParent::Need: {
@@ -292,6 +293,7 @@ void Crew::handle(Seat& seat, std::span<const std::byte> bytes) {
       break;
     }
     case ToParent::Closed:
+      (void)process::read<ClosedMessage>(reader);
       if (seat.state != WorkerState::Closing) throw ProtocolError("it closed without a request");
       seat.closed = true;
       seat.dump_until.reset();

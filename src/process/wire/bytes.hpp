@@ -66,7 +66,7 @@ class ByteReader {
   [[nodiscard]] T get_up_to(T most, const char* what) {
     const T value = get<T>();
     if (std::cmp_less(value, 0) || value > most) {
-      throw ProtocolError(std::string(what) + " is " + std::to_string(value) + ", at most " +
+      throw ProtocolError(std::string(what) + " is " + std::to_string(value) + ", 0 to " +
                           std::to_string(most) + " can be");
     }
     return value;

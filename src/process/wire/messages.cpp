@@ -56,7 +56,7 @@ class Writing {
   ByteWriter& writer_;
 };
 
-/// Reads and checks them.
+/// Reads fields and checks them.
 class Reading {
  public:
   static constexpr bool kReads = true;
@@ -78,7 +78,9 @@ class Reading {
     value = reader_.get_enum(last, what);
   }
   void flag(bool& value) { value = reader_.get_flag("a flag"); }
-  void text(std::string& value, std::size_t /*most*/ = 0) { value = reader_.get_text(); }
+  void text(std::string& value, std::size_t /*of the writer*/ = std::string_view::npos) {
+    value = reader_.get_text();
+  }
   void bytes(std::span<const std::byte>& value, std::uint64_t size) {
     if (size > kMostInline) throw ProtocolError("a value is too large for its message");
     value = reader_.take(static_cast<std::size_t>(size));
@@ -110,7 +112,7 @@ class Reading {
 template <class Io>
 void side(Io& io, typename Io::template Of<int>& value, const char* what) {
   io.number(value, Most<int>{kMostSide, what});
-  if (Io::kReads && value == 0) throw ProtocolError(std::string(what) + " is 0");
+  if (Io::kReads && value == 0) throw ProtocolError(std::string(what) + " is 0, at least 1 can be");
 }
 
 template <class Io>
@@ -142,13 +144,15 @@ void fields_of(Io& io, typename Io::template Of<Stamp>& stamp) {
   io.number(stamp.source);
   io.flag(stamp.damaged);
   io.number(stamp.part);
+  if constexpr (Io::kReads) stamp.captured = TimePoint(TimePoint::duration(captured));
   bool has_path = stamp.path != nullptr;
   io.flag(has_path);
   if constexpr (Io::kReads) {
-    stamp.captured = TimePoint(TimePoint::duration(captured));
-    std::string path;
-    if (has_path) io.text(path);
-    if (has_path) stamp.path = std::make_shared<const std::string>(std::move(path));
+    if (has_path) {
+      std::string path;
+      io.text(path);
+      stamp.path = std::make_shared<const std::string>(std::move(path));
+    }
   } else if (has_path) {
     io.text(*stamp.path);
   }
@@ -209,7 +213,7 @@ ToParent read_to_parent(ByteReader& reader) {
   return kind_of(reader, ToParent::Closed);
 }
 
-template <class Message>
+template <SentMessage Message>
 ByteWriter write(const Message& message) {
   ByteWriter writer;
   writer.put(Message::kKind);
@@ -218,7 +222,7 @@ ByteWriter write(const Message& message) {
   return writer;
 }
 
-template <class Message>
+template <SentMessage Message>
 Message read(ByteReader& reader) {
   Message message;
   Reading io(reader);

@@ -29,7 +29,7 @@ inline constexpr std::uint8_t kNoValue = 0;              // a value's kind: ther
 
 inline constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 46;  // the addresses of one process
 
-/// A number's bound, and what the number is.
+/// The bound of a number that is not negative, and what the number is.
 template <class T>
 struct Most {
   T most;
@@ -40,8 +40,10 @@ constexpr Most<std::uint64_t> most_bytes(const char* what) {
 }
 
 // Note [Fields of messages]
-// A message is sent as its fields, one behind the other, and names them once in that order: fields() is called with a
-// writer of them and with a reader that checks them. A check of several is for the reader alone.
+// A message is sent as its fields, one behind the other. Each struct names its fields once in that order: its fields() is
+// called with a writer, and with a reader that checks what each call says of the field. Where fields belong together,
+// check() is for the reader alone, and so is a text's greatest size for the writer. The fields of structs that are no messages
+// (formats, stamps) are named in messages.cpp.
 
 enum class ToWorker : std::uint8_t { Init = 1, Slab, SlabGone, Request, Memory, Node, SourceGone };
 enum class ToParent : std::uint8_t { Hello = 1, Opened, Need, Reply, Failed, Released, Log, Closed };
@@ -291,8 +293,11 @@ struct LogMessage {
   }
 };
 
-/// Bytes of one of the messages above, from its kind on; the value's own bytes are appended by the writer.
 template <class Message>
+concept SentMessage = requires { Message::kKind; };
+
+/// Bytes of one of the messages above, from its kind on; the value's own bytes are appended by the writer.
+template <SentMessage Message>
 [[nodiscard]] ByteWriter write(const Message& message);
 
 /// The kind, which is the first byte. Throws ProtocolError if there is none of that number.
@@ -300,7 +305,7 @@ template <class Message>
 [[nodiscard]] ToParent read_to_parent(ByteReader& reader);
 /// The rest of the message of that kind. Throws ProtocolError unless it is complete and valid. Spans refer to the bytes
 /// read.
-template <class Message>
+template <SentMessage Message>
 [[nodiscard]] Message read(ByteReader& reader);
 
 /// The size in bytes of a plane of `rows` rows, from its first byte to its last; throws ProtocolError for an

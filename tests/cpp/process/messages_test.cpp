@@ -113,6 +113,24 @@ TEST(Messages, OfAnyBytesAreReadOrRefused) {
   }
 }
 
+TEST(Messages, AMessageWithoutFieldsHasNoBytesBehindItsKind) {
+  EXPECT_EQ(bytes_of(write(OpenedMessage{})).size(), 1U);
+  const std::vector<std::byte> more(1);
+  ByteReader opened(more);
+  EXPECT_THROW((void)read<OpenedMessage>(opened), ProtocolError);
+  ByteReader closed(more);
+  EXPECT_THROW((void)read<ClosedMessage>(closed), ProtocolError);
+}
+
+TEST(Messages, NoPictureHasASideThatIsNegativeOrZero) {
+  for (const int width : {-1, 0, (1 << 16) + 1}) {
+    ReplyMessage message;
+    message.kind = ResultKind::Picture;
+    message.picture = {.width = width, .height = 2};
+    EXPECT_THROW((void)again(message, &read<ReplyMessage>), ProtocolError) << width;
+  }
+}
+
 TEST(Messages, ANodeHasANumberThatATableHasRoomFor) {
   EXPECT_EQ(again(NodeMessage{7, "camera", "door"}, &read<NodeMessage>).number, 7);
   EXPECT_THROW((void)again(NodeMessage{-1, "camera", ""}, &read<NodeMessage>), ProtocolError);

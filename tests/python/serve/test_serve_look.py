@@ -66,7 +66,7 @@ def test_a_picture_has_its_time_its_camera_and_no_pixel_from_above_the_mask() ->
 
 
 @pytest.mark.full
-def test_of_ten_thousand_pictures_by_each_way_none_has_a_pixel_from_above_the_mask() -> None:
+def test_of_ten_thousand_pictures_by_seven_ways_together_none_has_a_pixel_from_above_the_mask() -> None:
     pipeline, look = ff.Pipeline(), ff.Look(back=5, every=0.1)
     camera = pipeline.add(ff.open("demo:circles?size=320x240&fps=30"), name="camera")
     mask = pipeline.add(masked, camera, name="mask")
