@@ -19,6 +19,7 @@
 #include "media/ffmpeg/error.hpp"
 #include "media/ffmpeg/log.hpp"
 #include "media/ffmpeg/read/probing.hpp"
+#include "media/ffmpeg/read/read_packet.hpp"
 #include "media/network/playlist/playlist.hpp"
 #include <sys/stat.h>
 
@@ -231,7 +232,7 @@ Demuxer::Result Demuxer::next(AVPacket& packet) {
   for (;;) {
     interrupt_.arm(settings_.read_timeout);
     const FfmpegErrorCapture errors(FfmpegErrorCapture::Purpose::Reader);
-    const int result = av_read_frame(input_.get(), &packet);
+    const int result = read_packet(*input_, packet);
     complained_ = complained_ || !errors.cause().empty();
     if (interrupt_.stopped()) return Result::Stopped;
     check_interrupt("read", settings_.read_timeout);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "media/ffmpeg/read/h264_order.hpp"
+#include "media/ffmpeg/read/read_packet.hpp"
 
 namespace freshframe::media {
 namespace {
@@ -101,7 +102,7 @@ int read_ahead(AVFormatContext& input, std::deque<AvPacketPtr>& packets) {
   for (std::int64_t bytes = 0; bytes < input.probesize;) {
     if (!packets.empty() && std::chrono::steady_clock::now() > until) break;
     auto packet = make_av_packet();
-    const int result = av_read_frame(&input, packet.get());
+    const int result = read_packet(input, *packet);
     if (result == AVERROR(EAGAIN) && !interrupted(input)) continue;
     if (result < 0) return result;
     bytes += packet->size + 1;

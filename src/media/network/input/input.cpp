@@ -14,6 +14,7 @@
 
 #include "media/ffmpeg/error.hpp"
 #include "media/ffmpeg/read/probing.hpp"
+#include "media/ffmpeg/read/read_packet.hpp"
 #include "media/live/reconnect.hpp"
 #include "media/masked_url.hpp"
 #include "media/network/input/video_choice.hpp"
@@ -287,7 +288,7 @@ int LiveInput::read() {
                                           : FfmpegErrorCapture::Purpose::Opening);
   int result = 0;
   if (first_packets_.empty()) {
-    result = av_read_frame(input_.get(), packet_.get());
+    result = read_packet(*input_, *packet_);
   } else {
     packet_ = std::move(first_packets_.front());
     first_packets_.pop_front();

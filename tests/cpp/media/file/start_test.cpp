@@ -283,6 +283,22 @@ TEST_P(MediaStart, WithoutProbingIsTheSame) {
   expect_same(from_start, all_);
 }
 
+TEST_P(MediaStart, NoPacketHoldsMuchMoreMemoryThanItsBytes) {
+  Dictionary options;
+  Demuxer demuxer({.url = path_, .path = path_}, options);
+  const auto packet = make_av_packet();
+  int packets = 0;
+  while (demuxer.next(*packet) != Demuxer::Result::End) {
+    if (packet->buf == nullptr) continue;
+    ++packets;
+    const auto needed = static_cast<std::size_t>(packet->size) + AV_INPUT_BUFFER_PADDING_SIZE;
+    EXPECT_LE(packet->buf->size, 2 * needed) << packet->size;
+    for (int i = 0; i < AV_INPUT_BUFFER_PADDING_SIZE; ++i) EXPECT_EQ(packet->data[packet->size + i], 0);
+    av_packet_unref(packet.get());
+  }
+  EXPECT_GT(packets, 0);
+}
+
 TEST(MediaStartOptions, AreRefusedWhereTheyCannotBe) {
   const auto refused = [](const std::string& url, const OpenOptions& options, const std::string& why) {
     try {
