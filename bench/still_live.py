@@ -74,8 +74,8 @@ def main() -> None:
             false = [f"{name}: {', '.join(found)}" for name, found in told.items() if found]
             figures = {"pictures_least": min(seen), "told": "; ".join(false)}
             unclear = "" if min(seen) > 0 else "a connection was lost, or gave no picture"
-            row = Row(f"told of {len(names)} sound streams", figures, len(false), 0, unclear=unclear)
-            result.add(row)
+            first = Row(f"told of {len(names)} sound streams", figures, len(false), 0, unclear=unclear)
+            result.add(first)
             cameras.stdin.write("\n")
             cameras.stdin.flush()
             told = watch(pipeline, names, PATIENCE, until=kinds)

@@ -12,7 +12,7 @@ import sys
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 
-from night.limits import graph, network, page, workers
+from night.limits import fleets, graph, network, page, recordings, workers
 from night.limits.rule import Program
 from night.own_process import log_to
 
@@ -30,8 +30,17 @@ _GROUPS: tuple[tuple[Program, ...], ...] = (
         network.publishing,
         network.lost_packets,
     ),
-    (workers.restarts, workers.busy_workers),
+    (
+        recordings.outages,
+        recordings.changes_of_a_size,
+        recordings.changes_of_a_camera,
+        fleets.readers_of_a_fleet,
+        fleets.cameras_that_fail,
+        graph.changes,
+    ),
+    (workers.restarts, workers.busy_workers, workers.leases_of_the_dead, workers.bursts),
 )
+_LATE = 20.0  # seconds for which programs may go on behind their time
 _MOST = 3  # findings of a program that are told
 
 
@@ -51,11 +60,12 @@ def limits(seconds: float) -> tuple[int, list[str], dict[str, float]]:
     """
     found = {program.__name__: list[str]() for group in _GROUPS for program in group}
     figures = dict[str, float]()
+    length = max(seconds / len(_GROUPS) - _LATE, seconds / len(_GROUPS) / 2)
 
     def run(program: Program) -> None:
         name = program.__name__
         try:
-            figures[name] = program(seconds / len(_GROUPS), found[name].append)
+            figures[name] = program(length, found[name].append)
         except Exception as error:
             traceback.print_exc(file=sys.stdout)
             found[name].append(f"raised {error!r}")

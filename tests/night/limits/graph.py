@@ -3,17 +3,23 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import itertools
 import random
+import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 from support import Count, Ticker, until
 
 import freshframe as ff
-from night.limits.rule import Find, mean_of, same
+from night import own_process
+from night.edges import faults_in
+from night.limits.rule import Find, apart, mean_of, same
 
 _SOURCES = 70  # of a merge, more than a word has bits
 _RATE = 5.0  # samples per second of each
@@ -22,6 +28,15 @@ _ENOUGH = 8  # samples of a source on average, before they are compared
 _SPAN = 1.0  # seconds of a queue
 _CALL = 0.05  # seconds of a slow call
 _KEPT = 64 << 20  # bytes of picture memory for reuse
+_PERIOD = 0.01  # seconds between two samples of a source that comes and goes
+_QUEUES = (ff.RECORDING, ff.Queue(256), ff.LATEST, ff.Queue(300, "drop_newest", max_seconds=1.0))
+_HEARD = 16  # changes, of which one waits for a sample of what has come
+_PATIENCE = 60.0  # seconds for a node to end
+_PAUSE = 0.001  # seconds between two changes
+_CHANGES = 100  # of a kind, before its memory is compared
+# That a kind of change may leave behind, in all and besides for each.
+_NOISE = {"bytes": 1 << 19, "objects": 2000, "mappings": 40, "bytes of its worker": 4 << 20}
+_PER_CHANGE = {"bytes": 50.0, "objects": 0.5, "mappings": 0.05, "bytes of its worker": 500.0}
 
 
 def many_sources(seconds: float, find: Find) -> int:
@@ -159,3 +174,145 @@ def kept_memory(seconds: float, find: Find) -> int:
             if kept > _KEPT:
                 find(f"{kept} bytes of picture memory are kept for reuse")
     return looks
+
+
+class _Malloc(ctypes.Structure):
+    """What ``mallinfo2()`` of glibc returns."""
+
+    _fields_ = [("counts", ctypes.c_size_t * 10)]
+
+
+def _allocated() -> int:
+    """Returns the bytes that malloc has given and not got back."""
+    ask = ctypes.CDLL(None).mallinfo2
+    ask.restype = _Malloc
+    counts = ask().counts
+    return int(counts[7] + counts[4])  # uordblks, and hblkhd: mappings of its own
+
+
+def _all_of(numbers: list[int]) -> list[int]:
+    return numbers
+
+
+class _Changed:
+    """A pipeline that is changed while it runs."""
+
+    def __init__(self) -> None:
+        self.pipeline = ff.Pipeline("changed")
+        self._steady = self.pipeline.add(Ticker(_PERIOD), name="steady")
+        self._goes = self.pipeline.add(Ticker(_PERIOD), name="goes")
+        self._merge = self.pipeline.add(_Counts(), [self._steady], name="merge")
+        self._batches = self.pipeline.add(_all_of, [self._steady], name="batches", batch=ff.Batch(4, 0.05))
+        self._worker = self.pipeline.add(same, [self._steady], name="worker", process=True)
+        self._replaced = self.pipeline.add(same, self._goes, name="replaced")
+        self._queues = itertools.cycle(_QUEUES)
+        self._changes = 0
+        self.kinds: tuple[Callable[[], str], ...] = (
+            lambda: self._edge(self._merge),
+            lambda: self._edge(self._batches),
+            lambda: self._edge(self._worker),
+            lambda: self._source(self._merge),
+            lambda: self._source(self._worker),
+            self._node,
+            self._join,
+            self._reader,
+            self._replace,
+        )
+
+    def memory(self) -> dict[str, int]:
+        """What this process has allocated and not freed, with Python's objects, and what its worker has."""
+        gc.collect()
+        [worker] = self.pipeline.stats().nodes["worker"].workers
+        return {
+            "bytes": _allocated(),
+            "objects": sys.getallocatedblocks(),
+            "mappings": own_process.mappings(),
+            "bytes of its worker": worker.rss_bytes,
+        }
+
+    def _hear(self, parent: str, child: str) -> None:
+        """Now and then a sample comes before the change is undone."""
+        self._changes += 1
+        if self._changes % _HEARD == 0:
+            until(lambda: self._delivered(parent, child) > 0, f"a sample of {parent!r} at {child!r}")
+
+    def _delivered(self, parent: str, child: str) -> int:
+        edges = self.pipeline.stats().edges
+        return sum(edge.delivered for edge in edges if (edge.parent, edge.child) == (parent, child))
+
+    def _edge(self, child: ff.Port[Any]) -> str:
+        self.pipeline.connect(self._goes, child, queue=next(self._queues))
+        self._hear("goes", child.name)
+        self.pipeline.disconnect(self._goes, child)
+        return f"edges of {child.name!r}"
+
+    def _source(self, child: ff.Port[Any]) -> str:
+        source = self.pipeline.add(Ticker(_PERIOD), name="source")
+        self.pipeline.connect(source, child, queue=next(self._queues))
+        self._hear("source", child.name)
+        self.pipeline.remove(source, timeout=_PATIENCE)
+        return f"sources of {child.name!r}"
+
+    def _node(self) -> str:
+        node = self.pipeline.add(same, self._goes, name="node", queue=next(self._queues))
+        self._hear("goes", "node")
+        self.pipeline.remove(node, timeout=_PATIENCE)
+        return "nodes"
+
+    def _join(self) -> str:
+        both = [self._steady, self._goes]
+        node = self.pipeline.add(_sum, both, name="join", join=ff.Join(within=_PERIOD, wait=1.0))
+        self._hear("goes", "join")
+        self.pipeline.remove(node, timeout=_PATIENCE)
+        return "joins"
+
+    def _reader(self) -> str:
+        reader = self.pipeline.reader(self._goes, self._merge, queue=next(self._queues))
+        reader.poll()
+        self.pipeline.remove(reader)
+        return "readers"
+
+    def _replace(self) -> str:
+        self.pipeline.replace(self._replaced, same, timeout=_PATIENCE)
+        return "replacements"
+
+
+def _sum(one: int, other: int) -> int:
+    return one + other
+
+
+def _repeat(change: Callable[[], str], seconds: float) -> tuple[str, int]:
+    """What was changed, and how often."""
+    ends, done = time.monotonic() + seconds, 0
+    while True:
+        kind = change()
+        done += 1
+        if time.monotonic() > ends:
+            return kind, done
+        time.sleep(_PAUSE)
+
+
+def _changes(seconds: float) -> tuple[int, list[str]]:
+    """Each kind of change for a while, and once more, when memory is compared."""
+    changed, found, tried = _Changed(), list[str](), 0
+    each = seconds / len(changed.kinds) / 3
+    with changed.pipeline.start():
+        for change in changed.kinds:
+            _repeat(change, each)
+        for change in changed.kinds:
+            before = changed.memory()
+            kind, done = _repeat(change, 2 * each)
+            grown = {name: now - before[name] for name, now in changed.memory().items()}
+            if done < _CHANGES:
+                continue
+            tried += done
+            for name, more in grown.items():
+                if more > _NOISE[name] + done * _PER_CHANGE[name]:
+                    found.append(f"{done} changes of {kind} left {more} {name} behind")
+        found += faults_in(changed.pipeline.stats())
+    return tried, found
+
+
+def changes(seconds: float, find: Find) -> int:
+    """What is disconnected, removed or replaced while a pipeline runs leaves no memory behind."""
+    return apart(_changes, seconds, find)

@@ -3,12 +3,43 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+
+from support import run_python
 
 import freshframe as ff
 
 Find = Callable[[str], None]
 Program = Callable[[float, Find], int]  # runs for so many seconds, returns how often its rule was tried
+
+
+_HANGS = 200  # seconds after which a process of its own is ended
+
+
+def apart(rule: Callable[[float], tuple[int, list[str]]], seconds: float, find: Find) -> int:
+    """Tries a rule in a process of its own, of which it may count all.
+
+    Args:
+        rule: Runs for so many seconds, and returns how often it was tried, and findings.
+        seconds: Its time.
+        find: Is told of them.
+    """
+    code = (
+        "import json, logging\n"
+        f"from {rule.__module__} import {rule.__name__} as rule\n"
+        "logging.getLogger('freshframe').addHandler(logging.NullHandler())\n"
+        f"print(json.dumps(rule({seconds})))"
+    )
+    limit = ("timeout", "--foreground", "--signal=ABRT", str(int(seconds) + _HANGS))
+    ended = run_python("-X", "faulthandler", "-c", code, before=limit)
+    if ended.code != 0:
+        find(f"its process ended with {ended.code}: {ended.err[-2000:]}")
+        return 0
+    tried, found = json.loads(ended.out.splitlines()[-1])
+    for text in found:
+        find(text)
+    return int(tried)
 
 
 def mean_of(frame: ff.Frame) -> float:

@@ -4,20 +4,44 @@
 from __future__ import annotations
 
 import contextlib
+import gc
+import itertools
 import os
+import random
+import re
 import signal
 import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
-from support import Count, Ticker
+from rigs.process.nodes import KeepsFrames
+from support import Count, Ticker, picture
 
 import freshframe as ff
-from night.limits.rule import Find, same
+from night import own_process
+from night.limits.rule import Find, apart, mean_of, same
 
 _RESTARTS = 3  # of a worker
 _PATIENCE = 100.0  # seconds for its node to fail
 _CALL = 0.05  # seconds of a slow call
 _CALLS = 100  # of it, before its times are compared
 _IDLE_SHARE = 0.3  # of the time of its calls, for which it may have waited
+_SIZE = (640, 480)  # of a picture of one byte a pixel
+_EVERY = 0.1  # seconds between two pictures
+_KEEPS = 8  # pictures, at most, by a worker that dies now and then
+_LIVES = 60  # calls
+_AT_WORK = 6  # pictures of a worker besides: those of its call, and those it has just let go
+_WORKERS = 5  # that keep pictures
+_KILLED = 5.0  # seconds between two workers that are killed from outside
+_LOOK = 0.2  # seconds between two looks
+_LOOKS = 15  # of what a process uses, before the first ones are compared with the last ones
+_NOISE = 10  # descriptors, mappings or processes that may be there more
+_LARGE = (1920, 1080)
+_BURST = 100  # large pictures, of 200 MB
+_SHARED = 64 << 20  # bytes that a steady run may need
+_EMPTY = 60.0  # seconds in which memory that is not needed must have been returned, which takes 5
+_MAPPING = re.compile(r"(\w+)-(\w+) \S+ \w+ \S+ (\d+) +/memfd:freshframe")
 
 
 def _dies_now_and_then(number: int) -> int:
@@ -76,3 +100,290 @@ def busy_workers(seconds: float, find: Find) -> int:
     if slow.waited > _IDLE_SHARE * slow.worked:
         find(f"below a busy worker a node has worked {slow.worked:.0f} s and waited {slow.waited:.0f} s")
     return 1
+
+
+class _Camera(ff.Source[ff.Frame]):
+    """A picture now and then, and a burst of large ones when it is told."""
+
+    live = True
+
+    def __init__(self) -> None:
+        self.bursts = 0  # that are to come
+
+    def read(self, stop: ff.StopToken) -> Iterator[tuple[ff.Frame, float]]:
+        """Until the stop."""
+        began = time.monotonic()
+        for number in itertools.count():
+            if stop.wait(_EVERY):
+                return
+            yield ff.Frame.from_array(picture(number, _SIZE), "gray"), time.monotonic() - began
+            if self.bursts > 0:
+                self.bursts -= 1
+                for _ in range(_BURST):
+                    yield ff.Frame.from_array(picture(number, _LARGE), "gray"), time.monotonic() - began
+
+
+class _Mortal(ff.Node[ff.Frame, ff.Frame]):
+    """Keeps pictures and gives them on, until it ends its own process."""
+
+    def __init__(self, lives: int, view: bool, way: signal.Signals | None) -> None:
+        self._calls, self._lives = 0, lives
+        self._view, self._way = view, way
+        self._kept: list[Any] = []
+
+    def process(self, sample: ff.Sample[ff.Frame], /) -> ff.Frame:
+        """The oldest picture that it has, if it keeps them whole."""
+        return self._take(sample.value)
+
+    def _take(self, frame: ff.Frame) -> ff.Frame:
+        self._kept.append(frame.luma[::2] if self._view else frame)
+        del self._kept[:-_KEEPS]
+        self._calls += 1
+        if self._calls == self._lives:
+            self._die()
+        return frame if self._view else self._kept[0]
+
+    def _die(self) -> None:
+        if self._way is None:
+            os._exit(3)
+        os.kill(os.getpid(), self._way)
+
+
+class _MortalOfBatches(_Mortal):
+    """The same with several pictures a call."""
+
+    def process_batch(self, samples: Sequence[ff.Sample[ff.Frame]], /) -> list[ff.Frame]:
+        """Those it keeps or gives on."""
+        return [self._take(sample.value) for sample in samples]
+
+
+def _workers(stats: ff.stats.Stats) -> list[ff.stats.WorkerStats]:
+    """Of all nodes."""
+    return [worker for node in stats.nodes.values() for worker in node.workers]
+
+
+def _kill_one(pipeline: ff.Pipeline, chance: random.Random) -> None:
+    """Any worker, in whatever state it is."""
+    workers = [
+        worker.pid for node in pipeline.stats().nodes.values() for worker in node.workers if worker.pid
+    ]
+    with contextlib.suppress(ProcessLookupError, IndexError):
+        os.kill(chance.choice(workers), signal.SIGKILL)
+
+
+def _unbalanced(stats: ff.stats.Stats) -> list[str]:
+    """Nodes with workers, of whose samples some have no fate."""
+    found = []
+    for name, node in stats.nodes.items():
+        given = sum(edge.delivered for edge in stats.edges if edge.child == name)
+        if node.workers and given != node.processed + node.dropped + node.in_flight:
+            found.append(f"of {given} samples of {name!r} are {node}")
+    return found
+
+
+def _leases_pipeline() -> ff.Pipeline:
+    pipeline = ff.Pipeline("leases-of-the-dead")
+
+    def immortal(workers: int) -> ff.Process:
+        return ff.Process(workers=workers, restarts=1_000_000)
+
+    camera = pipeline.add(_Camera(), name="camera")
+    keeps = pipeline.add(_Mortal(_LIVES, False, signal.SIGKILL), camera, name="keeps", process=immortal(2))
+    pipeline.add(mean_of, keeps, name="mean")
+    pipeline.add(_Mortal(_LIVES, True, None), keeps, name="views", process=immortal(1))
+    batches = _MortalOfBatches(_LIVES, False, signal.SIGALRM)
+    pipeline.add(batches, camera, name="batches", process=immortal(1), batch=ff.Batch(4, 1.0))
+    pipeline.add(KeepsFrames(_KEEPS), camera, name="killed", process=immortal(1))
+    return pipeline
+
+
+def _children() -> int:
+    """Returns the number of this process's children, with those that have ended and are not waited for."""
+    tasks = Path("/proc/self/task").iterdir()
+    return sum(len(found.split()) for task in tasks for found in _read(task / "children"))
+
+
+def _read(file: Path) -> list[str]:
+    """The text of a file, if it is still there."""
+    with contextlib.suppress(OSError):
+        return [file.read_text()]
+    return []
+
+
+class _Remains:
+    """What this process has, look after look, each time that all its workers live."""
+
+    def __init__(self) -> None:
+        self._seen: list[dict[str, int]] = []
+
+    def look(self, stats: ff.stats.Stats) -> None:
+        """Notes the present, if all workers live."""
+        if any(worker.state not in ("idle", "working") for worker in _workers(stats)):
+            return
+        self._seen.append(
+            {
+                "descriptors": own_process.descriptors(),
+                "mappings": own_process.mappings(),
+                "threads": own_process.threads(),
+                "children": _children(),
+            }
+        )
+
+    def findings(self) -> list[str]:
+        """What has grown: the least of the last third beside the least of the first."""
+        third, found = len(self._seen) // 3, list[str]()
+        if 3 * third < _LOOKS:
+            return found
+        for name in self._seen[0]:
+            before, after = (
+                min(look[name] for look in part) for part in (self._seen[:third], self._seen[-third:])
+            )
+            if after > before + _NOISE:
+                found.append(f"while workers died {before} {name} became {after}")
+        return found
+
+
+def _leases_of_the_dead(seconds: float) -> tuple[int, list[str]]:
+    pipeline, chance, remains = _leases_pipeline(), random.Random(1), _Remains()
+    most, found, deaths = _WORKERS * (_KEEPS + _AT_WORK) * _SIZE[0] * _SIZE[1], list[str](), 0
+    with pipeline.start():
+        kills, ends = time.monotonic(), time.monotonic() + seconds
+        while (now := time.monotonic()) < ends and not found:
+            if now > kills:
+                _kill_one(pipeline, chance)
+                kills = now + _KILLED
+            pipeline.wait(_LOOK)
+            stats = pipeline.stats()
+            remains.look(stats)
+            deaths, held = sum(worker.restarts for worker in _workers(stats)), stats.held_by_python_bytes
+            found += _unbalanced(stats)
+            if held > most:
+                found.append(
+                    f"after {deaths} deaths workers hold {held} bytes of pictures, not at most {most}"
+                )
+    found += remains.findings()
+    if (left := pipeline.stats().held_by_python_bytes) > 0:
+        found.append(f"when all workers have ended, {left} bytes of pictures are held")
+    return deaths, found
+
+
+def leases_of_the_dead(seconds: float, find: Find) -> int:
+    """What a worker had is given back when it dies, however often one dies."""
+    return apart(_leases_of_the_dead, seconds, find)
+
+
+def _shared_of(pid: int) -> dict[str, int]:
+    """The bytes of the engine's memory files that a process has mapped or open, by their inodes."""
+    files = dict[str, int]()
+    with contextlib.suppress(OSError):  # it has ended
+        for begin, end, inode in _MAPPING.findall(Path(f"/proc/{pid}/maps").read_text()):
+            files[inode] = max(files.get(inode, 0), int(end, 16) - int(begin, 16))
+        for entry in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                if str(entry.readlink()).startswith("/memfd:freshframe"):
+                    status = entry.stat()
+                    files[str(status.st_ino)] = status.st_size
+    return files
+
+
+class _Hoard(ff.Node[ff.Frame, int]):
+    """In a worker it has the pictures of a burst until the next picture of another size comes."""
+
+    def __init__(self) -> None:
+        self._kept: list[ff.Frame] = []
+
+    def process(self, sample: ff.Sample[ff.Frame], /) -> int:
+        """How many it has."""
+        if sample.value.width != _LARGE[0]:
+            self._kept.clear()
+        else:
+            self._kept.append(sample.value)
+        return len(self._kept)
+
+
+def _slow(frame: ff.Frame) -> float:
+    time.sleep(_CALL * 4)
+    return mean_of(frame)
+
+
+class _Bursts:
+    """A steady run with workers that are idle, busy or asleep, and moments that need much memory."""
+
+    def __init__(self) -> None:
+        self.pipeline, self._camera = ff.Pipeline("bursts"), _Camera()
+        self._port = self.pipeline.add(self._camera, name="camera")
+        for name, node, queue in (
+            ("quick", mean_of, ff.LATEST),
+            ("busy", _slow, ff.LATEST),
+            ("hoard", _Hoard(), ff.Queue(2 * _BURST)),
+        ):
+            self.pipeline.add(node, self._port, name=name, queue=queue, process=True, on_error="skip")
+        self.kinds: tuple[Callable[[], int], ...] = (self.of_a_program, self.of_a_reader, self.of_a_worker)
+
+    def shared(self) -> int:
+        """The bytes that this process and its workers share."""
+        files = _shared_of(os.getpid())
+        for worker in _workers(self.pipeline.stats()):
+            if worker.pid:
+                files |= _shared_of(worker.pid)
+        return sum(files.values())
+
+    def of_a_program(self) -> int:
+        """The program makes pictures. Returns the bytes at the peak."""
+        kept = [ff.Frame.from_array(picture(number, _LARGE), "gray") for number in range(_BURST)]
+        peak = self.shared()
+        kept.clear()
+        return peak
+
+    def of_a_reader(self) -> int:
+        """A reader is given pictures."""
+        with contextlib.closing(self.pipeline.reader(self._port, queue=ff.Queue(2 * _BURST))) as reader:
+            self._camera.bursts += 1
+            kept = [reader.get() for _ in range(_BURST)]
+            peak = self.shared()
+            kept.clear()
+        return peak
+
+    def of_a_worker(self) -> int:
+        """A worker keeps pictures."""
+        begun, peak = self._hoarded(), 0
+        self._camera.bursts += 1
+        ends = time.monotonic() + _EMPTY
+        while self._hoarded() < begun + _BURST + 2 and time.monotonic() < ends:
+            peak = max(peak, self.shared())
+            time.sleep(_CALL)
+        return peak
+
+    def _hoarded(self) -> int:
+        return self.pipeline.stats().nodes["hoard"].processed
+
+    def settled(self, enough: int) -> int:
+        """The bytes that are left, as soon as they are that few, or in the end."""
+        ends = time.monotonic() + _EMPTY
+        while (left := self.shared()) > enough and time.monotonic() < ends:
+            time.sleep(1)
+        return left
+
+
+def _bursts(seconds: float) -> tuple[int, list[str]]:
+    bursts, found, tried = _Bursts(), list[str](), 0
+    ends = time.monotonic() + seconds
+    with bursts.pipeline.start():
+        for burst in itertools.cycle(bursts.kinds):
+            peak = burst()
+            left = bursts.settled(_SHARED)
+            tried += peak > 2 * _SHARED
+            if left > _SHARED:
+                kind = burst.__name__.replace("_", " ")
+                found.append(f"{_EMPTY:g} s after a burst {kind} {left} of {peak} shared bytes are left")
+            if found or time.monotonic() > ends:
+                break
+    gc.collect()
+    if (left := bursts.settled(0)) > 0:
+        found.append(f"{left} shared bytes are left when the pipeline has ended")
+    return tried, found
+
+
+def bursts(seconds: float, find: Find) -> int:
+    """Memory of pictures that was shared with workers for a moment is returned to the system."""
+    return apart(_bursts, seconds, find)
