@@ -12,7 +12,7 @@ import sys
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 
-from night.limits import fleets, graph, network, page, recordings, workers
+from night.limits import fleets, graph, network, page, recordings, tracks, workers
 from night.limits.rule import Program
 from night.own_process import log_to
 
@@ -38,7 +38,15 @@ _GROUPS: tuple[tuple[Program, ...], ...] = (
         fleets.cameras_that_fail,
         graph.changes,
     ),
-    (workers.restarts, workers.busy_workers, workers.leases_of_the_dead, workers.bursts),
+    (
+        workers.restarts,
+        workers.busy_workers,
+        workers.leases_of_the_dead,
+        workers.bursts,
+        tracks.counted_tracks,
+        tracks.classified_tracks,
+        tracks.recent_stalls,
+    ),
 )
 _LATE = 20.0  # seconds for which programs may go on behind their time
 _MOST = 3  # findings of a program that are told

@@ -308,3 +308,20 @@ def test_a_sample_that_is_older_than_its_queue_allows_is_found() -> None:
     for captured in (1.0, 4.5, 3.9):
         slow.process(cast("Any", SimpleNamespace(value=1, captured=captured)))
     assert found == ["a queue of 1 s gave a sample that was 1.10 s older than one that had come"]
+
+
+def test_a_rule_is_tried_in_a_process_of_its_own_whose_end_is_a_finding() -> None:
+    from night.limits import tracks  # noqa: PLC0415  (needs PyAV)
+    from night.limits.rule import apart  # noqa: PLC0415
+
+    found = list[str]()
+    assert apart(tracks._counted_tracks, 0.0, found.append) == 0
+    assert found == []
+
+    def elsewhere(_: float) -> tuple[int, list[str]]:
+        return 1, ["nothing"]
+
+    assert apart(elsewhere, 0.0, found.append) == 0, "it is not in its module"
+    (text,) = found
+    assert text.startswith("its process ended with 1: ")
+    assert "elsewhere" in text

@@ -1,0 +1,441 @@
+"""What counters, classifiers and lists remember of things that are over.
+
+Memory belongs to a whole process, and so does the GIL watch: each rule is tried in a process of its own.
+"""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import importlib.util
+import itertools
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from rigs import onnx_files
+from rigs.web_client import request
+from support import Ticker
+
+import freshframe as ff
+from night import own_process
+from night.limits.rule import Find, apart, same
+
+_TURNS = 800  # of new tracks
+_WARM = _TURNS // 8  # of them, until all room is there
+_AT_ONCE = 500  # tracks of a turn
+_APART = 200.0  # seconds of pts between two turns: after four of them a track is forgotten
+_BETWEEN = 0.5  # seconds between the two sights of a track
+_SIZES = ((640, 360), (1280, 720))  # of the pictures, in turn
+_GROWN = 4 << 20  # bytes that a process may have more than in the first turns
+_SLOWER = 8  # times the processor time of calls in the first turns
+_LATER = 2.0  # seconds after the last sight: a visit is lost
+_OF_TRACKER = 400  # new boxes of a turn; it has at most 512 tracks
+
+_VIEWED = 200  # tracks of a turn that a second model looks at
+_VIEWS_APART = 5.0  # seconds of pts between two turns: after twelve of them a track is forgotten
+_SAME = 1e-6  # seconds
+_VIEW_BETWEEN = 1.0  # seconds between the two sights: a view that was the best for half of them is looked at
+
+_CALL = 4_000  # microseconds for which the GIL is held
+_THRESHOLD = 0.001  # seconds
+_STALLS_GROWN = 4 << 20  # bytes: those of 670 more stalls, as each has two texts of the length below
+_PATH = 3_000  # characters of the path of the program's file
+_KEEP = 100  # stalls that the watch is told to keep
+_OF_A_THREAD = 20  # calls
+_EVENTS = 100  # at most, of a page
+_CULPRITS = 5  # at most, of stats()
+_DESCRIPTORS = 10  # more than before
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Stalls of one watch.
+
+    Attributes:
+        functions: That hold the GIL, in turn: each is a culprit of its own.
+        warm: Stalls, after which each list is full.
+        stalls: In total.
+    """
+
+    functions: int
+    warm: int
+    stalls: int
+
+
+_PLANS = (_Plan(100, 300, 1_300), _Plan(3_000, 1_500, 2_700))  # a watch has at most 1,000 culprits
+
+
+def _found(corners: Any, ids: Any = None) -> ff.Detections:
+    count = len(corners)
+    confidence, kinds = np.full(count, 0.9, np.float32), np.zeros(count, np.int32)
+    return ff.Detections(corners, confidence, kinds, ids, names=["thing"])
+
+
+def _tracks(turn: int, size: tuple[int, int], heights: Sequence[float]) -> ff.Detections:
+    """New tracks: the middles of their boxes are at these shares of the picture's height, in turn."""
+    number = np.arange(_AT_ONCE)
+    x, y = 20 + number * 37 % (size[0] - 40), np.resize(heights, _AT_ONCE) * size[1]
+    corners = np.stack([x - 10, y - 10, x + 10, y + 10], axis=1).astype(np.float32)
+    return _found(corners, turn * _AT_ONCE + 1 + number)
+
+
+_NOTHING = np.zeros((0, 4), np.float32)
+_NO_TRACKS = _found(_NOTHING, np.zeros(0, np.int64))
+
+
+class _Remembers:
+    """Something that knows tracks, and is given new ones in each turn."""
+
+    def see(self, turn: int) -> str:
+        """Gives it the tracks of a turn. Returns what is wrong; "": nothing."""
+        raise NotImplementedError
+
+    def ask(self, turn: int) -> None:
+        """Calls it without a track, after those of the turn are over."""
+
+    def close(self) -> None:
+        """Ends what it has begun."""
+
+
+def _size(turn: int) -> tuple[int, int]:
+    return _SIZES[turn % len(_SIZES)]
+
+
+class _Line(_Remembers):
+    """Each track crosses it once. It is moved, and the pictures' size changes, between the turns."""
+
+    def __init__(self) -> None:
+        self._counter = ff.LineCounter((0, 0.5), (1, 0.5), relative=True)
+
+    def see(self, turn: int) -> str:
+        size = _size(turn)
+        self._counter.update(_tracks(turn, size, [0.25]), time=turn * _APART, size=size)
+        counts = self._counter.update(_tracks(turn, size, [0.75]), time=turn * _APART + _BETWEEN, size=size)
+        got, wanted = (counts.forward, len(counts.crossings)), ((turn + 1) * _AT_ONCE, _AT_ONCE)
+        return f"{got} instead of {wanted} crossings, of all turns and of one" if got != wanted else ""
+
+    def ask(self, turn: int) -> None:
+        place = 0.5 + turn % 2 / 100
+        self._counter.line = ((0, place), (1, place))
+        self._counter.update(_NO_TRACKS, time=turn * _APART + _LATER, size=_size(turn))
+
+
+def _top(share: float) -> tuple[tuple[float, float], ...]:
+    return ((0, 0), (1, 0), (1, share), (0, share))
+
+
+class _Zone(_Remembers):
+    """Each track is first seen within it: one of two goes out, and the other one is not seen again."""
+
+    def __init__(self) -> None:
+        self._counts: Sequence[ff.ZoneCounts] = ()
+        self._make()
+
+    def _make(self) -> None:
+        self._counter = ff.ZoneCounter(_top(0.5), relative=True)
+
+    def _update(self, tracks: ff.Detections, now: float, size: tuple[int, int]) -> Sequence[ff.ZoneCounts]:
+        return [self._counter.update(tracks, time=now, size=size)]
+
+    def _move(self, share: float) -> None:
+        self._counter.corners = _top(share)
+
+    def see(self, turn: int) -> str:
+        size = _size(turn)
+        for zone in self._counts:  # as they were when all tracks of the turns before were over
+            got = (zone.appeared, zone.left, zone.lost, len(zone.inside))
+            wanted = (turn * _AT_ONCE, turn * _AT_ONCE // 2, turn * _AT_ONCE // 2, 0)
+            if got != wanted:
+                return f"{got} instead of {wanted} appeared, left, lost and inside"
+        self._update(_tracks(turn, size, [0.25]), turn * _APART, size)
+        self._update(_tracks(turn, size, [0.25, 0.75]), turn * _APART + _BETWEEN, size)
+        return ""
+
+    def ask(self, turn: int) -> None:
+        self._move(0.5 + turn % 2 / 100)
+        self._counts = self._update(_NO_TRACKS, turn * _APART + _BETWEEN + _LATER, _size(turn))
+
+
+class _Zones(_Zone):
+    """The same of two zones."""
+
+    def _make(self) -> None:
+        self._zones = ff.Zones({name: _top(0.5) for name in "ab"}, relative=True)
+
+    def _update(self, tracks: ff.Detections, now: float, size: tuple[int, int]) -> Sequence[ff.ZoneCounts]:
+        return list(self._zones.update(tracks, time=now, size=size).values())
+
+    def _move(self, share: float) -> None:
+        self._zones.zones = {name: _top(share) for name in "ab"}
+
+
+class _Tracker(_Remembers):
+    """Each box is a new track, which stands on a ground."""
+
+    def __init__(self) -> None:
+        picture, metres = [(0, 0), (2000, 0), (2000, 2000), (0, 2000)], [(0, 0), (20, 0), (20, 20), (0, 20)]
+        self._tracker = ff.BoxTracker(ground=ff.Ground(picture=picture, metres=metres))
+        number = np.arange(_OF_TRACKER)
+        places = np.stack([number % 20, number // 20], axis=1) * 90 + 20
+        self._boxes = _found(np.concatenate([places, places + 30], axis=1).astype(np.float32))
+
+    def see(self, turn: int) -> str:
+        ids = self._tracker.update(self._boxes, time=turn * _APART).tracker_id
+        newest, wanted = 0 if ids is None or not len(ids) else int(ids[-1]), (turn + 1) * _OF_TRACKER
+        return f"ids up to {newest} instead of {wanted}" if newest != wanted else ""
+
+    def ask(self, turn: int) -> None:
+        self._tracker.update(_found(_NOTHING), time=turn * _APART + _LATER)
+
+
+class _Drawing(_Remembers):
+    """Each track has a trail."""
+
+    def __init__(self) -> None:
+        self._annotate = ff.Annotate(labels="", trail=1.0)
+        self._frame = ff.Frame.from_array(np.zeros((48, 64, 3), np.uint8), "bgr")
+
+    def see(self, turn: int) -> str:
+        self._annotate.draw(self._frame, _tracks(turn, (64, 48), [0.25]), time=turn * _APART)
+        return ""
+
+    def ask(self, turn: int) -> None:
+        self._annotate.draw(self._frame, _NO_TRACKS, time=turn * _APART + _LATER)
+
+
+class _Red(ff.Source[ff.Frame]):
+    """Red pictures, two for each turn."""
+
+    live = False
+
+    def read(self, stop: ff.StopToken) -> Iterator[tuple[ff.Frame, float]]:
+        """Reads until the stop."""
+        pixels = np.zeros((240, 320, 3), np.uint8)
+        pixels[..., 2] = 255
+        frame = ff.Frame.from_array(pixels, "bgr")
+        for turn in itertools.count():
+            for sight in range(2):
+                if stop.wait(0):
+                    return
+                yield frame, turn * _VIEWS_APART + sight * _VIEW_BETWEEN
+
+
+class _New(ff.Node[ff.Frame, ff.Detections]):
+    """New tracks for each turn, beside each other."""
+
+    def process(self, sample: ff.Sample[ff.Frame], /) -> ff.Detections:
+        """Finds them."""
+        number = np.arange(_VIEWED)
+        places = np.stack([number % 20 * 15 + 4, number // 20 * 22 + 4], axis=1)
+        corners = np.concatenate([places, places + 12], axis=1).astype(np.float32)
+        return _found(corners, sample.seq // 2 * _VIEWED + 1 + number)
+
+
+def _save_model(path: Path) -> Path:
+    """A network whose three logits are ten times the mean of red, green and blue."""
+    file = onnx_files.OnnxFile(
+        inputs={"images": (("n", 3, 8, 8), "float32")},
+        outputs={"scores": (("n", 3), "float32")},
+        metadata={"names": "{0: 'red', 1: 'green', 2: 'blue'}"},
+    )
+    file.tensors.append(onnx_files.tensor("ten", np.array(10, np.float32)))
+    file.nodes.append(onnx_files.node("ReduceMean", ["images"], ["means"], axes=[2, 3], keepdims=0))
+    file.nodes.append(onnx_files.node("Mul", ["means", "ten"], ["scores"]))
+    return file.save(path)
+
+
+class _Looks(_Remembers):
+    """Each track is looked at once, and its second sight has the result of this look."""
+
+    def __init__(self, looks: Literal["growing", "best"]) -> None:
+        with tempfile.TemporaryDirectory(prefix="looks-") as folder:
+            model = _save_model(Path(folder) / "red.onnx")
+            classifier = ff.OnnxClassifier(model, crops=ff.Crops(looks=looks), threads=1)
+        self._pipeline = ff.Pipeline("looks")
+        tracks = self._pipeline.add(_New(), self._pipeline.add(_Red(), name="red"), name="tracks")
+        self._reader = self._pipeline.reader(self._pipeline.add(classifier, tracks, name="kinds"))
+        self._pipeline.start()
+
+    def see(self, turn: int) -> str:
+        first, second = self._reader.get(), self._reader.get()
+        data = second.value.data
+        is_right = (data["kind"] == "red") & (np.abs(data["kind_pts"] - first.pts) < _SAME)
+        right = int(np.sum(is_right))
+        return f"{right} instead of {_VIEWED} results of first looks" if right != _VIEWED else ""
+
+    def close(self) -> None:
+        self._pipeline.stop()
+
+
+_COUNTERS: dict[str, Callable[[], _Remembers]] = {
+    "a LineCounter": _Line,
+    "a ZoneCounter": _Zone,
+    "Zones": _Zones,
+    "a BoxTracker with a ground": _Tracker,
+    "Annotate with trails": _Drawing,
+}
+_CLASSIFIERS: dict[str, Callable[[], _Remembers]] = {
+    "an OnnxClassifier that looks at growing views": lambda: _Looks("growing"),
+    "an OnnxClassifier that looks at the best views": lambda: _Looks("best"),
+}
+
+
+def _spent(call: Callable[[int], None], turn: int) -> float:
+    """Returns the processor time of a call: a busy machine makes it hardly longer."""
+    began = time.thread_time()
+    call(turn)
+    return time.thread_time() - began
+
+
+def _is_flat(name: str, one: _Remembers, seconds: float, find: Find) -> int:
+    """Neither the memory nor the processor time of a call grows with tracks that are over."""
+    ends, memory, spent = time.monotonic() + seconds, list[int](), list[float]()
+    while len(memory) < _TURNS and time.monotonic() < ends:
+        turn = len(memory)
+        if wrong := one.see(turn):
+            find(f"{name} has {wrong} in turn {turn}")
+            return 1
+        spent.append(_spent(one.ask, turn))
+        memory.append(own_process.memory())
+        before, now = max(memory[:_WARM]), memory[-1]
+        if now > before + _GROWN:
+            find(f"{before >> 20} MiB with {name} became {now >> 20} in {turn + 1} turns of new tracks")
+            return 1
+    if len(memory) < 2 * _WARM:
+        return 0
+    first, later = statistics.median(spent[:_WARM]), statistics.median(spent[_WARM:])
+    if later > _SLOWER * first:
+        find(f"a call of {name} took {first * 1e6:.0f} us, and then, without a track, {later * 1e6:.0f} us")
+    return 1
+
+
+def _hold(functions: Sequence[Callable[[], object]]) -> None:
+    """Calls each, and lets the others have the GIL between."""
+    for each in functions:
+        each()
+        time.sleep(_THRESHOLD)
+
+
+def _holders(count: int) -> Iterator[Sequence[Callable[[], object]]]:
+    """So many functions that hold the GIL, some for each thread. Their file has a long path."""
+    names: dict[str, Any] = {"usleep": ctypes.PyDLL(None).usleep}
+    code = "".join(f"def hold{number}(): usleep({_CALL})\n" for number in range(count))
+    exec(compile(code, f"/{'x' * _PATH}/holds.py", "exec"), names)
+    functions = [names[f"hold{number}"] for number in range(count)]
+    for begin in itertools.cycle(range(0, count, _OF_A_THREAD)):
+        yield functions[begin : begin + _OF_A_THREAD]
+
+
+def _check_lists(watch: ff.gil.GilWatch, pipeline: ff.Pipeline, url: str, find: Find) -> None:
+    """Compares the lists with their bounds, and at the watch's end the stalls with their number."""
+    events = len(request(url, "/api/state").json()["events"])
+    lengths = {
+        "stalls of the watch": (len(watch.stalls), _KEEP),
+        "culprits of stats()": (len(pipeline.stats().gil.culprits), _CULPRITS),
+        "events of the page": (events, _EVENTS),
+    }
+    for name, (length, most) in lengths.items():
+        if length > most:
+            find(f"{length} {name}, of which there are at most {most}")
+    watch.stop()
+    told = sum(culprit.count for culprit in watch.summary())
+    if told > len(watch.stalls) + watch.dropped:
+        find(f"of {told} stalls a watch has kept {len(watch.stalls)} and dropped {watch.dropped}")
+
+
+@dataclass
+class _Usage:
+    """What the process uses after so many stalls."""
+
+    stalls: int
+    memory: int = field(default_factory=own_process.memory)
+    descriptors: int = field(default_factory=own_process.descriptors)
+
+
+def _make_stalls(plan: _Plan, ends: float, pipeline: ff.Pipeline, find: Find) -> int:
+    """Makes stalls: those after the first ones leave nothing behind."""
+    before: _Usage | None = None
+    for functions in _holders(plan.functions):
+        thread = threading.Thread(target=_hold, args=(functions,))
+        thread.start()
+        thread.join()
+        stalls = pipeline.stats().gil.stalls or 0
+        if before is None and stalls >= plan.warm:
+            before = _Usage(stalls)
+        if stalls >= plan.stalls:
+            break
+        if time.monotonic() > ends:
+            return 0
+    now = _Usage(stalls)
+    assert before is not None
+    if now.memory > before.memory + _STALLS_GROWN:
+        find(f"{before.memory >> 20} MiB became {now.memory >> 20} from stall {before.stalls} to {stalls}")
+    if now.descriptors > before.descriptors + _DESCRIPTORS:
+        find(f"{before.descriptors} descriptors became {now.descriptors} within {stalls} stalls")
+    return 1
+
+
+def _stalls(seconds: float, find: Find) -> int:
+    """With a page, which reads the watch's findings four times per second."""
+    tried, ends, pipeline = 0, time.monotonic() + seconds, ff.Pipeline("stalls")
+    pipeline.add(same, pipeline.add(Ticker(0.1), name="source"), name="same")
+    with contextlib.closing(pipeline.serve()) as page, pipeline.start():
+        for plan in _PLANS:
+            with contextlib.ExitStack() as stack:
+                try:
+                    watch = stack.enter_context(ff.gil.watch(_THRESHOLD, keep=_KEEP))
+                except ff.StateError:  # there is no watch on this interpreter
+                    return 0
+                tried += _make_stalls(plan, ends, pipeline, find)
+                _check_lists(watch, pipeline, page.url, find)
+    return tried
+
+
+def _all_flat(things: Mapping[str, Callable[[], _Remembers]], seconds: float, find: Find) -> int:
+    """One after the other."""
+    ends, tried = time.monotonic() + seconds, 0
+    for number, (name, make) in enumerate(things.items()):
+        left = max(0.0, ends - time.monotonic()) / (len(things) - number)
+        with contextlib.closing(make()) as one:
+            tried += _is_flat(name, one, left, find)
+    return tried
+
+
+def _counted_tracks(seconds: float) -> tuple[int, list[str]]:
+    found = list[str]()
+    return _all_flat(_COUNTERS, seconds, found.append), found
+
+
+def _classified_tracks(seconds: float) -> tuple[int, list[str]]:
+    found = list[str]()
+    return _all_flat(_CLASSIFIERS, seconds, found.append), found
+
+
+def _recent_stalls(seconds: float) -> tuple[int, list[str]]:
+    found = list[str]()
+    return _stalls(seconds, found.append), found
+
+
+def counted_tracks(seconds: float, find: Find) -> int:
+    """Counters, trackers and drawings forget tracks that are over, and count all of them."""
+    return apart(_counted_tracks, seconds, find)
+
+
+def classified_tracks(seconds: float, find: Find) -> int:
+    """A second model that looks at tracks forgets those that are over."""
+    if importlib.util.find_spec("onnxruntime") is None:
+        return 0
+    return apart(_classified_tracks, seconds, find)
+
+
+def recent_stalls(seconds: float, find: Find) -> int:
+    """A watch of the GIL keeps as many stalls as it says, however many there were."""
+    return apart(_recent_stalls, seconds, find)
