@@ -128,13 +128,16 @@ Channel::Sent Seat::announce_gone_sources() {
 void Seat::announce_gone(const SlabPool& pool) {
   const auto generation = pool.generation();
   if (generation == slabs_generation_) return;
-  slabs_generation_ = generation;
   const auto live = pool.slabs();
+  bool has_told_all = true;
   std::erase_if(slabs_, [&](std::uint32_t id) {
-    const bool lives =
-        std::any_of(live.begin(), live.end(), [&](const auto& slab) { return slab->id() == id; });
-    return !lives && send(write(SlabGoneMessage{id})) == Channel::Sent::Yes;
+    if (std::any_of(live.begin(), live.end(), [&](const auto& slab) { return slab->id() == id; }))
+      return false;
+    const bool is_told = send(write(SlabGoneMessage{id})) == Channel::Sent::Yes;
+    has_told_all = has_told_all && is_told;
+    return is_told;
   });
+  if (has_told_all) slabs_generation_ = generation;
 }
 
 std::uint64_t Seat::memory_limit() const noexcept {

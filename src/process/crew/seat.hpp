@@ -76,7 +76,7 @@ class Seat {
   Channel::Sent announce(int number, const core::NameTable& names);
   /// Sends the sources that are `gone`. Only while it reads: those that do not fit into its socket follow later.
   Channel::Sent announce_gone_sources();
-  /// Sends which of its slabs have been released. Only while it reads.
+  /// Sends which of its slabs have been released. Only while it reads: those that do not fit into its socket follow later.
   void announce_gone(const SlabPool& pool);
   /// Makes room for a result of `bytes`, or returns the reason why not.
   void give_memory(std::uint64_t bytes);

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 
 from support import run_python
@@ -26,7 +27,8 @@ def apart(rule: Callable[[float], tuple[int, list[str]]], seconds: float, find: 
         find: Is told of them.
     """
     code = (
-        "import json, logging\n"
+        "import json, logging, sys\n"
+        f"sys.path[:] = {sys.path}\n"
         f"from {rule.__module__} import {rule.__name__} as rule\n"
         "logging.getLogger('freshframe').addHandler(logging.NullHandler())\n"
         f"print(json.dumps(rule({seconds})))"
