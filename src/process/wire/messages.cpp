@@ -139,13 +139,13 @@ template <class Io>
 void fields_of(Io& io, typename Io::template Of<Stamp>& stamp) {
   io.number(stamp.seq);
   io.number(stamp.pts);
-  auto captured = stamp.captured.time_since_epoch().count();
+  typename Io::template Of<TimePoint::rep> captured = stamp.captured.time_since_epoch().count();
   io.number(captured);
   io.number(stamp.source);
   io.flag(stamp.damaged);
   io.number(stamp.part);
   if constexpr (Io::kReads) stamp.captured = TimePoint(TimePoint::duration(captured));
-  bool has_path = stamp.path != nullptr;
+  typename Io::template Of<bool> has_path = stamp.path != nullptr;
   io.flag(has_path);
   if constexpr (Io::kReads) {
     if (has_path) {
@@ -164,7 +164,7 @@ void fields_of(Io& io, typename Io::template Of<Stamp>& stamp) {
 
 template <class Io>
 void fields_of(Io& io, typename Io::template Of<std::optional<Stamp>>& stamp) {
-  bool is_there = stamp.has_value();
+  typename Io::template Of<bool> is_there = stamp.has_value();
   io.flag(is_there);
   if constexpr (Io::kReads) {
     if (is_there) stamp.emplace();
