@@ -89,9 +89,7 @@ class Painter:
         """The one of this number since it stands still."""
         if self.scene.ends_as == "loop":
             return self.film[after % len(self.film)]
-        if (
-            self.scene.ends_as == "flat"
-        ):  # a lens that is covered; with noise of 3, by a camera that amplifies
+        if self.scene.ends_as == "flat":  # a covered lens; the noisy camera amplifies
             return self._levels(np.full((HEIGHT, WIDTH), 16, np.float32), self.scene.noise)
         return self.film[-1]
 

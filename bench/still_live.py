@@ -1,10 +1,10 @@
-"""Whether pictures that stand still are told behind live encoders in real time, and sound ones never.
+"""Whether `still` names pictures that stand still behind live encoders in real time, and no sound ones.
 
 Five scenes go through four encoders each, in a process of their own (`_still_cameras.py`), which paints
 640x360 pixels four times a second, with a key picture each two seconds. For `--minutes` all 20 are sound,
-and whatever is told of one is false. Then each scene stands still in its own way: two hang, one of them
-below a mask; a lens is covered, and one with much gain; the last 14 s of one come again and again. The
-figures are seconds until `still` has the right word, with `still=10`.
+and each kind that `still` has for one is false. Then each scene stands still in its own way: two hang, one
+of them below a mask; a lens is covered, and one with much gain; the last 14 s of one come again and again.
+The figures are seconds until `still` has the right word, with `still=10`.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -28,7 +28,7 @@ Told = dict[str, dict[str, float]]  # by stream and kind: seconds
 def watch(
     pipeline: ff.Pipeline, names: list[str], seconds: float, until: dict[str, str] | None = None
 ) -> Told:
-    """What `still` tells of each in that time, or until all have the kinds of `until`."""
+    """The kinds that `still` has for each in that time, or until all have those of `until`."""
     told: Told = {name: {} for name in names}
     began = time.monotonic()
     while (now := time.monotonic() - began) < seconds:

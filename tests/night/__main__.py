@@ -7,13 +7,11 @@ Each piece is noted in tests/night/ledger.json with the commit, and the next one
 from __future__ import annotations
 
 import argparse
-import contextlib
 import importlib.util
 import json
 import os
 import re
 import resource
-import signal
 import subprocess
 import sys
 import tempfile
@@ -25,6 +23,7 @@ from typing import Any
 
 from night import ledger, own_process
 from night.ledger import Entry
+from night.watched import watched
 
 ROOT = Path(__file__).parents[2]
 PIECE = 600.0  # seconds
@@ -141,7 +140,6 @@ def _last_line(text: str, pattern: str) -> str:
 _RUN = 60.0  # seconds of one rich pipeline
 _PATIENCE = 300.0  # seconds after which it hangs
 _FLEET = 900.0  # seconds after which a fleet hangs: five faults take less than one minute
-_STACKS = 10.0  # seconds for its stacks
 
 
 def _chaos(seconds: float) -> Found:
@@ -180,42 +178,11 @@ def _preloaded(source: str, folder: Path) -> dict[str, str]:
     return {"LD_PRELOAD": str(library)}
 
 
-def _watched(command: list[str], seconds: float, environment: dict[str, str]) -> tuple[int, str, str]:
-    """Its exit code and what it wrote. One that takes longer shows its stacks and ends with its children."""
-    process = subprocess.Popen(
-        command,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    )
-    try:
-        said, errors = process.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGABRT)
-        with contextlib.suppress(subprocess.TimeoutExpired):  # a child that stands still has its pipes
-            process.wait(_STACKS)
-        _end_group(process)
-        said, errors = process.communicate()
-    except BaseException:
-        _end_group(process)
-        raise
-    return process.returncode, said, errors
-
-
-def _end_group(leader: subprocess.Popen[str]) -> None:
-    """Kills a process and its children."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(leader.pid, signal.SIGKILL)
-
-
 def _verdict(
     command: list[str], seed: int, seconds: float, environment: dict[str, str], found: list[str]
 ) -> dict[str, Any] | None:
     """Runs a rig with this seed, and adds to `found`. None: it gave no verdict, which is a finding, too."""
-    code, said, errors = _watched([*command, "--seed", str(seed)], seconds, environment)
+    code, said, errors = watched([*command, "--seed", str(seed)], seconds, environment)
     if code not in (0, 4):
         found.append(f"seed {seed}: ended with {code}: {_last_line(errors, '[Ee]rror')}")
         print(errors[-20_000:], flush=True)
@@ -282,7 +249,7 @@ def _apart(part: str, seconds: float) -> Found:
         library = _preloaded("blocks.c", Path(folder)) if counts else {}
         if counts and not library:
             raise NotHereError("no C compiler for tests/night/blocks.c, which counts blocks of memory")
-        code, said, errors = _watched(command, seconds + _PATIENCE, os.environ | library)
+        code, said, errors = watched(command, seconds + _PATIENCE, os.environ | library)
     lines = said.splitlines()
     if code == 0 and lines:
         print(*lines[:-1], sep="\n", end="\n" if lines[1:] else "", flush=True)

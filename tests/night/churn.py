@@ -26,6 +26,7 @@ import av
 import numpy as np
 from rig.stamped_picture import read_stamp
 from rigs.ports import free_port
+from rigs.process import nodes
 from rigs.web_client import Live, Video, request
 
 import freshframe as ff
@@ -56,10 +57,6 @@ _HALF = 1.0  # seconds for which a camera sends half of its pictures at most
 _STATES = 0.6  # seconds in which the page has a new state
 
 
-def _mean(frame: ff.Frame) -> float:
-    return float(frame.luma.mean())
-
-
 class _Failing:
     """A node that fails at its first frame."""
 
@@ -70,7 +67,7 @@ class _Failing:
         if not self.has_failed.is_set():
             self.has_failed.set()
             raise ValueError(self.text)
-        return _mean(frame)
+        return nodes.mean(frame)
 
 
 async def _read_for_ever(reader: ff.Reader[float]) -> None:
@@ -86,9 +83,9 @@ class _Rounds:
         self.ran, self.unseen = 0, 0
         self.pipeline = ff.Pipeline("churn")
         self.sources = [self._source(number, folder) for number in range(len(cameras.urls))]
-        self.replaced = self.pipeline.add(_mean, self.sources[0], name="replaced")
+        self.replaced = self.pipeline.add(nodes.mean, self.sources[0], name="replaced")
         for number, source in enumerate(self.sources[-_IN_PART:]):  # else they would not be decoded
-            self.pipeline.add(_mean, source, name=f"mean{number}")
+            self.pipeline.add(nodes.mean, source, name=f"mean{number}")
         self.url = self.pipeline.serve().url.rstrip("/")
         self._chance = random.Random(seed)
         self._halved = [0.0] * len(self.sources)  # when they sent half a picture
@@ -120,7 +117,7 @@ class _Rounds:
                 self.cameras.fault(camera, fault, 0.1)
         if self.ran % _EVERY == 0:
             self._nodes(self.sources[watched])
-            self.pipeline.replace(self.replaced, _mean)
+            self.pipeline.replace(self.replaced, nodes.mean)
         self._pictures(f"camera{watched}")
         self._newest(watched)
         self._page()
@@ -132,14 +129,14 @@ class _Rounds:
         if self._changes % _AWAY == 0:
             self._away_camera()
         self._changes += 1
-        nodes: list[ff.Port[Any]] = [
-            self.pipeline.add(_mean, source, name="mean"),
+        added: list[ff.Port[Any]] = [
+            self.pipeline.add(nodes.mean, source, name="mean"),
             self.pipeline.add(ff.CircleTracker(), source, name="circles"),
             self.pipeline.add(ff.Look(back=2, every=0.5), source, name="look"),
         ]
-        with contextlib.closing(self.pipeline.reader(nodes[0])) as reader:
+        with contextlib.closing(self.pipeline.reader(added[0])) as reader:
             reader.poll()
-        for node in nodes:
+        for node in added:
             self._remove(node)
         for time_of_it in ("first", "second"):  # at once: the page may not see that there was none between
             self._failure(source, f"the {time_of_it} failure of change {self._changes}")
@@ -183,7 +180,7 @@ class _Rounds:
             self._remove(camera)
             if not any(one["subject"] == "nowhere" and one["time"] > self._since for one in self._events()):
                 self.findings.append(f"no event tells of the camera that is away since {self._since:.3f}")
-        node = self.pipeline.add(_mean, self.sources[0], name="before")
+        node = self.pipeline.add(nodes.mean, self.sources[0], name="before")
         self._since = time.time()
         self._away = node, self.pipeline.add(ff.open(self._nowhere), name="nowhere")
 

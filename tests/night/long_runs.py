@@ -22,6 +22,7 @@ from rigs.live.faulty_server import Faults
 from rigs.live.media import encode
 from rigs.live.servers import HttpServer
 from rigs.ports import free_port
+from rigs.process import nodes
 from rigs.receivers import Hook, serving
 
 import freshframe as ff
@@ -159,7 +160,7 @@ def soak(seconds: float) -> tuple[int, list[str], dict[str, float]]:
         circles = pipeline.add(ff.CircleTracker(), camera, name="circles")
         pipeline.add(ff.Spool(folder / "box", receiver.send, max_bytes=1 << 20), circles, name="spool")
         network = pipeline.add(ff.open(server.url), name="network")
-        light = pipeline.reader(pipeline.add(_light, network, name="light"))
+        light = pipeline.reader(pipeline.add(nodes.mean, network, name="light"))
         with pipeline.start():
             ends = time.monotonic() + seconds
             while time.monotonic() < ends:
@@ -196,10 +197,6 @@ def _let_it_send(pipeline: ff.Pipeline, receiver: _Answering) -> None:
         spool = pipeline.stats().nodes["spool"].spool
         waiting = 0 if spool is None else spool.waiting
         time.sleep(0.5)
-
-
-def _light(frame: ff.Frame) -> float:
-    return float(frame.luma.mean())
 
 
 def _moving(count: int, brightest: int = 255) -> Any:
@@ -276,11 +273,11 @@ def _dim(pipeline: ff.Pipeline, servers: _Servers) -> ff.Reader[Any]:
 
 def _light_of(pipeline: ff.Pipeline, server: HttpServer) -> ff.Reader[Any]:
     camera = pipeline.add(ff.open(server.url, still=10), name="network")
-    return pipeline.reader(pipeline.add(_light, camera, name="light"))
+    return pipeline.reader(pipeline.add(nodes.mean, camera, name="light"))
 
 
 def _lights(frames: list[ff.Frame]) -> list[float]:
-    return [_light(frame) for frame in frames]
+    return [nodes.mean(frame) for frame in frames]
 
 
 PROGRAMS: list[Callable[[ff.Pipeline, _Servers], ff.Reader[Any]]] = [

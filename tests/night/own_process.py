@@ -24,6 +24,20 @@ def memory() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 
 
+class _Malloc(ctypes.Structure):
+    """What ``mallinfo2()`` of glibc returns."""
+
+    _fields_ = [("counts", ctypes.c_size_t * 10)]
+
+
+def allocated() -> int:
+    """Returns the bytes that malloc has given and not got back."""
+    ask = ctypes.CDLL(None).mallinfo2
+    ask.restype = _Malloc
+    counts = ask().counts
+    return int(counts[7] + counts[4])  # uordblks, and hblkhd: mappings of its own
+
+
 def threads() -> int:
     """Returns the number of threads, with those that Python does not know."""
     return len(list(Path("/proc/self/task").iterdir()))

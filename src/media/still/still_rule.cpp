@@ -77,7 +77,7 @@ void StillRule::add(const PictureDigest& picture, TimePoint time) {
   add_whole(picture.bits, time);
   const double share = add_fields(picture.fields, time);
   note_likely(time);
-  note_motion(share, time);
+  note_motion(share);
 }
 
 void StillRule::note_flat(bool flat, TimePoint time) {
@@ -129,6 +129,7 @@ void StillRule::add_whole(std::uint64_t bits, TimePoint time) {
     if (!still_) still_ = unmoved(bits).value_or(Whole{bits, time, count_, false});
     note_again(newest, time);
   }
+  if (Seconds(time - looped_).count() > period_) period_ = 0;
   if (wholes_.size() == kWholesKept) wholes_.pop_front();
   wholes_.push_back({bits, time, count_, is_new_});
 }
@@ -177,11 +178,10 @@ void StillRule::note_likely(TimePoint time) {
   likely_number_ = count_;
 }
 
-void StillRule::note_motion(double share, TimePoint time) {
+void StillRule::note_motion(double share) {
   unproved_ = proved_ ? 0 : unproved_ + 1;
   fresh_ = proved_ || share >= kUnlikely ? 0 : fresh_ + 1;
   if (!proved_) row_ = 0;
-  if (period_ > 0 && Seconds(time - looped_).count() > period_) period_ = 0;
   if (fresh_ < kFresh && (unproved_ < kShares || mean_share() >= kLikely) && !has_clock()) return;
   moved_ = count_;
   still_.reset();

@@ -95,7 +95,7 @@ class StillRule {
   /// The oldest picture that is equal, and is not from before the newest motion.
   [[nodiscard]] std::optional<Whole> unmoved(std::uint64_t bits) const;
   void note_likely(TimePoint time);
-  void note_motion(double share, TimePoint time);
+  void note_motion(double share);
   [[nodiscard]] bool has_moving_field() const;
   [[nodiscard]] bool has_clock() const;
   [[nodiscard]] double mean_share() const;

@@ -11,7 +11,6 @@ namespace freshframe::process {
 namespace {
 
 constexpr int kMostSide = 1 << 16;
-constexpr Most<std::uint32_t> kLeases{kMostReleased, "the number of leases"};
 
 template <class T, class Io>
 concept NamesItsFields = requires(T& value, Io& io) { T::fields(io, value); };
@@ -38,9 +37,6 @@ class Writing {
   void list(const auto& items, Most<Count> /*most*/, auto each) {
     writer_.put(static_cast<Count>(items.size()));
     for (const auto& item : items) each(item);
-  }
-  void leases(const std::vector<std::uint64_t>& numbers) {
-    list(numbers, kLeases, [this](auto& each) { number(each); });
   }
   template <class T>
   void part(const T& value) {
@@ -89,9 +85,6 @@ class Reading {
   void list(auto& items, Most<Count> most, auto each) {
     const auto count = reader_.get_up_to<Count>(most.most, most.what);
     for (Count i = 0; i < count; ++i) each(items.emplace_back());
-  }
-  void leases(std::vector<std::uint64_t>& numbers) {
-    list(numbers, kLeases, [this](auto& each) { number(each); });
   }
   template <class T>
   void part(T& value) {

@@ -45,6 +45,11 @@ constexpr Most<std::uint64_t> most_bytes(const char* what) {
 // check() is for the reader alone, and so is a text's greatest size for the writer. The fields of structs that are no messages
 // (formats, stamps) are named in messages.cpp.
 
+void name_leases(auto& io, auto& leases) {
+  io.list(leases, Most<std::uint32_t>{kMostReleased, "the number of leases"},
+          [&](auto& lease) { io.number(lease); });
+}
+
 enum class ToWorker : std::uint8_t { Init = 1, Slab, SlabGone, Request, Memory, Node, SourceGone };
 enum class ToParent : std::uint8_t { Hello = 1, Opened, Need, Reply, Failed, Released, Log, Closed };
 
@@ -234,7 +239,7 @@ struct ReplyMessage {
     io.number(self.id);
     io.number(self.more, Most<std::uint32_t>{kMostResultsOfCall - 1, "the number of results"});
     io.part(self.like);
-    io.leases(self.released);
+    name_leases(io, self.released);
     io.choice(self.kind, ResultKind::Value, "the kind of a result");
     switch (self.kind) {
       case ResultKind::Nothing:
@@ -266,7 +271,7 @@ struct FailedMessage {
   static void fields(auto& io, auto& self) {
     io.number(self.id);
     io.flag(self.whole);
-    io.leases(self.released);
+    name_leases(io, self.released);
     io.text(self.text, kMostText);
     io.text(self.traceback, kMostText);
     io.part(self.error);
@@ -277,7 +282,7 @@ struct ReleasedMessage {
 
   std::vector<std::uint64_t> leases;
 
-  static void fields(auto& io, auto& self) { io.leases(self.leases); }
+  static void fields(auto& io, auto& self) { name_leases(io, self.leases); }
 };
 struct LogMessage {
   static constexpr auto kKind = ToParent::Log;

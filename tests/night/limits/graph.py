@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import itertools
 import random
@@ -14,12 +13,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from rigs.process import nodes
 from support import Count, Ticker, until
 
 import freshframe as ff
 from night import own_process
 from night.edges import faults_in
-from night.limits.rule import Find, apart, mean_of, same
+from night.limits.rule import Find, apart
 
 _SOURCES = 70  # of a merge, more than a word has bits
 _RATE = 5.0  # samples per second of each
@@ -130,7 +130,7 @@ def removals(seconds: float, find: Find) -> int:
     """When a source is removed the other one goes on, also where a node waits to hand over a sample of it."""
     pipeline, slow, removed = ff.Pipeline("removals"), _Counts(), 0
     stays, goes = (pipeline.add(Count(), name=name) for name in ("stays", "goes"))
-    both = pipeline.add(same, [stays, goes], name="both")
+    both = pipeline.add(nodes.same, [stays, goes], name="both")
     pipeline.add(slow, both, name="slow", queue=ff.Queue(1, "block"))
     with pipeline.start():
         ends = time.monotonic() + seconds
@@ -164,7 +164,7 @@ def kept_memory(seconds: float, find: Find) -> int:
     """Picture memory that is kept for reuse has one bound, whatever sizes the pictures have."""
     looks = 0
     pipeline = ff.Pipeline("kept-memory")
-    pipeline.add(mean_of, pipeline.add(_OfManySizes(), name="sizes"), name="mean")
+    pipeline.add(nodes.mean, pipeline.add(_OfManySizes(), name="sizes"), name="mean")
     with pipeline.start():
         ends = time.monotonic() + seconds
         while time.monotonic() < ends:
@@ -174,20 +174,6 @@ def kept_memory(seconds: float, find: Find) -> int:
             if kept > _KEPT:
                 find(f"{kept} bytes of picture memory are kept for reuse")
     return looks
-
-
-class _Malloc(ctypes.Structure):
-    """What ``mallinfo2()`` of glibc returns."""
-
-    _fields_ = [("counts", ctypes.c_size_t * 10)]
-
-
-def _allocated() -> int:
-    """Returns the bytes that malloc has given and not got back."""
-    ask = ctypes.CDLL(None).mallinfo2
-    ask.restype = _Malloc
-    counts = ask().counts
-    return int(counts[7] + counts[4])  # uordblks, and hblkhd: mappings of its own
 
 
 def _all_of(numbers: list[int]) -> list[int]:
@@ -203,8 +189,8 @@ class _Changed:
         self._goes = self.pipeline.add(Ticker(_PERIOD), name="goes")
         self._merge = self.pipeline.add(_Counts(), [self._steady], name="merge")
         self._batches = self.pipeline.add(_all_of, [self._steady], name="batches", batch=ff.Batch(4, 0.05))
-        self._worker = self.pipeline.add(same, [self._steady], name="worker", process=True)
-        self._replaced = self.pipeline.add(same, self._goes, name="replaced")
+        self._worker = self.pipeline.add(nodes.same, [self._steady], name="worker", process=True)
+        self._replaced = self.pipeline.add(nodes.same, self._goes, name="replaced")
         self._queues = itertools.cycle(_QUEUES)
         self._changes = 0
         self.kinds: tuple[Callable[[], str], ...] = (
@@ -224,7 +210,7 @@ class _Changed:
         gc.collect()
         [worker] = self.pipeline.stats().nodes["worker"].workers
         return {
-            "bytes": _allocated(),
+            "bytes": own_process.allocated(),
             "objects": sys.getallocatedblocks(),
             "mappings": own_process.mappings(),
             "bytes of its worker": worker.rss_bytes,
@@ -254,7 +240,7 @@ class _Changed:
         return f"sources of {child.name!r}"
 
     def _node(self) -> str:
-        node = self.pipeline.add(same, self._goes, name="node", queue=next(self._queues))
+        node = self.pipeline.add(nodes.same, self._goes, name="node", queue=next(self._queues))
         self._hear("goes", "node")
         self.pipeline.remove(node, timeout=_PATIENCE)
         return "nodes"
@@ -273,7 +259,7 @@ class _Changed:
         return "readers"
 
     def _replace(self) -> str:
-        self.pipeline.replace(self._replaced, same, timeout=_PATIENCE)
+        self.pipeline.replace(self._replaced, nodes.same, timeout=_PATIENCE)
         return "replacements"
 
 

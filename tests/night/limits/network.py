@@ -19,11 +19,12 @@ import numpy as np
 from rigs.live.media import encode
 from rigs.live.rtsp import RtspServer
 from rigs.live.servers import HttpServer
+from rigs.process import nodes
 from support import Ticker, until
 
 import freshframe as ff
 from night import own_process
-from night.limits.rule import Find, mean_of
+from night.limits.rule import Find
 from night.own_process import also_log_to
 
 _RATE = 5.0  # samples per second of each
@@ -107,7 +108,7 @@ def reminders_of_a_camera(seconds: float, find: Find) -> int:
             server.hang_up()
 
         pipeline = ff.Pipeline("reminders-of-a-camera")
-        pipeline.add(mean_of, pipeline.add(ff.open(server.url, still=None), name="camera"), name="mean")
+        pipeline.add(nodes.mean, pipeline.add(ff.open(server.url, still=None), name="camera"), name="mean")
         with pipeline.start():
             pipeline.wait(_THERE)
             return _remind(pipeline, said, set_away, seconds, find)
@@ -221,7 +222,7 @@ def lost_packets(seconds: float, find: Find) -> int:
 
         pipeline = ff.Pipeline("lost-packets")
         source, before = pipeline.add(camera(), name="camera"), dict.fromkeys(counted, 0)
-        pipeline.add(mean_of, source, name="mean")
+        pipeline.add(nodes.mean, source, name="mean")
         with pipeline.start():
             ends = time.monotonic() + seconds
             while time.monotonic() < ends:

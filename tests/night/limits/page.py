@@ -7,10 +7,11 @@ import contextlib
 import time
 from collections import deque
 
+from rigs.process import nodes
 from rigs.web_client import Video, request
 
 import freshframe as ff
-from night.limits.rule import Find, mean_of
+from night.limits.rule import Find
 
 _QUESTIONS = 30  # a minute
 _ASKED = 0.7  # seconds between two of a client that asks too often
@@ -47,7 +48,9 @@ def questions(seconds: float, find: Find) -> int:
 def watching(seconds: float, _: Find) -> int:
     """A page that acknowledges each picture keeps its connection, however many pictures it has had."""
     pipeline, pictures = ff.Pipeline("watching"), 0
-    pipeline.add(mean_of, pipeline.add(ff.open("demo:circles?fps=30&size=64x48"), name="camera"), name="mean")
+    pipeline.add(
+        nodes.mean, pipeline.add(ff.open("demo:circles?fps=30&size=64x48"), name="camera"), name="mean"
+    )
     page = pipeline.serve()
     with contextlib.closing(page), pipeline.start(), Video(page.url.rstrip("/")) as viewer:
         viewer.text("welcome")

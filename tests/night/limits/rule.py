@@ -1,4 +1,4 @@
-"""What a program at a limit is, and what several of them need."""
+"""A program at a limit, and a rule that is tried in a process of its own."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -7,9 +7,9 @@ import json
 import sys
 from collections.abc import Callable
 
-from support import run_python
+from support import program_environment
 
-import freshframe as ff
+from night.watched import watched
 
 Find = Callable[[str], None]
 Program = Callable[[float, Find], int]  # runs for so many seconds, returns how often its rule was tried
@@ -33,22 +33,12 @@ def apart(rule: Callable[[float], tuple[int, list[str]]], seconds: float, find: 
         "logging.getLogger('freshframe').addHandler(logging.NullHandler())\n"
         f"print(json.dumps(rule({seconds})))"
     )
-    limit = ("timeout", "--foreground", "--signal=ABRT", str(int(seconds) + _HANGS))
-    ended = run_python("-X", "faulthandler", "-c", code, before=limit)
-    if ended.code != 0:
-        find(f"its process ended with {ended.code}: {ended.err[-2000:]}")
+    command = [sys.executable, "-X", "faulthandler", "-c", code]
+    status, said, errors = watched(command, seconds + _HANGS, program_environment())
+    if status != 0:
+        find(f"its process ended with {status}: {errors[-2000:]}")
         return 0
-    tried, found = json.loads(ended.out.splitlines()[-1])
+    tried, found = json.loads(said.splitlines()[-1])
     for text in found:
         find(text)
     return int(tried)
-
-
-def mean_of(frame: ff.Frame) -> float:
-    """Of some of its pixels: what a node does that takes the frames."""
-    return float(frame.luma[::16, ::16].mean())
-
-
-def same(number: int) -> int:
-    """The number."""
-    return number

@@ -21,12 +21,13 @@ from typing import Any, Literal
 
 import numpy as np
 from rigs import onnx_files
+from rigs.process import nodes
 from rigs.web_client import request
 from support import Ticker
 
 import freshframe as ff
 from night import own_process
-from night.limits.rule import Find, apart, same
+from night.limits.rule import Find, apart
 
 _TURNS = 800  # of new tracks
 _WARM = _TURNS // 8  # of them, until all room is there
@@ -386,7 +387,7 @@ def _make_stalls(plan: _Plan, ends: float, pipeline: ff.Pipeline, find: Find) ->
 def _stalls(seconds: float, find: Find) -> int:
     """With a page, which reads the watch's findings four times per second."""
     tried, ends, pipeline = 0, time.monotonic() + seconds, ff.Pipeline("stalls")
-    pipeline.add(same, pipeline.add(Ticker(0.1), name="source"), name="same")
+    pipeline.add(nodes.same, pipeline.add(Ticker(0.1), name="source"), name="same")
     with contextlib.closing(pipeline.serve()) as page, pipeline.start():
         for plan in _PLANS:
             with contextlib.ExitStack() as stack:

@@ -15,12 +15,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from rigs.process import nodes
 from rigs.process.nodes import KeepsFrames
 from support import Count, Ticker, picture
 
 import freshframe as ff
 from night import own_process
-from night.limits.rule import Find, apart, mean_of, same
+from night.limits.rule import Find, apart
 
 _RESTARTS = 3  # of a worker
 _PATIENCE = 100.0  # seconds for its node to fail
@@ -91,7 +92,7 @@ def busy_workers(seconds: float, find: Find) -> int:
     slow = _Timed()
     pipeline = ff.Pipeline("busy-workers")
     source = pipeline.add(Count(), name="source")
-    work = pipeline.add(same, source, name="work", process=ff.Process(workers=1))
+    work = pipeline.add(nodes.same, source, name="work", process=ff.Process(workers=1))
     pipeline.add(slow, work, name="slow", queue=ff.Queue(1, "block"))
     with pipeline.start():
         pipeline.wait(seconds)
@@ -164,9 +165,7 @@ def _workers(stats: ff.stats.Stats) -> list[ff.stats.WorkerStats]:
 
 def _kill_one(pipeline: ff.Pipeline, chance: random.Random) -> None:
     """Any worker, in whatever state it is."""
-    workers = [
-        worker.pid for node in pipeline.stats().nodes.values() for worker in node.workers if worker.pid
-    ]
+    workers = [worker.pid for worker in _workers(pipeline.stats()) if worker.pid]
     with contextlib.suppress(ProcessLookupError, IndexError):
         os.kill(chance.choice(workers), signal.SIGKILL)
 
@@ -189,7 +188,7 @@ def _leases_pipeline() -> ff.Pipeline:
 
     camera = pipeline.add(_Camera(), name="camera")
     keeps = pipeline.add(_Mortal(_LIVES, False, signal.SIGKILL), camera, name="keeps", process=immortal(2))
-    pipeline.add(mean_of, keeps, name="mean")
+    pipeline.add(nodes.mean, keeps, name="mean")
     pipeline.add(_Mortal(_LIVES, True, None), keeps, name="views", process=immortal(1))
     batches = _MortalOfBatches(_LIVES, False, signal.SIGALRM)
     pipeline.add(batches, camera, name="batches", process=immortal(1), batch=ff.Batch(4, 1.0))
@@ -303,7 +302,7 @@ class _Hoard(ff.Node[ff.Frame, int]):
 
 def _slow(frame: ff.Frame) -> float:
     time.sleep(_CALL * 4)
-    return mean_of(frame)
+    return nodes.mean(frame)
 
 
 class _Bursts:
@@ -313,7 +312,7 @@ class _Bursts:
         self.pipeline, self._camera = ff.Pipeline("bursts"), _Camera()
         self._port = self.pipeline.add(self._camera, name="camera")
         for name, node, queue in (
-            ("quick", mean_of, ff.LATEST),
+            ("quick", nodes.mean, ff.LATEST),
             ("busy", _slow, ff.LATEST),
             ("hoard", _Hoard(), ff.Queue(2 * _BURST)),
         ):

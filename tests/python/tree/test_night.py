@@ -16,7 +16,7 @@ from typing import Any, cast
 
 import pytest
 from night import __main__ as night
-from night import ledger, own_process
+from night import ledger, own_process, watched
 from night.ledger import Entry
 
 
@@ -118,7 +118,7 @@ def test_faults_of_a_fleet_count_only_if_they_were_tried(monkeypatch: pytest.Mon
     )
     times = iter([0.0, 1.0, 2.0, 3.0, 11.0])
     monkeypatch.setattr("night.__main__.time", SimpleNamespace(monotonic=lambda: next(times)))
-    monkeypatch.setattr(night, "_watched", lambda *_: next(ended))
+    monkeypatch.setattr(night, "watched", lambda *_: next(ended))
     first = 1 + night._runs_before("fleets")
     found = [f"seed {first}: ended with 1: StateError: no result", f"seed {first + 10}: lost"]
     assert night._fleets(10.0) == (9, found, {"recovery_max_seconds": 3.0})
@@ -134,7 +134,7 @@ def test_a_run_of_chaos_that_hangs_or_dies_is_a_finding(monkeypatch: pytest.Monk
     ended = iter([(0, verdict(5), ""), (4, verdict(4, "lost"), ""), (-6, "", "x\nFatal Python Error: y")])
     times = iter([0.0, 1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 11.0])
     monkeypatch.setattr("night.__main__.time", SimpleNamespace(monotonic=lambda: next(times)))
-    monkeypatch.setattr(night, "_watched", lambda *_: next(ended))
+    monkeypatch.setattr(night, "watched", lambda *_: next(ended))
     first = 1 + night._runs_before("chaos")
     found = [f"seed {first + 1}: lost", f"seed {first + 2}: ended with -6: Fatal Python Error: y"]
     assert night._chaos(10.0) == (9, found, {"memory grown MiB": 5})
@@ -148,7 +148,7 @@ def test_what_takes_too_long_shows_its_stacks_and_is_ended() -> None:
         "-c",
         "import time; print(1, flush=True); time.sleep(600)",
     ]
-    code, said, errors = night._watched(sleeps, 5.0, dict(os.environ))
+    code, said, errors = watched.watched(sleeps, 5.0, dict(os.environ))
     assert (code, said) == (-6, "1\n")
     assert "Fatal Python error: Aborted" in errors
 
@@ -157,7 +157,7 @@ def test_a_piece_in_a_process_of_its_own_gives_what_it_found_and_its_crash_is_a_
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ended = iter([(0, 'seed 7: lost\n[3, ["lost"], {"a": 1}]\n', ""), (-11, "", "x\nFatal Python error: y")])
-    monkeypatch.setattr(night, "_watched", lambda *_: next(ended))
+    monkeypatch.setattr(night, "watched", lambda *_: next(ended))
     assert night._apart("random", 1.0) == (3, ["lost"], {"a": 1})
     assert capsys.readouterr().out == "seed 7: lost\n"
     assert night._apart("soak", 1.0) == (0, ["the piece ended with -11: Fatal Python error: y"], {})
@@ -166,9 +166,9 @@ def test_a_piece_in_a_process_of_its_own_gives_what_it_found_and_its_crash_is_a_
 def test_a_child_that_stands_still_does_not_hold_the_end_of_what_takes_too_long(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(night, "_STACKS", 1.0)
+    monkeypatch.setattr(watched, "_STACKS", 1.0)
     stops = "import os, signal, time; os.fork() or os.kill(os.getpid(), signal.SIGSTOP); time.sleep(600)"
-    code, _, _ = night._watched([sys.executable, "-c", stops], 2.0, dict(os.environ))
+    code, _, _ = watched.watched([sys.executable, "-c", stops], 2.0, dict(os.environ))
     assert code == -signal.SIGABRT
 
 
