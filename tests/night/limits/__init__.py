@@ -12,7 +12,19 @@ import sys
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 
-from night.limits import fleets, graph, network, page, recordings, tracks, workers
+from night.limits import (
+    awaited,
+    fleet_memory,
+    fleets,
+    gil,
+    graph,
+    log,
+    network,
+    page,
+    recordings,
+    tracks,
+    workers,
+)
 from night.limits.rule import Program
 from night.own_process import log_to
 
@@ -26,7 +38,12 @@ _GROUPS: tuple[tuple[Program, ...], ...] = (
         network.reminders_of_a_camera,
         page.questions,
         page.watching,
+        page.codecs,
         graph.kept_memory,
+        graph.totals,
+        network.tries_of_a_spool,
+        network.tries_of_a_camera,
+        awaited.awaited_samples,
         network.publishing,
         network.lost_packets,
     ),
@@ -36,6 +53,7 @@ _GROUPS: tuple[tuple[Program, ...], ...] = (
         recordings.changes_of_a_camera,
         fleets.readers_of_a_fleet,
         fleets.cameras_that_fail,
+        fleet_memory.memory_of_a_fleet,
         graph.changes,
     ),
     (
@@ -43,9 +61,13 @@ _GROUPS: tuple[tuple[Program, ...], ...] = (
         workers.busy_workers,
         workers.leases_of_the_dead,
         workers.bursts,
+        workers.frames_for_workers,
         tracks.counted_tracks,
         tracks.classified_tracks,
-        tracks.recent_stalls,
+        tracks.tracks_that_stay,
+        gil.recent_stalls,
+        gil.thread_names,
+        log.kinds_of_lines,
     ),
 )
 _LATE = 20.0  # seconds for which programs may go on behind their time

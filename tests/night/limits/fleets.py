@@ -73,7 +73,7 @@ def _camera(_: str) -> Built:
     return pipeline, {"all": numbers, "few": pipeline.add(_few, numbers)}
 
 
-def _fast_camera(_: str) -> Built:
+def fast_camera(_: str) -> Built:
     pipeline = ff.Pipeline()
     return pipeline, {"many": pipeline.add(_Numbers(_FAST))}
 
@@ -249,7 +249,7 @@ def readers_of_a_fleet(seconds: float, find: Find) -> int:
     """Results expire for a reader that has not pulled for a minute, and for no other one."""
     with ThreadPoolExecutor(len(_READERS)) as pool, ff.Fleet("local", agents=2) as fleet:
         fleet.add_many(dict.fromkeys(("north", "south"), "numbers"), _camera)
-        fleet.add("fast", _fast_camera, "numbers")
+        fleet.add("fast", fast_camera, "numbers")
         until(lambda: fleet.stats().states() == {"running": 3}, lambda: f"cameras: {fleet.stats()}")
         reads = {pool.submit(_read, fleet, kind, seconds, find): kind for kind in _READERS}
         done, late = wait(reads, seconds + 2 * WATCHDOG)

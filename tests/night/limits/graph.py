@@ -7,6 +7,7 @@ import gc
 import itertools
 import random
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -30,6 +31,7 @@ _CALL = 0.05  # seconds of a slow call
 _KEPT = 64 << 20  # bytes of picture memory for reuse
 _PERIOD = 0.01  # seconds between two samples of a source that comes and goes
 _QUEUES = (ff.RECORDING, ff.Queue(256), ff.LATEST, ff.Queue(300, "drop_newest", max_seconds=1.0))
+_SOME = 1000  # events that an edge loses before its source goes
 _HEARD = 16  # changes, of which one waits for a sample of what has come
 _PATIENCE = 60.0  # seconds for a node to end
 _PAUSE = 0.001  # seconds between two changes
@@ -145,6 +147,83 @@ def removals(seconds: float, find: Find) -> int:
             goes = pipeline.add(Count(), name="goes")
             pipeline.connect(goes, both)
             removed += 1
+    return removed
+
+
+class _Crossings(ff.Source[ff.Detections]):
+    """A track that crosses the middle with each sample."""
+
+    live = False
+
+    def __init__(self, period: float) -> None:
+        self._period = period
+
+    def read(self, stop: ff.StopToken) -> Iterator[tuple[ff.Detections, float]]:
+        """Until the stop."""
+        corners = np.array([[40, 10, 60, 20]], np.float32)
+        above, below = (_track(corners + np.array([0, 60 * number] * 2, np.float32)) for number in range(2))
+        for number in itertools.count():
+            if stop.wait(self._period):
+                return
+            yield (below if number % 2 else above), number / 25
+
+
+def _track(corners: Any) -> ff.Detections:
+    return ff.Detections(
+        corners.astype(np.float32),
+        confidence=np.ones(1, np.float32),
+        class_id=np.zeros(1, np.int32),
+        tracker_id=np.ones(1, np.int64),
+    )
+
+
+class _Sleeper(ff.Node[Any, None]):
+    """Takes a sample when it is told."""
+
+    def __init__(self) -> None:
+        self.turn = threading.Semaphore(0)
+
+    def process(self, _: ff.Sample[Any], /) -> None:
+        """Waits for its turn."""
+        self.turn.acquire(timeout=_PATIENCE)
+
+
+def _totals(pipeline: ff.Pipeline, child: str) -> dict[str, int]:
+    """The counters of the edges to a node, also of those that have gone."""
+    totals = Counter[str]()
+    for edge in pipeline.stats().edges:
+        if edge.child == child:
+            fields = ("passed_in", "delivered", "dropped", "events_lost")
+            totals.update({name: getattr(edge, name) for name in fields} | edge.drops)
+    return dict(totals)
+
+
+def totals(seconds: float, find: Find) -> int:
+    """The counters of an edge never fall, also when a source above it goes that has lost events."""
+    pipeline, sleeper, removed = ff.Pipeline("totals"), _Sleeper(), 0
+    stays = pipeline.add(_Crossings(_PERIOD), name="stays")
+    crossings = pipeline.add(ff.LineCounter((0, 50), (100, 50)), [stays], name="line")
+    pipeline.add(sleeper, crossings, name="sleeper", queue=ff.LATEST)
+    with pipeline.start():
+        ends = time.monotonic() + seconds
+        while time.monotonic() < ends:
+            enough = _totals(pipeline, "sleeper")["events_lost"] + _SOME
+            goes = pipeline.add(_Crossings(0), name="goes")
+            pipeline.connect(goes, crossings)
+            until(
+                lambda enough=enough: _totals(pipeline, "sleeper")["events_lost"] > enough,  # type: ignore[misc]
+                lambda: f"more events than an edge keeps: {pipeline.stats()}",
+            )
+            before = _totals(pipeline, "sleeper")
+            pipeline.remove(goes, timeout=_PATIENCE)
+            sleeper.turn.release(2)  # what waits, and what comes then
+            pipeline.wait(1)
+            now = _totals(pipeline, "sleeper")
+            fell = [name for name, count in before.items() if now.get(name, 0) < count]
+            if fell:
+                find(f"{fell} of an edge fell with the removal of a source: {before} and then {now}")
+            removed += 1
+        sleeper.turn.release(1000)
     return removed
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import random
 import socket
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rigs.live.faulty_server import Clip, Faults
 from rigs.live.media import encode
 from rigs.live.rtsp import RtspServer
 from rigs.live.servers import HttpServer
@@ -31,6 +33,12 @@ _RATE = 5.0  # samples per second of each
 _LONG = 36.0  # seconds of the first outage of a receiver
 _SHORT = 26.0  # of a later one
 _THERE = 3.0  # between two
+_TRIED = 30.0  # seconds of an outage in which tries are counted
+_FIRST_PAUSE = 5.0  # seconds, at most, between the first two tries: 0.2, and what a busy machine needs
+_SILENT = 1.0  # seconds after which a camera is lost
+_LEAST = 0.8  # of the pauses in the docs
+_MOST = 10.0  # seconds of a pause
+_OF_ONE = 0.3  # seconds between the connections of one try, which asks for another transport
 _UNREAD = 25  # connections that a receiver does not read
 _LOST_AFTER = 0.5  # seconds, for one that does not read
 _READ = 20.0  # seconds for which it reads
@@ -59,10 +67,13 @@ class _Receiver:
 
     def __init__(self) -> None:
         self._is_away = False
+        self.failed: list[float] = []  # when the calls of this outage have failed
 
     def __call__(self, _: list[dict[str, Any]]) -> None:
         if self._is_away:
+            self.failed.append(time.monotonic())
             raise ConnectionError("away")
+        self.failed.clear()
 
     def set_away(self, away: bool) -> None:
         """From now on."""
@@ -97,6 +108,87 @@ def reminders_of_a_receiver(seconds: float, find: Find) -> int:
         pipeline.add(ff.Spool(Path(folder) / "box", receiver), source, name="spool")
         with pipeline.start():
             return _remind(pipeline, said, receiver.set_away, seconds, find)
+
+
+def tries_of_a_spool(seconds: float, find: Find) -> int:
+    """Each outage of a receiver begins with short pauses, however long those of the outage before were."""
+    receiver, outages, ends = _Receiver(), 0, time.monotonic() + seconds
+    with tempfile.TemporaryDirectory(prefix="tries-") as folder:
+        pipeline = ff.Pipeline("tries-of-a-spool")
+        source = pipeline.add(Ticker(1 / _RATE), name="source")
+        pipeline.add(ff.Spool(Path(folder) / "box", receiver), source, name="spool")
+        with pipeline.start():
+            while time.monotonic() < ends:
+                receiver.set_away(True)
+                pipeline.wait(_TRIED)
+                failed = list(receiver.failed)
+                if len(failed) < 2 or failed[1] - failed[0] > _FIRST_PAUSE:
+                    pauses = [round(later - one, 1) for one, later in itertools.pairwise(failed)]
+                    find(f"in outage {outages + 1} of a receiver it is tried again after {pauses} s")
+                receiver.set_away(False)
+                until(lambda: not receiver.failed, "an event at a receiver that is there again")
+                pipeline.wait(_THERE)
+                outages += 1
+    return outages
+
+
+class _Tried(RtspServer):
+    """A camera that knows when it was asked for its stream."""
+
+    def __init__(self, clip: Clip) -> None:
+        self.tries: list[float] = []
+        super().__init__(clip)
+
+    def talk(self, connection: socket.socket) -> None:
+        """Answers requests, sends while it plays."""
+        now = time.monotonic()
+        if not self.tries or now - self.tries[-1] > _OF_ONE:
+            self.tries.append(now)
+        super().talk(connection)
+
+
+_MANNERS: dict[str, dict[str, Any]] = {  # of a camera that fails
+    "gives no picture": {"stall_after": 0},
+    "hangs up at once": {"answers": {"OPTIONS": b""}},
+    "answers 503": {"status": "503 Busy"},
+    "hangs up in the end": {"answers": {"PLAY": b""}},
+    "sends rubbish": {"garbage": True},
+}
+
+
+def _fail(server: _Tried, manner: dict[str, Any]) -> None:
+    server.tries.clear()
+    server.faults = Faults(**manner)
+    server.hang_up()
+
+
+def tries_of_a_camera(seconds: float, find: Find) -> int:
+    """The pauses between two tries are those of the docs, in whatever manner the camera fails."""
+    outages, ends, clip = 0, time.monotonic() + seconds, encode("h264", 60)
+    pipeline, servers = ff.Pipeline("tries-of-a-camera"), dict[str, _Tried]()
+    with contextlib.ExitStack() as stack:
+        for number, manner in enumerate(_MANNERS):
+            server = servers[manner] = stack.enter_context(_Tried(clip))
+            camera = ff.open(server.url, still=None, read_timeout=_SILENT, open_timeout=_SILENT)
+            pipeline.add(nodes.mean, pipeline.add(camera, name=f"camera{number}"), name=f"mean{number}")
+        stack.enter_context(pipeline.start())
+        while time.monotonic() < ends:
+            for manner, server in servers.items():
+                _fail(server, _MANNERS[manner])
+            pipeline.wait(_TRIED)
+            for manner, server in servers.items():
+                pauses = [later - one for one, later in itertools.pairwise(server.tries)]
+                least = [_LEAST * min(2.0**number, _MOST) for number in range(len(pauses))]
+                early = [pause for pause, wanted in zip(pauses, least, strict=True) if pause < wanted]
+                if early or not pauses:
+                    shown = ", ".join(f"{pause:.1f}" for pause in pauses)
+                    find(f"a camera that {manner} is tried again after {shown} s in outage {outages + 1}")
+                server.faults = Faults()
+            sent = {server: server.frames_sent for server in servers.values()}
+            until(lambda sent=sent: all(one.frames_sent > sent[one] + 9 for one in sent), "frames")  # type: ignore[misc]
+            pipeline.wait(_THERE)
+            outages += 1
+    return outages
 
 
 def reminders_of_a_camera(seconds: float, find: Find) -> int:

@@ -6,9 +6,12 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import deque
+from typing import Any
 
+from rigs.live.media import encode
+from rigs.live.servers import HttpServer
 from rigs.process import nodes
-from rigs.web_client import Video, request
+from rigs.web_client import Video, VideoMessage, request
 
 import freshframe as ff
 from night.limits.rule import Find
@@ -16,6 +19,8 @@ from night.limits.rule import Find
 _QUESTIONS = 30  # a minute
 _ASKED = 0.7  # seconds between two of a client that asks too often
 _MINUTE = 60.0
+_MODES = {"picture": "video", "jpeg": "jpeg"}  # of a start, by the kind of its pictures
+_OF_A_KIND = 20  # pictures, before another camera comes
 
 
 def questions(seconds: float, find: Find) -> int:
@@ -61,3 +66,49 @@ def watching(seconds: float, _: Find) -> int:
             viewer.next("jpeg")
             pictures += 1
     return pictures
+
+
+class _View:
+    """What a viewer was told of the pictures that come."""
+
+    def __init__(self, find: Find) -> None:
+        self._find = find
+        self._said: dict[str, Any] = {}
+        self.pictures = dict.fromkeys(("picture", "jpeg"), 0)
+
+    def take(self, message: VideoMessage) -> None:
+        """A message: a picture is of the kind, and a JPEG of the size, that the newest start tells of."""
+        if message.kind in ("start", "gone"):
+            self._said = message.json() if message.kind == "start" else {}
+        elif message.kind in _MODES:
+            self.pictures[message.kind] += 1
+            told = self._said.get("mode")
+            if told != _MODES[message.kind]:
+                self._find(f"a viewer gets {message.kind!r} after a start of {told!r}")
+                self._said = {"mode": _MODES[message.kind]}  # once
+
+
+def codecs(seconds: float, find: Find) -> int:
+    """A viewer is told of what kind the next pictures are, whatever camera takes the place of another."""
+    replaced, ends, view = 0, time.monotonic() + seconds, _View(find)
+    with contextlib.ExitStack() as stack:
+        servers = [stack.enter_context(HttpServer(encode(kind, 60))) for kind in ("mpegts", "mjpeg")]
+        pipeline = ff.Pipeline("codecs")
+        camera = pipeline.add(ff.open(servers[0].url, still=None), name="camera")
+        pipeline.add(nodes.mean, camera, name="mean")
+        page = stack.enter_context(contextlib.closing(pipeline.serve()))
+        stack.enter_context(pipeline.start())
+        viewer = stack.enter_context(Video(page.url.rstrip("/")))
+        viewer.text("welcome")
+        viewer.watch("camera")
+        viewer.wait_at_most(_MINUTE)
+        while time.monotonic() < ends:
+            kind = "jpeg" if replaced % 2 else "picture"
+            enough = view.pictures[kind] + _OF_A_KIND
+            while view.pictures[kind] < enough and time.monotonic() < ends + _MINUTE:
+                message = viewer.message()
+                viewer.acknowledge(message)
+                view.take(message)
+            replaced += 1
+            pipeline.replace(camera, ff.open(servers[replaced % 2].url, still=None), timeout=_MINUTE)
+    return replaced

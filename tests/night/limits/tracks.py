@@ -7,23 +7,17 @@ Memory belongs to a whole process, and so does the GIL watch: each rule is tried
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import importlib.util
 import itertools
 import statistics
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from rigs import onnx_files
-from rigs.process import nodes
-from rigs.web_client import request
-from support import Ticker
 
 import freshframe as ff
 from night import own_process
@@ -42,36 +36,9 @@ _OF_TRACKER = 400  # new boxes of a turn; it has at most 512 tracks
 
 _VIEWED = 200  # tracks of a turn that a second model looks at
 _VIEWS_APART = 5.0  # seconds of pts between two turns: after twelve of them a track is forgotten
+_STAY = 5  # tracks that stay in the picture
 _SAME = 1e-6  # seconds
 _VIEW_BETWEEN = 1.0  # seconds between the two sights: a view that was the best for half of them is looked at
-
-_CALL = 4_000  # microseconds for which the GIL is held
-_THRESHOLD = 0.001  # seconds
-_STALLS_GROWN = 4 << 20  # bytes: those of 670 more stalls, as each has two texts of the length below
-_PATH = 3_000  # characters of the path of the program's file
-_KEEP = 100  # stalls that the watch is told to keep
-_OF_A_THREAD = 20  # calls
-_EVENTS = 100  # at most, of a page
-_CULPRITS = 5  # at most, of stats()
-_DESCRIPTORS = 10  # more than before
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """Stalls of one watch.
-
-    Attributes:
-        functions: That hold the GIL, in turn: each is a culprit of its own.
-        warm: Stalls, after which each list is full.
-        stalls: In total.
-    """
-
-    functions: int
-    warm: int
-    stalls: int
-
-
-_PLANS = (_Plan(100, 300, 1_300), _Plan(3_000, 1_500, 2_700))  # a watch has at most 1,000 culprits
 
 
 def _found(corners: Any, ids: Any = None) -> ff.Detections:
@@ -253,13 +220,17 @@ def _save_model(path: Path) -> Path:
     return file.save(path)
 
 
+def _classifier(looks: Literal["growing", "best"]) -> ff.OnnxClassifier:
+    with tempfile.TemporaryDirectory(prefix="looks-") as folder:
+        model = _save_model(Path(folder) / "red.onnx")
+        return ff.OnnxClassifier(model, crops=ff.Crops(looks=looks), threads=1)
+
+
 class _Looks(_Remembers):
     """Each track is looked at once, and its second sight has the result of this look."""
 
     def __init__(self, looks: Literal["growing", "best"]) -> None:
-        with tempfile.TemporaryDirectory(prefix="looks-") as folder:
-            model = _save_model(Path(folder) / "red.onnx")
-            classifier = ff.OnnxClassifier(model, crops=ff.Crops(looks=looks), threads=1)
+        classifier = _classifier(looks)
         self._pipeline = ff.Pipeline("looks")
         tracks = self._pipeline.add(_New(), self._pipeline.add(_Red(), name="red"), name="tracks")
         self._reader = self._pipeline.reader(self._pipeline.add(classifier, tracks, name="kinds"))
@@ -274,6 +245,58 @@ class _Looks(_Remembers):
 
     def close(self) -> None:
         self._pipeline.stop()
+
+
+class _Still(ff.Source[ff.Frame]):
+    """A red picture each second of pts."""
+
+    live = False
+
+    def read(self, stop: ff.StopToken) -> Iterator[tuple[ff.Frame, float]]:
+        """Reads until the stop."""
+        pixels = np.zeros((240, 320, 3), np.uint8)
+        pixels[..., 2] = 255
+        frame = ff.Frame.from_array(pixels, "bgr")
+        for second in itertools.count():
+            if stop.wait(0):
+                return
+            yield frame, float(second)
+
+
+class _Same(ff.Node[ff.Frame, ff.Detections]):
+    """The same tracks in each picture."""
+
+    def process(self, sample: ff.Sample[ff.Frame], /) -> ff.Detections:
+        """Finds them."""
+        number = np.arange(_STAY)
+        corners = np.stack([number * 60 + 4, number * 0 + 20, number * 60 + 44, number * 0 + 60], axis=1)
+        return _found(corners.astype(np.float32), 1 + number)
+
+
+def _looked_at_once(looks: Literal["growing", "best"], seconds: float, find: Find) -> int:
+    """Tracks that stay for hours of pts have the result of one look: no later view is better."""
+    ends, samples, first = time.monotonic() + seconds, 0, dict[int, float]()
+    pipeline = ff.Pipeline("looked-at-once")
+    tracks = pipeline.add(_Same(), pipeline.add(_Still(), name="red"), name="tracks")
+    reader = pipeline.reader(pipeline.add(_classifier(looks), tracks, name="kinds"))
+    with pipeline.start():
+        while time.monotonic() < ends:
+            sample = reader.get()
+            ids, data = sample.value.tracker_id, sample.value.data
+            assert ids is not None
+            for track, kind, looked in zip(ids, data["kind"], data["kind_pts"], strict=True):
+                if kind == "red":
+                    first.setdefault(int(track), float(looked))
+                if track in first and (kind != "red" or abs(looked - first[track]) > _SAME):
+                    find(
+                        f"of a track that stays, and was looked at at {first[track]:g} s by {looks!r}, "
+                        f"the kind at {sample.pts:g} s is {str(kind)!r}, of {looked:g} s"
+                    )
+                    return 1
+            samples += 1
+    if len(first) < _STAY:
+        find(f"{len(first)} of {_STAY} tracks that stay were looked at by {looks!r} within {samples} s")
+    return samples
 
 
 _COUNTERS: dict[str, Callable[[], _Remembers]] = {
@@ -318,88 +341,6 @@ def _is_flat(name: str, one: _Remembers, seconds: float, find: Find) -> int:
     return 1
 
 
-def _hold(functions: Sequence[Callable[[], object]]) -> None:
-    """Calls each, and lets the others have the GIL between."""
-    for each in functions:
-        each()
-        time.sleep(_THRESHOLD)
-
-
-def _holders(count: int) -> Iterator[Sequence[Callable[[], object]]]:
-    """So many functions that hold the GIL, some for each thread. Their file has a long path."""
-    names: dict[str, Any] = {"usleep": ctypes.PyDLL(None).usleep}
-    code = "".join(f"def hold{number}(): usleep({_CALL})\n" for number in range(count))
-    exec(compile(code, f"/{'x' * _PATH}/holds.py", "exec"), names)
-    functions = [names[f"hold{number}"] for number in range(count)]
-    for begin in itertools.cycle(range(0, count, _OF_A_THREAD)):
-        yield functions[begin : begin + _OF_A_THREAD]
-
-
-def _check_lists(watch: ff.gil.GilWatch, pipeline: ff.Pipeline, url: str, find: Find) -> None:
-    """Compares the lists with their bounds, and at the watch's end the stalls with their number."""
-    events = len(request(url, "/api/state").json()["events"])
-    lengths = {
-        "stalls of the watch": (len(watch.stalls), _KEEP),
-        "culprits of stats()": (len(pipeline.stats().gil.culprits), _CULPRITS),
-        "events of the page": (events, _EVENTS),
-    }
-    for name, (length, most) in lengths.items():
-        if length > most:
-            find(f"{length} {name}, of which there are at most {most}")
-    watch.stop()
-    told = sum(culprit.count for culprit in watch.summary())
-    if told > len(watch.stalls) + watch.dropped:
-        find(f"of {told} stalls a watch has kept {len(watch.stalls)} and dropped {watch.dropped}")
-
-
-@dataclass
-class _Usage:
-    """What the process uses after so many stalls."""
-
-    stalls: int
-    memory: int = field(default_factory=own_process.memory)
-    descriptors: int = field(default_factory=own_process.descriptors)
-
-
-def _make_stalls(plan: _Plan, ends: float, pipeline: ff.Pipeline, find: Find) -> int:
-    """Makes stalls: those after the first ones leave nothing behind."""
-    before: _Usage | None = None
-    for functions in _holders(plan.functions):
-        thread = threading.Thread(target=_hold, args=(functions,))
-        thread.start()
-        thread.join()
-        stalls = pipeline.stats().gil.stalls or 0
-        if before is None and stalls >= plan.warm:
-            before = _Usage(stalls)
-        if stalls >= plan.stalls:
-            break
-        if time.monotonic() > ends:
-            return 0
-    now = _Usage(stalls)
-    assert before is not None
-    if now.memory > before.memory + _STALLS_GROWN:
-        find(f"{before.memory >> 20} MiB became {now.memory >> 20} from stall {before.stalls} to {stalls}")
-    if now.descriptors > before.descriptors + _DESCRIPTORS:
-        find(f"{before.descriptors} descriptors became {now.descriptors} within {stalls} stalls")
-    return 1
-
-
-def _stalls(seconds: float, find: Find) -> int:
-    """With a page, which reads the watch's findings four times per second."""
-    tried, ends, pipeline = 0, time.monotonic() + seconds, ff.Pipeline("stalls")
-    pipeline.add(nodes.same, pipeline.add(Ticker(0.1), name="source"), name="same")
-    with contextlib.closing(pipeline.serve()) as page, pipeline.start():
-        for plan in _PLANS:
-            with contextlib.ExitStack() as stack:
-                try:
-                    watch = stack.enter_context(ff.gil.watch(_THRESHOLD, keep=_KEEP))
-                except ff.StateError:  # there is no watch on this interpreter
-                    return 0
-                tried += _make_stalls(plan, ends, pipeline, find)
-                _check_lists(watch, pipeline, page.url, find)
-    return tried
-
-
 def _all_flat(things: Mapping[str, Callable[[], _Remembers]], seconds: float, find: Find) -> int:
     """One after the other."""
     ends, tried = time.monotonic() + seconds, 0
@@ -420,11 +361,6 @@ def _classified_tracks(seconds: float) -> tuple[int, list[str]]:
     return _all_flat(_CLASSIFIERS, seconds, found.append), found
 
 
-def _recent_stalls(seconds: float) -> tuple[int, list[str]]:
-    found = list[str]()
-    return _stalls(seconds, found.append), found
-
-
 def counted_tracks(seconds: float, find: Find) -> int:
     """Counters, trackers and drawings forget tracks that are over, and count all of them."""
     return apart(_counted_tracks, seconds, find)
@@ -437,6 +373,8 @@ def classified_tracks(seconds: float, find: Find) -> int:
     return apart(_classified_tracks, seconds, find)
 
 
-def recent_stalls(seconds: float, find: Find) -> int:
-    """A watch of the GIL keeps as many stalls as it says, however many there were."""
-    return apart(_recent_stalls, seconds, find)
+def tracks_that_stay(seconds: float, find: Find) -> int:
+    """A second model looks at a track once while its view does not get better."""
+    if importlib.util.find_spec("onnxruntime") is None:
+        return 0
+    return sum(_looked_at_once(looks, seconds / 2, find) for looks in ("growing", "best"))

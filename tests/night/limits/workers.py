@@ -17,7 +17,7 @@ from typing import Any
 
 from rigs.process import nodes
 from rigs.process.nodes import KeepsFrames
-from support import Count, Ticker, picture
+from support import Count, Ticker, edge, picture, until
 
 import freshframe as ff
 from night import own_process
@@ -66,6 +66,29 @@ def restarts(seconds: float, find: Find) -> int:
             find(f"a node with restarts={_RESTARTS} ended with {node.drops} and {node.workers}")
         failed += 1
     return failed
+
+
+def frames_for_workers(seconds: float, find: Find) -> int:
+    """The engine may hold as many pictures as what is there needs, whatever workers there were before."""
+    pipeline, ends, bounds = ff.Pipeline("frames-for-workers"), time.monotonic() + seconds, list[int]()
+    camera = pipeline.add(ff.open("demo:circles?fps=25&size=64x48"), name="camera")
+    pipeline.add(nodes.mean, camera, name="mean")
+    with pipeline.start():
+        while time.monotonic() < ends:
+            bound = pipeline.stats().pool.bound
+            if bounds and bound != bounds[0]:
+                find(f"with the same graph {bounds[0]} frames may be held, and then {bound}")
+                break
+            bounds.append(bound)
+            workers = pipeline.add(
+                nodes.mean, camera, name="workers", process=ff.Process(workers=2 + len(bounds) % 2)
+            )
+            until(
+                lambda: edge(pipeline, "workers").delivered > 0,
+                lambda: f"a frame for a worker: {pipeline.stats()}",
+            )
+            pipeline.remove(workers, timeout=_PATIENCE)
+    return len(bounds)
 
 
 class _Timed(ff.Node[int, int]):

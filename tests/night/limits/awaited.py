@@ -1,0 +1,42 @@
+"""What an asynchronous program gets that gives up waiting now and then."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+
+from support import Ticker
+
+import freshframe as ff
+from night.limits.rule import Find
+
+_PERIOD = 0.05  # seconds between two samples
+_LONGEST = 2 * _PERIOD  # seconds for which it waits, or does something else
+_EARLY = 0.005  # seconds: a wait may begin so much later than its call
+
+
+async def _read(reader: ff.Reader[int], ends: float, find: Find) -> int:
+    """Waits for random times, and sleeps for others, in which samples come that nobody waits for."""
+    chance, waits = random.Random(1), 0
+    samples = aiter(reader)
+    while time.monotonic() < ends:
+        began = time.monotonic()
+        with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
+            sample = await asyncio.wait_for(anext(samples), chance.uniform(0, _LONGEST))
+            if sample.captured < began - _EARLY:
+                find(f"a wait for the next sample gave one that was {began - sample.captured:.3f} s old")
+        waits += 1
+        await asyncio.sleep(chance.uniform(0, _LONGEST))
+    return waits
+
+
+def awaited_samples(seconds: float, find: Find) -> int:
+    """With NEXT a sample comes while the program waits for it, however many waits it has given up."""
+    pipeline = ff.Pipeline("awaited")
+    source = pipeline.add(Ticker(_PERIOD), name="source")
+    reader = pipeline.reader(source, queue=ff.NEXT)
+    with pipeline.start():
+        return asyncio.run(_read(reader, time.monotonic() + seconds, find))
