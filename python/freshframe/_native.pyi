@@ -211,6 +211,12 @@ class Stamp:
     def source(self) -> str:
         """As Sample.source."""
 
+    @property
+    def _source_number(self) -> int:
+        """
+        Differs where another source has taken the name of one that was removed.
+        """
+
     def __reduce__(self) -> tuple:
         """Raises OptionTypeError: a Stamp cannot be pickled."""
 

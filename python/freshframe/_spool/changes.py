@@ -77,9 +77,9 @@ class Changes(Node[T, StateChange]):
 
     Every sample gives the set of keys that are on. A key that was off gives a `StateChange` at once. A
     key that is not seen for `hold` seconds of the stream's time has ended, and so has every key of a
-    source that sends no sample for so long. When the pipeline ends or is stopped, all keys end. So each
-    event that begins has exactly one end, except where the program crashes or a node above fails: there a
-    `Spool` below writes the end at the next start.
+    source that sends no sample for so long, or whose name another source has now. When the pipeline ends or
+    is stopped, all keys end. So each event that begins has exactly one end, except where the program crashes
+    or a node above fails: there a `Spool` below writes the end at the next start.
 
     A key begins at `sample.utc`, so in a file at the time of its recording if the file says when that was.
     Without `utc` this follows from the time at which the first sample of the source came, and `pts`. The
@@ -124,6 +124,10 @@ class Changes(Node[T, StateChange]):
 
     def process(self, sample: Sample[T], /) -> Iterator[StateChange]:
         """Compares the keys that are on with those of before."""
+        before = self._streams.get(sample.source)
+        if before is not None and before.stamp._source_number != sample.stamp._source_number:
+            yield from self._end_all(before, time.monotonic(), "gone")  # in the stream that has its name now
+            del self._streams[sample.source]
         stream = self._note(sample)
         on = stream.on
         for key in self._keys(sample.value):
@@ -139,15 +143,13 @@ class Changes(Node[T, StateChange]):
     def on_time(self, now: float, /) -> Iterator[StateChange]:
         """Ends the keys of a source that has fallen silent."""
         for stream in self._streams.values():
-            silent = now - stream.arrived
-            if silent >= self._hold:
-                yield from self._end_all(stream, stream.pts + silent, "gone")
+            if now - stream.arrived >= self._hold:
+                yield from self._end_in_stream(stream, now, "gone")
 
     def finish(self) -> Iterator[StateChange]:
         """Ends all that is on."""
-        now = time.monotonic()
         for stream in self._streams.values():
-            yield from self._end_all(stream, stream.pts + max(0.0, now - stream.arrived), "stop")
+            yield from self._end_in_stream(stream, time.monotonic(), "stop")
 
     def _note(self, sample: Sample[T]) -> _Stream:
         stream = self._streams.get(sample.source)
@@ -167,11 +169,17 @@ class Changes(Node[T, StateChange]):
             )
         return list(keys)
 
+    def _end_in_stream(self, stream: _Stream, now: float, by: EndedBy) -> Iterator[StateChange]:
+        """In the stream of its samples, so that an end never overtakes the next beginning."""
+        for change in self._end_all(stream, now, by):
+            yield stamped(change, like=stream.stamp)
+
     def _end_all(self, stream: _Stream, now: float, by: EndedBy) -> Iterator[StateChange]:
-        # In the stream of the samples, so that an end never overtakes the next beginning.
+        """Ends all keys of a stream that has no sample now. `now`: time.monotonic()."""
+        now = stream.pts + max(0.0, now - stream.arrived)
         while stream.on:
             key = next(iter(stream.on))
-            yield stamped(self._end(key, stream.on.pop(key), now, by), like=stream.stamp)
+            yield self._end(key, stream.on.pop(key), now, by)
 
     def _end(self, key: Hashable, one: _On, now: float, by: EndedBy) -> StateChange:
         """`now`: in the stream's time."""

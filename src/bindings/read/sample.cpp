@@ -236,6 +236,9 @@ void bind_stamp(nb::module_& module) {
           "As Sample.captured.")
       .def_prop_ro(
           "source", [](const PythonStamp& self) { return self.source(); }, "As Sample.source.")
+      .def_prop_ro(
+          "_source_number", [](const PythonStamp& self) { return self.stamp.source; },
+          "Differs where another source has taken the name of one that was removed.")
       .def("__reduce__", &refuse_stamp_pickle, "Raises OptionTypeError: a Stamp cannot be pickled.")
       .def("__repr__", &stamp_text);
 }

@@ -50,7 +50,12 @@ def changes_of(*samples: tuple[float, float | None, set[str]]) -> list[ff.StateC
     found: list[ff.StateChange] = []
     for pts, utc, value in samples:
         sample: Any = SimpleNamespace(
-            source="cam", stamp=None, pts=pts, utc=utc, captured=time.monotonic(), value=value
+            source="cam",
+            stamp=SimpleNamespace(_source_number=0),
+            pts=pts,
+            utc=utc,
+            captured=time.monotonic(),
+            value=value,
         )
         found += node.process(sample)
     return found
@@ -261,3 +266,27 @@ def test_a_node_without_a_name_of_its_own_has_that_of_the_statistics() -> None:
         found = [sample.value for sample in reader]
     assert sorted({change.node for change in found}) == sorted(port.name for port in ports)
     assert len(found) == 4
+
+
+def test_a_source_that_comes_again_under_its_name_has_times_of_its_own() -> None:
+    pipeline = ff.Pipeline()
+    other, first, second = Push(), Push(), Push()
+    states = pipeline.add(lambda names: names, [pipeline.add(other, name="other")], name="states")
+    changes = pipeline.add(ff.Changes(lambda names: names, hold=600), states)
+    reader = pipeline.reader(changes, queue=ff.RECORDING)
+    with pipeline.start():
+        camera = pipeline.add(first, name="cam")
+        pipeline.connect(camera, states)
+        first.push({"yard"})
+        began = reader.get().value
+        first.push_stamped({"yard"}, 4.0, time.monotonic())
+        until(lambda: pipeline.stats().nodes["Changes"].processed == 2, lambda: str(pipeline.stats()))
+        pipeline.remove(camera)
+        again = time.time()
+        pipeline.connect(pipeline.add(second, name="cam"), states)
+        second.push({"yard"})
+        ended, anew = reader.get().value, reader.get().value
+    assert (ended.key, ended.by, anew.key, anew.ended) == ("yard", "gone", "yard", None)
+    assert ended.began == began.began
+    assert ended.ended == pytest.approx(began.began + 4, abs=2e-3)
+    assert anew.began >= round(again, 3)
