@@ -214,7 +214,7 @@ class Stamp:
     @property
     def _source_number(self) -> int:
         """
-        Differs where another source has taken the name of one that was removed.
+        The number of its source, never used again: another source of the same name has another one.
         """
 
     def __reduce__(self) -> tuple:

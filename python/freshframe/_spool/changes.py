@@ -85,7 +85,8 @@ class Changes(Node[T, StateChange]):
     Without `utc` this follows from the time at which the first sample of the source came, and `pts`. The
     length is measured by `pts`, so it is right when the clock of `utc` is set meanwhile, or is another one.
 
-    Every source has keys of its own, and so has every node: `StateChange.node` is its name. Numbers of a
+    Every source has keys of its own, and so has every node: `StateChange.node` is its name. When a source has
+    the name of one that was removed, what still waits of the removed one gives no event. Numbers of a
     tracker begin again with each start of the program, so use names of zones as keys where people or other
     programs remember them.
 
@@ -124,8 +125,10 @@ class Changes(Node[T, StateChange]):
 
     def process(self, sample: Sample[T], /) -> Iterator[StateChange]:
         """Compares the keys that are on with those of before."""
-        before = self._streams.get(sample.source)
-        if before is not None and before.stamp._source_number != sample.stamp._source_number:
+        before, number = self._streams.get(sample.source), sample.stamp._source_number
+        if before is not None and number != before.stamp._source_number:
+            if number < before.stamp._source_number:
+                return  # it has waited while another source took its name
             yield from self._end_all(before, time.monotonic(), "gone")  # in the stream that has its name now
             del self._streams[sample.source]
         stream = self._note(sample)
@@ -176,10 +179,10 @@ class Changes(Node[T, StateChange]):
 
     def _end_all(self, stream: _Stream, now: float, by: EndedBy) -> Iterator[StateChange]:
         """Ends all keys of a stream that has no sample now. `now`: time.monotonic()."""
-        now = stream.pts + max(0.0, now - stream.arrived)
+        told = stream.pts + max(0.0, now - stream.arrived)
         while stream.on:
             key = next(iter(stream.on))
-            yield self._end(key, stream.on.pop(key), now, by)
+            yield self._end(key, stream.on.pop(key), told, by)
 
     def _end(self, key: Hashable, one: _On, now: float, by: EndedBy) -> StateChange:
         """`now`: in the stream's time."""

@@ -16,21 +16,24 @@ from night.limits.rule import Find
 _PERIOD = 0.05  # seconds between two samples
 _LONGEST = 2 * _PERIOD  # seconds for which it waits, or does something else
 _EARLY = 0.005  # seconds: a wait may begin so much later than its call
+_SHARE = 0.2  # of the samples: those that were on their way when a wait began, on a busy machine
+_ENOUGH = 50  # samples
 
 
 async def _read(reader: ff.Reader[int], ends: float, find: Find) -> int:
     """Waits for random times, and sleeps for others, in which samples come that nobody waits for."""
-    chance, waits = random.Random(1), 0
+    chance, ages = random.Random(1), list[float]()  # at the beginning of the wait
     samples = aiter(reader)
     while time.monotonic() < ends:
         began = time.monotonic()
         with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
             sample = await asyncio.wait_for(anext(samples), chance.uniform(0, _LONGEST))
-            if sample.captured < began - _EARLY:
-                find(f"a wait for the next sample gave one that was {began - sample.captured:.3f} s old")
-        waits += 1
+            ages.append(began - sample.captured)
         await asyncio.sleep(chance.uniform(0, _LONGEST))
-    return waits
+    old = [age for age in ages if age > _EARLY]
+    if len(old) > _SHARE * len(ages) and len(ages) > _ENOUGH:
+        find(f"{len(old)} of {len(ages)} waits for the next sample gave an older one, up to {max(old):.3f} s")
+    return len(ages)
 
 
 def awaited_samples(seconds: float, find: Find) -> int:

@@ -21,6 +21,7 @@ _READ = 20  # results of a reader
 _WARM = 3  # rounds
 _READERS = 4  # of a round
 _PER_ROUND = 0.5  # descriptors, mappings or threads that a round may leave
+_NOISE = {"descriptors": 5, "mappings": 40, "threads": 5}  # more than before, in all
 
 
 def _round(fleet: ff.Fleet, number: int) -> list[weakref.ref[ff.fleet.FleetReader]]:
@@ -59,19 +60,17 @@ def _kept(seconds: float) -> tuple[int, list[str]]:
             if rounds == _WARM:
                 before = _uses()
         now = _uses()
-        gc.collect()
         alive = sum(reader() is not None for reader in readers)
         if alive:
             found.append(f"{alive} of {len(readers)} readers of a fleet that were closed are kept")
         for what, count in before.items():
-            if now[what] > count + _PER_ROUND * (rounds - _WARM) + 2:
-                found.append(
-                    f"{count} {what} became {now[what]} while {rounds - _WARM} agents of a fleet were killed"
-                )
-    return rounds, found
+            if now[what] > count + _PER_ROUND * (rounds - _WARM) + _NOISE[what]:
+                found.append(f"{count} {what} became {now[what]} in {rounds - _WARM} rounds of a fleet")
+    return max(0, rounds - _WARM), found
 
 
 def _uses() -> dict[str, int]:
+    gc.collect()
     return {
         "descriptors": own_process.descriptors(),
         "mappings": own_process.mappings(),

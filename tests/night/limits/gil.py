@@ -34,7 +34,8 @@ _DESCRIPTORS = 10  # more than before
 _LONG_CALL = 300_000  # microseconds
 _NAMED_THRESHOLD = 0.1  # seconds
 _NAMED = 2.0  # seconds after which a thread with a new name holds the GIL
-_TOLD = 2.0  # after which the page tells of a stall
+_LOOK = 0.25  # seconds between two looks at the page
+_TOLD_WITHIN = 30.0  # within which the page tells of a stall
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ def _stalls(seconds: float, find: Find) -> int:
 
 
 class _Holder(threading.Thread):
-    """Holds the GIL when it is told, each time with another name."""
+    """Takes a name, or holds the GIL, when it is told."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -154,17 +155,23 @@ class _Holder(threading.Thread):
                 usleep(_LONG_CALL)
 
     def call_itself(self, name: str) -> None:
-        """From now on."""
+        """Takes this name."""
         self._orders.put(name)
 
     def hold(self) -> None:
-        """Once."""
+        """Holds the GIL once."""
         self._orders.put("")
 
     def close(self) -> None:
-        """Ends it."""
+        """Ends the thread."""
         self._orders.put(None)
         self.join()
+
+
+def _events(url: str) -> list[dict[str, Any]]:
+    """The events of a page that tell of holds."""
+    events: list[dict[str, Any]] = request(url, "/api/state").json()["events"]
+    return [each for each in events if each["kind"] == "gil" and "usleep" in each["text"]]
 
 
 def _names(seconds: float, find: Find) -> int:
@@ -182,13 +189,16 @@ def _names(seconds: float, find: Find) -> int:
             name = f"holder-{tried}"
             holder.call_itself(name)
             time.sleep(_NAMED)
+            newest = max((each["id"] for each in _events(page.url)), default=0)
             holder.hold()
-            time.sleep(_TOLD)
-            events = request(page.url, "/api/state").json()["events"]
-            told = [each["subject"] for each in events if each["kind"] == "gil" and "usleep" in each["text"]]
+            until_told = time.monotonic() + _TOLD_WITHIN
+            told: list[str] = []
+            while not told and time.monotonic() < until_told:
+                time.sleep(_LOOK)
+                told = [each["subject"] for each in _events(page.url) if each["id"] > newest]
             if told and name not in told:
-                find(f"the thread {name!r} has held the GIL, and the page names {told[-1]!r}")
-            tried += 1
+                find(f"the thread {name!r} has held the GIL, and the page names {told}")
+            tried += bool(told)
     return tried
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import itertools
 import random
@@ -31,7 +32,7 @@ _CALL = 0.05  # seconds of a slow call
 _KEPT = 64 << 20  # bytes of picture memory for reuse
 _PERIOD = 0.01  # seconds between two samples of a source that comes and goes
 _QUEUES = (ff.RECORDING, ff.Queue(256), ff.LATEST, ff.Queue(300, "drop_newest", max_seconds=1.0))
-_SOME = 1000  # events that an edge loses before its source goes
+_LOST_EVENTS = 1000  # of an edge, before a source above it goes
 _HEARD = 16  # changes, of which one waits for a sample of what has come
 _PATIENCE = 60.0  # seconds for a node to end
 _PAUSE = 0.001  # seconds between two changes
@@ -189,7 +190,7 @@ class _Sleeper(ff.Node[Any, None]):
 
 
 def _totals(pipeline: ff.Pipeline, child: str) -> dict[str, int]:
-    """The counters of the edges to a node, also of those that have gone."""
+    """The counters of the edges to a node that are there now."""
     totals = Counter[str]()
     for edge in pipeline.stats().edges:
         if edge.child == child:
@@ -204,10 +205,11 @@ def totals(seconds: float, find: Find) -> int:
     stays = pipeline.add(_Crossings(_PERIOD), name="stays")
     crossings = pipeline.add(ff.LineCounter((0, 50), (100, 50)), [stays], name="line")
     pipeline.add(sleeper, crossings, name="sleeper", queue=ff.LATEST)
-    with pipeline.start():
+    with pipeline.start(), contextlib.ExitStack() as stack:
+        stack.callback(sleeper.turn.release, 1000)
         ends = time.monotonic() + seconds
         while time.monotonic() < ends:
-            enough = _totals(pipeline, "sleeper")["events_lost"] + _SOME
+            enough = _totals(pipeline, "sleeper")["events_lost"] + _LOST_EVENTS
             goes = pipeline.add(_Crossings(0), name="goes")
             pipeline.connect(goes, crossings)
             until(
@@ -223,7 +225,6 @@ def totals(seconds: float, find: Find) -> int:
             if fell:
                 find(f"{fell} of an edge fell with the removal of a source: {before} and then {now}")
             removed += 1
-        sleeper.turn.release(1000)
     return removed
 
 

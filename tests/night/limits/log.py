@@ -17,7 +17,7 @@ _AT_ONCE = 30  # nodes of a pipeline
 _ALIKE = 6  # nodes that fail with one text, and have names that differ in their numbers
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _PAUSE = 0.1  # seconds between two looks
-_HELD = 12.0  # seconds after which the log has told the last of all lines
+_TOLD_WITHIN = 30.0  # seconds: the log holds lines for 10
 
 
 class _Lines(logging.Handler):
@@ -32,12 +32,12 @@ class _Lines(logging.Handler):
 
 
 class _One(ff.Source[int]):
-    """One value."""
+    """Gives one value."""
 
     live = False
 
     def read(self, _: ff.StopToken) -> Iterator[tuple[int, float]]:
-        """Once."""
+        """Gives it."""
         yield 0, 0.0
 
 
@@ -74,7 +74,7 @@ def kinds_of_lines(seconds: float, find: Find) -> int:
                 lines = "\n".join(said.lines)
                 return [name for name in names if f"'{name}'" not in lines]
 
-            told = time.monotonic() + _HELD
+            told = time.monotonic() + _TOLD_WITHIN
             while missing() and time.monotonic() < told:
                 time.sleep(_PAUSE)
             if missing():

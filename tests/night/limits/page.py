@@ -77,7 +77,7 @@ class _View:
         self.pictures = dict.fromkeys(("picture", "jpeg"), 0)
 
     def take(self, message: VideoMessage) -> None:
-        """A message: a picture is of the kind, and a JPEG of the size, that the newest start tells of."""
+        """Compares the kind of a picture with that of the newest start."""
         if message.kind in ("start", "gone"):
             self._said = message.json() if message.kind == "start" else {}
         elif message.kind in _MODES:
@@ -104,11 +104,14 @@ def codecs(seconds: float, find: Find) -> int:
         viewer.wait_at_most(_MINUTE)
         while time.monotonic() < ends:
             kind = "jpeg" if replaced % 2 else "picture"
-            enough = view.pictures[kind] + _OF_A_KIND
-            while view.pictures[kind] < enough and time.monotonic() < ends + _MINUTE:
+            enough, late = view.pictures[kind] + _OF_A_KIND, time.monotonic() + _MINUTE
+            while view.pictures[kind] < enough and time.monotonic() < late:
                 message = viewer.message()
                 viewer.acknowledge(message)
                 view.take(message)
+            if view.pictures[kind] < enough:
+                find(f"within {_MINUTE:g} s a viewer has not got {_OF_A_KIND} of {kind!r}: {view.pictures}")
+                break
             replaced += 1
             pipeline.replace(camera, ff.open(servers[replaced % 2].url, still=None), timeout=_MINUTE)
     return replaced

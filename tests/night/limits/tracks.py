@@ -1,6 +1,6 @@
-"""What counters, classifiers and lists remember of things that are over.
+"""What counters and classifiers remember of tracks, and of tracks that are over.
 
-Memory belongs to a whole process, and so does the GIL watch: each rule is tried in a process of its own.
+Where a rule is about the memory of a whole process, it is tried in one of its own.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -36,6 +36,7 @@ _OF_TRACKER = 400  # new boxes of a turn; it has at most 512 tracks
 
 _VIEWED = 200  # tracks of a turn that a second model looks at
 _VIEWS_APART = 5.0  # seconds of pts between two turns: after twelve of them a track is forgotten
+_PAUSE = 0.001  # seconds between two pictures of tracks that stay
 _STAY = 5  # tracks that stay in the picture
 _SAME = 1e-6  # seconds
 _VIEW_BETWEEN = 1.0  # seconds between the two sights: a view that was the best for half of them is looked at
@@ -258,7 +259,7 @@ class _Still(ff.Source[ff.Frame]):
         pixels[..., 2] = 255
         frame = ff.Frame.from_array(pixels, "bgr")
         for second in itertools.count():
-            if stop.wait(0):
+            if stop.wait(_PAUSE):
                 return
             yield frame, float(second)
 
@@ -269,19 +270,21 @@ class _Same(ff.Node[ff.Frame, ff.Detections]):
     def process(self, sample: ff.Sample[ff.Frame], /) -> ff.Detections:
         """Finds them."""
         number = np.arange(_STAY)
-        corners = np.stack([number * 60 + 4, number * 0 + 20, number * 60 + 44, number * 0 + 60], axis=1)
+        corners = np.stack(
+            [number * 60 + 4, np.full_like(number, 20), number * 60 + 44, np.full_like(number, 60)], axis=1
+        )
         return _found(corners.astype(np.float32), 1 + number)
 
 
 def _looked_at_once(looks: Literal["growing", "best"], seconds: float, find: Find) -> int:
     """Tracks that stay for hours of pts have the result of one look: no later view is better."""
-    ends, samples, first = time.monotonic() + seconds, 0, dict[int, float]()
+    ends, now, first = time.monotonic() + seconds, 0.0, dict[int, float]()
     pipeline = ff.Pipeline("looked-at-once")
     tracks = pipeline.add(_Same(), pipeline.add(_Still(), name="red"), name="tracks")
     reader = pipeline.reader(pipeline.add(_classifier(looks), tracks, name="kinds"))
     with pipeline.start():
         while time.monotonic() < ends:
-            sample = reader.get()
+            sample = reader.get(60)
             ids, data = sample.value.tracker_id, sample.value.data
             assert ids is not None
             for track, kind, looked in zip(ids, data["kind"], data["kind_pts"], strict=True):
@@ -293,10 +296,10 @@ def _looked_at_once(looks: Literal["growing", "best"], seconds: float, find: Fin
                         f"the kind at {sample.pts:g} s is {str(kind)!r}, of {looked:g} s"
                     )
                     return 1
-            samples += 1
+            now = sample.pts
     if len(first) < _STAY:
-        find(f"{len(first)} of {_STAY} tracks that stay were looked at by {looks!r} within {samples} s")
-    return samples
+        find(f"{len(first)} of {_STAY} tracks that stay were looked at by {looks!r} within {now:g} s of pts")
+    return 1
 
 
 _COUNTERS: dict[str, Callable[[], _Remembers]] = {

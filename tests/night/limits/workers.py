@@ -70,25 +70,31 @@ def restarts(seconds: float, find: Find) -> int:
 
 def frames_for_workers(seconds: float, find: Find) -> int:
     """The engine may hold as many pictures as what is there needs, whatever workers there were before."""
-    pipeline, ends, bounds = ff.Pipeline("frames-for-workers"), time.monotonic() + seconds, list[int]()
+    pipeline, ends, rounds = ff.Pipeline("frames-for-workers"), time.monotonic() + seconds, 0
     camera = pipeline.add(ff.open("demo:circles?fps=25&size=64x48"), name="camera")
     pipeline.add(nodes.mean, camera, name="mean")
+
+    def bound() -> int:
+        return pipeline.stats().pool.bound
+
     with pipeline.start():
+        pipeline.wait(1)
+        first = bound()
         while time.monotonic() < ends:
-            bound = pipeline.stats().pool.bound
-            if bounds and bound != bounds[0]:
-                find(f"with the same graph {bounds[0]} frames may be held, and then {bound}")
-                break
-            bounds.append(bound)
-            workers = pipeline.add(
-                nodes.mean, camera, name="workers", process=ff.Process(workers=2 + len(bounds) % 2)
-            )
+            crew = ff.Process(workers=2 + rounds % 2)
+            workers = pipeline.add(nodes.mean, camera, name="workers", process=crew)
             until(
                 lambda: edge(pipeline, "workers").delivered > 0,
                 lambda: f"a frame for a worker: {pipeline.stats()}",
             )
             pipeline.remove(workers, timeout=_PATIENCE)
-    return len(bounds)
+            rounds += 1
+            try:
+                until(lambda: bound() == first, "the bound of before")
+            except AssertionError:
+                find(f"with the same graph {first} frames may be held, and {bound()} after {rounds} crews")
+                break
+    return rounds
 
 
 class _Timed(ff.Node[int, int]):

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -51,7 +52,7 @@ def changes_of(*samples: tuple[float, float | None, set[str]]) -> list[ff.StateC
     for pts, utc, value in samples:
         sample: Any = SimpleNamespace(
             source="cam",
-            stamp=SimpleNamespace(_source_number=0),
+            stamp=SimpleNamespace(_source_number=0, source="cam"),
             pts=pts,
             utc=utc,
             captured=time.monotonic(),
@@ -268,25 +269,70 @@ def test_a_node_without_a_name_of_its_own_has_that_of_the_statistics() -> None:
     assert len(found) == 4
 
 
-def test_a_source_that_comes_again_under_its_name_has_times_of_its_own() -> None:
-    pipeline = ff.Pipeline()
-    other, first, second = Push(), Push(), Push()
-    states = pipeline.add(lambda names: names, [pipeline.add(other, name="other")], name="states")
-    changes = pipeline.add(ff.Changes(lambda names: names, hold=600), states)
-    reader = pipeline.reader(changes, queue=ff.RECORDING)
-    with pipeline.start():
-        camera = pipeline.add(first, name="cam")
-        pipeline.connect(camera, states)
-        first.push({"yard"})
-        began = reader.get().value
+class Merged:
+    """A camera that comes and goes above one Changes, with a reader of all changes."""
+
+    def __init__(self) -> None:
+        self.pipeline = ff.Pipeline()
+        other = self.pipeline.add(Push(), name="other")
+        self._states = self.pipeline.add(lambda names: names, [other], name="states")
+        self.gate = threading.Event()  # closed: samples wait at Changes
+        changes = self.pipeline.add(ff.Changes(self._keys, hold=600), self._states, queue=ff.RECORDING)
+        self._reader = self.pipeline.reader(changes, queue=ff.RECORDING)
+
+    def _keys(self, names: set[str]) -> set[str]:
+        assert self.gate.wait(60)
+        return names
+
+    def add(self, source: Push) -> ff.Port[Any]:
+        camera = self.pipeline.add(source, name="cam")
+        self.pipeline.connect(camera, self._states, queue=ff.RECORDING)
+        return camera
+
+    def wait_for(self, node: str, samples: int) -> None:
+        until(lambda: self.pipeline.stats().nodes[node].processed == samples, f"samples at {node}")
+
+    def changes(self, count: int) -> list[tuple[Any, str | None, float]]:
+        found = [self._reader.get(60).value for _ in range(count)]
+        return [(change.key, change.by, change.ended or change.began) for change in found]
+
+
+def test_a_source_that_comes_again_under_its_name_has_times_and_events_of_its_own() -> None:
+    merged, first, second = Merged(), Push(live=False), Push(live=False)  # without `utc`
+    merged.gate.set()
+    with merged.pipeline.start():
+        camera = merged.add(first)
+        first.push_stamped({"yard"}, 0.0, time.monotonic())
         first.push_stamped({"yard"}, 4.0, time.monotonic())
-        until(lambda: pipeline.stats().nodes["Changes"].processed == 2, lambda: str(pipeline.stats()))
-        pipeline.remove(camera)
+        merged.wait_for("Changes", 2)
+        merged.pipeline.remove(camera)
+        time.sleep(0.2)
         again = time.time()
-        pipeline.connect(pipeline.add(second, name="cam"), states)
-        second.push({"yard"})
-        ended, anew = reader.get().value, reader.get().value
-    assert (ended.key, ended.by, anew.key, anew.ended) == ("yard", "gone", "yard", None)
-    assert ended.began == began.began
-    assert ended.ended == pytest.approx(began.began + 4, abs=2e-3)
-    assert anew.began >= round(again, 3)
+        merged.add(second)
+        second.push_stamped({"yard"}, 0.0, time.monotonic())
+        [(_, _, began), ended, anew] = merged.changes(3)
+    assert ended[:2] == ("yard", "gone")
+    assert ended[2] == pytest.approx(began + 4, abs=0.05)
+    assert anew[:2] == ("yard", None)
+    assert anew[2] >= again - 0.05
+
+
+def test_samples_that_waited_while_another_source_took_the_name_end_nothing() -> None:
+    merged, first, second = Merged(), Push(live=False), Push(live=False)
+    with merged.pipeline.start():
+        camera = merged.add(first)
+        for number in range(20):
+            first.push_stamped({"yard"}, number / 25, time.monotonic())
+        merged.wait_for("states", 20)
+        remover = threading.Thread(target=merged.pipeline.remove, args=(camera,), kwargs={"drain": True})
+        remover.start()
+        until(lambda: "cam" not in merged.pipeline.stats().nodes, "the name of the camera")
+        merged.add(second)
+        for number in range(20):
+            second.push_stamped({"yard"}, number / 25, time.monotonic())
+        merged.wait_for("states", 40)
+        merged.gate.set()
+        remover.join()
+        changes = merged.changes(3)
+        merged.wait_for("Changes", 40)
+    assert [change[:2] for change in changes] == [("yard", None), ("yard", "gone"), ("yard", None)]
