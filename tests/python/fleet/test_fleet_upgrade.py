@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import importlib
 import json
@@ -167,6 +168,25 @@ def test_own_modules_are_those_of_the_program_with_what_they_import(code: Code) 
     assert modules_of(json.dumps) == {}
     assert modules_of(pytest.fail) == {}  # installed
     assert modules_of(ff.open) == {}
+
+
+def test_a_parse_that_fails_for_another_thread_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    parse, left = (
+        ast.parse,
+        [SystemError("AST constructor recursion depth mismatch (before=42, after=39)")] * 2,
+    )
+
+    def fails_twice(source: str, *more: Any, **options: Any) -> ast.Module:
+        if left:
+            raise left.pop()
+        return parse(source, *more, **options)
+
+    monkeypatch.setattr(ast, "parse", fails_twice)
+    assert own_modules._imports("import json\nfrom . import one", "two.three", False) == {
+        "json",
+        "two",
+        "two.one",
+    }
 
 
 def test_a_function_of_the_programs_own_file_names_what_it_imports(code: Code) -> None:

@@ -28,6 +28,7 @@ from typing import Any
 
 _INSTALLED = ("stdlib", "platstdlib", "purelib", "platlib")
 _PACKAGES = {"site-packages", "dist-packages"}
+_PARSES = 4  # attempts before the last one
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ def _imports(source: str, name: str, is_package: bool) -> frozenset[str]:
     """Names in import statements, also in those within functions."""
     package = name if is_package else name.rpartition(".")[0]
     found: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(_parsed(source)):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -132,6 +133,14 @@ def _imports(source: str, name: str, is_package: bool) -> frozenset[str]:
             found.add(base)
             found.update(f"{base}.{alias.name}" for alias in node.names if alias.name != "*")
     return frozenset(found)
+
+
+def _parsed(source: str) -> ast.Module:
+    """CPython counts the depth of a parse for all threads, so two at a time may fail (its issue 106905)."""
+    for _ in range(_PARSES):
+        with contextlib.suppress(SystemError):
+            return ast.parse(source)
+    return ast.parse(source)
 
 
 def _named_by(value: Any, seen: set[int]) -> Iterator[str]:
