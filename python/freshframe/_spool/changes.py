@@ -125,13 +125,16 @@ class Changes(Node[T, StateChange]):
 
     def process(self, sample: Sample[T], /) -> Iterator[StateChange]:
         """Compares the keys that are on with those of before."""
-        before, number = self._streams.get(sample.source), sample.stamp._source_number
-        if before is not None and number != before.stamp._source_number:
-            if number < before.stamp._source_number:
+        stamp = sample.stamp
+        stream = self._streams.get(stamp.source)
+        if stream is not None and stream.stamp._source_number != stamp._source_number:
+            if stamp._source_number < stream.stamp._source_number:
                 return  # it has waited while another source took its name
-            yield from self._end_all(before, time.monotonic(), "gone")  # in the stream that has its name now
-            del self._streams[sample.source]
-        stream = self._note(sample)
+            yield from self._end_all(stream, time.monotonic(), "gone")  # in the stream that has its name now
+            stream = None
+        if stream is None:
+            stream = self._streams[stamp.source] = self._begun(sample)
+        self._note(stream, sample)
         on = stream.on
         for key in self._keys(sample.value):
             known = on.get(key)
@@ -154,15 +157,14 @@ class Changes(Node[T, StateChange]):
         for stream in self._streams.values():
             yield from self._end_in_stream(stream, time.monotonic(), "stop")
 
-    def _note(self, sample: Sample[T]) -> _Stream:
-        stream = self._streams.get(sample.source)
-        if stream is None:
-            captured = time.time() - (time.monotonic() - sample.captured)
-            stream = self._streams[sample.source] = _Stream(sample.stamp, captured - sample.pts)
+    def _begun(self, sample: Sample[T]) -> _Stream:
+        captured = time.time() - (time.monotonic() - sample.captured)
+        return _Stream(sample.stamp, captured - sample.pts)
+
+    def _note(self, stream: _Stream, sample: Sample[T]) -> None:
         stream.stamp, stream.pts = sample.stamp, sample.pts
         stream.arrived = time.monotonic()
         stream.now = round(stream.offset + sample.pts if sample.utc is None else sample.utc, 3)
-        return stream
 
     def _keys(self, value: T) -> list[Hashable]:
         keys: Any = self._key(value)
