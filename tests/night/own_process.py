@@ -65,6 +65,11 @@ def mappings() -> int:
     return len(Path("/proc/self/maps").read_text().splitlines())
 
 
+def uses() -> dict[str, int]:
+    """Returns the numbers of open descriptors, memory mappings and threads."""
+    return {"descriptors": descriptors(), "mappings": mappings(), "threads": threads()}
+
+
 def open_files() -> dict[str, str]:
     """Returns the file, socket or the like of each open descriptor, by its number."""
     found = {}
@@ -79,6 +84,20 @@ def descriptors() -> int:
     living = {entry.name for entry in Path("/proc/self/task").iterdir()}
     watched = map(_WATCHED.fullmatch, open_files().values())
     return sum(found is None or found[1] not in living for found in watched)
+
+
+class Lines(logging.Handler):
+    """Keeps the lines of a level, or above it, that have a text."""
+
+    def __init__(self, level: int = logging.WARNING, text: str = "") -> None:
+        super().__init__(level)
+        self._text = text
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = record.getMessage()
+        if self._text in line:
+            self.lines.append(line)
 
 
 @contextlib.contextmanager

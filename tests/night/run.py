@@ -16,7 +16,7 @@ from typing import Any
 
 import freshframe as ff
 from night.edges import faults_in
-from night.own_process import also_log_to
+from night.own_process import Lines, also_log_to
 from night.program import IN_WORKERS, READERS, SOURCES, Change, Program, Step
 from night.steps import Log, Noted, Take, as_token, node_of, painted_number
 
@@ -47,17 +47,6 @@ class Outcome:
     changed: list[Change] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
-
-
-class _Errors(logging.Handler):
-    """Keeps the lines that are errors."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.lines: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(record.getMessage())
 
 
 class _Run:
@@ -209,7 +198,7 @@ class _Run:
             if step.name not in later:
                 self.add(step)
         try:
-            with also_log_to(_Errors()) as handler:
+            with also_log_to(Lines(logging.ERROR)) as handler:
                 self._go(later)
         finally:
             self._join_readers()

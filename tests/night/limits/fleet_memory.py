@@ -48,8 +48,8 @@ def _round(fleet: ff.Fleet, number: int) -> list[weakref.ref[ff.fleet.FleetReade
     return gone
 
 
-def _kept(seconds: float) -> tuple[int, list[str]]:
-    found, ends, rounds = list[str](), time.monotonic() + seconds, 0
+def _kept(seconds: float, find: Find) -> int:
+    ends, rounds = time.monotonic() + seconds, 0
     readers, before = list[weakref.ref[ff.fleet.FleetReader]](), dict[str, int]()
     with ff.Fleet("local", agents=2) as fleet:
         fleet.add_many(dict.fromkeys(("north", "south"), "numbers"), fast_camera)
@@ -62,20 +62,16 @@ def _kept(seconds: float) -> tuple[int, list[str]]:
         now = _uses()
         alive = sum(reader() is not None for reader in readers)
         if alive:
-            found.append(f"{alive} of {len(readers)} readers of a fleet that were closed are kept")
+            find(f"{alive} of {len(readers)} readers of a fleet that were closed are kept")
         for what, count in before.items():
             if now[what] > count + _PER_ROUND * (rounds - _WARM) + _NOISE[what]:
-                found.append(f"{count} {what} became {now[what]} in {rounds - _WARM} rounds of a fleet")
-    return max(0, rounds - _WARM), found
+                find(f"{count} {what} became {now[what]} in {rounds - _WARM} rounds of a fleet")
+    return max(0, rounds - _WARM)
 
 
 def _uses() -> dict[str, int]:
     gc.collect()
-    return {
-        "descriptors": own_process.descriptors(),
-        "mappings": own_process.mappings(),
-        "threads": own_process.threads(),
-    }
+    return own_process.uses()
 
 
 def memory_of_a_fleet(seconds: float, find: Find) -> int:

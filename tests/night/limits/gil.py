@@ -35,7 +35,7 @@ _LONG_CALL = 300_000  # microseconds
 _NAMED_THRESHOLD = 0.1  # seconds
 _NAMED = 2.0  # seconds after which a thread with a new name holds the GIL
 _LOOK = 0.25  # seconds between two looks at the page
-_TOLD_WITHIN = 30.0  # within which the page tells of a stall
+_NAMED_WITHIN = 30.0  # seconds until the page has the stall
 
 
 @dataclass(frozen=True)
@@ -73,21 +73,41 @@ def _holders(count: int) -> Iterator[Sequence[Callable[[], object]]]:
         yield functions[begin : begin + _OF_A_THREAD]
 
 
+def _events(url: str) -> list[dict[str, Any]]:
+    """The events of a page."""
+    events: list[dict[str, Any]] = request(url, "/api/state").json()["events"]
+    return events
+
+
+def _holds(url: str) -> dict[int, str]:
+    """The threads that a page names as holders of the GIL in usleep(), by the numbers of the events."""
+    holds = [each for each in _events(url) if each["kind"] == "gil" and "usleep" in each["text"]]
+    return {each["id"]: each["subject"] for each in holds}
+
+
+@contextlib.contextmanager
+def _served(name: str) -> Iterator[tuple[ff.Pipeline, str]]:
+    """A pipeline that runs, and the URL of its page."""
+    pipeline = ff.Pipeline(name)
+    pipeline.add(nodes.same, pipeline.add(Ticker(0.1), name="source"), name="same")
+    with contextlib.closing(pipeline.serve()) as page, pipeline.start():
+        yield pipeline, page.url
+
+
 def _check_lists(watch: ff.gil.GilWatch, pipeline: ff.Pipeline, url: str, find: Find) -> None:
     """Compares the lists with their bounds, and at the watch's end the stalls with their number."""
-    events = len(request(url, "/api/state").json()["events"])
     lengths = {
         "stalls of the watch": (len(watch.stalls), _KEEP),
         "culprits of stats()": (len(pipeline.stats().gil.culprits), _CULPRITS),
-        "events of the page": (events, _EVENTS),
+        "events of the page": (len(_events(url)), _EVENTS),
     }
     for name, (length, most) in lengths.items():
         if length > most:
             find(f"{length} {name}, of which there are at most {most}")
     watch.stop()
-    told = sum(culprit.count for culprit in watch.summary())
-    if told > len(watch.stalls) + watch.dropped:
-        find(f"of {told} stalls a watch has kept {len(watch.stalls)} and dropped {watch.dropped}")
+    counted = sum(culprit.count for culprit in watch.summary())
+    if counted > len(watch.stalls) + watch.dropped:
+        find(f"of {counted} stalls a watch has kept {len(watch.stalls)} and dropped {watch.dropped}")
 
 
 @dataclass
@@ -124,9 +144,8 @@ def _make_stalls(plan: _Plan, ends: float, pipeline: ff.Pipeline, find: Find) ->
 
 def _stalls(seconds: float, find: Find) -> int:
     """With a page, which reads the watch's findings four times per second."""
-    tried, ends, pipeline = 0, time.monotonic() + seconds, ff.Pipeline("stalls")
-    pipeline.add(nodes.same, pipeline.add(Ticker(0.1), name="source"), name="same")
-    with contextlib.closing(pipeline.serve()) as page, pipeline.start():
+    tried, ends = 0, time.monotonic() + seconds
+    with _served("stalls") as (pipeline, url):
         for plan in _PLANS:
             with contextlib.ExitStack() as stack:
                 try:
@@ -134,12 +153,12 @@ def _stalls(seconds: float, find: Find) -> int:
                 except ff.StateError:  # there is no watch on this interpreter
                     return 0
                 tried += _make_stalls(plan, ends, pipeline, find)
-                _check_lists(watch, pipeline, page.url, find)
+                _check_lists(watch, pipeline, url, find)
     return tried
 
 
 class _Holder(threading.Thread):
-    """Takes a name, or holds the GIL, when it is told."""
+    """Takes the names that it is given, and holds the GIL on demand."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -168,17 +187,10 @@ class _Holder(threading.Thread):
         self.join()
 
 
-def _events(url: str) -> list[dict[str, Any]]:
-    """The events of a page that tell of holds."""
-    events: list[dict[str, Any]] = request(url, "/api/state").json()["events"]
-    return [each for each in events if each["kind"] == "gil" and "usleep" in each["text"]]
-
-
 def _names(seconds: float, find: Find) -> int:
     """A thread that is renamed, and holds the GIL some seconds later."""
-    tried, ends, pipeline, holder = 0, time.monotonic() + seconds, ff.Pipeline("names"), _Holder()
-    pipeline.add(nodes.same, pipeline.add(Ticker(0.1), name="source"), name="same")
-    with contextlib.closing(pipeline.serve()) as page, pipeline.start(), contextlib.ExitStack() as stack:
+    tried, ends, holder = 0, time.monotonic() + seconds, _Holder()
+    with _served("names") as (_, url), contextlib.ExitStack() as stack:
         try:
             stack.enter_context(ff.gil.watch(_NAMED_THRESHOLD))
         except ff.StateError:  # there is no watch on this interpreter
@@ -189,34 +201,23 @@ def _names(seconds: float, find: Find) -> int:
             name = f"holder-{tried}"
             holder.call_itself(name)
             time.sleep(_NAMED)
-            newest = max((each["id"] for each in _events(page.url)), default=0)
+            before = _holds(url)
             holder.hold()
-            until_told = time.monotonic() + _TOLD_WITHIN
-            told: list[str] = []
-            while not told and time.monotonic() < until_told:
+            late, named = time.monotonic() + _NAMED_WITHIN, list[str]()
+            while not named and time.monotonic() < late:
                 time.sleep(_LOOK)
-                told = [each["subject"] for each in _events(page.url) if each["id"] > newest]
-            if told and name not in told:
-                find(f"the thread {name!r} has held the GIL, and the page names {told}")
-            tried += bool(told)
+                named = [thread for number, thread in _holds(url).items() if number not in before]
+            if named and name not in named:
+                find(f"the thread {name!r} has held the GIL, and the page names {named}")
+            tried += bool(named)
     return tried
-
-
-def _recent_stalls(seconds: float) -> tuple[int, list[str]]:
-    found = list[str]()
-    return _stalls(seconds, found.append), found
-
-
-def _thread_names(seconds: float) -> tuple[int, list[str]]:
-    found = list[str]()
-    return _names(seconds, found.append), found
 
 
 def recent_stalls(seconds: float, find: Find) -> int:
     """A watch of the GIL keeps as many stalls as it says, however many there were."""
-    return apart(_recent_stalls, seconds, find)
+    return apart(_stalls, seconds, find)
 
 
 def thread_names(seconds: float, find: Find) -> int:
-    """A stall is told with the name that its thread has had by then."""
-    return apart(_thread_names, seconds, find)
+    """The page names the holder of a stall as the thread was named then."""
+    return apart(_names, seconds, find)

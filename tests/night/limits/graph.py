@@ -358,9 +358,9 @@ def _repeat(change: Callable[[], str], seconds: float) -> tuple[str, int]:
         time.sleep(_PAUSE)
 
 
-def _changes(seconds: float) -> tuple[int, list[str]]:
+def _changes(seconds: float, find: Find) -> int:
     """Each kind of change for a while, and once more, when memory is compared."""
-    changed, found, tried = _Changed(), list[str](), 0
+    changed, tried = _Changed(), 0
     each = seconds / len(changed.kinds) / 3
     with changed.pipeline.start():
         for change in changed.kinds:
@@ -374,9 +374,10 @@ def _changes(seconds: float) -> tuple[int, list[str]]:
             tried += done
             for name, more in grown.items():
                 if more > _NOISE[name] + done * _PER_CHANGE[name]:
-                    found.append(f"{done} changes of {kind} left {more} {name} behind")
-        found += faults_in(changed.pipeline.stats())
-    return tried, found
+                    find(f"{done} changes of {kind} left {more} {name} behind")
+        for fault in faults_in(changed.pipeline.stats()):
+            find(fault)
+    return tried
 
 
 def changes(seconds: float, find: Find) -> int:

@@ -1,34 +1,22 @@
-"""What the log tells when there are many kinds of lines."""
+"""The lines of failures in a log of many kinds of lines."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
 import itertools
-import logging
 import time
 from collections.abc import Callable, Iterator
 
 import freshframe as ff
 from night.limits.rule import Find
-from night.own_process import also_log_to
+from night.own_process import Lines, also_log_to
 
 _KINDS = 300  # of lines, more than the log remembers
 _AT_ONCE = 30  # nodes of a pipeline
 _ALIKE = 6  # nodes that fail with one text, and have names that differ in their numbers
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _PAUSE = 0.1  # seconds between two looks
-_TOLD_WITHIN = 30.0  # seconds: the log holds lines for 10
-
-
-class _Lines(logging.Handler):
-    """Keeps the texts of a round."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.lines: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(record.getMessage())
+_WITHIN = 30.0  # seconds until the line: the log holds lines for 10
 
 
 class _One(ff.Source[int]):
@@ -59,10 +47,10 @@ def _fail(texts: dict[str, str]) -> None:
 
 
 def kinds_of_lines(seconds: float, find: Find) -> int:
-    """The failure of each node is told, however many lines of other kinds there were before."""
+    """The log has a line for the failure of each node, after lines of hundreds of other kinds."""
     rounds, ends = 0, time.monotonic() + seconds
     words = map("".join, itertools.product(_LETTERS, repeat=4))  # they differ in more than a number
-    with also_log_to(_Lines()) as said:
+    with also_log_to(Lines()) as said:
         while time.monotonic() < ends:
             for _ in range(_KINDS // _AT_ONCE):
                 _fail({name: f"text {name}" for name in itertools.islice(words, _AT_ONCE)})
@@ -74,10 +62,10 @@ def kinds_of_lines(seconds: float, find: Find) -> int:
                 lines = "\n".join(said.lines)
                 return [name for name in names if f"'{name}'" not in lines]
 
-            told = time.monotonic() + _TOLD_WITHIN
-            while missing() and time.monotonic() < told:
+            late = time.monotonic() + _WITHIN
+            while missing() and time.monotonic() < late:
                 time.sleep(_PAUSE)
             if missing():
-                find(f"no line tells that {missing()} have failed: {said.lines}")
+                find(f"there is no line of the failures of {missing()}: {said.lines}")
             rounds += 1
     return rounds

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import logging
 import random
 import socket
 import tempfile
@@ -27,7 +26,7 @@ from support import Ticker, until
 import freshframe as ff
 from night import own_process
 from night.limits.rule import Find
-from night.own_process import also_log_to
+from night.own_process import Lines, also_log_to
 
 _RATE = 5.0  # samples per second of each
 _LONG = 36.0  # seconds of the first outage of a receiver
@@ -49,20 +48,6 @@ _LATE = 0.02  # of them
 _DELAY = 0.5  # seconds
 
 
-class _Said(logging.Handler):
-    """Keeps the lines with a text."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(logging.WARNING)
-        self._text = text
-        self.lines: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        line = record.getMessage()
-        if self._text in line:
-            self.lines.append(line)
-
-
 class _Receiver:
     """The `send` of a spool, which is there or away."""
 
@@ -82,7 +67,7 @@ class _Receiver:
 
 
 def _remind(
-    pipeline: ff.Pipeline, said: _Said, away: Callable[[bool], None], seconds: float, find: Find
+    pipeline: ff.Pipeline, said: Lines, away: Callable[[bool], None], seconds: float, find: Find
 ) -> int:
     """Each outage is told at once and after 10 s, whatever outages there were; the third line may be late."""
     outages, ends = 0, time.monotonic() + seconds
@@ -100,13 +85,19 @@ def _remind(
     return outages
 
 
+def _spooling(folder: str, receiver: _Receiver) -> ff.Pipeline:
+    """A pipeline whose results go to the receiver."""
+    pipeline = ff.Pipeline("spooling")
+    source = pipeline.add(Ticker(1 / _RATE), name="source")
+    pipeline.add(ff.Spool(Path(folder) / "box", receiver), source, name="spool")
+    return pipeline
+
+
 def reminders_of_a_receiver(seconds: float, find: Find) -> int:
     """The log repeats that the receiver of a spool is away."""
     receiver = _Receiver()
-    with tempfile.TemporaryDirectory(prefix="reminders-") as folder, also_log_to(_Said(folder)) as said:
-        pipeline = ff.Pipeline("reminders-of-a-receiver")
-        source = pipeline.add(Ticker(1 / _RATE), name="source")
-        pipeline.add(ff.Spool(Path(folder) / "box", receiver), source, name="spool")
+    with tempfile.TemporaryDirectory(prefix="reminders-") as folder, also_log_to(Lines(text=folder)) as said:
+        pipeline = _spooling(folder, receiver)
         with pipeline.start():
             return _remind(pipeline, said, receiver.set_away, seconds, find)
 
@@ -115,9 +106,7 @@ def tries_of_a_spool(seconds: float, find: Find) -> int:
     """Each outage of a receiver begins with short pauses, however long those of the outage before were."""
     receiver, outages, ends = _Receiver(), 0, time.monotonic() + seconds
     with tempfile.TemporaryDirectory(prefix="tries-") as folder:
-        pipeline = ff.Pipeline("tries-of-a-spool")
-        source = pipeline.add(Ticker(1 / _RATE), name="source")
-        pipeline.add(ff.Spool(Path(folder) / "box", receiver), source, name="spool")
+        pipeline = _spooling(folder, receiver)
         with pipeline.start():
             while time.monotonic() + _TRIED + _THERE < ends:
                 receiver.set_away(True)
@@ -196,7 +185,7 @@ def tries_of_a_camera(seconds: float, find: Find) -> int:
 
 def reminders_of_a_camera(seconds: float, find: Find) -> int:
     """The log repeats that a network stream is away."""
-    with HttpServer(encode("mjpeg", 60)) as server, also_log_to(_Said(server.url)) as said:
+    with HttpServer(encode("mjpeg", 60)) as server, also_log_to(Lines(text=server.url)) as said:
 
         def set_away(away: bool) -> None:
             server.faults.status = "503 Busy" if away else None

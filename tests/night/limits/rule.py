@@ -18,11 +18,11 @@ Program = Callable[[float, Find], int]  # runs for so many seconds, returns how 
 _HANGS = 200  # seconds after which a process of its own is ended
 
 
-def apart(rule: Callable[[float], tuple[int, list[str]]], seconds: float, find: Find) -> int:
+def apart(rule: Program, seconds: float, find: Find) -> int:
     """Tries a rule in a process of its own, of which it may count all.
 
     Args:
-        rule: Runs for so many seconds, and returns how often it was tried, and findings.
+        rule: A function of a module.
         seconds: Its time.
         find: Is told of them.
     """
@@ -31,7 +31,8 @@ def apart(rule: Callable[[float], tuple[int, list[str]]], seconds: float, find: 
         f"sys.path[:] = {sys.path}\n"
         f"from {rule.__module__} import {rule.__name__} as rule\n"
         "logging.getLogger('freshframe').addHandler(logging.NullHandler())\n"
-        f"print(json.dumps(rule({seconds})))"
+        f"found = []\ntried = rule({seconds}, found.append)\n"
+        "print(json.dumps((tried, found)))"
     )
     command = [sys.executable, "-X", "faulthandler", "-c", code]
     status, said, errors = watched(command, seconds + _HANGS, program_environment())

@@ -12,7 +12,7 @@ import itertools
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -181,20 +181,28 @@ class _Drawing(_Remembers):
 
 
 class _Red(ff.Source[ff.Frame]):
-    """Red pictures, two for each turn."""
+    """Red pictures at these times, with a pause between two."""
 
     live = False
+
+    def __init__(self, times: Iterable[float], pause: float = 0.0) -> None:
+        self._times, self._pause = times, pause
 
     def read(self, stop: ff.StopToken) -> Iterator[tuple[ff.Frame, float]]:
         """Reads until the stop."""
         pixels = np.zeros((240, 320, 3), np.uint8)
         pixels[..., 2] = 255
         frame = ff.Frame.from_array(pixels, "bgr")
-        for turn in itertools.count():
-            for sight in range(2):
-                if stop.wait(0):
-                    return
-                yield frame, turn * _VIEWS_APART + sight * _VIEW_BETWEEN
+        for pts in self._times:
+            if stop.wait(self._pause):
+                return
+            yield frame, pts
+
+
+def _two_sights() -> Iterator[float]:
+    """The times of the pictures, two for each turn."""
+    for turn in itertools.count():
+        yield from (turn * _VIEWS_APART, turn * _VIEWS_APART + _VIEW_BETWEEN)
 
 
 class _New(ff.Node[ff.Frame, ff.Detections]):
@@ -233,7 +241,9 @@ class _Looks(_Remembers):
     def __init__(self, looks: Literal["growing", "best"]) -> None:
         classifier = _classifier(looks)
         self._pipeline = ff.Pipeline("looks")
-        tracks = self._pipeline.add(_New(), self._pipeline.add(_Red(), name="red"), name="tracks")
+        tracks = self._pipeline.add(
+            _New(), self._pipeline.add(_Red(_two_sights()), name="red"), name="tracks"
+        )
         self._reader = self._pipeline.reader(self._pipeline.add(classifier, tracks, name="kinds"))
         self._pipeline.start()
 
@@ -246,22 +256,6 @@ class _Looks(_Remembers):
 
     def close(self) -> None:
         self._pipeline.stop()
-
-
-class _Still(ff.Source[ff.Frame]):
-    """A red picture each second of pts."""
-
-    live = False
-
-    def read(self, stop: ff.StopToken) -> Iterator[tuple[ff.Frame, float]]:
-        """Reads until the stop."""
-        pixels = np.zeros((240, 320, 3), np.uint8)
-        pixels[..., 2] = 255
-        frame = ff.Frame.from_array(pixels, "bgr")
-        for second in itertools.count():
-            if stop.wait(_PAUSE):
-                return
-            yield frame, float(second)
 
 
 class _Same(ff.Node[ff.Frame, ff.Detections]):
@@ -280,7 +274,9 @@ def _looked_at_once(looks: Literal["growing", "best"], seconds: float, find: Fin
     """Tracks that stay for hours of pts have the result of one look: no later view is better."""
     ends, now, first = time.monotonic() + seconds, 0.0, dict[int, float]()
     pipeline = ff.Pipeline("looked-at-once")
-    tracks = pipeline.add(_Same(), pipeline.add(_Still(), name="red"), name="tracks")
+    tracks = pipeline.add(
+        _Same(), pipeline.add(_Red(itertools.count(0.0), _PAUSE), name="red"), name="tracks"
+    )
     reader = pipeline.reader(pipeline.add(_classifier(looks), tracks, name="kinds"))
     with pipeline.start():
         while time.monotonic() < ends:
@@ -354,14 +350,12 @@ def _all_flat(things: Mapping[str, Callable[[], _Remembers]], seconds: float, fi
     return tried
 
 
-def _counted_tracks(seconds: float) -> tuple[int, list[str]]:
-    found = list[str]()
-    return _all_flat(_COUNTERS, seconds, found.append), found
+def _counted_tracks(seconds: float, find: Find) -> int:
+    return _all_flat(_COUNTERS, seconds, find)
 
 
-def _classified_tracks(seconds: float) -> tuple[int, list[str]]:
-    found = list[str]()
-    return _all_flat(_CLASSIFIERS, seconds, found.append), found
+def _classified_tracks(seconds: float, find: Find) -> int:
+    return _all_flat(_CLASSIFIERS, seconds, find)
 
 
 def counted_tracks(seconds: float, find: Find) -> int:

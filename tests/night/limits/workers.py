@@ -248,14 +248,7 @@ class _Remains:
         """Notes the present, if all workers live."""
         if any(worker.state not in ("idle", "working") for worker in _workers(stats)):
             return
-        self._seen.append(
-            {
-                "descriptors": own_process.descriptors(),
-                "mappings": own_process.mappings(),
-                "threads": own_process.threads(),
-                "children": _children(),
-            }
-        )
+        self._seen.append({**own_process.uses(), "children": _children()})
 
     def findings(self) -> list[str]:
         """What has grown: the least of the last third beside the least of the first."""
@@ -271,7 +264,7 @@ class _Remains:
         return found
 
 
-def _leases_of_the_dead(seconds: float) -> tuple[int, list[str]]:
+def _leases_of_the_dead(seconds: float, find: Find) -> int:
     pipeline, chance, remains = _leases_pipeline(), random.Random(1), _Remains()
     most, found, deaths = _WORKERS * (_KEEPS + _AT_WORK) * _SIZE[0] * _SIZE[1], list[str](), 0
     with pipeline.start():
@@ -292,7 +285,9 @@ def _leases_of_the_dead(seconds: float) -> tuple[int, list[str]]:
     found += remains.findings()
     if (left := pipeline.stats().held_by_python_bytes) > 0:
         found.append(f"when all workers have ended, {left} bytes of pictures are held")
-    return deaths, found
+    for text in found:
+        find(text)
+    return deaths
 
 
 def leases_of_the_dead(seconds: float, find: Find) -> int:
@@ -393,8 +388,8 @@ class _Bursts:
         return left
 
 
-def _bursts(seconds: float) -> tuple[int, list[str]]:
-    bursts, found, tried = _Bursts(), list[str](), 0
+def _bursts(seconds: float, find: Find) -> int:
+    bursts, tried = _Bursts(), 0
     ends = time.monotonic() + seconds
     with bursts.pipeline.start():
         for burst in itertools.cycle(bursts.kinds):
@@ -403,13 +398,13 @@ def _bursts(seconds: float) -> tuple[int, list[str]]:
             tried += peak > 2 * _SHARED
             if left > _SHARED:
                 kind = burst.__name__.replace("_", " ")
-                found.append(f"{_EMPTY:g} s after a burst {kind} {left} of {peak} shared bytes are left")
-            if found or time.monotonic() > ends:
+                find(f"{_EMPTY:g} s after a burst {kind} {left} of {peak} shared bytes are left")
+            if left > _SHARED or time.monotonic() > ends:
                 break
     gc.collect()
     if (left := bursts.settled(0)) > 0:
-        found.append(f"{left} shared bytes are left when the pipeline has ended")
-    return tried, found
+        find(f"{left} shared bytes are left when the pipeline has ended")
+    return tried
 
 
 def bursts(seconds: float, find: Find) -> int:
