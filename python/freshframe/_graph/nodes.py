@@ -113,7 +113,8 @@ class Node(Generic[In, Out]):
         """This source gives nothing more: the node can drop what it keeps for it.
 
         Called on the node's own thread, between two samples; of a node with ``process=`` in each worker. A
-        later source of the same name is another one.
+        later source of the same name is another one. The next call of on_time() can still give results of
+        this source, by stamped(): its stream ends behind them for the nodes below.
         """
 
     def finish(self) -> Out | Iterator[Out | None] | None:

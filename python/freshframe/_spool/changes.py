@@ -31,8 +31,9 @@ class StateChange:
         began: When it was first seen.
         ended: When it was last seen. None: it has begun.
         told: When this was decided: at the first sight, or after the last one and the hold.
-        by: Why it ended: "gone" (it was not seen for the hold, or no sample came), "stop" (the pipeline has
-            ended), "restart" (a Spool has found it open after a crash). None: it has begun.
+        by: Why it ended: "gone" (it was not seen for the hold, no sample came, or its source has left),
+            "stop" (the pipeline has ended), "restart" (a Spool has found it open after a crash). None: it has
+            begun.
         node: The name of the node that says so, so that equal keys of two nodes stay apart.
     """
 
@@ -70,6 +71,8 @@ class _Stream:
     now: float = 0.0  # Unix time of the last sample
     pts: float = 0.0  # of the last sample
     on: dict[Hashable, _On] = field(default_factory=dict)
+    earlier: set[int] = field(default_factory=set)  # sources of this name before it that have not left yet
+    has_left: bool = False  # its source gives nothing more
 
 
 class Changes(Node[T, StateChange]):
@@ -77,9 +80,10 @@ class Changes(Node[T, StateChange]):
 
     Every sample gives the set of keys that are on. A key that was off gives a `StateChange` at once. A
     key that is not seen for `hold` seconds of the stream's time has ended, and so has every key of a
-    source that sends no sample for so long, or whose name another source has now. When the pipeline ends or
-    is stopped, all keys end. So each event that begins has exactly one end, except where the program crashes
-    or a node above fails: there a `Spool` below writes the end at the next start.
+    source that sends no sample for so long, that was removed, disconnected or has ended while others go on,
+    or whose name another source has now. When the pipeline ends or is stopped, all keys end. So each event
+    that begins has exactly one end, except where the program crashes or a node above fails: there a `Spool`
+    below writes the end at the next start.
 
     A key begins at `sample.utc`, so in a file at the time of its recording if the file says when that was.
     Without `utc` this follows from the time at which the first sample of the source came, and `pts`. The
@@ -126,14 +130,15 @@ class Changes(Node[T, StateChange]):
     def process(self, sample: Sample[T], /) -> Iterator[StateChange]:
         """Compares the keys that are on with those of before."""
         stamp = sample.stamp
+        number = stamp._source_number
         stream = self._streams.get(stamp.source)
-        if stream is not None and stream.stamp._source_number != stamp._source_number:
-            if stamp._source_number < stream.stamp._source_number:
-                return  # it has waited while another source took its name
-            yield from self._end_all(stream, time.monotonic(), "gone")  # in the stream that has its name now
-            stream = None
-        if stream is None:
-            stream = self._streams[stamp.source] = self._begun(sample)
+        if stream is not None and number < stream.stamp._source_number:
+            stream.earlier.add(number)  # it has waited while another source took its name
+            return
+        if stream is None or number != stream.stamp._source_number:
+            if stream is not None:
+                yield from self._end_all(stream, time.monotonic(), "gone")  # in the stream with its name now
+            stream = self._streams[stamp.source] = self._begun(sample, stream)
         self._note(stream, sample)
         on = stream.on
         for key in self._keys(sample.value):
@@ -146,20 +151,37 @@ class Changes(Node[T, StateChange]):
         for key in [key for key, one in on.items() if sample.pts - one.last >= self._hold]:
             yield self._end(key, on.pop(key), sample.pts, "gone")
 
+    def source_gone(self, name: str, /) -> None:
+        """Notes the source of which nothing more comes: the next on_time() ends its keys."""
+        stream = self._streams.get(name)
+        if stream is None:
+            return
+        if stream.earlier:  # they leave in their order
+            stream.earlier.remove(min(stream.earlier))
+        else:
+            stream.has_left = True
+
     def on_time(self, now: float, /) -> Iterator[StateChange]:
-        """Ends the keys of a source that has fallen silent."""
+        """Ends the keys of a source that has fallen silent, or has left."""
         for stream in self._streams.values():
-            if now - stream.arrived >= self._hold:
+            if stream.has_left or now - stream.arrived >= self._hold:
                 yield from self._end_in_stream(stream, now, "gone")
+        self._streams = {name: stream for name, stream in self._streams.items() if not stream.has_left}
 
     def finish(self) -> Iterator[StateChange]:
         """Ends all that is on."""
         for stream in self._streams.values():
             yield from self._end_in_stream(stream, time.monotonic(), "stop")
 
-    def _begun(self, sample: Sample[T]) -> _Stream:
+    def _begun(self, sample: Sample[T], before: _Stream | None) -> _Stream:
+        """`before`: the stream that had the name."""
         captured = time.time() - (time.monotonic() - sample.captured)
-        return _Stream(sample.stamp, captured - sample.pts)
+        begun = _Stream(sample.stamp, captured - sample.pts)
+        if before is not None:
+            begun.earlier = before.earlier
+            if not before.has_left:
+                begun.earlier.add(before.stamp._source_number)
+        return begun
 
     def _note(self, stream: _Stream, sample: Sample[T]) -> None:
         stream.stamp, stream.pts = sample.stamp, sample.pts

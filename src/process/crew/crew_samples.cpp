@@ -66,7 +66,7 @@ core::Taken Crew::take(std::vector<AnySample>& samples) {
   for (; taken == core::Taken::News; taken = take_now(samples)) {
     for (const auto& gone : runner_.inbox().take_gone()) {
       tell_gone(core_.names()->stream_of(gone.source));
-      emitter_.end(gone);
+      if (!runner_.intake().keep_until_tick(gone)) emitter_.end(gone);
     }
   }
   return taken;
@@ -123,6 +123,7 @@ bool Crew::give_tick(Seat& seat) {
   std::vector<AnySample> samples;
   samples.push_back(std::move(tick));
   give(seat, std::move(samples), Call::OnTime);
+  for (const auto& gone : runner_.intake().take_sources_behind_tick()) emitter_.end(gone);
   gave_tick_ = true;
   return true;
 }

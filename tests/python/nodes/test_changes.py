@@ -277,7 +277,9 @@ class Merged:
         other = self.pipeline.add(Push(), name="other")
         self._states = self.pipeline.add(lambda names: names, [other], name="states")
         self.gate = threading.Event()  # closed: samples wait at Changes
-        changes = self.pipeline.add(ff.Changes(self._keys, hold=600), self._states, queue=ff.RECORDING)
+        node = ff.Changes(self._keys, hold=600)
+        node.wake_every = 0.05
+        changes = self.pipeline.add(node, self._states, queue=ff.RECORDING)
         self._reader = self.pipeline.reader(changes, queue=ff.RECORDING)
 
     def _keys(self, names: set[str]) -> set[str]:
@@ -291,6 +293,13 @@ class Merged:
 
     def wait_for(self, node: str, samples: int) -> None:
         until(lambda: self.pipeline.stats().nodes[node].processed == samples, f"samples at {node}")
+
+    def wait_for_ticks(self, count: int) -> None:
+        ticks = self.pipeline.stats().nodes["Changes"].ticks + count
+        until(lambda: self.pipeline.stats().nodes["Changes"].ticks >= ticks, "ticks")
+
+    def is_quiet(self) -> bool:
+        return self._reader.poll() is None
 
     def changes(self, count: int) -> list[tuple[Any, str | None, float]]:
         found = [self._reader.get(60).value for _ in range(count)]
@@ -335,4 +344,35 @@ def test_samples_that_waited_while_another_source_took_the_name_end_nothing() ->
         remover.join()
         changes = merged.changes(3)
         merged.wait_for("Changes", 40)
+        merged.wait_for_ticks(3)
+        assert merged.is_quiet()  # the end of the first one is not taken for that of the second
     assert [change[:2] for change in changes] == [("yard", None), ("yard", "gone"), ("yard", None)]
+
+
+@pytest.mark.parametrize("how", ["remove", "drain", "disconnect"])
+@pytest.mark.parametrize("process", [False, True])
+def test_what_is_on_ends_with_the_camera_that_leaves(how: str, process: bool) -> None:
+    pipeline = ff.Pipeline()
+    cameras = [Push(), Push()]
+    ports = [pipeline.add(camera, name=name) for camera, name in zip(cameras, ("one", "two"), strict=True)]
+    node: ff.Changes[set[str]] = ff.Changes(set, hold=600)
+    node.wake_every = 0.05
+    changes = pipeline.add(node, ports, queue=ff.RECORDING, process=process)
+    reader = pipeline.reader(changes, queue=ff.RECORDING)
+    with pipeline.start():
+        for camera in cameras:
+            camera.push({"yard", "door"})
+        began = {(sample.source, sample.value.key) for sample in (reader.get(60) for _ in range(4))}
+        assert began == {(source, key) for source in ("one", "two") for key in ("yard", "door")}
+        if how == "disconnect":
+            pipeline.disconnect(ports[0], changes)
+        else:
+            pipeline.remove(ports[0], drain=how == "drain")
+        ended = {(s.source, s.value.key, s.value.by) for s in (reader.get(60) for _ in range(2))}
+        assert ended == {("one", "yard", "gone"), ("one", "door", "gone")}
+        if how == "disconnect":
+            pipeline.connect(ports[0], changes, queue=ff.RECORDING)
+            cameras[0].push({"yard"})
+            again = reader.get(60)
+            assert (again.source, again.value.key, again.value.by) == ("one", "yard", None)
+        assert reader.poll() is None

@@ -77,6 +77,13 @@ class Intake {
     return ticks_missed_.load(std::memory_order_relaxed);
   }
 
+  // ---- sources that have left, of which the next tick still gives results
+  /// The node has been told of the source. False: there is no tick to wait for.
+  bool keep_until_tick(const GoneSource& gone);
+  [[nodiscard]] bool has_sources_behind_tick() const noexcept { return !behind_tick_.empty(); }
+  /// The sources that were kept before the last tick.
+  [[nodiscard]] std::vector<GoneSource> take_sources_behind_tick() { return std::exchange(behind_tick_, {}); }
+
   // ---- news
   /// Before the first take: take() and take_batch() give HostNews after sources that have gone and Inbox::wake(),
   /// for a host that has something to do then.
@@ -104,6 +111,8 @@ class Intake {
   std::uint16_t holder_ = 0;
   std::optional<TickGrid> ticks_;
   TimePoint tick_{};
+  std::vector<GoneSource> before_tick_;
+  std::vector<GoneSource> behind_tick_;
   bool was_tick_ = false;                  // of the last take
   std::optional<TimePoint> gather_until_;  // see Inbox::take_batch()
   bool returns_news_ = false;
@@ -126,6 +135,13 @@ inline bool Intake::take_tick() {
   add(ticks_missed_, tick->missed);
   was_tick_ = true;
   tick_ = tick->at;
+  if (!before_tick_.empty()) behind_tick_ = std::exchange(before_tick_, {});
+  return true;
+}
+
+inline bool Intake::keep_until_tick(const GoneSource& gone) {
+  if (next_wake() == TimePoint::max()) return false;
+  before_tick_.push_back(gone);
   return true;
 }
 

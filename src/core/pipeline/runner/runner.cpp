@@ -328,10 +328,19 @@ bool idle(Runner& runner) {
   return true;
 }
 
+// The children are told of the sources that have left, when the tick has given its last results of them.
+void end_behind_tick(Runner& runner) {
+  if (!runner.intake().has_sources_behind_tick()) return;
+  for (const auto& gone : runner.intake().take_sources_behind_tick()) {
+    if (runner.end_stamps(gone)) runner.outlet().end(gone);
+  }
+}
+
 }  // namespace
 
 Taken Runner::take(AnySample& sample) {
   using Turn = Intake::Turn;
+  end_behind_tick(*this);
   meter_.set_state(NodeState::Waiting);
   for (;;) {
     const auto idle_at =
@@ -358,6 +367,7 @@ Taken Runner::take(AnySample& sample) {
 
 Taken Runner::take_batch(std::vector<AnySample>& samples) {
   using Turn = Intake::Turn;
+  end_behind_tick(*this);
   meter_.set_state(NodeState::Waiting);
   for (;;) {
     switch (intake_.take_batch(samples)) {
@@ -408,12 +418,12 @@ void Runner::look_at_news() {
     } catch (...) {
       fail(Caught::of(std::current_exception()));
     }
-    if (end_stamps(gone)) outlet_.end(gone);
+    if (!intake_.keep_until_tick(gone) && end_stamps(gone)) outlet_.end(gone);
   }
 }
 
 // on_time(), finish() and a node that delays its results may still give results of the source: its stream then
-// ends when it is removed, or with the node's.
+// ends when it is removed, behind the next tick, or with the node's.
 bool Runner::end_stamps(const GoneSource& gone) {
   if ((facts_.has_own_stream() || outlet_.delays()) && host_.keep_end(facts_.index, gone)) return false;
   outlet_.forget_place(gone.source);

@@ -18,6 +18,7 @@ struct ClockHooks {
   Seconds period{1};
   std::function<std::optional<int>(const Sample<int>&, const Context&)> process = {};
   std::function<void(TimePoint, Out<int>&, const Context&)> on_time = {};
+  std::function<void(int)> source_gone = {};
   std::function<void(Out<int>&)> finish = {};
   std::function<void()> close = {};
 };
@@ -35,6 +36,9 @@ class Clocked final : public Finishing<Ticking<Node<int, int>>> {
   void on_time(TimePoint now, Out<int>& out, const Context& context) override {
     if (hooks_.on_time) return hooks_.on_time(now, out, context);
     out(std::exchange(count_, 0));
+  }
+  void source_gone(int source) override {
+    if (hooks_.source_gone) hooks_.source_gone(source);
   }
   void finish(Out<int>& out, const Context& /*context*/) override {
     if (hooks_.finish) return hooks_.finish(out);

@@ -124,6 +124,59 @@ TEST(Ticks, BeforeALateNodeWasAddedAreNotMissed) {
   EXPECT_EQ(node_of(pipeline, "clocked").ticks_missed, 0U);
 }
 
+// Notes the values that it gets, and -1 for each source that has gone.
+class NotesEnds final : public Node<int, int> {
+ public:
+  explicit NotesEnds(Seen<int>& seen) : seen_(seen) {}
+  std::optional<int> process(const Sample<int>& sample, const Context& /*context*/) override {
+    seen_.add(sample.value);
+    return std::nullopt;
+  }
+  void source_gone(int /*source*/) override { seen_.add(-1); }
+
+ private:
+  Seen<int>& seen_;
+};
+
+TEST(Ticks, StillGiveResultsOfASourceThatWasRemoved) {
+  for (const bool drains : {false, true}) {
+    const auto clock = std::make_shared<SimulatedClock>();
+    Feed<int> feed;
+    Feed<int> stays;
+    Seen<int> told;
+    Seen<int> seen;
+    Stamp latest;
+    CheckedPipeline pipeline(clock);
+    const auto camera = pipeline.add(feed_source(feed, Kind::Live), {.name = "camera"});
+    const auto other = pipeline.add(feed_source(stays, Kind::Live), {.name = "other"});
+    const auto node = pipeline.add(clocked({.process =
+                                                [&](const Sample<int>& sample, const Context&) {
+                                                  latest = sample.stamp;
+                                                  return std::optional<int>(sample.value);
+                                                },
+                                            .on_time =
+                                                [&](TimePoint, Out<int>& out, const Context&) {
+                                                  if (!told.all().empty()) out(8, latest);
+                                                },
+                                            .source_gone = [&](int source) { told.add(source); }}),
+                                   std::vector<Port<int>>{camera, other}, {.queue = Queue{8}});
+    pipeline.add(std::make_unique<NotesEnds>(seen), node, {.queue = Queue{8}});
+    pipeline.start();
+    feed.push_and_settle(7);
+    seen.wait_for(1);
+    pipeline.remove(camera, {.drain = drains});
+    told.wait_for(1);
+    EXPECT_EQ(told.all(), std::vector{camera.node});
+    clock->wait_for_sleepers(1);
+    EXPECT_EQ(seen.all(), std::vector{7});
+    clock->advance(Seconds(1));
+    seen.wait_for(3);
+    EXPECT_EQ(seen.all(), (std::vector{7, 8, -1}));
+    EXPECT_FALSE(pipeline.stats().removed.drops.contains(DropCause::Removed));
+    pipeline.stop();
+  }
+}
+
 TEST(Ticks, ComeBelowAParentThatNeverPauses) {
   const auto clock = std::make_shared<SimulatedClock>();
   std::atomic<int> ticks{0};
