@@ -186,8 +186,9 @@ def test_a_loop_over_a_reader_changes_the_kind_of_the_node_that_waits_for_it(is_
     step = pipeline.add(first, pipeline.add(Pictures(60)), name="step")
     seen = 0
     second: Any = Finds() if is_native_first else ff.CircleTracker()
+    reader = pipeline.reader(step, queue=ff.Queue(1, "block"))  # before the start: it misses no picture
     with pipeline.start():
-        for sample in pipeline.reader(step, queue=ff.Queue(1, "block")):
+        for sample in reader:
             seen += 1
             assert sample.seq == seen - 1
             if seen == 10:
