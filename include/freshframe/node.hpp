@@ -138,9 +138,11 @@ class NodeBase {
   /// samples may take any time.
   virtual void idle(const Context& /*context*/) {}
   /// Tells the node that the source with this number (Stamp::source) gives nothing more, and that the number
-  /// is never used again: the node can drop what it keeps for it. On its own thread, between two calls. The children
-  /// of a node with a clock learn of it behind the next on_time_any(), which may still give results of that source.
+  /// is never used again: the node can drop what it keeps for it. On its own thread, between two calls.
   virtual void source_gone(int /*source*/) {}
+  /// Of a node with a clock: on_time_any() is called once more behind source_gone(), beside its grid, unless all has
+  /// ended. Its results may have stamps of that source, whose stream ends behind them for the children.
+  [[nodiscard]] virtual bool gives_last_of_source() const noexcept { return false; }
   /// Whether process_out_any() is called instead of process_any(), and one sample may have any number of
   /// results. The default queue of such a node's children blocks.
   [[nodiscard]] virtual bool gives_several() const noexcept { return false; }

@@ -1214,7 +1214,7 @@ class NodeDescription:
     A Python node's name, the kinds of its values, the file that it writes, and what it gives besides one result per sample.
     """
 
-    def __init__(self, name: str, input: str, output: str, records_to: str | None = None, gives_several: bool = False, wake_every: float | None = None, finishes: bool = False) -> None: ...
+    def __init__(self, name: str, input: str, output: str, records_to: str | None = None, gives_several: bool = False, wake_every: float | None = None, finishes: bool = False, gives_last_of_source: bool = False) -> None: ...
 
 def hosted(description: NodeDescription, node: object, takes_values: bool, spool: SpoolCounters | None = None) -> NodeHandle:
     """The handle of a Python node. The caller keeps the node."""

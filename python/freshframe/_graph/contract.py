@@ -22,12 +22,14 @@ class Contract:
         wake_every: Seconds between two calls of on_time(); None: it has none.
         finishes: It has finish().
         generates: process(), on_time() or finish() is a generator function, so its results may have parts.
+        gives_last_of_source: on_time() is called once more behind source_gone().
     """
 
     gives_several: bool = False
     wake_every: float | None = None
     finishes: bool = False
     generates: bool = False
+    gives_last_of_source: bool = False
 
     @property
     def has_own_stream(self) -> bool:
@@ -52,6 +54,7 @@ def contract_of(node: Any) -> Contract:
         None if period is None else _check.number(f"wake_every of {cls.__name__}", period),
         _own(cls, "finish") is not None,
         any(is_generator(method) for method in (cls.process, cls.on_time, cls.finish)),
+        period is not None and _own(cls, "source_gone") is not None,
     )
 
 

@@ -30,6 +30,7 @@ def described(node: Any, types: tuple[Any, Any]) -> _native.NodeDescription:
         contract.gives_several,
         contract.wake_every,
         contract.finishes,
+        contract.gives_last_of_source,
     )
 
 

@@ -95,9 +95,9 @@ class Node(Generic[In, Out]):
     def on_time(self, now: float, /) -> Out | Iterator[Out | None] | None:
         """Called every ``wake_every`` seconds, by the thread of process() and never beside it.
 
-        The times are a grid that begins with the pipeline. A call that comes due while process() works or
-        waits for a full edge is late. Of several late ones only the last takes place. The others are counted
-        as ``NodeStats.ticks_missed``.
+        The times are a grid that begins with the pipeline; see source_gone() for further calls. A call that
+        comes due while process() works or waits for a full edge is late. Of several late ones only the last
+        takes place. The others are counted as ``NodeStats.ticks_missed``.
 
         Args:
             now: ``time.monotonic()`` of the call.
@@ -113,8 +113,10 @@ class Node(Generic[In, Out]):
         """This source gives nothing more: the node can drop what it keeps for it.
 
         Called on the node's own thread, between two samples; of a node with ``process=`` in each worker. A
-        later source of the same name is another one. The next call of on_time() can still give results of
-        this source, by stamped(): its stream ends behind them for the nodes below.
+        later source of the same name is another one. A node that also has on_time() is asked for its last
+        results of this source: on_time() is called once more behind this, beside its grid, unless all parents
+        have ended. What it gives by stamped() is in the stream of this source, which ends behind it for the
+        nodes below.
         """
 
     def finish(self) -> Out | Iterator[Out | None] | None:

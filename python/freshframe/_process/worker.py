@@ -54,14 +54,15 @@ class _Replies:
         arguments = (time.monotonic(),) if method == "on_time" else ()
         self._send(getattr(self._node, method)(*arguments), several=True)
 
-    def tell_gone(self, sources: list[str]) -> None:
+    def tell_gone(self, sources: list[tuple[int, str]]) -> None:
         """These sources give nothing more. The worker sends nothing, unless the node raises."""
+        by_number = getattr(self._node, "_freshframe_source_left", None)
         call = getattr(self._node, "source_gone", None)
         if call is None:
             return
-        for name in sources:
+        for number, name in sources:
             try:
-                call(name)
+                call(name) if by_number is None else by_number(number)
             except BaseException as error:  # noqa: PERF203  (as in _work())
                 _fail(self._end, "outside", error)
 

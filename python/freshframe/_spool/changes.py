@@ -71,7 +71,6 @@ class _Stream:
     now: float = 0.0  # Unix time of the last sample
     pts: float = 0.0  # of the last sample
     on: dict[Hashable, _On] = field(default_factory=dict)
-    earlier: set[int] = field(default_factory=set)  # sources of this name before it that have not left yet
     has_left: bool = False  # its source gives nothing more
 
 
@@ -83,7 +82,8 @@ class Changes(Node[T, StateChange]):
     source that sends no sample for so long, that was removed, disconnected or has ended while others go on,
     or whose name another source has now. When the pipeline ends or is stopped, all keys end. So each event
     that begins has exactly one end, except where the program crashes or a node above fails: there a `Spool`
-    below writes the end at the next start.
+    below writes the end at the next start. A node or reader below `changes.of(camera)` goes with the camera
+    and gets no last end, and replace() of this node leaves the ends to the program.
 
     A key begins at `sample.utc`, so in a file at the time of its recording if the file says when that was.
     Without `utc` this follows from the time at which the first sample of the source came, and `pts`. The
@@ -133,12 +133,11 @@ class Changes(Node[T, StateChange]):
         number = stamp._source_number
         stream = self._streams.get(stamp.source)
         if stream is not None and number < stream.stamp._source_number:
-            stream.earlier.add(number)  # it has waited while another source took its name
-            return
-        if stream is None or number != stream.stamp._source_number:
+            return  # it has waited while another source took its name
+        if stream is None or stream.has_left or number != stream.stamp._source_number:
             if stream is not None:
                 yield from self._end_all(stream, time.monotonic(), "gone")  # in the stream with its name now
-            stream = self._streams[stamp.source] = self._begun(sample, stream)
+            stream = self._streams[stamp.source] = self._begun(sample)
         self._note(stream, sample)
         on = stream.on
         for key in self._keys(sample.value):
@@ -152,14 +151,13 @@ class Changes(Node[T, StateChange]):
             yield self._end(key, on.pop(key), sample.pts, "gone")
 
     def source_gone(self, name: str, /) -> None:
-        """Notes the source of which nothing more comes: the next on_time() ends its keys."""
-        stream = self._streams.get(name)
-        if stream is None:
-            return
-        if stream.earlier:  # they leave in their order
-            stream.earlier.remove(min(stream.earlier))
-        else:
-            stream.has_left = True
+        """Not called: the engine calls _freshframe_source_left() instead, and on_time() behind it."""
+
+    def _freshframe_source_left(self, number: int) -> None:
+        """Notes the source of which nothing more comes: on_time(), which follows, ends its keys."""
+        for stream in self._streams.values():
+            if stream.stamp._source_number == number:
+                stream.has_left = True
 
     def on_time(self, now: float, /) -> Iterator[StateChange]:
         """Ends the keys of a source that has fallen silent, or has left."""
@@ -173,18 +171,15 @@ class Changes(Node[T, StateChange]):
         for stream in self._streams.values():
             yield from self._end_in_stream(stream, time.monotonic(), "stop")
 
-    def _begun(self, sample: Sample[T], before: _Stream | None) -> _Stream:
-        """`before`: the stream that had the name."""
+    def _begun(self, sample: Sample[T]) -> _Stream:
         captured = time.time() - (time.monotonic() - sample.captured)
-        begun = _Stream(sample.stamp, captured - sample.pts)
-        if before is not None:
-            begun.earlier = before.earlier
-            if not before.has_left:
-                begun.earlier.add(before.stamp._source_number)
-        return begun
+        return _Stream(sample.stamp, captured - sample.pts)
 
     def _note(self, stream: _Stream, sample: Sample[T]) -> None:
-        stream.stamp, stream.pts = sample.stamp, sample.pts
+        stamp = sample.stamp
+        if stamp.seq >= stream.stamp.seq:  # else it came by a longer way: a stream does not go backwards
+            stream.stamp = stamp
+        stream.pts = sample.pts
         stream.arrived = time.monotonic()
         stream.now = round(stream.offset + sample.pts if sample.utc is None else sample.utc, 3)
 

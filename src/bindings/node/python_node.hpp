@@ -37,6 +37,9 @@ class PythonNode final : public NodeBase, public Hosted {
   [[nodiscard]] bool gives_several() const noexcept override { return description_.gives_several; }
   [[nodiscard]] std::optional<Seconds> wake_every() const override { return description_.wake_every; }
   [[nodiscard]] bool finishes() const noexcept override { return description_.finishes; }
+  [[nodiscard]] bool gives_last_of_source() const noexcept override {
+    return description_.gives_last_of_source;
+  }
   [[nodiscard]] std::optional<SpoolStats> spool() const override {
     return spool_ ? std::optional(spool_->get()) : std::nullopt;
   }

@@ -59,11 +59,17 @@ nb::tuple init(PythonWorkerEnd& self) {
                         init.node);
 }
 
+nb::list numbers_and_names(const std::vector<process::GoneSourceName>& sources) {
+  nb::list result;
+  for (const auto& source : sources) result.append(nb::make_tuple(source.number, source.name));
+  return result;
+}
+
 // The sample, the name of another method that is to be called, or a list of the sources of which nothing more comes.
 nb::object sample_of(PythonWorkerEnd& self, WorkerRequest& request) {
   for (auto& node : self.end.take_new_nodes())
     self.names->add(node.number, std::move(node.name), std::move(node.stream));
-  if (!request.gone.empty()) return nb::cast(request.gone);
+  if (!request.gone.empty()) return numbers_and_names(request.gone);
   if (request.call == process::Call::OnTime) return nb::str("on_time");
   if (request.call == process::Call::Finish) return nb::str("finish");
   if (request.value.kind() != process::kNoValue) {

@@ -35,7 +35,8 @@ struct GoneSource {
 ///
 /// Note [The end of a source]
 /// The end of a source travels through the graph behind its samples. A node whose lanes of that source have all
-/// ended and are empty is told on its own thread, after its last call, and then ends the source on its outputs.
+/// ended and are empty is told on its own thread, after its last call, and then ends the source on its outputs: at once,
+/// or behind one more tick of a node that gives its last results of the source then.
 /// So below a merge a lane ends with its source and not with the merge, a batch waits for no camera that has
 /// ended, and nodes can drop what they keep for one. Lanes do not appear with the first sample, or a node would
 /// be told the end while samples are still on another way to it: add_source() begins the streams of all edges

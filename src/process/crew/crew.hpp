@@ -71,7 +71,7 @@ class Crew {
   void take_samples();
   core::Taken take(std::vector<AnySample>& samples);
   core::Taken take_now(std::vector<AnySample>& samples);
-  void tell_gone(const std::string& source);
+  void tell_gone(int source);
   /// Samples of one call.
   [[nodiscard]] std::size_t most_given() const;
   [[nodiscard]] Seat* idle_seat();

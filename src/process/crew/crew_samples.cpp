@@ -65,18 +65,20 @@ core::Taken Crew::take(std::vector<AnySample>& samples) {
   auto taken = take_now(samples);
   for (; taken == core::Taken::News; taken = take_now(samples)) {
     for (const auto& gone : runner_.inbox().take_gone()) {
-      tell_gone(core_.names()->stream_of(gone.source));
-      if (!runner_.intake().keep_until_tick(gone)) emitter_.end(gone);
+      tell_gone(gone.source);
+      const bool waits =
+          node_.gives_last_of_source() && runner_.intake().keep_until_tick(gone, !has_ended(runner_.inbox()));
+      if (!waits) emitter_.end(gone);
     }
   }
   return taken;
 }
 
 // A worker at work is told after its call.
-void Crew::tell_gone(const std::string& source) {
+void Crew::tell_gone(int source) {
   for (const auto& seat : seats_) {
     if (!seat->child()) continue;  // the next one has never heard of it
-    seat->gone.push_back(source);
+    seat->gone.push_back({source, core_.names()->stream_of(source)});
     if (seat->state == WorkerState::Idle) seat->announce_gone_sources();
   }
 }

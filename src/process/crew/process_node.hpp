@@ -63,6 +63,7 @@ struct NodeDescription {
   bool gives_several = false;
   std::optional<Seconds> wake_every = {};
   bool finishes = false;
+  bool gives_last_of_source = false;
 };
 
 /// The embedder runs the node: Crew(...).run() on a thread of its own. As long as it exists, pictures are
@@ -87,6 +88,9 @@ class ProcessNode final : public NodeBase {
   [[nodiscard]] bool gives_several() const noexcept override { return description_.gives_several; }
   [[nodiscard]] std::optional<Seconds> wake_every() const override { return description_.wake_every; }
   [[nodiscard]] bool finishes() const noexcept override { return description_.finishes; }
+  [[nodiscard]] bool gives_last_of_source() const noexcept override {
+    return description_.gives_last_of_source;
+  }
   std::optional<Emitted> process_any(const AnySample& /*sample*/, const Context& /*context*/) override {
     return std::nullopt;  // never called: the workers do it
   }

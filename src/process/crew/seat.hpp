@@ -126,9 +126,9 @@ class Seat {
   bool cut_off = false;     // killed because the time for a stop was over
   std::uint64_t samples = 0;
   std::uint64_t starts = 0;
-  std::set<int> known = {};           // numbers of nodes whose names the worker has
-  bool told_gone = false;             // of any: its source_gone() may fail outside a call
-  std::deque<std::string> gone = {};  // ended sources that have not been sent to it
+  std::set<int> known = {};              // numbers of nodes whose names the worker has
+  bool told_gone = false;                // of any: its source_gone() may fail outside a call
+  std::deque<GoneSourceName> gone = {};  // ended sources that have not been sent to it
 
  private:
   const std::size_t number_;

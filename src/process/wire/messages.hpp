@@ -123,15 +123,21 @@ struct NodeMessage {
     io.text(self.stream);
   }
 };
+struct GoneSourceName {
+  int number = -1;
+  std::string name;
+};
 /// These sources give nothing more.
 struct SourceGoneMessage {
   static constexpr auto kKind = ToWorker::SourceGone;
 
-  std::vector<std::string> names;
+  std::vector<GoneSourceName> sources;
 
   static void fields(auto& io, auto& self) {
-    io.list(self.names, Most<std::uint32_t>{kMostSourcesGone, "the number of sources"},
-            [&](auto& name) { io.text(name); });
+    io.list(self.sources, Most<std::uint32_t>{kMostSourcesGone, "the number of sources"}, [&](auto& source) {
+      io.number(source.number, Most<int>{kMostNodes, "the number of a node"});
+      io.text(source.name);
+    });
   }
 };
 struct SlabMessage {

@@ -155,7 +155,7 @@ void WorkerEnd::handle(WorkerRequest* request, bool& got) {
       return;
     case ToWorker::SourceGone: {
       auto message = read<SourceGoneMessage>(reader);
-      std::ranges::move(message.names, std::back_inserter(gone_));
+      std::ranges::move(message.sources, std::back_inserter(gone_));
       return;
     }
     case ToWorker::Init:

@@ -45,7 +45,7 @@ struct WorkerRequest {
   AnySample sample;
   ReceivedValue value;
   std::uint32_t more = 0;  // requests of the same call, which follow
-  std::vector<std::string> gone = {};
+  std::vector<GoneSourceName> gone = {};
 };
 
 /// One per worker process. receive() and the answers come from one thread; frames may be dropped, and log()
@@ -122,8 +122,8 @@ class WorkerEnd {
   /// Throws Error: there is none.
   Pending& first_pending();
   std::vector<NodeMessage> new_nodes_;
-  std::vector<std::string> gone_;  // sources, which the node has not been told
-  std::deque<Pending> pending_;    // requests without an answer
+  std::vector<GoneSourceName> gone_;  // sources, which the node has not been told
+  std::deque<Pending> pending_;       // requests without an answer
   bool ended_ = false;
   bool parent_ended_ = false;
   std::optional<OrphanGuard> guard_;

@@ -239,11 +239,15 @@ TEST(WorkerEnd, ReadsItsTask) {
 
 TEST(WorkerEnd, TellsOfSourcesThatAreGoneInTheirOrderWithTheSamples) {
   AskedWorker ends;
-  ASSERT_EQ(ends.parent.send(write(SourceGoneMessage{{"door", "yard"}}).bytes()), Channel::Sent::Yes);
+  ASSERT_EQ(ends.parent.send(write(SourceGoneMessage{{{3, "door"}, {5, "yard"}}}).bytes()),
+            Channel::Sent::Yes);
   ends.request = {};
   ends.worker.reply_nothing();
   ASSERT_TRUE(ends.worker.receive(ends.request));
-  EXPECT_EQ(ends.request.gone, (std::vector<std::string>{"door", "yard"}));
+  ASSERT_EQ(ends.request.gone.size(), 2U);
+  EXPECT_EQ(ends.request.gone[0].number, 3);
+  EXPECT_EQ(ends.request.gone[0].name, "door");
+  EXPECT_EQ(ends.request.gone[1].name, "yard");
   ends.ask(6, 0);
   ends.request = {};
   ASSERT_TRUE(ends.worker.receive(ends.request));

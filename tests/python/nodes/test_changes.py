@@ -52,7 +52,7 @@ def changes_of(*samples: tuple[float, float | None, set[str]]) -> list[ff.StateC
     for pts, utc, value in samples:
         sample: Any = SimpleNamespace(
             source="cam",
-            stamp=SimpleNamespace(_source_number=0, source="cam"),
+            stamp=SimpleNamespace(_source_number=0, source="cam", seq=0),
             pts=pts,
             utc=utc,
             captured=time.monotonic(),
@@ -105,8 +105,8 @@ def test_keys_are_of_their_source() -> None:
     both = [pipeline.add(first, name="one"), pipeline.add(second, name="two")]
     reader = pipeline.reader(pipeline.add(ff.Changes(lambda names: names), both))
     with pipeline:
-        found = sorted((sample.source, sample.value.by or "") for sample in reader)
-    assert found == [("one", ""), ("one", "stop"), ("two", ""), ("two", "stop")]
+        found = sorted((sample.source, sample.value.by is not None) for sample in reader)
+    assert found == [("one", False), ("one", True), ("two", False), ("two", True)]
 
 
 def test_a_source_that_falls_silent_has_nothing_on() -> None:
@@ -347,6 +347,126 @@ def test_samples_that_waited_while_another_source_took_the_name_end_nothing() ->
         merged.wait_for_ticks(3)
         assert merged.is_quiet()  # the end of the first one is not taken for that of the second
     assert [change[:2] for change in changes] == [("yard", None), ("yard", "gone"), ("yard", None)]
+
+
+class Below:
+    """Changes below a slow node and whatever is connected to it, with a reader of all changes."""
+
+    def __init__(self) -> None:
+        self.pipeline = ff.Pipeline()
+        self.gate = threading.Event()  # closed: samples wait in the slow node
+        self._slow = self.pipeline.add(self._pass_on, [self.pipeline.add(Push(), name="other")], name="slow")
+        node: ff.Changes[set[str]] = ff.Changes(set, hold=600)
+        node.wake_every = 0.05
+        self.changes = self.pipeline.add(node, [self._slow], queue=ff.RECORDING)
+        self._reader = self.pipeline.reader(self.changes, queue=ff.RECORDING)
+
+    def _pass_on(self, names: set[str]) -> set[str] | None:
+        assert self.gate.wait(60)
+        return names or None
+
+    def add(self, source: Push, *, slowly: bool) -> ff.Port[Any]:
+        camera = self.pipeline.add(source, name="cam")
+        self.pipeline.connect(camera, self._slow if slowly else self.changes, queue=ff.RECORDING)
+        return camera
+
+    def expect(self, *wanted: tuple[str, str | None]) -> None:
+        """The next changes are these."""
+        found = [self._reader.get(60).value for _ in wanted]
+        assert [(change.key, change.by) for change in found] == list(wanted)
+
+    def expect_nothing(self) -> None:
+        """Also behind further ticks."""
+        ticks = self.pipeline.stats().nodes["Changes"].ticks + 3
+        until(lambda: self.pipeline.stats().nodes["Changes"].ticks >= ticks, "ticks")
+        assert self._reader.poll() is None
+
+
+def test_the_late_end_of_a_source_is_not_that_of_the_next_one_of_its_name() -> None:
+    below, first, second = Below(), Push(), Push()
+    with below.pipeline.start():
+        camera = below.add(first, slowly=True)
+        first.push(set())  # gives nothing to Changes
+        until(lambda: below.pipeline.stats().nodes["slow"].state == "working", "the slow node")
+        below.pipeline.remove(camera)
+        below.add(second, slowly=False)
+        second.push({"yard"})
+        below.expect(("yard", None))
+        below.gate.set()
+        until(lambda: below.pipeline.stats().nodes["slow"].processed == 1, "the slow node")
+        below.expect_nothing()
+
+
+def test_the_younger_of_two_sources_of_one_name_may_leave_first() -> None:
+    below, first, second = Below(), Push(), Push()
+    below.gate.set()
+    with below.pipeline.start():
+        camera = below.add(first, slowly=True)
+        first.push({"yard"})
+        below.expect(("yard", None))
+        below.gate.clear()
+        first.push({"yard"})
+        until(lambda: below.pipeline.stats().nodes["slow"].state == "working", "the slow node")
+        remover = threading.Thread(target=below.pipeline.remove, args=(camera,), kwargs={"drain": True})
+        remover.start()
+        until(lambda: "cam" not in below.pipeline.stats().nodes, "the name of the camera")
+        again = below.add(second, slowly=False)
+        second.push({"door"})
+        below.expect(("yard", "gone"), ("door", None))
+        below.pipeline.remove(again)
+        below.expect(("door", "gone"))
+        below.gate.set()
+        remover.join()
+
+
+def test_a_camera_that_is_connected_again_at_once_has_one_end_and_begins_anew() -> None:
+    below, source = Below(), Push()
+    with below.pipeline.start():
+        camera = below.add(source, slowly=False)
+        source.push({"yard"})
+        below.expect(("yard", None))
+        below.pipeline.disconnect(camera, below.changes)
+        below.pipeline.connect(camera, below.changes, queue=ff.RECORDING)
+        source.push({"yard"})
+        below.expect(("yard", "gone"), ("yard", None))
+        source.push({"yard"})
+        below.expect_nothing()
+
+
+def test_a_sample_between_the_end_of_a_stream_and_the_tick_begins_anew() -> None:
+    node: ff.Changes[set[str]] = ff.Changes(set, hold=600)
+    sample: Any = SimpleNamespace(
+        stamp=SimpleNamespace(_source_number=3, source="cam", seq=0),
+        pts=0.0,
+        utc=None,
+        captured=time.monotonic(),
+        value={"yard"},
+    )
+    assert [change.by for change in node.process(sample)] == [None]
+    node._freshframe_source_left(2)
+    assert not list(node.process(sample))
+    node._freshframe_source_left(3)
+    assert [change.by for change in node.process(sample)] == ["gone", None]
+    assert not list(node.on_time(time.monotonic()))
+
+
+@pytest.mark.parametrize("hold", [0.2, 600])
+def test_of_two_ways_with_one_camera_the_slower_one_fails_nothing(hold: float) -> None:
+    gate = threading.Event()
+    source = Push()
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(source, name="cam")
+    slow = pipeline.add(lambda names: names if gate.wait(60) else None, camera, queue=ff.RECORDING)
+    changes = pipeline.add(ff.Changes(set, hold=hold), [camera, slow], queue=ff.RECORDING)
+    reader = pipeline.reader(changes, queue=ff.RECORDING)
+    with pipeline.start():
+        source.push({"yard"}, {"yard", "door"})
+        assert {reader.get(60).value.key for _ in range(2)} == {"yard", "door"}
+        gate.set()
+        until(lambda: pipeline.stats().nodes["Changes"].processed >= 4, "the late samples")
+        if hold < 1:
+            ended = [reader.get(60).value for _ in range(2)]
+            assert all(change.by == "gone" for change in ended)
 
 
 @pytest.mark.parametrize("how", ["remove", "drain", "disconnect"])

@@ -67,7 +67,8 @@ class Intake {
   /// The time of the last one.
   [[nodiscard]] TimePoint tick() const noexcept { return tick_; }
   [[nodiscard]] TimePoint next_wake() const {
-    return ticks_ && !stop_.stop_requested() ? ticks_->next() : TimePoint::max();
+    if (!ticks_ || stop_.stop_requested()) return TimePoint::max();
+    return extra_tick_ ? TimePoint::min() : ticks_->next();
   }
   /// Any thread, as the next.
   [[nodiscard]] std::uint64_t ticks_called() const noexcept {
@@ -77,9 +78,10 @@ class Intake {
     return ticks_missed_.load(std::memory_order_relaxed);
   }
 
-  // ---- sources that have left, of which the next tick still gives results
-  /// The node has been told of the source. False: there is no tick to wait for.
-  bool keep_until_tick(const GoneSource& gone);
+  // ---- sources that have left, of which the next tick gives the last results
+  /// The node has been told of the source. Its end waits for a tick, which comes at once if `now`, or for the node's own
+  /// end. False: the node has no clock.
+  bool keep_until_tick(const GoneSource& gone, bool now);
   [[nodiscard]] bool has_sources_behind_tick() const noexcept { return !behind_tick_.empty(); }
   /// The sources that were kept before the last tick.
   [[nodiscard]] std::vector<GoneSource> take_sources_behind_tick() { return std::exchange(behind_tick_, {}); }
@@ -111,6 +113,7 @@ class Intake {
   std::uint16_t holder_ = 0;
   std::optional<TickGrid> ticks_;
   TimePoint tick_{};
+  bool extra_tick_ = false;  // one is due beside the grid
   std::vector<GoneSource> before_tick_;
   std::vector<GoneSource> behind_tick_;
   bool was_tick_ = false;                  // of the last take
@@ -129,19 +132,22 @@ inline void Intake::begin(TimePoint start, bool is_late) {
 
 inline bool Intake::take_tick() {
   if (!ticks_ || stop_.stop_requested()) return false;
-  const auto tick = ticks_->take(clock_.now());
-  if (!tick) return false;
+  const auto now = clock_.now();
+  const auto tick = ticks_->take(now);
+  if (!tick && !extra_tick_) return false;
+  extra_tick_ = false;
   add(ticks_called_, 1);
-  add(ticks_missed_, tick->missed);
+  if (tick) add(ticks_missed_, tick->missed);
   was_tick_ = true;
-  tick_ = tick->at;
+  tick_ = tick ? tick->at : now;
   if (!before_tick_.empty()) behind_tick_ = std::exchange(before_tick_, {});
   return true;
 }
 
-inline bool Intake::keep_until_tick(const GoneSource& gone) {
-  if (next_wake() == TimePoint::max()) return false;
+inline bool Intake::keep_until_tick(const GoneSource& gone, bool now) {
+  if (!ticks_) return false;
   before_tick_.push_back(gone);
+  extra_tick_ = extra_tick_ || now;
   return true;
 }
 

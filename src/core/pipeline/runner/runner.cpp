@@ -418,7 +418,9 @@ void Runner::look_at_news() {
     } catch (...) {
       fail(Caught::of(std::current_exception()));
     }
-    if (!intake_.keep_until_tick(gone) && end_stamps(gone)) outlet_.end(gone);
+    const bool waits =
+        place_.own_node().gives_last_of_source() && intake_.keep_until_tick(gone, !has_ended(*inbox_));
+    if (!waits && end_stamps(gone)) outlet_.end(gone);
   }
 }
 

@@ -19,6 +19,7 @@ struct ClockHooks {
   std::function<std::optional<int>(const Sample<int>&, const Context&)> process = {};
   std::function<void(TimePoint, Out<int>&, const Context&)> on_time = {};
   std::function<void(int)> source_gone = {};
+  bool gives_last_of_source = false;
   std::function<void(Out<int>&)> finish = {};
   std::function<void()> close = {};
 };
@@ -37,6 +38,7 @@ class Clocked final : public Finishing<Ticking<Node<int, int>>> {
     if (hooks_.on_time) return hooks_.on_time(now, out, context);
     out(std::exchange(count_, 0));
   }
+  [[nodiscard]] bool gives_last_of_source() const noexcept override { return hooks_.gives_last_of_source; }
   void source_gone(int source) override {
     if (hooks_.source_gone) hooks_.source_gone(source);
   }

@@ -138,43 +138,79 @@ class NotesEnds final : public Node<int, int> {
   Seen<int>& seen_;
 };
 
-TEST(Ticks, StillGiveResultsOfASourceThatWasRemoved) {
-  for (const bool drains : {false, true}) {
-    const auto clock = std::make_shared<SimulatedClock>();
-    Feed<int> feed;
-    Feed<int> stays;
-    Seen<int> told;
-    Seen<int> seen;
-    Stamp latest;
-    CheckedPipeline pipeline(clock);
-    const auto camera = pipeline.add(feed_source(feed, Kind::Live), {.name = "camera"});
-    const auto other = pipeline.add(feed_source(stays, Kind::Live), {.name = "other"});
-    const auto node = pipeline.add(clocked({.process =
-                                                [&](const Sample<int>& sample, const Context&) {
-                                                  latest = sample.stamp;
-                                                  return std::optional<int>(sample.value);
-                                                },
-                                            .on_time =
-                                                [&](TimePoint, Out<int>& out, const Context&) {
-                                                  if (!told.all().empty()) out(8, latest);
-                                                },
-                                            .source_gone = [&](int source) { told.add(source); }}),
-                                   std::vector<Port<int>>{camera, other}, {.queue = Queue{8}});
-    pipeline.add(std::make_unique<NotesEnds>(seen), node, {.queue = Queue{8}});
+// A node with a clock below a camera that is removed and one that stays, and a child of its results.
+struct RemovedCamera {
+  explicit RemovedCamera(bool gives_last) {
+    camera = pipeline.add(feed_source(feed, Kind::Live), {.name = "camera"});
+    other = pipeline.add(feed_source(stays, Kind::Live), {.name = "other"});
+    ClockHooks hooks;
+    hooks.process = [this](const Sample<int>& sample, const Context&) {
+      latest = sample.stamp;
+      return std::optional(sample.value);
+    };
+    hooks.on_time = [this](TimePoint, Out<int>& out, const Context&) {
+      if (!told.all().empty()) out(8, latest);
+    };
+    hooks.source_gone = [this](int source) { told.add(source); };
+    hooks.gives_last_of_source = gives_last;
+    node = pipeline.add(clocked(std::move(hooks)), std::vector{camera, other}, {.queue = Queue{8}});
+  }
+  void remove_behind_one_sample(bool drains) {
     pipeline.start();
     feed.push_and_settle(7);
     seen.wait_for(1);
     pipeline.remove(camera, {.drain = drains});
     told.wait_for(1);
     EXPECT_EQ(told.all(), std::vector{camera.node});
-    clock->wait_for_sleepers(1);
-    EXPECT_EQ(seen.all(), std::vector{7});
-    clock->advance(Seconds(1));
-    seen.wait_for(3);
-    EXPECT_EQ(seen.all(), (std::vector{7, 8, -1}));
-    EXPECT_FALSE(pipeline.stats().removed.drops.contains(DropCause::Removed));
-    pipeline.stop();
   }
+
+  std::shared_ptr<SimulatedClock> clock = std::make_shared<SimulatedClock>();
+  Feed<int> feed;
+  Feed<int> stays;
+  Seen<int> told;
+  Seen<int> seen;  // of the child
+  Stamp latest;
+  CheckedPipeline pipeline{clock};
+  Port<int> camera;
+  Port<int> other;
+  Port<int> node;
+};
+
+TEST(Ticks, GiveTheLastResultsOfASourceThatWasRemoved) {
+  for (const bool drains : {false, true}) {
+    RemovedCamera scene(true);
+    scene.pipeline.add(std::make_unique<NotesEnds>(scene.seen), scene.node,
+                       {.name = "notes", .queue = Queue{8}});
+    scene.remove_behind_one_sample(drains);
+    scene.seen.wait_for(3);
+    EXPECT_EQ(scene.seen.all(), (std::vector{7, 8, -1}));
+    EXPECT_EQ(edge_of(scene.pipeline, "clocked", "notes").dropped, 0U);
+    EXPECT_EQ(node_of(scene.pipeline, "clocked").ticks, 1U);  // beside the grid: the clock stands
+    scene.clock->wait_for_sleepers(1);
+    scene.clock->advance(Seconds(1));
+    wait_until([&] { return node_of(scene.pipeline, "clocked").ticks == 2; });
+    EXPECT_EQ(node_of(scene.pipeline, "clocked").ticks_missed, 0U);
+    scene.pipeline.stop();
+  }
+}
+
+TEST(Ticks, OfANodeThatGivesNoLastResultsStayOnTheirGrid) {
+  RemovedCamera scene(false);
+  scene.pipeline.add(std::make_unique<NotesEnds>(scene.seen), scene.node, {.queue = Queue{8}});
+  scene.remove_behind_one_sample(true);
+  scene.seen.wait_for(2);
+  EXPECT_EQ(scene.seen.all(), (std::vector{7, -1}));
+  EXPECT_EQ(node_of(scene.pipeline, "clocked").ticks, 0U);
+  scene.pipeline.stop();
+}
+
+TEST(Ticks, ADrainWaitsForNoneOfTheGrid) {
+  RemovedCamera scene(true);
+  const std::vector parts{scene.node.of(scene.camera), scene.node.of(scene.other)};
+  scene.pipeline.add(std::make_unique<NotesEnds>(scene.seen), parts, {.queue = Queue{8}});
+  scene.pipeline.start();
+  scene.pipeline.remove(scene.camera, {.drain = true});  // the clock stands
+  scene.pipeline.stop();
 }
 
 TEST(Ticks, ComeBelowAParentThatNeverPauses) {
