@@ -89,8 +89,8 @@ class Changes(Node[T, StateChange]):
     Without `utc` this follows from the time at which the first sample of the source came, and `pts`. The
     length is measured by `pts`, so it is right when the clock of `utc` is set meanwhile, or is another one.
 
-    Every source has keys of its own, and so has every node: `StateChange.node` is its name. When a source has
-    the name of one that was removed, what still waits of the removed one gives no event. Numbers of a
+    Every source has keys of its own, and so has every node: `StateChange.node` is its name. While a source
+    has the name of one that was removed, what still waits of the removed one gives no event. Numbers of a
     tracker begin again with each start of the program, so use names of zones as keys where people or other
     programs remember them.
 
@@ -151,13 +151,14 @@ class Changes(Node[T, StateChange]):
             yield self._end(key, on.pop(key), sample.pts, "gone")
 
     def source_gone(self, name: str, /) -> None:
-        """Not called: the engine calls _freshframe_source_left() instead, and on_time() behind it."""
+        """Does nothing: it is a subclass's. That it is there has on_time() called once more behind it."""
 
-    def _freshframe_source_left(self, number: int) -> None:
-        """Notes the source of which nothing more comes: on_time(), which follows, ends its keys."""
+    def _freshframe_source_gone(self, number: int, name: str) -> None:
+        """Called instead of source_gone(): on_time(), which follows, ends the keys of this source."""
         for stream in self._streams.values():
             if stream.stamp._source_number == number:
                 stream.has_left = True
+        self.source_gone(name)
 
     def on_time(self, now: float, /) -> Iterator[StateChange]:
         """Ends the keys of a source that has fallen silent, or has left."""

@@ -81,6 +81,7 @@ class PipelineCore final : public RunnerHost, public std::enable_shared_from_thi
   void hand_over(Successor& successor) override;
   /// See Graph::keep_end().
   bool keep_end(int node, const GoneSource& gone) override;
+  void wait_for_change() override { const Lock building(guarded_.building); }
 
   // ---- its parts
   [[nodiscard]] const std::shared_ptr<const Clock>& clock() const noexcept { return options_.clock; }

@@ -66,9 +66,11 @@ core::Taken Crew::take(std::vector<AnySample>& samples) {
   for (; taken == core::Taken::News; taken = take_now(samples)) {
     for (const auto& gone : runner_.inbox().take_gone()) {
       tell_gone(gone.source);
-      const bool waits =
-          node_.gives_last_of_source() && runner_.intake().keep_until_tick(gone, !has_ended(runner_.inbox()));
-      if (!waits) emitter_.end(gone);
+      if (node_.gives_last_of_source() && runner_.intake().keep_until_tick(gone)) {
+        core_.wait_for_change();
+      } else {
+        emitter_.end(gone);
+      }
     }
   }
   return taken;

@@ -443,9 +443,9 @@ def test_a_sample_between_the_end_of_a_stream_and_the_tick_begins_anew() -> None
         value={"yard"},
     )
     assert [change.by for change in node.process(sample)] == [None]
-    node._freshframe_source_left(2)
+    node._freshframe_source_gone(2, "cam")
     assert not list(node.process(sample))
-    node._freshframe_source_left(3)
+    node._freshframe_source_gone(3, "cam")
     assert [change.by for change in node.process(sample)] == ["gone", None]
     assert not list(node.on_time(time.monotonic()))
 
@@ -475,9 +475,7 @@ def test_what_is_on_ends_with_the_camera_that_leaves(how: str, process: bool) ->
     pipeline = ff.Pipeline()
     cameras = [Push(), Push()]
     ports = [pipeline.add(camera, name=name) for camera, name in zip(cameras, ("one", "two"), strict=True)]
-    node: ff.Changes[set[str]] = ff.Changes(set, hold=600)
-    node.wake_every = 0.05
-    changes = pipeline.add(node, ports, queue=ff.RECORDING, process=process)
+    changes = pipeline.add(ff.Changes(set, hold=600), ports, queue=ff.RECORDING, process=process)
     reader = pipeline.reader(changes, queue=ff.RECORDING)
     with pipeline.start():
         for camera in cameras:

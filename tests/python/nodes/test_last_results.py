@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rigs.process.nodes import LastOfSource
 from rigs.windows import Window
 from support import Collect, Count, Gate, Push, Ticker, check_books, edge, run_node, until
 
@@ -144,3 +145,41 @@ def test_finish_waits_for_room_at_the_end_of_a_file() -> None:
     gate.open()
     pipeline.wait()
     assert len(sink.seen) == 100
+
+
+@pytest.mark.parametrize("how", ["remove", "drain", "disconnect", "end"])
+@pytest.mark.parametrize("batch", [None, ff.Batch(2)])
+@pytest.mark.parametrize("process", [False, True])
+def test_the_last_results_of_a_source_that_leaves_are_there_before_its_end(
+    how: str, batch: ff.Batch | None, process: bool
+) -> None:
+    calls: list[tuple[str, int | str]] = []
+
+    class Notes(ff.Node[int, int]):
+        def process(self, sample: ff.Sample[int], /) -> None:
+            calls.append((sample.source, sample.value))
+
+        def source_gone(self, name: str, /) -> None:
+            calls.append((name, "gone"))
+
+    pipeline = ff.Pipeline()
+    one, two = Push(), Push()
+    ports = [pipeline.add(one, name="one"), pipeline.add(two, name="two")]
+    last = pipeline.add(LastOfSource(), ports, name="last", queue=ff.RECORDING, batch=batch, process=process)
+    pipeline.add(Notes(), last, queue=ff.RECORDING)
+    with pipeline.start():
+        one.push(1)
+        two.push(2)
+        until(lambda: len(calls) == 2, "both samples")
+        if how == "end":
+            one.end()
+        elif how == "disconnect":
+            pipeline.disconnect(ports[0], last)
+        else:
+            pipeline.remove(ports[0], drain=how == "drain")
+        until(lambda: len(calls) >= 4, "the end of one")
+        assert calls[2:] == [("one", -1), ("one", "gone")]
+        assert pipeline.stats().nodes["last"].ticks == 1  # the grid has none within an hour
+        two.push(3)
+        until(lambda: len(calls) >= 5, "a further sample")
+    assert calls[4:] == [("two", 3)]

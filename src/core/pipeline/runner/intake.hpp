@@ -68,7 +68,7 @@ class Intake {
   [[nodiscard]] TimePoint tick() const noexcept { return tick_; }
   [[nodiscard]] TimePoint next_wake() const {
     if (!ticks_ || stop_.stop_requested()) return TimePoint::max();
-    return extra_tick_ ? TimePoint::min() : ticks_->next();
+    return extra_tick_ ? TimePoint{} : ticks_->next();
   }
   /// Any thread, as the next.
   [[nodiscard]] std::uint64_t ticks_called() const noexcept {
@@ -79,9 +79,9 @@ class Intake {
   }
 
   // ---- sources that have left, of which the next tick gives the last results
-  /// The node has been told of the source. Its end waits for a tick, which comes at once if `now`, or for the node's own
-  /// end. False: the node has no clock.
-  bool keep_until_tick(const GoneSource& gone, bool now);
+  /// The node has been told of the source. Its end waits for a tick, which comes at once, or for the node's own end where
+  /// all has ended. False: the node has no clock.
+  bool keep_until_tick(const GoneSource& gone);
   [[nodiscard]] bool has_sources_behind_tick() const noexcept { return !behind_tick_.empty(); }
   /// The sources that were kept before the last tick.
   [[nodiscard]] std::vector<GoneSource> take_sources_behind_tick() { return std::exchange(behind_tick_, {}); }
@@ -134,7 +134,7 @@ inline bool Intake::take_tick() {
   if (!ticks_ || stop_.stop_requested()) return false;
   const auto now = clock_.now();
   const auto tick = ticks_->take(now);
-  if (!tick && !extra_tick_) return false;
+  if (!tick && !(extra_tick_ && !has_ended(inbox_))) return false;
   extra_tick_ = false;
   add(ticks_called_, 1);
   if (tick) add(ticks_missed_, tick->missed);
@@ -144,10 +144,10 @@ inline bool Intake::take_tick() {
   return true;
 }
 
-inline bool Intake::keep_until_tick(const GoneSource& gone, bool now) {
+inline bool Intake::keep_until_tick(const GoneSource& gone) {
   if (!ticks_) return false;
   before_tick_.push_back(gone);
-  extra_tick_ = extra_tick_ || now;
+  extra_tick_ = true;
   return true;
 }
 

@@ -418,16 +418,20 @@ void Runner::look_at_news() {
     } catch (...) {
       fail(Caught::of(std::current_exception()));
     }
-    const bool waits =
-        place_.own_node().gives_last_of_source() && intake_.keep_until_tick(gone, !has_ended(*inbox_));
-    if (!waits && end_stamps(gone)) outlet_.end(gone);
+    if (place_.own_node().gives_last_of_source() && intake_.keep_until_tick(gone)) {
+      host_.wait_for_change();
+    } else if (end_stamps(gone)) {
+      outlet_.end(gone);
+    }
   }
 }
 
 // on_time(), finish() and a node that delays its results may still give results of the source: its stream then
-// ends when it is removed, behind the next tick, or with the node's.
+// ends when it is removed, or with the node's. One that gives its last results of a source has given them.
 bool Runner::end_stamps(const GoneSource& gone) {
-  if ((facts_.has_own_stream() || outlet_.delays()) && host_.keep_end(facts_.index, gone)) return false;
+  const bool may_give_more = facts_.has_own_stream() || outlet_.delays();
+  if (may_give_more && !place_.own_node().gives_last_of_source() && host_.keep_end(facts_.index, gone))
+    return false;
   outlet_.forget_place(gone.source);
   return true;
 }

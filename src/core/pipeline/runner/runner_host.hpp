@@ -74,6 +74,9 @@ class RunnerHost {
   virtual void hand_over(Successor& successor) = 0;
   /// Keeps the end of a source for the end of the node's own stream. False: the node has none.
   virtual bool keep_end(int node, const GoneSource& gone) = 0;
+  /// Returns when the change of the graph that is under way has been made: a removal drops the waiting samples of its
+  /// source everywhere below, and what follows it must come behind that.
+  virtual void wait_for_change() = 0;
 };
 
 }  // namespace freshframe::core

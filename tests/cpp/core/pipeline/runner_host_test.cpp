@@ -56,6 +56,7 @@ class WrittenHost final : public core::RunnerHost {
   }
   void hand_over(core::Successor& /*successor*/) override { said.emplace_back("handed over"); }
   bool keep_end(int /*node*/, const core::GoneSource& /*gone*/) override { return false; }
+  void wait_for_change() override {}
 
   Texts said;
   const std::shared_ptr<core::NameTable> names = std::make_shared<core::NameTable>();

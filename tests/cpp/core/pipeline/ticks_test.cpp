@@ -149,11 +149,13 @@ struct RemovedCamera {
       return std::optional(sample.value);
     };
     hooks.on_time = [this](TimePoint, Out<int>& out, const Context&) {
+      if (fails) throw Error("no result");
       if (!told.all().empty()) out(8, latest);
     };
     hooks.source_gone = [this](int source) { told.add(source); };
     hooks.gives_last_of_source = gives_last;
-    node = pipeline.add(clocked(std::move(hooks)), std::vector{camera, other}, {.queue = Queue{8}});
+    node = pipeline.add(clocked(std::move(hooks)), std::vector{camera, other},
+                        {.queue = Queue{8}, .on_error = OnError::Skip});
   }
   void remove_behind_one_sample(bool drains) {
     pipeline.start();
@@ -170,6 +172,7 @@ struct RemovedCamera {
   Seen<int> told;
   Seen<int> seen;  // of the child
   Stamp latest;
+  std::atomic<bool> fails{false};
   CheckedPipeline pipeline{clock};
   Port<int> camera;
   Port<int> other;
@@ -201,6 +204,16 @@ TEST(Ticks, OfANodeThatGivesNoLastResultsStayOnTheirGrid) {
   scene.seen.wait_for(2);
   EXPECT_EQ(scene.seen.all(), (std::vector{7, -1}));
   EXPECT_EQ(node_of(scene.pipeline, "clocked").ticks, 0U);
+  scene.pipeline.stop();
+}
+
+TEST(Ticks, TheEndOfASourceIsPassedOnBehindATickThatFails) {
+  RemovedCamera scene(true);
+  scene.fails = true;
+  scene.pipeline.add(std::make_unique<NotesEnds>(scene.seen), scene.node, {.queue = Queue{8}});
+  scene.remove_behind_one_sample(true);
+  scene.seen.wait_for(2);
+  EXPECT_EQ(scene.seen.all(), (std::vector{7, -1}));
   scene.pipeline.stop();
 }
 

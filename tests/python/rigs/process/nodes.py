@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -419,3 +420,29 @@ class Farewells(ff.Node[int, "tuple[int, str, list[str]]"]):
         if name == self.bad:
             raise RuntimeError(f"cannot forget {name}")
         self.gone.append(name)
+
+
+class LastOfSource(ff.Node[int, int]):
+    """Passes values on. Of a source that leaves it gives the negative of the last one, in its stream."""
+
+    wake_every = 3600.0
+
+    def __init__(self) -> None:
+        self._last: dict[str, ff.Sample[int]] = {}
+        self._gone: list[str] = []
+
+    def process(self, sample: ff.Sample[int]) -> int:
+        self._last[sample.source] = sample
+        return sample.value
+
+    def process_batch(self, samples: list[ff.Sample[int]]) -> list[int]:
+        return [self.process(sample) for sample in samples]
+
+    def source_gone(self, name: str) -> None:
+        self._gone.append(name)
+
+    def on_time(self, now: float) -> Iterator[int]:
+        for name in self._gone:
+            last = self._last.pop(name)
+            yield ff.stamped(-last.value, like=last)
+        self._gone = []
