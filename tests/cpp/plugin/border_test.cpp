@@ -105,6 +105,10 @@ TEST(Border, AClassOfAPluginRunsInAPipelineAndItsErrorIsANodeError) {
 }
 
 TEST(Border, AThreadOfAPluginMayBeCancelledInACallOfTheEngine) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP()
+      << "ASan takes the frames that a cancelled thread has left for its present ones, and reports itself";
+#endif
   static constexpr auto kTable = user::node_table<CancelsItsThread>("cancels");
   test::Feed<double> feed;
   Pipeline pipeline;
