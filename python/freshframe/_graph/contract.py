@@ -54,7 +54,7 @@ def contract_of(node: Any) -> Contract:
         None if period is None else _check.number(f"wake_every of {cls.__name__}", period),
         _own(cls, "finish") is not None,
         any(is_generator(method) for method in (cls.process, cls.on_time, cls.finish)),
-        period is not None and _own(cls, "source_gone") is not None,
+        period is not None and any(_own(cls, name) for name in ("source_gone", "_freshframe_source_gone")),
     )
 
 

@@ -119,6 +119,10 @@ class Node(Generic[In, Out]):
         nodes below.
         """
 
+    def _freshframe_source_gone(self, number: int, name: str) -> None:
+        """Called by the engine. The numbers tell sources of one name apart."""
+        self.source_gone(name)
+
     def finish(self) -> Out | Iterator[Out | None] | None:
         """Called once before close(), when all parents have ended or the pipeline stops.
 

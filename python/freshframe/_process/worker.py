@@ -56,16 +56,12 @@ class _Replies:
 
     def tell_gone(self, sources: list[tuple[int, str]]) -> None:
         """These sources give nothing more. The worker sends nothing, unless the node raises."""
-        by_number = getattr(self._node, "_freshframe_source_gone", None)
-        call = getattr(self._node, "source_gone", None)
-        if call is None:
+        call = getattr(self._node, "_freshframe_source_gone", None)
+        if call is None:  # a function
             return
         for number, name in sources:
             try:
-                if by_number is None:
-                    call(name)
-                else:
-                    by_number(number, name)
+                call(number, name)
             except BaseException as error:  # noqa: PERF203  (as in _work())
                 _fail(self._end, "outside", error)
 

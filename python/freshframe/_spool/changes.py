@@ -150,15 +150,12 @@ class Changes(Node[T, StateChange]):
         for key in [key for key, one in on.items() if sample.pts - one.last >= self._hold]:
             yield self._end(key, on.pop(key), sample.pts, "gone")
 
-    def source_gone(self, name: str, /) -> None:
-        """Does nothing: it is a subclass's. That it is there has on_time() called once more behind it."""
-
     def _freshframe_source_gone(self, number: int, name: str) -> None:
-        """Called instead of source_gone(): on_time(), which follows, ends the keys of this source."""
+        """Notes the source: on_time(), which follows, ends its keys."""
         for stream in self._streams.values():
             if stream.stamp._source_number == number:
                 stream.has_left = True
-        self.source_gone(name)
+        super()._freshframe_source_gone(number, name)
 
     def on_time(self, now: float, /) -> Iterator[StateChange]:
         """Ends the keys of a source that has fallen silent, or has left."""

@@ -111,13 +111,10 @@ bool tell_gone(gil::Held& held, Loop& loop) {
   auto* const node = dynamic_cast<PythonNode*>(kept.get());
   if (node == nullptr || !node->any_gone()) return true;
   for (const int source : node->take_gone()) {
-    if (loop.takes_values || PyObject_HasAttrString(loop.node, "source_gone") == 0) continue;
+    if (loop.takes_values) continue;
     const auto& name = loop.engine.names()->stream_of(source);
-    // A node of freshframe tells sources of one name apart.
-    const bool by_number = PyObject_HasAttrString(loop.node, "_freshframe_source_gone") != 0;
     PyObject* const result =
-        by_number ? PyObject_CallMethod(loop.node, "_freshframe_source_gone", "is", source, name.c_str())
-                  : PyObject_CallMethod(loop.node, "source_gone", "s", name.c_str());
+        PyObject_CallMethod(loop.node, "_freshframe_source_gone", "is", source, name.c_str());
     leave_forked_child(loop);
     Py_XDECREF(result);
     if (result == nullptr && !fail(held, loop, nullptr)) return false;

@@ -66,11 +66,7 @@ core::Taken Crew::take(std::vector<AnySample>& samples) {
   for (; taken == core::Taken::News; taken = take_now(samples)) {
     for (const auto& gone : runner_.inbox().take_gone()) {
       tell_gone(gone.source);
-      if (node_.gives_last_of_source() && runner_.intake().keep_until_tick(gone)) {
-        core_.wait_for_change();
-      } else {
-        emitter_.end(gone);
-      }
+      if (!core::keeps_end_until_tick(runner_, core_, gone)) emitter_.end(gone);
     }
   }
   return taken;

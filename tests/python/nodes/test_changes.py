@@ -269,6 +269,13 @@ def test_a_node_without_a_name_of_its_own_has_that_of_the_statistics() -> None:
     assert len(found) == 4
 
 
+def expect_nothing(pipeline: ff.Pipeline, reader: ff.Reader[Any]) -> None:
+    """No change follows, also behind further ticks of Changes."""
+    ticks = pipeline.stats().nodes["Changes"].ticks + 3
+    until(lambda: pipeline.stats().nodes["Changes"].ticks >= ticks, "ticks")
+    assert reader.poll() is None
+
+
 class Merged:
     """A camera that comes and goes above one Changes, with a reader of all changes."""
 
@@ -280,7 +287,7 @@ class Merged:
         node = ff.Changes(self._keys, hold=600)
         node.wake_every = 0.05
         changes = self.pipeline.add(node, self._states, queue=ff.RECORDING)
-        self._reader = self.pipeline.reader(changes, queue=ff.RECORDING)
+        self.reader = self.pipeline.reader(changes, queue=ff.RECORDING)
 
     def _keys(self, names: set[str]) -> set[str]:
         assert self.gate.wait(60)
@@ -294,15 +301,8 @@ class Merged:
     def wait_for(self, node: str, samples: int) -> None:
         until(lambda: self.pipeline.stats().nodes[node].processed == samples, f"samples at {node}")
 
-    def wait_for_ticks(self, count: int) -> None:
-        ticks = self.pipeline.stats().nodes["Changes"].ticks + count
-        until(lambda: self.pipeline.stats().nodes["Changes"].ticks >= ticks, "ticks")
-
-    def is_quiet(self) -> bool:
-        return self._reader.poll() is None
-
     def changes(self, count: int) -> list[tuple[Any, str | None, float]]:
-        found = [self._reader.get(60).value for _ in range(count)]
+        found = [self.reader.get(60).value for _ in range(count)]
         return [(change.key, change.by, change.ended or change.began) for change in found]
 
 
@@ -344,8 +344,7 @@ def test_samples_that_waited_while_another_source_took_the_name_end_nothing() ->
         remover.join()
         changes = merged.changes(3)
         merged.wait_for("Changes", 40)
-        merged.wait_for_ticks(3)
-        assert merged.is_quiet()  # the end of the first one is not taken for that of the second
+        expect_nothing(merged.pipeline, merged.reader)  # the end of the first is not that of the second
     assert [change[:2] for change in changes] == [("yard", None), ("yard", "gone"), ("yard", None)]
 
 
@@ -359,7 +358,7 @@ class Below:
         node: ff.Changes[set[str]] = ff.Changes(set, hold=600)
         node.wake_every = 0.05
         self.changes = self.pipeline.add(node, [self._slow], queue=ff.RECORDING)
-        self._reader = self.pipeline.reader(self.changes, queue=ff.RECORDING)
+        self.reader = self.pipeline.reader(self.changes, queue=ff.RECORDING)
 
     def _pass_on(self, names: set[str]) -> set[str] | None:
         assert self.gate.wait(60)
@@ -372,14 +371,8 @@ class Below:
 
     def expect(self, *wanted: tuple[str, str | None]) -> None:
         """The next changes are these."""
-        found = [self._reader.get(60).value for _ in wanted]
+        found = [self.reader.get(60).value for _ in wanted]
         assert [(change.key, change.by) for change in found] == list(wanted)
-
-    def expect_nothing(self) -> None:
-        """Also behind further ticks."""
-        ticks = self.pipeline.stats().nodes["Changes"].ticks + 3
-        until(lambda: self.pipeline.stats().nodes["Changes"].ticks >= ticks, "ticks")
-        assert self._reader.poll() is None
 
 
 def test_the_late_end_of_a_source_is_not_that_of_the_next_one_of_its_name() -> None:
@@ -394,7 +387,7 @@ def test_the_late_end_of_a_source_is_not_that_of_the_next_one_of_its_name() -> N
         below.expect(("yard", None))
         below.gate.set()
         until(lambda: below.pipeline.stats().nodes["slow"].processed == 1, "the slow node")
-        below.expect_nothing()
+        expect_nothing(below.pipeline, below.reader)
 
 
 def test_the_younger_of_two_sources_of_one_name_may_leave_first() -> None:
@@ -430,7 +423,7 @@ def test_a_camera_that_is_connected_again_at_once_has_one_end_and_begins_anew() 
         source.push({"yard"})
         below.expect(("yard", "gone"), ("yard", None))
         source.push({"yard"})
-        below.expect_nothing()
+        expect_nothing(below.pipeline, below.reader)
 
 
 def test_a_sample_between_the_end_of_a_stream_and_the_tick_begins_anew() -> None:

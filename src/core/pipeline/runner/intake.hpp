@@ -68,7 +68,7 @@ class Intake {
   [[nodiscard]] TimePoint tick() const noexcept { return tick_; }
   [[nodiscard]] TimePoint next_wake() const {
     if (!ticks_ || stop_.stop_requested()) return TimePoint::max();
-    return extra_tick_ ? TimePoint{} : ticks_->next();
+    return before_tick_.empty() ? ticks_->next() : TimePoint{};
   }
   /// Any thread, as the next.
   [[nodiscard]] std::uint64_t ticks_called() const noexcept {
@@ -113,8 +113,7 @@ class Intake {
   std::uint16_t holder_ = 0;
   std::optional<TickGrid> ticks_;
   TimePoint tick_{};
-  bool extra_tick_ = false;  // one is due beside the grid
-  std::vector<GoneSource> before_tick_;
+  std::vector<GoneSource> before_tick_;  // with any a tick is due beside the grid
   std::vector<GoneSource> behind_tick_;
   bool was_tick_ = false;                  // of the last take
   std::optional<TimePoint> gather_until_;  // see Inbox::take_batch()
@@ -134,8 +133,7 @@ inline bool Intake::take_tick() {
   if (!ticks_ || stop_.stop_requested()) return false;
   const auto now = clock_.now();
   const auto tick = ticks_->take(now);
-  if (!tick && !(extra_tick_ && !has_ended(inbox_))) return false;
-  extra_tick_ = false;
+  if (!tick && (before_tick_.empty() || has_ended(inbox_))) return false;
   add(ticks_called_, 1);
   if (tick) add(ticks_missed_, tick->missed);
   was_tick_ = true;
@@ -147,7 +145,6 @@ inline bool Intake::take_tick() {
 inline bool Intake::keep_until_tick(const GoneSource& gone) {
   if (!ticks_) return false;
   before_tick_.push_back(gone);
-  extra_tick_ = true;
   return true;
 }
 

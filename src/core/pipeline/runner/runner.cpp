@@ -418,12 +418,15 @@ void Runner::look_at_news() {
     } catch (...) {
       fail(Caught::of(std::current_exception()));
     }
-    if (place_.own_node().gives_last_of_source() && intake_.keep_until_tick(gone)) {
-      host_.wait_for_change();
-    } else if (end_stamps(gone)) {
-      outlet_.end(gone);
-    }
+    if (!keeps_end_until_tick(*this, host_, gone) && end_stamps(gone)) outlet_.end(gone);
   }
+}
+
+bool keeps_end_until_tick(Runner& runner, RunnerHost& host, const GoneSource& gone) {
+  if (!runner.place().own_node().gives_last_of_source() || !runner.intake().keep_until_tick(gone))
+    return false;
+  host.wait_for_change();
+  return true;
 }
 
 // on_time(), finish() and a node that delays its results may still give results of the source: its stream then

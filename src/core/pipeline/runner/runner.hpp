@@ -142,6 +142,10 @@ class Runner {
 /// close. False: a node that runs outside has taken the place.
 bool run_inside(Runner& runner);
 
+/// The node has been told that nothing more comes of a source. True: it gives its last results of it at the next tick,
+/// behind which its children are told.
+[[nodiscard]] bool keeps_end_until_tick(Runner& runner, RunnerHost& host, const GoneSource& gone);
+
 // ---- the end of an embedder's node whose thread has not begun
 /// Only for who has claimed the runner. It opens nothing.
 void end_without_thread(Runner& runner);
