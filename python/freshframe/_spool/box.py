@@ -271,7 +271,7 @@ class Box(Reading):
         try:
             _write(self._fd, data)
             os.fdatasync(self._fd)
-        except OSError:
+        except BaseException:
             # After a sync that has failed the system may believe that the bytes are on the disk.
             self._broken = True
             with contextlib.suppress(OSError):
@@ -303,7 +303,7 @@ class Box(Reading):
             _write(fd, whole)
             os.fdatasync(fd)
             folders.sync_folder(self.folder)
-        except OSError:
+        except BaseException:
             os.close(fd)
             os.unlink(path)
             raise

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from night.own_process import open_files
 from rigs.spools import Receiver, Running
 from rigs.written import write
 from support import WATCHDOG, until
@@ -481,6 +482,38 @@ def test_a_disk_that_stands_still_costs_results_and_not_the_pipeline(
         until(lambda: running.stats.lost == 7, "they are counted")
     assert "results are lost until it can" in caplog.text
     assert "the results 4 to 10 are not there" in caplog.text
+
+
+@pytest.mark.parametrize("results", [["a"], ["a", "b"]], ids=["a first segment", "a later commit"])
+def test_a_write_without_memory_is_tried_again_and_leaves_no_file_and_no_descriptor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, results: list[str]
+) -> None:
+    fails, real, tries = threading.Event(), os.fdatasync, itertools.count()
+    several = threading.Event()
+
+    def fdatasync(fd: int) -> None:
+        if fails.is_set():
+            if next(tries) == 5:
+                several.set()
+            raise MemoryError
+        real(fd)
+
+    monkeypatch.setattr(os, "fdatasync", fdatasync)
+    monkeypatch.setattr(writers, "_AGAIN", 0.001)
+    receiver, folder = Receiver(), tmp_path / "yard"
+    running = Running(ff.Spool(folder, receiver, max_wait=0))
+    with running.pipeline:
+        running.source.push(*results[:-1])
+        until(lambda: receiver.numbers == list(range(1, len(results))), "the first ones are sent")
+        fails.set()
+        running.source.push(results[-1])
+        assert several.wait(WATCHDOG)
+        fails.clear()
+        until(lambda: receiver.numbers == list(range(1, len(results) + 1)), "it is written in the end")
+        assert not [path.name for path in folder.iterdir() if "bad" in path.name]
+        assert not [
+            path for path in open_files().values() if path.startswith(str(folder)) and "deleted" in path
+        ]
 
 
 def test_a_disk_that_fails_to_the_end_leaves_the_folder_to_the_next_spool(
