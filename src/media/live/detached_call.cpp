@@ -1,4 +1,4 @@
-// A blocking call on a thread of its own, which its callers can leave behind.
+// Blocking calls on a thread of their own, which its callers can leave behind.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/live/detached_call.hpp"
 
@@ -82,15 +82,32 @@ void wait_for_left_calls_at_exit() {
 }  // namespace
 
 struct DetachedCall::Shared {
+  /// The next call; empty: no other follows.
+  Job take() {
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [this] { return job || closed; });
+    return std::exchange(job, nullptr);
+  }
+
+  void report(std::exception_ptr with, bool thread_goes_on) {
+    const std::lock_guard lock(mutex);
+    failure = std::move(with);
+    done = true;
+    goes_on = thread_goes_on;
+    changed.notify_all();
+  }
+
   std::mutex mutex;
   std::condition_variable_any changed;
+  Job job;                         // guarded by mutex
   bool done = false;               // guarded by mutex
+  bool closed = false;             // guarded by mutex: no other call follows
+  bool goes_on = true;             // guarded by mutex: the thread takes another call
   std::exception_ptr failure;      // guarded by mutex
   std::atomic<bool> ended{false};  // the thread has nothing left but to tell so
 };
 
-/// Ends the call also when pthread_exit() in the job unwinds the thread (see Note [Forced unwinding] in
-/// core).
+/// Ends the thread also when pthread_exit() in the job unwinds it (see Note [Forced unwinding] in core).
 struct DetachedCall::Ended {
   ~Ended() {
     shared.ended.store(true, std::memory_order_release);
@@ -99,36 +116,52 @@ struct DetachedCall::Ended {
   Shared& shared;
 };
 
-DetachedCall::DetachedCall(Job job) : shared_(std::make_shared<Shared>()) {
+DetachedCall::DetachedCall(Job job) {
   join_ended_calls();
-  thread_ = std::thread([shared = shared_, job = std::move(job)]() mutable {
+  start(std::move(job));
+}
+
+void DetachedCall::start(Job job) {
+  const auto shared = std::make_shared<Shared>();
+  shared->job = std::move(job);
+  thread_ = std::thread([shared] {
     const Ended ended{*shared};
-    run(*shared, std::move(job));
+    pthread_setname_np(pthread_self(), "ff aside");
+    while (auto next = shared->take()) run(*shared, std::move(next));
   });
+  shared_ = shared;
+}
+
+void DetachedCall::again(Job job) {
+  join_ended_calls();
+  {
+    const std::lock_guard lock(shared_->mutex);
+    if (shared_->goes_on) {
+      shared_->done = false;
+      shared_->failure = nullptr;
+      shared_->job = std::move(job);
+      shared_->changed.notify_all();
+      return;
+    }
+  }
+  if (thread_.joinable()) thread_.join();  // else there was no thread for a call
+  start(std::move(job));
 }
 
 // The reference to a forced unwind is null, because the C library has no object for it. UBSan must not report that.
 // It would check the body again where the compiler inlines it.
 __attribute__((noinline, no_sanitize("null"))) void DetachedCall::run(Shared& shared, Job job) {
-  pthread_setname_np(pthread_self(), "ff aside");
   std::exception_ptr failure;
   try {
     job();
   } catch (const abi::__forced_unwind&) {
-    report(shared, std::make_exception_ptr(Error("the call ended its own thread")));
+    shared.report(std::make_exception_ptr(Error("the call ended its own thread")), false);
     throw;
   } catch (...) {
     failure = std::current_exception();
   }
   job = nullptr;  // the job's data is freed before its end is reported
-  report(shared, std::move(failure));
-}
-
-void DetachedCall::report(Shared& shared, std::exception_ptr failure) {
-  const std::lock_guard lock(shared.mutex);
-  shared.failure = std::move(failure);
-  shared.done = true;
-  shared.changed.notify_all();
+  shared.report(std::move(failure), true);
 }
 
 bool DetachedCall::wait(TimePoint until, const std::stop_token& stop) const {
@@ -146,11 +179,27 @@ void DetachedCall::check() const {
 }
 
 DetachedCall::~DetachedCall() {
-  if (wait(TimePoint{}, {})) {
+  bool done = false;
+  {
+    const std::lock_guard lock(shared_->mutex);
+    done = shared_->done;
+    shared_->closed = true;
+    shared_->changed.notify_all();
+  }
+  if (!thread_.joinable()) return;
+  if (done) {
     thread_.join();
   } else {
     wait_for_left_calls_at_exit();
     forks::PerProcess<LeftThreads>::get().add({std::move(thread_), {shared_, &shared_->ended}});
+  }
+}
+
+void begin_call(std::optional<DetachedCall>& aside, DetachedCall::Job job) {
+  if (aside && aside->wait(TimePoint{}, {})) {
+    aside->again(std::move(job));
+  } else {
+    aside.emplace(std::move(job));
   }
 }
 

@@ -1,4 +1,4 @@
-// A blocking call on a thread of its own, which its callers can leave behind.
+// Blocking calls on a thread of their own, which its callers can leave behind.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -7,14 +7,15 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <thread>
 
 namespace freshframe::media {
 
 /// The call begins with the constructor. It must own the data that it uses: it may outlive this object and
-/// the caller. The destructor joins a call that has ended. Any other is left behind, and a later call joins
-/// its thread. Any thread may wait.
+/// the caller. The destructor joins the thread of a call that has ended. Any other is left behind, and a later
+/// call joins its thread. Any thread may wait.
 class DetachedCall {
  public:
   using Job = std::function<void()>;
@@ -25,6 +26,9 @@ class DetachedCall {
   DetachedCall& operator=(const DetachedCall&) = delete;
   ~DetachedCall();
 
+  /// Begins another call, on the same thread; the last one must have ended. Throws as the constructor.
+  void again(Job job);
+
   /// Waits until the call has ended, the real time `until` or a stop. False: it has not ended.
   [[nodiscard]] bool wait(TimePoint until, const std::stop_token& stop) const;
   /// Throws the exception of a call that has ended with one.
@@ -33,12 +37,16 @@ class DetachedCall {
  private:
   struct Shared;
   struct Ended;
+  void start(Job job);
   static void run(Shared& shared, Job job);
-  static void report(Shared& shared, std::exception_ptr failure);
 
   std::shared_ptr<Shared> shared_;
   std::thread thread_;
 };
+
+/// A call at a time, on one thread while each of them ends: GnuTLS keeps about 200 bytes for each thread that has shaken
+/// hands, until the process ends. The call before must have ended, or is left behind.
+void begin_call(std::optional<DetachedCall>& aside, DetachedCall::Job job);
 
 /// Joins the calls that were left behind and have ended. Any thread.
 void join_ended_calls();

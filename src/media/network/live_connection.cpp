@@ -96,8 +96,12 @@ LiveConnection::LiveConnection(const LiveUrl& url, const OpenOptions& options, c
   open(place);
   producer_times_ = ProducerTimes(is_parsed(decoder().context().codec_id) && parser_is_one_late());
   check_pace();
-  reader_ =
-      reader_for({.input = input_, .aside = aside_, .book = book_, .stop = stop_, .pace = options.pace});
+  reader_ = reader_for({.input = input_,
+                        .aside = aside_,
+                        .book = book_,
+                        .stop = stop_,
+                        .pace = options.pace,
+                        .keeps_thread = url.is_over_tls()});
   interval_.begin(context.clock.now());
 }
 
@@ -143,7 +147,7 @@ std::string LiveConnection::target(const LiveUrl& url) {
 }
 
 void LiveConnection::open(const std::string& target) {
-  aside_.emplace([input = input_, target, deadline = deadline_] { input->open(target, deadline); });
+  begin_call(aside_, [input = input_, target, deadline = deadline_] { input->open(target, deadline); });
   check_open(has_ended(*aside_, deadline_, stop_));
 }
 

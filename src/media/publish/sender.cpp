@@ -264,10 +264,11 @@ void PublishSender::run(const std::stop_token& stop) {
       if (!stop.stop_requested()) lose(error.what());
     }
     queue_->end();
-    if (stop.stop_requested()) return;
+    if (stop.stop_requested()) break;
     const auto pause = core::real_deadline(Seconds(back_off_.next()));
     static_cast<void>(Clock::real()->sleep_until(pause, stop));
   }
+  aside_.reset();
 }
 
 /// One connection: from the first key picture to a loss, a change of the stream, or the stop. True: a stream with
@@ -309,12 +310,14 @@ std::shared_ptr<PublishConnection> PublishSender::connect(const std::stop_token&
     throw late();
   }
   auto connection = std::make_shared<PublishConnection>(target_, stop);
-  aside_.emplace([connection, stream, deadline] { connection->open(stream, deadline); });
+  begin_call(aside_, [connection, stream, deadline] { connection->open(stream, deadline); });
   if (!aside_->wait(deadline + std::chrono::milliseconds(300), stop)) {  // FFmpeg polls each 100 ms
     if (stop.stop_requested()) return nullptr;
     throw late();
   }
   aside_->check();
+  if (!target_.url().is_over_tls())
+    aside_.reset();  // else its thread waits for the next connection: see begin_call()
   return connection;
 }
 

@@ -93,6 +93,31 @@ def test_a_certificate_of_rtsps_that_cannot_be_checked_is_no_silent_success(cert
         pass
 
 
+def aside() -> set[str]:
+    """The threads of connections."""
+    tasks = Path("/proc/self/task").iterdir()
+    return {task.name for task in tasks if (task / "comm").read_text() == "ff aside\n"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_all_connections_over_tls_are_made_by_one_thread(kind: str, certificate: Path) -> None:
+    """GnuTLS keeps something for each thread that has shaken hands."""
+    server, media = KINDS[kind]
+    with (
+        server(clip(media)) as behind,
+        TlsFront(behind, certificate) as front,
+        Camera(front.url, **UNCHECKED) as camera,
+    ):
+        camera.read()
+        threads = aside()
+        assert len(threads) == 1
+        for times in range(1, 4):
+            behind.hang_up()
+            camera.wait(lambda stats: stats.reconnects == times, "the reconnection")  # noqa: B023
+            camera.read()
+            assert aside() == threads
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_server_behind_tls_that_hangs_up_or_falls_silent_is_found_again(
     kind: str, certificate: Path

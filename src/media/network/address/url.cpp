@@ -32,6 +32,10 @@ bool LiveUrl::may_use_address() const {
   return scheme == "rtsp" || scheme == "tcp" || scheme == "udp";
 }
 
+bool LiveUrl::is_over_tls() const {
+  return scheme == "https" || scheme == "rtsps" || scheme == "rtmps";
+}
+
 bool is_live_scheme(std::string_view scheme) {
   constexpr std::array<std::string_view, 6> kSchemes{"rtsp", "rtsps", "http", "https", "tcp", "udp"};
   return std::find(kSchemes.begin(), kSchemes.end(), scheme) != kSchemes.end() || is_optional_scheme(scheme);

@@ -21,6 +21,8 @@ struct LiveUrl {
   [[nodiscard]] std::string at(const std::string& address) const;
   /// Whether the name is needed only for its address. HTTP sends it to the server, TLS checks it.
   [[nodiscard]] bool may_use_address() const;
+  /// Whether a connection begins with a handshake of TLS.
+  [[nodiscard]] bool is_over_tls() const;
 };
 
 /// The schemes of live sources: "rtsp", "http" and so on.

@@ -87,7 +87,9 @@ ReadPacket read_video(LiveInput& input) {
 /// On the thread that asks, which FFmpeg's polls free.
 class DirectReader final : public PacketReader {
  public:
-  explicit DirectReader(ReadingParts parts) : parts_(std::move(parts)) { parts_.aside.reset(); }
+  explicit DirectReader(ReadingParts parts) : parts_(std::move(parts)) {
+    if (!parts_.keeps_thread) parts_.aside.reset();
+  }
 
   std::optional<ReadPacket> next(TimePoint quiet, TimePoint deadline) override {
     auto& interrupt = parts_.input->interrupt();
@@ -108,7 +110,7 @@ class DetachedReader final : public PacketReader {
   std::optional<ReadPacket> next(TimePoint quiet, TimePoint deadline) override {
     parts_.input->interrupt().arm_at(deadline);
     const auto read = std::make_shared<ReadPacket>();
-    parts_.aside.emplace([input = parts_.input, read] { *read = read_video(*input); });
+    begin_call(parts_.aside, [input = parts_.input, read] { *read = read_video(*input); });
     if (!parts_.aside->wait(quiet, parts_.stop) && !parts_.stop.stop_requested()) parts_.book.stall();
     if (!has_ended(*parts_.aside, deadline, parts_.stop)) return std::nullopt;
     return std::move(*read);
@@ -123,7 +125,7 @@ class AheadReader final : public PacketReader {
  public:
   explicit AheadReader(ReadingParts parts) : parts_(std::move(parts)) {
     parts_.input->interrupt().disarm();  // next() has the limits
-    parts_.aside.emplace([input = parts_.input, queue = queue_] {
+    begin_call(parts_.aside, [input = parts_.input, queue = queue_] {
       bool lost = false;
       while (!lost) {
         ReadPacket read = read_video(*input);

@@ -84,13 +84,15 @@ class PacketReader {
   [[nodiscard]] virtual std::optional<ReadPacket> next(TimePoint quiet, TimePoint deadline) = 0;
 };
 
-/// What all readers use. `aside` holds one call at a time, and outlives the reader.
+/// What all readers use. `aside` holds one call at a time, and outlives the reader. `keeps_thread`: its thread waits
+/// for the next connection (see begin_call()), also where this one needs none.
 struct ReadingParts {
   std::shared_ptr<LiveInput> input;  // shared with the detached call
   std::optional<DetachedCall>& aside;
   SourceCounters& book;
   std::stop_token stop;
   Pace pace = Pace::Even;  // of a playlist
+  bool keeps_thread = false;
 };
 
 /// The one that this input needs. A call that may connect runs on a thread of its own, and is left behind

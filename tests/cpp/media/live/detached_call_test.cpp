@@ -12,9 +12,12 @@
 #include <memory>
 #include <mutex>
 #include <new>
+#include <optional>
+#include <set>
 #include <stdexcept>
 #include <stop_token>
 #include <thread>
+#include <vector>
 
 #include "cpp/support.hpp"
 #include <gtest/gtest.h>
@@ -72,6 +75,57 @@ TEST(DetachedCall, GivesItsExceptionToTheCallersThatAskForIt) {
   const DetachedCall works([] {});
   ASSERT_TRUE(works.wait(within(1000), {}));
   EXPECT_NO_THROW(works.check());
+}
+
+TEST(DetachedCall, OneCallAfterTheOtherRunsOnOneThread) {
+  std::optional<DetachedCall> aside;
+  const auto ran = std::make_shared<std::vector<std::thread::id>>();
+  for (int call = 0; call < 50; ++call) {
+    begin_call(aside, [ran, call] {
+      ran->push_back(std::this_thread::get_id());
+      if (call % 3 == 0) throw Error("no");
+    });
+    ASSERT_TRUE(aside->wait(within(1000), {}));
+    EXPECT_EQ(ran->size(), static_cast<std::size_t>(call) + 1);
+    if (call % 3 == 0) {
+      EXPECT_THROW(aside->check(), Error);
+    } else {
+      EXPECT_NO_THROW(aside->check()) << "an exception is that of its call alone";
+    }
+  }
+  EXPECT_EQ(std::set(ran->begin(), ran->end()).size(), 1U);
+  EXPECT_NE(ran->front(), std::this_thread::get_id());
+  EXPECT_EQ(ran.use_count(), 1);
+}
+
+TEST(DetachedCall, ACallBehindOneThatHasEndedItsThreadHasAnother) {
+  std::optional<DetachedCall> aside;
+  for (int call = 0; call < 3; ++call) {
+    begin_call(aside, [] { ::pthread_exit(nullptr); });
+    ASSERT_TRUE(aside->wait(within(1000), {}));
+    EXPECT_THROW(aside->check(), Error);
+  }
+  begin_call(aside, [] {});
+  ASSERT_TRUE(aside->wait(within(1000), {}));
+  EXPECT_NO_THROW(aside->check());
+}
+
+TEST(DetachedCall, ACallBehindOneThatHangsHasAnotherThreadAndTheFirstEndsAlone) {
+  const auto job = std::make_shared<Job>();
+  const auto first = std::make_shared<std::thread::id>();
+  const auto second = std::make_shared<std::thread::id>();
+  std::optional<DetachedCall> aside;
+  begin_call(aside, [job, first] {
+    *first = std::this_thread::get_id();
+    job->block();
+  });
+  wait_until([&] { return job->begun.load(); });
+  begin_call(aside, [second] { *second = std::this_thread::get_id(); });
+  ASSERT_TRUE(aside->wait(within(1000), {}));
+  EXPECT_NE(*first, *second);
+  job->gate.request_stop();
+  wait_until([&] { return job.use_count() == 1; });
+  join_ended_calls();
 }
 
 TEST(DetachedCall, ALimitAndAStopEndTheWaitAndNotTheCall) {
