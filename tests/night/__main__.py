@@ -27,6 +27,7 @@ from night.watched import watched
 
 ROOT = Path(__file__).parents[2]
 PIECE = 600.0  # seconds
+_NO_COMPILER = "no C compiler for tests/night/blocks.c, which counts blocks of memory"
 Found = tuple[int, list[str], dict[str, float]]  # runs, findings, figures
 
 
@@ -207,6 +208,19 @@ def _fleets(seconds: float) -> Found:
     return faults, found, {"recovery_max_seconds": round(recovery, 2)}
 
 
+def _repeats(seconds: float) -> Found:
+    """Each test of the Python package again and again, behind the files of the last piece."""
+    from night.repeats import repeats  # noqa: PLC0415  (as above)
+
+    pieces = [entry for entry in ledger.read() if entry.part == _name("repeats")]
+    first = int(pieces[-1].figures.get("next", 0)) if pieces else 0
+    with tempfile.TemporaryDirectory(prefix="repeats-") as folder:
+        library = _preloaded("blocks.c", Path(folder))
+        if not library:
+            raise NotHereError(_NO_COMPILER)
+        return repeats(seconds, first, os.environ | library)
+
+
 def _sanitizers(_: float) -> Found:
     """The C++ tests under ASan, UBSan and TSan, whole, as `./dev test --cpp --sanitizers` runs them."""
     command = ["./dev", "test", "--cpp", "--sanitizers"]
@@ -223,6 +237,7 @@ PARTS: dict[str, Part] = {
     "random": Part(_random),
     "soak": Part(_soak),
     "churn": Part(_churn, shortest=300, counts_blocks=True),  # half of which it needs until it is warm
+    "repeats": Part(_repeats, is_apart=False),
     "limits": Part(_limits, shortest=200),  # half of them for two outages with reminders
     "healthy": Part(_healthy),
     "fuzz": Part(_fuzz, is_apart=False, of_python=False),
@@ -248,7 +263,7 @@ def _apart(part: str, seconds: float) -> Found:
         counts = PARTS[part].counts_blocks
         library = _preloaded("blocks.c", Path(folder)) if counts else {}
         if counts and not library:
-            raise NotHereError("no C compiler for tests/night/blocks.c, which counts blocks of memory")
+            raise NotHereError(_NO_COMPILER)
         code, said, errors = watched(command, seconds + _PATIENCE, os.environ | library)
     lines = said.splitlines()
     if code == 0 and lines:

@@ -15,6 +15,7 @@ _WORDS = {
     "fuzz": "inputs",
     "soak": "outages of a receiver and a camera",
     "churn": "rounds of what comes and goes",
+    "repeats": "tests, again and again",
     "limits": "trials of limits",
     "healthy": "healthy programs",
     "chaos": "faults of a rich pipeline",

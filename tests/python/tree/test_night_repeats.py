@@ -1,0 +1,124 @@
+"""Tests that run again and again in `./dev night`: what each run leaves behind is told, caches are not."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from night import __main__ as night
+from night import ledger
+from night.ledger import Entry
+from night.repeats import files, repeats
+
+pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler for blocks.c")
+
+_TESTS = """
+import ctypes, os, threading
+import pytest
+
+_kept, _cache = [], {}
+_turns = iter(range(10**9))
+
+
+def test_clean(tmp_path, caplog):
+    tmp_path.joinpath("file").write_text("text")
+
+
+def test_an_object():
+    _kept.append([len])
+
+
+def test_a_block():
+    ctypes.CDLL(None).malloc(100)
+
+
+def test_a_descriptor():
+    _kept.append(os.dup(1))
+
+
+def test_a_cache_of_twelve():
+    _cache[next(_turns) % 12] = {}
+
+
+@pytest.mark.parametrize("error", [ValueError("the same in each run")])
+def test_an_exception_of_its_parameters(error):
+    with pytest.raises(ValueError):
+        raise error
+
+
+@pytest.mark.parametrize("steps", [iter([1])])
+def test_what_can_run_once(steps):
+    assert next(steps) == 1
+
+
+def test_one_that_fails():
+    assert not _kept
+
+
+@pytest.mark.skip
+def test_one_that_is_skipped():
+    pass
+"""
+
+
+@pytest.fixture
+def counting(tmp_path: Path) -> dict[str, str]:
+    """The environment in which blocks are counted."""
+    return os.environ | night._preloaded("blocks.c", tmp_path)
+
+
+def test_what_each_run_leaves_behind_is_told_and_a_cache_is_not(
+    tmp_path: Path, counting: dict[str, str]
+) -> None:
+    root = tmp_path / "tests"
+    root.mkdir()
+    (root / "test_leaks.py").write_text(_TESTS)
+    ran, found, figures = repeats(0.1, 0, counting, root)
+    told = {line.split("::")[1] for line in found}
+    assert {line.split(":")[0].split(" ")[0] for line in told} == {
+        "test_an_object",
+        "test_a_block",
+        "test_a_descriptor",
+        "test_one_that_fails",
+    }
+    assert any("leaves at least 1 objects" in line and "builtins.list" in line for line in found)
+    assert any("leaves at least 1 blocks, 104 bytes" in line for line in found)
+    assert any("1 descriptors" in line for line in found)
+    assert ran == 8
+    assert figures == {"next": 0.0, "files": 1.0, "run once": 1.0}
+
+
+def test_a_file_that_ends_its_process_is_told_and_the_next_piece_goes_on_behind_it(
+    tmp_path: Path, counting: dict[str, str]
+) -> None:
+    root = tmp_path / "tests"
+    (root / "folder").mkdir(parents=True)
+    (root / "test_a.py").write_text("def test_a(): pass")
+    (root / "folder" / "test_b.py").write_text("import os\n\n\ndef test_b(): os.abort()")
+    order = [path.name for path in files(root)]
+    assert sorted(order) == ["test_a.py", "test_b.py"]
+    ran, found, figures = repeats(60.0, order.index("test_b.py"), counting, root)
+    assert ran == 1
+    assert len(found) == 1
+    assert found[0].startswith("test_b.py: ended with -6: ")
+    assert figures["files"] == 2
+
+
+def test_a_piece_begins_where_the_last_one_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[int] = []
+
+    def ran(_: float, first: int, environment: dict[str, str]) -> night.Found:
+        assert "LD_PRELOAD" in environment
+        begun.append(first)
+        return 5, [], {"next": 7.0}
+
+    monkeypatch.setattr("night.repeats.repeats", ran)
+    part = night._name("repeats")
+    monkeypatch.setattr(ledger, "read", lambda: [Entry(part, "aaaa", 1.0, 1, [], {"next": 3.0})])
+    assert night.PARTS["repeats"].run(1.0) == (5, [], {"next": 7.0})
+    monkeypatch.setattr(ledger, "read", lambda: [Entry("random", "aaaa", 1.0, 1, [], {"next": 3.0})])
+    night.PARTS["repeats"].run(1.0)
+    assert begun == [3, 0]
