@@ -23,7 +23,7 @@ _MOST_NAMES = 16  # kinds that differ in their names only: a folder may hold a t
 _MOST_KINDS = 256
 
 _QUOTED = re.compile(r"'[^']*'")
-_NUMBER = re.compile(r"\d+")
+_NUMBER = re.compile(r"0x[0-9a-f]+|\d+")
 
 
 @dataclass

@@ -96,3 +96,13 @@ def test_many_kinds_are_forgotten_and_none_of_their_lines() -> None:
     log = Log()
     kinds = ["".join(chr(97 + (n >> shift) % 16) for shift in (0, 4, 8)) for n in range(1000)]
     assert log.say(*(kind for kind in kinds for _ in range(2))).count(kinds[0]) == 2
+
+
+def test_the_same_line_of_another_decoder_is_of_its_kind() -> None:
+    log = Log()
+    lines = [
+        f"[h264 @ {address:#x}] error while decoding MB {address % 40}"
+        for address in range(99, 10**7, 99_991)
+    ]
+    assert log.say(*lines) == lines[:1]
+    assert log.tell(last=True) == ([f"{lines[-1]} (and {len(lines) - 2} more like it)"], None)
