@@ -116,7 +116,7 @@ struct DetachedCall::Ended {
   Shared& shared;
 };
 
-DetachedCall::DetachedCall(Job job) {
+DetachedCall::DetachedCall(Job job, bool stays) : stays_(stays) {
   join_ended_calls();
   start(std::move(job));
 }
@@ -124,6 +124,7 @@ DetachedCall::DetachedCall(Job job) {
 void DetachedCall::start(Job job) {
   const auto shared = std::make_shared<Shared>();
   shared->job = std::move(job);
+  shared->closed = !stays_;
   thread_ = std::thread([shared] {
     const Ended ended{*shared};
     pthread_setname_np(pthread_self(), "ff aside");
@@ -136,7 +137,7 @@ void DetachedCall::again(Job job) {
   join_ended_calls();
   {
     const std::lock_guard lock(shared_->mutex);
-    if (shared_->goes_on) {
+    if (shared_->goes_on && !shared_->closed) {
       shared_->done = false;
       shared_->failure = nullptr;
       shared_->job = std::move(job);
@@ -199,7 +200,7 @@ void begin_call(std::optional<DetachedCall>& aside, DetachedCall::Job job) {
   if (aside && aside->wait(TimePoint{}, {})) {
     aside->again(std::move(job));
   } else {
-    aside.emplace(std::move(job));
+    aside.emplace(std::move(job), true);
   }
 }
 

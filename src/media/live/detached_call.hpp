@@ -20,13 +20,14 @@ class DetachedCall {
  public:
   using Job = std::function<void()>;
 
-  /// Throws std::system_error when the system has no thread.
-  explicit DetachedCall(Job job);
+  /// `stays`: its thread waits for another call until the destructor. Throws std::system_error when the system has no
+  /// thread.
+  explicit DetachedCall(Job job, bool stays = false);
   DetachedCall(const DetachedCall&) = delete;
   DetachedCall& operator=(const DetachedCall&) = delete;
   ~DetachedCall();
 
-  /// Begins another call, on the same thread; the last one must have ended. Throws as the constructor.
+  /// Begins another call, on the same thread if that stays; the last one must have ended. Throws as the constructor.
   void again(Job job);
 
   /// Waits until the call has ended, the real time `until` or a stop. False: it has not ended.
@@ -40,12 +41,13 @@ class DetachedCall {
   void start(Job job);
   static void run(Shared& shared, Job job);
 
+  const bool stays_;
   std::shared_ptr<Shared> shared_;
   std::thread thread_;
 };
 
 /// A call at a time, on one thread while each of them ends: GnuTLS keeps about 200 bytes for each thread that has shaken
-/// hands, until the process ends. The call before must have ended, or is left behind.
+/// hands, until the process ends. The thread stays until `aside` is reset. A call before that has not ended is left behind.
 void begin_call(std::optional<DetachedCall>& aside, DetachedCall::Job job);
 
 /// Joins the calls that were left behind and have ended. Any thread.

@@ -52,6 +52,8 @@ struct Job {
   }
 };
 
+using Flag = std::atomic<bool>;
+
 TEST(DetachedCall, RunsOnAThreadOfItsOwn) {
   const auto ran = std::make_shared<std::thread::id>();
   const DetachedCall call([ran] { *ran = std::this_thread::get_id(); });
@@ -96,6 +98,25 @@ TEST(DetachedCall, OneCallAfterTheOtherRunsOnOneThread) {
   EXPECT_EQ(std::set(ran->begin(), ran->end()).size(), 1U);
   EXPECT_NE(ran->front(), std::this_thread::get_id());
   EXPECT_EQ(ran.use_count(), 1);
+}
+
+TEST(DetachedCall, AThreadThatDoesNotStayEndsWithItsCall) {
+  const auto ended = std::make_shared<Flag>(false);
+  struct Word {
+    ~Word() {
+      if (flag) *flag = true;
+    }
+    std::shared_ptr<Flag> flag;
+  };
+  DetachedCall call([ended] {
+    thread_local Word last;
+    last.flag = ended;
+  });
+  wait_until([&] { return ended->load(); });
+  const auto ran = std::make_shared<Flag>(false);
+  call.again([ran] { *ran = true; });
+  ASSERT_TRUE(call.wait(within(1000), {}));
+  EXPECT_TRUE(*ran);
 }
 
 TEST(DetachedCall, ACallBehindOneThatHasEndedItsThreadHasAnother) {
@@ -155,7 +176,6 @@ TEST(DetachedCall, ACallThatIsLeftBehindKeepsItsDataAndEndsAlone) {
 }
 
 std::stop_source gate_at_exit;
-using Flag = std::atomic<bool>;
 
 /// Forks a child that does this and exits. Returns whether it has set the flag and left no
 /// thread that a sanitizer reports.
