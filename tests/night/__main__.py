@@ -7,6 +7,7 @@ Each piece is noted in tests/night/ledger.json with the commit, and the next one
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
 import json
 import os
@@ -16,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,6 @@ from night.watched import watched
 
 ROOT = Path(__file__).parents[2]
 PIECE = 600.0  # seconds
-_NO_COMPILER = "no C compiler for tests/night/blocks.c, which counts blocks of memory"
 Found = tuple[int, list[str], dict[str, float]]  # runs, findings, figures
 
 
@@ -179,6 +179,16 @@ def _preloaded(source: str, folder: Path) -> dict[str, str]:
     return {"LD_PRELOAD": str(library)}
 
 
+@contextlib.contextmanager
+def _library(source: str) -> Iterator[dict[str, str]]:
+    """The variables of a program that has this file's library preloaded."""
+    with tempfile.TemporaryDirectory(prefix="library-") as folder:
+        library = _preloaded(source, Path(folder))
+        if not library:
+            raise NotHereError(f"no C compiler for tests/night/{source}")
+        yield library
+
+
 def _verdict(
     command: list[str], seed: int, seconds: float, environment: dict[str, str], found: list[str]
 ) -> dict[str, Any] | None:
@@ -212,13 +222,22 @@ def _repeats(seconds: float) -> Found:
     """Each test of the Python package again and again, behind the files of the last piece."""
     from night.repeats import repeats  # noqa: PLC0415  (as above)
 
-    pieces = [entry for entry in ledger.read() if entry.part == _name("repeats")]
-    first = int(pieces[-1].figures.get("next", 0)) if pieces else 0
-    with tempfile.TemporaryDirectory(prefix="repeats-") as folder:
-        library = _preloaded("blocks.c", Path(folder))
-        if not library:
-            raise NotHereError(_NO_COMPILER)
-        return repeats(seconds, first, os.environ | library)
+    with _library("blocks.c") as library:
+        return repeats(seconds, _place("repeats"), library)
+
+
+def _delays(seconds: float) -> Found:
+    """The tests of the Python package with threads that hesitate, behind the files of the last piece."""
+    from night.delays import delays  # noqa: PLC0415  (as above)
+
+    with _library("delays.c") as library:
+        return delays(seconds, _place("delays"), library, seed=_runs_before("delays"))
+
+
+def _place(part: str) -> int:
+    """The file of tests with which the next piece begins."""
+    pieces = [entry for entry in ledger.read() if entry.part == _name(part)]
+    return int(pieces[-1].figures.get("next", 0)) if pieces else 0
 
 
 def _sanitizers(_: float) -> Found:
@@ -238,6 +257,7 @@ PARTS: dict[str, Part] = {
     "soak": Part(_soak),
     "churn": Part(_churn, shortest=300, counts_blocks=True),  # half of which it needs until it is warm
     "repeats": Part(_repeats, is_apart=False),
+    "delays": Part(_delays, is_apart=False),
     "limits": Part(_limits, shortest=200),  # half of them for two outages with reminders
     "healthy": Part(_healthy),
     "fuzz": Part(_fuzz, is_apart=False, of_python=False),
@@ -263,7 +283,7 @@ def _apart(part: str, seconds: float) -> Found:
         counts = PARTS[part].counts_blocks
         library = _preloaded("blocks.c", Path(folder)) if counts else {}
         if counts and not library:
-            raise NotHereError(_NO_COMPILER)
+            raise NotHereError("no C compiler for tests/night/blocks.c, which counts blocks of memory")
         code, said, errors = watched(command, seconds + _PATIENCE, os.environ | library)
     lines = said.splitlines()
     if code == 0 and lines:

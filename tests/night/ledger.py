@@ -16,6 +16,7 @@ _WORDS = {
     "soak": "outages of a receiver and a camera",
     "churn": "rounds of what comes and goes",
     "repeats": "tests, again and again",
+    "delays": "tests, with threads that hesitate",
     "limits": "trials of limits",
     "healthy": "healthy programs",
     "chaos": "faults of a rich pipeline",

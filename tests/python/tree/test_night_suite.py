@@ -1,19 +1,23 @@
-"""Tests that run again and again in `./dev night`: what each run leaves behind is told, caches are not."""
+"""The parts of `./dev night` that run the tests: again and again, and with threads that hesitate."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from night import __main__ as night
 from night import ledger
+from night.delays import delays
 from night.ledger import Entry
-from night.repeats import files, repeats
+from night.repeats import repeats
+from night.suite import files
 
-pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler for blocks.c")
+pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler for what is preloaded")
 
 _TESTS = """
 import ctypes, os, threading
@@ -66,8 +70,8 @@ def test_one_that_is_skipped():
 
 @pytest.fixture
 def counting(tmp_path: Path) -> dict[str, str]:
-    """The environment in which blocks are counted."""
-    return os.environ | night._preloaded("blocks.c", tmp_path)
+    """The variables with which blocks are counted."""
+    return night._preloaded("blocks.c", tmp_path)
 
 
 def test_what_each_run_leaves_behind_is_told_and_a_cache_is_not(
@@ -110,8 +114,8 @@ def test_a_file_that_ends_its_process_is_told_and_the_next_piece_goes_on_behind_
 def test_a_piece_begins_where_the_last_one_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     begun: list[int] = []
 
-    def ran(_: float, first: int, environment: dict[str, str]) -> night.Found:
-        assert "LD_PRELOAD" in environment
+    def ran(_: float, first: int, library: dict[str, str]) -> night.Found:
+        assert Path(library["LD_PRELOAD"]).exists()
         begun.append(first)
         return 5, [], {"next": 7.0}
 
@@ -122,3 +126,66 @@ def test_a_piece_begins_where_the_last_one_ended(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(ledger, "read", lambda: [Entry("random", "aaaa", 1.0, 1, [], {"next": 3.0})])
     night.PARTS["repeats"].run(1.0)
     assert begun == [3, 0]
+
+
+_WITH_DELAYS = """
+import os
+
+import pytest
+
+
+def test_passes():
+    assert os.environ["FRESHFRAME_TEST_DELAYS"]
+
+
+@pytest.mark.parametrize("order", ["one", "a rare [one] - of two"])
+def test_fails_with_delays(order):
+    assert order == "one" or "FRESHFRAME_TEST_DELAYS" not in os.environ
+
+
+def test_fails():
+    raise ValueError
+"""
+
+
+def test_a_test_that_fails_with_delays_is_told_with_its_seed_and_how_often(tmp_path: Path) -> None:
+    root = tmp_path / "tests"
+    root.mkdir()
+    (root / "test_orders.py").write_text(_WITH_DELAYS)
+    ran, found, figures = delays(0.1, 0, night._preloaded("delays.c", tmp_path), 3, root)
+    assert ran == 4
+    assert figures == {"next": 0.0, "files": 1.0}
+    always, rare = sorted(found, key=len)
+    assert "test_fails_with_delays[a rare [one] - of two]" in rare
+    assert "fails, 5 of 5 times again, 0 without delays" in rare
+    assert "test_fails, FRESHFRAME_TEST_DELAYS=" in always
+    assert "fails, 5 of 5 times again, 5 without delays" in always
+
+
+def test_a_file_that_hangs_or_ends_its_process_with_delays_is_told(tmp_path: Path) -> None:
+    (tmp_path / "test_abort.py").write_text("import os\n\n\ndef test_b(): os.abort()")
+    _, found, _ = delays(0.1, 0, {}, 3, tmp_path)
+    assert len(found) == 1
+    assert "test_abort.py::test_b, FRESHFRAME_TEST_DELAYS=" in found[0]
+
+
+_LOCKS = """
+import ctypes, resource
+
+libc, mutex = ctypes.CDLL(None), ctypes.create_string_buffer(64)
+before = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
+for _ in range(20_000):
+    assert libc.pthread_mutex_lock(mutex) == libc.pthread_mutex_unlock(mutex) == 0
+print(resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw - before)
+"""
+
+
+def test_a_thread_hesitates_at_locks_when_there_is_a_seed(tmp_path: Path) -> None:
+    library = night._preloaded("delays.c", tmp_path)
+    sleeps = {}
+    for seed in ("", "1", "2"):
+        environment = os.environ | library | {"FRESHFRAME_TEST_DELAYS": seed}
+        sleeps[seed] = int(subprocess.check_output([sys.executable, "-c", _LOCKS], env=environment))
+    assert 40 < sleeps["1"] < 1000
+    assert 40 < sleeps["2"] < 1000
+    assert sleeps[""] < 20
