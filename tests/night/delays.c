@@ -16,9 +16,10 @@ __attribute__((constructor)) static void begin(void) {
   if (text != NULL) seed = strtoull(text, NULL, 10);
 }
 
-// Condition variables have an old version, too, which dlsym() may find.
-static void* real(const char* name) {
-  void* found = dlvsym(RTLD_NEXT, name, "GLIBC_2.3.2");
+// dlsym() may find the old version of a condition variable's functions. It asks for memory when it finds none, which a
+// malloc that begins with a lock does not survive.
+static void* real(const char* name, int has_versions) {
+  void* found = has_versions ? dlvsym(RTLD_NEXT, name, "GLIBC_2.3.2") : NULL;
   return found != NULL ? found : dlsym(RTLD_NEXT, name);
 }
 
@@ -40,44 +41,45 @@ static void hesitate(void) {
   nanosleep(&pause, NULL);
 }
 
-#define REAL(name, ...)                         \
-  static int (*call)(__VA_ARGS__);              \
-  if (call == NULL) call = (int (*)(__VA_ARGS__))real(#name)
+#define REAL(name, has_versions, ...) \
+  static int (*call)(__VA_ARGS__);    \
+  if (call == NULL) call = (int (*)(__VA_ARGS__))real(#name, has_versions)
 
 int pthread_mutex_lock(pthread_mutex_t* mutex) {
-  REAL(pthread_mutex_lock, pthread_mutex_t*);
+  REAL(pthread_mutex_lock, 0, pthread_mutex_t*);
   hesitate();
   return call(mutex);
 }
 
 int pthread_mutex_unlock(pthread_mutex_t* mutex) {
-  REAL(pthread_mutex_unlock, pthread_mutex_t*);
+  REAL(pthread_mutex_unlock, 0, pthread_mutex_t*);
   const int failed = call(mutex);
   hesitate();
   return failed;
 }
 
 int pthread_cond_signal(pthread_cond_t* condition) {
-  REAL(pthread_cond_signal, pthread_cond_t*);
+  REAL(pthread_cond_signal, 1, pthread_cond_t*);
   hesitate();
   return call(condition);
 }
 
 int pthread_cond_broadcast(pthread_cond_t* condition) {
-  REAL(pthread_cond_broadcast, pthread_cond_t*);
+  REAL(pthread_cond_broadcast, 1, pthread_cond_t*);
   hesitate();
   return call(condition);
 }
 
 int pthread_cond_wait(pthread_cond_t* condition, pthread_mutex_t* mutex) {
-  REAL(pthread_cond_wait, pthread_cond_t*, pthread_mutex_t*);
+  REAL(pthread_cond_wait, 1, pthread_cond_t*, pthread_mutex_t*);
   const int failed = call(condition, mutex);
   hesitate();
   return failed;
 }
 
-int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*routine)(void*), void* argument) {
-  REAL(pthread_create, pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
+int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*routine)(void*),
+                   void* argument) {
+  REAL(pthread_create, 0, pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
   const int failed = call(thread, attributes, routine, argument);
   for (int times = 0; times < 16; ++times) hesitate();
   return failed;

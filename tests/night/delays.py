@@ -16,8 +16,8 @@ from night import outcomes
 from night.suite import ENDED, TESTS, each_file, run_pytest
 
 _SEED = "FRESHFRAME_TEST_DELAYS"
-_TIMEOUT = 300.0  # seconds for one test
-_AGAIN = 5  # runs of a test that has failed, with other seeds
+_TIMEOUT = 300.0  # seconds for one test, and a third of them when it runs again
+_AGAIN = 3  # runs of a test that has failed, with other seeds, and without delays
 
 
 def delays(
@@ -54,11 +54,11 @@ def delays(
     return ran, found, figures
 
 
-def _run(tests: str, variables: dict[str, str]) -> tuple[int, list[str], str]:
+def _run(tests: str, variables: dict[str, str], timeout: float = _TIMEOUT) -> tuple[int, list[str], str]:
     """How many tests ran, those that failed, hang or have ended their process, and what pytest wrote."""
     with tempfile.NamedTemporaryFile("r", prefix="outcomes-", encoding="utf-8") as lines:
         options, own = ["-p", "night.outcomes"], {outcomes.BOOK: lines.name}
-        code, said, errors = run_pytest([tests], options, variables | own, _TIMEOUT)
+        code, said, errors = run_pytest([tests], options, variables | own, timeout)
         count, failed = outcomes.read(lines)
     if code not in ENDED and not failed:
         failed = [tests]  # its process ended beside the tests
@@ -69,6 +69,6 @@ def _told(path: str, test: str, seed: int, library: dict[str, str]) -> str:
     """The finding: how often it fails with other seeds, and whether it does without any."""
     place = "::".join([path, *test.split("::")[1:]])  # its name may be relative to another folder
     more = [library | {_SEED: str(seed + n)} for n in range(_AGAIN)]
-    again = sum(bool(_run(place, variables)[1]) for variables in more)
-    without = sum(bool(_run(place, {})[1]) for _ in range(_AGAIN))
+    again = sum(bool(_run(place, variables, _TIMEOUT / 3)[1]) for variables in more)
+    without = sum(bool(_run(place, {}, _TIMEOUT / 3)[1]) for _ in range(_AGAIN))
     return f"{test}, {_SEED}={seed}: fails, {again} of {_AGAIN} times again, {without} without delays"

@@ -157,9 +157,9 @@ def test_a_test_that_fails_with_delays_is_told_with_its_seed_and_how_often(tmp_p
     assert figures == {"next": 0.0, "files": 1.0}
     always, rare = sorted(found, key=len)
     assert "test_fails_with_delays[a rare [one] - of two]" in rare
-    assert "fails, 5 of 5 times again, 0 without delays" in rare
+    assert "fails, 3 of 3 times again, 0 without delays" in rare
     assert "test_fails, FRESHFRAME_TEST_DELAYS=" in always
-    assert "fails, 5 of 5 times again, 5 without delays" in always
+    assert "fails, 3 of 3 times again, 3 without delays" in always
 
 
 def test_a_file_that_hangs_or_ends_its_process_with_delays_is_told(tmp_path: Path) -> None:
