@@ -70,5 +70,5 @@ def _told(path: str, test: str, seed: int, library: dict[str, str]) -> str:
     place = "::".join([path, *test.split("::")[1:]])  # its name may be relative to another folder
     more = [library | {_SEED: str(seed + n)} for n in range(_AGAIN)]
     again = sum(bool(_run(place, variables, _TIMEOUT / 3)[1]) for variables in more)
-    without = sum(bool(_run(place, {}, _TIMEOUT / 3)[1]) for _ in range(_AGAIN))
+    without = sum(bool(_run(place, {_SEED: ""}, _TIMEOUT / 3)[1]) for _ in range(_AGAIN))
     return f"{test}, {_SEED}={seed}: fails, {again} of {_AGAIN} times again, {without} without delays"
