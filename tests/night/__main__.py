@@ -258,7 +258,7 @@ PARTS: dict[str, Part] = {
     "churn": Part(_churn, shortest=300, counts_blocks=True),  # half of which it needs until it is warm
     "repeats": Part(_repeats, is_apart=False),
     "delays": Part(_delays, is_apart=False),
-    "limits": Part(_limits, shortest=200),  # half of them for two outages with reminders
+    "limits": Part(_limits, shortest=270),  # so that a group has time for two outages with reminders
     "healthy": Part(_healthy),
     "fuzz": Part(_fuzz, is_apart=False, of_python=False),
     "chaos": Part(_chaos, is_apart=False),

@@ -20,8 +20,10 @@ from night.limits import (
     graph,
     log,
     network,
+    outages,
     page,
     recordings,
+    results,
     tracks,
     workers,
 )
@@ -68,6 +70,18 @@ _GROUPS: tuple[tuple[Program, ...], ...] = (
         gil.recent_stalls,
         gil.thread_names,
         log.kinds_of_lines,
+    ),
+    (
+        outages.replaced_in_an_outage,
+        outages.publish_to_a_stream,
+        outages.silent_teardowns,
+        outages.healthz_outages,
+        results.counted_events,
+        results.late_changes,
+        results.pictures_that_cannot_be,
+        results.new_names,
+        results.stalls_without_room,
+        results.deleted_segments,
     ),
 )
 _LATE = 20.0  # seconds for which programs may go on behind their time
