@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from night.limits import (
     awaited,
+    changing,
     fleet_memory,
     fleets,
     gil,
@@ -57,6 +58,10 @@ _GROUPS: tuple[tuple[Program, ...], ...] = (
         fleets.cameras_that_fail,
         fleet_memory.memory_of_a_fleet,
         graph.changes,
+        changing.holders,
+        changing.changes_at_once,
+        changing.workers_that_die,
+        changing.shortage,
     ),
     (
         workers.restarts,
