@@ -16,6 +16,7 @@ namespace freshframe::media {
 /// The call begins with the constructor. It must own the data that it uses: it may outlive this object and
 /// the caller. The destructor joins the thread of a call that has ended. Any other is left behind, and a later
 /// call joins its thread. Any thread may wait.
+/// A forked child neither uses nor destroys it.
 class DetachedCall {
  public:
   using Job = std::function<void()>;
