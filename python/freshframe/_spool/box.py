@@ -228,10 +228,11 @@ class Box(Reading):
             self._begin_segment(data, zero)
         else:
             self._append(data)
-        for record in records:
-            self.events.note_text(record)
-        if self.events.records:
-            self._spare.keep()
+        with contextlib.suppress(MemoryError):  # they are written, and another try would write them twice
+            for record in records:
+                self.events.note_text(record)
+            if self.events.records:
+                self._spare.keep()
         with self._guard:
             newest = self._segments[-1]
             if newest.first == self.next:
@@ -442,7 +443,7 @@ class Box(Reading):
         oldest = self._segments[0].first if self._segments else self.next
         counted = self._counted + self._known
         sent = Sent(self._sent, self.id, self._closed, self.next - 1, oldest, counted)
-        with contextlib.suppress(OSError):  # an old cursor makes doubles only
+        with contextlib.suppress(OSError, MemoryError):  # an old cursor makes doubles only
             self._cursor.write(sent)
 
     def _remove_sent(self) -> None:

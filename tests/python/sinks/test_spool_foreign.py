@@ -13,6 +13,7 @@ import itertools
 import logging
 import multiprocessing.pool
 import os
+import re
 import sys
 import threading
 import types
@@ -30,6 +31,7 @@ import freshframe as ff
 from freshframe._spool import writer as writers
 from freshframe._spool.box import Box
 from freshframe._spool.foreign import described
+from freshframe._spool.lines import OpenEvents
 
 
 class TextError(Exception):
@@ -514,6 +516,27 @@ def test_a_write_without_memory_is_tried_again_and_leaves_no_file_and_no_descrip
         assert not [
             path for path in open_files().values() if path.startswith(str(folder)) and "deleted" in path
         ]
+
+
+def test_memory_that_is_short_behind_a_write_does_not_write_it_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fails, real = threading.Event(), OpenEvents.note_text
+
+    def note_text(events: OpenEvents, record: str) -> None:
+        if not fails.is_set() and '"b"' in record:
+            fails.set()
+            raise MemoryError
+        real(events, record)
+
+    monkeypatch.setattr(OpenEvents, "note_text", note_text)
+    box = Box(str(tmp_path / "yard"), 1 << 20)
+    for name in "abc":
+        box.commit([f'{{"value": "{name}"}}'], 1.0)
+    assert fails.is_set()
+    (segment,) = tmp_path.glob("yard/*.jsonl")
+    assert re.findall(r'"n": ?(\d+)', segment.read_text()) == ["1", "2", "3"]
+    box.close(complete=True)
 
 
 def test_a_disk_that_fails_to_the_end_leaves_the_folder_to_the_next_spool(
