@@ -185,7 +185,7 @@ def _library(source: str) -> Iterator[dict[str, str]]:
     with tempfile.TemporaryDirectory(prefix="library-") as folder:
         library = _preloaded(source, Path(folder))
         if not library:
-            raise NotHereError(f"no C compiler for tests/night/{source}")
+            raise NotHereError(f"no C compiler for tests/night/{source}, which is preloaded")
         yield library
 
 
@@ -279,11 +279,10 @@ def commit() -> str:
 def _apart(part: str, seconds: float) -> Found:
     """A piece in a process of its own: a crash is a finding, and what hangs shows its stacks and is ended."""
     command = [sys.executable, "-X", "faulthandler", "-m", "night", "--piece", part, str(seconds)]
-    with tempfile.TemporaryDirectory(prefix="night-") as folder:
-        counts = PARTS[part].counts_blocks
-        library = _preloaded("blocks.c", Path(folder)) if counts else {}
-        if counts and not library:
-            raise NotHereError("no C compiler for tests/night/blocks.c, which counts blocks of memory")
+    preloaded: contextlib.AbstractContextManager[dict[str, str]] = contextlib.nullcontext({})
+    if PARTS[part].counts_blocks:
+        preloaded = _library("blocks.c")
+    with preloaded as library:
         code, said, errors = watched(command, seconds + _PATIENCE, os.environ | library)
     lines = said.splitlines()
     if code == 0 and lines:

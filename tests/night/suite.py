@@ -7,7 +7,6 @@ import hashlib
 import os
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -41,24 +40,18 @@ def each_file(seconds: float, first: int, work: Callable[[Path], None], root: Pa
     Returns:
         Figures, with the place at which the next piece begins.
     """
-    all_files, ends, begun = files(root), time.monotonic() + seconds, 0
-    lock = threading.Lock()
+    all_files, ends = files(root), time.monotonic() + seconds
+    place = first % len(all_files)
 
-    def run() -> None:
-        nonlocal begun
-        while True:
-            with lock:
-                if (time.monotonic() >= ends and begun) or begun == len(all_files):
-                    return
-                path = all_files[(first + begun) % len(all_files)]
-                begun += 1
+    def run(number: int, path: Path) -> bool:
+        begins = number == 0 or time.monotonic() < ends
+        if begins:
             work(path)
+        return begins
 
-    count = os.cpu_count() or 1
-    with ThreadPoolExecutor(count) as pool:
-        for done in [pool.submit(run) for _ in range(count)]:
-            done.result()
-    return {"next": float((first + begun) % len(all_files)), "files": float(begun)}
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        begun = sum(pool.map(run, range(len(all_files)), all_files[place:] + all_files[:place]))
+    return {"next": float((place + begun) % len(all_files)), "files": float(begun)}
 
 
 def run_pytest(

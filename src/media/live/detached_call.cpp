@@ -89,11 +89,11 @@ struct DetachedCall::Shared {
     return std::exchange(job, nullptr);
   }
 
-  void report(std::exception_ptr with, bool thread_goes_on) {
+  void report(std::exception_ptr with, bool thread_ends) {
     const std::lock_guard lock(mutex);
     failure = std::move(with);
     done = true;
-    goes_on = thread_goes_on;
+    closed = closed || thread_ends;
     changed.notify_all();
   }
 
@@ -101,8 +101,7 @@ struct DetachedCall::Shared {
   std::condition_variable_any changed;
   Job job;                         // guarded by mutex
   bool done = false;               // guarded by mutex
-  bool closed = false;             // guarded by mutex: no other call follows
-  bool goes_on = true;             // guarded by mutex: the thread takes another call
+  bool closed = false;             // guarded by mutex: the thread takes no other call
   std::exception_ptr failure;      // guarded by mutex
   std::atomic<bool> ended{false};  // the thread has nothing left but to tell so
 };
@@ -137,7 +136,7 @@ void DetachedCall::again(Job job) {
   join_ended_calls();
   {
     const std::lock_guard lock(shared_->mutex);
-    if (shared_->goes_on && !shared_->closed) {
+    if (!shared_->closed) {
       shared_->done = false;
       shared_->failure = nullptr;
       shared_->job = std::move(job);
@@ -156,13 +155,13 @@ __attribute__((noinline, no_sanitize("null"))) void DetachedCall::run(Shared& sh
   try {
     job();
   } catch (const abi::__forced_unwind&) {
-    shared.report(std::make_exception_ptr(Error("the call ended its own thread")), false);
+    shared.report(std::make_exception_ptr(Error("the call ended its own thread")), true);
     throw;
   } catch (...) {
     failure = std::current_exception();
   }
   job = nullptr;  // the job's data is freed before its end is reported
-  shared.report(std::move(failure), true);
+  shared.report(std::move(failure), false);
 }
 
 bool DetachedCall::wait(TimePoint until, const std::stop_token& stop) const {

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from night.repeats import plugin
 from night.suite import ENDED, TESTS, each_file, run_pytest
 
-_BOOK = "FRESHFRAME_TEST_REPEATS"  # of the environment: where the plugin writes a line for each test
 # What other libraries keep: x265 1168 bytes of each encoder, GnuTLS 200 of each thread that has shaken hands.
 _OF_OTHERS = re.compile(r"h265|hevc|tls|handshake")
 _THEIR_MOST = {"blocks": 4, "bytes": 3000}
@@ -61,8 +61,8 @@ def repeats(
 def _run(path: Path, library: dict[str, str]) -> tuple[list[Any], list[str]]:
     """The lines of a file's tests, and what is wrong with its process."""
     with tempfile.NamedTemporaryFile("r", prefix="repeats-", encoding="utf-8") as lines:
-        plugin = ["-p", "night.repeats.plugin"]
-        code, said, errors = run_pytest([str(path)], plugin, library | {_BOOK: lines.name})
+        options = ["-p", plugin.__name__]
+        code, said, errors = run_pytest([str(path)], options, library | {plugin.BOOK: lines.name})
         rows = [json.loads(line) for line in lines]
     if code in ENDED:
         return rows, []

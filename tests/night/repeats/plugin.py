@@ -37,8 +37,6 @@ _SECONDS = 90.0  # for a test, and then it ends with what is known
 _QUIET = 0.02  # seconds
 _NO_PARAMETERS = SimpleNamespace(params={})
 
-_caches: list[Any] = []  # of functions of other packages
-
 
 class _Counts:
     """What this process has at the ends of runs, in arrays: keeping it makes no object of Python."""
@@ -97,22 +95,12 @@ def _is_cache(found: object) -> bool:
     )
 
 
-def _clear_caches() -> None:
-    """Those of Python, and the kinds of lines that the log has written: each run has names of its own."""
-    re.purge()
-    for cache in _caches:
-        cache.cache_clear()
-    log.drain()
-    log._limiter._kinds.clear()
-    log._limiter._names.clear()
-
-
 class _Repetition:
     """The runs of a test."""
 
     def __init__(self, item: Any) -> None:
         self._item = item
-        _caches[:] = (each for each in gc.get_objects() if _is_cache(each))
+        self._caches = [each for each in gc.get_objects() if _is_cache(each)]
         self.reports: list[pytest.TestReport] = []  # of the first run
         self.outcome = ""
         self.turns = 0
@@ -147,7 +135,7 @@ class _Repetition:
         item = self._item
         item._report_sections.clear()
         item.user_properties.clear()
-        _clear_caches()
+        self._clear_caches()
         reports = runtestprotocol(item, nextitem=item.parent, log=False)
         self.turns += 1
         self._forget_run()
@@ -157,6 +145,15 @@ class _Repetition:
         elif outcome != "passed":
             self.outcome = "once"  # its parameters or its module can be used once
         return outcome
+
+    def _clear_caches(self) -> None:
+        """Those of Python, and the kinds of lines that the log has written: each run has names of its own."""
+        re.purge()
+        for cache in self._caches:
+            cache.cache_clear()
+        log.drain()
+        log._limiter._kinds.clear()
+        log._limiter._names.clear()
 
     def _forget_run(self) -> None:
         """What pytest, the parameters of a test and libc keep of each run.
