@@ -14,7 +14,7 @@ _WORDS = {
     "random": "random pipelines",
     "fuzz": "inputs",
     "soak": "outages of a receiver and a camera",
-    "churn": "rounds of what comes and goes",
+    "churn": "rounds of connections and nodes",
     "repeats": "tests, again and again",
     "delays": "tests, with threads that hesitate",
     "limits": "trials of limits",

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from night.limits import (
     awaited,
     changing,
+    events,
     fleet_memory,
     fleets,
     gil,
@@ -24,7 +25,6 @@ from night.limits import (
     outages,
     page,
     recordings,
-    results,
     tracks,
     workers,
 )
@@ -81,12 +81,12 @@ _GROUPS: tuple[tuple[Program, ...], ...] = (
         outages.publish_to_a_stream,
         outages.silent_teardowns,
         outages.healthz_outages,
-        results.counted_events,
-        results.late_changes,
-        results.pictures_that_cannot_be,
-        results.new_names,
-        results.stalls_without_room,
-        results.deleted_segments,
+        events.counted_events,
+        events.late_changes,
+        page.pictures_that_cannot_be,
+        tracks.new_names,
+        gil.stalls_without_room,
+        recordings.deleted_segments,
     ),
 )
 _LATE = 20.0  # seconds for which programs may go on behind their time

@@ -37,6 +37,8 @@ _NAMED = 2.0  # seconds after which a thread with a new name holds the GIL
 _LOOK = 0.25  # seconds between two looks at the page
 _NAMED_WITHIN = 30.0  # seconds until the page has the stall
 
+_HOLDERS, _CALLED_EACH, _ROOM = 2, 0.0003, 1_000  # threads, seconds between two calls of one, and stalls
+
 
 @dataclass(frozen=True)
 class _Plan:
@@ -221,3 +223,36 @@ def recent_stalls(seconds: float, find: Find) -> int:
 def thread_names(seconds: float, find: Find) -> int:
     """The page names the holder of a stall as the thread was named then."""
     return apart(_names, seconds, find)
+
+
+def _hold_often(ended: threading.Event) -> None:
+    usleep = ctypes.PyDLL(None).usleep
+    while not ended.wait(_CALLED_EACH):
+        usleep(_CALL)
+
+
+def _stalls_without_room(seconds: float, find: Find) -> int:
+    ended, goes_on = threading.Event(), threading.Event()
+    threads = [threading.Thread(target=_hold_often, args=(ended,)) for _ in range(_HOLDERS)]
+    watch = ff.gil.watch(0.001, on_stall=lambda _: goes_on.wait(), keep=_ROOM)
+    try:
+        watch.__enter__()
+    except ff.StateError:  # there is no watch on this interpreter
+        return 0
+    for thread in threads:
+        thread.start()
+    time.sleep(seconds)
+    ended.set()
+    for thread in threads:
+        thread.join()
+    goes_on.set()
+    watch.stop()
+    counted, kept = sum(each.count for each in watch.summary()), len(watch.stalls)
+    if counted > kept + watch.dropped:
+        find(f"of {counted} stalls a watch has kept {kept} and dropped {watch.dropped}")
+    return counted
+
+
+def stalls_without_room(seconds: float, find: Find) -> int:
+    """A watch of the GIL keeps or has dropped each stall, also where on_stall does not return for long."""
+    return apart(_stalls_without_room, seconds, find)

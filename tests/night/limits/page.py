@@ -4,14 +4,21 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import random
+import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
+import numpy as np
 from rigs.live.media import encode
 from rigs.live.servers import HttpServer
 from rigs.process import nodes
-from rigs.web_client import Video, VideoMessage, request
+from rigs.web_client import Video, VideoMessage, connect, request
+from support import Push
 
 import freshframe as ff
 from night.limits.rule import Find
@@ -21,6 +28,11 @@ _ASKED = 0.7  # seconds between two of a client that asks too often
 _MINUTE = 60.0
 _MODES = {"picture": "video", "jpeg": "jpeg"}  # of a start, by the kind of its pictures
 _OF_A_KIND = 20  # pictures, before another camera comes
+
+_SEEN_WITHIN = 60.0  # seconds
+_USUAL, _ODD = (48, 64), (65_536, 16)  # height and width of pictures: JPEG holds 65,535 pixels
+_PICTURES_EACH, _ODD_FOR = 0.03, (0.1, 0.6)  # seconds: of a picture, and of successive odd ones
+_STAYING, _LEAVING = 2, 3  # viewers
 
 
 def questions(seconds: float, find: Find) -> int:
@@ -115,3 +127,78 @@ def codecs(seconds: float, find: Find) -> int:
             replaced += 1
             pipeline.replace(camera, ff.open(servers[replaced % 2].url, still=None), timeout=_MINUTE)
     return replaced
+
+
+class _Viewer(threading.Thread):
+    """A picture stream of a page: `newest` is the Unix time at which its newest picture was taken."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self.newest = 0.0
+        where = urlsplit(url)
+        self._socket = connect(url)
+        self._socket.settimeout(None)
+        question = f"GET {where.path}?{where.query} HTTP/1.1\r\nHost: {where.netloc}\r\n\r\n"
+        self._socket.sendall(question.encode())
+        self.start()
+
+    def run(self) -> None:
+        length, taken = 0, 0.0
+        with contextlib.suppress(OSError), self._socket.makefile("rb") as stream:
+            while line := stream.readline():
+                name, _, value = line.decode("latin-1").partition(": ")
+                if name == "Content-Length":
+                    length = int(value)
+                elif name == "X-Timestamp":
+                    taken = float(value)
+                elif name == "\r\n" and length:
+                    stream.read(length)
+                    self.newest, length = taken, 0
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(2)
+        self.join()
+        self._socket.close()
+
+
+def _come_and_go(url: str, ended: threading.Event) -> None:
+    """Viewers that leave before their first picture, or a few pictures later."""
+    while not ended.is_set():
+        with contextlib.closing(_Viewer(url)):
+            ended.wait(random.choice((0.0, 0.01, 0.1, 0.3)))
+
+
+def _show(source: Push, size: tuple[int, int], viewers: Sequence[_Viewer], seconds: float) -> bool:
+    """Gives such pictures for so long, or until each viewer has had one. Returns whether they have."""
+    began, ends, numbers = time.time(), time.monotonic() + seconds, itertools.count()
+    while any(viewer.newest <= began for viewer in viewers):
+        if time.monotonic() > ends:
+            return False
+        source.push(ff.Frame.from_array(np.full(size, next(numbers) % 256, np.uint8), "gray"))
+        time.sleep(_PICTURES_EACH)
+    return True
+
+
+def pictures_that_cannot_be(seconds: float, find: Find) -> int:
+    """Viewers get pictures again behind some that JPEG cannot hold, though others leave meanwhile."""
+    ends, tried, ended = time.monotonic() + seconds, 0, threading.Event()
+    pipeline, source = ff.Pipeline("odd"), Push()
+    camera = pipeline.add(source, name="camera")
+    with contextlib.ExitStack() as stack:
+        page = stack.enter_context(contextlib.closing(pipeline.serve(view=camera)))
+        stack.enter_context(pipeline.start())
+        url = page.picture_url("camera", fps=15)
+        viewers = [stack.enter_context(contextlib.closing(_Viewer(url))) for _ in range(_STAYING)]
+        for _ in range(_LEAVING):
+            leaving = threading.Thread(target=_come_and_go, args=(url, ended))
+            leaving.start()
+            stack.callback(leaving.join)
+        stack.callback(ended.set)
+        while time.monotonic() < ends:
+            if not _show(source, _USUAL, viewers, _SEEN_WITHIN):
+                find(f"{_STAYING} viewers do not all see usual pictures, {tried} times behind odd ones")
+                break
+            _show(source, _ODD, viewers, random.uniform(*_ODD_FOR))
+            tried += 1
+    return tried

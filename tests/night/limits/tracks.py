@@ -18,6 +18,8 @@ from typing import Any, Literal
 
 import numpy as np
 from rigs import onnx_files
+from rigs.counting import LINE
+from support import Count
 
 import freshframe as ff
 from night import own_process
@@ -40,6 +42,10 @@ _PAUSE = 0.001  # seconds between two pictures of tracks that stay
 _STAY = 5  # tracks that stay in the picture
 _SAME = 1e-6  # seconds
 _VIEW_BETWEEN = 1.0  # seconds between the two sights: a view that was the best for half of them is looked at
+
+_NAMES, _LETTERS = 50, 100  # of each result, and of a name
+_NAMED_FIRST, _NAMED_MORE = 1_000, 1_000  # results until all room is there, and more
+_BETWEEN_NAMES, _NAMED_WITHIN = 0.001, 60.0  # seconds between two of them, and until one is there
 
 
 def _found(corners: Any, ids: Any = None) -> ff.Detections:
@@ -375,3 +381,32 @@ def tracks_that_stay(seconds: float, find: Find) -> int:
     if importlib.util.find_spec("onnxruntime") is None:
         return 0
     return sum(_looked_at_once(looks, seconds / 2, find) for looks in ("growing", "best"))
+
+
+def _named_anew(number: int) -> ff.Detections:
+    """One box, and names of classes with the number of the sample."""
+    names = tuple(f"{number}.{kind}".ljust(_LETTERS, "x") for kind in range(_NAMES))
+    return ff.Detections([[10, 10, 30, 30]], [0.9], [1], names=names)
+
+
+def _new_names(seconds: float, find: Find) -> int:
+    ends, before, now, taken = time.monotonic() + seconds, 0, 0, 0
+    pipeline = ff.Pipeline("names")
+    found = pipeline.add(_named_anew, pipeline.add(Count(), name="numbers"), name="found")
+    tracks = pipeline.add(ff.BoxTracker(), found, name="tracks")
+    pipeline.add(lambda _: None, pipeline.add(ff.LineCounter(*LINE), tracks, name="line"), name="end")
+    reader = pipeline.reader(tracks)
+    with pipeline.start():
+        while time.monotonic() < ends and (taken < _NAMED_FIRST + _NAMED_MORE or now <= before + _GROWN):
+            reader.get(_NAMED_WITHIN)
+            time.sleep(_BETWEEN_NAMES)
+            taken, now = taken + 1, own_process.memory()
+            before = max(before, now) if taken <= _NAMED_FIRST else before
+    if taken >= _NAMED_FIRST + _NAMED_MORE and now > before + _GROWN:
+        find(f"{before >> 20} MiB became {now >> 20} from result {_NAMED_FIRST} to {taken}, of new names")
+    return taken if taken >= _NAMED_FIRST + _NAMED_MORE else 0
+
+
+def new_names(seconds: float, find: Find) -> int:
+    """A node may name the classes anew in each result: the process does not grow by that."""
+    return apart(_new_names, seconds, find)
