@@ -101,7 +101,7 @@ LiveConnection::LiveConnection(const LiveUrl& url, const OpenOptions& options, c
                         .book = book_,
                         .stop = stop_,
                         .pace = options.pace,
-                        .keeps_thread = url.is_over_tls()});
+                        .keeps_thread = input_->is_over_tls()});
   interval_.begin(context.clock.now());
 }
 

@@ -104,14 +104,15 @@ def aside() -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, "redirected"])
 def test_all_connections_over_tls_are_made_by_one_thread(kind: str, certificate: Path) -> None:
     """GnuTLS keeps something for each thread that has shaken hands."""
-    server, media = KINDS[kind]
+    server, media = KINDS.get(kind, KINDS["https"])
     with (
         server(clip(media)) as behind,
         TlsFront(behind, certificate) as front,
-        Camera(front.url, **UNCHECKED) as camera,
+        redirect(front.url) as door,
+        Camera(door.url if kind == "redirected" else front.url, **UNCHECKED) as camera,
     ):
         camera.read()
         threads = aside()

@@ -50,6 +50,8 @@ class OpenedInputs {
   [[nodiscard]] std::optional<double> first_time() const { return playlists_.time_of(opened_); }
   /// How often a playlist has had new segments.
   [[nodiscard]] std::uint64_t reloads() const noexcept { return reloads_; }
+  /// Whether HTTP has redirected any of them to a URL of TLS.
+  [[nodiscard]] bool was_moved_to_tls() const noexcept { return moved_to_tls_; }
 
  private:
   static constexpr std::size_t kMostOpened = 32;
@@ -66,6 +68,7 @@ class OpenedInputs {
   LivePlaylists playlists_;
   bool waits_ = false;
   bool is_open_ = false;
+  bool moved_to_tls_ = false;
   Open open_ = nullptr;              // FFmpeg's own
   std::vector<std::string> opened_;  // the first URLs
   std::uint64_t reloads_ = 0;
@@ -121,6 +124,8 @@ class LiveInput {
   [[nodiscard]] bool is_timeless() const { return (input_->iformat->flags & AVFMT_NOTIMESTAMPS) != 0; }
   /// A playlist (HLS) arrives in bursts.
   [[nodiscard]] bool is_bursty() const;
+  /// By its own URL, or by one to which HTTP has redirected it.
+  [[nodiscard]] bool is_over_tls() const;
   /// After the end of the data: the stream has an end, and this was it.
   [[nodiscard]] bool is_over() const;
   /// Reading may make new connections, and so resolve names: for playlists, for a file that seeks, and with
