@@ -36,7 +36,8 @@ namespace {
 /// The URL to which HTTP has redirected FFmpeg's own input, or its own one; empty for other protocols.
 std::string location_of(AVIOContext* io) {
   std::uint8_t* text = nullptr;
-  if (io == nullptr || av_opt_get(io, "location", AV_OPT_SEARCH_CHILDREN, &text) < 0 || text == nullptr) return {};
+  if (io == nullptr || av_opt_get(io, "location", AV_OPT_SEARCH_CHILDREN, &text) < 0 || text == nullptr)
+    return {};
   const std::unique_ptr<std::uint8_t, decltype(&av_free)> owner(text, &av_free);
   return reinterpret_cast<const char*>(text);
 }
