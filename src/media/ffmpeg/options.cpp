@@ -1,14 +1,17 @@
-// Checks whether any part of FFmpeg has an option of a name.
+// Options of FFmpeg, found and read by their names.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/ffmpeg/options.hpp"
 
 #include "freshframe/error.hpp"
 
 #include <cerrno>
+#include <cstdint>
+#include <memory>
 
 extern "C" {
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
+#include <libavutil/mem.h>
 #include <libavutil/opt.h>
 }
 
@@ -39,6 +42,13 @@ void check_known(const std::map<std::string, std::string>& options, const std::s
 bool leaves_frames_out(const std::map<std::string, std::string>& options) {
   const auto found = options.find("skip_frame");
   return found != options.end() && found->second != "none" && found->second != "default";
+}
+
+std::string protocol_text(AVIOContext& io, const char* name) {
+  std::uint8_t* text = nullptr;
+  if (io.av_class == nullptr || av_opt_get(&io, name, AV_OPT_SEARCH_CHILDREN, &text) < 0) return {};
+  const std::unique_ptr<std::uint8_t, decltype(&av_free)> owner(text, &av_free);
+  return text == nullptr ? std::string() : reinterpret_cast<const char*>(text);
 }
 
 }  // namespace freshframe::media

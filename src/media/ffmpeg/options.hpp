@@ -1,9 +1,11 @@
-// What a user's options for FFmpeg mean: whether any part of it has one of a name, whether frames are left out.
+// Options of FFmpeg: whether any part of it has one of a name, whether a user leaves frames out, what an input has set.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <map>
 #include <string>
+
+struct AVIOContext;
 
 namespace freshframe::media {
 
@@ -14,5 +16,8 @@ void check_known(const std::map<std::string, std::string>& options, const std::s
 
 /// Whether a user's options ask the decoder to leave frames out (skip_frame).
 [[nodiscard]] bool leaves_frames_out(const std::map<std::string, std::string>& options);
+
+/// The text that the protocol of an input has set, such as "mime_type" of HTTP; empty: there is none.
+[[nodiscard]] std::string protocol_text(AVIOContext& io, const char* name);
 
 }  // namespace freshframe::media

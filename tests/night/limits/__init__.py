@@ -25,6 +25,7 @@ from night.limits import (
     outages,
     page,
     recordings,
+    segments,
     tracks,
     workers,
 )
@@ -86,7 +87,7 @@ _GROUPS: tuple[tuple[Program, ...], ...] = (
         page.pictures_that_cannot_be,
         tracks.new_names,
         gil.stalls_without_room,
-        recordings.deleted_segments,
+        segments.deleted_segments,
     ),
 )
 _LATE = 20.0  # seconds for which programs may go on behind their time

@@ -29,7 +29,7 @@ _MINUTE = 60.0
 _MODES = {"picture": "video", "jpeg": "jpeg"}  # of a start, by the kind of its pictures
 _OF_A_KIND = 20  # pictures, before another camera comes
 
-_SEEN_WITHIN = 60.0  # seconds
+_SEEN_WITHIN = 60.0  # seconds until each viewer has a picture
 _USUAL, _ODD = (48, 64), (65_536, 16)  # height and width of pictures: JPEG holds 65,535 pixels
 _PICTURES_EACH, _ODD_FOR = 0.03, (0.1, 0.6)  # seconds: of a picture, and of successive odd ones
 _STAYING, _LEAVING = 2, 3  # viewers

@@ -46,12 +46,6 @@ _KEEPS = (30, 180)  # frames for which it keeps its size
 _ROUNDS = 4  # changes to each size, until the camera begins anew
 _SHORT = 0.1  # seconds that a clip of packets may lack
 
-_MANY, _A_FILE, _FILE = 24, 5, 150_000  # segments that have room, about; pictures of one; bytes, about
-_LIMIT = _MANY * _FILE
-_OVER = 1.1  # times the limit: the recorder waits for a deletion, but not for ever
-_LACKS = 4 * _FILE  # bytes that the folder may have less than before
-_DELETED_EACH = 0.004  # seconds between two of their pictures
-
 
 class _Picture(NamedTuple):
     """What a packet in a file holds."""
@@ -453,73 +447,4 @@ def changes_of_a_camera(seconds: float, find: Find) -> int:
                 while time.monotonic() < ends and copied.is_whole:
                     copied.pipeline.wait(chance.uniform(0, _PERIOD))
                     tried += copied.check_clip(Path(folder) / "clip.mkv", find)
-    return tried
-
-
-class _Folder:
-    """Segments of a recorder with a limit, their pictures, and somebody who deletes some of them."""
-
-    def __init__(self, path: Path, ends: float) -> None:
-        self._path, self._ends = path, ends
-        self._chance = random.Random(6)
-        self.source = Push(live=False)
-        noise = np.random.default_rng(1).integers(0, 256, (8, 240, 256), np.uint8)
-        self._pictures = zip(itertools.cycle(noise), itertools.count(0.0, 1 / _A_FILE), strict=False)
-
-    def _files(self) -> list[Path]:
-        """The newest one first."""
-        return sorted(self._path.glob("*.mp4"), reverse=True)
-
-    def _bytes(self) -> int:
-        """On the disk. The newest one grows, and so is looked at before older ones are deleted."""
-        total = 0
-        for path in self._files():
-            with contextlib.suppress(FileNotFoundError):
-                total += path.stat().st_blocks * 512
-        return total
-
-    def _newest(self) -> int:
-        return max((int(path.stem) for path in self._files()), default=0)
-
-    def follow(self, segments: int, find: Find) -> float:
-        """Makes so many more. Returns the usual bytes meanwhile, and 0 where the time is over."""
-        last, found = self._newest() + segments, list[int]()
-        while self._newest() < last:
-            if time.monotonic() > self._ends:
-                return 0
-            found.append(self._bytes())
-            if found[-1] > _OVER * _LIMIT:
-                find(f"segments take {found[-1]} bytes, where {_LIMIT} are the limit")
-            picture, pts = next(self._pictures)
-            self.source.push_stamped(ff.Frame.from_array(picture, "gray"), pts, time.monotonic())
-            time.sleep(_DELETED_EACH)
-        return float(np.median(found))
-
-    def delete_some(self) -> int:
-        """Deletes half of them or more, by hand: the oldest ones, or any."""
-        old = self._files()[2:]
-        count = self._chance.randint(len(old) // 2, len(old))
-        some = self._chance.sample(old, count) if self._chance.random() < 0.5 else old[len(old) - count :]
-        for path in some:
-            path.unlink(missing_ok=True)
-        return count
-
-
-def deleted_segments(seconds: float, find: Find) -> int:
-    """Where somebody deletes segments, new ones fill the room up to the limit again, and never pass it."""
-    ends, tried = time.monotonic() + seconds, 0
-    with tempfile.TemporaryDirectory(prefix="deleted-") as name:
-        folder, pipeline = _Folder(Path(name), ends), ff.Pipeline("deleted")
-        file = ff.VideoFile(f"{name}/%06d.mp4", segment=1, keep=ff.Keep(bytes=_LIMIT), codec="mpeg4")
-        pipeline.add(file, pipeline.add(folder.source, name="noise"), name="file")
-        with pipeline.start():
-            folder.follow(2 * _MANY, find)
-            before = folder.follow(_MANY, find)
-            while time.monotonic() < ends:
-                deleted = folder.delete_some()
-                folder.follow(2 * _MANY, find)
-                now = folder.follow(_MANY, find)
-                if 0 < now < before - _LACKS:
-                    find(f"{before:.0f} bytes of segments became {now:.0f} behind {deleted} deleted ones")
-                tried += now > 0
     return tried

@@ -1,4 +1,4 @@
-"""What counters and classifiers remember of tracks, and of tracks that are over.
+"""What counters and classifiers remember of tracks, of tracks that are over, and of the names of classes.
 
 Where a rule is about the memory of a whole process, it is tried in one of its own.
 """

@@ -104,16 +104,23 @@ def aside() -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("kind", [*KINDS, "redirected"])
-def test_all_connections_over_tls_are_made_by_one_thread(kind: str, certificate: Path) -> None:
+@pytest.mark.parametrize("is_redirected", [False, True], ids=["direct", "redirected"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_all_connections_over_tls_are_made_by_one_thread(
+    kind: str, is_redirected: bool, certificate: Path
+) -> None:
     """GnuTLS keeps something for each thread that has shaken hands."""
-    server, media = KINDS.get(kind, KINDS["https"])
+    server, media = KINDS[kind]
     with (
         server(clip(media)) as behind,
         TlsFront(behind, certificate) as front,
-        redirect(front.url) as door,
-        Camera(door.url if kind == "redirected" else front.url, **UNCHECKED) as camera,
+        contextlib.ExitStack() as stack,
     ):
+        url = front.url
+        if is_redirected:
+            door = redirect(url) if kind == "https" else redirect_rtsp(url)
+            url = stack.enter_context(door).url
+        camera = stack.enter_context(Camera(url, **UNCHECKED))
         camera.read()
         threads = aside()
         assert len(threads) == 1
@@ -147,6 +154,12 @@ def test_a_server_behind_tls_that_hangs_up_or_falls_silent_is_found_again(
 def redirect(location: str) -> HttpServer:
     """Sends its clients to another place."""
     return HttpServer(faults=Faults(answer=f"HTTP/1.0 302 Found\r\nLocation: {location}\r\n\r\n".encode()))
+
+
+def redirect_rtsp(location: str) -> RtspServer:
+    """The same, over RTSP."""
+    answer = f"RTSP/1.0 302 Found\r\nCSeq: {{cseq}}\r\nLocation: {location}\r\n\r\n".encode()
+    return RtspServer(faults=Faults(answers={"OPTIONS": answer}))
 
 
 def test_a_redirect_to_another_host_is_followed(certificate: Path) -> None:

@@ -12,6 +12,7 @@
 #include <new>
 #include <string_view>
 
+#include "media/ffmpeg/options.hpp"
 #include "media/network/filter/multipart_filter.hpp"
 
 extern "C" {
@@ -84,14 +85,6 @@ namespace {
 
 constexpr int kNoParser = AVFMT_FLAG_NOPARSE | AVFMT_FLAG_NOFILLIN;
 
-/// As HTTP declares it; empty: there is none.
-std::string mime_type(AVIOContext& io) {
-  std::uint8_t* text = nullptr;
-  if (io.av_class == nullptr || av_opt_get(&io, "mime_type", AV_OPT_SEARCH_CHILDREN, &text) < 0) return {};
-  const std::unique_ptr<std::uint8_t, decltype(&av_free)> owner(text, &av_free);
-  return text == nullptr ? std::string() : reinterpret_cast<const char*>(text);
-}
-
 /// By the first bytes, which can be read again afterwards.
 bool is_transport_stream(AVIOContext& io) {
   std::array<std::uint8_t, kTsPacketSize + 1> first{};
@@ -103,7 +96,8 @@ bool is_transport_stream(AVIOContext& io) {
 std::unique_ptr<ByteFilter> filter_for(AVIOContext& io, bool believes_stuffing) {
   const bool is_file = (io.seekable & AVIO_SEEKABLE_NORMAL) != 0 || avio_size(&io) > 0;
   if (is_file) return nullptr;
-  if (mime_type(io).starts_with("multipart/x-mixed-replace")) return std::make_unique<MultipartFilter>();
+  if (protocol_text(io, "mime_type").starts_with("multipart/x-mixed-replace"))
+    return std::make_unique<MultipartFilter>();
   if (is_transport_stream(io)) return std::make_unique<TsFilter>(believes_stuffing);
   return nullptr;
 }

@@ -8,14 +8,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <cstdint>
 #include <cstring>
 #include <exception>
-#include <memory>
 #include <string>
 #include <string_view>
 
 #include "media/ffmpeg/error.hpp"
+#include "media/ffmpeg/options.hpp"
 #include "media/ffmpeg/read/probing.hpp"
 #include "media/ffmpeg/read/read_packet.hpp"
 #include "media/live/reconnect.hpp"
@@ -24,25 +23,10 @@
 #include "media/stream_errors.hpp"
 
 extern "C" {
-#include <libavutil/mem.h>
-#include <libavutil/opt.h>
 #include <libavutil/pixdesc.h>
 }
 
 namespace freshframe::media {
-
-namespace {
-
-/// The URL to which HTTP has redirected FFmpeg's own input, or its own one; empty for other protocols.
-std::string location_of(AVIOContext* io) {
-  std::uint8_t* text = nullptr;
-  if (io == nullptr || av_opt_get(io, "location", AV_OPT_SEARCH_CHILDREN, &text) < 0 || text == nullptr)
-    return {};
-  const std::unique_ptr<std::uint8_t, decltype(&av_free)> owner(text, &av_free);
-  return reinterpret_cast<const char*>(text);
-}
-
-}  // namespace
 
 // All inputs that FFmpeg's demuxer opens: a stream's own gets its filter, a playlist is asked for when it has
 // changed.
@@ -79,7 +63,7 @@ int OpenedInputs::open(AVFormatContext& input, AVIOContext*& io, const std::stri
   playlists_.note_opened(url);
   const auto asked = std::chrono::steady_clock::now();
   const int result = open_(&input, &io, url.c_str(), flags, options);
-  moved_to_tls_ = moved_to_tls_ || (result >= 0 && location_of(io).starts_with("https:"));
+  uses_tls_ = uses_tls_ || (result >= 0 && protocol_text(*io, "location").starts_with("https:"));
   if (result < 0 || opened_.size() >= kMostOpened) return result;
   opened_.push_back(url);
   const int looked = look_at(input, io, url, asked);
@@ -329,7 +313,7 @@ bool LiveInput::is_bursty() const {
 }
 
 bool LiveInput::is_over_tls() const {
-  return url_.is_over_tls() || opened_.was_moved_to_tls();
+  return url_.is_over_tls() || opened_.uses_tls() || std::string_view(input_->url).starts_with("rtsps:");
 }
 
 /// A file over HTTP, or a playlist that was complete when it was opened.

@@ -50,8 +50,8 @@ class OpenedInputs {
   [[nodiscard]] std::optional<double> first_time() const { return playlists_.time_of(opened_); }
   /// How often a playlist has had new segments.
   [[nodiscard]] std::uint64_t reloads() const noexcept { return reloads_; }
-  /// Whether HTTP has redirected any of them to a URL of TLS.
-  [[nodiscard]] bool was_moved_to_tls() const noexcept { return moved_to_tls_; }
+  /// Whether any of them came from an `https:` URL, its own or that of a redirect.
+  [[nodiscard]] bool uses_tls() const noexcept { return uses_tls_; }
 
  private:
   static constexpr std::size_t kMostOpened = 32;
@@ -68,7 +68,7 @@ class OpenedInputs {
   LivePlaylists playlists_;
   bool waits_ = false;
   bool is_open_ = false;
-  bool moved_to_tls_ = false;
+  bool uses_tls_ = false;
   Open open_ = nullptr;              // FFmpeg's own
   std::vector<std::string> opened_;  // the first URLs
   std::uint64_t reloads_ = 0;
@@ -124,7 +124,7 @@ class LiveInput {
   [[nodiscard]] bool is_timeless() const { return (input_->iformat->flags & AVFMT_NOTIMESTAMPS) != 0; }
   /// A playlist (HLS) arrives in bursts.
   [[nodiscard]] bool is_bursty() const;
-  /// By its own URL, or by one to which HTTP has redirected it.
+  /// Whether the source has a URL of TLS, its own or that of a redirect. Before or after reading, not beside it.
   [[nodiscard]] bool is_over_tls() const;
   /// After the end of the data: the stream has an end, and this was it.
   [[nodiscard]] bool is_over() const;
