@@ -17,7 +17,6 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from array import array
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,7 +32,7 @@ import freshframe as ff
 from night import own_process
 from night.chaos.cameras import CameraFault, Cameras
 from night.edges import faults_in
-from night.own_process import log_to
+from night.own_process import Usage, log_to
 
 FAULTS: tuple[CameraFault, ...] = ("away", "refused", "half")
 _MJPEG, _RTSP, _FPS = 3, 3, 20.0
@@ -41,7 +40,7 @@ _IN_PART = 2  # cameras of which a part is decoded, without an end
 _EVERY = 4  # rounds between two changes of the nodes
 _AWAY = 10  # changes for which a camera that is never there stays
 _WARM = 150.0  # seconds in which a program makes what it keeps
-_LOOKS: dict[str, Callable[[], int]] = {
+LOOKS: dict[str, Callable[[], int]] = {
     "blocks": own_process.blocks,
     "bytes": own_process.block_bytes,
     "objects": sys.getallocatedblocks,  # of Python's own allocator
@@ -225,31 +224,18 @@ class _Rounds:
                 self.unseen += 1
 
 
-class Usage:
-    """What the process uses after each round, in arrays, whose numbers are no objects of their own."""
-
-    def __init__(self) -> None:
-        self.moments = array("d")  # seconds from the start
-        self.seen = {name: array("q") for name in _LOOKS}
-
-    def look(self, moment: float) -> None:
-        """Notes the present."""
-        self.moments.append(moment)
-        for name, look in _LOOKS.items():
-            self.seen[name].append(look())
-
-    def findings(self) -> list[str]:
-        """What has grown since it was warm: the least of the last third beside the least of the first."""
-        begin = bisect.bisect(self.moments, _WARM)
-        third = (len(self.moments) - begin) // 3
-        if third == 0:
-            return []
-        found = []
-        for name, values in self.seen.items():
-            before, after = min(values[begin : begin + third]), min(values[-third:])
-            if after > before + _MOST[name] + 2 * third * _PER_ROUND.get(name, 0.0):
-                found.append(f"{name} grew from {before} to {after} in {2 * third} rounds")
-        return found
+def growth(usage: Usage) -> list[str]:
+    """What has grown since it was warm: the least of the last third beside the least of the first."""
+    begin = bisect.bisect(usage.moments, _WARM)
+    third = (len(usage.moments) - begin) // 3
+    if third == 0:
+        return []
+    found = []
+    for name, values in usage.seen.items():
+        before, after = min(values[begin : begin + third]), min(values[-third:])
+        if after > before + _MOST[name] + 2 * third * _PER_ROUND.get(name, 0.0):
+            found.append(f"{name} grew from {before} to {after} in {2 * third} rounds")
+    return found
 
 
 def churn(seconds: float, *, seed: int = 1) -> tuple[int, list[str], dict[str, float]]:
@@ -258,7 +244,7 @@ def churn(seconds: float, *, seed: int = 1) -> tuple[int, list[str], dict[str, f
     Returns:
         Rounds, findings, figures.
     """
-    usage, began = Usage(), time.monotonic()
+    usage, began = Usage(LOOKS), time.monotonic()
     with (
         tempfile.TemporaryDirectory(prefix="churn-") as folder,
         log_to(logging.NullHandler()),
@@ -282,4 +268,4 @@ def churn(seconds: float, *, seed: int = 1) -> tuple[int, list[str], dict[str, f
         **{name: values[-1] for name, values in usage.seen.items()},
     }
     found = [*rounds.findings, *faults_in(stats)]
-    return rounds.ran, [*dict.fromkeys(found), *usage.findings()], figures
+    return rounds.ran, [*dict.fromkeys(found), *growth(usage)], figures

@@ -10,10 +10,8 @@ import tempfile
 import threading
 import time
 import urllib.request
-from array import array
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,7 +26,7 @@ from rigs.receivers import Hook, serving
 import freshframe as ff
 from night import own_process
 from night.edges import faults_in
-from night.own_process import log_to
+from night.own_process import Usage, log_to
 
 _MOST_MEMORY = 8 << 20  # bytes that the second half of a run may need more than the first
 _LINES = 20  # that a healthy program may log
@@ -38,40 +36,29 @@ _DIM = 60  # the brightest level of a dim camera
 DEMO = "demo:circles?fps=20&size=160x120"
 
 
-@dataclass
-class Usage:
-    """What a process uses, once a second."""
+_MOST = {"threads": 0, "descriptors": 0, "files": 1, "memory": _MOST_MEMORY}  # by which each may grow
 
-    memory: list[int] = field(default_factory=list)
-    threads: list[int] = field(default_factory=list)
-    descriptors: list[int] = field(default_factory=list)
-    files: list[int] = field(default_factory=list)
-    lines: list[int] = field(default_factory=list)
 
-    def look(self, folder: Path, lines: int) -> None:
-        """Notes the present."""
-        self.memory.append(own_process.memory())
-        self.threads.append(own_process.threads())
-        self.descriptors.append(own_process.descriptors())
-        self.files.append(sum(1 for path in folder.rglob("*") if path.is_file()))
-        self.lines.append(lines)
+def growth(usage: Usage) -> list[str]:
+    """What has grown: the least of the last quarter beside the most of the second."""
+    found = []
+    quarter = len(usage.moments) // 4
+    if quarter < 2:
+        return []
+    for name, most in _MOST.items():
+        values = usage.seen[name]
+        before, after = max(values[quarter : 2 * quarter]), min(values[-quarter:])
+        if after > before + most:
+            found.append(f"{name} grew from {before} to {after} in {len(values)} s")
+    lines = usage.seen["lines"]
+    second, last = lines[2 * quarter] - lines[quarter], lines[-1] - lines[-1 - quarter]
+    if last > 2 * second + 20:
+        found.append(f"the log got {second} lines in the second quarter and {last} in the last")
+    return found
 
-    def findings(self) -> list[str]:
-        """What has grown: the least of the last quarter beside the most of the second."""
-        found = []
-        quarter = len(self.memory) // 4
-        if quarter < 2:
-            return []
-        for name, most in (("threads", 0), ("descriptors", 0), ("files", 1), ("memory", _MOST_MEMORY)):
-            values = getattr(self, name)
-            before, after = max(values[quarter : 2 * quarter]), min(values[-quarter:])
-            if after > before + most:
-                found.append(f"{name} grew from {before} to {after} in {len(values)} s")
-        second = self.lines[2 * quarter] - self.lines[quarter]
-        last = self.lines[-1] - self.lines[-1 - quarter]
-        if last > 2 * second + 20:
-            found.append(f"the log got {second} lines in the second quarter and {last} in the last")
-        return found
+
+def _files(folder: Path) -> int:
+    return sum(1 for path in folder.rglob("*") if path.is_file())
 
 
 class _Lines(logging.Handler):
@@ -85,19 +72,42 @@ class _Lines(logging.Handler):
         self.count += 1
 
 
+class _Numbers:
+    """Those of the events that a receiver has taken, without a list that would grow with the run."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._next = 1  # all below it were there
+        self._later = set[int]()
+        self.repeated = 0
+
+    def take(self, number: int) -> None:
+        """Notes one, in any order."""
+        with self._lock:
+            self.repeated += number < self._next or number in self._later
+            self._later.update([number] if number >= self._next else ())
+            while self._next in self._later:
+                self._later.remove(self._next)
+                self._next += 1
+
+    def count(self) -> int:
+        """How many different ones there were."""
+        return self._next - 1 + len(self._later)
+
+    def findings(self) -> list[str]:
+        """Whether one is missing below another."""
+        if not self._later:
+            return []
+        return [f"events have gaps: {self.count()} numbers up to {max(self._later)}"]
+
+
 class _Answering:
     """A web server on one port, which is there and away."""
 
     def __init__(self) -> None:
-        self.port, self.outages = free_port(), 0
-        self._hooks: list[_Hook] = []
+        self.port, self.outages, self.numbers = free_port(), 0, _Numbers()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run)
-
-    @property
-    def numbers(self) -> list[int]:
-        """Of the events that were taken. A server may answer its last request after its end."""
-        return [number for hook in self._hooks for number in hook.numbers]
 
     def send(self, events: list[dict[str, Any]]) -> None:
         """Of the spool."""
@@ -114,25 +124,25 @@ class _Answering:
 
     def _run(self) -> None:
         while not self._over.is_set():
-            with serving(_Hook(self.port)) as hook:
-                self._hooks.append(hook)
+            with serving(_Hook(self.port, self.numbers)):
                 self._over.wait(_THERE)
             self._over.wait(_AWAY)
             self.outages += 1
 
 
 class _Hook(Hook):
-    """One that listens on a given port. It keeps the numbers of events alone: what grows is the engine's."""
+    """One that listens on a given port, and keeps nothing of a request: what grows is the engine's."""
 
-    def __init__(self, port: int) -> None:
-        self._chosen, self.numbers = port, array("q")
+    def __init__(self, port: int, numbers: _Numbers) -> None:
+        self._chosen, self._numbers = port, numbers
         super().__init__()
 
     def judge(self, body: bytes) -> int:
-        """Takes all."""
+        """Takes all, also in its last request, which it may answer after its end."""
         self.requests.clear()
-        self.numbers.extend(event["n"] for event in json.loads(body)["events"])
         self.events.clear()
+        for event in json.loads(body)["events"]:
+            self._numbers.take(event["n"])
         return super().judge(body)
 
     def server_bind(self) -> None:
@@ -147,7 +157,7 @@ def soak(seconds: float) -> tuple[int, list[str], dict[str, float]]:
     Returns:
         Outages, findings, figures.
     """
-    usage = Usage()
+    began = time.monotonic()
     with (
         tempfile.TemporaryDirectory(prefix="soak-") as place,
         log_to(lines := _Lines()),
@@ -155,6 +165,15 @@ def soak(seconds: float) -> tuple[int, list[str], dict[str, float]]:
         _Answering() as receiver,
     ):
         folder = Path(place)
+        usage = Usage(
+            {
+                "memory": own_process.memory,
+                "threads": own_process.threads,
+                "descriptors": own_process.descriptors,
+                "files": lambda: _files(folder),
+                "lines": lambda: lines.count,
+            }
+        )
         pipeline = ff.Pipeline()
         camera = pipeline.add(ff.open(DEMO), name="camera")
         circles = pipeline.add(ff.CircleTracker(), camera, name="circles")
@@ -162,28 +181,25 @@ def soak(seconds: float) -> tuple[int, list[str], dict[str, float]]:
         network = pipeline.add(ff.open(server.url), name="network")
         light = pipeline.reader(pipeline.add(nodes.mean, network, name="light"))
         with pipeline.start():
-            ends = time.monotonic() + seconds
-            while time.monotonic() < ends:
+            while (past := time.monotonic() - began) < seconds:
                 time.sleep(1)
                 light.latest()
-                usage.look(folder, lines.count)
+                usage.look(past)
             _let_it_send(pipeline, receiver)
             stats = pipeline.stats()
-    found = usage.findings() + faults_in(stats)
-    seen = sorted(set(receiver.numbers))
-    if seen != list(range(1, len(seen) + 1)):
-        found.append(f"events have gaps: {len(seen)} numbers up to {seen[-1] if seen else 0}")
+    found = growth(usage) + faults_in(stats) + receiver.numbers.findings()
     source = stats.nodes["network"].source
     reconnects = 0 if source is None else source.reconnects
-    quarter = max(1, len(usage.memory) // 4)
-    grown = min(usage.memory[-quarter:]) - max(usage.memory[quarter : 2 * quarter + 1])
+    memory = usage.seen["memory"]
+    quarter = max(1, len(memory) // 4)
+    grown = min(memory[-quarter:]) - max(memory[quarter : 2 * quarter + 1])
     outages = receiver.outages + reconnects
     if lines.count > _LINES + 10 * outages:
         found.append(f"the log got {lines.count} lines for {outages} outages")
     figures: dict[str, float] = {
         "reconnects": reconnects,
-        "events": len(seen),
-        "sent twice": len(receiver.numbers) - len(seen),
+        "events": receiver.numbers.count(),
+        "sent twice": receiver.numbers.repeated,
         "memory grown KiB": grown // 1024,
     }
     return outages, found, figures

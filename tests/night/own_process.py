@@ -9,7 +9,8 @@ import functools
 import logging
 import re
 import sysconfig
-from collections.abc import Iterator
+from array import array
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -84,6 +85,21 @@ def descriptors() -> int:
     living = {entry.name for entry in Path("/proc/self/task").iterdir()}
     watched = map(_WATCHED.fullmatch, open_files().values())
     return sum(found is None or found[1] not in living for found in watched)
+
+
+class Usage:
+    """What a process uses at successive moments, in arrays, whose numbers are no objects of their own."""
+
+    def __init__(self, looks: Mapping[str, Callable[[], int]]) -> None:
+        self._looks = looks
+        self.moments = array("d")  # seconds from the start
+        self.seen = {name: array("q") for name in looks}
+
+    def look(self, moment: float) -> None:
+        """Notes the present."""
+        self.moments.append(moment)
+        for name, look in self._looks.items():
+            self.seen[name].append(look())
 
 
 class Lines(logging.Handler):

@@ -10,6 +10,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
+from itertools import count, repeat
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -18,6 +20,7 @@ import pytest
 from night import __main__ as night
 from night import ledger, own_process, watched
 from night.ledger import Entry
+from night.own_process import Usage
 
 
 def test_the_page_has_the_table_of_the_ledger() -> None:
@@ -202,26 +205,43 @@ def test_tests_that_fail_under_a_sanitizer_are_named(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("what", ["memory", "threads", "descriptors", "files", "lines"])
 def test_growth_of_a_long_run_is_found(what: str) -> None:
-    from night.long_runs import Usage  # noqa: PLC0415  (needs PyAV)
+    from night.long_runs import growth  # noqa: PLC0415  (needs PyAV)
 
-    steady = Usage([10**8] * 80, [20] * 80, [30] * 80, [4] * 80, list(range(80)))
-    assert steady.findings() == []
-    if what == "lines":
-        steady.lines = [number**3 for number in range(80)]
-    else:
-        each = 1 << 20 if what == "memory" else 1
-        values = getattr(steady, what)
-        setattr(steady, what, [value + each * number for number, value in enumerate(values)])
-    assert len(steady.findings()) == 1
-    assert what in steady.findings()[0] or "the log got" in steady.findings()[0]
+    steady = {"memory": 10**8, "threads": 20, "descriptors": 30, "files": 4}
+
+    def usage(grows: Callable[[int], int]) -> Usage:
+        values = {name: repeat(value) for name, value in steady.items()} | {"lines": count()}
+        begins = steady.get(what, 0)
+        grown = values | {what: (begins + grows(second) for second in count())}
+        made = Usage({name: partial(next, each) for name, each in grown.items()})
+        for second in range(80):
+            made.look(second)
+        return made
+
+    assert growth(usage(lambda second: second if what == "lines" else 0)) == []
+    each = {"memory": lambda second: second << 20, "lines": lambda second: second**3}
+    (found,) = growth(usage(each.get(what, lambda second: second)))
+    assert what in found or "the log got" in found
+
+
+def test_an_event_that_a_receiver_misses_or_has_twice_is_found() -> None:
+    from night.long_runs import _Numbers  # noqa: PLC0415  (needs PyAV)
+
+    numbers = _Numbers()
+    for number in (1, 3, 2, 2, 5, 5):
+        numbers.take(number)
+    assert (numbers.count(), numbers.repeated) == (4, 2)
+    assert numbers.findings() == ["events have gaps: 4 numbers up to 5"]
+    numbers.take(4)
+    assert (numbers.count(), numbers.findings()) == (5, [])
 
 
 @pytest.mark.parametrize("what", ["blocks", "bytes", "objects", "mappings", "threads", "descriptors"])
 def test_what_nodes_connections_and_viewers_leave_behind_is_found(what: str) -> None:
-    from night.churn import Usage  # noqa: PLC0415  (needs PyAV)
+    from night.churn import LOOKS, growth  # noqa: PLC0415  (needs PyAV)
 
     def usage(*, grows: bool) -> Usage:
-        made = Usage()
+        made = Usage(LOOKS)
         for second in range(600):
             made.moments.append(float(second))
             for name, values in made.seen.items():
@@ -230,8 +250,8 @@ def test_what_nodes_connections_and_viewers_leave_behind_is_found(what: str) -> 
                 values.append(20_000 + begins + (each * second if grows and name == what else 0))
         return made
 
-    assert usage(grows=False).findings() == []
-    (found,) = usage(grows=True).findings()
+    assert growth(usage(grows=False)) == []
+    (found,) = growth(usage(grows=True))
     assert found.startswith(f"{what} grew from ")
 
 

@@ -103,7 +103,8 @@ class Server:
         self.skip = 0  # frames left out at the start of each connection
         self._ended = threading.Event()
         self._open: set[socket.socket] = set()
-        self._threads: list[threading.Thread] = []
+        self._threads: list[threading.Thread] = []  # that have not ended, or have just
+        self._lock = threading.Lock()  # of these
         self._socket = socket.create_server(("127.0.0.1", port or free_port()), backlog=128)
         self.port: int = self._socket.getsockname()[1]
         self._run(self._accept)
@@ -128,8 +129,9 @@ class Server:
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
         self.hang_up()
-        for thread in self._threads:
-            thread.join()
+        while living := [thread for thread in self._threads if thread.is_alive()]:
+            for thread in living:  # each may have begun another one
+                thread.join()
 
     def hang_up(self) -> None:
         """Closes the open connections."""
@@ -167,8 +169,9 @@ class Server:
 
     def _run(self, work: object, *arguments: object) -> None:
         thread = threading.Thread(target=work, args=arguments, daemon=True)  # type: ignore[arg-type]
-        self._threads.append(thread)
         thread.start()
+        with self._lock:
+            self._threads = [*(each for each in self._threads if each.is_alive()), thread]
 
     def _accept(self) -> None:
         while not self._ended.is_set():
