@@ -28,7 +28,7 @@ from night import own_process
 from night.edges import faults_in
 from night.own_process import Usage, log_to
 
-_MOST_MEMORY = 8 << 20  # bytes that the second half of a run may need more than the first
+_MOST_MEMORY = 3 << 20  # bytes that the second half of a run may need more than the first
 _LINES = 20  # that a healthy program may log
 _AWAY, _THERE = 3.0, 7.0  # seconds of an outage, and between two
 _BATCH, _UNTAKEN = 2, 15.0  # samples, and the seconds after which a full batch counts as forgotten
