@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 import urllib.request
+from array import array
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -39,17 +40,22 @@ DEMO = "demo:circles?fps=20&size=160x120"
 _MOST = {"threads": 0, "descriptors": 0, "files": 1, "memory": _MOST_MEMORY}  # by which each may grow
 
 
+def _before_and_after(values: array[int]) -> tuple[int, int]:
+    """The most of the second quarter, and the least of the last."""
+    quarter = max(1, len(values) // 4)
+    return max(values[quarter : 2 * quarter] or values), min(values[-quarter:])
+
+
 def growth(usage: Usage) -> list[str]:
-    """What has grown: the least of the last quarter beside the most of the second."""
+    """What has grown between the second quarter and the last."""
     found = []
     quarter = len(usage.moments) // 4
     if quarter < 2:
         return []
     for name, most in _MOST.items():
-        values = usage.seen[name]
-        before, after = max(values[quarter : 2 * quarter]), min(values[-quarter:])
+        before, after = _before_and_after(usage.seen[name])
         if after > before + most:
-            found.append(f"{name} grew from {before} to {after} in {len(values)} s")
+            found.append(f"{name} grew from {before} to {after} in {len(usage.moments)} s")
     lines = usage.seen["lines"]
     second, last = lines[2 * quarter] - lines[quarter], lines[-1] - lines[-1 - quarter]
     if last > 2 * second + 20:
@@ -190,9 +196,7 @@ def soak(seconds: float) -> tuple[int, list[str], dict[str, float]]:
     found = growth(usage) + faults_in(stats) + receiver.numbers.findings()
     source = stats.nodes["network"].source
     reconnects = 0 if source is None else source.reconnects
-    memory = usage.seen["memory"]
-    quarter = max(1, len(memory) // 4)
-    grown = min(memory[-quarter:]) - max(memory[quarter : 2 * quarter + 1])
+    before, after = _before_and_after(usage.seen["memory"])
     outages = receiver.outages + reconnects
     if lines.count > _LINES + 10 * outages:
         found.append(f"the log got {lines.count} lines for {outages} outages")
@@ -200,7 +204,7 @@ def soak(seconds: float) -> tuple[int, list[str], dict[str, float]]:
         "reconnects": reconnects,
         "events": receiver.numbers.count(),
         "sent twice": receiver.numbers.repeated,
-        "memory grown KiB": grown // 1024,
+        "memory grown KiB": (after - before) // 1024,
     }
     return outages, found, figures
 

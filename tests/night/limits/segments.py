@@ -1,4 +1,4 @@
-"""Segments of a recorder with a limit, of which somebody else deletes some."""
+"""Segments of a recorder with a limit, of which another program deletes some."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PERIOD = 0.004  # seconds between two pictures
 
 
 class _Folder:
-    """Segments of a recorder with a limit, their pictures, and somebody who deletes some of them."""
+    """Segments of a recorder with a limit, their pictures, and the deletion of some by hand."""
 
     def __init__(self, path: Path, ends: float) -> None:
         self._path, self._ends = path, ends
@@ -73,7 +73,7 @@ class _Folder:
 
 
 def deleted_segments(seconds: float, find: Find) -> int:
-    """Where somebody deletes segments, new ones fill the room up to the limit again, and never pass it."""
+    """Where another program deletes segments, new ones fill the room up to the limit, and never pass it."""
     ends, tried = time.monotonic() + seconds, 0
     with tempfile.TemporaryDirectory(prefix="deleted-") as name:
         folder, pipeline = _Folder(Path(name), ends), ff.Pipeline("deleted")
