@@ -1,108 +1,15 @@
 // Findings: each rule with a planted cause, its threshold, and the windows that it needs.
 // SPDX-License-Identifier: Apache-2.0
-#include "core/why/findings.hpp"
-
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <map>
-#include <optional>
 #include <string>
-#include <vector>
 
+#include "cpp/core/why/watched_graph.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::core {
 namespace {
-
-using std::chrono::milliseconds;
-
-constexpr milliseconds kLook{250};
-
-// cam -> X -> reader, looked at four times per second of a clock that only the test moves.
-class FindingsTest : public testing::Test {
- protected:
-  FindingsTest() {
-    seen_.phase = LifePhase::Running;
-    for (const auto* name : {"cam", "X"}) {
-      NodeStats node;
-      node.number = static_cast<int>(seen_.stats.nodes.size());
-      node.name = name;
-      node.state = NodeState::Working;
-      seen_.stats.nodes.push_back(node);
-      GraphNode kind;
-      kind.live = true;
-      seen_.nodes.push_back(kind);
-    }
-    seen_.readers = {"reader"};
-    seen_.stats.edges.resize(2);
-    into_x().parent = "cam";
-    into_x().child = "X";
-    into_x().queue = {8, WhenFull::DropOldest};
-    to_reader().parent = "X";
-    to_reader().child = "reader";
-    to_reader().queue = kLossless;
-    into_x().number = 0;
-    to_reader().number = 1;
-    ages_ = {{.consumer = "reader", .sources = {"cam"}, .is_reader = true, .samples = 300}};
-  }
-
-  Age& age() { return ages_.front(); }
-  // Samples that are so old at the reader, of it so many seconds for one thing.
-  void spend(double whole, AgeKind kind, const std::string& node, double time) {
-    age().mean = whole;
-    age().parts = {{kind, node, time, time}, {AgeKind::Call, "X", whole - time, whole - time}};
-  }
-
-  NodeStats& cam() { return seen_.stats.nodes[0]; }
-  NodeStats& x() { return seen_.stats.nodes[1]; }
-  EdgeStats& into_x() { return seen_.stats.edges[0]; }
-  EdgeStats& to_reader() { return seen_.stats.edges[1]; }
-
-  // A look, again and again; `step` is what happens between two.
-  void run(std::chrono::seconds time, const std::function<void()>& step = [] {}) {
-    for (milliseconds passed{}; passed < time; passed += kLook) {
-      step();
-      now_ += kLook;
-      findings_.follow(seen_, now_);
-    }
-  }
-
-  // 30 samples per second come, `taken` are taken, `waiting` wait.
-  std::function<void()> overflow(std::uint64_t waiting = 8, double taken = 20) {
-    return [this, waiting, taken] {
-      into_x().passed_in += 30;
-      into_x().delivered += static_cast<std::uint64_t>(taken);
-      into_x().drops[DropCause::QueueFull] += 30 - static_cast<std::uint64_t>(taken);
-      into_x().waiting = waiting;
-    };
-  }
-
-  [[nodiscard]] std::vector<std::string> kinds() const {
-    std::vector<std::string> out;
-    for (const auto& one : findings_.present()) out.push_back(one.kind + " " + one.subject);
-    return out;
-  }
-  using Kinds = std::vector<std::string>;
-
-  GraphState seen_;
-  std::vector<Age> ages_;
-  RunQueue run_queue_;
-  std::map<std::int64_t, double> edge_ages_;
-  std::map<std::string, Pace> paces_;
-  Findings findings_{{.ages = [this] { return ages_; },
-                      .run_queue = [this] { return run_queue_; },
-                      .edge_ages = [this] { return edge_ages_; },
-                      .paces = [this] { return paces_; },
-                      .effect =
-                          [this](const Question& change, Witness::Time /*now*/) {
-                            asked_.push_back(change.node + ": " + to_string(change.change));
-                            return effect_;
-                          }}};
-  std::vector<std::string> asked_;
-  std::optional<Effect> effect_;
-  Findings::Time now_{std::chrono::hours(1)};
-};
 
 TEST_F(FindingsTest, AQueueThatDropsAndInWhichSamplesWaitIsNamedWithTheWait) {
   ages_.clear();
@@ -389,113 +296,6 @@ TEST_F(BatchFinding, SaysNothingOfResultsThatASlowReaderLoses) {
 TEST_F(BatchFinding, SaysNothingOfAShortWaitBesideTheCall) {
   spend(.121, AgeKind::Batch, "X", .060);  // as long as the call
   run(std::chrono::seconds(30), calls());
-  EXPECT_EQ(kinds(), Kinds());
-}
-
-class GilFinding : public FindingsTest {
- protected:
-  // Of each second.
-  void wait(double share, double held_by_x = 0) {
-    run(std::chrono::seconds(25), [this, share, held_by_x] {
-      x().gil_wait += .25 * share;
-      x().gil_hold += .25 * held_by_x;
-    });
-  }
-};
-
-TEST_F(GilFinding, NamesTheNodeThatWaitsAndWhoHoldsTheGil) {
-  spend(.046, AgeKind::Gil, "X", .026);
-  wait(.4);
-  ASSERT_EQ(kinds(), Kinds{"gil_wait X"});
-  EXPECT_EQ(
-      findings_.present()[0].text,
-      "waits for the GIL for 26 of the 46 ms that samples are old at reader. The nodes hold it only 0 % of the "
-      "time: another thread of the program does.");
-}
-
-TEST_F(GilFinding, NamesANodeThatHoldsIt) {
-  spend(.046, AgeKind::Gil, "X", .026);
-  wait(.4, .5);
-  ASSERT_EQ(kinds(), Kinds{"gil_wait X"});
-  EXPECT_TRUE(findings_.present()[0].text.ends_with("X holds it 50 % of the time."));
-}
-
-TEST_F(GilFinding, SaysNothingOfASmallShareOfTheTimeOrOfTheAge) {
-  spend(.046, AgeKind::Gil, "X", .026);
-  wait(.04);
-  EXPECT_EQ(kinds(), Kinds());
-  spend(.100, AgeKind::Gil, "X", .030);
-  wait(.4);
-  EXPECT_EQ(kinds(), Kinds());
-  spend(.018, AgeKind::Gil, "X", .015);  // too short
-  wait(.4);
-  EXPECT_EQ(kinds(), Kinds());
-}
-
-TEST_F(GilFinding, NeedsThirtySamples) {
-  spend(.046, AgeKind::Gil, "X", .026);
-  age().samples = 29;
-  wait(.4);
-  EXPECT_EQ(kinds(), Kinds());
-}
-
-// A camera of 30 samples per second, of which X gets so many.
-class GilLossFinding : public GilFinding {
- protected:
-  void starve(double share, double taken, double held_by_x = 0) {
-    ages_.clear();
-    run(std::chrono::seconds(25), [this, share, held_by_x, step = overflow(0, taken)] {
-      step();
-      x().gil_wait += .25 * share;
-      x().gil_hold += .25 * held_by_x;
-    });
-  }
-};
-
-TEST_F(GilLossFinding, NamesANodeThatLosesSamplesWhileItWaitsForTheGil) {
-  into_x().queue = kLatest;
-  starve(.69, 15);
-  ASSERT_EQ(kinds(), Kinds{"gil_wait X"});
-  EXPECT_EQ(
-      findings_.present()[0].text,
-      "waits for the GIL 69 % of the time, and meanwhile loses 50 % of the samples. The nodes hold it only "
-      "0 % of the time: another thread of the program does.");
-  EXPECT_NEAR(findings_.present()[0].evidence.at("lost_share"), .5, .01);
-}
-
-TEST_F(GilLossFinding, CountsWhatComesWhileTheNodeDoesNotWait) {
-  into_x().queue = kNext;
-  ages_.clear();
-  run(std::chrono::seconds(25), [this] {
-    into_x().passed_in += 30;
-    into_x().delivered += 15;
-    into_x().drops[DropCause::NoWaiter] += 15;
-    x().gil_wait += .2;
-  });
-  EXPECT_EQ(kinds(), Kinds{"gil_wait X"});
-}
-
-TEST_F(GilLossFinding, NamesTheHolder) {
-  into_x().queue = kLatest;
-  starve(.5, 15, .3);
-  ASSERT_EQ(kinds(), Kinds{"gil_wait X"});
-  EXPECT_TRUE(findings_.present()[0].text.ends_with("X holds it 30 % of the time."));
-}
-
-TEST_F(GilLossFinding, SaysNothingWithoutALossOrAWaitNorOfOneThatTheWaitDoesNotExplain) {
-  into_x().queue = kLatest;
-  starve(.69, 30);  // all are taken
-  EXPECT_EQ(kinds(), Kinds());
-  starve(.2, 10);
-  EXPECT_EQ(kinds(), Kinds());
-  starve(.4, 5);  // without the wait it would take 8 of 30
-  EXPECT_EQ(kinds(), Kinds());
-}
-
-TEST_F(GilLossFinding, SaysNothingBelowAFile) {
-  into_x().queue = kLatest;
-  seen_.nodes[1].live = false;
-  starve(.69, 15);
   EXPECT_EQ(kinds(), Kinds());
 }
 

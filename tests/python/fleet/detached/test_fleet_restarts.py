@@ -22,22 +22,19 @@ from support import until
 
 import freshframe as ff
 from freshframe.fleet import _wire
-from freshframe.fleet._control.actions import Actions, Hearing
 from freshframe.fleet._control.agents.link import Lateness
-from freshframe.fleet._control.agents.runs import UNKNOWN, Runs
+from freshframe.fleet._control.agents.runs import UNKNOWN
 from freshframe.fleet._control.counts import CameraCounts
 from freshframe.fleet._control.loop import boot_time
 from freshframe.fleet._control.setup import Setup
 from freshframe.fleet._decide.decisions import Agent, Camera, Times
-from freshframe.fleet._decide.model import ForgetRun
 from freshframe.fleet._detached import ray_actor
 from freshframe.fleet._detached.cluster_state import ClusterState, Trouble
 from freshframe.fleet._detached.controller import DetachedController
 from freshframe.fleet._detached.server import agents_of_before, saved_state
-from freshframe.fleet._machines.guards import FarLink
 from freshframe.fleet._machines.handshake import introduce, message
 from freshframe.fleet._machines.ray_place import RayPlace
-from freshframe.fleet._messages import Counts, CountsKept, Marked
+from freshframe.fleet._messages import Marked
 from freshframe.fleet._read.counters import Totals
 
 pytestmark = pytest.mark.network
@@ -301,87 +298,6 @@ def test_agents_hear_of_a_reader_once_the_next_controller_would_know_of_it(yard:
     finally:
         with parts.loop.lock:
             del parts.links._all["a"]
-
-
-class HeardAgent:
-    """The controller's end of its connection."""
-
-    name = "a"
-
-    def __init__(self, send: Callable[[bytes], None]) -> None:
-        self.send = send
-        self.runs = Runs()
-
-
-def test_an_agent_keeps_what_it_said_of_a_run_that_has_ended_until_the_next_controller_would_know_it(
-    yard: Yard,
-) -> None:
-    controller, parts, sent = yard.controller.controller, yard.parts, list[bytes]()
-    controller.add([("cam", "x", {})], controller.add_build(b"", b""), False)
-    number = yard.controller.open_for("key", "ticks", "log").results.number
-    run = (0, parts.kept.term << 32 | 1)
-    yard.place.add_node("a", "node", {})
-    link: Any = HeardAgent(sent.append)
-    counts = Counts(run, {"frames": 12, "kept": 9, "queue_full": 3, "skipped": 0}, last=True)
-    record = np.array([(run[1], 9, 0, 0, 2, 7, 0, run[0], number)], _wire.OUTBOX)
-    yard.store.fails = True
-    with parts.loop.lock:
-        Hearing(parts, Actions(parts)).hear(link, counts, boot_time())
-        parts.readers.end_outboxes(link, record)
-        parts.readers.end_outboxes(link, record)
-        parts.receipts.send()
-        assert sent == []
-    yard.store.fails = False
-    receipts = {_wire.order(parts.kept.term, CountsKept(run)), _wire.kept(parts.kept.term, run)}
-    until(lambda: set(sent) == receipts, lambda: str(sent))
-    following = Yard(yard.store, restored=True)
-    try:
-        with following.parts.loop.lock:
-            following.parts.readers.end_outboxes(link, record)  # the receipt was lost
-            assert sent[2:] == [_wire.kept(following.parts.kept.term, run)]
-        stats = following.controller.controller.stats()
-        assert (stats.cameras["cam"].produced, stats.cameras["cam"].drops) == (12, {"queue_full": 3})
-        (reader,) = stats.readers
-        assert (reader.reported, reader.delivered, reader.fenced) == (9, 7, 2)
-    finally:
-        following.end()
-
-
-@pytest.mark.parametrize("knows", ["nothing of its end", "its end", "its last record"])
-def test_a_run_whose_end_a_killed_controller_has_ordered_is_counted_once_when_its_agent_has_died_too(
-    yard: Yard, knows: str
-) -> None:
-    """By its last record, if the store has that, else as one with results that may be unreported."""
-    controller, parts = yard.controller.controller, yard.parts
-    controller.add([("cam", "x", {})], controller.add_build(b"", b""), False)
-    number = yard.controller.open_for("key", "ticks", "log").results.number
-    run = (0, parts.kept.term << 32 | 1)
-    yard.place.add_node("a", "node", {})
-    record = np.array([(run[1], 9, 0, 0, 2, 7, 0, run[0], number)], _wire.OUTBOX)
-    with parts.loop.lock:
-        link = FarLink.of_before("a", None)
-        link.runs.add(run, 0)
-        parts.links.add(link)
-        if knows != "nothing of its end":
-            Actions(parts).do([ForgetRun("a", *run)])
-        if knows == "its last record":
-            parts.readers.end_outboxes(link, record)
-    yard.controller.write_through()
-    following = Yard(yard.store, restored=True)
-    try:
-        (link_of_before,) = following.parts.links
-        if knows == "nothing of its end":  # the order had left
-            with following.parts.loop.lock:
-                following.parts.readers.end_outboxes(link_of_before, record)
-        assert following.controller.controller.stats().agents["a"].state == "up"
-        link_of_before.child.ended("killed by signal 9 (Killed)")
-        stats = following.controller.controller.stats
-        until(lambda: stats().agents["a"].state == "down", "the end of the agent")
-        (reader,) = stats().readers
-        counted = (reader.reported, reader.delivered, reader.fenced, reader.unreported_possible)
-        assert counted == ((0, 0, 0, 1) if knows == "its end" else (9, 7, 2, 0))
-    finally:
-        following.end()
 
 
 def test_an_agent_that_an_earlier_controller_wanted_to_launch_is_looked_for_and_launched(
