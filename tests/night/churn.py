@@ -4,20 +4,17 @@
 from __future__ import annotations
 
 import asyncio
-import bisect
 import contextlib
 import gc
 import io
 import logging
 import random
 import re
-import sys
 import tempfile
 import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +37,6 @@ _IN_PART = 2  # cameras of which a part is decoded, without an end
 _EVERY = 4  # rounds between two changes of the nodes
 _AWAY = 10  # changes for which a camera that is never there stays
 _WARM = 150.0  # seconds in which a program makes what it keeps
-LOOKS: dict[str, Callable[[], int]] = {
-    "blocks": own_process.blocks,
-    "bytes": own_process.block_bytes,
-    "objects": sys.getallocatedblocks,  # of Python's own allocator
-    "mappings": own_process.mappings,
-    "threads": own_process.threads,
-    "descriptors": own_process.descriptors,
-}
 _MOST = {"blocks": 40, "bytes": 1 << 17, "objects": 1600, "mappings": 8, "threads": 2, "descriptors": 2}
 _PER_ROUND = {"blocks": 0.1, "objects": 0.5}  # that may be left behind besides
 _PATIENCE = 5.0  # seconds for a picture of a camera that may be away
@@ -225,17 +214,8 @@ class _Rounds:
 
 
 def growth(usage: Usage) -> list[str]:
-    """What has grown since it was warm: the least of the last third beside the least of the first."""
-    begin = bisect.bisect(usage.moments, _WARM)
-    third = (len(usage.moments) - begin) // 3
-    if third == 0:
-        return []
-    found = []
-    for name, values in usage.seen.items():
-        before, after = min(values[begin : begin + third]), min(values[-third:])
-        if after > before + _MOST[name] + 2 * third * _PER_ROUND.get(name, 0.0):
-            found.append(f"{name} grew from {before} to {after} in {2 * third} rounds")
-    return found
+    """What has grown since it was warm."""
+    return usage.growth(_WARM, _MOST, _PER_ROUND)
 
 
 def churn(seconds: float, *, seed: int = 1) -> tuple[int, list[str], dict[str, float]]:
@@ -244,7 +224,7 @@ def churn(seconds: float, *, seed: int = 1) -> tuple[int, list[str], dict[str, f
     Returns:
         Rounds, findings, figures.
     """
-    usage, began = Usage(LOOKS), time.monotonic()
+    usage, began = Usage(own_process.REMAINS), time.monotonic()
     with (
         tempfile.TemporaryDirectory(prefix="churn-") as folder,
         log_to(logging.NullHandler()),

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import json
 import logging
@@ -10,7 +11,6 @@ import tempfile
 import threading
 import time
 import urllib.request
-from array import array
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -29,7 +29,18 @@ from night import own_process
 from night.edges import faults_in
 from night.own_process import Usage, log_to
 
-_MOST_MEMORY = 3 << 20  # bytes that the second half of a run may need more than the first
+_WARM = 150.0  # seconds in which a soak makes what it keeps
+_MOST = {  # by which each may grow after that
+    "blocks": 80,
+    "objects": 1600,
+    "memory": 2 << 20,
+    "mappings": 8,
+    "threads": 2,
+    "descriptors": 2,
+    "files": 1,
+}
+_MOST_LATER = 1000  # numbers that a receiver may have above one that is missing
+_MOST_WAITING = 100  # events, some seconds after a receiver has come back
 _LINES = 20  # that a healthy program may log
 _AWAY, _THERE = 3.0, 7.0  # seconds of an outage, and between two
 _BATCH, _UNTAKEN = 2, 15.0  # samples, and the seconds after which a full batch counts as forgotten
@@ -37,29 +48,14 @@ _DIM = 60  # the brightest level of a dim camera
 DEMO = "demo:circles?fps=20&size=160x120"
 
 
-_MOST = {"threads": 0, "descriptors": 0, "files": 1, "memory": _MOST_MEMORY}  # by which each may grow
-
-
-def _before_and_after(values: array[int]) -> tuple[int, int]:
-    """The most of the second quarter, and the least of the last."""
-    quarter = max(1, len(values) // 4)
-    return max(values[quarter : 2 * quarter] or values), min(values[-quarter:])
-
-
 def growth(usage: Usage) -> list[str]:
-    """What has grown between the second quarter and the last."""
-    found = []
-    quarter = len(usage.moments) // 4
-    if quarter < 2:
-        return []
-    for name, most in _MOST.items():
-        before, after = _before_and_after(usage.seen[name])
-        if after > before + most:
-            found.append(f"{name} grew from {before} to {after} in {len(usage.moments)} s")
-    lines = usage.seen["lines"]
-    second, last = lines[2 * quarter] - lines[quarter], lines[-1] - lines[-1 - quarter]
-    if last > 2 * second + 20:
-        found.append(f"the log got {second} lines in the second quarter and {last} in the last")
+    """What has grown in a soak since it was warm, and whether the log gets ever more lines."""
+    found, begin = usage.growth(_WARM, _MOST), bisect.bisect(usage.moments, _WARM)
+    lines = usage.seen["lines"][begin:]
+    if third := len(lines) // 3:
+        first, last = lines[third - 1] - lines[0], lines[-1] - lines[-third]
+        if last > 2 * first + 20:
+            found.append(f"the log got {first} lines in the first third and {last} in the last")
     return found
 
 
@@ -83,28 +79,37 @@ class _Numbers:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._next = 1  # all below it were there
+        self._next = 1  # all below it were there, or are missing
         self._later = set[int]()
+        self._missing = 0
         self.repeated = 0
 
     def take(self, number: int) -> None:
         """Notes one, in any order."""
         with self._lock:
-            self.repeated += number < self._next or number in self._later
-            self._later.update([number] if number >= self._next else ())
+            if number < self._next or number in self._later:
+                self.repeated += 1
+                return
+            self._later.add(number)
+            if len(self._later) > _MOST_LATER:
+                self._missing += min(self._later) - self._next
+                self._next = min(self._later)
             while self._next in self._later:
                 self._later.remove(self._next)
                 self._next += 1
 
     def count(self) -> int:
         """How many different ones there were."""
-        return self._next - 1 + len(self._later)
+        with self._lock:
+            return self._next - 1 - self._missing + len(self._later)
 
     def findings(self) -> list[str]:
         """Whether one is missing below another."""
-        if not self._later:
-            return []
-        return [f"events have gaps: {self.count()} numbers up to {max(self._later)}"]
+        with self._lock:
+            missing = self._missing
+            if self._later:
+                missing += max(self._later) + 1 - self._next - len(self._later)
+        return [f"events missing below the last one: {missing}"] if missing else []
 
 
 class _Answering:
@@ -132,8 +137,7 @@ class _Answering:
         while not self._over.is_set():
             with serving(_Hook(self.port, self.numbers)):
                 self._over.wait(_THERE)
-            self._over.wait(_AWAY)
-            self.outages += 1
+            self.outages += not self._over.wait(_AWAY)
 
 
 class _Hook(Hook):
@@ -173,9 +177,8 @@ def soak(seconds: float) -> tuple[int, list[str], dict[str, float]]:
         folder = Path(place)
         usage = Usage(
             {
+                **own_process.REMAINS,
                 "memory": own_process.memory,
-                "threads": own_process.threads,
-                "descriptors": own_process.descriptors,
                 "files": lambda: _files(folder),
                 "lines": lambda: lines.count,
             }
@@ -188,15 +191,15 @@ def soak(seconds: float) -> tuple[int, list[str], dict[str, float]]:
         light = pipeline.reader(pipeline.add(nodes.mean, network, name="light"))
         with pipeline.start():
             while (past := time.monotonic() - began) < seconds:
-                time.sleep(1)
                 light.latest()
                 usage.look(past)
-            _let_it_send(pipeline, receiver)
+                time.sleep(1)
+            found = _let_it_send(pipeline, receiver.numbers)
             stats = pipeline.stats()
-    found = growth(usage) + faults_in(stats) + receiver.numbers.findings()
+    found += growth(usage) + faults_in(stats) + receiver.numbers.findings()
     source = stats.nodes["network"].source
     reconnects = 0 if source is None else source.reconnects
-    before, after = _before_and_after(usage.seen["memory"])
+    before, after = usage.thirds("memory", _WARM) or (0, 0)
     outages = receiver.outages + reconnects
     if lines.count > _LINES + 10 * outages:
         found.append(f"the log got {lines.count} lines for {outages} outages")
@@ -209,14 +212,22 @@ def soak(seconds: float) -> tuple[int, list[str], dict[str, float]]:
     return outages, found, figures
 
 
-def _let_it_send(pipeline: ff.Pipeline, receiver: _Answering) -> None:
-    """A receiver that is there again gets what waits."""
+def _let_it_send(pipeline: ff.Pipeline, taken: _Numbers) -> list[str]:
+    """A receiver that is there again gets what waits, and has all that was sent; nothing is given up."""
     ends = time.monotonic() + 3 * (_AWAY + _THERE)
-    waiting = 1
-    while waiting > 100 and time.monotonic() < ends:
+    while True:
         spool = pipeline.stats().nodes["spool"].spool
-        waiting = 0 if spool is None else spool.waiting
+        assert spool is not None
+        if spool.waiting <= _MOST_WAITING:
+            break
+        if time.monotonic() > ends:
+            return [f"{spool.waiting} events wait, although their receiver has come back"]
         time.sleep(0.5)
+    given_up = {"refused": spool.refused, "expired": spool.expired, "lost": spool.lost}
+    found = [f"{name} events: {count}" for name, count in given_up.items() if count]
+    if taken.count() < spool.sent:
+        found.append(f"{spool.sent} events were sent, but their receiver has {taken.count()}")
+    return found
 
 
 def _moving(count: int, brightest: int = 255) -> Any:

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import ctypes
 import functools
 import logging
 import re
+import sys
 import sysconfig
 from array import array
 from collections.abc import Callable, Iterator, Mapping
@@ -87,6 +89,17 @@ def descriptors() -> int:
     return sum(found is None or found[1] not in living for found in watched)
 
 
+# What grows with whatever is left behind, however small it is; ``blocks.c`` must be preloaded.
+REMAINS: dict[str, Callable[[], int]] = {
+    "blocks": blocks,
+    "bytes": block_bytes,
+    "objects": sys.getallocatedblocks,  # of Python's own allocator
+    "mappings": mappings,
+    "threads": threads,
+    "descriptors": descriptors,
+}
+
+
 class Usage:
     """What a process uses at successive moments, in arrays, whose numbers are no objects of their own."""
 
@@ -100,6 +113,37 @@ class Usage:
         self.moments.append(moment)
         for name, look in self._looks.items():
             self.seen[name].append(look())
+
+    def thirds(self, name: str, warm: float) -> tuple[int, int] | None:
+        """Returns the least of the first third from the moment `warm` on, and of the last; None: too few."""
+        begin, third = self._parts(warm)
+        values = self.seen[name]
+        return (min(values[begin : begin + third]), min(values[-third:])) if third else None
+
+    def growth(
+        self, warm: float, most: Mapping[str, float], for_each: Mapping[str, float] | None = None
+    ) -> list[str]:
+        """Tells what has grown since the process was warm: peaks hide nothing, and are nothing.
+
+        Args:
+            warm: The moment from which on it has made what it keeps.
+            most: By which each may grow, by its name.
+            for_each: What each look may leave behind besides.
+        """
+        begin, third = self._parts(warm)
+        found = []
+        for name, allowed in most.items():
+            least = self.thirds(name, warm)
+            left = 2 * third * (for_each or {}).get(name, 0.0)
+            if least is not None and least[1] > least[0] + allowed + left:
+                time = self.moments[-third] - self.moments[begin]
+                found.append(f"{name} grew from {least[0]} to {least[1]} in {time:.0f} s")
+        return found
+
+    def _parts(self, warm: float) -> tuple[int, int]:
+        """The first look from that moment on, and a third of the number of all from there."""
+        begin = bisect.bisect(self.moments, warm)
+        return begin, (len(self.moments) - begin) // 3
 
 
 class Lines(logging.Handler):

@@ -1,4 +1,4 @@
-"""Segments of a recorder with a limit, of which another program deletes some."""
+"""A recorder with a limit, some of whose segments are deleted by hand."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PERIOD = 0.004  # seconds between two pictures
 
 
 class _Folder:
-    """Segments of a recorder with a limit, their pictures, and the deletion of some by hand."""
+    """The folder of a recorder with a limit, from which segments are deleted by hand."""
 
     def __init__(self, path: Path, ends: float) -> None:
         self._path, self._ends = path, ends
@@ -63,7 +63,7 @@ class _Folder:
         return float(np.median(found))
 
     def delete_some(self) -> int:
-        """Deletes half of them or more, by hand: the oldest ones, or any."""
+        """Deletes half of them or more: the oldest ones, or any."""
         old = self._files()[2:]
         count = self._chance.randint(len(old) // 2, len(old))
         some = self._chance.sample(old, count) if self._chance.random() < 0.5 else old[len(old) - count :]
@@ -73,7 +73,7 @@ class _Folder:
 
 
 def deleted_segments(seconds: float, find: Find) -> int:
-    """Where another program deletes segments, new ones fill the room up to the limit, and never pass it."""
+    """Where segments are deleted by hand, new ones fill the room up to the limit, and do not pass it much."""
     ends, tried = time.monotonic() + seconds, 0
     with tempfile.TemporaryDirectory(prefix="deleted-") as name:
         folder, pipeline = _Folder(Path(name), ends), ff.Pipeline("deleted")

@@ -22,6 +22,7 @@ from support import Count, Ticker, edge, picture, until
 import freshframe as ff
 from night import own_process
 from night.limits.rule import Find, apart
+from night.own_process import Usage
 
 _RESTARTS = 3  # of a worker
 _PATIENCE = 100.0  # seconds for its node to fail
@@ -238,34 +239,21 @@ def _read(file: Path) -> list[str]:
     return []
 
 
-class _Remains:
-    """What this process has, look after look, each time that all its workers live."""
+def _remains() -> Usage:
+    """What this process has; to be looked at each time that all its workers live."""
+    looks = ("descriptors", "mappings", "threads")
+    return Usage({name: own_process.REMAINS[name] for name in looks} | {"children": _children})
 
-    def __init__(self) -> None:
-        self._seen: list[dict[str, int]] = []
 
-    def look(self, stats: ff.stats.Stats) -> None:
-        """Notes the present, if all workers live."""
-        if any(worker.state not in ("idle", "working") for worker in _workers(stats)):
-            return
-        self._seen.append({**own_process.uses(), "children": _children()})
-
-    def findings(self) -> list[str]:
-        """What has grown: the least of the last third beside the least of the first."""
-        third, found = len(self._seen) // 3, list[str]()
-        if 3 * third < _LOOKS:
-            return found
-        for name in self._seen[0]:
-            before, after = (
-                min(look[name] for look in part) for part in (self._seen[:third], self._seen[-third:])
-            )
-            if after > before + _NOISE:
-                found.append(f"while workers died {before} {name} became {after}")
-        return found
+def _grown(remains: Usage) -> list[str]:
+    """What has grown while workers died."""
+    if len(remains.moments) < _LOOKS:
+        return []
+    return [f"while workers died {one}" for one in remains.growth(0, dict.fromkeys(remains.seen, _NOISE))]
 
 
 def _leases_of_the_dead(seconds: float, find: Find) -> int:
-    pipeline, chance, remains = _leases_pipeline(), random.Random(1), _Remains()
+    pipeline, chance, remains = _leases_pipeline(), random.Random(1), _remains()
     most, found, deaths = _WORKERS * (_KEEPS + _AT_WORK) * _SIZE[0] * _SIZE[1], list[str](), 0
     with pipeline.start():
         kills, ends = time.monotonic(), time.monotonic() + seconds
@@ -275,14 +263,15 @@ def _leases_of_the_dead(seconds: float, find: Find) -> int:
                 kills = now + _KILLED
             pipeline.wait(_LOOK)
             stats = pipeline.stats()
-            remains.look(stats)
+            if all(worker.state in ("idle", "working") for worker in _workers(stats)):
+                remains.look(now)
             deaths, held = sum(worker.restarts for worker in _workers(stats)), stats.held_by_python_bytes
             found += _unbalanced(stats)
             if held > most:
                 found.append(
                     f"after {deaths} deaths workers hold {held} bytes of pictures, not at most {most}"
                 )
-    found += remains.findings()
+    found += _grown(remains)
     if (left := pipeline.stats().held_by_python_bytes) > 0:
         found.append(f"when all workers have ended, {left} bytes of pictures are held")
     for text in found:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from functools import partial
-from itertools import count, repeat
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -20,7 +20,7 @@ import pytest
 from night import __main__ as night
 from night import ledger, own_process, watched
 from night.ledger import Entry
-from night.own_process import Usage
+from night.own_process import REMAINS, Usage
 
 
 def test_the_page_has_the_table_of_the_ledger() -> None:
@@ -203,25 +203,51 @@ def test_tests_that_fail_under_a_sanitizer_are_named(monkeypatch: pytest.MonkeyP
     assert night._sanitizers(1.0) == (9, ["./dev: it failed"], {})
 
 
-@pytest.mark.parametrize("what", ["memory", "threads", "descriptors", "files", "lines"])
-def test_growth_of_a_long_run_is_found(what: str) -> None:
-    from night.long_runs import growth  # noqa: PLC0415  (needs PyAV)
+def _soaked(what: str, value: Callable[[int], int]) -> list[str]:
+    """The growth of a soak of 750 s, which is level but for one thing."""
+    from night.long_runs import _MOST, growth  # noqa: PLC0415  (needs PyAV)
 
-    steady = {"memory": 10**8, "threads": 20, "descriptors": 30, "files": 4}
+    looks: dict[str, Callable[[], int]] = {name: lambda: 1000 for name in _MOST}
+    looks["lines"] = partial(next, count())
+    looks[what] = partial(next, map(value, count(-150)))  # from 0 on, it is warm
+    made = Usage(looks)
+    for second in range(1, 751):
+        made.look(second)
+    return growth(made)
 
-    def usage(grows: Callable[[int], int]) -> Usage:
-        values = {name: repeat(value) for name, value in steady.items()} | {"lines": count()}
-        begins = steady.get(what, 0)
-        grown = values | {what: (begins + grows(second) for second in count())}
-        made = Usage({name: partial(next, each) for name, each in grown.items()})
-        for second in range(80):
-            made.look(second)
-        return made
 
-    assert growth(usage(lambda second: second if what == "lines" else 0)) == []
-    each = {"memory": lambda second: second << 20, "lines": lambda second: second**3}
-    (found,) = growth(usage(each.get(what, lambda second: second)))
-    assert what in found or "the log got" in found
+@pytest.mark.parametrize(
+    ("what", "most"),
+    [
+        ("blocks", 80),
+        ("objects", 1600),
+        ("memory", 2 << 20),
+        ("mappings", 8),
+        ("threads", 2),
+        ("descriptors", 2),
+        ("files", 1),
+    ],
+)
+def test_growth_of_a_soak_is_found_behind_peaks_and_no_peak_is_growth(what: str, most: int) -> None:
+    def slope(more: float) -> Callable[[int], int]:  # in the 400 s between the two that are compared
+        return lambda second: 10 * most + int(more * max(0, second) / 400)
+
+    def peaks(second: int) -> int:
+        return 50 * most * (second % 7 == 3)
+
+    steady = slope(0)
+    assert _soaked(what, slope(most + 0.5)) == []
+    assert _soaked(what, lambda second: steady(second) + peaks(second)) == []
+    assert _soaked(what, lambda second: steady(second) + max(0, -second) * most) == [], "it was not warm yet"
+    for grows in (slope(most + 1.5), lambda second: slope(most + 1.5)(second) + peaks(second)):
+        (found,) = _soaked(what, grows)
+        assert found.startswith(f"{what} grew from {10 * most} to "), found
+        assert found.endswith(" in 400 s"), found
+
+
+def test_ever_more_lines_of_a_soak_are_found() -> None:
+    assert _soaked("lines", lambda second: 1000 + second) == []
+    assert _soaked("lines", lambda second: 1000 + second + max(0, 2 * (second - 450))) != []
 
 
 def test_an_event_that_a_receiver_misses_or_has_twice_is_found() -> None:
@@ -231,17 +257,53 @@ def test_an_event_that_a_receiver_misses_or_has_twice_is_found() -> None:
     for number in (1, 3, 2, 2, 5, 5):
         numbers.take(number)
     assert (numbers.count(), numbers.repeated) == (4, 2)
-    assert numbers.findings() == ["events have gaps: 4 numbers up to 5"]
+    assert numbers.findings() == ["events missing below the last one: 1"]
     numbers.take(4)
     assert (numbers.count(), numbers.findings()) == (5, [])
 
 
+def test_a_receiver_that_misses_an_event_keeps_no_list_of_all_the_later_ones() -> None:
+    from night.long_runs import _MOST_LATER, _Numbers  # noqa: PLC0415  (needs PyAV)
+
+    numbers, last = _Numbers(), 3 * _MOST_LATER
+    for number in range(3, last):
+        numbers.take(number)
+    numbers.take(last + 1)
+    assert len(numbers._later) <= _MOST_LATER
+    assert (numbers.count(), numbers.repeated) == (last - 2, 0)
+    assert numbers.findings() == ["events missing below the last one: 3"]
+
+
+@pytest.mark.parametrize(
+    ("counts", "found"),
+    [
+        ({"sent": 9}, []),
+        ({"sent": 10}, ["10 events were sent, but their receiver has 9"]),
+        ({"sent": 9, "expired": 2}, ["expired events: 2"]),
+        ({"sent": 9, "waiting": 101}, ["101 events wait, although their receiver has come back"]),
+    ],
+)
+def test_a_spool_that_gives_up_or_stands_still_is_found(
+    monkeypatch: pytest.MonkeyPatch, counts: dict[str, int], found: list[str]
+) -> None:
+    from night import long_runs  # noqa: PLC0415  (needs PyAV)
+
+    monkeypatch.setattr(long_runs, "_THERE", -long_runs._AWAY)  # no time to wait for it
+    spool = SimpleNamespace(**{"waiting": 0, "refused": 0, "expired": 0, "lost": 0, **counts})
+    node = SimpleNamespace(spool=spool)
+    pipeline: Any = SimpleNamespace(stats=lambda: SimpleNamespace(nodes={"spool": node}))
+    numbers = long_runs._Numbers()
+    for number in range(1, 10):
+        numbers.take(number)
+    assert long_runs._let_it_send(pipeline, numbers) == found
+
+
 @pytest.mark.parametrize("what", ["blocks", "bytes", "objects", "mappings", "threads", "descriptors"])
 def test_what_nodes_connections_and_viewers_leave_behind_is_found(what: str) -> None:
-    from night.churn import LOOKS, growth  # noqa: PLC0415  (needs PyAV)
+    from night.churn import growth  # noqa: PLC0415  (needs PyAV)
 
     def usage(*, grows: bool) -> Usage:
-        made = Usage(LOOKS)
+        made = Usage(REMAINS)
         for second in range(600):
             made.moments.append(float(second))
             for name, values in made.seen.items():
