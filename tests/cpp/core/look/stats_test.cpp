@@ -181,6 +181,27 @@ TEST(Stats, TimesAreThoseOfThePipelinesClock) {
   EXPECT_NEAR(pipeline.stats().uptime, 2.0, 1e-6);  // time after the end does not count
 }
 
+TEST(Stats, ANodeIsBusyForTheShareOfTheRunThatItsCallsTake) {
+  const auto clock = std::make_shared<SimulatedClock>();
+  clock->advance(Seconds{100});
+  Feed<int> feed;
+  Gate gate;
+  CheckedPipeline pipeline(clock);
+  pipeline.add(make_node<int, Nothing>([&](const Sample<int>&, const Context& context) {
+                 gate.pass(context);
+                 return std::optional<Nothing>();
+               }),
+               pipeline.add(feed_source(feed, Kind::Live)), {.name = "slow"});
+  pipeline.start();
+  feed.push_and_settle(0);
+  gate.wait_entered(1);
+  clock->advance(Seconds{1});
+  gate.open();
+  wait_until([&] { return node_of(pipeline, "slow").processed == 1; });
+  clock->advance(Seconds{3});
+  EXPECT_NEAR(node_of(pipeline, "slow").busy, 0.25, 1e-6);
+}
+
 // A live stream on the simulated clock, whose only consumer is as fast as its source.
 struct Stream {
   Stream() {
