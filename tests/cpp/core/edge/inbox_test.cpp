@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -49,6 +50,20 @@ TEST(Inbox, AProducerThatMeetsTheCloseAfterATakeIsCountedOnce) {
     EXPECT_EQ(stats.delivered, 1U);
     EXPECT_EQ(drops_of(stats, DropCause::Stop), 1U);
   }
+}
+
+TEST(Inbox, OnlyLastResultsWaitForRoomInAStopThatLetsThemPass) {
+  const auto clock = std::make_shared<SimulatedClock>();
+  Inbox inbox("recorder", clock);
+  const auto edge = inbox.add_edge({0, "step", Queue{1, WhenFull::Block}});
+  std::atomic<bool> blocked{false};
+  inbox.put(*edge, sample_of(0, clock->now()), blocked);
+  EXPECT_TRUE(inbox.would_wait(*edge));
+  inbox.close(Closing::ForNew, clock->now() + std::chrono::seconds(10));
+  EXPECT_FALSE(inbox.would_wait(*edge)) << "it would be dropped";
+  EXPECT_TRUE(inbox.would_wait(*edge, true));
+  clock->advance(Seconds{10});
+  EXPECT_FALSE(inbox.would_wait(*edge, true));
 }
 
 // Of 30 samples per second `taken` of each three are taken. The longest gap between two of those that are, in samples.
