@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <stop_token>
 
 #include "cpp/core/test_nodes.hpp"
 #include "cpp/support.hpp"
@@ -64,6 +65,7 @@ TEST(SourceCounters, HasPublicNames) {
 /// Emits, once, the state in its record, like a video source that never enters a state itself.
 class Silent final : public Source<int> {
  public:
+  explicit Silent(Gate& closing) : closing_(closing) {}
   [[nodiscard]] bool live() const noexcept override { return true; }
   [[nodiscard]] bool has_source_stats() const noexcept override { return true; }
   std::optional<SourceItem<int>> read(const Context& context) override {
@@ -71,18 +73,25 @@ class Silent final : public Source<int> {
     done_ = true;
     return SourceItem<int>{static_cast<int>(context.counters.source().state()), 0, context.clock.now()};
   }
+  void close() override { closing_.pass(std::stop_token()); }
 
  private:
+  Gate& closing_;
   bool done_ = false;
 };
 
 TEST(SourceStats, AreKeptForSourcesThatHaveThemAndTheEngineEntersWhatTheSourceDoesNot) {
   Seen<Sample<int>> seen;
+  Gate closing(false);
   CheckedPipeline pipeline;
-  const auto source = pipeline.add(std::make_unique<Silent>(), {.name = "silent"});
+  const auto source = pipeline.add(std::make_unique<Silent>(closing), {.name = "silent"});
   pipeline.add(collect_into<int>(seen), source, {.name = "sink"});
   EXPECT_EQ(node_of(pipeline, "silent").source.value().state, SourceState::Closed);
-  (void)pipeline.run();
+  pipeline.start();
+  closing.wait_entered(1);
+  EXPECT_EQ(node_of(pipeline, "silent").source.value().state, SourceState::Closing);
+  closing.open();
+  EXPECT_TRUE(pipeline.wait());
   ASSERT_EQ(seen.all().size(), 1U);
   EXPECT_EQ(seen.all().front().value, static_cast<int>(SourceState::Reading));
   EXPECT_EQ(node_of(pipeline, "silent").source.value().state, SourceState::Closed);
