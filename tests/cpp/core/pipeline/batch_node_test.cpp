@@ -275,5 +275,31 @@ TEST(PortOf, TakesANodeOfOneSourceAndRefusesOthers) {
   EXPECT_THROW((void)pipeline.reader(merge.of(Port<int>{77})), GraphError);
 }
 
+TEST(PortOf, TakesTheSourcesThatComeAndGo) {
+  Feed<int> feeds[3];
+  CheckedPipeline pipeline;
+  const auto a = pipeline.add(feed_source(feeds[0], Kind::Live), {.name = "a"});
+  const auto b = pipeline.add(feed_source(feeds[1], Kind::Live), {.name = "b"});
+  const auto c = pipeline.add(feed_source(feeds[2], Kind::Live), {.name = "c"});
+  const auto merge = pipeline.add(pass_on<int>(), {a, b}, {.name = "merge"});
+  const auto one = pipeline.add(pass_on<int>(), merge.of(a), {.name = "one"});
+  const auto has = [&](const Port<int>& port) {
+    try {
+      (void)pipeline.reader(port);
+      return true;
+    } catch (const GraphError&) {
+      return false;
+    }
+  };
+  EXPECT_FALSE(has(merge.of(c)));
+  pipeline.connect(c, merge);
+  EXPECT_TRUE(has(merge.of(c)));
+  pipeline.disconnect(b, merge);
+  EXPECT_FALSE(has(merge.of(b)));
+  EXPECT_TRUE(has(one.of(a)));
+  EXPECT_FALSE(has(one.of(b)));
+  EXPECT_FALSE(has(one.of(c)));
+}
+
 }  // namespace
 }  // namespace freshframe::test
