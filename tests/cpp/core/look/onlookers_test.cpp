@@ -183,5 +183,18 @@ TEST(ErrorLog, TellsWhatFailedAndWhatWasSkipped) {
   EXPECT_EQ(graph_state(*PipelineAccess::core(pipeline)).phase, LifePhase::Failed);
 }
 
+TEST(ViewName, NamesTheSourceOfAPortThatHasOne) {
+  Feed<Frame> feeds[2];
+  CheckedPipeline pipeline;
+  const auto a = pipeline.add(feed_source(feeds[0], Kind::Live), {.name = "a"});  // source 0
+  const auto b = pipeline.add(feed_source(feeds[1], Kind::Live), {.name = "b"});
+  const auto merge = pipeline.add(pass_on<Frame>(), {a, b}, {.name = "merge"});
+  const auto& core = *PipelineAccess::core(pipeline);
+  EXPECT_EQ(view_name(core, a.any()), "a");
+  EXPECT_EQ(view_name(core, merge.any()), "merge");
+  EXPECT_EQ(view_name(core, merge.of(a).any()), "merge.of('a')");
+  EXPECT_EQ(view_name(core, merge.of(b).any()), "merge.of('b')");
+}
+
 }  // namespace
 }  // namespace freshframe::test
