@@ -66,6 +66,21 @@ TEST(Inbox, OnlyLastResultsWaitForRoomInAStopThatLetsThemPass) {
   EXPECT_FALSE(inbox.would_wait(*edge, true));
 }
 
+TEST(Inbox, ThatIsBoundedBySecondsOrBytesMayHaveALastResultWait) {
+  for (const Queue queue : {Queue{.depth = 8, .when_full = WhenFull::Block, .max_seconds = 1},
+                            Queue{.depth = 8, .when_full = WhenFull::Block, .max_bytes = 1000},
+                            Queue{.depth = 8, .when_full = WhenFull::Block}}) {
+    const auto clock = std::make_shared<SimulatedClock>();
+    Inbox inbox("recorder", clock);
+    const auto edge = inbox.add_edge({0, "step", queue});
+    std::atomic<bool> blocked{false};
+    EXPECT_FALSE(inbox.would_wait(*edge, true));
+    inbox.put(*edge, sample_of(0, clock->now()), blocked);
+    EXPECT_FALSE(inbox.would_wait(*edge));
+    EXPECT_EQ(inbox.would_wait(*edge, true), queue.max_seconds || queue.max_bytes);
+  }
+}
+
 // Of 30 samples per second `taken` of each three are taken. The longest gap between two of those that are, in samples.
 std::int64_t longest_gap(int taken, std::int64_t count) {
   const auto clock = std::make_shared<SimulatedClock>();
