@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/stats.hpp"
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -96,6 +97,37 @@ TEST(SourceStats, AreKeptForSourcesThatHaveThemAndTheEngineEntersWhatTheSourceDo
   EXPECT_EQ(seen.all().front().value, static_cast<int>(SourceState::Reading));
   EXPECT_EQ(node_of(pipeline, "silent").source.value().state, SourceState::Closed);
   EXPECT_FALSE(node_of(pipeline, "sink").source.has_value());
+}
+
+/// Has had one outage and one stall when it is open, and reads nothing.
+class Troubled final : public Source<int> {
+ public:
+  [[nodiscard]] bool live() const noexcept override { return true; }
+  [[nodiscard]] bool has_source_stats() const noexcept override { return true; }
+  void open(const Context& context) override {
+    auto& book = context.counters.source();
+    book.enter(SourceState::Reading);
+    book.stall();
+    book.lose(context.clock.now(), "refused");
+    EXPECT_TRUE(book.recover(context.clock.now()).has_value());
+  }
+  std::optional<SourceItem<int>> read(const Context& context) override {
+    while (context.clock.sleep_until(TimePoint::max(), context.stop)) continue;
+    return std::nullopt;
+  }
+};
+
+TEST(SourceStats, GoOnWithTheSourceThatTakesThePlace) {
+  CheckedPipeline pipeline;
+  const auto camera = pipeline.add(std::make_unique<Troubled>(), {.name = "camera"});
+  pipeline.start();
+  for (const std::uint64_t times : {1U, 2U, 3U}) {
+    const auto stats = node_of(pipeline, "camera").source.value();
+    EXPECT_EQ(stats.outages, times);
+    EXPECT_EQ(stats.stalls, times);
+    EXPECT_EQ(stats.reconnects, times);
+    pipeline.replace(camera, std::make_unique<Troubled>());
+  }
 }
 
 }  // namespace
