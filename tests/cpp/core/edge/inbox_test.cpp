@@ -81,6 +81,21 @@ TEST(Inbox, ThatIsBoundedBySecondsOrBytesMayHaveALastResultWait) {
   }
 }
 
+TEST(Inbox, KeepsNoEdgeLongerThanTheNextOneIsRemovedBehindIt) {
+  Inbox inbox("sink", Clock::real());
+  std::atomic<bool> blocked{false};
+  std::weak_ptr<Edge> before;
+  for (std::int64_t seq = 0; seq < 4; ++seq) {
+    const auto edge = inbox.add_edge({0, "step", Queue{1}});
+    inbox.put(*edge, sample_of(seq), blocked);
+    AnySample sample;
+    EXPECT_EQ(inbox.take(sample, kWithoutWait), Taken::Sample);
+    EXPECT_EQ(inbox.remove_edge(edge).delivered, 1U);
+    EXPECT_TRUE(before.expired());
+    before = edge;
+  }
+}
+
 // Of 30 samples per second `taken` of each three are taken. The longest gap between two of those that are, in samples.
 std::int64_t longest_gap(int taken, std::int64_t count) {
   const auto clock = std::make_shared<SimulatedClock>();

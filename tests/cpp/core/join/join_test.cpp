@@ -16,6 +16,7 @@
 
 #include "core/edge/inbox.hpp"
 #include "cpp/core/test_nodes.hpp"
+#include "cpp/heard_log.hpp"
 #include "cpp/support.hpp"
 #include <gtest/gtest.h>
 
@@ -225,7 +226,12 @@ TEST(Join, ADroppingQueueIsBoundedBySetsAndSamplesTogether) {
   TwoCameras oldest({.by = JoinBy::Pts, .within = 0.01, .wait = 100}, Queue{4});
   TwoCameras newest({.by = JoinBy::Pts, .within = 0.01, .wait = 100}, Queue{4, WhenFull::DropNewest});
   for (auto* cameras : {&oldest, &newest}) {
+    const HeardLog log;
     for (int k = 0; k < 6; ++k) cameras->put(0, k).put(1, k);
+    const auto expected =
+        cameras == &oldest ? LogLevel::Info : LogLevel::Warning;  // the newest set is enough
+    EXPECT_EQ(log.count(expected, "dropped its first sample"), 2);
+    EXPECT_EQ(log.count(LogLevel::Warning, "dropped its first sample"), cameras == &oldest ? 0 : 2);
     for (const auto& edge : cameras->inbox.stats()) {
       EXPECT_EQ(edge.waiting, 4U);
       EXPECT_EQ(drops_of(edge, DropCause::QueueFull), 2U);

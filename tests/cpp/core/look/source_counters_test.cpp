@@ -52,6 +52,19 @@ TEST(SourceCounters, AStallIsCountedOnceAndGoesBackToWhatWasBefore) {
   EXPECT_EQ(book.snapshot(moment(0)).stalls, 1U);
 }
 
+TEST(SourceCounters, SayWhatStandsStill) {
+  SourceCounters book;
+  book.set_still(
+      {.kind = "loop", .seconds = 30, .period = 10, .pictures = 300, .contents = 100, .is_ill = true});
+  const SourceStats stats = book.snapshot(moment(0));
+  EXPECT_EQ(stats.still, "loop");
+  EXPECT_EQ(stats.still_for, 30);
+  EXPECT_EQ(stats.still_period, 10);
+  EXPECT_EQ(stats.still_pictures, 300U);
+  EXPECT_EQ(stats.still_contents, 100U);
+  EXPECT_TRUE(stats.still_is_ill);
+}
+
 TEST(SourceCounters, HasPublicNames) {
   EXPECT_EQ(to_string(SourceState::Connecting), "connecting");
   EXPECT_EQ(to_string(SourceState::Resolving), "resolving");

@@ -272,6 +272,27 @@ TEST(Ticks, ThatComeDueInACallAreLateAndMissedOnesAreCounted) {
   EXPECT_EQ(stats.ticks_missed, 2U);
 }
 
+TEST(Ticks, AreWorkOfTheirNode) {
+  const auto clock = std::make_shared<SimulatedClock>();
+  clock->advance(Seconds(100));
+  Feed<int> feed;
+  Gate gate;
+  CheckedPipeline pipeline(clock);
+  pipeline.add(
+      clocked({.period = Seconds(4),
+               .on_time = [&](TimePoint, Out<int>&, const Context& context) { gate.pass(context); }}),
+      pipeline.add(feed_source(feed, Kind::Live)));
+  pipeline.start();
+  clock->wait_for_sleepers(1);
+  clock->advance(Seconds(4));
+  gate.wait_entered(1);
+  EXPECT_EQ(node_of(pipeline, "clocked").state, NodeState::Working);
+  clock->advance(Seconds(1));
+  gate.open();
+  wait_until([&] { return node_of(pipeline, "clocked").state == NodeState::Waiting; });
+  EXPECT_NEAR(node_of(pipeline, "clocked").busy, 0.2, 1e-6);  // 1 of 5 s
+}
+
 TEST(Ticks, ThatComeDueAtAFullEdgeAreLateAndMissedOnesAreCounted) {
   const auto clock = std::make_shared<SimulatedClock>();
   Feed<int> feed;
