@@ -96,6 +96,16 @@ TEST(Inbox, KeepsNoEdgeLongerThanTheNextOneIsRemovedBehindIt) {
   }
 }
 
+TEST(Inbox, HasFramesForTheQueueOfEachSourceAndOneInItsConsumersHands) {
+  Inbox inbox("sink", Clock::real());
+  const auto edge = inbox.add_edge({.parent_name = "merge", .queue = Queue{4}, .sources = {0, 1}});
+  EXPECT_EQ(frame_bound(inbox), 9);
+  inbox.add_source(*edge, {.source = 2});
+  EXPECT_EQ(frame_bound(inbox), 13);
+  inbox.add_edge({.parent_name = "camera", .queue = Queue{1}});
+  EXPECT_EQ(frame_bound(inbox), 15);
+}
+
 // Of 30 samples per second `taken` of each three are taken. The longest gap between two of those that are, in samples.
 std::int64_t longest_gap(int taken, std::int64_t count) {
   const auto clock = std::make_shared<SimulatedClock>();

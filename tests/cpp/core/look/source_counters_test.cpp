@@ -52,7 +52,7 @@ TEST(SourceCounters, AStallIsCountedOnceAndGoesBackToWhatWasBefore) {
   EXPECT_EQ(book.snapshot(moment(0)).stalls, 1U);
 }
 
-TEST(SourceCounters, SayWhatStandsStill) {
+TEST(SourceCounters, SayWhatStandsStillAndHowFarItIsBehind) {
   SourceCounters book;
   book.set_still(
       {.kind = "loop", .seconds = 30, .period = 10, .pictures = 300, .contents = 100, .is_ill = true});
@@ -63,6 +63,11 @@ TEST(SourceCounters, SayWhatStandsStill) {
   EXPECT_EQ(stats.still_pictures, 300U);
   EXPECT_EQ(stats.still_contents, 100U);
   EXPECT_TRUE(stats.still_is_ill);
+  EXPECT_FALSE(stats.behind.has_value());
+  book.set_behind(2.5);
+  EXPECT_EQ(book.snapshot(moment(0)).behind, 2.5);
+  book.set_behind(std::nullopt);
+  EXPECT_FALSE(book.snapshot(moment(0)).behind.has_value());
 }
 
 TEST(SourceCounters, HasPublicNames) {

@@ -5,8 +5,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 
+#include "core/drain_time.hpp"
 #include "cpp/core/test_nodes.hpp"
 #include "cpp/heard_log.hpp"
 #include "cpp/support.hpp"
@@ -95,6 +97,33 @@ TEST(Recorder, WithAQueueThatIsMadeToDropSaysNothing) {
   EXPECT_TRUE(pipeline.wait());
   EXPECT_EQ(drops_of(edge_of(pipeline, "source", "recorder"), DropCause::QueueFull), 4U);
   EXPECT_EQ(log.count(LogLevel::Warning, " lost "), 0);
+}
+
+TEST(Recorder, TakesWhatWaitsAtAStopForALimitedTime) {
+  for (const auto late : {Seconds{0}, Seconds{1}}) {
+    const auto clock = std::make_shared<SimulatedClock>();
+    Feed<int> feed;
+    Gate gate(/*heeds_stop=*/false);
+    CheckedPipeline pipeline(clock);
+    pipeline.add(std::make_unique<GatedRecorder>(gate, "a.mkv"), pipeline.add(feed_source(feed, Kind::Live)),
+                 {.name = "recorder", .queue = Queue{4}});
+    pipeline.start();
+    feed.push_and_settle(0);
+    gate.wait_entered(1);
+    feed.push_and_settle(1);
+    feed.push_and_settle(2);
+    {
+      const std::jthread end([&] {
+        wait_until([&] { return node_of(pipeline, "source").state == NodeState::Ended; });
+        if (late > Seconds{0}) clock->advance(core::kDrainTime + late);
+        gate.open();
+      });
+      pipeline.stop();
+    }
+    const auto edge = edge_of(pipeline, "source", "recorder");
+    EXPECT_EQ(edge.delivered, late > Seconds{0} ? 1U : 3U);
+    EXPECT_EQ(drops_of(edge, DropCause::Stop), late > Seconds{0} ? 2U : 0U);
+  }
 }
 
 }  // namespace
