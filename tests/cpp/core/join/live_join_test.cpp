@@ -118,6 +118,7 @@ TEST(LiveJoin, RefusesASecondSourceAboveIt) {
     };
     if (is_late) pipeline.start();
     EXPECT_TRUE(contains(refused(people), "'difference', below 'people', takes the samples of one source"));
+    EXPECT_THROW((void)pipeline.reader(people.of(yard)), GraphError) << "it was not connected";
     EXPECT_TRUE(contains(refused(difference), "'difference' joins its parents and takes no other"));
     if (!is_late) continue;
     pipeline.remove(difference);
@@ -126,6 +127,27 @@ TEST(LiveJoin, RefusesASecondSourceAboveIt) {
     pipeline.remove(pairs);
     pipeline.connect(yard, people);
   }
+}
+
+class OfOneAtLeast final : public JoinNode<int, std::optional<int>, int> {
+ public:
+  std::optional<int> process(const Sample<int>& a, const std::optional<Sample<int>>& b,
+                             const Context&) override {
+    return b ? a.value - b->value : a.value;
+  }
+};
+
+TEST(LiveJoin, OfPartialSetsTakesNoNodeOfWholeSetsInItsPlace) {
+  Feed<int> feeds[2];
+  CheckedPipeline pipeline;
+  const auto a = pipeline.add(feed_source(feeds[0], Kind::Live), {.name = "a"});
+  const auto b = pipeline.add(feed_source(feeds[1], Kind::Live), {.name = "b"});
+  const auto join = pipeline.add(std::make_unique<OfOneAtLeast>(), std::tuple{a, b},
+                                 {.name = "join", .join = Join{.within = 0.1, .wait = 1, .partial = true}});
+  pipeline.start();
+  const auto refused = message_of<Error>([&] { pipeline.replace(join, std::make_unique<Difference>()); });
+  EXPECT_TRUE(contains(refused, "must be a std::optional")) << refused;
+  EXPECT_NO_THROW(pipeline.replace(join, std::make_unique<OfOneAtLeast>()));
 }
 
 TEST(LiveJoin, AConsumerThatWaitsSinceBeforeTheJoinLooksAtTheTimes) {
