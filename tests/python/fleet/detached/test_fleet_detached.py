@@ -214,7 +214,7 @@ def test_what_a_detached_fleet_needs_is_told() -> None:
 @pytest.fixture
 def mortal(tmp_path: Path) -> Iterator[Yard]:
     """Whose controller may be killed."""
-    yard = Yard(tmp_path)
+    yard = Yard(tmp_path, grace=60.0)  # a program on a busy machine may need some seconds to come back
     try:
         with yard.connect() as fleet:
             until(lambda: len(fleet.stats().agents) == 2, "two agents")
