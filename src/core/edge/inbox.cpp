@@ -218,13 +218,14 @@ void Inbox::put(Edge& edge, AnySample&& sample, std::atomic<bool>& blocked, bool
 }
 
 bool Inbox::would_wait(const Edge& edge, bool is_last) const {
-  if (!waits_when_full(edge, is_last)) return false;
+  const bool last = is_last && !joins_;  // to a join, all its parents' samples are alike
+  if (!waits_when_full(edge, last)) return false;
   lock_soon(mutex_);
   const Lock lock(mutex_, std::adopt_lock);
-  if (edge.gone || edge.closing || stop_.refuses(*clock_, is_last)) return false;
+  if (edge.gone || edge.closing || stop_.refuses(*clock_, last)) return false;
   return std::ranges::any_of(edge.lanes, [&](const auto& lane) {
     const bool is_bounded = lane->queue.max_seconds || lane->queue.max_bytes;
-    return lane->full() || (is_last && is_bounded && lane->size > 0);  // the bound is known with the sample
+    return lane->full() || (last && is_bounded && lane->size > 0);  // the bound is known with the sample
   });
 }
 

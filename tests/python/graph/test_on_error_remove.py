@@ -1,4 +1,4 @@
-"""A node with on_error="remove" that fails goes with its branch, and the rest runs on."""
+"""A node with on_error="remove" that fails is removed with its branch; the rest runs on."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Below(ff.Node[int, int]):
         self.closed += 1
 
 
-def test_a_node_that_fails_goes_alone() -> None:
+def test_a_node_that_fails_goes_with_its_branch() -> None:
     source = Push()
     below = Below()
     pipeline = ff.Pipeline()

@@ -66,7 +66,7 @@ TEST(Inbox, OnlyLastResultsWaitForRoomInAStopThatLetsThemPass) {
   EXPECT_FALSE(inbox.would_wait(*edge, true));
 }
 
-TEST(Inbox, ThatIsBoundedBySecondsOrBytesMayHaveALastResultWait) {
+TEST(Inbox, ALastResultMayWaitWhereSecondsOrBytesBoundTheQueue) {
   for (const Queue queue : {Queue{.depth = 8, .when_full = WhenFull::Block, .max_seconds = 1},
                             Queue{.depth = 8, .when_full = WhenFull::Block, .max_bytes = 1000},
                             Queue{.depth = 8, .when_full = WhenFull::Block}}) {
@@ -81,7 +81,7 @@ TEST(Inbox, ThatIsBoundedBySecondsOrBytesMayHaveALastResultWait) {
   }
 }
 
-TEST(Inbox, KeepsNoEdgeLongerThanTheNextOneIsRemovedBehindIt) {
+TEST(Inbox, KeepsARemovedEdgeUntilTheNextOneIsRemoved) {
   Inbox inbox("sink", Clock::real());
   std::atomic<bool> blocked{false};
   std::weak_ptr<Edge> before;

@@ -129,7 +129,7 @@ TEST(LiveJoin, RefusesASecondSourceAboveIt) {
   }
 }
 
-class OfOneAtLeast final : public JoinNode<int, std::optional<int>, int> {
+class DifferenceIfBoth final : public JoinNode<int, std::optional<int>, int> {
  public:
   std::optional<int> process(const Sample<int>& a, const std::optional<Sample<int>>& b,
                              const Context&) override {
@@ -142,12 +142,12 @@ TEST(LiveJoin, OfPartialSetsTakesNoNodeOfWholeSetsInItsPlace) {
   CheckedPipeline pipeline;
   const auto a = pipeline.add(feed_source(feeds[0], Kind::Live), {.name = "a"});
   const auto b = pipeline.add(feed_source(feeds[1], Kind::Live), {.name = "b"});
-  const auto join = pipeline.add(std::make_unique<OfOneAtLeast>(), std::tuple{a, b},
+  const auto join = pipeline.add(std::make_unique<DifferenceIfBoth>(), std::tuple{a, b},
                                  {.name = "join", .join = Join{.within = 0.1, .wait = 1, .partial = true}});
   pipeline.start();
   const auto refused = message_of<Error>([&] { pipeline.replace(join, std::make_unique<Difference>()); });
   EXPECT_TRUE(contains(refused, "must be a std::optional")) << refused;
-  EXPECT_NO_THROW(pipeline.replace(join, std::make_unique<OfOneAtLeast>()));
+  EXPECT_NO_THROW(pipeline.replace(join, std::make_unique<DifferenceIfBoth>()));
 }
 
 TEST(LiveJoin, AConsumerThatWaitsSinceBeforeTheJoinLooksAtTheTimes) {

@@ -1,4 +1,4 @@
-// A node that fails goes alone, with its branch; the rest runs on.
+// A node with OnError::Remove that fails is removed with its branch; the rest runs on.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/pipeline.hpp"

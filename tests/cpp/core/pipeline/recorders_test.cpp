@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <utility>
@@ -17,13 +18,15 @@
 namespace freshframe::test {
 namespace {
 
-/// Writes each sample when the gate lets it.
+/// Writes a sample when the gate lets it, and notes its stop before.
 class GatedRecorder final : public Node<int, Nothing> {
  public:
-  GatedRecorder(Gate& gate, std::optional<std::string> path) : gate_(gate), path_(std::move(path)) {}
+  GatedRecorder(Gate& gate, std::optional<std::string> path, std::stop_token& stop)
+      : gate_(gate), path_(std::move(path)), stop_(stop) {}
   [[nodiscard]] bool is_recorder() const override { return true; }
   [[nodiscard]] std::optional<std::string> records_to() const override { return path_; }
-  std::optional<Nothing> process(const Sample<int>& /*sample*/, const Context& context) override {
+  std::optional<Nothing> process(const Sample<int>& sample, const Context& context) override {
+    if (sample.value == 0) stop_ = context.stop;
     gate_.pass(context);
     return std::nullopt;
   }
@@ -31,99 +34,91 @@ class GatedRecorder final : public Node<int, Nothing> {
  private:
   Gate& gate_;
   std::optional<std::string> path_;
+  std::stop_token& stop_;  // written before the gate, read behind it
 };
 
-/// Six samples for a recorder that holds the first while the others come, into a queue for two.
+/// A recorder that holds its first sample, behind a queue.
 struct GatedRecording {
-  GatedRecording(WhenFull when_full, std::optional<std::string> path) {
-    pipeline.add(std::make_unique<GatedRecorder>(gate, std::move(path)),
-                 pipeline.add(feed_source(feed, Kind::Live)),
-                 {.name = "recorder", .queue = Queue{2, when_full}});
+  explicit GatedRecording(Queue queue, std::optional<std::string> path = "a.mkv") {
+    pipeline.add(std::make_unique<GatedRecorder>(gate, std::move(path), stop),
+                 pipeline.add(feed_source(feed, Kind::Live)), {.name = "recorder", .queue = queue});
     pipeline.start();
     feed.push_and_settle(0);
     gate.wait_entered(1);
+  }
+  void push(int first, int last) {
+    for (int i = first; i <= last; ++i) feed.push_and_settle(i);
   }
   void finish() {
     gate.open();
     feed.finish();
     EXPECT_TRUE(pipeline.wait());
   }
+  // The gate opens that long after the stop has closed the queue.
+  void stop_and_open_after(Seconds time) {
+    const std::jthread end([&] {
+      wait_until([&] { return stop.stop_requested(); });  // the queue is closed by then
+      if (time > Seconds{0}) clock->advance(time);
+      gate.open();
+    });
+    pipeline.stop(Seconds{60});
+  }
   [[nodiscard]] int warnings(const std::string& text) const { return log.count(LogLevel::Warning, text); }
+  [[nodiscard]] EdgeStats edge() const { return edge_of(pipeline, "source", "recorder"); }
 
+  std::shared_ptr<SimulatedClock> clock = std::make_shared<SimulatedClock>();
   HeardLog log;
   Feed<int> feed;
-  Gate gate;
-  CheckedPipeline pipeline;
+  Gate gate{/*heeds_stop=*/false};
+  std::stop_token stop;
+  CheckedPipeline pipeline{clock};
 };
 
 TEST(Recorder, ThatLosesSamplesSaysAtItsEndHowManyAndWhichFile) {
-  GatedRecording at(WhenFull::DropOldest, "a.mkv");
-  for (int i = 1; i < 6; ++i) at.feed.push_and_settle(i);
+  GatedRecording at(Queue{2, WhenFull::DropOldest});
+  at.push(1, 5);
   EXPECT_EQ(at.warnings(" lost "), 0);
   at.finish();
   EXPECT_EQ(at.warnings("recorder 'recorder' lost 3 of 6 samples: 'a.mkv' is not complete"), 1);
 }
 
 TEST(Recorder, OfSeveralFilesNamesNone) {
-  GatedRecording at(WhenFull::DropNewest, std::nullopt);
-  for (int i = 1; i < 6; ++i) at.feed.push_and_settle(i);
+  GatedRecording at(Queue{2, WhenFull::DropNewest}, std::nullopt);
+  at.push(1, 5);
   at.finish();
   EXPECT_EQ(at.warnings("recorder 'recorder' lost 3 of 6 samples: its files are not complete"), 1);
 }
 
-TEST(Recorder, ThatLosesNothingOrOnlyWhatAStopLeavesOutSaysNothing) {
-  for (const bool stops : {false, true}) {
-    GatedRecording at(WhenFull::DropOldest, "a.mkv");
-    at.feed.push_and_settle(1);
-    if (stops) at.pipeline.stop();
-    at.finish();
-    EXPECT_EQ(at.warnings(" lost "), 0) << stops;
-  }
+TEST(Recorder, ThatLosesNothingSaysNothing) {
+  GatedRecording at(Queue{2, WhenFull::DropOldest});
+  at.push(1, 2);
+  at.finish();
+  EXPECT_EQ(at.edge().delivered, 3U);
+  EXPECT_EQ(at.warnings(" lost "), 0);
 }
 
 TEST(Recorder, WithAQueueThatIsMadeToDropSaysNothing) {
-  HeardLog log;
-  Gate gate;
-  Feed<int> feed;
-  CheckedPipeline pipeline;
-  pipeline.add(std::make_unique<GatedRecorder>(gate, "a.mkv"), pipeline.add(feed_source(feed, Kind::Live)),
-               {.name = "recorder", .queue = kLatest});
-  pipeline.start();
-  feed.push_and_settle(0);
-  gate.wait_entered(1);
-  for (int i = 1; i < 6; ++i) feed.push_and_settle(i);
-  gate.open();
-  feed.finish();
-  EXPECT_TRUE(pipeline.wait());
-  EXPECT_EQ(drops_of(edge_of(pipeline, "source", "recorder"), DropCause::QueueFull), 4U);
-  EXPECT_EQ(log.count(LogLevel::Warning, " lost "), 0);
+  GatedRecording at(kLatest);
+  at.push(1, 5);
+  at.finish();
+  EXPECT_EQ(drops_of(at.edge(), DropCause::QueueFull), 4U);
+  EXPECT_EQ(at.warnings(" lost "), 0);
 }
 
 TEST(Recorder, TakesWhatWaitsAtAStopForALimitedTime) {
-  for (const auto late : {Seconds{0}, Seconds{1}}) {
-    const auto clock = std::make_shared<SimulatedClock>();
-    Feed<int> feed;
-    Gate gate(/*heeds_stop=*/false);
-    CheckedPipeline pipeline(clock);
-    pipeline.add(std::make_unique<GatedRecorder>(gate, "a.mkv"), pipeline.add(feed_source(feed, Kind::Live)),
-                 {.name = "recorder", .queue = Queue{4}});
-    pipeline.start();
-    feed.push_and_settle(0);
-    gate.wait_entered(1);
-    feed.push_and_settle(1);
-    feed.push_and_settle(2);
-    {
-      const std::jthread end([&] {
-        wait_until([&] { return node_of(pipeline, "source").state == NodeState::Ended; });
-        if (late > Seconds{0}) clock->advance(core::kDrainTime + late);
-        gate.open();
-      });
-      pipeline.stop();
-    }
-    const auto edge = edge_of(pipeline, "source", "recorder");
-    EXPECT_EQ(edge.delivered, late > Seconds{0} ? 1U : 3U);
-    EXPECT_EQ(drops_of(edge, DropCause::Stop), late > Seconds{0} ? 2U : 0U);
-  }
+  GatedRecording quick(Queue{4});
+  quick.push(1, 2);
+  quick.stop_and_open_after(Seconds{0});
+  EXPECT_EQ(quick.edge().delivered, 3U);
+}
+
+TEST(Recorder, LosesWhatWaitsBehindThatTimeAndSaysSo) {
+  GatedRecording slow(Queue{4});
+  slow.push(1, 2);
+  slow.stop_and_open_after(core::kDrainTime + Seconds{1});
+  EXPECT_EQ(slow.edge().delivered, 1U);
+  EXPECT_EQ(drops_of(slow.edge(), DropCause::Stop), 2U);
+  EXPECT_EQ(slow.warnings("recorder 'recorder' lost 2 of 3 samples: 'a.mkv' is not complete"), 1);
 }
 
 }  // namespace

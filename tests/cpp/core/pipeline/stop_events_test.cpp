@@ -64,7 +64,8 @@ struct SlowWebhook {
       EXPECT_NO_THROW(pipeline.stop(time_of_stop));
     }
     lost = events_lost(pipeline, "webhook");
-    warnings = log.count(LogLevel::Warning, "'webhook' was too slow for the events of 2 samples");
+    warnings = log.count(LogLevel::Warning, "'webhook' was too slow for the events of");
+    warnings_of_two = log.count(LogLevel::Warning, "'webhook' was too slow for the events of 2 samples");
   }
 
   std::shared_ptr<SimulatedClock> clock = std::make_shared<SimulatedClock>();
@@ -75,6 +76,7 @@ struct SlowWebhook {
   std::vector<int> seen;
   std::uint64_t lost = 0;
   int warnings = 0;
+  int warnings_of_two = 0;
   HeardLog log;
 };
 
@@ -84,6 +86,7 @@ TEST(StopEvents, AreLostAndCountedIfACallForThemWouldLastLongerThanTheStop) {
   EXPECT_EQ(at.seen, std::vector<int>{1});
   EXPECT_EQ(at.lost, 2U);
   EXPECT_EQ(at.warnings, 1);
+  EXPECT_EQ(at.warnings_of_two, 1);
 }
 
 TEST(StopEvents, ReachASlowNodeIfTheStopHasTheTime) {

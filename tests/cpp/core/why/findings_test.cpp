@@ -3,7 +3,6 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <string>
 
 #include "cpp/core/why/watched_graph.hpp"
 #include <gtest/gtest.h>

@@ -1,8 +1,6 @@
 // Findings on the GIL: nodes that wait for it, nodes that lose samples meanwhile, and who holds it.
 // SPDX-License-Identifier: Apache-2.0
 #include <chrono>
-#include <functional>
-#include <string>
 
 #include "cpp/core/why/watched_graph.hpp"
 #include <gtest/gtest.h>

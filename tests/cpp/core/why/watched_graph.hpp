@@ -1,4 +1,4 @@
-// A camera, a node and a reader, whose findings a test looks at four times per second of its own clock.
+// A small graph whose findings a test looks at.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
