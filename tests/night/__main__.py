@@ -255,7 +255,7 @@ def _sanitizers(_: float) -> Found:
 PARTS: dict[str, Part] = {
     "random": Part(_random),
     "soak": Part(_soak, shortest=300, counts_blocks=True),  # half of which it needs until it is warm
-    "churn": Part(_churn, shortest=300, counts_blocks=True),  # as well
+    "churn": Part(_churn, shortest=300, counts_blocks=True),  # as for soak
     "repeats": Part(_repeats, is_apart=False),
     "delays": Part(_delays, is_apart=False),
     "limits": Part(_limits, shortest=270),  # so that a group has time for two outages with reminders

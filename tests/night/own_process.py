@@ -123,7 +123,10 @@ class Usage:
     def growth(
         self, warm: float, most: Mapping[str, float], for_each: Mapping[str, float] | None = None
     ) -> list[str]:
-        """Tells what has grown since the process was warm: peaks hide nothing, and are nothing.
+        """Tells what has grown since the process was warm.
+
+        It compares the least of the last third with the least of the first: a peak neither hides growth nor
+        counts as growth.
 
         Args:
             warm: The moment from which on it has made what it keeps.
@@ -139,6 +142,10 @@ class Usage:
                 time = self.moments[-third] - self.moments[begin]
                 found.append(f"{name} grew from {least[0]} to {least[1]} in {time:.0f} s")
         return found
+
+    def since(self, name: str, warm: float) -> array[int]:
+        """Returns what was seen from that moment on."""
+        return self.seen[name][self._parts(warm)[0] :]
 
     def _parts(self, warm: float) -> tuple[int, int]:
         """The first look from that moment on, and a third of the number of all from there."""

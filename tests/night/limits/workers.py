@@ -241,8 +241,13 @@ def _read(file: Path) -> list[str]:
 
 def _remains() -> Usage:
     """What this process has; to be looked at each time that all its workers live."""
-    looks = ("descriptors", "mappings", "threads")
-    return Usage({name: own_process.REMAINS[name] for name in looks} | {"children": _children})
+    looks = {
+        "descriptors": own_process.descriptors,
+        "mappings": own_process.mappings,
+        "threads": own_process.threads,
+        "children": _children,
+    }
+    return Usage(looks)
 
 
 def _grown(remains: Usage) -> list[str]:
@@ -256,7 +261,8 @@ def _leases_of_the_dead(seconds: float, find: Find) -> int:
     pipeline, chance, remains = _leases_pipeline(), random.Random(1), _remains()
     most, found, deaths = _WORKERS * (_KEEPS + _AT_WORK) * _SIZE[0] * _SIZE[1], list[str](), 0
     with pipeline.start():
-        kills, ends = time.monotonic(), time.monotonic() + seconds
+        began = kills = time.monotonic()
+        ends = began + seconds
         while (now := time.monotonic()) < ends and not found:
             if now > kills:
                 _kill_one(pipeline, chance)
@@ -264,7 +270,7 @@ def _leases_of_the_dead(seconds: float, find: Find) -> int:
             pipeline.wait(_LOOK)
             stats = pipeline.stats()
             if all(worker.state in ("idle", "working") for worker in _workers(stats)):
-                remains.look(now)
+                remains.look(now - began)
             deaths, held = sum(worker.restarts for worker in _workers(stats)), stats.held_by_python_bytes
             found += _unbalanced(stats)
             if held > most:

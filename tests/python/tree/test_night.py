@@ -220,6 +220,7 @@ def _soaked(what: str, value: Callable[[int], int]) -> list[str]:
     ("what", "most"),
     [
         ("blocks", 80),
+        ("bytes", 2 << 20),
         ("objects", 1600),
         ("memory", 2 << 20),
         ("mappings", 8),
@@ -229,16 +230,19 @@ def _soaked(what: str, value: Callable[[int], int]) -> list[str]:
     ],
 )
 def test_growth_of_a_soak_is_found_behind_peaks_and_no_peak_is_growth(what: str, most: int) -> None:
+    from night.long_runs import _MOST  # noqa: PLC0415  (needs PyAV)
+
     def slope(more: float) -> Callable[[int], int]:  # in the 400 s between the two that are compared
         return lambda second: 10 * most + int(more * max(0, second) / 400)
 
     def peaks(second: int) -> int:
         return 50 * most * (second % 7 == 3)
 
+    assert _MOST[what] == most
     steady = slope(0)
     assert _soaked(what, slope(most + 0.5)) == []
     assert _soaked(what, lambda second: steady(second) + peaks(second)) == []
-    assert _soaked(what, lambda second: steady(second) + max(0, -second) * most) == [], "it was not warm yet"
+    assert _soaked(what, lambda second: steady(second) * (second >= 0)) == [], "it was not warm before"
     for grows in (slope(most + 1.5), lambda second: slope(most + 1.5)(second) + peaks(second)):
         (found,) = _soaked(what, grows)
         assert found.startswith(f"{what} grew from {10 * most} to "), found
@@ -247,7 +251,8 @@ def test_growth_of_a_soak_is_found_behind_peaks_and_no_peak_is_growth(what: str,
 
 def test_ever_more_lines_of_a_soak_are_found() -> None:
     assert _soaked("lines", lambda second: 1000 + second) == []
-    assert _soaked("lines", lambda second: 1000 + second + max(0, 2 * (second - 450))) != []
+    (found,) = _soaked("lines", lambda second: 2000 + second + 9 * min(0, second) + 2 * max(0, second - 400))
+    assert found == "the log got 199 lines in the first third and 597 in the last"
 
 
 def test_an_event_that_a_receiver_misses_or_has_twice_is_found() -> None:
@@ -280,7 +285,12 @@ def test_a_receiver_that_misses_an_event_keeps_no_list_of_all_the_later_ones() -
         ({"sent": 9}, []),
         ({"sent": 10}, ["10 events were sent, but their receiver has 9"]),
         ({"sent": 9, "expired": 2}, ["expired events: 2"]),
-        ({"sent": 9, "waiting": 101}, ["101 events wait, although their receiver has come back"]),
+        ({"sent": 9, "refused": 2}, ["refused events: 2"]),
+        ({"sent": 9, "lost": 2, "waiting": 100}, ["lost events: 2"]),
+        (
+            {"sent": 9, "lost": 1, "waiting": 101},
+            ["101 events wait, although their receiver has come back", "lost events: 1"],
+        ),
     ],
 )
 def test_a_spool_that_gives_up_or_stands_still_is_found(
@@ -298,22 +308,35 @@ def test_a_spool_that_gives_up_or_stands_still_is_found(
     assert long_runs._let_it_send(pipeline, numbers) == found
 
 
-@pytest.mark.parametrize("what", ["blocks", "bytes", "objects", "mappings", "threads", "descriptors"])
-def test_what_nodes_connections_and_viewers_leave_behind_is_found(what: str) -> None:
+def _churned(what: str, each: float) -> list[str]:
+    """The growth of a churn of 600 rounds, one a second, each of which leaves so many of one thing behind."""
     from night.churn import growth  # noqa: PLC0415  (needs PyAV)
 
-    def usage(*, grows: bool) -> Usage:
-        made = Usage(REMAINS)
-        for second in range(600):
-            made.moments.append(float(second))
-            for name, values in made.seen.items():
-                begins = min(second, 100) * 50 if name in ("blocks", "objects") else 0  # it makes that once
-                each = {"objects": 10, "bytes": 1000}.get(what, 1)
-                values.append(20_000 + begins + (each * second if grows and name == what else 0))
-        return made
+    made = Usage(REMAINS)
+    for second in range(600):
+        made.moments.append(float(second))
+        for name, values in made.seen.items():
+            begins = min(second, 100) * 50 if name in ("blocks", "objects") else 0  # it makes that once
+            values.append(20_000 + begins + (int(each * second) if name == what else 0))
+    return growth(made)
 
-    assert growth(usage(grows=False)) == []
-    (found,) = growth(usage(grows=True))
+
+@pytest.mark.parametrize(
+    ("what", "little", "more"),
+    [
+        ("blocks", 0.2, 0.3),  # in 300 rounds, where 40 and .1 for each round are no growth
+        ("bytes", 400, 450),
+        ("objects", 5.6, 6),  # 1600, and .5 for each round
+        ("mappings", 0.02, 0.04),
+        ("threads", 0.005, 0.02),
+        ("descriptors", 0.005, 0.02),
+    ],
+)
+def test_what_nodes_connections_and_viewers_leave_behind_is_found(
+    what: str, little: float, more: float
+) -> None:
+    assert _churned(what, 0) == _churned(what, little) == []
+    (found,) = _churned(what, more)
     assert found.startswith(f"{what} grew from ")
 
 
