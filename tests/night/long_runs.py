@@ -92,8 +92,9 @@ class _Numbers:
                 return
             self._later.add(number)
             if len(self._later) > _MOST_LATER:
-                self._missing += min(self._later) - self._next
-                self._next = min(self._later)
+                first = min(self._later)
+                self._missing += first - self._next
+                self._next = first
             while self._next in self._later:
                 self._later.remove(self._next)
                 self._next += 1

@@ -68,11 +68,6 @@ def mappings() -> int:
     return len(Path("/proc/self/maps").read_text().splitlines())
 
 
-def uses() -> dict[str, int]:
-    """Returns the numbers of open descriptors, memory mappings and threads."""
-    return {"descriptors": descriptors(), "mappings": mappings(), "threads": threads()}
-
-
 def open_files() -> dict[str, str]:
     """Returns the file, socket or the like of each open descriptor, by its number."""
     found = {}
@@ -89,15 +84,19 @@ def descriptors() -> int:
     return sum(found is None or found[1] not in living for found in watched)
 
 
-# What grows with whatever is left behind, however small it is; ``blocks.c`` must be preloaded.
+USES: dict[str, Callable[[], int]] = {"descriptors": descriptors, "mappings": mappings, "threads": threads}
+# One of these grows with each thing that is left behind, however small; ``blocks.c`` must be preloaded.
 REMAINS: dict[str, Callable[[], int]] = {
     "blocks": blocks,
     "bytes": block_bytes,
     "objects": sys.getallocatedblocks,  # of Python's own allocator
-    "mappings": mappings,
-    "threads": threads,
-    "descriptors": descriptors,
+    **USES,
 }
+
+
+def uses() -> dict[str, int]:
+    """Returns the numbers of open descriptors, memory mappings and threads."""
+    return {name: look() for name, look in USES.items()}
 
 
 class Usage:

@@ -241,13 +241,7 @@ def _read(file: Path) -> list[str]:
 
 def _remains() -> Usage:
     """What this process has; to be looked at each time that all its workers live."""
-    looks = {
-        "descriptors": own_process.descriptors,
-        "mappings": own_process.mappings,
-        "threads": own_process.threads,
-        "children": _children,
-    }
-    return Usage(looks)
+    return Usage({**own_process.USES, "children": _children})
 
 
 def _grown(remains: Usage) -> list[str]:

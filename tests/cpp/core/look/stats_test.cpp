@@ -154,13 +154,10 @@ TEST(Stats, TimesAreThoseOfThePipelinesClock) {
   clock->advance(Seconds{100});
   Feed<int> feed;
   Gate gate;
+  Seen<Sample<int>> seen;
   CheckedPipeline pipeline(clock);
   const auto source = pipeline.add(feed_source(feed, Kind::Live));
-  pipeline.add(make_node<int, Nothing>([&](const Sample<int>&, const Context& context) {
-                 gate.pass(context);
-                 return std::optional<Nothing>();
-               }),
-               source, {.name = "slow"});
+  pipeline.add(collect_behind<int>(gate, seen), source, {.name = "slow"});
   pipeline.start();
   feed.push_and_settle(0);
   gate.wait_entered(1);  // taken at once: age 0
@@ -186,12 +183,10 @@ TEST(Stats, ANodeIsBusyForTheShareOfTheRunThatItsCallsTake) {
   clock->advance(Seconds{100});
   Feed<int> feed;
   Gate gate;
+  Seen<Sample<int>> seen;
   CheckedPipeline pipeline(clock);
-  pipeline.add(make_node<int, Nothing>([&](const Sample<int>&, const Context& context) {
-                 gate.pass(context);
-                 return std::optional<Nothing>();
-               }),
-               pipeline.add(feed_source(feed, Kind::Live)), {.name = "slow"});
+  pipeline.add(collect_behind<int>(gate, seen), pipeline.add(feed_source(feed, Kind::Live)),
+               {.name = "slow"});
   pipeline.start();
   feed.push_and_settle(0);
   gate.wait_entered(1);

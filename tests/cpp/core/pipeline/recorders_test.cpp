@@ -1,4 +1,4 @@
-// What a recorder has lost is in the log when it ends, unless nobody wanted it.
+// The samples that a recorder has lost are in the log when it ends, unless its queue is made to drop them.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/pipeline.hpp"
 
@@ -58,7 +58,7 @@ struct GatedRecording {
   void stop_and_open_after(Seconds time) {
     const std::jthread end([&] {
       wait_until([&] { return stop.stop_requested(); });  // the queue is closed by then
-      if (time > Seconds{0}) clock->advance(time);
+      clock->advance(time);
       gate.open();
     });
     pipeline.stop(Seconds{60});

@@ -64,8 +64,6 @@ struct SlowWebhook {
       EXPECT_NO_THROW(pipeline.stop(time_of_stop));
     }
     lost = events_lost(pipeline, "webhook");
-    warnings = log.count(LogLevel::Warning, "'webhook' was too slow for the events of");
-    warnings_of_two = log.count(LogLevel::Warning, "'webhook' was too slow for the events of 2 samples");
   }
 
   std::shared_ptr<SimulatedClock> clock = std::make_shared<SimulatedClock>();
@@ -75,8 +73,6 @@ struct SlowWebhook {
   int calls = 0;         // written by the node's thread, which stop() joins
   std::vector<int> seen;
   std::uint64_t lost = 0;
-  int warnings = 0;
-  int warnings_of_two = 0;
   HeardLog log;
 };
 
@@ -85,8 +81,8 @@ TEST(StopEvents, AreLostAndCountedIfACallForThemWouldLastLongerThanTheStop) {
   EXPECT_EQ(at.calls, 1);
   EXPECT_EQ(at.seen, std::vector<int>{1});
   EXPECT_EQ(at.lost, 2U);
-  EXPECT_EQ(at.warnings, 1);
-  EXPECT_EQ(at.warnings_of_two, 1);
+  EXPECT_EQ(at.log.count(LogLevel::Warning, "'webhook' was too slow for the events of"), 1);
+  EXPECT_EQ(at.log.count(LogLevel::Warning, "'webhook' was too slow for the events of 2 samples"), 1);
 }
 
 TEST(StopEvents, ReachASlowNodeIfTheStopHasTheTime) {
@@ -94,7 +90,7 @@ TEST(StopEvents, ReachASlowNodeIfTheStopHasTheTime) {
   EXPECT_EQ(at.calls, 2);
   EXPECT_EQ(at.seen, (std::vector<int>{1, 2, 3}));
   EXPECT_EQ(at.lost, 0U);
-  EXPECT_EQ(at.warnings, 0);
+  EXPECT_EQ(at.log.count(LogLevel::Warning, "'webhook' was too slow for the events of"), 0);
 }
 
 // The counter hands each sample first to the slow node, which is full, and then to the fast one.
