@@ -8,9 +8,8 @@
 namespace freshframe::numeric {
 
 /// Part of the results' definition: another size changes the last bits of floating-point sums. Large enough
-/// that the cost of adding the lanes at its end is negligible, small enough that two threads finish together. A quarter
-/// of it is no power of two: see Note [Reading four streams] in float_lanes.cpp.
-inline constexpr std::int64_t kChunk = std::int64_t{63} * 1024;
+/// that the cost of adding the lanes at its end is negligible, small enough that two threads finish together.
+inline constexpr std::int64_t kChunk = std::int64_t{64} * 1024;
 
 /// Numbers that are not consecutive in memory are gathered in blocks of this size, in the first-level cache.
 inline constexpr std::int64_t kGathered = 4096;

@@ -1,4 +1,4 @@
-// Adds floating-point numbers to 16 sums side by side, each with the errors of its roundings. Compiled once
+// Adds floating-point numbers to 32 sums side by side, each with its rounding errors. Compiled once
 // per instruction set by Highway's foreach_target.
 // SPDX-License-Identifier: Apache-2.0
 //
@@ -18,21 +18,20 @@
 // does, so some of TwoSum's additions are written in this form where the instruction exists: the same bits,
 // in less time. The 1 is read from a volatile. Otherwise a compiler would turn them into additions again.
 //
-// Note [Reading four streams]
-// What a processor reads ahead from memory by itself it reads in order. A plain sum, one operation per vector,
-// lets it look so far ahead that one stream from the first number to the last keeps memory busy. A sum with its
-// errors has five times the operations, so only a fifth of that way ahead is in sight, and a single stream gets
-// four fifths of the bandwidth. So a chunk is read as four streams, each a quarter of it and each in order: the
-// processor reads ahead in all of them. That is faster than the plain sum, and needs no request by the program.
-// A stream's length is not a power of two, so that the streams do not meet in the same places of the caches.
+// Note [Reading ahead]
+// A processor reads memory ahead of a program as far as it can look ahead in the instructions. A plain sum needs one
+// operation per vector. A sum with its errors needs five, so only a fifth of that distance is in sight, and memory
+// waits. So every row asks for the memory kAhead bytes further on. With that request, one stream in order is as fast as
+// a plain sum. Four streams per chunk, one per quarter, were tried instead: on a Zen 5 they reach 0.80 of the plain sum
+// from memory, and one stream with requests 1.0.
 
-// Processors with AVX-512 take the code of AVX2, too: four streams of four numbers fill its vectors, and from memory
-// the wider ones read no faster. Highway numbers its targets so that all bits below AVX2's are wider ones. Every target
-// takes half a minute to compile, so under AddressSanitizer there are only two.
+// The 32 lanes are four vectors of AVX-512 or eight of AVX2. Highway numbers its targets so that all bits below
+// AVX3's are wider or newer ones, which would add nothing here. Every target takes seconds to compile, so under
+// AddressSanitizer there are only three.
 #if defined(__x86_64__) && defined(__SANITIZE_ADDRESS__)
-#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | (HWY_AVX2 - 1))
+#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | (HWY_AVX3 - 1))
 #elif defined(__x86_64__)
-#define HWY_DISABLED_TARGETS (HWY_AVX2 - 1)
+#define HWY_DISABLED_TARGETS (HWY_AVX3 - 1)
 #endif
 #include "numeric/float_lanes.hpp"
 
@@ -54,19 +53,21 @@ HWY_BEFORE_NAMESPACE();
 namespace freshframe::numeric::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-using Doubles = hn::CappedTag<double, kSide>;
+using Doubles = hn::CappedTag<double, 8>;
 using Bits = hn::RebindToUnsigned<Doubles>;
 using V = hn::Vec<Doubles>;
 using B = hn::Vec<Bits>;
 
 constexpr std::size_t kWidth = hn::MaxLanes(Doubles());
 
-// The vectors of a row, and those that fit into the registers with their errors. Where not all do, a tile is
-// processed in two passes, each over half of the streams.
+// The vectors of a row, and how many of them a pass over a tile adds with their errors. Eight need 16 registers, which is
+// all that AVX2 has: the few operands that are left come from the first-level cache. Two passes, each over half of the
+// lanes, are slower there because each reads every second line of the memory.
 constexpr std::size_t kVectors = kLanes / kWidth;
-constexpr std::size_t kRegisters = HWY_ARCH_X86 ? 4 : 8;
-constexpr std::size_t kAbreast = std::min(kVectors, kRegisters);
+constexpr std::size_t kAbreast = std::min<std::size_t>(kVectors, 8);
 static_assert(kVectors % kAbreast == 0);
+
+constexpr std::size_t kCacheLine = 64;
 
 constexpr double kBase = -1.5;
 constexpr std::uint64_t kBaseBits = std::uint64_t{0xBFF} << 52;
@@ -128,37 +129,37 @@ inline V opaque_one() {
   return hn::Set(Doubles(), one);
 }
 
-template <class T>
-using Sources = std::array<const T*, kStreams>;
-
-// Vector kVector of the row that begins at number i of each stream.
+// Vector kVector of the row that begins at `row`. See Note [Reading ahead].
 template <std::size_t kVector, class T>
-HWY_INLINE V row_vector(const Sources<T>& from, std::size_t i) {
-  static_assert(kWidth <= kSide);
-  constexpr std::size_t kPerStream = kSide / kWidth;
-  return load(from[kVector / kPerStream] + i + kVector % kPerStream * kWidth);
+HWY_INLINE V row_vector(const T* row) {
+  const T* const from = row + kVector * kWidth;
+  if constexpr (kVector * kWidth * sizeof(T) % kCacheLine == 0) {
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): an address beyond the array is no pointer
+    __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(from) + kAhead));
+  }
+  return load(from);
 }
 
 template <class T>
 struct Numbers {
-  Sources<T> a;
+  const T* a;
   template <std::size_t kVector>
   HWY_INLINE V at(std::size_t i) const {
-    return row_vector<kVector>(a, i);
+    return row_vector<kVector>(a + i);
   }
 };
 
 template <class T>
 struct Differences {
-  Sources<T> a;
-  Sources<T> b;
+  const T* a;
+  const T* b;
   template <std::size_t kVector>
   HWY_INLINE V at(std::size_t i) const {
-    return hn::Abs(hn::Sub(row_vector<kVector>(a, i), row_vector<kVector>(b, i)));
+    return hn::Abs(hn::Sub(row_vector<kVector>(a + i), row_vector<kVector>(b + i)));
   }
 };
 
-// Numbers of each stream: whole rows.
+// Whole rows, by the numbers of their chunk.
 struct Tile {
   std::size_t begin;
   std::size_t end;
@@ -184,7 +185,7 @@ HWY_INLINE void add_pass_safely(FloatLanes& lanes, const Terms& terms, const Til
     error[k] = load(lanes.error.data() + (kFirst + k) * kWidth);
     rest[k] = load(lanes.rest.data() + (kFirst + k) * kWidth);
   });
-  for (std::size_t i = tile.begin; i < tile.end; i += kSide) {
+  for (std::size_t i = tile.begin; i < tile.end; i += kLanes) {
     each<kAbreast>([&](auto k) HWY_ATTR {
       const V lost = two_sum(sum[k], keep(terms.template at<kFirst + k>(i)), one);
       if constexpr (kThirdOrder) {
@@ -231,7 +232,7 @@ HWY_INLINE void add_pass(Moved& moved, B& common, const Terms& terms, const Tile
     sum[k] = hn::Set(Doubles(), kBase);
     error[k] = none;
   });
-  for (std::size_t i = tile.begin; i < tile.end; i += kSide) {
+  for (std::size_t i = tile.begin; i < tile.end; i += kLanes) {
     each<kAbreast>([&](auto k) HWY_ATTR {
       const V x = keep(terms.template at<kFirst + k>(i));
       const V before = sum[k];
@@ -290,7 +291,7 @@ template <class Terms>
 HWY_NOINLINE double largest(const Terms& terms, const Tile& tile) {
   const Doubles d;
   V most[2] = {hn::Zero(d), hn::Zero(d)};
-  for (std::size_t i = tile.begin; i < tile.end; i += kSide) {
+  for (std::size_t i = tile.begin; i < tile.end; i += kLanes) {
     each<kVectors>([&](auto k)
                        HWY_ATTR { most[k % 2] = hn::Max(most[k % 2], hn::Abs(terms.template at<k>(i))); });
   }
@@ -300,7 +301,7 @@ HWY_NOINLINE double largest(const Terms& terms, const Tile& tile) {
 // Adds a tile of a chunk, the first one with a scale estimated from its first rows.
 template <class Terms>
 HWY_INLINE void add_tile(FloatLanes& lanes, const Terms& terms, const Tile& tile) {
-  constexpr std::size_t kLookedAt = 32 * kSide;
+  constexpr std::size_t kLookedAt = 32 * kLanes;
   if (lanes.scale == 0) {
     const std::size_t end = tile.end - tile.begin < kLookedAt ? tile.end : tile.begin + kLookedAt;
     lanes.scale = scale_for(largest(terms, {tile.begin, end}));
@@ -313,9 +314,9 @@ HWY_INLINE void add_tile(FloatLanes& lanes, const Terms& terms, const Tile& tile
 
 template <bool kThirdOrder, class Terms>
 HWY_NOINLINE void add_terms(FloatLanes& lanes, Terms terms, std::size_t count) {
-  for (std::size_t begin = 0; begin < count; begin += kTileSide) {
-    const Tile tile{begin, count - begin < kTileSide ? count : begin + kTileSide};
-    if (kThirdOrder || tile.end - begin < kRowsWorthABase * kSide) {
+  for (std::size_t begin = 0; begin < count; begin += kTile) {
+    const Tile tile{begin, count - begin < kTile ? count : begin + kTile};
+    if (kThirdOrder || tile.end - begin < kRowsWorthABase * kLanes) {
       add_safely<kThirdOrder>(lanes, terms, tile);
     } else {
       add_tile(lanes, terms, tile);
@@ -324,33 +325,28 @@ HWY_NOINLINE void add_terms(FloatLanes& lanes, Terms terms, std::size_t count) {
 }
 
 template <class T>
-HWY_INLINE Sources<T> typed(const std::array<const void*, kStreams>& from) {
-  Sources<T> sources;  // NOLINT(*-member-init): filled below
-  for (std::size_t s = 0; s < kStreams; ++s) sources[s] = static_cast<const T*>(from[s]);
-  return sources;
-}
-
-template <class T>
-HWY_INLINE void add_of_type(FloatLanes& lanes, const FloatKind& kind, const Streams& streams) {
+HWY_INLINE void add_of_type(FloatLanes& lanes, const FloatKind& kind, const Stretch& rows) {
+  const auto* const a = static_cast<const T*>(rows.a);
   if (kind.term == Term::AbsoluteDifference) {
-    const Differences<T> terms{typed<T>(streams.a), typed<T>(streams.b)};
+    const Differences<T> terms{a, static_cast<const T*>(rows.b)};
     if (kind.third_order) {
-      add_terms<true>(lanes, terms, streams.count);
+      add_terms<true>(lanes, terms, rows.count);
     } else {
-      add_terms<false>(lanes, terms, streams.count);
+      add_terms<false>(lanes, terms, rows.count);
     }
   } else if (kind.third_order) {
-    add_terms<true>(lanes, Numbers<T>{typed<T>(streams.a)}, streams.count);
+    add_terms<true>(lanes, Numbers<T>{a}, rows.count);
   } else {
-    add_terms<false>(lanes, Numbers<T>{typed<T>(streams.a)}, streams.count);
+    add_terms<false>(lanes, Numbers<T>{a}, rows.count);
   }
 }
 
-void add_rows(FloatLanes& lanes, const FloatKind& kind, const Streams& streams) {
+// Whole rows.
+void add_rows(FloatLanes& lanes, const FloatKind& kind, const Stretch& rows) {
   if (kind.type == Type::Float32) {
-    add_of_type<float>(lanes, kind, streams);
+    add_of_type<float>(lanes, kind, rows);
   } else {
-    add_of_type<double>(lanes, kind, streams);
+    add_of_type<double>(lanes, kind, rows);
   }
 }
 
@@ -398,45 +394,32 @@ namespace {
 HWY_EXPORT(add_rows);
 HWY_EXPORT(fold);
 
-// kStreams parts of `length` numbers, one behind the other.
-template <class T>
-std::array<const void*, kStreams> parts_of(const void* numbers, std::size_t length) {
-  std::array<const void*, kStreams> parts{};
-  if (numbers == nullptr) return parts;
-  for (std::size_t s = 0; s < kStreams; ++s) parts[s] = static_cast<const T*>(numbers) + s * length;
-  return parts;
-}
-
+// The numbers after the last whole row, as a row that ends with zeros.
 template <class T>
 void add_tail(FloatLanes& lanes, const FloatKind& kind, const Stretch& stretch) {
-  constexpr std::size_t kMost = kStreams * kStreamUnit;
-  const std::size_t left = stretch.count % kMost;
+  const std::size_t left = stretch.count % kLanes;
   const std::size_t begin = stretch.count - left;
-  const std::size_t length = (left + kLanes - 1) / kLanes * kSide;
-  std::array<T, kMost> a;
-  std::array<T, kMost> b;  // NOLINT(*-member-init): used by differences only
-  a.fill(T(-0.0));         // changes no sum, not even its sign
+  std::array<T, kLanes> a;
+  std::array<T, kLanes> b;  // NOLINT(*-member-init): used by differences only
+  a.fill(T(-0.0));          // changes no sum, not even its sign
   std::copy_n(static_cast<const T*>(stretch.a) + begin, left, a.begin());
   if (kind.term == Term::AbsoluteDifference) {
     b.fill(T(-0.0));
     std::copy_n(static_cast<const T*>(stretch.b) + begin, left, b.begin());
   }
-  add_streams(lanes, kind, {parts_of<T>(a.data(), length), parts_of<T>(b.data(), length), length});
+  HWY_DYNAMIC_DISPATCH(add_rows)(lanes, kind, {.a = a.data(), .b = b.data(), .count = kLanes});
 }
 
 template <class T>
 void add_all(FloatLanes& lanes, const FloatKind& kind, const Stretch& stretch) {
-  const std::size_t length = stream_length(stretch.count);
-  if (length != 0)
-    add_streams(lanes, kind, {parts_of<T>(stretch.a, length), parts_of<T>(stretch.b, length), length});
-  if (stretch.count % (kStreams * kStreamUnit) != 0) add_tail<T>(lanes, kind, stretch);
+  const std::size_t whole = stretch.count / kLanes * kLanes;
+  if (whole != 0) {
+    HWY_DYNAMIC_DISPATCH(add_rows)(lanes, kind, {.a = stretch.a, .b = stretch.b, .count = whole});
+  }
+  if (whole != stretch.count) add_tail<T>(lanes, kind, stretch);
 }
 
 }  // namespace
-
-void add_streams(FloatLanes& lanes, const FloatKind& kind, const Streams& streams) {
-  HWY_DYNAMIC_DISPATCH(add_rows)(lanes, kind, streams);
-}
 
 void add_floats(FloatLanes& lanes, const FloatKind& kind, const Stretch& stretch) {
   if (kind.type == Type::Float32) {

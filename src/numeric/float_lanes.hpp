@@ -1,4 +1,4 @@
-// Adds floating-point numbers to 16 sums side by side, each with the errors of its roundings.
+// Adds floating-point numbers to 32 sums side by side, each with its rounding errors.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -11,23 +11,12 @@
 
 namespace freshframe::numeric {
 
-/// The numbers of a chunk are read as so many streams; see Note [Reading four streams] in float_lanes.cpp.
-inline constexpr std::size_t kStreams = 4;
+/// Number i of a chunk goes to lane i % kLanes, whatever the width of the machine's vectors: part of the results' definition.
+inline constexpr std::size_t kLanes = 32;
 
-/// Numbers of a stream that are added side by side.
-inline constexpr std::size_t kSide = 4;
-
-/// Number i of stream s goes to lane s * kSide + i % kSide, independent of the width of the machine's vectors.
-inline constexpr std::size_t kLanes = kStreams * kSide;
-
-/// A row has kSide numbers of each stream. A tile has that many rows.
+/// A row has kLanes numbers. A tile has kTileRows rows.
 inline constexpr std::size_t kTileRows = 64;
-
-/// Numbers of a stream in a tile.
-inline constexpr std::size_t kTileSide = kTileRows * kSide;
-
-/// The length of a stream is a multiple of that: a cache line of float32.
-inline constexpr std::size_t kStreamUnit = 16;
+inline constexpr std::size_t kTile = kTileRows * kLanes;
 
 /// Shorter tiles are added by TwoSum.
 inline constexpr std::size_t kRowsWorthABase = 8;
@@ -49,27 +38,11 @@ struct FloatKind {
   bool third_order = false;  ///< carry the errors of the errors
 };
 
-/// Parts of all streams, equally long. `b` is used by differences only.
-struct Streams {
-  std::array<const void*, kStreams> a{};
-  std::array<const void*, kStreams> b{};
-  std::size_t count = 0;  ///< numbers of each stream, a multiple of kSide
-};
-
-/// The length of the streams of that many numbers. Those that are left, fewer than kStreams * kStreamUnit, follow
-/// the last stream.
-[[nodiscard]] constexpr std::size_t stream_length(std::size_t count) {
-  return count / (kStreams * kStreamUnit) * kStreamUnit;
-}
-
 /// The power of two by which tiles are scaled whose numbers are at most `largest` in size; 0: there is none.
 [[nodiscard]] double scale_for(double largest);
 
-/// Chooses the best instruction set of this machine at run time. All parts of a stream but the last hold a multiple of
-/// kTileSide numbers.
-void add_streams(FloatLanes& lanes, const FloatKind& kind, const Streams& streams);
-
-/// All numbers of a chunk, which lie in a row: its streams, then the numbers that are left.
+/// Adds a part of a chunk with the best instruction set of this machine. Every part of a chunk except the last holds a
+/// multiple of kTile numbers.
 void add_floats(FloatLanes& lanes, const FloatKind& kind, const Stretch& stretch);
 
 /// The lanes' sum. Destroys the content of the lanes.

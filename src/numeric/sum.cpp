@@ -196,12 +196,11 @@ void copy_run(const std::byte* from, std::ptrdiff_t stride, std::byte* to, std::
 }
 
 /// Iterates over a layout in stretches of consecutive numbers: the memory itself where possible, a small buffer where
-/// the numbers are scattered, in blocks of `kMost`. Neither allocates nor throws. `layout` must outlive it.
-template <std::int64_t kMost>
-class WalkBy {
+/// the numbers are scattered, in blocks of kGathered. Neither allocates nor throws. `layout` must outlive it.
+class Walk {
  public:
   /// At the number `first` of layout.count.
-  WalkBy(const Layout& layout, std::int64_t first) noexcept : layout_(layout), at_(layout.data) {
+  Walk(const Layout& layout, std::int64_t first) noexcept : layout_(layout), at_(layout.data) {
     for (std::size_t i = layout.axes.size(); i-- > 0;) {
       const Axis& axis = layout.axes[i];
       index_[i] = first % axis.count;
@@ -210,24 +209,19 @@ class WalkBy {
     }
   }
 
-  /// The next numbers, 1 to `most`; as many as are asked for, or a multiple of kMost.
+  /// The next numbers, 1 to `most`; as many as are asked for, or a multiple of kGathered.
   /// Valid until the next call.
   Stretch next(std::int64_t most) noexcept {
     std::int64_t count = std::min(most, left_in_run());
-    if (count < most) count -= count % kMost;
+    if (count < most) count -= count % kGathered;
     if (layout_.direct && count > 0) {
       const Stretch stretch{at_[0], at_[1], static_cast<std::size_t>(count), true};
       advance(count);
       return stretch;
     }
-    count = std::min(most, kMost);
+    count = std::min(most, kGathered);
     gather(count);
     return {gathered_[0].data(), gathered_[1].data(), static_cast<std::size_t>(count), false};
-  }
-
-  /// The next `count` numbers are consecutive in memory, so that next(count) returns them all.
-  [[nodiscard]] bool has_in_a_row(std::int64_t count) const noexcept {
-    return layout_.direct && count <= left_in_run();
   }
 
  private:
@@ -265,15 +259,9 @@ class WalkBy {
   const Layout& layout_;
   std::array<const std::byte*, 2> at_{};
   std::array<std::ptrdiff_t, kMaxAxes> index_{};
-  alignas(64) std::array<std::array<std::byte, kMost * 8>,
+  alignas(64) std::array<std::array<std::byte, kGathered * 8>,
                          2> gathered_;  // NOLINT(*-member-init): filled by gather()
 };
-
-using Walk = WalkBy<kGathered>;
-
-/// Four of them walk side by side, and what they gather lies in the first-level cache.
-inline constexpr std::int64_t kGatheredSide = 512;
-using SideWalk = WalkBy<kGatheredSide>;
 
 // Sums of doubles that overflowed meanwhile, and those with infinities among their terms.
 // A rare case, so the code is simple: one thread, one copy through a small buffer. Numbers are scaled down by
@@ -369,46 +357,12 @@ void walk_chunk(const Layout& layout, std::int64_t chunk, const Take& take) {
   }
 }
 
-// A chunk that is not in a row: parts of its streams, and what is left behind them.
-void add_scattered(FloatLanes& lanes, const FloatKind& kind, const Layout& layout, std::int64_t chunk) {
-  static_assert(kGatheredSide % static_cast<std::int64_t>(kTileSide) == 0);
-  static_assert(kStreams == 4);
-  const std::int64_t first = chunk * kChunk;
-  const std::int64_t count = count_of(layout, chunk);
-  const auto length = static_cast<std::int64_t>(stream_length(static_cast<std::size_t>(count)));
-  std::array<SideWalk, kStreams> walks{SideWalk(layout, first), SideWalk(layout, first + length),
-                                       SideWalk(layout, first + 2 * length),
-                                       SideWalk(layout, first + 3 * length)};
-  for (std::int64_t left = length; left > 0; left -= kGatheredSide) {
-    const std::int64_t most = std::min(left, kGatheredSide);
-    Streams streams{.count = static_cast<std::size_t>(most)};
-    for (std::size_t i = 0; i < kStreams; ++i) {
-      const Stretch part = walks[i].next(most);
-      streams.a[i] = part.a;
-      streams.b[i] = part.b;
-    }
-    add_streams(lanes, kind, streams);
-  }
-  const std::int64_t rest = count - static_cast<std::int64_t>(kStreams) * length;
-  if (rest != 0) add_floats(lanes, kind, walks.back().next(rest));
-}
-
-void add_chunk(FloatLanes& lanes, const FloatKind& kind, const Layout& layout, std::int64_t chunk) {
-  const std::int64_t count = count_of(layout, chunk);
-  SideWalk walk(layout, chunk * kChunk);
-  if (walk.has_in_a_row(count)) {
-    add_floats(lanes, kind, walk.next(count));
-  } else {
-    add_scattered(lanes, kind, layout, chunk);
-  }
-}
-
 // Every chunk's part has a place of its own, so the number of threads does not change the order of additions.
 Real add_floats(const Layout& layout, const FloatKind& kind, int threads) {
   std::vector<Real> parts(static_cast<std::size_t>(chunks_of(layout)));
   share_out(chunks_of(layout), threads, [&](std::int64_t chunk) {
     FloatLanes lanes;
-    add_chunk(lanes, kind, layout, chunk);
+    walk_chunk(layout, chunk, [&](const Stretch& stretch) { add_floats(lanes, kind, stretch); });
     parts[static_cast<std::size_t>(chunk)] = add_up(lanes);
   });
   return add_up(std::span<const Real>(parts));
