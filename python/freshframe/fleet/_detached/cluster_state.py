@@ -38,10 +38,11 @@ class ClusterState:
     """
 
     # Note [Late writes]
-    # The next controller takes its term first and reads the state then. This one writes first and looks at
-    # the terms then. So where it finds no newer term, the next controller reads what it has written. A write
-    # after which there is a newer term may have come too late: it does not count, and nothing that follows
-    # from it is done. The store does one call after the other, as Ray's head does.
+    # The next controller takes its term, then lists the terms, then reads the state. This one writes, then
+    # lists the terms. So if it finds no newer term, the next controller reads what it has written: the list
+    # that the next one made before it took its term may be older. A write that finds a newer term may have
+    # come too late: it does not count, and nothing that follows from it is done. A controller removes keys of
+    # its own and of older terms only. The store does one call after the other, as Ray's head does.
 
     def __init__(self, name: str, store: Store) -> None:
         """Takes the next term.
@@ -50,20 +51,26 @@ class ClusterState:
             OSError: The store does not answer.
         """
         self._store = store
-        self._prefix = f"{name}/"
-        terms = self._terms()
+        self._name = name
         # Losing the store never makes epochs fall: a term is at least the time at which it began.
-        self.term = max([*(each + 1 for each in terms), int(time.time())])
+        self.term = max([*(each + 1 for each in self._terms()), int(time.time())])
         while not store.create(self._key("term", self.term), b""):
             self.term += 1
-        known = [each for each in terms if store.get(self._key("state", each)) is not None]
-        self.before = store.get(self._key("state", max(known))) if known else None
+        self.before = self._state_before()
+
+    def _state_before(self) -> bytes | None:
+        """Returns the newest state of an earlier controller, or None if no earlier one has written."""
+        for term in sorted((each for each in self._terms() if each < self.term), reverse=True):
+            state = self._store.get(self._key("state", term))
+            if state is not None:
+                return state
+        return None
 
     def _key(self, what: str, number: int | str) -> str:
-        return f"{self._prefix}{what}/{number}"
+        return f"{self._name}/{what}/{number}"
 
     def _terms(self) -> list[int]:
-        return [int(key.rpartition("/")[2]) for key in self._store.keys(f"{self._prefix}term/")]
+        return [_number(key) for key in self._store.keys(self._key("term", ""))]
 
     @property
     def is_latest(self) -> bool:
@@ -105,20 +112,29 @@ class ClusterState:
     def forget_builds_but(self, keys: Collection[str]) -> None:
         """Removes all other functions that this controller or an earlier one has written."""
         for key in self._store.keys(self._key("build", "")):
-            term = int(key.rpartition("/")[2].partition("-")[0])
-            if term <= self.term and key not in keys:
+            if _number(key) <= self.term and key not in keys:
                 self._store.delete(key)
 
     def clear(self) -> None:
-        """The fleet has ended: nothing of it is left."""
-        for key in self._store.keys(self._prefix):
-            self._store.delete(key)
+        """Removes the fleet, which has ended. Keys of a newer controller stay."""
+        if self.is_latest:
+            Trouble(self._name, self._store).end()
+        self.forget_builds_but(())
+        for what in ("state", "term"):
+            for key in self._store.keys(self._key(what, "")):
+                if _number(key) <= self.term:
+                    self._store.delete(key)
 
     def close(self) -> None:
         """As StateFile."""
 
     def forget_in_child(self) -> None:
         """As StateFile."""
+
+
+def _number(key: str) -> int:
+    """Returns the term in a key."""
+    return int(key.rpartition("/")[2].partition("-")[0])
 
 
 class Trouble:

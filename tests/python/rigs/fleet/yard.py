@@ -31,7 +31,10 @@ class Memory:
 
     def create(self, key: str, value: bytes) -> bool:
         self._check()
-        return self.values.setdefault(key, value) is value
+        if key in self.values:
+            return False
+        self.values[key] = value
+        return True
 
     def get(self, key: str) -> bytes | None:
         self._check()
