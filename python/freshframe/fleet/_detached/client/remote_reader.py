@@ -7,7 +7,7 @@ import itertools
 import secrets
 import threading
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Any
 
@@ -39,9 +39,9 @@ class RemoteReader(FleetReader):
         Raises:
             FreshframeError: As the controller says.
         """
-        self._camera_names: dict[int, str] = {}
+        self._camera_names: OrderedDict[int, str] = OrderedDict()  # the camera of the newest result is last
         self.results = Results(0, output, name)
-        super().__init__(self.results, self._camera_names.__getitem__, on_close)
+        super().__init__(self.results, self._camera_name, on_close)
         self.key = secrets.token_hex(12)
         self._channel = channel
         self._incarnation = ""
@@ -80,9 +80,14 @@ class RemoteReader(FleetReader):
             while not self.results.closed and self._pull():
                 pass
         except FreshframeError as error:
-            self.results.finish(failure=None if self.results.closed else str(error))
+            self._fail(str(error))
+        except BaseException as error:  # of any kind: get() would wait forever
+            self._fail(f"{type(error).__name__}: {error}")
         finally:
             self._channel.close()
+
+    def _fail(self, why: str) -> None:
+        self.results.finish(failure=None if self.results.closed else why)
 
     def _open(self, patience: float = _FOREVER) -> None:
         incarnation, serial, delivered = self._channel.ask(
@@ -133,11 +138,14 @@ class RemoteReader(FleetReader):
             self.results.finish(*end)
         return end is None
 
+    def _camera_name(self, camera: int) -> str:
+        return self._camera_names.get(camera, f"unknown camera {camera}")
+
     def _note_names(self, names: dict[int, str]) -> None:
         """Keeps those of the cameras that gave the latest results, and of all whose results wait."""
-        for camera, name in names.items():
-            self._camera_names.pop(camera, None)
-            self._camera_names[camera] = name  # the newest is the last one
+        for camera, name in names.items():  # the program's thread looks names up meanwhile
+            self._camera_names[camera] = name
+            self._camera_names.move_to_end(camera)
         if len(self._camera_names) <= _MOST_NAMES:
             return
         used = self.results.cameras() | names.keys()
