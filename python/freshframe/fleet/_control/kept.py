@@ -149,6 +149,9 @@ class Receipts:
 
 
 _FORMAT = 1  # of the file
+_SWEPT_WITHIN = 10.0  # seconds: another program may look whether the owner of a made up name has ended
+_TRY_AGAIN = 0.01  # seconds
+_ours: set[Path] = set()  # files of this program's fleets
 _MADE_UP = re.compile(r"local-\d+-\d+")  # names of fleets that got none
 
 
@@ -185,14 +188,12 @@ class StateFile:
         self._lock_path = folder / f"{name}.lock"
         self._keep = keep
         try:
-            self._lock = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._lock = self._locked()
+        except BlockingIOError:
+            where = "this" if self.path in _ours else "another"
+            raise StateError(f"a fleet of the name {name!r} runs already, in {where} program") from None
         except OSError as error:
             raise FreshframeError(f"cannot keep the state of fleet {name!r}: {error}") from error
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(self._lock)
-            raise StateError(f"a fleet of the name {name!r} runs already, in another program") from None
         # Without the file the term still rises: it is at least the time of the start.
         self.term = max(self._term_before() + 1, int(time.time()))
         try:
@@ -200,6 +201,17 @@ class StateFile:
         except OSError as error:
             os.close(self._lock)
             raise FreshframeError(f"cannot keep the state of fleet {name!r}: {error}") from error
+        _ours.add(self.path)
+
+    def _locked(self) -> int:
+        deadline = time.monotonic() + (0 if self._keep else _SWEPT_WITHIN)
+        while True:
+            try:
+                return _locked(self._lock_path, os.O_CREAT)
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise
+            time.sleep(_TRY_AGAIN)
 
     def _term_before(self) -> int:
         try:
@@ -232,6 +244,7 @@ class StateFile:
             with contextlib.suppress(OSError):
                 os.close(self._lock)
             self._lock = -1
+            _ours.discard(self.path)
 
     def close(self) -> None:
         """Releases the lock. Idempotent."""
@@ -243,6 +256,30 @@ class StateFile:
                     path.unlink()
         os.close(self._lock)
         self._lock = -1
+        _ours.discard(self.path)
+
+
+def _locked(path: Path, flags: int) -> int:
+    """Locks a file. The program that had it may remove it before it is locked: then the next one counts.
+
+    Returns:
+        A descriptor of the file that is at the path.
+
+    Raises:
+        BlockingIOError: Another program has locked it.
+        OSError: It cannot be opened.
+    """
+    while True:
+        descriptor = os.open(path, flags | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(path.stat(), os.fstat(descriptor)):
+                    return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
 
 
 def _sweep(folder: Path) -> None:
@@ -251,9 +288,8 @@ def _sweep(folder: Path) -> None:
         if not _MADE_UP.fullmatch(lock.stem):
             continue
         with contextlib.suppress(OSError):
-            descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+            descriptor = _locked(lock, 0)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 for suffix in (".json", ".new", ".sock", ".lock"):
                     lock.with_suffix(suffix).unlink(missing_ok=True)
             finally:
