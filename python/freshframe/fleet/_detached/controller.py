@@ -136,13 +136,13 @@ class DetachedController:
         """Forgets a reader whose program has closed it or has gone."""
 
         def leave() -> None:
+            reader.results.close()
             self._keys.pop(key, None)
             if reader.results.name is None:
                 self._parts.readers.forget(reader.results)
                 self._served.pop(reader.results.number, None)
             self.kept.change()
 
-        reader.close()
         self.controller.call(leave)
 
     def name_of(self, camera: int) -> str:

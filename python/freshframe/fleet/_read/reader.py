@@ -232,10 +232,8 @@ class FleetReader(ClosedByWith):
     def close(self) -> None:
         """Reads no more. Its outboxes end; those of a named reader go on filling. Idempotent."""
         self._check_process()
-        if not self._results.closed:
-            self._results.closed = True
+        if self._results.close():
             self._on_close(self._results)
-        self._results.finish()
 
     def __reduce__(self) -> Any:
         """Refuses."""

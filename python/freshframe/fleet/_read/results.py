@@ -170,6 +170,16 @@ class Results:
 
     # ---- the reader's side
 
+    def close(self) -> bool:
+        """The program reads no more. Returns False if it was closed before.
+
+        One step: open() of a reader of this name on another thread comes before it or after it.
+        """
+        with self.changed:
+            was_closed, self.closed, self.ended = self.closed, True, True
+            self.changed.notify_all()
+            return not was_closed
+
     def reopen(self) -> None:
         """The reader comes back, with its remaining results."""
         with self.changed:

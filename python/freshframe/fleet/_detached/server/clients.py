@@ -3,7 +3,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import contextlib
 import pickle
 import socket
 import threading
@@ -173,8 +172,13 @@ class Clients:
         """A reader of this name whose program has gone makes room for the next."""
         for key, seat in list(self._seats.items()) if name is not None else ():
             if seat.reader.results.name == name and seat.connection is None:
-                del self._seats[key]
-                self._fleet.leave(key, seat.reader)
+                self._close_seat(key)
+
+    def _close_seat(self, key: str) -> None:
+        """Closes a reader. With the lock: nobody finds its seat gone and its name taken."""
+        seat = self._seats.pop(key, None)
+        if seat is not None:
+            self._fleet.leave(key, seat.reader)
 
     def _do_pull(
         self,
@@ -208,11 +212,9 @@ class Clients:
             return seat.turn if seat is not None and seat.connection is connection else 0
 
     def _do_close(self, _: socket.socket, key: str, incarnation: str, serial: int, delivered: int) -> None:
-        reader = self._acknowledge(key, incarnation, serial, delivered)
+        self._acknowledge(key, incarnation, serial, delivered)
         with self._lock:
-            self._seats.pop(key, None)
-        if reader is not None:
-            self._fleet.leave(key, reader)
+            self._close_seat(key)
 
     def _acknowledge(self, key: str, incarnation: str, serial: int, delivered: int) -> ServedReader | None:
         with self._lock:
@@ -240,10 +242,16 @@ class Clients:
                     for key, seat in self._seats.items()
                     if seat.connection is None and now - seat.lost_at > self._grace
                 ]
-                readers = {key: self._seats.pop(key).reader for key in gone}
-            for key, reader in readers.items():
-                with contextlib.suppress(FreshframeError):
-                    self._fleet.leave(key, reader)
+                for key in gone:
+                    self._close_lost(key)
+
+    def _close_lost(self, key: str) -> None:
+        try:
+            self._close_seat(key)
+        except FreshframeError:  # the fleet has ended
+            pass
+        except Exception:
+            logger.exception("a reader of fleet %r was not closed", self._fleet.name)
 
     def close(self) -> None:
         """Looks after no program any more."""

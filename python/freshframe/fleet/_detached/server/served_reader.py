@@ -84,8 +84,3 @@ class ServedReader:
         results = self.results
         with results.changed:
             return (results.error, results.failure) if results.ended and self._unsent() == 0 else None
-
-    def close(self) -> None:
-        """Closes a reader whose program has closed it or has gone."""
-        self.results.closed = True
-        self.results.finish()
