@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
+import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -43,7 +45,9 @@ class Life:
         self._controller = controller
         self.place = place
         self._pid = os.getpid()
+        self._lock = threading.Lock()  # guards the next two
         self._pages: list[FleetPage] = []
+        self._closed = False
         self._desk: Desk | None = None
 
     def begin(self, answers: dict[str, Callable[..., Any]] | None) -> None:
@@ -77,20 +81,27 @@ class Life:
         controller = self._controller
         controller.check_open()
         page = FleetPage(lambda: controller.stats(_PATIENCE), host, port, token, lambda: controller.ticked)
-        self._pages.append(page)
-        return page
+        with self._lock:
+            if not self._closed:
+                self._pages.append(page)
+                return page
+        page.close()  # another thread has closed the fleet since
+        raise StateError("the fleet was closed")
 
     def close(self) -> None:
         """As Fleet.close()."""
         if os.getpid() != self._pid:
             return
-        pages, self._pages = self._pages, []
-        for page in pages:
-            page.close()
-        if self._desk is not None:
-            self._desk.close()
-        self._end()
-        _open.discard(self)
+        with contextlib.ExitStack() as parts:  # all of them end, whichever fails
+            parts.callback(_open.discard, self)
+            parts.callback(self._end)
+            if self._desk is not None:
+                parts.callback(self._desk.close)
+            with self._lock:
+                self._closed = True
+                for page in self._pages:
+                    parts.callback(page.close)
+                self._pages.clear()
 
     def forget_in_child(self) -> None:
         """In a forked child."""

@@ -57,6 +57,7 @@ class RemoteController:
         self._channel = Channel(name, find)
         self._readers: list[RemoteReader] = []
         self._lock = threading.Lock()
+        self._closing = False  # no reader is added any longer
         self._closed = False
         self._over = False  # the fleet has ended
         self._stats: FleetStats | None = None
@@ -153,6 +154,10 @@ class RemoteController:
         reader = RemoteReader(Channel(self.name, self._find), output, name, self._close_reader)
         with self._lock:
             self._readers.append(reader)
+            is_late = self._closing
+        if is_late:  # another thread has closed the connection since
+            reader.close()
+            raise StateError("this program has closed its connection to the fleet")
         return reader
 
     def _close_reader(self, results: Results) -> None:
@@ -178,9 +183,10 @@ class RemoteController:
     def close(self) -> None:
         """Ends the connection; the fleet goes on. Idempotent."""
         with self._lock:
+            if self._closing:
+                return
+            self._closing = True
             readers = list(self._readers)
-        if self._closed:
-            return
         for reader in readers:
             reader.close()
         if self._channel.is_open and not self._over:
