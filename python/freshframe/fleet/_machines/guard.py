@@ -23,6 +23,7 @@ from typing import Any
 
 from ... import __version__, _native
 from ..._errors import FreshframeError
+from ..._interpreter.log import logger
 from .._control.agents.cores import usable_cores
 from .._control.agents.ends import SILENT, LastWordsPage, Words
 from .._control.agents.link import arguments
@@ -78,13 +79,18 @@ class Guard:
         """Serves the program; connects again whenever the connection is lost. Ends when the fleet does."""
         try:
             while not until():
-                with contextlib.suppress(OSError, ValueError, StrangerError), self._open("guard") as channel:
-                    self._channel = channel
-                    self._serve(channel)
+                try:
+                    with self._open("guard") as channel:
+                        self._channel = channel
+                        self._serve(channel)
+                except _Leave:
+                    return
+                except (OSError, ValueError, StrangerError):
+                    pass
+                except Exception:  # its machine would have no agents any longer
+                    logger.exception("the guard of %s connects again", self._node)
                 self._lose()
                 time.sleep(_TRY_AGAIN)
-        except _Leave:
-            pass
         finally:
             self._end_child()
             self._close_spare()
@@ -170,11 +176,11 @@ class Guard:
             self._close_spare()
         if not self._known or self._spare is not None:
             return
-        if self._child is None:
-            with contextlib.suppress(OSError, StrangerError):  # it is tried again
+        with contextlib.suppress(OSError, StrangerError):  # it is tried again
+            if self._child is None:
                 self._spare = self._open("agent")
-        elif self._relay is not None and not self._relay.attached:
-            self._relay.attach(self._open("agent"))
+            elif self._relay is not None and not self._relay.attached:
+                self._relay.attach(self._open("agent"))
 
     def _tell_end(self, channel: socket.socket, why: str, words: Words = SILENT) -> None:
         self._child = None

@@ -14,6 +14,7 @@ from typing import Any
 
 from ... import __version__
 from ..._errors import FreshframeError
+from ..._interpreter.log import logger
 from .._control.agents.ends import SILENT, Words, is_crash
 from .._control.agents.link import Link
 from .._wire import MessageReader
@@ -251,7 +252,11 @@ class Guards:
         if not self._room.acquire(blocking=False):
             connection.close()  # strangers: a guard tries again
             return
-        threading.Thread(target=self._greet, args=(connection,), name="guard", daemon=True).start()
+        try:
+            threading.Thread(target=self._greet, args=(connection,), name="guard", daemon=True).start()
+        except BaseException:
+            self._room.release()
+            raise
 
     def _greet(self, connection: socket.socket) -> None:
         try:
@@ -301,14 +306,20 @@ class Guards:
         if before is not None:
             before.close()
         post.send(what="leave" if closing else "known")
-        for told in post.hear():
-            if told["what"] == "ended":
-                words = Words.of_list(told["words"]) if "words" in told else SILENT
-                self._on_ended(post, int(told["number"]), str(told["why"]), words)
-            elif told["what"] == "launched":
-                self._on_launched(post, int(told["number"]), int(told["pid"]))
+        try:
+            for told in post.hear():
+                self._hear(post, told)
+        except Exception:
+            logger.exception("the guard of %s has to connect again", post.node)
         with self._lock:
             if self._posts.get(post.node) is post:
                 del self._posts[post.node]
         post.close()
         self._on_gone(post)
+
+    def _hear(self, post: Post, told: dict[str, Any]) -> None:
+        if told["what"] == "ended":
+            words = Words.of_list(told["words"]) if "words" in told else SILENT
+            self._on_ended(post, int(told["number"]), str(told["why"]), words)
+        elif told["what"] == "launched":
+            self._on_launched(post, int(told["number"]), int(told["pid"]))

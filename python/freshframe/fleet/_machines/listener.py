@@ -7,9 +7,13 @@ import contextlib
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable
 
+from ..._interpreter.log import logger
+
 _PATIENCE = 5.0  # seconds for the connection that is being taken
+_TRY_AGAIN = 0.1  # seconds
 
 
 class Listener:
@@ -30,9 +34,15 @@ class Listener:
         while not self.closed:
             try:
                 connection, _ = self._socket.accept()
-            except OSError:
-                return
-            self._take(connection)
+            except OSError:  # closed, or no descriptor is free now
+                if not self.closed:
+                    time.sleep(_TRY_AGAIN)
+                continue
+            try:
+                self._take(connection)
+            except Exception:  # no thread can be started, or a request has failed
+                connection.close()
+                logger.exception("%s: a connection is lost", self._thread.name)
 
     def close(self) -> None:
         """Listens no more. Idempotent."""

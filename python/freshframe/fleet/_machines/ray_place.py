@@ -130,7 +130,8 @@ class RayPlace:
         """Ray's calls wait for a minute when the head does not answer, so another thread reports it."""
         while not self._closing.wait(_LOOK_EVERY):
             is_silent = time.monotonic() - self._looked > _HEAD_SILENT
-            self.controller.tell_trouble(_HEAD_LOST if is_silent else "")
+            with contextlib.suppress(FreshframeError):  # the fleet has ended
+                self.controller.tell_trouble(_HEAD_LOST if is_silent else "")
 
     def _look(self) -> None:
         if not self._connection.is_open:

@@ -29,7 +29,7 @@ class StateWriter:
         """
         self._write = write
         self.on_written: Callable[[], None] = lambda: None  # called after a write
-        self.on_error: Callable[[], None] = lambda: None  # with an OSError in flight; it is tried again
+        self.on_error: Callable[[], None] = lambda: None  # with an error in flight; it is tried again
         self._superseded = superseded
         self._changed = threading.Condition()
         self._changes = 0
@@ -77,16 +77,15 @@ class StateWriter:
                 if written < changes and not self._write():
                     self._superseded()
                     return
-            except OSError:
+                with self._changed:
+                    self._written = changes
+                    self._changed.notify_all()
+                if written < changes:
+                    self.on_written()
+            except Exception:  # of any kind: without this thread nothing is kept any longer
                 self.on_error()
                 with self._changed:
                     self._changed.wait_for(lambda: self._stopped, _LOOK_EVERY)
-                continue
-            with self._changed:
-                self._written = changes
-                self._changed.notify_all()
-            if written < changes:
-                self.on_written()
 
     def stop(self) -> None:
         """Writes no more."""
@@ -134,7 +133,7 @@ class ClusterKept:
     def start(
         self, snapshot: Snapshot, *, on_written: Callable[[], None], on_error: Callable[[], None]
     ) -> None:
-        """Begins to write. ``on_error`` is called with an OSError in flight. The write is tried again."""
+        """Begins to write. ``on_error`` is called with an error in flight. The write is tried again."""
         self._snapshot = snapshot
         self._writer.on_written, self._writer.on_error = on_written, on_error
         self._writer.start(self._cluster, self._began, f"state of fleet {self._name}")
