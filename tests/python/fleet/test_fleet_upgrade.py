@@ -9,7 +9,9 @@ import importlib
 import json
 import pickle
 import sys
-from collections.abc import Iterator
+import threading
+import types
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -235,6 +237,107 @@ def test_sent_modules_find_each_other_and_everything_else() -> None:
     assert modules.module("pack").name == 2
     assert modules.module("pack.three").tool.__name__ == "json.tool"
     assert "pack" not in sys.modules
+
+
+IMPORTS = {
+    "a star of a list": ("from pack import *\ngot = one.name, two.name\n", (1, 2)),
+    "a star with a name that is not there": ("from lacks import *\n", "no attribute 'absent'"),
+    "a name that is not there": ("from pack import absent\n", "cannot import name 'absent' from 'pack'"),
+    "a name that a module does not have": ("from plain import absent\n", "cannot import name 'absent'"),
+    "a module that is not there": ("import pack.absent\n", "No module named 'pack.absent'"),
+    "one below it": ("import pack.absent.one\n", "No module named 'pack.absent'"),
+    "a module of what is no package": (
+        "import plain.absent\n",
+        "No module named 'plain.absent'; 'plain' is not a package",
+    ),
+    "names of a module that is not there": (
+        "from pack.absent import one\n",
+        "No module named 'pack.absent'",
+    ),
+    "what a module needs": ("from pack import needs\n", "No module named 'no_such_module_anywhere'"),
+    "a name that is also a module's": ("from pack import three\ngot = three\n", 3),
+    "a function of a module of its name": ("from pack import four\ngot = four()\n", 4),
+    "a module by its name": ("import pack.three as it\nfrom pack import three\ngot = it is three\n", True),
+}
+PACK = {
+    "pack": "__all__ = ['one', 'two']\nthree = 3\nfrom .four import four\n",
+    "pack__one": "name = 1\n",
+    "pack__two": "name = 2\n",
+    "pack__three": "",
+    "pack__four": "def four():\n    return 4\n",
+    "pack__needs": "import no_such_module_anywhere\n",
+    "lacks": "__all__ = ['absent']\n",
+    "plain": "",
+}
+
+
+@pytest.mark.parametrize("case", IMPORTS)
+def test_sent_modules_are_imported_as_python_does(case: str, tmp_path: Path) -> None:
+    code, expected = IMPORTS[case]
+    for name, text in {**PACK, "program": code}.items():
+        path = tmp_path / f"{name.replace('__', '/')}.py"
+        path = path if name != "pack" else tmp_path / "pack" / "__init__.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+
+    def got(run: Callable[[], Any]) -> Any:
+        try:
+            return run().got
+        except (ImportError, AttributeError) as error:
+            return str(error).partition(" (")[0]
+
+    try:
+        sys.path.insert(0, str(tmp_path))
+        in_python = got(lambda: importlib.import_module("program"))
+    finally:
+        sys.path.remove(str(tmp_path))
+        for name in {*PACK, "program"}:
+            sys.modules.pop(name.replace("__", "."), None)
+    at_the_agent = got(lambda: sent(**PACK, program=code).module("program"))
+    assert at_the_agent == in_python
+    assert expected in at_the_agent if isinstance(expected, str) else at_the_agent == expected
+
+
+def test_a_module_whose_threads_import_others_while_it_runs_does_not_hang() -> None:
+    modules = sent(
+        app="from concurrent.futures import ThreadPoolExecutor\n"
+        "def entry(number):\n    from tables import VALUE\n    return number * VALUE\n"
+        "with ThreadPoolExecutor(4) as pool:\n    table = list(pool.map(entry, range(1, 9)))\n",
+        tables="import time\ntime.sleep(0.01)\nVALUE = 7\n",
+    )
+    done: list[Any] = []
+    runs = threading.Thread(target=lambda: done.append(modules.module("app").table), daemon=True)
+    runs.start()
+    runs.join(100)
+    assert done == [[7 * number for number in range(1, 9)]]
+
+
+def test_threads_wait_for_a_module_that_another_one_runs_and_for_each_other_they_do_not() -> None:
+    """Two threads begin at the two ends of a circle. One of them gets a module that has run in part."""
+    modules = sent(
+        one="import wait_here\nwait_here.turn()\nimport two\nvalue = 1\n",
+        two="import wait_here\nwait_here.turn()\nimport one\nvalue = 2\n",
+    )
+    turn = threading.Barrier(2)
+    there: Any = types.ModuleType("wait_here")
+    there.turn = turn.wait
+    got: dict[str, Any] = {}
+    sys.modules["wait_here"] = there
+    try:
+        threads = [
+            threading.Thread(target=lambda name=name: got.update({name: modules.module(name)}), daemon=True)
+            for name in ("one", "two")
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(100)
+    finally:
+        del sys.modules["wait_here"]
+    assert got["one"].two is got["two"]
+    assert got["two"].one is got["one"]
+    assert (got["one"].value, got["two"].value) == (1, 2)
+    assert (modules._runs, modules._awaited) == ({}, {})
 
 
 def test_a_module_that_fails_is_run_again_and_names_its_line() -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import importlib
 import importlib.machinery
 import importlib.util
@@ -30,8 +31,10 @@ class SentModules:
     def __init__(self, sources: Sources) -> None:
         """Runs none of them yet."""
         self._sources = sources
-        self._modules: dict[str, types.ModuleType] = {}
-        self._lock = threading.RLock()
+        self._changed = threading.Condition()  # guards the rest
+        self._modules: dict[str, types.ModuleType] = {}  # that run or have run
+        self._runs: dict[str, int] = {}  # modules that run, and their threads
+        self._awaited: dict[int, str] = {}  # threads that wait for a module, and its name
         self._builtins = {**vars(builtins), "__import__": self._import}
 
     def loads(self, pickled: bytes) -> Any:
@@ -42,18 +45,47 @@ class SentModules:
         return name in self._sources
 
     def module(self, name: str) -> types.ModuleType:
-        """Returns a module that was sent. Its first caller runs it."""
-        with self._lock:
+        """Returns a module that was sent. Its first caller runs it, and other threads wait until it has run.
+
+        As in Python, threads that wait for each other in a circle get a module that has run in part.
+        """
+        parent = name.rpartition(".")[0]
+        if parent in self._sources:
+            self.module(parent)  # which may run this one
+        thread = threading.get_ident()
+        with self._changed:
+            while name in self._runs:
+                if self._waits_for(name, thread):
+                    return self._modules[name]
+                self._awaited[thread] = name
+                try:
+                    self._changed.wait()
+                finally:
+                    del self._awaited[thread]
             known = self._modules.get(name)
             if known is not None:
                 return known
-            parent = name.rpartition(".")[0]
-            if parent in self._sources:
-                self.module(parent)  # which may have run this one
-            return self._modules.get(name) or self._run(name)
+            self._runs[name] = thread
+            module = self._begin(name)
+        try:
+            self._run(name, module)
+        finally:
+            with self._changed:
+                del self._runs[name]
+                self._changed.notify_all()
+        return module
 
-    def _run(self, name: str) -> types.ModuleType:
-        path, is_package, source = self._sources[name]
+    def _waits_for(self, name: str, thread: int) -> bool:
+        """Returns whether the run of a module ends only after this thread goes on. With the lock."""
+        while (runner := self._runs.get(name)) != thread:
+            if runner is None or runner not in self._awaited:
+                return False
+            name = self._awaited[runner]
+        return True
+
+    def _begin(self, name: str) -> types.ModuleType:
+        """Makes a module that has not run. With the lock."""
+        path, is_package, _ = self._sources[name]
         module = types.ModuleType(name)
         loader: Any = self
         spec = importlib.machinery.ModuleSpec(name, loader, origin=path, is_package=is_package)
@@ -62,17 +94,27 @@ class SentModules:
         if is_package:
             module.__path__ = [path.rpartition("/")[0]]
         module.__dict__["__builtins__"] = self._builtins
-        parent, _, last = name.rpartition(".")
-        above = vars(self._modules[parent]) if parent in self._modules else {}
+        above, last = self._above(name)
         self._modules[name] = above[last] = module  # before it runs: modules may import each other
+        return module
+
+    def _run(self, name: str, module: types.ModuleType) -> None:
+        path, _, source = self._sources[name]
         try:
             exec(compile(source, path, "exec", dont_inherit=True), module.__dict__)
         except BaseException:
-            del self._modules[name], above[last]
+            with self._changed:
+                above, last = self._above(name)
+                del self._modules[name]
+                above.pop(last, None)
             raise
         for value in list(vars(module).values()):
             _name(value, name)
-        return module
+
+    def _above(self, name: str) -> tuple[dict[str, Any], str]:
+        """Returns the names of a module's package, and the module's own name there."""
+        parent, _, last = name.rpartition(".")
+        return (vars(self._modules[parent]) if parent in self._modules else {}), last
 
     def get_source(self, name: str) -> str:
         """For tracebacks."""
@@ -90,27 +132,47 @@ class SentModules:
         if level:
             name = importlib.util.resolve_name("." * level + name, (globals or {}).get("__package__") or "")
         top = name.partition(".")[0]
-        if name not in self._sources and (fromlist or top not in self._sources):
+        if top not in self._sources:
             return builtins.__import__(name, None, None, fromlist or ())
         module = self.find(name)
         if not fromlist:
             return self.find(top)
-        for each in fromlist:
-            if f"{name}.{each}" in self._sources:
-                self.module(f"{name}.{each}")
-            elif each != "*" and not hasattr(module, each) and _is_package(module):
-                setattr(module, each, importlib.import_module(f"{name}.{each}"))
+        if _is_package(module):
+            for each in fromlist if "*" not in fromlist else getattr(module, "__all__", ()):
+                self._find_part(module, f"{name}.{each}")
         return module
+
+    def _find_part(self, package: types.ModuleType, name: str) -> None:
+        """Runs a module if the package does not have something else of its name."""
+        last = name.rpartition(".")[2]
+        known = self._modules.get(name)
+        if not hasattr(package, last):
+            with contextlib.suppress(_NoModuleError):  # the import statement says that the name is missing
+                setattr(package, last, self.find(name))
+        elif known is not None and getattr(package, last) is known:
+            self.module(name)  # another thread may run it
 
     def find(self, name: str) -> types.ModuleType:
         """Returns a module that was sent, or any other."""
         if name in self._sources:
             return self.module(name)
-        module = importlib.import_module(name)
         parent, _, last = name.rpartition(".")
-        if parent in self._sources:
-            setattr(self.module(parent), last, module)
+        if name.partition(".")[0] not in self._sources:
+            return importlib.import_module(name)
+        package = self.find(parent)
+        try:
+            module = importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+                raise  # something that the module imports
+            more = "" if _is_package(package) else f"; {parent!r} is not a package"
+            raise _NoModuleError(f"No module named {name!r}{more}", name=name) from None
+        setattr(package, last, module)
         return module
+
+
+class _NoModuleError(ModuleNotFoundError):
+    """A package that was sent has no such module, and neither has the agent."""
 
 
 class _Unpickler(pickle.Unpickler):
