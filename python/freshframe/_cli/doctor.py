@@ -18,12 +18,12 @@ import numpy as np
 
 import freshframe as ff
 from freshframe import _native
+from freshframe._gil_watch.interpreter import PYTHONS, PYTHONS_TEXT
 from freshframe._interpreter import gil_state
 
 from .messages import Messages
 from .outcome import ExitCode
 
-_PYTHONS = ((3, 10), (3, 14))
 _NUMPY = (1, 24)
 _SELF_TEST_FRAMES = 12
 _VECTOR_SETS = ("avx512f", "avx2", "sse4_2", "asimd")  # the words of /proc/cpuinfo, widest first
@@ -42,14 +42,23 @@ class Finding:
 def run(options: Any, messages: Messages) -> ExitCode:
     """Runs the command; exit code 1 when a check fails."""
     findings = []
-    for check in _CHECKS:
-        for finding in check():
+    for name, check in _CHECKS.items():
+        for finding in _findings(name, check):
             findings.append(finding)
             print(json.dumps(dataclasses.asdict(finding)) if options.json else _line(finding), flush=True)
     failed = sum(finding.state == "fail" for finding in findings)
     warned = sum(finding.state == "warn" for finding in findings)
     messages.say(f"{len(findings)} checks: {failed} failed, {warned} with a warning")
     return ExitCode.FAILED if failed else ExitCode.OK
+
+
+def _findings(name: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    """Yields the findings of a check. One that raises has failed, and the next ones follow."""
+    try:
+        yield from check()
+    except Exception as error:
+        advice = "the environment is damaged, or this is a defect of freshframe"
+        yield Finding(name, "fail", f"cannot be checked: {type(error).__name__}: {error}", advice)
 
 
 def _line(finding: Finding) -> str:
@@ -63,12 +72,10 @@ def _freshframe() -> Iterator[Finding]:
 
 def _python() -> Iterator[Finding]:
     found = f"{platform.python_implementation()} {platform.python_version()} in {sys.prefix}"
-    low, high = _PYTHONS
-    if low <= sys.version_info[:2] <= high:
+    if sys.version_info[:2] in PYTHONS:
         yield Finding("Python", "ok", found)
     else:
-        advice = f"freshframe supports CPython {low[0]}.{low[1]} to {high[0]}.{high[1]}"
-        yield Finding("Python", "warn", found, advice)
+        yield Finding("Python", "warn", found, f"freshframe supports {PYTHONS_TEXT}")
     if not gil_state.FREE_THREADED:
         yield Finding("free-threading", "ok", "no: this Python has a GIL, which native nodes never hold")
     elif not gil_state.enabled():
@@ -127,17 +134,28 @@ def _cameras() -> Iterator[Finding]:
             yield Finding("cameras", "warn", f"{device} cannot be opened by this user", advice)
 
 
-def _fonts() -> Iterator[Finding]:
-    yield Finding("fonts", "ok", "labels use the drawing library's own font")
-
-
 def _opencv() -> Iterator[Finding]:
-    installed = {
-        f"{package.name} {package.version}"
-        for package in importlib.metadata.distributions()
-        if package.name.startswith("opencv-")
-    }
+    installed = {name for name in map(_name, importlib.metadata.distributions()) if name[:7] == "opencv-"}
     yield Finding("OpenCV", "ok", ", ".join(sorted(installed)) or "not installed, and not needed")
+
+
+def _packages() -> Iterator[Finding]:
+    packages = list(importlib.metadata.distributions())
+    broken = [package for package in packages if not _name(package)]
+    for package in broken:
+        place = getattr(package, "_path", "a folder")
+        advice = "an installation was interrupted: delete this folder, and install the package again"
+        yield Finding("packages", "warn", f"{place} does not name its package", advice)
+    if not broken:
+        yield Finding("packages", "ok", f"{len(packages)} installed")
+
+
+def _name(package: importlib.metadata.Distribution) -> str:
+    """Returns a package's name and version, or "" if its folder has no METADATA that can be read."""
+    try:
+        return f"{package.metadata['Name']} {package.version}" if package.metadata["Name"] else ""
+    except Exception:
+        return ""
 
 
 def _onnx() -> Iterator[Finding]:
@@ -174,6 +192,10 @@ def _self_test() -> Iterator[Finding]:
             pipeline.run()
             with ff.stream(ff.open(path)) as frames:
                 read = sum(1 for _ in frames)
+    except OSError as error:
+        advice = "TMPDIR must name a folder that this user can write to"
+        yield Finding("self-test", "fail", f"no file can be written: {error}", advice)
+        return
     except ff.FreshframeError as error:
         advice = "the installed FFmpeg is the most likely cause; see docs/dependencies.md"
         yield Finding("self-test", "fail", str(error), advice)
@@ -183,15 +205,15 @@ def _self_test() -> Iterator[Finding]:
     yield Finding("self-test", "ok" if read == _SELF_TEST_FRAMES else "fail", found)
 
 
-_CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
-    _freshframe,
-    _python,
-    _numpy,
-    _ffmpeg,
-    _processor,
-    _fonts,
-    _cameras,
-    _opencv,
-    _onnx,
-    _self_test,
-)
+_CHECKS: dict[str, Callable[[], Iterator[Finding]]] = {
+    "freshframe": _freshframe,
+    "Python": _python,
+    "NumPy": _numpy,
+    "FFmpeg": _ffmpeg,
+    "processor": _processor,
+    "cameras": _cameras,
+    "packages": _packages,
+    "OpenCV": _opencv,
+    "ONNX Runtime": _onnx,
+    "self-test": _self_test,
+}

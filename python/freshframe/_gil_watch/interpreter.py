@@ -13,6 +13,9 @@ from typing import Any
 
 from .code_places import function_name
 
+PYTHONS = tuple((3, minor) for minor in range(10, 16))  # versions of CPython that are supported
+PYTHONS_TEXT = f"CPython {PYTHONS[0][0]}.{PYTHONS[0][1]} to {PYTHONS[-1][0]}.{PYTHONS[-1][1]}"
+
 FoundFrame = tuple[str, str, int]  # file, function, line
 
 
@@ -24,7 +27,7 @@ def _refuse(reason: str) -> Unsupported:
     version = sys.version.split()[0]
     return Unsupported(
         f"the GIL watch is not supported on this interpreter ({sys.implementation.name} {version} on "
-        f"{sys.platform}): {reason}. It works on Linux with CPython 3.10 to 3.15"
+        f"{sys.platform}): {reason}. It works on Linux with {PYTHONS_TEXT}"
     )
 
 

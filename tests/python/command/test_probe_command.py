@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ import pytest
 from rigs.command_line import FRAMES, records
 
 import freshframe as ff
+from freshframe._cli import doctor
+from freshframe._gil_watch.interpreter import PYTHONS
 
 
 class One(ff.Source[ff.Frame]):
@@ -107,6 +110,77 @@ def test_doctor_checks_line_by_line(freshframe: Any) -> None:
     assert code == 0
     assert out.count("\n") >= len(found)
     assert f"{len(found)} checks" in err
+
+
+DAMAGES: dict[str, tuple[str, str]] = {  # what is damaged, the check that reports it, and its words
+    "an empty dist-info": ("packages", "broken-1.0.dist-info does not name its package"),
+    "METADATA of other bytes": ("packages", "bytes-1.0.dist-info does not name its package"),
+    "METADATA that is a folder": ("packages", "folder-1.0.dist-info does not name its package"),
+    "the path of packages": ("packages", "cannot be checked: RuntimeError: no path"),
+    "no folder for temporary files": ("self-test", "no file can be written: "),
+    "a version without numbers": ("NumPy", "cannot be checked: ValueError: "),
+    "no list of processors": ("processor", "cannot be checked: OSError: no answer"),
+    "FFmpeg": ("FFmpeg", "cannot be checked: AttributeError: "),
+    "ONNX Runtime": ("ONNX Runtime", "cannot be checked: RuntimeError: initialization failed"),
+    "the scene": ("self-test", "cannot be checked: RuntimeError: initialization failed"),
+}
+
+
+def damage(what: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("no path" if "path" in what else "initialization failed")
+
+    def refuse(*_: Any) -> Any:
+        raise OSError("no answer")
+
+    monkeypatch.syspath_prepend(str(folder))
+    (folder / "broken-1.0.dist-info").mkdir()
+    if what == "METADATA of other bytes":
+        (folder / "broken-1.0.dist-info").rename(folder / "bytes-1.0.dist-info")
+        (folder / "bytes-1.0.dist-info" / "METADATA").write_bytes(b"Name: \xff\xfe\0")
+    elif what == "METADATA that is a folder":
+        (folder / "folder-1.0.dist-info" / "METADATA").mkdir(parents=True)
+    elif what == "the path of packages":
+        monkeypatch.setattr("importlib.metadata.distributions", fail)
+    elif what == "no folder for temporary files":
+        monkeypatch.setattr("tempfile.TemporaryDirectory", refuse)
+    elif what == "a version without numbers":
+        monkeypatch.setattr(np, "__version__", "unknown")
+    elif what == "no list of processors":
+        monkeypatch.setattr("os.sched_getaffinity", refuse)
+    elif what == "FFmpeg":
+        monkeypatch.setattr("freshframe._native.media_versions", lambda: None)
+    elif what == "ONNX Runtime":
+        monkeypatch.setattr("freshframe._vision.onnx_runtime.prepare", fail)
+    elif what == "the scene":
+        monkeypatch.setattr(ff, "CircleTracker", fail)
+
+
+@pytest.mark.parametrize("what", DAMAGES)
+def test_doctor_reports_each_damage_and_does_the_other_checks(
+    what: str, tmp_path: Path, freshframe: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check, words = DAMAGES[what]
+    damage(what, tmp_path, monkeypatch)
+    code, out, err = freshframe("doctor", "--json")
+    found = list(records(out))
+    named = [record for record in found if record["check"] == check and words in record["found"]]
+    assert named, found
+    assert all(record["state"] in ("warn", "fail") and record["advice"] for record in named)
+    assert code == any(record["state"] == "fail" for record in found)
+    assert {"freshframe", "Python", "NumPy", "FFmpeg", "processor", "cameras", "packages", "self-test"} <= {
+        record["check"] for record in found
+    }
+    assert "internal error" not in err
+
+
+@pytest.mark.parametrize("version", [*PYTHONS, (3, 9), (3, 16), (4, 0)])
+def test_doctor_knows_the_versions_of_python_that_are_supported(
+    version: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "sys", SimpleNamespace(version_info=version, prefix=""))
+    state = next(iter(doctor._python())).state
+    assert state == ("ok" if (3, 10) <= version <= (3, 15) else "warn")
 
 
 def test_doctor_fails_when_a_check_fails(freshframe: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from freshframe._gil_watch.interpreter import PYTHONS, PYTHONS_TEXT
+
 ROOT = Path(__file__).parents[3]
 
 
@@ -32,6 +34,14 @@ def test_the_forms_of_issues_ask_for_doctor() -> None:
     assert sorted(forms) == ["fault.yml", "wish.yml"]
     for form in forms:
         assert "freshframe doctor" in text_of(f".github/ISSUE_TEMPLATE/{form}")
+
+
+def test_every_place_names_the_same_versions_of_python() -> None:
+    for project in ("pyproject.toml", "packages/gil_budget/pyproject.toml"):
+        named = re.findall(r'"Programming Language :: Python :: 3\.(\d+)"', text_of(project))
+        assert tuple((3, int(minor)) for minor in named) == PYTHONS, project
+    for page in ("README.md", "CMakeLists.txt", "CHANGELOG.md", "packages/gil_budget/README.md"):
+        assert PYTHONS_TEXT in " ".join(text_of(page).split()), page
 
 
 def test_the_authors_are_the_developers_everywhere() -> None:
