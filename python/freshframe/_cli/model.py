@@ -31,6 +31,9 @@ def run(options: Any, messages: Messages) -> ExitCode:
         model = ff.OnnxModel(options.model, size=options.size, **common)
     except ImportError as error:
         raise UsageError(str(error)) from None
+    memory = _memory() - before
+    found, detector = _detector(options, common)
+    before = _memory()  # with the detector, which has a session of its own
     record: dict[str, Any] = {
         "file": options.model,
         "size_bytes": Path(options.model).stat().st_size,
@@ -39,14 +42,15 @@ def run(options: Any, messages: Messages) -> ExitCode:
         "metadata": model.metadata,
         "provider": model.provider,
         "threads": model.threads,
-        **_detector(options, common),
+        **found,
     }
     sizes = record.get("size") or options.size
     try:
         record |= _speed(model, sizes)
     except ff.FreshframeError as error:
         record["problem"] = str(error)
-    record["memory_bytes"] = max(0, _memory() - before)
+    record["memory_bytes"] = max(0, memory + _memory() - before)
+    del detector  # not earlier: the runs would reuse its memory
     print(json.dumps(record) if options.json else "\n".join(_table(record, model)))
     return ExitCode.OK
 
@@ -55,15 +59,15 @@ def _plain(tensor: Any) -> dict[str, Any]:
     return {"name": tensor.name, "dtype": tensor.dtype, "shape": list(tensor.shape)}
 
 
-def _detector(options: Any, common: dict[str, Any]) -> dict[str, Any]:
-    """The properties of the file as a detector, or the reason why it is not one."""
+def _detector(options: Any, common: dict[str, Any]) -> tuple[dict[str, Any], ff.OnnxDetector | None]:
+    """The properties of the file as a detector, or the reason why it is not one, and the detector."""
     confidence = {} if options.confidence is None else {"confidence": options.confidence}
     try:
         detector = ff.OnnxDetector(
             options.model, layout=options.layout, size=options.size, **confidence, **common
         )
     except ff.OptionError as error:
-        return {"layout": None, "why": str(error), "classes": None}
+        return {"layout": None, "why": str(error), "classes": None}, None
     names = None if detector.names is None else list(detector.names)
     return {
         "layout": detector.layout,
@@ -71,7 +75,7 @@ def _detector(options: Any, common: dict[str, Any]) -> dict[str, Any]:
         "classes": names,
         "size": list(detector.size),
         "pictures": detector.pictures,
-    }
+    }, detector
 
 
 def _speed(model: ff.OnnxModel, size: Any) -> dict[str, Any]:
@@ -100,9 +104,9 @@ def _speed(model: ff.OnnxModel, size: Any) -> dict[str, Any]:
 
 def _axis(index: int, tensor: Any, size: Any) -> int:
     """The length of an axis that the file leaves open: of the picture's height or width, or 1."""
-    from_end = len(tensor.shape) - index
+    from_end = len(tensor.shape) - index  # 1: the width, which is the first of `size`
     if len(tensor.shape) >= 3 and from_end <= 2:
-        return int(size[2 - from_end]) if size else _DEFAULT_SIDE
+        return int(size[from_end - 1]) if size else _DEFAULT_SIDE
     return 1
 
 

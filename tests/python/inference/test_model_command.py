@@ -12,6 +12,9 @@ import pytest
 from rigs.command_line import process, records
 from rigs.onnx_files import constant, mean_colour
 
+import freshframe as ff
+from freshframe._cli import model as model_command
+
 pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
 
 SCENE = "demo:circles?size=160x120&frames=10&pace=0"
@@ -53,6 +56,65 @@ def test_a_model_that_is_no_detector_is_described_too(tmp_path: Path, freshframe
     assert "output0 float32 [1, 1000]" in out
     assert "classification" in out
     assert "speed here" in out
+
+
+@pytest.mark.parametrize(
+    ("shape", "size", "expected"),
+    [
+        ((1, 3, "h", "w"), None, [1, 3, 640, 640]),
+        ((1, 3, "h", "w"), "320x240", [1, 3, 240, 320]),
+        ((1, 3, 240, "w"), "320x240", [1, 3, 240, 320]),
+        ((1, 3, "h", 320), "320x240", [1, 3, 240, 320]),
+        (("n", 3, "h", "w"), "320x240", [1, 3, 240, 320]),
+    ],
+)
+def test_the_size_is_width_and_height(
+    tmp_path: Path,
+    freshframe: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    shape: tuple[int | str, ...],
+    size: str | None,
+    expected: list[int],
+) -> None:
+    monkeypatch.setattr(model_command, "_MEASURE_SECONDS", 0.0)
+    shapes: list[list[int]] = []
+    run = ff.OnnxModel.run
+
+    def note(model: ff.OnnxModel, inputs: dict[str, Any], **options: Any) -> Any:
+        shapes.append(list(inputs["images"].shape))
+        return run(model, inputs, **options)
+
+    monkeypatch.setattr(ff.OnnxModel, "run", note)
+    path = constant(tmp_path / "open.onnx", {"output0": np.zeros((1, 6), np.float32)}, shape=shape)
+    code, _, err = freshframe("model", path, *([] if size is None else ["--size", size]))
+    assert (code, err) == (0, "")
+    assert set(map(tuple, shapes)) == {tuple(expected)}
+
+
+def test_the_memory_is_that_of_one_model(
+    tmp_path: Path, freshframe: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used = 0
+
+    def uses(owner: Any, name: str, size: int) -> None:
+        work = getattr(owner, name)
+
+        def counted(*arguments: Any, **options: Any) -> Any:
+            nonlocal used
+            used += size
+            return work(*arguments, **options)
+
+        monkeypatch.setattr(owner, name, counted)
+
+    path = mean_colour(tmp_path / "mean.onnx")
+    monkeypatch.setattr(model_command, "_memory", lambda: used)
+    monkeypatch.setattr(model_command, "_MEASURE_SECONDS", 0.0)
+    uses(ff.OnnxModel, "run", 1)
+    uses(ff, "OnnxModel", 1000)
+    uses(ff, "OnnxDetector", 100_000)
+    code, out, _ = freshframe("model", path, "--json")
+    described = json.loads(out)
+    assert (code, described["memory_bytes"]) == (0, 1000 + 1 + described["runs"])
 
 
 def test_a_file_that_cannot_be_run_is_an_error(tmp_path: Path, freshframe: Any) -> None:
