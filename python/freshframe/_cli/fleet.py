@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import freshframe as ff
+from freshframe._sinks.plain import finite, to_text, valid_text
+from freshframe._sinks.records import value_record
 from freshframe.fleet import FleetSample, _desk
 
 from .app_file import MODULE, AppError, loaded
@@ -249,7 +251,7 @@ def _run(options: Any, messages: Messages) -> ExitCode:
             while True:
                 time.sleep(_EVERY)
         for sample in reader:
-            print(json.dumps(_as_json(sample)), flush=True)
+            print(to_text(_record(sample)), flush=True)
     return ExitCode.OK
 
 
@@ -263,12 +265,13 @@ def _program(app: str) -> dict[str, Any]:
 
 
 def _add(fleet: ff.Fleet, cameras: Any, build: Any, options: Any) -> int:
+    where = f"--cameras {cameras}" if options.cameras is not None else f"cameras in {options.app!r}"
     try:
         many = fleet.add_many(cameras, build, exclusive=options.exclusive)
     except OSError as error:
-        raise UsageError(f"cannot read --cameras {cameras}: {error.strerror}") from error
+        named = where if options.cameras is not None else f"{cameras}, the {where}"
+        raise UsageError(f"cannot read {named}: {error.strerror}") from error
     if not many:
-        where = f"--cameras {cameras}" if options.cameras is not None else f"cameras in {options.app!r}"
         raise UsageError(f"{where} must name a camera, and names none")
     return many
 
@@ -277,20 +280,20 @@ def _cameras_of(count: int) -> str:
     return "1 camera" if count == 1 else f"{count} cameras"
 
 
-def _as_json(sample: FleetSample) -> dict[str, Any]:
-    value = sample.value
-    if hasattr(value, "tolist"):
-        value = value.tolist()
+def _record(sample: FleetSample) -> dict[str, Any]:
+    """Returns a result in the types of JSON. A value that has no form in JSON becomes its repr()."""
     try:
-        json.dumps(value)
-    except (TypeError, ValueError):
-        value = repr(value)
+        value = value_record(sample.value)
+    except (ff.OptionError, TypeError):
+        value = {"value": valid_text(repr(sample.value))}
     return {
-        "camera": sample.camera,
+        "camera": valid_text(sample.camera),
         "epoch": sample.epoch,
         "seq": sample.seq,
-        "pts": sample.pts,
-        "time": sample.time,
+        "part": sample.part,
+        "ordinal": sample.ordinal,
+        "pts": finite(sample.pts),
+        "time": finite(round(sample.time, 6)),
         "dropped": sample.dropped,
-        "value": value,
+        **value,
     }

@@ -40,13 +40,6 @@ def sample_record(
         OptionError: Its value has a form that cannot be written.
         TypeError: A part of its value cannot be written.
     """
-    value = sample.value
-    if isinstance(value, Circles):
-        key, content = "circles", circle_records(value)
-    elif isinstance(value, Detections):
-        key, content = "detections", full_box_records(value)
-    else:
-        key, content = "value", plain(value)
     return {
         "format": FORMAT,
         "seq": sample.seq,
@@ -57,8 +50,22 @@ def sample_record(
         **wall_time(sample),
         **({} if sample.path is None else {"path": valid_text(sample.path)}),
         **({"damaged": sample.damaged} if with_damaged else {}),
-        key: content,
+        **value_record(sample.value),
     }
+
+
+def value_record(value: Any) -> dict[str, Any]:
+    """Returns a value in the types of JSON, by the one key that says what it is.
+
+    Raises:
+        OptionError: It has a form that cannot be written.
+        TypeError: A part of it cannot be written.
+    """
+    if isinstance(value, Circles):
+        return {"circles": circle_records(value)}
+    if isinstance(value, Detections):
+        return {"detections": full_box_records(value)}
+    return {"value": plain(value)}
 
 
 def wall_time(sample: Sample[Any]) -> dict[str, Any]:

@@ -3,20 +3,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import socket
 import stat
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pytest
 from rigs.fleet import builds as fleet_builds
 from support import run_program, until
 
 import freshframe as ff
 from freshframe import _cli
-from freshframe.fleet import _desk
+from freshframe._sinks.records import circle_records, full_box_records
+from freshframe.fleet import FleetSample, _desk
 
 
 @pytest.fixture(autouse=True)
@@ -75,6 +80,11 @@ def test_a_fleet_is_shown_and_drained_from_outside(
         ("build = print; cameras = 3", None, "cameras must be a mapping of names to URLs"),
         ("build = print; cameras = {}", None, "cameras in 'app.py' must name a camera, and names none"),
         ("build = print", "none.csv", "cannot read --cameras none.csv: No such file or directory"),
+        (
+            "build = print; cameras = 'none.csv'",
+            None,
+            "cannot read none.csv, the cameras in 'app.py': No such",
+        ),
         ("build = print", b"name,url\n", "--cameras file.csv must name a camera, and names none"),
         ("build = print", b"name,url\na,\xff\n", "file.csv must be text in UTF-8, and byte 11 of it is not"),
         ("build = print", b"name,url\na," + b"x" * 200_000, "file.csv must be a CSV file"),
@@ -103,6 +113,65 @@ def test_run_says_what_is_wrong_with_a_program_or_a_list(
     assert text in told
     assert "internal error" not in told
     assert "_cli" not in told  # of a traceback only the user's lines
+
+
+class Odd:
+    def __repr__(self) -> str:
+        return "odd \udcff"
+
+
+CIRCLES = ff.Circles(xyr=np.array([[1, 2, 3]], np.float32), confidence=np.array([0.5], np.float32))
+DETECTIONS = ff.Detections(
+    xyxy=np.array([[1, 2, 3, 4]], np.float32),
+    confidence=np.array([0.5], np.float32),
+    class_id=np.array([1], np.int32),
+    data={"weight": np.array([np.nan])},
+)
+VALUES: list[tuple[Any, dict[str, Any]]] = [
+    (7, {"value": 7}),
+    (np.float32(0.5), {"value": 0.5}),
+    (float("nan"), {"value": None}),
+    ({"speed": np.inf, "at": (1, 2)}, {"value": {"speed": None, "at": [1, 2]}}),
+    (np.array([[1.5, np.nan]]), {"value": [[1.5, None]]}),
+    ("a\udcff", {"value": "a\N{REPLACEMENT CHARACTER}"}),
+    (Odd(), {"value": "odd \N{REPLACEMENT CHARACTER}"}),
+    (CIRCLES, {"circles": circle_records(CIRCLES)}),
+    (DETECTIONS, {"detections": full_box_records(DETECTIONS)}),
+]
+
+
+@pytest.mark.parametrize(("value", "expected"), VALUES, ids=lambda each: type(each).__name__)
+def test_run_prints_a_result_as_the_sinks_write_it(
+    value: Any,
+    expected: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    sample = FleetSample("cam", 5 << 32 | 1, 3, float("nan"), 1.25, value, 2, 4, part=1)
+    made = contextlib.nullcontext(
+        SimpleNamespace(name="yard", reader=lambda output: [sample], add_many=lambda *_, **__: 1)
+    )
+    monkeypatch.setattr("freshframe._cli.fleet._fleet_of", lambda *_: made)
+    monkeypatch.setattr(sys, "argv", [])
+    app = tmp_path / "app.py"
+    app.write_text("build = print; cameras = {'cam': 'x'}")
+    assert _cli.main(["fleet", "run", str(app), "--read", "ticks"]) == 0
+
+    def refuse(constant: str) -> Any:
+        raise AssertionError(f"{constant} is no JSON")
+
+    assert json.loads(capsys.readouterr().out, parse_constant=refuse) == {
+        "camera": "cam",
+        "epoch": 5 << 32 | 1,
+        "seq": 3,
+        "part": 1,
+        "ordinal": 4,
+        "pts": None,
+        "time": 1.25,
+        "dropped": 2,
+        **expected,
+    }
 
 
 @pytest.mark.full
