@@ -63,10 +63,30 @@ def timeout(value: Any) -> float:
         OptionTypeError: It is no number.
         OptionError: It is negative, infinite or nan.
     """
-    seconds = number("timeout", value)
-    if not seconds >= 0:
-        raise OptionError(f"timeout must be at least 0 seconds, got {shown(value)}")
-    return seconds
+    return seconds("timeout", value)
+
+
+def timeout_or_none(value: Any) -> float | None:
+    """Seconds to wait, 0 or more, or None.
+
+    Raises:
+        OptionTypeError: It is no number.
+        OptionError: It is negative, infinite or nan.
+    """
+    return None if value is None else seconds("timeout", value, " or None")
+
+
+def seconds(what: str, value: Any, more: str = "") -> float:
+    """A duration of 0 or more.
+
+    Raises:
+        OptionTypeError: It is no number.
+        OptionError: It is negative, infinite or nan.
+    """
+    duration = number(what, value)
+    if not duration >= 0:
+        raise OptionError(f"{what} must be at least 0 seconds{more}, got {shown(value)}")
+    return duration
 
 
 def integer(what: str, value: Any, bits: int = 32) -> int:
@@ -74,14 +94,16 @@ def integer(what: str, value: Any, bits: int = 32) -> int:
 
     Raises:
         OptionTypeError: It is no integer.
-        OptionError: It is too large.
+        OptionError: It is too large or too small.
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise OptionTypeError(f"{what} must be a whole number, got {shown(value)}")
     whole = int(value)
     limit = 1 << (bits - 1)
-    if not -limit <= whole < limit:
+    if whole >= limit:
         raise OptionError(f"{what} must be below {limit}, got {shown(value)}")
+    if whole < -limit:
+        raise OptionError(f"{what} must be at least {-limit}, got {shown(value)}")
     return whole
 
 

@@ -399,14 +399,24 @@ def _option(name: str, value: Any) -> Any:
         return value
     if hasattr(value, "tolist") and not isinstance(value, memoryview):  # of NumPy
         value = value.tolist()
+    if isinstance(value, (bool, str, bytes)):
+        return value
     if isinstance(value, (int, float)):
         return _check.integer(f"option {name!r}", value, bits=64) if isinstance(value, int) else value
     if isinstance(value, (list, tuple)):
-        return [
-            entry if isinstance(entry, float) else _check.number(f"each entry of option {name!r}", entry)
-            for entry in value
-        ]
+        return [_entry(name, each) for each in value]
     raise OptionTypeError(
         f"option {name!r} must be a bool, an int, a float, a str, bytes or a list of numbers, "
         f"got {_check.shown(value)}"
     )
+
+
+def _entry(name: str, value: Any) -> float:
+    """An entry of a list, which native code gets as a float."""
+    if isinstance(value, float):
+        return value
+    real = _check.number(f"each entry of option {name!r}", value)
+    if real != value:
+        wanted = "must be a number that a float holds exactly"
+        raise OptionError(f"each entry of option {name!r} {wanted}, got {_check.shown(value)}")
+    return real

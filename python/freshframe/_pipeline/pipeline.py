@@ -361,7 +361,7 @@ class Pipeline(RunByWith):
             Stalled: Nothing moves because a full blocking edge is not read.
         GIL: released while waiting.
         """
-        limit = None if timeout is None else _check.timeout(timeout)
+        limit = _check.timeout_or_none(timeout)
         try:
             if not self._engine.wait(limit):
                 return False

@@ -386,8 +386,7 @@ class Fleet(ClosedByWith):
         """
         self._life.check_process()
         agent = _check.text("the name of an agent", agent)
-        if timeout is not None and not _check.number("timeout", timeout) >= 0:
-            raise OptionError(f"timeout must be at least 0 seconds or None, got {timeout!r}")
+        timeout = _check.timeout_or_none(timeout)
         self._controller.drain(agent, True)
         if timeout is not None:
             _wait_until_empty(self._controller, agent, timeout)

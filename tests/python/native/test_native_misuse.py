@@ -222,6 +222,8 @@ def test_a_library_that_its_loader_unloads_stays(tmp_path: Path) -> None:
         ({"how": memoryview(b"ab")}, ff.OptionTypeError, "option 'how' must be a bool, an int"),
         ({"how": bytearray(b"ab")}, ff.OptionTypeError, "option 'how' must be a bool, an int"),
         ({"how": 1 << 63}, ff.OptionError, "option 'how' must be below"),
+        ({"how": -(1 << 63) - 1}, ff.OptionError, f"option 'how' must be at least -{1 << 63}, got -"),
+        ({"how": [1, (1 << 53) + 1]}, ff.OptionError, "option 'how' must be a number that a float holds"),
         ({"how": [[1]]}, ff.OptionTypeError, "each entry of option 'how' must be a number"),
         ({"how": np.datetime64("2020")}, ff.OptionTypeError, "option 'how' must be a bool"),
         ({"h\0w": 1}, ff.OptionError, "the name of an option must have no NUL"),

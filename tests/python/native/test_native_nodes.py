@@ -53,6 +53,23 @@ def test_a_class_gets_its_options_and_gives_numbers(plugin: Path) -> None:
     assert values(ff.native.node(plugin, "mean", scale=np.float32(0.5)), frames(3)) == [0, 0.5, 1]
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"negative": np.True_, "scale": np.int64(2)},
+        {"negative": np.array(True), "scale": np.array(2, np.uint8)},
+        {"negative": np.arange(2)[1:] == 1, "scale": np.float16(2)},
+    ],
+    ids=["scalars", "arrays", "a list of one"],
+)
+def test_values_of_numpy_are_taken_as_those_of_python(plugin: Path, options: dict[str, Any]) -> None:
+    if np.ndim(options["negative"]) == 1:
+        with pytest.raises(ff.OptionTypeError, match="each entry of option 'negative' must be a number"):
+            ff.native.node(plugin, "mean", **options)
+        options["negative"] = options["negative"][0]
+    assert values(ff.native.node(plugin, "mean", **options), frames(2)) == [0, -2]
+
+
 def test_options_of_every_type_arrive(plugin: Path) -> None:
     node = ff.native.node(plugin, "given", numbers=(1, 2.5), text="häß", bytes=b"\x00\xff", count=7)
     (table,) = values(node, frames(1))

@@ -146,8 +146,7 @@ class FleetReader(ClosedByWith):
             ReadTimeout: Nothing arrived in time. The reader stays usable.
         """
         self._check_process()
-        if timeout is not None and not _check.number("timeout", timeout) >= 0:
-            raise OptionError(f"timeout must be at least 0 seconds or None, got {timeout!r}")
+        timeout = _check.timeout_or_none(timeout)
         deadline = None if timeout is None else time.monotonic() + timeout
         results = self._results
         while True:
@@ -203,8 +202,7 @@ class FleetReader(ClosedByWith):
         """
         if _check.integer("n", n) < 1:
             raise OptionError(f"n must be at least 1, got {n}")
-        if not _check.number("max_wait", max_wait) >= 0:
-            raise OptionError(f"max_wait must be at least 0 seconds, got {max_wait!r}")
+        max_wait = _check.seconds("max_wait", max_wait)
         if arrow is not None:
             _check.flag("arrow", arrow)
         return self._in_batches(n, max_wait, _tables(arrow))
