@@ -61,16 +61,18 @@ def decode_masks(texts: Iterable[str], size: tuple[int, int] | None = None) -> n
 
     Args:
         texts: n texts, such as ``found.data["mask"]``. "" is an empty mask, too.
-        size: Width and height of the picture. It is only needed where all texts are "".
+        size: Width and height of the picture. It is only needed if all texts are "".
 
     Returns:
-        (n, height, width) bool.
+        (n, height, width) bool. Without texts and without a size: (0, 0, 0).
 
     Raises:
         OptionError: A text has another form, the sizes differ, or none is known.
         OptionTypeError: An argument is of another type.
     """
     given = [_parsed(text) for text in _several(texts)]
+    if not given and size is None:
+        return np.zeros((0, 0, 0), np.bool_)
     sizes = {(height, width) for height, width, _ in given if height}
     if size is not None:
         sizes.add(_sides(size))

@@ -277,6 +277,8 @@ def test_masks_survive_their_text() -> None:
     assert (ff.results.decode_masks(["", texts[3]]) == masks[[1, 3]]).all()
     assert ff.results.encode_masks(masks[:0]).shape == (0,)
     assert ff.results.decode_masks([""], size=(47, 33)).shape == (1, 33, 47)
+    assert ff.results.decode_masks(texts[:0]).shape == (0, 0, 0)  # of a picture without objects
+    assert ff.results.decode_masks(texts[:0], size=(47, 33)).shape == (0, 33, 47)
     for wrong in (["33x47:0", "3x4:0"], ["x"], [""], ["2x2:_"]):
         with pytest.raises(ff.OptionError):
             ff.results.decode_masks(wrong)
