@@ -130,7 +130,7 @@ def count_classes(files: Iterable[Path], root: Path) -> tuple[Rows, Rows]:
     """Methods and fields per class; those of a class in Python with its parents'."""
     methods: Rows = {}
     fields: Rows = {}
-    python: dict[str, tuple[str, int, list[str]]] = {}
+    python: Classes = {}
     for path in files:
         place = path.relative_to(root).as_posix()
         if path.suffix in {".hpp", ".cpp", ".h"}:
@@ -138,19 +138,29 @@ def count_classes(files: Iterable[Path], root: Path) -> tuple[Rows, Rows]:
                 methods[f"{place} {name}"], fields[f"{place} {name}"] = own, kept
         elif path.suffix == ".py":
             for name, own, parents in python_classes(path.read_text(encoding="utf-8")):
-                python[name] = (place, own, parents)
-    for name, (place, _, _) in python.items():
-        methods[f"{place} {name}"] = with_parents(name, python, set())
+                python.setdefault(name, {})[place] = (own, parents)
+    for name, places in python.items():
+        for place in places:
+            methods[f"{place} {name}"] = with_parents(name, place, python, set())
     return methods, fields
 
 
-def with_parents(name: str, classes: dict[str, tuple[str, int, list[str]]], seen: set[str]) -> int:
-    """The methods of a class in Python and of those that it inherits from."""
-    if name not in classes or name in seen:
+Classes = dict[str, dict[str, tuple[int, list[str]]]]  # by name and file: methods and parents
+
+
+def with_parents(name: str, place: str, classes: Classes, seen: set[tuple[str, str]]) -> int:
+    """The methods of a class in Python and of its parents. Of several of a parent's name: the largest."""
+    if (name, place) in seen:
         return 0
-    seen.add(name)
-    _, own, parents = classes[name]
-    return own + sum(with_parents(parent, classes, seen) for parent in parents)
+    seen.add((name, place))
+    own, parents = classes[name][place]
+    for parent in parents:
+        places = classes.get(parent, {})
+        own += max(
+            (with_parents(parent, each, classes, seen) for each in ([place] if place in places else places)),
+            default=0,
+        )
+    return own
 
 
 def count_branches(files: Iterable[Path], root: Path) -> Rows:

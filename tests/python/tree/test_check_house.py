@@ -77,6 +77,21 @@ def test_members_of_every_form_are_counted() -> None:
             },
             "High: methods 60, at most 45",
         ),
+        (
+            {
+                "python/p/a.py": "class Life:\n" + "".join(f"  def f{n}(self): ...\n" for n in range(46)),
+                "python/p/b.py": "class Life:\n  def f(self): ...\n",
+            },
+            "python/p/a.py Life: methods 46, at most 45",
+        ),
+        (
+            {
+                "python/p/a.py": "class Life:\n" + "".join(f"  def f{n}(self): ...\n" for n in range(44)),
+                "python/p/b.py": "class Life:\n  def f(self): ...\n",
+                "python/p/c.py": "class High(Life):\n  def g(self): ...\n  def h(self): ...\n",
+            },
+            "python/p/c.py High: methods 46, at most 45",
+        ),
         ({"src/core/a.cpp": cpp_function(20)}, "src/core/a.cpp branched: branches 20, at most 19"),
         (
             {"src/core/a.cpp": cpp_function(20).replace("{", "{  // #lizard forgives", 1)},
@@ -114,6 +129,8 @@ def test_members_of_every_form_are_counted() -> None:
         "methods",
         "fields",
         "with parents",
+        "one of two of a name",
+        "with the larger of two parents of a name",
         "branches of C++",
         "branches that lizard is asked to forgive",
         "branches below an annotation",
