@@ -1,56 +1,103 @@
-"""The programs in README.md, run as they stand there."""
+"""The programs of README.md run as they are printed, right after ./dev demo."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
-from support import WATCHDOG
+from support import WATCHDOG, until
 
 import freshframe as ff
 
-README = Path(__file__).parents[3] / "README.md"
-PROGRAMS = re.findall(r"^```python\n(.*?)^```", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+ROOT = Path(__file__).parents[3]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS: list[tuple[str, str]] = re.findall(r"^```python ?(\w*)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+FIRST, PARTS, LOOP = (text for _, text in BLOCKS)
 
 
-def test_readme_has_the_two_programs_that_are_run_here() -> None:
-    assert len(PROGRAMS) == 2
-    assert all(len([line for line in program.splitlines() if line]) <= 8 for program in PROGRAMS)
+def with_detector() -> str:
+    """The first program with the scene and the tracker of the second block, as the text asks for."""
+    begin, end = FIRST.index("camera = "), FIRST.index("drawn = ")
+    return FIRST[:begin] + PARTS + FIRST[end:]
+
+
+@contextmanager
+def running(program: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """A program that runs until Ctrl-C, which ends it."""
+    (folder / "first.py").write_text(program, encoding="utf-8")
+    path = os.pathsep.join([str(Path(ff.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+    with subprocess.Popen(
+        # A background job of a shell ignores Ctrl-C, as do its children.
+        ["env", "--default-signal=INT", sys.executable, "-u", "first.py"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=WATCHDOG)
+        finally:
+            process.kill()
+    assert process.returncode == 0 or "KeyboardInterrupt" in said, said
+
+
+def state_of(url: str) -> dict[str, Any]:
+    with urllib.request.urlopen(f"{url.partition('?')[0].rstrip('/')}/api/state", timeout=WATCHDOG) as answer:
+        found: dict[str, Any] = json.loads(answer.read())
+        return found
+
+
+def shows_its_page(program: str, folder: Path) -> None:
+    with running(program, folder) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/?(\?.*)?", url), (
+            process.stderr.read() if process.stderr else ""
+        )
+
+        def drawn() -> list[int]:
+            return [node["processed"] for node in state_of(url)["nodes"] if "nnotate" in node["name"]]
+
+        until(lambda: drawn() > [20], "20 drawn pictures")
+        assert state_of(url)["phase"] == "running"
+
+
+def test_the_readme_has_the_programs_that_run_here() -> None:
+    assert [tag for tag, _ in BLOCKS] == ["forever", "notest", "forever"]
+    assert all(len([line for line in text.splitlines() if line]) <= 11 for _, text in BLOCKS)
+
+
+def test_the_first_program_needs_nothing_but_freshframe_and_shows_its_page(tmp_path: Path) -> None:
+    shows_its_page("import sys\nsys.modules['onnxruntime'] = sys.modules['cv2'] = None\n" + FIRST, tmp_path)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("onnxruntime") is None, reason="needs onnxruntime")
-def test_the_detector_of_the_readme_serves_its_page(tmp_path: Path) -> None:
-    """In a process of its own, which the runtime's threads do not outlive."""
-    program = PROGRAMS[0].replace("demo:shapes", "demo:shapes?frames=20&pace=0")
-    assert program != PROGRAMS[0]
-    ended = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            program
-            + "print([n.processed for name, n in pipeline.stats().nodes.items() if 'nnotate' in name])",
-        ],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(Path(ff.__file__).parents[1])},
-        text=True,
-        capture_output=True,
-        timeout=WATCHDOG,
-        check=False,
-    )
-    assert (ended.returncode, ended.stderr) == (0, "")
-    url, frames = ended.stdout.splitlines()
-    assert "http://127.0.0.1:" in url
-    assert frames == "[20]"
+def test_the_same_program_with_a_detector_shows_its_page(tmp_path: Path) -> None:
+    shows_its_page(with_detector(), tmp_path)
 
 
-def test_the_game_loop_of_the_readme_gets_circles(capsys: pytest.CaptureFixture[str]) -> None:
-    program = PROGRAMS[1].replace("fps=60", "fps=60&frames=60")
-    assert program != PROGRAMS[1]
-    exec(program, {})
-    assert re.match(r"\d+ \[\[ ?\d+\. ", capsys.readouterr().out)
+def test_the_loop_prints_the_age_of_its_circles(tmp_path: Path) -> None:
+    with running(LOOP, tmp_path) as process:
+        assert process.stdout is not None
+        assert re.fullmatch(r"\d+ circles, \d+ ms old\n", process.stdout.readline())
+
+
+def test_the_demonstration_installs_what_the_second_program_needs() -> None:
+    verb = (ROOT / "dev").read_text(encoding="utf-8").partition("\n  demo)\n")[2].partition(";;")[0]
+    assert "setup_packages detectors" in verb
+    assert re.search(r"^detectors = \[\"onnxruntime==", (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
