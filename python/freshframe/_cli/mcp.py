@@ -11,6 +11,7 @@ import functools
 import hmac
 import http.client
 import json
+import math
 import os
 import socket
 import sys
@@ -23,15 +24,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import freshframe as ff
 
 from .._http import read_body
 from .._interpreter import parts
+from .._sinks.plain import plain
 from .messages import Messages
 from .outcome import ExitCode, UsageError, explain
 from .top import Target, UnreachableError, opener
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 _INSTRUCTIONS = (
     "You see through the cameras of a running freshframe pipeline. Each picture comes with the time of its "
@@ -43,7 +48,15 @@ _PATIENCE = 4.0  # seconds for an answer; the server says within 2 that there is
 _LOOK_PATIENCE = 35.0  # of the past: the server gives up after 30
 _LARGEST = 16 << 20  # bytes of an answer
 _AT_ONCE = 8  # questions
-_UNREADABLE = (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError)
+_CONNECTIONS = 64
+_SILENT_AT_ONCE = 16  # connections that have not shown the token
+_SILENT_FOR = 5.0  # seconds
+_CLOCKS_DIFFER = 1.0  # seconds by which a picture's clock may be ahead of the server's
+_UNREADABLE = (
+    *(ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError),
+    ff.OptionError,
+)
+_JPEG = b"\xff\xd8"  # its first bytes
 _ORIGINS = {  # of a picture's UTC
     "camera": "the camera's clock",
     "device": "the driver's timestamp",
@@ -66,12 +79,18 @@ def run(options: Any, messages: Messages) -> ExitCode:
     except UnreachableError as error:
         messages.complain(f"{error}; is a pipeline served there?")
         return ExitCode.SOURCE
+    eyes = Eyes(target, options.max_age)
+    try:
+        ports = eyes.ports_of(state)
+    except NoPictureError as error:
+        messages.complain(str(error))
+        return ExitCode.SOURCE
     server = MCPServer("freshframe", instructions=_INSTRUCTIONS, version=ff.__version__, log_level="ERROR")
-    _add_tools(server, Eyes(target, options.max_age))
+    _add_tools(server, eyes)
     if options.http is None:
         _serve_stdio(server, messages, options)
     else:
-        _serve_http(server, target.token, options.http, messages, ", ".join(_ports_of(state)) or "no port")
+        _serve_http(server, target.token, options.http, messages, ", ".join(ports) or "no port")
     return ExitCode.OK
 
 
@@ -104,6 +123,31 @@ def _moment(unix: float) -> str:
     return datetime.fromtimestamp(unix, timezone.utc).isoformat(timespec="milliseconds")
 
 
+def _readable(what: str) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
+    """Makes words of an answer that is not as this version's. Each question of an agent is decorated so.
+
+    Args:
+        what: Is wanted of the server.
+    """
+
+    def decorated(question: Callable[_P, _T]) -> Callable[_P, _T]:
+        @functools.wraps(question)
+        def asked(*arguments: _P.args, **named: _P.kwargs) -> _T:
+            try:
+                return question(*arguments, **named)
+            except _UNREADABLE as error:
+                eyes: Any = arguments[0]
+                raise NoPictureError(
+                    f"wanted {what} from {eyes.shown}, got an answer that cannot be read "
+                    f"({type(error).__name__}: {error}): it must have the version of this command, "
+                    f"{ff.__version__}"
+                ) from None
+
+        return asked
+
+    return decorated
+
+
 class Eyes:
     """The questions of an agent, each answered by the server of the pipeline."""
 
@@ -112,6 +156,17 @@ class Eyes:
         self._target = target
         self._max_age = max_age
 
+    @property
+    def shown(self) -> str:
+        """Returns the server's address without its token."""
+        return self._target.shown
+
+    @_readable("the ports that may be seen")
+    def ports_of(self, state: dict[str, Any]) -> list[str]:
+        """Returns the names of the ports whose pictures may be seen."""
+        return [_text(port) for port in _ports_of(state)]
+
+    @_readable("the state of the pipeline")
     def cameras(self) -> str:
         """The ports whose pictures may be seen, the looks that keep the past, and the sources, as JSON."""
         state = self._state()
@@ -122,8 +177,9 @@ class Eyes:
             if node["kind"] == "source"
         ]
         seen = {"phase": state["phase"], "cameras": _ports_of(state), "looks": _looks_of(state)}
-        return json.dumps({**seen, "sources": sources})
+        return json.dumps({**seen, "sources": sources}, allow_nan=False)
 
+    @_readable("a picture with its time")
     def now(self, camera: str) -> tuple[str, bytes]:
         """The newest picture of a port: its number, time and age as a sentence, and the JPEG.
 
@@ -132,7 +188,7 @@ class Eyes:
         """
         headers, jpeg, took = self._fetched(f"/api/picture/{_quoted(camera)}.jpg", _cameras_of)
         try:
-            age = float(headers["X-Age"]) + took
+            age = _age(float(headers["X-Age"])) + took
             taken = _moment(float(headers["X-Timestamp"]))
         except (TypeError, ValueError):
             raise NoPictureError(
@@ -145,8 +201,9 @@ class Eyes:
                 f"{words}, is {age:.1f} s old, more than the {self._max_age:g} s that are allowed. "
                 f"{self._advice(_problems_of)}"
             )
-        return f"{words}, {age:.3f} s old", jpeg
+        return f"{words}, {age:.3f} s old", _picture(jpeg)
 
+    @_readable("pictures with their times")
     def back(self, look: str, seconds: float, pictures: int) -> list[tuple[str, bytes]]:
         """Pictures of a look from the last seconds, the oldest first, each with its sentence.
 
@@ -156,24 +213,19 @@ class Eyes:
         query = urllib.parse.urlencode({"back": seconds, "n": pictures})
         path = f"/api/look/{_quoted(look)}.json?{query}"
         _, body, took = self._fetched(path, _looks_words, _LOOK_PATIENCE)
-        try:
-            found = json.loads(body)
-            camera, state = found["camera"], found["state"]
-            return [
-                (_words_of(camera, state, each, took), base64.b64decode(each["jpeg"]))
-                for each in found["pictures"]
-            ]
-        except _UNREADABLE as error:
-            raise NoPictureError(
-                f"wanted pictures with their times from {self._target.shown}, got an answer that cannot be "
-                f"read ({type(error).__name__}: {error}): it must have the version of this command, "
-                f"{ff.__version__}"
-            ) from None
+        found = plain(json.loads(body))
+        camera, state = _text(found["camera"]), _text(found["state"])
+        return [
+            (_words_of(camera, state, each, took), _picture(base64.b64decode(each["jpeg"])))
+            for each in found["pictures"]
+        ]
 
+    @_readable("sentences")
     def why(self) -> str:
         """Reasons why results are old or lost, in sentences."""
-        return str(self._told(lambda: self._target.fetched("/api/why"))["text"])
+        return _text(self._told(lambda: self._target.fetched("/api/why"))["text"])
 
+    @_readable("the events of the pipeline")
     def events(self, most: int) -> str:
         """The newest events, a line each with its time."""
         lines = [
@@ -189,7 +241,7 @@ class Eyes:
 
     def _told(self, question: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         try:
-            return question()
+            return dict(plain(question()))
         except (UsageError, UnreachableError) as error:
             raise NoPictureError(str(error)) from None
 
@@ -197,7 +249,7 @@ class Eyes:
         """A sentence of the state, for behind the reason of a refusal; "" where there is no state."""
         try:
             return text(self._state())
-        except NoPictureError:
+        except (NoPictureError, *_UNREADABLE):
             return ""
 
     def _fetched(
@@ -228,6 +280,24 @@ class Eyes:
             raise NoPictureError(f"no answer from {self._target.shown}: {error}") from None
 
 
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"expected a text, got {type(value).__name__}")
+    return value
+
+
+def _age(seconds: float) -> float:
+    if not -_CLOCKS_DIFFER <= seconds < math.inf:
+        raise ValueError(f"no picture has an age of {seconds} s")
+    return seconds
+
+
+def _picture(jpeg: bytes) -> bytes:
+    if not jpeg.startswith(_JPEG):
+        raise ValueError(f"{len(jpeg)} bytes are no JPEG")
+    return jpeg
+
+
 def _quoted(name: str) -> str:
     try:
         return urllib.parse.quote(name, safe="")
@@ -237,10 +307,10 @@ def _quoted(name: str) -> str:
 
 def _words_of(camera: str, state: str, picture: dict[str, Any], took: float) -> str:
     """The sentence before a picture of the past: no picture goes without its time."""
-    words = f"{camera}, picture {picture['seq']}, captured at {_moment(picture['time'])}, "
-    words += f"{picture['age'] + took:.3f} s old"
+    words = f"{camera}, picture {int(picture['seq'])}, captured at {_moment(picture['time'])}, "
+    words += f"{_age(picture['age']) + took:.3f} s old"
     if picture["utc"] is not None:
-        origin = _ORIGINS.get(picture["utc_from"], picture["utc_from"])
+        origin = _ORIGINS.get(picture["utc_from"]) or _text(picture["utc_from"])
         error = picture["utc_error"]
         words += f"; by {origin} at {_moment(picture['utc'])}"
         words += ", with an unknown error" if error is None else f", give or take {error:.3f} s"
@@ -332,12 +402,52 @@ def _serve_stdio(server: Any, messages: Messages, options: Any) -> None:
         os._exit(code)
 
 
+class _Door:
+    """Connections that have not shown the token. They make room for newer ones, the oldest first."""
+
+    def __init__(self) -> None:
+        self._strangers: dict[Any, Any] = {}  # transports by the client's address
+
+    def protocol(self) -> type:
+        """Returns uvicorn's protocol with this door. uvicorn itself waits forever for a request."""
+        from uvicorn.protocols.http.h11_impl import H11Protocol  # noqa: PLC0415  (it comes with mcp)
+
+        door = self
+
+        class Protocol(H11Protocol):
+            def connection_made(self, transport: Any) -> None:
+                super().connection_made(transport)
+                door._come(self.client, transport)
+                self.loop.call_later(_SILENT_FOR, door._turn_away, self.client, transport)
+
+            def connection_lost(self, exc: Exception | None) -> None:
+                door.let_in(self.client)
+                super().connection_lost(exc)
+
+        return Protocol
+
+    def _come(self, client: Any, transport: Any) -> None:
+        self._strangers[client] = transport
+        while len(self._strangers) > _SILENT_AT_ONCE:
+            oldest = next(iter(self._strangers))
+            self._turn_away(oldest, self._strangers[oldest])
+
+    def _turn_away(self, client: Any, transport: Any) -> None:
+        if self._strangers.get(client) is transport:
+            self._strangers.pop(client).abort()
+
+    def let_in(self, client: Any) -> None:
+        """The client has shown the token, or has left."""
+        self._strangers.pop(client, None)
+
+
 def _serve_http(server: Any, token: str, port: int, messages: Messages, ports: str) -> None:
     """Serves the streamable HTTP transport on this machine, to clients that have the token."""
     import uvicorn  # noqa: PLC0415  (it comes with mcp)
 
     app = server.streamable_http_app(host="127.0.0.1", stateless_http=True, json_response=True)
     wanted = f"Bearer {token}".encode()
+    door = _Door()
 
     async def guarded(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "lifespan":
@@ -347,6 +457,7 @@ def _serve_http(server: Any, token: str, port: int, messages: Messages, ports: s
                 await send({"type": "http.response.start", "status": 401, "headers": headers})
                 await send({"type": "http.response.body", "body": b"the token is missing or wrong\n"})
                 return
+            door.let_in(scope["client"])
         await app(scope, receive, send)
 
     with socket.create_server(("127.0.0.1", port)) as listener:
@@ -358,6 +469,7 @@ def _serve_http(server: Any, token: str, port: int, messages: Messages, ports: s
             lifespan="on",
             ws="none",
             timeout_graceful_shutdown=1,
-            limit_concurrency=32,
+            limit_concurrency=_CONNECTIONS,
+            http=door.protocol(),
         )
         uvicorn.Server(config).run(sockets=[listener])

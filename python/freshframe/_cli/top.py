@@ -13,6 +13,7 @@ import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .._check import shown
 from .messages import Messages
 from .outcome import ExitCode, UsageError
 
@@ -110,13 +111,13 @@ class Target:
             raise UnreachableError(
                 f"no dashboard at {self.shown}: it answers with status {error.code}"
             ) from None
-        except (OSError, ValueError, http.client.HTTPException) as error:
+        except (OSError, ValueError, RecursionError, http.client.HTTPException) as error:
             reason = str(getattr(error, "reason", error)).strip() or type(error).__name__
             raise UnreachableError(f"no dashboard at {self.shown}: {reason}") from None
         if not isinstance(state, dict) or state.get("schema") != _SCHEMA:
             found = state.get("schema") if isinstance(state, dict) else None
             raise UnreachableError(
-                f"no dashboard of this version at {self.shown}: expected schema {_SCHEMA}, got {found}"
+                f"no dashboard of this version at {self.shown}: expected schema {_SCHEMA}, got {shown(found)}"
             )
         return state
 

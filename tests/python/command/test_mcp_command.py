@@ -7,6 +7,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import math
 import os
 import re
 import signal
@@ -25,7 +26,7 @@ import pytest
 from support import WATCHDOG, until
 
 import freshframe as ff
-from freshframe._cli import main
+from freshframe._cli import main, top
 from freshframe._cli.mcp import Eyes, NoPictureError
 from freshframe._cli.top import Target
 
@@ -154,8 +155,10 @@ def pretends(answer: bytes) -> Iterator[Eyes]:
                         link.sendall(answer)
 
         threading.Thread(target=serve, daemon=True).start()
-        yield Eyes(Target.of(f"127.0.0.1:{server.getsockname()[1]}"), max_age=5)
-        server.shutdown(socket.SHUT_RDWR)
+        try:
+            yield Eyes(Target.of(f"127.0.0.1:{server.getsockname()[1]}"), max_age=5)
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
 
 
 HEAD = b"HTTP/1.1 200 OK\r\nX-Seq: 1\r\nX-Timestamp: 1.0\r\n"
@@ -166,6 +169,12 @@ HEAD = b"HTTP/1.1 200 OK\r\nX-Seq: 1\r\nX-Timestamp: 1.0\r\n"
     [
         (HEAD + b"Content-Length: 1\r\n\r\nx", "says no age of its pictures"),
         (HEAD + b"X-Age: 0.1\r\nContent-Length: 99\r\n\r\nxx", "cut off 97 bytes before its end"),
+        *(
+            (HEAD + b"X-Age: %s\r\nContent-Length: 2\r\n\r\n\xff\xd8" % age, "says no age of its pictures")
+            for age in (b"nan", b"inf", b"-1e9", b"-2", b"", b"now")
+        ),
+        (HEAD + b"X-Age: 0.1\r\nContent-Length: 0\r\n\r\n", "wanted a picture .*: 0 bytes are no JPEG"),
+        (HEAD + b"X-Age: 0.1\r\nContent-Length: 5\r\n\r\n<p>no", "wanted a picture .*: 5 bytes are no JPEG"),
         (b"hello\r\n\r\n", "no answer from"),
         (b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n", "status 302"),
     ],
@@ -218,7 +227,16 @@ def test_a_picture_of_the_past_tells_its_clock_its_damage_and_its_source(
         *("", "[]", "{", "3", "[" * 50_000, '{"pictures": [], "camera": 3}'),
         json.dumps({"camera": "door", "state": "reading", "pictures": [{**PICTURE, "jpeg": "x"}]}),
         json.dumps({"camera": "door", "state": "reading", "pictures": [{**PICTURE, "time": 1e300}]}),
+        *(
+            json.dumps({"camera": "door", "state": "", "pictures": [{**PICTURE, name: lie}]})
+            for name, lies in {
+                **{"age": (math.nan, -1e9, None, "0"), "jpeg": ("", "aGVsbG8=", None, 7)},
+                **{"seq": ("x",), "utc_from": (7,), "still_for": ("x",), "hole": ("x",)},
+            }.items()
+            for lie in lies
+        ),
         json.dumps({"camera": "door", "state": 3, "pictures": [PICTURE]}),
+        json.dumps({"camera": 3, "state": "", "pictures": [PICTURE]}),
         json.dumps({"camera": "door", "state": "", "pictures": [{"seq": 1}]}),
     ],
 )
@@ -230,6 +248,55 @@ def test_an_answer_without_readable_pictures_is_told_in_words(body: str) -> None
         ),
     ):
         eyes.back("door", 10, 4)
+
+
+STATE: dict[str, Any] = {
+    **{"schema": top._SCHEMA, "phase": "running", "views": [{"port": "door"}], "looks": [{"look": "past"}]},
+    **{name: [] for name in sorted(top._SHOWN - {"phase", "views", "looks"})},
+    "nodes": [{"name": "door", "kind": "source", "state": "reading", "fps": 30.0, "source": {"away": 0.0}}],
+    "events": [{"time": 1.0, "kind": "start", "subject": "door", "text": "started", "count": 1}],
+    "problems": [],
+}
+QUESTIONS: dict[str, Callable[[Eyes], Any]] = {
+    "list_cameras": Eyes.cameras,
+    "look_now": lambda eyes: eyes.now("door"),
+    "look_back": lambda eyes: eyes.back("past", 10, 4),
+    "why": Eyes.why,
+    "recent_events": lambda eyes: eyes.events(20),
+}
+LIES: list[Any] = [
+    *(None, 3, "text", [], {}, [None], [3], ["text"], [[]], [{}]),
+    *({"port": 3}, [{"port": None}], [{"look": None}], {"text": []}, "\udcff", 1e300, [{"text": "\udcff"}]),
+    *({"time": "now"}, [{"time": 1e300}], [{**STATE["events"][0], "time": None}]),
+    [{**STATE["events"][0], "count": "x"}],
+    [{**STATE["nodes"][0], "source": 3}],
+    [{**STATE["nodes"][0], "fps": math.nan}],
+]
+
+
+@pytest.mark.parametrize("status", ["200 OK", "404 Not Found", "503 Service Unavailable"])
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_whatever_a_server_answers_an_agent_reads_words(question: str, status: str) -> None:
+    """Each part of the state is each of the lies in turn."""
+    for name in (*STATE, "text"):
+        bodies = [json.dumps({**STATE, "text": "Nothing is wrong.", name: lie}) for lie in LIES]
+        for body in (*bodies, "[" * 50_000):
+            answer = as_answer(body).replace(b"200 OK", status.encode(), 1)
+            with pretends(answer) as eyes:
+                try:
+                    told = QUESTIONS[question](eyes)
+                except NoPictureError as error:
+                    told = str(error)
+            assert isinstance(told, str), told
+            assert told
+            told.encode()  # no lone surrogate
+
+
+def test_an_honest_state_is_told() -> None:
+    with pretends(as_answer(json.dumps({**STATE, "text": "Nothing is wrong."}))) as eyes:
+        assert json.loads(eyes.cameras())["sources"][0]["state"] == "reading"
+        assert eyes.why() == "Nothing is wrong."
+        assert eyes.events(5) == "1970-01-01T00:00:01+00:00 start door: started"
 
 
 def test_a_name_that_no_port_can_have() -> None:
@@ -313,6 +380,33 @@ def test_http_needs_the_token(tmp_path: Path) -> None:
                 urllib.request.urlopen(request, timeout=WATCHDOG)
             assert refused.value.code == 401
             refused.value.close()
+
+
+def test_strangers_keep_no_agent_out(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text(f"{TOKEN}\n")
+
+    async def talk(url: str) -> None:
+        async with http_client(url, TOKEN) as client:
+            assert "door" in await text_of(client, "list_cameras")
+
+    with (
+        contextlib.ExitStack() as stack,
+        served(token=TOKEN) as dashboard,
+        over_http(dashboard.url.split("?")[0], file) as url,
+    ):
+        port = int(url.split(":")[2].partition("/")[0])
+        silent = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", port), WATCHDOG)) for _ in range(70)
+        ]
+        for each in silent[::2]:
+            with contextlib.suppress(OSError):
+                each.sendall(b"POST /mcp HTTP/1.1\r\nHost: x\r\n")  # half a request
+        asyncio.run(asyncio.wait_for(talk(url), WATCHDOG))
+        for each in silent:
+            each.settimeout(WATCHDOG)
+            with contextlib.suppress(ConnectionResetError):
+                assert each.recv(100) == b""  # after some seconds the newest have gone, too
 
 
 def test_ten_agents_look_without_a_pause_and_the_camera_goes_on(tmp_path: Path) -> None:
