@@ -1,9 +1,11 @@
-"""Hooks for the exit of the interpreter, at the moment when all pipelines were asked to stop."""
+"""Hooks for the exit of the interpreter, when all pipelines were asked to stop, and a silent Ctrl-C."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from types import TracebackType
 
 _hooks: list[Callable[[], object]] = []
 
@@ -17,3 +19,19 @@ def run() -> None:
     """Calls the hooks in the order in which they were added."""
     for hook in _hooks:
         hook()
+
+
+def without_traceback(interrupt: KeyboardInterrupt) -> KeyboardInterrupt:
+    """Returns a Ctrl-C whose traceback is not printed if it ends the program: the user has asked for it.
+
+    A program, a debugger or a notebook that shows exceptions in its own way still shows it.
+    """
+    interrupt.__dict__["_freshframe_is_wanted"] = True
+    if sys.excepthook is sys.__excepthook__:
+        sys.excepthook = _show
+    return interrupt
+
+
+def _show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if not error.__dict__.get("_freshframe_is_wanted"):
+        sys.__excepthook__(kind, error, trace)

@@ -10,7 +10,7 @@ from .. import _check, _native
 from .._errors import FreshframeError, OptionTypeError
 from .._graph import wiring
 from .._graph.graph import Graph
-from .._interpreter import log
+from .._interpreter import exit_hooks, log
 from . import life, observation, signatures, unstarted
 from .changes import Changes, WorkerPlans
 from .run_by_with import RunByWith
@@ -365,9 +365,9 @@ class Pipeline(RunByWith):
         try:
             if not self._engine.wait(limit):
                 return False
-        except KeyboardInterrupt:  # a clean stop first
+        except KeyboardInterrupt as interrupt:  # a clean stop first
             self._stop_quietly()
-            raise
+            raise exit_hooks.without_traceback(interrupt) from None
         except BaseException:
             log.drain()
             life.forget_ended()

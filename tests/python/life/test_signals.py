@@ -65,7 +65,22 @@ except KeyboardInterrupt:
 def test_an_uncaught_ctrl_c_ends_the_program_as_by_the_signal() -> None:
     ended = run_program(INTERRUPTED + "\npipeline.run()\n", signals=[signal.SIGINT])
     assert ended.code == -signal.SIGINT
-    assert "KeyboardInterrupt" in ended.err
+    assert ended.err == "", "no traceback: the user has asked for the end"
+
+
+def test_a_program_sees_ctrl_c_and_its_other_errors_are_printed() -> None:
+    caught = (
+        "\ntry:\n    pipeline.run()\nexcept KeyboardInterrupt:\n    raise ValueError('after it')\n"
+    )
+    ended = run_program(INTERRUPTED + caught, signals=[signal.SIGINT])
+    assert ended.code == 1
+    assert "ValueError: after it" in ended.err
+
+
+def test_a_hook_of_the_program_shows_ctrl_c_as_it_likes() -> None:
+    hook = "\nimport sys\nsys.excepthook = lambda kind, *_: print('mine', kind.__name__, file=sys.stderr)\n"
+    ended = run_program(INTERRUPTED + hook + "pipeline.run()\n", signals=[signal.SIGINT])
+    assert "mine KeyboardInterrupt" in ended.err
 
 
 def test_ctrl_c_during_an_async_for_ends_the_program() -> None:
