@@ -7,6 +7,7 @@ import concurrent.futures
 import contextlib
 import errno
 import itertools
+import re
 import socket
 from typing import Any
 
@@ -81,7 +82,7 @@ ANSWERS: dict[str, bytes | None] = {
 PLAYS = "a stream"
 # Who does not know OPTIONS, or answers it oddly, may know the rest.
 PLAYING = {"OPTIONS": {*REFUSED, "bare-200", "201", "302-without-a-place", "302-to-nothing", "304", "600"}}
-PLAYING["OPTIONS"] |= {"a-number-of-letters", "no-number", "many-headers", "a-request"}
+PLAYING["OPTIONS"] |= {"an-older-number", "a-number-of-letters", "no-number", "many-headers", "a-request"}
 # freshframe's own RTSP refuses it, FFmpeg's, which is tried then, plays from version 7 on.
 MAY_PLAY = {"OPTIONS": {"a-long-line"}}
 
@@ -220,6 +221,64 @@ def test_a_server_that_says_first_that_the_answer_will_come_is_waited_for() -> N
     with Slow(clip("h264")) as server, Camera(server.url, options={"rtsp": "own"}) as camera:
         camera.read(2)
         assert camera.stats.outages == 0
+
+
+@pytest.mark.parametrize("number", [b"CSeq: 0\r\n", b"CSeq: 1\r\n", b"CSeq: 999\r\n", b"CSeq: x\r\n", b""])
+def test_a_camera_that_numbers_its_answers_wrongly_is_read(number: bytes) -> None:
+    class Wrong(RtspServer):
+        def talk(self, connection: socket.socket) -> None:
+            super().talk(Renumbered(connection, number))  # type: ignore[arg-type]
+
+    with Wrong(clip("h264")) as server, Camera(server.url, options={"rtsp": "own"}) as camera:
+        camera.read(2)
+        assert camera.stats.outages == 0
+
+
+@pytest.mark.parametrize("presentation", ["*", "", "video"])
+def test_a_camera_that_does_not_know_its_answers_address_is_asked_for_its_own(
+    presentation: str,
+) -> None:
+    class Doubled(RtspServer):
+        setups: list[str]
+
+        @property
+        def url(self) -> str:  # in the answer to DESCRIBE
+            return "rtsp://" + super().url
+
+        def _sdp(self) -> str:
+            return super()._sdp().replace("a=control:*", f"a=control:{presentation}")
+
+        def _next(self, connection: socket.socket) -> str:
+            while request := super()._next(connection):
+                self.setups += [request.split()[1]] if request.startswith("SETUP") else []
+                if "rtsp://rtsp://" not in request:
+                    break
+                number = request.split("CSeq: ")[1].split("\r")[0]
+                connection.sendall(f"RTSP/1.0 404 Not Found\r\nCSeq: {number}\r\n\r\n".encode())
+            return request
+
+    Doubled.setups = []
+    with Doubled(clip("h264")) as server:
+        url = f"rtsp://127.0.0.1:{server.port}/live"
+        with Camera(url, options={"rtsp": "own"}) as camera:
+            camera.read(2)
+    assert server.setups == [f"rtsp://{url}/track1", f"{url}/track1"]
+    assert server.goodbyes == 1
+
+
+class Renumbered:
+    """A connection on which each answer has this in place of its number."""
+
+    def __init__(self, connection: socket.socket, number: bytes) -> None:
+        self._connection, self._number = connection, number
+
+    def sendall(self, data: bytes) -> None:
+        if data.startswith(b"RTSP/1.0 "):
+            data = re.sub(rb"CSeq: \d+\r\n", self._number, data, count=1)
+        self._connection.sendall(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
 
 
 class Announced:

@@ -38,7 +38,8 @@ Dialogue::Dialogue(Link link, const Address& address, std::string user_agent, co
 Message Dialogue::ask(std::string_view method, const std::string& url, const std::string& headers,
                       Waiter& waiter, TimePoint deadline) {
   for (;;) {
-    auto answer = wait_for(send(method, url, headers), waiter, deadline);
+    send(method, url, headers);
+    auto answer = wait_for_answer(waiter, deadline);
     if (answer.status != kUnauthorized) {
       authorization_.note_accepted();
       return answer;
@@ -50,11 +51,11 @@ Message Dialogue::ask(std::string_view method, const std::string& url, const std
 }
 
 bool Dialogue::send_only(std::string_view method, const std::string& url, const std::string& headers) {
-  static_cast<void>(send(method, url, headers));
+  send(method, url, headers);
   return fits_;
 }
 
-int Dialogue::send(std::string_view method, const std::string& url, const std::string& headers) {
+void Dialogue::send(std::string_view method, const std::string& url, const std::string& headers) {
   std::string text(method);
   text += " " + url + " RTSP/1.0\r\nCSeq: " + std::to_string(++sequence_) + "\r\nUser-Agent: " + user_agent_ +
           "\r\n";
@@ -64,7 +65,6 @@ int Dialogue::send(std::string_view method, const std::string& url, const std::s
   text += headers + "\r\n";
   fits_ = link_.queue(as_bytes(text));
   link_.flush();
-  return sequence_;
 }
 
 void Dialogue::send_packet(std::uint8_t channel, std::span<const std::uint8_t> bytes) {
@@ -75,14 +75,11 @@ void Dialogue::send_packet(std::uint8_t channel, std::span<const std::uint8_t> b
   link_.flush();
 }
 
-Message Dialogue::wait_for(int sequence, Waiter& waiter, TimePoint deadline) {
+/// Whatever its number is: one request is open, and there are cameras that count from another number, or write 0.
+Message Dialogue::wait_for_answer(Waiter& waiter, TimePoint deadline) {
   for (int messages = 0; messages < kMostMessages;) {
     while (auto message = next_message([this](const Interleaved& packet) { keep(packet); })) {
-      // Some servers number their answers wrongly or not at all.
-      const auto number = message->sequence();
-      const bool is_final =
-          message->status >= 200;  // else it says that the answer will come (RFC 2326, 7.1.1)
-      if (is_final && (!number || *number >= sequence)) return *std::move(message);
+      if (message->status >= 200) return *std::move(message);  // a lower one announces it (RFC 2326, 7.1.1)
       ++messages;
     }
     std::vector<pollfd> sockets{link_.interest()};
@@ -168,12 +165,16 @@ void Dialogue::read(const OnPacket& on_packet) {
 bool Dialogue::end(std::string_view method, const std::string& url, TimePoint deadline,
                    const Waiter* waiter) noexcept {
   try {
-    if (farewell_ == 0) farewell_ = send(method, url, {});
+    if (farewell_ == 0) {
+      send(method, url, {});
+      farewell_ = sequence_;
+    }
     do {
       while (const auto message = next_message([](const Interleaved&) {})) {
         if (message->sequence() != farewell_) continue;
         if (message->status != kUnauthorized || !accept(*message)) return true;
-        farewell_ = send(method, url, {});
+        send(method, url, {});
+        farewell_ = sequence_;
       }
       std::vector<pollfd> sockets{link_.interest()};
       const bool ready =

@@ -69,8 +69,8 @@ class Dialogue {
   [[nodiscard]] bool take_retry() noexcept { return std::exchange(retry_, false); }
 
  private:
-  int send(std::string_view method, const std::string& url, const std::string& headers);
-  [[nodiscard]] Message wait_for(int sequence, Waiter& waiter, TimePoint deadline);
+  void send(std::string_view method, const std::string& url, const std::string& headers);
+  [[nodiscard]] Message wait_for_answer(Waiter& waiter, TimePoint deadline);
   [[nodiscard]] std::optional<Message> next_message(const OnPacket& on_packet);
   void answer(const Message& request);
   [[nodiscard]] bool accept(const Message& refusal);

@@ -23,6 +23,7 @@ namespace {
 using RealClock = std::chrono::steady_clock;
 
 constexpr int kOk = 200;
+constexpr int kNotFound = 404;
 constexpr int kUnsupportedTransport = 461;
 constexpr Seconds kAtOnce{0.005};        // most servers answer a goodbye sooner
 constexpr Seconds kReportInterval{5};    // RFC 3550, section 6.2
@@ -116,14 +117,28 @@ void Session::choose_media(const Message& answer, const Choose& choose) {
   const auto description = parse_sdp(answer.body);
   media_ = description.media.at(choose(description));
   base_ = base_url(address_.url, answer.header("content-base"), answer.header("content-location"));
-  control_ = control_url(base_, description.control);
+  presentation_ = description.control;
+  control_ = control_url(base_, presentation_);
+}
+
+Message Session::ask_for_transport(TimePoint deadline) {
+  const bool udp_first = options_.transport == Transport::UdpThenTcp;
+  auto answer = udp_first ? set_up_udp(deadline) : set_up_tcp(deadline);
+  if (answer.status != kUnsupportedTransport) return answer;
+  return udp_first ? set_up_tcp(deadline) : set_up_udp(deadline);
+}
+
+/// In place of the one in the answer to DESCRIBE, which may be "rtsp://rtsp://192.0.2.1/". False: it is the same.
+bool Session::use_own_url() {
+  const bool differs = control_url(address_.url, media_.control) != control_url(base_, media_.control);
+  base_ = address_.url;
+  control_ = control_url(base_, presentation_);
+  return differs;
 }
 
 void Session::set_up(TimePoint deadline) {
-  const bool udp_first = options_.transport == Transport::UdpThenTcp;
-  auto answer = udp_first ? set_up_udp(deadline) : set_up_tcp(deadline);
-  if (answer.status == kUnsupportedTransport)
-    answer = udp_first ? set_up_tcp(deadline) : set_up_udp(deadline);
+  auto answer = ask_for_transport(deadline);
+  if (answer.status == kNotFound && use_own_url()) answer = ask_for_transport(deadline);
   check(answer, "SETUP");
   note_session(answer);
   const auto transport = parse_transport(answer.header("transport"));

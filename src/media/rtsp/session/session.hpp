@@ -90,6 +90,8 @@ class Session {
   [[nodiscard]] std::optional<std::string> describe(const Choose& choose, TimePoint deadline);
   void choose_media(const Message& answer, const Choose& choose);
   void set_up(TimePoint deadline);
+  [[nodiscard]] Message ask_for_transport(TimePoint deadline);
+  [[nodiscard]] bool use_own_url();
   [[nodiscard]] Message set_up_tcp(TimePoint deadline);
   [[nodiscard]] Message set_up_udp(TimePoint deadline);
   void note_session(const Message& answer);
@@ -108,8 +110,9 @@ class Session {
   std::unique_ptr<Dialogue> dialogue_;
   std::unique_ptr<Datagrams> datagrams_;
   Media media_;
-  std::string base_;     // of the description
-  std::string control_;  // of the whole presentation
+  std::string base_;          // of the description
+  std::string presentation_;  // as the description names it
+  std::string control_;       // URL of the whole presentation
   std::uint8_t channel_ = 0;
   std::uint8_t control_channel_ = 1;
   Seconds timeout_{60};  // RFC 2326, section 12.37
