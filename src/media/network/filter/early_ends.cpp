@@ -4,6 +4,7 @@
 
 #include "freshframe/error.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -85,12 +86,23 @@ namespace {
 
 constexpr int kNoParser = AVFMT_FLAG_NOPARSE | AVFMT_FLAG_NOFILLIN;
 
-/// By the first bytes, which can be read again afterwards.
-bool is_transport_stream(AVIOContext& io) {
-  std::array<std::uint8_t, kTsPacketSize + 1> first{};
+/// The first bytes, which can be read again afterwards.
+std::vector<std::uint8_t> first_bytes(AVIOContext& io) {
+  std::vector<std::uint8_t> first(kTsPacketSize + 1);
   const int size = avio_read_partial(&io, first.data(), static_cast<int>(first.size()));
-  if (size <= 0 || avio_seek(&io, 0, SEEK_SET) < 0) return false;
-  return first.front() == kTsSync && (size <= static_cast<int>(kTsPacketSize) || first.back() == kTsSync);
+  if (size <= 0 || avio_seek(&io, 0, SEEK_SET) < 0) return {};
+  first.resize(static_cast<std::size_t>(size));
+  return first;
+}
+
+bool is_transport_stream(Bytes first) {
+  return !first.empty() && first.front() == kTsSync &&
+         (first.size() <= kTsPacketSize || first.back() == kTsSync);
+}
+
+bool is_jpeg(Bytes first) {
+  constexpr std::array<std::uint8_t, 3> kStart{0xFF, 0xD8, 0xFF};
+  return first.size() >= kStart.size() && std::equal(kStart.begin(), kStart.end(), first.begin());
 }
 
 std::unique_ptr<ByteFilter> filter_for(AVIOContext& io, bool believes_stuffing) {
@@ -98,7 +110,9 @@ std::unique_ptr<ByteFilter> filter_for(AVIOContext& io, bool believes_stuffing) 
   if (is_file) return nullptr;
   if (protocol_text(io, "mime_type").starts_with("multipart/x-mixed-replace"))
     return std::make_unique<MultipartFilter>();
-  if (is_transport_stream(io)) return std::make_unique<TsFilter>(believes_stuffing);
+  const auto first = first_bytes(io);
+  if (is_jpeg(first)) return std::make_unique<MultipartFilter>();
+  if (is_transport_stream(first)) return std::make_unique<TsFilter>(believes_stuffing);
   return nullptr;
 }
 

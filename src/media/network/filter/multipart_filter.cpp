@@ -5,6 +5,7 @@
 #include "freshframe/error.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <limits>
 #include <optional>
@@ -105,11 +106,24 @@ Bytes bytes_of(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
-/// The value of the line "Content-Length: 1234"; nullopt: it is another line.
-std::optional<std::string_view> length_in(std::string_view line) {
-  constexpr std::string_view kName = "content-length:";
-  if (core::lower_case(line.substr(0, kName.size())) != kName) return std::nullopt;
-  return line.substr(kName.size());
+constexpr std::string_view kLength = "content-length:";
+constexpr std::string_view kType = "content-type:";
+constexpr std::string_view kTypeLine = "Content-Type: image/jpeg\r\n";  // FFmpeg's demuxer wants one
+constexpr std::string_view kOwnBoundary = "--part";                     // until the server has sent one
+
+/// The value of a header in the head of a part; nullopt: it lacks it. `name` in small letters.
+std::optional<std::string_view> value_in(std::string_view head, std::string_view name) {
+  std::optional<std::string_view> value;
+  for (; !head.empty(); head.remove_prefix(head.find('\n') + 1)) {
+    const auto line = head.substr(0, head.find('\n'));
+    if (core::lower_case(line.substr(0, name.size())) == name) value = line.substr(name.size());
+  }
+  return value;
+}
+
+/// Whether the line is the first of a part whose server has sent no boundary, or one without dashes.
+bool is_header(std::string_view line) {
+  return value_in(line, kType) || value_in(line, kLength);
 }
 
 [[noreturn]] void throw_too_large(const std::string& what) {
@@ -161,9 +175,16 @@ void MultipartFilter::pass(Bytes bytes, FilteredBytes& out) {
   if (unended_ > kMostPartBytes) throw_too_large("sends a part without an end");
 }
 
-/// A part of one line, up to its end.
+/// A part of one line, up to its end, or all before a picture without a head.
 std::size_t MultipartFilter::add_head(Bytes bytes, FilteredBytes& out) {
   const auto end = std::ranges::find(bytes, std::uint8_t{'\n'});
+  if (!has_heads_ && head_.empty()) {
+    const auto picture = std::find(bytes.begin(), end, kFirst);  // no text has this byte
+    if (picture != end) {
+      begin_bare_picture();
+      return static_cast<std::size_t>(picture - bytes.begin());
+    }
+  }
   const bool whole = end != bytes.end();
   const auto count = static_cast<std::size_t>(end - bytes.begin()) + (whole ? 1 : 0);
   line_.append(reinterpret_cast<const char*>(bytes.data()), count);
@@ -175,16 +196,33 @@ std::size_t MultipartFilter::add_head(Bytes bytes, FilteredBytes& out) {
   return count;
 }
 
-/// Lines before the one with the boundary are no part's. Where the demuxer has a length from here, it expects
-/// none but blank ones.
+void MultipartFilter::begin_bare_picture() {
+  line_.clear();
+  head_ = std::string(kOwnBoundary).append("\r\n").append(kTypeLine).append("\r\n");
+  begin_picture();
+}
+
+void MultipartFilter::begin_picture() {
+  state_ = State::Picture;
+  begins_ = true;
+  ends_part_ = false;
+  end_ = JpegEnd();
+}
+
+/// Lines before the first one of a head belong to no part, and the demuxer takes none but a blank one behind a part.
 void MultipartFilter::end_line(FilteredBytes& out) {
   const auto line = std::exchange(line_, {});
   const bool blank = core::trimmed(std::string_view(line).substr(0, line.size() - 1)).empty();
-  if (head_.empty() && !line.starts_with("--")) {
-    if (blank || !has_put_length_) out.append(bytes_of(line));
-    return;
+  if (head_.empty()) {
+    if (blank && std::exchange(ends_part_, false)) out.append(bytes_of(line));
+    if (!line.starts_with("--") && !is_header(line)) return;
+    if (line.starts_with("--")) {
+      boundary_ = core::trimmed(line);
+    } else {
+      head_ = boundary_.empty() ? std::string(kOwnBoundary) : boundary_;
+      head_ += "\r\n";
+    }
   }
-  if (head_.empty()) boundary_ = core::trimmed(line);
   head_ += line;
   if (blank) {
     end_head(out);
@@ -194,24 +232,24 @@ void MultipartFilter::end_line(FilteredBytes& out) {
 }
 
 void MultipartFilter::end_head(FilteredBytes& out) {
-  begins_ = true;
-  has_put_length_ = false;
-  std::optional<std::string_view> length;
-  for (std::string_view rest = head_; !rest.empty(); rest.remove_prefix(rest.find('\n') + 1)) {
-    if (const auto value = length_in(rest.substr(0, rest.find('\n')))) length = value;
-  }
-  if (!length) {
-    state_ = State::Picture;
-    end_ = JpegEnd();
-    return;
-  }
-  const auto number = core::number_at(*length, std::numeric_limits<long>::max());
-  if (!number) return finish(out);
+  has_heads_ = true;
+  const auto length = value_in(head_, kLength);
+  const auto number = length ? core::number_at(*length, std::numeric_limits<long>::max()) : std::nullopt;
+  if (length && !number) return finish(out);
+  if (!value_in(head_, kType)) head_.insert(head_.find('\n') + 1, kTypeLine);
+  begin_picture();
+  if (!number) return;
   if (static_cast<std::size_t>(*number) > kMostPartBytes)
     throw_too_large("announces a picture of " + std::to_string(*number) + " bytes");
   out.append(bytes_of(std::exchange(head_, {})));
   left_ = static_cast<std::size_t>(*number);
-  state_ = left_ > 0 ? State::Body : State::Head;
+  state_ = State::Body;
+  if (left_ == 0) end_part();
+}
+
+void MultipartFilter::end_part() {
+  state_ = State::Head;
+  ends_part_ = true;
 }
 
 std::size_t MultipartFilter::add_body(Bytes bytes, TimePoint arrived, FilteredBytes& out) {
@@ -219,8 +257,25 @@ std::size_t MultipartFilter::add_body(Bytes bytes, TimePoint arrived, FilteredBy
   const auto count = std::min(left_, bytes.size());
   out.append(bytes.first(count));
   left_ -= count;
-  if (left_ == 0) state_ = State::Head;
+  if (left_ == 0) end_part();
   return count;
+}
+
+/// What is no JPEG and has no head is left out. Where a picture was cut off, the next one has begun.
+void MultipartFilter::drop_bare_picture(TimePoint arrived) {
+  constexpr std::array<std::uint8_t, 2> kStart{kFirst, kSoi};
+  const bool begins_again =
+      picture_.size() > kStart.size() && std::equal(kStart.rbegin(), kStart.rend(), picture_.rbegin());
+  picture_.clear();
+  if (!begins_again) {
+    head_.clear();
+    state_ = State::Head;
+    return;
+  }
+  end_ = JpegEnd();
+  picture_.assign(kStart.begin(), kStart.end());
+  static_cast<void>(end_.add(picture_));
+  arrived_ = arrived;
 }
 
 std::size_t MultipartFilter::add_picture(Bytes bytes, TimePoint arrived, FilteredBytes& out) {
@@ -228,7 +283,7 @@ std::size_t MultipartFilter::add_picture(Bytes bytes, TimePoint arrived, Filtere
   const auto count = end_.add(bytes);
   picture_.insert(picture_.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(count));
   if (end_.is_no_jpeg()) {
-    finish(out);
+    has_heads_ ? finish(out) : drop_bare_picture(arrived);
   } else if (picture_.size() > kMostPartBytes) {
     throw_too_large("sends a picture without an end");
   } else if (end_.has_ended()) {
@@ -239,8 +294,7 @@ std::size_t MultipartFilter::add_picture(Bytes bytes, TimePoint arrived, Filtere
     out.append(picture_);
     head_.clear();
     picture_.clear();
-    has_put_length_ = true;
-    state_ = State::Head;
+    end_part();
   }
   return count;
 }

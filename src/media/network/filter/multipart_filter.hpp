@@ -1,4 +1,4 @@
-// Puts the length of each JPEG picture into a multipart stream whose server leaves it out.
+// Makes whole parts, with their lengths, of the JPEG pictures that a server sends with or without parts.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -47,9 +47,10 @@ class JpegEnd {
   std::size_t left_ = 0;      // bytes of the present segment
 };
 
-/// Filters MJPEG over HTTP (multipart/x-mixed-replace; RFC 2046, 5.1). Without a length a demuxer looks for
-/// the line that begins the next picture. Bytes that are no JPEG pass unchanged, and so does all that
-/// follows. A demuxer keeps a part up to its end, so add() throws Error where a part has, or announces, more
+/// Filters MJPEG over HTTP (multipart/x-mixed-replace; RFC 2046, 5.1), and JPEG pictures one after the other. Without a
+/// length a demuxer looks for the line that begins the next picture. It refuses a part without a boundary or a
+/// type, and text before the first boundary: these are put in and left out. Bytes in a part that are no JPEG pass
+/// unchanged, and so does all that follows. A demuxer keeps a part up to its end, so add() throws Error where a part has, or announces, more
 /// than kMostPartBytes.
 class MultipartFilter final : public ByteFilter {
  public:
@@ -72,16 +73,21 @@ class MultipartFilter final : public ByteFilter {
   void pass(Bytes bytes, FilteredBytes& out);
   void end_line(FilteredBytes& out);
   void end_head(FilteredBytes& out);
+  void end_part();
+  void begin_picture();
+  void begin_bare_picture();
+  void drop_bare_picture(TimePoint arrived);
   [[nodiscard]] std::size_t add_body(Bytes bytes, TimePoint arrived, FilteredBytes& out);
   [[nodiscard]] std::size_t add_picture(Bytes bytes, TimePoint arrived, FilteredBytes& out);
 
   State state_ = State::Head;
-  std::string head_;             // its whole lines; empty: it has not begun
-  std::string line_;             // the present one, perhaps in part
-  bool has_put_length_ = false;  // the part before had none
-  bool begins_ = false;   // the next byte is the first of a picture. Its head may have come long before
-  TimePoint arrived_{};   // of that byte
-  std::size_t left_ = 0;  // bytes of a body with a known length
+  std::string head_;        // its whole lines; empty: it has not begun
+  std::string line_;        // the present one, perhaps in part
+  bool has_heads_ = false;  // else there may be pictures alone
+  bool ends_part_ = false;  // the next line is the first behind a part
+  bool begins_ = false;     // the next byte is the first of a picture. Its head may have come long before
+  TimePoint arrived_{};     // of that byte
+  std::size_t left_ = 0;    // bytes of a body with a known length
   std::vector<std::uint8_t> picture_;
   JpegEnd end_;
   std::string boundary_;     // "--" and the name that the parts have between them; empty: none has come

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -91,15 +92,15 @@ TEST(MultipartFilter, KnowsWhenTheFirstByteOfAPictureCame) {
 }
 
 TEST(MultipartFilter, LeavesPartsAloneThatHaveALength) {
-  for (const auto& given :
-       {part_with_length() + "\r\n" + part_with_length(), "--a\ncontent-length:3\n\nabc\n--a\n"s,
-        "--a\ncontent-length:0\n\n\nmore\n--a\n"s, "before\n--a\n"s}) {
+  for (const auto& given : {part_with_length() + "\r\n" + part_with_length(),
+                            "--a\ncontent-type:x\ncontent-length:3\n\nabc\n--a\n"s,
+                            "--a\ncontent-type:x\ncontent-length:0\n\n\n--a\n"s, "--a\n"s}) {
     EXPECT_EQ(filtered(given), given);
   }
   MultipartFilter filter;
   FilteredBytes out;
-  filter.add(bytes_of("--a\nContent-Length: 100\n\nabc"), at(0), out);
-  EXPECT_EQ(all(out), "--a\nContent-Length: 100\n\nabc") << "as it comes";
+  filter.add(bytes_of("--a\nContent-Type: x\nContent-Length: 100\n\nabc"), at(0), out);
+  EXPECT_EQ(all(out), "--a\nContent-Type: x\nContent-Length: 100\n\nabc") << "as it comes";
 }
 
 TEST(MultipartFilter, GivesWhatIsNoPictureAndAllThatFollowsAsItCame) {
@@ -117,6 +118,42 @@ TEST(MultipartFilter, LeavesOutWhatIsBehindAPicture) {
 
 TEST(MultipartFilter, EndsWithoutALineBreakThatLacks) {
   EXPECT_EQ(filtered(kHead + kPicture + kHead + kPicture), part_with_length() + part_with_length());
+}
+
+/// Parts of a server with a manner of its own, and what the demuxer must get.
+TEST(MultipartFilter, MakesPartsOfPicturesThatServersSendInOtherManners) {
+  const auto length = "Content-Length: " + std::to_string(kPicture.size()) + "\r\n";
+  const auto type = "Content-Type: image/jpeg\r\n"s;
+  const auto whole = "\r\n" + type + length + "\r\n" + kPicture;
+  const auto ours = "--part" + whole;
+  const auto theirs = "--edge" + whole;
+  struct Manner {
+    const char* name;
+    std::string given;
+    std::string made;
+  };
+  const std::vector<Manner> manners{
+      {"no first boundary", type + length + "\r\n" + kPicture + "\r\n" + part(),
+       ours + "\r\n" + theirs + "\r\n"},
+      {"nor a length", type + "\r\n" + kPicture + "\r\n" + part(), ours + "\r\n" + theirs + "\r\n"},
+      {"no dashes",
+       "edge\r\n" + type + length + "\r\n" + kPicture + "\r\nedge\r\n" + type + "\r\n" + kPicture,
+       ours + "\r\n" + ours},
+      {"a preamble", "This is MIME.\r\nX: y\r\n\r\n" + part(), theirs + "\r\n"},
+      {"an empty line first", "\r\n" + part(), theirs + "\r\n"},
+      {"no type", "--edge\r\n\r\n" + kPicture + "\r\n", theirs + "\r\n"},
+      {"no type but a length", "--edge\r\n" + length + "\r\n" + kPicture, theirs},
+      {"only pictures", kPicture + kPicture, ours + ours},
+      {"pictures and zeros", "\0"s + kPicture + "\0\0\r\n\0"s + kPicture, ours + ours},
+      {"a boundary alone", "edge\r\n\r\n" + kPicture + "\r\nedge\r\n\r\n" + kPicture, ours + "\r\n" + ours},
+      {"a picture cut off in its coded data", kPicture.substr(0, 44) + kPicture, ours},
+      {"a length too small", "--edge\r\n" + type + "Content-Length: 1\r\n\r\n\xFFjunk\r\n" + part(),
+       "--edge\r\n" + type + "Content-Length: 1\r\n\r\n\xFF" + theirs + "\r\n"},
+  };
+  for (const auto& [name, given, made] : manners) {
+    for (const std::size_t piece : {1, 7, 1000})
+      EXPECT_EQ(filtered(given, piece), made) << name << ", " << piece;
+  }
 }
 
 TEST(MultipartFilter, KeepsNoHeadWithoutAnEnd) {

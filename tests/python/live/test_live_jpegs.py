@@ -1,0 +1,79 @@
+"""JPEG pictures in every manner in which servers send them: with parts, with odd parts, alone."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import socket
+from collections.abc import Callable
+
+import pytest
+from rigs.live.camera import Camera
+from rigs.live.faulty_server import Clip
+from rigs.live.media import encode
+from rigs.live.packager import flat, number_of
+from rigs.live.servers import HttpServer, TcpServer
+
+pytestmark = pytest.mark.takes(5)
+
+TYPE = b"Content-Type: image/jpeg\r\n"
+PARTS = b"Content-Type: multipart/x-mixed-replace; boundary=edge\r\n"
+
+
+def length(picture: bytes) -> bytes:
+    return f"Content-Length: {len(picture)}\r\n".encode()
+
+
+# What a server sends before each picture, by the number of the picture, and the type of its answer.
+Before = Callable[[int, bytes], bytes]
+MANNERS: dict[str, tuple[Before, bytes]] = {
+    "usual": (lambda _, jpeg: b"--edge\r\n" + TYPE + length(jpeg) + b"\r\n", PARTS),
+    "no-first-boundary": (
+        lambda n, jpeg: (b"--edge\r\n" if n else b"") + TYPE + length(jpeg) + b"\r\n",
+        PARTS,
+    ),
+    "no-first-boundary-nor-length": (lambda n, _: (b"--edge\r\n" if n else b"") + TYPE + b"\r\n", PARTS),
+    "no-dashes": (lambda _, jpeg: b"edge\r\n" + TYPE + length(jpeg) + b"\r\n", PARTS),
+    "a-preamble": (lambda n, _: (b"" if n else b"A stream.\r\n\r\n") + b"--edge\r\n" + TYPE + b"\r\n", PARTS),
+    "no-type": (lambda _, jpeg: b"--edge\r\n" + length(jpeg) + b"\r\n", PARTS),
+    "no-head": (lambda *_: b"--edge\r\n\r\n", PARTS),
+    "a-boundary-alone": (lambda *_: b"edge\r\n\r\n", PARTS),
+    "pictures-in-name-of-parts": (lambda *_: b"", PARTS),
+    "pictures": (lambda *_: b"", b"Content-Type: image/jpeg\r\n"),
+    "pictures-without-a-type": (lambda *_: b"", b""),
+}
+
+
+@functools.cache
+def pictures() -> Clip:
+    return encode("mjpeg", 50, size=(64, 48), draw=flat)
+
+
+class JpegServer(HttpServer):
+    """Sends in the manner of a name."""
+
+    manner: tuple[Before, bytes]
+
+    def _multipart(self, connection: socket.socket) -> None:
+        before, head = self.manner
+        connection.sendall(b"HTTP/1.0 200 OK\r\n" + head + b"\r\n")
+        with contextlib.suppress(OSError):
+            for number, frame in self.paced():
+                end = b"\r\n" if before(number, frame) else b""
+                connection.sendall(before(number, frame) + frame + end)
+
+
+@pytest.mark.parametrize("name", MANNERS)
+def test_pictures_are_read_in_every_manner(name: str) -> None:
+    server = JpegServer(pictures())
+    server.manner = MANNERS[name]
+    with server, Camera(server.url, reconnect=False) as camera:
+        samples = camera.read(5)
+    assert [number_of(sample.value) for sample in samples] == list(range(5))
+
+
+def test_pictures_alone_over_tcp_are_read_from_the_first_one_on() -> None:
+    with TcpServer(pictures()) as server, Camera(server.url, reconnect=False) as camera:
+        samples = camera.read(5)
+    assert [number_of(sample.value) for sample in samples] == list(range(5))

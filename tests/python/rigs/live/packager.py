@@ -1,0 +1,136 @@
+"""An HLS server on loopback whose playlist the test writes: it ends, begins again, changes, fails once."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import dataclasses
+import functools
+import re
+import socket
+from typing import Any
+
+import numpy as np
+
+import freshframe as ff
+from rigs.live.faulty_server import Clip, Server, read_request
+from rigs.live.media import encode
+
+STEP = 4  # of brightness from one picture to the next
+DARKEST = 20
+PER_SEGMENT = 10  # pictures
+
+
+def flat(number: int, width: int, height: int) -> Any:
+    """A picture whose brightness is its number."""
+    return np.full((height, width, 3), DARKEST + STEP * number, np.uint8)
+
+
+def number_of(frame: ff.Frame) -> int:
+    """The number of a picture; -1 if parts of it are garbage."""
+    pixels = frame.bgr.reshape(-1)
+    if int(pixels.max()) - int(pixels.min()) > STEP:
+        return -1
+    return round((float(pixels.mean()) - DARKEST) / STEP)
+
+
+@functools.cache
+def numbered(kind: str, size: tuple[int, int] = (64, 48), start: float = 0.0) -> Clip:
+    """Five segments: "mpegts" or "mp4"."""
+    count = 5 * PER_SEGMENT
+    if kind == "mpegts":
+        return encode(kind, count, size=size, start=start, draw=flat)
+    clip = encode(kind, count + 1, size=size, start=start, draw=flat)
+    return dataclasses.replace(clip, frames=clip.frames[1:])  # a fragment is written when the next one begins
+
+
+class Packager(Server):
+    """Segments of clips, to which the test adds; `answers` are given once each, in place of a playlist.
+
+    Attributes:
+        answers: Bytes of HTTP, or None: no answer.
+        is_over: The playlist has its end.
+        window: As many of the newest segments are listed.
+        head: Lines at the beginning of the playlist.
+        is_down: It closes each connection at once.
+        files: The other files, by name.
+        asked: The names that were asked for.
+    """
+
+    def __init__(self, window: int = 1000, head: str = "") -> None:
+        self.answers: collections.deque[bytes | None] = collections.deque()
+        self.is_over = self.is_down = False
+        self.window, self.head = window, head
+        self.files: dict[str, bytes] = {}
+        self.asked: list[str] = []
+        self._lines: list[list[str]] = []  # of each segment
+        self._next: list[str] = []  # lines before the next segment
+        super().__init__()
+
+    @property
+    def url(self) -> str:
+        """Of the playlist."""
+        return f"http://127.0.0.1:{self.port}/live.m3u8"
+
+    def begin(self, clip: Clip, name: str = "") -> None:
+        """The next segments are of this clip; `name`: of the file with its parameters."""
+        if self._lines:
+            self._next.append("#EXT-X-DISCONTINUITY")
+        if name:
+            self.files[name] = clip.header
+            self._next.append(f'#EXT-X-MAP:URI="{name}"')
+
+    def add(self, clip: Clip, *numbers: int) -> None:
+        """Lists segments of a clip."""
+        for number in numbers:
+            name = f"{len(self._lines)}.{'ts' if clip.kind == 'mpegts' else 'm4s'}"
+            pictures = clip.frames[number * PER_SEGMENT : (number + 1) * PER_SEGMENT]
+            first = clip.header if clip.kind == "mpegts" else b""
+            self.files[name] = first + b"".join(pictures)
+            self._lines.append([*self._next, f"#EXTINF:{PER_SEGMENT / clip.fps:.3f},", name])
+            self._next = []
+
+    def talk(self, connection: socket.socket) -> None:
+        """Answers one request."""
+        request = re.match(r"GET /(\S+)", read_request(connection))
+        if request is None or self.is_down:
+            return
+        name = request[1]
+        self.asked.append(name)
+        if name == "live.m3u8" and self.answers:
+            if (answer := self.answers.popleft()) is None:
+                self._ended.wait()
+            else:
+                connection.sendall(answer)
+            return
+        body = self.playlist() if name == "live.m3u8" else self.files.get(name)
+        connection.sendall(answer_of(body))
+
+    def playlist(self) -> bytes:
+        """As it is now."""
+        first = max(0, len(self._lines) - self.window)
+        listed = self._lines[first:]
+        head = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-TARGETDURATION:1", f"#EXT-X-MEDIA-SEQUENCE:{first}"]
+        if listed and not any(line.startswith("#EXT-X-MAP") for line in listed[0]):
+            maps = [line for one in self._lines[:first] for line in one if line.startswith("#EXT-X-MAP")]
+            head += maps[-1:]
+        end = ["#EXT-X-ENDLIST"] if self.is_over else []
+        lines = [*head, *self.head.splitlines(), *(line for one in listed for line in one), *end]
+        return ("\n".join(lines) + "\n").encode()
+
+
+def answer_of(body: bytes | None) -> bytes:
+    """Of HTTP; None: there is no such file."""
+    if body is None:
+        return b"HTTP/1.0 404 Not Found\r\n\r\n"
+    return f"HTTP/1.0 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def rest_of(reader: Any, timeout: float) -> list[ff.Sample[ff.Frame]]:
+    """All samples until the source ends."""
+    samples = []
+    with contextlib.suppress(ff.EndOfStream):
+        while True:
+            samples.append(reader.get(timeout=timeout))
+    return samples
