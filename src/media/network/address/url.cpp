@@ -36,14 +36,26 @@ bool LiveUrl::is_over_tls() const {
   return scheme == "https" || scheme == "rtsps" || scheme == "rtmps";
 }
 
+namespace {
+
+constexpr std::array<std::string_view, 6> kSchemes{"rtsp", "rtsps", "http", "https", "tcp", "udp"};
+constexpr std::array<std::string_view, 4> kOptionalSchemes{"rtmp", "rtmps", "srt", "rtp"};
+
+}  // namespace
+
 bool is_live_scheme(std::string_view scheme) {
-  constexpr std::array<std::string_view, 6> kSchemes{"rtsp", "rtsps", "http", "https", "tcp", "udp"};
   return std::find(kSchemes.begin(), kSchemes.end(), scheme) != kSchemes.end() || is_optional_scheme(scheme);
 }
 
 bool is_optional_scheme(std::string_view scheme) {
-  constexpr std::array<std::string_view, 4> kSchemes{"rtmp", "rtmps", "srt", "rtp"};
-  return std::find(kSchemes.begin(), kSchemes.end(), scheme) != kSchemes.end();
+  return std::find(kOptionalSchemes.begin(), kOptionalSchemes.end(), scheme) != kOptionalSchemes.end();
+}
+
+std::string followed_protocols() {
+  std::string list = "httpproxy,tls,crypto";
+  for (const auto scheme : kSchemes) list.append(",").append(scheme);
+  for (const auto scheme : kOptionalSchemes) list.append(",").append(scheme);
+  return list;
 }
 
 }  // namespace freshframe::media

@@ -29,5 +29,8 @@ struct LiveUrl {
 [[nodiscard]] bool is_live_scheme(std::string_view scheme);
 /// Those of them that not every build of FFmpeg has.
 [[nodiscard]] bool is_optional_scheme(std::string_view scheme);
+/// FFmpeg's list of the protocols that a server may make it open, by a redirect or a playlist: every scheme of a live
+/// source and what these use, never a local file.
+[[nodiscard]] std::string followed_protocols();
 
 }  // namespace freshframe::media

@@ -44,6 +44,21 @@ TEST(LiveUrl, FindsTheHostBetweenCredentialsPortAndPath) {
   EXPECT_EQ(LiveUrl("clip.mp4").scheme, "");
 }
 
+TEST(LiveUrl, MayLeadToEverySchemeOfALiveSourceAndToNoFile) {
+  const auto list = "," + followed_protocols() + ",";
+  for (const std::string scheme :
+       {"rtsp", "rtsps", "http", "https", "tcp", "udp", "rtmp", "rtmps", "srt", "rtp"}) {
+    EXPECT_TRUE(is_live_scheme(scheme)) << scheme;
+    EXPECT_NE(list.find("," + scheme + ","), std::string::npos) << scheme;
+  }
+  for (const std::string helper : {"tls", "crypto", "httpproxy"}) {
+    EXPECT_NE(list.find("," + helper + ","), std::string::npos) << helper;
+  }
+  for (const std::string local : {"file", "pipe", "fd", "concat", "subfile", "unix", "data"}) {
+    EXPECT_EQ(list.find("," + local + ","), std::string::npos) << local;
+  }
+}
+
 TEST(LiveUrl, OnlyWhatDoesNotSendTheNameToTheServerIsOpenedByAddress) {
   EXPECT_TRUE(LiveUrl("rtsp://host/").may_use_address());
   EXPECT_TRUE(LiveUrl("tcp://host:1").may_use_address());
