@@ -13,7 +13,6 @@ namespace freshframe::media {
 
 void CameraTimes::connect(double wrap) {
   repeated_.connect();
-  repeated_until_.reset();
   clock_ = CameraClock(wrap);
 }
 
@@ -27,10 +26,7 @@ CameraTimes::Noted CameraTimes::note(const Packet& packet, const PacketNotes& no
   const auto& time = packet.time;
   Noted noted{.captured = notes.arrived};
   if (!time) return noted;
-  if (packet.is_bursty && repeated_.is_repeated(packet.pts, packet.bytes)) {
-    repeated_until_ = std::max(*time, repeated_until_.value_or(*time));
-    noted.is_new = false;
-  }
+  noted.is_new = !packet.is_bursty || !repeated_.is_repeated(packet.pts, packet.bytes);
   noted.captured = line_.place(*time, notes.arrived);
   note_clock(notes, *time, context);
   if (!program_offset_) context.counters.source().set_behind(line_.behind());

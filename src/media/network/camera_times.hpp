@@ -83,10 +83,6 @@ class CameraTimes {
   /// Notes the times of a packet. Returns when its picture was captured, as far as this machine can know: what
   /// it has arrived later than others by its own time is part of its age.
   [[nodiscard]] Noted note(const Packet& packet, const PacketNotes& notes, const Context& context);
-  /// Whether an earlier connection has brought the picture of this time.
-  [[nodiscard]] bool is_repeated(std::optional<double> time) const noexcept {
-    return repeated_until_ && time && *time <= *repeated_until_;
-  }
   /// Returns the pts of the next frame.
   [[nodiscard]] double place(std::optional<double> time, TimePoint captured) {
     return timeline_.place_rising(time, captured);
@@ -109,8 +105,6 @@ class CameraTimes {
   ArrivalLine line_;
   CameraClock clock_;  // of this connection
   RepeatedPackets repeated_;
-  std::optional<double>
-      repeated_until_;  // the time of the last packet that an earlier connection has brought
   std::optional<double> program_offset_;  // Unix time of the stream's time 0, by the playlist
 };
 

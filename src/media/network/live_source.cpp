@@ -219,7 +219,7 @@ void LiveSource::feed_decoder(const PacketNotes& notes, TimePoint captured, bool
 void LiveSource::keep(const PacketNotes& notes, TimePoint captured, bool damaged) {
   if (notes.can_begin) keyless_since_.reset();
   if (decoding_.sleeps() || !looks_.may_come()) return group_.clear();
-  if (!times_.is_repeated(connection_->seconds(packet_->pts))) group_.add(*packet_, notes, captured, damaged);
+  if (!notes.repeated) group_.add(*packet_, notes, captured, damaged);
 }
 
 /// A packet that is not to be decoded need not wake the source's thread: the connection's takes it this far. The
@@ -238,7 +238,7 @@ bool LiveSource::take_undecoded(AVPacket& packet, const PacketNotes& notes, cons
 bool LiveSource::hand_over(const PacketNotes& notes, TimePoint captured) {
   const auto time = connection_->seconds(packet_->pts);
   const bool damaged = sent_damage_.add(notes.picture, notes.arrived);
-  if (!times_.is_repeated(time)) {
+  if (!notes.repeated) {
     packets_.add(*packet_, {.key = notes.can_begin, .time = time, .captured = captured, .damaged = damaged});
   }
   return damaged;
@@ -253,7 +253,7 @@ void LiveSource::count_undecoded_losses(const PacketNotes& notes, bool damaged, 
 }
 
 /// packet_ while frames have no consumer. The source reads from the first key packet on.
-void LiveSource::note_undecoded(const PacketNotes& notes, const Context& context) {
+void LiveSource::note_undecoded(PacketNotes notes, const Context& context) {
   const TimePoint captured = note_times(notes, context);
   const auto time = connection_->seconds(packet_->pts);
   const auto before = packets_.stream();
@@ -269,7 +269,7 @@ void LiveSource::note_undecoded(const PacketNotes& notes, const Context& context
       sees_next_ = before != packets_.stream();
     }
   }
-  if (!times_.is_repeated(time)) {
+  if (!notes.repeated) {
     if (phase_ != LivePhase::New || notes.can_begin) context.counters.source().count_undecoded();
     static_cast<void>(times_.utc_of(time, captured, context));
     times_.count_behind(time, context);
@@ -330,7 +330,8 @@ void LiveSource::decode(const PacketNotes& notes, TimePoint captured, bool damag
                                    .torn = picture.torn,
                                    .damaged = damage_.add(picture, notes.arrived),
                                    .missing = notes.missing,
-                                   .dropped = notes.dropped};
+                                   .dropped = notes.dropped,
+                                   .repeated = notes.repeated};
   const auto taken = send(handling, notes, captured, context);
   if (taken == false) {
     if (!packet.torn) lose_picture();
@@ -417,14 +418,15 @@ void LiveSource::check_fruitful(TimePoint arrived, const Context& context) {
   throw SourceError(text.str(), masked_, EBADMSG);
 }
 
-/// Notes the times of packet_. Returns when its picture was captured.
-TimePoint LiveSource::note_times(const PacketNotes& notes, const Context& context) {
+/// Notes the times of packet_, and whether it is repeated. Returns when its picture was captured.
+TimePoint LiveSource::note_times(PacketNotes& notes, const Context& context) {
   const auto noted = times_.note(
       {.pts = packet_->pts,
        .time = connection_->seconds(packet_->pts),
        .bytes = {reinterpret_cast<const char*>(packet_->data), static_cast<std::size_t>(packet_->size)},
        .is_bursty = connection_->is_bursty()},
       notes, context);
+  notes.repeated = !noted.is_new;
   if (noted.is_new) note_packet(notes.arrived);
   return noted.captured;
 }
@@ -436,7 +438,7 @@ std::optional<SourceItem<Frame>> LiveSource::deliver(AvFramePtr frame, const Con
   const auto time = connection_->seconds(frame->best_effort_timestamp);
   const auto notes = take_notes(*frame, context);
   book.set_decoder_delay(static_cast<int>(notes.held));
-  if (times_.is_repeated(time)) {
+  if (notes.repeated) {
     context.counters.drop(NodeDropCause::Repeated);
     --seq_;  // it has its number already
     return std::nullopt;

@@ -89,7 +89,7 @@ class LiveSource final : public ReconnectingSource, public PacketCamera, public 
   void forget_pictures(TimePoint now);
   void pause_decoding(const Context& context);
   [[nodiscard]] bool hand_over(const PacketNotes& notes, TimePoint captured);
-  void note_undecoded(const PacketNotes& notes, const Context& context);
+  void note_undecoded(PacketNotes notes, const Context& context);
   void see_key(TimePoint arrived, TimePoint captured, const Context& context);
   void count_undecoded_losses(const PacketNotes& notes, bool damaged, const Context& context);
   void count_undecoded(const Context& context);
@@ -101,7 +101,7 @@ class LiveSource final : public ReconnectingSource, public PacketCamera, public 
   void count_missing(const HeldPackets::Taken& notes, const Context& context);
   void count_before(const HeldPackets::Taken& notes, const Context& context);
   void count_left(const Context& context);
-  [[nodiscard]] TimePoint note_times(const PacketNotes& notes, const Context& context);
+  [[nodiscard]] TimePoint note_times(PacketNotes& notes, const Context& context);
   [[nodiscard]] std::optional<SourceItem<Frame>> deliver(AvFramePtr frame, const Context& context);
   [[nodiscard]] HeldPackets::Taken take_held(const AVFrame& frame);
   [[nodiscard]] HeldPackets::Taken take_notes(const AVFrame& frame, const Context& context);

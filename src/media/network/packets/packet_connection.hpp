@@ -29,6 +29,7 @@ struct PacketNotes {
   std::uint64_t missing = 0;      // pictures before it of which nothing has come
   std::uint64_t dropped = 0;      // pictures before it that have come and were dropped, and counted
   std::string_view ends_by = {};  // as in VideoInfo; a literal
+  bool repeated = false;          // an earlier connection has brought it; its source sets this
 };
 
 /// Pictures of a connection that has ended.

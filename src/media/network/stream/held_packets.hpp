@@ -27,9 +27,11 @@ class HeldPackets {
     bool damaged = false;
     std::uint64_t missing = 0;  // as in PacketNotes
     std::uint64_t dropped = 0;
+    bool repeated = false;  // the same
   };
   struct Taken {
     bool torn = false;
+    bool repeated = false;
     std::size_t held = 0;  // packets that are still held
     bool damaged = false;
     std::uint64_t missing = 0;  // of all packets up to this one
@@ -60,7 +62,9 @@ class HeldPackets {
     }
     // After a loss a decoder may give a picture behind one that is shown later.
     for (const auto& one : passed_) {
-      if (its == 0 && one.captured == captured && one.time == time) taken.damaged = one.damaged;
+      if (its != 0 || one.captured != captured || one.time != time) continue;
+      taken.damaged = one.damaged;
+      taken.repeated = one.repeated;
     }
     std::erase_if(held_, [&](const Numbered& one) {
       const auto& packet = one.packet;
@@ -103,6 +107,7 @@ class HeldPackets {
     if (is_given) {
       taken.torn = packet.torn;
       taken.damaged = packet.damaged;
+      taken.repeated = packet.repeated;
       return;
     }
     passed_.push_back(packet);
