@@ -34,8 +34,10 @@ void throw_not_opened(const std::string& url, double seconds, const std::string&
       url, ETIMEDOUT);
 }
 
-void throw_no_video(const std::string& url, double seconds) {
-  throw SourceTimeout("'" + url + "' sent no video for " + core::seconds_text(seconds), url, ETIMEDOUT);
+void throw_no_video(const std::string& url, double seconds, const std::string& why) {
+  throw SourceTimeout(
+      "'" + url + "' sent no video for " + core::seconds_text(seconds) + (why.empty() ? "" : ": " + why), url,
+      ETIMEDOUT);
 }
 
 }  // namespace freshframe::media

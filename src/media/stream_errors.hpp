@@ -23,6 +23,7 @@ inline constexpr const char* kPlaylistLoop = "its playlists name playlists again
 [[noreturn]] void throw_no_address_in_time(const std::string& url, const std::string& host, double seconds);
 /// `why`: what did not happen in time; empty: it is not known.
 [[noreturn]] void throw_not_opened(const std::string& url, double seconds, const std::string& why = {});
-[[noreturn]] void throw_no_video(const std::string& url, double seconds);
+/// `why`: as for throw_not_opened().
+[[noreturn]] void throw_no_video(const std::string& url, double seconds, const std::string& why = {});
 
 }  // namespace freshframe::media

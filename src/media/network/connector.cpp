@@ -68,7 +68,7 @@ std::unique_ptr<PacketConnection> Connector::connect_own(const Context& context)
 std::unique_ptr<PacketConnection> Connector::connect_over_ffmpeg(const Context& context) {
   try {
     return std::make_unique<LiveConnection>(url_, options_, context, aside_,
-                                            LiveConnection::Shared{gate_, believes_stuffing_});
+                                            LiveConnection::Shared{gate_, learned_});
   } catch (const SourceError&) {
     static_cast<void>(choice_.note_failure(std::nullopt));
     throw;

@@ -4,7 +4,6 @@
 
 #include "freshframe/media.hpp"
 
-#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,6 +11,7 @@
 #include "core/session_gate.hpp"
 #include "media/live/detached_call.hpp"
 #include "media/network/address/url.hpp"
+#include "media/network/input/input.hpp"
 #include "media/network/packets/packet_connection.hpp"
 #include "media/rtsp/client_options.hpp"
 #include "media/rtsp/connection.hpp"
@@ -49,7 +49,7 @@ class Connector {
   bool is_connected_ = false;
   bool has_frame_ = false;  // on this connection
   std::string why_;         // the own client failed last
-  const std::shared_ptr<std::atomic<bool>> believes_stuffing_ = std::make_shared<std::atomic<bool>>(false);
+  const std::shared_ptr<Learned> learned_ = std::make_shared<Learned>();
   std::optional<DetachedCall> aside_;  // the call of a LiveConnection that may be left behind
 };
 

@@ -87,7 +87,7 @@ LiveConnection::LiveConnection(const LiveUrl& url, const OpenOptions& options, c
       aside_(aside),
       deadline_(in(options.open_timeout)),
       stop_(context.stop),
-      input_(std::make_shared<LiveInput>(url, options, context.stop, shared.gate, shared.believes_stuffing)) {
+      input_(std::make_shared<LiveInput>(url, options, context.stop, shared.gate, shared.learned)) {
   check_gate();
   const auto place = target(url);
   book_.enter(SourceState::Connecting);
@@ -113,7 +113,8 @@ std::optional<PacketNotes> LiveConnection::next(AVPacket& packet, const Context&
     auto read = reader_->next(quiet, deadline);
     if (stop_.stop_requested()) return std::nullopt;
     check_gate();
-    if (!read || input_->interrupt().timed_out()) throw_no_video(url_, options_.read_timeout);
+    if (!read || input_->interrupt().timed_out())
+      throw_no_video(url_, options_.read_timeout, input_->trouble());
     if (read->result < 0) {
       check_result(read->result, context);
       continue;
@@ -163,6 +164,9 @@ void LiveConnection::check_result(int result, const Context& context) {
   if (const auto why = input_->failure(); !why.empty()) {
     context.counters.drop(NodeDropCause::Decode);
     lose(why, EMSGSIZE);
+  }
+  if (result != AVERROR_INVALIDDATA && input_->has_other_parameters()) {
+    lose("its playlist goes on with other parameters (EXT-X-MAP), which take a new connection", ECONNRESET);
   }
   if (result == AVERROR_EOF) {
     if (input_->is_over()) throw StreamOver("'" + url_ + "' is over", url_, ENODATA);

@@ -4,7 +4,6 @@
 
 #include "freshframe/media.hpp"
 
-#include <atomic>
 #include <cmath>
 #include <cstdint>
 #include <memory>
@@ -30,7 +29,7 @@ class LiveConnection final : public PacketConnection {
   /// What all connections of a source share.
   struct Shared {
     std::shared_ptr<core::SessionGate> gate;  // is asked before and after it connects; null: no gate
-    std::shared_ptr<std::atomic<bool>> believes_stuffing;  // as for EarlyEnds
+    std::shared_ptr<Learned> learned;
   };
 
   /// Throws SourceError, SourceTimeout, SourceRefused; after a stop a SourceError, which is ignored.

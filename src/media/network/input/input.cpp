@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cmath>
 #include <cstring>
 #include <exception>
 #include <string>
@@ -52,11 +53,8 @@ int OpenedInputs::open(AVFormatContext* input, AVIOContext** io, const char* url
 int OpenedInputs::open(AVFormatContext& input, AVIOContext*& io, const std::string& url, int flags,
                        AVDictionary** options) {
   if (is_open_ && playlists_.knows(url)) {
-    const auto again = [&](AVIOContext*& made) {
-      Dictionary same;
-      if (options != nullptr && av_dict_copy(same.out(), *options, 0) < 0) throw std::bad_alloc();
-      return open_(&input, &made, url.c_str(), flags, same.out());
-    };
+    const auto* given = options != nullptr ? *options : nullptr;
+    const auto again = [&](AVIOContext*& made) { return open_again(input, made, url, given); };
     ++reloads_;
     return playlists_.reload(url, again, io);
   }
@@ -64,15 +62,30 @@ int OpenedInputs::open(AVFormatContext& input, AVIOContext*& io, const std::stri
   const auto asked = std::chrono::steady_clock::now();
   const int result = open_(&input, &io, url.c_str(), flags, options);
   uses_tls_ = uses_tls_ || (result >= 0 && protocol_text(*io, "location").starts_with("https:"));
-  if (result < 0 || opened_.size() >= kMostOpened) return result;
-  opened_.push_back(url);
+  if (result < 0) return result;
   const int looked = look_at(input, io, url, asked);
   if (looked < 0) avio_closep(&io);
   return looked < 0 ? looked : result;
 }
 
+/// A playlist that was opened before.
+int OpenedInputs::open_again(AVFormatContext& input, AVIOContext*& io, const std::string& url,
+                             const AVDictionary* options) const {
+  constexpr const char* kLimit = "rw_timeout";  // microseconds for each wait
+  Dictionary same;
+  if (options != nullptr && av_dict_copy(same.out(), options, 0) < 0) throw std::bad_alloc();
+  const auto* given =
+      av_dict_get(options, kLimit, nullptr, 0);  // "0" from FFmpeg's demuxer, if the user has not set it
+  if (given == nullptr || std::string_view(given->value) == "0")
+    same.set(kLimit, std::to_string(std::llround(patience_ * 1e6)));
+  return open_(&input, &io, url.c_str(), AVIO_FLAG_READ, same.out());
+}
+
 /// The first call opens the stream. Later ones are a playlist's, whose input must be FFmpeg's own.
 int OpenedInputs::look_at(AVFormatContext& input, AVIOContext*& io, const std::string& url, TimePoint asked) {
+  if (const int result = playlists_.check_map(url, *io, !is_open_); result < 0) return result;
+  if (opened_.size() >= kMostOpened) return 0;
+  opened_.push_back(url);
   if (opened_.size() == 1 && ends_.put_filter(input, io)) return 0;
   return playlists_.add(url, *io, asked, waits_);
 }
@@ -80,9 +93,6 @@ int OpenedInputs::look_at(AVFormatContext& input, AVIOContext*& io, const std::s
 namespace {
 
 constexpr double kSignOffTime = 0.1;  // seconds for RTSP's TEARDOWN
-
-/// The protocols of further URLs that a server may make FFmpeg open: the network, never a local file.
-constexpr const char* kProtocols = "http,https,httpproxy,tcp,tls,udp,rtp,rtsp,crypto,rtmp,rtmps,srt";
 
 /// The option of playlists, where FFmpeg would begin three segments before the newest one.
 constexpr const char* kStartOption = "live_start_index";
@@ -99,7 +109,7 @@ Dictionary with_defaults(const std::map<std::string, std::string>& given, const 
   const auto set_default = [&](const char* key, const char* value) {
     if (!given.contains(key)) result.set(key, value);
   };
-  set_default("protocol_whitelist", kProtocols);
+  set_default("protocol_whitelist", followed_protocols().c_str());
   set_default("fpsprobesize", "0");
   if (url.scheme == "rtsp") {
     set_default("rtsp_flags", "prefer_tcp");
@@ -135,15 +145,15 @@ std::string numbered(const std::vector<std::string>& videos) {
 }  // namespace
 
 LiveInput::LiveInput(LiveUrl url, OpenOptions options, std::stop_token stop,
-                     std::shared_ptr<core::SessionGate> gate,
-                     std::shared_ptr<std::atomic<bool>> believes_stuffing)
+                     std::shared_ptr<core::SessionGate> gate, const std::shared_ptr<Learned>& learned)
     : url_(std::move(url)),
       masked_(mask_passwords(url_.text)),
       options_(std::move(options)),
       session_(gate),
       interrupt_(std::move(stop), std::move(gate)),
-      ends_(std::move(believes_stuffing)),
-      opened_(ends_, interrupt_),
+      learned_(learned),
+      ends_(std::shared_ptr<std::atomic<bool>>(learned, &learned->believes_stuffing)),
+      opened_(ends_, interrupt_, learned->grows, options_.read_timeout / 2),
       packet_(make_av_packet()) {}
 
 LiveInput::~LiveInput() {
@@ -169,12 +179,12 @@ void LiveInput::open(const std::string& target, TimePoint deadline) {
     describe();
     if (is_bursty()) program_time_.begin(opened_.first_time());
   } catch (const SourceTimeout& late) {
-    throw SourceTimeout(late.what() + errors.in_brackets(), late.url(), late.code());
+    throw SourceTimeout(late.what() + causes(errors), late.url(), late.code());
   } catch (const SourceError& error) {
     if (redirects_again_ || opened_.names_itself()) throw;
-    throw SourceError(error.what() + errors.in_brackets(), error.url(), error.code());
+    throw SourceError(error.what() + causes(errors), error.url(), error.code());
   } catch (const Error& error) {
-    throw SourceError("cannot open '" + masked_ + "': " + error.what() + errors.in_brackets(), masked_);
+    throw SourceError("cannot open '" + masked_ + "': " + error.what() + causes(errors), masked_);
   }
 }
 
@@ -316,9 +326,9 @@ bool LiveInput::is_over_tls() const {
   return url_.is_over_tls() || opened_.uses_tls() || std::string_view(input_->url).starts_with("rtsps:");
 }
 
-/// A file over HTTP, or a playlist that was complete when it was opened.
+/// A file over HTTP, or a playlist that is complete, whether it was when it was opened or has become so.
 bool LiveInput::is_over() const {
-  if (is_bursty()) return input_->duration > 0;
+  if (is_bursty()) return input_->duration > 0 || opened_.playlists().are_over();
   AVIOContext* file = input_->pb;
   if (file == nullptr || file->error < 0) return false;
   const std::int64_t size = avio_size(file);
@@ -333,6 +343,19 @@ bool LiveInput::connects_again() const {
   const bool told = std::any_of(options_.options.begin(), options_.options.end(),
                                 [](const auto& option) { return option.first.rfind("reconnect", 0) == 0; });
   return name == "hls" || name == "dash" || seeks || told;
+}
+
+std::string LiveInput::trouble() const {
+  const int code = opened_.playlists().trouble();
+  return code < 0 ? "its playlist does not come: " + ffmpeg_text(code) : std::string();
+}
+
+/// After an error: FFmpeg's own, and what it does not say.
+std::string LiveInput::causes(const FfmpegErrorCapture& errors) const {
+  const auto& method = opened_.playlists().encryption();
+  return errors.in_brackets() + (method.empty() ? ""
+                                                : ": its samples are encrypted (" + method +
+                                                      "), which few builds of FFmpeg can read");
 }
 
 void LiveInput::check_open() const {

@@ -31,10 +31,12 @@ namespace freshframe::media {
 // All inputs that FFmpeg's demuxer opens: a stream's own gets its filter, a playlist is asked for when it has
 // changed.
 
-/// One thread; outlives the demuxer.
+/// One thread, unless a function says otherwise; outlives the demuxer.
 class OpenedInputs {
  public:
-  OpenedInputs(EarlyEnds& ends, Interrupt& interrupt) : ends_(ends), playlists_(interrupt) {}
+  /// `grows`: as for LivePlaylists. `patience`: seconds after which a playlist that was asked for again does not answer.
+  OpenedInputs(EarlyEnds& ends, Interrupt& interrupt, std::atomic<bool>& grows, double patience)
+      : ends_(ends), playlists_(interrupt, grows), patience_(patience) {}
   OpenedInputs(const OpenedInputs&) = delete;
   OpenedInputs& operator=(const OpenedInputs&) = delete;
 
@@ -52,6 +54,7 @@ class OpenedInputs {
   [[nodiscard]] std::uint64_t reloads() const noexcept { return reloads_; }
   /// Whether any of them came from an `https:` URL, its own or that of a redirect.
   [[nodiscard]] bool uses_tls() const noexcept { return uses_tls_; }
+  [[nodiscard]] const LivePlaylists& playlists() const noexcept { return playlists_; }
 
  private:
   static constexpr std::size_t kMostOpened = 32;
@@ -63,9 +66,12 @@ class OpenedInputs {
                          AVDictionary** options);
   [[nodiscard]] int look_at(AVFormatContext& input, AVIOContext*& io, const std::string& url,
                             TimePoint asked);
+  [[nodiscard]] int open_again(AVFormatContext& input, AVIOContext*& io, const std::string& url,
+                               const AVDictionary* options) const;
 
   EarlyEnds& ends_;
   LivePlaylists playlists_;
+  const double patience_;
   bool waits_ = false;
   bool is_open_ = false;
   bool uses_tls_ = false;
@@ -74,14 +80,20 @@ class OpenedInputs {
   std::uint64_t reloads_ = 0;
 };
 
+/// Facts about a server that one connection has found, for the next ones. Any thread.
+struct Learned {
+  std::atomic<bool> believes_stuffing = false;  // as for EarlyEnds
+  std::atomic<bool> grows = false;              // as for LivePlaylists
+};
+
 /// Owns all that it uses (except the objects given to interrupt()), so that it can be left behind in a call
 /// that has not returned. One thread at a time. The destructor closes the session with the server within 0.1
 /// s.
 class LiveInput {
  public:
-  /// `gate`: counts it as a session; null: no gate. `believes_stuffing`: as for EarlyEnds.
+  /// `gate`: counts it as a session; null: no gate. `learned`: of all connections to this server.
   LiveInput(LiveUrl url, OpenOptions options, std::stop_token stop, std::shared_ptr<core::SessionGate> gate,
-            std::shared_ptr<std::atomic<bool>> believes_stuffing);
+            const std::shared_ptr<Learned>& learned);
   LiveInput(const LiveInput&) = delete;
   LiveInput& operator=(const LiveInput&) = delete;
   ~LiveInput();
@@ -101,6 +113,11 @@ class LiveInput {
 
   /// Why read() can read no more, where FFmpeg does not know it; empty: it can, or FFmpeg does.
   [[nodiscard]] std::string failure() const { return ends_.failure(); }
+  /// Whether the playlist goes on with other parameters than FFmpeg's demuxer has read, after the last packet. Any
+  /// thread.
+  [[nodiscard]] bool has_other_parameters() const noexcept { return opened_.playlists().has_other_map(); }
+  /// Why a playlist does not come, while it is asked for again and again; empty: it comes. Any thread.
+  [[nodiscard]] std::string trouble() const;
   /// The notes on packet(), if it is of the video; nullopt if FFmpeg's parser has seen it, and has set its
   /// flags.
   [[nodiscard]] const std::optional<PictureNotes>& picture() const noexcept { return ends_.picture(); }
@@ -141,6 +158,7 @@ class LiveInput {
   void make_decoder(Dictionary& options);
   void describe();
   void check_open() const;
+  [[nodiscard]] std::string causes(const FfmpegErrorCapture& errors) const;
   [[noreturn]] void fail(const std::string& why, int code = 0) const;
 
   const LiveUrl url_;
@@ -148,8 +166,9 @@ class LiveInput {
   const OpenOptions options_;
   const core::CountedSession session_;  // ends after input_
   Interrupt interrupt_;                 // outlives input_, which polls it
-  EarlyEnds ends_;                      // outlives input_, which reads through it
-  OpenedInputs opened_;                 // the same
+  const std::shared_ptr<Learned> learned_;
+  EarlyEnds ends_;       // outlives input_, which reads through it
+  OpenedInputs opened_;  // the same
   InputPtr input_;
   AvPacketPtr packet_;
   std::deque<AvPacketPtr> first_packets_;  // read ahead to find the streams

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstring>
+#include <functional>
 #include <new>
 #include <utility>
 
@@ -101,25 +102,26 @@ constexpr std::size_t kMostText = 16U << 20U;  // bytes: some list all segments 
 }  // namespace
 
 bool begins_with(AVIOContext& io, std::string_view bytes) {
+  const auto begin = avio_tell(&io);
   std::string first(bytes.size(), '\0');
   const int size =
       avio_read(&io, reinterpret_cast<unsigned char*>(first.data()), static_cast<int>(first.size()));
-  return avio_seek(&io, 0, SEEK_SET) >= 0 && size == static_cast<int>(first.size()) && first == bytes;
+  return avio_seek(&io, begin, SEEK_SET) >= 0 && size == static_cast<int>(first.size()) && first == bytes;
 }
 
-std::optional<std::string> take_text(AVIOContext& io) {
+std::optional<std::string> take_text(AVIOContext& io, bool whole) {
   std::string text;
   std::array<unsigned char, 4096> part{};
   for (;;) {
     const int count = avio_read(&io, part.data(), static_cast<int>(part.size()));
     if (count == 0 || count == AVERROR_EOF) return text;
-    if (count < 0 && !text.empty()) return text;  // FFmpeg's demuxer uses what has come, too
+    if (count < 0 && !whole && !text.empty()) return text;  // FFmpeg's demuxer uses what has come, too
     if (count < 0 || text.size() > kMostText) return std::nullopt;
     text.append(reinterpret_cast<const char*>(part.data()), static_cast<std::size_t>(count));
   }
 }
 
-void put_text(AVIOContext& io, std::string_view text) {
+void put_text(AVIOContext& io, std::string_view text, std::int64_t begin) {
   auto* bytes = static_cast<unsigned char*>(av_malloc(text.size() + 1));
   if (bytes == nullptr) throw std::bad_alloc();
   std::memcpy(bytes, text.data(), text.size());
@@ -127,7 +129,7 @@ void put_text(AVIOContext& io, std::string_view text) {
   io.buffer = io.buf_ptr = bytes;
   io.buf_end = bytes + text.size();
   io.buffer_size = static_cast<int>(text.size() + 1);
-  io.pos = static_cast<std::int64_t>(text.size());  // of buf_end
+  io.pos = begin + static_cast<std::int64_t>(text.size());  // of buf_end
   io.eof_reached = 0;
   io.error = 0;
 }
@@ -138,6 +140,34 @@ constexpr std::string_view kShortLength = "0.01";  // seconds; FFmpeg complains 
 
 bool is_growing(const Playlist& playlist) {
   return !playlist.is_master && !playlist.is_over && !playlist.segments.empty();
+}
+
+/// Whether it has boxes of MP4 with parameters ahead, and no pictures. They can be read all the same.
+bool begins_with_parameters(AVIOContext& io) {
+  constexpr std::size_t kHead = 8;  // bytes: a box's length and its name
+  const auto begin = avio_tell(&io);
+  std::array<unsigned char, kHead> head{};
+  const int size = avio_read(&io, head.data(), static_cast<int>(head.size()));
+  if (avio_seek(&io, begin, SEEK_SET) < 0 || size != static_cast<int>(head.size())) return false;
+  const std::string_view name(reinterpret_cast<const char*>(head.data()) + kHead / 2, kHead / 2);
+  return name == "ftyp" || name == "moov";
+}
+
+/// Parameters of MP4 with noughts for the times at which they were written (ISO/IEC 14496-12, 8.2.2, 8.3.2 and 8.4.2):
+/// some servers write them anew for each request.
+std::string without_times(std::string bytes) {
+  constexpr std::size_t kName = 4;
+  constexpr std::size_t kFlags = 4;  // bytes of a version and flags
+  for (const std::string_view name : {"mvhd", "tkhd", "mdhd"}) {
+    for (auto at = bytes.find(name); at != std::string::npos; at = bytes.find(name, at + kName)) {
+      const auto begin = at + kName + kFlags;
+      if (begin >= bytes.size()) break;
+      const std::size_t size = bytes[at + kName] == 1 ? 16 : 8;  // of two times
+      std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(begin), std::min(size, bytes.size() - begin),
+                  '\0');
+    }
+  }
+  return bytes;
 }
 
 ReloadSchedule::Answer answer_of(const Playlist& playlist, TimePoint asked) {
@@ -151,7 +181,7 @@ ReloadSchedule::Answer answer_of(const Playlist& playlist, TimePoint asked) {
 
 int LivePlaylists::add(const std::string& url, AVIOContext& io, TimePoint asked, bool waits) {
   if (!begins_with(io, "#EXTM3U")) return 0;
-  const auto text = take_text(io);
+  auto text = take_text(io);
   if (!text) return AVERROR_INVALIDDATA;
   auto playlist = parse_playlist(*text);
   masters_ += playlist.is_master ? 1 : 0;
@@ -159,9 +189,18 @@ int LivePlaylists::add(const std::string& url, AVIOContext& io, TimePoint asked,
     interrupt_.abandon();
     return AVERROR_EXIT;
   }
-  const bool growing = waits && is_growing(playlist) && known_.size() < kMost;
-  put_text(io, growing ? with_last_duration(*text, kShortLength) : *text);
-  if (growing) static_cast<void>(note(known_[url], playlist, asked));
+  if (playlist.is_over && !playlist.segments.empty() && grows_) {
+    text = without_end(*text);
+    playlist.is_over = false;
+    are_over_ = true;
+  }
+  const bool grows = is_growing(playlist);
+  if (grows) grows_ = true;
+  const bool known = waits && grows && known_.size() < kMost;
+  put_text(io, known ? with_last_duration(*text, kShortLength) : *text);
+  if (known) static_cast<void>(note(known_[url], playlist, asked));
+  if (!playlist.maps.empty() && maps_.size() < kMost) maps_[url] = playlist.maps;
+  if (!playlist.encryption.empty()) encryption_ = playlist.encryption;
   if (!first_ && !playlist.segments.empty()) first_ = std::move(playlist);
   return 0;
 }
@@ -186,10 +225,14 @@ void LivePlaylists::note_opened(const std::string& url) {
   for (auto& [playlist, known] : known_) known.is_read = known.is_read || is_url_of(url, known.newest);
 }
 
-int LivePlaylists::fail(Known& known) const {
-  known.schedule.note_failure(std::chrono::steady_clock::now());
-  known.has_failed = true;
-  return interrupt_.has_ended() ? AVERROR_EXIT : AVERROR_INVALIDDATA;
+/// The text of a new request, whose input is `opened`; nullopt: it has failed.
+std::optional<std::string> LivePlaylists::ask(const Open& open, IoPtr& opened) {
+  AVIOContext* io = nullptr;
+  const int result = open(io);
+  opened.reset(io);
+  auto text = result < 0 ? std::nullopt : take_text(*opened, true);
+  trouble_ = text ? 0 : (result < 0 ? result : AVERROR_INVALIDDATA);
+  return text;
 }
 
 int LivePlaylists::reload(const std::string& url, const Open& open, AVIOContext*& io) {
@@ -198,19 +241,46 @@ int LivePlaylists::reload(const std::string& url, const Open& open, AVIOContext*
     if ((known.is_read || known.has_failed) && !interrupt_.wait_until(known.schedule.next()))
       return AVERROR_EXIT;
     const auto asked = std::chrono::steady_clock::now();
-    if (const int result = open(io); result < 0) return result;
-    IoPtr opened(std::exchange(io, nullptr));
-    const auto text = take_text(*opened);
-    if (!text || interrupt_.has_ended()) return fail(known);
-    known.has_failed = false;
-    const auto playlist = parse_playlist(*text);
+    IoPtr opened;
+    const auto text = ask(open, opened);
+    if (interrupt_.has_ended()) return AVERROR_EXIT;
+    const auto playlist = text ? parse_playlist(*text) : Playlist();
+    known.has_failed = !playlist.is_playlist || (playlist.segments.empty() && !playlist.is_over);
+    if (known.has_failed) {
+      if (text) trouble_ = AVERROR_INVALIDDATA;
+      known.schedule.note_failure(std::chrono::steady_clock::now());
+      continue;
+    }
     const bool growing = is_growing(playlist);
     const bool was_read = known.is_read;
     if (growing && !note(known, playlist, asked) && was_read) continue;
+    are_over_ = playlist.is_over;
+    if (!playlist.maps.empty()) maps_[url] = playlist.maps;
     put_text(*opened, growing ? with_last_duration(*text, kShortLength) : *text);
     io = opened.release();
     return 0;
   }
+}
+
+bool LivePlaylists::is_map(const std::string& url) const {
+  return std::ranges::any_of(maps_, [&](const auto& of_playlist) {
+    return std::ranges::any_of(of_playlist.second,
+                               [&](const std::string& uri) { return is_url_of(url, uri); });
+  });
+}
+
+int LivePlaylists::check_map(const std::string& url, AVIOContext& io, bool first) {
+  // A segment may be another range of the same file.
+  if (!is_map(url) || !begins_with_parameters(io)) return 0;
+  const auto begin = avio_tell(&io);
+  const auto bytes = take_text(io, true);
+  if (!bytes) return AVERROR_INVALIDDATA;
+  put_text(io, *bytes, begin);
+  const auto mark = std::hash<std::string>{}(without_times(*bytes));
+  if (first) known_maps_.insert(mark);
+  if (known_maps_.contains(mark)) return 0;
+  has_other_map_ = true;
+  return AVERROR_EXIT;
 }
 
 std::optional<double> LivePlaylists::time_of(const std::vector<std::string>& urls) const {

@@ -4,10 +4,13 @@
 
 #include "freshframe/clock.hpp"
 
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -68,12 +71,12 @@ class ReloadSchedule {
 [[nodiscard]] bool begins_with(AVIOContext& io, std::string_view bytes);
 
 /// All that is left in it, until its end or an error; nullopt: there is nothing but an error, or more than in
-/// any playlist.
-[[nodiscard]] std::optional<std::string> take_text(AVIOContext& io);
+/// any playlist. `whole`: an error after some bytes counts as well.
+[[nodiscard]] std::optional<std::string> take_text(AVIOContext& io, bool whole = false);
 
 /// What is read from it next. It is still the input that FFmpeg has opened, with the URL to which the server
-/// has redirected. Only after take_text(). Throws std::bad_alloc.
-void put_text(AVIOContext& io, std::string_view text);
+/// has redirected. Only after take_text(). `begin`: its place before. Throws std::bad_alloc.
+void put_text(AVIOContext& io, std::string_view text, std::int64_t begin = 0);
 
 /// FFmpeg's demuxer asks for a playlist again after the length of its newest segment, and then each half of
 /// the target duration. So it is told that the newest segment is short, and asks at once. The wait is here,
@@ -83,12 +86,15 @@ class LivePlaylists {
   /// Opens the URL as FFmpeg does: 0 or its error.
   using Open = std::function<int(AVIOContext*& io)>;
 
-  explicit LivePlaylists(Interrupt& interrupt) : interrupt_(interrupt) {}
+  /// `grows`: of all connections to this server: a playlist gets more segments.
+  LivePlaylists(Interrupt& interrupt, std::atomic<bool>& grows) : interrupt_(interrupt), grows_(grows) {}
   LivePlaylists(const LivePlaylists&) = delete;
   LivePlaylists& operator=(const LivePlaylists&) = delete;
 
   /// An input that was opened, at `asked`. If it is a playlist to which segments will be added, remembers it
-  /// where `waits`: FFmpeg opens it again. 0 or FFmpeg's error. Throws std::bad_alloc.
+  /// where `waits`: FFmpeg opens it again. FFmpeg begins a complete playlist at its first segment. So a playlist
+  /// that has grown on an earlier connection and is complete now loses its end, until FFmpeg asks again: then
+  /// it is joined at its newest segment. 0 or FFmpeg's error. Throws std::bad_alloc.
   [[nodiscard]] int add(const std::string& url, AVIOContext& io, TimePoint asked, bool waits);
   /// Whether so many listed playlists that add() has ended the connection. A list of lists is no HLS
   /// (RFC 8216, 4.3.4), and one that lists itself has no end.
@@ -99,8 +105,21 @@ class LivePlaylists {
   /// segment in a folder of its own, only the names are compared.
   void note_opened(const std::string& url);
   /// Waits for another answer than the last one, unless there are segments in that which were not opened:
-  /// FFmpeg asks before each segment. 0 or FFmpeg's error. Throws std::bad_alloc.
+  /// FFmpeg asks before each segment. A request that fails is made again until FFmpeg is interrupted (RFC 8216,
+  /// 6.3.4). 0 or FFmpeg's error. Throws std::bad_alloc.
   [[nodiscard]] int reload(const std::string& url, const Open& open, AVIOContext*& io);
+  /// Another input was opened. If it has the parameters of fMP4 (EXT-X-MAP) and `first`, remembers them. Otherwise
+  /// they must be known: FFmpeg's demuxer ignores others, and the decoder would make garbage of what follows. 0 or
+  /// an error that ends the connection before their segment. Throws std::bad_alloc.
+  [[nodiscard]] int check_map(const std::string& url, AVIOContext& io, bool first);
+  /// Whether check_map() has ended the connection. Any thread.
+  [[nodiscard]] bool has_other_map() const noexcept { return has_other_map_.load(); }
+  /// Whether the playlist has come to its end (EXT-X-ENDLIST) although it had none at first.
+  [[nodiscard]] bool are_over() const noexcept { return are_over_; }
+  /// FFmpeg's error of the last reload(), while its request is made again; 0: there was none. Any thread.
+  [[nodiscard]] int trouble() const noexcept { return trouble_.load(); }
+  /// How the samples are encrypted, by the METHOD of EXT-X-KEY; empty: they are not.
+  [[nodiscard]] const std::string& encryption() const noexcept { return encryption_; }
   /// Unix time of the first of these URLs that is a segment.
   [[nodiscard]] std::optional<double> time_of(const std::vector<std::string>& urls) const;
 
@@ -115,11 +134,19 @@ class LivePlaylists {
     bool has_failed = false;  // the last answer
   };
 
-  [[nodiscard]] int fail(Known& known) const;
+  [[nodiscard]] std::optional<std::string> ask(const Open& open, IoPtr& opened);
   [[nodiscard]] static bool note(Known& known, const Playlist& playlist, TimePoint asked);
+  [[nodiscard]] bool is_map(const std::string& url) const;
 
   Interrupt& interrupt_;
-  std::optional<Playlist> first_;       // that has segments
+  std::atomic<bool>& grows_;
+  std::optional<Playlist> first_;                         // that has segments
+  std::map<std::string, std::vector<std::string>> maps_;  // URIs of parameters, by URL of the playlist
+  std::set<std::size_t> known_maps_;                      // hashes of their bytes
+  std::atomic<bool> has_other_map_ = false;
+  std::atomic<int> trouble_ = 0;
+  bool are_over_ = false;
+  std::string encryption_;
   std::map<std::string, Known> known_;  // by URL
   int masters_ = 0;                     // that were opened
 };

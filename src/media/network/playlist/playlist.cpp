@@ -15,6 +15,7 @@ namespace freshframe::media {
 namespace {
 
 constexpr std::string_view kDuration = "#EXTINF:";
+constexpr std::string_view kOver = "#EXT-X-ENDLIST";
 constexpr long kMostNumber = 1L << 53;  // of a segment
 
 /// Takes digits and signs from the beginning of a text.
@@ -82,9 +83,34 @@ double duration(std::string_view text) {
   return std::min(kMost, reader.take('.') ? whole + reader.fraction() : whole);
 }
 
+/// The value of an attribute in a list such as `METHOD=AES-128,URI="a,b"`, without its quotes; empty if the list lacks it.
+std::string_view attribute(std::string_view list, std::string_view name) {
+  while (!list.empty()) {
+    const auto equals = std::min(list.find('='), list.size());
+    const auto key = core::trimmed(list.substr(0, equals));
+    list.remove_prefix(std::min(equals + 1, list.size()));
+    const bool quoted = list.starts_with('"');
+    if (quoted) list.remove_prefix(1);
+    const auto end = std::min(list.find(quoted ? '"' : ','), list.size());
+    if (key == name) return list.substr(0, end);
+    list.remove_prefix(std::min(list.find(',', end), list.size()));
+    if (!list.empty()) list.remove_prefix(1);
+  }
+  return {};
+}
+
+/// Whether FFmpeg decrypts whole segments by this method (RFC 8216, 4.3.2.4).
+bool is_of_segments(std::string_view method) {
+  return method.empty() || method == "NONE" || method == "AES-128";
+}
+
 std::string_view without_dots(std::string_view uri) {
   while (uri.starts_with("./") || uri.starts_with("../")) uri.remove_prefix(uri.find('/') + 1);
   return uri;
+}
+
+void add_map(Playlist& playlist, std::string_view uri) {
+  if (!uri.empty() && (playlist.maps.empty() || playlist.maps.back() != uri)) playlist.maps.emplace_back(uri);
 }
 
 /// Segments that are ranges of one file have the same URI.
@@ -138,8 +164,10 @@ Playlist parse_playlist(std::string_view text) {
   constexpr std::string_view kTime = "#EXT-X-PROGRAM-DATE-TIME:";
   constexpr std::string_view kDiscontinuity = "#EXT-X-DISCONTINUITY";
   constexpr std::string_view kFirst = "#EXT-X-MEDIA-SEQUENCE:";
-  constexpr std::string_view kOver = "#EXT-X-ENDLIST";
+  constexpr std::string_view kMap = "#EXT-X-MAP:";
+  constexpr std::string_view kKey = "#EXT-X-KEY:";
   Playlist playlist;
+  playlist.is_playlist = text.starts_with("#EXTM3U");
   std::optional<double> time;  // of the next segment
   double seconds = 0;          // of its pictures
   bool announced = false;      // as FFmpeg has it: another line is none
@@ -158,6 +186,11 @@ Playlist parse_playlist(std::string_view text) {
       playlist.is_over = true;
     } else if (line == kDiscontinuity) {
       time.reset();
+    } else if (line.starts_with(kMap)) {
+      add_map(playlist, attribute(line.substr(kMap.size()), "URI"));
+    } else if (line.starts_with(kKey)) {
+      const auto method = attribute(line.substr(kKey.size()), "METHOD");
+      if (!is_of_segments(method)) playlist.encryption = method;
     } else if (!line.empty() && line.front() != '#' && std::exchange(announced, false)) {
       playlist.segments.push_back({std::string(line), time});
       playlist.seconds = seconds;
@@ -174,6 +207,15 @@ std::string with_last_duration(std::string_view text, std::string_view seconds) 
   const auto begin = found + kDuration.size();
   const auto end = std::min(text.find_first_of(",\r\n", begin), text.size());
   return std::string(text.substr(0, begin)).append(seconds).append(text.substr(end));
+}
+
+std::string without_end(std::string_view text) {
+  std::string result;
+  while (!text.empty()) {
+    const auto* const begin = text.data();
+    if (line_of(text) != kOver) result.append(begin, static_cast<std::size_t>(text.data() - begin));
+  }
+  return result;
 }
 
 std::optional<double> time_of_any(const Playlist& playlist, const std::vector<std::string>& urls) {

@@ -16,11 +16,14 @@ struct Playlist {
     std::string uri;
     std::optional<double> time;  // Unix time of its first picture, in seconds
   };
-  bool is_master = false;  // it lists playlists
-  bool is_over = false;    // no segment follows
-  std::int64_t first = 0;  // the number of the first segment
-  double seconds = 0;      // that the last segment lasts
+  bool is_playlist = false;  // it has the first line of one
+  bool is_master = false;    // it lists playlists
+  bool is_over = false;      // no segment follows
+  std::int64_t first = 0;    // the number of the first segment
+  double seconds = 0;        // that the last segment lasts
   std::vector<Segment> segments;
+  std::vector<std::string> maps;  // URIs of the parameters of fMP4 (EXT-X-MAP)
+  std::string encryption = {};    // of samples, by its METHOD; empty: FFmpeg can decrypt the segments
 
   [[nodiscard]] std::int64_t newest() const noexcept {
     return first + static_cast<std::int64_t>(segments.size()) - 1;
@@ -32,6 +35,9 @@ struct Playlist {
 /// The text with another length of its last segment. FFmpeg waits for that length until it asks for the
 /// playlist again.
 [[nodiscard]] std::string with_last_duration(std::string_view text, std::string_view seconds);
+
+/// The text without EXT-X-ENDLIST, as if segments followed.
+[[nodiscard]] std::string without_end(std::string_view text);
 
 /// Unix time of "2026-11-22T19:10:00.250+01:00" (ISO 8601, as RFC 8216, 4.3.2.6 wants it); nullopt: it is
 /// none, or has no time zone.

@@ -23,7 +23,7 @@ namespace {
 using media::LiveConnection;
 
 LiveConnection::Shared shared_by_none() {
-  return {.gate = nullptr, .believes_stuffing = std::make_shared<std::atomic<bool>>(false)};
+  return {.gate = nullptr, .learned = std::make_shared<Learned>()};
 }
 
 TEST(LiveConnection, GivesTheStreamsPacketsUntilTheServerEndsIt) {

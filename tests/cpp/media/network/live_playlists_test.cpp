@@ -3,6 +3,7 @@
 #include "media/network/playlist/live_playlists.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -77,8 +78,21 @@ class LivePlaylistsTest : public ::testing::Test {
     return result;
   }
 
+  /// As another connection to the same server.
+  [[nodiscard]] int add_later(const std::string& text) {
+    Source source{text};
+    const auto io = io_of(source);
+    LivePlaylists later(interrupt_, grows_);
+    const int result = later.add(kUrl, *io, steady_clock::now(), true);
+    read_ = take_text(*io).value_or("");
+    later_are_over_ = later.are_over();
+    return result;
+  }
+
   Interrupt interrupt_;
-  LivePlaylists playlists_{interrupt_};
+  std::atomic<bool> grows_ = false;
+  bool later_are_over_ = false;
+  LivePlaylists playlists_{interrupt_, grows_};
   std::string read_;  // by FFmpeg
   const std::string file_ =
       std::filesystem::temp_directory_path() /
@@ -119,12 +133,61 @@ TEST_F(LivePlaylistsTest, ThatWereRedirectedKnowTheirSegmentsByName) {
 TEST_F(LivePlaylistsTest, AreAskedForLaterAfterAnAnswerThatIsNone) {
   interrupt_.arm(1);
   ASSERT_EQ(add(playlist_of(7, 2)), 0);
-  EXPECT_EQ(reload(""), 0) << "no playlist, but an answer";
+  EXPECT_EQ(reload(""), AVERROR_EXIT) << "asked for again until the limit";
+  EXPECT_EQ(playlists_.trouble(), AVERROR_INVALIDDATA);
   interrupt_.abandon();
   interrupt_.look();  // as FFmpeg does
   EXPECT_EQ(reload(playlist_of(7, 2)), AVERROR_EXIT) << "a text that an interruption has cut off is none";
   interrupt_.arm(0.5);
   EXPECT_EQ(reload(playlist_of(7, 2)), AVERROR_EXIT) << "not before half a segment";
+}
+
+TEST_F(LivePlaylistsTest, AreOverWhenTheirEndComesLater) {
+  ASSERT_EQ(add(playlist_of(7, 2)), 0);
+  EXPECT_FALSE(playlists_.are_over());
+  ASSERT_EQ(reload(playlist_of(7, 2) + "#EXT-X-ENDLIST\n"), 0);
+  EXPECT_TRUE(playlists_.are_over());
+  EXPECT_EQ(read_, playlist_of(7, 2) + "#EXT-X-ENDLIST\n");
+}
+
+TEST_F(LivePlaylistsTest, ThatHaveGrownLoseTheirEndOnALaterConnection) {
+  const auto ended = playlist_of(7, 2) + "#EXT-X-ENDLIST\n";
+  ASSERT_EQ(add_later(ended), 0);
+  EXPECT_EQ(read_, ended) << "it was complete from the beginning";
+  EXPECT_FALSE(later_are_over_);
+  ASSERT_EQ(add(playlist_of(7, 2)), 0);
+  ASSERT_EQ(add_later(ended), 0);
+  EXPECT_TRUE(read_.ends_with("#EXTINF:0.01,\n8.ts\n")) << read_;
+  EXPECT_TRUE(later_are_over_);
+}
+
+/// A box of MP4, and its content.
+std::string box(const std::string& name, const std::string& content) {
+  const auto size = static_cast<char>(8 + content.size());
+  return std::string(3, '\0') + size + name + content;
+}
+
+TEST_F(LivePlaylistsTest, MayHaveEqualParametersAgainAndNoOthers) {
+  const auto parameters = [](char written, char codec) {
+    const auto times = std::string(7, '\0') + written + std::string(4, '\0');  // after the version and flags
+    return box("ftyp", "iso5") + box("moov", box("mvhd", std::string(1, '\0') + times) + codec);
+  };
+  const auto check = [this](const std::string& url, const std::string& bytes, bool first) {
+    Source source{bytes};
+    const auto io = io_of(source);
+    const int result = playlists_.check_map(url, *io, first);
+    EXPECT_EQ(take_text(*io), bytes) << "it can be read all the same";
+    return result;
+  };
+  const std::string map = "#EXTM3U\n#EXT-X-MAP:BYTERANGE=\"9@0\",URI=\"init,1.mp4\"\n#EXTINF:2,\n1.m4s\n";
+  ASSERT_EQ(add(map + "#EXT-X-MAP:URI=\"2.mp4\"\n#EXTINF:2,\n1.m4s\n"), 0);
+  ASSERT_EQ(check("http://h/init,1.mp4", parameters('a', 'x'), true), 0);
+  EXPECT_EQ(check("http://h/2.mp4", parameters('b', 'x'), false), 0) << "written later";
+  EXPECT_EQ(check("http://h/3.mp4", parameters('b', 'y'), false), 0) << "it is listed nowhere";
+  EXPECT_EQ(check("http://h/2.mp4", box("styp", "msdh") + parameters('b', 'y'), false), 0) << "a segment";
+  EXPECT_FALSE(playlists_.has_other_map());
+  EXPECT_EQ(check("http://h/2.mp4", parameters('a', 'y'), false), AVERROR_EXIT);
+  EXPECT_TRUE(playlists_.has_other_map());
 }
 
 TEST_F(LivePlaylistsTest, HaveTimesAlsoWhereFFmpegAsksByItself) {

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -75,6 +76,24 @@ TEST(Playlist, GetsAnotherLengthOfItsLastSegment) {
             "#EXTINF:2,\n1.ts\n#EXTINF:0.01,title\r\n2.ts\n");
   EXPECT_EQ(with_last_duration("#EXTINF:2", "0.01"), "#EXTINF:0.01");
   EXPECT_EQ(with_last_duration("#EXTM3U\n", "0.01"), "#EXTM3U\n");
+}
+
+TEST(Playlist, LosesItsEndAndNothingElse) {
+  EXPECT_EQ(without_end("#EXTM3U\r\n#EXTINF:2,\r\n1.ts\r\n#EXT-X-ENDLIST\r\n"),
+            "#EXTM3U\r\n#EXTINF:2,\r\n1.ts\r\n");
+  EXPECT_EQ(without_end("#EXT-X-ENDLIST\n#EXTM3U\n1.ts"), "#EXTM3U\n1.ts");
+  EXPECT_EQ(without_end("#EXT-X-ENDLISTS"), "#EXT-X-ENDLISTS");
+}
+
+TEST(Playlist, NamesItsParametersAndItsEncryption) {
+  const auto playlist = parse_playlist(
+      "#EXTM3U\n#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n#EXT-X-MAP:URI=\"a.mp4\"\n#EXTINF:2,\n1.m4s\n"
+      "#EXT-X-MAP:BYTERANGE=\"7@0\",URI=\"b,c.mp4\"\n#EXT-X-MAP:X=\"URI=d\"\n#EXT-X-MAP:\n#EXT-X-MAP:URI=\"\n");
+  EXPECT_EQ(playlist.maps, (std::vector<std::string>{"a.mp4", "b,c.mp4"}));
+  EXPECT_TRUE(playlist.is_playlist);
+  EXPECT_EQ(playlist.encryption, "") << "FFmpeg decrypts whole segments";
+  EXPECT_EQ(parse_playlist("#EXT-X-KEY:URI=\"METHOD=NONE\", METHOD=SAMPLE-AES\n").encryption, "SAMPLE-AES");
+  EXPECT_FALSE(parse_playlist("#EXTINF:2,\n1.ts\n").is_playlist);
 }
 
 TEST(Playlist, MayListOthers) {

@@ -38,7 +38,8 @@ class Opened:
         queue = options.pop("queue", self.queue)
         self.pipeline = ff.Pipeline()
         self.source = ff.open(url, **(PATIENT | options))
-        self.reader = self.pipeline.reader(self.pipeline.add(self.source, name="camera"), queue=queue)
+        self.port = self.pipeline.add(self.source, name="camera")
+        self.reader = self.pipeline.reader(self.port, queue=queue)
 
     def __enter__(self: _O) -> _O:
         """Starts."""

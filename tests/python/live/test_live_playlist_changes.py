@@ -1,0 +1,209 @@
+"""What a server of playlists may do next: end, begin again, change, fail once."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rigs.live.camera import Camera
+from rigs.live.faulty_server import Clip
+from rigs.live.packager import PER_SEGMENT, Packager, answer_of, number_of, numbered, rest_of
+from support import WATCHDOG, until
+
+import freshframe as ff
+
+pytestmark = pytest.mark.takes(15)
+
+KINDS = ("mpegts", "mp4")
+SOME = PER_SEGMENT - 2  # pictures of a segment; of TS the last ones come with the next segment
+QUICK: dict[str, Any] = {"pace": "burst", "queue": ff.Queue(512)}
+
+
+def begun(server: Packager, clip: Clip, name: str = "init.mp4", segments: int = 2) -> None:
+    """The first segments are listed."""
+    server.begin(clip, name if clip.kind == "mp4" else "")
+    server.add(clip, *range(segments))
+
+
+def numbers(samples: list[ff.Sample[ff.Frame]]) -> list[int]:
+    return [number_of(sample.value) for sample in samples]
+
+
+def has_read(server: Packager, number: int) -> None:
+    """Waits until the segment was asked for and one more playlist, so that all of it has come."""
+    until(lambda: any(name.startswith(f"{number}.") for name in server.asked), "the segment")
+    before = server.asked.count("live.m3u8")
+    until(lambda: server.asked.count("live.m3u8") > before + 1, "the next playlist")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("window", "late"), [(1000, False), (3, True)], ids=["event", "window-and-segments"])
+def test_a_live_event_that_ends_ends_the_source(kind: str, window: int, late: bool) -> None:
+    clip = numbered(kind)
+    with Packager(window) as server:
+        begun(server, clip)
+        with Camera(server.url, **QUICK) as camera:
+            first = camera.read(SOME)
+            server.add(clip, 2)
+            has_read(server, 2)
+            if late:
+                server.add(clip, 3)
+            server.is_over = True
+            samples = first + rest_of(camera.reader, WATCHDOG)
+            stats = camera.stats
+    assert numbers(samples) == list(range(PER_SEGMENT, (4 if late else 3) * PER_SEGMENT))
+    assert (stats.outages, stats.state) == (0, "closed")
+
+
+@pytest.mark.parametrize(("kind", "window"), [("mpegts", 1000), ("mp4", 2)])
+def test_an_event_that_has_ended_during_an_outage_is_not_given_again(kind: str, window: int) -> None:
+    clip = numbered(kind)
+    with Packager(window) as server:
+        begun(server, clip)
+        with Camera(server.url, read_timeout=0.5, **QUICK) as camera:
+            first = camera.read(SOME)
+            server.is_down = True
+            camera.wait(lambda stats: stats.outages == 1, "the outage")
+            server.add(clip, 2, 3)
+            server.is_over = True
+            server.is_down = False
+            seen = numbers(first + rest_of(camera.reader, WATCHDOG))
+    last = range(3 * PER_SEGMENT, 4 * PER_SEGMENT)  # a connection begins with the newest segment
+    assert seen[-PER_SEGMENT:] == list(last)
+    assert seen[:-PER_SEGMENT] == list(range(PER_SEGMENT, PER_SEGMENT + len(seen) - PER_SEGMENT))
+
+
+def test_a_source_that_must_reconnect_waits_for_the_next_event() -> None:
+    clip = numbered("mpegts")
+    with Packager() as server:
+        begun(server, clip)
+        with Camera(server.url, reconnect=True, **QUICK) as camera:
+            first = camera.read(SOME)
+            server.is_over = True
+            until(lambda: camera.drops("repeated") >= SOME, "the segment that is sent again")
+            server.is_over = False
+            server.add(clip, 2)
+            seen = numbers(first + camera.read(PER_SEGMENT))
+    assert seen == list(range(PER_SEGMENT, 2 * PER_SEGMENT + SOME))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_encoder_that_counts_from_nought_again_is_shown_at_once(kind: str) -> None:
+    old, new = numbered(kind, start=20.0), numbered(kind)
+    with Packager() as server:
+        begun(server, old)
+        with Camera(server.url, read_timeout=0.5, **QUICK) as camera:
+            first = camera.read(SOME)
+            until(lambda: camera.drops("repeated") >= SOME, "the segment that is sent again")
+            server.begin(new)
+            server.add(new, 3, 4)
+            server.is_over = True
+            samples = first + rest_of(camera.reader, WATCHDOG)
+    before = range(PER_SEGMENT, 2 * PER_SEGMENT)
+    assert numbers(samples) == [*before, *range(3 * PER_SEGMENT, 5 * PER_SEGMENT)]
+    pts = [sample.pts for sample in samples]
+    assert pts == sorted(pts)
+
+
+def other_parameters(same_name: bool) -> tuple[Clip, str]:
+    return numbered("mp4", (96, 80)), "init.mp4" if same_name else "other.mp4"
+
+
+@pytest.mark.parametrize("same_name", [False, True])
+def test_other_parameters_are_a_new_connection_and_no_garbage(same_name: bool, tmp_path: Path) -> None:
+    old, (new, name) = numbered("mp4"), other_parameters(same_name)
+    with Packager() as server:
+        begun(server, old)
+        camera = Camera(server.url, **QUICK)
+        files = ff.VideoFile(tmp_path / "%03d.mp4", segment=3600.0)
+        camera.pipeline.add(files, camera.port.packets)
+        with camera:
+            first = camera.read(SOME)
+            has_read(server, 1)
+            server.begin(new, name)
+            server.add(new, 2)
+            camera.wait(lambda stats: stats.reconnects == 1, "the other connection")
+            server.is_over = True
+            samples = rest_of(camera.reader, WATCHDOG)
+            stats = camera.stats
+    small = first + [one for one in samples if one.value.width == 64]
+    large = [one for one in samples if one.value.width == 96]
+    assert numbers(small) == list(range(PER_SEGMENT, 2 * PER_SEGMENT))
+    assert numbers(large) == list(range(2 * PER_SEGMENT, 3 * PER_SEGMENT))
+    assert samples[-PER_SEGMENT:] == large
+    assert (stats.outages, stats.reconnects, stats.size_changes) == (1, 1, 1)
+    paths = sorted(tmp_path.iterdir())
+    recorded = [[number_of(one.value) for one in ff.stream(ff.open(path))] for path in paths]
+    assert recorded == [numbers(small), numbers(large)]
+
+
+def test_equal_parameters_of_another_name_are_no_outage() -> None:
+    clip = numbered("mp4")
+    with Packager() as server:
+        begun(server, clip)
+        with Camera(server.url, **QUICK) as camera:
+            first = camera.read(SOME)
+            has_read(server, 1)
+            server.begin(clip, "other.mp4")
+            server.add(clip, 2)
+            server.is_over = True
+            seen = numbers(first + rest_of(camera.reader, WATCHDOG))
+            stats = camera.stats
+    assert seen == list(range(PER_SEGMENT, 3 * PER_SEGMENT))
+    assert "other.mp4" in server.asked
+    assert stats.outages == 0
+
+
+FAILURES: dict[str, Callable[[bytes], Sequence[bytes | None]]] = {
+    "500": lambda _: [b"HTTP/1.0 500 No\r\n\r\n"],
+    "503-twice": lambda _: 2 * [b"HTTP/1.0 503 No\r\n\r\n"],
+    "404": lambda _: [answer_of(None)],
+    "a-page": lambda _: [answer_of(b"<html>busy</html>")],
+    "empty": lambda _: [answer_of(b"")],
+    "no-segments": lambda _: [answer_of(b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n")],
+    "half": lambda text: [answer_of(text)[: -len(text) // 2]],
+    "closed": lambda _: [b""],
+    "silence": lambda _: [None],
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_playlist_that_fails_once_is_asked_for_again(failure: str) -> None:
+    clip = numbered("mpegts")
+    options = {"read_timeout": 4.0} if failure == "silence" else {}  # it is waited for half as long
+    with Packager() as server:
+        begun(server, clip)
+        with Camera(server.url, **QUICK, **options) as camera:
+            first = camera.read(SOME)
+            server.answers.extend(FAILURES[failure](server.playlist()))
+            until(lambda: not server.answers, "the failure")
+            server.add(clip, 2)
+            server.is_over = True
+            seen = numbers(first + rest_of(camera.reader, WATCHDOG))
+            stats = camera.stats
+    assert seen == list(range(PER_SEGMENT, 3 * PER_SEGMENT))
+    assert stats.outages == 0
+
+
+def test_a_playlist_that_fails_for_good_is_an_error_that_says_why() -> None:
+    clip = numbered("mpegts")
+    with Packager() as server:
+        begun(server, clip)
+        with Camera(server.url, read_timeout=0.5, reconnect=False, **QUICK) as camera:
+            camera.read(SOME)
+            server.answers.extend(1000 * [b"HTTP/1.0 500 No\r\n\r\n"])
+            with pytest.raises(ff.SourceTimeout, match=r"s: its playlist does not come: .*5XX"):
+                camera.pipeline.wait(WATCHDOG)
+
+
+def test_encrypted_samples_are_named() -> None:
+    clip = numbered("mpegts")
+    key = '#EXT-X-KEY:METHOD=SAMPLE-AES,URI="skd://key",KEYFORMAT="com.apple.streamingkeydelivery"'
+    with Packager(head=key) as server:
+        begun(server, clip)
+        server.files["1.ts"] = bytes(range(256)) * 40
+        with pytest.raises(ff.SourceError, match=r"its samples are encrypted.*SAMPLE-AES"):
+            Camera(server.url, open_timeout=1.0, reconnect=False).pipeline.start()
