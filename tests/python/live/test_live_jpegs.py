@@ -25,7 +25,7 @@ def length(picture: bytes) -> bytes:
     return f"Content-Length: {len(picture)}\r\n".encode()
 
 
-# What a server sends before each picture, by the number of the picture, and the type of its answer.
+# The bytes before each picture, by its number, and the type of the answer.
 Before = Callable[[int, bytes], bytes]
 MANNERS: dict[str, tuple[Before, bytes]] = {
     "usual": (lambda _, jpeg: b"--edge\r\n" + TYPE + length(jpeg) + b"\r\n", PARTS),

@@ -1,4 +1,4 @@
-"""What a server of playlists may do next: end, begin again, change, fail once."""
+"""Playlists that end, begin again, change or fail once."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

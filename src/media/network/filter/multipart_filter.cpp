@@ -111,7 +111,7 @@ constexpr std::string_view kType = "content-type:";
 constexpr std::string_view kTypeLine = "Content-Type: image/jpeg\r\n";  // FFmpeg's demuxer wants one
 constexpr std::string_view kOwnBoundary = "--part";                     // until the server has sent one
 
-/// The value of a header in the head of a part; nullopt: it lacks it. `name` in small letters.
+/// Returns the value of a header in the head of a part, or nullopt if the head lacks it. `name` is in small letters.
 std::optional<std::string_view> value_in(std::string_view head, std::string_view name) {
   std::optional<std::string_view> value;
   for (; !head.empty(); head.remove_prefix(head.find('\n') + 1)) {
@@ -209,7 +209,7 @@ void MultipartFilter::begin_picture() {
   end_ = JpegEnd();
 }
 
-/// Lines before the first one of a head belong to no part, and the demuxer takes none but a blank one behind a part.
+/// Lines before the first one of a head belong to no part, and the demuxer takes none but a blank one after a part.
 void MultipartFilter::end_line(FilteredBytes& out) {
   const auto line = std::exchange(line_, {});
   const bool blank = core::trimmed(std::string_view(line).substr(0, line.size() - 1)).empty();
@@ -261,7 +261,7 @@ std::size_t MultipartFilter::add_body(Bytes bytes, TimePoint arrived, FilteredBy
   return count;
 }
 
-/// What is no JPEG and has no head is left out. Where a picture was cut off, the next one has begun.
+/// Leaves out bytes that are no JPEG. If a picture was cut off, the next one has begun.
 void MultipartFilter::drop_bare_picture(TimePoint arrived) {
   constexpr std::array<std::uint8_t, 2> kStart{kFirst, kSoi};
   const bool begins_again =

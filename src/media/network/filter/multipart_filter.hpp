@@ -84,7 +84,7 @@ class MultipartFilter final : public ByteFilter {
   std::string head_;        // its whole lines; empty: it has not begun
   std::string line_;        // the present one, perhaps in part
   bool has_heads_ = false;  // else there may be pictures alone
-  bool ends_part_ = false;  // the next line is the first behind a part
+  bool ends_part_ = false;  // the next line is the first after a part
   bool begins_ = false;     // the next byte is the first of a picture. Its head may have come long before
   TimePoint arrived_{};     // of that byte
   std::size_t left_ = 0;    // bytes of a body with a known length

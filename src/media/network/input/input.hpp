@@ -80,7 +80,7 @@ class OpenedInputs {
   std::uint64_t reloads_ = 0;
 };
 
-/// Facts about a server that one connection has found, for the next ones. Any thread.
+/// Facts about a server that the connections of a source share. Any thread.
 struct Learned {
   std::atomic<bool> believes_stuffing = false;  // as for EarlyEnds
   std::atomic<bool> grows = false;              // as for LivePlaylists
@@ -116,7 +116,8 @@ class LiveInput {
   /// Whether the playlist goes on with other parameters than FFmpeg's demuxer has read, after the last packet. Any
   /// thread.
   [[nodiscard]] bool has_other_parameters() const noexcept { return opened_.playlists().has_other_map(); }
-  /// Why a playlist does not come, while it is asked for again and again; empty: it comes. Any thread.
+  /// Why a playlist does not come, while it is asked for again and again, or nothing if it comes. Any
+  /// thread.
   [[nodiscard]] std::string trouble() const;
   /// The notes on packet(), if it is of the video; nullopt if FFmpeg's parser has seen it, and has set its
   /// flags.

@@ -142,7 +142,7 @@ bool is_growing(const Playlist& playlist) {
   return !playlist.is_master && !playlist.is_over && !playlist.segments.empty();
 }
 
-/// Whether it has boxes of MP4 with parameters ahead, and no pictures. They can be read all the same.
+/// Whether it has boxes of MP4 with parameters ahead, and no pictures. The bytes can be read again.
 bool begins_with_parameters(AVIOContext& io) {
   constexpr std::size_t kHead = 8;  // bytes: a box's length and its name
   const auto begin = avio_tell(&io);
@@ -154,7 +154,7 @@ bool begins_with_parameters(AVIOContext& io) {
 }
 
 /// Parameters of MP4 with noughts for the times at which they were written (ISO/IEC 14496-12, 8.2.2, 8.3.2 and 8.4.2):
-/// some servers write them anew for each request.
+/// some servers write them for each request.
 std::string without_times(std::string bytes) {
   constexpr std::size_t kName = 4;
   constexpr std::size_t kFlags = 4;  // bytes of a version and flags
@@ -225,7 +225,7 @@ void LivePlaylists::note_opened(const std::string& url) {
   for (auto& [playlist, known] : known_) known.is_read = known.is_read || is_url_of(url, known.newest);
 }
 
-/// The text of a new request, whose input is `opened`; nullopt: it has failed.
+/// Asks for the playlist at `opened`. Returns its text, or nullopt if the request has failed.
 std::optional<std::string> LivePlaylists::ask(const Open& open, IoPtr& opened) {
   AVIOContext* io = nullptr;
   const int result = open(io);

@@ -116,9 +116,9 @@ class LivePlaylists {
   [[nodiscard]] bool has_other_map() const noexcept { return has_other_map_.load(); }
   /// Whether the playlist has come to its end (EXT-X-ENDLIST) although it had none at first.
   [[nodiscard]] bool are_over() const noexcept { return are_over_; }
-  /// FFmpeg's error of the last reload(), while its request is made again; 0: there was none. Any thread.
+  /// FFmpeg's error of the last request of reload(), or 0 after an answer. Any thread.
   [[nodiscard]] int trouble() const noexcept { return trouble_.load(); }
-  /// How the samples are encrypted, by the METHOD of EXT-X-KEY; empty: they are not.
+  /// The METHOD of EXT-X-KEY by which samples are encrypted, or nothing.
   [[nodiscard]] const std::string& encryption() const noexcept { return encryption_; }
   /// Unix time of the first of these URLs that is a segment.
   [[nodiscard]] std::optional<double> time_of(const std::vector<std::string>& urls) const;

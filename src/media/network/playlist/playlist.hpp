@@ -23,7 +23,7 @@ struct Playlist {
   double seconds = 0;        // that the last segment lasts
   std::vector<Segment> segments;
   std::vector<std::string> maps;  // URIs of the parameters of fMP4 (EXT-X-MAP)
-  std::string encryption = {};    // of samples, by its METHOD; empty: FFmpeg can decrypt the segments
+  std::string encryption = {};    // the METHOD by which samples are encrypted, not whole segments
 
   [[nodiscard]] std::int64_t newest() const noexcept {
     return first + static_cast<std::int64_t>(segments.size()) - 1;

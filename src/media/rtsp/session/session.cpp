@@ -128,7 +128,7 @@ Message Session::ask_for_transport(TimePoint deadline) {
   return udp_first ? set_up_tcp(deadline) : set_up_udp(deadline);
 }
 
-/// In place of the one in the answer to DESCRIBE, which may be "rtsp://rtsp://192.0.2.1/". False: it is the same.
+/// Replaces the URL in the answer to DESCRIBE, which may be "rtsp://rtsp://192.0.2.1/". Returns whether this is another.
 bool Session::use_own_url() {
   const bool differs = control_url(address_.url, media_.control) != control_url(base_, media_.control);
   base_ = address_.url;

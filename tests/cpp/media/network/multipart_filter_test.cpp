@@ -120,7 +120,7 @@ TEST(MultipartFilter, EndsWithoutALineBreakThatLacks) {
   EXPECT_EQ(filtered(kHead + kPicture + kHead + kPicture), part_with_length() + part_with_length());
 }
 
-/// Parts of a server with a manner of its own, and what the demuxer must get.
+/// Bytes of a server, and the parts that the demuxer must get.
 TEST(MultipartFilter, MakesPartsOfPicturesThatServersSendInOtherManners) {
   const auto length = "Content-Length: " + std::to_string(kPicture.size()) + "\r\n";
   const auto type = "Content-Type: image/jpeg\r\n"s;

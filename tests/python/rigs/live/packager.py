@@ -70,7 +70,7 @@ class Packager(Server):
 
     @property
     def url(self) -> str:
-        """Of the playlist."""
+        """URL of the playlist."""
         return f"http://127.0.0.1:{self.port}/live.m3u8"
 
     def begin(self, clip: Clip, name: str = "") -> None:
@@ -121,7 +121,7 @@ class Packager(Server):
 
 
 def answer_of(body: bytes | None) -> bytes:
-    """Of HTTP; None: there is no such file."""
+    """Returns an answer of HTTP with this body, or 404."""
     if body is None:
         return b"HTTP/1.0 404 Not Found\r\n\r\n"
     return f"HTTP/1.0 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
