@@ -137,7 +137,12 @@ class Port(Generic[T_co]):
             GraphError: The port is not that of a source that sleeps.
             OptionError: None or both are given, or ``seconds`` is out of range.
             OptionTypeError: An argument is of the wrong type.
+            StateError: The camera was removed, its pipeline has ended, or this is a forked child.
         """
+        if self._engine.ended:
+            raise StateError(f"{self.name!r} cannot wake: its pipeline has ended")
+        if is_gone(self):
+            raise StateError(f"{self.name!r} cannot wake: it was removed")
         if not hasattr(self.node, "_wake"):
             raise GraphError(
                 f"{self.name!r} does not sleep: wake() is for a camera that open(decode='keys') made"

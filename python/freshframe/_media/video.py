@@ -540,6 +540,7 @@ def read_picture(path: str | os.PathLike[str], *, at: float | None = None) -> Fr
     Raises:
         SourceError: The file cannot be read, is not a picture, or ends before ``at``.
         OptionError: ``at`` is below 0.
+        OptionTypeError: An argument is of the wrong type.
     GIL: released.
     """
     return _native.read_picture(_check.path("path", path), None if at is None else _check.number("at", at))
@@ -550,6 +551,7 @@ def write_picture(frame: Frame, path: str | os.PathLike[str]) -> None:
 
     Raises:
         FreshframeError: The file cannot be written.
+        OptionTypeError: ``frame`` is not a Frame, or ``path`` is not a path.
     GIL: released.
     """
     if not isinstance(frame, _native.Frame):

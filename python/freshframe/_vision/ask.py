@@ -45,7 +45,7 @@ class Answer:
         asked: True: the question came by ask(); False: it is the standing one.
         model: The name that the server gives the model.
         finish: Why the answer ends, as the server says: "stop", or "length" where max_tokens has cut it.
-        seconds: Duration of the call.
+        seconds: Duration of the call; after a 429 or 503, of both calls and the wait between them.
         source: Name of the picture's source.
         seq: Number of the picture at its source.
         captured: ``time.monotonic()`` of the picture, as Sample.captured.
@@ -99,7 +99,8 @@ class Ask(Node["Frame", "Answer"]):
         url: The interface, such as ``"http://127.0.0.1:8000/v1"``. The node adds ``/chat/completions``.
         question: The standing question, asked of each picture that the node takes; None: only ask() asks.
         model: The model's name at the server; "": it is left out, for a server that has one model.
-        every: Seconds between the beginnings of two standing questions, at least; 0: no pause.
+        every: The least seconds between the beginnings of two standing questions; 0: no pause. After a call
+            that has failed: ``every``, but at least 1 and at most 10.
         max_side: Pixels. A picture with a longer side is scaled down.
         timeout: Seconds for one call, from the connection to the last byte of the answer, at most a day.
         system: What the model is told before the question; "": nothing.
@@ -155,6 +156,7 @@ class Ask(Node["Frame", "Answer"]):
         self._lock = threading.Lock()
         self._waiting: deque[_Question] = deque()
         self._is_closed = False
+        self._pid = 0  # of the process that has opened it
         self._next = -float("inf")  # of the standing question, time.monotonic()
 
     def __reduce__(self) -> str:
@@ -174,15 +176,19 @@ class Ask(Node["Frame", "Answer"]):
                 its own time before it. The answer has the stamp of the last one.
 
         Returns:
-            A future of the answer. Its exception is that of the failed call, or StateError if the node ends
-            first.
+            A future of the answer. Its exception has the words of the failed call: TimeoutError if it took
+            too long, OptionTypeError if the sample is no picture, OSError otherwise. It is StateError if the
+            node ends first.
 
         Raises:
-            StateError: Eight questions wait already, or the node has been closed.
+            StateError: Eight questions wait already, the node has been closed, or this is a forked child of
+                the program.
             OptionError: The question is empty, or there are too many pictures.
             OptionTypeError: ``look`` holds something else than pictures of a Look.
         """
         asked = _Question(_asked_text("question", question), _views_of(look), concurrent.futures.Future())
+        if self._pid not in (0, os.getpid()):  # before the lock, which a thread of the parent may have had
+            raise StateError("this Ask belongs to the parent of this forked process: make one after the fork")
         with self._lock:
             if self._is_closed:
                 raise StateError("this Ask has been closed: its pipeline has stopped, or it was removed")
@@ -194,6 +200,7 @@ class Ask(Node["Frame", "Answer"]):
 
     def open(self) -> None:
         """Reads the key."""
+        self._pid = os.getpid()
         with self._lock:
             self._is_closed = False
         try:

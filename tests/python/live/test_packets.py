@@ -218,7 +218,7 @@ def test_clips_of_packets_are_written_without_decoding(tmp_path: Path) -> None:
 
 def test_a_camera_sleeps_and_wakes(tmp_path: Path) -> None:
     with RtspServer(clip("h264")) as server:  # a key picture each 10
-        pipeline = ff.Pipeline()
+        pipeline = ff.Pipeline(keep_running=True)
         camera = pipeline.add(ff.open(server.url, decode="keys", **PATIENT), name="door")
         reader = pipeline.reader(camera, queue=ff.Queue(300, "drop_newest"))
         pipeline.add(ff.VideoFile(tmp_path / "a.mkv"), camera.packets)
@@ -232,6 +232,11 @@ def test_a_camera_sleeps_and_wakes(tmp_path: Path) -> None:
                 lambda: "packets that were decoded are recorded",
             )
             not_decoded = pipeline.stats().nodes["door"].drops["not_decoded"]
+            pipeline.remove(camera)
+            with pytest.raises(ff.StateError, match="'door' cannot wake: it was removed"):
+                camera.wake(1)
+    with pytest.raises(ff.StateError, match="'door' cannot wake: its pipeline has ended"):
+        camera.wake(1)
     assert [seq % 10 for seq in asleep] == [0, 0, 0, 0]
     assert [b - a for a, b in zip(awake[-15:], awake[-14:], strict=False)] == [1] * 14
     assert awake == sorted(set(awake))

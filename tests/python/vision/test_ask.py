@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from rigs import vision_model
 from rigs.vision_model import Call, Model, Reply, completion
-from support import WATCHDOG, until
+from support import WATCHDOG, run_program, until
 
 import freshframe as ff
 
@@ -63,6 +63,34 @@ def test_the_model_gets_the_picture_its_time_and_the_question_and_its_answer_has
     origin, question = call.texts
     assert question == "What is there?"
     assert re.fullmatch(r"Camera 'door', picture 0, taken.* \d+\.\d\d s ago:", origin)
+
+
+def test_a_forked_child_is_refused_the_parents_node() -> None:
+    ended = run_program(
+        """
+        import os, threading, warnings
+        import freshframe as ff
+
+        warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside threads
+        used, fresh = ff.Ask("http://127.0.0.1:9/v1"), ff.Ask("http://127.0.0.1:9/v1")
+        used.open()
+        with used._lock:  # as a thread of the parent that asks at this moment
+            child = os.fork()
+        if child == 0:
+            try:
+                used.ask("what?")
+            except ff.StateError as error:
+                print(error, flush=True)
+                fresh.ask("what?")
+                os._exit(3)
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        print("child", os.waitstatus_to_exitcode(status), used.ask("what?").done())
+        """
+    )
+    assert ended.code == 0, ended.err
+    assert "belongs to the parent of this forked process: make one after the fork" in ended.out
+    assert "child 3 False" in ended.out
 
 
 def test_a_live_pictures_time_is_said_to_the_millisecond() -> None:
