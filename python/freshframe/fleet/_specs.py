@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import ipaddress
+import numbers
 import os
 import re
 import socket
@@ -55,16 +56,16 @@ def agent_specs(agents: Any) -> Specs:
         OptionError: There are none, too many, or two of one name.
         OptionTypeError: It is something else.
     """
-    if not isinstance(agents, (Sequence, int)) or isinstance(agents, (str, bytes, bool)):
+    is_number = isinstance(agents, numbers.Integral) and not isinstance(agents, bool)
+    if not is_number and (not isinstance(agents, Sequence) or isinstance(agents, (str, bytes))):
         raise OptionTypeError(
             f"agents must be a number or a list of labels, [{{'site': 'north'}}], got {_check.shown(agents)}"
         )
-    if isinstance(agents, int):
-        agents = [{}] * agents if 0 < agents <= _MOST_AGENTS else range(agents)
-    if not 0 < len(agents) <= _MOST_AGENTS:
-        raise OptionError(f"a fleet has 1 to {_MOST_AGENTS} agents, got {len(agents)}")
+    count = int(agents) if is_number else len(agents)
+    if not 0 < count <= _MOST_AGENTS:
+        raise OptionError(f"a fleet has 1 to {_MOST_AGENTS} agents, got {_check.shown(count)}")
     specs: Specs = {}
-    for number, given in enumerate(agents):
+    for number, given in enumerate([{}] * count if is_number else agents):
         labels = checked_labels("the labels of an agent", given)
         name = checked_name("the name of an agent", labels.pop("name", f"agent{number}"))
         if name in specs:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from rigs.fleet import builds as fleet_builds
 from rigs.fleet.checks import balance, shared_fleet, until_state
@@ -320,7 +321,12 @@ def test_what_is_wrong_is_refused_with_a_reason(fleet: ff.Fleet) -> None:
     fleet.add("cam", fleet_builds.ticks, "ticks:0.05")
     wrong: list[tuple[Any, type[Exception], str]] = [
         (lambda: ff.Fleet("moon"), ff.OptionError, 'a fleet runs "local"'),
-        (lambda: ff.Fleet("local", agents=0), ff.OptionError, "1 to 64 agents, got 0"),
+        *(
+            (lambda many=many: ff.Fleet("local", agents=many), ff.OptionError, f"1 to 64 agents, got {many}")
+            for many in (0, -1, 65, 1 << 70)
+        ),
+        (lambda: ff.Fleet("local", agents=np.int64(-2)), ff.OptionError, "agents, got -2"),  # type: ignore[arg-type]
+        (lambda: ff.Fleet("local", agents=True), ff.OptionTypeError, "agents must be a number or a list"),
         (
             lambda: ff.Fleet("local", agents=[{"name": "a"}] * 2),
             ff.OptionError,

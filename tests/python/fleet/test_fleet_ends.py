@@ -27,7 +27,7 @@ def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_state_is_private_and_two_fleets_of_one_name_are_refused(state_folder: Path) -> None:
     with ff.Fleet("local", name="yard") as fleet:
         assert (state_folder / "yard.json").stat().st_mode & 0o777 == 0o600
-        with pytest.raises(ff.StateError, match="'yard' runs already"):
+        with pytest.raises(ff.StateError, match="'yard' runs already, in this program"):
             ff.Fleet("local", name="yard")
         first = fleet.stats().term
     with ff.Fleet("local", name="yard") as fleet:
