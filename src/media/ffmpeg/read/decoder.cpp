@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <new>
@@ -18,6 +19,7 @@
 
 extern "C" {
 #include <libavutil/imgutils.h>
+#include <libavutil/opt.h>
 }
 
 namespace freshframe::media {
@@ -133,6 +135,182 @@ void decode_into_pool(AVCodecContext& codec) noexcept {
 #endif
 }
 
+// Still pictures: the directories of a TIFF, and kinds that FFmpeg refuses although they are not damaged.
+
+namespace {
+
+/// The directories of a TIFF's pages, in its own memory.
+class TiffDirectories {
+ public:
+  struct Facts {
+    int pages = 0;          // without reduced copies of others
+    int orientation = 0;    // as in Exif; 0: unknown
+    int sample_format = 1;  // 1: unsigned integers
+    int bits = 0;           // of a sample; 0: unknown
+    bool tiled = false;
+    bool found = false;  // the page exists
+  };
+
+  explicit TiffDirectories(const AVPacket& packet)
+      : data_(packet.data),
+        size_(static_cast<std::size_t>(packet.size)),
+        little_(packet.size > 0 && packet.data[0] == 'I') {}
+
+  [[nodiscard]] bool is_big() const { return number(2, 2) == 43; }
+
+  /// Removes the tags that do not change pixels, because FFmpeg's decoder takes an unknown tag for damage if it is
+  /// strict. Makes page `page`, from 1, the first one: FFmpeg finds others only by a tag that few programs write.
+  Facts tidy(int page) {
+    Facts facts;
+    auto at = number(4, 4);
+    for (int n = 1; at != 0 && n <= kMostPages; ++n) {
+      if (n == page) {
+        write(4, at, 4);
+        facts.found = true;
+      }
+      at = tidy_one(at, n == page, facts);
+    }
+    return facts;
+  }
+
+ private:
+  static constexpr int kMostPages = 10'000;  // their chain may be a loop
+  static constexpr std::size_t kEntry = 12;  // bytes
+  static constexpr std::uint32_t kSubfileType = 254;
+  static constexpr std::uint32_t kBits = 258;
+  static constexpr std::uint32_t kOrientation = 274;
+  static constexpr std::uint32_t kTileWidth = 322;
+  static constexpr std::uint32_t kSampleFormat = 339;
+  static constexpr std::uint32_t kDngVersion = 50706;
+
+  static bool changes_pixels(std::uint32_t tag) {
+    constexpr std::array<std::uint32_t, 22> kTags{kSubfileType, 256, 257, 258, 259, 262,  266, 273,
+                                                  277,          278, 279, 284, 292, 293,  317, 320,
+                                                  322,          323, 324, 325, 530, 33421};
+    constexpr std::uint32_t kFilterPattern = 33422;
+    return tag == kFilterPattern || std::find(kTags.begin(), kTags.end(), tag) != kTags.end();
+  }
+
+  /// 0 beyond the end.
+  [[nodiscard]] std::uint32_t number(std::size_t at, std::size_t bytes) const {
+    if (at > size_ || size_ - at < bytes) return 0;
+    std::uint32_t value = 0;
+    for (std::size_t i = 0; i < bytes; ++i) value = value << 8 | data_[at + (little_ ? bytes - 1 - i : i)];
+    return value;
+  }
+
+  void write(std::size_t at, std::uint32_t value, std::size_t bytes) {
+    for (std::size_t i = 0; i < bytes; ++i)
+      data_[at + (little_ ? i : bytes - 1 - i)] = static_cast<std::uint8_t>(value >> (8 * i));
+  }
+
+  /// The first value of an entry of 16-bit numbers, which are elsewhere if there are more than two.
+  [[nodiscard]] int first_short(std::size_t entry) const {
+    const bool inside = number(entry + 4, 4) <= 2;
+    return static_cast<int>(number(inside ? entry + 8 : number(entry + 8, 4), 2));
+  }
+
+  void note(std::uint32_t tag, std::size_t entry, Facts& facts) const {
+    if (tag == kBits) facts.bits = first_short(entry);
+    if (tag == kOrientation) facts.orientation = first_short(entry);
+    if (tag == kSampleFormat) facts.sample_format = first_short(entry);
+    if (tag == kTileWidth) facts.tiled = true;
+  }
+
+  /// Returns the place of the next directory; 0: it is the last, or cannot be read.
+  std::uint32_t tidy_one(std::size_t at, bool read, Facts& facts) {
+    const std::size_t entries = number(at, 2);
+    const auto begin = at + 2;
+    const auto end = begin + entries * kEntry;
+    if (entries == 0 || end > size_ || size_ - end < 4) return 0;
+    const auto next = number(end, 4);
+    bool reduced = false;
+    for (auto entry = begin; entry < end; entry += kEntry) {
+      if (number(entry, 2) == kDngVersion) return 0;  // a raw picture, whose other tags do change its pixels
+    }
+    auto kept = begin;
+    for (auto entry = begin; entry < end; entry += kEntry) {
+      const auto tag = number(entry, 2);
+      if (tag == kSubfileType) reduced = (number(entry + 8, 4) & 1) != 0;
+      if (read) note(tag, entry, facts);
+      if (!changes_pixels(tag)) continue;
+      std::memmove(data_ + kept, data_ + entry, kEntry);
+      kept += kEntry;
+    }
+    write(at, static_cast<std::uint32_t>((kept - begin) / kEntry), 2);
+    write(kept, next, 4);
+    if (!reduced) ++facts.pages;
+    return next;
+  }
+
+  std::uint8_t* data_;
+  std::size_t size_;
+  bool little_;
+};
+
+bool is_animated_webp(const AVPacket& packet) {
+  constexpr int kFlags = 20;  // the place of VP8X's flags: "WebP Container Specification"
+  constexpr std::uint8_t kAnimation = 0x02;
+  return packet.size > kFlags && std::memcmp(packet.data + 12, "VP8X", 4) == 0 &&
+         (packet.data[kFlags] & kAnimation) != 0;
+}
+
+/// Pixels that FFmpeg would read as others. Empty: none.
+std::string unread_samples(int sample_format) {
+  constexpr int kUndefined = 4;
+  if (sample_format <= 1 || sample_format == kUndefined) return {};
+  if (sample_format == 2) return "its samples are signed numbers; save it with unsigned ones";
+  if (sample_format == 3) return "its samples are floating-point numbers; save it with 8 or 16 bits";
+  return "its samples are complex numbers; save it with 8 or 16 bits";
+}
+
+}  // namespace
+
+/// Prepares a picture for its decoder.
+void Decoder::look_at_picture(AVPacket& packet) {
+  hindrance_.clear();
+  orientation_ = 0;
+  if (parameters_->codec_id == AV_CODEC_ID_WEBP && is_animated_webp(packet)) {
+    hindrance_ = "it is an animated WebP, which this build of FFmpeg does not decode; convert it to a video";
+  }
+  if (parameters_->codec_id != AV_CODEC_ID_TIFF) return;
+  if (av_packet_make_writable(&packet) < 0) throw std::bad_alloc();
+  TiffDirectories directories(packet);
+  if (directories.is_big()) {
+    hindrance_ = "it is a BigTIFF, which FFmpeg does not decode; save it as a plain TIFF";
+    return;
+  }
+  if (page_ < 0) {
+    page_ = 0;
+    static_cast<void>(av_opt_get_int(codec_->priv_data, "page", 0, &page_));
+    static_cast<void>(av_opt_set_int(codec_->priv_data, "page", 0, 0));
+  }
+  const auto facts = directories.tidy(static_cast<int>(std::max<std::int64_t>(page_, 1)));
+  if (page_ > 0 && !facts.found) {
+    throw Error("the TIFF has no page " + std::to_string(page_) + ", but " + std::to_string(facts.pages));
+  }
+  orientation_ = facts.orientation;
+  if (const auto why = unread_samples(facts.sample_format); !why.empty()) throw Error(why);
+  constexpr int kMostBits = 16;
+  if (facts.bits > kMostBits)
+    hindrance_ = "its samples have " + std::to_string(facts.bits) + " bits; save it with 16";
+  if (facts.tiled)
+    hindrance_ = "it is a TIFF of tiles, which this build of FFmpeg does not decode; save it in strips";
+  if (facts.pages > 1 && page_ == 0) {
+    av_log(codec_.get(), AV_LOG_WARNING,
+           "the TIFF has %d pages, and only the first is read; options={\"page\": \"2\"} reads another\n",
+           facts.pages);
+  }
+}
+
+/// A packet or a frame was damaged.
+void Decoder::fail(int result) {
+  last_failure_ = result;
+  if (!hindrance_.empty()) throw Error(hindrance_);
+  if (settings_.strict && result == AVERROR_PATCHWELCOME)
+    throw Error("this build of FFmpeg does not decode this kind of picture");
+}
+
 namespace {
 
 /// The decoders of MPEG-1, -2 and -4 and of VC-1 take the flag to mean that there are no B-frames, and return
@@ -217,8 +395,9 @@ bool Decoder::send(AVPacket& packet, TimePoint captured) {
 #else
   codec_->reordered_opaque = ticks;
 #endif
+  if (settings_.strict) look_at_picture(packet);
   const int result = avcodec_send_packet(codec_.get(), &packet);
-  if (result < 0) last_failure_ = result;
+  if (result < 0) fail(result);
   return result >= 0;
 }
 
@@ -237,11 +416,14 @@ Decoder::Result Decoder::receive(AVFrame& frame) {
   const int result = avcodec_receive_frame(codec_.get(), &frame);
   if (result >= 0) {
     failures_in_row_ = 0;
+    if (orientation_ > 0) {
+      av_dict_set_int(&frame.metadata, "Orientation", orientation_, AV_DICT_DONT_OVERWRITE);
+    }
     return Result::Frame;
   }
   if (result == AVERROR(EAGAIN)) return Result::NeedsPacket;
   if (result == AVERROR_EOF) return Result::End;
-  last_failure_ = result;
+  fail(result);
   if (finishing_ && ++failures_in_row_ > kMostFailuresAtEnd) return Result::End;
   return Result::Damaged;
 }

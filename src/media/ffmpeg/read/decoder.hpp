@@ -18,7 +18,7 @@ struct DecoderSettings {
   /// For live sources: no frame threads, each of which adds a frame of age, and no delay for reordering that
   /// the stream does not announce.
   bool low_delay = false;
-  /// For pictures: half of one is an error, where half of a video's frame is better than none.
+  /// For pictures: half of one is an error, where half of a video's frame is better than nothing.
   bool strict = false;
 };
 
@@ -41,7 +41,8 @@ class Decoder {
   /// The value of max_pixels in a user's options, or else the limit.
   [[nodiscard]] static std::string most_pixels(const std::map<std::string, std::string>& options);
 
-  /// `captured` comes back from captured_of() the frames made of this packet. False: damaged, continue.
+  /// `captured` comes back from captured_of() the frames made of this packet. False: damaged, continue. With `strict`,
+  /// send() and receive() throw Error for a picture that is not damaged, but of a kind that FFmpeg does not decode.
   bool send(AVPacket& packet, TimePoint captured);
   /// No more packets: receive() returns the remaining frames, then End.
   void finish();
@@ -72,6 +73,8 @@ class Decoder {
  private:
   void set_up();
   void open(Dictionary& options);
+  void look_at_picture(AVPacket& packet);
+  void fail(int result);
 
   CodecParametersPtr parameters_;
   const AVRational time_base_;
@@ -82,7 +85,10 @@ class Decoder {
   bool incomplete_ = false;  // show_incomplete()
   bool finishing_ = false;
   int failures_in_row_ = 0;
-  int last_failure_ = 0;          // FFmpeg's code
+  int last_failure_ = 0;    // FFmpeg's code
+  std::string hindrance_;   // `strict`: the reason, other than damage, why FFmpeg may refuse the picture
+  int orientation_ = 0;     // `strict`: of a TIFF, as in Exif; 0: unknown
+  std::int64_t page_ = -1;  // `strict`: of a TIFF, as the user's option has it; -1: not read yet
   std::deque<AvFramePtr> ahead_;  // of decoders before this one
 };
 
