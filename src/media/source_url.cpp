@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
+#include <cstddef>
 #include <string_view>
 
 #include "core/ascii.hpp"
@@ -70,6 +72,21 @@ bool is_camera(const std::string& url) {
          major(status.st_rdev) == kVideoDevices;
 }
 
+/// "%20" -> " ". The escape of a control character stays, because "%05d" is the number in the names of pictures.
+std::string without_escapes(std::string_view text) {
+  std::string plain;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    unsigned value = 0;
+    const auto digits = text.substr(i).substr(1, 2);
+    const char* const end = digits.data() + digits.size();
+    const bool escape = text[i] == '%' && digits.size() == 2 &&
+                        std::from_chars(digits.data(), end, value, 16).ptr == end && value >= ' ';
+    plain += escape ? static_cast<char>(value) : text[i];
+    if (escape) i += 2;
+  }
+  return plain;
+}
+
 }  // namespace
 
 UrlKind url_kind(const std::string& url) {
@@ -93,10 +110,12 @@ UrlKind url_kind(const std::string& url) {
 }
 
 std::string local_path(const std::string& url) {
-  for (const std::string_view prefix : {"file://", "file:"}) {
-    if (url.rfind(prefix, 0) == 0) return url.substr(prefix.size());
-  }
-  return url;
+  constexpr std::string_view kHost = "localhost";
+  if (!url.starts_with("file:")) return url;
+  if (!url.starts_with("file://")) return url.substr(5);
+  std::string_view path = std::string_view(url).substr(7);
+  if (path.starts_with(kHost) && path.substr(kHost.size()).starts_with('/')) path.remove_prefix(kHost.size());
+  return without_escapes(path);
 }
 
 }  // namespace freshframe::media

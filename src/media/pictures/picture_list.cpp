@@ -120,6 +120,11 @@ std::optional<std::int64_t> NumberPattern::number_of(std::string_view name) cons
   return number;
 }
 
+bool NumberPattern::is_too_long(std::string_view name) const noexcept {
+  const auto digits = digits_of(name);
+  return digits.size() > kMostDigits && digits.front() != '0';
+}
+
 std::string NumberPattern::name_of(std::int64_t number) const {
   const auto digits = std::to_string(number);
   const auto zeros = width_ > digits.size() ? width_ - digits.size() : 0;
@@ -130,9 +135,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<std::string_view, 21> kSuffixes = {
-    ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".tga", ".pgm", ".ppm", ".pbm",
-    ".pnm", ".pam", ".jp2",  ".j2k", ".exr", ".dpx",  ".qoi",  ".pcx", ".sgi", ".xwd"};
+constexpr std::array<std::string_view, 24> kSuffixes = {
+    ".png", ".jpg",  ".jpeg", ".bmp",  ".tif", ".tiff", ".webp", ".tga", ".pgm", ".ppm", ".pbm", ".pnm",
+    ".pam", ".avif", ".heic", ".heif", ".jp2", ".j2k",  ".exr",  ".dpx", ".qoi", ".pcx", ".sgi", ".xwd"};
 constexpr std::string_view kSomeSuffixes = ".png, .jpg, .bmp, .tif, .webp, ...";
 
 /// Numbers may be times, for example: then the numbers between them are not missing.
@@ -143,9 +148,12 @@ bool has_picture_suffix(const std::string& path) {
   return std::find(kSuffixes.begin(), kSuffixes.end(), suffix) != kSuffixes.end();
 }
 
-bool is_regular(const std::string& path) {
+/// A file, or a link to a file that is missing: a picture that cannot be read is a lost frame.
+bool is_listed(const std::string& path) {
   std::error_code ignored;
-  return fs::is_regular_file(path, ignored);
+  const auto type = fs::status(path, ignored).type();
+  return type == fs::file_type::regular ||
+         (type == fs::file_type::not_found && fs::is_symlink(path, ignored));
 }
 
 [[noreturn]] void fail(const std::string& url, const std::string& why, int code = ENOENT) {
@@ -194,7 +202,7 @@ PictureList list_folder(const std::string& folder, const std::string& url, const
   for (const auto& name : names) {
     check_stop(url, stop);
     auto path = (fs::path(folder) / name).string();
-    if (has_picture_suffix(name) && is_regular(path)) paths.push_back(std::move(path));
+    if (has_picture_suffix(name) && is_listed(path)) paths.push_back(std::move(path));
   }
   if (paths.empty()) {
     fail(url, names.empty()
@@ -240,7 +248,7 @@ PictureList list_glob(const std::string& pattern, const std::string& url, const 
   for (std::size_t i = 0; i < found.gl_pathc; ++i) {
     check_stop(url, stop);
     std::string path = found.gl_pathv[i];
-    if (has_picture_suffix(path) && is_regular(path)) paths.push_back(std::move(path));
+    if (has_picture_suffix(path) && is_listed(path)) paths.push_back(std::move(path));
   }
   if (paths.empty()) {
     fail(url, counted(found.gl_pathc, "name") +
@@ -268,6 +276,10 @@ PictureList list_numbers(const std::string& path, const std::string& url, const 
   for (const auto& name : names) {
     check_stop(url, stop);
     if (const auto number = pattern.number_of(name)) numbered.emplace_back(*number, name);
+    if (pattern.is_too_long(name)) {
+      fail(url, "the number in '" + name + "' has more than 18 digits; open the folder or a glob instead",
+           EINVAL);
+    }
   }
   if (numbered.empty()) fail(url, "no file of that name with a number" + hint(pattern, names));
   std::sort(numbered.begin(), numbered.end(), [&](const auto& a, const auto& b) {

@@ -30,6 +30,8 @@ class NumberPattern {
   [[nodiscard]] std::string name_of(std::int64_t number) const;
   /// Returns nullopt for another file's name.
   [[nodiscard]] std::optional<std::int64_t> number_of(std::string_view name) const;
+  /// The name matches, but its number has more digits than number_of() reads.
+  [[nodiscard]] bool is_too_long(std::string_view name) const noexcept;
   /// The digits at the number's place, of any length; empty: the rest of the name does not match.
   [[nodiscard]] std::string_view digits_of(std::string_view name) const noexcept;
 
