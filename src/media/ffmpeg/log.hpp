@@ -44,6 +44,9 @@ class FfmpegErrorCapture {
   /// FFmpeg ignored an MP4's table of the frames' times.
   [[nodiscard]] bool met_damaged_times() const noexcept { return met_damaged_times_; }
 
+  /// An MP4 has a second index: FFmpeg reads only the frames of the first.
+  [[nodiscard]] bool met_second_index() const noexcept { return met_second_index_; }
+
   /// `end` is called when a server has sent FFmpeg elsewhere more than `most` times in a row.
   void limit_redirects(int most, std::function<void()> end) {
     most_redirects_ = most;
@@ -66,6 +69,7 @@ class FfmpegErrorCapture {
   /// For the log callback: a warning.
   void note(const std::string& line) {
     met_damaged_times_ = met_damaged_times_ || line.find("CTTS invalid") != std::string::npos;
+    met_second_index_ = met_second_index_ || line.find("duplicated MOOV") != std::string::npos;
   }
   /// For the log callback: takes the line. True: log it as debug.
   bool take(const std::string& line, bool from_reader);
@@ -75,6 +79,7 @@ class FfmpegErrorCapture {
   std::string cause_;
   bool met_stream_limit_ = false;
   bool met_damaged_times_ = false;
+  bool met_second_index_ = false;
   int redirects_ = 0;  // in a row
   int most_redirects_ = 0;
   bool is_redirected_ = false;

@@ -10,12 +10,16 @@
 #include <cmath>
 #include <cstring>
 #include <deque>
+#include <iterator>
 #include <limits>
+#include <span>
 #include <sstream>
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
+#include "core/ascii.hpp"
 #include "media/ffmpeg/error.hpp"
 #include "media/ffmpeg/log.hpp"
 #include "media/ffmpeg/read/probing.hpp"
@@ -89,8 +93,29 @@ std::string streams_text(const AVFormatContext& input) {
   return text.empty() ? "no streams at all" : text;
 }
 
-bool is_cover(const AVStream& stream) {
-  return (stream.disposition & AV_DISPOSITION_ATTACHED_PIC) != 0;
+/// Pictures in the container of MP4: HEIC of phones, AVIF.
+bool is_heif_brand(std::string_view brand) {
+  constexpr std::array<std::string_view, 5> kBrands{"avif", "heic", "heix", "mif1", "heif"};
+  return std::find(kBrands.begin(), kBrands.end(), brand) != kBrands.end();
+}
+
+/// A file of this format is one picture, whatever its program wrote after it: a smaller one, a film, the rest of
+/// an older file. A file of Netpbm may contain several.
+bool is_one_picture(const AVInputFormat& format) {
+  const std::string_view name = format.name;
+  constexpr std::array<std::string_view, 4> kSeveral{"pbm_pipe", "pgm_pipe", "ppm_pipe", "pam_pipe"};
+  return name.ends_with("_pipe") && std::find(kSeveral.begin(), kSeveral.end(), name) == kSeveral.end();
+}
+
+bool is_matroska(const AVFormatContext& input) {
+  return std::string_view(input.iformat->name).starts_with("matroska,");
+}
+
+std::string suffix_of(const std::string& name) {
+  const auto path = name.substr(0, name.find('?'));  // of a URL
+  const auto dot = path.rfind('.');
+  const bool in_name = dot != std::string::npos && path.find('/', dot) == std::string::npos;
+  return in_name ? core::lower_case(path.substr(dot)) : std::string();
 }
 
 /// FFmpeg would render text as an ANSI terminal's screen.
@@ -120,6 +145,8 @@ Demuxer::Demuxer(DemuxerSettings settings, Dictionary& options)
     }
     choose_stream();
     damaged_times_ = errors.met_damaged_times();
+    find_origin();
+    second_index_ = second_index_ || errors.met_second_index();
   } catch (const SourceTimeout&) {
     throw;
   } catch (const SourceError& error) {
@@ -142,14 +169,34 @@ void Demuxer::open_file(Dictionary& options) {
   if (result < 0) fail(ffmpeg_text(result), ffmpeg_errno(result));
 }
 
-/// By content, else by the name's suffix. For most pictures FFmpeg prefers its demuxer of picture sequences,
+void Demuxer::look_at_begin() {
+  std::array<char, 12> bytes{};
+  const int read =
+      avio_read(io_.get(), reinterpret_cast<unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
+  check_interrupt("opened", settings_.open_timeout);
+  avio_seek(io_.get(), 0, SEEK_SET);
+  const std::string_view begin(bytes.data(), static_cast<std::size_t>(std::max(read, 0)));
+  constexpr std::string_view kJpegLs = "\xFF\xD8\xFF\xF7";  // has its own format
+  jpeg_ = begin.starts_with("\xFF\xD8\xFF") && !begin.starts_with(kJpegLs);
+  heif_ = begin.size() == bytes.size() && begin.substr(4, 4) == "ftyp" && is_heif_brand(begin.substr(8));
+}
+
+/// By content, else by the name's suffix. A JPEG is a photo, whatever follows it in the file, unless the name or
+/// FFmpeg takes it for the first of a film: FFmpeg goes by markers, which the metadata of a photo may push out of the
+/// bytes that it looks at. For most pictures FFmpeg prefers its demuxer of picture sequences,
 /// which ignores the open file and uses the name as a pattern. So that one is the last choice, with patterns
 /// switched off.
 const AVInputFormat* Demuxer::choose_format(Dictionary& options) {
+  look_at_begin();
+  const auto suffix = suffix_of(settings_.path);
+  if (jpeg_ && (suffix == ".mjpeg" || suffix == ".mjpg")) return av_find_input_format("mjpeg");
+  if (jpeg_ && (suffix == ".jpg" || suffix == ".jpeg")) return av_find_input_format("jpeg_pipe");
   for (const std::string& name : {settings_.path, std::string()}) {
     const AVInputFormat* format = nullptr;
     const int result = av_probe_input_buffer2(io_.get(), &format, name.c_str(), nullptr, 0, 0);
     check_interrupt("opened", settings_.open_timeout);
+    const bool film = result >= 0 && std::strcmp(format->name, "mjpeg") == 0;
+    if (jpeg_ && !film) return av_find_input_format("jpeg_pipe");
     if (result >= 0 && std::strcmp(format->name, "image2") != 0) return format;
     if (result < 0 && name == settings_.path) {
       fail("it is damaged, cut off or not a video: " + ffmpeg_text(result), ffmpeg_errno(result));
@@ -165,13 +212,18 @@ void Demuxer::open_container(Dictionary& options) {
   if (input == nullptr) throw std::bad_alloc();
   if ((format->flags & AVFMT_NOFILE) == 0) input->pb = io_.get();
   input->interrupt_callback = interrupt_.callback();
+  if (is_one_picture(*format) && avio_size(io_.get()) > 0) input->flags |= AVFMT_FLAG_NOPARSE;
   const int opened = avformat_open_input(&input, address().c_str(), format, options.out());
   input_.reset(input);  // null after a failure: FFmpeg has freed it
   check_interrupt("opened", settings_.open_timeout);
+  if (opened < 0 && heif_) {
+    fail("this build of FFmpeg cannot read a HEIC or AVIF picture like this one; convert it to JPEG or PNG",
+         ffmpeg_errno(opened));
+  }
   if (opened < 0) fail("it is damaged, cut off or not a video: " + ffmpeg_text(opened), ffmpeg_errno(opened));
   if (is_text(*input_)) fail("it is text, not a video");
   if (!settings_.probe && header_tells_all(*input_)) return;
-  if (settings_.probe_pictures || !is_picture()) find_streams();
+  if (!is_picture()) find_streams();
 }
 
 /// If the header names no streams, FFmpeg finds them while it probes, and decodes their pictures of any size.
@@ -208,49 +260,139 @@ void Demuxer::read_again_from(std::int64_t start) {
 }
 
 void Demuxer::choose_stream() {
-  const int index = av_find_best_stream(input_.get(), AVMEDIA_TYPE_VIDEO, -1, -1, nullptr, 0);
+  int index = av_find_best_stream(input_.get(), AVMEDIA_TYPE_VIDEO, -1, -1, nullptr, 0);
   if (index == AVERROR_DECODER_NOT_FOUND) {
     fail("this build of FFmpeg has no decoder for its video; it contains " + streams_text(*input_));
   }
   if (index < 0) fail("it has no video; it contains " + streams_text(*input_));
-  stream_ = input_->streams[index];
-  if (is_cover(*stream_)) fail("its only video is a cover picture; it contains " + streams_text(*input_));
-  const bool probed = settings_.probe_pictures || !is_picture();
-  if (probed && (stream_->codecpar->width <= 0 || stream_->codecpar->height <= 0)) {
+  const auto streams = std::span(input_->streams, input_->nb_streams);
+  if (!is_whole_video(*streams[static_cast<std::size_t>(index)])) {
+    const auto whole = std::find_if(streams.begin(), streams.end(),
+                                    [](const AVStream* stream) { return is_whole_video(*stream); });
+    if (whole != streams.end()) index = (*whole)->index;
+  }
+  stream_ = streams[static_cast<std::size_t>(index)];
+  const auto tiles = std::count_if(streams.begin(), streams.end(), [](const AVStream* stream) {
+    return (stream->disposition & AV_DISPOSITION_DEPENDENT) != 0;
+  });
+  if (tiles > 0 && (heif_ || !is_whole_video(*stream_))) {
+    fail("its picture consists of " + std::to_string(tiles) +
+         " tiles, which freshframe does not join; convert it to JPEG or PNG");
+  }
+  if (!is_whole_video(*stream_)) {
+    fail("its only video is a cover picture; it contains " + streams_text(*input_));
+  }
+  if (!is_picture() && (stream_->codecpar->width <= 0 || stream_->codecpar->height <= 0)) {
     fail("no frame of its video (" + std::string(avcodec_get_name(stream_->codecpar->codec_id)) +
          ") can be decoded; it is damaged or cut off");
   }
-  for (unsigned i = 0; i < input_->nb_streams; ++i) {
-    AVStream& other = *input_->streams[i];
-    const bool may_go_on = skips_new_streams(*input_) && other.codecpar->codec_type == AVMEDIA_TYPE_VIDEO;
-    if (static_cast<int>(i) != index && !may_go_on) other.discard = AVDISCARD_ALL;
+  for (AVStream* other : streams) {
+    const bool may_go_on = skips_new_streams(*input_) && other->codecpar->codec_type == AVMEDIA_TYPE_VIDEO;
+    if (other->index != index && !may_go_on) other->discard = AVDISCARD_ALL;
   }
+}
+
+bool Demuxer::lacks_times() const {
+  const std::string_view name = input_->iformat->name;
+  return (input_->iformat->flags & AVFMT_NOTIMESTAMPS) != 0 || name == "avi" || name == "mpegvideo";
+}
+
+/// Of the same program, because another one has its own clock.
+bool Demuxer::has_pictures_or_sound(const AVStream& stream) const {
+  const bool sound = stream.codecpar->codec_type == AVMEDIA_TYPE_AUDIO;
+  if (!sound && !is_whole_video(stream)) return false;
+  const AVProgram* program = av_find_program_from_stream(input_.get(), nullptr, stream_->index);
+  if (program == nullptr) return true;
+  const auto members = std::span(program->stream_index, program->nb_stream_indexes);
+  return std::find(members.begin(), members.end(), static_cast<unsigned>(stream.index)) != members.end();
+}
+
+/// A player begins a file with its first picture or sound, so the video's own first time is not always 0. Sound
+/// before time 0 is an encoder's run-in, which players leave out.
+void Demuxer::find_origin() {
+  std::map<int, std::int64_t> starts;
+  for (const AVStream* stream : std::span(input_->streams, input_->nb_streams)) {
+    if (stream->start_time != AV_NOPTS_VALUE) starts[stream->index] = stream->start_time;
+  }
+  const bool timed = !is_picture() && !lacks_times();
+  if (timed && !starts.contains(stream_->index)) starts = read_starts(std::move(starts));
+  if (!starts.contains(stream_->index)) return;
+  origin_ = starts[stream_->index];
+  for (const auto& [index, ticks] : starts) {
+    const AVStream& stream = *input_->streams[index];
+    if (!has_pictures_or_sound(stream)) continue;
+    const auto start = av_rescale_q_rnd(ticks, stream.time_base, stream_->time_base, AV_ROUND_DOWN);
+    origin_ = std::min(origin_, std::max<std::int64_t>(start, 0));
+  }
+}
+
+/// The times of the streams' first packets, where the header does not contain them.
+std::map<int, std::int64_t> Demuxer::read_starts(std::map<int, std::int64_t> starts) {
+  const auto streams = std::span(input_->streams, input_->nb_streams);
+  const auto is_known = [&](const AVStream* stream) {
+    return starts.contains(stream->index) || !has_pictures_or_sound(*stream);
+  };
+  std::vector<AVStream*> watched;
+  std::copy_if(streams.begin(), streams.end(), std::back_inserter(watched),
+               [&](const AVStream* stream) { return !is_known(stream) && stream->discard == AVDISCARD_ALL; });
+  for (AVStream* stream : watched) stream->discard = AVDISCARD_DEFAULT;
+  for (std::int64_t bytes = 0; bytes < input_->probesize;) {
+    if (std::all_of(streams.begin(), streams.end(), is_known)) break;
+    Ahead ahead{.packet = make_av_packet()};
+    ahead.result = read_any(*ahead.packet);
+    ahead.complained = std::exchange(complained_, false);
+    if (ahead.result != Result::Packet) {
+      ahead_.push_back(std::move(ahead));
+      break;
+    }
+    const auto& packet = *ahead.packet;
+    const auto time = packet.pts != AV_NOPTS_VALUE ? packet.pts : packet.dts;
+    if (time != AV_NOPTS_VALUE) starts.try_emplace(packet.stream_index, time);
+    bytes += packet.size + 1;
+    if (packet.stream_index == stream_->index) ahead_.push_back(std::move(ahead));
+  }
+  for (AVStream* stream : watched) stream->discard = AVDISCARD_ALL;
+  return starts;
 }
 
 Demuxer::Result Demuxer::next(AVPacket& packet) {
   complained_ = false;
+  if (!ahead_.empty()) {
+    auto ahead = std::move(ahead_.front());
+    ahead_.pop_front();
+    complained_ = ahead.complained;
+    av_packet_move_ref(&packet, ahead.packet.get());
+    return ahead.result;
+  }
   for (;;) {
-    interrupt_.arm(settings_.read_timeout);
-    const FfmpegErrorCapture errors(FfmpegErrorCapture::Purpose::Reader);
-    const int result = read_packet(*input_, packet);
-    complained_ = complained_ || !errors.cause().empty();
-    if (interrupt_.stopped()) return Result::Stopped;
-    check_interrupt("read", settings_.read_timeout);
-    interrupt_.disarm();
-    if (result == AVERROR_EOF) {
-      if (io_->error < 0) lose(io_->error);  // some demuxers treat a failing disk as the end
-      return Result::End;
-    }
-    if (result < 0) {
-      if (++damaged_in_row_ > kMostDamagedInRow) lose(result);
-      return Result::Damaged;
-    }
-    damaged_in_row_ = 0;
-    const auto& parameters = *input_->streams[packet.stream_index]->codecpar;
-    if (parameters.codec_type == AVMEDIA_TYPE_VIDEO) spans_.add(packet.stream_index, packet.pos);
-    if (packet.stream_index == stream_->index) return Result::Packet;
+    const auto result = read_any(packet);
+    if (result != Result::Packet || packet.stream_index == stream_->index) return result;
     av_packet_unref(&packet);
   }
+}
+
+/// Fills `packet` with the next one of any stream.
+Demuxer::Result Demuxer::read_any(AVPacket& packet) {
+  interrupt_.arm(settings_.read_timeout);
+  const FfmpegErrorCapture errors(FfmpegErrorCapture::Purpose::Reader);
+  const int result = read_packet(*input_, packet);
+  complained_ = complained_ || !errors.cause().empty();
+  second_index_ = second_index_ || errors.met_second_index();
+  if (interrupt_.stopped()) return Result::Stopped;
+  check_interrupt("read", settings_.read_timeout);
+  interrupt_.disarm();
+  if (result == AVERROR_EOF) {
+    if (io_->error < 0) lose(io_->error);  // some demuxers treat a failing disk as the end
+    return Result::End;
+  }
+  if (result < 0) {
+    if (++damaged_in_row_ > kMostDamagedInRow) lose(result);
+    return Result::Damaged;
+  }
+  damaged_in_row_ = 0;
+  const auto& parameters = *input_->streams[packet.stream_index]->codecpar;
+  if (parameters.codec_type == AVMEDIA_TYPE_VIDEO) spans_.add(packet.stream_index, packet.pos);
+  return Result::Packet;
 }
 
 bool Demuxer::rewind() {
@@ -262,6 +404,7 @@ bool Demuxer::rewind() {
   const FfmpegErrorCapture errors;
   const int result = av_seek_frame(input_.get(), stream_->index, start, AVSEEK_FLAG_BACKWARD);
   interrupt_.disarm();
+  if (result >= 0) ahead_.clear();
   return result >= 0;
 }
 
@@ -272,6 +415,7 @@ bool Demuxer::jump(std::int64_t ticks) {
   const FfmpegErrorCapture errors;
   const int result = av_seek_frame(input_.get(), stream_->index, ticks, AVSEEK_FLAG_BACKWARD);
   interrupt_.disarm();
+  if (result >= 0) ahead_.clear();
   return result >= 0;
 }
 
@@ -292,7 +436,7 @@ void Demuxer::throw_stopped() const {
 
 bool Demuxer::is_picture() const {
   const std::string_view name = input_->iformat->name;
-  return name == "image2" || (name.size() > 5 && name.substr(name.size() - 5) == "_pipe");
+  return name == "image2" || name.ends_with("_pipe") || heif_;
 }
 
 std::optional<double> Demuxer::fps() const {
@@ -311,10 +455,11 @@ std::optional<double> Demuxer::duration() const {
   if (stream_->duration != AV_NOPTS_VALUE && stream_->duration > 0) {
     return static_cast<double>(stream_->duration) * av_q2d(stream_->time_base);
   }
-  if (input_->duration != AV_NOPTS_VALUE && input_->duration > 0) {
-    return static_cast<double>(input_->duration) / AV_TIME_BASE;
-  }
-  return std::nullopt;
+  if (input_->duration == AV_NOPTS_VALUE || input_->duration <= 0) return std::nullopt;
+  // In Matroska, FFmpeg writes the time of the end, and other programs write the length.
+  const auto origin = is_matroska(*input_) ? av_rescale_q(origin_, stream_->time_base, AV_TIME_BASE_Q) : 0;
+  const auto length = input_->duration > origin ? input_->duration - origin : input_->duration;
+  return static_cast<double>(length) / AV_TIME_BASE;
 }
 
 std::optional<double> Demuxer::creation_time() const {
@@ -338,8 +483,7 @@ std::optional<std::int64_t> Demuxer::frame_count() const {
 }
 
 bool Demuxer::has_whole_frames() const {
-  const std::string_view name = input_->iformat->name;
-  return frame_count() || name.rfind("matroska,", 0) == 0;
+  return frame_count() || is_matroska(*input_);
 }
 
 std::int64_t Demuxer::missing_packets() const {
@@ -350,7 +494,10 @@ std::int64_t Demuxer::missing_packets() const {
     const AVIndexEntry* entry = avformat_index_get_entry(stream_, i);
     if (entry->pos > size - entry->size) ++missing;
   }
-  return std::max<std::int64_t>(missing + missing_entries(), complained_ ? 1 : 0);
+  // FFmpeg skips what it does not know in an FLV, as the beginning of another one, by a length that it reads there.
+  const bool skipped =
+      std::strcmp(input_->iformat->name, "flv") == 0 && avio_tell(io_.get()) > avio_size(io_.get());
+  return std::max<std::int64_t>(missing + missing_entries(), complained_ || skipped ? 1 : 0);
 }
 
 /// FFmpeg's index of an MP4 ends where a table is damaged. An edit list shortens the index and the duration,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <stop_token>
@@ -46,8 +47,7 @@ struct DemuxerSettings {
   double read_timeout = 5;                             // seconds
   std::stop_token stop = {};                           // of the pipeline
   std::string most_pixels = Decoder::most_pixels({});  // of a picture, as FFmpeg's option
-  bool probe = true;           // false: no probing if the container's header is sufficient
-  bool probe_pictures = true;  // false: a picture is not decoded in advance for its size
+  bool probe = true;  // false: no probing if the container's header is sufficient
 };
 
 /// One open container. One thread. Blocks in the constructor and in next() until the file delivers, the time
@@ -76,6 +76,10 @@ class Demuxer {
   [[nodiscard]] AVFormatContext& input() const noexcept { return *input_; }
   /// A single picture (png, jpeg, ...), not a video.
   [[nodiscard]] bool is_picture() const;
+  /// The start of the file: of its first picture or sound, in ticks of the video stream.
+  [[nodiscard]] std::int64_t origin() const noexcept { return origin_; }
+  /// The packets are numbered, but the container does not contain the times of their pictures.
+  [[nodiscard]] bool lacks_times() const;
   /// Frames per second from the container or the codec.
   [[nodiscard]] std::optional<double> fps() const;
   [[nodiscard]] std::optional<double> duration() const;  // seconds
@@ -89,6 +93,8 @@ class Demuxer {
   [[nodiscard]] bool complained() const noexcept { return complained_; }
   /// FFmpeg ignored the table of the frames' times: their order may be wrong, and it may hide some of them.
   [[nodiscard]] bool has_damaged_times() const noexcept { return damaged_times_; }
+  /// The file goes on after the frames that FFmpeg reads, as two MP4s do that were joined byte by byte.
+  [[nodiscard]] bool has_second_file() const noexcept { return second_index_; }
   /// Each packet is a whole frame, because the container stores them so, or has an index of all.
   [[nodiscard]] bool has_whole_frames() const;
   /// After End: the number of packets missing at the end, by the file's index; at least 1 if the demuxer
@@ -98,14 +104,26 @@ class Demuxer {
   [[nodiscard]] std::int64_t unread_packets() const { return spans_.packets_apart_from(stream_->index); }
 
  private:
+  /// A packet that was read to find the start of the file.
+  struct Ahead {
+    Result result = Result::Packet;
+    bool complained = false;
+    AvPacketPtr packet;
+  };
+
   void open_file(Dictionary& options);
   [[nodiscard]] std::string address() const;
+  void look_at_begin();
   [[nodiscard]] const AVInputFormat* choose_format(Dictionary& options);
   void open_container(Dictionary& options);
   void find_streams();
   void read_all_ahead();
   void read_again_from(std::int64_t start);
   void choose_stream();
+  void find_origin();
+  [[nodiscard]] std::map<int, std::int64_t> read_starts(std::map<int, std::int64_t> starts);
+  [[nodiscard]] bool has_pictures_or_sound(const AVStream& stream) const;
+  [[nodiscard]] Result read_any(AVPacket& packet);
   [[nodiscard]] std::int64_t missing_entries() const;
   [[noreturn]] void fail(const std::string& why, int code = 0) const;
   [[noreturn]] void lose(int error) const;
@@ -117,10 +135,15 @@ class Demuxer {
   InputPtr input_;
   AVStream* stream_ = nullptr;
   bool all_streams_ = false;  // the packets show the streams, not the tables
-  StreamSpans spans_;         // of the video streams read so far
+  bool jpeg_ = false;         // the first bytes are those of a JPEG
+  bool heif_ = false;         // or of a HEIC or AVIF picture
+  std::int64_t origin_ = 0;
+  std::deque<Ahead> ahead_;
+  StreamSpans spans_;  // of the video streams read so far
   int damaged_in_row_ = 0;
   bool complained_ = false;
   bool damaged_times_ = false;
+  bool second_index_ = false;
 };
 
 }  // namespace freshframe::media

@@ -94,7 +94,6 @@ void FileSource::open(const Context& context) {
 void FileSource::begin(const Context& context) {
   packet_ = make_av_packet();
   open_parts(context);
-  step_ = 1 / options_.fps.value_or(demuxer_->fps().value_or(kDefaultFps));
   frame_times_.emplace(step_, demuxer_->largest_leap());
   created_ = demuxer_->creation_time();
   first_ = first_frame(context);
@@ -104,19 +103,24 @@ void FileSource::begin(const Context& context) {
 
 FileSource::Placed FileSource::first_frame(const Context& context) {
   const FfmpegErrorCapture errors;
-  if (options_.start) return go_to_start(context);
-  start_open_deadline();
-  auto frame = pull(context);
-  if (!frame) {
-    if (context.stop.stop_requested()) demuxer_->throw_stopped();
-    const auto masked = url();
-    throw SourceError("cannot open '" + masked + "': none of its frames could be decoded (" +
-                          std::to_string(damaged_) + " damaged packets); it is damaged or cut off" +
-                          errors.in_brackets(),
-                      masked);
+  try {
+    if (options_.start) return go_to_start(context);
+    start_open_deadline();
+    if (auto frame = pull(context)) {
+      const double time = file_times_->place(time_of(*frame));
+      return place(std::move(frame), time);
+    }
+  } catch (const SourceError&) {
+    throw;
+  } catch (const Error& error) {
+    throw SourceError("cannot open '" + url() + "': " + error.what() + errors.in_brackets(), url());
   }
-  const double time = file_times_->place(seconds(frame->best_effort_timestamp));
-  return place(std::move(frame), time);
+  if (context.stop.stop_requested()) demuxer_->throw_stopped();
+  const auto masked = url();
+  throw SourceError("cannot open '" + masked + "': none of its frames could be decoded (" +
+                        std::to_string(damaged_) + " damaged packets); it is damaged or cut off" +
+                        errors.in_brackets(),
+                    masked);
 }
 
 void FileSource::start_open_deadline() {
@@ -137,7 +141,8 @@ void FileSource::open_parts(const Context& context) {
                                    .most_pixels = Decoder::most_pixels(options_.options),
                                    .probe = options_.start.has_value()},
                    options);
-  file_times_.emplace(step_, demuxer_->largest_leap());
+  step_ = 1 / options_.fps.value_or(demuxer_->fps().value_or(kDefaultFps));
+  start_times();
   const FfmpegErrorCapture errors;
   if (leaves_frames_out(options_.options)) left_out_.emplace();
   try {
@@ -204,16 +209,16 @@ Utc FileSource::utc_of(const Placed& placed) const {
 
 /// Returns nullopt for the next one.
 std::optional<std::int64_t> FileSource::number_of(const Placed& placed) {
-  if (!left_out_) return placed.seq;
   const auto number = placed.seq.value_or(next_number_ + placed.left_out);
   next_number_ = number + 1;
-  return number;
+  const bool next = !left_out_ && !placed.seq && placed.left_out == 0;
+  return next ? std::nullopt : std::optional(number);
 }
 
 std::optional<FileSource::Placed> FileSource::pull_placed(const Context& context) {
   while (!ended_) {
     if (auto frame = pull(context)) {
-      const double time = file_times_->place(seconds(frame->best_effort_timestamp));
+      const double time = file_times_->place(time_of(*frame));
       if (is_before_end(time)) return place(std::move(frame), time);
     }
     if (context.stop.stop_requested()) return std::nullopt;
@@ -235,6 +240,7 @@ AvFramePtr FileSource::pull(const Context& context) {
         return std::move(spare_);
       case Decoder::Result::Damaged:
         count_damage(context);
+        count_lost_frame();
         break;
       case Decoder::Result::NeedsPacket:
         if (!feed(context)) return nullptr;
@@ -269,7 +275,10 @@ bool FileSource::feed(const Context& context) {
   if (left_out_ && packet_->pts != AV_NOPTS_VALUE && (packet_->flags & AV_PKT_FLAG_DISCARD) == 0) {
     left_out_->send(packet_->pts);
   }
-  if (!decoder_->send(*packet_, context.clock.now())) count_damage(context);
+  if (!decoder_->send(*packet_, context.clock.now())) {
+    count_damage(context);
+    if (packet_->size > 0) count_lost_frame();
+  }
   av_packet_unref(packet_.get());
   return true;
 }
@@ -292,6 +301,13 @@ Demuxer::Result FileSource::next_packet() {
 void FileSource::count_damage(const Context& context) {
   ++damaged_;
   if (!seeking_) context.counters.drop(NodeDropCause::Decode);
+}
+
+/// A picture that needs no other, and cannot be decoded, keeps its number, as it does before `start`.
+void FileSource::count_lost_frame() {
+  if (left_out_) return;  // counts it itself
+  const auto* codec = avcodec_descriptor_get(demuxer_->stream().codecpar->codec_id);
+  if (codec != nullptr && (codec->props & AV_CODEC_PROP_INTRA_ONLY) != 0) ++left_out_before_;
 }
 
 void FileSource::count_left_out(std::size_t frames, const Context& context) {
@@ -319,13 +335,14 @@ bool FileSource::start_again(const Context& context) {
   frame_times_->restart();
   if (!options_.start && demuxer_->rewind()) {
     decoder_->restart();
-    file_times_.emplace(step_, demuxer_->largest_leap());
+    start_times();
     return true;
   }
   open_parts(context);
   if (options_.start) {
     first_ = go_to_start(context);
     first_->seq.reset();
+    first_->left_out = 0;
   }
   return true;
 }
@@ -337,6 +354,11 @@ void FileSource::count_cut_off(const Context& context) {
     log(LogLevel::Warning, "the file has another video stream before or behind the one that was read: " +
                                std::to_string(unread) + " packets of it were not read: '" + url() + "'");
   }
+  if (demuxer_->has_second_file()) {
+    context.counters.drop(NodeDropCause::Decode);
+    log(LogLevel::Warning, "the file goes on after its last frame with another MP4, which was not read: '" +
+                               url() + "'; FFmpeg joins files with its format \"concat\"");
+  }
   const auto missing = demuxer_->missing_packets();
   if (missing == 0) return;
   context.counters.drop(NodeDropCause::Decode, static_cast<std::uint64_t>(missing));
@@ -347,6 +369,7 @@ void FileSource::count_cut_off(const Context& context) {
 /// Without those that the file hides (by an edit list, which damaged times make wrong), and those that are
 /// shown before the first key frame: they need frames from before the file.
 void FileSource::count_sent(const AVPacket& packet) {
+  if (!first_dts_) first_dts_ = packet.dts;
   if (!first_sent_) first_sent_ = packet.pts;
   const bool misplaced = is_misplaced(packet);
   const bool shown = (packet.flags & AV_PKT_FLAG_DISCARD) == 0 || demuxer_->has_damaged_times() || misplaced;
@@ -372,9 +395,26 @@ void FileSource::count_undecoded(const Context& context) {
 
 std::optional<double> FileSource::seconds(std::int64_t ticks) const {
   if (ticks == AV_NOPTS_VALUE) return std::nullopt;
-  const auto& stream = demuxer_->stream();
-  const std::int64_t start = stream.start_time != AV_NOPTS_VALUE ? stream.start_time : 0;
-  return static_cast<double>(ticks - start) * av_q2d(stream.time_base);
+  return static_cast<double>(ticks - demuxer_->origin()) * av_q2d(demuxer_->stream().time_base);
+}
+
+/// FFmpeg derives the times of frames without a pts from the order of their packets, as late as the decoder's delay.
+std::optional<double> FileSource::time_of(const AVFrame& frame) {
+  const auto ticks = frame.best_effort_timestamp;
+  if (ticks == AV_NOPTS_VALUE) return std::nullopt;
+  if (!delay_) {
+    const bool late =
+        demuxer_->lacks_times() && frame.pts == AV_NOPTS_VALUE && first_dts_.value_or(ticks) < ticks;
+    delay_ = late && *first_dts_ != AV_NOPTS_VALUE ? ticks - *first_dts_ : 0;
+  }
+  return seconds(ticks - *delay_);
+}
+
+/// At the beginning of the file.
+void FileSource::start_times() {
+  file_times_.emplace(step_, demuxer_->largest_leap());
+  first_dts_.reset();
+  delay_.reset();
 }
 
 void FileSource::close() {
@@ -444,24 +484,28 @@ std::optional<FileSource::Placed> FileSource::decode_from(StartPoint point, cons
 
 FileSource::Placed FileSource::decode_to_start(const Context& context) {
   AvFramePtr before;
+  std::int64_t number_before = 0;
   double time = 0;
+  left_out_before_ = 0;
   start_open_deadline();
-  for (std::int64_t n = 0;; ++n) {
+  for (std::int64_t decoded = 0;; ++decoded) {
     auto frame = pull(context);
+    const auto number = decoded + left_out_before_;
     if (!frame && context.stop.stop_requested()) demuxer_->throw_stopped();
     if (!frame) {
       if (begin_ == Begin::At || !before || ends_before_start(time)) fail_start(time);
-      return place(std::move(before), time, n - 1);
+      return place(std::move(before), time, number_before);
     }
-    const double time_before = std::exchange(time, file_times_->place(seconds(frame->best_effort_timestamp)));
+    const double time_before = std::exchange(time, file_times_->place(time_of(*frame)));
     const bool reached =
         begin_ == Begin::At ? time >= *options_.start - tolerance() : time > *options_.start + tolerance();
     if (!reached) {
       before = std::move(frame);
+      number_before = number;
     } else if (begin_ == Begin::Showing && before) {
-      return place(std::move(before), time_before, n - 1);
+      return place(std::move(before), time_before, number_before);
     } else {
-      return place(std::move(frame), time, n);
+      return place(std::move(frame), time, number);
     }
   }
 }
@@ -494,11 +538,10 @@ bool FileSource::ends_before_start(double last) const {
 
 /// The time that the first frame has at least, or the one to show at most.
 std::int64_t FileSource::wanted_ticks() const {
-  const auto& stream = demuxer_->stream();
-  const auto origin = stream.start_time != AV_NOPTS_VALUE ? stream.start_time : 0;
   const double sign = begin_ == Begin::At ? -1 : 1;
-  const double ticks = (*options_.start + sign * tolerance()) / av_q2d(stream.time_base);
-  return origin + static_cast<std::int64_t>(begin_ == Begin::At ? std::ceil(ticks) : std::floor(ticks));
+  const double ticks = (*options_.start + sign * tolerance()) / av_q2d(demuxer_->stream().time_base);
+  return demuxer_->origin() +
+         static_cast<std::int64_t>(begin_ == Begin::At ? std::ceil(ticks) : std::floor(ticks));
 }
 
 /// Seconds by which a user's time may differ from a frame's: containers round to their ticks.

@@ -104,14 +104,17 @@ class FileSource final : public VideoSource {
   [[nodiscard]] bool wait_until_due(double pts, const Context& context);
   [[nodiscard]] bool start_again(const Context& context);
   void start_open_deadline();
+  void start_times();
   void count_damage(const Context& context);
   void count_cut_off(const Context& context);
   void count_sent(const AVPacket& packet);
   void count_undecoded(const Context& context);
   void count_left_out(std::size_t frames, const Context& context);
+  void count_lost_frame();
   [[nodiscard]] std::optional<std::int64_t> number_of(const Placed& placed);
   [[nodiscard]] Utc utc_of(const Placed& placed) const;
   [[nodiscard]] std::optional<double> seconds(std::int64_t ticks) const;
+  [[nodiscard]] std::optional<double> time_of(const AVFrame& frame);
   [[nodiscard]] std::int64_t wanted_ticks() const;
   [[nodiscard]] double tolerance() const;
 
@@ -143,11 +146,13 @@ class FileSource final : public VideoSource {
   std::int64_t frames_in_pass_ = 0;         // since open() or the last loop
   std::int64_t sent_in_pass_ = 0;           // packets of frames, see count_undecoded()
   std::optional<std::int64_t> first_sent_;  // the pts of the first of them
-  std::optional<double> created_;           // Unix time of the file's time 0
-  std::optional<LeftOut> left_out_;         // if the decoder was asked to leave frames out
-  std::int64_t left_out_before_ = 0;        // the next frame
-  std::int64_t next_number_ = 0;            // of that frame, with left_out_
-  std::int64_t passes_ = 0;                 // repetitions by `loop`
+  std::optional<std::int64_t> first_dts_;   // in this pass, of the first packet
+  std::optional<std::int64_t> delay_;  // in this pass, of the decoder, where packets have no pts: in ticks
+  std::optional<double> created_;      // Unix time of the file's time 0
+  std::optional<LeftOut> left_out_;    // if the decoder was asked to leave frames out
+  std::int64_t left_out_before_ = 0;   // the next frame: left out or lost
+  std::int64_t next_number_ = 0;       // of that frame
+  std::int64_t passes_ = 0;            // repetitions by `loop`
   std::int64_t damaged_ = 0;
   bool ended_ = false;
 };

@@ -38,9 +38,7 @@ AvFramePtr decode_first(Demuxer& demuxer, Decoder& decoder) {
 }  // namespace
 
 DecodedPicture decode_picture(const DemuxerSettings& settings, int threads, Dictionary& options) {
-  auto quick = settings;
-  quick.probe_pictures = false;
-  Demuxer demuxer(quick, options);
+  Demuxer demuxer(settings, options);
   const FfmpegErrorCapture errors;
   try {
     Decoder decoder(demuxer.stream(), {.threads = threads, .strict = true}, options);
@@ -48,7 +46,8 @@ DecodedPicture decode_picture(const DemuxerSettings& settings, int threads, Dict
       return {.frame = std::move(frame),
               .codec = avcodec_get_name(demuxer.stream().codecpar->codec_id),
               .container = demuxer.input().iformat->name,
-              .still = demuxer.is_picture()};
+              .still = demuxer.is_picture(),
+              .turn = turn_of(demuxer.stream())};
     }
   } catch (const SourceError&) {
     throw;

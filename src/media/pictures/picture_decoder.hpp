@@ -7,6 +7,7 @@
 
 #include "media/ffmpeg/ptr.hpp"
 #include "media/ffmpeg/read/decoder.hpp"
+#include "media/ffmpeg/read/upright.hpp"
 #include "media/file/demuxer.hpp"
 
 namespace freshframe::media {
@@ -16,6 +17,7 @@ struct DecodedPicture {
   std::string codec;
   std::string container;
   bool still = false;  // the file is a picture, not a video
+  Turn turn;           // of the container
 };
 
 /// An incomplete picture is an error. Removes the entries that it knows from `options`. Throws SourceError,

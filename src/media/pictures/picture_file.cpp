@@ -101,7 +101,9 @@ Frame read_picture(const std::string& path, std::optional<double> at) {
   if (at) return frame_at(path, *at);
   Dictionary options;
   auto picture = decode_picture({.url = shown, .path = local_path(path)}, 1, options);
-  return FrameMaker().make(std::move(picture.frame));
+  FrameMaker maker;
+  maker.set_turn(picture.turn);
+  return maker.make(std::move(picture.frame));
 }
 
 void write_picture(const Frame& frame, const std::string& path) {

@@ -97,6 +97,7 @@ void PictureSequence::describe(const Context& context) {
         throw OptionError(unknown_option_text(url(), first.container, first.codec, unknown));
       }
       const char* pixel_format = av_get_pix_fmt_name(static_cast<AVPixelFormat>(first.frame->format));
+      maker_.set_turn(first.turn);
       const auto size = maker_.size_of(*first.frame);
       info_ = {.codec = first.codec,
                .width = size.width,
@@ -147,6 +148,7 @@ std::optional<SourceItem<Frame>> PictureSequence::read(const Context& context) {
       Dictionary options(options_.options);
       auto picture = decode(*step->picture, options_.read_timeout, options, context);
       ++decoded_in_pass_;
+      maker_.set_turn(picture.turn);
       if (sizes_.changes_with({picture.frame->width, picture.frame->height}))
         context.counters.source().count_size_change();
       return SourceItem<Frame>{.value = maker_.make(std::move(picture.frame)),

@@ -34,13 +34,12 @@ bool take_order(AVCodecParameters& h264) {
   return reordered.has_value();
 }
 
-/// The only stream of video that is no cover; nullptr: there is none, or there are several.
-AVStream* video_beside_covers(const AVFormatContext& input) {
+/// The only stream of whole pictures; nullptr: the file has none, or several.
+AVStream* only_whole_video(const AVFormatContext& input) {
   AVStream* video = nullptr;
   for (unsigned i = 0; i < input.nb_streams; ++i) {
     AVStream* stream = input.streams[i];
-    const bool cover = (stream->disposition & AV_DISPOSITION_ATTACHED_PIC) != 0;
-    if (stream->codecpar->codec_type != AVMEDIA_TYPE_VIDEO || cover) continue;
+    if (!is_whole_video(*stream)) continue;
     if (video != nullptr) return nullptr;
     video = stream;
   }
@@ -49,13 +48,18 @@ AVStream* video_beside_covers(const AVFormatContext& input) {
 
 }  // namespace
 
+bool is_whole_video(const AVStream& stream) {
+  constexpr int kPart = AV_DISPOSITION_ATTACHED_PIC | AV_DISPOSITION_DEPENDENT;
+  return stream.codecpar->codec_type == AVMEDIA_TYPE_VIDEO && (stream.disposition & kPart) == 0;
+}
+
 bool skips_new_streams(const AVFormatContext& input) {
   const std::string_view name = input.iformat->name;
   return name == "mpegts" || name == "mpeg";
 }
 
 bool header_tells_all(AVFormatContext& input) {
-  AVStream* const video = video_beside_covers(input);
+  AVStream* const video = only_whole_video(input);
   if (video == nullptr || video->r_frame_rate.num <= 0 || video->r_frame_rate.den <= 0) return false;
   auto& parameters = *video->codecpar;
   if (parameters.width <= 0 || parameters.height <= 0) return false;

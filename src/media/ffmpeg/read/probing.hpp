@@ -10,6 +10,9 @@
 
 namespace freshframe::media {
 
+/// A stream of pictures that are whole: no cover of a sound file, and no tile of a larger picture.
+[[nodiscard]] bool is_whole_video(const AVStream& stream);
+
 /// Transport and program streams: other streams may begin anywhere in them. Their demuxers skip a stream that
 /// may not be created. For other demuxers that is an error.
 [[nodiscard]] bool skips_new_streams(const AVFormatContext& input);

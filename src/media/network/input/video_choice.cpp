@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "core/ascii.hpp"
+#include "media/ffmpeg/read/probing.hpp"
 
 namespace freshframe::media {
 
@@ -29,11 +30,6 @@ std::optional<Rendition> parse_rendition(const std::string& text) {
 
 namespace {
 
-bool is_video(const AVStream& stream) {
-  return stream.codecpar->codec_type == AVMEDIA_TYPE_VIDEO &&
-         (stream.disposition & AV_DISPOSITION_ATTACHED_PIC) == 0;
-}
-
 std::int64_t pixels(const AVStream& stream) {
   return std::int64_t{stream.codecpar->width} * stream.codecpar->height;
 }
@@ -45,7 +41,7 @@ bool is_decodable(const AVStream& stream) {
 std::vector<AVStream*> videos_of(const AVFormatContext& input) {
   std::vector<AVStream*> videos;
   std::copy_if(input.streams, input.streams + input.nb_streams, std::back_inserter(videos),
-               [](const AVStream* stream) { return is_video(*stream); });
+               [](const AVStream* stream) { return is_whole_video(*stream); });
   return videos;
 }
 

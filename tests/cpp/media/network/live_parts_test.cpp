@@ -219,6 +219,7 @@ TEST(VideoChoice, IsTheRenditionThatIsWanted) {
   const auto* const hevc = add(AV_CODEC_ID_HEVC, 640, 360);
   add(AV_CODEC_ID_NONE, 1920, 1080);
   add(AV_CODEC_ID_MJPEG, 4000, 4000, AV_DISPOSITION_ATTACHED_PIC);
+  add(AV_CODEC_ID_HEVC, 5000, 5000, AV_DISPOSITION_DEPENDENT);  // a tile of a picture
   EXPECT_EQ(chosen_video(*input, {}), large) << "the first of the largest";
   EXPECT_EQ(chosen_video(*input, {.by = By::Worst}), small);
   EXPECT_EQ(chosen_video(*input, {.by = By::Height, .value = 360}), large);
