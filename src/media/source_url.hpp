@@ -10,8 +10,8 @@ enum class UrlKind { File, Pictures, Demo, Live, Camera };
 
 /// Throws OptionError for an empty name and for a URL that this version cannot open.
 [[nodiscard]] UrlKind url_kind(const std::string& url);
-/// The path of a local file: the URL itself, the part after "file:", or that of a "file://" URI, whose escapes
-/// (%20) are decoded.
+/// The path of a local file: the URL itself, the part after "file:", or the path in a "file://" URI with its escapes
+/// (%20) decoded.
 [[nodiscard]] std::string local_path(const std::string& url);
 
 }  // namespace freshframe::media

@@ -297,7 +297,7 @@ bool Demuxer::lacks_times() const {
   return (input_->iformat->flags & AVFMT_NOTIMESTAMPS) != 0 || name == "avi" || name == "mpegvideo";
 }
 
-/// Of the same program, because another one has its own clock.
+/// Whether the stream belongs to the program of the chosen one, because another program has its own clock.
 bool Demuxer::has_pictures_or_sound(const AVStream& stream) const {
   const bool sound = stream.codecpar->codec_type == AVMEDIA_TYPE_AUDIO;
   if (!sound && !is_whole_video(stream)) return false;

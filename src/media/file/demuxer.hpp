@@ -135,8 +135,8 @@ class Demuxer {
   InputPtr input_;
   AVStream* stream_ = nullptr;
   bool all_streams_ = false;  // the packets show the streams, not the tables
-  bool jpeg_ = false;         // the first bytes are those of a JPEG
-  bool heif_ = false;         // or of a HEIC or AVIF picture
+  bool jpeg_ = false;         // the file begins as a JPEG
+  bool heif_ = false;         // or as a HEIC or AVIF picture
   std::int64_t origin_ = 0;
   std::deque<Ahead> ahead_;
   StreamSpans spans_;  // of the video streams read so far

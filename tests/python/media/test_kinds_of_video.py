@@ -80,7 +80,7 @@ class Kind:
     codec: str
     rate: float = 10
     first: float = 0  # pts of the first picture
-    sound: float | None = None  # the file has sound, which begins so many seconds before the pictures
+    sound: float | None = None  # seconds by which the sound begins before the pictures
     after: Callable[[Path], None] | None = None
     options: dict[str, str] = field(default_factory=dict)
     near: float = 0.03  # seconds: an encoder's run-in of sound may count

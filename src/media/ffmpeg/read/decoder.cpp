@@ -191,7 +191,7 @@ class TiffDirectories {
     return tag == kFilterPattern || std::find(kTags.begin(), kTags.end(), tag) != kTags.end();
   }
 
-  /// 0 beyond the end.
+  /// Returns 0 beyond the end.
   [[nodiscard]] std::uint32_t number(std::size_t at, std::size_t bytes) const {
     if (at > size_ || size_ - at < bytes) return 0;
     std::uint32_t value = 0;
@@ -255,7 +255,7 @@ bool is_animated_webp(const AVPacket& packet) {
          (packet.data[kFlags] & kAnimation) != 0;
 }
 
-/// Pixels that FFmpeg would read as others. Empty: none.
+/// Returns the reason why FFmpeg would read other pixels, or nothing.
 std::string unread_samples(int sample_format) {
   constexpr int kUndefined = 4;
   if (sample_format <= 1 || sample_format == kUndefined) return {};

@@ -34,7 +34,7 @@ bool take_order(AVCodecParameters& h264) {
   return reordered.has_value();
 }
 
-/// The only stream of whole pictures; nullptr: the file has none, or several.
+/// Returns the only stream of whole pictures, or null if there is no such stream or there are several.
 AVStream* only_whole_video(const AVFormatContext& input) {
   AVStream* video = nullptr;
   for (unsigned i = 0; i < input.nb_streams; ++i) {
