@@ -12,6 +12,7 @@
 #include <sstream>
 #include <utility>
 
+#include "core/file_place.hpp"
 #include "core/real_deadline.hpp"
 #include "media/ffmpeg/error.hpp"
 #include "media/ffmpeg/log.hpp"
@@ -93,6 +94,7 @@ void FileSource::open(const Context& context) {
 
 void FileSource::begin(const Context& context) {
   packet_ = make_av_packet();
+  place_ = core::lasting_path(local_path(url_));
   open_parts(context);
   frame_times_.emplace(step_, demuxer_->largest_leap());
   created_ = demuxer_->creation_time();
@@ -133,7 +135,7 @@ void FileSource::open_parts(const Context& context) {
   decoder_.reset();
   demuxer_.reset();
   demuxer_.emplace(DemuxerSettings{.url = masked,
-                                   .path = remote_ ? LiveUrl(url_).text : local_path(url_),
+                                   .path = remote_ ? LiveUrl(url_).text : place_,
                                    .remote = remote_,
                                    .open_timeout = options_.open_timeout,
                                    .read_timeout = options_.read_timeout,

@@ -121,7 +121,8 @@ class FileSource final : public VideoSource {
   [[nodiscard]] Dictionary reader_options() const;
 
   std::string url_;
-  bool remote_;  // behind HTTP
+  std::string place_;  // of a local file, settled by open(): `loop` opens it again
+  bool remote_;        // behind HTTP
   OpenOptions options_;
   Begin begin_;
   VideoInfo info_;

@@ -9,9 +9,11 @@
 #include <cerrno>
 #include <chrono>
 #include <cmath>
+#include <filesystem>
 #include <sstream>
 #include <utility>
 
+#include "core/file_place.hpp"
 #include "media/ffmpeg/error.hpp"
 #include "media/masked_url.hpp"
 #include "media/source_url.hpp"
@@ -41,6 +43,7 @@ std::optional<std::int64_t> PictureSequence::total() const {
 }
 
 void PictureSequence::open(const Context& context) {
+  directory_ = core::lasting_path(".");
   list_ = list_pictures(local_path(url_), url(), context.stop);
   warn_of_missing();
   describe(context);
@@ -124,7 +127,7 @@ void PictureSequence::describe(const Context& context) {
 DecodedPicture PictureSequence::decode(const ListedPicture& picture, double limit, Dictionary& options,
                                        const Context& context) const {
   auto decoded = decode_picture({.url = picture.path,
-                                 .path = picture.path,
+                                 .path = (std::filesystem::path(directory_) / picture.path).string(),
                                  .open_timeout = limit,
                                  .read_timeout = limit,
                                  .stop = context.stop,

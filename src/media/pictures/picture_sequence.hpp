@@ -57,6 +57,7 @@ class PictureSequence final : public VideoSource {
   std::string url_;
   OpenOptions options_;
   VideoInfo info_;
+  std::string directory_;  // the program's at open(), where relative paths begin
   PictureList list_;
   std::int64_t begin_ = 0;  // the first place that is read
   std::int64_t end_ = 0;    // behind the last

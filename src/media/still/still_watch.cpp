@@ -23,6 +23,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/file_place.hpp"
 #include "core/look/still_text.hpp"
 #include "core/percent_escape.hpp"
 #include "media/live/detached_call.hpp"
@@ -189,7 +190,8 @@ class StillMemory {
  public:
   /// Makes the folder if it is missing, and reads what an earlier run has kept.
   StillMemory(const std::string& folder, std::string_view node, std::string title)
-      : title_(std::move(title)), path_((std::filesystem::absolute(folder) / file_name(node)).string()) {
+      : title_(std::move(title)),
+        path_((std::filesystem::path(core::lasting_path(folder)) / file_name(node)).string()) {
     read();
   }
 

@@ -8,27 +8,20 @@
 #include <charconv>
 #include <cmath>
 #include <cstddef>
-#include <filesystem>
 #include <iterator>
 #include <set>
 #include <string>
-#include <system_error>
 #include <vector>
 
+#include "core/file_place.hpp"
 #include "core/pipeline/graph/graph_look.hpp"
 #include "core/unit_text.hpp"
 
 namespace freshframe::core {
 namespace {
 
-// Compares files also through links. Devices and pipes may be written by several.
 bool same_file(const std::string& path, const std::optional<std::string>& other) {
-  if (!other) return false;
-  std::error_code error;
-  if (std::filesystem::exists(path, error)) {
-    return std::filesystem::is_regular_file(path, error) && std::filesystem::equivalent(path, *other, error);
-  }
-  return std::filesystem::weakly_canonical(path, error) == std::filesystem::weakly_canonical(*other, error);
+  return other && is_same_file(path, *other);
 }
 
 // A join's edges have no rate.

@@ -19,6 +19,12 @@ class SegmentNames {
   /// same until taken(), as long as the time gives the same. Throws Error when no number is left.
   [[nodiscard]] std::string next(double unix_time);
   void taken() noexcept { ++next_; }
+  /// The name that was taken last is free again.
+  void give_back() noexcept {
+    if (next_ > 1) --next_;
+  }
+  /// From now on the base is one place, whatever the program's directory is.
+  void settle() { pattern_.settle(); }
   /// The path of a name that next() gave.
   [[nodiscard]] std::string path_of(const std::string& name) const;
   /// Makes the folders of such a name below the base. Throws Error.

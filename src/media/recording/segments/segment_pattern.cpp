@@ -8,10 +8,10 @@
 #include <array>
 #include <charconv>
 #include <ctime>
-#include <filesystem>
 #include <system_error>
 
 #include "core/ascii.hpp"
+#include "core/file_place.hpp"
 
 namespace freshframe::media {
 
@@ -292,6 +292,10 @@ SegmentPattern::SegmentPattern(const std::string& path) {
   if (dot != std::string::npos) suffix_ = last.text.substr(dot);
 }
 
+void SegmentPattern::settle() {
+  base_ = core::lasting_path(base_);
+}
+
 void SegmentPattern::check(const std::string& path) const {
   for (std::size_t i = 0; i < parts_.size(); ++i) {
     const auto& part = parts_[i];
@@ -366,9 +370,8 @@ Part SegmentPattern::all_pieces(bool with_copy) const {
 bool SegmentPattern::can_meet(const SegmentPattern& other) const {
   const auto absolute = [](const SegmentPattern& pattern, bool with_copy) {
     auto pieces = pattern.all_pieces(with_copy);
-    std::error_code error;  // a base that does not exist yet: as it is written
-    const auto base = std::filesystem::weakly_canonical(pattern.base_, error);
-    if (!error) pieces.front().text = base == "/" ? "/" : base.string() + "/";
+    const auto base = core::one_name(pattern.base_);
+    pieces.front().text = base == "/" ? "/" : base.string() + "/";
     return pieces;
   };
   constexpr std::array<bool, 2> kBoth{false, true};

@@ -40,6 +40,9 @@ class SegmentPattern {
   /// Throws OptionError for an invalid pattern.
   explicit SegmentPattern(const std::string& path);
 
+  /// Makes the base a path from the root on.
+  void settle();
+
   [[nodiscard]] bool has_number() const noexcept { return has_number_; }
   [[nodiscard]] bool has_time() const noexcept { return has_time_; }
   /// The folder above all parts of the pattern: "rec", "." or "/".

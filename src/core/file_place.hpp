@@ -1,0 +1,35 @@
+// The file that a path names: the same one under its other names, and the same place after a change of directory.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <system_error>
+
+namespace freshframe::core {
+
+/// Returns the same place as a path from the root on, which a later change of the program's directory does not move.
+/// Recorders and sources call it when they open.
+[[nodiscard]] inline std::string lasting_path(const std::string& path) {
+  std::error_code error;
+  const auto lasting = path.empty() ? std::filesystem::path() : std::filesystem::absolute(path, error);
+  return error || lasting.empty() ? path : lasting.string();
+}
+
+/// Returns one name for all names of a file, through links, for a file that does not exist yet as well.
+[[nodiscard]] inline std::filesystem::path one_name(const std::string& path) {
+  std::error_code error;
+  // Absolute first: weakly_canonical() leaves a relative path alone if its first part does not exist.
+  const auto lasting = std::filesystem::path(lasting_path(path)).lexically_normal();
+  const auto name = std::filesystem::weakly_canonical(lasting, error);
+  return error ? lasting : name;
+}
+
+/// Whether two recorders would write over each other. Several may write one device or pipe.
+[[nodiscard]] inline bool is_same_file(const std::string& one, const std::string& other) {
+  std::error_code error;
+  if (!std::filesystem::exists(one, error)) return one_name(one) == one_name(other);
+  return std::filesystem::is_regular_file(one, error) && std::filesystem::equivalent(one, other, error);
+}
+
+}  // namespace freshframe::core
