@@ -1772,6 +1772,12 @@ def make_clip_recorder(before: float, after: float, max_bytes: int, encoding: di
 def save_clip(recorder: NodeHandle, path: str, at: float | None) -> None:
     """GIL: released"""
 
+class WriteClaim:
+    """The right to write one file, as long as it lives."""
+
+def claim_file(device: int, inode: int) -> WriteClaim:
+    """None: another recorder of this process writes the file."""
+
 def clips_in_writing(recorder: NodeHandle) -> list[str]: ...
 
 def make_publish(url: str, options: dict, copies: bool) -> NodeHandle:

@@ -210,16 +210,19 @@ class Csv(_TextSink):
     def open(self) -> None:
         """Creates the file."""
         super().open()
-        self._writer = csv.writer(_LineFeeds(self._opened()), lineterminator="\r\n")
+        self._rows = _Rows()
+        self._writer = csv.writer(self._rows, lineterminator="\r\n")
         self._columns: tuple[str, ...] | None = None
         self._columns_without_rows: tuple[str, ...] | None = None
         self._with_path = self._with_utc = False
 
     def close(self) -> None:
         """Writes the header if there was no row, then the buffered rows, and closes the file."""
-        if self._file is not None and self._columns_without_rows is not None:
-            self._expect(self._columns_without_rows)
-        super().close()
+        try:
+            if self._file is not None and self._columns_without_rows is not None:
+                self._write(self._columns_without_rows, [])
+        finally:
+            super().close()
 
     def process(self, sample: Sample[Any]) -> None:
         """Writes the rows of one sample."""
@@ -257,8 +260,21 @@ class Csv(_TextSink):
             fields = _fields(value)
             columns = tuple(fields)
             rows = [[*stamp, *map(_cell, fields.values())]]
-        self._expect(columns)  # after the values: one that cannot be written leaves the old file as it is
-        self._writer.writerows(rows)
+        self._write(columns, rows)  # last: a value that cannot be written leaves the old file as it is
+
+    def _write(self, columns: tuple[str, ...], rows: list[list[Any]]) -> None:
+        """Writes the rows of one sample, with the header before the first of them: all of it or none."""
+        known = self._columns
+        try:
+            self._expect(columns)
+            self._writer.writerows(rows)
+            if text := self._rows.text():
+                self._opened().write(text)
+        except BaseException:
+            self._columns = known
+            raise
+        finally:
+            self._rows.clear()
 
     def _expect(self, columns: tuple[str, ...]) -> None:
         if self._columns is None:
@@ -291,18 +307,24 @@ class Csv(_TextSink):
                 )
 
 
-class _LineFeeds:
-    """Ends the rows of a csv.writer with a line feed.
+class _Rows:
+    """Collects the rows of a csv.writer, each with a line feed at its end.
 
     Before Python 3.13 the writer quotes a text with a carriage return only if its lines end with one. Readers
     take one without quotes for the end of the row.
     """
 
-    def __init__(self, file: TextFile | TextIO) -> None:
-        self._file = file
+    def __init__(self) -> None:
+        self._rows: list[str] = []
 
     def write(self, row: str) -> None:
-        self._file.write(row.removesuffix("\r\n") + "\n")
+        self._rows.append(row.removesuffix("\r\n") + "\n")
+
+    def text(self) -> str:
+        return "".join(self._rows)
+
+    def clear(self) -> None:
+        self._rows.clear()
 
 
 def _fields(value: Any) -> dict[str, Any]:

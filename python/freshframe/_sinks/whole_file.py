@@ -23,11 +23,9 @@ class WholeFile(TextFile):
         folder, name = os.path.split(self._whole)
         super().__init__(os.path.join(folder, f".{name}.{secrets.token_hex(6)}.part"))
 
-    def close(self) -> None:
-        """Writes the waiting lines to the disk and closes the file."""
-        self.flush()
+    def _write_end(self) -> None:
+        super()._write_end()
         os.fsync(self._fd)
-        super().close()
 
     def name(self) -> None:
         """Gives the closed file its name, also on the disk.

@@ -134,15 +134,18 @@ class Spool(Node[Any, None]):
     def open(self) -> None:
         """Opens the folder, or makes it, and begins to send what is in it."""
         box = Box(lasting(self.folder), self._max_bytes)
+        writer = None
         try:
             sender = Sender(box, self._how, self._publish)
             self._box, self._sender = box, sender
-            self._writer = Writer(box, self._note_commit, self._how.max_age)
+            writer = Writer(box, self._note_commit, self._how.max_age)
             sender.start()
         except BaseException:  # the system has no more threads
-            self._writer = None
+            if writer is not None:
+                writer.end(_DISK_TIME)
             box.close(complete=False)
             raise
+        self._writer = writer
 
     def process(self, sample: Sample[Any]) -> None:
         """Hands one result to the thread that writes the folder."""

@@ -18,6 +18,7 @@
 #include "bindings/border/python_free_types.hpp"
 #include "bindings/engine/node_handle.hpp"
 #include "bindings/parts.hpp"
+#include "media/ffmpeg/write/write_claim.hpp"
 #include "media/recording/encoding.hpp"
 
 #include <nanobind/nanobind.h>
@@ -133,6 +134,12 @@ std::unique_ptr<NodeHandle> make_publish(const std::string& url, const nb::dict&
   return handle_of(std::make_unique<Publish>(url, options));
 }
 
+/// Null: another recorder of this process writes the file.
+std::unique_ptr<media::WriteClaim> claim_file(std::uint64_t device, std::uint64_t inode) {
+  auto claim = media::WriteClaim::of(device, inode);
+  return claim ? std::make_unique<media::WriteClaim>(std::move(*claim)) : nullptr;
+}
+
 /// Calls `deed` with the Publish or PacketPublish.
 template <class Deed>
 auto with_publish(const NodeHandle& self, const Deed& deed) {
@@ -171,6 +178,9 @@ void bind_recorders(nb::module_& module) {
              "`copies`: it takes packets and encodes nothing.");
   module.def("save_clip", gil::entry<&save_clip>, nb::arg("recorder"), nb::arg("path"), nb::arg("at").none(),
              "GIL: released");
+  nb::class_<media::WriteClaim>(module, "WriteClaim", "The right to write one file, as long as it lives.");
+  module.def("claim_file", &claim_file, nb::arg("device"), nb::arg("inode"),
+             "None: another recorder of this process writes the file.");
   module.def("clips_in_writing", &clips_in_writing, nb::arg("recorder"));
 }
 
