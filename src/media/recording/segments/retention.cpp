@@ -212,7 +212,7 @@ void Retention::measure_open() {
 
 DiskUse Retention::use(std::uint64_t reserve) const {
   return {.open_bytes = open_bytes_,
-          .reserve = reserve,
+          .reserve = open_.empty() ? 0 : reserve,  // nothing grows
           .free = limits_.free_bytes ? files_.free_bytes() : std::nullopt,
           .by_age = !no_age_until_};
 }
