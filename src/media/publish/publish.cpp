@@ -5,6 +5,7 @@
 #include "freshframe/error.hpp"
 
 #include <cmath>
+#include <cstdint>
 #include <memory>
 #include <new>
 #include <optional>
@@ -70,6 +71,7 @@ struct Publish::Impl {
     if (!std::isfinite(stamp.pts)) throw Error("cannot publish: a frame's pts is not a number");
     auto& queue = *sender.queue();
     if (queue.drops_for_want_of_connection()) return;  // nothing is encoded without a receiver
+    note_run(stamp);
     if (encoder && (!encoder->fits(frame) || stamp.pts <= encoder->last_pts())) encoder.reset();
     if (!encoder) begin(frame, stamp.pts);
     const bool key = queue.wants_key() || stamp.pts >= next_key;
@@ -77,9 +79,20 @@ struct Publish::Impl {
     encoder->encode(frame, stamp.pts, [this](AVPacket& packet) { put(packet); }, key);
   }
 
+  /// Another source begins a connection, and so does a time that goes back.
+  void note_run(const Stamp& stamp) {
+    constexpr double kShortestStepBack = 1;  // seconds; a connection bears less
+    const bool goes_back = encoder && stamp.pts < encoder->last_pts() - kShortestStepBack;
+    if (stamp.source == source && !goes_back) return;
+    source = stamp.source;
+    ++run;
+    encoder.reset();
+  }
+
   void begin(const Frame& first, double pts) {
-    encoder = std::make_unique<FrameEncoder>(what(), container(), encoding);
-    static_cast<void>(encoder->start(first, media::kFallbackFps));
+    auto next = std::make_unique<FrameEncoder>(what(), container(), encoding);
+    static_cast<void>(next->start(first, media::kFallbackFps));
+    encoder = std::move(next);
     stream = stream_of_encoder(encoder->codec());
     next_key = pts;
     first_pts = pts;
@@ -97,7 +110,7 @@ struct Publish::Impl {
     packet.key = (own->flags & AV_PKT_FLAG_KEY) != 0;
     packet.stream = stream;
     packet.owner = std::shared_ptr<const AVPacket>(std::move(own));
-    sender.queue()->put(std::move(packet));
+    sender.queue()->put(std::move(packet), run);
   }
 
   void stop() {
@@ -113,6 +126,8 @@ struct Publish::Impl {
   std::shared_ptr<const PacketStream> stream;
   double first_pts = 0;
   double next_key = 0;
+  int source = -1;        // see Stamp::source
+  std::uint64_t run = 0;  // see PublishQueue::put()
 };
 
 Publish::Publish(const std::string& url, const PublishOptions& options)
@@ -152,6 +167,11 @@ struct PacketPublish::Impl {
   void write(const Sample<Packet>& sample, const Context& context) {
     const auto& packet = sample.value;
     if (sample.dropped > 0) waits_for_key = true;
+    if (sample.stamp.source != source) {
+      source = sample.stamp.source;
+      ++run;
+      waits_for_key = true;
+    }
     check(*packet.stream);
     if (waits_for_key && !packet.key) {
       if (began) context.counters.drop(NodeDropCause::Lost);  // else it belongs to the start
@@ -159,7 +179,7 @@ struct PacketPublish::Impl {
     }
     waits_for_key = false;
     began = true;
-    sender.queue()->put(packet);
+    sender.queue()->put(packet, run);
   }
 
   void check(const PacketStream& stream) {
@@ -180,6 +200,8 @@ struct PacketPublish::Impl {
   PublishSender sender;
   NodeCounters* counters = nullptr;  // set by open()
   const PacketStream* checked = nullptr;
+  int source = -1;        // see Stamp::source
+  std::uint64_t run = 0;  // see PublishQueue::put()
   bool waits_for_key = true;
   bool began = false;
 };

@@ -6,7 +6,7 @@
 
 namespace freshframe::media {
 
-void PublishQueue::put(Packet packet) {
+void PublishQueue::put(Packet packet, std::uint64_t run) {
   const Lock lock(mutex_);
   if (!keeps_) {
     ++dropped_.away;
@@ -18,7 +18,7 @@ void PublishQueue::put(Packet packet) {
     return;
   }
   bytes_ += packet.data.size();
-  items_.push_back({.packet = std::move(packet), .since = clock_.now()});
+  items_.push_back({.packet = std::move(packet), .since = clock_.now(), .run = run});
   drop_old();
   changed_.notify_all();
 }

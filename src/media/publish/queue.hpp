@@ -26,7 +26,8 @@ class PublishQueue {
  public:
   struct Item {
     Packet packet;
-    TimePoint since{};  // when it was put
+    TimePoint since{};      // when it was put
+    std::uint64_t run = 0;  // see put()
   };
   struct Dropped {
     std::uint64_t away = 0;  // no connection, or no key picture since then
@@ -37,7 +38,8 @@ class PublishQueue {
   PublishQueue(const Clock& clock, TimePoint::duration max_age) : clock_(clock), max_age_(max_age) {}
 
   // Any thread.
-  void put(Packet packet);
+  /// `run` changes with the source of the pictures, and where its time goes back.
+  void put(Packet packet, std::uint64_t run = 0);
   /// A key picture is needed before anything can be sent.
   [[nodiscard]] bool wants_key() const;
   /// A picture that would be dropped for want of a connection. True: it was counted as that.

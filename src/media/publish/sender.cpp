@@ -322,14 +322,17 @@ std::shared_ptr<PublishConnection> PublishSender::connect(const std::stop_token&
 }
 
 bool PublishSender::send(PublishConnection& connection, const std::stop_token& stop) {
+  std::optional<std::uint64_t> run;  // of the connection, whose times only rise
   while (auto item = queue_->take(stop)) {
-    if (item->packet.stream.get() != &connection.stream() &&
-        !is_same_stream(*item->packet.stream, connection.stream())) {
-      log(LogLevel::Info,
-          "the stream for '" + target_.masked() + "' has other parameters: it is published again");
+    const bool is_other_run = run && *run != item->run;
+    if (is_other_run || !is_same_stream(*item->packet.stream, connection.stream())) {
+      log(LogLevel::Info, "the stream for '" + target_.masked() + "' has " +
+                              (is_other_run ? "another source, or its time goes back" : "other parameters") +
+                              ": it is published again");
       queue_->put_back(std::move(*item));
       return true;
     }
+    run = item->run;
     try {
       connection.write(item->packet, options_.timeout);
     } catch (const std::exception&) {
