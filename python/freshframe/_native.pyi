@@ -1776,7 +1776,7 @@ class WriteClaim:
     """The right to write one file, as long as it lives."""
 
 def claim_file(device: int, inode: int) -> WriteClaim:
-    """None: another recorder of this process writes the file."""
+    """Returns None if another recorder of this process writes the file."""
 
 def clips_in_writing(recorder: NodeHandle) -> list[str]: ...
 

@@ -16,7 +16,7 @@ namespace freshframe::core {
   return error || lasting.empty() ? path : lasting.string();
 }
 
-/// Returns one name for all names of a file, through links, for a file that does not exist yet as well.
+/// Returns one name for all names of a file, through links. The file need not exist.
 [[nodiscard]] inline std::filesystem::path one_name(const std::string& path) {
   std::error_code error;
   // Absolute first: weakly_canonical() leaves a relative path alone if its first part does not exist.

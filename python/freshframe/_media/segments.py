@@ -57,7 +57,7 @@ class Segment:
     """A finished segment of a recording.
 
     Attributes:
-        path: Of the file.
+        path: Of the file, from the root on.
         pts: Of its first frame, in seconds. An event of the same source at ``sample.pts`` is
             ``sample.pts - segment.pts`` seconds behind the begin of the file.
         last_pts: Of its last frame.

@@ -466,7 +466,8 @@ class VideoFile(NativeNode["Frame | Packet", None]):
     The first frame replaces an existing file. Encoded frames are in the file after a second and can be
     played, even if the process is killed or the disk is full. A pause of the source that the container has no
     room for (MP4, MOV and TS: 6 hours, AVI: 60000 frames) ends the file, and the recording continues in the
-    next segment, or in "out_2.mp4". A WARNING says so.
+    next segment, or in "out_2.mp4". A WARNING says so. Frames of another size or source begin the next
+    segment. Without ``segment`` they are errors.
 
     Raises:
         OptionError: The codec or container is not possible, or an option is out of range. A later failure is

@@ -24,8 +24,7 @@ class TextFile:
     replaces an existing file, so a run that fails earlier leaves that file as it is. Later lines go to the
     end of the file, which is its begin after another program has emptied it, as log rotation does.
 
-    A write that fails takes only the lines of its own call with it. The lines before them wait for the next
-    write.
+    A write that fails loses only the lines of that call. The lines before them wait for the next write.
 
     Args:
         path: The file.

@@ -134,7 +134,7 @@ std::unique_ptr<NodeHandle> make_publish(const std::string& url, const nb::dict&
   return handle_of(std::make_unique<Publish>(url, options));
 }
 
-/// Null: another recorder of this process writes the file.
+/// Returns null if another recorder of this process writes the file.
 std::unique_ptr<media::WriteClaim> claim_file(std::uint64_t device, std::uint64_t inode) {
   auto claim = media::WriteClaim::of(device, inode);
   return claim ? std::make_unique<media::WriteClaim>(std::move(*claim)) : nullptr;
@@ -180,7 +180,7 @@ void bind_recorders(nb::module_& module) {
              "GIL: released");
   nb::class_<media::WriteClaim>(module, "WriteClaim", "The right to write one file, as long as it lives.");
   module.def("claim_file", &claim_file, nb::arg("device"), nb::arg("inode"),
-             "None: another recorder of this process writes the file.");
+             "Returns None if another recorder of this process writes the file.");
   module.def("clips_in_writing", &clips_in_writing, nb::arg("recorder"));
 }
 

@@ -34,52 +34,86 @@ namespace {
 // Writes a camera's own packets into files.
 
 /// A file begins with a key packet, which is at its second 0, and has all packets from there on, bit for bit.
-/// Where packets were dropped before the recorder, it waits for the next key packet. New parameters begin the
-/// next file. One thread.
+/// Where packets were dropped before the recorder, or could not be written, it waits for the next key packet. New
+/// parameters begin the next file, and so does a failed write. One thread.
 class PacketRecording {
  public:
   PacketRecording(RecordingFiles& files, const VideoFileOptions& options)
       : files_(files), options_(options) {}
 
-  /// `dropped`: packets before this one that did not come.
-  void write(const Sample<Packet>& sample, const Context& context) {
+  void open(NodeCounters& counters) { counters_ = &counters; }
+
+  void write(const Sample<Packet>& sample) {
     const auto& packet = sample.value;
+    if (muxer_) check_stream(packet, sample.stamp);
     if (sample.dropped > 0 && !waits_for_key_) {
       waits_for_key_ = true;
       log(LogLevel::Warning, std::to_string(sample.dropped) + " packets did not reach the recorder of '" +
                                  files_.path() + "': it goes on at the next key picture");
     }
     if (waits_for_key_ && !packet.key) {
-      if (stream_) context.counters.drop(NodeDropCause::Lost);  // else it belongs to the start
+      if (had_key_) counters_->drop(NodeDropCause::Lost);  // else it belongs to the start
       return;
     }
+    had_key_ = waits_for_key_ = true;  // until the packet is in a file
+    guard([&] {
+      if (begins_new_file(packet, sample.stamp)) finish();
+      if (!muxer_) begin(packet);
+      put(packet);
+    });
     waits_for_key_ = false;
-    if (begins_new_file(packet)) finish();
-    if (!muxer_) begin(packet);
-    put(packet);
-    files_.note(sample.stamp);
+    source_ = sample.stamp.source;
+    files_.note(sample.stamp, muxer_->kept());
   }
   /// Passes the packets so far to the operating system.
   void pause() {
-    if (muxer_) muxer_->flush();
+    guard([this] {
+      if (muxer_) muxer_->flush();
+    });
   }
-  /// Ends the file, if there is one.
-  void finish() {
-    if (!muxer_) return;
-    const auto last = std::exchange(muxer_, nullptr);  // destroyed afterwards in any case
-    files_.end(true, [&] { last->finish(); });
+  /// The recording ends.
+  void close() {
+    guard([this] { finish(); });
   }
   [[nodiscard]] bool has_begun() const noexcept { return stream_ != nullptr; }
 
  private:
+  /// After a failure the file keeps what can be played. The rest counts as lost, and the next key packet begins the next
+  /// file.
+  template <class Deed>
+  void guard(const Deed& deed) {
+    try {
+      deed();
+    } catch (...) {
+      waits_for_key_ = true;
+      if (!muxer_) throw;
+      muxer_->give_up();
+      const Kept kept{.pictures = muxer_->kept(), .bytes = muxer_->bytes()};
+      const auto lost = files_.give_up(kept, [this] { muxer_.reset(); });
+      if (lost > 0) counters_->drop(NodeDropCause::Lost, lost);
+      throw;
+    }
+  }
+  void finish() {
+    if (!muxer_) return;
+    files_.end(true, [this] {
+      muxer_->finish();
+      return muxer_->bytes();
+    });
+    muxer_.reset();
+  }
+  /// Packets of another stream or source wait for their key packet, which begins the next file.
+  void check_stream(const Packet& packet, const Stamp& stamp) {
+    if (stamp.source == source_) {
+      waits_for_key_ = waits_for_key_ || !is_same_stream(*packet.stream, *stream_);
+      return;
+    }
+    if (!files_.segment()) throw Error(another_source(files_.path(), "packets"));
+    if (std::exchange(waits_for_key_, true)) return;
+    log(LogLevel::Warning, "'" + files_.name() + "' ends: the next packets are of another source");
+  }
   void begin(const Packet& key) {
     check_container(files_.path(), *key.stream);
-    if (stream_ && key.stream->extradata != stream_->extradata) {
-      log(LogLevel::Warning, "the camera of '" + files_.path() +
-                                 "' sends with other parameters: " + std::to_string(key.stream->width) + "x" +
-                                 std::to_string(key.stream->height) + " " + key.stream->codec +
-                                 ", in a file of their own");
-    }
     const auto& parameters = parameters_of(*key.stream);
     files_.begin(
         [&](const std::string& name, DiskRoom* room) { muxer_ = std::make_unique<VideoMuxer>(name, room); });
@@ -87,17 +121,21 @@ class PacketRecording {
     Dictionary options(options_.options);
     filter_.emplace(muxer_->container(), *parameters.codec);
     const int result = muxer_->start(*parameters.codec, PacketTicks::kTimeBase, {0, 1}, options);
-    if (result < 0) {
-      muxer_->finish();
-      muxer_.reset();
+    if (result < 0)
       throw Error("cannot create '" + files_.name() + "': " + ffmpeg_text(result) + errors.in_brackets());
+    if (stream_ && key.stream->extradata != stream_->extradata) {
+      log(LogLevel::Warning, "the camera of '" + files_.path() +
+                                 "' sends with other parameters: " + std::to_string(key.stream->width) + "x" +
+                                 std::to_string(key.stream->height) + " " + key.stream->codec +
+                                 ", in a file of their own");
     }
     stream_ = key.stream;
     first_ = key.pts;
     ticks_.emplace(key.pts);
   }
-  [[nodiscard]] bool begins_new_file(const Packet& packet) const {
+  [[nodiscard]] bool begins_new_file(const Packet& packet, const Stamp& stamp) const {
     if (!muxer_) return false;
+    if (stamp.source != source_) return true;
     if (!is_same_stream(*packet.stream, *stream_)) return true;
     if (packet.dts - newest_ >= longest_pause(muxer_->container(), muxer_->time_base())) return packet.key;
     const auto& segment = files_.segment();
@@ -112,13 +150,16 @@ class PacketRecording {
 
   RecordingFiles& files_;
   const VideoFileOptions& options_;
+  NodeCounters* counters_ = nullptr;  // from open() on
   std::unique_ptr<VideoMuxer> muxer_;
   std::optional<PacketFilter> filter_;
   std::shared_ptr<const PacketStream> stream_;  // of the file
   std::optional<PacketTicks> ticks_;            // of the file
   double first_ = 0;                            // pts of the file's first packet
   double newest_ = 0;                           // dts of the newest packet
+  int source_ = -1;                             // of the file, see Stamp::source
   bool waits_for_key_ = true;
+  bool had_key_ = false;  // a file was to begin: from there on each packet counts
 };
 
 }  // namespace
@@ -156,6 +197,7 @@ struct PacketFile::Impl {
 
   void open(const Context& context) {
     const auto check = [this](const std::string& name) { check_file(name); };
+    recording.open(context.counters);
     files.open(context, check);
     if (!files.segment()) check(files.path());
   }
@@ -164,7 +206,7 @@ struct PacketFile::Impl {
     if (failure) std::rethrow_exception(std::exchange(failure, nullptr));
     if (!recording.has_begun())
       log(LogLevel::Warning, "no packet was written: '" + files.path() + "' was not made");
-    recording.finish();
+    recording.close();
   }
 
   VideoFileOptions options;
@@ -193,7 +235,7 @@ void PacketFile::open(const Context& context) {
 
 std::optional<Nothing> PacketFile::process(const Sample<Packet>& sample, const Context& context) {
   if (impl_->failure) std::rethrow_exception(std::exchange(impl_->failure, nullptr));
-  impl_->recording.write(sample, context);
+  impl_->recording.write(sample);
   impl_->written = context.clock.now();
   return std::nullopt;
 }

@@ -10,6 +10,7 @@
 #include <system_error>
 #include <utility>
 
+#include "core/file_place.hpp"
 #include "core/unit_text.hpp"
 #include <unistd.h>
 
@@ -57,13 +58,23 @@ void check_segment(const std::string& path, const VideoFileOptions& options) {
     throw OptionError("keep deletes old segments of '" + path + "', and segment, their length, is not given");
 }
 
-std::uint64_t length_of(const std::string& path) {
-  std::error_code error;
-  const auto size = std::filesystem::file_size(path, error);
-  return error ? 0 : size;
-}
+/// The open file is complete at the end of its scope.
+struct Completion {
+  explicit Completion(Retention* open) : retention(open) {}
+  Completion(const Completion&) = delete;
+  Completion& operator=(const Completion&) = delete;
+  ~Completion() {
+    if (retention != nullptr) retention->finish();
+  }
+  Retention* retention;
+};
 
 }  // namespace
+
+std::string another_source(const std::string& path, const std::string& what) {
+  return "cannot write to '" + path + "': it has " + what +
+         " of one source, and this one is of another; with segment= another source begins the next file";
+}
 
 RecordingFiles::RecordingFiles(std::string path, const VideoFileOptions& options)
     : path_(std::move(path)),
@@ -77,7 +88,9 @@ RecordingFiles::RecordingFiles(std::string path, const VideoFileOptions& options
 
 void RecordingFiles::open(const Context& context, const std::function<void(const std::string&)>& make) {
   clock_ = &context.clock;
+  place_ = core::lasting_path(path_);
   if (!names_) return;
+  names_->settle();
   claim_ = PatternClaim::of(names_->pattern(), keep_.has_value());
   if (!claim_) {
     throw Error(
@@ -97,9 +110,11 @@ void RecordingFiles::open(const Context& context, const std::function<void(const
 
 void RecordingFiles::begin(const std::function<void(const std::string&, DiskRoom*)>& make) {
   if (!names_) {
-    auto next = name_.empty() ? path_ : continued(path_);
+    auto next = next_single();
     make(next, nullptr);
     name_ = std::move(next);
+    if (const auto broken = std::exchange(broken_, {}); !broken.empty())
+      log(LogLevel::Warning, "'" + name_ + "' continues '" + broken + "', which could not be written");
     return;
   }
   const auto next = names_->next(now());
@@ -111,23 +126,42 @@ void RecordingFiles::begin(const std::function<void(const std::string&, DiskRoom
   names_->taken();
 }
 
-void RecordingFiles::end(bool has_pictures, const std::function<void()>& end) {
-  struct Ended {
-    ~Ended() {
-      if (retention != nullptr) retention->finish();
-    }
-    Retention* retention;
-  };
-  auto facts = std::exchange(facts_, {});
-  {
-    const Ended ended{retention_.get()};
-    end();
+void RecordingFiles::end(bool has_pictures, const std::function<std::uint64_t()>& end) {
+  const Completion completion(retention_.get());
+  const auto bytes = end();
+  facts_.keep_all();
+  if (!has_pictures) return;
+  has_file_ = true;
+  report(bytes);
+}
+
+std::uint64_t RecordingFiles::give_up(const Kept& kept, const std::function<void()>& close) {
+  const Completion completion(retention_.get());
+  close();
+  facts_.keep(kept.pictures);
+  const auto lost = facts_.drop_unsafe();
+  if (kept.pictures > 0) {
+    has_file_ = true;
+    if (!names_) broken_ = name_;
+    report(kept.bytes);
+  } else {
+    static_cast<void>(facts_.take({}, 0));
+    if (names_) names_->give_back();
   }
-  if (!has_pictures || !names_ || !reports_) return;
-  if (!finished_.add(facts.take(name_, length_of(name_)))) {
-    log(LogLevel::Warning,
-        "on_segment of '" + path_ + "' does not return: it is not told the oldest segments");
-  }
+  return lost;
+}
+
+void RecordingFiles::report(std::uint64_t bytes) {
+  auto segment = facts_.take(name_, bytes);
+  if (!names_ || !reports_ || finished_.add(std::move(segment))) return;
+  log(LogLevel::Warning,
+      "on_segment of '" + path_ + "' does not return: the oldest segments are not reported");
+}
+
+/// Several files may follow each other in one pipe or device.
+std::string RecordingFiles::next_single() const {
+  std::error_code error;
+  return has_file_ && std::filesystem::is_regular_file(place_, error) ? continued(place_) : place_;
 }
 
 void RecordingFiles::close(const std::function<void()>& finish) {

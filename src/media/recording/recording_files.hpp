@@ -18,6 +18,15 @@
 
 namespace freshframe::media {
 
+/// The message for a recording in one file that gets pictures of another source. `what`: "frames" or "packets".
+[[nodiscard]] std::string another_source(const std::string& path, const std::string& what);
+
+/// The part of a file that survives a failure.
+struct Kept {
+  std::uint64_t pictures = 0;
+  std::uint64_t bytes = 0;
+};
+
 /// One thread, except next_segment().
 class RecordingFiles {
  public:
@@ -26,7 +35,7 @@ class RecordingFiles {
 
   /// As given: of segments the pattern.
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
-  /// The path of the newest file; empty: there was none.
+  /// The path of the newest file, from the root on; empty: there was none.
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   /// Seconds of a segment; nullopt: the recording is one file.
   [[nodiscard]] const std::optional<double>& segment() const noexcept { return segment_; }
@@ -36,10 +45,17 @@ class RecordingFiles {
   void open(const Context& context, const std::function<void(const std::string&)>& make);
   /// `make` makes the next file.
   void begin(const std::function<void(const std::string&, DiskRoom*)>& make);
-  /// A picture that goes into the file.
-  void note(const Stamp& stamp) { facts_.note(stamp); }
-  /// The file ends: `end` closes it. It is reported if it has pictures and `end` does not throw.
-  void end(bool has_pictures, const std::function<void()>& end);
+  /// Notes a picture of the file. The first `kept` pictures would survive a failure.
+  void note(const Stamp& stamp, std::uint64_t kept) {
+    facts_.note(stamp);
+    facts_.keep(kept);
+  }
+  /// The file ends: `end` closes it and returns its bytes. It is reported if it has pictures. Where `end` throws,
+  /// give_up() must follow.
+  void end(bool has_pictures, const std::function<std::uint64_t()>& end);
+  /// The file ends by a failure: `close` closes it. It is reported if it has pictures, and otherwise it is gone.
+  /// Returns how many of the pictures that were noted are lost. begin() begins the next file.
+  [[nodiscard]] std::uint64_t give_up(const Kept& kept, const std::function<void()>& close);
   /// No more files: `finish` ends the last one. They are closed also when it throws.
   void close(const std::function<void()>& finish);
   /// As VideoFile::next_segment().
@@ -47,10 +63,15 @@ class RecordingFiles {
 
  private:
   void close() noexcept;
+  void report(std::uint64_t bytes);
+  [[nodiscard]] std::string next_single() const;
   [[nodiscard]] double now() const { return clock_->unix_time(clock_->now()); }
 
   std::string path_;
+  std::string place_;  // that path, settled by open()
   std::string name_;
+  std::string broken_;     // the failed file that the next one continues, or empty
+  bool has_file_ = false;  // a file of the recording is on the disk, and is not replaced
   std::optional<double> segment_;
   std::optional<Keep> keep_;
   bool reports_;

@@ -28,6 +28,9 @@ using media::kFallbackFps;
 using media::RecordingFiles;
 using media::VideoEncoder;
 
+/// Seconds. The encoder refuses a frame that goes back less.
+constexpr double kShortestStepBack = 1;
+
 }  // namespace
 
 struct VideoFile::Impl {
@@ -56,25 +59,57 @@ struct VideoFile::Impl {
   }
 
   void write(const Frame& frame, const Stamp& stamp) {
-    const double pts = stamp.pts;
     if (failure) std::rethrow_exception(std::exchange(failure, nullptr));
     if (!frame) throw Error("cannot write to '" + files.path() + "': the sample has no frame");
-    if (!std::isfinite(pts))
+    if (!std::isfinite(stamp.pts))
       throw Error("cannot write to '" + files.path() + "': a frame's pts is not a number");
+    try {
+      put(frame, stamp);
+    } catch (...) {
+      if (encoder && encoder->failed()) give_up();
+      throw;
+    }
+  }
+
+  void put(const Frame& frame, const Stamp& stamp) {
+    const double pts = stamp.pts;
+    if (began) end_before_another_source(stamp);
     if (pending) start(pts - pending->pts);
-    if (files.segment() && began && pts >= *began + *files.segment()) end_file();
+    if (files.segment() && began) end_full_segment(frame, pts);
     if (encoder && encoder->started() && !encoder->can_continue(pts)) end_at_pause(pts);
     if (!encoder) open_file();
-    if (!began) began = pts;
     if (!encoder->started() && !fps) {
       encoder->check_size(frame.picture_format());
-      files.note(stamp);
       pending = Pending{frame, pts};
-      return;
+    } else {
+      if (!encoder->started()) encoder->start(frame, *fps);
+      encoder->encode(frame, pts);
     }
-    if (!encoder->started()) encoder->start(frame, *fps);
-    encoder->encode(frame, pts);
-    files.note(stamp);
+    if (!began) began = pts;
+    source = stamp.source;
+    files.note(stamp, encoder->kept());
+  }
+
+  /// A file contains the frames of one source, whose time rises.
+  void end_before_another_source(const Stamp& stamp) {
+    if (stamp.source == source && (!files.segment() || stamp.pts >= newest - kShortestStepBack)) return;
+    if (!files.segment()) throw Error(media::another_source(files.path(), "frames"));
+    log(LogLevel::Warning,
+        "'" + files.name() + "' ends: " +
+            (stamp.source == source ? "the time of the source goes back from " + core::seconds_text(newest) +
+                                          " to " + core::seconds_text(stamp.pts)
+                                    : "the next frames are of another source"));
+    end_file();
+  }
+
+  void end_full_segment(const Frame& frame, double pts) {
+    if (pts >= *began + *files.segment()) return end_file();
+    if (!encoder || !encoder->started() || encoder->fits(frame)) return;
+    encoder->check_size(frame.picture_format());  // a size that no file can have ends no file
+    log(LogLevel::Warning, "'" + files.name() +
+                               "' ends: the next frames have another size or other colours, " +
+                               std::to_string(frame.width()) + "x" + std::to_string(frame.height()));
+    end_file();
   }
 
   /// `step`: seconds from the first frame to the second.
@@ -87,9 +122,22 @@ struct VideoFile::Impl {
 
   /// The next file starts even when this one cannot be closed.
   void end_file() {
+    finish();
+    forget_file();
+  }
+
+  void forget_file() {
+    pending.reset();
     began.reset();
     fps = options.fps;
-    finish();
+  }
+
+  /// Ends the file after a failure. The frames that it does not keep count as lost. The next frame begins a file.
+  void give_up() {
+    const media::Kept kept{.pictures = encoder->kept(), .bytes = encoder->bytes()};
+    const auto lost = files.give_up(kept, [this] { encoder.reset(); });
+    if (lost > 0) counters->drop(NodeDropCause::Lost, lost);
+    forget_file();
   }
 
   void end_at_pause(double pts) {
@@ -110,25 +158,40 @@ struct VideoFile::Impl {
       if (encoder && encoder->started()) encoder->pause();
     } catch (const std::exception&) {
       failure = std::current_exception();
+      if (encoder->failed()) give_up();
     }
   }
 
-  /// The file ends, or no file was ever begun.
-  void finish() {
-    if (!encoder) {
-      if (files.name().empty())
-        log(LogLevel::Warning, "no frame was written: '" + files.path() + "' was not made");
-      return;
-    }
+  /// The recording ends.
+  void close() {
     if (failure) std::rethrow_exception(std::exchange(failure, nullptr));
-    if (pending) start(0);
-    const auto last = std::move(encoder);  // destroyed afterwards in any case
-    if (!last->started()) {
+    if (encoder) return finish();
+    if (files.name().empty())
+      log(LogLevel::Warning, "no frame was written: '" + files.path() + "' was not made");
+  }
+
+  /// The file ends.
+  void finish() {
+    try {
+      if (pending) start(0);
+      write_end();
+    } catch (...) {
+      give_up();
+      throw;
+    }
+    encoder.reset();
+  }
+
+  void write_end() {
+    if (!encoder->started()) {
       log(LogLevel::Warning, "no frame was written: '" + files.name() +
-                                 (last->had_content() ? "' keeps its old content" : "' was not made"));
+                                 (encoder->had_content() ? "' keeps its old content" : "' was not made"));
     }
     std::int64_t left_out = 0;
-    files.end(last->started(), [&] { left_out = last->finish([this] { return limit->passed(); }); });
+    files.end(encoder->started(), [&] {
+      left_out = encoder->finish([this] { return limit->passed(); });
+      return encoder->bytes();
+    });
     if (left_out == 0) return;
     counters->drop(NodeDropCause::Stop, static_cast<std::uint64_t>(left_out));
     log(LogLevel::Warning, "the encoder did not give the last " + std::to_string(left_out) + " frames of '" +
@@ -139,6 +202,7 @@ struct VideoFile::Impl {
   RecordingFiles files;  // outlives encoder
   std::optional<double> fps = options.fps;
   std::optional<double> began;       // pts of the first frame of the file
+  int source = -1;                   // of the file's frames, see Stamp::source
   double newest = 0;                 // pts of the last frame
   std::optional<TimePoint> written;  // when the last frame was
   bool paused = false;
@@ -185,7 +249,7 @@ void VideoFile::idle(const Context& /*context*/) {
 }
 
 void VideoFile::close() {
-  impl_->files.close([this] { impl_->finish(); });
+  impl_->files.close([this] { impl_->close(); });
 }
 
 std::optional<Segment> VideoFile::next_segment() {

@@ -38,7 +38,7 @@ def full_disk(size: int) -> Iterator[None]:
 
 
 def numbers_in(path: Path) -> list[int]:
-    """The numbers of the results, of whose lines every one must be whole."""
+    """Returns the numbers of the results, and checks that every line is whole."""
     data = path.read_bytes()
     assert b"\0" not in data
     assert data.endswith(b"\n")

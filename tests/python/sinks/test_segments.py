@@ -125,6 +125,14 @@ def test_keep_deletes_the_oldest_and_logs_it(tmp_path: Path, caplog: pytest.LogC
     assert "bytes" in lines[0]
 
 
+def test_a_limit_below_the_reserve_leaves_the_newest_segment(tmp_path: Path) -> None:
+    told: list[ff.Segment] = []
+    record(tmp_path / "a_%d.mkv", 60, keep=ff.Keep(bytes=65536), on_segment=told.append)
+    assert [path.name for path in tmp_path.iterdir()] == ["a_3.mkv"]
+    assert told[-1].bytes == (tmp_path / "a_3.mkv").stat().st_size
+    assert all(each.bytes > 0 for each in told)
+
+
 FILL = """
 import os, sys, freshframe as ff
 folder, keep = sys.argv[1], sys.argv[2] == "keep"

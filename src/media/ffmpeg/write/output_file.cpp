@@ -139,13 +139,15 @@ void OutputFile::cut(std::int64_t position) noexcept {
 }
 
 void OutputFile::abandon() noexcept {
-  cut(0);
-  began_ = false;
+  if (std::exchange(began_, false)) cut(0);
+  cut_ = true;
 }
 
 int OutputFile::close() noexcept {
   avio_flush(io_.get());
   int result = io_->error;
+  struct stat status{};
+  if (::fstat(descriptor_.get(), &status) == 0) size_ = status.st_size;
   remove_unused();
   if (const int error = descriptor_.close(); error != 0 && result >= 0) result = AVERROR(error);
   claim_.reset();

@@ -71,6 +71,8 @@ class OutputFile {
   void abandon() noexcept;
   /// Closes it. Returns FFmpeg's code of a failed write, or 0.
   [[nodiscard]] int close() noexcept;
+  /// The bytes of a regular file that was closed.
+  [[nodiscard]] std::int64_t size() const noexcept { return size_; }
 
  private:
   struct FreeIo {
@@ -123,6 +125,7 @@ class OutputFile {
   bool readable_ = false;
   bool cut_ = false;
   bool had_content_ = false;
+  std::int64_t size_ = 0;
   std::optional<WriteClaim> claim_;
   std::unique_ptr<AVIOContext, FreeIo> io_;
 };

@@ -30,9 +30,11 @@ VideoEncoder::VideoEncoder(const std::string& path, const VideoFileOptions& opti
 
 void VideoEncoder::start(const Frame& first, double fps) {
   const FfmpegErrorCapture errors;
+  starting_ = true;
   auto options = encoder_.start(first, fps);
   const int result = muxer_.start(encoder_.codec(), options);
   if (result < 0) encoder_.refused(result, errors.in_brackets());
+  starting_ = false;
 }
 
 void VideoEncoder::encode(const Frame& frame, double pts) {
@@ -52,7 +54,7 @@ std::int64_t VideoEncoder::finish(const std::function<bool()>& enough) {
   try {
     encoder_.drain([this](AVPacket& packet) { write(packet); }, enough);
   } catch (...) {
-    muxer_.finish();
+    if (!failed()) muxer_.finish();  // the encoder has failed, and the file is sound
     throw;
   }
   muxer_.finish();

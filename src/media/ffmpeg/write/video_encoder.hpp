@@ -27,11 +27,18 @@ class VideoEncoder {
 
   [[nodiscard]] bool started() const noexcept { return encoder_.started(); }
   [[nodiscard]] bool had_content() const noexcept { return muxer_.had_content(); }
+  /// Whether it cannot go on: it did not start, or a write has failed.
+  [[nodiscard]] bool failed() const noexcept { return starting_ || muxer_.failed(); }
+  /// As for VideoMuxer.
+  [[nodiscard]] std::uint64_t kept() const noexcept { return muxer_.kept(); }
+  [[nodiscard]] std::uint64_t bytes() const noexcept { return muxer_.bytes(); }
   void check_size(const PictureFormat& format) const { encoder_.check_size(format); }
   /// Takes size and colours from the first frame, but does not write it.
   void start(const Frame& first, double fps);
   /// Whether the container has room for the time between the last frame and one with this pts.
   [[nodiscard]] bool can_continue(double pts) const;
+  /// Whether the frame has the size and the colours of the file.
+  [[nodiscard]] bool fits(const Frame& frame) const { return encoder_.fits(frame); }
   /// `pts` in seconds, not before that of the last frame.
   void encode(const Frame& frame, double pts);
   /// Passes the frames so far to the operating system, before a pause. All but the last are in the file then.
@@ -45,6 +52,7 @@ class VideoEncoder {
 
   VideoMuxer muxer_;
   FrameEncoder encoder_;
+  bool starting_ = false;  // start() has not returned
 };
 
 }  // namespace freshframe::media

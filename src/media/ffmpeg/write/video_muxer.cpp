@@ -157,21 +157,29 @@ int VideoMuxer::start(const AVCodecParameters& codec, AVRational time_base, AVRa
   return result;
 }
 
-/// The container has refused the stream, perhaps with a part of its header in the file.
-void VideoMuxer::give_up() {
-  failed_ = true;
-  file_.abandon();
+void VideoMuxer::give_up() noexcept {
+  if (std::exchange(failed_, true)) return;
+  if (safe_ > 0) {
+    file_.cut(safe_);
+  } else {
+    file_.abandon();  // it may have a part of a header
+  }
+}
+
+void VideoMuxer::check_sound() const {
+  if (failed_) throw Error("cannot go on with '" + path_ + "': an earlier write to it has failed");
 }
 
 void VideoMuxer::write(AVPacket& packet, AVRational time_base) {
-  if (failed_ || !started_) return;
+  check_sound();
+  if (!started_) throw Error("cannot write '" + path_ + "': its stream has not started");
   packet.stream_index = 0;
   const auto& stream = *output_->streams[0];
   av_packet_rescale_ts(&packet, time_base, stream.time_base);
   AvPacketPtr next(av_packet_clone(&packet));
   if (!next) throw std::bad_alloc();
   if (last_) {
-    if (!has_put_) shift_ = shift_before(*next);
+    if (put_ == 0) shift_ = shift_before(*next);
     last_step_ = last_->duration = next->dts - last_->dts;
     put(*last_);
   } else {
@@ -198,7 +206,6 @@ std::int64_t VideoMuxer::shift_before(const AVPacket& second) const {
 }
 
 void VideoMuxer::put(AVPacket& packet) {
-  has_put_ = true;
   if (index_) {
     in_fragment_.emplace_back(av_packet_clone(&packet));
     if (!in_fragment_.back()) throw std::bad_alloc();
@@ -206,6 +213,7 @@ void VideoMuxer::put(AVPacket& packet) {
   packet.pts += shift_;
   packet.dts += shift_;
   check(av_interleaved_write_frame(output_.get(), &packet), "write");
+  ++put_;
 }
 
 /// The last packet is shown as long as the one before it, unless there was a pause.
@@ -220,7 +228,8 @@ void VideoMuxer::put_last() {
 
 /// Without a packet there is only a header, and that of an MP4 is written with the first packet's time.
 void VideoMuxer::flush() {
-  if (failed_ || !started_ || !has_put_) return;
+  check_sound();
+  if (!started_ || put_ == 0) return;
   if (room_ != nullptr) room_->before_flush();
   flushed_ = Real::now();
   if (last_) flushed_dts_ = last_->dts;
@@ -232,6 +241,7 @@ void VideoMuxer::flush() {
   }
   check(file_.io()->error, "write");
   safe_ = avio_tell(file_.io());
+  kept_ = put_;
 }
 
 void VideoMuxer::flush_fragment() {
@@ -248,11 +258,13 @@ void VideoMuxer::flush_fragment() {
 }
 
 void VideoMuxer::finish() {
-  if (started_ && !failed_) end();
+  check_sound();
+  if (started_) end();
   output_->pb = nullptr;
   output_.reset();
   const int closed = file_.close();
-  if (!failed_ && closed < 0) fail(closed, "write the end of");
+  if (closed < 0) fail(closed, "write the end of");
+  safe_ = file_.size();
 }
 
 void VideoMuxer::end() {
@@ -280,13 +292,7 @@ void VideoMuxer::add_index() {
 }
 
 void VideoMuxer::fail(int result, const char* doing) {
-  if (!std::exchange(failed_, true) && started_) {
-    if (safe_ > 0) {
-      file_.cut(safe_);
-    } else {
-      file_.abandon();
-    }
-  }
+  give_up();
   throw Error("cannot " + std::string(doing) + " '" + path_ + "': " + ffmpeg_text(result));
 }
 

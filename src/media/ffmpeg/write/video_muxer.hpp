@@ -67,6 +67,12 @@ class VideoMuxer {
   explicit VideoMuxer(std::string path, DiskRoom* room = nullptr);
 
   [[nodiscard]] bool had_content() const noexcept { return file_.had_content(); }
+  /// Whether a write has failed, which has ended the file at its last safe point.
+  [[nodiscard]] bool failed() const noexcept { return failed_; }
+  /// The packets that a failure would leave in the file.
+  [[nodiscard]] std::uint64_t kept() const noexcept { return kept_; }
+  /// The bytes of the file that has ended, or that a failure would leave.
+  [[nodiscard]] std::uint64_t bytes() const noexcept { return static_cast<std::uint64_t>(safe_); }
   [[nodiscard]] const AVOutputFormat& container() const noexcept { return *output_->oformat; }
   /// The time base of the muxer's ticks, once started.
   [[nodiscard]] AVRational time_base() const noexcept { return output_->streams[0]->time_base; }
@@ -76,18 +82,21 @@ class VideoMuxer {
   /// Starts for packets that no encoder of this process makes. `rate`: 0/1 if it is not known.
   [[nodiscard]] int start(const AVCodecParameters& codec, AVRational time_base, AVRational rate,
                           Dictionary& options);
-  /// `packet` has times in the codec's time base.
+  /// `packet` has times in the codec's time base. Throws after a failure, too.
   void write(AVPacket& packet, AVRational time_base);
   /// Passes all packets but the last to the operating system, before a wait for the next one.
   void flush();
-  /// Writes the remaining packets and closes the file, also if start() was never called.
+  /// Writes the remaining packets and closes the file, also if start() was never called. Throws if any write has
+  /// failed.
   void finish();
+  /// Ends the file at its last safe point, as a failed write does. The destructor closes it.
+  void give_up() noexcept;
 
  private:
   using Real = std::chrono::steady_clock;
 
   [[nodiscard]] bool is_flush_due(std::int64_t dts) const;
-  void give_up();
+  void check_sound() const;
   void put(AVPacket& packet);
   void put_last();
   [[nodiscard]] std::int64_t shift_before(const AVPacket& second) const;
@@ -109,8 +118,9 @@ class VideoMuxer {
   AvPacketPtr last_;                      // not yet muxed
   std::int64_t last_step_ = 0;            // ticks from the packet before it
   std::int64_t shift_ = 0;                // ticks that are added to all times
-  bool has_put_ = false;                  // any packet
+  std::uint64_t put_ = 0;                 // packets
   std::int64_t safe_ = 0;                 // the file can be played up to here
+  std::uint64_t kept_ = 0;                // packets up to there
   std::int64_t flushed_dts_ = 0;
   Real::time_point flushed_{};
 };

@@ -50,7 +50,7 @@ struct ClipRecorder::Impl {
   /// The first frame waits for the second: their distance is the nominal rate.
   struct Pending {
     Frame frame;
-    double pts = 0;
+    Stamp stamp;
     std::unique_ptr<FrameEncoder> encoder;  // not started
   };
 
@@ -58,22 +58,22 @@ struct ClipRecorder::Impl {
     media::check_encoding(kWhat, media::clip_container(), media::clip_encoding(options));
   }
 
-  void write(const Frame& frame, double pts) {
+  void write(const Frame& frame, const Stamp& stamp) {
     clips.note_arrival(context->clock.now());
     if (context->stop.stop_requested() && clips.orders().end_if_none()) return;
     if (!frame) throw Error("cannot write the clips: the sample has no frame");
-    if (!std::isfinite(pts)) throw Error("cannot write the clips: a frame's pts is not a number");
-    if (pending) start(pts - pending->pts);
-    if (clips.was_paused()) next_key = pts;
-    if (encoder) end_what_cannot_go_on(frame, pts);
+    if (!std::isfinite(stamp.pts)) throw Error("cannot write the clips: a frame's pts is not a number");
+    if (pending) start(pending->stamp.source == stamp.source ? stamp.pts - pending->stamp.pts : 0);
+    if (clips.was_paused()) next_key = stamp.pts;
+    if (encoder) end_what_cannot_go_on(frame, stamp);
     if (encoder) {
-      encode(frame, pts);
+      encode(frame, stamp);
       clips.take_orders();
     } else {
       auto next =
           std::make_unique<FrameEncoder>(kWhat, media::clip_container(), media::closed_groups(options));
       next->check_size(frame.picture_format());
-      pending = Pending{frame, pts, std::move(next)};
+      pending = Pending{frame, stamp, std::move(next)};
     }
     clips.throw_failure();
   }
@@ -92,26 +92,31 @@ struct ClipRecorder::Impl {
   /// `step`: seconds from the first frame to the second.
   void start(double step) {
     auto first = *std::exchange(pending, std::nullopt);
-    auto muxer_options = first.encoder->start(first.frame, step > 0 ? 1 / step : kFallbackFps);
-    encoder = std::move(first.encoder);
-    clips.begin(stream_of(encoder->codec(), first.pts, std::move(muxer_options)));
-    next_key = first.pts;
-    encode(first.frame, first.pts);
+    try {
+      auto muxer_options = first.encoder->start(first.frame, step > 0 ? 1 / step : kFallbackFps);
+      encoder = std::move(first.encoder);
+      clips.begin(stream_of(encoder->codec(), first.stamp.pts, std::move(muxer_options)));
+      next_key = first.stamp.pts;
+      encode(first.frame, first.stamp);
+    } catch (...) {
+      context->counters.drop(NodeDropCause::Lost);  // the error counts for the second frame
+      throw;
+    }
   }
 
-  void end_what_cannot_go_on(const Frame& frame, double pts) {
-    auto why = clips.why_over(pts);
+  void end_what_cannot_go_on(const Frame& frame, const Stamp& stamp) {
+    auto why = clips.why_over(stamp.source, stamp.pts);
     if (!encoder->fits(frame)) why = "the size or the colours of the frames changed";
     if (why.empty()) return;
     log(LogLevel::Warning, why + ": clips begin and end there");
     end_stream();
   }
 
-  void encode(const Frame& frame, double pts) {
-    const bool key = pts >= next_key;
-    encoder->encode(frame, pts, [this](AVPacket& packet) { clips.add(packet); }, key);
-    clips.note(pts);
-    if (key) next_key = pts + kKeyInterval;
+  void encode(const Frame& frame, const Stamp& stamp) {
+    const bool key = stamp.pts >= next_key;
+    encoder->encode(frame, stamp.pts, [this](AVPacket& packet) { clips.add(packet); }, key);
+    clips.note(stamp.source, stamp.pts);
+    if (key) next_key = stamp.pts + kKeyInterval;
   }
 
   void drain() {
@@ -178,7 +183,7 @@ void ClipRecorder::open(const Context& context) {
 }
 
 std::optional<Nothing> ClipRecorder::process(const Sample<Frame>& sample, const Context& /*context*/) {
-  impl_->write(sample.value, sample.stamp.pts);
+  impl_->write(sample.value, sample.stamp);
   return std::nullopt;
 }
 

@@ -10,8 +10,8 @@
 #include <cstdio>
 #include <iterator>
 #include <new>
-#include <system_error>
 
+#include "core/file_place.hpp"
 #include "core/unit_text.hpp"
 #include "media/ffmpeg/error.hpp"
 #include "media/ffmpeg/log.hpp"
@@ -30,10 +30,10 @@ void Clip::extend(std::int64_t from, std::int64_t to) {
 bool Clip::begin(const ClipStream& stream, const PacketRing& ring) {
   const AVPacket* key = ring.key_before(from_);
   if (key == nullptr || key->pts > to_) return false;
-  if (stream.camera) check_container(path_, *stream.camera);
+  if (stream.camera) check_container(file_.path, *stream.camera);
   auto own = stream.options.copy();
   const int result = muxer_.start(*stream.codec, stream.time_base, stream.rate, own);
-  if (result < 0) throw Error("cannot create '" + path_ + "': " + ffmpeg_text(result));
+  if (result < 0) throw Error("cannot create '" + file_.path + "': " + ffmpeg_text(result));
   begun_ = true;
   time_base_ = stream.time_base;
   keeps_all_ = stream.camera != nullptr;
@@ -63,11 +63,8 @@ bool Clip::take(const AVPacket& packet) {
 
 // The clips that a program has asked for.
 
-ClipFile::ClipFile(std::string name) : path(std::move(name)) {
-  std::error_code error;
-  // Absolute first: a relative path to a file that does not exist would stay relative.
-  same = std::filesystem::weakly_canonical(std::filesystem::absolute(path, error), error);
-}
+ClipFile::ClipFile(const std::string& name)
+    : path(name), place(core::lasting_path(name)), same(core::one_name(name)) {}
 
 void ClipOrders::begin() {
   const Lock lock(mutex_);
@@ -87,7 +84,7 @@ void ClipOrders::save(const std::string& path, std::optional<double> at) {
       return;
     }
   }
-  auto clip = std::make_unique<Clip>(path);
+  auto clip = std::make_unique<Clip>(file);
   const Lock lock(mutex_);
   check_running(path);
   writing_.push_back(file);
@@ -157,6 +154,7 @@ namespace {
 
 constexpr double kLongestAround = 24 * 3600;  // seconds before or after an event
 constexpr double kLongestGap = 6 * 3600;      // seconds between two frames: MP4 has 31 bits for the ticks
+constexpr double kLongestReorder = 2;         // seconds by which B-frames go back
 constexpr Seconds kIdleInterval{1};           // between two looks at the clips while no frame arrives
 constexpr double kFarthest = 1e12;            // seconds from the first frame: as ticks they fit into 64 bits
 
@@ -192,9 +190,11 @@ void Clips::begin(ClipStream stream) {
   stream_ = std::move(stream);
 }
 
-std::string Clips::why_over(double pts) const {
-  return pts - newest_ > kLongestGap ? "there was no frame for " + core::seconds_text(pts - newest_)
-                                     : std::string();
+std::string Clips::why_over(int source, double pts) const {
+  if (source != source_) return "the pictures are of another source";
+  const double step = pts - newest_;
+  if (step < -kLongestReorder) return "the time of the source went back by " + core::seconds_text(-step);
+  return step > kLongestGap ? "there was no frame for " + core::seconds_text(step) : std::string();
 }
 
 void Clips::add(const AVPacket& packet) {
@@ -236,7 +236,7 @@ bool Clips::go_on(Clip& clip) {
 
 /// Executes the waiting orders for a clip that is about to end. False: there are none.
 bool Clips::made_longer(Clip& clip) {
-  const auto meant = orders_.take(ClipFile(clip.path()));
+  const auto meant = orders_.take(clip.file());
   for (const auto& order : meant) extend(clip, order);
   return !meant.empty();
 }
@@ -266,15 +266,15 @@ void Clips::end_clip(Clip& clip) const {
   if (!clip.begun()) return tell_empty(clip);
   const double early = seconds(clip.early());
   log(LogLevel::Info,
-      "clip '" + clip.path() + "' is written" +
+      "clip '" + clip.file().path + "' is written" +
           (early > 0 ? with_decimals(
                            ": the key picture with which it begins is %.2f s earlier than asked for", early)
                      : ""));
 }
 
 void Clips::tell_empty(const Clip& clip) const {
-  log(LogLevel::Warning, "clip '" + clip.path() + "' was not written: " + why_empty(clip) + "; the file " +
-                             (clip.had_content() ? "keeps its old content" : "was not made"));
+  log(LogLevel::Warning, "clip '" + clip.file().path + "' was not written: " + why_empty(clip) +
+                             "; the file " + (clip.had_content() ? "keeps its old content" : "was not made"));
 }
 
 std::string Clips::why_empty(const Clip& clip) const {
@@ -320,7 +320,7 @@ void Clips::obey(ClipOrder& order) {
   for (const auto& [file, clip] : clips_) {
     if (file == order.file) return extend(*clip, order);
   }
-  if (!order.clip) order.clip = std::make_unique<Clip>(order.file.path);  // the earlier one has ended
+  if (!order.clip) order.clip = std::make_unique<Clip>(order.file);  // the earlier one has ended
   extend(*order.clip, order);
   clips_.push_back({order.file, std::move(order.clip)});
 }

@@ -24,6 +24,16 @@ namespace freshframe::media {
 
 // One clip that is being written.
 
+/// A file, identified independently of its name.
+struct ClipFile {
+  explicit ClipFile(const std::string& name);
+  bool operator==(const ClipFile& other) const { return same == other.same; }
+
+  std::string path;   // as it was given
+  std::string place;  // where that was
+  std::filesystem::path same;
+};
+
 /// The stream that clips are cut from.
 struct ClipStream {
   CodecParametersPtr codec;
@@ -42,9 +52,9 @@ struct ClipStream {
 class Clip {
  public:
   /// Opens the file without changing it.
-  explicit Clip(const std::string& path) : path_(path), muxer_(path) {}
+  explicit Clip(ClipFile file) : file_(std::move(file)), muxer_(file_.place) {}
 
-  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+  [[nodiscard]] const ClipFile& file() const noexcept { return file_; }
   [[nodiscard]] bool begun() const noexcept { return begun_; }
   [[nodiscard]] bool had_content() const noexcept { return muxer_.had_content(); }
   /// The requested first and last tick.
@@ -68,7 +78,7 @@ class Clip {
  private:
   [[nodiscard]] bool take(const AVPacket& packet);
 
-  std::string path_;
+  ClipFile file_;
   VideoMuxer muxer_;
   AVRational time_base_{1, 1};
   bool keeps_all_ = false;  // packets
@@ -81,15 +91,6 @@ class Clip {
 };
 
 // The clips that a program has asked for: from save() in any thread to the recorder's own.
-
-/// A file, identified independently of its name.
-struct ClipFile {
-  explicit ClipFile(std::string name);
-  bool operator==(const ClipFile& other) const { return same == other.same; }
-
-  std::string path;
-  std::filesystem::path same;
-};
 
 /// A request of save().
 struct ClipOrder {
@@ -152,11 +153,15 @@ class Clips {
   /// Something has come.
   void note_arrival(TimePoint now) { arrived_ = now; }
   /// A picture of the stream has come, whose packet may follow later.
-  void note(double pts) { newest_ = std::max(newest_, pts); }
+  void note(int source, double pts) {
+    newest_ = std::max(newest_, pts);
+    source_ = source;
+  }
   /// The largest pts so far.
   [[nodiscard]] double newest() const noexcept { return newest_; }
-  /// Why no clip can be longer than this: a pause that MP4 has no room for. Empty: there was none.
-  [[nodiscard]] std::string why_over(double pts) const;
+  /// Returns the reason why no clip goes on with this picture, or an empty text: it is of another source, the time goes
+  /// back, or it leaps by more than an MP4 can hold.
+  [[nodiscard]] std::string why_over(int source, double pts) const;
   /// Keeps a packet of the stream, with times in its time base, and writes it to the open clips.
   void add(const AVPacket& packet);
   /// Begins and extends the clips that were asked for.
@@ -205,6 +210,7 @@ class Clips {
   PacketRing ring_;
   std::vector<Writing> clips_;
   double newest_ = 0;
+  int source_ = -1;  // see Stamp::source
   std::optional<TimePoint> arrived_;
   TimePoint woke_{};  // the last idle()
   bool paused_ = false;

@@ -30,6 +30,7 @@ struct PacketClips::Impl {
     const auto& packet = sample.value;
     clips.note_arrival(context->clock.now());
     if (!std::isfinite(packet.pts)) throw Error("cannot write the clips: a packet's pts is not a number");
+    if (clips.has_stream()) end_what_cannot_go_on(packet, sample.stamp.source);
     if (sample.dropped > 0 && !waits_for_key) {
       waits_for_key = true;
       log(LogLevel::Warning, std::to_string(sample.dropped) +
@@ -39,23 +40,23 @@ struct PacketClips::Impl {
       if (stream) context->counters.drop(NodeDropCause::Lost);  // else it belongs to the start
       return;
     }
-    waits_for_key = false;
     static_cast<void>(clips.was_paused());
-    if (clips.has_stream()) end_what_cannot_go_on(packet);
     if (!clips.has_stream()) begin(packet);
-    clips.note(packet.pts);
+    waits_for_key = false;
+    clips.note(sample.stamp.source, packet.pts);
     clips.add(*ticks->next(packet));
     clips.take_orders();
     if (const auto lost = clips.limit(); lost > 0) context->counters.drop(NodeDropCause::Lost, lost);
     clips.throw_failure();
   }
 
-  void end_what_cannot_go_on(const Packet& packet) {
-    auto why = clips.why_over(packet.pts);
+  void end_what_cannot_go_on(const Packet& packet, int source) {
+    auto why = clips.why_over(source, packet.pts);
     if (!media::is_same_stream(*packet.stream, *stream)) why = "the camera sends with other parameters";
     if (why.empty()) return;
     log(LogLevel::Warning, why + ": clips begin and end there");
     clips.end_stream();
+    waits_for_key = true;
   }
 
   void begin(const Packet& key) {

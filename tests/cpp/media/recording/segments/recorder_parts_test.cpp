@@ -32,6 +32,7 @@ Stamp shown_at(double pts) {
 TEST(SegmentFacts, AGapIsMoreThanThreeUsualDistancesAndMoreThanASecond) {
   SegmentFacts facts;
   for (const double pts : {10.0, 10.5, 11.0, 12.6, 13.1, 15.0}) facts.note(shown_at(pts));
+  facts.keep_all();
   const auto segment = facts.take("a.mp4", 1000);
   EXPECT_EQ(segment.path, "a.mp4");
   EXPECT_EQ(segment.bytes, 1000U);
@@ -44,12 +45,24 @@ TEST(SegmentFacts, AGapIsMoreThanThreeUsualDistancesAndMoreThanASecond) {
 TEST(SegmentFacts, BeginAnewWithEachSegment) {
   SegmentFacts facts;
   facts.note(shown_at(1));
+  facts.keep_all();
   static_cast<void>(facts.take("a.mp4", 1));
   facts.note(shown_at(100));  // no gap: the one before was in another segment
+  facts.keep_all();
   const auto second = facts.take("b.mp4", 1);
   EXPECT_EQ(second.frames, 1U);
   EXPECT_EQ(second.pts, 100.0);
   EXPECT_TRUE(second.gaps.empty());
+}
+
+TEST(SegmentFacts, AreOfThePicturesThatAreSafe) {
+  SegmentFacts facts;
+  for (const double pts : {1.0, 2.0, 3.0, 4.0}) facts.note(shown_at(pts));
+  facts.keep(3);
+  EXPECT_EQ(facts.drop_unsafe(), 1U);
+  const auto segment = facts.take("a.mp4", 1);
+  EXPECT_EQ(segment.frames, 3U);
+  EXPECT_EQ(segment.last_pts, 3.0);
 }
 
 TEST(FinishedSegments, ForgetTheOldestOfAReceiverThatNeverComes) {

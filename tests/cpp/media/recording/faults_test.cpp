@@ -1,0 +1,395 @@
+// Recorders through a fault that goes away: each picture is in a file or counted, and what follows is as without it.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/error.hpp"
+#include "freshframe/media.hpp"
+#include "freshframe/packet_nodes.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cpp/media/files.hpp"
+#include "cpp/media/packets/packet_rig.hpp"
+#include "cpp/support.hpp"
+#include "media/ffmpeg/write/video_encoder.hpp"
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+namespace freshframe::test {
+namespace {
+
+constexpr double kFaultFps = 25;
+constexpr int kFaultFrames = 300;  // 12 seconds
+constexpr int kFaultFrom = 80;     // the fault lasts from this frame to that one
+constexpr int kFaultTo = 160;
+
+/// No file of this process can grow above this size. The test program ignores the signal.
+class FullDisk {
+ public:
+  explicit FullDisk(rlim_t bytes) {
+    ignored_ = std::signal(SIGXFSZ, SIG_IGN);
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit full{bytes, before_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &full);
+  }
+  FullDisk(const FullDisk&) = delete;
+  FullDisk& operator=(const FullDisk&) = delete;
+  ~FullDisk() {
+    ::setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, ignored_);
+  }
+
+ private:
+  rlimit before_{};
+  sighandler_t ignored_ = SIG_DFL;
+};
+
+/// The folder has another name for as long as this lives.
+class FolderAway {
+ public:
+  explicit FolderAway(std::string path) : path_(std::move(path)) {
+    std::filesystem::rename(path_, path_ + ".away");
+  }
+  FolderAway(const FolderAway&) = delete;
+  FolderAway& operator=(const FolderAway&) = delete;
+  ~FolderAway() { std::filesystem::rename(path_ + ".away", path_); }
+
+ private:
+  std::string path_;
+};
+
+/// A recorder below a node that has on_error=skip, as the engine calls it.
+class SkippingRecorder {
+ public:
+  SkippingRecorder(bool packets, const std::string& path, VideoFileOptions options) {
+    options.reports_segments = options.segment.has_value();
+    if (packets) {
+      options.codec.clear();
+      packet_file_ = std::make_unique<PacketFile>(path, options);
+      packet_file_->open(hand_.context());
+    } else {
+      options.codec = "mpeg4";
+      frame_file_ = std::make_unique<VideoFile>(path, options);
+      frame_file_->open(hand_.context());
+    }
+  }
+
+  void put(const AnySample& sample) {
+    ++in;
+    try {
+      if (packet_file_) {
+        static_cast<void>(packet_file_->process(Sample<Packet>(sample), hand_.context()));
+      } else {
+        static_cast<void>(frame_file_->process(Sample<Frame>(sample), hand_.context()));
+      }
+    } catch (const Error& error) {
+      ++errors;
+      last_error = error.what();
+    }
+  }
+  void close() {
+    try {
+      if (packet_file_) packet_file_->close();
+      if (frame_file_) frame_file_->close();
+    } catch (const Error& error) {
+      last_error = error.what();
+    }
+  }
+  /// After close().
+  std::vector<Segment> segments() {
+    std::vector<Segment> all;
+    const auto next = [&] {
+      return packet_file_ ? packet_file_->next_segment() : frame_file_->next_segment();
+    };
+    while (auto segment = next()) all.push_back(*std::move(segment));
+    return all;
+  }
+  [[nodiscard]] std::uint64_t lost() const { return hand_.counters.drops(NodeDropCause::Lost); }
+
+  std::uint64_t in = 0;
+  std::uint64_t errors = 0;
+  std::string last_error;
+
+ private:
+  Hand hand_;
+  std::unique_ptr<PacketFile> packet_file_;
+  std::unique_ptr<VideoFile> frame_file_;
+};
+
+std::vector<AnySample> frame_samples(int count, int source = -1, double begin = 0) {
+  std::vector<AnySample> samples(static_cast<std::size_t>(count));
+  for (int n = 0; n < count; ++n) {
+    auto& sample = samples[static_cast<std::size_t>(n)];
+    sample.frame = numbered_frame(n);
+    sample.stamp.pts = begin + n / kFaultFps;
+    sample.stamp.source = source;
+  }
+  return samples;
+}
+
+/// With a key picture each second.
+const std::vector<AnySample>& packet_samples() {
+  static const auto samples = [] {
+    const Folder folder;
+    return completed(write_video(folder.file("stream.ts"), kFaultFrames,
+                                 {.codec = "mpeg4", .options = {{"g", "25"}, {"bf", "0"}}}));
+  }();
+  return samples;
+}
+
+/// All files of a folder, by their names.
+std::vector<std::filesystem::path> files_in(const std::string& folder) {
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) files.push_back(entry.path());
+  std::ranges::sort(files, [](const auto& a, const auto& b) {
+    return std::pair(a.string().size(), a.string()) < std::pair(b.string().size(), b.string());
+  });
+  return files;
+}
+
+struct Fault {
+  std::string name;
+  bool packets;
+  std::string file;
+  std::optional<double> segment;
+  bool full;  // the disk; else the folder is away
+};
+
+class MediaPassingFaults : public ::testing::TestWithParam<Fault> {};
+
+TEST_P(MediaPassingFaults, CostWhatIsCounted) {
+  const auto& fault = GetParam();
+  const Folder folder;
+  const auto place = folder.file("rec");
+  std::filesystem::create_directory(place);
+  const auto samples = fault.packets ? packet_samples() : frame_samples(kFaultFrames);
+  SkippingRecorder recorder(fault.packets, place + "/" + fault.file, {.segment = fault.segment});
+  const auto put = [&](int from, int to) {
+    for (int n = from; n < to; ++n) recorder.put(samples[static_cast<std::size_t>(n)]);
+  };
+  put(0, kFaultFrom);
+  if (fault.full) {
+    const FullDisk full(8'000);
+    put(kFaultFrom, kFaultTo);
+  } else {
+    const FolderAway away(place);
+    put(kFaultFrom, kFaultTo);
+  }
+  put(kFaultTo, kFaultFrames);
+  recorder.close();
+  EXPECT_GT(recorder.errors + recorder.lost(), 0U) << "the fault was not met";
+  std::set<int> found;
+  std::size_t pictures = 0;
+  for (const auto& file : files_in(place)) {
+    const auto played = play(file.string());
+    EXPECT_EQ(played.damaged, 0U) << file;
+    pictures += played.numbers.size();
+    found.insert(played.numbers.begin(), played.numbers.end());
+  }
+  EXPECT_EQ(found.size(), pictures) << "a picture is in two files";
+  EXPECT_EQ(pictures + recorder.errors + recorder.lost(), recorder.in) << recorder.last_error;
+  // A second and a half after the fault everything is as if it had not been.
+  for (int n = kFaultTo + 38; n < kFaultFrames; ++n) ASSERT_TRUE(found.contains(n)) << n;
+  for (const auto& segment : recorder.segments()) {
+    const auto played = play(segment.path);
+    EXPECT_EQ(segment.frames, played.numbers.size()) << segment.path;
+    EXPECT_EQ(segment.bytes, std::filesystem::file_size(segment.path));
+    EXPECT_NEAR(segment.last_pts - segment.pts, played.pts.back() - played.pts.front(), 0.05) << segment.path;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Recorders, MediaPassingFaults,
+                         ::testing::Values(Fault{"FramesMkvFull", false, "a.mkv", {}, true},
+                                           Fault{"FramesMp4Full", false, "a.mp4", {}, true},
+                                           Fault{"FramesTsFull", false, "a.ts", {}, true},
+                                           Fault{"FramesSegmentsFull", false, "a_%d.mkv", 2.0, true},
+                                           Fault{"FramesMp4SegmentsFull", false, "a_%d.mp4", 2.0, true},
+                                           Fault{"FramesSegmentsAway", false, "a_%d.mkv", 2.0, false},
+                                           Fault{"PacketsMkvFull", true, "a.mkv", {}, true},
+                                           Fault{"PacketsMp4Full", true, "a.mp4", {}, true},
+                                           Fault{"PacketsTsFull", true, "a.ts", {}, true},
+                                           Fault{"PacketsSegmentsFull", true, "a_%d.mkv", 2.0, true},
+                                           Fault{"PacketsMp4SegmentsFull", true, "a_%d.mp4", 2.0, true},
+                                           Fault{"PacketsSegmentsAway", true, "a_%d.mkv", 2.0, false}),
+                         [](const auto& tested) { return tested.param.name; });
+
+TEST(MediaFaults, OfABeginLeaveACopyThatBeginsWithAKeyPicture) {
+  const Folder folder;
+  const auto place = folder.file("rec");
+  std::filesystem::create_directory(place);
+  SkippingRecorder recorder(true, place + "/a.mkv", {});
+  {
+    const FolderAway away(place);
+    for (std::size_t n = 0; n < 30; ++n) recorder.put(packet_samples()[n]);
+  }
+  for (std::size_t n = 30; n < 100; ++n) recorder.put(packet_samples()[n]);
+  recorder.close();
+  EXPECT_EQ(recorder.errors, 2U);  // the key packets 0 and 25
+  EXPECT_EQ(recorder.lost(), 48U);
+  const auto played = play(place + "/a.mkv");
+  EXPECT_EQ(played.numbers.size(), 50U);
+  EXPECT_EQ(played.numbers.front(), 50);
+}
+
+TEST(MediaFaults, OfADeviceCountEachPicture) {
+  for (const bool packets : {false, true}) {
+    const Folder folder;
+    std::filesystem::create_symlink("/dev/full", folder.file("full.mkv"));
+    const auto samples = packets ? packet_samples() : frame_samples(kFaultFrames);
+    SkippingRecorder recorder(packets, folder.file("full.mkv"), {});
+    for (const auto& sample : samples) recorder.put(sample);
+    recorder.close();
+    EXPECT_EQ(recorder.errors + recorder.lost(), recorder.in) << recorder.last_error;
+    EXPECT_EQ(files_in(folder.file("")).size(), 1U);
+  }
+}
+
+TEST(MediaFaults, OfAMuxerAreThrownByEachLaterCall) {
+  const Folder folder;
+  std::filesystem::create_symlink("/dev/full", folder.file("full.mkv"));
+  VideoEncoder encoder(folder.file("full.mkv"), {.codec = "mpeg4"});
+  encoder.start(numbered_frame(0), kFaultFps);
+  int n = 0;
+  try {
+    for (; n < 1000; ++n) encoder.encode(numbered_frame(n), n / kFaultFps);
+  } catch (const Error&) {
+    ++n;
+  }
+  ASSERT_TRUE(encoder.failed());
+  EXPECT_EQ(encoder.kept(), 0U);
+  EXPECT_THROW(encoder.encode(numbered_frame(n), n / kFaultFps), Error);
+  EXPECT_THROW(encoder.pause(), Error);
+  EXPECT_THROW(encoder.finish(), Error);
+}
+
+// Another source.
+
+struct Exchange {
+  std::string name;
+  bool packets;
+  double begin;  // pts of the second source's first picture
+};
+
+class MediaExchangedSources : public ::testing::TestWithParam<Exchange> {
+ protected:
+  static std::vector<AnySample> of_source(bool packets, int source, double begin) {
+    auto samples = packets ? packet_samples() : frame_samples(120, source);
+    samples.resize(120);
+    for (auto& sample : samples) {
+      sample.stamp.source = source;
+      sample.stamp.pts += begin;
+      if (!packets) continue;
+      auto packet = *sample.value.as<Packet>();
+      packet.pts += begin;
+      packet.dts += begin;
+      sample.value = ValueRef::make<Packet>(std::move(packet));
+    }
+    return samples;
+  }
+};
+
+TEST_P(MediaExchangedSources, BeginTheNextSegment) {
+  const auto& [name, packets, begin] = GetParam();
+  const Folder folder;
+  SkippingRecorder recorder(packets, folder.file("a_%d.mkv"), {.segment = 100.0});
+  for (const auto& sample : of_source(packets, 1, 50)) recorder.put(sample);
+  for (const auto& sample : of_source(packets, 2, begin)) recorder.put(sample);
+  recorder.close();
+  EXPECT_EQ(recorder.errors + recorder.lost(), 0U) << recorder.last_error;
+  for (const auto* const file : {"a_1.mkv", "a_2.mkv"}) {
+    const auto played = play(folder.file(file));
+    EXPECT_EQ(played.numbers.size(), 120U) << file;
+    EXPECT_NEAR(played.pts.back(), 119 / kFaultFps, 0.01) << file;
+  }
+  const auto told = recorder.segments();
+  ASSERT_EQ(told.size(), 2U);
+  EXPECT_NEAR(told[0].pts, 50, 0.01);
+  EXPECT_NEAR(told[1].pts, begin, 0.01);
+}
+
+TEST_P(MediaExchangedSources, AreRefusedByOneFile) {
+  const auto& [name, packets, begin] = GetParam();
+  const Folder folder;
+  SkippingRecorder recorder(packets, folder.file("a.mkv"), {});
+  for (const auto& sample : of_source(packets, 1, 50)) recorder.put(sample);
+  for (const auto& sample : of_source(packets, 2, begin)) recorder.put(sample);
+  recorder.close();
+  EXPECT_EQ(recorder.errors, 120U);
+  EXPECT_TRUE(contains(recorder.last_error, "of another")) << recorder.last_error;
+  EXPECT_EQ(play(folder.file("a.mkv")).numbers.size(), 120U);
+}
+
+TEST_P(MediaExchangedSources, EndClips) {
+  const auto& [name, packets, begin] = GetParam();
+  const Folder folder;
+  Hand hand;
+  PacketClips copies({.before = 3, .after = 3});
+  ClipRecorder encoded({.before = 3, .after = 3, .codec = "mpeg4"});
+  const auto put = [&, copied = packets](const AnySample& sample) {
+    if (copied) {
+      static_cast<void>(copies.process(Sample<Packet>(sample), hand.context()));
+    } else {
+      static_cast<void>(encoded.process(Sample<Frame>(sample), hand.context()));
+    }
+  };
+  const auto save = [&, copied = packets](const std::string& path, double at) {
+    return copied ? copies.save(path, at) : encoded.save(path, at);
+  };
+  packets ? copies.open(hand.context()) : encoded.open(hand.context());
+  for (const auto& sample : of_source(packets, 1, 50)) put(sample);
+  save(folder.file("old.mkv"), 54);  // its end does not come
+  const auto second = of_source(packets, 2, begin);
+  for (std::size_t n = 0; n < 60; ++n) put(second[n]);
+  save(folder.file("new.mkv"), begin + 1);
+  for (std::size_t n = 60; n < 120; ++n) put(second[n]);
+  packets ? copies.close() : encoded.close();
+  const auto old = play(folder.file("old.mkv"));
+  EXPECT_EQ(old.numbers.back(), 119);
+  EXPECT_TRUE(std::ranges::is_sorted(old.numbers));
+  const auto later = play(folder.file("new.mkv"));
+  EXPECT_EQ(later.numbers.front(), 0);
+  EXPECT_GE(later.numbers.back(), 99);
+}
+
+INSTANTIATE_TEST_SUITE_P(OfAnotherCamera, MediaExchangedSources,
+                         ::testing::Values(Exchange{"FramesThatRanLonger", false, 500},
+                                           Exchange{"FramesThatBeginAnew", false, 0},
+                                           Exchange{"PacketsThatRanLonger", true, 500},
+                                           Exchange{"PacketsThatBeginAnew", true, 0}),
+                         [](const auto& tested) { return tested.param.name; });
+
+TEST(MediaSources, WhoseTimeGoesBackBeginTheNextSegment) {
+  const Folder folder;
+  SkippingRecorder recorder(false, folder.file("a_%d.mkv"), {.segment = 100.0});
+  for (const auto& sample : frame_samples(50, 1, 100)) recorder.put(sample);
+  for (const auto& sample : frame_samples(50, 1, 0)) recorder.put(sample);
+  recorder.close();
+  EXPECT_EQ(recorder.errors, 0U);
+  EXPECT_EQ(play(folder.file("a_1.mkv")).numbers.size(), 50U);
+  EXPECT_EQ(play(folder.file("a_2.mkv")).numbers.size(), 50U);
+}
+
+TEST(MediaSources, ThatChangeTheirSizeBeginTheNextSegment) {
+  const Folder folder;
+  SkippingRecorder recorder(false, folder.file("a_%d.mp4"), {.segment = 100.0});
+  auto samples = frame_samples(90, 1);
+  for (int n = 30; n < 60; ++n) samples[static_cast<std::size_t>(n)].frame = numbered_frame(n, 256, 128);
+  samples[10].frame = numbered_frame(10, 193, 97);  // which no file can have
+  for (const auto& sample : samples) recorder.put(sample);
+  recorder.close();
+  EXPECT_EQ(recorder.errors, 1U) << recorder.last_error;
+  EXPECT_EQ(play(folder.file("a_1.mp4")).numbers.size(), 29U);
+  EXPECT_EQ(play(folder.file("a_2.mp4")).info.width, 256);
+  EXPECT_EQ(play(folder.file("a_3.mp4")).numbers.size(), 30U);
+}
+
+}  // namespace
+}  // namespace freshframe::test

@@ -1,0 +1,150 @@
+"""Recorders below a merge whose camera is exchanged: no file, clip or connection has pictures of both."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support import WATCHDOG, Push, until
+
+import freshframe as ff
+
+COUNT = 40  # frames of each camera
+FIRST, SECOND = 50, 200  # the brightness of their pictures
+BEGINS = pytest.mark.parametrize("begin", [0.0, 500.0], ids=["begins at 0", "has run for longer"])
+
+
+def exchange(
+    recorder: ff.Node[Any, None],
+    begin: float,
+    before: Callable[[], object] = lambda: None,
+    after: Callable[[], object] = lambda: None,
+) -> None:
+    """Gives the recorder the frames of one camera, from pts 10 on, and then the frames of another one.
+
+    Args:
+        recorder: The node.
+        begin: The pts of the second camera's first frame.
+        before: Called between the two.
+        after: Called when half of the second camera's frames have come.
+    """
+    first, second = Push(), Push()
+    pipeline = ff.Pipeline()
+    old, new = pipeline.add(first, name="first"), pipeline.add(second, name="second")
+    port = pipeline.add(recorder, [old], name="recorder", queue=ff.Queue(4 * COUNT))
+
+    def push(source: Push, begin: float, grey: int, total: int) -> None:
+        picture = np.full((96, 128, 3), grey, np.uint8)
+        for n in range(COUNT):
+            source.push_stamped(ff.Frame.from_array(picture), begin + n / 25, time.monotonic())
+        until(
+            lambda: (node := pipeline.stats().nodes["recorder"]).processed >= total or node.errors, "frames"
+        )
+
+    with pipeline.start():
+        push(first, 10, FIRST, COUNT)
+        before()
+        pipeline.disconnect(old, port)
+        pipeline.connect(new, port, queue=ff.Queue(4 * COUNT))
+        push(second, begin, SECOND, 2 * COUNT)
+        after()
+        push(second, begin + COUNT / 25, SECOND, 3 * COUNT)
+        first.end()
+        second.end()
+        pipeline.wait()
+
+
+def brightness(path: Path) -> list[int]:
+    """Returns the brightness of each picture of a film, and checks that all are one camera's."""
+    found = [int(sample.value.bgr.mean()) for sample in ff.stream(ff.open(path))]
+    cameras = {min((FIRST, SECOND), key=lambda grey: abs(grey - value)) for value in found}
+    assert len(cameras) == 1, found
+    return [cameras.pop()] * len(found)
+
+
+@BEGINS
+def test_segments_have_one_camera_each(tmp_path: Path, begin: float) -> None:
+    told: list[ff.Segment] = []
+    exchange(ff.VideoFile(tmp_path / "a_%d.mkv", codec="mpeg4", segment=1000, on_segment=told.append), begin)
+    assert brightness(tmp_path / "a_1.mkv") == [FIRST] * COUNT
+    assert brightness(tmp_path / "a_2.mkv") == [SECOND] * 2 * COUNT
+    assert [each.pts for each in told] == pytest.approx([10, begin])
+
+
+@BEGINS
+def test_one_file_refuses_another_camera(tmp_path: Path, begin: float) -> None:
+    with pytest.raises(ff.NodeError, match=r"frames of one source, and this one is of another.*segment="):
+        exchange(ff.VideoFile(tmp_path / "a.mkv", codec="mpeg4"), begin)
+    assert brightness(tmp_path / "a.mkv") == [FIRST] * COUNT
+
+
+@BEGINS
+def test_clips_have_one_camera_each(tmp_path: Path, begin: float) -> None:
+    clips = ff.ClipRecorder(before=5, after=600, codec="mpeg4")
+    exchange(
+        clips,
+        begin,
+        lambda: clips.save(tmp_path / "old.mkv", at=11.5),
+        lambda: clips.save(tmp_path / "new.mkv", at=begin + 1.5),
+    )
+    assert set(brightness(tmp_path / "old.mkv")) == {FIRST}
+    assert set(brightness(tmp_path / "new.mkv")) == {SECOND}
+
+
+class Receiver:
+    """Takes streams over TCP, each into a file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.files: list[Path] = []
+        self._folder = folder
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.url = f"tcp://127.0.0.1:{self._server.getsockname()[1]}"
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+        self._threads[0].start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._server.accept()
+            except OSError:
+                return
+            self.files.append(self._folder / f"{len(self.files)}.ts")
+            self._threads.append(threading.Thread(target=self._take, args=(connection, self.files[-1])))
+            self._threads[-1].start()
+
+    def _take(self, connection: socket.socket, path: Path) -> None:
+        with connection, path.open("wb") as file:
+            while data := connection.recv(1 << 16):
+                file.write(data)
+
+    def close(self) -> None:
+        self._server.shutdown(socket.SHUT_RDWR)
+        self._server.close()
+        for thread in self._threads:
+            thread.join(WATCHDOG)
+
+
+@BEGINS
+def test_a_published_stream_has_one_camera_for_each_connection(tmp_path: Path, begin: float) -> None:
+    receiver = Receiver(tmp_path)
+    publish = ff.Publish(receiver.url, codec="mpeg4", max_age=60)
+    try:
+        exchange(
+            publish,
+            begin,
+            lambda: until(lambda: publish.stats().sent == COUNT, lambda: str(publish.stats())),
+            lambda: until(lambda: publish.stats().sent == 2 * COUNT, lambda: str(publish.stats())),
+        )
+    finally:
+        receiver.close()
+    assert publish.stats().connections == 2
+    first, second = (brightness(path) for path in receiver.files)
+    assert set(first) == {FIRST}
+    assert set(second) == {SECOND}
