@@ -66,12 +66,12 @@ class Viewers:
         assert self.line() == "ready", "the viewers did not get pictures"
 
     def line(self) -> str:
-        """The next that they say."""
+        """Returns the next line that they print."""
         assert self.process.stdout is not None
         return self.process.stdout.readline().strip()
 
     def tell(self, command: str) -> None:
-        """As in _crowd_viewers.py."""
+        """Sends a command of _crowd_viewers.py."""
         assert self.process.stdin is not None
         print(command, file=self.process.stdin, flush=True)
 
@@ -145,7 +145,7 @@ def run(pipeline: ff.Pipeline, url: str, others: str) -> Run:
 
 
 def decoded_pictures(pipeline: ff.Pipeline) -> int:
-    """Of all cameras."""
+    """Returns the number of pictures that all cameras have decoded."""
     nodes = pipeline.stats().nodes
     return sum(nodes[f"camera{number}"].processed for number in range(CAMERAS))
 

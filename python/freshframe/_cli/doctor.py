@@ -53,7 +53,7 @@ def run(options: Any, messages: Messages) -> ExitCode:
 
 
 def _findings(name: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
-    """Yields the findings of a check. One that raises has failed, and the next ones follow."""
+    """Yields the findings of a check. A check that raises has failed, and the next checks follow."""
     try:
         yield from check()
     except Exception as error:

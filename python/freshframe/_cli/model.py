@@ -33,7 +33,7 @@ def run(options: Any, messages: Messages) -> ExitCode:
         raise UsageError(str(error)) from None
     memory = _memory() - before
     found, detector = _detector(options, common)
-    before = _memory()  # with the detector, which has a session of its own
+    before = _memory()  # with the detector, which has its own session
     record: dict[str, Any] = {
         "file": options.model,
         "size_bytes": Path(options.model).stat().st_size,

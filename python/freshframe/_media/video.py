@@ -440,9 +440,9 @@ class VideoFile(NativeNode["Frame | Packet", None]):
     Args:
         path: For example "out.mp4".
         codec: "h264", "h265", "vp8", "vp9", "av1", "mpeg4", "mpeg2", "mjpeg", or FFmpeg's name of
-            an encoder. "auto" takes the first of h264, vp9 and mpeg4 that the installed FFmpeg can encode
-            and the container can hold. ``.codec`` is the codec that it took. If FFmpeg cannot encode h264,
-            the log says which codec replaces it.
+            an encoder. "auto" and None take the first of h264, vp9 and mpeg4 that the installed FFmpeg can
+            encode and the container can hold. ``.codec`` is the codec that it took. If FFmpeg cannot encode
+            h264, the log says which codec replaces it.
         fps: Nominal frames per second. Default: the rate of the first two frames, with MPEG-1 and MPEG-2 the
             next higher rate that they support. There, and in AVI, the time of a frame is the nearest multiple
             of 1 / fps.

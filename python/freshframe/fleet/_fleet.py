@@ -89,7 +89,7 @@ class Life:
         raise StateError("the fleet was closed")
 
     def close(self) -> None:
-        """As Fleet.close()."""
+        """Ends the pages, the socket for the command line and the fleet, in this order. Idempotent."""
         if os.getpid() != self._pid:
             return
         with contextlib.ExitStack() as parts:  # all of them end, whichever fails

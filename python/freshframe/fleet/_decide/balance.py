@@ -37,7 +37,7 @@ class Balance:
     """Remembers since when agents have unequal work, and when it last asked for a move."""
 
     def __init__(self, times: Times) -> None:
-        """Even."""
+        """Starts with no imbalance seen."""
         self._times = times
         self._loads = _Measure(lambda agent: agent.machine_load, times.spread)
         self._ages = _Measure(lambda agent: agent.late, times.late)

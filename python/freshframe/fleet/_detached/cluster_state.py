@@ -18,16 +18,16 @@ class Store(Protocol):
         """Writes a key that must be new. Returns False where it exists, with its value as it was."""
 
     def get(self, key: str) -> bytes | None:
-        """A value."""
+        """Returns the value of a key, or None if the key is unknown."""
 
     def put(self, key: str, value: bytes) -> None:
-        """Sets a value."""
+        """Sets the value of a key, new or not."""
 
     def delete(self, key: str) -> None:
-        """A key, if it is there."""
+        """Removes a key, if it is there."""
 
     def keys(self, prefix: str) -> list[str]:
-        """Keys that begin so."""
+        """Returns the keys that begin with a prefix."""
 
 
 class ClusterState:
@@ -41,8 +41,8 @@ class ClusterState:
     # The next controller takes its term, then lists the terms, then reads the state. This one writes, then
     # lists the terms. So if it finds no newer term, the next controller reads what it has written: the list
     # that the next one made before it took its term may be older. A write that finds a newer term may have
-    # come too late: it does not count, and nothing that follows from it is done. A controller removes keys of
-    # its own and of older terms only. The store does one call after the other, as Ray's head does.
+    # come too late: it does not count, and nothing that follows from it is done. A controller removes only
+    # its keys and keys of older terms. The store does one call after the other, as Ray's head does.
 
     def __init__(self, name: str, store: Store) -> None:
         """Takes the next term.
@@ -81,7 +81,8 @@ class ClusterState:
         """Stores the state, then removes those of older controllers.
 
         Returns:
-            Whether the next controller will read it. False: it has begun, and may have read an older state.
+            Whether the next controller will read it. Otherwise that one has begun, and may have read an older
+            state.
         """
         self._store.put(self._key("state", self.term), state)
         terms = self._terms()
@@ -106,7 +107,7 @@ class ClusterState:
         return self._store.get(key)
 
     def forget_build(self, key: str) -> None:
-        """After the state that does not name its key any more."""
+        """Removes a function after the state that no longer names its key."""
         self._store.delete(key)
 
     def forget_builds_but(self, keys: Collection[str]) -> None:
@@ -126,10 +127,10 @@ class ClusterState:
                     self._store.delete(key)
 
     def close(self) -> None:
-        """As StateFile."""
+        """Does nothing: there is no file and no lock."""
 
     def forget_in_child(self) -> None:
-        """As StateFile."""
+        """Does nothing: there is no descriptor."""
 
 
 def _number(key: str) -> int:
@@ -160,7 +161,7 @@ class Trouble:
         return now - since
 
     def why(self) -> str:
-        """The latest reason. Empty: there is none, or the store does not answer."""
+        """Returns the latest reason, or "" if the store has no reason or does not answer."""
         try:
             return str(self._read().get("why", ""))
         except OSError:

@@ -46,20 +46,20 @@ class RayStore:
         return self._ask(lambda: not self._put(key, value, overwrite=False))
 
     def get(self, key: str) -> bytes | None:
-        """A value."""
+        """Returns the value of a key, or None if the key is unknown."""
         value: bytes | None = self._ask(lambda: self._kv._internal_kv_get(key, namespace=_NAMESPACE))
         return value
 
     def put(self, key: str, value: bytes) -> None:
-        """Sets a value."""
+        """Sets the value of a key, new or not."""
         self._ask(lambda: self._put(key, value, overwrite=True))
 
     def delete(self, key: str) -> None:
-        """A key, if it is there."""
+        """Removes a key, if it is there."""
         self._ask(lambda: self._kv._internal_kv_del(key, namespace=_NAMESPACE))
 
     def keys(self, prefix: str) -> list[str]:
-        """Keys that begin so."""
+        """Returns the keys that begin with a prefix."""
         found = self._ask(lambda: self._kv._internal_kv_list(prefix, namespace=_NAMESPACE))
         return sorted(key.decode() for key in found)
 

@@ -45,7 +45,7 @@ class Listener:
                 logger.exception("%s: a connection is lost", self._thread.name)
 
     def close(self) -> None:
-        """Listens no more. Idempotent."""
+        """Ends the listening. Idempotent."""
         if self.closed:
             return
         self.closed = True

@@ -66,7 +66,7 @@ class FleetReader(ClosedByWith):
     def __init__(
         self, results: Results, name_of: Callable[[int], str], on_close: Callable[[Results], None]
     ) -> None:
-        """By a fleet only."""
+        """Begins to read. Programs get one from Fleet.reader()."""
         self._results = results
         self._pid = os.getpid()
         self._name_of = name_of
@@ -228,7 +228,7 @@ class FleetReader(ClosedByWith):
             yield shaped
 
     def close(self) -> None:
-        """Reads no more. Its outboxes end; those of a named reader go on filling. Idempotent."""
+        """Ends the reading. Its outboxes end; the outboxes of a named reader go on filling. Idempotent."""
         self._check_process()
         if self._results.close():
             self._on_close(self._results)

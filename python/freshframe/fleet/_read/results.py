@@ -115,22 +115,22 @@ class Results:
             self.books.note_all(records)
 
     def end_run(self, run: Run, *, lost: bool, unreported: bool = False) -> None:
-        """As Books.end()."""
+        """Counts a run as over. See Books.end()."""
         with self.changed:
             self.books.end(run, lost=lost, unreported=unreported)
 
     def end_outbox(self, run: Run, record: Records, agent: str) -> bool:
-        """As Books.end_outbox()."""
+        """Takes the last record of an outbox. See Books.end_outbox()."""
         with self.changed:
             return self.books.end_outbox(run, record, agent)
 
     def keep_ended(self, agent: str, runs: Collection[Run]) -> None:
-        """As Books.keep_ended()."""
+        """Forgets the runs whose last records an agent no longer repeats. See Books.keep_ended()."""
         with self.changed:
             self.books.keep_ended(agent, runs)
 
     def settle(self, runs: Iterable[Run]) -> None:
-        """As Books.settle()."""
+        """Notes that the latest batch of these runs has come. See Books.settle()."""
         with self.changed:
             self.books.settle(runs)
 
@@ -171,7 +171,7 @@ class Results:
     # ---- the reader's side
 
     def close(self) -> bool:
-        """The program reads no more. Returns False if it was closed before.
+        """Notes that the program has ended the reading. Returns False if it was closed before.
 
         One step: open() of a reader of this name on another thread comes before it or after it.
         """
@@ -186,11 +186,11 @@ class Results:
             self.closed = self.ended = False
 
     def left(self) -> None:
-        """An item has left."""
+        """Asks for more if an item has left and nothing was pulled for lack of room."""
         if self._starved and len(self.items) <= MOST_BUFFERED // 2:
             self._starved = False
             self._wants()
 
     def want(self) -> None:
-        """Has more pulled, if there is room."""
+        """Asks for more after the program has acknowledged results."""
         self._wants()

@@ -24,7 +24,7 @@ _MOST_NAMES = 4000  # of cameras that have given results
 
 
 class RemoteReader(FleetReader):
-    """As any reader. A result is acknowledged once the program has been given it."""
+    """Reads as any FleetReader, and acknowledges a result once the program has been given it."""
 
     # Note [Acknowledgements]
     # The controller numbers its results (serials). A result that comes a second time, since a connection
@@ -108,7 +108,7 @@ class RemoteReader(FleetReader):
                 self._marks.clear()
 
     def _pull(self) -> bool:
-        """Acknowledges and fetches; false: there will be no more."""
+        """Acknowledges and fetches. Returns False after the last result."""
         if not self._channel.is_open:
             self._open()
         incarnation, serial, delivered = self._wait_until_given()
@@ -142,7 +142,7 @@ class RemoteReader(FleetReader):
         return self._camera_names.get(camera, f"unknown camera {camera}")
 
     def _note_names(self, names: dict[int, str]) -> None:
-        """Keeps those of the cameras that gave the latest results, and of all whose results wait."""
+        """Keeps the names of the cameras that gave the latest results, and of all whose results wait."""
         for camera, name in names.items():  # the program's thread looks names up meanwhile
             self._camera_names[camera] = name
             self._camera_names.move_to_end(camera)
@@ -192,7 +192,7 @@ class RemoteReader(FleetReader):
         return f"the reader of {self.output!r} has ended: {failure}"
 
     def close(self) -> None:
-        """Reads no more. The rest of a named reader waits for the next one of its name. Idempotent."""
+        """Ends the reading. The rest of a named reader waits for the next one of its name. Idempotent."""
         super().close()
         self._channel.close()
         if self.name is not None:

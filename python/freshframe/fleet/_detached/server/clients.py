@@ -82,7 +82,7 @@ class Clients:
         self._thread.start()
 
     def serve(self, connection: socket.socket, hello: dict[str, Any]) -> None:
-        """Until it ends."""
+        """Answers a program until its connection ends."""
         try:
             with connection:
                 other = hello["version"] if hello["version"] != __version__ else ""
