@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-_PATIENCE = 0.2  # seconds for the other thread, which may need a lock that the stopped call holds
+_PATIENCE = 0.05  # seconds for the other thread, which may need a lock that the stopped call holds
 
 
 def stopped(call: Callable[[], Any], line: int, other: Callable[[], Any], *functions: Any) -> bool:

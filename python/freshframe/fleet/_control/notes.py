@@ -6,6 +6,7 @@ A thread of its own logs: a handler of the user's may wait, and the controller a
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 import threading
@@ -83,8 +84,10 @@ class AgentLogs:
                 return
             self._lines.append((level, logger, text))
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                with contextlib.suppress(RuntimeError):  # no thread can be started: the next line tries again
+                    thread.start()
+                    self._thread = thread
 
     def _run(self) -> None:
         while True:

@@ -76,6 +76,7 @@ class FleetReader(ClosedByWith):
         )
         self._back: deque[FleetSample] = deque()  # of a batch that was interrupted
         self._gathering: list[FleetSample] | None = None  # a batch that was not given yet
+        self._is_over = False  # what is still here is not given
         results.taken = self._taken
 
     @property
@@ -150,16 +151,17 @@ class FleetReader(ClosedByWith):
         deadline = None if timeout is None else time.monotonic() + timeout
         results = self._results
         while True:
-            self._advance()
-            if self._back:
-                sample = self._back[0]
-                del self._back[0]
-                return sample
-            if self._ready is not None:
-                (_, sample), self._ready = self._ready, None  # and nothing that could be interrupted after it
-                return sample
+            if not self._is_over:
+                self._advance()
+                if self._back:
+                    sample = self._back[0]
+                    del self._back[0]
+                    return sample
+                if self._ready is not None:
+                    (_, sample), self._ready = self._ready, None  # and nothing to interrupt after it
+                    return sample
             with results.changed:
-                if results.items:
+                if results.items and not self._is_over:
                     continue
                 if results.error is not None:
                     raise GraphError(results.error)

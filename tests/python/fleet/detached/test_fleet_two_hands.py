@@ -6,28 +6,36 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import itertools
+import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
+from rigs.fleet import builds as fleet_builds
+from rigs.fleet.packed import packed
 from rigs.fleet.yard import Memory, Yard, yard_fixture
 from rigs.in_between import stopped
 
 import freshframe as ff
 from freshframe.fleet import _fleet
 from freshframe.fleet._control import kept
+from freshframe.fleet._control.builds.builds import SentBuilds
 from freshframe.fleet._control.kept import StateFile
-from freshframe.fleet._detached.client.channel import Channel
+from freshframe.fleet._control.notes import AgentLogs
+from freshframe.fleet._detached.client.channel import Channel, Endpoint
 from freshframe.fleet._detached.client.remote_controller import RemoteController
 from freshframe.fleet._detached.client.remote_reader import RemoteReader
 from freshframe.fleet._detached.cluster_state import ClusterState, Trouble
 from freshframe.fleet._read.reader import FleetReader
-from freshframe.fleet._read.results import Results
+from freshframe.fleet._read.results import Result, Results
 
 pytestmark = pytest.mark.network
+
+EPOCH = 7 << 32
 
 yard = yard_fixture()
 
@@ -276,6 +284,63 @@ def test_a_reader_whose_program_comes_back_while_it_is_closed_for_its_absence_go
     clients._do_open(come, "key", "ticks", "log", True)
     back.set()
     assert not yard.served().results.ended
+
+
+def test_a_reader_that_another_thread_closes_ends_at_every_moment(yard: Yard) -> None:
+    data = packed(0)
+    given: list[int] = []
+    for line in range(60):
+        reader = RemoteReader(Channel("yard", yard.find), "ticks", "log", lambda _: None)
+        reader._note_names({0: "cam"})
+        with reader.results.changed:
+            reader.results.items += [
+                Result(0, EPOCH, ordinal, 0, 0.0, 0.0, 0, ordinal, memoryview(data)) for ordinal in range(3)
+            ]
+
+        def read(reader: FleetReader = reader) -> None:
+            given.extend(sample.ordinal for sample in reader)
+
+        assert stopped(read, line, reader.close, reader.get, reader._advance)
+        reader._thread.join(100)
+        yard.clients._do_close(None, reader.key, "", 0, 0)  # type: ignore[arg-type]
+    assert 0 in given
+
+
+def test_a_request_that_is_on_its_way_when_the_connection_is_closed_is_not_asked(yard: Yard) -> None:
+    def find() -> Endpoint:
+        channel.close()  # by another thread
+        return yard.find()
+
+    channel = Channel("yard", find)
+    with pytest.raises(ff.StateError, match="the fleet was closed"):
+        channel.ask("check_open", timeout=50, patience=50)
+    assert not channel.is_open
+
+
+def test_threads_that_add_cameras_at_once_send_a_build_once() -> None:
+    for line in itertools.count():
+        sent, numbers = itertools.count(), set[int]()
+        builds = SentBuilds(lambda *_, sent=sent: next(sent))
+
+        def use(builds: SentBuilds = builds, numbers: set[int] = numbers) -> None:
+            builds.use(fleet_builds.ticks, numbers.add)
+
+        if not stopped(use, line, use, builds.number_of, builds._sent):
+            break
+        assert (numbers, next(sent)) == ({0}, 1)
+    assert line > 10
+
+
+def test_a_log_line_for_which_no_thread_can_be_started_is_logged_with_the_next_one(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    logs = AgentLogs("yard")
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", Mock(side_effect=RuntimeError("can't start new thread")))
+        logs.put(logging.WARNING, "freshframe", "the first")
+    logs.put(logging.WARNING, "freshframe", "the second")
+    logs.close()
+    assert [record.getMessage() for record in caplog.records] == ["the first", "the second"]
 
 
 # ---- a program that closes its fleet on one thread and asks for more on another

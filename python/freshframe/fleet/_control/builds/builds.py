@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import pickle
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -44,6 +45,7 @@ class SentBuilds:
         It returns its number, or -1: the sources are needed.
         """
         self._send = send
+        self._lock = threading.RLock()  # guards the rest
         self._definitions = pickling.Definitions()
         self._known: dict[int, _Known] = {}  # by id()
 
@@ -53,9 +55,16 @@ class SentBuilds:
         Raises:
             OptionTypeError: It cannot be called, or cannot go to another process.
         """
-        known = self._known.get(id(build))
-        if known is not None and known.build is build and known.is_unchanged:
+        with self._lock:
+            known = self._known.get(id(build))
+            if known is None or known.build is not build or not known.is_unchanged:
+                known = self._sent(build)
+                while len(self._known) >= _MOST_KNOWN:
+                    del self._known[next(iter(self._known))]  # its next use sends it again
+                self._known[id(build)] = known
             return known.number
+
+    def _sent(self, build: Any) -> _Known:
         _specs.checked_build(build)
         try:
             before, pickled = self._definitions.pickle(build)
@@ -73,17 +82,15 @@ class SentBuilds:
             sent = pickle.dumps(dict(sorted(sources.items())), 5)
             _check_size("the source of build's modules", len(sent), "Keep large data in other files")
             number = self._send(before, pickled, digests, sent)
-        while len(self._known) >= _MOST_KNOWN:
-            del self._known[next(iter(self._known))]  # its next use sends it again
-        self._known[id(build)] = _Known(build, number, list(modules), specs_of(modules))
-        return number
+        return _Known(build, number, list(modules), specs_of(modules))
 
     def use(self, build: Any, job: Callable[[int], None]) -> None:
         """Does something with the number of a build, which is sent again if it was forgotten meanwhile."""
         try:
             job(self.number_of(build))
         except ForgottenBuildError:
-            self._known.pop(id(build), None)
+            with self._lock:
+                self._known.pop(id(build), None)
             job(self.number_of(build))
 
 

@@ -178,6 +178,9 @@ class Channel:
             return error
         self._socket = connection
         self._incoming = MessageReader()
+        if self._closed.is_set():  # close() may have come before the connection was here
+            self._drop()
+            raise StateError("the fleet was closed")
         try:
             fleet: dict[str, Any] = self._result() or {}
             version = fleet.get("version", __version__)

@@ -193,13 +193,9 @@ class RemoteReader(FleetReader):
 
     def close(self) -> None:
         """Ends the reading. The rest of a named reader waits for the next one of its name. Idempotent."""
+        self._is_over = self.name is not None
         super().close()
         self._channel.close()
-        if self.name is not None:
-            with self.results.changed:
-                self.results.items.clear()
-                self._back.clear()
-                self._ready = None
 
     def forget_in_child(self) -> None:
         """In a forked child: its copy would keep the connection open."""
