@@ -92,6 +92,7 @@ void Findings::follow(const GraphState& seen, Time now) {
   }
   if (!quiet_until_) quiet_until_ = now + QuietTimes::kQuiet;
   if (quiet_times_.follow(seen, now) && window_) carry_over(*window_, seen.stats);
+  follow_states(seen);
   if (now < *quiet_until_) return;
   if (!window_) return begin(seen, now);
   if (now - window_->looked < kApart) return;
@@ -100,6 +101,19 @@ void Findings::follow(const GraphState& seen, Time now) {
   if (now - window_->began < kWindow) return;
   if (window_->looks >= kFewestLooks) judge(seen, now);
   begin(seen, now);
+}
+
+// stats(), the events, the page and the metrics report a state at once, so why() does, too.
+void Findings::follow_states(const GraphState& seen) {
+  Causes states;
+  find_still(seen.stats, states);
+  find_refused_settings(seen.stats, states);
+  std::erase_if(known_, [&](const auto& entry) {
+    return entry.second.cause.is_state && !states.contains(entry.first);
+  });
+  for (auto& [key, cause] : states)
+    known_.insert_or_assign(key, Known{.cause = std::move(cause), .with = kWindowsUntilShown});
+  choose_first();
 }
 
 void Findings::begin(const GraphState& seen, Time now) {
@@ -143,10 +157,9 @@ void Findings::judge(const GraphState& seen, Time now) {
                     .bar = [this](double threshold, std::string_view kind,
                                   const std::string& subject) { return bar(threshold, kind, subject); }};
   Causes causes;
-  for (const auto find :
-       {&find_unread, &find_away, &find_still, &find_refused_settings, &find_blocked, &find_deep_queues,
-        &find_lost_records, &find_stale, &find_workers, &find_empty_batches, &find_gil_waits,
-        &find_gil_losses, &find_full_processors, &find_bursts}) {
+  for (const auto find : {&find_unread, &find_away, &find_blocked, &find_deep_queues, &find_lost_records,
+                          &find_stale, &find_workers, &find_empty_batches, &find_gil_waits, &find_gil_losses,
+                          &find_full_processors, &find_bursts}) {
     find(scene, causes);
   }
   remember(std::move(causes));
@@ -163,7 +176,7 @@ void Findings::remember(Causes&& causes) {
     if (!known.cause.reaches_over || known.in_a_row != 2) ++known.with;
   }
   for (auto& [key, known] : known_) {
-    if (!causes.contains(key)) ++known.without;
+    if (!causes.contains(key) && !known.cause.is_state) ++known.without;
   }
   std::erase_if(known_, [](const auto& entry) {
     const auto& known = entry.second;

@@ -19,8 +19,9 @@
 namespace freshframe::core {
 
 /// Judges windows of five seconds. A finding is present when two windows in a row have it, and gone after three that
-/// do not. There is none in the first ten seconds of a run, none of a branch that has just changed or whose sources
-/// have an outage (see Note [Quiet branches]), and none that fewer than 30 samples prove. For one thread.
+/// do not. The first ten seconds of a run prove nothing, nor do fewer than 30 samples, nor a branch that has just
+/// changed or whose sources have an outage (see Note [Quiet branches]). A state of a source, such as a still picture,
+/// is present while the statistics contain it. For one thread.
 class Findings {
  public:
   using Time = std::chrono::steady_clock::time_point;
@@ -32,6 +33,8 @@ class Findings {
 
   /// Several looks per second. `seen`: the state of the graph at `now`, of which no quantiles are used.
   void follow(const GraphState& seen, Time now);
+  /// The states of the sources alone, at any time while the pipeline runs.
+  void follow_states(const GraphState& seen);
   /// The worst first: what stands still, then what is lost, then by the share of the age that is explained. The first
   /// one stays so until another explains a fifth more.
   [[nodiscard]] std::vector<Finding> present() const;

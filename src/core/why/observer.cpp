@@ -120,7 +120,8 @@ void Observer::run() {
 Why Observer::why() {
   Why answer;
   answer.ages = ages_of(core_, kRecent);
-  const bool runs = graph_state(core_, false).phase == LifePhase::Running;
+  const auto seen = graph_state(core_, false);
+  const bool runs = seen.phase == LifePhase::Running;
   const std::lock_guard lock(mutex_);
   const auto now = std::chrono::steady_clock::now();
   if (runs && !is_watched(now) && !stopping_) {
@@ -130,6 +131,7 @@ Why Observer::why() {
     running_ = true;
     thread_ = std::thread([this] { run(); });
   }
+  if (runs) findings_.follow_states(seen);  // what stats() reports now
   answer.findings = findings_.present();
   answer.runs = runs;
   if (since_) answer.watched = duration<double>(now - *since_).count();

@@ -125,8 +125,8 @@ void find_away(const Scene& scene, Causes& out) {
 }
 
 // A camera that came back and took not all of its settings: it gives pictures, which may be too dark to be of use.
-void find_refused_settings(const Scene& scene, Causes& out) {
-  for (const auto& node : scene.seen.stats.nodes) {
+void find_refused_settings(const Stats& stats, Causes& out) {
+  for (const auto& node : stats.nodes) {
     if (!node.source || node.source->settings_refused.empty()) continue;
     Finding finding{.kind = "setting",
                     .subject = node.name,
@@ -135,13 +135,13 @@ void find_refused_settings(const Scene& scene, Causes& out) {
                         "Assign a value that the camera takes, such as source.exposure = 100. "
                         "`freshframe probe` with its URL shows the ranges.",
                     .evidence = {}};
-    out[{"setting", node.name}] = {.finding = std::move(finding), .explains = 0, .change = {}, .lasts = 1};
+    out[{"setting", node.name}] = {.finding = std::move(finding), .is_state = true};
   }
 }
 
 // A source that gives pictures, but always the same.
-void find_still(const Scene& scene, Causes& out) {
-  for (const auto& node : scene.seen.stats.nodes) {
+void find_still(const Stats& stats, Causes& out) {
+  for (const auto& node : stats.nodes) {
     if (!node.source || node.source->still.empty()) continue;
     const auto& source = *node.source;
     const bool flat = source.still == "flat";
@@ -156,7 +156,7 @@ void find_still(const Scene& scene, Causes& out) {
         .evidence = {{"still_for", source.still_for},
                      {"pictures", static_cast<double>(source.still_pictures)},
                      {"contents", static_cast<double>(source.still_contents)}}};
-    out[{"still", node.name}] = {.finding = std::move(finding), .explains = 0, .change = {}, .lasts = 1};
+    out[{"still", node.name}] = {.finding = std::move(finding), .is_state = true};
   }
 }
 

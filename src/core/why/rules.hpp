@@ -99,14 +99,14 @@ struct Cause {
   std::optional<int> lasts = {};
   /// One event of some seconds reaches into two windows: they prove it together with a third, or with a later one.
   bool reaches_over = false;
+  /// A state that the statistics contain: it is a finding exactly as long as they do, and no window judges it.
+  bool is_state = false;
 };
 using FindingKey = std::pair<std::string, std::string>;  // kind and subject
 using Causes = std::map<FindingKey, Cause>;
 
 void find_unread(const Scene& scene, Causes& out);
 void find_away(const Scene& scene, Causes& out);
-void find_still(const Scene& scene, Causes& out);
-void find_refused_settings(const Scene& scene, Causes& out);
 void find_blocked(const Scene& scene, Causes& out);
 void find_deep_queues(const Scene& scene, Causes& out);
 void find_lost_records(const Scene& scene, Causes& out);
@@ -117,6 +117,10 @@ void find_gil_waits(const Scene& scene, Causes& out);
 void find_gil_losses(const Scene& scene, Causes& out);
 void find_full_processors(const Scene& scene, Causes& out);
 void find_bursts(const Scene& scene, Causes& out);
+
+// States, which one look proves.
+void find_still(const Stats& stats, Causes& out);
+void find_refused_settings(const Stats& stats, Causes& out);
 
 /// The index of a node in the statistics; the number of nodes for a reader.
 [[nodiscard]] std::size_t index_of(const Scene& scene, const std::string& node);

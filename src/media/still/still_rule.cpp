@@ -73,20 +73,23 @@ StillRule::Past StillRule::past() const {
 
 void StillRule::add(const PictureDigest& picture, TimePoint time) {
   ++count_;
+  add_whole(picture, time);
   note_flat(picture.flat, time);
-  add_whole(picture.bits, time);
+  if (picture.flat) {
+    // It may be new, but no field of it shows a thing that stays or moves.
+    if (is_new_) note_motion(0);
+    return;
+  }
   const double share = add_fields(picture.fields, time);
   note_likely(time);
   note_motion(share);
 }
 
 void StillRule::note_flat(bool flat, TimePoint time) {
-  with_contrast_row_ = flat ? 0 : with_contrast_row_ + 1;
-  if (flat && !flat_) {
-    flat_ = time;
-    flat_number_ = count_;
-  }
-  if (with_contrast_row_ >= kFresh) flat_.reset();
+  if (!flat) return flat_.reset();
+  if (flat_) return;
+  flat_ = time;
+  flat_number_ = count_;
 }
 
 double StillRule::add_fields(const std::vector<FieldDigest>& fields, TimePoint time) {
@@ -119,11 +122,12 @@ double StillRule::add_fields(const std::vector<FieldDigest>& fields, TimePoint t
   return share;
 }
 
-void StillRule::add_whole(std::uint64_t bits, TimePoint time) {
+void StillRule::add_whole(const PictureDigest& picture, TimePoint time) {
+  const auto bits = picture.bits;
   const auto is_equal = [&](const Whole& each) { return each.bits == bits; };
   const auto oldest = std::ranges::find_if(wholes_, is_equal);
   is_new_ = oldest == wholes_.end();
-  proved_ = !is_new_ && time - oldest->time >= kFewestSeconds;
+  proved_ = !picture.flat && !is_new_ && time - oldest->time >= kFewestSeconds;
   if (proved_) {
     const auto newest = *std::find_if(wholes_.rbegin(), wholes_.rend(), is_equal);
     if (!still_) still_ = unmoved(bits).value_or(Whole{bits, time, count_, false});

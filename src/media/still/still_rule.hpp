@@ -32,7 +32,9 @@ namespace freshframe::media {
 ///   other times make the period the longest time of which all are multiples: where one picture a second counts, not each
 ///   round has the same ones. It is no loop any more once it would be shorter than two key pictures, as where quantisers
 ///   wander, or no picture has come again after a multiple of it for as long as it lasts.
-/// - A picture without contrast proves nothing but that: flat comes before still.
+/// - A picture without contrast proves nothing but that: flat comes before still. It ends with the first picture that
+///   shows contrast, because a covered lens shows none, and an empty wall has a visitor now and then. Two such pictures
+///   that are equal are no proof, because an empty scene without noise is the same each time.
 /// One thread.
 class StillRule {
  public:
@@ -86,7 +88,7 @@ class StillRule {
   void note_flat(bool flat, TimePoint time);
   /// The share of the fields with contrast that have come again; 0 if none has contrast.
   double add_fields(const std::vector<FieldDigest>& fields, TimePoint time);
-  void add_whole(std::uint64_t bits, TimePoint time);
+  void add_whole(const PictureDigest& picture, TimePoint time);
   void note_again(const Whole& newest, TimePoint time);
   /// Whether the source was away since the picture of this number.
   [[nodiscard]] bool has_hole(std::uint64_t since, TimePoint time) const;
@@ -119,11 +121,10 @@ class StillRule {
   TimePoint looped_{};                          // the newest picture of the loop
   std::uint64_t moved_ = 0;     // the number of the newest picture that was another scene than those before
   std::optional<Whole> still_;  // the first one of the still picture
-  std::optional<TimePoint> likely_;      // fields have come again since then
-  std::uint64_t likely_number_ = 0;      // of the key picture then
-  std::optional<TimePoint> flat_;        // since then
-  std::uint64_t flat_number_ = 0;        // of the key picture then
-  std::uint64_t with_contrast_row_ = 0;  // pictures in a row that were not flat
+  std::optional<TimePoint> likely_;  // fields have come again since then
+  std::uint64_t likely_number_ = 0;  // of the key picture then
+  std::optional<TimePoint> flat_;    // no picture has shown contrast since then
+  std::uint64_t flat_number_ = 0;    // of the key picture then
 };
 
 }  // namespace freshframe::media

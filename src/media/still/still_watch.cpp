@@ -443,7 +443,8 @@ void StillWatch::tell(TimePoint captured, const Context& context) {
   const auto before = std::exchange(told_, lasts ? verdict.kind : StillRule::Kind::None);
   if (told_ == before) return;
   const std::string_view since = lasts && verdict.remembered ? "; it is one from before the restart" : "";
-  log(LogLevel::Warning, title_ + " " + core::still_text(book.snapshot(captured)) + std::string(since));
+  const auto name = context.node.empty() ? title_ : std::string(context.node) + ": " + title_;
+  log(LogLevel::Warning, name + " " + core::still_text(book.snapshot(captured)) + std::string(since));
 }
 
 }  // namespace freshframe::media

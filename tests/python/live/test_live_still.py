@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import logging
 import re
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,9 @@ def test_a_hung_camera_is_told_by_all_views_until_it_moves() -> None:
             seconds = re.search(r'^freshframe_source_still_seconds\{.*node="door"\} (\S+)$', metrics, re.M)
             assert seconds is not None
             assert float(seconds[1]) >= 2
-            until(lambda: [f for f in pipeline.why().findings if f.kind == "still"], "a finding")
+            # All of them report it at the same time, and stats() was asked before the others.
+            problems = request(url, "/api/state").json()["problems"]
+            assert ("still", "door") in [(each["kind"], each["subject"]) for each in problems]
             (finding,) = (f for f in pipeline.why().findings if f.kind == "still")
             assert finding.subject == "door"
             assert finding.text.startswith("has shown one picture for ")
@@ -83,11 +86,21 @@ def test_a_hung_camera_is_told_by_all_views_until_it_moves() -> None:
             server.clip = noisy()
             until(lambda: source().still == "", "other pictures")
             assert source().still_for == 0
+            assert not [f for f in pipeline.why().findings if f.kind == "still"]
             until(lambda: request(url, "/healthz").status == 200, "health")
             events = request(url, "/api/state").json()["events"]
             (event,) = (each for each in events if each["kind"] == "still")
             assert event["count"] >= 2
             assert event["text"] == "shows other pictures again"
+
+
+def test_the_line_of_a_still_camera_names_its_node(caplog: pytest.LogCaptureFixture) -> None:
+    with HttpServer(black()) as server:
+        pipeline = ff.Pipeline()
+        pipeline.add(take, pipeline.add(ff.open(server.url, still=2, **PATIENT), name="gate"))
+        with caplog.at_level(logging.WARNING, "freshframe"), pipeline:
+            said = f"gate: '{server.url}' has shown no contrast for "
+            until(lambda: said in caplog.text, "the line")
 
 
 def test_a_picture_without_contrast_is_flat_and_no_still_one() -> None:

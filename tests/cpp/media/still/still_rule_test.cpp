@@ -67,6 +67,18 @@ void mask(Luma& luma, double share) {
   std::fill(luma.pixels.begin(), luma.pixels.begin() + rows, std::uint8_t{128});
 }
 
+Luma grey() {
+  Luma luma(Size{});
+  mask(luma, 1);
+  return luma;
+}
+
+Luma visited(int x) {
+  auto luma = grey();
+  for (int y = 100; y < 160; ++y) std::fill_n(&luma.at(x, y), 60, std::uint8_t{235});
+  return luma;
+}
+
 class StillRuleTest : public ::testing::Test {
  protected:
   Kind see(const Luma& luma, double seconds = 2) {
@@ -311,6 +323,33 @@ TEST_F(StillRuleTest, ALensThatIsCoveredIsFlatWhateverItsNoise) {
     for (int i = 0; i < 3; ++i) (void)see(sensor_.picture(1, 1));
     EXPECT_EQ(see(sensor_.picture(1, 1)), Kind::None) << noise;
   }
+}
+
+// A white thing on grey without any noise, in some of the key pictures.
+TEST_F(StillRuleTest, AnEmptySceneThatSomethingCrossesNowAndThenIsNeitherFlatNorStill) {
+  for (const bool mostly_empty : {false, true}) {
+    for (int period = 2; period < 9; ++period) {
+      rule_ = {};
+      now_ = {};
+      for (int i = 0; i < 70; ++i) {
+        const bool empty = (i % period != 0) == mostly_empty;
+        const auto kind = see(empty ? grey() : visited(8 * i));
+        ASSERT_EQ(kind, empty ? Kind::Flat : Kind::None) << period << " " << i;
+        if (empty && i >= period) {
+          ASSERT_GE(since(), 2 * (i - period)) << period << " " << i;
+        }
+      }
+    }
+  }
+}
+
+TEST_F(StillRuleTest, AnEmptySceneIsFlatSinceItsLastVisitor) {
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(see(grey()), Kind::Flat);
+  EXPECT_EQ(since(), 0);
+  EXPECT_EQ(see(visited(200)), Kind::None);
+  for (int i = 0; i < 9; ++i) EXPECT_EQ(see(grey()), Kind::Flat);
+  EXPECT_EQ(since(), 8);
+  EXPECT_EQ(rule_.verdict().pictures, 9U);
 }
 
 TEST_F(StillRuleTest, SmallPicturesHaveContrastUnlessTheLensIsCovered) {
