@@ -8,15 +8,30 @@ import numbers
 import os
 from typing import Any
 
+from . import _native
 from ._errors import OptionError, OptionTypeError
 
 _MOST_SHOWN = 100  # letters of a value in a message
+_STREAMS = ("rtsp", "rtsps", "http", "https", "tcp", "udp", "rtmp", "rtmps", "srt", "rtp")  # schemes of URLs
 
 
 def shown(value: object) -> str:
-    """A value for a message: one short line."""
-    text = " ".join(repr(value).split())
+    """Returns a value for a message: one short line without the passwords of URLs."""
+    text = _native.mask_passwords(as_utf8(" ".join(repr(_masked(value)).split())))
     return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]} ... ({type(value).__name__})"
+
+
+def _masked(value: Any, depth: int = 3) -> Any:
+    """Returns a value whose texts show no password. A representation does not show where a URL ends."""
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    if isinstance(value, str):
+        return _native.shown_url(as_utf8(value))
+    if depth and type(value) in (list, tuple, set, frozenset):
+        return type(value)(_masked(each, depth - 1) for each in value)
+    if depth and type(value) is dict:
+        return {_masked(key, depth - 1): _masked(each, depth - 1) for key, each in value.items()}
+    return value
 
 
 def with_article(name: str) -> str:
@@ -146,7 +161,23 @@ def line(what: str, value: Any) -> str:
 
 
 def path(what: str, value: Any) -> str:
-    """A path as text.
+    """Returns a path as text.
+
+    Raises:
+        OptionTypeError: It is no path.
+        OptionError: It is no UTF-8, or has NUL, or is the URL of a network stream.
+    """
+    text = path_or_url(what, value)
+    scheme, is_url, _ = text.partition("://")
+    if is_url and scheme.lower() in _STREAMS:
+        raise OptionError(
+            f"{what} must be the path of a file, got the URL of a network stream: {shown(text)}"
+        )
+    return text
+
+
+def path_or_url(what: str, value: Any) -> str:
+    """Returns a path or a URL as text.
 
     Raises:
         OptionTypeError: It is no path.
@@ -171,6 +202,11 @@ def is_utf8(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def as_utf8(text: str) -> str:
+    """Returns a text in which lone surrogates are written as escapes, which the engine takes."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def region(what: str, value: Any) -> tuple[int, int, int, int] | None:

@@ -1,13 +1,19 @@
-"""HTTP clients of the package: the body of an answer within bounds, and the hosts that are this machine."""
+"""HTTP clients of the package: answers within bounds and without secrets, and hosts that are this machine."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import html
 import http.client
 import ipaddress
+import re
 import time
 
+from . import _check, _native
+
 _CHUNK = 1 << 16  # bytes
+_ENOUGH = 1 << 13  # letters of a server's words
+_LONGEST_FORM = 16  # letters of an escape, and a space after it
 
 
 def read_body(answer: http.client.HTTPResponse, most: int, deadline: float) -> bytes:
@@ -30,6 +36,38 @@ def read_body(answer: http.client.HTTPResponse, most: int, deadline: float) -> b
         if time.monotonic() > deadline:
             raise TimeoutError(f"its answer has not ended after {len(body)} bytes")
     return bytes(body)
+
+
+def shown_reply(said: str | bytes, secret: str, most: int = 200) -> str:
+    """Returns a server's words for a message: at most ``most`` letters on one line, without secrets.
+
+    A server may repeat what it was sent, in any of the forms that JSON, HTML and URLs have for a letter. The
+    whole secret is hidden before the text is cut, because a part of it could not be recognised.
+    """
+    text = said if isinstance(said, str) else said.decode("utf-8", "replace")
+    line = " ".join(_check.as_utf8(text).split())
+    margin = _LONGEST_FORM * len(secret)
+    is_cut = len(line) > _ENOUGH + margin
+    if secret:
+        line = _any_form(secret).sub("***", line[: _ENOUGH + margin])
+    if is_cut:
+        line = line[: len(line) - margin]  # a secret may begin there
+    return _native.mask_passwords(line)[:most]
+
+
+def _any_form(secret: str) -> re.Pattern[str]:
+    """Returns a pattern for a secret of ASCII whose letters may be escaped, and which may be wrapped."""
+    return re.compile(" ?".join(map(_any_form_of_letter, secret)), re.IGNORECASE)
+
+
+def _any_form_of_letter(letter: str) -> str:
+    code = f"{ord(letter):02x}"
+    name = "|&apos;" if letter == "'" else ""
+    if (escaped := html.escape(letter)) != letter:
+        name += "|" + escaped
+    own = r"\\{1,8}" if letter == "\\" else rf"\\{{0,8}}{re.escape(letter)}"
+    numbers = rf"&#0{{0,4}}{ord(letter)};|&#x0{{0,4}}{code};"
+    return rf"(?:{own}|\\{{1,8}}u00{code}|\\{{1,8}}x{code}|%{code}|{numbers}{name})"
 
 
 def is_this_machine(host: str) -> bool:

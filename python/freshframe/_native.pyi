@@ -1687,6 +1687,14 @@ def read_picture(path: str, at: float | None) -> Frame:
 def write_picture(frame: Frame, path: str) -> None:
     """GIL: released"""
 
+def mask_passwords(text: str) -> str:
+    """Returns the text with the passwords in its URLs masked."""
+
+def shown_url(url: str) -> str:
+    """
+    Returns the URL with its password masked, which may have spaces and control characters.
+    """
+
 class Packet:
     """
     One encoded picture, as the camera has sent it.
@@ -2242,9 +2250,6 @@ class FleetChild:
 
     def reap(self) -> object:
         """Reaps the process and returns how it ended, once. None: it still runs."""
-
-def mask_passwords(text: str) -> str:
-    """The text with the passwords in its URLs masked."""
 
 def start_fleet_child(arguments: list, environment: list, socket: int, page: int = -1) -> FleetChild:
     """

@@ -31,7 +31,7 @@ void refuse_a_fleet(const nb::args&, const nb::kwargs&) {
 
 void bind_fleet(nb::module_& module) {
   bind_fleet_records(module);
-  for (const char* name : {"fleet_value", "FleetAgent", "start_fleet_child", "mask_passwords"})
+  for (const char* name : {"fleet_value", "FleetAgent", "start_fleet_child"})
     module.def(name, &refuse_a_fleet);
 }
 #endif

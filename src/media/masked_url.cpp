@@ -4,63 +4,141 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "core/ascii.hpp"
+#include "media/network/address/url.hpp"
 #include "media/url_authority.hpp"
 
 namespace freshframe::media {
 namespace {
 
+// Note [Passwords that no URL may have]
+// A URL with an unescaped '/', '?', '#', '@' or ':' in its password cannot work, so it is pasted into reports. Such a
+// password cannot be distinguished from a port and a path with an '@'. So all from the first ':' to the last '@' is
+// masked: "http://host:8080/mail@home" loses its path in messages, and no password is shown. Only an address in brackets
+// is known to be a host.
+
 /// Characters that always end a URL in a text. A quote may be a part of a password.
 constexpr std::string_view kSpaces = " \t\r\n";
+constexpr std::size_t kNone = std::string_view::npos;
+constexpr long kHighestPort = 65535;
 
-/// `text` ends with "http://" or "https://", in small or capital letters.
+struct Span {
+  std::size_t first = 0;
+  std::size_t last = 0;
+
+  [[nodiscard]] bool is_empty() const { return first == last; }
+};
+
+/// `text` ends with "http://" or "https://", in lower or upper case.
 bool is_http(std::string_view text) {
   constexpr std::string_view kLongest = "https://";
   const auto end = core::lower_case(text.substr(text.size() - std::min(text.size(), kLongest.size())));
   return end.ends_with("http://") || end.ends_with("https://");
 }
 
-/// A part of a text without spaces. A URL in it ends with it at the latest.
-struct Word {
+/// The end of what belongs to a URL, and its last '@'.
+struct Extent {
   std::size_t end = 0;
-  std::size_t last_at = std::string_view::npos;  // of its last '@'; npos: it has none
+  std::size_t last_at = kNone;
 };
 
-/// The word that `begin` is in. `before`: of an earlier position. Each word is looked at once, since a text
-/// from a camera may be one long word with thousands of URLs.
-Word word_at(std::string_view text, std::size_t begin, const Word& before) {
-  if (begin < before.end) return before;
-  Word word{.end = std::min(text.find_first_of(kSpaces, begin), text.size())};
-  const auto at = text.substr(begin, word.end - begin).rfind('@');
-  if (at != std::string_view::npos) word.last_at = begin + at;
-  return word;
+/// The end of "[::1]" at `begin`; npos if something else is there.
+std::size_t end_of_address(std::string_view text, std::size_t begin) {
+  constexpr std::size_t kLongest = 64;
+  const auto near = text.substr(begin, kLongest);
+  const auto end = near.find_first_of("]@/");
+  const bool is_one = near.starts_with('[') && end != kNone && near[end] == ']' && near.find(':') < end;
+  return is_one ? begin + end + 1 : kNone;
 }
 
-/// The position of the password in the URL whose "://" ends at `begin`: [first, last), or nothing. A password
-/// with an unescaped '/', '?' or '@' cannot be distinguished from a path with an '@': then everything up to
-/// the last '@' counts as the password.
-std::pair<std::size_t, std::size_t> password_span(std::string_view text, std::size_t begin,
-                                                  const Word& word) {
-  const auto url = text.substr(0, word.end);
-  const auto parts = parse_authority(url, begin);
-  const auto colon = url.substr(0, parts.end).find(':', begin);
-  if (colon == std::string_view::npos || (parts.user_end && colon > *parts.user_end)) {
-    // A user name without a password, which over HTTP is a secret: "https://token@host/".
-    const bool token = parts.user_end && is_http(text.substr(0, begin));
-    return token ? std::pair(begin, *parts.user_end) : std::pair(std::size_t{0}, std::size_t{0});
-  }
-  const bool before_port = parts.bracketed || core::all_digits(url.substr(colon + 1, parts.end - colon - 1));
-  if (colon >= parts.host_begin && before_port) return {0, 0};
-  if (word.last_at == std::string_view::npos || word.last_at < colon) return {0, 0};
-  return {colon + 1, word.last_at};
+/// Whether the ':' after the first word of a URL is followed by something that is no port, as in "rtsp://user:secret"
+/// without an '@'. The URL may be followed by the signs of the sentence around it.
+bool has_odd_port(std::string_view url) {
+  const auto colon = url.find_first_of(":/?#");
+  if (colon == kNone || url[colon] != ':' || url.starts_with('[')) return false;
+  if (colon > 0 && (url[colon - 1] == '\'' || url[colon - 1] == '"')) return false;  // the URL has ended
+  auto port = url.substr(colon + 1);
+  port = port.substr(0, port.find_first_of("/?#"));
+  port = port.substr(0, port.find_last_not_of("'\":,.;)<>]}") + 1);
+  return !port.empty() && !(core::all_digits(port) && core::number_at(port, kHighestPort));
 }
+
+/// The password of the URL whose "://" ends at `begin`. See Note [Passwords that no URL may have].
+Span password_in(std::string_view text, std::size_t begin, const Extent& extent) {
+  if (extent.last_at == kNone || end_of_address(text, begin) != kNone) return {};
+  const auto url = text.substr(0, extent.end);
+  const bool is_token = is_http(text.substr(0, begin));  // over HTTP a user without a password is a secret
+  const auto colon = url.find(':', begin);
+  const auto user_end = url.substr(0, colon).find('@', begin);
+  if (colon < extent.last_at) {
+    if (user_end == kNone) return {colon + 1, extent.last_at};
+    if (end_of_address(text, user_end + 1) == kNone)
+      return {is_token ? begin : colon + 1, extent.last_at};  // "joe@mail.org:secret@host"
+  }
+  const auto user = parse_authority(url, begin).user_end;
+  return is_token && user ? Span{begin, *user} : Span{};
+}
+
+/// The extents of URLs in a text, which end at spaces. Each word is looked at once, since a text from a camera may be
+/// one long word with thousands of URLs.
+class UrlsInText {
+ public:
+  explicit UrlsInText(std::string_view text) : text_(text) {}
+
+  Extent at(std::size_t begin) {
+    if (begin >= word_.end) find_word(begin);
+    return word_.last_at != kNone && word_.last_at >= begin ? word_ : without_at(begin);
+  }
+
+ private:
+  void find_word(std::size_t begin) {
+    word_ = {.end = std::min(text_.find_first_of(kSpaces, begin), text_.size())};
+    const auto at = text_.substr(begin, word_.end - begin).rfind('@');
+    if (at != kNone) word_.last_at = begin + at;
+  }
+
+  /// "user:my secret@host" goes on to the last '@' of its line.
+  [[nodiscard]] Extent without_at(std::size_t begin) const {
+    constexpr std::size_t kFarthest = 128;
+    const auto near = text_.substr(begin, kFarthest);
+    const auto end = std::min(word_.end - begin, near.size());
+    if (!has_odd_port(near.substr(0, end))) return {.end = word_.end};
+    const auto line = near.substr(0, std::min(near.find('\n'), near.find("://")));
+    const auto at = line.rfind('@');
+    if (at == kNone) return {.end = begin + end, .last_at = begin + end};
+    return {.end = begin + line.size(), .last_at = begin + at};
+  }
+
+  std::string_view text_;
+  Extent word_;
+};
+
+/// A text that is one URL.
+class WholeUrl {
+ public:
+  explicit WholeUrl(std::string_view url) : url_(url), last_at_(url.rfind('@')) {}
+
+  [[nodiscard]] Extent at(std::size_t begin) const {
+    const auto end = url_.size();
+    if (last_at_ != kNone && last_at_ >= begin) return {.end = end, .last_at = last_at_};
+    return {.end = end, .last_at = has_odd_port(url_.substr(begin)) ? end : kNone};
+  }
+
+ private:
+  std::string_view url_;
+  std::size_t last_at_;
+};
 
 /// Parameters such as "pwd=secret", "loginpas=secret" or "access_token=secret", as cameras use them.
 bool is_secret(std::string_view name) {
-  constexpr std::array<std::string_view, 9> kWords{"pas",  "pw",  "token",   "secret", "key",
-                                                   "auth", "sig", "session", "jwt"};
+  constexpr std::array<std::string_view, 15> kWords{"pas", "pw",     "psw",  "psk",  "token",
+                                                    "key", "secret", "auth", "sig",  "session",
+                                                    "jwt", "hmac",   "hdn",  "cred", "md5"};
   constexpr std::array<std::string_view, 3> kWhole{"p", "sid", "pin"};
   const auto small = core::lower_case(name);
   return std::find(kWhole.begin(), kWhole.end(), small) != kWhole.end() ||
@@ -68,52 +146,83 @@ bool is_secret(std::string_view name) {
                      [&](std::string_view word) { return small.find(word) != std::string::npos; });
 }
 
-/// The values of secret parameters, masked: "?pwd=a", and "/user=joe_password=a_channel=1" as well, which
-/// some cameras have as their path. Everything up to the next '&', '#' or space is the value.
-std::string mask_parameters(const std::string& text) {
+/// The text with the values of secret parameters masked: "?pwd=a", and "/user=joe_password=a_channel=1" as well, which
+/// some cameras have as their path. Everything up to the next '&' or one of `ends` is the value.
+std::string mask_parameters(const std::string& text, std::string_view ends) {
   std::string masked;
   std::size_t done = 0;
-  auto scheme = std::string::npos;  // the last "://" before `equals`
+  auto scheme = kNone;  // the last "://" before `equals`
   auto next_scheme = text.find("://");
-  std::size_t space = 0;  // the first one behind `scheme`
-  for (auto equals = text.find('='); equals != std::string::npos; equals = text.find('=', equals + 1)) {
+  std::size_t end_of_url = 0;  // the first of `ends` after `scheme`
+  for (auto equals = text.find('='); equals != kNone; equals = text.find('=', equals + 1)) {
     for (; next_scheme < equals; next_scheme = text.find("://", next_scheme + 1)) scheme = next_scheme;
-    if (equals < done || scheme == std::string::npos) continue;
-    if (space <= scheme) space = std::min(text.find_first_of(kSpaces, scheme), text.size());
-    if (space < equals) continue;
+    if (equals < done || scheme == kNone) continue;
+    if (end_of_url <= scheme) end_of_url = std::min(text.find_first_of(ends, scheme), text.size());
+    if (end_of_url < equals) continue;
     const auto name = text.find_last_of("?&;,/=", equals - 1) + 1;
     if (!is_secret(std::string_view(text).substr(name, equals - name))) continue;
-    auto end = std::min(text.find_first_of("&# \t\r\n", equals + 1), text.size());
-    end = std::max(text.find_last_not_of("'\":,.;)>", end - 1) + 1, equals + 1);  // of the sentence around it
+    const auto limit = std::min(text.find_first_of(ends, equals + 1), text.size());
+    auto end = std::min(std::string_view(text).substr(0, limit).find('&', equals + 1), limit);
+    if (!ends.empty())  // the sentence around it
+      end = std::max(text.find_last_not_of("'\":,.;)>", end - 1) + 1, equals + 1);
     masked += text.substr(done, equals + 1 - done) + "***";
     done = end;
   }
   return masked + text.substr(done);
 }
 
-std::string mask_once(std::string_view text) {
+/// The text with the passwords before its '@' masked. `Extents`: UrlsInText or WholeUrl.
+template <class Extents>
+std::string mask_credentials(std::string_view text) {
+  Extents extents(text);
   std::string masked;
   std::size_t done = 0;
-  Word word;
-  for (auto at = text.find("://"); at != std::string_view::npos; at = text.find("://", at + 3)) {
-    word = word_at(text, at + 3, word);
-    const auto [first, last] = password_span(text, at + 3, word);
-    if (first == last || first < done) continue;
-    masked += text.substr(done, first - done);
+  for (auto at = text.find("://"); at != kNone; at = text.find("://", at + 3)) {
+    const auto span = password_in(text, at + 3, extents.at(at + 3));
+    if (span.is_empty() || span.first < done) continue;
+    masked += text.substr(done, span.first - done);
     masked += "***";
-    done = last;
+    done = span.last;
   }
   masked += text.substr(done);
-  return mask_parameters(masked);
+  return masked;
+}
+
+std::string mask_text_once(std::string_view text) {
+  return mask_parameters(mask_credentials<UrlsInText>(text), kSpaces);
+}
+
+std::string mask_url_once(std::string_view url) {
+  return mask_parameters(mask_credentials<WholeUrl>(url), "");
+}
+
+/// The end of "rtsp:/", "rtsp:" or "rtsp//" before "user:secret@host"; 0 for anything else.
+std::size_t end_of_odd_scheme(std::string_view url) {
+  if (url.find("://") != kNone) return 0;
+  const auto end = url.find_first_of(":/");
+  if (end == kNone || !is_live_scheme(core::lower_case(url.substr(0, end)))) return 0;
+  return std::min(url.find_first_not_of(":/", end), url.size());
+}
+
+template <class Mask>
+std::string until_nothing_changes(std::string_view text, Mask&& mask) {
+  auto masked = mask(text);
+  // The rest may look like another URL after a part of it is masked.
+  for (auto again = mask(masked); again != masked; again = mask(masked)) masked = std::move(again);
+  return masked;
 }
 
 }  // namespace
 
 std::string mask_passwords(std::string_view text) {
-  auto masked = mask_once(text);
-  // The rest may look like another URL after a part of it is masked.
-  for (auto again = mask_once(masked); again != masked; again = mask_once(masked)) masked = std::move(again);
-  return masked;
+  return until_nothing_changes(text, mask_text_once);
+}
+
+std::string shown_url(std::string_view url) {
+  const auto scheme = end_of_odd_scheme(url);
+  if (scheme == 0) return until_nothing_changes(url, mask_url_once);
+  const auto rest = shown_url("://" + std::string(url.substr(scheme)));
+  return std::string(url.substr(0, scheme)) + rest.substr(std::string_view("://").size());
 }
 
 }  // namespace freshframe::media

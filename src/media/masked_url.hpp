@@ -7,7 +7,11 @@
 
 namespace freshframe::media {
 
-/// "rtsp://user:secret@host/?pwd=a" -> "rtsp://user:***@host/?pwd=***", for every URL in the text.
+/// "rtsp://user:secret@host/?pwd=a" -> "rtsp://user:***@host/?pwd=***", for every URL in a text. Messages from elsewhere
+/// need it, because nothing else is known of them. It comes before the text is cut, and before any part is quoted.
 [[nodiscard]] std::string mask_passwords(std::string_view text);
+
+/// The same for a text that is one URL, whose password may even contain spaces and control characters.
+[[nodiscard]] std::string shown_url(std::string_view url);
 
 }  // namespace freshframe::media

@@ -28,9 +28,9 @@ using media::camera_path;
 using media::FileSource;
 using media::LiveSource;
 using media::LiveUrl;
-using media::mask_passwords;
 using media::open_demo;
 using media::PictureSequence;
+using media::shown_url;
 using media::url_kind;
 using media::UrlKind;
 using media::v4l2_options;
@@ -115,7 +115,8 @@ std::unique_ptr<VideoSource> checked_demo(const std::string& url, const OpenOpti
   if (options.width || options.fps || loops || paced || options.decoder_threads ||
       options.reconnect.value_or(false) || options.start || options.end || !options.options.empty()) {
     throw OptionError(
-        "'" + url + "' takes its settings in the URL only, as \"demo:circles?fps=60&size=1280x720\": " +
+        "'" + shown_url(url) +
+        "' takes its settings in the URL only, as \"demo:circles?fps=60&size=1280x720\": " +
         "size, fps, start, end, loop, realtime, reconnect, decoder_threads and options are for other "
         "sources");
   }
@@ -140,12 +141,17 @@ void check_live(const std::string& url, const OpenOptions& options) {
   check_clean(url);
   if (options.fps || options.start || options.end) {
     throw OptionError(
-        "'" + mask_passwords(url) +
+        "'" + shown_url(url) +
         "' is a live source, which has its own speed, no beginning and no end: fps, start and end "
         "are for files and pictures");
   }
   if (LiveUrl(url).host.empty() && LiveUrl(url).scheme != "udp") {
-    throw OptionError("'" + mask_passwords(url) + "' names no host; write it as \"rtsp://host:554/path\"");
+    throw OptionError("'" + shown_url(url) + "' names no host; write it as \"rtsp://host:554/path\"");
+  }
+  if (LiveUrl(url).has_odd_port()) {
+    throw OptionError("'" + shown_url(url) +
+                      "' has something else than a port of 0 to 65535 after its host; " +
+                      std::string(media::kEscapesOfPasswords));
   }
 }
 
@@ -160,12 +166,12 @@ void check_pace(const std::string& url, UrlKind kind, const OpenOptions& options
   if (options.pace == Pace::Even) return;
   if (!is_behind_http(url, kind)) {
     throw OptionError(
-        "'" + mask_passwords(url) +
+        "'" + shown_url(url) +
         "' is not behind HTTP: pace=\"burst\" is for HLS, an http:// or https:// URL of a playlist; "
         "frames of other live sources come at once as they are");
   }
   if (!options.live.value_or(true)) {
-    throw OptionError("'" + mask_passwords(url) +
+    throw OptionError("'" + shown_url(url) +
                       "' is read like a file with live=False, as fast as it is taken: pace is for live HLS");
   }
 }
@@ -175,14 +181,14 @@ void check_live_option(const std::string& url, UrlKind kind, const OpenOptions& 
   if (!options.live) return;
   if (!is_behind_http(url, kind)) {
     throw OptionError(
-        "'" + mask_passwords(url) +
+        "'" + shown_url(url) +
         "' is not behind HTTP: live is for http:// and https:// URLs, which may name a stream or a "
         "file; realtime=True makes a local file live");
   }
   if (*options.live) return;
   check_clean(url);
   if (options.reconnect || options.rendition != OpenOptions().rendition) {
-    throw OptionError("'" + mask_passwords(url) +
+    throw OptionError("'" + shown_url(url) +
                       "' is read like a file with live=False: reconnect and rendition are for live sources");
   }
 }
@@ -227,17 +233,17 @@ std::unique_ptr<VideoSource> open(const std::string& url, const OpenOptions& opt
   check(options);
   const bool stream = kind == UrlKind::Live && options.live.value_or(true);
   if (options.still.value_or(0) > 0 && !stream && kind != UrlKind::Camera) {
-    throw OptionError("'" + mask_passwords(url) +
+    throw OptionError("'" + shown_url(url) +
                       "' is no camera and no live network stream: still is for those only");
   }
   if (!options.remember.empty() && !stream && kind != UrlKind::Camera) {
-    throw OptionError("'" + mask_passwords(url) +
+    throw OptionError("'" + shown_url(url) +
                       "' is no camera and no live network stream: remember is for those only");
   }
   check_live_option(url, kind, options);
   check_pace(url, kind, options);
   if (options.decode == Decode::Keys && !stream) {
-    throw OptionError("'" + mask_passwords(url) +
+    throw OptionError("'" + shown_url(url) +
                       "' is no live network stream: decode=\"keys\" is for those; of a file, "
                       "options={\"skip_frame\": \"nokey\"} decodes the key pictures only");
   }
@@ -248,12 +254,12 @@ std::unique_ptr<VideoSource> open(const std::string& url, const OpenOptions& opt
     return std::make_unique<LiveSource>(url, options);
   }
   if (options.rendition != OpenOptions().rendition) {
-    throw OptionError("'" + mask_passwords(url) + "' is no network stream: rendition is for those only");
+    throw OptionError("'" + shown_url(url) + "' is no network stream: rendition is for those only");
   }
   if (kind == UrlKind::Demo) return checked_demo(url, options);
   if (kind == UrlKind::Camera) return std::make_unique<V4l2Source>(camera_path(url), v4l2_options(options));
   if (options.reconnect.value_or(false)) {
-    throw OptionError("'" + url +
+    throw OptionError("'" + shown_url(url) +
                       "' is a file: reconnect is for live sources, loop=True starts a file again");
   }
   if (kind == UrlKind::Pictures) return std::make_unique<PictureSequence>(url, options);

@@ -29,14 +29,15 @@ constexpr std::string_view kSupported =
     "(\"frames/%05d.png\", \"frames/\", \"frames/*.png\"), network streams (rtsp, rtsps, rtmp, rtmps, srt, rtp, "
     "http, https, tcp, udp), cameras (\"0\", \"/dev/video0\"), \"demo:circles\" and \"demo:shapes\"";
 
-/// "rtsp:/host" or "rtsp:host", which is no name of a file. Not shown: its password could not be
+/// "rtsp:/host", "rtsp:host" or "rtsp//host", which is no name of a file. Not shown: its password could not be
 /// distinguished from a path.
 void check_slashes(const std::string& url) {
-  const auto word = core::lower_case(std::string_view(url).substr(0, url.find(':')));
+  const auto word =
+      core::lower_case(std::string_view(url).substr(0, std::min(url.find(':'), url.find("//"))));
   struct stat status{};
   if (word.size() == url.size() || !is_live_scheme(word) || ::stat(url.c_str(), &status) == 0) return;
-  throw OptionError("there is no file whose name begins with '" + word +
-                    ":'; a network stream is written \"" + word +
+  throw OptionError("there is no file whose name begins with '" + word + url[word.size()] +
+                    "'; a network stream is written \"" + word +
                     "://host/path\", and passed as a str: a pathlib.Path removes one slash");
 }
 
@@ -53,7 +54,7 @@ std::string scheme_of(const std::string& url) {
 
 void check_protocol(const LiveUrl& url) {
   if (!is_optional_scheme(url.scheme) || avio_find_protocol_name(url.text.c_str()) != nullptr) return;
-  throw OptionError("cannot open '" + mask_passwords(url.text) + "': this build of FFmpeg does not have '" +
+  throw OptionError("cannot open '" + shown_url(url.text) + "': this build of FFmpeg does not have '" +
                     url.scheme + "'");
 }
 
@@ -101,12 +102,19 @@ UrlKind url_kind(const std::string& url) {
     return UrlKind::Live;
   }
   if (!scheme.empty() && scheme != "file") {
-    throw OptionError("cannot open '" + mask_passwords(url) + "': '" + scheme + "' is not supported yet; " +
+    throw OptionError("cannot open '" + shown_url(url) + "': '" + scheme + "' is not supported yet; " +
                       std::string(kSupported));
   }
   if (scheme.empty()) check_slashes(url);
   if (names_pictures(local_path(url))) return UrlKind::Pictures;
   return UrlKind::File;
+}
+
+void check_is_no_url(const std::string& path) {
+  if (!is_live_scheme(LiveUrl(path).scheme)) return;
+  throw OptionError(
+      "cannot write '" + shown_url(path) +
+      "': it is the URL of a network stream, not the path of a file; Publish sends to media servers");
 }
 
 std::string local_path(const std::string& url) {

@@ -28,7 +28,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import freshframe as ff
 
-from .._http import read_body
+from .._http import read_body, shown_reply
 from .._interpreter import parts
 from .._sinks.plain import plain
 from .messages import Messages
@@ -47,6 +47,7 @@ _INSTRUCTIONS = (
 _PATIENCE = 4.0  # seconds for an answer; the server says within 2 that there is no picture
 _LOOK_PATIENCE = 35.0  # of the past: the server gives up after 30
 _LARGEST = 16 << 20  # bytes of an answer
+_LARGEST_REASON = 1 << 16  # bytes of an answer that is an error
 _AT_ONCE = 8  # questions
 _CONNECTIONS = 64
 _SILENT_AT_ONCE = 16  # connections that have not shown the token
@@ -272,7 +273,8 @@ class Eyes:
                 return answer.headers, body, time.monotonic() - began
         except urllib.error.HTTPError as error:
             with error:
-                reason = error.read(500).decode("utf-8", "replace").strip() or error.reason
+                said = error.read(_LARGEST_REASON)
+                reason = shown_reply(said, self._target.token, most=500) or error.reason
             advice = {404: not_there, 503: _problems_of}.get(error.code)
             sentence = self._advice(advice) if advice else ""
             raise NoPictureError(f"{reason} (status {error.code}). {sentence}".rstrip()) from None

@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from .. import _native
+from .._check import as_utf8
+
 
 class _Stderr(logging.Handler):
     """Writes to the present sys.stderr, which a live display may have replaced."""
@@ -30,8 +33,9 @@ class Messages:
             print(text, file=sys.stderr, flush=True)
 
     def complain(self, text: str) -> None:
-        """Prints an error, also with -q."""
-        print(f"freshframe {self.command}: {text}", file=sys.stderr, flush=True)
+        """Prints an error without the passwords of its URLs, even with -q."""
+        shown = _native.mask_passwords(as_utf8(text))
+        print(f"freshframe {self.command}: {shown}", file=sys.stderr, flush=True)
 
     @property
     def bar(self) -> bool:

@@ -13,7 +13,9 @@ import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .._check import shown
+from .. import _native
+from .._check import as_utf8, shown
+from .._http import shown_reply
 from .messages import Messages
 from .outcome import ExitCode, UsageError
 
@@ -65,8 +67,9 @@ class Target:
             usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
         except ValueError:  # a port that is not a number, an unclosed bracket
             usable = False
-        if not usable or " " in parts.netloc:
-            shown = text.partition("?")[0]  # without the token
+        # With an '@' after its host, the host is a part of a password that has a '/' or '?'.
+        if not usable or " " in parts.netloc or "@" in text.partition("token=")[0].partition(parts.netloc)[2]:
+            shown = _native.shown_url(as_utf8(text)).partition("?")[0]  # without the token
             raise UsageError(f"expected the URL of a dashboard such as http://127.0.0.1:8080, got {shown!r}")
         token = urllib.parse.parse_qs(parts.query).get("token", [""])[0]
         return cls(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}", token)
@@ -107,7 +110,7 @@ class Target:
                         "returned, with its token"
                     ) from None
                 if error.code == 400:  # its own text
-                    raise UsageError(error.read(_MOST).decode(errors="replace").strip()) from None
+                    raise UsageError(shown_reply(error.read(_MOST), self.token, most=2_000)) from None
             raise UnreachableError(
                 f"no dashboard at {self.shown}: it answers with status {error.code}"
             ) from None

@@ -334,7 +334,7 @@ def _url(url: Any) -> str:
         if isinstance(text, str) and "://" in text and not _check.is_utf8(text):
             # The message does not show the URL: it may contain a password.
             raise OptionError("url is not valid text: it contains unpaired surrogates")
-        return _check.path("url", url)
+        return _check.path_or_url("url", url)
     if not isinstance(url, numbers.Integral):
         found = type(url).__name__  # the message does not show more: it may be a URL with a password
         raise OptionTypeError(f"url must be a path, a URL or a camera's number, got a value of type {found}")
@@ -544,7 +544,8 @@ def read_picture(path: str | os.PathLike[str], *, at: float | None = None) -> Fr
         OptionTypeError: An argument is of the wrong type.
     GIL: released.
     """
-    return _native.read_picture(_check.path("path", path), None if at is None else _check.number("at", at))
+    time = None if at is None else _check.number("at", at)
+    return _native.read_picture(_check.path_or_url("path", path), time)
 
 
 def write_picture(frame: Frame, path: str | os.PathLike[str]) -> None:

@@ -15,7 +15,7 @@ import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from typing import Any
 
-from .. import _check
+from .. import _check, _native
 from .._errors import OptionTypeError
 from .._interpreter.log import logger
 from .._process.error_text import named
@@ -42,8 +42,8 @@ def say(level: int, text: str, *values: object) -> None:
 
 
 def described(error: BaseException) -> str:
-    """The class and the text of any exception, in valid UTF-8 and not too long."""
-    return shortened(named(error))
+    """Returns the class and the text of any exception: without passwords, in valid UTF-8 and not too long."""
+    return shortened(_native.mask_passwords(_check.as_utf8(named(error))))
 
 
 def shortened(text: str) -> str:

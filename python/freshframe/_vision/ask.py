@@ -275,7 +275,7 @@ class Ask(Node["Frame", "Answer"]):
         except BusyError as busy:
             self._wait(busy.pause)
             reply = self._call(self._request(question, sample))  # the pictures are older now, and say so
-        text, finish = text_of(reply)
+        text, finish = text_of(reply, self._key)
         if question.future is None:
             self._next = began + self._every
         newest = question.views[-1] if question.views else sample

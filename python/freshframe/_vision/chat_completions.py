@@ -11,13 +11,12 @@ import ssl
 import threading
 import time
 import urllib.parse
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from .. import _check
 from .._errors import OptionError
-from .._http import is_this_machine, read_body
+from .._http import is_this_machine, read_body, shown_reply
 
 _LARGEST_ANSWER = 4 << 20  # bytes
 _LONGEST_PAUSE = 30.0  # seconds before the second try, whatever Retry-After says
@@ -121,13 +120,13 @@ class Call:
         if self._is_late:
             raise self.too_late()
         if self._error:
-            raise OSError(f"{self._server} cannot be asked: {self._hidden(self._error)}")
+            raise OSError(f"{self._server} cannot be asked: {self._shown(self._error)}")
         reason = http.client.responses.get(self._status, "")
         text = f"{self._server} answered {self._status} {reason}".rstrip()
         if self._status in _BUSY:
             raise BusyError(text, self._retry_after)
         found = _json_object(self._answer)
-        said = _reason(found, self._hidden(self._answer[:4096].decode("utf-8", "replace")), self._hidden)
+        said = self._shown(_reason(found) or self._answer)
         if self._status != 200:
             raise OSError(f"{text}: {said}")
         if found is None:
@@ -181,12 +180,12 @@ class Call:
             self._retry_after = _seconds(response.getheader("Retry-After"))
             self._answer = read_body(response, _LARGEST_ANSWER, deadline)
 
-    def _hidden(self, text: str) -> str:
-        return text.replace(self._key, "***") if self._key else text
+    def _shown(self, said: str | bytes) -> str:
+        return shown_reply(said, self._key)
 
 
-def text_of(reply: dict[str, Any]) -> tuple[str, str]:
-    """Text and end of a completion.
+def text_of(reply: dict[str, Any], key: str) -> tuple[str, str]:
+    """Returns the text and the end of a completion. An error does not show the key.
 
     Raises:
         OSError: It has no text.
@@ -199,7 +198,8 @@ def text_of(reply: dict[str, Any]) -> tuple[str, str]:
     if isinstance(text, str) and text.strip():
         return text.strip(), finish
     advice = ": raise max_tokens in options" if finish == "length" else ""
-    raise OSError(f"the model's answer has no text, its finish_reason is {finish!r}{advice}")
+    reason = shown_reply(finish, key)
+    raise OSError(f"the model's answer has no text, its finish_reason is {reason!r}{advice}")
 
 
 def _json_object(data: bytes) -> dict[str, Any] | None:
@@ -210,12 +210,11 @@ def _json_object(data: bytes) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _reason(found: dict[str, Any] | None, raw: str, hidden: Callable[[str], str]) -> str:
-    """The server's words about its error on one line, at most 200 characters."""
+def _reason(found: dict[str, Any] | None) -> str:
+    """Returns the server's words about its error, or "" if it has none in their usual place."""
     error = found.get("error", found) if found else None
     text = error.get("message") if isinstance(error, dict) else error
-    said = hidden(text) if isinstance(text, str) else raw
-    return " ".join(said.split())[:200]
+    return text if isinstance(text, str) else ""
 
 
 def _seconds(text: str | None) -> float:

@@ -18,6 +18,11 @@ def masked(text: str) -> str:
     return _native.mask_passwords(text)
 
 
+def shown_url(url: str) -> str:
+    """Returns a URL without its password, which may have spaces."""
+    return _native.shown_url(url)
+
+
 def cut(text: str) -> str:
     """A text of a camera, which may be of any length, in a length that everything can bear.
 
@@ -43,5 +48,5 @@ def resolved(url: str) -> str:
         return url
     name = url[len(_FROM_ENVIRONMENT) :]
     if name not in os.environ:
-        raise OptionError(f"the agent's environment has no {name!r}, which {url!r} names")
+        raise OptionError(f"the agent's environment has no {name!r}, which {shown_url(url)!r} names")
     return os.environ[name]

@@ -37,7 +37,6 @@
 #include "core/unit_text.hpp"
 #include "fleet/agent_end.hpp"
 #include "fleet/last_words.hpp"
-#include "media/masked_url.hpp"
 #include "process/life/child.hpp"
 #include "process/wire/bytes.hpp"
 #include "process/wire/value.hpp"
@@ -416,9 +415,6 @@ void bind_fleet(nb::module_& module) {
             return end ? nb::cast(end->text()) : nb::none();
           },
           "Reaps the process and returns how it ended, once. None: it still runs.");
-  module.def(
-      "mask_passwords", [](const std::string& text) { return media::mask_passwords(text); }, nb::arg("text"),
-      "The text with the passwords in its URLs masked.");
   module.def(
       "start_fleet_child", &start_child, nb::arg("arguments"), nb::arg("environment"), nb::arg("socket"),
       nb::arg("page") = -1,

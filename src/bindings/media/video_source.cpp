@@ -18,6 +18,7 @@
 #include "bindings/parts.hpp"
 #include "core/frame/frame_access.hpp"
 #include "media/demo/scene.hpp"
+#include "media/masked_url.hpp"
 
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
@@ -256,6 +257,12 @@ void bind_pictures(nb::module_& module) {
   module.def("read_picture", gil::entry<&load_picture>, nb::arg("path"), nb::arg("at").none(),
              "GIL: released");
   module.def("write_picture", gil::entry<&save_picture>, nb::arg("frame"), nb::arg("path"), "GIL: released");
+  module.def(
+      "mask_passwords", [](const std::string& text) { return media::mask_passwords(text); }, nb::arg("text"),
+      "Returns the text with the passwords in its URLs masked.");
+  module.def(
+      "shown_url", [](const std::string& url) { return media::shown_url(url); }, nb::arg("url"),
+      "Returns the URL with its password masked, which may have spaces and control characters.");
 }
 
 void bind_demo_truth(nb::module_& module) {

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "media/masked_url.hpp"
+
 namespace freshframe::media {
 namespace {
 
@@ -26,7 +28,8 @@ struct KeyAndValue {
 };
 
 [[noreturn]] void refuse_url(const std::string& url, const std::string& why) {
-  throw OptionError("cannot use '" + url + "': " + why + "; accepted is " + std::string(kAccepted));
+  throw OptionError("cannot use '" + shown_url(url) + "': " + why + "; accepted is " +
+                    std::string(kAccepted));
 }
 
 template <class T>

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <mutex>
 #include <optional>
+#include <utility>
 
 #include "media/masked_url.hpp"
 
@@ -124,7 +125,8 @@ void on_line(void* object, int raw_level, const char* format, va_list arguments)
     if (!ours || level > av_log_get_level()) return;
     const auto line = complete_line(object, level, format, arguments);
     if (!line || line->empty()) return;
-    const auto safe = visible_text(mask_passwords(*line));
+    auto safe = visible_text(mask_passwords(*line));
+    if (capture != nullptr) safe = capture->shown(std::move(safe));
     bool hushed = false;
     if (capture != nullptr && *ours == LogLevel::Error) {
       hushed = capture->take(without_prefix(safe), is_reader(object));
@@ -166,6 +168,17 @@ std::string FfmpegErrorCapture::in_brackets() const {
   if (at == std::string::npos) return " (" + cause_ + ")";
   if (cause_.find("pixel") == std::string::npos) return " (" + cause_.substr(0, at) + ")";
   return " (" + cause_.substr(0, at) + "; options={\"max_pixels\": ...} allows more)";
+}
+
+std::string FfmpegErrorCapture::shown(std::string line) const {
+  constexpr std::string_view kMask = "***";
+  for (const auto* each = this; each != nullptr; each = each->outer_) {
+    if (each->hidden_.empty()) continue;
+    for (auto at = line.find(each->hidden_); at != std::string::npos;
+         at = line.find(each->hidden_, at + kMask.size()))
+      line.replace(at, each->hidden_.size(), kMask);
+  }
+  return line;
 }
 
 bool FfmpegErrorCapture::take(const std::string& line, bool from_reader) {

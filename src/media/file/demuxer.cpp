@@ -24,6 +24,7 @@
 #include "media/ffmpeg/log.hpp"
 #include "media/ffmpeg/read/probing.hpp"
 #include "media/ffmpeg/read/read_packet.hpp"
+#include "media/network/address/url.hpp"
 #include "media/network/playlist/playlist.hpp"
 #include <sys/stat.h>
 
@@ -131,7 +132,8 @@ Demuxer::Demuxer(DemuxerSettings settings, Dictionary& options)
   if (const auto fault = settings_.remote ? std::nullopt : path_fault(settings_.path)) {
     fail(fault->why, fault->code);
   }
-  const FfmpegErrorCapture errors;
+  FfmpegErrorCapture errors;
+  if (settings_.remote) errors.hide_host(LiveUrl(settings_.path).host, settings_.url);
   interrupt_.arm(settings_.open_timeout);
   Dictionary again = options.copy();
   open_file(options);

@@ -75,7 +75,7 @@ Dictionary FileSource::reader_options() const {
 }
 
 std::string FileSource::url() const {
-  return mask_passwords(url_);
+  return shown_url(url_);
 }
 
 std::optional<std::int64_t> FileSource::total() const {

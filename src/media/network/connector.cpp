@@ -79,7 +79,7 @@ void Connector::note_frame() {
   if (std::exchange(has_frame_, true)) return;
   if (!choice_.note_frame()) return;
   log(LogLevel::Warning,
-      "'" + mask_passwords(url_.text) +
+      "'" + shown_url(url_.text) +
           "' is read by FFmpeg's RTSP, one frame interval late, since freshframe's own failed: " +
           (why_.empty() ? "it gave no frame" : why_) + "; please report this camera");
 }

@@ -81,7 +81,7 @@ std::optional<double> wall_time_of(const AVPacket& packet) {
 
 LiveConnection::LiveConnection(const LiveUrl& url, const OpenOptions& options, const Context& context,
                                std::optional<DetachedCall>& aside, const Shared& shared)
-    : url_(mask_passwords(url.text)),
+    : url_(shown_url(url.text)),
       options_(options),
       book_(context.counters.source()),
       aside_(aside),

@@ -24,9 +24,9 @@ extern "C" {
 namespace freshframe::media {
 
 LiveSource::LiveSource(std::string url, OpenOptions options)
-    : ReconnectingSource("'" + mask_passwords(LiveUrl(url).text) + "'", reconnect_of(options)),
+    : ReconnectingSource("'" + shown_url(LiveUrl(url).text) + "'", reconnect_of(options)),
       url_(std::move(url)),
-      masked_(mask_passwords(url_.text)),
+      masked_(shown_url(url_.text)),
       options_(std::move(options)),
       connector_(url_, options_, core::gate_of_thread()),
       maker_(wanted_size(options_)),

@@ -37,7 +37,7 @@ using media::JpegEncoder;
 using media::local_path;
 using media::make_av_packet;
 using media::make_codec;
-using media::mask_passwords;
+using media::shown_url;
 using media::to_av_frame;
 using media::url_kind;
 using media::UrlKind;
@@ -94,7 +94,7 @@ Frame frame_at(const std::string& path, double at) {
 }  // namespace
 
 Frame read_picture(const std::string& path, std::optional<double> at) {
-  const auto shown = mask_passwords(path);
+  const auto shown = shown_url(path);
   if (url_kind(path) != UrlKind::File)
     throw SourceError("cannot read '" + shown + "': it is not a " + (at ? "video file" : "picture file"),
                       shown);
@@ -108,6 +108,7 @@ Frame read_picture(const std::string& path, std::optional<double> at) {
 
 void write_picture(const Frame& frame, const std::string& path) {
   install_ffmpeg_log();
+  media::check_is_no_url(path);
   if (!frame) throw Error("cannot write the picture '" + path + "': the frame is empty");
   const auto bytes =
       is_jpeg(path) ? JpegEncoder().encode(frame, frame.width(), kJpegQuality).bytes : png(for_png(frame));

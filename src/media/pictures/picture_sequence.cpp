@@ -30,7 +30,7 @@ PictureSequence::PictureSequence(std::string url, OpenOptions options)
 }
 
 std::string PictureSequence::url() const {
-  return mask_passwords(url_);
+  return shown_url(url_);
 }
 
 double PictureSequence::fps() const noexcept {

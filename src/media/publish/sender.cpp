@@ -119,7 +119,8 @@ void PublishConnection::add_stream() {
 }
 
 void PublishConnection::open(std::shared_ptr<const PacketStream> stream, TimePoint deadline) {
-  const FfmpegErrorCapture errors(FfmpegErrorCapture::Purpose::Opening);
+  FfmpegErrorCapture errors(FfmpegErrorCapture::Purpose::Opening);
+  errors.hide_host(target_.url().host, target_.masked());
   stream_ = std::move(stream);
   for (const int descriptor : open_descriptors()) {
     if (is_to_server(descriptor)) others_.insert(descriptor);

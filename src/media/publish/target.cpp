@@ -65,13 +65,21 @@ std::optional<int> port_in(const LiveUrl& url, const std::string& masked) {
   int port = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
   if (error == std::errc() && end == text.data() + text.size() && port >= 1 && port <= kHighest) return port;
-  throw OptionError("cannot publish to '" + masked + "': a port is a number from 1 to 65535, got '" +
-                    std::string(text) + "'");
+  // What is there is not shown: it may be a part of a password.
+  throw OptionError("cannot publish to '" + masked + "': a port is a number from 1 to 65535; " +
+                    std::string(kEscapesOfPasswords));
+}
+
+/// Also of "user:secret@host/a", where the scheme is missing.
+std::string shown_target(const std::string& url) {
+  constexpr std::string_view kMissing = "://";
+  if (protocol_of(LiveUrl(url).scheme) != nullptr) return shown_url(url);
+  return shown_url(std::string(kMissing) + url).substr(kMissing.size());
 }
 
 }  // namespace
 
-PublishTarget::PublishTarget(const std::string& url) : url_(url), masked_(mask_passwords(url)) {
+PublishTarget::PublishTarget(const std::string& url) : url_(url), masked_(shown_target(url)) {
   const auto* const protocol = protocol_of(url_.scheme);
   if (protocol == nullptr || url_.host.empty()) {
     throw OptionError(

@@ -12,6 +12,7 @@
 
 #include "core/file_place.hpp"
 #include "core/unit_text.hpp"
+#include "media/source_url.hpp"
 #include <unistd.h>
 
 namespace freshframe::media {
@@ -81,6 +82,7 @@ RecordingFiles::RecordingFiles(std::string path, const VideoFileOptions& options
       segment_(options.segment),
       keep_(options.keep),
       reports_(options.reports_segments) {
+  check_is_no_url(path_);
   check_segment(path_, options);
   if (keep_) check_keep(*keep_);
   if (segment_) names_.emplace(path_);

@@ -9,11 +9,13 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "cpp/media/files.hpp"
 #include "cpp/support.hpp"
 #include "media/camera/options.hpp"
 #include "media/masked_url.hpp"
+#include "media/publish/target.hpp"
 #include "media/source_url.hpp"
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -49,8 +51,8 @@ std::string repeated(std::string_view part, int times) {
 // A quadratic function takes 64 times as long for eight times the text, a linear one 8 times, or twice that where only the
 // shorter text fits into a cache.
 TEST(MediaUrl, MasksLongTextsInLinearTime) {
-  for (const auto* part :
-       {"http://", "http://host:1/?a=b&", "http://h/?a=b ", "x=", "rtsp://10.0.0.7:554/main "}) {
+  for (const auto* part : {"http://", "http://host:1/?a=b&", "http://h/?a=b ", "http://h/?key=b ",
+                           "http://a:b ", "x=", "rtsp://10.0.0.7:554/main "}) {
     const std::string begin = "http://u@";
     double ratio = 64;
     for (int i = 0; i < 10 && ratio >= 24; ++i) {  // other programs need the cores and their caches, too
@@ -79,17 +81,106 @@ TEST(MediaUrl, MasksAPasswordThatHoldsWhatItMayNot) {
   EXPECT_EQ(mask_passwords("lost 'rtsp://host:554': ask joe@host"), "lost 'rtsp://host:554': ask joe@host");
 }
 
+// Passwords that no URL may have, as people type them.
+const std::vector<std::string> kOddPasswords{
+    "secret",   "s3cr3t/x",   "s3cr3t?x",  "s3cr3t#x",  "s3cr3t@x",   "sec:ret",    "12345/67", "888888#",
+    "1234?x",   "12345@67",   "1234:x",    "80/secret", "secret%",    "%zz secret", "p w",      "sec ret@x",
+    " secret",  "secret ",    "[secret",   "[::1]",     "sécret",     "sec\\ret",   "\"secret", "it's",
+    "<secret>", "sec&ret=x",  "a=b",       "{secret}",  "$ecret!",    "secret~",    "sec;ret",  "sec,ret",
+    "secret'",  "secret://x", "://secret", "secret//",  "/secret",    "?secret",    "#secret",  "@secret",
+    "secret@",  "secret/",    "secret?",   "secret#",   "pass/@word", "@@",         "://@:/@",  "a@b:c/d@e",
+    "sec|ret",  "sec*ret^x",  "0",         "65536/x",   "sec\tret",   "sec\nret",   "***"};
+
+TEST(MediaUrl, ShowsNoPartOfAnyPassword) {
+  for (const std::string scheme : {"rtsp", "HTTP", "rtmp", "srt"}) {
+    for (const auto& password : kOddPasswords) {
+      const auto url = scheme + "://user:" + password + "@host:554/a";
+      EXPECT_EQ(shown_url(url), scheme + "://user:***@host:554/a") << url;
+      const bool ends = password.starts_with(' ') || password.find("://") != std::string::npos ||
+                        password.find_first_of("\n\t") != std::string::npos;
+      if (ends) continue;  // what follows a URL in a text looks the same
+      const auto text = mask_passwords("lost '" + url + "': it is away");
+      EXPECT_EQ(text, "lost '" + scheme + "://user:***@host:554/a': it is away") << url;
+    }
+  }
+  EXPECT_EQ(shown_url(std::string("rtsp://user:sec\0ret@host/a", 26)), "rtsp://user:***@host/a");
+}
+
+TEST(MediaUrl, ShowsNoPasswordOfAUrlWithoutAHost) {
+  EXPECT_EQ(shown_url("rtsp://user:secret"), "rtsp://user:***");
+  EXPECT_EQ(shown_url("rtsp://user:sec ret/x"), "rtsp://user:***");
+  EXPECT_EQ(shown_url("rtsp:/user:sec ret@host/x"), "rtsp:/user:***@host/x");
+  EXPECT_EQ(shown_url("RTSP//user:sec/ret@host/x"), "RTSP//user:***@host/x");
+  EXPECT_EQ(shown_url("clips/12:30@door.mp4"), "clips/12:30@door.mp4");
+  EXPECT_EQ(shown_url("rtsp://user:888888"), "rtsp://user:***");
+  EXPECT_EQ(mask_passwords("lost 'rtsp://user:secret': away"), "lost 'rtsp://user:*** away");
+  EXPECT_EQ(mask_passwords("lost rtsp://user:secret"), "lost rtsp://user:***");
+  for (const std::string text :
+       {"cannot reach rtsp://host: refused", "('http://host:80')", "rtsp://host:554.",
+        "{\"rtsp://host\":{\"a\":1}}", "<http://host:8080>", "http://[::1]:80/"})
+    EXPECT_EQ(mask_passwords(text), text);
+}
+
+TEST(MediaUrl, NoMessageOfOpenOrPublishShowsAPassword) {
+  for (const std::string scheme : {"rtsp", "http", "rtmp", "tcp", "gopher", " rtsp", "rtsp//", "rtsp:/"}) {
+    for (const auto& password : kOddPasswords) {
+      if (password.size() < 4 || password == "[::1]") continue;  // "a=b" may be anywhere
+      const auto url = scheme + (scheme.ends_with('/') ? "" : "://") + "user:" + password + "@host/a";
+      for (const OpenOptions& options :
+           {OpenOptions(), OpenOptions{.live = false}, OpenOptions{.start = 1},
+            OpenOptions{.decode = Decode::Keys}, OpenOptions{.still = 5}, OpenOptions{.pace = Pace::Burst}}) {
+        std::string message;
+        try {
+          const auto source = open(url, options);
+          message = source->url();
+        } catch (const Error& error) {
+          message = error.what();
+        }
+        EXPECT_FALSE(contains(message, password)) << url << ": " << message;
+      }
+      std::string message;
+      try {
+        message = PublishTarget(url).masked();
+      } catch (const OptionError& error) {
+        message = error.what();
+      }
+      EXPECT_FALSE(contains(message, password)) << url << ": " << message;
+      EXPECT_FALSE(contains(message, password.substr(0, 6))) << url << ": " << message;
+    }
+  }
+}
+
+TEST(MediaUrl, APasswordThatCutsAUrlShortIsRefusedWithItsEscapes) {
+  for (const std::string url :
+       {"rtsp://user:s3cr3t/x@host/a", "http://user:888888#@host/a", "rtsp://u:secret"}) {
+    const auto message = message_of<OptionError>([&] { static_cast<void>(open(url)); });
+    EXPECT_TRUE(contains(message, "'/' is written as %2F")) << message;
+  }
+  EXPECT_NE(open("http://host:8080/mail@home"), nullptr);
+}
+
+TEST(MediaUrl, ARecorderRefusesAUrl) {
+  const auto message = message_of<OptionError>([] { check_is_no_url("rtsp://user:my secret@host/a.mp4"); });
+  EXPECT_TRUE(contains(message, "'rtsp://user:***@host/a.mp4'")) << message;
+  EXPECT_NO_THROW(check_is_no_url("a://b.mp4"));
+}
+
 TEST(MediaUrl, MasksParametersThatAreSecrets) {
   EXPECT_EQ(mask_passwords("http://h/a?user=joe&PWD=x&n=1"), "http://h/a?user=joe&PWD=***&n=1");
   EXPECT_EQ(mask_passwords("x 'http://h/a?access_token=x' y"), "x 'http://h/a?access_token=***' y");
-  EXPECT_EQ(mask_passwords("rtsp://a:b@h/?password=x&auth=y#z"), "rtsp://a:***@h/?password=***&auth=***#z");
+  EXPECT_EQ(mask_passwords("rtsp://a:b@h/?password=x&auth=y#z"), "rtsp://a:***@h/?password=***&auth=***");
   EXPECT_EQ(mask_passwords("http://h/v.cgi?loginuse=a&loginpas=x"), "http://h/v.cgi?loginuse=a&loginpas=***");
   EXPECT_EQ(mask_passwords("http://h/?token=it's"), "http://h/?token=***");
+  EXPECT_EQ(mask_passwords("http://h/?psw=a&hmac=b&psk=c"), "http://h/?psw=***&hmac=***&psk=***");
+  EXPECT_EQ(mask_passwords("http://h/?hdnts=exp=1~acl=/*~hmac=b"), "http://h/?hdnts=***");
+  EXPECT_EQ(shown_url("http://h/?n=1&pwd=a b'&m=2"), "http://h/?n=1&pwd=***&m=2");
 }
 
 TEST(MediaUrl, MasksATokenThatStandsForAUser) {
   EXPECT_EQ(mask_passwords("https://TOKEN@host/a"), "https://***@host/a");
-  EXPECT_EQ(mask_passwords("x 'HTTP://TOKEN@host:8080/mail@home' y"), "x 'HTTP://***@host:8080/mail@home' y");
+  EXPECT_EQ(mask_passwords("x 'HTTP://TOKEN@host:8080/mail' y"), "x 'HTTP://***@host:8080/mail' y");
+  EXPECT_EQ(mask_passwords("x 'HTTP://TOKEN@host:8080/mail@home' y"), "x 'HTTP://***@home' y");
+  EXPECT_EQ(mask_passwords("http://joe@mail.org:secret@host/a"), "http://***@host/a");
   EXPECT_EQ(mask_passwords("https://user:secret@host/a"), "https://user:***@host/a");
 }
 
@@ -106,9 +197,10 @@ TEST(MediaUrl, MasksSecretsInThePathOfCamerasThatHaveThemThere) {
 }
 
 TEST(MediaUrl, LeavesWhatIsNoPassword) {
-  for (const std::string url : {"rtsp://host/a", "rtsp://user@host/a", "http://host:8080/mail@home",
-                                "rtsp://[::1]:554/mail@home", "rtsp://joe@[::1]/mail@home", "clip.mp4", "",
-                                "demo:circles?fps=60", "://", "a://b", "http://host/?a=b&c"}) {
+  for (const std::string url :
+       {"rtsp://host/a", "rtsp://user@host/a", "https://host/@joe/live", "http://host:8080/mail",
+        "rtsp://[::1]:554/mail@home", "rtsp://joe@[::1]/mail@home", "clip.mp4", "", "demo:circles?fps=60",
+        "://", "a://b", "http://host/?a=b&c"}) {
     EXPECT_EQ(mask_passwords(url), url);
   }
 }

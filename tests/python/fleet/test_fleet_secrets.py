@@ -14,6 +14,7 @@ from rigs.fleet import builds as fleet_builds
 from support import until
 
 import freshframe as ff
+from freshframe.fleet._agent.run import Run
 from freshframe.fleet._control.kept import StateFile
 from freshframe.fleet._url import masked
 
@@ -102,3 +103,13 @@ def test_what_a_killed_fleet_without_a_name_has_left_is_swept(state_folder: Path
     left = {path.name for path in state_folder.iterdir()}
     assert left == {"mine.json", "mine.lock", "mine.sock", running.path.name, running.path.stem + ".lock"}
     running.close()
+
+
+def test_a_password_is_hidden_before_a_text_is_cut() -> None:
+    url = "rtsp://joe:hun ter2 " + "x" * 50 + "@10.0.0.7/a"
+    run = Run(1, 1, "gate", url, exclusive=False)
+    for before in range(6_100, 6_160, 7):
+        said = run.shown("word " * (before // 5) + "y" * (before % 5) + f" {url} was lost" + " word" * 5_000)
+        assert "ter2" not in said
+        assert "hun" not in said
+        assert len(said) < 9_000

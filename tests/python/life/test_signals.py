@@ -69,9 +69,7 @@ def test_an_uncaught_ctrl_c_ends_the_program_as_by_the_signal() -> None:
 
 
 def test_a_program_sees_ctrl_c_and_its_other_errors_are_printed() -> None:
-    caught = (
-        "\ntry:\n    pipeline.run()\nexcept KeyboardInterrupt:\n    raise ValueError('after it')\n"
-    )
+    caught = "\ntry:\n    pipeline.run()\nexcept KeyboardInterrupt:\n    raise ValueError('after it')\n"
     ended = run_program(INTERRUPTED + caught, signals=[signal.SIGINT])
     assert ended.code == 1
     assert "ValueError: after it" in ended.err

@@ -13,6 +13,7 @@ from typing import Any
 import freshframe as ff
 from freshframe._look.progress import progress_display
 
+from ... import _check
 from ..dashboard import serve_if_asked
 from ..messages import Messages
 from ..outcome import ExitCode, UsageError, explain
@@ -70,7 +71,8 @@ def _check_several(options: Any) -> None:
     for source in options.sources:
         if ff.open(source).live:
             raise UsageError(
-                f"{source!r} is a live source, which never ends; several sources must all be files"
+                f"{_check.shown(source)} is a live source, which never ends; "
+                "several sources must all be files"
             )
 
 

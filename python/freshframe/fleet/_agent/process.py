@@ -75,12 +75,11 @@ class _Agent:
 
     def log(self, level: int, logger: str, text: str) -> bool:
         """The interface of the handler of worker processes."""
-        text = cut(text)
         with self._lock:
             secrets = [run for run in self._runs.values() if run.secret and run.secret in text]
         for run in secrets:
-            text = run.shown(text)
-        self._tell(Log(level, logger, masked(text)))
+            text = run.hidden(text)
+        self._tell(Log(level, logger, cut(masked(text))))
         return True
 
     def _tell(self, event: Event) -> None:

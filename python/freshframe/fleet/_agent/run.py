@@ -21,7 +21,7 @@ from ..._graph.queue import Queue
 from ..._native import Frame
 from ..._pipeline.pipeline import Pipeline, engine_of, is_live
 from ..._process import pickling
-from .._url import cut, masked
+from .._url import cut, masked, shown_url
 from .._wire import loss_name
 from .sent_modules import SentModules
 
@@ -197,12 +197,15 @@ class Run:
         return f"{self.name}, start {self.epoch & 0xFFFFFFFF}"
 
     def shown(self, text: str) -> str:
-        """A text of bearable length without the passwords of its URL."""
-        text = cut(text)
+        """Returns a text of bearable length without the passwords of its URLs."""
+        return cut(masked(self.hidden(text)))
+
+    def hidden(self, text: str) -> str:
+        """Returns a text without the password of this camera's URL, before anything of it is cut off."""
         for known in (self.url, self.secret):
             if len(known) >= _SHORTEST_SECRET:
-                text = text.replace(known, masked(self.url))
-        return masked(text)
+                text = text.replace(known, shown_url(self.url))
+        return text
 
 
 def hangs(run: Run) -> str:
@@ -218,6 +221,6 @@ def _innermost(frame: Any) -> list[traceback.FrameSummary]:
 
 
 def text_of(error: BaseException) -> str:
-    """An error as one line, of bearable length."""
-    text = cut(str(error))
+    """Returns the class and the text of an error, which may be of any length and have secrets."""
+    text = str(error)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

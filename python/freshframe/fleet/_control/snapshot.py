@@ -9,7 +9,7 @@ from .._decide.decisions import Decisions
 from .._decide.model import Agent, Camera, Run
 from .._read.results import Results
 from .._stats import AgentStats, CameraStats, FleetReaderStats, FleetStats, ShownState
-from .._url import masked
+from .._url import masked, shown_url
 from .._wire import LOSSES, loss_name
 from .agents.link import Link
 from .agents.links import Links
@@ -91,7 +91,7 @@ def camera_stats(
     doubled = 0.0 if camera.doubled_at is None else max(0.0, now - camera.doubled_at)
     return CameraStats(
         name=camera.name,
-        url=masked(url),
+        url=shown_url(url),
         needs=dict(camera.needs),
         exclusive=camera.exclusive,
         state=state,

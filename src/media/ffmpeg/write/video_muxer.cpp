@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "media/ffmpeg/error.hpp"
+#include "media/source_url.hpp"
 
 namespace freshframe::media {
 
@@ -107,6 +108,7 @@ bool is_matroska(const AVOutputFormat& container) {
 }  // namespace
 
 const AVOutputFormat* find_container(const std::string& path) {
+  check_is_no_url(path);
   return av_guess_format(nullptr, path.c_str(), nullptr);
 }
 

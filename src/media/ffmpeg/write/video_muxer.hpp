@@ -127,7 +127,7 @@ class VideoMuxer {
 
 /// Seconds: an upper limit for the time between two packets.
 [[nodiscard]] double longest_pause(const AVOutputFormat& container, AVRational time_base);
-/// The container of the name, or nullptr.
+/// Returns the container of the name, or nullptr. Throws OptionError for a URL.
 [[nodiscard]] const AVOutputFormat* find_container(const std::string& path);
 
 }  // namespace freshframe::media

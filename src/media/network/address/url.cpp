@@ -32,6 +32,15 @@ bool LiveUrl::may_use_address() const {
   return scheme == "rtsp" || scheme == "tcp" || scheme == "udp";
 }
 
+bool LiveUrl::has_odd_port() const {
+  constexpr long kLargestPort = 65535;
+  const auto rest = std::string_view(text).substr(host_end);
+  const auto port = rest.substr(0, rest.find_first_of("/?#"));
+  if (port.size() < 2) return !port.empty() && port != ":";
+  return port.front() != ':' || !core::all_digits(port.substr(1)) ||
+         !core::number_at(port.substr(1), kLargestPort);
+}
+
 bool LiveUrl::is_over_tls() const {
   return scheme == "https" || scheme == "rtsps" || scheme == "rtmps";
 }

@@ -21,9 +21,15 @@ struct LiveUrl {
   [[nodiscard]] std::string at(const std::string& address) const;
   /// Whether the name is needed only for its address. HTTP sends it to the server, TLS checks it.
   [[nodiscard]] bool may_use_address() const;
+  /// Whether something else than a number of 0 to 65535 is in place of the port, such as a part of a password.
+  [[nodiscard]] bool has_odd_port() const;
   /// Whether a connection begins with a handshake of TLS.
   [[nodiscard]] bool is_over_tls() const;
 };
+
+/// What to do about a URL with an odd port.
+inline constexpr std::string_view kEscapesOfPasswords =
+    "in a user or a password, '/' is written as %2F, '?' as %3F, '#' as %23, '@' as %40 and ':' as %3A";
 
 /// The schemes of live sources: "rtsp", "http" and so on.
 [[nodiscard]] bool is_live_scheme(std::string_view scheme);

@@ -147,7 +147,7 @@ std::string numbered(const std::vector<std::string>& videos) {
 LiveInput::LiveInput(LiveUrl url, OpenOptions options, std::stop_token stop,
                      std::shared_ptr<core::SessionGate> gate, const std::shared_ptr<Learned>& learned)
     : url_(std::move(url)),
-      masked_(mask_passwords(url_.text)),
+      masked_(shown_url(url_.text)),
       options_(std::move(options)),
       session_(gate),
       interrupt_(std::move(stop), std::move(gate)),
@@ -165,6 +165,7 @@ LiveInput::~LiveInput() {
 
 void LiveInput::open(const std::string& target, TimePoint deadline) {
   FfmpegErrorCapture errors(FfmpegErrorCapture::Purpose::Opening);
+  errors.hide_host(url_.host, masked_);
   errors.limit_redirects(kMostRedirects, [this] {
     redirects_again_ = true;
     interrupt_.abandon();

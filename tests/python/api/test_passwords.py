@@ -1,0 +1,315 @@
+"""No message, attribute, statistic or log line shows a password of a URL, or the key of a server."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import html
+import io
+import json
+import logging
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rigs.ports import free_port
+from support import WATCHDOG, picture, until
+
+import freshframe as ff
+from freshframe import _check, _http, _native
+from freshframe._cli import main
+from freshframe._spool.foreign import described
+
+# Passwords of two pieces, which no message contains by chance, with odd letters before, between or after.
+PIECES = ("Zq7w", "Xk9v")
+ODD = [
+    *(
+        "/",
+        "?",
+        "#",
+        "@",
+        ":",
+        "%",
+        "%zz",
+        "%00",
+        " ",
+        "  ",
+        "\t",
+        "\n",
+        "\r\n",
+        "\0",
+        "\x1b[31m",
+        "'",
+        '"',
+        "`",
+    ),
+    *(
+        "\\",
+        "[",
+        "]",
+        "{",
+        "}",
+        "<",
+        ">",
+        "|",
+        "^",
+        "&",
+        "=",
+        "+",
+        ";",
+        ",",
+        "!",
+        "$",
+        "*",
+        "(",
+        ")",
+        "~",
+        "é",
+    ),
+    *("日", "://", "//", "@@", "/@", "?@", "#@", ":@", "888888#", "80/"),
+]
+FORMS = ["{0}{odd}{1}", "{odd}{0}{1}", "{0}{1}{odd}", "12345{odd}{0}{1}"]
+PASSWORDS = [form.format(*PIECES, odd=odd) for form in FORMS for odd in ODD]
+SCHEMES = ("rtsp", "http", "rtmp", "tcp")
+
+
+def refused(call: Callable[[], object]) -> str:
+    """Returns the exception of a call with its attributes and causes, or the representation of its result."""
+    try:
+        result = call()
+    except Exception as error:
+        said = ""
+        cause: BaseException | None = error
+        while cause is not None:
+            said += f"{cause} {cause!r} {vars(cause)} {getattr(cause, 'url', '')} "
+            cause = cause.__cause__
+        return said
+    return f"{result!r} {getattr(result, 'url', '')}"
+
+
+def added(source: ff.VideoSource) -> object:
+    """The names and statistics of a pipeline that is not started."""
+    pipeline = ff.Pipeline()
+    port = pipeline.add(source)
+    pipeline.reader(port)
+    return port, source, pipeline, pipeline.stats(), str(pipeline.stats())
+
+
+# Each place takes a URL and refuses or shows it at once: nothing is connected.
+PLACES: dict[str, Callable[[str], object]] = {
+    "open": lambda url: added(ff.open(url)),
+    "open start": lambda url: added(ff.open(url, start=1)),
+    "open live": lambda url: added(ff.open(url, live=False)),
+    "open still": lambda url: added(ff.open(url, live=False, still=5)),
+    "open remember": lambda url: added(ff.open("demo:circles", remember=url)),
+    "open pace": lambda url: added(ff.open(url, pace="burst")),
+    "open keys": lambda url: added(ff.open(url, live=False, decode="keys")),
+    "open rendition": lambda url: added(ff.open(url, live=False, rendition="worst")),
+    "open fps": lambda url: ff.open("demo:circles", fps=url),  # type: ignore[arg-type]
+    "open size": lambda url: ff.open("demo:circles", size=url),  # type: ignore[arg-type]
+    "open bytes": lambda url: ff.open(url.encode()),  # type: ignore[arg-type]
+    "open with a blank": lambda url: added(ff.open(" " + url)),
+    "open one slash": lambda url: added(ff.open(url.replace("://", ":/", 1))),
+    "open without a colon": lambda url: added(ff.open(url.replace("://", "//", 1))),
+    "open another scheme": lambda url: added(ff.open("x" + url)),
+    "open exposure": lambda url: setattr(ff.open(0), "exposure", url),
+    "mock": ff.MockCamera,
+    "probe option": lambda url: ff.probe("demo:circles", seconds=url),  # type: ignore[arg-type]
+    "Publish": ff.Publish,
+    "Publish codec": lambda url: ff.Publish(url, codec="h265x"),
+    "Publish quality": lambda url: ff.Publish(url, quality=99),
+    "Publish without a scheme": lambda url: ff.Publish(url.partition("://")[2]),
+    "VideoFile": ff.VideoFile,
+    "VideoFile mp4": lambda url: ff.VideoFile(url + ".mp4"),
+    "VideoFile segment": lambda url: ff.VideoFile(url + "%d%d.mp4", segment=2),
+    "JsonLines": ff.JsonLines,
+    "Csv": lambda url: ff.Csv(url + ".parquet"),
+    "Spool": lambda url: ff.Spool(url, print),
+    "OnnxModel": ff.OnnxModel,
+    "OnnxDetector": ff.OnnxDetector,
+    "OnnxClassifier": ff.OnnxClassifier,
+    "native.load": lambda url: ff.native.load(url, "Node", out=(3,)),
+    "read_picture": ff.read_picture,
+    "read_picture at": lambda url: ff.read_picture(url, at=1),
+    "write_picture": lambda url: ff.write_picture(ff.Frame.from_array(picture(0), "gray"), url),
+    "Ask": ff.Ask,
+    "Ask remote": lambda url: ff.Ask(url.replace("rtsp", "https", 1), remote=True),
+    "demo_truth": lambda url: ff.demo.demo_truth(url, 0),
+    "a number": lambda url: _check.number("size", url),
+    "a list": lambda url: _check.number("size", [url, {url: np.zeros(3)}]),
+}
+
+
+def assert_hidden(said: str, password: str) -> None:
+    for piece in PIECES:
+        assert piece not in said, f"a piece of {password!r} is in {said!r}"
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_no_place_shows_a_password(place: str) -> None:
+    for scheme in SCHEMES:
+        for password in PASSWORDS:
+            url = f"{scheme}://user:{password}@127.0.0.1:9/x"
+            assert_hidden(refused(lambda url=url: PLACES[place](url)), password)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    "name", ["pwd", "psw", "loginpas", "token", "key", "hmac", "auth", "sid", "hdnts", "jwt"]
+)
+@pytest.mark.parametrize("place", ["open", "open start", "Publish", "VideoFile", "open one slash"])
+def test_no_place_shows_a_parameter_that_is_a_secret(place: str, name: str) -> None:
+    for scheme in SCHEMES:
+        for odd in set(ODD) - {"&", "@", "@@", "/@", "?@", "#@", ":@"}:
+            url = f"{scheme}://127.0.0.1:9/x?n=1&{name}=Zq7w{odd}Xk9v&m=2"
+            assert_hidden(refused(lambda url=url: PLACES[place](url)), url)  # type: ignore[misc]
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    text = io.StringIO()
+    handler = logging.StreamHandler(text)
+    logger = logging.getLogger("freshframe")
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    yield text
+    logger.setLevel(level)
+    logger.removeHandler(handler)
+
+
+CONNECTED = ["{0}{1}", "{0}%{1}", "{0}@{1}", "{0}'{1}", "{0}@{1}/", "{0}:{1}", "{0}%2F{1}"]
+
+
+def fetched(url: str) -> str:
+    try:
+        with urllib.request.urlopen(url, timeout=WATCHDOG) as answer:
+            return str(answer.read())
+    except urllib.error.HTTPError as error:
+        return str(error.read())
+
+
+def tried(url: str) -> str:
+    """Returns all that a pipeline reports about a source that is tried again and again."""
+    pipeline = ff.Pipeline()
+    pipeline.reader(pipeline.add(ff.open(url), name="camera"))
+
+    def error() -> str:
+        source = pipeline.stats().nodes["camera"].source
+        return source.last_error if source else ""
+
+    with pipeline.start():
+        page = pipeline.serve(port=0).url.partition("?")[0].rstrip("/")
+        until(error, "the failure")
+        said = f"{pipeline.stats()} {pipeline.why()} {error()}"
+        return said + "".join(
+            fetched(f"{page}/{path}") for path in ("api/state", "metrics", "healthz", "api/why")
+        )
+
+
+def read(url: str) -> None:
+    pipeline = ff.Pipeline()
+    pipeline.reader(pipeline.add(ff.open(url, live=False)))
+    pipeline.run()
+
+
+def published(url: str) -> object:
+    pipeline = ff.Pipeline()
+    publish = ff.Publish(url, timeout=1)
+    pipeline.add(publish, pipeline.add(ff.open("demo:circles?size=64x48&frames=3&fps=30")))
+    pipeline.run()
+    return publish.stats(), pipeline.stats()
+
+
+@pytest.mark.parametrize(
+    ("use", "scheme"),
+    [
+        *((tried, scheme) for scheme in SCHEMES),
+        (read, "http"),
+        *((published, scheme) for scheme in SCHEMES if scheme != "http"),
+    ],
+)
+def test_a_connection_that_fails_shows_no_password(
+    use: Callable[[str], object], scheme: str, log: io.StringIO
+) -> None:
+    for password in (form.format(*PIECES) for form in CONNECTED):
+        url = f"{scheme}://user:{password}@127.0.0.1:{free_port()}/x?token=Zq7w"
+        assert_hidden(refused(lambda url=url: use(url)), password)  # type: ignore[misc]
+        assert_hidden(log.getvalue(), password)
+
+
+COMMANDS = [
+    ["probe"],
+    ["track", "-o", "out.jsonl"],
+    ["top"],
+    ["why"],
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+def test_no_command_shows_a_password(
+    command: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for odd in ("/", "?", "#", " ", "'", "12345/", "\n"):
+        scheme = "http" if command[0] in ("top", "why") else "gopher"
+        url = f"{scheme}://user:Zq7w{odd}Xk9v@127.0.0.1:9/x"
+        assert main([*command, url]) != 0
+        assert_hidden(str(capsys.readouterr()), url)
+
+
+def test_the_error_of_a_spools_function_shows_no_password() -> None:
+    for password in (form.format(*PIECES) for form in CONNECTED):
+        for before in ("", "x" * 990, "word " * 198):
+            url = f"https://user:{password}@127.0.0.1:9/hook?key=Zq7w"
+            assert_hidden(described(OSError(f"{before} no answer from {url}")), password)
+
+
+KEYS = [
+    "sk-abcdefghijkl0123456789",
+    'sk-"quoted"key/0123456789',
+    "sk-back\\slash\\key0123456789",
+    "<sk>&'key'0123456789",
+]
+ESCAPES: dict[str, Callable[[str], str]] = {
+    "as it is": lambda key: key,
+    "JSON": lambda key: json.dumps(key)[1:-1],
+    "JSON in JSON": lambda key: json.dumps(json.dumps(key))[2:-2],
+    "JSON of PHP": lambda key: json.dumps(key)[1:-1].replace("/", "\\/"),
+    "code points": lambda key: "".join(f"\\u{ord(letter):04X}" for letter in key),
+    "a representation": lambda key: repr(key)[1:-1],
+    "HTML": html.escape,
+    "HTML of XML": lambda key: html.escape(key, quote=False).replace("'", "&apos;"),
+    "numbers": lambda key: "".join(f"&#{ord(letter)};" for letter in key),
+    "a URL": lambda key: urllib.parse.quote(key, safe=""),
+    "lines": lambda key: key[:8] + "\n    " + key[8:],
+}
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("escape", ESCAPES)
+@pytest.mark.parametrize("before", [0, 150, 190, 4_080, 65_530])
+def test_no_form_of_a_key_is_shown_however_a_server_repeats_it(key: str, escape: str, before: int) -> None:
+    for padding in (" ", "x", "\n"):
+        shown = _http.shown_reply(f"{padding * before}: {ESCAPES[escape](key)} is no key of ours", key)
+        assert len(shown) <= 200
+        for start in range(len(key) - 7):
+            assert key[start : start + 8] not in shown
+        assert not any(piece in shown for piece in ("\\u006", "&#10", "0123", "%73"))
+
+
+def test_words_of_a_server_stay_readable() -> None:
+    assert _http.shown_reply(b"no\n such  model: rtsp://u:Zq7w@h/", "key") == "no such model: rtsp://u:***@h/"
+    assert _http.shown_reply("x" * 300, "") == "x" * 200
+    assert _http.shown_reply("Bearer SK-ABC is wrong", "sk-abc") == "Bearer *** is wrong"
+
+
+def test_a_text_of_backslashes_takes_no_long_time() -> None:
+    assert len(_http.shown_reply("\\" * 1_000_000, "\\\\key")) == 200
+
+
+def test_lone_surrogates_do_not_stop_a_message() -> None:
+    assert_hidden(_check.shown("rtsp://user:Zq7w\ud800Xk9v@host/x"), "surrogates")
+    assert _native.shown_url("rtsp://user:secret@host/x") == "rtsp://user:***@host/x"
