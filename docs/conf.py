@@ -18,7 +18,8 @@ author = "the freshframe developers"
 copyright = author  # noqa: A001  (Sphinx's name)
 version = re.findall(r"VERSION (\d+\.\d+\.\d+)", (ROOT / "CMakeLists.txt").read_text(encoding="utf-8"))[0]
 root_doc = "docs/index"
-include_patterns = ["docs/**", "examples/*/README.md", "CONTRIBUTING.md", "CHANGELOG.md", "ROADMAP.md"]
+_PROJECT = ("CONTRIBUTING", "CHANGELOG", "ROADMAP", "SECURITY", "CODE_OF_CONDUCT")
+include_patterns = ["docs/**", "examples/*/README.md", *(f"{name}.md" for name in _PROJECT)]
 exclude_patterns = ["docs/conf.py", "**/.venv", "**/build"]
 extensions = [
     "myst_parser",

@@ -1,4 +1,4 @@
-"""Makes the README's pictures of the dashboard from the real page: a program worth looking at, for a while.
+"""Makes the pictures of the dashboard in docs/pictures from the real page, with a program worth looking at.
 
 ./dev screenshots installs the browser. The pictures of a run replace those of the run before.
 """
