@@ -12,6 +12,7 @@
 #include <optional>
 #include <utility>
 
+#include "core/utf8.hpp"
 #include "media/masked_url.hpp"
 
 extern "C" {
@@ -37,6 +38,12 @@ std::string visible_text(std::string_view text) {
     }
   }
   return result;
+}
+
+std::string shown_words(std::string_view text) {
+  constexpr std::size_t kMost = 100;
+  auto shown = visible_text(mask_passwords(text));
+  return shown.size() <= kMost ? shown : core::utf8_of(shown.substr(0, kMost));
 }
 
 namespace {

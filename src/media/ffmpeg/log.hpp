@@ -15,6 +15,9 @@ namespace freshframe::media {
 /// become U+FFFD.
 [[nodiscard]] std::string visible_text(std::string_view text);
 
+/// A server's words for a message: without passwords and control characters, and only then cut after 100 bytes.
+[[nodiscard]] std::string shown_words(std::string_view text);
+
 /// Installs the callback, once per process. All code in media that uses FFmpeg calls it first.
 void install_ffmpeg_log();
 

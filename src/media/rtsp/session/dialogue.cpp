@@ -45,8 +45,8 @@ Message Dialogue::ask(std::string_view method, const std::string& url, const std
       return answer;
     }
     if (accept(answer)) continue;
-    throw Fault(Trouble::Refused, "the server answered 401 " + visible_text(answer.reason.substr(0, 100)) +
-                                      " to " + std::string(method));
+    throw Fault(Trouble::Refused,
+                "the server answered 401 " + shown_words(answer.reason) + " to " + std::string(method));
   }
 }
 
@@ -118,8 +118,7 @@ bool Dialogue::accept(const Message& refusal) {
   if (!authorization_.accept(parse_challenges(headers))) return false;
   const auto unknown = authorization_.is_basic() ? unknown_digest(headers) : std::string();
   if (!unknown.empty() && !std::exchange(warned_, true)) {
-    log(LogLevel::Warning, "the RTSP server '" + host_ + "' offers Digest with '" +
-                               visible_text(unknown.substr(0, 100)) +
+    log(LogLevel::Warning, "the RTSP server '" + host_ + "' offers Digest with '" + shown_words(unknown) +
                                "', which freshframe does not know, and Basic; the password is sent as Basic, "
                                "which anyone on the way can read");
   }

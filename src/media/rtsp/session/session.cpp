@@ -44,8 +44,8 @@ bool is_decision(int status) {
 void check(const Message& answer, std::string_view method) {
   if (answer.status == kOk) return;
   throw Fault(is_decision(answer.status) ? Trouble::Refused : Trouble::Dialogue,
-              "the server answered " + std::to_string(answer.status) + " " +
-                  visible_text(answer.reason.substr(0, 100)) + " to " + std::string(method));
+              "the server answered " + std::to_string(answer.status) + " " + shown_words(answer.reason) +
+                  " to " + std::string(method));
 }
 
 }  // namespace

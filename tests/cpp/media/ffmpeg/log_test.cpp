@@ -81,6 +81,26 @@ TEST(MediaLog, ControlCharactersOfAServerAreReplaced) {
   EXPECT_EQ(errors.cause(), "method failed: \uFFFD[2J");
 }
 
+TEST(MediaLog, AServersWordsAreMaskedBeforeTheyAreCut) {
+  for (int before = 60; before < 100; ++before) {
+    const auto shown = shown_words(std::string(before, 'x') + " rtsp://joe:s3cr3tword@host/a is away");
+    EXPECT_LE(shown.size(), 103U);
+    EXPECT_FALSE(contains(shown, "s3")) << shown;
+  }
+  EXPECT_EQ(shown_words("Not\rFound"), "Not\uFFFDFound");
+}
+
+TEST(MediaLog, ALineShowsNoHostThatIsAPartOfAPassword) {
+  FfmpegErrorCapture errors;
+  errors.hide_host("s3cr3t", "rtsp://user:***@host/a");
+  {
+    FfmpegErrorCapture inner;
+    inner.hide_host("host", "rtsp://user:***@host/a");
+    av_log(nullptr, AV_LOG_ERROR, "Failed to resolve hostname s3cr3t of host: s3cr3t\n");
+    EXPECT_EQ(inner.cause(), "Failed to resolve hostname *** of host: ***");
+  }
+}
+
 TEST(MediaLog, ALimitOnStreamsIsNoLimitOnPixels) {
   const FfmpegErrorCapture errors;
   av_log(nullptr, AV_LOG_ERROR,
