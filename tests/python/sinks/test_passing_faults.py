@@ -7,6 +7,7 @@ import contextlib
 import csv
 import json
 import os
+import re
 import resource
 import threading
 from collections.abc import Iterator
@@ -81,7 +82,9 @@ def through_fault(sink: ff.Node[Any, None], make: Any, on_error: Any) -> tuple[f
     source.end()
     pipeline.wait()
     if "sink" not in (stats := pipeline.stats()).nodes:
-        return pipeline, 0, 0
+        gone = stats.removed
+        drops = sum(gone.node_drops.values()) - gone.node_drops.get("error", 0)
+        return pipeline, gone.delivered, gone.errors + drops
     node = stats.nodes["sink"]
     edge = next(edge for edge in stats.edges if edge.child == "sink")
     return pipeline, edge.delivered, node.errors + sum(node.drops.values()) - node.drops.get("error", 0)
@@ -113,13 +116,27 @@ def test_a_video_file_loses_only_what_is_counted(tmp_path: Path, name: str) -> N
         assert frames[Path(each.path)] == each.frames
 
 
+@pytest.mark.parametrize("name", ["out.mkv", "out.mp4"])
+def test_a_video_recorder_that_is_removed_counts_what_it_loses(tmp_path: Path, name: str) -> None:
+    sink = ff.VideoFile(tmp_path / name, codec="mpeg4")
+    pipeline, delivered, counted = through_fault(sink, pictures, "remove")
+    assert "sink" not in pipeline.stats().nodes
+    assert len(list(ff.stream(ff.open(tmp_path / name)))) + counted == delivered
+
+
 @pytest.mark.parametrize("sink", TEXT_SINKS)
-def test_a_text_recorder_that_is_removed_leaves_whole_lines(tmp_path: Path, sink: Any) -> None:
+def test_a_text_recorder_that_is_removed_says_what_it_loses(
+    tmp_path: Path, sink: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     path = tmp_path / ("out.csv" if sink is ff.Csv else "out.jsonl")
-    pipeline, _, _ = through_fault(sink(path), values, "remove")
+    pipeline, delivered, counted = through_fault(sink(path), values, "remove")
     assert "sink" not in pipeline.stats().nodes
     found = numbers_in(path)
     assert found == list(range(len(found)))
+    said = [match for each in caplog.records if (match := re.search(r"lines lost: (\d+)", each.message))]
+    assert len(said) == 1
+    assert len(found) + counted - 1 + int(said[0][1]) == delivered  # close() fails, too, for no result
+    caplog.clear()
 
 
 @pytest.mark.parametrize("sink", TEXT_SINKS)

@@ -112,6 +112,11 @@ class SkippingRecorder {
     while (auto segment = next()) all.push_back(*std::move(segment));
     return all;
   }
+  /// No sample comes for a while.
+  void idle() {
+    if (packet_file_) packet_file_->idle(hand_.context());
+    if (frame_file_) frame_file_->idle(hand_.context());
+  }
   [[nodiscard]] std::uint64_t lost() const { return hand_.counters.drops(NodeDropCause::Lost); }
 
   std::uint64_t in = 0;
@@ -122,6 +127,35 @@ class SkippingRecorder {
   Hand hand_;
   std::unique_ptr<PacketFile> packet_file_;
   std::unique_ptr<VideoFile> frame_file_;
+};
+
+/// A recorder of clips, of a second before and after, as the engine calls it with on_error=skip.
+class SkippingClips {
+ public:
+  explicit SkippingClips(bool packets) : packets_(packets) {
+    packets_ ? copies_.open(hand_.context()) : encoded_.open(hand_.context());
+  }
+  void put(const AnySample& sample) {
+    try {
+      if (packets_) {
+        static_cast<void>(copies_.process(Sample<Packet>(sample), hand_.context()));
+      } else {
+        static_cast<void>(encoded_.process(Sample<Frame>(sample), hand_.context()));
+      }
+    } catch (const Error&) {
+      ++errors;
+    }
+  }
+  void save(const std::string& path) { packets_ ? copies_.save(path, {}) : encoded_.save(path, {}); }
+  void close() { packets_ ? copies_.close() : encoded_.close(); }
+
+  int errors = 0;
+
+ private:
+  Hand hand_;
+  bool packets_;
+  PacketClips copies_{{.before = 1, .after = 1}};
+  ClipRecorder encoded_{{.before = 1, .after = 1, .codec = "mpeg4"}};
 };
 
 std::vector<AnySample> frame_samples(int count, int source = -1, double begin = 0) {
@@ -268,6 +302,54 @@ TEST(MediaFaults, OfAMuxerAreThrownByEachLaterCall) {
   EXPECT_THROW(encoder.encode(numbered_frame(n), n / kFaultFps), Error);
   EXPECT_THROW(encoder.pause(), Error);
   EXPECT_THROW(encoder.finish(), Error);
+}
+
+TEST(MediaFaults, OfAFlushWhileTheSourceIsAwayCountWhatItHeld) {
+  for (const bool packets : {false, true}) {
+    const Folder folder;
+    SkippingRecorder recorder(packets, folder.file("a.mp4"), {});
+    const auto samples = packets ? packet_samples() : frame_samples(kFaultFrames);
+    for (std::size_t n = 0; n < 40; ++n) recorder.put(samples[n]);
+    {
+      const FullDisk full(0);
+      recorder.idle();
+    }
+    for (std::size_t n = 40; n < 100; ++n) recorder.put(samples[n]);
+    recorder.close();
+    std::size_t pictures = 0;
+    for (const auto& file : files_in(folder.file(""))) pictures += play(file.string()).numbers.size();
+    EXPECT_EQ(files_in(folder.file("")).size(), 2U) << packets;
+    EXPECT_GE(recorder.errors, 1U) << packets;
+    EXPECT_EQ(pictures + recorder.errors + recorder.lost(), recorder.in) << recorder.last_error;
+  }
+}
+
+TEST(MediaFaults, OfAClipCostThatClipOnly) {
+  for (const bool packets : {false, true}) {
+    const Folder folder;
+    SkippingClips clips(packets);
+    const auto samples = packets ? packet_samples() : frame_samples(kFaultFrames);
+    const auto put = [&](std::size_t from, std::size_t to) {
+      for (auto n = from; n < to; ++n) clips.put(samples[n]);
+    };
+    put(0, 80);
+    {
+      const FullDisk full(8'000);
+      clips.save(folder.file("lost.mkv"));
+      put(80, 130);
+    }
+    clips.save(folder.file("lost.mkv"));
+    clips.save(folder.file("other.mkv"));
+    put(130, 200);
+    clips.close();
+    EXPECT_EQ(clips.errors, 1) << packets;
+    for (const auto* const name : {"lost.mkv", "other.mkv"}) {
+      const auto played = play(folder.file(name));
+      EXPECT_LE(played.numbers.front(), 105) << name;
+      EXPECT_GE(played.numbers.back(), 153) << name;
+      EXPECT_EQ(played.damaged, 0U);
+    }
+  }
 }
 
 // Another source.
