@@ -279,6 +279,7 @@ struct Report {
   double elapsed = 0;                 // seconds
   std::uint64_t frames = 0;           // samples that sources delivered
   std::vector<std::string> failures;  // of nodes that were removed because of them (OnError::Remove)
+  std::vector<std::string> silent;    // nodes that took samples and gave none to others that wait for them
 };
 
 /// A video source's record of its connection. The source writes it, as does the engine when it opens and

@@ -125,4 +125,6 @@ def make_stats(stats: _native.Stats, *more: _native.Stats) -> Stats:
 def make_report(report: _native.Report) -> Report:
     """Makes a Report of the engine's."""
     parts = _fields(report.stats)
-    return Report(*parts, report.complete, report.elapsed, report.frames, tuple(report.failures))
+    return Report(
+        *parts, report.complete, report.elapsed, report.frames, tuple(report.failures), tuple(report.silent)
+    )

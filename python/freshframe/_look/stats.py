@@ -467,12 +467,15 @@ class Report(Stats):
         frames: Samples that sources delivered.
         failures: The reasons of the last 100 nodes that were removed because they failed
             (``on_error="remove"``).
+        silent: A sentence for each node in Python that took samples and gave none, although others wait for
+            its results: perhaps it lacks a ``return``.
     """
 
     complete: bool
     elapsed: float
     frames: int
     failures: tuple[str, ...]
+    silent: tuple[str, ...] = ()
 
     @property
     def losses(self) -> tuple[str, ...]:

@@ -135,5 +135,5 @@ def report_text(report: Report) -> str:
     """The outcome, then the statistics."""
     outcome = "complete" if report.complete else "not complete"
     lines = [f"{outcome}: {report.frames} frames in {report.elapsed:.2f} s"]
-    lines += [f"{_GAP}{loss}" for loss in losses(report)]
+    lines += [f"{_GAP}{text}" for text in (*losses(report), *report.silent)]
     return "\n".join([*lines, stats_text(report)])

@@ -155,7 +155,8 @@ void bind_whole(nb::module_& module) {
       .def_ro("complete", &Report::complete)
       .def_ro("elapsed", &Report::elapsed)
       .def_ro("frames", &Report::frames)
-      .def_ro("failures", &Report::failures);
+      .def_ro("failures", &Report::failures)
+      .def_ro("silent", &Report::silent);
   nb::class_<ProgressTick>(module, "ProgressTick", nb::is_final())
       .def_ro("done", &ProgressTick::done)
       .def_ro("total", &ProgressTick::total)

@@ -170,6 +170,12 @@ double Life::uptime() const {
   return Seconds(until - began_).count();
 }
 
+std::optional<TimePoint> Life::ended_at() const {
+  const Lock lock(mutex_);
+  if (phase_ != Phase::Ended || ended_at_ == TimePoint{}) return std::nullopt;
+  return ended_at_;
+}
+
 bool Life::stands_still(std::uint64_t moved, bool busy, Real::duration limit) {
   const Lock lock(mutex_);
   const auto now = Real::now();

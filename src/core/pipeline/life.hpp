@@ -75,6 +75,8 @@ class Life {
   [[nodiscard]] bool ended() const;
   [[nodiscard]] LifePhase phase() const;
   [[nodiscard]] double uptime() const;
+  /// Returns when the last node ended, by the pipeline's clock, or nullopt before.
+  [[nodiscard]] std::optional<TimePoint> ended_at() const;
   [[nodiscard]] const std::shared_ptr<Failure>& failure() const noexcept { return failure_; }
   [[nodiscard]] std::stop_token stop_token() const noexcept { return stop_source_.get_token(); }
   /// Whether nothing has moved for `limit`, by the looks of this call. `moved`: samples so far; `busy`: a node is in a

@@ -62,8 +62,19 @@ void check_stalled(PipelineCore& core);
 /// Checks like check_stalled(), for a reader that waits: another reader whose thread is merely slow is a
 /// warning.
 void check_stalled_for(PipelineCore& core, const ReaderCore& waiting);
-/// The states of those sources of a reader that deliver nothing, as the end of a message; empty: nothing
-/// known.
-[[nodiscard]] std::string trouble_of_sources(const PipelineCore& core, const ReaderCore& reader);
+/// A node in Python that has taken samples and never given a result, although others wait for its results.
+struct SilentNode {
+  std::string name;
+  std::uint64_t taken = 0;
+
+  /// "has taken 60 samples and given none: does its function or process() return a value?"
+  [[nodiscard]] std::string text() const;
+};
+/// Not among them: nodes with results of their own (on_time(), finish()), those that have failed for every sample, and
+/// those with fewer than `least` samples.
+[[nodiscard]] std::vector<SilentNode> silent_nodes(const PipelineCore& core, std::uint64_t least);
+/// The states of those sources of a reader that deliver nothing, and the silent nodes above it, as the end of a message.
+/// Returns an empty text if none is known.
+[[nodiscard]] std::string trouble_above(const PipelineCore& core, const ReaderCore& reader);
 
 }  // namespace freshframe::core

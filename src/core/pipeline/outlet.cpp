@@ -124,6 +124,7 @@ void Outlet::emit(Emitted result, const AnySample& from) {
 
 void Outlet::send(AnySample&& sample) {
   if (anyone_looks()) offer_to_taps(sample);
+  if (!has_given()) has_given_.store(true, std::memory_order_relaxed);
   const bool is_last = is_last_.load(std::memory_order_relaxed);
   const auto& edges = outputs_.list().edges;
   for (std::size_t i = 0; i < edges.size(); ++i) {

@@ -73,6 +73,11 @@ class Outlet {
   /// Tells the children that nothing more comes of a source. Any thread, after the last send() of it.
   void end(const GoneSource& gone);
 
+  /// Whether a result was ever sent.
+  [[nodiscard]] bool has_given() const noexcept { return has_given_.load(std::memory_order_relaxed); }
+  /// Whether a node or a reader takes the results.
+  [[nodiscard]] bool is_taken() const { return !outputs_.newest()->edges.empty(); }
+
   /// The thread waits for room, on an edge or in the budget of frames.
   [[nodiscard]] bool blocked() const noexcept { return blocked_.load(std::memory_order_relaxed); }
   void set_blocked(bool blocked) noexcept { blocked_.store(blocked, std::memory_order_relaxed); }
@@ -108,6 +113,7 @@ class Outlet {
   std::atomic<bool> is_last_{false};
   std::atomic<bool> delays_{false};
   std::atomic<bool> blocked_{false};
+  std::atomic<bool> has_given_{false};
 };
 
 }  // namespace freshframe::core

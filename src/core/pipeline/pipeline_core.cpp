@@ -50,8 +50,11 @@ void spawn(PipelineCore& core) {
   auto nodes = busy_nodes(core);
   std::string list;
   for (const auto& node : nodes) list += (list.empty() ? "'" : ", '") + node + "'";
-  throw StopTimeout("still busy " + seconds_text(timeout.count()) + " after stop(): " + list,
-                    std::move(nodes));
+  throw StopTimeout(
+      "still busy " + seconds_text(timeout.count()) + " after stop(): " + list +
+          ". A node ends when its call has returned: let a loop in process() end when the node's "
+          "stop_token is set (self.stop_token.stopped), or give stop() a longer timeout",
+      std::move(nodes));
 }
 
 }  // namespace

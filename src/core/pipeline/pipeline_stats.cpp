@@ -33,6 +33,17 @@ void count_in_flight(Stats& stats) {
   }
 }
 
+constexpr std::uint64_t kFewSamples = 2;  // of which none was given
+
+std::optional<SilentNode> silent_node(const Runner& runner, std::uint64_t least) {
+  const auto& facts = runner.facts();
+  if (facts.is_source || !facts.runs_outside || facts.has_own_stream()) return std::nullopt;
+  if (runner.outlet().has_given() || !runner.outlet().is_taken()) return std::nullopt;
+  const auto stats = runner.stats(std::nullopt);
+  if (stats.processed < least || stats.processed <= stats.errors) return std::nullopt;
+  return SilentNode{facts.name, stats.processed};
+}
+
 template <class Stats, class Cause>
 std::uint64_t dropped_by(const Stats& stats, Cause cause) {
   const auto found = stats.drops.find(cause);
@@ -91,6 +102,10 @@ Report report_of(const PipelineCore& core) {
   result.complete = core.life().ended() && edges_kept_all && nodes_kept_all && removed_kept_all && whole &&
                     !core.failure().failed();
   result.failures = left.failures;
+  for (const auto& runner : guarded.graph.runners()) {
+    if (const auto silent = silent_node(*runner, kFewSamples))
+      result.silent.push_back("node '" + silent->name + "' " + silent->text());
+  }
   result.frames = left.sums.frames;
   for (const auto& runner : guarded.graph.runners()) {
     if (runner->is_source()) result.frames += runner->meter().processed();
@@ -310,7 +325,20 @@ void check_stalled_for(PipelineCore& core, const ReaderCore& waiting) {
   check_budget_stalled(core);
 }
 
-std::string trouble_of_sources(const PipelineCore& core, const ReaderCore& reader) {
+std::string SilentNode::text() const {
+  return "has taken " + std::to_string(taken) +
+         " samples and given none: does its function or process() return a value?";
+}
+
+std::vector<SilentNode> silent_nodes(const PipelineCore& core, std::uint64_t least) {
+  std::vector<SilentNode> found;
+  for (const auto& runner : core.runners()) {
+    if (auto silent = silent_node(*runner, least)) found.push_back(*std::move(silent));
+  }
+  return found;
+}
+
+std::string trouble_above(const PipelineCore& core, const ReaderCore& reader) {
   std::string text;
   const auto ancestors = [&] {
     const auto& guarded = core.guarded();
@@ -320,6 +348,8 @@ std::string trouble_of_sources(const PipelineCore& core, const ReaderCore& reade
   for (const int node : ancestors) {
     const auto there = core.runner(node);
     if (!there) continue;
+    if (const auto silent = silent_node(*there, kFewSamples))
+      text += "; node '" + silent->name + "' " + silent->text();
     const auto stats = there->stats(Span::Recent);
     if (!stats.source || stats.source->state == SourceState::Reading) continue;
     text += (text.empty() ? "; source '" : ", source '") + stats.name + "' is " +

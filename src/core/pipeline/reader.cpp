@@ -157,7 +157,7 @@ void ReaderCore::check_stalled() {
 
 void ReaderCore::time_out(double seconds) const {
   auto text = "reader '" + name() + "': no sample within " + seconds_text(seconds);
-  if (const auto pipeline = context_.pipeline.lock()) text += core::trouble_of_sources(*pipeline, *this);
+  if (const auto pipeline = context_.pipeline.lock()) text += core::trouble_above(*pipeline, *this);
   throw ReadTimeout(text);
 }
 

@@ -113,9 +113,10 @@ std::vector<Age> ages_of(const PipelineCore& core, Seconds latest) {
   }
   rings.find_blocking_edges();
   std::vector<Age> out;
-  for (const auto since : {core.clock()->now() - to_duration(latest + kUsualWay), TimePoint::min()}) {
+  const auto until = [&core] { return core.life().ended_at().value_or(core.clock()->now()); };
+  for (const auto since : {until() - to_duration(latest + kUsualWay), TimePoint::min()}) {
     rings.copy_calls(since);
-    const auto now = core.clock()->now();
+    const auto now = until();
     out = ages_of(rings.stops, now - to_duration(latest), now);
     if (std::ranges::none_of(out, [](const auto& age) { return age.unknown > 0; })) break;
   }

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <utility>
@@ -54,6 +55,19 @@ Predictions::Answer predicted(const PipelineCore& core, const Question& question
   return answer;
 }
 
+// Counters prove these: they need no windows, and hold after the end, too.
+std::vector<Finding> silent_findings(const PipelineCore& core) {
+  std::vector<Finding> found;
+  for (const auto& node : silent_nodes(core, kFewestSamples)) {
+    found.push_back({.kind = "silent",
+                     .subject = node.name,
+                     .text = "has taken " + std::to_string(node.taken) + " samples and given none.",
+                     .remedy = "Does its function or process() return a value?",
+                     .evidence = {{"samples", static_cast<double>(node.taken)}}});
+  }
+  return found;
+}
+
 }  // namespace
 
 Observer::Observer(const PipelineCore& core)
@@ -98,8 +112,11 @@ bool Observer::is_watched(Time now) const {
 }
 
 std::vector<Finding> Observer::findings() const {
+  auto silent = silent_findings(core_);
   const std::lock_guard lock(mutex_);
-  return findings_.present();
+  auto findings = findings_.present();
+  std::ranges::move(silent, std::back_inserter(findings));
+  return findings;
 }
 
 // The thread ends by itself soon after the pipeline.
@@ -121,7 +138,9 @@ Why Observer::why() {
   Why answer;
   answer.ages = ages_of(core_, kRecent);
   const auto seen = graph_state(core_, false);
-  const bool runs = seen.phase == LifePhase::Running;
+  const auto phase = seen.phase;
+  const bool runs = phase == LifePhase::Running;
+  auto silent = silent_findings(core_);
   const std::lock_guard lock(mutex_);
   const auto now = std::chrono::steady_clock::now();
   if (runs && !is_watched(now) && !stopping_) {
@@ -133,7 +152,9 @@ Why Observer::why() {
   }
   if (runs) findings_.follow_states(seen);  // what stats() reports now
   answer.findings = findings_.present();
+  std::ranges::move(silent, std::back_inserter(answer.findings));
   answer.runs = runs;
+  answer.ended = !runs && phase != LifePhase::Created && phase != LifePhase::Starting;
   if (since_) answer.watched = duration<double>(now - *since_).count();
   const auto earliest = findings_.earliest();
   const auto needed = earliest ? duration<double>(*earliest - now) : duration<double>(Findings::kUntilFirst);

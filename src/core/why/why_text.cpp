@@ -67,7 +67,9 @@ std::string age_text(const Age& age) {
 }
 
 std::string waiting_text(const Why& why) {
-  if (!why.runs) return "The pipeline does not run: there are findings only while it does.\n";
+  if (why.ended)
+    return "The pipeline has ended: these are the ages of its last samples. Causes are found while it runs.\n";
+  if (!why.runs) return "The pipeline does not run yet: start it, and ask again after 20 s.\n";
   if (why.needed <= 0 && why.unsettled.empty()) return "Nothing is wrong.\n";
   if (why.needed <= 0)
     return "No finding. What is below " + listed(why.unsettled) +
@@ -88,7 +90,7 @@ std::string to_string(const Finding& finding) {
 std::string to_string(const Why& why) {
   std::string text;
   for (const auto& finding : why.findings) text += to_string(finding) + "\n";
-  if (why.findings.empty()) text += core::waiting_text(why);
+  if (why.findings.empty() || why.ended) text += core::waiting_text(why);
   for (const auto& age : why.ages) text += core::age_text(age);
   return text;
 }

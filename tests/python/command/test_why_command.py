@@ -182,7 +182,7 @@ def test_why_of_a_program_that_ends_early_says_what_it_can(
     app.write_text(HEAD + "build(scene='demo:circles?frames=9&pace=0&size=64x48').run()\n")
     assert main(["why", str(app)]) == 0
     out, err = capsys.readouterr()
-    assert out.startswith("The pipeline does not run: ")
+    assert out.startswith("The pipeline has ended: ")
     assert "slow: samples are " in out
     assert "its pipeline ran for less than 25 s" in err
 

@@ -195,7 +195,7 @@ def test_the_answer_is_text_and_values() -> None:
         assert pipeline.why().watched > 0
     after = pipeline.why()
     assert not after.runs
-    assert str(after).startswith("The pipeline does not run")
+    assert str(after).startswith("The pipeline has ended: these are the ages of its last samples")
     assert any(age.samples > 0 for age in after.ages)
 
 
