@@ -131,6 +131,7 @@ class Recogniser {
     const auto rows = shape(index)[1];
     const auto columns = shape(index)[2];
     find_scanned(rows, columns);
+    believe_layout(rows, columns);
     if (!fits_.empty() || rows > kMostRowsOfQueries) return;
     if (further_ > 0) {
       if (columns == 6 + further_) {
@@ -138,10 +139,25 @@ class Recogniser {
       }
     } else if (columns == 6) {
       find_sixes();
-    } else if (columns > 4 && (facts_.layout || named_class_count() == columns - 4)) {
+    } else if (columns > 4 && (may_be_rtdetr(rows, columns) || named_class_count() == columns - 4)) {
       add(Layout::Rtdetr, columns - 4,
           std::to_string(rows) + " rows of centre, size and " + std::to_string(columns - 4) +
               " scores, as many as the file names classes");
+    }
+  }
+
+  // More classes than rows are no RT-DETR, unless the user says so.
+  [[nodiscard]] bool may_be_rtdetr(std::int64_t rows, std::int64_t columns) const {
+    return facts_.layout && (*facts_.layout == Layout::Rtdetr || columns - 4 <= rows);
+  }
+
+  // The decoders of these two need no grid: a network of other strides has another number of boxes.
+  void believe_layout(std::int64_t rows, std::int64_t columns) {
+    if (!fits_.empty() || !facts_.layout) return;
+    if (*facts_.layout == Layout::Yolov8 && columns > rows && rows > 4 + further_) {
+      add(Layout::Yolov8, rows - 4 - further_, std::to_string(columns) + " columns of any grid");
+    } else if (*facts_.layout == Layout::Yolov5 && rows > columns && columns > 5 && further_ == 0) {
+      add(Layout::Yolov5, columns - 5, std::to_string(rows) + " rows of any grid");
     }
   }
 

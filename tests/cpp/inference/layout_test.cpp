@@ -122,6 +122,24 @@ TEST(Layout, WhatTheUserSaysWinsWhereItFits) {
   EXPECT_THROW((void)layout_of("yolo"), OptionError);
 }
 
+TEST(Layout, AnExplicitLayoutIsBelievedForEveryGrid) {
+  auto given = facts(320, {{"output0", {1, 5, 5175}}});  // 2100 boxes would be those of strides 8, 16 and 32
+  EXPECT_TRUE(has(refusal(given), "pass layout= one of"));
+  given.layout = Layout::Yolov8;
+  expect(given, Layout::Yolov8, 1);
+  given.layout = Layout::End2end;
+  const auto refused = refusal(given);
+  EXPECT_TRUE(has(refused, "layout='end2end' does not fit") && !has(refused, "rtdetr")) << refused;
+  auto rows = facts(320, {{"output0", {1, 5175, 7}}});
+  rows.layout = Layout::Yolov5;
+  expect(rows, Layout::Yolov5, 2);
+  auto queries = facts(640, {{"output0", {1, 300, 84}}});
+  queries.layout = Layout::Rtdetr;
+  expect(queries, Layout::Rtdetr, 80);
+  queries.layout = Layout::Yolov8;
+  EXPECT_TRUE(has(refusal(queries), "layouts that fit: rtdetr"));
+}
+
 TEST(ClassNames, AreReadAsPythonWritesThem) {
   using Names = std::vector<std::string>;
   EXPECT_EQ(parse_names("{0: 'person', 1: \"it's\"}"), (Names{"person", "it's"}));
