@@ -9,6 +9,7 @@
 #include <charconv>
 #include <cstddef>
 #include <string_view>
+#include <utility>
 
 #include "core/ascii.hpp"
 #include "media/masked_url.hpp"
@@ -50,6 +51,29 @@ std::string scheme_of(const std::string& url) {
     return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '+' || c == '-' || c == '.';
   });
   return valid ? word : std::string();
+}
+
+/// Whether one letter more, less or other, or two neighbours that changed places, make one word of the other.
+bool differs_by_a_slip(std::string_view one, std::string_view other) {
+  if (one.size() > other.size()) std::swap(one, other);
+  if (other.size() - one.size() > 1) return false;
+  const auto [first, second] = std::ranges::mismatch(one, other);
+  const std::string_view rest(first, one.end());
+  const std::string_view others(second, other.end());
+  if (one.size() < other.size()) return rest == others.substr(1);
+  if (rest.empty() || rest.substr(1) == others.substr(1)) return true;
+  return rest.size() > 1 && rest[0] == others[1] && rest[1] == others[0] &&
+         rest.substr(2) == others.substr(2);
+}
+
+/// "did you mean 'rtsp'? " for a misspelt scheme; otherwise empty.
+std::string meant_scheme(const std::string& scheme) {
+  const auto given = core::lower_case(scheme);
+  for (const std::string_view each :
+       {"rtsp", "rtsps", "rtmp", "rtmps", "srt", "rtp", "http", "https", "tcp", "udp", "file"}) {
+    if (differs_by_a_slip(given, each)) return "did you mean '" + std::string(each) + "'? ";
+  }
+  return {};
 }
 
 void check_protocol(const LiveUrl& url) {
@@ -103,7 +127,7 @@ UrlKind url_kind(const std::string& url) {
   }
   if (!scheme.empty() && scheme != "file") {
     throw OptionError("cannot open '" + shown_url(url) + "': '" + scheme + "' is not supported yet; " +
-                      std::string(kSupported));
+                      meant_scheme(scheme) + std::string(kSupported));
   }
   if (scheme.empty()) check_slashes(url);
   if (names_pictures(local_path(url))) return UrlKind::Pictures;

@@ -63,6 +63,18 @@ struct PathFault {
   int code = 0;
 };
 
+/// Whether a path that does not exist begins with a host: "10.0.0.7/stream1", "camera.lan:554", "admin:pw@camera".
+bool begins_with_host(std::string_view path) {
+  const auto first = path.substr(0, path.find('/'));
+  if (first.find('@') != std::string_view::npos) return true;
+  const auto colon = first.rfind(':');
+  const auto host = first.substr(0, colon);
+  if (colon != std::string_view::npos && !host.empty() && core::all_digits(first.substr(colon + 1)))
+    return true;
+  return std::ranges::count(host, '.') == 3 &&
+         std::ranges::all_of(host, [](char c) { return c == '.' || (c >= '0' && c <= '9'); });
+}
+
 std::optional<PathFault> path_fault(const std::string& path) {
   struct stat status{};
   if (::stat(path.c_str(), &status) != 0) {
@@ -71,6 +83,12 @@ std::optional<PathFault> path_fault(const std::string& path) {
       return PathFault{
           "there is no such file; '~' is not a folder here, give the path of your home or use "
           "os.path.expanduser()",
+          code};
+    }
+    if (code == ENOENT && begins_with_host(path)) {
+      return PathFault{
+          "there is no such file; the address of a camera begins with its protocol, such as "
+          "rtsp://host/path or http://host/path",
           code};
     }
     if (code == ENOENT) return PathFault{"there is no such file; check the path", code};
