@@ -144,9 +144,9 @@ class Frame:
     @staticmethod
     def from_array(array: Any, format: str = 'bgr', *, copy: bool = True) -> Frame:
         """
-        A frame of a uint8 array in the layout of `array`; also 'rgba' (H, W, 4), whose alpha is dropped.
+        Makes a frame of a uint8 array of BGR pixels, as OpenCV has them; PIL, imageio and PyTorch have RGB: format='rgb'.
 
-        With copy=False the frame shares the array's memory, which must not change afterwards.
+        The other formats are those of `array`, and 'rgba' (H, W, 4), whose alpha is dropped. With copy=False the frame shares the array's memory, which must not change afterwards.
 
         Raises:
             OptionError: The shape does not fit the format.
@@ -948,6 +948,9 @@ class Report:
 
     @property
     def failures(self) -> list[str]: ...
+
+    @property
+    def silent(self) -> list[str]: ...
 
 class ProgressTick:
     @property

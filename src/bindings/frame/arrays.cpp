@@ -77,10 +77,15 @@ struct Wanted {
                     shape_text(array) + advice);
 }
 
+[[noreturn]] void refuse_format(const std::string& name, const char* known) {
+  throw OptionError(std::string("pixel format must be one of ") + known + ", got '" + name + "'");
+}
+
 /// What to do with an array that is no picture of three colours.
 const char* advice_for(const AnyArray& array) {
   if (array.ndim() == 2) return ": pass format=\"gray\", or the format of its planes";
   if (array.ndim() == 3 && array.shape(2) == 4) return ": pass format=\"rgba\", or array[:, :, :3] of BGRA";
+  if (array.ndim() == 3 && array.shape(2) == 1) return ": pass array[:, :, 0] with format=\"gray\"";
   if (array.ndim() == 3 && array.shape(0) == 3) return ": pass array.transpose(1, 2, 0)";
   return "";
 }
@@ -123,7 +128,9 @@ Wanted parse_input(const AnyArray& array, const std::string& format) {
     }
   }
   if (format == "rgba") return packed_input(array, format, 4);
-  const auto pixels = parse_format(format);
+  const auto known = pixel_format(format);
+  if (!known) refuse_format(format, "gray, nv12, i420, i422, i444, bgr, rgb, rgba");
+  const auto pixels = *known;
   auto wanted = channels_of(pixels) == 3 ? packed_input(array, format, 3) : planar_input(array, pixels);
   if (wanted.format.width < 1 || wanted.format.height < 1) {
     throw OptionError("a frame needs at least one pixel, got an array of shape " + shape_text(array));
@@ -230,7 +237,7 @@ Frame wrap_array(gil::Held& held, const nb::object& owner, const AnyArray& array
 
 PixelFormat parse_format(const std::string& name) {
   if (const auto format = pixel_format(name)) return *format;
-  throw OptionError("pixel format must be one of gray, nv12, i420, i422, i444, bgr, rgb, got '" + name + "'");
+  refuse_format(name, "gray, nv12, i420, i422, i444, bgr, rgb");
 }
 
 namespace {
@@ -296,6 +303,19 @@ nb::object packed_copy(gil::Held& held, const Frame& frame) {
   return nb::cast(Writable(memory.release(), shape.dimensions, shape.sizes.data(), owner));
 }
 
+namespace {
+
+/// What to do with pixels of another type.
+const char* advice_for_numbers(const AnyArray& array) {
+  if (array.dtype().code == static_cast<std::uint8_t>(nb::dlpack::dtype_code::Float)) {
+    return ": pass (255 * array).clip(0, 255).astype(np.uint8) of pixels from 0 to 1, array.astype(np.uint8) of "
+           "pixels from 0 to 255";
+  }
+  return ": pass array.astype(np.uint8) of pixels from 0 to 255";
+}
+
+}  // namespace
+
 AnyArray uint8_array(nb::handle object, const char* who) {
   AnyArray array;
   const std::string wanted = std::string(who) + " needs a uint8 array in the CPU's memory";
@@ -306,7 +326,7 @@ AnyArray uint8_array(nb::handle object, const char* who) {
   }
   if (array.dtype() != nb::dtype<std::uint8_t>()) {
     const nb::object dtype = nb::getattr(object, "dtype", nb::str("another type"));
-    throw OptionTypeError(wanted + ", got " + nb::str(dtype).c_str());
+    throw OptionTypeError(wanted + ", got " + nb::str(dtype).c_str() + advice_for_numbers(array));
   }
   return array;
 }

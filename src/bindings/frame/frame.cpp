@@ -105,6 +105,13 @@ nb::object dlpack(nb::handle self, const nb::kwargs& kwargs) {
   return nb::module_::import_("freshframe._media.frame_arrays").attr("dlpack")(self, **kwargs);
 }
 
+PyObject* refuse_subscript(PyObject* /*self*/, PyObject* /*key*/) {
+  PyErr_SetString(PyExc_TypeError,
+                  "'Frame' object is not subscriptable. A frame's pixels are an array: frame.bgr[y, x], or "
+                  "frame.luma[y, x]. frame.crop() cuts out a part");
+  return nullptr;
+}
+
 std::string represent(const Frame& self) {
   return "Frame(" + std::to_string(self.width()) + "x" + std::to_string(self.height()) + ", '" +
          std::string(to_string(self.format())) + "')";
@@ -176,8 +183,9 @@ void bind_copies(nb::class_<Frame>& frame) {
           "from_array", gil::entry<&from_array>, nb::arg("array").none(), nb::arg("format") = "bgr",
           nb::kw_only(), nb::arg("copy") = true,
           nb::sig("def from_array(array: typing.Any, format: str = 'bgr', *, copy: bool = True) -> Frame"),
-          "A frame of a uint8 array in the layout of `array`; also 'rgba' (H, W, 4), whose alpha is "
-          "dropped.\n\nWith copy=False the frame shares the array's memory, which must not change "
+          "Makes a frame of a uint8 array of BGR pixels, as OpenCV has them; PIL, imageio and PyTorch have RGB: "
+          "format='rgb'.\n\nThe other formats are those of `array`, and 'rgba' (H, W, 4), whose alpha is "
+          "dropped. With copy=False the frame shares the array's memory, which must not change "
           "afterwards.\n\nRaises:\n    OptionError: The shape does not fit the format.\n    "
           "OptionTypeError: Not a uint8 array.\nGIL: released for a copy of more than about half a "
           "millisecond");
@@ -214,8 +222,10 @@ void bind_protocols(nb::class_<Frame>& frame) {
 }  // namespace
 
 void bind_frame(nb::module_& module) {
+  static const PyType_Slot slots[] = {{Py_mp_subscript, reinterpret_cast<void*>(&refuse_subscript)},
+                                      {0, nullptr}};
   nb::class_<Frame> frame(
-      module, "Frame", nb::is_final(),
+      module, "Frame", nb::type_slots(slots), nb::is_final(),
       "An immutable, shared picture. Copying the object copies no pixels.\n\nHolding frames is safe: they "
       "are on loan, counted and bounded (Pipeline(max_held_bytes=)).");
   bind_frame_display(frame);

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "bindings/border/classes.hpp"
@@ -148,13 +149,29 @@ PyObject* call_function(const Loop& loop, PyObject* given) {
                                      : PyObject_CallOneArg(loop.node, given);
 }
 
+namespace {
+
+// What to do with a result that is no frame.
+std::string advice_for_frames(nb::handle given) {
+  const nb::object dtype = nb::getattr(given, "dtype", nb::none());
+  const nb::str kind(nb::getattr(dtype, "kind", nb::str("")));
+  const bool is_float = std::string_view(kind.c_str()) == "f";
+  return std::string(": make one with freshframe.Frame.from_array(") +
+         (is_float ? "(255 * x).clip(0, 255).astype(np.uint8)) of pixels x from 0 to 1" : "x)");
+}
+
+}  // namespace
+
 void check_demand(const Loop& loop, const Emitted& output, nb::handle given) {
   const auto& demand = loop.runner.outlet().demand();
   const auto* type = output.value ? output.value.get()->type() : type_of<Frame>();
   if (demand.allows(type)) return;
   std::string text = "gave " + with_article(Py_TYPE(given.ptr())->tp_name) + ", but its child '" +
                      demand.child + "' takes " + core::names_of(demand.types);
-  if (demand.allows(type_of<Frame>())) text += ": make one with freshframe.Frame.from_array(x)";
+  if (nb::isinstance<PythonSample>(given)) {
+    throw nb::type_error((text + ": return sample.value instead of the sample").c_str());
+  }
+  if (demand.allows(type_of<Frame>())) text += advice_for_frames(given);
   if (demand.allows(type_of<Detections>())) {
     text += ": make them of your boxes, freshframe.Detections(xyxy, confidence, class_id)";
   }

@@ -1,5 +1,7 @@
 // The loops of Python nodes, which take samples one by one or in batches, and of Python sources.
 // SPDX-License-Identifier: Apache-2.0
+#include "freshframe/log.hpp"
+
 #include <cmath>
 #include <cstddef>
 #include <optional>
@@ -258,11 +260,23 @@ double number(PyObject* object, const char* what) {
   return value;
 }
 
+// What was yielded in place of an item, and what to do.
+std::string found_item(nb::handle item) {
+  const bool is_array = nb::hasattr(item, "dtype") && nb::hasattr(item, "shape");
+  if (is_array) {
+    const nb::object shape = item.attr("shape");
+    return "an array of shape " + std::string(nb::repr(shape).c_str()) +
+           ": yield freshframe.Frame.from_array(array), pts";
+  }
+  const std::string found = nb::repr(item).c_str();
+  return found + (PyTuple_Check(item.ptr()) ? "" : ": yield the value and its time in seconds, value, pts");
+}
+
 // The items of a source: (value, pts) or (value, pts, captured).
 SourceItem<Emitted> parse_item(gil::Held& held, PyObject* item, std::span<const TypeInfo* const> wanted) {
   const auto size = PyTuple_Check(item) ? PyTuple_GET_SIZE(item) : 0;
   if (size != 2 && size != 3) {
-    throw OptionTypeError(std::string(kYields) + ", got " + nb::repr(nb::handle(item)).c_str());
+    throw OptionTypeError(std::string(kYields) + ", got " + found_item(item));
   }
   SourceItem<Emitted> output;
   output.value = from_python(held, PyTuple_GET_ITEM(item, 0), wanted);
@@ -308,13 +322,27 @@ PyObject* open_iterator(gil::Held& held, Loop& loop) {
   return iterator;
 }
 
+// A source of the package's own, whose values the program gave: none may be what it wants.
+bool may_be_empty(const Loop& loop) {
+  return nb::hasattr(nb::handle(loop.node), "_may_be_empty");
+}
+
 void source_loop(gil::Held& held, Loop& loop, PyObject* iterator) {
+  bool has_given = false;
   while (true) {
     auto item = next_item(held, loop, iterator);
     if (!item) {
-      if (PyErr_Occurred() != nullptr) fail(held, loop, nullptr);
+      if (PyErr_Occurred() != nullptr) {
+        fail(held, loop, nullptr);
+      } else if (!has_given && !loop.runner.life().stopping() && !may_be_empty(loop)) {
+        log(LogLevel::Warning,
+            "source '" + loop.runner.name() +
+                "' has ended and given 0 samples: its read() yielded nothing. A generator that "
+                "was used up yields nothing: make a new one in read()");
+      }
       return;
     }
+    has_given = true;
     if (!publish_next(held, loop, *item)) return;
     gil::DeferredFree::instance().drain(held);
   }

@@ -212,8 +212,11 @@ std::optional<double> parse_timeout(PyObject* object) {
 PyObject* get(gil::Held& held, PyObject* self, PyObject* args, PyObject* kwargs) {
   static const char* names[] = {"timeout", nullptr};
   PyObject* timeout = nullptr;
-  if (PyArg_ParseTupleAndKeywords(args, kwargs, "|O:get", const_cast<char**>(names), &timeout) == 0)
+  if (PyArg_ParseTupleAndKeywords(args, kwargs, "|O:get", const_cast<char**>(names), &timeout) == 0) {
+    PyErr_SetString(PyExc_TypeError,
+                    "get() takes one argument, the seconds to wait for a sample: get(timeout=2)");
     return nullptr;
+  }
   return raw_call(held, [&] { return reader_of(self).get(held, parse_timeout(timeout)); });
 }
 

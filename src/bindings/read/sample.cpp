@@ -167,6 +167,15 @@ PyObject* value_of(gil::Held& held, PyObject* self, void* /*unused*/) {
 PyGetSetDef value_getter = {"value", gil::entry<&value_of>, nullptr, "The value; made at first use and kept.",
                             nullptr};
 
+// A slot, so that type checkers still refuse `await reader.get()`.
+PyObject* refuse_await(PyObject* /*self*/) {
+  PyErr_SetString(
+      PyExc_TypeError,
+      "a Sample cannot be awaited: a reader's get() waits on the calling thread. In a coroutine write "
+      "`async for sample in reader:`, or `await anext(aiter(reader))` for one sample");
+  return nullptr;
+}
+
 nb::object utc_of(const PythonSample& self) {
   const auto& utc = self.sample().stamp.utc;
   return utc.from == UtcFrom::None ? nb::none() : nb::object(nb::float_(utc.seconds));
@@ -296,6 +305,7 @@ void bind_sample(nb::module_& module) {
   set_sample_maker(&failed_sample);
   static const PyType_Slot slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(&PythonSample::traverse)},
                                       {Py_tp_clear, reinterpret_cast<void*>(&PythonSample::clear)},
+                                      {Py_am_await, reinterpret_cast<void*>(&refuse_await)},
                                       {0, nullptr}};
   module.attr("T_co") = nb::type_var("T_co", nb::arg("covariant") = true);
   nb::class_<PythonSample> sample(module, "Sample", nb::type_slots(slots), nb::is_generic(), nb::is_final(),
@@ -314,6 +324,14 @@ void bind_sample(nb::module_& module) {
           nb::sig("def frame(self, /) -> Frame | None"),
           "The frame that the value was made from. On an edge of frames it is the value itself. None with "
           "frames=False or if the source does not deliver frames.")
+      .def_prop_ro(
+          "image",
+          [](const PythonSample&) -> nb::object {
+            throw nb::attribute_error(
+                "'Sample' object has no attribute 'image'. sample.frame is the picture, sample.frame.bgr its "
+                "pixels");
+          },
+          "Raises AttributeError: the picture is ``sample.frame``.")
       .def_prop_ro(
           "seq", [](const PythonSample& self) { return self.sample().stamp.seq; },
           "Frame number at the source, from 0.")
