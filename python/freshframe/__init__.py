@@ -33,6 +33,7 @@ from ._graph.port import Port
 from ._graph.queue import LATEST, LOSSLESS, NEXT, RECORDING, Queue
 from ._graph.stamped import Stamped as _Stamped
 from ._graph.stamped import stamped
+from ._interpreter import calls as _calls
 from ._interpreter import gil_state as _gil_state  # noqa: F401  (it sees later imports)
 from ._interpreter import late_names as _late_names
 from ._interpreter import start_folder as _start_folder  # noqa: F401  (before the program may change its directory)
@@ -272,3 +273,5 @@ __all__ = [
     "why",
     "write_picture",
 ]
+
+_calls.explain(__all__, globals())

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import _check, _native
+from ._interpreter import calls as _calls
 
 __all__ = ["DemoCircle", "DemoShape", "demo_shapes", "demo_truth", "shapes_model"]
 
@@ -83,3 +84,6 @@ def shapes_model() -> Path:
     It has 0.6 MB. This project trained it with painted scenes, and its licence is that of the project.
     """
     return Path(__file__).with_name("_shapes") / "shapes.onnx"
+
+
+_calls.explain(__all__, globals())

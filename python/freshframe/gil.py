@@ -23,6 +23,7 @@ from ._gil_watch.code_places import names
 from ._gil_watch.interpreter import Unsupported, native_module
 from ._gil_watch.running import RawStall, Running, of_process
 from ._gil_watch.stalls import INTERPRETER, STRIPPED, GilStall, stall_of
+from ._interpreter import calls as _calls
 from ._interpreter import fork
 from ._interpreter.log import logger
 from ._look import engine_stats
@@ -265,3 +266,6 @@ fork.in_child(_after_fork)
 def _stop_at_exit() -> None:
     if _active is not None:
         _active.stop()
+
+
+_calls.explain(__all__, globals())

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from . import _check, _native
 from ._errors import OptionError, OptionTypeError
+from ._interpreter import calls as _calls
 from ._interpreter import fork
 from ._plugin.nodes import Function, Plugin, PluginSource, plugin
 
@@ -420,3 +421,6 @@ def _entry(name: str, value: Any) -> float:
         wanted = "must be a number that a float holds exactly"
         raise OptionError(f"each entry of option {name!r} {wanted}, got {_check.shown(value)}")
     return real
+
+
+_calls.explain(__all__, globals())

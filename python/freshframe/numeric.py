@@ -41,6 +41,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, overload
 
 from . import _check
+from ._interpreter import calls as _calls
 from ._interpreter import parts
 
 if TYPE_CHECKING:
@@ -134,3 +135,6 @@ def absdiff_mean(
     GIL: released above 16 MiB together, held otherwise.
     """
     return _numeric.absdiff_mean(a, b, threads)
+
+
+_calls.explain(__all__, globals())

@@ -13,6 +13,7 @@ import numpy as np
 from . import _check
 from ._errors import OptionError, StateError
 from ._graph.nodes import Node
+from ._interpreter import calls as _calls
 from ._sinks.plain import keyed, named_fields, plain, to_text, valid_text
 from ._sinks.records import (
     BOX_COLUMNS,
@@ -345,3 +346,6 @@ def _cell(value: Any) -> Any:
     if isinstance(content, list | dict):
         return to_text(content)
     return content
+
+
+_calls.explain(__all__, globals())

@@ -161,8 +161,26 @@ def parse(arguments: Sequence[str]) -> Any:
             several = options.command == "track"
             hint = "; name all sources before the options" if several else f"; {QUOTES}"
         command: argparse.ArgumentParser = commands.choices[options.command]
+        hint = _meant_option(command, rest[0]) or hint
         command.error(f"unrecognized arguments: {' '.join(rest[:3])}{' ...' if len(rest) > 3 else ''}{hint}")
     return options
+
+
+def _meant_option(parser: argparse.ArgumentParser, given: str) -> str:
+    """Returns '; did you mean --model?' for a misspelt option, otherwise an empty text."""
+    if not given.startswith("--"):
+        return ""
+    near = difflib.get_close_matches(given.partition("=")[0], _options_of(parser), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _options_of(parser: argparse.ArgumentParser) -> list[str]:
+    """The long options of a command and of its verbs."""
+    found = [text for action in parser._actions for text in action.option_strings if text.startswith("--")]
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            found += [text for verb in action.choices.values() for text in _options_of(verb)]
+    return found
 
 
 def _check_command(parser: argparse.ArgumentParser, names: list[str], arguments: Sequence[str]) -> None:

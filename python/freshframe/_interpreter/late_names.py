@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from . import fork
+from .calls import explained
 
 
 def getter(
@@ -38,7 +39,7 @@ def getter(
             if name in modules:
                 return importlib.import_module(f".{name}", own_name)
             if name in names:
-                value = getattr(importlib.import_module(f".{names[name]}", own_name), name)
+                value = explained(getattr(importlib.import_module(f".{names[name]}", own_name), name))
                 package[name] = value  # later uses find it without this function
                 return value
         if name in moved:

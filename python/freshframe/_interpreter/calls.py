@@ -1,0 +1,118 @@
+"""Calls of public classes and functions with a wrong argument: their messages have what was meant."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import functools
+import re
+import sys
+from collections.abc import Callable, Iterable, MutableMapping
+from types import FunctionType
+from typing import Any
+
+from . import fork
+
+_MOST_NAMES = 12  # options that a message lists
+_PACKAGE = "freshframe."
+_WRITTEN_BY_USERS = ("Node", "Source")  # their methods are not called by programs
+_SUGGESTS_NAMES = (3, 13)  # the interpreter's own message has the name that was meant
+_FORMS = {  # of classes whose arguments newcomers write as those of other libraries
+    "LineCounter": "a line is two points: LineCounter((0, 180), (640, 180))",
+    "VideoFile": "size and rate are those of the frames: VideoFile('out.mp4')",
+}
+
+
+def explain(names: Iterable[str], namespace: MutableMapping[str, Any]) -> None:
+    """Lets the public names of a module explain wrong calls."""
+    for name in names:
+        if name in namespace:
+            namespace[name] = explained(namespace[name])
+
+
+def explained(value: Any) -> Any:
+    """Returns a public class or function whose TypeError for a wrong argument says what was meant.
+
+    Of a class these are its constructor and its public methods. Native ones stay as they are.
+    """
+    if isinstance(value, FunctionType):
+        wrapped = _explained_function(value)
+        module = sys.modules[value.__module__]
+        name = value.__name__
+        if wrapped is not value and getattr(module, name, None) is value:
+            setattr(module, name, wrapped)  # pickle looks it up there
+        return wrapped
+    if isinstance(value, type) and not issubclass(value, BaseException):
+        for owner in value.__mro__:
+            if owner.__module__.startswith(_PACKAGE) and owner.__name__ not in _WRITTEN_BY_USERS:
+                _explain_methods(owner)
+    return value
+
+
+def _explain_methods(owner: type) -> None:
+    for name, member in list(vars(owner).items()):
+        if isinstance(member, FunctionType) and (name == "__init__" or not name.startswith("_")):
+            wrapped = _explained_function(member)
+            if wrapped is not member:
+                setattr(owner, name, wrapped)
+
+
+def _explained_function(function: Callable[..., Any]) -> Callable[..., Any]:
+    code = function.__code__
+    names = code.co_argcount - max(1, code.co_posonlyargcount) + code.co_kwonlyargcount  # but for self
+    has_names = names > 0 and sys.version_info < _SUGGESTS_NAMES
+    if not (has_names or _owner(function) in _FORMS) or hasattr(function, "__wrapped__"):
+        return function
+
+    @functools.wraps(function)
+    def call(*arguments: Any, **options: Any) -> Any:
+        try:
+            return function(*arguments, **options)
+        except TypeError as error:
+            trace = error.__traceback__
+            if trace is None or trace.tb_next is not None:  # from within the call
+                raise
+            owner = type(arguments[0]).__name__ if function.__name__ == "__init__" else function.__qualname__
+            text = _advice(function, owner, str(error))
+            if text is None:
+                raise
+        raise TypeError(text)
+
+    return call
+
+
+def _advice(function: Callable[..., Any], owner: str, text: str) -> str | None:
+    """A better text for the interpreter's own; None: it cannot be better."""
+    with fork.loading():
+        import difflib  # noqa: PLC0415  (only mistakes need it)
+        import inspect  # noqa: PLC0415
+
+    parameters = [each for each in inspect.signature(function).parameters.values() if each.name != "self"]
+    by_position = [
+        each.name for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)
+    ]
+    by_name = [
+        each.name for each in parameters if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)
+    ]
+    if given := re.search(r"unexpected keyword argument '(\w+)'", text):
+        close = difflib.get_close_matches(given[1], by_name, 1)
+        meant = f"Did you mean {close[0]!r}?" if close else f"It takes {_listed(by_name)}"
+        return f"{owner}() got an unexpected keyword argument {given[1]!r}. {meant}"
+    if "positional argument" in text and "given" in text:
+        form = _FORMS.get(owner)
+        options = [name for name in by_name if name not in by_position]
+        rest = f"; by name: {_listed(options)}" if options else ""
+        taken = f"{len(by_position)} ({', '.join(by_position)})" if by_position else "none"
+        return f"{owner}() got too many arguments by position, it takes {taken}" + (
+            f": {form}" if form else rest
+        )
+    return None
+
+
+def _owner(function: Callable[..., Any]) -> str:
+    """The name under which a program calls it."""
+    return function.__qualname__.removesuffix(".__init__")
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(names[:_MOST_NAMES])
+    return f"{shown}, ..." if len(names) > _MOST_NAMES else shown
