@@ -122,6 +122,12 @@ class _Pickler(pickle.Pickler):
         return NotImplemented
 
 
+def _code_of_file(kind: Any, arguments: tuple[Any, ...], filename: str) -> types.CodeType:
+    """Makes code with the name of its file, for tracebacks with source lines: cloudpickle 3.1.3 drops it."""
+    code: types.CodeType = kind(*arguments)
+    return code.replace(co_filename=filename)
+
+
 @functools.cache
 def _by_value() -> Any:
     """The pickler by value. cloudpickle is imported at its first use."""
@@ -135,6 +141,9 @@ def _by_value() -> Any:
             self.found: list[type] = []  # classes pickled by value
 
         def reducer_override(self, value: Any) -> Any:
+            if isinstance(value, types.CodeType):
+                kind, arguments = self.dispatch_table[types.CodeType](value)
+                return _code_of_file, (kind, arguments, value.co_filename)
             if not isinstance(value, type):
                 return super().reducer_override(value)
             number = _numbers.get(id(value))
