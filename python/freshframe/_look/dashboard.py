@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from .. import _check, _native
 from .._closed_by_with import ClosedByWith
-from .._errors import GraphError, OptionError, OptionTypeError, StateError
+from .._errors import FreshframeError, GraphError, OptionError, OptionTypeError, StateError
 from .._graph.port import Port, belongs_to, view_name
 from .._interpreter import exit_hooks, fork
 from .._vision.annotate import Annotate, fields_of
@@ -149,6 +149,11 @@ class Dashboard(ClosedByWith):
     def _shown(self, port: Port[Any] | str) -> tuple[str, _native.Engine]:
         """The name of a port whose pictures are served, and the engine."""
         engine = self._engine()
+        if engine is not None and engine.forked:
+            raise StateError(
+                "this dashboard belongs to the parent of this forked process, where its threads run: build "
+                "the pipeline and call serve() after the fork, or let another process run and serve it"
+            )
         if engine is None or self.closed:
             raise StateError("this dashboard is closed: serve() makes another one")
         name = view_name(port) if isinstance(port, Port) else _check.text("port", port)
@@ -339,6 +344,26 @@ def serve(engine: _native.Engine, wanted: Request) -> Dashboard:
 
 def _served(engine: _native.Engine, wanted: Request) -> list[str]:
     """Starts the server; returns its URLs."""
+    try:
+        return _urls(engine, wanted)
+    except FreshframeError as error:
+        if "Address already in use" not in str(error):
+            raise
+        text = str(error)
+    with fork.loading():
+        from . import port_owner  # noqa: PLC0415  (only this failure needs it)
+
+    relative = port_owner.relative_with(wanted.port)
+    if relative is None:
+        raise FreshframeError(text)
+    raise FreshframeError(
+        f"{text.partition(';')[0]} by {relative}. Is this program running twice, as with a reloader or "
+        "several workers? Then each would read the cameras: build the pipeline in one process, which serves "
+        "the page to all, such as with `freshframe run app.py`"
+    )
+
+
+def _urls(engine: _native.Engine, wanted: Request) -> list[str]:
     return engine.serve(
         wanted.host,
         wanted.port,

@@ -199,6 +199,13 @@ def _all_running() -> list[Running]:
         return [pipeline for pipeline in _running.values() if not pipeline.engine.forked]
 
 
+def state_of(engine: _native.Engine) -> str:
+    """For the text of a pipeline, which must not raise in a forked child either."""
+    if engine.forked:
+        return "of the parent of this forked process"
+    return "ended" if engine.ended else "running" if engine.started else "new"
+
+
 def _runs(engine: _native.Engine) -> bool:
     return not engine.forked and not engine.ended
 
