@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from .._errors import EndOfStream, FreshframeError, StateError
 from .._interpreter import fork
+from . import interrupts
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Future, TimerHandle
+    from collections.abc import Callable
 
     from .._native import Reader, Sample
 
@@ -21,12 +23,25 @@ _awaited: weakref.WeakSet[Reader[Any]] = weakref.WeakSet()
 
 
 class ReaderIterator:
-    """Takes samples as they arrive. One wake-up of the loop serves any number. Cancelling loses no sample."""
+    """Takes samples as they arrive. One wake-up of the loop serves any number. Cancelling loses no sample.
+
+    It ends when SIGINT or SIGTERM arrives, also while no sample comes: a server waits for its handlers then.
+    """
 
     def __init__(self, reader: Reader[Any]) -> None:
         self._reader = reader
         self._fd = reader._wake_fd()
         self._check: TimerHandle
+        self._ended = False
+        self._wait: tuple[AbstractEventLoop, Callable[[], None]] | None = None
+        interrupts.follow(self)
+
+    def end(self) -> None:
+        """Ends it soon, from a signal's handler."""
+        self._ended = True
+        if self._wait is not None:
+            loop, wake = self._wait
+            loop.call_soon_threadsafe(wake)
 
     def _check_later(self, loop: AbstractEventLoop, ready: Future[None]) -> None:
         def check() -> None:
@@ -47,11 +62,13 @@ class ReaderIterator:
         """The next sample.
 
         Raises:
-            StopAsyncIteration: The stream has ended.
+            StopAsyncIteration: The stream has ended, or the program was asked to end.
             NodeError: A node failed.
             Stalled: No sample moves because another reader with a blocking queue is not read.
         """
         while True:
+            if self._ended:
+                raise StopAsyncIteration
             self._reader._reset_wake()
             try:
                 sample = self._reader._take()
@@ -82,9 +99,13 @@ class ReaderIterator:
         loop.add_reader(self._fd, wake)
         self._check_later(loop, ready)
         _awaited.add(self._reader)
+        self._wait = loop, wake
+        if self._ended:  # by a signal since __anext__() has looked
+            wake()
         try:
             await ready
         finally:
+            self._wait = None
             self._check.cancel()
             if look is not None:
                 look.cancel()

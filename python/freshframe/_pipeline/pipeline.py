@@ -75,12 +75,8 @@ class Pipeline(RunByWith):
         if stall_timeout is not None:
             stall_timeout = _check.number("stall_timeout", stall_timeout)
         life.forget_ended()
-        self._engine = _native.Engine(
-            name,
-            stall_timeout,
-            wiring.max_held_bytes(max_held_bytes),
-            _check.flag("keep_running", keep_running),
-        )
+        held, keep = wiring.max_held_bytes(max_held_bytes), _check.flag("keep_running", keep_running)
+        self._engine = _native.Engine(name, stall_timeout, held, keep)
         self._engine.call_at_end(life.forget_ended)
         self._graph = Graph(self._engine)
         self._worker_plans = WorkerPlans()
@@ -389,6 +385,8 @@ class Pipeline(RunByWith):
             SourceError: A source could not be opened or was lost.
             Stalled: Nothing moves because a full blocking edge is not read.
             StateError: run() was called before, or is called on a node's own thread.
+            KeyboardInterrupt: Ctrl-C. The pipeline has stopped and closed its files. Uncaught it ends the
+                program with status 130, without a traceback.
         GIL: released while waiting; held for ``progress``.
         """
         _check.progress(progress, progress_interval)
@@ -572,12 +570,11 @@ class Pipeline(RunByWith):
 
     def __str__(self) -> str:
         """The graph as text, one edge per line with policy and counts."""
-        return self._engine.describe().rstrip("\n")
+        return repr(self) if self._engine.forked else self._engine.describe().rstrip("\n")
 
     def __repr__(self) -> str:
         """Name and state."""
-        state = "ended" if self._engine.ended else "running" if self._engine.started else "new"
-        return f"<Pipeline {self.name!r}, {state}>"
+        return f"<Pipeline {self.name!r}, {life.state_of(self._engine)}>"
 
     def _repr_html_(self) -> str:
         """The graph as a drawing, for notebooks."""

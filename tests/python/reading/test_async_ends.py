@@ -1,0 +1,82 @@
+"""`async for` over a reader ends on Ctrl-C where a server only notes the signal."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from support import Push, Ticker
+
+import freshframe as ff
+
+@pytest.fixture
+def signals() -> Iterator[list[int]]:
+    """The signals that arrive: handlers that only note them, as those of a server."""
+    noted: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, lambda number, frame: noted.append(number))
+    yield noted
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("source", [Push, Ticker], ids=["a silent camera", "a camera"])
+def test_async_for_ends_when_a_server_is_asked_to_stop(source: Any, number: int, signals: list[int]) -> None:
+    async def handler(reader: ff.Reader[int]) -> int:
+        count = 0
+        async for _ in reader:
+            count += 1
+        return count
+
+    async def main() -> None:
+        pipeline = ff.Pipeline()
+        camera = pipeline.add(source())
+        readers = [pipeline.reader(camera) for _ in range(3)]
+        async with pipeline:
+            handlers = [asyncio.create_task(handler(reader)) for reader in readers]
+            await asyncio.sleep(0.01)
+            os.kill(os.getpid(), number)
+            await asyncio.gather(*handlers)
+            assert signals == [number]
+            assert pipeline.stats().nodes[camera.name].state != "ended"
+            again = asyncio.create_task(handler(readers[0]))  # the reader stays usable
+            await asyncio.sleep(0.01)
+            assert not again.done()
+            again.cancel()
+            await asyncio.gather(again, return_exceptions=True)
+
+    asyncio.run(main())
+
+
+def test_a_loop_that_is_busy_when_the_signal_comes_ends_at_its_next_wait(signals: list[int]) -> None:
+    async def main() -> None:
+        pipeline, source = ff.Pipeline(), Push()
+        reader = pipeline.reader(pipeline.add(source))
+        async with pipeline:
+            source.push(1)
+            async for _ in reader:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    asyncio.run(main())
+    assert signals == [signal.SIGINT]
+
+
+def test_handlers_of_python_and_of_asyncio_stay_as_they_are() -> None:
+    async def main() -> list[Any]:
+        pipeline, source = ff.Pipeline(), Push()
+        reader = pipeline.reader(pipeline.add(source))
+        before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+        async with pipeline:
+            source.push(1)
+            await anext(aiter(reader))
+        return [before, [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]]
+
+    before, after = asyncio.run(main())
+    assert before == after
