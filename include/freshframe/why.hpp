@@ -64,7 +64,7 @@ struct Why {
   std::vector<Finding> findings;  // the worst first
   std::vector<Age> ages;          // of each reader and sink
   bool runs = false;              // findings are of a pipeline that runs, but for silent nodes
-  bool ended = false;             // the ages are those of its last samples
+  bool ended = false;             // the ages are of its last samples
   double watched = 0;             // seconds for which causes have been looked for
   double needed = 0;              // seconds until the first can be proven; 0: it could be now
   /// Sources that have, or have just had, an outage, and what is below a change of the graph: what is below these alone

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import functools
 import math
 import numbers
 import os
@@ -10,9 +11,11 @@ from typing import Any
 
 from . import _native
 from ._errors import OptionError, OptionTypeError
+from ._interpreter.log import logger
 
 _MOST_SHOWN = 100  # letters of a value in a message
 _STREAMS = ("rtsp", "rtsps", "http", "https", "tcp", "udp", "rtmp", "rtmps", "srt", "rtp")  # schemes of URLs
+_MANY_SECONDS = 10.0  # for an age or a wait in a pipeline
 
 
 def shown(value: object) -> str:
@@ -40,15 +43,20 @@ def with_article(name: str) -> str:
     return f"{'an' if name and sounds_as_vowel else 'a'} {name}"
 
 
-def number(what: str, value: Any) -> float:
+def number(what: str, value: Any, unit: str = "") -> float:
     """A number that is finite, of Python or NumPy.
+
+    Args:
+        what: The option's name.
+        value: The given value.
+        unit: The end of "must be a number" for another type, such as " of seconds".
 
     Raises:
         OptionTypeError: It is no number.
         OptionError: It is infinite or nan.
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Real):  # NumPy's are, too
-        raise OptionTypeError(f"{what} must be a number, got {shown(value)}")
+        raise OptionTypeError(f"{what} must be a number{unit}, got {shown(value)}")
     try:
         real = float(value)
     except OverflowError:  # an int that is too large for a float
@@ -69,6 +77,25 @@ def positive_seconds(what: str, value: Any) -> float:
     if not seconds > 0:
         raise OptionError(f"{what} must be more than 0 seconds, got {shown(value)}")
     return seconds
+
+
+def few_seconds(what: str, value: Any) -> float:
+    """A number of seconds that is usually below one: milliseconds are logged.
+
+    Raises:
+        OptionTypeError: It is no number.
+        OptionError: It is infinite or nan.
+    """
+    seconds = number(what, value, " of seconds, such as 0.1")
+    if seconds > _MANY_SECONDS:
+        _warn_of_milliseconds(what, seconds)
+    return seconds
+
+
+@functools.cache
+def _warn_of_milliseconds(what: str, seconds: float) -> None:
+    """Once per value: a program may add many cameras."""
+    logger.warning("%s=%g: it is in seconds; %g ms are %s=%g", what, seconds, seconds, what, seconds / 1000)
 
 
 def timeout(value: Any) -> float:

@@ -144,9 +144,9 @@ class Frame:
     @staticmethod
     def from_array(array: Any, format: str = 'bgr', *, copy: bool = True) -> Frame:
         """
-        Makes a frame of a uint8 array of BGR pixels, as OpenCV has them; PIL, imageio and PyTorch have RGB: format='rgb'.
+        Makes a frame of a uint8 array of BGR pixels, as OpenCV has them. PIL, imageio and PyTorch have RGB: format='rgb'.
 
-        The other formats are those of `array`, and 'rgba' (H, W, 4), whose alpha is dropped. With copy=False the frame shares the array's memory, which must not change afterwards.
+        It also takes the other formats of `array`, and 'rgba' (H, W, 4), whose alpha is dropped. With copy=False the frame shares the array's memory, which must not change afterwards.
 
         Raises:
             OptionError: The shape does not fit the format.

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ._check import is_utf8
 from ._errors import OptionError, OptionTypeError
+from ._interpreter import calls as _calls
 from ._interpreter import fork, parts
 from ._masks import columns_for_supervision, columns_from_supervision, decode_masks, encode_masks
 
@@ -20,6 +21,7 @@ __all__ = ["Circles", "Detections", "decode_masks", "encode_masks"]
 Index = npt.NDArray[Any] | slice | list[int] | list[bool]
 """A selection of rows: a mask, a slice, or indices."""
 
+_OF_NAMES = '; the names of classes go into names=, as in class_id=[0], names=["person"]'
 _TRACK_COLUMNS = ("velocity", "age", "track_confidence")
 
 
@@ -352,8 +354,9 @@ def _array(name: str, given: Any, kind: type) -> npt.NDArray[Any]:
         return np.asarray(given, kind)
     except (TypeError, ValueError) as error:
         found = type(given).__name__
+        advice = _OF_NAMES if name == "class_id" and "invalid literal" in str(error) else ""
         raise OptionTypeError(
-            f"Detections.{name} must be an array of {kind.__name__}, got one of type {found}: {error}"
+            f"Detections.{name} must be an array of {kind.__name__}, got one of type {found}: {error}{advice}"
         ) from None
 
 
@@ -377,10 +380,15 @@ _MOST_CONFIDENCE = 1.001
 
 
 def _check_boxes(xyxy: npt.NDArray[np.float32], confidence: npt.NDArray[np.float32]) -> None:
-    """NaN passes: trackers leave such boxes out."""
-    wrong = (xyxy[:, 2:] < xyxy[:, :2]).any(axis=1)
+    wrong = ~(xyxy[:, 2:] >= xyxy[:, :2]).all(axis=1)  # a comparison with NaN is false, too
     if wrong.any():
-        box = ", ".join(f"{number:g}" for number in xyxy[int(wrong.argmax())])
+        row = int(wrong.argmax())
+        box = ", ".join(f"{number:g}" for number in xyxy[row])
+        if np.isnan(xyxy[row]).any():
+            raise OptionError(
+                f"Detections.xyxy must have numbers, got the box ({box}) in row {row}: leave out boxes that "
+                "are not known, found = ~np.isnan(boxes).any(axis=1)"
+            )
         raise OptionError(
             f"Detections.xyxy must be left, top, right, bottom, got the box ({box}), whose right is less "
             "than its left or whose bottom is less than its top. Convert boxes of left, top, width, height "
@@ -410,3 +418,6 @@ def _chosen(what: str, index: Any) -> Any:
 
 def _rows(column: Any, chosen: Any) -> Any:
     return None if column is None else column[chosen]
+
+
+_calls.explain(__all__, globals())

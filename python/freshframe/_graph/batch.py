@@ -46,5 +46,5 @@ class Batch:
         """The engine's form of it. The engine checks the values."""
         return _native.BatchPolicy(
             _check.integer("the size of a batch", self.size),
-            _check.number("max_wait of a batch", self.max_wait),
+            _check.few_seconds("max_wait", self.max_wait),
         )

@@ -3,8 +3,11 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import dis
 import functools
 import inspect
+import opcode
+import types
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +41,8 @@ class Contract:
 
 
 _PLAIN = Contract()
+_RETURN_VALUE, _LOAD_CONST = opcode.opmap["RETURN_VALUE"], opcode.opmap["LOAD_CONST"]
+_RETURN_CONST = opcode.opmap.get("RETURN_CONST", -1)  # of CPython 3.12 and 3.13
 
 
 def contract_of(node: Any) -> Contract:
@@ -103,6 +108,43 @@ def _check_function(function: Any, label: str) -> None:
 def is_generator(function: Any) -> bool:
     """Whether a call of it returns a generator."""
     return any(inspect.isgeneratorfunction(each) for each in _calls(function))
+
+
+def never_gives(node: Any) -> bool:
+    """Whether no call of a node or function in Python can give a result: no `return` of it has a value."""
+    if isinstance(node, Native | Source):
+        return False
+    if isinstance(node, Node):
+        if contract_of(node).has_own_stream:
+            return False
+        cls = type(node)
+        return _returns_nothing(cls.process if cls.process is not Node.process else cls.process_batch)
+    return any(_returns_nothing(each) for each in _calls(node))
+
+
+_OPAQUE = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+
+
+def _returns_nothing(function: Any) -> bool:
+    code = getattr(function, "__code__", None)
+    if not isinstance(code, types.CodeType) or code.co_flags & _OPAQUE:
+        return False
+    steps = code.co_code
+    joined = set(dis.findlabels(steps))  # type: ignore[arg-type]  # where other branches bring their values
+    found = False
+    for at in range(0, len(steps), 2):
+        if steps[at] == _RETURN_CONST:
+            index = steps[at + 1]
+        elif steps[at] == _RETURN_VALUE and steps[at - 2] == _LOAD_CONST and at not in joined:
+            index = steps[at - 1]
+        elif steps[at] == _RETURN_VALUE:
+            return False
+        else:
+            continue
+        if code.co_consts[index] is not None:
+            return False
+        found = True
+    return found
 
 
 def _calls(function: Any) -> tuple[Any, ...]:

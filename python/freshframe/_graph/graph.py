@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import threading
+import typing
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import _native
 from .._errors import GraphError, StateError
+from ..results import Circles, Detections
 from . import replacing, value_types, wiring
 from .member import Member, described, hosted
 from .nodes import Native
@@ -26,8 +28,21 @@ def _check_types(node: Any, types: Sequence[Any], ports: Sequence[Port[Any]]) ->
         if not value_types.fits(given, wanted):
             raise GraphError(
                 f"{wiring.label(node)!r} takes {value_types.name(wanted)}, but its parent {port.name!r} "
-                f"gives {value_types.name(given)}"
+                f"gives {value_types.name(given)}{_step_between(given, wanted)}"
             )
+
+
+def _step_between(given: Any, wanted: Any) -> str:
+    """Returns what to add between a node that gives pictures and one for results, or the reverse."""
+    takes = typing.get_args(wanted) or (wanted,)
+    if given is _native.Frame and Detections in takes:
+        others = " or a CircleTracker" if Circles in takes else ""
+        return f": add a detector between them, such as an OnnxDetector{others}"
+    if given in (Circles, Detections) and _native.Frame in takes:
+        return (
+            ": add Annotate() between them, which draws on the pictures, or give it the port of the pictures"
+        )
+    return ""
 
 
 def _end_of_run(node: Any, is_complete: bool) -> None:
@@ -117,7 +132,7 @@ class Graph:
             GraphError: It does not go there.
         """
         if joined:
-            wanted, given = value_types.set_types(node, len(ports))
+            wanted, given = value_types.set_types(node, [port.name for port in ports])
             hints = (Any, given)
         else:
             value_types.check_calls(node, len(ports), batched=batch is not None)

@@ -8,7 +8,9 @@ from typing import Any, Generic, TypeVar
 
 from .. import _check, _native
 from .._errors import GraphError, OptionTypeError, StateError
+from .._interpreter.log import logger
 from . import value_types, wiring
+from .contract import never_gives
 from .nodes import Node, Source
 from .place import Place
 from .queue import RECORDING, Queue, shown
@@ -154,7 +156,8 @@ class Port(Generic[T_co]):
 
     def __repr__(self) -> str:
         """Name and type."""
-        only = "" if self._only == _ALL else f", of={self._engine.node_name(self._only)!r}"
+        is_whole = self._only == _ALL or self._engine.forked
+        only = "" if is_whole else f", of={self._engine.node_name(self._only)!r}"
         return f"Port({self.name!r}, {value_types.name(self._type)}{only})"
 
 
@@ -268,6 +271,12 @@ def parents(given: Any, label: str, engine: _native.Engine) -> list[Port[Any]]:
             raise GraphError(f"the parent {port.name!r} of {label!r} belongs to another pipeline")
         if there is not None and not is_among(port, there):
             raise StateError(f"the parent {port.name!r} of {label!r} was removed: it has no samples any more")
+        if never_gives(port.node):
+            logger.warning(
+                "%r gets nothing: its parent %r never returns a value, no `return` in it has one",
+                label,
+                port.name,
+            )
     return list(ports)
 
 

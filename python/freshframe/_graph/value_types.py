@@ -6,6 +6,7 @@ from __future__ import annotations
 import inspect
 import types
 import typing
+from collections.abc import Sequence
 from typing import Any
 
 from .. import _native
@@ -13,6 +14,8 @@ from .._errors import GraphError
 from ..results import Circles
 from .contract import contract_of, is_generator
 from .nodes import Native, Node, Source
+
+_SURELY_NAMES = 2  # arguments that have the names of parents
 
 
 def node_types(node: Any, *, batched: bool = False) -> tuple[Any, Any]:
@@ -77,7 +80,18 @@ def _check_call(function: Any, name: str, what: str) -> None:
     try:
         signature.bind(None)
     except TypeError as error:
-        raise GraphError(f"{name!r} cannot be called with {what}: {error}") from None
+        advice = "" if "join=" in what else f". {_form_of(function, name, signature)}"
+        raise GraphError(f"{name!r} cannot be called with {what}: {error}{advice}") from None
+
+
+def _form_of(function: Any, name: str, signature: inspect.Signature) -> str:
+    """How a function, or a method of a node, is written that can be called."""
+    taken = ", ".join(signature.parameters) or "nothing"
+    if name.endswith("()"):
+        method, given = name.rsplit(".", maxsplit=1)[-1], "samples" if "batch" in name else "sample"
+        return f"Write def {method.removesuffix('()')}(self, {given}):"
+    form = "lambda value: ..." if name == "<lambda>" else f"def {name}(value):"
+    return f"It takes {taken}: write {form}"
 
 
 def _own_signature(function: Any) -> inspect.Signature:
@@ -85,12 +99,13 @@ def _own_signature(function: Any) -> inspect.Signature:
     return inspect.signature(function, follow_wrapped=False)
 
 
-def set_types(node: Any, count: int) -> tuple[tuple[Any, ...], Any]:
-    """(inputs, output) of a node or callable that gets the sets of a join with ``count`` parents.
+def set_types(node: Any, parents: Sequence[str]) -> tuple[tuple[Any, ...], Any]:
+    """(inputs, output) of a node or callable that gets the sets of a join with these parents.
 
     Raises:
-        GraphError: A callable cannot be called with so many values.
+        GraphError: A callable cannot be called with that many values, or names the parents in another order.
     """
+    count = len(parents)
     if isinstance(node, Node):
         if not isinstance(node, Native):
             call = f"{type(node).__name__}.process()"
@@ -116,8 +131,28 @@ def set_types(node: Any, count: int) -> tuple[tuple[Any, ...], Any]:
         for each in signature.parameters.values()
         if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)
     ]
+    _check_order(getattr(node, "__name__", type(node).__name__), names[:count], parents)
     wanted = [_without_none(hints.get(name, Any)) for name in names[:count]]
     return (*wanted, *[Any] * (count - len(wanted))), _without_none(hints.get("return", Any))
+
+
+def _check_order(function: str, arguments: Sequence[str], parents: Sequence[str]) -> None:
+    """Refuses arguments with the parents' names in another order: their values would be swapped silently.
+
+    One such name alone may be an accident, such as "other".
+
+    Raises:
+        GraphError: Two arguments or more have names of parents, and one of them gets another parent's values.
+    """
+    if len({*arguments} & {*parents}) < _SURELY_NAMES:
+        return
+    for argument, parent in zip(arguments, parents, strict=False):
+        if argument != parent and argument in parents:
+            raise GraphError(
+                f"{function!r} takes ({', '.join(arguments)}), but its parents are in the order "
+                f"({', '.join(parents)}): a function gets the values in the order of the parents, so "
+                f"{argument!r} would be the value of {parent!r}"
+            )
 
 
 def _has_own_results(node: Any) -> bool:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from .. import _check, _native
@@ -49,8 +49,24 @@ def check_node(node: Any, batch: Any = None) -> None:
             f"{wanted}, got {_check.with_article(type(node).__name__)}; use freshframe.open(...)"
         )
     if not isinstance(node, Node) and not callable(node):
-        raise OptionTypeError(f"a node must be a Source, a Node or a callable, got {node!r}")
+        raise OptionTypeError(
+            f"a node must be a Source, a Node or a callable, got {_check.shown(node)}{_way_to_a_node(node)}"
+        )
     check_contract(node, label(node))
+
+
+def _way_to_a_node(thing: Any) -> str:
+    """What to do with something that is no node."""
+    kind = type(thing).__name__
+    if inspect.isgenerator(thing) or isinstance(thing, Iterator):
+        return (
+            ": to make a source of it, derive a class from freshframe.Source, whose read(self, stop) yields "
+            "(value, pts)"
+        )
+    for method, base in (("process", "Node"), ("read", "Source")):
+        if callable(getattr(thing, method, None)):
+            return f": derive its class from freshframe.{base}, class {kind}(freshframe.{base})"
+    return ""
 
 
 def check_parent_of_source(node: Any, parent: Any) -> None:
@@ -235,7 +251,7 @@ def options(
         checked_name(name),
         policy(queue, name or node),
         _check.text("on_error", on_error),
-        None if max_age is None else _check.number("max_age", max_age),
+        None if max_age is None else _check.few_seconds("max_age", max_age),
         None if batch is None else batch._policy(),
         "" if source is None else _check.line("source", source),
         None if join is None else join._policy(),

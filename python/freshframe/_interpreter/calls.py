@@ -15,8 +15,8 @@ from . import fork
 _MOST_NAMES = 12  # options that a message lists
 _PACKAGE = "freshframe."
 _WRITTEN_BY_USERS = ("Node", "Source")  # their methods are not called by programs
-_SUGGESTS_NAMES = (3, 13)  # the interpreter's own message has the name that was meant
-_FORMS = {  # of classes whose arguments newcomers write as those of other libraries
+_SUGGESTS_NAMES = (3, 13)  # from this version on the interpreter suggests the name itself
+_FORMS = {  # of classes whose arguments newcomers write as for other libraries
     "LineCounter": "a line is two points: LineCounter((0, 180), (640, 180))",
     "VideoFile": "size and rate are those of the frames: VideoFile('out.mp4')",
 }
@@ -32,7 +32,7 @@ def explain(names: Iterable[str], namespace: MutableMapping[str, Any]) -> None:
 def explained(value: Any) -> Any:
     """Returns a public class or function whose TypeError for a wrong argument says what was meant.
 
-    Of a class these are its constructor and its public methods. Native ones stay as they are.
+    A class explains the calls of its constructor and its public methods. Native ones stay as they are.
     """
     if isinstance(value, FunctionType):
         wrapped = _explained_function(value)
@@ -81,7 +81,7 @@ def _explained_function(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _advice(function: Callable[..., Any], owner: str, text: str) -> str | None:
-    """A better text for the interpreter's own; None: it cannot be better."""
+    """Returns a better text than the interpreter's, or None if there is nothing to add."""
     with fork.loading():
         import difflib  # noqa: PLC0415  (only mistakes need it)
         import inspect  # noqa: PLC0415

@@ -62,7 +62,7 @@ def _processes() -> list[tuple[int, int]]:
     found = []
     for folder in _PROC.iterdir():
         if folder.name.isdigit():
-            # Field 4 of proc(5), behind the name in brackets, which may contain anything.
+            # Field 4 of proc(5), after the name in brackets, which may contain anything.
             fields = "".join(_lines(folder / "stat")).rpartition(")")[2].split()
             if fields:
                 found.append((int(folder.name), int(fields[1])))

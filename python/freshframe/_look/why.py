@@ -117,7 +117,7 @@ class Why(ShownAsText):
     Attributes:
         findings: The causes that were proven, the worst first.
         ages: The ages of the samples of each reader and sink.
-        runs: Whether the pipeline runs. Findings need that, except for those of silent nodes.
+        runs: Whether the pipeline runs. Findings need that, except for silent nodes.
         watched: Seconds for which causes have been looked for.
         needed: Seconds until the first cause can be proven; 0: it could be now, so without findings nothing
             is wrong, apart from what is below ``unsettled``.

@@ -89,6 +89,11 @@ class Changes:
         **options: Any,
     ) -> Port[Any]:
         """As Pipeline.add()."""
+        if isinstance(node, Port):
+            raise OptionTypeError(
+                f"add() has the node first and then its parent, add(node, parent): got the port "
+                f"{node.name!r} as the node"
+            )
         node = _adopted(node)
         wiring.check_node(node, batch)
         wiring.check_parent_of_source(node, parent)
@@ -192,7 +197,7 @@ class Changes:
             ends([source])[0],
             index_of(target),
             wiring.policy(queue_below([source], queue, name, max_age=max_age, max_rate=max_rate), name),
-            None if max_age is None else _check.number("max_age", max_age),
+            None if max_age is None else _check.few_seconds("max_age", max_age),
             wiring.rate(max_rate),
         )
         self._graph.connected(target, source)

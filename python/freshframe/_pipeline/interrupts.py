@@ -8,7 +8,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from types import FrameType
-from typing import Any, Protocol
+from typing import Protocol
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -20,7 +20,8 @@ class Endable(Protocol):
         """Ends it soon. Called from a signal's handler."""
 
 
-_waiting: weakref.WeakSet[Any] = weakref.WeakSet()
+# By id(). A signal's handler may come while another thread adds one: it takes all references in one step.
+_waiting: weakref.WeakValueDictionary[int, Endable] = weakref.WeakValueDictionary()
 
 
 def follow(iterator: Endable) -> None:
@@ -29,7 +30,7 @@ def follow(iterator: Endable) -> None:
     A server such as uvicorn only notes the signal and waits for its handlers, which wait for the next sample.
     Without a handler, or with asyncio's own, the signal ends them anyway.
     """
-    _waiting.add(iterator)
+    _waiting[id(iterator)] = iterator
     if threading.current_thread() is not threading.main_thread():
         return
     for number in _SIGNALS:
@@ -53,6 +54,7 @@ class _Handler:
         self._before = before
 
     def __call__(self, number: int, frame: FrameType | None) -> object:
-        for iterator in list(_waiting):
-            iterator.end()
+        for reference in _waiting.valuerefs():
+            if (iterator := reference()) is not None:
+                iterator.end()
         return self._before(number, frame)

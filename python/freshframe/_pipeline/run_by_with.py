@@ -61,6 +61,12 @@ class RunByWith:
             self.start()
         return self
 
+    if not TYPE_CHECKING:  # type checkers refuse the call by themselves
+
+        def __await__(self) -> object:
+            """Refuses `await pipeline.start()`."""
+            raise TypeError("a Pipeline cannot be awaited: in a coroutine write `async with pipeline:`")
+
     def _begin_run(self) -> None:
         if self._engine.on_node_thread:
             raise StateError("run() on a node's own thread would wait for itself: use stop()")

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar, overload
 
+from .. import _check
+from .._errors import OptionTypeError
 from .._graph import wiring
 from .._graph.nodes import Node, Source
 from .._graph.port import Port
@@ -46,6 +48,7 @@ class Stream(Generic[T_co]):
 
     def __init__(self, source: Source[Any], nodes: tuple[Any, ...], options: _Options) -> None:
         """Called by freshframe.stream()."""
+        _check_order(source, nodes)
         # Checked here, because there may be no node.
         wiring.options(None, "", None, options.on_error, None)
         self.pipeline = Pipeline(options.name, max_held_bytes=options.max_held_bytes)
@@ -96,6 +99,21 @@ class Stream(Generic[T_co]):
         pipeline = getattr(self, "pipeline", None)
         if pipeline is not None and not engine_of(pipeline).forked:
             life.leave(engine_of(pipeline))
+
+
+def _check_order(source: Any, nodes: tuple[Any, ...]) -> None:
+    """Refuses a stream that begins with a node.
+
+    Raises:
+        OptionTypeError: It does.
+    """
+    if isinstance(source, Source) or not (isinstance(source, Node) or callable(source)):
+        return  # or it is nothing that a pipeline takes, which add() explains
+    form = "stream() has the source first and then its nodes, stream(freshframe.open(...), node)"
+    later = (
+        " and the source later: the other order" if any(isinstance(node, Source) for node in nodes) else ""
+    )
+    raise OptionTypeError(f"{form}: got {_check.with_article(wiring.label(source))} first{later}")
 
 
 class _Samples(Generic[T_co]):

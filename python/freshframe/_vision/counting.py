@@ -175,6 +175,11 @@ class ZoneCounter(NativeNode["Circles | Detections", ZoneCounts]):
         relative: bool = False,
     ) -> None:
         """Checks the options. All counts are 0."""
+        if isinstance(corners, Mapping):
+            raise OptionTypeError(
+                f"ZoneCounter has one zone, a list of corners, got {_check.shown(corners)}: for several "
+                "zones by name write freshframe.Zones(...)"
+            )
         places = _corners(corners)
         self._handle = _native.make_zone_counter(places, _rules(anchor, margin, max_gap, loiter, relative))
         self._corners = tuple(places)

@@ -22,11 +22,15 @@ def library() -> str:
     """
     spec = importlib.util.find_spec("onnxruntime")
     if spec is None or not spec.submodule_search_locations:
+        if _is_frozen():
+            raise _not_in_bundle()
         raise ImportError(f"ONNX models need ONNX Runtime: {INSTALL}{_for_this_python()}", name="onnxruntime")
     for folder in spec.submodule_search_locations:
         found = sorted(Path(folder, "capi").glob("libonnxruntime.so*"), key=lambda path: len(path.name))
         if found:
             return str(found[-1])  # the one with the whole version, which is a file in every wheel
+    if _is_frozen():
+        raise _not_in_bundle()
     raise ImportError(
         f"the package onnxruntime in {', '.join(spec.submodule_search_locations)} has no "
         f"capi/libonnxruntime.so, which it has from 1.20 on: {INSTALL} --upgrade",
@@ -47,6 +51,19 @@ def prepare() -> str:
     if "ORT_DISABLE_TELEMETRY" not in os.environ:
         os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     return path
+
+
+def _is_frozen() -> bool:
+    """Whether PyInstaller, cx_Freeze or the like has packed this program."""
+    return bool(getattr(sys, "frozen", False))
+
+
+def _not_in_bundle() -> ImportError:
+    return ImportError(
+        "ONNX models need the files of ONNX Runtime, which this frozen program does not contain: build it "
+        "with `pyinstaller --collect-all onnxruntime`, or with the same of another tool",
+        name="onnxruntime",
+    )
 
 
 def _for_this_python() -> str:

@@ -260,7 +260,7 @@ double number(PyObject* object, const char* what) {
   return value;
 }
 
-// What was yielded in place of an item, and what to do.
+// The description of a wrong item, and the remedy.
 std::string found_item(nb::handle item) {
   const bool is_array = nb::hasattr(item, "dtype") && nb::hasattr(item, "shape");
   if (is_array) {

@@ -70,11 +70,11 @@ struct SilentNode {
   /// "has taken 60 samples and given none: does its function or process() return a value?"
   [[nodiscard]] std::string text() const;
 };
-/// Not among them: nodes with results of their own (on_time(), finish()), those that have failed for every sample, and
-/// those with fewer than `least` samples.
+/// Leaves out nodes with on_time() or finish(), nodes that have failed for every sample, and nodes with fewer than
+/// `least` samples.
 [[nodiscard]] std::vector<SilentNode> silent_nodes(const PipelineCore& core, std::uint64_t least);
 /// The states of those sources of a reader that deliver nothing, and the silent nodes above it, as the end of a message.
-/// Returns an empty text if none is known.
+/// Returns an empty text without either.
 [[nodiscard]] std::string trouble_above(const PipelineCore& core, const ReaderCore& reader);
 
 }  // namespace freshframe::core

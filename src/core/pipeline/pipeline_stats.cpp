@@ -33,7 +33,7 @@ void count_in_flight(Stats& stats) {
   }
 }
 
-constexpr std::uint64_t kFewSamples = 2;  // of which none was given
+constexpr std::uint64_t kFewSamples = 2;  // after which a message asks about results
 
 std::optional<SilentNode> silent_node(const Runner& runner, std::uint64_t least) {
   const auto& facts = runner.facts();

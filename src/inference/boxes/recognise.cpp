@@ -146,7 +146,7 @@ class Recogniser {
     }
   }
 
-  // More classes than rows are no RT-DETR, unless the user says so.
+  // More classes than rows are no RT-DETR, unless the user asks for it.
   [[nodiscard]] bool may_be_rtdetr(std::int64_t rows, std::int64_t columns) const {
     return facts_.layout && (*facts_.layout == Layout::Rtdetr || columns - 4 <= rows);
   }

@@ -123,7 +123,7 @@ TEST(Layout, WhatTheUserSaysWinsWhereItFits) {
 }
 
 TEST(Layout, AnExplicitLayoutIsBelievedForEveryGrid) {
-  auto given = facts(320, {{"output0", {1, 5, 5175}}});  // 2100 boxes would be those of strides 8, 16 and 32
+  auto given = facts(320, {{"output0", {1, 5, 5175}}});  // strides 8, 16 and 32 would give 2100 boxes
   EXPECT_TRUE(has(refusal(given), "pass layout= one of"));
   given.layout = Layout::Yolov8;
   expect(given, Layout::Yolov8, 1);

@@ -14,9 +14,10 @@ from support import Push, Ticker
 
 import freshframe as ff
 
+
 @pytest.fixture
 def signals() -> Iterator[list[int]]:
-    """The signals that arrive: handlers that only note them, as those of a server."""
+    """The signals that arrive: handlers that only note them, as a server does."""
     noted: list[int] = []
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number in before:

@@ -1,0 +1,649 @@
+"""Usages that newcomers get wrong: each raises or logs a message that says what to do instead."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import logging
+import os
+import pickle
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support import WATCHDOG, Count, Push, Ticker, run_program, until
+
+import freshframe as ff
+from freshframe._cli import main
+from freshframe._look import port_owner
+from freshframe._vision import onnx_runtime
+
+SCENE = "demo:circles?size=160x120&frames=4&pace=0"
+PICTURE = np.zeros((24, 32, 3), np.uint8)
+
+
+def below(node: Any, **options: Any) -> Callable[[], object]:
+    """Adds the node below a camera and runs the pipeline."""
+
+    def attempt() -> None:
+        pipeline = ff.Pipeline()
+        pipeline.add(node, pipeline.add(ff.open(SCENE), name="camera"), **options)
+        pipeline.run()
+
+    return attempt
+
+
+def through(given: Any, taker: Callable[[], Any]) -> Callable[[], object]:
+    """A function's result goes to a node that takes something else."""
+
+    def attempt() -> None:
+        pipeline = ff.Pipeline()
+        camera = pipeline.add(ff.open(SCENE), name="camera")
+        pipeline.add(taker(), pipeline.add(given, camera, name="mine"))
+        pipeline.run()
+
+    return attempt
+
+
+def joined(function: Any, first: str = "left", second: str = "right") -> Callable[[], object]:
+    def attempt() -> object:
+        pipeline = ff.Pipeline()
+        parents = [pipeline.add(Count(3), name=name) for name in (first, second)]
+        return pipeline.add(function, parents, join=ff.Join(by="seq"))
+
+    return attempt
+
+
+def of_camera(use: Callable[[ff.Pipeline, Any], object]) -> Callable[[], object]:
+    def attempt() -> object:
+        pipeline = ff.Pipeline()
+        return use(pipeline, pipeline.add(ff.open(SCENE), name="camera"))
+
+    return attempt
+
+
+def reads(items: Any) -> Callable[[], object]:
+    """A source whose read() returns this."""
+
+    class Own(ff.Source[Any]):
+        live = False
+
+        def read(self, stop: ff.StopToken, /) -> Any:
+            return items()
+
+    def attempt() -> None:
+        pipeline = ff.Pipeline()
+        pipeline.add(lambda value: value, pipeline.add(Own()))
+        pipeline.run()
+
+    return attempt
+
+
+def opens(address: str) -> Callable[[], object]:
+    return lambda: ff.stream(ff.open(address)).__enter__()
+
+
+def first_sample() -> ff.Sample[Any]:
+    return next(iter(ff.stream(ff.open(SCENE))))
+
+
+def numbers() -> Iterator[int]:
+    yield 1
+
+
+class Plain:
+    def process(self, sample: Any) -> Any:
+        return sample.value
+
+
+class PlainSource:
+    def read(self, stop: Any) -> Any:
+        yield 1, 0.0
+
+
+class GivesSample(ff.Node[Any, Any]):
+    def process(self, sample: ff.Sample[Any], /) -> Any:
+        return sample
+
+
+class WithoutSelf(ff.Node[Any, Any]):
+    def process(sample: Any) -> Any:  # type: ignore[override]  # noqa: N805
+        return 1
+
+
+def swapped(right: int, left: int) -> int:
+    return right - left
+
+
+async def awaits_get() -> None:
+    pipeline, source = ff.Pipeline(), Push()
+    reader = pipeline.reader(pipeline.add(source))
+    async with pipeline:
+        source.push(1)
+        await reader.get()  # type: ignore[misc]
+
+
+async def awaits_start() -> None:
+    pipeline = ff.Pipeline()
+    pipeline.add(lambda value: value, pipeline.add(Ticker()))
+    try:
+        await pipeline.start()  # type: ignore[misc]
+    finally:
+        pipeline.stop()
+
+
+def never_ends() -> None:
+    pipeline, going = ff.Pipeline(), threading.Event()
+    pipeline.add(lambda value: going.wait(WATCHDOG), pipeline.add(Count(1)), name="endless")
+    pipeline.start()
+    try:
+        until(lambda: pipeline.stats().nodes["endless"].state == "working", "the call")
+        pipeline.stop(timeout=0)
+    finally:
+        going.set()
+        pipeline.stop(WATCHDOG)
+
+
+def forgot_return(take: Callable[[ff.Reader[Any]], object]) -> Callable[[], object]:
+    def light(value: int) -> Any:
+        _ = value + 1
+
+    def attempt() -> object:
+        pipeline, camera = ff.Pipeline(), Push()
+        reader = pipeline.reader(pipeline.add(light, pipeline.add(camera), name="light", queue=ff.Queue(99)))
+        with pipeline:
+            camera.push(*range(60))
+            until(lambda: pipeline.stats().nodes["light"].processed == 60, "all samples")
+            return take(reader)
+
+    return attempt
+
+
+# An attempt, the class of its exception, and fragments that the text must contain.
+RAISED: dict[str, tuple[Callable[[], object], type[Exception], tuple[str, ...]]] = {
+    "a misspelt option of a node": (
+        lambda: ff.OnnxDetector(ff.demo.shapes_model(), confidance=0.3),  # type: ignore[call-arg]
+        TypeError,
+        ("'confidance'. Did you mean 'confidence'?",),
+    ),
+    "a misspelt option of add()": (
+        below(ff.CircleTracker(), que=ff.LATEST),
+        TypeError,
+        ("add() got", "'que'. Did you mean 'queue'?"),
+    ),
+    "a misspelt option of Pipeline": (
+        lambda: ff.Pipeline(stall_timout=5),  # type: ignore[call-arg]
+        TypeError,
+        ("'stall_timout'. Did you mean 'stall_timeout'?",),
+    ),
+    "a misspelt option of a function": (
+        lambda: ff.open(SCENE, reconect=False),  # type: ignore[call-arg]
+        TypeError,
+        ("open() got", "'reconect'. Did you mean 'reconnect'?"),
+    ),
+    "a misspelt option of a dataclass": (
+        lambda: ff.Join(withn=0.1),  # type: ignore[call-arg]
+        TypeError,
+        ("'withn'. Did you mean 'within'?",),
+    ),
+    "a misspelt option of a class that is loaded later": (
+        lambda: ff.Csv("a.csv", complet=True),  # type: ignore[call-arg]
+        TypeError,
+        ("'complet'. Did you mean 'complete'?",),
+    ),
+    "a misspelt option of get()": (
+        of_camera(lambda pipeline, camera: pipeline.reader(camera).get(timout=2)),  # type: ignore[call-arg]
+        TypeError,
+        ("get() takes one argument", "get(timeout=2)"),
+    ),
+    "add(port, node)": (
+        of_camera(lambda pipeline, camera: pipeline.add(camera, ff.CircleTracker())),  # type: ignore[call-overload]
+        ff.OptionTypeError,
+        ("add(node, parent)", "the port 'camera' as the node"),
+    ),
+    "stream(node, source)": (
+        lambda: ff.stream(ff.CircleTracker(), ff.open(SCENE)),  # type: ignore[call-overload]
+        ff.OptionTypeError,
+        ("stream(freshframe.open(...), node)", "a CircleTracker first", "the other order"),
+    ),
+    "stream(function)": (
+        lambda: ff.stream(lambda frame: 1),  # type: ignore[call-overload]
+        ff.OptionTypeError,
+        ("stream() has the source first",),
+    ),
+    **{
+        f"the address {address}": (
+            opens(address),
+            ff.SourceError,
+            ("there is no such file; the address of a camera begins with its protocol", "rtsp://host/path"),
+        )
+        for address in ("10.0.0.7/stream1", "10.0.0.7", "camera.lan:554/stream", "admin@camera/stream")
+    },
+    **{
+        f"the path {path}": (
+            opens(path),
+            ff.SourceError,
+            ("there is no such file; check the path",),
+        )
+        for path in ("match.mp4", "my.videos/match.1.mp4", "10.0/clip")
+    },
+    **{
+        f"the scheme {given}": (
+            opens(f"{given}://10.0.0.7/x"),
+            ff.OptionError,
+            (f"'{given}' is not supported yet; did you mean '{meant}'?",),
+        )
+        for given, meant in (("rstp", "rtsp"), ("rtps", "rtsp"), ("htttp", "http"), ("httpss", "https"))
+    },
+    "a scheme like no other": (
+        opens("gopher://h/x"),
+        ff.OptionError,
+        ("'gopher' is not supported yet; this version opens",),
+    ),
+    "a float32 picture": (
+        lambda: ff.Frame.from_array(PICTURE.astype(np.float32)),
+        ff.OptionTypeError,
+        ("got float32", "(255 * array).clip(0, 255).astype(np.uint8)"),
+    ),
+    "an int64 picture": (
+        lambda: ff.Frame.from_array(PICTURE.astype(np.int64)),
+        ff.OptionTypeError,
+        ("got int64: pass array.astype(np.uint8)",),
+    ),
+    "a float32 picture of a node": (
+        through(lambda frame: frame.bgr.astype(np.float32) / 255, ff.CircleTracker),
+        ff.NodeError,
+        ("Frame.from_array((255 * x).clip(0, 255).astype(np.uint8))",),
+    ),
+    "a picture of one channel": (
+        lambda: ff.Frame.from_array(PICTURE[:, :, :1]),
+        ff.OptionError,
+        ('pass array[:, :, 0] with format="gray"',),
+    ),
+    "a format in capitals": (
+        lambda: ff.Frame.from_array(PICTURE, "RGBA"),
+        ff.OptionError,
+        ("must be one of gray, nv12, i420, i422, i444, bgr, rgb, rgba",),
+    ),
+    "a format to convert to": (
+        lambda: ff.Frame.from_array(PICTURE).to("rgba"),
+        ff.OptionError,
+        ("must be one of gray, nv12, i420, i422, i444, bgr, rgb, got 'rgba'",),
+    ),
+    "a generator object as a source": (
+        lambda: ff.Pipeline().add(numbers()),  # type: ignore[call-overload]
+        ff.OptionTypeError,
+        ("<generator object", "derive a class from freshframe.Source", "read(self, stop)"),
+    ),
+    "an iterator as a source": (
+        lambda: ff.Pipeline().add(iter([1])),  # type: ignore[call-overload]
+        ff.OptionTypeError,
+        ("derive a class from freshframe.Source",),
+    ),
+    "a plain class with process()": (
+        below(Plain()),
+        ff.OptionTypeError,
+        ("derive its class from freshframe.Node, class Plain(freshframe.Node)",),
+    ),
+    "a plain class with read()": (
+        lambda: ff.Pipeline().add(PlainSource()),  # type: ignore[call-overload]
+        ff.OptionTypeError,
+        ("derive its class from freshframe.Source, class PlainSource(freshframe.Source)",),
+    ),
+    "read() yields arrays": (
+        reads(lambda: iter([PICTURE])),
+        ff.NodeError,
+        (
+            "must yield (value, pts)",
+            "an array of shape (24, 32, 3)",
+            "yield freshframe.Frame.from_array(array), pts",
+        ),
+    ),
+    "read() yields values": (
+        reads(lambda: iter([7])),
+        ff.NodeError,
+        ("got 7: yield the value and its time in seconds",),
+    ),
+    "a lambda without argument": (
+        below(lambda: 1),
+        ff.GraphError,
+        ("'<lambda>' cannot be called with one value", "It takes nothing: write lambda value: ..."),
+    ),
+    "a lambda of two arguments": (
+        below(lambda a, b: 1),
+        ff.GraphError,
+        ("It takes a, b: write lambda value: ...",),
+    ),
+    "a function of two arguments": (below(swapped), ff.GraphError, ("write def swapped(value):",)),
+    "process() without self": (below(WithoutSelf()), ff.GraphError, ("Write def process(self, sample):",)),
+    "process() returns the sample": (
+        through(GivesSample(), ff.CircleTracker),
+        ff.NodeError,
+        ("gave a Sample", "return sample.value instead of the sample"),
+    ),
+    "a line of four numbers": (
+        lambda: ff.LineCounter(0, 180, 640, 180),  # type: ignore[call-arg, arg-type]
+        TypeError,
+        ("LineCounter() got too many arguments", "2 (start, end)", "LineCounter((0, 180), (640, 180))"),
+    ),
+    "VideoFile as cv2.VideoWriter": (
+        lambda: ff.VideoFile("a.mp4", 30, (640, 480)),  # type: ignore[call-arg, arg-type]
+        TypeError,
+        ("VideoFile() got too many arguments", "size and rate are those of the frames"),
+    ),
+    "named zones to ZoneCounter": (
+        lambda: ff.ZoneCounter({"door": [(0, 0), (9, 0), (9, 9)]}),  # type: ignore[arg-type]
+        ff.OptionTypeError,
+        ("ZoneCounter has one zone", "freshframe.Zones(...)"),
+    ),
+    "BoxTracker below a camera": (
+        below(ff.BoxTracker()),
+        ff.GraphError,
+        ("takes Detections", "add a detector between them, such as an OnnxDetector"),
+    ),
+    "Annotate below a camera": (
+        below(ff.Annotate()),
+        ff.GraphError,
+        ("add a detector between them, such as an OnnxDetector or a CircleTracker",),
+    ),
+    "VideoFile below circles": (
+        through(ff.CircleTracker(), lambda: ff.VideoFile("never.mp4")),
+        ff.GraphError,
+        ("gives Circles: add Annotate() between them",),
+    ),
+    "sample.image": (
+        lambda: first_sample().image,  # type: ignore[attr-defined]
+        AttributeError,
+        ("'Sample' object has no attribute 'image'. sample.frame is the picture", "sample.frame.bgr"),
+    ),
+    "frame[10, 20]": (
+        lambda: ff.Frame.from_array(PICTURE)[10, 20],  # type: ignore[index]
+        TypeError,
+        ("'Frame' object is not subscriptable", "frame.bgr[y, x]"),
+    ),
+    "max_age with a unit": (
+        below(lambda frame: 1, max_age="100ms"),
+        ff.OptionTypeError,
+        ("max_age must be a number of seconds, such as 0.1, got '100ms'",),
+    ),
+    "names of classes for their numbers": (
+        lambda: ff.Detections([[0, 0, 9, 9]], [0.5], np.array(["person"])),
+        ff.OptionTypeError,
+        ("class_id must be an array of int32", 'class_id=[0], names=["person"]'),
+    ),
+    "NaN in a box": (
+        lambda: ff.Detections(np.array([[0, 0, 5, 5], [0, 0, np.nan, 9]]), [0.5, 0.5], [0, 0]),
+        ff.OptionError,
+        ("Detections.xyxy must have numbers, got the box (0, 0, nan, 9) in row 1", "np.isnan"),
+    ),
+    "NaN in a box of a node": (
+        through(lambda frame: ff.Detections([[float("nan")] * 4], [0.5], [0]), ff.BoxTracker),
+        ff.NodeError,
+        ("Detections.xyxy must have numbers",),
+    ),
+    "a join with the parents' names in another order": (
+        joined(swapped),
+        ff.GraphError,
+        (
+            "'swapped' takes (right, left)",
+            "in the order (left, right)",
+            "'right' would be the value of 'left'",
+        ),
+    ),
+    "await reader.get()": (
+        lambda: asyncio.run(awaits_get()),
+        TypeError,
+        ("a Sample cannot be awaited", "`async for sample in reader:`"),
+    ),
+    "await pipeline.start()": (
+        lambda: asyncio.run(awaits_start()),
+        TypeError,
+        ("a Pipeline cannot be awaited", "`async with pipeline:`"),
+    ),
+    "a call without an end": (
+        never_ends,
+        ff.StopTimeout,
+        ("still busy 0 s after stop(): 'endless'", "self.stop_token.stopped", "a longer timeout"),
+    ),
+    "a node without return, and get()": (
+        forgot_return(lambda reader: reader.get(timeout=0)),
+        ff.ReadTimeout,
+        ("node 'light' has taken 60 samples and given none: does its function or process() return a value?",),
+    ),
+    "a node without return, and latest()": (
+        forgot_return(lambda reader: reader.latest().value),  # type: ignore[union-attr]
+        AttributeError,
+        ("'NoneType' object has no attribute 'value'",),
+    ),
+}
+
+
+@pytest.mark.parametrize("usage", RAISED)
+def test_a_wrong_usage_raises_what_to_do(usage: str) -> None:
+    attempt, kind, fragments = RAISED[usage]
+    with pytest.raises(kind) as raised:
+        attempt()
+    text = "\n".join([str(raised.value), *getattr(raised.value, "__notes__", ())])
+    assert [each for each in fragments if each not in text] == [], text
+
+
+def empty_generator() -> Callable[[], object]:
+    used_up = numbers()
+    assert list(used_up) == [1]
+    return reads(lambda: used_up)
+
+
+LOGGED: dict[str, tuple[Callable[[], object], tuple[str, ...]]] = {
+    "max_age in milliseconds": (
+        lambda: ff.Pipeline().add(lambda value: value, [], max_age=123),
+        ("max_age=123: it is in seconds; 123 ms are max_age=0.123",),
+    ),
+    "a batch's wait in milliseconds": (
+        lambda: ff.Batch(4, max_wait=77),
+        ("max_wait=77: it is in seconds; 77 ms are max_wait=0.077",),
+    ),
+    "a used-up generator": (
+        empty_generator(),
+        ("source 'Own' has ended and given 0 samples", "A generator that was used up yields nothing"),
+    ),
+    "a reader of a function without return": (
+        forgot_return(lambda reader: None),
+        ("'reader' gets nothing: its parent 'light' never returns a value",),
+    ),
+}
+
+
+@pytest.mark.parametrize("usage", LOGGED)
+def test_a_wrong_usage_that_goes_on_is_logged(usage: str, caplog: pytest.LogCaptureFixture) -> None:
+    attempt, fragments = LOGGED[usage]
+    with caplog.at_level(logging.WARNING, "freshframe"):
+        attempt()
+        until(lambda: all(each in caplog.text for each in fragments), lambda: caplog.text)
+
+
+RIGHT: dict[str, Callable[[], object]] = {
+    "a long max_age": lambda: ff.Pipeline().add(lambda value: value, [], max_age=10),
+    "run_node() without values": lambda: ff.run_node(lambda value: value, []),
+    "a function that may return nothing": lambda: ff.run_node(lambda v: v if v else None, [0]),
+    "a sink": lambda: ff.run_node(print, []),
+    "a join in the parents' order": joined(lambda left, right: left - right),
+    "a join with other names": joined(lambda one, other: one - other),
+    "a join with the name of one parent": joined(lambda one, other: one - other, "other", "third"),
+}
+
+
+@pytest.mark.parametrize("usage", RIGHT)
+def test_a_right_usage_logs_nothing(usage: str, caplog: pytest.LogCaptureFixture) -> None:
+    RIGHT[usage]()
+    assert caplog.text == ""
+
+
+def test_a_node_that_gives_nothing_is_in_the_report_and_in_why() -> None:
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(Count(60))
+    pipeline.add(lambda value: value, pipeline.add(lambda value: None, camera, name="light"), name="below")
+    pipeline.add(lambda value: None, camera, name="sink")  # nobody waits for its results
+    report = pipeline.run()
+    text = "has taken 60 samples and given none: does its function or process() return a value?"
+    assert report.silent == (f"node 'light' {text}",)
+    assert f"  node 'light' {text}" in str(report).splitlines()
+    (finding,) = pipeline.why().findings
+    assert (finding.kind, finding.subject) == ("silent", "light")
+    assert "light: has taken 60 samples and given none. Does its function or process() return" in str(
+        pipeline.why()
+    )
+
+
+class Minute(ff.Node[Any, int]):
+    """Gives results by its clock only."""
+
+    wake_every = 3600.0
+
+    def process(self, sample: ff.Sample[Any], /) -> None:
+        return None
+
+    def on_time(self, now: float, /) -> int | None:
+        return None
+
+
+@pytest.mark.parametrize(
+    "node", [lambda value: value if value == 59 else None, Minute()], ids=["a filter", "results of its own"]
+)
+def test_a_node_that_gives_little_is_not_silent(node: Any) -> None:
+    pipeline = ff.Pipeline()
+    pipeline.add(lambda value: value, pipeline.add(node, pipeline.add(Count(60)), name="node"))
+    report = pipeline.run()
+    assert report.silent == ()
+    assert pipeline.why().findings == ()
+
+
+def test_after_the_end_why_speaks_of_the_run_that_has_ended() -> None:
+    pipeline = ff.Pipeline()
+    assert str(pipeline.why()).startswith("The pipeline does not run yet: start it")
+    reader = pipeline.reader(pipeline.add(Count(20)))
+    with pipeline:
+        assert len(list(reader)) == 20
+    assert str(pipeline.why()).startswith("The pipeline has ended: these are the ages of its last samples.")
+    assert "reader: samples are " in str(pipeline.why())
+
+
+def test_help_of_from_array_begins_with_the_order_of_colours() -> None:
+    first = (ff.Frame.from_array.__doc__ or "").split("\n\n")[1]
+    assert "BGR" in first
+    assert "format='rgb'" in first
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (["track", SCENE, "--modle", "x.onnx"], "--model"),
+        (["run", "app.py", "--srve"], "--serve"),
+        (["fleet", "status", "--jsn"], "--json"),
+    ],
+)
+def test_a_misspelt_option_of_a_command_has_a_suggestion(
+    arguments: list[str], meant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    assert f"; did you mean {meant}?" in capsys.readouterr().err
+
+
+def test_public_functions_that_explain_wrong_calls_can_be_pickled() -> None:
+    for function in (ff.open, ff.run_node, ff.stamped, ff.probe):
+        assert pickle.loads(pickle.dumps(function)) is function
+
+
+def test_a_frozen_program_without_onnx_runtime_names_the_option_of_its_builder(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ImportError, match=r"pip install"):
+        onnx_runtime.library()
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    with pytest.raises(ImportError, match=r"frozen program does not contain.*--collect-all onnxruntime"):
+        onnx_runtime.library()
+
+
+def test_a_port_that_this_program_has_asks_whether_it_runs_twice() -> None:
+    pipeline, other = ff.Pipeline(), ff.Pipeline()
+    with pipeline.serve() as dashboard:
+        port = int(dashboard.url.rsplit(":", 1)[1].strip("/"))
+        assert port_owner.relative_with(port) == f"this process ({os.getpid()})"
+        with pytest.raises(ff.FreshframeError, match=r"in use by this process .*running twice.*reloader"):
+            other.serve(port=port)
+    assert port_owner.relative_with(port) is None
+
+
+def test_a_child_is_told_that_its_parent_has_the_port() -> None:
+    with ff.Pipeline().serve() as dashboard:
+        port = int(dashboard.url.rsplit(":", 1)[1].strip("/"))
+        ended = run_program(f"import freshframe as ff\nff.Pipeline().serve(port={port})")
+    assert ended.code == 1
+    wanted = (
+        f"in use by the parent process ({os.getpid()}). Is this program running twice, as with a reloader"
+    )
+    assert wanted in ended.err
+    assert "port 0 chooses a free one" not in ended.err
+
+
+def test_texts_of_a_pipeline_do_not_raise_in_a_forked_child() -> None:
+    ended = run_program(
+        """
+import os, sys, warnings
+import freshframe as ff
+from support import Ticker
+
+warnings.simplefilter("ignore", DeprecationWarning)
+pipeline = ff.Pipeline("yard")
+camera = pipeline.add(ff.open("demo:circles?size=64x48"))
+only = camera.of(camera)
+reader = pipeline.reader(camera)
+dashboard = pipeline.serve()
+with pipeline:
+    reader.get()
+    child = os.fork()
+    if child == 0:
+        for each in (pipeline, camera, only, reader, dashboard):
+            print(repr(each), str(each))
+        try:
+            dashboard.embed(camera)
+        except ff.StateError as error:
+            print(error)
+        sys.stdout.flush()
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+"""
+    )
+    assert ended.code == 0, ended.err
+    assert "<Pipeline 'yard', of the parent of this forked process>" in ended.out
+    assert "this dashboard belongs to the parent of this forked process" in ended.out
+    assert "dashboard is closed" not in ended.out
+
+
+def test_code_of_a_script_keeps_the_name_of_its_file_on_its_way_to_a_worker(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import cloudpickle  # noqa: PLC0415
+
+    from freshframe._process import pickling  # noqa: PLC0415
+
+    table = cloudpickle.Pickler.dispatch_table
+    code_of = type(swapped.__code__)
+    reduce_code = table[code_of]
+
+    def without_file(code: Any) -> Any:  # as cloudpickle 3.1.3 does
+        return reduce_code(code.replace(co_filename="<dynamic-code>"))
+
+    monkeypatch.setitem(table, code_of, without_file)
+    space: dict[str, Any] = {"__name__": "__main__"}
+    exec(compile("def mine(value):\n    return (lambda: value)()\n", __file__, "exec"), space)
+    _, data = pickling.Definitions().pickle(space["mine"])
+    _, function = pickle.loads(data)
+    files = {function.__code__.co_filename}
+    files |= {const.co_filename for const in function.__code__.co_consts if isinstance(const, code_of)}
+    assert {Path(file).name for file in files} == {Path(__file__).name}
