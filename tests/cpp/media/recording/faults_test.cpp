@@ -309,12 +309,12 @@ TEST(MediaFaults, OfAFlushWhileTheSourceIsAwayCountWhatItHeld) {
     const Folder folder;
     SkippingRecorder recorder(packets, folder.file("a.mp4"), {});
     const auto samples = packets ? packet_samples() : frame_samples(kFaultFrames);
-    for (std::size_t n = 0; n < 40; ++n) recorder.put(samples[n]);
+    for (std::size_t n = 0; n < 45; ++n) recorder.put(samples[n]);
     {
       const FullDisk full(0);
       recorder.idle();
     }
-    for (std::size_t n = 40; n < 100; ++n) recorder.put(samples[n]);
+    for (std::size_t n = 45; n < 100; ++n) recorder.put(samples[n]);
     recorder.close();
     std::size_t pictures = 0;
     for (const auto& file : files_in(folder.file(""))) pictures += play(file.string()).numbers.size();
