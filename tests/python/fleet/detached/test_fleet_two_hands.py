@@ -306,6 +306,29 @@ def test_a_reader_that_another_thread_closes_ends_at_every_moment(yard: Yard) ->
     assert 0 in given
 
 
+def test_results_that_come_while_the_program_counts_are_not_acknowledged(yard: Yard) -> None:
+    data, reader = packed(0), RemoteReader(Channel("yard", yard.find), "ticks", None, lambda _: None)
+    serial = 0
+
+    def come() -> None:
+        nonlocal serial
+        heads = [(0, EPOCH, ordinal, 0, 0.0, 0.0, 0, ordinal, len(data)) for ordinal in (serial, serial + 1)]
+        reader._take(serial + 1, heads, memoryview(data * 2))
+        serial += 2
+
+    given: list[tuple[int, int]] = []
+
+    def count() -> None:  # as stats() does, on the program's thread
+        given.append(reader.acknowledgement()[1:])
+
+    for line in itertools.count():
+        if not stopped(count, line, come, reader.acknowledgement):
+            break
+    assert line > 5
+    assert set(given) == {(0, 0)}
+    reader.close()
+
+
 def test_a_request_that_is_on_its_way_when_the_connection_is_closed_is_not_asked(yard: Yard) -> None:
     def find() -> Endpoint:
         channel.close()  # by another thread

@@ -206,7 +206,7 @@ class RemoteReader(FleetReader):
 
         Last, how many results programs have been given by this reader, under all controllers.
         """
-        with self._mark_lock:
+        with self.results.changed, self._mark_lock:  # no result arrives meanwhile, for any thread that asks
             # The order matters: results only leave meanwhile, so this may count one too many as not given.
             left = len(self.results.items) + len(self._back)
             gathering = self._gathering
