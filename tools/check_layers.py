@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Fails when a C++ file includes a header that its layer may not use (rules: tools/layers.toml).
 
-Fails also when an internal header declares names in the public namespace. The compiler cannot do
-this: headers of FFmpeg or Python may lie in its default search path, and every layer sees src/.
+Fails also when an internal header declares names in the public namespace, and when a text goes to Python by
+a conversion that raises for bytes that are not UTF-8. The compiler cannot do this: headers of FFmpeg or
+Python may lie in its default search path, and every layer sees src/.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -22,6 +23,13 @@ else:
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]')
 STANDARD = re.compile(r"[a-z0-9_]+")  # <vector>, <cstdint>: no slash, no suffix
 PUBLIC_NAMESPACE = re.compile(r"^namespace freshframe \{", re.MULTILINE)
+# Ways to Python on which one byte of a camera, a file or a worker that is not UTF-8 raises.
+STRICT_TEXT = re.compile(
+    r"#include <nanobind/stl/(?:string|string_view|filesystem)\.h>"
+    r"|nb::str\([^()\"]*\.(?:c_str|data|what)\(\)"
+    r"|PyErr_SetString\([^\"]*\.(?:c_str|what)\(\)"
+    r"|PyUnicode_FromString(?:AndSize)?\([^\"]"
+)
 SUFFIXES = {".c", ".cc", ".cpp", ".cxx", ".h", ".hh", ".hpp", ".inc"}
 
 
@@ -92,6 +100,14 @@ def check_namespace(path: Path, layer: Layer, root: Path) -> Iterator[str]:
         )
 
 
+def check_texts(path: Path, root: Path) -> Iterator[str]:
+    """Yields a line for each text that goes to Python by a strict conversion."""
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if STRICT_TEXT.search(line):
+            where = path.relative_to(root)
+            yield f"{where}:{number}: raises for bytes that are not UTF-8: use src/bindings/border/text.hpp"
+
+
 def violations(root: Path) -> tuple[list[str], int]:
     """Returns the complaints and the number of files read."""
     layers = read_rules(root)
@@ -106,6 +122,7 @@ def violations(root: Path) -> tuple[list[str], int]:
             else:
                 found.extend(check_file(path, layers[name], root, layers))
                 found.extend(check_namespace(path, layers[name], root))
+                found.extend(check_texts(path, root))
     public = root / "include/freshframe"
     for path in sorted(p for p in public.rglob("*") if p.suffix in SUFFIXES):
         name = path.relative_to(public).with_suffix("").parts[0]

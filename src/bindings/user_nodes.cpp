@@ -18,6 +18,7 @@
 #include "bindings/border/classes.hpp"
 #include "bindings/border/python_free_types.hpp"
 #include "bindings/border/raw_call.hpp"
+#include "bindings/border/text.hpp"
 #include "bindings/engine/node_handle.hpp"
 #include "bindings/parts.hpp"
 #include "bindings/read/sample.hpp"
@@ -25,7 +26,6 @@
 #include "process/wire/messages.hpp"
 
 #include <nanobind/stl/optional.h>
-#include <nanobind/stl/string.h>
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
@@ -168,7 +168,7 @@ Handle load_node(gil::Held& held, const std::string& path, const std::string& na
 Handle adopt_node(gil::Held& held, nb::handle owner, nb::handle capsule) {
   if (PyCapsule_IsValid(capsule.ptr(), FRESHFRAME_CAPSULE) == 0) {
     throw OptionTypeError(std::string("__freshframe_node__() must return a new capsule named '") +
-                          FRESHFRAME_CAPSULE + "', got " + nb::repr(capsule).c_str());
+                          FRESHFRAME_CAPSULE + "', got " + shown(capsule));
   }
   const auto* object =
       static_cast<const freshframe_object*>(PyCapsule_GetPointer(capsule.ptr(), FRESHFRAME_CAPSULE));

@@ -31,6 +31,43 @@ bool is_utf8(std::string_view text) noexcept {
   return true;
 }
 
+// In bytes that are not UTF-8 there is no letter to keep whole: these are cut anywhere.
+std::string_view first_letters(std::string_view text, std::size_t most) noexcept {
+  if (text.size() <= most) return text;
+  for (std::size_t back = 1; back <= std::min<std::size_t>(most, 3); ++back) {
+    if (letter_size(text.substr(most - back)) > back) return text.substr(0, most - back);
+  }
+  return text.substr(0, most);
+}
+
+std::string_view last_letters(std::string_view text, std::size_t most) noexcept {
+  if (text.size() <= most) return text;
+  const auto cut = text.size() - most;
+  for (std::size_t back = 1; back <= std::min<std::size_t>(cut, 3); ++back) {
+    const auto size = letter_size(text.substr(cut - back));
+    if (size > back) return text.substr(cut - back + size);
+  }
+  return text.substr(cut);
+}
+
+void append_letter(std::string& text, std::uint32_t letter) {
+  if (letter == 0 || letter > 0x10FFFF || (letter >= 0xD800 && letter <= 0xDFFF)) letter = 0xFFFD;
+  const auto add = [&](std::uint32_t byte) { text += static_cast<char>(byte); };
+  if (letter < 0x80) return add(letter);
+  if (letter < 0x800) {
+    add(0xC0 | letter >> 6U);
+  } else {
+    if (letter < 0x10000) {
+      add(0xE0 | letter >> 12U);
+    } else {
+      add(0xF0 | letter >> 18U);
+      add(0x80 | (letter >> 12U & 0x3FU));
+    }
+    add(0x80 | (letter >> 6U & 0x3FU));
+  }
+  add(0x80 | (letter & 0x3FU));
+}
+
 std::string utf8_of(std::string_view text) {
   std::string result;
   while (!text.empty()) {

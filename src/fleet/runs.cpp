@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/pipeline/pipeline_core.hpp"
+#include "core/utf8.hpp"
 
 namespace freshframe::fleet {
 
@@ -174,7 +175,7 @@ void Watched::look(BootTime now) {
   if (frames > 0) gave_ = now;
   if (!seen.is_away) away_.reset();
   if (seen.is_away && !away_) away_ = now;
-  if (seen.why.size() > kLongestAnswer) seen.why.resize(kLongestAnswer);
+  seen.why = std::string(core::first_letters(seen.why, kLongestAnswer));
   looked_ = now;
   seen_ = std::move(seen);
 }

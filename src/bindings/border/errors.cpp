@@ -6,8 +6,8 @@
 
 #include "bindings/border/classes.hpp"
 #include "bindings/border/text.hpp"
+#include "core/utf8.hpp"
 
-#include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
 namespace nb = nanobind;
@@ -203,7 +203,7 @@ std::string traceback_text(gil::Held& held, const gil::Ref& error) {
   std::string text = utf8_of(joined);
   Py_XDECREF(joined);
   while (text.ends_with('\n')) text.pop_back();
-  if (text.size() > kMost) text = "...\n" + text.substr(text.size() - kMost);
+  if (text.size() > kMost) text = "...\n" + std::string(core::last_letters(text, kMost));
   return text;
 }
 
@@ -227,6 +227,14 @@ void name_source(gil::Held& held, const gil::Ref& error, const std::string& sour
 
 namespace {
 
+// Throws nothing, for a handler of exceptions.
+void set_error(PyObject* type, const std::exception& error) noexcept {
+  PyObject* const text = new_text(error.what());
+  if (text == nullptr) return;  // out of memory, which is set
+  PyErr_SetObject(type, text);
+  Py_DECREF(text);
+}
+
 PyObject* builtin_type(const nb::builtin_exception& error) {
   switch (error.type()) {
     case nb::exception_type::type_error:
@@ -248,9 +256,9 @@ void set_python_error(gil::Held& held, const std::exception_ptr& error) {
   } catch (const std::bad_alloc&) {
     PyErr_NoMemory();
   } catch (const nb::builtin_exception& known) {
-    PyErr_SetString(builtin_type(known), known.what());
+    set_error(builtin_type(known), known);
   } catch (const std::exception& known) {
-    PyErr_SetString(PyExc_RuntimeError, known.what());
+    set_error(PyExc_RuntimeError, known);
   }
 }
 

@@ -18,6 +18,7 @@
 
 #include "bindings/border/python_free_types.hpp"
 #include "bindings/border/raw_call.hpp"
+#include "bindings/border/text.hpp"
 #include "bindings/engine/node_handle.hpp"
 #include "bindings/parts.hpp"
 #include "core/pipeline/changes/changes.hpp"
@@ -29,7 +30,6 @@
 
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
-#include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
 namespace nb = nanobind;

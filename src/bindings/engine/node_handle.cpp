@@ -4,11 +4,11 @@
 
 #include <optional>
 
+#include "bindings/border/text.hpp"
 #include "bindings/parts.hpp"
 #include "core/pipeline/changes/changes.hpp"
 
 #include <nanobind/stl/optional.h>
-#include <nanobind/stl/string.h>
 
 namespace nb = nanobind;
 

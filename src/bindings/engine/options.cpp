@@ -8,11 +8,10 @@
 #include <optional>
 #include <string>
 
+#include "bindings/border/text.hpp"
 #include "bindings/parts.hpp"
 
 #include <nanobind/stl/optional.h>
-#include <nanobind/stl/string.h>
-#include <nanobind/stl/string_view.h>
 
 namespace nb = nanobind;
 

@@ -26,6 +26,7 @@
 #include "bindings/border/errors.hpp"
 #include "bindings/border/python_free_types.hpp"
 #include "bindings/border/raw_call.hpp"
+#include "bindings/border/text.hpp"
 #include "bindings/engine/engine.hpp"
 #include "bindings/engine/node_handle.hpp"
 #include "bindings/fleet/record_layouts.hpp"
@@ -42,7 +43,6 @@
 #include "process/wire/value.hpp"
 
 #include <nanobind/nanobind.h>
-#include <nanobind/stl/string.h>
 #include <nanobind/stl/unique_ptr.h>
 
 namespace nb = nanobind;

@@ -8,13 +8,13 @@
 
 #include "bindings/border/fork_guard.hpp"
 #include "bindings/border/python_free_types.hpp"
+#include "bindings/border/text.hpp"
 #include "bindings/frame/arrays.hpp"
 #include "bindings/frame/format_use.hpp"
 #include "bindings/parts.hpp"
 #include "media/colour/jpeg_encoder.hpp"
 
 #include <nanobind/stl/optional.h>
-#include <nanobind/stl/string.h>
 
 namespace nb = nanobind;
 
@@ -67,8 +67,7 @@ nb::object planes(nb::handle_t<Frame> self) {
 std::string format_name(nb::handle given) {
   std::string name;
   if (!nb::try_cast(given, name)) {
-    throw OptionTypeError("pixel format must be a string, such as 'bgr', got " +
-                          std::string(nb::repr(given).c_str()));
+    throw OptionTypeError("pixel format must be a string, such as 'bgr', got " + shown(given));
   }
   return name;
 }
@@ -85,7 +84,7 @@ nb::object copy(gil::Held& held, const Frame& self, const nb::object& format) {
 Frame from_array(gil::Held& held, nb::object array, nb::handle format, nb::handle copy) {
   bool own = true;
   if (!nb::try_cast(copy, own)) {
-    throw OptionTypeError("copy must be True or False, got " + std::string(nb::repr(copy).c_str()));
+    throw OptionTypeError("copy must be True or False, got " + shown(copy));
   }
   return frame_from_array(held, std::move(array), format_name(format), own);
 }

@@ -17,6 +17,7 @@
 
 #include "bindings/border/fork_guard.hpp"
 #include "bindings/border/region.hpp"
+#include "bindings/border/text.hpp"
 #include "bindings/engine/node_handle.hpp"
 #include "bindings/parts.hpp"
 #include "inference/model/picture_input.hpp"
@@ -27,8 +28,6 @@
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
-#include <nanobind/stl/string.h>
-#include <nanobind/stl/string_view.h>
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 

@@ -15,13 +15,13 @@
 
 #include "bindings/border/fork_guard.hpp"
 #include "bindings/border/python_free_types.hpp"
+#include "bindings/border/text.hpp"
 #include "bindings/parts.hpp"
 #include "inference/masks/mask_text.hpp"
 #include "inference/picture/crops.hpp"
 
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/pair.h>
-#include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
 namespace nb = nanobind;

@@ -17,6 +17,7 @@
 #include <tuple>
 #include <vector>
 
+#include "bindings/border/text.hpp"
 #include "bindings/lazy/callable_names.hpp"
 #include "gil_watch/cpython/layout.hpp"
 #include "gil_watch/cpython/python_frames.hpp"
@@ -27,7 +28,6 @@
 
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/optional.h>
-#include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
@@ -41,6 +41,8 @@ PyAPI_DATA(struct pyruntimestate)
 
 namespace freshframe::gil {
 namespace {
+
+using python::python_text;
 
 constexpr std::size_t kMaxPending =
     4096;  // stalls that wait for Python; a program that is stuck for long loses some
@@ -251,19 +253,14 @@ void Watch::taken(Held& /*held*/) {
   probe.taken(now);
 }
 
-// Names of threads, files and symbols are bytes to the system. A name that is not UTF-8 must not end the
-// watch.
-nb::str to_text(const std::string& bytes) {
-  return nb::steal<nb::str>(
-      PyUnicode_DecodeUTF8(bytes.data(), static_cast<Py_ssize_t>(bytes.size()), "replace"));
-}
-
 std::string place_of(const PythonFrame& frame) {
   return frame.file + ":" + std::to_string(frame.line) + ":" + frame.function;
 }
 
+// Names of threads, files and symbols are bytes to the system. A name that is not UTF-8 must not end the
+// watch.
 nb::object to_text_or_none(const std::string& bytes) {
-  return bytes.empty() ? nb::none() : nb::object(to_text(bytes));
+  return bytes.empty() ? nb::none() : nb::object(python_text(bytes));
 }
 
 nb::tuple to_tuple(const Findings::Culprit& culprit) {
@@ -274,17 +271,17 @@ nb::tuple to_tuple(const Findings::Culprit& culprit) {
 nb::tuple to_tuple(const Stall& stall) {
   const auto seconds = [](auto time) { return std::chrono::duration<double>(time).count(); };
   nb::list native;
-  for (const NativeFrame& frame : stall.native_frames) native.append(to_text(frame.text()));
+  for (const NativeFrame& frame : stall.native_frames) native.append(python_text(frame.text()));
   nb::list python;
   for (const PythonFrame& frame : stall.python_frames) {
-    python.append(nb::make_tuple(to_text(frame.file), frame.line, to_text(frame.function)));
+    python.append(nb::make_tuple(python_text(frame.file), frame.line, python_text(frame.function)));
   }
   constexpr std::array kKinds{"call", "collector", "bytecode"};  // of StallKind
   return nb::make_tuple(
-      seconds(stall.duration), seconds(stall.began.time_since_epoch()), to_text(stall.thread),
+      seconds(stall.duration), seconds(stall.began.time_since_epoch()), python_text(stall.thread),
       stall.python_id, static_cast<long>(stall.native_id), to_text_or_none(stall.native), nb::tuple(native),
       nb::tuple(python), stall.blocked, stall.system_call, seconds(stall.share),
-      stall.program ? nb::object(to_text(place_of(*stall.program))) : nb::none(),
+      stall.program ? nb::object(python_text(place_of(*stall.program))) : nb::none(),
       kKinds.at(static_cast<std::size_t>(stall.kind)), seconds(stall.delayed), seconds(stall.computed));
 }
 

@@ -23,10 +23,10 @@
 #include <utility>
 #include <variant>
 
+#include "bindings/border/text.hpp"
 #include "refusal.hpp"
 
 #include <nanobind/nanobind.h>
-#include <nanobind/stl/string.h>
 
 namespace nb = nanobind;
 
@@ -36,6 +36,7 @@ namespace {
 using namespace nb::literals;
 using python::refuse_type;
 using python::refuse_value;
+using python::shown;
 
 // A sum that takes longer than about a millisecond releases the GIL. A shorter one does not: beside a busy
 // thread it would wait 5 ms to acquire it again. In bytes that are read in sequence. A number that is not
@@ -105,8 +106,7 @@ int thread_count(nb::handle threads) {
   const Py_ssize_t count = PyNumber_AsSsize_t(threads.ptr(), nullptr);  // a larger one is cut to the largest
   if (count == -1 && PyErr_Occurred() != nullptr) throw nb::python_error();  // of its __index__
   if (count < 1 || count > kMostThreads) {
-    refuse_value("threads must be 1 to " + std::to_string(kMostThreads) + ", got " +
-                 nb::cast<std::string>(nb::str(threads)));
+    refuse_value("threads must be 1 to " + std::to_string(kMostThreads) + ", got " + shown(threads));
   }
   return static_cast<int>(count);
 }

@@ -4,13 +4,15 @@
 
 #include <string>
 
+#include "bindings/border/text.hpp"
+
 #include <nanobind/nanobind.h>
 
 namespace freshframe::python {
 
 [[noreturn]] inline void refuse_as(const char* error, const std::string& text) {
   const nanobind::object type = nanobind::module_::import_("freshframe._errors").attr(error);
-  PyErr_SetString(type.ptr(), text.c_str());
+  PyErr_SetObject(type.ptr(), python_text(text).ptr());
   throw nanobind::python_error();
 }
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "bindings/border/raw_call.hpp"
+#include "bindings/border/text.hpp"
 #include "bindings/engine/engine.hpp"
 #include "bindings/engine/node_handle.hpp"
 #include "bindings/parts.hpp"
@@ -21,7 +22,6 @@
 #include "media/live/detached_call.hpp"
 #include "media/look/looked_at.hpp"
 
-#include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 
+#include "bindings/border/text.hpp"
 #include "bindings/engine/engine.hpp"
 #include "bindings/engine/node_handle.hpp"
 #include "bindings/parts.hpp"
@@ -21,7 +22,6 @@
 
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/optional.h>
-#include <nanobind/stl/string.h>
 #include <nanobind/stl/unique_ptr.h>
 
 namespace nb = nanobind;

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "bindings/border/python_free_types.hpp"
+#include "bindings/border/text.hpp"
 #include "bindings/engine/node_handle.hpp"
 #include "bindings/parts.hpp"
 #include "media/ffmpeg/write/write_claim.hpp"
@@ -25,7 +26,6 @@
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
-#include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>

@@ -14,6 +14,7 @@
 
 #include "bindings/border/fork_guard.hpp"
 #include "bindings/border/python_free_types.hpp"
+#include "bindings/border/text.hpp"
 #include "bindings/engine/node_handle.hpp"
 #include "bindings/parts.hpp"
 #include "core/frame/frame_access.hpp"
@@ -23,7 +24,6 @@
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
-#include <nanobind/stl/string.h>
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 

@@ -13,6 +13,7 @@
 #include "bindings/border/classes.hpp"
 #include "bindings/border/made_once.hpp"
 #include "bindings/border/raw_call.hpp"
+#include "bindings/border/text.hpp"
 #include "bindings/frame/format_use.hpp"
 #include "bindings/node/loop.hpp"
 #include "bindings/results/value.hpp"
@@ -250,11 +251,10 @@ double number(PyObject* object, const char* what) {
   if (value == -1.0 && PyErr_Occurred() != nullptr) {
     PyErr_Clear();
     throw OptionTypeError(std::string(kYields) + "; " + what + " must be a number of seconds, got " +
-                          nb::repr(nb::handle(object)).c_str());
+                          shown(object));
   }
   if (!std::isfinite(value)) {
-    throw OptionError(std::string("Source.read() yielded ") + what + " = " +
-                      nb::repr(nb::handle(object)).c_str() +
+    throw OptionError(std::string("Source.read() yielded ") + what + " = " + shown(object) +
                       "; it must be a number of seconds that is not infinite");
   }
   return value;
@@ -265,10 +265,9 @@ std::string found_item(nb::handle item) {
   const bool is_array = nb::hasattr(item, "dtype") && nb::hasattr(item, "shape");
   if (is_array) {
     const nb::object shape = item.attr("shape");
-    return "an array of shape " + std::string(nb::repr(shape).c_str()) +
-           ": yield freshframe.Frame.from_array(array), pts";
+    return "an array of shape " + shown(shape) + ": yield freshframe.Frame.from_array(array), pts";
   }
-  const std::string found = nb::repr(item).c_str();
+  const std::string found = shown(item);
   return found + (PyTuple_Check(item.ptr()) ? "" : ": yield the value and its time in seconds, value, pts");
 }
 

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "bindings/border/raw_call.hpp"
+#include "bindings/border/text.hpp"
 #include "bindings/engine/engine.hpp"
 #include "bindings/engine/node_handle.hpp"
 #include "bindings/node/loop.hpp"
@@ -22,7 +23,6 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/shared_ptr.h>
-#include <nanobind/stl/string.h>
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 

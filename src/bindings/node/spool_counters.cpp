@@ -6,9 +6,10 @@
 #include <memory>
 #include <string>
 
+#include "bindings/border/text.hpp"
+
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/shared_ptr.h>
-#include <nanobind/stl/string.h>
 
 namespace nb = nanobind;
 

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "bindings/border/python_free_types.hpp"
+#include "bindings/border/text.hpp"
 
 namespace nb = nanobind;
 
@@ -19,7 +20,7 @@ namespace {
 bool stop_wait(gil::Held& held, StopToken& self, nb::handle given) {
   double seconds = 0;
   if (!nb::try_cast(given, seconds)) {
-    throw OptionTypeError("wait() needs a number of seconds, got " + std::string(nb::repr(given).c_str()));
+    throw OptionTypeError("wait() needs a number of seconds, got " + shown(given));
   }
   if (std::isnan(seconds)) throw OptionError("wait() needs a number of seconds, got nan");
   if (self.token.stop_requested() || seconds <= 0) return self.token.stop_requested();

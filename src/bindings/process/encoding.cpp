@@ -13,13 +13,12 @@
 #include <type_traits>
 #include <utility>
 
+#include "bindings/border/text.hpp"
 #include "bindings/results/class_names.hpp"
 #include "bindings/results/data_columns.hpp"
 #include "bindings/results/detections.hpp"
 #include "bindings/results/pickled.hpp"
 #include "bindings/results/value.hpp"
-
-#include <nanobind/stl/string.h>
 
 namespace nb = nanobind;
 

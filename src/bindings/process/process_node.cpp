@@ -15,6 +15,7 @@
 #include "bindings/border/log.hpp"
 #include "bindings/border/python_free_types.hpp"
 #include "bindings/border/raw_call.hpp"
+#include "bindings/border/text.hpp"
 #include "bindings/engine/engine.hpp"
 #include "bindings/node/python_node.hpp"
 #include "bindings/parts.hpp"
@@ -28,7 +29,6 @@
 
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
-#include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
 namespace nb = nanobind;

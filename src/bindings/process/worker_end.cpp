@@ -12,13 +12,13 @@
 #include "bindings/border/classes.hpp"
 #include "bindings/border/python_free_types.hpp"
 #include "bindings/border/raw_call.hpp"
+#include "bindings/border/text.hpp"
 #include "bindings/parts.hpp"
 #include "bindings/process/encoding.hpp"
 #include "bindings/read/sample.hpp"
 #include "bindings/results/value.hpp"
 
 #include <nanobind/stl/pair.h>
-#include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
 namespace nb = nanobind;

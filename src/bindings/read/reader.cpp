@@ -12,6 +12,7 @@
 #include "bindings/border/classes.hpp"
 #include "bindings/border/python_free_types.hpp"
 #include "bindings/border/raw_call.hpp"
+#include "bindings/border/text.hpp"
 #include "bindings/engine/engine.hpp"
 #include "bindings/frame/format_use.hpp"
 #include "bindings/parts.hpp"
@@ -19,7 +20,6 @@
 
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
-#include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
 namespace nb = nanobind;
@@ -202,8 +202,7 @@ std::optional<double> parse_timeout(PyObject* object) {
   const double seconds = PyFloat_AsDouble(object);
   if (seconds == -1.0 && PyErr_Occurred() != nullptr) {
     PyErr_Clear();
-    throw OptionTypeError("timeout must be a number of seconds or None, got " +
-                          std::string(nb::repr(nb::handle(object)).c_str()));
+    throw OptionTypeError("timeout must be a number of seconds or None, got " + shown(object));
   }
   if (std::isnan(seconds) || seconds < 0) throw OptionError("timeout must be at least 0 seconds or None");
   return seconds;

@@ -13,11 +13,10 @@
 
 #include "bindings/border/errors.hpp"
 #include "bindings/border/raw_call.hpp"
+#include "bindings/border/text.hpp"
 #include "bindings/parts.hpp"
 #include "bindings/results/value.hpp"
 
-#include <nanobind/stl/string.h>
-#include <nanobind/stl/string_view.h>
 #include <nanobind/typing.h>
 
 namespace nb = nanobind;

@@ -14,7 +14,6 @@
 
 #include "bindings/border/text.hpp"
 
-#include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
 namespace nb = nanobind;

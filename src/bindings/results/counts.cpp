@@ -12,12 +12,12 @@
 #include <variant>
 #include <vector>
 
+#include "bindings/border/text.hpp"
 #include "bindings/results/circles_pool.hpp"
 #include "bindings/results/detections.hpp"
 #include "bindings/results/value.hpp"
 
 #include <nanobind/stl/pair.h>
-#include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
 namespace nb = nanobind;
@@ -150,7 +150,7 @@ nb::object counts_to_python(gil::Held& held, const LineCounts& counts) {
       sum.backward += numbers.backward;
     }
     for (const auto& [name, numbers] : named)
-      classes[nb::str(name.c_str())] = nb::make_tuple(numbers.forward, numbers.backward);
+      classes[python_text(name)] = nb::make_tuple(numbers.forward, numbers.backward);
   }
   return python_class("LineCounts")(
       point_to_python(counts.start), point_to_python(counts.end), counts.forward, counts.backward, classes,
@@ -164,8 +164,7 @@ nb::object counts_to_python(gil::Held& held, const ZoneCounts& counts) {
 nb::object counts_to_python(gil::Held& held, const ZonesCounts& counts) {
   const auto tracks = tracks_to_python(held, counts.tracks);
   nb::dict zones;
-  for (const auto& [name, zone] : counts.zones)
-    zones[nb::str(name.data(), name.size())] = zone_to_python(zone, tracks);
+  for (const auto& [name, zone] : counts.zones) zones[python_text(name)] = zone_to_python(zone, tracks);
   return python_class("ZonesCounts")(zones, tracks);
 }
 

@@ -13,11 +13,10 @@
 #include <utility>
 #include <variant>
 
+#include "bindings/border/text.hpp"
 #include "process/wire/bytes.hpp"
 
 #include <nanobind/ndarray.h>
-#include <nanobind/stl/string.h>
-#include <nanobind/stl/string_view.h>
 #include <nanobind/stl/vector.h>
 
 namespace nb = nanobind;

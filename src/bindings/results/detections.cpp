@@ -12,6 +12,7 @@
 
 #include "bindings/border/classes.hpp"
 #include "bindings/border/made_once.hpp"
+#include "bindings/border/text.hpp"
 #include "bindings/results/class_names.hpp"
 #include "bindings/results/data_columns.hpp"
 #include "bindings/results/result_memory.hpp"
@@ -53,8 +54,7 @@ nb::object made_of(Columns columns) {
 nb::object data_of(gil::Held& held, const Detections& found, const ResultMemory& memory) {
   nb::dict data;
   for (const auto& column : found.data)
-    data[nb::str(column.name.data(), column.name.size())] =
-        column_to_python(memory, column, found.boxes.size());
+    data[python_text(column.name)] = column_to_python(memory, column, found.boxes.size());
   const auto* const python = dynamic_cast<const PythonColumns*>(found.further.get());
   if (python == nullptr || !python->has_data) return data;
   const nb::object given =

@@ -6,7 +6,7 @@
 #include <mutex>
 #include <span>
 
-#include <nanobind/stl/string.h>
+#include "bindings/border/text.hpp"
 
 namespace nb = nanobind;
 

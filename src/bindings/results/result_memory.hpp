@@ -12,10 +12,10 @@
 #include <cstddef>
 #include <string>
 
+#include "bindings/border/text.hpp"
 #include <structmember.h>
 
 #include <nanobind/nanobind.h>
-#include <nanobind/stl/string.h>
 
 namespace freshframe::python {
 

@@ -15,6 +15,7 @@
 
 #include "bindings/border/classes.hpp"
 #include "bindings/border/fork_guard.hpp"
+#include "bindings/border/text.hpp"
 #include "bindings/frame/arrays.hpp"
 #include "bindings/results/circles_pool.hpp"
 #include "bindings/results/counts.hpp"
@@ -23,7 +24,6 @@
 #include "core/frame/frame_access.hpp"
 
 #include <nanobind/ndarray.h>
-#include <nanobind/stl/string.h>
 
 namespace freshframe::python {
 

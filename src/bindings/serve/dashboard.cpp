@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "bindings/border/python_free_types.hpp"
+#include "bindings/border/text.hpp"
 #include "bindings/engine/engine.hpp"
 #include "bindings/engine/node_handle.hpp"
 #include "bindings/parts.hpp"
@@ -21,7 +22,6 @@
 
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
-#include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
 namespace freshframe::python {

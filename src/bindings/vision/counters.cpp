@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "bindings/border/text.hpp"
 #include "bindings/engine/node_handle.hpp"
 #include "bindings/parts.hpp"
 #include "bindings/results/counts.hpp"
@@ -20,7 +21,6 @@
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
-#include <nanobind/stl/string.h>
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 

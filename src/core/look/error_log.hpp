@@ -14,6 +14,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/utf8.hpp"
+
 namespace freshframe::core {
 
 struct ErrorNote {
@@ -33,7 +35,7 @@ class ErrorLog {
   static constexpr std::size_t kMaxText = 16384;  // bytes of a message
 
   void add(ErrorNote note) {
-    if (note.text.size() > kMaxText) note.text.resize(kMaxText);
+    if (note.text.size() > kMaxText) note.text = first_letters(note.text, kMaxText);
     const Lock lock(mutex_);
     note.id = ++count_;
     note.time = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();

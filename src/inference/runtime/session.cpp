@@ -87,7 +87,7 @@ std::string known_here(const Runtime& runtime) {
 std::string reason_of(std::string text) {
   text.resize(std::min(text.find('\n'), text.size()));
   constexpr std::size_t kMost = 400;
-  if (text.size() > kMost) text = core::utf8_of(text.substr(0, kMost)) + " ...";
+  if (text.size() > kMost) text = core::utf8_of(core::first_letters(text, kMost)) + " ...";
   return text;
 }
 

@@ -25,17 +25,15 @@ namespace freshframe::media {
 
 std::string visible_text(std::string_view text) {
   constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
-  const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
   std::string result;
   result.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool c1 = byte(i) == 0xC2 && byte(i + 1) >= 0x80 && byte(i + 1) <= 0x9F;
-    if (byte(i) < 0x20 || byte(i) == 0x7F || c1) {
-      result += kReplacement;
-      i += c1 ? 1 : 0;
-    } else {
-      result += text[i];
-    }
+  while (!text.empty()) {
+    const auto size = core::letter_size(text);
+    const auto first = static_cast<unsigned char>(text[0]);
+    const bool is_control = first < 0x20 || first == 0x7F ||
+                            (first == 0xC2 && size == 2 && static_cast<unsigned char>(text[1]) < 0xA0);
+    result += size == 0 || is_control ? kReplacement : text.substr(0, size);
+    text.remove_prefix(std::max<std::size_t>(size, 1));
   }
   return result;
 }
@@ -63,10 +61,21 @@ std::optional<std::string> complete_line(void* object, int level, const char* fo
   thread_local std::string pending;
   thread_local int print_prefix = 1;
   std::array<char, 1024> buffer{};
-  av_log_format_line2(object, level, format, arguments, buffer.data(), static_cast<int>(buffer.size()),
-                      &print_prefix);
-  pending += buffer.data();
-  constexpr std::size_t kLongest = 4096;
+  va_list again;
+  va_copy(again, arguments);
+  int had_prefix = print_prefix;
+  const int size = av_log_format_line2(object, level, format, arguments, buffer.data(),
+                                       static_cast<int>(buffer.size()), &print_prefix);
+  if (size < static_cast<int>(buffer.size())) {
+    pending += buffer.data();
+  } else {  // such as one with a signed URL; without its end it would wait for the next line
+    std::string whole(static_cast<std::size_t>(size) + 1, '\0');
+    av_log_format_line2(object, level, format, again, whole.data(), size + 1, &had_prefix);
+    whole.pop_back();
+    pending += whole;
+  }
+  va_end(again);
+  constexpr std::size_t kLongest = std::size_t{64} << 10;
   if ((pending.empty() || pending.back() != '\n') && pending.size() < kLongest) return std::nullopt;
   std::string line;
   line.swap(pending);

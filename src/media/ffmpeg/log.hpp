@@ -11,8 +11,8 @@ namespace freshframe::media {
 
 // Text from servers and devices, made safe for a terminal.
 
-/// Control characters (C0, DEL, and C1 in UTF-8), which can move a terminal's cursor or forge a log line,
-/// become U+FFFD.
+/// The text as UTF-8. Bytes that are not, and control characters (C0, DEL and C1), which can move a terminal's
+/// cursor or forge a log line, become U+FFFD.
 [[nodiscard]] std::string visible_text(std::string_view text);
 
 /// A server's words for a message: without passwords and control characters, and only then cut after 100 bytes.

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <utility>
 
+#include "core/utf8.hpp"
+
 namespace freshframe::process {
 namespace {
 
@@ -28,10 +30,11 @@ class Writing {
   void number(const auto& value, const auto& /*most*/) { writer_.put(value); }
   void choice(const auto& value, auto /*last*/, const char* /*what*/) { writer_.put(value); }
   void flag(bool value) { writer_.put(static_cast<std::uint8_t>(value ? 1 : 0)); }
-  /// At most so many bytes of it.
+  /// Puts the text's beginning, at most so many bytes.
   void text(std::string_view value, std::size_t most = std::string_view::npos) {
-    writer_.put_text(value.substr(0, most));
+    writer_.put_text(core::first_letters(value, most));
   }
+  void path(std::string_view value) { writer_.put_text(value); }
   void bytes(std::span<const std::byte> value, std::uint64_t /*size*/) { writer_.put_bytes(value); }
   template <class Count>
   void list(const auto& items, Most<Count> /*most*/, auto each) {
@@ -75,8 +78,10 @@ class Reading {
   }
   void flag(bool& value) { value = reader_.get_flag("a flag"); }
   void text(std::string& value, std::size_t /*of the writer*/ = std::string_view::npos) {
-    value = reader_.get_text();
+    value = core::utf8_of(reader_.get_text());
   }
+  /// The name of a file may be any bytes.
+  void path(std::string& value) { value = reader_.get_text(); }
   void bytes(std::span<const std::byte>& value, std::uint64_t size) {
     if (size > kMostInline) throw ProtocolError("a value is too large for its message");
     value = reader_.take(static_cast<std::size_t>(size));
@@ -143,11 +148,11 @@ void fields_of(Io& io, typename Io::template Of<Stamp>& stamp) {
   if constexpr (Io::kReads) {
     if (has_path) {
       std::string path;
-      io.text(path);
+      io.path(path);
       stamp.path = std::make_shared<const std::string>(std::move(path));
     }
   } else if (has_path) {
-    io.text(*stamp.path);
+    io.path(*stamp.path);
   }
   io.choice(stamp.utc.from, UtcFrom::Camera, "the clock of a wall time");
   if (stamp.utc.from == UtcFrom::None) return;

@@ -4,9 +4,12 @@
 
 #include "freshframe/error.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <iterator>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -135,6 +138,30 @@ TEST(ForeignText, IsUtf8AsUnicodeDefinesIt) {
     EXPECT_TRUE(core::is_utf8(core::utf8_of(text)));
   }
   EXPECT_EQ(core::utf8_of("caf\xE9!"), "caf\xEF\xBF\xBD!");
+}
+
+TEST(ForeignText, IsCutBetweenLetters) {
+  const std::string text = "a\u00E4\u20AC\U0001F600z";  // 1, 2, 3, 4 and 1 bytes
+  const std::set<std::size_t> ends{0, 1, 3, 6, 10, 11};
+  for (std::size_t most = 0; most <= 12; ++most) {
+    const auto first = core::first_letters(text, most);
+    EXPECT_EQ(first.size(), *std::prev(ends.upper_bound(most))) << most;
+    EXPECT_EQ(first, text.substr(0, first.size()));
+    const auto last = core::last_letters(text, most);
+    EXPECT_TRUE(ends.contains(text.size() - last.size()));
+    EXPECT_TRUE(last.size() <= most && last.size() + 4 > std::min(most, text.size())) << most;
+    EXPECT_TRUE(text.ends_with(last));
+  }
+  EXPECT_EQ(core::first_letters("\xFF\xFF\xFF\xFF", 2), "\xFF\xFF")
+      << "these bytes are no letter to keep whole";
+  EXPECT_EQ(core::last_letters("\xA4\xA4\xA4\xA4", 3), "\xA4\xA4\xA4");
+}
+
+TEST(ForeignText, ALetterIsWrittenByItsNumber) {
+  std::string text;
+  for (const std::uint32_t letter : {0x61U, 0xE4U, 0x20ACU, 0x1F600U, 0U, 0xDCFFU, 0x110000U})
+    core::append_letter(text, letter);
+  EXPECT_EQ(text, "a\u00E4\u20AC\U0001F600\uFFFD\uFFFD\uFFFD");
 }
 
 TEST(Tables, NumbersOfATransposeAreInRowOrder) {

@@ -7,6 +7,7 @@
 #include <random>
 #include <vector>
 
+#include "core/utf8.hpp"
 #include "cpp/support.hpp"
 #include "process/wire/value.hpp"
 #include <gtest/gtest.h>
@@ -80,6 +81,25 @@ TEST(Messages, AFailureArrivesAsItWasSentAndItsTextsHaveALimit) {
   EXPECT_EQ(got.text.size(), kMostText);
   EXPECT_EQ(got.traceback, "here");
   EXPECT_EQ(got.error.kind, kNoValue);
+}
+
+TEST(Messages, TextsArriveAsUtf8AndPathsAsTheyAre) {
+  for (const std::size_t shift : {0U, 1U, 2U}) {  // the limit lies at each place within a letter
+    FailedMessage message{.id = 3, .text = std::string(shift, 'x'), .traceback = "caf\xE9", .released = {}};
+    while (message.text.size() < 20'000) message.text += "\u3042";
+    const auto got = again(message, &read<FailedMessage>);
+    EXPECT_LE(got.text.size(), kMostText);
+    EXPECT_GT(got.text.size(), kMostText - 3);
+    EXPECT_EQ(got.text, message.text.substr(0, got.text.size()));
+    EXPECT_TRUE(core::is_utf8(got.text));
+    EXPECT_EQ(got.traceback, "caf\uFFFD");
+  }
+  const auto log = again(LogMessage{30, "\xFF", std::string("a\0b\xED\xB3\xBF", 6)}, &read<LogMessage>);
+  EXPECT_EQ(log.logger, "\uFFFD");
+  EXPECT_EQ(log.text, std::string("a\0b", 3) + "\uFFFD\uFFFD\uFFFD");
+  auto with_path = request();
+  with_path.stamp.path = std::make_shared<const std::string>("caf\xE9.png");
+  EXPECT_EQ(*again(with_path, &read<RequestMessage>).stamp.path, "caf\xE9.png");
 }
 
 TEST(Messages, ThatEndAnywhereAreRefused) {

@@ -9,6 +9,8 @@
 #include <utility>
 
 #include "core/ascii.hpp"
+#include "core/utf8.hpp"
+#include "media/ffmpeg/log.hpp"
 
 namespace freshframe::media::rtsp {
 namespace {
@@ -137,7 +139,8 @@ bool StreamReader::read_head() {
   const auto length = pending_->header("content-length");
   const auto size =
       length.empty() ? std::optional(0L) : core::number_at(length, static_cast<long>(kLongestBody));
-  if (!size) throw NotRtsp("a message whose length is '" + std::string(length.substr(0, 20)) + "'");
+  if (!size)
+    throw NotRtsp("a message whose length is '" + visible_text(core::first_letters(length, 20)) + "'");
   body_size_ = static_cast<std::size_t>(*size);
   return true;
 }

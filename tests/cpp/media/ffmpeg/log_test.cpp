@@ -48,6 +48,20 @@ TEST(MediaLog, JoinsLinesThatComeInPieces) {
   EXPECT_EQ(lines.count(LogLevel::Error, ""), 1);
 }
 
+TEST(MediaLog, ALineOfAnyLengthIsWholeAndEnds) {
+  install_ffmpeg_log();
+  for (const std::size_t size : {1'000U, 1'022U, 1'023U, 1'024U, 1'025U, 1'500U, 5'000U, 60'000U}) {
+    const Lines lines;
+    const std::string address(size, 's');
+    const FfmpegErrorCapture errors(FfmpegErrorCapture::Purpose::Reader);
+    av_log(nullptr, AV_LOG_ERROR, "cannot open '%s'\n", address.c_str());
+    av_log(nullptr, AV_LOG_WARNING, "the next line\n");
+    EXPECT_EQ(lines.count(LogLevel::Error, "cannot open '" + address + "'"), 1) << size;
+    EXPECT_EQ(lines.count(LogLevel::Error, "the next line"), 0) << size;
+    EXPECT_EQ(lines.count(LogLevel::Warning, "the next line"), 1) << size;
+  }
+}
+
 TEST(MediaLog, AConnectionBehindARedirectIsNoEndOfALoop) {
   FfmpegErrorCapture errors(FfmpegErrorCapture::Purpose::Opening);
   int ends = 0;
@@ -76,6 +90,8 @@ TEST(MediaLog, ControlCharactersOfAServerAreReplaced) {
                          "1m \xC3\xA4"),
             "454 \uFFFD]0;x\uFFFD\uFFFD\uFFFD ok \uFFFD"
             "1m \u00E4");
+  EXPECT_EQ(visible_text("Kamera ung\xFCltig \xE3\x81"), "Kamera ung\uFFFDltig \uFFFD\uFFFD");
+  EXPECT_EQ(visible_text(std::string_view("\xC2", 1)), "\uFFFD");
   const FfmpegErrorCapture errors;
   av_log(nullptr, AV_LOG_ERROR, "method failed: \x1b[2J\n");
   EXPECT_EQ(errors.cause(), "method failed: \uFFFD[2J");

@@ -1,0 +1,190 @@
+"""Texts of cameras, servers, workers and files, of any bytes: whatever reports them goes on."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rigs.live.camera import PATIENT
+from rigs.live.faulty_server import Faults
+from rigs.live.rtsp import RtspServer
+from rigs.live.servers import HttpServer
+from rigs.process import second_calls
+from support import Push, picture, until
+
+import freshframe as ff
+
+pytestmark = pytest.mark.takes(20)
+
+TEXTS: dict[str, bytes] = {
+    "latin-1": b"Kamera ung\xfcltig",
+    "cut": "あい".encode()[:-1],
+    "surrogate": b"\xed\xb3\xbf",
+    "control": b"\x1b[2J\x07\x9b",
+    "nul": b"a\0b",
+    "long": ("あ" * 7000).encode(),
+    "long-latin-1": b"\xfc" * 3000,
+    "long-address": b"s" * 1500 + b"\xfc",
+}
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """All texts of a result, at any depth."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            yield from texts_in(key)
+            yield from texts_in(each)
+    elif isinstance(value, (list, tuple)):
+        for each in value:
+            yield from texts_in(each)
+    elif dataclasses.is_dataclass(value):
+        yield from texts_in({each.name: getattr(value, each.name) for each in dataclasses.fields(value)})
+
+
+def everything_works(
+    pipeline: ff.Pipeline, dashboard: ff.Dashboard, caplog: pytest.LogCaptureFixture
+) -> None:
+    """All that tells of a pipeline can be had, written and read."""
+    stats, why = pipeline.stats(), pipeline.why()
+    for text in (*texts_in(stats), *texts_in(why), repr(stats), str(why), repr(pipeline)):
+        text.encode()
+    for record in caplog.records:
+        record.getMessage().encode()
+    json.dumps(list(texts_in(stats)), ensure_ascii=False).encode()
+    for path in ("/api/state", "/metrics", "/healthz"):
+        try:
+            with urllib.request.urlopen(dashboard.url.rstrip("/") + path, timeout=100) as answer:
+                body = answer.read()
+        except urllib.error.HTTPError as error:  # /healthz of a camera that is away
+            body = error.read()
+        text = body.decode()
+        if path == "/api/state":
+            json.loads(text)
+
+
+def why_away(pipeline: ff.Pipeline) -> str:
+    source = pipeline.stats().nodes["camera"].source
+    assert source is not None
+    return source.last_error
+
+
+def rtsp_reason(text: bytes) -> Any:
+    answer = b"RTSP/1.0 500 " + text + b"\r\nCSeq: {cseq}\r\n\r\n"
+    return RtspServer(None, Faults(answers={"OPTIONS": answer, "DESCRIBE": answer}))
+
+
+def rtsp_refusal(text: bytes) -> Any:
+    answer = b"RTSP/1.0 401 " + text + b"\r\nCSeq: {cseq}\r\nWWW-Authenticate: " + text + b"\r\n\r\n"
+    return RtspServer(None, Faults(answers={"OPTIONS": answer, "DESCRIBE": answer}))
+
+
+def rtsp_length(text: bytes) -> Any:
+    answer = b"RTSP/1.0 200 OK\r\nCSeq: {cseq}\r\nContent-Length: " + text + b"\r\n\r\n"
+    return RtspServer(None, Faults(answers={"OPTIONS": answer, "DESCRIBE": answer}))
+
+
+def rtsp_elsewhere(text: bytes) -> Any:
+    answer = b"RTSP/1.0 302 Found\r\nCSeq: {cseq}\r\nLocation: rtsp://127.0.0.1:1/" + text + b"\r\n\r\n"
+    return RtspServer(None, Faults(answers={"OPTIONS": answer, "DESCRIBE": answer}))
+
+
+def http_reason(text: bytes) -> Any:
+    return HttpServer(None, Faults(answer=b"HTTP/1.1 404 " + text + b"\r\nServer: " + text + b"\r\n\r\n"))
+
+
+def http_elsewhere(text: bytes) -> Any:
+    return HttpServer(
+        None, Faults(answer=b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/" + text + b"\r\n\r\n")
+    )
+
+
+def playlist(text: bytes) -> Any:
+    body = b"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nhttp://127.0.0.1:1/" + text + b"\n"
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.apple.mpegurl\r\nContent-Length: %d\r\n\r\n"
+    return HttpServer(None, Faults(answer=head % len(body) + body))
+
+
+SERVERS = [rtsp_reason, rtsp_refusal, rtsp_length, rtsp_elsewhere, http_reason, http_elsewhere, playlist]
+
+
+@pytest.mark.parametrize("name", TEXTS)
+@pytest.mark.parametrize("serve", SERVERS)
+def test_of_a_camera_that_is_away(
+    serve: Callable[[bytes], Any], name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "freshframe")
+    with serve(TEXTS[name]) as server:
+        pipeline = ff.Pipeline(keep_running=True)
+        source = ff.open(server.url, reconnect=True, **PATIENT)
+        pipeline.add(lambda frame: None, pipeline.add(source, name="camera"))
+        with pipeline, pipeline.serve(port=0, token=None) as dashboard:
+            until(lambda: why_away(pipeline), "the camera is away")
+            everything_works(pipeline, dashboard, caplog)
+            assert "\x1b" not in why_away(pipeline)
+
+
+def errors(pipeline: ff.Pipeline, *nodes: str) -> list[int]:
+    stats = pipeline.stats().nodes
+    return [stats[node].errors for node in nodes]
+
+
+def test_of_exceptions_and_logs(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    pipeline = ff.Pipeline(keep_running=True)
+    source = Push(live=False)
+    given = pipeline.add(source, name="source")
+
+    def raises(value: str) -> None:
+        raise ValueError(value)
+
+    pipeline.add(second_calls.say, given, name="worker", process=True, on_error="skip")
+    pipeline.add(raises, given, name="here", on_error="skip")
+    with pipeline, pipeline.serve(port=0, token=None) as dashboard:
+        for count, text in enumerate(TEXTS.values(), 1):
+            source.push(os.fsdecode(text))
+            until(lambda: errors(pipeline, "worker", "here") == [count, count], "errors")  # noqa: B023
+            everything_works(pipeline, dashboard, caplog)
+
+
+@pytest.mark.parametrize("process", [False, True])
+@pytest.mark.parametrize("name", TEXTS)
+def test_of_an_exception_that_ends_the_pipeline(name: str, process: bool) -> None:
+    pipeline = ff.Pipeline()
+    source = Push(live=False)
+    pipeline.add(second_calls.say, pipeline.add(source), name="node", process=process)
+    source.push(os.fsdecode(TEXTS[name]))
+    with pytest.raises(ff.NodeError, match=r"node 'node' failed.*ValueError") as info:
+        pipeline.run()
+    assert isinstance(info.value.__cause__, ValueError)
+    str(info.value).encode()
+    pipeline.stats()
+
+
+def test_of_names_of_pictures(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    good = tmp_path / "a.png"
+    ff.write_picture(ff.Frame.from_array(picture(7), "gray"), good)
+    names = [b"caf\xe9.png", "あ".encode()[:-1] + b".png", b"tab\there.png"]
+    for name in names:
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_bytes(good.read_bytes())
+    pipeline = ff.Pipeline()
+    reader = pipeline.reader(pipeline.add(ff.open(tmp_path), name="pictures"))
+    with pipeline:
+        paths = [os.fsencode(Path(sample.path or "").name) for sample in reader]
+    assert sorted(paths) == sorted([b"a.png", *names])
+    bad = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.png"))
+    bad.write_bytes(b"no picture")
+    pipeline = ff.Pipeline()
+    pipeline.add(lambda frame: None, pipeline.add(ff.open(tmp_path), name="pictures"))
+    pipeline.run()
+    assert "/caf\ufffd.png': the picture is damaged" in caplog.text
