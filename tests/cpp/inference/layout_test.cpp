@@ -145,9 +145,22 @@ TEST(ClassNames, AreReadAsPythonWritesThem) {
   EXPECT_EQ(parse_names("{0: 'person', 1: \"it's\"}"), (Names{"person", "it's"}));
   EXPECT_EQ(parse_names(R"({"0": "a", "2": "c"})"), (Names{"a", "1", "c"}));
   EXPECT_EQ(parse_names("['a', 'b\\'c',]"), (Names{"a", "b'c"}));
-  for (const char* text :
-       {"", "{", "{}", "{0: person}", "{0: 'a'", "{99999999: 'a'}", "{-1: 'a'}", "[1]", "{0 'a'}"})
+  EXPECT_EQ(parse_names("{0: 'a'\r\n,\t1: 'b'}"), (Names{"a", "b"}));
+  for (const char* text : {"", "{", "{}", "{\"0: 'a'}", "{\"0': 'a'}", "{0: person}", "{0: 'a'",
+                           "{99999999: 'a'}", "{-1: 'a'}", "[1]", "{0 'a'}"})
     EXPECT_EQ(parse_names(text), std::nullopt) << text;
+}
+
+TEST(ClassNames, HaveTheirEscapesAndAreUtf8) {
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(parse_names(R"({"0": "caf\u00e9", "1": "a\/b\\\n\"", "2": "\ud83d\ude00"})"),
+            (Names{"caf\u00E9", "a/b\\\n\"", "\U0001F600"}));
+  EXPECT_EQ(parse_names(R"({0: 'caf\xe9', 1: '\U0001f600', 2: '\t\''})"),
+            (Names{"caf\u00E9", "\U0001F600", "\t'"}));
+  // Half of a letter, a NUL, an escape without its digits, and bytes of Latin-1.
+  EXPECT_EQ(parse_names(R"(["\ud83d!", "\udc00", "a\u0000b", "\u12"])"),
+            (Names{"\uFFFD!", "\uFFFD", "a\uFFFDb", "u12"}));
+  EXPECT_EQ(parse_names("['caf\xE9']"), (Names{"caf\uFFFD"}));
 }
 
 }  // namespace
