@@ -25,13 +25,14 @@ from .worker_log import ToParent, log_to_parent
 
 _SOCKET = 3
 MOST_RESULTS = 1000  # of a call: the engine's bound
-_MOST_TRACEBACK = 12_000  # characters; its end is the most useful part
+_MOST_TRACEBACK = 12_000  # bytes; its end is the most useful part
 
 
 def _fail(end: Any, what: str, error: BaseException) -> None:
     lines = traceback_of(error)
-    if len(lines) > _MOST_TRACEBACK:
-        lines = "...\n" + lines[-_MOST_TRACEBACK:]
+    data = lines.encode()
+    if len(data) > _MOST_TRACEBACK:
+        lines = "...\n" + data[-_MOST_TRACEBACK:].decode(errors="ignore")
     BaseException.with_traceback(error, None)  # a class of the user's may refuse the assignment
     try:
         parts = pickling.dumps(error)

@@ -242,7 +242,7 @@ void Crew::on_time(TimePoint time) {
   SlabPool::shared().trim(time - to_duration(SlabPool::kKeepEmpty));
   for (auto& seat : seats_) {
     if (seat->state != WorkerState::Idle) continue;
-    seat->announce_gone_sources();
+    (void)seat->announce_gone_sources();  // the rest follows the next time
     seat->announce_gone(SlabPool::shared());
   }
 }

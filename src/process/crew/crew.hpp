@@ -34,7 +34,7 @@ namespace freshframe::process {
 // others. It starts the workers and outlives them, because they ask the kernel for a signal when the thread
 // that started them ends.
 
-/// run() is the whole life of the node's workers. `worker` must be of a ProcessNode.
+/// run() is the whole life of the node's workers. The node of `runner` must be a ProcessNode.
 class Crew {
  public:
   Crew(core::PipelineCore& core, core::Runner& runner, Embedder& embedder);

@@ -77,7 +77,8 @@ void Crew::tell_gone(int source) {
   for (const auto& seat : seats_) {
     if (!seat->child()) continue;  // the next one has never heard of it
     seat->gone.push_back({source, core_.names()->stream_of(source)});
-    if (seat->state == WorkerState::Idle) seat->announce_gone_sources();
+    if (seat->state == WorkerState::Idle)
+      (void)seat->announce_gone_sources();  // the rest follows in on_time()
   }
 }
 
@@ -215,7 +216,7 @@ void Crew::send(Seat& seat, std::vector<Parcel> parcels) {
     if (sent == Channel::Sent::Yes) sent = seat.send(write(message));
   }
   // The next step handles a worker that has ended and counts its samples.
-  if (sent == Channel::Sent::Full) seat.kill(now(), "it did not read its messages");
+  if (sent == Channel::Sent::Full) seat.kill(now(), seat.channel()->why_full());
 }
 
 ValueMessage Crew::place_value(Job& job, EncodedValue& encoded,
@@ -253,7 +254,7 @@ void Crew::read(Seat& seat) {
       if (!seat.killed_at) handle(seat, channel->bytes());
     } catch (const ProtocolError& error) {
       seat.kill(now(), std::string("it sent an invalid message: ") + error.what());
-    } catch (const Error& error) {
+    } catch (const std::exception& error) {  // one worker's message must not end the others
       seat.kill(now(), error.what());
     }
   }
@@ -274,7 +275,7 @@ void Crew::handle(Seat& seat, std::span<const std::byte> bytes) {
       opened(seat);
       break;
     case ToParent::Need: {
-      const auto needed = process::read<NeedMessage>(reader).bytes;
+      const auto needed = process::read<NeedMessage>(reader);
       if (seat.jobs.empty()) throw ProtocolError("memory for a result, without a sample");
       seat.give_memory(needed);
       break;
@@ -324,12 +325,14 @@ void Crew::reply(Seat& seat, const ReplyMessage& message) {
   if (!keep_result(seat, job, message)) return;
   const auto call = job.call;
   auto outcome = Outcome{job.sample, std::move(job.results), call == Call::Process};
+  const auto refused = job.refused;
   const auto ticket = job.ticket;
   const auto time = now();
   outcome.call = recorded(job, time);
   count_call(runner_, seat, time);
   end_job(seat, message.released);
   try {
+    if (refused) std::rethrow_exception(refused);
     for (const auto& result : outcome.results) check_demand(result);
   } catch (const std::exception& error) {
     outcome.processed = false;
@@ -345,9 +348,15 @@ void Crew::reply(Seat& seat, const ReplyMessage& message) {
 // Only all results of a call together leave: a worker that dies within it has given none.
 bool Crew::keep_result(const Seat& seat, Job& job, const ReplyMessage& message) {
   if (job.more ? message.more + 1 != *job.more : false) throw ProtocolError("a result is missing");
-  if (auto output = output_of(seat, message)) {
-    if (message.like) output->like = std::make_shared<const Stamp>(*message.like);
-    job.results.push_back(*std::move(output));
+  try {
+    if (auto output = output_of(seat, message)) {
+      if (message.like) output->like = std::make_shared<const Stamp>(*message.like);
+      job.results.push_back(*std::move(output));
+    }
+  } catch (const ProtocolError&) {
+    throw;
+  } catch (const std::exception&) {  // it cannot be unpickled here, or this process is out of memory
+    job.refused = std::current_exception();
   }
   job.more = message.more;
   return message.more == 0;
@@ -410,7 +419,7 @@ void Crew::end_job(Seat& seat, std::span<const std::uint64_t> released) {
 void Crew::after_job(Seat& seat) {
   if (seat.state != WorkerState::Working || !seat.jobs.empty()) return;
   seat.state = WorkerState::Idle;
-  seat.announce_gone_sources();
+  (void)seat.announce_gone_sources();  // the rest follows in on_time()
   if (ending_ || failed_) seat.let_close(now());
   show(seat);
 }

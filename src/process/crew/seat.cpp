@@ -1,4 +1,4 @@
-// Seats.
+// What a seat sends to its worker, the memory that it gives it, and the end of both.
 // SPDX-License-Identifier: Apache-2.0
 #include "process/crew/seat.hpp"
 
@@ -14,6 +14,7 @@
 #include "core/unit_text.hpp"
 #include "process/memory/headroom.hpp"
 #include "process/memory/memory_file.hpp"
+#include "process/now.hpp"
 #include <fcntl.h>
 #include <sys/mman.h>
 
@@ -53,7 +54,7 @@ void Seat::start(int payload, const std::string& node) {
   gone.clear();
   state = WorkerState::Starting;
   const int files[] = {payload, dump_.get()};
-  send(write(InitMessage{recipe_.payload.size(), node}), files);
+  must_send(write(InitMessage{recipe_.payload.size(), node}), files);
 }
 
 void Seat::clear() {
@@ -94,6 +95,10 @@ void Seat::abandon() {
 
 Channel::Sent Seat::send(const ByteWriter& message, std::span<const int> descriptors) {
   return channel_ ? channel_->send(message.bytes(), descriptors) : Channel::Sent::Gone;
+}
+
+void Seat::must_send(const ByteWriter& message, std::span<const int> descriptors) {
+  if (send(message, descriptors) == Channel::Sent::Full) kill(now(), channel_->why_full());
 }
 
 Channel::Sent Seat::announce(const std::vector<std::shared_ptr<const Slab>>& slabs) {
@@ -145,38 +150,38 @@ std::uint64_t Seat::memory_limit() const noexcept {
 }
 
 // The file is not mapped here: if its holder truncated it, a read from a mapping would be a SIGBUS.
-void Seat::give_memory(std::uint64_t bytes) {
-  MemoryMessage answer;
-  if (bytes <= results_size_) {  // it only asks whether the previous result has been read
-    send(write(answer));
-    return;
-  }
+std::string Seat::grow_results(std::uint64_t bytes) {
   if (bytes > memory_limit()) {
-    answer.why = "a result of " + core::mebibytes_rounded_up(bytes) + " is more than a worker may send, " +
-                 core::mebibytes_rounded_down(memory_limit()) + (options_.memory ? " (memory=)" : "");
-  } else {
-    const auto size = std::max(kLeastResults, std::bit_ceil(bytes));
-    const auto left = memory_headroom();
-    if (left < size + SlabPool::kReserve) {
-      answer.why = "a result wants " + core::mebibytes_rounded_up(size) + " of shared memory, but only " +
-                   core::mebibytes_rounded_down(left) + " are left before the OOM killer acts";
-    } else {
-      try {
-        results_ = make_memory_file("freshframe-results", static_cast<std::size_t>(size));
-        seal(results_, Sealed::Size);
-        results_size_ = size;
-        answer.bytes = size;
-      } catch (const Error& error) {
-        answer.why = error.what();
-      }
-    }
+    return "a result of " + core::mebibytes_rounded_up(bytes) + " is more than a worker may send, " +
+           core::mebibytes_rounded_down(memory_limit()) + (options_.memory ? " (memory=)" : "");
+  }
+  const auto size = std::max(kLeastResults, std::bit_ceil(bytes));
+  const auto left = memory_headroom();
+  if (left < size + SlabPool::kReserve) {
+    return "a result wants " + core::mebibytes_rounded_up(size) + " of shared memory, but only " +
+           core::mebibytes_rounded_down(left) + " are left before the OOM killer acts";
+  }
+  try {
+    auto file = make_memory_file("freshframe-results", static_cast<std::size_t>(size));
+    seal(file, Sealed::Size);
+    results_ = std::move(file);
+    results_size_ = size;
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return {};
+}
+
+// The worker keeps its memory until it has mapped more. So a refusal leaves both sides as they were.
+void Seat::give_memory(const NeedMessage& needed) {
+  if (needed.has > results_size_) throw ProtocolError("more memory for results than it was given");
+  MemoryMessage answer;
+  if (needed.bytes > needed.has) {  // else the worker only waits until its last result has been read
+    if (needed.bytes > results_size_) answer.why = grow_results(needed.bytes);
+    if (answer.why.empty()) answer.bytes = results_size_;
   }
   const int file = results_.get();
-  if (answer.bytes > 0) {
-    send(write(answer), {&file, 1});
-  } else {
-    send(write(answer));
-  }
+  must_send(write(answer), {&file, answer.bytes > 0 ? std::size_t{1} : std::size_t{0}});
 }
 
 ReceivedValue Seat::receive(const ValueMessage& message) const {

@@ -1,4 +1,4 @@
-// A place in a crew: its present worker process, and the samples and leases of that process.
+// A place in a crew: its present worker process, with the process's samples and leases.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <exception>
 #include <functional>
 #include <map>
 #include <memory>
@@ -42,6 +43,7 @@ struct Job {
   std::unique_ptr<std::uint8_t, std::function<void(std::uint8_t*)>> slot = {};  // of a large value
   Call call = Call::Process;          // of another one the sample stands for the tick, or for the end
   std::vector<Emitted> results = {};  // those that came, while more of the call follow
+  std::exception_ptr refused = {};    // why one of its results cannot be taken
   std::optional<std::uint32_t> more = {};
 };
 
@@ -69,17 +71,20 @@ class Seat {
   void abandon();
 
   // ---- messages
-  /// Full: the worker does not read. Gone: the worker is about to end.
-  Channel::Sent send(const ByteWriter& message, std::span<const int> descriptors = {});
-  Channel::Sent announce(const std::vector<std::shared_ptr<const Slab>>& slabs);
+  /// Full: the socket takes no message now. Gone: the worker is about to end.
+  [[nodiscard]] Channel::Sent send(const ByteWriter& message, std::span<const int> descriptors = {});
+  /// Sends a message that the worker waits for: kills the worker if its socket does not take it.
+  void must_send(const ByteWriter& message, std::span<const int> descriptors = {});
+  [[nodiscard]] Channel::Sent announce(const std::vector<std::shared_ptr<const Slab>>& slabs);
   /// Sends a node's name, unless the worker has it.
-  Channel::Sent announce(int number, const core::NameTable& names);
+  [[nodiscard]] Channel::Sent announce(int number, const core::NameTable& names);
   /// Sends the sources that are `gone`. Only while it reads: those that do not fit into its socket follow later.
-  Channel::Sent announce_gone_sources();
+  [[nodiscard]] Channel::Sent announce_gone_sources();
   /// Sends which of its slabs have been released. Only while it reads: those that do not fit into its socket follow later.
   void announce_gone(const SlabPool& pool);
-  /// Makes room for a result of `bytes`, or returns the reason why not.
-  void give_memory(std::uint64_t bytes);
+  /// Answers a worker that wants to send a result: with memory for it, or with the reason why not. Throws
+  /// ProtocolError.
+  void give_memory(const NeedMessage& needed);
   /// A value that the worker has sent.
   [[nodiscard]] ReceivedValue receive(const ValueMessage& message) const;
   /// Throws ProtocolError when the result memory is smaller.
@@ -131,6 +136,9 @@ class Seat {
   std::deque<GoneSourceName> gone = {};  // ended sources that have not been sent to it
 
  private:
+  /// Makes a larger file for results. Returns why it cannot, or nothing.
+  std::string grow_results(std::uint64_t bytes);
+
   const std::size_t number_;
   const Recipe& recipe_;
   const CrewOptions& options_;
@@ -140,7 +148,7 @@ class Seat {
   std::uint64_t slabs_generation_ = 0;  // of the pool, at the last message about released slabs
   std::map<std::uint64_t, Frame> leases_;
   Descriptor results_;
-  std::uint64_t results_size_ = 0;
+  std::uint64_t results_size_ = 0;  // of the file, which the worker may have failed to map
   Descriptor dump_;
 };
 

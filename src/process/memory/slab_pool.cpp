@@ -35,9 +35,13 @@ std::optional<std::size_t> FreeSpace::take(std::size_t bytes) {
       std::find_if(free_.begin(), free_.end(), [&](const auto& part) { return part.second >= size; });
   if (found == free_.end()) return std::nullopt;
   const auto [offset, length] = *found;
-  taken_.emplace(offset, size);
-  if (length > size) free_.emplace(offset + size, length - size);
-  free_.erase(offset);
+  taken_.emplace(offset, size);  // the only allocation comes first: if it fails, nothing has changed
+  auto node = free_.extract(found);
+  if (length > size) {
+    node.key() = offset + size;
+    node.mapped() = length - size;
+    free_.insert(std::move(node));
+  }
   return offset;
 }
 

@@ -64,11 +64,19 @@ Channel::Sent Channel::send(std::span<const std::byte> message, std::span<const 
   const int flags = MSG_NOSIGNAL | (wait == Wait::No ? MSG_DONTWAIT : 0);
   while (::sendmsg(socket_.get(), &header, flags) < 0) {
     if (errno == EINTR) continue;
-    if (errno == EAGAIN || errno == ENOBUFS || errno == ETOOMANYREFS) return Sent::Full;
+    if (errno == EAGAIN || errno == ENOBUFS || errno == ETOOMANYREFS) {
+      full_because_ = errno;
+      return Sent::Full;
+    }
     if (errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN) return Sent::Gone;
     throw Error("cannot send to another process: " + std::generic_category().message(errno));
   }
   return Sent::Yes;
+}
+
+std::string Channel::why_full() const {
+  if (full_because_ == EAGAIN) return "it did not read its messages";
+  return "it could not be sent a message: " + std::generic_category().message(full_because_);
 }
 
 Channel::Received Channel::receive(Wait wait) {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -29,8 +30,11 @@ class Channel {
   /// Two connected sockets, both closed by exec.
   [[nodiscard]] static std::pair<Descriptor, Descriptor> make_pair();
 
+  /// Full: the peer has not read its messages, or the system is short of what a message needs.
   [[nodiscard]] Sent send(std::span<const std::byte> message, std::span<const int> descriptors = {},
                           Wait wait = Wait::No);
+  /// Why the last send() was Full, for "was killed: ".
+  [[nodiscard]] std::string why_full() const;
   /// The next message; bytes() and descriptors() are then its own, until the next call. Throws ProtocolError
   /// for one that is too long, or if this process had no room for its descriptors.
   [[nodiscard]] Received receive(Wait wait);
@@ -45,6 +49,7 @@ class Channel {
  private:
   Descriptor socket_;
   const bool accepts_descriptors_;
+  int full_because_ = 0;  // errno
   std::vector<std::byte> buffer_;
   std::size_t size_ = 0;
   std::vector<Descriptor> descriptors_;

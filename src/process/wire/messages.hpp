@@ -190,8 +190,8 @@ struct RequestMessage {
 struct MemoryMessage {
   static constexpr auto kKind = ToWorker::Memory;
 
-  std::uint64_t bytes = 0;  // of the attached file; 0: refused, or the present memory suffices
-  std::string why;          // why it was refused; empty: it was not
+  std::uint64_t bytes = 0;  // of the attached file, or 0 without a file: the worker keeps the memory it has
+  std::string why;          // why there is no more memory, or empty
 
   static void fields(auto& io, auto& self) {
     io.number(self.bytes, most_bytes("the size of a file"));
@@ -222,8 +222,12 @@ struct NeedMessage {
   static constexpr auto kKind = ToParent::Need;
 
   std::uint64_t bytes = 0;
+  std::uint64_t has = 0;  // bytes that the worker has mapped: it alone knows
 
-  static void fields(auto& io, auto& self) { io.number(self.bytes, most_bytes("the size of a result")); }
+  static void fields(auto& io, auto& self) {
+    io.number(self.bytes, most_bytes("the size of a result"));
+    io.number(self.has, most_bytes("the size of a worker's memory for results"));
+  }
 };
 enum class ResultKind : std::uint8_t { Nothing, Input, Picture, Value };
 /// One result of a call. `more` results of the same call follow, and are laid out behind this one in the result

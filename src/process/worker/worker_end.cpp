@@ -1,4 +1,4 @@
-// The worker's end.
+// How a worker receives samples, replies, and reports what it has released.
 // SPDX-License-Identifier: Apache-2.0
 #include "process/worker/worker_end.hpp"
 
@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "core/frame/picture_memory.hpp"
+#include "core/utf8.hpp"
 
 namespace freshframe::process {
 
@@ -253,10 +254,9 @@ ReceivedValue WorkerEnd::value_of(const ValueMessage& message) const {
 void WorkerEnd::need(std::uint64_t bytes) {
   const bool unread = std::exchange(results_unread_, true);
   if (results_.size() >= bytes && !unread) return;
-  if (results_.size() < bytes) results_ = {};
   refused_.clear();
   answered_ = false;
-  send(write(NeedMessage{bytes}));
+  send(write(NeedMessage{bytes, results_.size()}));
   auto& channel = leases_->channel();
   while (!answered_) {
     const auto received = channel.receive(Channel::Wait::Yes);
@@ -387,7 +387,8 @@ void WorkerEnd::fail(Failed what, const std::string& text, const std::string& tr
 }
 
 bool WorkerEnd::log(int level, const std::string& logger, const std::string& text) {
-  const LogMessage message{level, logger.substr(0, 1000), text.substr(0, kMostText)};
+  const LogMessage message{level, std::string(core::first_letters(logger, 1000)),
+                           std::string(core::first_letters(text, kMostText))};
   return leases_->channel().send(write(message).bytes()) == Channel::Sent::Yes;
 }
 

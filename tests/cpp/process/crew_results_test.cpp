@@ -74,11 +74,11 @@ TEST(Crew, EmitsNothingForNothing) {
 TEST(Crew, TakesLargeResultsAndRefusesThoseBeyondTheLimit) {
   Rig rig({.skips_errors = true});
   rig.start();
-  rig.push({"large 1", "large 3", "large 50", "large 1100", "end"});
-  EXPECT_EQ(rig.get().size(), 1'000'000U);
-  EXPECT_EQ(rig.get().size(), 3'000'000U);
-  EXPECT_EQ(rig.get().size(), 50'000'000U);
+  rig.push({"large 1", "large 3", "large 50", "large 1100", "large 3", "large 1100", "large 60", "end"});
+  for (const auto size : {1'000'000U, 3'000'000U, 50'000'000U, 3'000'000U, 60'000'000U})
+    EXPECT_EQ(rig.get().size(), size);
   EXPECT_EQ(rig.get(), "end");
+  EXPECT_EQ(rig.stats().errors, 2U);
   EXPECT_TRUE(contains(rig.stats().last_error, "more than a worker may send, 1024 MiB"))
       << rig.stats().last_error;
 }

@@ -132,7 +132,7 @@ void lie(const std::string& what, std::uint64_t id) {
   }
   if (what == "need of nothing") {
     say(write(reply_to(id)));
-    say(write(NeedMessage{1000}));
+    say(write(NeedMessage{1000, 0}));
   }
   hang();
 }
@@ -194,7 +194,7 @@ class Helper {
     const auto word = text.substr(0, text.find(' '));
     const auto rest = text.size() > word.size() ? text.substr(word.size() + 1) : std::string();
     if (word == "die") {
-      if (rest == "replying") say(write(NeedMessage{std::uint64_t{2} << 20U}));
+      if (rest == "replying") say(write(NeedMessage{std::uint64_t{2} << 20U, 0}));
       std::raise(SIGKILL);
     }
     if (word == "leave") leave_an_heir(rest.substr(rest.rfind(' ') + 1), request.id);

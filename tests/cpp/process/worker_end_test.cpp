@@ -182,6 +182,32 @@ TEST(WorkerEnd, FailsWithTheParentsReasonWhenThereIsNoMemory) {
   }
 }
 
+TEST(WorkerEnd, KeepsItsMemoryAfterARefusalAndSaysHowMuchItHas) {
+  AskedWorker ends;
+  const auto results = make_memory_file("results", 1 << 20);
+  seal(results, Sealed::Size);
+  const int file = results.get();
+  std::jthread parent([&] {
+    const auto first = ends.answer(ToParent::Need, &read<NeedMessage>);
+    EXPECT_EQ(first.has, 0U);
+    const std::uint64_t size = 1 << 20;
+    ASSERT_EQ(ends.parent.send(write(MemoryMessage{size, {}}).bytes(), {&file, 1}), Channel::Sent::Yes);
+    const auto second = ends.answer(ToParent::Need, &read<NeedMessage>);
+    EXPECT_EQ(second.has, size);
+    ASSERT_EQ(ends.parent.send(write(MemoryMessage{0, "too much"}).bytes()), Channel::Sent::Yes);
+    const auto third = ends.answer(ToParent::Need, &read<NeedMessage>);
+    EXPECT_EQ(third.has, size) << "the refusal has taken the worker's memory away";
+    ASSERT_EQ(ends.parent.send(write(MemoryMessage{0, {}}).bytes()), Channel::Sent::Yes);
+    EXPECT_EQ(ends.answer(ToParent::Reply, &read<ReplyMessage>).kind, ResultKind::Value);
+  });
+  const std::vector<std::byte> fits(kMostInline + 1);
+  const std::vector<std::byte> large(2 << 20);
+  const std::vector<WorkerResult> several{{{1, {large}, {}}, {}, {}}};
+  EXPECT_THROW(ends.worker.reply_all(several), Error);
+  EXPECT_THROW(ends.worker.reply_all(several), Error);
+  ends.worker.reply_value({1, {fits}, {}});
+}
+
 TEST(WorkerEnd, RefusesPlanesOutsideTheirSlab) {
   Ends ends;
   const Slab slab(1, 1 << 20);
