@@ -4,6 +4,8 @@
 #include "freshframe/frame.hpp"
 #include "freshframe/mutex.hpp"
 
+#include <cstdint>
+#include <cstring>
 #include <map>
 #include <new>
 #include <utility>
@@ -17,6 +19,7 @@ namespace {
 
 constexpr std::size_t kAlignment = 64;                        // a cache line, and the widest SIMD register
 constexpr std::size_t kMaxIdleBytes = std::size_t{64} << 20;  // about twenty 720p BGR pictures
+constexpr std::size_t kMostSizes = 64;                        // of idle buffers
 constexpr int kMaxSide = 1 << 16;
 
 std::uint8_t* allocate(std::size_t bytes) {
@@ -31,6 +34,28 @@ std::size_t aligned(std::size_t bytes) {
   return (bytes + kAlignment - 1) / kAlignment * kAlignment;
 }
 
+/// Buffers to be freed without the lock. They are a list through their own first bytes: freeing allocates nothing.
+class EvictedBuffers {
+ public:
+  EvictedBuffers() = default;
+  EvictedBuffers(const EvictedBuffers&) = delete;
+  EvictedBuffers& operator=(const EvictedBuffers&) = delete;
+  ~EvictedBuffers() {
+    while (first_ != nullptr) {
+      auto* const buffer = first_;
+      std::memcpy(&first_, buffer, sizeof first_);
+      deallocate(buffer);
+    }
+  }
+  void add(std::uint8_t* buffer) noexcept {
+    std::memcpy(buffer, &first_, sizeof first_);
+    first_ = buffer;
+  }
+
+ private:
+  std::uint8_t* first_ = nullptr;
+};
+
 }  // namespace
 
 struct FramePool::Impl {
@@ -38,17 +63,55 @@ struct FramePool::Impl {
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
   ~Impl() {
-    for (auto& [bytes, buffers] : idle) {
-      for (auto* buffer : buffers) deallocate(buffer);
+    for (auto& [bytes, of_size] : idle) {
+      for (auto* buffer : of_size.buffers) deallocate(buffer);
     }
   }
 
+  /// The idle buffers of one size.
+  struct Idle {
+    std::vector<std::uint8_t*> buffers;
+    std::uint64_t used = 0;  // `uses` when the last buffer was taken or given back
+  };
+
+  /// Frees the least recently used sizes until `bytes` more fit, and puts their buffers into `evicted`. Returns false
+  /// if only buffers of this size are left.
+  bool make_room(std::size_t bytes, EvictedBuffers& evicted) noexcept FRESHFRAME_REQUIRES(mutex);
+  /// Returns the place of idle buffers of a size that is in use.
+  Idle& of_size(std::size_t bytes) FRESHFRAME_REQUIRES(mutex);
+
   Mutex mutex;
   core::ForkHold hold{mutex};
-  std::map<std::size_t, std::vector<std::uint8_t*>> idle FRESHFRAME_GUARDED_BY(mutex);
+  std::map<std::size_t, Idle> idle FRESHFRAME_GUARDED_BY(mutex);
+  std::uint64_t uses FRESHFRAME_GUARDED_BY(mutex) = 0;
   Stats stats FRESHFRAME_GUARDED_BY(mutex);
   std::shared_ptr<core::PictureMemory> memory FRESHFRAME_GUARDED_BY(mutex);  // null: the heap
 };
+
+bool FramePool::Impl::make_room(std::size_t bytes, EvictedBuffers& evicted) noexcept {
+  while (stats.idle_bytes + bytes > kMaxIdleBytes) {
+    auto oldest = idle.end();
+    for (auto each = idle.begin(); each != idle.end(); ++each) {
+      if (each->first == bytes || each->second.buffers.empty()) continue;
+      if (oldest == idle.end() || each->second.used < oldest->second.used) oldest = each;
+    }
+    if (oldest == idle.end()) return false;
+    evicted.add(oldest->second.buffers.back());
+    oldest->second.buffers.pop_back();
+    stats.idle_bytes -= oldest->first;
+    if (oldest->second.buffers.empty()) idle.erase(oldest);
+  }
+  return true;
+}
+
+FramePool::Impl::Idle& FramePool::Impl::of_size(std::size_t bytes) {
+  const auto found = idle.find(bytes);
+  if (found == idle.end() && idle.size() >= kMostSizes)  // such as those of crops
+    std::erase_if(idle, [](const auto& each) { return each.second.buffers.empty(); });
+  auto& place = found != idle.end() ? found->second : idle[bytes];
+  place.used = ++uses;
+  return place;
+}
 
 FramePool::FramePool() : impl_(std::make_shared<Impl>()) {}
 FramePool::~FramePool() = default;
@@ -59,10 +122,11 @@ void FramePool::Recycle::operator()(std::uint8_t* buffer) const noexcept {
     return;
   }
   if (pool) {
+    EvictedBuffers evicted;  // freed after the lock is
     const Lock lock(pool->mutex);
-    if (pool->stats.idle_bytes + bytes <= kMaxIdleBytes) {
+    if (bytes <= kMaxIdleBytes && pool->make_room(bytes, evicted)) {
       try {
-        pool->idle[bytes].push_back(buffer);
+        pool->of_size(bytes).buffers.push_back(buffer);
         pool->stats.idle_bytes += bytes;
         return;
       } catch (const std::bad_alloc&) {  // no memory for the list: free the buffer instead
@@ -94,9 +158,10 @@ FramePool::Buffer FramePool::take(std::size_t bytes) {
   {
     const Lock lock(impl_->mutex);
     const auto found = impl_->idle.find(size);
-    if (found != impl_->idle.end() && !found->second.empty()) {
-      auto* buffer = found->second.back();
-      found->second.pop_back();
+    if (found != impl_->idle.end() && !found->second.buffers.empty()) {
+      auto* buffer = found->second.buffers.back();
+      found->second.buffers.pop_back();
+      found->second.used = ++impl_->uses;
       impl_->stats.idle_bytes -= size;
       ++impl_->stats.reused;
       return {buffer, Recycle{impl_, size}};

@@ -78,6 +78,36 @@ TEST(FramePool, KeepsNoMoreThan64MebibytesForReuse) {
   EXPECT_EQ(pool.stats().idle_bytes, 64 * kBuffer);
 }
 
+TEST(FramePool, ASizeThatNobodyAsksForMakesRoomForOthers) {
+  constexpr std::size_t kMebibyte = std::size_t{1} << 20;
+  FramePool pool;
+  const auto use = [&](std::size_t bytes, int count) {
+    std::vector<FramePool::Buffer> buffers;
+    for (int i = 0; i < count; ++i) buffers.push_back(pool.take(bytes));
+  };
+  use(3 * kMebibyte, 20);
+  use(2 * kMebibyte, 2);
+  const auto before = pool.stats();
+  for (int i = 0; i < 30; ++i) use(12 * kMebibyte, 1);
+  EXPECT_EQ(pool.stats().allocated - before.allocated, 1U);
+  EXPECT_EQ(pool.stats().reused - before.reused, 29U);
+  EXPECT_LE(pool.stats().idle_bytes, 64 * kMebibyte);
+  use(2 * kMebibyte, 2);
+  EXPECT_EQ(pool.stats().allocated - before.allocated, 1U) << "a size that was used later has gone first";
+  use(80 * kMebibyte, 1);
+  EXPECT_GT(pool.stats().idle_bytes, 50 * kMebibyte) << "a buffer that is never kept has evicted others";
+}
+
+TEST(FramePool, ManySizesOfOnePictureEachLeaveNoMoreThanItKeeps) {
+  FramePool pool;
+  for (std::size_t size = 1; size <= 500; ++size) (void)pool.take(size << 14U);
+  std::size_t bytes = 0;
+  for (std::size_t size = 1; size <= 500; ++size) bytes += size << 14U;
+  EXPECT_GT(bytes, std::size_t{64} << 20U);
+  EXPECT_LE(pool.stats().idle_bytes, std::size_t{64} << 20U);
+  EXPECT_EQ(pool.stats().allocated, 500U);
+}
+
 TEST(FramePool, AFrameMayOutliveItsPool) {
   Frame frame;
   {
