@@ -187,17 +187,19 @@ void Findings::remember(Causes&& causes) {
 void Findings::choose_first() {
   const auto old = first_ ? known_.find(*first_) : known_.end();
   const bool stays = old != known_.end() && old->second.is_shown();
-  if (!stays) first_.reset();
-  const Known* best = stays ? &old->second : nullptr;
-  for (const auto& [key, known] : known_) {
-    if (!known.is_shown()) continue;
-    const int rank = rank_of(key.first);
-    const int best_rank = best != nullptr ? rank_of(best->cause.finding.kind) : rank + 1;
-    const double needed = best == nullptr ? 0 : best->cause.explains * (stays ? kClearly : 1);
-    if (rank > best_rank || (rank == best_rank && known.cause.explains <= needed)) continue;
-    best = &known;
-    first_ = key;
+  const auto goes_before = [](const auto& one, const auto& other, double clearly) {
+    const int rank = rank_of(one.first.first);
+    const int other_rank = rank_of(other.first.first);
+    return rank < other_rank ||
+           (rank == other_rank && one.second.cause.explains > other.second.cause.explains * clearly);
+  };
+  auto best = known_.end();
+  for (auto each = known_.begin(); each != known_.end(); ++each) {
+    if (!each->second.is_shown()) continue;
+    if (best == known_.end() || goes_before(*each, *best, 1)) best = each;
   }
+  if (!stays) first_.reset();
+  if (best != known_.end() && (!stays || goes_before(*best, *old, kClearly))) first_ = best->first;
 }
 
 // Predicts also for a finding that one window has proven: when it is shown, its effect is known.

@@ -423,5 +423,34 @@ TEST_F(FindingsTest, TheFirstOneStaysSoUntilAnotherExplainsClearlyMore) {
   EXPECT_EQ(explain(.110, .140), "gil_wait X");
 }
 
+TEST_F(FindingsTest, TheWorstOfSeveralNewOnesTakesTheFirstPlace) {
+  ages_.clear();
+  for (const auto* name : {"Y", "Z"}) {
+    seen_.stats.nodes.push_back(x());
+    seen_.stats.nodes.back().name = name;
+    seen_.stats.nodes.back().number = static_cast<int>(seen_.stats.nodes.size()) - 1;
+    seen_.nodes.push_back(seen_.nodes[1]);
+    seen_.stats.edges.push_back(into_x());
+    seen_.stats.edges.back().child = name;
+    seen_.stats.edges.back().number = static_cast<int>(seen_.stats.edges.size()) - 1;
+  }
+  for (auto& edge : seen_.stats.edges) edge.queue = {64, WhenFull::DropOldest};
+  const auto step = [this](std::uint64_t others) {
+    return [this, others] {
+      for (const std::size_t i : {0U, 2U, 3U}) {
+        auto& edge = seen_.stats.edges[i];
+        edge.passed_in += 30;
+        edge.delivered += 20;
+        edge.drops[DropCause::QueueFull] += 10;
+        edge.waiting = i == 0 ? 25 : others == 0 ? 0 : i == 2 ? 32 : 37;
+      }
+    };
+  };
+  run(std::chrono::seconds(25), step(0));
+  ASSERT_EQ(kinds(), Kinds{"queue cam->X"});
+  run(std::chrono::seconds(25), step(1));
+  EXPECT_EQ(kinds(), (Kinds{"queue cam->Z", "queue cam->Y", "queue cam->X"}));
+}
+
 }  // namespace
 }  // namespace freshframe::core
