@@ -134,6 +134,11 @@ struct Lane {
   }
   /// The stream has ended, but events have not passed.
   [[nodiscard]] bool owes_events() const noexcept { return ended && size == 0 && !kept.empty(); }
+  /// The sample that came last; one must wait.
+  [[nodiscard]] const AnySample& last() const noexcept {
+    const auto place = head + size - 1;
+    return ring[place < ring.size() ? place : place - ring.size()].sample;
+  }
   [[nodiscard]] bool full() const noexcept { return size + in_sets + spare >= ring.size(); }
   /// As full(), also by the queue's bounds in seconds and bytes.
   [[nodiscard]] bool full_for(const AnySample& next) const noexcept {

@@ -34,9 +34,20 @@ namespace freshframe::core {
 /// for a consumer that asked for it.
 enum class Taken : std::uint8_t { Sample, Nothing, Ended, News };
 
-/// Which sample a consumer takes: the next one, or the newest of the next edge that has any. The older ones there
+/// Which sample a consumer takes: the next one, or the newest of all edges by the time of its capture. The older ones
 /// are dropped as `skipped`.
-enum class Pick : std::uint8_t { Next, Newest };
+struct Pick {
+  static const Pick Next;
+  static const Pick Newest;
+
+  bool newest = false;
+  // Of the last sample that the consumer has got: older ones of other sources are dropped. A source itself may set its
+  // clock back.
+  int source = -1;
+  TimePoint captured = TimePoint::min();
+};
+inline constexpr Pick Pick::Next{};
+inline constexpr Pick Pick::Newest{.newest = true};
 
 /// The deadline of a take that never waits.
 inline constexpr TimePoint kWithoutWait = TimePoint::min();
@@ -108,7 +119,7 @@ class Inbox {
   void close(Closing how = Closing::AtOnce, TimePoint deadline = TimePoint::min());
 
   /// Waits until a sample, the end of all edges, close(), or `deadline` (TimePoint::max(): no limit).
-  Taken take(AnySample& sample, TimePoint deadline, Pick pick = Pick::Next);
+  Taken take(AnySample& sample, TimePoint deadline, const Pick& pick = Pick::Next);
   /// Gathers a batch into `samples`, which is emptied first. The samples stay in their queues until
   /// min(batch.size, capacity of the open edges) wait, or until batch.max_wait after the call first saw one,
   /// or until the end or close(). Then they are taken in turn under one lock. Nothing: `deadline` came first;
@@ -197,7 +208,7 @@ class Inbox {
   }
   /// The result of a take that found nothing.
   [[nodiscard]] Taken nothing_locked() FRESHFRAME_REQUIRES(mutex_);
-  Taken take_locked(AnySample& sample, Pick pick, Delivery& out) FRESHFRAME_REQUIRES(mutex_);
+  Taken take_locked(AnySample& sample, const Pick& pick, Delivery& out) FRESHFRAME_REQUIRES(mutex_);
   Taken take_batch_locked(std::vector<AnySample>& samples, const Gather& gather, Delivery& out)
       FRESHFRAME_REQUIRES(mutex_);
   /// One wait, after which the caller looks again; false: for the last time, the deadline has passed. What was

@@ -120,6 +120,18 @@ class Lanes {
     }
     return *lanes_[word * kBits + static_cast<std::size_t>(std::countr_zero(bits))];
   }
+  /// The lane with the newest sample by its capture, of equal ones the next in turn. Without a waiting sample, the next
+  /// lane that owes events. One of them must be ready.
+  [[nodiscard]] Lane& newest_ready() const noexcept {
+    Lane* newest = nullptr;
+    for (std::size_t i = 0; ready_lanes_ > 1 && i < lanes_.size(); ++i) {
+      const auto index = next_lane_ + i;
+      Lane* const lane = lanes_[index < lanes_.size() ? index : index - lanes_.size()];
+      if (lane->size == 0) continue;
+      if (newest == nullptr || lane->last().stamp.captured > newest->last().stamp.captured) newest = lane;
+    }
+    return newest != nullptr ? *newest : next_ready();
+  }
   /// The turn goes on behind the lane.
   void pass_turn(const Lane& lane) noexcept {
     const auto next = lane.index + 1 == lanes_.size() ? 0 : lane.index + 1;

@@ -53,13 +53,41 @@ bool WayOut::take_from(Lane& lane, AnySample& sample, bool newest, Delivery& out
   return true;
 }
 
-bool WayOut::take_next(AnySample& sample, bool newest, Delivery& out) {
+bool WayOut::take_next(AnySample& sample, Delivery& out) {
   bool found = false;
   while (!found && lanes_.any_ready()) {
     Lane& lane = lanes_.next_ready();
     const bool was_full = lane.full() || lane.producer_asleep;
-    found = take_from(lane, sample, newest, out);
+    found = take_from(lane, sample, false, out);
     if (was_full) out.give_room(lane);
+  }
+  if (lanes_.any_finished()) lanes_.retire(stop_.closed);
+  return found;
+}
+
+void WayOut::skip_all(Lane& lane, Delivery& out) {
+  if (lane.size == 0) return;
+  const bool was_full = lane.full() || lane.producer_asleep;
+  while (lane.size > 0) out.dropped().push_back(lanes_.evict(lane, DropCause::Skipped));
+  if (was_full) out.give_room(lane);
+}
+
+// Their times are those of one clock, whereas each source counts its own `pts`.
+bool WayOut::take_newest(AnySample& sample, int source, TimePoint captured, Delivery& out) {
+  bool found = false;
+  while (!found && lanes_.any_ready()) {
+    Lane& newest = lanes_.newest_ready();
+    for (Lane* const lane : lanes_.all()) {
+      if (lane != &newest) skip_all(*lane, out);
+    }
+    const auto* const stamp = newest.size > 0 ? &newest.last().stamp : nullptr;
+    if (stamp != nullptr && stamp->source != source && stamp->captured < captured) {
+      skip_all(newest, out);
+      continue;
+    }
+    const bool was_full = newest.full() || newest.producer_asleep;
+    found = take_from(newest, sample, true, out);
+    if (was_full) out.give_room(newest);
   }
   if (lanes_.any_finished()) lanes_.retire(stop_.closed);
   return found;
@@ -72,11 +100,13 @@ Taken Inbox::nothing_locked() {
   return Taken::Ended;
 }
 
-Taken Inbox::take_locked(AnySample& sample, Pick pick, Delivery& out) {
+Taken Inbox::take_locked(AnySample& sample, const Pick& pick, Delivery& out) {
   if (stop_.is_over(*clock_)) return Taken::Ended;
   if (lanes_.has_news()) return Taken::News;
-  const bool newest = pick == Pick::Newest;
-  if (joins_ ? sets_ && sets_->take(newest, out) : way_out_.take_next(sample, newest, out)) {
+  const bool taken = joins_        ? sets_ && sets_->take(pick.newest, out)
+                     : pick.newest ? way_out_.take_newest(sample, pick.source, pick.captured, out)
+                                   : way_out_.take_next(sample, out);
+  if (taken) {
     finishing_.store(true, std::memory_order_relaxed);
     return Taken::Sample;
   }
@@ -89,7 +119,7 @@ Taken Inbox::take_locked(AnySample& sample, Pick pick, Delivery& out) {
 #ifndef FRESHFRAME_CHECK_LOCKS
 [[gnu::flatten]]
 #endif
-Taken Inbox::take(AnySample& sample, TimePoint deadline, Pick pick) {
+Taken Inbox::take(AnySample& sample, TimePoint deadline, const Pick& pick) {
   Delivery out;
   lock_soon(mutex_);
   Lock lock(mutex_, std::adopt_lock);

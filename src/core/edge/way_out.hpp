@@ -82,8 +82,11 @@ class WayOut {
 
   /// How long the consumer's calls take, which a stop wants to know; null: no time.
   void set_call_times(const Timings* times) noexcept { call_times_ = times; }
-  /// The next sample that passes, or with `newest` the newest one of its lane. The older ones there are dropped.
-  bool take_next(AnySample& sample, bool newest, Delivery& out);
+  /// Takes the next sample that passes.
+  bool take_next(AnySample& sample, Delivery& out);
+  /// Takes the newest sample of all lanes, and drops the others, and older ones than `captured` of other sources than
+  /// `source`. See Pick.
+  bool take_newest(AnySample& sample, int source, TimePoint captured, Delivery& out);
   /// Counts a sample that has left its lane for the consumer. `arrival`: its number on the lane.
   void deliver(Lane& lane, AnySample& sample, std::uint64_t arrival, Delivery& out);
   [[nodiscard]] bool is_stale(const Lane& lane, const AnySample& sample) const {
@@ -92,6 +95,8 @@ class WayOut {
 
  private:
   bool take_from(Lane& lane, AnySample& sample, bool newest, Delivery& out);
+  /// Drops what waits in the lane as `skipped`. Its events stay.
+  void skip_all(Lane& lane, Delivery& out);
   /// After a stop: whether one more call of the consumer would end in time.
   [[nodiscard]] bool has_time() const;
 

@@ -84,6 +84,7 @@ AnySample ReaderCore::hand_over(AnySample sample) {
   call.taken = inbox_->taken_at();
   call.done = call.taken;
   calls_.add(call);
+  given_ = {.newest = true, .source = sample.stamp.source, .captured = sample.stamp.captured};
   return on_loan(std::move(sample), holder_);
 }
 
@@ -101,7 +102,7 @@ std::optional<AnySample> ReaderCore::finish(Taken taken, AnySample sample) {
 std::optional<AnySample> ReaderCore::newest() {
   check(Verb::Latest);
   AnySample sample;
-  const auto taken = inbox_->take(sample, kWithoutWait, Pick::Newest);
+  const auto taken = inbox_->take(sample, kWithoutWait, given_);
   if (taken == Taken::Sample) return hand_over(std::move(sample));
   if (taken == Taken::Ended) context_.failure->rethrow_if_failed();
   if (context_.failure->failed()) check_stalled();  // poll() never waits, so no other code checks

@@ -39,7 +39,7 @@ class ReaderCore {
 
   ReaderCore(std::string name, bool frames, ReaderContext context);
 
-  /// The newest sample that no verb has returned yet; older ones are dropped as `skipped`.
+  /// The newest sample of all ports, by its capture, that no verb has returned yet. Older ones are dropped as `skipped`.
   std::optional<AnySample> take_newest();
   /// take_newest(), or else the last kept sample.
   std::optional<AnySample> latest();
@@ -98,6 +98,7 @@ class ReaderCore {
   const ReaderContext context_;
   const std::shared_ptr<Inbox> inbox_;
   CallRing calls_;
+  Pick given_ = Pick::Newest;      // newer than the last sample that a verb returned
   std::optional<AnySample> last_;  // only the thread that uses the reader
   std::string why_lossless_;       // fixed before the first verb, as the next two
   std::uint16_t holder_ = 0;

@@ -200,5 +200,69 @@ TEST(Inbox, TakeSaysNothingAtItsDeadlineAndEndedAfterClose) {
   EXPECT_EQ(inbox.take(sample, kWithoutWait, Pick::Newest), Taken::Ended);
 }
 
+class NewestOfSeveral : public testing::Test {
+ public:
+  NewestOfSeveral() {
+    for (const auto* name : {"left", "right"})
+      edges_.push_back(inbox_.add_edge({static_cast<int>(edges_.size()), name, Queue{4}, {}}));
+  }
+  // `pts` of each source counts from its own beginning: it says nothing here.
+  void put(int source, int seq, double captured, double pts = 0) {
+    auto sample = sample_of(seq, TimePoint(to_duration(Seconds(captured))));
+    sample.stamp.source = source;
+    sample.stamp.pts = pts;
+    inbox_.put(*edges_[static_cast<std::size_t>(source)], std::move(sample), blocked_);
+  }
+  // The number of the newest sample, or -1.
+  int newest() {
+    AnySample sample;
+    if (inbox_.take(sample, kWithoutWait, given_) != Taken::Sample) return -1;
+    given_ = {.newest = true, .source = sample.stamp.source, .captured = sample.stamp.captured};
+    return static_cast<int>(sample.stamp.seq);
+  }
+  ~NewestOfSeveral() override { expect_books(inbox_.stats()); }
+
+  Inbox inbox_{"reader", std::make_shared<SimulatedClock>()};
+  std::vector<EdgeRef> edges_;
+  std::atomic<bool> blocked_{false};
+  Pick given_ = Pick::Newest;
+};
+
+TEST_F(NewestOfSeveral, IsTheOneThatWasCapturedLast) {
+  put(0, 10, 1.0, 900);
+  put(0, 11, 1.3, 901);
+  put(1, 20, 2.0, 1);
+  EXPECT_EQ(newest(), 20);
+  EXPECT_EQ(newest(), -1) << "an older sample came after a newer one";
+  put(1, 21, 2.1);
+  put(0, 12, 2.2);
+  EXPECT_EQ(newest(), 12);
+  const auto stats = inbox_.stats();
+  EXPECT_EQ(drops_of(stats.at(0), DropCause::Skipped), 2U);
+  EXPECT_EQ(drops_of(stats.at(1), DropCause::Skipped), 1U);
+}
+
+TEST_F(NewestOfSeveral, IsNeverOlderThanTheLastOneOfAnotherSource) {
+  put(1, 20, 2.0);
+  EXPECT_EQ(newest(), 20);
+  put(0, 10, 1.4);  // a camera that is away has left it
+  EXPECT_EQ(newest(), -1);
+  EXPECT_EQ(drops_of(inbox_.stats().at(0), DropCause::Skipped), 1U);
+  put(1, 21, 1.9);  // a source may set its own clock back
+  EXPECT_EQ(newest(), 21);
+  put(0, 11, 1.95);
+  EXPECT_EQ(newest(), 11);
+}
+
+TEST_F(NewestOfSeveral, GivesRoomToEachEdge) {
+  for (int i = 0; i < 4; ++i) put(0, 10 + i, 1.0 + i);
+  for (int i = 0; i < 4; ++i) put(1, 20 + i, 2.5 + i);
+  EXPECT_EQ(newest(), 23);
+  for (const auto& edge : inbox_.stats()) EXPECT_EQ(edge.waiting, 0U);
+  put(0, 14, 6.0);
+  put(1, 24, 6.0);  // of two of the same time, the next in turn
+  EXPECT_EQ(newest(), 14);
+}
+
 }  // namespace
 }  // namespace freshframe::test
