@@ -317,8 +317,8 @@ void flatten(const MutablePicture& picture, int plane, const Square& square, con
     const auto at = [&](int x, int y) -> std::uint8_t& {
       return picture.row(plane, y)[static_cast<std::ptrdiff_t>(x) * layout.bytes + byte];
     };
-    int sum = 0;
-    int count = 0;
+    std::int64_t sum = 0;  // of a square of 2,903 samples a side an int would overflow
+    std::int64_t count = 0;
     each_sample(square, layout, mask, [&](int x, int y) {
       sum += at(x, y);
       ++count;

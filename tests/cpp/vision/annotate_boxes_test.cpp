@@ -10,6 +10,7 @@
 
 #include "cpp/support.hpp"
 #include "cpp/vision/drawn.hpp"
+#include "vision/draw/shapes.hpp"
 #include "vision/draw/text/label.hpp"
 #include <gtest/gtest.h>
 
@@ -86,6 +87,16 @@ TEST(Letters, AreTheFontsOwnOrABox) {
   EXPECT_EQ(drawable_text("abcdefgh", 8), "abcdefgh");
   EXPECT_EQ(drawable_text("abcdefghi", 8), "abcde...");
   EXPECT_EQ(drawable_text("abc", 2), "..");
+}
+
+TEST(Annotate, ASquareOfMillionsOfPixelsHasTheirMeanColour) {
+  constexpr int kSide = 9000;  // a third of it squared, times 255, is above the largest int
+  std::vector<std::uint8_t> row(kSide, 255);
+  MutablePicture white({.width = kSide, .height = kSide, .format = PixelFormat::Gray});
+  white.planes[0] = {
+      .data = row.data(), .rows = kSide, .row_bytes = kSide, .stride = 0};  // each row is that one
+  vision::pixelate(white, {0, 0, kSide, kSide}, nullptr);
+  EXPECT_EQ(row, std::vector<std::uint8_t>(kSide, 255));
 }
 
 }  // namespace
