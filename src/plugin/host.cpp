@@ -29,7 +29,7 @@ static_assert(offsetof(Plane, rows) == offsetof(freshframe_plane, rows));
 static_assert(offsetof(Plane, row_bytes) == offsetof(freshframe_plane, row_bytes));
 static_assert(offsetof(Plane, stride) == offsetof(freshframe_plane, stride));
 
-constexpr int kMostSide = 1 << 20;  // pixels
+constexpr int kMostSide = 1 << 16;  // pixels, as of every frame
 constexpr std::int64_t kMostPixels = 1 << 28;
 constexpr std::int64_t kMostStride = std::int64_t{1} << 40;  // bytes: no sum of rows overflows
 

@@ -408,17 +408,21 @@ std::optional<Emitted> Instance::result(const char* function, std::int32_t code,
   if (code < 0) throw Error(error.text(function, code));
   if (code == 0) return std::nullopt;
   if (code > 1) {
-    if (value.release != nullptr) value.release(value.owner);
+    give_back(value);
     throw Error(std::string(function) + "() returned " + std::to_string(code) +
                 "; it must be 1, 0 or negative");
   }
   return taken(value);
 }
 
+void Instance::give_back(const freshframe_value& value) {
+  if (value.release != nullptr) value.release(value.owner);
+  if (value.frame != nullptr) (void)host_.take(value.frame);
+}
+
 Emitted Instance::taken(const freshframe_value& value) {
   if (output_ == nullptr || value.type == nullptr || output_->name != value.type) {
-    if (value.release != nullptr) value.release(value.owner);
-    if (value.frame != nullptr) (void)host_.take(value.frame);
+    give_back(value);
     throw Error("gave a value of type " + (value.type != nullptr ? shortened(value.type) : "null") +
                 ", but promised " + (output_ != nullptr ? std::string(output_->name) : "none"));
   }

@@ -66,6 +66,8 @@ class Instance {
                                 ErrorText& error);
   /// Takes over a value of the plugin's. Throws Error when it is not of the promised type.
   Emitted taken(const freshframe_value& value);
+  /// Releases a value of the plugin's that is refused, and its frame.
+  void give_back(const freshframe_value& value);
 
   const freshframe_node table_;
   const Object object_;

@@ -95,9 +95,9 @@ inline std::string text_of(const Picture& picture) {
 inline std::string fault_of(const Picture& picture) {
   auto wanted = picture;
   if (picture.width < 1 || picture.height < 1) return "width and height must be at least 1";
-  if (picture.width > (1 << 20) || picture.height > (1 << 20) ||
+  if (picture.width > (1 << 16) || picture.height > (1 << 16) ||
       std::int64_t{picture.width} * picture.height > (1 << 28)) {
-    return "it is too large: at most 2^20 pixels on a side and 2^28 in all";
+    return "it is too large: at most 2^16 pixels on a side and 2^28 in all";
   }
   if (!lay_out(wanted)) return std::string("the formats are ") + kFormats;
   if (picture.range != "full" && picture.range != "limited")
