@@ -75,7 +75,7 @@ void PictureHub::add_port(const std::string& name) {
   };
   try {
     port.tap = core::open_tap(*core_, name, hook);
-  } catch (const Error&) {
+  } catch (...) {  // such as std::bad_alloc: the destructor closes the tap of each port
     ports_.pop_back();
     throw;
   }
