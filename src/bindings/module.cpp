@@ -82,8 +82,19 @@ void bind_native_nodes(nb::module_& module) {
 }  // namespace
 }  // namespace freshframe::python
 
+namespace {
+
+constinit bool is_made = false;
+
+}  // namespace
+
 NB_MODULE(_native, module) {
   using namespace freshframe::python;
+  if (is_made) {  // nanobind registers a type once, so a second module would lack them all
+    throw nb::import_error(
+        "freshframe was imported before in this process, and its native part belongs to that import: leave it in "
+        "sys.modules, or start a new process");
+  }
   module.doc() = "The native part of freshframe. Not an interface: use the package.";
   module.attr("__version__") = FRESHFRAME_VERSION;
 #ifndef FRESHFRAME_DEVELOPMENT
@@ -117,6 +128,7 @@ NB_MODULE(_native, module) {
       "let_leaks_pass", [] { nb::set_leak_warnings(false); },
       "Disables nanobind's leak warnings, for an exit while a node is still busy. Its objects outlive the "
       "interpreter.");
+  is_made = true;
 }
 
 namespace freshframe::python {

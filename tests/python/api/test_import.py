@@ -332,3 +332,28 @@ def test_the_statistics_are_loaded_when_they_are_first_used() -> None:
         assert isinstance(pipeline.stats(), ff.stats.Stats)
     """)
     assert ended.code == 0, ended.err
+
+
+SECOND_IMPORT = """
+import sys, importlib
+import freshframe as ff
+assert importlib.reload(ff) is ff
+for name in [name for name in sys.modules if name.partition(".")[0] == "freshframe"]:
+    del sys.modules[name]
+try:
+    import freshframe
+except ImportError as error:
+    print(error)
+pipeline = ff.Pipeline()
+reader = pipeline.reader(pipeline.add(ff.open("demo:circles?frames=3&pace=0")))
+with pipeline:
+    print(len(list(reader)))
+"""
+
+
+def test_a_second_import_says_what_to_do_and_the_first_goes_on() -> None:
+    ended = run_program(SECOND_IMPORT)
+    message, count = ended.out.splitlines()
+    assert message.startswith("freshframe was imported before in this process")
+    assert "leave it in sys.modules, or start a new process" in message
+    assert count == "3"
