@@ -17,6 +17,7 @@ from typing import Any
 from .. import _check
 from .._errors import OptionError
 from .._http import is_this_machine, read_body, shown_reply
+from .._sinks.plain import valid_text
 
 _LARGEST_ANSWER = 4 << 20  # bytes
 _LONGEST_PAUSE = 30.0  # seconds before the second try, whatever Retry-After says
@@ -204,10 +205,15 @@ def text_of(reply: dict[str, Any], key: str) -> tuple[str, str]:
 
 def _json_object(data: bytes) -> dict[str, Any] | None:
     try:
-        found = json.loads(data)
+        found = json.loads(data, object_pairs_hook=_with_valid_texts)
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def _with_valid_texts(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, in which escapes can be half a letter: print() and files refuse such a text."""
+    return {key: valid_text(value) if isinstance(value, str) else value for key, value in pairs}
 
 
 def _reason(found: dict[str, Any] | None) -> str:
