@@ -19,8 +19,17 @@ _MANY_SECONDS = 10.0  # for an age or a wait in a pipeline
 
 
 def shown(value: object) -> str:
-    """Returns a value for a message: one short line without the passwords of URLs."""
-    text = _native.mask_passwords(as_utf8(" ".join(repr(_masked(value)).split())))
+    """Returns a value for a message: one short line without the passwords of URLs.
+
+    It never raises, whatever the value's class does.
+    """
+    try:
+        text = " ".join(repr(_masked(value)).split())
+    except Exception:  # its __repr__ raises, or it is an int that Python refuses to print
+        if type(value) is int:
+            return f"an int of {value.bit_length()} bits"
+        return f"{with_article(type(value).__name__)} that cannot be shown: its __repr__() raises"
+    text = _native.mask_passwords(as_utf8(text))
     return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]} ... ({type(value).__name__})"
 
 
@@ -267,6 +276,6 @@ def progress(value: Any, interval: Any) -> None:
     """The options of run(): a bool or a callable, and seconds between its calls."""
     if not isinstance(value, bool) and not callable(value):
         raise OptionTypeError(
-            f"progress must be True, False or a callable that takes a Progress, got {value!r}"
+            f"progress must be True, False or a callable that takes a Progress, got {shown(value)}"
         )
     positive_seconds("progress_interval", interval)

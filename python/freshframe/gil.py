@@ -17,7 +17,7 @@ from statistics import median
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from . import _native
+from . import _check, _native
 from ._errors import OptionError, OptionTypeError, StateError
 from ._gil_watch.code_places import names
 from ._gil_watch.interpreter import Unsupported, native_module
@@ -76,11 +76,15 @@ class GilWatch:
         """See watch()."""
         _check_threshold(threshold)
         if on_stall is not None and not callable(on_stall):
-            raise OptionTypeError(f"on_stall must be a function of one argument or None, got {on_stall!r}")
+            raise OptionTypeError(
+                f"on_stall must be a function of one argument or None, got {_check.shown(on_stall)}"
+            )
         if type(keep) is not int:
-            raise OptionTypeError(f"keep must be a whole number of stalls, 0 or more, got {keep!r}")
+            raise OptionTypeError(
+                f"keep must be a whole number of stalls, 0 or more, got {_check.shown(keep)}"
+            )
         if keep < 0:
-            raise OptionError(f"keep must be a whole number of stalls, 0 or more, got {keep!r}")
+            raise OptionError(f"keep must be a whole number of stalls, 0 or more, got {_check.shown(keep)}")
         self.threshold = float(threshold)
         self.dropped = 0
         self._on_stall = on_stall
@@ -204,9 +208,11 @@ class GilWatch:
 def _check_threshold(threshold: object) -> None:
     """Raises OptionTypeError or OptionError for an invalid threshold."""
     if isinstance(threshold, bool) or not isinstance(threshold, (int, float)):
-        raise OptionTypeError(f"threshold must be a number of seconds, got {threshold!r}")
+        raise OptionTypeError(f"threshold must be a number of seconds, got {_check.shown(threshold)}")
     if not _SHORTEST <= threshold <= _LONGEST:
-        raise OptionError(f"threshold must be {_SHORTEST} to {_LONGEST:g} seconds, got {threshold!r}")
+        raise OptionError(
+            f"threshold must be {_SHORTEST} to {_LONGEST:g} seconds, got {_check.shown(threshold)}"
+        )
 
 
 def watch(

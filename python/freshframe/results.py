@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ._check import is_utf8
+from ._check import is_utf8, shown
 from ._errors import OptionError, OptionTypeError
 from ._interpreter import calls as _calls
 from ._interpreter import fork, parts
@@ -187,7 +187,7 @@ class Detections:
                 _keep(self, name, column if n else column.reshape(shape), shape)
         _check_boxes(xyxy, self.confidence)
         if not isinstance(self.data, Mapping):
-            raise OptionTypeError(f"Detections.data must map names to arrays, got {self.data!r}")
+            raise OptionTypeError(f"Detections.data must map names to arrays, got {shown(self.data)}")
         if self.data:
             columns = {name: _data_column(name, column, n) for name, column in self.data.items()}
             object.__setattr__(self, "data", columns)
@@ -217,8 +217,8 @@ class Detections:
         """
         if isinstance(index, bool) and self.class_name is None:
             raise OptionTypeError(
-                f"Detections take a slice, a mask or a list of indices, got {index!r}. These have no class "
-                "names (class_name is None): compare class_id with a number, or give them names"
+                f"Detections take a slice, a mask or a list of indices, got {shown(index)}. These have no "
+                "class names (class_name is None): compare class_id with a number, or give them names"
             )
         chosen = _chosen("Detections", index)
         some = object.__new__(Detections)  # rows of valid columns need no check
@@ -314,9 +314,9 @@ def _class_names(given: Any) -> tuple[str, ...]:
         )
     for place, name in enumerate(names):
         if not isinstance(name, str):
-            raise OptionTypeError(f"Detections.names must be strings, got {name!r} for class_id {place}")
+            raise OptionTypeError(f"Detections.names must be strings, got {shown(name)} for class_id {place}")
         if not is_utf8(name):
-            raise OptionError(f"Detections.names must be UTF-8, got {name!r} for class_id {place}")
+            raise OptionError(f"Detections.names must be UTF-8, got {shown(name)} for class_id {place}")
     _checked = names
     return names
 
@@ -325,7 +325,7 @@ def _places(given: Mapping[Any, Any]) -> tuple[Any, ...]:
     for number in given:
         if not isinstance(number, int | np.integer) or not 0 <= number < _MOST_NAMES:
             raise OptionError(
-                f"Detections.names must map class ids from 0 to {_MOST_NAMES - 1} to str, got {number!r}"
+                f"Detections.names must map class ids from 0 to {_MOST_NAMES - 1} to str, got {shown(number)}"
             )
     return tuple(given.get(number, "") for number in range(max(given, default=-1) + 1))
 
@@ -412,7 +412,7 @@ def _chosen(what: str, index: Any) -> Any:
         return index
     chosen = np.asarray(index)
     if chosen.ndim != 1 or chosen.dtype.kind not in "biuf" or (chosen.dtype.kind == "f" and chosen.size):
-        raise OptionTypeError(f"{what} take a slice, a mask or a list of indices, got {index!r}")
+        raise OptionTypeError(f"{what} take a slice, a mask or a list of indices, got {shown(index)}")
     return chosen if chosen.size or chosen.dtype.kind == "b" else chosen.astype(np.intp)
 
 

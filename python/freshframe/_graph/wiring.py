@@ -38,7 +38,9 @@ def check_node(node: Any, batch: Any = None) -> None:
     if isinstance(node, Source) and type(node).read is Source.read and not isinstance(node, Native):
         raise GraphError(f"{type(node).__name__} has no method read(self, stop): a Source needs one")
     if isinstance(node, Source) and not isinstance(node.live, bool):
-        raise OptionTypeError(f"{type(node).__name__}.live must be True or False, got {node.live!r}")
+        raise OptionTypeError(
+            f"{type(node).__name__}.live must be True or False, got {_check.shown(node.live)}"
+        )
     if isinstance(node, Node) and not isinstance(node, (Source, Native)):
         _check_methods(type(node), batch)
     if batch is not None:
@@ -82,7 +84,9 @@ def _check_batch(node: Any, batch: Any) -> None:
         from .batch import Batch  # noqa: PLC0415  (few programs have batches)
 
     if not isinstance(batch, Batch):
-        raise OptionTypeError(f"batch must be a Batch, such as freshframe.Batch(8), or None; got {batch!r}")
+        raise OptionTypeError(
+            f"batch must be a Batch, such as freshframe.Batch(8), or None; got {_check.shown(batch)}"
+        )
     if isinstance(node, Source):
         raise GraphError(f"{label(node)!r} is a source and takes no batch: give batch= to the node below it")
     if not isinstance(node, Node) and is_generator(node):
@@ -182,7 +186,9 @@ def records_to(node: Any) -> str | None:
     except TypeError:
         found = b""
     if isinstance(found, bytes):
-        raise OptionTypeError(f"{label(node)}.records_to must be the path of a file, or None, got {path!r}")
+        raise OptionTypeError(
+            f"{label(node)}.records_to must be the path of a file, or None, got {_check.shown(path)}"
+        )
     return found
 
 
@@ -213,16 +219,16 @@ def note_name_in_worker(node: Any, name: str, process: object) -> None:
 
 def pipeline_name(name: Any) -> str:
     if not isinstance(name, str):
-        raise OptionTypeError(f"the name of a pipeline must be a string, got {name!r}")
+        raise OptionTypeError(f"the name of a pipeline must be a string, got {_check.shown(name)}")
     if not _check.is_utf8(name):
-        raise OptionError(f"the name of a pipeline must be UTF-8, got {name!r}")
+        raise OptionError(f"the name of a pipeline must be UTF-8, got {_check.shown(name)}")
     return name
 
 
 def max_held_bytes(given: Any) -> int:
     size = _check.integer("max_held_bytes", given, bits=64)
     if size < 0:
-        raise OptionError(f"max_held_bytes must be at least 0, got {given!r}")
+        raise OptionError(f"max_held_bytes must be at least 0, got {_check.shown(given)}")
     return size
 
 

@@ -211,7 +211,7 @@ _Number = TypeVar("_Number", int, float)
 
 def _within(what: str, value: _Number, least: _Number, most: _Number) -> _Number:
     if not least <= value <= most:
-        raise OptionError(f"{what} must be {least} to {most}, got {value!r}")
+        raise OptionError(f"{what} must be {least} to {most}, got {_check.shown(value)}")
     return value
 
 
@@ -267,14 +267,16 @@ class Request:
     ) -> Request:
         """Checks the arguments. Raises OptionTypeError, OptionError or GraphError."""
         if not isinstance(host, str):
-            raise OptionTypeError(f"host must be an address as a string, such as '127.0.0.1', got {host!r}")
+            raise OptionTypeError(
+                f"host must be an address as a string, such as '127.0.0.1', got {_check.shown(host)}"
+            )
         if not _check.is_utf8(host):
-            raise OptionError(f"host must be UTF-8, got {host!r}")
+            raise OptionError(f"host must be UTF-8, got {_check.shown(host)}")
         wanted = "port must be a whole number from 0 (a free port) to 65535"
         if type(port) is not int:
-            raise OptionTypeError(f"{wanted}, got {port!r}")
+            raise OptionTypeError(f"{wanted}, got {_check.shown(port)}")
         if not 0 <= port < _MOST_PORTS:
-            raise OptionError(f"{wanted}, got {port!r}")
+            raise OptionError(f"{wanted}, got {_check.shown(port)}")
         wanted = "token must be a string of 16 to 256 letters of a-z A-Z 0-9 - _, or None"
         if token is not None and not isinstance(token, str):
             raise OptionTypeError(f"{wanted}, got a value of type {type(token).__name__}")
@@ -300,10 +302,12 @@ def _origins(origins: Any) -> tuple[str, ...]:
 def _names(engine: _native.Engine, view: Any) -> tuple[str, ...]:
     ports = [view] if isinstance(view, Port) else view
     if not isinstance(ports, Sequence) or isinstance(ports, str):
-        raise OptionTypeError(f"view must be a port that add() returned, or a list of ports; got {view!r}")
+        raise OptionTypeError(
+            f"view must be a port that add() returned, or a list of ports; got {_check.shown(view)}"
+        )
     for port in ports:
         if not isinstance(port, Port):
-            raise OptionTypeError(f"view must contain ports that add() returned; got {port!r}")
+            raise OptionTypeError(f"view must contain ports that add() returned; got {_check.shown(port)}")
         if not belongs_to(port, engine):
             raise GraphError(f"the port {port.name!r} in view belongs to another pipeline")
     return tuple(view_name(port) for port in ports)

@@ -46,10 +46,10 @@ class Keep:
         if self.days is None and self.bytes is None and self.free_bytes is None:
             raise OptionError("Keep needs a limit: days, bytes or free_bytes")
         if self.days is not None and not _check.number("days of Keep", self.days) > 0:
-            raise OptionError(f"days of Keep must be above 0, got {self.days!r}")
+            raise OptionError(f"days of Keep must be above 0, got {_check.shown(self.days)}")
         for name, given in (("bytes", self.bytes), ("free_bytes", self.free_bytes)):
             if given is not None and not 1 <= _check.number(f"{name} of Keep", given) < 1 << 63:
-                raise OptionError(f"{name} of Keep must be at least 1, got {given!r}")
+                raise OptionError(f"{name} of Keep must be at least 1, got {_check.shown(given)}")
 
 
 @dataclass(frozen=True, slots=True)

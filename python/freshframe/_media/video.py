@@ -298,7 +298,9 @@ def _still(still: Any) -> float | None:
     if isinstance(still, str):
         if still == "auto":
             return None
-        raise OptionError(f'still must be a number of seconds above 0, "auto" or None, got {still!r}')
+        raise OptionError(
+            f'still must be a number of seconds above 0, "auto" or None, got {_check.shown(still)}'
+        )
     seconds = _check.number("still", still)
     if not seconds > 0:
         raise OptionError(f'still must be a number of seconds above 0, "auto" or None, got {seconds:g}')
@@ -328,7 +330,7 @@ def _rendition(rendition: Any) -> str:
 
 def _url(url: Any) -> str:
     if isinstance(url, bool):
-        raise OptionTypeError(f"a camera's number must be 0 or more, got {url!r}")
+        raise OptionTypeError(f"a camera's number must be 0 or more, got {_check.shown(url)}")
     if isinstance(url, (str, os.PathLike)):
         text = os.fspath(url)
         if isinstance(text, str) and "://" in text and not _check.is_utf8(text):
@@ -339,8 +341,8 @@ def _url(url: Any) -> str:
         found = type(url).__name__  # the message does not show more: it may be a URL with a password
         raise OptionTypeError(f"url must be a path, a URL or a camera's number, got a value of type {found}")
     if url < 0:
-        raise OptionError(f"a camera's number must be 0 or more, got {url!r}")
-    return str(int(url))
+        raise OptionError(f"a camera's number must be 0 or more, got {_check.shown(url)}")
+    return str(_check.integer("a camera's number", url))
 
 
 def ffmpeg_options(who: str, options: Any) -> dict[str, str]:
@@ -376,7 +378,7 @@ def _size(size: Any) -> tuple[int, int] | None:
         return None
     width, height = _check.pair("size (width, height)", size)
     if not (width.is_integer() and height.is_integer() and width > 0 and height > 0):
-        raise OptionError(f"size must be (width, height) in pixels, got {size!r}")
+        raise OptionError(f"size must be (width, height) in pixels, got {_check.shown(size)}")
     return int(width), int(height)
 
 

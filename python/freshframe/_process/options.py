@@ -83,10 +83,10 @@ class Process:
         """
         count = _check.integer("workers", workers)
         if not 1 <= count <= _MOST_WORKERS:
-            raise OptionError(f"workers must be 1 to {_MOST_WORKERS}, got {workers!r}")
+            raise OptionError(f"workers must be 1 to {_MOST_WORKERS}, got {_check.shown(workers)}")
         deaths = _check.integer("restarts", restarts)
         if deaths < 0:
-            raise OptionError(f"restarts must be at least 0, got {restarts!r}")
+            raise OptionError(f"restarts must be at least 0, got {_check.shown(restarts)}")
         values = {
             "workers": count,
             "ordered": _check.flag("ordered", ordered),
@@ -104,23 +104,31 @@ def _bytes(what: str, value: Any) -> int:
     if isinstance(value, str):
         match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", value)
         if match is None or match[2] not in _UNITS:
-            raise OptionError(f"{what} must be a number of bytes or a string such as '2GiB', got {value!r}")
+            raise OptionError(
+                f"{what} must be a number of bytes or a string such as '2GiB', got {_check.shown(value)}"
+            )
         size = math.ceil(float(match[1]) * _UNITS[match[2]])
     elif isinstance(value, bool) or not isinstance(value, int):
-        raise OptionTypeError(f"{what} must be a number of bytes or a string such as '2GiB', got {value!r}")
+        raise OptionTypeError(
+            f"{what} must be a number of bytes or a string such as '2GiB', got {_check.shown(value)}"
+        )
     else:
         size = value
     if not _LEAST_MEMORY <= size < 1 << 62:
-        raise OptionError(f"{what} must be at least 128 MiB, which Python and NumPy need, got {value!r}")
+        raise OptionError(
+            f"{what} must be at least 128 MiB, which Python and NumPy need, got {_check.shown(value)}"
+        )
     return size
 
 
 def _environment(env: Any) -> dict[str, str]:
     if not isinstance(env, Mapping):
-        raise OptionTypeError(f"env must be a mapping of strings, got {env!r}")
+        raise OptionTypeError(f"env must be a mapping of strings, got {_check.shown(env)}")
     for name, value in env.items():
         if not isinstance(name, str) or not isinstance(value, str):
-            raise OptionTypeError(f"env must be a mapping of strings, got {name!r}: {value!r}")
+            raise OptionTypeError(
+                f"env must be a mapping of strings, got {_check.shown(name)}: {_check.shown(value)}"
+            )
         if not name or "=" in name or "\0" in name + value:
             raise OptionError(f"env must have names of environment variables, got {name!r}: {value!r}")
     return dict(env)
@@ -134,7 +142,9 @@ def checked(process: Any, node: Any) -> Process:
         GraphError: The node cannot run in another process.
     """
     if process is not True and not isinstance(process, Process):
-        raise OptionTypeError(f"process must be True, False or a freshframe.Process, got {process!r}")
+        raise OptionTypeError(
+            f"process must be True, False or a freshframe.Process, got {_check.shown(process)}"
+        )
     if isinstance(node, Source):
         raise GraphError(
             f"{wiring.label(node)!r} is a source and cannot have process=: a source must stay in the "

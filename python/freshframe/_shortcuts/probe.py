@@ -120,7 +120,7 @@ def probe(
     GIL: released while waiting.
     """
     if _check.number("seconds", seconds) < 0:
-        raise OptionError(f"seconds must be 0 or more, got {seconds!r}")
+        raise OptionError(f"seconds must be 0 or more, got {_check.shown(seconds)}")
     return Probing(video.open_once(url, fps=fps, rendition=rendition, options=options)).run(seconds)
 
 

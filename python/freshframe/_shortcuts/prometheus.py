@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from .._check import shown
 from .._errors import OptionError, OptionTypeError
 from .._interpreter import fork, parts
 from .._pipeline.pipeline import Pipeline, engine_of
@@ -73,7 +74,7 @@ def _check(pipelines: tuple[Pipeline | Fleet, ...]) -> None:
     names: set[tuple[type, str]] = set()
     for pipeline in pipelines:
         if not isinstance(pipeline, Pipeline) and not _is_fleet(pipeline):
-            raise OptionTypeError(f"prometheus_collector() takes pipelines and fleets, got {pipeline!r}")
+            raise OptionTypeError(f"prometheus_collector() takes pipelines and fleets, got {shown(pipeline)}")
         key = (type(pipeline), pipeline.name)
         if key in names:
             raise OptionError(

@@ -92,7 +92,7 @@ def run_node(
     GIL: released while waiting.
     """
     if not _check.number("fps", fps) > 0:
-        raise OptionError(f"fps must be more than 0, got {fps!r}")
+        raise OptionError(f"fps must be more than 0, got {_check.shown(fps)}")
     if not isinstance(values, Iterable):
         raise OptionTypeError(f"values must be iterable, got {_check.shown(values)}")
     pipeline = Pipeline("run_node")

@@ -11,6 +11,7 @@ import urllib.parse
 import webbrowser
 from typing import Any
 
+from .. import _check
 from .._errors import FreshframeError, OptionTypeError
 from .._graph.port import Port, engine_of
 from .._look.dashboard import Dashboard, Request, of, serve
@@ -78,7 +79,9 @@ def _dashboard_of(what: object) -> Dashboard:
         return of(engine) or serve(engine, Request.of(engine, view=what))
     if isinstance(what, Pipeline):
         return what.dashboard or what.serve()
-    raise OptionTypeError(f"show() takes a port that add() returned, a Pipeline or a Dashboard; got {what!r}")
+    raise OptionTypeError(
+        f"show() takes a port that add() returned, a Pipeline or a Dashboard; got {_check.shown(what)}"
+    )
 
 
 def _fragment(what: object) -> str:

@@ -111,11 +111,13 @@ class Spool(Node[Any, None]):
             )
         check_send(send)
         if not 1 <= _check.integer("batch", batch) <= _MOST_BATCH:
-            raise OptionError(f"batch must be 1 to {_MOST_BATCH} events, got {batch!r}")
+            raise OptionError(f"batch must be 1 to {_MOST_BATCH} events, got {_check.shown(batch)}")
         if _check.number("max_bytes", max_bytes) < _LEAST_BYTES:
-            raise OptionError(f"max_bytes must be at least {_LEAST_BYTES}, got {max_bytes!r}")
+            raise OptionError(f"max_bytes must be at least {_LEAST_BYTES}, got {_check.shown(max_bytes)}")
         if not 0 <= _check.number("max_wait", max_wait) <= _LONGEST_WAIT:
-            raise OptionError(f"max_wait must be 0 to {_LONGEST_WAIT:g} seconds, got {max_wait!r}")
+            raise OptionError(
+                f"max_wait must be 0 to {_LONGEST_WAIT:g} seconds, got {_check.shown(max_wait)}"
+            )
         self._max_bytes = int(max_bytes)
         self._how = Sending(
             send,

@@ -142,13 +142,15 @@ class Ask(Node["Frame", "Answer"]):
         self._question = None if question is None else _asked_text("question", question)
         self._every = _check.number("every", every)
         if self._every < 0:
-            raise OptionError(f"every must be 0 or more seconds, got {every!r}")
+            raise OptionError(f"every must be 0 or more seconds, got {_check.shown(every)}")
         self._max_side = _check.integer("max_side", max_side)
         if not 16 <= self._max_side <= 16384:
-            raise OptionError(f"max_side must be 16 to 16384 pixels, got {max_side!r}")
+            raise OptionError(f"max_side must be 16 to 16384 pixels, got {_check.shown(max_side)}")
         self._timeout = _check.positive_seconds("timeout", timeout)
         if self._timeout > _LONGEST:
-            raise OptionError(f"timeout must be at most a day, {_LONGEST:g} seconds, got {timeout!r}")
+            raise OptionError(
+                f"timeout must be at most a day, {_LONGEST:g} seconds, got {_check.shown(timeout)}"
+            )
         self._fields = _fields_of(options, _text_or_none("model", model))
         self._system = _text_or_none("system", system)
         self._key_variable = _text_or_none("key_variable", key_variable)

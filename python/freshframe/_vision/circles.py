@@ -20,7 +20,8 @@ def _radius(radius: tuple[float, float]) -> tuple[float, float]:
     low, high = _check.pair("radius (smallest, largest)", radius)
     if not 0 < low < high < math.inf:
         raise OptionError(
-            f"radius must be (smallest, largest) in pixels, 0 < smallest < largest, got {radius!r}"
+            "radius must be (smallest, largest) in pixels, 0 < smallest < largest, "
+            f"got {_check.shown(radius)}"
         )
     return (low, high)
 

@@ -91,7 +91,7 @@ class OnnxClassifier(NativeNode[Detections, Detections]):
         how = crops or Crops()
         looks = _check.text("looks", how.looks)
         if looks not in ("each", "growing", "best"):
-            raise OptionError(f"looks must be 'each', 'growing' or 'best', got {looks!r}")
+            raise OptionError(f"looks must be 'each', 'growing' or 'best', got {_check.shown(looks)}")
         options = _native.OnnxClassifierOptions()
         options.column = _check.text("column", column)
         options.names = [] if names is None else _names(names)

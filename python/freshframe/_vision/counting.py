@@ -329,7 +329,7 @@ def inside(
 
 def _anchors(found: Any, anchor: str) -> npt.NDArray[np.float64]:
     if anchor not in ("center", "bottom"):
-        raise OptionError(f"anchor must be 'center' or 'bottom', got {anchor!r}")
+        raise OptionError(f"anchor must be 'center' or 'bottom', got {_check.shown(anchor)}")
     if isinstance(found, Circles):
         x, y, r = found.xyr.astype(np.float64).T
         return np.stack([x, y + r if anchor == "bottom" else y], axis=1)

@@ -361,7 +361,7 @@ def _size(size: Any) -> tuple[int, int] | None:
         raise OptionTypeError(f"size must be (width, height) in pixels or None, got {_check.shown(size)}")
     width, height = (_check.integer(f"size {size!r}", side) for side in size)
     if width < 1 or height < 1:
-        raise OptionError(f"size must be (width, height), each at least 1, got {size!r}")
+        raise OptionError(f"size must be (width, height), each at least 1, got {_check.shown(size)}")
     return width, height
 
 

@@ -73,8 +73,8 @@ def plan_of(  # noqa: PLR0913  (all but the first by name)
     specs = _specs.agent_specs(1 if agents is None else agents)
     if agents is not None and not is_local:
         raise OptionError(
-            f"agents is for local fleets, got {agents!r}: on a cluster agents_per_machine= says how many "
-            "each machine has"
+            f"agents is for local fleets, got {_check.shown(agents)}: on a cluster agents_per_machine= says "
+            "how many each machine has"
         )
     spread = _specs.checked_spread(agents_per_machine, on_head, is_local)
     times, options = _specs.checked_times(session_timeout, start_timeout, gil_timeout)

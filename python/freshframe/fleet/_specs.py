@@ -84,13 +84,14 @@ def checked_times(session_timeout: Any, start_timeout: Any, gil_timeout: Any) ->
     if not _check.number("session_timeout", session_timeout) >= Times.give_away_after:
         raise OptionError(
             f"session_timeout must be at least {Times.give_away_after:g} seconds, after which a silent agent "
-            f"has closed its sessions, got {session_timeout!r}"
+            f"has closed its sessions, got {_check.shown(session_timeout)}"
         )
     if start_timeout is not None:
         _check.positive_seconds("start_timeout", start_timeout)
     if gil_timeout is not None and not _check.number("gil_timeout", gil_timeout) >= _SHORTEST_GIL_TIMEOUT:
         raise OptionError(
-            f"gil_timeout must be at least {_SHORTEST_GIL_TIMEOUT:g} seconds or None, got {gil_timeout!r}"
+            f"gil_timeout must be at least {_SHORTEST_GIL_TIMEOUT:g} seconds or None, "
+            f"got {_check.shown(gil_timeout)}"
         )
     return (
         Times(session_timeout=session_timeout, start_timeout=start_timeout, gil_timeout=gil_timeout),
@@ -110,12 +111,12 @@ def with_orphans(
     if not _check.number("orphan_after", orphan_after) >= _SHORTEST_ORPHANS:
         raise OptionError(
             f"orphan_after must be at least {_SHORTEST_ORPHANS:g} seconds, in which a controller is started "
-            f"again, got {orphan_after!r}"
+            f"again, got {_check.shown(orphan_after)}"
         )
     if orphan_after > _LONGEST_ORPHANS:
         raise OptionError(
             f"orphan_after must be at most {_LONGEST_ORPHANS:g} seconds, a day: so long agents hold cameras "
-            f"that cannot be removed, got {orphan_after!r}"
+            f"that cannot be removed, got {_check.shown(orphan_after)}"
         )
     if not detached:
         return times, options
@@ -169,7 +170,9 @@ def checked_host(host: Any, is_local: bool) -> str | None:
         return None
     _check.text("host", host)
     if is_local:
-        raise OptionError(f"host is for fleets on a cluster: a local fleet has no port, got {host!r}")
+        raise OptionError(
+            f"host is for fleets on a cluster: a local fleet has no port, got {_check.shown(host)}"
+        )
     if _is_every_address(host):
         raise OptionError(
             "host must be the address of this machine that the agents on other machines connect to, such as "
@@ -211,7 +214,7 @@ def check_detached(is_local: bool, name: Any, host: Any) -> None:
     if host is not None:
         raise OptionError(
             "host is for fleets that end with their program: the controller of a detached one is on the "
-            f"cluster's head, got {host!r}"
+            f"cluster's head, got {_check.shown(host)}"
         )
 
 
@@ -327,6 +330,6 @@ def _needs(where: str, text: str) -> dict[str, str]:
     for part in filter(None, (each.strip() for each in text.split(";"))):
         name, equals, value = part.partition("=")
         if not equals or not name.strip() or not value.strip():
-            raise OptionError(f"{where}: needs must be as site=north;gpu=yes, got {text!r}")
+            raise OptionError(f"{where}: needs must be as site=north;gpu=yes, got {_check.shown(text)}")
         needs[name.strip()] = value.strip()
     return needs

@@ -143,3 +143,44 @@ def test_an_option_of_open_out_of_range_is_refused(case: str) -> None:
 def test_an_address_of_wrong_type_is_refused(url: Any) -> None:
     with pytest.raises(ff.OptionTypeError, match=r"(?i)url|path|str|float|NoneType|bytes|list"):
         ff.open(url)
+
+
+class Hostile:
+    def __repr__(self) -> str:
+        raise RuntimeError("for the test")
+
+
+class Odd:
+    def __repr__(self) -> str:
+        return "odd \udcff"
+
+
+HOSTILE = {"a large int": 10**5000, "a value whose repr() raises": Hostile(), "a repr() of bytes": Odd()}
+CALLS: dict[str, Callable[[Any], object]] = {
+    "Look": lambda value: ff.Look(back=value),
+    "Pipeline": lambda value: ff.Pipeline(stall_timeout=value),
+    "held bytes": lambda value: ff.Pipeline(max_held_bytes=value),
+    "Queue": ff.Queue,
+    "Batch": ff.Batch,
+    "Process": lambda value: ff.Process(workers=value),
+    "a process's memory": lambda value: ff.Process(memory=value),
+    "Keep": lambda value: ff.Keep(days=value),
+    "Spool": lambda value: ff.Spool("spool", print, batch=value),
+    "Ask": lambda value: ff.Ask("http://127.0.0.1:1", max_side=value),
+    "open": lambda value: ff.open("a.mp4", read_timeout=value),
+    "open by number": ff.open,
+    "add": lambda value: ff.Pipeline().add(value),
+    "serve": lambda value: ff.Pipeline().serve(port=value),
+    "a picture's quality": lambda value: ff.Frame.from_array(GREY, "gray").jpeg(quality=value),
+    "numeric": lambda value: ff.numeric.mean(GREY, threads=value),
+    "a tracker": lambda value: ff.BoxTracker(min_confidence=value),
+}
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+@pytest.mark.parametrize("call", CALLS)
+def test_a_value_that_cannot_be_shown_is_refused_as_any_other(call: str, value: str) -> None:
+    with pytest.raises((ff.OptionError, ff.OptionTypeError, ff.GraphError, TypeError)) as info:
+        CALLS[call](HOSTILE[value])
+    str(info.value).encode()
+    assert "for the test" not in str(info.value)

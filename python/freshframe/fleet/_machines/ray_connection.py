@@ -51,13 +51,13 @@ def checked_address(where: str) -> str:
         OptionError: It is none.
     """
     if where.startswith(_CLIENT):
-        raise _refuse_client(f"got {where!r}")
+        raise _refuse_client(f"got {_check.shown(where)}")
     host, colon, port = where.rpartition(":")
     if where == "auto" or (colon and host and port.isdecimal() and 0 < int(port) < 1 << 16):
         return where
     raise OptionError(
         'a fleet runs "local" (processes of this program), or on the Ray cluster "auto" (RAY_ADDRESS) or '
-        f'"HOST:PORT", got {where!r}'
+        f'"HOST:PORT", got {_check.shown(where)}'
     )
 
 
