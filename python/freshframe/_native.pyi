@@ -1154,7 +1154,7 @@ class Reader(Generic[T_co]):
 
     def latest(self) -> Sample[T_co] | None:
         """
-        The newest sample; the same object again when nothing is newer, None before the first.
+        The newest sample of all ports; the same object again when nothing is newer, None before the first.
 
         Older waiting samples are dropped as ``skipped``. Never waits.
 

@@ -269,8 +269,8 @@ PyMethodDef* reader_methods() {
        "_take($self)\n--\n\nThe next sample or None, for `async for`. Never waits."},
       {"latest", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(gil::entry<&latest>)),
        METH_FASTCALL | METH_KEYWORDS,
-       "latest($self)\n--\n\nThe newest sample; the same object again when nothing is newer, None before the "
-       "first.\n\n"
+       "latest($self)\n--\n\nThe newest sample of all ports; the same object again when nothing is newer, None "
+       "before the first.\n\n"
        "Older waiting samples are dropped as ``skipped``. Never waits.\n\nRaises:\n    GraphError: The "
        "reader's "
        "queue blocks (a file) or is NEXT.\n    NodeError: A node failed.\n    FramesHeld: Python holds "

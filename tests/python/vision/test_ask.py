@@ -232,6 +232,19 @@ def json_error(status: int, text: str) -> Reply:
     return status, {}, json.dumps({"error": {"message": text}}).encode()
 
 
+def test_half_letters_of_a_server_are_replaced() -> None:
+    reply = {
+        "model": "\udcff",
+        "choices": [{"message": {"content": "a \ud83d ball \U0001f600"}, "finish_reason": "\ud800"}],
+    }
+    with vision_model.serving(lambda _: (200, {}, json.dumps(reply).encode())) as model:
+        (first, *_), _ = answers_of(ff.Ask(model.url, "What is there?"))
+    assert (first.text, first.model, first.finish) == ("a \ufffd ball \U0001f600", "\ufffd", "\ufffd")
+    with vision_model.serving(lambda _: json_error(500, "no \udcff")) as model:
+        _, stats = answers_of(ff.Ask(model.url, "What is there?"), on_error="skip")
+    assert stats.last_error.endswith("no \ufffd")
+
+
 @pytest.mark.parametrize(
     ("reply", "message"),
     [
