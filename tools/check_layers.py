@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Fails when a C++ file includes a header that its layer may not use (rules: tools/layers.toml).
 
-Fails also when an internal header declares names in the public namespace, and when a text goes to Python by
-a conversion that raises for bytes that are not UTF-8. The compiler cannot do this: headers of FFmpeg or
+It fails, too, when an internal header declares names in the public namespace, or when a text goes to Python
+by a conversion that raises for bytes that are not UTF-8. The compiler cannot do this: headers of FFmpeg or
 Python may lie in its default search path, and every layer sees src/.
 """
 # SPDX-License-Identifier: Apache-2.0

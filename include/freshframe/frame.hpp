@@ -1,4 +1,4 @@
-// Pictures: an immutable, shared Frame, its memory, and the count of its holders.
+// Pictures: an immutable, shared Frame, its memory, and the builder that writes it.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -52,7 +52,8 @@ struct Age {
 
 /// A cause of old or lost samples that the counters prove, and what to do.
 struct Finding {
-  std::string kind;  // unread, away, worker, blocked, stale, loss, queue, batch, gil_wait, processors, bursts
+  // unread, away, still, setting, worker, blocked, stale, loss, queue, batch, gil_wait, processors, bursts
+  std::string kind;
   std::string subject;                     // a node, a reader, or "parent -> child"
   std::string text;                        // a sentence or two; the subject may be its subject
   std::string remedy;                      // what to do, and what it would give as far as what_if() knows it

@@ -21,8 +21,6 @@
 
 namespace freshframe::core {
 
-// A look at a pipeline of an agent: what its sources gave, what was lost, and whether a camera is away.
-
 class PipelineCore;
 
 }  // namespace freshframe::core

@@ -227,7 +227,7 @@ void name_source(gil::Held& held, const gil::Ref& error, const std::string& sour
 
 namespace {
 
-// Throws nothing, for a handler of exceptions.
+// Throws nothing, because handlers of exceptions call it.
 void set_error(PyObject* type, const std::exception& error) noexcept {
   PyObject* const text = new_text(error.what());
   if (text == nullptr) return;  // out of memory, which is set

@@ -41,7 +41,7 @@ struct Pick {
   static const Pick Newest;
 
   bool newest = false;
-  // Of the last sample that the consumer has got: older ones of other sources are dropped. A source itself may set its
+  // The last sample that the consumer has got. Older samples of other sources are dropped. A source may set its own
   // clock back.
   int source = -1;
   TimePoint captured = TimePoint::min();

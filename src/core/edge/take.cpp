@@ -72,7 +72,7 @@ void WayOut::skip_all(Lane& lane, Delivery& out) {
   if (was_full) out.give_room(lane);
 }
 
-// Their times are those of one clock, whereas each source counts its own `pts`.
+// One clock counts all times of capture, whereas each source counts its own `pts`.
 bool WayOut::take_newest(AnySample& sample, int source, TimePoint captured, Delivery& out) {
   bool found = false;
   while (!found && lanes_.any_ready()) {

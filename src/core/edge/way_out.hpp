@@ -95,7 +95,7 @@ class WayOut {
 
  private:
   bool take_from(Lane& lane, AnySample& sample, bool newest, Delivery& out);
-  /// Drops what waits in the lane as `skipped`. Its events stay.
+  /// Drops the waiting samples of the lane as `skipped`, and keeps their events.
   void skip_all(Lane& lane, Delivery& out);
   /// After a stop: whether one more call of the consumer would end in time.
   [[nodiscard]] bool has_time() const;

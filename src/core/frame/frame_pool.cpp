@@ -106,7 +106,7 @@ bool FramePool::Impl::make_room(std::size_t bytes, EvictedBuffers& evicted) noex
 
 FramePool::Impl::Idle& FramePool::Impl::of_size(std::size_t bytes) {
   const auto found = idle.find(bytes);
-  if (found == idle.end() && idle.size() >= kMostSizes)  // such as those of crops
+  if (found == idle.end() && idle.size() >= kMostSizes)  // such as sizes of crops
     std::erase_if(idle, [](const auto& each) { return each.second.buffers.empty(); });
   auto& place = found != idle.end() ? found->second : idle[bytes];
   place.used = ++uses;

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <new>
@@ -46,6 +48,13 @@ struct FreeOutput {
 struct CloseIo {
   void operator()(AVIOContext* io) const noexcept { avio_closep(&io); }
 };
+/// Frees a context of avio_alloc_context() with its buffer.
+struct FreeIo {
+  void operator()(AVIOContext* io) const noexcept {
+    av_freep(static_cast<void*>(&io->buffer));
+    avio_context_free(&io);
+  }
+};
 struct FreeScaler {
   void operator()(SwsContext* scaler) const noexcept { sws_freeContext(scaler); }
 };
@@ -58,6 +67,7 @@ using ParserPtr = std::unique_ptr<AVCodecParserContext, CloseParser>;
 using InputPtr = std::unique_ptr<AVFormatContext, CloseInput>;
 using OutputPtr = std::unique_ptr<AVFormatContext, FreeOutput>;
 using IoPtr = std::unique_ptr<AVIOContext, CloseIo>;
+using OwnIoPtr = std::unique_ptr<AVIOContext, FreeIo>;
 using ScalerPtr = std::unique_ptr<SwsContext, FreeScaler>;
 
 [[nodiscard]] inline AvFramePtr make_av_frame() {
@@ -76,6 +86,25 @@ using ScalerPtr = std::unique_ptr<SwsContext, FreeScaler>;
   CodecPtr context(avcodec_alloc_context3(codec));
   if (!context) throw std::bad_alloc();
   return context;
+}
+
+/// A context for a muxer, whose bytes go to write(opaque, data, size). `seek`: null if it cannot seek.
+template <int (*write)(void*, const std::uint8_t*, int) noexcept>
+[[nodiscard]] OwnIoPtr make_writing_io(int buffer_bytes, void* opaque,
+                                       std::int64_t (*seek)(void*, std::int64_t, int)) {
+  const auto free_buffer = [](std::uint8_t* buffer) { av_free(buffer); };
+  std::unique_ptr<std::uint8_t, decltype(free_buffer)> buffer(
+      static_cast<std::uint8_t*>(av_malloc(static_cast<std::size_t>(buffer_bytes))), free_buffer);
+  if (!buffer) throw std::bad_alloc();
+#if LIBAVFORMAT_VERSION_MAJOR >= 61
+  constexpr auto kWrite = write;
+#else
+  constexpr auto kWrite = [](void* to, std::uint8_t* data, int size) { return write(to, data, size); };
+#endif
+  OwnIoPtr io(avio_alloc_context(buffer.get(), buffer_bytes, 1, opaque, nullptr, kWrite, seek));
+  if (!io) throw std::bad_alloc();
+  static_cast<void>(buffer.release());  // the context has it
+  return io;
 }
 
 /// FFmpeg's options. Its functions remove the entries that they know and leave the others.

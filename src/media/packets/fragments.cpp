@@ -134,13 +134,6 @@ void without_turn([[maybe_unused]] AVCodecParameters& parameters) noexcept {
 #endif
 }
 
-struct FreeIo {
-  void operator()(AVIOContext* io) const noexcept {
-    av_freep(static_cast<void*>(&io->buffer));
-    avio_context_free(&io);
-  }
-};
-
 int keep(void* opaque, const std::uint8_t* data, int size) noexcept {
   try {
     static_cast<std::string*>(opaque)->append(reinterpret_cast<const char*>(data),
@@ -168,29 +161,18 @@ std::string_view find_box(std::string_view file, std::string_view path) {
 }
 
 struct FragmentWriter::Impl {
-  std::string written;                      // by the muxer since the last fragment
-  std::unique_ptr<AVIOContext, FreeIo> io;  // outlives `output`
+  std::string written;  // by the muxer since the last fragment
+  OwnIoPtr io;          // outlives `output`
   OutputPtr output;
   PacketTicks ticks{-kShift};
   std::string segment;
   std::string codec;
 
   explicit Impl(const AVCodecParameters& parameters) {
-    constexpr int kBuffer = 1 << 15;
     AVFormatContext* raw = nullptr;
     fragment_check(avformat_alloc_output_context2(&raw, nullptr, "mp4", nullptr));
     output.reset(raw);
-    auto* const buffer = static_cast<std::uint8_t*>(av_malloc(kBuffer));
-    if (buffer == nullptr) throw std::bad_alloc();
-#if LIBAVFORMAT_VERSION_MAJOR >= 61
-    constexpr auto kKeep = &keep;
-#else
-    constexpr auto kKeep = [](void* opaque, std::uint8_t* data, int size) {
-      return keep(opaque, data, size);
-    };
-#endif
-    io.reset(avio_alloc_context(buffer, kBuffer, 1, &written, nullptr, kKeep, nullptr));
-    if (!io) throw std::bad_alloc();
+    io = make_writing_io<&keep>(1 << 15, &written, nullptr);
     output->pb = io.get();
     output->avoid_negative_ts = 0;
     begin(parameters);

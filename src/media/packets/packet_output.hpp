@@ -52,8 +52,8 @@ class PacketSource final : public Source<Packet> {
   bool live_;
 };
 
-/// Without node() and keep() it does nothing. The source's thread, except these two, which may come while the source
-/// reads: packets begin at the next key picture then.
+/// Does nothing until node() or keep() is called. Any thread may call these two, even while the source reads: packets
+/// begin at the next key picture then. All other methods belong to the source's thread.
 class PacketOutput {
  public:
   /// The node that emits the packets, and another one when that has closed. `title`: the source's, for messages.

@@ -1,4 +1,4 @@
-// What a seat sends to its worker, the memory that it gives it, and the end of both.
+// A seat's messages to its worker, the worker's memory for results, and the end of both.
 // SPDX-License-Identifier: Apache-2.0
 #include "process/crew/seat.hpp"
 

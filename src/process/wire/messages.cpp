@@ -30,7 +30,7 @@ class Writing {
   void number(const auto& value, const auto& /*most*/) { writer_.put(value); }
   void choice(const auto& value, auto /*last*/, const char* /*what*/) { writer_.put(value); }
   void flag(bool value) { writer_.put(static_cast<std::uint8_t>(value ? 1 : 0)); }
-  /// Puts the text's beginning, at most so many bytes.
+  /// Puts the text's beginning, at most `most` bytes.
   void text(std::string_view value, std::size_t most = std::string_view::npos) {
     writer_.put_text(core::first_letters(value, most));
   }

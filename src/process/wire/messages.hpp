@@ -191,7 +191,7 @@ struct MemoryMessage {
   static constexpr auto kKind = ToWorker::Memory;
 
   std::uint64_t bytes = 0;  // of the attached file, or 0 without a file: the worker keeps the memory it has
-  std::string why;          // why there is no more memory, or empty
+  std::string why;          // why it gets no memory, or empty
 
   static void fields(auto& io, auto& self) {
     io.number(self.bytes, most_bytes("the size of a file"));

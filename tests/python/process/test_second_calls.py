@@ -1,4 +1,4 @@
-"""What a worker gives after a result that was refused or failed: as if nothing had been."""
+"""A worker's results after one that was refused or failed are as if nothing had been."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def summary(value: Any) -> Any:
 def run(
     node: Any, given: list[Any], good: int, restarts: int = 3, **options: Any
 ) -> tuple[list[Any], ff.stats.NodeStats]:
-    """What came out, and the counters of the node after so many good results. Checks the books."""
+    """Returns the results, `good` of which come, and the counters of the node. Checks that they balance."""
     pipeline = ff.Pipeline()
     source = Push(live=False)
     process = ff.Process(memory=MEMORY, restarts=restarts)

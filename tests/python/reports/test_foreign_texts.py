@@ -55,7 +55,7 @@ def texts_in(value: Any) -> Iterator[str]:
 def everything_works(
     pipeline: ff.Pipeline, dashboard: ff.Dashboard, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """All that tells of a pipeline can be had, written and read."""
+    """All reports of a pipeline can be had, written and read."""
     stats, why = pipeline.stats(), pipeline.why()
     for text in (*texts_in(stats), *texts_in(why), repr(stats), str(why), repr(pipeline)):
         text.encode()

@@ -18,7 +18,7 @@
 
 namespace freshframe::media {
 
-int OutputFile::write(void* opaque, WrittenByte* data, int size) noexcept {
+int OutputFile::write(void* opaque, const std::uint8_t* data, int size) noexcept {
   auto& file = *static_cast<OutputFile*>(opaque);
   if (file.cut_) return AVERROR(EIO);
   const int error = file.write_all(data, static_cast<std::size_t>(size));
@@ -76,16 +76,7 @@ void OutputFile::open() {
 }
 
 void OutputFile::make_io() {
-  constexpr int kBufferSize = 1 << 16;
-  struct FreeBuffer {
-    void operator()(std::uint8_t* buffer) const noexcept { av_free(buffer); }
-  };
-  std::unique_ptr<std::uint8_t, FreeBuffer> buffer(static_cast<std::uint8_t*>(av_malloc(kBufferSize)));
-  if (!buffer) throw std::bad_alloc();
-  io_.reset(avio_alloc_context(buffer.get(), kBufferSize, 1, this, nullptr, &OutputFile::write,
-                               regular_ ? &OutputFile::seek : nullptr));
-  if (!io_) throw std::bad_alloc();
-  static_cast<void>(buffer.release());  // io_ has it
+  io_ = make_writing_io<&OutputFile::write>(1 << 16, this, regular_ ? &OutputFile::seek : nullptr);
 }
 
 void OutputFile::claim(std::uint64_t device, std::uint64_t inode) {

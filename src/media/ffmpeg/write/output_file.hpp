@@ -35,12 +35,6 @@ template <class Part>
   return 0;
 }
 
-#if LIBAVFORMAT_VERSION_MAJOR >= 61
-using WrittenByte = const std::uint8_t;
-#else
-using WrittenByte = std::uint8_t;
-#endif
-
 /// A file, device or pipe that FFmpeg writes through io(). One thread.
 class OutputFile {
  public:
@@ -75,13 +69,6 @@ class OutputFile {
   [[nodiscard]] std::int64_t size() const noexcept { return size_; }
 
  private:
-  struct FreeIo {
-    void operator()(AVIOContext* io) const noexcept {
-      av_freep(static_cast<void*>(&io->buffer));
-      avio_context_free(&io);
-    }
-  };
-
   /// Owns a file descriptor.
   class Descriptor {
    public:
@@ -105,7 +92,7 @@ class OutputFile {
     int number_ = -1;
   };
 
-  static int write(void* opaque, WrittenByte* data, int size) noexcept;
+  static int write(void* opaque, const std::uint8_t* data, int size) noexcept;
   static std::int64_t seek(void* opaque, std::int64_t offset, int whence) noexcept;
   void open();
   void make_io();
@@ -127,7 +114,7 @@ class OutputFile {
   bool had_content_ = false;
   std::int64_t size_ = 0;
   std::optional<WriteClaim> claim_;
-  std::unique_ptr<AVIOContext, FreeIo> io_;
+  OwnIoPtr io_;
 };
 
 }  // namespace freshframe::media

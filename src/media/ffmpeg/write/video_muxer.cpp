@@ -50,19 +50,10 @@ std::int64_t Mp4Index::seek(void* opaque, std::int64_t offset, int whence) noexc
 }
 
 Mp4Index::Mp4Index(const std::string& container, const AVStream& stream) {
-  constexpr int kBufferSize = 1 << 15;
   AVFormatContext* output = nullptr;
   check(avformat_alloc_output_context2(&output, nullptr, container.c_str(), nullptr));
   output_.reset(output);
-  auto* const buffer = static_cast<std::uint8_t*>(av_malloc(kBufferSize));
-  if (buffer == nullptr) throw std::bad_alloc();
-#if LIBAVFORMAT_VERSION_MAJOR >= 61
-  constexpr auto kKeep = &Mp4Index::keep;
-#else
-  constexpr auto kKeep = [](void* opaque, std::uint8_t* data, int size) { return keep(opaque, data, size); };
-#endif
-  io_.reset(avio_alloc_context(buffer, kBufferSize, 1, sink_.get(), nullptr, kKeep, &Mp4Index::seek));
-  if (!io_) throw std::bad_alloc();
+  io_ = make_writing_io<&Mp4Index::keep>(1 << 15, sink_.get(), &Mp4Index::seek);
   output_->pb = io_.get();
   AVStream* copy = avformat_new_stream(output_.get(), nullptr);
   if (copy == nullptr) throw std::bad_alloc();

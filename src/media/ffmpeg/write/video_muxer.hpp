@@ -33,18 +33,12 @@ class Mp4Index {
     std::int64_t kept_from = INT64_MAX;
     std::vector<std::uint8_t> kept;
   };
-  struct FreeIo {
-    void operator()(AVIOContext* io) const noexcept {
-      av_freep(static_cast<void*>(&io->buffer));
-      avio_context_free(&io);
-    }
-  };
 
   static int keep(void* opaque, const std::uint8_t* data, int size) noexcept;
   static std::int64_t seek(void* opaque, std::int64_t offset, int whence) noexcept;
 
   std::unique_ptr<Sink> sink_ = std::make_unique<Sink>();
-  std::unique_ptr<AVIOContext, FreeIo> io_;  // outlives output_
+  OwnIoPtr io_;  // outlives output_
   OutputPtr output_;
 };
 

@@ -20,7 +20,7 @@ MEBIBYTE = 1 << 20
 
 
 class Unopenable:
-    """Its pickle cannot be opened again."""
+    """An object whose pickle cannot be opened."""
 
     def __reduce__(self) -> Any:
         return _refuse, ()
