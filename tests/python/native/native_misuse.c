@@ -87,6 +87,30 @@ static int with_a_huge_stride(const freshframe_host* host) {
   return !host->wrap_frame(host->self, &wanted, 0, 0);
 }
 
+/* A side that no picture of the engine may have. */
+static int with_a_long_side(const freshframe_host* host) {
+  static uint8_t pixels[65537];
+  const freshframe_plane plane = {pixels, 1, 65537, 65537};
+  const freshframe_picture wanted = {
+      .size = sizeof wanted, .width = 65537, .height = 1, .format = "gray", .planes = {&plane, 1, sizeof plane}};
+  return !host->wrap_frame(host->self, &wanted, 0, 0);
+}
+
+FRESHFRAME_EXPORT atomic_int freed_frames;
+
+static void free_frame(void* owner) {
+  (void)owner;
+  ++freed_frames;
+}
+
+static freshframe_frame* a_frame(const freshframe_host* host) {
+  static uint8_t pixels[64];
+  const freshframe_plane plane = {pixels, 8, 8, 8};
+  const freshframe_picture wanted = {
+      .size = sizeof wanted, .width = 8, .height = 8, .format = "gray", .planes = {&plane, 1, sizeof plane}};
+  return host->wrap_frame(host->self, &wanted, 0, free_frame);
+}
+
 static int32_t process(void* object, const freshframe_sample* sample, freshframe_value* out,
                        freshframe_error* error) {
   node* self = object;
@@ -95,7 +119,11 @@ static int32_t process(void* object, const freshframe_sample* sample, freshframe
   if (is(self, "unwritten")) out->number = with_unwritten(self->host);
   if (is(self, "stride")) out->number = with_a_huge_stride(self->host);
   if (is(self, "log")) self->host->log(self->host->self, 2, "caf\xe9\nand more");
-  if (is(self, "two")) return 2;
+  if (is(self, "long side")) out->number = with_a_long_side(self->host);
+  if (is(self, "two")) {
+    out->frame = a_frame(self->host);
+    return 2;
+  }
   if (is(self, "long error")) {
     for (uint64_t i = 0; i + 2 < error->capacity; i += 2) memcpy(error->text + i + 1, "\xc3\xa4", 2);
     error->text[0] = '|';

@@ -51,7 +51,7 @@ def values(node: Any, given: list[Any]) -> list[Any]:
 # ---- what a plugin does
 
 
-@pytest.mark.parametrize("how", ["null", "unwritten", "stride"])
+@pytest.mark.parametrize("how", ["null", "unwritten", "stride", "long side"])
 def test_the_host_refuses_calls_that_it_cannot_use(library: Path, how: str) -> None:
     assert values(ff.native.node(library, "misuse", how=how), frames()) == [1]
 
@@ -70,6 +70,14 @@ def test_the_host_refuses_calls_that_it_cannot_use(library: Path, how: str) -> N
 def test_an_error_is_a_node_error_whatever_it_says(library: Path, how: str, text: str) -> None:
     with pytest.raises(ff.NodeError, match=rf"'misuse' failed.*{text}"):
         values(ff.native.node(library, "misuse", how=how), frames())
+
+
+def test_the_frame_of_a_refused_value_is_released(library: Path) -> None:
+    freed = ctypes.c_int.in_dll(ctypes.CDLL(str(library)), "freed_frames")
+    before = freed.value
+    with pytest.raises(ff.NodeError, match="returned 2"):
+        values(ff.native.node(library, "misuse", how="two"), frames())
+    assert freed.value == before + 1
 
 
 def test_a_log_line_is_one_line_of_text(library: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rigs.process import second_calls as calls
 from rigs.process.remains import nothing_is_left  # noqa: F401  (a fixture)
-from support import Push, edge, until
+from support import WATCHDOG, Push, edge, until
 
 import freshframe as ff
 
@@ -36,10 +36,10 @@ def run(
     reader = pipeline.reader(port)
     with pipeline:
         source.push(*given)
-        found = [summary(reader.get().value) for _ in range(good)]
+        found = [summary(reader.get(WATCHDOG).value) for _ in range(good)]
         source.end()
         found += [summary(sample.value) for sample in reader]
-        assert pipeline.wait(100)
+        assert pipeline.wait(WATCHDOG)
         stats = pipeline.stats().nodes["node"]
         taken = edge(pipeline, "node").delivered
         assert taken == stats.processed + sum(stats.drops.values()) == len(given), stats
@@ -90,7 +90,7 @@ def test_a_result_that_cannot_be_opened_here_is_an_error_and_not_the_end_of_the_
         source.push(1, "unopenable", 2, "wrong type", 3)
         source.end()
         assert [len(sample.value) for sample in reader] == [1, 2, 3]
-        assert pipeline.wait(100)
+        assert pipeline.wait(WATCHDOG)
         stats = pipeline.stats().nodes["node"]
     assert (stats.processed, stats.errors, stats.drops) == (3, 2, {"error": 2})
     assert stats.workers[0].restarts == 0
@@ -108,9 +108,9 @@ def test_a_node_that_goes_after_an_error_keeps_the_books(fault: str) -> None:
         source.push("first", 3, fault, "last")
         until(lambda: set(pipeline.stats().nodes) == {"source"}, "the node has gone")
         source.push("later")
-        assert [reader.get().value for _ in range(5)] == ["first", 3, fault, "last", "later"]
+        assert [reader.get(WATCHDOG).value for _ in range(5)] == ["first", 3, fault, "last", "later"]
         removed = pipeline.stats().removed
         assert removed.passed_in == removed.delivered + removed.dropped
         assert removed.delivered == removed.processed + sum(removed.node_drops.values())
         source.end()
-        assert pipeline.wait(100)
+        assert pipeline.wait(WATCHDOG)

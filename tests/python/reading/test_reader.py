@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 from rigs.pushed import arrived, pushed
-from support import Count, Pictures, Push, edge
+from support import Count, Pictures, Push, edge, until
 
 import freshframe as ff
 
@@ -47,6 +47,48 @@ def test_latest_returns_the_identical_sample_when_nothing_is_newer_and_counts_no
         assert reader.latest() is first
         assert edge(pipeline, "reader").delivered == before.delivered
         assert first.dropped == 1
+
+
+@pytest.mark.parametrize("as_one", [False, True], ids=["ports", "merge"])
+def test_latest_is_the_newest_of_all_ports_by_its_capture(as_one: bool) -> None:
+    """A camera that is away has left an old sample. Its `pts` is the greater one."""
+    dead, alive = Push(), Push()
+    pipeline = ff.Pipeline()
+    ports = [pipeline.add(dead, name="dead"), pipeline.add(alive, name="alive")]
+    if as_one:
+        ports = [pipeline.add(lambda value: value, ports, name="both", queue=ff.Queue(8))]
+    reader = pipeline.reader(*ports, queue=ff.Queue(8), name="reader")
+
+    def came(count: int) -> None:
+        until(lambda: sum(each.passed_in for each in into_reader()) == count, "the samples are there")
+
+    def into_reader() -> list[ff.stats.EdgeStats]:
+        return [each for each in pipeline.stats().edges if each.child == "reader"]
+
+    with pipeline:
+        now = time.monotonic()
+        dead.push_stamped("old", 900.0, now - 0.7)
+        came(1)
+        alive.push_stamped("older", 0.0, now - 0.2)
+        alive.push_stamped("new", 0.1, now - 0.02)
+        came(3)
+        sample = reader.latest()
+        assert sample is not None
+        assert sample.value == "new"
+        assert reader.latest() is sample
+        dead.push_stamped("late", 900.1, now - 0.5)
+        came(4)
+        assert reader.latest() is sample, "an older sample of another source follows no newer one"
+        dead.push_stamped("back", 900.2, now)
+        came(5)
+        newest = reader.latest()
+        assert newest is not None
+        assert newest.value == "back"
+        edges = into_reader()
+        assert [
+            sum(each.drops.get("skipped", 0) for each in edges),
+            sum(each.delivered for each in edges),
+        ] == [3, 2]
 
 
 def test_a_sample_returned_by_one_verb_is_seen_by_all() -> None:
