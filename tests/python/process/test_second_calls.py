@@ -1,4 +1,4 @@
-"""A worker's results after one that was refused or failed are as if nothing had been."""
+"""A refused or failed result of a worker changes nothing for its later results."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def summary(value: Any) -> Any:
 def run(
     node: Any, given: list[Any], good: int, restarts: int = 3, **options: Any
 ) -> tuple[list[Any], ff.stats.NodeStats]:
-    """Returns the results, `good` of which come, and the counters of the node. Checks that they balance."""
+    """Returns the `good` results and the counters of the node, which must balance."""
     pipeline = ff.Pipeline()
     source = Push(live=False)
     process = ff.Process(memory=MEMORY, restarts=restarts)
