@@ -40,8 +40,7 @@ std::string visible_text(std::string_view text) {
 
 std::string shown_words(std::string_view text) {
   constexpr std::size_t kMost = 100;
-  auto shown = visible_text(mask_passwords(text));
-  return shown.size() <= kMost ? shown : core::utf8_of(shown.substr(0, kMost));
+  return std::string(core::first_letters(visible_text(mask_passwords(text)), kMost));
 }
 
 namespace {
