@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -196,12 +197,15 @@ std::string mask_url_once(std::string_view url) {
   return mask_parameters(mask_credentials<WholeUrl>(url), "");
 }
 
-/// The end of "rtsp:/", "rtsp:" or "rtsp//" before "user:secret@host"; 0 for anything else.
-std::size_t end_of_odd_scheme(std::string_view url) {
-  if (url.find("://") != kNone) return 0;
+/// The place of the user in "rtsp:/user:secret@host", "rtsp//user:secret@host" or "user:secret@host"; nullopt for
+/// anything else.
+std::optional<std::size_t> user_without_slashes(std::string_view url) {
   const auto end = url.find_first_of(":/");
-  if (end == kNone || !is_live_scheme(core::lower_case(url.substr(0, end)))) return 0;
-  return std::min(url.find_first_not_of(":/", end), url.size());
+  if (end == kNone || url.find("://") != kNone) return std::nullopt;
+  const auto word = core::lower_case(url.substr(0, end));
+  if (is_live_scheme(word)) return std::min(url.find_first_not_of(":/", end), url.size());
+  const bool is_local = url[end] == '/' || word == "file" || word == "demo";
+  return is_local || url.find('@', end) == kNone ? std::nullopt : std::optional<std::size_t>(0);
 }
 
 template <class Mask>
@@ -219,10 +223,12 @@ std::string mask_passwords(std::string_view text) {
 }
 
 std::string shown_url(std::string_view url) {
-  const auto scheme = end_of_odd_scheme(url);
-  if (scheme == 0) return until_nothing_changes(url, mask_url_once);
-  const auto rest = shown_url("://" + std::string(url.substr(scheme)));
-  return std::string(url.substr(0, scheme)) + rest.substr(std::string_view("://").size());
+  const auto user = user_without_slashes(url);
+  if (!user) return until_nothing_changes(url, mask_url_once);
+  constexpr std::string_view kMissing = "://";
+  const auto rest =
+      until_nothing_changes(std::string(kMissing) + std::string(url.substr(*user)), mask_url_once);
+  return std::string(url.substr(0, *user)) + rest.substr(kMissing.size());
 }
 
 }  // namespace freshframe::media

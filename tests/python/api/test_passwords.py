@@ -114,6 +114,7 @@ PLACES: dict[str, Callable[[str], object]] = {
     "open with a blank": lambda url: added(ff.open(" " + url)),
     "open one slash": lambda url: added(ff.open(url.replace("://", ":/", 1))),
     "open without a colon": lambda url: added(ff.open(url.replace("://", "//", 1))),
+    "open without a scheme": lambda url: added(ff.open(url.partition("://")[2])),
     "open another scheme": lambda url: added(ff.open("x" + url)),
     "open exposure": lambda url: setattr(ff.open(0), "exposure", url),
     "mock": ff.MockCamera,
