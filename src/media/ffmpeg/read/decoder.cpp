@@ -255,13 +255,18 @@ bool is_animated_webp(const AVPacket& packet) {
          (packet.data[kFlags] & kAnimation) != 0;
 }
 
-/// Returns the reason why FFmpeg would read other pixels, or nothing.
-std::string unread_samples(int sample_format) {
+/// Returns the reason why FFmpeg refuses the samples or takes them for others (8 bits and 16 for unsigned numbers, 32 for
+/// floating-point ones), or nothing.
+std::string unread_samples(int sample_format, int bits) {
+  constexpr int kSigned = 2;
+  constexpr int kFloat = 3;
   constexpr int kUndefined = 4;
-  if (sample_format <= 1 || sample_format == kUndefined) return {};
-  if (sample_format == 2) return "its samples are signed numbers; save it with unsigned ones";
-  if (sample_format == 3) return "its samples are floating-point numbers; save it with 8 or 16 bits";
-  return "its samples are complex numbers; save it with 8 or 16 bits";
+  constexpr int kMostBits = 16;
+  if (sample_format == kSigned) return "its samples are signed numbers; save it with unsigned ones";
+  if (sample_format == kFloat) return "its samples are floating-point numbers; save it with 8 or 16 bits";
+  if (sample_format > kUndefined) return "its samples are complex numbers; save it with 8 or 16 bits";
+  if (bits > kMostBits) return "its samples have " + std::to_string(bits) + " bits; save it with 16";
+  return {};
 }
 
 }  // namespace
@@ -290,10 +295,7 @@ void Decoder::look_at_picture(AVPacket& packet) {
     throw Error("the TIFF has no page " + std::to_string(page_) + ", but " + std::to_string(facts.pages));
   }
   orientation_ = facts.orientation;
-  if (const auto why = unread_samples(facts.sample_format); !why.empty()) throw Error(why);
-  constexpr int kMostBits = 16;
-  if (facts.bits > kMostBits)
-    hindrance_ = "its samples have " + std::to_string(facts.bits) + " bits; save it with 16";
+  if (const auto why = unread_samples(facts.sample_format, facts.bits); !why.empty()) throw Error(why);
   if (facts.tiled)
     hindrance_ = "it is a TIFF of tiles, which this build of FFmpeg does not decode; save it in strips";
   if (facts.pages > 1 && page_ == 0) {
