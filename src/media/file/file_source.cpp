@@ -146,7 +146,7 @@ void FileSource::open_parts(const Context& context) {
   step_ = 1 / options_.fps.value_or(demuxer_->fps().value_or(kDefaultFps));
   start_times();
   const FfmpegErrorCapture errors;
-  if (leaves_frames_out(options_.options)) left_out_.emplace();
+  leaves_out_ = leaves_frames_out(options_.options);
   try {
     maker_.set_turn(turn_of(demuxer_->stream()));
     decoder_.emplace(demuxer_->stream(), decoder_settings(options_, demuxer_->is_picture()), options);
@@ -213,7 +213,7 @@ Utc FileSource::utc_of(const Placed& placed) const {
 std::optional<std::int64_t> FileSource::number_of(const Placed& placed) {
   const auto number = placed.seq.value_or(next_number_ + placed.left_out);
   next_number_ = number + 1;
-  const bool next = !left_out_ && !placed.seq && placed.left_out == 0;
+  const bool next = !leaves_out_ && !placed.seq && placed.left_out == 0;
   return next ? std::nullopt : std::optional(number);
 }
 
@@ -236,13 +236,13 @@ AvFramePtr FileSource::pull(const Context& context) {
     switch (decoder_->receive(*spare_)) {
       case Decoder::Result::Frame:
         ++frames_in_pass_;
-        if (left_out_) count_left_out(left_out_->take(spare_->best_effort_timestamp), context);
+        count_answered(*spare_, context);
         open_deadline_.reset();
         if (decoder_->is_damaged(*spare_)) count_damage(context);
         return std::move(spare_);
       case Decoder::Result::Damaged:
         count_damage(context);
-        count_lost_frame();
+        ++failures_;
         break;
       case Decoder::Result::NeedsPacket:
         if (!feed(context)) return nullptr;
@@ -274,12 +274,10 @@ bool FileSource::feed(const Context& context) {
   if (result == Demuxer::Result::Damaged || demuxer_->complained()) count_damage(context);
   if (result == Demuxer::Result::Damaged) return true;
   count_sent(*packet_);
-  if (left_out_ && packet_->pts != AV_NOPTS_VALUE && (packet_->flags & AV_PKT_FLAG_DISCARD) == 0) {
-    left_out_->send(packet_->pts);
-  }
+  if (packet_->pts != AV_NOPTS_VALUE && (packet_->flags & AV_PKT_FLAG_DISCARD) == 0) sent_.send(packet_->pts);
   if (!decoder_->send(*packet_, context.clock.now())) {
     count_damage(context);
-    if (packet_->size > 0) count_lost_frame();
+    ++failures_;
   }
   av_packet_unref(packet_.get());
   return true;
@@ -305,11 +303,14 @@ void FileSource::count_damage(const Context& context) {
   if (!seeking_) context.counters.drop(NodeDropCause::Decode);
 }
 
-/// A picture that needs no other, and cannot be decoded, keeps its number, as it does before `start`.
-void FileSource::count_lost_frame() {
-  if (left_out_) return;  // counts it itself
-  const auto* codec = avcodec_descriptor_get(demuxer_->stream().codecpar->codec_id);
-  if (codec != nullptr && (codec->props & AV_CODEC_PROP_INTRA_ONLY) != 0) ++left_out_before_;
+/// A frame that cannot be decoded keeps its number, as it does before `start`. After a failure of the decoder, a packet
+/// without a frame is such a frame.
+void FileSource::count_answered(const AVFrame& frame, const Context& context) {
+  const auto before = sent_.take(frame.best_effort_timestamp);
+  if (leaves_out_) return count_left_out(before, context);
+  const auto lost = std::min(failures_, static_cast<std::int64_t>(before));
+  failures_ -= lost;
+  left_out_before_ += lost;
 }
 
 void FileSource::count_left_out(std::size_t frames, const Context& context) {
@@ -380,7 +381,9 @@ void FileSource::count_sent(const AVPacket& packet) {
 
 /// A decoder drops frames in silence where a damaged file puts them out of order.
 void FileSource::count_undecoded(const Context& context) {
-  if (left_out_) return count_left_out(left_out_->finish(), context);
+  const auto unanswered = sent_.finish();
+  if (leaves_out_) return count_left_out(unanswered, context);
+  left_out_before_ += std::min(failures_, static_cast<std::int64_t>(unanswered));
   const auto codec = demuxer_->stream().codecpar->codec_id;
   const bool one_each = codec == AV_CODEC_ID_H264 || codec == AV_CODEC_ID_HEVC;  // a packet for each frame
   const bool comparable = one_each && demuxer_->has_whole_frames() && !info_.interlaced.value_or(false) &&
@@ -400,14 +403,15 @@ std::optional<double> FileSource::seconds(std::int64_t ticks) const {
   return static_cast<double>(ticks - demuxer_->origin()) * av_q2d(demuxer_->stream().time_base);
 }
 
-/// FFmpeg derives the times of frames without a pts from the order of their packets, as late as the decoder's delay.
+/// In a container without the times of frames, FFmpeg derives them from the order of the packets. They are late by the
+/// decoder's delay.
 std::optional<double> FileSource::time_of(const AVFrame& frame) {
   const auto ticks = frame.best_effort_timestamp;
   if (ticks == AV_NOPTS_VALUE) return std::nullopt;
   if (!delay_) {
-    const bool late =
-        demuxer_->lacks_times() && frame.pts == AV_NOPTS_VALUE && first_dts_.value_or(ticks) < ticks;
-    delay_ = late && *first_dts_ != AV_NOPTS_VALUE ? ticks - *first_dts_ : 0;
+    const auto first = first_dts_.value_or(AV_NOPTS_VALUE);
+    const bool late = demuxer_->lacks_times() && first != AV_NOPTS_VALUE && first < ticks;
+    delay_ = late ? ticks - first : 0;
   }
   return seconds(ticks - *delay_);
 }
@@ -417,6 +421,8 @@ void FileSource::start_times() {
   file_times_.emplace(step_, demuxer_->largest_leap());
   first_dts_.reset();
   delay_.reset();
+  sent_ = {};
+  failures_ = 0;
 }
 
 void FileSource::close() {
@@ -475,9 +481,10 @@ std::optional<FileSource::Placed> FileSource::decode_from(StartPoint point, cons
   start_open_deadline();
   while (auto frame = pull(context)) {
     const auto ticks = frame->best_effort_timestamp;
-    if (ticks == AV_NOPTS_VALUE || ticks > *expected) return std::nullopt;
+    const auto found = time_of(*frame);
+    if (!found || ticks > *expected) return std::nullopt;
     if (ticks < *expected) continue;
-    const double time = file_times_->place(seconds(ticks));
+    const double time = file_times_->place(found);
     return place(std::move(frame), time, number);
   }
   if (context.stop.stop_requested()) demuxer_->throw_stopped();

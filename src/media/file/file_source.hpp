@@ -22,22 +22,22 @@
 
 namespace freshframe::media {
 
-// Counts the frames that a decoder was asked to leave out, by the packets that have given none.
+// Counts the frames that a decoder has left out or lost, by the packets without a frame.
 
 /// A decoder returns frames in the order of their times. So when it has returned one, the packets with earlier times
 /// have given a frame or will give none. One thread.
-class LeftOut {
+class SentPackets {
  public:
   /// A packet of one frame went to the decoder.
   void send(std::int64_t pts) { sent_.insert(pts); }
-  /// A frame has come. The packets before it that have given none.
+  /// A frame has come. Returns the number of packets before it without a frame.
   [[nodiscard]] std::size_t take(std::int64_t pts) {
     const auto its = sent_.lower_bound(pts);
     const auto before = static_cast<std::size_t>(std::distance(sent_.begin(), its));
     sent_.erase(sent_.begin(), its != sent_.end() && *its == pts ? std::next(its) : its);
     return before;
   }
-  /// The end: those that have given none.
+  /// The end. Returns the number of packets without a frame.
   [[nodiscard]] std::size_t finish() {
     const auto rest = sent_.size();
     sent_.clear();
@@ -110,7 +110,7 @@ class FileSource final : public VideoSource {
   void count_sent(const AVPacket& packet);
   void count_undecoded(const Context& context);
   void count_left_out(std::size_t frames, const Context& context);
-  void count_lost_frame();
+  void count_answered(const AVFrame& frame, const Context& context);
   [[nodiscard]] std::optional<std::int64_t> number_of(const Placed& placed);
   [[nodiscard]] Utc utc_of(const Placed& placed) const;
   [[nodiscard]] std::optional<double> seconds(std::int64_t ticks) const;
@@ -150,7 +150,9 @@ class FileSource final : public VideoSource {
   std::optional<std::int64_t> first_dts_;   // in this pass, of the first packet
   std::optional<std::int64_t> delay_;  // in this pass, of the decoder, where packets have no pts: in ticks
   std::optional<double> created_;      // Unix time of the file's time 0
-  std::optional<LeftOut> left_out_;    // if the decoder was asked to leave frames out
+  bool leaves_out_ = false;            // the decoder was asked to leave frames out
+  SentPackets sent_;                   // in this pass
+  std::int64_t failures_ = 0;          // of the decoder, in this pass, whose frame has not been missed yet
   std::int64_t left_out_before_ = 0;   // the next frame: left out or lost
   std::int64_t next_number_ = 0;       // of that frame
   std::int64_t passes_ = 0;            // repetitions by `loop`

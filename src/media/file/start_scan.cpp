@@ -117,6 +117,8 @@ class Scan {
   bool begin(const AVPacket& packet, bool key) {
     first_key_ = packet.pts;
     if (!key) return false;
+    // Derived times are late if frames are reordered.
+    if (demuxer_.lacks_times() && packet.pts != packet.dts) return false;
     if (!jumped_) return true;
     const auto before = demuxer_.frames_before(packet);
     if (!before || !structure_.is_progressive()) return false;
