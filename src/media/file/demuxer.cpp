@@ -209,8 +209,11 @@ void Demuxer::look_at_begin() {
 const AVInputFormat* Demuxer::choose_format(Dictionary& options) {
   look_at_begin();
   const auto suffix = suffix_of(settings_.path);
+  constexpr std::array<std::string_view, 5> kPhotos{".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"};
   if (jpeg_ && (suffix == ".mjpeg" || suffix == ".mjpg")) return av_find_input_format("mjpeg");
-  if (jpeg_ && (suffix == ".jpg" || suffix == ".jpeg")) return av_find_input_format("jpeg_pipe");
+  if (jpeg_ && std::find(kPhotos.begin(), kPhotos.end(), suffix) != kPhotos.end()) {
+    return av_find_input_format("jpeg_pipe");
+  }
   for (const std::string& name : {settings_.path, std::string()}) {
     const AVInputFormat* format = nullptr;
     const int result = av_probe_input_buffer2(io_.get(), &format, name.c_str(), nullptr, 0, 0);

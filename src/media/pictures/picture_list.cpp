@@ -135,9 +135,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<std::string_view, 24> kSuffixes = {
-    ".png", ".jpg",  ".jpeg", ".bmp",  ".tif", ".tiff", ".webp", ".tga", ".pgm", ".ppm", ".pbm", ".pnm",
-    ".pam", ".avif", ".heic", ".heif", ".jp2", ".j2k",  ".exr",  ".dpx", ".qoi", ".pcx", ".sgi", ".xwd"};
+constexpr std::array<std::string_view, 27> kSuffixes = {
+    ".png",  ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".bmp", ".tif",  ".tiff",
+    ".webp", ".tga", ".pgm",  ".ppm", ".pbm",  ".pnm", ".pam", ".avif", ".heic",
+    ".heif", ".jp2", ".j2k",  ".exr", ".dpx",  ".qoi", ".pcx", ".sgi",  ".xwd"};
 constexpr std::string_view kSomeSuffixes = ".png, .jpg, .bmp, .tif, .webp, ...";
 
 /// Numbers may be times, for example: then the numbers between them are not missing.

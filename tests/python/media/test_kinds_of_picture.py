@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
 import struct
@@ -135,6 +136,8 @@ KINDS: dict[str, tuple[str, bytes]] = {
     "a photo with a gain map": ("jpg", jpeg(exif(1), MPF) + jpeg(pixels=SMALL)),
     "an upload with a gain map": ("", jpeg(exif(1), *xmp(60_000), MPF) + jpeg(pixels=SMALL)),
     "a 3D photo": ("JPG", jpeg(MPF) + jpeg(MPF)),
+    "a 3D camera": ("mpo", jpeg(MPF) + jpeg(MPF)),
+    "a browser's copy": ("jfif", jpeg()),
     "a photo with a thumbnail": ("jpeg", jpeg(exif(1, jpeg(pixels=SMALL)))),
     "a motion photo": (
         "jpg",
@@ -181,7 +184,7 @@ def test_a_picture_that_is_cut_off_is_refused(kind: str, tmp_path: Path) -> None
     end = len(whole) // 3 if kind == "several pages" else len(whole) * 2 // 3
     if suffix == "png":
         end = len(PNG) - 30
-    elif suffix in ("jpg", "JPG", "jpeg"):
+    elif suffix in ("jpg", "JPG", "jpeg", "mpo", "jfif"):
         end = whole.index(jpeg()[-400:]) + 200
     (tmp_path / f"a.{suffix}").write_bytes(whole[:end])
     with pytest.raises(ff.SourceError):
@@ -260,10 +263,16 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("kind", REFUSED)
-def test_a_sound_picture_that_ffmpeg_does_not_decode_is_not_called_damaged(kind: str, tmp_path: Path) -> None:
+def test_a_picture_of_a_kind_that_ffmpeg_does_not_decode_is_not_called_damaged(
+    kind: str, tmp_path: Path
+) -> None:
     suffix, content, reason = REFUSED[kind]
     path = tmp_path / f"a.{suffix}"
     path.write_bytes(content)
+    if suffix == "webp":
+        with contextlib.suppress(ff.SourceError):
+            ff.read_picture(path)
+            pytest.skip("this FFmpeg decodes it")
     for read in (lambda: ff.read_picture(path), lambda: source(path), lambda: source(tmp_path)):
         with pytest.raises(ff.SourceError, match=reason) as refused:
             read()
@@ -325,6 +334,32 @@ def test_a_photo_of_tiles_is_never_one_tile(tmp_path: Path) -> None:
     for read in (lambda: ff.read_picture(path), lambda: source(path), lambda: source(path.parent)):
         with pytest.raises(ff.SourceError, match=reason):
             read()
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
+def test_an_avif_is_a_picture(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(PNG)
+    codec = [
+        "-c:v",
+        "libaom-av1",
+        "-still-picture",
+        "1",
+        "-crf",
+        "0",
+        "-cpu-used",
+        "8",
+        "-pix_fmt",
+        "yuv444p",
+    ]
+    command = ["ffmpeg", "-v", "error", "-i", str(tmp_path / "a.png"), *codec, str(tmp_path / "b.avif")]
+    if subprocess.run(command, check=False, capture_output=True, timeout=60).returncode != 0:
+        pytest.skip("ffmpeg cannot write AVIF")
+    check(ff.read_picture(tmp_path / "b.avif"), image())
+    for url in (tmp_path / "b.avif", tmp_path / "*.avif"):
+        ((sample,), drops) = source(url)
+        check(sample.value, image())
+        assert (sample.seq, sample.pts, drops) == (0, 0, {})
+    assert len(source(tmp_path)[0]) == 2
 
 
 def test_a_link_to_a_missing_picture_is_a_lost_frame(tmp_path: Path) -> None:
