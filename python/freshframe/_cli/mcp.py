@@ -33,7 +33,7 @@ from .._interpreter import parts
 from .._sinks.plain import plain
 from .messages import Messages
 from .outcome import ExitCode, UsageError, explain
-from .top import Target, UnreachableError, opener
+from .top import UNREADABLE, Target, UnreachableError, opener, readable
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -51,12 +51,8 @@ _LARGEST_REASON = 1 << 16  # bytes of an answer that is an error
 _AT_ONCE = 8  # questions
 _CONNECTIONS = 64
 _SILENT_AT_ONCE = 16  # connections that have not shown the token
-_SILENT_FOR = 5.0  # seconds
+_SILENT_FOR = 2.0  # seconds
 _CLOCKS_DIFFER = 1.0  # seconds by which a picture's clock may be ahead of the server's
-_UNREADABLE = (
-    *(ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError),
-    ff.OptionError,
-)
 _JPEG = b"\xff\xd8"  # its first bytes
 _ORIGINS = {  # of a picture's UTC
     "camera": "the camera's clock",
@@ -134,15 +130,12 @@ def _readable(what: str) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
     def decorated(question: Callable[_P, _T]) -> Callable[_P, _T]:
         @functools.wraps(question)
         def asked(*arguments: _P.args, **named: _P.kwargs) -> _T:
+            eyes: Any = arguments[0]
             try:
-                return question(*arguments, **named)
-            except _UNREADABLE as error:
-                eyes: Any = arguments[0]
-                raise NoPictureError(
-                    f"wanted {what} from {eyes.shown}, got an answer that cannot be read "
-                    f"({type(error).__name__}: {error}): it must have the version of this command, "
-                    f"{ff.__version__}"
-                ) from None
+                with readable(what, eyes.target):
+                    return question(*arguments, **named)
+            except UnreachableError as error:
+                raise NoPictureError(str(error)) from None
 
         return asked
 
@@ -154,13 +147,8 @@ class Eyes:
 
     def __init__(self, target: Target, max_age: float) -> None:
         """Nothing is asked yet."""
-        self._target = target
+        self.target = target
         self._max_age = max_age
-
-    @property
-    def shown(self) -> str:
-        """Returns the server's address without its token."""
-        return self._target.shown
 
     @_readable("the ports that may be seen")
     def ports_of(self, state: dict[str, Any]) -> list[str]:
@@ -193,7 +181,7 @@ class Eyes:
             taken = _moment(float(headers["X-Timestamp"]))
         except (TypeError, ValueError):
             raise NoPictureError(
-                f"{self._target.shown} says no age of its pictures: it must have the version of this "
+                f"{self.target.shown} says no age of its pictures: it must have the version of this "
                 f"command, {ff.__version__}"
             ) from None
         words = f"{camera}, picture {headers['X-Seq']}, captured at {taken}"
@@ -224,7 +212,7 @@ class Eyes:
     @_readable("sentences")
     def why(self) -> str:
         """Reasons why results are old or lost, in sentences."""
-        return _text(self._told(lambda: self._target.fetched("/api/why"))["text"])
+        return _text(self._told(lambda: self.target.fetched("/api/why"))["text"])
 
     @_readable("the events of the pipeline")
     def events(self, most: int) -> str:
@@ -238,7 +226,7 @@ class Eyes:
         return "\n".join(lines) or "nothing has happened"
 
     def _state(self) -> dict[str, Any]:
-        return self._told(self._target.state)
+        return self._told(self.target.state)
 
     def _told(self, question: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         try:
@@ -250,7 +238,7 @@ class Eyes:
         """A sentence of the state, for behind the reason of a refusal; "" where there is no state."""
         try:
             return text(self._state())
-        except (NoPictureError, *_UNREADABLE):
+        except (NoPictureError, *UNREADABLE):
             return ""
 
     def _fetched(
@@ -265,7 +253,7 @@ class Eyes:
         """
         end = time.monotonic() + patience
         try:
-            with opener.open(self._target.request(path), timeout=patience) as answer:
+            with opener.open(self.target.request(path), timeout=patience) as answer:
                 began = time.monotonic()
                 body = read_body(answer, _LARGEST, end)
                 if answer.length:
@@ -274,12 +262,12 @@ class Eyes:
         except urllib.error.HTTPError as error:
             with error:
                 said = error.read(_LARGEST_REASON)
-                reason = shown_reply(said, self._target.token, most=500) or error.reason
+                reason = shown_reply(said, self.target.token, most=500) or error.reason
             advice = {404: not_there, 503: _problems_of}.get(error.code)
             sentence = self._advice(advice) if advice else ""
             raise NoPictureError(f"{reason} (status {error.code}). {sentence}".rstrip()) from None
         except (OSError, EOFError, ValueError, http.client.HTTPException) as error:
-            raise NoPictureError(f"no answer from {self._target.shown}: {error}") from None
+            raise NoPictureError(f"no answer from {self.target.shown}: {error}") from None
 
 
 def _text(value: Any) -> str:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import http.client
 import json
 import sys
@@ -13,6 +15,8 @@ import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import freshframe as ff
+
 from .. import _native
 from .._check import as_utf8, shown
 from .._http import shown_reply
@@ -20,7 +24,7 @@ from .messages import Messages
 from .outcome import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 _SCHEMA = 1
 _PATIENCE = 3.0  # seconds to wait for an answer of the server
@@ -125,22 +129,54 @@ class Target:
         return state
 
 
+UNREADABLE = (
+    *(ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError),
+    ff.OptionError,
+)
+
+
+@contextlib.contextmanager
+def readable(what: str, target: Target) -> Iterator[None]:
+    """Makes words of an answer that is not as this version's. Every reader of an answer is within one.
+
+    Args:
+        what: Is wanted.
+        target: The server that has answered.
+
+    Raises:
+        UnreachableError: The answer cannot be read.
+    """
+    try:
+        yield
+    except UNREADABLE as error:
+        raise UnreachableError(
+            f"wanted {what} from {target.shown}, got an answer that cannot be read "
+            f"({type(error).__name__}: {error}): it must have the version of this command, {ff.__version__}"
+        ) from None
+
+
 def run(options: Any, messages: Messages) -> ExitCode:
     """Prints the state of a served pipeline: once, as JSON lines, or as a table that follows it."""
     target = Target.of(options.url)
     try:
         state = target.state()
+        return _print(target, state, options, messages)
     except UnreachableError as error:
         messages.complain(f"{error}; is a pipeline served there?")
         return ExitCode.SOURCE
+
+
+def _print(target: Target, state: dict[str, Any], options: Any, messages: Messages) -> ExitCode:
     if options.json:
-        _follow(target, state, options, messages, _print_line)
+        _follow(target, state, options, messages, functools.partial(_print_line, target))
     elif sys.stdout.isatty() and not options.once:
         _show(target, state, options, messages)
     else:
         from .top_table import page, plain_console  # noqa: PLC0415  (60 ms that JSON does not need)
 
-        plain_console().print(page(state, None))
+        with readable("the state of a pipeline", target):
+            made = page(state, None)
+        plain_console().print(made)
         return _code(state)
     return ExitCode.OK if options.once else _code(state)
 
@@ -149,9 +185,11 @@ def _code(state: dict[str, Any]) -> ExitCode:
     return ExitCode.FAILED if state["phase"] == "failed" else ExitCode.OK
 
 
-def _print_line(state: dict[str, Any] | None, trouble: str | None) -> None:
+def _print_line(target: Target, state: dict[str, Any] | None, trouble: str | None) -> None:
     if state is not None and trouble is None:
-        print(json.dumps(state, allow_nan=False), flush=True)
+        with readable("the state of a pipeline", target):
+            line = json.dumps(state, allow_nan=False)
+        print(line, flush=True)
 
 
 def _show(target: Target, state: dict[str, Any], options: Any, messages: Messages) -> None:
@@ -165,7 +203,9 @@ def _show(target: Target, state: dict[str, Any], options: Any, messages: Message
 
         def show(newest: dict[str, Any] | None, trouble: str | None) -> None:
             if newest is not None:
-                display.update(page(newest, trouble, console.width), refresh=True)
+                with readable("the state of a pipeline", target):
+                    made = page(newest, trouble, console.width)
+                display.update(made, refresh=True)
 
         _follow(target, state, options, messages, show)
 

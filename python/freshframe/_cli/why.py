@@ -22,7 +22,7 @@ from .attached import Attached
 from .messages import Messages
 from .outcome import ExitCode, UsageError
 from .run import DEFAULT_NAME, split
-from .top import Target, UnreachableError
+from .top import Target, UnreachableError, readable
 
 
 def run(options: Any, messages: Messages) -> ExitCode:
@@ -35,10 +35,12 @@ def run(options: Any, messages: Messages) -> ExitCode:
     try:
         answer = target.fetched("/api/why")
         predicted = [target.fetched(_path_of(question)) for question in options.questions]
+        with readable("sentences", target):
+            text = _text_of(options, answer, predicted)
     except UnreachableError as error:
         messages.complain(f"{error}; is a pipeline served there?")
         return ExitCode.SOURCE
-    _show(options, answer, predicted)
+    print(text, end="")
     return ExitCode.OK
 
 
@@ -46,11 +48,10 @@ def _path_of(question: str) -> str:
     return f"/api/what_if?{urllib.parse.urlencode({'question': question})}"
 
 
-def _show(options: Any, answer: dict[str, Any], predicted: list[dict[str, Any]]) -> None:
+def _text_of(options: Any, answer: dict[str, Any], predicted: list[dict[str, Any]]) -> str:
     if options.json:
-        print(json.dumps({**answer, "what_if": predicted} if predicted else answer, allow_nan=False))
-        return
-    print(_printable("".join(each["text"] for each in (answer, *predicted))), end="")
+        return json.dumps({**answer, "what_if": predicted} if predicted else answer, allow_nan=False) + "\n"
+    return _printable("".join(each["text"] for each in (answer, *predicted)))
 
 
 def _is_file(target: str) -> bool:
@@ -120,7 +121,7 @@ def _ask(options: Any, asked: list[tuple[str, _native.Engine]]) -> None:
         predicted = [_prediction(ask(engine, question)) for question in options.questions]
         if len(asked) > 1 and not options.json:
             print(_printable(f"{name}:"))
-        _show(options, _as_json(answer), predicted)
+        print(_text_of(options, _as_json(answer), predicted), end="")
     sys.stdout.flush()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import math
 import os
 import pty
 import select
@@ -194,6 +195,27 @@ def test_top_says_so_when_something_else_answers(freshframe: Command, answer: by
     assert (code, out) == (3, "")
     assert err.startswith("freshframe top: no dashboard")
     assert reason in err
+
+
+LIES: tuple[Any, ...] = (None, "text", [None], [{}], math.nan)
+
+
+@pytest.mark.parametrize("command", [["top", "--once"], ["why"], ["why", "--json"]])
+def test_whatever_a_server_answers_the_commands_end_with_a_sentence(
+    freshframe: Command, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    _, url = served()
+    path = "/api/state" if command[0] == "top" else "/api/why"
+    honest = Target.of(url).fetched(path)
+    for name in sorted(honest.keys() - {"schema"}):
+        for lie in LIES:
+            answer = {**honest, name: lie}
+            monkeypatch.setattr(Target, "fetched", lambda self, path, answer=answer: dict(answer))
+            code, out, err = freshframe(*command, url)
+            assert "internal error" not in err, (name, lie)
+            assert code in (0, 1, 3), (name, lie)
+            assert bool(out) == (code != 3), (name, lie)
+            assert (code != 3) or "got an answer that cannot be read" in err, (name, lie)
 
 
 def test_top_shows_nothing_that_a_terminal_would_obey(freshframe: Command) -> None:
