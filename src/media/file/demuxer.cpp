@@ -75,17 +75,18 @@ bool begins_with_host(std::string_view path) {
          std::ranges::all_of(host, [](char c) { return c == '.' || (c >= '0' && c <= '9'); });
 }
 
-std::optional<PathFault> path_fault(const std::string& path) {
+/// `given`: the name that the program wrote, because `path` may have become absolute.
+std::optional<PathFault> path_fault(const std::string& path, std::string_view given) {
   struct stat status{};
   if (::stat(path.c_str(), &status) != 0) {
     const int code = errno;
-    if (code == ENOENT && path.starts_with('~')) {
+    if (code == ENOENT && given.starts_with('~')) {
       return PathFault{
           "there is no such file; '~' is not a folder here, give the path of your home or use "
           "os.path.expanduser()",
           code};
     }
-    if (code == ENOENT && begins_with_host(path)) {
+    if (code == ENOENT && begins_with_host(given)) {
       return PathFault{
           "there is no such file; the address of a camera begins with its protocol, such as "
           "rtsp://host/path or http://host/path",
@@ -147,7 +148,7 @@ bool is_text(const AVFormatContext& input) {
 Demuxer::Demuxer(DemuxerSettings settings, Dictionary& options)
     : settings_(std::move(settings)), interrupt_(settings_.stop) {
   install_ffmpeg_log();
-  if (const auto fault = settings_.remote ? std::nullopt : path_fault(settings_.path)) {
+  if (const auto fault = settings_.remote ? std::nullopt : path_fault(settings_.path, settings_.url)) {
     fail(fault->why, fault->code);
   }
   FfmpegErrorCapture errors;
