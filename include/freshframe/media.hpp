@@ -182,6 +182,7 @@ struct Segment {
   double last_pts = 0;                   // of its last frame
   std::optional<double> first_utc = {};  // Unix time of its first frame (Stamp::utc)
   std::optional<double> last_utc = {};   // Unix time of its last frame
+  UtcFrom utc_from = UtcFrom::None;      // the clock of first_utc; a later frame may have another one
   std::uint64_t bytes = 0;               // length of the file
   std::uint64_t frames = 0;
   std::uint64_t damaged = 0;  // of the frames: a part of them, or of one before, was lost (Stamp::damaged)

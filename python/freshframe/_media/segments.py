@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from .. import _check, _native
 from .._errors import OptionError, OptionTypeError
@@ -63,6 +63,7 @@ class Segment:
         last_pts: Of its last frame.
         first_utc: Unix time of its first frame, as ``sample.utc``; None: unknown.
         last_utc: Unix time of its last frame; None: unknown.
+        utc_from: The clock of ``first_utc``, as ``sample.utc_from``.
         bytes: The length of the file.
         frames: How many it has.
         damaged: How many of them have the mark ``sample.damaged``: a part of them, or of one before, was
@@ -76,6 +77,7 @@ class Segment:
     last_pts: float
     first_utc: float | None
     last_utc: float | None
+    utc_from: Literal["none", "arrival", "file", "device", "camera"]
     bytes: int
     frames: int
     damaged: int

@@ -116,7 +116,8 @@ nb::object next_segment(gil::Held& held, const NodeHandle& self) {
   const auto found = gil::release(held, &next_segment_of, file);
   if (!found) return nb::none();
   return nb::make_tuple(found->path, found->pts, found->last_pts, found->first_utc, found->last_utc,
-                        found->bytes, found->frames, found->damaged, nb::tuple(nb::cast(found->gaps)));
+                        std::string(to_string(found->utc_from)), found->bytes, found->frames, found->damaged,
+                        nb::tuple(nb::cast(found->gaps)));
 }
 
 /// The options that the package has checked.

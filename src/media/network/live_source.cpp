@@ -188,7 +188,7 @@ bool LiveSource::feed(const Context& context) {
     return true;
   }
   const TimePoint captured = note_times(*notes, context);
-  const bool damaged = hand_over(*notes, captured);
+  const bool damaged = hand_over(*notes, captured, context);
   const bool begins = !has_packets(phase_) && !notes->can_begin;
   resumes_ = (begins && group_.replay(*packet_, *notes, captured, damaged)) || resumes_;
   keep(*notes, captured, damaged);
@@ -235,11 +235,15 @@ bool LiveSource::take_undecoded(AVPacket& packet, const PacketNotes& notes, cons
 
 /// packet_ to the node that emits packets, unless an earlier connection has brought it. Whether its picture is
 /// damaged.
-bool LiveSource::hand_over(const PacketNotes& notes, TimePoint captured) {
+bool LiveSource::hand_over(const PacketNotes& notes, TimePoint captured, const Context& context) {
   const auto time = connection_->seconds(packet_->pts);
   const bool damaged = sent_damage_.add(notes.picture, notes.arrived);
-  if (!notes.repeated) {
-    packets_.add(*packet_, {.key = notes.can_begin, .time = time, .captured = captured, .damaged = damaged});
+  if (packets_.is_wanted() && !notes.repeated) {
+    packets_.add(*packet_, {.key = notes.can_begin,
+                            .time = time,
+                            .captured = captured,
+                            .damaged = damaged,
+                            .utc = times_.utc_of(time, captured, context)});
   }
   return damaged;
 }
@@ -257,7 +261,7 @@ void LiveSource::note_undecoded(PacketNotes notes, const Context& context) {
   const TimePoint captured = note_times(notes, context);
   const auto time = connection_->seconds(packet_->pts);
   const auto before = packets_.stream();
-  const bool damaged = hand_over(notes, captured);
+  const bool damaged = hand_over(notes, captured, context);
   count_undecoded_losses(notes, damaged, context);
   note_ends(notes.ends_by);
   keep(notes, captured, damaged);

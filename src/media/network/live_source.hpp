@@ -88,7 +88,7 @@ class LiveSource final : public ReconnectingSource, public PacketCamera, public 
   void lose_picture();
   void forget_pictures(TimePoint now);
   void pause_decoding(const Context& context);
-  [[nodiscard]] bool hand_over(const PacketNotes& notes, TimePoint captured);
+  [[nodiscard]] bool hand_over(const PacketNotes& notes, TimePoint captured, const Context& context);
   void note_undecoded(PacketNotes notes, const Context& context);
   void see_key(TimePoint arrived, TimePoint captured, const Context& context);
   void count_undecoded_losses(const PacketNotes& notes, bool damaged, const Context& context);

@@ -99,6 +99,7 @@ PacketCompletion::Completed PacketCompletion::complete(Waiting& waiting) {
   packet.stream = stream_;
   packet.owner = std::shared_ptr<const AVPacket>(std::move(waiting.packet));
   result.captured = waiting.about.captured;
+  result.utc = waiting.about.utc;
   return result;
 }
 

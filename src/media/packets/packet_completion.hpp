@@ -4,6 +4,7 @@
 
 #include "freshframe/clock.hpp"
 #include "freshframe/packet.hpp"
+#include "freshframe/utc.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -69,6 +70,7 @@ class PacketCompletion {
   struct Completed {
     Packet packet;
     TimePoint captured{};
+    Utc utc = {};
   };
   /// What is known of a packet beside its bytes.
   struct About {
@@ -76,6 +78,7 @@ class PacketCompletion {
     std::optional<double> time = {};  // seconds of the stream at which it is shown
     TimePoint captured{};
     bool damaged = false;  // as in Packet
+    Utc utc = {};
   };
 
   /// A new connection: its stream may be another one, and packets begin at a key picture. `turn` makes them upright.

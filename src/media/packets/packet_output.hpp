@@ -26,7 +26,7 @@ namespace freshframe::media {
 /// Note [A second output]
 /// A source's thread reads, completes and hands over packets, and decodes frames. Packets are a stream of their
 /// own: they come in the order of decoding, and a packet may give no frame, or two. So they have a node of their
-/// own, with its own numbers, edges and counters. The two streams share `pts` and `captured`.
+/// own, with its own numbers, edges and counters. The two streams share `pts`, `captured` and `utc`.
 class PacketSource final : public Source<Packet> {
  public:
   PacketSource(std::shared_ptr<PacketTap> tap, bool live) : tap_(std::move(tap)), live_(live) {}
@@ -42,7 +42,8 @@ class PacketSource final : public Source<Packet> {
       context.counters.drop(NodeDropCause::Lost, dropped);
     if (!item) return std::nullopt;
     const double pts = item->packet.pts;
-    return SourceItem<Packet>{.value = std::move(item->packet), .pts = pts, .captured = item->captured};
+    return SourceItem<Packet>{
+        .value = std::move(item->packet), .pts = pts, .captured = item->captured, .utc = item->utc};
   }
 
   void close() override { tap_->leave(); }
@@ -87,6 +88,8 @@ class PacketOutput {
     if (!known || avcodec_parameters_from_context(known.get(), &decoder) < 0) throw std::bad_alloc();
     completion_.connect(*known, turn);
   }
+  /// Whether anybody takes them.
+  [[nodiscard]] bool is_wanted() const noexcept { return wanted_; }
   /// As PacketCompletion::add().
   void add(const AVPacket& packet, const PacketCompletion::About& about) {
     if (!wanted_) return;

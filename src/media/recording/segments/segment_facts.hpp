@@ -51,7 +51,10 @@ class SegmentFacts {
     if (stamp.damaged) ++facts_.damaged;
     facts_.last_pts = stamp.pts;
     if (stamp.utc.from == UtcFrom::None) return;
-    if (!facts_.first_utc) facts_.first_utc = stamp.utc.seconds;
+    if (!facts_.first_utc) {
+      facts_.first_utc = stamp.utc.seconds;
+      facts_.utc_from = stamp.utc.from;
+    }
     facts_.last_utc = stamp.utc.seconds;
   }
 

@@ -173,6 +173,7 @@ TEST(MediaSegments, AreReportedWhenTheyAreFinished) {
   EXPECT_NEAR(first->last_pts, 7 + 99 / kSegmentFps, 1e-9);
   EXPECT_EQ(first->first_utc, 1e9 + 10);
   EXPECT_EQ(first->last_utc, 1e9 + 99);
+  EXPECT_EQ(first->utc_from, UtcFrom::Arrival);
   ASSERT_EQ(first->gaps.size(), 1U);
   EXPECT_NEAR(first->gaps[0].first, 7 + 24 / kSegmentFps, 1e-9);
   EXPECT_NEAR(first->gaps[0].second, 7 + 75 / kSegmentFps, 1e-9);
