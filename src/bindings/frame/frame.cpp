@@ -239,29 +239,35 @@ namespace {
 constexpr int kMaxWidth = 960;  // pixels: notebooks keep the pictures in their files
 constexpr int kQuality = 90;
 
-nb::bytes encoded(gil::Held& held, const Frame& self, int max_width, int quality) {
+/// `most`: pixels of the width, or of both sides.
+nb::bytes encoded(gil::Held& held, const Frame& self, int most, bool both_sides, int quality) {
+  if (quality < 1 || quality > 100) {
+    throw OptionError("quality must be from 1 to 100, got " + std::to_string(quality));
+  }
   const std::string bytes = gil::release(
       held,
-      [](const Frame& frame, int width, int how_well) {
+      [](const Frame& frame, int pixels, bool is_of_both, int how_well) {
         media::JpegEncoder encoder;
-        return encoder.encode(frame, width, how_well).bytes;
+        return is_of_both ? encoder.encode_within(frame, pixels, how_well).bytes
+                          : encoder.encode(frame, pixels, how_well).bytes;
       },
-      of_this_process(self), max_width, quality);
+      of_this_process(self), most, both_sides, quality);
   return nb::bytes(bytes.data(), bytes.size());
 }
 
 nb::bytes shown_in_a_notebook(gil::Held& held, const Frame& self) {
-  return encoded(held, self, kMaxWidth, kQuality);
+  return encoded(held, self, kMaxWidth, false, kQuality);
 }
 
 nb::bytes jpeg(gil::Held& held, const Frame& self, int quality, std::optional<int> max_width) {
-  if (quality < 1 || quality > 100) {
-    throw OptionError("quality must be from 1 to 100, got " + std::to_string(quality));
-  }
   if (max_width && *max_width < 1) {
     throw OptionError("max_width must be at least 1 pixel, got " + std::to_string(*max_width));
   }
-  return encoded(held, self, max_width.value_or(self.width()), quality);
+  return encoded(held, self, max_width.value_or(self.width()), false, quality);
+}
+
+nb::bytes jpeg_within(gil::Held& held, const Frame& self, int max_side, int quality) {
+  return encoded(held, self, max_side, true, quality);
 }
 
 }  // namespace
@@ -270,6 +276,8 @@ void bind_frame_display(nb::class_<Frame>& frame) {
   frame
       .def("_repr_jpeg_", gil::entry<&shown_in_a_notebook>,
            "The picture for notebooks, at most 960 pixels wide. GIL: released")
+      .def("_jpeg_within", gil::entry<&jpeg_within>, nb::arg("max_side"), nb::arg("quality"),
+           "The picture as a JPEG file, with both sides of at most max_side pixels. GIL: released")
       .def(
           "jpeg", gil::entry<&jpeg>, nb::kw_only(), nb::arg("quality") = 80,
           nb::arg("max_width") = nb::none(),

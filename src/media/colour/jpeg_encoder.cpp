@@ -74,6 +74,11 @@ Plane reduced(const Plane& plane, int factor, std::vector<std::uint8_t>& memory)
   return {memory.data(), height, width, width};
 }
 
+// A side of a picture if another side of `of` pixels becomes `to`.
+int scaled(int side, int to, int of) {
+  return std::max(1, static_cast<int>(std::int64_t{side} * to / of));
+}
+
 // Fills the last column and row of a plane whose memory is even where its size is odd.
 void repeat_edges(const Plane& plane, std::uint8_t* memory) {
   const auto stride = static_cast<std::size_t>(plane.stride);
@@ -124,16 +129,26 @@ Picture JpegEncoder::own_planes(const Picture& picture, const PictureFormat& wan
 }
 
 JpegPicture JpegEncoder::encode(const Frame& frame, int max_width, int quality) {
+  const int width = std::min(frame.width(), max_width);
+  return encode_as(frame, width, scaled(frame.height(), width, frame.width()), quality);
+}
+
+JpegPicture JpegEncoder::encode_within(const Frame& frame, int max_side, int quality) {
+  const int longest = std::max(frame.width(), frame.height());
+  const int side = std::min(longest, max_side);
+  return encode_as(frame, scaled(frame.width(), side, longest), scaled(frame.height(), side, longest),
+                   quality);
+}
+
+JpegPicture JpegEncoder::encode_as(const Frame& frame, int width, int height, int quality) {
   const Frame source = planar(frame);
   auto picture = source.picture();
   auto wanted = picture.format;
   const bool gray = wanted.format == PixelFormat::Gray;
   if (!gray) wanted.format = PixelFormat::I420;
   wanted.space = core::matrix_of(picture.format);  // it follows from the unscaled height
-  if (wanted.width > max_width) {
-    wanted.height = std::max(1, static_cast<int>(std::int64_t{wanted.height} * max_width / wanted.width));
-    wanted.width = max_width;
-  }
+  wanted.width = width;
+  wanted.height = height;
   if (wanted.width > kMaxSide || wanted.height > kMaxSide) {
     throw Error("a picture of " + std::to_string(wanted.width) + "x" + std::to_string(wanted.height) +
                 " is too large for JPEG, whose limit is " + std::to_string(kMaxSide) +

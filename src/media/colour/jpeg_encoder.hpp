@@ -29,9 +29,12 @@ class JpegEncoder {
   /// At most `max_width` pixels wide (1 or more), never enlarged; `quality` 1..100. The colours are JPEG's:
   /// full range, BT.601. Throws Error.
   [[nodiscard]] JpegPicture encode(const Frame& frame, int max_width, int quality);
+  /// Does the same with both sides of at most `max_side` pixels.
+  [[nodiscard]] JpegPicture encode_within(const Frame& frame, int max_side, int quality);
 
  private:
   struct Handle;
+  [[nodiscard]] JpegPicture encode_as(const Frame& frame, int width, int height, int quality);
   [[nodiscard]] Picture own_planes(const Picture& picture, const PictureFormat& wanted);
 
   std::unique_ptr<Handle> handle_;

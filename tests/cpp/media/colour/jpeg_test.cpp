@@ -125,6 +125,19 @@ TEST(JpegEncoder, ScalesDownAndNeverUp) {
   EXPECT_EQ(encoder.encode(frame, 133, 90).height, 40);
 }
 
+TEST(JpegEncoder, KeepsBothSidesWithinTheLimit) {
+  JpegEncoder encoder;
+  for (const auto& [width, height] : {std::pair(320, 240), std::pair(30, 6000), std::pair(1, 3000),
+                                      std::pair(3000, 1), std::pair(40, 64)}) {
+    FrameBuilder builder({.width = width, .height = height, .format = PixelFormat::Gray});
+    const auto frame = std::move(builder).publish(pixel_ops());
+    const auto small = encoder.encode_within(frame, 64, 80);
+    EXPECT_EQ(std::max(small.width, small.height), 64) << width;
+    EXPECT_GE(std::min(small.width, small.height), 1) << width;
+    EXPECT_EQ(encoder.encode_within(frame, 9000, 80).height, height);
+  }
+}
+
 TEST(JpegEncoder, ScalesTheWholeOfAWidePicture) {
   for (const int width : {33000, 40000, 65536}) {
     JpegEncoder encoder;
