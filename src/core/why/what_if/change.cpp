@@ -9,6 +9,7 @@
 #include <charconv>
 #include <cmath>
 #include <optional>
+#include <set>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -179,11 +180,15 @@ Question Question::of(std::string_view text) {
   if (end == std::string_view::npos)
     throw OptionError("got '" + std::string(text) + "', but " + std::string(core::kForm));
   Question out{.node = std::string(core::trimmed(text.substr(0, end))), .change = {}};
+  std::set<std::string_view> names;
   for (const auto each : core::split(text.substr(end + 1))) {
     const auto equals = each.find('=');
     if (equals == std::string_view::npos)
       throw OptionError("got '" + std::string(each) + "', but " + std::string(core::kForm));
-    core::set(out.change, core::trimmed(each.substr(0, equals)), core::trimmed(each.substr(equals + 1)));
+    const auto name = core::trimmed(each.substr(0, equals));
+    if (!names.insert(name).second)
+      throw OptionError("'" + std::string(name) + "' is changed twice: give it once");
+    core::set(out.change, name, core::trimmed(each.substr(equals + 1)));
   }
   return out;
 }

@@ -421,8 +421,8 @@ TEST(Questions, AreReadAndWrittenInTheSameWords) {
   EXPECT_EQ(both("A:max_rate=12.5,max_age=0.5"), "A: max_age=0.5, max_rate=12.5");
   EXPECT_EQ(both("A: batch=Batch(4, 0.1), speed=2"), "A: batch=Batch(4, 0.1), speed=2");
   EXPECT_EQ(both("A: batch=4, queue=Queue(8, \"block\")"), "A: queue=LOSSLESS, batch=4");
-  for (const auto* const wrong :
-       {"A", "A: queue", "A: queue=SOON", "A: depth=3", "A: workers=two", "A: queue=Queue()"})
+  for (const auto* const wrong : {"A", "A: queue", "A: queue=SOON", "A: depth=3", "A: workers=two",
+                                  "A: queue=Queue()", "A: rate=1, rate=2", "A: queue=NEXT, queue=LATEST"})
     EXPECT_THROW((void)Question::of(wrong), OptionError) << wrong;
 }
 
