@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <utility>
 
-#include <nlohmann/json.hpp>
+#include "serve/state/strict_json.hpp"
 
 namespace freshframe::serve {
 namespace {
@@ -13,19 +13,6 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::int64_t kMaxWidth = 1 << 16;
-
-// Discarded when it is not JSON. A repeated key would hide the first one, so it is refused too.
-Json parse(std::string_view text) {
-  std::size_t keys = 0;
-  const auto message = Json::parse(
-      text.begin(), text.end(),
-      [&](int depth, Json::parse_event_t event, const Json& /*parsed*/) {
-        if (depth == 1 && event == Json::parse_event_t::key) ++keys;
-        return true;
-      },
-      false);
-  return message.is_object() && message.size() == keys ? message : Json(Json::value_t::discarded);
-}
 
 bool read_ack(const Json& message, PageMessage& result) {
   const auto& what = message["ack"];
@@ -54,8 +41,8 @@ bool read_view(const Json& message, PageMessage& result) {
 
 std::optional<PageMessage> parse_page_message(std::string_view text) {
   if (text.size() > kMaxPageMessage) return std::nullopt;
-  const auto message = parse(text);
-  if (message.is_discarded()) return std::nullopt;
+  const auto message = strict_json(text);
+  if (!message.is_object()) return std::nullopt;
   PageMessage result;
   const bool good = message.contains("ack")    ? read_ack(message, result)
                     : message.contains("view") ? read_view(message, result)

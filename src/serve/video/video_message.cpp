@@ -9,7 +9,7 @@
 #include <system_error>
 #include <utility>
 
-#include <nlohmann/json.hpp>
+#include "serve/state/strict_json.hpp"
 
 namespace freshframe::serve {
 namespace {
@@ -87,7 +87,8 @@ bool read_video_ack(const VideoJson& message, VideoRequest& request) {
     const auto& key = item.key();
     std::uint16_t id = 0;
     const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), id);
-    if (error != std::errc() || end != key.data() + key.size() || !item.value().is_number()) return false;
+    const bool is_id = error == std::errc() && end == key.data() + key.size() && std::to_string(id) == key;
+    if (!is_id || !item.value().is_number()) return false;
     request.acks[id] = item.value().get<double>();
   }
   const auto time = message.find("time");
@@ -115,7 +116,7 @@ std::string head_of_video(const VideoMessage& message, std::uint16_t view, std::
 
 std::optional<VideoRequest> parse_video_request(std::string_view text) {
   if (text.size() > kMaxVideoRequest) return std::nullopt;
-  const auto message = VideoJson::parse(text.begin(), text.end(), nullptr, false);
+  const auto message = strict_json(text);
   if (!message.is_object()) return std::nullopt;
   VideoRequest request;
   const bool good = message.contains("token")   ? read_token(message, request)

@@ -300,13 +300,30 @@ TEST(VideoRequest, IsReadStrictly) {
   EXPECT_EQ(acks->acks.at(0), 1.5);
   EXPECT_EQ(acks->acks.at(65535), 2);
   EXPECT_EQ(acks->time, 3);
-  for (const auto* const bad :
-       {"", "1", "{}", R"({"watch":1})", R"({"watch":[1]})", R"({"watch":[{"id":0}]})",
-        R"({"watch":[{"id":70000,"port":"a"}]})", R"({"watch":[{"id":1.5,"port":"a"}]})",
-        R"({"watch":[{"id":0,"port":"a"},{"id":0,"port":"b"}]})", R"({"watch":[{"id":0,"port":"a","x":1}]})",
-        R"({"watch":[{"id":0,"port":"a","mode":"mse"}]})", R"({"watch":[{"id":0,"port":"a","width":1}]})",
-        R"({"watch":[],"token":"a"})", R"({"ack":{"x":1}})", R"({"ack":{"-1":1}})", R"({"ack":{"0":"1"}})",
-        R"({"ack":{},"time":"now"})", R"({"ack":{},"more":1})", R"({"token":1})"}) {
+  for (const auto* const bad : {"",
+                                "1",
+                                "{}",
+                                R"({"watch":1})",
+                                R"({"watch":[1]})",
+                                R"({"watch":[{"id":0}]})",
+                                R"({"watch":[{"id":70000,"port":"a"}]})",
+                                R"({"watch":[{"id":1.5,"port":"a"}]})",
+                                R"({"watch":[{"id":0,"port":"a"},{"id":0,"port":"b"}]})",
+                                R"({"watch":[{"id":0,"port":"a","x":1}]})",
+                                R"({"watch":[{"id":0,"port":"a","mode":"mse"}]})",
+                                R"({"watch":[{"id":0,"port":"a","width":1}]})",
+                                R"({"watch":[],"token":"a"})",
+                                R"({"ack":{"x":1}})",
+                                R"({"ack":{"-1":1}})",
+                                R"({"ack":{"0":"1"}})",
+                                R"({"ack":{},"ack":{}})",
+                                R"({"ack":{"00":1}})",
+                                R"({"ack":{"1":1,"1":2}})",
+                                R"({"ack":{"+1":1}})",
+                                R"({"watch":[{"id":0,"port":"a","port":"b"}]})",
+                                R"({"ack":{},"time":"now"})",
+                                R"({"ack":{},"more":1})",
+                                R"({"token":1})"}) {
     EXPECT_FALSE(serve::parse_video_request(bad)) << bad;
   }
 }

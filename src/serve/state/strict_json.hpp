@@ -1,0 +1,30 @@
+// Reads the JSON of a page.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+namespace freshframe::serve {
+
+/// Discarded if the text is not JSON, or an object in it has a key twice: the second value would hide the first.
+[[nodiscard]] inline nlohmann::json strict_json(std::string_view text) {
+  using Json = nlohmann::json;
+  std::vector<std::set<std::string>> keys;  // of the objects that are open
+  bool repeats = false;
+  const auto note = [&](int /*depth*/, Json::parse_event_t event, const Json& parsed) {
+    if (event == Json::parse_event_t::object_start) keys.emplace_back();
+    if (event == Json::parse_event_t::object_end) keys.pop_back();
+    if (event == Json::parse_event_t::key)
+      repeats = !keys.back().insert(parsed.get<std::string>()).second || repeats;
+    return true;
+  };
+  auto json = Json::parse(text.begin(), text.end(), note, false);
+  return repeats ? Json(Json::value_t::discarded) : json;
+}
+
+}  // namespace freshframe::serve
