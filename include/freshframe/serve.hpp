@@ -23,14 +23,7 @@ class PipelineCore;
 
 namespace freshframe {
 
-class LookBack;
 class Pipeline;
-
-/// A look whose pictures of the last seconds a client may ask for, under a name.
-struct ServedLook {
-  std::string name;
-  std::shared_ptr<LookBack> look;
-};
 
 /// Limits on one client's use of resources. Times in seconds.
 struct ServeLimits {
@@ -91,8 +84,9 @@ struct ServeOptions {
   /// Pages of other servers that may use this one, such as "https://my.site"; their hosts are accepted as Host, too, for
   /// a proxy that passes it on. "*": live video is for pages of all servers, which needs a token.
   std::vector<std::string> origins = {};
-  /// What /api/look/NAME shows to clients with the token; the token for pictures does not open it.
-  std::vector<ServedLook> look = {};
+  /// Names of the looks that /api/look/NAME shows to clients with the token; the token for pictures does not open it. Each
+  /// is there at the start. After it was removed, the next look of this name is shown.
+  std::vector<std::string> look = {};
   double look_rate = 30;  // questions about the past in a minute, of each client
   ServeLimits limits = {};
   /// Seconds that a source may be without a connection before /healthz fails; nullopt: any time.

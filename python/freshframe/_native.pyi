@@ -37,6 +37,11 @@ class Frame:
     def _repr_jpeg_(self) -> bytes:
         """The picture for notebooks, at most 960 pixels wide. GIL: released"""
 
+    def _jpeg_within(self, max_side: int, quality: int) -> bytes:
+        """
+        The picture as a JPEG file, with both sides of at most max_side pixels. GIL: released
+        """
+
     def jpeg(self, *, quality: int = 80, max_width: int | None = None) -> bytes:
         """
         The picture as a JPEG file, for a web page, a message or a database.
@@ -1804,9 +1809,9 @@ def make_look(back: float, every: float, max_bytes: int, packets: bool) -> NodeH
 def look_views(look: NodeHandle, ages: Sequence[float], exact: bool) -> list:
     """GIL: released while waiting"""
 
-def look_is_part_of(look: NodeHandle, engine: Engine) -> bool: ...
+def look_is_part_of(look: NodeHandle, engine: Engine, name: str) -> bool: ...
 
-def look_source(look: NodeHandle, source: int, name: str) -> tuple[str, str, str, float]: ...
+def look_sources(look: NodeHandle, sources: Sequence[int], name: str) -> list[tuple[str, str, str, float]]: ...
 
 class DemoCircle:
     """One circle of demo:circles."""

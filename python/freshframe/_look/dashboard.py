@@ -375,7 +375,7 @@ def _urls(engine: _native.Engine, wanted: Request) -> list[str]:
         wanted.token or "",
         _picture_token(wanted.token),
         wanted.source_timeout,
-        [(each._node_name, each._handle) for each in wanted.look],
+        [each._node_name for each in wanted.look],
         wanted.look_rate,
         list(wanted.origins),
     )

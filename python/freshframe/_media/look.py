@@ -31,8 +31,7 @@ class Stale(FreshframeError):  # noqa: N818  (it is an answer, as Stalled is)
 
 def jpeg_within(frame: Frame, max_side: int, quality: int = 80) -> bytes:
     """The frame as JPEG, scaled down so that no side is longer than ``max_side`` pixels."""
-    longest = max(frame.width, frame.height)
-    return frame.jpeg(quality=quality, max_width=max(1, frame.width * min(max_side, longest) // longest))
+    return frame._jpeg_within(min(max_side, max(frame.width, frame.height)), quality)
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class View:
 
     Attributes:
         camera: Name of the source.
-        still_for: Seconds for which the source has shown one picture, at the question; 0 for one that moves.
+        still_for: Seconds for which its source has shown one picture, at the question; 0 for one that moves.
         frame: The picture.
         seq: As Sample.seq: of packets, their own numbers.
         pts: As Sample.pts.
@@ -99,14 +98,16 @@ class Look(NativeNode["Frame | Packet", None]):
     frames it keeps one each ``every`` seconds as JPEG. What is above it in the graph, such as a blur, is in
     each of its pictures, also in those of the past.
 
-    Each picture has its own time. No picture is in an answer twice. Where the stream has a hole, there are
-    fewer, and the one before it says how long the hole is. Questions are answered on another thread, two of
-    the program at a time, and a signal ends the wait. Below frames ``now()`` can be ``every`` old.
+    Each picture has its time of capture and the name of the camera that took it. No picture is in an answer
+    twice. Where the stream has a hole, there are fewer, and the one before it says how long the hole is.
+    Questions are answered on another thread, two of the program at a time, and a signal ends the wait. Below
+    frames ``now()`` can be ``every`` old.
 
     Args:
-        back: Seconds that are kept, above 0 and at most 3600. Packets are kept from a key picture on, so up
-            to one interval of key pictures more.
-        every: Seconds between two frames that are kept, 0 to 60. Of packets all are kept.
+        back: Seconds of capture that are kept, above 0 and at most 3600. Packets are kept from a key picture
+            on, so up to one interval of key pictures more.
+        every: Seconds between the captures of two frames that are kept, 0 to 60. Of packets all are kept. A
+            file that is read at full speed is captured within a moment: take ``every=0``.
         max_bytes: Limit for the memory of the encoded pictures, with what is kept about each of them; the
             oldest ones go first.
 
@@ -138,7 +139,6 @@ class Look(NativeNode["Frame | Packet", None]):
             _native.make_look, _check.number("back", back), _check.number("every", every), max_bytes
         )
         self._handle = self._make(False)
-        self._source = -1  # the number of the newest picture's source
 
     def _take_packets(self) -> None:
         """Makes the node, which is about to be added below packets, keep them."""
@@ -146,7 +146,7 @@ class Look(NativeNode["Frame | Packet", None]):
             self._handle = self._make(True)
 
     def _is_part_of(self, engine: _native.Engine) -> bool:
-        return _native.look_is_part_of(self._handle, engine)
+        return _native.look_is_part_of(self._handle, engine, self._node_name or "")
 
     def now(self, max_age: float | None = None) -> View:
         """The newest picture. From any thread.
@@ -161,13 +161,13 @@ class Look(NativeNode["Frame | Packet", None]):
         limit = None if max_age is None else _check.number("max_age", max_age)
         found = self._views([0.0], exact=True)
         if not found:
-            raise self._stale("the Look has no picture yet", float("inf"), -1)
-        (view,) = found
+            raise self._stale("the Look has no picture yet")
+        ((view, source),) = found
         if limit is not None and view.age > limit:
             text = (
                 f"the newest picture of {view.camera!r} is {view.age:.1f} s old, {limit:g} s were asked for"
             )
-            raise self._stale(text, view.age, self._source)
+            raise self._stale(text, view.age, source)
         return view
 
     async def now_async(self, max_age: float | None = None) -> View:
@@ -193,8 +193,8 @@ class Look(NativeNode["Frame | Packet", None]):
             raise OptionError(f"seconds must be 0 for now or below 0 for earlier, got {when:g}")
         found = self._views([-when], exact=True)
         if not found:
-            raise self._stale(f"the Look has no picture of {-when:g} s ago or before", float("inf"), -1)
-        return found[0]
+            raise self._stale(f"the Look has no picture of {-when:g} s ago or before")
+        return found[0][0]
 
     def back(self, last: float, n: int = 4, *, exact: bool = False) -> list[View]:
         """Pictures that are spread evenly over the last seconds, the oldest first. From any thread.
@@ -218,18 +218,21 @@ class Look(NativeNode["Frame | Packet", None]):
             raise OptionError(f"last must be above 0 seconds, got {span:g}")
         if not 1 <= _check.integer("n", n) <= 64:
             raise OptionError(f"n must be 1 to 64, got {n}")
-        return self._views([span * (n - 1 - k) / n for k in range(n)], exact=_check.flag("exact", exact))
+        found = self._views([span * (n - 1 - k) / n for k in range(n)], exact=_check.flag("exact", exact))
+        return [view for view, _ in found]
 
-    def _views(self, ages: list[float], *, exact: bool) -> list[View]:
+    def _views(self, ages: list[float], *, exact: bool) -> list[tuple[View, int]]:
+        """The pictures, each with the number of its source."""
         found = _native.look_views(self._handle, ages, exact)
-        if not found:
-            return []
-        self._source = found[-1][-1]
-        camera, _, _, still_for = _native.look_source(self._handle, self._source, "")
-        return [View(camera, still_for, *each[:-1]) for each in found]
+        numbers = [each[-1] for each in found]
+        sources = _native.look_sources(self._handle, numbers, "") if found else []
+        return [
+            (View(camera, still_for, *each[:-1]), number)
+            for each, number, (camera, _, _, still_for) in zip(found, numbers, sources, strict=True)
+        ]
 
-    def _stale(self, text: str, age: float, source: int) -> Stale:
-        _, state, error, _ = _native.look_source(self._handle, source, self._node_name or "")
+    def _stale(self, text: str, age: float = float("inf"), source: int = -1) -> Stale:
+        ((_, state, error, _),) = _native.look_sources(self._handle, [source], self._node_name or "")
         about = f"; the source is {state.replace('_', ' ')}" if state else ""
         last = f", its last error: {error}" if error else ""
         stale = Stale(f"{text}{about}{last}")

@@ -80,18 +80,25 @@ nb::list look_views(gil::Held& held, const NodeHandle& self, const std::vector<d
 
 using LookedAt = std::tuple<std::string, std::string, std::string, double>;
 
-/// The camera's name, its state, its last error, and for how long it has stood still. `source` is that of a picture;
-/// below 0: none is there, and the camera is the one above the node `name`.
-LookedAt look_source(const NodeHandle& self, int source, const std::string& name) {
-  if (!self.owner) return {};
-  const auto stats = core::graph_state(*self.owner, false).stats;  // quantiles cost most
-  const auto at = source < 0 ? media::source_above(stats, name)
-                             : media::looked_at(stats, source, self.owner->names()->of(source));
-  return {at.camera, at.state, at.last_error, at.still_for};
+/// Of each source its camera's name, its state, its last error, and for how long it has stood still. A number below 0 is
+/// the source above the node `name`.
+std::vector<LookedAt> look_sources(const NodeHandle& self, const std::vector<int>& sources,
+                                   const std::string& name) {
+  if (!self.owner) return std::vector<LookedAt>(sources.size());
+  const bool of_packets = dynamic_cast<PacketLook*>(&self.get()) != nullptr;
+  const media::LookedAtSources all(*self.owner, of_packets);
+  std::vector<LookedAt> out;
+  for (const int source : sources) {
+    auto at = source < 0 ? all.above(name) : all.of(source);
+    out.emplace_back(std::move(at.camera), std::move(at.state), std::move(at.last_error), at.still_for);
+  }
+  return out;
 }
 
-bool look_is_part_of(const NodeHandle& self, const Engine& engine) {
-  return self.owner != nullptr && self.owner == engine.shared_core();
+/// A Look that was removed, or whose place another has taken, is no part.
+bool look_is_part_of(const NodeHandle& self, const Engine& engine, const std::string& name) {
+  return self.owner != nullptr && self.owner == engine.shared_core() &&
+         core::node_named(*self.owner, name) == self.added;
 }
 
 }  // namespace
@@ -101,8 +108,8 @@ void bind_look(nb::module_& module) {
              nb::arg("packets"));
   module.def("look_views", gil::entry<&look_views>, nb::arg("look"), nb::arg("ages"), nb::arg("exact"),
              "GIL: released while waiting");
-  module.def("look_is_part_of", &look_is_part_of, nb::arg("look"), nb::arg("engine"));
-  module.def("look_source", &look_source, nb::arg("look"), nb::arg("source"), nb::arg("name"));
+  module.def("look_is_part_of", &look_is_part_of, nb::arg("look"), nb::arg("engine"), nb::arg("name"));
+  module.def("look_sources", &look_sources, nb::arg("look"), nb::arg("sources"), nb::arg("name"));
 }
 
 }  // namespace freshframe::python

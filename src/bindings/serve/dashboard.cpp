@@ -1,7 +1,6 @@
 // The dashboard's server for Python, the text of /metrics, and a server of pages whose answers Python sets.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/gil_findings.hpp"
-#include "freshframe/look.hpp"
 #include "freshframe/metrics.hpp"
 #include "freshframe/serve.hpp"
 
@@ -21,7 +20,6 @@
 #include "gil_watch/watch/findings_table.hpp"
 
 #include <nanobind/stl/optional.h>
-#include <nanobind/stl/pair.h>
 #include <nanobind/stl/vector.h>
 
 namespace freshframe::python {
@@ -112,23 +110,11 @@ Served& served_of(Engine& engine) {
   return static_cast<Served&>(*engine.served());
 }
 
-/// The name and the node of each served look.
-using LookNodes = std::vector<std::pair<std::string, const NodeHandle*>>;
-
-std::vector<ServedLook> served(const LookNodes& looks) {
-  std::vector<ServedLook> out;
-  for (const auto& [name, handle] : looks) {
-    auto look = std::dynamic_pointer_cast<LookBack>(handle->added);
-    if (!look) throw OptionError("look must contain Looks that were added, got '" + name + "'");
-    out.push_back({name, std::move(look)});
-  }
-  return out;
-}
-
 std::vector<std::string> serve(Engine& self, const std::string& host, std::uint16_t port,
                                std::optional<std::vector<std::string>> view, const std::string& token,
                                const std::string& picture_token, std::optional<double> source_timeout,
-                               const LookNodes& looks, double look_rate, std::vector<std::string> origins) {
+                               std::vector<std::string> looks, double look_rate,
+                               std::vector<std::string> origins) {
   (void)self.core();  // refuses in a forked child
   auto& server = served_of(self).server;
   if (server) throw StateError("this pipeline is served already");
@@ -138,7 +124,7 @@ std::vector<std::string> serve(Engine& self, const std::string& host, std::uint1
                                                                      .token = token,
                                                                      .picture_token = picture_token,
                                                                      .origins = std::move(origins),
-                                                                     .look = served(looks),
+                                                                     .look = std::move(looks),
                                                                      .look_rate = look_rate,
                                                                      .source_timeout = source_timeout,
                                                                      .gil_findings = &read_gil_findings});

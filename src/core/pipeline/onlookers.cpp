@@ -19,26 +19,44 @@ NodeKind kind_of(const NodeBase& node) {
   return node.output_type() == type_of<Nothing>() ? NodeKind::Sink : NodeKind::Node;
 }
 
-std::shared_ptr<PictureTap> tap_named(const Graph& graph, const std::string& port) {
+std::shared_ptr<Runner> runner_named(const Graph& graph, std::string_view name) {
   for (const auto& runner : graph.runners()) {
-    const bool named = runner->name() == port;
-    if (!named && !port.starts_with(runner->name())) continue;
-    if (named && runner->node()->output_type() == type_of<Nothing>()) {
-      throw GraphError("'" + port + "' is a sink and sends no pictures to view");
-    }
+    if (runner->name() == name) return runner;
+  }
+  return nullptr;
+}
+
+/// A port whose pictures can be viewed.
+struct ViewedPort {
+  std::shared_ptr<Runner> runner;
+  int source = -1;  // -1: all of them
+};
+
+std::optional<ViewedPort> port_named(const Graph& graph, const std::string& port) {
+  for (auto& runner : graph.runners()) {
+    if (!port.starts_with(runner->name())) continue;
     const auto views = views_of(graph, runner->index());
     const auto found = std::ranges::find(views, port);
-    if (found != views.end()) {
-      const auto& sources = graph.sources_of_node(runner->index());
-      const bool of_all = views.size() != sources.size() || views.front() == runner->name();
-      auto tap = runner->outlet().tap(of_all ? -1 : sources[static_cast<std::size_t>(found - views.begin())]);
-      if (auto* const source = dynamic_cast<WatchedSource*>(runner->node().get())) source->watch(tap);
-      return tap;
-    }
-    const AnyPort all[] = {runner->index()};
-    if (named) Admission(graph).check_one_source("a view of '" + port + "'", all);
+    if (found == views.end() || runner->node()->output_type() == type_of<Nothing>()) continue;
+    const auto& sources = graph.sources_of_node(runner->index());
+    const bool of_all = views.size() != sources.size() || views.front() == runner->name();
+    return ViewedPort{runner, of_all ? -1 : sources[static_cast<std::size_t>(found - views.begin())]};
   }
-  throw OptionError("there is no node '" + port + "' to view");
+  return std::nullopt;
+}
+
+/// Why a port of this name has no pictures to view.
+[[noreturn]] void refuse_view(const Graph& graph, const std::string& port) {
+  const auto runner = runner_named(graph, port);
+  if (runner == nullptr) throw OptionError("there is no node '" + port + "' to view");
+  if (runner->node()->output_type() == type_of<Nothing>())
+    throw GraphError("'" + port + "' is a sink and sends no pictures to view");
+  const AnyPort all[] = {runner->index()};
+  Admission(graph).check_one_source("a view of '" + port + "'", all);
+  const auto views = views_of(graph, runner->index());
+  throw GraphError("'" + port +
+                   "' has a list of parents, to which other cameras may come: view one camera with " +
+                   (views.empty() ? "port.of(camera)" : views.front()));
 }
 
 }  // namespace
@@ -61,6 +79,22 @@ GraphState graph_state(const PipelineCore& core, bool times) {
   }
   for (const auto& [reader, wires, join] : graph.readers().all()) result.readers.push_back(reader->name());
   return result;
+}
+
+std::shared_ptr<NodeBase> node_named(const PipelineCore& core, std::string_view name) {
+  const auto& guarded = core.guarded();
+  const Lock building(guarded.building);
+  const auto runner = runner_named(guarded.graph, name);
+  return runner != nullptr ? runner->node() : nullptr;
+}
+
+std::vector<int> sources_above(const PipelineCore& core, std::string_view node) {
+  const auto& guarded = core.guarded();
+  const Lock building(guarded.building);
+  const auto runner = runner_named(guarded.graph, node);
+  if (runner == nullptr) return {};
+  const auto& sources = guarded.graph.sources_of_node(runner->index());
+  return {sources.begin(), sources.end()};
 }
 
 std::string view_name(const PipelineCore& core, const AnyPort& port) {
@@ -109,11 +143,26 @@ std::function<bool()> is_taken(std::weak_ptr<Runner> runner) {
 std::shared_ptr<PictureTap> open_tap(PipelineCore& core, const std::string& port, PictureTap::Hook hook) {
   auto& guarded = core.guarded();
   const Lock building(guarded.building);
-  auto tap = tap_named(guarded.graph, port);
+  const auto found = port_named(guarded.graph, port);
+  if (!found) refuse_view(guarded.graph, port);
+  auto tap = found->runner->outlet().tap(found->source);
+  if (auto* const source = dynamic_cast<WatchedSource*>(found->runner->node().get())) source->watch(tap);
   if (tap->connected()) throw StateError("the pictures of '" + port + "' are being viewed already");
   tap->connect(std::move(hook));
   core.budget()->extend(1);
   return tap;
+}
+
+std::vector<TapPlace> places_of(const PipelineCore& core, const std::vector<NamedTap>& taps) {
+  const auto& guarded = core.guarded();
+  const Lock building(guarded.building);
+  std::vector<TapPlace> out;
+  for (const auto& [port, tap] : taps) {
+    const auto found = port_named(guarded.graph, port);
+    const bool is_same = found && tap != nullptr && found->runner->outlet().has_tap(found->source, *tap);
+    out.push_back(!found ? TapPlace::NoPort : is_same ? TapPlace::Same : TapPlace::Other);
+  }
+  return out;
 }
 
 void close_tap(PipelineCore& core, const std::shared_ptr<PictureTap>& tap) {

@@ -9,6 +9,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/look/graph_state.hpp"
@@ -32,6 +34,11 @@ namespace freshframe::core {
 /// The nodes that have not ended, or are being replaced.
 [[nodiscard]] std::vector<std::string> busy_nodes(const PipelineCore& core);
 
+/// The node that works at the place of this name now. Returns null if there is no such place.
+[[nodiscard]] std::shared_ptr<NodeBase> node_named(const PipelineCore& core, std::string_view name);
+/// The numbers of the sources whose samples come to this node now. Empty if there is no such node.
+[[nodiscard]] std::vector<int> sources_above(const PipelineCore& core, std::string_view node);
+
 /// The number of the source that a port is limited to; -1: it is not. Throws GraphError.
 [[nodiscard]] int only_source(const PipelineCore& core, const AnyPort& port);
 /// The name of a port for open_tap().
@@ -52,6 +59,11 @@ struct PortSource {
 /// frame. Throws OptionError for another name, GraphError for a sink and for a node of several sources,
 /// StateError when it is taken.
 std::shared_ptr<PictureTap> open_tap(PipelineCore& core, const std::string& port, PictureTap::Hook hook);
+/// A name and the tap that open_tap() has given for it, or null.
+using NamedTap = std::pair<std::string, std::shared_ptr<PictureTap>>;
+/// Whether the port with its name still has the tap. Other means that another port has the name now.
+enum class TapPlace : std::uint8_t { Same, Other, NoPort };
+[[nodiscard]] std::vector<TapPlace> places_of(const PipelineCore& core, const std::vector<NamedTap>& taps);
 void close_tap(PipelineCore& core, const std::shared_ptr<PictureTap>& tap);
 
 /// Logs the edges that may drop events above a recorder.

@@ -43,6 +43,12 @@ std::vector<std::shared_ptr<PictureTap>> Outlet::taps() {
   return all;
 }
 
+bool Outlet::has_tap(int source, const PictureTap& tap) {
+  const Lock lock(taps_mutex_);
+  const auto found = std::ranges::find(taps_, source, &Tapped::source);
+  return found != taps_.end() && found->tap.get() == &tap;
+}
+
 void Outlet::forget_tap(const PictureTap& tap) {
   std::shared_ptr<PictureTap> kept;  // destroyed without the mutex
   const Lock lock(taps_mutex_);

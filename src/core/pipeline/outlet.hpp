@@ -42,6 +42,7 @@ class Outlet {
   [[nodiscard]] Outputs& outputs() noexcept { return outputs_; }
   /// A tap for the pictures of one source, or of all (-1).
   [[nodiscard]] std::shared_ptr<PictureTap> tap(int source);
+  [[nodiscard]] bool has_tap(int source, const PictureTap& tap);
   void forget_tap(const PictureTap& tap);
   [[nodiscard]] std::vector<std::shared_ptr<PictureTap>> taps();
 

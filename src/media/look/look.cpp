@@ -34,7 +34,8 @@
 namespace freshframe {
 namespace {
 
-constexpr double kSame = 1e-6;  // seconds
+constexpr double kSame = 1e-6;    // seconds
+constexpr double kLeastHole = 1;  // seconds
 
 double checked_seconds(double back) {
   constexpr double kMost = 3600;
@@ -88,8 +89,34 @@ class LookTurn {
   const bool taken_;
 };
 
+/// How far the pictures of one source are apart: the median of the newest distances, which one pause does not change.
+class PictureDistances {
+ public:
+  void add(double seconds) noexcept { newest_[added_++ % newest_.size()] = seconds; }
+  /// Returns seconds, or 0 until two pictures have come.
+  [[nodiscard]] double usual() const {
+    auto sorted = newest_;
+    const auto count = std::min(added_, sorted.size());
+    if (count == 0) return 0;
+    const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>((count - 1) / 2);
+    std::nth_element(sorted.begin(), middle, sorted.begin() + static_cast<std::ptrdiff_t>(count));
+    return *middle;
+  }
+  /// Returns usual(), or 0 as long as a pause at the start could be most of the distances.
+  [[nodiscard]] double settled() const { return added_ < kFew ? 0 : usual(); }
+
+ private:
+  static constexpr std::size_t kFew = 5;
+  std::array<double, 15> newest_{};
+  std::size_t added_ = 0;
+};
+
 /// The encoded pictures of the last seconds. A node's thread adds, any thread asks. Groups of packets from one key
 /// picture to the next are kept and dropped as one, since the others depend on the first.
+///
+/// Note [The clock of a look]
+/// A look compares times of capture and nothing else: it gets the pictures of one source after another, and pts
+/// begins again with each source, and with each start of one.
 class LookRing {
  public:
   /// Throws OptionError.
@@ -98,10 +125,11 @@ class LookRing {
     if (max_bytes_ == 0) throw OptionError("max_bytes of a Look must be at least 1, got 0");
   }
 
-  /// A packet that is no key picture, and whose group is not here, is left out. False: max_bytes did not suffice for
-  /// one group, which is gone.
+  /// Leaves out a packet that is not a key picture if its group is not here. Returns false if max_bytes did not suffice
+  /// for one group, which is gone then.
   [[nodiscard]] bool add(const Packet& packet, const Stamp& stamp) {
     const Lock lock(mutex_);
+    if (newest_ && stamp.source != newest_->source) waits_ = true;
     if (waits_ && !packet.key) return true;
     waits_ = false;
     if (packet.key) groups_.emplace_back();
@@ -110,7 +138,7 @@ class LookRing {
     const auto bytes = held_bytes(packet);
     group.bytes += bytes;
     bytes_ += bytes;
-    if (!any_ || packet.pts >= newest_.pts) note_newest(stamp);
+    note_newest(stamp);
     while (holds_too_much()) {
       bytes_ -= groups_.front().bytes;
       groups_.pop_front();
@@ -169,36 +197,52 @@ class LookRing {
     std::vector<Kept> packets;
     std::size_t bytes = 0;
   };
-  /// What is to be decoded for some wishes.
+  /// The packets to decode for some wishes.
   struct Piece {
+    TimePoint base;              // of the wishes
     std::vector<Kept> packets;   // from a key picture on
-    std::vector<double> wishes;  // pts, rising
+    std::vector<double> wishes;  // seconds of capture from `base` on, rising
+
+    [[nodiscard]] double time_of(const Kept& kept) const { return seconds_from(base, kept); }
   };
-  /// The times of capture between which no picture came.
-  struct Hole {
+  [[nodiscard]] static double seconds_from(TimePoint base, const Kept& kept) {
+    return Seconds(kept.stamp.captured - base).count();
+  }
+  /// A second or more without a picture. It is a hole if the pictures of the source are less far apart otherwise.
+  struct Pause {
     TimePoint from;
     TimePoint to;
+    double usual = 0;  // seconds between two pictures before it; 0: not known yet
   };
 
   [[nodiscard]] std::vector<Piece> pieces(const LookQuestion& question, TimePoint now) const {
     const Lock lock(mutex_);
     std::map<std::size_t, Piece> found;  // by the index of the group
+    const auto base = newest_ ? std::max(now, newest_->captured) : now;
     for (const double age : question.ages) {
-      const double since_newest = age - Seconds(now - newest_.captured).count();
-      const double wish = newest_.pts - std::max(0.0, since_newest) + kSame;
+      const double wish = kSame - age;
       std::optional<std::size_t> of;
+      double newest = 0;  // captured
       for (std::size_t i = 0; i < groups_.size(); ++i) {
-        if (groups_[i].packets.front().packet.pts <= wish) of = i;
+        const double begin = seconds_from(base, groups_[i].packets.front());
+        if (begin > wish || (of && begin < newest)) continue;
+        of = i;
+        newest = begin;
       }
-      if (of) found[*of].wishes.push_back(wish);
+      if (!of) continue;
+      found[*of].base = base;
+      found[*of].wishes.push_back(wish);
     }
     std::vector<Piece> out;
     for (auto& [index, piece] : found) {
       std::ranges::sort(piece.wishes);
-      for (const auto& kept : groups_[index].packets) {
-        if (!piece.packets.empty() && (!question.exact || kept.packet.dts > piece.wishes.back())) break;
-        piece.packets.push_back(kept);
+      const auto& packets = groups_[index].packets;
+      auto end = packets.begin() + 1;
+      if (question.exact) {  // to the last packet that was captured by the last wish
+        end = packets.end();
+        while (end != packets.begin() + 1 && piece.time_of(*std::prev(end)) > piece.wishes.back()) --end;
       }
+      piece.packets.assign(packets.begin(), end);
       out.push_back(std::move(piece));
     }
     return out;
@@ -216,6 +260,7 @@ class LookRing {
     std::map<std::int64_t, const Kept*> sent;  // by their ticks
     media::AvFramePtr shown;                   // the newest picture
     const Kept* kept = nullptr;                // its packet
+    double shown_at = -HUGE_VAL;               // decoding gives pictures in the order of pts: it never falls
     auto wish = piece.wishes.begin();
     const auto answer = [&](double until) {  // the wishes before the picture at `until`
       bool wanted = false;
@@ -233,7 +278,8 @@ class LookRing {
         if (result != media::Decoder::Result::Frame) return;
         const auto of = sent.find(frame->pts);
         if (of == sent.end() || decoder.is_damaged(*frame)) continue;
-        answer(of->second->packet.pts);
+        shown_at = std::max(shown_at, piece.time_of(*of->second));
+        answer(shown_at);
         shown = std::move(frame);
         kept = of->second;
       }
@@ -252,42 +298,48 @@ class LookRing {
   /// The oldest group is not needed for `seconds_`, or there is no room for it.
   [[nodiscard]] bool holds_too_much() const FRESHFRAME_REQUIRES(mutex_) {
     return groups_.size() > 1 &&
-           (groups_[1].packets.front().packet.pts <= newest_.pts - seconds_ || bytes_ > max_bytes_);
+           (Seconds(newest_->captured - groups_[1].packets.front().stamp.captured).count() >= seconds_ ||
+            bytes_ > max_bytes_);
   }
 
-  /// A hole is a pause of a second that is also three times as long as the pictures are apart otherwise.
-  [[nodiscard]] double least_hole() const FRESHFRAME_REQUIRES(mutex_) {
-    constexpr double kLeast = 1;
+  [[nodiscard]] double length_of_hole(const Pause& pause) const FRESHFRAME_REQUIRES(mutex_) {
     constexpr double kTimes = 3;
-    return std::max(kLeast, kTimes * usual_);
+    const double usual = pause.usual > 0 ? pause.usual : distances_.usual();
+    const double length = Seconds(pause.to - pause.from).count();
+    return usual > 0 && length >= std::max(kLeastHole, kTimes * usual) ? length : 0;
   }
 
   void note_newest(const Stamp& stamp) FRESHFRAME_REQUIRES(mutex_) {
-    if (any_) {
-      constexpr double kShare = 0.1;  // of the newest distance in the usual one
-      const double since = Seconds(stamp.captured - newest_.captured).count();
-      if (usual_ == 0)
-        usual_ = since;
-      else if (since < least_hole())
-        usual_ += kShare * (since - usual_);
-      else
-        holes_.push_back({newest_.captured, stamp.captured});
-    }
+    const bool is_other = !newest_ || stamp.source != newest_->source;
+    if (!is_other && stamp.captured < newest_->captured) return;
+    if (newest_) note_distance(stamp, is_other);
     newest_ = stamp;
-    any_ = true;
-    while (!holes_.empty() && Seconds(stamp.captured - holes_.front().to).count() > 2 * seconds_)
-      holes_.pop_front();
+    while (!pauses_.empty() && Seconds(stamp.captured - pauses_.front().to).count() > 2 * seconds_)
+      pauses_.pop_front();
+  }
+
+  /// `is_other`: the stamp has another source than the newest picture.
+  void note_distance(const Stamp& stamp, bool is_other) FRESHFRAME_REQUIRES(mutex_) {
+    const double since = Seconds(stamp.captured - newest_->captured).count();
+    if (since >= kLeastHole) pauses_.push_back({newest_->captured, stamp.captured, distances_.settled()});
+    if (!is_other) distances_.add(since);
+    const auto is_open = [](const Pause& pause) { return pause.usual == 0; };
+    if (std::ranges::any_of(pauses_, is_open)) {  // judged once, by the rate of its time
+      const double usual = is_other ? distances_.usual() : distances_.settled();
+      for (auto& pause : pauses_) pause.usual = is_open(pause) ? usual : pause.usual;
+    }
+    if (is_other) distances_ = {};
   }
 
   /// Seconds of the holes that began from `from` on, before `until`.
   [[nodiscard]] double hole_between(TimePoint from, TimePoint until, TimePoint now) const {
     const Lock lock(mutex_);
+    auto pauses = pauses_;
+    if (newest_) pauses.push_back({newest_->captured, now, distances_.usual()});
     double seconds = 0;
-    const auto add = [&](const Hole& hole) {
-      if (hole.from >= from && hole.from < until) seconds += Seconds(hole.to - hole.from).count();
-    };
-    std::ranges::for_each(holes_, add);
-    if (any_ && Seconds(now - newest_.captured).count() >= least_hole()) add({newest_.captured, now});
+    for (const auto& pause : pauses) {
+      if (pause.from >= from && pause.from < until) seconds += length_of_hole(pause);
+    }
     return seconds;
   }
 
@@ -295,12 +347,11 @@ class LookRing {
   const std::size_t max_bytes_;
   mutable Mutex mutex_;
   std::deque<Group> groups_ FRESHFRAME_GUARDED_BY(mutex_);
-  std::deque<Hole> holes_ FRESHFRAME_GUARDED_BY(mutex_);
+  std::deque<Pause> pauses_ FRESHFRAME_GUARDED_BY(mutex_);
   std::size_t bytes_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
-  Stamp newest_ FRESHFRAME_GUARDED_BY(mutex_);       // of the picture with the largest pts
-  double usual_ FRESHFRAME_GUARDED_BY(mutex_) = 0;   // seconds from one picture to the next
-  bool any_ FRESHFRAME_GUARDED_BY(mutex_) = false;   // `newest_` is set
-  bool waits_ FRESHFRAME_GUARDED_BY(mutex_) = true;  // for a key picture
+  std::optional<Stamp> newest_ FRESHFRAME_GUARDED_BY(mutex_);  // the latest capture of the present source
+  PictureDistances distances_ FRESHFRAME_GUARDED_BY(mutex_);   // of that source
+  bool waits_ FRESHFRAME_GUARDED_BY(mutex_) = true;            // for a key picture
 };
 
 constexpr int kLookQuality = 85;  // of JPEG
@@ -375,17 +426,20 @@ struct FrameLook::Impl {
       throw OptionError("every of a Look must be 0 to 60 s, got " + core::seconds_text(every));
   }
 
-  [[nodiscard]] bool is_due(TimePoint captured) {
+  [[nodiscard]] bool is_due(const Stamp& stamp) {
     constexpr double kEarly = 0.01;  // seconds: pictures come a little early and late
-    if (kept && Seconds(captured - *kept).count() < every - kEarly) return false;
-    kept = captured;
+    if (kept && kept->source == stamp.source) {
+      const double since = Seconds(stamp.captured - kept->captured).count();
+      if (since >= 0 && since < every - kEarly) return false;
+    }
+    kept = stamp;
     return true;
   }
 
   LookRing ring;
   const double every;
   media::JpegEncoder encoder;
-  std::optional<TimePoint> kept;  // the newest one
+  std::optional<Stamp> kept;  // of the newest kept one
   std::shared_ptr<const PacketStream> stream;
 };
 
@@ -399,7 +453,7 @@ void FrameLook::look(const LookQuestion& question, const Take& take) {
 
 std::optional<Nothing> FrameLook::process(const Sample<Frame>& sample, const Context& /*context*/) {
   const auto& frame = sample.value;
-  if (!impl_->is_due(sample.stamp.captured)) return std::nullopt;
+  if (!impl_->is_due(sample.stamp)) return std::nullopt;
   const auto jpeg = impl_->encoder.encode(frame, frame.width(), kLookQuality);
   auto& stream = impl_->stream;
   if (!stream || stream->width != frame.width() || stream->height != frame.height())

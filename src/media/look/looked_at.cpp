@@ -3,16 +3,11 @@
 #include "media/look/looked_at.hpp"
 
 #include <algorithm>
-#include <cstddef>
-#include <string_view>
+
+#include "core/pipeline/onlookers.hpp"
 
 namespace freshframe::media {
 namespace {
-
-const NodeStats* node_of(const Stats& stats, std::string_view name) {
-  const auto at = std::ranges::find(stats.nodes, name, &NodeStats::name);
-  return at == stats.nodes.end() ? nullptr : &*at;
-}
 
 /// A stream of packets has its camera's name with ".packets".
 std::string_view without_packets(std::string_view name) {
@@ -21,13 +16,33 @@ std::string_view without_packets(std::string_view name) {
   return name;
 }
 
-const NodeStats* camera_of(const Stats& stats, std::string_view name) {
-  const auto* const camera = node_of(stats, without_packets(name));
-  return camera != nullptr ? camera : node_of(stats, name);
+const NodeStats* node_of(const Stats& stats, std::string_view name) {
+  const auto at = std::ranges::find(stats.nodes, name, &NodeStats::name);
+  return at == stats.nodes.end() ? nullptr : &*at;
 }
 
-LookedAt told(const NodeStats* node) {
-  if (node == nullptr) return {};
+}  // namespace
+
+LookedAtSources::LookedAtSources(const core::PipelineCore& core, bool of_packets)
+    : core_(core), of_packets_(of_packets), stats_(core::graph_state(core, false).stats) {}
+
+/// Returns null if no node has the name.
+const NodeStats* LookedAtSources::camera_of(std::string_view name) const {
+  const auto* const camera = of_packets_ ? node_of(stats_, without_packets(name)) : nullptr;
+  return camera != nullptr ? camera : node_of(stats_, name);
+}
+
+LookedAt LookedAtSources::of(int source) const {
+  const auto& name = core_.names()->of(source);
+  // Another node may have the name of a removed node.
+  const bool is_there = std::ranges::find(stats_.nodes, source, &NodeStats::number) != stats_.nodes.end();
+  const auto* const node = is_there ? camera_of(name) : nullptr;
+  if (node == nullptr) {
+    return {.camera = std::string(of_packets_ ? without_packets(name) : name),
+            .state = {},
+            .last_error = {},
+            .still_for = 0};
+  }
   if (!node->source) return {.camera = node->name, .state = {}, .last_error = {}, .still_for = 0};
   return {.camera = node->name,
           .state = std::string(to_string(node->source->state)),
@@ -35,22 +50,9 @@ LookedAt told(const NodeStats* node) {
           .still_for = node->source->still_for};
 }
 
-}  // namespace
-
-LookedAt looked_at(const Stats& stats, int source, std::string_view name) {
-  const auto at = std::ranges::find(stats.nodes, source, &NodeStats::number);
-  if (at != stats.nodes.end()) return told(camera_of(stats, at->name));
-  // It was removed, and another node may have its name by now.
-  return {.camera = std::string(without_packets(name)), .state = {}, .last_error = {}, .still_for = 0};
-}
-
-LookedAt source_above(const Stats& stats, std::string_view node) {
-  for (std::size_t steps = 0; steps < stats.nodes.size(); ++steps) {
-    const auto at = std::ranges::find(stats.edges, node, &EdgeStats::child);
-    if (at == stats.edges.end()) break;
-    node = at->parent;
-  }
-  return told(camera_of(stats, node));
+LookedAt LookedAtSources::above(std::string_view node) const {
+  const auto sources = core::sources_above(core_, node);
+  return sources.empty() ? LookedAt{} : of(sources.front());
 }
 
 }  // namespace freshframe::media

@@ -1,4 +1,4 @@
-// The camera behind a Look's picture, as the pipeline's statistics know it.
+// The cameras of a Look's pictures, as their pipeline's statistics know them.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -7,18 +7,34 @@
 #include <string>
 #include <string_view>
 
+#include "core/pipeline/pipeline_core.hpp"
+
 namespace freshframe::media {
 
 struct LookedAt {
   std::string camera;      // the name of the source
-  std::string state;       // of the source; "": the node is none
+  std::string state;       // of the source; "": it is not known, or was removed
   std::string last_error;  // of the source
   double still_for = 0;    // seconds for which it has shown one picture
 };
 
-/// `source` is that of the picture's stamp, and `name` its name, which it keeps when it was removed.
-[[nodiscard]] LookedAt looked_at(const Stats& stats, int source, std::string_view name);
-/// Of a look without a picture: the source at the end of the way up from the node, by the first edge of each.
-[[nodiscard]] LookedAt source_above(const Stats& stats, std::string_view node);
+/// The sources of a pipeline at one moment. The pictures of one Look may come from several, one after the other.
+class LookedAtSources {
+ public:
+  /// `of_packets`: the Look keeps packets, whose source is an output of their camera.
+  LookedAtSources(const core::PipelineCore& core, bool of_packets);
+
+  /// `source`: Stamp::source of a picture. A source that was removed keeps its name.
+  [[nodiscard]] LookedAt of(int source) const;
+  /// The source whose samples come to this node now, for a Look without a picture.
+  [[nodiscard]] LookedAt above(std::string_view node) const;
+
+ private:
+  [[nodiscard]] const NodeStats* camera_of(std::string_view name) const;
+
+  const core::PipelineCore& core_;
+  const bool of_packets_;
+  const Stats stats_;  // without quantiles, which cost most
+};
 
 }  // namespace freshframe::media

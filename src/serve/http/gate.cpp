@@ -12,13 +12,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <cstddef>
 #include <system_error>
 #include <utility>
 
 #include "core/ascii.hpp"
-#include "core/percent_escape.hpp"
 #include <boost/asio/ip/address.hpp>
 #include <sys/random.h>
 
@@ -80,44 +78,6 @@ bool equal_in_constant_time(std::string_view a, std::string_view b) noexcept {
     difference = difference | static_cast<unsigned>(static_cast<unsigned char>(from ^ b[i]));
   }
   return difference == 0;
-}
-
-std::optional<std::string> percent_decoded(std::string_view text, bool plus_is_space) {
-  std::string result;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    char next = text[i];
-    if (next == '+' && plus_is_space) next = ' ';
-    if (next == '%') {
-      const auto escaped = core::percent_escape(text.substr(i));
-      if (!escaped) return std::nullopt;
-      next = *escaped;
-      i += core::kPercentEscape - 1;
-    }
-    if (next == '\0') return std::nullopt;
-    result += next;
-  }
-  return result;
-}
-
-std::optional<std::string> query_value(std::string_view query, std::string_view name) {
-  while (!query.empty()) {
-    const auto end = std::min(query.find('&'), query.size());
-    const auto pair = query.substr(0, end);
-    query.remove_prefix(std::min(end + 1, query.size()));
-    const auto equals = std::min(pair.find('='), pair.size());
-    if (pair.substr(0, equals) != name) continue;
-    return percent_decoded(pair.substr(std::min(equals + 1, pair.size())), true);
-  }
-  return std::nullopt;
-}
-
-std::optional<double> query_number(std::string_view query, std::string_view name, double least, double most) {
-  const auto text = query_value(query, name);
-  double number = 0;
-  if (!text) return std::nullopt;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
-  const bool whole = error == std::errc() && end == text->data() + text->size();
-  return whole && number >= least && number <= most ? std::optional(number) : std::nullopt;
 }
 
 bool is_origin(std::string_view text) {

@@ -31,15 +31,6 @@ enum class Verdict : std::uint8_t { Welcome, WrongHost, WrongOrigin, NoToken };
 /// Compares in a time that does not depend on the position of the first difference.
 [[nodiscard]] bool equal_in_constant_time(std::string_view a, std::string_view b) noexcept;
 
-/// %41 and + of a query or path; nullopt for a broken escape or a zero byte.
-[[nodiscard]] std::optional<std::string> percent_decoded(std::string_view text, bool plus_is_space);
-/// The value of `name` in "a=1&b=2", decoded.
-[[nodiscard]] std::optional<std::string> query_value(std::string_view query, std::string_view name);
-
-/// The whole or decimal number that is the value of `name`; nullopt: it is not there, or out of range.
-[[nodiscard]] std::optional<double> query_number(std::string_view query, std::string_view name, double least,
-                                                 double most);
-
 /// Pages that may use the server beside its own: "https://my.site"; "*" opens live video to all pages.
 struct PageOrigins {
   std::vector<std::string> listed = {};

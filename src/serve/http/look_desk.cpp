@@ -13,6 +13,7 @@
 
 #include "core/pipeline/onlookers.hpp"
 #include "core/unit_text.hpp"
+#include "core/utf8.hpp"
 #include "serve/http/net.hpp"
 #include "serve/http/threads.hpp"
 #include <unistd.h>
@@ -73,10 +74,13 @@ double LookRates::take(const std::string& client, Time now) {
   return 0;
 }
 
-LookDesk::LookDesk(std::shared_ptr<core::PipelineCore> core, std::vector<ServedLook> looks, double rate,
-                   std::function<void(std::function<void()>)> post)
-    : core_(std::move(core)), looks_(std::move(looks)), rates_(checked_rate(rate)), post_(std::move(post)) {
-  for (const auto& each : looks_) info_.push_back({.name = each.name});
+LookDesk::LookDesk(std::shared_ptr<core::PipelineCore> core, const std::vector<std::string>& names,
+                   double rate, std::function<void(std::function<void()>)> post)
+    : core_(std::move(core)), rates_(checked_rate(rate)), post_(std::move(post)) {
+  for (const auto& name : names) {
+    if (!look_of(name)) throw OptionError("look must contain Looks that were added, got '" + name + "'");
+    served_.push_back({.name = name});
+  }
 }
 
 LookDesk::~LookDesk() {
@@ -92,14 +96,24 @@ void LookDesk::close() {
 }
 
 std::optional<std::size_t> LookDesk::find(std::string_view name) const {
-  const auto at = std::ranges::find(looks_, name, &ServedLook::name);
-  if (at == looks_.end()) return std::nullopt;
-  return static_cast<std::size_t>(at - looks_.begin());
+  const auto at = std::ranges::find(served_, name, &LookInfo::name);
+  if (at == served_.end()) return std::nullopt;
+  return static_cast<std::size_t>(at - served_.begin());
+}
+
+std::shared_ptr<LookBack> LookDesk::look_of(std::string_view name) const {
+  return std::dynamic_pointer_cast<LookBack>(core::node_named(*core_, name));
+}
+
+std::vector<LookInfo> LookDesk::info() const {
+  auto there = served_;
+  std::erase_if(there, [this](const auto& each) { return !look_of(each.name); });
+  return there;
 }
 
 std::string LookDesk::names() const {
   std::string out;
-  for (const auto& each : looks_) out += (out.empty() ? "'" : ", '") + each.name + "'";
+  for (const auto& each : info()) out += (out.empty() ? "'" : ", '") + each.name + "'";
   return out.empty() ? "none" : out;
 }
 
@@ -119,9 +133,10 @@ std::optional<Reply> LookDesk::refusal(const std::string& client) {
 
 LookDesk::Asked LookDesk::ask(LookWish wish, const std::string& client, Done done) {
   const auto index = find(wish.name).value_or(0);  // the route has found it
+  auto& info = served_[index];
   auto words = client + " asks the look '" + wish.name + "' for " + wish.words;
   if (auto no = refusal(client)) {
-    ++info_[index].refused;
+    ++info.refused;
     log(LogLevel::Info, words + ": refused (" + std::to_string(no->status) + ")");
     return *std::move(no);
   }
@@ -132,15 +147,14 @@ LookDesk::Asked LookDesk::ask(LookWish wish, const std::string& client, Done don
   question.words = std::move(words);
   try {
     question.thread = start_quiet_thread(
-        "ff look",
-        [this, number, look = looks_[index].look, wish = std::move(wish), stop = question.stop.get_token()] {
+        "ff look", [this, number, wish = std::move(wish), stop = question.stop.get_token()] {
           (void)::nice(kNice);
-          auto reply = answer(wish, *look, stop);
+          auto reply = answer(wish, stop);
           post_([this, number, reply = std::move(reply)]() mutable { finish(number, std::move(reply)); });
         });
   } catch (const std::system_error&) {
     questions_.erase(number);
-    ++info_[index].failed;
+    ++info.failed;
     return refused(kBusy, "the system has no thread for the question: ask again in a second", 1);
   }
   return number;
@@ -153,22 +167,22 @@ void LookDesk::give_up(std::uint64_t number) {
   at->second.stop.request_stop();
 }
 
-Reply LookDesk::answer(const LookWish& wish, LookBack& look, const std::stop_token& stop) const {
+Reply LookDesk::answer(const LookWish& wish, const std::stop_token& stop) const {
   try {
+    const auto look = look_of(wish.name);
+    if (!look) return plain(kBusy, "the look '" + core::utf8_of(wish.name) + "' was removed");
     LookPictures pictures(wish.max_side);
-    look.look({.ages = wish.ages,
-               .exact = wish.exact,
-               .asker = LookAsker::Network,
-               .clock = core_->clock(),
-               .stop = stop},
-              [&pictures](View view) { pictures.add(std::move(view)); });
+    look->look({.ages = wish.ages,
+                .exact = wish.exact,
+                .asker = LookAsker::Network,
+                .clock = core_->clock(),
+                .stop = stop},
+               [&pictures](View view) { pictures.add(std::move(view)); });
     if (stop.stop_requested()) return plain(kBusy, "the question has been given up");
-    const auto stats = core::graph_state(*core_, false).stats;  // quantiles cost most
+    const media::LookedAtSources sources(*core_, dynamic_cast<PacketLook*>(look.get()) != nullptr);
     const auto& all = pictures.all();
-    if (all.empty()) return no_view(wish, media::source_above(stats, wish.name));
-    const int source = all.back().view.stamp.source;
-    const auto at = media::looked_at(stats, source, core_->names()->of(source));
-    return look_reply(wish, all, at, *core_->clock());
+    if (all.empty()) return no_view(wish, sources.above(wish.name));
+    return look_reply(wish, all, sources, *core_->clock());
   } catch (const std::exception& error) {
     return plain(kBusy, "the look '" + wish.name + "' has no answer: " + error.what());
   }
@@ -180,7 +194,7 @@ void LookDesk::finish(std::uint64_t number, Reply reply) {
   auto question = std::move(at->second);
   questions_.erase(at);
   if (question.thread.joinable()) question.thread.join();
-  auto& info = info_[question.look];
+  auto& info = served_[question.look];
   ++(reply.status == kOk ? info.answered : info.failed);
   log(LogLevel::Info,
       question.words + ": " + (reply.status == kOk ? std::to_string(reply.body.size()) + " bytes" : "none"));

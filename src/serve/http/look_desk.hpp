@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "freshframe/look.hpp"
 #include "freshframe/serve.hpp"
 
 #include <chrono>
@@ -53,23 +54,25 @@ class LookDesk {
   static constexpr std::size_t kAtOnce = 4;
 
   /// `post` runs a function on the network's thread soon; it is called on any thread. Throws OptionError.
-  LookDesk(std::shared_ptr<core::PipelineCore> core, std::vector<ServedLook> looks, double rate,
+  LookDesk(std::shared_ptr<core::PipelineCore> core, const std::vector<std::string>& names, double rate,
            std::function<void(std::function<void()>)> post);
   /// close().
   ~LookDesk();
   LookDesk(const LookDesk&) = delete;
   LookDesk& operator=(const LookDesk&) = delete;
 
-  [[nodiscard]] bool has(std::string_view name) const { return find(name).has_value(); }
-  /// What a client may ask for, as a text.
+  /// Whether a client may ask for this name, and a look has it now.
+  [[nodiscard]] bool has(std::string_view name) const { return find(name) && look_of(name); }
+  /// The names that has() knows, as a text.
   [[nodiscard]] std::string names() const;
   /// What became of a question: it has a number, or is refused with an answer.
   using Asked = std::variant<std::uint64_t, Reply>;
-  /// Calls `done` later with the answer, unless the question is refused or given up. The look exists.
+  /// Calls `done` later with the answer, unless the question is refused or given up. The name is a served one.
   [[nodiscard]] Asked ask(LookWish wish, const std::string& client, Done done);
   /// The asker has gone: the question ends at its next packet or picture, and gives its place back then.
   void give_up(std::uint64_t number);
-  [[nodiscard]] const std::vector<LookInfo>& info() const noexcept { return info_; }
+  /// Returns the served looks that are there now.
+  [[nodiscard]] std::vector<LookInfo> info() const;
   /// Ends all questions and refuses others. The answers are posted when it returns.
   void close();
 
@@ -83,13 +86,14 @@ class LookDesk {
   };
 
   [[nodiscard]] std::optional<std::size_t> find(std::string_view name) const;
-  [[nodiscard]] Reply answer(const LookWish& wish, LookBack& look, const std::stop_token& stop) const;
+  /// The look that works at the place of this name. Returns null if there is none.
+  [[nodiscard]] std::shared_ptr<LookBack> look_of(std::string_view name) const;
+  [[nodiscard]] Reply answer(const LookWish& wish, const std::stop_token& stop) const;
   [[nodiscard]] std::optional<Reply> refusal(const std::string& client);
   void finish(std::uint64_t number, Reply reply);
 
   std::shared_ptr<core::PipelineCore> core_;
-  std::vector<ServedLook> looks_;
-  std::vector<LookInfo> info_;  // as looks_
+  std::vector<LookInfo> served_;
   LookRates rates_;
   std::function<void(std::function<void()>)> post_;
   bool closed_ = false;

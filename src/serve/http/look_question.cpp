@@ -10,6 +10,7 @@
 #include "core/unit_text.hpp"
 #include "core/utf8.hpp"
 #include "media/ffmpeg/base64.hpp"
+#include "serve/http/query.hpp"
 #include "serve/state/json.hpp"
 
 namespace freshframe::serve {
@@ -25,19 +26,9 @@ std::string fixed_text(double number) {
   return core::number_text(number, std::chars_format::fixed, 3);
 }
 
-/// A parameter that may be left out. False: it is there, and no number within the limits.
-bool read_number(std::string_view query, std::string_view name, double least, double most, double& into) {
-  if (!query_value(query, name)) return true;
-  const auto number = query_number(query, name, least, most);
-  into = number.value_or(into);
-  return number.has_value();
-}
-
 std::string read_moment(std::string_view query, LookWish& wish) {
   double at = 0;
-  if (query_value(query, "back") || query_value(query, "n"))
-    return "at, or back and n: one picture, or some of the last seconds; back and n belong to NAME.json";
-  if (!read_number(query, "at", -kMostBack, 0, at))
+  if (read_number(query, "at", -kMostBack, 0, at) == Parameter::Unreadable)
     return "at must be a number of seconds from -3600 to 0, such as -3 for three seconds ago";
   wish.ages = {-at};
   wish.words = at < 0 ? "the picture of " + core::seconds_text(-at) + " ago" : "the newest picture";
@@ -49,11 +40,12 @@ std::string read_span(std::string_view query, LookWish& wish) {
   double back = 10;
   double n = 4;
   double exact = 0;
-  if (!read_number(query, "back", kLeastBack, kMostBack, back))
+  if (read_number(query, "back", kLeastBack, kMostBack, back) == Parameter::Unreadable)
     return "back must be a number of seconds above 0, at most 3600";
-  if (!read_number(query, "n", 1, kMostViews, n) || n != static_cast<int>(n))
+  if (read_number(query, "n", 1, kMostViews, n) == Parameter::Unreadable || n != static_cast<int>(n))
     return "n must be a whole number of pictures from 1 to 16";
-  if (!read_number(query, "exact", 0, 1, exact) || (exact != 0 && exact != 1)) return "exact must be 0 or 1";
+  if (read_number(query, "exact", 0, 1, exact) == Parameter::Unreadable || (exact != 0 && exact != 1))
+    return "exact must be 0 for key pictures or 1 for each moment";
   const int count = static_cast<int>(n);
   for (int k = count - 1; k >= 0; --k) wish.ages.push_back(back * k / count);
   wish.exact = exact == 1;
@@ -72,8 +64,10 @@ Times times_of(const View& view, const freshframe::Clock& clock) {
   return {.age = Seconds(now - captured).count(), .unix = clock.unix_time(captured)};
 }
 
-std::string headers_of(const View& view, const media::LookedAt& source, const freshframe::Clock& clock) {
+std::string headers_of(const View& view, const media::LookedAtSources& sources,
+                       const freshframe::Clock& clock) {
   const auto times = times_of(view, clock);
+  const auto source = sources.of(view.stamp.source);
   // A name may hold any characters, a header only those of ASCII.
   std::string out = "X-Camera: " + core::percent_encoded(source.camera, ".");
   out += "\r\nX-Seq: " + std::to_string(view.stamp.seq) + "\r\nX-Timestamp: " + fixed_text(times.unix);
@@ -88,13 +82,15 @@ std::string headers_of(const View& view, const media::LookedAt& source, const fr
   return out + "\r\n";
 }
 
-void write_picture(JsonWriter& json, const LookPicture& picture, const media::LookedAt& source,
+void write_picture(JsonWriter& json, const LookPicture& picture, const media::LookedAtSources& sources,
                    const freshframe::Clock& clock) {
   const auto& [view, jpeg] = picture;
   const auto times = times_of(view, clock);
+  const auto source = sources.of(view.stamp.source);
   const auto& utc = view.stamp.utc;
   const bool known = utc.from != UtcFrom::None;
   json.begin_object()
+      .member("camera", std::string_view(source.camera))
       .member("seq", view.stamp.seq)
       .member("time", times.unix)
       .member("age", times.age)
@@ -127,29 +123,33 @@ std::optional<LookWish> look_wish(std::string_view path) {
 }
 
 std::string read_look(std::string_view query, LookWish& wish) {
+  const bool one = !wish.json || has_parameter(query, "at");
+  if (one && (has_parameter(query, "back") || has_parameter(query, "n")))
+    return "at, or back and n: one picture, or some of the last seconds; back and n belong to NAME.json";
+  auto fault = one ? fault_of_query(query, {"at", "max_side"})
+                   : fault_of_query(query, {"back", "n", "exact", "max_side"});
+  if (!fault.empty()) return fault;
   double side = wish.max_side;
-  if (!read_number(query, "max_side", 16, kMostSide, side))
+  if (read_number(query, "max_side", 16, kMostSide, side) == Parameter::Unreadable)
     return "max_side must be a number of pixels from 16 to 2048";
   wish.max_side = static_cast<int>(side);
-  const bool one = !wish.json || query_value(query, "at");
   return one ? read_moment(query, wish) : read_span(query, wish);
 }
 
 void LookPictures::add(View view) {
   const auto& frame = view.frame;
-  const int longest = std::max(frame.width(), frame.height());
-  const int width = longest > max_side_ ? frame.width() * max_side_ / longest : frame.width();
-  auto jpeg = encoder_.encode(frame, std::max(1, width), kLookQuality);
+  auto jpeg = encoder_.encode_within(frame, max_side_, kLookQuality);
   view.frame = {};
   all_.push_back({std::move(view), std::move(jpeg)});
 }
 
 Reply look_reply(const LookWish& wish, const std::vector<LookPicture>& pictures,
-                 const media::LookedAt& source, const freshframe::Clock& clock) {
+                 const media::LookedAtSources& sources, const freshframe::Clock& clock) {
   if (!wish.json) {
     const auto& [view, jpeg] = pictures.back();
-    return {.type = "image/jpeg", .body = jpeg.bytes, .headers = headers_of(view, source, clock)};
+    return {.type = "image/jpeg", .body = jpeg.bytes, .headers = headers_of(view, sources, clock)};
   }
+  const auto source = sources.of(pictures.back().view.stamp.source);
   JsonWriter json;
   json.begin_object()
       .member("look", std::string_view(wish.name))
@@ -157,7 +157,7 @@ Reply look_reply(const LookWish& wish, const std::vector<LookPicture>& pictures,
       .member("state", std::string_view(source.state))
       .key("pictures")
       .begin_array();
-  for (const auto& picture : pictures) write_picture(json, picture, source, clock);
+  for (const auto& picture : pictures) write_picture(json, picture, sources, clock);
   json.end_array().end_object();
   return {.type = "application/json", .body = std::move(json).take()};
 }

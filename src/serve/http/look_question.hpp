@@ -43,7 +43,7 @@ class LookPictures {
 
 /// `pictures` holds at least one.
 [[nodiscard]] Reply look_reply(const LookWish& wish, const std::vector<LookPicture>& pictures,
-                               const media::LookedAt& source, const freshframe::Clock& clock);
+                               const media::LookedAtSources& sources, const freshframe::Clock& clock);
 /// 503: there is no such picture.
 [[nodiscard]] Reply no_view(const LookWish& wish, const media::LookedAt& source);
 

@@ -12,6 +12,7 @@
 
 #include "serve/http/look_question.hpp"
 #include "serve/http/picture_hub.hpp"
+#include "serve/http/query.hpp"
 #include "serve/http/web_files.hpp"
 #include "serve/state/metrics_text.hpp"
 #include "serve/state/state_json.hpp"
@@ -154,24 +155,24 @@ std::optional<std::string> picture_port(std::string_view path, std::string_view 
 
 /// Returns an empty text where the wishes can be met.
 std::string read_wishes(std::string_view query, StreamWishes& wishes) {
-  const bool has_fps = query_value(query, "fps").has_value();
-  const bool has_width = query_value(query, "width").has_value();
-  const auto fps = query_number(query, "fps", 1, StreamWishes::kMostPerSecond);
-  const auto width = query_number(query, "width", 64, PictureHub::kMaxWidth);
-  if (has_fps && !fps) return "fps must be a number from 1 to 15";
-  if (has_width && !width) return "width must be a number of pixels from 64 to 1920";
-  wishes.fps = fps.value_or(wishes.fps);
-  wishes.width = static_cast<int>(width.value_or(wishes.width));
+  if (auto fault = fault_of_query(query, {"fps", "width", "token"}); !fault.empty()) return fault;
+  double width = wishes.width;
+  if (read_number(query, "fps", 1, StreamWishes::kMostPerSecond, wishes.fps) == Parameter::Unreadable)
+    return "fps must be a number from 1 to 15";
+  if (read_number(query, "width", 64, PictureHub::kMaxWidth, width) == Parameter::Unreadable)
+    return "width must be a number of pixels from 64 to 1920";
+  wishes.width = static_cast<int>(width);
   return {};
 }
 
 /// Returns an empty text where the wish can be met.
 std::string read_wish(std::string_view query, PictureWish& wish) {
-  const auto text = query_value(query, "after");
-  if (!text) return {};
+  if (auto fault = fault_of_query(query, {"after", "token"}); !fault.empty()) return fault;
+  const auto [is, text] = query_value(query, "after");
+  if (is == Parameter::Absent) return {};
   std::int64_t after = 0;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), after);
-  if (error != std::errc() || end != text->data() + text->size())
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), after);
+  if (is == Parameter::Unreadable || error != std::errc() || end != text.data() + text.size())
     return "after must be a whole number: the X-Seq of the picture that you have";
   wish.after = after;
   return {};
@@ -208,7 +209,10 @@ std::optional<Routed> picture(std::string_view path, std::string_view query, Sta
       routed.to == Routed::To::Stream ? read_wishes(query, routed.wishes) : read_wish(query, routed.wish);
   if (!fault.empty()) return Routed{.reply = plain(400, fault)};
   if (!source.has_port(*port)) {
-    return Routed{.reply = plain(404, "no port with this name is served; serve(view=...) chooses the ports")};
+    return Routed{
+        .reply = plain(
+            404,
+            "no port with this name is served; serve(view=...) chooses the ports, and a removed node has none")};
   }
   if (routed.to == Routed::To::Stream && has_ended(source)) {
     auto reply = no_picture(source.look().seen());
@@ -223,7 +227,7 @@ std::optional<Routed> picture(std::string_view path, std::string_view query, Sta
 std::optional<Routed> picture_by_token(std::string_view path, std::string_view query, const Gate& gate,
                                        StateSource& source) {
   const auto token = query_value(query, "token");
-  if (!token || !gate.is_picture_token(*token)) return std::nullopt;
+  if (token.is != Parameter::Read || !gate.is_picture_token(token.text)) return std::nullopt;
   auto routed = picture(path, query, source);
   if (!routed) return std::nullopt;
   routed->permitted = true;
@@ -236,10 +240,12 @@ std::optional<Routed> picture_by_token(std::string_view path, std::string_view q
 
 // ?question=detect: queue=NEXT
 Reply prediction(std::string_view query, StateSource& source) {
+  if (auto fault = fault_of_query(query, {"question"}); !fault.empty()) return plain(400, std::move(fault));
   const auto question = query_value(query, "question");
-  if (!question) return plain(400, "a question is needed: /api/what_if?question=NODE: queue=NEXT");
+  if (question.is != Parameter::Read)
+    return plain(400, "a question is needed: /api/what_if?question=NODE: queue=NEXT");
   try {
-    return {.type = kJson, .body = what_if_json(source.look().what_if(Question::of(*question)))};
+    return {.type = kJson, .body = what_if_json(source.look().what_if(Question::of(question.text)))};
   } catch (const Error& error) {
     return plain(400, error.what());
   }
@@ -253,16 +259,27 @@ std::optional<Reply> document(std::string_view path, const StateSource& source) 
   return reply;
 }
 
+/// Answers the addresses that take no parameter. Returns nullopt for another address.
+std::optional<Routed> plain_answer(std::string_view path, StateSource& source) {
+  if (path == "/api/state") return Routed{.reply = {.type = kJson, .body = state_json(source.look(), false)}};
+  if (path == "/api/why") return Routed{.reply = {.type = kJson, .body = why_json(source.look().why())}};
+  if (path == "/api/live") return Routed{.to = Routed::To::Live};
+  if (path == kVideoPath) return Routed{.to = Routed::To::Video};
+  if (path == "/metrics")
+    return Routed{
+        .reply = {.type = kMetricsType, .body = metrics_text(source.look().seen(), Viewers::Known)}};
+  if (path == "/healthz") return Routed{.reply = health(source)};
+  return std::nullopt;
+}
+
 Routed answer(std::string_view path, std::string_view query, const RequestHead& head, StateSource& source) {
   if (auto found = document(path, source)) return {.reply = *std::move(found)};
-  if (path == "/api/state") return {.reply = {.type = kJson, .body = state_json(source.look(), false)}};
-  if (path == "/api/why") return {.reply = {.type = kJson, .body = why_json(source.look().why())}};
   if (path == "/api/what_if") return {.reply = prediction(query, source)};
-  if (path == "/api/live") return {.to = Routed::To::Live};
-  if (path == kVideoPath) return {.to = Routed::To::Video};
-  if (path == "/metrics")
-    return {.reply = {.type = kMetricsType, .body = metrics_text(source.look().seen(), Viewers::Known)}};
-  if (path == "/healthz") return {.reply = health(source)};
+  if (auto found = plain_answer(path, source)) {
+    if (auto fault = fault_of_query(query, {}); !fault.empty())
+      return {.reply = plain(400, std::move(fault))};
+    return *std::move(found);
+  }
   if (auto found = picture(path, query, source)) return *std::move(found);
   if (auto found = look(path, query, source)) return *std::move(found);
   if (auto found = file(path == "/" ? source.home() : path, head)) return {.reply = *std::move(found)};
@@ -288,7 +305,7 @@ Routed answer_without_token(std::string_view path, std::string_view query, const
   if (auto found = picture_by_token(path, query, gate, source)) return *std::move(found);
   if (path == "/") {
     const auto token = query_value(query, "token");
-    if (token && gate.is_token(*token)) return {.reply = let_in(gate)};
+    if (token.is == Parameter::Read && gate.is_token(token.text)) return {.reply = let_in(gate)};
   }
   if (std::ranges::find(kForEverybody, path) != kForEverybody.end()) {
     if (auto found = file(path, head)) return {.reply = *std::move(found)};
@@ -349,6 +366,8 @@ Routed route(const RequestHead& head, const Gate& gate, StateSource& source) {
   const auto question = std::min(head.target.find('?'), head.target.size());
   const auto path = head.target.substr(0, question);
   const auto query = head.target.substr(std::min(question + 1, head.target.size()));
+  if (!percent_decoded(path, false))
+    return {.reply = plain(400, "the path has a broken escape: % needs two hexadecimal digits after it")};
   const auto verdict = gate.judge(head, path == kVideoPath);
   if (verdict != Verdict::WrongHost) {
     if (auto found = element(path, head)) return {.reply = *std::move(found)};
@@ -363,7 +382,7 @@ Routed route(const RequestHead& head, const Gate& gate, StateSource& source) {
     case Verdict::Welcome:
       break;
   }
-  if (path == "/" && gate.wants_token() && query_value(query, "token")) return {.reply = let_in(gate)};
+  if (path == "/" && gate.wants_token() && has_parameter(query, "token")) return {.reply = let_in(gate)};
   if (auto found = picture_by_token(path, query, gate, source)) return *std::move(found);
   auto routed = answer(path, query, head, source);
   routed.permitted = true;

@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -34,8 +35,25 @@ namespace {
 using serve::LookDesk;
 using serve::Reply;
 
+/// A look in a pipeline that is not started.
+class ServedLook : public Source<Frame>, public LookBack {
+ public:
+  [[nodiscard]] std::string default_name() const override { return "look"; }
+  [[nodiscard]] bool live() const noexcept override { return true; }
+  std::optional<SourceItem<Frame>> read(const Context& /*context*/) override { return std::nullopt; }
+};
+
+/// Adds it, and keeps it for the test.
+template <class Look>
+Look* added(Pipeline& pipeline, const std::string& name) {
+  auto look = std::make_unique<Look>();
+  auto* const kept = look.get();
+  static_cast<void>(pipeline.add(std::move(look), {.name = name}));
+  return kept;
+}
+
 /// Gives one picture.
-class QuickLook final : public LookBack {
+class QuickLook final : public ServedLook {
  public:
   void look(const LookQuestion& /*question*/, const Take& take) override {
     ++asked;
@@ -47,7 +65,7 @@ class QuickLook final : public LookBack {
 };
 
 /// Decodes until the question is given up.
-class EndlessLook final : public LookBack {
+class EndlessLook final : public ServedLook {
  public:
   void look(const LookQuestion& question, const Take& /*take*/) override {
     ++began;
@@ -60,9 +78,7 @@ class EndlessLook final : public LookBack {
 
 struct Served {
   explicit Served(double seconds)
-      : server(pipeline, {.look = {{"quick", quick}, {"endless", endless}},
-                          .look_rate = 6000,
-                          .limits = {.look = seconds}}) {}
+      : server(pipeline, {.look = {"quick", "endless"}, .look_rate = 6000, .limits = {.look = seconds}}) {}
 
   /// A client asks for the endless one, and waits for no answer.
   [[nodiscard]] std::unique_ptr<RawClient> asks(const std::string& then = {}) const {
@@ -71,9 +87,9 @@ struct Served {
     return client;
   }
 
-  std::shared_ptr<QuickLook> quick = std::make_shared<QuickLook>();
-  std::shared_ptr<EndlessLook> endless = std::make_shared<EndlessLook>();
   CheckedPipeline pipeline;
+  QuickLook* quick = added<QuickLook>(pipeline, "quick");
+  EndlessLook* endless = added<EndlessLook>(pipeline, "endless");
   Server server;
 };
 
@@ -119,16 +135,16 @@ TEST(ServeLook, TheThreadOfAQuestionGivesWayToThePipeline) {
 /// A desk whose posted work the test runs.
 struct Desk {
   explicit Desk(double rate = 6000)
-      : desk(core::PipelineAccess::core(pipeline), {{"quick", std::make_shared<QuickLook>()}}, rate,
-             [this](std::function<void()> work) {
-               const std::lock_guard lock(mutex);
-               posted.push_back(std::move(work));
-             }) {}
+      : desk(core::PipelineAccess::core(pipeline), {"quick"}, rate, [this](std::function<void()> work) {
+          const std::lock_guard lock(mutex);
+          posted.push_back(std::move(work));
+        }) {}
   [[nodiscard]] LookDesk::Asked asks(const std::string& client) {
     return desk.ask({.name = "quick", .ages = {0}}, client, [this](const Reply&) { ++answers; });
   }
 
   CheckedPipeline pipeline;
+  QuickLook* quick = added<QuickLook>(pipeline, "quick");
   std::mutex mutex;
   std::vector<std::function<void()>> posted;  // guarded by mutex
   int answers = 0;
@@ -174,13 +190,13 @@ TEST(LookRates, CountAnIpv6NetworkAsOneClientAndEachIpv4Address) {
 TEST(ServeLook, AServerThatEndsBetweenTwoRequestsAsksNothingMore) {
   constexpr int kSteps = 40;
   for (int steps = 0; steps < kSteps; ++steps) {
-    const auto look = std::make_shared<QuickLook>();
-    const CheckedPipeline pipeline;
+    CheckedPipeline pipeline;
+    const auto* const look = added<QuickLook>(pipeline, "quick");
     net::io_context io;
     net::local::stream_protocol::socket client(io);
     {
-      serve::Service service(core::PipelineAccess::core(pipeline),
-                             {.look = {{"quick", look}}, .look_rate = 6000}, serve::Gate({}, true, {}, 80));
+      serve::Service service(core::PipelineAccess::core(pipeline), {.look = {"quick"}, .look_rate = 6000},
+                             serve::Gate({}, true, {}, 80));
       net::local::stream_protocol::socket link(service.io());
       net::local::connect_pair(client, link);
       const std::string head = " HTTP/1.1\r\nHost: localhost:80\r\n\r\n";

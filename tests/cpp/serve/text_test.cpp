@@ -16,6 +16,7 @@
 #include "core/pipeline/changes/changes.hpp"
 #include "serve/http/gate.hpp"
 #include "serve/http/page_message.hpp"
+#include "serve/http/query.hpp"
 #include "serve/state/json.hpp"
 #include "serve/state/sampler.hpp"
 #include "serve/state/state_json.hpp"
@@ -107,6 +108,7 @@ TEST(PageMessage, RefusesEverythingElse) {
                            R"({"ack":1})",
                            R"({"ack":"state"}x)",
                            R"({"ack":"state","ack":"state"})",
+                           R"({"view":[{"a":1,"a":2}]})",
                            R"({"view":"a"})",
                            R"({"view":[1]})",
                            R"({"view":["a",]})",
@@ -132,9 +134,33 @@ TEST(Gate, DecodesAddresses) {
   EXPECT_EQ(percent_decoded("a%20b%2Fc+d", false), "a b/c+d");
   EXPECT_EQ(percent_decoded("a+b", true), "a b");
   for (const char* text : {"%", "%4", "%zz", "%00"}) EXPECT_FALSE(percent_decoded(text, false)) << text;
-  EXPECT_EQ(query_value("a=1&token=x%3D&token=y", "token"), "x=");
-  EXPECT_EQ(query_value("token", "token"), "");
-  EXPECT_FALSE(query_value("tokens=1&&=", "token"));
+}
+
+TEST(Query, TellsAbsentFromUnreadableAndFromNought) {
+  using Is = Parameter;
+  const auto value = [](const char* query) { return query_value(query, "at"); };
+  EXPECT_EQ(value("a=1&at=x%3D&at=y").text, "x=");
+  EXPECT_EQ(value("at").is, Is::Read);
+  for (const char* query : {"", "ats=1&&=", "%61t=1"}) EXPECT_EQ(value(query).is, Is::Absent) << query;
+  for (const char* query : {"at=%", "at=-3%zz", "at=-3%00"})
+    EXPECT_EQ(value(query).is, Is::Unreadable) << query;
+  double number = 7;
+  EXPECT_EQ(read_number("b=1", "at", -5, 5, number), Is::Absent);
+  for (const char* query : {"at=", "at=x", "at=3x", "at=6", "at=nan", "at=inf", "at=+3", "at=3%", "at= 3"})
+    EXPECT_EQ(read_number(query, "at", -5, 5, number), Is::Unreadable) << query;
+  EXPECT_EQ(number, 7);
+  EXPECT_EQ(read_number("at=0", "at", -5, 5, number), Is::Read);
+  EXPECT_EQ(number, 0);
+  EXPECT_TRUE(has_parameter("at=%zz", "at"));
+}
+
+TEST(Query, RefusesWhatWouldBeAnsweredAsAnotherQuestion) {
+  EXPECT_EQ(fault_of_query("", {}), "");
+  EXPECT_EQ(fault_of_query("a=1&&b=2", {"a", "b"}), "");
+  for (const char* query : {"c=1", "a=1&c", "a=%", "%=1", "a=1&a=1", "=1", "A=1"})
+    EXPECT_NE(fault_of_query(query, {"a", "b"}), "") << query;
+  EXPECT_EQ(fault_of_query("c=1", {"a", "b"}), "there is no parameter 'c' here: the parameters are a, b");
+  EXPECT_EQ(fault_of_query("c=1", {}), "there is no parameter 'c' here: this address takes none");
 }
 
 TEST(Gate, ComparesTokensOfAnyLengths) {

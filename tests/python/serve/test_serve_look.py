@@ -118,7 +118,7 @@ def test_several_pictures_are_json_the_oldest_first_each_once() -> None:
         ("yard.json?back=0", 400, "above 0, at most 3600"),
         ("yard.json?n=17", 400, "from 1 to 16"),
         ("yard.json?n=1.5", 400, "from 1 to 16"),
-        ("yard.json?exact=2", 400, "0 or 1"),
+        ("yard.json?exact=2", 400, "0 for key pictures or 1"),
         ("yard.jpg?max_side=2049", 400, "from 16 to 2048"),
         ("yard.jpg?at=-3600", 503, "has not got the picture of 3600 s ago; its source is reading"),
         ("camera.jpg", 404, r"serve(look=[...]) chooses: 'yard'"),

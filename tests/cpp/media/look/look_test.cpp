@@ -181,6 +181,97 @@ TEST_P(LookTest, MaxBytesDropsTheOldestGroups) {
   EXPECT_EQ(look.at({0}, false, now).size(), 1U);
 }
 
+/// The packets with other pts, from another source or the same.
+std::vector<AnySample> as_from(std::vector<AnySample> packets, int source, double later) {
+  for (auto& each : packets) {
+    auto packet = *each.value.as<Packet>();
+    packet.pts += later;
+    packet.dts += later;
+    each.value = ValueRef::make<Packet>(std::move(packet));
+    each.stamp.pts += later;
+    each.stamp.source = source;
+  }
+  return packets;
+}
+
+// Later by 1000 s: the second camera had run before. Earlier: it begins with the look, or the first one begins again.
+TEST_P(LookTest, PicturesOfTwoSourcesAreFoundByTheirCapturesWhateverTheirPts) {
+  for (const auto& [source, later] : {std::pair(1, 1000.0), std::pair(1, -8.0), std::pair(0, -8.0)}) {
+    Looking look({.back = 30});
+    look.feed(as_from(packets_, 0, 0), 0, 203);  // the last of them are without their key picture's end
+    look.feed(as_from(packets_, source, later), 220, packets_.size());
+    const double now = first_ + (kLookCount - 1) / kLookFps;
+    for (double age = 0; age < 15; age += 0.7) {
+      const auto views = look.at({age}, true, now);
+      ASSERT_EQ(views.size(), 1U) << age;
+      const int wish = number_at(now - age);
+      const int there = wish >= 220 ? wish : std::min(wish, 202);
+      EXPECT_LE(number_of(views[0].frame), wish >= 220 ? wish : std::min(wish, 205)) << age;
+      EXPECT_GE(number_of(views[0].frame), there - 5) << age;
+      EXPECT_EQ(views[0].stamp.source, number_of(views[0].frame) < 210 ? 0 : source);
+    }
+  }
+}
+
+TEST_P(LookTest, APacketOfAnotherSourceIsLeftOutUpToItsKeyPicture) {
+  Looking look({.back = 30});
+  look.feed(as_from(packets_, 0, 0), 0, 110);
+  look.feed(as_from(packets_, 1, 0), 110, 160);
+  const double now = first_ + 159 / kLookFps;
+  for (const auto& view : look.at({1.9, 1.5, 1, 0.5, 0}, true, now))
+    EXPECT_EQ(view.stamp.source, number_of(view.frame) < 115 ? 0 : 1);
+}
+
+/// The holes in the answer of a look of frames that were captured at these times.
+double seconds_of_holes(const std::vector<double>& times) {
+  FrameLook look({.back = 600, .every = 0});
+  for (std::size_t n = 0; n < times.size(); ++n) {
+    AnySample sample;
+    sample.stamp = {.seq = static_cast<int>(n), .pts = times[n], .captured = captured_at(times[n])};
+    sample.frame = numbered_frame(static_cast<int>(n));
+    static_cast<void>(look.process(Sample<Frame>(std::move(sample)), Hand().context()));
+  }
+  double seconds = 0;
+  const double now = times.back();
+  for (const auto& view : look.views({.ages = {now, now / 2, 0}, .clock = clock_at(now)}))
+    seconds += view.hole;
+  return seconds;
+}
+
+TEST(Looks, ReportAHoleAfterEachOfTheFirstPictures) {
+  for (const int after : {1, 2, 3, 4, 5, 10}) {
+    std::vector<double> times;
+    for (int n = 0; n < 60; ++n) times.push_back(n / 30.0 + (n >= after ? 4 : 0));
+    EXPECT_NEAR(seconds_of_holes(times), 4, 0.1) << after;
+    for (int n = 0; n < 60; ++n) times[static_cast<std::size_t>(n)] += n >= 12 ? 2 : 0;
+    EXPECT_NEAR(seconds_of_holes(times), 6, 0.2) << after;
+  }
+}
+
+TEST(Looks, ReportNoHoleOfASlowCameraAndFollowANewRate) {
+  std::vector<double> times;
+  for (int n = 0; n < 30; ++n) times.push_back(n * 5.0);
+  EXPECT_EQ(seconds_of_holes(times), 0);
+  for (int n = 0; n < 60; ++n) times.push_back(145 + n / 30.0);
+  EXPECT_EQ(seconds_of_holes(times), 0);
+}
+
+TEST(FrameLooks, CountTheSecondsBetweenTwoPicturesByTheirCapturesInEachSource) {
+  FrameLook look({.back = 30, .every = 0.5});
+  const auto feed = [&look](int n, int source, double pts, double captured) {
+    AnySample sample;
+    sample.stamp = {.seq = n, .pts = pts, .captured = captured_at(captured), .source = source};
+    sample.frame = numbered_frame(n);
+    static_cast<void>(look.process(Sample<Frame>(std::move(sample)), Hand().context()));
+  };
+  for (int n = 0; n < 50; ++n) feed(n, 0, n, 5 + n * 0.001);  // a file at full speed
+  feed(60, 1, 0, 5.06);                                       // another source
+  feed(61, 1, 99, 5.07);
+  feed(62, 1, 100, 5.6);
+  const auto numbers = numbers_of(look.views({.ages = {1, 0.6, 0.55, 0.5, 0}, .clock = clock_at(5.61)}));
+  EXPECT_EQ(numbers, (std::vector{0, 60, 62}));
+}
+
 /// A look of frames, and questions that keep their turns until it goes.
 class LookHeld {
  public:
