@@ -24,8 +24,9 @@ export function groups(nodes, edges) {
   const sources = new Map(names.map((name) => [name, new Set(first.has(name) ? [cameraOf(name, first) ?? name] : [])]));
   for (let round = 0; round < names.length; ++round) {
     let changed = false;
-    for (const { parent, child } of edges) {
-      for (const source of sources.get(parent) ?? []) {
+    for (const { parent, child, only } of edges) {
+      const through = first.has(only) ? [cameraOf(only, first) ?? only] : (sources.get(parent) ?? []);
+      for (const source of through) {
         if (!sources.get(child).has(source)) changed = Boolean(sources.get(child).add(source));
       }
     }

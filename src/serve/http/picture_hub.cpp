@@ -59,26 +59,61 @@ PictureHub::~PictureHub() {
   }
   caught_->changed.notify_all();
   if (encoder_.joinable()) encoder_.join();
-  for (auto& port : ports_) core::close_tap(*core_, port.tap);
+  for (auto& port : ports_) close_tap(port);
 }
 
 void PictureHub::add_port(const std::string& name) {
   auto& port = ports_.emplace_back();
   port.index = ports_.size() - 1;
   port.name = name;
-  const auto hook = [queue = caught_, caught = &port] {
-    {
-      const std::lock_guard lock(queue->mutex);
-      queue->ports.push_back(caught);
-    }
-    queue->changed.notify_one();
-  };
   try {
-    port.tap = core::open_tap(*core_, name, hook);
+    open_tap(port);
   } catch (...) {  // such as std::bad_alloc: the destructor closes the tap of each port
     ports_.pop_back();
     throw;
   }
+}
+
+void PictureHub::open_tap(Port& port) {
+  const Caught next{.port = &port, .tap_number = port.tap_number + 1};
+  auto tap = core::open_tap(*core_, port.name, [queue = caught_, next] {
+    {
+      const std::lock_guard lock(queue->mutex);
+      queue->caught.push_back(next);
+    }
+    queue->changed.notify_one();
+  });
+  const std::lock_guard lock(caught_->mutex);
+  port.tap = std::move(tap);
+  port.tap_number = next.tap_number;
+}
+
+void PictureHub::close_tap(Port& port) {
+  if (!port.tap) return;
+  core::close_tap(*core_, port.tap);
+  const std::lock_guard lock(caught_->mutex);
+  port.tap.reset();
+  ++port.tap_number;  // what comes of it later is left out
+  port.busy = false;
+  port.newest.reset();
+}
+
+std::vector<std::size_t> PictureHub::follow_names() {
+  std::vector<core::NamedTap> taps;
+  for (const auto& port : ports_) taps.emplace_back(port.name, port.tap);
+  const auto places = core::places_of(*core_, taps);
+  std::vector<std::size_t> changed;
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    auto& port = ports_[i];
+    if (places[i] == core::TapPlace::Same || (places[i] == core::TapPlace::NoPort && !port.tap)) continue;
+    close_tap(port);
+    changed.push_back(i);
+    try {
+      if (places[i] == core::TapPlace::Other) open_tap(port);
+    } catch (const Error&) {  // removed meanwhile, or another server views it
+    }
+  }
+  return changed;
 }
 
 std::optional<std::size_t> PictureHub::find(std::string_view name) const {
@@ -114,7 +149,7 @@ int PictureHub::wanted_width(std::size_t index) const {
 
 bool PictureHub::is_encoding(std::size_t index) const {
   const auto& port = ports_[index];
-  return port.busy && !port.tap->asked();
+  return port.busy && port.tap && !port.tap->asked();
 }
 
 void PictureHub::offer(PictureClient& client, std::size_t index) {
@@ -123,7 +158,7 @@ void PictureHub::offer(PictureClient& client, std::size_t index) {
 }
 
 bool PictureHub::is_newest(const Port& port) const {
-  return !is_encoding(port.index) && !port.tap->has_newer();
+  return !is_encoding(port.index) && !(port.tap && port.tap->has_newer());
 }
 
 void PictureHub::serve(PictureClient& client) {
@@ -142,12 +177,13 @@ PictureHub::Time PictureHub::pump(Time now) {
   auto again = Time::max();
   for (std::size_t i = 0; i < ports_.size(); ++i) {
     auto& port = ports_[i];
+    if (!port.tap) continue;
     const bool ready = any_ready(i);
     if (port.busy) {
       if (!ready && port.tap->asked()) {  // no client is left: hold no frame
         port.tap->cancel();
         const std::lock_guard lock(caught_->mutex);
-        port.busy = std::ranges::find(caught_->ports, &port) != caught_->ports.end();
+        port.busy = std::ranges::find(caught_->caught, &port, &Caught::port) != caught_->caught.end();
       }
       continue;
     }
@@ -165,23 +201,26 @@ PictureHub::Time PictureHub::pump(Time now) {
 
 void PictureHub::encode_loop() {
   while (true) {
-    Port* port = nullptr;
+    Caught next;
+    std::shared_ptr<core::PictureTap> tap;
     {
       std::unique_lock lock(caught_->mutex);
-      caught_->changed.wait(lock, [&] { return caught_->closed || !caught_->ports.empty(); });
+      caught_->changed.wait(lock, [&] { return caught_->closed || !caught_->caught.empty(); });
       if (caught_->closed) return;
-      port = caught_->ports.front();
-      caught_->ports.pop_front();
+      next = caught_->caught.front();
+      caught_->caught.pop_front();
+      if (next.tap_number == next.port->tap_number) tap = next.port->tap;
     }
-    encode(*port);
+    if (tap) encode(next, *tap);
   }
 }
 
-void PictureHub::encode(Port& port) {
+void PictureHub::encode(const Caught& next, core::PictureTap& tap) {
+  const auto& port = *next.port;
   LivePictureRef result;
   std::string error;
   try {
-    const auto caught = port.tap->take();
+    const auto caught = tap.take();
     if (caught) {
       auto jpeg = jpeg_->encode(caught->frame, port.width.load(std::memory_order_relaxed), kQuality);
       auto picture = std::make_shared<LivePicture>();
@@ -198,12 +237,14 @@ void PictureHub::encode(Port& port) {
   } catch (const std::exception& known) {
     error = known.what();
   }
-  post_([this, at = &port, result = std::move(result), error = std::move(error)]() mutable {
-    finish(*at, std::move(result), error);
+  post_([this, next, result = std::move(result), error = std::move(error)]() mutable {
+    finish(next, std::move(result), error);
   });
 }
 
-void PictureHub::finish(Port& port, LivePictureRef picture, const std::string& error) {
+void PictureHub::finish(const Caught& caught, LivePictureRef picture, const std::string& error) {
+  auto& port = *caught.port;
+  if (caught.tap_number != port.tap_number) return;  // it is a picture of a node that was removed
   const auto now = Clock::now();
   port.busy = false;
   port.due = std::max(port.due, now - kInterval / 2) + kInterval;
@@ -226,6 +267,7 @@ void PictureHub::finish(Port& port, LivePictureRef picture, const std::string& e
 std::vector<ViewInfo> PictureHub::info() const {
   std::vector<ViewInfo> result;
   for (std::size_t i = 0; i < ports_.size(); ++i) {
+    if (!ports_[i].tap) continue;
     const auto viewers =
         std::ranges::count_if(clients_, [&](const auto* client) { return client->looks_at(i); });
     result.push_back({ports_[i].name, ports_[i].encoded, static_cast<std::size_t>(viewers)});

@@ -93,8 +93,19 @@ class PictureHub {
 
   /// Throws OptionError when the port cannot be viewed.
   void add_port(const std::string& name);
+  /// A name leads to the port that has it now: closes the taps of removed ports, and opens taps of other ports with their
+  /// names. Returns the ports that have another tap, or none.
+  std::vector<std::size_t> follow_names();
   [[nodiscard]] std::optional<std::size_t> find(std::string_view name) const;
+  /// Whether it was added, even if no port has this name now.
   [[nodiscard]] bool has(std::string_view name) const { return find(name).has_value(); }
+  /// Whether a port has this name now.
+  [[nodiscard]] bool is_there(std::string_view name) const {
+    const auto port = find(name);
+    return port && tap(*port);
+  }
+  [[nodiscard]] const std::string& name(std::size_t port) const { return ports_[port].name; }
+  /// Returns null if no port has the name now.
   [[nodiscard]] const std::shared_ptr<core::PictureTap>& tap(std::size_t port) const {
     return ports_[port].tap;
   }
@@ -117,8 +128,10 @@ class PictureHub {
   struct Port {
     std::size_t index = 0;
     std::string name;
-    std::shared_ptr<core::PictureTap> tap;
-    bool busy = false;  // requested, received or being encoded
+    // The next two change with the queue's mutex, on the network's thread.
+    std::shared_ptr<core::PictureTap> tap;  // null: no port has the name now
+    std::uint64_t tap_number = 0;           // counts the taps
+    bool busy = false;                      // requested, received or being encoded
     Time due{};
     std::uint64_t encoded = 0;
     LivePictureRef newest;
@@ -127,16 +140,23 @@ class PictureHub {
   };
 
   // Ports that have received a picture. Shared with the taps' hooks: a call may outlive the hub.
+  struct Caught {
+    Port* port = nullptr;
+    std::uint64_t tap_number = 0;
+  };
   struct Queue {
     std::mutex mutex;
     std::condition_variable changed;
-    std::deque<Port*> ports;  // guarded by mutex
-    bool closed = false;      // guarded by mutex
+    std::deque<Caught> caught;  // guarded by mutex
+    bool closed = false;        // guarded by mutex
   };
 
   void encode_loop();
-  void encode(Port& port);
-  void finish(Port& port, LivePictureRef picture, const std::string& error);
+  void encode(const Caught& next, core::PictureTap& tap);
+  void finish(const Caught& caught, LivePictureRef picture, const std::string& error);
+  /// Throws Error when the port has no tap for this client.
+  void open_tap(Port& port);
+  void close_tap(Port& port);
   void offer(PictureClient& client, std::size_t index);
   [[nodiscard]] bool is_newest(const Port& port) const;
   [[nodiscard]] bool any_ready(std::size_t index) const;

@@ -139,6 +139,7 @@ void Service::tick() {
   tick_timer_.async_wait([this](const ErrorCode& cancelled) {  // first: even if this tick fails
     if (!cancelled) tick();
   });
+  follow_names();
   open_views();
   look_now(now);
   if (!viewers_.empty()) {
@@ -167,6 +168,13 @@ void Service::open_views() {
       } catch (const StateError&) {  // another server views it
       }
     }
+  }
+}
+
+/// A node may be removed, and another one be added with its name, which leads to that one then.
+void Service::follow_names() {
+  for (const auto port : hub_.follow_names()) {
+    if (auto* const video = video_.find(hub_.name(port))) video->set_tap(hub_.tap(port));
   }
 }
 

@@ -55,7 +55,7 @@ class Service final : public StateSource {
   [[nodiscard]] VideoDesk& video() noexcept { return video_; }
   [[nodiscard]] core::PipelineCore& core() noexcept { return *core_; }
   [[nodiscard]] const Sampler& look() override;
-  [[nodiscard]] bool has_port(std::string_view name) const override { return hub_.has(name); }
+  [[nodiscard]] bool has_port(std::string_view name) const override { return hub_.is_there(name); }
   [[nodiscard]] std::optional<std::string> instead_of_look(std::string_view name) const override {
     return looks_.has(name) ? std::nullopt : std::optional(looks_.names());
   }
@@ -89,6 +89,7 @@ class Service final : public StateSource {
   void look_now(Clock::time_point now);
   void open_views();
   void open_view(const std::string& name);
+  void follow_names();
   void make_room_for_unknown();
   void check_connections(Clock::time_point now);
 

@@ -32,7 +32,9 @@ class VideoDesk {
   }
   [[nodiscard]] std::vector<std::string> names() const {
     std::vector<std::string> names;
-    for (const auto& port : ports_) names.push_back(port.name());
+    for (const auto& port : ports_) {
+      if (port.is_there()) names.push_back(port.name());
+    }
     return names;
   }
   /// Begins to serve what comes.

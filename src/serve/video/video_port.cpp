@@ -49,16 +49,22 @@ VideoPort::VideoPort(std::shared_ptr<core::PipelineCore> core, std::string name,
                      std::shared_ptr<core::PictureTap> tap, std::shared_ptr<Bell> bell)
     : core_(std::move(core)),
       name_(std::move(name)),
-      tap_(std::move(tap)),
       bell_(std::move(bell)),
       mail_(std::make_shared<ResultMail>(bell_)) {
-  tap_->follow([mail = mail_](const AnySample& sample) { mail->put(sample); });
-  attach();
+  set_tap(std::move(tap));
 }
 
 VideoPort::~VideoPort() {
-  tap_->follow({});
+  if (tap_) tap_->follow({});
   detach();
+}
+
+void VideoPort::set_tap(std::shared_ptr<core::PictureTap> tap) {
+  if (tap_) tap_->follow({});
+  tap_ = std::move(tap);
+  mail_->begin_again();
+  if (tap_) tap_->follow([mail = mail_](const AnySample& sample) { mail->put(sample); });
+  attach();
 }
 
 void VideoPort::detach() {
@@ -68,6 +74,13 @@ void VideoPort::detach() {
   writer_.reset();
   unplayable_.clear();
   pictures_.clear();
+  forget_results();
+}
+
+/// Results have the times of one source.
+void VideoPort::forget_results() {
+  results_begin_ = results_end();
+  results_.clear();
 }
 
 /// The source of a port may come later, and be replaced while the pipeline runs.
@@ -105,8 +118,7 @@ void VideoPort::leave(VideoClient& client) {
   stream_.reset();
   writer_.reset();
   pictures_.clear();
-  results_begin_ = results_end();
-  results_.clear();
+  forget_results();
 }
 
 bool VideoPort::take() {
@@ -238,6 +250,7 @@ double VideoPort::unix_time(TimePoint time) const {
 VideoMessageRef VideoPort::gone_now(const Snapshot& seen) const {
   if (seen.graph.phase >= core::LifePhase::Ended)
     return gone_message("ended", "the pipeline is " + std::string(to_string(seen.graph.phase)), std::nullopt);
+  if (!tap_) return gone_message("unknown", "'" + name_ + "' was removed", std::nullopt);
   for (std::size_t i = 0; i < seen.graph.stats.nodes.size() && i < seen.away.size(); ++i) {
     if (seen.graph.stats.nodes[i].name != source_name_ || !seen.away[i]) continue;
     return gone_message("away", "the source '" + source_name_ + "' has no connection",

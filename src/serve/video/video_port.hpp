@@ -52,6 +52,10 @@ class VideoPort {
   VideoPort& operator=(const VideoPort&) = delete;
 
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  /// Whether a port has its name now.
+  [[nodiscard]] bool is_there() const noexcept { return tap_ != nullptr; }
+  /// Another port has its name now, or with null no port.
+  void set_tap(std::shared_ptr<core::PictureTap> tap);
   void join(VideoClient& client);
   void leave(VideoClient& client);
   [[nodiscard]] const std::vector<VideoClient*>& clients() const noexcept { return clients_; }
@@ -85,6 +89,7 @@ class VideoPort {
 
   void attach();
   void detach();
+  void forget_results();
   void add(const media::KeptPacket& item);
   void begin(const std::shared_ptr<const PacketStream>& stream);
   void add(const ResultMail::Result& result);
@@ -92,7 +97,7 @@ class VideoPort {
 
   const std::shared_ptr<core::PipelineCore> core_;
   const std::string name_;
-  const std::shared_ptr<core::PictureTap> tap_;
+  std::shared_ptr<core::PictureTap> tap_;
   const std::shared_ptr<Bell> bell_;
   const std::shared_ptr<ResultMail> mail_;
   std::vector<VideoClient*> clients_;
