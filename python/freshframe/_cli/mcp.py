@@ -53,6 +53,7 @@ _CONNECTIONS = 64
 _SILENT_AT_ONCE = 16  # connections that have not shown the token
 _SILENT_FOR = 2.0  # seconds
 _CLOCKS_DIFFER = 1.0  # seconds by which a picture's clock may be ahead of the server's
+_PACKETS = ".packets"  # after a camera: the source of its packets
 _JPEG = b"\xff\xd8"  # its first bytes
 _ORIGINS = {  # of a picture's UTC
     "camera": "the camera's clock",
@@ -116,6 +117,24 @@ def _looks_of(state: dict[str, Any]) -> list[str]:
     return [look["look"] for look in state.get("looks", [])]
 
 
+def _sources_of(state: dict[str, Any]) -> list[dict[str, Any]]:
+    """Name, state and pictures per second of each source.
+
+    A camera whose frames nothing uses decodes none, and has the rate of its packets. Packets are no source.
+    """
+    nodes = {node["name"]: node for node in state["nodes"] if node["kind"] == "source"}
+    return [
+        {
+            "name": name,
+            "state": (node["source"] or node)["state"],
+            "fps": node["fps"] or (node["source"] or {}).get("undecoded_rate", 0.0),
+            "away_seconds": (node["source"] or {}).get("away"),
+        }
+        for name, node in nodes.items()
+        if not (name.endswith(_PACKETS) and name.removesuffix(_PACKETS) in nodes)
+    ]
+
+
 def _moment(unix: float) -> str:
     return datetime.fromtimestamp(unix, timezone.utc).isoformat(timespec="milliseconds")
 
@@ -159,14 +178,8 @@ class Eyes:
     def cameras(self) -> str:
         """The ports whose pictures may be seen, the looks that keep the past, and the sources, as JSON."""
         state = self._state()
-        sources = [
-            {name: node[name] for name in ("name", "state", "fps")}
-            | {"away_seconds": (node["source"] or {}).get("away")}
-            for node in state["nodes"]
-            if node["kind"] == "source"
-        ]
         seen = {"phase": state["phase"], "cameras": _ports_of(state), "looks": _looks_of(state)}
-        return json.dumps({**seen, "sources": sources}, allow_nan=False)
+        return json.dumps({**seen, "sources": _sources_of(state)}, allow_nan=False)
 
     @_readable("a picture with its time")
     def now(self, camera: str) -> tuple[str, bytes]:
@@ -205,7 +218,10 @@ class Eyes:
         found = plain(json.loads(body))
         camera, state = _text(found["camera"]), _text(found["state"])
         return [
-            (_words_of(camera, state, each, took), _picture(base64.b64decode(each["jpeg"])))
+            (
+                _words_of(_text(each.get("camera", camera)), state, each, took),
+                _picture(base64.b64decode(each["jpeg"])),
+            )
             for each in found["pictures"]
         ]
 

@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import contextlib
 import threading
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import _native
@@ -43,6 +44,20 @@ def _step_between(given: Any, wanted: Any) -> str:
             ": add Annotate() between them, which draws on the pictures, or give it the port of the pictures"
         )
     return ""
+
+
+@contextlib.contextmanager
+def _made_for(node: Any, ports: Sequence[Port[Any]]) -> Iterator[None]:
+    """Makes a node that takes frames or packets ready for its parents. A failure changes nothing."""
+    before = getattr(node, "_handle", None)
+    if have_packets(ports) and hasattr(node, "_take_packets"):
+        node._take_packets()
+    try:
+        yield
+    except BaseException:
+        if before is not None and not node._handle.added:
+            node._handle = before
+        raise
 
 
 def _end_of_run(node: Any, is_complete: bool) -> None:
@@ -113,7 +128,10 @@ class Graph:
         mark = object()
         try:
             wiring.claim(node, mark)
-            index = self._give_to_engine(node, ends(ports), hints, options, None if plan is None else plan())
+            with _made_for(node, ports):
+                index = self._give_to_engine(
+                    node, ends(ports), hints, options, None if plan is None else plan()
+                )
         except BaseException:
             wiring.release(node, mark)
             raise
@@ -126,7 +144,7 @@ class Graph:
     def _fit(
         self, node: Any, ports: Sequence[Port[Any]], batch: Batch | None, joined: bool, *, is_in_process: bool
     ) -> tuple[Any, Any]:
-        """Checks a node below its parents, and tells it what it has to know; returns what it takes and gives.
+        """Checks a node below its parents; returns what it takes and gives.
 
         Raises:
             GraphError: It does not go there.
@@ -141,10 +159,7 @@ class Graph:
         _check_types(node, wanted, ports)
         if hasattr(node, "_check_parents"):
             node._check_parents([value_type(port) for port in ports])
-        takes_packets = have_packets(ports)
-        if takes_packets and hasattr(node, "_take_packets"):
-            node._take_packets()
-        if takes_packets and is_in_process:
+        if have_packets(ports) and is_in_process:
             raise GraphError(
                 f"{wiring.label(node)!r} takes packets, which do not go to worker processes: leave "
                 "process= out"
@@ -184,7 +199,7 @@ class Graph:
         ports = [each for each in member.ports if not is_gone(each)]
         self._fit(node, ports, member.batch, member.joined, is_in_process=False)
         wiring.note_name(node, port.name)
-        with replacing.packets_stay(port):
+        with replacing.packets_stay(port), _made_for(node, ports):
             replacing.replace(self._engine, index, member, node, timeout, start)
 
     def forget_removed(self) -> None:

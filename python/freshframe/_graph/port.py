@@ -80,9 +80,9 @@ class Port(Generic[T_co]):
     def packets(self) -> Port[_native.Packet]:
         """The second output of a camera: its encoded pictures, as it has sent them.
 
-        A port of a source of its own, ``"name.packets"``, whose samples are in the order of decoding. Their
-        ``pts`` and ``captured`` are those of the frames. If only packets are asked for, no frame is decoded.
-        When the port was removed, this gives a new one.
+        A port of a source of its own, ``"name.packets"``, whose samples are in the order of decoding. A
+        packet has ``pts``, ``captured`` and ``utc`` of its frame. If only packets are asked for, no frame is
+        decoded. When the port was removed, this gives a new one.
 
         Raises:
             GraphError: The port is not that of a source, its source has no packets, or it was removed.

@@ -185,7 +185,8 @@ def test_an_answer_that_is_none_is_told_in_words(answer: bytes, message: str) ->
 
 
 PICTURE = {
-    **{"seq": 7, "time": 1.0, "age": 0.5, "utc": 2.0, "utc_error": 0.25, "utc_from": "camera"},
+    **{"camera": "door", "seq": 7, "time": 1.0, "age": 0.5},
+    **{"utc": 2.0, "utc_error": 0.25, "utc_from": "camera"},
     **{"damaged": False, "still_for": 0, "hole": 0, "width": 1, "height": 1, "jpeg": "/9j/"},
 }
 TOLD = "door, picture 7, captured at 1970-01-01T00:00:01.000+00:00, 0.5"
@@ -250,10 +251,11 @@ def test_an_answer_without_readable_pictures_is_told_in_words(body: str) -> None
         eyes.back("door", 10, 4)
 
 
+CAMERA = {"state": "reading", "undecoded_rate": 0.0, "away": 0.0}
 STATE: dict[str, Any] = {
     **{"schema": top._SCHEMA, "phase": "running", "views": [{"port": "door"}], "looks": [{"look": "past"}]},
     **{name: [] for name in sorted(top._SHOWN - {"phase", "views", "looks"})},
-    "nodes": [{"name": "door", "kind": "source", "state": "reading", "fps": 30.0, "source": {"away": 0.0}}],
+    "nodes": [{"name": "door", "kind": "source", "state": "waiting", "fps": 30.0, "source": CAMERA}],
     "events": [{"time": 1.0, "kind": "start", "subject": "door", "text": "started", "count": 1}],
     "problems": [],
 }
