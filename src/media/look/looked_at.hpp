@@ -26,7 +26,7 @@ class LookedAtSources {
 
   /// `source`: Stamp::source of a picture. A source that was removed keeps its name.
   [[nodiscard]] LookedAt of(int source) const;
-  /// The source whose samples come to this node now, for a Look without a picture.
+  /// The source whose samples come to this node now. It describes a Look without a picture.
   [[nodiscard]] LookedAt above(std::string_view node) const;
 
  private:
