@@ -18,6 +18,12 @@ extern "C" {
 namespace freshframe::media {
 namespace {
 
+/// Lives as long as the process. Null without memory: then nothing changes.
+locale_t numbers_of_c() {
+  static const locale_t locale = ::newlocale(LC_ALL_MASK, "C", nullptr);
+  return locale;
+}
+
 /// In a class or its children: all protocols and containers are below AVFormatContext's, all codecs below
 /// AVCodecContext's.
 bool has_option(const AVClass* of, const std::string& name) {
@@ -26,6 +32,12 @@ bool has_option(const AVClass* of, const std::string& name) {
 }
 
 }  // namespace
+
+DecimalPoint::DecimalPoint() : before_(::uselocale(numbers_of_c())) {}
+
+DecimalPoint::~DecimalPoint() {
+  static_cast<void>(::uselocale(before_));
+}
 
 void check_known(const std::map<std::string, std::string>& options, const std::string& url) {
   std::string unknown;

@@ -22,6 +22,7 @@
 #include "core/ascii.hpp"
 #include "media/ffmpeg/error.hpp"
 #include "media/ffmpeg/log.hpp"
+#include "media/ffmpeg/options.hpp"
 #include "media/ffmpeg/read/probing.hpp"
 #include "media/ffmpeg/read/read_packet.hpp"
 #include "media/network/address/url.hpp"
@@ -237,6 +238,7 @@ void Demuxer::open_container(Dictionary& options) {
   if ((format->flags & AVFMT_NOFILE) == 0) input->pb = io_.get();
   input->interrupt_callback = interrupt_.callback();
   if (is_one_picture(*format) && avio_size(io_.get()) > 0) input->flags |= AVFMT_FLAG_NOPARSE;
+  const DecimalPoint numbers;
   const int opened = avformat_open_input(&input, address().c_str(), format, options.out());
   input_.reset(input);  // null after a failure: FFmpeg has freed it
   check_interrupt("opened", settings_.open_timeout);

@@ -20,6 +20,7 @@
 #include "media/colour/pixel_conversions.hpp"
 #include "media/ffmpeg/error.hpp"
 #include "media/ffmpeg/log.hpp"
+#include "media/ffmpeg/options.hpp"
 #include "media/ffmpeg/write/video_codec.hpp"
 
 // Frames in the form for FFmpeg's encoders.
@@ -292,6 +293,7 @@ Dictionary FrameEncoder::start(const Frame& first, double fps) {
       set_up_codec(*encoder, sample, guessed && is_mpeg2(*encoder) ? mpeg2_rate(fps) : av_d2q(fps, kTicks));
   const FfmpegErrorCapture errors;
   Dictionary options(options_.options);
+  const DecimalPoint numbers;
   const int result = avcodec_open2(codec_.get(), encoder, options.out());
   if (result < 0) refused(result, errors.in_brackets());
   return options;
@@ -302,6 +304,7 @@ void FrameEncoder::begin_again(const Frame& first) {
   auto again = set_up_codec(encoder, first, codec_->framerate);
   const FfmpegErrorCapture errors;
   Dictionary options(options_.options);
+  const DecimalPoint numbers;
   const int result = avcodec_open2(again.get(), &encoder, options.out());
   if (result < 0) {
     fail("the encoder " + std::string(encoder.name) + " could not start again: " + ffmpeg_text(result) +

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "media/ffmpeg/error.hpp"
+#include "media/ffmpeg/options.hpp"
 #include "media/source_url.hpp"
 
 namespace freshframe::media {
@@ -143,6 +144,7 @@ int VideoMuxer::start(const AVCodecParameters& codec, AVRational time_base, AVRa
   if (fragmented_) options.set("movflags", "frag_custom+delay_moov+default_base_moof");
   if (fragmented_ && file_.can_read_back()) index_ = std::make_unique<Mp4Index>(container().name, *stream);
   file_.begin();
+  const DecimalPoint numbers;
   result = avformat_write_header(output_.get(), options.out());
   started_ = result >= 0;
   if (!started_) give_up();
