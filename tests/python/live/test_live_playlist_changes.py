@@ -178,8 +178,8 @@ def test_a_playlist_that_fails_once_is_asked_for_again(failure: str) -> None:
         begun(server, clip)
         with Camera(server.url, **QUICK, **options) as camera:
             first = camera.read(SOME)
-            server.answers.extend(FAILURES[failure](server.playlist()))
-            until(lambda: not server.answers, "the failure")
+            server.answers["live.m3u8"] = [*FAILURES[failure](server.playlist())]
+            until(lambda: not server.answers["live.m3u8"], "the failure")
             server.add(clip, 2)
             server.is_over = True
             seen = numbers(first + rest_of(camera.reader, WATCHDOG))
@@ -188,13 +188,32 @@ def test_a_playlist_that_fails_once_is_asked_for_again(failure: str) -> None:
     assert stats.outages == 0
 
 
+@pytest.mark.parametrize("failure", ["500", "503-twice", "closed"])
+@pytest.mark.parametrize(("kind", "name"), [("mpegts", "2.ts"), ("mp4", "2.m4s"), ("mp4", "init.mp4")])
+def test_a_segment_that_fails_once_is_asked_for_again(kind: str, name: str, failure: str) -> None:
+    clip = numbered(kind)
+    with Packager() as server:
+        begun(server, clip)
+        with Camera(server.url, **QUICK) as camera:
+            first = camera.read(SOME)
+            has_read(server, 1)
+            server.answers[name] = [*FAILURES[failure](b"")]
+            server.add(clip, 2)
+            server.is_over = True
+            seen = numbers(first + rest_of(camera.reader, WATCHDOG))
+            stats = camera.stats
+    assert seen == list(range(PER_SEGMENT, 3 * PER_SEGMENT))
+    assert stats.outages == 0
+    assert not server.answers[name]
+
+
 def test_a_playlist_that_fails_for_good_is_an_error_that_says_why() -> None:
     clip = numbered("mpegts")
     with Packager() as server:
         begun(server, clip)
         with Camera(server.url, read_timeout=0.5, reconnect=False, **QUICK) as camera:
             camera.read(SOME)
-            server.answers.extend(1000 * [b"HTTP/1.0 500 No\r\n\r\n"])
+            server.answers["live.m3u8"] = 1000 * [b"HTTP/1.0 500 No\r\n\r\n"]
             with pytest.raises(ff.SourceTimeout, match=r"s: its playlist does not come: .*5XX"):
                 camera.pipeline.wait(WATCHDOG)
 

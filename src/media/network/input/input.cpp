@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/real_deadline.hpp"
 #include "media/ffmpeg/error.hpp"
 #include "media/ffmpeg/options.hpp"
 #include "media/ffmpeg/read/probing.hpp"
@@ -60,12 +61,39 @@ int OpenedInputs::open(AVFormatContext& input, AVIOContext*& io, const std::stri
   }
   playlists_.note_opened(url);
   const auto asked = std::chrono::steady_clock::now();
-  const int result = open_(&input, &io, url.c_str(), flags, options);
+  const bool is_first = !is_open_ || options == nullptr;
+  const int result = is_first ? open_(&input, &io, url.c_str(), flags, options)
+                              : open_segment(input, io, url, flags, *options);
   uses_tls_ = uses_tls_ || (result >= 0 && protocol_text(*io, "location").starts_with("https:"));
   if (result < 0) return result;
   const int looked = look_at(input, io, url, asked);
   if (looked < 0) avio_closep(&io);
   return looked < 0 ? looked : result;
+}
+
+namespace {
+
+/// Whether another request would have the same answer.
+bool is_refusal(int result) {
+  return result == AVERROR_HTTP_BAD_REQUEST || result == AVERROR_HTTP_UNAUTHORIZED ||
+         result == AVERROR_HTTP_FORBIDDEN || result == AVERROR_HTTP_NOT_FOUND ||
+         result == AVERROR_HTTP_OTHER_4XX || result == AVERROR_EXIT;
+}
+
+}  // namespace
+
+/// Or parameters, or a key. FFmpeg's demuxer skips one for which a single request fails.
+int OpenedInputs::open_segment(AVFormatContext& input, AVIOContext*& io, const std::string& url, int flags,
+                               const AVDictionary* options) const {
+  constexpr int kMostTries = 3;
+  constexpr double kPause = 0.2;  // seconds
+  for (int tries = 1;; ++tries) {
+    Dictionary same;
+    if (av_dict_copy(same.out(), options, 0) < 0) throw std::bad_alloc();
+    const int result = open_(&input, &io, url.c_str(), flags, same.out());
+    if (result >= 0 || is_refusal(result) || tries == kMostTries) return result;
+    if (!interrupt_.wait_until(core::real_deadline(Seconds(kPause)))) return AVERROR_EXIT;
+  }
 }
 
 /// A playlist that was opened before.
@@ -164,6 +192,7 @@ LiveInput::~LiveInput() {
 }
 
 void LiveInput::open(const std::string& target, TimePoint deadline) {
+  const DecimalPoint numbers;
   FfmpegErrorCapture errors(FfmpegErrorCapture::Purpose::Opening);
   errors.hide_host(url_.host, masked_);
   errors.limit_redirects(kMostRedirects, [this] {
@@ -300,6 +329,7 @@ int LiveInput::read() {
   // Joining a stream in the middle of a picture is not an error, although FFmpeg's parser logs one.
   const FfmpegErrorCapture errors(joined_ ? FfmpegErrorCapture::Purpose::Reader
                                           : FfmpegErrorCapture::Purpose::Opening);
+  const DecimalPoint numbers;
   int result = 0;
   if (first_packets_.empty()) {
     result = read_packet(*input_, *packet_);

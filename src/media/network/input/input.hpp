@@ -36,7 +36,7 @@ class OpenedInputs {
  public:
   /// `grows`: as for LivePlaylists. `patience`: seconds after which a playlist that was asked for again does not answer.
   OpenedInputs(EarlyEnds& ends, Interrupt& interrupt, std::atomic<bool>& grows, double patience)
-      : ends_(ends), playlists_(interrupt, grows), patience_(patience) {}
+      : ends_(ends), interrupt_(interrupt), playlists_(interrupt, grows), patience_(patience) {}
   OpenedInputs(const OpenedInputs&) = delete;
   OpenedInputs& operator=(const OpenedInputs&) = delete;
 
@@ -68,8 +68,11 @@ class OpenedInputs {
                             TimePoint asked);
   [[nodiscard]] int open_again(AVFormatContext& input, AVIOContext*& io, const std::string& url,
                                const AVDictionary* options) const;
+  [[nodiscard]] int open_segment(AVFormatContext& input, AVIOContext*& io, const std::string& url, int flags,
+                                 const AVDictionary* options) const;
 
   EarlyEnds& ends_;
+  Interrupt& interrupt_;
   LivePlaylists playlists_;
   const double patience_;
   bool waits_ = false;

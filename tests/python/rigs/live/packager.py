@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import dataclasses
 import functools
@@ -46,10 +45,11 @@ def numbered(kind: str, size: tuple[int, int] = (64, 48), start: float = 0.0) ->
 
 
 class Packager(Server):
-    """Segments of clips, to which the test adds; `answers` are given once each, in place of a playlist.
+    """Lists segments of clips, to which the test adds.
 
     Attributes:
-        answers: Bytes of HTTP, or None: no answer.
+        answers: By the name of a file, answers that are given in place of it, each once: bytes of HTTP, or None
+            for silence.
         is_over: The playlist has its end.
         window: As many of the newest segments are listed.
         head: Lines at the beginning of the playlist.
@@ -59,7 +59,7 @@ class Packager(Server):
     """
 
     def __init__(self, window: int = 1000, head: str = "") -> None:
-        self.answers: collections.deque[bytes | None] = collections.deque()
+        self.answers: dict[str, list[bytes | None]] = {}
         self.is_over = self.is_down = False
         self.window, self.head = window, head
         self.files: dict[str, bytes] = {}
@@ -98,8 +98,8 @@ class Packager(Server):
             return
         name = request[1]
         self.asked.append(name)
-        if name == "live.m3u8" and self.answers:
-            if (answer := self.answers.popleft()) is None:
+        if self.answers.get(name):
+            if (answer := self.answers[name].pop(0)) is None:
                 self._ended.wait()
             else:
                 connection.sendall(answer)
