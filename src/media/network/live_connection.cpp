@@ -166,7 +166,7 @@ void LiveConnection::check_result(int result, const Context& context) {
     lose(why, EMSGSIZE);
   }
   if (result != AVERROR_INVALIDDATA && input_->has_other_parameters()) {
-    lose("its playlist goes on with other parameters (EXT-X-MAP), which take a new connection", ECONNRESET);
+    lose("it goes on with other parameters, such as another size, which take a new connection", ECONNRESET);
   }
   if (result == AVERROR_EOF) {
     if (input_->is_over()) throw StreamOver("'" + url_ + "' is over", url_, ENODATA);

@@ -62,6 +62,8 @@ class ByteFilter {
   virtual void add(Bytes bytes, TimePoint arrived, FilteredBytes& out) = 0;
   /// The stream is over: what was held back goes to `out`.
   virtual void finish(FilteredBytes& out) = 0;
+  /// Whether the stream goes on with other parameters than the demuxer has read: it ends here.
+  [[nodiscard]] virtual bool has_ended() const noexcept { return false; }
 };
 
 }  // namespace freshframe::media

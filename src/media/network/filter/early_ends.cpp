@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "media/ffmpeg/options.hpp"
+#include "media/network/filter/header_filter.hpp"
 #include "media/network/filter/multipart_filter.hpp"
 
 extern "C" {
@@ -69,7 +70,7 @@ void FilteredIo::filter(Bytes bytes) {
 /// At least one byte, or FFmpeg's error.
 int FilteredIo::read(std::span<std::uint8_t> to) {
   int count = 1;
-  while (bytes_.empty() && count > 0 && failure_.empty()) {
+  while (bytes_.empty() && count > 0 && failure_.empty() && !filter_->has_ended()) {
     count = avio_read_partial(network_.get(), buffer_.data(), kNetworkBuffer);
     if (count > 0) {
       filter(Bytes(buffer_).first(static_cast<std::size_t>(count)));
@@ -79,7 +80,7 @@ int FilteredIo::read(std::span<std::uint8_t> to) {
   }
   if (!bytes_.empty()) return static_cast<int>(bytes_.take(to));
   if (!failure_.empty()) return AVERROR(EMSGSIZE);
-  return count == 0 ? AVERROR_EOF : count;
+  return count == 0 || filter_->has_ended() ? AVERROR_EOF : count;
 }
 
 namespace {
@@ -113,7 +114,7 @@ std::unique_ptr<ByteFilter> filter_for(AVIOContext& io, bool believes_stuffing) 
   const auto first = first_bytes(io);
   if (is_jpeg(first)) return std::make_unique<MultipartFilter>();
   if (is_transport_stream(first)) return std::make_unique<TsFilter>(believes_stuffing);
-  return nullptr;
+  return HeaderFilter::of(first);
 }
 
 std::optional<UnitSyntax> syntax_of(AVCodecID codec) {
@@ -144,10 +145,11 @@ bool EarlyEnds::put_filter(AVFormatContext& input, AVIOContext*& io) {
   auto filter = filter_for(*io, *believes_stuffing_);
   if (!filter) return false;
   stream_ = dynamic_cast<TsFilter*>(filter.get());
+  const bool is_multipart = dynamic_cast<MultipartFilter*>(filter.get()) != nullptr;
   io_ = std::make_unique<FilteredIo>(IoPtr(std::exchange(io, nullptr)), std::move(filter));
   io = io_->io();
   // FFmpeg knows this demuxer by the declared type, which it cannot see behind the filter.
-  if (stream_ == nullptr && input.iformat == nullptr) input.iformat = av_find_input_format("mpjpeg");
+  if (is_multipart && input.iformat == nullptr) input.iformat = av_find_input_format("mpjpeg");
   input.flags |= AVFMT_FLAG_CUSTOM_IO;  // FFmpeg does not close it, whether or not the stream can be read
   return true;
 }

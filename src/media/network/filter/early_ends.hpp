@@ -39,6 +39,7 @@ class FilteredIo {
   }
   /// Why the filter has ended the stream; empty: it has not.
   [[nodiscard]] const std::string& failure() const noexcept { return failure_; }
+  [[nodiscard]] bool has_ended() const noexcept { return filter_->has_ended(); }
   [[nodiscard]] bool is_after_loss(std::int64_t place) { return bytes_.is_after_loss(place); }
 
  private:
@@ -54,8 +55,8 @@ class FilteredIo {
   AVIOContext* io_ = nullptr;
 };
 
-/// Ends pictures early in transport streams with one video of H.264 or H.265, and in MJPEG in parts. It
-/// changes no other stream.
+/// Ends pictures early in transport streams with one video of H.264 or H.265, and in MJPEG. It ends MP4 and Matroska
+/// before other parameters. It changes no other stream.
 ///
 /// Two waits are undone for a transport stream. The demuxer waits for the next picture: the filter ends each
 /// one. FFmpeg's parser then waits for the next one, too: it is left out, and look_at()
@@ -81,6 +82,8 @@ class EarlyEnds {
   [[nodiscard]] const std::optional<PictureNotes>& picture() const noexcept { return picture_; }
   /// Why the filter has ended the stream; empty: it has not.
   [[nodiscard]] std::string failure() const { return io_ ? io_->failure() : std::string(); }
+  /// Whether the stream goes on with other parameters, which take a new connection.
+  [[nodiscard]] bool has_other_parameters() const noexcept { return io_ && io_->has_ended(); }
   /// When the first byte of its picture came, in real time; nullopt: it is not known.
   [[nodiscard]] std::optional<TimePoint> arrival(const AVPacket& packet);
 

@@ -11,6 +11,8 @@
 #include <new>
 #include <utility>
 
+#include "media/network/filter/header_filter.hpp"
+
 namespace freshframe::media {
 
 // When a playlist is asked for, so that a new segment is known soon after it is there.
@@ -151,23 +153,6 @@ bool begins_with_parameters(AVIOContext& io) {
   if (avio_seek(&io, begin, SEEK_SET) < 0 || size != static_cast<int>(head.size())) return false;
   const std::string_view name(reinterpret_cast<const char*>(head.data()) + kHead / 2, kHead / 2);
   return name == "ftyp" || name == "moov";
-}
-
-/// Parameters of MP4 with noughts for the times at which they were written (ISO/IEC 14496-12, 8.2.2, 8.3.2 and 8.4.2):
-/// some servers write them for each request.
-std::string without_times(std::string bytes) {
-  constexpr std::size_t kName = 4;
-  constexpr std::size_t kFlags = 4;  // bytes of a version and flags
-  for (const std::string_view name : {"mvhd", "tkhd", "mdhd"}) {
-    for (auto at = bytes.find(name); at != std::string::npos; at = bytes.find(name, at + kName)) {
-      const auto begin = at + kName + kFlags;
-      if (begin >= bytes.size()) break;
-      const std::size_t size = bytes[at + kName] == 1 ? 16 : 8;  // of two times
-      std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(begin), std::min(size, bytes.size() - begin),
-                  '\0');
-    }
-  }
-  return bytes;
 }
 
 ReloadSchedule::Answer answer_of(const Playlist& playlist, TimePoint asked) {

@@ -48,7 +48,7 @@ class Packager(Server):
     """Lists segments of clips, to which the test adds.
 
     Attributes:
-        answers: By the name of a file, answers that are given in place of it, each once: bytes of HTTP, or None
+        answers: By the name of a file, answers that are given once each in its place: bytes of HTTP, or None
             for silence.
         is_over: The playlist has its end.
         window: As many of the newest segments are listed.

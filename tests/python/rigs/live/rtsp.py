@@ -17,10 +17,16 @@ SEQUENCE = re.compile(r"CSeq: *(\d+)", re.IGNORECASE)
 
 
 class RtspServer(Server):
-    """H.264 over RTP, interleaved in the connection or over UDP, with RTCP sender reports."""
+    """H.264 over RTP, interleaved in the connection or over UDP, with RTCP sender reports.
+
+    Attributes:
+        restarts_at: The number of the frame with which the sender starts again: another source, sequence
+            and clock.
+    """
 
     CLOCK = 90000
     MOST = 1200  # bytes of a packet's payload
+    restarts_at: int | None = None
     _target: object = None  # of the last SETUP
 
     @property
@@ -130,19 +136,22 @@ class RtspServer(Server):
     def _play(self, send: object, connection: socket.socket) -> None:
         assert self.clip is not None
         assert callable(send)
-        sequence, octets, packets = 100, 0, 0
+        sequence, octets, packets, source, base = 100, 0, 0, 7, 1000
         with contextlib.suppress(OSError):
             for number, frame in self.paced():
-                stamp = (1000 + round(number * self.CLOCK / self.clip.fps)) & 0xFFFFFFFF
+                if number == self.restarts_at:
+                    sequence, source = 5, 9
+                    base = -round(number * self.CLOCK / self.clip.fps)
+                stamp = (base + round(number * self.CLOCK / self.clip.fps)) & 0xFFFFFFFF
                 if number % 30 == 0:
                     now = time.time() + 2208988800  # NTP counts from 1900
-                    report = struct.pack(">BBHI", 0x80, 200, 6, 7)
+                    report = struct.pack(">BBHI", 0x80, 200, 6, source)
                     report += struct.pack(">IIIII", int(now), int(now % 1 * 2**32), stamp, packets, octets)
                     send(1, report)
                 pieces = [piece for unit in units(frame) for piece in self._fragments(unit)]
                 for piece in pieces:
                     marker = 0x80 if piece is pieces[-1] else 0
-                    header = struct.pack(">BBHII", 0x80, marker | 96, sequence & 0xFFFF, stamp, 7)
+                    header = struct.pack(">BBHII", 0x80, marker | 96, sequence & 0xFFFF, stamp, source)
                     send(0, header + piece)
                     sequence, octets, packets = sequence + 1, octets + len(piece), packets + 1
             with contextlib.suppress(OSError):
