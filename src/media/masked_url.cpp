@@ -201,7 +201,7 @@ std::string mask_url_once(std::string_view url) {
 /// anything else.
 std::optional<std::size_t> user_without_slashes(std::string_view url) {
   const auto end = url.find_first_of(":/");
-  if (end == kNone || url.find("://") != kNone) return std::nullopt;
+  if (end == kNone || url.substr(end).starts_with("://")) return std::nullopt;
   const auto word = core::lower_case(url.substr(0, end));
   if (is_live_scheme(word)) return std::min(url.find_first_not_of(":/", end), url.size());
   const bool is_local = url[end] == '/' || word == "file" || word == "demo";

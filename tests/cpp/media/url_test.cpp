@@ -112,6 +112,7 @@ TEST(MediaUrl, ShowsNoPasswordOfAUrlWithoutAHost) {
   EXPECT_EQ(shown_url("rtsp:/user:sec ret@host/x"), "rtsp:/user:***@host/x");
   EXPECT_EQ(shown_url("RTSP//user:sec/ret@host/x"), "RTSP//user:***@host/x");
   EXPECT_EQ(shown_url("user:sec/ret@host/x"), "user:***@host/x");
+  EXPECT_EQ(shown_url("user:sec://ret@host/x"), "user:***@host/x");
   EXPECT_EQ(shown_url("file:a@b:c@d.mp4"), "file:a@b:c@d.mp4");
   EXPECT_EQ(shown_url("clips/12:30@door.mp4"), "clips/12:30@door.mp4");
   EXPECT_EQ(shown_url("rtsp://user:888888"), "rtsp://user:***");
