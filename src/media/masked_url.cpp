@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -35,11 +36,15 @@ struct Span {
   [[nodiscard]] bool is_empty() const { return first == last; }
 };
 
-/// `text` ends with "http://" or "https://", in lower or upper case.
-bool is_http(std::string_view text) {
-  constexpr std::string_view kLongest = "https://";
-  const auto end = core::lower_case(text.substr(text.size() - std::min(text.size(), kLongest.size())));
-  return end.ends_with("http://") || end.ends_with("https://");
+/// Whether a user without a password is a secret: after "http://" or "https://", and after a word that is no scheme,
+/// as in "joe://secret@host", a password that begins with "//".
+bool user_is_secret(std::string_view before) {
+  constexpr std::size_t kLongest = 16;
+  before.remove_suffix(std::string_view("://").size());
+  auto word = core::lower_case(before.substr(before.size() - std::min(before.size(), kLongest)));
+  const auto is_sign = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; };
+  word.erase(word.begin(), std::find_if(word.rbegin(), word.rend(), is_sign).base());
+  return word == "http" || word == "https" || !(word.empty() || is_live_scheme(word));
 }
 
 /// The end of what belongs to a URL, and its last '@'.
@@ -73,7 +78,7 @@ bool has_odd_port(std::string_view url) {
 Span password_in(std::string_view text, std::size_t begin, const Extent& extent) {
   if (extent.last_at == kNone || end_of_address(text, begin) != kNone) return {};
   const auto url = text.substr(0, extent.end);
-  const bool is_token = is_http(text.substr(0, begin));  // over HTTP a user without a password is a secret
+  const bool is_token = user_is_secret(text.substr(0, begin));
   const auto colon = url.find(':', begin);
   const auto user_end = url.substr(0, colon).find('@', begin);
   if (colon < extent.last_at) {
@@ -197,15 +202,18 @@ std::string mask_url_once(std::string_view url) {
   return mask_parameters(mask_credentials<WholeUrl>(url), "");
 }
 
-/// The place of the user in "rtsp:/user:secret@host", "rtsp//user:secret@host" or "user:secret@host"; nullopt for
-/// anything else.
+/// The place of the user in "rtsp:/user:secret@host", "rtsp//user:secret@host", "rtsp;//user:secret@host",
+/// "//user:secret@host" or "user:secret@host"; nullopt for anything else.
 std::optional<std::size_t> user_without_slashes(std::string_view url) {
   const auto end = url.find_first_of(":/");
   if (end == kNone || url.substr(end).starts_with("://")) return std::nullopt;
   const auto word = core::lower_case(url.substr(0, end));
   if (is_live_scheme(word)) return std::min(url.find_first_not_of(":/", end), url.size());
-  const bool is_local = url[end] == '/' || word == "file" || word == "demo";
-  return is_local || url.find('@', end) == kNone ? std::nullopt : std::optional<std::size_t>(0);
+  if (url.find('@', end) == kNone || word == "file" || word == "demo") return std::nullopt;
+  const bool is_slip =
+      word.empty() || word.ends_with(';') || word.ends_with('.');  // "rtsp;//user:secret@host"
+  if (is_slip && url.substr(end).starts_with("//")) return url.find_first_not_of(":/", end);
+  return url[end] == '/' ? std::nullopt : std::optional<std::size_t>(0);
 }
 
 template <class Mask>

@@ -113,6 +113,13 @@ TEST(MediaUrl, ShowsNoPasswordOfAUrlWithoutAHost) {
   EXPECT_EQ(shown_url("RTSP//user:sec/ret@host/x"), "RTSP//user:***@host/x");
   EXPECT_EQ(shown_url("user:sec/ret@host/x"), "user:***@host/x");
   EXPECT_EQ(shown_url("user:sec://ret@host/x"), "user:***@host/x");
+  EXPECT_EQ(shown_url("user://secret@host/x"), "user://***@host/x");
+  EXPECT_EQ(mask_passwords("(user://secret@host/x)"), "(user://***@host/x)");
+  EXPECT_EQ(shown_url("srt://user@host/x"), "srt://user@host/x");
+  EXPECT_EQ(shown_url("rtsp;//user:sec/ret@host/x"), "rtsp;//user:***@host/x");
+  EXPECT_EQ(shown_url("//user:sec/ret@host/x"), "//user:***@host/x");
+  EXPECT_EQ(shown_url("clips//12:30@door.mp4"), "clips//12:30@door.mp4");
+  EXPECT_EQ(shown_url("/clips//12:30@door.mp4"), "/clips//12:30@door.mp4");
   EXPECT_EQ(shown_url("file:a@b:c@d.mp4"), "file:a@b:c@d.mp4");
   EXPECT_EQ(shown_url("clips/12:30@door.mp4"), "clips/12:30@door.mp4");
   EXPECT_EQ(shown_url("rtsp://user:888888"), "rtsp://user:***");
@@ -125,7 +132,8 @@ TEST(MediaUrl, ShowsNoPasswordOfAUrlWithoutAHost) {
 }
 
 TEST(MediaUrl, NoMessageOfOpenOrPublishShowsAPassword) {
-  for (const std::string scheme : {"rtsp", "http", "rtmp", "tcp", "gopher", " rtsp", "rtsp//", "rtsp:/"}) {
+  for (const std::string scheme :
+       {"rtsp", "http", "rtmp", "tcp", "gopher", " rtsp", "rtsp//", "rtsp:/", "rtsp;//"}) {
     for (const auto& password : kOddPasswords) {
       if (password.size() < 4 || password == "[::1]") continue;  // "a=b" may be anywhere
       const auto url = scheme + (scheme.ends_with('/') ? "" : "://") + "user:" + password + "@host/a";
