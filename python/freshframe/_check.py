@@ -14,7 +14,6 @@ from ._errors import OptionError, OptionTypeError
 from ._interpreter.log import logger
 
 _MOST_SHOWN = 100  # letters of a value in a message
-_STREAMS = ("rtsp", "rtsps", "http", "https", "tcp", "udp", "rtmp", "rtmps", "srt", "rtp")  # schemes of URLs
 _MANY_SECONDS = 10.0  # for an age or a wait in a pipeline
 
 
@@ -201,14 +200,11 @@ def path(what: str, value: Any) -> str:
 
     Raises:
         OptionTypeError: It is no path.
-        OptionError: It is no UTF-8, or has NUL, or is the URL of a network stream.
+        OptionError: It is no UTF-8, or has NUL, or is a URL.
     """
     text = path_or_url(what, value)
-    scheme, is_url, _ = text.partition("://")
-    if is_url and scheme.lower() in _STREAMS:
-        raise OptionError(
-            f"{what} must be the path of a file, got the URL of a network stream: {shown(text)}"
-        )
+    if "://" in text and not text.lower().startswith("file:"):
+        raise OptionError(f"{what} must be the path of a file, got a URL: {shown(text)}")
     return text
 
 

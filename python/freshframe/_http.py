@@ -8,11 +8,13 @@ import http.client
 import ipaddress
 import re
 import time
+import urllib.error
 
 from . import _check, _native
 
 _CHUNK = 1 << 16  # bytes
 _ENOUGH = 1 << 13  # letters of a server's words
+_MOST_WORDS = 1 << 16  # bytes of an answer that is an error
 _LONGEST_FORM = 16  # letters of an escape, and a space after it
 
 
@@ -38,20 +40,35 @@ def read_body(answer: http.client.HTTPResponse, most: int, deadline: float) -> b
     return bytes(body)
 
 
-def shown_reply(said: str | bytes, secret: str, most: int = 200) -> str:
+def words_of(error: urllib.error.HTTPError, secret: str, most: int = 200) -> str:
+    """Returns what a server says about an error, as shown_reply() does; "" if that cannot be read."""
+    try:
+        said = error.read(_MOST_WORDS)
+    except (OSError, ValueError, http.client.HTTPException):
+        return ""
+    return shown_reply(said, secret, most, is_part=len(said) == _MOST_WORDS)
+
+
+def shown_reply(said: str | bytes, secret: str, most: int = 200, is_part: bool = False) -> str:
     """Returns a server's words for a message: at most ``most`` letters on one line, without secrets.
 
     A server may repeat what it was sent, in any of the forms that JSON, HTML and URLs have for a letter. The
     whole secret is hidden before the text is cut, because a part of it could not be recognised.
+
+    Args:
+        said: The words.
+        secret: The key of the server, or "".
+        most: Letters of the result.
+        is_part: Their end is missing, and may be in the middle of a secret.
     """
     text = said if isinstance(said, str) else said.decode("utf-8", "replace")
     line = " ".join(_check.as_utf8(text).split())
     margin = _LONGEST_FORM * len(secret)
-    is_cut = len(line) > _ENOUGH + margin
+    is_cut = is_part or len(line) > _ENOUGH + margin
     if secret:
         line = _any_form(secret).sub("***", line[: _ENOUGH + margin])
     if is_cut:
-        line = line[: len(line) - margin]  # a secret may begin there
+        line = line[: max(0, len(line) - margin)]  # a secret may begin there
     return _native.mask_passwords(line)[:most]
 
 

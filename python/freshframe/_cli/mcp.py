@@ -28,7 +28,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import freshframe as ff
 
-from .._http import read_body, shown_reply
+from .._http import read_body, shown_reply, words_of
 from .._interpreter import parts
 from .._sinks.plain import plain
 from .messages import Messages
@@ -47,7 +47,6 @@ _INSTRUCTIONS = (
 _PATIENCE = 4.0  # seconds for an answer; the server says within 2 that there is no picture
 _LOOK_PATIENCE = 35.0  # of the past: the server gives up after 30
 _LARGEST = 16 << 20  # bytes of an answer
-_LARGEST_REASON = 1 << 16  # bytes of an answer that is an error
 _AT_ONCE = 8  # questions
 _CONNECTIONS = 64
 _SILENT_AT_ONCE = 16  # connections that have not shown the token
@@ -277,13 +276,14 @@ class Eyes:
                 return answer.headers, body, time.monotonic() - began
         except urllib.error.HTTPError as error:
             with error:
-                said = error.read(_LARGEST_REASON)
-                reason = shown_reply(said, self.target.token, most=500) or error.reason
+                token = self.target.token
+                reason = words_of(error, token, most=500) or shown_reply(str(error.reason), token)
             advice = {404: not_there, 503: _problems_of}.get(error.code)
             sentence = self._advice(advice) if advice else ""
             raise NoPictureError(f"{reason} (status {error.code}). {sentence}".rstrip()) from None
         except (OSError, EOFError, ValueError, http.client.HTTPException) as error:
-            raise NoPictureError(f"no answer from {self.target.shown}: {error}") from None
+            reason = shown_reply(str(error), self.target.token)
+            raise NoPictureError(f"no answer from {self.target.shown}: {reason}") from None
 
 
 def _text(value: Any) -> str:

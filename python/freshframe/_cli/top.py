@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import freshframe as ff
 
 from .. import _native
-from .._check import as_utf8, shown
-from .._http import shown_reply
+from .._check import as_utf8
+from .._http import shown_reply, words_of
 from .messages import Messages
 from .outcome import ExitCode, UsageError
 
@@ -114,17 +114,21 @@ class Target:
                         "returned, with its token"
                     ) from None
                 if error.code == 400:  # its own text
-                    raise UsageError(shown_reply(error.read(_MOST), self.token, most=2_000)) from None
+                    words = words_of(error, self.token, most=2_000)
+                    raise UsageError(words or f"{self.shown} refuses the request (400)") from None
             raise UnreachableError(
                 f"no dashboard at {self.shown}: it answers with status {error.code}"
             ) from None
         except (OSError, ValueError, RecursionError, http.client.HTTPException) as error:
-            reason = str(getattr(error, "reason", error)).strip() or type(error).__name__
+            said = str(getattr(error, "reason", error))  # has the server's words, if they are no HTTP
+            reason = shown_reply(said, self.token) or type(error).__name__
             raise UnreachableError(f"no dashboard at {self.shown}: {reason}") from None
         if not isinstance(state, dict) or state.get("schema") != _SCHEMA:
             found = state.get("schema") if isinstance(state, dict) else None
+            is_short = isinstance(found, str | int)
+            schema = shown_reply(str(found), self.token) if is_short else type(found).__name__
             raise UnreachableError(
-                f"no dashboard of this version at {self.shown}: expected schema {_SCHEMA}, got {shown(found)}"
+                f"no dashboard of this version at {self.shown}: expected schema {_SCHEMA}, got {schema}"
             )
         return state
 
@@ -149,9 +153,10 @@ def readable(what: str, target: Target) -> Iterator[None]:
     try:
         yield
     except UNREADABLE as error:
+        reason = shown_reply(str(error), target.token)
         raise UnreachableError(
             f"wanted {what} from {target.shown}, got an answer that cannot be read "
-            f"({type(error).__name__}: {error}): it must have the version of this command, {ff.__version__}"
+            f"({type(error).__name__}: {reason}): it must have the version of this command, {ff.__version__}"
         ) from None
 
 

@@ -44,7 +44,8 @@ def checked_name(what: str, name: Any) -> str:
     name = _check.text(what, name)
     if not _NAME.fullmatch(name):
         raise OptionError(
-            f"{what} must be 1 to 64 of A-Z a-z 0-9 . _ - and begin with one of the first, got {name!r}"
+            f"{what} must be 1 to 64 of A-Z a-z 0-9 . _ - and begin with one of the first, "
+            f"got {_check.shown(name)}"
         )
     return str(name)
 

@@ -7,6 +7,8 @@ import html
 import io
 import json
 import logging
+import socket
+import threading
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -114,6 +116,9 @@ PLACES: dict[str, Callable[[str], object]] = {
     "open with a blank": lambda url: added(ff.open(" " + url)),
     "open one slash": lambda url: added(ff.open(url.replace("://", ":/", 1))),
     "open without a colon": lambda url: added(ff.open(url.replace("://", "//", 1))),
+    "open a slip": lambda url: added(ff.open(url.replace(":", ";", 1))),
+    "read a slip": lambda url: ff.read_picture(url.replace(":", ";", 1)),
+    "read without a scheme": lambda url: ff.read_picture(url.partition(":")[2]),
     "open without a scheme": lambda url: added(ff.open(url.partition("://")[2])),
     "open another scheme": lambda url: added(ff.open("x" + url)),
     "open exposure": lambda url: setattr(ff.open(0), "exposure", url),
@@ -259,6 +264,66 @@ def test_no_command_shows_a_password(
         url = f"{scheme}://user:Zq7w{odd}Xk9v@127.0.0.1:9/x"
         assert main([*command, url]) != 0
         assert_hidden(str(capsys.readouterr()), url)
+
+
+TOKEN = "Zq7w0123456789abcdefXk9v"
+ANSWERS = {  # of a server that repeats the token that it was sent
+    "no HTTP": f"HELLO {TOKEN}\r\n\r\n",
+    "no status": f"HTTP/1.1 {TOKEN} x\r\n\r\n",
+    "a reason": f"HTTP/1.1 404 {TOKEN}\r\nContent-Length: 0\r\n\r\n",
+    "its words": f"HTTP/1.1 400 no\r\n\r\n{TOKEN}",
+    "words that are cut": f"HTTP/1.1 400 no\r\n\r\n{' ' * ((1 << 16) - 12)}{TOKEN}",
+    "chunks that are none": f"HTTP/1.1 400 no\r\nTransfer-Encoding: chunked\r\n\r\n{TOKEN}\r\n",
+    "another schema": f'HTTP/1.1 200 ok\r\n\r\n{{"schema": "{TOKEN}"}}',
+    "a place": f"HTTP/1.1 302 there\r\nLocation: gopher://u:{TOKEN}@h/\r\nContent-Length: 0\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+@pytest.mark.parametrize("command", ["top", "why"])
+def test_no_command_shows_a_token_that_a_server_repeats(
+    command: str, answer: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(1 << 16)
+                connection.sendall(ANSWERS[answer].encode())
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        assert main([command, f"http://127.0.0.1:{listening.getsockname()[1]}/?token={TOKEN}"]) != 0
+        thread.join()
+    said = str(capsys.readouterr())
+    assert f"freshframe {command}: " in said
+    assert_hidden(said, TOKEN)
+
+
+PATHS: dict[str, Callable[[str], object]] = {
+    "JsonLines": ff.JsonLines,
+    "VideoFile": ff.VideoFile,
+    "Spool": lambda url: ff.Spool(url, print),
+    "read_picture": ff.read_picture,
+    "write_picture": lambda url: ff.write_picture(ff.Frame.from_array(picture(0), "gray"), url),
+    "a number": lambda url: _check.number("size", url),
+    "Fleet": lambda url: ff.Fleet(name=url),
+}
+ODD_ADDRESSES = [
+    "s3://key:Zq7wXk9v@bucket/out.mp4",
+    "onvif://u:Zq7wXk9v@h",
+    "cache:rtsp://u:Zq7wXk9v@h/x",
+    "ffmpeg -i rtsp://u:Zq7wXk9v@h/x",
+    "rtspsrc location=rtsp://u:Zq7wXk9v@h/x ! appsink",
+]
+
+
+@pytest.mark.parametrize("place", PATHS)
+@pytest.mark.parametrize("address", ODD_ADDRESSES)
+def test_no_message_about_a_path_shows_the_password_of_an_odd_address(place: str, address: str) -> None:
+    said = refused(lambda: PATHS[place](address))
+    assert_hidden(said, address)
 
 
 def test_the_error_of_a_spools_function_shows_no_password() -> None:
