@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import struct
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ class Desk:
         """
         self.path = state_folder() / f"{name}.sock"
         self._answers = answers
+        self._closing = threading.Lock()
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             if len(os.fsencode(self.path)) > _MOST_PATH:
@@ -75,11 +77,12 @@ class Desk:
 
     def close(self) -> None:
         """Listens no more. Idempotent."""
-        if self._listener.closed:
-            return
-        self._listener.close()
-        with contextlib.suppress(OSError):
-            self.path.unlink()
+        with self._closing:  # a fleet that begins after the end of a second close() has the path
+            if self._listener.closed:
+                return
+            self._listener.close()
+            with contextlib.suppress(OSError):
+                self.path.unlink()
 
 
 def _user_of(connection: socket.socket) -> int:

@@ -248,14 +248,14 @@ class StateFile:
 
     def close(self) -> None:
         """Releases the lock. Idempotent."""
-        if self._lock < 0:
+        lock, self._lock = self._lock, -1  # of two threads one has it
+        if lock < 0:
             return
         if not self._keep:
             for path in (self.path, self._lock_path):
                 with contextlib.suppress(OSError):
                     path.unlink()
-        os.close(self._lock)
-        self._lock = -1
+        os.close(lock)
         _ours.discard(self.path)
 
 

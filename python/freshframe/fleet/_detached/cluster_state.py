@@ -169,7 +169,10 @@ class Trouble:
 
     def _read(self) -> dict[str, Any]:
         value = self._store.get(self._key)
-        return {} if value is None else dict(json.loads(value))
+        try:
+            return dict(json.loads(value or b"{}"))
+        except (ValueError, TypeError):  # of another version
+            return {}
 
     def end(self) -> None:
         """A controller runs.

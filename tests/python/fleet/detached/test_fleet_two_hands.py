@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import itertools
 import logging
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +27,7 @@ from freshframe.fleet._control import kept
 from freshframe.fleet._control.builds.builds import SentBuilds
 from freshframe.fleet._control.kept import StateFile
 from freshframe.fleet._control.notes import AgentLogs
+from freshframe.fleet._desk import Desk
 from freshframe.fleet._detached.client.channel import Channel, Endpoint
 from freshframe.fleet._detached.client.remote_controller import RemoteController
 from freshframe.fleet._detached.client.remote_reader import RemoteReader
@@ -203,6 +205,42 @@ def test_a_sweep_removes_nothing_of_a_fleet_that_begins_meanwhile(
     kept._sweep(folder)
     assert sorted(path.suffix for path in folder.iterdir()) == [".json", ".lock"]
     fleets[0].close()
+
+
+def test_two_threads_that_close_a_fleet_release_its_lock_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close, closed = os.close, list[int]()
+
+    def note(descriptor: int) -> None:
+        closed.append(descriptor)
+        close(descriptor)
+
+    monkeypatch.setattr(os, "close", note)
+    for line in itertools.count():
+        state = StateFile("local-1-1", keep=False)
+        lock = state._lock
+        closed.clear()
+        if not stopped(state.close, line, state.close, StateFile.close):
+            break
+        assert closed == [lock]
+    assert line > 3
+
+
+def test_two_threads_that_close_a_fleet_leave_the_socket_of_the_next_one(folder: Path) -> None:
+    for line in itertools.count():
+        desk = Desk("yard", {})
+        following: list[Desk] = []
+
+        def begin(desk: Desk = desk, following: list[Desk] = following) -> None:
+            desk.close()
+            following.append(Desk("yard", {}))
+
+        if not stopped(desk.close, line, begin, Desk.close):
+            break
+        assert (folder / "yard.sock").exists()
+        following[0].close()
+    assert line > 3
 
 
 # ---- readers: names, the end, and the name under which one comes back
