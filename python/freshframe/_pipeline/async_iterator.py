@@ -44,6 +44,8 @@ class ReaderIterator:
             loop.call_soon_threadsafe(wake)
 
     def _check_later(self, loop: AbstractEventLoop, ready: Future[None]) -> None:
+        interrupts.follow(self)  # the program may have set another handler since
+
         def check() -> None:
             try:
                 self._reader._check_stalled()

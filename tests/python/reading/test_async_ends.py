@@ -13,6 +13,7 @@ import pytest
 from support import Push, Ticker
 
 import freshframe as ff
+from freshframe._pipeline import interrupts
 
 
 @pytest.fixture
@@ -67,6 +68,31 @@ def test_a_loop_that_is_busy_when_the_signal_comes_ends_at_its_next_wait(signals
 
     asyncio.run(main())
     assert signals == [signal.SIGINT]
+
+
+@pytest.mark.parametrize("source", [Push, Ticker], ids=["a silent camera", "a camera"])
+def test_async_for_ends_where_a_server_sets_its_handler_later(source: Any, signals: list[int]) -> None:
+    noted: list[int] = []
+
+    async def handler(reader: ff.Reader[int]) -> None:
+        async for _ in reader:
+            pass
+
+    async def main() -> None:
+        pipeline = ff.Pipeline()
+        reader = pipeline.reader(pipeline.add(source()))
+        async with pipeline:
+            task = asyncio.create_task(handler(reader))
+            await asyncio.sleep(0.01)
+            mine = signal.signal(signal.SIGINT, lambda number, frame: noted.append(number))
+            assert mine is not signal.default_int_handler
+            while not isinstance(signal.getsignal(signal.SIGINT), interrupts._Handler):
+                await asyncio.sleep(0.01)
+            os.kill(os.getpid(), signal.SIGINT)
+            await task
+
+    asyncio.run(main())
+    assert (noted, signals) == ([signal.SIGINT], [])
 
 
 def test_handlers_of_python_and_of_asyncio_stay_as_they_are() -> None:
