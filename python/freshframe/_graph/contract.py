@@ -6,7 +6,6 @@ from __future__ import annotations
 import dis
 import functools
 import inspect
-import opcode
 import types
 from dataclasses import dataclass
 from typing import Any
@@ -41,8 +40,6 @@ class Contract:
 
 
 _PLAIN = Contract()
-_RETURN_VALUE, _LOAD_CONST = opcode.opmap["RETURN_VALUE"], opcode.opmap["LOAD_CONST"]
-_RETURN_CONST = opcode.opmap.get("RETURN_CONST", -1)  # of CPython 3.12 and 3.13
 
 
 def contract_of(node: Any) -> Contract:
@@ -114,37 +111,41 @@ def never_gives(node: Any) -> bool:
     """Whether no call of a node or function in Python can give a result: no `return` of it has a value."""
     if isinstance(node, Native | Source):
         return False
-    if isinstance(node, Node):
-        if contract_of(node).has_own_stream:
-            return False
-        cls = type(node)
-        return _returns_nothing(cls.process if cls.process is not Node.process else cls.process_batch)
-    return any(_returns_nothing(each) for each in _calls(node))
+    if not isinstance(node, Node):
+        return any(_returns_nothing(each) for each in _calls(node))
+    if contract_of(node).has_own_stream:
+        return False
+    methods = (getattr(node, name) for name in ("process", "process_batch"))
+    functions = [getattr(each, "__func__", each) for each in methods]
+    own = [each for each in functions if each not in (Node.process, Node.process_batch)]
+    return bool(own) and all(map(_returns_nothing, own))
 
 
 _OPAQUE = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+_CONSTANTS = ("LOAD_CONST", "LOAD_COMMON_CONSTANT", "RETURN_CONST")
 
 
 def _returns_nothing(function: Any) -> bool:
-    code = getattr(function, "__code__", None)
-    if not isinstance(code, types.CodeType) or code.co_flags & _OPAQUE:
+    """Whether each return in its bytecode gives the constant None. False for whatever is not known."""
+    function = getattr(function, "__func__", function)
+    if not isinstance(function, types.FunctionType) or function.__code__.co_flags & _OPAQUE:
         return False
-    steps = code.co_code
-    joined = set(dis.findlabels(steps))  # type: ignore[arg-type]  # where other branches bring their values
     found = False
-    for at in range(0, len(steps), 2):
-        if steps[at] == _RETURN_CONST:
-            index = steps[at + 1]
-        elif steps[at] == _RETURN_VALUE and steps[at - 2] == _LOAD_CONST and at not in joined:
-            index = steps[at - 1]
-        elif steps[at] == _RETURN_VALUE:
-            return False
-        else:
-            continue
-        if code.co_consts[index] is not None:
-            return False
-        found = True
+    before: dis.Instruction | None = None
+    for step in dis.get_instructions(function):
+        if "RETURN" in step.opname:
+            known = step.opname in ("RETURN_VALUE", "RETURN_CONST")
+            value = step if step.opname == "RETURN_CONST" else before  # of CPython 3.12 and 3.13
+            is_joined = value is before and step.is_jump_target  # another branch has put its value there
+            if not known or is_joined or value is None or not _is_none(value):
+                return False
+            found = True
+        before = step
     return found
+
+
+def _is_none(step: dis.Instruction) -> bool:
+    return step.opname in _CONSTANTS and step.argval is None
 
 
 def _calls(function: Any) -> tuple[Any, ...]:

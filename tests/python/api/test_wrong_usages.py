@@ -201,6 +201,11 @@ RAISED: dict[str, tuple[Callable[[], object], type[Exception], tuple[str, ...]]]
         TypeError,
         ("get() takes one argument", "get(timeout=2)"),
     ),
+    "several parents in a row": (
+        of_camera(lambda pipeline, camera: pipeline.add(lambda value: value, camera, camera)),  # type: ignore[call-overload]
+        TypeError,
+        ("Pipeline.add() got too many arguments", "several parents are one list", "add(node, [left, right]"),
+    ),
     "add(port, node)": (
         of_camera(lambda pipeline, camera: pipeline.add(camera, ff.CircleTracker())),  # type: ignore[call-overload]
         ff.OptionTypeError,
@@ -466,7 +471,44 @@ def test_a_wrong_usage_that_goes_on_is_logged(usage: str, caplog: pytest.LogCapt
         until(lambda: all(each in caplog.text for each in fragments), lambda: caplog.text)
 
 
+class Batched(ff.Node[Any, Any]):
+    """Gives results in batches only."""
+
+    def process(self, sample: ff.Sample[Any], /) -> Any:
+        return None
+
+    def process_batch(self, samples: list[ff.Sample[Any]], /) -> list[Any]:
+        return [sample.value for sample in samples]
+
+
+def of_instance() -> ff.Node[Any, Any]:
+    node = GivesSample()
+    node.process = lambda sample: sample.value  # type: ignore[method-assign]
+    return node
+
+
+def with_many_constants(number: int) -> Callable[[Any], Any]:
+    """A function that returns None, and at its end the constant of this number."""
+    lines = [f"    x = {each}.5" for each in range(number)]
+    space: dict[str, Any] = {}
+    exec("\n".join(["def f(value):", *lines, "    if value: return None", "    return 'last'"]), space)
+    function: Callable[[Any], Any] = space["f"]
+    return function
+
+
+def read_by(node: Any) -> Callable[[], object]:
+    def attempt() -> object:
+        pipeline = ff.Pipeline()
+        return pipeline.reader(pipeline.add(node, pipeline.add(Count(1))))
+
+    return attempt
+
+
 RIGHT: dict[str, Callable[[], object]] = {
+    "a node for batches": read_by(Batched()),
+    "a method of one object": read_by(of_instance()),
+    **{f"{number} constants": read_by(with_many_constants(number)) for number in range(250, 262)},
+    "a function with a branch": read_by(lambda value: value and None),
     "a long max_age": lambda: ff.Pipeline().add(lambda value: value, [], max_age=10),
     "run_node() without values": lambda: ff.run_node(lambda value: value, []),
     "a function that may return nothing": lambda: ff.run_node(lambda v: v if v else None, [0]),
