@@ -551,7 +551,7 @@ class Engine:
     def add_process(self, node: NodeDescription, parents: Sequence[tuple[int, int]], options: AddOptions, plan: ProcessPlan) -> int:
         """Adds a place for a node in worker processes; returns its index."""
 
-    def serve(self, host: str, port: int, view: Sequence[str] | None, token: str, picture_token: str, source_timeout: float | None, looks: Sequence[tuple[str, NodeHandle]], look_rate: float, origins: Sequence[str]) -> list[str]:
+    def serve(self, host: str, port: int, view: Sequence[str] | None, token: str, picture_token: str, source_timeout: float | None, looks: Sequence[str], look_rate: float, origins: Sequence[str]) -> list[str]:
         """Starts the dashboard's server; returns its URLs."""
 
     def close_server(self) -> None:

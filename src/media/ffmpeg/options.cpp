@@ -3,6 +3,7 @@
 #include "media/ffmpeg/options.hpp"
 
 #include "freshframe/error.hpp"
+#include "freshframe/forks.hpp"
 
 #include <cerrno>
 #include <cstdint>
@@ -18,11 +19,10 @@ extern "C" {
 namespace freshframe::media {
 namespace {
 
-/// Lives as long as the process. Null without memory: then nothing changes.
-locale_t numbers_of_c() {
-  static const locale_t locale = ::newlocale(LC_ALL_MASK, "C", nullptr);
-  return locale;
-}
+/// The locale in which FFmpeg reads numbers. It is null if memory runs out: then uselocale() changes nothing.
+struct NumbersOfC {
+  locale_t locale = ::newlocale(LC_ALL_MASK, "C", nullptr);
+};
 
 /// In a class or its children: all protocols and containers are below AVFormatContext's, all codecs below
 /// AVCodecContext's.
@@ -33,7 +33,7 @@ bool has_option(const AVClass* of, const std::string& name) {
 
 }  // namespace
 
-DecimalPoint::DecimalPoint() : before_(::uselocale(numbers_of_c())) {}
+DecimalPoint::DecimalPoint() : before_(::uselocale(forks::ProcessWide<NumbersOfC>::get().locale)) {}
 
 DecimalPoint::~DecimalPoint() {
   static_cast<void>(::uselocale(before_));
