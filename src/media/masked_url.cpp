@@ -152,6 +152,12 @@ bool is_secret(std::string_view name) {
                      [&](std::string_view word) { return small.find(word) != std::string::npos; });
 }
 
+/// "?token=a" of an address without its host, as in a playlist or in a server's words.
+bool is_in_query(std::string_view text, std::size_t name, std::string_view word) {
+  const bool follows = name > 0 && (text[name - 1] == '?' || text[name - 1] == '&');
+  return follows && word.find_first_of(kSpaces) == kNone;
+}
+
 /// The text with the values of secret parameters masked: "?pwd=a", and "/user=joe_password=a_channel=1" as well, which
 /// some cameras have as their path. Everything up to the next '&' or one of `ends` is the value.
 std::string mask_parameters(const std::string& text, std::string_view ends) {
@@ -162,11 +168,13 @@ std::string mask_parameters(const std::string& text, std::string_view ends) {
   std::size_t end_of_url = 0;  // the first of `ends` after `scheme`
   for (auto equals = text.find('='); equals != kNone; equals = text.find('=', equals + 1)) {
     for (; next_scheme < equals; next_scheme = text.find("://", next_scheme + 1)) scheme = next_scheme;
-    if (equals < done || scheme == kNone) continue;
-    if (end_of_url <= scheme) end_of_url = std::min(text.find_first_of(ends, scheme), text.size());
-    if (end_of_url < equals) continue;
+    if (equals < done || equals == 0) continue;
+    if (scheme != kNone && end_of_url <= scheme)
+      end_of_url = std::min(text.find_first_of(ends, scheme), text.size());
     const auto name = text.find_last_of("?&;,/=", equals - 1) + 1;
-    if (!is_secret(std::string_view(text).substr(name, equals - name))) continue;
+    const auto word = std::string_view(text).substr(name, equals - name);
+    const bool is_in_url = scheme != kNone && equals <= end_of_url;
+    if (!(is_in_url || is_in_query(text, name, word)) || !is_secret(word)) continue;
     const auto limit = std::min(text.find_first_of(ends, equals + 1), text.size());
     auto end = std::min(std::string_view(text).substr(0, limit).find('&', equals + 1), limit);
     if (!ends.empty())  // the sentence around it

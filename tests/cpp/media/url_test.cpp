@@ -184,6 +184,11 @@ TEST(MediaUrl, MasksParametersThatAreSecrets) {
   EXPECT_EQ(mask_passwords("http://h/?token=it's"), "http://h/?token=***");
   EXPECT_EQ(mask_passwords("http://h/?psw=a&hmac=b&psk=c"), "http://h/?psw=***&hmac=***&psk=***");
   EXPECT_EQ(mask_passwords("http://h/?hdnts=exp=1~acl=/*~hmac=b"), "http://h/?hdnts=***");
+  EXPECT_EQ(mask_passwords("HTTP error 401 no /a?token=x&n=1&pwd=y"),
+            "HTTP error 401 no /a?token=***&n=1&pwd=***");
+  EXPECT_EQ(mask_passwords("'s2.ts?hdnts=x' token=y, which? the key=z"),
+            "'s2.ts?hdnts=***' token=y, which? the key=z");
+  EXPECT_EQ(mask_passwords("=x?"), "=x?");
   EXPECT_EQ(shown_url("http://h/?n=1&pwd=a b'&m=2"), "http://h/?n=1&pwd=***&m=2");
 }
 
