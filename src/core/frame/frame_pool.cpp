@@ -74,8 +74,8 @@ struct FramePool::Impl {
     std::uint64_t used = 0;  // `uses` when the last buffer was taken or given back
   };
 
-  /// Frees the least recently used sizes until `bytes` more fit, and puts their buffers into `evicted`. Returns false
-  /// if only buffers of this size are left.
+  /// Frees the least recently used sizes until `bytes` more fit, and puts their buffers into `evicted`. Returns false,
+  /// and frees nothing, if the buffers of this size alone leave no room.
   bool make_room(std::size_t bytes, EvictedBuffers& evicted) noexcept FRESHFRAME_REQUIRES(mutex);
   /// Returns the place of idle buffers of a size that is in use.
   Idle& of_size(std::size_t bytes) FRESHFRAME_REQUIRES(mutex);
@@ -89,6 +89,9 @@ struct FramePool::Impl {
 };
 
 bool FramePool::Impl::make_room(std::size_t bytes, EvictedBuffers& evicted) noexcept {
+  const auto same = idle.find(bytes);
+  const auto kept = same == idle.end() ? 0 : same->second.buffers.size();
+  if ((kept + 1) * bytes > kMaxIdleBytes) return false;
   while (stats.idle_bytes + bytes > kMaxIdleBytes) {
     auto oldest = idle.end();
     for (auto each = idle.begin(); each != idle.end(); ++each) {
@@ -124,7 +127,7 @@ void FramePool::Recycle::operator()(std::uint8_t* buffer) const noexcept {
   if (pool) {
     EvictedBuffers evicted;  // freed after the lock is
     const Lock lock(pool->mutex);
-    if (bytes <= kMaxIdleBytes && pool->make_room(bytes, evicted)) {
+    if (pool->make_room(bytes, evicted)) {
       try {
         pool->of_size(bytes).buffers.push_back(buffer);
         pool->stats.idle_bytes += bytes;

@@ -98,6 +98,21 @@ TEST(FramePool, ASizeThatNobodyAsksForMakesRoomForOthers) {
   EXPECT_GT(pool.stats().idle_bytes, 50 * kMebibyte) << "a buffer that is never kept has evicted others";
 }
 
+TEST(FramePool, ABufferThatIsNotKeptEvictsNoOther) {
+  constexpr std::size_t kMebibyte = std::size_t{1} << 20;
+  FramePool pool;
+  const auto use = [&](std::size_t bytes, int count) {
+    std::vector<FramePool::Buffer> buffers;
+    for (int i = 0; i < count; ++i) buffers.push_back(pool.take(bytes));
+  };
+  use(kMebibyte, 10);
+  use(25 * kMebibyte, 3);  // only two of them are kept
+  const auto before = pool.stats();
+  EXPECT_EQ(before.idle_bytes, 60 * kMebibyte);
+  use(kMebibyte, 10);
+  EXPECT_EQ(pool.stats().allocated, before.allocated);
+}
+
 TEST(FramePool, ManySizesOfOnePictureEachLeaveNoMoreThanItKeeps) {
   FramePool pool;
   for (std::size_t size = 1; size <= 500; ++size) (void)pool.take(size << 14U);
