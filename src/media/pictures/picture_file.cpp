@@ -114,10 +114,14 @@ void write_picture(const Frame& frame, const std::string& path) {
       is_jpeg(path) ? JpegEncoder().encode(frame, frame.width(), kJpegQuality).bytes : png(for_png(frame));
   errno = 0;
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  const bool began = file.is_open();
   file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   file.close();
   if (!file) {
     const int code = errno;
+    std::error_code error;
+    if (began && std::filesystem::is_regular_file(path, error))
+      std::filesystem::remove(path, error);  // a picture that is cut
     const auto why = code != 0 ? std::generic_category().message(code) : "it could not be written";
     throw Error("cannot write the picture '" + path + "': " + why);
   }

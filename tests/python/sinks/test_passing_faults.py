@@ -195,6 +195,17 @@ def test_a_pipe_gets_the_rest_of_a_line_that_it_took_in_part() -> None:
     assert set(got.decode().splitlines(keepends=True)) == {text}
 
 
+def test_a_picture_that_was_not_written_leaves_no_part_of_it(tmp_path: Path) -> None:
+    [picture] = pictures(0)[:1]
+    for name in ("a.png", "a.jpg"):
+        with full_disk(1000), pytest.raises(ff.FreshframeError, match="cannot write the picture"):
+            ff.write_picture(picture, tmp_path / name)
+        assert list(tmp_path.iterdir()) == []
+        ff.write_picture(picture, tmp_path / name)
+        assert ff.read_picture(tmp_path / name).bgr.shape == picture.bgr.shape
+        (tmp_path / name).unlink()
+
+
 def test_a_spool_whose_thread_cannot_start_leaves_none_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
