@@ -22,7 +22,7 @@ class TextFile:
 
     After the process was killed, or the disk was full, the file ends with a complete line. The first line
     replaces an existing file, so a run that fails earlier leaves that file as it is. Later lines go to the
-    end of the file, which is its begin after another program has emptied it, as log rotation does.
+    end of the file. If another program has emptied it, as log rotation does, they go to its beginning.
 
     A write that fails loses only the lines of that call. The lines before them wait for the next write.
 

@@ -84,8 +84,8 @@ class WayOut {
   void set_call_times(const Timings* times) noexcept { call_times_ = times; }
   /// Takes the next sample that passes.
   bool take_next(AnySample& sample, Delivery& out);
-  /// Takes the newest sample of all lanes, and drops the others, and older ones than `captured` of other sources than
-  /// `source`. See Pick.
+  /// Takes the newest sample of all lanes and drops the others. If it is older than `captured` and not of `source`, it
+  /// is dropped, too: see Pick.
   bool take_newest(AnySample& sample, int source, TimePoint captured, Delivery& out);
   /// Counts a sample that has left its lane for the consumer. `arrival`: its number on the lane.
   void deliver(Lane& lane, AnySample& sample, std::uint64_t arrival, Delivery& out);

@@ -20,9 +20,9 @@ class SegmentFacts {
   void keep(std::uint64_t count) {
     for (; facts_.frames < count && !unsafe_.empty(); unsafe_.pop_front()) add(unsafe_.front());
   }
-  /// All pictures so far are.
+  /// All pictures so far are safe.
   void keep_all() { keep(facts_.frames + unsafe_.size()); }
-  /// The pictures that are not, which are forgotten.
+  /// Forgets the pictures that are not safe. Returns their number.
   [[nodiscard]] std::uint64_t drop_unsafe() noexcept {
     const auto lost = unsafe_.size();
     unsafe_.clear();
