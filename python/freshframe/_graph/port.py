@@ -238,7 +238,7 @@ def ends(ports: Sequence[Port[Any]]) -> list[tuple[int, int]]:
     return [(port._index, port._only) for port in ports]
 
 
-def _advice(given: object) -> str:
+def advice(given: object) -> str:
     """What to do with something that is no port."""
     if isinstance(given, Node | Source):
         return ": add() it, and give what add() returns"
@@ -258,14 +258,14 @@ def parents(given: Any, label: str, engine: _native.Engine) -> list[Port[Any]]:
     if not isinstance(ports, Sequence) or isinstance(ports, str):
         raise OptionTypeError(
             f"the parent of {label!r} must be a port that add() returned, or a list of ports; "
-            f"got {_check.shown(given)}{_advice(given)}"
+            f"got {_check.shown(given)}{advice(given)}"
         )
     there = engine.node_numbers() if engine.started else None
     for port in ports:
         if not isinstance(port, Port):
             raise OptionTypeError(
                 f"a parent of {label!r} must be a port that add() returned; "
-                f"got {_check.shown(port)}{_advice(port)}"
+                f"got {_check.shown(port)}{advice(port)}"
             )
         if not belongs_to(port, engine):
             raise GraphError(f"the parent {port.name!r} of {label!r} belongs to another pipeline")
@@ -293,7 +293,7 @@ def own_port(given: Any, use: str, engine: _native.Engine) -> Port[Any]:
         OptionTypeError: It is no port.
     """
     if not isinstance(given, Port):
-        raise OptionTypeError(f"{use} a port that add() returned; got {_check.shown(given)}{_advice(given)}")
+        raise OptionTypeError(f"{use} a port that add() returned; got {_check.shown(given)}{advice(given)}")
     if not belongs_to(given, engine):
         raise GraphError(f"{use} a port of this pipeline; {given.name!r} belongs to another one")
     return given

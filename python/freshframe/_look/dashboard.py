@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from .. import _check, _native
 from .._closed_by_with import ClosedByWith
 from .._errors import FreshframeError, GraphError, OptionError, OptionTypeError, StateError
-from .._graph.port import Port, belongs_to, view_name
+from .._graph.port import Port, advice, belongs_to, view_name
 from .._interpreter import exit_hooks, fork
 from .._vision.annotate import Annotate, fields_of
 
@@ -303,11 +303,14 @@ def _names(engine: _native.Engine, view: Any) -> tuple[str, ...]:
     ports = [view] if isinstance(view, Port) else view
     if not isinstance(ports, Sequence) or isinstance(ports, str):
         raise OptionTypeError(
-            f"view must be a port that add() returned, or a list of ports; got {_check.shown(view)}"
+            "view must be a port that add() returned, or a list of ports; "
+            f"got {_check.shown(view)}{advice(view)}"
         )
     for port in ports:
         if not isinstance(port, Port):
-            raise OptionTypeError(f"view must contain ports that add() returned; got {_check.shown(port)}")
+            raise OptionTypeError(
+                f"view must contain ports that add() returned; got {_check.shown(port)}{advice(port)}"
+            )
         if not belongs_to(port, engine):
             raise GraphError(f"the port {port.name!r} in view belongs to another pipeline")
     return tuple(view_name(port) for port in ports)

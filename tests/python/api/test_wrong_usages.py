@@ -206,6 +206,16 @@ RAISED: dict[str, tuple[Callable[[], object], type[Exception], tuple[str, ...]]]
         TypeError,
         ("Pipeline.add() got too many arguments", "several parents are one list", "add(node, [left, right]"),
     ),
+    "serve(view=node)": (
+        lambda: ff.Pipeline().serve(view=ff.CircleTracker()),  # type: ignore[arg-type]
+        ff.OptionTypeError,
+        ("view must be a port", "add() it, and give what add() returns"),
+    ),
+    "serve(view=[node])": (
+        lambda: ff.Pipeline().serve(view=[ff.CircleTracker()]),  # type: ignore[list-item]
+        ff.OptionTypeError,
+        ("view must contain ports", "add() it, and give what add() returns"),
+    ),
     "add(port, node)": (
         of_camera(lambda pipeline, camera: pipeline.add(camera, ff.CircleTracker())),  # type: ignore[call-overload]
         ff.OptionTypeError,
