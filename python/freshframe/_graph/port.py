@@ -189,6 +189,10 @@ def queue_below(ports: Sequence[Port[Any]], queue: Any, label: str, **limits: An
     """
     if not have_packets(ports):
         return queue
+    if limits.pop("join", None) is not None:
+        raise GraphError(
+            f"{label!r} joins packets, and a join would leave some out that others refer to: join the frames"
+        )
     given = [name for name, value in limits.items() if value is not None]
     if isinstance(queue, Queue) and queue.when_full == "drop_oldest":
         given.append(shown(queue))

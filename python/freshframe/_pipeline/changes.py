@@ -105,7 +105,7 @@ class Changes:
         checked = wiring.options(
             name,
             label,
-            queue_below(ports, queue, label, max_age=max_age, max_rate=max_rate),
+            queue_below(ports, queue, label, max_age=max_age, max_rate=max_rate, join=join),
             batch=batch,
             join=join,
             merge=join is None and parent is not None and not isinstance(parent, Port),
@@ -175,7 +175,7 @@ class Changes:
             )
         return self._engine.reader(
             ends(parents(list(ports), label, self._engine)),
-            wiring.policy(queue_below(list(ports), queue, label, max_rate=max_rate), label),
+            wiring.policy(queue_below(list(ports), queue, label, max_rate=max_rate, join=join), label),
             name or "",
             _check.flag("frames", frames),
             None if join is None else join._policy(),

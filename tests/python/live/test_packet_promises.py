@@ -150,3 +150,17 @@ def test_an_add_that_fails_changes_nothing(tmp_path: Path, maker: str, is_runnin
         with pytest.raises(ff.GraphError, match="'door' is taken"):
             pipeline.add(node, output(camera, first), name="door")
         assert pipeline.add(node, output(camera, second), name="sink").node is node
+
+
+def test_a_join_of_packets_says_what_to_join() -> None:
+    def both(one: object, other: object) -> object:
+        return one, other
+
+    pipeline = ff.Pipeline()
+    door, gate = (pipeline.add(ff.open("rtsp://127.0.0.1:9/x", **PATIENT), name=n) for n in ("door", "gate"))
+    join, said = ff.Join(wait=0.5, within=0.5), "joins packets.*: join the frames"
+    for others in (gate.packets, gate):
+        with pytest.raises(ff.GraphError, match=said):
+            pipeline.add(both, [door.packets, others], join=join)
+        with pytest.raises(ff.GraphError, match=said):
+            pipeline.reader([door.packets, others], join=join)
