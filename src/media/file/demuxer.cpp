@@ -207,7 +207,7 @@ void Demuxer::look_at_begin() {
 /// FFmpeg takes it for the first of a film: FFmpeg goes by markers, which the metadata of a photo may push out of the
 /// bytes that it looks at. For most pictures FFmpeg prefers its demuxer of picture sequences,
 /// which ignores the open file and uses the name as a pattern. So that one is the last choice, with patterns
-/// switched off.
+/// switched off. Then a low score is no evidence: the pixels of a TGA may look like sound.
 const AVInputFormat* Demuxer::choose_format(Dictionary& options) {
   look_at_begin();
   const auto suffix = suffix_of(settings_.path);
@@ -216,13 +216,15 @@ const AVInputFormat* Demuxer::choose_format(Dictionary& options) {
   if (jpeg_ && std::find(kPhotos.begin(), kPhotos.end(), suffix) != kPhotos.end()) {
     return av_find_input_format("jpeg_pipe");
   }
+  constexpr int kLeastOfPictures = AVPROBE_SCORE_EXTENSION / 8;  // of FFmpeg's jpeg_pipe
   for (const std::string& name : {settings_.path, std::string()}) {
     const AVInputFormat* format = nullptr;
     const int result = av_probe_input_buffer2(io_.get(), &format, name.c_str(), nullptr, 0, 0);
     check_interrupt("opened", settings_.open_timeout);
     const bool film = result >= 0 && std::strcmp(format->name, "mjpeg") == 0;
     if (jpeg_ && !film) return av_find_input_format("jpeg_pipe");
-    if (result >= 0 && std::strcmp(format->name, "image2") != 0) return format;
+    const bool sure = name == settings_.path || result >= kLeastOfPictures;
+    if (result >= 0 && sure && std::strcmp(format->name, "image2") != 0) return format;
     if (result < 0 && name == settings_.path) {
       fail("it is damaged, cut off or not a video: " + ffmpeg_text(result), ffmpeg_errno(result));
     }
