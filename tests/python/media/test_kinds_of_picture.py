@@ -23,6 +23,7 @@ cv2: Any = pytest.importorskip("cv2", reason="cv2 writes the JPEGs")
 Pixels = npt.NDArray[np.uint8]
 WIDTH, HEIGHT = 40, 24
 SHORT, LONG = 3, 4
+RGB, YCBCR = 2, 6
 
 
 def image() -> Pixels:
@@ -39,19 +40,29 @@ def image() -> Pixels:
 Tag = tuple[int, int, tuple[int, ...] | bytes]
 
 
-def tiff(*tags: Tag, pages: int = 1, order: str = "<", depth: int = 8, magic: int = 42) -> bytes:
+def tiff(
+    *tags: Tag,
+    pages: int = 1,
+    order: str = "<",
+    depth: int = 8,
+    magic: int = 42,
+    compression: int = 1,
+    colours: int = RGB,
+) -> bytes:
     """Pages of the image, whose levels the second one has inverted, with these tags beside the usual ones."""
     content = (b"II" if order == "<" else b"MM") + struct.pack(order + "HI", magic, 0)
     place = 4
     for page in range(pages):
         pixels = image() if page == 0 else 255 - image()
+        if colours == YCBCR:
+            pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2YCrCb)[:, :, [0, 2, 1]]
         levels = {8: pixels, 16: pixels.astype(order + "u2") * 257, 32: pixels.astype(order + "u4")}[depth]
         usual: list[Tag] = [
             (256, LONG, (WIDTH,)),
             (257, LONG, (HEIGHT,)),
             (258, SHORT, (depth,) * 3),
-            (259, SHORT, (1,)),
-            (262, SHORT, (2,)),
+            (259, SHORT, (compression,)),
+            (262, SHORT, (colours,)),
             (273, LONG, (len(content),)),
             (277, SHORT, (3,)),
             (278, LONG, (HEIGHT,)),
@@ -123,6 +134,7 @@ KINDS: dict[str, tuple[str, bytes]] = {
     "a scanner, Motorola order": ("tif", tiff((296, SHORT, (2,)), (315, 2, b"scan\0"), order=">")),
     "16 bits": ("tif", tiff((339, SHORT, (1, 1, 1)), depth=16)),
     "16 bits, Motorola order": ("tif", tiff(depth=16, order=">")),
+    "YCbCr": ("tif", tiff((530, SHORT, (1, 1)), colours=YCBCR)),
     "several pages": ("tif", tiff((254, LONG, (2,)), pages=2)),
     "cv2": ("tif", by_cv2(".tiff")),
     "cv2, PNG": ("png", PNG),
@@ -144,6 +156,17 @@ KINDS: dict[str, tuple[str, bytes]] = {
         jpeg(exif(1), *xmp(200_000)) + struct.pack(">I4s4sI", 16, b"ftyp", b"mp42", 0) + bytes(3000),
     ),
 }
+
+
+def tga() -> bytes:
+    """Returns a TGA whose pixels contain the header of a frame of MP3."""
+    bgr = image()[::-1, :, ::-1].copy()
+    bgr[0, 10, :] = 0xFF, 0xFB, 0x90
+    bgr[0, 11, 0] = 0
+    return struct.pack("<BBB5x4xHHBB", 0, 0, 2, WIDTH, HEIGHT, 24, 0) + bgr.tobytes()
+
+
+KINDS["a renderer's TGA"] = ("tga", tga())
 
 
 def source(path: Path, **options: Any) -> tuple[list[ff.Sample[ff.Frame]], dict[str, int]]:
@@ -254,6 +277,9 @@ REFUSED = {
     "signed numbers": ("tif", tiff((339, SHORT, (2, 2, 2)), depth=16), "its samples are signed numbers"),
     "numbers of 32 bits": ("tif", tiff(depth=32), "its samples have 32 bits"),
     "a BigTIFF": ("tif", tiff(magic=43), "it is a BigTIFF"),
+    "JPEG in a TIFF": ("tif", tiff(compression=7), "it is a TIFF that is compressed by JPEG"),
+    "old JPEG in a TIFF": ("tif", tiff(compression=6), "it is a TIFF that is compressed by JPEG"),
+    "Zstandard in a TIFF": ("tif", tiff(compression=50000), "compressed by Zstandard"),
     "tiles": (
         "tif",
         tiff((322, SHORT, (16,)), (323, SHORT, (16,)), (324, LONG, (8,))),

@@ -148,6 +148,7 @@ class TiffDirectories {
     int orientation = 0;    // as in Exif; 0: unknown
     int sample_format = 1;  // 1: unsigned integers
     int bits = 0;           // of a sample; 0: unknown
+    int compression = 1;    // 1: not compressed
     bool tiled = false;
     bool found = false;  // the page exists
   };
@@ -179,6 +180,7 @@ class TiffDirectories {
   static constexpr std::size_t kEntry = 12;  // bytes
   static constexpr std::uint32_t kSubfileType = 254;
   static constexpr std::uint32_t kBits = 258;
+  static constexpr std::uint32_t kCompression = 259;
   static constexpr std::uint32_t kOrientation = 274;
   static constexpr std::uint32_t kTileWidth = 322;
   static constexpr std::uint32_t kSampleFormat = 339;
@@ -213,6 +215,7 @@ class TiffDirectories {
 
   void note(std::uint32_t tag, std::size_t entry, Facts& facts) const {
     if (tag == kBits) facts.bits = first_short(entry);
+    if (tag == kCompression) facts.compression = first_short(entry);
     if (tag == kOrientation) facts.orientation = first_short(entry);
     if (tag == kSampleFormat) facts.sample_format = first_short(entry);
     if (tag == kTileWidth) facts.tiled = true;
@@ -270,6 +273,23 @@ std::string unread_samples(int sample_format, int bits) {
   return {};
 }
 
+/// Returns the name of a compression by which FFmpeg returns black pictures or reports damage, or nothing.
+std::string_view unread_compression(int compression) {
+  switch (compression) {
+    case 6:
+    case 7:
+      return "JPEG";
+    case 50000:
+      return "Zstandard";
+    case 50001:
+      return "WebP";
+    case 34887:
+      return "LERC";
+    default:
+      return {};
+  }
+}
+
 }  // namespace
 
 /// Prepares a picture for its decoder.
@@ -297,6 +317,10 @@ void Decoder::look_at_picture(AVPacket& packet) {
   }
   orientation_ = facts.orientation;
   if (const auto why = unread_samples(facts.sample_format, facts.bits); !why.empty()) throw Error(why);
+  if (const auto name = unread_compression(facts.compression); !name.empty()) {
+    throw Error("it is a TIFF that is compressed by " + std::string(name) +
+                ", which FFmpeg does not decode; save it with LZW, Deflate or no compression");
+  }
   if (facts.tiled)
     hindrance_ = "it is a TIFF of tiles, which this build of FFmpeg does not decode; save it in strips";
   if (facts.pages > 1 && page_ == 0) {
@@ -420,6 +444,10 @@ Decoder::Result Decoder::receive(AVFrame& frame) {
   const int result = avcodec_receive_frame(codec_.get(), &frame);
   if (result >= 0) {
     failures_in_row_ = 0;
+    // TIFF 6.0, section 20: without ReferenceBlackWhite, brightness has the levels 0 to 255.
+    if (codec_->codec_id == AV_CODEC_ID_TIFF && frame.color_range == AVCOL_RANGE_UNSPECIFIED) {
+      frame.color_range = AVCOL_RANGE_JPEG;
+    }
     if (orientation_ > 0) {
       av_dict_set_int(&frame.metadata, "Orientation", orientation_, AV_DICT_DONT_OVERWRITE);
     }
