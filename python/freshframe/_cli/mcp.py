@@ -231,7 +231,13 @@ class Eyes:
 
     @_readable("the events of the pipeline")
     def events(self, most: int) -> str:
-        """The newest events, a line each with its time."""
+        """Returns the newest events, a line each with its time.
+
+        Raises:
+            NoPictureError: Fewer than one is asked for, or the state cannot be read.
+        """
+        if most < 1:
+            raise NoPictureError(f"most must be a whole number of events from 1 on, got {most}")
         lines = [
             f"{datetime.fromtimestamp(event['time'], timezone.utc).isoformat(timespec='seconds')} "
             f"{event['kind']} {event['subject']}: {event['text']}"
@@ -392,7 +398,7 @@ def _add_tools(server: Any, eyes: Eyes) -> None:
     @tool()  # type: ignore[untyped-decorator]
     async def recent_events(most: int = 20) -> Any:
         """Lists the newest events of the pipeline, oldest first: outages, drops, errors. At most 100."""
-        return await asked(lambda: eyes.events(max(1, min(most, 100))))
+        return await asked(lambda: eyes.events(min(most, 100)))
 
 
 def _serve_stdio(server: Any, messages: Messages, options: Any) -> None:

@@ -463,3 +463,12 @@ def test_a_missing_package_is_named(
     monkeypatch.setitem(sys.modules, "mcp.server.mcpserver", None)
     assert main(["mcp", "http://127.0.0.1:1"]) == 2
     assert "pip install 'freshframe[mcp]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("most", [0, -1])
+def test_no_events_are_not_all_events(most: int) -> None:
+    with (
+        pretends(as_answer(json.dumps(STATE))) as eyes,
+        pytest.raises(NoPictureError, match=f"events from 1 on, got {most}"),
+    ):
+        eyes.events(most)
