@@ -342,7 +342,9 @@ def _url(url: Any) -> str:
         raise OptionTypeError(f"url must be a path, a URL or a camera's number, got a value of type {found}")
     if url < 0:
         raise OptionError(f"a camera's number must be 0 or more, got {_check.shown(url)}")
-    return str(_check.integer("a camera's number", url))
+    if url > 255:
+        raise OptionError(f"a camera's number must be 0 to 255, got {_check.shown(url)}")
+    return str(int(url))
 
 
 def ffmpeg_options(who: str, options: Any) -> dict[str, str]:

@@ -179,7 +179,8 @@ void bind_recorders(nb::module_& module) {
              "`copies`: it takes packets and encodes nothing.");
   module.def("save_clip", gil::entry<&save_clip>, nb::arg("recorder"), nb::arg("path"), nb::arg("at").none(),
              "GIL: released");
-  nb::class_<media::WriteClaim>(module, "WriteClaim", "The right to write one file, as long as it lives.");
+  const nb::class_<media::WriteClaim> claim(module, "WriteClaim",
+                                            "The right to write one file, as long as it lives.");
   module.def("claim_file", &claim_file, nb::arg("device"), nb::arg("inode"),
              "Returns None if another recorder of this process writes the file.");
   module.def("clips_in_writing", &clips_in_writing, nb::arg("recorder"));

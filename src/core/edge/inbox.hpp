@@ -37,8 +37,8 @@ enum class Taken : std::uint8_t { Sample, Nothing, Ended, News };
 /// Which sample a consumer takes: the next one, or the newest of all edges by the time of its capture. The older ones
 /// are dropped as `skipped`.
 struct Pick {
-  static const Pick Next;
-  static const Pick Newest;
+  static const Pick kNext;
+  static const Pick kNewest;
 
   bool newest = false;
   // The last sample that the consumer has got. Older samples of other sources are dropped. A source may set its own
@@ -46,8 +46,8 @@ struct Pick {
   int source = -1;
   TimePoint captured = TimePoint::min();
 };
-inline constexpr Pick Pick::Next{};
-inline constexpr Pick Pick::Newest{.newest = true};
+inline constexpr Pick Pick::kNext{};
+inline constexpr Pick Pick::kNewest{.newest = true};
 
 /// The deadline of a take that never waits.
 inline constexpr TimePoint kWithoutWait = TimePoint::min();
@@ -119,7 +119,7 @@ class Inbox {
   void close(Closing how = Closing::AtOnce, TimePoint deadline = TimePoint::min());
 
   /// Waits until a sample, the end of all edges, close(), or `deadline` (TimePoint::max(): no limit).
-  Taken take(AnySample& sample, TimePoint deadline, const Pick& pick = Pick::Next);
+  Taken take(AnySample& sample, TimePoint deadline, const Pick& pick = Pick::kNext);
   /// Gathers a batch into `samples`, which is emptied first. The samples stay in their queues until
   /// min(batch.size, capacity of the open edges) wait, or until batch.max_wait after the call first saw one,
   /// or until the end or close(). Then they are taken in turn under one lock. Nothing: `deadline` came first;

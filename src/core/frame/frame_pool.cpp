@@ -43,12 +43,12 @@ class EvictedBuffers {
   ~EvictedBuffers() {
     while (first_ != nullptr) {
       auto* const buffer = first_;
-      std::memcpy(&first_, buffer, sizeof first_);
+      std::memcpy(static_cast<void*>(&first_), buffer, sizeof first_);
       deallocate(buffer);
     }
   }
   void add(std::uint8_t* buffer) noexcept {
-    std::memcpy(buffer, &first_, sizeof first_);
+    std::memcpy(buffer, static_cast<const void*>(&first_), sizeof first_);
     first_ = buffer;
   }
 

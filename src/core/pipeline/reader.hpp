@@ -98,7 +98,7 @@ class ReaderCore {
   const ReaderContext context_;
   const std::shared_ptr<Inbox> inbox_;
   CallRing calls_;
-  Pick given_ = Pick::Newest;      // newer than the last sample that a verb returned
+  Pick given_ = Pick::kNewest;     // newer than the last sample that a verb returned
   std::optional<AnySample> last_;  // only the thread that uses the reader
   std::string why_lossless_;       // fixed before the first verb, as the next two
   std::uint16_t holder_ = 0;

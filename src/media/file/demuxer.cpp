@@ -386,7 +386,7 @@ std::map<int, std::int64_t> Demuxer::read_starts(std::map<int, std::int64_t> sta
 Demuxer::Result Demuxer::next(AVPacket& packet) {
   complained_ = false;
   if (!ahead_.empty()) {
-    auto ahead = std::move(ahead_.front());
+    const auto ahead = std::move(ahead_.front());
     ahead_.pop_front();
     complained_ = ahead.complained;
     av_packet_move_ref(&packet, ahead.packet.get());

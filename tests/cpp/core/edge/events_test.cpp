@@ -135,7 +135,7 @@ TEST(Events, OfStaleAndSkippedSamplesPass) {
   one.put(counted(2, {3}, one.clock->now()));
   one.put(counted(3, {}, one.clock->now()));
   AnySample sample;
-  EXPECT_EQ(one.inbox.take(sample, kWithoutWait, Pick::Newest), Taken::Sample);
+  EXPECT_EQ(one.inbox.take(sample, kWithoutWait, Pick::kNewest), Taken::Sample);
   one.consumer.see(sample);
   EXPECT_EQ(one.consumer.states, States{3});
   EXPECT_EQ(one.consumer.events, (Events{1, 2, 3}));
@@ -270,7 +270,7 @@ void run_random(unsigned seed) {
     if (below(4) != 0) continue;
     const auto way = below(3);
     if (way == 0 && one.inbox.take(sample, kWithoutWait) == Taken::Sample) one.consumer.see(sample);
-    if (way == 1 && queue.depth > 0 && one.inbox.take(sample, kWithoutWait, Pick::Newest) == Taken::Sample)
+    if (way == 1 && queue.depth > 0 && one.inbox.take(sample, kWithoutWait, Pick::kNewest) == Taken::Sample)
       one.consumer.see(sample);
     std::optional<TimePoint> until;
     if (way == 2 && one.inbox.take_batch(samples, Batch{3, 0}, until, kWithoutWait) == Taken::Sample) {

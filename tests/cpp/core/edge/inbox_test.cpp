@@ -197,7 +197,7 @@ TEST(Inbox, TakeSaysNothingAtItsDeadlineAndEndedAfterClose) {
   EXPECT_EQ(inbox.take(sample, TimePoint::min()), Taken::Nothing);
   inbox.close();
   EXPECT_EQ(inbox.take(sample, TimePoint::max()), Taken::Ended);
-  EXPECT_EQ(inbox.take(sample, kWithoutWait, Pick::Newest), Taken::Ended);
+  EXPECT_EQ(inbox.take(sample, kWithoutWait, Pick::kNewest), Taken::Ended);
 }
 
 class NewestOfSeveral : public testing::Test {
@@ -225,7 +225,7 @@ class NewestOfSeveral : public testing::Test {
   Inbox inbox_{"reader", std::make_shared<SimulatedClock>()};
   std::vector<EdgeRef> edges_;
   std::atomic<bool> blocked_{false};
-  Pick given_ = Pick::Newest;
+  Pick given_ = Pick::kNewest;
 };
 
 TEST_F(NewestOfSeveral, IsTheOneThatWasCapturedLast) {

@@ -132,7 +132,7 @@ TEST(Join, LatestSkipsOlderSets) {
   TwoCameras cameras(kByPts);
   cameras.put(0, 1).put(1, 1).put(0, 2).put(1, 2);
   AnySample sample;
-  ASSERT_EQ(cameras.inbox.take(sample, core::kWithoutWait, core::Pick::Newest), Taken::Sample);
+  ASSERT_EQ(cameras.inbox.take(sample, core::kWithoutWait, core::Pick::kNewest), Taken::Sample);
   EXPECT_EQ(sample.stamp.pts, 2);
   EXPECT_EQ(drops_of(cameras.inbox.stats()[1], DropCause::Skipped), 1U);
 }

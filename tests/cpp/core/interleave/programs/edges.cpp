@@ -94,7 +94,7 @@ int Edges::take() {
 int Edges::newest() {
   const Call call{.kind = Call::Kind::Newest, .begin = ++tick_};
   AnySample sample;
-  const auto taken = inbox_.take(sample, core::kWithoutWait, core::Pick::Newest);
+  const auto taken = inbox_.take(sample, core::kWithoutWait, core::Pick::kNewest);
   return end_take(call, taken, sample);
 }
 
