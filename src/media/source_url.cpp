@@ -102,10 +102,9 @@ std::string without_escapes(std::string_view text) {
   std::string plain;
   for (std::size_t i = 0; i < text.size(); ++i) {
     unsigned value = 0;
-    const auto digits = text.substr(i).substr(1, 2);
-    const char* const end = digits.data() + digits.size();
-    const bool escape = text[i] == '%' && digits.size() == 2 &&
-                        std::from_chars(digits.data(), end, value, 16).ptr == end && value >= ' ';
+    const char* const begin = text.data() + i + 1;  // of the two digits
+    const bool escape = text[i] == '%' && i + 2 < text.size() &&
+                        std::from_chars(begin, begin + 2, value, 16).ptr == begin + 2 && value >= ' ';
     plain += escape ? static_cast<char>(value) : text[i];
     if (escape) i += 2;
   }

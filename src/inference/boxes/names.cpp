@@ -37,7 +37,9 @@ class Reader {
     const auto [end, error] = std::from_chars(begin, text_.data() + text_.size(), value);
     if (error != std::errc()) return std::nullopt;
     at_ += static_cast<std::size_t>(end - begin);
-    if (is_quoted && (at_ >= text_.size() || text_[at_++] != quote)) return std::nullopt;
+    if (!is_quoted) return value;
+    if (at_ >= text_.size() || text_[at_] != quote) return std::nullopt;
+    ++at_;
     return value;
   }
 

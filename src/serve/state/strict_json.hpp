@@ -23,7 +23,7 @@ namespace freshframe::serve {
       repeats = !keys.back().insert(parsed.get<std::string>()).second || repeats;
     return true;
   };
-  auto json = Json::parse(text.begin(), text.end(), note, false);
+  const auto json = Json::parse(text.begin(), text.end(), note, false);
   return repeats ? Json(Json::value_t::discarded) : json;
 }
 

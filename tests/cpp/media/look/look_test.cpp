@@ -201,7 +201,8 @@ TEST_P(LookTest, PicturesOfTwoSourcesAreFoundByTheirCapturesWhateverTheirPts) {
     look.feed(as_from(packets_, 0, 0), 0, 203);  // the last of them are without their key picture's end
     look.feed(as_from(packets_, source, later), 220, packets_.size());
     const double now = first_ + (kLookCount - 1) / kLookFps;
-    for (double age = 0; age < 15; age += 0.7) {
+    for (int step = 0; step < 22; ++step) {
+      const double age = 0.7 * step;
       const auto views = look.at({age}, true, now);
       ASSERT_EQ(views.size(), 1U) << age;
       const int wish = number_at(now - age);
