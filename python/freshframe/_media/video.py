@@ -340,11 +340,12 @@ def _url(url: Any) -> str:
     if not isinstance(url, numbers.Integral):
         found = type(url).__name__  # the message does not show more: it may be a URL with a password
         raise OptionTypeError(f"url must be a path, a URL or a camera's number, got a value of type {found}")
-    if url < 0:
+    number = int(url)
+    if number < 0:
         raise OptionError(f"a camera's number must be 0 or more, got {_check.shown(url)}")
-    if url > 255:
+    if number > 255:
         raise OptionError(f"a camera's number must be 0 to 255, got {_check.shown(url)}")
-    return str(int(url))
+    return str(number)
 
 
 def ffmpeg_options(who: str, options: Any) -> dict[str, str]:
