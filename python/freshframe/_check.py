@@ -37,7 +37,9 @@ def _masked(value: Any, depth: int = 3) -> Any:
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
     if isinstance(value, str):
-        return _native.shown_url(as_utf8(value))
+        text = as_utf8(value)
+        url = _native.shown_url(text)
+        return value if url == text else url  # repr() escapes half letters, so they are not escaped before
     if depth and type(value) in (list, tuple, set, frozenset):
         return type(value)(_masked(each, depth - 1) for each in value)
     if depth and type(value) is dict:

@@ -69,8 +69,8 @@ def _explained_function(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return function(*arguments, **options)
         except TypeError as error:
-            trace = error.__traceback__
-            if trace is None or trace.tb_next is not None:  # from within the call
+            # A local name for the traceback would be a cycle that keeps the arguments.
+            if error.__traceback__ is None or error.__traceback__.tb_next is not None:  # from within the call
                 raise
             owner = type(arguments[0]).__name__ if function.__name__ == "__init__" else function.__qualname__
             text = _advice(function, owner, str(error))

@@ -131,7 +131,7 @@ def test_a_stopped_worker_and_its_groups_go_with_a_killed_parent(then: str, tmp_
     until(lambda: not any(map(is_alive, pids)), "the end of the worker and of its program")
 
 
-def test_ctrl_c_ends_it_with_one_traceback() -> None:
+def test_ctrl_c_ends_it_without_a_traceback() -> None:
     ended = run_program(
         """
         from rigs.process import nodes as process_nodes
@@ -146,8 +146,7 @@ def test_ctrl_c_ends_it_with_one_traceback() -> None:
         signals=[signal.SIGINT],
     )
     assert ended.code == -signal.SIGINT
-    assert ended.err.count("Traceback") == 1
-    assert ended.err.rstrip().endswith("KeyboardInterrupt")
+    assert ended.err == ""
 
 
 def test_a_script_without_a_guard_works_and_exits_cleanly() -> None:
