@@ -98,8 +98,8 @@ def test_a_camera_that_is_only_shown_is_not_decoded_and_has_its_figures() -> Non
                 assert [viewer.next("picture").elapsed for _ in range(90)]
             until(lambda: _camera(pipeline).clock is not None, lambda: "no clock")
             assert _decoded(pipeline) == 0
+            until(lambda: _camera(pipeline).undecoded >= 90, lambda: "a camera without figures")
             shown = _camera(pipeline)
-            assert shown.undecoded >= 90
             assert shown.state == "reading"
             state = request(page.url, "/api/state").json()["nodes"][0]
             assert state["source"]["undecoded_rate"] > 0
