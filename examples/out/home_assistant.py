@@ -45,7 +45,7 @@ class HomeAssistant:
         """Returns when the broker has acknowledged the states."""
         unknown = [place for place, event in enumerate(events) if not self._knows(event["value"])]
         if unknown:
-            raise ff.Refused(unknown, "it is no change of a zone")
+            raise ff.Refused(unknown, "it is no event of a zone")
         changed = {event["value"]["key"]: event["value"]["ended"] is None for event in events}
         try:
             client = self._connected()
@@ -57,8 +57,8 @@ class HomeAssistant:
             self.close()
             raise
 
-    def _knows(self, change: Any) -> bool:
-        return isinstance(change, dict) and change.get("key") in list(self._states) and "ended" in change
+    def _knows(self, event: Any) -> bool:
+        return isinstance(event, dict) and event.get("key") in list(self._states) and "ended" in event
 
     def _connected(self) -> mqtt.Client:
         if self._client is None:
@@ -157,17 +157,17 @@ def main() -> None:
     send.connect()
     pipeline = ff.Pipeline()
     circles = pipeline.add(ff.CircleTracker(), pipeline.add(ff.open(options.source), name="camera"))
-    changes = [
+    presence = [
         pipeline.add(occupancy(name), pipeline.add(ff.ZoneCounter(ZONES[name]), circles)) for name in ZONES
     ]
-    pipeline.add(ff.Spool(options.spool, send, max_wait=0.1), changes)
+    pipeline.add(ff.Spool(options.spool, send, max_wait=0.1), presence)
     pipeline.run()
     send.close()
 
 
-def occupancy(name: str) -> ff.Changes[ff.ZoneCounts]:
+def occupancy(name: str) -> ff.Presence[ff.ZoneCounts]:
     """Begins when something is in the zone, and ends when nothing was for two seconds."""
-    return ff.Changes(lambda counts: {name} if len(counts.inside) else (), hold=2.0)
+    return ff.Presence(lambda counts: {name} if len(counts.inside) else (), max_gap=2.0)
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ class Parquet:
             ]
             table = pyarrow.Table.from_pylist(rows, COLUMNS)
         except (KeyError, TypeError, pyarrow.ArrowException) as error:
-            raise ff.Refused(why=f"it is no result with circles: {error!r}") from error
+            raise ff.Refused(reason=f"it is no result with circles: {error!r}") from error
         path = self._folder / f"{events[0]['box']}-{events[0]['n']:012d}.parquet"
         part = path.with_suffix(".part")
         with part.open("wb") as file:
@@ -63,7 +63,7 @@ def main() -> None:
     pipeline = ff.Pipeline()
     circles = pipeline.add(ff.CircleTracker(), pipeline.add(ff.open(options.source), name="camera"))
     # A file for ten minutes of 10 pictures per second.
-    pipeline.add(ff.Spool(options.spool, Parquet(options.folder), batch=6000, max_wait=600), circles)
+    pipeline.add(ff.Spool(options.spool, Parquet(options.folder), batch_size=6000, max_wait=600), circles)
     pipeline.run()
 
 

@@ -61,7 +61,7 @@ if _typing.TYPE_CHECKING:
     from ._shortcuts.run_node import run_node
     from ._shortcuts.show import show
     from ._shortcuts.stream import Stream, stream
-    from ._spool.changes import Changes, StateChange
+    from ._spool.presence import Presence, PresenceEvent
     from ._spool.refused import Refused
     from ._spool.spool import Spool
     from ._vision.annotate import Annotate
@@ -143,7 +143,7 @@ _LATER = {
     **dict.fromkeys(("Look", "Stale", "View"), "_media.look"),
     "MockCamera": "_media.mock_camera",
     "Process": "_process.options",
-    **dict.fromkeys(("Changes", "StateChange"), "_spool.changes"),
+    **dict.fromkeys(("Presence", "PresenceEvent"), "_spool.presence"),
     **dict.fromkeys(("Keep", "Segment"), "_media.segments"),
     "Publish": "_media.publish",
     "Refused": "_spool.refused",
@@ -164,7 +164,7 @@ _MOVED = {
     **{name: f"native.{name}" for name in ("get_cmake_dir", "get_include")},
     **{name: f"results.{name}" for name in ("decode_masks", "encode_masks")},
     **{name: f"types.{name}" for name in ("Measured", "Probe")},
-    "Change": "StateChange",
+    "Change": "PresenceEvent",
 }  # the new name of each deprecated one, whose use warns
 
 
@@ -188,7 +188,6 @@ __all__ = [
     "Batch",
     "BoxPredictor",
     "BoxTracker",
-    "Changes",
     "CircleDetector",
     "CircleTracker",
     "Circles",
@@ -222,6 +221,8 @@ __all__ = [
     "Packet",
     "Pipeline",
     "Port",
+    "Presence",
+    "PresenceEvent",
     "Process",
     "Publish",
     "Queue",
@@ -237,7 +238,6 @@ __all__ = [
     "Stale",
     "Stalled",
     "Stamp",
-    "StateChange",
     "StateError",
     "StopTimeout",
     "StopToken",

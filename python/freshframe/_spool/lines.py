@@ -92,7 +92,7 @@ class OpenEvents:
             at: Unix time of the end.
             now: Unix time at which the end was noticed.
         """
-        end = {"ended": round(at, 3), "told": round(now, 3), "by": "restart"}
+        end = {"ended": round(at, 3), "decided": round(now, 3), "by": "restart"}
         return [{**record, "value": record["value"] | end} for record in self.records.values()]
 
 

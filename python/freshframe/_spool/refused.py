@@ -29,7 +29,7 @@ class Refused(FreshframeError):  # noqa: N818  (it is an answer, as Stalled is)
 
     Args:
         indices: The places of these events in the list that `send` has got, from 0. None: not known.
-        why: The reason.
+        reason: The text for the log and the file.
 
     Raises:
         OptionError: No index is given, or one is negative.
@@ -42,22 +42,22 @@ class Refused(FreshframeError):  # noqa: N818  (it is an answer, as Stalled is)
     """
 
     def __init__(
-        self, indices: Sequence[int] | None = None, why: str = "the receiver has refused it"
+        self, indices: Sequence[int] | None = None, reason: str = "the receiver has refused it"
     ) -> None:
         """Checks the indices."""
         known = () if indices is None else indices
         self.indices = tuple(_check.integer("an index of Refused", index) for index in known)
         # It is the text of an exception in most cases: what is not UTF-8 in it is no second fault.
-        given: Any = why
-        self.why = _check.text("why", valid_text(given) if isinstance(given, str) else given)
+        given: Any = reason
+        self.reason = _check.text("reason", valid_text(given) if isinstance(given, str) else given)
         if indices is not None and (not self.indices or min(self.indices) < 0):
             raise OptionError(f"Refused needs the places of the events from 0, got {list(self.indices)}")
         count = "some" if indices is None else len(self.indices)
-        super().__init__(f"{count} events were refused: {self.why}")
+        super().__init__(f"{count} events were refused: {self.reason}")
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickles the arguments. An exception is otherwise made again of its text."""
-        return type(self), (self.indices or None, self.why)
+        return type(self), (self.indices or None, self.reason)
 
 
 class RefusedFile:
@@ -67,7 +67,7 @@ class RefusedFile:
         """Opens nothing yet."""
         self._path = os.path.join(folder, "refused.jsonl")
 
-    def add(self, lines: Sequence[Line], why: str) -> int:
+    def add(self, lines: Sequence[Line], reason: str) -> int:
         """Writes the lines and syncs them.
 
         Returns:
@@ -76,7 +76,7 @@ class RefusedFile:
         Raises:
             OSError: The disk is full, or fails.
         """
-        head = f'{{"refused":{to_text(why)},"at":{time.time():.3f},'
+        head = f'{{"refused":{to_text(reason)},"at":{time.time():.3f},'
         data = "".join(head + line.text.decode(errors="replace")[1:] for line in lines).encode()
         fd = os.open(regular(self._path), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
         try:

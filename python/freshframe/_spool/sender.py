@@ -29,18 +29,18 @@ class Sending:
 
     Attributes:
         send: The user's function.
-        batch: At most so many results per call.
+        batch_size: At most so many results per call.
         max_wait: Seconds for which a result waits for others.
         max_age: Seconds after which a result has expired; None: never.
-        timeout: Seconds after which a call is reported as slow.
+        slow_after: Seconds after which a call is reported as slow.
         as_text: Lines of JSON instead of dicts.
     """
 
     send: Callable[[list[Any]], object]
-    batch: int
+    batch_size: int
     max_wait: float
     max_age: float | None
-    timeout: float
+    slow_after: float
     as_text: bool
 
 
@@ -98,13 +98,13 @@ class Sender:
     def note_commit(self) -> None:
         """There are more results. A call that takes too long is reported here: its own thread cannot."""
         called = self.counts.called
-        if called is not None and not self._told_slow and time.monotonic() - called > self._how.timeout:
+        if called is not None and not self._told_slow and time.monotonic() - called > self._how.slow_after:
             self._told_slow = True
             say(
                 WARNING,
                 "the spool %r: send() has not returned for %g s",
                 self._box.folder,
-                self._how.timeout,
+                self._how.slow_after,
             )
         with self._changed:
             self._changed.notify_all()
@@ -179,10 +179,10 @@ class Sender:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: box.waits() or self.ends)
-                self._changed.wait_for(lambda: box.waits() >= how.batch or self.ends, how.max_wait)
+                self._changed.wait_for(lambda: box.waits() >= how.batch_size or self.ends, how.max_wait)
                 if self._is_late() or (self.ends and not box.waits()):
                     return False
-            if lines := box.take(how.batch, self._oldest_allowed()):
+            if lines := box.take(how.batch_size, self._oldest_allowed()):
                 self._groups = [lines]
                 self.counts.oldest = box.oldest_taken
                 return True
@@ -243,8 +243,8 @@ class Sender:
             ) from refusal
         gone = [line for index, line in enumerate(lines) if index in indices] or lines
         left = [line for index, line in enumerate(lines) if index not in indices] if indices else []
-        why = shortened(refusal.why)  # each line has it
-        dropped = self._aside.add(gone, why)
+        reason = shortened(refusal.reason)  # each line has it
+        dropped = self._aside.add(gone, reason)
         self._groups[:1] = [left] if left else []
         is_first = not self.counts.refused
         self.counts.refused += len(gone)
@@ -254,7 +254,7 @@ class Sender:
                 WARNING,
                 "the spool %r: results were refused (%s): they are in refused.jsonl",
                 self._box.folder,
-                why,
+                reason,
             )
         if dropped:
             self._box.note_lost(dropped)

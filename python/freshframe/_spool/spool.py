@@ -57,7 +57,7 @@ class Spool(Node[Any, None]):
         folder: The folder, which is made when the pipeline starts. It has one program at a time.
         send: Gets a list of at least one dict. A plain function: what it has not done when it returns, such
             as a coroutine, a future or a list of them, counts as a failure.
-        batch: Most events per call, 1 to 10,000.
+        batch_size: Most events per call, 1 to 10,000.
         max_wait: Seconds for which an event waits until its batch is full, at most 1e9.
         max_bytes: Size of the folder's segments, at least 64 KiB. When it is exceeded, or when the disk is
             full, the oldest events expire, and are counted.
@@ -65,7 +65,7 @@ class Spool(Node[Any, None]):
             are counted whatever the system's clock is set to, before it by that clock. Its file is
             deleted at most half of that later, unless `send` has one of its events. `refused.jsonl` stays,
             and so does the beginning of an event that has not ended. None: never.
-        timeout: Seconds after which a call of `send` is logged and shown as slow. It is not interrupted.
+        slow_after: Seconds after which a call of `send` is logged and shown as slow. It is not interrupted.
         as_text: `send` gets each event as a line of JSON, which spares the time to parse it.
 
     Raises:
@@ -96,11 +96,11 @@ class Spool(Node[Any, None]):
         folder: str | os.PathLike[str],
         send: Callable[[list[Any]], object],
         *,
-        batch: int = 100,
+        batch_size: int = 100,
         max_wait: float = 1.0,
         max_bytes: float = 1e9,
         max_age: float | None = 7 * 86_400,
-        timeout: float = 30.0,
+        slow_after: float = 30.0,
         as_text: bool = False,
     ) -> None:
         """Checks the options. The folder is opened when the pipeline starts."""
@@ -110,8 +110,8 @@ class Spool(Node[Any, None]):
                 f"send must be a function that takes a list of events, got {_check.shown(send)}"
             )
         check_send(send)
-        if not 1 <= _check.integer("batch", batch) <= _MOST_BATCH:
-            raise OptionError(f"batch must be 1 to {_MOST_BATCH} events, got {_check.shown(batch)}")
+        if not 1 <= _check.integer("batch_size", batch_size) <= _MOST_BATCH:
+            raise OptionError(f"batch_size must be 1 to {_MOST_BATCH} events, got {_check.shown(batch_size)}")
         if _check.number("max_bytes", max_bytes) < _LEAST_BYTES:
             raise OptionError(f"max_bytes must be at least {_LEAST_BYTES}, got {_check.shown(max_bytes)}")
         if not 0 <= _check.number("max_wait", max_wait) <= _LONGEST_WAIT:
@@ -121,10 +121,10 @@ class Spool(Node[Any, None]):
         self._max_bytes = int(max_bytes)
         self._how = Sending(
             send,
-            int(batch),
+            int(batch_size),
             float(max_wait),
             None if max_age is None else _check.positive_seconds("max_age", max_age),
-            _check.positive_seconds("timeout", timeout),
+            _check.positive_seconds("slow_after", slow_after),
             _check.flag("as_text", as_text),
         )
         self.records_to = self.folder

@@ -227,7 +227,7 @@ class Plant:
         self.ports["slow"] = add(Reads("slow", self.books, 0.3), sources, name="slow")
         batches, wait = Batches("batch", self.books), ff.Batch(4, max_wait=0.05)
         self.ports["batch"] = add(batches, sources, name="batch", batch=wait)
-        spool = ff.Spool(disk / "spool", send, batch=50, max_bytes=1 << 20)
+        spool = ff.Spool(disk / "spool", send, batch_size=50, max_bytes=1 << 20)
         self.ports["spool"] = add(spool, self.ports["quick"], name="spool")
         for camera in range(len(cameras.urls)):
             self._add_children(camera)

@@ -175,8 +175,8 @@ class _Late:
         port: Any = pipeline.add(self._source)
         if waits:
             port = pipeline.add(lambda sent: self._wait(sent, late), port, queue=queue)
-        changes = pipeline.add(ff.Changes(self._keys, hold=hold), port, queue=queue)
-        self._changes = pipeline.reader(changes, queue=queue)
+        presence = pipeline.add(ff.Presence(self._keys, max_gap=hold), port, queue=queue)
+        self._events = pipeline.reader(presence, queue=queue)
 
     def _wait(self, sent: tuple[float, set[str]], late: float) -> Any:
         time.sleep(max(0.0, sent[0] + late - time.monotonic()))
@@ -193,8 +193,8 @@ class _Late:
 
     def check(self, find: Find) -> int:
         """While it sends: the key begins, and stays. A source that had to be silent is not judged."""
-        changes = [sample.value for sample in iter(self._changes.poll, None)]
-        said = [change.by or "begins" for change in changes if change.key == "stays"][:9]
+        events = [sample.value for sample in iter(self._events.poll, None)]
+        said = [event.by or "begins" for event in events if event.key == "stays"][:9]
         times = [*self._times[:1], *self._times, time.monotonic(), time.monotonic()]
         # A sample arrives before it is asked for its keys, and behind the question of the one before.
         if max(later - before for before, later in zip(times, times[2:], strict=False)) >= self._hold:

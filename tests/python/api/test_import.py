@@ -86,7 +86,7 @@ def test_all_names_exist_and_nothing_public_is_missing_from_all() -> None:
         ("Probe", "types.Probe"),
         ("decode_masks", "results.decode_masks"),
         ("get_include", "native.get_include"),
-        ("Change", "StateChange"),
+        ("Change", "PresenceEvent"),
     ],
 )
 def test_a_deprecated_name_warns_with_the_new_one(old: str, new: str) -> None:

@@ -165,7 +165,7 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "Process": lambda value: ff.Process(workers=value),
     "a process's memory": lambda value: ff.Process(memory=value),
     "Keep": lambda value: ff.Keep(days=value),
-    "Spool": lambda value: ff.Spool("spool", print, batch=value),
+    "Spool": lambda value: ff.Spool("spool", print, batch_size=value),
     "Ask": lambda value: ff.Ask("http://127.0.0.1:1", max_side=value),
     "open": lambda value: ff.open("a.mp4", read_timeout=value),
     "open by number": ff.open,

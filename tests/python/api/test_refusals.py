@@ -38,7 +38,7 @@ NOT_MADE_BY_HAND = {
 SQUARE = [(0, 0), (1, 0), (1, 1), (0, 1)]
 RECORDS = {
     "Answer",
-    "StateChange",
+    "PresenceEvent",
     "Circles",
     "Crossing",
     "LineCounts",
@@ -170,7 +170,7 @@ CALLS: dict[str, list[Callable[[], object]]] = {
         lambda: ff.Join(partial=THING),
     ],
     "Keep": [lambda: ff.Keep(THING), lambda: ff.Keep(bytes=THING), lambda: ff.Keep(free_bytes=THING)],
-    "Changes": [lambda: ff.Changes(THING), lambda: ff.Changes(list, hold=THING)],
+    "Presence": [lambda: ff.Presence(THING), lambda: ff.Presence(list, max_gap=THING)],
     "Spool": [
         lambda: ff.Spool(THING, print),
         lambda: ff.Spool("box", THING),
@@ -324,7 +324,11 @@ ERRORS = [
 
 def test_a_refusal_survives_pickling() -> None:
     again = pickle.loads(pickle.dumps(ff.Refused([2, 3], "too large")))
-    assert (again.indices, again.why, str(again)) == ((2, 3), "too large", "2 events were refused: too large")
+    assert (again.indices, again.reason, str(again)) == (
+        (2, 3),
+        "too large",
+        "2 events were refused: too large",
+    )
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.__name__)

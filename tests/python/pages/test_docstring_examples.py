@@ -21,7 +21,7 @@ WITHOUT = {
     *("Crops", "OnnxClassifier"),
     *("VideoInfo", "VideoSource"),
     *("Dashboard", "Fleet", "Frame", "Reader", "Sample", "Stamp", "StopToken", "Stream"),
-    *("Answer", "StateChange", "Packet", "Segment", "View"),
+    *("Answer", "PresenceEvent", "Packet", "Segment", "View"),
 }
 
 

@@ -48,7 +48,7 @@ def test_an_event_is_the_record_of_a_line(tmp_path: Path) -> None:
 
 def test_a_batch_that_fails_is_sent_again_with_the_same_borders(tmp_path: Path) -> None:
     receiver = Receiver(OSError("away"), SystemExit("no end of the program"), ValueError("still away"))
-    running = Running(ff.Spool(tmp_path / "yard", receiver, batch=3, max_wait=WATCHDOG))
+    running = Running(ff.Spool(tmp_path / "yard", receiver, batch_size=3, max_wait=WATCHDOG))
     with running.pipeline:
         running.source.push(*range(6))
         until(lambda: len(receiver.events) == 6, "all arrive")
@@ -83,7 +83,7 @@ def test_send_may_change_its_events_and_gets_them_unchanged_again(tmp_path: Path
 
 def test_refused_events_are_put_aside_and_the_others_are_sent(tmp_path: Path) -> None:
     receiver = Receiver(ff.Refused([0, 2], "no such topic"))
-    running = Running(ff.Spool(tmp_path / "yard", receiver, batch=4, max_wait=WATCHDOG))
+    running = Running(ff.Spool(tmp_path / "yard", receiver, batch_size=4, max_wait=WATCHDOG))
     with running.pipeline:
         running.source.push(*"abcd")
         until(lambda: running.stats.sent == 2, "the others are sent")
@@ -127,7 +127,7 @@ def test_stop_does_not_wait_for_a_send_that_hangs(tmp_path: Path, caplog: pytest
         hangs.set()
         assert go_on.wait(WATCHDOG)
 
-    running = Running(ff.Spool(tmp_path / "yard", send, max_wait=0, timeout=0.001))
+    running = Running(ff.Spool(tmp_path / "yard", send, max_wait=0, slow_after=0.001))
     with running.pipeline:
         running.source.push("a")
         assert hangs.wait(WATCHDOG)
@@ -174,7 +174,7 @@ def test_the_next_run_does_not_warn_of_one_that_was_stopped_while_a_send_hung(
 
 def test_the_page_and_the_metrics_have_what_waits(tmp_path: Path) -> None:
     receiver = Receiver(*(OSError("away") for _ in range(1000)))
-    running = Running(ff.Spool(tmp_path / "yard", receiver, batch=2, max_wait=0))
+    running = Running(ff.Spool(tmp_path / "yard", receiver, batch_size=2, max_wait=0))
     with running.pipeline, running.pipeline.serve() as dashboard:
         running.source.push(*"abc")
         until(lambda: running.stats.waiting == 3 and running.stats.failures > 0, "all wait")
@@ -197,13 +197,13 @@ def lossy(pipeline: ff.Pipeline) -> list[str]:
 def test_an_edge_that_may_drop_events_above_a_spool_is_shown_and_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def grown(change: ff.StateChange) -> ff.StateChange:
-        return change
+    def grown(event: ff.PresenceEvent) -> ff.PresenceEvent:
+        return event
 
     pipeline = ff.Pipeline()
     camera = pipeline.add(Push(), name="cam")
-    changes = pipeline.add(ff.Changes(lambda names: names), camera, name="changes")
-    first = pipeline.add(grown, changes, name="first")  # blocking, because it is below a generator
+    presence = pipeline.add(ff.Presence(lambda names: names), camera, name="changes")
+    first = pipeline.add(grown, presence, name="first")  # blocking, because it is below a generator
     second = pipeline.add(grown, first, name="second")  # LATEST
     pipeline.add(ff.Spool(tmp_path / "box", lambda events: None), second, name="spool")
     pipeline.reader(second)
@@ -237,7 +237,7 @@ def test_results_that_are_too_old_expire_while_a_send_hangs(tmp_path: Path) -> N
 
     source = Push()
     pipeline = ff.Pipeline()
-    spool = ff.Spool(tmp_path / "box", send, batch=1, max_wait=0, max_age=0.2)
+    spool = ff.Spool(tmp_path / "box", send, batch_size=1, max_wait=0, max_age=0.2)
     pipeline.add(spool, pipeline.add(source), name="spool")
     with pipeline:
         source.push(1)
@@ -282,12 +282,12 @@ def test_what_cannot_be_is_said(tmp_path: Path) -> None:
         raise AssertionError
 
     for options, message in (
-        ({"batch": 0}, "batch must be 1 to 10000 events"),
+        ({"batch_size": 0}, "batch_size must be 1 to 10000 events"),
         ({"max_bytes": 10}, "max_bytes must be at least 65536"),
         ({"max_age": 0}, "max_age must be more than 0 seconds"),
         ({"max_wait": -1}, "max_wait must be 0 to 1e[+]09 seconds"),
         ({"max_wait": 1e10}, "max_wait must be 0 to 1e[+]09 seconds"),
-        ({"timeout": 0}, "timeout must be more than 0 seconds"),
+        ({"slow_after": 0}, "slow_after must be more than 0 seconds"),
     ):
         with pytest.raises(ff.OptionError, match=message):
             ff.Spool(tmp_path / "yard", send, **options)
@@ -407,7 +407,7 @@ def test_an_event_that_has_begun_is_ended_after_a_crash(tmp_path: Path) -> None:
             assert end["source"] == "camera"
             assert end["value"]["key"] == "yard"
             assert end["value"]["by"] == "restart"
-            assert end["value"]["ended"] <= end["value"]["told"]
+            assert end["value"]["ended"] <= end["value"]["decided"]
             assert receiver.numbers == [1, 2, 3, 4, 5]
         else:
             assert ends == []

@@ -134,7 +134,7 @@ def test_whatever_send_raises_is_a_failure_and_the_same_events_come_again(
     tmp_path: Path, make: Callable[[], BaseException]
 ) -> None:
     receiver = Receiver(make())
-    running = Running(ff.Spool(tmp_path / "yard", receiver, batch=2, max_wait=0))
+    running = Running(ff.Spool(tmp_path / "yard", receiver, batch_size=2, max_wait=0))
     with running.pipeline:
         running.source.push(*"abcd")
         until(lambda: running.stats.sent == 4, lambda: f"all are sent: {running.stats}")
@@ -166,7 +166,7 @@ def test_a_refusal_whose_reason_is_not_utf8_is_a_refusal(tmp_path: Path) -> None
 def test_a_refusal_with_a_long_reason_does_not_fill_the_disk(tmp_path: Path) -> None:
     """The reason is often the page of a server, and stands before each of ten thousand events."""
     receiver = Receiver(ff.Refused(range(100), "x" * 1_000_000))
-    running = Running(ff.Spool(tmp_path / "yard", receiver, batch=100, max_wait=WATCHDOG))
+    running = Running(ff.Spool(tmp_path / "yard", receiver, batch_size=100, max_wait=WATCHDOG))
     with running.pipeline:
         running.source.push(*range(100))
         until(lambda: running.stats.refused == 100, "they are put aside")
@@ -209,7 +209,7 @@ def test_what_the_log_of_the_program_raises_ends_no_thread(
 
     monkeypatch.setattr(os, "fdatasync", fdatasync)
     receiver = Receiver(OSError("away"), ff.Refused([0]))  # the sender logs both
-    running = Running(ff.Spool(tmp_path / "yard", receiver, batch=2, max_wait=0))
+    running = Running(ff.Spool(tmp_path / "yard", receiver, batch_size=2, max_wait=0))
     log.addHandler(bad) if place == "handler" else log.addFilter(bad.judge)
     try:
         with running.pipeline:
@@ -367,10 +367,10 @@ def test_half_of_a_list_is_sent_until_the_event_at_fault_is_alone(tmp_path: Path
         numbers = [event["n"] for event in events]
         calls.append(numbers)
         if {3, 6} & set(numbers):
-            raise ff.Refused(why="the server answered 422")
+            raise ff.Refused(reason="the server answered 422")
         taken.extend(numbers)
 
-    running = Running(ff.Spool(tmp_path / "yard", send, batch=8, max_wait=WATCHDOG))
+    running = Running(ff.Spool(tmp_path / "yard", send, batch_size=8, max_wait=WATCHDOG))
     with running.pipeline:
         running.source.push(*range(8))
         until(lambda: running.stats.waiting == 0 and running.stats.sent == 6, "all but two are sent")
@@ -389,7 +389,7 @@ def test_refused_events_that_fall_out_of_the_folder_are_counted(
     def send(events: list[Any]) -> None:
         raise ff.Refused(range(len(events)))
 
-    running = Running(ff.Spool(tmp_path / "yard", send, batch=2, max_wait=0))
+    running = Running(ff.Spool(tmp_path / "yard", send, batch_size=2, max_wait=0))
     with running.pipeline:
         running.source.push(*range(100))
         until(lambda: running.stats.refused == 100, "all are refused")

@@ -140,7 +140,7 @@ def test_one_event_at_fault_takes_none_of_its_batch_along_and_a_large_batch_is_h
     with receivers.serving(receivers.Picky()) as server:
         server.most, server.never = 1000, 7
         send = recipe("webhook").Webhook(server.url, b"")
-        running = Running(ff.Spool(tmp_path / "box", send, as_text=True, batch=20, max_wait=WATCHDOG))
+        running = Running(ff.Spool(tmp_path / "box", send, as_text=True, batch_size=20, max_wait=WATCHDOG))
         with running.pipeline:
             running.source.push(*range(20))
             until(lambda: running.stats.sent == 19, "all but one are sent")
@@ -153,7 +153,7 @@ def test_one_event_at_fault_takes_none_of_its_batch_along_and_a_large_batch_is_h
 
 def through(folder: Path, send: Any, values: list[Any], source: str = "cam") -> ff.stats.SpoolStats:
     """Statistics when each of the values was sent or refused."""
-    running = Running(ff.Spool(folder, send, batch=10, max_wait=0), source)
+    running = Running(ff.Spool(folder, send, batch_size=10, max_wait=0), source)
     with running.pipeline:
         running.source.push(*values)
 

@@ -21,17 +21,17 @@ EndedBy = Literal["gone", "stop", "restart"]
 
 
 @dataclass(frozen=True, slots=True)
-class StateChange:
+class PresenceEvent:
     """Something has begun, or has ended. Times are Unix times in seconds.
 
     `began` is by `utc` of the sample, and the others follow from it by the stream's time (`pts`).
 
     Attributes:
-        key: The key that the function of Changes has returned.
+        key: The key that the function of Presence has returned.
         began: When it was first seen.
         ended: When it was last seen. None: it has begun.
-        told: When this was decided: at the first sight, or after the last one and the hold.
-        by: Why it ended: "gone" (it was not seen for the hold, no sample came, or its source has left),
+        decided: When this was decided: at the first sight, or after the last one and `max_gap`.
+        by: Why it ended: "gone" (it was not seen for `max_gap`, no sample came, or its source has left),
             "stop" (the pipeline has ended), "restart" (a Spool has found it open after a crash). None: it has
             begun.
         node: The name of the node that says so, so that equal keys of two nodes stay apart.
@@ -40,7 +40,7 @@ class StateChange:
     key: Any
     began: float
     ended: float | None
-    told: float
+    decided: float
     by: EndedBy | None = None
     node: str = ""
 
@@ -74,22 +74,22 @@ class _Stream:
     has_left: bool = False  # its source gives nothing more
 
 
-class Changes(Node[T, StateChange]):
+class Presence(Node[T, PresenceEvent]):
     """Says when something begins and when it ends, from a stream of the keys that are there now.
 
-    Every sample gives the set of keys that are on. A key that was off gives a `StateChange` at once. A
-    key that is not seen for `hold` seconds of the stream's time has ended, and so has every key of a
+    Every sample gives the set of keys that are on. A key that was off gives a `PresenceEvent` at once. A
+    key that is not seen for `max_gap` seconds of the stream's time has ended, and so has every key of a
     source that sends no sample for so long, that was removed, disconnected or has ended while others go on,
     or whose name another source has now. When the pipeline ends or is stopped, all keys end. So each event
     that begins has exactly one end, except where the program crashes or a node above fails: there a `Spool`
-    below writes the end at the next start. A node or reader below `changes.of(camera)` goes with the camera
+    below writes the end at the next start. A node or reader below `presence.of(camera)` goes with the camera
     and gets no last end, and replace() of this node leaves the ends to the program.
 
     A key begins at `sample.utc`, so in a file at the time of its recording if the file says when that was.
     Without `utc` this follows from the time at which the first sample of the source came, and `pts`. The
     length is measured by `pts`, so it is right when the clock of `utc` is set meanwhile, or is another one.
 
-    Every source has keys of its own, and so has every node: `StateChange.node` is its name. While a source
+    Every source has keys of its own, and so has every node: `PresenceEvent.node` is its name. While a source
     has the name of one that was removed, what still waits of the removed one gives no event. Numbers of a
     tracker begin again with each start of the program, so use names of zones as keys where people or other
     programs remember them.
@@ -97,24 +97,24 @@ class Changes(Node[T, StateChange]):
     Args:
         key: Gets the value of a sample, and returns the keys that are on now: a set, list or dict. A key is
             hashable, and a str or a number where a Spool is to write it.
-        hold: Seconds for which a key may be missing.
+        max_gap: Seconds for which a key may be missing.
 
     Raises:
-        OptionError: `hold` is not above 0.
+        OptionError: `max_gap` is not above 0.
         OptionTypeError: An argument is of the wrong type. From process(), if `key` returns a str, or nothing
             that can be iterated.
 
     Example:
         >>> import freshframe as ff
         >>> seen = [{"yard"}, {"yard"}, set(), {"door"}]
-        >>> changes = ff.run_node(ff.Changes(lambda names: names, hold=0.01), seen)
-        >>> [(sample.value.key, sample.value.by) for sample in changes]
+        >>> events = ff.run_node(ff.Presence(lambda names: names, max_gap=0.01), seen)
+        >>> [(sample.value.key, sample.value.by) for sample in events]
         [('yard', None), ('yard', 'gone'), ('door', None), ('door', 'stop')]
     """
 
     _names_itself = True  # add() sets _node_name
 
-    def __init__(self, key: Callable[[T], Iterable[Hashable]], *, hold: float = 2.0) -> None:
+    def __init__(self, key: Callable[[T], Iterable[Hashable]], *, max_gap: float = 2.0) -> None:
         """Begins with no event that is on."""
         if not callable(key):
             raise OptionTypeError(
@@ -122,12 +122,12 @@ class Changes(Node[T, StateChange]):
                 f"got {_check.shown(key)}"
             )
         self._key = key
-        self._hold = _check.positive_seconds("hold", hold)
-        self.wake_every = min(self._hold / 4, 3600.0)
+        self._max_gap = _check.positive_seconds("max_gap", max_gap)
+        self.wake_every = min(self._max_gap / 4, 3600.0)
         self._streams: dict[str, _Stream] = {}
         self._node_name = ""
 
-    def process(self, sample: Sample[T], /) -> Iterator[StateChange]:
+    def process(self, sample: Sample[T], /) -> Iterator[PresenceEvent]:
         """Compares the keys that are on with those of before."""
         stamp = sample.stamp
         number = stamp._source_number
@@ -144,10 +144,10 @@ class Changes(Node[T, StateChange]):
             known = on.get(key)
             if known is None:
                 on[key] = _On(stream.now, sample.pts, sample.pts)
-                yield StateChange(key, stream.now, None, stream.now, node=self._node_name)
+                yield PresenceEvent(key, stream.now, None, stream.now, node=self._node_name)
             else:
                 known.last = sample.pts
-        for key in [key for key, one in on.items() if sample.pts - one.last >= self._hold]:
+        for key in [key for key, one in on.items() if sample.pts - one.last >= self._max_gap]:
             yield self._end(key, on.pop(key), sample.pts, "gone")
 
     def _freshframe_source_gone(self, number: int, name: str) -> None:
@@ -157,14 +157,14 @@ class Changes(Node[T, StateChange]):
                 stream.has_left = True
         super()._freshframe_source_gone(number, name)
 
-    def on_time(self, now: float, /) -> Iterator[StateChange]:
+    def on_time(self, now: float, /) -> Iterator[PresenceEvent]:
         """Ends the keys of a source that has fallen silent, or has left."""
         for stream in self._streams.values():
-            if stream.has_left or now - stream.arrived >= self._hold:
+            if stream.has_left or now - stream.arrived >= self._max_gap:
                 yield from self._end_in_stream(stream, now, "gone")
         self._streams = {name: stream for name, stream in self._streams.items() if not stream.has_left}
 
-    def finish(self) -> Iterator[StateChange]:
+    def finish(self) -> Iterator[PresenceEvent]:
         """Ends all that is on."""
         for stream in self._streams.values():
             yield from self._end_in_stream(stream, time.monotonic(), "stop")
@@ -189,18 +189,18 @@ class Changes(Node[T, StateChange]):
             )
         return list(keys)
 
-    def _end_in_stream(self, stream: _Stream, now: float, by: EndedBy) -> Iterator[StateChange]:
+    def _end_in_stream(self, stream: _Stream, now: float, by: EndedBy) -> Iterator[PresenceEvent]:
         """In the stream of its samples, so that an end never overtakes the next beginning."""
-        for change in self._end_all(stream, now, by):
-            yield stamped(change, like=stream.stamp)
+        for event in self._end_all(stream, now, by):
+            yield stamped(event, like=stream.stamp)
 
-    def _end_all(self, stream: _Stream, now: float, by: EndedBy) -> Iterator[StateChange]:
+    def _end_all(self, stream: _Stream, now: float, by: EndedBy) -> Iterator[PresenceEvent]:
         """Ends all keys of a stream that has no sample now. `now`: time.monotonic()."""
-        told = stream.pts + max(0.0, now - stream.arrived)
+        decided = stream.pts + max(0.0, now - stream.arrived)
         while stream.on:
             key = next(iter(stream.on))
-            yield self._end(key, stream.on.pop(key), told, by)
+            yield self._end(key, stream.on.pop(key), decided, by)
 
-    def _end(self, key: Hashable, one: _On, now: float, by: EndedBy) -> StateChange:
+    def _end(self, key: Hashable, one: _On, now: float, by: EndedBy) -> PresenceEvent:
         """`now`: in the stream's time."""
-        return StateChange(key, one.began, one.at(one.last), one.at(now), by, self._node_name)
+        return PresenceEvent(key, one.began, one.at(one.last), one.at(now), by, self._node_name)

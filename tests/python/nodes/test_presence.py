@@ -1,4 +1,4 @@
-"""Changes: each beginning has exactly one end, with the right times and the right reason."""
+"""Presence: each beginning has exactly one end, with the right times and the right reason."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from support import Push, run_program, until
 import freshframe as ff
 
 
-def keys_and_causes(samples: list[ff.Sample[ff.StateChange]]) -> list[tuple[Any, str | None]]:
+def keys_and_causes(samples: list[ff.Sample[ff.PresenceEvent]]) -> list[tuple[Any, str | None]]:
     return [(sample.value.key, sample.value.by) for sample in samples]
 
 
-def run(source: Push, *, hold: float) -> list[ff.Sample[ff.StateChange]]:
-    """What Changes says of all values that were pushed, up to the end."""
+def run(source: Push, *, max_gap: float) -> list[ff.Sample[ff.PresenceEvent]]:
+    """What Presence says of all values that were pushed, up to the end."""
     source.end()
     pipeline = ff.Pipeline()
-    port = pipeline.add(ff.Changes(lambda names: names, hold=hold), pipeline.add(source, name="cam"))
+    port = pipeline.add(ff.Presence(lambda names: names, max_gap=max_gap), pipeline.add(source, name="cam"))
     reader = pipeline.reader(port)
     with pipeline:
         return list(reader)
@@ -35,20 +35,20 @@ def test_a_key_begins_at_once_and_ends_after_the_hold_at_its_last_sight() -> Non
     source = Push(live=False)
     for n in range(10):  # 25 per second: 0.04 s between two
         source.push({"yard"} if n < 4 else set())
-    changes = run(source, hold=0.1)
-    assert keys_and_causes(changes) == [("yard", None), ("yard", "gone")]
-    began, ended = (sample.value for sample in changes)
+    samples = run(source, max_gap=0.1)
+    assert keys_and_causes(samples) == [("yard", None), ("yard", "gone")]
+    began, ended = (sample.value for sample in samples)
     assert (began.ended, ended.began) == (None, began.began)
     assert ended.ended is not None
     assert ended.ended - ended.began == pytest.approx(3 / 25, abs=2e-3)
-    assert ended.told - ended.ended == pytest.approx(3 / 25, abs=2e-3)  # the first sample 0.1 s later
-    assert [sample.seq for sample in changes] == [0, 6]
+    assert ended.decided - ended.ended == pytest.approx(3 / 25, abs=2e-3)  # the first sample 0.1 s later
+    assert [sample.seq for sample in samples] == [0, 6]
 
 
-def changes_of(*samples: tuple[float, float | None, set[str]]) -> list[ff.StateChange]:
-    """What a node with a hold of a second says of samples with pts, utc and value."""
-    node = ff.Changes(lambda names: names, hold=1.0)
-    found: list[ff.StateChange] = []
+def events_of(*samples: tuple[float, float | None, set[str]]) -> list[ff.PresenceEvent]:
+    """What a node with a gap of a second says of samples with pts, utc and value."""
+    node = ff.Presence(lambda names: names, max_gap=1.0)
+    found: list[ff.PresenceEvent] = []
     for pts, utc, value in samples:
         sample: Any = SimpleNamespace(
             source="cam",
@@ -63,15 +63,15 @@ def changes_of(*samples: tuple[float, float | None, set[str]]) -> list[ff.StateC
 
 
 def test_times_are_the_wall_times_of_the_samples() -> None:
-    began, ended = changes_of((5.0, 1e9, {"yard"}), (5.5, 1e9 + 0.5, {"yard"}), (7.0, 1e9 + 2, set()))
-    assert (began.began, began.ended, began.told) == (1e9, None, 1e9)
-    assert (ended.began, ended.ended, ended.told) == (1e9, 1e9 + 0.5, 1e9 + 2)
+    began, ended = events_of((5.0, 1e9, {"yard"}), (5.5, 1e9 + 0.5, {"yard"}), (7.0, 1e9 + 2, set()))
+    assert (began.began, began.ended, began.decided) == (1e9, None, 1e9)
+    assert (ended.began, ended.ended, ended.decided) == (1e9, 1e9 + 0.5, 1e9 + 2)
 
 
 @pytest.mark.parametrize("ahead", [3612.0, -3600.0])
 def test_the_length_is_right_when_utc_is_by_another_clock_meanwhile(ahead: float) -> None:
     """As behind a connection, when the camera's clock is known, or after a clock was set."""
-    first, ended, second, _ = changes_of(
+    first, ended, second, _ = events_of(
         (1.0, 1e9 + 1, {"yard"}),
         (10.0, 1e9 + 10 + ahead, {"yard"}),
         (12.0, 1e9 + 12 + ahead, set()),
@@ -79,21 +79,21 @@ def test_the_length_is_right_when_utc_is_by_another_clock_meanwhile(ahead: float
         (20.0, 1e9 + 20 + ahead, set()),
     )
     assert first.began == 1e9 + 1
-    assert (ended.began, ended.ended, ended.told) == (1e9 + 1, 1e9 + 10, 1e9 + 12)
+    assert (ended.began, ended.ended, ended.decided) == (1e9 + 1, 1e9 + 10, 1e9 + 12)
     assert second.began == 1e9 + 13 + ahead
 
 
 def test_without_a_wall_time_the_first_sample_and_pts_give_it() -> None:
     before = time.time()
-    began, ended = changes_of((5.0, None, {"yard"}), (7.0, None, set()))
+    began, ended = events_of((5.0, None, {"yard"}), (7.0, None, set()))
     assert before - 0.001 <= began.began <= time.time() + 0.001
-    assert ended.told - ended.began == pytest.approx(2, abs=2e-3)
+    assert ended.decided - ended.began == pytest.approx(2, abs=2e-3)
 
 
 def test_a_gap_shorter_than_the_hold_is_no_end() -> None:
     source = Push(live=False)
     source.push({"yard"}, set(), set(), {"yard"}, set())
-    assert keys_and_causes(run(source, hold=0.1)) == [("yard", None), ("yard", "stop")]
+    assert keys_and_causes(run(source, max_gap=0.1)) == [("yard", None), ("yard", "stop")]
 
 
 def test_keys_are_of_their_source() -> None:
@@ -103,7 +103,7 @@ def test_keys_are_of_their_source() -> None:
         source.end()
     pipeline = ff.Pipeline()
     both = [pipeline.add(first, name="one"), pipeline.add(second, name="two")]
-    reader = pipeline.reader(pipeline.add(ff.Changes(lambda names: names), both))
+    reader = pipeline.reader(pipeline.add(ff.Presence(lambda names: names), both))
     with pipeline:
         found = sorted((sample.source, sample.value.by is not None) for sample in reader)
     assert found == [("one", False), ("one", True), ("two", False), ("two", True)]
@@ -112,7 +112,7 @@ def test_keys_are_of_their_source() -> None:
 def test_a_source_that_falls_silent_has_nothing_on() -> None:
     source = Push()
     pipeline = ff.Pipeline()
-    port = pipeline.add(ff.Changes(lambda names: names, hold=0.05), pipeline.add(source, name="cam"))
+    port = pipeline.add(ff.Presence(lambda names: names, max_gap=0.05), pipeline.add(source, name="cam"))
     reader = pipeline.reader(port)
     with pipeline:
         source.push({"yard", "door"})
@@ -124,7 +124,7 @@ def test_a_source_that_falls_silent_has_nothing_on() -> None:
             ("yard", "gone"),
         ]
         assert all(s.source == "cam" for s in found)
-        assert all(s.value.ended is not None and s.value.told - s.value.ended >= 0.049 for s in found[2:])
+        assert all(s.value.ended is not None and s.value.decided - s.value.ended >= 0.049 for s in found[2:])
         source.push({"yard"})
         again = reader.get()
         assert (again.value.key, again.value.by) == ("yard", None)
@@ -133,13 +133,13 @@ def test_a_source_that_falls_silent_has_nothing_on() -> None:
 def test_a_stop_ends_all_that_is_on_in_the_file_of_a_recorder(tmp_path: Path) -> None:
     source = Push()
     pipeline = ff.Pipeline()
-    port = pipeline.add(ff.Changes(lambda names: names, hold=60), pipeline.add(source))
-    pipeline.add(ff.JsonLines(tmp_path / "changes.jsonl"), port)
+    port = pipeline.add(ff.Presence(lambda names: names, max_gap=60), pipeline.add(source))
+    pipeline.add(ff.JsonLines(tmp_path / "events.jsonl"), port)
     reader = pipeline.reader(port)
     with pipeline:
         source.push({"yard"})
         assert reader.get().value.by is None
-    assert [line["value"]["by"] for line in lines(tmp_path / "changes.jsonl")] == [None, "stop"]
+    assert [line["value"]["by"] for line in lines(tmp_path / "events.jsonl")] == [None, "stop"]
 
 
 def test_a_failed_parent_leaves_the_end_to_the_next_start_of_the_spool(tmp_path: Path) -> None:
@@ -150,8 +150,8 @@ def test_a_failed_parent_leaves_the_end_to_the_next_start_of_the_spool(tmp_path:
 
     def add_to(pipeline: ff.Pipeline, source: Push) -> None:
         failing = pipeline.add(fail, pipeline.add(source, name="cam"))
-        changes = pipeline.add(ff.Changes(lambda names: names, hold=60), failing)
-        pipeline.add(ff.Spool(tmp_path / "yard", events.extend, max_wait=0), changes)
+        presence = pipeline.add(ff.Presence(lambda names: names, max_gap=60), failing)
+        pipeline.add(ff.Spool(tmp_path / "yard", events.extend, max_wait=0), presence)
 
     events: list[dict[str, Any]] = []
     first, second = ff.Pipeline(), ff.Pipeline()
@@ -171,26 +171,26 @@ def test_a_failed_parent_leaves_the_end_to_the_next_start_of_the_spool(tmp_path:
     second.run()
     (end,) = [event for event in events if event["value"]["ended"] is not None]
     assert (end["source"], end["value"]["key"], end["value"]["by"]) == ("cam", "yard", "restart")
-    assert end["value"]["ended"] <= end["value"]["told"]
+    assert end["value"]["ended"] <= end["value"]["decided"]
 
 
 def test_keys_that_cannot_be_are_said() -> None:
     source = Push(live=False)
     source.push("yard")
     with pytest.raises(ff.NodeError, match="key must return a set of what is on"):
-        run(source, hold=1)
-    with pytest.raises(ff.OptionError, match="hold must be more than 0"):
-        ff.Changes(lambda names: names, hold=0)
+        run(source, max_gap=1)
+    with pytest.raises(ff.OptionError, match="max_gap must be more than 0"):
+        ff.Presence(lambda names: names, max_gap=0)
     with pytest.raises(ff.OptionTypeError, match="key must be a function"):
-        ff.Changes("inside")  # type: ignore[arg-type]
+        ff.Presence("inside")  # type: ignore[arg-type]
 
 
 def test_a_camera_that_comes_and_goes_has_as_many_ends_as_beginnings() -> None:
     source = Push()
     pipeline = ff.Pipeline()
-    port = pipeline.add(ff.Changes(lambda names: names, hold=0.02), pipeline.add(source))
+    port = pipeline.add(ff.Presence(lambda names: names, max_gap=0.02), pipeline.add(source))
     reader = pipeline.reader(port)
-    found: list[ff.StateChange] = []
+    found: list[ff.PresenceEvent] = []
     with pipeline:
         for round_ in range(5):
             source.push({"a", "b"} if round_ % 2 else {"a"})
@@ -198,9 +198,9 @@ def test_a_camera_that_comes_and_goes_has_as_many_ends_as_beginnings() -> None:
             while len(found) < wanted:
                 found.append(reader.get().value)
     on: set[Any] = set()
-    for change in found:
-        assert (change.key in on) == (change.by is not None)
-        (on.discard if change.by else on.add)(change.key)
+    for event in found:
+        assert (event.key in on) == (event.by is not None)
+        (on.discard if event.by else on.add)(event.key)
     assert not on
 
 
@@ -222,7 +222,7 @@ pipeline = ff.Pipeline()
 camera = pipeline.add(Two(), name="cam")
 def key(zone):
     return lambda names: {7} if zone in names else ()
-zones = [pipeline.add(ff.Changes(key(zone), hold=0.5), camera, name=zone) for zone in ("door", "till")]
+zones = [pipeline.add(ff.Presence(key(zone), max_gap=0.5), camera, name=zone) for zone in ("door", "till")]
 pipeline.add(ff.Spool(sys.argv[1], send, max_wait=0), zones)
 pipeline.run()
 """
@@ -248,7 +248,7 @@ def test_a_change_has_the_name_of_its_node(process: bool) -> None:
     source.push({"yard"})
     source.end()
     pipeline = ff.Pipeline()
-    port = pipeline.add(ff.Changes(set, hold=1), pipeline.add(source), name="zone", process=process)
+    port = pipeline.add(ff.Presence(set, max_gap=1), pipeline.add(source), name="zone", process=process)
     reader = pipeline.reader(port, queue=ff.LOSSLESS)
     with pipeline:
         found = [(sample.value.key, sample.value.node) for sample in reader]
@@ -261,33 +261,33 @@ def test_a_node_without_a_name_of_its_own_has_that_of_the_statistics() -> None:
     source.end()
     pipeline = ff.Pipeline()
     camera = pipeline.add(source)
-    ports = [pipeline.add(ff.Changes(set, hold=1), camera) for _ in range(2)]
+    ports = [pipeline.add(ff.Presence(set, max_gap=1), camera) for _ in range(2)]
     reader = pipeline.reader(*ports, queue=ff.LOSSLESS)
     with pipeline:
         found = [sample.value for sample in reader]
-    assert sorted({change.node for change in found}) == sorted(port.name for port in ports)
+    assert sorted({event.node for event in found}) == sorted(port.name for port in ports)
     assert len(found) == 4
 
 
 def expect_nothing(pipeline: ff.Pipeline, reader: ff.Reader[Any]) -> None:
-    """No change follows, also behind further ticks of Changes."""
-    ticks = pipeline.stats().nodes["Changes"].ticks + 3
-    until(lambda: pipeline.stats().nodes["Changes"].ticks >= ticks, "ticks")
+    """No event follows, also behind further ticks of Presence."""
+    ticks = pipeline.stats().nodes["Presence"].ticks + 3
+    until(lambda: pipeline.stats().nodes["Presence"].ticks >= ticks, "ticks")
     assert reader.poll() is None
 
 
 class Merged:
-    """A camera that comes and goes above one Changes, with a reader of all changes."""
+    """A camera that comes and goes above one Presence, with a reader of all events."""
 
     def __init__(self) -> None:
         self.pipeline = ff.Pipeline()
         other = self.pipeline.add(Push(), name="other")
         self._states = self.pipeline.add(lambda names: names, [other], name="states")
-        self.gate = threading.Event()  # closed: samples wait at Changes
-        node = ff.Changes(self._keys, hold=600)
+        self.gate = threading.Event()  # closed: samples wait at Presence
+        node = ff.Presence(self._keys, max_gap=600)
         node.wake_every = 0.05
-        changes = self.pipeline.add(node, self._states, queue=ff.RECORDING)
-        self.reader = self.pipeline.reader(changes, queue=ff.RECORDING)
+        presence = self.pipeline.add(node, self._states, queue=ff.RECORDING)
+        self.reader = self.pipeline.reader(presence, queue=ff.RECORDING)
 
     def _keys(self, names: set[str]) -> set[str]:
         assert self.gate.wait(60)
@@ -301,9 +301,9 @@ class Merged:
     def wait_for(self, node: str, samples: int) -> None:
         until(lambda: self.pipeline.stats().nodes[node].processed == samples, f"samples at {node}")
 
-    def changes(self, count: int) -> list[tuple[Any, str | None, float]]:
+    def events(self, count: int) -> list[tuple[Any, str | None, float]]:
         found = [self.reader.get(60).value for _ in range(count)]
-        return [(change.key, change.by, change.ended or change.began) for change in found]
+        return [(event.key, event.by, event.ended or event.began) for event in found]
 
 
 def test_a_source_that_comes_again_under_its_name_has_times_and_events_of_its_own() -> None:
@@ -313,13 +313,13 @@ def test_a_source_that_comes_again_under_its_name_has_times_and_events_of_its_ow
         camera = merged.add(first)
         first.push_stamped({"yard"}, 0.0, time.monotonic())
         first.push_stamped({"yard"}, 4.0, time.monotonic())
-        merged.wait_for("Changes", 2)
+        merged.wait_for("Presence", 2)
         merged.pipeline.remove(camera)
         time.sleep(0.2)
         again = time.time()
         merged.add(second)
         second.push_stamped({"yard"}, 0.0, time.monotonic())
-        [(_, _, began), ended, anew] = merged.changes(3)
+        [(_, _, began), ended, anew] = merged.events(3)
     assert ended[:2] == ("yard", "gone")
     assert ended[2] == pytest.approx(began + 4, abs=0.05)
     assert anew[:2] == ("yard", None)
@@ -342,23 +342,23 @@ def test_samples_that_waited_while_another_source_took_the_name_end_nothing() ->
         merged.wait_for("states", 40)
         merged.gate.set()
         remover.join()
-        changes = merged.changes(3)
-        merged.wait_for("Changes", 40)
+        events = merged.events(3)
+        merged.wait_for("Presence", 40)
         expect_nothing(merged.pipeline, merged.reader)  # the end of the first is not that of the second
-    assert [change[:2] for change in changes] == [("yard", None), ("yard", "gone"), ("yard", None)]
+    assert [event[:2] for event in events] == [("yard", None), ("yard", "gone"), ("yard", None)]
 
 
 class Below:
-    """Changes below a slow node and whatever is connected to it, with a reader of all changes."""
+    """Presence below a slow node and whatever is connected to it, with a reader of all events."""
 
     def __init__(self) -> None:
         self.pipeline = ff.Pipeline()
         self.gate = threading.Event()  # closed: samples wait in the slow node
         self._slow = self.pipeline.add(self._pass_on, [self.pipeline.add(Push(), name="other")], name="slow")
-        node: ff.Changes[set[str]] = ff.Changes(set, hold=600)
+        node: ff.Presence[set[str]] = ff.Presence(set, max_gap=600)
         node.wake_every = 0.05
-        self.changes = self.pipeline.add(node, [self._slow], queue=ff.RECORDING)
-        self.reader = self.pipeline.reader(self.changes, queue=ff.RECORDING)
+        self.presence = self.pipeline.add(node, [self._slow], queue=ff.RECORDING)
+        self.reader = self.pipeline.reader(self.presence, queue=ff.RECORDING)
 
     def _pass_on(self, names: set[str]) -> set[str] | None:
         assert self.gate.wait(60)
@@ -366,20 +366,20 @@ class Below:
 
     def add(self, source: Push, *, slowly: bool) -> ff.Port[Any]:
         camera = self.pipeline.add(source, name="cam")
-        self.pipeline.connect(camera, self._slow if slowly else self.changes, queue=ff.RECORDING)
+        self.pipeline.connect(camera, self._slow if slowly else self.presence, queue=ff.RECORDING)
         return camera
 
     def expect(self, *wanted: tuple[str, str | None]) -> None:
-        """The next changes are these."""
+        """The next events are these."""
         found = [self.reader.get(60).value for _ in wanted]
-        assert [(change.key, change.by) for change in found] == list(wanted)
+        assert [(event.key, event.by) for event in found] == list(wanted)
 
 
 def test_the_late_end_of_a_source_is_not_that_of_the_next_one_of_its_name() -> None:
     below, first, second = Below(), Push(), Push()
     with below.pipeline.start():
         camera = below.add(first, slowly=True)
-        first.push(set())  # gives nothing to Changes
+        first.push(set())  # gives nothing to Presence
         until(lambda: below.pipeline.stats().nodes["slow"].state == "working", "the slow node")
         below.pipeline.remove(camera)
         below.add(second, slowly=False)
@@ -418,8 +418,8 @@ def test_a_camera_that_is_connected_again_at_once_has_one_end_and_begins_anew() 
         camera = below.add(source, slowly=False)
         source.push({"yard"})
         below.expect(("yard", None))
-        below.pipeline.disconnect(camera, below.changes)
-        below.pipeline.connect(camera, below.changes, queue=ff.RECORDING)
+        below.pipeline.disconnect(camera, below.presence)
+        below.pipeline.connect(camera, below.presence, queue=ff.RECORDING)
         source.push({"yard"})
         below.expect(("yard", "gone"), ("yard", None))
         source.push({"yard"})
@@ -427,7 +427,7 @@ def test_a_camera_that_is_connected_again_at_once_has_one_end_and_begins_anew() 
 
 
 def test_a_sample_between_the_end_of_a_stream_and_the_tick_begins_anew() -> None:
-    node: ff.Changes[set[str]] = ff.Changes(set, hold=600)
+    node: ff.Presence[set[str]] = ff.Presence(set, max_gap=600)
     sample: Any = SimpleNamespace(
         stamp=SimpleNamespace(_source_number=3, source="cam", seq=0),
         pts=0.0,
@@ -435,31 +435,31 @@ def test_a_sample_between_the_end_of_a_stream_and_the_tick_begins_anew() -> None
         captured=time.monotonic(),
         value={"yard"},
     )
-    assert [change.by for change in node.process(sample)] == [None]
+    assert [event.by for event in node.process(sample)] == [None]
     node._freshframe_source_gone(2, "cam")
     assert not list(node.process(sample))
     node._freshframe_source_gone(3, "cam")
-    assert [change.by for change in node.process(sample)] == ["gone", None]
+    assert [event.by for event in node.process(sample)] == ["gone", None]
     assert not list(node.on_time(time.monotonic()))
 
 
-@pytest.mark.parametrize("hold", [0.2, 600])
-def test_of_two_ways_with_one_camera_the_slower_one_fails_nothing(hold: float) -> None:
+@pytest.mark.parametrize("max_gap", [0.2, 600])
+def test_of_two_ways_with_one_camera_the_slower_one_fails_nothing(max_gap: float) -> None:
     gate = threading.Event()
     source = Push()
     pipeline = ff.Pipeline()
     camera = pipeline.add(source, name="cam")
     slow = pipeline.add(lambda names: names if gate.wait(60) else None, camera, queue=ff.RECORDING)
-    changes = pipeline.add(ff.Changes(set, hold=hold), [camera, slow], queue=ff.RECORDING)
-    reader = pipeline.reader(changes, queue=ff.RECORDING)
+    presence = pipeline.add(ff.Presence(set, max_gap=max_gap), [camera, slow], queue=ff.RECORDING)
+    reader = pipeline.reader(presence, queue=ff.RECORDING)
     with pipeline.start():
         source.push({"yard"}, {"yard", "door"})
         assert {reader.get(60).value.key for _ in range(2)} == {"yard", "door"}
         gate.set()
-        until(lambda: pipeline.stats().nodes["Changes"].processed >= 4, "the late samples")
-        if hold < 1:
+        until(lambda: pipeline.stats().nodes["Presence"].processed >= 4, "the late samples")
+        if max_gap < 1:
             ended = [reader.get(60).value for _ in range(2)]
-            assert all(change.by == "gone" for change in ended)
+            assert all(event.by == "gone" for event in ended)
 
 
 @pytest.mark.parametrize("how", ["remove", "drain", "disconnect"])
@@ -468,21 +468,21 @@ def test_what_is_on_ends_with_the_camera_that_leaves(how: str, process: bool) ->
     pipeline = ff.Pipeline()
     cameras = [Push(), Push()]
     ports = [pipeline.add(camera, name=name) for camera, name in zip(cameras, ("one", "two"), strict=True)]
-    changes = pipeline.add(ff.Changes(set, hold=600), ports, queue=ff.RECORDING, process=process)
-    reader = pipeline.reader(changes, queue=ff.RECORDING)
+    presence = pipeline.add(ff.Presence(set, max_gap=600), ports, queue=ff.RECORDING, process=process)
+    reader = pipeline.reader(presence, queue=ff.RECORDING)
     with pipeline.start():
         for camera in cameras:
             camera.push({"yard", "door"})
         began = {(sample.source, sample.value.key) for sample in (reader.get(60) for _ in range(4))}
         assert began == {(source, key) for source in ("one", "two") for key in ("yard", "door")}
         if how == "disconnect":
-            pipeline.disconnect(ports[0], changes)
+            pipeline.disconnect(ports[0], presence)
         else:
             pipeline.remove(ports[0], drain=how == "drain")
         ended = {(s.source, s.value.key, s.value.by) for s in (reader.get(60) for _ in range(2))}
         assert ended == {("one", "yard", "gone"), ("one", "door", "gone")}
         if how == "disconnect":
-            pipeline.connect(ports[0], changes, queue=ff.RECORDING)
+            pipeline.connect(ports[0], presence, queue=ff.RECORDING)
             cameras[0].push({"yard"})
             again = reader.get(60)
             assert (again.source, again.value.key, again.value.by) == ("one", "yard", None)
