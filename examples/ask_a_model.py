@@ -18,5 +18,5 @@ pipeline.add(ask, camera, on_error="skip")
 with pipeline.start():
     time.sleep(seconds)
     look.now(max_age=2)  # raises Stale: a model would tell old pictures as news
-    answer = ask.ask(question, look=look.back(seconds, 4)).result(60)
+    answer = ask.ask(question, snapshots=look.back(seconds, 4)).result(60)
     print(f"{answer.text} (the newest picture is {answer.age:.1f} s old)")

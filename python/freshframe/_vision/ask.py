@@ -45,7 +45,7 @@ class Answer:
         asked: True: the question came by ask(); False: it is the standing one.
         model: The name that the server gives the model.
         finish: Why the answer ends, as the server says: "stop", or "length" where max_tokens has cut it.
-        seconds: Duration of the call; after a 429 or 503, of both calls and the wait between them.
+        duration: Seconds that the call took; after a 429 or 503, both calls and the wait between them.
         source: Name of the picture's source.
         seq: Number of the picture at its source.
         captured: ``time.monotonic()`` of the picture, as Sample.captured.
@@ -57,7 +57,7 @@ class Answer:
     asked: bool
     model: str
     finish: str
-    seconds: float
+    duration: float
     source: str
     seq: int
     captured: float
@@ -106,7 +106,7 @@ class Ask(Node["Frame", "Answer"]):
         system: What the model is told before the question; "": nothing.
         options: Further fields of the request, such as ``{"temperature": 0}``. ``max_tokens`` is 256 if
             neither it nor ``max_completion_tokens`` is among them.
-        key_variable: Name of the environment variable with the server's key, read by open(); "": no key. The
+        api_key_env: Name of the environment variable with the server's key, read by open(); "": no key. The
             key is in no log and no error.
         remote: Whether the host may be another machine.
 
@@ -135,7 +135,7 @@ class Ask(Node["Frame", "Answer"]):
         timeout: float = 60.0,
         system: str = SCENE,
         options: Mapping[str, Any] | None = None,
-        key_variable: str = "",
+        api_key_env: str = "",
         remote: bool = False,
     ) -> None:
         self._server = Server.of(url, _check.flag("remote", remote))
@@ -153,7 +153,7 @@ class Ask(Node["Frame", "Answer"]):
             )
         self._fields = _fields_of(options, _text_or_none("model", model))
         self._system = _text_or_none("system", system)
-        self._key_variable = _text_or_none("key_variable", key_variable)
+        self._api_key_env = _text_or_none("api_key_env", api_key_env)
         self._key = ""
         self._lock = threading.Lock()
         self._waiting: deque[_Question] = deque()
@@ -165,7 +165,7 @@ class Ask(Node["Frame", "Answer"]):
         """Raises OptionTypeError: an Ask cannot be pickled."""
         raise OptionTypeError("an Ask waits on a thread of its own and cannot be pickled: leave process= out")
 
-    def ask(self, question: str, *, look: Sequence[View] = ()) -> concurrent.futures.Future[Answer]:
+    def ask(self, question: str, *, snapshots: Sequence[View] = ()) -> concurrent.futures.Future[Answer]:
         """Asks a question of the next picture, before the standing one; any thread may call it.
 
         A coroutine waits with ``await asyncio.wrap_future(node.ask(...))``. A question waits for the end of
@@ -174,8 +174,8 @@ class Ask(Node["Frame", "Answer"]):
 
         Args:
             question: The question.
-            look: Pictures of a Look, at most 16, that the model sees in the place of the next one. Each has
-                its own time before it. The answer has the stamp of the last one.
+            snapshots: Pictures of a Look, at most 16, that the model sees in the place of the next one. Each
+                has its own time before it. The answer has the stamp of the last one.
 
         Returns:
             A future of the answer. Its exception has the words of the failed call: TimeoutError if it took
@@ -186,9 +186,11 @@ class Ask(Node["Frame", "Answer"]):
             StateError: Eight questions wait already, the node has been closed, or this is a forked child of
                 the program.
             OptionError: The question is empty, or there are too many pictures.
-            OptionTypeError: ``look`` holds something else than pictures of a Look.
+            OptionTypeError: ``snapshots`` holds something else than pictures of a Look.
         """
-        asked = _Question(_asked_text("question", question), _views_of(look), concurrent.futures.Future())
+        asked = _Question(
+            _asked_text("question", question), _views_of(snapshots), concurrent.futures.Future()
+        )
         if self._pid not in (0, os.getpid()):  # before the lock, which a thread of the parent may have had
             raise StateError("this Ask belongs to the parent of this forked process: make one after the fork")
         with self._lock:
@@ -242,14 +244,14 @@ class Ask(Node["Frame", "Answer"]):
                 future.set_exception(StateError("the node ended before the question's turn"))
 
     def _read_key(self) -> str:
-        if not self._key_variable:
+        if not self._api_key_env:
             return ""
-        key = os.environ.get(self._key_variable, "")
+        key = os.environ.get(self._api_key_env, "")
         if not key:
-            raise OptionError(f"key_variable: the environment has no {self._key_variable}, or it is empty")
+            raise OptionError(f"api_key_env: the environment has no {self._api_key_env}, or it is empty")
         if not (key.isascii() and key.isprintable() and " " not in key):
             raise OptionError(
-                f"{self._key_variable} must be a key of printable ASCII without spaces and line ends"
+                f"{self._api_key_env} must be a key of printable ASCII without spaces and line ends"
             )
         if not self._server.is_tls and not self._server.is_local:
             raise OptionError(f"a key goes to {self._server.host} by https only, got an http URL")
@@ -287,7 +289,7 @@ class Ask(Node["Frame", "Answer"]):
             asked=question.future is not None,
             model=str(reply.get("model") or self._fields.get("model", "")),
             finish=finish,
-            seconds=time.monotonic() - began,
+            duration=time.monotonic() - began,
             source=_source_of(newest),
             seq=newest.seq,
             captured=newest.captured,
@@ -347,12 +349,15 @@ def _frame_of(sample: Sample[Any]) -> Frame:
     return frame
 
 
-def _views_of(look: Any) -> tuple[View, ...]:
-    views = tuple(look) if isinstance(look, Sequence) and not isinstance(look, str) else None
+def _views_of(snapshots: Any) -> tuple[View, ...]:
+    is_list = isinstance(snapshots, Sequence) and not isinstance(snapshots, str)
+    views = tuple(snapshots) if is_list else None
     if views is None or not all(isinstance(view, View) for view in views):
-        raise OptionTypeError(f"look must be a list of pictures of a Look, got {_check.shown(look)}")
+        raise OptionTypeError(
+            f"snapshots must be a list of pictures of a Look, got {_check.shown(snapshots)}"
+        )
     if len(views) > _VIEWS:
-        raise OptionError(f"look must hold at most {_VIEWS} pictures, got {len(views)}")
+        raise OptionError(f"snapshots must be at most {_VIEWS}, got {len(views)}")
     return views
 
 

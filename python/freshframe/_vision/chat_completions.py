@@ -52,7 +52,7 @@ class Server:
         """
         text = _check.line("url", url)
         if "@" in text:
-            raise OptionError("url must have no user and no password (an @): key_variable= is for a key")
+            raise OptionError("url must have no user and no password (an @): api_key_env= is for a key")
         try:
             parts = urllib.parse.urlsplit(text)
             port = parts.port

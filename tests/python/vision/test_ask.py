@@ -55,7 +55,7 @@ def test_the_model_gets_the_picture_its_time_and_the_question_and_its_answer_has
         "stop",
     )
     assert first.source == "door"
-    assert first.age >= first.seconds > 0
+    assert first.age >= first.duration > 0
     assert call.path == "/v1/chat/completions"
     assert "authorization" not in call.headers
     assert (call.body["model"], call.body["max_tokens"], call.body["temperature"]) == ("eyes", 256, 0)
@@ -409,7 +409,7 @@ def test_the_key_is_sent_and_told_to_nobody(monkeypatch: pytest.MonkeyPatch, cap
         return json_error(401, "x" * 180 + f"wrong key\n {call.headers['authorization']}")
 
     with vision_model.serving(answer) as model:
-        _, stats = answers_of(ff.Ask(model.url, "?", key_variable="EYES_KEY"), on_error="skip")
+        _, stats = answers_of(ff.Ask(model.url, "?", api_key_env="EYES_KEY"), on_error="skip")
     assert model.calls[0].headers["authorization"] == "Bearer sk-very-secret"
     assert "wrong key Bearer *" in stats.last_error
     assert "secret" not in stats.last_error + caplog.text
@@ -418,13 +418,13 @@ def test_the_key_is_sent_and_told_to_nobody(monkeypatch: pytest.MonkeyPatch, cap
 def test_a_key_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("EYES_KEY", raising=False)
     with pytest.raises(ff.NodeError, match="the environment has no EYES_KEY"):
-        answers_of(ff.Ask("http://localhost:1/v1", "?", key_variable="EYES_KEY"))
+        answers_of(ff.Ask("http://localhost:1/v1", "?", api_key_env="EYES_KEY"))
 
 
 @pytest.mark.parametrize("key", ["sk-secret\n", "sk secret", "sk-sécret"])
 def test_a_key_that_no_header_can_have(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EYES_KEY", key)
-    node = ff.Ask("http://localhost:1/v1", "?", key_variable="EYES_KEY")
+    node = ff.Ask("http://localhost:1/v1", "?", api_key_env="EYES_KEY")
     asked = node.ask("?")
     with pytest.raises(ff.NodeError, match="EYES_KEY must be a key of printable ASCII") as raised:
         answers_of(node)
@@ -436,7 +436,7 @@ def test_a_key_that_no_header_can_have(key: str, monkeypatch: pytest.MonkeyPatch
 def test_a_key_does_not_leave_the_machine_in_the_clear(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EYES_KEY", "k")
     with pytest.raises(ff.NodeError, match=r"goes to 192\.0\.2\.1 by https only"):
-        answers_of(ff.Ask("http://192.0.2.1/v1", "?", key_variable="EYES_KEY", remote=True))
+        answers_of(ff.Ask("http://192.0.2.1/v1", "?", api_key_env="EYES_KEY", remote=True))
 
 
 @pytest.mark.parametrize(
@@ -569,11 +569,11 @@ def test_a_question_about_the_past_shows_the_pictures_of_a_look_each_behind_its_
         with pipeline.start():
             until(lambda: len(look.back(0.5, 3)) == 3, "three pictures")
             views = look.back(0.5, 3)
-            answer = node.ask("What has happened?", look=views).result(WATCHDOG)
-            with pytest.raises(ff.OptionError, match="at most 16 pictures, got 17"):
-                node.ask("What?", look=[views[0]] * 17)
+            answer = node.ask("What has happened?", snapshots=views).result(WATCHDOG)
+            with pytest.raises(ff.OptionError, match="at most 16, got 17"):
+                node.ask("What?", snapshots=[views[0]] * 17)
             with pytest.raises(ff.OptionTypeError, match="pictures of a Look"):
-                node.ask("What?", look=[views[0].frame])  # type: ignore[list-item]
+                node.ask("What?", snapshots=[views[0].frame])  # type: ignore[list-item]
     *pictures, question = model.calls[0].body["messages"][-1]["content"]
     assert [part["type"] for part in pictures] == ["text", "image_url"] * 3
     for view, part in zip(views, pictures[::2], strict=True):

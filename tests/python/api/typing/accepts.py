@@ -65,7 +65,7 @@ def looks(pipeline: ff.Pipeline, frames: ff.Port[ff.Frame], packets: ff.Port[ff.
     assert_type(look.back(10, n=4), list[ff.View])
     pipeline.add(look, packets)
     pipeline.add(ff.Look(every=0.5), frames, name="yard")
-    ff.Ask("http://127.0.0.1:8000/v1").ask("What was there?", look=look.back(10))
+    ff.Ask("http://127.0.0.1:8000/v1").ask("What was there?", snapshots=look.back(10))
     pipeline.serve(look=[look], look_rate=10)
     pipeline.serve(origins=["https://my.site"], token="a-token-of-mine-0")
 
