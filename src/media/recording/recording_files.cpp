@@ -142,15 +142,17 @@ std::uint64_t RecordingFiles::give_up(const Kept& kept, const std::function<void
   close();
   facts_.keep(kept.pictures);
   const auto lost = facts_.drop_unsafe();
-  if (kept.pictures > 0) {
-    has_file_ = true;
+  const bool is_here = kept.place == core::FilePlace::Same;
+  has_file_ = has_file_ || kept.pictures > 0 || !is_here;
+  if (kept.pictures > 0 && is_here) {
     if (!names_) broken_ = name_;
     report(kept.bytes);
-  } else {
-    static_cast<void>(facts_.take({}, 0));
-    if (names_) names_->give_back();
+    return lost;
   }
-  return lost;
+  const auto taken = facts_.take({}, 0).frames;  // the safe ones of a file that is no longer here
+  if (kept.pictures > 0) return lost;
+  if (names_) names_->give_back();
+  return lost + taken;
 }
 
 void RecordingFiles::report(std::uint64_t bytes) {

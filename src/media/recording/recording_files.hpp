@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "core/file_place.hpp"
 #include "media/ffmpeg/write/disk_room.hpp"
 #include "media/recording/segments/finished_segments.hpp"
 #include "media/recording/segments/pattern_claim.hpp"
@@ -25,6 +26,7 @@ namespace freshframe::media {
 struct Kept {
   std::uint64_t pictures = 0;
   std::uint64_t bytes = 0;
+  core::FilePlace place = core::FilePlace::Same;
 };
 
 /// One thread, except next_segment().
@@ -53,7 +55,7 @@ class RecordingFiles {
   /// The file ends: `end` closes it and returns its bytes. It is reported if it has pictures. Where `end` throws,
   /// give_up() must follow.
   void end(bool has_pictures, const std::function<std::uint64_t()>& end);
-  /// The file ends by a failure: `close` closes it. It is reported if it has pictures, and otherwise it is gone.
+  /// The file ends by a failure: `close` closes it. It is reported if it has pictures and is where its name says.
   /// Returns how many of the pictures that were noted are lost. begin() begins the next file.
   [[nodiscard]] std::uint64_t give_up(const Kept& kept, const std::function<void()>& close);
   /// No more files: `finish` ends the last one. They are closed also when it throws.
@@ -71,7 +73,7 @@ class RecordingFiles {
   std::string place_;  // that path, settled by open()
   std::string name_;
   std::string broken_;     // the failed file that the next one continues, or empty
-  bool has_file_ = false;  // a file of the recording is on the disk, and is not replaced
+  bool has_file_ = false;  // a file of the recording has had the name: what is there now is not replaced
   std::optional<double> segment_;
   std::optional<Keep> keep_;
   bool reports_;

@@ -134,7 +134,7 @@ struct VideoFile::Impl {
 
   /// Ends the file after a failure. The frames that it does not keep count as lost. The next frame begins a file.
   void give_up() {
-    const media::Kept kept{.pictures = encoder->kept(), .bytes = encoder->bytes()};
+    const media::Kept kept{.pictures = encoder->kept(), .bytes = encoder->bytes(), .place = encoder->place()};
     const auto lost = files.give_up(kept, [this] { encoder.reset(); });
     if (lost > 0) counters->drop(NodeDropCause::Lost, lost);
     forget_file();

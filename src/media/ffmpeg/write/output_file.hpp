@@ -11,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include "core/file_place.hpp"
 #include "media/ffmpeg/ptr.hpp"
 #include "media/ffmpeg/write/disk_room.hpp"
 #include "media/ffmpeg/write/write_claim.hpp"
@@ -58,6 +59,10 @@ class OutputFile {
   [[nodiscard]] std::uint32_t number_at(std::int64_t position) const;
   /// Overwrites 16 bytes of a regular file.
   void overwrite(std::int64_t position, const std::array<std::uint8_t, 16>& bytes) const;
+  /// Whether the file, if it is a regular one, is still at its path.
+  [[nodiscard]] core::FilePlace place() const noexcept {
+    return regular_ ? core::place_of(descriptor_.get(), path_) : core::FilePlace::Same;
+  }
   /// Truncates a regular file to `position`. Data that io() buffers, or gets later, is not written any more.
   void cut(std::int64_t position) noexcept;
   /// Ends a file to which nothing of use was written: the file becomes empty, and close() removes it if it is

@@ -225,6 +225,11 @@ void VideoMuxer::put_last() {
 void VideoMuxer::flush() {
   check_sound();
   if (!started_ || put_ == 0) return;
+  put_through();
+  check_place(file_.place());
+}
+
+void VideoMuxer::put_through() {
   if (room_ != nullptr) room_->before_flush();
   flushed_ = Real::now();
   if (last_) flushed_dts_ = last_->dts;
@@ -237,6 +242,21 @@ void VideoMuxer::flush() {
   check(file_.io()->error, "write");
   safe_ = avio_tell(file_.io());
   kept_ = put_;
+}
+
+/// See Note [Files that are taken away].
+void VideoMuxer::check_place(core::FilePlace place) {
+  if (place == core::FilePlace::Same) return;
+  place_ = place;
+  const bool is_gone = place == core::FilePlace::Gone;
+  if (is_gone) {
+    kept_ = 0;
+    safe_ = 0;
+  }
+  give_up();
+  throw Error("cannot go on with '" + path_ + "': the file was " +
+              (is_gone ? "deleted or replaced" : "renamed or moved") +
+              " while it was recorded; wait with that until the recording has ended");
 }
 
 void VideoMuxer::flush_fragment() {
@@ -257,14 +277,16 @@ void VideoMuxer::finish() {
   if (started_) end();
   output_->pb = nullptr;
   output_.reset();
+  const auto place = file_.place();
   const int closed = file_.close();
   if (closed < 0) fail(closed, "write the end of");
   safe_ = file_.size();
+  if (started_) check_place(place);
 }
 
 void VideoMuxer::end() {
   put_last();
-  flush();
+  if (put_ > 0) put_through();
   check(av_write_trailer(output_.get()), "write the end of");
   avio_flush(file_.io());
   check(file_.io()->error, "write the end of");

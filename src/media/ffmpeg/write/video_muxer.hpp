@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/file_place.hpp"
 #include "media/ffmpeg/ptr.hpp"
 #include "media/ffmpeg/write/output_file.hpp"
 
@@ -49,6 +50,10 @@ class Mp4Index {
 /// When the file ends, a common index is added behind them, and the first box is renamed so that it covers
 /// all fragments. The result is like a file without fragments, in which every player and editor can seek.
 ///
+/// Note [Files that are taken away]
+/// After each flush and at the end, the muxer looks whether its path still leads to the file. Nobody can play a file
+/// that was deleted, so its packets do not count as written. A file that was moved keeps what it has, and ends.
+///
 /// Note [Durations]
 /// A packet waits for the next one, whose time gives its duration. With a guessed duration at the end of an
 /// MP4 fragment the next fragment would begin too early or too late, and FFmpeg would shift the packets
@@ -63,7 +68,9 @@ class VideoMuxer {
   [[nodiscard]] bool had_content() const noexcept { return file_.had_content(); }
   /// Whether a write has failed, which has ended the file at its last safe point.
   [[nodiscard]] bool failed() const noexcept { return failed_; }
-  /// The packets that a failure would leave in the file.
+  /// Where the file was at the last look.
+  [[nodiscard]] core::FilePlace place() const noexcept { return place_; }
+  /// The packets that a failure would leave in the file: 0 once it was deleted.
   [[nodiscard]] std::uint64_t kept() const noexcept { return kept_; }
   /// The bytes of the file that has ended, or that a failure would leave.
   [[nodiscard]] std::uint64_t bytes() const noexcept { return static_cast<std::uint64_t>(safe_); }
@@ -94,7 +101,9 @@ class VideoMuxer {
   void put(AVPacket& packet);
   void put_last();
   [[nodiscard]] std::int64_t shift_before(const AVPacket& second) const;
+  void put_through();
   void flush_fragment();
+  void check_place(core::FilePlace place);
   void end();
   void add_index();
   [[noreturn]] void fail(int result, const char* doing);
@@ -117,6 +126,7 @@ class VideoMuxer {
   std::uint64_t kept_ = 0;                // packets up to there
   std::int64_t flushed_dts_ = 0;
   Real::time_point flushed_{};
+  core::FilePlace place_ = core::FilePlace::Same;
 };
 
 /// Seconds: an upper limit for the time between two packets.

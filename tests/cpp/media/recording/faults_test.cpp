@@ -9,10 +9,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -348,6 +350,127 @@ TEST(MediaFaults, OfAClipCostThatClipOnly) {
       EXPECT_LE(played.numbers.front(), 105) << name;
       EXPECT_GE(played.numbers.back(), 153) << name;
       EXPECT_EQ(played.damaged, 0U);
+    }
+  }
+}
+
+// A file that somebody takes away while it is written.
+
+enum class Taken : std::uint8_t { Deleted, Renamed, Replaced, FolderDeleted, FolderRenamed };
+
+bool is_gone(Taken taken) {
+  return taken != Taken::Renamed && taken != Taken::FolderRenamed;
+}
+
+constexpr const char* kForeign = "of another program";
+
+void take(Taken taken, const std::string& place) {
+  const auto file = files_in(place).back();
+  if (taken == Taken::Deleted) std::filesystem::remove(file);
+  if (taken == Taken::Renamed) std::filesystem::rename(file, place + "/moved" + file.extension().string());
+  if (taken == Taken::Replaced) {
+    std::ofstream(place + "/foreign") << kForeign;
+    std::filesystem::rename(place + "/foreign", file);
+  }
+  if (taken == Taken::FolderDeleted) std::filesystem::remove_all(place);
+  if (taken == Taken::FolderRenamed) std::filesystem::rename(place, place + ".away");
+  std::filesystem::create_directory(place);
+}
+
+bool is_foreign(const std::filesystem::path& file) {
+  std::string text;
+  std::getline(std::ifstream(file), text);
+  return text == kForeign;
+}
+
+class MediaTakenFiles : public ::testing::TestWithParam<std::tuple<bool, std::string, Taken>> {
+ protected:
+  static std::string made(const std::string& folder) {
+    std::filesystem::create_directory(folder);
+    return folder;
+  }
+  /// Returns the numbers of the pictures in all files that are left. Each file can be played.
+  [[nodiscard]] std::set<int> found() const {
+    std::set<int> numbers;
+    std::size_t foreign = 0;
+    for (const auto& folder : {place_, place_ + ".away"}) {
+      if (!std::filesystem::exists(folder)) continue;
+      for (const auto& file : files_in(folder)) {
+        foreign += is_foreign(file) ? 1 : 0;
+        if (is_foreign(file)) continue;
+        const auto played = play(file.string());
+        EXPECT_EQ(played.damaged, 0U) << file;
+        for (const int number : played.numbers) EXPECT_TRUE(numbers.insert(number).second) << number;
+      }
+    }
+    EXPECT_EQ(foreign, taken_ == Taken::Replaced ? 1U : 0U);
+    return numbers;
+  }
+
+  Folder folder_;
+  std::string place_ = made(folder_.file("rec"));
+  bool packets_ = std::get<0>(GetParam());
+  Taken taken_ = std::get<2>(GetParam());
+  std::string fault_ = is_gone(taken_) ? "deleted or replaced" : "renamed or moved";
+  std::vector<AnySample> samples_ = packets_ ? packet_samples() : frame_samples(kFaultTo);
+  std::optional<double> segment_ = contains(std::get<1>(GetParam()), "%") ? std::optional(2.0) : std::nullopt;
+  SkippingRecorder recorder_{packets_, place_ + "/" + std::get<1>(GetParam()), {.segment = segment_}};
+};
+
+TEST_P(MediaTakenFiles, CountAsLostAndTheNextOneIsMade) {
+  for (std::size_t n = 0; n < kFaultFrom; ++n) recorder_.put(samples_[n]);
+  take(taken_, place_);
+  for (std::size_t n = kFaultFrom; n < kFaultTo; ++n) recorder_.put(samples_[n]);
+  recorder_.close();
+  const auto numbers = found();
+  const auto finished = taken_ == Taken::FolderDeleted && segment_ ? 50U : 0U;  // a segment before the fault
+  EXPECT_EQ(recorder_.errors, 1U);
+  EXPECT_TRUE(contains(recorder_.last_error, fault_)) << recorder_.last_error;
+  EXPECT_EQ(numbers.size() + finished + recorder_.errors + recorder_.lost(), recorder_.in);
+  for (int n = kFaultFrom + 52; n < kFaultTo; ++n) ASSERT_TRUE(numbers.contains(n)) << n;
+  for (const auto& segment : recorder_.segments()) {
+    const bool went = taken_ == Taken::FolderDeleted || taken_ == Taken::FolderRenamed;
+    if (went && segment.last_pts < 2) continue;  // it was whole before
+    EXPECT_EQ(play(segment.path).numbers.size(), segment.frames) << segment.path;
+  }
+}
+
+TEST_P(MediaTakenFiles, AtTheEndAreAnError) {
+  for (std::size_t n = 0; n < 30; ++n) recorder_.put(samples_[n]);
+  take(taken_, place_);
+  recorder_.close();
+  EXPECT_TRUE(contains(recorder_.last_error, fault_)) << recorder_.last_error;
+  EXPECT_EQ(found().size(), is_gone(taken_) ? 0U : 30U);
+  EXPECT_EQ(recorder_.lost(), is_gone(taken_) ? 30U : 0U);
+  EXPECT_TRUE(recorder_.segments().empty());
+}
+
+INSTANTIATE_TEST_SUITE_P(Recorders, MediaTakenFiles,
+                         ::testing::Combine(::testing::Bool(),
+                                            ::testing::Values("a.mkv", "a.mp4", "a_%d.mkv", "a_%d.mp4"),
+                                            ::testing::Values(Taken::Deleted, Taken::Renamed, Taken::Replaced,
+                                                              Taken::FolderDeleted, Taken::FolderRenamed)));
+
+TEST(MediaTakenClips, CostThatClipOnly) {
+  for (const bool packets : {false, true}) {
+    for (const auto taken : {Taken::Deleted, Taken::Renamed, Taken::Replaced}) {
+      const Folder folder;
+      const auto place = folder.file("rec");
+      std::filesystem::create_directory(place);
+      SkippingClips clips(packets);
+      const auto samples = packets ? packet_samples() : frame_samples(kFaultFrames);
+      for (std::size_t n = 0; n < 80; ++n) clips.put(samples[n]);
+      clips.save(folder.file("other.mkv"));
+      clips.save(place + "/taken.mkv");
+      for (std::size_t n = 80; n < 85; ++n) clips.put(samples[n]);
+      take(taken, place);
+      for (std::size_t n = 85; n < 140; ++n) clips.put(samples[n]);
+      clips.save(place + "/taken.mkv");
+      for (std::size_t n = 140; n < 200; ++n) clips.put(samples[n]);
+      clips.close();
+      EXPECT_EQ(clips.errors, 1) << packets;
+      EXPECT_GE(play(folder.file("other.mkv")).numbers.size(), 25U);
+      EXPECT_GE(play(place + "/taken.mkv").numbers.back(), 160);
     }
   }
 }
