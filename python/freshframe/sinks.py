@@ -270,7 +270,10 @@ class Csv(_TextSink):
             self._expect(columns)
             self._writer.writerows(rows)
             if text := self._rows.text():
-                self._opened().write(text)
+                file = self._opened()
+                file.write(text)
+                if known is None and isinstance(file, TextFile):
+                    file.head = self._rows.first()
         except BaseException:
             self._columns = known
             raise
@@ -323,6 +326,9 @@ class _Rows:
 
     def text(self) -> str:
         return "".join(self._rows)
+
+    def first(self) -> str:
+        return self._rows[0]
 
     def clear(self) -> None:
         self._rows.clear()

@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 import time
+from typing import Literal
 
 from .. import _native
 from .._errors import StateError
@@ -14,6 +16,7 @@ from .._interpreter.log import logger
 
 _FLUSH_INTERVAL = 1.0  # seconds
 _FLUSH_BYTES = 64 << 10
+_TAKEN = "another program has deleted or replaced the file while it was written"
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 
 
@@ -24,7 +27,14 @@ class TextFile:
     replaces an existing file, so a run that fails earlier leaves that file as it is. Later lines go to the
     end of the file. If another program has emptied it, as log rotation does, they go to its beginning.
 
+    If another program has renamed the file, or its folder, later lines go to a new file at the path. If it
+    has deleted or replaced the file, the next write reports the lines in it as lost. Lines after that go to
+    a new file, or to the end of the other one.
+
     A write that fails loses only the lines of that call. The lines before them wait for the next write.
+
+    Attributes:
+        head: The lines with which a new file at the path begins, after the first one.
 
     Args:
         path: The file.
@@ -38,20 +48,32 @@ class TextFile:
     def __init__(self, path: str) -> None:
         """Opens the file, or creates it if it does not exist. Writes nothing yet."""
         self.path = path
-        self._fd = os.open(path, _WRITE, 0o666)
-        status = os.fstat(self._fd)
-        self._is_regular = stat.S_ISREG(status.st_mode)  # no pipe, no device
-        self._had_content = self._is_regular and status.st_size > 0
-        self._claim = self._claimed(status) if self._is_regular else None
+        self.head = ""
+        self._place = lasting(path)
         self._began = False
         self._waiting: list[bytes] = []  # an item for each call of write()
         self._waiting_bytes = 0
+        self._lines = 0  # in the file that is open
+        self._end = 0  # of that file, after the last write
+        self._lost = 0  # lines of a deleted file, which no error has reported yet
         self._flushed = time.monotonic()
+        self._had_content = self._open() > 0
+
+    def _open(self) -> int:
+        """Returns the size of the file, or 0 for a pipe or a device."""
+        self._fd = os.open(self._place, _WRITE, 0o666)
+        status = os.fstat(self._fd)
+        self._is_regular = stat.S_ISREG(status.st_mode)  # no pipe, no device
+        self._claim = self._claimed(status) if self._is_regular else None
+        self._lines = 0
+        self._end = status.st_size if self._is_regular else 0
+        return self._end
 
     def _claimed(self, status: os.stat_result) -> _native.WriteClaim:
         if (claim := _native.claim_file(status.st_dev, status.st_ino)) is not None:
             return claim
         os.close(self._fd)
+        self._fd = -1
         raise StateError(
             f"cannot write {self.path!r}: this process is writing the file already; give it another name"
         )
@@ -65,7 +87,7 @@ class TextFile:
             return
         try:
             self.flush()
-        except OSError:
+        except (OSError, StateError):
             if self._waiting[-1] is data:  # no part of it is in a pipe
                 del self._waiting[-1]
                 self._waiting_bytes -= len(data)
@@ -74,6 +96,33 @@ class TextFile:
     def flush(self) -> None:
         """Hands the waiting lines to the operating system. Lines that it does not take keep waiting."""
         self._flushed = time.monotonic()
+        self._find()
+        if self._fd < 0:
+            self._open_again()
+        lost, self._lost = self._lost, 0
+        if lost:
+            raise OSError(errno.ENOENT, f"{_TAKEN}; lines lost: {lost}", self.path)
+        self._put()
+
+    def _find(self) -> None:
+        """Closes the file if its path no longer leads to it."""
+        if self._fd < 0 or not self._is_regular:
+            return
+        place = place_of(self._fd, self._place)
+        if place == "same":
+            return
+        if place == "gone":
+            self._lost += self._lines
+        self._close()
+
+    def _open_again(self) -> None:
+        self._open()
+        head = self.head.encode()
+        if head and self._began and self._waiting[:1] != [head]:
+            self._waiting.insert(0, head)
+            self._waiting_bytes += len(head)
+
+    def _put(self) -> None:
         data = b"".join(self._waiting)
         end = written = 0
         try:
@@ -81,6 +130,8 @@ class TextFile:
                 if not self._began:
                     os.ftruncate(self._fd, 0)
                 end = os.fstat(self._fd).st_size
+                if end < self._end:  # another program took the lines and emptied the file
+                    self._lines = 0
             self._began = True
             while written < len(data):
                 written += os.write(self._fd, memoryview(data)[written:])
@@ -88,6 +139,8 @@ class TextFile:
             self._take_back(end, written)
             error.filename = self.path
             raise
+        self._lines += data.count(b"\n")
+        self._end = end + written
         self._waiting.clear()
         self._waiting_bytes = 0
 
@@ -98,6 +151,8 @@ class TextFile:
             written -= len(self._waiting[count])
             end += len(self._waiting[count])
             count += 1
+        self._lines += _lines_of(self._waiting[:count])
+        self._end = end
         del self._waiting[:count]
         if written and self._is_regular:
             with contextlib.suppress(OSError):  # the first error counts
@@ -111,17 +166,56 @@ class TextFile:
         try:
             self._write_end()
         finally:
-            fd, self._fd = self._fd, -1
-            self._claim = None
+            self._close()
+
+    def _close(self) -> None:
+        fd, self._fd = self._fd, -1
+        self._claim = None
+        if fd >= 0:
             os.close(fd)
 
     def _write_end(self) -> None:
-        if not self._waiting:
-            if self._had_content and not self._began:
-                logger.warning("no sample arrived: %r keeps its content", self.path)
+        if self._had_content and not self._began and not self._waiting:
+            logger.warning("no sample arrived: %r keeps its content", self.path)
             return
+        fault: OSError | None = None
         try:
-            self.flush()
+            self._find()
+            if self._waiting:
+                if self._fd < 0:
+                    self._open_again()
+                self._put()
         except OSError as error:
-            lost = sum(block.count(b"\n") for block in self._waiting)
-            raise OSError(error.errno, f"{error.strerror}; lines lost: {lost}", self.path) from error
+            fault = error
+            self._lost += _lines_of(self._waiting)
+        if fault is not None or self._lost:
+            number, why = (errno.ENOENT, _TAKEN) if fault is None else (fault.errno, fault.strerror)
+            raise OSError(number, f"{why}; lines lost: {self._lost}", self.path) from fault
+
+
+def _lines_of(blocks: list[bytes]) -> int:
+    return sum(block.count(b"\n") for block in blocks)
+
+
+def place_of(fd: int, path: str) -> Literal["same", "moved", "gone"]:
+    """Returns whether the path still leads to an open regular file.
+
+    Returns:
+        "moved" if another name leads to the file, "gone" if none does. Recordings use core::place_of().
+    """
+    named = None
+    try:
+        named = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError:
+        return "same"  # the system does not know
+    own = os.fstat(fd)
+    if named is not None and os.path.samestat(named, own):
+        return "same"
+    return "moved" if own.st_nlink else "gone"
+
+
+def lasting(path: str) -> str:
+    """Returns the same place, also after the program has changed its directory."""
+    return path if os.path.isabs(path) else os.path.join(os.getcwd(), path)

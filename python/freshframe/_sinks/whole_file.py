@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 
-from .text_file import TextFile
+from .text_file import TextFile, lasting, place_of
 
 
 class WholeFile(TextFile):
@@ -22,6 +23,18 @@ class WholeFile(TextFile):
         self._whole = lasting(path)
         folder, name = os.path.split(self._whole)
         super().__init__(os.path.join(folder, f".{name}.{secrets.token_hex(6)}.part"))
+
+    def _find(self) -> None:
+        """The lines belong into one file: nothing replaces the hidden one if it is not at its place.
+
+        Raises:
+            OSError: It is not.
+        """
+        if place_of(self._fd, self.path) != "same":
+            self._lost, self._lines = self._lost + self._lines, 0
+            raise OSError(
+                errno.ENOENT, "another program has taken away the hidden file that has the lines", self.path
+            )
 
     def _write_end(self) -> None:
         super()._write_end()
@@ -44,8 +57,3 @@ class WholeFile(TextFile):
         """Removes the hidden file."""
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.path)
-
-
-def lasting(path: str) -> str:
-    """Returns the same place, also after the program has changed its directory."""
-    return path if os.path.isabs(path) else os.path.join(os.getcwd(), path)

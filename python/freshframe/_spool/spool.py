@@ -13,7 +13,7 @@ from .._errors import OptionError, OptionTypeError, StateError
 from .._graph.nodes import Node
 from .._sinks.plain import to_text
 from .._sinks.records import sample_record
-from .._sinks.whole_file import lasting
+from .._sinks.text_file import lasting
 from . import clock
 from .box import Box
 from .foreign import ERROR, WARNING, check_send, say
