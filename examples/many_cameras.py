@@ -31,7 +31,7 @@ async def serve(seconds: float) -> None:
         pipeline.add(ff.CircleTracker(), pipeline.add(ff.open(url), name=name))
         for name, url in CAMERAS.items()
     ]
-    reader = pipeline.reader(*tracks)
+    reader = pipeline.reader(tracks)
     end = asyncio.get_running_loop().time() + seconds
     async with pipeline:
         async for sample in reader:

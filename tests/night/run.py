@@ -75,7 +75,7 @@ class _Run:
         parents = [self.port(step, parent) for parent in step.parents if parent not in late]
         if step.kind in READERS:
             limits: Any = {"queue": step.queue, "max_rate": step.max_rate, "name": step.name}
-            self.readers[step.name] = self.pipeline.reader(*parents, **limits)
+            self.readers[step.name] = self.pipeline.reader(parents, **limits)
             return
         node = node_of(step, program.pause, self.log, self.folder)
         if step.kind in SOURCES:

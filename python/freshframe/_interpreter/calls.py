@@ -18,6 +18,7 @@ _WRITTEN_BY_USERS = ("Node", "Source")  # their methods are not called by progra
 _SUGGESTS_NAMES = (3, 13)  # from this version on the interpreter suggests the name itself
 _FORMS = {  # of classes whose arguments newcomers write as for other libraries
     "Pipeline.add": "several parents are one list, options have names: add(node, [left, right], name='pair')",
+    "Pipeline.reader": "several ports are one list, options have names: reader([left, right], name='pair')",
     "LineCounter": "a line is two points: LineCounter((0, 180), (640, 180))",
     "VideoFile": "size and rate are those of the frames: VideoFile('out.mp4')",
 }

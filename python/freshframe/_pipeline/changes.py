@@ -157,25 +157,16 @@ class Changes:
         self._graph.forget(index)
 
     def reader(
-        self, ports: tuple[Any, ...], *, queue: Any, name: Any, frames: Any, join: Any, max_rate: Any
+        self, ports: Any, *, queue: Any, name: Any, frames: Any, join: Any, max_rate: Any
     ) -> Reader[Any]:
         """As Pipeline.reader()."""
         label = wiring.checked_name(name) or "reader"
         if join is not None:
             wiring.checked_join(join)
-            if len(ports) != 1 or not isinstance(ports[0], list | tuple):
-                raise OptionTypeError(
-                    "reader() with join= takes its ports as one list, reader([a, b], join=...), got "
-                    f"{len(ports)} arguments"
-                )
-            ports = tuple(ports[0])
-        elif len(ports) == 1 and isinstance(ports[0], list | tuple):
-            raise OptionTypeError(
-                "reader() takes each port as an argument of its own, reader(a, b), got a list"
-            )
+        sources = parents([None] if ports is None else ports, label, self._engine)
         return self._engine.reader(
-            ends(parents(list(ports), label, self._engine)),
-            wiring.policy(queue_below(list(ports), queue, label, max_rate=max_rate, join=join), label),
+            ends(sources),
+            wiring.policy(queue_below(sources, queue, label, max_rate=max_rate, join=join), label),
             name or "",
             _check.flag("frames", frames),
             None if join is None else join._policy(),

@@ -282,7 +282,9 @@ class Pipeline(RunByWith):
     @with_overloads(signatures.reader)
     def reader(
         self,
-        *ports: Any,
+        ports: Any,
+        /,
+        *,
         queue: Queue | None = None,
         name: str | None = None,
         frames: bool = True,
@@ -292,8 +294,8 @@ class Pipeline(RunByWith):
         """Makes a reader: a consumer outside the graph that pulls.
 
         Args:
-            *ports: The ports to read. Several have a queue each, and the reader takes from them in turn. With
-                ``join``: one list or tuple of ports.
+            ports: The port to read, or a list of ports. Several have a queue each, and the reader takes from
+                them in turn. Type checkers keep the types of a tuple of two to four ports.
             queue: Default: LATEST below a live source, LOSSLESS below files and directly below a generator.
             name: Default "reader".
             frames: False: samples come without their frame, so that keeping results keeps no pictures.

@@ -145,7 +145,9 @@ def add(self: Any, *given: Any, **options: Any) -> Port[Any]:
 @overload
 def reader(
     self: Any,
-    *ports: Port[T],
+    ports: Port[T],
+    /,
+    *,
     queue: Queue | None = None,
     name: str | None = None,
     frames: bool = True,
@@ -187,7 +189,7 @@ def reader(
 @overload
 def reader(
     self: Any,
-    ports: list[Port[T]],
+    ports: Sequence[Port[T]],
     /,
     *,
     join: Join,
@@ -195,6 +197,50 @@ def reader(
     name: str | None = None,
     frames: bool = True,
 ) -> Reader[tuple[T, ...]]: ...
+@overload
+def reader(
+    self: Any,
+    ports: tuple[Port[A], Port[B]],
+    /,
+    *,
+    queue: Queue | None = None,
+    name: str | None = None,
+    frames: bool = True,
+    max_rate: float | None = None,
+) -> Reader[A | B]: ...
+@overload
+def reader(
+    self: Any,
+    ports: tuple[Port[A], Port[B], Port[C]],
+    /,
+    *,
+    queue: Queue | None = None,
+    name: str | None = None,
+    frames: bool = True,
+    max_rate: float | None = None,
+) -> Reader[A | B | C]: ...
+@overload
+def reader(
+    self: Any,
+    ports: tuple[Port[A], Port[B], Port[C], Port[D]],
+    /,
+    *,
+    queue: Queue | None = None,
+    name: str | None = None,
+    frames: bool = True,
+    max_rate: float | None = None,
+) -> Reader[A | B | C | D]: ...
+@overload
+def reader(
+    self: Any,
+    ports: Sequence[Port[T]],
+    /,
+    *,
+    queue: Queue | None = None,
+    name: str | None = None,
+    frames: bool = True,
+    max_rate: float | None = None,
+) -> Reader[T]: ...
 def reader(self: Any, *given: Any, **options: Any) -> Reader[Any]:
     """What type checkers see of Pipeline.reader()."""
     raise NotImplementedError

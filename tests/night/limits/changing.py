@@ -193,7 +193,7 @@ class _Crowd:
         self._remove(self.pipeline.add(nodes.same, chance.choice(self._merges)), False)
 
     def _reader(self, chance: random.Random) -> None:
-        self.pipeline.remove(self.pipeline.reader(*self._merges, queue=chance.choice(_QUEUES)))
+        self.pipeline.remove(self.pipeline.reader(self._merges, queue=chance.choice(_QUEUES)))
 
     def _replace(self, _: random.Random) -> None:
         with contextlib.suppress(ff.StateError):  # another thread replaces it

@@ -333,7 +333,7 @@ class _Changed:
         return "joins"
 
     def _reader(self) -> str:
-        reader = self.pipeline.reader(self._goes, self._merge, queue=next(self._queues))
+        reader = self.pipeline.reader([self._goes, self._merge], queue=next(self._queues))
         reader.poll()
         self.pipeline.remove(reader)
         return "readers"

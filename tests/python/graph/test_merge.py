@@ -37,7 +37,7 @@ def test_each_parent_of_a_merge_has_books_of_its_own() -> None:
 
 def test_dropped_counts_per_edge() -> None:
     pipeline, fast, slow = ff.Pipeline(), Push(), Push()
-    reader = pipeline.reader(pipeline.add(fast, name="fast"), pipeline.add(slow, name="slow"))
+    reader = pipeline.reader([pipeline.add(fast, name="fast"), pipeline.add(slow, name="slow")])
     with pipeline:
         slow.push("rare")
         fast.push(*range(10))
@@ -55,7 +55,7 @@ def test_next_with_several_parents_is_refused(consumer: str) -> None:
         _ = (
             pipeline.add(Collect(), ports, queue=ff.NEXT)
             if consumer == "node"
-            else pipeline.reader(*ports, queue=ff.NEXT)
+            else pipeline.reader(ports, queue=ff.NEXT)
         )
 
 

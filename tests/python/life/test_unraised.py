@@ -259,7 +259,7 @@ def test_a_sample_says_which_node_it_came_from() -> None:
     camera = pipeline.add(Count(3), name="cam")
     small = pipeline.add(lambda value: value, camera, name="small")
     large = pipeline.add(lambda value: value * 10, camera, name="large")
-    direct, both = pipeline.reader(camera), pipeline.reader(small, large)
+    direct, both = pipeline.reader(camera), pipeline.reader([small, large])
     with pipeline:
         found = {(s.node, s.source, s.value) for s in both}
         assert {s.node for s in direct} == {"cam"}

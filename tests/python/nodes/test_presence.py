@@ -262,7 +262,7 @@ def test_a_node_without_a_name_of_its_own_has_that_of_the_statistics() -> None:
     pipeline = ff.Pipeline()
     camera = pipeline.add(source)
     ports = [pipeline.add(ff.Presence(set, max_gap=1), camera) for _ in range(2)]
-    reader = pipeline.reader(*ports, queue=ff.LOSSLESS)
+    reader = pipeline.reader(ports, queue=ff.LOSSLESS)
     with pipeline:
         found = [sample.value for sample in reader]
     assert sorted({event.node for event in found}) == sorted(port.name for port in ports)

@@ -57,7 +57,7 @@ def test_latest_is_the_newest_of_all_ports_by_its_capture(as_one: bool) -> None:
     ports = [pipeline.add(dead, name="dead"), pipeline.add(alive, name="alive")]
     if as_one:
         ports = [pipeline.add(lambda value: value, ports, name="both", queue=ff.Queue(8))]
-    reader = pipeline.reader(*ports, queue=ff.Queue(8), name="reader")
+    reader = pipeline.reader(ports, queue=ff.Queue(8), name="reader")
 
     def came(count: int) -> None:
         until(lambda: sum(each.passed_in for each in into_reader()) == count, "the samples are there")

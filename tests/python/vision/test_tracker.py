@@ -90,7 +90,7 @@ def test_circles_made_in_python_keep_their_tracks_through_a_native_node() -> Non
 
     pipeline = ff.Pipeline()
     circles = pipeline.add(ff.CircleTracker(), pipeline.add(ff.open(SCENE)))
-    reader = pipeline.reader(pipeline.add(same, circles), circles, queue=ff.LOSSLESS)
+    reader = pipeline.reader([pipeline.add(same, circles), circles], queue=ff.LOSSLESS)
     pipeline.start()
     seen: dict[int, list[ff.Circles]] = {}
     for sample in reader:

@@ -110,8 +110,9 @@ def ports_and_readers() -> None:
 
     reader = pipeline.reader(circles, queue=ff.Queue(4), frames=False, max_rate=0.5)
     assert_type(reader, ff.Reader[ff.Circles])
-    both = pipeline.reader(camera, camera)
-    assert_type(both, ff.Reader[ff.Frame])
+    assert_type(pipeline.reader([camera, camera]), ff.Reader[ff.Frame])
+    assert_type(pipeline.reader((camera, circles)), ff.Reader[ff.Frame | ff.Circles])
+    assert_type(pipeline.reader((camera, circles, camera)), ff.Reader[ff.Frame | ff.Circles])
     with pipeline.start() as started:
         assert_type(started, ff.Pipeline)
         if sample := reader.latest():

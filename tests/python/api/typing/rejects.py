@@ -31,6 +31,7 @@ def build() -> None:
     pipeline.add(ff.CircleTracker(), camera, queue=1)  # type: ignore[call-overload]  # a number is no queue
     pipeline.add(both, (circles, camera), join=ff.Join())  # type: ignore[arg-type]  # the other way round
     pipeline.add(both, (camera, circles), join=0.1)  # type: ignore[call-overload]  # a number is no join
+    pipeline.reader(camera, circles)  # type: ignore[call-overload]  # several ports are one list
     pipeline.reader(camera, circles, join=ff.Join())  # type: ignore[call-overload]  # one list or tuple is wanted
     print(reader.latest().value)  # type: ignore[union-attr]  # may be None
     print(reader.get().value.xyxy)  # type: ignore[attr-defined]  # circles have xyr
