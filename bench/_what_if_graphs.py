@@ -276,7 +276,7 @@ def measured(pipeline: ff.Pipeline, port: Any, seconds: float, then: Callable[[]
         while not over.is_set():
             try:
                 sample = reader.get(timeout=1)
-            except ff.ReadTimeout:
+            except ff.ReadTimeoutError:
                 continue
             ages.append((now := time.monotonic(), now - sample.captured))
 
@@ -299,7 +299,7 @@ def measured(pipeline: ff.Pipeline, port: Any, seconds: float, then: Callable[[]
     }
 
 
-def shown(answer: ff.why.WhatIf, took: float) -> dict[str, Any]:
+def shown(answer: ff.stats.WhatIf, took: float) -> dict[str, Any]:
     """A prediction as JSON."""
     out: dict[str, Any] = {"reason": answer.reason, "took": took, "calls": answer.calls}
     for outcome in answer.outcomes:

@@ -23,7 +23,7 @@ class Push(ff.Source[Any]):
         """Has nothing yet."""
         self.items: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
-    def read(self, stop: ff.StopToken) -> Iterator[tuple[Any, float]]:
+    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[Any, float]]:
         """Yields them."""
         while not stop.stopped:
             try:

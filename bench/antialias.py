@@ -45,7 +45,7 @@ def of_node(model: Path, box: tuple[int, ...], frames: list[ff.Frame], *, antial
     boxes = [ff.Detections([list(box)], [1], [0])] * len(frames)
     classifier = ff.OnnxClassifier(model, middle=True, antialias=antialias, threads=1, provider="cpu")
     begun = time.perf_counter()
-    ff.run_node(classifier, boxes, frames=frames)
+    ff.testing.run_node(classifier, boxes, frames=frames)
     return (time.perf_counter() - begun) * 1e3 / len(frames)
 
 

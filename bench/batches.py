@@ -80,7 +80,7 @@ def measured(seconds: float, what: str, in_batches: bool, beside: bool) -> Run:
     """One pipeline."""
     pipeline = ff.Pipeline()
     picture = ff.Frame.from_array(np.full((48, 64), 90, np.uint8), "gray")
-    cameras = [pipeline.add(ff.MockCamera(picture, fps=FPS), name=f"cam{n}") for n in range(CAMERAS)]
+    cameras = [pipeline.add(ff.testing.MockCamera(picture, fps=FPS), name=f"cam{n}") for n in range(CAMERAS)]
     if in_batches:
         pipeline.add({"mean": means, "model": models}[what], cameras, name="node", batch=BATCH)
     else:

@@ -197,7 +197,7 @@ def kinds_of(model: Path, side: int, threads: int, frame: ff.Frame) -> dict[str,
     lone = _native.LoneNode(detector._handle)
     lone.open()
     pipeline = ff.Pipeline()
-    reader = pipeline.reader(pipeline.add(ff.MockCamera(frame, fps=30)))
+    reader = pipeline.reader(pipeline.add(ff.testing.MockCamera(frame, fps=30)))
     with pipeline:
         sample = reader.get(timeout=10)
     network_cv2 = cv2.dnn.readNetFromONNX(str(model))
@@ -273,7 +273,7 @@ def stopped(model: Path, rounds: int) -> list[float]:
     times = []
     for number in range(rounds):
         pipeline = ff.Pipeline()
-        camera = pipeline.add(ff.MockCamera(frame, fps=200))
+        camera = pipeline.add(ff.testing.MockCamera(frame, fps=200))
         pipeline.add(ff.OnnxDetector(model, threads=1), camera, name="detector")
         pipeline.start()
         while pipeline.stats().nodes["detector"].processed < 3:

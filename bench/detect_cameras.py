@@ -80,7 +80,8 @@ def by_pipeline(model: Path, seconds: float, in_batches: bool) -> Run:
     """One detector with a batch, or one for each camera."""
     pipeline = ff.Pipeline()
     cameras = [
-        pipeline.add(ff.MockCamera(frame, fps=FPS), name=f"cam{n}") for n, frame in enumerate(frames())
+        pipeline.add(ff.testing.MockCamera(frame, fps=FPS), name=f"cam{n}")
+        for n, frame in enumerate(frames())
     ]
     if in_batches:
         found = [pipeline.add(ff.OnnxDetector(model, threads=2), cameras, batch=ff.Batch(CAMERAS))]
@@ -107,7 +108,7 @@ def by_round_robin(model: Path, side: int, seconds: float) -> Run:
     session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
     pipeline = ff.Pipeline()
     readers = [
-        pipeline.reader(pipeline.add(ff.MockCamera(frame, fps=FPS), name=f"cam{n}"))
+        pipeline.reader(pipeline.add(ff.testing.MockCamera(frame, fps=FPS), name=f"cam{n}"))
         for n, frame in enumerate(frames())
     ]
     ages: list[float] = []
@@ -180,7 +181,7 @@ def lateness(seconds: float) -> list[float]:
 def endless(model: Path) -> ff.Pipeline:
     """A detector with one thread that never rests."""
     pipeline = ff.Pipeline()
-    pipeline.add(ff.OnnxDetector(model, threads=1), pipeline.add(ff.MockCamera(frames()[0], fps=200)))
+    pipeline.add(ff.OnnxDetector(model, threads=1), pipeline.add(ff.testing.MockCamera(frames()[0], fps=200)))
     return pipeline
 
 

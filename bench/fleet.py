@@ -24,7 +24,7 @@ from typing import Any
 from _measure import Result, Row, arguments, median, quantile
 
 import freshframe as ff
-from freshframe.fleet import AgentStats, FleetReader, FleetStats
+from freshframe.fleet import AgentStats, Fleet, FleetReader, FleetStats
 
 CONTROLLER_GOAL = 2.0  # percent of a core
 ADD_GOAL = 10.0  # seconds
@@ -61,7 +61,7 @@ def parent_of(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
-def wait_until_up(fleet: ff.Fleet) -> None:
+def wait_until_up(fleet: Fleet) -> None:
     """All agents."""
     while any(agent.state != "up" for agent in fleet.stats().agents.values()):
         time.sleep(0.01)
@@ -69,7 +69,7 @@ def wait_until_up(fleet: ff.Fleet) -> None:
 
 def scale(count: int, seconds: float) -> dict[str, Any]:
     """Figures of so many cameras at 1 frame per second."""
-    with ff.Fleet("local", agents=2) as fleet:
+    with Fleet("local", agents=2) as fleet:
         wait_until_up(fleet)
         reader = fleet.reader("circles")
         began = time.monotonic()
@@ -99,7 +99,7 @@ def scale(count: int, seconds: float) -> dict[str, Any]:
         }
 
 
-def look_at(fleet: ff.Fleet, reader: FleetReader) -> dict[str, Any]:
+def look_at(fleet: Fleet, reader: FleetReader) -> dict[str, Any]:
     """Figures of the fleet's page while a browser reads it."""
     times, size = [], 0
     with fleet.serve() as page:
@@ -138,7 +138,7 @@ def memory_kib(pid: int | str = "self") -> int:
 
 def hold(count: int, seconds: float) -> dict[str, Any]:
     """Memory and processor time of the program and its controller while so many cameras run."""
-    with ff.Fleet("local", agents=2) as fleet:
+    with Fleet("local", agents=2) as fleet:
         wait_until_up(fleet)
         reader = fleet.reader("circles")
         fleet.add_many(cameras(count, 1), build)
@@ -224,7 +224,7 @@ def kills(rounds: int, nodes: Nodes | None = None, whom: str = "agent") -> dict[
     """Figures of so many kill -9 of an agent, of its guard, or of its node, which may also fall silent."""
     first: list[float] = []
     last: list[float] = []
-    with ff.Fleet("local", agents=2) if nodes is None else ff.Fleet(nodes.address, on_head=True) as fleet:
+    with Fleet("local", agents=2) if nodes is None else Fleet(nodes.address, on_head=True) as fleet:
         wait_until_up(fleet)
         reader = fleet.reader("circles")
         fleet.add_many(cameras(KILLED_CAMERAS, KILLED_FPS), build)
@@ -294,7 +294,7 @@ def controller_kills(rounds: int, nodes: Nodes) -> dict[str, Any]:
 
     gaps: list[float] = []
     missing = repeated = 0
-    with ff.Fleet(nodes.address, name="bench", detached=True, on_head=True) as fleet:
+    with Fleet(nodes.address, name="bench", detached=True, on_head=True) as fleet:
         while len(fleet.stats().agents) < 2:
             time.sleep(0.05)
         wait_until_up(fleet)

@@ -26,7 +26,7 @@ from _measure import Result, Row, arguments, median, quantile, spread, take_turn
 from _ray_by_hand import RayByHand
 from fleet import build, cameras, cpu_of, parent_of, ray_cluster, wait_until_up
 
-import freshframe as ff
+from freshframe.fleet import Fleet
 
 SIZES = ((100, 5), (300, 2), (1000, 1))  # cameras, frames per second
 PROCESSES = 2
@@ -55,9 +55,7 @@ class InAFleet:
 
     def __init__(self, urls: Mapping[str, str], where: str = "local") -> None:
         """Starts it."""
-        self._fleet = (
-            ff.Fleet("local", agents=PROCESSES) if where == "local" else ff.Fleet(where, on_head=True)
-        )
+        self._fleet = Fleet("local", agents=PROCESSES) if where == "local" else Fleet(where, on_head=True)
         while len(self._fleet.stats().agents) < PROCESSES:
             time.sleep(0.01)
         wait_until_up(self._fleet)

@@ -333,7 +333,7 @@ def replaced_camera(swaps: int) -> dict[str, float]:
     def consume() -> None:
         before = 0.0
         while not done.is_set():
-            with contextlib.suppress(ff.ReadTimeout):
+            with contextlib.suppress(ff.ReadTimeoutError):
                 sample = reader.get(timeout=0.1)
                 if before:
                     gaps.append((sample.captured - before) * MS)

@@ -38,7 +38,7 @@ AGES_GOAL = 1.02
 DEFAULT_RATE = 30
 MANNERS = {"obey": "who wait when told to", "hammer": "who do not wait when told to"}
 
-Question = Callable[[], list[ff.View]]
+Question = Callable[[], list[ff.types.Snapshot]]
 
 
 def cost(ask: Question, count: int) -> dict[str, float]:
@@ -56,7 +56,7 @@ def cost(ask: Question, count: int) -> dict[str, float]:
     return {"cpu_p50_ms": median(used), "took_p50_ms": median(took)}
 
 
-def wrong(views: list[ff.View]) -> int:
+def wrong(views: list[ff.types.Snapshot]) -> int:
     """Pictures whose number is not as far from the first one's as their times say, or that come twice."""
     numbers = [number_of(view.frame.luma) for view in views]
     steps = [round((view.pts - views[0].pts) * FPS) % SHAPE.count for view in views]
@@ -77,7 +77,7 @@ def ages(reader: ff.Reader[ff.Frame], seconds: float) -> list[float]:
 
 
 def asked(
-    page: ff.Dashboard, reader: ff.Reader[ff.Frame], manner: str, seconds: float
+    page: ff.types.Dashboard, reader: ff.Reader[ff.Frame], manner: str, seconds: float
 ) -> tuple[list[float], dict[str, float]]:
     """The pipeline's ages beside agents, and the counts of their answers."""
     url = f"{page.url}api/look/Look.json?back=10&n=4"

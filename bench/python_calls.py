@@ -109,7 +109,7 @@ class Latest:
         """``fps`` of a camera that shows one picture."""
         self.pipeline = ff.Pipeline()
         picture = pictures()[0].copy("bgr")
-        self.reader = self.pipeline.reader(self.pipeline.add(ff.MockCamera(picture, fps=fps)))
+        self.reader = self.pipeline.reader(self.pipeline.add(ff.testing.MockCamera(picture, fps=fps)))
 
     def __enter__(self) -> ff.Reader[ff.Frame]:
         """Starts the camera and waits for its first picture."""

@@ -76,7 +76,7 @@ def read(url: str, transport: str, wanted: int = FRAMES, **options: Any) -> dict
             if frames == 1:
                 first, outages = time.monotonic() - began, outages_of(pipeline)
         client = source.info.client
-    except ff.ReadTimeout as late:
+    except ff.ReadTimeoutError as late:
         client, error = "", str(late)
     node = pipeline.stats().nodes["camera"]
     assert node.source is not None

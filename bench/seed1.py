@@ -75,7 +75,7 @@ def main() -> None:
     options = arguments(__doc__, "seed1", seconds=60)
     picture = np.random.default_rng(1).integers(0, 255, (480, 640, 3), dtype=np.uint8)
     pipeline = ff.Pipeline()
-    camera = pipeline.add(ff.MockCamera(picture, fps=FPS))
+    camera = pipeline.add(ff.testing.MockCamera(picture, fps=FPS))
     debugger, slow = Debugger(), SlowConsumer()
     pipeline.add(debugger, parent=camera)
     pipeline.add(slow, parent=camera)

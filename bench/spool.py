@@ -66,7 +66,7 @@ class Paced(ff.Source[dict[str, Any]]):
         self._count = int(seconds * RATE)
         self._stays = stays
 
-    def read(self, stop: ff.StopToken, /) -> Iterator[tuple[dict[str, Any], float]]:
+    def read(self, stop: ff.types.StopToken, /) -> Iterator[tuple[dict[str, Any], float]]:
         """Fifty results every ten milliseconds."""
         began = time.monotonic()
         for n in range(self._count):

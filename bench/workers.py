@@ -51,7 +51,7 @@ class Ticks(ff.Source[Any]):
 
     live = True
 
-    def read(self, stop: ff.StopToken) -> Iterator[tuple[Any, float]]:
+    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[Any, float]]:
         """Yields them."""
         frame = ff.Frame.from_array(PICTURE, "gray")
         number = 0

@@ -17,6 +17,6 @@ pipeline.add(look, camera)
 pipeline.add(ask, camera, on_error="skip")
 with pipeline.start():
     time.sleep(seconds)
-    look.now(max_age=2)  # raises Stale: a model would tell old pictures as news
+    look.now(max_age=2)  # raises StaleFrameError: a model would tell old pictures as news
     answer = ask.ask(question, snapshots=look.back(seconds, 4)).result(60)
     print(f"{answer.text} (the newest picture is {answer.age:.1f} s old)")

@@ -24,7 +24,7 @@ class Brightness(ff.Node[ff.Frame, float]):
 
 def main() -> None:
     pipeline = ff.Pipeline()
-    cameras = [pipeline.add(ff.MockCamera(fps=20), name=f"cam{number}") for number in range(4)]
+    cameras = [pipeline.add(ff.testing.MockCamera(fps=20), name=f"cam{number}") for number in range(4)]
     light = pipeline.add(Brightness(), cameras, name="light", batch=ff.Batch(8, max_wait=0.02))
     every = pipeline.reader(light, name="every")
     second = pipeline.reader(light.of(cameras[1]), name="second")

@@ -20,7 +20,7 @@ class Certain(ff.Node[ff.Circles, list[int]]):
 
     def open(self) -> None:
         """No frame waits yet."""
-        self.waiting: collections.deque[tuple[ff.Stamp, set[int]]] = collections.deque()
+        self.waiting: collections.deque[tuple[ff.types.Stamp, set[int]]] = collections.deque()
 
     def process(self, sample: ff.Sample[ff.Circles], /) -> Iterator[list[int]]:
         """A stamp holds no picture, so five waiting frames cost nothing."""

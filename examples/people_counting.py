@@ -31,7 +31,7 @@ CAMERAS: dict[str, tuple[str, Line]] = {
 }
 
 
-def build(line: Line, url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[ff.LineCounts]]]:
+def build(line: Line, url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[ff.types.LineCounts]]]:
     """One camera; runs on the agent that gets it."""
     pipeline = ff.Pipeline()
     people = pipeline.add(ff.CircleTracker(), pipeline.add(ff.open(url)))
@@ -42,7 +42,7 @@ def main() -> None:
     """Reads the counts of all cameras, and prints the sums."""
     seconds = float(sys.argv[-1]) if sys.argv[-1].replace(".", "").isdigit() else 10.0
     counts: dict[tuple[str, int], tuple[int, int]] = {}  # by camera and epoch: those who came in, and out
-    with ff.Fleet("auto") if "--ray" in sys.argv else ff.Fleet("local", agents=2) as fleet:
+    with ff.fleet.Fleet("auto") if "--ray" in sys.argv else ff.fleet.Fleet("local", agents=2) as fleet:
         for name, (url, line) in CAMERAS.items():
             fleet.add(name, partial(build, line), url)
         print(f"page: {fleet.serve().url}")

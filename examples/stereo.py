@@ -25,7 +25,7 @@ class Camera(ff.Source[ff.Frame]):
         self.shift = shift
         self.may_fail = may_fail
 
-    def read(self, stop: ff.StopToken) -> Iterator[tuple[ff.Frame, float]]:
+    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[ff.Frame, float]]:
         began = time.monotonic()
         for number in range(int(SECONDS * FPS)):
             if stop.wait(max(0.0, began + number / FPS - time.monotonic())):

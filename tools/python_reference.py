@@ -26,14 +26,14 @@ A call holds the GIL unless its entry says "GIL: released". Everything here is a
 """
 PROVISIONAL = "*[Provisional](../stability.md#provisional-names).*"
 SECTIONS: dict[str, tuple[str, ...]] = {
-    "Pipelines": ("Pipeline", "Port", "stream", "Stream", "run_node", "stop_all"),
+    "Pipelines": ("Pipeline", "Port", "stream", "types.Stream", "stop_all"),
     "Samples and readers": (
-        *("Sample", "Stamp", "Reader", "Frame", "Packet", "Circles", "Detections"),
-        *("LineCounts", "ZoneCounts", "ZonesCounts", "Crossing", "Visit"),
+        *("Sample", "types.Stamp", "Reader", "Frame", "types.Packet", "Circles", "Detections"),
+        *("types.LineCounts", "types.ZoneCounts", "types.ZonesCounts", "types.Crossing", "types.Visit"),
     ),
     "Sources": (
         *("open", "probe", "read_picture", "write_picture"),
-        *("VideoSource", "VideoInfo", "types.Probe", "types.Measured", "MockCamera"),
+        *("types.VideoSource", "types.VideoInfo", "types.Probe", "types.Measured"),
     ),
     "Steps": (
         *(
@@ -48,10 +48,8 @@ SECTIONS: dict[str, tuple[str, ...]] = {
             "BoxPredictor",
             "Ground",
             "Ask",
-            "Answer",
+            "types.Answer",
             "inside",
-            "results.encode_masks",
-            "results.decode_masks",
         ),
         *(
             "LineCounter",
@@ -66,43 +64,46 @@ SECTIONS: dict[str, tuple[str, ...]] = {
             "Join",
             "Process",
         ),
-        "StopToken",
+        "types.StopToken",
     ),
     "Recorders": (
         "VideoFile",
         "Keep",
-        "Segment",
+        "types.Segment",
         "ClipRecorder",
         "Look",
-        "View",
+        "types.Snapshot",
         "Publish",
         "JsonLines",
         "Csv",
         "Spool",
-        "PresenceEvent",
+        "types.PresenceEvent",
     ),
     "Queues": ("Queue", "LATEST", "NEXT", "LOSSLESS", "RECORDING"),
-    "Statistics and the dashboard": ("Dashboard", "show", "prometheus_collector", "stats", "why"),
-    "Fleets": ("Fleet",),
+    "Statistics and the dashboard": ("types.Dashboard", "show", "stats"),
+    "Fleets": ("fleet",),
     "Native code": ("native",),
     "The GIL": ("gil",),
     "Numbers": ("numeric",),
+    "Masks": ("masks",),
+    "The built-in scenes": ("demo",),
+    "Tests of your nodes": ("testing",),
     "Errors": (
         *("FreshframeError", "GraphError", "OptionError", "OptionTypeError", "StateError", "NodeError"),
         *(
             "SourceError",
-            "SourceTimeout",
-            "Refused",
-            "EndOfStream",
-            "ReadTimeout",
-            "Stalled",
-            "Stale",
-            "StopTimeout",
-            "FramesHeld",
+            "SourceTimeoutError",
+            "RefusedError",
+            "EndOfStreamError",
+            "ReadTimeoutError",
+            "StalledError",
+            "StaleFrameError",
+            "StopTimeoutError",
+            "FramesHeldError",
         ),
     ),
 }
-MODULES = ("native", "gil", "numeric", "stats", "why")
+MODULES = ("demo", "fleet", "gil", "masks", "native", "numeric", "stats", "testing")
 # Google's sections of a docstring, and whether their entries have names.
 NAMED = {"Args", "Attributes", "Raises"}
 TEXTS = {"Returns", "Yields", "Example", "Note"}

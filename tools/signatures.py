@@ -60,7 +60,7 @@ def signatures() -> list[str]:
 def _public(module: ModuleType, place: str, unsure: set[str]) -> Iterator[tuple[str, Any]]:
     """The names of a module and of those that it names, itself before its modules."""
     later = []
-    for name in sorted(module.__all__):
+    for name in sorted({*module.__all__, *getattr(module, "_MODULES", ())}):
         what = getattr(module, name)
         if place + name in unsure:
             continue

@@ -53,7 +53,7 @@ class _Webcam(ff.Source[ff.Frame]):
     def __init__(self, url: str) -> None:
         self.url = url
 
-    def read(self, stop: ff.StopToken, /) -> Iterator[tuple[ff.Frame, float]]:
+    def read(self, stop: ff.types.StopToken, /) -> Iterator[tuple[ff.Frame, float]]:
         capture = webcam.of(self.url)
         number = 0
         while not stop.stopped:

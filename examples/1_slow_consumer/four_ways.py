@@ -127,7 +127,7 @@ def run_pipeline(findings: Findings, way: str, seconds: float, computing: float)
     """The same as a pipeline; only the word `process` differs."""
     process: Any = {"node": False, "process": True, "workers": ff.Process(workers=2, ordered=False)}[way]
     pipeline = ff.Pipeline()
-    camera = pipeline.add(ff.MockCamera(picture(), fps=FPS))
+    camera = pipeline.add(ff.testing.MockCamera(picture(), fps=FPS))
     pipeline.add(Debugger(), parent=camera, name="debugger")
     slow = pipeline.add(SlowConsumer(computing), parent=camera, name="slow", process=process)
     reader = pipeline.reader(slow, frames=False)

@@ -53,7 +53,7 @@ def main() -> None:
     options = parser.parse_args()
 
     pipeline = ff.Pipeline()
-    camera = pipeline.add(ff.MockCamera(options.image or picture(), fps=FPS))
+    camera = pipeline.add(ff.testing.MockCamera(options.image or picture(), fps=FPS))
     debugger, consumer = Debugger(), SlowConsumer(options.slow)
     pipeline.add(debugger, parent=camera)
     pipeline.add(consumer, parent=camera)

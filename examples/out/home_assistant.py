@@ -45,7 +45,7 @@ class HomeAssistant:
         """Returns when the broker has acknowledged the states."""
         unknown = [place for place, event in enumerate(events) if not self._knows(event["value"])]
         if unknown:
-            raise ff.Refused(unknown, "it is no event of a zone")
+            raise ff.RefusedError(unknown, "it is no event of a zone")
         changed = {event["value"]["key"]: event["value"]["ended"] is None for event in events}
         try:
             client = self._connected()
@@ -165,7 +165,7 @@ def main() -> None:
     send.close()
 
 
-def occupancy(name: str) -> ff.Presence[ff.ZoneCounts]:
+def occupancy(name: str) -> ff.Presence[ff.types.ZoneCounts]:
     """Begins when something is in the zone, and ends when nothing was for two seconds."""
     return ff.Presence(lambda counts: {name} if len(counts.inside) else (), max_gap=2.0)
 

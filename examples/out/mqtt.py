@@ -41,7 +41,7 @@ class Mqtt:
         messages = [(self._topic_of(event), json.dumps(event)) for event in events]
         never = [place for place, message in enumerate(messages) if not fits(*message)]
         if never:
-            raise ff.Refused(never, "its topic or its text is longer than MQTT allows")
+            raise ff.RefusedError(never, "its topic or its text is longer than MQTT allows")
         try:
             client = self._connected()
             sent = [client.publish(topic, text, qos=1) for topic, text in messages]

@@ -37,7 +37,7 @@ class Postgres:
                     ROW, [(e["box"], e["n"], e["source"], e["spooled"], json.dumps(e)) for e in events]
                 )
         except psycopg.DataError as error:  # a value that no row can have, such as a text with NUL
-            raise ff.Refused(reason=f"PostgreSQL: {error}") from error
+            raise ff.RefusedError(reason=f"PostgreSQL: {error}") from error
         except BaseException:
             self.close()
             raise

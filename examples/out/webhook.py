@@ -97,7 +97,7 @@ class Webhook:
         except urllib.error.HTTPError as error:
             error.close()
             if error.code in NEVER:
-                raise ff.Refused(reason=f"the server answered {error.code}") from error
+                raise ff.RefusedError(reason=f"the server answered {error.code}") from error
             raise
 
 

@@ -61,7 +61,7 @@ class SourceError : public Error {
 };
 
 /// A source did not open, or did not deliver, within its time limit.
-class SourceTimeout : public SourceError {
+class SourceTimeoutError : public SourceError {
  public:
   using SourceError::SourceError;
 };
@@ -125,33 +125,33 @@ class NodeError : public Error {
 };
 
 /// More picture memory is on loan outside the engine than Pipeline::Options::max_held_bytes allows.
-class FramesHeld : public Error {
+class FramesHeldError : public Error {
  public:
   using Error::Error;
 };
 
 /// The stream ended, and all its samples have been read.
-class EndOfStream : public Error {
+class EndOfStreamError : public Error {
  public:
   using Error::Error;
 };
 
 /// No sample arrived in time; the reader stays usable.
-class ReadTimeout : public Error {
+class ReadTimeoutError : public Error {
  public:
   using Error::Error;
 };
 
 /// The pipeline does not move because a full blocking edge is not read; the message names the edge.
-class Stalled : public Error {
+class StalledError : public Error {
  public:
   using Error::Error;
 };
 
 /// stop() ran out of time; `nodes()` are still busy.
-class StopTimeout : public Error {
+class StopTimeoutError : public Error {
  public:
-  StopTimeout(const std::string& what, std::vector<std::string> nodes)
+  StopTimeoutError(const std::string& what, std::vector<std::string> nodes)
       : Error(what), nodes_(std::move(nodes)) {}
 
   [[nodiscard]] const std::vector<std::string>& nodes() const noexcept { return nodes_; }

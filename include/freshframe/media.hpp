@@ -119,11 +119,11 @@ class VideoSource : public Source<Frame> {
 ///
 /// A file's frames keep the decoder's memory. pts counts from the start of the file and never decreases.
 /// Frames that cannot be decoded are counted as `decode`. open() throws SourceError, also for unknown entries
-/// of `options`, or SourceTimeout.
+/// of `options`, or SourceTimeoutError.
 ///
 /// A network stream is live. open() tries once. Unless `reconnect` is false, the source then retries forever
 /// with 0.5 to 10 s back-off, as NodeStats::source shows. With `reconnect` false open() throws SourceError or
-/// SourceTimeout, and the end of the stream is a SourceError too. info() is empty until the first connection.
+/// SourceTimeoutError, and the end of the stream is a SourceError too. info() is empty until the first connection.
 /// With RTSP the size is known from the first frame on.
 [[nodiscard]] std::unique_ptr<VideoSource> open(const std::string& url, const OpenOptions& options = {});
 

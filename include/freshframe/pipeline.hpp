@@ -145,14 +145,14 @@ class Reader {
 
   /// The newest sample, the same again when nothing is newer, nullopt before the first. Never waits.
   [[nodiscard]] std::optional<Sample<T>> latest() { return typed(reader_verbs::latest(*core_)); }
-  /// The next unseen sample or nullopt. Throws EndOfStream after the last.
+  /// The next unseen sample or nullopt. Throws EndOfStreamError after the last.
   [[nodiscard]] std::optional<Sample<T>> poll() { return typed(reader_verbs::poll(*core_)); }
-  /// Waits for the next unseen sample; nullopt at the end of the stream. Throws ReadTimeout, NodeError,
-  /// Stalled.
+  /// Waits for the next unseen sample; nullopt at the end of the stream. Throws ReadTimeoutError, NodeError,
+  /// StalledError.
   [[nodiscard]] std::optional<Sample<T>> get(std::optional<Seconds> timeout = std::nullopt) {
     try {
       return Sample<T>(reader_verbs::get(*core_, timeout));
-    } catch (const EndOfStream&) {
+    } catch (const EndOfStreamError&) {
       return std::nullopt;
     }
   }
@@ -273,7 +273,7 @@ class Pipeline {
   }
   /// Ends a node of a running pipeline and all nodes below it that no source reaches without it; merges stay.
   /// Returns the last statistics of all that went, or nothing when it was removed before. Throws the failure of
-  /// a close(), and StopTimeout with the nodes that are still busy, which end by themselves. On a node's own
+  /// a close(), and StopTimeoutError with the nodes that are still busy, which end by themselves. On a node's own
   /// thread it only asks.
   template <class T>
   Stats remove(Port<T> port, const RemoveOptions& options = {}) {
@@ -288,7 +288,7 @@ class Pipeline {
   /// of its own while the old one works. When the old one's call has ended, it takes over the edges, name and counters,
   /// and the old one closes there. Lossless edges lose nothing. A source goes on with the numbers and times of the one
   /// before. Both must be native, of the same types, and no recorders. Throws GraphError, StateError, the failures of
-  /// open() (of a source: its first attempt) and of the old one's close(), and StopTimeout 5 s after open(): the old
+  /// open() (of a source: its first attempt) and of the old one's close(), and StopTimeoutError 5 s after open(): the old
   /// one, still in a call, works on (a source goes after it). On a node's own thread, and while the node waits for room
   /// in a full queue, it does not wait for the change, and failures are logged.
   template <class T, class N>
@@ -312,11 +312,11 @@ class Pipeline {
   /// NodeError. After an exception of the embedder the pipeline is asked to stop: end its nodes, then call
   /// stop().
   void start(const Embedder& embedder = {});
-  /// Returns true if the pipeline has ended. Throws the first NodeError or SourceError, and Stalled.
+  /// Returns true if the pipeline has ended. Throws the first NodeError or SourceError, and StalledError.
   bool wait(std::optional<Seconds> timeout = std::nullopt, const Look& look = {});
   /// start() unless started, wait until the end, stop.
   Report run();
-  /// Idempotent. Throws StopTimeout naming the nodes that are still busy; from a node's own thread only
+  /// Idempotent. Throws StopTimeoutError naming the nodes that are still busy; from a node's own thread only
   /// requests.
   void stop(Seconds timeout = Seconds{5}, const Look& look = {});
 

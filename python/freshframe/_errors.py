@@ -29,6 +29,10 @@ class StateError(FreshframeError, RuntimeError):
     """The object's state does not allow the call: it is too early, too late, or concurrent with another."""
 
 
+class MissingPackageError(FreshframeError, ImportError):
+    """An optional package that the call needs is not installed; the message has the command to install it."""
+
+
 class SourceError(FreshframeError, OSError):
     """A device, file or network stream could not be opened or was lost.
 
@@ -45,7 +49,7 @@ class SourceError(FreshframeError, OSError):
         return type(self), self.args, {**vars(self), "errno": self.errno}
 
 
-class SourceTimeout(SourceError, TimeoutError):
+class SourceTimeoutError(SourceError, TimeoutError):
     """A source did not open, or did not deliver, within its time limit."""
 
 
@@ -74,23 +78,23 @@ class NodeError(FreshframeError, RuntimeError):
         return type(self), self.args, {name: value for name, value in vars(self).items() if name != "sample"}
 
 
-class FramesHeld(FreshframeError, MemoryError):
+class FramesHeldError(FreshframeError, MemoryError):
     """Python holds more frames than ``Pipeline(max_held_bytes=)`` allows."""
 
 
-class EndOfStream(FreshframeError):
+class EndOfStreamError(FreshframeError, EOFError):
     """The stream has ended, and all its samples were read."""
 
 
-class ReadTimeout(FreshframeError, TimeoutError):
+class ReadTimeoutError(FreshframeError, TimeoutError):
     """No sample arrived in time; the reader stays usable."""
 
 
-class Stalled(FreshframeError, TimeoutError):
+class StalledError(FreshframeError, TimeoutError):
     """The pipeline does not move because a full blocking edge is not read; the message names it."""
 
 
-class StopTimeout(FreshframeError, TimeoutError):
+class StopTimeoutError(FreshframeError, TimeoutError):
     """``stop()`` ran out of time.
 
     Attributes:

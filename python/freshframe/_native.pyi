@@ -24,7 +24,7 @@ from freshframe._look.stats import (
     SourceState,
     WorkerState
 )
-import freshframe.results
+import freshframe
 
 
 class Frame:
@@ -428,7 +428,7 @@ class Engine:
 
     def stop(self, seconds: float, /) -> bool:
         """
-        Stops the pipeline and joins its threads; raises StopTimeout. On a node's own thread it only requests the stop and returns False. GIL: released while waiting
+        Stops the pipeline and joins its threads; raises StopTimeoutError. On a node's own thread it only requests the stop and returns False. GIL: released while waiting
         """
 
     def join(self, seconds: float, /) -> bool:
@@ -1147,10 +1147,10 @@ class Reader(Generic[T_co]):
         Returns:
             The sample; ``sample.dropped`` counts those lost on this edge since the last one.
         Raises:
-            EndOfStream: Every parent ended and the queue is empty.
-            ReadTimeout: Nothing arrived in time. The reader stays usable.
+            EndOfStreamError: Every parent ended and the queue is empty.
+            ReadTimeoutError: Nothing arrived in time. The reader stays usable.
             NodeError: A node failed; ``__cause__`` is its exception.
-            Stalled: Nothing moves because another reader, whose queue blocks, is not read.
+            StalledError: Nothing moves because another reader, whose queue blocks, is not read.
         GIL: released while waiting.
         """
 
@@ -1166,7 +1166,7 @@ class Reader(Generic[T_co]):
         Raises:
             GraphError: The reader's queue blocks (a file) or is NEXT.
             NodeError: A node failed.
-            FramesHeld: Python holds more frames than max_held_bytes.
+            FramesHeldError: Python holds more frames than max_held_bytes.
         """
 
     def poll(self) -> Sample[T_co] | None:
@@ -1174,9 +1174,9 @@ class Reader(Generic[T_co]):
         The next unseen sample or None. Never waits.
 
         Raises:
-            EndOfStream: Every parent ended and the queue is empty.
+            EndOfStreamError: Every parent ended and the queue is empty.
             NodeError: A node failed.
-            FramesHeld: Python holds more frames than max_held_bytes.
+            FramesHeldError: Python holds more frames than max_held_bytes.
         """
 
     @property
@@ -1212,7 +1212,7 @@ class Reader(Generic[T_co]):
         """
 
     def _check_stalled(self) -> None:
-        """Raises Stalled if a further wait cannot succeed."""
+        """Raises StalledError if a further wait cannot succeed."""
 
     def _arm(self, waits: bool) -> None:
         """Enables wake-ups before the event loop waits, and disables them after."""
@@ -1861,12 +1861,12 @@ def demo_shapes(url: str, seq: int) -> list[DemoShape]: ...
 
 def make_circle_detector(radius: tuple[float, float], max_circles: int, min_confidence: float, concentric: bool, roi: Sequence[int] | None) -> NodeHandle: ...
 
-def detect_circles(image: Any, radius: tuple[float, float], max_circles: int, min_confidence: float, concentric: bool) -> freshframe.results.Circles:
+def detect_circles(image: Any, radius: tuple[float, float], max_circles: int, min_confidence: float, concentric: bool) -> freshframe.Circles:
     """GIL: released"""
 
 def make_circle_tracker(radius: tuple[float, float], max_circles: int, max_gap: float, full_every: float, roi: Sequence[int] | None) -> NodeHandle: ...
 
-def update_circle_tracker(tracker: NodeHandle, image: Any, time: float) -> freshframe.results.Circles:
+def update_circle_tracker(tracker: NodeHandle, image: Any, time: float) -> freshframe.Circles:
     """GIL: released"""
 
 class GroundHandle:
@@ -1882,7 +1882,7 @@ def make_ground(picture: Sequence[tuple[float, float]], metres: Sequence[tuple[f
 
 def make_box_tracker(max_gap: float, min_confidence: float, iou: float, ground: GroundHandle | None) -> NodeHandle: ...
 
-def update_box_tracker(tracker: NodeHandle, detections: Any, time: float, size: tuple[int, int]) -> freshframe.results.Detections:
+def update_box_tracker(tracker: NodeHandle, detections: Any, time: float, size: tuple[int, int]) -> freshframe.Detections:
     """GIL: released for a hundred boxes or more, held otherwise"""
 
 def make_box_predictor(max_age: float) -> NodeHandle: ...

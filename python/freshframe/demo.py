@@ -9,7 +9,7 @@ from pathlib import Path
 from . import _check, _native
 from ._interpreter import calls as _calls
 
-__all__ = ["DemoCircle", "DemoShape", "demo_shapes", "demo_truth", "shapes_model"]
+__all__ = ["DemoCircle", "DemoShape", "circles", "shapes", "shapes_model"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class DemoCircle:
     visible: float
 
 
-def demo_truth(url: str, seq: int) -> list[DemoCircle]:
+def circles(url: str, seq: int) -> list[DemoCircle]:
     """The truth of frame ``seq`` of a ``demo:circles?...`` URL.
 
     Raises:
@@ -66,7 +66,7 @@ class DemoShape:
     visible: float
 
 
-def demo_shapes(url: str, seq: int) -> list[DemoShape]:
+def shapes(url: str, seq: int) -> list[DemoShape]:
     """The truth of frame ``seq`` of a ``demo:shapes?...`` URL.
 
     Raises:

@@ -275,7 +275,7 @@ def numba(
         A decorator that returns a node of frames, as of load().
 
     Raises:
-        ImportError: numba is not installed.
+        MissingPackageError: numba is not installed.
         OptionError: An option is out of range, numba cannot compile the function, it writes into ``pixels``,
             returns a value that nothing reads, or would take the GIL (``print``, object mode,
             ``parallel=True``).

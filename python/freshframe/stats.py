@@ -1,4 +1,4 @@
-"""Statistics: the classes of what stats() and report() of a pipeline give, and the members of nodes have."""
+"""Statistics: the classes that stats(), run(), why() and what_if() of a pipeline return."""
 
 # SPDX-License-Identifier: Apache-2.0
 from ._look.stats import (
@@ -16,13 +16,21 @@ from ._look.stats import (
     Stats,
     WorkerStats,
 )
+from ._look.what_if import Interval, Outcome, WhatIf
+from ._look.why import Age, AgePart, Finding, Why
 from ._media.publish import PublishStats
+from ._shortcuts.prometheus import prometheus_collector
 
 __all__ = [
+    "Age",
+    "AgePart",
     "EdgeStats",
+    "Finding",
     "InferenceStats",
+    "Interval",
     "JoinStats",
     "NodeStats",
+    "Outcome",
     "PoolStats",
     "Progress",
     "PublishStats",
@@ -32,5 +40,8 @@ __all__ = [
     "SourceStats",
     "SpoolStats",
     "Stats",
+    "WhatIf",
+    "Why",
     "WorkerStats",
+    "prometheus_collector",
 ]

@@ -1,19 +1,89 @@
-"""Types for annotations: a frame's arrays and formats, and the properties that probe() finds."""
-# SPDX-License-Identifier: Apache-2.0
+"""Types for annotations: results that calls return, and the closed sets of options."""
 
+# SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import typing as _typing
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from ._shortcuts.probe import Measured, Probe
+from ._interpreter import late_names as _late_names
 
-__all__ = ["Measured", "PixelFormat", "Plane", "Probe"]
+if _typing.TYPE_CHECKING:
+    from ._graph.join import JoinBy
+    from ._look.dashboard import Dashboard
+    from ._media.look import Snapshot
+    from ._media.segments import Segment
+    from ._media.video import Speed, VideoSource
+    from ._media.video_info import VideoInfo
+    from ._native import Packet, Stamp, StopToken
+    from ._shortcuts.probe import Measured, Probe
+    from ._shortcuts.stream import Stream
+    from ._spool.presence import PresenceEvent
+    from ._vision.ask import Answer
+    from ._vision.counts import Crossing, LineCounts, Point, Visit, ZoneCounts, ZonesCounts
+    from ._vision.onnx import Layout, Provider, TensorInfo
 
-PixelFormat = Literal["gray", "nv12", "i420", "i422", "i444", "bgr", "rgb"]
+Format = Literal["gray", "nv12", "i420", "i422", "i444", "bgr", "rgb"]
 """Layouts of a frame's samples, 8 bits each."""
 
 Plane = npt.NDArray[np.uint8]
 """One component array of a frame: (h, w), or (h, w, channels); read-only."""
+
+_LATER = {
+    "JoinBy": "_graph.join",
+    "Dashboard": "_look.dashboard",
+    "Snapshot": "_media.look",
+    "Segment": "_media.segments",
+    **dict.fromkeys(("Speed", "VideoSource"), "_media.video"),
+    "VideoInfo": "_media.video_info",
+    **dict.fromkeys(("Packet", "Stamp", "StopToken"), "_native"),
+    **dict.fromkeys(("Measured", "Probe"), "_shortcuts.probe"),
+    "Stream": "_shortcuts.stream",
+    "PresenceEvent": "_spool.presence",
+    "Answer": "_vision.ask",
+    **dict.fromkeys(
+        ("Crossing", "LineCounts", "Point", "Visit", "ZoneCounts", "ZonesCounts"), "_vision.counts"
+    ),
+    **dict.fromkeys(("Layout", "Provider", "TensorInfo"), "_vision.onnx"),
+}  # the module of each name that is loaded at its first use
+
+if not _typing.TYPE_CHECKING:
+    __getattr__ = _late_names.getter(globals(), _LATER)
+
+
+def __dir__() -> list[str]:
+    """All public names, also those that are loaded at their first use."""
+    return sorted({*globals(), *__all__})
+
+
+__all__ = [
+    "Answer",
+    "Crossing",
+    "Dashboard",
+    "Format",
+    "JoinBy",
+    "Layout",
+    "LineCounts",
+    "Measured",
+    "Packet",
+    "Plane",
+    "Point",
+    "PresenceEvent",
+    "Probe",
+    "Provider",
+    "Segment",
+    "Snapshot",
+    "Speed",
+    "Stamp",
+    "StopToken",
+    "Stream",
+    "TensorInfo",
+    "VideoInfo",
+    "VideoSource",
+    "Visit",
+    "ZoneCounts",
+    "ZonesCounts",
+]

@@ -31,13 +31,13 @@ void register_classes(const nb::dict& given) {
   known.option_type_error = keep("OptionTypeError");
   known.state_error = keep("StateError");
   known.source_error = keep("SourceError");
-  known.source_timeout = keep("SourceTimeout");
+  known.source_timeout = keep("SourceTimeoutError");
   known.node_error = keep("NodeError");
-  known.frames_held = keep("FramesHeld");
-  known.end_of_stream = keep("EndOfStream");
-  known.read_timeout = keep("ReadTimeout");
-  known.stalled = keep("Stalled");
-  known.stop_timeout = keep("StopTimeout");
+  known.frames_held = keep("FramesHeldError");
+  known.end_of_stream = keep("EndOfStreamError");
+  known.read_timeout = keep("ReadTimeoutError");
+  known.stalled = keep("StalledError");
+  known.stop_timeout = keep("StopTimeoutError");
   known.stamped = keep("Stamped");
   known.reader_iterator = keep("ReaderIterator");
 }

@@ -23,19 +23,19 @@ void throw_shut_out(const std::string& url) {
 }
 
 void throw_no_address_in_time(const std::string& url, const std::string& host, double seconds) {
-  throw SourceTimeout("the address of " + host_text(url, host) + " was not found within " +
-                          core::seconds_text(seconds) + ": '" + url + "'",
-                      url, ETIMEDOUT);
+  throw SourceTimeoutError("the address of " + host_text(url, host) + " was not found within " +
+                               core::seconds_text(seconds) + ": '" + url + "'",
+                           url, ETIMEDOUT);
 }
 
 void throw_not_opened(const std::string& url, double seconds, const std::string& why) {
-  throw SourceTimeout(
+  throw SourceTimeoutError(
       "'" + url + "' was not opened within " + core::seconds_text(seconds) + (why.empty() ? "" : ": " + why),
       url, ETIMEDOUT);
 }
 
 void throw_no_video(const std::string& url, double seconds, const std::string& why) {
-  throw SourceTimeout(
+  throw SourceTimeoutError(
       "'" + url + "' sent no video for " + core::seconds_text(seconds) + (why.empty() ? "" : ": " + why), url,
       ETIMEDOUT);
 }

@@ -11,7 +11,7 @@ inline constexpr int kMostRedirects = 5;
 inline constexpr const char* kRedirectLoop = "the server redirects again and again";
 inline constexpr const char* kPlaylistLoop = "its playlists name playlists again and again";
 
-// Each `url` is without its password. All functions but host_text() throw a SourceError or a SourceTimeout.
+// Each `url` is without its password. All functions but host_text() throw a SourceError or a SourceTimeoutError.
 
 /// "'camera.local'". A part of a password in place of the host, because a '/' was not written as %2F, is
 /// masked in `url`, and is not shown here either.

@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.network, pytest.mark.filterwarnings("default"), pytest
 class Watch:
     """A fleet whose results are read, and the rules that hold after each fault."""
 
-    def __init__(self, fleet: ff.Fleet) -> None:
+    def __init__(self, fleet: ff.fleet.Fleet) -> None:
         self.fleet = fleet
         self.reader: FleetReader = fleet.reader("ticks")
         self.samples: list[FleetSample] = []
@@ -69,7 +69,7 @@ class Watch:
         left = set(after)
 
         def read() -> bool:
-            with contextlib.suppress(ff.ReadTimeout):
+            with contextlib.suppress(ff.ReadTimeoutError):
                 sample = self.reader.get(0.2)
                 self.samples.append(sample)
                 if sample.epoch > after.get(sample.camera, sample.epoch):
@@ -93,7 +93,7 @@ class Watch:
 def watch(cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watch]:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     nodes = len(cluster.list_all_nodes())
-    with ff.Fleet(cluster.address, on_head=True) as fleet:
+    with ff.fleet.Fleet(cluster.address, on_head=True) as fleet:
         watch = Watch(fleet)
         watch.until_up(nodes)
         yield watch
@@ -136,7 +136,7 @@ def test_an_agent_and_a_guard_that_are_killed_cost_what_they_had_and_their_camer
 
 
 def test_two_fleets_share_a_cluster(watch: Watch, cluster: Any) -> None:
-    with ff.Fleet(cluster.address, on_head=True) as other:
+    with ff.fleet.Fleet(cluster.address, on_head=True) as other:
         other.add("cam", fleet_builds.ticks, "ticks:0.02")
         assert other.reader("ticks").get(50).camera == "cam"
         balance(other)
@@ -171,13 +171,13 @@ def test_a_build_that_only_the_program_can_import_travels_with_the_runtime_envir
     monkeypatch.syspath_prepend(str(folder))
     import only_here  # type: ignore[import-not-found]  # noqa: PLC0415
 
-    with ff.Fleet(cluster.address, on_head=True) as fleet:
+    with ff.fleet.Fleet(cluster.address, on_head=True) as fleet:
         with pytest.raises(ff.StateError, match=r"give runtime_env to its ray.init\(\)"):
-            ff.Fleet(cluster.address, runtime_env={"working_dir": str(folder)})
+            ff.fleet.Fleet(cluster.address, runtime_env={"working_dir": str(folder)})
         fleet.add("cam", only_here.build, "x")
         until(lambda: fleet.stats().cameras["cam"].state == "failed", lambda: str(fleet.stats()))
         assert "runtime_env={'working_dir': '.'}" in fleet.stats().cameras["cam"].why
-    with ff.Fleet(cluster.address, on_head=True, runtime_env={"working_dir": str(folder)}) as fleet:
+    with ff.fleet.Fleet(cluster.address, on_head=True, runtime_env={"working_dir": str(folder)}) as fleet:
         fleet.add("cam", only_here.build, "x")
         assert fleet.reader("ticks").get(50).camera == "cam"
 

@@ -40,7 +40,7 @@ _MAKER = """
 import sys
 from rigs.fleet import builds as fleet_builds
 import freshframe as ff
-fleet = ff.Fleet(sys.argv[1], name="yard", detached=True, on_head=True)
+fleet = ff.fleet.Fleet(sys.argv[1], name="yard", detached=True, on_head=True)
 fleet.add("cam", fleet_builds.ticks, "ticks:0.02")
 print(fleet.reader("ticks").get(100).epoch, flush=True)
 if sys.argv[2] == "hangs":
@@ -78,18 +78,18 @@ def yard(cluster: Any, request: pytest.FixtureRequest) -> Iterator[int]:
         if how == "hangs":
             maker.kill()
     yield epoch
-    with ff.Fleet.connect("yard", address=cluster.address) as fleet:
+    with ff.fleet.Fleet.connect("yard", address=cluster.address) as fleet:
         balance(fleet)
         fleet.shutdown()
     with pytest.raises(
         ff.StateError, match="there is no detached fleet 'yard' on this cluster; there are: none"
     ):
-        ff.Fleet.connect("yard", address=cluster.address)
+        ff.fleet.Fleet.connect("yard", address=cluster.address)
 
 
 @pytest.mark.parametrize("yard", ["ends", "hangs"], indirect=True)
 def test_a_fleet_outlives_the_program_that_made_it(cluster: Any, yard: int) -> None:
-    with ff.Fleet.connect("yard", address=cluster.address) as fleet:
+    with ff.fleet.Fleet.connect("yard", address=cluster.address) as fleet:
         until(lambda: fleet.stats().cameras["cam"].state == "running", "the camera, which gives results")
         assert fleet.stats().cameras["cam"].epoch == yard
         sample = fleet.reader("ticks").get(50)
@@ -97,7 +97,7 @@ def test_a_fleet_outlives_the_program_that_made_it(cluster: Any, yard: int) -> N
         fleet.add("other", fleet_builds.ticks, "ticks:0.02", needs={"site": "south"})
         until(lambda: fleet.stats().cameras["other"].state == "running", "the second camera")
         with pytest.raises(ff.StateError, match=r"Fleet.connect\('yard', address=...\) comes back to it"):
-            ff.Fleet(cluster.address, name="yard", detached=True)
+            ff.fleet.Fleet(cluster.address, name="yard", detached=True)
         fleet.reader("ticks", name="log").get(50)
 
 
@@ -115,7 +115,7 @@ def test_a_controller_that_is_killed_is_restarted_by_ray_and_adopts_its_agents(
     cluster: Any, yard: int, tmp_path: Path
 ) -> None:
     log = tmp_path / "sessions.jsonl"
-    with CameraServer(1, 25, log) as server, ff.Fleet.connect("yard", address=cluster.address) as fleet:
+    with CameraServer(1, 25, log) as server, ff.fleet.Fleet.connect("yard", address=cluster.address) as fleet:
         reader = fleet.reader("ticks", name="log")
         fleet.add("gate", check_build, server.url(0), exclusive=True)
         until(lambda: fleet.stats().cameras["gate"].results > 0, "results of the exclusive camera")
@@ -150,7 +150,7 @@ def test_a_controller_that_is_killed_is_restarted_by_ray_and_adopts_its_agents(
 
 
 def test_a_controller_that_cannot_be_started_again_says_why_until_it_can(cluster: Any, yard: int) -> None:
-    with ff.Fleet.connect("yard", address=cluster.address) as fleet:
+    with ff.fleet.Fleet.connect("yard", address=cluster.address) as fleet:
         store = RayStore()
         (key,) = store.keys("yard/state/")
         known = store.get(key)
@@ -195,7 +195,7 @@ import sys, time
 import freshframe as ff
 time.sleep(max(0.0, float(sys.argv[2]) - time.time()))
 try:
-    ff.Fleet(sys.argv[1], name="twin", detached=True)
+    ff.fleet.Fleet(sys.argv[1], name="twin", detached=True)
     print("made", flush=True)
 except ff.StateError as error:
     print(error, flush=True)
@@ -206,7 +206,7 @@ def test_of_two_programs_that_make_a_fleet_of_one_name_one_is_told_to_connect(cl
     begin = str(time.time() + 3)
     with start(cluster, _TWIN, begin) as one, start(cluster, _TWIN, begin) as two:
         said = sorted((one.communicate()[0].strip(), two.communicate()[0].strip()))
-    with ff.Fleet.connect("twin", address=cluster.address) as fleet:
+    with ff.fleet.Fleet.connect("twin", address=cluster.address) as fleet:
         fleet.shutdown()
     assert said[0] == "made"
     assert "Fleet.connect('twin', address=...) comes back to it" in said[1]
@@ -248,18 +248,18 @@ def build(url):
 
 _FIRST = """
 import sys
-import freshframe as ff
+from freshframe.fleet import Fleet
 from upgraded_yard import build
-fleet = ff.Fleet(sys.argv[1], name="upgraded", detached=True, on_head=True, runtime_env={"working_dir": "."})
+fleet = Fleet(sys.argv[1], name="upgraded", detached=True, on_head=True, runtime_env={"working_dir": "."})
 fleet.add_many({"a": "x", "b": "x"}, build)
 print(fleet.reader("versions", name="log").get(100).value)
 """
 
 _NEXT = """
 import sys, time
-import freshframe as ff
+from freshframe.fleet import Fleet
 from upgraded_yard import build
-with ff.Fleet.connect("upgraded", address=sys.argv[1]) as fleet:
+with ff.fleet.Fleet.connect("upgraded", address=sys.argv[1]) as fleet:
     reader = fleet.reader("versions", name="log")
     reader.get(50)
     began = time.monotonic()
@@ -297,7 +297,7 @@ def test_a_program_with_a_newer_module_gives_a_detached_fleet_its_new_code(
         with start(cluster, _NEXT) as following:
             assert following.communicate()[0].split()[-1] == "True"
     finally:
-        with ff.Fleet.connect("upgraded", address=cluster.address) as fleet:
+        with ff.fleet.Fleet.connect("upgraded", address=cluster.address) as fleet:
             fleet.shutdown()
 
 
@@ -307,7 +307,7 @@ import freshframe
 freshframe.__version__ = "99.1.0"
 import freshframe as ff
 from rigs.fleet import builds as fleet_builds
-fleet = ff.Fleet.connect("yard", address=sys.argv[1])
+fleet = ff.fleet.Fleet.connect("yard", address=sys.argv[1])
 print(fleet.stats().cameras["cam"].state in ("running", "waiting"))
 try:
     fleet.add("other", fleet_builds.ticks, "ticks:0.02")
@@ -325,7 +325,7 @@ def test_a_program_with_another_version_looks_at_a_detached_fleet(cluster: Any, 
 def test_a_program_that_uses_ray_client_is_refused(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_ADDRESS", "ray://127.0.0.1:10001")
     with pytest.raises(ff.OptionError, match=r"RAY_ADDRESS is 'ray://127.0.0.1:10001'"):
-        ff.Fleet("auto")
+        ff.fleet.Fleet("auto")
 
 
 def test_the_command_line_runs_cameras_on_a_cluster(cluster: Any, tmp_path: Path) -> None:

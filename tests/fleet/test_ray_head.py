@@ -32,7 +32,7 @@ _PROGRAM = """
 import json, sys, threading, time
 from rigs.fleet import builds as fleet_builds
 import freshframe as ff
-with ff.Fleet(sys.argv[1], on_head=True) as fleet:
+with ff.fleet.Fleet(sys.argv[1], on_head=True) as fleet:
     for site in ("north", "south"):
         fleet.add(site[0], fleet_builds.ticks, "ticks:0.05", needs={"site": site})
     reader = fleet.reader("ticks")

@@ -35,7 +35,7 @@ def found(pictures: list[ff.Frame], **options: Any) -> tuple[Any, Any]:
     boxes = [ff.Detections([[0, 0, one.width, one.height]], [1], [0]) for one in pictures]
     names = [str(i) for i in range(1000)]
     classifier = ff.OnnxClassifier(FOLDER / "yolo11n-cls.onnx", names=names, threads=1, **options)
-    data = [sample.value.data for sample in ff.run_node(classifier, boxes, frames=pictures)]
+    data = [sample.value.data for sample in ff.testing.run_node(classifier, boxes, frames=pictures)]
     kinds = np.array([int(each["kind"][0]) for each in data])
     return kinds, np.array([each["kind_confidence"][0] for each in data])
 

@@ -47,7 +47,10 @@ def found(known: dict[str, Any], name: str) -> list[ff.Detections]:
         FOLDER / f"{name}.onnx", confidence=float(known[f"{name}/confidence"]), threads=1
     )
     pictures = [known[f"picture{i}"] for i in range(sum(key.startswith("picture") for key in known))]
-    return [sample.value for sample in ff.run_node(detector, [ff.Frame.from_array(one) for one in pictures])]
+    return [
+        sample.value
+        for sample in ff.testing.run_node(detector, [ff.Frame.from_array(one) for one in pictures])
+    ]
 
 
 def partners(ours: ff.Detections, theirs: dict[str, Any], shapes: Any) -> list[tuple[int, int]]:
@@ -94,13 +97,13 @@ def test_the_masks_are_those_of_ultralytics(known: dict[str, Any], name: str) ->
     for number, given in enumerate(found(known, name)):
         theirs = with_area(of_picture(known, name, number))
         height, width = known[f"picture{number}"].shape[:2]
-        seen = [ff.results.decode_masks([text])[0].any() for text in given.data["mask"]]
+        seen = [ff.masks.decode([text])[0].any() for text in given.data["mask"]]
         ours = given[np.array(seen, bool)]  # Ultralytics leaves out boxes whose mask is empty
         pairs = partners(ours, theirs, lambda i, j: np.abs(ours.xyxy[i] - theirs["xyxy"][j]).max())  # noqa: B023
         same, count = same + len(pairs), count + max(len(ours), len(theirs["xyxy"]))
         if not pairs:
             continue
-        masks = ff.results.decode_masks(ours.data["mask"], size=(width, height))
+        masks = ff.masks.decode(ours.data["mask"], size=(width, height))
         for i, j in pairs:
             mask = np.unpackbits(theirs["masks"][j], axis=-1, count=width).astype(bool)
             both, differ = (mask & masks[i]).sum(), (mask ^ masks[i]).sum()

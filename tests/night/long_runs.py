@@ -258,7 +258,7 @@ class _InFullBatches(ff.Source[float]):
     def __init__(self) -> None:
         self.taken = threading.Semaphore(0)
 
-    def read(self, stop: ff.StopToken) -> Iterator[tuple[float, float]]:
+    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[float, float]]:
         """Reads until the stop."""
         while True:
             for _ in range(_BATCH):

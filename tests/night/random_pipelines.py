@@ -102,7 +102,7 @@ def run_once(program: Program, folder: Path) -> list[str]:
 def shrunk(program: Program, findings: list[str], folder: Path) -> Failure:
     """Leaves out steps and changes as long as it still fails in one of a few runs."""
     best = Failure(program, findings)
-    slow = findings[0].startswith((REMAINS, "it raised StopTimeout", "it did not end"))
+    slow = findings[0].startswith((REMAINS, "it raised StopTimeoutError", "it did not end"))
     if slow:  # each attempt would take seconds, or a minute
         return best
     ends = time.monotonic() + _SHRINKING

@@ -110,7 +110,7 @@ class _Run:
                 asyncio.run(self._read_async(step, reader))
             else:
                 self._read(step, reader)
-        except ff.EndOfStream:
+        except ff.EndOfStreamError:
             pass
         except ff.NodeError:
             if self.program.ending != "fail":

@@ -62,7 +62,11 @@ class Log:
                 self.wrong.append(f"{step}: the value {found} came as sample {said}")
             return tuple(value)
         frame = sample.frame
-        if isinstance(value, ff.Packet) or sample.source.startswith("demo") or sample.source in self.replaced:
+        if (
+            isinstance(value, ff.types.Packet)
+            or sample.source.startswith("demo")
+            or sample.source in self.replaced
+        ):
             pass
         elif frame is None:
             self.wrong.append(f"{step}: sample {sample.seq} of {sample.source} has no frame")
@@ -227,7 +231,7 @@ class Late(Noted):
     def open(self) -> None:
         """Keeps nothing yet."""
         super().open()
-        self.kept: dict[str, tuple[Token, ff.Stamp]] = {}
+        self.kept: dict[str, tuple[Token, ff.types.Stamp]] = {}
 
     def process(self, sample: ff.Sample[Any], /) -> Any:
         """That of the one before."""
@@ -243,7 +247,7 @@ class Late(Noted):
         for kept in self.kept.values():
             yield self._given(kept)
 
-    def _given(self, kept: tuple[Token, ff.Stamp]) -> Any:
+    def _given(self, kept: tuple[Token, ff.types.Stamp]) -> Any:
         token, stamp = kept
         return ff.stamped(results(self.step, token)[0], like=stamp)
 
@@ -255,7 +259,7 @@ class Numbers(ff.Source[Any]):
         self.step, self.pause, self.log = step, pause, log
         self.live = step.live
 
-    def read(self, stop: ff.StopToken) -> Iterator[tuple[Any, float, float]]:
+    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[Any, float, float]]:
         """Until the count."""
         name = self.step.name
         for number in range(self.step.count):

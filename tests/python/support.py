@@ -106,7 +106,7 @@ class Count(ff.Source[int]):
         self.count = count
         self.live = live
 
-    def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
+    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
         for number in itertools.count() if self.count is None else range(self.count):
             if stop.wait(0):
                 return
@@ -121,7 +121,7 @@ class Ticker(ff.Source[int]):
     def __init__(self, period: float = 0.01) -> None:
         self.period = period
 
-    def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
+    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
         for number in itertools.count():
             if stop.wait(self.period):
                 return
@@ -148,7 +148,7 @@ class Push(ff.Source[Any]):
     def end(self) -> None:
         self._items.put(None)
 
-    def read(self, stop: ff.StopToken) -> Iterator[tuple[Any, float] | tuple[Any, float, float]]:
+    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[Any, float] | tuple[Any, float, float]]:
         number = 0
         while not stop.wait(0):
             try:
@@ -176,7 +176,7 @@ class Pictures(ff.Source[ff.Frame]):
         self.live = live
         self.size = size
 
-    def read(self, stop: ff.StopToken) -> Iterator[tuple[ff.Frame, float]]:
+    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[ff.Frame, float]]:
         for number in range(self.count):
             if stop.wait(0):
                 return

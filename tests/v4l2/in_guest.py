@@ -133,7 +133,7 @@ def check_negotiation() -> str:
     return text[:150] + "..."
 
 
-def _refusal(source: ff.VideoSource, name: str, value: int) -> str:
+def _refusal(source: ff.types.VideoSource, name: str, value: int) -> str:
     try:
         setattr(source, name, value)
     except ff.SourceError as error:

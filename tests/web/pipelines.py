@@ -58,7 +58,7 @@ class Camera(ff.Source[ff.Frame]):
     def __init__(self, *, gives: bool) -> None:
         self.gives = gives
 
-    def read(self, stop: ff.StopToken) -> Iterator[tuple[ff.Frame, float]]:
+    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[ff.Frame, float]]:
         number = 0
         while not stop.wait(1 / 15):
             if self.gives:

@@ -104,7 +104,7 @@ def test_a_tab_shows_the_cameras_own_picture_and_leaves_no_view_at_the_server(pa
         )
 
 
-def watchers(dashboard: ff.Dashboard) -> dict[str, int]:
+def watchers(dashboard: ff.types.Dashboard) -> dict[str, int]:
     """The views that pages have of each port."""
     views = request(dashboard.url, "/api/state").json()["views"]
     return {view["port"]: len(view["watchers"]) for view in views}

@@ -456,7 +456,7 @@ def test_a_mask_colours_its_pixels(page: Page, server: VideoServer) -> None:
     show(page, server)
     mask = np.zeros((1, 90, 160), np.bool_)
     mask[0, 20:80, 30:150] = np.random.default_rng(4).random((60, 120)) < 0.6
-    (text,) = ff.results.encode_masks(mask)
+    (text,) = ff.masks.encode(mask)
     drawn, _ = overlay(page, {"boxes": [0, 0, 64, 64], "columns": {"mask": [str(text)]}}, 160, 90)
     assert (drawn[12:, 12:] == mask[0, 12:, 12:]).all()
     assert drawn[:9, :9].any(), "the box"

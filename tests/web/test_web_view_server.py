@@ -93,7 +93,7 @@ def upper(frame: ff.Frame) -> ff.Frame:
 @contextlib.contextmanager
 def door(
     *, size: tuple[int, int] | None = None, crop: bool = False, **options: Any
-) -> Iterator[tuple[ff.Dashboard, ff.Port[ff.Detections], RtspServer]]:
+) -> Iterator[tuple[ff.types.Dashboard, ff.Port[ff.Detections], RtspServer]]:
     """A camera with painted numbers, and a detector that reads them, perhaps of a part of the picture."""
     film = encode("h264", COUNT, size=(WIDTH, HEIGHT), draw=draw)
     with RtspServer(film) as server:

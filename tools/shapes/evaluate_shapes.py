@@ -65,7 +65,7 @@ def detect(path: Path, pictures: Sequence[npt.NDArray[np.uint8]], confidence: fl
     """The model's detections in pictures with red first."""
     detector = ff.OnnxDetector(path, confidence=confidence)
     frames = [ff.Frame.from_array(picture, format="rgb") for picture in pictures]
-    results = [sample.value for sample in ff.run_node(detector, frames)]
+    results = [sample.value for sample in ff.testing.run_node(detector, frames)]
     return [(found.xyxy, found.confidence, found.class_id) for found in results]
 
 

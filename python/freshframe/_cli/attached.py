@@ -70,7 +70,7 @@ class Attached:
     def _stop(self, pipeline: life.Running) -> None:
         try:
             pipeline.stop(_GRACE)
-        except ff.StopTimeout as late:
+        except ff.StopTimeoutError as late:
             self._messages.complain(str(late))
 
     @property

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _EVERY = 1.0  # seconds between two looks of `top`
 _SHOWN_CAMERAS = 40  # of `status` and `top`; --json has all
 _SHOWN_EVENTS = 8
-_HOW_TO_BEGIN = "`freshframe fleet run app.py` or a program with freshframe.Fleet begins one"
+_HOW_TO_BEGIN = "`freshframe fleet run app.py` or a program with freshframe.fleet.Fleet begins one"
 _STUCK = 3.0  # seconds without a word of an agent's Python
 
 
@@ -44,7 +44,7 @@ def run(options: Any, messages: Messages) -> ExitCode:
     connection = ray_connection.RayConnection(address, None)
     try:
         name = options.name or _only_detached(ray_fleets.running(connection))
-        with ff.Fleet.connect(name, address=address) as fleet:
+        with ff.fleet.Fleet.connect(name, address=address) as fleet:
             return _look_or_drain(name, functools.partial(_ask_detached, fleet), options, messages)
     finally:
         connection.close()
@@ -53,7 +53,7 @@ def run(options: Any, messages: Messages) -> ExitCode:
 Ask = Callable[..., Any]  # what, and its arguments by name
 
 
-def _ask_detached(fleet: ff.Fleet, what: str, **arguments: str) -> Any:
+def _ask_detached(fleet: ff.fleet.Fleet, what: str, **arguments: str) -> Any:
     """Asks a detached fleet, and answers as a desk answers."""
     return fleet.stats().as_json() if what == "stats" else getattr(fleet, what)(**arguments)
 
@@ -77,7 +77,7 @@ def _only_one(names: list[str]) -> str:
 def _only_detached(names: list[str]) -> str:
     if not names:
         raise UsageError(
-            'this cluster has no detached fleet: ff.Fleet("auto", name=..., detached=True) begins one'
+            'this cluster has no detached fleet: ff.fleet.Fleet("auto", name=..., detached=True) begins one'
         )
     return _only_one(names)
 
@@ -158,11 +158,11 @@ def _table(*columns: str) -> Any:
     return Table(*columns, box=None, pad_edge=False)
 
 
-def _fleet_of(options: Any, agents: int) -> ff.Fleet:
+def _fleet_of(options: Any, agents: int) -> ff.fleet.Fleet:
     if options.ray is None:
-        return ff.Fleet("local", agents=agents, name=options.name)
+        return ff.fleet.Fleet("local", agents=agents, name=options.name)
     on_head = options.on_head or None
-    return ff.Fleet(options.ray, agents_per_machine=options.agents, on_head=on_head, name=options.name)
+    return ff.fleet.Fleet(options.ray, agents_per_machine=options.agents, on_head=on_head, name=options.name)
 
 
 def _agents(agents: dict[str, Any]) -> Any:
@@ -264,7 +264,7 @@ def _program(app: str) -> dict[str, Any]:
     return vars(module)
 
 
-def _add(fleet: ff.Fleet, cameras: Any, build: Any, options: Any) -> int:
+def _add(fleet: ff.fleet.Fleet, cameras: Any, build: Any, options: Any) -> int:
     where = f"--cameras {cameras}" if options.cameras is not None else f"cameras in {options.app!r}"
     try:
         many = fleet.add_many(cameras, build, exclusive=options.exclusive)

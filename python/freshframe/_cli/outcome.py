@@ -188,6 +188,6 @@ def explain(error: BaseException, messages: Messages, options: Any = None) -> Ex
 _CODES: tuple[tuple[tuple[type[BaseException], ...], ExitCode], ...] = (
     ((UsageError, ff.GraphError, ff.OptionError, ff.OptionTypeError), ExitCode.USAGE),
     ((ff.SourceError,), ExitCode.SOURCE),
-    ((ff.Stalled, ff.StopTimeout, TimedOut), ExitCode.STALLED),
+    ((ff.StalledError, ff.StopTimeoutError, TimedOut), ExitCode.STALLED),
     ((ff.FreshframeError,), ExitCode.FAILED),
 )

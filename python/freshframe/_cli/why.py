@@ -125,7 +125,7 @@ def _ask(options: Any, asked: list[tuple[str, _native.Engine]]) -> None:
     sys.stdout.flush()
 
 
-def _prediction(answer: ff.why.WhatIf) -> dict[str, Any]:
+def _prediction(answer: ff.stats.WhatIf) -> dict[str, Any]:
     """As /api/what_if has it."""
     return {
         "text": answer.text,
@@ -156,7 +156,7 @@ def _prediction(answer: ff.why.WhatIf) -> dict[str, Any]:
     }
 
 
-def _as_json(answer: ff.why.Why) -> dict[str, Any]:
+def _as_json(answer: ff.stats.Why) -> dict[str, Any]:
     """As /api/why has it."""
     return {
         "text": answer.text,

@@ -119,7 +119,7 @@ def replace(
 
     Raises:
         StateError: The node has ended, or is being replaced.
-        StopTimeout: It is still in a call.
+        StopTimeoutError: It is still in a call.
     """
     place = member.place
     if isinstance(node, Native):

@@ -58,7 +58,7 @@ def stamped(value: T, *, like: Sample[Any] | Stamp, frame: Frame | None = None) 
         ...         if self.before is not None:
         ...             yield ff.stamped(self.before.value, like=self.before)
         ...         self.before = sample
-        >>> [sample.seq for sample in ff.run_node(Later(), [1.0, 2.0, 3.0])]
+        >>> [sample.seq for sample in ff.testing.run_node(Later(), [1.0, 2.0, 3.0])]
         [0, 1]
     """
     if not isinstance(like, _native.Sample | _native.Stamp):

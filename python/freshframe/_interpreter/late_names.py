@@ -3,9 +3,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import operator
-import sys
-import warnings
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -17,7 +14,6 @@ def getter(
     package: dict[str, Any],
     names: Mapping[str, str],
     modules: Collection[str] = (),
-    moved: Mapping[str, str] | None = None,
 ) -> Callable[[str], Any]:
     """The ``__getattr__`` of a package.
 
@@ -27,10 +23,8 @@ def getter(
         package: Its globals().
         names: The module of each name.
         modules: Modules that are public themselves.
-        moved: The new name of each deprecated one, such as "stats.Stats". The old one warns.
     """
     own_name = package["__name__"]
-    moved = moved or {}
 
     def load(name: str) -> Any:
         with fork.loading():
@@ -42,13 +36,6 @@ def getter(
                 value = explained(getattr(importlib.import_module(f".{names[name]}", own_name), name))
                 package[name] = value  # later uses find it without this function
                 return value
-        if name in moved:
-            warnings.warn(
-                f"{own_name}.{name} is {own_name}.{moved[name]} now; the old name lasts two minor versions",
-                DeprecationWarning,
-                stacklevel=2,
-            )
-            return operator.attrgetter(moved[name])(sys.modules[own_name])
         raise AttributeError(f"module {own_name!r} has no attribute {name!r}")
 
     return load

@@ -6,6 +6,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from .._errors import MissingPackageError
+
 # freshframe's extras have the versions that work, and pip knows those of an installed freshframe.
 _EXTRAS = {
     "onnxruntime": "onnx",
@@ -22,9 +24,9 @@ def install(package: str) -> str:
     return f"pip install 'freshframe[{extra}]'" if extra else f"pip install {package}"
 
 
-def missing(what: str, package: str) -> ImportError:
+def missing(what: str, package: str) -> MissingPackageError:
     """The error of a call that needs an optional package which is not installed."""
-    return ImportError(f"{what} needs the package {package}: {install(package)}", name=package)
+    return MissingPackageError(f"{what} needs the package {package}: {install(package)}", name=package)
 
 
 def native(name: str) -> Any:

@@ -163,7 +163,7 @@ class SpoolStats:
         age: Seconds since the oldest result of the present batch came; 0 when nothing is to be sent.
         sending: Seconds for which the present call of `send` has run; 0 when none runs.
         sent: Results for which `send` has returned, in this run as all that follow.
-        refused: Results that were put aside because `send` has raised Refused.
+        refused: Results that were put aside because `send` has raised RefusedError.
         expired: Results that were older than ``max_age``, or made room for newer ones, before they were sent.
         lost: Results that were on disk and could not be read, found no room in memory while the disk stood
             still, or were refused and found no room in `refused.1.jsonl`.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .._native import Frame, Packet  # noqa: F401  (in strings)
 
 
-class Stale(FreshframeError):  # noqa: N818  (it is an answer, as Stalled is)
+class StaleFrameError(FreshframeError):
     """``Look.now(max_age=)`` has no picture that is young enough.
 
     Attributes:
@@ -35,7 +35,7 @@ def jpeg_within(frame: Frame, max_side: int, quality: int = 80) -> bytes:
 
 
 @dataclass(frozen=True)
-class View:
+class Snapshot:
     """One picture of the past, with the time at which it was taken.
 
     Attributes:
@@ -148,14 +148,14 @@ class Look(NativeNode["Frame | Packet", None]):
     def _is_part_of(self, engine: _native.Engine) -> bool:
         return _native.look_is_part_of(self._handle, engine, self._node_name or "")
 
-    def now(self, max_age: float | None = None) -> View:
+    def now(self, max_age: float | None = None) -> Snapshot:
         """The newest picture. From any thread.
 
         Args:
             max_age: Seconds. A picture that is older is no answer.
 
         Raises:
-            Stale: There is no picture, or none that is young enough.
+            StaleFrameError: There is no picture, or none that is young enough.
         GIL: released while waiting.
         """
         limit = None if max_age is None else _check.number("max_age", max_age)
@@ -170,14 +170,14 @@ class Look(NativeNode["Frame | Packet", None]):
             raise self._stale(text, view.age, source)
         return view
 
-    async def now_async(self, max_age: float | None = None) -> View:
+    async def now_async(self, max_age: float | None = None) -> Snapshot:
         """As now(), on another thread, for asyncio."""
         with fork.loading():
             import asyncio  # noqa: PLC0415  (programs that have a loop have it already)
 
         return await asyncio.to_thread(self.now, max_age)
 
-    def at(self, seconds: float) -> View:
+    def at(self, seconds: float) -> Snapshot:
         """The newest picture that was taken by then. From any thread.
 
         Args:
@@ -185,7 +185,7 @@ class Look(NativeNode["Frame | Packet", None]):
 
         Raises:
             OptionError: ``seconds`` is above 0.
-            Stale: No picture is kept that was taken by then.
+            StaleFrameError: No picture is kept that was taken by then.
         GIL: released while waiting.
         """
         when = _check.number("seconds", seconds)
@@ -196,7 +196,7 @@ class Look(NativeNode["Frame | Packet", None]):
             raise self._stale(f"the Look has no picture of {-when:g} s ago or before")
         return found[0][0]
 
-    def back(self, last: float, n: int = 4, *, exact: bool = False) -> list[View]:
+    def back(self, last: float, n: int = 4, *, exact: bool = False) -> list[Snapshot]:
         """Pictures that are spread evenly over the last seconds, the oldest first. From any thread.
 
         Args:
@@ -221,20 +221,20 @@ class Look(NativeNode["Frame | Packet", None]):
         found = self._views([span * (n - 1 - k) / n for k in range(n)], exact=_check.flag("exact", exact))
         return [view for view, _ in found]
 
-    def _views(self, ages: list[float], *, exact: bool) -> list[tuple[View, int]]:
+    def _views(self, ages: list[float], *, exact: bool) -> list[tuple[Snapshot, int]]:
         """The pictures, each with the number of its source."""
         found = _native.look_views(self._handle, ages, exact)
         numbers = [each[-1] for each in found]
         sources = _native.look_sources(self._handle, numbers, "") if found else []
         return [
-            (View(camera, still_for, *each[:-1]), number)
+            (Snapshot(camera, still_for, *each[:-1]), number)
             for each, number, (camera, _, _, still_for) in zip(found, numbers, sources, strict=True)
         ]
 
-    def _stale(self, text: str, age: float = float("inf"), source: int = -1) -> Stale:
+    def _stale(self, text: str, age: float = float("inf"), source: int = -1) -> StaleFrameError:
         ((_, state, error, _),) = _native.look_sources(self._handle, [source], self._node_name or "")
         about = f"; the source is {state.replace('_', ' ')}" if state else ""
         last = f", its last error: {error}" if error else ""
-        stale = Stale(f"{text}{about}{last}")
+        stale = StaleFrameError(f"{text}{about}{last}")
         stale.age, stale.state = age, state
         return stale

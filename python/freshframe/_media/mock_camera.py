@@ -1,4 +1,4 @@
-"""A camera that delivers one picture, for tests and for work without the real camera."""
+"""A camera that delivers one frame, for tests and for work without the real camera."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 class MockCamera(NativeSource["Frame"]):
-    """Delivers one picture again and again, ``fps`` times a second, like a camera.
+    """Delivers one frame again and again, ``fps`` times a second, like a camera.
 
     Frames that it cannot deliver in time are dropped with the cause ``device``.
 
     Args:
-        image: A path, a Frame, or a (H, W, 3) BGR or (H, W) gray uint8 array. Default: a red disc
+        frame: A path, a Frame, or a (H, W, 3) BGR or (H, W) gray uint8 array. Default: a red disc
             on white, 640x480.
         fps: Frames per second, more than 0 and at most 1000.
 
@@ -31,24 +31,24 @@ class MockCamera(NativeSource["Frame"]):
     Example:
         >>> import numpy as np
         >>> import freshframe as ff
-        >>> camera = ff.MockCamera(ff.Frame.from_array(np.zeros((48, 64, 3), np.uint8)), fps=14)
+        >>> camera = ff.testing.MockCamera(ff.Frame.from_array(np.zeros((48, 64, 3), np.uint8)), fps=14)
         >>> next(iter(ff.stream(camera))).seq
         0
     """
 
     _freshframe_types = (None, _native.Frame)
 
-    def __init__(self, image: Any = None, fps: float = 14.0) -> None:
-        """Reads the picture, or paints the default one."""
-        if isinstance(image, (str, os.PathLike)):
-            picture: str | Frame = os.fspath(image)
-        elif isinstance(image, _native.Frame):
-            picture = image
-        elif image is None:
+    def __init__(self, frame: Any = None, *, fps: float = 14.0) -> None:
+        """Reads the frame, or paints the default one."""
+        if isinstance(frame, (str, os.PathLike)):
+            picture: str | Frame = os.fspath(frame)
+        elif isinstance(frame, _native.Frame):
+            picture = frame
+        elif frame is None:
             picture = _red_disc()
         else:
-            gray = _dimensions(image) == 2
-            picture = _native.Frame.from_array(image, "gray" if gray else "bgr")
+            gray = _dimensions(frame) == 2
+            picture = _native.Frame.from_array(frame, "gray" if gray else "bgr")
         self._handle = _native.make_mock_camera(picture, _check.number("fps", fps))
 
 

@@ -175,7 +175,7 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
         open_timeout: Seconds within which the source must be open.
         read_timeout: Seconds without a packet after which the connection counts as lost.
         reconnect: Of a live source. None or True: it connects again, forever, with pauses of 0.5 to 10 s, and
-            start() succeeds even without the camera or the server. False: SourceError or SourceTimeout.
+            start() succeeds even without the camera or the server. False: SourceError or SourceTimeoutError.
         damaged: What a network stream does with frames of which a part was lost on the way, or that were
             predicted from such a frame. "mark": it delivers them, with ``frame.damaged``. "hold": it drops
             them, up to the next frame that can be decoded whole; its state is "waiting_key_frame" until then.

@@ -6,7 +6,7 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from .._errors import EndOfStream, FreshframeError, StateError
+from .._errors import EndOfStreamError, FreshframeError, StateError
 from .._interpreter import fork
 from . import interrupts
 
@@ -66,7 +66,7 @@ class ReaderIterator:
         Raises:
             StopAsyncIteration: The stream has ended, or the program was asked to end.
             NodeError: A node failed.
-            Stalled: No sample moves because another reader with a blocking queue is not read.
+            StalledError: No sample moves because another reader with a blocking queue is not read.
         """
         while True:
             if self._ended:
@@ -74,7 +74,7 @@ class ReaderIterator:
             self._reader._reset_wake()
             try:
                 sample = self._reader._take()
-            except EndOfStream:
+            except EndOfStreamError:
                 raise StopAsyncIteration from None
             if sample is not None:
                 return sample

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from .. import _check, _native
-from .._errors import StateError, StopTimeout
+from .._errors import StateError, StopTimeoutError
 from .._interpreter import exit_hooks, fork, log
 from .._interpreter.log import logger
 
@@ -155,7 +155,7 @@ def stop_all(timeout: float = 5.0) -> None:
         timeout: Seconds for all of them together.
 
     Raises:
-        StopTimeout: Nodes are still busy after ``timeout`` seconds; ``nodes`` names them.
+        StopTimeoutError: Nodes are still busy after ``timeout`` seconds; ``nodes`` names them.
     GIL: released while waiting.
     """
     timeout = _check.timeout(timeout)
@@ -166,14 +166,14 @@ def stop_all(timeout: float = 5.0) -> None:
     nodes = [node for pipeline in pipelines for node in _stopped(pipeline, deadline)]
     if nodes:
         names = ", ".join(repr(node) for node in nodes)
-        raise StopTimeout(f"still busy {timeout:g} s after stop_all(): {names}", nodes)
+        raise StopTimeoutError(f"still busy {timeout:g} s after stop_all(): {names}", nodes)
 
 
 def _stopped(pipeline: Running, deadline: float) -> list[str]:
     """Stops it; returns the names of the nodes that are still busy at the deadline."""
     try:
         pipeline.stop(max(0.0, deadline - time.monotonic()))
-    except StopTimeout as error:
+    except StopTimeoutError as error:
         return error.nodes
     return []
 

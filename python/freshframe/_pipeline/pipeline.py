@@ -40,9 +40,9 @@ class Pipeline(RunByWith):
 
     Args:
         name: For messages.
-        stall_timeout: Seconds without movement after which run() and wait() raise Stalled; None: never.
+        stall_timeout: Seconds without movement after which run() and wait() raise StalledError; None: never.
         max_held_bytes: Bytes of picture memory that Python may hold outside the engine before reading a
-            sample raises FramesHeld.
+            sample raises FramesHeldError.
         keep_running: It does not end with its last source, and may start without any. run() and wait() then
             return after stop() only.
 
@@ -234,8 +234,8 @@ class Pipeline(RunByWith):
             NodeError: A native node's open() failed, and the old one works on; or the old one's close().
             SourceError: The new source could not be opened, and the old one works on. The first attempt
                 counts, also of a source that would try again.
-            StopTimeout: The old node is still in a call after ``timeout`` seconds, and works on. A source
-                ends with the call, and the new one then takes its place.
+            StopTimeoutError: The old node is still in a call after ``timeout`` seconds, and works on. A
+                source ends with the call, and the new one then takes its place.
 
         open() of a Node in Python runs on the calling thread, as does the other one's close(), and their
         exceptions are raised as they are. Native nodes open and close on a thread of their own. A node that
@@ -271,7 +271,7 @@ class Pipeline(RunByWith):
             GraphError: It belongs to another pipeline.
             NodeError: A node failed while it closed.
             StateError: The pipeline does not run.
-            StopTimeout: Nodes are still busy after ``timeout`` seconds; those that go end by themselves.
+            StopTimeoutError: Nodes are still busy after ``timeout`` seconds; those that go end by themselves.
         GIL: released while waiting.
         """
         if isinstance(part, _native.Reader):
@@ -356,7 +356,7 @@ class Pipeline(RunByWith):
         Raises:
             NodeError: A node failed.
             SourceError: A source was lost.
-            Stalled: Nothing moves because a full blocking edge is not read.
+            StalledError: Nothing moves because a full blocking edge is not read.
         GIL: released while waiting.
         """
         limit = _check.timeout_or_none(timeout)
@@ -385,7 +385,7 @@ class Pipeline(RunByWith):
         Raises:
             NodeError: A node failed.
             SourceError: A source could not be opened or was lost.
-            Stalled: Nothing moves because a full blocking edge is not read.
+            StalledError: Nothing moves because a full blocking edge is not read.
             StateError: run() was called before, or is called on a node's own thread.
             KeyboardInterrupt: Ctrl-C. The pipeline has stopped and closed its files. Uncaught it ends the
                 program with status 130, without a traceback.
@@ -417,7 +417,7 @@ class Pipeline(RunByWith):
         On a node's own thread it only requests the stop and does not wait. Never raises NodeError.
 
         Raises:
-            StopTimeout: Nodes are still busy after ``timeout`` seconds; ``nodes`` names them.
+            StopTimeoutError: Nodes are still busy after ``timeout`` seconds; ``nodes`` names them.
         GIL: released while waiting.
         """
         if self._engine.stop(_check.timeout(timeout)):

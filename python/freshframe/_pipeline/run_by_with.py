@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from .. import _native
-from .._errors import StateError, StopTimeout
+from .._errors import StateError, StopTimeoutError
 from .._interpreter import fork
 from .._interpreter.log import logger
 from . import life
@@ -48,7 +48,7 @@ class RunByWith:
     def _stop_quietly(self) -> None:
         try:
             self.stop()
-        except StopTimeout as error:
+        except StopTimeoutError as error:
             logger.warning("%s", error)
 
     def __enter__(self) -> Self:

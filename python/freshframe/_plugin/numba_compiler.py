@@ -49,7 +49,7 @@ def compiled(written: Callable[..., Any], options: dict[str, Any]) -> Any:
     """A numba CFunc; ``address`` is its entry.
 
     Raises:
-        ImportError: numba is not installed.
+        MissingPackageError: numba is not installed.
         OptionError: It cannot be compiled, writes into the pixels, returns what nothing reads, or would take
             the GIL.
         OptionTypeError: It has another parameter than those of ff.native.numba, or lacks ``out``.

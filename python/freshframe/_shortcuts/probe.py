@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from .. import _check
-from .._errors import EndOfStream, OptionError, ReadTimeout, SourceError, SourceTimeout
+from .._errors import EndOfStreamError, OptionError, ReadTimeoutError, SourceError, SourceTimeoutError
 from .._media import video
 from .._pipeline.pipeline import Pipeline
 
@@ -115,7 +115,7 @@ def probe(
 
     Raises:
         SourceError: The source cannot be opened, or delivers no frame. A camera or stream is tried once.
-        SourceTimeout: A live source delivered no frame within 10 s.
+        SourceTimeoutError: A live source delivered no frame within 10 s.
         OptionError: The URL or an option is invalid.
     GIL: released while waiting.
     """
@@ -177,7 +177,7 @@ class Probing:
                 raise SourceError(connection.last_error)
             if self._reader.ended:
                 raise SourceError(f"'{self.source.url}' ended before its first frame")
-        raise SourceTimeout(f"'{self.source.url}' gave no frame within {_FIRST_SECONDS:g} s")
+        raise SourceTimeoutError(f"'{self.source.url}' gave no frame within {_FIRST_SECONDS:g} s")
 
     def _stamps(self, first: Sample[Frame], seconds: float) -> list[float]:
         """The pts of all frames within so many seconds, the first frame's included."""
@@ -190,7 +190,7 @@ class Probing:
     def _next(self, seconds: float) -> Sample[Frame] | None:
         try:
             return self._reader.get(timeout=seconds)
-        except (EndOfStream, ReadTimeout):
+        except (EndOfStreamError, ReadTimeoutError):
             return None
 
 

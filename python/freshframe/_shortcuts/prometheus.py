@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 def prometheus_collector(*pipelines: Pipeline | Fleet) -> Collector:
     """Makes a collector of the metrics at /metrics of serve(), for a registry of prometheus_client.
 
-    ``prometheus_client.REGISTRY.register(ff.prometheus_collector(pipeline))``. A registry accepts each name
-    of a metric only once, so give all pipelines and fleets to one collector. The labels ``pipeline`` and
-    ``fleet`` are their names.
+    ``prometheus_client.REGISTRY.register(ff.stats.prometheus_collector(pipeline))``. A registry accepts
+    each name of a metric only once, so give all pipelines and fleets to one collector. The labels
+    ``pipeline`` and ``fleet`` are their names.
 
     Args:
         *pipelines: At least one pipeline or fleet; before, while or after they run. The collector keeps them
@@ -33,7 +33,7 @@ def prometheus_collector(*pipelines: Pipeline | Fleet) -> Collector:
     Raises:
         OptionTypeError: An argument is neither a Pipeline nor a Fleet.
         OptionError: There is none, or two have the same name.
-        ImportError: The package prometheus_client is not installed.
+        MissingPackageError: The package prometheus_client is not installed.
     GIL: released while the text is made.
     """
     try:

@@ -86,7 +86,7 @@ def run_node(
         >>> import numpy as np
         >>> import freshframe as ff
         >>> frame = ff.Frame.from_array(np.zeros((48, 64, 3), np.uint8))
-        >>> [sample.value for sample in ff.run_node(lambda frame: float(frame.luma.mean()), [frame])]
+        >>> [sample.value for sample in ff.testing.run_node(lambda frame: float(frame.luma.mean()), [frame])]
         [0.0]
 
     GIL: released while waiting.

@@ -244,7 +244,8 @@ def stream(
         frames: False: samples have no frame, so results that you keep do not keep pictures in memory.
         name: Name of the pipeline, for messages.
         on_error: "skip" continues after an exception in a node and counts the sample as ``error``.
-        max_held_bytes: Bytes of picture memory that Python may hold before the next sample raises FramesHeld.
+        max_held_bytes: Bytes of picture memory that Python may hold before the next sample raises
+            FramesHeldError.
 
     Raises:
         GraphError: The nodes cannot be connected in this way.

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._errors import OptionError, OptionTypeError
-from ..results import Circles, Detections
+from .._results import Circles, Detections
 from .plain import checked_key, finite, finite_parts, plain, valid_text
 
 if TYPE_CHECKING:

@@ -107,7 +107,7 @@ class Presence(Node[T, PresenceEvent]):
     Example:
         >>> import freshframe as ff
         >>> seen = [{"yard"}, {"yard"}, set(), {"door"}]
-        >>> events = ff.run_node(ff.Presence(lambda names: names, max_gap=0.01), seen)
+        >>> events = ff.testing.run_node(ff.Presence(lambda names: names, max_gap=0.01), seen)
         >>> [(sample.value.key, sample.value.by) for sample in events]
         [('yard', None), ('yard', 'gone'), ('door', None), ('door', 'stop')]
     """

@@ -17,7 +17,7 @@ from .lines import Line
 _MOST_BYTES = 4 << 20
 
 
-class Refused(FreshframeError):  # noqa: N818  (it is an answer, as Stalled is)
+class RefusedError(FreshframeError):
     """A Spool's `send` raises it: the receiver will never take some of these events.
 
     They are put into the file `refused.jsonl` of the spool's folder with the reason, and counted. `send` is
@@ -37,7 +37,7 @@ class Refused(FreshframeError):  # noqa: N818  (it is an answer, as Stalled is)
 
     Example:
         >>> import freshframe as ff
-        >>> ff.Refused([2], "the topic is forbidden").indices
+        >>> ff.RefusedError([2], "the topic is forbidden").indices
         (2,)
     """
 
@@ -46,12 +46,12 @@ class Refused(FreshframeError):  # noqa: N818  (it is an answer, as Stalled is)
     ) -> None:
         """Checks the indices."""
         known = () if indices is None else indices
-        self.indices = tuple(_check.integer("an index of Refused", index) for index in known)
+        self.indices = tuple(_check.integer("an index of RefusedError", index) for index in known)
         # It is the text of an exception in most cases: what is not UTF-8 in it is no second fault.
         given: Any = reason
         self.reason = _check.text("reason", valid_text(given) if isinstance(given, str) else given)
         if indices is not None and (not self.indices or min(self.indices) < 0):
-            raise OptionError(f"Refused needs the places of the events from 0, got {list(self.indices)}")
+            raise OptionError(f"RefusedError needs the places of the events from 0, got {list(self.indices)}")
         count = "some" if indices is None else len(self.indices)
         super().__init__(f"{count} events were refused: {self.reason}")
 

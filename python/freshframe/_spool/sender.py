@@ -15,7 +15,7 @@ from .._errors import OptionError
 from .box import Box
 from .foreign import ERROR, WARNING, check_answer, described, say, shortened
 from .lines import Line, parse_record
-from .refused import Refused, RefusedFile
+from .refused import RefusedError, RefusedFile
 
 _FIRST_WAIT = 0.2  # seconds after a failure; each further failure doubles it
 _LONGEST_WAIT = 10.0
@@ -201,7 +201,7 @@ class Sender:
             self._tell_change()
             try:
                 check_answer(self._how.send(events))
-            except Refused as refusal:
+            except RefusedError as refusal:
                 self._refuse(lines, refusal)
             else:
                 del self._groups[0]
@@ -229,7 +229,7 @@ class Sender:
             self._box.lose(len(lines) - len(whole))
         return [record for record in records if record is not None]
 
-    def _refuse(self, lines: list[Line], refusal: Refused) -> None:
+    def _refuse(self, lines: list[Line], refusal: RefusedError) -> None:
         """Puts aside what was refused, or makes two groups of the first one to find it."""
         indices = set(refusal.indices)
         if not indices and len(lines) > 1:
@@ -239,7 +239,7 @@ class Sender:
         if strange := indices - set(range(len(lines))):
             place = next(iter(strange))
             raise OptionError(
-                f"Refused names the event {place!r} of a batch of {len(lines)}: they count from 0"
+                f"RefusedError names the event {place!r} of a batch of {len(lines)}: they count from 0"
             ) from refusal
         gone = [line for index, line in enumerate(lines) if index in indices] or lines
         left = [line for index, line in enumerate(lines) if index not in indices] if indices else []

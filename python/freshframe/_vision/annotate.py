@@ -11,7 +11,7 @@ from .. import _check, _native
 from .._errors import OptionError, OptionTypeError
 from .._graph.nodes import NativeNode
 from .._interpreter import fork
-from ..results import Circles, Detections
+from .._results import Circles, Detections
 
 if TYPE_CHECKING:
     from .._native import Frame
@@ -54,7 +54,7 @@ class Annotate(NativeNode["Circles | Detections | LineCounts | ZoneCounts | Zone
             utc, whose format is that of strftime: ``"door {utc:%H:%M:%S}"``.
         blur: Names of classes whose boxes (within their masks, where there are any) are made unrecognisable
             by squares of one colour. It is done before anything is drawn.
-        masks: Whether to colour the masks of column ``mask`` (see encode_masks).
+        masks: Whether to colour the masks of column ``mask`` (see ``freshframe.masks.encode``).
         skeletons: Whether to draw the key points of column ``keypoints``: (n, k, 2) float32, or (n, k, 3)
             with confidences, of which those of at least 0.5 are drawn. The 17 of COCO's persons are joined by
             lines. Boxes with a column ``corners``, (n, 4, 2) float32, are drawn with these corners.

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from .. import _check, _native
 from .._errors import OptionError, OptionTypeError, StateError
 from .._graph.nodes import Node
-from .._media.look import View, jpeg_within
+from .._media.look import Snapshot, jpeg_within
 from .chat_completions import BusyError, Call, Server, text_of
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class _Question:
     """A question before its turn. ``future`` is None for the standing one."""
 
     text: str
-    views: tuple[View, ...] = ()
+    views: tuple[Snapshot, ...] = ()
     future: concurrent.futures.Future[Answer] | None = None
 
 
@@ -165,7 +165,7 @@ class Ask(Node["Frame", "Answer"]):
         """Raises OptionTypeError: an Ask cannot be pickled."""
         raise OptionTypeError("an Ask waits on a thread of its own and cannot be pickled: leave process= out")
 
-    def ask(self, question: str, *, snapshots: Sequence[View] = ()) -> concurrent.futures.Future[Answer]:
+    def ask(self, question: str, *, snapshots: Sequence[Snapshot] = ()) -> concurrent.futures.Future[Answer]:
         """Asks a question of the next picture, before the standing one; any thread may call it.
 
         A coroutine waits with ``await asyncio.wrap_future(node.ask(...))``. A question waits for the end of
@@ -297,7 +297,7 @@ class Ask(Node["Frame", "Answer"]):
         )
 
     def _request(self, question: _Question, sample: Sample[Any]) -> bytes:
-        pictures: list[tuple[Sample[Any] | View, Frame]] = [(view, view.frame) for view in question.views]
+        pictures: list[tuple[Sample[Any] | Snapshot, Frame]] = [(view, view.frame) for view in question.views]
         if not pictures:
             pictures.append((sample, _frame_of(sample)))
         content: list[dict[str, Any]] = []
@@ -349,10 +349,10 @@ def _frame_of(sample: Sample[Any]) -> Frame:
     return frame
 
 
-def _views_of(snapshots: Any) -> tuple[View, ...]:
+def _views_of(snapshots: Any) -> tuple[Snapshot, ...]:
     is_list = isinstance(snapshots, Sequence) and not isinstance(snapshots, str)
     views = tuple(snapshots) if is_list else None
-    if views is None or not all(isinstance(view, View) for view in views):
+    if views is None or not all(isinstance(view, Snapshot) for view in views):
         raise OptionTypeError(
             f"snapshots must be a list of pictures of a Look, got {_check.shown(snapshots)}"
         )
@@ -361,11 +361,11 @@ def _views_of(snapshots: Any) -> tuple[View, ...]:
     return views
 
 
-def _source_of(taken: Sample[Any] | View) -> str:
-    return taken.camera if isinstance(taken, View) else taken.source
+def _source_of(taken: Sample[Any] | Snapshot) -> str:
+    return taken.camera if isinstance(taken, Snapshot) else taken.source
 
 
-def _origin(taken: Sample[Any] | View) -> str:
+def _origin(taken: Sample[Any] | Snapshot) -> str:
     """The sentence before a picture: no picture goes without its time."""
     moment = ""
     if taken.utc is not None:

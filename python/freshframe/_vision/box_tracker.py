@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import _check, _native
 from .._graph.nodes import NativeNode
-from ..results import Detections
+from .._results import Detections
 from .ground import Ground, handle_of
 
 

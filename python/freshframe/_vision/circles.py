@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .. import _check, _native
 from .._errors import OptionError
 from .._graph.nodes import NativeNode
-from ..results import Circles
+from .._results import Circles
 
 if TYPE_CHECKING:
     from .._native import Frame  # noqa: F401  (in strings)

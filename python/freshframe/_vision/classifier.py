@@ -11,7 +11,7 @@ from typing import Literal
 from .. import _check, _native
 from .._errors import OptionError, OptionTypeError
 from .._graph.nodes import NativeNode
-from ..results import Detections
+from .._results import Detections
 from .onnx import Provider, _load, _names, _size, _texts
 
 
@@ -63,7 +63,7 @@ class OnnxClassifier(NativeNode[Detections, Detections]):
         size: As of OnnxDetector.
 
     Raises:
-        ImportError: There is no ONNX Runtime.
+        MissingPackageError: There is no ONNX Runtime.
         OptionError: The file cannot be run or is no classifier, or an option is out of range.
         OptionTypeError: An option is of the wrong type.
 

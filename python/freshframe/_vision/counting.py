@@ -13,8 +13,8 @@ import numpy.typing as npt
 from .. import _check, _native
 from .._errors import OptionError, OptionTypeError
 from .._graph.nodes import NativeNode
-from ..results import Circles, Detections
-from .counts import LineCounts, Place, ZoneCounts, ZonesCounts
+from .._results import Circles, Detections
+from .counts import LineCounts, Point, ZoneCounts, ZonesCounts
 
 _LEAST_CORNERS = 3
 _MOST_CORNERS = 1000
@@ -62,8 +62,8 @@ class LineCounter(NativeNode["Circles | Detections", LineCounts]):
 
     def __init__(
         self,
-        start: Place,
-        end: Place,
+        start: Point,
+        end: Point,
         *,
         anchor: Literal["center", "bottom"] = "center",
         margin: float | None = None,
@@ -81,12 +81,12 @@ class LineCounter(NativeNode["Circles | Detections", LineCounts]):
         self._updating = threading.Lock()
 
     @property
-    def line(self) -> tuple[Place, Place]:
+    def line(self) -> tuple[Point, Point]:
         """The line's start and end. New ones hold from the next sample on."""
         return self._line
 
     @line.setter
-    def line(self, value: tuple[Place, Place]) -> None:
+    def line(self, value: tuple[Point, Point]) -> None:
         try:
             start, end = value
             _ = len(start), len(end)
@@ -166,7 +166,7 @@ class ZoneCounter(NativeNode["Circles | Detections", ZoneCounts]):
 
     def __init__(
         self,
-        corners: Sequence[Place],
+        corners: Sequence[Point],
         *,
         anchor: Literal["center", "bottom"] = "center",
         margin: float | None = None,
@@ -186,12 +186,12 @@ class ZoneCounter(NativeNode["Circles | Detections", ZoneCounts]):
         self._updating = threading.Lock()
 
     @property
-    def corners(self) -> tuple[Place, ...]:
+    def corners(self) -> tuple[Point, ...]:
         """The corners. New ones hold from the next sample on."""
         return self._corners
 
     @corners.setter
-    def corners(self, value: Sequence[Place]) -> None:
+    def corners(self, value: Sequence[Point]) -> None:
         places = _corners(value)
         _native.set_zone_corners(self._handle, places)
         self._corners = tuple(places)
@@ -244,7 +244,7 @@ class Zones(NativeNode["Circles | Detections", ZonesCounts]):
 
     def __init__(
         self,
-        zones: Mapping[str, Sequence[Place]],
+        zones: Mapping[str, Sequence[Point]],
         *,
         anchor: Literal["center", "bottom"] = "center",
         margin: float | None = None,
@@ -260,12 +260,12 @@ class Zones(NativeNode["Circles | Detections", ZonesCounts]):
         self._updating = threading.Lock()
 
     @property
-    def zones(self) -> dict[str, tuple[Place, ...]]:
+    def zones(self) -> dict[str, tuple[Point, ...]]:
         """The corners of each zone. New ones hold from the next sample on."""
         return {name: tuple(corners) for name, corners in self._zones}
 
     @zones.setter
-    def zones(self, value: Mapping[str, Sequence[Place]]) -> None:
+    def zones(self, value: Mapping[str, Sequence[Point]]) -> None:
         named = _named(value)
         _native.set_zones(self._handle, named, self._zone_rules)
         self._zones = named
@@ -282,7 +282,7 @@ class Zones(NativeNode["Circles | Detections", ZonesCounts]):
 
 def inside(
     found: Circles | Detections,
-    corners: Sequence[Place],
+    corners: Sequence[Point],
     *,
     anchor: Literal["center", "bottom"] = "center",
 ) -> npt.NDArray[np.bool_]:
@@ -365,13 +365,13 @@ def _loiter_of(given: Any) -> dict[str, float]:
     return {_check.text("a class of loiter", name): _check.number("loiter", s) for name, s in given.items()}
 
 
-def _named(zones: Any) -> list[tuple[str, list[Place]]]:
+def _named(zones: Any) -> list[tuple[str, list[Point]]]:
     if not isinstance(zones, Mapping):
         raise OptionTypeError(f"zones must map names to corners, got {_check.shown(zones)}")
     return [(_check.text("a zone's name", name), _corners(corners)) for name, corners in zones.items()]
 
 
-def _corners(given: Any) -> list[Place]:
+def _corners(given: Any) -> list[Point]:
     try:
         corners = list(given)
     except TypeError:

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ..results import Circles, Detections
+from .._results import Circles, Detections
 
-Place = tuple[float, float]
+Point = tuple[float, float]
 
 _UNRECORDED = {"recorded": False}  # JsonLines and Csv leave the field out
 
@@ -29,7 +29,7 @@ class Crossing:
     tracker_id: int
     class_id: int
     forward: bool
-    at: Place
+    at: Point
     pts: float
 
 
@@ -50,8 +50,8 @@ class LineCounts:
         tracks: The tracker's result, from which the counts were made.
     """
 
-    start: Place
-    end: Place
+    start: Point
+    end: Point
     forward: int
     backward: int
     classes: Mapping[str, tuple[int, int]]
@@ -106,7 +106,7 @@ class ZoneCounts:
         tracks: The tracker's result, from which the counts were made.
     """
 
-    corners: tuple[Place, ...]
+    corners: tuple[Point, ...]
     entered: int
     left: int
     inside: tuple[int, ...]

@@ -12,7 +12,7 @@ from .. import _check, _native
 from .._errors import OptionError, OptionTypeError
 from .._graph.nodes import NativeNode
 from .._interpreter import fork
-from ..results import Detections
+from .._results import Detections
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +28,7 @@ _CHOSEN_NATIVELY = 0  # threads: by the processors that this process may use
 
 
 @dataclass(frozen=True, slots=True)
-class Tensor:
+class TensorInfo:
     """An input or output of a model.
 
     Attributes:
@@ -70,7 +70,7 @@ class OnnxModel(NativeNode["Frame", Mapping[str, Any]]):
         threads: Number of threads that compute a picture.
 
     Raises:
-        ImportError: There is no ONNX Runtime.
+        MissingPackageError: There is no ONNX Runtime.
         OptionError: The file cannot be run (the message has the reason), or an option is out of range.
         OptionTypeError: An option is of the wrong type.
         FreshframeError: ONNX Runtime is broken or too old.
@@ -102,14 +102,14 @@ class OnnxModel(NativeNode["Frame", Mapping[str, Any]]):
         return self._model.node(self._size)
 
     @property
-    def inputs(self) -> tuple[Tensor, ...]:
+    def inputs(self) -> tuple[TensorInfo, ...]:
         """Name, type and shape of each input."""
-        return tuple(Tensor(*given) for given in self._model.inputs)
+        return tuple(TensorInfo(*given) for given in self._model.inputs)
 
     @property
-    def outputs(self) -> tuple[Tensor, ...]:
+    def outputs(self) -> tuple[TensorInfo, ...]:
         """Name, type and shape of each output."""
-        return tuple(Tensor(*given) for given in self._model.outputs)
+        return tuple(TensorInfo(*given) for given in self._model.outputs)
 
     @property
     def metadata(self) -> dict[str, str]:
@@ -199,8 +199,8 @@ class OnnxDetector(NativeNode["Frame", Detections]):
 
     Args:
         path: The .onnx file. Some models give a column of ``data``. Masks: ``mask``, (n,) texts of
-            encode_masks() of the whole picture. Turned boxes: ``corners``, (n, 4, 2) float32, pixels, not cut
-            off at the picture's edge. Poses: ``keypoints``, (n, k, 3) float32, x, y and
+            ``freshframe.masks.encode()`` of the whole picture. Turned boxes: ``corners``, (n, 4, 2) float32,
+            pixels, not cut off at the picture's edge. Poses: ``keypoints``, (n, k, 3) float32, x, y and
             confidence, or (n, k, 2). Models for other tasks are refused: OnnxModel runs them.
         confidence: Only boxes above it are reported, 0 to 1.
         classes: Only these classes, by name; None: all.
@@ -231,7 +231,7 @@ class OnnxDetector(NativeNode["Frame", Detections]):
         pictures: How many pictures the file takes in one run; None: any number.
 
     Raises:
-        ImportError: There is no ONNX Runtime.
+        MissingPackageError: There is no ONNX Runtime.
         OptionError: The file cannot be run or is no detector (the message has the reason), or an option is
             out of range.
         OptionTypeError: An option is of the wrong type.
@@ -406,7 +406,7 @@ def _numbers(what: str, given: Any) -> npt.NDArray[Any]:
     return array
 
 
-def _array(tensor: Tensor, given: Any) -> npt.NDArray[Any]:
+def _array(tensor: TensorInfo, given: Any) -> npt.NDArray[Any]:
     with fork.loading():
         import numpy as np  # noqa: PLC0415
 

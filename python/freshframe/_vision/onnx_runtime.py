@@ -8,6 +8,7 @@ import os
 import sys
 from pathlib import Path
 
+from .._errors import MissingPackageError
 from .._interpreter import parts
 
 INSTALL = parts.install("onnxruntime")
@@ -18,20 +19,22 @@ def library() -> str:
     """The path of ``libonnxruntime.so``.
 
     Raises:
-        ImportError: There is none; the message has the command to install it.
+        MissingPackageError: There is none; the message has the command to install it.
     """
     spec = importlib.util.find_spec("onnxruntime")
     if spec is None or not spec.submodule_search_locations:
         if _is_frozen():
             raise _not_in_bundle()
-        raise ImportError(f"ONNX models need ONNX Runtime: {INSTALL}{_for_this_python()}", name="onnxruntime")
+        raise MissingPackageError(
+            f"ONNX models need ONNX Runtime: {INSTALL}{_for_this_python()}", name="onnxruntime"
+        )
     for folder in spec.submodule_search_locations:
         found = sorted(Path(folder, "capi").glob("libonnxruntime.so*"), key=lambda path: len(path.name))
         if found:
             return str(found[-1])  # the one with the whole version, which is a file in every wheel
     if _is_frozen():
         raise _not_in_bundle()
-    raise ImportError(
+    raise MissingPackageError(
         f"the package onnxruntime in {', '.join(spec.submodule_search_locations)} has no "
         f"capi/libonnxruntime.so, which it has from 1.20 on: {INSTALL} --upgrade",
         name="onnxruntime",
@@ -45,7 +48,7 @@ def prepare() -> str:
     ``getenv`` of other threads, so it is not called if the variable is set already.
 
     Raises:
-        ImportError: There is no ONNX Runtime; the message has the command to install it.
+        MissingPackageError: There is no ONNX Runtime; the message has the command to install it.
     """
     path = library()
     if "ORT_DISABLE_TELEMETRY" not in os.environ:
@@ -58,8 +61,8 @@ def _is_frozen() -> bool:
     return bool(getattr(sys, "frozen", False))
 
 
-def _not_in_bundle() -> ImportError:
-    return ImportError(
+def _not_in_bundle() -> MissingPackageError:
+    return MissingPackageError(
         "ONNX models need the files of ONNX Runtime, which this frozen program does not contain: build it "
         "with `pyinstaller --collect-all onnxruntime`, or with the same of another tool",
         name="onnxruntime",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _check
 from .._closed_by_with import ClosedByWith
-from .._errors import OptionError, OptionTypeError, StateError, StopTimeout
+from .._errors import OptionError, OptionTypeError, StateError, StopTimeoutError
 from .._interpreter import fork
 from .._interpreter.log import logger
 from . import _specs
@@ -174,7 +174,8 @@ class Fleet(ClosedByWith):
             connection only, ``connect()`` comes back from any program, and ``shutdown()`` ends the fleet.
 
     Raises:
-        FreshframeError: Ray is not installed, the cluster cannot be reached, or the address is not ours.
+        MissingPackageError: Ray is not installed.
+        FreshframeError: The cluster cannot be reached, or the address is not ours.
         OptionError: An option is out of range.
         OptionTypeError: An option is of the wrong type.
         StateError: A fleet of this name runs already.
@@ -236,7 +237,8 @@ class Fleet(ClosedByWith):
             address: The cluster: "auto" or "HOST:PORT".
 
         Raises:
-            FreshframeError: Ray is not installed, or the cluster cannot be reached.
+            MissingPackageError: Ray is not installed.
+            FreshframeError: The cluster cannot be reached.
             OptionError: An argument is out of range.
             OptionTypeError: An argument is of the wrong type.
             StateError: The cluster has no such fleet.
@@ -382,7 +384,7 @@ class Fleet(ClosedByWith):
             OptionError: The timeout is negative.
             OptionTypeError: An argument is of the wrong type.
             StateError: There is no such agent, or the fleet was closed.
-            StopTimeout: It has cameras after ``timeout`` seconds. They go on leaving.
+            StopTimeoutError: It has cameras after ``timeout`` seconds. They go on leaving.
         """
         self._life.check_process()
         agent = _check.text("the name of an agent", agent)
@@ -507,11 +509,11 @@ def _wait_until_empty(controller: Controller | RemoteController, agent: str, tim
     """Waits at most `timeout` seconds until a drained agent has no cameras.
 
     Raises:
-        StopTimeout: The agent has cameras after them.
+        StopTimeoutError: The agent has cameras after them.
     """
     deadline = time.monotonic() + timeout
     while controller.cameras_of(agent):
         if time.monotonic() > deadline:
             left = controller.cameras_of(agent)
-            raise StopTimeout(f"agent {agent!r} still has {left} cameras after {timeout:g} s", [agent])
+            raise StopTimeoutError(f"agent {agent!r} still has {left} cameras after {timeout:g} s", [agent])
         time.sleep(_LOOK_EVERY)

@@ -207,7 +207,7 @@ def check_detached(is_local: bool, name: Any, host: Any) -> None:
     """
     if is_local:
         raise OptionError(
-            'a local fleet ends with its program: detached=True needs a Ray cluster, ff.Fleet("auto", '
+            'a local fleet ends with its program: detached=True needs a Ray cluster, ff.fleet.Fleet("auto", '
             'name="yard", detached=True)'
         )
     if name is None:

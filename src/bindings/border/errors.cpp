@@ -65,7 +65,7 @@ nb::object cause_of(gil::Held& held, const std::exception_ptr& cause) {
     return python_error(held, known.error());
   } catch (const SourceErrorByPython& known) {
     return python_error(held, known.error());
-  } catch (const FramesHeld& known) {
+  } catch (const FramesHeldError& known) {
     return make(classes().frames_held, known.what());
   } catch (const OptionTypeError& known) {
     return make(classes().option_type_error, known.what());
@@ -104,11 +104,11 @@ void raise_known(gil::Held& held, const std::exception_ptr& pointer) {
     raise_python(held, error.error());
   } catch (const NodeError& error) {
     raise_node_error(held, error);
-  } catch (const SourceTimeout& error) {
+  } catch (const SourceTimeoutError& error) {
     raise_source_error(known.source_timeout, error);
   } catch (const SourceError& error) {
     raise_source_error(known.source_error, error);
-  } catch (const StopTimeout& error) {
+  } catch (const StopTimeoutError& error) {
     const auto object = make(known.stop_timeout, error.what());
     object.attr("nodes") = error.nodes();
     raise(object);
@@ -120,13 +120,13 @@ void raise_known(gil::Held& held, const std::exception_ptr& pointer) {
     raise(known.option_type_error, error);
   } catch (const StateError& error) {
     raise(known.state_error, error);
-  } catch (const FramesHeld& error) {
+  } catch (const FramesHeldError& error) {
     raise(known.frames_held, error);
-  } catch (const EndOfStream& error) {
+  } catch (const EndOfStreamError& error) {
     raise(known.end_of_stream, error);
-  } catch (const ReadTimeout& error) {
+  } catch (const ReadTimeoutError& error) {
     raise(known.read_timeout, error);
-  } catch (const Stalled& error) {
+  } catch (const StalledError& error) {
     raise(known.stalled, error);
   } catch (const Error& error) {
     raise(known.freshframe_error, error);

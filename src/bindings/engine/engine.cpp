@@ -383,7 +383,7 @@ PyMethodDef* engine_methods() {
        "wait($self, seconds, /)\n--\n\nTrue if the pipeline ends within the time; None: no limit. Raises "
        "the failure of the pipeline. GIL: released while waiting"},
       {"stop", gil::entry<&stop>, METH_O,
-       "stop($self, seconds, /)\n--\n\nStops the pipeline and joins its threads; raises StopTimeout. On a "
+       "stop($self, seconds, /)\n--\n\nStops the pipeline and joins its threads; raises StopTimeoutError. On a "
        "node's own thread it only requests the stop and returns False. GIL: released while waiting"},
       {"join", gil::entry<&join>, METH_O,
        "join($self, seconds, /)\n--\n\nTrue if every thread ends within the time. Does not handle signals. "

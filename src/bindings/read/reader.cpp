@@ -259,10 +259,10 @@ PyMethodDef* reader_methods() {
        "wait; None "
        "waits until the stream ends.\nReturns:\n    The sample; ``sample.dropped`` counts those lost on this "
        "edge since "
-       "the last one.\nRaises:\n    EndOfStream: Every parent ended and the queue is empty.\n    "
-       "ReadTimeout: Nothing "
+       "the last one.\nRaises:\n    EndOfStreamError: Every parent ended and the queue is empty.\n    "
+       "ReadTimeoutError: Nothing "
        "arrived in time. The reader stays usable.\n    NodeError: A node failed; ``__cause__`` is its "
-       "exception.\n    Stalled: Nothing moves because another "
+       "exception.\n    StalledError: Nothing moves because another "
        "reader, whose queue blocks, is not read.\n"
        "GIL: released while waiting."},
       {"_take", gil::entry<&take>, METH_NOARGS,
@@ -273,7 +273,7 @@ PyMethodDef* reader_methods() {
        "before the first.\n\n"
        "Older waiting samples are dropped as ``skipped``. Never waits.\n\nRaises:\n    GraphError: The "
        "reader's "
-       "queue blocks (a file) or is NEXT.\n    NodeError: A node failed.\n    FramesHeld: Python holds "
+       "queue blocks (a file) or is NEXT.\n    NodeError: A node failed.\n    FramesHeldError: Python holds "
        "more frames "
        "than max_held_bytes."},
       {nullptr, nullptr, 0, nullptr}};
@@ -306,11 +306,12 @@ void bind_reader(nb::module_& module, nb::class_<Engine>& engine) {
     reader.attr(method->ml_name) = nb::steal(PyDescr_NewMethod(type, method));
   }
   reader
-      .def("poll", gil::entry<&poll>, nb::sig("def poll(self) -> Sample[T_co] | None"),
-           "The next unseen sample or None. Never waits.\n\nRaises:\n    EndOfStream: Every parent ended and "
-           "the queue "
-           "is empty.\n    NodeError: A node failed.\n    FramesHeld: Python holds more frames than "
-           "max_held_bytes.")
+      .def(
+          "poll", gil::entry<&poll>, nb::sig("def poll(self) -> Sample[T_co] | None"),
+          "The next unseen sample or None. Never waits.\n\nRaises:\n    EndOfStreamError: Every parent ended and "
+          "the queue "
+          "is empty.\n    NodeError: A node failed.\n    FramesHeldError: Python holds more frames than "
+          "max_held_bytes.")
       .def_prop_ro("ended", &PythonReader::ended, "True once every parent has ended and the queue is empty.")
       .def_prop_ro("name", &PythonReader::name, "The reader's name in stats and messages.")
       .def(
@@ -328,7 +329,8 @@ void bind_reader(nb::module_& module, nb::class_<Engine>& engine) {
           "_look_within", &PythonReader::look_within,
           "Seconds after which _take() may have a partial set although nothing wakes the event loop; None: it "
           "has none.")
-      .def("_check_stalled", &PythonReader::check_stalled, "Raises Stalled if a further wait cannot succeed.")
+      .def("_check_stalled", &PythonReader::check_stalled,
+           "Raises StalledError if a further wait cannot succeed.")
       .def("_arm", &PythonReader::arm, nb::arg("waits"),
            "Enables wake-ups before the event loop waits, and disables them after.");
 }

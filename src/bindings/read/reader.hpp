@@ -55,7 +55,7 @@ class PythonReader {
     const auto within = core::look_within(core_->inbox());
     return within ? std::optional(within->count()) : std::nullopt;
   }
-  /// For a wait on the descriptor: throws Stalled when a further wait would be in vain.
+  /// For a wait on the descriptor: throws StalledError when a further wait would be in vain.
   void check_stalled();
   [[nodiscard]] const ForkGuard& guard() const noexcept { return guard_; }
 

@@ -108,7 +108,7 @@ void bind_box_tracker(nb::module_& module) {
   module.def("update_box_tracker", gil::entry<&update_box_tracker>, nb::arg("tracker"),
              nb::arg("detections").none(), nb::arg("time"), nb::arg("size"),
              nb::sig("def update_box_tracker(tracker: NodeHandle, detections: typing.Any, time: float, size: "
-                     "tuple[int, int]) -> freshframe.results.Detections"),
+                     "tuple[int, int]) -> freshframe.Detections"),
              "GIL: released for a hundred boxes or more, held otherwise");
 }
 

@@ -142,14 +142,14 @@ void bind_circle_nodes(nb::module_& module) {
   module.def("detect_circles", gil::entry<&detect_circles>, nb::arg("image").none(), nb::arg("radius"),
              nb::arg("max_circles"), nb::arg("min_confidence"), nb::arg("concentric"),
              nb::sig("def detect_circles(image: typing.Any, radius: tuple[float, float], max_circles: int, "
-                     "min_confidence: float, concentric: bool) -> freshframe.results.Circles"),
+                     "min_confidence: float, concentric: bool) -> freshframe.Circles"),
              "GIL: released");
   module.def("make_circle_tracker", &make_circle_tracker, nb::arg("radius"), nb::arg("max_circles"),
              nb::arg("max_gap"), nb::arg("full_every"), nb::arg("roi").none());
   module.def("update_circle_tracker", gil::entry<&update_circle_tracker>, nb::arg("tracker"),
              nb::arg("image").none(), nb::arg("time"),
              nb::sig("def update_circle_tracker(tracker: NodeHandle, image: typing.Any, time: float) -> "
-                     "freshframe.results.Circles"),
+                     "freshframe.Circles"),
              "GIL: released");
 }
 

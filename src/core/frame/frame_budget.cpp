@@ -123,7 +123,7 @@ void FrameBudget::check_held(std::uint16_t holder, std::size_t limit) const {
                      " of pictures are held outside the engine, the limit is " +
                      measured_mebibytes_text(limit);
   if (greatest != 0) text += "; most are held by " + name_of(greatest);
-  throw FramesHeld(text + ". Release frames, read with frames=False, or raise max_held_bytes");
+  throw FramesHeldError(text + ". Release frames, read with frames=False, or raise max_held_bytes");
 }
 
 }  // namespace freshframe::core

@@ -47,7 +47,7 @@ class FrameBudget {
   void lend(std::uint16_t holder, int handles) noexcept {
     lent(holder).fetch_add(handles, std::memory_order_relaxed);
   }
-  /// Throws FramesHeld when more than `limit` bytes are on loan and `holder` holds most of them, so that the
+  /// Throws FramesHeldError when more than `limit` bytes are on loan and `holder` holds most of them, so that the
   /// others continue. Above twice the limit it throws for every holder.
   void check_held(std::uint16_t holder, std::size_t limit) const;
 

@@ -68,7 +68,7 @@ void close_tap(PipelineCore& core, const std::shared_ptr<PictureTap>& tap);
 
 /// Logs the edges that may drop events above a recorder.
 void tell_of_lossy_edges(const PipelineCore& core);
-/// Throws Stalled when nothing has moved for stall_timeout because of a full blocking edge. After a failure
+/// Throws StalledError when nothing has moved for stall_timeout because of a full blocking edge. After a failure
 /// throws that, since the remaining samples cannot be delivered.
 void check_stalled(PipelineCore& core);
 /// Checks like check_stalled(), for a reader that waits: another reader whose thread is merely slow is a

@@ -50,7 +50,7 @@ void spawn(PipelineCore& core) {
   auto nodes = busy_nodes(core);
   std::string list;
   for (const auto& node : nodes) list += (list.empty() ? "'" : ", '") + node + "'";
-  throw StopTimeout(
+  throw StopTimeoutError(
       "still busy " + seconds_text(timeout.count()) + " after stop(): " + list +
           ". A node ends when its call has returned: let a loop in process() end when the node's "
           "stop_token is set (self.stop_token.stopped), or give stop() a longer timeout",
@@ -207,8 +207,8 @@ std::exception_ptr named_source_error(const std::exception_ptr& error, const std
   try {
     std::rethrow_exception(error);
   } catch (const SourceError& known) {
-    if (typeid(known) == typeid(SourceTimeout)) {
-      return std::make_exception_ptr(SourceTimeout(known.what(), known.url(), known.code(), source));
+    if (typeid(known) == typeid(SourceTimeoutError)) {
+      return std::make_exception_ptr(SourceTimeoutError(known.what(), known.url(), known.code(), source));
     }
     if (typeid(known) == typeid(SourceError)) {
       return std::make_exception_ptr(SourceError(known.what(), known.url(), known.code(), source));

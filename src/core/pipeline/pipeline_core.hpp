@@ -54,11 +54,11 @@ class PipelineCore final : public RunnerHost, public std::enable_shared_from_thi
   bool wait_opened(std::optional<Seconds> timeout);
   /// Lets the sources begin to read.
   void go();
-  /// Returns true if the pipeline has ended. Throws the failure, or Stalled.
+  /// Returns true if the pipeline has ended. Throws the failure, or StalledError.
   bool wait(std::optional<Seconds> timeout, const Look& look = {});
   /// Asks all nodes to stop; never waits. In that time they may get the events that are left.
   void request_stop(Seconds timeout = kStopTime);
-  /// request_stop(), then join(). False: from a node's own thread, which only asks. Throws StopTimeout.
+  /// request_stop(), then join(). False: from a node's own thread, which only asks. Throws StopTimeoutError.
   bool stop(Seconds timeout, const Look& look = {});
   /// Waits for the threads and joins them. False: some are still busy, see busy_nodes().
   bool join(Seconds timeout);

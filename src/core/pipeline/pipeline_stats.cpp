@@ -266,8 +266,8 @@ bool stands_still(PipelineCore& core) {
 }
 
 [[noreturn]] void throw_stalled(const PipelineCore& core, const std::string& why) {
-  throw Stalled("pipeline '" + core.options().name + "' has made no progress for " +
-                seconds_text(*core.options().stall_timeout) + ": " + why);
+  throw StalledError("pipeline '" + core.options().name + "' has made no progress for " +
+                     seconds_text(*core.options().stall_timeout) + ": " + why);
 }
 
 void check_budget_stalled(const PipelineCore& core) {

@@ -75,7 +75,8 @@ void ReaderCore::check_held() const {
   if (held >= kWarnHeldBytes && !warned_held_.exchange(true)) {
     log(LogLevel::Warning, "reader '" + name() + "': " + mebibytes_rounded_down(held) +
                                " of pictures are held outside the engine; above " +
-                               mebibytes_rounded_down(context_.max_held_bytes) + " it raises FramesHeld");
+                               mebibytes_rounded_down(context_.max_held_bytes) +
+                               " it raises FramesHeldError");
   }
 }
 
@@ -92,7 +93,7 @@ std::optional<AnySample> ReaderCore::finish(Taken taken, AnySample sample) {
   if (taken == Taken::Sample) return hand_over(std::move(sample));
   if (taken == Taken::Ended) {
     context_.failure->rethrow_if_failed();
-    throw EndOfStream("reader '" + name() + "': the stream has ended");
+    throw EndOfStreamError("reader '" + name() + "': the stream has ended");
   }
   context_.failure->rethrow_if_due();
   if (context_.failure->failed()) check_stalled();
@@ -159,7 +160,7 @@ void ReaderCore::check_stalled() {
 void ReaderCore::time_out(double seconds) const {
   auto text = "reader '" + name() + "': no sample within " + seconds_text(seconds);
   if (const auto pipeline = context_.pipeline.lock()) text += core::trouble_above(*pipeline, *this);
-  throw ReadTimeout(text);
+  throw ReadTimeoutError(text);
 }
 
 }  // namespace freshframe::core

@@ -43,15 +43,15 @@ class ReaderCore {
   std::optional<AnySample> take_newest();
   /// take_newest(), or else the last kept sample.
   std::optional<AnySample> latest();
-  /// The next unseen sample or nullopt. Throws EndOfStream.
+  /// The next unseen sample or nullopt. Throws EndOfStreamError.
   std::optional<AnySample> poll(Keep keep = Keep::No);
   /// Polls like poll(), but waits until `deadline`; nullopt if no sample arrived in time.
   std::optional<AnySample> wait_until(TimePoint deadline, Keep keep = Keep::No);
-  /// Waits for the next unseen sample. Throws EndOfStream, ReadTimeout, Stalled.
+  /// Waits for the next unseen sample. Throws EndOfStreamError, ReadTimeoutError, StalledError.
   AnySample get(std::optional<Seconds> timeout, Keep keep = Keep::No);
-  /// For a wait in slices: throws Stalled when a further wait would be in vain.
+  /// For a wait in slices: throws StalledError when a further wait would be in vain.
   void check_stalled();
-  /// Throws ReadTimeout with the state of a source that delivers nothing.
+  /// Throws ReadTimeoutError with the state of a source that delivers nothing.
   [[noreturn]] void time_out(double seconds) const;
 
   [[nodiscard]] bool was_read() const noexcept { return was_read_.load(std::memory_order_relaxed); }

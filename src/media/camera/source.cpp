@@ -169,7 +169,7 @@ bool V4l2Source::wait_for_buffer(const Context& context) {
   if (result == V4l2Capture::Result::Timeout) {
     std::ostringstream text;
     text << "camera '" << path_ << "' has delivered nothing for " << limit.count() << " s";
-    throw SourceTimeout(text.str(), path_, ETIMEDOUT);
+    throw SourceTimeoutError(text.str(), path_, ETIMEDOUT);
   }
   if (result == V4l2Capture::Result::Stopped) return false;
   book.flow();

@@ -169,7 +169,7 @@ Demuxer::Demuxer(DemuxerSettings settings, Dictionary& options)
     damaged_times_ = errors.met_damaged_times();
     find_origin();
     second_index_ = second_index_ || errors.met_second_index();
-  } catch (const SourceTimeout&) {
+  } catch (const SourceTimeoutError&) {
     throw;
   } catch (const SourceError& error) {
     throw SourceError(error.what() + errors.in_brackets(), error.url(), error.code());
@@ -558,7 +558,7 @@ void Demuxer::check_interrupt(const char* doing, double limit) const {
   if (interrupt_.timed_out()) {
     std::ostringstream text;
     text << "'" << settings_.url << "' was not " << doing << " within " << limit << " s";
-    throw SourceTimeout(text.str(), settings_.url, ETIMEDOUT);
+    throw SourceTimeoutError(text.str(), settings_.url, ETIMEDOUT);
   }
 }
 

@@ -56,11 +56,11 @@ class Demuxer {
  public:
   enum class Result { Packet, Damaged, End, Stopped };
 
-  /// Removes the entries that it knows from `options`. Throws SourceError, SourceTimeout.
+  /// Removes the entries that it knows from `options`. Throws SourceError, SourceTimeoutError.
   Demuxer(DemuxerSettings settings, Dictionary& options);
 
   /// Fills `packet` with the next one of the video stream. Damaged: a packet could not be read, continue.
-  /// Throws SourceTimeout, and SourceError when all packets are damaged.
+  /// Throws SourceTimeoutError, and SourceError when all packets are damaged.
   [[nodiscard]] Result next(AVPacket& packet);
   /// Seeks to the start; false: not possible in this container, open it again.
   [[nodiscard]] bool rewind();

@@ -262,7 +262,7 @@ bool FileSource::feed(const Context& context) {
     std::ostringstream text;
     text << "cannot open '" << url() << "': none of its frames could be decoded within "
          << options_.open_timeout << " s (" << damaged_ << " damaged packets)";
-    throw SourceTimeout(text.str(), url(), ETIMEDOUT);
+    throw SourceTimeoutError(text.str(), url(), ETIMEDOUT);
   }
   const auto result = next_packet();
   if (result == Demuxer::Result::Stopped) return false;

@@ -58,8 +58,8 @@ std::unique_ptr<PacketConnection> Connector::connect_own(const Context& context)
     return connect_over_ffmpeg(context);
   } catch (const SourceRefused&) {
     throw;
-  } catch (const SourceTimeout& error) {
-    throw SourceTimeout(why_ + "; FFmpeg's RTSP: " + error.what(), error.url(), error.code());
+  } catch (const SourceTimeoutError& error) {
+    throw SourceTimeoutError(why_ + "; FFmpeg's RTSP: " + error.what(), error.url(), error.code());
   } catch (const SourceError& error) {
     throw SourceError(why_ + "; FFmpeg's RTSP: " + error.what(), error.url(), error.code());
   }

@@ -32,7 +32,7 @@ class LiveConnection final : public PacketConnection {
     std::shared_ptr<Learned> learned;
   };
 
-  /// Throws SourceError, SourceTimeout, SourceRefused; after a stop a SourceError, which is ignored.
+  /// Throws SourceError, SourceTimeoutError, SourceRefused; after a stop a SourceError, which is ignored.
   LiveConnection(const LiveUrl& url, const OpenOptions& options, const Context& context,
                  std::optional<DetachedCall>& aside, const Shared& shared);
   LiveConnection(const LiveConnection&) = delete;

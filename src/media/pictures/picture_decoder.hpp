@@ -21,7 +21,7 @@ struct DecodedPicture {
 };
 
 /// An incomplete picture is an error. Removes the entries that it knows from `options`. Throws SourceError,
-/// SourceTimeout.
+/// SourceTimeoutError.
 [[nodiscard]] DecodedPicture decode_picture(const DemuxerSettings& settings, int threads,
                                             Dictionary& options);
 

@@ -90,8 +90,8 @@ void PictureSequence::describe(const Context& context) {
   std::string why;
   for (const auto& picture : list_.pictures) {
     if (seconds_left() <= 0) {
-      throw SourceTimeout("cannot open '" + url() + "': no picture could be decoded in time; " + why, url(),
-                          ETIMEDOUT);
+      throw SourceTimeoutError("cannot open '" + url() + "': no picture could be decoded in time; " + why,
+                               url(), ETIMEDOUT);
     }
     try {
       Dictionary options(options_.options);

@@ -274,8 +274,8 @@ void Connection::fail(const Fault& fault, const std::string& doing) {
       throw_not_opened(url_, options_.open_timeout, fault.what());
     case Trouble::NoPackets:
       memory_.udp_fails = true;
-      throw SourceTimeout(doing + " '" + url_ + "': " + fault.what() + "; the next attempt is over TCP", url_,
-                          ETIMEDOUT);
+      throw SourceTimeoutError(doing + " '" + url_ + "': " + fault.what() + "; the next attempt is over TCP",
+                               url_, ETIMEDOUT);
     case Trouble::Lost:
       note_end();
       [[fallthrough]];

@@ -45,7 +45,7 @@ struct Memory {
 /// takes.
 class Connection final : public PacketConnection, private PacketSink {
  public:
-  /// `gate`: null: no gate. Throws SourceError, SourceTimeout, SourceRefused.
+  /// `gate`: null: no gate. Throws SourceError, SourceTimeoutError, SourceRefused.
   Connection(const LiveUrl& url, const OpenOptions& options, const Context& context, Memory& memory,
              const std::shared_ptr<core::SessionGate>& gate);
   ~Connection() override;

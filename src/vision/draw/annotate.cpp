@@ -98,7 +98,7 @@ class ObjectShapes {
   ObjectShapes(const Detections& found, const ShapeColumns& read)
       : mask_(drawn_column<std::vector<std::string>>(
             found, read.masks, "mask", [](const auto& shape) { return shape.empty(); },
-            "the texts of encode_masks() in it")),
+            "the texts of freshframe.masks.encode() in it")),
         key_points_(drawn_column<std::vector<float>>(
             found, read.key_points, "keypoints",
             [](const auto& shape) { return shape.size() == 2 && (shape[1] == 2 || shape[1] == 3); },

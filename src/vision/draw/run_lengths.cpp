@@ -14,7 +14,7 @@ namespace {
 [[noreturn]] void refuse(const std::string& why) {
   throw Error(
       "a mask must be a text of the form HEIGHTxWIDTH:COUNTS with COCO's counts, as freshframe."
-      "encode_masks() gives it: " +
+      "freshframe.masks.encode() gives it: " +
       why);
 }
 

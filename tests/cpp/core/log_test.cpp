@@ -97,7 +97,7 @@ TEST_F(Log, LoansAboveAQuarterOfAGibibyteAreWarnedOfAndAboveOneFramesHeldComes) 
   const auto take_all = [&] {
     while (true) held.push_back(*reader.get());
   };
-  EXPECT_THROW(take_all(), FramesHeld);
+  EXPECT_THROW(take_all(), FramesHeldError);
   EXPECT_EQ(held.size(), 11U);  // the eleventh passes 1 GiB, the twelfth is refused
   EXPECT_EQ(lines(LogLevel::Warning, "hoarder").size(), 1U);
 }

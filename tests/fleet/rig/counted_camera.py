@@ -74,7 +74,7 @@ class _Counted(ff.Source[tuple[int, int]]):
         self._fail = folder / f"fail-{camera}"
         self._end = folder / _END
 
-    def read(self, stop: ff.StopToken) -> Iterator[tuple[tuple[int, int], float]]:
+    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[tuple[int, int], float]]:
         """Counts a frame before it gives it: what a reader gets was counted."""
         with self._path.open("x+b") as file:
             file.truncate(_COUNTS.size)

@@ -61,10 +61,10 @@ def _keep_ledger(reader: Any, path: Path) -> None:
     books.end = noted
 
 
-def _fleet(options: dict[str, Any]) -> ff.Fleet:
+def _fleet(options: dict[str, Any]) -> ff.fleet.Fleet:
     """A local one, or a connection to a detached one whose processes the rig has."""
     if not options["yard"]:
-        return ff.Fleet("local", agents=options["agents"])
+        return ff.fleet.Fleet("local", agents=options["agents"])
     from rigs.fleet.detached import TOKEN, address, connect  # noqa: PLC0415
 
     from freshframe.fleet._detached.client.channel import Endpoint  # noqa: PLC0415
@@ -72,7 +72,7 @@ def _fleet(options: dict[str, Any]) -> ff.Fleet:
     return connect(lambda: Endpoint(*address(options["yard"]), TOKEN))
 
 
-def _add_all(fleet: ff.Fleet, urls: Sequence[str], counted: Sequence[str], exclusive: set[int]) -> None:
+def _add_all(fleet: ff.fleet.Fleet, urls: Sequence[str], counted: Sequence[str], exclusive: set[int]) -> None:
     """Adds the cameras.
 
     A reader of an output that no camera has ends. Those with stamps may have started before one that counts
@@ -88,7 +88,7 @@ def _add_all(fleet: ff.Fleet, urls: Sequence[str], counted: Sequence[str], exclu
         fleet.remove("nowhere")
 
 
-def _answer(fleet: ff.Fleet, command: list[Any], books: Sequence[Books]) -> object:
+def _answer(fleet: ff.fleet.Fleet, command: list[Any], books: Sequence[Books]) -> object:
     if command[0] == "move":
         fleet.move(camera_name(command[1]), to=command[2])
     elif command[0] == "drain":
@@ -100,7 +100,7 @@ def _answer(fleet: ff.Fleet, command: list[Any], books: Sequence[Books]) -> obje
     return fleet.stats().as_json()
 
 
-def _empty(fleet: ff.Fleet, books: Sequence[Books]) -> dict[str, Any]:
+def _empty(fleet: ff.fleet.Fleet, books: Sequence[Books]) -> dict[str, Any]:
     """Waits for the end of the cameras that end, removes each camera and waits for the remaining results.
 
     It also waits for the last record of each run in the ``books``, those of a local fleet's readers. A run
@@ -125,7 +125,7 @@ def _empty(fleet: ff.Fleet, books: Sequence[Books]) -> dict[str, Any]:
     return _wait(fleet, are_gone).as_json() | {"dropped": dropped}
 
 
-def _wait(fleet: ff.Fleet, condition: Any) -> FleetStats:
+def _wait(fleet: ff.fleet.Fleet, condition: Any) -> FleetStats:
     until = time.monotonic() + _END_TIME
     while not condition(stats := fleet.stats()) and time.monotonic() < until:
         time.sleep(0.05)

@@ -62,7 +62,7 @@ def _comes_back(plant: Plant, cameras: Cameras) -> None:
     missing = {f"cam{camera}" for camera in range(len(cameras.urls)) if plant.is_there(camera)}
     reader = plant.pipeline.reader(plant.ports["quick"], queue=ff.Queue(8))
     while missing and time.monotonic() < began + _PATIENCE:
-        with contextlib.suppress(ff.Stalled, ff.ReadTimeout):
+        with contextlib.suppress(ff.StalledError, ff.ReadTimeoutError):
             missing.discard(reader.get(1.0).source)
     reader.close()
     if missing:
@@ -183,7 +183,7 @@ def run(seed: int, seconds: float) -> dict[str, Any]:
                 faults.end()
                 _comes_back(plant, cameras)
             faults.close()
-            with _found(plant, "stop()", ff.StopTimeout):
+            with _found(plant, "stop()", ff.StopTimeoutError):
                 plant.pipeline.stop(60)
         stats = plant.pipeline.stats()
         if (page := plant.pipeline.dashboard) is not None:

@@ -52,7 +52,7 @@ class Receiver:
         places = [at for at, number in enumerate(numbers) if number > self.taken and number % _REFUSED == 0]
         if places:
             self.refused.update(numbers[at] for at in places)
-            raise ff.Refused(places, "the test refuses it")
+            raise ff.RefusedError(places, "the test refuses it")
 
     def _take(self, number: int) -> None:
         if number <= self.taken:

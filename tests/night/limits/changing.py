@@ -83,7 +83,7 @@ class _Holders:
             until(lambda: self._error(name) or len(keeper.kept) == most, "the last frame of a node")
         else:
             reader = self._reader()
-            with contextlib.suppress(ff.FramesHeld):
+            with contextlib.suppress(ff.FramesHeldError):
                 while len(keeper.kept) < most:
                     keeper.kept.append(reader.get(_PATIENCE))
         return len(keeper.kept)
@@ -116,7 +116,7 @@ class _Holders:
         try:
             for _ in range(3):
                 reader.get(_PATIENCE)
-        except ff.FramesHeld as error:
+        except ff.FramesHeldError as error:
             self._find(f"a new reader that holds nothing gets no frame: {error}")
         until(lambda: self._error(name) or keeper.count >= 3, f"three frames of new node {name!r}")
         if error_of_node := self._error(name):
@@ -272,7 +272,7 @@ class _Ends(Ticker):
 
     live = False
 
-    def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
+    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
         """The first ones."""
         return itertools.islice(super().read(stop), _SAMPLES)
 
@@ -296,7 +296,7 @@ class _MortalRun:
         """The next result, or None and a finding."""
         try:
             return self.reader.get(_PATIENCE).value
-        except ff.ReadTimeout:
+        except ff.ReadTimeoutError:
             node = self.pipeline.stats().nodes["mortal"]
             self._find(f"behind {self.deaths()} deaths neither a result nor the end: {node}")
             return None
@@ -326,7 +326,7 @@ def _to_the_end(chance: random.Random, find: Find) -> int:
     finish, results, failed = chance.randrange(2), list[int](), 0
     run = _MortalRun(_Ends(), chance, finish, find)
     try:
-        with contextlib.suppress(ff.EndOfStream):
+        with contextlib.suppress(ff.EndOfStreamError):
             while (result := run.next()) is not None:
                 results.append(result)
     except ff.NodeError:
@@ -358,7 +358,7 @@ class _Sizes(ff.Source[npt.NDArray[np.uint8]]):
 
     live, size, period = True, 10, 0.05
 
-    def read(self, stop: ff.StopToken) -> Iterator[tuple[npt.NDArray[np.uint8], float]]:
+    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[npt.NDArray[np.uint8], float]]:
         """Until the stop."""
         while not stop.wait(self.period):
             yield np.zeros(self.size, np.uint8), time.monotonic()
@@ -367,7 +367,7 @@ class _Sizes(ff.Source[npt.NDArray[np.uint8]]):
 def _result_of(size: int, reader: ff.Reader[int]) -> bool:
     """Whether one comes, of what is captured from now on."""
     now, ends = time.monotonic(), time.monotonic() + _PATIENCE
-    with contextlib.suppress(ff.ReadTimeout):
+    with contextlib.suppress(ff.ReadTimeoutError):
         while time.monotonic() < ends:
             if (sample := reader.get(_PATIENCE)).value == size and sample.captured > now:
                 return True

@@ -98,7 +98,7 @@ def _told(source: str, counter: str, counts: Any) -> Iterator[_Event]:
         return
     for one in counts.crossings:
         yield source, counter, "crossing", one.tracker_id, one.forward, round(one.pts * _FPS + 0.499)
-    if isinstance(counts, ff.ZoneCounts):
+    if isinstance(counts, ff.types.ZoneCounts):
         for visit in counts.visits:
             yield source, counter, "visit", visit.tracker_id, visit.how, round(visit.ended * _FPS)
         for track in counts.loitered:

@@ -24,7 +24,7 @@ _PER_ROUND = 0.3  # descriptors, mappings or threads that a round may leave
 _NOISE = {"descriptors": 3, "mappings": 40, "threads": 5}  # more than before, in all
 
 
-def _round(fleet: ff.Fleet, number: int) -> list[weakref.ref[ff.fleet.FleetReader]]:
+def _round(fleet: ff.fleet.Fleet, number: int) -> list[weakref.ref[ff.fleet.FleetReader]]:
     """Readers that read and are closed, a camera that comes and goes, and the death of an agent."""
     gone = []
     for _ in range(_READERS):
@@ -51,7 +51,7 @@ def _round(fleet: ff.Fleet, number: int) -> list[weakref.ref[ff.fleet.FleetReade
 def _kept(seconds: float, find: Find) -> int:
     ends, rounds = time.monotonic() + seconds, 0
     readers, before = list[weakref.ref[ff.fleet.FleetReader]](), dict[str, int]()
-    with ff.Fleet("local", agents=2) as fleet:
+    with ff.fleet.Fleet("local", agents=2) as fleet:
         fleet.add_many(dict.fromkeys(("north", "south"), "numbers"), fast_camera)
         until(lambda: fleet.stats().states() == {"running": 2}, lambda: f"cameras: {fleet.stats()}")
         while time.monotonic() < ends:

@@ -53,7 +53,7 @@ class _Numbers(ff.Source[int]):
     def __init__(self, rate: float) -> None:
         self._rate = rate
 
-    def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
+    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
         """Until the stop."""
         number = 0
         while not stop.wait(1 / self._rate):
@@ -112,29 +112,29 @@ class _Account:
     def read(self, reader: ff.fleet.FleetReader, ends: float, most: float = math.inf) -> None:
         """Reads until the end, or so many results."""
         while most > 0 and time.monotonic() < ends:
-            with contextlib.suppress(ff.ReadTimeout):
+            with contextlib.suppress(ff.ReadTimeoutError):
                 self.note(reader.get(1))
                 most -= 1
 
 
-def _counts(fleet: ff.Fleet, name: str | None) -> FleetReaderStats:
+def _counts(fleet: ff.fleet.Fleet, name: str | None) -> FleetReaderStats:
     """What a fleet has counted of a reader."""
     return next(each for each in fleet.stats().readers if each.name == name)
 
 
-def _always(fleet: ff.Fleet, ends: float) -> _Account:
+def _always(fleet: ff.fleet.Fleet, ends: float) -> _Account:
     account = _Account()
     account.read(fleet.reader("all"), ends)
     return account
 
 
-def _waits(fleet: ff.Fleet, ends: float) -> _Account:
+def _waits(fleet: ff.fleet.Fleet, ends: float) -> _Account:
     account = _Account()
     account.read(fleet.reader("few", name="waits"), ends)
     return account
 
 
-def _batches(fleet: ff.Fleet, ends: float) -> _Account:
+def _batches(fleet: ff.fleet.Fleet, ends: float) -> _Account:
     account = _Account()
     for batch in fleet.reader("all", name="batches").batches(50, max_wait=3, arrow=False):
         for sample in batch:
@@ -145,7 +145,7 @@ def _batches(fleet: ff.Fleet, ends: float) -> _Account:
     return account
 
 
-def _comes_back(fleet: ff.Fleet, ends: float) -> _Account:
+def _comes_back(fleet: ff.fleet.Fleet, ends: float) -> _Account:
     account = _Account()
     while (now := time.monotonic()) < ends:
         with contextlib.closing(fleet.reader("all", name="comes back")) as reader:
@@ -154,7 +154,7 @@ def _comes_back(fleet: ff.Fleet, ends: float) -> _Account:
     return account
 
 
-def _slow(fleet: ff.Fleet, ends: float) -> _Account:
+def _slow(fleet: ff.fleet.Fleet, ends: float) -> _Account:
     account = _Account()
     reader = fleet.reader("many", name="slow")
     lumps = deque([time.monotonic()], _PULLED // _LUMP + 2)  # when the newest ones were read
@@ -166,7 +166,7 @@ def _slow(fleet: ff.Fleet, ends: float) -> _Account:
     return account
 
 
-def _sleeps(fleet: ff.Fleet, ends: float) -> _Account:
+def _sleeps(fleet: ff.fleet.Fleet, ends: float) -> _Account:
     account = _Account()
     began, filled = time.monotonic(), math.inf
     reader = fleet.reader("many", name="sleeps")
@@ -185,7 +185,7 @@ class _Kind(NamedTuple):
 
     name: str | None
     what: str
-    read: Callable[[ff.Fleet, float], _Account]
+    read: Callable[[ff.fleet.Fleet, float], _Account]
     is_quick: bool
 
 
@@ -213,7 +213,7 @@ def _check_books(kind: _Kind, account: _Account, counts: FleetReaderStats, say: 
         say(f"misses {account.gaps} results: {counts}")
 
 
-def _check_sleeper(fleet: ff.Fleet, account: _Account, say: Find) -> None:
+def _check_sleeper(fleet: ff.fleet.Fleet, account: _Account, say: Find) -> None:
     """Its results expire in the end, and each is counted."""
 
     def counted() -> int:
@@ -230,7 +230,7 @@ def _check_sleeper(fleet: ff.Fleet, account: _Account, say: Find) -> None:
         until(lambda: counted() <= account.gaps, lambda: f"{account.gaps} results in: {fleet.stats()}")
 
 
-def _read(fleet: ff.Fleet, kind: _Kind, seconds: float, find: Find) -> None:
+def _read(fleet: ff.fleet.Fleet, kind: _Kind, seconds: float, find: Find) -> None:
     """Reads, and compares what it has got with what the fleet has counted."""
 
     def say(text: str) -> None:
@@ -247,7 +247,7 @@ def _read(fleet: ff.Fleet, kind: _Kind, seconds: float, find: Find) -> None:
 
 def readers_of_a_fleet(seconds: float, find: Find) -> int:
     """Results expire for a reader that has not pulled for a minute, and for no other one."""
-    with ThreadPoolExecutor(len(_READERS)) as pool, ff.Fleet("local", agents=2) as fleet:
+    with ThreadPoolExecutor(len(_READERS)) as pool, ff.fleet.Fleet("local", agents=2) as fleet:
         fleet.add_many(dict.fromkeys(("north", "south"), "numbers"), _camera)
         fleet.add("fast", fast_camera, "numbers")
         until(lambda: fleet.stats().states() == {"running": 3}, lambda: f"cameras: {fleet.stats()}")
@@ -308,7 +308,7 @@ class _Failing(_Numbers):
         super().__init__(_RATE)
         self._failure, self._by_itself = failure, by_itself
 
-    def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
+    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
         """Until the stop, or the failure."""
         self._failure.begin()
         for sample in super().read(stop):
@@ -429,7 +429,7 @@ def _check_tries(name: str, tries: list[_Try], find: Find) -> None:
         find(f"a fleet's camera {name!r} is tried too early: it {_shown(early[:_IN_ROW])}")
 
 
-def _check_events(fleet: ff.Fleet, name: str, failures: int, find: Find) -> None:
+def _check_events(fleet: ff.fleet.Fleet, name: str, failures: int, find: Find) -> None:
     """Each failure is an event, once."""
 
     def times() -> list[int]:
@@ -444,7 +444,7 @@ def _check_events(fleet: ff.Fleet, name: str, failures: int, find: Find) -> None
 def cameras_that_fail(seconds: float, find: Find) -> int:
     """A camera that fails is tried again after 1 s, doubling to 30 s until it has run well for a while."""
     tried, seen = 0, {name: _Seen() for name in _CAMERAS}
-    with tempfile.TemporaryDirectory(prefix="cameras-that-fail-") as folder, ff.Fleet("local") as fleet:
+    with tempfile.TemporaryDirectory(prefix="cameras-that-fail-") as folder, ff.fleet.Fleet("local") as fleet:
         books = {name: _Book(Path(folder) / name) for name in _CAMERAS}
         for name, how in _CAMERAS.items():
             fleet.add(name, _failing_camera, f"{how}:{Path(folder) / name}", exclusive=name in _EXCLUSIVE)

@@ -72,7 +72,7 @@ class _Bursts(ff.Source[int]):
     def __init__(self) -> None:
         self.newest = 0.0  # when the sample that was given last was captured
 
-    def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float, float]]:
+    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float, float]]:
         """Until the stop."""
         began = time.monotonic()
         for number in itertools.count():
@@ -159,7 +159,7 @@ class _Crossings(ff.Source[ff.Detections]):
     def __init__(self, period: float) -> None:
         self._period = period
 
-    def read(self, stop: ff.StopToken) -> Iterator[tuple[ff.Detections, float]]:
+    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[ff.Detections, float]]:
         """Until the stop."""
         corners = np.array([[40, 10, 60, 20]], np.float32)
         above, below = (_track(corners + np.array([0, 60 * number] * 2, np.float32)) for number in range(2))
@@ -231,7 +231,7 @@ def totals(seconds: float, find: Find) -> int:
 class _OfManySizes(ff.Source[ff.Frame]):
     """Pictures of which hardly two have one size."""
 
-    def read(self, stop: ff.StopToken) -> Iterator[tuple[ff.Frame, float]]:
+    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[ff.Frame, float]]:
         """Until the stop."""
         sizes, began = random.Random(1), time.monotonic()
         pixels = np.zeros((1080, 1920, 3), np.uint8)

@@ -357,14 +357,14 @@ class _Since(NamedTuple):
         return self.newest - self.first
 
 
-class _Newest(ff.Node[ff.Packet, None]):
+class _Newest(ff.Node[ff.types.Packet, None]):
     """Knows since when the camera has its size."""
 
     def __init__(self) -> None:
         self.count = 0  # of all packets
         self.since = _Since((0, 0), 0, 0)
 
-    def process(self, sample: ff.Sample[ff.Packet], /) -> None:
+    def process(self, sample: ff.Sample[ff.types.Packet], /) -> None:
         """Looks at the packet's size and time."""
         size, pts = sample.value.size, sample.pts
         self.since = _Since(size, self.since.first if size == self.since.size else pts, pts)

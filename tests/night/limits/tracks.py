@@ -111,13 +111,15 @@ class _Zone(_Remembers):
     """Each track is first seen within it: one of two goes out, and the other one is not seen again."""
 
     def __init__(self) -> None:
-        self._counts: Sequence[ff.ZoneCounts] = ()
+        self._counts: Sequence[ff.types.ZoneCounts] = ()
         self._make()
 
     def _make(self) -> None:
         self._counter = ff.ZoneCounter(_top(0.5), relative=True)
 
-    def _update(self, tracks: ff.Detections, now: float, size: tuple[int, int]) -> Sequence[ff.ZoneCounts]:
+    def _update(
+        self, tracks: ff.Detections, now: float, size: tuple[int, int]
+    ) -> Sequence[ff.types.ZoneCounts]:
         return [self._counter.update(tracks, time=now, size=size)]
 
     def _move(self, share: float) -> None:
@@ -145,7 +147,9 @@ class _Zones(_Zone):
     def _make(self) -> None:
         self._zones = ff.Zones({name: _top(0.5) for name in "ab"}, relative=True)
 
-    def _update(self, tracks: ff.Detections, now: float, size: tuple[int, int]) -> Sequence[ff.ZoneCounts]:
+    def _update(
+        self, tracks: ff.Detections, now: float, size: tuple[int, int]
+    ) -> Sequence[ff.types.ZoneCounts]:
         return list(self._zones.update(tracks, time=now, size=size).values())
 
     def _move(self, share: float) -> None:
@@ -194,7 +198,7 @@ class _Red(ff.Source[ff.Frame]):
     def __init__(self, times: Iterable[float], pause: float = 0.0) -> None:
         self._times, self._pause = times, pause
 
-    def read(self, stop: ff.StopToken) -> Iterator[tuple[ff.Frame, float]]:
+    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[ff.Frame, float]]:
         """Reads until the stop."""
         pixels = np.zeros((240, 320, 3), np.uint8)
         pixels[..., 2] = 255

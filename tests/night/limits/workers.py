@@ -141,7 +141,7 @@ class _Camera(ff.Source[ff.Frame]):
     def __init__(self) -> None:
         self.bursts = 0  # that are to come
 
-    def read(self, stop: ff.StopToken) -> Iterator[tuple[ff.Frame, float]]:
+    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[ff.Frame, float]]:
         """Until the stop."""
         began = time.monotonic()
         for number in itertools.count():

@@ -24,13 +24,14 @@ import freshframe as ff
         (ff.OptionTypeError, (ff.FreshframeError, TypeError)),
         (ff.StateError, (ff.FreshframeError, RuntimeError)),
         (ff.SourceError, (ff.FreshframeError, OSError)),
-        (ff.SourceTimeout, (ff.SourceError, TimeoutError)),
+        (ff.SourceTimeoutError, (ff.SourceError, TimeoutError)),
         (ff.NodeError, (ff.FreshframeError, RuntimeError)),
-        (ff.FramesHeld, (ff.FreshframeError, MemoryError)),
-        (ff.EndOfStream, (ff.FreshframeError,)),
-        (ff.ReadTimeout, (ff.FreshframeError, TimeoutError)),
-        (ff.Stalled, (ff.FreshframeError, TimeoutError)),
-        (ff.StopTimeout, (ff.FreshframeError, TimeoutError)),
+        (ff.FramesHeldError, (ff.FreshframeError, MemoryError)),
+        (ff.EndOfStreamError, (ff.FreshframeError, EOFError)),
+        (ff.MissingPackageError, (ff.FreshframeError, ImportError)),
+        (ff.ReadTimeoutError, (ff.FreshframeError, TimeoutError)),
+        (ff.StalledError, (ff.FreshframeError, TimeoutError)),
+        (ff.StopTimeoutError, (ff.FreshframeError, TimeoutError)),
     ],
 )
 def test_each_error_is_also_the_builtin_that_people_catch(
@@ -114,7 +115,7 @@ def test_a_truncated_video_is_read_up_to_where_it_ends(tmp_path: Path) -> None:
 def test_a_missing_picture_of_a_mock_camera_is_a_source_error(tmp_path: Path) -> None:
     pipeline = ff.Pipeline()
     with pytest.raises(ff.SourceError, match=r"pepsi\.png"):  # noqa: PT012
-        pipeline.add(ff.MockCamera(tmp_path / "pepsi.png"))
+        pipeline.add(ff.testing.MockCamera(tmp_path / "pepsi.png"))
         pipeline.start()
 
 

@@ -48,9 +48,9 @@ OPTIONS: dict[str, tuple[Callable[[], object], Errors, str]] = {
         ff.OptionError,
         r"held|int",
     ),
-    "fps of zero": (lambda: ff.MockCamera(GREY, fps=0), ff.OptionError, r"fps.*0"),
-    "fps that is negative": (lambda: ff.MockCamera(GREY, fps=-3), ff.OptionError, r"fps.*-3"),
-    "fps that is no number": (lambda: ff.MockCamera(GREY, fps=float("nan")), ff.OptionError, r"fps"),
+    "fps of zero": (lambda: ff.testing.MockCamera(GREY, fps=0), ff.OptionError, r"fps.*0"),
+    "fps that is negative": (lambda: ff.testing.MockCamera(GREY, fps=-3), ff.OptionError, r"fps.*-3"),
+    "fps that is no number": (lambda: ff.testing.MockCamera(GREY, fps=float("nan")), ff.OptionError, r"fps"),
     "radii the wrong way round": (
         lambda: ff.CircleTracker(radius=(50, 10)),
         ff.OptionError,

@@ -92,7 +92,7 @@ def refused(call: Callable[[], object]) -> str:
     return f"{result!r} {getattr(result, 'url', '')}"
 
 
-def added(source: ff.VideoSource) -> object:
+def added(source: ff.types.VideoSource) -> object:
     """The names and statistics of a pipeline that is not started."""
     pipeline = ff.Pipeline()
     port = pipeline.add(source)
@@ -122,7 +122,7 @@ PLACES: dict[str, Callable[[str], object]] = {
     "open without a scheme": lambda url: added(ff.open(url.partition("://")[2])),
     "open another scheme": lambda url: added(ff.open("x" + url)),
     "open exposure": lambda url: setattr(ff.open(0), "exposure", url),
-    "mock": ff.MockCamera,
+    "mock": ff.testing.MockCamera,
     "probe option": lambda url: ff.probe("demo:circles", seconds=url),  # type: ignore[arg-type]
     "Publish": ff.Publish,
     "Publish codec": lambda url: ff.Publish(url, codec="h265x"),
@@ -143,7 +143,7 @@ PLACES: dict[str, Callable[[str], object]] = {
     "write_picture": lambda url: ff.write_picture(ff.Frame.from_array(picture(0), "gray"), url),
     "Ask": ff.Ask,
     "Ask remote": lambda url: ff.Ask(url.replace("rtsp", "https", 1), remote=True),
-    "demo_truth": lambda url: ff.demo.demo_truth(url, 0),
+    "demo_truth": lambda url: ff.demo.circles(url, 0),
     "a number": lambda url: _check.number("size", url),
     "a list": lambda url: _check.number("size", [url, {url: np.zeros(3)}]),
 }
@@ -308,7 +308,7 @@ PATHS: dict[str, Callable[[str], object]] = {
     "read_picture": ff.read_picture,
     "write_picture": lambda url: ff.write_picture(ff.Frame.from_array(picture(0), "gray"), url),
     "a number": lambda url: _check.number("size", url),
-    "Fleet": lambda url: ff.Fleet(name=url),
+    "Fleet": lambda url: ff.fleet.Fleet(name=url),
 }
 ODD_ADDRESSES = [
     "s3://key:Zq7wXk9v@bucket/out.mp4",

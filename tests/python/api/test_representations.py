@@ -48,7 +48,7 @@ def test_readers_and_native_nodes_show_their_names(tmp_path: Path) -> None:
     [
         (ff.CircleTracker(), "radius"),
         (ff.Annotate(), "ids"),
-        (ff.MockCamera(ff.Frame.from_array(np.zeros((8, 8), np.uint8), "gray")), "fps"),
+        (ff.testing.MockCamera(ff.Frame.from_array(np.zeros((8, 8), np.uint8), "gray")), "fps"),
         (ff.open("demo:circles"), "live"),
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,

@@ -73,7 +73,7 @@ def reads(items: Any) -> Callable[[], object]:
     class Own(ff.Source[Any]):
         live = False
 
-        def read(self, stop: ff.StopToken, /) -> Any:
+        def read(self, stop: ff.types.StopToken, /) -> Any:
             return items()
 
     def attempt() -> None:
@@ -427,12 +427,12 @@ RAISED: dict[str, tuple[Callable[[], object], type[Exception], tuple[str, ...]]]
     ),
     "a call without an end": (
         never_ends,
-        ff.StopTimeout,
+        ff.StopTimeoutError,
         ("still busy 0 s after stop(): 'endless'", "self.stop_token.stopped", "a longer timeout"),
     ),
     "a node without return, and get()": (
         forgot_return(lambda reader: reader.get(timeout=0)),
-        ff.ReadTimeout,
+        ff.ReadTimeoutError,
         ("node 'light' has taken 60 samples and given none: does its function or process() return a value?",),
     ),
     "a node without return, and latest()": (
@@ -525,9 +525,9 @@ RIGHT: dict[str, Callable[[], object]] = {
     **{f"{number} constants": read_by(with_many_constants(number)) for number in range(250, 262)},
     "a function with a branch": read_by(lambda value: value and None),
     "a long max_age": lambda: ff.Pipeline().add(lambda value: value, [], max_age=10),
-    "run_node() without values": lambda: ff.run_node(lambda value: value, []),
-    "a function that may return nothing": lambda: ff.run_node(lambda v: v if v else None, [0]),
-    "a sink": lambda: ff.run_node(print, []),
+    "run_node() without values": lambda: ff.testing.run_node(lambda value: value, []),
+    "a function that may return nothing": lambda: ff.testing.run_node(lambda v: v if v else None, [0]),
+    "a sink": lambda: ff.testing.run_node(print, []),
     "a join in the parents' order": joined(lambda left, right: left - right),
     "a join with other names": joined(lambda one, other: one - other),
     "a join with the name of one parent": joined(lambda one, other: one - other, "other", "third"),
@@ -611,7 +611,7 @@ def test_a_misspelt_option_of_a_command_has_a_suggestion(
 
 
 def test_public_functions_that_explain_wrong_calls_can_be_pickled() -> None:
-    for function in (ff.open, ff.run_node, ff.stamped, ff.probe):
+    for function in (ff.open, ff.testing.run_node, ff.stamped, ff.probe):
         assert pickle.loads(pickle.dumps(function)) is function
 
 

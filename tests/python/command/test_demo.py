@@ -27,7 +27,7 @@ class Truthful:
         self, seq: int, *, shift: float = 0.0, ids: Sequence[int] | None = None, only: int = 99
     ) -> None:
         self.seq = seq
-        balls = ff.demo.demo_truth(SCENE, seq)[:only]
+        balls = ff.demo.circles(SCENE, seq)[:only]
         xyr = np.array([(ball.x + shift, ball.y, ball.r) for ball in balls], np.float32).reshape(-1, 3)
         known = [ball.id + 1 for ball in balls] if ids is None else list(ids)[: len(balls)]
         self.value = ff.Circles(xyr, np.ones(len(xyr), np.float32), np.array(known, np.int64))

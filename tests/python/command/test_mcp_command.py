@@ -40,7 +40,7 @@ PATH = {**os.environ, "PYTHONPATH": str(Path(ff.__file__).parents[1])}
 
 
 @contextlib.contextmanager
-def served(**options: Any) -> Iterator[ff.Dashboard]:
+def served(**options: Any) -> Iterator[ff.types.Dashboard]:
     """A camera "door", whose pictures may be seen, and one whose may not."""
     pipeline = ff.Pipeline("house")
     door = pipeline.add(ff.open("demo:circles?size=320x240&fps=30"), name="door")

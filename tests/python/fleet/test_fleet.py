@@ -31,7 +31,7 @@ one_fleet = shared_fleet(agents=2)  # of all tests that do no harm
 
 
 @pytest.fixture
-def fleet(one_fleet: ff.Fleet, monkeypatch: pytest.MonkeyPatch) -> Iterator[ff.Fleet]:
+def fleet(one_fleet: ff.fleet.Fleet, monkeypatch: pytest.MonkeyPatch) -> Iterator[ff.fleet.Fleet]:
     readers: list[FleetReader] = []
     make = one_fleet.reader
 
@@ -54,7 +54,7 @@ def take(reader: FleetReader, count: int) -> list[FleetSample]:
     return [reader.get(100) for _ in range(count)]
 
 
-def test_results_of_a_generator_have_their_part(fleet: ff.Fleet) -> None:
+def test_results_of_a_generator_have_their_part(fleet: ff.fleet.Fleet) -> None:
     reader = fleet.reader("parts")
     fleet.add("cam", fleet_builds.parts, "ticks:0.01")
     samples = take(reader, 15)
@@ -63,7 +63,7 @@ def test_results_of_a_generator_have_their_part(fleet: ff.Fleet) -> None:
     assert {sample.seq for sample in samples[::3]} == {sample.seq for sample in samples[2::3]}
 
 
-def test_results_of_all_cameras_arrive_once_each_in_order(fleet: ff.Fleet) -> None:
+def test_results_of_all_cameras_arrive_once_each_in_order(fleet: ff.fleet.Fleet) -> None:
     reader = fleet.reader("ticks")
     fleet.add_many({f"cam{n}": "ticks:0.01" for n in range(6)}, fleet_builds.ticks)
     samples = take(reader, 300)
@@ -81,7 +81,7 @@ def test_results_of_all_cameras_arrive_once_each_in_order(fleet: ff.Fleet) -> No
     assert stats.readers[0].delivered == 300
 
 
-def test_cameras_run_in_the_agents_processes(fleet: ff.Fleet) -> None:
+def test_cameras_run_in_the_agents_processes(fleet: ff.fleet.Fleet) -> None:
     fleet.add_many({"a": "one", "b": "two"}, fleet_builds.values)
     reader, urls = fleet.reader("pids"), fleet.reader("urls")
     pids = {sample.camera: sample.value[0] for sample in take(reader, 50)}
@@ -111,7 +111,7 @@ def test_a_function_of_the_main_program_and_its_classes_travel(state_folder: Pat
             pipeline = ff.Pipeline()
             return pipeline, {"found": pipeline.add(lambda n: Found(url), pipeline.add(Once()))}
 
-        with ff.Fleet("local") as fleet:
+        with ff.fleet.Fleet("local") as fleet:
             fleet.add("cam", build, "here")
             sample = next(iter(fleet.reader("found")))
             print(sample.value, type(sample.value) is Found)
@@ -120,20 +120,20 @@ def test_a_function_of_the_main_program_and_its_classes_travel(state_folder: Pat
     assert (ended.code, ended.out, ended.complaints) == (0, "Found(what='here') True\n", "")
 
 
-def test_large_results_arrive(fleet: ff.Fleet) -> None:
+def test_large_results_arrive(fleet: ff.fleet.Fleet) -> None:
     fleet.add("cam", fleet_builds.large, "any")
     for sample in take(fleet.reader("arrays"), 5):
         assert sample.value.shape == (1 << 16,)
         assert (sample.value == sample.seq).all()
 
 
-def test_circles_arrive_as_circles(fleet: ff.Fleet) -> None:
+def test_circles_arrive_as_circles(fleet: ff.fleet.Fleet) -> None:
     fleet.add("cam", fleet_builds.demo, "demo:circles?size=160x120&fps=25")
     samples = take(fleet.reader("circles"), 5)
     assert all(isinstance(sample.value, ff.Circles) for sample in samples)
 
 
-def test_a_camera_can_be_removed_and_its_name_used_again(fleet: ff.Fleet) -> None:
+def test_a_camera_can_be_removed_and_its_name_used_again(fleet: ff.fleet.Fleet) -> None:
     reader = fleet.reader("ticks")
     fleet.add("cam", fleet_builds.ticks, "ticks:0.01")
     first = take(reader, 3)[-1]
@@ -145,7 +145,7 @@ def test_a_camera_can_be_removed_and_its_name_used_again(fleet: ff.Fleet) -> Non
     until(lambda: reader.get(100).epoch > first.epoch, "the second camera")
 
 
-def test_a_move_starts_a_new_epoch_on_the_other_agent(fleet: ff.Fleet) -> None:
+def test_a_move_starts_a_new_epoch_on_the_other_agent(fleet: ff.fleet.Fleet) -> None:
     reader = fleet.reader("ticks")
     fleet.add("cam", fleet_builds.ticks, "ticks:0.01")
     first = take(reader, 3)[-1]
@@ -159,10 +159,10 @@ def test_a_move_starts_a_new_epoch_on_the_other_agent(fleet: ff.Fleet) -> None:
     assert fleet.stats().cameras["cam"].agent == there
 
 
-def test_a_drained_agent_has_no_cameras_until_it_resumes(fleet: ff.Fleet) -> None:
+def test_a_drained_agent_has_no_cameras_until_it_resumes(fleet: ff.fleet.Fleet) -> None:
     fleet.add_many({f"cam{n}": "ticks:0.05" for n in range(8)}, fleet_builds.ticks)
     until(lambda: fleet.stats().states() == {"running": 8}, "all cameras")
-    with pytest.raises(ff.StopTimeout, match="'agent0' still has"):
+    with pytest.raises(ff.StopTimeoutError, match="'agent0' still has"):
         fleet.drain("agent0", timeout=0)
     fleet.drain("agent0", timeout=50)
     assert fleet.stats().agents["agent0"].cameras == 0
@@ -173,7 +173,7 @@ def test_a_drained_agent_has_no_cameras_until_it_resumes(fleet: ff.Fleet) -> Non
     assert fleet.stats().cameras["late"].agent == "agent0"
 
 
-def test_a_slow_reader_drops_at_its_own_outbox_and_slows_nobody(fleet: ff.Fleet) -> None:
+def test_a_slow_reader_drops_at_its_own_outbox_and_slows_nobody(fleet: ff.fleet.Fleet) -> None:
     slow, fast = fleet.reader("ticks"), fleet.reader("ticks")
     thread = threading.Thread(target=lambda: list(fast))
     thread.start()
@@ -187,7 +187,7 @@ def test_a_slow_reader_drops_at_its_own_outbox_and_slows_nobody(fleet: ff.Fleet)
 
 
 def test_unmet_needs_leave_a_camera_unplaced_and_say_so() -> None:
-    with ff.Fleet("local", agents=[{"site": "north"}, {"site": "south", "name": "south1"}]) as fleet:
+    with ff.fleet.Fleet("local", agents=[{"site": "north"}, {"site": "south", "name": "south1"}]) as fleet:
         fleet.add("here", fleet_builds.ticks, "ticks:0.05", needs={"site": "south"})
         fleet.add("nowhere", fleet_builds.ticks, "ticks:0.05", needs={"site": "east"})
         until_state(fleet, "here", "running")
@@ -198,7 +198,7 @@ def test_unmet_needs_leave_a_camera_unplaced_and_say_so() -> None:
             fleet.move("here", "agent0")
 
 
-def test_a_camera_that_fails_says_why_and_is_tried_again(fleet: ff.Fleet) -> None:
+def test_a_camera_that_fails_says_why_and_is_tried_again(fleet: ff.fleet.Fleet) -> None:
     fleet.reader("ticks")
     wanted: dict[Callable[[str], Any], str] = {
         fleet_builds.raises: r"ValueError: no camera at rtsp://me:\*\*\*@host/x",
@@ -218,14 +218,14 @@ def test_a_camera_that_fails_says_why_and_is_tried_again(fleet: ff.Fleet) -> Non
     assert "secret" not in repr(fleet.stats()) + repr(fleet.stats().events)
 
 
-def test_a_camera_that_ends_is_read_to_its_end(fleet: ff.Fleet) -> None:
+def test_a_camera_that_ends_is_read_to_its_end(fleet: ff.fleet.Fleet) -> None:
     reader = fleet.reader("ticks")
     fleet.add("cam", fleet_builds.ticks, "ticks:0.001:50")
     assert [sample.seq for sample in take(reader, 50)] == list(range(50))
     until_state(fleet, "cam", "ended")
 
 
-def test_an_output_that_no_camera_has_ends_its_reader(fleet: ff.Fleet) -> None:
+def test_an_output_that_no_camera_has_ends_its_reader(fleet: ff.fleet.Fleet) -> None:
     early = fleet.reader("faces")
     fleet.add("cam", fleet_builds.ticks, "ticks:0.05")
     with pytest.raises(ff.GraphError, match="no camera has an output 'faces'; there are: 'ticks'"):
@@ -234,16 +234,16 @@ def test_an_output_that_no_camera_has_ends_its_reader(fleet: ff.Fleet) -> None:
         next(iter(fleet.reader("noses")))
 
 
-def test_a_read_that_gets_nothing_times_out_and_the_reader_stays_usable(fleet: ff.Fleet) -> None:
+def test_a_read_that_gets_nothing_times_out_and_the_reader_stays_usable(fleet: ff.fleet.Fleet) -> None:
     reader = fleet.reader("ticks")
-    with pytest.raises(ff.ReadTimeout, match=r"no result of 'ticks' within 0\.01 s"):
+    with pytest.raises(ff.ReadTimeoutError, match=r"no result of 'ticks' within 0\.01 s"):
         reader.get(0.01)
     fleet.add("cam", fleet_builds.ticks, "ticks:0.01")
     assert reader.get(100).camera == "cam"
 
 
 def test_readers_end_with_the_fleet() -> None:
-    with ff.Fleet("local") as fleet:
+    with ff.fleet.Fleet("local") as fleet:
         reader = fleet.reader("ticks")
         fleet.add("cam", fleet_builds.ticks, "ticks:0.01")
         reader.get(100)
@@ -252,11 +252,11 @@ def test_readers_end_with_the_fleet() -> None:
         thread.start()
     thread.join(100)
     assert not thread.is_alive()
-    with pytest.raises(ff.EndOfStream):
+    with pytest.raises(ff.EndOfStreamError):
         reader.get(1)
 
 
-def test_batches_are_full_or_not_late(fleet: ff.Fleet) -> None:
+def test_batches_are_full_or_not_late(fleet: ff.fleet.Fleet) -> None:
     fleet.add_many({"a": "ticks:0.005", "b": "ticks:0.005"}, fleet_builds.ticks)
     batches = fleet.reader("ticks").batches(10, max_wait=30, arrow=False)
     assert [len(next(batches)) for _ in range(3)] == [10, 10, 10]
@@ -264,7 +264,7 @@ def test_batches_are_full_or_not_late(fleet: ff.Fleet) -> None:
     assert 1 <= len(next(few)) < 10_000
 
 
-def test_user_code_that_keeps_the_gil_for_two_seconds_loses_nothing(fleet: ff.Fleet) -> None:
+def test_user_code_that_keeps_the_gil_for_two_seconds_loses_nothing(fleet: ff.fleet.Fleet) -> None:
     reader = fleet.reader("ticks")
     fleet.add("cam", fleet_builds.holds_the_gil, "2.5", exclusive=True)
     until(lambda: reader.get(100).seq > 10, "a result after the hold")
@@ -274,7 +274,7 @@ def test_user_code_that_keeps_the_gil_for_two_seconds_loses_nothing(fleet: ff.Fl
 
 
 def test_a_closed_fleet_refuses_and_still_tells() -> None:
-    fleet = ff.Fleet("local")
+    fleet = ff.fleet.Fleet("local")
     fleet.add("cam", fleet_builds.ticks, "ticks:0.05")
     fleet.close()
     fleet.close()
@@ -285,7 +285,7 @@ def test_a_closed_fleet_refuses_and_still_tells() -> None:
     assert set(fleet.stats().cameras) == {"cam"}
 
 
-def test_cameras_come_from_a_csv_file(fleet: ff.Fleet, tmp_path: Path) -> None:
+def test_cameras_come_from_a_csv_file(fleet: ff.fleet.Fleet, tmp_path: Path) -> None:
     file = tmp_path / "cameras.csv"
     file.write_text("name,url,needs\na,ticks:0.05,\nb,ticks:0.05,site=east;gpu=yes\n")
     assert fleet.add_many(file, fleet_builds.ticks) == 2
@@ -301,7 +301,7 @@ def test_cameras_come_from_a_csv_file(fleet: ff.Fleet, tmp_path: Path) -> None:
             fleet.add_many(file, fleet_builds.ticks)
 
 
-def test_a_build_that_is_too_large_to_send_is_refused(fleet: ff.Fleet) -> None:
+def test_a_build_that_is_too_large_to_send_is_refused(fleet: ff.fleet.Fleet) -> None:
     model = bytes(33 << 20)
 
     def build(url: str) -> Any:
@@ -312,7 +312,7 @@ def test_a_build_that_is_too_large_to_send_is_refused(fleet: ff.Fleet) -> None:
     assert fleet.stats().cameras == {}
 
 
-def test_what_is_wrong_is_refused_with_a_reason(fleet: ff.Fleet) -> None:
+def test_what_is_wrong_is_refused_with_a_reason(fleet: ff.fleet.Fleet) -> None:
     lock = threading.Lock()
 
     def build(url: str) -> Any:
@@ -320,19 +320,27 @@ def test_what_is_wrong_is_refused_with_a_reason(fleet: ff.Fleet) -> None:
 
     fleet.add("cam", fleet_builds.ticks, "ticks:0.05")
     wrong: list[tuple[Any, type[Exception], str]] = [
-        (lambda: ff.Fleet("moon"), ff.OptionError, 'a fleet runs "local"'),
+        (lambda: ff.fleet.Fleet("moon"), ff.OptionError, 'a fleet runs "local"'),
         *(
-            (lambda many=many: ff.Fleet("local", agents=many), ff.OptionError, f"1 to 64 agents, got {many}")
+            (
+                lambda many=many: ff.fleet.Fleet("local", agents=many),
+                ff.OptionError,
+                f"1 to 64 agents, got {many}",
+            )
             for many in (0, -1, 65, 1 << 70)
         ),
-        (lambda: ff.Fleet("local", agents=np.int64(-2)), ff.OptionError, "agents, got -2"),  # type: ignore[arg-type]
-        (lambda: ff.Fleet("local", agents=True), ff.OptionTypeError, "agents must be a number or a list"),
+        (lambda: ff.fleet.Fleet("local", agents=np.int64(-2)), ff.OptionError, "agents, got -2"),  # type: ignore[arg-type]
         (
-            lambda: ff.Fleet("local", agents=[{"name": "a"}] * 2),
+            lambda: ff.fleet.Fleet("local", agents=True),
+            ff.OptionTypeError,
+            "agents must be a number or a list",
+        ),
+        (
+            lambda: ff.fleet.Fleet("local", agents=[{"name": "a"}] * 2),
             ff.OptionError,
             "two agents have the name 'a'",
         ),
-        (lambda: ff.Fleet("local", name="../x"), ff.OptionError, "name must be 1 to 64 of"),
+        (lambda: ff.fleet.Fleet("local", name="../x"), ff.OptionError, "name must be 1 to 64 of"),
         (lambda: fleet.add("cam", fleet_builds.ticks, "x"), ff.StateError, "a camera 'cam' already"),
         (lambda: fleet.add("c", build, "x"), ff.OptionTypeError, "'lock', a lock, cannot be pickled"),
         (lambda: fleet.add("c", 3, "x"), ff.OptionTypeError, "build must be a function"),  # type: ignore[arg-type]

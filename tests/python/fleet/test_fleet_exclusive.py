@@ -27,14 +27,14 @@ def server() -> Iterator[CountingServer]:
 
 
 @pytest.fixture
-def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ff.Fleet]:
+def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ff.fleet.Fleet]:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    with ff.Fleet("local", agents=2) as fleet:
+    with ff.fleet.Fleet("local", agents=2) as fleet:
         yield fleet
         balance(fleet)
 
 
-def opened(fleet: ff.Fleet, server: CountingServer) -> FleetReader:
+def opened(fleet: ff.fleet.Fleet, server: CountingServer) -> FleetReader:
     """A reader that gets results of the camera."""
     reader = fleet.reader("circles")
     fleet.add("gate", fleet_builds.stream, server.url, exclusive=True)
@@ -43,14 +43,14 @@ def opened(fleet: ff.Fleet, server: CountingServer) -> FleetReader:
     return reader
 
 
-def agent_of(fleet: ff.Fleet) -> str:
+def agent_of(fleet: ff.fleet.Fleet) -> str:
     agent = fleet.stats().cameras["gate"].agent
     assert agent is not None
     return agent
 
 
 @pytest.mark.network
-def test_a_stopped_agent_and_a_move_leave_one_session(fleet: ff.Fleet, server: CountingServer) -> None:
+def test_a_stopped_agent_and_a_move_leave_one_session(fleet: ff.fleet.Fleet, server: CountingServer) -> None:
     reader = opened(fleet, server)
     first = fleet.stats().cameras["gate"].epoch
     os.kill(process_of(fleet, agent_of(fleet)), signal.SIGSTOP)  # its session stays open
@@ -67,7 +67,7 @@ def test_a_stopped_agent_and_a_move_leave_one_session(fleet: ff.Fleet, server: C
 @pytest.mark.full
 @pytest.mark.network
 def test_an_agent_without_answers_closes_its_session_and_opens_it_again(
-    fleet: ff.Fleet, server: CountingServer
+    fleet: ff.fleet.Fleet, server: CountingServer
 ) -> None:
     reader = opened(fleet, server)
     controller: Any = fleet._controller

@@ -36,7 +36,7 @@ class Watch:
     """A fleet with cameras whose results are read, and the rules that hold after each fault."""
 
     def __init__(self, cameras: int = 4, exclusive: bool = False) -> None:
-        self.fleet = ff.Fleet("local", agents=2)
+        self.fleet = ff.fleet.Fleet("local", agents=2)
         until_up(self.fleet)
         self.reader: FleetReader = self.fleet.reader("ticks")
         self.fleet.add_many(
@@ -53,7 +53,7 @@ class Watch:
     def read(self, seconds: float = 0.1) -> list[FleetSample]:
         """The results so far."""
         end = time.monotonic() + seconds
-        with contextlib.suppress(ff.ReadTimeout):
+        with contextlib.suppress(ff.ReadTimeoutError):
             while time.monotonic() < end:
                 self.samples.append(self.reader.get(seconds))
         return self.samples
@@ -103,7 +103,7 @@ def test_an_agent_that_is_killed_costs_what_it_had_and_its_cameras_are_back(watc
 
 
 def test_results_that_wait_at_an_agent_that_is_killed_are_counted_as_lost() -> None:
-    with ff.Fleet("local") as fleet:
+    with ff.fleet.Fleet("local") as fleet:
         reader = fleet.reader("ticks")
         fleet.add("cam", fleet_builds.ticks, "ticks:0")
         until(lambda: fleet.stats().readers[0].waiting >= 2000, "a full reader and a full outbox")
@@ -162,8 +162,8 @@ def test_an_agent_that_keeps_its_gil_for_ever_is_killed_and_says_where_it_was(
         options = {**setup.options, "gil_timeout": 5}
         return Controller(replace(setup, times=Times(gil_timeout=5)), LocalPlace(options))
 
-    monkeypatch.setattr(ff.Fleet, "_make_controller", staticmethod(quick))
-    with ff.Fleet("local", agents=1) as fleet:
+    monkeypatch.setattr(ff.fleet.Fleet, "_make_controller", staticmethod(quick))
+    with ff.fleet.Fleet("local", agents=1) as fleet:
         reader = fleet.reader("ticks")
         fleet.add("cam", fleet_builds.keeps_the_gil_once, str(tmp_path / "once"))
         until(lambda: reader.get(100).seq > 10, "a result after the death of the stuck agent")
@@ -182,8 +182,8 @@ def test_a_camera_that_crashes_agents_is_held_and_the_others_run(
         times = Times(settled=0.5, first_hold=0.1, longest_relaunch=0.2)
         return Controller(replace(setup, times=times), LocalPlace(setup.options))
 
-    monkeypatch.setattr(ff.Fleet, "_make_controller", staticmethod(quick))
-    with ff.Fleet("local", agents=1) as fleet:
+    monkeypatch.setattr(ff.fleet.Fleet, "_make_controller", staticmethod(quick))
+    with ff.fleet.Fleet("local", agents=1) as fleet:
         until_up(fleet)
         fleet.add("sound", fleet_builds.ticks, "ticks:0.05")
         until(lambda: fleet.stats().states() == {"running": 1}, "the sound camera")
@@ -198,7 +198,7 @@ def test_a_camera_that_crashes_agents_is_held_and_the_others_run(
 
 @pytest.mark.full
 def test_an_agent_whose_user_code_ends_the_process_is_told_with_its_status() -> None:
-    with ff.Fleet("local") as fleet:
+    with ff.fleet.Fleet("local") as fleet:
         fleet.add("cam", fleet_builds.exits, "3")
         until(lambda: fleet.stats().agents["agent0"].deaths > 0, "the end of the agent")
         events = [event.text for event in fleet.stats().events if event.about == "agent0"]

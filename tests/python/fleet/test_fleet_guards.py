@@ -59,13 +59,13 @@ def unharmed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuardedFleet]
         yield fleet
 
 
-def until_results(fleet: ff.Fleet, reader: FleetReader, after: dict[str, int]) -> list[FleetSample]:
+def until_results(fleet: ff.fleet.Fleet, reader: FleetReader, after: dict[str, int]) -> list[FleetSample]:
     """Until each of these cameras has given a result of a newer epoch."""
     samples: list[FleetSample] = []
     left = set(after)
 
     def read() -> bool:
-        with contextlib.suppress(ff.ReadTimeout):
+        with contextlib.suppress(ff.ReadTimeoutError):
             sample = reader.get(0.2)
             samples.append(sample)
             if sample.epoch > after.get(sample.camera, sample.epoch):
@@ -78,7 +78,7 @@ def until_results(fleet: ff.Fleet, reader: FleetReader, after: dict[str, int]) -
     return samples
 
 
-def cameras_of(fleet: ff.Fleet, agent: str) -> dict[str, int]:
+def cameras_of(fleet: ff.fleet.Fleet, agent: str) -> dict[str, int]:
     return {name: each.epoch for name, each in fleet.stats().cameras.items() if each.agent == agent}
 
 
@@ -229,13 +229,13 @@ def test_a_build_that_the_agents_cannot_import_is_told_with_what_to_do(
 )
 def test_bounds_of_what_agents_keep_are_refused(option: str, value: float, refused: str) -> None:
     with pytest.raises(ff.OptionError, match=refused):
-        ff.Fleet("local", **{option: value})  # type: ignore[arg-type]
+        ff.fleet.Fleet("local", **{option: value})  # type: ignore[arg-type]
 
 
 def test_a_fleet_may_keep_more_than_two_gibibytes_of_results(tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path))
-        with ff.Fleet("local", outbox_bytes=3 << 30) as fleet:
+        with ff.fleet.Fleet("local", outbox_bytes=3 << 30) as fleet:
             until_up(fleet)
 
 
@@ -243,27 +243,27 @@ def test_a_fleet_on_a_cluster_says_what_is_missing(monkeypatch: pytest.MonkeyPat
     import sys  # noqa: PLC0415
 
     with pytest.raises(ff.OptionError, match="agents is for local fleets"):
-        ff.Fleet("auto", agents=2)
+        ff.fleet.Fleet("auto", agents=2)
     with pytest.raises(ff.OptionError, match="host is for fleets on a cluster"):
-        ff.Fleet("local", host="127.0.0.1")
+        ff.fleet.Fleet("local", host="127.0.0.1")
     for every in ("0.0.0.0", "0", "::", "[::]"):
         with pytest.raises(ff.OptionError, match=r"such as '[0-9.]+', or None .*, which none can reach"):
-            ff.Fleet("auto", host=every)
+            ff.fleet.Fleet("auto", host=every)
     with pytest.raises(ff.OptionError, match="runtime_env is for fleets on a cluster"):
-        ff.Fleet("local", runtime_env={})
+        ff.fleet.Fleet("local", runtime_env={})
     for few in (0, -1, 65):
         with pytest.raises(
             ff.OptionError, match=f"a machine has 1 to 64 agents, got agents_per_machine={few}"
         ):
-            ff.Fleet("auto", agents_per_machine=few)
+            ff.fleet.Fleet("auto", agents_per_machine=few)
     for odd in (True, 1.5, "2"):
         with pytest.raises(ff.OptionTypeError, match="agents_per_machine must be"):
-            ff.Fleet("auto", agents_per_machine=odd)  # type: ignore[arg-type]
+            ff.fleet.Fleet("auto", agents_per_machine=odd)  # type: ignore[arg-type]
     with pytest.raises(ff.OptionTypeError, match="on_head must be"):
-        ff.Fleet("auto", on_head=1)  # type: ignore[arg-type]
+        ff.fleet.Fleet("auto", on_head=1)  # type: ignore[arg-type]
     for only in ({"agents_per_machine": 2}, {"on_head": True}):
         with pytest.raises(ff.OptionError, match="a local fleet has agents=, got"):
-            ff.Fleet("local", **only)
+            ff.fleet.Fleet("local", **only)
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ff.FreshframeError, match=r"pip install 'freshframe\[ray\]'"):
-        ff.Fleet("auto")
+        ff.fleet.Fleet("auto")

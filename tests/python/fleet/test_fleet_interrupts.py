@@ -87,7 +87,7 @@ def read_all(reader: FleetReader, interrupt: Interrupt) -> list[int]:
                 got.append(sample.seq)
             except KeyboardInterrupt:  # noqa: PERF203  (it is what is tested)
                 continue
-            except ff.ReadTimeout:
+            except ff.ReadTimeoutError:
                 return got
     finally:
         sys.settrace(before)
@@ -128,7 +128,7 @@ def test_a_send_that_is_interrupted_leaves_whole_messages() -> None:
 
 
 def test_an_interrupted_call_is_done_whole_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    with ff.Fleet("local") as fleet:
+    with ff.fleet.Fleet("local") as fleet:
         waits = iter([KeyboardInterrupt])
 
         def wait(self: threading.Event, timeout: float | None = None) -> bool:
@@ -158,7 +158,7 @@ def test_a_forked_child_is_refused_and_harms_nothing() -> None:
         import freshframe as ff
 
         warnings.filterwarnings("ignore", ".*fork", DeprecationWarning)  # 3.12 warns of forks beside threads
-        fleet = ff.Fleet("local", name="yard")
+        fleet = ff.fleet.Fleet("local", name="yard")
         reader = fleet.reader("ticks")
         page = fleet.serve()
         fleet.add("cam", fleet_builds.ticks, "ticks:0.01")
@@ -182,7 +182,7 @@ def test_a_forked_child_is_refused_and_harms_nothing() -> None:
         for _ in range(20):
             reader.get(100)
         fleet.close()
-        with ff.Fleet("local", name="yard") as again:
+        with ff.fleet.Fleet("local", name="yard") as again:
             print("again", flush=True)
         os.write(write, b"x")
         os.waitpid(child, 0)
@@ -198,7 +198,7 @@ def test_a_forked_child_is_refused_and_harms_nothing() -> None:
 class Waiting(logging.Handler):
     """Waits for a gate with the first line, then asks the fleet."""
 
-    def __init__(self, fleet: ff.Fleet) -> None:
+    def __init__(self, fleet: ff.fleet.Fleet) -> None:
         super().__init__()
         self.gate = Gate()
         self.fleet = fleet
@@ -211,7 +211,7 @@ class Waiting(logging.Handler):
 
 
 def test_a_log_handler_that_waits_stops_no_renewal() -> None:
-    with ff.Fleet("local") as fleet:
+    with ff.fleet.Fleet("local") as fleet:
         handler = Waiting(fleet)
         logger = logging.getLogger("user")
         logger.addHandler(handler)
@@ -250,14 +250,14 @@ def test_log_lines_that_wait_are_bounded_and_the_lost_ones_are_told(
 hanging = shared_fleet(start_timeout=0.3)
 
 
-def test_a_build_that_returns_too_late_is_not_used_and_the_next_start_works(hanging: ff.Fleet) -> None:
+def test_a_build_that_returns_too_late_is_not_used_and_the_next_start_works(hanging: ff.fleet.Fleet) -> None:
     hanging.add("cam", fleet_builds.slow_to_build_once, "0.8")
     until(lambda: "cam" in told(hanging, "no start within"), "the failure")
     until_state(hanging, "cam", "running")
     assert hanging.stats().cameras["cam"].starts > 1
 
 
-def test_a_build_that_hangs_fails_and_others_start(hanging: ff.Fleet) -> None:
+def test_a_build_that_hangs_fails_and_others_start(hanging: ff.fleet.Fleet) -> None:
     bad = {f"bad{number}": "1000" for number in range(40)}  # more than start at a time
     hanging.add_many(bad, fleet_builds.slow_to_build)
     until(lambda: bad.keys() <= told(hanging, "no start within 0.3 s"), "the failure of each")
@@ -268,7 +268,7 @@ def test_a_build_that_hangs_fails_and_others_start(hanging: ff.Fleet) -> None:
 
 
 def test_a_module_whose_import_hangs_holds_up_its_own_cameras_only(
-    hanging: ff.Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    hanging: ff.fleet.Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ready = tmp_path / "ready"
     (tmp_path / "slow_to_import.py").write_text(
@@ -292,7 +292,7 @@ def test_a_module_whose_import_hangs_holds_up_its_own_cameras_only(
 
 
 def test_an_exclusive_camera_whose_start_hangs_is_told_and_starts_again_when_it_has_ended(
-    hanging: ff.Fleet, tmp_path: Path
+    hanging: ff.fleet.Fleet, tmp_path: Path
 ) -> None:
     deaths = hanging.stats().agents["agent0"].deaths
     hanging.add("beside", fleet_builds.ticks, "ticks:0.05")
@@ -309,7 +309,7 @@ def test_an_exclusive_camera_whose_start_hangs_is_told_and_starts_again_when_it_
     assert hanging.stats().agents["agent0"].deaths == deaths
 
 
-def told(fleet: ff.Fleet, text: str) -> set[str]:
+def told(fleet: ff.fleet.Fleet, text: str) -> set[str]:
     """Cameras of which an event says so."""
     return {event.about for event in fleet.stats().events if text in event.text}
 

@@ -21,7 +21,7 @@ one_fleet = shared_fleet()
 
 
 @pytest.fixture
-def fleet(one_fleet: ff.Fleet, monkeypatch: pytest.MonkeyPatch) -> Iterator[ff.Fleet]:
+def fleet(one_fleet: ff.fleet.Fleet, monkeypatch: pytest.MonkeyPatch) -> Iterator[ff.fleet.Fleet]:
     make, readers = one_fleet.reader, []
 
     def reader(output: str, *, name: str | None = None) -> FleetReader:
@@ -40,12 +40,12 @@ def fleet(one_fleet: ff.Fleet, monkeypatch: pytest.MonkeyPatch) -> Iterator[ff.F
     until(lambda: not one_fleet.stats().cameras, "the end of all cameras")
 
 
-def ended(fleet: ff.Fleet, name: str) -> CameraStats:
+def ended(fleet: ff.fleet.Fleet, name: str) -> CameraStats:
     until_state(fleet, name, "ended")
     return fleet.stats().cameras[name]
 
 
-def test_what_a_camera_makes_is_kept_or_counted_with_its_cause(fleet: ff.Fleet) -> None:
+def test_what_a_camera_makes_is_kept_or_counted_with_its_cause(fleet: ff.fleet.Fleet) -> None:
     reader = fleet.reader("ticks")
     fleet.add("quick", fleet_builds.bursts, "5000")
     fleet.add("slow", fleet_builds.ticks, "ticks:0.001:50")
@@ -63,7 +63,7 @@ def test_what_a_camera_makes_is_kept_or_counted_with_its_cause(fleet: ff.Fleet) 
 
 
 def test_results_that_are_too_large_are_told_and_counted(
-    fleet: ff.Fleet, caplog: pytest.LogCaptureFixture
+    fleet: ff.fleet.Fleet, caplog: pytest.LogCaptureFixture
 ) -> None:
     reader = fleet.reader("bytes")
     fleet.add("cam", fleet_builds.sizes, f"{9 << 20},10,{9 << 20},10")
@@ -77,7 +77,7 @@ def test_results_that_are_too_large_are_told_and_counted(
     until(lambda: any("gives results of 9.0 MiB" in each.getMessage() for each in caplog.records), "the log")
 
 
-def test_a_result_that_cannot_be_pickled_is_counted(fleet: ff.Fleet) -> None:
+def test_a_result_that_cannot_be_pickled_is_counted(fleet: ff.fleet.Fleet) -> None:
     fleet.reader("ticks")
     fleet.add("cam", fleet_builds.unpicklable, "x")
     until(lambda: fleet.stats().cameras["cam"].drops.get("failed", 0) > 0, "the failure")
@@ -124,7 +124,7 @@ def test_the_state_of_counts_is_made_anew_only_for_starts_that_have_grown() -> N
 
 
 def test_a_rolling_drain_loses_no_frame_that_is_not_counted() -> None:
-    with ff.Fleet("local", agents=2) as fleet:
+    with ff.fleet.Fleet("local", agents=2) as fleet:
         until_up(fleet)
         reader = fleet.reader("frames")
         fleet.add_many({f"cam{number}": "0.02" for number in range(4)}, fleet_builds.broadcast)
@@ -157,7 +157,7 @@ def test_a_rolling_drain_loses_no_frame_that_is_not_counted() -> None:
     assert books.lost_with_agent == 0
 
 
-def test_the_ordinals_of_a_reader_explain_every_gap(fleet: ff.Fleet) -> None:
+def test_the_ordinals_of_a_reader_explain_every_gap(fleet: ff.fleet.Fleet) -> None:
     reader = fleet.reader("ticks")
     fleet.add("cam", fleet_builds.ticks, "ticks:0")
     until(lambda: fleet.stats().readers[0].outbox_full > 100, "a full outbox")
@@ -172,7 +172,7 @@ def test_the_ordinals_of_a_reader_explain_every_gap(fleet: ff.Fleet) -> None:
     assert gaps > 0
 
 
-def test_a_named_reader_comes_back_to_what_it_had_not_delivered(fleet: ff.Fleet) -> None:
+def test_a_named_reader_comes_back_to_what_it_had_not_delivered(fleet: ff.fleet.Fleet) -> None:
     reader = fleet.reader("ticks", name="saver")
     fleet.add("cam", fleet_builds.ticks, "ticks:0.001:300")
     first = [reader.get(100).seq for _ in range(20)]
@@ -188,7 +188,9 @@ def test_a_named_reader_comes_back_to_what_it_had_not_delivered(fleet: ff.Fleet)
     balance(fleet)
 
 
-def test_a_batch_that_fails_gives_its_results_back(fleet: ff.Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_that_fails_gives_its_results_back(
+    fleet: ff.fleet.Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
     reader = fleet.reader("ticks")
     fleet.add("cam", fleet_builds.ticks, "ticks:0.001:100")
     get, calls = reader.get, iter(range(1000))
@@ -207,7 +209,7 @@ def test_a_batch_that_fails_gives_its_results_back(fleet: ff.Fleet, monkeypatch:
 
 
 def test_an_agent_may_have_many_pipelines_that_their_builds_do_not_name(
-    fleet: ff.Fleet, caplog: pytest.LogCaptureFixture
+    fleet: ff.fleet.Fleet, caplog: pytest.LogCaptureFixture
 ) -> None:
     cameras = {f"cam{n}": "ticks:0.5" for n in range(10 * len(fleet.stats().agents))}
     fleet.add_many(cameras, fleet_builds.ticks)

@@ -26,9 +26,9 @@ LONG = 8192 + 100  # letters: with the note about those that were left out
 
 
 @pytest.fixture
-def fleet(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[ff.Fleet]:
+def fleet(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[ff.fleet.Fleet]:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    with ff.Fleet("local", agents=2) as fleet:
+    with ff.fleet.Fleet("local", agents=2) as fleet:
         until_up(fleet)
         yield fleet
 
@@ -82,7 +82,7 @@ def dies(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
 
 
 @pytest.mark.parametrize("end", sorted(ENDS))
-def test_the_first_crash_finds_its_camera_and_accuses_no_other(fleet: ff.Fleet, end: str) -> None:
+def test_the_first_crash_finds_its_camera_and_accuses_no_other(fleet: ff.fleet.Fleet, end: str) -> None:
     fleet.add_many({f"good{number}": "ticks:0.02" for number in range(6)}, fleet_builds.ticks)
     until(lambda: fleet.stats().states() == {"running": 6}, "the good cameras")
     fleet.add("bad", dies, end)
@@ -109,7 +109,7 @@ def raises_much(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
 
 
 def test_an_exception_without_an_end_is_cut_before_anything_reads_it(
-    fleet: ff.Fleet, caplog: pytest.LogCaptureFixture
+    fleet: ff.fleet.Fleet, caplog: pytest.LogCaptureFixture
 ) -> None:
     fleet.add("bad", raises_much, "x")
     until(lambda: fleet.stats().cameras["bad"].state == "failed", "the failure")
@@ -129,7 +129,7 @@ def logs_much(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
     return pipeline, {"ticks": pipeline.add(log, pipeline.add(fleet_builds.Ticks(0.02)))}
 
 
-def test_log_lines_without_an_end_are_cut(fleet: ff.Fleet, caplog: pytest.LogCaptureFixture) -> None:
+def test_log_lines_without_an_end_are_cut(fleet: ff.fleet.Fleet, caplog: pytest.LogCaptureFixture) -> None:
     fleet.add("chatty", logs_much, "x")
 
     def lines() -> list[str]:

@@ -57,7 +57,7 @@ def get(url: str) -> Any:
 
 def test_the_page_and_its_state_are_served() -> None:
     """Also after a while, with the changes; the server ends with the fleet."""
-    with ff.Fleet("local", agents=1) as fleet:
+    with ff.fleet.Fleet("local", agents=1) as fleet:
         page = fleet.serve()
         assert b"fleet.js" in get(page.url)
         state = json.loads(get(page.url + "api/fleet"))
@@ -80,7 +80,7 @@ def test_the_page_and_its_state_are_served() -> None:
 def test_health_fails_while_the_controller_stands_still_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its lock may be held meanwhile: the page does not wait for it."""
     monkeypatch.setattr("freshframe.fleet._page._STALLED", 0.5)
-    with ff.Fleet("local", agents=1) as fleet:
+    with ff.fleet.Fleet("local", agents=1) as fleet:
         page = fleet.serve()
         health = page.url + "healthz"
         until(lambda: get(health) == b"0 of 0 cameras run\n", "a sound fleet")
@@ -93,7 +93,7 @@ def test_health_fails_while_the_controller_stands_still_and_says_so(monkeypatch:
 def test_health_fails_when_a_controller_far_away_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("freshframe.fleet._page._STALLED", 0.2)
     gone = threading.Event()
-    with ff.Fleet("local", agents=1) as fleet:
+    with ff.fleet.Fleet("local", agents=1) as fleet:
 
         def stats() -> FleetStats:
             if gone.is_set():
@@ -165,13 +165,13 @@ def test_health_fails_while_a_camera_does_not_run() -> None:
 )
 def test_wrong_options_are_refused(options: dict[str, Any], error: type[Exception], match: str) -> None:
     """Before a server is made."""
-    with ff.Fleet("local", agents=1) as fleet, pytest.raises(error, match=match):
+    with ff.fleet.Fleet("local", agents=1) as fleet, pytest.raises(error, match=match):
         fleet.serve(**options)
 
 
 def test_a_closed_page_is_gone_and_another_can_be_made() -> None:
     """close() twice is fine."""
-    with ff.Fleet("local", agents=1) as fleet:
+    with ff.fleet.Fleet("local", agents=1) as fleet:
         with fleet.serve() as page:
             address = page.url
         page.close()

@@ -58,7 +58,7 @@ def test_nothing_that_a_fleet_shows_or_logs_has_a_password(
         "env": "env:GATE",
         "plain": "env:PLAIN",
     }
-    with ff.Fleet("local", name="yard") as fleet:
+    with ff.fleet.Fleet("local", name="yard") as fleet:
         fleet.add_many(urls, fleet_builds.logs_and_raises)
         until(lambda: all(c.starts > 1 for c in fleet.stats().cameras.values()), "second starts")
         until(lambda: len([r for r in caplog.records if "a log line" in r.getMessage()]) >= 4, "log lines")
@@ -74,7 +74,7 @@ def test_nothing_that_a_fleet_shows_or_logs_has_a_password(
 
 def test_a_wrong_csv_file_is_told_without_its_passwords(tmp_path: Path) -> None:
     file = tmp_path / "cameras.csv"
-    with ff.Fleet("local") as fleet:
+    with ff.fleet.Fleet("local") as fleet:
         for row in (",rtsp://joe:hunter2@h/a", "rtsp://joe:hunter2@h/a,x,rtsp://joe:hunter2@h"):
             file.write_text(f"name,url,needs\n{row}\n")
             with pytest.raises(ff.OptionError) as caught:
@@ -86,7 +86,7 @@ def test_a_wrong_csv_file_is_told_without_its_passwords(tmp_path: Path) -> None:
 
 
 def test_the_file_of_a_fleet_has_its_term_and_no_camera(state_folder: Path) -> None:
-    with ff.Fleet("local", name="yard") as fleet:
+    with ff.fleet.Fleet("local", name="yard") as fleet:
         fleet.add("gate", fleet_builds.ticks, "ticks:0.05")
         until(lambda: fleet.stats().cameras["gate"].state == "running", "the camera")
     written = json.loads((state_folder / "yard.json").read_text())

@@ -28,7 +28,7 @@ one_fleet = shared_fleet(agents=2)
 
 
 @pytest.fixture
-def fleet(one_fleet: ff.Fleet) -> Iterator[ff.Fleet]:
+def fleet(one_fleet: ff.fleet.Fleet) -> Iterator[ff.fleet.Fleet]:
     yield one_fleet
     for camera in one_fleet.stats().cameras:
         one_fleet.remove(camera)
@@ -79,7 +79,9 @@ def health(page: Any) -> tuple[int, str]:
             return error.code, error.read().decode()
 
 
-def test_a_camera_that_nobody_answers_for_is_away_and_says_why(fleet: ff.Fleet, closed_port: int) -> None:
+def test_a_camera_that_nobody_answers_for_is_away_and_says_why(
+    fleet: ff.fleet.Fleet, closed_port: int
+) -> None:
     fleet.add("dead", fleet_builds.demo, f"rtsp://joe:secret@127.0.0.1:{closed_port}/none")
     fleet.add("good", fleet_builds.demo, "demo:circles?size=64x48&fps=20")
     until_state(fleet, "good", "running")
@@ -97,7 +99,7 @@ def test_a_camera_that_nobody_answers_for_is_away_and_says_why(fleet: ff.Fleet, 
         until(lambda: health(page) == (200, "1 of 1 cameras run\n"), lambda: f"good health: {health(page)}")
 
 
-def test_a_camera_waits_until_its_first_result(fleet: ff.Fleet) -> None:
+def test_a_camera_waits_until_its_first_result(fleet: ff.fleet.Fleet) -> None:
     fleet.add("silent", silent, "x")
     until_state(fleet, "silent", "waiting")
     until(lambda: fleet.stats().cameras["silent"].fps > 0, "the rate of its frames")
@@ -107,7 +109,7 @@ def test_a_camera_waits_until_its_first_result(fleet: ff.Fleet) -> None:
     assert camera.frame_age is not None
 
 
-def test_a_fleet_that_is_too_slow_counts_what_it_loses_and_says_where(fleet: ff.Fleet) -> None:
+def test_a_fleet_that_is_too_slow_counts_what_it_loses_and_says_where(fleet: ff.fleet.Fleet) -> None:
     fleet.add("slow", slow, "x")
     until(lambda: fleet.stats().saturated(), "the loss")
     stats = fleet.stats()
@@ -123,14 +125,14 @@ def test_a_fleet_that_is_too_slow_counts_what_it_loses_and_says_where(fleet: ff.
         until(lambda: f"; agent {agent} loses" in health(page)[1], lambda: f"the loss in {health(page)}")
 
 
-def test_what_a_side_branch_leaves_out_is_no_loss(fleet: ff.Fleet) -> None:
+def test_what_a_side_branch_leaves_out_is_no_loss(fleet: ff.fleet.Fleet) -> None:
     fleet.add("gate", side_branch, "x")
     until(lambda: fleet.stats().cameras["gate"].produced > 150, "some frames")
     assert fleet.stats().cameras["gate"].drops == {}
     assert fleet.stats().saturated() == {}
 
 
-def test_metrics_have_every_camera_agent_and_reader(fleet: ff.Fleet, closed_port: int) -> None:
+def test_metrics_have_every_camera_agent_and_reader(fleet: ff.fleet.Fleet, closed_port: int) -> None:
     reader = fleet.reader("circles", name='the "log"')
     fleet.add('ga"rden', fleet_builds.demo, "demo:circles?size=64x48&fps=20")
     fleet.add("dead", fleet_builds.demo, f"rtsp://127.0.0.1:{closed_port}/none")
@@ -150,7 +152,7 @@ def test_metrics_have_every_camera_agent_and_reader(fleet: ff.Fleet, closed_port
     reader.close()
 
 
-def test_a_reader_without_a_name_keeps_its_label_when_others_close(fleet: ff.Fleet) -> None:
+def test_a_reader_without_a_name_keeps_its_label_when_others_close(fleet: ff.fleet.Fleet) -> None:
     first, second = fleet.reader("circles"), fleet.reader("circles")
 
     def labels() -> list[str]:
@@ -170,18 +172,18 @@ def test_a_reader_without_a_name_keeps_its_label_when_others_close(fleet: ff.Fle
         each.close()
 
 
-def test_a_collector_takes_fleets(fleet: ff.Fleet) -> None:
+def test_a_collector_takes_fleets(fleet: ff.fleet.Fleet) -> None:
     pytest.importorskip("prometheus_client")
     pipeline = ff.Pipeline("yard")
-    collector = ff.prometheus_collector(pipeline, fleet)
+    collector = ff.stats.prometheus_collector(pipeline, fleet)
     families = {family.name: family for family in collector.collect()}
     assert "freshframe_pipeline_healthy" in families
     agents = {sample.labels["agent"] for sample in families["freshframe_fleet_agent_up"].samples}
     assert agents == {"agent0", "agent1"}
     with pytest.raises(ff.OptionError, match="the name"):
-        ff.prometheus_collector(fleet, fleet)
+        ff.stats.prometheus_collector(fleet, fleet)
     with pytest.raises(ff.OptionTypeError, match="pipelines and fleets"):
-        ff.prometheus_collector("yard")  # type: ignore[arg-type]
+        ff.stats.prometheus_collector("yard")  # type: ignore[arg-type]
 
 
 def test_metrics_of_nothing_are_a_text() -> None:

@@ -24,7 +24,7 @@ one_fleet = shared_fleet(agents=2)
 
 
 @pytest.fixture
-def fleet(one_fleet: ff.Fleet) -> Iterator[ff.Fleet]:
+def fleet(one_fleet: ff.fleet.Fleet) -> Iterator[ff.fleet.Fleet]:
     yield one_fleet
     balance(one_fleet)
     for camera in one_fleet.stats().cameras:
@@ -50,7 +50,7 @@ def counted(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
 
 
 def test_an_updated_camera_gives_results_of_its_new_build_and_of_no_older_one_after_it(
-    fleet: ff.Fleet,
+    fleet: ff.fleet.Fleet,
 ) -> None:
     with fleet.reader("labels") as reader:
         fleet.add("gate", functools.partial(labelled, "old"), "first")
@@ -69,7 +69,7 @@ def test_an_updated_camera_gives_results_of_its_new_build_and_of_no_older_one_af
         assert all(reader.get(100).value == ("new", "second") for _ in range(20))
 
 
-def test_the_present_run_goes_on_while_a_new_build_fails(fleet: ff.Fleet) -> None:
+def test_the_present_run_goes_on_while_a_new_build_fails(fleet: ff.fleet.Fleet) -> None:
     with fleet.reader("ticks") as reader:
         fleet.add("gate", fleet_builds.ticks, "ticks:0.02")
         epoch = reader.get(100).epoch
@@ -81,7 +81,7 @@ def test_the_present_run_goes_on_while_a_new_build_fails(fleet: ff.Fleet) -> Non
         until(lambda: reader.get(100).epoch > epoch, "the good build")
 
 
-def test_a_camera_that_has_failed_starts_with_its_new_build(fleet: ff.Fleet) -> None:
+def test_a_camera_that_has_failed_starts_with_its_new_build(fleet: ff.fleet.Fleet) -> None:
     fleet.add("gate", fleet_builds.raises, "ticks:0.02")
     until_state(fleet, "gate", "failed")
     fleet.update("gate", fleet_builds.ticks)
@@ -91,7 +91,7 @@ def test_a_camera_that_has_failed_starts_with_its_new_build(fleet: ff.Fleet) -> 
 
 
 def test_news_of_the_old_build_says_nothing_of_the_outputs_of_the_new_one(
-    fleet: ff.Fleet, tmp_path: Path
+    fleet: ff.fleet.Fleet, tmp_path: Path
 ) -> None:
     controller: Any = fleet._controller
     fleet.add("gate", functools.partial(labelled, "old"), "ticks:0.02")
@@ -108,7 +108,7 @@ def test_news_of_the_old_build_says_nothing_of_the_outputs_of_the_new_one(
         assert reader.get(100).value >= 0
 
 
-def test_a_build_is_forgotten_with_its_last_camera_and_sent_again(fleet: ff.Fleet) -> None:
+def test_a_build_is_forgotten_with_its_last_camera_and_sent_again(fleet: ff.fleet.Fleet) -> None:
     controller: Any = fleet._controller
     build = functools.partial(labelled, "again")
     for _ in range(2):

@@ -89,8 +89,8 @@ def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Code]:
 
 
 @pytest.fixture
-def fleet(code: Code) -> Iterator[ff.Fleet]:
-    with ff.Fleet("local", agents=1) as fleet:
+def fleet(code: Code) -> Iterator[ff.fleet.Fleet]:
+    with ff.fleet.Fleet("local", agents=1) as fleet:
         yield fleet
         balance(fleet)
 
@@ -108,7 +108,7 @@ def until_version(reader: Any, camera: str, version: tuple[int, int]) -> Any:
 
 
 def test_an_update_runs_the_new_code_of_changed_modules_and_other_cameras_keep_the_old(
-    fleet: ff.Fleet, code: Code
+    fleet: ff.fleet.Fleet, code: Code
 ) -> None:
     with fleet.reader("upgraded") as reader:
         module = code.write(1, 1)
@@ -130,7 +130,7 @@ def test_an_update_runs_the_new_code_of_changed_modules_and_other_cameras_keep_t
         assert next(iter(fleet.stats().agents.values())).pid == pid
 
 
-def test_a_module_that_was_reloaded_is_another_build(fleet: ff.Fleet, code: Code) -> None:
+def test_a_module_that_was_reloaded_is_another_build(fleet: ff.fleet.Fleet, code: Code) -> None:
     with fleet.reader("upgraded") as reader:
         module = code.write(1, 1)
         fleet.add("a", module.build, "x")
@@ -141,7 +141,7 @@ def test_a_module_that_was_reloaded_is_another_build(fleet: ff.Fleet, code: Code
         until_version(reader, "a", (1, 2))
 
 
-def test_a_failure_in_sent_code_shows_its_lines(fleet: ff.Fleet, code: Code) -> None:
+def test_a_failure_in_sent_code_shows_its_lines(fleet: ff.fleet.Fleet, code: Code) -> None:
     with fleet.reader("upgraded") as reader:
         fleet.add("a", code.write(1, 1).build, "x")
         until_version(reader, "a", (1, 1))

@@ -28,7 +28,7 @@ EXPIRE_AFTER = 0.5  # seconds
 ORPHAN_AFTER = 4.0  # seconds
 
 
-class Hasty(ff.Fleet):
+class Hasty(ff.fleet.Fleet):
     """A local fleet whose results wait for half a second."""
 
     @staticmethod
@@ -73,7 +73,7 @@ def yard(tmp_path: Path) -> Iterator[Yard]:
         yard.end()
 
 
-def pause(yard: Yard, fleet: ff.Fleet, *, until_all_end: bool) -> float:
+def pause(yard: Yard, fleet: ff.fleet.Fleet, *, until_all_end: bool) -> float:
     """Stops the controller for half of the time, or until its agents have ended.
 
     Returns:

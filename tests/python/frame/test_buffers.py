@@ -32,7 +32,7 @@ def test_detect_circles_in_a_ctypes_array() -> None:
 
 def test_a_mock_camera_that_shows_a_ctypes_array() -> None:
     for picture in (gray_picture(), ((ctypes.c_uint8 * 3 * 64) * 48)()):
-        sample = next(iter(ff.stream(ff.MockCamera(picture, fps=100))))
+        sample = next(iter(ff.stream(ff.testing.MockCamera(picture, fps=100))))
         assert (sample.value.width, sample.value.height) == (64, 48)
 
 

@@ -92,7 +92,7 @@ class Readers:
             self.source.push(ff.Frame.from_array(np.full((72, 64), self.pushed, np.uint8), "i420"))
             try:
                 return reader.get(timeout=0.1).value
-            except ff.ReadTimeout:
+            except ff.ReadTimeoutError:
                 pass  # the frame came before the reader waited
 
 

@@ -56,4 +56,4 @@ def test_a_frame_has_its_range_and_matrix() -> None:
 
 
 def test_the_pixel_formats_of_the_type_are_those_of_the_engine() -> None:
-    assert set(get_args(ff.types.PixelFormat)) == set(SHAPES)
+    assert set(get_args(ff.types.Format)) == set(SHAPES)

@@ -32,7 +32,7 @@ def test_holding_more_than_max_held_bytes_raises_frames_held_and_letting_go_help
     reader = pipeline.reader(pipeline.add(source), name="hoarder")
     held: list[ff.Frame] = []
     with pipeline:
-        with pytest.raises(ff.FramesHeld, match="'hoarder'") as caught:
+        with pytest.raises(ff.FramesHeldError, match="'hoarder'") as caught:
             held.extend(sample.value for sample in reader)
         assert isinstance(caught.value, MemoryError)
         assert len(held) >= 280
@@ -48,7 +48,7 @@ def test_a_node_that_hoards_frames_is_named_by_the_error() -> None:
     pipeline.add(held.append, pipeline.add(Pictures(20, size=(1000, 1000))), name="hoarder")
     with pytest.raises(ff.NodeError, match="'hoarder'") as caught:
         pipeline.run()
-    assert isinstance(caught.value.__cause__, ff.FramesHeld)
+    assert isinstance(caught.value.__cause__, ff.FramesHeldError)
     assert 3 <= len(held) <= 5
 
 

@@ -269,7 +269,7 @@ def test_get_lets_go_of_the_gil_while_it_waits() -> None:
     with pipeline:
 
         def wait() -> None:
-            with pytest.raises(ff.ReadTimeout):
+            with pytest.raises(ff.ReadTimeoutError):
                 reader.get(timeout=0.002)
 
         assert lets_go(wait)

@@ -124,7 +124,7 @@ def test_the_receiver_notes_a_gap_and_what_was_sent_again() -> None:
     receiver(_events(3, 5))
     assert (receiver.taken, receiver.again, receiver.missing) == (5, 1, 1)
     receiver.fault = "refuses"
-    with pytest.raises(ff.Refused) as refused:
+    with pytest.raises(ff.RefusedError) as refused:
         receiver(_events(6, 7, 8))
     assert refused.value.indices == (1,)
     receiver(_events(6, 8))

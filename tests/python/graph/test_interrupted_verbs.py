@@ -29,7 +29,7 @@ class Mute(ff.Source[int]):
 
     live = True
 
-    def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
+    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
         stop.wait(WATCHDOG)
         yield from ()
 
@@ -103,7 +103,7 @@ def _refusals(call: Callable[[], object]) -> list[str]:
     """A verb may be refused, as the graph has changed. It never waits for its timeout."""
     try:
         call()
-    except ff.StopTimeout as error:
+    except ff.StopTimeoutError as error:
         return [f"waited in vain: {error}"]
     except ff.FreshframeError:
         pass

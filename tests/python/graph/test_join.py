@@ -25,7 +25,7 @@ class Paced(ff.Source[int]):
     def __init__(self, count: int, rate: float, offset: float = 0.0) -> None:
         self.count, self.rate, self.offset = count, rate, offset
 
-    def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
+    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
         for number in range(self.count):
             yield number, self.offset + number / self.rate
 
@@ -208,7 +208,7 @@ def test_frames_of_parts_are_counted_as_held() -> None:
     reader = pipeline.reader(ports, join=ff.Join(within=0.001, wait=20, by="pts"))
     with pipeline:
         kept = reader.get(timeout=100).value[1]
-        with pytest.raises(ff.FramesHeld):
+        with pytest.raises(ff.FramesHeldError):
             list(reader)
     assert kept.width
 
@@ -243,7 +243,7 @@ def test_what_cannot_be_joined_is_refused(node: Any, options: dict[str, Any], sa
 
 def test_a_live_source_needs_a_wait_and_one_camera_for_each_parent() -> None:
     pipeline = ff.Pipeline()
-    cameras = [pipeline.add(ff.MockCamera(), name=f"cam{n}") for n in range(2)]
+    cameras = [pipeline.add(ff.testing.MockCamera(), name=f"cam{n}") for n in range(2)]
     with pytest.raises(ff.GraphError, match="needs wait="):
         pipeline.reader(cameras, join=ff.Join(within=0.1))
     both = pipeline.add(lambda frame: 1, cameras, name="both")

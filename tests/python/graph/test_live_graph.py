@@ -245,7 +245,7 @@ def test_stop_goes_ahead_of_an_add_that_waits() -> None:
             self.opening.set()
             self.go.wait(100)
 
-        def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
+        def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
             stop.wait(60)
             yield from ()
 

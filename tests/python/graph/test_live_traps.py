@@ -19,7 +19,7 @@ class Camera(ff.Source[int]):
 
     live = True
 
-    def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
+    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
         number = 0
         while not stop.wait(0.005):
             yield number, number / 200
@@ -31,7 +31,7 @@ class Silent(ff.Source[int]):
 
     live = True
 
-    def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
+    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
         stop.wait(600)
         yield from ()
 
@@ -229,7 +229,7 @@ def test_a_merge_whose_connect_was_forgotten_is_a_stall_once_all_sources_have_en
     pipeline = ff.Pipeline(stall_timeout=0.3)
     reader = pipeline.reader(pipeline.add(Count(3), name="camera"))
     pipeline.add(_alike, [], name="lonely")
-    with pytest.raises(ff.Stalled, match=r"'lonely' waits for its first parent.*connect\(\)"):
+    with pytest.raises(ff.StalledError, match=r"'lonely' waits for its first parent.*connect\(\)"):
         pipeline.run()
     reader.close()
 

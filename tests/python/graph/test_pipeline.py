@@ -33,7 +33,7 @@ def test_names_default_to_the_class_or_function_name_and_count_up_when_taken() -
     names = [pipeline.add(node, source).name for node in (double, double, lambda value: value, Collect())]
     assert names == ["double", "double_2", "lambda", "Collect"]
     assert pipeline.add(Count(1)).name == "Count_2"
-    assert pipeline.add(ff.MockCamera(ff.Frame.from_array(_square(), "gray"))).name == "MockCamera"
+    assert pipeline.add(ff.testing.MockCamera(ff.Frame.from_array(_square(), "gray"))).name == "MockCamera"
     assert pipeline.add(ff.open("demo:circles")).name == "VideoSource"
 
 
@@ -161,7 +161,7 @@ def test_stop_names_the_nodes_that_are_still_busy_and_can_be_repeated() -> None:
     pipeline.start()
     source.push(1)
     until(lambda: gate.arrived, "the node to be busy")
-    with pytest.raises(ff.StopTimeout, match="'stuck'") as caught:
+    with pytest.raises(ff.StopTimeoutError, match="'stuck'") as caught:
         pipeline.stop(timeout=0.05)
     assert list(caught.value.nodes) == ["stuck"]
     assert isinstance(caught.value, TimeoutError)

@@ -41,7 +41,7 @@ class Reading:
         while not self.over.is_set():
             try:
                 sample = self.reader.get(timeout=1)
-            except ff.ReadTimeout:
+            except ff.ReadTimeoutError:
                 continue
             self.ages.append(time.monotonic() - sample.captured)
 
@@ -59,7 +59,7 @@ def fetched(url: str) -> Any:
         return json.load(answer)
 
 
-def predicted(pipeline: ff.Pipeline) -> ff.why.Finding:
+def predicted(pipeline: ff.Pipeline) -> ff.stats.Finding:
     ends = time.monotonic() + LONGEST
     while time.monotonic() < ends:
         for finding in pipeline.why().findings:

@@ -113,7 +113,7 @@ def test_a_function_takes_the_place_of_another_while_samples_flow() -> None:
     class Begins(ff.Source[int]):
         live = False
 
-        def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
+        def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
             may_begin.wait()
             for i in range(2000):
                 yield i, i / 25
@@ -277,7 +277,7 @@ def test_a_node_that_stays_in_its_call_works_on() -> None:
         source.push(1)
         until(lambda: gate.arrived, "the call")
         with pytest.raises(
-            ff.StopTimeout, match=r"'step' is still in a call .* nothing was replaced"
+            ff.StopTimeoutError, match=r"'step' is still in a call .* nothing was replaced"
         ) as raised:
             pipeline.replace(step, other, timeout=0.05)
         assert raised.value.nodes == ["step"]

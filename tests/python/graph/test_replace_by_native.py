@@ -57,7 +57,7 @@ class Pours(ff.Source[ff.Frame]):
         self.enough = enough
         self.count = 0
 
-    def read(self, stop: ff.StopToken) -> Iterator[tuple[ff.Frame, float]]:
+    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[ff.Frame, float]]:
         frame = ff.Frame.from_array(picture(0), "gray")
         while not self.enough.is_set() and not stop.wait(0):
             yield frame, self.count / 25
@@ -170,7 +170,7 @@ def test_a_native_node_that_waits_below_a_call_is_refused_after_the_timeout() ->
     with pipeline.start():
         source.push(ff.Frame.from_array(picture(0), "gray"))
         until(lambda: gate.arrived, "the call")
-        with pytest.raises(ff.StopTimeout, match="nothing was replaced"):
+        with pytest.raises(ff.StopTimeoutError, match="nothing was replaced"):
             pipeline.replace(step, ff.CircleTracker(), timeout=0.05)
         assert step.node is old
         gate.open()

@@ -39,7 +39,7 @@ class SlowConsumer(ff.Node[ff.Frame, None]):
 
 def run_once() -> tuple[ff.Pipeline, Debugger, SlowConsumer]:
     pipeline = ff.Pipeline()
-    camera = pipeline.add(ff.MockCamera(ff.Frame.from_array(picture(7), "gray"), fps=FPS))
+    camera = pipeline.add(ff.testing.MockCamera(ff.Frame.from_array(picture(7), "gray"), fps=FPS))
     debugger, slow = Debugger(), SlowConsumer(pipeline)
     # In this order: a frame that the debugger has seen is already on the slow one's edge.
     pipeline.add(slow, parent=camera)

@@ -41,7 +41,7 @@ class Several(Stamping):
         return [sample.seq for sample in samples]
 
 
-def part(age: ff.why.Age, kind: str, node: str) -> float:
+def part(age: ff.stats.Age, kind: str, node: str) -> float:
     return sum(part.mean for part in age.parts if (part.kind, part.node) == (kind, node))
 
 
@@ -58,11 +58,11 @@ def seen(reader: ff.Reader[Any], count: int) -> list[tuple[int, float, float]]:
     return samples
 
 
-def age_of(pipeline: ff.Pipeline, consumer: str) -> ff.why.Age:
+def age_of(pipeline: ff.Pipeline, consumer: str) -> ff.stats.Age:
     return next(age for age in pipeline.why().ages if age.consumer == consumer)
 
 
-def assert_sums_up(age: ff.why.Age) -> None:
+def assert_sums_up(age: ff.stats.Age) -> None:
     assert sum(part.mean for part in age.parts) == pytest.approx(age.mean, rel=0.01, abs=3e-4)
     assert sum(part.oldest for part in age.parts) == pytest.approx(age.oldest, rel=0.01, abs=3e-4)
 

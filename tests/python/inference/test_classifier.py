@@ -294,4 +294,4 @@ def test_what_cannot_be_is_said(colours: Path, tmp_path: Path) -> None:
     with pytest.raises(ff.NodeError, match="needs tracks: add a BoxTracker"):
         classified([picture()], [untracked], path=colours, crops=ff.Crops(looks="growing"))
     with pytest.raises(ff.NodeError, match="needs the frame of the boxes"):
-        ff.run_node(ff.OnnxClassifier(colours), [untracked])
+        ff.testing.run_node(ff.OnnxClassifier(colours), [untracked])

@@ -67,7 +67,7 @@ def transformer() -> dict[str, Any]:
 def found_in(path: Path, size: tuple[int, int], **options: Any) -> ff.Detections:
     width, height = size
     frame = ff.Frame.from_array(np.full((height, width, 3), 90, np.uint8))
-    (sample,) = ff.run_node(ff.OnnxDetector(path, **options), [frame])
+    (sample,) = ff.testing.run_node(ff.OnnxDetector(path, **options), [frame])
     value: ff.Detections = sample.value
     return value
 
@@ -116,7 +116,7 @@ def test_masks_are_prototypes_by_their_weights_within_the_box(tmp_path: Path, la
     assert "3 weights of a mask" in detector.why
     found = found_in(path, (64, 64))
     np.testing.assert_allclose(found.xyxy, BOXES, atol=1e-3)
-    masks = ff.results.decode_masks(found.data["mask"])
+    masks = ff.masks.decode(found.data["mask"])
     right = expected(LOGITS, (64, 64), found.xyxy)
     assert 50 < right[0].sum() < 1500
     assert overlap(masks, right) == 1
@@ -127,12 +127,12 @@ def test_masks_have_the_pictures_size(tmp_path: Path) -> None:
     path = constant(tmp_path / "seg.onnx", columns(), metadata=SEGMENT)
     wide = found_in(path, (256, 128))  # the picture is the grid's rows 4 to 11
     right = expected(LOGITS[:, 4:12], (256, 128), wide.xyxy)
-    assert overlap(ff.results.decode_masks(wide.data["mask"]), right) >= 0.999
+    assert overlap(ff.masks.decode(wide.data["mask"]), right) >= 0.999
     part = found_in(path, (400, 200), roi=(60, 40, 316, 168))
     np.testing.assert_allclose(part.xyxy, wide.xyxy + np.array([60, 40, 60, 40]), atol=1e-3)
     moved = np.zeros((3, 200, 400), bool)
-    moved[:, 40:168, 60:316] = ff.results.decode_masks(wide.data["mask"])
-    assert overlap(ff.results.decode_masks(part.data["mask"]), moved) == 1
+    moved[:, 40:168, 60:316] = ff.masks.decode(wide.data["mask"])
+    assert overlap(ff.masks.decode(part.data["mask"]), moved) == 1
 
 
 def test_a_transformers_masks_are_of_the_whole_picture(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_a_transformers_masks_are_of_the_whole_picture(tmp_path: Path) -> None:
     found = found_in(path, (120, 90))
     assert found.class_id.tolist() == CLASSES
     right = expected(LOGITS, (120, 90), None)
-    assert overlap(ff.results.decode_masks(found.data["mask"]), right) >= 0.999
+    assert overlap(ff.masks.decode(found.data["mask"]), right) >= 0.999
 
 
 def test_an_empty_mask_and_a_picture_without_objects(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_an_empty_mask_and_a_picture_without_objects(tmp_path: Path) -> None:
     outputs["output0"][0, 6:, 0] = [-1, 0, 0]
     outputs["output1"][0, 0] = np.abs(outputs["output1"][0, 0]) + 1
     path = constant(tmp_path / "seg.onnx", outputs, metadata=SEGMENT)
-    masks = ff.results.decode_masks(found_in(path, (64, 64)).data["mask"])
+    masks = ff.masks.decode(found_in(path, (64, 64)).data["mask"])
     assert masks.any(axis=(1, 2)).tolist() == [False, True, True]
     none = found_in(path, (64, 64), confidence=0.99)
     assert none.data["mask"].shape == (0,)

@@ -34,7 +34,7 @@ def plain(colour: tuple[int, int, int], size: tuple[int, int] = (64, 48)) -> ff.
 def detect(detector: ff.OnnxDetector, frame: ff.Frame) -> ff.Detections:
     """The boxes of one frame, in a pipeline."""
     pipeline = ff.Pipeline()
-    found = pipeline.reader(pipeline.add(detector, pipeline.add(ff.MockCamera(frame, fps=30))))
+    found = pipeline.reader(pipeline.add(detector, pipeline.add(ff.testing.MockCamera(frame, fps=30))))
     with pipeline:
         value = found.get(timeout=100).value
     assert isinstance(value, ff.Detections)
@@ -64,9 +64,9 @@ def test_pictures_of_other_shapes_leave_nothing_in_the_input(tmp_path: Path) -> 
     path = mean_colour(tmp_path / "mean.onnx")  # the bars count
     sizes = [(80, 40), (80, 40), (40, 80), (40, 80), (80, 40), (64, 64), (40, 80), (300, 10), (80, 40)]
     frames = [plain(RED, size) for size in sizes]
-    together = [s.value for s in ff.run_node(ff.OnnxDetector(path, confidence=0), frames)]
+    together = [s.value for s in ff.testing.run_node(ff.OnnxDetector(path, confidence=0), frames)]
     for frame, value in zip(frames, together, strict=True):
-        (alone,) = ff.run_node(ff.OnnxDetector(path, confidence=0), [frame])
+        (alone,) = ff.testing.run_node(ff.OnnxDetector(path, confidence=0), [frame])
         np.testing.assert_array_equal(value.xyxy, alone.value.xyxy)
         np.testing.assert_array_equal(value.confidence, alone.value.confidence)
 
@@ -192,7 +192,7 @@ def test_a_model_describes_itself_and_gives_its_outputs(tmp_path: Path) -> None:
 def test_a_model_is_a_node_of_frames_too(tmp_path: Path) -> None:
     model = ff.OnnxModel(mean_colour(tmp_path / "mean.onnx"))
     pipeline = ff.Pipeline()
-    outputs = pipeline.add(model, pipeline.add(ff.MockCamera(plain(BLUE, (80, 40)), fps=30)))
+    outputs = pipeline.add(model, pipeline.add(ff.testing.MockCamera(plain(BLUE, (80, 40)), fps=30)))
     reader = pipeline.reader(outputs)
     with pipeline:
         value = reader.get(timeout=100).value
@@ -216,7 +216,7 @@ def test_axes_left_open_take_the_size_of_the_metadata_or_of_size(tmp_path: Path)
 def test_stop_ends_a_computation_under_way(tmp_path: Path) -> None:
     pipeline = ff.Pipeline()
     model = ff.OnnxModel(slow(tmp_path / "slow.onnx", steps=3000), threads=1)  # many seconds
-    port = pipeline.add(model, pipeline.add(ff.MockCamera(plain(RED, (256, 256)), fps=30)))
+    port = pipeline.add(model, pipeline.add(ff.testing.MockCamera(plain(RED, (256, 256)), fps=30)))
     with pipeline:
         until(lambda: pipeline.stats().nodes[port.name].state == "working", "the model to begin")
         pipeline.stop()

@@ -217,7 +217,7 @@ def test_outputs_of_other_floats_are_decoded(tmp_path: Path, dtype: type[Any]) -
     rows = np.array([[[1.5, 2.25, 11.5, 21, 0.75, 3], [-1e-7, 6e-8, 9, 8, 0.5, 1]]], dtype)
     detector = ff.OnnxDetector(constant(tmp_path / "half.onnx", {"output0": rows}), layout="end2end")
     picture = ff.Frame.from_array(np.zeros((64, 64), np.uint8), "gray")
-    (found,) = ff.run_node(detector, [picture])
+    (found,) = ff.testing.run_node(detector, [picture])
     assert found.value.xyxy.tolist() == [
         [1.5, 2.25, 11.5, 21.0],
         [0.0, pytest.approx(6e-8, abs=1e-8), 9.0, 8.0],

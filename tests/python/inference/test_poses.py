@@ -39,7 +39,7 @@ def without_duplicates() -> dict[str, Any]:
 def found_in(path: Path, size: tuple[int, int], **options: Any) -> ff.Detections:
     width, height = size
     frame = ff.Frame.from_array(np.full((height, width, 3), 90, np.uint8))
-    (sample,) = ff.run_node(ff.OnnxDetector(path, **options), [frame])
+    (sample,) = ff.testing.run_node(ff.OnnxDetector(path, **options), [frame])
     value: ff.Detections = sample.value
     return value
 

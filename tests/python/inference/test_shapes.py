@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import freshframe as ff
+from freshframe import demo
 from freshframe._cli.demo.shapes import compare
-from freshframe.demo import demo_shapes, demo_truth, shapes_model
 
 pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
 
@@ -39,7 +39,7 @@ def test_the_truth_agrees_with_the_picture() -> None:
     empty = frames(url.replace("shapes=3", "shapes=0"))
     for seq, (frame, wall) in enumerate(zip(frames(url), empty, strict=True)):
         brighter: Any = frame.luma.astype(int) - wall.luma > 40  # shapes are brighter than all else
-        shapes = demo_shapes(url, seq)
+        shapes = demo.shapes(url, seq)
         assert [shape.name for shape in shapes] == ["ball", "square", "triangle"]
         covered = np.zeros_like(brighter)
         for shape in shapes:
@@ -57,9 +57,9 @@ def test_the_truth_agrees_with_the_picture() -> None:
 
 def test_the_truth_of_another_scene_is_refused() -> None:
     with pytest.raises(ff.OptionError, match="needs a URL of demo:shapes"):
-        demo_shapes("demo:circles", 0)
+        demo.shapes("demo:circles", 0)
     with pytest.raises(ff.OptionError, match=r"demo:circles.*demo_shapes\(\)"):
-        demo_truth("demo:shapes", 0)
+        demo.circles("demo:shapes", 0)
     with pytest.raises(ff.OptionError, match="'balls'"):
         ff.open("demo:shapes?balls=3")
     with pytest.raises(ff.OptionError, match="'shapes'"):
@@ -68,9 +68,9 @@ def test_the_truth_of_another_scene_is_refused() -> None:
 
 def test_the_model_finds_the_shapes_of_the_scene() -> None:
     pipeline = ff.Pipeline()
-    detector = ff.OnnxDetector(shapes_model(), confidence=0.65, threads=1)
+    detector = ff.OnnxDetector(demo.shapes_model(), confidence=0.65, threads=1)
     assert detector.names == ("ball", "square", "triangle")
-    assert shapes_model().stat().st_size < 1_000_000
+    assert demo.shapes_model().stat().st_size < 1_000_000
     reader = pipeline.reader(pipeline.add(detector, pipeline.add(ff.open(URL))))
     with pipeline:
         result = compare(URL, list(reader))
@@ -85,7 +85,7 @@ def test_the_model_keeps_the_figures_of_its_card(monkeypatch: pytest.MonkeyPatch
         monkeypatch.delitem(sys.modules, name, raising=False)
     import evaluate_shapes  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415
 
-    figures = evaluate_shapes.measure(shapes_model(), scenes=40, noises=20)
+    figures = evaluate_shapes.measure(demo.shapes_model(), scenes=40, noises=20)
     assert figures["mAP50"] >= 0.95
     assert figures["boxes in noise"] == 0
 

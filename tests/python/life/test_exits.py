@@ -285,7 +285,7 @@ pipeline.start()
 def read(reader):
     try:
         while True: reader.{verb}
-    except (ff.EndOfStream, StopIteration): pass
+    except (ff.EndOfStreamError, StopIteration): pass
 
 threads = [threading.Thread(target=read, args=[reader], daemon=True) for reader in readers]
 for thread in threads: thread.start()

@@ -139,7 +139,7 @@ def test_a_reader_gives_each_sample_once_to_threads_that_fight_for_it() -> None:
                 sample = reader.poll()
             except ff.StateError:
                 continue
-            except ff.EndOfStream:
+            except ff.EndOfStreamError:
                 return mine
             if sample is not None:
                 mine.append(sample.value)
@@ -193,7 +193,7 @@ def test_stats_stop_close_and_serve_from_anywhere() -> None:
                 assert all(e.passed_in == e.delivered + e.dropped + e.waiting for e in stats.edges)
                 str(pipeline)
 
-        def served(pipeline: ff.Pipeline = pipeline) -> ff.Dashboard:
+        def served(pipeline: ff.Pipeline = pipeline) -> ff.types.Dashboard:
             return pipeline.serve()
 
         results = at_once(look, look, served, served, served, reader.close)

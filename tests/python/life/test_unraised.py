@@ -225,7 +225,7 @@ def test_a_run_that_stop_cut_off_is_not_complete() -> None:
     class Heeds(ff.Source[int]):
         live = False
 
-        def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
+        def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
             for number in range(3):
                 yield number, number / 25
             stop.wait(60)

@@ -60,7 +60,7 @@ def test_a_server_that_never_answers_is_a_timeout(kind: str) -> None:
     with server_of(kind, Faults(silent=True)) as server:
         url = url_of(kind, server.port)
         began = time.monotonic()
-        with pytest.raises(ff.SourceTimeout, match=r"not opened within 0\.5 s"):
+        with pytest.raises(ff.SourceTimeoutError, match=r"not opened within 0\.5 s"):
             Camera(url, open_timeout=0.5, reconnect=False).pipeline.start()
         assert time.monotonic() - began >= 0.5
 
@@ -105,7 +105,7 @@ def test_a_stall_is_an_outage_after_the_limit_and_frames_come_back(kind: str) ->
 def test_a_stall_without_reconnect_is_a_timeout(kind: str) -> None:
     with server_of(kind, Faults(stall_after=10)) as server:
         camera = Camera(url_of(kind, server.port), read_timeout=0.5, reconnect=False)
-        with pytest.raises(ff.SourceTimeout, match=r"sent no video for 0\.5 s"), camera.pipeline:
+        with pytest.raises(ff.SourceTimeoutError, match=r"sent no video for 0\.5 s"), camera.pipeline:
             camera.pipeline.wait(WATCHDOG)
 
 
@@ -117,7 +117,7 @@ def test_the_end_of_a_live_stream_is_a_lost_connection(kind: str) -> None:
         camera = Camera(url_of(kind, server.port), reconnect=False)
         with pytest.raises(ff.SourceError, match="lost") as caught, camera.pipeline:
             camera.pipeline.wait(WATCHDOG)
-        assert not isinstance(caught.value, ff.SourceTimeout)
+        assert not isinstance(caught.value, ff.SourceTimeoutError)
 
 
 def test_frames_that_the_decoder_holds_back_when_the_connection_ends_are_delivered() -> None:

@@ -95,7 +95,7 @@ with camera("tcp://camera.example:1", open_timeout=0.1):
 LIMIT = """
 try:
     camera("rtsp://camera.example/", open_timeout=0.3, reconnect=False).start()
-except ff.SourceTimeout as error:
+except ff.SourceTimeoutError as error:
     print(error)
 """
 
@@ -128,7 +128,7 @@ REDIRECT_LIMIT = (
 with redirected("http://elsewhere.example/") as http:
     try:
         camera(http.url, open_timeout=0.3, reconnect=False).start()
-    except ff.SourceTimeout as error:
+    except ff.SourceTimeoutError as error:
         print(error)
     pipeline = camera(http.url, open_timeout=0.3)
     with pipeline:

@@ -29,7 +29,7 @@ def looked_at(look: ff.Look, url: str) -> ff.Pipeline:
 def is_there(look: ff.Look) -> bool:
     try:
         look.now()
-    except ff.Stale:
+    except ff.StaleFrameError:
         return False
     return True
 
@@ -58,12 +58,12 @@ def test_a_picture_that_is_too_old_is_no_answer_and_the_state_of_the_source_is_t
         until(lambda: is_there(look), "a picture")
         server.close()
 
-        errors: list[ff.Stale] = []
+        errors: list[ff.StaleFrameError] = []
 
         def is_backing_off() -> bool:
             try:
                 look.now(max_age=0.5)
-            except ff.Stale as error:
+            except ff.StaleFrameError as error:
                 errors.append(error)
                 return error.state == "backing_off"
             return False
@@ -122,9 +122,9 @@ def test_pictures_are_scaled_down_and_never_up() -> None:
 
 def test_a_look_without_a_picture_says_so() -> None:
     look = ff.Look()
-    with pytest.raises(ff.Stale, match="no picture yet"):
+    with pytest.raises(ff.StaleFrameError, match="no picture yet"):
         look.now()
-    with pytest.raises(ff.Stale, match="of 3 s ago"):
+    with pytest.raises(ff.StaleFrameError, match="of 3 s ago"):
         look.at(-3)
     assert look.back(3) == []
 

@@ -22,7 +22,7 @@ def picture(shade: int) -> ff.Frame:
     return ff.Frame.from_array(np.full((48, 64), shade, np.uint8), "gray")
 
 
-def is_shade(view: ff.View, shade: int) -> bool:
+def is_shade(view: ff.types.Snapshot, shade: int) -> bool:
     return abs(int(view.frame.luma[0, 0]) - shade) < 8
 
 
@@ -90,8 +90,8 @@ def test_the_state_is_the_one_of_the_camera_that_the_look_is_limited_to() -> Non
         pipeline.add(looks[name], merge.of(camera), name=f"look of {name}")
     with pipeline.serve(look=list(looks.values())) as dashboard, pipeline.start():
 
-        def error() -> ff.Stale:
-            with pytest.raises(ff.Stale) as told:
+        def error() -> ff.StaleFrameError:
+            with pytest.raises(ff.StaleFrameError) as told:
                 looks["away"].now()
             return told.value
 

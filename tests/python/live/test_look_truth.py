@@ -25,13 +25,13 @@ KEYS = 10  # pictures from one key picture to the next
 QUESTIONS = 40
 
 
-def painted(view: ff.View) -> int:
+def painted(view: ff.types.Snapshot) -> int:
     number = number_of(view.frame.luma)
     assert number is not None, "the picture is torn"
     return number
 
 
-def in_order(views: list[ff.View]) -> bool:
+def in_order(views: list[ff.types.Snapshot]) -> bool:
     """Each is newer than the one before, and their numbers are as far apart as their times."""
     return all(
         later.pts > one.pts

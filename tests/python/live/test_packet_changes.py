@@ -157,7 +157,7 @@ def test_packets_go_with_a_camera_whose_removal_takes_longer(tmp_path: Path) -> 
         with pipeline.start():
             camera = pipeline.add(ff.open(server.url, **PATIENT), name="door")
             pipeline.add(ff.VideoFile(tmp_path / "a.mkv"), camera.packets)
-            with contextlib.suppress(ff.StopTimeout):
+            with contextlib.suppress(ff.StopTimeoutError):
                 pipeline.remove(camera, timeout=0)
             until(lambda: not pipeline.stats().nodes, lambda: f"still there: {pipeline.stats()}")
 

@@ -63,13 +63,13 @@ class Clip(NamedTuple):
     at: float
 
 
-class Collect(ff.Node[ff.Packet, None]):
+class Collect(ff.Node[ff.types.Packet, None]):
     """Keeps what every packet holds."""
 
     def __init__(self) -> None:
         self.seen: list[Seen] = []
 
-    def process(self, sample: ff.Sample[ff.Packet], /) -> None:
+    def process(self, sample: ff.Sample[ff.types.Packet], /) -> None:
         packet = sample.value
         self.seen.append(Seen(sample.pts, packet.key, slices(list(split(bytes(packet.data))))))
 

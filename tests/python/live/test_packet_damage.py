@@ -66,7 +66,7 @@ class Read(NamedTuple):
         gone: Pictures of which no slice arrived with its beginning.
     """
 
-    samples: list[ff.Sample[ff.Packet]]
+    samples: list[ff.Sample[ff.types.Packet]]
     stats: ff.stats.NodeStats
     sent: list[Sent]
     gone: set[int]
@@ -82,7 +82,7 @@ class Read(NamedTuple):
         assert self.stats.source is not None
         return self.stats.source
 
-    def place(self, sample: ff.Sample[ff.Packet]) -> int:
+    def place(self, sample: ff.Sample[ff.types.Packet]) -> int:
         """Of the picture, in display order."""
         return round((sample.pts - self.samples[0].pts) * FPS)
 
@@ -103,7 +103,7 @@ def read(shape: Shape, transport: dict[str, str], how: str, *, recorder: ff.Vide
             pipeline.add(recorder, camera.packets)
         if how in ("keys", "all"):
             pipeline.add(nothing, camera)
-        samples: list[ff.Sample[ff.Packet]] = []
+        samples: list[ff.Sample[ff.types.Packet]] = []
         node: ff.Port[Any] | None = None
         with pipeline.start():
             while not samples or (samples[-1].pts - samples[0].pts) * FPS < LAST:
@@ -152,7 +152,7 @@ def test_lost_pictures_are_counted_the_same_with_and_without_a_decoder(
 
 
 def test_segments_say_how_many_of_their_pictures_are_damaged(tmp_path: Path) -> None:
-    segments: list[ff.Segment] = []
+    segments: list[ff.types.Segment] = []
     recorder = ff.VideoFile(tmp_path / "a_%d.mkv", segment=1, on_segment=segments.append)
     seen = read(SMALL, {"rtsp_transport": "tcp"}, "packets", recorder=recorder)
     until(lambda: len(segments) > 3, lambda: "no segments")

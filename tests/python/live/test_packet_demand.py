@@ -41,7 +41,7 @@ def take(frame: ff.Frame) -> None:
     """Nothing more."""
 
 
-def _take(packet: ff.Packet) -> None:
+def _take(packet: ff.types.Packet) -> None:
     """Nothing more."""
 
 
@@ -169,13 +169,13 @@ class Seen(ff.Node[ff.Frame, None]):
             self._seen.append(sample)
 
 
-class Keys(ff.Node[ff.Packet, None]):
+class Keys(ff.Node[ff.types.Packet, None]):
     """Notes the times of key pictures."""
 
     def __init__(self, keys: set[float]) -> None:
         self._keys = keys
 
-    def process(self, sample: ff.Sample[ff.Packet], /) -> None:
+    def process(self, sample: ff.Sample[ff.types.Packet], /) -> None:
         if sample.value.key:
             self._keys.add(sample.pts)
 

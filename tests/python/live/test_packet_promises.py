@@ -65,10 +65,10 @@ def test_utc_is_by_the_cameras_clock(name: str) -> None:
 
 @pytest.mark.parametrize("name", OUTPUTS)
 def test_a_segment_and_a_view_have_the_cameras_clock(tmp_path: Path, name: str) -> None:
-    segments: list[ff.Segment] = []
+    segments: list[ff.types.Segment] = []
     enough = threading.Event()
 
-    def note(segment: ff.Segment) -> None:
+    def note(segment: ff.types.Segment) -> None:
         segments.append(segment)
         if segment.utc_from == "camera":
             enough.set()

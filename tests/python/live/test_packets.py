@@ -112,7 +112,7 @@ def test_an_output_that_is_asked_for_later_has_the_times_of_the_other(later: str
     assert {sample.captured: sample.pts for sample in found}.items() <= times.items()
 
 
-def look_at(packet: ff.Packet) -> int:
+def look_at(packet: ff.types.Packet) -> int:
     return len(packet)
 
 

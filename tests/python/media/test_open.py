@@ -26,7 +26,7 @@ class Numbers(ff.Source[ff.Frame]):
 
     live = False
 
-    def read(self, stop: ff.StopToken) -> Iterator[tuple[ff.Frame, float]]:
+    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[ff.Frame, float]]:
         for number in range(COUNT):
             yield ff.Frame.from_array(np.full((120, 160, 3), 20 + 8 * number, np.uint8), "bgr"), number / 25
 
@@ -255,7 +255,7 @@ def test_pictures_that_are_not_there_are_a_source_error(tmp_path: Path) -> None:
 def test_a_mock_camera_shows_a_picture_file(tmp_path: Path) -> None:
     write_png(tmp_path / "pepsi.png", np.full((48, 64, 3), 99, np.uint8))
     pipeline = ff.Pipeline()
-    reader = pipeline.reader(pipeline.add(ff.MockCamera(tmp_path / "pepsi.png", fps=200)))
+    reader = pipeline.reader(pipeline.add(ff.testing.MockCamera(tmp_path / "pepsi.png", fps=200)))
     with pipeline:
         assert int(reader.get().value.bgr[0, 0, 0]) == 99
         assert reader.get().seq >= 1
@@ -290,7 +290,7 @@ def test_the_truth_of_the_demo_scene_is_where_the_circles_are() -> None:
     near, truths = 0, 0
     with pipeline:
         for sample in reader:
-            for truth in ff.demo.demo_truth(url, sample.seq):
+            for truth in ff.demo.circles(url, sample.seq):
                 if truth.visible < 0.9:
                     continue
                 truths += 1

@@ -251,7 +251,7 @@ def test_a_native_function_never_waits_for_the_gil(library: Path) -> None:
     """Its samples pass while the main thread holds the GIL in one long call of C."""
     node = ff.native.load(library, "mean", out=())
     pipeline = ff.Pipeline()
-    port = pipeline.add(node, pipeline.add(ff.MockCamera(fps=200)), name="mean")
+    port = pipeline.add(node, pipeline.add(ff.testing.MockCamera(fps=200)), name="mean")
     reader = pipeline.reader(port)
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e3)  # no other thread gets the GIL unless it is released

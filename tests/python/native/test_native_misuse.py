@@ -215,7 +215,7 @@ def test_a_library_that_its_loader_unloads_stays(tmp_path: Path) -> None:
         library = ctypes.CDLL(sys.argv[1])
         node = ff.native.function(library.first, out=())
         _ctypes.dlclose(library._handle)
-        print(ff.run_node(node, [ff.Frame.from_array(np.full((4, 4), 9, np.uint8), "gray")])[0].value)
+        print(ff.testing.run_node(node, [ff.Frame.from_array(np.full((4, 4), 9, np.uint8), "gray")])[0].value)
         """,
         arguments=[str(path)],
     )

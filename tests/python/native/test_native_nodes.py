@@ -331,13 +331,13 @@ def test_a_node_that_is_deaf_to_the_stop_is_named_and_the_exit_goes_on(plugin: P
         import freshframe as ff
 
         pipeline = ff.Pipeline()
-        pipeline.add(ff.native.node(sys.argv[1], "deaf", seconds=1000), pipeline.add(ff.MockCamera()))
+        pipeline.add(ff.native.node(sys.argv[1], "deaf", seconds=1000), pipeline.add(ff.testing.MockCamera()))
         pipeline.start()
         while pipeline.stats().nodes["deaf"].state != "working":
             pass
         try:
             pipeline.stop(timeout=0.1)
-        except ff.StopTimeout as error:
+        except ff.StopTimeoutError as error:
             print(error.nodes)
         del pipeline
         """,

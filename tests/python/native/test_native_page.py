@@ -52,14 +52,14 @@ def test_the_class_is_built_and_run(tmp_path: Path) -> None:
 def test_the_classes_of_several_results_are_built_and_run(tmp_path: Path) -> None:
     library = compiled(tmp_path, programs("cpp")[1], language="c++", name="several")
     frames = [ff.Frame.from_array(picture(number, (64, 128)), "gray") for number in range(2)]
-    tiles = ff.run_node(ff.native.node(library, "tiles"), frames)
+    tiles = ff.testing.run_node(ff.native.node(library, "tiles"), frames)
     assert [(sample.seq, sample.part, sample.value) for sample in tiles] == [
         (0, 0, 0),
         (0, 1, 0),
         (1, 0, 1),
         (1, 1, 1),
     ]
-    (last,) = ff.run_node(ff.native.node(library, "per_minute"), frames)
+    (last,) = ff.testing.run_node(ff.native.node(library, "per_minute"), frames)
     assert (last.source, last.value) == ("per_minute", 2)
 
 

@@ -42,7 +42,7 @@ def test_a_node_with_process_batch_only_gets_batches_of_one_without_batch() -> N
     node = Doubled()
     assert values(run(node, 3, batch=None)[1]) == [0, 2, 4]
     assert node.calls == [[0], [1], [2]]
-    assert values(ff.run_node(Doubled(), [1, 2], batch=ff.Batch(2))) == [2, 4]
+    assert values(ff.testing.run_node(Doubled(), [1, 2], batch=ff.Batch(2))) == [2, 4]
 
 
 def test_frames_come_with_their_batch() -> None:

@@ -134,7 +134,7 @@ def test_the_prometheus_collector_has_the_histogram_too() -> None:
     prometheus = pytest.importorskip("prometheus_client")
     pipeline, _ = run(Doubled(), 20)
     registry = prometheus.CollectorRegistry()
-    registry.register(ff.prometheus_collector(pipeline))
+    registry.register(ff.stats.prometheus_collector(pipeline))
     label = {"pipeline": "pipeline", "node": "node"}
     assert registry.get_sample_value("freshframe_node_batch_samples_bucket", {**label, "le": "4"}) == 1
     assert registry.get_sample_value("freshframe_node_batch_samples_count", label) == 3

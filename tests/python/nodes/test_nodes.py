@@ -237,7 +237,7 @@ def test_nodes_that_never_wait_let_other_threads_have_the_gil(burn: int) -> None
         live = True
         made = 0
 
-        def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
+        def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
             while not stop.wait(0):
                 sum(range(burn))
                 self.made += 1

@@ -17,11 +17,11 @@ from support import Push, run_program, until
 import freshframe as ff
 
 
-def keys_and_causes(samples: list[ff.Sample[ff.PresenceEvent]]) -> list[tuple[Any, str | None]]:
+def keys_and_causes(samples: list[ff.Sample[ff.types.PresenceEvent]]) -> list[tuple[Any, str | None]]:
     return [(sample.value.key, sample.value.by) for sample in samples]
 
 
-def run(source: Push, *, max_gap: float) -> list[ff.Sample[ff.PresenceEvent]]:
+def run(source: Push, *, max_gap: float) -> list[ff.Sample[ff.types.PresenceEvent]]:
     """What Presence says of all values that were pushed, up to the end."""
     source.end()
     pipeline = ff.Pipeline()
@@ -45,10 +45,10 @@ def test_a_key_begins_at_once_and_ends_after_the_hold_at_its_last_sight() -> Non
     assert [sample.seq for sample in samples] == [0, 6]
 
 
-def events_of(*samples: tuple[float, float | None, set[str]]) -> list[ff.PresenceEvent]:
+def events_of(*samples: tuple[float, float | None, set[str]]) -> list[ff.types.PresenceEvent]:
     """What a node with a gap of a second says of samples with pts, utc and value."""
     node = ff.Presence(lambda names: names, max_gap=1.0)
-    found: list[ff.PresenceEvent] = []
+    found: list[ff.types.PresenceEvent] = []
     for pts, utc, value in samples:
         sample: Any = SimpleNamespace(
             source="cam",
@@ -190,7 +190,7 @@ def test_a_camera_that_comes_and_goes_has_as_many_ends_as_beginnings() -> None:
     pipeline = ff.Pipeline()
     port = pipeline.add(ff.Presence(lambda names: names, max_gap=0.02), pipeline.add(source))
     reader = pipeline.reader(port)
-    found: list[ff.PresenceEvent] = []
+    found: list[ff.types.PresenceEvent] = []
     with pipeline:
         for round_ in range(5):
             source.push({"a", "b"} if round_ % 2 else {"a"})

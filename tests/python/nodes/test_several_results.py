@@ -223,7 +223,9 @@ class Delayed(ff.Node[ff.Frame, int]):
 
 @pytest.mark.parametrize("by_stamp", [False, True])
 def test_a_delayed_result_has_the_stamp_of_its_sample(by_stamp: bool) -> None:
-    samples = ff.run_node(Delayed(by_stamp), [ff.Frame.from_array(picture(n), "gray") for n in range(6)])
+    samples = ff.testing.run_node(
+        Delayed(by_stamp), [ff.Frame.from_array(picture(n), "gray") for n in range(6)]
+    )
     assert [(s.seq, s.value, s.source) for s in samples] == [(n, 10 * n, "values") for n in range(6)]
     assert [s.pts for s in samples] == [n / 30 for n in range(6)]
     for sample in samples:
@@ -240,7 +242,7 @@ def test_stamped_gives_the_frame_that_it_was_given() -> None:
             small = ff.Frame.from_array(picture(9, (8, 8)), "gray")
             return ff.stamped(1, like=sample.stamp, frame=small)
 
-    (sample,) = ff.run_node(One(), [ff.Frame.from_array(picture(1), "gray")])
+    (sample,) = ff.testing.run_node(One(), [ff.Frame.from_array(picture(1), "gray")])
     assert sample.frame is not None
     assert sample.frame.width == 8
 

@@ -76,7 +76,7 @@ def test_a_failure_elsewhere_ends_the_wait() -> None:
 class Gate(ff.Source[int]):
     """A camera that gives nothing."""
 
-    def read(self, stop: ff.StopToken, /) -> Iterator[tuple[int, float]]:
+    def read(self, stop: ff.types.StopToken, /) -> Iterator[tuple[int, float]]:
         while not stop.wait(FOREVER):
             yield 0, 0.0
 

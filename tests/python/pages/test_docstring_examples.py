@@ -13,7 +13,11 @@ import pytest
 import freshframe as ff
 
 PUBLIC = {name: getattr(ff, name) for name in ff.__all__}
-PUBLIC |= {f"results.{name}": getattr(ff.results, name) for name in ("encode_masks", "decode_masks")}
+PUBLIC |= {
+    f"{module}.{name}": getattr(getattr(ff, module), name)
+    for module in ("demo", "masks", "stats", "testing", "types")
+    for name in getattr(ff, module).__all__
+}
 WITH_EXAMPLE = sorted(name for name, what in PUBLIC.items() if ">>> " in (inspect.getdoc(what) or ""))
 # Programs receive these and do not make them, or the example is a page of the documentation.
 WITHOUT = {

@@ -405,7 +405,7 @@ def test_a_package_with_a_native_node_works_with_any_python(install: Install) ->
         dot = flat.copy()
         dot[20, 20] = 10
         pictures = [ff.Frame.from_array(each, "gray") for each in (flat, dot, flat[:2])]
-        first, second = ff.run_node(focus.sharpness(), pictures)
+        first, second = ff.testing.run_node(focus.sharpness(), pictures)
         assert (first.value, second.value > 0) == (0, True)
         try:
             focus.sharpness(step=0)

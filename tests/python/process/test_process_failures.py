@@ -213,7 +213,7 @@ def test_the_error_of_a_node_that_keeps_every_frame_says_so(pipelines: list[ff.P
     )
     with pytest.raises(ff.NodeError, match="node 'n' gets no more frames") as info:
         pipeline.run()
-    assert type(info.value.__cause__) is ff.FramesHeld
+    assert type(info.value.__cause__) is ff.FramesHeldError
     pipelines.clear()
     del info, pipeline  # both have the failed sample
     gc.collect()
@@ -228,7 +228,7 @@ def test_a_node_that_keeps_frames_and_may_fail_goes_on_without_them() -> None:
         kept = len(list(reader))
     node = pipeline.stats().nodes["n"]
     assert 60 - kept == node.drops["error"] > 0
-    assert "FramesHeld" in node.last_error or "gets no more frames" in node.last_error
+    assert "FramesHeldError" in node.last_error or "gets no more frames" in node.last_error
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def test_next_waits_for_an_idle_worker() -> None:
             sample = None
             while sample is None:  # a value that comes before the worker is idle again is dropped
                 push.push(number)
-                with contextlib.suppress(ff.ReadTimeout):
+                with contextlib.suppress(ff.ReadTimeoutError):
                     sample = reader.get(0.1)
             assert sample.value == 2 * number
         [edge] = [edge for edge in pipeline.stats().edges if edge.child == "next"]
@@ -263,7 +263,7 @@ def test_a_long_path_of_modules_reaches_the_workers(monkeypatch: pytest.MonkeyPa
         sys, "path", [*sys.path, *(f"/no/such/{'x' * 200}/{number}" for number in range(700))]
     )
     assert len(":".join(sys.path)) > 128 << 10  # the kernel's limit of one argument
-    (sample,) = ff.run_node(process_nodes.double, [1], process=True)
+    (sample,) = ff.testing.run_node(process_nodes.double, [1], process=True)
     assert sample.value == 2
 
 

@@ -104,7 +104,7 @@ def test_a_sample_returned_by_one_verb_is_seen_by_all() -> None:
         assert newest is not None
         assert newest.value == "b"
         assert reader.poll() is None
-        with pytest.raises(ff.ReadTimeout):
+        with pytest.raises(ff.ReadTimeoutError):
             reader.get(timeout=0.01)
 
 
@@ -112,7 +112,7 @@ def test_get_waits_at_least_its_timeout_and_leaves_the_reader_usable() -> None:
     pipeline, source, reader = pushed()
     with pipeline:
         before = time.monotonic()
-        with pytest.raises(ff.ReadTimeout, match=r"'reader'.*0\.05"):
+        with pytest.raises(ff.ReadTimeoutError, match=r"'reader'.*0\.05"):
             reader.get(timeout=0.05)
         assert time.monotonic() - before >= 0.05
         source.push("a")
@@ -141,9 +141,9 @@ def test_after_the_end_poll_and_get_raise_end_of_stream_and_latest_keeps_the_las
         sample = reader.get()
         assert reader.ended is False
         source.end()
-        with pytest.raises(ff.EndOfStream):
+        with pytest.raises(ff.EndOfStreamError):
             reader.get()
-        with pytest.raises(ff.EndOfStream):
+        with pytest.raises(ff.EndOfStreamError):
             reader.poll()
         assert reader.latest() is sample
         assert reader.ended is True
@@ -180,7 +180,7 @@ def test_a_waiting_get_is_woken_by_stop() -> None:
     with pipeline:
         timer = threading.Timer(0.05, pipeline.stop)
         timer.start()
-        with pytest.raises(ff.EndOfStream):
+        with pytest.raises(ff.EndOfStreamError):
             reader.get()
         timer.join()
 
@@ -195,7 +195,7 @@ def test_a_closed_reader_drops_later_samples_as_stop_and_is_at_its_end() -> None
         source.push("b")
         arrived(pipeline, 2)
         assert edge(pipeline, "reader").drops == {"stop": 2}
-        with pytest.raises(ff.EndOfStream):
+        with pytest.raises(ff.EndOfStreamError):
             reader.get()
 
 
@@ -215,7 +215,7 @@ def test_closing_a_reader_wakes_the_thread_that_waits_in_it() -> None:
     with pipeline:
         timer = threading.Timer(0.05, reader.close)
         timer.start()
-        with pytest.raises(ff.EndOfStream):
+        with pytest.raises(ff.EndOfStreamError):
             reader.get()
         timer.join()
 

@@ -53,7 +53,7 @@ def texts_in(value: Any) -> Iterator[str]:
 
 
 def everything_works(
-    pipeline: ff.Pipeline, dashboard: ff.Dashboard, caplog: pytest.LogCaptureFixture
+    pipeline: ff.Pipeline, dashboard: ff.types.Dashboard, caplog: pytest.LogCaptureFixture
 ) -> None:
     """All reports of a pipeline can be had, written and read."""
     stats, why = pipeline.stats(), pipeline.why()

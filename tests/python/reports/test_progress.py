@@ -24,7 +24,7 @@ def double(value: int) -> int:
 def test_a_lossless_reader_that_is_not_read_is_named_as_the_stall() -> None:
     pipeline = ff.Pipeline(stall_timeout=0.1)
     _unread = pipeline.reader(pipeline.add(Count()), name="forgotten")
-    with pytest.raises(ff.Stalled, match="reader 'forgotten' is not read") as caught:
+    with pytest.raises(ff.StalledError, match="reader 'forgotten' is not read") as caught:
         pipeline.run()
     assert isinstance(caught.value, TimeoutError)
 

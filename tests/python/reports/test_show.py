@@ -168,7 +168,7 @@ def answers() -> Iterator[tuple[str, Any]]:
     yield "report", pipeline.run()
     yield "why", pipeline.why()
     yield "what_if", pipeline.what_if("node", queue=ff.NEXT)
-    yield "finding", ff.why.Finding("away", "<i> & more", "has given no frame for 9 s.", "Look.", {})
+    yield "finding", ff.stats.Finding("away", "<i> & more", "has given no frame for 9 s.", "Look.", {})
     yield "fleet", fleet.FleetStats("a <b>", 1, {}, {}, [], [])
 
 
@@ -185,7 +185,7 @@ def test_every_answer_that_is_text_shows_this_text_in_a_notebook() -> None:
 
 
 def test_no_public_class_with_a_text_of_its_own_lacks_a_display() -> None:
-    public = [getattr(module, name) for module in (ff, ff.stats, ff.why, fleet) for name in module.__all__]
+    public = [getattr(module, name) for module in (ff, ff.stats, ff.stats, fleet) for name in module.__all__]
     texts = [
         each
         for each in public

@@ -26,7 +26,7 @@ def read_on(reader: ff.Reader[int], timeout: float) -> None:
 
 def test_a_loop_over_one_of_two_lossless_readers_raises_stalled() -> None:
     pipeline, a, _ = two_readers()
-    with pipeline, pytest.raises(ff.Stalled, match=r"reader 'b' is full .* while reader 'a' waits"):
+    with pipeline, pytest.raises(ff.StalledError, match=r"reader 'b' is full .* while reader 'a' waits"):
         list(a)
 
 
@@ -34,7 +34,7 @@ def test_get_raises_stalled_also_when_its_own_thread_has_begun_with_the_other() 
     pipeline, a, b = two_readers()
     with pipeline:
         b.get()
-        with pytest.raises(ff.Stalled):
+        with pytest.raises(ff.StalledError):
             list(a)
 
 
@@ -45,7 +45,7 @@ def test_an_async_loop_over_one_of_two_lossless_readers_raises_stalled() -> None
             async for _sample in a:
                 pass
 
-    with pytest.raises(ff.Stalled):
+    with pytest.raises(ff.StalledError):
         asyncio.run(main())
 
 
@@ -64,7 +64,7 @@ def test_a_reader_that_waits_for_a_slow_thread_warns_and_goes_on(caplog: pytest.
         thread = threading.Thread(target=read_slowly)
         thread.start()
         until(lambda: gate.arrived, "the slow thread")
-        with pytest.raises(ff.ReadTimeout):
+        with pytest.raises(ff.ReadTimeoutError):
             read_on(a, timeout=1.0)
         gate.open()
         list(a)
@@ -76,7 +76,7 @@ def test_a_reader_that_waits_for_a_slow_thread_warns_and_goes_on(caplog: pytest.
 
 def test_no_stall_is_seen_without_a_limit() -> None:
     pipeline, a, _ = two_readers(stall_timeout=None)
-    with pipeline, pytest.raises(ff.ReadTimeout):
+    with pipeline, pytest.raises(ff.ReadTimeoutError):
         read_on(a, timeout=0.5)
 
 
@@ -86,5 +86,7 @@ def test_the_error_of_a_read_timeout_has_the_state_of_the_source() -> None:
     reader = pipeline.reader(pipeline.add(lambda frame: frame.width, camera))
     with pipeline:
         until(lambda: pipeline.stats().nodes["cam0"].source.state == "backing_off", "the refusal")  # type: ignore[union-attr]
-        with pytest.raises(ff.ReadTimeout, match=r"source 'cam0' is (backing_off|connecting): .*refused"):
+        with pytest.raises(
+            ff.ReadTimeoutError, match=r"source 'cam0' is (backing_off|connecting): .*refused"
+        ):
             reader.get(timeout=0.05)

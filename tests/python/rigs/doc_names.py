@@ -59,7 +59,7 @@ right: ff.Port[ff.Frame]
 people: ff.Port[ff.Detections]
 persons: ff.Port[ff.Detections]
 circles: Any
-dashboard: ff.Dashboard
+dashboard: ff.types.Dashboard
 detector: ff.Node[ff.Frame, ff.Detections]
 boxes: Any
 tracks: Any

@@ -18,7 +18,7 @@ class Ticking(ff.Source[int]):
         """Not begun."""
         self.count, self.fps, self.stays = count, fps, stays
 
-    def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
+    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
         """On a grid of time."""
         begin = time.monotonic()
         for i in range(self.count):

@@ -48,7 +48,7 @@ def test_every_metric_and_label_of_the_board_is_served() -> None:
 
 
 def test_every_metric_and_label_of_the_fleets_board_is_served() -> None:
-    with ff.Fleet("local") as fleet, fleet.serve() as page:
+    with ff.fleet.Fleet("local") as fleet, fleet.serve() as page:
         fleet.add("gate", fleet_builds.demo, "demo:circles?fps=30&size=64x64")
         with fleet.reader("circles"):
             until(lambda: b"camera_age_seconds{" in metrics(page), "a result of the camera")

@@ -63,14 +63,14 @@ class Parts:
 
 
 @contextlib.contextmanager
-def served(**options: Any) -> Iterator[ff.Dashboard]:
+def served(**options: Any) -> Iterator[ff.types.Dashboard]:
     pipeline = ff.Pipeline()
     pipeline.add(ff.open(SCENE), name="front door")
     with pipeline, pipeline.serve(**options) as dashboard:
         yield dashboard
 
 
-def viewers(dashboard: ff.Dashboard) -> int:
+def viewers(dashboard: ff.types.Dashboard) -> int:
     views = request(dashboard.url, "/api/state").json()["views"]
     return int(views[0]["viewers"])
 
@@ -232,7 +232,7 @@ class PicturesUntilSeen(ff.Source[ff.Frame]):
         self.ended = threading.Event()
         self.given = 0
 
-    def read(self, stop: ff.StopToken) -> Iterator[tuple[ff.Frame, float]]:
+    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[ff.Frame, float]]:
         while not self.seen.wait(0.02):
             self.given += 1
             yield ff.Frame.from_array(np.zeros((48, 64), np.uint8), "gray"), time.time()

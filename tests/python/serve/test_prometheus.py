@@ -40,7 +40,7 @@ def families(text: str) -> dict[str, tuple[str, str, dict[tuple[str, frozenset[t
 def test_the_collector_gives_what_metrics_has() -> None:
     pipeline = ended(ODD)
     registry = prometheus.CollectorRegistry(auto_describe=True)
-    registry.register(ff.prometheus_collector(pipeline))
+    registry.register(ff.stats.prometheus_collector(pipeline))
     mine = families(prometheus.generate_latest(registry).decode())
     with urllib.request.urlopen(f"{pipeline.serve().url}metrics") as answer:
         served = families(answer.read().decode())
@@ -68,7 +68,7 @@ def test_the_collector_reports_a_stall() -> None:
     pipeline = ff.Pipeline("stuck", stall_timeout=0.1)
     pipeline.add(hold, pipeline.add(Count(), name="count"), name="hold", queue=ff.LOSSLESS)
     registry = prometheus.CollectorRegistry()
-    registry.register(ff.prometheus_collector(pipeline))
+    registry.register(ff.stats.prometheus_collector(pipeline))
 
     def healthy() -> float | None:
         value: float | None = registry.get_sample_value("freshframe_pipeline_healthy", {"pipeline": "stuck"})
@@ -82,7 +82,7 @@ def test_the_collector_reports_a_stall() -> None:
 
 def test_one_collector_takes_several_pipelines() -> None:
     registry = prometheus.CollectorRegistry(auto_describe=True)
-    registry.register(ff.prometheus_collector(ended("yard"), ended("north")))
+    registry.register(ff.stats.prometheus_collector(ended("yard"), ended("north")))
     for name in ("yard", "north"):
         labels = {"pipeline": name, "node": "count"}
         assert registry.get_sample_value("freshframe_node_processed_total", labels) == 20
@@ -92,11 +92,11 @@ def test_one_collector_takes_several_pipelines() -> None:
 
 def test_what_cannot_be_collected_is_refused() -> None:
     with pytest.raises(ff.OptionError, match="at least one"):
-        ff.prometheus_collector()
+        ff.stats.prometheus_collector()
     with pytest.raises(ff.OptionTypeError, match="got 3"):
-        ff.prometheus_collector(3)  # type: ignore[arg-type]
+        ff.stats.prometheus_collector(3)  # type: ignore[arg-type]
     with pytest.raises(ff.OptionError, match="two of the pipelines have the name 'pipeline'"):
-        ff.prometheus_collector(ff.Pipeline(), ff.Pipeline())
+        ff.stats.prometheus_collector(ff.Pipeline(), ff.Pipeline())
 
 
 def test_without_the_package_it_says_what_to_install() -> None:
@@ -105,7 +105,7 @@ import sys
 sys.modules["prometheus_client"] = None
 import freshframe as ff
 try:
-    ff.prometheus_collector(ff.Pipeline())
+    ff.stats.prometheus_collector(ff.Pipeline())
 except ImportError as error:
     print(error)
 """

@@ -127,7 +127,9 @@ def test_pictures_come_while_a_viewer_looks_and_none_is_encoded_otherwise() -> N
 def test_a_snapshot_is_the_picture_of_a_port(tmp_path: Path) -> None:
     picture = np.full((48, 64, 3), (200, 40, 90), np.uint8)
     pipeline = ff.Pipeline()
-    camera = pipeline.add(ff.MockCamera(ff.Frame.from_array(picture, "rgb"), fps=60), name="a b/<script>")
+    camera = pipeline.add(
+        ff.testing.MockCamera(ff.Frame.from_array(picture, "rgb"), fps=60), name="a b/<script>"
+    )
     with pipeline:
         answer = request(pipeline.serve(view=[camera]).url, "/api/picture/a%20b%2F%3Cscript%3E.jpg")
     assert answer.status == 200
@@ -398,7 +400,7 @@ def test_a_viewer_that_leaves_takes_its_wish_along() -> None:
     class Gated(ff.Source[ff.Frame]):
         live = True
 
-        def read(self, stop: ff.StopToken) -> Iterator[tuple[ff.Frame, float]]:
+        def read(self, stop: ff.types.StopToken) -> Iterator[tuple[ff.Frame, float]]:
             gate.enter()
             for number in range(3):
                 yield ff.Frame.from_array(np.zeros((16, 16, 3), np.uint8), "rgb"), number / 10

@@ -28,7 +28,7 @@ def masked(frame: ff.Frame) -> ff.Frame:
 
 
 @contextlib.contextmanager
-def served(*, look_rate: float = 6000, **options: Any) -> Iterator[tuple[str, ff.Dashboard]]:
+def served(*, look_rate: float = 6000, **options: Any) -> Iterator[tuple[str, ff.types.Dashboard]]:
     """A camera with a mask below it, and a Look of what the mask gives, which is full for two seconds."""
     pipeline = ff.Pipeline()
     camera = pipeline.add(ff.open("demo:circles?size=320x240&fps=30"), name="camera")

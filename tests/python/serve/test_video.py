@@ -36,7 +36,7 @@ def boxes(frame: ff.Frame) -> ff.Detections:
 @contextlib.contextmanager
 def served(
     *, size: tuple[int, int] | None = None, steps: Sequence[Any] = (), **options: Any
-) -> Iterator[tuple[ff.Pipeline, ff.Dashboard]]:
+) -> Iterator[tuple[ff.Pipeline, ff.types.Dashboard]]:
     """A camera and a node of results, with `steps` between them."""
     with RtspServer(clip("h264")) as server:
         pipeline = ff.Pipeline()

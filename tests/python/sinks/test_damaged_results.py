@@ -36,7 +36,7 @@ def recorded(
     told: dict[int, bool] = {}
     with TruthServer(film(Shape("h264")), fps=60.0, network=LOSSY) as server:
         pipeline = ff.Pipeline()
-        source: ff.VideoSource = ff.open(server.url, damaged=damaged, **PATIENT)
+        source: ff.types.VideoSource = ff.open(server.url, damaged=damaged, **PATIENT)
         sizes = pipeline.add(Size(), pipeline.add(source), queue=ff.Queue(256, "drop_oldest"))
         pipeline.add(ff.JsonLines(folder / "out.jsonl"), sizes, process=process)
         pipeline.add(ff.Csv(folder / "out.csv"), sizes, process=process)

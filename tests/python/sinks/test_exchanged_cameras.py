@@ -71,7 +71,7 @@ def brightness(path: Path) -> list[int]:
 
 @BEGINS
 def test_segments_have_one_camera_each(tmp_path: Path, begin: float) -> None:
-    told: list[ff.Segment] = []
+    told: list[ff.types.Segment] = []
     exchange(ff.VideoFile(tmp_path / "a_%d.mkv", codec="mpeg4", segment=1000, on_segment=told.append), begin)
     assert brightness(tmp_path / "a_1.mkv") == [FIRST] * COUNT
     assert brightness(tmp_path / "a_2.mkv") == [SECOND] * 2 * COUNT

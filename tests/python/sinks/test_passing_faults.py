@@ -105,7 +105,7 @@ def test_a_text_file_loses_only_what_is_counted(tmp_path: Path, sink: Any) -> No
 @pytest.mark.parametrize("name", ["out.mkv", "out.mp4", "out_%d.mkv"])
 def test_a_video_file_loses_only_what_is_counted(tmp_path: Path, name: str) -> None:
     segment = 1.0 if "%" in name else None
-    told: list[ff.Segment] = []
+    told: list[ff.types.Segment] = []
     options: dict[str, Any] = {} if segment is None else {"on_segment": told.append}
     sink = ff.VideoFile(tmp_path / name, codec="mpeg4", segment=segment, **options)
     _, delivered, counted = through_fault(sink, pictures, "skip")

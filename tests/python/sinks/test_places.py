@@ -114,7 +114,7 @@ def test_segments_stay_where_they_began_and_keep_deletes_only_there(moved: Moved
     foreign = [f"a_{number}.mkv" for number in range(1, 9)]
     for name in foreign:
         (moved.two / name).write_bytes(bytes(100_000))
-    told: list[ff.Segment] = []
+    told: list[ff.types.Segment] = []
     sink = ff.VideoFile(
         "a_%d.mkv", codec="mpeg4", segment=1.0, keep=ff.Keep(bytes=400_000), on_segment=told.append
     )

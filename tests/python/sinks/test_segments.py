@@ -27,10 +27,10 @@ def record(path: Path, frames: int, **options: Any) -> None:
 
 
 def test_each_finished_segment_is_reported_in_order(tmp_path: Path) -> None:
-    told: list[ff.Segment] = []
+    told: list[ff.types.Segment] = []
     threads = set()
 
-    def tell(segment: ff.Segment) -> None:
+    def tell(segment: ff.types.Segment) -> None:
         threads.add(threading.current_thread())
         assert Path(segment.path).stat().st_size == segment.bytes
         told.append(segment)
@@ -46,7 +46,7 @@ def test_each_finished_segment_is_reported_in_order(tmp_path: Path) -> None:
 
 
 def test_segments_of_a_live_source_have_wall_times(tmp_path: Path) -> None:
-    told: list[ff.Segment] = []
+    told: list[ff.types.Segment] = []
     pipeline = ff.Pipeline()
     camera = pipeline.add(ff.open("demo:circles?size=192x96&fps=25&frames=30"))
     pipeline.add(ff.VideoFile(tmp_path / "a_%d.mp4", segment=1, on_segment=told.append), camera)
@@ -65,7 +65,7 @@ def test_an_exception_of_on_segment_is_logged_and_the_next_one_follows(
 ) -> None:
     told: list[str] = []
 
-    def tell(segment: ff.Segment) -> None:
+    def tell(segment: ff.types.Segment) -> None:
         told.append(segment.path)
         if len(told) == 1:
             raise ValueError("no bucket")
@@ -82,7 +82,7 @@ def test_a_slow_on_segment_delays_no_recording(tmp_path: Path) -> None:
     go_on = threading.Event()
     told: list[str] = []
 
-    def tell(segment: ff.Segment) -> None:
+    def tell(segment: ff.types.Segment) -> None:
         assert go_on.wait(WATCHDOG)
         told.append(segment.path)
 
@@ -126,7 +126,7 @@ def test_keep_deletes_the_oldest_and_logs_it(tmp_path: Path, caplog: pytest.LogC
 
 
 def test_a_limit_below_the_reserve_leaves_the_newest_segment(tmp_path: Path) -> None:
-    told: list[ff.Segment] = []
+    told: list[ff.types.Segment] = []
     record(tmp_path / "a_%d.mkv", 60, keep=ff.Keep(bytes=65536), on_segment=told.append)
     assert [path.name for path in tmp_path.iterdir()] == ["a_3.mkv"]
     assert told[-1].bytes == (tmp_path / "a_3.mkv").stat().st_size

@@ -82,7 +82,7 @@ def test_send_may_change_its_events_and_gets_them_unchanged_again(tmp_path: Path
 
 
 def test_refused_events_are_put_aside_and_the_others_are_sent(tmp_path: Path) -> None:
-    receiver = Receiver(ff.Refused([0, 2], "no such topic"))
+    receiver = Receiver(ff.RefusedError([0, 2], "no such topic"))
     running = Running(ff.Spool(tmp_path / "yard", receiver, batch_size=4, max_wait=WATCHDOG))
     with running.pipeline:
         running.source.push(*"abcd")
@@ -97,7 +97,7 @@ def test_refused_events_are_put_aside_and_the_others_are_sent(tmp_path: Path) ->
 
 
 def test_a_refusal_of_an_event_that_is_not_there_is_a_failure(tmp_path: Path) -> None:
-    receiver = Receiver(ff.Refused([1]))
+    receiver = Receiver(ff.RefusedError([1]))
     running = Running(ff.Spool(tmp_path / "yard", receiver, max_wait=0))
     with running.pipeline:
         running.source.push("a")
@@ -197,7 +197,7 @@ def lossy(pipeline: ff.Pipeline) -> list[str]:
 def test_an_edge_that_may_drop_events_above_a_spool_is_shown_and_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def grown(event: ff.PresenceEvent) -> ff.PresenceEvent:
+    def grown(event: ff.types.PresenceEvent) -> ff.types.PresenceEvent:
         return event
 
     pipeline = ff.Pipeline()
@@ -294,7 +294,7 @@ def test_what_cannot_be_is_said(tmp_path: Path) -> None:
     with pytest.raises(ff.OptionTypeError, match="send must be a function"):
         ff.Spool(tmp_path / "yard", "mqtt")  # type: ignore[arg-type]
     with pytest.raises(ff.OptionError, match="needs the places of the events"):
-        ff.Refused([])
+        ff.RefusedError([])
     (tmp_path / "file").touch()
     with pytest.raises(ff.NodeError, match="needs a folder"):
         write(ff.Spool(tmp_path / "file", send), 1)

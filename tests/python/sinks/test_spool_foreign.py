@@ -94,8 +94,8 @@ def noted() -> BaseException:
     return error
 
 
-def changed_refusal(place: Any) -> ff.Refused:
-    refusal = ff.Refused([0])
+def changed_refusal(place: Any) -> ff.RefusedError:
+    refusal = ff.RefusedError([0])
     refusal.indices = (place,)
     return refusal
 
@@ -123,7 +123,7 @@ ODD: dict[str, Callable[[], BaseException]] = {
     "MemoryError": MemoryError,
     "RecursionError": RecursionError,
     "a base exception of its own": type("Own", (BaseException,), {}),
-    "Refused with a place that is not there": lambda: ff.Refused([10**6]),
+    "Refused with a place that is not there": lambda: ff.RefusedError([10**6]),
     "Refused whose place was made negative": lambda: changed_refusal(-1),
     "Refused whose place was made a text": lambda: changed_refusal("0"),
 }
@@ -155,7 +155,7 @@ def test_the_text_of_an_exception_says_what_there_is() -> None:
 
 
 def test_a_refusal_whose_reason_is_not_utf8_is_a_refusal(tmp_path: Path) -> None:
-    receiver = Receiver(ff.Refused([0], "/data/\udcff.jpg"))
+    receiver = Receiver(ff.RefusedError([0], "/data/\udcff.jpg"))
     running = Running(ff.Spool(tmp_path / "yard", receiver, max_wait=0))
     with running.pipeline:
         running.source.push("a", "b")
@@ -165,7 +165,7 @@ def test_a_refusal_whose_reason_is_not_utf8_is_a_refusal(tmp_path: Path) -> None
 
 def test_a_refusal_with_a_long_reason_does_not_fill_the_disk(tmp_path: Path) -> None:
     """The reason is often the page of a server, and stands before each of ten thousand events."""
-    receiver = Receiver(ff.Refused(range(100), "x" * 1_000_000))
+    receiver = Receiver(ff.RefusedError(range(100), "x" * 1_000_000))
     running = Running(ff.Spool(tmp_path / "yard", receiver, batch_size=100, max_wait=WATCHDOG))
     with running.pipeline:
         running.source.push(*range(100))
@@ -208,7 +208,7 @@ def test_what_the_log_of_the_program_raises_ends_no_thread(
         sync(fd)
 
     monkeypatch.setattr(os, "fdatasync", fdatasync)
-    receiver = Receiver(OSError("away"), ff.Refused([0]))  # the sender logs both
+    receiver = Receiver(OSError("away"), ff.RefusedError([0]))  # the sender logs both
     running = Running(ff.Spool(tmp_path / "yard", receiver, batch_size=2, max_wait=0))
     log.addHandler(bad) if place == "handler" else log.addFilter(bad.judge)
     try:
@@ -367,7 +367,7 @@ def test_half_of_a_list_is_sent_until_the_event_at_fault_is_alone(tmp_path: Path
         numbers = [event["n"] for event in events]
         calls.append(numbers)
         if {3, 6} & set(numbers):
-            raise ff.Refused(reason="the server answered 422")
+            raise ff.RefusedError(reason="the server answered 422")
         taken.extend(numbers)
 
     running = Running(ff.Spool(tmp_path / "yard", send, batch_size=8, max_wait=WATCHDOG))
@@ -387,7 +387,7 @@ def test_refused_events_that_fall_out_of_the_folder_are_counted(
     monkeypatch.setattr("freshframe._spool.refused._MOST_BYTES", 1000)
 
     def send(events: list[Any]) -> None:
-        raise ff.Refused(range(len(events)))
+        raise ff.RefusedError(range(len(events)))
 
     running = Running(ff.Spool(tmp_path / "yard", send, batch_size=2, max_wait=0))
     with running.pipeline:

@@ -107,7 +107,7 @@ def test_only_an_answer_that_speaks_of_the_events_refuses_them_and_only_2xx_take
         try:
             send(['{"n":1}'])
             found = SENT
-        except ff.Refused as refusal:
+        except ff.RefusedError as refusal:
             found = REFUSED if not refusal.indices else "refused with a place"
         except Exception:
             found = AGAIN
@@ -253,7 +253,7 @@ def test_a_source_of_any_name_has_a_topic(tmp_path: Path) -> None:
         for number, (name, topic) in enumerate(names.items()):
             send([{"n": number, "source": name}])
             until(lambda topic=topic: topic in found, f"it is at {topic}")  # type: ignore[misc]
-        with pytest.raises(ff.Refused) as refusal:
+        with pytest.raises(ff.RefusedError) as refusal:
             send([{"source": "cam"}, {"source": "x" * 65_536}, {"source": "cam", "value": "x" * (1 << 28)}])
         assert refusal.value.indices == (1, 2)
         send.close()
@@ -294,7 +294,7 @@ for what, odd in {
 }.items():
     try:
         send([odd])
-    except ff.Refused:
+    except ff.RefusedError:
         refused.append(what)
 tables = [pyarrow.parquet.read_table(path) for path in sorted(folder.iterdir())]
 schemas = len({str(table.schema) for table in tables})

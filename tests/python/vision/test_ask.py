@@ -32,7 +32,9 @@ def say(text: str) -> Callable[[Call], Reply]:
     return lambda _: completion(text)
 
 
-def answers_of(node: ff.Ask, source: str = FEW, **options: Any) -> tuple[list[ff.Answer], ff.stats.NodeStats]:
+def answers_of(
+    node: ff.Ask, source: str = FEW, **options: Any
+) -> tuple[list[ff.types.Answer], ff.stats.NodeStats]:
     """All answers about a source that ends, and the node's statistics."""
     pipeline = ff.Pipeline()
     camera = pipeline.add(ff.open(source), name="door")
@@ -180,7 +182,7 @@ def test_without_a_standing_question_only_the_program_asks_also_from_asyncio() -
         pipeline = ff.Pipeline()
         pipeline.add(node, pipeline.add(ff.open(LIVE), name="door"), name="ask")
 
-        async def ask() -> ff.Answer:
+        async def ask() -> ff.types.Answer:
             return await asyncio.wait_for(asyncio.wrap_future(node.ask("Anybody?")), WATCHDOG)
 
         with pipeline.start():
@@ -541,7 +543,7 @@ def test_answers_are_lines_of_json(tmp_path: Path) -> None:
         pipeline.run()
     lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
     assert [line["value"]["text"] for line in lines] == ["a ball"] * 3
-    assert set(lines[0]["value"]) == {field.name for field in dataclasses.fields(ff.Answer)}
+    assert set(lines[0]["value"]) == {field.name for field in dataclasses.fields(ff.types.Answer)}
 
 
 def test_two_nodes_two_servers() -> None:

@@ -145,7 +145,7 @@ def truth(seed: int) -> list[ff.Circles]:
     url = SCENE.format(seed=seed)
     frames = []
     for seq in range(FRAMES):
-        balls = ff.demo.demo_truth(url, seq)
+        balls = ff.demo.circles(url, seq)
         xyr = np.array([[ball.x, ball.y, ball.r] for ball in balls], np.float32).reshape(-1, 3)
         frames.append(
             ff.Circles(xyr, np.ones(len(balls), np.float32), np.array([b.id for b in balls], np.int64))
@@ -166,7 +166,7 @@ def crossed(counter: Any, frames: list[ff.Circles], which: list[int]) -> Counter
         found.update((crossing.tracker_id, crossing.forward) for crossing in counts.crossings)
     total = (
         (counts.forward, counts.backward)
-        if isinstance(counts, ff.LineCounts)
+        if isinstance(counts, ff.types.LineCounts)
         else (counts.entered, counts.left)
     )
     assert total == (
@@ -228,7 +228,7 @@ def test_a_tracker_on_part_of_the_frames_leads_to_the_count_of_the_truth(share: 
     url = SCENE.format(seed=seed).replace("balls=8", "balls=2")
     expected = ff.LineCounter((320, 0), (320, 360))
     for seq in range(FRAMES):
-        balls = ff.demo.demo_truth(url, seq)
+        balls = ff.demo.circles(url, seq)
         xyr = np.array([[b.x, b.y, b.r] for b in balls], np.float32).reshape(-1, 3)
         ids = np.array([b.id for b in balls], np.int64)
         counts = expected.update(ff.Circles(xyr, np.ones(len(balls), np.float32), ids), time=seq / 30)
@@ -254,9 +254,9 @@ def test_a_line_may_be_moved_while_the_node_works() -> None:
     pipeline = ff.Pipeline()
     counts = pipeline.reader(pipeline.add(counter, pipeline.add(tracks, name="cam")))
 
-    def seen(place: tuple[float, float], pts: float) -> ff.LineCounts:
+    def seen(place: tuple[float, float], pts: float) -> ff.types.LineCounts:
         tracks.push_stamped(at(place), pts, time.monotonic())
-        found: ff.LineCounts = counts.get(timeout=100).value
+        found: ff.types.LineCounts = counts.get(timeout=100).value
         return found
 
     with pipeline.start():

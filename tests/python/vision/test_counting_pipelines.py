@@ -74,21 +74,23 @@ def crossing_things(n: int) -> Iterator[tuple[ff.Detections, float]]:
         yield at((50, y)), frame / 60
 
 
-class Crossings(ff.Node[ff.LineCounts, None]):
+class Crossings(ff.Node[ff.types.LineCounts, None]):
     """Keeps the crossings that it sees, and takes its time."""
 
     def __init__(self, seconds: float = 0) -> None:
         self.seconds = seconds
-        self.seen: list[ff.Crossing] = []
+        self.seen: list[ff.types.Crossing] = []
 
-    def process(self, sample: ff.Sample[ff.LineCounts]) -> None:
+    def process(self, sample: ff.Sample[ff.types.LineCounts]) -> None:
         self.seen += sample.value.crossings
         time.sleep(self.seconds)
 
 
-def counted_live(things: Iterable[tuple[ff.Detections, float]]) -> tuple[ff.Pipeline, ff.Port[ff.LineCounts]]:
+def counted_live(
+    things: Iterable[tuple[ff.Detections, float]],
+) -> tuple[ff.Pipeline, ff.Port[ff.types.LineCounts]]:
     class Camera(ff.Source[ff.Detections]):
-        def read(self, stop: ff.StopToken) -> Iterator[tuple[ff.Detections, float]]:
+        def read(self, stop: ff.types.StopToken) -> Iterator[tuple[ff.Detections, float]]:
             for thing in things:
                 yield thing
                 if stop.wait(1 / 240):
@@ -126,9 +128,9 @@ def test_a_stop_hands_over_the_crossings_that_wait() -> None:
         itertools.chain(crossing_things(10), itertools.repeat((at((50, 150)), 99.0)))
     )
     gate = threading.Event()
-    seen: list[ff.Crossing] = []
+    seen: list[ff.types.Crossing] = []
 
-    def slow(counts: ff.LineCounts) -> None:
+    def slow(counts: ff.types.LineCounts) -> None:
         seen.extend(counts.crossings)
         gate.wait()
 
@@ -145,7 +147,7 @@ def test_a_stop_hands_over_the_crossing_of_a_counter_that_waits_for_room() -> No
     gate, at_work = threading.Event(), threading.Event()
     fast, slow = Crossings(), Crossings()
 
-    def held(counts: ff.LineCounts) -> None:
+    def held(counts: ff.types.LineCounts) -> None:
         slow.seen += counts.crossings
         at_work.set()
         gate.wait()
@@ -171,7 +173,7 @@ def test_a_stop_hands_over_the_crossing_of_a_counter_that_waits_for_room() -> No
 def test_a_reader_of_the_newest_sees_every_crossing() -> None:
     pipeline, line = counted_live(crossing_things(20))
     reader = pipeline.reader(line)
-    seen: list[ff.Crossing] = []
+    seen: list[ff.types.Crossing] = []
     last = None
     with pipeline:
         while not pipeline.wait(0.05):
@@ -179,6 +181,6 @@ def test_a_reader_of_the_newest_sees_every_crossing() -> None:
             if sample is not None and sample is not last:
                 seen += sample.value.crossings
             last = sample
-        with contextlib.suppress(ff.EndOfStream):
+        with contextlib.suppress(ff.EndOfStreamError):
             seen += reader.get().value.crossings
     assert len(seen) == 20

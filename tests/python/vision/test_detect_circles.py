@@ -242,7 +242,7 @@ def test_threads_get_what_one_thread_gets() -> None:
 def test_a_detector_in_a_pipeline_finds_the_same() -> None:
     picture = scene()
     alone = ff.detect_circles(picture)
-    with ff.stream(ff.MockCamera(picture, fps=200), ff.CircleDetector()) as stream:
+    with ff.stream(ff.testing.MockCamera(picture, fps=200), ff.CircleDetector()) as stream:
         assert same(next(iter(stream)).value, alone)
 
 

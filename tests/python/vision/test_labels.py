@@ -197,7 +197,7 @@ def disc() -> npt.NDArray[np.bool_]:
 
 
 def test_masks_are_coloured_and_bound_the_blur() -> None:
-    found = boxes(mask=ff.results.encode_masks(disc()[None]))
+    found = boxes(mask=ff.masks.encode(disc()[None]))
     changed = (drawn(found, labels="") != drawn(boxes(), labels="")).any(axis=2)
     assert (changed & disc()).sum() > 0.97 * disc().sum()
     assert not (changed & ~disc()).any()
@@ -251,12 +251,12 @@ def test_columns_that_are_not_drawn_may_have_another_form() -> None:
 )
 def test_a_text_that_is_no_mask_is_refused(text: str) -> None:
     with pytest.raises(ff.OptionError, match="mask"):
-        ff.results.decode_masks([text])
+        ff.masks.decode([text])
     for size in ((-6, 4), (0, 4)):
         with pytest.raises(ff.OptionError, match="masks have sides of 1 to 32768"):
-            ff.results.decode_masks([""], size=size)
+            ff.masks.decode([""], size=size)
     with pytest.raises(ff.OptionTypeError, match="each number of size must be a whole number"):
-        ff.results.decode_masks([""], size=(6.7, 4.2))  # type: ignore[arg-type]
+        ff.masks.decode([""], size=(6.7, 4.2))  # type: ignore[arg-type]
 
 
 def test_masks_survive_their_text() -> None:
@@ -271,17 +271,17 @@ def test_masks_survive_their_text() -> None:
     masks[6, 0, 0] = True
     masks[7, :, 20:30] = True
     masks[8, :, 40:] = True
-    texts = ff.results.encode_masks(masks)
+    texts = ff.masks.encode(masks)
     assert texts[1].startswith("33x47:")
-    assert (ff.results.decode_masks(texts) == masks).all()
-    assert (ff.results.decode_masks(["", texts[3]]) == masks[[1, 3]]).all()
-    assert ff.results.encode_masks(masks[:0]).shape == (0,)
-    assert ff.results.decode_masks([""], size=(47, 33)).shape == (1, 33, 47)
-    assert ff.results.decode_masks(texts[:0]).shape == (0, 0, 0)  # of a picture without objects
-    assert ff.results.decode_masks(texts[:0], size=(47, 33)).shape == (0, 33, 47)
+    assert (ff.masks.decode(texts) == masks).all()
+    assert (ff.masks.decode(["", texts[3]]) == masks[[1, 3]]).all()
+    assert ff.masks.encode(masks[:0]).shape == (0,)
+    assert ff.masks.decode([""], size=(47, 33)).shape == (1, 33, 47)
+    assert ff.masks.decode(texts[:0]).shape == (0, 0, 0)  # of a picture without objects
+    assert ff.masks.decode(texts[:0], size=(47, 33)).shape == (0, 33, 47)
     for wrong in (["33x47:0", "3x4:0"], ["x"], [""], ["2x2:_"]):
         with pytest.raises(ff.OptionError):
-            ff.results.decode_masks(wrong)
+            ff.masks.decode(wrong)
 
 
 def test_key_points_and_turned_boxes_are_drawn() -> None:

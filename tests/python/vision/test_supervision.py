@@ -60,7 +60,7 @@ def test_circles_become_boxes_around_them() -> None:
 def masked(masks: np.ndarray) -> ff.Detections:
     n = len(masks)
     boxes = np.array([[10 * i, 5, 10 * i + 30, 40] for i in range(n)], np.float32)
-    return ff.Detections(boxes, [0.9] * n, [0] * n, data={"mask": ff.results.encode_masks(masks)})
+    return ff.Detections(boxes, [0.9] * n, [0] * n, data={"mask": ff.masks.encode(masks)})
 
 
 @pytest.mark.parametrize("compact", [True, False], ids=["compact", "dense"])
@@ -82,7 +82,7 @@ def test_masks_are_those_of_supervision(compact: bool, monkeypatch: pytest.Monke
     assert type(theirs.mask).__name__ == ("CompactMask" if compact else "ndarray")
     assert "mask" not in theirs.data
     assert (np.asarray(theirs.mask) == masks).all()
-    assert (ff.results.decode_masks(ff.Detections.from_supervision(theirs).data["mask"]) == masks).all()
+    assert (ff.masks.decode(ff.Detections.from_supervision(theirs).data["mask"]) == masks).all()
     none = masked(np.zeros((2, 180, 240), bool)).to_supervision()
     assert np.asarray(none.mask).shape == (2, 180, 240)
     assert not np.asarray(none.mask).any()

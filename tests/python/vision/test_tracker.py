@@ -56,7 +56,7 @@ def test_velocity_is_that_of_the_scene_and_age_counts_seconds() -> None:
         assert circles.tracker_id is not None
         assert circles.age is not None
         assert circles.track_confidence is not None
-        before, now = (ff.demo.demo_truth(SCENE, sample.seq - back) for back in (1, 0))
+        before, now = (ff.demo.circles(SCENE, sample.seq - back) for back in (1, 0))
         for row, (x, y, _) in enumerate(circles.xyr.tolist()):
             ball = min(now, key=lambda b: math.hypot(b.x - x, b.y - y))
             old = next(b for b in before if b.id == ball.id)

@@ -21,10 +21,10 @@ class Play:
 
     def __init__(self, **options: object) -> None:
         self.zone = ff.ZoneCounter(ZONE, max_gap=GAP, **options)  # type: ignore[arg-type]
-        self.visits: list[ff.Visit] = []
+        self.visits: list[ff.types.Visit] = []
         self.loitered: list[int] = []
 
-    def see(self, time: float, **places: tuple[float, float]) -> ff.ZoneCounts:
+    def see(self, time: float, **places: tuple[float, float]) -> ff.types.ZoneCounts:
         """`places` by names such as `o3`, whose number is the id."""
         ids = [int(name[1:]) for name in places]
         counts = self.zone.update(at(*places.values(), ids=ids), time=time)
@@ -52,7 +52,7 @@ def test_an_object_that_is_first_seen_inside_has_appeared() -> None:
     play.see(3.0, o1=INSIDE)
     counts = play.see(4.0, o1=OUTSIDE)
     assert (counts.entered, counts.appeared, counts.left) == (0, 1, 1)
-    assert play.visits == [ff.Visit(1, 0, 3.0, 3.0, "left")]
+    assert play.visits == [ff.types.Visit(1, 0, 3.0, 3.0, "left")]
 
 
 def test_unseen_time_counts_only_when_the_object_is_seen_inside_again() -> None:
@@ -62,7 +62,7 @@ def test_unseen_time_counts_only_when_the_object_is_seen_inside_again() -> None:
     assert play.see(0.95, o1=INSIDE).dwell == {1: 0.95}
     assert play.see(1.9).dwell == {1: 0.95}
     assert play.see(2.0).inside == ()
-    assert play.visits == [ff.Visit(1, 0, 0.0, 0.95, "lost")]
+    assert play.visits == [ff.types.Visit(1, 0, 0.0, 0.95, "lost")]
 
 
 @pytest.mark.parametrize(("gap", "visits"), [(0.9, 0), (1.1, 1)])
@@ -148,7 +148,7 @@ def test_numbers_that_cannot_be_are_said() -> None:
 
 def test_visits_survive_an_edge_that_drops_them_and_a_file_has_them() -> None:
     source = [at(INSIDE), at(OUTSIDE), at(INSIDE), at(OUTSIDE)]
-    samples = ff.run_node(ff.ZoneCounter(ZONE), source)
+    samples = ff.testing.run_node(ff.ZoneCounter(ZONE), source)
     assert [len(sample.value.visits) for sample in samples] == [0, 1, 0, 1]
 
 

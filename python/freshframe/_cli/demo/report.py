@@ -46,7 +46,7 @@ def compare(url: str, samples: Iterable[ff.Sample[ff.Circles]]) -> Accuracy:
         frames += 1
         circles = sample.value
         ids = [None] * len(circles.xyr) if circles.tracker_id is None else circles.tracker_id.tolist()
-        truth = [ball for ball in ff.demo.demo_truth(url, sample.seq) if ball.visible >= _VISIBLE]
+        truth = [ball for ball in ff.demo.circles(url, sample.seq) if ball.visible >= _VISIBLE]
         balls += len(truth)
         pairs = sorted(
             (math.hypot(x - ball.x, y - ball.y), index, ball.id)

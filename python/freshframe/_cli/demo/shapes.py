@@ -42,7 +42,7 @@ def compare(url: str, samples: Iterable[ff.Sample[ff.Detections]]) -> Found:
         names = sample.value.class_name
         boxes = sample.value.xyxy.tolist()
         left = set(range(len(boxes)))
-        for shape in ff.demo.demo_shapes(url, sample.seq):
+        for shape in ff.demo.shapes(url, sample.seq):
             truth = (shape.x1, shape.y1, shape.x2, shape.y2)
             hits = [
                 index
@@ -95,7 +95,7 @@ def run(options: Any, messages: Messages, folder: Path) -> ExitCode:
 
 def _during(duration: float, reader: ff.Reader[ff.Detections]) -> Iterator[ff.Sample[ff.Detections]]:
     end = time.monotonic() + duration
-    with suppress(ff.ReadTimeout):
+    with suppress(ff.ReadTimeoutError):
         while (left := end - time.monotonic()) > 0:
             yield reader.get(timeout=left)
 

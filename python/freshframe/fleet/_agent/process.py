@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ... import _native
-from ..._errors import FreshframeError, StopTimeout
+from ..._errors import FreshframeError, StopTimeoutError
 from ..._pipeline.pipeline import Pipeline, engine_of
 from ..._process.worker_log import log_to_parent
 from .._control.agents.ends import IN_ORDER
@@ -275,7 +275,7 @@ class _Agent:
             try:
                 run.pipeline.stop()
                 return
-            except StopTimeout as error:  # noqa: PERF203  (it waits for seconds)
+            except StopTimeoutError as error:  # noqa: PERF203  (it waits for seconds)
                 logging.getLogger("freshframe").warning("camera %r: %s", run.name, error)
                 if not run.exclusive:
                     return

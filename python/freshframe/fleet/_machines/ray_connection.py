@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ... import _check
-from ..._errors import FreshframeError, OptionError, OptionTypeError, StateError
+from ..._errors import FreshframeError, MissingPackageError, OptionError, OptionTypeError, StateError
 from ..._http import is_this_machine
 from ..._interpreter import parts
 
@@ -30,7 +30,7 @@ def load_ray(where: str) -> Any:
     """The package.
 
     Raises:
-        FreshframeError: It is not installed.
+        MissingPackageError: It is not installed.
     """
     # Both are read when Ray is imported.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -39,8 +39,9 @@ def load_ray(where: str) -> Any:
     try:
         return importlib.import_module("ray")
     except ImportError as error:
-        raise FreshframeError(
-            f'a fleet on a cluster needs Ray ({error}): {parts.install("ray")}. Fleet("local") needs none'
+        raise MissingPackageError(
+            f'a fleet on a cluster needs Ray ({error}): {parts.install("ray")}. Fleet("local") needs none',
+            name="ray",
         ) from error
 
 

@@ -14,7 +14,14 @@ from typing import Any
 
 from ... import _check, _native
 from ..._closed_by_with import ClosedByWith
-from ..._errors import EndOfStream, FreshframeError, GraphError, OptionError, ReadTimeout, StateError
+from ..._errors import (
+    EndOfStreamError,
+    FreshframeError,
+    GraphError,
+    OptionError,
+    ReadTimeoutError,
+    StateError,
+)
 from ..._interpreter import parts
 from .results import Result, Results
 
@@ -141,10 +148,10 @@ class FleetReader(ClosedByWith):
             timeout: Seconds; None: no limit.
 
         Raises:
-            EndOfStream: The fleet was closed, or this reader, and everything that came was read.
+            EndOfStreamError: The fleet was closed, or this reader, and everything that came was read.
             GraphError: No camera has an output of this name.
             StateError: The fleet's controller has failed, or this is a forked child of the program.
-            ReadTimeout: Nothing arrived in time. The reader stays usable.
+            ReadTimeoutError: Nothing arrived in time. The reader stays usable.
         """
         self._check_process()
         timeout = _check.timeout_or_none(timeout)
@@ -168,10 +175,10 @@ class FleetReader(ClosedByWith):
                 if results.failure is not None:
                     raise StateError(self._failure_text(results.failure))
                 if results.ended:
-                    raise EndOfStream(f"the fleet of the reader of {self.output!r} was closed")
+                    raise EndOfStreamError(f"the fleet of the reader of {self.output!r} was closed")
                 left = _SLICE if deadline is None else min(_SLICE, deadline - time.monotonic())
                 if left <= 0:
-                    raise ReadTimeout(f"no result of {self.output!r} within {timeout:g} s")
+                    raise ReadTimeoutError(f"no result of {self.output!r} within {timeout:g} s")
                 results.changed.wait(left)
 
     def _failure_text(self, failure: str) -> str:
@@ -185,7 +192,7 @@ class FleetReader(ClosedByWith):
         """The next result."""
         try:
             return self.get()
-        except EndOfStream:
+        except EndOfStreamError:
             raise StopIteration from None
 
     def batches(self, n: int, *, max_wait: float = 0.2, arrow: bool | None = None) -> Iterator[Any]:
@@ -216,11 +223,11 @@ class FleetReader(ClosedByWith):
             try:
                 batch.append(self.get())
                 until = time.monotonic() + max_wait
-                with contextlib.suppress(ReadTimeout, EndOfStream):
+                with contextlib.suppress(ReadTimeoutError, EndOfStreamError):
                     while len(batch) < n:
                         batch.append(self.get(max(0.0, until - time.monotonic())))
                 shaped = form(batch)
-            except EndOfStream:
+            except EndOfStreamError:
                 return
             except BaseException:
                 self._back.extendleft(reversed(batch))  # the next call gives them

@@ -241,8 +241,8 @@ std::vector<std::string> still_busy(const Removal& removal, const Runners& befor
 [[noreturn]] void throw_still_busy(Seconds timeout, std::vector<std::string> nodes) {
   std::string list;
   for (const auto& node : nodes) list += (list.empty() ? "'" : ", '") + node + "'";
-  throw StopTimeout("still busy " + seconds_text(timeout.count()) + " after remove(): " + list,
-                    std::move(nodes));
+  throw StopTimeoutError("still busy " + seconds_text(timeout.count()) + " after remove(): " + list,
+                         std::move(nodes));
 }
 
 // The wait of a remove(), which is one for all that it waits for.

@@ -56,7 +56,7 @@ void forget(PipelineCore& core, Runner& runner);
 /// Takes the node over only when nothing speaks against it; `kept` gets it then.
 std::shared_ptr<Successor> begin_replace(PipelineCore& core, int index, std::unique_ptr<NodeBase>&& node,
                                          std::shared_ptr<NodeBase>* kept = nullptr);
-/// Waits until it has taken the place, or will. Throws the failure of open(), StopTimeout, or the exception of
+/// Waits until it has taken the place, or will. Throws the failure of open(), StopTimeoutError, or the exception of
 /// `look`: then the old one works on, or the new one does. False: it is not decided yet, and the node that will be left
 /// over is the runner's to close.
 bool finish_replace(PipelineCore& core, Successor& successor, Seconds timeout, const Look& look = {});

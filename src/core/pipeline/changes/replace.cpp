@@ -174,7 +174,7 @@ void run_replacement(PipelineCore& core, const std::shared_ptr<Runner>& runner,
                 ? "it is close() of the node before, and the new one works"
                 : "the new node takes its place when the call has ended";
   }
-  throw StopTimeout(text, {runner.name()});
+  throw StopTimeoutError(text, {runner.name()});
 }
 
 // Returns false if the rest is left to the node's thread, because the runner may wait for the caller.

@@ -208,8 +208,8 @@ void LiveInput::open(const std::string& target, TimePoint deadline) {
     make_decoder(options);
     describe();
     if (is_bursty()) program_time_.begin(opened_.first_time());
-  } catch (const SourceTimeout& late) {
-    throw SourceTimeout(late.what() + causes(errors), late.url(), late.code());
+  } catch (const SourceTimeoutError& late) {
+    throw SourceTimeoutError(late.what() + causes(errors), late.url(), late.code());
   } catch (const SourceError& error) {
     if (redirects_again_ || opened_.names_itself()) throw;
     throw SourceError(error.what() + causes(errors), error.url(), error.code());

@@ -102,7 +102,7 @@ class LiveInput {
   ~LiveInput();
 
   /// Blocks until the streams are known and the decoder is made. `target`: the URL to open, perhaps with an
-  /// address for a name. Throws SourceError (also after a stop), SourceTimeout, SourceRefused.
+  /// address for a name. Throws SourceError (also after a stop), SourceTimeoutError, SourceRefused.
   void open(const std::string& target, TimePoint deadline);
   /// Blocks. Below 0: an error of FFmpeg, or an interruption with any code. Otherwise `packet()` is then the
   /// next one, of any stream.

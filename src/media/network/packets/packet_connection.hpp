@@ -45,7 +45,7 @@ class StreamOver final : public SourceError {
 };
 
 /// Made by its constructor, which blocks until the streams are known and the decoder is made, and throws
-/// SourceError, SourceTimeout, SourceRefused. One thread, perhaps with threads of its own inside.
+/// SourceError, SourceTimeoutError, SourceRefused. One thread, perhaps with threads of its own inside.
 class PacketConnection {
  public:
   PacketConnection() = default;
@@ -58,7 +58,7 @@ class PacketConnection {
 
   /// Fills `packet` with the next one of the video stream; nullopt: stopped. Counts damaged packets and
   /// stalls. Throws SourceError when the server has closed the connection, StreamOver at the end of a stream
-  /// that has one, SourceTimeout when it is silent. After nullopt and after an error only the decoder and the
+  /// that has one, SourceTimeoutError when it is silent. After nullopt and after an error only the decoder and the
   /// properties can be used.
   [[nodiscard]] virtual std::optional<PacketNotes> next(AVPacket& packet, const Context& context) = 0;
 

@@ -66,8 +66,8 @@ TEST(Reader, GetWaitsForTheNextSample) {
 TEST(Reader, GetWithATimeoutSaysSoAndStaysUsable) {
   FeedAndReader test(Kind::Live);
   test.pipeline.start();
-  EXPECT_THROW((void)test.reader.get(Seconds{0}), ReadTimeout);
-  EXPECT_THROW((void)test.reader.get(Seconds{0.002}), ReadTimeout);
+  EXPECT_THROW((void)test.reader.get(Seconds{0}), ReadTimeoutError);
+  EXPECT_THROW((void)test.reader.get(Seconds{0.002}), ReadTimeoutError);
   test.push(0, 0);
   EXPECT_EQ(test.reader.get(Seconds{0})->value, 0);
 }
@@ -96,7 +96,7 @@ TEST(Reader, TheTimeoutOfGetIsTimeOfThePipelinesClock) {
   std::jthread consumer([&] {
     try {
       (void)reader.get(Seconds{3600});
-    } catch (const ReadTimeout&) {
+    } catch (const ReadTimeoutError&) {
       timed_out = true;
     }
   });
@@ -267,13 +267,13 @@ TEST(Reader, AfterTheEndPollThrowsGetGivesNothingAndLatestKeepsTheLastSample) {
   EXPECT_EQ(lossless.get()->value, 1);
   EXPECT_EQ(lossless.get()->value, 2);
   EXPECT_FALSE(lossless.get());
-  EXPECT_THROW((void)lossless.poll(), EndOfStream);
+  EXPECT_THROW((void)lossless.poll(), EndOfStreamError);
   EXPECT_TRUE(lossless.ended());
   EXPECT_FALSE(latest.ended());  // it has not read its last sample yet
   EXPECT_TRUE(pipeline.wait());
   EXPECT_EQ(latest.latest()->value, 2);
   EXPECT_EQ(latest.latest()->value, 2);
-  EXPECT_THROW((void)latest.poll(), EndOfStream);
+  EXPECT_THROW((void)latest.poll(), EndOfStreamError);
   EXPECT_FALSE(latest.get(Seconds{0}));
   EXPECT_EQ(latest.latest()->value, 2);
   EXPECT_TRUE(latest.ended());

@@ -161,7 +161,7 @@ TEST(Loans, AboveMaxHeldBytesTheNextHandOverIsFramesHeldAndNamesTheReader) {
   wait_until([&] {
     try {
       results.push_back(*reader.get());
-    } catch (const FramesHeld& error) {
+    } catch (const FramesHeldError& error) {
       message = error.what();
     }
     return !message.empty();
@@ -169,7 +169,7 @@ TEST(Loans, AboveMaxHeldBytesTheNextHandOverIsFramesHeldAndNamesTheReader) {
   EXPECT_TRUE(contains(message, "collector")) << message;
   EXPECT_GE(results.size(), 4U);
   EXPECT_LE(results.size(), 6U);
-  EXPECT_THROW((void)reader.get(), FramesHeld);
+  EXPECT_THROW((void)reader.get(), FramesHeldError);
   expect_books(pipeline);
   const std::size_t before = results.size();
   results.clear();

@@ -176,7 +176,7 @@ TEST(Join, ABranchThatFiltersStallsAndTheMessageSaysWhatToDo) {
       pipeline.add(std::make_unique<SumOfSome>(), std::tuple{source, rare}, {.name = "sum", .join = Join{}});
   pipeline.add(collect_into<int>(seen), sum);
   pipeline.start();
-  const auto message = message_of<Stalled>([&] { (void)pipeline.wait(); });
+  const auto message = message_of<StalledError>([&] { (void)pipeline.wait(); });
   EXPECT_TRUE(
       contains(message, "join 'sum' waits for a sample of 'rare', while its queue of 'source' is full"))
       << message;

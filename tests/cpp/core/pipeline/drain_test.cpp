@@ -141,7 +141,7 @@ TEST(Drain, ADrainThatTakesTooLongNamesTheMergeAndItsEdgeIsCountedLater) {
   HeldMerge held(pipeline);
   pipeline.start();
   held.fill(pipeline);
-  EXPECT_EQ(message_of<StopTimeout>(
+  EXPECT_EQ(message_of<StopTimeoutError>(
                 [&] { pipeline.remove(held.camera, {.drain = true, .timeout = Seconds{0.05}}); }),
             "still busy 0.05 s after remove(): 'merge'");
   held.gate.open();
@@ -189,7 +189,7 @@ TEST(Drain, ASecondRemovalWithoutADrainEndsADrainThatLasts) {
   const auto unread = pipeline.reader(step, {.name = "unread", .queue = Queue{1, WhenFull::Block}});
   pipeline.start();
   wait_until([&] { return node_of(pipeline, "step").state == NodeState::Blocked; });
-  EXPECT_THROW(pipeline.remove(step, {.drain = true, .timeout = Seconds{0.01}}), StopTimeout);
+  EXPECT_THROW(pipeline.remove(step, {.drain = true, .timeout = Seconds{0.01}}), StopTimeoutError);
   EXPECT_EQ(pipeline.remove(step).nodes.size(), 1U);
   EXPECT_EQ(pipeline.stats().nodes.size(), 1U);
 }

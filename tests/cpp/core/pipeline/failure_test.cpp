@@ -186,7 +186,8 @@ TEST(OpenFailure, OfASourceIsItsSourceErrorUnchanged) {
   const auto source = pipeline.add(
       make_source<int>(
           {.read = [](const Context&) -> std::optional<SourceItem<int>> { return std::nullopt; },
-           .open = [](const Context&) { throw SourceTimeout("cannot open within 5 s", "rtsp://x", 110); }}),
+           .open =
+               [](const Context&) { throw SourceTimeoutError("cannot open within 5 s", "rtsp://x", 110); }}),
       {.name = "camera"});
   pipeline.add(make_node<int, int>([&](const Sample<int>& s, const Context&) {
                  ++processed;
@@ -196,7 +197,7 @@ TEST(OpenFailure, OfASourceIsItsSourceErrorUnchanged) {
   try {
     pipeline.start();
     ADD_FAILURE() << "start() succeeded";
-  } catch (const SourceTimeout& error) {
+  } catch (const SourceTimeoutError& error) {
     EXPECT_EQ(error.source(), "camera");
     EXPECT_EQ(error.url(), "rtsp://x");
     EXPECT_EQ(error.code(), 110);

@@ -383,7 +383,7 @@ TEST(LiveGraph, PortsOfARemovedSourceAreRefused) {
     pipeline.start();
     pipeline.remove(door, {.drain = drain});
     EXPECT_THROW(pipeline.disconnect(people.of(door), wall), StateError);
-    EXPECT_THROW((void)reader.get(Seconds{0.01}), ReadTimeout);
+    EXPECT_THROW((void)reader.get(Seconds{0.01}), ReadTimeoutError);
     pipeline.connect(people.of(yard), wall);
     two.push(1);
     EXPECT_EQ(reader.get(Seconds{20})->value, 1);

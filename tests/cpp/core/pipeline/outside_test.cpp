@@ -178,7 +178,7 @@ TEST(Outside, AnExceptionOfTheEmbeddersEndsTheStartAndStopsEverything) {
   CheckedPipeline pipeline;
   const int outside = add_outside(pipeline, pipeline.add(count_source(5)));
   EXPECT_THROW(pipeline.start({.start_outside = [] { throw Interrupted(); }}), Interrupted);
-  EXPECT_THROW(pipeline.stop(Seconds{0}), StopTimeout) << "its node has not ended";
+  EXPECT_THROW(pipeline.stop(Seconds{0}), StopTimeoutError) << "its node has not ended";
   run_outside(*core::PipelineAccess::core(pipeline)->runner(outside));
   pipeline.stop();
   EXPECT_EQ(node_of(pipeline, "source").processed, 0U);
@@ -341,7 +341,7 @@ TEST(Outside, StopIsHeededAndABusyEmbedderIsNamed) {
   try {
     pipeline.stop(Seconds{1});
     ADD_FAILURE() << "stop() returned";
-  } catch (const StopTimeout& timeout) {
+  } catch (const StopTimeoutError& timeout) {
     EXPECT_EQ(timeout.nodes(), std::vector<std::string>{"python"});
   }
   gate.open();

@@ -477,7 +477,7 @@ TEST(Replace, ANodeThatStaysInItsCallWorksOn) {
   gate.wait_entered(1);
   auto& core = *core::PipelineAccess::core(pipeline);
   const auto asked = core::begin_replace(core, step.node, adds(10, &closed));
-  const auto text = message_of<StopTimeout>([&] { core::finish_replace(core, *asked, Seconds{.05}); });
+  const auto text = message_of<StopTimeoutError>([&] { core::finish_replace(core, *asked, Seconds{.05}); });
   EXPECT_TRUE(contains(text, "'step' is still in a call")) << text;
   EXPECT_TRUE(contains(text, "nothing was replaced")) << text;
   gate.open();

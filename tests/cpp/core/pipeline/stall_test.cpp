@@ -1,4 +1,4 @@
-// Stalled: only if no sample moves, no node works, and a full blocking edge is the reason.
+// StalledError: only if no sample moves, no node works, and a full blocking edge is the reason.
 // SPDX-License-Identifier: Apache-2.0
 #include <chrono>
 #include <optional>
@@ -27,9 +27,9 @@ TEST(Stalled, NamesTheReaderThatNobodyReads) {
   const auto source = pipeline.add(count_source(100));
   auto reader = pipeline.reader(source, {.name = "forgotten"});
   pipeline.start();
-  const std::string message = message_of<Stalled>([&] { (void)pipeline.wait(); });
+  const std::string message = message_of<StalledError>([&] { (void)pipeline.wait(); });
   EXPECT_TRUE(contains(message, "reader 'forgotten' is not read")) << message;
-  EXPECT_EQ(reader.get()->value, 0);  // Stalled ends the wait, not the pipeline
+  EXPECT_EQ(reader.get()->value, 0);  // StalledError ends the wait, not the pipeline
 }
 
 TEST(Stalled, NamesTheReaderAndNotTheNodeThatWaitsForIt) {
@@ -37,7 +37,7 @@ TEST(Stalled, NamesTheReaderAndNotTheNodeThatWaitsForIt) {
   const auto step = pipeline.add(pass_on<int>(), pipeline.add(count_source(100)));
   const auto reader = pipeline.reader(step, {.name = "forgotten"});
   pipeline.start();
-  const std::string message = message_of<Stalled>([&] { (void)pipeline.wait(); });
+  const std::string message = message_of<StalledError>([&] { (void)pipeline.wait(); });
   EXPECT_TRUE(contains(message, "reader 'forgotten' is not read")) << message;
 }
 
@@ -50,14 +50,14 @@ TEST(Stalled, ComesWhenNodesKeepEveryFrameThatTheEngineMayHold) {
        }}));
   pipeline.add(collect_into<Frame>(hoard), source, {.name = "hoarder"});
   pipeline.start();
-  const std::string message = message_of<Stalled>([&] { (void)pipeline.wait(); });
+  const std::string message = message_of<StalledError>([&] { (void)pipeline.wait(); });
   EXPECT_TRUE(contains(message, std::to_string(pipeline.stats().pool.bound))) << message;
 }
 
 TEST(Stalled, ComesFromRunToo) {
   CheckedPipeline pipeline(options_with(kStall));
   const auto reader = pipeline.reader(pipeline.add(count_source(100)), {.name = "forgotten"});
-  EXPECT_THROW((void)pipeline.run(), Stalled);
+  EXPECT_THROW((void)pipeline.run(), StalledError);
 }
 
 TEST(Stalled, DoesNotComeWhileANodeWorksHoweverLong) {
@@ -102,7 +102,7 @@ TEST(Stalled, ComesAfterTheTimeThatWasAskedForAndNotBefore) {
   const auto reader = pipeline.reader(pipeline.add(count_source(100)));
   const auto began = std::chrono::steady_clock::now();
   pipeline.start();
-  EXPECT_THROW((void)pipeline.wait(), Stalled);
+  EXPECT_THROW((void)pipeline.wait(), StalledError);
   EXPECT_GE(std::chrono::steady_clock::now() - began, to_duration(Seconds{3 * kStall}));
 }
 
@@ -114,7 +114,7 @@ TEST(Stalled, IsNotOneIntervalInWhichTheWholeMachineMayHaveStoodStill) {
   EXPECT_FALSE(pipeline.wait(Seconds{0}));  // the first look
   std::this_thread::sleep_for(std::chrono::milliseconds{250});
   EXPECT_NO_THROW(EXPECT_FALSE(pipeline.wait(Seconds{0})));
-  EXPECT_THROW((void)pipeline.wait(), Stalled);
+  EXPECT_THROW((void)pipeline.wait(), StalledError);
 }
 
 TEST(Stalled, DoesNotComeWhileAReaderReadsSlowly) {
@@ -133,7 +133,7 @@ TEST(Stalled, ComesFromGetWhenAnotherReaderIsNeverRead) {
   auto read = pipeline.reader(source, {.name = "read"});
   const auto forgotten = pipeline.reader(source, {.name = "forgotten"});
   pipeline.start();
-  const std::string message = message_of<Stalled>([&] {
+  const std::string message = message_of<StalledError>([&] {
     while (read.get()) {
     }
   });

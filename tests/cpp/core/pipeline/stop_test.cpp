@@ -136,7 +136,7 @@ TEST(Stop, ThatRunsOutOfTimeNamesTheBusyNodesAndMayBeTriedAgain) {
   try {
     pipeline.stop(Seconds{1});  // enough for the obedient ones on a busy machine
     ADD_FAILURE() << "stop() returned while a node was busy";
-  } catch (const StopTimeout& timeout) {
+  } catch (const StopTimeoutError& timeout) {
     EXPECT_EQ(timeout.nodes(), std::vector<std::string>{"stubborn"});
     EXPECT_TRUE(contains(timeout.what(), "stubborn")) << timeout.what();
   }

@@ -70,7 +70,8 @@ TEST(CameraSource, AStallIsATimeoutAtItsDeadlineWithoutReconnect) {
   rig.open({.open_timeout = 1, .read_timeout = 2.5, .reconnect = false});
   ASSERT_TRUE(rig.source->read(rig.context));
   const auto began = rig.clock.now();
-  const auto message = message_of<SourceTimeout>([&] { static_cast<void>(rig.source->read(rig.context)); });
+  const auto message =
+      message_of<SourceTimeoutError>([&] { static_cast<void>(rig.source->read(rig.context)); });
   EXPECT_PRED2(contains, message, "camera '/dev/video7' has delivered nothing for 2.5 s");
   EXPECT_NEAR(Seconds(rig.clock.now() - began).count(), 2.5, 0.01);
 }

@@ -126,7 +126,7 @@ TEST(LiveSource, WithoutReconnectTheEndIsAnErrorAndSilenceATimeout) {
     if (then == ByteServer::Then::Close) {
       EXPECT_THROW(read_all(), SourceError);
     } else {
-      EXPECT_THROW(read_all(), SourceTimeout);
+      EXPECT_THROW(read_all(), SourceTimeoutError);
     }
     EXPECT_EQ(frames, kLiveFrames);  // also those that the decoder held back
     source->close();

@@ -70,7 +70,7 @@ TEST(LiveStream, AnotherCodecInTheSameStreamIsALostConnection) {
   try {
     while (source->read(hand.context())) {
     }
-  } catch (const SourceTimeout& error) {
+  } catch (const SourceTimeoutError& error) {
     ADD_FAILURE() << error.what();
   } catch (const SourceError& error) {
     why = error.what();

@@ -55,14 +55,14 @@ def joins(pipeline: ff.Pipeline, frames: ff.Port[ff.Frame], circles: ff.Port[ff.
 
 def asks(pipeline: ff.Pipeline, frames: ff.Port[ff.Frame]) -> None:
     node = ff.Ask("http://127.0.0.1:8000/v1", "Is it open?")
-    assert_type(pipeline.add(node, frames, on_error="skip"), ff.Port[ff.Answer])
-    assert_type(node.ask("What is there?").result(), ff.Answer)
+    assert_type(pipeline.add(node, frames, on_error="skip"), ff.Port[ff.types.Answer])
+    assert_type(node.ask("What is there?").result(), ff.types.Answer)
 
 
-def looks(pipeline: ff.Pipeline, frames: ff.Port[ff.Frame], packets: ff.Port[ff.Packet]) -> None:
+def looks(pipeline: ff.Pipeline, frames: ff.Port[ff.Frame], packets: ff.Port[ff.types.Packet]) -> None:
     look = ff.Look(back=10)
-    assert_type(look.now(max_age=2), ff.View)
-    assert_type(look.back(10, n=4), list[ff.View])
+    assert_type(look.now(max_age=2), ff.types.Snapshot)
+    assert_type(look.back(10, n=4), list[ff.types.Snapshot])
     pipeline.add(look, packets)
     pipeline.add(ff.Look(every=0.5), frames, name="yard")
     ff.Ask("http://127.0.0.1:8000/v1").ask("What was there?", snapshots=look.back(10))
@@ -73,7 +73,7 @@ def looks(pipeline: ff.Pipeline, frames: ff.Port[ff.Frame], packets: ff.Port[ff.
 class Numbers(ff.Source[int]):
     live = False
 
-    def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
+    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
         for number in range(10):
             if stop.wait(0.1):
                 return
@@ -95,7 +95,7 @@ def ports_and_readers() -> None:
     source = ff.open(0, size=(640, 480), exposure=100, gain="auto", still=30, remember="state")
     camera = pipeline.add(source, name="camera")
     assert_type(camera, ff.Port[ff.Frame])
-    assert_type(pipeline.add(ff.MockCamera("pepsi.png", fps=14)), ff.Port[ff.Frame])
+    assert_type(pipeline.add(ff.testing.MockCamera("pepsi.png", fps=14)), ff.Port[ff.Frame])
     circles = pipeline.add(ff.CircleTracker(radius=(8, 120)), camera, queue=ff.NEXT, max_age=0.1, max_rate=5)
     assert_type(circles, ff.Port[ff.Circles])
     assert_type(pipeline.add(Count(), circles, on_error="skip"), ff.Port[int])
@@ -105,7 +105,7 @@ def ports_and_readers() -> None:
     assert_type(pipeline.add(ff.Annotate(), circles), ff.Port[ff.Frame])
     pipeline.add(Sink(), circles)
     pipeline.add(ff.JsonLines("out.jsonl"), circles)
-    merged = pipeline.add(brightness, [camera, pipeline.add(ff.MockCamera("pepsi.png"))])
+    merged = pipeline.add(brightness, [camera, pipeline.add(ff.testing.MockCamera("pepsi.png"))])
     assert_type(merged, ff.Port[float])
 
     reader = pipeline.reader(circles, queue=ff.Queue(4), frames=False, max_rate=0.5)

@@ -46,7 +46,7 @@ def yard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
 
 
 @pytest.fixture
-def fleet(yard: Yard) -> Iterator[ff.Fleet]:
+def fleet(yard: Yard) -> Iterator[ff.fleet.Fleet]:
     with yard.connect() as fleet:
         yield fleet
         balance(fleet)
@@ -64,7 +64,7 @@ def read(reader: FleetReader, count: int) -> list[FleetSample]:
 
 
 def test_a_camera_goes_on_when_its_program_has_gone_and_another_one_reads_it(
-    yard: Yard, fleet: ff.Fleet
+    yard: Yard, fleet: ff.fleet.Fleet
 ) -> None:
     with yard.connect() as first:
         first.add("cam", fleet_builds.ticks, "ticks:0.01", needs={"site": "north"})
@@ -79,7 +79,7 @@ def test_a_camera_goes_on_when_its_program_has_gone_and_another_one_reads_it(
     fleet.resume("south")
 
 
-def test_everything_is_delivered_once_and_the_counters_balance(fleet: ff.Fleet) -> None:
+def test_everything_is_delivered_once_and_the_counters_balance(fleet: ff.fleet.Fleet) -> None:
     reader = fleet.reader("ticks")
     fleet.add("cam", fleet_builds.ticks, "ticks:0.002:400")
     samples = read(reader, 400)
@@ -91,7 +91,7 @@ def test_everything_is_delivered_once_and_the_counters_balance(fleet: ff.Fleet) 
 
 
 def test_a_named_reader_goes_on_in_another_program_with_what_was_not_given(
-    yard: Yard, fleet: ff.Fleet
+    yard: Yard, fleet: ff.fleet.Fleet
 ) -> None:
     with yard.connect() as other:
         reader = other.reader("ticks", name="log")
@@ -106,7 +106,7 @@ def test_a_named_reader_goes_on_in_another_program_with_what_was_not_given(
     again.close()
 
 
-def test_results_of_a_generator_have_their_part(fleet: ff.Fleet) -> None:
+def test_results_of_a_generator_have_their_part(fleet: ff.fleet.Fleet) -> None:
     reader = fleet.reader("parts")
     fleet.add("cam", fleet_builds.parts, "ticks:0.01")
     samples = read(reader, 15)
@@ -133,7 +133,7 @@ for sample in reader:
 
 @pytest.mark.full
 def test_a_program_that_is_killed_leaves_its_unacknowledged_results_to_the_next(
-    yard: Yard, fleet: ff.Fleet
+    yard: Yard, fleet: ff.fleet.Fleet
 ) -> None:
     victim = subprocess.Popen(
         [sys.executable, "-c", _VICTIM, str(yard.folder)],
@@ -171,7 +171,9 @@ def test_a_program_that_is_killed_leaves_its_unacknowledged_results_to_the_next(
 
 
 @pytest.mark.full
-def test_results_of_a_reader_that_was_killed_without_a_name_are_not_kept(yard: Yard, fleet: ff.Fleet) -> None:
+def test_results_of_a_reader_that_was_killed_without_a_name_are_not_kept(
+    yard: Yard, fleet: ff.fleet.Fleet
+) -> None:
     fleet.add("cam", fleet_builds.ticks, "ticks:0.01")
     other = yard.connect()
     other.reader("ticks").get(100)
@@ -191,24 +193,24 @@ def test_a_program_that_has_closed_its_connection_is_told_so(yard: Yard) -> None
     fleet.close()
     with pytest.raises(ff.StateError, match="has closed its connection"):
         fleet.add("cam", fleet_builds.ticks, "ticks:0.01")
-    with pytest.raises(ff.EndOfStream):
+    with pytest.raises(ff.EndOfStreamError):
         reader.get(100)
     assert set(fleet.stats().agents) == {"north", "south"}
 
 
 def test_what_a_detached_fleet_needs_is_told() -> None:
     with pytest.raises(ff.OptionError, match="a local fleet ends with its program: detached=True needs"):
-        ff.Fleet("local", name="yard", detached=True)
+        ff.fleet.Fleet("local", name="yard", detached=True)
     with pytest.raises(ff.OptionError, match="a detached fleet needs a name"):
-        ff.Fleet("auto", detached=True)
+        ff.fleet.Fleet("auto", detached=True)
     with pytest.raises(ff.OptionError, match="host is for fleets that end with their program"):
-        ff.Fleet("auto", name="yard", host="127.0.0.1", detached=True)
+        ff.fleet.Fleet("auto", name="yard", host="127.0.0.1", detached=True)
     with pytest.raises(ff.OptionError, match="there is none to connect to"):
-        ff.Fleet.connect("yard", address="local")
+        ff.fleet.Fleet.connect("yard", address="local")
     with pytest.raises(ff.OptionError, match="Ray Client"):
-        ff.Fleet.connect("yard", address="ray://10.0.0.1:10001")
+        ff.fleet.Fleet.connect("yard", address="ray://10.0.0.1:10001")
     with pytest.raises(ff.OptionError, match="Ray Client"):
-        ff.Fleet("ray://10.0.0.1:10001")
+        ff.fleet.Fleet("ray://10.0.0.1:10001")
 
 
 @pytest.fixture
@@ -229,7 +231,7 @@ def until_all_come(reader: FleetReader, after: dict[str, int], samples: list[Fle
     left = set(after)
 
     def read() -> bool:
-        with contextlib.suppress(ff.ReadTimeout):
+        with contextlib.suppress(ff.ReadTimeoutError):
             samples.append(reader.get(0.2))
             if samples[-1].ordinal > after.get(samples[-1].camera, 1 << 60):
                 left.discard(samples[-1].camera)
@@ -271,7 +273,7 @@ def test_a_controller_that_is_killed_and_restarted_adopts_its_agents_and_loses_n
         for camera in fleet.stats().cameras:
             fleet.remove(camera)
         until(lambda: not fleet.stats().cameras, "the end of all cameras")
-        with contextlib.suppress(ff.ReadTimeout):
+        with contextlib.suppress(ff.ReadTimeoutError):
             while True:
                 samples.append(reader.get(0.5))
         assert len({key(sample) for sample in samples}) == len(samples)
@@ -311,7 +313,7 @@ def test_losses_of_a_camera_are_known_to_the_next_controller(mortal: Yard, is_ke
         samples: list[FleetSample] = []
 
         def all_is_read_or_fenced() -> bool:
-            with contextlib.suppress(ff.ReadTimeout):
+            with contextlib.suppress(ff.ReadTimeoutError):
                 samples.append(reader.get(0.2))
             counts = fleet.stats().readers[0]
             return counts.reported == before.kept == len(samples) + counts.fenced
@@ -377,7 +379,7 @@ def test_an_agent_that_died_with_the_controller_is_found_dead_by_the_next(mortal
         epoch = stats.cameras[hit].epoch
 
         def is_back() -> bool:
-            with contextlib.suppress(ff.ReadTimeout):
+            with contextlib.suppress(ff.ReadTimeoutError):
                 samples.append(reader.get(0.2))
             return samples[-1].camera == hit and samples[-1].epoch > epoch
 

@@ -421,7 +421,7 @@ def test_no_reader_of_a_program_outlives_its_connection(yard: Yard, monkeypatch:
         remote.open_reader("ticks")
     made[0]._thread.join(100)
     assert not made[0]._thread.is_alive()
-    with pytest.raises(ff.EndOfStream):
+    with pytest.raises(ff.EndOfStreamError):
         made[0].get(100)
 
 

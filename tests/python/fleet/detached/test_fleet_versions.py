@@ -67,9 +67,9 @@ def test_it_drains_removes_and_shuts_down(yard: Yard, program: RemoteController)
     assert program.stats().name == "yard"
 
 
-def fleet_of(program: RemoteController) -> ff.Fleet:
+def fleet_of(program: RemoteController) -> ff.fleet.Fleet:
     """As Fleet.connect()."""
-    fleet = ff.Fleet.__new__(ff.Fleet)
+    fleet = ff.fleet.Fleet.__new__(ff.fleet.Fleet)
     fleet._begin(program)
     return fleet
 

@@ -21,7 +21,7 @@ def is_alive(pid: int) -> bool:
     return state not in ("Z", "X")
 
 
-def balance(fleet: ff.Fleet) -> None:
+def balance(fleet: ff.fleet.Fleet) -> None:
     """The counters of each reader balance."""
     for r in fleet.stats().readers:
         assert r.reported == (
@@ -31,23 +31,23 @@ def balance(fleet: ff.Fleet) -> None:
         assert r.repeated == 0, r
 
 
-def process_of(fleet: ff.Fleet, agent: str) -> int:
+def process_of(fleet: ff.fleet.Fleet, agent: str) -> int:
     """The number of an agent's process."""
     pid = fleet.stats().agents[agent].pid
     assert pid is not None
     return pid
 
 
-def until_up(fleet: ff.Fleet) -> None:
+def until_up(fleet: ff.fleet.Fleet) -> None:
     until(lambda: all(agent.state == "up" for agent in fleet.stats().agents.values()), "all agents")
 
 
-def state_of(fleet: ff.Fleet, camera: str) -> str:
+def state_of(fleet: ff.fleet.Fleet, camera: str) -> str:
     stats = fleet.stats().cameras.get(camera)
     return "gone" if stats is None else stats.state
 
 
-def until_state(fleet: ff.Fleet, camera: str, state: str) -> None:
+def until_state(fleet: ff.fleet.Fleet, camera: str, state: str) -> None:
     until(lambda: state_of(fleet, camera) == state, lambda: f"{camera} {state}: {fleet.stats()}")
 
 
@@ -55,10 +55,10 @@ def shared_fleet(**options: Any) -> Any:
     """A fixture: a local fleet for all tests of a module, because agents take their time to start."""
 
     @pytest.fixture(scope="module")
-    def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ff.Fleet]:
+    def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ff.fleet.Fleet]:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
-            fleet = ff.Fleet("local", **options)
+            fleet = ff.fleet.Fleet("local", **options)
         with fleet:
             until_up(fleet)
             yield fleet

@@ -123,9 +123,9 @@ def address(folder: str) -> tuple[str, int]:
     return host, port
 
 
-def connect(find: Callable[[], Endpoint]) -> ff.Fleet:
+def connect(find: Callable[[], Endpoint]) -> ff.fleet.Fleet:
     """As Fleet.connect()."""
-    fleet = ff.Fleet.__new__(ff.Fleet)
+    fleet = ff.fleet.Fleet.__new__(ff.fleet.Fleet)
     fleet._begin(RemoteController("yard", find))
     return fleet
 
@@ -170,7 +170,7 @@ class Yard:
         host, port = address(str(self.folder))
         return Endpoint(host, port, TOKEN)
 
-    def connect(self) -> ff.Fleet:
+    def connect(self) -> ff.fleet.Fleet:
         """As Fleet.connect()."""
         return connect(self.find)
 

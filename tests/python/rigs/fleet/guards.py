@@ -31,7 +31,7 @@ class _Controller(Controller):
         place.add_node(name, name, labels)
 
 
-class GuardedFleet(ff.Fleet):
+class GuardedFleet(ff.fleet.Fleet):
     """Fleet("local") with guards."""
 
     def __init__(self, agents: int = 2, *, guarded: int = 0) -> None:

@@ -130,7 +130,7 @@ def answer_of(body: bytes | None) -> bytes:
 def rest_of(reader: Any, timeout: float) -> list[ff.Sample[ff.Frame]]:
     """All samples until the source ends."""
     samples = []
-    with contextlib.suppress(ff.EndOfStream):
+    with contextlib.suppress(ff.EndOfStreamError):
         while True:
             samples.append(reader.get(timeout=timeout))
     return samples

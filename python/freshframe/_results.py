@@ -14,9 +14,9 @@ from ._check import is_utf8, shown
 from ._errors import OptionError, OptionTypeError
 from ._interpreter import calls as _calls
 from ._interpreter import fork, parts
-from ._masks import columns_for_supervision, columns_from_supervision, decode_masks, encode_masks
+from .masks import columns_for_supervision, columns_from_supervision
 
-__all__ = ["Circles", "Detections", "decode_masks", "encode_masks"]
+__all__ = ["Circles", "Detections"]
 
 Index = npt.NDArray[Any] | slice | list[int] | list[bool]
 """A selection of rows: a mask, a slice, or indices."""
@@ -86,7 +86,7 @@ class Circles:
         """The boxes around the circles as supervision's Detections; class 0, the track's columns in ``data``.
 
         Raises:
-            ImportError: supervision is not installed.
+            MissingPackageError: supervision is not installed.
         """
         x, y, r = self.xyr.T
         xyxy = np.stack([x - r, y - r, x + r, y + r], axis=1) + np.float32(0.5)
@@ -151,7 +151,7 @@ class Detections:
 
     if TYPE_CHECKING:  # the types of the arguments; the attributes are the arrays made from them
 
-        def __init__(  # noqa: D107
+        def __init__(
             self,
             xyxy: npt.ArrayLike,
             confidence: npt.ArrayLike,
@@ -236,7 +236,7 @@ class Detections:
         version 0.28 on, else dense. A column ``mask`` of empty texts only stays in ``data``: it has no size.
 
         Raises:
-            ImportError: supervision is not installed.
+            MissingPackageError: supervision is not installed.
         """
         try:
             with fork.loading():

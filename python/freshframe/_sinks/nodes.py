@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, TextIO
 
 import numpy as np
 
-from . import _check
-from ._errors import OptionError, StateError
-from ._graph.nodes import Node
-from ._interpreter import calls as _calls
-from ._sinks.plain import keyed, named_fields, plain, to_text, valid_text
-from ._sinks.records import (
+from .. import _check
+from .._errors import OptionError, StateError
+from .._graph.nodes import Node
+from .._interpreter import calls as _calls
+from .._results import Circles, Detections
+from .plain import keyed, named_fields, plain, to_text, valid_text
+from .records import (
     BOX_COLUMNS,
     CIRCLE_COLUMNS,
     box_records,
@@ -25,12 +26,11 @@ from ._sinks.records import (
     sample_record,
     wall_time,
 )
-from ._sinks.text_file import TextFile
-from ._sinks.whole_file import WholeFile
-from .results import Circles, Detections
+from .text_file import TextFile
+from .whole_file import WholeFile
 
 if TYPE_CHECKING:
-    from ._native import Sample
+    from .._native import Sample
 
 __all__ = ["Csv", "JsonLines"]
 

@@ -1,4 +1,4 @@
-"""Masks as a column of Detections: run lengths in a text."""
+"""Masks as a column of Detections: encode() writes each as a text of run lengths, decode() reads it."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ import numpy.typing as npt
 from . import _check, _native
 from ._errors import OptionError, OptionTypeError
 
+__all__ = ["decode", "encode"]
+
 _FORM = re.compile(r"([0-9]{1,9})x([0-9]{1,9}):([0-o]*)")
 _FIRST = ord("0")
 _LONGEST_SIDE = 1 << 15  # pixels
 
 
-def encode_masks(masks: npt.ArrayLike) -> npt.NDArray[np.str_]:
+def encode(masks: npt.ArrayLike) -> npt.NDArray[np.str_]:
     """Masks of whole pictures as texts, for the column ``mask`` of ``Detections.data``.
 
     Each is "HEIGHTxWIDTH:COUNTS". The counts are COCO's compressed run lengths, as pycocotools has them: an
@@ -42,8 +44,8 @@ def encode_masks(masks: npt.ArrayLike) -> npt.NDArray[np.str_]:
         >>> import freshframe as ff
         >>> mask = np.zeros((1, 4, 6), bool)
         >>> mask[0, 1:3, 2:4] = True
-        >>> texts = ff.results.encode_masks(mask)
-        >>> bool((ff.results.decode_masks(texts) == mask).all())
+        >>> texts = ff.masks.encode(mask)
+        >>> bool((ff.masks.decode(texts) == mask).all())
         True
     """
     array = np.asarray(masks)
@@ -56,8 +58,8 @@ def encode_masks(masks: npt.ArrayLike) -> npt.NDArray[np.str_]:
     return np.array(_native.encode_masks(np.ascontiguousarray(array)), np.str_).reshape(len(array))
 
 
-def decode_masks(texts: Iterable[str], size: tuple[int, int] | None = None) -> npt.NDArray[np.bool_]:
-    """The masks that encode_masks() has written.
+def decode(texts: Iterable[str], size: tuple[int, int] | None = None) -> npt.NDArray[np.bool_]:
+    """The masks that encode() has written.
 
     Args:
         texts: n texts, such as ``found.data["mask"]``. "" is an empty mask, too.
@@ -107,7 +109,7 @@ def columns_for_supervision(data: dict[str, Any], compact: Any) -> tuple[dict[st
     if texts is None or not any(texts.tolist()):  # a text of no picture has no size
         return columns, None
     rest = {name: column for name, column in columns.items() if name != "mask"}
-    return rest, decode_masks(texts) if compact is None else _compacted(texts, compact)
+    return rest, decode(texts) if compact is None else _compacted(texts, compact)
 
 
 def _compacted(texts: Iterable[str], compact: Any) -> Any:
@@ -137,7 +139,7 @@ def columns_from_supervision(data: dict[str, Any], masks: Any) -> dict[str, Any]
     if "xyxyxyxy" in columns:
         columns["corners"] = np.asarray(columns.pop("xyxyxyxy"), np.float32)
     if masks is not None:
-        columns["mask"] = encode_masks(np.asarray(masks, np.bool_))
+        columns["mask"] = encode(np.asarray(masks, np.bool_))
     return columns
 
 
@@ -149,13 +151,13 @@ def _one_size(sizes: set[tuple[int, int]]) -> set[tuple[int, int]]:
 
 def _several(texts: Any) -> Iterable[Any]:
     if isinstance(texts, str) or not isinstance(texts, Iterable):
-        raise OptionTypeError(f"masks must be several texts of encode_masks(), got {_check.shown(texts)}")
+        raise OptionTypeError(f"masks must be several texts of encode(), got {_check.shown(texts)}")
     return texts
 
 
 def _parsed(text: Any) -> tuple[int, int, str]:
     if not isinstance(text, str):
-        raise OptionTypeError(f"masks must be texts of encode_masks(), got {_check.shown(text)}")
+        raise OptionTypeError(f"masks must be texts of encode(), got {_check.shown(text)}")
     if not text:
         return 0, 0, ""
     found = _FORM.fullmatch(text)
