@@ -43,7 +43,8 @@ class Spool(Node[Any, None]):
     exception except `RefusedError`, the same list is sent again, after 0.2, 0.4, ... up to 10 seconds. It
     runs on a thread of the spool's own, never beside itself, and may take any time. So events arrive at
     least once and in order. A receiver that keeps the largest `n` of each `box` and ignores events that are
-    not larger has every one exactly once, and sees a gap in `n` where events have expired, were refused or are lost.
+    not larger has every one exactly once, and sees a gap in `n` where events have expired, were refused or
+    are lost.
 
     An event is on the disk at most 50 ms after process(), and is sent only when it is there. What a killed
     program had in memory is lost: these 50 ms, and the samples in the queues above. The next run logs the
