@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import pickle
 from collections.abc import Callable
@@ -197,7 +198,7 @@ def test_results_travel_by_pickle() -> None:
     assert np.array_equal(again.xyr, circles.xyr)
 
 
-@pytest.mark.parametrize("kind", ["Sample", "Reader", "Port", "StopToken"])
+@pytest.mark.parametrize("kind", ["Sample", "Reader", "Port", "types.StopToken"])
 def test_what_only_the_engine_makes_cannot_be_made_by_hand(kind: str) -> None:
     with pytest.raises(TypeError):
-        getattr(ff, kind)()
+        operator.attrgetter(kind)(ff)()
