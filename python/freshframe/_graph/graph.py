@@ -106,6 +106,7 @@ class Graph:
         *,
         batch: Batch | None,
         joined: bool,
+        merges: bool,
         plan: Callable[[], _native.ProcessPlan] | None,
     ) -> Port[Any]:
         """Adds a checked node below ``ports``; returns its port.
@@ -116,6 +117,7 @@ class Graph:
             options: Of add(), checked.
             batch: Of add(), checked.
             joined: Whether it gets sets of samples.
+            merges: Whether its parents can change.
             plan: Makes what its worker processes are started with; None: it runs in this process.
 
         Raises:
@@ -124,7 +126,7 @@ class Graph:
             OptionTypeError: An option is of the wrong type, or the node cannot go to another process.
             StateError: The pipeline was started before.
         """
-        hints = self._fit(node, ports, batch, joined, is_in_process=plan is not None)
+        hints = self._fit(node, ports, batch, joined, is_in_process=plan is not None, merges=merges)
         mark = object()
         try:
             wiring.claim(node, mark)
@@ -136,13 +138,20 @@ class Graph:
             wiring.release(node, mark)
             raise
         place = self.in_python.get(index) or Place(node)
-        self._kept[index] = Member(place, list(ports), hints, batch, joined)
+        self._kept[index] = Member(place, list(ports), hints, batch, joined, merges)
         port: Port[Any] = Port(self._engine, index, place, hints[1])
         wiring.note_name(node, port.name)
         return port
 
     def _fit(
-        self, node: Any, ports: Sequence[Port[Any]], batch: Batch | None, joined: bool, *, is_in_process: bool
+        self,
+        node: Any,
+        ports: Sequence[Port[Any]],
+        batch: Batch | None,
+        joined: bool,
+        *,
+        is_in_process: bool,
+        merges: bool,
     ) -> tuple[Any, Any]:
         """Checks a node below its parents; returns what it takes and gives.
 
@@ -169,8 +178,24 @@ class Graph:
                 f"{wiring.label(node)!r} would send a file as fast as it is read: open the file with "
                 "realtime=True"
             )
-        wiring.note_marks(node, self._nodes())
+        is_merged = merges or any(self._is_merged(port) for port in ports[: 1 if joined else None])
+        wiring.note_marks(node, self._nodes(), is_merged=is_merged)
         return hints
+
+    def _is_merged(self, port: Port[Any]) -> bool:
+        """Whether the source of its samples may change. Sets of a join have the source of its reference."""
+        seen: set[int] = set()
+        open_ports = [port]
+        while open_ports:
+            index, only = ends([open_ports.pop()])[0]
+            member = self._kept.get(index)
+            if only >= 0 or index in seen or member is None:
+                continue
+            if member.merges:
+                return True
+            seen.add(index)
+            open_ports += member.ports[: 1 if member.joined else None]
+        return False
 
     def replace(
         self,
@@ -197,7 +222,7 @@ class Graph:
         wiring.check_node(node, member.batch)
         replacing.check(port, member, node, is_in_process=index in self.in_processes)
         ports = [each for each in member.ports if not is_gone(each)]
-        self._fit(node, ports, member.batch, member.joined, is_in_process=False)
+        self._fit(node, ports, member.batch, member.joined, is_in_process=False, merges=member.merges)
         wiring.note_name(node, port.name)
         with replacing.packets_stay(port), _made_for(node, ports):
             replacing.replace(self._engine, index, member, node, timeout, start)

@@ -53,6 +53,7 @@ class Member:
         types: Of the inputs and outputs of the node that was added.
         batch: Of add().
         joined: Whether it gets sets of samples.
+        merges: Whether its parents can change.
     """
 
     place: Place
@@ -60,6 +61,7 @@ class Member:
     types: tuple[Any, Any]
     batch: Batch | None
     joined: bool
+    merges: bool
 
     def drop(self, goes: Callable[[Port[Any]], bool]) -> None:
         """Takes ports away. Beside another thread that adds some or takes them away."""

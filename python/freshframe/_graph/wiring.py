@@ -192,17 +192,22 @@ def records_to(node: Any) -> str | None:
     return found
 
 
-def note_marks(node: Any, others: Iterable[Any]) -> None:
-    """A recorder of results writes what tells the samples of its pipeline apart.
+def note_marks(node: Any, others: Iterable[Any], *, is_merged: bool) -> None:
+    """A recorder of results writes what distinguishes the samples of its pipeline.
 
-    Which are damaged, their parts, and their source if nodes have streams of their own.
+    Which are damaged, their parts, and their source if they may have several.
+
+    Args:
+        node: The recorder, or another node.
+        others: The nodes of the pipeline.
+        is_merged: Whether cameras of the node may be added or exchanged.
     """
     if hasattr(type(node), "_writes_damaged"):
         known = list(others)
         node._writes_damaged = any(getattr(other, "_marks_damage", False) for other in known)
         contracts = [contract_of(other) for other in known]
         node._writes_part = any(contract.generates for contract in contracts)
-        node._writes_source = any(contract.has_own_stream for contract in contracts)
+        node._writes_source = is_merged or any(contract.has_own_stream for contract in contracts)
 
 
 def note_name(node: Any, name: str) -> None:

@@ -102,13 +102,14 @@ class Changes:
         label = wiring.label(node)
         ports = parents(parent, label, self._engine)
         max_age, max_rate = options["max_age"], options["max_rate"]
+        merges = join is None and parent is not None and not isinstance(parent, Port)
         checked = wiring.options(
             name,
             label,
             queue_below(ports, queue, label, max_age=max_age, max_rate=max_rate, join=join),
             batch=batch,
             join=join,
-            merge=join is None and parent is not None and not isinstance(parent, Port),
+            merge=merges,
             **options,
         )
         if getattr(node, "_when_run_ends", None) is not None and process is not False:
@@ -117,7 +118,7 @@ class Changes:
             )
         wiring.note_name_in_worker(node, name or label, process)
         plan = None if process is False else self._plans.of(node, process, batch)
-        return self._add(node, ports, checked, batch=batch, joined=join is not None, plan=plan)
+        return self._add(node, ports, checked, batch=batch, joined=join is not None, merges=merges, plan=plan)
 
     def _add(
         self,
@@ -127,6 +128,7 @@ class Changes:
         *,
         batch: Batch | None,
         joined: bool,
+        merges: bool,
         plan: Callable[[], _native.ProcessPlan] | None,
     ) -> Port[Any]:
         """As Graph.add(). While the pipeline runs, it also starts the node and waits until it has opened."""
@@ -134,7 +136,7 @@ class Changes:
         if self._engine.started:
             self._graph.forget_removed()  # nodes that have failed, and went by themselves
         try:
-            port = self._graph.add(node, ports, options, batch=batch, joined=joined, plan=plan)
+            port = self._graph.add(node, ports, options, batch=batch, joined=joined, merges=merges, plan=plan)
             if self._engine.started:
                 self._finish_add(index_of(port))
         except BaseException:  # also from a signal handler, at any point

@@ -46,7 +46,7 @@ class _TextSink(Node[Any, None]):
     _refused: ClassVar[Mapping[str, str]]  # endings of names that promise another content, and what to do
     _writes_damaged: bool = False  # add() sets it: a source of the pipeline may mark frames as damaged
     _writes_part: bool = False  # add() sets it: a node of the pipeline may give several results per sample
-    _writes_source: bool = False  # add() sets it: a node of the pipeline may have a stream of its own
+    _writes_source: bool = False  # add() sets it: the samples may have several sources
 
     def __init__(self, path: str | os.PathLike[str], *, complete: bool = False) -> None:
         self.path = _check.path("path", path)
@@ -102,9 +102,9 @@ class JsonLines(_TextSink):
 
     With pictures in sequence as the source, each line also has `path`, the picture's file. If a source of the
     pipeline is a network stream that marks its damaged frames, it has `damaged`, true or false. If a node of
-    the pipeline is a generator, it has `part` after `seq`, the number among the results with that seq. If a
-    node of the pipeline has `on_time()` or `finish()`, it has `source` after `captured`, the name of the
-    source or node whose stream the sample is of.
+    the pipeline is a generator, it has `part` after `seq`, the number among the results with that seq. Below
+    a merge, and if a node of the pipeline has `on_time()` or `finish()`, it has `source` after `captured`,
+    the name of the source or node whose stream the sample is of.
 
     For `Circles` the last key is `circles`, a list of `{"id", "x", "y", "r", "confidence", "vx", "vy", "age",
     "track_confidence"}`. Positions are in pixels, where the centre of the top left pixel is (0, 0),
@@ -164,8 +164,8 @@ class Csv(_TextSink):
     With pictures in sequence as the source, the next column is `path`, the picture's file. If a source of the
     pipeline is a network stream that marks its damaged frames, there is a column `damaged`, True or False. If
     a node of the pipeline is a generator, the column `part` follows, the number among the results with the
-    same seq. If a node of the pipeline has `on_time()` or `finish()`, the last one of them is `source`, the
-    name of the source or node whose stream the sample is of.
+    same seq. Below a merge, and if a node of the pipeline has `on_time()` or `finish()`, the last one of them
+    is `source`, the name of the source or node whose stream the sample is of.
 
     `Circles` have one row per circle, with the columns `id`, `x`, `y`, `r`, `confidence`, `vx`, `vy`, `age`,
     `track_confidence`. A frame without circles has no row. Without a tracker its columns are empty.

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import socket
 import threading
 import time
@@ -148,3 +150,55 @@ def test_a_published_stream_has_one_camera_for_each_connection(tmp_path: Path, b
     first, second = (brightness(path) for path in receiver.files)
     assert set(first) == {FIRST}
     assert set(second) == {SECOND}
+
+
+SINKS: dict[str, tuple[Callable[[Path], ff.Node[Any, None]], Callable[[Path], list[dict[str, Any]]]]] = {
+    "JsonLines": (ff.JsonLines, lambda path: [json.loads(line) for line in path.read_text().splitlines()]),
+    "Csv": (ff.Csv, lambda path: list(csv.DictReader(path.read_text().splitlines()))),
+}
+
+
+@pytest.mark.parametrize("name", SINKS)
+@pytest.mark.parametrize(
+    ("place", "has_source"),
+    [("the merge", True), ("below it", True), ("a node below", True), ("of()", False), ("a camera", False)],
+)
+def test_lines_of_several_cameras_have_their_source(
+    tmp_path: Path, place: str, has_source: bool, name: str
+) -> None:
+    make, read = SINKS[name]
+    path = tmp_path / {"JsonLines": "a.jsonl", "Csv": "a.csv"}[name]
+    first, second = Push(), Push()
+    pipeline = ff.Pipeline()
+    old, new = pipeline.add(first, name="first"), pipeline.add(second, name="second")
+    deep = ff.Queue(4 * COUNT)
+
+    def same(value: Any) -> Any:
+        return value
+
+    if place == "the merge":
+        port: ff.Port[Any] = pipeline.add(make(path), [old], name="sink", queue=deep)
+    else:
+        port = pipeline.add(same, [old], queue=deep)
+        above = {"below it": port, "of()": port.of(old), "a camera": old}
+        below = above[place] if place in above else pipeline.add(same, port, queue=deep)
+        pipeline.add(make(path), below, name="sink", queue=deep)
+    cameras = ["first", "second"] if has_source else ["first"]
+
+    def push(source: Push, total: int) -> None:
+        source.push(0, 1, 2)
+        until(lambda: pipeline.stats().nodes["sink"].processed == total, "the lines")
+
+    with pipeline.start():
+        push(first, 3)
+        if has_source:
+            pipeline.disconnect(old, port)
+            pipeline.connect(new, port, queue=deep)
+            push(second, 6)
+        first.end()
+        second.end()
+        pipeline.wait()
+    lines = read(path)
+    assert [int(line["seq"]) for line in lines] == [0, 1, 2] * len(cameras)
+    wanted = [each for each in cameras for _ in range(3)] if has_source else [None] * 3
+    assert [line.get("source") for line in lines] == wanted
