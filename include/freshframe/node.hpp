@@ -174,6 +174,8 @@ class SourceBase : public NodeBase {
   [[nodiscard]] virtual std::optional<std::int64_t> total() const { return std::nullopt; }
   /// The path of the file that it reads, if it is one.
   [[nodiscard]] virtual std::optional<std::string> reads_from() const { return std::nullopt; }
+  /// Returns the source whose second output it gives, and with which it is removed, or null.
+  [[nodiscard]] virtual const SourceBase* output_of() const noexcept { return nullptr; }
   /// Whether NodeStats::source describes its connection. The engine enters Connecting, Reading, Closing and
   /// Closed. The source writes everything else into `context.counters.source()`.
   [[nodiscard]] virtual bool has_source_stats() const noexcept { return false; }

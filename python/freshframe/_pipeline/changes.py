@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import _check, _native
-from .._errors import NodeError, OptionError, OptionTypeError, StateError, StopTimeoutError
+from .._errors import OptionError, OptionTypeError, StateError
 from .._graph import wiring
 from .._graph.graph import Graph
 from .._graph.port import Port, ends, has_packets, index_of, own_port, packets_of, parents, queue_below
@@ -214,19 +214,11 @@ class Changes:
     def remove(self, part: Any, drain: bool, timeout: float) -> Stats | None:
         """As Pipeline.remove(), of a port."""
         port = own_port(part, "remove() needs", self._engine)
-        of_packets: list[_native.Stats] = []
-        failure: NodeError | StopTimeoutError | None = None
         try:
-            try:  # first: with its camera gone a stream of packets ends, and a merge below it would end, too
-                of_packets = self._remove_packets(port, drain, timeout)
-            except (NodeError, StopTimeoutError) as error:  # they go anyway, and so does the camera
-                failure = error
-            gone = [self._engine.remove(index_of(port), drain, timeout), *of_packets]
+            gone = [self._engine.remove(index_of(port), drain, timeout)]
             gone += self._remove_packets(port, drain, timeout)  # another thread may have asked for them
         finally:
             self._graph.forget_removed()
-        if failure is not None:
-            raise failure
         return observation.books(gone)
 
     def _remove_packets(self, port: Port[Any], drain: bool, timeout: float) -> list[_native.Stats]:

@@ -72,7 +72,7 @@ void LiveSource::connect(const Context& context) {
 }
 
 std::unique_ptr<Source<Packet>> LiveSource::packets() {
-  return packets_.node(title(), live());
+  return packets_.node(title(), live(), this);
 }
 
 void LiveSource::wake(std::optional<double> seconds, std::optional<double> until) {

@@ -114,6 +114,31 @@ def test_a_merge_waits_for_another_camera(name: str, drain: bool) -> None:
 
 
 @pytest.mark.parametrize("name", OUTPUTS)
+def test_a_merge_outlasts_a_camera_that_fails(name: str) -> None:
+    seen = []
+
+    class Merge(ff.Node[Any, None]):
+        def process(self, sample: ff.Sample[Any], /) -> None:
+            seen.append(sample.source)
+
+    with RtspServer(clip("h264")) as other, contextlib.ExitStack() as fails:
+        server = fails.enter_context(RtspServer(clip("h264")))
+        pipeline = ff.Pipeline()
+        pipeline.add(Push(), name="other")
+        door = pipeline.add(ff.open(server.url, reconnect=False, **PATIENT), name="door", on_error="remove")
+        port = pipeline.add(Merge(), [output(door, name)], name="merge")
+        with pipeline.start():
+            until(lambda: seen, "a sample")
+            fails.close()
+            until(lambda: set(pipeline.stats().nodes) == {"other", "merge"}, "the camera has gone")
+            gate = pipeline.add(ff.open(other.url, **PATIENT), name="gate")
+            pipeline.connect(output(gate, name), port)
+            until(lambda: seen[-1].startswith("gate"), "a sample of the other camera")
+    (failure,) = pipeline.run().failures
+    assert "'door'" in failure
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
 def test_an_agent_learns_the_rate_and_the_state_of_a_camera(name: str) -> None:
     with RtspServer(clip("h264")) as server:
         pipeline = ff.Pipeline()

@@ -383,7 +383,10 @@ void forget(PipelineCore& core, Runner& runner) {
 Runners ask_to_end(PipelineCore& core, int index, const std::shared_ptr<Removal>& removal, bool drains) {
   auto asked = cut_out(core, index, removal, drains);
   for (const auto& runner : asked.going) {
-    if (runner->is_source() || !drains || !runner->life().connected()) runner->life().request_stop();
+    const bool drains_it = drains && runner->life().connected();
+    // A second output ends with its camera, after its last samples.
+    const bool is_camera = runner->is_source() && runner->index() == index;
+    if (is_camera || !drains_it) runner->life().request_stop();
   }
   for (const auto& runner : asked.before) {
     if (!drains) runner->life().request_stop();

@@ -158,6 +158,11 @@ std::set<int> ancestors_of(const Graph& graph, const ReaderCore& reader) {
 
 std::vector<int> with_all_below(const Graph& graph, int index) {
   std::set<int> going{index};
+  const auto camera = graph.has(index) ? graph.runner(index).place().source() : nullptr;
+  for (const auto& [number, each] : graph.places()) {
+    const auto source = each.runner->place().source();
+    if (camera && source && source->output_of() == camera.get()) going.insert(number);
+  }
   const auto goes = [&](const Wire& wire) { return wire.goes_with(going); };
   for (bool more = true; more;) {
     more = false;

@@ -41,7 +41,7 @@ namespace freshframe::core {
 void find_ancestors(const Graph& graph, int node, std::set<int>& found);
 /// The nodes that a reader's samples come through.
 [[nodiscard]] std::set<int> ancestors_of(const Graph& graph, const ReaderCore& reader);
-/// A node and all nodes that no source reaches without it, in the order of their numbers.
+/// Returns a node, its second output, and all nodes that no source reaches without them, in the order of their numbers.
 [[nodiscard]] std::vector<int> with_all_below(const Graph& graph, int index);
 /// A node or reader that takes the samples of one source and gets those of several; empty: there is none.
 [[nodiscard]] std::string takes_one_source(const Graph& graph);
