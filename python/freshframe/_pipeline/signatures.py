@@ -34,7 +34,14 @@ def with_overloads(overloads: S) -> Callable[[Any], S]:
 
 
 @overload
-def add(self: Any, node: Source[U], parent: None = None, *, name: str | None = None) -> Port[U]: ...
+def add(
+    self: Any,
+    node: Source[U],
+    parent: None = None,
+    *,
+    name: str | None = None,
+    on_error: Literal["stop", "remove"] = "stop",
+) -> Port[U]: ...
 @overload
 def add(
     self: Any,
