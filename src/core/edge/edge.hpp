@@ -56,6 +56,14 @@ struct SourceStream {
   bool by_pts = false;  // the time of its rate
 };
 
+/// The stream of a source on an edge of a join, where one lane takes the samples of all sources.
+struct Feed {
+  int source = -1;
+  Change begun = 0;  // as in SourceStream
+  Change reached = 0;
+  bool ended = false;  // nothing more comes of it
+};
+
 /// The counters of a lane, or of those that an edge had before.
 struct EdgeCounts {
   std::uint64_t passed_in = 0;
@@ -171,6 +179,11 @@ struct Lane {
 struct Edge {
   explicit Edge(EdgeOptions its_options) : options(std::move(its_options)) {}
 
+  /// Whether samples of a source may still come on an edge of a join.
+  [[nodiscard]] bool is_fed() const noexcept {
+    return std::ranges::any_of(feeds, [](const Feed& each) { return !each.ended; });
+  }
+
   const EdgeOptions options;
   Timings age;  // written by the consumer
 
@@ -182,6 +195,7 @@ struct Edge {
   bool closing = false;                      // what waits can be taken, and nothing more comes in
   bool reported = false;                     // its first drop was logged
   Condition room;                            // its producer waits there
+  std::vector<Feed> feeds;                   // of a join
   std::size_t part = 0;                      // of a join: its place among the parents
 };
 

@@ -258,6 +258,7 @@ EdgeStats Inbox::remove_edge(const EdgeRef& edge) {
 void Inbox::add_source(Edge& edge, const SourceStream& stream) {
   const Lock lock(mutex_);
   lanes_.add_source(edge, stream);
+  if (sets_) sets_->begin(edge);
 }
 
 void Inbox::close_edge(Edge& edge) {
@@ -318,12 +319,9 @@ void Inbox::end(Edge& edge) {
 }
 
 void Inbox::end(Edge& edge, int source, Change upto) {
-  if (edge.options.joined) {  // all that comes is of one source
-    if (edge.options.only_source < 0 || edge.options.only_source == source) end(edge);
-    return;
-  }
-  change(Tells::AlsoHook, [&](Aftermath& /*after*/) FRESHFRAME_REQUIRES(mutex_) {
+  change(Tells::AlsoHook, [&](Aftermath& after) FRESHFRAME_REQUIRES(mutex_) {
     if (!lanes_.end_source(edge, source, upto)) return false;
+    if (sets_) sets_->end(edge, after);
     lanes_.retire(stop_.closed);
     return true;
   });

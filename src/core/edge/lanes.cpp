@@ -16,6 +16,22 @@ auto find_lane(const Edge& edge, int source) {
   return std::ranges::find_if(edge.lanes, [source](const auto& lane) { return lane->source == source; });
 }
 
+void add_feed(Edge& edge, const SourceStream& stream) {
+  const auto found = std::ranges::find(edge.feeds, stream.source, &Feed::source);
+  auto& feed = found != edge.feeds.end() ? *found : edge.feeds.emplace_back(Feed{.source = stream.source});
+  feed.begun = std::max(feed.begun, stream.begun);
+  feed.reached = std::max(feed.reached, stream.reached);
+  feed.ended = false;
+}
+
+// Returns false if the edge has no stream of the source that this change ends.
+bool end_feed(Edge& edge, int source, Change upto) {
+  const auto found = std::ranges::find(edge.feeds, source, &Feed::source);
+  if (found == edge.feeds.end() || found->ended || upto < found->begun) return false;
+  found->ended = true;
+  return true;
+}
+
 }  // namespace
 
 EdgeRef Lanes::add_edge(EdgeOptions options) {
@@ -71,8 +87,12 @@ void Lanes::number_lanes() {
 
 void Lanes::add_source(Edge& edge, const SourceStream& stream) {
   const int source = stream.source;
-  if (edge.gone || edge.ended || edge.options.joined) return;
+  if (edge.gone || edge.ended) return;
   if (edge.options.only_source >= 0 && edge.options.only_source != source) return;
+  if (edge.options.joined) {
+    add_feed(edge, stream);
+    return;
+  }
   const auto found = find_lane(edge, source);
   if (found == edge.lanes.end()) {
     add_lane(edge, stream);
@@ -98,6 +118,7 @@ void Lanes::end_edge(Edge& edge) {
   if (std::exchange(edge.ended, true)) return;
   --open_edges_;
   for (const auto& lane : edge.lanes) end_lane(*lane);
+  for (auto& feed : edge.feeds) feed.ended = true;
 }
 
 void Lanes::end_edges(bool joins, bool keep_last) {
@@ -108,11 +129,16 @@ void Lanes::end_edges(bool joins, bool keep_last) {
 }
 
 bool Lanes::end_source(Edge& edge, int source, Change upto) {
+  if (edge.gone) return false;
   const auto found = find_lane(edge, source);
-  if (edge.gone || found == edge.lanes.end() || upto < (*found)->begun) return false;
+  if (edge.options.joined) {
+    if (!end_feed(edge, source, upto)) return false;
+  } else if (found == edge.lanes.end() || upto < (*found)->begun) {
+    return false;
+  }
   if (edge.options.only_source == source) {
     end_edge(edge);  // nothing else can come on it
-  } else {
+  } else if (!edge.options.joined) {
     end_lane(**found);
   }
   return true;
@@ -178,7 +204,7 @@ void Lanes::retire_source(int source) {
     std::erase_if(edge->lanes, is_of);
   }
   number_lanes();
-  if (reports_gone_) gone_.push_back(gone);
+  add_gone(gone);
 }
 
 Lane* Lanes::lane_of(const Edge& edge, const AnySample& sample) {

@@ -87,6 +87,9 @@ class Lanes {
   void report_gone() noexcept { reports_gone_ = true; }
   /// The consumer is told that all has ended: a node takes nothing more.
   void tell_end() noexcept { told_end_ = reports_gone_; }
+  void add_gone(const GoneSource& gone) {
+    if (reports_gone_) gone_.push_back(gone);
+  }
   void wake() noexcept { woken_ = true; }
   [[nodiscard]] bool has_news() const noexcept { return woken_ || !gone_.empty(); }
   [[nodiscard]] std::vector<GoneSource> take_gone() noexcept {

@@ -6,7 +6,9 @@
 #include <chrono>
 #include <cmath>
 #include <cstddef>
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -18,6 +20,14 @@ namespace {
 // Results of one sample follow each other within its number: a double holds both for 2^33 samples.
 constexpr int kMostParts = 1 << 20;
 constexpr std::chrono::seconds kUntilFruitless{10};
+
+bool holds(const Lane& lane, int source) noexcept {
+  for (std::size_t i = 0; i < lane.size; ++i) {
+    const auto place = (lane.head + i) % lane.ring.size();
+    if (lane.ring[place].sample.stamp.source == source) return true;
+  }
+  return false;
+}
 
 bool has_own_clock(const Utc& utc) noexcept {
   return utc.from == UtcFrom::Camera || utc.from == UtcFrom::Device;
@@ -74,13 +84,18 @@ SetQueue::SetQueue(const JoinRules& rules, Lanes& lanes, WayOut& way_out, const 
       clock_(clock),
       edges_(lanes.edges()),
       joiner_(options_of(rules, edges_)),
+      current_(edges_.size()),
       without_clock_(edges_.size()),
       overflowed_(edges_.size()) {}
 
 bool SetQueue::put(Lane& lane, AnySample&& sample, Aftermath& after, std::optional<std::string>& warning) {
   if (!admit(lane, sample, after)) return false;
   const auto now = clock_.now();
-  if (take_clock(lane, sample)) {
+  if (is_outdated(*lane.edge, sample.stamp.source, now)) {
+    lane.drop(DropCause::Unmatched);
+    lane.kept.keep(lane.counts.passed_in, sample);
+    joiner_.advance(now);
+  } else if (take_clock(lane, sample)) {
     const double time = time_of(sample.stamp, rules_.by);
     lanes_.push(lane, std::move(sample));
     joiner_.put(lane.edge->part, time, now);
@@ -122,6 +137,19 @@ bool SetQueue::take_clock(Lane& lane, AnySample& sample) {
   without = sample.stamp.utc;
   lane.drop(DropCause::NoClock);
   lane.kept.keep(lane.counts.passed_in, sample);
+  return false;
+}
+
+bool SetQueue::is_outdated(const Edge& edge, int source, TimePoint now) {
+  auto& current = current_[rules_.one_source ? 0 : edge.part];
+  const auto feed = std::ranges::find(edge.feeds, source, &Feed::source);
+  const Change begun = feed != edge.feeds.end() ? feed->begun : 0;
+  const bool is_first = current.source < 0;
+  if (source != current.source && !is_first) {
+    if (begun < current.begun) return true;
+    if (rules_.one_source) joiner_.restart(now);
+  }
+  current = {source, source == current.source ? std::max(begun, current.begun) : begun};
   return false;
 }
 
@@ -204,9 +232,49 @@ void SetQueue::drop_at_stop(bool sets_too, Aftermath& after) {
 
 void SetQueue::end(const Edge& edge, Aftermath& after) {
   if (stop_.closed) return;
-  keep_trouble();
-  joiner_.end(edge.part, clock_.now());
-  apply_decisions(after);
+  if (!edge.is_fed()) {
+    keep_trouble();
+    joiner_.end(edge.part, clock_.now());
+    apply_decisions(after);
+  }
+  leaves_ = true;
+  retire();
+}
+
+void SetQueue::begin(const Edge& edge) {
+  if (!edge.is_fed()) return;
+  last_trouble_.clear();
+  joiner_.begin(edge.part);
+}
+
+bool SetQueue::waits(int source) const {
+  const auto is_of = [source](const auto& part) { return part && part->stamp.source == source; };
+  return std::ranges::any_of(edges_, [&](const auto& edge) { return holds(*edge->lanes.front(), source); }) ||
+         std::ranges::any_of(ready_, [&](const Set& set) { return std::ranges::any_of(set.parts, is_of); });
+}
+
+void SetQueue::retire() {
+  if (!std::exchange(leaves_, false) || stop_.closed) return;
+  std::map<int, Change> ended;  // and the change up to which the end holds
+  std::set<int> staying;
+  for (const auto& edge : edges_) {
+    for (const auto& feed : edge->feeds) {
+      auto& upto = ended[feed.source];
+      upto = std::max(upto, feed.reached);
+      if (!feed.ended) staying.insert(feed.source);
+    }
+  }
+  for (const auto& [source, upto] : ended) {
+    if (staying.contains(source)) continue;
+    if (waits(source)) {
+      leaves_ = true;
+      continue;
+    }
+    for (const auto& edge : edges_) {
+      std::erase_if(edge->feeds, [of = source](const Feed& each) { return each.source == of; });
+    }
+    lanes_.add_gone({source, upto});
+  }
 }
 
 void SetQueue::forget(const Edge& edge, Aftermath& after) {
@@ -224,6 +292,7 @@ bool SetQueue::take(bool newest, Delivery& out) {
     apply_decisions(out);
   }
   drop_old(out);
+  retire();
   while (!ready_.empty()) {
     if (newest && ready_.size() > 1) {
       drop_oldest(DropCause::Skipped, out);

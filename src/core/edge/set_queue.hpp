@@ -30,6 +30,7 @@ struct JoinRules {
   double within = 0;                // 0 with JoinBy::Seq
   std::optional<double> wait = {};  // seconds; nullopt: without limit
   bool partial = false;
+  bool one_source = false;  // the samples of a set are of the same source
 };
 
 /// The time of a sample by which a join compares: with JoinBy::Seq its number, and its part behind the point.
@@ -59,6 +60,16 @@ struct StarvedJoin {
 ///
 /// No timer is needed for the end of a sample's wait. A consumer that waits looks again after `wait` seconds at
 /// the latest, which is before the end of each sample that arrives meanwhile.
+///
+/// Note [The sources of a join]
+/// The source of a parent may be exchanged while the join runs. A parent has ended for the joiner as long as no source
+/// feeds its edge (Edge::feeds), and goes on with the next one. The edge itself ends with its parent. A source is
+/// reported as gone when it has ended on all edges and none of its samples waits.
+///
+/// Two sources may take turns on their way through slow nodes. So once a sample of the next source has come on an edge,
+/// further ones of the source before are dropped as `unmatched`: else the times of the parent would go back and forth
+/// (J7). If all parents had the same source when the join was added, their samples have equal numbers only because of
+/// that. So the first sample of the next source on any edge begins the join again for all parents.
 class SetQueue {
  public:
   /// All edges of the lanes are parents, and the first one is that of the reference.
@@ -68,7 +79,10 @@ class SetQueue {
   bool put(Lane& lane, AnySample&& sample, Aftermath& after, std::optional<std::string>& warning);
   /// Takes the oldest set, or the newest one; the older ones are dropped then. False: there is none.
   bool take(bool newest, Delivery& out);
+  /// A source on the edge, or the edge itself, has ended.
   void end(const Edge& edge, Aftermath& after);
+  /// A source has begun on the edge.
+  void begin(const Edge& edge);
   /// An edge is about to be removed: its samples are in no set any more. The sets go too, unless they may be
   /// partial.
   void forget(const Edge& edge, Aftermath& after);
@@ -89,6 +103,12 @@ class SetQueue {
     TimePoint decided{};
   };
 
+  /// The source of the last sample, and the change that began its stream.
+  struct Current {
+    int source = -1;
+    Change begun = 0;
+  };
+
   [[nodiscard]] Lane& lane_of(std::size_t part) const { return *edges_[part]->lanes.front(); }
   [[nodiscard]] const std::string& name_of(std::size_t part) const {
     return edges_[part]->options.parent_name;
@@ -97,6 +117,11 @@ class SetQueue {
   bool admit(Lane& lane, AnySample& sample, Aftermath& after);
   /// Returns false if the sample's time is not known, and it was dropped.
   bool take_clock(Lane& lane, AnySample& sample);
+  /// Whether the sample is of a source that another one has followed. See Note [The sources of a join].
+  [[nodiscard]] bool is_outdated(const Edge& edge, int source, TimePoint now);
+  [[nodiscard]] bool waits(int source) const;
+  /// Reports the sources that have ended and have no waiting samples.
+  void retire();
   /// Whether a set was made.
   bool apply_decisions(Aftermath& after);
   void make_set(const Joiner::Decision& decision);
@@ -128,12 +153,14 @@ class SetQueue {
   std::uint64_t partial_ = 0;
   Timings spread_;
   Timings waited_;
+  std::vector<Current> current_;                   // of each parent; with one_source the first is for all
   std::vector<std::optional<Utc>> without_clock_;  // of each parent: of its last sample, if that had no clock
   std::optional<TimePoint> fruitless_since_;       // there was no whole set since then
   std::vector<bool> overflowed_;                   // of each parent: its queue was full since then
   bool reported_ = false;                          // that there is none
   bool width_known_ = false;                       // whether `within` is too long was looked at
   std::string last_trouble_;                       // at the end, as JoinStats::trouble
+  bool leaves_ = false;                            // a source has ended and was not reported
 };
 
 }  // namespace freshframe::core

@@ -63,6 +63,15 @@ void Joiner::end(std::size_t parent, TimePoint now) {
   decide(now);
 }
 
+void Joiner::restart(TimePoint now) {
+  advance(now);
+  for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    drop(i, now, inputs_[i].waiting.size());
+    inputs_[i].last_time.reset();
+  }
+  given_up_.reset();
+}
+
 std::optional<TimePoint> Joiner::next_time() const {
   std::optional<TimePoint> first;
   if (!wait_) return first;

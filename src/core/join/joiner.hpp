@@ -76,10 +76,14 @@ class Joiner {
   void put(std::size_t parent, double time, TimePoint now);
   /// No more samples of `parent` will arrive.
   void end(std::size_t parent, TimePoint now);
+  /// Samples of a parent that has ended will arrive again, of its next source.
+  void begin(std::size_t parent) noexcept { inputs_[parent].ended = false; }
   /// Decides what is due until `now`.
   void advance(TimePoint now);
   /// When advance() has the next decision to make; nullopt: not before the next put() or end().
   [[nodiscard]] std::optional<TimePoint> next_time() const;
+  /// Drops all waiting samples. Nothing of the old times is remembered.
+  void restart(TimePoint now);
   /// The waiting samples of `parent` go without a decision.
   void forget(std::size_t parent) noexcept { inputs_[parent].waiting.clear(); }
   /// All waiting samples go without a decision, as after close().

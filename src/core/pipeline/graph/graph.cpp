@@ -230,6 +230,7 @@ void Graph::find_sources(int node, std::set<int>& known) {
   for (const auto& wire : here.wires) {
     if (!has(wire.parent)) continue;
     find_sources(wire.parent, known);
+    if (!here.passes_on(wire)) continue;
     for (const int source : sources_of_node(wire.parent)) {
       if (wire.source < 0 || wire.source == source) all.insert(source);
     }

@@ -94,6 +94,9 @@ class Graph {
     // up to this change.
     std::map<int, Change> reached;
     std::map<int, Change> kept_ends;  // see keep_end()
+
+    /// Whether results have the stamps of samples that come there. Sets of a join have the stamps of its reference.
+    [[nodiscard]] bool passes_on(const Wire& wire) const { return !join || &wire == &wires.front(); }
   };
 
   // ---- building

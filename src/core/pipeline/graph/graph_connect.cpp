@@ -56,9 +56,10 @@ void Graph::connect(const AnyPort& parent, int child, const ConnectOptions& opti
   if (const auto whose = takes_one_source(*this); !whose.empty()) {
     wires.pop_back();
     find_sources();
-    throw GraphError(whose + ", below '" + node.name() +
-                     "', takes the samples of one source: choose one for it with port.of(camera) before '" +
-                     runner(parent.node).name() + "' is connected");
+    throw GraphError(
+        whose + ", below '" + node.name() +
+        "', takes the samples of one source: choose one for it with port.of(camera), or disconnect() the other, before '" +
+        runner(parent.node).name() + "' is connected");
   }
   if (!wired_) return;
   hold_open(merge);
@@ -79,7 +80,7 @@ void Graph::begin_below(int node, const Sources& sources, Change change) {
       if (wire.source < 0 || wire.source == source) passing.push_back(source);
     }
     if (passing.empty()) return;
-    if (consumer >= 0) {
+    if (consumer >= 0 && place(consumer).passes_on(wire)) {
       begin_below(consumer, passing, change);
       for (const int source : passing) place(consumer).reached[source] = change;
     }

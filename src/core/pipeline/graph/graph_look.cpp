@@ -182,13 +182,18 @@ std::vector<int> with_all_below(const Graph& graph, int index) {
   return {going.begin(), going.end()};
 }
 
+// A source that is being removed gives way to another one.
 std::string takes_one_source(const Graph& graph) {
+  const auto stays = [&](int source) {
+    return graph.has(source) && graph.runner(source).life().removal() == nullptr;
+  };
   const auto joins_several = [&](const Wire& wire) {
     return wire.joined && wire.source < 0 && graph.has(wire.parent) &&
-           graph.sources_of_node(wire.parent).size() > 1;
+           std::ranges::count_if(graph.sources_of_node(wire.parent), stays) > 1;
   };
   for (const auto& [number, each] : graph.places()) {
-    const bool shows_several = each.runner->node()->needs_one_source() && each.sources->size() > 1;
+    const bool shows_several =
+        each.runner->node()->needs_one_source() && std::ranges::count_if(*each.sources, stays) > 1;
     if (shows_several || std::ranges::any_of(each.wires, joins_several))
       return "'" + each.runner->name() + "'";
   }

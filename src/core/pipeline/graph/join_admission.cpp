@@ -142,7 +142,7 @@ JoinRules Admission::resolve_join(const std::string& name, std::span<const AnyPo
                      " joins samples of live sources and needs wait=, the seconds that a "
                      "sample waits for the others of its set");
   }
-  return {by, join.within.value_or(0), join.wait, join.partial};
+  return {by, join.within.value_or(0), join.wait, join.partial, one_source};
 }
 
 }  // namespace freshframe::core
