@@ -29,7 +29,7 @@ def watch(camera: str, url: str, results: queue.SimpleQueue[Item]) -> None:
         try:
             pipeline = ff.Pipeline(name=camera)
             reader = pipeline.reader(pipeline.add(ff.CircleTracker(), pipeline.add(ff.open(url))))
-            with pipeline.start():
+            with pipeline:
                 for sample in reader:
                     results.put((camera, sample.value, sample.captured))
         except ff.FreshframeError as error:

@@ -281,7 +281,7 @@ def measured(pipeline: ff.Pipeline, port: Any, seconds: float, then: Callable[[]
             ages.append((now := time.monotonic(), now - sample.captured))
 
     thread = threading.Thread(target=read)
-    with pipeline.start():
+    with pipeline:
         began = time.monotonic() + WARM_UP
         thread.start()
         time.sleep(WARM_UP + seconds)

@@ -65,7 +65,7 @@ def play(path: str, seconds: float, queue: ff.Queue | None) -> Run:
     burns = Burns()
     if queue is not None:
         pipeline.add(burns, video, name="burns", queue=queue)
-    with pipeline.start():
+    with pipeline:
         time.sleep(seconds)
         stats = pipeline.stats()
     edges = {edge.child: edge for edge in stats.edges}

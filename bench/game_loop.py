@@ -70,7 +70,7 @@ def tracking(seconds: float) -> Game:
     pipeline = ff.Pipeline()
     scene = pipeline.add(ff.open(SCENE))
     reader = pipeline.reader(pipeline.add(ff.CircleTracker(), scene), frames=False)
-    with pipeline.start():
+    with pipeline:
         time.sleep(WARM_UP)
         return play(seconds, reader.latest)
 

@@ -51,7 +51,7 @@ def changes(count: int) -> dict[str, float]:
     """add() of a source, add() of a native node below it, remove() of both."""
     pipeline = ff.Pipeline(keep_running=True)
     times: dict[str, list[float]] = {"add_source": [], "add_node": [], "remove": []}
-    with pipeline.start():
+    with pipeline:
         for i in range(count):
             spent, camera = timed(partial(pipeline.add, ff.open(SMALL), name=f"cam{i}"))
             times["add_source"].append(spent)
@@ -73,7 +73,7 @@ def batch_below_a_merge() -> int:
     first = pipeline.add(same, cameras, name="first", batch=ff.Batch(2, max_wait=0.3))
     second = pipeline.add(same, first, name="second", batch=ff.Batch(2, max_wait=0.3))
     reader = pipeline.reader(second, queue=ff.Queue(100))
-    with pipeline.start():
+    with pipeline:
         return sum(1 for _ in reader)
 
 
@@ -86,7 +86,7 @@ def beside_a_camera_that_is_away(seconds: float) -> tuple[int, int]:
     ]
     batch = pipeline.add(same, cameras, name="batch", batch=ff.Batch(3, max_wait=0.1))
     reader = pipeline.reader(batch, queue=ff.Queue(4 * count))
-    with pipeline.start():
+    with pipeline:
         time.sleep(seconds + 1)
         got = 0
         while reader.poll() is not None:
@@ -175,7 +175,7 @@ def ages_beside_changes(seconds: float, rounds: int) -> tuple[dict[str, float], 
         spent[phase] = (time.process_time() - began) / seconds
         ages[phase].append(quantile(sorted(seen), 0.99))
 
-    with pipeline.start():
+    with pipeline:
         thread = threading.Thread(target=beside.run)
         thread.start()
         for _ in range(rounds):
@@ -232,7 +232,7 @@ def many_cameras(count: int) -> dict[str, Any]:
                 starved.append(name)
             pipeline.remove(camera)
 
-    with pipeline.start():
+    with pipeline:
         consumer = threading.Thread(target=consume)
         consumer.start()
         pipeline.remove(pipeline.add(ff.open(SMALL), name="warm"))
@@ -300,7 +300,7 @@ def replaced(source: ff.Source[int], swaps: int, *, join: bool = False) -> dict[
             values.append(sample.value)
             ages.append((time.monotonic() - sample.captured) * MS)
 
-    with pipeline.start():
+    with pipeline:
         consumer = threading.Thread(target=consume)
         consumer.start()
         for number in range(swaps):
@@ -340,7 +340,7 @@ def replaced_camera(swaps: int) -> dict[str, float]:
                 before = sample.captured
                 seqs.append(sample.seq)
 
-    with pipeline.start():
+    with pipeline:
         consumer = threading.Thread(target=consume)
         consumer.start()
         for number in range(swaps):

@@ -122,7 +122,7 @@ def main() -> None:
             source = pipeline.add(ff.open(camera.url), name="door")
             pipeline.add(look, source.packets)
             reader = pipeline.reader(source, queue=ff.LATEST)
-            with pipeline.start():
+            with pipeline:
                 time.sleep(13)
                 questions: dict[str, Question] = {
                     "now()": lambda: [look.now()],

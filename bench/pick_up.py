@@ -70,7 +70,7 @@ def play(scene: str, seconds: float) -> dict[str, list[float]]:
     ]
     times: dict[str, list[float]] = {name: [] for name, _ in looks}
     clock = time.perf_counter_ns
-    with pipeline.start():
+    with pipeline:
         time.sleep(WARM_UP)
         began = time.perf_counter()
         for refresh in range(round(seconds * RATE)):

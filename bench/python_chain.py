@@ -81,7 +81,7 @@ def nodes(length: int, samples: int, hertz: float = 0) -> Run:
     for _ in range(length):
         port = pipeline.add(same, port)
     reader = pipeline.reader(port)
-    with pipeline.start():
+    with pipeline:
         return measured(samples, length, (sample.value for sample in reader))
 
 

@@ -30,7 +30,7 @@ import sys, time, freshframe as ff
 pipeline = ff.Pipeline()
 camera = pipeline.add(ff.open(sys.argv[1]))
 pipeline.add(ff.VideoFile(sys.argv[2]), camera.packets if sys.argv[3] == "copy" else camera)
-with pipeline.start():
+with pipeline:
     time.sleep(float(sys.argv[4]))
 """
 

@@ -56,7 +56,7 @@ def node(samples: int) -> float:
     port = pipeline.add(many, pipeline.add(Samples(samples)), name="many")
     pipeline.reader(port, queue=ff.Queue(samples * PER_SAMPLE, "block"))
     began = time.perf_counter()
-    with pipeline.start():
+    with pipeline:
         while pipeline.stats().nodes["many"].state != "ended":
             time.sleep(0.002)
         return 1e6 * (time.perf_counter() - began) / (samples * PER_SAMPLE)

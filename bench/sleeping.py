@@ -63,7 +63,7 @@ def phase() -> None:
 
 
 before = memory()
-with pipeline.start():
+with pipeline:
     time.sleep(4)
     phase()
     time.sleep(seconds)

@@ -40,7 +40,7 @@ pipeline = ff.Pipeline()
 camera = pipeline.add(ff.open(sys.argv[1]))
 publish = ff.Publish(sys.argv[2])
 pipeline.add(publish, camera.packets)
-with pipeline.start():
+with pipeline:
     sys.stdin.read()
     print(publish.stats(), flush=True)
 """

@@ -68,7 +68,7 @@ def main() -> None:
                 pipeline.add(lambda frame: None, camera, name=f"{name}, read")
                 kinds[name] = SCENES[scene].ends_as
         names = list(kinds)
-        with pipeline.start():
+        with pipeline:
             told = watch(pipeline, names, options.minutes * 60)
             seen = frames_of(pipeline, names)
             false = [f"{name}: {', '.join(found)}" for name, found in told.items() if found]

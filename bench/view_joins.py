@@ -101,7 +101,7 @@ def served(group: int, port: int, origins: Sequence[str] = ()) -> Iterator[None]
     with RtspServer(film(10 * FPS, group=group)) as camera:
         pipeline = ff.Pipeline()
         door = pipeline.add(ff.open(camera.url, **PATIENT), name="door")
-        with pipeline, pipeline.serve("127.0.0.1", port, view=door, origins=list(origins)):
+        with pipeline, pipeline.serve(host="127.0.0.1", port=port, view=door, origins=list(origins)):
             yield
 
 

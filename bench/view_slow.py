@@ -157,7 +157,7 @@ def main() -> None:
         door = pipeline.add(ff.open(camera.url, **PATIENT), name="door")
         with nginx(port) as proxy, slow_link(proxy, bytes_per_second / 2, down=True) as near:
             site = f"http://127.0.0.1:{near}"
-            with pipeline, pipeline.serve("127.0.0.1", port, view=door, origins=[site]) as _:
+            with pipeline, pipeline.serve(host="127.0.0.1", port=port, view=door, origins=[site]) as _:
                 page.load(f"{site}/view.html#port=door")
                 page.until("return document.querySelector('freshframe-view')?.shadowRoot != null")
                 page.run(WATCH)

@@ -16,5 +16,7 @@ signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 pipeline = ff.Pipeline("watch")
 camera = pipeline.add(ff.open(os.environ["CAMERA"]))
 drawn = pipeline.add(ff.Annotate(), pipeline.add(ff.CircleTracker(), camera))
-pipeline.serve("0.0.0.0", int(os.environ.get("PORT", "8080")), view=drawn, token=os.environ["TOKEN"])
+pipeline.serve(
+    host="0.0.0.0", port=int(os.environ.get("PORT", "8080")), view=drawn, token=os.environ["TOKEN"]
+)
 pipeline.run()

@@ -15,7 +15,7 @@ camera = pipeline.add(ff.open(url), name="camera")
 look, ask = ff.Look(back=seconds), ff.Ask(server, model=model)
 pipeline.add(look, camera)
 pipeline.add(ask, camera, on_error="skip")
-with pipeline.start():
+with pipeline:
     time.sleep(seconds)
     look.now(max_age=2)  # raises StaleFrameError: a model would tell old pictures as news
     answer = ask.ask(question, snapshots=look.back(seconds, 4)).result(60)

@@ -84,7 +84,7 @@ def main() -> None:
     source = ff.open(int(options.source) if options.source.isdecimal() else options.source)
     pipeline = ff.Pipeline()
     app = make_app(pipeline, source)
-    with pipeline.start():
+    with pipeline:
         app.run(port=options.port, threaded=True)
 
 

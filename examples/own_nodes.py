@@ -34,7 +34,7 @@ def main(video: str) -> None:
     pipeline = ff.Pipeline()
     level = pipeline.add(brightness, pipeline.add(ff.open(video)))
     jumps = pipeline.reader(pipeline.add(Flicker(threshold=5), level))
-    with pipeline.start():
+    with pipeline:
         for sample in jumps:
             print(sample.value)
     print(pipeline)

@@ -19,7 +19,7 @@ def main() -> None:
     tracks = pipeline.add(ff.CircleTracker(), pipeline.add(ff.open(SCENE)))
     counts = pipeline.add(ff.LineCounter((0, 180), (640, 180)), tracks)
     pictures = pipeline.reader(pipeline.add(ff.Annotate(), counts))
-    with pipeline.start():
+    with pipeline:
         last = [sample.value for sample in pictures][-1]
     ff.write_picture(last, path)
 

@@ -26,7 +26,7 @@ A call holds the GIL unless its entry says "GIL: released". Everything here is a
 """
 PROVISIONAL = "*[Provisional](../stability.md#provisional-names).*"
 SECTIONS: dict[str, tuple[str, ...]] = {
-    "Pipelines": ("Pipeline", "Port", "stream", "types.Stream", "stop_all"),
+    "Pipelines": ("Pipeline", "Port", "stream", "types.Stream"),
     "Samples and readers": (
         *("Sample", "types.Stamp", "Reader", "Frame", "types.Packet", "Circles", "Detections"),
         *("types.LineCounts", "types.ZoneCounts", "types.ZonesCounts", "types.Crossing", "types.Visit"),
@@ -80,7 +80,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "types.PresenceEvent",
     ),
     "Queues": ("Queue", "LATEST", "NEXT", "LOSSLESS", "RECORDING"),
-    "Statistics and the dashboard": ("types.Dashboard", "show", "stats"),
+    "Statistics and the dashboard": ("types.Dashboard", "stats"),
     "Fleets": ("fleet",),
     "Native code": ("native",),
     "The GIL": ("gil",),

@@ -64,7 +64,7 @@ def main() -> int:
         browser.started(Path(profile)) as page,
     ):
         url = pipeline.serve(view=views).url
-        with pipeline.start():
+        with pipeline:
             page.size(1440, 900)
             page.open(url)
             time.sleep(options.seconds)

@@ -29,7 +29,7 @@ def play(source: str, seconds: float | None) -> tuple[int, int]:
     shown = used = 0
     last_seq = -1
     began = pygame.time.get_ticks()
-    with pipeline.start():
+    with pipeline:
         while seconds is None or pygame.time.get_ticks() - began < 1000 * seconds:
             if any(event.type == pygame.QUIT for event in pygame.event.get()):
                 break

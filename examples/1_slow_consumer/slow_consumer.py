@@ -57,7 +57,7 @@ def main() -> None:
     debugger, consumer = Debugger(), SlowConsumer(options.slow)
     pipeline.add(debugger, parent=camera)
     pipeline.add(consumer, parent=camera)
-    with pipeline.start():
+    with pipeline:
         pipeline.wait(timeout=options.seconds)
 
     print(f"\nDebugger saw {len(debugger.seen)} frames, the Slow Consumer {consumer.seen}")

@@ -61,7 +61,7 @@ def main(video: str) -> None:
         python = pipeline.add(MotionInNumPy(), frames, name="NumPy")
         readers = pipeline.reader(native), pipeline.reader(python)
         pairs = same = 0
-        with pipeline.start():
+        with pipeline:
             for ours, theirs in zip(*readers, strict=True):
                 pairs += 1
                 same += np.array_equal(ours.value["xy"], theirs.value["xy"])

@@ -49,7 +49,7 @@ def main(video: str) -> None:
     nodes.append(pipeline.add(centroid_in_numpy, frames, name="NumPy"))
     readers = [pipeline.reader(node) for node in nodes]
     furthest = 0.0
-    with pipeline.start():
+    with pipeline:
         for ours, theirs in zip(*readers, strict=True):
             furthest = max(furthest, float(np.abs(ours.value - theirs.value).max()))
     print(f"the two differ by at most {furthest:.4f} pixels")

@@ -41,7 +41,6 @@ from ._interpreter import start_folder as _start_folder  # noqa: F401  (before t
 from ._media.video import VideoFile, open, read_picture, write_picture
 from ._native import Frame, Reader, Sample
 from ._pipeline import async_iterator as _async_iterator
-from ._pipeline.life import stop_all
 from ._pipeline.pipeline import Pipeline
 from ._results import Circles, Detections
 
@@ -63,7 +62,6 @@ if _typing.TYPE_CHECKING:
     from ._media.segments import Keep
     from ._process.options import Process
     from ._shortcuts.probe import probe
-    from ._shortcuts.show import show
     from ._shortcuts.stream import stream
     from ._sinks.nodes import Csv, JsonLines
     from ._spool.presence import Presence
@@ -102,7 +100,6 @@ _LATER = {
     "Keep": "_media.segments",
     "Process": "_process.options",
     "probe": "_shortcuts.probe",
-    "show": "_shortcuts.show",
     "stream": "_shortcuts.stream",
     **dict.fromkeys(("Csv", "JsonLines"), "_sinks.nodes"),
     "Presence": "_spool.presence",
@@ -191,9 +188,7 @@ __all__ = [
     "open",
     "probe",
     "read_picture",
-    "show",
     "stamped",
-    "stop_all",
     "stream",
     "write_picture",
 ]

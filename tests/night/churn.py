@@ -233,7 +233,7 @@ def churn(seconds: float, *, seed: int = 1) -> tuple[int, list[str], dict[str, f
         rounds = _Rounds(cameras, seed, Path(folder))
         reader = rounds.pipeline.reader(rounds.replaced)
         reading = threading.Thread(target=lambda: asyncio.run(_read_for_ever(reader)), name="async")
-        with rounds.pipeline.start():
+        with rounds.pipeline:
             reading.start()
             while (past := time.monotonic() - began) < seconds:
                 rounds.run_one()

@@ -190,7 +190,7 @@ def soak(seconds: float) -> tuple[int, list[str], dict[str, float]]:
         pipeline.add(ff.Spool(folder / "box", receiver.send, max_bytes=1 << 20), circles, name="spool")
         network = pipeline.add(ff.open(server.url), name="network")
         light = pipeline.reader(pipeline.add(nodes.mean, network, name="light"))
-        with pipeline.start():
+        with pipeline:
             while (past := time.monotonic() - began) < seconds:
                 light.latest()
                 gc.collect()
@@ -358,7 +358,7 @@ def healthy(seconds: float) -> tuple[int, list[str], dict[str, float]]:
             ran += 1
             pipeline = ff.Pipeline(build.__name__.strip("_"))
             reading = threading.Thread(target=_read, args=(build(pipeline, _Servers(bright, dim)),))
-            with _gil_watch(0.25) as stalls, pipeline.start():
+            with _gil_watch(0.25) as stalls, pipeline:
                 reading.start()
                 pipeline.why()
                 try:

@@ -211,7 +211,7 @@ class _Run:
     def _go(self, later: set[str]) -> None:
         program, outcome = self.program, self.outcome
         try:
-            with self.pipeline.start():
+            with self.pipeline:
                 for step in program.steps:
                     if step.kind in READERS and step.name not in later:
                         self.start_reading(step)

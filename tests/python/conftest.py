@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from rigs.command_line import SCENE, Process
 from rigs.repeated import pytest_pyfunc_call, pytest_terminal_summary  # noqa: F401
-from support import WATCHDOG, Gate, check_books, until
+from support import WATCHDOG, Gate, check_books, open_dashboard, until
 
 import freshframe as ff
 from freshframe._cli import main
@@ -126,8 +126,8 @@ def pipelines() -> Iterator[list[ff.Pipeline]]:
     Gate.open_all()
     for pipeline in made:
         pipeline.stop()
-        if pipeline.dashboard is not None:
-            pipeline.dashboard.close()
+        if (page := open_dashboard(pipeline)) is not None:
+            page.close()
         check_books(pipeline)
     until(lambda: set(threading.enumerate()) <= before_python, "the Python threads of the test to end")
     until(

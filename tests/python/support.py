@@ -48,6 +48,13 @@ def mypy_path() -> list[str]:
     return [] if folder.name == "site-packages" else [str(folder)]
 
 
+def open_dashboard(pipeline: ff.Pipeline) -> ff.types.Dashboard | None:
+    """The dashboard that serves it now."""
+    from freshframe._look import dashboard  # noqa: PLC0415  (few tests have one)
+
+    return dashboard.of(pipeline._engine)
+
+
 def until(condition: Callable[[], object], what: str | Callable[[], str]) -> None:
     """Waits until `condition()` is true. `what` describes the condition in the message of a test that
     hangs."""

@@ -75,8 +75,7 @@ def lost(page: Page, stack: ExitStack, folder: Path) -> None:
     pipeline, drawn = pipelines.example()
     page.open(served(stack, pipeline, view=[drawn]))
     page.until_picture()
-    assert pipeline.dashboard is not None
-    pipeline.dashboard.close()
+    pipeline.serve().close()
     page.until("return document.querySelector('.banner[data-kind=lost]').checkVisibility()")
 
 

@@ -34,7 +34,7 @@ PROGRAM = """
     pipeline.add(lambda frame: None, camera, name="python")
     print(pipeline.serve(port=int(sys.argv[2]), view=camera), flush=True)
     hold = ctypes.PyDLL(None).usleep  # a C function that is called with the GIL held
-    with ff.gil.watch(), pipeline.start():
+    with ff.gil.watch(), pipeline:
         for line in sys.stdin:
             hold(int(line))
 """
@@ -167,8 +167,7 @@ def test_a_page_whose_token_is_no_longer_good_says_so(page: Page, running: Run) 
     url = running(pipeline, token="the-first-of-two-tokens")
     page.open(url)
     page.until("return document.getElementById('phase').textContent === 'running'")
-    assert pipeline.dashboard is not None
-    pipeline.dashboard.close()
+    pipeline.serve().close()
     pipeline.serve(port=urllib.parse.urlsplit(url).port or 0, token="the-second-of-two-tokens")
     page.until("return document.querySelector('.banner[data-kind=lost]').textContent.includes('refuses')")
     assert "token" in page.text(".banner[data-kind=lost]")

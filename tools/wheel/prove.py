@@ -153,7 +153,7 @@ def serve() -> object:
         ff.Annotate(), pipeline.add(ff.CircleTracker(), pipeline.add(ff.open("demo:circles?fps=30")))
     )
     sizes: dict[str, int] = {}
-    with pipeline.serve(view=drawn) as dashboard, pipeline.start():
+    with pipeline.serve(view=drawn) as dashboard, pipeline:
         root = dashboard.url.rstrip("/")
         limit = time.monotonic() + PATIENCE
         while True:

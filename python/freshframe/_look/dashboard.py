@@ -87,6 +87,23 @@ class Dashboard(ClosedByWith):
         address = f"{self.url.partition('?')[0]}api/picture/{quote(name, safe='')}"
         return f"{address}.{'jpg' if still else 'mjpg'}" + (f"?{urlencode(query)}" if query else "")
 
+    def show(self, *, window: bool = True) -> None:
+        """Opens the page on this machine's screen, in a process that stays open when the pipeline ends.
+
+        Args:
+            window: True: an app window of Chromium, Chrome, Edge or Brave if one of them is installed.
+                Otherwise, and with False: a tab of the default browser.
+
+        Raises:
+            FreshframeError: No display or no browser was found. The page is served anyway, and the message
+                contains its URL.
+            OptionTypeError: ``window`` is not a bool.
+        """
+        with fork.loading():
+            from .window import open_page  # noqa: PLC0415  (few programs open it themselves)
+
+        open_page(self.url, as_window=_check.flag("window", window))
+
     def embed(self, port: Port[Any] | str, *, labels: str | None = None) -> str:
         """HTML for a page of your own: the port's live video, with results drawn on it.
 
@@ -343,8 +360,8 @@ def serve(engine: _native.Engine, wanted: Request) -> Dashboard:
             ]
             raise StateError(
                 f"this pipeline is already served at {dashboard.url.partition('?')[0]} with another "
-                f"{' and another '.join(other)}: pipeline.dashboard is that dashboard, as is serve() without "
-                "arguments; close() it before you serve with others"
+                f"{' and another '.join(other)}: serve() without arguments returns that dashboard; close() "
+                "it before you serve with others"
             )
         return dashboard
 

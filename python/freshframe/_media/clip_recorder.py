@@ -51,7 +51,7 @@ class ClipRecorder(NativeNode["Frame | Packet", None]):
         >>> pipeline = ff.Pipeline()
         >>> clips = ff.ClipRecorder(before=1, after=1)
         >>> recorder = pipeline.add(clips, pipeline.add(ff.open("demo:circles?frames=60&size=320x240")))
-        >>> with pipeline.start():
+        >>> with pipeline:
         ...     clips.save("event.mp4")
     """
 

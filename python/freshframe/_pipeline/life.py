@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from .. import _check, _native
+from .. import _native
 from .._errors import StateError, StopTimeoutError
 from .._interpreter import exit_hooks, fork, log
 from .._interpreter.log import logger
@@ -85,13 +85,13 @@ def keep(started: Running) -> None:
         logger.warning(
             "%d pipelines without a name are running: each runs until its stream ends or stop() is called, "
             "also when the program keeps no reference to it. Stop those that are no longer needed, such as "
-            "with freshframe.stop_all(), or name them: freshframe.Pipeline('yard')",
+            "with freshframe.Pipeline.stop_all(), or name them: freshframe.Pipeline('yard')",
             _MANY,
         )
     if named and same:
         logger.warning(
-            "another pipeline named %r is running; stop it, call freshframe.stop_all(), or give them "
-            "different names",
+            "another pipeline named %r is running; stop it, call freshframe.Pipeline.stop_all(), or give "
+            "them different names",
             started.name,
         )
 
@@ -148,17 +148,8 @@ def forget_stopped() -> None:
     _join_log_thread(idle)
 
 
-def stop_all(timeout: float = 5.0) -> None:
-    """Stops all running pipelines of this process, as in a notebook before a cell runs again.
-
-    Args:
-        timeout: Seconds for all of them together.
-
-    Raises:
-        StopTimeoutError: Nodes are still busy after ``timeout`` seconds; ``nodes`` names them.
-    GIL: released while waiting.
-    """
-    timeout = _check.timeout(timeout)
+def stop_all(timeout: float) -> None:
+    """As Pipeline.stop_all()."""
     pipelines = _all_running()
     for pipeline in pipelines:
         pipeline.engine.request_stop()

@@ -18,8 +18,6 @@ from .runners import Runners
 from .signatures import with_overloads
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
-
     from .._graph.batch import Batch
     from .._graph.join import Join
     from .._graph.port import Port
@@ -55,7 +53,7 @@ class Pipeline(RunByWith):
         >>> pipeline = ff.Pipeline()
         >>> camera = pipeline.add(ff.open("demo:circles?frames=30"))
         >>> circles = pipeline.reader(pipeline.add(ff.CircleTracker(), camera))
-        >>> with pipeline.start():
+        >>> with pipeline:
         ...     for sample in circles:
         ...         last = sample.seq
         >>> last
@@ -317,8 +315,8 @@ class Pipeline(RunByWith):
 
     # ---- life
 
-    def start(self) -> Self:
-        """Opens every node and source, then lets samples flow. Returns self, for ``with pipeline.start():``.
+    def start(self) -> None:
+        """Opens every node and source, then lets samples flow. ``with pipeline:`` also stops it at the end.
 
         Raises:
             GraphError: The graph cannot run.
@@ -342,7 +340,6 @@ class Pipeline(RunByWith):
                 self._stop_quietly()
             raise
         self._runners.start_beside(self._graph)
-        return self
 
     def wait(self, timeout: float | None = None) -> bool:
         """Waits until the pipeline has ended.
@@ -424,6 +421,19 @@ class Pipeline(RunByWith):
             self._join_threads()
             life.forget_stopped()
 
+    @staticmethod
+    def stop_all(timeout: float = 5.0) -> None:
+        """Stops all running pipelines of this process, as in a notebook before a cell runs again.
+
+        Args:
+            timeout: Seconds for all of them together.
+
+        Raises:
+            StopTimeoutError: Nodes are still busy after ``timeout`` seconds; ``nodes`` names them.
+        GIL: released while waiting.
+        """
+        life.stop_all(_check.timeout(timeout))
+
     def _join_threads(self) -> None:
         self._runners.join()
         log.drain()
@@ -432,9 +442,9 @@ class Pipeline(RunByWith):
 
     def serve(
         self,
+        *,
         host: str = "127.0.0.1",
         port: int = 0,
-        *,
         view: Port[Any] | Sequence[Port[Any]] | None = None,
         token: str | None = None,
         source_timeout: float | None = 30.0,
@@ -445,7 +455,8 @@ class Pipeline(RunByWith):
         """Serves a live dashboard of this pipeline; before, while or after it runs.
 
         Native threads serve it without the GIL, so it answers while Python is frozen. It ends with close(),
-        this pipeline's collection, or the program. A second call with equal or no arguments returns it again.
+        this pipeline's collection, or the program. Until then another call without arguments, or with the
+        same ones, returns the same dashboard.
 
         Args:
             host: Address to listen on. All but "127.0.0.1", "::1" and "localhost" need a token.
@@ -470,11 +481,6 @@ class Pipeline(RunByWith):
         """
         wanted = (host, port, view, token, source_timeout, look, look_rate, origins)
         return observation.serve(self._engine, *wanted)
-
-    @property
-    def dashboard(self) -> Dashboard | None:
-        """The dashboard that serve() returned, until it is closed."""
-        return observation.dashboard_of(self._engine)
 
     def stats(self) -> Stats:
         """A snapshot; never blocks the pipeline, works after stop()."""
@@ -553,7 +559,7 @@ class Pipeline(RunByWith):
             >>> pipeline = ff.Pipeline()
             >>> camera = pipeline.add(ff.open("demo:circles?fps=50"), name="camera")
             >>> slow = pipeline.add(lambda frame: time.sleep(0.03), camera, name="slow")
-            >>> with pipeline.start():
+            >>> with pipeline:
             ...     answer = pipeline.what_if(slow, queue=ff.NEXT)
             >>> answer.known, answer.reason[:7]
             (False, 'not yet')

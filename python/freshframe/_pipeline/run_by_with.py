@@ -38,7 +38,7 @@ class RunByWith:
     _was_left = False  # by another `with` or by run(): the loop in this one would see nothing
 
     @abstractmethod
-    def start(self) -> Self:
+    def start(self) -> None:
         """Starts it."""
 
     @abstractmethod
@@ -60,12 +60,6 @@ class RunByWith:
         if not self._engine.started or self._was_left:
             self.start()
         return self
-
-    if not TYPE_CHECKING:  # type checkers refuse the call by themselves
-
-        def __await__(self) -> object:
-            """Refuses `await pipeline.start()`."""
-            raise TypeError("a Pipeline cannot be awaited: in a coroutine write `async with pipeline:`")
 
     def _begin_run(self) -> None:
         if self._engine.on_node_thread:

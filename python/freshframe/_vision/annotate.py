@@ -68,7 +68,7 @@ class Annotate(NativeNode["Circles | Detections | LineCounts | ZoneCounts | Zone
         >>> pipeline = ff.Pipeline()
         >>> tracked = pipeline.add(ff.CircleTracker(), pipeline.add(ff.open("demo:circles?frames=3")))
         >>> drawn = pipeline.reader(pipeline.add(ff.Annotate(), tracked))
-        >>> with pipeline.start():
+        >>> with pipeline:
         ...     next(iter(drawn)).value.bgr.shape
         (720, 1280, 3)
     """

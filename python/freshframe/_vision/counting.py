@@ -54,7 +54,7 @@ class LineCounter(NativeNode["Circles | Detections", LineCounts]):
         >>> pipeline = ff.Pipeline()
         >>> tracked = pipeline.add(ff.CircleTracker(), pipeline.add(ff.open("demo:circles?frames=30")))
         >>> counts = pipeline.reader(pipeline.add(ff.LineCounter((640, 0), (640, 720)), tracked))
-        >>> with pipeline.start():
+        >>> with pipeline:
         ...     crossed = [(sample.value.forward, sample.value.backward) for sample in counts]
     """
 
@@ -158,7 +158,7 @@ class ZoneCounter(NativeNode["Circles | Detections", ZoneCounts]):
         >>> tracked = pipeline.add(ff.CircleTracker(), pipeline.add(ff.open("demo:circles?frames=30")))
         >>> zone = ff.ZoneCounter([(0, 0), (640, 0), (640, 720), (0, 720)])
         >>> counts = pipeline.reader(pipeline.add(zone, tracked))
-        >>> with pipeline.start():
+        >>> with pipeline:
         ...     inside = [len(sample.value.inside) for sample in counts]
     """
 
@@ -236,7 +236,7 @@ class Zones(NativeNode["Circles | Detections", ZonesCounts]):
         >>> tracked = pipeline.add(ff.CircleTracker(), pipeline.add(ff.open("demo:circles?frames=30")))
         >>> zones = ff.Zones({"left": [(0, 0), (0.5, 0), (0.5, 1), (0, 1)]}, relative=True)
         >>> counts = pipeline.reader(pipeline.add(zones, tracked))
-        >>> with pipeline.start():
+        >>> with pipeline:
         ...     inside = [[len(zone.inside) for zone in sample.value.values()] for sample in counts]
     """
 

@@ -162,7 +162,7 @@ def run(seed: int, seconds: float) -> dict[str, Any]:
         threading.excepthook = lambda failed: books.find(f"{failed.thread}: {failed.exc_value!r}")
         with (
             contextlib.closing(Faults(seed, plant, cameras, receiver, disk)) as faults,
-            plant.pipeline.start(),
+            plant.pipeline,
         ):
             began, early = time.monotonic(), 0
             while (past := time.monotonic() - began) < seconds:
@@ -186,8 +186,7 @@ def run(seed: int, seconds: float) -> dict[str, Any]:
             with _found(plant, "stop()", ff.StopTimeoutError):
                 plant.pipeline.stop(60)
         stats = plant.pipeline.stats()
-        if (page := plant.pipeline.dashboard) is not None:
-            page.close()
+        plant.pipeline.serve().close()
         books.audit(stats)
         disk_was_full = disk is not None and faults.counts["disk full"] > 0
         _check_receiver(plant, receiver, stats, disk_was_full=disk_was_full)

@@ -41,5 +41,5 @@ def awaited_samples(seconds: float, find: Find) -> int:
     pipeline = ff.Pipeline("awaited")
     source = pipeline.add(Ticker(_PERIOD), name="source")
     reader = pipeline.reader(source, queue=ff.NEXT)
-    with pipeline.start():
+    with pipeline:
         return asyncio.run(_read(reader, time.monotonic() + seconds, find))

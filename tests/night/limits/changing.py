@@ -132,7 +132,7 @@ class _Holders:
 def holders(seconds: float, find: Find) -> int:
     """Who keeps most frames gets no more; who comes when it has gone, and holds nothing, gets them."""
     holds, chance, rounds = _Holders(find), random.Random(1), 0
-    with holds.pipeline.start():
+    with holds.pipeline:
         ends = time.monotonic() + seconds
         while time.monotonic() < ends:
             holds.hold(chance)
@@ -221,7 +221,7 @@ def _changes_at_once(seconds: float, find: Find) -> int:
     """When no change has ended for long, this process shows its stacks and ends, also if it has the GIL."""
     crowd, before = _Crowd(find), 0
     faulthandler.dump_traceback_later(_STANDS, exit=True)
-    with crowd.pipeline.start(), ThreadPoolExecutor(_THREADS) as pool:
+    with crowd.pipeline, ThreadPoolExecutor(_THREADS) as pool:
         threads = [pool.submit(crowd.change, number, seconds) for number in range(_THREADS)]
         while wait(threads, 1).not_done:
             if sum(crowd.changes) != before:
@@ -379,7 +379,7 @@ def _shortage(seconds: float, find: Find) -> int:
     pipeline, (soft, hard) = ff.Pipeline("shortage"), resource.getrlimit(resource.RLIMIT_NOFILE)
     node = pipeline.add(len, pipeline.add(source), name="size", process=True, on_error="skip")
     reader = pipeline.reader(node)
-    with pipeline.start():
+    with pipeline:
         while time.monotonic() < ends:
             source.size = 10
             time.sleep(_RETURNED)

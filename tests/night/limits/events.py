@@ -141,7 +141,7 @@ def _count(number: int, find: Find) -> int:
         for queue in (ff.LATEST, ff.NEXT):
             slow.append(_Slow(name))
             pipeline.add(slow[-1], port, queue=queue)
-    with pipeline.start():
+    with pipeline:
         for frame in range(_FRAMES):
             for name, source in sources.items():
                 source.push_stamped(_seen(walks[name], frame), frame / _FPS, time.monotonic())
@@ -211,7 +211,7 @@ def late_changes(seconds: float, find: Find) -> int:
         pipeline = ff.Pipeline("late")
         late = [_Late(pipeline, hold, by * hold, waits=False) for hold in _HOLDS for by in _LATE_BY]
         late += [_Late(pipeline, hold, _LATE_BY[0] * hold, waits=True) for hold in _HOLDS]
-        with pipeline.start():
+        with pipeline:
             began = time.monotonic()
             while (past := time.monotonic() - began) < _SENT_FOR:
                 for one in late:

@@ -92,7 +92,7 @@ def _served(name: str) -> Iterator[tuple[ff.Pipeline, str]]:
     """A pipeline that runs, and the URL of its page."""
     pipeline = ff.Pipeline(name)
     pipeline.add(nodes.same, pipeline.add(Ticker(0.1), name="source"), name="same")
-    with contextlib.closing(pipeline.serve()) as page, pipeline.start():
+    with contextlib.closing(pipeline.serve()) as page, pipeline:
         yield pipeline, page.url
 
 

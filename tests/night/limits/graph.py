@@ -52,7 +52,7 @@ def many_sources(seconds: float, find: Find) -> int:
     pipeline = ff.Pipeline("many-sources")
     sources = [pipeline.add(Ticker(1 / _RATE), name=f"source{number}") for number in range(_SOURCES)]
     pipeline.add(busy, sources, name="busy")
-    with pipeline.start():
+    with pipeline:
         pipeline.wait(seconds)
         delivered = {edge.parent: edge.delivered for edge in pipeline.stats().edges}
     mean = sum(delivered.values()) / len(delivered)
@@ -111,7 +111,7 @@ def seconds_of_a_queue(seconds: float, find: Find) -> int:
     pipeline = ff.Pipeline("seconds-of-a-queue")
     queue = ff.Queue(64, "drop_oldest", max_seconds=_SPAN)
     pipeline.add(slow, pipeline.add(source, name="bursts"), name="slow", queue=queue)
-    with pipeline.start():
+    with pipeline:
         pipeline.wait(seconds)
     return slow.count
 
@@ -135,7 +135,7 @@ def removals(seconds: float, find: Find) -> int:
     stays, goes = (pipeline.add(Count(), name=name) for name in ("stays", "goes"))
     both = pipeline.add(nodes.same, [stays, goes], name="both")
     pipeline.add(slow, both, name="slow", queue=ff.Queue(1, "block"))
-    with pipeline.start():
+    with pipeline:
         ends = time.monotonic() + seconds
         while time.monotonic() < ends:
             pipeline.wait(_CALL)
@@ -205,7 +205,7 @@ def totals(seconds: float, find: Find) -> int:
     stays = pipeline.add(_Crossings(_PERIOD), name="stays")
     crossings = pipeline.add(ff.LineCounter((0, 50), (100, 50)), [stays], name="line")
     pipeline.add(sleeper, crossings, name="sleeper", queue=ff.LATEST)
-    with pipeline.start(), contextlib.ExitStack() as stack:
+    with pipeline, contextlib.ExitStack() as stack:
         stack.callback(sleeper.turn.release, 1000)
         ends = time.monotonic() + seconds
         while time.monotonic() < ends:
@@ -245,7 +245,7 @@ def kept_memory(seconds: float, find: Find) -> int:
     looks = 0
     pipeline = ff.Pipeline("kept-memory")
     pipeline.add(nodes.mean, pipeline.add(_OfManySizes(), name="sizes"), name="mean")
-    with pipeline.start():
+    with pipeline:
         ends = time.monotonic() + seconds
         while time.monotonic() < ends:
             pipeline.wait(1)
@@ -362,7 +362,7 @@ def _changes(seconds: float, find: Find) -> int:
     """Each kind of change for a while, and once more, when memory is compared."""
     changed, tried = _Changed(), 0
     each = seconds / len(changed.kinds) / 3
-    with changed.pipeline.start():
+    with changed.pipeline:
         for change in changed.kinds:
             _repeat(change, each)
         for change in changed.kinds:

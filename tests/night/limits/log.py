@@ -42,7 +42,7 @@ def _fail(texts: dict[str, str]) -> None:
     source = pipeline.add(_One(), name="one")
     for name, text in texts.items():
         pipeline.add(_failing(text), source, name=name, on_error="skip")
-    with pipeline.start():
+    with pipeline:
         pipeline.wait()
 
 

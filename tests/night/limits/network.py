@@ -98,7 +98,7 @@ def reminders_of_a_receiver(seconds: float, find: Find) -> int:
     receiver = _Receiver()
     with tempfile.TemporaryDirectory(prefix="reminders-") as folder, also_log_to(Lines(text=folder)) as said:
         pipeline = _spooling(folder, receiver)
-        with pipeline.start():
+        with pipeline:
             return _remind(pipeline, said, receiver.set_away, seconds, find)
 
 
@@ -107,7 +107,7 @@ def tries_of_a_spool(seconds: float, find: Find) -> int:
     receiver, outages, ends = _Receiver(), 0, time.monotonic() + seconds
     with tempfile.TemporaryDirectory(prefix="tries-") as folder:
         pipeline = _spooling(folder, receiver)
-        with pipeline.start():
+        with pipeline:
             while time.monotonic() + _TRIED + _THERE < ends:
                 receiver.set_away(True)
                 pipeline.wait(_TRIED)
@@ -161,7 +161,7 @@ def tries_of_a_camera(seconds: float, find: Find) -> int:
             server = servers[manner] = stack.enter_context(_Tried(clip))
             camera = ff.open(server.url, still=None, read_timeout=_SILENT, open_timeout=_SILENT)
             pipeline.add(nodes.mean, pipeline.add(camera, name=f"camera{number}"), name=f"mean{number}")
-        stack.enter_context(pipeline.start())
+        stack.enter_context(pipeline)
         while time.monotonic() + _TRIED + _THERE < ends:
             for manner, server in servers.items():
                 _fail(server, _MANNERS[manner])
@@ -193,7 +193,7 @@ def reminders_of_a_camera(seconds: float, find: Find) -> int:
 
         pipeline = ff.Pipeline("reminders-of-a-camera")
         pipeline.add(nodes.mean, pipeline.add(ff.open(server.url, still=None), name="camera"), name="mean")
-        with pipeline.start():
+        with pipeline:
             pipeline.wait(_THERE)
             return _remind(pipeline, said, set_away, seconds, find)
 
@@ -252,7 +252,7 @@ def publishing(seconds: float, find: Find) -> int:
         pipeline, publish = ff.Pipeline("publishing"), ff.Publish(receiver.url, timeout=_LOST_AFTER)
         source = pipeline.add(ff.open(camera.url, still=None), name="camera")
         pipeline.add(publish, source.packets, name="publish")
-        with pipeline.start():
+        with pipeline:
             ends = time.monotonic() + seconds
             while time.monotonic() < ends:
                 enough = receiver.connections + _UNREAD
@@ -307,7 +307,7 @@ def lost_packets(seconds: float, find: Find) -> int:
         pipeline = ff.Pipeline("lost-packets")
         source, before = pipeline.add(camera(), name="camera"), dict.fromkeys(counted, 0)
         pipeline.add(nodes.mean, source, name="mean")
-        with pipeline.start():
+        with pipeline:
             ends = time.monotonic() + seconds
             while time.monotonic() < ends:
                 for _ in range(10):

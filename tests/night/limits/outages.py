@@ -139,7 +139,7 @@ def replaced_in_an_outage(seconds: float, find: Find) -> int:
         camera = pipeline.add(_open(there), name="camera")
         pipeline.add(nodes.mean, camera, name="mean")
         book = _Book(pipeline, find)
-        stack.enter_context(pipeline.start())
+        stack.enter_context(pipeline)
         book.wait_for_pictures(_PICTURES)
         ends = time.monotonic() + seconds
         while time.monotonic() < ends:
@@ -228,7 +228,7 @@ def _published(seconds: float, find: Find) -> int:
 
     with contextlib.ExitStack() as stack:
         stack.callback(receiver.leave)
-        stack.enter_context(pipeline.start())
+        stack.enter_context(pipeline)
         ends = time.monotonic() + seconds
         while time.monotonic() < ends:
             published(resets=False)
@@ -279,7 +279,7 @@ def _torn_down(seconds: float, find: Find) -> int:
     with _Silent(encode("h264", 60)) as server:
         pipeline = ff.Pipeline("silent-teardowns", stall_timeout=None)
         pipeline.add(nodes.same, pipeline.add(Ticker(0.2), name="ticks"), name="same")
-        with pipeline.start():
+        with pipeline:
             ends = time.monotonic() + seconds
             while time.monotonic() < ends:
                 for _ in range(_SESSIONS):
@@ -344,7 +344,7 @@ def healthz_outages(seconds: float, find: Find) -> int:
         pipeline.add(nodes.mean, pipeline.add(_open(server), name="camera"), name="mean")
         pipeline.add(nodes.same, pipeline.add(Ticker(0.1), name="ticks"), name="same")
         page = stack.enter_context(contextlib.closing(pipeline.serve(source_timeout=_LIMIT)))
-        stack.enter_context(pipeline.start())
+        stack.enter_context(pipeline)
         health = _Health(pipeline, page.url, find)
         health.wait_until_well()
         while time.monotonic() < ends:

@@ -42,7 +42,7 @@ def questions(seconds: float, find: Find) -> int:
     token, tried = "a-token-for-the-night", 0
     page = pipeline.serve(token=token, look=look, look_rate=_QUESTIONS)
     asked = {200: deque[float](), 429: deque[float]()}  # when such answers came
-    with contextlib.closing(page), pipeline.start():
+    with contextlib.closing(page), pipeline:
         began = time.monotonic()
         while (past := time.monotonic() - began) < seconds:
             pipeline.wait(_ASKED)
@@ -69,7 +69,7 @@ def watching(seconds: float, _: Find) -> int:
         nodes.mean, pipeline.add(ff.open("demo:circles?fps=30&size=64x48"), name="camera"), name="mean"
     )
     page = pipeline.serve()
-    with contextlib.closing(page), pipeline.start(), Video(page.url.rstrip("/")) as viewer:
+    with contextlib.closing(page), pipeline, Video(page.url.rstrip("/")) as viewer:
         viewer.text("welcome")
         viewer.watch("camera")
         viewer.wait_at_most(_MINUTE)
@@ -109,7 +109,7 @@ def codecs(seconds: float, find: Find) -> int:
         camera = pipeline.add(ff.open(servers[0].url, still=None), name="camera")
         pipeline.add(nodes.mean, camera, name="mean")
         page = stack.enter_context(contextlib.closing(pipeline.serve()))
-        stack.enter_context(pipeline.start())
+        stack.enter_context(pipeline)
         viewer = stack.enter_context(Video(page.url.rstrip("/")))
         viewer.text("welcome")
         viewer.watch("camera")
@@ -187,7 +187,7 @@ def pictures_that_cannot_be(seconds: float, find: Find) -> int:
     camera = pipeline.add(source, name="camera")
     with contextlib.ExitStack() as stack:
         page = stack.enter_context(contextlib.closing(pipeline.serve(view=camera)))
-        stack.enter_context(pipeline.start())
+        stack.enter_context(pipeline)
         url = page.picture_url("camera", fps=15)
         viewers = [stack.enter_context(contextlib.closing(_Viewer(url))) for _ in range(_STAYING)]
         for _ in range(_LEAVING):

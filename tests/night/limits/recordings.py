@@ -197,7 +197,7 @@ def outages(seconds: float, find: Find) -> int:
         HttpServer(encode("mpegts", 900)) as server,
     ):
         recorded = _Recorded(server.url, Path(folder))
-        with recorded.pipeline.start():
+        with recorded.pipeline:
             _there(recorded, 1)
             while time.monotonic() + _OUTAGE < ends:
                 _there(recorded, chance.randrange(1, _STAYS))
@@ -257,7 +257,7 @@ def _bytes_per_second(folder: Path) -> float:
     """Of a clip of these pictures."""
     clips = ff.ClipRecorder(before=_LONGEST, after=0)
     feed = _Feed(clips)
-    with feed.pipeline.start():
+    with feed.pipeline:
         feed.push(round(_LONGEST * _FPS), _SIZES[0])
         clips.save(folder / "first.mp4")
         feed.push(_LATE, _SIZES[0])
@@ -320,7 +320,7 @@ def changes_of_a_size(seconds: float, find: Find) -> int:
             Path(folder) / "bytes.mkv": ff.ClipRecorder(before=3600, after=3600, max_bytes=room),
         }
         feed, ends = _Feed(*clips.values()), time.monotonic() + seconds
-        with feed.pipeline.start():
+        with feed.pipeline:
             for size, following in itertools.pairwise(itertools.cycle(_SIZES)):
                 if time.monotonic() > ends:
                     break
@@ -443,7 +443,7 @@ def changes_of_a_camera(seconds: float, find: Find) -> int:
     with tempfile.TemporaryDirectory(prefix="changes-") as folder, RtspServer(sent) as server:
         while time.monotonic() < ends:
             copied = _Copied(server.url, round(_ROOM * (_BEFORE + 1) * most))
-            with copied.pipeline.start():
+            with copied.pipeline:
                 while time.monotonic() < ends and copied.is_whole:
                     copied.pipeline.wait(chance.uniform(0, _PERIOD))
                     tried += copied.check_clip(Path(folder) / "clip.mkv", find)

@@ -79,7 +79,7 @@ def deleted_segments(seconds: float, find: Find) -> int:
         folder, pipeline = _Folder(Path(name), ends), ff.Pipeline("deleted")
         file = ff.VideoFile(f"{name}/%06d.mp4", segment=1, keep=ff.Keep(bytes=_LIMIT), codec="mpeg4")
         pipeline.add(file, pipeline.add(folder.source, name="noise"), name="file")
-        with pipeline.start():
+        with pipeline:
             folder.follow(2 * _SEGMENTS, find)
             before = folder.follow(_SEGMENTS, find)
             while time.monotonic() < ends:

@@ -288,7 +288,7 @@ def _looked_at_once(looks: Literal["growing", "best"], seconds: float, find: Fin
         _Same(), pipeline.add(_Red(itertools.count(0.0), _PAUSE), name="red"), name="tracks"
     )
     reader = pipeline.reader(pipeline.add(_classifier(looks), tracks, name="kinds"))
-    with pipeline.start():
+    with pipeline:
         while time.monotonic() < ends:
             sample = reader.get(60)
             ids, data = sample.value.tracker_id, sample.value.data
@@ -400,7 +400,7 @@ def _new_names(seconds: float, find: Find) -> int:
     tracks = pipeline.add(ff.BoxTracker(), found, name="tracks")
     pipeline.add(lambda _: None, pipeline.add(ff.LineCounter(*LINE), tracks, name="line"), name="end")
     reader = pipeline.reader(tracks)
-    with pipeline.start():
+    with pipeline:
         while time.monotonic() < ends and (taken < _NAMED_FIRST + _NAMED_MORE or now <= before + _GROWN):
             reader.get(_NAMED_WITHIN)
             time.sleep(_BETWEEN_NAMES)

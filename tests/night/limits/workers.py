@@ -60,7 +60,7 @@ def restarts(seconds: float, find: Find) -> int:
         workers = ff.Process(workers=1, restarts=_RESTARTS, restart_window=3600)
         source = pipeline.add(Ticker(0.05), name="source")
         pipeline.add(_dies_now_and_then, source, name="dies", process=workers)
-        with contextlib.suppress(ff.NodeError), pipeline.start():
+        with contextlib.suppress(ff.NodeError), pipeline:
             pipeline.wait(_PATIENCE)
         node = pipeline.stats().nodes["dies"]
         if node.workers[0].restarts != _RESTARTS or node.drops.get("worker") != _RESTARTS + 1:
@@ -78,7 +78,7 @@ def frames_for_workers(seconds: float, find: Find) -> int:
     def bound() -> int:
         return pipeline.stats().pool.bound
 
-    with pipeline.start():
+    with pipeline:
         pipeline.wait(1)
         first = bound()
         while time.monotonic() < ends:
@@ -124,7 +124,7 @@ def busy_workers(seconds: float, find: Find) -> int:
     source = pipeline.add(Count(), name="source")
     work = pipeline.add(nodes.same, source, name="work", process=ff.Process(workers=1))
     pipeline.add(slow, work, name="slow", queue=ff.Queue(1, "block"))
-    with pipeline.start():
+    with pipeline:
         pipeline.wait(seconds)
     if slow.count < _CALLS:
         return 0
@@ -254,7 +254,7 @@ def _grown(remains: Usage) -> list[str]:
 def _leases_of_the_dead(seconds: float, find: Find) -> int:
     pipeline, chance, remains = _leases_pipeline(), random.Random(1), _remains()
     most, found, deaths = _WORKERS * (_KEEPS + _AT_WORK) * _SIZE[0] * _SIZE[1], list[str](), 0
-    with pipeline.start():
+    with pipeline:
         began = kills = time.monotonic()
         ends = began + seconds
         while (now := time.monotonic()) < ends and not found:
@@ -380,7 +380,7 @@ class _Bursts:
 def _bursts(seconds: float, find: Find) -> int:
     bursts, tried = _Bursts(), 0
     ends = time.monotonic() + seconds
-    with bursts.pipeline.start():
+    with bursts.pipeline:
         for burst in itertools.cycle(bursts.kinds):
             peak = burst()
             left = bursts.settled(_SHARED)

@@ -29,7 +29,7 @@ OPTIONS: dict[str, tuple[Callable[[], object], Errors, str]] = {
         r"name of a pipeline.*UTF-8",
     ),
     "a host that is not valid Unicode": (
-        lambda: ff.Pipeline().serve("\udcff"),
+        lambda: ff.Pipeline().serve(host="\udcff"),
         ff.OptionError,
         r"host must be UTF-8",
     ),
@@ -82,7 +82,7 @@ OPTIONS: dict[str, tuple[Callable[[], object], Errors, str]] = {
         r"progress_interval",
     ),
     "wait for less than nothing": (
-        lambda: _with_count().start().wait(timeout=-1),
+        lambda: _with_count().wait(timeout=-1),
         ff.OptionError,
         r"timeout",
     ),

@@ -206,7 +206,7 @@ def tried(url: str) -> str:
         source = pipeline.stats().nodes["camera"].source
         return source.last_error if source else ""
 
-    with pipeline.start():
+    with pipeline:
         page = pipeline.serve(port=0).url.partition("?")[0].rstrip("/")
         until(error, "the failure")
         said = f"{pipeline.stats()} {pipeline.why()} {error()}"

@@ -190,8 +190,6 @@ CALLS: dict[str, list[Callable[[], object]]] = {
         lambda: ff.testing.run_node(len, [], fps=THING),
         lambda: ff.testing.run_node(len, [], process=THING),
     ],
-    "show": [lambda: ff.show(THING)],
-    "stop_all": [lambda: ff.stop_all(THING)],
     "stream": [
         lambda: ff.stream(THING),
         lambda: ff.stream(Push(), THING),
@@ -214,6 +212,8 @@ METHODS: dict[str, Callable[[], object]] = {
     },
     "Pipeline.wait": lambda: ff.Pipeline().wait(THING),
     "Pipeline.stop": lambda: ff.Pipeline().stop(THING),
+    "Pipeline.stop_all": lambda: ff.Pipeline.stop_all(THING),
+    "Dashboard.show": lambda: ff.Pipeline().serve().show(window=THING),
     "Pipeline.run, progress": lambda: ff.Pipeline().run(progress=THING),
     "Pipeline.run, progress_interval": lambda: ff.Pipeline().run(progress_interval=THING),
     **{

@@ -66,7 +66,7 @@ def live_with(
 
     def run(pipeline: ff.Pipeline, camera: ff.Port[Any]) -> None:
         node = pipeline.add(lambda value: value, camera, name="node")
-        with pipeline.start():
+        with pipeline:
             change(pipeline, camera, node)
 
     return run

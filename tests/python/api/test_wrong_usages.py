@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support import WATCHDOG, Count, Push, Ticker, run_program, until
+from support import WATCHDOG, Count, Push, run_program, until
 
 import freshframe as ff
 from freshframe._cli import main
@@ -128,15 +128,6 @@ async def awaits_get() -> None:
         await reader.get()  # type: ignore[misc]
 
 
-async def awaits_start() -> None:
-    pipeline = ff.Pipeline()
-    pipeline.add(lambda value: value, pipeline.add(Ticker()))
-    try:
-        await pipeline.start()  # type: ignore[misc]
-    finally:
-        pipeline.stop()
-
-
 def never_ends() -> None:
     pipeline, going = ff.Pipeline(), threading.Event()
     pipeline.add(lambda value: going.wait(WATCHDOG), pipeline.add(Count(1)), name="endless")
@@ -207,7 +198,7 @@ RAISED: dict[str, tuple[Callable[[], object], type[Exception], tuple[str, ...]]]
         ("Pipeline.add() got too many arguments", "several parents are one list", "add(node, [left, right]"),
     ),
     "several ports in a row": (
-        of_camera(lambda pipeline, camera: pipeline.reader(camera, camera)),  # type: ignore[call-overload]
+        of_camera(lambda pipeline, camera: pipeline.reader([camera, camera])),  # type: ignore[call-overload]
         TypeError,
         ("Pipeline.reader() got too many arguments", "several ports are one list", "reader([left, right]"),
     ),
@@ -419,11 +410,6 @@ RAISED: dict[str, tuple[Callable[[], object], type[Exception], tuple[str, ...]]]
         lambda: asyncio.run(awaits_get()),
         TypeError,
         ("a Sample cannot be awaited", "`async for sample in reader:`"),
-    ),
-    "await pipeline.start()": (
-        lambda: asyncio.run(awaits_start()),
-        TypeError,
-        ("a Pipeline cannot be awaited", "`async with pipeline:`"),
     ),
     "a call without an end": (
         never_ends,

@@ -47,7 +47,7 @@ def served(**options: Any) -> Iterator[ff.types.Dashboard]:
     pipeline.add(ff.open("demo:circles?size=320x240&fps=5"), name="private")
     past = ff.Look(back=10, every=0.1)
     pipeline.add(past, door, name="past")
-    with pipeline.start(), pipeline.serve(view=door, look=past, **options) as dashboard:
+    with pipeline, pipeline.serve(view=door, look=past, **options) as dashboard:
         until(lambda: len(past.back(1, 4)) == 4, "a second")
         yield dashboard
 

@@ -58,7 +58,7 @@ def test_top_refuses_a_text_that_is_no_address(text: str) -> None:
 
 def test_top_shows_the_edge_that_drops_most_first(freshframe: Command) -> None:
     pipeline, url = served()
-    with pipeline.start():
+    with pipeline:
         until(lambda: pipeline.stats().edges[0].dropped > 3, "drops")
         until(lambda: sum(Target.of(url).state()["edges"][0]["drop_rate"].values()) > 0, "the rate of drops")
         code, out, _ = freshframe("top", url)
@@ -266,7 +266,7 @@ def test_top_goes_on_trying_when_the_server_goes_away(freshframe: Command) -> No
 
 def test_top_in_a_terminal_goes_on_until_it_is_interrupted() -> None:
     pipeline, url = served()
-    with pipeline.start():
+    with pipeline:
         parent, child = pty.openpty()
         process = subprocess.Popen(
             [*COMMAND, "top", url, "--every", "50ms"],

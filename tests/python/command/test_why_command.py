@@ -29,7 +29,7 @@ def test_why_asks_a_dashboard(capsys: pytest.CaptureFixture[str]) -> None:
     pipeline = ff.Pipeline("asked")
     camera = pipeline.add(ff.open(LIVE), name="camera")
     reader = pipeline.reader(camera, name="reader")
-    with pipeline.start(), pipeline.serve() as dashboard:
+    with pipeline, pipeline.serve() as dashboard:
         for _ in range(5):
             reader.get(timeout=100)
         assert main(["why", dashboard.url]) == 0
@@ -63,7 +63,7 @@ def test_what_if_asks_a_dashboard(capsys: pytest.CaptureFixture[str]) -> None:
     node = pipeline.add(lambda frame: 1, camera, name="a, b: c")
     reader = pipeline.reader(node, name="reader")
     question = "a, b: c: queue=Queue(8, drop_newest), workers=2"
-    with pipeline.start(), pipeline.serve() as dashboard:
+    with pipeline, pipeline.serve() as dashboard:
         reader.get(timeout=100)
         assert main(["why", dashboard.url, "--what-if", question, "--what-if", "camera: rate=9"]) == 0
         text = capsys.readouterr().out
@@ -109,7 +109,7 @@ def build(name="asked", scene="demo:circles?fps=30&size=64x48"):
 
 PROGRAMS = {
     "run at module level": "p = build()\np.run()\n",
-    "with and a loop": "p = build()\nwith p.start():\n    while True:\n        time.sleep(0.02)\n",
+    "with and a loop": "p = build()\nwith p:\n    while True:\n        time.sleep(0.02)\n",
     "start, and the module ends": "p = build()\np.start()\n",
     "wait in turns": "p = build()\np.start()\nwhile not p.wait(0.1):\n    pass\n",
     "below the main part": 'def main():\n    build().run()\nif __name__ == "__main__":\n    main()\n',
@@ -129,7 +129,7 @@ p.stop()
 p = ff.Pipeline("asked")
 camera = p.add(ff.open("demo:circles?fps=30&size=64x48"), name="camera")
 reader = p.reader(p.add(lambda frame: 1, camera, name="slow"))
-with p.start():
+with p:
     for sample in reader:
         pass
 """,

@@ -98,7 +98,7 @@ class Readers:
 
 def test_what_a_readers_loop_asked_for_is_made_of_its_next_frame() -> None:
     readers = Readers()
-    with readers.pipeline.start():
+    with readers.pipeline:
         first = readers.get(readers.one)
         plain = first._nbytes()
         _ = first.bgr
@@ -110,7 +110,7 @@ def test_what_a_readers_loop_asked_for_is_made_of_its_next_frame() -> None:
 
 def test_a_format_of_one_readers_frame_is_not_made_for_another() -> None:
     readers = Readers()
-    with readers.pipeline.start():
+    with readers.pipeline:
         first = readers.get(readers.one)
         plain = first._nbytes()
         _ = first.bgr

@@ -121,7 +121,7 @@ def test_a_join_goes_on_with_the_next_camera(
         )
     else:
         reader = rig.pipeline.reader(parents, join=join)
-    with rig.pipeline.start():
+    with rig.pipeline:
         assert rig.sets(reader, "old") == [["old", "other"]] * COUNT
         LEAVES[leave](rig)
         rig.connect_new()
@@ -146,7 +146,7 @@ def test_branches_of_a_merge_join_each_camera_with_itself() -> None:
             rig.sources[camera].push_stamped(f"{camera} {n}", n / 25, time.monotonic())
             assert seen.get(WATCHDOG).value == f"{camera} {n}"
 
-    with rig.pipeline.start():
+    with rig.pipeline:
         push("old")
         rig.pipeline.disconnect(rig.ports["old"], rig.merge)
         rig.connect_new()
@@ -175,7 +175,7 @@ def test_nodes_below_a_join_do_not_wait_for_the_camera_that_has_gone() -> None:
 
     below = rig.pipeline.add(Batches(), pairs, batch=ff.Batch(4, max_wait=LONG))
     reader = rig.pipeline.reader(below, queue=DEEP)
-    with rig.pipeline.start():
+    with rig.pipeline:
         for camera in ("old", "new"):
             assert rig.sets(reader, camera) == [[camera, "other"]] * COUNT
             if camera == "old":
@@ -192,7 +192,7 @@ def test_connect_before_disconnect_is_refused_and_says_what_to_do(taker: str) ->
         reader = rig.pipeline.reader(rig.pipeline.add(both, parents, join=join), queue=DEEP)
     else:
         reader = rig.pipeline.reader(parents, join=join)
-    with rig.pipeline.start():
+    with rig.pipeline:
         assert rig.sets(reader, "old") == [["old", "other"]] * COUNT
         with pytest.raises(
             ff.GraphError, match=r"takes the samples of one source: .*disconnect\(\) the other"
@@ -212,7 +212,7 @@ def test_another_connection_leaves_the_sources_of_a_join_as_they_are() -> None:
     again = rig.pipeline.add(both, [pairs, rig.merge], name="again", join=ff.Join(wait=LONG))
     elsewhere = rig.pipeline.add(same, [rig.ports["other"]], name="elsewhere")
     reader = rig.pipeline.reader(again, queue=DEEP)
-    with rig.pipeline.start():
+    with rig.pipeline:
         rig.pipeline.connect(rig.ports["new"], elsewhere)
         rig.number = 1
         for name in ("old", "other"):
@@ -223,7 +223,7 @@ def test_another_connection_leaves_the_sources_of_a_join_as_they_are() -> None:
 def test_a_join_ends_with_its_merges() -> None:
     rig = Rig()
     reader = rig.pipeline.reader(rig.parents("reference"), join=ff.Join(within=1.0, wait=LONG))
-    with rig.pipeline.start():
+    with rig.pipeline:
         LEAVES["disconnect"](rig)
         rig.connect_new()
         assert rig.sets(reader, "new") == [["new", "other"]] * COUNT
@@ -239,7 +239,7 @@ def test_a_join_goes_on_with_the_camera_of_replace() -> None:
     other = pipeline.add(ff.open("demo:circles?fps=50&seed=2"), name="other")
     merge = pipeline.add(same, [old], name="merge")
     reader = pipeline.reader([merge, other], join=ff.Join(within=LONG, wait=LONG))
-    with pipeline.start():
+    with pipeline:
         assert len(reader.get(WATCHDOG).value) == 2
         pipeline.replace(old, ff.open("demo:circles?fps=50&seed=3"))
         for _ in range(100):  # more than wait in its queues

@@ -67,7 +67,7 @@ def test_the_second_source_is_as_the_first_one_was(kind: str, second_pts: float)
     merge, last = make(pipeline, port)
     reader = pipeline.reader(last, queue=ff.Queue(200, "drop_newest"))
     outcomes: dict[str, list[Any]] = {"hall": [], "vault": []}
-    with pipeline.start():
+    with pipeline:
         for name, (source, pts) in sources.items():
             if name == "vault":
                 pipeline.remove(port)

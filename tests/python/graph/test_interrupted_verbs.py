@@ -247,7 +247,7 @@ def test_a_node_whose_thread_another_thread_has_not_started_yet_holds_nobody_up(
         except ff.StateError as error:
             errors.append(str(error))
 
-    with pipeline.start():
+    with pipeline:
         monkeypatch.setattr(life, "start_thread", late)
         adder = threading.Thread(target=add)
         adder.start()
@@ -273,7 +273,7 @@ def test_a_handler_may_stop_a_pipeline_whose_add_waits_for_a_camera_that_says_no
 
     before = signal.signal(signal.SIGALRM, handler)
     try:
-        with socket.create_server(("127.0.0.1", 0)) as mute, pipeline.start():
+        with socket.create_server(("127.0.0.1", 0)) as mute, pipeline:
             camera = ff.open(f"rtsp://127.0.0.1:{mute.getsockname()[1]}/", open_timeout=WATCHDOG)
             signal.setitimer(signal.ITIMER_REAL, 0.1)
             with pytest.raises(ff.StateError, match=r"stop\(\)|after the end"):
@@ -300,7 +300,7 @@ def test_no_lock_is_held_while_the_thread_of_a_node_starts(monkeypatch: pytest.M
         start(thread)
 
     pipeline = ff.Pipeline(keep_running=True)
-    with pipeline.start():
+    with pipeline:
         monkeypatch.setattr(threading.Thread, "start", watched)
         pipeline.add(Ticker(), name="watched")
     assert free == [True]
@@ -311,7 +311,7 @@ def test_an_add_that_has_interrupted_the_start_of_a_thread_is_refused() -> None:
     if not hasattr(lock, "_is_owned"):
         pytest.skip("this Python starts threads otherwise")
     pipeline = ff.Pipeline(keep_running=True)
-    with pipeline.start():
+    with pipeline:
         with lock, pytest.raises(ff.StateError, match="has interrupted the start of a thread"):
             pipeline.add(Ticker(), name="camera")
         assert "camera" not in pipeline.stats().nodes
@@ -343,7 +343,7 @@ def test_finalizers_that_remove_cameras_wait_for_no_node_that_threads_are_adding
     before = gc.get_threshold()
     gc.set_threshold(30)
     try:
-        with pipeline.start():
+        with pipeline:
             threads = [threading.Thread(target=adds) for _ in range(3)]
             for thread in threads:
                 thread.start()

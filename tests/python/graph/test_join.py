@@ -123,7 +123,7 @@ def test_samples_that_wait_for_a_join_are_dropped_as_removed_when_one_of_its_par
     pipeline, left, right = ff.Pipeline(keep_running=True), Push(), Push()
     ports = [pipeline.add(left, name="left"), pipeline.add(right, name="right")]
     pipeline.add(lambda a, b: (a, b), ports, name="pair", join=ff.Join(within=1, wait=3600, by="pts"))
-    with pipeline.start():
+    with pipeline:
         left.push_stamped(0, 0, time.monotonic())
         until(lambda: edge(pipeline, "pair", "left").waiting > 0, "a sample that waits for the join")
         gone = pipeline.remove(ports[1])
@@ -251,7 +251,7 @@ def test_a_live_source_needs_a_wait_and_one_camera_for_each_parent() -> None:
         pipeline.reader([cameras[0], both], join=ff.Join(within=0.1, wait=1))
     pipeline.reader([cameras[0], both.of(cameras[1])], join=ff.Join(within=0.1, wait=1))
     with pytest.raises(TypeError, match="several ports are one list"):
-        pipeline.reader(*cameras, join=ff.Join(within=0.1, wait=1))  # type: ignore[call-overload]
+        pipeline.reader(cameras, join=ff.Join(within=0.1, wait=1))  # type: ignore[call-overload]
 
 
 @pytest.mark.parametrize(
@@ -388,7 +388,7 @@ def test_the_default_queue_of_a_join_holds_what_comes_within_its_wait(wait: floa
     pipeline.add(add, (left, right), join=ff.Join(within=0.01, wait=wait), name="join")
     pipeline.reader((left, right), join=ff.Join(within=0.01, wait=wait), name="reader")
     pipeline.add(add, (left, right), join=ff.Join(within=0.01, wait=wait), name="own", queue=ff.Queue(8))
-    with pipeline.start():
+    with pipeline:
         assert edge(pipeline, "join", "left").queue == ff.Queue(depth)
         assert edge(pipeline, "reader", "right").queue == ff.Queue(depth)
         assert edge(pipeline, "own", "right").queue == ff.Queue(8)
@@ -399,7 +399,7 @@ def test_a_camera_that_comes_later_than_32_pictures_is_joined_if_wait_allows_it(
     pipeline = ff.Pipeline()
     ports = pipeline.add(near, name="near"), pipeline.add(far, name="far")
     reader = pipeline.reader(ports, join=ff.Join(within=0.001, wait=1000, by="pts"), name="sets")
-    with pipeline.start():
+    with pipeline:
         near.push(*range(100))
         until(lambda: edge(pipeline, "sets", "near").passed_in == 100, "near has sent")
         far.push(*range(100))

@@ -44,7 +44,7 @@ def test_cameras_come_to_a_merge_without_parents_and_go() -> None:
     notes = Notes()
     people = pipeline.add(notes, [], name="people")
     reader = pipeline.reader(people)
-    with pipeline.start():
+    with pipeline:
         numbers = set()
         for value in range(5):
             source: Push = Push()
@@ -84,7 +84,7 @@ def test_a_failing_open_is_raised_by_add_and_the_rest_runs_on() -> None:
     pipeline = ff.Pipeline()
     cam = pipeline.add(source, name="cam")
     reader = pipeline.reader(cam)
-    with pipeline.start():
+    with pipeline:
         for _ in range(3):
             with pytest.raises(ff.NodeError, match="no such model") as caught:
                 pipeline.add(Fails(), cam, name="late")
@@ -119,7 +119,7 @@ def test_a_failed_add_leaves_nothing_of_its_exception() -> None:
 
     pipeline = ff.Pipeline()
     cam = pipeline.add(Push(), name="cam")
-    with pipeline.start():
+    with pipeline:
         failed = add()
         until(lambda: gc.collect() >= 0 and failed() is None, "the end of the exception")
 
@@ -135,7 +135,7 @@ def test_a_merge_does_not_keep_the_cameras_that_have_gone() -> None:
         pipeline.remove(door)
         return weakref.ref(source)
 
-    with pipeline.start():
+    with pipeline:
         gone = come_and_go()
         until(lambda: gc.collect() >= 0 and gone() is None, "the end of the camera")
 
@@ -144,7 +144,7 @@ def test_readers_come_and_go() -> None:
     source: Push = Push()
     pipeline = ff.Pipeline()
     cam = pipeline.add(source, name="cam")
-    with pipeline.start():
+    with pipeline:
         for value in range(4):
             reader = pipeline.reader(cam, name="late")
             source.push(value)
@@ -156,7 +156,7 @@ def test_readers_come_and_go() -> None:
 
 def test_a_reader_of_a_removed_camera_gets_the_end_of_its_stream() -> None:
     pipeline = ff.Pipeline(keep_running=True)
-    with pipeline.start():
+    with pipeline:
         source: Push = Push()
         cam = pipeline.add(source, name="cam")
         reader = pipeline.reader(cam, queue=ff.Queue(4))
@@ -174,7 +174,7 @@ def test_a_signals_handler_cannot_interrupt_an_import_of_remove() -> None:
 import sys
 import freshframe as ff
 pipeline = ff.Pipeline(keep_running=True)
-with pipeline.start():
+with pipeline:
     camera = pipeline.add(ff.open("demo:circles"))
     before = set(sys.modules)
     assert pipeline.remove(camera) is not None
@@ -221,7 +221,7 @@ def test_many_threads_add_and_remove_cameras() -> None:
         except BaseException as error:
             failures.append(error)
 
-    with pipeline.start():
+    with pipeline:
         before = threading.active_count()
         services = [threading.Thread(target=service, args=(i,)) for i in range(4)]
         for each in services:
@@ -295,7 +295,7 @@ def test_a_worker_knows_the_cameras_that_came_after_its_start() -> None:
     pipeline = ff.Pipeline(keep_running=True)
     names = pipeline.add(Stamps(), [], name="names", process=True)
     reader = pipeline.reader(names)
-    with pipeline.start():
+    with pipeline:
         come_and_go(pipeline, names, lambda: reader.get(timeout=100).value[2])
 
 
@@ -309,7 +309,7 @@ def test_the_wait_of_a_batch_may_be_set_while_the_node_works() -> None:
         pipeline.set_max_wait(cam, 1)
     with pytest.raises(ff.OptionError, match="max_wait"):
         pipeline.set_max_wait(batch, -1)
-    with pipeline.start():
+    with pipeline:
         source.push(1, 2)
         assert [reader.get(timeout=100).value for _ in range(2)] == [1, 2]
         pipeline.set_max_wait(batch, 0)
@@ -324,7 +324,7 @@ def test_workers_are_told_which_cameras_have_gone(batch: ff.Batch | None) -> Non
     pipeline = ff.Pipeline(keep_running=True)
     names = pipeline.add(Farewells(), [], name="names", process=ff.Process(workers=2), batch=batch)
     reader = pipeline.reader(names)
-    with pipeline.start():
+    with pipeline:
         gone: list[str] = []
         told: dict[int, list[str]] = {}
         for name in ("door", "yard", "gate"):
@@ -345,7 +345,7 @@ def test_a_worker_that_fails_to_forget_a_camera_fails_its_node() -> None:
     pipeline = ff.Pipeline(keep_running=True)
     names = pipeline.add(Farewells(bad="yard"), [], name="names", process=True)
     reader = pipeline.reader(names)
-    with pipeline.start():
+    with pipeline:
         come_and_go(pipeline, names, lambda: reader.get(timeout=100).value[1])
         with pytest.raises(ff.NodeError, match="cannot forget yard"):
             pipeline.wait(timeout=100)
@@ -356,7 +356,7 @@ def test_hundreds_of_nodes_may_come_between_two_samples_of_a_worker() -> None:
     names = pipeline.add(Stamps(), [], name="names", process=True)
     reader = pipeline.reader(names)
     source = Push()
-    with pipeline.start():
+    with pipeline:
         camera = pipeline.add(source, name="door")
         pipeline.connect(camera, names)
         for value in range(2):
@@ -370,7 +370,7 @@ def test_hundreds_of_nodes_may_come_between_two_samples_of_a_worker() -> None:
 def test_a_rate_holds_on_an_edge_that_comes_while_it_runs() -> None:
     pipeline = ff.Pipeline(keep_running=True)
     merge = pipeline.add(Notes(), [], name="merge")
-    with pipeline.start():
+    with pipeline:
         cam = pipeline.add(Ticking(200, 100), name="cam")
         with pytest.raises(ff.OptionError, match="max_rate"):
             pipeline.connect(cam, merge, max_rate=0)
@@ -385,7 +385,7 @@ def test_an_interrupt_at_any_point_of_an_add_leaves_the_graph_as_before(
     monkeypatch: pytest.MonkeyPatch, late: bool
 ) -> None:
     pipeline = ff.Pipeline(keep_running=True)
-    with pipeline.start():
+    with pipeline:
         door = pipeline.add(Push(), name="door")
         changes = pipeline._changes
         place, verb = (changes._runners, "start_one_beside") if late else (changes._graph, "add")
@@ -421,7 +421,7 @@ def test_a_sink_of_a_complete_file_that_is_removed_leaves_none_behind(tmp_path: 
     pipeline = ff.Pipeline(keep_running=True)
     source: Push = Push()
     door = pipeline.add(source, name="door")
-    with pipeline.start():
+    with pipeline:
         kept = len(pipeline._graph._kept)
         lines = pipeline.add(ff.JsonLines(tmp_path / "door.jsonl", complete=True), door, name="lines")
         source.push(1)

@@ -271,7 +271,7 @@ def _run(changes: int) -> list[Memory]:
     done = threading.Event()
     memory = []
     ports = _ports()
-    with churn.pipeline.start():
+    with churn.pipeline:
         looker = threading.Thread(target=_look, args=(churn, done, failures))
         looker.start()
         try:

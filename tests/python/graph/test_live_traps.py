@@ -56,7 +56,7 @@ def test_a_camera_that_is_removed_and_added_again_at_once_runs() -> None:
     pipeline = ff.Pipeline(keep_running=True)
     people = pipeline.add(_same, [], name="people", batch=ff.Batch(4, max_wait=0.01))
     reader = pipeline.reader(people, queue=ff.Queue(64))
-    with pipeline.start():
+    with pipeline:
         door = pipeline.add(Camera(), name="door")
         pipeline.connect(door, people)
         for _ in range(30):
@@ -72,7 +72,7 @@ def test_a_camera_that_gives_no_frame_stops_no_other() -> None:
     pipeline = ff.Pipeline(keep_running=True, stall_timeout=1.0)
     people = pipeline.add(_same, [], name="people", batch=ff.Batch(4, max_wait=0.05))
     reader = pipeline.reader(people)
-    with pipeline.start():
+    with pipeline:
         pipeline.connect(pipeline.add(Camera(), name="door"), people)
         for i in range(3):
             pipeline.connect(pipeline.add(Silent(), name=f"silent{i}"), people)
@@ -86,7 +86,7 @@ def test_a_camera_that_gives_no_frame_stops_no_other() -> None:
 def test_a_change_touches_no_other_camera() -> None:
     """Motion-Project/motion#695: adding a camera reconnects all."""
     pipeline = ff.Pipeline(keep_running=True)
-    with pipeline.start():
+    with pipeline:
         door = pipeline.add(ff.open("demo:circles?fps=60&size=160x120"), name="door")
         reader = pipeline.reader(door, queue=ff.Queue(256))
         number = reader.get(timeout=100).seq
@@ -105,7 +105,7 @@ def test_an_edge_that_went_can_come_again() -> None:
     pipeline = ff.Pipeline(keep_running=True)
     people = pipeline.add(_alike, [], name="people")
     reader = pipeline.reader(people)
-    with pipeline.start():
+    with pipeline:
         door = pipeline.add(Camera(), name="door")
         for _ in range(50):
             pipeline.connect(door, people)
@@ -117,7 +117,7 @@ def test_an_edge_that_went_can_come_again() -> None:
 def test_the_file_of_a_removed_recorder_is_whole(tmp_path: Path) -> None:
     """dynamic-gstreamer-pipelines-cookbook#1: the end of the stream for a removed file sink is forgotten."""
     pipeline = ff.Pipeline(keep_running=True)
-    with pipeline.start():
+    with pipeline:
         door = pipeline.add(ff.open("demo:circles?fps=60&size=160x120"), name="door")
         for i in range(3):
             path = tmp_path / f"{i}.mp4"
@@ -134,7 +134,7 @@ def test_a_merge_whose_last_edge_goes_while_the_others_have_ended_goes_on() -> N
     people = pipeline.add(_alike, [], name="people")
     reader = pipeline.reader(people)
     ends = Push()
-    with pipeline.start():
+    with pipeline:
         pipeline.connect(pipeline.add(ends, name="ends"), people)
         door = pipeline.add(Camera(), name="door")
         pipeline.connect(door, people)
@@ -148,7 +148,7 @@ def test_a_merge_whose_last_edge_goes_while_the_others_have_ended_goes_on() -> N
 
 def test_a_reader_that_the_program_has_dropped_goes_with_the_next_change() -> None:
     pipeline = ff.Pipeline(keep_running=True)
-    with pipeline.start():
+    with pipeline:
         door = pipeline.add(Camera(), name="door")
         for _ in range(20):
             reader = pipeline.reader(door)
@@ -188,7 +188,7 @@ def test_a_merge_that_is_removed_with_a_drain_ends_with_and_without_parents(befo
     camera = pipeline.add(Camera(), name="camera")
     merge = pipeline.add(_alike, [] if before == "no parent yet" else [camera], name="merge")
     reader = pipeline.reader(merge, name="reader")
-    with pipeline.start():
+    with pipeline:
         if before != "no parent yet":
             reader.get()
         if before == "parent removed":
@@ -214,7 +214,7 @@ def test_a_merge_that_drains_beside_the_end_of_its_parent_ends() -> None:
     middle = pipeline.add(held, camera, queue=ff.Queue(8), name="middle")
     merge = pipeline.add(_alike, [middle], queue=ff.Queue(8), name="merge")
     reader = pipeline.reader(merge, queue=ff.Queue(8), name="reader")
-    with pipeline.start():
+    with pipeline:
         source.push(1, 2, 3)
         until(lambda: gate.arrived, "the first sample is in the middle")
         removal = threading.Thread(target=lambda: pipeline.remove(merge, drain=True, timeout=WATCHDOG))
@@ -241,5 +241,5 @@ def test_a_merge_that_waits_for_cameras_to_come_is_no_stall(case: str) -> None:
     merge = pipeline.add(_alike, [], name="merge")
     if case == "it had a parent":
         pipeline.connect(camera, merge)
-    with pipeline.start():
+    with pipeline:
         assert not pipeline.wait(1.0)  # longer than it takes to be a stall

@@ -152,7 +152,7 @@ def test_a_merge_that_loses_its_parent_by_hand_ends_when_no_source_is_left(verb:
     pipeline, source, keeps = ff.Pipeline(), Push(live=False), Keeps(gate)
     camera = pipeline.add(source, name="camera")
     merge = pipeline.add(keeps, [camera], name="merge")
-    with pipeline.start():
+    with pipeline:
         source.push(1, 2)
         until(lambda: gate.arrived, "the first value")
         if ended:
@@ -183,7 +183,7 @@ def test_a_merge_without_parents_takes_others_as_long_as_a_source_runs() -> None
     pipeline, living, collect = ff.Pipeline(), Push(live=False), Collect()
     camera = pipeline.add(living, name="camera")
     merge = pipeline.add(collect, [_bad(pipeline)], name="merge", queue=ff.LOSSLESS)
-    with pipeline.start():
+    with pipeline:
         until(lambda: "bad" not in pipeline.stats().nodes, "the node that fails to leave")
         assert not pipeline.wait(0.2)
         pipeline.connect(camera, merge)
@@ -198,7 +198,7 @@ def test_a_merge_whose_parents_have_left_waits_for_cameras_that_come_where_the_p
 ):
     pipeline, collect = ff.Pipeline(keep_running=True), Collect()
     merge = pipeline.add(collect, [_bad(pipeline)], name="merge", queue=ff.LOSSLESS)
-    with pipeline.start():
+    with pipeline:
         until(lambda: pipeline.stats().nodes.keys() == {"merge", "above bad"}, "the node to leave")
         assert not pipeline.wait(0.2)
         late = pipeline.add(Count(), name="late")  # the first values may be over when it is connected

@@ -31,7 +31,7 @@ def test_a_node_that_fails_goes_with_its_branch() -> None:
     breaks = pipeline.add(Breaks(), cam, name="breaks", on_error="remove")
     pipeline.add(below, breaks, name="below")
     reader = pipeline.reader(cam, queue=ff.Queue(8))
-    with pipeline.start():
+    with pipeline:
         source.push(1)
         until(lambda: set(pipeline.stats().nodes) == {"cam"}, "the branch has gone")
         assert below.closed == 1
@@ -51,7 +51,7 @@ def test_nodes_that_have_failed_are_not_kept() -> None:
     source = Push()
     pipeline = ff.Pipeline(keep_running=True)
     cam = pipeline.add(source, name="cam")
-    with pipeline.start():
+    with pipeline:
         for _ in range(5):
             pipeline.add(Breaks(), cam, name="breaks", on_error="remove")
             source.push(1)

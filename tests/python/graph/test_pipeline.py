@@ -56,11 +56,13 @@ def test_a_refused_add_leaves_the_pipeline_usable() -> None:
 # --- starting and ending ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("starts", [True, False])
-def test_with_starts_a_pipeline_that_is_not_started(starts: bool) -> None:
+@pytest.mark.parametrize("is_started", [True, False])
+def test_with_starts_a_pipeline_that_is_not_started(is_started: bool) -> None:
     pipeline = ff.Pipeline()
     reader = pipeline.reader(pipeline.add(Count(3)))
-    with pipeline.start() if starts else pipeline as started:
+    if is_started:
+        pipeline.start()
+    with pipeline as started:
         assert started is pipeline
         assert len(list(reader)) == 3
 

@@ -77,7 +77,7 @@ def predicted(pipeline: ff.Pipeline) -> ff.stats.Finding:
 @pytest.mark.network
 def test_a_run_with_the_remedy_has_the_predicted_age_and_all_say_the_same() -> None:
     pipeline, reader = built(ff.Queue(8))
-    with pipeline.start(), Reading(reader), pipeline.serve() as dashboard:
+    with pipeline, Reading(reader), pipeline.serve() as dashboard:
         finding = predicted(pipeline)
         asked = fetched(f"{dashboard.url}api/why")["findings"]
         problems = fetched(f"{dashboard.url}api/state")["problems"]
@@ -88,7 +88,7 @@ def test_a_run_with_the_remedy_has_the_predicted_age_and_all_say_the_same() -> N
     ]
     assert finding.remedy in [each.get("remedy") for each in problems]
     pipeline, reader = built(ff.LATEST)
-    with pipeline.start(), Reading(reader) as reading:
+    with pipeline, Reading(reader) as reading:
         time.sleep(RUN)
     real = sum(reading.ages) / len(reading.ages)
     slack = 0.005  # the reader's thread, which what_if() leaves out
@@ -110,7 +110,7 @@ def test_two_branches_of_a_camera_are_judged_while_another_camera_is_away() -> N
         slow, pipeline.add(ff.open("rtsp://user:secret@127.0.0.1:9/none"), name="roof"), name="other"
     )
     wanted = {("away", "roof"), ("queue", "here->slow"), ("loss", "here->stored")}
-    with pipeline.start():
+    with pipeline:
         ends = time.monotonic() + 2 * LONGEST
         found: set[tuple[str, str]] = set()
         while not wanted <= found and time.monotonic() < ends:

@@ -64,7 +64,7 @@ def test_a_python_node_takes_the_place_of_another() -> None:
     pipeline = ff.Pipeline()
     step = pipeline.add(first, pipeline.add(source, name="cam"), name="step")
     reader = pipeline.reader(step, queue=ff.Queue(8))
-    with pipeline.start():
+    with pipeline:
         source.push(1)
         assert reader.get(timeout=100).value == 11
         pipeline.replace(step, second)  # also while no sample comes
@@ -94,7 +94,7 @@ def test_finish_of_a_node_that_was_replaced_does_not_run_and_its_state_is_the_pr
     pipeline = ff.Pipeline()
     step = pipeline.add(first, pipeline.add(source, name="cam"), name="step")
     reader = pipeline.reader(step, queue=ff.Queue(8))
-    with pipeline.start():
+    with pipeline:
         source.push(3)
         until(lambda: first.sum == 3, "the first sample")
         pipeline.replace(step, second)
@@ -122,7 +122,7 @@ def test_a_function_takes_the_place_of_another_while_samples_flow() -> None:
     reader = pipeline.reader(step)
     seen: list[int] = []
     replaced = 0
-    with pipeline.start():
+    with pipeline:
         consumer = threading.Thread(target=lambda: seen.extend(sample.value % 10_000 for sample in reader))
         consumer.start()
         with contextlib.suppress(ff.StateError):  # it has ended
@@ -139,7 +139,7 @@ def test_a_function_and_a_node_take_each_others_place() -> None:
     pipeline = ff.Pipeline()
     step = pipeline.add(first := Adds(1), pipeline.add(source := Push()), name="step")
     reader = pipeline.reader(step, queue=ff.Queue(8))
-    with pipeline.start():
+    with pipeline:
         pipeline.replace(step, lambda value: 10 * value)
         source.push(2)
         assert reader.get(timeout=100).value == 20
@@ -156,7 +156,7 @@ def test_a_function_takes_its_own_place() -> None:
     pipeline = ff.Pipeline()
     step = pipeline.add(add_one, pipeline.add(source := Push()))
     reader = pipeline.reader(step)
-    with pipeline.start():
+    with pipeline:
         for number in range(3):
             pipeline.replace(step, add_one)
             assert step.node is add_one
@@ -170,7 +170,7 @@ def test_a_failing_open_leaves_the_old_node_at_work() -> None:
     pipeline = ff.Pipeline()
     step = pipeline.add(Adds(1), pipeline.add(source), name="step")
     reader = pipeline.reader(step)
-    with pipeline.start():
+    with pipeline:
         for _ in range(3):
             with pytest.raises(OSError, match="no such model"):
                 pipeline.replace(step, Fails())
@@ -185,7 +185,7 @@ def test_what_cannot_be_replaced_is_refused() -> None:
     step = pipeline.add(Adds(1), cam, name="step")
     with pytest.raises(ff.StateError, match="before start"):
         pipeline.replace(step, Adds(2))
-    with pipeline.start():
+    with pipeline:
         with pytest.raises(ff.GraphError, match="takes int"):
             pipeline.replace(step, Texts())
         with pytest.raises(ff.GraphError, match="a source in Python"):
@@ -201,7 +201,7 @@ def test_a_camera_gets_another_address_and_its_stream_goes_on() -> None:
     pipeline = ff.Pipeline()
     cam = pipeline.add(ff.open("demo:circles?fps=60&size=160x120"), name="cam")
     reader = pipeline.reader(cam, queue=ff.Queue(64))
-    with pipeline.start():
+    with pipeline:
         first = reader.get(timeout=100)
         pipeline.replace(cam, ff.open("demo:circles?fps=60&size=320x240"))
         before = first
@@ -245,7 +245,7 @@ def test_a_loop_over_a_reader_replaces_the_node_that_waits_for_it(
     port, make = build(pipeline)
     reader = pipeline.reader(port)
     numbers: list[int] = []
-    with pipeline.start():
+    with pipeline:
         for sample in reader:
             numbers.append(sample.seq)
             if len(numbers) == 10:
@@ -273,7 +273,7 @@ def test_a_node_that_stays_in_its_call_works_on() -> None:
     old = Waits(gate)
     step = pipeline.add(old, pipeline.add(source), name="step")
     reader = pipeline.reader(step, queue=ff.Queue(8))
-    with pipeline.start():
+    with pipeline:
         source.push(1)
         until(lambda: gate.arrived, "the call")
         with pytest.raises(
@@ -301,7 +301,7 @@ def test_a_node_with_batches_needs_one_that_takes_them() -> None:
     pipeline = ff.Pipeline()
     step = pipeline.add(InBatches(), pipeline.add(source), batch=ff.Batch(4))
     reader = pipeline.reader(step)
-    with pipeline.start():
+    with pipeline:
         with pytest.raises(ff.GraphError, match="has no method process_batch"):
             pipeline.replace(step, Adds(1))
         source.push(1)
@@ -332,7 +332,7 @@ def test_a_signal_may_replace_a_node_at_any_line_of_a_replacement() -> None:
 
     before = signal.signal(signal.SIGUSR1, handle)
     try:
-        with pipeline.start():
+        with pipeline:
             sys.settrace(interrupt)
             try:
                 with contextlib.suppress(ff.StateError):  # a handler was first
@@ -364,7 +364,7 @@ def test_a_handler_that_raises_at_any_line_leaves_no_node_claimed_or_open() -> N
                 raise KeyboardInterrupt
         return interrupt
 
-    with pipeline.start():
+    with pipeline:
         for line in itertools.count(1):
             node, lines_left = Adds(1), line
             sys.settrace(interrupt)
@@ -385,7 +385,7 @@ def test_a_node_that_cannot_take_the_place_is_not_opened(node: Any) -> None:
     pipeline = ff.Pipeline()
     camera = pipeline.add(ff.open("demo:circles?fps=30&size=64x48"), name="camera")
     pipeline.reader(camera)
-    with pipeline.start(), pytest.raises(ff.GraphError, match="camera"):
+    with pipeline, pytest.raises(ff.GraphError, match="camera"):
         pipeline.replace(camera, node)
     assert node.opened == 0
     assert not wiring.is_claimed(node)
@@ -426,7 +426,7 @@ def test_a_signal_may_call_replace_while_another_call_of_it_waits() -> None:
 
     before = signal.signal(signal.SIGUSR1, handle)
     try:
-        with pipeline.start():
+        with pipeline:
             source.push(1)
             until(lambda: gate.arrived, "the call")
             thread = threading.Thread(target=interrupt)
@@ -445,7 +445,7 @@ def test_a_camera_that_cannot_be_reached_leaves_the_old_one_at_work() -> None:
     pipeline = ff.Pipeline()
     camera = pipeline.add(ff.open("demo:circles?fps=60&size=64x48"), name="cam")
     reader = pipeline.reader(camera)
-    with pipeline.start():
+    with pipeline:
         old = camera.node
         with pytest.raises(ff.SourceError, match=r"127\.0\.0\.1:1"):
             pipeline.replace(camera, ff.open("rtsp://127.0.0.1:1/x", open_timeout=2))
@@ -460,7 +460,7 @@ def test_a_camera_that_cannot_be_reached_leaves_the_old_one_at_work() -> None:
 def test_a_source_that_took_over_is_shown_as_reading() -> None:
     pipeline = ff.Pipeline()
     camera = pipeline.add(ff.open("demo:circles?fps=60&size=64x48"), name="cam")
-    with pipeline.start():
+    with pipeline:
         pipeline.replace(camera, ff.open("demo:circles?fps=60&size=64x48"))
         source = pipeline.stats().nodes["cam"].source
         assert source is not None
@@ -478,7 +478,7 @@ def test_all_ports_of_a_node_have_the_one_that_works() -> None:
     tracker = pipeline.add(ff.CircleTracker(), [camera])
     step = pipeline.add(Fragile(1), pipeline.add(source, name="numbers"))
     of_camera = tracker.of(camera)
-    with pipeline.start():
+    with pipeline:
         pipeline.replace(of_camera, other := ff.CircleTracker())
         assert tracker.node is of_camera.node is other
         with pytest.raises(OSError, match="cannot close"):
@@ -501,7 +501,7 @@ def test_on_a_nodes_own_thread_the_port_has_the_old_node_until_the_other_works()
 
     old, new = camera.node, ff.open("rtsp://127.0.0.1:1/x", open_timeout=1)
     reader = pipeline.reader(pipeline.add(ask, pipeline.add(ff.CircleTracker(), camera)))
-    with pipeline.start():
+    with pipeline:
         reader.get(timeout=100)
         assert asked == [old]
         until(lambda: new._handle.has_place is False, "it could not be opened")
@@ -514,7 +514,7 @@ def test_a_node_that_was_replaced_or_refused_may_come_again() -> None:
     first = Waits(gate)
     step = pipeline.add(first, pipeline.add(source))
     reader = pipeline.reader(step, queue=ff.Queue(8))
-    with pipeline.start():
+    with pipeline:
         source.push(1)
         until(lambda: gate.arrived, "the call")
         thread = threading.Thread(target=pipeline.replace, args=(step, Adds(5)))
@@ -542,7 +542,7 @@ def test_a_removal_during_the_checks_is_an_error_with_a_name() -> None:
 
     pipeline = ff.Pipeline(keep_running=True)
     step = pipeline.add(Adds(1), pipeline.add(Push()), name="step")
-    with pipeline.start():
+    with pipeline:
         with pytest.raises(ff.StateError, match="'step'"):
             pipeline.replace(step, Removes(2))
         with pytest.raises(ff.StateError, match="'step' was removed"):
@@ -560,7 +560,7 @@ def test_the_types_of_the_node_that_was_added_hold_for_all_that_follow() -> None
     source = Push()
     pipeline = ff.Pipeline()
     step = pipeline.add(_plus(1), pipeline.add(source), name="step")
-    with pipeline.start():
+    with pipeline:
         pipeline.replace(step, untyped)
         with pytest.raises(ff.GraphError, match="gives int, but the node in its place"):
             pipeline.replace(step, text)

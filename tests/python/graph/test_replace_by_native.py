@@ -80,7 +80,7 @@ def test_a_node_changes_its_kind_many_times_below_load_and_loses_nothing(is_nati
 
     consumer = threading.Thread(target=read)
     in_python: list[Finds] = [] if is_native_first else [first]
-    with pipeline.start():
+    with pipeline:
         consumer.start()
         for _ in range(ROUNDS):
             for is_native in (is_native_first, not is_native_first):
@@ -109,7 +109,7 @@ def test_the_thread_of_python_that_took_over_stays_the_nodes() -> None:
     step = pipeline.add(ff.CircleTracker(), pipeline.add(source), name="step")
     reader = pipeline.reader(step, queue=ff.Queue(8))
     frame = ff.Frame.from_array(picture(0), "gray")
-    with pipeline.start():
+    with pipeline:
         pipeline.replace(step, one := Finds())
         assert step.node.opened == 1
         source.push(frame)
@@ -133,7 +133,7 @@ def test_a_function_takes_the_place_of_a_native_node() -> None:
     pipeline = ff.Pipeline()
     step = pipeline.add(ff.CircleTracker(), pipeline.add(source := Push()), name="step")
     reader = pipeline.reader(step, queue=ff.Queue(8))
-    with pipeline.start():
+    with pipeline:
         pipeline.replace(step, find)
         source.push(ff.Frame.from_array(picture(0), "gray"))
         assert len(reader.get(timeout=WATCHDOG).value) == 0
@@ -152,7 +152,7 @@ def test_nodes_whose_types_do_not_fit_are_refused() -> None:
     camera = pipeline.add(Push(), name="cam")
     in_python = pipeline.add(Counts(), camera, name="counts")
     native = pipeline.add(ff.CircleTracker(), camera, name="tracks")
-    with pipeline.start():
+    with pipeline:
         with pytest.raises(ff.GraphError, match="gives int, but the node in its place"):
             pipeline.replace(in_python, ff.CircleTracker())
         with pytest.raises(ff.GraphError, match="gives Circles, but the node in its place"):
@@ -167,7 +167,7 @@ def test_a_native_node_that_waits_below_a_call_is_refused_after_the_timeout() ->
     old = Finds(gate)
     step = pipeline.add(old, pipeline.add(source := Push()), name="step")
     reader = pipeline.reader(step, queue=ff.Queue(8))
-    with pipeline.start():
+    with pipeline:
         source.push(ff.Frame.from_array(picture(0), "gray"))
         until(lambda: gate.arrived, "the call")
         with pytest.raises(ff.StopTimeoutError, match="nothing was replaced"):
@@ -187,7 +187,7 @@ def test_a_loop_over_a_reader_changes_the_kind_of_the_node_that_waits_for_it(is_
     seen = 0
     second: Any = Finds() if is_native_first else ff.CircleTracker()
     reader = pipeline.reader(step, queue=ff.Queue(1, "block"))  # before the start: it misses no picture
-    with pipeline.start():
+    with pipeline:
         for sample in reader:
             seen += 1
             assert sample.seq == seen - 1
@@ -205,7 +205,7 @@ def test_a_node_in_python_is_not_opened_where_the_native_one_has_ended() -> None
     pipeline = ff.Pipeline()
     source = Ends(live=False)
     step = pipeline.add(ff.CircleTracker(), pipeline.add(source), name="step")
-    with pipeline.start():
+    with pipeline:
         source.end()
         pipeline.wait(WATCHDOG)
         late = Finds()
@@ -232,7 +232,7 @@ def test_a_handler_that_raises_at_the_end_of_the_wait_cuts_no_close() -> None:
 
     before = signal.signal(signal.SIGUSR1, raise_it)
     try:
-        with pipeline.start():
+        with pipeline:
             source.push(ff.Frame.from_array(picture(0), "gray"))
             until(lambda: gate.arrived, "the call")
             interrupting = threading.Thread(target=interrupt)
@@ -264,7 +264,7 @@ def test_a_native_node_is_refused_that_the_nodes_beside_an_untyped_one_do_not_fi
     pipeline.add(ff.BoxTracker(), step, name="below")
     other = pipeline.add(gives(None), camera, name="other")
     last = pipeline.add(gives(None), other, name="last")
-    with pipeline.start():
+    with pipeline:
         with pytest.raises(ff.GraphError, match="gives Circles, while 'below' takes Detections"):
             pipeline.replace(step, ff.CircleTracker())
         with pytest.raises(ff.GraphError, match="its parent 'other' does not say what it gives"):
@@ -308,7 +308,7 @@ def test_the_error_of_the_close_of_a_node_that_was_replaced_is_raised() -> None:
     pipeline = ff.Pipeline()
     step = pipeline.add(old := ClosesBadly(), pipeline.add(source := Push()), name="step")
     reader = pipeline.reader(step)
-    with pipeline.start():
+    with pipeline:
         with pytest.raises(OSError, match="the model is busy"):
             pipeline.replace(step, native := ff.CircleTracker())
         assert step.node is native
@@ -336,7 +336,7 @@ def test_the_error_is_logged_where_a_node_has_called_replace(caplog: pytest.LogC
     camera = pipeline.add(source := Push(), name="cam")
     step = pipeline.add(old := ClosesBadly(), camera, name="step")
     pipeline.add(Asks(lambda: pipeline.replace(step, ff.CircleTracker())), camera, name="asks")
-    with caplog.at_level(logging.ERROR, "freshframe"), pipeline.start():
+    with caplog.at_level(logging.ERROR, "freshframe"), pipeline:
         source.push(ff.Frame.from_array(picture(0), "gray"))
         until(lambda: old.closed, "the close of the old node")
         until(lambda: "close() of ClosesBadly failed" in caplog.text, "the line of the log")

@@ -34,7 +34,7 @@ def sleeping(fps: int, sleep: float, queue: ff.Queue) -> tuple[ff.Pipeline, ff.P
 @pytest.mark.repeats
 def test_another_queue_of_a_node_that_sleeps_is_predicted() -> None:
     pipeline, node, reader = sleeping(100, 0.02, ff.Queue(8))
-    with pipeline.start():
+    with pipeline:
         for _ in range(230):
             reader.get(timeout=WATCHDOG)
         answer = pipeline.what_if(node, queue=ff.NEXT)
@@ -58,7 +58,7 @@ def test_another_queue_of_a_node_that_sleeps_is_predicted() -> None:
 @pytest.mark.repeats
 def test_few_calls_are_not_enough() -> None:
     pipeline, node, reader = sleeping(30, 0.01, ff.LATEST)
-    with pipeline.start():
+    with pipeline:
         reader.get(timeout=WATCHDOG)
         answer = pipeline.what_if(node, queue=ff.NEXT, workers=2)
         by_name = pipeline.what_if("A", max_rate=10.0)
@@ -86,7 +86,7 @@ def test_joins_and_nodes_with_results_of_their_own_are_not_known() -> None:
     left, right = (pipeline.add(ff.open("demo:circles?fps=30&size=64x48")) for _ in range(2))
     both = pipeline.add(lambda one, two: 1, (left, right), name="both", join=ff.Join(within=0.1, wait=0.1))
     ticks = pipeline.add(Ticks(), left, name="ticks")
-    with pipeline.start():
+    with pipeline:
         join = pipeline.what_if(both, queue=ff.Queue(4))
         own = pipeline.what_if(ticks, queue=ff.NEXT)
     assert join.reason == "'both' is a join: how its parents meet would change"
@@ -95,7 +95,7 @@ def test_joins_and_nodes_with_results_of_their_own_are_not_known() -> None:
 
 def test_an_ended_pipeline_knows_nothing() -> None:
     pipeline, node, _ = sleeping(30, 0.01, ff.LATEST)
-    with pipeline.start():
+    with pipeline:
         pass
     assert pipeline.what_if(node, queue=ff.NEXT).reason == "the pipeline does not run"
 

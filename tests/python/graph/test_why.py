@@ -75,7 +75,7 @@ def test_the_parts_are_those_of_stamps_in_the_nodes(queue: ff.Queue) -> None:
     camera = pipeline.add(ff.open(LIVE), name="camera")
     last = pipeline.add(b, pipeline.add(a, camera, name="A"), name="B", queue=queue)
     reader = pipeline.reader(last, name="reader", queue=ff.Queue(64))
-    with pipeline.start():
+    with pipeline:
         samples = seen(reader, 40)
         age = age_of(pipeline, "reader")
     assert age.samples == len(samples)
@@ -101,7 +101,7 @@ def test_a_sink_has_an_age_that_includes_its_call() -> None:
     camera = pipeline.add(ff.open(LIVE), name="camera")
     pipeline.add(sink, camera, name="sink")
     reader = pipeline.reader(camera, name="reader")
-    with pipeline.start():
+    with pipeline:
         seen(reader, 30)
         ages = {age.consumer: age for age in pipeline.why().ages}
     assert set(ages) == {"sink", "reader"}
@@ -118,7 +118,7 @@ def test_a_batch_says_how_long_its_samples_waited_for_the_others() -> None:
     camera = pipeline.add(ff.open(LIVE), name="camera")
     last = pipeline.add(node, camera, name="B", batch=ff.Batch(4, max_wait=1), queue=ff.Queue(8))
     reader = pipeline.reader(last, name="reader", queue=ff.Queue(64))
-    with pipeline.start():
+    with pipeline:
         seen(reader, 24)
         age = age_of(pipeline, "reader")
     assert part(age, "batch", "B") >= 0.04  # the mean of 100, 67, 33 and 0 ms
@@ -137,7 +137,7 @@ def test_samples_wait_for_a_free_worker() -> None:
     camera = pipeline.add(ff.open(LIVE), name="camera")
     last = pipeline.add(sleep_a_little, camera, name="W", process=True, queue=ff.Queue(4))
     reader = pipeline.reader(last, name="reader", queue=ff.Queue(64))
-    with pipeline.start():
+    with pipeline:
         seen(reader, 30)
         age = age_of(pipeline, "reader")
         pipeline.stop(timeout=WATCHDOG)  # on a busy machine a worker process may need more than 5 s to end
@@ -164,7 +164,7 @@ def test_the_wait_for_the_gil_is_a_part() -> None:
     camera = pipeline.add(ff.open(LIVE), name="camera")
     reader = pipeline.reader(pipeline.add(a, camera, name="A"), name="reader", queue=ff.Queue(64))
     thread = threading.Thread(target=holder)
-    with pipeline.start():
+    with pipeline:
         thread.start()
         try:
             seen(reader, 60)
@@ -182,7 +182,7 @@ def test_the_answer_is_text_and_values() -> None:
     camera = pipeline.add(ff.open(LIVE), name="camera")
     reader = pipeline.reader(pipeline.add(Stamping(0.01), camera, name="A"), name="reader")
     assert not pipeline.why().runs
-    with pipeline.start():
+    with pipeline:
         seen(reader, 10)
         first = pipeline.why()
         assert first.runs
@@ -204,7 +204,7 @@ def test_a_removed_node_leaves_the_others_known() -> None:
     camera = pipeline.add(ff.open(LIVE), name="camera")
     other = pipeline.add(Stamping(0.001), camera, name="other")
     reader = pipeline.reader(pipeline.add(Stamping(0.005), camera, name="A"), name="reader")
-    with pipeline.start():
+    with pipeline:
         seen(reader, 5)
         pipeline.remove(other)
         seen(reader, 10)
@@ -225,7 +225,7 @@ def test_results_of_a_clock_have_no_history() -> None:
     pipeline = ff.Pipeline()
     camera = pipeline.add(ff.open(LIVE), name="camera")
     reader = pipeline.reader(pipeline.add(Counting(), camera, name="C"), name="reader")
-    with pipeline.start():
+    with pipeline:
         seen(reader, 5)
         age = age_of(pipeline, "reader")
     assert age.samples == 0

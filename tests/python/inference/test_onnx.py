@@ -236,7 +236,7 @@ def test_a_detectors_options_change_while_it_works() -> None:
     pipeline = ff.Pipeline()
     found = pipeline.add(detector, pipeline.add(ff.open("demo:shapes?fps=30&size=640x360")), name="found")
     reader = pipeline.reader(found)
-    with pipeline.start():
+    with pipeline:
         until(lambda: len(reader.get(timeout=100).value) > 0, "shapes")
         detector.confidence = 1.0
         until(lambda: len(reader.get(timeout=100).value) == 0, "none is certain")

@@ -211,7 +211,7 @@ def test_native_code_in_the_child_of_a_fork_is_refused_the_parents_shared_pictur
         pipeline = ff.Pipeline()
         push = Push()
         reader = pipeline.reader(pipeline.add(process_nodes.mean, pipeline.add(push), process=True))
-        with pipeline.start():
+        with pipeline:
             push.push(ff.Frame.from_array(np.full((48, 64), 3, np.uint8), "gray"))
             reader.get(timeout=100)
             frame = ff.Frame.from_array(np.full((48, 64), 50, np.uint8), "gray")

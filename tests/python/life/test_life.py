@@ -42,7 +42,8 @@ def test_a_started_pipeline_without_references_runs_on_to_its_end(pipelines: lis
     def build() -> weakref.ReferenceType[ff.Pipeline]:
         pipeline = ff.Pipeline()
         pipeline.add(collect, pipeline.add(source))
-        return weakref.ref(pipeline.start())
+        pipeline.start()
+        return weakref.ref(pipeline)
 
     reference = build()
     pipelines.clear()
@@ -304,11 +305,12 @@ def test_readers_may_be_used_and_closed_by_many_threads_while_the_pipeline_stops
 def test_many_pipelines_that_run_without_a_name_are_logged_once(
     pipelines: list[ff.Pipeline], caplog: pytest.LogCaptureFixture
 ) -> None:
-    ff.stop_all()
+    ff.Pipeline.stop_all()
     for _ in range(10):
         pipeline = ff.Pipeline()
         pipeline.add(Ticker())
-        pipelines.append(pipeline.start())
+        pipeline.start()
+        pipelines.append(pipeline)
     said = [line for line in caplog.messages if "pipelines without a name are running" in line]
     assert len(said) == 1
     assert "stop_all()" in said[0]

@@ -67,7 +67,7 @@ def _end_beside_changes() -> None:
                     pipeline.add(lambda value: value, failing)
                     pipeline.remove(cam)
 
-    with pipeline.start():
+    with pipeline:
         threads = [threading.Thread(target=change) for _ in range(2)]
         for each in threads:
             each.start()

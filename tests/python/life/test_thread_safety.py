@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support import WATCHDOG, Collect, Count, Gate, Pictures, Push, until
+from support import WATCHDOG, Collect, Count, Gate, Pictures, Push, open_dashboard, until
 
 import freshframe as ff
 
@@ -200,7 +200,7 @@ def test_stats_stop_close_and_serve_from_anywhere() -> None:
         boards = results[2:5]
         assert results == [None, None, boards[0], boards[0], boards[0], None]
         close = boards[0].close
-        results = at_once(look, pipeline.stop, pipeline.stop, ff.stop_all, close, close, look)
+        results = at_once(look, pipeline.stop, pipeline.stop, ff.Pipeline.stop_all, close, close, look)
         assert results == [None] * 7
         assert boards[0].closed
 
@@ -210,14 +210,13 @@ def test_serve_and_close_side_by_side_leave_one_dashboard_or_none() -> None:
     pipeline.add(Count(1))
 
     def close() -> None:
-        if (dashboard := pipeline.dashboard) is not None:
+        if (dashboard := open_dashboard(pipeline)) is not None:
             dashboard.close()
 
     for _ in range(10):
         boards = at_once(pipeline.serve, pipeline.serve, close, close)
         assert not [each for each in boards if isinstance(each, Exception)], boards
-        if pipeline.dashboard is not None:
-            pipeline.dashboard.close()
+        close()
 
 
 def test_a_node_goes_into_one_pipeline_though_two_threads_add_it() -> None:

@@ -82,7 +82,7 @@ def frames_of(
     pipeline = ff.Pipeline()
     source = pipeline.add(ff.open(server.playlist, **(PATIENT | options)), name="camera")
     reader = pipeline.reader(source, queue=ff.Queue(512))
-    with pipeline.start():
+    with pipeline:
         samples = [(reader.get(timeout=WATCHDOG), time.monotonic()) for _ in range(count)]
         stats = pipeline.stats().nodes["camera"].source
     assert stats is not None
@@ -106,7 +106,7 @@ def test_the_silence_behind_a_burst_is_no_outage_while_its_segment_lasts() -> No
         options = PATIENT | {"read_timeout": 1.0}
         source = pipeline.add(ff.open(server.playlist, pace="burst", **options), name="camera")
         reader = pipeline.reader(source, queue=ff.Queue(512))
-        with pipeline.start():
+        with pipeline:
             for _ in range(140):
                 reader.get(timeout=WATCHDOG)
             time.sleep(2)  # twice the limit, less than the segment

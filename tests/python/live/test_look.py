@@ -100,7 +100,7 @@ def test_pictures_keep_the_name_of_their_camera_when_it_was_removed() -> None:
         yard = pipeline.add(ff.open("demo:circles?size=320x240"), name="yard")
         pipeline.add(of_packets, door.packets)
         pipeline.add(of_frames, yard)
-        with pipeline.start():
+        with pipeline:
             until(lambda: is_there(of_packets) and is_there(of_frames), "two pictures")
             pipeline.remove(door)
             pipeline.remove(yard)

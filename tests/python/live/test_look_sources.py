@@ -51,7 +51,7 @@ def test_an_exchanged_camera_keeps_its_name_and_its_pictures_their_times(first_p
     begin = time.monotonic() - SPARE - 10
     a = pipeline.add(hall.source, name="hall")
     port = pipeline.add(look, [a], name="look", queue=ff.Queue(300, "drop_newest"))
-    with pipeline.serve(look=look, look_rate=6000) as dashboard, pipeline.start():
+    with pipeline.serve(look=look, look_rate=6000) as dashboard, pipeline:
         hall.push(begin, 50, 1000.0)
         until(lambda: count_of(pipeline, "look") == 50, "the first camera")
         pipeline.remove(a)
@@ -88,7 +88,7 @@ def test_the_state_is_the_one_of_the_camera_that_the_look_is_limited_to() -> Non
     merge = pipeline.add(same, [sound, away], name="merge")
     for camera, name in ((sound, "sound"), (away, "away")):
         pipeline.add(looks[name], merge.of(camera), name=f"look of {name}")
-    with pipeline.serve(look=list(looks.values())) as dashboard, pipeline.start():
+    with pipeline.serve(look=list(looks.values())) as dashboard, pipeline:
 
         def error() -> ff.StaleFrameError:
             with pytest.raises(ff.StaleFrameError) as told:
@@ -118,7 +118,7 @@ def test_a_picture_that_is_higher_than_wide_is_scaled_by_its_longer_side() -> No
     look = ff.Look(every=0)
     pipeline = ff.Pipeline()
     pipeline.add(look, pipeline.add(feed, name="tower"), name="look")
-    with pipeline.serve(look=look, look_rate=6000) as dashboard, pipeline.start():
+    with pipeline.serve(look=look, look_rate=6000) as dashboard, pipeline:
         for shape in ((6000, 30), (3000, 1), (240, 320)):
             feed.push(ff.Frame.from_array(np.full(shape, 9, np.uint8), "gray"))
             until(lambda: [view.frame.height for view in look.back(9, 1)] == [shape[0]], "it")  # noqa: B023

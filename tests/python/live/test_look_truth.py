@@ -49,7 +49,7 @@ def test_the_painted_numbers_are_those_of_the_times_in_many_questions(b_frames: 
     pipeline = ff.Pipeline()
     with TsServer(film(shape), FPS) as server:
         pipeline.add(look, pipeline.add(ff.open(server.url, **PATIENT), name="door").packets)
-        with pipeline.start():
+        with pipeline:
             until(lambda: len(look.back(4, 4)) == 4, "four seconds")
             late, newest = [], -1
             for _ in range(QUESTIONS):

@@ -24,7 +24,7 @@ def test_a_camera_is_replaced_when_its_packets_have_gone() -> None:
         camera = pipeline.add(ff.open(server.url, **PATIENT), name="door")
         kept = camera.of(camera)
         packets = camera.packets
-        with pipeline.start():
+        with pipeline:
             with pytest.raises(ff.GraphError, match="its packets are taken, too"):
                 pipeline.replace(camera, ff.open(server.url, **PATIENT))
             with pytest.raises(ff.GraphError, match="it is an output of its camera"):
@@ -39,7 +39,7 @@ def test_a_camera_is_replaced_when_its_packets_have_gone() -> None:
 def test_threads_that_ask_for_the_packets_at_once_get_one_port() -> None:
     with RtspServer(clip("h264")) as server:
         pipeline = ff.Pipeline(keep_running=True)
-        with pipeline.start():
+        with pipeline:
             camera = pipeline.add(ff.open(server.url, **PATIENT), name="door")
             for _ in range(5):
                 together = threading.Barrier(4)
@@ -64,7 +64,7 @@ def test_threads_that_ask_for_the_packets_at_once_get_one_port() -> None:
 def test_a_camera_that_is_being_replaced_gives_the_packets_of_the_new_one() -> None:
     with RtspServer(clip("h264")) as server:
         pipeline = ff.Pipeline(keep_running=True)
-        with pipeline.start():
+        with pipeline:
             camera = pipeline.add(ff.open(server.url, **PATIENT), name="door")
             old, new = camera.node, ff.open(server.url, **PATIENT)
             got: list[Any] = []
@@ -95,7 +95,7 @@ def test_a_camera_that_is_being_replaced_gives_the_packets_of_the_new_one() -> N
 def test_the_packets_of_a_camera_that_is_removed_meanwhile_go_with_it() -> None:
     with RtspServer(clip("h264")) as server:
         pipeline = ff.Pipeline(keep_running=True)
-        with pipeline.start():
+        with pipeline:
             source = ff.open(server.url, **PATIENT)
             camera = pipeline.add(source, name="door")
             make = source._packets
@@ -116,7 +116,7 @@ def test_the_last_statistics_of_a_camera_have_what_was_below_its_packets(tmp_pat
         pipeline = ff.Pipeline(keep_running=True)
         camera = pipeline.add(ff.open(server.url, **PATIENT), name="door")
         pipeline.add(ff.VideoFile(tmp_path / "a.mkv"), camera.packets, name="file")
-        with pipeline.start():
+        with pipeline:
             until(lambda: pipeline.stats().nodes["file"].processed > 2, "three packets")
             gone = pipeline.remove(camera)
             removed = pipeline.stats().removed
@@ -131,7 +131,7 @@ def test_a_pipeline_that_ends_with_its_only_camera_tells_the_statistics_of_what_
         pipeline = ff.Pipeline()
         camera = pipeline.add(ff.open(server.url, **PATIENT), name="door")
         assert camera.packets.name == "door.packets"
-        with pipeline.start():
+        with pipeline:
             gone = pipeline.remove(camera)
         assert gone is not None
         assert set(gone.nodes) == {"door", "door.packets"}
@@ -145,7 +145,7 @@ def test_a_merge_loses_no_packets_of_a_camera_that_is_connected_later() -> None:
         merge: ff.Port[None] = pipeline.add(lambda packet: None, [first.packets], name="merge")
         with pytest.raises(ff.GraphError, match="'merge' takes packets, and"):
             pipeline.connect(second.packets, merge, queue=ff.LATEST)
-        with pipeline.start():
+        with pipeline:
             pipeline.connect(second.packets, merge)
             queues = {edge.parent: edge.queue for edge in pipeline.stats().edges}
         assert queues == {"first.packets": ff.RECORDING, "second.packets": ff.RECORDING}
@@ -154,7 +154,7 @@ def test_a_merge_loses_no_packets_of_a_camera_that_is_connected_later() -> None:
 def test_packets_go_with_a_camera_whose_removal_takes_longer(tmp_path: Path) -> None:
     with RtspServer(clip("h264")) as server:
         pipeline = ff.Pipeline(keep_running=True)
-        with pipeline.start():
+        with pipeline:
             camera = pipeline.add(ff.open(server.url, **PATIENT), name="door")
             pipeline.add(ff.VideoFile(tmp_path / "a.mkv"), camera.packets)
             with contextlib.suppress(ff.StopTimeoutError):
@@ -167,7 +167,7 @@ def test_a_publisher_of_packets_is_replaced_by_another() -> None:
         pipeline = ff.Pipeline(keep_running=True)
         camera = pipeline.add(ff.open(server.url, **PATIENT), name="door")
         sent = pipeline.add(ff.Publish("udp://127.0.0.1:9"), camera.packets, name="sent")
-        with pipeline.start():
+        with pipeline:
             pipeline.replace(sent, new := ff.Publish("udp://127.0.0.1:9"))
             until(lambda: new.stats().sent, lambda: "nothing was sent")
             assert sent.node is new

@@ -118,7 +118,7 @@ def save_clips(shown: Film, count: int, folder: Path) -> None:
         pipeline.add(recorder, camera.packets)
         pipeline.add(collect, camera.packets)
         reader = pipeline.reader(camera.packets)
-        with pipeline.start():
+        with pipeline:
             first = reader.get(WATCHDOG).pts
             clips: list[Clip] = []
             while len(clips) < count:

@@ -105,7 +105,7 @@ def read(shape: Shape, transport: dict[str, str], how: str, *, recorder: ff.Vide
             pipeline.add(nothing, camera)
         samples: list[ff.Sample[ff.types.Packet]] = []
         node: ff.Port[Any] | None = None
-        with pipeline.start():
+        with pipeline:
             while not samples or (samples[-1].pts - samples[0].pts) * FPS < LAST:
                 samples.append(packets.get(WATCHDOG))
                 if how == "changing" and len(samples) % 40 == 20:

@@ -48,7 +48,7 @@ def _take(packet: ff.types.Packet) -> None:
 def test_cameras_decode_while_a_consumer_takes_frames(tmp_path: Path) -> None:
     with RtspServer(clip("h264")) as server:
         pipeline = ff.Pipeline(keep_running=True)
-        with pipeline.start():
+        with pipeline:
             camera = pipeline.add(ff.open(server.url, **PATIENT), name="door")
             until(lambda: _decoded(pipeline) > 0, lambda: "a camera without packets is decoded")
             pipeline.add(ff.VideoFile(tmp_path / "a.mkv"), camera.packets)
@@ -92,7 +92,7 @@ def test_a_camera_that_is_only_shown_is_not_decoded_and_has_its_figures() -> Non
         pipeline = ff.Pipeline(keep_running=True)
         camera = pipeline.add(ff.open(server.url, still=None, **PATIENT), name="door")
         page = pipeline.serve(port=0, view=camera)
-        with pipeline.start():
+        with pipeline:
             with Video(page.url) as viewer:
                 viewer.watch("door")
                 assert [viewer.next("picture").elapsed for _ in range(90)]
@@ -122,7 +122,7 @@ def test_a_viewer_of_jpegs_need_not_wait_for_the_next_key_picture() -> None:
         pipeline = ff.Pipeline(keep_running=True)
         camera = pipeline.add(ff.open(server.url, still=None, **PATIENT), name="door")
         page = pipeline.serve(port=0, view=camera)
-        with pipeline.start():
+        with pipeline:
             until(lambda: _camera(pipeline).undecoded > 30, lambda: "no packets")
             times: list[float] = []
             for _ in range(2):
@@ -153,7 +153,7 @@ def test_a_hung_camera_that_is_only_shown_is_told(decode: Any, level: int) -> No
         pipeline = ff.Pipeline(keep_running=True)
         camera = pipeline.add(ff.open(server.url, still=8, decode=decode, **PATIENT), name="door")
         pipeline.serve(port=0, view=camera)
-        with pipeline.start():
+        with pipeline:
             until(lambda: _camera(pipeline).still == told, lambda: f"{told}: {_camera(pipeline)}")
             assert _decoded(pipeline) == 0
 
@@ -197,7 +197,7 @@ def test_a_camera_decodes_while_a_page_has_a_viewer(decode: Any) -> None:
         camera = pipeline.add(ff.open(server.url, decode=decode, **PATIENT), name="door")
         pipeline.add(_take, camera.packets)
         page = pipeline.serve(port=0)
-        with pipeline.start():
+        with pipeline:
             _rests(pipeline)  # no browser has opened the page
             for _ in range(2):
                 with Live(page.url) as viewer:

@@ -53,7 +53,7 @@ def test_utc_is_by_the_cameras_clock(name: str) -> None:
         pipeline = ff.Pipeline()
         camera = pipeline.add(ff.open(url, **PATIENT), name="door")
         reader = pipeline.reader(output(camera, name))
-        with pipeline.start():
+        with pipeline:
             for _ in range(200):
                 sample = reader.get(WATCHDOG)
                 if sample.utc_from == "camera":
@@ -80,7 +80,7 @@ def test_a_segment_and_a_view_have_the_cameras_clock(tmp_path: Path, name: str) 
         file = ff.VideoFile(tmp_path / "a_%d.mkv", segment=1, on_segment=note)
         pipeline.add(file, output(camera, name))
         pipeline.add(look, output(camera, name))
-        with pipeline.start():
+        with pipeline:
             assert enough.wait(WATCHDOG)
             view = look.now()
     assert is_ahead(segments[-1].first_utc)
@@ -102,7 +102,7 @@ def test_a_merge_waits_for_another_camera(name: str, drain: bool) -> None:
         pipeline.add(Push(), name="other")
         camera = pipeline.add(ff.open(server.url, **PATIENT), name="door")
         port = pipeline.add(Merge(), [output(camera, name)], name="merge")
-        with pipeline.start():
+        with pipeline:
             until(lambda: seen, "a sample")
             books = pipeline.remove(camera, drain=drain)
             assert books is not None
@@ -127,7 +127,7 @@ def test_a_merge_outlasts_a_camera_that_fails(name: str) -> None:
         pipeline.add(Push(), name="other")
         door = pipeline.add(ff.open(server.url, reconnect=False, **PATIENT), name="door", on_error="remove")
         port = pipeline.add(Merge(), [output(door, name)], name="merge")
-        with pipeline.start():
+        with pipeline:
             until(lambda: seen, "a sample")
             fails.close()
             until(lambda: set(pipeline.stats().nodes) == {"other", "merge"}, "the camera has gone")
@@ -145,7 +145,7 @@ def test_an_agent_learns_the_rate_and_the_state_of_a_camera(name: str) -> None:
         camera = pipeline.add(ff.open(server.url, **PATIENT), name="door")
         look = ff.Look(every=0)
         pipeline.add(look, output(camera, name), name="past")
-        with pipeline.serve(look=look) as dashboard, pipeline.start():
+        with pipeline.serve(look=look) as dashboard, pipeline:
             eyes = Eyes(Target.of(dashboard.url), 5)
 
             def sources() -> Any:
@@ -169,7 +169,7 @@ MAKERS: dict[str, Callable[[Path], Any]] = {
 def test_an_add_that_fails_changes_nothing(tmp_path: Path, maker: str, is_running: bool, first: str) -> None:
     pipeline = ff.Pipeline(keep_running=True)
     camera = pipeline.add(ff.open("rtsp://127.0.0.1:9/x", **PATIENT), name="door")
-    with pipeline.start() if is_running else contextlib.nullcontext():
+    with pipeline if is_running else contextlib.nullcontext():
         node = MAKERS[maker](tmp_path)
         second = "frames" if first == "packets" else "packets"
         with pytest.raises(ff.GraphError, match="'door' is taken"):

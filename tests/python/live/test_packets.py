@@ -26,7 +26,7 @@ def test_packets_are_recorded_without_decoding(tmp_path: Path) -> None:
         assert camera.packets is camera.packets
         assert camera.packets.name == "door.packets"
         pipeline.add(ff.VideoFile(tmp_path / "a_%d.mp4", segment=1), camera.packets)
-        with pipeline.start():
+        with pipeline:
             until((tmp_path / "a_2.mp4").exists, lambda: "no second segment")
             stats = pipeline.stats()
         assert stats.nodes["door"].processed == 0
@@ -42,7 +42,7 @@ def test_packets_are_recorded_without_decoding(tmp_path: Path) -> None:
 def test_packets_are_asked_for_again_when_their_port_was_removed(tmp_path: Path) -> None:
     with RtspServer(clip("h264")) as server:
         pipeline = ff.Pipeline(keep_running=True)
-        with pipeline.start():
+        with pipeline:
             camera = pipeline.add(ff.open(server.url, **PATIENT), name="door")
             for number in range(3):
                 port = camera.packets
@@ -72,7 +72,7 @@ def test_packets_and_frames_of_one_picture_have_the_same_times() -> None:
         camera = pipeline.add(ff.open(server.url, **PATIENT))
         frames = pipeline.reader(camera, queue=ff.Queue(300, "drop_newest"))
         packets = pipeline.reader(camera.packets)
-        with pipeline.start():
+        with pipeline:
             seen = {sample.pts: sample.captured for sample in (frames.get(WATCHDOG) for _ in range(20))}
             sent = [packets.get(WATCHDOG) for _ in range(20)]
     first = sent[0].value
@@ -96,7 +96,7 @@ def test_an_output_that_is_asked_for_later_has_the_times_of_the_other(later: str
         first: ff.Reader[Any] = (
             pipeline.reader(camera.packets) if later == "frames" else pipeline.reader(camera, queue=wide)
         )
-        with pipeline.start():
+        with pipeline:
             times = {}
             for _ in range(40):
                 sample = first.get(WATCHDOG)
@@ -178,7 +178,7 @@ def test_the_file_of_a_camera_that_never_comes_stays_as_it_was(tmp_path: Path) -
     camera = pipeline.add(ff.open("rtsp://127.0.0.1:9/a", **PATIENT), name="door")
     pipeline.add(ff.VideoFile(tmp_path / "old.mp4"), camera.packets)
     pipeline.add(ff.VideoFile(tmp_path / "new.mp4"), camera.packets)
-    with pipeline.start():
+    with pipeline:
         assert not (tmp_path / "new.mp4").exists()
     assert (tmp_path / "old.mp4").read_bytes() == b"old"
     assert not (tmp_path / "new.mp4").exists()
@@ -188,7 +188,7 @@ def test_packets_have_no_latest() -> None:
     with RtspServer(clip("h264")) as server:
         pipeline = ff.Pipeline()
         reader = pipeline.reader(pipeline.add(ff.open(server.url, **PATIENT), name="door").packets)
-        with pipeline.start():
+        with pipeline:
             with pytest.raises(
                 ff.GraphError, match=r"a packet of 'door.packets' means nothing without those before it"
             ):
@@ -202,7 +202,7 @@ def test_clips_of_packets_are_written_without_decoding(tmp_path: Path) -> None:
         camera = pipeline.add(ff.open(server.url, **PATIENT), name="door")
         clips = ff.ClipRecorder(before=0.5, after=0.5)
         pipeline.add(clips, camera.packets)
-        with pipeline.start():
+        with pipeline:
             until(lambda: pipeline.stats().nodes["door.packets"].processed > 30, lambda: "no packets")
             with pytest.raises(ff.OptionError, match=r"\.mp4, \.mov, \.mkv or \.webm"):
                 clips.save(tmp_path / "a.ts")
@@ -222,7 +222,7 @@ def test_a_camera_sleeps_and_wakes(tmp_path: Path) -> None:
         camera = pipeline.add(ff.open(server.url, decode="keys", **PATIENT), name="door")
         reader = pipeline.reader(camera, queue=ff.Queue(300, "drop_newest"))
         pipeline.add(ff.VideoFile(tmp_path / "a.mkv"), camera.packets)
-        with pipeline.start():
+        with pipeline:
             asleep = [reader.get(WATCHDOG).seq for _ in range(4)]
             camera.wake(WATCHDOG)
             awake = [reader.get(WATCHDOG).seq for _ in range(20)]
@@ -257,7 +257,7 @@ def test_intra_refresh_is_a_warning_and_cuts_no_recording(caplog: pytest.LogCapt
         )
         packets = pipeline.reader(camera.packets)
         pipeline.add(take, camera)
-        with pipeline.start():
+        with pipeline:
             sent = [packets.get(WATCHDOG) for _ in range(150)]  # 5 seconds
             stats = pipeline.stats().nodes["door"]
     assert sum(sample.value.key for sample in sent) > 20

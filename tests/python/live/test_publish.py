@@ -58,7 +58,7 @@ def test_frames_are_published(scheme: str, codec: str, tmp_path: Path) -> None:
         camera = pipeline.add(ff.open("demo:circles?size=320x240&fps=30"))
         publish = ff.Publish(url, codec=codec, key_interval=0.5)
         pipeline.add(publish, pipeline.add(ff.Annotate(), pipeline.add(ff.CircleTracker(), camera)))
-        with pipeline.start():
+        with pipeline:
             until(lambda: has_content(tmp_path / "a.mkv"), lambda: f"nothing came: {publish.stats()}")
             stats = publish.stats()
         assert stats.state == "publishing"
@@ -84,7 +84,7 @@ def test_mpeg4_in_a_transport_stream_is_published_received_and_recorded(tmp_path
     for name in names:
         receiver.add(ff.VideoFile(tmp_path / name), camera.packets, name=name)
     packets = receiver.reader(camera.packets)
-    with sender.start(), receiver.start():
+    with sender, receiver:
         first = packets.get(WATCHDOG).value
         assert (first.codec, first.key, first.size) == ("mpeg4", True, (320, 240))
         until(
@@ -105,7 +105,7 @@ def test_a_cameras_own_packets_are_published_without_decoding(tmp_path: Path) ->
         camera = pipeline.add(ff.open(camera_server.url, **PATIENT), name="door")
         publish = ff.Publish(url)
         pipeline.add(publish, camera.packets)
-        with pipeline.start():
+        with pipeline:
             until(lambda: publish.stats().sent > 60, lambda: f"nothing came: {publish.stats()}")
             assert pipeline.stats().nodes["door"].processed == 0
         server.terminate()
@@ -121,7 +121,7 @@ def test_a_server_that_comes_late_and_goes_is_joined_again(tmp_path: Path) -> No
     publish = ff.Publish(url, key_interval=0.5)
     pipeline.add(publish, camera, name="publish")
     reader = pipeline.reader(camera)
-    with pipeline.start():
+    with pipeline:
         until(lambda: publish.stats().state == "backing_off", lambda: f"{publish.stats()}")
         assert "127.0.0.1" in publish.stats().error
         for name in ("a.mkv", "b.mkv"):
@@ -177,7 +177,7 @@ def test_a_slow_server_delays_nobody_and_gets_young_pictures() -> None:
         )
         pipeline.add(publish, camera, name="publish")
         reader = pipeline.reader(camera)
-        with pipeline.start():
+        with pipeline:
             until(lambda: publish.stats().slow > 30, lambda: f"{publish.stats()}")
             before = pipeline.stats().nodes["scene"].processed
             reader.get(WATCHDOG)
@@ -197,7 +197,7 @@ def test_a_server_that_is_silent_is_left_and_a_stop_does_not_wait_for_it() -> No
         camera = pipeline.add(ff.open("demo:circles?size=320x240&fps=30"))
         publish = ff.Publish(f"rtsp://user:secret@127.0.0.1:{server.port}/a", timeout=0.5)
         pipeline.add(publish, camera)
-        with pipeline.start():
+        with pipeline:
             until(lambda: publish.stats().error, lambda: f"{publish.stats()}")
             until(lambda: publish.stats().state == "connecting", lambda: f"{publish.stats()}")
         assert "secret" not in publish.stats().error

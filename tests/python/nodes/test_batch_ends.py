@@ -18,7 +18,7 @@ def test_a_batch_below_a_merge_does_not_wait_for_a_camera_that_has_ended() -> No
     first = pipeline.add(_same, cameras, name="first", batch=ff.Batch(2, max_wait=0.3))
     second = pipeline.add(_same, first, name="second", batch=ff.Batch(2, max_wait=0.3))
     reader = pipeline.reader(second, queue=ff.Queue(100))
-    with pipeline.start():
+    with pipeline:
         seen = sum(1 for _ in reader)
         stats = pipeline.stats()
     assert stats.nodes["second"].processed == seen
@@ -34,6 +34,6 @@ def test_a_camera_that_is_away_does_not_hold_up_the_batches_of_the_others() -> N
     batch = pipeline.add(_same, cameras, name="batch", batch=ff.Batch(3, max_wait=0.1))
     reader = pipeline.reader(batch, queue=ff.Queue(300))
     counts = {"cam0": 0, "cam1": 0}
-    with pipeline.start():
+    with pipeline:
         while sum(counts.values()) < 2 * 80:  # 80 of 90; 24 of 90 where each batch waits
             counts[reader.get(timeout=100).source] += 1

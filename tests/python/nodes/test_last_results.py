@@ -167,7 +167,7 @@ def test_the_last_results_of_a_source_that_leaves_are_there_before_its_end(
     ports = [pipeline.add(one, name="one"), pipeline.add(two, name="two")]
     last = pipeline.add(LastOfSource(), ports, name="last", queue=ff.RECORDING, batch=batch, process=process)
     pipeline.add(Notes(), last, queue=ff.RECORDING)
-    with pipeline.start():
+    with pipeline:
         one.push(1)
         two.push(2)
         until(lambda: len(calls) == 2, "both samples")

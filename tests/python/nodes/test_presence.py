@@ -309,7 +309,7 @@ class Merged:
 def test_a_source_that_comes_again_under_its_name_has_times_and_events_of_its_own() -> None:
     merged, first, second = Merged(), Push(live=False), Push(live=False)  # without `utc`
     merged.gate.set()
-    with merged.pipeline.start():
+    with merged.pipeline:
         camera = merged.add(first)
         first.push_stamped({"yard"}, 0.0, time.monotonic())
         first.push_stamped({"yard"}, 4.0, time.monotonic())
@@ -328,7 +328,7 @@ def test_a_source_that_comes_again_under_its_name_has_times_and_events_of_its_ow
 
 def test_samples_that_waited_while_another_source_took_the_name_end_nothing() -> None:
     merged, first, second = Merged(), Push(live=False), Push(live=False)
-    with merged.pipeline.start():
+    with merged.pipeline:
         camera = merged.add(first)
         for number in range(20):
             first.push_stamped({"yard"}, number / 25, time.monotonic())
@@ -377,7 +377,7 @@ class Below:
 
 def test_the_late_end_of_a_source_is_not_that_of_the_next_one_of_its_name() -> None:
     below, first, second = Below(), Push(), Push()
-    with below.pipeline.start():
+    with below.pipeline:
         camera = below.add(first, slowly=True)
         first.push(set())  # gives nothing to Presence
         until(lambda: below.pipeline.stats().nodes["slow"].state == "working", "the slow node")
@@ -393,7 +393,7 @@ def test_the_late_end_of_a_source_is_not_that_of_the_next_one_of_its_name() -> N
 def test_the_younger_of_two_sources_of_one_name_may_leave_first() -> None:
     below, first, second = Below(), Push(), Push()
     below.gate.set()
-    with below.pipeline.start():
+    with below.pipeline:
         camera = below.add(first, slowly=True)
         first.push({"yard"})
         below.expect(("yard", None))
@@ -414,7 +414,7 @@ def test_the_younger_of_two_sources_of_one_name_may_leave_first() -> None:
 
 def test_a_camera_that_is_connected_again_at_once_has_one_end_and_begins_anew() -> None:
     below, source = Below(), Push()
-    with below.pipeline.start():
+    with below.pipeline:
         camera = below.add(source, slowly=False)
         source.push({"yard"})
         below.expect(("yard", None))
@@ -452,7 +452,7 @@ def test_of_two_ways_with_one_camera_the_slower_one_fails_nothing(max_gap: float
     slow = pipeline.add(lambda names: names if gate.wait(60) else None, camera, queue=ff.RECORDING)
     presence = pipeline.add(ff.Presence(set, max_gap=max_gap), [camera, slow], queue=ff.RECORDING)
     reader = pipeline.reader(presence, queue=ff.RECORDING)
-    with pipeline.start():
+    with pipeline:
         source.push({"yard"}, {"yard", "door"})
         assert {reader.get(60).value.key for _ in range(2)} == {"yard", "door"}
         gate.set()
@@ -470,7 +470,7 @@ def test_what_is_on_ends_with_the_camera_that_leaves(how: str, process: bool) ->
     ports = [pipeline.add(camera, name=name) for camera, name in zip(cameras, ("one", "two"), strict=True)]
     presence = pipeline.add(ff.Presence(set, max_gap=600), ports, queue=ff.RECORDING, process=process)
     reader = pipeline.reader(presence, queue=ff.RECORDING)
-    with pipeline.start():
+    with pipeline:
         for camera in cameras:
             camera.push({"yard", "door"})
         began = {(sample.source, sample.value.key) for sample in (reader.get(60) for _ in range(4))}

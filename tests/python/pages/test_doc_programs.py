@@ -89,7 +89,7 @@ def test_a_whole_program_runs(program: Program, folder: Path) -> None:
     try:
         exec(code, names)
     finally:
-        ff.stop_all()
+        ff.Pipeline.stop_all()
 
 
 @pytest.mark.skipif(importlib.util.find_spec("mypy") is None, reason="needs mypy")

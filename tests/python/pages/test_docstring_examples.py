@@ -50,4 +50,4 @@ def test_the_example_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
     example.globs = names
     doctest.DocTestRunner(verbose=False, optionflags=options).run(example, out=said.append)
     assert not said, "".join(said)
-    ff.stop_all()
+    ff.Pipeline.stop_all()

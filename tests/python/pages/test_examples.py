@@ -296,7 +296,7 @@ def test_a_flask_page_shows_pictures_and_the_newest_result() -> None:
         server = make_server("127.0.0.1", 0, app, threaded=True)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{{server.port}}"
-        with pipeline.start():
+        with pipeline:
             with urllib.request.urlopen(url + "/picture.mjpg", timeout=60) as stream:
                 print(stream.headers["Content-Type"])
                 data = b""

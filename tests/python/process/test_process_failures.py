@@ -152,7 +152,7 @@ def test_the_time_of_a_close_begins_when_the_worker_has_opened(tmp_path: Path) -
     camera = pipeline.add(source, name="camera")
     node = process_nodes.OpensSlowlyAgain(str(tmp_path))
     port = pipeline.add(node, camera, process=ff.Process(workers=2, timeout=1.0), name="n")
-    with pipeline.start():
+    with pipeline:
         source.push(1)
         until(lambda: pipeline.stats().nodes["n"].processed == 1, "its result")
         process_nodes.OpensSlowlyAgain.slow(str(tmp_path))
@@ -170,7 +170,7 @@ def test_a_worker_that_is_stopped_before_its_close_does_not_hold_a_drain() -> No
     port = pipeline.add(
         process_nodes.ClosesForever(), camera, process=ff.Process(workers=2, timeout=1.0), name="n"
     )
-    with pipeline.start():
+    with pipeline:
         source.push(1)
         until(lambda: pipeline.stats().nodes["n"].processed == 1, "its result")
         for worker in pipeline.stats().nodes["n"].workers:

@@ -263,8 +263,8 @@ def test_names_default_to_reader_and_count_up() -> None:
     port = pipeline.add(Count(1))
     for name in (None, None, "mine"):
         _reader = pipeline.reader(port, name=name)
-    assert [e.child for e in pipeline.start().stats().edges] == ["reader", "reader_2", "mine"]
-    pipeline.stop()
+    with pipeline:
+        assert [e.child for e in pipeline.stats().edges] == ["reader", "reader_2", "mine"]
 
 
 def test_latest_keeps_one_sample_alive_and_no_more() -> None:

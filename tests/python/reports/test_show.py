@@ -1,4 +1,4 @@
-"""show(), and what notebooks show of frames, pipelines and dashboards."""
+"""Dashboard.show(), and what notebooks show of frames, pipelines and dashboards."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -38,26 +38,21 @@ def screen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[list[str]]:
     return started
 
 
-def test_show_opens_the_page_of_a_port_in_a_window_with_its_pictures_first(screen: list[list[str]]) -> None:
-    pipeline = ff.Pipeline()
-    camera = pipeline.add(ff.open(SCENE), name="the camera")
-    dashboard = ff.show(camera)
-    assert pipeline.dashboard is dashboard
-    (command,) = screen
-    assert command[0].endswith("/chromium")
-    assert command[1] == f"--app={dashboard.url}#view=the%20camera"
-
-
-def test_show_uses_the_dashboard_that_there_is(screen: list[list[str]]) -> None:
+def served(**options: Any) -> ff.types.Dashboard:
     pipeline = ff.Pipeline()
     pipeline.add(ff.open(SCENE))
-    dashboard = pipeline.serve(token="0123456789abcdef")
-    assert ff.show(pipeline) is dashboard
-    assert ff.show(dashboard) is dashboard
-    assert [command[1] for command in screen] == [f"--app={dashboard.url}"] * 2
+    return pipeline.serve(**options)
 
 
-def test_show_opens_a_tab_where_there_is_no_such_browser(
+def test_show_opens_the_page_in_a_window(screen: list[list[str]]) -> None:
+    dashboard = served(token="0123456789abcdef")
+    dashboard.show()
+    ((browser, page),) = screen
+    assert browser.endswith("/chromium")
+    assert page == f"--app={dashboard.url}"
+
+
+def test_show_opens_a_tab_where_no_window_is_wanted_or_possible(
     screen: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[str] = []
@@ -67,33 +62,25 @@ def test_show_opens_a_tab_where_there_is_no_such_browser(
         return True
 
     monkeypatch.setattr(webbrowser, "open", open_tab)
-    pipeline = ff.Pipeline()
-    pipeline.add(ff.open(SCENE))
-    ff.show(pipeline, window=False)
+    dashboard = served()
+    dashboard.show(window=False)
     monkeypatch.setenv("PATH", "")
-    dashboard = ff.show(pipeline)
+    dashboard.show()
     assert opened == [dashboard.url] * 2
     assert screen == []
     monkeypatch.setattr(webbrowser, "open", lambda url: False)
     with pytest.raises(ff.FreshframeError, match=f"no browser was found.*{dashboard.url}"):
-        ff.show(pipeline)
+        dashboard.show()
 
 
 def test_without_a_display_show_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     monkeypatch.setattr("sys.platform", "linux")
-    pipeline = ff.Pipeline()
-    pipeline.add(ff.open(SCENE))
+    dashboard = served()
     with pytest.raises(ff.FreshframeError, match=r"no display .*ssh -L \d+:127.0.0.1:\d+ HOST.*http://"):
-        ff.show(pipeline)
-    assert pipeline.dashboard is not None
-
-
-@pytest.mark.parametrize("what", [None, "http://x", 5, ff.Pipeline])
-def test_show_refuses_anything_else(what: Any) -> None:
-    with pytest.raises(ff.OptionTypeError, match=r"show\(\) takes a port"):
-        ff.show(what)
+        dashboard.show()
+    assert not dashboard.closed
 
 
 def test_a_frame_shows_itself_as_jpeg(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def test_the_last_picture_of_a_silent_source_is_repeated() -> None:
     pipeline = ff.Pipeline()
     source = PicturesUntilSeen()
     pipeline.add(source, name="cam")
-    with pipeline.serve() as dashboard, pipeline.start():
+    with pipeline.serve() as dashboard, pipeline:
         parts = Parts(dashboard.picture_url("cam"))
         parts.next()
         source.seen.set()
@@ -245,7 +245,7 @@ def test_a_client_that_has_gone_while_it_waits_for_a_picture_gives_its_place_bac
     source = PicturesUntilSeen()
     pipeline.add(source, name="cam")
     path = "/api/picture/cam.jpg"
-    with pipeline.serve() as dashboard, pipeline.start():
+    with pipeline.serve() as dashboard, pipeline:
         until(lambda: request(dashboard.url, path).status == 200, "a picture")
         source.seen.set()
         assert source.ended.wait(WATCHDOG)

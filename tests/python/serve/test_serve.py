@@ -201,7 +201,7 @@ def test_a_node_that_goes_because_it_failed_leaves_an_event_with_the_error() -> 
     def broken(frame: ff.Frame) -> None:
         raise ValueError("the model is broken")
 
-    with pipeline.start():
+    with pipeline:
         url = pipeline.serve().url
         pipeline.add(broken, camera, name="picky", on_error="remove")
 
@@ -218,7 +218,7 @@ def test_a_node_that_goes_because_it_failed_leaves_an_event_with_the_error() -> 
 
 def test_nodes_that_come_and_go_while_the_pipeline_runs_are_events() -> None:
     pipeline = ff.Pipeline(keep_running=True)
-    with pipeline.start():
+    with pipeline:
         url = pipeline.serve().url
 
         def changes() -> list[tuple[str, str]]:

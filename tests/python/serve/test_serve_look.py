@@ -34,7 +34,7 @@ def served(*, look_rate: float = 6000, **options: Any) -> Iterator[tuple[str, ff
     camera = pipeline.add(ff.open("demo:circles?size=320x240&fps=30"), name="camera")
     look = ff.Look(back=5, every=0.1)
     pipeline.add(look, pipeline.add(masked, camera, name="mask"), name="yard")
-    with pipeline.start():
+    with pipeline:
         until(lambda: len(look.back(1, 4)) == 4, "a second")
         with pipeline.serve(look=look, look_rate=look_rate, **options) as dashboard:
             yield dashboard.url, dashboard
@@ -72,7 +72,7 @@ def test_of_ten_thousand_pictures_by_seven_ways_together_none_has_a_pixel_from_a
     mask = pipeline.add(masked, camera, name="mask")
     pipeline.add(look, mask, name="yard")
     counts = Counter[str]()
-    with pipeline.start(), pipeline.serve(look=look, look_rate=6000, view=[mask]) as page:
+    with pipeline, pipeline.serve(look=look, look_rate=6000, view=[mask]) as page:
         until(lambda: len(look.back(2, 16)) == 16, "two seconds")
         ways: dict[str, Callable[[], list[bytes]]] = {
             "now()": lambda: [look.now().jpeg(max_side=64)],

@@ -83,7 +83,7 @@ def house() -> Iterator[House]:
     view = [found.ports["camera"], found.ports["node"], found.ports["merge"].of(found.ports["gate"])]
     with (
         pipeline.serve(view=view, look=found.ports["look"].node, look_rate=6000) as dashboard,
-        pipeline.start(),
+        pipeline,
     ):
         found.url = dashboard.url
         yield found
@@ -142,13 +142,11 @@ def test_a_name_leads_to_what_has_it_after_replace(name: str) -> None:
 def test_a_page_that_was_there_before_sees_what_has_the_name_now() -> None:
     with house() as home:
         until(lambda: home.width_of(ADDRESSES["camera"]) == BEFORE, "a picture")
-        shown = home.pipeline.dashboard
-        assert shown is not None
-        stream = shown.picture_url(home.ports["camera"])
+        stream = home.pipeline.serve().picture_url(home.ports["camera"])
         home.pipeline.remove(home.ports["camera"])
         home.add("camera", AFTER)
         until(lambda: home.width_of(ADDRESSES["camera"]) == AFTER, "a picture")
-        assert shown.picture_url(home.ports["camera"]) == stream
+        assert home.pipeline.serve().picture_url(home.ports["camera"]) == stream
 
 
 def test_a_view_of_a_node_below_a_list_of_one_camera_says_which_one_to_name() -> None:

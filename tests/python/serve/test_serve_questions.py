@@ -53,7 +53,7 @@ def url() -> Iterator[str]:
     camera = pipeline.add(feed, name="cam")
     pipeline.add(lambda frame: frame, camera, name="same")
     pipeline.add(look, camera, name="look")
-    with pipeline.serve(view=[camera], look=look, look_rate=6000) as dashboard, pipeline.start():
+    with pipeline.serve(view=[camera], look=look, look_rate=6000) as dashboard, pipeline:
         feed.push(ff.Frame.from_array(np.full((48, 64), 9, np.uint8), "gray"))
         until(lambda: look.back(1000, 1), "a picture")
         yield dashboard.url

@@ -88,7 +88,7 @@ def served(state: str) -> Iterator[Served]:
     finally:
         with contextlib.suppress(ff.NodeError):
             one.pipeline.stop()
-        one.pipeline.dashboard.close()  # type: ignore[union-attr]
+        one.pipeline.serve().close()
 
 
 REASONS = {

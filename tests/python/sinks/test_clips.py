@@ -49,7 +49,7 @@ def test_the_clip_of_the_page_has_the_seconds_before_and_after(tmp_path: Path) -
 def test_the_segments_of_the_page_follow_each_other(tmp_path: Path) -> None:
     (program,) = [text for text in PROGRAMS if "segment=" in text]
     shorter = program.replace("segment=60", "segment=1").replace("fps=30", "fps=30&pace=0&frames=75")
-    run(shorter.replace("with pipeline.start():\n    ...", "pipeline.run()"), tmp_path)
+    run(shorter.replace("with pipeline:\n    ...", "pipeline.run()"), tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"front_0000{n}.mp4" for n in (1, 2, 3)]
     assert [len(pts_of(tmp_path / f"front_0000{n}.mp4")) for n in (1, 2, 3)] == [30, 30, 15]
 
@@ -58,7 +58,7 @@ def test_a_recorder_below_a_camera_has_a_queue_of_its_own() -> None:
     pipeline = ff.Pipeline()
     camera = pipeline.add(ff.open("demo:circles?size=64x64&fps=30"))
     pipeline.add(ff.ClipRecorder(), camera)
-    with pipeline.start():
+    with pipeline:
         (edge,) = pipeline.stats().edges
         assert edge.queue == ff.RECORDING
 
@@ -68,7 +68,7 @@ def test_a_clip_is_the_same_by_all_names_of_its_file(tmp_path: Path, monkeypatch
     clips = ff.ClipRecorder(before=1, after=60)
     pipeline = ff.Pipeline()
     pipeline.add(clips, pipeline.add(ff.open("demo:circles?size=64x64&fps=30")))
-    with pipeline.start():
+    with pipeline:
         clips.save("a.mp4")
         for name in ("a.mp4", "./a.mp4", tmp_path / "a.mp4"):
             clips.save(name)
@@ -85,7 +85,7 @@ def test_each_clip_without_a_frame_of_its_time_is_named_with_the_times(
     camera = pipeline.add(ff.open("demo:circles?size=64x64&fps=30"))
     pipeline.add(clips, camera)
     reader = pipeline.reader(camera)
-    with pipeline.start():
+    with pipeline:
         for _ in range(5):
             reader.get(timeout=WATCHDOG)
         for n in range(3):
@@ -130,7 +130,7 @@ def test_a_forked_child_cannot_save(tmp_path: Path) -> None:
     clips = ff.ClipRecorder()
     pipeline = ff.Pipeline()
     pipeline.add(clips, pipeline.add(ff.open("demo:circles?size=64x64&fps=30")))
-    with pipeline.start():
+    with pipeline:
         child = os.fork()
         if child == 0:
             try:
@@ -160,7 +160,7 @@ def test_what_cannot_be_is_said(tmp_path: Path) -> None:
         clips.save(tmp_path / "a.mp4")
     pipeline = ff.Pipeline()
     pipeline.add(clips, pipeline.add(ff.open("demo:circles?size=64x64&fps=30")))
-    with pipeline.start():
+    with pipeline:
         with pytest.raises(ff.OptionError, match=r"must end in \.mp4, \.mov or \.mkv"):
             clips.save(tmp_path / "a.avi")
         with pytest.raises(ff.FreshframeError, match=r"cannot create '.*no/a.mp4': no such file"):

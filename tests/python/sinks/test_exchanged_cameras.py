@@ -50,7 +50,7 @@ def exchange(
             lambda: (node := pipeline.stats().nodes["recorder"]).processed >= total or node.errors, "frames"
         )
 
-    with pipeline.start():
+    with pipeline:
         push(first, 10, FIRST, COUNT)
         before()
         pipeline.disconnect(old, port)
@@ -189,7 +189,7 @@ def test_lines_of_several_cameras_have_their_source(
         source.push(0, 1, 2)
         until(lambda: pipeline.stats().nodes["sink"].processed == total, "the lines")
 
-    with pipeline.start():
+    with pipeline:
         push(first, 3)
         if has_source:
             pipeline.disconnect(old, port)

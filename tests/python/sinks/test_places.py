@@ -52,11 +52,11 @@ def test_two_pipelines_with_recorders_of_one_file_are_refused(tmp_path: Path, na
     first, second = ff.Pipeline(), ff.Pipeline()
     first.add(SINKS[name](str(tmp_path / name)), first.add(Push()))
     second.add(SINKS[name](str(tmp_path / "link" / name)), second.add(Push()))
-    with first.start(), pytest.raises(ff.NodeError, match="this process is writing the file already"):
+    with first, pytest.raises(ff.NodeError, match="this process is writing the file already"):
         second.start()
     third = ff.Pipeline()
     third.add(SINKS[name](str(tmp_path / name)), third.add(Push()))
-    with third.start():
+    with third:
         pass  # the first one has given it up
 
 

@@ -222,7 +222,7 @@ def test_stop_lets_a_recorder_write_what_waits(tmp_path: Path) -> None:
     pipeline = ff.Pipeline()
     pipeline.add(sink, pipeline.add(source))
     source.push(*range(50))
-    with pipeline.start():
+    with pipeline:
         until(lambda: pipeline.stats().edges[0].passed_in == 50, "all samples")
         sink.may.set()
     assert len((tmp_path / "a.jsonl").read_text().splitlines()) == 50

@@ -39,7 +39,7 @@ def answers_of(
     pipeline = ff.Pipeline()
     camera = pipeline.add(ff.open(source), name="door")
     reader = pipeline.reader(pipeline.add(node, camera, name="ask", **options), queue=ff.LOSSLESS)
-    with pipeline.start():
+    with pipeline:
         found = [sample.value for sample in reader]
     return found, pipeline.stats().nodes["ask"]
 
@@ -100,7 +100,7 @@ def test_a_live_pictures_time_is_said_to_the_millisecond() -> None:
         pipeline = ff.Pipeline()
         camera = pipeline.add(ff.open(LIVE), name="door")
         reader = pipeline.reader(pipeline.add(ff.Ask(model.url, "Is it open?"), camera))
-        with pipeline.start():
+        with pipeline:
             sample = reader.get(timeout=WATCHDOG)
     found = re.search(r"taken at (\S+) by the clock of its", model.calls[0].texts[0])
     assert found is not None
@@ -140,7 +140,7 @@ def test_one_call_runs_at_a_time_and_pictures_pass_by_and_are_counted() -> None:
         pipeline = ff.Pipeline()
         camera = pipeline.add(ff.open(LIVE), name="door")
         reader = pipeline.reader(pipeline.add(ff.Ask(model.url, "?"), camera, name="ask"))
-        with pipeline.start():
+        with pipeline:
             for count in range(1, 4):
                 until(lambda count=count: len(model.calls) == count, "the model was not asked")  # type: ignore[misc]
                 seen = pipeline.stats().nodes["door"].processed
@@ -164,7 +164,7 @@ def test_a_question_of_the_program_goes_before_the_standing_one() -> None:
         node = ff.Ask(model.url, "standing")
         pipeline = ff.Pipeline()
         reader = pipeline.reader(pipeline.add(node, pipeline.add(ff.open(LIVE))), queue=ff.LOSSLESS)
-        with pipeline.start():
+        with pipeline:
             until(lambda: model.calls, "the model was not asked")
             asked = [node.ask(f"{n}") for n in range(3)]
             begin.set()
@@ -185,7 +185,7 @@ def test_without_a_standing_question_only_the_program_asks_also_from_asyncio() -
         async def ask() -> ff.types.Answer:
             return await asyncio.wait_for(asyncio.wrap_future(node.ask("Anybody?")), WATCHDOG)
 
-        with pipeline.start():
+        with pipeline:
             until(lambda: pipeline.stats().nodes["ask"].processed > 5, "no pictures")
             assert model.calls == []
             assert asyncio.run(ask()).text == "no"
@@ -399,7 +399,7 @@ def test_an_end_does_not_wait_for_the_pause_of_a_busy_server() -> None:
     with vision_model.serving(lambda _: (503, {"Retry-After": "30"}, b"")) as model:
         pipeline = ff.Pipeline()
         pipeline.add(ff.Ask(model.url, "?"), pipeline.add(ff.open(LIVE)))
-        with pipeline.start():
+        with pipeline:
             until(lambda: model.calls, "the model was not asked")
         assert len(model.calls) == 1
 
@@ -511,7 +511,7 @@ def test_a_node_that_was_replaced_takes_its_place_again() -> None:
     with vision_model.serving(say("x")) as model:
         pipeline, first = ff.Pipeline(), ff.Ask(model.url)
         port = pipeline.add(first, pipeline.add(ff.open(LIVE)))
-        with pipeline.start():
+        with pipeline:
             pipeline.replace(port, ff.Ask(model.url))
             with pytest.raises(ff.StateError, match="has been closed"):
                 first.ask("?")
@@ -555,7 +555,7 @@ def test_two_nodes_two_servers() -> None:
             pipeline.reader(pipeline.add(ff.Ask(model.url, "?"), camera), queue=ff.LOSSLESS)
             for model in models
         ]
-        with pipeline.start():
+        with pipeline:
             found = [[sample.value.text for sample in reader] for reader in readers]
     assert found == [["one"] * 3, ["two"] * 3]
 
@@ -568,7 +568,7 @@ def test_a_question_about_the_past_shows_the_pictures_of_a_look_each_behind_its_
     with vision_model.serving(say("it rolled")) as model:
         node = ff.Ask(model.url)
         pipeline.add(node, camera)
-        with pipeline.start():
+        with pipeline:
             until(lambda: len(look.back(0.5, 3)) == 3, "three pictures")
             views = look.back(0.5, 3)
             answer = node.ask("What has happened?", snapshots=views).result(WATCHDOG)

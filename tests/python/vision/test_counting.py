@@ -242,7 +242,7 @@ def test_a_tracker_on_part_of_the_frames_leads_to_the_count_of_the_truth(share: 
     frames = pipeline.add(Drop(), pipeline.add(ff.open(url)))
     tracks = pipeline.add(ff.CircleTracker(), frames)
     reader = pipeline.reader(pipeline.add(ff.LineCounter((320, 0), (320, 360)), tracks))
-    with pipeline.start():
+    with pipeline:
         last = [sample.value for sample in reader][-1]
     assert counts.forward + counts.backward >= 6
     assert (last.forward, last.backward) == (counts.forward, counts.backward)
@@ -259,7 +259,7 @@ def test_a_line_may_be_moved_while_the_node_works() -> None:
         found: ff.types.LineCounts = counts.get(timeout=100).value
         return found
 
-    with pipeline.start():
+    with pipeline:
         seen((50, 60), 0)
         assert seen((50, 180), 0.1).forward == 1
         counter.line = ((0, 300), (320, 300))

@@ -36,7 +36,7 @@ def test_counts_travel_through_python_nodes_workers_and_files(tmp_path: Path) ->
     again = pipeline.reader(pipeline.add(process_nodes.same, counts, process=True))
     pipeline.add(ff.JsonLines(tmp_path / "counts.jsonl"), counts)
     pipeline.add(ff.Csv(tmp_path / "zones.csv"), zones)
-    with pipeline.start():
+    with pipeline:
         last = [sample.value for sample in again][-1]
     assert (last.forward, last.backward, last.classes) == (1, 1, {"ball": (1, 1)})
     assert last.tracks.class_name.tolist() == ["ball", "ball"]
@@ -58,7 +58,7 @@ def test_each_source_has_counts_of_its_own() -> None:
     reader = pipeline.reader(pipeline.add(ff.LineCounter(*LINE), tracks))
     last: dict[str, Any] = {}
     ids: dict[str, set[int]] = {}
-    with pipeline.start():
+    with pipeline:
         for sample in reader:
             last[sample.source] = sample.value
             ids.setdefault(sample.source, set()).update(last[sample.source].tracks.tracker_id.tolist())

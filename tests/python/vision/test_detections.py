@@ -127,7 +127,7 @@ def test_a_tracker_below_a_worker_takes_its_results() -> None:
     source.end()
     found = pipeline.add(process_nodes.same, pipeline.add(source), process=True)
     reader = pipeline.reader(pipeline.add(ff.BoxTracker(), found))
-    with pipeline.start():
+    with pipeline:
         out = [sample.value for sample in reader][-1]
     assert out.names == NAMES
     assert out.data["row"].tolist() == [0, 1, 2]

@@ -115,7 +115,7 @@ def _play_live(
     reader = pipeline.reader(circles, name="game", frames=False)
     view = [] if options.serve is None else [pipeline.add(ff.Annotate(), circles)]
     serve_if_asked(pipeline, options, messages, view)
-    with watched(pipeline), pipeline.start(), live_table(pipeline, messages) as show:
+    with watched(pipeline), pipeline, live_table(pipeline, messages) as show:
         diary = play(seconds, reader.latest, show)
         stats = pipeline.stats()
     return stats, diary

@@ -80,7 +80,7 @@ def run(options: Any, messages: Messages, folder: Path) -> ExitCode:
     tracks, view = _add(pipeline, SCENE, detector)
     reader = pipeline.reader(tracks, queue=ff.Queue(32), frames=False)
     serve_if_asked(pipeline, options, messages, [view])
-    with watched(pipeline), pipeline.start():
+    with watched(pipeline), pipeline:
         seen = list(_during(options.seconds, reader))
         stats = pipeline.stats()
     accuracy = compare(SCENE, seen)

@@ -228,7 +228,7 @@ def _beside_freshframe(seconds: float) -> Diary:
     pipeline = ff.Pipeline("lab")
     scene = pipeline.add(ff.open(SCENE), name="scene")
     reader = pipeline.reader(pipeline.add(ff.CircleTracker(), scene, name="tracker"), frames=False)
-    with watched(pipeline), pipeline.start():
+    with watched(pipeline), pipeline:
         time.sleep(_WARM_UP)
         return play(seconds, reader.latest, _draw)
 

@@ -113,7 +113,7 @@ def ports_and_readers() -> None:
     assert_type(pipeline.reader([camera, camera]), ff.Reader[ff.Frame])
     assert_type(pipeline.reader((camera, circles)), ff.Reader[ff.Frame | ff.Circles])
     assert_type(pipeline.reader((camera, circles, camera)), ff.Reader[ff.Frame | ff.Circles])
-    with pipeline.start() as started:
+    with pipeline as started:
         assert_type(started, ff.Pipeline)
         if sample := reader.latest():
             assert_type(sample, ff.Sample[ff.Circles])

@@ -1,0 +1,56 @@
+"""Dashboard.show(): the live page in a window of its own, or in a browser's tab."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import urllib.parse
+import webbrowser
+
+from .._errors import FreshframeError
+
+# Browsers that open a page as a window without tabs and address bar.
+_APP_BROWSERS = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "microsoft-edge",
+    "brave-browser",
+)
+
+
+def open_page(url: str, *, as_window: bool) -> None:
+    """As Dashboard.show().
+
+    Args:
+        url: The page.
+        as_window: Whether a window without tabs is wanted, if a browser can open one.
+
+    Raises:
+        FreshframeError: No display or no browser was found.
+    """
+    if not _has_display():
+        port = urllib.parse.urlsplit(url).port
+        raise FreshframeError(
+            "there is no display (DISPLAY and WAYLAND_DISPLAY are not set): open the page in a browser, from "
+            f"another machine after 'ssh -L {port}:127.0.0.1:{port} HOST': {url}"
+        )
+    browser = next(filter(None, map(shutil.which, _APP_BROWSERS)), None) if as_window else None
+    if browser is not None:
+        subprocess.Popen(
+            [browser, f"--app={url}"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C in the terminal does not end it
+        )
+    elif not webbrowser.open(url):
+        raise FreshframeError(f"no browser was found; open the page yourself: {url}")
+
+
+def _has_display() -> bool:
+    return sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
