@@ -198,7 +198,7 @@ RAISED: dict[str, tuple[Callable[[], object], type[Exception], tuple[str, ...]]]
         ("Pipeline.add() got too many arguments", "several parents are one list", "add(node, [left, right]"),
     ),
     "several ports in a row": (
-        of_camera(lambda pipeline, camera: pipeline.reader([camera, camera])),  # type: ignore[call-overload]
+        of_camera(lambda pipeline, camera: pipeline.reader(camera, camera)),  # type: ignore[call-overload]
         TypeError,
         ("Pipeline.reader() got too many arguments", "several ports are one list", "reader([left, right]"),
     ),

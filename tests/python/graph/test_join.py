@@ -251,7 +251,7 @@ def test_a_live_source_needs_a_wait_and_one_camera_for_each_parent() -> None:
         pipeline.reader([cameras[0], both], join=ff.Join(within=0.1, wait=1))
     pipeline.reader([cameras[0], both.of(cameras[1])], join=ff.Join(within=0.1, wait=1))
     with pytest.raises(TypeError, match="several ports are one list"):
-        pipeline.reader(cameras, join=ff.Join(within=0.1, wait=1))  # type: ignore[call-overload]
+        pipeline.reader(*cameras, join=ff.Join(within=0.1, wait=1))  # type: ignore[call-overload]
 
 
 @pytest.mark.parametrize(
