@@ -246,6 +246,9 @@ class Sample(Generic[T_co]):
         The frame that the value was made from. On an edge of frames it is the value itself. None with frames=False or if the source does not deliver frames.
         """
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> None:
+        """Raises TypeError: the pixels are ``sample.frame.bgr``."""
+
     @property
     def seq(self) -> int:
         """Frame number at the source, from 0."""

@@ -34,11 +34,13 @@ def _hint(error: BaseException) -> str:
 
 def for_reader(error: BaseException) -> str:
     """Gives the hint for the error of a program that reads samples."""
-    if isinstance(error, AttributeError) and isinstance(error.obj, Sample):
+    if not isinstance(error, AttributeError):
+        return hint(error).removeprefix(". ")
+    if isinstance(error.obj, Sample):
         return f"A reader gives Samples: sample.value is the {type(error.obj.value).__name__}."
-    if isinstance(error, AttributeError) and error.obj is None and error.name in _OF_SAMPLES:
+    if error.obj is None and error.name in _OF_SAMPLES:
         return "latest() and poll() return None until there is a sample: get() waits for one."
-    if isinstance(error, AttributeError) and error.obj is None and hasattr(Frame, error.name or ""):
+    if error.obj is None and hasattr(Frame, error.name or ""):
         return (
             "sample.frame is None where its reader has frames=False, and where a value belongs to no picture."
         )

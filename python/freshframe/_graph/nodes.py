@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -205,6 +205,27 @@ class Native:
             raise AttributeError(_why_fixed(type(self), name))
         super().__setattr__(name, value)
 
+    if not TYPE_CHECKING:  # type checkers could not find a misspelt attribute
+
+        def __getattr__(self, name: str) -> Any:
+            raise no_attribute(self, name, _MEANT if isinstance(self, Source) else {})
+
+
+_MEANT = {  # by programs that call these methods of a source
+    "add": "pipeline.add() adds: port = pipeline.add(source), then pipeline.add(node, port)",
+    **dict.fromkeys(
+        ("isOpened", "grab", "retrieve", "release"),
+        "`for sample in freshframe.stream(source):` reads it, opens it and closes it",
+    ),
+}
+
+
+def no_attribute(owner: object, name: str, meant: Mapping[str, str]) -> AttributeError:
+    """Returns the error of an attribute that an object lacks, with what to write instead."""
+    advice = f": {meant[name]}" if name in meant else ""
+    text = f"{type(owner).__name__!r} object has no attribute {name!r}{advice}"
+    return AttributeError(text, name=name, obj=owner)
+
 
 def _is_settable(cls: type, name: str) -> bool:
     """Whether an option may be set while a native node works."""
@@ -243,6 +264,17 @@ class NativeNode(Native, Node[In, Out]):
 
 
 class NativeSource(Native, Source[Out]):
-    """A source that the engine runs on a native thread without the GIL. Its read() must not be called."""
+    """A source that the engine runs on a native thread without the GIL."""
 
     _handle: _native.NodeHandle
+
+    def read(self, stop: Any = None, /) -> Iterator[Any]:
+        """Must not be called: the engine runs this source natively.
+
+        Raises:
+            StateError: Always.
+        """
+        raise StateError(
+            f"{type(self).__name__} is native, and the engine reads it: write "
+            "`for sample in freshframe.stream(source):`, where sample.frame.bgr are the pixels"
+        )

@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .. import _check, _native
 from .._errors import GraphError, OptionTypeError, StateError
 from .._interpreter.log import logger
 from . import value_types, wiring
 from .contract import never_gives
-from .nodes import Node, Source
+from .nodes import Node, Source, no_attribute
 from .place import Place
 from .queue import RECORDING, Queue, shown
 
@@ -19,6 +19,10 @@ T_co = TypeVar("T_co", covariant=True)
 
 _ALL = -1  # sources
 _REMOVAL = 5.0  # seconds, as of Pipeline.remove()
+_MEANT = {  # by programs that call these methods of a port
+    "add": "pipeline.add(node, port) adds a node below it",
+    **dict.fromkeys(("read", "get", "latest", "poll"), "pipeline.reader(port) gives a reader with get()"),
+}
 
 
 class Port(Generic[T_co]):
@@ -48,6 +52,11 @@ class Port(Generic[T_co]):
         self._only = only  # the number of its only source
         self._place = place
         self.name = engine.node_name(index)
+
+    if not TYPE_CHECKING:  # type checkers could not find a misspelt attribute
+
+        def __getattr__(self, name: str) -> Any:
+            raise no_attribute(self, name, _MEANT)
 
     @property
     def node(self) -> Any:

@@ -3,11 +3,21 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from . import fork
 from .calls import explained
+
+_ELSEWHERE = {  # names of OpenCV and Ultralytics
+    "VideoCapture": "`for sample in freshframe.stream(freshframe.open(0)):` reads a camera",
+    "VideoWriter": "freshframe.VideoFile('out.mp4') is a node that writes video",
+    "YOLO": "freshframe.OnnxDetector('model.onnx') is a node that detects",
+    "imread": "freshframe.read_picture('a.jpg') returns a frame",
+    "imshow": "freshframe.Pipeline has serve(), whose page shows them",
+    "imwrite": "freshframe.write_picture(frame, 'a.jpg') writes one",
+}
 
 
 def getter(
@@ -17,7 +27,7 @@ def getter(
 ) -> Callable[[str], Any]:
     """The ``__getattr__`` of a package, or of a module of one.
 
-    Type checkers must not see it: they would take a misspelt name for one that is loaded later.
+    Type checkers must not see it: they could not find a misspelt name.
 
     Args:
         package: Its globals().
@@ -36,6 +46,9 @@ def getter(
                 value = explained(getattr(importlib.import_module(f".{names[name]}", home), name))
                 package[name] = value  # later uses find it without this function
                 return value
-        raise AttributeError(f"module {own_name!r} has no attribute {name!r}")
+        meant = f": {_ELSEWHERE[name]}" if name in _ELSEWHERE and own_name == "freshframe" else ""
+        raise AttributeError(
+            f"module {own_name!r} has no attribute {name!r}{meant}", name=name, obj=sys.modules[own_name]
+        )
 
     return load

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from .. import _native
-from .._errors import StateError, StopTimeoutError
+from .._errors import FreshframeError, StateError, StopTimeoutError
 from .._interpreter import fork
 from .._interpreter.log import logger
 from . import life
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 
 def _add_hint(error: BaseException) -> None:
-    if not isinstance(error, AttributeError) or not hasattr(error, "add_note"):  # Python 3.10 has no notes
+    if not isinstance(error, Exception) or isinstance(error, FreshframeError):
+        return
+    if not hasattr(error, "add_note"):  # Python 3.10 has no notes
         return
     with fork.loading():
         from .._graph import hints  # noqa: PLC0415  (most programs need none)

@@ -175,6 +175,13 @@ PyObject* refuse_await(PyObject* /*self*/) {
   return nullptr;
 }
 
+// Without it, NumPy would make an array of one object.
+void refuse_array(const PythonSample& /*self*/, const nb::object& /*dtype*/, const nb::object& /*copy*/) {
+  throw nb::type_error(
+      "a Sample is not an array: sample.frame.bgr are the pixels of its picture, and sample.value is its "
+      "value");
+}
+
 nb::object utc_of(const PythonSample& self) {
   const auto& utc = self.sample().stamp.utc;
   return utc.from == UtcFrom::None ? nb::none() : nb::object(nb::float_(utc.seconds));
@@ -331,6 +338,9 @@ void bind_sample(nb::module_& module) {
                 "pixels");
           },
           "Raises AttributeError: the picture is ``sample.frame``.")
+      .def("__array__", &refuse_array, nb::arg("dtype") = nb::none(), nb::arg("copy") = nb::none(),
+           nb::sig("def __array__(self, dtype: typing.Any = None, copy: bool | None = None) -> None"),
+           "Raises TypeError: the pixels are ``sample.frame.bgr``.")
       .def_prop_ro(
           "seq", [](const PythonSample& self) { return self.sample().stamp.seq; },
           "Frame number at the source, from 0.")

@@ -242,7 +242,10 @@ Session::Session(const std::string& library, const std::string& path, const Sess
   }
   std::error_code failed;
   const auto status = std::filesystem::status(path, failed);
-  if (!std::filesystem::exists(status)) refuse(path, "there is no such file");
+  if (!std::filesystem::exists(status)) {
+    const auto way = way_from_other_format(path);
+    refuse(path, "there is no such file" + (way ? ", and by its name " + *way : ""));
+  }
   if (!std::filesystem::is_regular_file(status)) refuse(path, "it is not a file");
   if (std::filesystem::file_size(path, failed) == 0 || failed) refuse(path, "the file is empty");
   threads_ = options.threads == 0 ? default_threads() : options.threads;

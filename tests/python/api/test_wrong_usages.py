@@ -1,21 +1,21 @@
-"""Usages that newcomers get wrong: each raises or logs a message that says what to do instead."""
+"""Usages that newcomers get wrong: each raises an error that says what to do instead."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
 import asyncio
 import importlib.util
-import logging
 import os
 import pickle
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from rigs.attempts import GivesSample, forgot_return, joined, numbers, reads, swapped
 from support import WATCHDOG, Count, Push, run_program, until
 
 import freshframe as ff
@@ -50,36 +50,10 @@ def through(given: Any, taker: Callable[[], Any]) -> Callable[[], object]:
     return attempt
 
 
-def joined(function: Any, first: str = "left", second: str = "right") -> Callable[[], object]:
-    def attempt() -> object:
-        pipeline = ff.Pipeline()
-        parents = [pipeline.add(Count(3), name=name) for name in (first, second)]
-        return pipeline.add(function, parents, join=ff.Join(by="seq"))
-
-    return attempt
-
-
 def of_camera(use: Callable[[ff.Pipeline, Any], object]) -> Callable[[], object]:
     def attempt() -> object:
         pipeline = ff.Pipeline()
         return use(pipeline, pipeline.add(ff.open(SCENE), name="camera"))
-
-    return attempt
-
-
-def reads(items: Any) -> Callable[[], object]:
-    """A source whose read() returns this."""
-
-    class Own(ff.Source[Any]):
-        live = False
-
-        def read(self, stop: ff.types.StopToken, /) -> Any:
-            return items()
-
-    def attempt() -> None:
-        pipeline = ff.Pipeline()
-        pipeline.add(lambda value: value, pipeline.add(Own()))
-        pipeline.run()
 
     return attempt
 
@@ -92,8 +66,10 @@ def first_sample() -> ff.Sample[Any]:
     return next(iter(ff.stream(ff.open(SCENE))))
 
 
-def numbers() -> Iterator[int]:
-    yield 1
+def sets_pixels(pipeline: ff.Pipeline, camera: Any) -> None:
+    reader = pipeline.reader(camera)
+    with pipeline:
+        reader.get().value.bgr[0, 0] = 1
 
 
 class Plain:
@@ -106,18 +82,9 @@ class PlainSource:
         yield 1, 0.0
 
 
-class GivesSample(ff.Node[Any, Any]):
-    def process(self, sample: ff.Sample[Any], /) -> Any:
-        return sample
-
-
 class WithoutSelf(ff.Node[Any, Any]):
     def process(sample: Any) -> Any:  # type: ignore[override]  # noqa: N805
         return 1
-
-
-def swapped(right: int, left: int) -> int:
-    return right - left
 
 
 async def awaits_get() -> None:
@@ -138,21 +105,6 @@ def never_ends() -> None:
     finally:
         going.set()
         pipeline.stop(WATCHDOG)
-
-
-def forgot_return(take: Callable[[ff.Reader[Any]], object]) -> Callable[[], object]:
-    def light(value: int) -> Any:
-        _ = value + 1
-
-    def attempt() -> object:
-        pipeline, camera = ff.Pipeline(), Push()
-        reader = pipeline.reader(pipeline.add(light, pipeline.add(camera), name="light", queue=ff.Queue(99)))
-        with pipeline:
-            camera.push(*range(60))
-            until(lambda: pipeline.stats().nodes["light"].processed == 60, "all samples")
-            return take(reader)
-
-    return attempt
 
 
 # An attempt, the class of its exception, and fragments that the text must contain.
@@ -372,6 +324,71 @@ RAISED: dict[str, tuple[Callable[[], object], type[Exception], tuple[str, ...]]]
         AttributeError,
         ("'Sample' object has no attribute 'image'. sample.frame is the picture", "sample.frame.bgr"),
     ),
+    **{
+        f"np.{function.__name__}(sample)": (
+            lambda function=function: function(first_sample()),  # type: ignore[misc]
+            TypeError,
+            ("a Sample is not an array", "sample.frame.bgr are the pixels", "sample.value is its value"),
+        )
+        for function in (np.asarray, np.array, np.mean)
+    },
+    "source.read() as cap.read()": (
+        lambda: ff.open(SCENE).read(),
+        ff.StateError,
+        ("VideoSource is native", "`for sample in freshframe.stream(source):`, where sample.frame.bgr"),
+    ),
+    "source.isOpened()": (
+        lambda: ff.open(SCENE).isOpened(),  # type: ignore[attr-defined]
+        AttributeError,
+        ("'VideoSource' object has no attribute 'isOpened': `for sample in freshframe.stream(source):`",),
+    ),
+    "source.add(node)": (
+        lambda: ff.open(SCENE).add(ff.CircleTracker()),  # type: ignore[attr-defined]
+        AttributeError,
+        ("has no attribute 'add': pipeline.add() adds: port = pipeline.add(source)",),
+    ),
+    "port.add(node)": (
+        of_camera(lambda pipeline, camera: camera.add(ff.CircleTracker())),
+        AttributeError,
+        ("'Port' object has no attribute 'add': pipeline.add(node, port) adds a node below it",),
+    ),
+    "port.get()": (
+        of_camera(lambda pipeline, camera: camera.get()),
+        AttributeError,
+        ("pipeline.reader(port) gives a reader",),
+    ),
+    **{
+        f"freshframe.{name}": (
+            lambda name=name: getattr(ff, name),  # type: ignore[misc]
+            AttributeError,
+            (f"module 'freshframe' has no attribute '{name}': ", f"freshframe.{meant}("),
+        )
+        for name, meant in (
+            ("VideoCapture", "open"),
+            ("VideoWriter", "VideoFile"),
+            ("YOLO", "OnnxDetector"),
+            ("imread", "read_picture"),
+            ("imshow", "Pipeline has serve"),
+            ("imwrite", "write_picture"),
+        )
+    },
+    "a model of PyTorch that is not there": (
+        lambda: ff.OnnxDetector("yolo11n.pt"),
+        ff.OptionError,
+        ("there is no such file, and by its name it is a PyTorch file", "yolo export model=FILE format=onnx"),
+    ),
+    "pixels of a frame are set in a node": (
+        below(lambda frame: frame.bgr.fill(0)),
+        ff.NodeError,
+        ('The pixels of a frame are read-only: draw on a copy, frame.copy("bgr")',),
+    ),
+    "pixels of a frame are set in a loop": (
+        of_camera(sets_pixels),
+        ValueError,
+        ('The pixels of a frame are read-only: draw on a copy, frame.copy("bgr")',)
+        if hasattr(BaseException, "add_note")
+        else ("read-only",),
+    ),
     "frame[10, 20]": (
         lambda: ff.Frame.from_array(PICTURE)[10, 20],  # type: ignore[index]
         TypeError,
@@ -436,143 +453,6 @@ def test_a_wrong_usage_raises_what_to_do(usage: str) -> None:
         attempt()
     text = "\n".join([str(raised.value), *getattr(raised.value, "__notes__", ())])
     assert [each for each in fragments if each not in text] == [], text
-
-
-def empty_generator() -> Callable[[], object]:
-    used_up = numbers()
-    assert list(used_up) == [1]
-    return reads(lambda: used_up)
-
-
-LOGGED: dict[str, tuple[Callable[[], object], tuple[str, ...]]] = {
-    "max_age in milliseconds": (
-        lambda: ff.Pipeline().add(lambda value: value, [], max_age=123),
-        ("max_age=123: it is in seconds; 123 ms are max_age=0.123",),
-    ),
-    "a batch's wait in milliseconds": (
-        lambda: ff.Batch(4, max_wait=77),
-        ("max_wait=77: it is in seconds; 77 ms are max_wait=0.077",),
-    ),
-    "a used-up generator": (
-        empty_generator(),
-        ("source 'Own' has ended and given 0 samples", "A generator that was used up yields nothing"),
-    ),
-    "a reader of a function without return": (
-        forgot_return(lambda reader: None),
-        ("'reader' gets nothing: its parent 'light' never returns a value",),
-    ),
-}
-
-
-@pytest.mark.parametrize("usage", LOGGED)
-def test_a_wrong_usage_that_goes_on_is_logged(usage: str, caplog: pytest.LogCaptureFixture) -> None:
-    attempt, fragments = LOGGED[usage]
-    with caplog.at_level(logging.WARNING, "freshframe"):
-        attempt()
-        until(lambda: all(each in caplog.text for each in fragments), lambda: caplog.text)
-
-
-class Batched(ff.Node[Any, Any]):
-    """Gives results in batches only."""
-
-    def process(self, sample: ff.Sample[Any], /) -> Any:
-        return None
-
-    def process_batch(self, samples: list[ff.Sample[Any]], /) -> list[Any]:
-        return [sample.value for sample in samples]
-
-
-def of_instance() -> ff.Node[Any, Any]:
-    node = GivesSample()
-    node.process = lambda sample: sample.value  # type: ignore[method-assign]
-    return node
-
-
-def with_many_constants(number: int) -> Callable[[Any], Any]:
-    """A function that returns None, and at its end the constant of this number."""
-    lines = [f"    x = {each}.5" for each in range(number)]
-    space: dict[str, Any] = {}
-    exec("\n".join(["def f(value):", *lines, "    if value: return None", "    return 'last'"]), space)
-    function: Callable[[Any], Any] = space["f"]
-    return function
-
-
-def read_by(node: Any) -> Callable[[], object]:
-    def attempt() -> object:
-        pipeline = ff.Pipeline()
-        return pipeline.reader(pipeline.add(node, pipeline.add(Count(1))))
-
-    return attempt
-
-
-RIGHT: dict[str, Callable[[], object]] = {
-    "a node for batches": read_by(Batched()),
-    "a method of one object": read_by(of_instance()),
-    **{f"{number} constants": read_by(with_many_constants(number)) for number in range(250, 262)},
-    "a function with a branch": read_by(lambda value: value and None),
-    "a long max_age": lambda: ff.Pipeline().add(lambda value: value, [], max_age=10),
-    "run_node() without values": lambda: ff.testing.run_node(lambda value: value, []),
-    "a function that may return nothing": lambda: ff.testing.run_node(lambda v: v if v else None, [0]),
-    "a sink": lambda: ff.testing.run_node(print, []),
-    "a join in the parents' order": joined(lambda left, right: left - right),
-    "a join with other names": joined(lambda one, other: one - other),
-    "a join with the name of one parent": joined(lambda one, other: one - other, "other", "third"),
-}
-
-
-@pytest.mark.parametrize("usage", RIGHT)
-def test_a_right_usage_logs_nothing(usage: str, caplog: pytest.LogCaptureFixture) -> None:
-    RIGHT[usage]()
-    assert caplog.text == ""
-
-
-def test_a_node_that_gives_nothing_is_in_the_report_and_in_why() -> None:
-    pipeline = ff.Pipeline()
-    camera = pipeline.add(Count(60))
-    pipeline.add(lambda value: value, pipeline.add(lambda value: None, camera, name="light"), name="below")
-    pipeline.add(lambda value: None, camera, name="sink")  # nobody waits for its results
-    report = pipeline.run()
-    text = "has taken 60 samples and given none: does its function or process() return a value?"
-    assert report.silent == (f"node 'light' {text}",)
-    assert f"  node 'light' {text}" in str(report).splitlines()
-    (finding,) = pipeline.why().findings
-    assert (finding.kind, finding.subject) == ("silent", "light")
-    assert "light: has taken 60 samples and given none. Does its function or process() return" in str(
-        pipeline.why()
-    )
-
-
-class Minute(ff.Node[Any, int]):
-    """Gives results by its clock only."""
-
-    wake_every = 3600.0
-
-    def process(self, sample: ff.Sample[Any], /) -> None:
-        return None
-
-    def on_time(self, now: float, /) -> int | None:
-        return None
-
-
-@pytest.mark.parametrize(
-    "node", [lambda value: value if value == 59 else None, Minute()], ids=["a filter", "results of its own"]
-)
-def test_a_node_that_gives_little_is_not_silent(node: Any) -> None:
-    pipeline = ff.Pipeline()
-    pipeline.add(lambda value: value, pipeline.add(node, pipeline.add(Count(60)), name="node"))
-    report = pipeline.run()
-    assert report.silent == ()
-    assert pipeline.why().findings == ()
-
-
-def test_after_the_end_why_speaks_of_the_run_that_has_ended() -> None:
-    pipeline = ff.Pipeline()
-    assert str(pipeline.why()).startswith("The pipeline does not run yet: start it")
-    reader = pipeline.reader(pipeline.add(Count(20)))
-    with pipeline:
-        assert len(list(reader)) == 20
-    assert str(pipeline.why()).startswith("The pipeline has ended: these are the ages of its last samples.")
-    assert "reader: samples are " in str(pipeline.why())
 
 
 def test_help_of_from_array_begins_with_the_order_of_colours() -> None:
