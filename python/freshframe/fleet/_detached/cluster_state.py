@@ -8,6 +8,9 @@ import time
 from collections.abc import Collection
 from typing import Any, Protocol
 
+from ..._interpreter.log import logger
+
+_TERMS = 1 << 32  # an epoch has 64 bits, and the term is the upper half
 _IN_A_ROW = 120.0  # seconds: failed starts of a controller that lie farther apart are not one trouble
 
 
@@ -52,6 +55,7 @@ class ClusterState:
         """
         self._store = store
         self._name = name
+        self._foreign: set[str] = set()  # keys that were reported
         # Losing the store never makes epochs fall: a term is at least the time at which it began.
         self.term = max([*(each + 1 for each in self._terms()), int(time.time())])
         while not store.create(self._key("term", self.term), b""):
@@ -70,7 +74,22 @@ class ClusterState:
         return f"{self._name}/{what}/{number}"
 
     def _terms(self) -> list[int]:
-        return [_number(key) for key in self._store.keys(self._key("term", ""))]
+        return [term for term, _ in self._listed("term")]
+
+    def _listed(self, what: str) -> list[tuple[int, str]]:
+        """Returns the terms and the keys of one kind. A key without a term belongs to another program."""
+        begin, listed = self._key(what, ""), list[tuple[int, str]]()
+        for key in self._store.keys(begin):
+            end = key.removeprefix(begin)
+            term = _term(end.partition("-")[0] if what == "build" else end)
+            if term is not None:
+                listed.append((term, key))
+            elif key not in self._foreign:
+                self._foreign.add(key)
+                logger.warning(
+                    "the store of fleet %r has a key that no fleet writes, left alone: %r", self._name, key
+                )
+        return listed
 
     @property
     def is_latest(self) -> bool:
@@ -112,8 +131,8 @@ class ClusterState:
 
     def forget_builds_but(self, keys: Collection[str]) -> None:
         """Removes all other functions that this controller or an earlier one has written."""
-        for key in self._store.keys(self._key("build", "")):
-            if _number(key) <= self.term and key not in keys:
+        for term, key in self._listed("build"):
+            if term <= self.term and key not in keys:
                 self._store.delete(key)
 
     def clear(self) -> None:
@@ -122,8 +141,8 @@ class ClusterState:
             Trouble(self._name, self._store).end()
         self.forget_builds_but(())
         for what in ("state", "term"):
-            for key in self._store.keys(self._key(what, "")):
-                if _number(key) <= self.term:
+            for term, key in self._listed(what):
+                if term <= self.term:
                     self._store.delete(key)
 
     def close(self) -> None:
@@ -133,9 +152,10 @@ class ClusterState:
         """Does nothing: there is no descriptor."""
 
 
-def _number(key: str) -> int:
-    """Returns the term in a key."""
-    return int(key.rpartition("/")[2].partition("-")[0])
+def _term(text: str) -> int | None:
+    """Returns the term that a text is, or None if it is not a term."""
+    is_term = text.isascii() and text.isdigit() and len(text) <= len(str(_TERMS)) and int(text) < _TERMS
+    return int(text) if is_term else None
 
 
 class Trouble:

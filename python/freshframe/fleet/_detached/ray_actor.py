@@ -61,7 +61,7 @@ class RayStore:
     def keys(self, prefix: str) -> list[str]:
         """Returns the keys that begin with a prefix."""
         found = self._ask(lambda: self._kv._internal_kv_list(prefix, namespace=_NAMESPACE))
-        return sorted(key.decode() for key in found)
+        return sorted(key.decode(errors="replace") for key in found)
 
     def _put(self, key: str, value: bytes, *, overwrite: bool) -> Any:
         return self._kv._internal_kv_put(key, value, overwrite=overwrite, namespace=_NAMESPACE)

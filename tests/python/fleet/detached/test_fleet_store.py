@@ -34,6 +34,9 @@ class Head:
         self.there.wait()
         return self.values.get(key)
 
+    def list_keys(self, prefix: str, *, namespace: bytes) -> list[bytes]:
+        return [b"yard/term/7", b"yard/term/\xff"]
+
     def fail(self, prefix: str, *, namespace: bytes) -> list[bytes]:
         raise RuntimeError("the head has gone")
 
@@ -67,6 +70,12 @@ def test_a_call_of_a_store_that_does_not_answer_ends_and_the_next_ones_are_done_
     patient.put("state", b"4")
     assert patient.get("state") == b"4"
     assert head.puts == [b"1", b"2", b"4"]
+
+
+def test_a_key_that_is_not_utf8_hides_no_other_key(head: Head) -> None:
+    store = RayStore()
+    store._kv._internal_kv_list = head.list_keys
+    assert store.keys("yard/term/") == ["yard/term/7", "yard/term/\ufffd"]
 
 
 def test_errors_of_ray_are_errors_of_the_system(head: Head) -> None:
