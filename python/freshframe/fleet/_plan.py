@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import itertools
 import os
+import secrets
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,8 +21,6 @@ from ._machines.spread import Spread
 if TYPE_CHECKING:
     from ._detached.client.remote_controller import RemoteController
     from ._machines.ray_place import RayPlace
-
-_numbers = itertools.count(1)
 
 
 @dataclass(frozen=True)
@@ -91,7 +89,8 @@ def plan_of(  # noqa: PLR0913  (all but the first by name)
         _specs.check_detached(is_local, name, host)
     kept = name is not None
     beginning = "local" if is_local else "ray"
-    name = _specs.checked_name("name", name) if kept else f"{beginning}-{os.getpid()}-{next(_numbers)}"
+    # A number alone comes again: two containers with one folder of states can have the same process ids.
+    name = _specs.checked_name("name", name) if kept else f"{beginning}-{os.getpid()}-{secrets.token_hex(4)}"
     if is_local and (not sys.executable or getattr(sys, "frozen", False)):
         raise StateError("a local fleet needs a Python to start agents with, and this program has none")
     return Plan(where, Setup(name, kept, times, options), specs, spread, host, environment, detached)

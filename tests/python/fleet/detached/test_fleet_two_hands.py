@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import importlib.util
+import inspect
 import itertools
 import logging
 import os
@@ -141,6 +143,28 @@ def test_a_controller_that_ends_leaves_everything_of_the_next_one_and_nothing_of
     assert store.values == {}
 
 
+FOREIGN = ["", "abc", "-5", "-5-1", "7.5", "\u0667", "1_0", " 12", "7/8", str(1 << 32), "9" * 5_000]
+
+
+def test_keys_of_other_programs_in_the_store_are_left_alone_and_reported_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store = Memory()
+    foreign = {f"yard/{what}/{end}": b"?" for what in ("term", "state", "build") for end in FOREIGN}
+    store.values.update(foreign)
+    for number in range(2):
+        controller = ClusterState("yard", store)
+        assert controller.write(b"state %d" % number)
+        assert controller.is_latest
+        controller.forget_builds_but(())
+    assert controller.before == b"state 0"
+    assert controller.term < 1 << 32
+    controller.clear()
+    assert store.values == foreign
+    reported = [each for each in caplog.records if "'yard/term/abc'" in each.getMessage()]
+    assert len(reported) == 2  # once by each controller
+
+
 # ---- the file of a local fleet
 
 
@@ -205,6 +229,26 @@ def test_a_sweep_removes_nothing_of_a_fleet_that_begins_meanwhile(
     kept._sweep(folder)
     assert sorted(path.suffix for path in folder.iterdir()) == [".json", ".lock"]
     fleets[0].close()
+
+
+@pytest.mark.parametrize("where", ["local", "auto"])
+def test_a_made_up_name_never_comes_again_even_with_the_same_process_id(
+    monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    monkeypatch.setattr(os, "getpid", lambda: 1)  # as in many containers
+    options = {
+        name: each.default
+        for name, each in inspect.signature(ff.fleet.Fleet.__init__).parameters.items()
+        if each.kind is each.KEYWORD_ONLY
+    }
+    names: set[str] = set()
+    for _ in range(3):  # programs
+        spec: Any = importlib.util.find_spec("freshframe.fleet._plan")
+        program = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(program)
+        names |= {program.plan_of(where, **options).setup.name for _ in range(2)}
+    assert len(names) == 6
+    assert all(kept._MADE_UP.fullmatch(name) for name in names)  # so that they are swept
 
 
 def test_two_threads_that_close_a_fleet_release_its_lock_once(
