@@ -29,12 +29,14 @@ from ._errors import (
     StateError,
     StopTimeoutError,
 )
+from ._graph import loops as _loops
 from ._graph.nodes import Node, Source
 from ._graph.port import Port
 from ._graph.queue import LATEST, LOSSLESS, NEXT, RECORDING, Queue
 from ._graph.stamped import Stamped as _Stamped
 from ._graph.stamped import stamped
 from ._interpreter import calls as _calls
+from ._interpreter import fork as _fork
 from ._interpreter import gil_state as _gil_state  # noqa: F401  (it sees later imports)
 from ._interpreter import late_names as _late_names
 from ._interpreter import start_folder as _start_folder  # noqa: F401  (before the program may change its directory)
@@ -79,6 +81,15 @@ if _typing.TYPE_CHECKING:
 
 __version__: str = _native.__version__
 
+
+def _stream_over(source: _typing.Any) -> _typing.Any:
+    with _fork.loading():
+        from ._shortcuts.stream import over  # noqa: PLC0415  (many programs loop over no source)
+
+    return over(source)
+
+
+_loops.make_streams_by(_stream_over)
 _native.register_classes(
     {
         "Circles": Circles,

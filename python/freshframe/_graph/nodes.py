@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from .. import _check, _native
 from .._errors import OptionError, OptionTypeError, StateError
 from .._interpreter import fork
+from .loops import Looped
 
 if TYPE_CHECKING:
     from .._native import Sample, StopToken
@@ -263,7 +264,7 @@ class NativeNode(Native, Node[In, Out]):
         )
 
 
-class NativeSource(Native, Source[Out]):
+class NativeSource(Native, Looped[Out], Source[Out]):
     """A source that the engine runs on a native thread without the GIL."""
 
     _handle: _native.NodeHandle

@@ -57,17 +57,35 @@ class _Setting(property):
 
 
 class VideoSource(NativeSource["Frame"]):
-    """A source of decoded frames, made by freshframe.open()."""
+    """A source of decoded frames, made by freshframe.open().
+
+    A program either adds it to a pipeline or loops over it: ``with source:``, ``for sample in source``,
+    ``async for``. The loop is the same as over freshframe.stream() with this source alone. The first attempt
+    to open the source must succeed, unless ``reconnect=True``. Later outages are waited for. While the body
+    of the loop works, a camera drops older frames, which ``sample.dropped`` counts, and a file waits.
+
+    In a ``with`` block every loop continues where the loop before was left, and the end closes the source.
+    Without ``with`` a source has one loop, whose end closes it.
+    """
 
     _freshframe_types = (None, _native.Frame)
 
-    def __init__(self, handle: _native.NodeHandle, live: bool, *, marks_damage: bool = False) -> None:
+    def __init__(self, url: str, options: _native.OpenOptions) -> None:
         """Called by freshframe.open()."""
-        self.live = live
-        self._marks_damage = marks_damage
+        self._given = url, options
+        self._marks_damage = options.damaged == "mark" and options.live is not False and _is_stream(url)
         self._packet_port: Any = None
         self._packet_lock = threading.RLock()  # a signal handler may ask, too
+        handle = _native.make_video_source(url, options)
+        self.live = handle.live
         self._handle = handle
+
+    def _must_open(self) -> None:
+        """Makes the source, which is about to be added for a loop, fail unless its first frame comes."""
+        url, options = self._given
+        if self.live and options.reconnect is None and not self._handle.added:
+            options.must_open = True
+            self._handle = _native.make_video_source(url, options)
 
     def __repr__(self) -> str:
         """The URL with its password masked."""
@@ -154,7 +172,8 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
 ) -> VideoSource:
     """Makes a source of a camera, a network stream, a video file, pictures, or the built-in moving scene.
 
-    open() checks only the form of the URL and the options. start() opens the source.
+    open() checks only the form of the URL and the options. A loop over the source opens it, or start() of the
+    pipeline to which it was added.
 
     Args:
         url: A camera, ``0`` or ``"/dev/video0"``. A path of a video or picture file. Pictures in sequence:
@@ -175,7 +194,9 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
         open_timeout: Seconds within which the source must be open.
         read_timeout: Seconds without a packet after which the connection counts as lost.
         reconnect: Of a live source. None or True: it connects again, forever, with pauses of 0.5 to 10 s, and
-            start() succeeds even without the camera or the server. False: SourceError or SourceTimeoutError.
+            start() succeeds even without the camera or the server. A loop over the source, or stream(), needs
+            it to be there at first, unless this is True. With False it raises SourceError or
+            SourceTimeoutError.
         damaged: What a network stream does with frames of which a part was lost on the way, or that were
             predicted from such a frame. "mark": it delivers them, with ``frame.damaged``. "hold": it drops
             them, up to the next frame that can be decoded whole; its state is "waiting_key_frame" until then.
@@ -223,8 +244,9 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
 
     Example:
         >>> import freshframe as ff
-        >>> for sample in ff.stream(ff.open("demo:circles?frames=3")):  # or 0, "match.mp4", "rtsp://..."
-        ...     picture = sample.frame.bgr
+        >>> with ff.open("demo:circles?frames=3") as camera:  # or 0, "match.mp4", "rtsp://..."
+        ...     for sample in camera:
+        ...         picture = sample.frame.bgr
     """
     chosen = _native.OpenOptions()
     chosen.size = _size(size)
@@ -251,13 +273,13 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
     for name in settings:
         if name in chosen.options:
             raise OptionError(f"{name} is given twice: leave it out of options=, or leave {name}= out")
-    source = _source(url, chosen)
+    source = VideoSource(_url(url), chosen)
     for name in settings:
         source._need_camera(name)
     if not settings:
         return source
     chosen.options = chosen.options | settings
-    return _source(url, chosen)
+    return VideoSource(_url(url), chosen)
 
 
 def open_once(
@@ -272,15 +294,9 @@ def open_once(
     chosen.fps = _number("fps", fps)
     chosen.rendition = _rendition(rendition)
     chosen.options = ffmpeg_options("open()", options)
-    chosen.must_open = True
-    return _source(url, chosen)
-
-
-def _source(url: Any, chosen: _native.OpenOptions) -> VideoSource:
-    text = _url(url)
-    handle = _native.make_video_source(text, chosen)
-    marks = chosen.damaged == "mark" and chosen.live is not False and _is_stream(text)
-    return VideoSource(handle, handle.live, marks_damage=marks)
+    source = VideoSource(_url(url), chosen)
+    source._must_open()
+    return source
 
 
 def _is_stream(url: str) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _check, _native
 from .._errors import OptionError, OptionTypeError, StateError
-from .._graph import wiring
+from .._graph import loops, wiring
 from .._graph.graph import Graph
 from .._graph.port import Port, ends, has_packets, index_of, own_port, packets_of, parents, queue_below
 from .._interpreter import fork
@@ -95,6 +95,7 @@ class Changes:
                 f"{node.name!r} as the node"
             )
         node = _adopted(node)
+        loops.expect_unlooped(node)
         wiring.check_node(node, batch)
         wiring.check_parent_of_source(node, parent)
         if join is not None:
@@ -209,7 +210,9 @@ class Changes:
     def replace(self, part: Any, node: Any, timeout: float) -> None:
         """As Pipeline.replace()."""
         port = own_port(part, "replace() needs", self._engine)
-        self._graph.replace(port, _adopted(node), timeout, self._runners.start_later)
+        node = _adopted(node)
+        loops.expect_unlooped(node)
+        self._graph.replace(port, node, timeout, self._runners.start_later)
 
     def remove(self, part: Any, drain: bool, timeout: float) -> Stats | None:
         """As Pipeline.remove(), of a port."""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import atexit
+import itertools
 import sys
 import threading
 import time
@@ -94,6 +95,14 @@ def keep(started: Running) -> None:
             "them different names",
             started.name,
         )
+
+
+def free_name(wanted: str) -> str:
+    """The name, with a number if a pipeline that runs has it."""
+    with _lock:
+        taken = {other.name for other in _running.values() if _runs(other.engine)}
+    names = itertools.chain([wanted], (f"{wanted} ({number})" for number in itertools.count(2)))
+    return next(name for name in names if name not in taken)
 
 
 def leave(engine: _native.Engine) -> None:

@@ -3,16 +3,19 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import threading
+import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar, overload
 
 from .. import _check
-from .._errors import OptionTypeError
+from .._errors import OptionTypeError, StateError
 from .._graph import wiring
-from .._graph.nodes import Node, Source
+from .._graph.nodes import NativeSource, Node, Source
 from .._graph.port import Port
 from .._graph.queue import Queue
+from .._interpreter import fork
 from .._pipeline import life
 from .._pipeline.pipeline import Pipeline, engine_of
 
@@ -30,6 +33,8 @@ T_co = TypeVar("T_co", covariant=True)
 
 OnError = Literal["stop", "skip"]
 
+_MOST_HELD = 1 << 30  # bytes, by default
+
 
 class _Options(NamedTuple):
     queue: Queue | None
@@ -42,63 +47,137 @@ class _Options(NamedTuple):
 class Stream(Generic[T_co]):
     """The samples of the last node of a chain; made by freshframe.stream().
 
-    A ``for`` loop starts the pipeline and closes it when the loop is left. A Stream is also a context manager
-    and an async iterable.
+    A ``for`` loop, or an ``async for``, starts the pipeline and closes it when the loop is left. ``with
+    stream:`` starts it and closes it at the end. Every loop inside continues where the loop before was left.
     """
 
-    def __init__(self, source: Source[Any], nodes: tuple[Any, ...], options: _Options) -> None:
-        """Called by freshframe.stream()."""
+    def __init__(
+        self, source: Source[Any], nodes: tuple[Any, ...], options: _Options, what: str = "this Stream"
+    ) -> None:
+        """Called by freshframe.stream(), and by the first loop over a source.
+
+        Args:
+            source: The source.
+            nodes: The nodes below it.
+            options: Of stream().
+            what: The object that the program loops over, for messages.
+        """
         _check_order(source, nodes)
         # Checked here, because there may be no node.
         wiring.options(None, "", None, options.on_error, None)
         self.pipeline = Pipeline(options.name, max_held_bytes=options.max_held_bytes)
+        self._what = what
+        self._lock = threading.RLock()  # a signal's handler may begin a loop, too
+        self._is_held = False  # by `with`
+        self._is_over = False
+        self._loop: weakref.ref[_Loop] | None = None  # the latest
+        if hasattr(source, "_must_open"):  # a source that could also wait for its camera
+            source._must_open()
         port: Port[Any] = self.pipeline.add(source)
         for node in nodes:
             port = self.pipeline.add(node, port, on_error=options.on_error)
         self.reader = self.pipeline.reader(port, queue=options.queue, frames=options.frames)
 
     def __iter__(self) -> Iterator[Sample[T_co]]:
-        """Starts the pipeline if needed."""
-        return _Samples(self._started())
+        """Starts the pipeline if needed.
+
+        Raises:
+            SourceError: The source could not be opened.
+            StateError: An earlier loop has closed it, or another thread loops over it.
+        """
+        samples: _Samples[T_co] = _Samples(self)
+        if not samples.is_within:
+            self.pipeline.__enter__()
+        return samples
 
     def __aiter__(self) -> AsyncIterator[Sample[T_co]]:
-        """Starts the pipeline if needed."""
-        return _AsyncSamples(self._started())
+        """As __iter__. The first step starts the pipeline, without blocking the event loop."""
+        return _AsyncSamples(self)
 
-    def _started(self) -> Self:
-        self.pipeline.__enter__()
-        return self
+    def _begin(self, loop: _Loop) -> bool:
+        """A loop begins. Returns whether it is within a `with`, which closes the stream.
+
+        Raises:
+            StateError: An earlier loop has closed the stream, or another thread loops over it.
+        """
+        with self._lock:
+            before = None if self._loop is None else self._loop()
+            if before is not None and before.is_of_another_thread():
+                raise StateError(
+                    f"another thread loops over {self._what}: for two threads build a pipeline with a reader "
+                    "for each of them"
+                )
+            if self._is_over or (self._loop is not None and not self._is_held):
+                raise StateError(
+                    f"a loop over {self._what}, or close(), has closed it: make another one, or put all "
+                    "loops into one `with`"
+                )
+            self._loop = weakref.ref(loop)
+            return self._is_held
+
+    def _hold(self) -> None:
+        with self._lock:
+            if self._is_over or (self._loop is not None and not self._is_held):
+                raise StateError(
+                    f"{self._what} was read by a loop or closed before: make another one for `with`"
+                )
+            self._is_held = True
 
     def __enter__(self) -> Self:
-        """Starts the pipeline if needed."""
-        return self._started()
+        """Starts the pipeline.
+
+        Raises:
+            SourceError: The source could not be opened.
+            StateError: It was read by a loop or closed before.
+        """
+        self._hold()
+        try:
+            self.pipeline.__enter__()
+        except BaseException:
+            self._is_over = True
+            raise
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stops the pipeline."""
+        self._is_over = True
         self.pipeline.__exit__(kind, error, trace)
 
     async def __aenter__(self) -> Self:
-        """Starts the pipeline if needed."""
-        await self.pipeline.__aenter__()
+        """As __enter__, without blocking the event loop."""
+        self._hold()
+        try:
+            await self.pipeline.__aenter__()
+        except BaseException:
+            self._is_over = True
+            raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stops the pipeline."""
+        """As __exit__, without blocking the event loop."""
+        self._is_over = True
         await self.pipeline.__aexit__(kind, error, trace)
 
     def close(self) -> None:
-        """Stops the pipeline and waits for its threads. GIL: released while waiting."""
+        """Stops the pipeline and waits for its threads. Loops over it end. GIL: released while waiting."""
+        self._is_over = True
         self.pipeline.stop()
+
+    def _leave(self) -> None:
+        """Requests a stop without waiting."""
+        self._is_over = True
+        engine = engine_of(self.pipeline)
+        if not engine.forked:
+            life.leave(engine)
 
     def __del__(self) -> None:
         """Requests a stop without waiting."""
-        pipeline = getattr(self, "pipeline", None)
-        if pipeline is not None and not engine_of(pipeline).forked:
-            life.leave(engine_of(pipeline))
+        if hasattr(self, "pipeline"):
+            self._leave()
 
 
 def _check_order(source: Any, nodes: tuple[Any, ...]) -> None:
@@ -116,11 +195,34 @@ def _check_order(source: Any, nodes: tuple[Any, ...]) -> None:
     raise OptionTypeError(f"{form}: got {_check.with_article(wiring.label(source))} first{later}")
 
 
-class _Samples(Generic[T_co]):
-    """One ``for`` loop over a stream."""
+class _Loop:
+    """One loop over a stream, which it keeps alive."""
 
-    def __init__(self, stream: Stream[T_co]) -> None:
+    def __init__(self, stream: Stream[Any]) -> None:
+        self._thread = threading.current_thread()
+        self._ended = False
+        self.is_within = stream._begin(self)  # a `with`
         self._stream = stream
+
+    def is_of_another_thread(self) -> bool:
+        """Whether it goes on, on a thread other than this one."""
+        return not self._ended and self._thread.is_alive() and self._thread is not threading.current_thread()
+
+    def _end(self) -> None:
+        """The samples have ended."""
+        self._ended = True
+        if not self.is_within:
+            self._stream.close()
+
+    def __del__(self) -> None:
+        """The loop was left: later samples have nowhere to go."""
+        stream = getattr(self, "_stream", None)
+        if stream is not None and not self.is_within:
+            stream._leave()
+
+
+class _Samples(_Loop, Generic[T_co]):
+    """A ``for`` loop."""
 
     def __iter__(self) -> _Samples[T_co]:
         return self
@@ -129,37 +231,39 @@ class _Samples(Generic[T_co]):
         try:
             sample: Sample[T_co] = next(self._stream.reader)
         except StopIteration:
-            self._stream.pipeline.stop()
+            self._end()
             raise
         return sample
 
-    def __del__(self) -> None:
-        """The loop was left: later samples have nowhere to go."""
-        _leave(getattr(self, "_stream", None))
 
+class _AsyncSamples(_Loop, Generic[T_co]):
+    """An ``async for`` loop."""
 
-class _AsyncSamples(Generic[T_co]):
-    """One ``async for`` loop over a stream. Keeps the stream alive."""
-
-    def __init__(self, stream: Stream[T_co]) -> None:
-        self._stream = stream
-        self._samples: AsyncIterator[Sample[T_co]] = aiter(stream.reader)
+    _samples: AsyncIterator[Sample[T_co]] | None = None
 
     def __aiter__(self) -> _AsyncSamples[T_co]:
         return self
 
     async def __anext__(self) -> Sample[T_co]:
-        return await anext(self._samples)
+        if self._samples is None:
+            if not self.is_within:
+                await self._stream.pipeline.__aenter__()
+            self._samples = aiter(self._stream.reader)
+        try:
+            return await anext(self._samples)
+        except StopAsyncIteration:
+            with fork.loading():
+                import asyncio  # noqa: PLC0415  (programs without an event loop need not load it)
 
-    def __del__(self) -> None:
-        """The loop was left: later samples have nowhere to go."""
-        _leave(getattr(self, "_stream", None))
+            await asyncio.to_thread(self._end)
+            raise
 
 
-def _leave(stream: Stream[Any] | None) -> None:
-    if stream is not None and not engine_of(stream.pipeline).forked:
-        stream.reader.close()
-        life.leave(engine_of(stream.pipeline))
+def over(source: NativeSource[A]) -> Stream[A]:
+    """Makes the stream of the loops over a source. The pipeline has the source's name."""
+    kind = type(source).__name__
+    name = life.free_name(getattr(source, "url", wiring.label(source)))
+    return Stream(source, (), _Options(None, True, name, "stop", _MOST_HELD), f"this {kind}")
 
 
 @overload
@@ -231,11 +335,12 @@ def stream(
     frames: bool = True,
     name: str = "stream",
     on_error: OnError = "stop",
-    max_held_bytes: int = 1 << 30,
+    max_held_bytes: int = _MOST_HELD,
 ) -> Stream[Any]:
     """Reads a source through a chain of nodes.
 
-    For example: ``for sample in ff.stream(ff.open(path), ff.CircleTracker()):``.
+    For example: ``for sample in ff.stream(ff.open(path), ff.CircleTracker()):``. The first attempt to open
+    the source must succeed, unless it has ``reconnect=True``. Later outages are waited for.
 
     Args:
         source: The source of the samples.

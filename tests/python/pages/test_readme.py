@@ -17,18 +17,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import WATCHDOG, until
+from support import WATCHDOG, run_program, until
 
 import freshframe as ff
 
 ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS: list[tuple[str, str]] = re.findall(r"^```python ?(\w*)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-FIRST, PARTS, LOOP = (text for _, text in BLOCKS)
+CAMERA, FIRST, PARTS, LOOP = (text for _, text in BLOCKS)
 
 
 def with_detector() -> str:
-    """The first program with the scene and the tracker of the second block, as the text asks for."""
+    """The pipeline with the scene and the tracker of the block after it, as the text asks for."""
     begin, end = FIRST.index("camera = "), FIRST.index("drawn = ")
     return FIRST[:begin] + PARTS + FIRST[end:]
 
@@ -79,11 +79,17 @@ def shows_its_page(program: str, folder: Path) -> None:
 
 
 def test_the_readme_has_the_programs_that_run_here() -> None:
-    assert [tag for tag, _ in BLOCKS] == ["forever", "notest", "forever"]
+    assert [tag for tag, _ in BLOCKS] == ["", "forever", "notest", "forever"]
     assert all(len([line for line in text.splitlines() if line]) <= 11 for _, text in BLOCKS)
 
 
-def test_the_first_program_needs_nothing_but_freshframe_and_shows_its_page(tmp_path: Path) -> None:
+def test_the_loop_over_the_camera_prints_every_frame() -> None:
+    ended = run_program(CAMERA)
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.splitlines()[0] == "0 (720, 1280, 3)"
+
+
+def test_the_first_pipeline_needs_nothing_but_freshframe_and_shows_its_page(tmp_path: Path) -> None:
     shows_its_page("import sys\nsys.modules['onnxruntime'] = sys.modules['cv2'] = None\n" + FIRST, tmp_path)
 
 

@@ -147,6 +147,13 @@ def frames(array: npt.NDArray[np.uint8]) -> None:
     np.asarray(frame)
     for sample in ff.stream(ff.open("clip.mp4"), ff.CircleTracker()):
         print(sample.seq, sample.age)
+    with ff.open("clip.mp4") as video, ff.testing.MockCamera() as camera:
+        assert_type(video, ff.types.VideoSource)
+        assert_type(camera, ff.testing.MockCamera)
+        for picture in video:
+            assert_type(picture, ff.Sample[ff.Frame])
+        assert_type(next(iter(camera)), ff.Sample[ff.Frame])
+        video.close()
 
 
 def subclass_of_subclass() -> None:
