@@ -3,8 +3,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import math
-import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,17 +13,7 @@ from .._errors import GraphError, OptionError, OptionTypeError
 from .._graph import wiring
 from .._graph.nodes import Native, Source
 
-_UNITS = {
-    "": 1,
-    "B": 1,
-    "KiB": 1 << 10,
-    "MiB": 1 << 20,
-    "GiB": 1 << 30,
-    "kB": 10**3,
-    "MB": 10**6,
-    "GB": 10**9,
-}
-_LEAST_MEMORY = 128 << 20
+_LEAST_BYTES = 128 << 20
 _MOST_WORKERS = 256
 
 
@@ -42,7 +30,7 @@ class Process:
             ready, which is fresher when some samples take longer than others.
         timeout: Seconds that one sample may take; then the worker's stacks are logged and the worker is
             killed. So it is, with a NodeError, when its close() takes longer than that and than 5 seconds.
-        memory: Memory that a worker may allocate, in bytes or as "2GiB"; above it the node gets a
+        max_bytes: Bytes of memory that a worker may allocate, such as ``2 << 30``; above it the node gets a
             MemoryError.
         restarts: Deaths within ``restart_window`` after which the node fails. 0: the first one ends it.
         restart_window: Seconds.
@@ -59,7 +47,7 @@ class Process:
     workers: int
     ordered: bool
     timeout: float | None
-    memory: int | None
+    max_bytes: int | None
     restarts: int
     restart_window: float
     env: Mapping[str, str] | None
@@ -70,7 +58,7 @@ class Process:
         *,
         ordered: bool = True,
         timeout: float | None = None,
-        memory: int | str | None = None,
+        max_bytes: float | None = None,
         restarts: int = 3,
         restart_window: float = 60.0,
         env: Mapping[str, str] | None = None,
@@ -91,7 +79,7 @@ class Process:
             "workers": count,
             "ordered": _check.flag("ordered", ordered),
             "timeout": None if timeout is None else _check.positive_seconds("timeout", timeout),
-            "memory": None if memory is None else _bytes("memory", memory),
+            "max_bytes": None if max_bytes is None else _bytes("max_bytes", max_bytes),
             "restarts": deaths,
             "restart_window": _check.positive_seconds("restart_window", restart_window),
             "env": None if env is None else _environment(env),
@@ -101,24 +89,13 @@ class Process:
 
 
 def _bytes(what: str, value: Any) -> int:
-    if isinstance(value, str):
-        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", value)
-        if match is None or match[2] not in _UNITS:
-            raise OptionError(
-                f"{what} must be a number of bytes or a string such as '2GiB', got {_check.shown(value)}"
-            )
-        size = math.ceil(float(match[1]) * _UNITS[match[2]])
-    elif isinstance(value, bool) or not isinstance(value, int):
-        raise OptionTypeError(
-            f"{what} must be a number of bytes or a string such as '2GiB', got {_check.shown(value)}"
-        )
-    else:
-        size = value
-    if not _LEAST_MEMORY <= size < 1 << 62:
+    size = _check.number(what, value)
+    if not _LEAST_BYTES <= size < 1 << 62:
         raise OptionError(
-            f"{what} must be at least 128 MiB, which Python and NumPy need, got {_check.shown(value)}"
+            f"{what} must be at least 128 MiB (1 << 27), which Python and NumPy need, "
+            f"got {_check.shown(value)}"
         )
-    return size
+    return int(value)
 
 
 def _environment(env: Any) -> dict[str, str]:

@@ -78,7 +78,7 @@ def _plan(
     plan.workers = options.workers
     plan.ordered = options.ordered
     plan.timeout = options.timeout
-    plan.memory = options.memory
+    plan.max_bytes = options.max_bytes
     plan.restarts = options.restarts
     plan.restart_window = options.restart_window
     payload = {
@@ -113,7 +113,7 @@ def environment_of(options: Process) -> list[bytes]:
     """The environment of a worker: its threads of other libraries share the cores with other workers."""
     cores = len(os.sched_getaffinity(0))
     threads = str(max(1, cores // options.workers))
-    reserve = {} if options.memory is None else _RESERVE
+    reserve = {} if options.max_bytes is None else _RESERVE
     values = {**dict.fromkeys(THREADS_OF, threads), **reserve, **os.environ, **(options.env or {})}
     return [os.fsencode(f"{name}={value}") for name, value in values.items()]
 

@@ -214,8 +214,8 @@ void bind_plan(nb::module_& module) {
           },
           nb::for_setter(nb::arg("seconds").none()), "Seconds for one sample.")
       .def_prop_rw(
-          "memory", [](const ProcessPlan& self) { return self.crew.memory; },
-          [](ProcessPlan& self, std::optional<std::uint64_t> bytes) { self.crew.memory = bytes; },
+          "max_bytes", [](const ProcessPlan& self) { return self.crew.max_bytes; },
+          [](ProcessPlan& self, std::optional<std::uint64_t> bytes) { self.crew.max_bytes = bytes; },
           nb::for_setter(nb::arg("bytes").none()), "Bytes of one worker.")
       .def_prop_rw(
           "restarts", [](const ProcessPlan& self) { return self.crew.restarts; },

@@ -288,8 +288,9 @@ void Crew::bury(Seat& seat, const ChildEnd& end) {
     count_and_report_end(was, text, dump.empty() ? "" : "\n" + dump);
   } else if (opening_) {
     seat.state = WorkerState::Ended;
-    const auto limit = options_.memory ? "; its memory= is " + core::mebibytes_rounded_down(*options_.memory)
-                                       : std::string();
+    const auto limit = options_.max_bytes
+                           ? "; its max_bytes= is " + core::mebibytes_rounded_down(*options_.max_bytes)
+                           : std::string();
     fail_all("its worker " + text + (was.starting ? " while it started" : "") + limit);
   } else {
     count_death(seat, text, dump);

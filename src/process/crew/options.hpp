@@ -16,7 +16,7 @@ struct CrewOptions {
   int workers = 1;
   bool ordered = true;
   std::optional<Seconds> timeout = {};  // for one sample, from sending to reply
-  std::optional<std::uint64_t> memory =
+  std::optional<std::uint64_t> max_bytes =
       {};            // bytes of data of one worker; its results are limited to as many
   int restarts = 3;  // within restart_window, before the node fails
   Seconds restart_window{60};

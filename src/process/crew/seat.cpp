@@ -21,7 +21,7 @@
 namespace freshframe::process {
 namespace {
 
-constexpr std::uint64_t kMostResults = std::uint64_t{1} << 30;  // without memory=
+constexpr std::uint64_t kMostResults = std::uint64_t{1} << 30;  // without max_bytes=
 constexpr std::uint64_t kLeastResults = std::uint64_t{1} << 20;
 constexpr std::size_t kMostDump = std::size_t{64} << 10;
 
@@ -46,7 +46,7 @@ void Seat::start(int payload, const std::string& node) {
   child_ = Child({.arguments = recipe_.arguments,
                   .environment = recipe_.environment,
                   .socket = theirs.get(),
-                  .memory = options_.memory});
+                  .memory = options_.max_bytes});
   channel_.emplace(std::move(ours), false);
   stream_ended = has_opened = closed = cut_off = told_gone = false;
   ++starts;
@@ -146,14 +146,14 @@ void Seat::announce_gone(const SlabPool& pool) {
 }
 
 std::uint64_t Seat::memory_limit() const noexcept {
-  return options_.memory.value_or(kMostResults);
+  return options_.max_bytes.value_or(kMostResults);
 }
 
 // The file is not mapped here: if its holder truncated it, a read from a mapping would be a SIGBUS.
 std::string Seat::grow_results(std::uint64_t bytes) {
   if (bytes > memory_limit()) {
     return "a result of " + core::mebibytes_rounded_up(bytes) + " is more than a worker may send, " +
-           core::mebibytes_rounded_down(memory_limit()) + (options_.memory ? " (memory=)" : "");
+           core::mebibytes_rounded_down(memory_limit()) + (options_.max_bytes ? " (max_bytes=)" : "");
   }
   const auto size = std::max(kLeastResults, std::bit_ceil(bytes));
   const auto left = memory_headroom();

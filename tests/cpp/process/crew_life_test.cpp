@@ -134,9 +134,9 @@ TEST(Crew, ALaterStopDoesNotLengthenTheTimeOfAnEarlierOne) {
 }
 
 TEST(Crew, NamesTheMemoryLimitOfAWorkerThatDiesWhileItStarts) {
-  Rig rig({.memory = std::uint64_t{64} << 20U}, "dies in open");
+  Rig rig({.max_bytes = std::uint64_t{64} << 20U}, "dies in open");
   const auto text = failure_of_start(rig);
-  EXPECT_TRUE(contains(text, "while it started; its memory= is 64 MiB")) << text;
+  EXPECT_TRUE(contains(text, "while it started; its max_bytes= is 64 MiB")) << text;
 }
 
 // The pause before a restart is work of the node. It does not wait for its input then.

@@ -163,7 +163,7 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "Queue": ff.Queue,
     "Batch": ff.Batch,
     "Process": lambda value: ff.Process(workers=value),
-    "a process's memory": lambda value: ff.Process(memory=value),
+    "a process's memory": lambda value: ff.Process(max_bytes=value),
     "Keep": lambda value: ff.Keep(days=value),
     "Spool": lambda value: ff.Spool("spool", print, batch_size=value),
     "Ask": lambda value: ff.Ask("http://127.0.0.1:1", max_side=value),

@@ -38,16 +38,16 @@ def test_options_are_checked_when_they_are_made() -> None:
     for wrong in [{"workers": 0}, {"workers": 257}, {"timeout": 0}, {"restarts": -1}, {"restart_window": 0}]:
         with pytest.raises(ff.OptionError):
             ff.Process(**wrong)
-    for text in ["much", "2 GIB", "1MiB"]:
-        with pytest.raises(ff.OptionError, match="memory"):
-            ff.Process(memory=text)
+    for size in [1 << 20, -1, 1e30]:
+        with pytest.raises(ff.OptionError, match="max_bytes must be at least 128 MiB"):
+            ff.Process(max_bytes=size)
     with pytest.raises(ff.OptionError, match="environment variables"):
         ff.Process(env={"A=B": "c"})
-    for wrong in [{"workers": "2"}, {"ordered": 1}, {"memory": 1.5}, {"env": [1]}, {"env": {"a": 1}}]:
+    for wrong in [{"workers": "2"}, {"ordered": 1}, {"max_bytes": "2GiB"}, {"env": [1]}, {"env": {"a": 1}}]:
         with pytest.raises(ff.OptionTypeError):
             ff.Process(**wrong)
-    assert ff.Process(memory="2GiB").memory == 2 << 30
-    assert ff.Process(memory="1.5 GB").memory == 1_500_000_000
+    assert ff.Process(max_bytes=2 << 30).max_bytes == 2 << 30
+    assert ff.Process(max_bytes=1.5e9).max_bytes == 1_500_000_000
 
 
 def test_options_are_frozen() -> None:

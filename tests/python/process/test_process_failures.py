@@ -188,14 +188,14 @@ def test_a_c_loop_that_keeps_the_gil_is_killed(caplog: pytest.LogCaptureFixture)
 
 def test_memory_is_a_memory_error_in_the_node() -> None:
     with pytest.raises(ff.NodeError, match="MemoryError") as info:
-        run_node(process_nodes.balloon, range(6), process=ff.Process(memory="1GiB"))
+        run_node(process_nodes.balloon, range(6), process=ff.Process(max_bytes=1 << 30))
     assert type(info.value.__cause__) is MemoryError
 
 
 def test_memory_that_open_needs_is_missed_at_the_start() -> None:
     pipeline = ff.Pipeline()
     pipeline.add(
-        process_nodes.NeedsMemory(), pipeline.add(Count(5)), process=ff.Process(memory="512MiB"), name="n"
+        process_nodes.NeedsMemory(), pipeline.add(Count(5)), process=ff.Process(max_bytes=512 << 20), name="n"
     )
     with pytest.raises(ff.NodeError, match="node 'n' failed: MemoryError"):
         pipeline.start()
@@ -203,7 +203,7 @@ def test_memory_that_open_needs_is_missed_at_the_start() -> None:
 
 def test_a_result_beyond_the_limit_is_refused() -> None:
     with pytest.raises(ff.NodeError, match=r"a result of 301 MiB is more than a worker may send, 256 MiB"):
-        run_node(process_nodes.shared_array, [1], process=ff.Process(memory="256MiB"))
+        run_node(process_nodes.shared_array, [1], process=ff.Process(max_bytes=256 << 20))
 
 
 def test_the_error_of_a_node_that_keeps_every_frame_says_so(pipelines: list[ff.Pipeline]) -> None:

@@ -50,7 +50,7 @@ def _with_a_return() -> Generator[int, None, int]:
 
 
 def zeros(mebibytes: int) -> Any:
-    """An array in shared memory, which does not count for the worker's memory=."""
+    """An array in shared memory, which does not count for the worker's max_bytes=."""
     return np.frombuffer(mmap.mmap(-1, mebibytes * MEBIBYTE), np.uint8)
 
 
