@@ -38,11 +38,10 @@ PUBLISH = """
 import sys, freshframe as ff
 pipeline = ff.Pipeline()
 camera = pipeline.add(ff.open(sys.argv[1]))
-publish = ff.Publish(sys.argv[2])
-pipeline.add(publish, camera.packets)
+port = pipeline.add(ff.Publish(sys.argv[2]), camera.packets)
 with pipeline:
     sys.stdin.read()
-    print(publish.stats(), flush=True)
+    print(pipeline.stats().nodes[port.name].publish, flush=True)
 """
 FORMATS = {"rtsp": "rtsp", "rtmp": "flv", "tcp": "mpegts"}
 

@@ -97,9 +97,9 @@ export function inferenceText(node) {
 }
 
 // What waits on disk, and since when.
-export function spoolText({ waiting, size_bytes, age, sent }) {
+export function spoolText({ waiting, size_bytes, oldest_age, sent }) {
   const parts = [`${format.count(waiting)} to send`, format.bytes(size_bytes)];
-  if (age > 0) parts.push(`oldest ${format.duration(age)}`);
+  if (oldest_age > 0) parts.push(`oldest ${format.duration(oldest_age)}`);
   return [...parts, `${format.count(sent)} sent`].join(" · ");
 }
 

@@ -249,14 +249,25 @@ function inferenceRows(node) {
 
 function spoolRows(node) {
   if (node.spool === undefined) return [];
-  const { waiting, size_bytes, age, sending, sent, refused, expired, lost, failures, last_error } = node.spool;
+  const { waiting, size_bytes, oldest_age, sending, sent, refused, expired, lost, failures, last_error } = node.spool;
   return [
     ["results to send", `${format.count(waiting)} · ${format.bytes(size_bytes)}`],
-    ["the oldest waits for", age > 0 ? format.duration(age) : "–"],
+    ["the oldest waits for", oldest_age > 0 ? format.duration(oldest_age) : "–"],
     ["the present call takes", sending > 0 ? format.duration(sending) : "–"],
     ["sent", format.count(sent)],
     ["refused · expired · unreadable", [refused, expired, lost].map(format.count).join(" · ")],
     ["calls that failed", format.count(failures) + (last_error ? ` · ${last_error}` : "")],
+  ];
+}
+
+function publishRows(node) {
+  if (node.publish === undefined) return [];
+  const { state, connections, sent, away, slow, last_error } = node.publish;
+  return [
+    ["connection to the server", state.replaceAll("_", " ")],
+    ["connections so far", format.count(connections) + (last_error ? ` · ${last_error}` : "")],
+    ["pictures sent", format.count(sent)],
+    ["not sent: no connection · slow link", [away, slow].map(format.count).join(" · ")],
   ];
 }
 
@@ -310,6 +321,7 @@ function nodeRows(node, problems) {
     ...(node.language === "python" ? python : []),
     ...inferenceRows(node),
     ...spoolRows(node),
+    ...publishRows(node),
     ...batchRows(node),
     ...joinRows(node),
     ...(node.workers ?? []).map((worker, index) => [`worker ${index + 1}`, workerText(worker)]),

@@ -31,7 +31,7 @@ export class Gil {
     const most = pool.bound < UNBOUNDED ? ` / ${format.count(pool.bound)}` : "";
     text(this.frames, format.count(pool.published) + most);
     text(this.idle, format.bytes(pool.idle_bytes));
-    text(this.python, format.bytes(state.held_by_python_bytes));
+    text(this.python, format.bytes(state.held_bytes));
     text(byId("gil-hint"), gil.watching ? "the watch is on" : "ff.gil.watch() names the calls that hold the GIL");
     const key = JSON.stringify(gil.culprits ?? []);
     if (key === this.#key) return;

@@ -52,7 +52,7 @@ class SourceRow {
           ? `${word(STATES, source.still)} ${format.time(source.still_for)}`
           : word(STATES, node.recorded ? "recorded" : node.undecoded ? "undecoded" : source.state),
       `${format.rate(node.rate ?? node.fps)} fps`,
-      source.outages === 0 ? "0" : `${format.count(source.outages)} · ${format.time(source.outage_seconds)}`,
+      source.outages === 0 ? "0" : `${format.count(source.outages)} · ${format.time(source.away_for)}`,
       format.count(source.reconnects),
       format.count(source.stalls),
       format.time(source.behind),

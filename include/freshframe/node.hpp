@@ -122,6 +122,8 @@ class NodeBase {
   [[nodiscard]] virtual std::optional<InferenceStats> inference(Span /*span*/) const { return std::nullopt; }
   /// What the node keeps on disk until a receiver has it; any thread.
   [[nodiscard]] virtual std::optional<SpoolStats> spool() const { return std::nullopt; }
+  /// The connection over which the node publishes a stream, and what it has sent; any thread.
+  [[nodiscard]] virtual std::optional<PublishStats> publish() const { return std::nullopt; }
 
   virtual void open(const Context& /*context*/) {}
   /// Returns nullopt if nothing is emitted.

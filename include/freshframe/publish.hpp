@@ -25,21 +25,6 @@ struct PublishOptions {
   std::map<std::string, std::string> options = {};  // of the encoder; an unknown one is an error
 };
 
-/// The state of a connection to a media server.
-enum class PublishState : std::uint8_t { WaitingKeyFrame, Connecting, Publishing, BackingOff, Closed };
-/// "waiting_key_frame", "connecting", ...
-[[nodiscard]] std::string_view to_string(PublishState state) noexcept;
-
-/// State and counters of a Publish.
-struct PublishStats {
-  PublishState state = PublishState::Closed;
-  std::uint64_t connections = 0;  // that were made
-  std::uint64_t sent = 0;         // packets
-  std::uint64_t away = 0;         // not sent: there was no connection, or no key picture since it was made
-  std::uint64_t slow = 0;         // not sent: the link was too slow for the stream
-  std::string error = {};  // why the last connection could not be made, or was lost; passwords are masked
-};
-
 /// Publishes to "rtsp://host:8554/name" (ANNOUNCE and RECORD, over TCP), "rtmp://host/app/name", or MPEG-TS to
 /// "srt://host:port", "udp://host:port" or "tcp://host:port". Connects when the first frame comes, and again after an
 /// outage with 0.5 to 10 s of back-off. A thread of its own sends, so the node delays no other. What was not sent is
@@ -55,10 +40,9 @@ class Publish final : public Node<Frame, Nothing> {
 
   /// The URL with its password masked.
   [[nodiscard]] const std::string& url() const noexcept;
-  /// Any thread.
-  [[nodiscard]] PublishStats stats() const;
   [[nodiscard]] std::string default_name() const override { return "Publish"; }
   [[nodiscard]] bool needs_one_source() const noexcept override { return true; }
+  [[nodiscard]] std::optional<PublishStats> publish() const override;
   void open(const Context& context) override;
   std::optional<Nothing> process(const Sample<Frame>& sample, const Context& context) override;
   void close() override;
@@ -75,11 +59,11 @@ class PacketPublish final : public Node<Packet, Nothing> {
   explicit PacketPublish(const std::string& url, const PublishOptions& options = {});
   ~PacketPublish() override;
 
-  /// As those of Publish.
+  /// Returns the URL with its password masked.
   [[nodiscard]] const std::string& url() const noexcept;
-  [[nodiscard]] PublishStats stats() const;
   [[nodiscard]] std::string default_name() const override { return "Publish"; }
   [[nodiscard]] bool needs_one_source() const noexcept override { return true; }
+  [[nodiscard]] std::optional<PublishStats> publish() const override;
   void open(const Context& context) override;
   std::optional<Nothing> process(const Sample<Packet>& sample, const Context& context) override;
   void close() override;

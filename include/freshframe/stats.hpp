@@ -90,7 +90,7 @@ enum class SourceState : std::uint8_t {
 struct SourceStats {
   SourceState state = SourceState::Closed;
   std::uint64_t outages = 0;       // including a current one
-  double outage_seconds = 0;       // in total, including a current one
+  double away_for = 0;             // seconds of all outages, including a current one
   std::uint64_t reconnects = 0;    // outages that ended
   std::uint64_t stalls = 0;        // how often Stalled was entered, whether or not it became an outage
   std::uint64_t size_changes = 0;  // how often the size of the frames changed
@@ -120,7 +120,7 @@ struct SourceStats {
   std::string still;
   double still_for = 0;              // seconds, up to the newest key picture
   double still_period = 0;           // seconds, of a loop
-  std::uint64_t still_pictures = 0;  // key pictures in this time
+  std::uint64_t still_frames = 0;    // key pictures in this time
   std::uint64_t still_contents = 0;  // different ones of these
   bool still_is_ill = false;         // OpenOptions::still was given: a server's /healthz fails
   /// What a camera's driver has of the settings that were given (CameraSettings), read after each was set; nullopt: its
@@ -136,7 +136,7 @@ struct EdgeStats {
   std::string child;               // a node or a reader
   Queue queue;                     // of each source that can reach the edge
   std::size_t sources = 1;         // that can; `waiting` is at most queue.depth * sources
-  std::string only;                // the source that the edge is limited to (Port::of()); empty: no limit
+  std::string of;                  // the source that the edge is limited to (Port::of()); empty: no limit
   bool joined = false;             // its samples become parts of sets
   std::optional<double> max_rate;  // samples per second of each source; nullopt: no limit
   std::uint64_t passed_in = 0;
@@ -176,7 +176,7 @@ struct InferenceStats {
 struct SpoolStats {
   std::uint64_t waiting = 0;     // results on disk that were not sent
   std::uint64_t size_bytes = 0;  // on disk
-  double age = 0;             // seconds since the oldest result of the present batch came; 0: there is none
+  double oldest_age = 0;      // seconds since the oldest result of the present batch came; 0: no batch waits
   double sending = 0;         // seconds for which the present call of the user's function has run
   std::uint64_t sent = 0;     // results
   std::uint64_t refused = 0;  // results that the receiver will never take
@@ -186,6 +186,21 @@ struct SpoolStats {
   std::uint64_t lost = 0;
   std::uint64_t failures = 0;  // calls of the user's function that have failed
   std::string last_error;      // of these calls; empty: there was none
+};
+
+/// The state of a connection to a media server.
+enum class PublishState : std::uint8_t { WaitingKeyFrame, Connecting, Publishing, BackingOff, Closed };
+/// "waiting_key_frame", "connecting", ...
+[[nodiscard]] std::string_view to_string(PublishState state) noexcept;
+
+/// How a node publishes a stream.
+struct PublishStats {
+  PublishState state = PublishState::Closed;
+  std::uint64_t connections = 0;  // that were made
+  std::uint64_t sent = 0;         // packets
+  std::uint64_t away = 0;         // not sent: there was no connection, or no key picture since it was made
+  std::uint64_t slow = 0;         // not sent: the link was too slow for the stream
+  std::string last_error;  // why the last connection could not be made, or was lost; passwords are masked
 };
 
 /// One parent of a join.
@@ -233,6 +248,7 @@ struct NodeStats {
   std::vector<WorkerStats> workers;              // of nodes that run in worker processes
   std::optional<InferenceStats> inference;       // of nodes that compute a neural network
   std::optional<SpoolStats> spool;               // of nodes that keep results on disk
+  std::optional<PublishStats> publish;           // of nodes that publish a stream
   std::optional<JoinStats> join;                 // of nodes with a join
   std::optional<SourceStats> source;             // of video sources
   std::string last_error;                        // the latest exception's text; empty: there was none
@@ -316,7 +332,7 @@ class SourceCounters {
     std::string kind;
     double seconds = 0;
     double period = 0;
-    std::uint64_t pictures = 0;
+    std::uint64_t frames = 0;
     std::uint64_t contents = 0;
     bool is_ill = false;
   };

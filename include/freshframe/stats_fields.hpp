@@ -67,7 +67,7 @@ inline constexpr auto kJoinFields = std::tuple{
 inline constexpr auto kSourceFields = std::tuple{
     StatsField{"outages", &SourceStats::outages, "source_outages_total", "counter",
                "How often the source was without a connection."},
-    StatsField{"outage_seconds", &SourceStats::outage_seconds, "source_outage_seconds_total", "counter",
+    StatsField{"away_for", &SourceStats::away_for, "source_outage_seconds_total", "counter",
                "Seconds that the source was without a connection."},
     StatsField{"reconnects", &SourceStats::reconnects, "source_reconnects_total", "counter",
                "Outages that ended."},
@@ -110,7 +110,7 @@ inline constexpr auto kSourceFields = std::tuple{
         "Seconds for which the source has shown one picture, a loop of pictures, or no contrast; 0 until "
         "that has lasted for the time that open() was given."},
     StatsField{"still_period", &SourceStats::still_period, "", "", ""},
-    StatsField{"still_pictures", &SourceStats::still_pictures, "", "", ""},
+    StatsField{"still_frames", &SourceStats::still_frames, "", "", ""},
     StatsField{"still_contents", &SourceStats::still_contents, "", "", ""},
     StatsField{"settings", &SourceStats::settings, "", "", ""},
     StatsField{"settings_refused", &SourceStats::settings_refused, "", "", ""},
@@ -121,7 +121,7 @@ inline constexpr auto kSpoolFields = std::tuple{
                "Results on disk that were not sent."},
     StatsField{"size_bytes", &SpoolStats::size_bytes, "spool_bytes", "gauge",
                "Bytes of the results on disk."},
-    StatsField{"age", &SpoolStats::age, "spool_age_seconds", "gauge",
+    StatsField{"oldest_age", &SpoolStats::oldest_age, "spool_oldest_age_seconds", "gauge",
                "Seconds since the oldest result of the present batch came, 0 if there is none."},
     StatsField{"sending", &SpoolStats::sending, "spool_sending_seconds", "gauge",
                "Seconds for which the present call of the sending function has run, 0 if there is none."},
@@ -136,6 +136,18 @@ inline constexpr auto kSpoolFields = std::tuple{
     StatsField{"failures", &SpoolStats::failures, "spool_failures_total", "counter",
                "Calls of the sending function that have failed."},
     StatsField{"last_error", &SpoolStats::last_error, "", "", ""},
+};
+
+inline constexpr auto kPublishFields = std::tuple{
+    StatsField{"connections", &PublishStats::connections, "publish_connections_total", "counter",
+               "Connections to the media server that were made."},
+    StatsField{"sent", &PublishStats::sent, "publish_sent_total", "counter", "Pictures that were sent."},
+    StatsField{
+        "away", &PublishStats::away, "publish_away_total", "counter",
+        "Pictures that were not sent because no connection existed, or no key picture had come since."},
+    StatsField{"slow", &PublishStats::slow, "publish_slow_total", "counter",
+               "Pictures that were not sent because the link was too slow for the stream."},
+    StatsField{"last_error", &PublishStats::last_error, "", "", ""},
 };
 
 inline constexpr auto kEdgeFields = std::tuple{

@@ -15,6 +15,7 @@ import numpy.typing
 from numpy.typing import NDArray
 from typing_extensions import CapsuleType
 
+import freshframe
 from freshframe._graph.join import JoinBy
 from freshframe._graph.queue import WhenFull
 from freshframe._look.stats import (
@@ -24,7 +25,6 @@ from freshframe._look.stats import (
     SourceState,
     WorkerState
 )
-import freshframe
 
 
 class Frame:
@@ -577,7 +577,7 @@ class SourceStats:
     def outages(self) -> int: ...
 
     @property
-    def outage_seconds(self) -> float: ...
+    def away_for(self) -> float: ...
 
     @property
     def reconnects(self) -> int: ...
@@ -643,7 +643,7 @@ class SourceStats:
     def still_period(self) -> float: ...
 
     @property
-    def still_pictures(self) -> int: ...
+    def still_frames(self) -> int: ...
 
     @property
     def still_contents(self) -> int: ...
@@ -697,7 +697,7 @@ class SpoolStats:
     def size_bytes(self) -> int: ...
 
     @property
-    def age(self) -> float: ...
+    def oldest_age(self) -> float: ...
 
     @property
     def sending(self) -> float: ...
@@ -716,6 +716,25 @@ class SpoolStats:
 
     @property
     def failures(self) -> int: ...
+
+    @property
+    def last_error(self) -> str: ...
+
+class PublishStats:
+    @property
+    def state(self) -> str: ...
+
+    @property
+    def connections(self) -> int: ...
+
+    @property
+    def sent(self) -> int: ...
+
+    @property
+    def away(self) -> int: ...
+
+    @property
+    def slow(self) -> int: ...
 
     @property
     def last_error(self) -> str: ...
@@ -823,6 +842,9 @@ class NodeStats:
     def spool(self) -> SpoolStats | None: ...
 
     @property
+    def publish(self) -> PublishStats | None: ...
+
+    @property
     def join(self) -> JoinStats | None: ...
 
     @property
@@ -845,7 +867,7 @@ class EdgeStats:
     def sources(self) -> int: ...
 
     @property
-    def only(self) -> str:
+    def of(self) -> str:
         """The source that the edge is limited to; empty: no limit."""
 
     @property
@@ -1291,11 +1313,11 @@ class ProcessPlan:
     def timeout(self, seconds: float | None) -> None: ...
 
     @property
-    def memory(self) -> int | None:
+    def max_bytes(self) -> int | None:
         """Bytes of one worker."""
 
-    @memory.setter
-    def memory(self, bytes: int | None) -> None: ...
+    @max_bytes.setter
+    def max_bytes(self, bytes: int | None) -> None: ...
 
     @property
     def restarts(self) -> int: ...
@@ -1801,8 +1823,6 @@ def clips_in_writing(recorder: NodeHandle) -> list[str]: ...
 
 def make_publish(url: str, options: dict, copies: bool) -> NodeHandle:
     """`copies`: it takes packets and encodes nothing."""
-
-def publish_stats(node: NodeHandle) -> tuple[str, int, int, int, int, str]: ...
 
 def publish_url(node: NodeHandle) -> str:
     """With its password masked."""

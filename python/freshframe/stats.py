@@ -2,15 +2,16 @@
 
 # SPDX-License-Identifier: Apache-2.0
 from ._look.stats import (
+    ClockStats,
     EdgeStats,
     InferenceStats,
     JoinStats,
     NodeStats,
     PoolStats,
     Progress,
+    PublishStats,
     RemovedStats,
     Report,
-    SourceClock,
     SourceStats,
     SpoolStats,
     Stats,
@@ -18,12 +19,12 @@ from ._look.stats import (
 )
 from ._look.what_if import Interval, Outcome, WhatIf
 from ._look.why import Age, AgePart, Finding, Why
-from ._media.publish import PublishStats
 from ._shortcuts.prometheus import prometheus_collector
 
 __all__ = [
     "Age",
     "AgePart",
+    "ClockStats",
     "EdgeStats",
     "Finding",
     "InferenceStats",
@@ -36,7 +37,6 @@ __all__ = [
     "PublishStats",
     "RemovedStats",
     "Report",
-    "SourceClock",
     "SourceStats",
     "SpoolStats",
     "Stats",

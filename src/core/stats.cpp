@@ -160,6 +160,22 @@ std::string_view to_string(WorkerState state) noexcept {
   return "?";
 }
 
+std::string_view to_string(PublishState state) noexcept {
+  switch (state) {
+    case PublishState::WaitingKeyFrame:
+      return "waiting_key_frame";
+    case PublishState::Connecting:
+      return "connecting";
+    case PublishState::Publishing:
+      return "publishing";
+    case PublishState::BackingOff:
+      return "backing_off";
+    case PublishState::Closed:
+      return "closed";
+  }
+  return "?";
+}
+
 void NodeCounters::drop(NodeDropCause cause, std::uint64_t count) noexcept {
   drops_[static_cast<std::size_t>(cause)].fetch_add(count, std::memory_order_relaxed);
 }
@@ -229,7 +245,7 @@ std::optional<double> SourceCounters::recover(TimePoint now) {
   const Lock lock(mutex_);
   if (!lost_since_) return std::nullopt;
   const double lasted = Seconds(now - *lost_since_).count();
-  stats_.outage_seconds += lasted;
+  stats_.away_for += lasted;
   lost_since_.reset();
   ++stats_.reconnects;
   return lasted;
@@ -265,7 +281,7 @@ void SourceCounters::set_still(Still still) {
   stats_.still = std::move(still.kind);
   stats_.still_for = still.seconds;
   stats_.still_period = still.period;
-  stats_.still_pictures = still.pictures;
+  stats_.still_frames = still.frames;
   stats_.still_contents = still.contents;
   stats_.still_is_ill = still.is_ill;
 }
@@ -290,7 +306,7 @@ void SourceCounters::set_packets(const Packets& packets) {
 void SourceCounters::follow(const SourceStats& before) {
   const Lock lock(mutex_);
   stats_.outages += before.outages;
-  stats_.outage_seconds += before.outage_seconds;
+  stats_.away_for += before.away_for;
   stats_.reconnects += before.outages;
   stats_.stalls += before.stalls;
   stats_.size_changes += before.size_changes;
@@ -324,7 +340,7 @@ void SourceCounters::count_clock_step() {
 SourceStats SourceCounters::snapshot(TimePoint now) const {
   const Lock lock(mutex_);
   SourceStats result = stats_;
-  if (lost_since_ && now > *lost_since_) result.outage_seconds += Seconds(now - *lost_since_).count();
+  if (lost_since_ && now > *lost_since_) result.away_for += Seconds(now - *lost_since_).count();
   return result;
 }
 

@@ -220,7 +220,7 @@ def check_stall() -> str:
     assert noticed >= 2, noticed
     return (
         f"shown after {seen:.2f} s, stopped in {stopped * 1e3:.1f} ms; lost after {noticed:.2f} s of 2, "
-        f"back after {state.outage_seconds:.2f} s"
+        f"back after {state.away_for:.2f} s"
     )
 
 
@@ -239,7 +239,7 @@ def check_disconnect() -> str:
         vivid.set_control(CAMERA, vivid.DISCONNECT, 1)
         text = _lost(reader)
         assert "unplugged" in text, text
-    return f"back after {state.outage_seconds:.2f} s; without reconnect: {text}"
+    return f"back after {state.away_for:.2f} s; without reconnect: {text}"
 
 
 def _lost(reader: ff.Reader[ff.Frame]) -> str:
@@ -266,7 +266,7 @@ def check_errors() -> str:
     with camera() as (pipeline, reader):  # the control works once: the second attempt starts it
         take(reader, 2)
         assert link(pipeline).reconnects == 1, link(pipeline)
-    return f"EIO: back after {state.outage_seconds:.2f} s; refused at the start: second attempt works"
+    return f"EIO: back after {state.away_for:.2f} s; refused at the start: second attempt works"
 
 
 def check_busy() -> str:
@@ -322,7 +322,7 @@ def check_replug() -> str:
             worker.join()
             while (sample := reader.get(timeout=PATIENCE)).seq <= last.seq + 5:
                 assert sample.pts >= last.pts
-            told.append(link(pipeline).outage_seconds)
+            told.append(link(pipeline).away_for)
     return "outages in all after each: " + ", ".join(f"{seconds:.2f} s" for seconds in told)
 
 

@@ -57,7 +57,7 @@ def interruptions(stats: ff.stats.Stats) -> list[str]:
             continue
         if source.outages:
             lines.append(
-                f"{name} was without a connection {_times(source.outages)}, for {source.outage_seconds:.1f} "
+                f"{name} was without a connection {_times(source.outages)}, for {source.away_for:.1f} "
                 f"s in total; the last reason: {source.last_error}"
             )
         if source.stalls:

@@ -141,7 +141,7 @@ def _edges(state: dict[str, Any], narrow: bool) -> Table:
 
 
 def _parent(edge: dict[str, Any]) -> str:
-    only = edge.get("only", "")
+    only = edge.get("of", "")
     return f"{edge['parent']}.of({only!r})" if only else str(edge["parent"])
 
 
@@ -249,7 +249,7 @@ def _spool(node: dict[str, Any]) -> str:
     spool = node.get("spool")
     if spool is None:
         return ""
-    age = f", oldest {_time(spool['age'])}" if spool["age"] else ""
+    age = f", oldest {_time(spool['oldest_age'])}" if spool["oldest_age"] else ""
     return f" ({spool['waiting']} to send{age})"
 
 

@@ -12,6 +12,7 @@ from .. import _native
 from .._graph.queue import Queue
 from .._interpreter import gil_state
 from .stats import (
+    ClockStats,
     EdgeStats,
     GilCulprit,
     GilStats,
@@ -20,9 +21,9 @@ from .stats import (
     Nodes,
     NodeStats,
     PoolStats,
+    PublishStats,
     RemovedStats,
     Report,
-    SourceClock,
     SourceStats,
     SpoolStats,
     Stats,
@@ -33,11 +34,11 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 
-def _clock(source: _native.SourceStats) -> SourceClock | None:
+def _clock(source: _native.SourceStats) -> ClockStats | None:
     offset, drift, residual = source.clock_offset, source.clock_drift, source.clock_residual
     if offset is None or drift is None or residual is None:
         return None
-    return SourceClock(offset, drift, residual, source.clock_reports, source.clock_steps)
+    return ClockStats(offset, drift, residual, source.clock_reports, source.clock_steps)
 
 
 _Kind = TypeVar("_Kind", bound="DataclassInstance")
@@ -69,7 +70,7 @@ def _join(join: _native.JoinStats) -> JoinStats:
 
 
 def _node(node: _native.NodeStats) -> NodeStats:
-    source, network, spool, join = node.source, node.inference, node.spool, node.join
+    source, network, spool, publish, join = node.source, node.inference, node.spool, node.publish, node.join
     return _of(
         NodeStats,
         node,
@@ -77,12 +78,13 @@ def _node(node: _native.NodeStats) -> NodeStats:
         workers=tuple(_of(WorkerStats, worker) for worker in node.workers),
         inference=None if network is None else _of(InferenceStats, network),
         spool=None if spool is None else _of(SpoolStats, spool),
+        publish=None if publish is None else _of(PublishStats, publish),
         join=None if join is None else _join(join),
     )
 
 
 def _edge(edge: _native.EdgeStats) -> EdgeStats:
-    return _of(EdgeStats, edge, queue=Queue.of(edge.queue), only=edge.only or None)
+    return _of(EdgeStats, edge, queue=Queue.of(edge.queue), of=edge.of or None)
 
 
 # The findings of an active freshframe.gil.watch(), which sets this: stalls, seconds, the worst culprits.

@@ -22,10 +22,11 @@ WorkerState = Literal["starting", "idle", "working", "resting", "closing", "ende
 SourceState = Literal[
     "connecting", "resolving", "waiting_key_frame", "reading", "stalled", "backing_off", "closing", "closed"
 ]
+PublishState = Literal["waiting_key_frame", "connecting", "publishing", "backing_off", "closed"]
 
 
 @dataclass(frozen=True, slots=True)
-class SourceClock:
+class ClockStats:
     """The clock of a network camera, by its sender reports (RTCP): the one of `Sample.utc`.
 
     Attributes:
@@ -56,7 +57,7 @@ class SourceStats:
             but no data has arrived for a while), "backing_off" (waits before it tries again), "closing",
             "closed" (also before start()).
         outages: Times without a connection, the present one included.
-        outage_seconds: Their total length in seconds.
+        away_for: Seconds of all of them together.
         reconnects: Outages that ended.
         stalls: Times without data on an open connection, whether or not they became outages.
         size_changes: Number of changes of the frames' size.
@@ -79,7 +80,7 @@ class SourceStats:
             without contrast. "": none of these has lasted for ``open(still=)``, and the next four are 0.
         still_for: Seconds for which it has lasted, up to the newest key picture.
         still_period: Seconds of a loop.
-        still_pictures: Key pictures in this time.
+        still_frames: Key pictures in this time.
         still_contents: Different ones of these. As many as pictures: parts of the picture have come again,
             never the whole, so it is likely and not proven.
         settings: The exposure, gain, focus and white_balance of a camera, as far as the program has set
@@ -89,13 +90,13 @@ class SourceStats:
 
     state: SourceState
     outages: int
-    outage_seconds: float
+    away_for: float
     reconnects: int
     stalls: int
     size_changes: int
     decoder_delay: int
     behind: float | None
-    clock: SourceClock | None
+    clock: ClockStats | None
     packets: int
     packets_lost: int
     packets_late: int
@@ -107,7 +108,7 @@ class SourceStats:
     still: Literal["", "still", "loop", "flat"] = ""
     still_for: float = 0.0
     still_period: float = 0.0
-    still_pictures: int = 0
+    still_frames: int = 0
     still_contents: int = 0
     settings: dict[str, int | Literal["auto"]] = field(default_factory=dict)
     settings_refused: str = ""
@@ -160,7 +161,7 @@ class SpoolStats:
     Attributes:
         waiting: Results on disk that were not sent.
         size_bytes: Bytes of the results on disk.
-        age: Seconds since the oldest result of the present batch came; 0 when nothing is to be sent.
+        oldest_age: Seconds since the oldest result of the present batch came; 0 when nothing is to be sent.
         sending: Seconds for which the present call of `send` has run; 0 when none runs.
         sent: Results for which `send` has returned, in this run as all that follow.
         refused: Results that were put aside because `send` has raised RefusedError.
@@ -173,13 +174,36 @@ class SpoolStats:
 
     waiting: int
     size_bytes: int
-    age: float
+    oldest_age: float
     sending: float
     sent: int
     refused: int
     expired: int
     lost: int
     failures: int
+    last_error: str
+
+
+@dataclass(frozen=True, slots=True)
+class PublishStats:
+    """The connection of a Publish, and the pictures that it has sent.
+
+    Attributes:
+        state: "waiting_key_frame", "connecting", "publishing", "backing_off" or "closed".
+        connections: That were made.
+        sent: Encoded pictures that were sent.
+        away: Pictures that were not sent because there was no connection, or no key picture since it was
+            made.
+        slow: Pictures that were not sent because the link was too slow: they had waited longer than
+            ``max_age``, or a picture that they need had.
+        last_error: Why the last connection could not be made, or was lost; "": that has not happened.
+    """
+
+    state: PublishState
+    connections: int
+    sent: int
+    away: int
+    slow: int
     last_error: str
 
 
@@ -258,6 +282,7 @@ class NodeStats:
             for every other node.
         spool: What a Spool keeps on disk; None for every other node.
         join: Of a node with ``join=``: its sets. None for every other node.
+        publish: The connection of a Publish, and what it has sent; None for every other node.
     """
 
     state: NodeState
@@ -281,6 +306,7 @@ class NodeStats:
     ticks_missed: int = 0
     spool: SpoolStats | None = None
     join: JoinStats | None = None
+    publish: PublishStats | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,7 +327,7 @@ class EdgeStats:
         age_p99: 99th percentile of the same.
         drops: By cause; only causes that happened.
         sources: Number of sources that can reach the edge: at most ``queue.depth * sources`` samples wait.
-        only: The source that the edge is limited to by ``port.of(source)``; None: no limit.
+        of: The source that the edge is limited to by ``port.of(source)``; None: no limit.
         max_rate: Samples per second that may pass, of each source; None: no limit.
     """
 
@@ -317,7 +343,7 @@ class EdgeStats:
     age_p99: float
     drops: dict[DropCause, int]
     sources: int = 1
-    only: str | None = None
+    of: str | None = None
     max_rate: float | None = None
 
 
@@ -435,7 +461,7 @@ class Stats(ShownAsText):
         edges: In the order of building.
         gil: Sums over the Python nodes, and the findings of an active GIL watch.
         uptime: Seconds since start(), until the end.
-        held_by_python_bytes: Picture memory held only outside the engine.
+        held_bytes: Picture memory held only outside the engine.
         pool: Picture memory of the engine.
         removed: The sums of what was removed while it ran.
     """
@@ -444,7 +470,7 @@ class Stats(ShownAsText):
     edges: list[EdgeStats]
     gil: GilStats
     uptime: float
-    held_by_python_bytes: int
+    held_bytes: int
     pool: PoolStats
     removed: RemovedStats
 

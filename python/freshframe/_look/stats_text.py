@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .stats import EdgeStats, JoinStats, NodeStats, Report, SourceClock, Stats
+    from .stats import ClockStats, EdgeStats, JoinStats, NodeStats, Report, Stats
 
 _GAP = "  "
 
@@ -36,7 +36,7 @@ def _ticks(node: NodeStats) -> str:
 
 
 def _edge(edge: EdgeStats) -> str:
-    return f"{edge.parent}{'' if edge.only is None else f'.of({edge.only!r})'} -> {edge.child}"
+    return f"{edge.parent}{'' if edge.of is None else f'.of({edge.of!r})'} -> {edge.child}"
 
 
 def _milliseconds(seconds: float) -> str:
@@ -58,7 +58,7 @@ def _join(name: str, join: JoinStats) -> str:
     )
 
 
-def _clock(clock: SourceClock) -> str:
+def _clock(clock: ClockStats) -> str:
     size = f"{abs(clock.offset):.1f} s" if abs(clock.offset) >= 1 else f"{abs(clock.offset) * 1000:.1f} ms"
     order = "behind" if clock.offset < 0 else "ahead of"
     within = f"{clock.reports} reports that are within {clock.residual * 1000:.1f} ms"

@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING
 
 from .. import _check, _native
 from .._graph.nodes import NativeNode
@@ -14,31 +13,6 @@ from .video import Speed, encoding
 
 if TYPE_CHECKING:
     from .._native import Frame, Packet  # noqa: F401  (in strings)
-
-State = Literal["waiting_key_frame", "connecting", "publishing", "backing_off", "closed"]
-
-
-@dataclass(frozen=True, slots=True)
-class PublishStats:
-    """What a Publish has sent, and what not.
-
-    Attributes:
-        state: "waiting_key_frame", "connecting", "publishing", "backing_off" or "closed".
-        connections: That were made.
-        sent: Encoded pictures that were sent.
-        away: Pictures that were not sent because there was no connection, or no key picture since it was
-            made.
-        slow: Pictures that were not sent because the link was too slow: they had waited longer than
-            ``max_age``, or a picture that they need had.
-        error: Why the last connection could not be made, or was lost; "": that has not happened.
-    """
-
-    state: State
-    connections: int
-    sent: int
-    away: int
-    slow: int
-    error: str
 
 
 class Publish(NativeNode["Frame | Packet", None]):
@@ -48,7 +22,8 @@ class Publish(NativeNode["Frame | Packet", None]):
     add() refuses ``codec``, ``quality``, ``speed``, ``key_interval`` and ``options``. It connects when the
     first picture comes, and again after an outage, with pauses of 0.5 to 10 s. It sends on a thread of its
     own, so neither a slow server nor one that is away delays the pipeline. Pictures that were not sent are
-    counted as ``drops["lost"]`` of the node, and by their reason in ``stats()``.
+    counted as ``drops["lost"]`` of the node, and by their reason in
+    ``pipeline.stats().nodes[name].publish``.
 
     A picture that has waited longer than ``max_age`` is left out, with all up to the newest key picture that
     has not. While there is no connection nothing is encoded.
@@ -76,7 +51,7 @@ class Publish(NativeNode["Frame | Packet", None]):
         >>> drawn = pipeline.add(ff.Annotate(), pipeline.add(ff.CircleTracker(), camera))
         >>> publish = ff.Publish("rtsp://127.0.0.1:8554/drawn")
         >>> port = pipeline.add(publish, drawn)
-        >>> publish.stats().state
+        >>> pipeline.stats().nodes[port.name].publish.state
         'closed'
     """
 
@@ -113,11 +88,6 @@ class Publish(NativeNode["Frame | Packet", None]):
     def url(self) -> str:
         """The URL with its password masked."""
         return _native.publish_url(self._handle)
-
-    def stats(self) -> PublishStats:
-        """The state of its connection and its counters. From any thread."""
-        state, connections, sent, away, slow, error = _native.publish_stats(self._handle)
-        return PublishStats(cast("State", state), connections, sent, away, slow, error)
 
     def __repr__(self) -> str:
         """The URL with its password masked."""

@@ -83,6 +83,9 @@ void bind_node_stats(nb::module_& module) {
       .def_ro("p99", &InferenceStats::p99);
   nb::class_<SpoolStats> spool(module, "SpoolStats", nb::is_final());
   add_fields(spool, kSpoolFields);
+  nb::class_<PublishStats> publish(module, "PublishStats", nb::is_final());
+  publish.def_prop_ro("state", &state_of<PublishStats>);
+  add_fields(publish, kPublishFields);
   nb::class_<JoinParentStats>(module, "JoinParentStats", nb::is_final())
       .def_ro("parent", &JoinParentStats::parent)
       .def_ro("unmatched", &JoinParentStats::unmatched)
@@ -103,6 +106,7 @@ void bind_node_stats(nb::module_& module) {
       .def_ro("workers", &NodeStats::workers)
       .def_ro("inference", &NodeStats::inference)
       .def_ro("spool", &NodeStats::spool)
+      .def_ro("publish", &NodeStats::publish)
       .def_ro("join", &NodeStats::join)
       .def_ro("source", &NodeStats::source)
       .def_ro("last_error", &NodeStats::last_error);
@@ -114,7 +118,7 @@ void bind_edge_stats(nb::module_& module) {
       .def_ro("child", &EdgeStats::child)
       .def_ro("queue", &EdgeStats::queue)
       .def_ro("sources", &EdgeStats::sources)
-      .def_ro("only", &EdgeStats::only, "The source that the edge is limited to; empty: no limit.")
+      .def_ro("of", &EdgeStats::of, "The source that the edge is limited to; empty: no limit.")
       .def_ro("max_rate", &EdgeStats::max_rate);
   add_fields(edge, kEdgeFields);
   edge.def_prop_ro("drops", &drops_of<EdgeStats>);

@@ -150,19 +150,6 @@ auto with_publish(const NodeHandle& self, const Deed& deed) {
   throw OptionTypeError("not a Publish");
 }
 
-/// The arguments of the package's class PublishStats.
-using PublishCounters =
-    std::tuple<std::string, std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t, std::string>;
-PublishCounters publish_stats(const NodeHandle& self) {
-  const auto stats = with_publish(self, [](const auto& node) { return node.stats(); });
-  return {std::string(to_string(stats.state)),
-          stats.connections,
-          stats.sent,
-          stats.away,
-          stats.slow,
-          stats.error};
-}
-
 }  // namespace
 
 void bind_recorders(nb::module_& module) {
@@ -189,7 +176,6 @@ void bind_recorders(nb::module_& module) {
 void bind_publish(nb::module_& module) {
   module.def("make_publish", &make_publish, nb::arg("url"), nb::arg("options"), nb::arg("copies"),
              "`copies`: it takes packets and encodes nothing.");
-  module.def("publish_stats", &publish_stats, nb::arg("node"));
   module.def(
       "publish_url",
       [](const NodeHandle& self) { return with_publish(self, [](const auto& n) { return n.url(); }); },

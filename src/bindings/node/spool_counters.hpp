@@ -33,7 +33,7 @@ class SpoolCounters {
     const Seconds monotonic = std::chrono::steady_clock::now().time_since_epoch();
     const std::lock_guard lock(mutex_);
     SpoolStats stats = stats_;
-    if (oldest_) stats.age = std::max(0.0, unix_time.count() - *oldest_);
+    if (oldest_) stats.oldest_age = std::max(0.0, unix_time.count() - *oldest_);
     if (called_) stats.sending = std::max(0.0, monotonic.count() - *called_);
     return stats;
   }

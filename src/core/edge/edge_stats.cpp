@@ -38,7 +38,7 @@ void describe(const Edge& edge, EdgeStats& stats, std::optional<Span> span, Time
   stats.number = edge.options.number;
   stats.parent = edge.options.parent_name;
   stats.queue = edge.options.queue;
-  stats.only = edge.options.only;
+  stats.of = edge.options.only;
   stats.joined = edge.options.joined;
   stats.max_rate = edge.options.max_rate;
   if (!span) return;

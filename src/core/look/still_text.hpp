@@ -23,12 +23,12 @@ namespace freshframe::core {
   };
   const auto lasted = rounded(source.still_for);
   if (source.still == "flat") return "has shown no contrast for " + lasted;
-  const auto pictures = counted(source.still_pictures, "key picture");
+  const auto pictures = counted(source.still_frames, "key picture");
   if (source.still == "loop") {
     return "has shown the same pictures again and again for " + lasted + ", each " +
            rounded(source.still_period) + ": " + pictures + ", " + counted(source.still_contents, "new one");
   }
-  if (source.still_contents == source.still_pictures)
+  if (source.still_contents == source.still_frames)
     return "has probably shown one picture for " + lasted + ": parts of it came again in " + pictures;
   return "has shown one picture for " + lasted + ": " + pictures + ", " +
          counted(source.still_contents, "content");

@@ -141,7 +141,7 @@ std::string rate_text(const std::optional<double>& max_rate) {
 
 void describe_edge(std::ostream& out, const EdgeStats& edge, bool wired) {
   out << "  " << edge.parent;
-  if (!edge.only.empty()) out << ".of('" << edge.only << "')";
+  if (!edge.of.empty()) out << ".of('" << edge.of << "')";
   out << " -> " << edge.child << "  " << to_string(edge.queue) << rate_text(edge.max_rate);
   if (!wired) return;
   if (edge.sources > 1) out << " x " << edge.sources << " sources";

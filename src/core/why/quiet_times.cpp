@@ -16,7 +16,7 @@ bool is_source(const GraphState& seen, std::size_t node) {
 }
 
 Names through(const std::map<std::string, Names>& above, const EdgeStats& edge) {
-  if (!edge.only.empty()) return {edge.only};
+  if (!edge.of.empty()) return {edge.of};
   const auto found = above.find(edge.parent);
   return found != above.end() ? found->second : Names();
 }

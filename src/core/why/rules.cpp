@@ -154,7 +154,7 @@ void find_still(const Stats& stats, Causes& out) {
                  : "Restart the camera, or what sends its stream. Of a screen or a poster, open() it with "
                    "still=None.",
         .evidence = {{"still_for", source.still_for},
-                     {"pictures", static_cast<double>(source.still_pictures)},
+                     {"frames", static_cast<double>(source.still_frames)},
                      {"contents", static_cast<double>(source.still_contents)}}};
     out[{"still", node.name}] = {.finding = std::move(finding), .is_state = true};
   }

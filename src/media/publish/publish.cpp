@@ -139,7 +139,7 @@ const std::string& Publish::url() const noexcept {
   return impl_->sender.target().masked();
 }
 
-PublishStats Publish::stats() const {
+std::optional<PublishStats> Publish::publish() const {
   return impl_->sender.stats();
 }
 
@@ -215,7 +215,7 @@ const std::string& PacketPublish::url() const noexcept {
   return impl_->sender.target().masked();
 }
 
-PublishStats PacketPublish::stats() const {
+std::optional<PublishStats> PacketPublish::publish() const {
   return impl_->sender.stats();
 }
 

@@ -5,7 +5,6 @@
 #include "freshframe/error.hpp"
 #include "freshframe/log.hpp"
 
-#include <array>
 #include <charconv>
 #include <cmath>
 #include <cstring>
@@ -189,16 +188,6 @@ void PublishConnection::fail(const std::string& doing, int result) const {
 
 }  // namespace freshframe::media
 
-namespace freshframe {
-
-std::string_view to_string(PublishState state) noexcept {
-  constexpr std::array<std::string_view, 5> kNames{"waiting_key_frame", "connecting", "publishing",
-                                                   "backing_off", "closed"};
-  return kNames.at(static_cast<std::size_t>(state));
-}
-
-}  // namespace freshframe
-
 namespace freshframe::media {
 
 namespace {
@@ -371,7 +360,7 @@ void PublishSender::note_slow() {
 void PublishSender::lose(const std::string& why) {
   {
     const Lock lock(mutex_);
-    stats_.error = why;
+    stats_.last_error = why;
     stats_.state = PublishState::BackingOff;
   }
   log(std::exchange(told_, true) ? LogLevel::Info : LogLevel::Warning, why + "; trying again");

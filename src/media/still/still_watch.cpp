@@ -434,7 +434,7 @@ void StillWatch::tell(TimePoint captured, const Context& context) {
     book.set_still({.kind = std::string(name_of(verdict.kind)),
                     .seconds = seconds,
                     .period = verdict.period,
-                    .pictures = verdict.pictures,
+                    .frames = verdict.pictures,
                     .contents = verdict.contents,
                     .is_ill = is_ill_});
   } else if (told_ != StillRule::Kind::None) {

@@ -176,12 +176,12 @@ void EventLog::follow_sources(const Snapshot& seen) {
           now.last_error.empty() ? "the connection was lost" : "the connection was lost: " + now.last_error);
     }
     if (now.reconnects > before.reconnects) {
-      const double lasted = now.outage_seconds - before.outage_seconds;
+      const double lasted = now.away_for - before.away_for;
       add(seen.time, "reconnect", node.name,
           "frames arrive again after " + core::measured_seconds_text(std::max(0.0, lasted)));
     }
     if (now.reconnects > before.reconnects || now.reconnects == now.outages) {
-      before.outage_seconds = now.outage_seconds;
+      before.away_for = now.away_for;
     }
     if (now.clock_steps > before.clock_steps)
       add(seen.time, "clock", node.name, "the camera's clock was set");

@@ -35,7 +35,7 @@ class EventLog {
     std::uint64_t reconnects = 0;
     std::uint64_t clock_steps = 0;
     std::uint64_t stalls = 0;
-    double outage_seconds = 0;
+    double away_for = 0;
     std::string still = {};
   };
 

@@ -143,10 +143,10 @@ void write_nodes(MetricsWriter& out, const Stats& stats) {
 void write_edges(MetricsWriter& out, const Stats& stats) {
   const auto for_each_edge = [&](const auto& sample) {
     for (const auto& edge : stats.edges) {
-      if (edge.only.empty()) {
+      if (edge.of.empty()) {
         sample({{"parent", edge.parent}, {"child", edge.child}}, edge);
       } else {
-        sample({{"parent", edge.parent}, {"child", edge.child}, {"source", edge.only}}, edge);
+        sample({{"parent", edge.parent}, {"child", edge.child}, {"source", edge.of}}, edge);
       }
     }
   };
@@ -211,10 +211,10 @@ void write_drops(MetricsWriter& out, const Stats& stats) {
     for (int i = 0; i < kDropCauses; ++i) {
       const auto cause = freshframe::to_string(static_cast<DropCause>(i));
       const auto count = count_of<DropCause>(edge.drops, i);
-      if (edge.only.empty()) {
+      if (edge.of.empty()) {
         out.sample({{"parent", edge.parent}, {"child", edge.child}, {"cause", cause}}, count);
       } else {
-        out.sample({{"parent", edge.parent}, {"child", edge.child}, {"source", edge.only}, {"cause", cause}},
+        out.sample({{"parent", edge.parent}, {"child", edge.child}, {"source", edge.of}, {"cause", cause}},
                    count);
       }
     }
@@ -249,8 +249,7 @@ void write_memory(MetricsWriter& out, const Stats& stats) {
   write_one(out, "pipeline_uptime_seconds", "gauge", "Seconds since the start, until the end.", stats.uptime);
   write_one(out, "frames_bound", "gauge", "Frames that the engine may hold at once.", pool.bound);
   write_one(out, "frames_published", "gauge", "Frames that the engine holds.", pool.published);
-  write_one(out, "held_by_python_bytes", "gauge", "Picture memory held only outside the engine.",
-            stats.held_bytes);
+  write_one(out, "held_bytes", "gauge", "Picture memory held only outside the engine.", stats.held_bytes);
   write_one(out, "pool_allocated_total", "counter", "Picture buffers taken from the system.",
             pool.memory.allocated);
   write_one(out, "pool_reused_total", "counter", "Requests served from idle picture buffers.",
@@ -338,6 +337,15 @@ void write_spools(MetricsWriter& out, const Stats& stats) {
   });
 }
 
+void write_publishers(MetricsWriter& out, const Stats& stats) {
+  if (std::ranges::none_of(stats.nodes, [](const auto& node) { return node.publish.has_value(); })) return;
+  write_fields(out, kPublishFields, [&](const auto& sample) {
+    for (const auto& node : stats.nodes) {
+      if (node.publish) sample({{"node", node.name}}, *node.publish);
+    }
+  });
+}
+
 void write_inference(MetricsWriter& out, const Stats& stats) {
   const auto each = [&](const char* name, const char* type, const char* help, const auto& value) {
     out.begin(name, type, help);
@@ -373,6 +381,7 @@ std::string metrics_text(const Snapshot& seen, Viewers viewers) {
   write_workers(out, stats);
   write_inference(out, stats);
   write_spools(out, stats);
+  write_publishers(out, stats);
   if (seen.gil.watching) {
     write_one(out, "gil_stalls_total", "counter",
               "Times that the process waited for the GIL for longer than the watch's threshold.",

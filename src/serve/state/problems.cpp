@@ -174,9 +174,9 @@ void add_edge_losses(std::vector<Problem>& out, const Snapshot& seen) {
 void add_spools(std::vector<Problem>& out, const Snapshot& seen) {
   constexpr double kLate = 10;  // seconds: a receiver that is started again is there earlier
   for (const auto& node : seen.graph.stats.nodes) {
-    if (!node.spool || node.spool->age < kLate || node.state == NodeState::Ended) continue;
+    if (!node.spool || node.spool->oldest_age < kLate || node.state == NodeState::Ended) continue;
     auto text = counted(node.spool->waiting, "result") + " not sent, the oldest for " +
-                rounded_seconds(node.spool->age);
+                rounded_seconds(node.spool->oldest_age);
     if (!node.spool->last_error.empty()) text += ": " + node.spool->last_error;
     out.push_back({"spool", node.name, std::move(text)});
   }

@@ -132,6 +132,14 @@ void write_spool(JsonWriter& json, const NodeStats& node) {
   json.end_object();
 }
 
+// Nodes that publish a stream have it.
+void write_publish(JsonWriter& json, const NodeStats& node) {
+  if (!node.publish) return;
+  json.key("publish").begin_object().member("state", freshframe::to_string(node.publish->state));
+  write_fields(json, kPublishFields, *node.publish);
+  json.end_object();
+}
+
 // Nodes with a join have it.
 void write_join(JsonWriter& json, const NodeStats& node) {
   if (!node.join) return;
@@ -178,6 +186,7 @@ void write_node(JsonWriter& json, const Snapshot& seen, std::size_t index) {
   write_batches(json, node);
   write_inference(json, node);
   write_spool(json, node);
+  write_publish(json, node);
   write_join(json, node);
   const bool viewed = std::ranges::any_of(seen.views, [&](const auto& view) {
     return std::ranges::find(about.views, view.port) != about.views.end();
@@ -192,7 +201,7 @@ void write_edge(JsonWriter& json, const Snapshot& seen, std::size_t index) {
       .member("number", edge.number)
       .member("parent", std::string_view(edge.parent))
       .member("child", std::string_view(edge.child))
-      .member("only", std::string_view(edge.only))
+      .member("of", std::string_view(edge.of))
       .member("reader", std::ranges::find(readers, edge.child) != readers.end());
   json.key("queue")
       .begin_object()
@@ -264,7 +273,7 @@ void write_pool(JsonWriter& json, const Stats& stats) {
       .member("reused", stats.pool.memory.reused)
       .member("idle_bytes", stats.pool.memory.idle_bytes)
       .end_object();
-  json.member("held_by_python_bytes", stats.held_bytes);
+  json.member("held_bytes", stats.held_bytes);
 }
 
 void write_events(JsonWriter& json, const EventLog& log) {

@@ -53,7 +53,7 @@ TEST_F(ProblemsTest, ALostFrameOfASceneNamesNoDevice) {
 TEST_F(ProblemsTest, ResultsThatAreNotSentComeBeforeALostFrame) {
   lose_a_frame_of_the_scene();
   auto& spool = seen_.graph.stats.nodes[2].spool.emplace();
-  spool.age = 60;
+  spool.oldest_age = 60;
   spool.waiting = 9;
   ASSERT_EQ(problems().size(), 2U);
   EXPECT_EQ(problems()[0].kind, "spool");
@@ -89,7 +89,7 @@ TEST_F(ProblemsTest, ARecorderThatLosesSamplesHasOneLineWithTheRemedyOfItsFindin
 TEST_F(ProblemsTest, HealthFailsForAStillSourceOnlyWhereATimeWasGiven) {
   seen_.graph.stats.nodes[1].source->still = "still";
   seen_.graph.stats.nodes[1].source->still_for = 40;
-  seen_.graph.stats.nodes[1].source->still_pictures = 20;
+  seen_.graph.stats.nodes[1].source->still_frames = 20;
   seen_.graph.stats.nodes[1].source->still_contents = 1;
   EXPECT_TRUE(health_of(seen_).good);
   seen_.graph.stats.nodes[1].source->still_is_ill = true;

@@ -126,7 +126,7 @@ class _Holders:
         """The program lets all frames go."""
         while self._kept:
             self._kept.pop().clear()
-        until(lambda: self.pipeline.stats().held_by_python_bytes == 0, "the return of all frames")
+        until(lambda: self.pipeline.stats().held_bytes == 0, "the return of all frames")
 
 
 def holders(seconds: float, find: Find) -> int:

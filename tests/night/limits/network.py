@@ -21,6 +21,7 @@ from rigs.live.media import encode
 from rigs.live.rtsp import RtspServer
 from rigs.live.servers import HttpServer
 from rigs.process import nodes
+from rigs.publishing import counts
 from support import Ticker, until
 
 import freshframe as ff
@@ -249,9 +250,9 @@ def publishing(seconds: float, find: Find) -> int:
         HttpServer(encode("mpegts", 60, size=(640, 480), draw=_noise)) as camera,
         contextlib.closing(_Listener()) as receiver,
     ):
-        pipeline, publish = ff.Pipeline("publishing"), ff.Publish(receiver.url, timeout=_LOST_AFTER)
+        pipeline = ff.Pipeline("publishing")
         source = pipeline.add(ff.open(camera.url, still=None), name="camera")
-        pipeline.add(publish, source.packets, name="publish")
+        pipeline.add(ff.Publish(receiver.url, timeout=_LOST_AFTER), source.packets, name="publish")
         with pipeline:
             ends = time.monotonic() + seconds
             while time.monotonic() < ends:
@@ -259,10 +260,10 @@ def publishing(seconds: float, find: Find) -> int:
                 while receiver.connections < enough and time.monotonic() < ends:
                     pipeline.wait(1)
                 receiver.reads.set()
-                until(lambda: receiver.received > _SECOND, lambda: f"a second of video: {publish.stats()}")
-                before = publish.stats()
+                until(lambda: receiver.received > _SECOND, lambda: f"a second of video: {counts(pipeline)}")
+                before = counts(pipeline)
                 pipeline.wait(_READ)
-                now = publish.stats()
+                now = counts(pipeline)
                 if now.slow - before.slow > now.sent - before.sent:
                     find(f"its receiver reads, and within {_READ:g} s {before} becomes {now}")
                 receiver.reads.clear()

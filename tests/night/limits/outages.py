@@ -18,6 +18,7 @@ from rigs.live.media import encode
 from rigs.live.rtsp import RtspServer
 from rigs.ports import free_port
 from rigs.process import nodes
+from rigs.publishing import counts
 from rigs.watchdog import WATCHDOG
 from rigs.web_client import request
 from support import Ticker, until
@@ -26,7 +27,7 @@ import freshframe as ff
 from night import own_process
 from night.limits.rule import Find, apart
 
-_TOTALS = ("outages", "outage_seconds", "reconnects", "stalls", "size_changes", "damaged", "packets")
+_TOTALS = ("outages", "away_for", "reconnects", "stalls", "size_changes", "damaged", "packets")
 _PICTURES = 3  # that must come, before an outage counts as over
 _MORE = 60  # further pictures within which it must be counted
 _AWAY = 1.5  # seconds of an outage, at most
@@ -223,8 +224,8 @@ def _published(seconds: float, find: Find) -> int:
     receiver.come()
 
     def published(*, resets: bool) -> float:
-        enough = publish.stats().sent + _SENT
-        return receiver.take(lambda: publish.stats().sent >= enough, resets=resets)
+        enough = counts(pipeline).sent + _SENT
+        return receiver.take(lambda: counts(pipeline).sent >= enough, resets=resets)
 
     with contextlib.ExitStack() as stack:
         stack.callback(receiver.leave)

@@ -265,14 +265,14 @@ def _leases_of_the_dead(seconds: float, find: Find) -> int:
             stats = pipeline.stats()
             if all(worker.state in ("idle", "working") for worker in _workers(stats)):
                 remains.look(now - began)
-            deaths, held = sum(worker.restarts for worker in _workers(stats)), stats.held_by_python_bytes
+            deaths, held = sum(worker.restarts for worker in _workers(stats)), stats.held_bytes
             found += _unbalanced(stats)
             if held > most:
                 found.append(
                     f"after {deaths} deaths workers hold {held} bytes of pictures, not at most {most}"
                 )
     found += _grown(remains)
-    if (left := pipeline.stats().held_by_python_bytes) > 0:
+    if (left := pipeline.stats().held_bytes) > 0:
         found.append(f"when all workers have ended, {left} bytes of pictures are held")
     for text in found:
         find(text)

@@ -223,10 +223,9 @@ def read(url: str) -> None:
 
 def published(url: str) -> object:
     pipeline = ff.Pipeline()
-    publish = ff.Publish(url, timeout=1)
-    pipeline.add(publish, pipeline.add(ff.open("demo:circles?size=64x48&frames=3&fps=30")))
+    pipeline.add(ff.Publish(url, timeout=1), pipeline.add(ff.open("demo:circles?size=64x48&frames=3&fps=30")))
     pipeline.run()
-    return publish.stats(), pipeline.stats()
+    return pipeline.stats()
 
 
 @pytest.mark.parametrize(

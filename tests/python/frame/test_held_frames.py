@@ -19,11 +19,11 @@ def test_held_frames_are_counted_and_given_back() -> None:
     reader = pipeline.reader(pipeline.add(Pictures(20, size=(640, 480))))
     with pipeline:
         held = [sample.value for sample in reader]
-        assert pipeline.stats().held_by_python_bytes >= 20 * 640 * 480
+        assert pipeline.stats().held_bytes >= 20 * 640 * 480
         assert [int(frame.luma[0, 0]) for frame in held] == list(range(20))
         held.clear()
         gc.collect()
-        assert pipeline.stats().held_by_python_bytes <= 2 * 640 * 480 + 8192  # the reader keeps its last
+        assert pipeline.stats().held_bytes <= 2 * 640 * 480 + 8192  # the reader keeps its last
 
 
 def test_holding_more_than_max_held_bytes_raises_frames_held_and_letting_go_helps() -> None:
@@ -83,7 +83,7 @@ def test_a_frame_that_also_waits_in_a_queue_is_not_held_outside_the_engine() -> 
     with pipeline:
         until(lambda: edge(pipeline, "slow").waiting == 8, "the slow node's queue to be full")
         until(lambda: len(kept) >= 9, "the other node to have had all samples")
-        assert pipeline.stats().held_by_python_bytes <= 250_000
+        assert pipeline.stats().held_bytes <= 250_000
         gate.open()
         with pytest.raises(ff.NodeError, match="keeper"):
             pipeline.wait()

@@ -66,7 +66,7 @@ def test_a_hung_camera_is_told_by_all_views_until_it_moves() -> None:
             until(lambda: source().still == "still", "the picture to stand still")
             shown = source()
             assert shown.still_for >= 2
-            assert shown.still_pictures > shown.still_contents == 1
+            assert shown.still_frames > shown.still_contents == 1
             health = request(url, "/healthz")
             assert health.status == 503
             assert re.match(

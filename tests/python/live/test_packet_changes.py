@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from rigs.live.camera import PATIENT, clip
 from rigs.live.rtsp import RtspServer
+from rigs.publishing import counts
 from support import WATCHDOG, until
 
 import freshframe as ff
@@ -169,5 +170,5 @@ def test_a_publisher_of_packets_is_replaced_by_another() -> None:
         sent = pipeline.add(ff.Publish("udp://127.0.0.1:9"), camera.packets, name="sent")
         with pipeline:
             pipeline.replace(sent, new := ff.Publish("udp://127.0.0.1:9"))
-            until(lambda: new.stats().sent, lambda: "nothing was sent")
+            until(lambda: counts(pipeline).sent, lambda: "nothing was sent")
             assert sent.node is new

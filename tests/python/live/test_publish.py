@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
+import re
 import shutil
 import socket
 import subprocess
@@ -16,9 +18,12 @@ import pytest
 from rigs.live.camera import PATIENT, clip
 from rigs.live.rtsp import RtspServer
 from rigs.ports import free_port
+from rigs.publishing import counts
+from rigs.web_client import request
 from support import WATCHDOG, until
 
 import freshframe as ff
+from freshframe.stats import PublishStats
 
 pytestmark = pytest.mark.takes(20)
 
@@ -59,12 +64,12 @@ def test_frames_are_published(scheme: str, codec: str, tmp_path: Path) -> None:
         publish = ff.Publish(url, codec=codec, key_interval=0.5)
         pipeline.add(publish, pipeline.add(ff.Annotate(), pipeline.add(ff.CircleTracker(), camera)))
         with pipeline:
-            until(lambda: has_content(tmp_path / "a.mkv"), lambda: f"nothing came: {publish.stats()}")
-            stats = publish.stats()
+            until(lambda: has_content(tmp_path / "a.mkv"), lambda: f"nothing came: {counts(pipeline)}")
+            stats = counts(pipeline)
         assert stats.state == "publishing"
         assert stats.connections == 1
         assert stats.sent > 20
-        assert publish.stats().state == "closed"
+        assert counts(pipeline).state == "closed"
         server.terminate()
         server.wait(WATCHDOG)
     film = ff.open(tmp_path / "a.mkv")
@@ -106,7 +111,7 @@ def test_a_cameras_own_packets_are_published_without_decoding(tmp_path: Path) ->
         publish = ff.Publish(url)
         pipeline.add(publish, camera.packets)
         with pipeline:
-            until(lambda: publish.stats().sent > 60, lambda: f"nothing came: {publish.stats()}")
+            until(lambda: counts(pipeline).sent > 60, lambda: f"nothing came: {counts(pipeline)}")
             assert pipeline.stats().nodes["door"].processed == 0
         server.terminate()
         server.wait(WATCHDOG)
@@ -122,16 +127,16 @@ def test_a_server_that_comes_late_and_goes_is_joined_again(tmp_path: Path) -> No
     pipeline.add(publish, camera, name="publish")
     reader = pipeline.reader(camera)
     with pipeline:
-        until(lambda: publish.stats().state == "backing_off", lambda: f"{publish.stats()}")
-        assert "127.0.0.1" in publish.stats().error
+        until(lambda: counts(pipeline).state == "backing_off", lambda: f"{counts(pipeline)}")
+        assert "127.0.0.1" in counts(pipeline).last_error
         for name in ("a.mkv", "b.mkv"):
             with listening(url, tmp_path / name):
                 until(
                     functools.partial(has_content, tmp_path / name),
-                    lambda: f"nothing came: {publish.stats()}",
+                    lambda: f"nothing came: {counts(pipeline)}",
                 )
-            until(lambda: publish.stats().state != "publishing", lambda: f"{publish.stats()}")
-        stats = publish.stats()
+            until(lambda: counts(pipeline).state != "publishing", lambda: f"{counts(pipeline)}")
+        stats = counts(pipeline)
         reader.get(WATCHDOG)
         lost = pipeline.stats().nodes["publish"].drops["lost"]
     assert stats.connections == 2
@@ -178,14 +183,14 @@ def test_a_slow_server_delays_nobody_and_gets_young_pictures() -> None:
         pipeline.add(publish, camera, name="publish")
         reader = pipeline.reader(camera)
         with pipeline:
-            until(lambda: publish.stats().slow > 30, lambda: f"{publish.stats()}")
+            until(lambda: counts(pipeline).slow > 30, lambda: f"{counts(pipeline)}")
             before = pipeline.stats().nodes["scene"].processed
             reader.get(WATCHDOG)
             until(
                 lambda: pipeline.stats().nodes["scene"].processed > before + 10,
                 lambda: "the scene stands still",
             )
-            assert publish.stats().connections == 1
+            assert counts(pipeline).connections == 1
     finally:
         server.close()
 
@@ -198,12 +203,29 @@ def test_a_server_that_is_silent_is_left_and_a_stop_does_not_wait_for_it() -> No
         publish = ff.Publish(f"rtsp://user:secret@127.0.0.1:{server.port}/a", timeout=0.5)
         pipeline.add(publish, camera)
         with pipeline:
-            until(lambda: publish.stats().error, lambda: f"{publish.stats()}")
-            until(lambda: publish.stats().state == "connecting", lambda: f"{publish.stats()}")
-        assert "secret" not in publish.stats().error
-        assert "user:***@" in publish.stats().error
+            until(lambda: counts(pipeline).last_error, lambda: f"{counts(pipeline)}")
+            until(lambda: counts(pipeline).state == "connecting", lambda: f"{counts(pipeline)}")
+        assert "secret" not in counts(pipeline).last_error
+        assert "user:***@" in counts(pipeline).last_error
     finally:
         server.close()
+
+
+def test_the_page_and_the_metrics_have_the_counters_of_a_publisher() -> None:
+    pipeline = ff.Pipeline("yard")
+    camera = pipeline.add(ff.open("demo:circles?size=64x48&fps=30"), name="scene")
+    pipeline.add(ff.Publish(f"udp://127.0.0.1:{free_port()}"), camera, name="sent")
+    with pipeline.serve() as page, pipeline.start():
+        until(lambda: counts(pipeline).sent, lambda: f"nothing was sent: {counts(pipeline)}")
+        nodes = {node["name"]: node for node in request(page.url, "/api/state").json()["nodes"]}
+        metrics = request(page.url, "/metrics").text
+    assert list(nodes["sent"]["publish"]) == [field.name for field in dataclasses.fields(PublishStats)]
+    assert nodes["sent"]["publish"]["connections"] == 1
+    assert "publish" not in nodes["scene"]
+    assert pipeline.stats().nodes["scene"].publish is None
+    assert re.search(
+        r'^freshframe_publish_sent_total\{pipeline="yard",node="sent"\} [1-9]', metrics, re.MULTILINE
+    )
 
 
 def test_what_cannot_be_published_is_refused(tmp_path: Path) -> None:

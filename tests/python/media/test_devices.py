@@ -275,7 +275,7 @@ def test_a_camera_that_is_not_there_is_waited_for_and_stops_at_once() -> None:
             return source
 
         until(lambda: connection().state == "backing_off", "the wait for the next attempt")
-        until(lambda: connection().outage_seconds > 0, "the outage to last")
+        until(lambda: connection().away_for > 0, "the outage to last")
         assert connection().outages == 1
         assert "there is no such camera" in connection().last_error
     assert pipeline.stats().nodes["camera"].state == "ended"

@@ -275,4 +275,4 @@ def test_latest_keeps_one_sample_alive_and_no_more() -> None:
             reader.latest()
         reader.latest()
         gc.collect()
-        assert pipeline.stats().held_by_python_bytes <= 2 * 64 * 48 + 4096
+        assert pipeline.stats().held_bytes <= 2 * 64 * 48 + 4096

@@ -231,7 +231,7 @@ def test_a_video_source_has_counters_of_its_connection_and_no_other_node_does() 
     assert nodes["sink"].source is None
     source = nodes["scene"].source
     assert source is not None
-    assert (source.state, source.outages, source.outage_seconds, source.stalls) == ("closed", 0, 0.0, 0)
+    assert (source.state, source.outages, source.away_for, source.stalls) == ("closed", 0, 0.0, 0)
     assert (source.size_changes, source.decoder_delay, source.last_error) == (0, 0, "")
     assert source.clock is None
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rigs.publishing import counts
 from support import WATCHDOG, Push, until
 
 import freshframe as ff
@@ -28,6 +29,8 @@ def exchange(
     begin: float,
     before: Callable[[], object] = lambda: None,
     after: Callable[[], object] = lambda: None,
+    *,
+    pipeline: ff.Pipeline | None = None,
 ) -> None:
     """Gives the recorder the frames of one camera, from pts 10 on, and then the frames of another one.
 
@@ -36,9 +39,10 @@ def exchange(
         begin: The pts of the second camera's first frame.
         before: Called between the two.
         after: Called when half of the second camera's frames have come.
+        pipeline: Gets the nodes; a new one by default.
     """
     first, second = Push(), Push()
-    pipeline = ff.Pipeline()
+    pipeline = ff.Pipeline() if pipeline is None else pipeline
     old, new = pipeline.add(first, name="first"), pipeline.add(second, name="second")
     port = pipeline.add(recorder, [old], name="recorder", queue=ff.Queue(4 * COUNT))
 
@@ -136,17 +140,18 @@ class Receiver:
 @BEGINS
 def test_a_published_stream_has_one_camera_for_each_connection(tmp_path: Path, begin: float) -> None:
     receiver = Receiver(tmp_path)
-    publish = ff.Publish(receiver.url, codec="mpeg4", max_age=60)
+    pipeline = ff.Pipeline()
     try:
         exchange(
-            publish,
+            ff.Publish(receiver.url, codec="mpeg4", max_age=60),
             begin,
-            lambda: until(lambda: publish.stats().sent == COUNT, lambda: str(publish.stats())),
-            lambda: until(lambda: publish.stats().sent == 2 * COUNT, lambda: str(publish.stats())),
+            lambda: until(lambda: counts(pipeline).sent == COUNT, lambda: str(counts(pipeline))),
+            lambda: until(lambda: counts(pipeline).sent == 2 * COUNT, lambda: str(counts(pipeline))),
+            pipeline=pipeline,
         )
     finally:
         receiver.close()
-    assert publish.stats().connections == 2
+    assert counts(pipeline).connections == 2
     first, second = (brightness(path) for path in receiver.files)
     assert set(first) == {FIRST}
     assert set(second) == {SECOND}

@@ -180,14 +180,16 @@ def test_the_page_and_the_metrics_have_what_waits(tmp_path: Path) -> None:
         until(lambda: running.stats.waiting == 3 and running.stats.failures > 0, "all wait")
         node = request(dashboard.url, "/api/state").json()["nodes"][1]
         assert node["spool"]["waiting"] == 3
-        assert node["spool"]["age"] > 0
+        assert node["spool"]["oldest_age"] > 0
         assert node["spool"]["last_error"] == "OSError: away"
         text = request(dashboard.url, "/metrics").text
         assert re.search(r'^freshframe_spool_waiting_results\{.*node="spool"\} 3$', text, re.MULTILINE)
-        assert re.search(r'^freshframe_spool_age_seconds\{.*node="spool"\} [0-9.]+$', text, re.MULTILINE)
+        assert re.search(
+            r'^freshframe_spool_oldest_age_seconds\{.*node="spool"\} [0-9.]+$', text, re.MULTILINE
+        )
         receiver.faults.clear()
         until(lambda: running.stats.sent == 3, "all are sent")
-        assert running.stats.age == 0
+        assert running.stats.oldest_age == 0
 
 
 def lossy(pipeline: ff.Pipeline) -> list[str]:

@@ -298,6 +298,7 @@ NodeStats Runner::stats(std::optional<Span> span) const {
   result.busy = uptime > 0 ? std::min(1.0, meter_.busy() / hands / uptime) : 0;
   result.inference = run->node().inference(span.value_or(Span::Recent));
   result.spool = run->node().spool();
+  result.publish = run->node().publish();
   if (const auto* source = run->source(); source != nullptr && source->has_source_stats())
     // A failure of the server after the end is no outage of this source.
     result.source = run->counters().source().snapshot(life_.end_or(now));

@@ -23,7 +23,7 @@ TEST(SourceCounters, AnOutageLastsFromTheLastPacketToTheNextFrameHoweverOftenItF
   book.lose(moment(10), "refused");
   book.lose(moment(12), "timed out");
   EXPECT_EQ(book.snapshot(moment(13)).outages, 1U);
-  EXPECT_NEAR(book.snapshot(moment(13)).outage_seconds, 3.0, 1e-9);
+  EXPECT_NEAR(book.snapshot(moment(13)).away_for, 3.0, 1e-9);
   EXPECT_EQ(book.snapshot(moment(13)).last_error, "timed out");
   EXPECT_EQ(book.snapshot(moment(13)).reconnects, 0U);
   EXPECT_TRUE(book.is_lost());
@@ -34,7 +34,7 @@ TEST(SourceCounters, AnOutageLastsFromTheLastPacketToTheNextFrameHoweverOftenItF
   const SourceStats stats = book.snapshot(moment(21));
   EXPECT_EQ(stats.outages, 2U);
   EXPECT_EQ(stats.reconnects, 1U);
-  EXPECT_NEAR(stats.outage_seconds, 6.0, 1e-9);
+  EXPECT_NEAR(stats.away_for, 6.0, 1e-9);
 }
 
 TEST(SourceCounters, AStallIsCountedOnceAndGoesBackToWhatWasBefore) {
@@ -55,12 +55,12 @@ TEST(SourceCounters, AStallIsCountedOnceAndGoesBackToWhatWasBefore) {
 TEST(SourceCounters, SayWhatStandsStillAndHowFarItIsBehind) {
   SourceCounters book;
   book.set_still(
-      {.kind = "loop", .seconds = 30, .period = 10, .pictures = 300, .contents = 100, .is_ill = true});
+      {.kind = "loop", .seconds = 30, .period = 10, .frames = 300, .contents = 100, .is_ill = true});
   const SourceStats stats = book.snapshot(moment(0));
   EXPECT_EQ(stats.still, "loop");
   EXPECT_EQ(stats.still_for, 30);
   EXPECT_EQ(stats.still_period, 10);
-  EXPECT_EQ(stats.still_pictures, 300U);
+  EXPECT_EQ(stats.still_frames, 300U);
   EXPECT_EQ(stats.still_contents, 100U);
   EXPECT_TRUE(stats.still_is_ill);
   EXPECT_FALSE(stats.behind.has_value());

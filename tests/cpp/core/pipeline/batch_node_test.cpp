@@ -254,7 +254,7 @@ TEST(PortOf, PassesInTheSamplesOfOneSourceOnly) {
   EXPECT_EQ(both.all().size(), 14U);
   const auto edge = edge_of(pipeline, "merge", "one");
   EXPECT_EQ(edge.passed_in, 9U);
-  EXPECT_EQ(edge.only, "b");
+  EXPECT_EQ(edge.of, "b");
   EXPECT_EQ(edge.sources, 1U);
   EXPECT_EQ(edge_of(pipeline, "merge", "both").sources, 2U);
   EXPECT_NE(pipeline.to_string().find("LOSSLESS x 2 sources"), std::string::npos) << pipeline.to_string();

@@ -320,7 +320,7 @@ TEST_F(BranchesTest, AReaderThatIsNotReadIsNamedAlthoughItsSourceIsAway) {
 
 TEST_F(BranchesTest, AnEdgeOfOneSourceOnlyIsAsQuietAsThisSource) {
   connect("S", "from_l");
-  seen_.stats.edges.back().only = "left";
+  seen_.stats.edges.back().of = "left";
   run(std::chrono::seconds(12));
   lose("left");
   run(std::chrono::seconds(30), [&] { overflow("S", "from_l"); });

@@ -103,7 +103,7 @@ TEST_F(FindingsTest, ASourceThatStandsStillIsNamedWithWhatItShowsAsLongAsItDoes)
   EXPECT_EQ(kinds(), Kinds());
   cam().source->still = "still";
   cam().source->still_for = 312;
-  cam().source->still_pictures = 156;
+  cam().source->still_frames = 156;
   cam().source->still_contents = 1;
   run(std::chrono::seconds(1));  // a few looks: the statistics report it, too
   ASSERT_EQ(kinds(), Kinds{"still cam"});

@@ -59,7 +59,7 @@ TEST(LiveSource, NumbersAndTimesGoOnOverAReconnect) {
   const auto stats = hand.counters.source().snapshot(hand.clock->now());
   EXPECT_GE(stats.outages, 1U);
   EXPECT_EQ(stats.reconnects, stats.outages);
-  EXPECT_GE(stats.outage_seconds, 0.5);  // the shortest back-off
+  EXPECT_GE(stats.away_for, 0.5);  // the shortest back-off
   EXPECT_GE(server.accepted(), 2);
   EXPECT_TRUE(contains(stats.last_error, "lost '" + server.url())) << stats.last_error;
   EXPECT_GT(stats.decoder_delay, 0);  // the encoder's default is to reorder frames

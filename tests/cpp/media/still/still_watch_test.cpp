@@ -69,7 +69,7 @@ TEST_F(StillWatchTest, APictureThatStaysIsToldAfterTheTimeAndEndsWithOtherPictur
   see(watch, hung, 2);
   EXPECT_EQ(stats().still, "still");
   EXPECT_EQ(stats().still_for, 10);
-  EXPECT_EQ(stats().still_pictures, 6U);
+  EXPECT_EQ(stats().still_frames, 6U);
   EXPECT_EQ(stats().still_contents, 1U);
   EXPECT_TRUE(stats().still_is_ill);
   see(watch, hung, 2);
@@ -108,14 +108,14 @@ TEST_F(StillWatchTest, OfPicturesThatAreAllKeyPicturesOneEachSecondCounts) {
   const auto hung = noisy(1);
   for (int i = 0; i < 25 * 20; ++i) see(watch, hung, 0.04);
   EXPECT_EQ(stats().still, "still");
-  EXPECT_EQ(stats().still_pictures, 20U);
+  EXPECT_EQ(stats().still_frames, 20U);
 }
 
 TEST_F(StillWatchTest, EachKeyPictureOfASlowStreamCounts) {
   StillWatch watch("x", 4);
   const auto hung = noisy(1);
   for (int i = 0; i < 20; ++i) see(watch, hung, 0.5);
-  EXPECT_EQ(stats().still_pictures, 17U)
+  EXPECT_EQ(stats().still_frames, 17U)
       << "without the first three: what is equal to younger ones only is no proof";
 }
 
@@ -249,7 +249,7 @@ TEST_F(RememberTest, ThePictureOfBeforeARestartIsToldAtOnce) {
   program([this](StillWatch& watch) { see(watch, noisy(39), 2); });
   EXPECT_EQ(stats().still, "still");
   EXPECT_EQ(stats().still_for, 3602) << "since the last one before the restart";
-  EXPECT_EQ(stats().still_pictures, 2U);
+  EXPECT_EQ(stats().still_frames, 2U);
   EXPECT_EQ(log_.count(LogLevel::Warning,
                        "camera 'door' has shown one picture for 3602 s: 2 key pictures, 1 content; it is one "
                        "from before the restart"),

@@ -50,4 +50,4 @@ def survive_kills(kills: int, *, after_each: Callable[[int], None] = lambda numb
     [edge] = [edge for edge in pipeline.stats().edges if edge.child == "n"]
     assert edge.delivered == node.processed + node.dropped
     assert node.in_flight == 0
-    assert pipeline.stats().held_by_python_bytes == 0
+    assert pipeline.stats().held_bytes == 0

@@ -1,0 +1,13 @@
+"""What a pipeline with one Publish has sent."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import freshframe as ff
+from freshframe.stats import PublishStats
+
+
+def counts(pipeline: ff.Pipeline) -> PublishStats:
+    """The counters of its only Publish."""
+    (found,) = [node.publish for node in pipeline.stats().nodes.values() if node.publish is not None]
+    return found
