@@ -69,7 +69,7 @@ def wait_until_up(fleet: Fleet) -> None:
 
 def scale(count: int, seconds: float) -> dict[str, Any]:
     """Figures of so many cameras at 1 frame per second."""
-    with Fleet("local", agents=2) as fleet:
+    with Fleet(agents=2) as fleet:
         wait_until_up(fleet)
         reader = fleet.reader("circles")
         began = time.monotonic()
@@ -138,7 +138,7 @@ def memory_kib(pid: int | str = "self") -> int:
 
 def hold(count: int, seconds: float) -> dict[str, Any]:
     """Memory and processor time of the program and its controller while so many cameras run."""
-    with Fleet("local", agents=2) as fleet:
+    with Fleet(agents=2) as fleet:
         wait_until_up(fleet)
         reader = fleet.reader("circles")
         fleet.add_many(cameras(count, 1), build)
@@ -224,7 +224,7 @@ def kills(rounds: int, nodes: Nodes | None = None, whom: str = "agent") -> dict[
     """Figures of so many kill -9 of an agent, of its guard, or of its node, which may also fall silent."""
     first: list[float] = []
     last: list[float] = []
-    with Fleet("local", agents=2) if nodes is None else Fleet(nodes.address, on_head=True) as fleet:
+    with Fleet(agents=2) if nodes is None else Fleet.on_ray(nodes.address, on_head=True) as fleet:
         wait_until_up(fleet)
         reader = fleet.reader("circles")
         fleet.add_many(cameras(KILLED_CAMERAS, KILLED_FPS), build)
@@ -294,7 +294,7 @@ def controller_kills(rounds: int, nodes: Nodes) -> dict[str, Any]:
 
     gaps: list[float] = []
     missing = repeated = 0
-    with Fleet(nodes.address, name="bench", detached=True, on_head=True) as fleet:
+    with Fleet.on_ray(nodes.address, name="bench", detached=True, on_head=True) as fleet:
         while len(fleet.stats().agents) < 2:
             time.sleep(0.05)
         wait_until_up(fleet)

@@ -28,7 +28,7 @@ CAMERAS = {f"cam{n}": f"demo:circles?size=1280x720&fps=30&balls=2&seed={n}" for 
 
 def in_a_fleet(seconds: float) -> tuple[float, list[float]]:
     """Percent of a core that the program and its two agents need for four cameras, and the results' ages."""
-    with ff.fleet.Fleet("local", agents=2) as fleet:
+    with ff.fleet.Fleet(agents=2) as fleet:
         wait_until_up(fleet)
         reader = fleet.reader("circles")
         fleet.add_many(CAMERAS, build)

@@ -55,7 +55,7 @@ class InAFleet:
 
     def __init__(self, urls: Mapping[str, str], where: str = "local") -> None:
         """Starts it."""
-        self._fleet = Fleet("local", agents=PROCESSES) if where == "local" else Fleet(where, on_head=True)
+        self._fleet = Fleet(agents=PROCESSES) if where == "local" else Fleet.on_ray(where, on_head=True)
         while len(self._fleet.stats().agents) < PROCESSES:
             time.sleep(0.01)
         wait_until_up(self._fleet)

@@ -18,6 +18,7 @@ import time
 from functools import partial
 
 import freshframe as ff
+from freshframe.fleet import Fleet
 
 Line = tuple[tuple[int, int], tuple[int, int]]
 
@@ -42,9 +43,9 @@ def main() -> None:
     """Reads the counts of all cameras, and prints the sums."""
     seconds = float(sys.argv[-1]) if sys.argv[-1].replace(".", "").isdigit() else 10.0
     counts: dict[tuple[str, int], tuple[int, int]] = {}  # by camera and epoch: those who came in, and out
-    with ff.fleet.Fleet("auto") if "--ray" in sys.argv else ff.fleet.Fleet("local", agents=2) as fleet:
+    with Fleet.on_ray() if "--ray" in sys.argv else Fleet(agents=2) as fleet:
         for name, (url, line) in CAMERAS.items():
-            fleet.add(name, partial(build, line), url)
+            fleet.add(name, url, partial(build, line))
         print(f"page: {fleet.serve().url}")
         end = None
         for sample in fleet.reader("counts"):

@@ -25,7 +25,7 @@ for (const [key, term, title] of [
 
 let newestEvent = "";
 let failures = 0;
-let latest = { time: 0, heard: performance.now() };
+let latest = { utc: 0, heard: performance.now() };
 
 function show(state) {
   text(byId("name"), state.name);
@@ -44,7 +44,7 @@ function show(state) {
   facts.broken.parentElement.classList.toggle("bad", broken > 0);
   facts.agents.parentElement.classList.toggle("bad", up < agents.length);
   text(facts.rate, `${format.rate(cameras.rate)} /s`);
-  text(facts.oldest, format.time(running.reduce((most, camera) => Math.max(most, camera.age ?? 0), 0)));
+  text(facts.oldest, format.time(running.reduce((most, camera) => Math.max(most, camera.result_age ?? 0), 0)));
   const phase = byId("phase");
   text(phase, saturated ? `${saturated[0]} ${saturated[1]}` : broken > 0 ? "with problems" : "running");
   attribute(phase, "data-state", broken > 0 || saturated ? "problem" : "running");
@@ -95,7 +95,7 @@ function showAgents(agents) {
             .filter((part) => part !== "")
             .join(" · "),
         ),
-        agent.why ? el("p", { class: "alarm" }, agent.why) : null,
+        agent.reason ? el("p", { class: "alarm" }, agent.reason) : null,
       ),
     ),
   );
@@ -108,9 +108,9 @@ function loadBar(load) {
 }
 
 function wordOfAgent(agent) {
-  if (agent.state === "up" && agent.silent > 1) return { state: "stalled", word: `silent for ${format.time(agent.silent)}` };
-  if (agent.state === "up" && agent.python_silent > GIL_KEPT) {
-    return { state: "stalled", word: `its GIL is kept for ${format.time(agent.python_silent)}` };
+  if (agent.state === "up" && agent.silent_for > 1) return { state: "stalled", word: `silent for ${format.time(agent.silent_for)}` };
+  if (agent.state === "up" && agent.python_silent_for > GIL_KEPT) {
+    return { state: "stalled", word: `its GIL is kept for ${format.time(agent.python_silent_for)}` };
   }
   if (agent.state === "up") return { state: "ok", word: agent.draining ? "draining" : "up" };
   if (agent.state === "starting") return { state: "starting", word: "starting" };
@@ -138,7 +138,7 @@ function showReaders(readers) {
 }
 
 function showEvents(events) {
-  const key = `${events.length} ${events.at(-1)?.time ?? 0}`;
+  const key = `${events.length} ${events.at(-1)?.utc ?? 0}`;
   if (key === newestEvent) return;
   newestEvent = key;
   text(byId("events-hint"), events.length === 0 ? "nothing yet" : `the last ${Math.min(200, events.length)}`);
@@ -152,7 +152,7 @@ function showEvents(events) {
         el(
           "li",
           {},
-          el("time", { class: "num dim" }, format.clock(event.time)),
+          el("time", { class: "num dim" }, format.clock(event.utc)),
           el("b", {}, event.about),
           el("span", {}, event.text),
         ),
@@ -176,7 +176,7 @@ async function ask() {
     if (!answer.ok) throw new Error(`status ${answer.status}`);
     const state = await answer.json();
     failures = 0;
-    if (state.time !== latest.time) latest = { time: state.time, heard: performance.now() };
+    if (state.utc !== latest.utc) latest = { utc: state.utc, heard: performance.now() };
     showLink(performance.now() - latest.heard > OLD ? "The program sends no new state. It is busy or stopped." : "");
     show(state);
   } catch (error) {

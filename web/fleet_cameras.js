@@ -25,12 +25,12 @@ const COLUMNS = [
   { key: "state", title: "State", show: (camera) => camera.state, by: (camera) => STATES.indexOf(camera.state) },
   { key: "agent", title: "Agent", show: (camera) => camera.agent ?? "–", by: (camera) => camera.agent ?? "" },
   { key: "rate", title: "Results/s", num: true, show: (camera) => format.rate(camera.rate), by: (camera) => camera.rate ?? -1 },
-  { key: "age", title: "Age", num: true, show: (camera) => format.time(camera.age), by: (camera) => camera.age ?? -1 },
+  { key: "result_age", title: "Age", num: true, show: (camera) => format.time(camera.result_age), by: (camera) => camera.result_age ?? -1 },
   { key: "dropped", title: "Lost", num: true, show: (camera) => format.count(camera.dropped), by: (camera) => camera.dropped ?? -1 },
   { key: "starts", title: "Starts", num: true, show: (camera) => format.count(camera.starts), by: (camera) => camera.starts },
   { key: "epoch", title: "Epoch", num: true, show: (camera) => epochText(camera.epoch), by: (camera) => countOf(camera.epoch) },
-  { key: "since", title: "In state for", num: true, show: (camera) => format.duration(camera.since), by: (camera) => camera.since },
-  { key: "why", title: "Reason", show: (camera) => camera.why || camera.url, by: (camera) => camera.why },
+  { key: "state_for", title: "In state for", num: true, show: (camera) => format.duration(camera.state_for), by: (camera) => camera.state_for },
+  { key: "reason", title: "Reason", show: (camera) => camera.reason || camera.url, by: (camera) => camera.reason },
 ];
 
 // "TERM.COUNT": the whole number has more digits than JavaScript's numbers. The header shows the term.
@@ -107,7 +107,7 @@ export class Cameras {
       if (this.agent !== null && camera.agent !== this.agent) return false;
       if (state !== "" && camera.state !== state) return false;
       if (problems && !BROKEN.includes(camera.state)) return false;
-      const about = `${camera.name} ${camera.url} ${camera.why} ${camera.agent ?? ""}`.toLowerCase();
+      const about = `${camera.name} ${camera.url} ${camera.reason} ${camera.agent ?? ""}`.toLowerCase();
       return words.every((word) => about.includes(word));
     });
     const { by } = COLUMNS.find((column) => column.key === this.#sort.key);

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 import freshframe as ff
-from freshframe.fleet import FleetStats
+from freshframe.fleet import Fleet, FleetStats
 
 
 def build(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[ff.Circles]]]:
@@ -31,7 +31,7 @@ def agents_of(stats: FleetStats) -> str:
 
 
 @contextlib.contextmanager
-def fleet_on_ray() -> Iterator[ff.fleet.Fleet]:
+def fleet_on_ray() -> Iterator[Fleet]:
     """A cluster of two nodes on this machine, and a fleet on it."""
     # Both are read when Ray is imported. Without the first it takes the machine's outer address.
     os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
@@ -42,7 +42,7 @@ def fleet_on_ray() -> Iterator[ff.fleet.Fleet]:
     cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
     try:
         cluster.add_node(**node)
-        with ff.fleet.Fleet(cluster.address, on_head=True) as fleet:
+        with Fleet.on_ray(cluster.address, on_head=True) as fleet:
             yield fleet
     finally:
         cluster.shutdown()
@@ -54,7 +54,7 @@ def main() -> None:
     count = int(numbers[0]) if numbers else 200
     seconds = float(numbers[1]) if len(numbers) > 1 else 10.0
     cameras = {f"cam{n}": f"demo:circles?size=160x120&fps=1&balls=2&seed={n}" for n in range(count)}
-    with fleet_on_ray() if "--ray" in sys.argv else ff.fleet.Fleet("local", agents=2) as fleet:
+    with fleet_on_ray() if "--ray" in sys.argv else Fleet(agents=2) as fleet:
         reader = fleet.reader("circles")
         began = time.monotonic()
         fleet.add_many(cameras, build)

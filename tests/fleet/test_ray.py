@@ -93,7 +93,7 @@ class Watch:
 def watch(cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watch]:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     nodes = len(cluster.list_all_nodes())
-    with ff.fleet.Fleet(cluster.address, on_head=True) as fleet:
+    with ff.fleet.Fleet.on_ray(cluster.address, on_head=True) as fleet:
         watch = Watch(fleet)
         watch.until_up(nodes)
         yield watch
@@ -103,12 +103,12 @@ def watch(cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 
 def test_cameras_run_where_the_labels_of_a_node_meet_their_needs(watch: Watch) -> None:
-    watch.fleet.add("n", fleet_builds.ticks, "ticks:0.05", needs={"site": "north"})
-    watch.fleet.add("s", fleet_builds.ticks, "ticks:0.05", needs={"site": "south"})
+    watch.fleet.add("n", "ticks:0.05", fleet_builds.ticks, needs={"site": "north"})
+    watch.fleet.add("s", "ticks:0.05", fleet_builds.ticks, needs={"site": "south"})
     watch.until_results({"n": 0, "s": 0})
     assert set(watch.cameras_of(watch.agent("north"))) == {"n"}
     assert set(watch.cameras_of(watch.agent("south"))) == {"s"}
-    watch.fleet.add("w", fleet_builds.ticks, "ticks:0.05", needs={"site": "west"})
+    watch.fleet.add("w", "ticks:0.05", fleet_builds.ticks, needs={"site": "west"})
     until(lambda: watch.fleet.stats().unplaced() == {"w": "no agent has site=west"}, "the refusal")
 
 
@@ -136,11 +136,11 @@ def test_an_agent_and_a_guard_that_are_killed_cost_what_they_had_and_their_camer
 
 
 def test_two_fleets_share_a_cluster(watch: Watch, cluster: Any) -> None:
-    with ff.fleet.Fleet(cluster.address, on_head=True) as other:
-        other.add("cam", fleet_builds.ticks, "ticks:0.02")
+    with ff.fleet.Fleet.on_ray(cluster.address, on_head=True) as other:
+        other.add("cam", "ticks:0.02", fleet_builds.ticks)
         assert other.reader("ticks").get(50).camera == "cam"
         balance(other)
-    watch.fleet.add("cam", fleet_builds.ticks, "ticks:0.02")
+    watch.fleet.add("cam", "ticks:0.02", fleet_builds.ticks)
     watch.until_results({"cam": 0})
 
 
@@ -171,14 +171,16 @@ def test_a_build_that_only_the_program_can_import_travels_with_the_runtime_envir
     monkeypatch.syspath_prepend(str(folder))
     import only_here  # type: ignore[import-not-found]  # noqa: PLC0415
 
-    with ff.fleet.Fleet(cluster.address, on_head=True) as fleet:
+    with ff.fleet.Fleet.on_ray(cluster.address, on_head=True) as fleet:
         with pytest.raises(ff.StateError, match=r"give runtime_env to its ray.init\(\)"):
-            ff.fleet.Fleet(cluster.address, runtime_env={"working_dir": str(folder)})
-        fleet.add("cam", only_here.build, "x")
+            ff.fleet.Fleet.on_ray(cluster.address, runtime_env={"working_dir": str(folder)})
+        fleet.add("cam", "x", only_here.build)
         until(lambda: fleet.stats().cameras["cam"].state == "failed", lambda: str(fleet.stats()))
-        assert "runtime_env={'working_dir': '.'}" in fleet.stats().cameras["cam"].why
-    with ff.fleet.Fleet(cluster.address, on_head=True, runtime_env={"working_dir": str(folder)}) as fleet:
-        fleet.add("cam", only_here.build, "x")
+        assert "runtime_env={'working_dir': '.'}" in fleet.stats().cameras["cam"].reason
+    with ff.fleet.Fleet.on_ray(
+        cluster.address, on_head=True, runtime_env={"working_dir": str(folder)}
+    ) as fleet:
+        fleet.add("cam", "x", only_here.build)
         assert fleet.reader("ticks").get(50).camera == "cam"
 
 
@@ -234,7 +236,7 @@ def test_files_of_tasks_that_died_once_are_complete(cluster: Any, tmp_path: Path
 def test_a_node_that_is_killed_gives_its_cameras_to_a_node_that_came(watch: Watch, cluster: Any) -> None:
     node = add_node(cluster, "east")
     watch.until_up(3)
-    watch.fleet.add("cam", fleet_builds.ticks, "ticks:0.02", needs={"site": "east"})
+    watch.fleet.add("cam", "ticks:0.02", fleet_builds.ticks, needs={"site": "east"})
     watch.fleet.add_many({f"any{n}": "ticks:0.02" for n in range(6)}, fleet_builds.ticks)
     watch.until_results({name: 0 for name in ("cam", *(f"any{n}" for n in range(6)))})
     east = watch.agent("east")

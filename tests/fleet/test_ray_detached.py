@@ -40,8 +40,8 @@ _MAKER = """
 import sys
 from rigs.fleet import builds as fleet_builds
 import freshframe as ff
-fleet = ff.fleet.Fleet(sys.argv[1], name="yard", detached=True, on_head=True)
-fleet.add("cam", fleet_builds.ticks, "ticks:0.02")
+fleet = ff.fleet.Fleet.on_ray(sys.argv[1], name="yard", detached=True, on_head=True)
+fleet.add("cam", "ticks:0.02", fleet_builds.ticks)
 print(fleet.reader("ticks").get(100).epoch, flush=True)
 if sys.argv[2] == "hangs":
     import time
@@ -94,10 +94,10 @@ def test_a_fleet_outlives_the_program_that_made_it(cluster: Any, yard: int) -> N
         assert fleet.stats().cameras["cam"].epoch == yard
         sample = fleet.reader("ticks").get(50)
         assert (sample.camera, sample.epoch) == ("cam", yard)
-        fleet.add("other", fleet_builds.ticks, "ticks:0.02", needs={"site": "south"})
+        fleet.add("other", "ticks:0.02", fleet_builds.ticks, needs={"site": "south"})
         until(lambda: fleet.stats().cameras["other"].state == "running", "the second camera")
         with pytest.raises(ff.StateError, match=r"Fleet.connect\('yard', address=...\) comes back to it"):
-            ff.fleet.Fleet(cluster.address, name="yard", detached=True)
+            ff.fleet.Fleet.on_ray(cluster.address, name="yard", detached=True)
         fleet.reader("ticks", name="log").get(50)
 
 
@@ -117,7 +117,7 @@ def test_a_controller_that_is_killed_is_restarted_by_ray_and_adopts_its_agents(
     log = tmp_path / "sessions.jsonl"
     with CameraServer(1, 25, log) as server, ff.fleet.Fleet.connect("yard", address=cluster.address) as fleet:
         reader = fleet.reader("ticks", name="log")
-        fleet.add("gate", check_build, server.url(0), exclusive=True)
+        fleet.add("gate", server.url(0), check_build, exclusive=True)
         until(lambda: fleet.stats().cameras["gate"].results > 0, "results of the exclusive camera")
         samples = [reader.get(50) for _ in range(100)]
         before = fleet.stats()
@@ -195,7 +195,7 @@ import sys, time
 import freshframe as ff
 time.sleep(max(0.0, float(sys.argv[2]) - time.time()))
 try:
-    ff.fleet.Fleet(sys.argv[1], name="twin", detached=True)
+    ff.fleet.Fleet.on_ray(sys.argv[1], name="twin", detached=True)
     print("made", flush=True)
 except ff.StateError as error:
     print(error, flush=True)
@@ -250,7 +250,10 @@ _FIRST = """
 import sys
 from freshframe.fleet import Fleet
 from upgraded_yard import build
-fleet = Fleet(sys.argv[1], name="upgraded", detached=True, on_head=True, runtime_env={"working_dir": "."})
+environment = {"working_dir": "."}
+fleet = ff.fleet.Fleet.on_ray(
+    sys.argv[1], name="upgraded", detached=True, on_head=True, runtime_env=environment
+)
 fleet.add_many({"a": "x", "b": "x"}, build)
 print(fleet.reader("versions", name="log").get(100).value)
 """
@@ -263,7 +266,7 @@ with ff.fleet.Fleet.connect("upgraded", address=sys.argv[1]) as fleet:
     reader = fleet.reader("versions", name="log")
     reader.get(50)
     began = time.monotonic()
-    fleet.update("a", build)
+    fleet.update("a", build=build)
     while True:
         sample = reader.get(50)
         if sample.camera == "a" and sample.value == 2:
@@ -273,7 +276,7 @@ with ff.fleet.Fleet.connect("upgraded", address=sys.argv[1]) as fleet:
     fleet.remove("b")
     while "b" in fleet.stats().cameras:
         time.sleep(0.02)
-    fleet.add("b", build, "x")
+    fleet.add("b", "x", build)
     while True:
         sample = reader.get(50)
         assert (sample.camera, sample.value) != ("a", 1)
@@ -310,7 +313,7 @@ from rigs.fleet import builds as fleet_builds
 fleet = ff.fleet.Fleet.connect("yard", address=sys.argv[1])
 print(fleet.stats().cameras["cam"].state in ("running", "waiting"))
 try:
-    fleet.add("other", fleet_builds.ticks, "ticks:0.02")
+    fleet.add("other", "ticks:0.02", fleet_builds.ticks)
 except ff.StateError as error:
     print("and not add or update cameras" in str(error))
 fleet.close()
@@ -325,7 +328,7 @@ def test_a_program_with_another_version_looks_at_a_detached_fleet(cluster: Any, 
 def test_a_program_that_uses_ray_client_is_refused(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_ADDRESS", "ray://127.0.0.1:10001")
     with pytest.raises(ff.OptionError, match=r"RAY_ADDRESS is 'ray://127.0.0.1:10001'"):
-        ff.fleet.Fleet("auto")
+        ff.fleet.Fleet.on_ray()
 
 
 def test_the_command_line_runs_cameras_on_a_cluster(cluster: Any, tmp_path: Path) -> None:

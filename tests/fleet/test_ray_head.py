@@ -32,9 +32,9 @@ _PROGRAM = """
 import json, sys, threading, time
 from rigs.fleet import builds as fleet_builds
 import freshframe as ff
-with ff.fleet.Fleet(sys.argv[1], on_head=True) as fleet:
+with ff.fleet.Fleet.on_ray(sys.argv[1], on_head=True) as fleet:
     for site in ("north", "south"):
-        fleet.add(site[0], fleet_builds.ticks, "ticks:0.05", needs={"site": site})
+        fleet.add(site[0], "ticks:0.05", fleet_builds.ticks, needs={"site": site})
     reader = fleet.reader("ticks")
     said = 0.0
     counts = {}

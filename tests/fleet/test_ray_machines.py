@@ -51,7 +51,7 @@ def until_agents(fleet: ff.fleet.Fleet, count: int) -> None:
 
 
 def test_a_machine_of_eight_has_two_agents_and_the_head_and_one_of_none_have_none(cluster: Any) -> None:
-    with ff.fleet.Fleet(cluster.address) as fleet:
+    with ff.fleet.Fleet.on_ray(cluster.address) as fleet:
         until_agents(fleet, 2)
         agents = list(fleet.stats().agents.values())
         assert {agent.labels["size"] for agent in agents} == {"large"}
@@ -68,7 +68,7 @@ def test_a_machine_of_eight_has_two_agents_and_the_head_and_one_of_none_have_non
 
 
 def test_the_program_chooses_how_many_and_that_the_head_has_some(cluster: Any) -> None:
-    with ff.fleet.Fleet(cluster.address, agents_per_machine=1, on_head=True) as fleet:
+    with ff.fleet.Fleet.on_ray(cluster.address, agents_per_machine=1, on_head=True) as fleet:
         until_agents(fleet, 2)
         assert {agent.labels.get("size") for agent in fleet.stats().agents.values()} == {None, "large"}
 
@@ -80,7 +80,7 @@ def requests() -> list[Any]:
 
 
 def test_a_busy_fleet_asks_for_a_machine_which_gets_cameras_when_it_joins(cluster: Any) -> None:
-    with ff.fleet.Fleet(cluster.address, agents_per_machine=1) as fleet:
+    with ff.fleet.Fleet.on_ray(cluster.address, agents_per_machine=1) as fleet:
         until_agents(fleet, 1)
         fleet.add_many({f"cam{n}": "ticks:0.05" for n in range(6)}, fleet_builds.ticks)
         until(lambda: fleet.stats().states() == {"running": 6}, lambda: f"cameras: {fleet.stats()}")
@@ -92,7 +92,7 @@ def test_a_busy_fleet_asks_for_a_machine_which_gets_cameras_when_it_joins(cluste
         busy = replace(times, busy=-1.0, ask_after=0.5)
         place._more._times = busy
         controller.decisions.state.times = busy
-        fleet.add("more", fleet_builds.ticks, "ticks:0.05")
+        fleet.add("more", "ticks:0.05", fleet_builds.ticks)
         until(lambda: len(requests()) == 1, lambda: f"the request: {fleet.stats()}")
         (request,) = requests()
         assert request["strategy"] == "STRICT_SPREAD"
@@ -111,18 +111,18 @@ def test_a_busy_fleet_asks_for_a_machine_which_gets_cameras_when_it_joins(cluste
 
 
 def test_a_fleet_without_machines_says_why(cluster: Any) -> None:
-    with ff.fleet.Fleet(cluster.address, on_head=False) as fleet:
+    with ff.fleet.Fleet.on_ray(cluster.address, on_head=False) as fleet:
         until_agents(fleet, 2)  # the machine of eight
     from ray.cluster_utils import Cluster  # noqa: PLC0415
 
     ray.shutdown()
     alone = Cluster(initialize_head=True, head_node_args={**NODE, "include_dashboard": False})
     try:
-        with ff.fleet.Fleet(alone.address, on_head=False) as fleet:
-            fleet.add("cam", fleet_builds.ticks, "ticks:0.05")
+        with ff.fleet.Fleet.on_ray(alone.address, on_head=False) as fleet:
+            fleet.add("cam", "ticks:0.05", fleet_builds.ticks)
             until(lambda: fleet.stats().unplaced() == {"cam": "there is no agent"}, "the reason")
             assert "its head gets none unless on_head=True" in fleet.stats().events[0].text
-        with ff.fleet.Fleet(alone.address) as fleet:
+        with ff.fleet.Fleet.on_ray(alone.address) as fleet:
             until_agents(fleet, 1)
     finally:
         ray.shutdown()

@@ -25,13 +25,13 @@ def camera(number: int) -> dict[str, Any]:
         "name": f"camera-{number}",
         "url": f"rtsp://10.0.{number // 250}.{number % 250}/main",
         "state": "failed" if failed else "running",
-        "why": "<b>401</b> Unauthorized" if failed else "",
-        "since": 10.0 + number,
+        "reason": "<b>401</b> Unauthorized" if failed else "",
+        "state_for": 10.0 + number,
         "agent": f"agent{number % 4}",
         "epoch": f"1763700000.{number % 5 + 1}",
         "starts": number % 5 + 1,
         "results": 10 * number,
-        "age": 0.01 * (number % 30),
+        "result_age": 0.01 * (number % 30),
     }
 
 
@@ -42,14 +42,14 @@ def state(**changes: Any) -> dict[str, Any]:
             "name": f"agent{number}",
             "labels": {"site": "north"},
             "state": "down" if number == 3 else "up",
-            "why": "killed by signal 9" if number == 3 else "",
+            "reason": "killed by signal 9" if number == 3 else "",
             "draining": number == 2,
             "pid": None if number == 3 else 1000 + number,
             "cameras": 250,
             "load": 0.2 * number,
             "lost": 0.0,
-            "silent": 0.1,
-            "python_silent": 12.0 if number == 1 else 0.5,
+            "silent_for": 0.1,
+            "python_silent_for": 12.0 if number == 1 else 0.5,
             "launches": 1,
             "deaths": 1 if number == 3 else 0,
         }
@@ -60,12 +60,12 @@ def state(**changes: Any) -> dict[str, Any]:
     return {
         "name": "yard",
         "term": 1763700000,
-        "time": time.time(),
+        "utc": time.time(),
         "agents": agents,
         "cameras": {f"camera-{number}": camera(number) for number in range(CAMERAS)},
         "saturated": {},
         "readers": [reader],
-        "events": [{"time": time.time(), "about": "agent3", "text": "killed by signal 9"}],
+        "events": [{"utc": time.time(), "about": "agent3", "text": "killed by signal 9"}],
         "controller_cpu": 1.0,
     } | changes
 

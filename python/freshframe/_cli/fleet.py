@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import freshframe as ff
 from freshframe._sinks.plain import finite, to_text, valid_text
 from freshframe._sinks.records import value_record
-from freshframe.fleet import FleetSample, _desk
+from freshframe.fleet import Fleet, FleetSample, _desk
 
 from .app_file import MODULE, AppError, loaded
 from .messages import Messages
@@ -44,7 +44,7 @@ def run(options: Any, messages: Messages) -> ExitCode:
     connection = ray_connection.RayConnection(address, None)
     try:
         name = options.name or _only_detached(ray_fleets.running(connection))
-        with ff.fleet.Fleet.connect(name, address=address) as fleet:
+        with Fleet.connect(name, address=address) as fleet:
             return _look_or_drain(name, functools.partial(_ask_detached, fleet), options, messages)
     finally:
         connection.close()
@@ -53,9 +53,9 @@ def run(options: Any, messages: Messages) -> ExitCode:
 Ask = Callable[..., Any]  # what, and its arguments by name
 
 
-def _ask_detached(fleet: ff.fleet.Fleet, what: str, **arguments: str) -> Any:
+def _ask_detached(fleet: Fleet, what: str, **arguments: str) -> Any:
     """Asks a detached fleet, and answers as a desk answers."""
-    return fleet.stats().as_json() if what == "stats" else getattr(fleet, what)(**arguments)
+    return fleet.stats().to_dict() if what == "stats" else getattr(fleet, what)(**arguments)
 
 
 def _look_or_drain(name: str, ask: Ask, options: Any, messages: Messages) -> ExitCode:
@@ -77,7 +77,7 @@ def _only_one(names: list[str]) -> str:
 def _only_detached(names: list[str]) -> str:
     if not names:
         raise UsageError(
-            'this cluster has no detached fleet: ff.fleet.Fleet("auto", name=..., detached=True) begins one'
+            "this cluster has no detached fleet: Fleet.on_ray(name=..., detached=True) begins one"
         )
     return _only_one(names)
 
@@ -158,11 +158,11 @@ def _table(*columns: str) -> Any:
     return Table(*columns, box=None, pad_edge=False)
 
 
-def _fleet_of(options: Any, agents: int) -> ff.fleet.Fleet:
+def _fleet_of(options: Any, agents: int) -> Fleet:
     if options.ray is None:
-        return ff.fleet.Fleet("local", agents=agents, name=options.name)
+        return Fleet(agents, name=options.name)
     on_head = options.on_head or None
-    return ff.fleet.Fleet(options.ray, agents_per_machine=options.agents, on_head=on_head, name=options.name)
+    return Fleet.on_ray(options.ray, agents_per_machine=options.agents, on_head=on_head, name=options.name)
 
 
 def _agents(agents: dict[str, Any]) -> Any:
@@ -171,18 +171,18 @@ def _agents(agents: dict[str, Any]) -> Any:
     )
     for name, agent in agents.items():
         state = "draining" if agent["draining"] and agent["state"] == "up" else agent["state"]
-        if agent["state"] == "up" and agent.get("python_silent", 0.0) > _STUCK:
-            state += f", its GIL is kept for {agent['python_silent']:.0f} s"
+        if agent["state"] == "up" and agent.get("python_silent_for", 0.0) > _STUCK:
+            state += f", its GIL is kept for {agent['python_silent_for']:.0f} s"
         labels = " ".join(f"{key}={value}" for key, value in agent["labels"].items())
         table.add_row(
             name,
             agent.get("machine", ""),
-            f"{state} {agent['why']}".strip(),
+            f"{state} {agent['reason']}".strip(),
             str(agent["pid"] or ""),
             str(agent["cameras"]),
             f"{agent['load']:.0%}",
             f"{agent.get('lost', 0.0):.0%}",
-            f"{agent['silent']:.1f} s",
+            f"{agent['silent_for']:.1f} s",
             str(agent["deaths"]),
             labels,
         )
@@ -195,13 +195,13 @@ def _cameras(cameras: dict[str, Any]) -> Any:
     for name, camera in first[:_SHOWN_CAMERAS]:
         table.add_row(
             name,
-            f"{camera['state']} {camera['why']}".strip(),
+            f"{camera['state']} {camera['reason']}".strip(),
             camera["agent"] or "",
             str(camera["epoch"] & 0xFFFFFFFF),
             str(camera["starts"]),
             str(camera["results"]),
             str(camera["dropped"]),
-            "" if camera["age"] is None else f"{camera['age'] * 1000:.0f} ms",
+            "" if camera["result_age"] is None else f"{camera['result_age'] * 1000:.0f} ms",
             camera["url"],
         )
     if len(first) > _SHOWN_CAMERAS:
@@ -264,7 +264,7 @@ def _program(app: str) -> dict[str, Any]:
     return vars(module)
 
 
-def _add(fleet: ff.fleet.Fleet, cameras: Any, build: Any, options: Any) -> int:
+def _add(fleet: Fleet, cameras: Any, build: Any, options: Any) -> int:
     where = f"--cameras {cameras}" if options.cameras is not None else f"cameras in {options.app!r}"
     try:
         many = fleet.add_many(cameras, build, exclusive=options.exclusive)
@@ -293,7 +293,7 @@ def _record(sample: FleetSample) -> dict[str, Any]:
         "part": sample.part,
         "ordinal": sample.ordinal,
         "pts": finite(sample.pts),
-        "time": finite(round(sample.time, 6)),
+        "utc": finite(round(sample.utc, 6)),
         "dropped": sample.dropped,
         **value,
     }

@@ -52,10 +52,11 @@ def explained(value: Any) -> Any:
 
 def _explain_methods(owner: type) -> None:
     for name, member in list(vars(owner).items()):
-        if isinstance(member, FunctionType) and (name == "__init__" or not name.startswith("_")):
-            wrapped = _explained_function(member)
-            if wrapped is not member:
-                setattr(owner, name, wrapped)
+        function = member.__func__ if isinstance(member, classmethod) else member
+        if isinstance(function, FunctionType) and (name == "__init__" or not name.startswith("_")):
+            wrapped = _explained_function(function)
+            if wrapped is not function:
+                setattr(owner, name, wrapped if function is member else classmethod(wrapped))
 
 
 def _explained_function(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -88,7 +89,9 @@ def _advice(function: Callable[..., Any], owner: str, text: str) -> str | None:
         import difflib  # noqa: PLC0415  (only mistakes need it)
         import inspect  # noqa: PLC0415
 
-    parameters = [each for each in inspect.signature(function).parameters.values() if each.name != "self"]
+    parameters = [
+        each for each in inspect.signature(function).parameters.values() if each.name not in ("self", "cls")
+    ]
     by_position = [
         each.name for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)
     ]

@@ -7,7 +7,7 @@ from .._interpreter import late_names
 
 if _typing.TYPE_CHECKING:
     from ._fleet import Fleet
-    from ._page import FleetPage
+    from ._page import FleetDashboard
     from ._read.reader import FleetReader, FleetSample
     from ._stats import AgentStats, CameraStats, FleetEvent, FleetReaderStats, FleetStats
 
@@ -15,8 +15,8 @@ _MODULES = {  # by name; loaded at its first use: agents and guards need no cont
     "AgentStats": "_stats",
     "CameraStats": "_stats",
     "Fleet": "_fleet",
+    "FleetDashboard": "_page",
     "FleetEvent": "_stats",
-    "FleetPage": "_page",
     "FleetReader": "_read.reader",
     "FleetReaderStats": "_stats",
     "FleetSample": "_read.reader",
@@ -37,8 +37,8 @@ __all__ = [
     "AgentStats",
     "CameraStats",
     "Fleet",
+    "FleetDashboard",
     "FleetEvent",
-    "FleetPage",
     "FleetReader",
     "FleetReaderStats",
     "FleetSample",

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import math
 import os
 import threading
 import time
@@ -22,19 +23,22 @@ from ._control.controller import Controller
 from ._control.place import LocalPlace
 from ._control.setup import Setup
 from ._desk import Desk
-from ._page import FleetPage
-from ._plan import attached_fleet, connected_fleet, detached_fleet, plan_of
+from ._page import FleetDashboard
+from ._plan import Limits, attached_fleet, connected_fleet, detached_fleet, local_setup, ray_plan
 from ._read.reader import FleetReader
 from ._stats import FleetStats
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from ._control.controller import Controller
+    from .._graph.port import Port
+    from .._pipeline.pipeline import Pipeline
     from ._detached.client.remote_controller import RemoteController
     from ._machines.ray_place import RayPlace
 
 _PATIENCE = 0.5  # seconds that a page waits for the state
+
+Build = Callable[[str], "tuple[Pipeline, Mapping[str, Port[Any]]]"]
 
 
 class Life:
@@ -46,7 +50,7 @@ class Life:
         self.place = place
         self._pid = os.getpid()
         self._lock = threading.Lock()  # guards the next two
-        self._pages: list[FleetPage] = []
+        self._pages: list[FleetDashboard] = []
         self._closed = False
         self._desk: Desk | None = None
 
@@ -76,11 +80,13 @@ class Life:
                 "the fleet belongs to the parent of this forked process: make a fleet after the fork"
             )
 
-    def serve(self, host: str, port: int, token: str | None) -> FleetPage:
+    def serve(self, host: str, port: int, token: str | None) -> FleetDashboard:
         """Serves one more page, as Fleet.serve()."""
         controller = self._controller
         controller.check_open()
-        page = FleetPage(lambda: controller.stats(_PATIENCE), host, port, token, lambda: controller.ticked)
+        page = FleetDashboard(
+            lambda: controller.stats(_PATIENCE), host, port, token, lambda: controller.ticked
+        )
         with self._lock:
             if not self._closed:
                 self._pages.append(page)
@@ -142,15 +148,12 @@ _LOOK_EVERY = 0.05  # seconds
 class Fleet(ClosedByWith):
     """Runs many cameras on several agents, and brings their results here.
 
-    An agent is a process with pipelines of its own. ``Fleet("local")`` has its agents on this machine, as
-    child processes that end with the program. ``Fleet("auto")`` has them on the machines of a Ray cluster.
+    An agent is a process with pipelines of its own. ``Fleet(agents=2)`` has its agents on this machine, as
+    child processes that end with the program. ``Fleet.on_ray()`` has them on the machines of a Ray cluster.
     Each camera is a call of a ``build`` function on one of them.
 
     Args:
-        where: "local"; or a Ray cluster: "auto" (the one that RAY_ADDRESS names, or of this machine) or
-            "HOST:PORT". If the program is connected to Ray already, that cluster.
         agents: How many, or a list of their labels: ``[{"site": "north"}, {"site": "south", "name": "s1"}]``.
-            None: one. For "local" only: see ``agents_per_machine`` for a cluster.
         name: Of its state file and of its socket for the command line; the file is kept after the end.
             None: one is made up, and nothing is kept.
         session_timeout: Seconds after which a camera closes a silent session by itself. So long an exclusive
@@ -162,68 +165,94 @@ class Fleet(ClosedByWith):
             its cameras starts, ``start_timeout`` counts if it is longer.
         outbox_bytes: Bytes of all results together that may wait at an agent for readers. Beyond it the
             fattest outboxes drop their oldest ones.
-        orphan_after: Of a detached fleet: seconds for which its agents go on without its controller. So long
-            results wait for readers, too.
-        agents_per_machine: On a cluster, how many agents each machine has, with Ray's labels of it. None: one
-            for each four of Ray's CPUs of it. A machine with 0 CPUs has none.
-        on_head: On a cluster, whether its head has agents, too. None: if it is the only machine.
-        host: On a cluster, the address of this machine that the others reach, and no 0.0.0.0: agents
-            connect to it. None: the one that Ray uses.
-        runtime_env: On a cluster, what Ray makes for the agents: ``{"working_dir": "."}``.
-        detached: On a cluster: the fleet has a ``name`` and outlives this program. ``close()`` ends the
-            connection only, ``connect()`` comes back from any program, and ``shutdown()`` ends the fleet.
 
     Raises:
-        MissingPackageError: Ray is not installed.
-        FreshframeError: The cluster cannot be reached, or the address is not ours.
         OptionError: An option is out of range.
         OptionTypeError: An option is of the wrong type.
         StateError: A fleet of this name runs already.
     """
 
-    def __init__(  # noqa: PLR0913  (all but the first by name)
+    def __init__(
         self,
-        where: str = "local",
+        agents: int | list[Mapping[str, str]] = 1,
         *,
-        agents: int | list[Mapping[str, str]] | None = None,
         name: str | None = None,
         session_timeout: float = 65.0,
         start_timeout: float | None = 120.0,
         gil_timeout: float | None = 30.0,
-        outbox_bytes: int = 256 << 20,
-        orphan_after: float = 300.0,
+        outbox_bytes: float = 256 << 20,
+    ) -> None:
+        """Starts the agents; they come up while the program goes on."""
+        specs = _specs.agent_specs(agents)
+        limits = Limits(session_timeout, start_timeout, gil_timeout, outbox_bytes)
+        controller = self._make_controller(local_setup(name, limits))
+        self._begin(controller, answers=self._answers())
+        for agent, labels in specs.items():
+            controller.add_agent(agent, labels)
+
+    @classmethod
+    def on_ray(  # noqa: PLR0913  (all but the first by name)
+        cls,
+        address: str = "auto",
+        *,
         agents_per_machine: int | None = None,
         on_head: bool | None = None,
         host: str | None = None,
         runtime_env: Mapping[str, Any] | None = None,
         detached: bool = False,
-    ) -> None:
-        """Starts the agents; they come up while the program goes on."""
-        plan = plan_of(
-            where,
-            agents=agents,
-            name=name,
-            session_timeout=session_timeout,
-            start_timeout=start_timeout,
-            gil_timeout=gil_timeout,
-            outbox_bytes=outbox_bytes,
-            orphan_after=orphan_after,
+        orphan_after: float = 300.0,
+        name: str | None = None,
+        session_timeout: float = 65.0,
+        start_timeout: float | None = 120.0,
+        gil_timeout: float | None = 30.0,
+        outbox_bytes: float = 256 << 20,
+    ) -> Self:
+        """Makes a fleet whose agents are on the machines of a Ray cluster.
+
+        Args:
+            address: The cluster: "auto" (the one that RAY_ADDRESS names, or of this machine) or "HOST:PORT".
+                If the program is connected to Ray already, that cluster.
+            agents_per_machine: How many agents each machine has, with Ray's labels of it. None: one for each
+                four of Ray's CPUs of it. A machine with 0 CPUs has none.
+            on_head: Whether the cluster's head has agents, too. None: if it is the only machine.
+            host: The address of this machine that the others reach, and no 0.0.0.0: agents connect to it.
+                None: the one that Ray uses.
+            runtime_env: What Ray makes for the agents: ``{"working_dir": "."}``.
+            detached: The fleet has a ``name`` and outlives this program. ``close()`` ends the connection
+                only, ``connect()`` comes back from any program, and ``shutdown()`` ends the fleet.
+            orphan_after: Of a detached fleet: seconds for which its agents go on without its controller. So
+                long results wait for readers, too.
+            name: As for Fleet().
+            session_timeout: As for Fleet().
+            start_timeout: As for Fleet().
+            gil_timeout: As for Fleet().
+            outbox_bytes: As for Fleet().
+
+        Raises:
+            MissingPackageError: Ray is not installed.
+            FreshframeError: The cluster cannot be reached, or the address is not ours.
+            OptionError: An option is out of range.
+            OptionTypeError: An option is of the wrong type.
+            StateError: A fleet of this name runs already.
+        """
+        plan = ray_plan(
+            address,
+            Limits(session_timeout, start_timeout, gil_timeout, outbox_bytes),
             agents_per_machine=agents_per_machine,
             on_head=on_head,
             host=host,
             runtime_env=runtime_env,
             detached=detached,
+            orphan_after=orphan_after,
+            name=name,
         )
-        if plan.is_local:
-            controller = self._make_controller(plan.setup)
-            self._begin(controller, answers=self._answers())
-            for agent, labels in plan.agents.items():
-                controller.add_agent(agent, labels)
-        elif plan.detached:
-            self._begin(detached_fleet(plan))
+        fleet = cls.__new__(cls)
+        if plan.detached:
+            fleet._begin(detached_fleet(plan))
         else:
             place = attached_fleet(plan)
-            self._begin(place.controller, place, self._answers())
+            fleet._begin(place.controller, place, fleet._answers())
+        return fleet
 
     @classmethod
     def connect(cls, name: str, *, address: str = "auto") -> Self:
@@ -243,11 +272,8 @@ class Fleet(ClosedByWith):
             OptionTypeError: An argument is of the wrong type.
             StateError: The cluster has no such fleet.
         """
-        name = _specs.checked_name("name", name)
-        if _check.text("address", address) == "local":
-            raise OptionError("a local fleet ends with its program: there is none to connect to")
         fleet = cls.__new__(cls)
-        fleet._begin(connected_fleet(name, address))
+        fleet._begin(connected_fleet(_specs.checked_name("name", name), address))
         return fleet
 
     @staticmethod
@@ -257,8 +283,8 @@ class Fleet(ClosedByWith):
     def _answers(self) -> dict[str, Callable[..., Any]]:
         """To the command line."""
         return {
-            "stats": lambda: self.stats().as_json(),
-            "drain": lambda agent: self.drain(agent, timeout=None),
+            "stats": lambda: self.stats().to_dict(),
+            "drain": self.drain,
             "resume": self.resume,
         }
 
@@ -267,8 +293,8 @@ class Fleet(ClosedByWith):
     def add(
         self,
         name: str,
-        build: Callable[[str], Any],
         url: str,
+        build: Build,
         *,
         needs: Mapping[str, str] | None = None,
         exclusive: bool = False,
@@ -277,10 +303,10 @@ class Fleet(ClosedByWith):
 
         Args:
             name: Of the camera, once in the fleet.
+            url: What ``build`` gets. ``env:NAME`` is replaced by a variable of the agent's environment.
             build: Called with the URL on the agent; returns ``(pipeline, outputs)``: a pipeline that was not
                 started, and its ports whose results leave the machine, by name. Importable, or picklable by
                 cloudpickle.
-            url: What ``build`` gets. ``env:NAME`` is replaced by a variable of the agent's environment.
             needs: Labels that the agent must have.
             exclusive: The camera allows one session: an agent that cannot renew its lease closes it, and no
                 other one opens it before. Its network sources ask before they connect.
@@ -297,8 +323,8 @@ class Fleet(ClosedByWith):
 
     def add_many(
         self,
-        cameras: Mapping[str, Any] | str | os.PathLike[str],
-        build: Callable[[str], Any],
+        cameras: Mapping[str, str | tuple[str, Mapping[str, str]]] | str | os.PathLike[str],
+        build: Build,
         *,
         exclusive: bool = False,
     ) -> int:
@@ -325,8 +351,8 @@ class Fleet(ClosedByWith):
         self._builds.use(build, lambda number: self._controller.add(specs, number, exclusive))
         return len(specs)
 
-    def update(self, name: str, build: Callable[[str], Any], url: str | None = None) -> None:
-        """Gives a camera another build, and perhaps another URL, without a gap.
+    def update(self, name: str, *, url: str | None = None, build: Build | None = None) -> None:
+        """Gives a camera another URL, another build, or both, without a gap.
 
         It starts once more at its agent, and its present run ends when the new one gives results. An
         exclusive camera is closed first. If the new build fails, the present run goes on, and the start is
@@ -334,11 +360,11 @@ class Fleet(ClosedByWith):
 
         Args:
             name: Of the camera.
-            build: As for add().
             url: What ``build`` gets from now on. None: the same as before.
+            build: As for add(). None: the same as before.
 
         Raises:
-            OptionError: An argument is out of range.
+            OptionError: An argument is out of range, or neither ``url`` nor ``build`` is given.
             OptionTypeError: An argument is of the wrong type, or ``build`` cannot go to another process.
             StateError: There is no such camera, or the fleet was closed.
         """
@@ -346,7 +372,12 @@ class Fleet(ClosedByWith):
         _check.text("the name of a camera", name)
         if url is not None:
             _check.text(f"the url of {name!r}", url)
-        self._builds.use(build, lambda number: self._controller.update(name, number, url))
+        if build is not None:
+            self._builds.use(build, lambda number: self._controller.update(name, number, url))
+        elif url is not None:
+            self._controller.update(name, None, url)
+        else:
+            raise OptionError(f"update({name!r}) needs url= or build=, and got neither")
 
     def remove(self, name: str) -> None:
         """Ends a camera. What its results still wait for readers is read for a second.
@@ -371,26 +402,26 @@ class Fleet(ClosedByWith):
             _check.text("the name of a camera", name), _check.text("the name of an agent", to)
         )
 
-    def drain(self, agent: str, *, timeout: float | None = None) -> None:
+    def drain(self, agent: str, *, timeout: float | None = 0.0) -> None:
         """Moves all cameras of an agent to others, some at a time; it takes none until resume().
 
         Cameras that no other agent can take stay and run on. The others move as with move().
 
         Args:
             agent: Its name.
-            timeout: Seconds to wait until it has none; None: waits for nothing.
+            timeout: Seconds to wait until it has none; 0: does not wait. None: no limit.
 
         Raises:
             OptionError: The timeout is negative.
             OptionTypeError: An argument is of the wrong type.
             StateError: There is no such agent, or the fleet was closed.
-            StopTimeoutError: It has cameras after ``timeout`` seconds. They go on leaving.
+            StopTimeoutError: It has cameras after ``timeout`` seconds, more than 0. They go on leaving.
         """
         self._life.check_process()
         agent = _check.text("the name of an agent", agent)
         timeout = _check.timeout_or_none(timeout)
         self._controller.drain(agent, True)
-        if timeout is not None:
+        if timeout != 0:
             _wait_until_empty(self._controller, agent, timeout)
 
     def resume(self, agent: str) -> None:
@@ -438,7 +469,7 @@ class Fleet(ClosedByWith):
         self._life.check_process()
         return self._controller.stats()
 
-    def serve(self, *, host: str = "127.0.0.1", port: int = 0, token: str | None = None) -> FleetPage:
+    def serve(self, *, host: str = "127.0.0.1", port: int = 0, token: str | None = None) -> FleetDashboard:
         """Serves a page with the agents, cameras, readers and events; several may be open.
 
         The state is also at ``/api/fleet`` as JSON, and ``/healthz`` fails while a camera does not run. It is
@@ -505,13 +536,13 @@ class Fleet(ClosedByWith):
         raise OptionTypeError("a Fleet cannot be pickled: it has processes")
 
 
-def _wait_until_empty(controller: Controller | RemoteController, agent: str, timeout: float) -> None:
-    """Waits at most `timeout` seconds until a drained agent has no cameras.
+def _wait_until_empty(controller: Controller | RemoteController, agent: str, timeout: float | None) -> None:
+    """Waits at most `timeout` seconds until a drained agent has no cameras. None: no limit.
 
     Raises:
         StopTimeoutError: The agent has cameras after them.
     """
-    deadline = time.monotonic() + timeout
+    deadline = math.inf if timeout is None else time.monotonic() + timeout
     while controller.cameras_of(agent):
         if time.monotonic() > deadline:
             left = controller.cameras_of(agent)

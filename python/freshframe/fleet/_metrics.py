@@ -15,7 +15,12 @@ _LOSSES = ("outbox_full", "expired", "fenced", "lost_with_agent")  # of readers
 # Name, type, meaning, and its value; None: there is none.
 _CAMERA: tuple[tuple[str, str, str, Callable[[CameraStats], float | None]], ...] = (
     ("fps", "gauge", "Frames per second of the camera.", lambda camera: camera.fps),
-    ("age_seconds", "gauge", "Seconds since the capture of the newest result.", lambda camera: camera.age),
+    (
+        "result_age_seconds",
+        "gauge",
+        "Seconds since the capture of the newest result.",
+        lambda camera: camera.result_age,
+    ),
     ("frame_age_seconds", "gauge", "Seconds since the latest frame.", lambda camera: camera.frame_age),
     ("frames_total", "counter", "Frames that the camera gave.", lambda camera: camera.produced),
     ("results_total", "counter", "Results that reached the outboxes.", lambda camera: camera.kept),
@@ -26,7 +31,7 @@ _CAMERA: tuple[tuple[str, str, str, Callable[[CameraStats], float | None]], ...]
         "overlap_seconds_total",
         "counter",
         "Seconds for which it may have run twice.",
-        lambda camera: camera.overlap_seconds,
+        lambda camera: camera.overlap,
     ),
 )
 _AGENT: tuple[tuple[str, str, str, Callable[[AgentStats], float]], ...] = (
@@ -37,7 +42,7 @@ _AGENT: tuple[tuple[str, str, str, Callable[[AgentStats], float]], ...] = (
     ("outbox_results", "gauge", "Results that wait in its outboxes.", lambda agent: agent.waiting),
     ("launches_total", "counter", "Starts of its process.", lambda agent: agent.launches),
     ("deaths_total", "counter", "Ends of its process.", lambda agent: agent.deaths),
-    ("silent_seconds", "gauge", "Seconds since it renewed its lease.", lambda agent: agent.silent),
+    ("silent_seconds", "gauge", "Seconds since it renewed its lease.", lambda agent: agent.silent_for),
     (
         "clock_offset_seconds",
         "gauge",

@@ -32,10 +32,10 @@ _OFTEN, _RARELY = 1.0, 10.0  # seconds between two states without requests
 _SHARE = 50  # so many times as long as making a state takes
 _BROKEN = ("failed", "unplaced", "away")
 
-_open: weakref.WeakSet[FleetPage] = weakref.WeakSet()
+_open: weakref.WeakSet[FleetDashboard] = weakref.WeakSet()
 
 
-class FleetPage(ClosedByWith):
+class FleetDashboard(ClosedByWith):
     """The live page of a fleet, as Fleet.serve() returns it. It ends with close() or with the fleet.
 
     Attributes:
@@ -89,7 +89,7 @@ class FleetPage(ClosedByWith):
 
     def __repr__(self) -> str:
         """The URL without its token."""
-        return f"<FleetPage {self.url.partition('?')[0]}>"
+        return f"<FleetDashboard {self.url.partition('?')[0]}>"
 
     def _repr_html_(self) -> str:
         """A link, for notebooks."""
@@ -156,11 +156,11 @@ class FleetPage(ClosedByWith):
 
 def page_state(stats: FleetStats) -> dict[str, Any]:
     """The state for the page, with epochs as "TERM.COUNT", which JavaScript's numbers cannot hold."""
-    state = stats.as_json()
+    state = stats.to_dict()
     for camera in state["cameras"].values():
         epoch = camera["epoch"]
         camera["epoch"] = f"{epoch >> 32}.{epoch & 0xFFFFFFFF}" if epoch else ""
-    state["time"] = time.time()
+    state["utc"] = time.time()
     return state
 
 
@@ -177,7 +177,7 @@ def health(stats: FleetStats) -> tuple[bool, str]:
         return True, f"{running} of {len(stats.cameras)} cameras run{others}{saturated}"
     first = broken[0]
     more = f" and {len(broken) - 1} others" if len(broken) > 1 else ""
-    return False, f"camera {first.name!r}{more} not running: {first.why or first.state}"
+    return False, f"camera {first.name!r}{more} not running: {first.reason or first.state}"
 
 
 def _forget_in_child() -> None:

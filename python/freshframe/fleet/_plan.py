@@ -1,4 +1,4 @@
-"""What Fleet() was asked for, once all of it is checked, and how its program comes to a Ray cluster."""
+"""The options of fleets, once all of them are checked, and how a program comes to a Ray cluster."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -6,15 +6,15 @@ from __future__ import annotations
 import os
 import secrets
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .. import _check
-from .._errors import OptionError, StateError
+from .._errors import StateError
 from . import _specs
 from ._control.controller import Controller
 from ._control.setup import Setup
+from ._decide.model import Times
 from ._machines import ray_connection
 from ._machines.spread import Spread
 
@@ -24,84 +24,94 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """A fleet to be made."""
+class Limits:
+    """The options of every fleet, as its program has given them."""
 
-    where: str  # "local" or the address of a Ray cluster
+    session_timeout: Any
+    start_timeout: Any
+    gil_timeout: Any
+    outbox_bytes: Any
+
+    def checked(self) -> tuple[Times, dict[str, Any]]:
+        """Returns the times by which a fleet decides, and the options of its agents.
+
+        Raises:
+            OptionError: One is out of range.
+            OptionTypeError: One is of the wrong type.
+        """
+        times, options = _specs.checked_times(self.session_timeout, self.start_timeout, self.gil_timeout)
+        return times, {**options, "outbox_bytes": _specs.checked_outbox_bytes(self.outbox_bytes)}
+
+
+@dataclass(frozen=True)
+class RayPlan:
+    """A fleet on a Ray cluster that is to be made."""
+
+    address: str
     setup: Setup
-    agents: Mapping[str, Mapping[str, str]]  # labels by name, of a local fleet
-    spread: Spread  # of a fleet on a cluster
+    spread: Spread
     host: str | None
     environment: dict[str, Any] | None
     detached: bool
 
-    @property
-    def is_local(self) -> bool:
-        """Whether its agents are children of this program."""
-        return self.where == "local"
+
+def local_setup(name: Any, limits: Limits) -> Setup:
+    """Checks the options of a fleet on this machine.
+
+    Raises:
+        OptionError: An option is out of range.
+        OptionTypeError: An option is of the wrong type.
+        StateError: This program has no Python to start agents with.
+    """
+    times, options = limits.checked()
+    setup = _setup("local", name, times, options)
+    if not sys.executable or getattr(sys, "frozen", False):
+        raise StateError("a local fleet needs a Python to start agents with, and this program has none")
+    return setup
 
 
-def plan_of(  # noqa: PLR0913  (all but the first by name)
-    where: Any,
+def ray_plan(
+    address: Any,
+    limits: Limits,
     *,
-    agents: Any,
-    name: Any,
-    session_timeout: Any,
-    start_timeout: Any,
-    gil_timeout: Any,
-    outbox_bytes: Any,
-    orphan_after: Any,
     agents_per_machine: Any,
     on_head: Any,
     host: Any,
     runtime_env: Any,
     detached: Any,
-) -> Plan:
-    """Checks the options of Fleet().
+    orphan_after: Any,
+    name: Any,
+) -> RayPlan:
+    """Checks the options of a fleet on a cluster.
 
     Raises:
         FreshframeError: The address of the cluster is not ours.
         OptionError: An option is out of range.
         OptionTypeError: An option is of the wrong type.
-        StateError: This program has no Python to start agents with.
     """
-    is_local = _check.text("where", where) == "local"
-    if not is_local:
-        ray_connection.checked_address(where)
-    specs = _specs.agent_specs(1 if agents is None else agents)
-    if agents is not None and not is_local:
-        raise OptionError(
-            f"agents is for local fleets, got {_check.shown(agents)}: on a cluster agents_per_machine= says "
-            "how many each machine has"
-        )
-    spread = _specs.checked_spread(agents_per_machine, on_head, is_local)
-    times, options = _specs.checked_times(session_timeout, start_timeout, gil_timeout)
-    times, options = _specs.with_orphans(times, options, orphan_after, detached=detached is True)
-    options["outbox_bytes"] = _specs.checked_outbox_bytes(outbox_bytes)
-    host = _specs.checked_host(host, is_local)
+    address = ray_connection.checked_address(_check.text("address", address))
+    spread = _specs.checked_spread(agents_per_machine, on_head)
+    times, options = _specs.with_orphans(*limits.checked(), orphan_after, detached=detached is True)
+    host = _specs.checked_host(host)
     environment = ray_connection.checked_environment(runtime_env)
-    if environment is not None and is_local:
-        raise OptionError(
-            "runtime_env is for fleets on a cluster: agents of a local one have the program's own, "
-            f"got {_check.shown(runtime_env)}"
-        )
     if _check.flag("detached", detached):
-        _specs.check_detached(is_local, name, host)
-    kept = name is not None
-    beginning = "local" if is_local else "ray"
-    # A number alone comes again: two containers with one folder of states can have the same process ids.
-    name = _specs.checked_name("name", name) if kept else f"{beginning}-{os.getpid()}-{secrets.token_hex(4)}"
-    if is_local and (not sys.executable or getattr(sys, "frozen", False)):
-        raise StateError("a local fleet needs a Python to start agents with, and this program has none")
-    return Plan(where, Setup(name, kept, times, options), specs, spread, host, environment, detached)
+        _specs.check_detached(name, host)
+    return RayPlan(address, _setup("ray", name, times, options), spread, host, environment, detached)
 
 
-def attached_fleet(plan: Plan) -> RayPlace:
+def _setup(kind: str, name: Any, times: Times, options: dict[str, Any]) -> Setup:
+    if name is None:
+        # A number alone comes again: two containers with one folder of states can have the same process ids.
+        return Setup(f"{kind}-{os.getpid()}-{secrets.token_hex(4)}", False, times, options)
+    return Setup(_specs.checked_name("name", name), True, times, options)
+
+
+def attached_fleet(plan: RayPlan) -> RayPlace:
     """The machines of a new fleet that ends with this program. They have its controller."""
     from ._machines.ray_place import RayPlace  # noqa: PLC0415
 
     return RayPlace(
-        ray_connection.RayConnection(plan.where, plan.environment),
+        ray_connection.RayConnection(plan.address, plan.environment),
         plan.setup.options,
         lambda place: Controller(plan.setup, place),
         spread=plan.spread,
@@ -109,15 +119,15 @@ def attached_fleet(plan: Plan) -> RayPlace:
     )
 
 
-def detached_fleet(plan: Plan) -> RemoteController:
+def detached_fleet(plan: RayPlan) -> RemoteController:
     """Starts a fleet that outlives this program."""
     from ._detached import ray_fleets  # noqa: PLC0415
 
-    return ray_fleets.create(plan.where, plan.setup, plan.spread, plan.environment)
+    return ray_fleets.create(plan.address, plan.setup, plan.spread, plan.environment)
 
 
 def connected_fleet(name: str, address: str) -> RemoteController:
     """Connects to the detached fleet `name`."""
     from ._detached import ray_fleets  # noqa: PLC0415
 
-    return ray_fleets.attach(ray_connection.checked_address(address), name)
+    return ray_fleets.attach(ray_connection.checked_address(_check.text("address", address)), name)

@@ -130,20 +130,20 @@ def checked_outbox_bytes(size: Any) -> int:
 
     Raises:
         OptionError: One large result has no room, or no machine has so much.
-        OptionTypeError: It is no integer.
+        OptionTypeError: It is no number.
     """
-    if _check.integer("outbox_bytes", size, 64) < _LEAST_OUTBOXES:
+    if _check.number("outbox_bytes", size) < _LEAST_OUTBOXES:
         raise OptionError(f"outbox_bytes must be at least {_LEAST_OUTBOXES}, two large results, got {size}")
     if size > _MOST_OUTBOXES:
         raise OptionError(f"outbox_bytes must be at most {_MOST_OUTBOXES}, a tebibyte, got {size}")
     return int(size)
 
 
-def checked_spread(agents_per_machine: Any, on_head: Any, is_local: bool) -> Spread:
+def checked_spread(agents_per_machine: Any, on_head: Any) -> Spread:
     """Which machines of a cluster get agents.
 
     Raises:
-        OptionError: The fleet is local, or a machine would have none or too many.
+        OptionError: A machine would have none or too many.
         OptionTypeError: An option is of the wrong type.
     """
     if agents_per_machine is not None:
@@ -152,28 +152,19 @@ def checked_spread(agents_per_machine: Any, on_head: Any, is_local: bool) -> Spr
             raise OptionError(f"a machine has 1 to {_MOST_AGENTS} agents, got agents_per_machine={count}")
     if on_head is not None:
         _check.flag("on_head", on_head)
-    if is_local and (agents_per_machine is not None or on_head is not None):
-        raise OptionError(
-            "agents_per_machine and on_head are for fleets on a cluster: a local fleet has agents=, "
-            f"got {agents_per_machine if on_head is None else on_head!r}"
-        )
     return Spread(agents_per_machine, on_head)
 
 
-def checked_host(host: Any, is_local: bool) -> str | None:
+def checked_host(host: Any) -> str | None:
     """The address of this machine that agents on others connect to.
 
     Raises:
-        OptionError: The fleet is local, or it is the address of no machine (0.0.0.0, ::).
+        OptionError: It is the address of no machine (0.0.0.0, ::).
         OptionTypeError: It is no text.
     """
     if host is None:
         return None
     _check.text("host", host)
-    if is_local:
-        raise OptionError(
-            f"host is for fleets on a cluster: a local fleet has no port, got {_check.shown(host)}"
-        )
     if _is_every_address(host):
         raise OptionError(
             "host must be the address of this machine that the agents on other machines connect to, such as "
@@ -199,17 +190,12 @@ def _outer_address() -> str:
     return "10.0.0.1"
 
 
-def check_detached(is_local: bool, name: Any, host: Any) -> None:
+def check_detached(name: Any, host: Any) -> None:
     """Whether a fleet can outlive its program.
 
     Raises:
         OptionError: It cannot.
     """
-    if is_local:
-        raise OptionError(
-            'a local fleet ends with its program: detached=True needs a Ray cluster, ff.fleet.Fleet("auto", '
-            'name="yard", detached=True)'
-        )
     if name is None:
         raise OptionError("a detached fleet needs a name, under which programs come back to it: name='yard'")
     if host is not None:

@@ -23,13 +23,13 @@ class AgentStats:
         name: Its name.
         labels: What cameras' needs are compared with.
         state: ``starting``, ``up``, ``ending`` (it was killed and has not ended yet) or ``down``.
-        why: Why it is not up.
+        reason: Why it is not up.
         draining: It takes no cameras.
         pid: Number of its process; None: there is none.
         cameras: How many it has.
         load: Its share of the processor time that it may use, 0 to 1.
-        silent: Seconds since its latest renewal.
-        python_silent: Seconds since the latest event of its Python. There is one each second, unless
+        silent_for: Seconds since its latest renewal.
+        python_silent_for: Seconds since the latest event of its Python. There is one each second, unless
             something keeps the GIL.
         lost: Share of its cameras' frames that its pipelines lost on the way to their outputs, over some
             seconds.
@@ -44,15 +44,15 @@ class AgentStats:
     name: str
     labels: dict[str, str]
     state: AgentState
-    why: str
+    reason: str
     draining: bool
     pid: int | None
     cameras: int
     load: float
-    silent: float
+    silent_for: float
     launches: int
     deaths: int
-    python_silent: float = 0.0
+    python_silent_for: float = 0.0
     lost: float = 0.0
     waiting: int = 0
     clock_offset: float = 0.0
@@ -72,14 +72,14 @@ class CameraStats:
         state: ``unplaced``, ``starting``, ``waiting`` (its pipeline runs and has given no result yet),
             ``running``, ``away`` (its pipeline runs, and its camera has given no frame for two seconds,
             since it is not connected or silent), ``closing``, ``failed`` or ``ended``.
-        why: Why it is not running; of a camera that is away: its answer.
-        since: Seconds in this state. ``waiting`` and ``away`` are those of a pipeline that runs: there it is
-            the time since its start.
+        reason: Why it is not running; of a camera that is away: its answer.
+        state_for: Seconds in this state. ``waiting`` and ``away`` are those of a pipeline that runs: there it
+            is the time since its start.
         agent: Where it is; None: nowhere.
         epoch: Number of its latest start; 0: it never was started.
         starts: How often it was started.
         results: How many results this start has made, read or not.
-        age: Seconds since the capture of the newest result's picture; None: there is none.
+        result_age: Seconds since the capture of the newest result's picture; None: there is none.
         sessions: Open sessions at an exclusive camera, as its agent counts them.
         produced: Frames that its camera gave, in all starts, as far as is known.
         kept: Results that outboxes were offered, or that no reader wanted.
@@ -91,7 +91,7 @@ class CameraStats:
         fps: Frames per second of its camera, over some seconds.
         frame_age: Seconds since its latest frame, to half a second; None: there was none.
         too_large: Results above 8 MiB, of those in ``kept``. Readers count them as ``outbox_full``.
-        overlap_seconds: For how long it may have run twice, since an agent was not seen to end.
+        overlap: Seconds for which it may have run twice, since an agent was not seen to end.
         crashes: Crashes of agents in a row that it may have caused.
     """
 
@@ -100,20 +100,20 @@ class CameraStats:
     needs: dict[str, str]
     exclusive: bool
     state: ShownState
-    why: str
-    since: float
+    reason: str
+    state_for: float
     agent: str | None
     epoch: int
     starts: int
     results: int
-    age: float | None
+    result_age: float | None
     sessions: int
     produced: int = 0
     kept: int = 0
     dropped: int = 0
     drops: dict[str, int] = field(default_factory=dict)
     too_large: int = 0
-    overlap_seconds: float = 0.0
+    overlap: float = 0.0
     crashes: int = 0
     fps: float = 0.0
     frame_age: float | None = None
@@ -159,12 +159,12 @@ class FleetEvent:
     """Something that happened.
 
     Attributes:
-        time: Unix time.
+        utc: Unix time of the event.
         about: Name of the camera or agent, or "controller".
         text: The event.
     """
 
-    time: float
+    utc: float
     about: str
     text: str
 
@@ -198,9 +198,9 @@ class FleetStats(ShownAsText):
     cluster: str = ""
 
     @property
-    def overlap_seconds(self) -> float:
-        """For how long cameras may have run twice, summed over all cameras that are here."""
-        return sum(camera.overlap_seconds for camera in self.cameras.values())
+    def overlap(self) -> float:
+        """Seconds for which cameras may have run twice, summed over all cameras that are here."""
+        return sum(camera.overlap for camera in self.cameras.values())
 
     def saturated(self) -> dict[str, str]:
         """Agents whose pipelines are slower than their cameras, and what they lose. The worst is first."""
@@ -214,7 +214,7 @@ class FleetStats(ShownAsText):
 
     def unplaced(self) -> dict[str, str]:
         """Cameras that run nowhere because no agent can take them, and why."""
-        return {name: each.why for name, each in self.cameras.items() if each.state == "unplaced"}
+        return {name: each.reason for name, each in self.cameras.items() if each.state == "unplaced"}
 
     def states(self) -> dict[str, int]:
         """How many cameras are in each state."""
@@ -223,12 +223,12 @@ class FleetStats(ShownAsText):
             counts[each.state] = counts.get(each.state, 0) + 1
         return counts
 
-    def as_json(self) -> dict[str, Any]:
-        """Returns the statistics as plain values for JSON."""
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the statistics as plain values, which JSON can hold."""
         import dataclasses  # noqa: PLC0415
 
         return dataclasses.asdict(self) | {
-            "overlap_seconds": self.overlap_seconds,
+            "overlap": self.overlap,
             "saturated": self.saturated(),
         }
 
@@ -238,11 +238,13 @@ class FleetStats(ShownAsText):
         lines = [f"fleet {self.name}: {counts or 'no cameras'}"]
         lines += [f"agent {name} is saturated: {what}" for name, what in self.saturated().items()]
         for agent in self.agents.values():
-            process = f"process {agent.pid}" if agent.pid is not None else f"no process: {agent.why}"
+            process = f"process {agent.pid}" if agent.pid is not None else f"no process: {agent.reason}"
             where = f" on {agent.machine}" if agent.machine else ""
             lines.append(f"agent {agent.name}{where}: {agent.state}, {agent.cameras} cameras, {process}")
         for camera in [each for each in self.cameras.values() if each.state != "running"][:_SHOWN]:
-            lines.append(f"camera {camera.name}: {camera.state}{': ' if camera.why else ''}{camera.why}")
+            lines.append(
+                f"camera {camera.name}: {camera.state}{': ' if camera.reason else ''}{camera.reason}"
+            )
         for reader in self.readers:
             lost = reader.outbox_full + reader.expired + reader.fenced + reader.lost_with_agent
             counts = f"{reader.delivered} delivered, {reader.waiting} waiting, {lost} lost"

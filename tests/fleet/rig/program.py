@@ -64,7 +64,7 @@ def _keep_ledger(reader: Any, path: Path) -> None:
 def _fleet(options: dict[str, Any]) -> ff.fleet.Fleet:
     """A local one, or a connection to a detached one whose processes the rig has."""
     if not options["yard"]:
-        return ff.fleet.Fleet("local", agents=options["agents"])
+        return ff.fleet.Fleet(agents=options["agents"])
     from rigs.fleet.detached import TOKEN, address, connect  # noqa: PLC0415
 
     from freshframe.fleet._detached.client.channel import Endpoint  # noqa: PLC0415
@@ -79,11 +79,11 @@ def _add_all(fleet: ff.fleet.Fleet, urls: Sequence[str], counted: Sequence[str],
     is there, so a camera that no agent can take keeps the outputs of its kind open.
     """
     if counted:
-        fleet.add("nowhere", build_counted, counted[0], needs={"site": "nowhere"})
+        fleet.add("nowhere", counted[0], build_counted, needs={"site": "nowhere"})
     for camera, url in enumerate(urls):
-        fleet.add(camera_name(camera), build, url, exclusive=camera in exclusive)
+        fleet.add(camera_name(camera), url, build, exclusive=camera in exclusive)
     for camera, url in enumerate(counted, len(urls)):
-        fleet.add(camera_name(camera), build_counted, url)
+        fleet.add(camera_name(camera), url, build_counted)
     if counted:
         fleet.remove("nowhere")
 
@@ -97,7 +97,7 @@ def _answer(fleet: ff.fleet.Fleet, command: list[Any], books: Sequence[Books]) -
         fleet.resume(command[1])
     elif command[0] == "end":
         return _empty(fleet, books)
-    return fleet.stats().as_json()
+    return fleet.stats().to_dict()
 
 
 def _empty(fleet: ff.fleet.Fleet, books: Sequence[Books]) -> dict[str, Any]:
@@ -122,7 +122,7 @@ def _empty(fleet: ff.fleet.Fleet, books: Sequence[Books]) -> dict[str, Any]:
         with contextlib.suppress(ff.StateError):  # it has gone by itself
             fleet.remove(name)
     dropped = {name: camera.dropped for name, camera in before.cameras.items()}
-    return _wait(fleet, are_gone).as_json() | {"dropped": dropped}
+    return _wait(fleet, are_gone).to_dict() | {"dropped": dropped}
 
 
 def _wait(fleet: ff.fleet.Fleet, condition: Any) -> FleetStats:

@@ -203,7 +203,7 @@ def run_check(options: CheckOptions, say: Callable[[str], None]) -> Verdict:
         "recovery_max_seconds": recoveries[-1] if recoveries else 0.0,
         "agents_deaths": sum(agent["deaths"] for agent in stats["agents"].values()),
         "controller_cpu_seconds": stats["controller_cpu"],
-        "overlap_told_seconds": stats["overlap_seconds"],
+        "overlap_told_seconds": stats["overlap"],
     }
     return verdict
 

@@ -33,7 +33,7 @@ def _round(fleet: ff.fleet.Fleet, number: int) -> list[weakref.ref[ff.fleet.Flee
                 reader.get(60)
         gone.append(weakref.ref(reader))
         del reader
-    fleet.add(f"camera{number}", fast_camera, "numbers")
+    fleet.add(f"camera{number}", "numbers", fast_camera)
     until(lambda: fleet.stats().states() == {"running": 3}, lambda: f"cameras: {fleet.stats()}")
     fleet.remove(f"camera{number}")
     agent = fleet.stats().agents["agent0"]
@@ -51,7 +51,7 @@ def _round(fleet: ff.fleet.Fleet, number: int) -> list[weakref.ref[ff.fleet.Flee
 def _kept(seconds: float, find: Find) -> int:
     ends, rounds = time.monotonic() + seconds, 0
     readers, before = list[weakref.ref[ff.fleet.FleetReader]](), dict[str, int]()
-    with ff.fleet.Fleet("local", agents=2) as fleet:
+    with ff.fleet.Fleet(agents=2) as fleet:
         fleet.add_many(dict.fromkeys(("north", "south"), "numbers"), fast_camera)
         until(lambda: fleet.stats().states() == {"running": 2}, lambda: f"cameras: {fleet.stats()}")
         while time.monotonic() < ends:

@@ -136,7 +136,7 @@ def _waits(fleet: ff.fleet.Fleet, ends: float) -> _Account:
 
 def _batches(fleet: ff.fleet.Fleet, ends: float) -> _Account:
     account = _Account()
-    for batch in fleet.reader("all", name="batches").batches(50, max_wait=3, arrow=False):
+    for batch in fleet.reader("all", name="batches").batches(50, max_wait=3):
         for sample in batch:
             account.note(sample)
         if time.monotonic() > ends:
@@ -247,9 +247,9 @@ def _read(fleet: ff.fleet.Fleet, kind: _Kind, seconds: float, find: Find) -> Non
 
 def readers_of_a_fleet(seconds: float, find: Find) -> int:
     """Results expire for a reader that has not pulled for a minute, and for no other one."""
-    with ThreadPoolExecutor(len(_READERS)) as pool, ff.fleet.Fleet("local", agents=2) as fleet:
+    with ThreadPoolExecutor(len(_READERS)) as pool, ff.fleet.Fleet(agents=2) as fleet:
         fleet.add_many(dict.fromkeys(("north", "south"), "numbers"), _camera)
-        fleet.add("fast", fast_camera, "numbers")
+        fleet.add("fast", "numbers", fast_camera)
         until(lambda: fleet.stats().states() == {"running": 3}, lambda: f"cameras: {fleet.stats()}")
         reads = {pool.submit(_read, fleet, kind, seconds, find): kind for kind in _READERS}
         done, late = wait(reads, seconds + 2 * WATCHDOG)
@@ -353,7 +353,7 @@ class _Seen:
 
     def note(self, at: float, camera: CameraStats) -> None:
         """One more look."""
-        self.looks.append((at, camera.state, camera.since))
+        self.looks.append((at, camera.state, camera.state_for))
 
     def longest(self, begin: float, end: float, *states: str) -> float:
         """The most seconds that it had been in one of these states."""
@@ -444,10 +444,10 @@ def _check_events(fleet: ff.fleet.Fleet, name: str, failures: int, find: Find) -
 def cameras_that_fail(seconds: float, find: Find) -> int:
     """A camera that fails is tried again after 1 s, doubling to 30 s until it has run well for a while."""
     tried, seen = 0, {name: _Seen() for name in _CAMERAS}
-    with tempfile.TemporaryDirectory(prefix="cameras-that-fail-") as folder, ff.fleet.Fleet("local") as fleet:
+    with tempfile.TemporaryDirectory(prefix="cameras-that-fail-") as folder, ff.fleet.Fleet() as fleet:
         books = {name: _Book(Path(folder) / name) for name in _CAMERAS}
         for name, how in _CAMERAS.items():
-            fleet.add(name, _failing_camera, f"{how}:{Path(folder) / name}", exclusive=name in _EXCLUSIVE)
+            fleet.add(name, f"{how}:{Path(folder) / name}", _failing_camera, exclusive=name in _EXCLUSIVE)
         ends = time.monotonic() + seconds
         while (now := time.monotonic()) < ends:
             for name, camera in fleet.stats().cameras.items():

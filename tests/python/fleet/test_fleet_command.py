@@ -35,7 +35,7 @@ def test_a_fleet_is_shown_and_drained_from_outside(
 ) -> None:
     assert _cli.main(["fleet", "status"]) == 2
     assert "this user runs no fleet" in capsys.readouterr().err
-    with ff.fleet.Fleet("local", agents=2, name="yard") as fleet:
+    with ff.fleet.Fleet(agents=2, name="yard") as fleet:
         fleet.add_many({"a": "ticks:0.05", "b": "ticks:0.05"}, fleet_builds.ticks)
         until(lambda: fleet.stats().states() == {"running": 2}, "the cameras")
         assert _cli.main(["fleet", "status", "--json"]) == 0
@@ -168,7 +168,7 @@ def test_run_prints_a_result_as_the_sinks_write_it(
         "part": 1,
         "ordinal": 4,
         "pts": None,
-        "time": 1.25,
+        "utc": 1.25,
         "dropped": 2,
         **expected,
     }

@@ -94,7 +94,7 @@ def test_a_camera_behind_a_cut_wire_runs_elsewhere_and_the_overlap_is_counted(
 ) -> None:
     fleet, wire = wired
     reader = fleet.reader("ticks")
-    fleet.add("cam", fleet_builds.ticks, "ticks:0.01")
+    fleet.add("cam", "ticks:0.01", fleet_builds.ticks)
     first = reader.get(100).epoch
     fleet.resume("agent1")
     pid = process_of(fleet, "agent0")
@@ -104,13 +104,13 @@ def test_a_camera_behind_a_cut_wire_runs_elsewhere_and_the_overlap_is_counted(
     assert is_alive(pid)  # it runs twice
     samples = [reader.get(100) for _ in range(100)]
     assert {sample.epoch for sample in samples} == {fleet.stats().cameras["cam"].epoch}
-    assert fleet.stats().overlap_seconds > 0
+    assert fleet.stats().overlap > 0
     wire.mend()
     until(lambda: not is_alive(pid), "the end of the agent that was cut off")
     until_up(fleet)
-    overlap = fleet.stats().overlap_seconds
+    overlap = fleet.stats().overlap
     assert {reader.get(100).epoch for _ in range(100)} == {samples[0].epoch}
-    assert fleet.stats().overlap_seconds == overlap
+    assert fleet.stats().overlap == overlap
     (counts,) = fleet.stats().readers
     assert counts.fenced + counts.lost_with_agent > 0
 
@@ -121,7 +121,7 @@ def test_an_exclusive_camera_behind_a_cut_wire_never_has_two_sessions(
     fleet, wire = wired
     with CountingServer() as server:
         reader = fleet.reader("circles")
-        fleet.add("gate", fleet_builds.stream, server.url, exclusive=True)
+        fleet.add("gate", server.url, fleet_builds.stream, exclusive=True)
         first = reader.get(100).epoch
         fleet.resume("agent1")
         wire.cut()
@@ -131,6 +131,6 @@ def test_an_exclusive_camera_behind_a_cut_wire_never_has_two_sessions(
         wire.mend()
         until(lambda: reader.get(100).epoch > first, "the camera again")
         assert server.most == 1
-        assert fleet.stats().overlap_seconds == 0
+        assert fleet.stats().overlap == 0
         fleet.remove("gate")
         until(lambda: not fleet.stats().cameras, "the end of the camera")

@@ -25,17 +25,17 @@ def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_state_is_private_and_two_fleets_of_one_name_are_refused(state_folder: Path) -> None:
-    with ff.fleet.Fleet("local", name="yard") as fleet:
+    with ff.fleet.Fleet(name="yard") as fleet:
         assert (state_folder / "yard.json").stat().st_mode & 0o777 == 0o600
         with pytest.raises(ff.StateError, match="'yard' runs already, in this program"):
-            ff.fleet.Fleet("local", name="yard")
+            ff.fleet.Fleet(name="yard")
         first = fleet.stats().term
-    with ff.fleet.Fleet("local", name="yard") as fleet:
+    with ff.fleet.Fleet(name="yard") as fleet:
         assert fleet.stats().term > first
 
 
 def test_nothing_is_left_of_a_fleet_without_a_name(state_folder: Path) -> None:
-    with ff.fleet.Fleet("local"):
+    with ff.fleet.Fleet():
         assert len(list(state_folder.iterdir())) == 3
     assert list(state_folder.iterdir()) == []
 
@@ -47,8 +47,8 @@ def test_agents_end_with_a_program_that_is_killed(state_folder: Path) -> None:
         from rigs.fleet import builds as fleet_builds
         import freshframe as ff
 
-        fleet = ff.fleet.Fleet("local", agents=2)
-        fleet.add("cam", fleet_builds.ticks, "ticks:0.01")
+        fleet = ff.fleet.Fleet(agents=2)
+        fleet.add("cam", "ticks:0.01", fleet_builds.ticks)
         next(iter(fleet.reader("ticks")))
         print(*(agent.pid for agent in fleet.stats().agents.values()))
         os.kill(os.getpid(), signal.SIGKILL)
@@ -66,8 +66,8 @@ def test_a_program_that_just_ends_closes_its_fleet(state_folder: Path) -> None:
         from rigs.fleet import builds as fleet_builds
         import freshframe as ff
 
-        fleet = ff.fleet.Fleet("local")
-        fleet.add("cam", fleet_builds.ticks, "ticks:0.01")
+        fleet = ff.fleet.Fleet()
+        fleet.add("cam", "ticks:0.01", fleet_builds.ticks)
         print(next(iter(fleet.reader("ticks"))).camera)
         """
     )
@@ -76,8 +76,8 @@ def test_a_program_that_just_ends_closes_its_fleet(state_folder: Path) -> None:
 
 
 def test_an_agent_whose_controller_has_hung_up_accuses_no_camera() -> None:
-    with ff.fleet.Fleet("local") as fleet:
-        fleet.add("cam", fleet_builds.ticks, "ticks:0.05")
+    with ff.fleet.Fleet() as fleet:
+        fleet.add("cam", "ticks:0.05", fleet_builds.ticks)
         until_state(fleet, "cam", "running")
         controller: Any = fleet._controller
         link = controller.links.get("agent0")

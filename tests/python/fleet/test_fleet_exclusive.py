@@ -29,7 +29,7 @@ def server() -> Iterator[CountingServer]:
 @pytest.fixture
 def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ff.fleet.Fleet]:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    with ff.fleet.Fleet("local", agents=2) as fleet:
+    with ff.fleet.Fleet(agents=2) as fleet:
         yield fleet
         balance(fleet)
 
@@ -37,7 +37,7 @@ def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ff.fleet.
 def opened(fleet: ff.fleet.Fleet, server: CountingServer) -> FleetReader:
     """A reader that gets results of the camera."""
     reader = fleet.reader("circles")
-    fleet.add("gate", fleet_builds.stream, server.url, exclusive=True)
+    fleet.add("gate", server.url, fleet_builds.stream, exclusive=True)
     reader.get(100)
     until(lambda: fleet.stats().cameras["gate"].sessions == 1, "the report of the session")
     return reader

@@ -36,7 +36,7 @@ class Watch:
     """A fleet with cameras whose results are read, and the rules that hold after each fault."""
 
     def __init__(self, cameras: int = 4, exclusive: bool = False) -> None:
-        self.fleet = ff.fleet.Fleet("local", agents=2)
+        self.fleet = ff.fleet.Fleet(agents=2)
         until_up(self.fleet)
         self.reader: FleetReader = self.fleet.reader("ticks")
         self.fleet.add_many(
@@ -103,9 +103,9 @@ def test_an_agent_that_is_killed_costs_what_it_had_and_its_cameras_are_back(watc
 
 
 def test_results_that_wait_at_an_agent_that_is_killed_are_counted_as_lost() -> None:
-    with ff.fleet.Fleet("local") as fleet:
+    with ff.fleet.Fleet() as fleet:
         reader = fleet.reader("ticks")
-        fleet.add("cam", fleet_builds.ticks, "ticks:0")
+        fleet.add("cam", "ticks:0", fleet_builds.ticks)
         until(lambda: fleet.stats().readers[0].waiting >= 2000, "a full reader and a full outbox")
         os.kill(process_of(fleet, "agent0"), signal.SIGKILL)
         until(lambda: fleet.stats().readers[0].lost_with_agent >= 500, "the loss")
@@ -163,9 +163,9 @@ def test_an_agent_that_keeps_its_gil_for_ever_is_killed_and_says_where_it_was(
         return Controller(replace(setup, times=Times(gil_timeout=5)), LocalPlace(options))
 
     monkeypatch.setattr(ff.fleet.Fleet, "_make_controller", staticmethod(quick))
-    with ff.fleet.Fleet("local", agents=1) as fleet:
+    with ff.fleet.Fleet(agents=1) as fleet:
         reader = fleet.reader("ticks")
-        fleet.add("cam", fleet_builds.keeps_the_gil_once, str(tmp_path / "once"))
+        fleet.add("cam", str(tmp_path / "once"), fleet_builds.keeps_the_gil_once)
         until(lambda: reader.get(100).seq > 10, "a result after the death of the stuck agent")
         stats = fleet.stats()
         balance(fleet)
@@ -183,23 +183,23 @@ def test_a_camera_that_crashes_agents_is_held_and_the_others_run(
         return Controller(replace(setup, times=times), LocalPlace(setup.options))
 
     monkeypatch.setattr(ff.fleet.Fleet, "_make_controller", staticmethod(quick))
-    with ff.fleet.Fleet("local", agents=1) as fleet:
+    with ff.fleet.Fleet(agents=1) as fleet:
         until_up(fleet)
-        fleet.add("sound", fleet_builds.ticks, "ticks:0.05")
+        fleet.add("sound", "ticks:0.05", fleet_builds.ticks)
         until(lambda: fleet.stats().states() == {"running": 1}, "the sound camera")
-        fleet.add("bad", fleet_builds.crashes, "x")
-        until(lambda: "held for" in fleet.stats().cameras["bad"].why, lambda: f"{fleet.stats()}")
+        fleet.add("bad", "x", fleet_builds.crashes)
+        until(lambda: "held for" in fleet.stats().cameras["bad"].reason, lambda: f"{fleet.stats()}")
         camera = fleet.stats().cameras["bad"]
         assert camera.state == "failed"
-        assert "signal 11" in camera.why
+        assert "signal 11" in camera.reason
         until(lambda: fleet.stats().cameras["sound"].state == "running", "the sound camera again")
     assert any("camera 'bad' is held" in record.getMessage() for record in caplog.records)
 
 
 @pytest.mark.full
 def test_an_agent_whose_user_code_ends_the_process_is_told_with_its_status() -> None:
-    with ff.fleet.Fleet("local") as fleet:
-        fleet.add("cam", fleet_builds.exits, "3")
+    with ff.fleet.Fleet() as fleet:
+        fleet.add("cam", "3", fleet_builds.exits)
         until(lambda: fleet.stats().agents["agent0"].deaths > 0, "the end of the agent")
         events = [event.text for event in fleet.stats().events if event.about == "agent0"]
         assert "exited with status 3" in events

@@ -114,7 +114,7 @@ def test_cameras_of_agents_and_guards_that_are_killed_are_back_and_what_was_lost
 def test_an_exclusive_camera_waits_until_a_guard_has_seen_the_end_of_its_agent(fleet: GuardedFleet) -> None:
     reader = fleet.reader("ticks")
     fleet.drain("agent0")
-    fleet.add("cam", fleet_builds.ticks, "ticks:0.01", exclusive=True)
+    fleet.add("cam", "ticks:0.01", fleet_builds.ticks, exclusive=True)
     until_results(fleet, reader, {"cam": 0})
     fleet.resume("agent0")
     fleet.guards["agent1"].kill()
@@ -134,7 +134,7 @@ def test_a_machine_that_is_silent_loses_its_cameras_and_is_ended_when_it_wakes(
 ) -> None:
     reader = fleet.reader("ticks")
     fleet.drain("agent0")
-    fleet.add("cam", fleet_builds.ticks, "ticks:0.01", exclusive=exclusive)
+    fleet.add("cam", "ticks:0.01", fleet_builds.ticks, exclusive=exclusive)
     until_results(fleet, reader, {"cam": 0})
     fleet.resume("agent0")
     agent, guard = process_of(fleet, "agent1"), fleet.guards["agent1"]
@@ -152,7 +152,7 @@ def test_a_machine_that_is_silent_loses_its_cameras_and_is_ended_when_it_wakes(
     until(lambda: not is_alive(agent), "the end of the agent")
     until_results(fleet, reader, before)
     until_up(fleet)
-    assert (fleet.stats().overlap_seconds > 0) is not exclusive
+    assert (fleet.stats().overlap > 0) is not exclusive
 
 
 def test_who_has_not_the_token_is_not_heard(unharmed: GuardedFleet) -> None:
@@ -206,11 +206,11 @@ def test_a_build_that_the_agents_cannot_import_is_told_with_what_to_do(
     monkeypatch.syspath_prepend(str(tmp_path))
     build: Any = importlib.import_module("only_the_program_has_it").build
     try:
-        fleet.add("cam", build, "x")
+        fleet.add("cam", "x", build)
     finally:
         del sys.modules["only_the_program_has_it"]
     until(lambda: fleet.stats().cameras["cam"].state == "failed", "the failure")
-    why = fleet.stats().cameras["cam"].why
+    why = fleet.stats().cameras["cam"].reason
     assert "No module named 'only_the_program_has_it'" in why
     assert "runtime_env={'working_dir': '.'}" in why
 
@@ -224,46 +224,42 @@ def test_a_build_that_the_agents_cannot_import_is_told_with_what_to_do(
         ("orphan_after", float("inf"), "orphan_after must be"),
         ("outbox_bytes", 1 << 20, "outbox_bytes must be at least 16777216"),
         ("outbox_bytes", (1 << 40) + 1, "outbox_bytes must be at most 1099511627776, a tebibyte"),
-        ("outbox_bytes", 1 << 70, "outbox_bytes must be below"),
+        ("outbox_bytes", 1 << 70, "outbox_bytes must be at most 1099511627776, a tebibyte"),
     ],
 )
 def test_bounds_of_what_agents_keep_are_refused(option: str, value: float, refused: str) -> None:
     with pytest.raises(ff.OptionError, match=refused):
-        ff.fleet.Fleet("local", **{option: value})  # type: ignore[arg-type]
+        ff.fleet.Fleet.on_ray(**{option: value})  # type: ignore[arg-type]
 
 
 def test_a_fleet_may_keep_more_than_two_gibibytes_of_results(tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path))
-        with ff.fleet.Fleet("local", outbox_bytes=3 << 30) as fleet:
+        with ff.fleet.Fleet(outbox_bytes=3 << 30) as fleet:
             until_up(fleet)
 
 
 def test_a_fleet_on_a_cluster_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys  # noqa: PLC0415
 
-    with pytest.raises(ff.OptionError, match="agents is for local fleets"):
-        ff.fleet.Fleet("auto", agents=2)
-    with pytest.raises(ff.OptionError, match="host is for fleets on a cluster"):
-        ff.fleet.Fleet("local", host="127.0.0.1")
+    with pytest.raises(TypeError, match=r"Fleet.on_ray\(\) got .* 'agents'"):
+        ff.fleet.Fleet.on_ray(agents=2)  # type: ignore[call-arg]
     for every in ("0.0.0.0", "0", "::", "[::]"):
         with pytest.raises(ff.OptionError, match=r"such as '[0-9.]+', or None .*, which none can reach"):
-            ff.fleet.Fleet("auto", host=every)
-    with pytest.raises(ff.OptionError, match="runtime_env is for fleets on a cluster"):
-        ff.fleet.Fleet("local", runtime_env={})
+            ff.fleet.Fleet.on_ray(host=every)
     for few in (0, -1, 65):
         with pytest.raises(
             ff.OptionError, match=f"a machine has 1 to 64 agents, got agents_per_machine={few}"
         ):
-            ff.fleet.Fleet("auto", agents_per_machine=few)
+            ff.fleet.Fleet.on_ray(agents_per_machine=few)
     for odd in (True, 1.5, "2"):
         with pytest.raises(ff.OptionTypeError, match="agents_per_machine must be"):
-            ff.fleet.Fleet("auto", agents_per_machine=odd)  # type: ignore[arg-type]
+            ff.fleet.Fleet.on_ray(agents_per_machine=odd)  # type: ignore[arg-type]
     with pytest.raises(ff.OptionTypeError, match="on_head must be"):
-        ff.fleet.Fleet("auto", on_head=1)  # type: ignore[arg-type]
-    for only in ({"agents_per_machine": 2}, {"on_head": True}):
-        with pytest.raises(ff.OptionError, match="a local fleet has agents=, got"):
-            ff.fleet.Fleet("local", **only)
+        ff.fleet.Fleet.on_ray(on_head=1)  # type: ignore[arg-type]
+    for only in ("agents_per_machine", "on_head", "host", "runtime_env", "detached", "orphan_after"):
+        with pytest.raises(TypeError, match=only):
+            ff.fleet.Fleet(**{only: 1})  # type: ignore[arg-type]
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ff.FreshframeError, match=r"pip install 'freshframe\[ray\]'"):
-        ff.fleet.Fleet("auto")
+        ff.fleet.Fleet.on_ray()

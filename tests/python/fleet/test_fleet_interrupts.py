@@ -128,7 +128,7 @@ def test_a_send_that_is_interrupted_leaves_whole_messages() -> None:
 
 
 def test_an_interrupted_call_is_done_whole_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    with ff.fleet.Fleet("local") as fleet:
+    with ff.fleet.Fleet() as fleet:
         waits = iter([KeyboardInterrupt])
 
         def wait(self: threading.Event, timeout: float | None = None) -> bool:
@@ -158,10 +158,10 @@ def test_a_forked_child_is_refused_and_harms_nothing() -> None:
         import freshframe as ff
 
         warnings.filterwarnings("ignore", ".*fork", DeprecationWarning)  # 3.12 warns of forks beside threads
-        fleet = ff.fleet.Fleet("local", name="yard")
+        fleet = ff.fleet.Fleet(name="yard")
         reader = fleet.reader("ticks")
         page = fleet.serve()
-        fleet.add("cam", fleet_builds.ticks, "ticks:0.01")
+        fleet.add("cam", "ticks:0.01", fleet_builds.ticks)
         reader.get(100)
         read, write = os.pipe()
         child = os.fork()
@@ -182,7 +182,7 @@ def test_a_forked_child_is_refused_and_harms_nothing() -> None:
         for _ in range(20):
             reader.get(100)
         fleet.close()
-        with ff.fleet.Fleet("local", name="yard") as again:
+        with ff.fleet.Fleet(name="yard") as again:
             print("again", flush=True)
         os.write(write, b"x")
         os.waitpid(child, 0)
@@ -211,14 +211,14 @@ class Waiting(logging.Handler):
 
 
 def test_a_log_handler_that_waits_stops_no_renewal() -> None:
-    with ff.fleet.Fleet("local") as fleet:
+    with ff.fleet.Fleet() as fleet:
         handler = Waiting(fleet)
         logger = logging.getLogger("user")
         logger.addHandler(handler)
         try:
             reader = fleet.reader("ticks")
-            fleet.add("loud", fleet_builds.logs_and_raises, "x")
-            fleet.add("cam", fleet_builds.ticks, "ticks:0.02")
+            fleet.add("loud", "x", fleet_builds.logs_and_raises)
+            fleet.add("cam", "ticks:0.02", fleet_builds.ticks)
             until(lambda: handler.gate.arrived, "the first line")
             seqs = [reader.get(100).seq for _ in range(50)]
             handler.gate.open()
@@ -251,7 +251,7 @@ hanging = shared_fleet(start_timeout=0.3)
 
 
 def test_a_build_that_returns_too_late_is_not_used_and_the_next_start_works(hanging: ff.fleet.Fleet) -> None:
-    hanging.add("cam", fleet_builds.slow_to_build_once, "0.8")
+    hanging.add("cam", "0.8", fleet_builds.slow_to_build_once)
     until(lambda: "cam" in told(hanging, "no start within"), "the failure")
     until_state(hanging, "cam", "running")
     assert hanging.stats().cameras["cam"].starts > 1
@@ -262,7 +262,7 @@ def test_a_build_that_hangs_fails_and_others_start(hanging: ff.fleet.Fleet) -> N
     hanging.add_many(bad, fleet_builds.slow_to_build)
     until(lambda: bad.keys() <= told(hanging, "no start within 0.3 s"), "the failure of each")
     assert told(hanging, "in slow_to_build at")
-    hanging.add("sound", fleet_builds.ticks, "ticks:0.05")
+    hanging.add("sound", "ticks:0.05", fleet_builds.ticks)
     until_state(hanging, "sound", "running")
     until(lambda: told(hanging, "its build of an earlier start has not returned"), "a second start")
 
@@ -283,9 +283,9 @@ def test_a_module_whose_import_hangs_holds_up_its_own_cameras_only(
     for agent in hanging.stats().agents.values():  # the next one knows the folder
         os.kill(process_of(hanging, agent.name), signal.SIGKILL)
     build = importlib.import_module("slow_to_import").build
-    hanging.add("slow", build, "ticks:0.05")
+    hanging.add("slow", "ticks:0.05", build)
     until(lambda: "slow" in told(hanging, "no start within 0.3 s"), "the failure")
-    hanging.add("quick", fleet_builds.ticks, "ticks:0.05")
+    hanging.add("quick", "ticks:0.05", fleet_builds.ticks)
     until_state(hanging, "quick", "running")
     ready.touch()
     until_state(hanging, "slow", "running")
@@ -295,12 +295,14 @@ def test_an_exclusive_camera_whose_start_hangs_is_told_and_starts_again_when_it_
     hanging: ff.fleet.Fleet, tmp_path: Path
 ) -> None:
     deaths = hanging.stats().agents["agent0"].deaths
-    hanging.add("beside", fleet_builds.ticks, "ticks:0.05")
+    hanging.add("beside", "ticks:0.05", fleet_builds.ticks)
     until_state(hanging, "beside", "running")
-    hanging.add("gate", fleet_builds.hangs_at_start, str(tmp_path / "go on"), exclusive=True)
+    hanging.add("gate", str(tmp_path / "go on"), fleet_builds.hangs_at_start, exclusive=True)
     until_state(hanging, "gate", "failed")
     camera = hanging.stats().cameras["gate"]
-    assert re.search(r"no start within 0.3 s: .*; it has no other start before its agent agent0", camera.why)
+    assert re.search(
+        r"no start within 0.3 s: .*; it has no other start before its agent agent0", camera.reason
+    )
     assert camera.starts == 1
     assert told(hanging, "failed: no start within") >= {"gate"}
     (tmp_path / "go on").touch()

@@ -47,8 +47,8 @@ def ended(fleet: ff.fleet.Fleet, name: str) -> CameraStats:
 
 def test_what_a_camera_makes_is_kept_or_counted_with_its_cause(fleet: ff.fleet.Fleet) -> None:
     reader = fleet.reader("ticks")
-    fleet.add("quick", fleet_builds.bursts, "5000")
-    fleet.add("slow", fleet_builds.ticks, "ticks:0.001:50")
+    fleet.add("quick", "5000", fleet_builds.bursts)
+    fleet.add("slow", "ticks:0.001:50", fleet_builds.ticks)
     quick, slow = ended(fleet, "quick"), ended(fleet, "slow")
     assert quick.produced == quick.kept + quick.dropped == 5000
     assert quick.drops.get("queue_full", 0) > 0
@@ -66,7 +66,7 @@ def test_results_that_are_too_large_are_told_and_counted(
     fleet: ff.fleet.Fleet, caplog: pytest.LogCaptureFixture
 ) -> None:
     reader = fleet.reader("bytes")
-    fleet.add("cam", fleet_builds.sizes, f"{9 << 20},10,{9 << 20},10")
+    fleet.add("cam", f"{9 << 20},10,{9 << 20},10", fleet_builds.sizes)
     first, second = reader.get(100), reader.get(100)
     assert (len(first.value), first.dropped, first.ordinal) == (10, 1, 1)
     assert (len(second.value), second.dropped, second.ordinal) == (10, 1, 3)
@@ -79,7 +79,7 @@ def test_results_that_are_too_large_are_told_and_counted(
 
 def test_a_result_that_cannot_be_pickled_is_counted(fleet: ff.fleet.Fleet) -> None:
     fleet.reader("ticks")
-    fleet.add("cam", fleet_builds.unpicklable, "x")
+    fleet.add("cam", "x", fleet_builds.unpicklable)
     until(lambda: fleet.stats().cameras["cam"].drops.get("failed", 0) > 0, "the failure")
     camera = fleet.stats().cameras["cam"]
     assert camera.produced == camera.kept + camera.dropped
@@ -124,7 +124,7 @@ def test_the_state_of_counts_is_made_anew_only_for_starts_that_have_grown() -> N
 
 
 def test_a_rolling_drain_loses_no_frame_that_is_not_counted() -> None:
-    with ff.fleet.Fleet("local", agents=2) as fleet:
+    with ff.fleet.Fleet(agents=2) as fleet:
         until_up(fleet)
         reader = fleet.reader("frames")
         fleet.add_many({f"cam{number}": "0.02" for number in range(4)}, fleet_builds.broadcast)
@@ -159,7 +159,7 @@ def test_a_rolling_drain_loses_no_frame_that_is_not_counted() -> None:
 
 def test_the_ordinals_of_a_reader_explain_every_gap(fleet: ff.fleet.Fleet) -> None:
     reader = fleet.reader("ticks")
-    fleet.add("cam", fleet_builds.ticks, "ticks:0")
+    fleet.add("cam", "ticks:0", fleet_builds.ticks)
     until(lambda: fleet.stats().readers[0].outbox_full > 100, "a full outbox")
     before: Any = None
     gaps = 0
@@ -174,7 +174,7 @@ def test_the_ordinals_of_a_reader_explain_every_gap(fleet: ff.fleet.Fleet) -> No
 
 def test_a_named_reader_comes_back_to_what_it_had_not_delivered(fleet: ff.fleet.Fleet) -> None:
     reader = fleet.reader("ticks", name="saver")
-    fleet.add("cam", fleet_builds.ticks, "ticks:0.001:300")
+    fleet.add("cam", "ticks:0.001:300", fleet_builds.ticks)
     first = [reader.get(100).seq for _ in range(20)]
     with pytest.raises(ff.StateError, match="the reader 'saver' is open"):
         fleet.reader("ticks", name="saver")
@@ -192,7 +192,7 @@ def test_a_batch_that_fails_gives_its_results_back(
     fleet: ff.fleet.Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reader = fleet.reader("ticks")
-    fleet.add("cam", fleet_builds.ticks, "ticks:0.001:100")
+    fleet.add("cam", "ticks:0.001:100", fleet_builds.ticks)
     get, calls = reader.get, iter(range(1000))
 
     def interrupted(timeout: float | None = None) -> Any:
@@ -202,9 +202,9 @@ def test_a_batch_that_fails_gives_its_results_back(
 
     monkeypatch.setattr(reader, "get", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        next(reader.batches(10, max_wait=50, arrow=False))
+        next(reader.batches(10, max_wait=50))
     balance(fleet)
-    batch = next(reader.batches(100, max_wait=50, arrow=False))
+    batch = next(reader.batches(100, max_wait=50))
     assert [sample.seq for sample in batch] == list(range(100))
 
 

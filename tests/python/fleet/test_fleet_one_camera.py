@@ -28,7 +28,7 @@ LONG = 8192 + 100  # letters: with the note about those that were left out
 @pytest.fixture
 def fleet(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[ff.fleet.Fleet]:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    with ff.fleet.Fleet("local", agents=2) as fleet:
+    with ff.fleet.Fleet(agents=2) as fleet:
         until_up(fleet)
         yield fleet
 
@@ -85,7 +85,7 @@ def dies(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
 def test_the_first_crash_finds_its_camera_and_accuses_no_other(fleet: ff.fleet.Fleet, end: str) -> None:
     fleet.add_many({f"good{number}": "ticks:0.02" for number in range(6)}, fleet_builds.ticks)
     until(lambda: fleet.stats().states() == {"running": 6}, "the good cameras")
-    fleet.add("bad", dies, end)
+    fleet.add("bad", end, dies)
     until(lambda: fleet.stats().cameras["bad"].crashes >= 1, "the first crash")  # a busy machine may miss it
     stats = fleet.stats()
     assert [name for name, camera in stats.cameras.items() if camera.crashes] == ["bad"]
@@ -111,11 +111,11 @@ def raises_much(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
 def test_an_exception_without_an_end_is_cut_before_anything_reads_it(
     fleet: ff.fleet.Fleet, caplog: pytest.LogCaptureFixture
 ) -> None:
-    fleet.add("bad", raises_much, "x")
+    fleet.add("bad", "x", raises_much)
     until(lambda: fleet.stats().cameras["bad"].state == "failed", "the failure")
     stats = fleet.stats()
-    assert len(stats.cameras["bad"].why) < LONG
-    assert "letters left out" in stats.cameras["bad"].why
+    assert len(stats.cameras["bad"].reason) < LONG
+    assert "letters left out" in stats.cameras["bad"].reason
     assert max(len(event.text) for event in stats.events) < LONG + 100
     assert not [event for event in stats.events if "was paused" in event.text]
 
@@ -130,7 +130,7 @@ def logs_much(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
 
 
 def test_log_lines_without_an_end_are_cut(fleet: ff.fleet.Fleet, caplog: pytest.LogCaptureFixture) -> None:
-    fleet.add("chatty", logs_much, "x")
+    fleet.add("chatty", "x", logs_much)
 
     def lines() -> list[str]:
         return [each.getMessage() for each in caplog.records if each.name == "cam"]

@@ -14,7 +14,7 @@ import pytest
 from support import until
 
 import freshframe as ff
-from freshframe.fleet import CameraStats, FleetPage, FleetStats
+from freshframe.fleet import CameraStats, FleetDashboard, FleetStats
 from freshframe.fleet._page import health, page_state
 
 pytestmark = pytest.mark.network
@@ -25,13 +25,13 @@ CAMERA = CameraStats(
     needs={},
     exclusive=False,
     state="running",
-    why="",
-    since=1.0,
+    reason="",
+    state_for=1.0,
     agent="agent0",
     epoch=(1_763_700_000 << 32) + 3,
     starts=3,
     results=10,
-    age=0.1,
+    result_age=0.1,
     sessions=0,
 )
 
@@ -57,13 +57,13 @@ def get(url: str) -> Any:
 
 def test_the_page_and_its_state_are_served() -> None:
     """Also after a while, with the changes; the server ends with the fleet."""
-    with ff.fleet.Fleet("local", agents=1) as fleet:
+    with ff.fleet.Fleet(agents=1) as fleet:
         page = fleet.serve()
         assert b"fleet.js" in get(page.url)
         state = json.loads(get(page.url + "api/fleet"))
         assert state["name"] == fleet.name
         assert state["cameras"] == {}
-        fleet.add("gate", build, "demo:circles?size=64x48&fps=20")
+        fleet.add("gate", "demo:circles?size=64x48&fps=20", build)
         url = page.url + "api/fleet"
         until(
             lambda: json.loads(get(url))["cameras"].get("gate", {}).get("results"), "a result of the camera"
@@ -80,7 +80,7 @@ def test_the_page_and_its_state_are_served() -> None:
 def test_health_fails_while_the_controller_stands_still_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its lock may be held meanwhile: the page does not wait for it."""
     monkeypatch.setattr("freshframe.fleet._page._STALLED", 0.5)
-    with ff.fleet.Fleet("local", agents=1) as fleet:
+    with ff.fleet.Fleet(agents=1) as fleet:
         page = fleet.serve()
         health = page.url + "healthz"
         until(lambda: get(health) == b"0 of 0 cameras run\n", "a sound fleet")
@@ -93,14 +93,14 @@ def test_health_fails_while_the_controller_stands_still_and_says_so(monkeypatch:
 def test_health_fails_when_a_controller_far_away_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("freshframe.fleet._page._STALLED", 0.2)
     gone = threading.Event()
-    with ff.fleet.Fleet("local", agents=1) as fleet:
+    with ff.fleet.Fleet(agents=1) as fleet:
 
         def stats() -> FleetStats:
             if gone.is_set():
                 raise ff.StateError("no controller at http://me:secret@head:1")
             return fleet.stats()
 
-        with FleetPage(stats, "127.0.0.1", 0, None) as page:
+        with FleetDashboard(stats, "127.0.0.1", 0, None) as page:
             assert status(page.url + "healthz") == 200
             gone.set()
             until(lambda: status(page.url + "healthz") == 503, "the end of the controller")
@@ -143,7 +143,7 @@ def test_epochs_are_texts_that_javascript_can_hold() -> None:
 
 def test_health_fails_while_a_camera_does_not_run() -> None:
     """And says which, and why."""
-    failed = replace(CAMERA, state="failed", why="401 Unauthorized")
+    failed = replace(CAMERA, state="failed", reason="401 Unauthorized")
     assert health(stats(CAMERA)) == (True, "1 of 1 cameras run")
     starting = replace(CAMERA, name="new", state="starting")
     assert health(stats(CAMERA, starting)) == (True, "1 of 2 cameras run, 1 starting")
@@ -165,13 +165,13 @@ def test_health_fails_while_a_camera_does_not_run() -> None:
 )
 def test_wrong_options_are_refused(options: dict[str, Any], error: type[Exception], match: str) -> None:
     """Before a server is made."""
-    with ff.fleet.Fleet("local", agents=1) as fleet, pytest.raises(error, match=match):
+    with ff.fleet.Fleet(agents=1) as fleet, pytest.raises(error, match=match):
         fleet.serve(**options)
 
 
 def test_a_closed_page_is_gone_and_another_can_be_made() -> None:
     """close() twice is fine."""
-    with ff.fleet.Fleet("local", agents=1) as fleet:
+    with ff.fleet.Fleet(agents=1) as fleet:
         with fleet.serve() as page:
             address = page.url
         page.close()

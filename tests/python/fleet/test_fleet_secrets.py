@@ -58,11 +58,11 @@ def test_nothing_that_a_fleet_shows_or_logs_has_a_password(
         "env": "env:GATE",
         "plain": "env:PLAIN",
     }
-    with ff.fleet.Fleet("local", name="yard") as fleet:
+    with ff.fleet.Fleet(name="yard") as fleet:
         fleet.add_many(urls, fleet_builds.logs_and_raises)
         until(lambda: all(c.starts > 1 for c in fleet.stats().cameras.values()), "second starts")
         until(lambda: len([r for r in caplog.records if "a log line" in r.getMessage()]) >= 4, "log lines")
-        shown = repr(fleet.stats()) + json.dumps(fleet.stats().as_json())
+        shown = repr(fleet.stats()) + json.dumps(fleet.stats().to_dict())
         state = (state_folder / "yard.json").read_text()
         assert "no camera at rtsp://joe:***@10.0.0.7" in shown
         assert "no camera at env:PLAIN" in shown
@@ -74,7 +74,7 @@ def test_nothing_that_a_fleet_shows_or_logs_has_a_password(
 
 def test_a_wrong_csv_file_is_told_without_its_passwords(tmp_path: Path) -> None:
     file = tmp_path / "cameras.csv"
-    with ff.fleet.Fleet("local") as fleet:
+    with ff.fleet.Fleet() as fleet:
         for row in (",rtsp://joe:hunter2@h/a", "rtsp://joe:hunter2@h/a,x,rtsp://joe:hunter2@h"):
             file.write_text(f"name,url,needs\n{row}\n")
             with pytest.raises(ff.OptionError) as caught:
@@ -82,12 +82,12 @@ def test_a_wrong_csv_file_is_told_without_its_passwords(tmp_path: Path) -> None:
             assert "hunter2" not in str(caught.value)
             assert caught.value.__cause__ is None
         with pytest.raises(ff.OptionError, match=r"must have no password in it, got 'rtsp://joe:\*\*\*@h'"):
-            fleet.add("rtsp://joe:hunter2@h", fleet_builds.ticks, "ticks:1")
+            fleet.add("rtsp://joe:hunter2@h", "ticks:1", fleet_builds.ticks)
 
 
 def test_the_file_of_a_fleet_has_its_term_and_no_camera(state_folder: Path) -> None:
-    with ff.fleet.Fleet("local", name="yard") as fleet:
-        fleet.add("gate", fleet_builds.ticks, "ticks:0.05")
+    with ff.fleet.Fleet(name="yard") as fleet:
+        fleet.add("gate", "ticks:0.05", fleet_builds.ticks)
         until(lambda: fleet.stats().cameras["gate"].state == "running", "the camera")
     written = json.loads((state_folder / "yard.json").read_text())
     assert written == {"format": 1, "term": fleet.stats().term}

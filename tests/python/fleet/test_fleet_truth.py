@@ -82,13 +82,13 @@ def health(page: Any) -> tuple[int, str]:
 def test_a_camera_that_nobody_answers_for_is_away_and_says_why(
     fleet: ff.fleet.Fleet, closed_port: int
 ) -> None:
-    fleet.add("dead", fleet_builds.demo, f"rtsp://joe:secret@127.0.0.1:{closed_port}/none")
-    fleet.add("good", fleet_builds.demo, "demo:circles?size=64x48&fps=20")
+    fleet.add("dead", f"rtsp://joe:secret@127.0.0.1:{closed_port}/none", fleet_builds.demo)
+    fleet.add("good", "demo:circles?size=64x48&fps=20", fleet_builds.demo)
     until_state(fleet, "good", "running")
     until_state(fleet, "dead", "away")
     dead = fleet.stats().cameras["dead"]
-    assert "refused" in dead.why
-    assert "secret" not in dead.why
+    assert "refused" in dead.reason
+    assert "secret" not in dead.reason
     assert (dead.produced, dead.frame_age, dead.results) == (0, None, 0)
     assert fleet.stats().states() == {"away": 1, "running": 1}
     with fleet.serve() as page:
@@ -100,17 +100,17 @@ def test_a_camera_that_nobody_answers_for_is_away_and_says_why(
 
 
 def test_a_camera_waits_until_its_first_result(fleet: ff.fleet.Fleet) -> None:
-    fleet.add("silent", silent, "x")
+    fleet.add("silent", "x", silent)
     until_state(fleet, "silent", "waiting")
     until(lambda: fleet.stats().cameras["silent"].fps > 0, "the rate of its frames")
     camera = fleet.stats().cameras["silent"]
-    assert (camera.state, camera.why) == ("waiting", "it has given no result yet")
+    assert (camera.state, camera.reason) == ("waiting", "it has given no result yet")
     assert camera.produced > 0
     assert camera.frame_age is not None
 
 
 def test_a_fleet_that_is_too_slow_counts_what_it_loses_and_says_where(fleet: ff.fleet.Fleet) -> None:
-    fleet.add("slow", slow, "x")
+    fleet.add("slow", "x", slow)
     until(lambda: fleet.stats().saturated(), "the loss")
     stats = fleet.stats()
     camera = stats.cameras["slow"]
@@ -126,7 +126,7 @@ def test_a_fleet_that_is_too_slow_counts_what_it_loses_and_says_where(fleet: ff.
 
 
 def test_what_a_side_branch_leaves_out_is_no_loss(fleet: ff.fleet.Fleet) -> None:
-    fleet.add("gate", side_branch, "x")
+    fleet.add("gate", "x", side_branch)
     until(lambda: fleet.stats().cameras["gate"].produced > 150, "some frames")
     assert fleet.stats().cameras["gate"].drops == {}
     assert fleet.stats().saturated() == {}
@@ -134,8 +134,8 @@ def test_what_a_side_branch_leaves_out_is_no_loss(fleet: ff.fleet.Fleet) -> None
 
 def test_metrics_have_every_camera_agent_and_reader(fleet: ff.fleet.Fleet, closed_port: int) -> None:
     reader = fleet.reader("circles", name='the "log"')
-    fleet.add('ga"rden', fleet_builds.demo, "demo:circles?size=64x48&fps=20")
-    fleet.add("dead", fleet_builds.demo, f"rtsp://127.0.0.1:{closed_port}/none")
+    fleet.add('ga"rden', "demo:circles?size=64x48&fps=20", fleet_builds.demo)
+    fleet.add("dead", f"rtsp://127.0.0.1:{closed_port}/none", fleet_builds.demo)
     reader.get(100)
     until_state(fleet, "dead", "away")
     with fleet.serve() as page, urllib.request.urlopen(page.url + "metrics", timeout=30) as answer:

@@ -53,10 +53,10 @@ def test_an_updated_camera_gives_results_of_its_new_build_and_of_no_older_one_af
     fleet: ff.fleet.Fleet,
 ) -> None:
     with fleet.reader("labels") as reader:
-        fleet.add("gate", functools.partial(labelled, "old"), "first")
+        fleet.add("gate", "first", functools.partial(labelled, "old"))
         assert reader.get(100).value == ("old", "first")
         agent, epoch = fleet.stats().cameras["gate"].agent, fleet.stats().cameras["gate"].epoch
-        fleet.update("gate", functools.partial(labelled, "new"))
+        fleet.update("gate", build=functools.partial(labelled, "new"))
         samples = [reader.get(100)]
         while samples[-1].value[0] == "old":
             assert fleet.stats().cameras["gate"].state in ("running", "waiting")
@@ -64,41 +64,43 @@ def test_an_updated_camera_gives_results_of_its_new_build_and_of_no_older_one_af
         assert samples[-1].value == ("new", "first")
         assert samples[-1].epoch > epoch
         assert fleet.stats().cameras["gate"].agent == agent
-        fleet.update("gate", functools.partial(labelled, "new"), "second")
+        fleet.update("gate", url="second", build=functools.partial(labelled, "new"))
         until(lambda: reader.get(100).value == ("new", "second"), "the other URL")
         assert all(reader.get(100).value == ("new", "second") for _ in range(20))
+        fleet.update("gate", url="third")
+        until(lambda: reader.get(100).value == ("new", "third"), "the same build with a third URL")
 
 
 def test_the_present_run_goes_on_while_a_new_build_fails(fleet: ff.fleet.Fleet) -> None:
     with fleet.reader("ticks") as reader:
-        fleet.add("gate", fleet_builds.ticks, "ticks:0.02")
+        fleet.add("gate", "ticks:0.02", fleet_builds.ticks)
         epoch = reader.get(100).epoch
-        fleet.update("gate", fleet_builds.raises)
+        fleet.update("gate", build=fleet_builds.raises)
         until(lambda: any("no camera at" in event.text for event in fleet.stats().events), "the failure")
         assert {reader.get(100).epoch for _ in range(20)} == {epoch}
         assert fleet.stats().cameras["gate"].state == "running"
-        fleet.update("gate", fleet_builds.ticks)
+        fleet.update("gate", build=fleet_builds.ticks)
         until(lambda: reader.get(100).epoch > epoch, "the good build")
 
 
 def test_a_camera_that_has_failed_starts_with_its_new_build(fleet: ff.fleet.Fleet) -> None:
-    fleet.add("gate", fleet_builds.raises, "ticks:0.02")
+    fleet.add("gate", "ticks:0.02", fleet_builds.raises)
     until_state(fleet, "gate", "failed")
-    fleet.update("gate", fleet_builds.ticks)
+    fleet.update("gate", build=fleet_builds.ticks)
     until_state(fleet, "gate", "running")
     with pytest.raises(ff.StateError, match="no camera 'other'"):
-        fleet.update("other", fleet_builds.ticks)
+        fleet.update("other", build=fleet_builds.ticks)
 
 
 def test_news_of_the_old_build_says_nothing_of_the_outputs_of_the_new_one(
     fleet: ff.fleet.Fleet, tmp_path: Path
 ) -> None:
     controller: Any = fleet._controller
-    fleet.add("gate", functools.partial(labelled, "old"), "ticks:0.02")
+    fleet.add("gate", "ticks:0.02", functools.partial(labelled, "old"))
     until_state(fleet, "gate", "running")
     camera = fleet.stats().cameras["gate"]
     run = controller.parts.cameras.number("gate"), camera.epoch
-    fleet.update("gate", functools.partial(fleet_builds.ticks_after, str(tmp_path / "ready")))
+    fleet.update("gate", build=functools.partial(fleet_builds.ticks_after, str(tmp_path / "ready")))
     until(lambda: fleet.stats().cameras["gate"].starts == 2, "the start of the new build")
     with fleet.reader("ticks") as reader:
         with controller.lock:
@@ -112,7 +114,7 @@ def test_a_build_is_forgotten_with_its_last_camera_and_sent_again(fleet: ff.flee
     controller: Any = fleet._controller
     build = functools.partial(labelled, "again")
     for _ in range(2):
-        fleet.add("gate", build, "x")
+        fleet.add("gate", "x", build)
         until_state(fleet, "gate", "running")
         cameras, builds = controller.parts.cameras, controller.parts.builds
         number = cameras.get(cameras.number("gate")).build
@@ -122,7 +124,7 @@ def test_a_build_is_forgotten_with_its_last_camera_and_sent_again(fleet: ff.flee
         assert number not in builds.numbers()
         assert not any(number in link.builds for link in controller.links)
     fleet.add_many({"a": "x", "b": "x"}, lambda url: labelled("local", url))
-    fleet.add("count", counted, "x")
+    fleet.add("count", "x", counted)
     with fleet.reader("builds") as reader:
         for wanted in (2, 1):  # those of this agent
             until(lambda wanted=wanted: reader.get(100).value == wanted, f"{wanted} builds")  # type: ignore[misc]

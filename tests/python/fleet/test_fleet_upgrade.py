@@ -90,7 +90,7 @@ def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Code]:
 
 @pytest.fixture
 def fleet(code: Code) -> Iterator[ff.fleet.Fleet]:
-    with ff.fleet.Fleet("local", agents=1) as fleet:
+    with ff.fleet.Fleet(agents=1) as fleet:
         yield fleet
         balance(fleet)
 
@@ -116,16 +116,16 @@ def test_an_update_runs_the_new_code_of_changed_modules_and_other_cameras_keep_t
         until_version(reader, "a", (1, 1))
         pid = next(iter(fleet.stats().agents.values())).pid
         module = code.write(2, 1)
-        fleet.update("a", module.build)
+        fleet.update("a", build=module.build)
         tick = until_version(reader, "a", (2, 1))
         assert isinstance(tick, module.Tick)  # the program's own class
         until_version(reader, "b", (1, 1))
         module = code.write(2, 3)  # only what is imported within a function
-        fleet.update("a", module.build)
+        fleet.update("a", build=module.build)
         until_version(reader, "a", (2, 3))
         fleet.remove("b")
         until(lambda: "b" not in fleet.stats().cameras, "the end of the old camera")
-        fleet.add("b", functools.partial(module.build), "x")
+        fleet.add("b", "x", functools.partial(module.build))
         until_version(reader, "b", (2, 3))
         assert next(iter(fleet.stats().agents.values())).pid == pid
 
@@ -133,21 +133,21 @@ def test_an_update_runs_the_new_code_of_changed_modules_and_other_cameras_keep_t
 def test_a_module_that_was_reloaded_is_another_build(fleet: ff.fleet.Fleet, code: Code) -> None:
     with fleet.reader("upgraded") as reader:
         module = code.write(1, 1)
-        fleet.add("a", module.build, "x")
+        fleet.add("a", "x", module.build)
         until_version(reader, "a", (1, 1))
         (code.folder / "upgraded_helper.py").write_text("VERSION = 2\n")
         importlib.reload(sys.modules["upgraded_helper"])
-        fleet.update("a", module.build)  # the same function
+        fleet.update("a", build=module.build)  # the same function
         until_version(reader, "a", (1, 2))
 
 
 def test_a_failure_in_sent_code_shows_its_lines(fleet: ff.fleet.Fleet, code: Code) -> None:
     with fleet.reader("upgraded") as reader:
-        fleet.add("a", code.write(1, 1).build, "x")
+        fleet.add("a", "x", code.write(1, 1).build)
         until_version(reader, "a", (1, 1))
     code.write(2, 2)
     (code.folder / "upgraded_cameras.py").write_text("def build(url):\n    raise ValueError('of today')\n")
-    fleet.update("a", code.imported("upgraded_cameras").build)
+    fleet.update("a", build=code.imported("upgraded_cameras").build)
     until(
         lambda: any("failed: ValueError: of today" in event.text for event in fleet.stats().events),
         lambda: f"the failure: {fleet.stats().events}",

@@ -38,10 +38,10 @@ class Hasty(ff.fleet.Fleet):
 
 def test_results_expire_and_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    with Hasty("local") as fleet:
+    with Hasty() as fleet:
         until_up(fleet)
         reader = fleet.reader("ticks")
-        fleet.add("cam", fleet_builds.ticks, "ticks:0.001")
+        fleet.add("cam", "ticks:0.001", fleet_builds.ticks)
         until(lambda: fleet.stats().readers[0].expired > 0, lambda: f"results that expire: {fleet.stats()}")
         balance(fleet)
         counts = fleet.stats().readers[0]
@@ -81,7 +81,7 @@ def pause(yard: Yard, fleet: ff.fleet.Fleet, *, until_all_end: bool) -> float:
     """
     agents = fleet.stats().agents
     pids = [process_of(fleet, agent) for agent in agents]
-    began = time.monotonic() - max(agent.silent for agent in agents.values())
+    began = time.monotonic() - max(agent.silent_for for agent in agents.values())
     os.kill(yard.controller.pid, signal.SIGSTOP)
     try:
         if until_all_end:

@@ -215,7 +215,7 @@ def test_the_page_and_the_metrics_have_the_counters_of_a_publisher() -> None:
     pipeline = ff.Pipeline("yard")
     camera = pipeline.add(ff.open("demo:circles?size=64x48&fps=30"), name="scene")
     pipeline.add(ff.Publish(f"udp://127.0.0.1:{free_port()}"), camera, name="sent")
-    with pipeline.serve() as page, pipeline.start():
+    with pipeline.serve() as page, pipeline:
         until(lambda: counts(pipeline).sent, lambda: f"nothing was sent: {counts(pipeline)}")
         nodes = {node["name"]: node for node in request(page.url, "/api/state").json()["nodes"]}
         metrics = request(page.url, "/metrics").text

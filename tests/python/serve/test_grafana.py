@@ -48,10 +48,10 @@ def test_every_metric_and_label_of_the_board_is_served() -> None:
 
 
 def test_every_metric_and_label_of_the_fleets_board_is_served() -> None:
-    with ff.fleet.Fleet("local") as fleet, fleet.serve() as page:
-        fleet.add("gate", fleet_builds.demo, "demo:circles?fps=30&size=64x64")
+    with ff.fleet.Fleet() as fleet, fleet.serve() as page:
+        fleet.add("gate", "demo:circles?fps=30&size=64x64", fleet_builds.demo)
         with fleet.reader("circles"):
-            until(lambda: b"camera_age_seconds{" in metrics(page), "a result of the camera")
+            until(lambda: b"camera_result_age_seconds{" in metrics(page), "a result of the camera")
             check(FLEET, metrics(page).decode())
 
 

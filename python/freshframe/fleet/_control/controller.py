@@ -288,15 +288,16 @@ class Controller:
         parts.readers.check()
         parts.kept.change()
 
-    def update(self, name: str, build: int, url: str | None) -> None:
-        """Gives a camera another build, and perhaps another address."""
+    def update(self, name: str, build: int | None, url: str | None) -> None:
+        """Gives a camera another build, another address, or both."""
         self.call(lambda: self._update(name, build, url))
 
-    def _update(self, name: str, build: int, url: str | None) -> None:
+    def _update(self, name: str, build: int | None, url: str | None) -> None:
         parts, number = self.parts, self._number(name)
-        parts.builds.check(build)
         known = parts.cameras.get(number)
         assert known is not None
+        build = known.build if build is None else build
+        parts.builds.check(build)
         parts.builds.use(build)
         self.actions.release_build(known.build)
         known.build = build

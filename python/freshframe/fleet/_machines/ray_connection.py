@@ -40,7 +40,7 @@ def load_ray(where: str) -> Any:
         return importlib.import_module("ray")
     except ImportError as error:
         raise MissingPackageError(
-            f'a fleet on a cluster needs Ray ({error}): {parts.install("ray")}. Fleet("local") needs none',
+            f"a fleet on a cluster needs Ray ({error}): {parts.install('ray')}. Fleet(agents=2) needs none",
             name="ray",
         ) from error
 
@@ -57,8 +57,8 @@ def checked_address(where: str) -> str:
     if where == "auto" or (colon and host and port.isdecimal() and 0 < int(port) < 1 << 16):
         return where
     raise OptionError(
-        'a fleet runs "local" (processes of this program), or on the Ray cluster "auto" (RAY_ADDRESS) or '
-        f'"HOST:PORT", got {_check.shown(where)}'
+        'the address of a Ray cluster must be "auto" (RAY_ADDRESS) or "HOST:PORT", '
+        f"got {_check.shown(where)}; a fleet on this machine alone is Fleet(agents=2)"
     )
 
 
@@ -116,7 +116,7 @@ class RayConnection:
             raise _refuse_client(f"RAY_ADDRESS is {address!r}")
         refused = (
             f"cannot connect to the Ray cluster {address!r}: {{}}. `ray start --head` begins one, and "
-            'Fleet("local") needs none'
+            "Fleet(agents=2) needs none"
         )
         options: dict[str, Any] = {}
         if address != "auto":

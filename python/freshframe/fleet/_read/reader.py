@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
 import time
 from collections import deque
@@ -22,7 +21,6 @@ from ..._errors import (
     ReadTimeoutError,
     StateError,
 )
-from ..._interpreter import parts
 from .results import Result, Results
 
 _SLICE = 0.05  # seconds between two looks for signals
@@ -38,7 +36,7 @@ class FleetSample:
             anew with it.
         seq: Frame number at the source, within the epoch.
         pts: Seconds in the source's own time.
-        time: Unix time of the capture, by the clock of the machine of the fleet's controller, which is the
+        utc: Unix time of the capture, by the clock of the machine of the fleet's controller, which is the
             program's unless the fleet is detached. That of an agent may be another one.
         value: The result.
         dropped: Results of this epoch that are missing since the one before.
@@ -50,7 +48,7 @@ class FleetSample:
     epoch: int
     seq: int
     pts: float
-    time: float
+    utc: float
     value: Any
     dropped: int
     ordinal: int
@@ -59,7 +57,7 @@ class FleetSample:
     @property
     def age(self) -> float:
         """Seconds since the capture."""
-        return time.time() - self.time
+        return time.time() - self.utc
 
 
 class FleetReader(ClosedByWith):
@@ -195,28 +193,23 @@ class FleetReader(ClosedByWith):
         except EndOfStreamError:
             raise StopIteration from None
 
-    def batches(self, n: int, *, max_wait: float = 0.2, arrow: bool | None = None) -> Iterator[Any]:
-        """Results in batches, until the fleet is closed.
+    def batches(self, n: int, *, max_wait: float = 0.2) -> Iterator[list[FleetSample]]:
+        """Results in lists, until the fleet is closed.
 
         Args:
-            n: The most results of one batch.
-            max_wait: Seconds from a batch's first result until it is given, full or not.
-            arrow: True: ``pyarrow.Table`` with the columns camera, epoch, seq, pts, time, dropped and value,
-                which is a pickle. False: lists of FleetSample. None: tables where pyarrow is installed.
+            n: The most results of one list.
+            max_wait: Seconds from a list's first result until it is given, full or not.
 
         Raises:
-            FreshframeError: ``arrow=True`` without pyarrow.
             OptionError: An option is out of range.
             OptionTypeError: An option is of the wrong type.
         """
         if _check.integer("n", n) < 1:
             raise OptionError(f"n must be at least 1, got {n}")
         max_wait = _check.seconds("max_wait", max_wait)
-        if arrow is not None:
-            _check.flag("arrow", arrow)
-        return self._in_batches(n, max_wait, _tables(arrow))
+        return self._in_batches(n, max_wait)
 
-    def _in_batches(self, n: int, max_wait: float, form: Callable[[list[FleetSample]], Any]) -> Iterator[Any]:
+    def _in_batches(self, n: int, max_wait: float) -> Iterator[list[FleetSample]]:
         while True:
             batch: list[FleetSample] = []
             self._gathering = batch
@@ -226,7 +219,6 @@ class FleetReader(ClosedByWith):
                 with contextlib.suppress(ReadTimeoutError, EndOfStreamError):
                     while len(batch) < n:
                         batch.append(self.get(max(0.0, until - time.monotonic())))
-                shaped = form(batch)
             except EndOfStreamError:
                 return
             except BaseException:
@@ -234,7 +226,7 @@ class FleetReader(ClosedByWith):
                 raise
             finally:
                 self._gathering = None
-            yield shaped
+            yield batch
 
     def close(self) -> None:
         """Ends the reading. Its outboxes end; the outboxes of a named reader go on filling. Idempotent."""
@@ -245,32 +237,3 @@ class FleetReader(ClosedByWith):
     def __reduce__(self) -> Any:
         """Refuses."""
         raise FreshframeError("a FleetReader cannot be pickled: it belongs to its fleet's program")
-
-
-def _tables(arrow: bool | None) -> Callable[[list[FleetSample]], Any]:
-    if arrow is False:
-        return list
-    try:
-        pyarrow: Any = importlib.import_module("pyarrow")
-    except ImportError:
-        if arrow:
-            raise FreshframeError(
-                f"tables need pyarrow: {parts.install('pyarrow')}, or arrow=False"
-            ) from None
-        return list
-
-    def table(batch: list[FleetSample]) -> Any:
-        columns = {
-            name: [getattr(sample, name) for sample in batch]
-            for name in ("camera", "epoch", "seq", "pts", "time", "dropped")
-        }
-        columns["value"] = [b"".join(_pickled(sample.value)) for sample in batch]
-        return pyarrow.table(columns)
-
-    return table
-
-
-def _pickled(value: Any) -> tuple[bytes, ...]:
-    import pickle  # noqa: PLC0415
-
-    return (pickle.dumps(value, 5),)

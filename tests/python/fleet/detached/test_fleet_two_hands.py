@@ -6,7 +6,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import importlib.util
-import inspect
 import itertools
 import logging
 import os
@@ -231,22 +230,25 @@ def test_a_sweep_removes_nothing_of_a_fleet_that_begins_meanwhile(
     fleets[0].close()
 
 
-@pytest.mark.parametrize("where", ["local", "auto"])
+@pytest.mark.parametrize("kind", ["local", "ray"])
 def test_a_made_up_name_never_comes_again_even_with_the_same_process_id(
-    monkeypatch: pytest.MonkeyPatch, where: str
+    monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     monkeypatch.setattr(os, "getpid", lambda: 1)  # as in many containers
-    options = {
-        name: each.default
-        for name, each in inspect.signature(ff.fleet.Fleet.__init__).parameters.items()
-        if each.kind is each.KEYWORD_ONLY
-    }
+    ray = dict.fromkeys(("agents_per_machine", "on_head", "host", "runtime_env", "name"))
     names: set[str] = set()
     for _ in range(3):  # programs
         spec: Any = importlib.util.find_spec("freshframe.fleet._plan")
         program = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(program)
-        names |= {program.plan_of(where, **options).setup.name for _ in range(2)}
+        limits = program.Limits(65.0, 120.0, 30.0, 256 << 20)
+        for _ in range(2):
+            if kind == "local":
+                names.add(program.local_setup(None, limits).name)
+            else:
+                names.add(
+                    program.ray_plan("auto", limits, **ray, detached=False, orphan_after=300.0).setup.name
+                )
     assert len(names) == 6
     assert all(kept._MADE_UP.fullmatch(name) for name in names)  # so that they are swept
 
@@ -480,7 +482,7 @@ def test_no_page_outlives_its_fleet(monkeypatch: pytest.MonkeyPatch) -> None:
         life.close()  # of another thread
         return SimpleNamespace(close=lambda: closed.append("page"))
 
-    monkeypatch.setattr(_fleet, "FleetPage", make)
+    monkeypatch.setattr(_fleet, "FleetDashboard", make)
     with pytest.raises(ff.StateError, match="the fleet was closed"):
         life.serve("127.0.0.1", 0, None)
     assert closed == ["controller", "page"]

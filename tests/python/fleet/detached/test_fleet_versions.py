@@ -78,7 +78,7 @@ def fleet_of(program: RemoteController) -> ff.fleet.Fleet:
     ("call", "not_this"),
     [
         (lambda program: program.add_build(b"", b""), "add or update cameras"),
-        (lambda program: fleet_of(program).update("gate", max), "add or update cameras"),
+        (lambda program: fleet_of(program).update("gate", build=max), "add or update cameras"),  # type: ignore[arg-type]
         (lambda program: program.add([("door", "x", {})], 0, False), "add cameras"),
         (lambda program: program.update("gate", 0, None), "change the build of a camera"),
         (lambda program: program.open_reader("ticks"), "read results"),
@@ -128,13 +128,13 @@ def test_a_program_whose_requests_are_not_known_is_refused(yard: Yard, hello: di
 
 def test_statistics_of_another_version_may_have_more_and_fewer_names() -> None:
     empty = FleetStats("yard", 7, {}, {}, [], [FleetEvent(1.0, "a", "up")])
-    plain = empty.as_json()
+    plain = empty.to_dict()
     camera = {"name": "gate", "state": "running", "colour": "red"}
     plain |= {"cameras": {"gate": camera}, "weather": "fine", "readers": [{"output": "ticks"}]}
     stats = stats_of(plain)
     assert stats.events == empty.events
     assert stats.states() == {"running": 1}
-    assert (stats.cameras["gate"].url, stats.cameras["gate"].age) == ("", None)
+    assert (stats.cameras["gate"].url, stats.cameras["gate"].result_age) == ("", None)
     assert stats.readers[0].delivered == 0
 
 
@@ -142,7 +142,17 @@ def test_what_all_versions_are_told_is_the_same_until_the_border_has_another_num
     """A name that goes or changes its meaning is missed by programs of before: BORDER + 1 then."""
     names = {kind: {each.name for each in dataclasses.fields(kind)} for kind in (AgentStats, CameraStats)}
     assert channel.BORDER == 1
-    assert names[AgentStats] >= {"name", "labels", "state", "why", "draining", "pid", "cameras", "load"}
-    assert names[CameraStats] >= {"name", "url", "state", "why", "agent", "epoch", "starts", "results", "age"}
+    assert names[AgentStats] >= {"name", "labels", "state", "reason", "draining", "pid", "cameras", "load"}
+    assert names[CameraStats] >= {
+        "name",
+        "url",
+        "state",
+        "reason",
+        "agent",
+        "epoch",
+        "starts",
+        "results",
+        "result_age",
+    }
     assert {each.name for each in dataclasses.fields(FleetReaderStats)} >= {"output", "delivered", "waiting"}
     assert {"look", "check_open", "drain", "move", "remove", "shut_down"} <= channel.FOR_ALL

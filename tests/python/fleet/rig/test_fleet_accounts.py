@@ -170,7 +170,7 @@ def test_the_last_counters_are_those_after_the_last_record_of_each_run() -> None
         if len(asked) == 3:  # the renewal that has it comes between two looks
             results.end_outbox(run, np.array([(run[1], 5, 0, 0, 0, 5, 0, run[0], 1)], OUTBOX), "agent0")
         reported = results.totals().reported
-        return SimpleNamespace(cameras={}, readers=[], as_json=lambda: {"reported": reported})
+        return SimpleNamespace(cameras={}, readers=[], to_dict=lambda: {"reported": reported})
 
     fleet: Any = SimpleNamespace(stats=stats)
     assert _empty(fleet, [results.books]) == {"reported": 5, "dropped": {}}
@@ -182,7 +182,7 @@ def test_cameras_are_added_so_that_no_reader_ends_before_one_of_its_kind_is_ther
     kinds: dict[str, Any] = {}
     started: set[Any] = set()
 
-    def add(name: str, build: Any, url: str, *, exclusive: bool = False, needs: Any = None) -> None:
+    def add(name: str, url: str, build: Any, *, exclusive: bool = False, needs: Any = None) -> None:
         kinds[name] = build
         if needs is None:  # at once
             started.add(build)

@@ -58,7 +58,7 @@ def shared_fleet(**options: Any) -> Any:
     def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ff.fleet.Fleet]:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
-            fleet = ff.fleet.Fleet("local", **options)
+            fleet = ff.fleet.Fleet(**options)
         with fleet:
             until_up(fleet)
             yield fleet

@@ -32,12 +32,12 @@ class _Controller(Controller):
 
 
 class GuardedFleet(ff.fleet.Fleet):
-    """Fleet("local") with guards."""
+    """A Fleet of this machine with guards."""
 
     def __init__(self, agents: int = 2, *, guarded: int = 0) -> None:
         """`guarded`: the first agent that gets its guard at once; the others get theirs by start_guard()."""
         self.guards: dict[str, subprocess.Popen[bytes]] = {}
-        super().__init__("local", agents=agents)
+        super().__init__(agents)
         for number in range(guarded, agents):
             self.start_guard(f"agent{number}")
 

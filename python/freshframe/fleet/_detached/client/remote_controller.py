@@ -112,8 +112,8 @@ class RemoteController:
         """Adds cameras (name, address, needs)."""
         self._ask("add", [(name, url, dict(needs)) for name, url, needs in cameras], build, exclusive)
 
-    def update(self, name: str, build: int, url: str | None) -> None:
-        """Gives a camera another build, and perhaps another address."""
+    def update(self, name: str, build: int | None, url: str | None) -> None:
+        """Gives a camera another build, another address, or both."""
         self._ask("update", name, build, url)
 
     def remove(self, name: str) -> None:
@@ -209,7 +209,7 @@ class RemoteController:
 def stats_of(plain: Mapping[str, Any]) -> FleetStats:
     """The statistics of a fleet with another version of freshframe, which travel as plain values with names.
 
-    ``plain``: what FleetStats.as_json() of the other version has told. Names that are not known here are
+    ``plain``: what FleetStats.to_dict() of the other version has told. Names that are not known here are
     left out.
     """
     return _made(

@@ -133,7 +133,7 @@ class Clients:
 
     def _do_look(self, _: socket.socket) -> dict[str, Any]:
         """For programs with another version."""
-        return self._fleet.controller.stats(_STATS_TIMEOUT).as_json()
+        return self._fleet.controller.stats(_STATS_TIMEOUT).to_dict()
 
     def _do_shut_down(self, _: socket.socket) -> None:
         self._shut_down()
