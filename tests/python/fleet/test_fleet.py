@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import re
 import threading
@@ -255,6 +257,58 @@ def test_readers_end_with_the_fleet() -> None:
     assert not thread.is_alive()
     with pytest.raises(ff.EndOfStreamError):
         reader.get(1)
+
+
+def test_poll_never_waits(fleet: ff.fleet.Fleet) -> None:
+    reader = fleet.reader("ticks")
+    assert reader.poll() is None
+    fleet.add("cam", "ticks:0.001:5", fleet_builds.ticks)
+    samples: list[FleetSample] = []
+
+    def has_five() -> bool:
+        if (sample := reader.poll()) is not None:
+            samples.append(sample)
+        return len(samples) == 5
+
+    until(has_five, "five results")
+    assert [sample.seq for sample in samples] == [0, 1, 2, 3, 4]
+    reader.close()
+    with pytest.raises(ff.EndOfStreamError):
+        reader.poll()
+
+
+def test_an_event_loop_gets_all_results_whatever_is_cancelled(fleet: ff.fleet.Fleet) -> None:
+    reader, idle = fleet.reader("ticks"), fleet.reader("ticks")
+    seen: list[int] = []
+
+    async def read() -> None:
+        async for sample in reader:
+            seen.append(sample.seq)
+            if len(seen) == 300:
+                reader.close()
+
+    async def read_in_pieces() -> None:
+        results = aiter(reader)
+        while len(seen) < 100:
+            with contextlib.suppress(asyncio.TimeoutError):
+                seen.append((await asyncio.wait_for(anext(results), 0.003)).seq)
+        while len(seen) < 300:
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(read(), 0.02)
+
+    async def wait_for_nothing() -> None:
+        async for _ in idle:
+            pass
+
+    async def both() -> None:
+        waiting = asyncio.ensure_future(wait_for_nothing())
+        await read_in_pieces()
+        idle.close()  # wakes it
+        await waiting
+
+    fleet.add("cam", "ticks:0.001:300", fleet_builds.ticks)
+    asyncio.run(both())
+    assert seen == list(range(300))
 
 
 def test_batches_are_full_or_not_late(fleet: ff.fleet.Fleet) -> None:

@@ -7,7 +7,7 @@ import contextlib
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from ..._errors import (
     ReadTimeoutError,
     StateError,
 )
+from ..._interpreter import fork
 from .results import Result, Results
 
 _SLICE = 0.05  # seconds between two looks for signals
@@ -182,6 +183,19 @@ class FleetReader(ClosedByWith):
     def _failure_text(self, failure: str) -> str:
         return f"the fleet's controller has failed: {failure}"
 
+    def poll(self) -> FleetSample | None:
+        """The next result, if one is here, or None. Never waits.
+
+        Raises:
+            EndOfStreamError: The fleet was closed, or this reader, and everything that came was read.
+            GraphError: No camera has an output of this name.
+            StateError: The fleet's controller has failed, or this is a forked child of the program.
+        """
+        try:
+            return self.get(0)
+        except ReadTimeoutError:
+            return None
+
     def __iter__(self) -> Iterator[FleetSample]:
         """All results, until the fleet is closed."""
         return self
@@ -192,6 +206,10 @@ class FleetReader(ClosedByWith):
             return self.get()
         except EndOfStreamError:
             raise StopIteration from None
+
+    def __aiter__(self) -> AsyncIterator[FleetSample]:
+        """All results as they arrive, until the fleet is closed. Cancelling loses none."""
+        return _AsTheyArrive(self, self._results)
 
     def batches(self, n: int, *, max_wait: float = 0.2) -> Iterator[list[FleetSample]]:
         """Results in lists, until the fleet is closed.
@@ -237,3 +255,38 @@ class FleetReader(ClosedByWith):
     def __reduce__(self) -> Any:
         """Refuses."""
         raise FreshframeError("a FleetReader cannot be pickled: it belongs to its fleet's program")
+
+
+class _AsTheyArrive:
+    """``async for`` over a reader: the event loop goes on while no result is here."""
+
+    def __init__(self, reader: FleetReader, results: Results) -> None:
+        self._reader = reader
+        self._results = results
+
+    def __aiter__(self) -> _AsTheyArrive:
+        return self
+
+    async def __anext__(self) -> FleetSample:
+        """The next result. Nothing is awaited between taking and returning it, so no result is lost."""
+        try:
+            sample = self._reader.poll()
+            return sample if sample is not None else await self._later()
+        except EndOfStreamError:
+            raise StopAsyncIteration from None
+
+    async def _later(self) -> FleetSample:
+        with fork.loading():
+            import asyncio  # noqa: PLC0415  (programs without an event loop need not load it)
+
+        loop, news = asyncio.get_running_loop(), asyncio.Event()
+
+        def wake() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has been closed since
+                loop.call_soon_threadsafe(news.set)
+
+        with self._results.told_to(wake):
+            while (sample := self._reader.poll()) is None:
+                await news.wait()
+                news.clear()
+            return sample

@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from .._wire import Batch, Records
@@ -62,6 +63,24 @@ class Results:
         self._wants = wants
         self._starved = False  # nothing was pulled, as there was no room
         self._has_news = False  # results have arrived since the reader was woken
+        self._listeners: set[Callable[[], None]] = set()
+
+    def wake(self) -> None:
+        """Wakes all that wait for a change, which has been made. With `changed`."""
+        self.changed.notify_all()
+        for listener in self._listeners:
+            listener()
+
+    @contextlib.contextmanager
+    def told_to(self, listener: Callable[[], None]) -> Iterator[None]:
+        """Calls `listener` after each change, from any thread and with `changed`. It must not wait."""
+        with self.changed:
+            self._listeners.add(listener)
+        try:
+            yield
+        finally:
+            with self.changed:
+                self._listeners.discard(listener)
 
     # ---- the controller's side
 
@@ -107,7 +126,7 @@ class Results:
         if self._has_news:
             self._has_news = False
             with self.changed:
-                self.changed.notify_all()
+                self.wake()
 
     def note(self, records: Records) -> None:
         """Records of outboxes."""
@@ -166,7 +185,7 @@ class Results:
             self.ended = True
             self.error = self.error or error
             self.failure = self.failure or failure
-            self.changed.notify_all()
+            self.wake()
 
     # ---- the reader's side
 
@@ -177,7 +196,7 @@ class Results:
         """
         with self.changed:
             was_closed, self.closed, self.ended = self.closed, True, True
-            self.changed.notify_all()
+            self.wake()
             return not was_closed
 
     def reopen(self) -> None:

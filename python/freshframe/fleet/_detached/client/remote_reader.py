@@ -186,7 +186,7 @@ class RemoteReader(FleetReader):
                     self.results.items.append(result)
                 self._serial = serial
                 self._marks.append((self._accepted, serial))
-            self.results.changed.notify_all()
+            self.results.wake()
 
     def _failure_text(self, failure: str) -> str:
         return f"the reader of {self.output!r} has ended: {failure}"
