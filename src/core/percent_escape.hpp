@@ -22,6 +22,23 @@ inline constexpr std::size_t kPercentEscape = 3;  // bytes
   return static_cast<char>(high * 16 + low);
 }
 
+/// `text` without its escapes. Broken ones stay, and those of bytes that are not `wanted`.
+template <class Wanted>
+[[nodiscard]] std::string percent_decoded(std::string_view text, Wanted&& wanted) {
+  std::string result;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto escaped = percent_escape(text.substr(i));
+    const bool decodes = escaped && wanted(*escaped);
+    result += decodes ? *escaped : text[i];
+    if (decodes) i += kPercentEscape - 1;
+  }
+  return result;
+}
+
+[[nodiscard]] inline std::string percent_decoded(std::string_view text) {
+  return percent_decoded(text, [](char) { return true; });
+}
+
 /// `text` with an escape for each byte but ASCII's letters, digits, '-', '_' and those of `others`.
 [[nodiscard]] inline std::string percent_encoded(std::string_view text, std::string_view others = {}) {
   constexpr std::string_view kHex = "0123456789ABCDEF";

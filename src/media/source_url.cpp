@@ -6,12 +6,12 @@
 
 #include <algorithm>
 #include <cctype>
-#include <charconv>
 #include <cstddef>
 #include <string_view>
 #include <utility>
 
 #include "core/ascii.hpp"
+#include "core/percent_escape.hpp"
 #include "media/masked_url.hpp"
 #include "media/network/address/url.hpp"
 #include "media/pictures/picture_list.hpp"
@@ -99,16 +99,7 @@ bool is_camera(const std::string& url) {
 
 /// "%20" -> " ". The escape of a control character stays, because "%05d" is the number in the names of pictures.
 std::string without_escapes(std::string_view text) {
-  std::string plain;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    unsigned value = 0;
-    const char* const begin = text.data() + i + 1;  // of the two digits
-    const bool escape = text[i] == '%' && i + 2 < text.size() &&
-                        std::from_chars(begin, begin + 2, value, 16).ptr == begin + 2 && value >= ' ';
-    plain += escape ? static_cast<char>(value) : text[i];
-    if (escape) i += 2;
-  }
-  return plain;
+  return core::percent_decoded(text, [](char c) { return static_cast<unsigned char>(c) >= ' '; });
 }
 
 }  // namespace

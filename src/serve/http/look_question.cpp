@@ -116,7 +116,7 @@ std::optional<LookWish> look_wish(std::string_view path) {
   LookWish wish{.json = path.ends_with(kJson)};
   if (!wish.json && !path.ends_with(kJpeg)) return std::nullopt;
   path.remove_suffix(wish.json ? kJson.size() : kJpeg.size());
-  auto name = percent_decoded(path, false);
+  auto name = strictly_decoded(path, false);
   if (!name) return std::nullopt;
   wish.name = *std::move(name);
   return wish;

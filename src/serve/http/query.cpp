@@ -31,6 +31,14 @@ std::optional<Pair> take_pair(std::string_view& query) {
   return std::nullopt;
 }
 
+bool has_broken_escape(std::string_view text) {
+  for (auto at = text.find('%'); at != std::string_view::npos;
+       at = text.find('%', at + core::kPercentEscape)) {
+    if (!core::percent_escape(text.substr(at))) return true;
+  }
+  return false;
+}
+
 std::string list_of(std::initializer_list<std::string_view> names) {
   std::string out;
   for (const auto name : names) out.append(out.empty() ? "" : ", ").append(name);
@@ -39,27 +47,19 @@ std::string list_of(std::initializer_list<std::string_view> names) {
 
 }  // namespace
 
-std::optional<std::string> percent_decoded(std::string_view text, bool plus_is_space) {
-  std::string result;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    char next = text[i];
-    if (next == '+' && plus_is_space) next = ' ';
-    if (next == '%') {
-      const auto escaped = core::percent_escape(text.substr(i));
-      if (!escaped) return std::nullopt;
-      next = *escaped;
-      i += core::kPercentEscape - 1;
-    }
-    if (next == '\0') return std::nullopt;
-    result += next;
-  }
+std::optional<std::string> strictly_decoded(std::string_view text, bool plus_is_space) {
+  if (has_broken_escape(text)) return std::nullopt;
+  std::string spaced(text);
+  if (plus_is_space) std::ranges::replace(spaced, '+', ' ');
+  auto result = core::percent_decoded(spaced);
+  if (result.find('\0') != std::string::npos) return std::nullopt;
   return result;
 }
 
 QueryValue query_value(std::string_view query, std::string_view name) {
   while (const auto pair = take_pair(query)) {
     if (pair->name != name) continue;
-    auto text = percent_decoded(pair->value, true);
+    auto text = strictly_decoded(pair->value, true);
     if (!text) return {.is = Parameter::Unreadable};
     return {.is = Parameter::Read, .text = *std::move(text)};
   }
@@ -86,8 +86,8 @@ Parameter read_number(std::string_view query, std::string_view name, double leas
 std::string fault_of_query(std::string_view query, std::initializer_list<std::string_view> known) {
   std::vector<std::string_view> seen;
   while (const auto pair = take_pair(query)) {
-    const auto name = percent_decoded(pair->name, true);
-    if (!name || !percent_decoded(pair->value, true))
+    const auto name = strictly_decoded(pair->name, true);
+    if (!name || !strictly_decoded(pair->value, true))
       return "an escape of the address is broken: % needs two hexadecimal digits after it, other than 00";
     if (std::ranges::find(known, pair->name) == known.end()) {
       const auto text = "there is no parameter '" + core::utf8_of(*name) + "' here";

@@ -11,7 +11,7 @@
 namespace freshframe::serve {
 
 /// Decodes %41, and + where it is a space. Returns nullopt for a broken escape or a zero byte.
-[[nodiscard]] std::optional<std::string> percent_decoded(std::string_view text, bool plus_is_space);
+[[nodiscard]] std::optional<std::string> strictly_decoded(std::string_view text, bool plus_is_space);
 
 /// A parameter is absent, cannot be read, or has a value. A default replaces an absent one alone.
 enum class Parameter : std::uint8_t { Absent, Unreadable, Read };

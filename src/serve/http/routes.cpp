@@ -150,7 +150,7 @@ std::optional<std::string> picture_port(std::string_view path, std::string_view 
   path.remove_prefix(kPicturePrefix.size());
   if (path.size() < suffix.size()) return std::nullopt;
   path.remove_suffix(suffix.size());
-  return percent_decoded(path, false);
+  return strictly_decoded(path, false);
 }
 
 /// Returns an empty text where the wishes can be met.
@@ -366,7 +366,7 @@ Routed route(const RequestHead& head, const Gate& gate, StateSource& source) {
   const auto question = std::min(head.target.find('?'), head.target.size());
   const auto path = head.target.substr(0, question);
   const auto query = head.target.substr(std::min(question + 1, head.target.size()));
-  if (!percent_decoded(path, false))
+  if (!strictly_decoded(path, false))
     return {.reply = plain(400, "the path has a broken escape: % needs two hexadecimal digits after it")};
   const auto verdict = gate.judge(head, path == kVideoPath);
   if (verdict != Verdict::WrongHost) {

@@ -20,17 +20,6 @@ bool is_rtsp(std::string_view url) {
   return core::lower_case(url.substr(0, kScheme.size())) == kScheme;
 }
 
-/// What is no escape stays as it is.
-std::string percent_decoded(std::string_view text) {
-  std::string result;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto escaped = core::percent_escape(text.substr(i));
-    result += escaped.value_or(text[i]);
-    if (escaped) i += core::kPercentEscape - 1;
-  }
-  return result;
-}
-
 /// A control character would begin another header.
 bool is_clean(std::string_view text) {
   return std::ranges::none_of(text, [](unsigned char c) { return c < ' ' || c == 0x7F; });
@@ -62,9 +51,10 @@ std::optional<Address> parse_address(std::string_view url) {
   if (!parts.user_end) return address;
   const auto user = url.substr(parts.begin, *parts.user_end - parts.begin);
   const auto colon = user.find(':');
-  address.credentials = Credentials{
-      .user = percent_decoded(user.substr(0, colon)),
-      .password = colon == std::string_view::npos ? std::string() : percent_decoded(user.substr(colon + 1))};
+  address.credentials = Credentials{.user = core::percent_decoded(user.substr(0, colon)),
+                                    .password = colon == std::string_view::npos
+                                                    ? std::string()
+                                                    : core::percent_decoded(user.substr(colon + 1))};
   if (!is_clean(address.credentials->user) || !is_clean(address.credentials->password)) return std::nullopt;
   return address;
 }
