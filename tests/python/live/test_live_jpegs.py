@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import socket
 from collections.abc import Callable
@@ -21,8 +22,27 @@ TYPE = b"Content-Type: image/jpeg\r\n"
 PARTS = b"Content-Type: multipart/x-mixed-replace; boundary=edge\r\n"
 
 
+def announced(length: object) -> bytes:
+    return f"Content-Length: {length}\r\n".encode()
+
+
 def length(picture: bytes) -> bytes:
-    return f"Content-Length: {len(picture)}\r\n".encode()
+    return announced(len(picture))
+
+
+# Wrong lengths, by the right one.
+LENGTHS: dict[str, Callable[[int], object]] = {
+    "too-small": lambda size: size // 2,
+    "one-less": lambda size: size - 1,
+    "one-more": lambda size: size + 1,
+    "too-large": lambda size: 3 * size,
+    "huge": lambda _: 10**20,
+    "nought": lambda _: 0,
+    "negative": lambda size: -size,
+    "letters": lambda _: "all",
+    "digits-and-letters": lambda _: "12abc",
+    "nothing": lambda _: "",
+}
 
 
 # The bytes before each picture, by its number, and the type of the answer.
@@ -40,6 +60,13 @@ MANNERS: dict[str, tuple[Before, bytes]] = {
     "no-head": (lambda *_: b"--edge\r\n\r\n", PARTS),
     "a-boundary-alone": (lambda *_: b"edge\r\n\r\n", PARTS),
     "pictures-in-name-of-parts": (lambda *_: b"", PARTS),
+    **{
+        f"length-{name}": (
+            lambda _, jpeg, of=of: b"--edge\r\n" + TYPE + announced(of(len(jpeg))) + b"\r\n",
+            PARTS,
+        )
+        for name, of in LENGTHS.items()
+    },
     "pictures": (lambda *_: b"", b"Content-Type: image/jpeg\r\n"),
     "pictures-without-a-type": (lambda *_: b"", b""),
 }
@@ -71,6 +98,24 @@ def test_pictures_are_read_in_every_manner(name: str) -> None:
     with server, Camera(server.url, reconnect=False) as camera:
         samples = camera.read(5)
     assert [number_of(sample.value) for sample in samples] == list(range(5))
+
+
+@pytest.mark.parametrize(
+    "name", ["usual", "a-preamble", "length-too-small", "length-too-large", "length-letters"]
+)
+def test_a_picture_that_was_cut_off_is_counted_and_the_others_are_shown(name: str) -> None:
+    clip = pictures()
+    frames = [*clip.frames]
+    frames[2] = frames[2][: len(frames[2]) * 3 // 4]
+    server = JpegServer(dataclasses.replace(clip, frames=frames))
+    server.manner = MANNERS[name]
+    with server, Camera(server.url, reconnect=False) as camera:
+        samples = camera.read(6)
+        stats = camera.stats
+        lost = camera.drops("lost") + camera.drops("decode")
+    whole = [number_of(sample.value) for sample in samples if not sample.value.damaged]
+    assert whole[:4] == [0, 1, 3, 4]
+    assert stats.damaged + lost == 1
 
 
 def test_pictures_alone_over_tcp_are_read_from_the_first_one_on() -> None:

@@ -126,6 +126,17 @@ bool is_header(std::string_view line) {
   return value_in(line, kType) || value_in(line, kLength);
 }
 
+/// Returns the head without the lines of a header.
+std::string without_header(std::string_view head, std::string_view name) {
+  std::string result;
+  while (!head.empty()) {
+    const auto line = head.substr(0, std::min(head.find('\n'), head.size() - 1) + 1);
+    if (!value_in(line, name)) result += line;
+    head.remove_prefix(line.size());
+  }
+  return result;
+}
+
 [[noreturn]] void throw_too_large(const std::string& what) {
   throw Error("the server " + what + "; a picture has 16 MiB at most");
 }
@@ -204,6 +215,8 @@ void MultipartFilter::begin_bare_picture() {
 
 void MultipartFilter::begin_picture() {
   state_ = State::Picture;
+  has_length_ = false;
+  length_ = 0;
   begins_ = true;
   ends_part_ = false;
   end_ = JpegEnd();
@@ -217,7 +230,7 @@ void MultipartFilter::end_line(FilteredBytes& out) {
     if (blank && std::exchange(ends_part_, false)) out.append(bytes_of(line));
     if (!line.starts_with("--") && !is_header(line)) return;
     if (line.starts_with("--")) {
-      boundary_ = core::trimmed(line);
+      boundary_ = core::trimmed(std::string_view(line).substr(0, line.size() - 1));
     } else {
       head_ = boundary_.empty() ? std::string(kOwnBoundary) : boundary_;
       head_ += "\r\n";
@@ -225,24 +238,29 @@ void MultipartFilter::end_line(FilteredBytes& out) {
   }
   head_ += line;
   if (blank) {
-    end_head(out);
+    end_head();
   } else if (head_.size() > kMostOfHead) {
     finish(out);
   }
 }
 
-void MultipartFilter::end_head(FilteredBytes& out) {
+void MultipartFilter::end_head() {
   has_heads_ = true;
   const auto length = value_in(head_, kLength);
   const auto number = length ? core::number_at(*length, std::numeric_limits<long>::max()) : std::nullopt;
-  if (length && !number) return finish(out);
   if (!value_in(head_, kType)) head_.insert(head_.find('\n') + 1, kTypeLine);
   begin_picture();
-  if (!number) return;
-  if (static_cast<std::size_t>(*number) > kMostPartBytes)
-    throw_too_large("announces a picture of " + std::to_string(*number) + " bytes");
+  has_length_ = number.has_value();
+  length_ = static_cast<std::size_t>(number.value_or(0));
+}
+
+/// The part is no JPEG picture: nothing but its length shows its end.
+void MultipartFilter::begin_body(FilteredBytes& out) {
+  if (!has_length_) return finish(out);
+  if (length_ > kMostPartBytes)
+    throw_too_large("announces a picture of " + std::to_string(length_) + " bytes");
   out.append(bytes_of(std::exchange(head_, {})));
-  left_ = static_cast<std::size_t>(*number);
+  left_ = length_;
   state_ = State::Body;
   if (left_ == 0) end_part();
 }
@@ -279,24 +297,65 @@ void MultipartFilter::drop_bare_picture(TimePoint arrived) {
 }
 
 std::size_t MultipartFilter::add_picture(Bytes bytes, TimePoint arrived, FilteredBytes& out) {
+  if (has_heads_ && picture_.empty() && bytes.front() != kFirst) {
+    begin_body(out);
+    return 0;
+  }
   if (std::exchange(begins_, false)) arrived_ = arrived;
-  const auto count = end_.add(bytes);
+  const auto before = picture_.size();
+  const bool by_length = length_ > 0 && (boundary_.empty() || believes_lengths_);
+  if (by_length) bytes = bytes.first(std::min(bytes.size(), length_ - before));
+  const auto count = end_.is_no_jpeg() ? bytes.size() : end_.add(bytes);
   picture_.insert(picture_.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(count));
-  if (end_.is_no_jpeg()) {
+  if (const auto next = boundary_after(before)) {
+    cut_picture(*next, before, out);
+    return std::max(*next, before) - before;
+  }
+  if (end_.has_ended() || (by_length && picture_.size() == length_)) {
+    end_picture(out);
+  } else if (end_.is_no_jpeg() && !by_length && boundary_.empty()) {
     has_heads_ ? finish(out) : drop_bare_picture(arrived);
   } else if (picture_.size() > kMostPartBytes) {
     throw_too_large("sends a picture without an end");
-  } else if (end_.has_ended()) {
-    const auto blank = head_.rfind('\n', head_.size() - 2) + 1;
-    out.append(bytes_of(std::string_view(head_).substr(0, blank)));
-    out.append(bytes_of("Content-Length: " + std::to_string(picture_.size()) + "\r\n\r\n"));
-    out.begin_picture(arrived_);
-    out.append(picture_);
-    head_.clear();
-    picture_.clear();
-    end_part();
   }
   return count;
+}
+
+/// Finds the boundary that ends a picture that was cut off, among the bytes after `before` and those of a boundary before
+/// them.
+std::optional<std::size_t> MultipartFilter::boundary_after(std::size_t before) const {
+  if (boundary_.empty()) return std::nullopt;
+  constexpr std::string_view kFollowers = "\r\n-";  // coded data may have a short boundary by chance
+  const std::string_view text(reinterpret_cast<const char*>(picture_.data()), picture_.size());
+  const auto line = "\n" + boundary_;
+  for (auto at = text.find(line, before - std::min(before, line.size())); at != std::string_view::npos;
+       at = text.find(line, at + 1)) {
+    const auto follower = text.substr(at + line.size()).substr(0, 1);
+    if (!follower.empty() && kFollowers.find(follower) != std::string_view::npos) return at + 1;
+  }
+  return std::nullopt;
+}
+
+/// The boundary at `next` has come before the picture's end.
+void MultipartFilter::cut_picture(std::size_t next, std::size_t before, FilteredBytes& out) {
+  const auto* const bytes = reinterpret_cast<const char*>(picture_.data());
+  if (next < before) line_.assign(bytes + next, before - next);
+  auto size = next - 1;
+  if (size > 0 && bytes[size - 1] == '\r') --size;
+  picture_.resize(size);
+  believes_lengths_ = length_ == size;
+  end_picture(out);
+}
+
+void MultipartFilter::end_picture(FilteredBytes& out) {
+  auto head = without_header(head_, kLength);
+  head.erase(head.rfind('\n', head.size() - 2) + 1);  // the blank line
+  out.append(bytes_of(head + "Content-Length: " + std::to_string(picture_.size()) + "\r\n\r\n"));
+  out.begin_picture(arrived_);
+  out.append(picture_);
+  head_.clear();
+  picture_.clear();
+  end_part();
 }
 
 }  // namespace freshframe::media

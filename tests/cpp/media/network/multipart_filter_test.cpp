@@ -106,9 +106,52 @@ TEST(MultipartFilter, LeavesPartsAloneThatHaveALength) {
 TEST(MultipartFilter, GivesWhatIsNoPictureAndAllThatFollowsAsItCame) {
   const auto text = "--edge\r\nContent-Type: text/plain\r\n\r\nhello" + part();
   EXPECT_EQ(filtered(text), text);
-  const auto cut_off = kHead + kPicture.substr(0, 30) + "\r\n" + part() + part();
-  EXPECT_EQ(filtered(cut_off), cut_off);
-  EXPECT_EQ(filtered("--edge\r\nContent-Length: all\r\n\r\nx"), "--edge\r\nContent-Length: all\r\n\r\nx");
+  const auto head = "--edge\r\nContent-Type: x\r\nContent-Length: all\r\n\r\nx"s;
+  EXPECT_EQ(filtered(head), head);
+}
+
+/// A part whose server announces another length than that of the picture.
+std::string announced(const std::string& length, const std::string& picture = kPicture) {
+  return part("--edge\r\nContent-Length: " + length + "\r\nContent-Type: image/jpeg\r\n\r\n", picture);
+}
+
+std::string part_of(const std::string& picture) {
+  return "--edge\r\nContent-Type: image/jpeg\r\nContent-Length: " + std::to_string(picture.size()) +
+         "\r\n\r\n" + picture;
+}
+
+TEST(MultipartFilter, PutsInTheRightLengthForAWrongOne) {
+  const auto one = part_with_length() + "\r\n";
+  for (const std::string length :
+       {"0", "1", "30", "59", "61", "200", "16777217", "99999999999999999999", "-5", "all", "", "12abc"}) {
+    for (std::size_t piece = 1; piece < 80; ++piece)
+      EXPECT_EQ(filtered(announced(length) + announced(length) + part(), piece), one + one + one)
+          << length << ", " << piece;
+  }
+}
+
+TEST(MultipartFilter, EndsAPictureThatWasCutOffAtTheNextBoundary) {
+  for (std::size_t size = 2; size < kPicture.size(); ++size) {
+    const auto cut = kPicture.substr(0, size);
+    for (const auto& begun : {part(kHead, cut), announced("10", cut), announced("1000", cut),
+                              announced(std::to_string(size), cut)}) {
+      for (const std::size_t piece : {1, 7, 10, 1000})
+        EXPECT_EQ(filtered(begun + part() + part(), piece),
+                  part_of(cut) + part_with_length() + "\r\n" + part_with_length() + "\r\n")
+            << size << ", " << piece;
+    }
+  }
+}
+
+TEST(MultipartFilter, GivesPicturesWithoutAnEndAtOnceWhereTheirLengthsAreRight) {
+  MultipartFilter filter;
+  FilteredBytes out;
+  const auto open = kPicture.substr(0, kPicture.size() - 2);
+  const auto given = announced(std::to_string(open.size()), open);
+  filter.add(bytes_of(given), at(0), out);
+  EXPECT_EQ(all(out), "");
+  filter.add(bytes_of(given), at(1), out);
+  EXPECT_EQ(all(out), part_of(open) + part_of(open) + "\r\n");
 }
 
 TEST(MultipartFilter, LeavesOutWhatIsBehindAPicture) {
@@ -148,7 +191,7 @@ TEST(MultipartFilter, MakesPartsOfPicturesThatServersSendInOtherManners) {
       {"a boundary alone", "edge\r\n\r\n" + kPicture + "\r\nedge\r\n\r\n" + kPicture, ours + "\r\n" + ours},
       {"a picture cut off in its coded data", kPicture.substr(0, 44) + kPicture, ours},
       {"a length too small", "--edge\r\n" + type + "Content-Length: 1\r\n\r\n\xFFjunk\r\n" + part(),
-       "--edge\r\n" + type + "Content-Length: 1\r\n\r\n\xFF" + theirs + "\r\n"},
+       "--edge\r\n" + type + "Content-Length: 5\r\n\r\n\xFFjunk" + theirs + "\r\n"},
   };
   for (const auto& [name, given, made] : manners) {
     for (const std::size_t piece : {1, 7, 1000})
