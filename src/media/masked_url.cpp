@@ -10,8 +10,10 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "core/ascii.hpp"
+#include "core/percent_escape.hpp"
 #include "media/network/address/url.hpp"
 #include "media/url_authority.hpp"
 
@@ -28,6 +30,19 @@ namespace {
 constexpr std::string_view kSpaces = " \t\r\n";
 constexpr std::size_t kNone = std::string_view::npos;
 constexpr long kHighestPort = 65535;
+constexpr std::string_view kMask = "***";
+/// Signs at the end of a URL that belong to the sentence around it.
+constexpr std::string_view kSentence = "'\":,.;)>";
+
+/// One call of a function that masks. Escaped URLs may have escaped URLs as their parameters.
+struct Call {
+  std::vector<std::string>* found = nullptr;  // takes the parts that are masked
+  int depth = 0;
+
+  void note(std::string_view part) const {
+    if (found != nullptr && part.find(kMask) == kNone) found->emplace_back(part);
+  }
+};
 
 struct Span {
   std::size_t first = 0;
@@ -82,7 +97,8 @@ Span password_in(std::string_view text, std::size_t begin, const Extent& extent)
   const auto colon = url.find(':', begin);
   const auto user_end = url.substr(0, colon).find('@', begin);
   if (colon < extent.last_at) {
-    if (user_end == kNone) return {colon + 1, extent.last_at};
+    // A user whose password is empty is a token.
+    if (user_end == kNone) return {colon + 1 == extent.last_at ? begin : colon + 1, extent.last_at};
     if (end_of_address(text, user_end + 1) == kNone)
       return {is_token ? begin : colon + 1, extent.last_at};  // "joe@mail.org:secret@host"
   }
@@ -142,10 +158,10 @@ class WholeUrl {
 
 /// Parameters such as "pwd=secret", "loginpas=secret" or "access_token=secret", as cameras use them.
 bool is_secret(std::string_view name) {
-  constexpr std::array<std::string_view, 15> kWords{"pas", "pw",     "psw",  "psk",  "token",
-                                                    "key", "secret", "auth", "sig",  "session",
-                                                    "jwt", "hmac",   "hdn",  "cred", "md5"};
-  constexpr std::array<std::string_view, 3> kWhole{"p", "sid", "pin"};
+  constexpr std::array<std::string_view, 20> kWords{
+      "pas", "pw",   "psw", "psk",  "token", "key",  "secret", "auth",   "sig",   "sess",
+      "jwt", "hmac", "hdn", "cred", "md5",   "hash", "cookie", "ticket", "nonce", "bearer"};
+  constexpr std::array<std::string_view, 9> kWhole{"p", "k", "st", "tk", "tkn", "sid", "pin", "otp", "code"};
   const auto small = core::lower_case(name);
   return std::find(kWhole.begin(), kWhole.end(), small) != kWhole.end() ||
          std::any_of(kWords.begin(), kWords.end(),
@@ -160,7 +176,7 @@ bool is_in_query(std::string_view text, std::size_t name, std::string_view word)
 
 /// The text with the values of secret parameters masked: "?pwd=a", and "/user=joe_password=a_channel=1" as well, which
 /// some cameras have as their path. Everything up to the next '&' or one of `ends` is the value.
-std::string mask_parameters(const std::string& text, std::string_view ends) {
+std::string mask_parameters(const std::string& text, std::string_view ends, const Call& call) {
   std::string masked;
   std::size_t done = 0;
   auto scheme = kNone;  // the last "://" before `equals`
@@ -174,12 +190,13 @@ std::string mask_parameters(const std::string& text, std::string_view ends) {
     const auto name = text.find_last_of("?&;,/=", equals - 1) + 1;
     const auto word = std::string_view(text).substr(name, equals - name);
     const bool is_in_url = scheme != kNone && equals <= end_of_url;
-    if (!(is_in_url || is_in_query(text, name, word)) || !is_secret(word)) continue;
+    if (!(is_in_url || is_in_query(text, name, word)) || !is_secret(core::percent_decoded(word))) continue;
     const auto limit = std::min(text.find_first_of(ends, equals + 1), text.size());
     auto end = std::min(std::string_view(text).substr(0, limit).find('&', equals + 1), limit);
     if (!ends.empty())  // the sentence around it
-      end = std::max(text.find_last_not_of("'\":,.;)>", end - 1) + 1, equals + 1);
-    masked += text.substr(done, equals + 1 - done) + "***";
+      end = std::max(text.find_last_not_of(kSentence, end - 1) + 1, equals + 1);
+    call.note(std::string_view(text).substr(equals + 1, end - equals - 1));
+    masked.append(text, done, equals + 1 - done).append(kMask);
     done = end;
   }
   return masked + text.substr(done);
@@ -187,27 +204,89 @@ std::string mask_parameters(const std::string& text, std::string_view ends) {
 
 /// The text with the passwords before its '@' masked. `Extents`: UrlsInText or WholeUrl.
 template <class Extents>
-std::string mask_credentials(std::string_view text) {
+std::string mask_credentials(std::string_view text, const Call& call) {
   Extents extents(text);
   std::string masked;
   std::size_t done = 0;
   for (auto at = text.find("://"); at != kNone; at = text.find("://", at + 3)) {
     const auto span = password_in(text, at + 3, extents.at(at + 3));
     if (span.is_empty() || span.first < done) continue;
-    masked += text.substr(done, span.first - done);
-    masked += "***";
+    call.note(text.substr(span.first, span.last - span.first));
+    masked.append(text.substr(done, span.first - done)).append(kMask);
     done = span.last;
   }
   masked += text.substr(done);
   return masked;
 }
 
-std::string mask_text_once(std::string_view text) {
-  return mask_parameters(mask_credentials<UrlsInText>(text), kSpaces);
+// URLs with escapes, which programs pass as parameters: "?next=http%3A%2F%2Fuser%3Asecret%40host".
+
+/// The length of "://" at the beginning of a text; each sign may be escaped, and its escape again ("%253A"). Returns 0 if
+/// the text begins otherwise.
+std::size_t slashes_at(std::string_view text) {
+  constexpr std::string_view kEscapedAgain = "25";
+  std::size_t size = 0;
+  for (const char wanted : std::string_view("://")) {
+    auto rest = text.substr(std::min(size, text.size()));
+    if (rest.starts_with(wanted)) {
+      ++size;
+      continue;
+    }
+    if (!rest.starts_with('%')) return 0;
+    rest.remove_prefix(1);
+    while (rest.starts_with(kEscapedAgain)) rest.remove_prefix(kEscapedAgain.size());
+    if (core::percent_escape("%" + std::string(rest.substr(0, 2))) != wanted) return 0;
+    size = text.size() - rest.size() + 2;
+  }
+  return size;
 }
 
-std::string mask_url_once(std::string_view url) {
-  return mask_parameters(mask_credentials<WholeUrl>(url), "");
+/// Whether a URL without other escapes has its user escaped: "http://user%3Asecret%40host".
+bool has_escaped_user(std::string_view authority) {
+  return authority.find('@') == kNone && authority.find("%40") != kNone;
+}
+
+/// Where a URL with escapes begins and ends, around its "://" of `size` bytes at `at`.
+Span escaped_url(std::string_view text, std::size_t at, std::size_t size, std::string_view ends) {
+  const bool plain = size == std::string_view("://").size();
+  const auto first = text.substr(0, at).find_last_of("?&=;,/'\"(<> \t\r\n") + 1;
+  auto last = std::min(text.find_first_of(plain ? "/?#& \t\r\n" : "& \t\r\n", at + size), text.size());
+  if (!ends.empty()) last = std::max(text.find_last_not_of(kSentence, last - 1) + 1, at + size);
+  return {first, last};
+}
+
+std::string mask_url(std::string_view url, const Call& call);
+
+/// The text with the secrets of its escaped URLs masked.
+std::string mask_escaped(const std::string& text, std::string_view ends, const Call& call) {
+  constexpr std::size_t kPlain = 3;
+  constexpr int kDeepest = 3;
+  std::string masked;
+  std::size_t done = 0;
+  for (auto at = text.find_first_of(":%"); at != kNone; at = text.find_first_of(":%", at)) {
+    const auto size = slashes_at(std::string_view(text).substr(at));
+    const auto span = size == 0 ? Span{at, at + 1} : escaped_url(text, at, size, ends);
+    const auto url = std::string_view(text).substr(span.first, span.last - span.first);
+    at = span.last;
+    if (size == 0 || span.first < done || (size == kPlain && !has_escaped_user(url))) continue;
+    const auto plain = core::percent_decoded(url);
+    const auto shown =
+        call.depth < kDeepest ? mask_url(plain, {call.found, call.depth + 1}) : std::string(kMask);
+    if (shown == plain) continue;
+    masked.append(text, done, span.first - done);
+    masked += core::percent_encoded(shown, size == kPlain ? ".~*:/@" : ".~*");
+    done = span.last;
+  }
+  return masked + text.substr(done);
+}
+
+std::string mask_text_once(std::string_view text, const Call& call) {
+  return mask_escaped(mask_parameters(mask_credentials<UrlsInText>(text, call), kSpaces, call), kSpaces,
+                      call);
+}
+
+std::string mask_url_once(std::string_view url, const Call& call) {
+  return mask_escaped(mask_parameters(mask_credentials<WholeUrl>(url, call), "", call), "", call);
 }
 
 /// The place of the user in "rtsp:/user:secret@host", "rtsp//user:secret@host", "rtsp;//user:secret@host",
@@ -225,26 +304,56 @@ std::optional<std::size_t> user_without_slashes(std::string_view url) {
 }
 
 template <class Mask>
-std::string until_nothing_changes(std::string_view text, Mask&& mask) {
-  auto masked = mask(text);
+std::string until_nothing_changes(std::string_view text, const Call& call, Mask&& mask) {
+  auto masked = mask(text, call);
   // The rest may look like another URL after a part of it is masked.
-  for (auto again = mask(masked); again != masked; again = mask(masked)) masked = std::move(again);
+  for (auto again = mask(masked, call); again != masked; again = mask(masked, call))
+    masked = std::move(again);
   return masked;
+}
+
+std::string mask_url(std::string_view url, const Call& call) {
+  const auto user = user_without_slashes(url);
+  if (!user) return until_nothing_changes(url, call, mask_url_once);
+  constexpr std::string_view kMissing = "://";
+  const auto rest =
+      until_nothing_changes(std::string(kMissing) + std::string(url.substr(*user)), call, mask_url_once);
+  return std::string(url.substr(0, *user)) + rest.substr(kMissing.size());
+}
+
+/// Returns the user, who may be a token, or an empty text if the URL has a password or lacks a user.
+std::string_view lone_user(const LiveUrl& url) {
+  const auto begin = url.scheme.size() + std::string_view("://").size();
+  if (url.host_begin <= begin) return {};
+  auto user = std::string_view(url.text).substr(begin, url.host_begin - 1 - begin);
+  if (user.ends_with(':')) user.remove_suffix(1);
+  return user.find(':') == kNone ? user : std::string_view();
 }
 
 }  // namespace
 
 std::string mask_passwords(std::string_view text) {
-  return until_nothing_changes(text, mask_text_once);
+  return until_nothing_changes(text, {}, mask_text_once);
 }
 
 std::string shown_url(std::string_view url) {
-  const auto user = user_without_slashes(url);
-  if (!user) return until_nothing_changes(url, mask_url_once);
-  constexpr std::string_view kMissing = "://";
-  const auto rest =
-      until_nothing_changes(std::string(kMissing) + std::string(url.substr(*user)), mask_url_once);
-  return std::string(url.substr(0, *user)) + rest.substr(kMissing.size());
+  return mask_url(url, {});
+}
+
+std::vector<std::string> secrets_of(std::string_view url) {
+  constexpr std::size_t kShortest = 4;
+  std::vector<std::string> found;
+  const auto shown = mask_url(url, {.found = &found});
+  const LiveUrl parts{std::string(url)};
+  if (const auto user = lone_user(parts); !user.empty()) found.emplace_back(user);
+  // Where a '/' in a password was not written as %2F, a part of the password is in place of the host.
+  if (shown.find(parts.host) == std::string::npos) found.push_back(parts.host);
+  for (std::size_t i = 0, size = found.size(); i < size; ++i)
+    found.push_back(core::percent_decoded(found[i]));
+  std::erase_if(found, [](const std::string& secret) { return secret.size() < kShortest; });
+  std::ranges::sort(found);
+  found.erase(std::unique(found.begin(), found.end()), found.end());
+  return found;
 }
 
 }  // namespace freshframe::media

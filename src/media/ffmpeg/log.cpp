@@ -14,6 +14,7 @@
 
 #include "core/utf8.hpp"
 #include "media/masked_url.hpp"
+#include "media/open_secrets.hpp"
 
 extern "C" {
 #include <libavutil/log.h>
@@ -40,7 +41,7 @@ std::string visible_text(std::string_view text) {
 
 std::string shown_words(std::string_view text) {
   constexpr std::size_t kMost = 100;
-  return std::string(core::first_letters(visible_text(mask_passwords(text)), kMost));
+  return std::string(core::first_letters(visible_text(hide_secrets(mask_passwords(text))), kMost));
 }
 
 namespace {
@@ -140,8 +141,7 @@ void on_line(void* object, int raw_level, const char* format, va_list arguments)
     if (!ours || level > av_log_get_level()) return;
     const auto line = complete_line(object, level, format, arguments);
     if (!line || line->empty()) return;
-    auto safe = visible_text(mask_passwords(*line));
-    if (capture != nullptr) safe = capture->shown(std::move(safe));
+    const auto safe = visible_text(hide_secrets(mask_passwords(*line)));
     bool hushed = false;
     if (capture != nullptr && *ours == LogLevel::Error) {
       hushed = capture->take(without_prefix(safe), is_reader(object));
@@ -183,17 +183,6 @@ std::string FfmpegErrorCapture::in_brackets() const {
   if (at == std::string::npos) return " (" + cause_ + ")";
   if (cause_.find("pixel") == std::string::npos) return " (" + cause_.substr(0, at) + ")";
   return " (" + cause_.substr(0, at) + "; options={\"max_pixels\": ...} allows more)";
-}
-
-std::string FfmpegErrorCapture::shown(std::string line) const {
-  constexpr std::string_view kMask = "***";
-  for (const auto* each = this; each != nullptr; each = each->outer_) {
-    if (each->hidden_.empty()) continue;
-    for (auto at = line.find(each->hidden_); at != std::string::npos;
-         at = line.find(each->hidden_, at + kMask.size()))
-      line.replace(at, each->hidden_.size(), kMask);
-  }
-  return line;
 }
 
 bool FfmpegErrorCapture::take(const std::string& line, bool from_reader) {

@@ -15,7 +15,7 @@ namespace freshframe::media {
 /// cursor or forge a log line, become U+FFFD.
 [[nodiscard]] std::string visible_text(std::string_view text);
 
-/// A server's words for a message: without passwords and control characters, and only then cut after 100 bytes.
+/// A server's words for a message: without passwords, secrets of the URLs that are open, and control characters, and only then cut after 100 bytes.
 [[nodiscard]] std::string shown_words(std::string_view text);
 
 /// Installs the callback, once per process. All code in media that uses FFmpeg calls it first.
@@ -50,14 +50,6 @@ class FfmpegErrorCapture {
   /// An MP4 has a second index: FFmpeg reads only the frames of the first.
   [[nodiscard]] bool met_second_index() const noexcept { return met_second_index_; }
 
-  /// FFmpeg's lines do not show `host` if `masked`, the URL without its password, does not: where a '/' in a password was
-  /// not written as %2F, a part of the password is in place of the host.
-  void hide_host(const std::string& host, const std::string& masked) {
-    if (masked.find(host) == std::string::npos) hidden_ = host;
-  }
-  /// For the log callback: the line without what this and the outer captures hide.
-  [[nodiscard]] std::string shown(std::string line) const;
-
   /// `end` is called when a server has sent FFmpeg elsewhere more than `most` times in a row.
   void limit_redirects(int most, std::function<void()> end) {
     most_redirects_ = most;
@@ -88,7 +80,6 @@ class FfmpegErrorCapture {
  private:
   Purpose purpose_;
   std::string cause_;
-  std::string hidden_;  // a part of a password, or nothing
   bool met_stream_limit_ = false;
   bool met_damaged_times_ = false;
   bool met_second_index_ = false;

@@ -25,7 +25,6 @@
 #include "media/ffmpeg/options.hpp"
 #include "media/ffmpeg/read/probing.hpp"
 #include "media/ffmpeg/read/read_packet.hpp"
-#include "media/network/address/url.hpp"
 #include "media/network/playlist/playlist.hpp"
 #include <sys/stat.h>
 
@@ -147,13 +146,14 @@ bool is_text(const AVFormatContext& input) {
 }  // namespace
 
 Demuxer::Demuxer(DemuxerSettings settings, Dictionary& options)
-    : settings_(std::move(settings)), interrupt_(settings_.stop) {
+    : settings_(std::move(settings)),
+      secrets_(settings_.remote ? settings_.path : std::string()),
+      interrupt_(settings_.stop) {
   install_ffmpeg_log();
   if (const auto fault = settings_.remote ? std::nullopt : path_fault(settings_.path, settings_.url)) {
     fail(fault->why, fault->code);
   }
   FfmpegErrorCapture errors;
-  if (settings_.remote) errors.hide_host(LiveUrl(settings_.path).host, settings_.url);
   interrupt_.arm(settings_.open_timeout);
   Dictionary again = options.copy();
   open_file(options);

@@ -12,6 +12,7 @@
 #include "media/ffmpeg/interrupt.hpp"
 #include "media/ffmpeg/ptr.hpp"
 #include "media/ffmpeg/read/decoder.hpp"
+#include "media/open_secrets.hpp"
 
 namespace freshframe::media {
 
@@ -130,6 +131,7 @@ class Demuxer {
   void check_interrupt(const char* doing, double limit) const;
 
   DemuxerSettings settings_;
+  OpenSecrets secrets_;
   Interrupt interrupt_;  // outlives io_ and input_, which poll it
   IoPtr io_;             // outlives input_, which reads from it
   InputPtr input_;

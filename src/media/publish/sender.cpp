@@ -61,7 +61,7 @@ Dictionary muxer_options(const PublishTarget& target) {
 }  // namespace
 
 PublishConnection::PublishConnection(PublishTarget target, std::stop_token stop)
-    : target_(std::move(target)), interrupt_(std::move(stop)) {}
+    : target_(std::move(target)), secrets_(target_.url().text), interrupt_(std::move(stop)) {}
 
 PublishConnection::~PublishConnection() {
   if (!output_) return;
@@ -119,7 +119,6 @@ void PublishConnection::add_stream() {
 
 void PublishConnection::open(std::shared_ptr<const PacketStream> stream, TimePoint deadline) {
   FfmpegErrorCapture errors(FfmpegErrorCapture::Purpose::Opening);
-  errors.hide_host(target_.url().host, target_.masked());
   stream_ = std::move(stream);
   for (const int descriptor : open_descriptors()) {
     if (is_to_server(descriptor)) others_.insert(descriptor);

@@ -21,6 +21,7 @@
 #include "media/ffmpeg/write/packet_filter.hpp"
 #include "media/live/detached_call.hpp"
 #include "media/live/reconnect.hpp"
+#include "media/open_secrets.hpp"
 #include "media/packets/packet_ticks.hpp"
 #include "media/publish/queue.hpp"
 #include "media/publish/target.hpp"
@@ -59,6 +60,7 @@ class PublishConnection {
   [[noreturn]] void fail(const std::string& doing, int result) const;
 
   const PublishTarget target_;
+  const OpenSecrets secrets_;
   Interrupt interrupt_;
   std::set<int> others_;  // descriptors of connections to this port that are not this one's
   int socket_ = -1;

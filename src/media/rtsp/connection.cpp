@@ -60,6 +60,7 @@ SessionOptions session_options(const ClientOptions& client, const Memory& memory
 Connection::Connection(const LiveUrl& url, const OpenOptions& options, const Context& context, Memory& memory,
                        const std::shared_ptr<core::SessionGate>& gate)
     : url_(shown_url(url.text)),
+      secrets_(url.text),
       options_(options),
       client_(read_client_options(options.options)),
       clock_(context.clock),

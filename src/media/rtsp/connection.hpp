@@ -18,6 +18,7 @@
 #include "media/network/address/url.hpp"
 #include "media/network/packets/packet_connection.hpp"
 #include "media/network/stream/damage.hpp"
+#include "media/open_secrets.hpp"
 #include "media/rtsp/client_options.hpp"
 #include "media/rtsp/packets/packet_order.hpp"
 #include "media/rtsp/packets/rtcp.hpp"
@@ -86,6 +87,7 @@ class Connection final : public PacketConnection, private PacketSink {
   void note_counts();
 
   const std::string url_;  // password masked: for messages
+  const OpenSecrets secrets_;
   const OpenOptions& options_;
   const ClientOptions client_;
   const Clock& clock_;

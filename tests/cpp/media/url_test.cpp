@@ -51,8 +51,9 @@ std::string repeated(std::string_view part, int times) {
 // A quadratic function takes 64 times as long for eight times the text, a linear one 8 times, or twice that where only the
 // shorter text fits into a cache.
 TEST(MediaUrl, MasksLongTextsInLinearTime) {
-  for (const auto* part : {"http://", "http://host:1/?a=b&", "http://h/?a=b ", "http://h/?key=b ",
-                           "http://a:b ", "x=", "rtsp://10.0.0.7:554/main "}) {
+  for (const auto* part :
+       {"http://", "http://host:1/?a=b&", "http://h/?a=b ", "http://h/?key=b ", "http://a:b ",
+        "x=", "rtsp://10.0.0.7:554/main ", "a%3A%2F%2Fb", "%3A%2F%2F&", "http://a%40/", "%252525"}) {
     const std::string begin = "http://u@";
     double ratio = 64;
     for (int i = 0; i < 10 && ratio >= 24; ++i) {  // other programs need the cores and their caches, too
@@ -131,6 +132,16 @@ TEST(MediaUrl, ShowsNoPasswordOfAUrlWithoutAHost) {
     EXPECT_EQ(mask_passwords(text), text);
 }
 
+// The result of a call, or the message of its error.
+template <class Call>
+std::string said_by(Call&& call) {
+  try {
+    return call();
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
 TEST(MediaUrl, NoMessageOfOpenOrPublishShowsAPassword) {
   for (const std::string scheme :
        {"rtsp", "http", "rtmp", "tcp", "gopher", " rtsp", "rtsp//", "rtsp:/", "rtsp;//"}) {
@@ -140,21 +151,10 @@ TEST(MediaUrl, NoMessageOfOpenOrPublishShowsAPassword) {
       for (const OpenOptions& options :
            {OpenOptions(), OpenOptions{.live = false}, OpenOptions{.start = 1},
             OpenOptions{.decode = Decode::Keys}, OpenOptions{.still = 5}, OpenOptions{.pace = Pace::Burst}}) {
-        std::string message;
-        try {
-          const auto source = open(url, options);
-          message = source->url();
-        } catch (const Error& error) {
-          message = error.what();
-        }
+        const auto message = said_by([&] { return open(url, options)->url(); });
         EXPECT_FALSE(contains(message, password)) << url << ": " << message;
       }
-      std::string message;
-      try {
-        message = PublishTarget(url).masked();
-      } catch (const OptionError& error) {
-        message = error.what();
-      }
+      const auto message = said_by([&] { return PublishTarget(url).masked(); });
       EXPECT_FALSE(contains(message, password)) << url << ": " << message;
       EXPECT_FALSE(contains(message, password.substr(0, 6))) << url << ": " << message;
     }
@@ -203,6 +203,8 @@ TEST(MediaUrl, MasksATokenThatStandsForAUser) {
 TEST(MediaUrl, MasksSessionsAndTheShortNamesOfPasswords) {
   EXPECT_EQ(mask_passwords("http://h/?u=a&p=x"), "http://h/?u=a&p=***");
   EXPECT_EQ(mask_passwords("http://h/?sid=x&sessionid=y&jwt=z"), "http://h/?sid=***&sessionid=***&jwt=***");
+  EXPECT_EQ(mask_passwords("http://h/?k=x&tk=x&code=x&otp=x"), "http://h/?k=***&tk=***&code=***&otp=***");
+  EXPECT_EQ(mask_passwords("http://h/?st=x&e=1&PHPSESSID=x"), "http://h/?st=***&e=1&PHPSESSID=***");
   EXPECT_EQ(mask_passwords("http://h/?page=2&side=left"), "http://h/?page=2&side=left");
 }
 
@@ -210,6 +212,37 @@ TEST(MediaUrl, MasksSecretsInThePathOfCamerasThatHaveThemThere) {
   EXPECT_EQ(mask_passwords("rtsp://h/user=a&password=x&channel=1"), "rtsp://h/user=a&password=***&channel=1");
   EXPECT_EQ(mask_passwords("rtsp://h/user=a_password=x_channel=1.sdp?real"), "rtsp://h/user=a_password=***");
   EXPECT_EQ(mask_passwords("rtsp://h/user=a;pw=x,1: refused"), "rtsp://h/user=a;pw=***: refused");
+}
+
+TEST(MediaUrl, MasksAUserWithAnEmptyPassword) {
+  EXPECT_EQ(shown_url("rtsp://TOKEN:@host/a"), "rtsp://***@host/a");
+  EXPECT_EQ(shown_url("rtsp:/TOKEN:@host/a"), "rtsp:/***@host/a");
+  EXPECT_EQ(mask_passwords("x 'http://TOKEN:@host:80/a' y"), "x 'http://***@host:80/a' y");
+  EXPECT_EQ(secrets_of("rtsp://TOKEN:@host/a"), (std::vector<std::string>{"TOKEN", "TOKEN:"}));
+  EXPECT_EQ(secrets_of("rtsp://TOKEN@host/a"), std::vector<std::string>{"TOKEN"});
+  EXPECT_EQ(secrets_of("rtsp://user:SECRET@host/a"), std::vector<std::string>{"SECRET"});
+}
+
+TEST(MediaUrl, MasksTheSecretsOfEscapedUrls) {
+  EXPECT_EQ(shown_url("http://h/?next=http%3A%2F%2Fu%3ASECRET%40g%2Fa&n=1"),
+            "http://h/?next=http%3A%2F%2Fu%3A***%40g%2Fa&n=1");
+  EXPECT_EQ(mask_passwords("x 'http://h/?next=rtsp%3a%2f%2fu%3ASECRET@g' y"),
+            "x 'http://h/?next=rtsp%3A%2F%2Fu%3A***%40g' y");
+  EXPECT_EQ(shown_url("http://h/proxy/http%3A%2F%2Fg%2F%3Ftoken%3DSECRET/a"),
+            "http://h/proxy/http%3A%2F%2Fg%2F%3Ftoken%3D***");
+  for (const std::string url :
+       {"http://h/?next=http%253A%252F%252Fu%253ASECRET%2540g", "http://h/?next=http:%2F/u:SECRET@g",
+        "http%3A%2F%2Fu%3ASECRET%40g", "rtsp://u%3ASECRET%40g/a", "http://h/?%70wd=SECRET",
+        "//g%3A%2F%2Fu%3ASECRET%40g", "http://h/?next=http%25253A%25252F%25252Fu%25253ASECRET%252540g",
+        "http://h/?next=http%2525253A%2525252F%2525252Fu%2525253ASECRET%25252540g",
+        "http://h/?next=http%252525253A%252525252F%252525252Fu%252525253ASECRET%2525252540g"}) {
+    EXPECT_FALSE(contains(shown_url(url), "SECRET")) << url;
+    EXPECT_FALSE(contains(mask_passwords("lost '" + url + "'"), "SECRET")) << url;
+  }
+  for (const std::string url :
+       {"http://h/?next=http%3A%2F%2Fg%2Fa%20b&n=1", "http://h/?mail=joe%40g", "100%", "http://h/a%3A%2F%2F",
+        "%3A%2F%2F", "http://h/?t=10%3A30%2F%2F", "http://h/%40joe"})
+    EXPECT_EQ(mask_passwords(url), url);
 }
 
 TEST(MediaUrl, LeavesWhatIsNoPassword) {

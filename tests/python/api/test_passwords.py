@@ -17,6 +17,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rigs.live.faulty_server import Faults
+from rigs.live.rtsp import RtspServer
+from rigs.live.servers import HttpServer
 from rigs.ports import free_port
 from support import WATCHDOG, picture, until
 
@@ -243,6 +246,46 @@ def test_a_connection_that_fails_shows_no_password(
         url = f"{scheme}://user:{password}@127.0.0.1:{free_port()}/x?token=Zq7w"
         assert_hidden(refused(lambda url=url: use(url)), password)  # type: ignore[misc]
         assert_hidden(log.getvalue(), password)
+
+
+def opened(url: str, **options: str) -> None:
+    pipeline = ff.Pipeline()
+    pipeline.reader(pipeline.add(ff.open(url, reconnect=False, options=options or None)))
+    pipeline.start()
+    pipeline.stop()
+
+
+# What reads or sends a stream, by the server's protocol.
+CLIENTS: dict[str, Callable[[str], object]] = {
+    "http": opened,
+    "http file": read,
+    "rtsp own": lambda url: opened(url, rtsp="own"),
+    "rtsp ffmpeg": lambda url: opened(url, rtsp="ffmpeg"),
+    "rtsp publish": published,
+}
+SECRETS = {  # where a URL has its secret
+    "password": "user:Zq7wXk9v@{}",
+    "user": "Zq7wXk9v@{}",
+    "user with an empty password": "Zq7wXk9v:@{}",
+    "escaped password": "user:%5Aq7wXk9v@{}",
+    "parameter": "{}?token=Zq7wXk9v",
+    "short parameter": "{}?k=Zq7wXk9v",
+    "escaped URL": "{}?next=http%3A%2F%2Fu%3AZq7wXk9v%40h",
+}
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize("client", CLIENTS)
+def test_no_secret_is_shown_that_a_server_repeats(client: str, secret: str, log: io.StringIO) -> None:
+    scheme = client.partition(" ")[0]
+    faults = Faults(status="404 no Zq7wXk9v here")
+    with RtspServer(faults=faults) if scheme == "rtsp" else HttpServer(faults=faults) as server:
+        place, _, path = server.url.partition("://")[2].partition("/")
+        user, _, parameters = SECRETS[secret].partition("{}")
+        said = refused(lambda: CLIENTS[client](f"{scheme}://{user}{place}/{path}{parameters}"))
+    said += log.getvalue()
+    assert "404" in said
+    assert_hidden(said.replace("rtsp://Zq7wXk9v@", ""), secret)  # RTSP has no tokens: the URL shows its user
 
 
 COMMANDS = [

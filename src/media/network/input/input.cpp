@@ -176,6 +176,7 @@ LiveInput::LiveInput(LiveUrl url, OpenOptions options, std::stop_token stop,
                      std::shared_ptr<core::SessionGate> gate, const std::shared_ptr<Learned>& learned)
     : url_(std::move(url)),
       masked_(shown_url(url_.text)),
+      secrets_(url_.text),
       options_(std::move(options)),
       session_(gate),
       interrupt_(std::move(stop), std::move(gate)),
@@ -194,7 +195,6 @@ LiveInput::~LiveInput() {
 void LiveInput::open(const std::string& target, TimePoint deadline) {
   const DecimalPoint numbers;
   FfmpegErrorCapture errors(FfmpegErrorCapture::Purpose::Opening);
-  errors.hide_host(url_.host, masked_);
   errors.limit_redirects(kMostRedirects, [this] {
     redirects_again_ = true;
     interrupt_.abandon();

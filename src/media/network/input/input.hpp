@@ -25,6 +25,7 @@
 #include "media/network/filter/early_ends.hpp"
 #include "media/network/playlist/live_playlists.hpp"
 #include "media/network/playlist/playlist.hpp"
+#include "media/open_secrets.hpp"
 
 namespace freshframe::media {
 
@@ -168,6 +169,7 @@ class LiveInput {
 
   const LiveUrl url_;
   const std::string masked_;  // for messages
+  const OpenSecrets secrets_;
   const OpenOptions options_;
   const core::CountedSession session_;  // ends after input_
   Interrupt interrupt_;                 // outlives input_, which polls it

@@ -14,6 +14,7 @@
 #include "media/ffmpeg/log.hpp"
 #include "media/live/detached_call.hpp"
 #include "media/masked_url.hpp"
+#include "media/open_secrets.hpp"
 #include "media/rtsp/protocol/message.hpp"
 #include "media/stream_errors.hpp"
 
@@ -82,7 +83,8 @@ void Session::open(const Resolve& resolve, const Choose& choose, TimePoint deadl
     if (!elsewhere) return set_up(deadline);
     auto next = parse_address(*elsewhere);
     if (!next) {
-      throw Fault(Trouble::Dialogue, "the server redirects to '" + shown_url(visible_text(*elsewhere)) + "'");
+      throw Fault(Trouble::Dialogue,
+                  "the server redirects to '" + hide_secrets(shown_url(visible_text(*elsewhere))) + "'");
     }
     // Another machine does not get the credentials of this one, nor another server of the same machine.
     const bool same = next->host == address_.host && next->port == address_.port;

@@ -1,0 +1,68 @@
+// The secrets of the URLs that are open, which the words of servers may repeat without the URL around them.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/open_secrets.hpp"
+
+#include "freshframe/mutex.hpp"
+
+#include <cstddef>
+#include <map>
+
+#include "core/fork_hold.hpp"
+#include "media/masked_url.hpp"
+
+namespace freshframe::media {
+namespace {
+
+constexpr std::size_t kMost = 4096;  // secrets of a process: each line is searched for all of them
+
+/// A secret may be a part of another.
+struct LongerFirst {
+  bool operator()(const std::string& one, const std::string& other) const {
+    return one.size() != other.size() ? one.size() > other.size() : one < other;
+  }
+};
+
+struct Kept {
+  Mutex mutex;
+  core::ForkHold hold{mutex};
+  std::map<std::string, int, LongerFirst> uses FRESHFRAME_GUARDED_BY(mutex);  // how many URLs have the secret
+};
+
+Kept& kept() {
+  return forks::ProcessWide<Kept>::get();
+}
+
+}  // namespace
+
+OpenSecrets::OpenSecrets(std::string_view url) {
+  auto& all = kept();
+  auto secrets = secrets_of(url);
+  const Lock lock(all.mutex);
+  for (auto& secret : secrets) {
+    if (all.uses.size() >= kMost && !all.uses.contains(secret)) continue;
+    ++all.uses[secret];
+    kept_.push_back(std::move(secret));
+  }
+}
+
+OpenSecrets::~OpenSecrets() {
+  auto& all = kept();
+  const Lock lock(all.mutex);
+  for (const auto& secret : kept_) {
+    const auto found = all.uses.find(secret);
+    if (--found->second == 0) all.uses.erase(found);
+  }
+}
+
+std::string hide_secrets(std::string text) {
+  constexpr std::string_view kMask = "***";
+  auto& all = kept();
+  const Lock lock(all.mutex);
+  for (const auto& [secret, uses] : all.uses) {
+    for (auto at = text.find(secret); at != std::string::npos; at = text.find(secret, at + kMask.size()))
+      text.replace(at, secret.size(), kMask);
+  }
+  return text;
+}
+
+}  // namespace freshframe::media
