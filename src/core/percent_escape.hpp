@@ -22,7 +22,7 @@ inline constexpr std::size_t kPercentEscape = 3;  // bytes
   return static_cast<char>(high * 16 + low);
 }
 
-/// `text` without its escapes. Broken ones stay, and those of bytes that are not `wanted`.
+/// `text` without its escapes. Broken ones stay, and so do the escapes of other bytes than `wanted` ones.
 template <class Wanted>
 [[nodiscard]] std::string percent_decoded(std::string_view text, Wanted&& wanted) {
   std::string result;

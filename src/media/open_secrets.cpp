@@ -13,7 +13,7 @@
 namespace freshframe::media {
 namespace {
 
-constexpr std::size_t kMost = 4096;  // secrets of a process: each line is searched for all of them
+constexpr std::size_t kMostSecrets = 4096;  // secrets of a process: each line is searched for all of them
 
 /// A secret may be a part of another.
 struct LongerFirst {
@@ -22,31 +22,31 @@ struct LongerFirst {
   }
 };
 
-struct Kept {
+struct SecretsInUse {
   Mutex mutex;
   core::ForkHold hold{mutex};
   std::map<std::string, int, LongerFirst> uses FRESHFRAME_GUARDED_BY(mutex);  // how many URLs have the secret
 };
 
-Kept& kept() {
-  return forks::ProcessWide<Kept>::get();
+SecretsInUse& in_use() {
+  return forks::ProcessWide<SecretsInUse>::get();
 }
 
 }  // namespace
 
 OpenSecrets::OpenSecrets(std::string_view url) {
-  auto& all = kept();
+  auto& all = in_use();
   auto secrets = secrets_of(url);
   const Lock lock(all.mutex);
   for (auto& secret : secrets) {
-    if (all.uses.size() >= kMost && !all.uses.contains(secret)) continue;
+    if (all.uses.size() >= kMostSecrets && !all.uses.contains(secret)) continue;
     ++all.uses[secret];
     kept_.push_back(std::move(secret));
   }
 }
 
 OpenSecrets::~OpenSecrets() {
-  auto& all = kept();
+  auto& all = in_use();
   const Lock lock(all.mutex);
   for (const auto& secret : kept_) {
     const auto found = all.uses.find(secret);
@@ -56,7 +56,7 @@ OpenSecrets::~OpenSecrets() {
 
 std::string hide_secrets(std::string text) {
   constexpr std::string_view kMask = "***";
-  auto& all = kept();
+  auto& all = in_use();
   const Lock lock(all.mutex);
   for (const auto& [secret, uses] : all.uses) {
     for (auto at = text.find(secret); at != std::string::npos; at = text.find(secret, at + kMask.size()))

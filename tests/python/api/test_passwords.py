@@ -255,7 +255,7 @@ def opened(url: str, **options: str) -> None:
     pipeline.stop()
 
 
-# What reads or sends a stream, by the server's protocol.
+# The clients of media servers, by protocol.
 CLIENTS: dict[str, Callable[[str], object]] = {
     "http": opened,
     "http file": read,

@@ -22,12 +22,21 @@ TYPE = b"Content-Type: image/jpeg\r\n"
 PARTS = b"Content-Type: multipart/x-mixed-replace; boundary=edge\r\n"
 
 
+# The bytes before each picture, by its number, and the type of the answer.
+Before = Callable[[int, bytes], bytes]
+
+
 def announced(length: object) -> bytes:
     return f"Content-Length: {length}\r\n".encode()
 
 
 def length(picture: bytes) -> bytes:
     return announced(len(picture))
+
+
+def with_length(of: Callable[[int], object]) -> Before:
+    """A usual head but for its length, which is made of the right one."""
+    return lambda _, jpeg: b"--edge\r\n" + TYPE + announced(of(len(jpeg))) + b"\r\n"
 
 
 # Wrong lengths, by the right one.
@@ -45,8 +54,6 @@ LENGTHS: dict[str, Callable[[int], object]] = {
 }
 
 
-# The bytes before each picture, by its number, and the type of the answer.
-Before = Callable[[int, bytes], bytes]
 MANNERS: dict[str, tuple[Before, bytes]] = {
     "usual": (lambda _, jpeg: b"--edge\r\n" + TYPE + length(jpeg) + b"\r\n", PARTS),
     "no-first-boundary": (
@@ -60,13 +67,7 @@ MANNERS: dict[str, tuple[Before, bytes]] = {
     "no-head": (lambda *_: b"--edge\r\n\r\n", PARTS),
     "a-boundary-alone": (lambda *_: b"edge\r\n\r\n", PARTS),
     "pictures-in-name-of-parts": (lambda *_: b"", PARTS),
-    **{
-        f"length-{name}": (
-            lambda _, jpeg, of=of: b"--edge\r\n" + TYPE + announced(of(len(jpeg))) + b"\r\n",
-            PARTS,
-        )
-        for name, of in LENGTHS.items()
-    },
+    **{f"length-{name}": (with_length(of), PARTS) for name, of in LENGTHS.items()},
     "pictures": (lambda *_: b"", b"Content-Type: image/jpeg\r\n"),
     "pictures-without-a-type": (lambda *_: b"", b""),
 }

@@ -321,7 +321,7 @@ std::size_t MultipartFilter::add_picture(Bytes bytes, TimePoint arrived, Filtere
   return count;
 }
 
-/// Finds the boundary that ends a picture that was cut off, among the bytes after `before` and those of a boundary before
+/// Finds the boundary that ends an incomplete picture, among the bytes after `before` and the start of a boundary before
 /// them.
 std::optional<std::size_t> MultipartFilter::boundary_after(std::size_t before) const {
   if (boundary_.empty()) return std::nullopt;

@@ -110,7 +110,7 @@ TEST(MultipartFilter, GivesWhatIsNoPictureAndAllThatFollowsAsItCame) {
   EXPECT_EQ(filtered(head), head);
 }
 
-/// A part whose server announces another length than that of the picture.
+/// A part whose server announces any length.
 std::string announced(const std::string& length, const std::string& picture = kPicture) {
   return part("--edge\r\nContent-Length: " + length + "\r\nContent-Type: image/jpeg\r\n\r\n", picture);
 }
