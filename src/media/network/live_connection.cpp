@@ -165,9 +165,8 @@ void LiveConnection::check_result(int result, const Context& context) {
     context.counters.drop(NodeDropCause::Decode);
     lose(why, EMSGSIZE);
   }
-  if (result != AVERROR_INVALIDDATA && input_->has_other_parameters()) {
-    lose("it goes on with other parameters, such as another size, which take a new connection", ECONNRESET);
-  }
+  if (const auto why = input_->other_beginning(); result != AVERROR_INVALIDDATA && !why.empty())
+    lose(why, ECONNRESET);
   if (result == AVERROR_EOF) {
     if (input_->is_over()) throw StreamOver("'" + url_ + "' is over", url_, ENODATA);
     lose("the server ended the stream or closed the connection", ECONNRESET);

@@ -140,21 +140,54 @@ def test_other_parameters_are_a_new_connection_and_no_garbage(same_name: bool, t
     assert recorded == [numbers(small), numbers(large)]
 
 
+def shows_all_without_an_outage(
+    server: Packager, clip: Clip, change: Callable[[], object], **options: Any
+) -> None:
+    """After the first two segments something changes, and all of the third is shown."""
+    begun(server, clip)
+    with Camera(server.url, **QUICK, **options) as camera:
+        first = camera.read(SOME)
+        change()
+        server.add(clip, 2)
+        server.is_over = True
+        seen = numbers(first + rest_of(camera.reader, WATCHDOG))
+        stats = camera.stats
+    assert seen == list(range(PER_SEGMENT, 3 * PER_SEGMENT))
+    assert stats.outages == 0
+
+
 def test_equal_parameters_of_another_name_are_no_outage() -> None:
     clip = numbered("mp4")
     with Packager() as server:
-        begun(server, clip)
-        with Camera(server.url, **QUICK) as camera:
-            first = camera.read(SOME)
+
+        def change() -> None:
             has_read(server, 1)
             server.begin(clip, "other.mp4")
-            server.add(clip, 2)
-            server.is_over = True
-            seen = numbers(first + rest_of(camera.reader, WATCHDOG))
-            stats = camera.stats
-    assert seen == list(range(PER_SEGMENT, 3 * PER_SEGMENT))
+
+        shows_all_without_an_outage(server, clip, change)
     assert "other.mp4" in server.asked
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_packager_that_was_restarted_is_followed(kind: str, late: bool) -> None:
+    old, new = numbered(kind, start=20.0), numbered(kind)
+    with Packager(first=20) as server:
+        begun(server, old)
+        with Camera(server.url, **QUICK) as camera:
+            first = camera.read(SOME)
+            has_read(server, 21)
+            server.restart(new, 2, 3)
+            if late:
+                first += camera.read(2 * PER_SEGMENT)
+                server.add(new, 4)
+            server.is_over = True
+            samples = first + rest_of(camera.reader, WATCHDOG)
+            stats = camera.stats
+    assert numbers(samples) == list(range(PER_SEGMENT, (5 if late else 4) * PER_SEGMENT))
     assert stats.outages == 0
+    pts = [sample.pts for sample in samples]
+    assert pts == sorted(pts)
 
 
 FAILURES: dict[str, Callable[[bytes], Sequence[bytes | None]]] = {
@@ -173,17 +206,12 @@ def test_a_playlist_that_fails_once_is_asked_for_again(failure: str) -> None:
     clip = numbered("mpegts")
     options = {"read_timeout": 4.0} if failure == "silence" else {}  # it is waited for half as long
     with Packager() as server:
-        begun(server, clip)
-        with Camera(server.url, **QUICK, **options) as camera:
-            first = camera.read(SOME)
+
+        def change() -> None:
             server.answers["live.m3u8"] = [*FAILURES[failure](server.playlist())]
             until(lambda: not server.answers["live.m3u8"], "the failure")
-            server.add(clip, 2)
-            server.is_over = True
-            seen = numbers(first + rest_of(camera.reader, WATCHDOG))
-            stats = camera.stats
-    assert seen == list(range(PER_SEGMENT, 3 * PER_SEGMENT))
-    assert stats.outages == 0
+
+        shows_all_without_an_outage(server, clip, change, **options)
 
 
 @pytest.mark.parametrize(
@@ -193,17 +221,12 @@ def test_a_playlist_that_fails_once_is_asked_for_again(failure: str) -> None:
 def test_a_segment_that_fails_once_is_asked_for_again(kind: str, name: str, failure: str) -> None:
     clip = numbered(kind)
     with Packager() as server:
-        begun(server, clip)
-        with Camera(server.url, **QUICK) as camera:
-            first = camera.read(SOME)
+
+        def change() -> None:
             has_read(server, 1)
             server.answers[name] = [*FAILURES[failure](b"")]
-            server.add(clip, 2)
-            server.is_over = True
-            seen = numbers(first + rest_of(camera.reader, WATCHDOG))
-            stats = camera.stats
-    assert seen == list(range(PER_SEGMENT, 3 * PER_SEGMENT))
-    assert stats.outages == 0
+
+        shows_all_without_an_outage(server, clip, change)
     assert not server.answers[name]
 
 

@@ -344,6 +344,14 @@ int LiveInput::read() {
   return result;
 }
 
+std::string LiveInput::other_beginning() const {
+  if (opened_.playlists().has_other_map() || ends_.has_other_parameters())
+    return "it goes on with other parameters, such as another size, which take a new connection";
+  if (opened_.playlists().begin_again())
+    return "its playlist begins again, before all of its segments were read";
+  return {};
+}
+
 std::optional<double> LiveInput::seconds(std::int64_t ticks) const {
   if (ticks == AV_NOPTS_VALUE || is_timeless()) return std::nullopt;
   return static_cast<double>(ticks) * av_q2d(time_base_);

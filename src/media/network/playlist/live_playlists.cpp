@@ -183,7 +183,10 @@ int LivePlaylists::add(const std::string& url, AVIOContext& io, TimePoint asked,
   if (grows) grows_ = true;
   const bool known = waits && grows && known_.size() < kMost;
   put_text(io, known ? with_last_duration(*text, kShortLength) : *text);
-  if (known) static_cast<void>(note(known_[url], playlist, asked));
+  if (known) {
+    static_cast<void>(note(known_[url], playlist, asked));
+    known_[url].last = playlist;
+  }
   if (!playlist.maps.empty() && maps_.size() < kMost) maps_[url] = playlist.maps;
   if (!playlist.encryption.empty()) encryption_ = playlist.encryption;
   if (!first_ && !playlist.segments.empty()) first_ = std::move(playlist);
@@ -220,6 +223,32 @@ std::optional<std::string> LivePlaylists::ask(const Open& open, IoPtr& opened) {
   return text;
 }
 
+/// Whether an answer is older than the last one. A server that repeats it has begun again.
+bool LivePlaylists::is_stale(Known& known, const Playlist& playlist, TimePoint now) {
+  constexpr double kLongest = 3;  // segments
+  if (!known.is_read || numbering_of(playlist, known.last) != Numbering::Stale) {
+    known.stale.reset();
+    return false;
+  }
+  if (!known.stale) known.stale = now;
+  return now <
+         moved(*known.stale, kLongest * std::clamp(playlist.seconds, kShortestSegment, kLongestSegment));
+}
+
+/// Makes the numbers of a playlist that begins again go on from those before. Returns false if they cannot.
+bool LivePlaylists::number_on(Known& known, Playlist& playlist, std::string& text) {
+  const auto numbering = numbering_of(playlist, known.last);
+  if (numbering == Numbering::Again || (numbering == Numbering::Stale && known.is_read)) {
+    begin_again_ = !known.is_read || playlist.decrypts_by_number;
+    if (begin_again_) return false;
+    known.ahead += known.last.newest() + 1 - playlist.first;
+  }
+  if (numbering != Numbering::Stale || known.is_read) known.last = playlist;
+  playlist.first += known.ahead;
+  if (known.ahead != 0) text = with_first_number(text, playlist.first);
+  return true;
+}
+
 int LivePlaylists::reload(const std::string& url, const Open& open, AVIOContext*& io) {
   auto& known = known_.at(url);
   for (;;) {
@@ -227,15 +256,20 @@ int LivePlaylists::reload(const std::string& url, const Open& open, AVIOContext*
       return AVERROR_EXIT;
     const auto asked = std::chrono::steady_clock::now();
     IoPtr opened;
-    const auto text = ask(open, opened);
+    auto text = ask(open, opened);
     if (interrupt_.has_ended()) return AVERROR_EXIT;
-    const auto playlist = text ? parse_playlist(*text) : Playlist();
+    auto playlist = text ? parse_playlist(*text) : Playlist();
     known.has_failed = !playlist.is_playlist || (playlist.segments.empty() && !playlist.is_over);
     if (known.has_failed) {
       if (text) trouble_ = AVERROR_INVALIDDATA;
       known.schedule.note_failure(std::chrono::steady_clock::now());
       continue;
     }
+    if (is_stale(known, playlist, asked)) {
+      known.schedule.note_failure(std::chrono::steady_clock::now());
+      continue;
+    }
+    if (!number_on(known, playlist, *text)) return AVERROR_EXIT;
     const bool growing = is_growing(playlist);
     const bool was_read = known.is_read;
     if (growing && !note(known, playlist, asked) && was_read) continue;

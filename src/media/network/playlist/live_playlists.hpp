@@ -106,7 +106,9 @@ class LivePlaylists {
   void note_opened(const std::string& url);
   /// Waits for another answer than the last one, unless there are segments in that which were not opened:
   /// FFmpeg asks before each segment. A request that fails is made again until FFmpeg is interrupted (RFC 8216,
-  /// 6.3.4). 0 or FFmpeg's error. Throws std::bad_alloc.
+  /// 6.3.4). A packager that was restarted counts its segments from 0 again. FFmpeg would wait for the old numbers, so it
+  /// gets numbers that go on. If it has not read all segments before, or if they are parts of keys, the connection
+  /// ends. 0 or FFmpeg's error. Throws std::bad_alloc.
   [[nodiscard]] int reload(const std::string& url, const Open& open, AVIOContext*& io);
   /// Another input was opened. If it has the parameters of fMP4 (EXT-X-MAP) and `first`, remembers them. Otherwise
   /// they must be known: FFmpeg's demuxer ignores others, and the decoder would make garbage of what follows. 0 or
@@ -114,6 +116,8 @@ class LivePlaylists {
   [[nodiscard]] int check_map(const std::string& url, AVIOContext& io, bool first);
   /// Whether check_map() has ended the connection. Any thread.
   [[nodiscard]] bool has_other_map() const noexcept { return has_other_map_.load(); }
+  /// Whether reload() has ended the connection because a playlist begins again. Any thread.
+  [[nodiscard]] bool begin_again() const noexcept { return begin_again_.load(); }
   /// Whether the playlist has come to its end (EXT-X-ENDLIST) although it had none at first.
   [[nodiscard]] bool are_over() const noexcept { return are_over_; }
   /// FFmpeg's error of the last request of reload(), or 0 after an answer. Any thread.
@@ -129,12 +133,17 @@ class LivePlaylists {
 
   struct Known {
     ReloadSchedule schedule;
-    std::string newest = {};  // URI of its newest segment
-    bool is_read = false;     // this segment was opened
-    bool has_failed = false;  // the last answer
+    std::string newest = {};              // URI of its newest segment
+    bool is_read = false;                 // this segment was opened
+    bool has_failed = false;              // the last answer
+    Playlist last = {};                   // that was no failure, with the server's numbers
+    std::int64_t ahead = 0;               // of FFmpeg's numbers over the server's numbers
+    std::optional<TimePoint> stale = {};  // since when the answers are old ones
   };
 
   [[nodiscard]] std::optional<std::string> ask(const Open& open, IoPtr& opened);
+  [[nodiscard]] bool number_on(Known& known, Playlist& playlist, std::string& text);
+  [[nodiscard]] static bool is_stale(Known& known, const Playlist& playlist, TimePoint now);
   [[nodiscard]] static bool note(Known& known, const Playlist& playlist, TimePoint asked);
   [[nodiscard]] bool is_map(const std::string& url) const;
 
@@ -144,6 +153,7 @@ class LivePlaylists {
   std::map<std::string, std::vector<std::string>> maps_;  // URIs of parameters, by URL of the playlist
   std::set<std::size_t> known_maps_;                      // hashes of their bytes
   std::atomic<bool> has_other_map_ = false;
+  std::atomic<bool> begin_again_ = false;
   std::atomic<int> trouble_ = 0;
   bool are_over_ = false;
   std::string encryption_;

@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::string_view kDuration = "#EXTINF:";
 constexpr std::string_view kOver = "#EXT-X-ENDLIST";
+constexpr std::string_view kFirstNumber = "#EXT-X-MEDIA-SEQUENCE:";
 constexpr long kMostNumber = 1L << 53;  // of a segment
 
 /// Takes digits and signs from the beginning of a text.
@@ -163,7 +164,6 @@ Playlist parse_playlist(std::string_view text) {
   constexpr std::string_view kMaster = "#EXT-X-STREAM-INF";
   constexpr std::string_view kTime = "#EXT-X-PROGRAM-DATE-TIME:";
   constexpr std::string_view kDiscontinuity = "#EXT-X-DISCONTINUITY";
-  constexpr std::string_view kFirst = "#EXT-X-MEDIA-SEQUENCE:";
   constexpr std::string_view kMap = "#EXT-X-MAP:";
   constexpr std::string_view kKey = "#EXT-X-KEY:";
   Playlist playlist;
@@ -180,8 +180,8 @@ Playlist parse_playlist(std::string_view text) {
     } else if (line.starts_with(kDuration)) {
       seconds = duration(line.substr(kDuration.size()));
       announced = true;
-    } else if (line.starts_with(kFirst)) {
-      playlist.first = core::number_at(line.substr(kFirst.size()), kMostNumber).value_or(0);
+    } else if (line.starts_with(kFirstNumber)) {
+      playlist.first = core::number_at(line.substr(kFirstNumber.size()), kMostNumber).value_or(0);
     } else if (line == kOver) {
       playlist.is_over = true;
     } else if (line == kDiscontinuity) {
@@ -191,6 +191,8 @@ Playlist parse_playlist(std::string_view text) {
     } else if (line.starts_with(kKey)) {
       const auto method = attribute(line.substr(kKey.size()), "METHOD");
       if (!is_of_segments(method)) playlist.encryption = method;
+      if (method == "AES-128" && attribute(line.substr(kKey.size()), "IV").empty())
+        playlist.decrypts_by_number = true;
     } else if (!line.empty() && line.front() != '#' && std::exchange(announced, false)) {
       playlist.segments.push_back({std::string(line), time});
       playlist.seconds = seconds;
@@ -216,6 +218,46 @@ std::string without_end(std::string_view text) {
     if (line_of(text) != kOver) result.append(begin, static_cast<std::size_t>(text.data() - begin));
   }
   return result;
+}
+
+std::string with_first_number(std::string_view text, std::int64_t number) {
+  std::string result;
+  bool is_first = true;
+  while (!text.empty()) {
+    const auto* const begin = text.data();
+    if (!line_of(text).starts_with(kFirstNumber))
+      result.append(begin, static_cast<std::size_t>(text.data() - begin));
+    if (std::exchange(is_first, false))
+      result.append(kFirstNumber).append(std::to_string(number)).append("\n");
+  }
+  return result;
+}
+
+namespace {
+
+/// Whether the segments that both list by their numbers are the same, and there are some. Parameters such as tokens may
+/// differ.
+bool have_the_same(const Playlist& one, const Playlist& other) {
+  const auto begin = std::max(one.first, other.first);
+  const auto end = std::min(one.newest(), other.newest());
+  for (auto number = begin; number <= end; ++number) {
+    const auto& first = one.segments[static_cast<std::size_t>(number - one.first)];
+    const auto& second = other.segments[static_cast<std::size_t>(number - other.first)];
+    const auto path = [](std::string_view uri) { return uri.substr(0, uri.find('?')); };
+    if (path(first.uri) != path(second.uri) || first.time != second.time) return false;
+  }
+  return begin <= end;
+}
+
+}  // namespace
+
+Numbering numbering_of(const Playlist& next, const Playlist& last) {
+  constexpr std::int64_t kMostStale = 2;  // segments
+  const auto back = last.newest() - next.newest();
+  if (next.segments.empty() || last.segments.empty() || (back <= 0 && next.first >= last.first))
+    return Numbering::Onward;
+  if (!have_the_same(next, last) || back > kMostStale) return Numbering::Again;
+  return back <= 0 || next.is_over ? Numbering::Onward : Numbering::Stale;
 }
 
 std::optional<double> time_of_any(const Playlist& playlist, const std::vector<std::string>& urls) {

@@ -22,8 +22,9 @@ struct Playlist {
   std::int64_t first = 0;    // the number of the first segment
   double seconds = 0;        // that the last segment lasts
   std::vector<Segment> segments;
-  std::vector<std::string> maps;  // URIs of the parameters of fMP4 (EXT-X-MAP)
-  std::string encryption = {};    // the METHOD by which samples are encrypted, not whole segments
+  std::vector<std::string> maps;    // URIs of the parameters of fMP4 (EXT-X-MAP)
+  std::string encryption = {};      // the METHOD by which samples are encrypted, not whole segments
+  bool decrypts_by_number = false;  // a segment's number is a part of its key (RFC 8216, 5.2)
 
   [[nodiscard]] std::int64_t newest() const noexcept {
     return first + static_cast<std::int64_t>(segments.size()) - 1;
@@ -38,6 +39,17 @@ struct Playlist {
 
 /// The text without EXT-X-ENDLIST, as if segments followed.
 [[nodiscard]] std::string without_end(std::string_view text);
+
+/// The text with another number of its first segment.
+[[nodiscard]] std::string with_first_number(std::string_view text, std::int64_t number);
+
+/// How the numbers of a playlist go on in its next answer.
+enum class Numbering : std::uint8_t {
+  Onward,
+  Stale,  // an answer of some time ago, as caches give
+  Again   // of other segments: the server has begun to count again (RFC 8216 does not allow it)
+};
+[[nodiscard]] Numbering numbering_of(const Playlist& next, const Playlist& last);
 
 /// Unix time of "2026-11-22T19:10:00.250+01:00" (ISO 8601, as RFC 8216, 4.3.2.6 wants it); nullopt: it is
 /// none, or has no time zone.

@@ -161,6 +161,39 @@ TEST_F(LivePlaylistsTest, ThatHaveGrownLoseTheirEndOnALaterConnection) {
   EXPECT_TRUE(later_are_over_);
 }
 
+TEST_F(LivePlaylistsTest, ThatBeginAgainGetNumbersThatGoOn) {
+  ASSERT_EQ(add(playlist_of(20, 3)), 0);
+  playlists_.note_opened("http://h/22.ts");
+  ASSERT_EQ(reload(playlist_of(0, 2)), 0);
+  EXPECT_TRUE(read_.starts_with("#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:23\n#EXT-X-PROGRAM")) << read_;
+  EXPECT_TRUE(read_.ends_with("\n0.ts\n#EXTINF:0.01,\n1.ts\n")) << read_;
+  ASSERT_EQ(reload(playlist_of(1, 3) + "#EXT-X-ENDLIST\n"), 0);
+  EXPECT_TRUE(read_.starts_with("#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:24\n")) << read_;
+  EXPECT_FALSE(playlists_.begin_again());
+}
+
+TEST_F(LivePlaylistsTest, ThatBeginAgainBeforeAllIsReadEndTheConnection) {
+  ASSERT_EQ(add(playlist_of(20, 3)), 0);
+  playlists_.note_opened("http://h/21.ts");
+  EXPECT_EQ(reload(playlist_of(0, 2)), AVERROR_EXIT);
+  EXPECT_TRUE(playlists_.begin_again());
+}
+
+TEST_F(LivePlaylistsTest, WhoseKeysNeedTheNumbersEndTheConnectionWhereTheyBeginAgain) {
+  ASSERT_EQ(add(playlist_of(20, 3)), 0);
+  playlists_.note_opened("http://h/22.ts");
+  EXPECT_EQ(reload(playlist_of(0, 2) + "#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n"), AVERROR_EXIT);
+  EXPECT_TRUE(playlists_.begin_again());
+}
+
+TEST_F(LivePlaylistsTest, AreAskedForAgainAfterAnAnswerOfACache) {
+  interrupt_.arm(1);
+  ASSERT_EQ(add(playlist_of(20, 3)), 0);
+  playlists_.note_opened("http://h/22.ts");
+  EXPECT_EQ(reload(playlist_of(19, 3)), AVERROR_EXIT) << "a segment lasts twenty seconds";
+  EXPECT_FALSE(playlists_.begin_again());
+}
+
 /// A box of MP4, and its content.
 std::string box(const std::string& name, const std::string& content) {
   const auto size = static_cast<char>(8 + content.size());

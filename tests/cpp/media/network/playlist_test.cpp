@@ -78,6 +78,31 @@ TEST(Playlist, GetsAnotherLengthOfItsLastSegment) {
   EXPECT_EQ(with_last_duration("#EXTM3U\n", "0.01"), "#EXTM3U\n");
 }
 
+TEST(Playlist, HasNumbersThatGoOnOrBeginAgain) {
+  const auto of = [](int first, int count, const std::string& name = "", const std::string& end = "") {
+    std::string text = "#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:" + std::to_string(first) + "\n";
+    for (int i = first; i < first + count; ++i)
+      text += "#EXTINF:1,\n" + name + std::to_string(i) + ".ts?" + end + "\n";
+    return parse_playlist(text + end);
+  };
+  const auto last = of(10, 5);
+  for (const auto& next :
+       {of(10, 5), of(11, 5), of(20, 5), of(9, 6), of(0, 15), of(10, 5, "b"), of(10, 0), of(0, 0)})
+    EXPECT_EQ(numbering_of(next, last), Numbering::Onward) << next.first;
+  for (const auto& next : {of(9, 5), of(8, 5), of(10, 3), of(9, 5, "", "token")})
+    EXPECT_EQ(numbering_of(next, last), Numbering::Stale) << next.first;
+  for (const auto& next : {of(0, 1), of(0, 5), of(9, 5, "b"), of(0, 20, "b"), of(7, 5)})
+    EXPECT_EQ(numbering_of(next, last), Numbering::Again) << next.first;
+  EXPECT_EQ(numbering_of(of(0, 1), of(0, 0)), Numbering::Onward);
+}
+
+TEST(Playlist, GetsAnotherNumberOfItsFirstSegment) {
+  EXPECT_EQ(with_first_number("#EXTM3U\r\n#EXT-X-MEDIA-SEQUENCE:7\r\n#EXTINF:1,\n7.ts", 9),
+            "#EXTM3U\r\n#EXT-X-MEDIA-SEQUENCE:9\n#EXTINF:1,\n7.ts");
+  EXPECT_EQ(with_first_number("#EXTM3U\n#EXTINF:1,\n0.ts\n", 9),
+            "#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:9\n#EXTINF:1,\n0.ts\n");
+}
+
 TEST(Playlist, LosesItsEndAndNothingElse) {
   EXPECT_EQ(without_end("#EXTM3U\r\n#EXTINF:2,\r\n1.ts\r\n#EXT-X-ENDLIST\r\n"),
             "#EXTM3U\r\n#EXTINF:2,\r\n1.ts\r\n");

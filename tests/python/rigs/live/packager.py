@@ -8,6 +8,7 @@ import dataclasses
 import functools
 import re
 import socket
+import threading
 from typing import Any
 
 import numpy as np
@@ -35,12 +36,12 @@ def number_of(frame: ff.Frame) -> int:
 
 
 @functools.cache
-def numbered(kind: str, size: tuple[int, int] = (64, 48), start: float = 0.0) -> Clip:
+def numbered(kind: str, size: tuple[int, int] = (64, 48), start: float = 0.0, codec: str = "libx264") -> Clip:
     """Five segments: "mpegts" or "mp4"."""
     count = 5 * PER_SEGMENT
     if kind == "mpegts":
-        return encode(kind, count, size=size, start=start, draw=flat)
-    clip = encode(kind, count + 1, size=size, start=start, draw=flat)
+        return encode(kind, count, size=size, start=start, codec=codec, draw=flat)
+    clip = encode(kind, count + 1, size=size, start=start, codec=codec, draw=flat)
     return dataclasses.replace(clip, frames=clip.frames[1:])  # a fragment is written when the next one begins
 
 
@@ -52,18 +53,20 @@ class Packager(Server):
             for silence.
         is_over: The playlist has its end.
         window: As many of the newest segments are listed.
+        first: The number of the first segment.
         head: Lines at the beginning of the playlist.
         is_down: It closes each connection at once.
         files: The other files, by name.
         asked: The names that were asked for.
     """
 
-    def __init__(self, window: int = 1000, head: str = "") -> None:
+    def __init__(self, window: int = 1000, head: str = "", first: int = 0) -> None:
         self.answers: dict[str, list[bytes | None]] = {}
         self.is_over = self.is_down = False
-        self.window, self.head = window, head
+        self.window, self.head, self.first = window, head, first
         self.files: dict[str, bytes] = {}
         self.asked: list[str] = []
+        self._lists = threading.RLock()
         self._lines: list[list[str]] = []  # of each segment
         self._next: list[str] = []  # lines before the next segment
         super().__init__()
@@ -81,10 +84,18 @@ class Packager(Server):
             self.files[name] = clip.header
             self._next.append(f'#EXT-X-MAP:URI="{name}"')
 
+    def restart(self, clip: Clip, *numbers: int) -> None:
+        """Lists these segments in place of all others, and counts from 0."""
+        with self._lists:
+            self.first = 0
+            self._lines = []
+            self.begin(clip, "init.mp4" if clip.kind == "mp4" else "")
+            self.add(clip, *numbers)
+
     def add(self, clip: Clip, *numbers: int) -> None:
         """Lists segments of a clip."""
         for number in numbers:
-            name = f"{len(self._lines)}.{'ts' if clip.kind == 'mpegts' else 'm4s'}"
+            name = f"{self.first + len(self._lines)}.{'ts' if clip.kind == 'mpegts' else 'm4s'}"
             pictures = clip.frames[number * PER_SEGMENT : (number + 1) * PER_SEGMENT]
             first = clip.header if clip.kind == "mpegts" else b""
             self.files[name] = first + b"".join(pictures)
@@ -109,9 +120,18 @@ class Packager(Server):
 
     def playlist(self) -> bytes:
         """As it is now."""
+        with self._lists:
+            return self._playlist()
+
+    def _playlist(self) -> bytes:
         first = max(0, len(self._lines) - self.window)
         listed = self._lines[first:]
-        head = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-TARGETDURATION:1", f"#EXT-X-MEDIA-SEQUENCE:{first}"]
+        head = [
+            "#EXTM3U",
+            "#EXT-X-VERSION:7",
+            "#EXT-X-TARGETDURATION:1",
+            f"#EXT-X-MEDIA-SEQUENCE:{self.first + first}",
+        ]
         if listed and not any(line.startswith("#EXT-X-MAP") for line in listed[0]):
             maps = [line for one in self._lines[:first] for line in one if line.startswith("#EXT-X-MAP")]
             head += maps[-1:]
