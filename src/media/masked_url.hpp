@@ -15,8 +15,8 @@ namespace freshframe::media {
 /// The same for a text that is one URL, whose password may even contain spaces and control characters.
 [[nodiscard]] std::string shown_url(std::string_view url);
 
-/// The parts of a URL that a server's words may repeat: those that shown_url() masks, and a user without a password. Each
-/// as it is and without its escapes, and with 4 bytes at least.
+/// The parts of a URL that a server's words may repeat: what shown_url() masks, and a user without a password. Each as it is
+/// and without its escapes, and with 4 bytes at least.
 [[nodiscard]] std::vector<std::string> secrets_of(std::string_view url);
 
 }  // namespace freshframe::media

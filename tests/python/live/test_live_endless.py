@@ -75,7 +75,7 @@ PARTS: dict[str, tuple[Head, Callable[[int], bytes], str]] = {
     "length": (
         lambda: f"{PART}Content-Length: 2000000000\r\n\r\n".encode() + jpeg(),
         filling,
-        "announces a picture of 2000000000 bytes",
+        "sends a picture without an end",
     ),
     "length-beyond-numbers": (
         lambda: f"{PART}Content-Length: 99999999999999999999999\r\n\r\n".encode() + jpeg(),

@@ -117,7 +117,8 @@ class LiveInput {
 
   /// Why read() can read no more, where FFmpeg does not know it; empty: it can, or FFmpeg does.
   [[nodiscard]] std::string failure() const { return ends_.failure(); }
-  /// Why the stream goes on after the last packet as another one, which takes a new connection. Returns an empty text if it does not.
+  /// Why the stream goes on after the last packet as another one, which takes a new connection. Returns an empty text if
+  /// it does not.
   [[nodiscard]] std::string other_beginning() const;
   /// Why a playlist does not come, while it is asked for again and again, or nothing if it comes. Any
   /// thread.
