@@ -106,10 +106,12 @@ def free_name(wanted: str) -> str:
 
 
 def leave(engine: _native.Engine) -> None:
-    """Requests a stop without waiting: a loop over its samples was left."""
-    with _lock:
-        if engine in _running:
-            _leaving.add(engine)
+    """Requests a stop without waiting: a loop over its samples was left.
+
+    The garbage collector may call it on the very thread that keep() waits for, so it takes no lock.
+    """
+    if engine in _running:
+        _leaving.add(engine)
     engine.request_stop()
 
 

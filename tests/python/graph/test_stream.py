@@ -10,6 +10,7 @@ import pytest
 from support import Count, Ticker, until
 
 import freshframe as ff
+from freshframe._pipeline import life
 
 
 def double(value: int) -> int:
@@ -38,6 +39,16 @@ def test_leaving_a_loop_over_a_stream_early_stops_its_threads() -> None:
         if sample.seq >= 3:
             break
     until(lambda: threading.active_count() <= before, "the stream's threads to end")
+
+
+def test_a_stream_that_is_garbage_waits_for_no_thread() -> None:
+    """The collector may run on the thread of the log, for whose begin another thread waits with this lock."""
+    stream = ff.stream(Ticker(0.001))
+    next(iter(stream))
+    collector = threading.Thread(target=stream.__del__)
+    with life._lock:
+        collector.start()
+        until(lambda: not collector.is_alive(), "the end of the finalizer")
 
 
 def test_a_stream_raises_the_error_of_a_node() -> None:
