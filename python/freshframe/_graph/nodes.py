@@ -216,7 +216,7 @@ _MEANT = {  # by programs that call these methods of a source
     "add": "pipeline.add() adds: port = pipeline.add(source), then pipeline.add(node, port)",
     **dict.fromkeys(
         ("isOpened", "grab", "retrieve", "release"),
-        "`for sample in freshframe.stream(source):` reads it, opens it and closes it",
+        "`for sample in source:` opens it, reads it and closes it",
     ),
 }
 
@@ -277,5 +277,5 @@ class NativeSource(Native, Looped[Out], Source[Out]):
         """
         raise StateError(
             f"{type(self).__name__} is native, and the engine reads it: write "
-            "`for sample in freshframe.stream(source):`, where sample.frame.bgr are the pixels"
+            "`for sample in source:`, where sample.frame.bgr are the pixels"
         )

@@ -335,12 +335,12 @@ RAISED: dict[str, tuple[Callable[[], object], type[Exception], tuple[str, ...]]]
     "source.read() as cap.read()": (
         lambda: ff.open(SCENE).read(),
         ff.StateError,
-        ("VideoSource is native", "`for sample in freshframe.stream(source):`, where sample.frame.bgr"),
+        ("VideoSource is native", "`for sample in source:`, where sample.frame.bgr"),
     ),
     "source.isOpened()": (
         lambda: ff.open(SCENE).isOpened(),  # type: ignore[attr-defined]
         AttributeError,
-        ("'VideoSource' object has no attribute 'isOpened': `for sample in freshframe.stream(source):`",),
+        ("'VideoSource' object has no attribute 'isOpened': `for sample in source:`",),
     ),
     "source.add(node)": (
         lambda: ff.open(SCENE).add(ff.CircleTracker()),  # type: ignore[attr-defined]
