@@ -143,9 +143,7 @@ def _race(grays: list[Gray], rounds: int) -> dict[str, list[float]]:
         find(gray)
         return 1e3 * (time.thread_time() - start)
 
-    def ours(gray: Gray) -> ff.Circles:
-        return ff.detect_circles(gray, radius=RADIUS, max_circles=MAX_CIRCLES)
-
+    ours = ff.CircleDetector(radius=RADIUS, max_circles=MAX_CIRCLES).detect
     finders: dict[str, Callable[[Gray], Any]] = {OURS: ours, **hough_finders(), "again": ours}
     times: dict[str, list[float]] = {name: [] for name in finders}
     for gray in grays:

@@ -43,7 +43,7 @@ def means(path: Path) -> Path:
 def of_node(model: Path, box: tuple[int, ...], frames: list[ff.Frame], *, antialias: bool) -> float:
     """Milliseconds per picture."""
     boxes = [ff.Detections([list(box)], [1], [0])] * len(frames)
-    classifier = ff.OnnxClassifier(model, middle=True, antialias=antialias, threads=1, provider="cpu")
+    classifier = ff.OnnxClassifier(model, center_crop=True, antialias=antialias, threads=1, provider="cpu")
     begun = time.perf_counter()
     ff.testing.run_node(classifier, boxes, frames=frames)
     return (time.perf_counter() - begun) * 1e3 / len(frames)

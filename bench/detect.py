@@ -193,7 +193,7 @@ def kinds_of(model: Path, side: int, threads: int, frame: ff.Frame) -> dict[str,
     ready = letterboxed(picture(), side)
     output = session.run(None, {"images": ready})[0]
     confidence = float(np.sort(output[0, 4:].max(0))[-200])  # about 200 boxes are left before suppression
-    detector = ff.OnnxDetector(model, confidence=min(confidence, 1.0), threads=threads)
+    detector = ff.OnnxDetector(model, min_confidence=min(confidence, 1.0), threads=threads)
     lone = _native.LoneNode(detector._handle)
     lone.open()
     pipeline = ff.Pipeline()

@@ -6,11 +6,11 @@ A video of 720p with 20 shapes that move, read by both from the same file. The d
 `demo:shapes`, the classifier a network with random weights on crops of 96x96 (some 40 million
 multiplications), both on the CPU. By hand: cv2.VideoCapture, cv2.resize, onnxruntime, cv2.dnn.NMSBoxes, then
 a crop of every box with cv2.resize, one run for all crops of a frame, softmax. freshframe: the nodes, with
-looks="each" (the same work), "growing" and "best" (each track a few times). Rounds alternate, "by hand" is
+when="each" (the same work), "growing" and "best" (each track a few times). Rounds alternate, "by hand" is
 measured twice: A/A is the difference.
 
 Then the rate and the age of a live detector's tracks at 30 pictures/s, without a second stage, with one of
-some 200 ms per run (looks="growing"), and without again. Each stage has one thread.
+some 200 ms per run (when="growing"), and without again. Each stage has one thread.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -115,10 +115,11 @@ def nodes(video: Path, detector: str, kinds: Path, threads: int, looks: Any) -> 
     pipeline = ff.Pipeline()
     source = pipeline.add(ff.open(str(video)))
     boxes = pipeline.add(
-        ff.OnnxDetector(detector, confidence=CONFIDENCE, iou=IOU, threads=threads, provider="cpu"), source
+        ff.OnnxDetector(detector, min_confidence=CONFIDENCE, max_iou=IOU, threads=threads, provider="cpu"),
+        source,
     )
     tracks = pipeline.add(ff.BoxTracker(), boxes)
-    stage = ff.OnnxClassifier(kinds, crops=ff.Crops(looks=looks), threads=threads, provider="cpu")
+    stage = ff.OnnxClassifier(kinds, when=looks, threads=threads, provider="cpu")
     reader = pipeline.reader(pipeline.add(stage, tracks))
     begun, frames, seen = time.perf_counter(), 0, 0
     views: set[tuple[int, float]] = set()
@@ -142,7 +143,7 @@ def live(detector: str, kinds: Path | None, seconds: float) -> dict[str, float]:
     boxes = pipeline.add(ff.OnnxDetector(detector, threads=1, provider="cpu"), source)
     tracks = pipeline.add(ff.BoxTracker(), boxes)
     if kinds:
-        stage = ff.OnnxClassifier(kinds, crops=ff.Crops(looks="growing"), threads=1, provider="cpu")
+        stage = ff.OnnxClassifier(kinds, when="growing", threads=1, provider="cpu")
         pipeline.reader(pipeline.add(stage, tracks, name="second"))
     reader = pipeline.reader(tracks)
     ages = []

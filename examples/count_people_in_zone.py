@@ -34,13 +34,14 @@ def main() -> None:
     zones = json.loads(options.zones.read_text()) if options.zones else ZONES
 
     def wanted(boxes: ff.Detections) -> ff.Detections:
-        return boxes[boxes.class_name == options.only]
+        kinds = boxes.class_name
+        return boxes[[] if kinds is None else kinds == options.only]
 
     pipeline = ff.Pipeline()
     camera = pipeline.add(ff.open(options.source))
     boxes = pipeline.add(ff.OnnxDetector(options.model or ff.demo.shapes_model()), camera)
     tracks = pipeline.add(ff.BoxTracker(), pipeline.add(wanted, boxes))
-    counts = pipeline.add(ff.Zones(zones, anchor="bottom"), tracks)
+    counts = pipeline.add(ff.ZoneCounter(zones, anchor="bottom"), tracks)
     pipeline.add(ff.VideoFile(options.video), pipeline.add(ff.Annotate(), counts))
     with pipeline:
         shown = -1

@@ -37,10 +37,10 @@ def main() -> None:
     pipeline = ff.Pipeline()
     camera = pipeline.add(ff.open(options.source))
     boxes = pipeline.add(ff.OnnxDetector(options.model or ff.demo.shapes_model()), camera)
-    on_road = pipeline.add(lambda found: found[ff.inside(found, ROAD, anchor="bottom")], boxes)
-    tracks = pipeline.add(ff.BoxTracker(ground=ff.Ground(picture=ROAD, metres=METRES)), on_road)
+    on_road = pipeline.add(lambda found: found[found.inside(ROAD, anchor="bottom")], boxes)
+    tracks = pipeline.add(ff.BoxTracker(ground=ff.Ground(points=ROAD, places=METRES)), on_road)
     speeds = pipeline.add(with_kmh, tracks)
-    view = pipeline.add(ff.Annotate(labels="#{id} {kmh:.0f} km/h", trail=2), speeds)
+    view = pipeline.add(ff.Annotate(labels="#{tracker_id} {kmh:.0f} km/h", trail=2), speeds)
     pipeline.add(ff.VideoFile(options.video), view)
     with pipeline:
         shown = -1

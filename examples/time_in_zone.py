@@ -15,7 +15,7 @@ import freshframe as ff
 SCENE = "demo:shapes?size=640x360&fps=30&frames=300&pace=0"
 ZONE = [(0, 0), (320, 0), (320, 360), (0, 360)]  # the left half
 # The corners of the picture, as if it were a floor of 16 x 9 m seen from above: measure your own.
-FLOOR = ff.Ground(picture=[(0, 0), (640, 0), (640, 360), (0, 360)], metres=[(0, 0), (16, 0), (16, 9), (0, 9)])
+FLOOR = ff.Ground(points=[(0, 0), (640, 0), (640, 360), (0, 360)], places=[(0, 0), (16, 0), (16, 9), (0, 9)])
 
 
 def main() -> None:
@@ -30,26 +30,26 @@ def main() -> None:
     camera = pipeline.add(ff.open(options.source))
     boxes = pipeline.add(ff.OnnxDetector(options.model or ff.demo.shapes_model()), camera)
     tracks = pipeline.add(ff.BoxTracker(ground=FLOOR), boxes)
-    zone = pipeline.add(ff.ZoneCounter(ZONE, anchor="bottom", loiter=options.loiter), tracks)
+    zones = pipeline.add(ff.ZoneCounter({"till": ZONE}, anchor="bottom", loiter_after=options.loiter), tracks)
     if options.video:
-        view = pipeline.add(ff.Annotate(labels="#{id} {dwell:.0f} s"), zone)
+        view = pipeline.add(ff.Annotate(labels="#{tracker_id} {dwell:.0f} s"), zones)
         pipeline.add(ff.VideoFile(options.video), view)
     dwells: dict[str, list[float]] = defaultdict(list)
     with pipeline:
-        for sample in pipeline.reader(zone):
-            counts = sample.value
-            tracked = counts.tracks
+        for sample in pipeline.reader(zones):
+            till = sample.value["till"]
+            tracked = sample.value.tracks
             assert isinstance(tracked, ff.Detections)
             names = tracked.names or ()
-            for visit in counts.visits:
+            for visit in till.visits:
                 name = names[visit.class_id] if visit.class_id < len(names) else str(visit.class_id)
                 dwells[name].append(visit.dwell)
                 print(
                     f"{visit.ended:6.1f} s: {name} #{visit.tracker_id} {visit.how} after {visit.dwell:.1f} s"
                 )
-            if counts.loitered and tracked.tracker_id is not None:
+            if till.loitered and tracked.tracker_id is not None:
                 speeds = dict(zip(tracked.tracker_id.tolist(), tracked.data["speed"], strict=True))
-                for tracker_id in counts.loitered:
+                for tracker_id in till.loitered:
                     speed = speeds.get(tracker_id, float("nan"))
                     print(f"{sample.pts:6.1f} s: #{tracker_id} loiters, at {speed:.1f} m/s")
     for name, seconds in sorted(dwells.items()):

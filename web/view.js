@@ -22,7 +22,7 @@ const SLOW_FOR = 30;
 const SLOW = "the connection is too slow for the video";
 const STEP = 160; // px: a page that is resized does not ask for each width
 const GAP = 1; // seconds for which the last results stay on later pictures
-const LABELS = "{class} {id}";
+const LABELS = "{class_name} {tracker_id}";
 const REDUCED = matchMedia("(prefers-reduced-motion: reduce)");
 // By a player, in seconds of pts: the last picture of a video, one that it did not name itself, and the one whose results
 // were told last.

@@ -157,17 +157,15 @@ def main() -> None:
     send.connect()
     pipeline = ff.Pipeline()
     circles = pipeline.add(ff.CircleTracker(), pipeline.add(ff.open(options.source), name="camera"))
-    presence = [
-        pipeline.add(occupancy(name), pipeline.add(ff.ZoneCounter(ZONES[name]), circles)) for name in ZONES
-    ]
+    presence = pipeline.add(occupancy(), pipeline.add(ff.ZoneCounter(ZONES), circles))
     pipeline.add(ff.Spool(options.spool, send, max_wait=0.1), presence)
     pipeline.run()
     send.close()
 
 
-def occupancy(name: str) -> ff.Presence[ff.types.ZoneCounts]:
-    """Begins when something is in the zone, and ends when nothing was for two seconds."""
-    return ff.Presence(lambda counts: {name} if len(counts.inside) else (), max_gap=2.0)
+def occupancy() -> ff.Presence[ff.types.Zones]:
+    """Begins when something is in a zone, and ends when nothing was for two seconds."""
+    return ff.Presence(lambda zones: [name for name, zone in zones.items() if zone.inside], max_gap=2.0)
 
 
 if __name__ == "__main__":

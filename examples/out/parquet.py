@@ -20,8 +20,8 @@ import freshframe as ff
 
 # Also of a batch without circles: a file without columns would keep DuckDB from reading the folder.
 OF_THE_EVENT = {"n": "int64", "source": "string", "seq": "int64", "pts": "double", "spooled": "double"}
-OF_THE_CIRCLE = {"id": "int64"} | dict.fromkeys(
-    ("x", "y", "r", "confidence", "vx", "vy", "age", "track_confidence"), "double"
+OF_THE_CIRCLE = {"tracker_id": "int64"} | dict.fromkeys(
+    ("x", "y", "r", "confidence", "vx", "vy", "track_age", "track_confidence"), "double"
 )
 COLUMNS = pyarrow.schema(list((OF_THE_EVENT | OF_THE_CIRCLE).items()))
 

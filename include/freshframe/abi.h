@@ -105,7 +105,7 @@ typedef struct freshframe_column {
 
 /* A value of one of the named types.
  * "circles":    xyr (n, 3) float32 and confidence (n,) float32; tracker_id (n,) int64, velocity (n, 2) float32,
- *               age (n,) float32 and track_confidence (n,) float32 are optional
+ *               track_age (n,) float32 and track_confidence (n,) float32 are optional
  * "detections": xyxy (n, 4) float32, confidence (n,) float32 and class_id (n,) int32; the tracker's columns are
  *               optional, as in "circles"
  *               Of a node with FRESHFRAME_FURTHER_COLUMNS also those of Python's Detections.data, such as mask, keypoints,

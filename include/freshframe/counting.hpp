@@ -27,7 +27,7 @@ struct Crossing {
   std::int64_t id = 0;
   int class_id = 0;
   bool forward = true;  // of a zone: into it
-  Point at = {};        // the place, on the straight path between two sightings
+  Point point = {};     // on the straight path between two sightings
   double pts = 0;       // the time on that path, in seconds
 };
 
@@ -53,8 +53,8 @@ struct DirectionCounts {
 struct LineCounts : DirectionCounts {
   Point start = {};
   Point end = {};
-  std::map<int, DirectionCounts> classes = {};  // by class_id
-  std::vector<Crossing> crossings = {};         // events: found with this sample or one that its edge dropped
+  std::map<int, DirectionCounts> by_class = {};  // by class_id
+  std::vector<Crossing> crossings = {};  // events: found with this sample or one that its edge dropped
   std::variant<Circles, Detections> tracks = {};
 
   [[nodiscard]] bool has_events() const noexcept { return !crossings.empty(); }
@@ -76,8 +76,8 @@ class LineCounter final : public EitherNode<Circles, Detections, LineCounts> {
   /// OptionError, and nothing changes.
   void set_line(const Point& start, const Point& end);
   /// For programs without a pipeline, as BoxTracker::update(). `size`: of the picture, for `relative`.
-  [[nodiscard]] LineCounts update(const Circles& tracks, double time, int source = 0, PictureSize size = {});
-  [[nodiscard]] LineCounts update(const Detections& tracks, double time, int source = 0,
+  [[nodiscard]] LineCounts update(const Circles& tracks, double pts, int source = 0, PictureSize size = {});
+  [[nodiscard]] LineCounts update(const Detections& tracks, double pts, int source = 0,
                                   PictureSize size = {});
   std::optional<LineCounts> process(const Sample<Circles>& sample, const Context& context) override;
   std::optional<LineCounts> process(const Sample<Detections>& sample, const Context& context) override;
@@ -88,16 +88,16 @@ class LineCounter final : public EitherNode<Circles, Detections, LineCounts> {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Options of ZoneCounter.
-struct ZoneCounterOptions {
+/// Options of one zone of a ZoneCounter.
+struct ZoneOptions {
   std::vector<Point> corners = {};  // in order around the zone, 3 to 1000; edges must not cross
   Anchor anchor = Anchor::Center;
   std::optional<float> margin = {};  // as of LineCounterOptions
   double max_gap = 1;                // seconds for which an unseen object stays inside
   /// Seconds of a visit after which an object loiters: by the name of its class (as class_name() gives it),
   /// and of all other classes. Without a value none does.
-  std::map<std::string, double> loiter_of = {};
-  std::optional<double> loiter = {};
+  std::map<std::string, double> loiter_after_of = {};
+  std::optional<double> loiter_after = {};
   bool relative = false;  // corners are shares of the picture's width and height, 0 to 1
 };
 
@@ -120,81 +120,54 @@ struct ZoneCounts {
   std::int64_t appeared = 0;              // objects that were first seen inside
   std::int64_t lost = 0;                  // objects that were inside when they were last seen
   std::vector<std::int64_t> inside = {};  // ids, ascending
-  /// Seconds from the begin of the visit of each id of `inside` to its last sight.
-  std::vector<double> seconds = {};
-  std::vector<std::int64_t> loitering = {};  // ids of `inside` that are there for longer than `loiter`
+  /// Seconds from the begin of the visit to the last sight of it, for each id of `inside`.
+  std::map<std::int64_t, double> dwell = {};
+  std::vector<std::int64_t> loitering = {};  // ids of `inside` that are there for `loiter_after` or longer
   std::vector<Crossing> crossings = {};      // events, as of LineCounts
   std::vector<Visit> visits = {};            // events: visits that have ended
   std::vector<std::int64_t> loitered = {};   // events: ids that have begun to loiter
-  std::variant<Circles, Detections> tracks = {};
 
   [[nodiscard]] bool has_events() const noexcept {
     return !crossings.empty() || !visits.empty() || !loitered.empty();
   }
   void absorb(std::span<const ZoneCounts* const> older);
 };
-template <>
-inline constexpr std::string_view kTypeName<ZoneCounts> = "ZoneCounts";
 
-/// Counts tracks in a zone. One count per source.
-class ZoneCounter final : public EitherNode<Circles, Detections, ZoneCounts> {
- public:
-  /// Throws OptionError.
-  explicit ZoneCounter(const ZoneCounterOptions& options);
-  ~ZoneCounter() override;
-  [[nodiscard]] std::string default_name() const override { return "ZoneCounter"; }
-  /// Moves the zone from the next sample on. The counts go on. By the move nothing enters or leaves: an object that it
-  /// puts inside has appeared, and the visit of one that it puts outside has ended as lost. Any thread. Throws
-  /// OptionError, and nothing changes.
-  void set_corners(std::vector<Point> corners);
-  /// For programs without a pipeline, as BoxTracker::update(). `size`: of the picture, for `relative`.
-  [[nodiscard]] ZoneCounts update(const Circles& tracks, double time, int source = 0, PictureSize size = {});
-  [[nodiscard]] ZoneCounts update(const Detections& tracks, double time, int source = 0,
-                                  PictureSize size = {});
-  std::optional<ZoneCounts> process(const Sample<Circles>& sample, const Context& context) override;
-  std::optional<ZoneCounts> process(const Sample<Detections>& sample, const Context& context) override;
-  void source_gone(int source) override;
-
- private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
-};
-
-/// One of the zones of a Zones.
+/// One of the zones of a ZoneCounter.
 struct NamedZone {
   std::string name = {};
-  ZoneCounterOptions options = {};
+  ZoneOptions options = {};
 };
 
-/// The counts of several zones. Those of a zone have no tracks: they are here, once.
-struct ZonesCounts {
+/// The counts of the zones.
+struct Zones {
   std::vector<std::pair<std::string, ZoneCounts>> zones = {};  // in their given order
   std::variant<Circles, Detections> tracks = {};
 
   [[nodiscard]] bool has_events() const noexcept;
-  void absorb(std::span<const ZonesCounts* const> older);
+  void absorb(std::span<const Zones* const> older);
 };
 template <>
-inline constexpr std::string_view kTypeName<ZonesCounts> = "ZonesCounts";
+inline constexpr std::string_view kTypeName<Zones> = "Zones";
 
-/// Counts tracks in several zones, each of which is as that of a ZoneCounter. One count per zone and source.
-class Zones final : public EitherNode<Circles, Detections, ZonesCounts> {
+/// Counts tracks in zones. One count per zone and source.
+class ZoneCounter final : public EitherNode<Circles, Detections, Zones> {
  public:
   static constexpr std::size_t kMost = 1000;
 
   /// Throws OptionError.
-  explicit Zones(const std::vector<NamedZone>& zones);
-  ~Zones() override;
-  [[nodiscard]] std::string default_name() const override { return "Zones"; }
-  /// Other zones from the next sample on. One whose name stays is moved as by ZoneCounter::set_corners(), and has its
-  /// new options. Any thread. Throws OptionError, and nothing changes.
+  explicit ZoneCounter(const std::vector<NamedZone>& zones);
+  ~ZoneCounter() override;
+  [[nodiscard]] std::string default_name() const override { return "ZoneCounter"; }
+  /// Other zones from the next sample on. The counts of a zone whose name stays go on, and it has its new options. By a
+  /// move nothing enters or leaves: an object that it puts inside has appeared, and the visit of an object that it puts
+  /// outside has ended as lost. Any thread. Throws OptionError, and nothing changes.
   void set_zones(const std::vector<NamedZone>& zones);
-  /// For programs without a pipeline, as ZoneCounter::update().
-  [[nodiscard]] ZonesCounts update(const Circles& tracks, double time, int source = 0, PictureSize size = {});
-  [[nodiscard]] ZonesCounts update(const Detections& tracks, double time, int source = 0,
-                                   PictureSize size = {});
-  std::optional<ZonesCounts> process(const Sample<Circles>& sample, const Context& context) override;
-  std::optional<ZonesCounts> process(const Sample<Detections>& sample, const Context& context) override;
+  /// For programs without a pipeline, as BoxTracker::update(). `size`: of the picture, for `relative`.
+  [[nodiscard]] Zones update(const Circles& tracks, double pts, int source = 0, PictureSize size = {});
+  [[nodiscard]] Zones update(const Detections& tracks, double pts, int source = 0, PictureSize size = {});
+  std::optional<Zones> process(const Sample<Circles>& sample, const Context& context) override;
+  std::optional<Zones> process(const Sample<Detections>& sample, const Context& context) override;
   void source_gone(int source) override;
 
  private:

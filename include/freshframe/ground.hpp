@@ -19,10 +19,10 @@ struct Place {
 
 /// Options of Ground.
 struct GroundOptions {
-  std::vector<Point> picture = {};  // pixels, four or more, no three of the first four on a line
-  std::vector<Place> metres = {};   // the same points on the ground
-  double click_error = 1.5;         // pixels: standard deviation of a coordinate of `picture`
-  double acceleration = 0.7;        // m/s per root s: how much the velocity changes; see two_motions.cpp
+  std::vector<Point> points = {};  // pixels, four or more, no three of the first four on a line
+  std::vector<Place> places = {};  // of the same points on the ground, in metres
+  double click_error = 1.5;        // pixels: standard deviation of a coordinate of `points`
+  double acceleration = 0.7;       // m/s per root s: how much the velocity changes; see two_motions.cpp
 };
 
 /// The homography of a plane, by least squares (R. Hartley and A. Zisserman, "Multiple View Geometry in

@@ -41,8 +41,8 @@ class OnnxModel {
 
 /// Options of a detector in an ONNX file.
 struct OnnxDetectorOptions {
-  float confidence = 0.25F;             // 0..1: only boxes above it are returned
-  float iou = 0.45F;                    // 0..1: boxes of a class that overlap more are one
+  float min_confidence = 0.25F;         // 0..1: only boxes above it are returned
+  float max_iou = 0.45F;                // 0..1: boxes of a class that overlap more are one
   std::vector<std::string> classes;     // only these, by name; empty: all
   std::vector<std::string> names = {};  // of the classes, where the file has none
   std::string layout = {};              // empty: recognised from the file
@@ -75,21 +75,23 @@ class OnnxDetector final : public BatchNode<Frame, Detections> {
   std::vector<std::optional<Detections>> process_batch(std::span<const Sample<Frame>> samples,
                                                        const Context& context) override;
   void close() override;
+  /// The boxes of one picture, for programs without a pipeline.
+  [[nodiscard]] Detections detect(const Frame& frame);
 
   /// Options that may change while the node works; the next picture has them. Thread-safe. Throw OptionError for
   /// an impossible value, and change nothing then.
-  void set_confidence(float confidence);
+  void set_min_confidence(float confidence);
   void set_classes(const std::vector<std::string>& classes);
 
   /// The layout that was recognised, and the reason.
   struct Description {
     std::string layout;
-    std::string why;
+    std::string layout_reason;
     std::vector<std::string> names;
     int classes = 0;
     int width = 0;  // of the input
     int height = 0;
-    int pictures = 1;  // in one run of the file; 0: any number
+    int batch_size = 1;  // pictures in one run of the file; 0: any number
   };
   [[nodiscard]] Description description() const;
 

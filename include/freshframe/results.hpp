@@ -28,14 +28,14 @@ struct Circle {
 struct TrackInfo {
   float velocity_x = 0;  // pixels/s
   float velocity_y = 0;
-  float age = 0;               // seconds since the object was first seen
+  float track_age = 0;         // seconds since the object was first seen
   float track_confidence = 0;  // 0..1: weighted mean of its confidences, the latest with the largest weight
 };
 
 /// The members of TrackInfo that have values. The trackers of this library fill all.
 struct TrackColumns {
   bool velocity = true;
-  bool age = true;
+  bool track_age = true;
   bool track_confidence = true;
 };
 

@@ -86,7 +86,7 @@ struct BoxTrackerOptions {
   float min_confidence = 0.1F;  // boxes below are ignored
   /// Least overlap (intersection over union) of a track's predicted box and the box that continues it. If the
   /// prediction is uncertain, both are first enlarged by the uncertainty.
-  float iou = 0.3F;
+  float min_iou = 0.3F;
   /// The plane that the objects stand on. With it, results have the columns place, ground_velocity, speed and
   /// speed_error.
   std::shared_ptr<const Ground> ground = {};
@@ -122,6 +122,8 @@ class CircleDetector final : public Node<Frame, Circles> {
  public:
   explicit CircleDetector(const CircleDetectorOptions& options = {});
   [[nodiscard]] std::string default_name() const override { return "CircleDetector"; }
+  /// The circles of one picture, for programs without a pipeline.
+  [[nodiscard]] Circles detect(const Frame& frame);
   std::optional<Circles> process(const Sample<Frame>& sample, const Context& context) override;
 
  private:
@@ -134,9 +136,9 @@ class CircleTracker final : public Node<Frame, Circles> {
   explicit CircleTracker(const CircleTrackerOptions& options = {});
   ~CircleTracker() override;
   [[nodiscard]] std::string default_name() const override { return "CircleTracker"; }
-  /// The circles of one picture that have an identity, for programs without a pipeline. `time` in seconds,
+  /// The circles of one picture that have an identity, for programs without a pipeline. `pts` in seconds,
   /// ascending (a step back ends all tracks). Each source has tracks of its own.
-  [[nodiscard]] Circles update(const Frame& frame, double time, int source = 0);
+  [[nodiscard]] Circles update(const Frame& frame, double pts, int source = 0);
   std::optional<Circles> process(const Sample<Frame>& sample, const Context& context) override;
   void source_gone(int source) override;
 
@@ -151,11 +153,10 @@ class BoxTracker final : public Node<Detections, Detections> {
   explicit BoxTracker(const BoxTrackerOptions& options = {});
   ~BoxTracker() override;
   [[nodiscard]] std::string default_name() const override { return "BoxTracker"; }
-  /// The boxes of one picture that have an identity, for programs without a pipeline. `time` in seconds,
+  /// The boxes of one picture that have an identity, for programs without a pipeline. `pts` in seconds,
   /// ascending (a step back ends all tracks). Each source has tracks of its own. `size`: of the picture, in
   /// which a box at the edge is cut off: with a ground it has no foot.
-  [[nodiscard]] Detections update(const Detections& found, double time, int source = 0,
-                                  PictureSize size = {});
+  [[nodiscard]] Detections update(const Detections& found, double pts, int source = 0, PictureSize size = {});
   std::optional<Detections> process(const Sample<Detections>& sample, const Context& context) override;
   void source_gone(int source) override;
 
@@ -190,15 +191,12 @@ class BoxPredictor final : public EitherNode<Frame, Detections, Detections> {
 
 /// Options of Annotate.
 struct AnnotateOptions {
-  bool ids = true;
-  bool names = true;                     // of classes, where they are known
-  std::optional<bool> confidences = {};  // nullopt: of boxes only
-  double trail = 1.0;                    // seconds of path drawn behind a tracked object; 0: none
-  float line_width = 0;                  // pixels; 0: chosen from the picture's size
+  double trail = 1.0;                    // seconds of the path drawn of a tracked object; 0: none
+  std::optional<float> line_width = {};  // pixels; nullopt: chosen from the picture's size
   bool masks = true;                     // of column `mask`
   bool skeletons = true;                 // of column `keypoints`
-  /// A text instead of ids, names and confidences, with fields, such as "{class} {speed:.0f} m/s". Fields are
-  /// id, class, confidence, age, track_confidence, dwell (below a zone), and each column of one value.
+  /// A text with fields, such as "{class_name} {speed:.0f} m/s". Fields are the columns of a file of results, dwell
+  /// (below a zone), and each column of one value. By default the id, and of boxes the class's name and the confidence.
   std::optional<std::string> labels = {};
   /// A text in the picture's corner, with the fields pts, utc (strftime's format), seq and count.
   std::string caption = {};
@@ -214,9 +212,8 @@ class Annotate final : public NodeBase {
  public:
   using Output = Frame;
   template <class In>
-  static constexpr bool kTakes =
-      std::is_same_v<In, Circles> || std::is_same_v<In, Detections> || std::is_same_v<In, LineCounts> ||
-      std::is_same_v<In, ZoneCounts> || std::is_same_v<In, ZonesCounts>;
+  static constexpr bool kTakes = std::is_same_v<In, Circles> || std::is_same_v<In, Detections> ||
+                                 std::is_same_v<In, LineCounts> || std::is_same_v<In, Zones>;
 
   explicit Annotate(const AnnotateOptions& options = {});
   ~Annotate() override;
@@ -225,9 +222,9 @@ class Annotate final : public NodeBase {
   [[nodiscard]] const TypeInfo* output_type() const noexcept override { return type_of<Frame>(); }
   std::optional<Emitted> process_any(const AnySample& sample, const Context& context) override;
   void source_gone(int source) override;
-  /// Draws one picture, for programs without a pipeline. `value` is one of the five types. `time` in seconds,
+  /// Draws one picture, for programs without a pipeline. `value` is one of these four types. `pts` in seconds,
   /// for trails; nullopt: without trails.
-  [[nodiscard]] Frame draw(const Frame& frame, const ValueRef& value, std::optional<double> time = {});
+  [[nodiscard]] Frame draw(const Frame& frame, const ValueRef& value, std::optional<double> pts = {});
 
  private:
   struct Impl;

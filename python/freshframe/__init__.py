@@ -73,9 +73,9 @@ if _typing.TYPE_CHECKING:
     from ._vision.ask import Ask
     from ._vision.box_predictor import BoxPredictor
     from ._vision.box_tracker import BoxTracker
-    from ._vision.circles import CircleDetector, CircleTracker, detect_circles
-    from ._vision.classifier import Crops, OnnxClassifier
-    from ._vision.counting import LineCounter, ZoneCounter, Zones, inside
+    from ._vision.circles import CircleDetector, CircleTracker
+    from ._vision.classifier import OnnxClassifier
+    from ._vision.counting import LineCounter, ZoneCounter
     from ._vision.ground import Ground
     from ._vision.onnx import OnnxDetector, OnnxModel
 
@@ -120,9 +120,9 @@ _LATER = {
     "Ask": "_vision.ask",
     "BoxPredictor": "_vision.box_predictor",
     "BoxTracker": "_vision.box_tracker",
-    **dict.fromkeys(("CircleDetector", "CircleTracker", "detect_circles"), "_vision.circles"),
-    **dict.fromkeys(("Crops", "OnnxClassifier"), "_vision.classifier"),
-    **dict.fromkeys(("LineCounter", "ZoneCounter", "Zones", "inside"), "_vision.counting"),
+    **dict.fromkeys(("CircleDetector", "CircleTracker"), "_vision.circles"),
+    "OnnxClassifier": "_vision.classifier",
+    **dict.fromkeys(("LineCounter", "ZoneCounter"), "_vision.counting"),
     "Ground": "_vision.ground",
     **dict.fromkeys(("OnnxDetector", "OnnxModel"), "_vision.onnx"),
 }  # the module of each name that most programs do not need: loaded at the name's first use
@@ -151,7 +151,6 @@ __all__ = [
     "CircleTracker",
     "Circles",
     "ClipRecorder",
-    "Crops",
     "Csv",
     "Detections",
     "EndOfStreamError",
@@ -193,9 +192,6 @@ __all__ = [
     "StopTimeoutError",
     "VideoFile",
     "ZoneCounter",
-    "Zones",
-    "detect_circles",
-    "inside",
     "open",
     "probe",
     "read_picture",

@@ -3,127 +3,229 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+import operator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from ._check import is_utf8, shown
+from ._check import shown
 from ._errors import OptionError, OptionTypeError
 from ._interpreter import calls as _calls
-from ._interpreter import fork, parts
-from .masks import columns_for_supervision, columns_from_supervision
+from ._interpreter import fork
+from ._vision.checked_columns import (
+    OWN_COLUMNS,
+    check_boxes,
+    class_names,
+    data_column,
+    keep_column,
+    keep_optional,
+    keep_rows,
+    name_of,
+)
+
+if TYPE_CHECKING:
+    from ._vision.elements import Box, Circle
 
 __all__ = ["Circles", "Detections"]
 
 Index = npt.NDArray[Any] | slice | list[int] | list[bool]
 """A selection of rows: a mask, a slice, or indices."""
-
-_OF_NAMES = '; the names of classes go into names=, as in class_id=[0], names=["person"]'
-_TRACK_COLUMNS = ("velocity", "age", "track_confidence")
+Found = TypeVar("Found", "Circles", "Detections")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Circles:
     """The circles of one frame. Compares by identity.
 
     Coordinates count from the *centre* of the top left pixel, which is (0, 0), as OpenCV's circles do. Those
     of Detections count from that pixel's outer corner and are half a pixel more for the same place.
+    to_detections() takes care of it.
 
-    ``for x, y, r in circles`` gives plain floats; ``circles[circles.confidence > 0.9]`` selects.
+    ``for x, y, r in circles`` gives each circle, ``circles[0]`` the first of them as a ``types.Circle``, and
+    ``circles[circles.confidence > 0.9]`` selects. The arguments are converted to arrays of the types below,
+    so lists are accepted too.
 
     Attributes:
         xyr: (n, 3) float32, pixels: centre x, centre y, radius.
-        confidence: (n,) float32 in [0, 1]: the detector's, in this frame.
+        confidence: (n,) float32 in [0, 1]: the detector's, in this frame. Not given: 1.
         tracker_id: (n,) int64, stable over frames, from 1; None before a tracker, as are all that follow.
         velocity: (n, 2) float32, pixels per second: x to the right, y downwards.
-        age: (n,) float32, seconds since the circle was first seen.
+        track_age: (n,) float32, seconds since the circle was first seen.
         track_confidence: (n,) float32 in [0, 1]: weighted mean of the circle's confidences, the latest with
             the largest weight; steadier than ``confidence``.
 
+    Raises:
+        OptionError: A column does not have the length or shape that the circles need.
+        OptionTypeError: A column is not an array of numbers.
+
     Example:
-        >>> import numpy as np
         >>> import freshframe as ff
-        >>> circles = ff.Circles(np.float32([[100, 50, 20], [300, 80, 5]]), np.float32([0.9, 0.8]))
+        >>> circles = ff.Circles([[100, 50, 20], [300, 80, 5]], [0.9, 0.8])
         >>> circles[circles.xyr[:, 2] > 10].xyr
         array([[100.,  50.,  20.]], dtype=float32)
     """
 
     xyr: npt.NDArray[np.float32]
-    confidence: npt.NDArray[np.float32]
-    tracker_id: npt.NDArray[np.int64] | None = None
-    velocity: npt.NDArray[np.float32] | None = None
-    age: npt.NDArray[np.float32] | None = None
-    track_confidence: npt.NDArray[np.float32] | None = None
+    confidence: npt.NDArray[np.float32] = None  # type: ignore[assignment]  # set below
+    tracker_id: npt.NDArray[np.int64] | None = field(default=None, kw_only=True)
+    velocity: npt.NDArray[np.float32] | None = field(default=None, kw_only=True)
+    track_age: npt.NDArray[np.float32] | None = field(default=None, kw_only=True)
+    track_confidence: npt.NDArray[np.float32] | None = field(default=None, kw_only=True)
+
+    if TYPE_CHECKING:  # the types of the arguments; the attributes are the arrays made from them
+
+        def __init__(
+            self,
+            xyr: npt.ArrayLike,
+            confidence: npt.ArrayLike | None = None,
+            *,
+            tracker_id: npt.ArrayLike | None = None,
+            velocity: npt.ArrayLike | None = None,
+            track_age: npt.ArrayLike | None = None,
+            track_confidence: npt.ArrayLike | None = None,
+        ) -> None: ...
+
+    def __post_init__(self) -> None:
+        """Converts the columns and checks their lengths."""
+        n = keep_rows(self, "xyr", ("x", "y", "r"))
+        keep_column(self, "confidence", np.float32, 1, n)
+        keep_optional(self, n)
+
+    @classmethod
+    def empty(cls) -> Circles:
+        """No circles."""
+        return cls(np.zeros((0, 3), np.float32))
+
+    @classmethod
+    def merge(cls, several: Iterable[Circles]) -> Circles:
+        """The circles of several results, one after the other.
+
+        Raises:
+            OptionError: They do not have the same columns. Results without circles fit all others.
+            OptionTypeError: One of them is something else.
+        """
+        return _merged(Circles, several)
+
+    @property
+    def center(self) -> npt.NDArray[np.float32]:
+        """(n, 2): x and y."""
+        return self.xyr[:, :2]
+
+    @property
+    def area(self) -> npt.NDArray[np.float32]:
+        """(n,) square pixels."""
+        return np.float32(np.pi) * self.xyr[:, 2] ** 2
+
+    def inside(
+        self, corners: Sequence[tuple[float, float]], *, anchor: Literal["center", "bottom"] = "center"
+    ) -> npt.NDArray[np.bool_]:
+        """Which circles are in a zone, without a tracker: ``circles[circles.inside(corners)]``.
+
+        Args:
+            corners: (x, y) in pixels, 3 to 1000, in order around the zone. Where its edges cross, points that
+                the zone goes around twice are outside.
+            anchor: The point that must be inside: the "center", or the lowest point, "bottom".
+
+        Returns:
+            (n,) bool. A circle with NaN is outside.
+
+        Raises:
+            OptionError: There are too few or too many corners, or anchor is neither.
+            OptionTypeError: An argument is of the wrong type.
+        """
+        x, y, r = self.xyr.astype(np.float64).T
+        return _inside(x, y, y + r, corners, anchor)
 
     def __len__(self) -> int:
         """Number of circles."""
         return len(self.xyr)
 
-    def __iter__(self) -> Iterator[tuple[float, float, float]]:
-        """Centre x, centre y and radius of each circle, as Python's floats."""
-        return iter([(x, y, r) for x, y, r in self.xyr.tolist()])
+    def __iter__(self) -> Iterator[Circle]:
+        """Each circle, which unpacks into ``x, y, r``, as Python's floats."""
+        with fork.loading():
+            from ._vision.elements import circles_of  # noqa: PLC0415  (few programs loop over all)
 
-    def __getitem__(self, index: Index) -> Circles:
-        """The circles that a mask, a slice or an array of indices selects, with all their columns.
+        return circles_of(self)
+
+    @overload
+    def __getitem__(self, index: int) -> Circle: ...
+    @overload
+    def __getitem__(self, index: Index) -> Circles: ...
+    def __getitem__(self, index: int | Index) -> Circle | Circles:
+        """One circle for a number; for a mask, a slice or indices these circles, with all their columns.
 
         Raises:
-            OptionTypeError: It is something else, such as a single number.
+            IndexError: There is no circle of this number.
+            OptionTypeError: It is something else.
         """
-        chosen = _chosen("Circles", index)
-        return Circles(
-            self.xyr[chosen],
-            self.confidence[chosen],
-            _rows(self.tracker_id, chosen),
-            _rows(self.velocity, chosen),
-            _rows(self.age, chosen),
-            _rows(self.track_confidence, chosen),
+        place = _place(self, index)
+        return _some(self, index) if place is None else next(iter(_some(self, slice(place, place + 1))))
+
+    def __repr__(self) -> str:
+        """The number of circles, and the first of them."""
+        return _short(self, [f"({x:.0f}, {y:.0f}) r {r:.0f}" for x, y, r in self.xyr[:_SHOWN].tolist()])
+
+    def to_detections(self) -> Detections:
+        """The boxes around the circles, half a pixel further: class 0, ``xyr`` in ``data``."""
+        x, y, r = self.xyr.T
+        return Detections(
+            np.stack([x - r, y - r, x + r, y + r], axis=1) + np.float32(0.5),
+            self.confidence,
+            tracker_id=self.tracker_id,
+            velocity=self.velocity,
+            track_age=self.track_age,
+            track_confidence=self.track_confidence,
+            data={"xyr": self.xyr},
         )
 
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """A dict for each circle, with the keys of JsonLines and Csv and Python's own numbers."""
+        dicts: list[dict[str, Any]] = _exchange().dicts_of(self)
+        return dicts
+
+    def to_pandas(self) -> Any:
+        """A DataFrame with a row for each circle and the columns of to_dicts().
+
+        Raises:
+            ImportError: pandas is not installed.
+        """
+        return _exchange().frame_of(self)
+
     def to_supervision(self) -> Any:
-        """The boxes around the circles as supervision's Detections; class 0, the track's columns in ``data``.
+        """Supervision's Detections of to_detections().
 
         Raises:
             MissingPackageError: supervision is not installed.
         """
-        x, y, r = self.xyr.T
-        xyxy = np.stack([x - r, y - r, x + r, y + r], axis=1) + np.float32(0.5)
-        return Detections(
-            xyxy,
-            self.confidence,
-            np.zeros(len(self), np.int32),
-            self.tracker_id,
-            {"xyr": self.xyr},
-            self.velocity,
-            self.age,
-            self.track_confidence,
-        ).to_supervision()
+        return self.to_detections().to_supervision()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Detections:
     """The objects found in one frame, as boxes. Column names are supervision's. Compares by identity.
 
     Coordinates count from the outer *corner* of the top left pixel, which is (0, 0), as boxes usually do.
     Those of Circles count from that pixel's centre and are half a pixel less for the same place.
 
-    The arguments are converted to arrays of the types below, so lists are accepted too.
+    ``for x1, y1, x2, y2 in boxes`` gives each box, ``boxes[0]`` the first of them as a ``types.Box``, and
+    ``boxes[boxes.confidence > 0.5]`` selects. The arguments are converted to arrays of the types below, so
+    lists are accepted too, and one number for all boxes.
 
     Attributes:
         xyxy: (n, 4) float32, pixels: left, top, right, bottom; right and bottom are exclusive.
-        confidence: (n,) float32 in [0, 1]: the detector's, in this frame.
-        class_id: (n,) int32.
-        tracker_id: (n,) int64, stable over frames, from 1; None before a tracker.
-        data: Further columns by name, arrays whose first axis is n. ``dataclasses.replace(found,
-            data={**found.data, "speed": speed})`` are the same boxes with one column more.
-        velocity: (n, 2) float32, pixels per second; None before a tracker, as are the next two.
-        age: (n,) float32, seconds since the object was first seen.
+        confidence: (n,) float32 in [0, 1]: the detector's, in this frame. Not given: 1.
+        class_id: (n,) int32. Not given: 0.
+        tracker_id: (n,) int64, stable over frames, from 1; None before a tracker, as are the next three.
+        velocity: (n, 2) float32, pixels per second.
+        track_age: (n,) float32, seconds since the object was first seen.
         track_confidence: (n,) float32 in [0, 1]: weighted mean of its confidences, the latest with the
             largest weight.
         names: The names of the detector's classes, by class_id; an empty string where there is none. None
             when they are not known. The results of one detector share this tuple.
+        data: Further columns by name, arrays whose first axis is n. with_data() adds one.
 
     Raises:
         OptionError: A column does not have the length or shape that the boxes need, a box has its right edge
@@ -131,68 +233,91 @@ class Detections:
         OptionTypeError: A column is not an array of numbers, or names are not strings.
 
     Example:
-        >>> import numpy as np
         >>> import freshframe as ff
-        >>> boxes = np.float32([[10, 20, 50, 80], [200, 40, 240, 90]])
-        >>> found = ff.Detections(boxes, np.float32([0.9, 0.3]), np.int32([0, 2]))
-        >>> len(found[found.confidence > 0.5])
-        1
+        >>> found = ff.Detections([[10, 20, 50, 80], [200, 40, 240, 90]], [0.9, 0.3], names=["person"])
+        >>> found[found.confidence > 0.5]
+        <Detections: 1: person 0.90>
     """
 
     xyxy: npt.NDArray[np.float32]
-    confidence: npt.NDArray[np.float32]
-    class_id: npt.NDArray[np.int32]
-    tracker_id: npt.NDArray[np.int64] | None = None
-    data: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
-    velocity: npt.NDArray[np.float32] | None = None
-    age: npt.NDArray[np.float32] | None = None
-    track_confidence: npt.NDArray[np.float32] | None = None
-    names: tuple[str, ...] | None = None
+    confidence: npt.NDArray[np.float32] = None  # type: ignore[assignment]  # set below, as the next one
+    class_id: npt.NDArray[np.int32] = None  # type: ignore[assignment]
+    tracker_id: npt.NDArray[np.int64] | None = field(default=None, kw_only=True)
+    velocity: npt.NDArray[np.float32] | None = field(default=None, kw_only=True)
+    track_age: npt.NDArray[np.float32] | None = field(default=None, kw_only=True)
+    track_confidence: npt.NDArray[np.float32] | None = field(default=None, kw_only=True)
+    names: tuple[str, ...] | None = field(default=None, kw_only=True)
+    data: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict, kw_only=True)
 
     if TYPE_CHECKING:  # the types of the arguments; the attributes are the arrays made from them
 
         def __init__(
             self,
             xyxy: npt.ArrayLike,
-            confidence: npt.ArrayLike,
-            class_id: npt.ArrayLike,
+            confidence: npt.ArrayLike | None = None,
+            class_id: npt.ArrayLike | None = None,
+            *,
             tracker_id: npt.ArrayLike | None = None,
-            data: Mapping[str, npt.NDArray[Any]] = ...,
             velocity: npt.ArrayLike | None = None,
-            age: npt.ArrayLike | None = None,
+            track_age: npt.ArrayLike | None = None,
             track_confidence: npt.ArrayLike | None = None,
             names: Sequence[str] | Mapping[int, str] | None = None,
+            data: Mapping[str, npt.ArrayLike] = ...,
         ) -> None: ...
 
     def __post_init__(self) -> None:
         """Converts the columns and checks their lengths."""
-        xyxy = _array("xyxy", self.xyxy, np.float32)
-        if xyxy.size == 0:
-            xyxy = xyxy.reshape(0, 4)
-        if xyxy.ndim != 2 or xyxy.shape[1] != _CORNERS:
-            raise OptionError(
-                "Detections.xyxy must have a row of x0, y0, x1, y1 per box, so the shape (n, 4), got the "
-                f"shape {xyxy.shape}"
-                + ("; one box is written [[x0, y0, x1, y1]]" if xyxy.shape == (_CORNERS,) else "")
-            )
-        n = len(xyxy)
-        object.__setattr__(self, "xyxy", xyxy)
-        for name, kind in (("confidence", np.float32), ("class_id", np.int32)):
-            _keep(self, name, _array(name, getattr(self, name), kind), (n,))
-        for name, optional, pairs in _OPTIONAL_COLUMNS:
-            given = getattr(self, name)
-            if given is not None:
-                shape = (n, 2) if pairs else (n,)
-                column = _array(name, given, optional)
-                _keep(self, name, column if n else column.reshape(shape), shape)
-        _check_boxes(xyxy, self.confidence)
+        n = keep_rows(self, "xyxy", ("x1", "y1", "x2", "y2"))
+        keep_column(self, "confidence", np.float32, 1, n)
+        keep_column(self, "class_id", np.int32, 0, n)
+        keep_optional(self, n)
+        check_boxes(self.xyxy, self.confidence)
         if not isinstance(self.data, Mapping):
             raise OptionTypeError(f"Detections.data must map names to arrays, got {shown(self.data)}")
         if self.data:
-            columns = {name: _data_column(name, column, n) for name, column in self.data.items()}
+            columns = {name: data_column(name, column, n) for name, column in self.data.items()}
             object.__setattr__(self, "data", columns)
         if self.names is not None:
-            object.__setattr__(self, "names", _class_names(self.names))
+            object.__setattr__(self, "names", class_names(self.names))
+
+    @classmethod
+    def empty(cls) -> Detections:
+        """No boxes."""
+        return cls(np.zeros((0, 4), np.float32))
+
+    @classmethod
+    def merge(cls, several: Iterable[Detections]) -> Detections:
+        """The boxes of several results, one after the other.
+
+        Raises:
+            OptionError: They do not have the same columns and names. Results without boxes fit all others.
+            OptionTypeError: One of them is something else.
+        """
+        return _merged(Detections, several)
+
+    @classmethod
+    def from_supervision(cls, detections: Any) -> Detections:
+        """Converts supervision's Detections; a missing confidence counts as 1, a missing class as 0.
+
+        ``names`` has those of ``data["class_name"]``. It lacks the classes that this picture does not show,
+        and an empty last name marks it. Where one class_id has two names, or is negative or above 65535,
+        names are None and the column stays in ``data``. ``mask`` and ``xyxyxyxy`` become the columns ``mask``
+        and ``corners``.
+        """
+        return cls(**_exchange().from_supervision(detections))
+
+    @classmethod
+    def from_ultralytics(cls, result: Any) -> Detections:
+        """Converts one result of an Ultralytics model, such as ``model(frame.bgr)[0]``.
+
+        Its boxes become rows, with their classes' names and, of ``model.track()``, their ids. Turned boxes,
+        masks and key points become the columns ``corners``, ``mask`` and ``keypoints`` of ``data``.
+
+        Raises:
+            OptionError: It is the result of a classifier.
+            OptionTypeError: It is something else, such as the list of results.
+        """
+        return cls(**_exchange().from_ultralytics(result))
 
     @property
     def class_name(self) -> npt.NDArray[np.str_] | None:
@@ -203,208 +328,213 @@ class Detections:
         if self.names is None:
             given = self.data.get("class_name")
             return None if given is None else np.asarray(given, np.str_)
-        return np.array([_name_of(self.names, number) for number in self.class_id.tolist()], np.str_)
+        return np.array([name_of(self.names, number) for number in self.class_id.tolist()], np.str_)
+
+    @property
+    def center(self) -> npt.NDArray[np.float32]:
+        """(n, 2): x and y."""
+        return (self.xyxy[:, :2] + self.xyxy[:, 2:]) / np.float32(2)
+
+    @property
+    def area(self) -> npt.NDArray[np.float32]:
+        """(n,) square pixels."""
+        sides = self.xyxy[:, 2:] - self.xyxy[:, :2]
+        return sides[:, 0] * sides[:, 1]
+
+    def inside(
+        self, corners: Sequence[tuple[float, float]], *, anchor: Literal["center", "bottom"] = "center"
+    ) -> npt.NDArray[np.bool_]:
+        """Which boxes are in a zone, without a tracker: ``boxes[boxes.inside(corners)]``.
+
+        Args:
+            corners: (x, y) in pixels, 3 to 1000, in order around the zone. Where its edges cross, points that
+                the zone goes around twice are outside.
+            anchor: The point that must be inside: the "center", or the middle of the lower edge, "bottom".
+
+        Returns:
+            (n,) bool.
+
+        Raises:
+            OptionError: There are too few or too many corners, or anchor is neither.
+            OptionTypeError: An argument is of the wrong type.
+
+        Example:
+            >>> import freshframe as ff
+            >>> boxes = ff.Detections([[10, 10, 30, 30], [90, 10, 120, 30]])
+            >>> boxes.inside([(0, 0), (50, 0), (50, 50), (0, 50)])
+            array([ True, False])
+        """
+        left, top, right, bottom = self.xyxy.astype(np.float64).T
+        return _inside((left + right) / 2, (top + bottom) / 2, bottom, corners, anchor)
+
+    def with_data(self, **columns: npt.ArrayLike) -> Detections:
+        """The same boxes with further columns of ``data``. A column of a name that is there is replaced.
+
+        Raises:
+            OptionError: A column has not one entry per box, or the name of a column that is not in ``data``.
+            OptionTypeError: A column is not an array.
+
+        Example:
+            >>> import freshframe as ff
+            >>> ff.Detections([[10, 20, 50, 80]]).with_data(plate=["B AB 12"])[0].data["plate"]
+            'B AB 12'
+        """
+        for name in columns:
+            if name in OWN_COLUMNS:
+                raise OptionError(f"with_data() is for further columns, and {name!r} is one of Detections")
+        data = {**self.data, **columns}
+        given = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "data"}
+        return Detections(**given, data=data)
 
     def __len__(self) -> int:
         """Number of boxes."""
         return len(self.xyxy)
 
-    def __getitem__(self, index: Index) -> Detections:
-        """The boxes that a mask, a slice or an array of indices selects, with all their columns.
+    def __iter__(self) -> Iterator[Box]:
+        """Each box, which unpacks into ``x1, y1, x2, y2``, as Python's floats."""
+        with fork.loading():
+            from ._vision.elements import boxes_of  # noqa: PLC0415  (few programs loop over all)
+
+        return boxes_of(self)
+
+    @overload
+    def __getitem__(self, index: int) -> Box: ...
+    @overload
+    def __getitem__(self, index: Index) -> Detections: ...
+    def __getitem__(self, index: int | Index) -> Box | Detections:
+        """One box for a number; for a mask, a slice or indices these boxes, with all their columns.
 
         Raises:
-            OptionTypeError: It is something else, such as a single number.
+            IndexError: There is no box of this number.
+            OptionTypeError: It is something else.
         """
         if isinstance(index, bool) and self.class_name is None:
             raise OptionTypeError(
-                f"Detections take a slice, a mask or a list of indices, got {shown(index)}. These have no "
-                "class names (class_name is None): compare class_id with a number, or give them names"
+                f"Detections take a number, a slice, a mask or a list of indices, got {shown(index)}. These "
+                "have no class names (class_name is None): compare class_id with a number, or give them names"
             )
-        chosen = _chosen("Detections", index)
-        some = object.__new__(Detections)  # rows of valid columns need no check
-        for name in ("xyxy", "confidence", "class_id", *(name for name, _, _ in _OPTIONAL_COLUMNS)):
-            object.__setattr__(some, name, _rows(getattr(self, name), chosen))
-        object.__setattr__(some, "data", {name: column[chosen] for name, column in self.data.items()})
-        object.__setattr__(some, "names", self.names)
-        return some
+        place = _place(self, index)
+        return _some(self, index) if place is None else next(iter(_some(self, slice(place, place + 1))))
+
+    def __repr__(self) -> str:
+        """The number of boxes, and the first of them."""
+        some = self[:_SHOWN]
+        kinds = some.class_id.tolist() if some.class_name is None else some.class_name.tolist()
+        each = zip(kinds, some.confidence.tolist(), strict=True)
+        return _short(self, [f"{kind} {confidence:.2f}" for kind, confidence in each])
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """A dict for each box, with the keys of JsonLines and Csv and Python's own numbers.
+
+        Raises:
+            OptionError: A column of ``data`` has the name of another key.
+        """
+        dicts: list[dict[str, Any]] = _exchange().dicts_of(self)
+        return dicts
+
+    def to_pandas(self) -> Any:
+        """A DataFrame with a row for each box and the columns of to_dicts().
+
+        Raises:
+            ImportError: pandas is not installed.
+            OptionError: A column of ``data`` has the name of another column.
+        """
+        return _exchange().frame_of(self)
 
     def to_supervision(self) -> Any:
-        """Returns the same boxes as supervision's Detections.
+        """The same boxes as supervision's Detections.
 
-        ``velocity``, ``age``, ``track_confidence`` and ``class_name`` are in its ``data``. The columns
+        ``velocity``, ``track_age``, ``track_confidence`` and ``class_name`` are in its ``data``. The columns
         ``mask`` and ``corners`` become its ``mask`` and ``xyxyxyxy``. Masks are its CompactMask, from its
         version 0.28 on, else dense. A column ``mask`` of empty texts only stays in ``data``: it has no size.
 
         Raises:
             MissingPackageError: supervision is not installed.
         """
-        try:
-            with fork.loading():
-                import supervision  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415  (optional)
-        except ModuleNotFoundError as error:
-            raise parts.missing("to_supervision()", "supervision") from error
-
-        columns = {name: getattr(self, name) for name in _TRACK_COLUMNS} | {"class_name": self.class_name}
-        data, masks = columns_for_supervision(dict(self.data), getattr(supervision, "CompactMask", None))
-        return supervision.Detections(
-            xyxy=self.xyxy,
-            mask=masks,
-            confidence=self.confidence,
-            class_id=self.class_id.astype(int),
-            tracker_id=None if self.tracker_id is None else self.tracker_id.astype(int),
-            data={**data, **{name: column for name, column in columns.items() if column is not None}},
-        )
-
-    @classmethod
-    def from_supervision(cls, detections: Any) -> Detections:
-        """Converts supervision's Detections; a missing confidence counts as 1, a missing class as 0.
-
-        ``names`` has those of ``data["class_name"]``. It lacks the classes that this picture does not show,
-        and an empty last name says so.
-        Where one class_id has two names, or is negative or above 65535, names are None and the column stays
-        in ``data``. ``mask`` and ``xyxyxyxy`` become the columns ``mask`` and ``corners``.
-        """
-        n, given = len(detections.xyxy), detections
-        data = {name: np.asarray(column) for name, column in given.data.items()}
-        data = columns_from_supervision(data, getattr(given, "mask", None))
-        columns = {name: data.pop(name, None) for name in _TRACK_COLUMNS}
-        class_id = np.zeros(n, np.int32) if given.class_id is None else np.asarray(given.class_id, np.int32)
-        names = _names_seen(class_id, data.get("class_name"))
-        if names is not None:
-            del data["class_name"]
-        return cls(
-            np.asarray(given.xyxy, np.float32).reshape(n, 4),
-            np.ones(n, np.float32) if given.confidence is None else np.asarray(given.confidence, np.float32),
-            class_id,
-            None if given.tracker_id is None else np.asarray(given.tracker_id, np.int64),
-            data,
-            columns["velocity"],
-            columns["age"],
-            columns["track_confidence"],
-            names,
-        )
+        return _exchange().supervision_of(self)
 
 
-_OPTIONAL_COLUMNS: tuple[tuple[str, type, bool], ...] = (
-    ("tracker_id", np.int64, False),
-    ("velocity", np.float32, True),
-    ("age", np.float32, False),
-    ("track_confidence", np.float32, False),
-)
+def _exchange() -> Any:
+    with fork.loading():
+        from ._vision import exchange  # noqa: PLC0415  (most programs keep their results)
+
+    return exchange
 
 
-_MOST_NAMES = 1 << 16  # for foreign class_ids: a tuple has an entry for each number below the largest
-_checked: tuple[str, ...] = ()  # the last valid names
+def _merged(kind: type[Found], several: Iterable[Found]) -> Found:
+    given = list(several)
+    for each in given:
+        if not isinstance(each, kind):
+            raise OptionTypeError(f"merge() takes several {kind.__name__}, got {shown(each)}")
+    given = [each for each in given if len(each)] or given[:1]
+    if not given:
+        return kind.empty()
+    columns: dict[str, Any] = {}
+    for name in given[0].__dataclass_fields__:
+        parts = [getattr(each, name) for each in given]
+        columns[name] = _joined(kind, name, parts)
+    return kind(**columns)
 
 
-def _class_names(given: Any) -> tuple[str, ...]:
-    """The names as a tuple. A valid tuple is returned itself, so that results share it."""
-    global _checked  # noqa: PLW0603  (a tuple is checked once)
-    if given is _checked and isinstance(given, tuple):
-        return given
-    names: tuple[Any, ...]
-    if isinstance(given, Mapping):
-        names = _places(given)
-    elif isinstance(given, list | tuple):
-        names = given if isinstance(given, tuple) else tuple(given)
-    else:
-        raise OptionTypeError(
-            "Detections.names must be a tuple of str (the name of class_id k at place k), a dict of class_id "
-            f"to str, or None, got {type(given).__name__}"
-        )
-    for place, name in enumerate(names):
-        if not isinstance(name, str):
-            raise OptionTypeError(f"Detections.names must be strings, got {shown(name)} for class_id {place}")
-        if not is_utf8(name):
-            raise OptionError(f"Detections.names must be UTF-8, got {shown(name)} for class_id {place}")
-    _checked = names
-    return names
-
-
-def _places(given: Mapping[Any, Any]) -> tuple[Any, ...]:
-    for number in given:
-        if not isinstance(number, int | np.integer) or not 0 <= number < _MOST_NAMES:
-            raise OptionError(
-                f"Detections.names must map class ids from 0 to {_MOST_NAMES - 1} to str, got {shown(number)}"
-            )
-    return tuple(given.get(number, "") for number in range(max(given, default=-1) + 1))
-
-
-def _name_of(names: tuple[str, ...], number: int) -> str:
-    return (names[number] if 0 <= number < len(names) else "") or str(number)
-
-
-def _names_seen(class_id: npt.NDArray[np.int32], given: Any) -> tuple[str, ...] | None:
-    """The classes' names from a column of names; None: there are none, or they contradict each other."""
-    if given is None or np.shape(given) != class_id.shape or np.asarray(given).dtype.kind not in "UO":
+def _joined(kind: type, name: str, parts: list[Any]) -> Any:
+    """One column of merged results."""
+    what = f"merge() needs {kind.__name__} with the same"
+    if name == "names":
+        if any(part != parts[0] for part in parts):
+            raise OptionError(f"{what} names, got {shown(parts[0])} and others")
+        return parts[0]
+    if isinstance(parts[0], Mapping):
+        if any(part.keys() != parts[0].keys() for part in parts):
+            missing = set().union(*parts) - set.intersection(*map(set, parts))
+            raise OptionError(f"{what} columns of data, and not all have {shown(sorted(missing))}")
+        return {column: _joined(kind, column, [part[column] for part in parts]) for column in parts[0]}
+    if any(part is None for part in parts):
+        if any(part is not None for part in parts):
+            raise OptionError(f"{what} columns, and not all have {name!r}")
         return None
-    seen: dict[int, str] = {}
-    for number, name in zip(class_id.tolist(), np.asarray(given).tolist(), strict=True):
-        if (
-            not 0 <= number < _MOST_NAMES
-            or not isinstance(name, str)
-            or seen.setdefault(number, name) != name
-        ):
-            return None
-    return tuple(seen.get(number, "") for number in range(max(seen, default=-1) + 2))
-
-
-def _array(name: str, given: Any, kind: type) -> npt.NDArray[Any]:
     try:
-        return np.asarray(given, kind)
-    except (TypeError, ValueError) as error:
-        found = type(given).__name__
-        advice = _OF_NAMES if name == "class_id" and "invalid literal" in str(error) else ""
-        raise OptionTypeError(
-            f"Detections.{name} must be an array of {kind.__name__}, got one of type {found}: {error}{advice}"
-        ) from None
+        return np.concatenate(parts)
+    except ValueError as error:  # rows of several shapes
+        raise OptionError(f"{what} columns, and {name!r} differs: {error}") from None
 
 
-def _data_column(name: str, given: Any, n: int) -> npt.NDArray[Any]:
-    try:
-        column = np.asarray(given)
-    except ValueError as error:  # lists of several lengths
-        raise OptionTypeError(f"the column {name!r} of Detections.data must be an array: {error}") from None
-    if column.ndim == 0 or len(column) != n:
-        raise OptionError(
-            f"the column {name!r} of Detections.data must have one entry per box, {n}, "
-            f"got the shape {column.shape}"
-        )
-    return column
+def _inside(x: Any, y: Any, bottom: Any, corners: Any, anchor: Any) -> npt.NDArray[np.bool_]:
+    with fork.loading():
+        from ._vision.corners import are_inside, checked_anchor  # noqa: PLC0415  (few programs ask)
+
+    return are_inside(x, bottom if checked_anchor(anchor) == "bottom" else y, corners)
 
 
-_CORNERS = 4  # numbers of a box
-
-# A sum of probabilities may be a little above 1.
-_MOST_CONFIDENCE = 1.001
+_SHOWN = 5  # elements in a representation
 
 
-def _check_boxes(xyxy: npt.NDArray[np.float32], confidence: npt.NDArray[np.float32]) -> None:
-    wrong = ~(xyxy[:, 2:] >= xyxy[:, :2]).all(axis=1)  # a comparison with NaN is false, too
-    if wrong.any():
-        row = int(wrong.argmax())
-        box = ", ".join(f"{number:g}" for number in xyxy[row])
-        if np.isnan(xyxy[row]).any():
-            raise OptionError(
-                f"Detections.xyxy must have numbers, got the box ({box}) in row {row}: leave out boxes that "
-                "are not known, found = ~np.isnan(boxes).any(axis=1)"
-            )
-        raise OptionError(
-            f"Detections.xyxy must be left, top, right, bottom, got the box ({box}), whose right is less "
-            "than its left or whose bottom is less than its top. Convert boxes of left, top, width, height "
-            "with np.hstack([box[:, :2], box[:, :2] + box[:, 2:]]), and those of a centre, width and height "
-            "with np.hstack([box[:, :2] - box[:, 2:] / 2, box[:, :2] + box[:, 2:] / 2])"
-        )
-    beyond = (confidence > _MOST_CONFIDENCE) | (confidence < 1 - _MOST_CONFIDENCE)
-    if beyond.any():
-        first = confidence[int(beyond.argmax())]
-        raise OptionError(f"Detections.confidence must be 0 to 1, got {first:g}: divide percentages by 100")
+def _short(of: Circles | Detections, first: list[str]) -> str:
+    listed = f": {', '.join(first)}" if first else ""
+    return f"<{type(of).__name__}: {len(of)}{listed}{', ...' if len(of) > _SHOWN else ''}>"
 
 
-def _keep(boxes: Detections, name: str, column: npt.NDArray[Any], shape: tuple[int, ...]) -> None:
-    if column.shape != shape:
-        raise OptionError(f"Detections.{name} must have the shape {shape}, got {column.shape}")
-    object.__setattr__(boxes, name, column)
+def _place(of: Circles | Detections, index: Any) -> int | None:
+    """The row of an index that is one number; None: it is something else."""
+    if not hasattr(index, "__index__") or isinstance(index, bool | np.bool_) or np.ndim(index):
+        return None
+    place = operator.index(index)
+    if not -len(of) <= place < len(of):
+        raise IndexError(f"the {type(of).__name__} have {len(of)} rows, got the index {place}")
+    return place % len(of)
+
+
+def _some(of: Found, index: Any) -> Found:
+    """The chosen rows of all columns. Rows of valid columns need no check."""
+    chosen = _chosen(type(of).__name__, index)
+    some: Found = object.__new__(type(of))
+    for name in of.__dataclass_fields__:
+        column = getattr(of, name)
+        if isinstance(column, Mapping):
+            column = {each: rows[chosen] for each, rows in column.items()}
+        elif isinstance(column, np.ndarray):
+            column = column[chosen]
+        object.__setattr__(some, name, column)
+    return some
 
 
 def _chosen(what: str, index: Any) -> Any:
@@ -412,12 +542,10 @@ def _chosen(what: str, index: Any) -> Any:
         return index
     chosen = np.asarray(index)
     if chosen.ndim != 1 or chosen.dtype.kind not in "biuf" or (chosen.dtype.kind == "f" and chosen.size):
-        raise OptionTypeError(f"{what} take a slice, a mask or a list of indices, got {shown(index)}")
+        raise OptionTypeError(
+            f"{what} take a number, a slice, a mask or a list of indices, got {shown(index)}"
+        )
     return chosen if chosen.size or chosen.dtype.kind == "b" else chosen.astype(np.intp)
-
-
-def _rows(column: Any, chosen: Any) -> Any:
-    return None if column is None else column[chosen]
 
 
 _calls.explain(__all__, globals())

@@ -23,7 +23,8 @@ if _typing.TYPE_CHECKING:
     from ._shortcuts.stream import Stream
     from ._spool.presence import PresenceEvent
     from ._vision.ask import Answer
-    from ._vision.counts import Crossing, LineCounts, Point, Visit, ZoneCounts, ZonesCounts
+    from ._vision.counts import Crossing, LineCounts, Point, Visit, ZoneCounts, Zones
+    from ._vision.elements import Box, Circle
     from ._vision.onnx import Layout, Provider, TensorInfo
 
 Format = Literal["gray", "nv12", "i420", "i422", "i444", "bgr", "rgb"]
@@ -44,9 +45,8 @@ _LATER = {
     "Stream": "_shortcuts.stream",
     "PresenceEvent": "_spool.presence",
     "Answer": "_vision.ask",
-    **dict.fromkeys(
-        ("Crossing", "LineCounts", "Point", "Visit", "ZoneCounts", "ZonesCounts"), "_vision.counts"
-    ),
+    **dict.fromkeys(("Crossing", "LineCounts", "Point", "Visit", "ZoneCounts", "Zones"), "_vision.counts"),
+    **dict.fromkeys(("Box", "Circle"), "_vision.elements"),
     **dict.fromkeys(("Layout", "Provider", "TensorInfo"), "_vision.onnx"),
 }  # the module of each name that is loaded at its first use
 
@@ -61,6 +61,8 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "Answer",
+    "Box",
+    "Circle",
     "Crossing",
     "Dashboard",
     "Format",
@@ -85,5 +87,5 @@ __all__ = [
     "VideoSource",
     "Visit",
     "ZoneCounts",
-    "ZonesCounts",
+    "Zones",
 ]

@@ -143,7 +143,7 @@ using native::Column;
 using native::Table;
 
 constexpr std::string_view kColumnsOfBoxes =
-    "xyxy confidence class_id tracker_id velocity age track_confidence";
+    "xyxy confidence class_id tracker_id velocity track_age track_confidence";
 
 // ---- to C
 
@@ -203,7 +203,8 @@ void add_tracks(const Found& found, std::size_t count, std::vector<Column>& colu
   const auto& known = found.columns;
   if (known.velocity)
     columns.push_back(member_column("velocity", "float32", found.tracks, &TrackInfo::velocity_x, 2));
-  if (known.age) columns.push_back(member_column("age", "float32", found.tracks, &TrackInfo::age));
+  if (known.track_age)
+    columns.push_back(member_column("track_age", "float32", found.tracks, &TrackInfo::track_age));
   if (known.track_confidence)
     columns.push_back(
         member_column("track_confidence", "float32", found.tracks, &TrackInfo::track_confidence));
@@ -301,10 +302,10 @@ void take_tracks(const Table& table, std::size_t count, Found& found) {
     found.tracked = true;
   }
   const auto* velocity = column_of(table, "velocity", "float32", 2, false);
-  const auto* age = column_of(table, "age", "float32", 0, false);
+  const auto* track_age = column_of(table, "track_age", "float32", 0, false);
   const auto* certainty = column_of(table, "track_confidence", "float32", 0, false);
-  found.columns = {velocity != nullptr, age != nullptr, certainty != nullptr};
-  if (velocity == nullptr && age == nullptr && certainty == nullptr) return;
+  found.columns = {velocity != nullptr, track_age != nullptr, certainty != nullptr};
+  if (velocity == nullptr && track_age == nullptr && certainty == nullptr) return;
   found.tracks.resize(count);
   const auto fill = [&](const Column* column, std::size_t width, float TrackInfo::* member,
                         std::size_t first) {
@@ -314,13 +315,13 @@ void take_tracks(const Table& table, std::size_t count, Found& found) {
   };
   fill(velocity, 2, &TrackInfo::velocity_x, 0);
   fill(velocity, 2, &TrackInfo::velocity_y, 1);
-  fill(age, 1, &TrackInfo::age, 0);
+  fill(track_age, 1, &TrackInfo::track_age, 0);
   fill(certainty, 1, &TrackInfo::track_confidence, 0);
 }
 
 Circles circles_of(const Table& table) {
   Circles circles;
-  refuse_others(table, "xyr confidence tracker_id velocity age track_confidence");
+  refuse_others(table, "xyr confidence tracker_id velocity track_age track_confidence");
   const auto xyr = numbers<float>(*column_of(table, "xyr", "float32", 3, true));
   const auto confidence = numbers<float>(*column_of(table, "confidence", "float32", 0, true));
   for (std::size_t i = 0; i < confidence.size(); ++i) {

@@ -55,7 +55,7 @@ void check(const TrackedBoxes& tracked, const std::vector<Detection>& found) {
     require(std::isfinite(box.x1) && std::isfinite(box.y2) && box.x2 >= box.x1 && box.y2 >= box.y1);
     const TrackInfo& track = tracked.tracks[i];
     require(std::isfinite(track.velocity_x) && std::isfinite(track.velocity_y));
-    require(track.age >= 0 && std::isfinite(track.track_confidence));
+    require(track.track_age >= 0 && std::isfinite(track.track_confidence));
   }
 }
 
@@ -66,11 +66,12 @@ void count(LineCounter& line, ZoneCounter& zone, Detections tracks, const std::v
   for (const auto row : rows) boxes.push_back(tracks.boxes[static_cast<std::size_t>(row)]);
   tracks.boxes = std::move(boxes);
   const LineCounts crossed = line.update(tracks, pts);
-  const ZoneCounts inside = zone.update(tracks, pts);
+  const ZoneCounts inside = zone.update(tracks, pts).zones.at(0).second;
   require(crossed.forward >= 0 && crossed.backward >= 0 && crossed.crossings.size() <= rows.size());
   require(inside.entered >= 0 && inside.left >= 0);
   for (const auto& crossing : crossed.crossings) {
-    require(std::isfinite(crossing.at.x) && std::isfinite(crossing.at.y) && std::isfinite(crossing.pts));
+    require(std::isfinite(crossing.point.x) && std::isfinite(crossing.point.y) &&
+            std::isfinite(crossing.pts));
   }
 }
 
@@ -82,10 +83,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   BoxTrackerOptions options;
   options.max_gap = 0.01 + input.byte() / 64.0;
   options.min_confidence = static_cast<float>(input.byte()) / 255;
-  options.iou = static_cast<float>(input.byte()) / 255;
+  options.min_iou = static_cast<float>(input.byte()) / 255;
   BoxAssociator tracker(options);
   LineCounter line({.start = {100, 300}, .end = {900, 350}});
-  ZoneCounter zone({.corners = {{200, 100}, {900, 50}, {800, 600}, {500, 200}}});
+  ZoneCounter zone({{"a", {.corners = {{200, 100}, {900, 50}, {800, 600}, {500, 200}}}}});
   double pts = 0;
   for (int n = 0; n < kMostPictures && !input.empty(); ++n) {
     pts += step_of(input, any);

@@ -59,7 +59,7 @@ def is_same(a: Any, b: Any) -> bool:
 
 
 def found(path: Path, confidence: float, pictures: list[Any]) -> list[Any]:
-    detector = ff.OnnxDetector(path, confidence=confidence, threads=1)
+    detector = ff.OnnxDetector(path, min_confidence=confidence, threads=1)
     frames = [ff.Frame.from_array(picture) for picture in pictures]
     results = [sample.value for sample in ff.testing.run_node(detector, frames)]
     return [np.column_stack([value.xyxy, value.confidence, value.class_id]) for value in results]

@@ -44,7 +44,7 @@ def found(known: dict[str, Any], name: str) -> list[ff.Detections]:
     if f"{name}/confidence" not in known:
         pytest.skip(f"the Ultralytics that is installed makes no {name}")
     detector = ff.OnnxDetector(
-        FOLDER / f"{name}.onnx", confidence=float(known[f"{name}/confidence"]), threads=1
+        FOLDER / f"{name}.onnx", min_confidence=float(known[f"{name}/confidence"]), threads=1
     )
     pictures = [known[f"picture{i}"] for i in range(sum(key.startswith("picture") for key in known))]
     return [

@@ -115,7 +115,8 @@ def test_boxes_between_results_are_those_of_an_earlier_picture_and_say_so(
         "return results.filter(one => one.exact).length > 5 && results.filter(one => !one.exact).length > 5"
     )
     for shown, exact, ids in page.run(
-        "return results.slice(10).map(one => [one.pts, one.exact, one.objects.map(object => object.id)])"
+        "return results.slice(10)"
+        ".map(one => [one.pts, one.exact, one.objects.map(object => object.tracker_id)])"
     ):
         number = round((shown - FIRST) * FPS) % COUNT
         assert exact == (number % 3 == 0)
@@ -372,8 +373,8 @@ def test_a_click_picks_the_smallest_object_below_it(page: Page, server: VideoSer
     x, y = box["x"] + 240, box["y"] + 270  # inside of the person
     page.click(x, y)
     picked = page.until("return picks[0]")
-    assert (picked["name"], picked["box"]) == ("person", [160, 180, 320, 340])
-    assert 0 <= picked["id"] < COUNT
+    assert (picked["class_name"], picked["box"]) == ("person", [160, 180, 320, 340])
+    assert 0 <= picked["tracker_id"] < COUNT
 
 
 def test_objects_and_buttons_are_reached_by_key(page: Page, server: VideoServer) -> None:
@@ -418,8 +419,9 @@ def test_labels_have_the_fields_of_python(page: Page, server: VideoServer) -> No
         const [car, none] = objectsOf(
           {boxes: [0, 0, 80, 160, 8, 8, 16, 16], classes: [1, 7], scores: [874, 500], ids: [12, 13],
            columns: {speed: [4.26, null], plate: ['B AB 12', '']}}, ['person', 'car']);
-        return ['{class} {id}', '{class} {speed:.1f} m/s', '{confidence:.0%}', '{id:04d} {plate}',
-                '{plate}: {class}', '{{{class}}} {class_id} {tracker_id}', '{no-such} {class_name}']
+        return ['{class_name} {tracker_id}', '{class_name} {speed:.1f} m/s', '{confidence:.0%}',
+                '{tracker_id:04d} {plate}', '{plate}: {class_name}',
+                '{{{class_name}}} {class_id} {tracker_id}', '{no-such} {class_name}']
           .map(pattern => [labelOf(car, pattern), labelOf(none, pattern)]);"""
     )
     assert labels == [

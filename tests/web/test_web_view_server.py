@@ -83,7 +83,7 @@ def read(frame: ff.Frame) -> ff.Detections:
     boxes = np.array(found["boxes"], np.float32).reshape(-1, 4) / 8
     scores = np.full(len(boxes), 0.9, np.float32)
     classes, ids = np.array(found["classes"]), np.array(found["ids"])
-    return ff.Detections(boxes, scores, classes, ids, names=["person", "bit", "room"])
+    return ff.Detections(boxes, scores, classes, tracker_id=ids, names=["person", "bit", "room"])
 
 
 def upper(frame: ff.Frame) -> ff.Frame:
@@ -245,6 +245,6 @@ def test_a_source_without_packets_is_shown_as_jpeg(page: Page, site: Site) -> No
         live(page, "jpeg")
         assert page.run("return states.at(-1).why") != ""
         found = page.until("return results.findLast(one => one.exact && one.objects.length > 0)?.objects[0]")
-        assert found["name"] == "circle"
+        assert found["class_name"] == "circle"
         assert len(found["circle"]) == 3
         until((np.ptp(picture(page), axis=2) > 60).any, lambda: "no circle is drawn")

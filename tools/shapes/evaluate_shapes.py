@@ -63,7 +63,7 @@ def average_precision(found: Sequence[Found], truth: Sequence[Found], kind: int,
 
 def detect(path: Path, pictures: Sequence[npt.NDArray[np.uint8]], confidence: float) -> list[Found]:
     """The model's detections in pictures with red first."""
-    detector = ff.OnnxDetector(path, confidence=confidence)
+    detector = ff.OnnxDetector(path, min_confidence=confidence)
     frames = [ff.Frame.from_array(picture, format="rgb") for picture in pictures]
     results = [sample.value for sample in ff.testing.run_node(detector, frames)]
     return [(found.xyxy, found.confidence, found.class_id) for found in results]
@@ -92,7 +92,7 @@ def built_in(path: Path) -> dict[str, float]:
 
     pipeline = ff.Pipeline()
     scenes = pipeline.add(ff.open(URL))
-    reader = pipeline.reader(pipeline.add(ff.OnnxDetector(path, confidence=USUAL), scenes))
+    reader = pipeline.reader(pipeline.add(ff.OnnxDetector(path, min_confidence=USUAL), scenes))
     with pipeline:
         result = compare(URL, list(reader))
     return {

@@ -11,7 +11,7 @@ const NO_TURN = { flip: false, quarters: 0 };
 const BONES = [0, 1, 0, 2, 1, 3, 2, 4, 5, 6, 5, 7, 7, 9, 6, 8, 8, 10, 5, 11, 6, 12, 11, 12, 11, 13, 13, 15, 12, 14, 14, 16];
 const FIELD = /\{\{|\}\}|\{([^{}:]+)(?::([^{}]*))?\}/g; // or a brace that is text
 
-// The objects of a result: {index, id, class, name, score, box or circle, corners (of a turned box, else null), points
+// The objects of a result: {index, tracker_id, class_id, class_name, confidence, box or circle, corners (of a turned box, else null), points
 // (null: not found), columns}.
 export function objectsOf(result, names) {
   if (result === null) return [];
@@ -30,10 +30,10 @@ export function objectsOf(result, names) {
   return places.map((place, index) => ({
     ...place,
     index,
-    id: ids?.[index],
-    class: classes?.[index],
-    name: names?.[classes?.[index]] ?? (classes ? String(classes[index]) : place.circle ? "circle" : "object"),
-    score: scores === undefined ? undefined : scores[index] / 1000,
+    tracker_id: ids?.[index],
+    class_id: classes?.[index],
+    class_name: names?.[classes?.[index]] ?? (classes ? String(classes[index]) : place.circle ? "circle" : "object"),
+    confidence: scores === undefined ? undefined : scores[index] / 1000,
     corners: cornersOf(index),
     points: Array.from({ length: count }, (_, point) => pointOf(2 * (count * index + point))),
     columns: Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, values[index]])),
@@ -42,9 +42,8 @@ export function objectsOf(result, names) {
 
 // Writes a label's fields as Python does. A field without a value is left out with the text up to the next one.
 export function labelOf(object, pattern) {
-  const { id, class: number, name, score } = object;
-  const aliases = { tracker_id: id, class_name: name, class_id: number };
-  const values = { ...aliases, ...object.columns, id, class: name, confidence: score };
+  const { box: [x1, y1, x2, y2] = [], circle: [x, y, r] = [], ...own } = object;
+  const values = { ...own, x1, y1, x2, y2, x, y, r, ...object.columns };
   let [label, written, at] = ["", true, 0];
   for (const { 0: text, 1: field, 2: format, index } of pattern.matchAll(FIELD)) {
     if (written) label += pattern.slice(at, index);
@@ -103,7 +102,7 @@ function maskOf(text) {
   return { path, width, height };
 }
 
-const colourOf = ({ id, class: number }) => COLOURS[Math.abs(id ?? number ?? 0) % COLOURS.length];
+const colourOf = ({ tracker_id, class_id }) => COLOURS[Math.abs(tracker_id ?? class_id ?? 0) % COLOURS.length];
 
 export class Drawing {
   #canvas;

@@ -36,13 +36,13 @@ figure { margin: 0; }
 :host(:fullscreen) canvas { height: 100%; }
 [hidden] { display: none; }`;
 
-const keyOf = (object) => String(object.id ?? `#${object.index}`);
+const keyOf = (object) => String(object.tracker_id ?? `#${object.index}`);
 const secondsOf = (age) => `${age.toFixed(age < 0.995 ? 2 : age < 99.5 ? 1 : 0)} s`;
 
 // "3 persons, 1 dog", the most frequent first.
 function countsOf(objects) {
   const counts = new Map();
-  for (const { name } of objects) counts.set(name, (counts.get(name) ?? 0) + 1);
+  for (const { class_name: name } of objects) counts.set(name, (counts.get(name) ?? 0) + 1);
   const sorted = [...counts].sort((a, b) => b[1] - a[1]);
   return sorted.map(([name, count]) => `${count} ${name}${count === 1 ? "" : "s"}`).join(", ");
 }
@@ -111,7 +111,7 @@ export class Face {
     }
     for (const [key, object] of this.#current) {
       if (!this.#buttons.has(key)) this.#add(key);
-      text(this.#buttons.get(key), object.id === undefined ? object.name : `${object.name} ${object.id}`);
+      text(this.#buttons.get(key), object.tracker_id === undefined ? object.class_name : `${object.class_name} ${object.tracker_id}`);
     }
     this.#objects.hidden = this.#buttons.size === 0;
   }

@@ -61,20 +61,20 @@ def _plain(tensor: Any) -> dict[str, Any]:
 
 def _detector(options: Any, common: dict[str, Any]) -> tuple[dict[str, Any], ff.OnnxDetector | None]:
     """The properties of the file as a detector, or the reason why it is not one, and the detector."""
-    confidence = {} if options.confidence is None else {"confidence": options.confidence}
+    confidence = {} if options.confidence is None else {"min_confidence": options.confidence}
     try:
         detector = ff.OnnxDetector(
             options.model, layout=options.layout, size=options.size, **confidence, **common
         )
     except ff.OptionError as error:
-        return {"layout": None, "why": str(error), "classes": None}, None
+        return {"layout": None, "layout_reason": str(error), "classes": None}, None
     names = None if detector.names is None else list(detector.names)
     return {
         "layout": detector.layout,
-        "why": detector.why,
+        "layout_reason": detector.layout_reason,
         "classes": names,
         "size": list(detector.size),
-        "pictures": detector.pictures,
+        "batch_size": detector.batch_size,
     }, detector
 
 
@@ -124,13 +124,13 @@ def _table(record: dict[str, Any], model: ff.OnnxModel) -> list[str]:
     rows += [("input", str(tensor)) for tensor in model.inputs]
     rows += [("output", str(tensor)) for tensor in model.outputs]
     if record["layout"] is None:
-        rows.append(("layout", f"none: {record['why']}"))
+        rows.append(("layout", f"none: {record['layout_reason']}"))
     else:
-        rows.append(("layout", f"{record['layout']}: {record['why']}"))
+        rows.append(("layout", f"{record['layout']}: {record['layout_reason']}"))
         rows.append(("classes", _names(record["classes"])))
     rows.append(("computed by", f"{record['provider']} with {record['threads']} threads"))
     if record["layout"] is not None:
-        rows.append(("batches", _batches(record["pictures"], record["provider"])))
+        rows.append(("batches", _batches(record["batch_size"], record["provider"])))
     if "p50_seconds" in record:
         rows.append(
             (

@@ -17,7 +17,7 @@ from .._interpreter import exit_hooks, fork
 from .._vision.annotate import Annotate, fields_of
 
 _MOST_PORTS = 1 << 16
-_NOT_SENT = ("age", "track_confidence", "dwell")
+_NOT_SENT = ("vx", "vy", "track_age", "track_confidence", "dwell")
 
 
 class Dashboard(ClosedByWith):
@@ -113,10 +113,10 @@ class Dashboard(ClosedByWith):
 
         Args:
             port: A port of the pipeline, or its name.
-            labels: The text at each object, with the fields ``id``, ``class``, ``confidence`` and the columns
-                of ``Detections.data``, and formats as in ``Annotate(labels=)``, such as ``"{class}
-                {confidence:.2f}"``. Default ``"{class} {id}"``. "" draws none. A field without a
-                value is left out.
+            labels: The text at each object, with the fields ``tracker_id``, ``class_id``, ``class_name``,
+                ``confidence``, the numbers of the box or circle, and the columns of ``Detections.data``, and
+                formats as in ``Annotate(labels=)``, such as ``"{class_name} {confidence:.2f}"``. Default
+                ``"{class_name} {tracker_id}"``. "" draws none. A field without a value is left out.
 
         Raises:
             OptionError: The dashboard shows no pictures of the port, or ``labels`` cannot be read.
@@ -242,7 +242,8 @@ def _check_labels(labels: str | None) -> None:
         if field in _NOT_SENT:
             raise OptionError(
                 f"labels has the field {{{field}}}, which Annotate has and a live view does not get: "
-                "it has id, class, confidence and the columns of Detections.data"
+                "it has tracker_id, class_id, class_name, confidence, the numbers of the box or circle, and "
+                "the columns of Detections.data"
             )
 
 

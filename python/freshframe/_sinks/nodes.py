@@ -15,17 +15,9 @@ from .._errors import OptionError, StateError
 from .._graph.nodes import Node
 from .._interpreter import calls as _calls
 from .._results import Circles, Detections
+from .._vision.columns import BOX_COLUMNS, CIRCLE_COLUMNS
 from .plain import keyed, named_fields, plain, to_text, valid_text
-from .records import (
-    BOX_COLUMNS,
-    CIRCLE_COLUMNS,
-    box_records,
-    circle_records,
-    data_columns,
-    rows_of,
-    sample_record,
-    wall_time,
-)
+from .records import data_columns, records, rows_of, sample_record, wall_time
 from .text_file import TextFile
 from .whole_file import WholeFile
 
@@ -95,7 +87,7 @@ class _TextSink(Node[Any, None]):
 
 
 class JsonLines(_TextSink):
-    """Writes each sample as one line of JSON: `{"format": 2, "seq", "pts", "captured", "value"}`.
+    """Writes each sample as one line of JSON: `{"format": 1, "seq", "pts", "captured", "value"}`.
 
     Below a live source, and a file with a creation time, each line also has `utc`, `utc_error` (null: not
     known) and `utc_from` of its sample, after `captured`.
@@ -106,13 +98,13 @@ class JsonLines(_TextSink):
     a merge, and if a node of the pipeline has `on_time()` or `finish()`, it has `source` after `captured`,
     the name of the source or node whose stream the sample is of.
 
-    For `Circles` the last key is `circles`, a list of `{"id", "x", "y", "r", "confidence", "vx", "vy", "age",
-    "track_confidence"}`. Positions are in pixels, where the centre of the top left pixel is (0, 0),
-    velocities in pixels per second, ages in seconds. Without a tracker, `id` and the keys after `confidence`
-    are null. A frame without circles has an empty list.
+    For `Circles` the last key is `circles`, a list of `{"tracker_id", "x", "y", "r", "confidence", "vx",
+    "vy", "track_age", "track_confidence"}`. Positions are in pixels, where the centre of the top left pixel
+    is (0, 0), velocities in pixels per second, ages in seconds. Without a tracker, `tracker_id` and the keys
+    after `confidence` are null. A frame without circles has an empty list.
 
-    For `Detections` it is `detections`, a list of `{"id", "class_id", "x1", "y1", "x2", "y2", "confidence",
-    "vx", "vy", "age", "track_confidence", "class"}`, where `class` is the name of the class or null. The
+    For `Detections` it is `detections`, a list of `{"tracker_id", "class_id", "class_name", "x1", "y1", "x2",
+    "y2", "confidence", "vx", "vy", "track_age", "track_confidence"}`, where `class_name` may be null. The
     columns of `data` follow under their own names, with all their digits. A column with several numbers per
     box becomes a list.
 
@@ -167,12 +159,13 @@ class Csv(_TextSink):
     same seq. Below a merge, and if a node of the pipeline has `on_time()` or `finish()`, the last one of them
     is `source`, the name of the source or node whose stream the sample is of.
 
-    `Circles` have one row per circle, with the columns `id`, `x`, `y`, `r`, `confidence`, `vx`, `vy`, `age`,
-    `track_confidence`. A frame without circles has no row. Without a tracker its columns are empty.
+    `Circles` have one row per circle, with the columns `tracker_id`, `x`, `y`, `r`, `confidence`, `vx`, `vy`,
+    `track_age`, `track_confidence`. A frame without circles has no row. Without a tracker its columns are
+    empty.
 
-    `Detections` have one row per box, with the columns `id`, `class_id`, `x1`, `y1`, `x2`, `y2`,
-    `confidence`, `vx`, `vy`, `age`, `track_confidence`, `class` (the name of the class, if it is known), and
-    the columns of `data`. The first sample with boxes determines the columns. One without boxes has no row,
+    `Detections` have one row per box, with the columns `tracker_id`, `class_id`, `class_name` (if it is
+    known), `x1`, `y1`, `x2`, `y2`, `confidence`, `vx`, `vy`, `track_age`, `track_confidence`, and the columns
+    of `data`. The first sample with boxes determines the columns. A sample without boxes has no row,
     and may have other columns.
 
     Any other value makes one row. A dict, a dataclass or a named tuple has one column per field, a
@@ -244,18 +237,18 @@ class Csv(_TextSink):
             stamp += (valid_text(sample.source),)
         value = sample.value
         if isinstance(value, Circles):
-            columns = CIRCLE_COLUMNS
-            rows = [[*stamp, *record.values()] for record in circle_records(value)]
+            columns = tuple(CIRCLE_COLUMNS)
+            rows = [[*stamp, *record.values()] for record in records(value)]
         elif isinstance(value, Detections):
             added = data_columns(value, (*self._stamp_columns(), "path", *BOX_COLUMNS))
-            columns = BOX_COLUMNS + tuple(added)
+            columns = (*BOX_COLUMNS, *added)
             if not len(value):
                 if self._columns is None:
                     self._columns_without_rows = columns
                 return
             rows = [
                 [*stamp, *record.values(), *map(_cell, more)]
-                for record, more in zip(box_records(value), rows_of(added, len(value)), strict=True)
+                for record, more in zip(records(value), rows_of(added, len(value)), strict=True)
             ]
         else:
             fields = _fields(value)

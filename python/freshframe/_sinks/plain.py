@@ -111,13 +111,19 @@ def named_fields(value: Any) -> Iterator[tuple[Any, Any]] | None:
         return iter(value.items())
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return (
-            (field.name, getattr(value, field.name))
+            (field.name, _recorded(field, getattr(value, field.name)))
             for field in dataclasses.fields(value)
             if field.metadata.get("recorded", True)
         )
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return zip(value._fields, value, strict=True)
     return None
+
+
+def _recorded(field: dataclasses.Field[Any], value: Any) -> Any:
+    """A field's value, or what its function `recorded` makes of it."""
+    form = field.metadata.get("recorded", True)
+    return form(value) if callable(form) else value
 
 
 def checked_key(name: Any) -> str:

@@ -12,15 +12,13 @@ import numpy.typing as npt
 
 from .._errors import OptionError, OptionTypeError
 from .._results import Circles, Detections
+from .._vision.columns import BOX_COLUMNS, check_name, column_of, columns_of
 from .plain import checked_key, finite, finite_parts, plain, valid_text
 
 if TYPE_CHECKING:
     from .._native import Sample
 
-FORMAT = 2  # of a record of a sample; changes when a key changes its meaning
-_TAIL_COLUMNS = ("confidence", "vx", "vy", "age", "track_confidence")
-CIRCLE_COLUMNS: tuple[str, ...] = ("id", "x", "y", "r", *_TAIL_COLUMNS)
-BOX_COLUMNS = ("id", "class_id", "x1", "y1", "x2", "y2", *_TAIL_COLUMNS, "class")
+FORMAT = 1  # of a record of a sample; changes when a key changes its meaning
 # Positions are accurate to about a hundredth of a pixel. More digits of float32 would only double the files.
 _DECIMALS = 3
 
@@ -62,7 +60,7 @@ def value_record(value: Any) -> dict[str, Any]:
         TypeError: A part of it cannot be written.
     """
     if isinstance(value, Circles):
-        return {"circles": circle_records(value)}
+        return {"circles": records(value)}
     if isinstance(value, Detections):
         return {"detections": full_box_records(value)}
     return {"value": plain(value)}
@@ -76,48 +74,20 @@ def wall_time(sample: Sample[Any]) -> dict[str, Any]:
     return {"utc": round(sample.utc, 6), "utc_error": error, "utc_from": sample.utc_from}
 
 
-def circle_records(circles: Circles) -> list[dict[str, Any]]:
-    count = len(circles.xyr)
-    places = ([_rounded(x), _rounded(y), _rounded(r)] for x, y, r in circles.xyr.tolist())
-    columns = (
-        _listed(circles.tracker_id, count),
-        places,
-        [_rounded(confidence) for confidence in circles.confidence.tolist()],
-        _listed(circles.velocity, count, [None, None]),
-        _listed(circles.age, count),
-        _listed(circles.track_confidence, count),
-    )
-    return [
-        dict(zip(CIRCLE_COLUMNS, (id_, *place, confidence, *velocity, age, track), strict=True))
-        for id_, place, confidence, velocity, age, track in zip(*columns, strict=True)
-    ]
-
-
-def box_records(boxes: Detections) -> list[dict[str, Any]]:
-    count = len(boxes.xyxy)
-    names = boxes.class_name
-    columns = (
-        _listed(boxes.tracker_id, count),
-        boxes.class_id.tolist(),
-        _listed(boxes.xyxy, count),
-        _listed(boxes.confidence, count),
-        _listed(boxes.velocity, count, [None, None]),
-        _listed(boxes.age, count),
-        _listed(boxes.track_confidence, count),
-        [None] * count if names is None else [valid_text(name) for name in names.tolist()],
-    )
-    return [
-        dict(zip(BOX_COLUMNS, (id_, kind, *place, confidence, *velocity, age, track, name), strict=True))
-        for id_, kind, place, confidence, velocity, age, track, name in zip(*columns, strict=True)
-    ]
+def records(found: Circles | Detections) -> list[dict[str, Any]]:
+    """One for each circle or box, without the columns of `data`."""
+    count = len(found)
+    table = columns_of(found)
+    columns = [_rounded(column_of(found, column), count) for column in table.values()]
+    return [dict(zip(table, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def full_box_records(boxes: Detections) -> list[dict[str, Any]]:
-    """box_records() with the columns of `data`."""
-    added = data_columns(boxes, BOX_COLUMNS)
+    """records() with the columns of `data`."""
+    added = data_columns(boxes, tuple(BOX_COLUMNS))
     return [
         record | dict(zip(added, (finite_parts(value) for value in more), strict=True))
-        for record, more in zip(box_records(boxes), rows_of(added, len(boxes)), strict=True)
+        for record, more in zip(records(boxes), rows_of(added, len(boxes)), strict=True)
     ]
 
 
@@ -132,11 +102,8 @@ def data_columns(boxes: Detections, taken: tuple[str, ...]) -> dict[str, list[An
     for key, given in boxes.data.items():
         name = checked_key(key)
         if name == "class_name" and boxes.names is None:
-            continue  # it is the column `class` already
-        if name in taken or name in columns:
-            raise OptionError(
-                f"the file has a column {name!r} already: give that of Detections.data another name"
-            )
+            continue  # it is a column of boxes already
+        check_name(name, (*taken, *columns))
         column = np.asarray(given)
         if column.ndim == 0 or len(column) != len(boxes):
             raise OptionError(
@@ -166,14 +133,12 @@ def rows_of(columns: dict[str, list[Any]], count: int) -> Iterator[tuple[Any, ..
     return zip(*columns.values(), strict=True) if columns else iter([()] * count)
 
 
-def _listed(column: npt.NDArray[Any] | None, count: int, absent: Any = None) -> list[Any]:
-    """A column with rounded numbers; without the column, `absent` for each row."""
+def _rounded(column: npt.NDArray[Any] | None, count: int) -> list[Any]:
+    """A column's entries in the types of JSON; without the column, None for each row."""
     if column is None:
-        return [absent] * count
-    return [[_rounded(v) for v in row] if isinstance(row, list) else _rounded(row) for row in column.tolist()]
-
-
-def _rounded(number: float) -> float | None:
-    if isinstance(number, int):
-        return number
-    return finite(round(number, _DECIMALS)) if math.isfinite(number) else None
+        return [None] * count
+    if column.dtype.kind == "U":
+        return [valid_text(text) for text in column.tolist()]
+    if column.dtype.kind != "f":
+        return list(column.tolist())
+    return [round(number, _DECIMALS) if math.isfinite(number) else None for number in column.tolist()]

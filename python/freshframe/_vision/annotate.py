@@ -12,10 +12,11 @@ from .._errors import OptionError, OptionTypeError
 from .._graph.nodes import NativeNode
 from .._interpreter import fork
 from .._results import Circles, Detections
+from .columns import CIRCLE_COLUMNS
 
 if TYPE_CHECKING:
     from .._native import Frame
-    from .counts import LineCounts, ZoneCounts, ZonesCounts  # noqa: F401  (in strings)
+    from .counts import LineCounts, Zones
 
 
 def fields_of(labels: str) -> list[str]:
@@ -26,11 +27,11 @@ def fields_of(labels: str) -> list[str]:
     return [name for _, name, _, _ in Formatter().parse(labels) if name is not None]
 
 
-class Annotate(NativeNode["Circles | Detections | LineCounts | ZoneCounts | ZonesCounts", "Frame"]):
+class Annotate(NativeNode["Circles | Detections | LineCounts | Zones", "Frame"]):
     """Draws circles, boxes or counts with their labels and trails into a copy of each sample's frame. Native.
 
-    Takes Circles, Detections (also supervision's), or the counts of LineCounter, ZoneCounter and Zones, which
-    it draws with the line or the zones and the numbers. The copy has the frame's own format: a frame that was
+    Takes Circles, Detections (also supervision's), or the counts of LineCounter and ZoneCounter, which it
+    draws with the line or the zones and the numbers. The copy has the frame's own format: a frame that was
     decoded to I420 stays I420, so an encoder needs no conversion. A gray frame becomes I420, to show colours.
 
     The colour of a circle depends on its id or, without one, on its confidence. The colour of a box depends
@@ -38,20 +39,17 @@ class Annotate(NativeNode["Circles | Detections | LineCounts | ZoneCounts | Zone
     left out, and any other letter becomes an empty box.
 
     Args:
-        ids: Label objects with their tracker_id.
-        names: Label boxes with the names of their classes, if these are known.
-        confidences: Label objects with their confidence; None: only boxes.
-        trail: Seconds of the path to draw behind a tracked object, at most 60; 0: no path.
-        line_width: Pixels, at most 100; 0: a width that fits the picture's size.
-        labels: Instead of ids, names and confidences: a text with fields in braces, such as ``"{class}
-            {speed:.0f} m/s {plate}"``. Fields are id, class, confidence, age, track_confidence, dwell (below
-            a zone), the names tracker_id, class_name and class_id of Detections, and each column of ``data``
+        labels: The text at each object, with fields in braces, such as ``"{class_name} {speed:.0f} m/s
+            {plate}"``. Fields are the keys of to_dicts(), dwell (below a zone), and each column of ``data``
             with one value per box of float32, float64, int32, int64, bool or text: convert others, which are
             Python's. After a colon stands Python's format specification, of the forms
             [+][0][width][.precision][type] with the types d, e, f, g, % and s. A field without a value (NaN,
-            "") is left out, with the text up to the next field. "": no labels.
+            "") is left out, with the text up to the next field. Without this option an object has its
+            id, and a box also the name of its class and its confidence. "": no labels.
         caption: None, or a text in the picture's corner, with the fields pts, seq, count (of objects) and
             utc, whose format is that of strftime: ``"door {utc:%H:%M:%S}"``.
+        trail: Seconds of the path of a tracked object to draw, at most 60; 0: no path.
+        line_width: Pixels, at most 100; None: a width that fits the picture's size.
         blur: Names of classes whose boxes (within their masks, where there are any) are made unrecognisable
             by squares of one colour. It is done before anything is drawn.
         masks: Whether to colour the masks of column ``mask`` (see ``freshframe.masks.encode``).
@@ -76,13 +74,10 @@ class Annotate(NativeNode["Circles | Detections | LineCounts | ZoneCounts | Zone
     def __init__(
         self,
         *,
-        ids: bool = True,
-        names: bool = True,
-        confidences: bool | None = None,
-        trail: float = 1.0,
-        line_width: float = 0.0,
         labels: str | None = None,
         caption: str | None = None,
+        trail: float = 1.0,
+        line_width: float | None = None,
         blur: Sequence[str] = (),
         masks: bool = True,
         skeletons: bool = True,
@@ -96,60 +91,56 @@ class Annotate(NativeNode["Circles | Detections | LineCounts | ZoneCounts | Zone
             _check.flag("skeletons", skeletons),
         )
         self._handle = _native.make_annotate(
-            _check.flag("ids", ids),
-            _check.flag("names", names),
-            None if confidences is None else _check.flag("confidences", confidences),
             _check.number("trail", trail),
-            _check.number("line_width", line_width),
+            None if line_width is None else _check.number("line_width", line_width),
             rules,
         )
         self._labels = labels or ""
         self._updating = threading.Lock()
 
     def _check_parents(self, types: Sequence[Any]) -> None:
-        """Circles have no columns of their own: their fields are known before the first picture.
+        """Circles have no further columns: their fields are known before the first picture.
 
         Raises:
             OptionError: ``labels`` has a field that none of its parents' values has.
         """
         if not self._labels or any(given is not Circles for given in types):
             return
+        known = ", ".join(CIRCLE_COLUMNS)
         for name in fields_of(self._labels):
-            if name not in _OF_CIRCLES:
-                known = ", ".join(_OF_CIRCLES)
+            if name not in CIRCLE_COLUMNS:
                 raise OptionError(f"Annotate(labels=) has a field {{{name}}}, but circles have only {known}")
 
     @property
     def _freshframe_types(self) -> tuple[Any, Any]:
         with fork.loading():
-            from .counts import LineCounts, ZoneCounts, ZonesCounts  # noqa: PLC0415  (few programs count)
+            from .counts import LineCounts, Zones  # noqa: PLC0415  (few programs count)
 
-        return Circles | Detections | LineCounts | ZoneCounts | ZonesCounts, _native.Frame
+        return Circles | Detections | LineCounts | Zones, _native.Frame
 
-    def draw(self, frame: Frame, found: Any, *, time: float | None = None) -> Frame:
+    def draw(
+        self, frame: Frame, found: Circles | Detections | LineCounts | Zones, *, pts: float | None = None
+    ) -> Frame:
         """Draws into a copy of one frame, for programs without a pipeline.
 
         Args:
             frame: The picture.
-            found: Circles, Detections (also supervision's), LineCounts, ZoneCounts or ZonesCounts.
-            time: Seconds, ascending, for the trails; None: without trails.
+            found: Circles, Detections (also supervision's), LineCounts or Zones.
+            pts: Seconds, ascending, for the trails; None: without trails.
 
         Raises:
             StateError: This Annotate was added to a pipeline.
             OptionTypeError: An argument is of another type.
-            OptionError: time is infinite or nan.
+            OptionError: pts is infinite or nan.
         GIL: released.
         """
         if not isinstance(frame, _native.Frame):
             raise OptionTypeError(
                 f"draw() needs a Frame, as Frame.from_array() makes it, got {_check.shown(frame)}"
             )
-        seconds = None if time is None else _check.number("time", time)
+        seconds = None if pts is None else _check.number("pts", pts)
         with self._updating:
             return _native.annotate(self._handle, frame, found, seconds)
-
-
-_OF_CIRCLES = ("id", "tracker_id", "class", "confidence", "age", "track_confidence")
 
 
 def _names(option: str, given: Any) -> list[str]:

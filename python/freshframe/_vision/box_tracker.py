@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
 
 from .. import _check, _native
 from .._graph.nodes import NativeNode
@@ -29,7 +28,7 @@ class BoxTracker(NativeNode[Detections, Detections]):
         max_gap: Seconds for which an object may be unseen and keep its id, at most 1e6; twice as long if no
             frame arrived in that time.
         min_confidence: Boxes below it are ignored, 0 to 1.
-        iou: Minimum overlap (intersection over union) of the predicted box and the box that continues the
+        min_iou: Minimum overlap (intersection over union) of the predicted box and the box that continues the
             track, 0 to 1. Where the prediction is uncertain (new tracks, after dropped frames), both boxes
             are first enlarged by that uncertainty.
         ground: The plane that the objects stand on. Then ``data`` of the result has the columns
@@ -48,12 +47,11 @@ class BoxTracker(NativeNode[Detections, Detections]):
         OptionTypeError: An option is of the wrong type.
 
     Example:
-        >>> import numpy as np
         >>> import freshframe as ff
         >>> tracker = ff.BoxTracker()
         >>> for n in range(5):
-        ...     box = np.float32([[10 * n, 20, 10 * n + 40, 80]])
-        ...     tracks = tracker.update(ff.Detections(box, np.float32([0.9]), np.int32([0])), time=n / 30)
+        ...     box = [[10 * n, 20, 10 * n + 40, 80]]
+        ...     tracks = tracker.update(ff.Detections(box), pts=n / 30)
         >>> len(tracks.tracker_id)
         1
     """
@@ -65,24 +63,24 @@ class BoxTracker(NativeNode[Detections, Detections]):
         *,
         max_gap: float = 1.0,
         min_confidence: float = 0.1,
-        iou: float = 0.3,
+        min_iou: float = 0.3,
         ground: Ground | None = None,
     ) -> None:
         """Checks the options. There are no tracks yet."""
         self._handle = _native.make_box_tracker(
             _check.number("max_gap", max_gap),
             _check.number("min_confidence", min_confidence),
-            _check.number("iou", iou),
+            _check.number("min_iou", min_iou),
             handle_of(ground),
         )
         self._updating = threading.Lock()
 
-    def update(self, detections: Any, *, time: float, size: tuple[int, int] | None = None) -> Detections:
+    def update(self, boxes: Detections, *, pts: float, size: tuple[int, int] | None = None) -> Detections:
         """Tracks the boxes of one picture, for programs without a pipeline.
 
         Args:
-            detections: The boxes, as Detections or supervision's Detections.
-            time: Seconds, ascending; a step back starts all tracks again.
+            boxes: The boxes, as Detections or supervision's Detections.
+            pts: Seconds, ascending; a step back starts all tracks again.
             size: Width and height of the picture. With `ground`, boxes at its edges have no foot.
 
         Returns:
@@ -90,11 +88,11 @@ class BoxTracker(NativeNode[Detections, Detections]):
 
         Raises:
             StateError: This tracker was added to a pipeline.
-            OptionTypeError: ``detections`` are of another type, or time is not a number.
-            OptionError: A column has the wrong length, or time is infinite or nan.
+            OptionTypeError: ``boxes`` are of another type, or pts is not a number.
+            OptionError: A column has the wrong length, or pts is infinite or nan.
         GIL: released for 100 boxes or more.
         """
-        seconds = _check.number("time", time)
+        seconds = _check.number("pts", pts)
         width, height = (0, 0) if size is None else _check.pair("size (width, height)", size)
         with self._updating:
-            return _native.update_box_tracker(self._handle, detections, seconds, (int(width), int(height)))
+            return _native.update_box_tracker(self._handle, boxes, seconds, (int(width), int(height)))

@@ -1,11 +1,11 @@
-"""The native nodes that find and track circles, and the search of one picture."""
+"""The native nodes that find and track circles."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import math
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .. import _check, _native
 from .._errors import OptionError
@@ -13,7 +13,10 @@ from .._graph.nodes import NativeNode
 from .._results import Circles
 
 if TYPE_CHECKING:
-    from .._native import Frame  # noqa: F401  (in strings)
+    import numpy as np
+    import numpy.typing as npt
+
+    from .._native import Frame
 
 
 def _radius(radius: tuple[float, float]) -> tuple[float, float]:
@@ -76,6 +79,33 @@ class CircleDetector(NativeNode["Frame", Circles]):
             _check.flag("concentric", concentric),
             _check.region("roi", roi),
         )
+        self._detecting = threading.Lock()
+
+    def detect(self, frame: Frame | npt.NDArray[np.uint8]) -> Circles:
+        """Finds the circles of one picture, for programs without a pipeline.
+
+        Args:
+            frame: A Frame, or a uint8 array of shape (H, W), or (H, W, 3) in BGR order, of any strides.
+
+        Returns:
+            The circles, the most confident first. ``tracker_id`` is None.
+
+        Raises:
+            StateError: This detector was added to a pipeline.
+            OptionError: The shape is not that of a picture, or the picture does not contain ``roi``.
+            OptionTypeError: Neither a Frame nor a uint8 array.
+            FreshframeError: More than 2**28 pixels, or more than 2**20 on a side.
+
+        Example:
+            >>> import freshframe as ff
+            >>> frame = next(iter(ff.stream(ff.open("demo:circles?frames=1")))).frame
+            >>> len(ff.CircleDetector().detect(frame)) > 0
+            True
+
+        GIL: released.
+        """
+        with self._detecting:
+            return _native.detect_circles(self._handle, frame)
 
 
 class CircleTracker(NativeNode["Frame", Circles]):
@@ -125,66 +155,29 @@ class CircleTracker(NativeNode["Frame", Circles]):
         )
         self._updating = threading.Lock()
 
-    def update(self, image: Any, *, time: float) -> Circles:
+    def update(self, frame: Frame | npt.NDArray[np.uint8], *, pts: float) -> Circles:
         """The circles of one picture that have an identity, for programs without a pipeline.
 
         Args:
-            image: A uint8 array of shape (H, W), or (H, W, 3) in BGR order, of any strides; or a Frame.
-            time: Seconds, ascending; a step back starts all tracks again.
+            frame: A Frame, or a uint8 array of shape (H, W), or (H, W, 3) in BGR order, of any strides.
+            pts: Seconds, ascending; a step back starts all tracks again.
 
         Returns:
             The circles, by ascending ``tracker_id``.
 
         Raises:
             StateError: This tracker was added to a pipeline.
-            OptionError: The shape is not that of a picture, or time is infinite or nan.
-            OptionTypeError: Not a uint8 array, or time is not a number.
+            OptionError: The shape is not that of a picture, or pts is infinite or nan.
+            OptionTypeError: Neither a Frame nor a uint8 array, or pts is not a number.
 
         Example:
             >>> import freshframe as ff
-            >>> picture = next(iter(ff.stream(ff.open("demo:circles?frames=1")))).frame
-            >>> len(ff.detect_circles(picture)) > 0
-            True
+            >>> tracker = ff.CircleTracker()
+            >>> for sample in ff.stream(ff.open("demo:circles?frames=3")):
+            ...     circles = tracker.update(sample.frame, pts=sample.pts)
 
         GIL: released.
         """
-        seconds = _check.number("time", time)
+        seconds = _check.number("pts", pts)
         with self._updating:
-            return _native.update_circle_tracker(self._handle, image, seconds)
-
-
-def detect_circles(
-    image: Any,
-    *,
-    radius: tuple[float, float] = (6, 200),
-    max_circles: int = 64,
-    min_confidence: float = 0.5,
-    concentric: bool = False,
-) -> Circles:
-    """Finds the circles of one picture, as CircleDetector does.
-
-    Args:
-        image: A uint8 array of shape (H, W), or (H, W, 3) in BGR order, of any strides; or a Frame.
-        radius: (smallest, largest) in pixels. A reported radius may lie outside of it by the error of the
-            measurement: half a pixel, or 3 % of the radius.
-        max_circles: 1 to 500; the most confident are kept.
-        min_confidence: 0 to 1: circles below it are not reported.
-        concentric: True: report all circles around one centre, as in targets and wheels. False: only the most
-            confident of them.
-
-    Returns:
-        The circles, the most confident first; ``tracker_id`` is None.
-
-    Raises:
-        OptionError: The shape is not that of a picture, or an option is out of range.
-        OptionTypeError: Not a uint8 array, or an option is of the wrong type.
-        FreshframeError: More than 2**28 pixels, or more than 2**20 on a side.
-    GIL: released.
-    """
-    return _native.detect_circles(
-        image,
-        _radius(radius),
-        _check.integer("max_circles", max_circles),
-        _check.number("min_confidence", min_confidence),
-        _check.flag("concentric", concentric),
-    )
+            return _native.update_circle_tracker(self._handle, frame, seconds)

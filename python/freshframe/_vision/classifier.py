@@ -5,33 +5,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from .. import _check, _native
-from .._errors import OptionError, OptionTypeError
+from .._errors import OptionError
 from .._graph.nodes import NativeNode
 from .._results import Detections
 from .onnx import Provider, _load, _names, _size, _texts
-
-
-@dataclass(frozen=True, slots=True)
-class Crops:
-    """Which objects a second model looks at, and how often.
-
-    Attributes:
-        classes: Only boxes of these, by name; None: all.
-        margin: Added at each side of a box, as a share of its width or height, 0 to 10.
-        looks: "each": in each sample. "growing": once per track, and again when the view is twice as good as
-            the best one so far, at most six times. "best": at the best view of a track, of which a copy is
-            kept until there was no better one for half a second; again as for "growing". A view is as good as
-            its area times its confidence, a quarter of it where the picture's edge cuts it off or a box that
-            stands farther below covers a fifth of it. The result stays with the track.
-    """
-
-    classes: Sequence[str] | None = None
-    margin: float = 0.0
-    looks: Literal["each", "growing", "best"] = "each"
 
 
 class OnnxClassifier(NativeNode[Detections, Detections]):
@@ -40,19 +20,25 @@ class OnnxClassifier(NativeNode[Detections, Detections]):
     Crops are cut from the decoded planes and scaled in one pass, and run in batches of up to 32 where the
     file takes any number. The result is the same boxes with two more columns in ``data``: the name of the
     class as text ("": not looked at), and ``COLUMN_confidence``, its probability as float32 (NaN: not looked
-    at; 0: looked at, but the model gave NaN). Where looks belong to tracks there is also ``COLUMN_pts``, the
-    time of the picture that was looked at, as float64. ``Annotate(labels="{class} {kind}")`` draws them. It
-    computes on one thread of the pipeline: while it is busy, its LATEST edge drops whole samples, and those
-    above it go on. A class of ``crops`` that the detector does not have is an error.
+    at; 0: looked at, but the model gave NaN). With a `when` other than "each" there is also ``COLUMN_pts``,
+    the time of the picture that was looked at, as float64. ``Annotate(labels="{class_name} {kind}")`` draws
+    them. It computes on one thread of the pipeline: while it is busy, its LATEST edge drops whole samples,
+    and those above it go on. A class of ``classes`` that the detector does not have is an error.
 
     Args:
         path: The .onnx file, with one output of a number per class: probabilities, or logits, of which
             softmax is taken.
         column: The name of the column.
-        crops: Which objects, and how often.
+        classes: Only boxes of these, by name; None: all.
+        padding: Added at each side of a box, as a share of its width or height, 0 to 10.
+        when: "each": in each sample. "growing": once per track, and again when the view is twice as good as
+            the best one so far, at most six times. "best": at the best view of a track, of which a copy is
+            kept until half a second has passed without a better one; again as for "growing". A view is as
+            good as its area times its confidence, a quarter of it where the picture's edge cuts it off or a
+            box that stands farther below covers a fifth of it. The result stays with the track.
         names: As of OnnxDetector: of the classes, where the file has none. Without any, numbers are the
             names.
-        middle: True: the middle of a crop in the input's aspect ratio, as Ultralytics' classifiers are
+        center_crop: True: the middle of a crop in the input's aspect ratio, as Ultralytics' classifiers are
             trained. False: all of it, stretched to the input. None: by the file's metadata.
         antialias: How a crop larger than the input is scaled. True: all of its pixels count, as in Pillow's
             ``resize(..., Resampling.BILINEAR)`` and so in torchvision and Ultralytics' classifiers. False:
@@ -72,34 +58,32 @@ class OnnxClassifier(NativeNode[Detections, Detections]):
 
     _freshframe_types = (Detections, Detections)
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (a flat list of options)
         self,
         path: str | os.PathLike[str],
         *,
         column: str = "kind",
-        crops: Crops | None = None,
+        classes: Sequence[str] | None = None,
+        padding: float = 0.0,
+        when: Literal["each", "growing", "best"] = "each",
         names: Sequence[str] | Mapping[int, str] | None = None,
-        middle: bool | None = None,
+        center_crop: bool | None = None,
         antialias: bool | None = None,
         threads: int | None = None,
         provider: Provider = "auto",
         size: tuple[int, int] | None = None,
     ) -> None:
         """Loads the file with ONNX Runtime and runs it once."""
-        if crops is not None and not isinstance(crops, Crops):
-            raise OptionTypeError(f"crops must be ff.Crops or None, got {_check.shown(crops)}")
-        how = crops or Crops()
-        looks = _check.text("looks", how.looks)
-        if looks not in ("each", "growing", "best"):
-            raise OptionError(f"looks must be 'each', 'growing' or 'best', got {_check.shown(looks)}")
+        if _check.text("when", when) not in ("each", "growing", "best"):
+            raise OptionError(f"when must be 'each', 'growing' or 'best', got {_check.shown(when)}")
         options = _native.OnnxClassifierOptions()
         options.column = _check.text("column", column)
         options.names = [] if names is None else _names(names)
         options.size = _size(size)
-        options.middle = None if middle is None else _check.flag("middle", middle)
+        options.center_crop = None if center_crop is None else _check.flag("center_crop", center_crop)
         options.antialias = None if antialias is None else _check.flag("antialias", antialias)
-        wanted = [] if how.classes is None else _texts("classes", how.classes)
-        options.set_crops(wanted, _check.number("margin", how.margin), looks)
+        wanted = [] if classes is None else _texts("classes", classes)
+        options.set_crops(wanted, _check.number("padding", padding), when)
         self._path = _check.path("path", path)
         model = _load(self._path, threads, provider)
         self._handle = _native.make_onnx_classifier(model, options)

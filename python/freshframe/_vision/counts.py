@@ -22,14 +22,14 @@ class Crossing:
         tracker_id: Its identity.
         class_id: Its class; 0 for circles.
         forward: Its direction; for a zone True when it went in.
-        at: (x, y) in pixels: the place on the straight path between two positions of the object.
+        point: (x, y) in pixels, on the straight path between two positions of the object.
         pts: Seconds: the time on that path.
     """
 
     tracker_id: int
     class_id: int
     forward: bool
-    at: Point
+    point: Point
     pts: float
 
 
@@ -43,7 +43,7 @@ class LineCounts:
         forward: Number of crossings to the right, as seen from ``start`` towards ``end``: downwards for a
             line drawn from left to right.
         backward: Number of crossings in the other direction.
-        classes: (forward, backward) by the class's name, or by its class_id as a string where it has none;
+        by_class: (forward, backward) by the class's name, or by its class_id as a string where it has none;
             empty for circles.
         crossings: The crossings since the consumer's previous sample, in their order: found with this sample,
             and with those that its edge has dropped since. Each consumer gets every crossing once.
@@ -54,7 +54,7 @@ class LineCounts:
     end: Point
     forward: int
     backward: int
-    classes: Mapping[str, tuple[int, int]]
+    by_class: Mapping[str, tuple[int, int]]
     crossings: tuple[Crossing, ...]
     tracks: Circles | Detections = field(repr=False, metadata=_UNRECORDED)
 
@@ -84,67 +84,68 @@ class Visit:
         return self.ended - self.entered
 
 
+def _by_text(seconds: Mapping[int, float]) -> dict[str, float]:
+    return {str(number): each for number, each in seconds.items()}
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ZoneCounts:
-    """The objects in a zone, and the crossings of its border since the start. Compares by identity.
+    """The objects in one zone, and the crossings of its border since the start. Compares by identity.
 
     Attributes:
         corners: (x, y) in pixels each, in the coordinates of the tracks.
-        entered: How often an object went in. One that is first seen inside has not entered.
-        left: How often an object went out.
         inside: The ids of the objects that are inside now, ascending.
-        crossings: The crossings of the border since the consumer's previous sample, as of LineCounts.
+        dwell: For each id of `inside` the seconds from the begin of its visit to its last sight.
+        entered: How often an object went in. An object that is first seen inside has not entered.
+        left: How often an object went out.
         appeared: How many objects were first seen inside.
-        lost: How many were last seen inside, `max_gap` ago or longer. One that is seen inside later counts as
-            new, and one that is seen outside as having left instead.
-            ``entered + appeared == left + lost + len(inside)``, less the objects that have stood on the
-            border since they were first seen.
-        seconds: For each id of `inside` the time from the begin of its visit to its last sight.
-        loitering: The ids of `inside` that have been inside for the zone's `loiter` seconds or longer.
+        lost: How many were last seen inside, `max_gap` ago or longer. An object that is seen inside later
+            counts as new, and an object that is seen outside as having left instead.
+            ``entered + appeared == left + lost + len(inside)``, less the objects that have been on the border
+            since they were first seen.
+        loitering: The ids of `inside` that have been inside for `loiter_after` seconds or longer.
+        loitered: The ids that have begun to loiter since the consumer's previous sample, once per visit.
+        crossings: The crossings of the border since then, as of LineCounts.
         visits: The visits that have ended since then.
-        loitered: The ids that have begun to loiter since then, once per visit.
-        tracks: The tracker's result, from which the counts were made.
     """
 
     corners: tuple[Point, ...]
+    inside: tuple[int, ...]
+    dwell: Mapping[int, float] = field(metadata={"recorded": _by_text})
     entered: int
     left: int
-    inside: tuple[int, ...]
-    crossings: tuple[Crossing, ...]
     appeared: int
     lost: int
-    seconds: tuple[float, ...]
     loitering: tuple[int, ...]
-    visits: tuple[Visit, ...]
     loitered: tuple[int, ...]
-    tracks: Circles | Detections = field(repr=False, metadata=_UNRECORDED)
-
-    @property
-    def dwell(self) -> dict[int, float]:
-        """The `seconds` of each id that is inside."""
-        return dict(zip(self.inside, self.seconds, strict=True))
+    crossings: tuple[Crossing, ...]
+    visits: tuple[Visit, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ZonesCounts(Mapping[str, ZoneCounts]):
-    """The counts of several zones by name: ``counts["till"].inside``. Compares by identity.
+class Zones(Mapping[str, ZoneCounts]):
+    """The counts of a ZoneCounter by the zones' names: ``zones["till"].inside``. Compares by identity.
 
     Attributes:
-        zones: The counts of each zone, in the order of ff.Zones. Their `tracks` are those of all.
         tracks: The tracker's result, from which the counts were made.
     """
 
-    zones: Mapping[str, ZoneCounts]
-    tracks: Circles | Detections = field(repr=False, metadata=_UNRECORDED)
+    _zones: Mapping[str, ZoneCounts]
+    tracks: Circles | Detections
 
     def __getitem__(self, name: str) -> ZoneCounts:
         """The counts of one zone."""
-        return self.zones[name]
+        return self._zones[name]
 
     def __iter__(self) -> Iterator[str]:
         """The zones' names."""
-        return iter(self.zones)
+        return iter(self._zones)
 
     def __len__(self) -> int:
         """How many zones there are."""
-        return len(self.zones)
+        return len(self._zones)
+
+    def __repr__(self) -> str:
+        """The number of objects in each zone."""
+        inside = ", ".join(f"{name} {len(zone.inside)}" for name, zone in self.items())
+        return f"<Zones: {inside} inside>"

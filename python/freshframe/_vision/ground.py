@@ -26,10 +26,11 @@ class Ground:
     markings. ``click_error`` is part of the tracks' ``speed_error``.
 
     Args:
-        picture: (x, y) in pixels, four or more, which must not all lie on a line.
-        metres: (x, y) of the same points on the ground, in the same order, from any origin within 100 km.
+        points: (x, y) in pixels, four or more, which must not all lie on a line.
+        places: (x, y) of the same points on the ground in metres, in the same order, from any origin within
+            100 km.
             Places on a map (UTM) are farther from theirs: subtract one of them from all.
-        click_error: Pixels: the standard deviation of a coordinate of `picture`, 0 to 1000.
+        click_error: Pixels: the standard deviation of a coordinate of `points`, 0 to 1000.
         acceleration: How much the objects' velocity changes, in metres per second and root second; above 0.
             0.7 is right for cars, 0.3 for people. A smaller one is steadier and later. An object that
             brakes or starts is expected to do so by 1.9 times as many metres per second squared.
@@ -42,7 +43,7 @@ class Ground:
     Example:
         >>> import freshframe as ff
         >>> lane = [(412, 300), (880, 300), (1200, 700), (60, 700)]
-        >>> road = ff.Ground(picture=lane, metres=[(0, 25), (7, 25), (7, 0), (0, 0)])
+        >>> road = ff.Ground(lane, [(0, 25), (7, 25), (7, 0), (0, 0)])
         >>> print(road)
         Ground of 4 points: not checked
         >>> road.places([(1200, 700)]).round(2).tolist()[0][0]
@@ -51,18 +52,18 @@ class Ground:
 
     def __init__(
         self,
+        points: Sequence[tuple[float, float]],
+        places: Sequence[tuple[float, float]],
         *,
-        picture: Sequence[tuple[float, float]],
-        metres: Sequence[tuple[float, float]],
         click_error: float = 1.5,
         acceleration: float = 0.7,
     ) -> None:
         """Estimates the plane."""
-        pixels = _pairs("picture", "pixels", picture)
+        pixels = _pairs("points", "pixels", points)
         self._count = len(pixels)
         self._handle = _native.make_ground(
             pixels,
-            _pairs("metres", "metres", metres),
+            _pairs("places", "metres", places),
             _check.number("click_error", click_error),
             _check.number("acceleration", acceleration),
         )

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from .._native import Frame  # noqa: F401  (in strings)
+    from .._native import Frame
 
 Provider = Literal["auto", "cpu", "cuda", "openvino"]
 Layout = Literal["yolov5", "yolov8", "end2end", "rtdetr", "rtdetr6", "rfdetr", "detr", "boxes", "ssd"]
@@ -51,7 +52,7 @@ class OnnxModel(NativeNode["Frame", Mapping[str, Any]]):
 
     Call run() with arrays, or add() it to a pipeline as a native node of frames, whose values are dicts of
     read-only arrays by name: a node behind it decodes them. The node scales a picture into the model's
-    input with its aspect ratio and fills the rest with grey. Levels are 0 to 1, red first. boxes_in_picture()
+    input with its aspect ratio and fills the rest with grey. Levels are 0 to 1, red first. boxes_in_frame()
     converts back. Computes with ONNX Runtime (``pip install 'freshframe[onnx]'``), without the GIL.
 
     Args:
@@ -153,13 +154,12 @@ class OnnxModel(NativeNode["Frame", Mapping[str, Any]]):
         arrays = [_array(tensor, given[tensor.name]) for tensor in wanted]
         return dict(zip((tensor.name for tensor in self.outputs), self._model.run(arrays), strict=True))
 
-    def boxes_in_picture(self, xyxy: npt.ArrayLike, width: int, height: int) -> npt.NDArray[np.float32]:
-        """Converts boxes from the input's coordinates to a picture's, and clips them to the picture.
+    def boxes_in_frame(self, xyxy: npt.ArrayLike, size: tuple[int, int]) -> npt.NDArray[np.float32]:
+        """Converts boxes from the input's coordinates to a frame's, and clips them to the frame.
 
         Args:
             xyxy: (n, 4), in pixels of the input.
-            width: Width of the picture that the node was given, pixels.
-            height: Its height, pixels.
+            size: Width and height of the frame that the node was given, pixels.
 
         Raises:
             OptionError: The shape is wrong, or the model takes no pictures.
@@ -171,9 +171,7 @@ class OnnxModel(NativeNode["Frame", Mapping[str, Any]]):
         boxes = _numbers("xyxy", xyxy)
         if boxes.ndim != 2 or boxes.shape[1] != 4:
             raise OptionError(f"xyxy must have the shape (n, 4), got {boxes.shape}")
-        sides = _check.integer("width", width), _check.integer("height", height)
-        if min(sides) < 1:
-            raise OptionError(f"width and height must be at least 1, got {sides[0]} and {sides[1]}")
+        sides = _side_lengths(size)
         scale_x, scale_y, left, top = self._model.placement(*sides, self._size)
         moved = (boxes - [left, top, left, top]) / [scale_x, scale_y, scale_x, scale_y]
         kept: npt.NDArray[np.float32] = np.clip(moved, 0, [*sides, *sides]).astype(np.float32)
@@ -202,15 +200,15 @@ class OnnxDetector(NativeNode["Frame", Detections]):
             ``freshframe.masks.encode()`` of the whole picture. Turned boxes: ``corners``, (n, 4, 2) float32,
             pixels, not cut off at the picture's edge. Poses: ``keypoints``, (n, k, 3) float32, x, y and
             confidence, or (n, k, 2). Models for other tasks are refused: OnnxModel runs them.
-        confidence: Only boxes above it are reported, 0 to 1.
+        min_confidence: Only boxes above it are reported, 0 to 1.
+        max_iou: Of boxes of one class that overlap more (intersection over union), only the most confident
+            one stays, 0 to 1. Layouts without duplicates ignore it. For turned boxes it is ProbIoU.
         classes: Only these classes, by name; None: all.
         threads: As of OnnxModel.
         provider: As of OnnxModel.
         layout: The layout of the outputs, where the file does not show it: "yolov5", "yolov8" (v8, v11:
             columns of centre, size and scores), "end2end" (rows of corners, confidence and class),
             "rtdetr", "rtdetr6", "rfdetr", "detr", "boxes", "ssd".
-        iou: Of boxes of one class that overlap more (intersection over union), only the most confident one
-            stays, 0 to 1; layouts without duplicates ignore it. For turned boxes it is ProbIoU.
         names: Names of the classes by class_id, where the file has none.
         size: (width, height) of the input, for a file that leaves it open.
         roi: (x0, y0, x1, y1) in pixels: only the columns from x0 up to, but not including, x1 and the rows
@@ -219,16 +217,16 @@ class OnnxDetector(NativeNode["Frame", Detections]):
             up to one pixel before. A picture that does not contain it fails.
 
     Attributes:
-        confidence: As above. It and ``classes`` may be set while the node works: the next picture has the new
-            value. An impossible one raises and changes nothing.
+        min_confidence: As above. It and ``classes`` may be set while the node works: the next picture has the
+            new value. An impossible value raises and changes nothing.
         classes: As above.
         names: Names of the classes; None when they are not known.
         layout: The layout of the outputs.
-        why: The reason for the layout.
+        layout_reason: The reason for the layout.
         provider: The provider that computes: "cpu", "cuda" or "openvino".
         threads: Number of threads that compute a picture.
         size: (width, height) of the input.
-        pictures: How many pictures the file takes in one run; None: any number.
+        batch_size: How many pictures the file takes in one run; None: any number.
 
     Raises:
         MissingPackageError: There is no ONNX Runtime.
@@ -239,7 +237,7 @@ class OnnxDetector(NativeNode["Frame", Detections]):
 
     Example:
         >>> import freshframe as ff
-        >>> detector = ff.OnnxDetector(ff.demo.shapes_model(), confidence=0.5)
+        >>> detector = ff.OnnxDetector(ff.demo.shapes_model(), min_confidence=0.5)
         >>> for sample in ff.stream(ff.open("demo:shapes?frames=2"), detector):
         ...     names = sample.value.class_name
 
@@ -250,12 +248,12 @@ class OnnxDetector(NativeNode["Frame", Detections]):
         self,
         path: str | os.PathLike[str],
         *,
-        confidence: float = 0.25,
+        min_confidence: float = 0.25,
+        max_iou: float = 0.45,
         classes: Sequence[str] | None = None,
         threads: int | None = None,
         provider: Provider = "auto",
         layout: Layout | None = None,
-        iou: float = 0.45,
         names: Sequence[str] | Mapping[int, str] | None = None,
         size: tuple[int, int] | None = None,
         roi: tuple[int, int, int, int] | None = None,
@@ -263,8 +261,8 @@ class OnnxDetector(NativeNode["Frame", Detections]):
         """Loads the file with ONNX Runtime and finds out its layout."""
         self._path = _check.path("path", path)
         options = _native.OnnxDetectorOptions()
-        least = options.confidence = _share("confidence", confidence)
-        options.iou = _share("iou", iou)
+        least = options.min_confidence = _share("min_confidence", min_confidence)
+        options.max_iou = _share("max_iou", max_iou)
         wanted = None if classes is None else tuple(_texts("classes", classes))
         options.classes = list(wanted or ())
         options.names = [] if names is None else _names(names)
@@ -276,18 +274,44 @@ class OnnxDetector(NativeNode["Frame", Detections]):
         self._provider, self._threads = model.provider, model.threads
         self._handle = _native.make_onnx_detector(model, options)
         self._known = _native.describe_onnx_detector(self._handle)
-        self._confidence, self._classes = least, wanted  # the engine has it in single precision
+        self._min_confidence, self._classes = least, wanted  # the engine has it in single precision
+        self._detecting = threading.Lock()
+
+    def detect(self, frame: Frame | npt.NDArray[np.uint8]) -> Detections:
+        """Finds the objects of one picture, for programs without a pipeline.
+
+        Args:
+            frame: A Frame, or a uint8 array of shape (H, W, 3) in BGR order, or (H, W), of any strides.
+
+        Returns:
+            The boxes, as of the node.
+
+        Raises:
+            StateError: This detector was added to a pipeline, or loaded in the parent of a forked process.
+            OptionError: The shape is not that of a picture, or the picture does not contain ``roi``.
+            OptionTypeError: Neither a Frame nor a uint8 array.
+            FreshframeError: ONNX Runtime could not compute it.
+
+        Example:
+            >>> import freshframe as ff
+            >>> frame = next(iter(ff.stream(ff.open("demo:shapes?frames=1")))).frame
+            >>> boxes = ff.OnnxDetector(ff.demo.shapes_model()).detect(frame)
+
+        GIL: released.
+        """
+        with self._detecting:
+            return _native.detect_onnx(self._handle, frame)
 
     @property
-    def confidence(self) -> float:
+    def min_confidence(self) -> float:
         """Only boxes above it are reported, 0 to 1. A new value holds from the next picture on."""
-        return self._confidence
+        return self._min_confidence
 
-    @confidence.setter
-    def confidence(self, value: float) -> None:
-        value = _share("confidence", value)
-        _native.set_onnx_confidence(self._handle, value)
-        self._confidence = value
+    @min_confidence.setter
+    def min_confidence(self, value: float) -> None:
+        value = _share("min_confidence", value)
+        _native.set_onnx_min_confidence(self._handle, value)
+        self._min_confidence = value
 
     @property
     def classes(self) -> tuple[str, ...] | None:
@@ -311,9 +335,9 @@ class OnnxDetector(NativeNode["Frame", Detections]):
         return self._known.layout
 
     @property
-    def why(self) -> str:
+    def layout_reason(self) -> str:
         """The reason for the layout."""
-        return self._known.why
+        return self._known.layout_reason
 
     @property
     def size(self) -> tuple[int, int]:
@@ -321,9 +345,9 @@ class OnnxDetector(NativeNode["Frame", Detections]):
         return self._known.size
 
     @property
-    def pictures(self) -> int | None:
+    def batch_size(self) -> int | None:
         """How many pictures the file takes in one run; None: any number."""
-        return self._known.pictures or None
+        return self._known.batch_size or None
 
     @property
     def provider(self) -> str:
@@ -355,10 +379,12 @@ def _load(path: str, threads: Any, provider: Any) -> _native.OnnxModel:
 
 
 def _size(size: Any) -> tuple[int, int] | None:
-    if size is None:
-        return None
+    return None if size is None else _side_lengths(size)
+
+
+def _side_lengths(size: Any) -> tuple[int, int]:
     if isinstance(size, str) or not hasattr(size, "__len__") or len(size) != 2:
-        raise OptionTypeError(f"size must be (width, height) in pixels or None, got {_check.shown(size)}")
+        raise OptionTypeError(f"size must be (width, height) in pixels, got {_check.shown(size)}")
     width, height = (_check.integer(f"size {size!r}", side) for side in size)
     if width < 1 or height < 1:
         raise OptionError(f"size must be (width, height), each at least 1, got {_check.shown(size)}")

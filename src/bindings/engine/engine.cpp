@@ -81,6 +81,10 @@ std::vector<AnyPort> any_ports(const Parents& parents) {
 namespace {
 
 void check_unused(const NodeHandle& handle) {
+  if (handle.calls > 0) {
+    throw StateError("this " + handle.get().default_name() +
+                     " is in a call on another thread: add it afterwards, or make a second one");
+  }
   if (handle.node) return;
   throw GraphError("this " + handle.get().default_name() +
                    " belongs to a pipeline already, or did: make a second one");

@@ -5,6 +5,7 @@
 #include "freshframe/error.hpp"
 #include "freshframe/node.hpp"
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <utility>
@@ -40,6 +41,7 @@ struct NodeHandle {
   std::shared_ptr<core::PipelineCore> owner = {};
   std::shared_ptr<core::Successor> successor = {};  // of a node that came by replace()
   ForkGuard guard = {};
+  std::atomic<int> calls = 0;  // that last, see LoneCall
 
   [[nodiscard]] NodeBase& get() const { return node ? *node : *added; }
 };
@@ -59,12 +61,30 @@ template <class N>
   return *node;
 }
 
-/// Casts a node that is in no pipeline, for a call of it alone. `verb` is for the message: "update()".
+/// A call of a node that is in no pipeline. add() refuses the node until the call has ended.
 template <class N>
-[[nodiscard]] N& lone_node(const NodeHandle& handle, const char* wanted, const char* verb) {
-  if (handle.node) return node_as<N>(handle, wanted);
-  throw StateError("this " + handle.get().default_name() +
-                   " is a node of a pipeline, which calls it: make another one for " + verb);
-}
+class LoneCall {
+ public:
+  /// `verb` is for the message: "update()". Throws StateError for a node of a pipeline, and in a forked child.
+  LoneCall(NodeHandle& handle, const char* wanted, const char* verb)
+      : handle_(handle), node_(node_of(handle, wanted, verb)) {
+    ++handle_.calls;
+  }
+  LoneCall(const LoneCall&) = delete;
+  LoneCall& operator=(const LoneCall&) = delete;
+  ~LoneCall() { --handle_.calls; }
+
+  [[nodiscard]] N& node() const noexcept { return node_; }
+
+ private:
+  static N& node_of(NodeHandle& handle, const char* wanted, const char* verb) {
+    if (handle.node) return node_as<N>(handle, wanted);
+    throw StateError("this " + handle.get().default_name() +
+                     " is a node of a pipeline, which calls it: make another one for " + verb);
+  }
+
+  NodeHandle& handle_;
+  N& node_;
+};
 
 }  // namespace freshframe::python

@@ -28,9 +28,9 @@ namespace freshframe::python {
 /// Makes a frame of an array. `format` is one of the pixel formats or "rgba", whose alpha is dropped.
 [[nodiscard]] Frame frame_from_array(gil::Held& held, nanobind::object array, const std::string& format,
                                      bool copy);
-/// The luma of a uint8 array of shape (H, W), or (H, W, 3) in BGR order; made by copying when it must be.
-/// `who` is for messages.
-[[nodiscard]] Frame gray_from_array(gil::Held& held, nanobind::object array, const char* who);
+/// A Frame itself, or a uint8 array of shape (H, W), or (H, W, 3) in BGR order, as a frame; made by copying when it must
+/// be. `who` is for messages.
+[[nodiscard]] Frame frame_of_picture(gil::Held& held, nanobind::object picture, const char* who);
 /// The pixel format of that name; OptionError lists them.
 [[nodiscard]] PixelFormat parse_format(const std::string& name);
 

@@ -16,10 +16,13 @@
 #include <vector>
 
 #include "bindings/border/fork_guard.hpp"
+#include "bindings/border/python_free_types.hpp"
 #include "bindings/border/region.hpp"
 #include "bindings/border/text.hpp"
 #include "bindings/engine/node_handle.hpp"
+#include "bindings/frame/arrays.hpp"
 #include "bindings/parts.hpp"
+#include "bindings/results/value.hpp"
 #include "inference/model/picture_input.hpp"
 #include "inference/runtime/session.hpp"
 
@@ -181,6 +184,17 @@ nb::tuple runtime_of(gil::Held& held, const std::string& library) {
 
 using Description = OnnxDetector::Description;
 
+nb::object detect_onnx(gil::Held& held, NodeHandle& self, nb::object given) {
+  self.guard.check("this OnnxDetector");
+  const LoneCall<OnnxDetector> call(self, "an OnnxDetector", "detect()");
+  const auto frame = frame_of_picture(held, std::move(given), "OnnxDetector.detect()");
+  const auto found = gil::release(
+      held,
+      [](OnnxDetector* of, const Frame& picture) { return ValueRef::make<Detections>(of->detect(picture)); },
+      &call.node(), frame);
+  return to_python(held, found);
+}
+
 std::unique_ptr<NodeHandle> make_detector(gil::Held& held, const Model& self,
                                           const OnnxDetectorOptions& options) {
   auto detector = gil::release(
@@ -196,8 +210,8 @@ void bind_detector_options(nb::module_& module) {
   nb::class_<OnnxDetectorOptions>(module, "OnnxDetectorOptions", nb::is_final(),
                                   "Options of OnnxDetector, at their defaults.")
       .def(nb::init<>())
-      .def_rw("confidence", &OnnxDetectorOptions::confidence)
-      .def_rw("iou", &OnnxDetectorOptions::iou)
+      .def_rw("min_confidence", &OnnxDetectorOptions::min_confidence)
+      .def_rw("max_iou", &OnnxDetectorOptions::max_iou)
       .def_rw("classes", &OnnxDetectorOptions::classes)
       .def_rw("names", &OnnxDetectorOptions::names)
       .def_rw("layout", &OnnxDetectorOptions::layout)
@@ -216,17 +230,20 @@ void bind_onnx_detector(nb::module_& module) {
   nb::class_<Description>(module, "OnnxDescription", nb::is_final(),
                           "What an OnnxDetector made of its model.")
       .def_ro("layout", &Description::layout)
-      .def_ro("why", &Description::why)
+      .def_ro("layout_reason", &Description::layout_reason)
       .def_ro("names", &Description::names)
       .def_ro("classes", &Description::classes)
       .def_prop_ro("size", [](const Description& self) { return std::pair(self.width, self.height); })
-      .def_ro("pictures", &Description::pictures);
+      .def_ro("batch_size", &Description::batch_size);
   module.def("make_onnx_detector", gil::entry<&make_detector>, nb::arg("model"), nb::arg("options"),
              "GIL: released");
+  module.def("detect_onnx", gil::entry<&detect_onnx>, nb::arg("detector"), nb::arg("frame").none(),
+             nb::sig("def detect_onnx(detector: NodeHandle, frame: typing.Any) -> freshframe.Detections"),
+             "GIL: released");
   module.def(
-      "set_onnx_confidence",
+      "set_onnx_min_confidence",
       [](const NodeHandle& self, float confidence) {
-        node_as<OnnxDetector>(self, "an OnnxDetector").set_confidence(confidence);
+        node_as<OnnxDetector>(self, "an OnnxDetector").set_min_confidence(confidence);
       },
       nb::arg("node"), nb::arg("confidence"), "The next picture has it.");
   module.def(
@@ -264,18 +281,18 @@ void bind_onnx_classifier(nb::module_& module) {
       .def_rw("column", &Options::column)
       .def_rw("names", &Options::names)
       .def_rw("size", &Options::size)
-      .def_rw("middle", &Options::middle)
+      .def_rw("center_crop", &Options::center_crop)
       .def_rw("antialias", &Options::antialias)
       .def(
           "set_crops",
-          [](Options& self, std::vector<std::string> classes, float margin, std::string_view looks) {
-            using Looks = CropOptions::Looks;
-            const auto of_tracks = looks == "best" ? Looks::Best : Looks::Growing;
-            self.crops = {.classes = std::move(classes),
-                          .margin = margin,
-                          .looks = looks == "each" ? Looks::Each : of_tracks};
+          [](Options& self, std::vector<std::string> classes, float padding, std::string_view when) {
+            using When = OnnxClassifierOptions::When;
+            const auto of_tracks = when == "best" ? When::Best : When::Growing;
+            self.classes = std::move(classes);
+            self.padding = padding;
+            self.when = when == "each" ? When::Each : of_tracks;
           },
-          nb::arg("classes"), nb::arg("margin"), nb::arg("looks"));
+          nb::arg("classes"), nb::arg("padding"), nb::arg("when"));
   module.def("make_onnx_classifier", gil::entry<&make_classifier>, nb::arg("model"), nb::arg("options"),
              "GIL: released");
 }

@@ -34,7 +34,7 @@ using Bytes = std::vector<std::uint8_t>;
 
 constexpr std::size_t kLargestCrop = 4096;  // pixels of a side
 constexpr std::size_t kMostBytes = std::size_t{1} << 30;
-constexpr double kMostMargin = 10;
+constexpr double kMostPadding = 10;
 
 std::vector<Detection> boxes_of(nb::handle given) {
   const nb::object array = nb::module_::import_("numpy").attr("asarray")(
@@ -52,25 +52,25 @@ std::vector<Detection> boxes_of(nb::handle given) {
   return boxes;
 }
 
-inference::CropForm form_of(std::pair<int, int> size, double margin, std::size_t count) {
+inference::CropForm form_of(std::pair<int, int> size, double padding, std::size_t count) {
   const auto [width, height] = size;
   const auto fits = [](int side) { return side >= 1 && static_cast<std::size_t>(side) <= kLargestCrop; };
   if (!fits(width) || !fits(height)) {
     throw OptionError("crops() needs a size of 1 to " + std::to_string(kLargestCrop) +
                       " pixels a side, got (" + std::to_string(width) + ", " + std::to_string(height) + ")");
   }
-  if (!(margin >= 0 && margin <= kMostMargin))
-    throw OptionError("crops() needs a margin of 0 to 10 box sizes");
+  if (!(padding >= 0 && padding <= kMostPadding))
+    throw OptionError("crops() needs a padding of 0 to 10 box sizes");
   const auto bytes = std::size_t{3} * static_cast<std::size_t>(width) * static_cast<std::size_t>(height);
   if (count * bytes > kMostBytes)
     throw OptionError("crops() gives at most a GiB: take fewer boxes, or a smaller size");
-  return {.width = width, .height = height, .margin = margin};
+  return {.width = width, .height = height, .padding = padding};
 }
 
 nb::object crops(gil::Held& held, const Frame& self, nb::handle given, std::pair<int, int> size,
-                 double margin) {
+                 double padding) {
   const auto boxes = boxes_of(given);
-  const auto form = form_of(size, margin, boxes.size());
+  const auto form = form_of(size, padding, boxes.size());
   const std::array<std::size_t, 4> shape = {boxes.size(), static_cast<std::size_t>(form.height),
                                             static_cast<std::size_t>(form.width), 3};
   auto pixels = std::make_unique<Bytes>(shape[0] * shape[1] * shape[2] * shape[3]);
@@ -90,13 +90,13 @@ nb::object crops(gil::Held& held, const Frame& self, nb::handle given, std::pair
 void bind_frame_crops(nb::class_<Frame>& frame) {
   frame.def(
       "crops", gil::entry<&crops>, nb::arg("boxes").none(), nb::arg("size"), nb::kw_only(),
-      nb::arg("margin") = 0.0,
-      nb::sig("def crops(self, boxes: typing.Any, size: tuple[int, int], *, margin: float = 0.0) -> "
+      nb::arg("padding") = 0.0,
+      nb::sig("def crops(self, boxes: typing.Any, size: tuple[int, int], *, padding: float = 0.0) -> "
               "numpy.typing.NDArray[numpy.uint8]"),
       "The parts of the picture within boxes, each scaled to one size: the batch of a second model.\n\nThe levels are "
       "those of cv2.resize of these parts of `bgr`. Boxes are rounded outwards to whole pixels and cut to the "
       "picture.\n\nArgs:\n    boxes: n Detections, or (n, 4) numbers: left, top, right, bottom in pixels.\n    size: "
-      "Width and height of a crop, 1 to 4096 pixels each.\n    margin: Added at each side of a box, as a share of its "
+      "Width and height of a crop, 1 to 4096 pixels each.\n    padding: Added at each side of a box, as a share of its "
       "width or height, 0 to 10.\n\nReturns:\n    (n, height, width, 3) uint8: blue, green, red. A box outside of the "
       "picture, or with NaN or infinity, is all zero.\n\nRaises:\n    OptionError: The boxes have another shape, or a number is "
       "out of its range.\nGIL: released");

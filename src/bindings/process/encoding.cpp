@@ -51,7 +51,7 @@ std::vector<Row> take_rows(const Parts& parts, Found& found, const std::string& 
   const auto flag = [&](std::size_t i) { return parts[0][i] != std::byte{0}; };
   auto rows = values_of<Row>(parts[1]);
   found.tracked = flag(0);
-  found.columns = {.velocity = flag(1), .age = flag(2), .track_confidence = flag(3)};
+  found.columns = {.velocity = flag(1), .track_age = flag(2), .track_confidence = flag(3)};
   found.ids = values_of<std::int64_t>(parts[2]);
   found.tracks = values_of<TrackInfo>(parts[3]);
   const auto fits = [&](std::size_t count) { return count == 0 || count == rows.size(); };
@@ -62,8 +62,9 @@ std::vector<Row> take_rows(const Parts& parts, Found& found, const std::string& 
 }
 
 EncodedValue encode_circles(const ValueRef& value, const Circles& circles) {
-  const auto flags = std::make_shared<const std::vector<std::uint8_t>>(std::vector<std::uint8_t>{
-      circles.tracked, circles.columns.velocity, circles.columns.age, circles.columns.track_confidence});
+  const auto flags = std::make_shared<const std::vector<std::uint8_t>>(
+      std::vector<std::uint8_t>{circles.tracked, circles.columns.velocity, circles.columns.track_age,
+                                circles.columns.track_confidence});
   EncodedValue encoded{
       Kind::CircleRows,
       {bytes_of(*flags), bytes_of(circles.circles), bytes_of(circles.ids), bytes_of(circles.tracks)},
@@ -94,7 +95,8 @@ EncodedValue encode_detections(const ValueRef& value, const Detections& found) {
   const auto kept = std::make_shared<Kept>();
   const auto& known = found.columns;
   kept->value = value;
-  kept->flags = {found.tracked, known.velocity, known.age, known.track_confidence, found.names != nullptr};
+  kept->flags = {found.tracked, known.velocity, known.track_age, known.track_confidence,
+                 found.names != nullptr};
   kept->names = names_to_bytes(found.names);
   kept->columns = columns_to_bytes(found.data);
   return {Kind::DetectionRows,
@@ -134,8 +136,7 @@ bool needs_python(const ValueRef& value) noexcept {
     return python != nullptr && python->has_data;
   }
   return value.as<PythonObject>() != nullptr || value.as<LineCounts>() != nullptr ||
-         value.as<ZoneCounts>() != nullptr || value.as<ZonesCounts>() != nullptr ||
-         native::table_in(value) != nullptr;
+         value.as<Zones>() != nullptr || native::table_in(value) != nullptr;
 }
 
 EncodedValue encode_native(const ValueRef& value) {

@@ -24,7 +24,7 @@ namespace {
 
 constexpr Py_ssize_t kCircleFloats = sizeof(Circle) / sizeof(float);
 constexpr Py_ssize_t kTrackFloats = sizeof(TrackInfo) / sizeof(float);
-static_assert(offsetof(TrackInfo, age) == 2 * sizeof(float));
+static_assert(offsetof(TrackInfo, track_age) == 2 * sizeof(float));
 static_assert(offsetof(TrackInfo, track_confidence) == 3 * sizeof(float));
 static_assert(sizeof(Circle) % alignof(std::int64_t) == 0 && sizeof(TrackInfo) % alignof(std::int64_t) == 0);
 
@@ -38,7 +38,7 @@ constexpr bool kPools = true;
 
 // The columns of the package's Circles in their order.
 constexpr std::array<const char*, 6> kCircleColumns = {"xyr",      "confidence", "tracker_id",
-                                                       "velocity", "age",        "track_confidence"};
+                                                       "velocity", "track_age",  "track_confidence"};
 using CircleColumns = std::array<nb::object, kCircleColumns.size()>;
 
 // Which of them a result has; the others are None.
@@ -50,7 +50,8 @@ Present present_in(const Circles& circles) {
   const bool ids = circles.ids.size() == count && tracked;
   const bool tracks = circles.tracks.size() == count && tracked;
   const auto& known = circles.columns;
-  return {true, true, ids, tracks && known.velocity, tracks && known.age, tracks && known.track_confidence};
+  return {
+      true, true, ids, tracks && known.velocity, tracks && known.track_age, tracks && known.track_confidence};
 }
 
 // The memory of a result's rows.

@@ -17,6 +17,7 @@
 #include "bindings/results/detections.hpp"
 #include "bindings/results/value.hpp"
 
+#include <nanobind/stl/map.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/vector.h>
 
@@ -46,7 +47,7 @@ nb::tuple crossings_to_python(const std::vector<Crossing>& crossings) {
   if (crossings.empty()) return nb::tuple(list);
   const auto type = python_class("Crossing");
   for (const auto& each : crossings)
-    list.append(type(each.id, each.class_id, each.forward, point_to_python(each.at), each.pts));
+    list.append(type(each.id, each.class_id, each.forward, point_to_python(each.point), each.pts));
   return nb::tuple(list);
 }
 
@@ -56,7 +57,7 @@ std::vector<Crossing> crossings_of(nb::handle object) {
     crossings.push_back({.id = nb::cast<std::int64_t>(each.attr("tracker_id")),
                          .class_id = nb::cast<int>(each.attr("class_id")),
                          .forward = nb::cast<bool>(each.attr("forward")),
-                         .at = point_of(each.attr("at")),
+                         .point = point_of(each.attr("point")),
                          .pts = nb::cast<double>(each.attr("pts"))});
   }
   return crossings;
@@ -110,17 +111,17 @@ Tracks tracks_of(gil::Held& held, nb::handle object) {
   throw OptionTypeError("the tracks of counts must be Circles or Detections");
 }
 
-nb::object zone_to_python(const ZoneCounts& counts, const nb::object& tracks) {
+nb::object zone_to_python(const ZoneCounts& counts) {
   nb::list corners;
   for (const auto& corner : counts.corners) corners.append(point_to_python(corner));
-  return python_class("ZoneCounts")(nb::tuple(corners), counts.entered, counts.left,
-                                    numbers_to_python(counts.inside), crossings_to_python(counts.crossings),
-                                    counts.appeared, counts.lost, numbers_to_python(counts.seconds),
-                                    numbers_to_python(counts.loitering), visits_to_python(counts.visits),
-                                    numbers_to_python(counts.loitered), tracks);
+  nb::dict dwell;
+  for (const auto& [id, seconds] : counts.dwell) dwell[nb::int_(id)] = seconds;
+  return python_class("ZoneCounts")(nb::tuple(corners), numbers_to_python(counts.inside), dwell,
+                                    counts.entered, counts.left, counts.appeared, counts.lost,
+                                    numbers_to_python(counts.loitering), numbers_to_python(counts.loitered),
+                                    crossings_to_python(counts.crossings), visits_to_python(counts.visits));
 }
 
-// Without the tracks.
 ZoneCounts zone_of(nb::handle object) {
   ZoneCounts counts;
   for (const auto& [x, y] : nb::cast<std::vector<Place>>(object.attr("corners")))
@@ -130,7 +131,7 @@ ZoneCounts zone_of(nb::handle object) {
   counts.appeared = nb::cast<std::int64_t>(object.attr("appeared"));
   counts.lost = nb::cast<std::int64_t>(object.attr("lost"));
   counts.inside = nb::cast<std::vector<std::int64_t>>(object.attr("inside"));
-  counts.seconds = nb::cast<std::vector<double>>(object.attr("seconds"));
+  counts.dwell = nb::cast<std::map<std::int64_t, double>>(object.attr("dwell"));
   counts.loitering = nb::cast<std::vector<std::int64_t>>(object.attr("loitering"));
   counts.visits = visits_of(object.attr("visits"));
   counts.loitered = nb::cast<std::vector<std::int64_t>>(object.attr("loitered"));
@@ -141,31 +142,26 @@ ZoneCounts zone_of(nb::handle object) {
 }  // namespace
 
 nb::object counts_to_python(gil::Held& held, const LineCounts& counts) {
-  nb::dict classes;
+  nb::dict by_class;
   if (const auto* boxes = std::get_if<Detections>(&counts.tracks)) {
     std::map<std::string, DirectionCounts> named;  // of classes of one name the sum
-    for (const auto& [class_id, numbers] : counts.classes) {
+    for (const auto& [class_id, numbers] : counts.by_class) {
       auto& sum = named[class_name(boxes->names, class_id)];
       sum.forward += numbers.forward;
       sum.backward += numbers.backward;
     }
     for (const auto& [name, numbers] : named)
-      classes[python_text(name)] = nb::make_tuple(numbers.forward, numbers.backward);
+      by_class[python_text(name)] = nb::make_tuple(numbers.forward, numbers.backward);
   }
   return python_class("LineCounts")(
-      point_to_python(counts.start), point_to_python(counts.end), counts.forward, counts.backward, classes,
+      point_to_python(counts.start), point_to_python(counts.end), counts.forward, counts.backward, by_class,
       crossings_to_python(counts.crossings), tracks_to_python(held, counts.tracks));
 }
 
-nb::object counts_to_python(gil::Held& held, const ZoneCounts& counts) {
-  return zone_to_python(counts, tracks_to_python(held, counts.tracks));
-}
-
-nb::object counts_to_python(gil::Held& held, const ZonesCounts& counts) {
-  const auto tracks = tracks_to_python(held, counts.tracks);
+nb::object counts_to_python(gil::Held& held, const Zones& counts) {
   nb::dict zones;
-  for (const auto& [name, zone] : counts.zones) zones[python_text(name)] = zone_to_python(zone, tracks);
-  return python_class("ZonesCounts")(zones, tracks);
+  for (const auto& [name, zone] : counts.zones) zones[python_text(name)] = zone_to_python(zone);
+  return python_class("Zones")(zones, tracks_to_python(held, counts.tracks));
 }
 
 ValueRef counts_from_python(gil::Held& held, nb::handle object) {
@@ -179,17 +175,12 @@ ValueRef counts_from_python(gil::Held& held, nb::handle object) {
     counts.tracks = tracks_of(held, object.attr("tracks"));
     return ValueRef::make<LineCounts>(std::move(counts));
   }
-  if (nb::isinstance(object, python_class("ZoneCounts"))) {
-    auto counts = zone_of(object);
-    counts.tracks = tracks_of(held, object.attr("tracks"));
-    return ValueRef::make<ZoneCounts>(std::move(counts));
-  }
-  if (nb::isinstance(object, python_class("ZonesCounts"))) {
-    ZonesCounts counts;
+  if (nb::isinstance(object, python_class("Zones"))) {
+    Zones counts;
     for (const nb::handle item : object.attr("items")())
       counts.zones.emplace_back(nb::cast<std::string>(item[0]), zone_of(item[1]));
     counts.tracks = tracks_of(held, object.attr("tracks"));
-    return ValueRef::make<ZonesCounts>(std::move(counts));
+    return ValueRef::make<Zones>(std::move(counts));
   }
   return {};
 }

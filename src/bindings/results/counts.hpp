@@ -1,4 +1,4 @@
-// Python's LineCounts, ZoneCounts and ZonesCounts of native ones, and back.
+// Python's LineCounts and Zones of native ones, and back.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -12,8 +12,7 @@
 namespace freshframe::python {
 
 [[nodiscard]] nanobind::object counts_to_python(gil::Held& held, const LineCounts& counts);
-[[nodiscard]] nanobind::object counts_to_python(gil::Held& held, const ZoneCounts& counts);
-[[nodiscard]] nanobind::object counts_to_python(gil::Held& held, const ZonesCounts& counts);
+[[nodiscard]] nanobind::object counts_to_python(gil::Held& held, const Zones& counts);
 /// Returns an empty optional where the object is neither. Throws the error of a wrong column.
 [[nodiscard]] ValueRef counts_from_python(gil::Held& held, nanobind::handle object);
 

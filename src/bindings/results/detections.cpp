@@ -31,8 +31,9 @@ static_assert(offsetof(Detection, confidence) == 4 * sizeof(float));
 static_assert(offsetof(Detection, class_id) == 5 * sizeof(float));
 
 // The columns of the package's Detections in their order.
-constexpr std::array<const char*, 9> kColumns = {
-    "xyxy", "confidence", "class_id", "tracker_id", "data", "velocity", "age", "track_confidence", "names"};
+constexpr std::array<const char*, 9> kColumns = {"xyxy", "confidence", "class_id",  "tracker_id",
+                                                 "data", "velocity",   "track_age", "track_confidence",
+                                                 "names"};
 using Columns = std::array<nb::object, kColumns.size()>;
 
 PyTypeObject* detections_type() {
@@ -87,9 +88,9 @@ Array column(nb::handle boxes, const char* name, std::size_t count, const char* 
 void take_tracks(nb::handle object, std::size_t count, Detections& found) {
   auto& known = found.columns;
   known = {.velocity = !object.attr("velocity").is_none(),
-           .age = !object.attr("age").is_none(),
+           .track_age = !object.attr("track_age").is_none(),
            .track_confidence = !object.attr("track_confidence").is_none()};
-  if (!known.velocity && !known.age && !known.track_confidence) return;
+  if (!known.velocity && !known.track_age && !known.track_confidence) return;
   found.tracks.resize(count);
   if (known.velocity) {
     const auto velocity = column<FloatRows<2>>(object, "velocity", count, "a float32 array of shape (n, 2)");
@@ -102,7 +103,7 @@ void take_tracks(nb::handle object, std::size_t count, Detections& found) {
     const auto numbers = column<Numbers<float>>(object, name, count, "a float32 array of shape (n,)");
     for (std::size_t i = 0; i < count; ++i) found.tracks[i].*member = numbers(i);
   };
-  if (known.age) fill("age", &TrackInfo::age);
+  if (known.track_age) fill("track_age", &TrackInfo::track_age);
   if (known.track_confidence) fill("track_confidence", &TrackInfo::track_confidence);
 }
 
@@ -133,8 +134,9 @@ nb::object detections_to_python(gil::Held& held, const ValueRef& value, const De
                   of_boxes({.number = Column::Number::Int32, .first = 5}),
                   ids ? memory.array({.number = Column::Number::Int64}, found.ids.data(), count)
                       : nb::object(nb::none()),
-                  data_of(held, found, memory), of_tracks(known.velocity, 0, 2), of_tracks(known.age, 2, 0),
-                  of_tracks(known.track_confidence, 3, 0), names_to_python(held, found.names)});
+                  data_of(held, found, memory), of_tracks(known.velocity, 0, 2),
+                  of_tracks(known.track_age, 2, 0), of_tracks(known.track_confidence, 3, 0),
+                  names_to_python(held, found.names)});
 }
 
 bool is_detections(nb::handle object, bool exactly) {

@@ -149,10 +149,7 @@ ValueRef wanted_from_python(gil::Held& held, nb::handle object, const TypeInfo* 
     const auto boxes = is_detections(object, false) ? nb::borrow(object) : detections_of_supervision(object);
     return boxes.is_valid() ? ValueRef::make<Detections>(detections_from_python(held, boxes)) : ValueRef();
   }
-  if (wanted == type_of<LineCounts>() || wanted == type_of<ZoneCounts>() ||
-      wanted == type_of<ZonesCounts>()) {
-    return counts_from_python(held, object);
-  }
+  if (wanted == type_of<LineCounts>() || wanted == type_of<Zones>()) return counts_from_python(held, object);
   TableColumns columns(object);
   if (wanted == type_of<native::Array>() && is_array(object)) {
     columns.add("", object);
@@ -183,22 +180,22 @@ bool take_column(nb::handle circles, const char* name, Array& array) {
   return nb::try_cast(with_strides(circles.attr(name)), array);
 }
 
-// Velocity, age and track_confidence, each of which may be None.
+// Velocity, track_age and track_confidence, each of which may be None.
 void take_tracks(nb::handle object, std::size_t count, Circles& result) {
   using Pairs = nb::ndarray<const float, nb::shape<-1, 2>, nb::device::cpu>;
   using Numbers = nb::ndarray<const float, nb::shape<-1>, nb::device::cpu>;
   auto& known = result.columns;
   known = {.velocity = !object.attr("velocity").is_none(),
-           .age = !object.attr("age").is_none(),
+           .track_age = !object.attr("track_age").is_none(),
            .track_confidence = !object.attr("track_confidence").is_none()};
-  if (!known.velocity && !known.age && !known.track_confidence) return;
+  if (!known.velocity && !known.track_age && !known.track_confidence) return;
   Pairs velocity;
-  Numbers age;
+  Numbers track_age;
   Numbers track_confidence;
   if (known.velocity && (!take_column(object, "velocity", velocity) || velocity.shape(0) != count))
     refuse_circles("velocity", "None or a float32 array of shape (n, 2)");
-  if (known.age && (!take_column(object, "age", age) || age.shape(0) != count))
-    refuse_circles("age", "None or a float32 array of shape (n,)");
+  if (known.track_age && (!take_column(object, "track_age", track_age) || track_age.shape(0) != count))
+    refuse_circles("track_age", "None or a float32 array of shape (n,)");
   if (known.track_confidence &&
       (!take_column(object, "track_confidence", track_confidence) || track_confidence.shape(0) != count))
     refuse_circles("track_confidence", "None or a float32 array of shape (n,)");
@@ -207,7 +204,7 @@ void take_tracks(nb::handle object, std::size_t count, Circles& result) {
     auto& track = result.tracks[i];
     if (known.velocity) track.velocity_x = velocity(i, 0);
     if (known.velocity) track.velocity_y = velocity(i, 1);
-    if (known.age) track.age = age(i);
+    if (known.track_age) track.track_age = track_age(i);
     if (known.track_confidence) track.track_confidence = track_confidence(i);
   }
 }
@@ -246,8 +243,7 @@ nb::object to_python(gil::Held& held, const ValueRef& value) {
   if (const auto* circles = value.as<Circles>()) return circles_to_python(held, value, *circles);
   if (const auto* boxes = value.as<Detections>()) return detections_to_python(held, value, *boxes);
   if (const auto* line = value.as<LineCounts>()) return counts_to_python(held, *line);
-  if (const auto* zone = value.as<ZoneCounts>()) return counts_to_python(held, *zone);
-  if (const auto* zones = value.as<ZonesCounts>()) return counts_to_python(held, *zones);
+  if (const auto* zones = value.as<Zones>()) return counts_to_python(held, *zones);
   if (const auto* number = value.as<double>()) return nb::cast(*number);
   if (const auto* packet = value.as<Packet>()) return nb::cast(*packet);
   if (const auto* pickled = value.as<Pickled>()) return pickled->body->open(held);

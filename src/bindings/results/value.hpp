@@ -5,6 +5,7 @@
 #include "freshframe/gil.hpp"
 
 #include "freshframe/node.hpp"
+#include "freshframe/results.hpp"
 #include "freshframe/sample.hpp"
 
 #include <span>
@@ -31,5 +32,10 @@ struct PythonObject {
 
 }  // namespace freshframe::python
 
+// Python objects that came with them are released through the deferred queue.
+template <>
+inline constexpr bool freshframe::gil::python_free<freshframe::Detections> = true;
+template <>
+inline constexpr bool freshframe::gil::python_free<freshframe::ValueRef> = true;
 template <>
 inline constexpr std::string_view freshframe::kTypeName<freshframe::python::PythonObject> = "a Python object";

@@ -50,20 +50,17 @@ AnnotateRules make_annotate_rules(std::optional<std::string> labels, std::string
            .blur = std::move(blur)}};
 }
 
-std::unique_ptr<NodeHandle> make_annotate(bool ids, bool names, std::optional<bool> confidences, double trail,
-                                          float line_width, const AnnotateRules& rules) {
+std::unique_ptr<NodeHandle> make_annotate(double trail, std::optional<float> line_width,
+                                          const AnnotateRules& rules) {
   auto options = rules.options;
-  options.ids = ids;
-  options.names = names;
-  options.confidences = confidences;
   options.trail = trail;
   options.line_width = line_width;
   return handle_of(std::make_unique<Annotate>(options));
 }
 
 Frame annotate(gil::Held& held, NodeHandle& self, const Frame& frame, nb::handle given,
-               std::optional<double> time) {
-  auto& node = lone_node<Annotate>(self, "an Annotate", "draw()");
+               std::optional<double> pts) {
+  const LoneCall<Annotate> call(self, "an Annotate", "draw()");
   auto value = tracks_from(held, given);
   if (!value) value = counts_from_python(held, given);
   if (!value) {
@@ -78,7 +75,7 @@ Frame annotate(gil::Held& held, NodeHandle& self, const Frame& frame, nb::handle
       [](Annotate* of, const Frame& picture, const ValueRef& found, const std::optional<double>& at) {
         return of->draw(core::FrameAccess::engine(picture), found, at).keep();
       },
-      &node, frame, value, time);
+      &call.node(), frame, value, pts);
 }
 
 // A line of text as (H, W) uint8: the share of each pixel that the letters cover.
@@ -97,11 +94,11 @@ void bind_annotate(nb::module_& module) {
   const nb::class_<AnnotateRules> rules(module, "AnnotateRules", "What Annotate writes and hides.");
   module.def("make_annotate_rules", &make_annotate_rules, nb::arg("labels").none(), nb::arg("caption"),
              nb::arg("blur"), nb::arg("masks"), nb::arg("skeletons"));
-  module.def("make_annotate", &make_annotate, nb::arg("ids"), nb::arg("names"), nb::arg("confidences").none(),
-             nb::arg("trail"), nb::arg("line_width"), nb::arg("rules"));
+  module.def("make_annotate", &make_annotate, nb::arg("trail"), nb::arg("line_width").none(),
+             nb::arg("rules"));
   module.def("annotate", gil::entry<&annotate>, nb::arg("node"), nb::arg("frame"), nb::arg("found").none(),
-             nb::arg("time").none(),
-             nb::sig("def annotate(node: NodeHandle, frame: Frame, found: typing.Any, time: float | None) -> "
+             nb::arg("pts").none(),
+             nb::sig("def annotate(node: NodeHandle, frame: Frame, found: typing.Any, pts: float | None) -> "
                      "Frame"),
              "A copy of the frame with the results drawn on it. GIL: released");
   module.def("text_mask", &text_mask, nb::arg("text"), nb::arg("height"),

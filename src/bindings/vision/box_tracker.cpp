@@ -40,12 +40,11 @@ struct GroundHandle {
   SharedGround ground;
 };
 
-GroundHandle make_ground(const std::vector<Pair>& picture, const std::vector<Pair>& metres,
-                         double click_error, double acceleration) {
+GroundHandle make_ground(const std::vector<Pair>& points, const std::vector<Pair>& places, double click_error,
+                         double acceleration) {
   GroundOptions options{.click_error = click_error, .acceleration = acceleration};
-  for (const auto& [u, v] : picture)
-    options.picture.push_back({static_cast<float>(u), static_cast<float>(v)});
-  for (const auto& [x, y] : metres) options.metres.push_back({x, y});
+  for (const auto& [u, v] : points) options.points.push_back({static_cast<float>(u), static_cast<float>(v)});
+  for (const auto& [x, y] : places) options.places.push_back({x, y});
   return {std::make_shared<const Ground>(options)};
 }
 
@@ -59,19 +58,20 @@ std::vector<Pair> ground_places(const GroundHandle& self, const std::vector<Pair
   return places;
 }
 
-std::unique_ptr<NodeHandle> make_box_tracker(double max_gap, float min_confidence, float iou,
+std::unique_ptr<NodeHandle> make_box_tracker(double max_gap, float min_confidence, float min_iou,
                                              const GroundHandle* ground) {
-  BoxTrackerOptions options{.max_gap = max_gap, .min_confidence = min_confidence, .iou = iou};
+  BoxTrackerOptions options{.max_gap = max_gap, .min_confidence = min_confidence, .min_iou = min_iou};
   if (ground != nullptr) options.ground = ground->ground;
   return handle_of(std::make_unique<BoxTracker>(options));
 }
 
-nb::object update_box_tracker(gil::Held& held, NodeHandle& self, nb::handle given, double time,
+nb::object update_box_tracker(gil::Held& held, NodeHandle& self, nb::handle given, double pts,
                               std::pair<int, int> size) {
   // With fewer boxes the work costs less than acquiring the GIL again beside a busy thread: so many
   // overlapping boxes take half a millisecond.
   constexpr std::size_t kManyBoxes = 100;
-  auto& tracker = lone_node<BoxTracker>(self, "a BoxTracker", "update()");
+  const LoneCall<BoxTracker> call(self, "a BoxTracker", "update()");
+  auto& tracker = call.node();
   const auto value = tracks_from(held, given);
   const auto* const found = value.as<Detections>();
   if (found == nullptr) {
@@ -81,13 +81,13 @@ nb::object update_box_tracker(gil::Held& held, NodeHandle& self, nb::handle give
   }
   if (found->boxes.size() < kManyBoxes)
     return to_python(held,
-                     ValueRef::make<Detections>(tracker.update(*found, time, 0, {size.first, size.second})));
+                     ValueRef::make<Detections>(tracker.update(*found, pts, 0, {size.first, size.second})));
   const auto tracked = gil::release(
       held,
       [](BoxTracker* of, const Detections& boxes, double at, PictureSize picture) {
         return ValueRef::make<Detections>(of->update(boxes, at, 0, picture));
       },
-      &tracker, *found, time, PictureSize{size.first, size.second});
+      &tracker, *found, pts, PictureSize{size.first, size.second});
   return to_python(held, tracked);
 }
 
@@ -101,13 +101,13 @@ void bind_box_tracker(nb::module_& module) {
   nb::class_<GroundHandle>(module, "GroundHandle", "A plane, for ff.Ground.")
       .def("places", &ground_places, nb::arg("pixels"), "The places of pixels, (n, 2) float64, in metres.")
       .def_prop_ro("residual", [](const GroundHandle& self) { return self.ground->residual(); });
-  module.def("make_ground", &make_ground, nb::arg("picture"), nb::arg("metres"), nb::arg("click_error"),
+  module.def("make_ground", &make_ground, nb::arg("points"), nb::arg("places"), nb::arg("click_error"),
              nb::arg("acceleration"));
   module.def("make_box_tracker", &make_box_tracker, nb::arg("max_gap"), nb::arg("min_confidence"),
-             nb::arg("iou"), nb::arg("ground").none());
+             nb::arg("min_iou"), nb::arg("ground").none());
   module.def("update_box_tracker", gil::entry<&update_box_tracker>, nb::arg("tracker"),
-             nb::arg("detections").none(), nb::arg("time"), nb::arg("size"),
-             nb::sig("def update_box_tracker(tracker: NodeHandle, detections: typing.Any, time: float, size: "
+             nb::arg("boxes").none(), nb::arg("pts"), nb::arg("size"),
+             nb::sig("def update_box_tracker(tracker: NodeHandle, boxes: typing.Any, pts: float, size: "
                      "tuple[int, int]) -> freshframe.Detections"),
              "GIL: released for a hundred boxes or more, held otherwise");
 }

@@ -48,29 +48,25 @@ std::unique_ptr<NodeHandle> make_line_counter(Place start, Place end, const std:
 
 // What the zones of a node have in common.
 struct ZoneRules {
-  ZoneCounterOptions options;
+  ZoneOptions options;
 };
 
 ZoneRules make_zone_rules(const std::string& anchor, std::optional<float> margin, double max_gap,
-                          std::optional<double> loiter, const std::map<std::string, double>& loiter_of,
-                          bool relative) {
+                          std::optional<double> loiter_after,
+                          const std::map<std::string, double>& loiter_after_of, bool relative) {
   return {{.corners = {},
            .anchor = anchor_of(anchor),
            .margin = margin,
            .max_gap = max_gap,
-           .loiter_of = loiter_of,
-           .loiter = loiter,
+           .loiter_after_of = loiter_after_of,
+           .loiter_after = loiter_after,
            .relative = relative}};
 }
 
-ZoneCounterOptions zone_options(const std::vector<Place>& corners, const ZoneRules& rules) {
+ZoneOptions zone_options(const std::vector<Place>& corners, const ZoneRules& rules) {
   auto options = rules.options;
   for (const auto& [x, y] : corners) options.corners.push_back({x, y});
   return options;
-}
-
-std::unique_ptr<NodeHandle> make_zone_counter(const std::vector<Place>& corners, const ZoneRules& rules) {
-  return handle_of(std::make_unique<ZoneCounter>(zone_options(corners, rules)));
 }
 
 std::vector<NamedZone> named_zones(const std::vector<std::pair<std::string, std::vector<Place>>>& zones,
@@ -80,28 +76,25 @@ std::vector<NamedZone> named_zones(const std::vector<std::pair<std::string, std:
   return named;
 }
 
-std::unique_ptr<NodeHandle> make_zones(const std::vector<std::pair<std::string, std::vector<Place>>>& zones,
-                                       const ZoneRules& rules) {
-  return handle_of(std::make_unique<Zones>(named_zones(zones, rules)));
+std::unique_ptr<NodeHandle> make_zone_counter(
+    const std::vector<std::pair<std::string, std::vector<Place>>>& zones, const ZoneRules& rules) {
+  return handle_of(std::make_unique<ZoneCounter>(named_zones(zones, rules)));
 }
 
 void set_line(const NodeHandle& self, Place start, Place end) {
   node_as<LineCounter>(self, "a LineCounter").set_line({start.first, start.second}, {end.first, end.second});
 }
 
-void set_zone_corners(const NodeHandle& self, const std::vector<Place>& corners) {
-  node_as<ZoneCounter>(self, "a ZoneCounter").set_corners(zone_options(corners, {}).corners);
-}
-
 void set_zones(const NodeHandle& self, const std::vector<std::pair<std::string, std::vector<Place>>>& zones,
                const ZoneRules& rules) {
-  node_as<Zones>(self, "a Zones").set_zones(named_zones(zones, rules));
+  node_as<ZoneCounter>(self, "a ZoneCounter").set_zones(named_zones(zones, rules));
 }
 
 template <class Counter>
-nb::object update_counter(gil::Held& held, NodeHandle& self, nb::handle given, double time,
+nb::object update_counter(gil::Held& held, NodeHandle& self, nb::handle given, double pts,
                           std::pair<int, int> size) {
-  auto& counter = lone_node<Counter>(self, "a counter", "update()");
+  const LoneCall<Counter> call(self, "a counter", "update()");
+  auto& counter = call.node();
   const auto value = tracks_from(held, given);
   if (!value) {
     throw OptionTypeError(
@@ -111,8 +104,8 @@ nb::object update_counter(gil::Held& held, NodeHandle& self, nb::handle given, d
   }
   const PictureSize picture{size.first, size.second};
   if (const auto* circles = value.as<Circles>())
-    return counts_to_python(held, counter.update(*circles, time, 0, picture));
-  return counts_to_python(held, counter.update(*value.as<Detections>(), time, 0, picture));
+    return counts_to_python(held, counter.update(*circles, pts, 0, picture));
+  return counts_to_python(held, counter.update(*value.as<Detections>(), pts, 0, picture));
 }
 
 }  // namespace
@@ -120,28 +113,22 @@ nb::object update_counter(gil::Held& held, NodeHandle& self, nb::handle given, d
 void bind_counters(nb::module_& module) {
   const nb::class_<ZoneRules> rules(module, "ZoneRules", "The options that zones have in common.");
   module.def("make_zone_rules", &make_zone_rules, nb::arg("anchor"), nb::arg("margin").none(),
-             nb::arg("max_gap"), nb::arg("loiter").none(), nb::arg("loiter_of"), nb::arg("relative"));
+             nb::arg("max_gap"), nb::arg("loiter_after").none(), nb::arg("loiter_after_of"),
+             nb::arg("relative"));
   module.def("make_line_counter", &make_line_counter, nb::arg("start"), nb::arg("end"), nb::arg("anchor"),
              nb::arg("margin").none(), nb::arg("relative"));
-  module.def("make_zone_counter", &make_zone_counter, nb::arg("corners"), nb::arg("rules"));
-  module.def("make_zones", &make_zones, nb::arg("zones"), nb::arg("rules"));
+  module.def("make_zone_counter", &make_zone_counter, nb::arg("zones"), nb::arg("rules"));
   module.def("set_line", &set_line, nb::arg("counter"), nb::arg("start"), nb::arg("end"),
              "The next sample has it.");
-  module.def("set_zone_corners", &set_zone_corners, nb::arg("counter"), nb::arg("corners"),
-             "The next sample has them.");
   module.def("set_zones", &set_zones, nb::arg("counter"), nb::arg("zones"), nb::arg("rules"),
              "The next sample has them.");
   module.def("update_line_counter", gil::entry<&update_counter<LineCounter>>, nb::arg("counter"),
-             nb::arg("tracks").none(), nb::arg("time"), nb::arg("size"),
-             nb::sig("def update_line_counter(counter: NodeHandle, tracks: typing.Any, time: float, size: "
+             nb::arg("tracks").none(), nb::arg("pts"), nb::arg("size"),
+             nb::sig("def update_line_counter(counter: NodeHandle, tracks: typing.Any, pts: float, size: "
                      "tuple[int, int]) -> typing.Any"));
   module.def("update_zone_counter", gil::entry<&update_counter<ZoneCounter>>, nb::arg("counter"),
-             nb::arg("tracks").none(), nb::arg("time"), nb::arg("size"),
-             nb::sig("def update_zone_counter(counter: NodeHandle, tracks: typing.Any, time: float, size: "
-                     "tuple[int, int]) -> typing.Any"));
-  module.def("update_zones", gil::entry<&update_counter<Zones>>, nb::arg("counter"), nb::arg("tracks").none(),
-             nb::arg("time"), nb::arg("size"),
-             nb::sig("def update_zones(counter: NodeHandle, tracks: typing.Any, time: float, size: "
+             nb::arg("tracks").none(), nb::arg("pts"), nb::arg("size"),
+             nb::sig("def update_zone_counter(counter: NodeHandle, tracks: typing.Any, pts: float, size: "
                      "tuple[int, int]) -> typing.Any"));
 }
 

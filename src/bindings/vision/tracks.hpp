@@ -19,9 +19,3 @@ inline constexpr const char* kMakeThem =
     ": make them of your boxes, ff.Detections(xyxy, confidence, class_id)";
 
 }  // namespace freshframe::python
-
-// Python objects that came with them are released through the deferred queue.
-template <>
-inline constexpr bool freshframe::gil::python_free<freshframe::Detections> = true;
-template <>
-inline constexpr bool freshframe::gil::python_free<freshframe::ValueRef> = true;

@@ -127,14 +127,14 @@ namespace {
 using inference::Looked;
 
 constexpr std::size_t kMostCrops = 32;  // of a run
-constexpr float kMostMargin = 10;
+constexpr float kMostPadding = 10;
 constexpr double kPartly = 0.25;  // of the score of a view that is cut off or covered
 constexpr double kCovered = 0.2;  // of its area
 constexpr int kLeastSide = 2;     // pixels of a crop
 // These columns are of every box, or fields of labels. "track" would give track_confidence.
-constexpr std::array<std::string_view, 16> kOwnColumns = {
-    "id",       "tracker_id",       "track", "class", "class_id", "class_name", "confidence", "age",
-    "velocity", "track_confidence", "dwell", "xyxy",  "data",     "names",      "mask",       "corners"};
+constexpr std::array<std::string_view, 14> kOwnColumns = {
+    "tracker_id",       "track", "class_id", "class_name", "confidence", "track_age", "velocity",
+    "track_confidence", "dwell", "xyxy",     "data",       "names",      "mask",      "corners"};
 
 std::vector<std::string> class_names(const inference::Session& session,
                                      const std::vector<std::string>& given) {
@@ -145,13 +145,13 @@ std::vector<std::string> class_names(const inference::Session& session,
 }
 
 // The part of the picture that the model looks at.
-std::optional<Region> region_of(const Detection& box, float margin, const Frame& frame) {
+std::optional<Region> region_of(const Detection& box, float padding, const Frame& frame) {
   double left = box.x1;
   double top = box.y1;
   double right = box.x2;
   double bottom = box.y2;
-  const double wide = margin * (right - left);
-  const double high = margin * (bottom - top);
+  const double wide = padding * (right - left);
+  const double high = padding * (bottom - top);
   left -= wide;
   right += wide;
   top -= high;
@@ -244,14 +244,14 @@ struct OnnxClassifier::Impl {
     const auto task = session.metadata().find("task");
     const bool is_ultralytics = task != session.metadata().end() && task->second == "classify";
     // Ultralytics stretches pictures to inputs that are no squares.
-    const bool middle = given.middle.value_or(is_ultralytics && form.width == form.height);
+    const bool middle = given.center_crop.value_or(is_ultralytics && form.width == form.height);
     form.fit = middle ? inference::Fit::Cover : inference::Fit::Stretch;
     form.antialias = given.antialias.value_or(is_ultralytics);
     return form;
   }
 
   [[nodiscard]] bool is_wanted(const Detections& found, std::size_t index) const {
-    const auto& wanted = options.crops.classes;
+    const auto& wanted = options.classes;
     return wanted.empty() || std::ranges::find(wanted, vision::class_of_box(found, index)) != wanted.end();
   }
 
@@ -261,12 +261,11 @@ struct OnnxClassifier::Impl {
     FramePart part;
   };
   [[nodiscard]] std::vector<Crop> crops_of(const Detections& found, const Frame& frame) const {
-    for (const auto& name : options.crops.classes)
-      vision::check_class("OnnxClassifier is to look at", name, found);
+    for (const auto& name : options.classes) vision::check_class("OnnxClassifier is to look at", name, found);
     std::vector<Crop> crops;
     for (std::size_t i = 0; i < found.boxes.size(); ++i) {
       if (!is_wanted(found, i)) continue;
-      const auto region = region_of(found.boxes[i], options.crops.margin, frame);
+      const auto region = region_of(found.boxes[i], options.padding, frame);
       if (region) crops.push_back({i, part_of(frame, *region)});
     }
     return crops;
@@ -282,7 +281,7 @@ struct OnnxClassifier::Impl {
     for (const auto& [row, part] : crops_of(found, sample.frame)) {
       const auto id = found.ids[row];
       const double score = score_of(found.boxes, row, sample.frame);
-      if (options.crops.looks == CropOptions::Looks::Best) {
+      if (options.when == OnnxClassifierOptions::When::Best) {
         views.offer(id, score, pts, [&crop = part.frame] { return copy_of(crop); });
       } else if (views.take(id, score, pts)) {
         now.push_back({id, pts, part.frame});
@@ -360,8 +359,8 @@ OnnxClassifier::OnnxClassifier(const OnnxModel& model, const OnnxClassifierOptio
     throw OptionError("OnnxClassifier needs another name for its column than '" + options.column +
                       "', which boxes have already");
   }
-  if (!(options.crops.margin >= 0 && options.crops.margin <= kMostMargin))
-    throw OptionError("margin must be 0 to 10 box sizes, got " + std::to_string(options.crops.margin));
+  if (!(options.padding >= 0 && options.padding <= kMostPadding))
+    throw OptionError("padding must be 0 to 10 box sizes, got " + std::to_string(options.padding));
   impl_ = std::make_unique<Impl>(model, options);
 }
 OnnxClassifier::~OnnxClassifier() = default;
@@ -377,9 +376,9 @@ void OnnxClassifier::source_gone(int source) {
 std::optional<Detections> OnnxClassifier::process(const Sample<Detections>& sample, const Context& context) {
   const auto& found = sample.value;
   if (!sample.frame) throw Error("OnnxClassifier needs the frame of the boxes, but this sample carries none");
-  const bool by_track = impl_->options.crops.looks != CropOptions::Looks::Each;
+  const bool by_track = impl_->options.when != OnnxClassifierOptions::When::Each;
   if (by_track && found.ids.size() != found.boxes.size())
-    throw Error("OnnxClassifier with looks='growing' or 'best' needs tracks: add a BoxTracker before it");
+    throw Error("OnnxClassifier with when='growing' or 'best' needs tracks: add a BoxTracker before it");
   auto looked =
       by_track ? impl_->by_track(found, sample, context) : impl_->each(found, sample.frame, context);
   if (!looked) return std::nullopt;

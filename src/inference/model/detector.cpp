@@ -228,7 +228,7 @@ struct OnnxDetector::Impl {
   // the first picture.
   void try_out(const inference::PictureRun& run) const {
     try {
-      static_cast<void>(inference::boxes_in_picture(how, run.views(0), form, run.placements[0], options()));
+      static_cast<void>(inference::boxes_in_frame(how, run.views(0), form, run.placements[0], options()));
     } catch (const Error& error) {
       throw OptionError("cannot detect with '" + session->path() + "': " + error.what());
     }
@@ -292,8 +292,8 @@ struct OnnxDetector::Impl {
 };
 
 OnnxDetector::OnnxDetector(const OnnxModel& model, const OnnxDetectorOptions& options) {
-  check_share("confidence", options.confidence);
-  check_share("iou", options.iou);
+  check_share("min_confidence", options.min_confidence);
+  check_share("max_iou", options.max_iou);
   if (options.roi) check_region(*options.roi);
   const auto& session = model.session();
   auto form = inference::picture_form(*session, options.size);
@@ -309,8 +309,8 @@ OnnxDetector::OnnxDetector(const OnnxModel& model, const OnnxDetectorOptions& op
   impl_->roi = options.roi;
   {
     const Lock lock(impl_->mutex);
-    impl_->decoding = {.confidence = options.confidence,
-                       .iou = options.iou,
+    impl_->decoding = {.confidence = options.min_confidence,
+                       .iou = options.max_iou,
                        .wanted = mask_of(options.classes, how, session->path())};
   }
   if (!how.names.empty()) impl_->names = std::make_shared<const std::vector<std::string>>(how.names);
@@ -321,8 +321,8 @@ OnnxDetector::OnnxDetector(const OnnxModel& model, const OnnxDetectorOptions& op
 
 OnnxDetector::~OnnxDetector() = default;
 
-void OnnxDetector::set_confidence(float confidence) {
-  check_share("confidence", confidence);
+void OnnxDetector::set_min_confidence(float confidence) {
+  check_share("min_confidence", confidence);
   const Lock lock(impl_->mutex);
   impl_->decoding.confidence = confidence;
 }
@@ -331,6 +331,15 @@ void OnnxDetector::set_classes(const std::vector<std::string>& classes) {
   auto wanted = mask_of(classes, impl_->how, impl_->origin.path);
   const Lock lock(impl_->mutex);
   impl_->decoding.wanted = std::move(wanted);
+}
+
+Detections OnnxDetector::detect(const Frame& frame) {
+  const auto clock = Clock::real();
+  NodeCounters counters;
+  const Context context{std::stop_token(), *clock, counters};
+  const Sample<Frame> sample({{0, 0, clock->now(), 0}, frame, {}});
+  auto found = impl_->one_by_one(std::span(&sample, 1), context);
+  return std::move(found.front()).value();
 }
 
 std::vector<std::optional<Detections>> OnnxDetector::process_batch(std::span<const Sample<Frame>> samples,

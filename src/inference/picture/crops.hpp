@@ -13,7 +13,7 @@ namespace freshframe::inference {
 struct CropForm {
   int width = 0;  // of a crop, pixels
   int height = 0;
-  double margin = 0;  // added at each side of a box, as a share of its width or height
+  double padding = 0;  // added at each side of a box, as a share of its width or height
 };
 
 /// Writes a crop of each box, rows of blue, green and red, one after the other: the levels of cv2.resize of that

@@ -144,15 +144,7 @@ std::string lines_json(const LineCounts& line, bool with_counts) {
   return std::move(json).take();
 }
 
-std::string zones_json(const ZoneCounts& zone, bool with_counts) {
-  JsonWriter json;
-  json.begin_array();
-  write_zone(json, "", zone, shift_of(zone.tracks), with_counts);
-  json.end_array();
-  return std::move(json).take();
-}
-
-std::string zones_json(const ZonesCounts& zones, bool with_counts) {
+std::string zones_json(const Zones& zones, bool with_counts) {
   JsonWriter json;
   json.begin_array();
   for (const auto& [name, zone] : zones.zones)
@@ -165,8 +157,7 @@ std::string zones_json(const ZonesCounts& zones, bool with_counts) {
 
 bool is_for_pages(const ValueRef& value) {
   return value.as<Detections>() != nullptr || value.as<Circles>() != nullptr ||
-         value.as<LineCounts>() != nullptr || value.as<ZoneCounts>() != nullptr ||
-         value.as<ZonesCounts>() != nullptr;
+         value.as<LineCounts>() != nullptr || value.as<Zones>() != nullptr;
 }
 
 std::optional<std::string> ResultsJson::write(const Stamp& stamp, const ValueRef& value, PictureSize size) {
@@ -181,11 +172,7 @@ std::optional<std::string> ResultsJson::write(const Stamp& stamp, const ValueRef
     lines_ = lines_json(*line, false);
     json.key("lines").json(lines_json(*line, true));
     std::visit([&](const auto& tracks) { write_objects(json, tracks); }, line->tracks);
-  } else if (const auto* zone = value.as<ZoneCounts>()) {
-    zones_ = zones_json(*zone, false);
-    json.key("zones").json(zones_json(*zone, true));
-    std::visit([&](const auto& tracks) { write_objects(json, tracks); }, zone->tracks);
-  } else if (const auto* zones = value.as<ZonesCounts>()) {
+  } else if (const auto* zones = value.as<Zones>()) {
     zones_ = zones_json(*zones, false);
     json.key("zones").json(zones_json(*zones, true));
     std::visit([&](const auto& tracks) { write_objects(json, tracks); }, zones->tracks);

@@ -119,8 +119,8 @@ struct LineCounter::Impl {
       state.x *= by_x;
       state.y *= by_y;
       state.distance = distance_to(*of.line, state.x, state.y);
-      state.latest.at = {static_cast<float>(state.latest.at.x * by_x),
-                         static_cast<float>(state.latest.at.y * by_y)};
+      state.latest.point = {static_cast<float>(state.latest.point.x * by_x),
+                            static_cast<float>(state.latest.point.y * by_y)};
     }
   }
   // Where the objects are, seen from a line that was moved: on which side they show with their next position.
@@ -189,7 +189,7 @@ void LineCounter::Impl::see(Counted& of, const Sighting& seen) const {
   if (clear) {
     if (now.side == -side && now.through == side) {
       (now.latest.forward ? counts.forward : counts.backward) += 1;
-      auto& of_class = counts.classes[seen.class_id];
+      auto& of_class = counts.by_class[seen.class_id];
       (now.latest.forward ? of_class.forward : of_class.backward) += 1;
       counts.crossings.push_back(now.latest);
     }
@@ -213,7 +213,7 @@ void LineCounter::Impl::cross(const Line& line, const State& from, State& to, co
   to.latest = {.id = seen.id,
                .class_id = seen.class_id,
                .forward = forward,
-               .at = {static_cast<float>(x), static_cast<float>(y)},
+               .point = {static_cast<float>(x), static_cast<float>(y)},
                .pts = from.seen + share * (to.seen - from.seen)};
 }
 
@@ -234,11 +234,11 @@ void LineCounter::source_gone(int source) {
   impl_->sources.erase(source);
 }
 
-LineCounts LineCounter::update(const Circles& found, double time, int source, PictureSize size) {
-  return impl_->update(found, time, source, size);
+LineCounts LineCounter::update(const Circles& found, double pts, int source, PictureSize size) {
+  return impl_->update(found, pts, source, size);
 }
-LineCounts LineCounter::update(const Detections& found, double time, int source, PictureSize size) {
-  return impl_->update(found, time, source, size);
+LineCounts LineCounter::update(const Detections& found, double pts, int source, PictureSize size) {
+  return impl_->update(found, pts, source, size);
 }
 std::optional<LineCounts> LineCounter::process(const Sample<Circles>& sample, const Context& context) {
   return impl_->process(sample, context);

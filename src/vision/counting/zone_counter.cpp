@@ -1,4 +1,4 @@
-// The nodes that count objects in one zone and in several.
+// The node that counts objects in zones.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/counting.hpp"
 #include "freshframe/error.hpp"
@@ -99,7 +99,7 @@ class ZoneStep {
     counts_.crossings.push_back({.id = id_,
                                  .class_id = now_.class_id,
                                  .forward = enters,
-                                 .at = {static_cast<float>(x_at(share)), static_cast<float>(y_at(share))},
+                                 .point = {static_cast<float>(x_at(share)), static_cast<float>(y_at(share))},
                                  .pts = at});
   }
 
@@ -112,11 +112,11 @@ class ZoneStep {
 /// One zone: who is in it, in each source, with visits and crossings. One thread at a time.
 class Zone {
  public:
-  /// `who`: for messages, such as "ZoneCounter". Throws OptionError.
-  Zone(std::string who, const ZoneCounterOptions& options) : who_(std::move(who)), options_(options) {
+  /// `who`: for messages, such as "the zone 'till'". Throws OptionError.
+  Zone(std::string who, const ZoneOptions& options) : who_(std::move(who)), options_(options) {
     check_margin(who_.c_str(), options.margin);
-    if (options.loiter) check_seconds(who_, "loiter", *options.loiter);
-    for (const auto& [name, seconds] : options.loiter_of) check_seconds(who_, "loiter", seconds);
+    if (options.loiter_after) check_seconds(who_, "loiter_after", *options.loiter_after);
+    for (const auto& [name, seconds] : options.loiter_after_of) check_seconds(who_, "loiter_after", seconds);
     check_seconds(who_, "max_gap", options.max_gap);
     if (options.relative) {
       check_shares(who_.c_str(), options.corners);
@@ -147,7 +147,7 @@ class Zone {
       auto& state = *of.things.find(id);
       const double seconds = state.seen - state.entered;
       result.inside.push_back(id);
-      result.seconds.push_back(seconds);
+      result.dwell.emplace(id, seconds);
       const auto limit = limit_of(found, state.class_id);
       if (!limit || seconds < *limit) continue;
       result.loitering.push_back(id);
@@ -158,9 +158,7 @@ class Zone {
 
   /// Warns once per source when the zone is outside of the picture.
   void check_place(const Frame& frame, int source, const Context& context) {
-    const bool is_one_of_several = who_.find('\'') != std::string::npos;
-    if (!options_.relative)
-      placement_.see(is_one_of_several ? who_.c_str() : "its zone", options_.corners, frame, source, context);
+    if (!options_.relative) placement_.see(who_.c_str(), options_.corners, frame, source, context);
   }
   void forget(int source) { sources_.erase(source); }
   /// From the next update() on. The counts go on.
@@ -210,21 +208,22 @@ class Zone {
     return options_.relative ? scaled(who_.c_str(), options_.corners, size) : options_.corners;
   }
   [[nodiscard]] std::optional<double> limit_of(const Circles& /*found*/, int /*class_id*/) const {
-    return options_.loiter;
+    return options_.loiter_after;
   }
   [[nodiscard]] std::optional<double> limit_of(const Detections& found, int class_id) const {
-    if (options_.loiter_of.empty()) return options_.loiter;
-    const auto limit = options_.loiter_of.find(class_name(found.names, class_id));
-    return limit == options_.loiter_of.end() ? options_.loiter : limit->second;
+    if (options_.loiter_after_of.empty()) return options_.loiter_after;
+    const auto limit = options_.loiter_after_of.find(class_name(found.names, class_id));
+    return limit == options_.loiter_after_of.end() ? options_.loiter_after : limit->second;
   }
-  /// Throws Error for loiter_of with a class that no object can have.
+  /// Throws Error for loiter_after_of with a class that no object can have.
   void check_loiter(const Circles& /*found*/) const {
-    if (options_.loiter_of.empty()) return;
-    throw Error(who_ + " has loiter= for classes, but circles have none: give it one number of seconds");
+    if (options_.loiter_after_of.empty()) return;
+    throw Error(who_ +
+                " has loiter_after= for classes, but circles have none: give it one number of seconds");
   }
   void check_loiter(const Detections& found) const {
-    for (const auto& [name, seconds] : options_.loiter_of)
-      check_class(who_ + " has loiter= for the class", name, found);
+    for (const auto& [name, seconds] : options_.loiter_after_of)
+      check_class(who_ + " has loiter_after= for the class", name, found);
   }
   void see(OfSource& of, const Sighting& seen) const {
     auto& [things, inside, counts, size, area, is_moved] = of;
@@ -303,7 +302,7 @@ class Zone {
   }
 
   std::string who_;
-  ZoneCounterOptions options_;
+  ZoneOptions options_;
   std::map<int, OfSource> sources_;
   Placement placement_;
 };
@@ -312,81 +311,26 @@ class Zone {
 
 namespace freshframe {
 
-struct ZoneCounter::Impl {
-  explicit Impl(const ZoneCounterOptions& given) : options(given), zone(kWho, given) {}
-
-  void take_next() {
-    if (const auto given = next.take()) zone.change(*given);
-  }
-
-  template <class Found>
-  ZoneCounts update(const Found& found, double pts, int source, PictureSize size) {
-    take_next();
-    auto counts = zone.update(found, pts, source, size);
-    counts.tracks = found;
-    return counts;
-  }
-
-  template <class Found>
-  ZoneCounts process(const Sample<Found>& sample, const Context& context) {
-    take_next();
-    zone.check_place(sample.frame, sample.stamp.source, context);
-    return update(sample.value, sample.stamp.pts, sample.stamp.source, vision::size_of(sample.frame));
-  }
-
-  static constexpr const char* kWho = "ZoneCounter";
-
-  const ZoneCounterOptions options;
-  vision::NextValue<vision::Zone> next;
-  vision::Zone zone;  // of the node's thread
-};
-
 void ZoneCounts::absorb(std::span<const ZoneCounts* const> older) {
   vision::absorb_events(*this, older, &ZoneCounts::crossings);
   vision::absorb_events(*this, older, &ZoneCounts::visits);
   vision::absorb_events(*this, older, &ZoneCounts::loitered);
 }
 
-ZoneCounter::ZoneCounter(const ZoneCounterOptions& options) : impl_(std::make_unique<Impl>(options)) {}
-ZoneCounter::~ZoneCounter() = default;
-
-void ZoneCounter::set_corners(std::vector<Point> corners) {
-  auto options = impl_->options;
-  options.corners = std::move(corners);
-  impl_->next.set(vision::Zone(Impl::kWho, options));
-}
-
-void ZoneCounter::source_gone(int source) {
-  impl_->zone.forget(source);
-}
-
-ZoneCounts ZoneCounter::update(const Circles& found, double time, int source, PictureSize size) {
-  return impl_->update(found, time, source, size);
-}
-ZoneCounts ZoneCounter::update(const Detections& found, double time, int source, PictureSize size) {
-  return impl_->update(found, time, source, size);
-}
-std::optional<ZoneCounts> ZoneCounter::process(const Sample<Circles>& sample, const Context& context) {
-  return impl_->process(sample, context);
-}
-std::optional<ZoneCounts> ZoneCounter::process(const Sample<Detections>& sample, const Context& context) {
-  return impl_->process(sample, context);
-}
-
-struct Zones::Impl {
+struct ZoneCounter::Impl {
   using Named = std::vector<std::pair<std::string, vision::Zone>>;
 
   explicit Impl(const std::vector<NamedZone>& given) : zones(checked(given)) {}
 
   static Named checked(const std::vector<NamedZone>& given) {
     if (given.empty() || given.size() > kMost) {
-      throw OptionError("Zones needs 1 to " + std::to_string(kMost) + " zones, got " +
+      throw OptionError("ZoneCounter needs 1 to " + std::to_string(kMost) + " zones, got " +
                         std::to_string(given.size()));
     }
     Named named;
     for (const auto& [name, options] : given) {
       if (std::ranges::find(named, name, &Named::value_type::first) != named.end())
-        throw OptionError("Zones needs names that differ, got '" + name + "' twice");
+        throw OptionError("ZoneCounter needs names that differ, got '" + name + "' twice");
       named.emplace_back(name, vision::Zone("the zone '" + name + "'", options));
     }
     return named;
@@ -405,16 +349,16 @@ struct Zones::Impl {
   }
 
   template <class Found>
-  ZonesCounts update(const Found& found, double pts, int source, PictureSize size) {
+  Zones update(const Found& found, double pts, int source, PictureSize size) {
     take_next();
-    ZonesCounts counts;
+    Zones counts;
     for (auto& [name, zone] : zones) counts.zones.emplace_back(name, zone.update(found, pts, source, size));
     counts.tracks = found;
     return counts;
   }
 
   template <class Found>
-  ZonesCounts process(const Sample<Found>& sample, const Context& context) {
+  Zones process(const Sample<Found>& sample, const Context& context) {
     take_next();
     for (auto& [name, zone] : zones) zone.check_place(sample.frame, sample.stamp.source, context);
     return update(sample.value, sample.stamp.pts, sample.stamp.source, vision::size_of(sample.frame));
@@ -424,11 +368,11 @@ struct Zones::Impl {
   Named zones;  // of the node's thread
 };
 
-bool ZonesCounts::has_events() const noexcept {
+bool Zones::has_events() const noexcept {
   return std::ranges::any_of(zones, [](const auto& each) { return each.second.has_events(); });
 }
 
-void ZonesCounts::absorb(std::span<const ZonesCounts* const> older) {
+void Zones::absorb(std::span<const Zones* const> older) {
   for (auto& [name, counts] : zones) {
     std::vector<const ZoneCounts*> same;
     for (const auto* each : older) {
@@ -439,27 +383,27 @@ void ZonesCounts::absorb(std::span<const ZonesCounts* const> older) {
   }
 }
 
-Zones::Zones(const std::vector<NamedZone>& zones) : impl_(std::make_unique<Impl>(zones)) {}
-Zones::~Zones() = default;
+ZoneCounter::ZoneCounter(const std::vector<NamedZone>& zones) : impl_(std::make_unique<Impl>(zones)) {}
+ZoneCounter::~ZoneCounter() = default;
 
-void Zones::set_zones(const std::vector<NamedZone>& zones) {
+void ZoneCounter::set_zones(const std::vector<NamedZone>& zones) {
   impl_->next.set(Impl::checked(zones));
 }
 
-void Zones::source_gone(int source) {
+void ZoneCounter::source_gone(int source) {
   for (auto& [name, zone] : impl_->zones) zone.forget(source);
 }
 
-ZonesCounts Zones::update(const Circles& found, double time, int source, PictureSize size) {
-  return impl_->update(found, time, source, size);
+Zones ZoneCounter::update(const Circles& found, double pts, int source, PictureSize size) {
+  return impl_->update(found, pts, source, size);
 }
-ZonesCounts Zones::update(const Detections& found, double time, int source, PictureSize size) {
-  return impl_->update(found, time, source, size);
+Zones ZoneCounter::update(const Detections& found, double pts, int source, PictureSize size) {
+  return impl_->update(found, pts, source, size);
 }
-std::optional<ZonesCounts> Zones::process(const Sample<Circles>& sample, const Context& context) {
+std::optional<Zones> ZoneCounter::process(const Sample<Circles>& sample, const Context& context) {
   return impl_->process(sample, context);
 }
-std::optional<ZonesCounts> Zones::process(const Sample<Detections>& sample, const Context& context) {
+std::optional<Zones> ZoneCounter::process(const Sample<Detections>& sample, const Context& context) {
   return impl_->process(sample, context);
 }
 

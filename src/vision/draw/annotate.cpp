@@ -168,9 +168,9 @@ void check(const AnnotateOptions& options) {
   std::ostringstream text;
   if (!(options.trail >= 0 && options.trail <= kMaxTrail)) {
     text << "Annotate needs trail from 0 to " << kMaxTrail << " seconds, got " << options.trail;
-  } else if (!(options.line_width >= 0 && options.line_width <= kMaxLineWidth)) {
-    text << "Annotate needs line_width from 0 (chosen from the picture's size) to " << kMaxLineWidth
-         << " pixels, got " << options.line_width;
+  } else if (options.line_width && !(*options.line_width > 0 && *options.line_width <= kMaxLineWidth)) {
+    text << "Annotate needs line_width of more than 0 and at most " << kMaxLineWidth << " pixels, got "
+         << *options.line_width << "; without it the width fits the picture's size";
   } else {
     return;
   }
@@ -196,17 +196,12 @@ constexpr const char* name_of(const Circles& /*found*/) {
 constexpr const char* name_of(const Detections& /*found*/) {
   return "boxes";
 }
-bool shows_confidence(const AnnotateOptions& options, const Circles& /*found*/) {
-  return options.confidences.value_or(false);
-}
-bool shows_confidence(const AnnotateOptions& options, const Detections& /*found*/) {
-  return options.confidences.value_or(true);
-}
-std::string class_text(const Circles& /*found*/, std::size_t /*index*/) {
+std::string kind_text(const Circles& /*found*/, std::size_t /*index*/) {
   return {};
 }
-std::string class_text(const Detections& found, std::size_t index) {
-  return found.names ? class_name(found.names, found.boxes[index].class_id) : std::string();
+std::string kind_text(const Detections& found, std::size_t index) {
+  const auto confidence = confidence_text(found.boxes[index].confidence);
+  return found.names ? class_name(found.names, found.boxes[index].class_id) + ' ' + confidence : confidence;
 }
 vision::Color color_of(const Circles& found, std::size_t index) {
   return found.ids.empty() ? vision::color_of_confidence(found.circles[index].confidence)
@@ -222,12 +217,6 @@ std::vector<Point> corners_of(const LineCounts& counts) {
 std::vector<Point> corners_of(const ZoneCounts& counts) {
   return counts.corners;
 }
-std::optional<vision::Dwells> dwells_in(const LineCounts& /*counts*/) {
-  return std::nullopt;
-}
-std::optional<vision::Dwells> dwells_in(const ZoneCounts& counts) {
-  return vision::dwells_of(counts);
-}
 
 Point middle_of(const std::vector<Point>& corners) {
   Point middle;
@@ -242,8 +231,7 @@ Point middle_of(const std::vector<Point>& corners) {
 const Detections* boxes_in(const ValueRef& value) {
   if (const auto* boxes = value.as<Detections>()) return boxes;
   if (const auto* line = value.as<LineCounts>()) return std::get_if<Detections>(&line->tracks);
-  if (const auto* zone = value.as<ZoneCounts>()) return std::get_if<Detections>(&zone->tracks);
-  if (const auto* zones = value.as<ZonesCounts>()) return std::get_if<Detections>(&zones->tracks);
+  if (const auto* zones = value.as<Zones>()) return std::get_if<Detections>(&zones->tracks);
   return nullptr;
 }
 
@@ -254,7 +242,7 @@ std::size_t count_in(const ValueRef& value) {
     return circles == nullptr ? std::size_t{0} : circles->circles.size();
   };
   if (const auto* circles = value.as<Circles>()) return circles->circles.size();
-  return count(value.as<LineCounts>()) + count(value.as<ZoneCounts>()) + count(value.as<ZonesCounts>());
+  return count(value.as<LineCounts>()) + count(value.as<Zones>());
 }
 
 template <class Found>
@@ -289,14 +277,12 @@ struct Annotate::Impl {
   void draw(vision::AnnotatePen& pen, const Found& found, const When& when);
   void draw_outlines(vision::AnnotatePen& pen, const Circles& found);
   void draw_outlines(vision::AnnotatePen& pen, const Detections& found);
-  template <class Counts>
-  void draw_counts(vision::AnnotatePen& pen, const Counts& counts, const When& when);
-  void draw_zones(vision::AnnotatePen& pen, const ZonesCounts& counts, const When& when);
+  void draw_line(vision::AnnotatePen& pen, const LineCounts& counts, const When& when);
+  void draw_zones(vision::AnnotatePen& pen, const Zones& counts, const When& when);
   template <class Counts>
   std::vector<Point> draw_border(vision::AnnotatePen& pen, const Counts& counts,
                                  const std::variant<Circles, Detections>& tracks);
   void draw_numbers(vision::AnnotatePen& pen, const LineCounts& counts, const std::vector<Point>& ends);
-  void draw_numbers(vision::AnnotatePen& pen, const ZoneCounts& counts, const std::vector<Point>& corners);
   template <class Found>
   [[nodiscard]] std::string text(const Found& found, std::size_t index, const When& when) const;
   [[nodiscard]] std::string caption_text(const When& when, std::size_t count) const;
@@ -311,15 +297,10 @@ std::string Annotate::Impl::text(const Found& found, std::size_t index, const Wh
         [&](const std::string& name) { return vision::field_of(found, index, name, when.dwells); },
         [&] { return vision::fields_of(found, when.dwells); });
   }
-  std::string text;
-  const auto add = [&](const std::string& part) {
-    if (!text.empty() && !part.empty()) text += ' ';
-    text += part;
-  };
-  if (options.ids && !found.ids.empty()) add("#" + std::to_string(found.ids[index]));
-  if (options.names) add(class_text(found, index));
-  if (shows_confidence(options, found)) add(confidence_text(things_of(found)[index].confidence));
-  return text;
+  std::string text = kind_text(found, index);
+  if (found.ids.empty()) return text;
+  const auto id = "#" + std::to_string(found.ids[index]);
+  return text.empty() ? id : id + ' ' + text;
 }
 
 Frame Annotate::Impl::drawn(const Frame& frame, const ValueRef& value, const When& when) {
@@ -333,20 +314,17 @@ Frame Annotate::Impl::drawn(const Frame& frame, const ValueRef& value, const Whe
     blur(picture.picture(), *boxes);
   }
   canvas.begin(picture.picture());
-  vision::AnnotatePen pen(canvas, options.line_width);
+  vision::AnnotatePen pen(canvas, options.line_width.value_or(0));
   if (const auto* circles = value.as<Circles>()) {
     draw(pen, *circles, when);
   } else if (const auto* boxes = value.as<Detections>()) {
     draw(pen, *boxes, when);
   } else if (const auto* line = value.as<LineCounts>()) {
-    draw_counts(pen, *line, when);
-  } else if (const auto* zone = value.as<ZoneCounts>()) {
-    draw_counts(pen, *zone, when);
-  } else if (const auto* zones = value.as<ZonesCounts>()) {
+    draw_line(pen, *line, when);
+  } else if (const auto* zones = value.as<Zones>()) {
     draw_zones(pen, *zones, when);
   } else {  // only possible below a node without an output type
-    throw GraphError(
-        "takes Circles, Detections, LineCounts, ZoneCounts or ZonesCounts, but its parent gave something else");
+    throw GraphError("takes Circles, Detections, LineCounts or Zones, but its parent gave something else");
   }
   draw_caption(pen, count_in(value), when);
   return std::move(picture).publish(frame.ops());
@@ -379,18 +357,14 @@ void Annotate::Impl::blur(const MutablePicture& picture, const Detections& found
   }
 }
 
-// The border below the objects, the numbers above them.
-template <class Counts>
-void Annotate::Impl::draw_counts(vision::AnnotatePen& pen, const Counts& counts, const When& when) {
-  const auto corners = draw_border(pen, counts, counts.tracks);
-  const auto dwells = dwells_in(counts);
-  auto now = when;
-  if (dwells) now.dwells = &*dwells;
-  std::visit([&](const auto& found) { draw(pen, found, now); }, counts.tracks);
-  draw_numbers(pen, counts, corners);
+// The line below the objects, the numbers above them.
+void Annotate::Impl::draw_line(vision::AnnotatePen& pen, const LineCounts& counts, const When& when) {
+  const auto ends = draw_border(pen, counts, counts.tracks);
+  std::visit([&](const auto& found) { draw(pen, found, when); }, counts.tracks);
+  draw_numbers(pen, counts, ends);
 }
 
-void Annotate::Impl::draw_zones(vision::AnnotatePen& pen, const ZonesCounts& counts, const When& when) {
+void Annotate::Impl::draw_zones(vision::AnnotatePen& pen, const Zones& counts, const When& when) {
   std::vector<std::vector<Point>> corners;
   for (const auto& [name, zone] : counts.zones) corners.push_back(draw_border(pen, zone, counts.tracks));
   const auto dwells = vision::dwells_of(counts);
@@ -428,11 +402,6 @@ void Annotate::Impl::draw_numbers(vision::AnnotatePen& pen, const LineCounts& co
           labels);
   pen.tag({middle.x + share * dy, middle.y - share * dx}, std::to_string(counts.backward), kCountColor,
           labels);
-}
-
-void Annotate::Impl::draw_numbers(vision::AnnotatePen& pen, const ZoneCounts& counts,
-                                  const std::vector<Point>& corners) {
-  pen.tag(middle_of(corners), std::to_string(counts.inside.size()), kCountColor, labels);
 }
 
 void Annotate::Impl::draw_outlines(vision::AnnotatePen& pen, const Circles& found) {
@@ -501,8 +470,7 @@ Annotate::Annotate(const AnnotateOptions& options) {
 Annotate::~Annotate() = default;
 
 std::vector<const TypeInfo*> Annotate::input_types() const {
-  return {type_of<Circles>(), type_of<Detections>(), type_of<LineCounts>(), type_of<ZoneCounts>(),
-          type_of<ZonesCounts>()};
+  return {type_of<Circles>(), type_of<Detections>(), type_of<LineCounts>(), type_of<Zones>()};
 }
 
 void Annotate::source_gone(int source) {
@@ -516,8 +484,8 @@ std::optional<Emitted> Annotate::process_any(const AnySample& sample, const Cont
   return Emitted{{}, impl_->drawn(sample.frame, sample.value, when)};
 }
 
-Frame Annotate::draw(const Frame& frame, const ValueRef& value, std::optional<double> time) {
-  return impl_->drawn(frame, value, {.pts = time});
+Frame Annotate::draw(const Frame& frame, const ValueRef& value, std::optional<double> pts) {
+  return impl_->drawn(frame, value, {.pts = pts});
 }
 
 }  // namespace freshframe

@@ -125,18 +125,18 @@ void check(const GroundOptions& options) {
     (text << ... << parts);
     throw OptionError(text.str());
   };
-  const auto count = options.picture.size();
+  const auto count = options.points.size();
   if (count < kLeastPoints || count > kMostPoints)
     refuse("needs ", kLeastPoints, " to ", kMostPoints, " points of the picture, got ", count);
-  if (options.metres.size() != count)
-    refuse("needs a place in metres for each of its ", count, " points, got ", options.metres.size());
+  if (options.places.size() != count)
+    refuse("needs a place in metres for each of its ", count, " points, got ", options.places.size());
   const auto within = [](double most, double x, double y) {  // NaN fails
     return std::abs(x) <= most && std::abs(y) <= most;
   };
-  for (const auto& point : options.picture) {
+  for (const auto& point : options.points) {
     if (!within(1e6, point.x, point.y)) refuse("needs points within 1e6 pixels");
   }
-  for (const auto& place : options.metres) {
+  for (const auto& place : options.places) {
     if (within(kFarthestPlace, place.x, place.y)) continue;
     refuse("needs places within ", kFarthestPlace / 1000, " km of their origin, got (", place.x, ", ",
            place.y, "): subtract one of them from all, as with coordinates of a map (UTM)");
@@ -151,12 +151,12 @@ void check(const GroundOptions& options) {
 
 Ground::Ground(const GroundOptions& options) : options_(options) {
   check(options);
-  const auto pixels = places_of(options.picture);
-  const auto found = estimate(pixels, options.metres);
+  const auto pixels = places_of(options.points);
+  const auto found = estimate(pixels, options.places);
   const bool is_plane = found && std::abs(determinant_of(*found)) > 0;
   if (!is_plane) {
     throw OptionError(
-        "a Ground needs points that are not all on a line, and the same order in the picture and in metres: "
+        "a Ground needs points that are not all on a line, and points and places in the same order: "
         "take the corners of something flat and large, such as a crossing or a court");
   }
   matrix_ = *found;
@@ -167,7 +167,7 @@ Ground::Ground(const GroundOptions& options) : options_(options) {
   const bool one_side = std::ranges::all_of(pixels, [&](const Place& p) { return third(p) > 0; });
   if (!one_side) {
     throw OptionError(
-        "the horizon of this Ground lies between its points: give picture and metres in the same order, and no "
+        "the horizon of this Ground lies between its points: give points and places in the same order, and no "
         "point above the horizon");
   }
   back_ = inverse(matrix_);
@@ -175,9 +175,9 @@ Ground::Ground(const GroundOptions& options) : options_(options) {
   double span = 0;
   for (std::size_t i = 0; i < pixels.size(); ++i) {
     const auto place = moved(matrix_, pixels[i]);
-    const auto& given = options.metres[i];
+    const auto& given = options.places[i];
     squares += std::pow(place.x - given.x, 2) + std::pow(place.y - given.y, 2);
-    span = std::max(span, std::hypot(given.x - options.metres[0].x, given.y - options.metres[0].y));
+    span = std::max(span, std::hypot(given.x - options.places[0].x, given.y - options.places[0].y));
   }
   residual_ = std::sqrt(squares / static_cast<double>(pixels.size()));
   if (residual_ > kMostResidual * span) {
@@ -190,7 +190,7 @@ Ground::Ground(const GroundOptions& options) : options_(options) {
   for (std::size_t i = 0; i < 2 * pixels.size(); ++i) {
     auto shifted = pixels;
     (i % 2 == 0 ? shifted[i / 2].x : shifted[i / 2].y) += options.click_error;
-    if (auto other = estimate(shifted, options.metres)) {
+    if (auto other = estimate(shifted, options.places)) {
       if ((*other)[6] * pixels[0].x + (*other)[7] * pixels[0].y + (*other)[8] < 0) {
         for (auto& each : *other) each = -each;
       }

@@ -206,8 +206,12 @@ std::vector<Circle> CircleFinder::find(const Plane& luma) {
 
 CircleDetector::CircleDetector(const CircleDetectorOptions& options) : finder_(options) {}
 
+Circles CircleDetector::detect(const Frame& frame) {
+  return Circles{.circles = finder_.find(frame.luma()), .ids = {}, .tracks = {}};
+}
+
 std::optional<Circles> CircleDetector::process(const Sample<Frame>& sample, const Context& /*context*/) {
-  return Circles{.circles = finder_.find(sample.value.luma()), .ids = {}, .tracks = {}};
+  return detect(sample.value);
 }
 
 struct CircleTracker::Impl {
@@ -243,9 +247,9 @@ void CircleTracker::source_gone(int source) {
   impl_->sources.erase(source);
 }
 
-Circles CircleTracker::update(const Frame& frame, double time, int source_number) {
+Circles CircleTracker::update(const Frame& frame, double pts, int source_number) {
   Impl::Source& source = impl_->of_source(source_number);
-  source.tracks.advance(time);
+  source.tracks.advance(pts);
   const auto& roi = impl_->options.detector.roi;
   const auto luma = roi ? part_of(frame.luma(), *roi) : frame.luma();
   const auto found = source.partial.find(impl_->search, luma, source.tracks);

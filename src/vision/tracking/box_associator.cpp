@@ -41,9 +41,9 @@ vision::TrackRules track_rules(const BoxTrackerOptions& options) {
 
 struct BoxAssociator::Impl {
   explicit Impl(const BoxTrackerOptions& o)
-      : tracks({.least_overlap = double{o.iou}, .least_confidence = o.min_confidence}, track_rules(o)) {
+      : tracks({.least_overlap = double{o.min_iou}, .least_confidence = o.min_confidence}, track_rules(o)) {
     check_fraction("min_confidence", o.min_confidence);
-    check_fraction("iou", o.iou);
+    check_fraction("min_iou", o.min_iou);
   }
 
   vision::BoxTracks tracks;

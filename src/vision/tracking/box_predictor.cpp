@@ -79,7 +79,7 @@ struct BoxPredictor::Impl {
       box.x2 += shift.x;
       box.y1 += shift.y;
       box.y2 += shift.y;
-      track.age += seconds;
+      track.track_age += seconds;
     }
     for (auto& column : result.data) {
       if (column.name == "corners") move_points(column, 2, shifts);

@@ -118,9 +118,9 @@ void BoxTracker::source_gone(int source) {
   impl_->sources.erase(source);
 }
 
-Detections BoxTracker::update(const Detections& found, double time, int source, PictureSize size) {
+Detections BoxTracker::update(const Detections& found, double pts, int source, PictureSize size) {
   auto& [tracks, feet] = impl_->of_source(source);
-  auto tracked = tracks.update(time, found.boxes);
+  auto tracked = tracks.update(pts, found.boxes);
   Detections result{.boxes = {},
                     .names = found.names,
                     .ids = std::move(tracked.ids),
@@ -135,7 +135,7 @@ Detections BoxTracker::update(const Detections& found, double time, int source, 
     if (found.rows) row = found.rows->at(index);
   }
   result.rows = std::move(tracked.rows);
-  if (impl_->options.ground) feet.take(impl_->options, time, size, result);
+  if (impl_->options.ground) feet.take(impl_->options, pts, size, result);
   return result;
 }
 

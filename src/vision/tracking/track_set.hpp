@@ -130,7 +130,7 @@ class TrackSet {
   [[nodiscard]] TrackInfo info(const Track& track) const {
     return {.velocity_x = static_cast<float>(track.state.place.now().velocity_x()),
             .velocity_y = static_cast<float>(track.state.place.now().velocity_y()),
-            .age = static_cast<float>(now_ - track.born),
+            .track_age = static_cast<float>(now_ - track.born),
             .track_confidence = static_cast<float>(track.confidence)};
   }
   [[nodiscard]] bool starts_track(const Item& item) const noexcept {

@@ -43,9 +43,9 @@ TEST(Annotate, IsSafeWithCountsOfAnyNumbers) {
     line.start = {wrong, 3};
     line.end = {wrong, 3};
     EXPECT_TRUE(drawing.drawn(frame, line));
-    EXPECT_TRUE(drawing.drawn(frame, ZoneCounts{.corners = {{wrong, 1}, {2, wrong}, {9, 9}}}));
+    EXPECT_TRUE(drawing.drawn(frame, Zones{.zones = {{"a", {.corners = {{wrong, 1}, {2, wrong}, {9, 9}}}}}}));
   }
-  EXPECT_TRUE(drawing.drawn(frame, ZoneCounts{}));
+  EXPECT_TRUE(drawing.drawn(frame, Zones{.zones = {{"a", {}}}}));
 }
 
 TEST(Annotate, SaysWhatIsWrongWithBoxes) {
@@ -73,7 +73,7 @@ TEST(Annotate, TakesPortsOfBoxesAndOfCounts) {
   const AnyPort parents[] = {drawn.any()};
   EXPECT_TRUE(test::contains(
       test::message_of<GraphError>([&] { pipeline.add_any(std::make_unique<Annotate>(), parents, {}); }),
-      "takes Circles or Detections or LineCounts or ZoneCounts or ZonesCounts, but its parent 'Annotate' gives Frame"));
+      "takes Circles or Detections or LineCounts or Zones, but its parent 'Annotate' gives Frame"));
 }
 
 TEST(Letters, AreTheFontsOwnOrABox) {

@@ -131,7 +131,7 @@ std::vector<std::uint8_t> bytes(const Frame& frame) {
 
 TEST(Annotate, DrawsTheSameBytesOnEveryInstructionSet) {
   AnnotateOptions options;
-  options.confidences = true;
+  options.labels = "#{tracker_id} {confidence:.2f}";
   const auto draw = [&](const PictureFormat& format) {
     Drawing drawing(options);
     Frame drawn;

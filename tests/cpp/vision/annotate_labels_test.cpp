@@ -32,7 +32,7 @@ TEST(Annotate, WritesTheIdAboveTheCircle) {
   const Frame frame = picture(320, 240);
   const Circle circle{.x = 160, .y = 140, .r = 40, .confidence = 1};
   AnnotateOptions silent;
-  silent.ids = false;
+  silent.labels = "";
   const Frame ring = Drawing(silent)(frame, one(circle, 7));
   const Frame named = Drawing()(frame, one(circle, 7));
   const Frame other = Drawing()(frame, one(circle, 8));
@@ -51,7 +51,7 @@ TEST(Annotate, WritesScoresWhenAskedWithAndWithoutIds) {
   const Frame frame = picture(320, 240);
   const Circle circle{.x = 160, .y = 140, .r = 40, .confidence = 0.5F};
   AnnotateOptions options;
-  options.confidences = true;
+  options.labels = "#{tracker_id} {confidence:.2f}";
   const Where above = [](int x, int y) { return y < 100 && y > 75 && std::abs(x - 160) < 60; };
   EXPECT_GT(differences(Drawing()(frame, one(circle)), Drawing(options)(frame, one(circle)), above), 150);
   EXPECT_GT(differences(Drawing()(frame, one(circle, 3)), Drawing(options)(frame, one(circle, 3)), above),
@@ -61,7 +61,7 @@ TEST(Annotate, WritesScoresWhenAskedWithAndWithoutIds) {
 TEST(Annotate, PutsTheLabelBelowWhereThereIsNoRoomAbove) {
   const Frame frame = picture(320, 240);
   AnnotateOptions silent;
-  silent.ids = false;
+  silent.labels = "";
   const Circle circle{.x = 2, .y = 45, .r = 40, .confidence = 1};
   const Frame ring = Drawing(silent)(frame, one(circle, 7));
   const Frame named = Drawing()(frame, one(circle, 7));
@@ -79,7 +79,7 @@ TEST(Annotate, ColoursADetectionByItsScore) {
 TEST(Annotate, DrawsATrailBehindATrackedCircle) {
   const Frame frame = picture(256, 128);
   AnnotateOptions options;
-  options.ids = false;
+  options.labels = "";
   options.line_width = 2;
   Drawing with(options);
   options.trail = 0;
@@ -101,7 +101,7 @@ TEST(Annotate, DrawsATrailBehindATrackedCircle) {
 TEST(Annotate, TrailsEndAfterTheirTimeAndStayWithTheirSourceAndId) {
   const Frame frame = picture(128, 64);
   AnnotateOptions options;
-  options.ids = false;
+  options.labels = "";
   options.trail = 0.5;
   const Circles left = one({20, 32, 8, 1}, 1);
   const Circles right = one({100, 32, 8, 1}, 1);

@@ -105,7 +105,7 @@ TEST(Annotate, LeavesOutWhatIsNoCircleOrNotInThePicture) {
 
 TEST(Annotate, IsSafeWithPicturesOfAnySize) {
   AnnotateOptions options;
-  options.confidences = true;
+  options.labels = "#{tracker_id} {confidence:.2f}";
   options.line_width = 100;
   for (const auto& [width, height] : {std::pair{1, 1}, {2, 1}, {1, 300}, {300, 1}, {33, 31}}) {
     const Frame frame = picture(width, height);
@@ -142,7 +142,7 @@ TEST(Annotate, RefusesImpossibleOptions) {
 TEST(Annotate, SeveralAtOnceDrawWhatOneDraws) {
   const Frame frame = picture(320, 240);
   AnnotateOptions options;
-  options.confidences = true;
+  options.labels = "#{tracker_id} {confidence:.2f}";
   const auto circles = [](int i) { return one({static_cast<float>(60 + i), 120, 30, 0.5F}, i); };
   std::vector<Frame> expected;
   expected.reserve(20);

@@ -190,7 +190,7 @@ TEST(CircleAssociator, TellsVelocityAgeAndConfidence) {
   ASSERT_EQ(out.tracks.size(), 1U);
   EXPECT_NEAR(out.tracks[0].velocity_x, 240, 5);
   EXPECT_NEAR(out.tracks[0].velocity_y, -90, 5);
-  EXPECT_NEAR(out.tracks[0].age, 20 * kFrame, 1e-4);
+  EXPECT_NEAR(out.tracks[0].track_age, 20 * kFrame, 1e-4);
   EXPECT_NEAR(out.tracks[0].track_confidence, 0.85, 0.02) << "one bad look is no reason to doubt";
   EXPECT_TRUE(tracker.update(4, {}).tracks.empty());
 }

@@ -92,7 +92,7 @@ TEST(BoxAssociator, AWalkerFarAwayKeepsItsIdAlthoughTheEdgesOfItsBoxJitter) {
 TEST(BoxAssociator, AskedForMoreOverlapItContinuesLess) {
   // Half its width aside in one step, after a second of standing still: an overlap of a third.
   const auto jumps = [](float iou) {
-    BoxAssociator tracker({.iou = iou});
+    BoxAssociator tracker({.min_iou = iou});
     for (int i = 0; i < 30; ++i) static_cast<void>(ids(tracker, i * kBoxFrame, {box(100, 100, 40, 40)}));
     return ids(tracker, 30 * kBoxFrame, {box(110, 100, 40, 40)});
   };
@@ -131,7 +131,7 @@ TEST(BoxAssociator, TellsVelocityAndAge) {
   ASSERT_EQ(out.tracks.size(), 1U);
   EXPECT_NEAR(out.tracks[0].velocity_x, 120, 3);
   EXPECT_NEAR(out.tracks[0].velocity_y, -40, 3);
-  EXPECT_NEAR(out.tracks[0].age, 2, 1e-4);
+  EXPECT_NEAR(out.tracks[0].track_age, 2, 1e-4);
 }
 
 TEST(BoxAssociator, ACrowdOfThousandsIsTrackedUpToABound) {
@@ -186,7 +186,7 @@ TEST(BoxAssociator, RefusesOptionsThatMakeNoSense) {
   EXPECT_THROW(BoxAssociator({.max_gap = 0}), OptionError);
   EXPECT_THROW(BoxAssociator({.max_gap = 1e300}), OptionError);
   EXPECT_THROW(BoxAssociator({.min_confidence = 1.1F}), OptionError);
-  EXPECT_THROW(BoxAssociator({.iou = -0.1F}), OptionError);
+  EXPECT_THROW(BoxAssociator({.min_iou = -0.1F}), OptionError);
 }
 
 }  // namespace

@@ -73,6 +73,14 @@ TEST(LineCounter, WhatIsNoPlaceIsNotSeen) {
   EXPECT_THROW(static_cast<void>(counter.update(Circles{{{1, 2, 3, 1}}, {}}, 1)), Error);
 }
 
+std::vector<NamedZone> zone(std::vector<Point> corners, std::optional<float> margin = {}) {
+  return {{"till", {.corners = std::move(corners), .margin = margin}}};
+}
+
+ZoneCounts only(const Zones& counts) {
+  return counts.zones.at(0).second;
+}
+
 TEST(ZoneCounter, AMovedZoneGoesOnCountingAndByTheMoveNothingEntersOrLeaves) {
   const auto square = [](float left) {
     return std::vector<Point>{{left, 0}, {left + 100, 0}, {left + 100, 100}, {left, 100}};
@@ -84,30 +92,30 @@ TEST(ZoneCounter, AMovedZoneGoesOnCountingAndByTheMoveNothingEntersOrLeaves) {
     return counts.entered + counts.appeared - counts.left - counts.lost -
            static_cast<std::int64_t>(counts.inside.size());
   };
-  ZoneCounter counter({.corners = square(0)});
+  ZoneCounter counter(zone(square(0)));
   static_cast<void>(counter.update(both(-50, 50, 250), 0));
-  auto counts = counter.update(both(50, 50, 250), 0.1);
+  auto counts = only(counter.update(both(50, 50, 250), 0.1));
   EXPECT_EQ(counts.entered, 1);
   EXPECT_EQ(counts.inside, std::vector<std::int64_t>{1});
-  counter.set_corners(square(200));  // the other one is inside now
-  counts = counter.update(both(50, 50, 250), 0.2);
+  counter.set_zones(zone(square(200)));  // the other one is inside now
+  counts = only(counter.update(both(50, 50, 250), 0.2));
   EXPECT_EQ(std::pair(counts.entered, counts.left), std::pair(std::int64_t{1}, std::int64_t{0}));
   EXPECT_EQ(std::pair(counts.appeared, counts.lost), std::pair(std::int64_t{1}, std::int64_t{1}));
   EXPECT_EQ(counts.inside, std::vector<std::int64_t>{2});
   ASSERT_EQ(counts.visits.size(), 1U);
   EXPECT_EQ(counts.visits[0].how, Visit::End::Lost);
   EXPECT_EQ(balance(counts), 0);
-  counts = counter.update(both(250, 50, 150), 0.3);
+  counts = only(counter.update(both(250, 50, 150), 0.3));
   EXPECT_EQ(std::pair(counts.entered, counts.left), std::pair(std::int64_t{2}, std::int64_t{1}));
   EXPECT_EQ(balance(counts), 0);
-  EXPECT_THROW(counter.set_corners({{0, 0}, {1, 1}}), OptionError);
-  EXPECT_EQ(counter.update(both(250, 50, 150), 0.4).inside, std::vector<std::int64_t>{1});
+  EXPECT_THROW(counter.set_zones(zone({{0, 0}, {1, 1}})), OptionError);
+  EXPECT_EQ(only(counter.update(both(250, 50, 150), 0.4)).inside, std::vector<std::int64_t>{1});
 }
 
-TEST(Zones, ThoseWhoseNamesStayGoOn) {
+TEST(ZoneCounter, ZonesWhoseNamesStayGoOn) {
   const std::vector<Point> left{{0, 0}, {100, 0}, {100, 100}, {0, 100}};
   const std::vector<Point> right{{100, 0}, {200, 0}, {200, 100}, {100, 100}};
-  Zones zones({{"a", {.corners = left}}, {"b", {.corners = right}}});
+  ZoneCounter zones({{"a", {.corners = left}}, {"b", {.corners = right}}});
   static_cast<void>(zones.update(at(-50, 50), 0));
   static_cast<void>(zones.update(at(50, 50), 0.1));
   zones.set_zones({{"c", {.corners = left}}, {"a", {.corners = right}}});
@@ -167,20 +175,18 @@ TEST(LineCounter, ForgetsThingsThatAreLongGone) {
 TEST(ZoneCounter, CornersMayBeInEitherOrderAndTheZoneHollow) {
   std::vector<Point> corners = {{0, 0}, {100, 0}, {100, 100}, {50, 30}, {0, 100}};
   for (int i = 0; i < 2; ++i) {
-    ZoneCounter counter({.corners = corners, .margin = 1});
-    auto counts = walk(counter, {{50, 90}, {50, 10}});
+    ZoneCounter counter(zone(corners, 1));
+    auto counts = only(walk(counter, {{50, 90}, {50, 10}}));
     EXPECT_EQ(counts.entered, 1);
     EXPECT_EQ(counts.inside, std::vector<std::int64_t>{1});
-    counts = walk(counter, {{15, 60}, {85, 60}});  // out of one leg and into the other
+    counts = only(walk(counter, {{15, 60}, {85, 60}}));  // out of one leg and into the other
     EXPECT_EQ(std::pair(counts.entered, counts.left), std::pair(std::int64_t{2}, std::int64_t{1}));
     std::reverse(corners.begin(), corners.end());
   }
 }
 
 TEST(ZoneCounter, RefusesWhatIsNoZone) {
-  const auto make = [](std::vector<Point> corners) {
-    const ZoneCounter counter({.corners = std::move(corners)});
-  };
+  const auto make = [](std::vector<Point> corners) { const ZoneCounter counter(zone(std::move(corners))); };
   EXPECT_THROW(make({}), OptionError);
   EXPECT_THROW(make({{0, 0}, {9, 9}, {0, 9}, {9, 0}}), OptionError);
   EXPECT_THROW(make({{0, 0}, {9, 0}, {kNan, 9}}), OptionError);

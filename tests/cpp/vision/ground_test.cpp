@@ -18,8 +18,8 @@ namespace freshframe {
 namespace {
 
 GroundOptions square_seen_from_above() {
-  return {.picture = {{100, 100}, {300, 100}, {300, 300}, {100, 300}},
-          .metres = {{0, 0}, {2, 0}, {2, 2}, {0, 2}}};
+  return {.points = {{100, 100}, {300, 100}, {300, 300}, {100, 300}},
+          .places = {{0, 0}, {2, 0}, {2, 2}, {0, 2}}};
 }
 
 TEST(Ground, APlaneSeenFromAboveIsAScale) {

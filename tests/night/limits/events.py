@@ -133,8 +133,8 @@ def _count(number: int, find: Find) -> int:
     ports = [pipeline.add(source, name=name) for name, source in sources.items()]
     counters: dict[str, Any] = {
         "line": ff.LineCounter(*LINE),
-        "zone": ff.ZoneCounter(ZONE, loiter=_LOITER),
-        "zones": ff.Zones(_ZONES, loiter=_LOITER),
+        "zone": ff.ZoneCounter({"till": ZONE}, loiter_after=_LOITER),
+        "zones": ff.ZoneCounter(_ZONES, loiter_after=_LOITER),
     }
     for name, counter in counters.items():
         port = pipeline.add(counter, ports, name=name, queue=ff.Queue(100 * _FRAMES) if live else None)

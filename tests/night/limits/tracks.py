@@ -51,7 +51,7 @@ _BETWEEN_NAMES, _NAMED_WITHIN = 0.001, 60.0  # seconds between two of them, and 
 def _found(corners: Any, ids: Any = None) -> ff.Detections:
     count = len(corners)
     confidence, kinds = np.full(count, 0.9, np.float32), np.zeros(count, np.int32)
-    return ff.Detections(corners, confidence, kinds, ids, names=["thing"])
+    return ff.Detections(corners, confidence, kinds, tracker_id=ids, names=["thing"])
 
 
 def _tracks(turn: int, size: tuple[int, int], heights: Sequence[float]) -> ff.Detections:
@@ -92,15 +92,15 @@ class _Line(_Remembers):
 
     def see(self, turn: int) -> str:
         size = _size(turn)
-        self._counter.update(_tracks(turn, size, [0.25]), time=turn * _APART, size=size)
-        counts = self._counter.update(_tracks(turn, size, [0.75]), time=turn * _APART + _BETWEEN, size=size)
+        self._counter.update(_tracks(turn, size, [0.25]), pts=turn * _APART, size=size)
+        counts = self._counter.update(_tracks(turn, size, [0.75]), pts=turn * _APART + _BETWEEN, size=size)
         got, wanted = (counts.forward, len(counts.crossings)), ((turn + 1) * _AT_ONCE, _AT_ONCE)
         return f"{got} instead of {wanted} crossings, of all turns and of one" if got != wanted else ""
 
     def ask(self, turn: int) -> None:
         place = 0.5 + turn % 2 / 100
         self._counter.line = ((0, place), (1, place))
-        self._counter.update(_NO_TRACKS, time=turn * _APART + _LATER, size=_size(turn))
+        self._counter.update(_NO_TRACKS, pts=turn * _APART + _LATER, size=_size(turn))
 
 
 def _top(share: float) -> tuple[tuple[float, float], ...]:
@@ -115,15 +115,18 @@ class _Zone(_Remembers):
         self._make()
 
     def _make(self) -> None:
-        self._counter = ff.ZoneCounter(_top(0.5), relative=True)
+        self._counter = ff.ZoneCounter(self._places(0.5), relative=True)
+
+    def _places(self, share: float) -> dict[str, tuple[tuple[float, float], ...]]:
+        return {"a": _top(share)}
 
     def _update(
         self, tracks: ff.Detections, now: float, size: tuple[int, int]
     ) -> Sequence[ff.types.ZoneCounts]:
-        return [self._counter.update(tracks, time=now, size=size)]
+        return list(self._counter.update(tracks, pts=now, size=size).values())
 
     def _move(self, share: float) -> None:
-        self._counter.corners = _top(share)
+        self._counter.zones = self._places(share)
 
     def see(self, turn: int) -> str:
         size = _size(turn)
@@ -144,16 +147,8 @@ class _Zone(_Remembers):
 class _Zones(_Zone):
     """The same of two zones."""
 
-    def _make(self) -> None:
-        self._zones = ff.Zones({name: _top(0.5) for name in "ab"}, relative=True)
-
-    def _update(
-        self, tracks: ff.Detections, now: float, size: tuple[int, int]
-    ) -> Sequence[ff.types.ZoneCounts]:
-        return list(self._zones.update(tracks, time=now, size=size).values())
-
-    def _move(self, share: float) -> None:
-        self._zones.zones = {name: _top(share) for name in "ab"}
+    def _places(self, share: float) -> dict[str, tuple[tuple[float, float], ...]]:
+        return dict.fromkeys("ab", _top(share))
 
 
 class _Tracker(_Remembers):
@@ -161,18 +156,18 @@ class _Tracker(_Remembers):
 
     def __init__(self) -> None:
         picture, metres = [(0, 0), (2000, 0), (2000, 2000), (0, 2000)], [(0, 0), (20, 0), (20, 20), (0, 20)]
-        self._tracker = ff.BoxTracker(ground=ff.Ground(picture=picture, metres=metres))
+        self._tracker = ff.BoxTracker(ground=ff.Ground(points=picture, places=metres))
         number = np.arange(_OF_TRACKER)
         places = np.stack([number % 20, number // 20], axis=1) * 90 + 20
         self._boxes = _found(np.concatenate([places, places + 30], axis=1).astype(np.float32))
 
     def see(self, turn: int) -> str:
-        ids = self._tracker.update(self._boxes, time=turn * _APART).tracker_id
+        ids = self._tracker.update(self._boxes, pts=turn * _APART).tracker_id
         newest, wanted = 0 if ids is None or not len(ids) else int(ids[-1]), (turn + 1) * _OF_TRACKER
         return f"ids up to {newest} instead of {wanted}" if newest != wanted else ""
 
     def ask(self, turn: int) -> None:
-        self._tracker.update(_found(_NOTHING), time=turn * _APART + _LATER)
+        self._tracker.update(_found(_NOTHING), pts=turn * _APART + _LATER)
 
 
 class _Drawing(_Remembers):
@@ -183,11 +178,11 @@ class _Drawing(_Remembers):
         self._frame = ff.Frame.from_array(np.zeros((48, 64, 3), np.uint8), "bgr")
 
     def see(self, turn: int) -> str:
-        self._annotate.draw(self._frame, _tracks(turn, (64, 48), [0.25]), time=turn * _APART)
+        self._annotate.draw(self._frame, _tracks(turn, (64, 48), [0.25]), pts=turn * _APART)
         return ""
 
     def ask(self, turn: int) -> None:
-        self._annotate.draw(self._frame, _NO_TRACKS, time=turn * _APART + _LATER)
+        self._annotate.draw(self._frame, _NO_TRACKS, pts=turn * _APART + _LATER)
 
 
 class _Red(ff.Source[ff.Frame]):
@@ -242,7 +237,7 @@ def _save_model(path: Path) -> Path:
 def _classifier(looks: Literal["growing", "best"]) -> ff.OnnxClassifier:
     with tempfile.TemporaryDirectory(prefix="looks-") as folder:
         model = _save_model(Path(folder) / "red.onnx")
-        return ff.OnnxClassifier(model, crops=ff.Crops(looks=looks), threads=1)
+        return ff.OnnxClassifier(model, when=looks, threads=1)
 
 
 class _Looks(_Remembers):

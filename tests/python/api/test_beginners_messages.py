@@ -73,7 +73,7 @@ MISTAKES: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "one box without its row": (
         lambda: ff.Detections([10, 10, 50, 90], [0.9], [0]),
         ff.OptionError,
-        "must have a row of x0, y0, x1, y1 per box, so the shape (n, 4), got the shape (4,); one box is "
+        "must have a row of x1, y1, x2, y2 per box, so the shape (n, 4), got the shape (4,); one box is "
         "written [[",
     ),
     "boxes of five numbers": (
@@ -84,14 +84,14 @@ MISTAKES: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "an option with a letter too few": (
         set_on("confidense"),
         AttributeError,
-        "an OnnxDetector has no option 'confidense'. Did you mean 'confidence'? It may change 'classes', "
-        "'confidence' while it works",
+        "an OnnxDetector has no option 'confidense'. Did you mean 'min_confidence'? It may change 'classes', "
+        "'min_confidence' while it works",
     ),
     "an option that is fixed": (
         set_on("layout"),
         AttributeError,
         "cannot set 'layout': an OnnxDetector is native and its options are fixed at construction but for "
-        "'classes', 'confidence'; make another OnnxDetector",
+        "'classes', 'min_confidence'; make another OnnxDetector",
     ),
     "a line that is a point": (
         zero_line,
@@ -146,8 +146,8 @@ MISTAKES: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "a label's field that circles have not": (
         with_camera(labelled("{speed:.1f}")),
         ff.OptionError,
-        "Annotate(labels=) has a field {speed}, but circles have only id, tracker_id, class, confidence, "
-        "age, track_confidence",
+        "Annotate(labels=) has a field {speed}, but circles have only tracker_id, x, y, r, confidence, "
+        "vx, vy, track_age, track_confidence",
     ),
 }
 
@@ -167,21 +167,20 @@ def test_serve_without_arguments_gives_the_dashboard_that_is_open() -> None:
 
 
 def test_an_option_reads_as_it_was_given() -> None:
-    detector = ff.OnnxDetector(ff.demo.shapes_model(), confidence=0.9)
-    assert detector.confidence == 0.9
-    detector.confidence = 0.3
-    assert detector.confidence == 0.3
+    detector = ff.OnnxDetector(ff.demo.shapes_model(), min_confidence=0.9)
+    assert detector.min_confidence == 0.9
+    detector.min_confidence = 0.3
+    assert detector.min_confidence == 0.3
 
 
 @pytest.mark.parametrize(
-    ("field", "shown"), [("class_name", "class"), ("tracker_id", "id"), ("class_id", "class_id")]
+    ("field", "shown"), [("class_name", "dog"), ("tracker_id", "7"), ("class_id", "1"), ("x1", "10")]
 )
 def test_labels_know_the_names_that_the_columns_of_detections_have(field: str, shown: str) -> None:
     boxes = ff.Detections([[10, 10, 50, 90]], [0.9], [1], tracker_id=[7], names=("person", "dog"))
     frame = ff.Frame.from_array(np.zeros((120, 160, 3), np.uint8), "bgr")
-    wanted = {"class": "dog", "id": "7", "class_id": "1"}[shown]
     by_name = ff.Annotate(labels=f"{{{field}}}").draw(frame, boxes).bgr
-    assert np.array_equal(by_name, ff.Annotate(labels=wanted).draw(frame, boxes).bgr)
+    assert np.array_equal(by_name, ff.Annotate(labels=shown).draw(frame, boxes).bgr)
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,7 @@ def test_a_frame_refuses_an_unknown_format() -> None:
 )
 def test_detect_circles_refuses_arrays_that_are_no_picture(array: Any, message: str) -> None:
     with pytest.raises((ValueError, TypeError), match=message):
-        ff.detect_circles(array)
+        ff.CircleDetector().detect(array)
 
 
 def test_pipelines_readers_and_frames_refuse_to_be_pickled_and_say_why() -> None:
@@ -193,7 +193,7 @@ def test_errors_survive_pickling() -> None:
 
 
 def test_results_travel_by_pickle() -> None:
-    circles = ff.detect_circles(picture(0))
+    circles = ff.CircleDetector().detect(picture(0))
     again = pickle.loads(pickle.dumps(circles))
     assert np.array_equal(again.xyr, circles.xyr)
 

@@ -34,7 +34,6 @@ PUBLIC = [
     "BoxTracker",
     "CircleTracker",
     "CircleDetector",
-    "detect_circles",
     "Annotate",
     "JsonLines",
     "Csv",

@@ -47,7 +47,7 @@ def test_readers_and_native_nodes_show_their_names(tmp_path: Path) -> None:
     ("node", "name"),
     [
         (ff.CircleTracker(), "radius"),
-        (ff.Annotate(), "ids"),
+        (ff.Annotate(), "trail"),
         (ff.testing.MockCamera(ff.Frame.from_array(np.zeros((8, 8), np.uint8), "gray")), "fps"),
         (ff.open("demo:circles"), "live"),
     ],

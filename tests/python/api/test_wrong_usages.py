@@ -112,7 +112,7 @@ RAISED: dict[str, tuple[Callable[[], object], type[Exception], tuple[str, ...]]]
     "a misspelt option of a node": (
         lambda: ff.OnnxDetector(ff.demo.shapes_model(), confidance=0.3),  # type: ignore[call-arg]
         TypeError,
-        ("'confidance'. Did you mean 'confidence'?",),
+        ("'confidance'. Did you mean 'min_confidence'?",),
     ),
     "a misspelt option of add()": (
         below(ff.CircleTracker(), que=ff.LATEST),
@@ -299,10 +299,10 @@ RAISED: dict[str, tuple[Callable[[], object], type[Exception], tuple[str, ...]]]
         TypeError,
         ("VideoFile() got too many arguments", "size and rate are those of the frames"),
     ),
-    "named zones to ZoneCounter": (
-        lambda: ff.ZoneCounter({"door": [(0, 0), (9, 0), (9, 9)]}),  # type: ignore[arg-type]
+    "a zone without a name to ZoneCounter": (
+        lambda: ff.ZoneCounter([(0, 0), (9, 0), (9, 9)]),  # type: ignore[arg-type]
         ff.OptionTypeError,
-        ("ZoneCounter has one zone", "freshframe.Zones(...)"),
+        ("zones must map names to corners, such as {'till': [(0, 0), (90, 0), (90, 90)]}, got [(0, 0),",),
     ),
     "BoxTracker below a camera": (
         below(ff.BoxTracker()),

@@ -30,7 +30,7 @@ class Truthful:
         balls = ff.demo.circles(SCENE, seq)[:only]
         xyr = np.array([(ball.x + shift, ball.y, ball.r) for ball in balls], np.float32).reshape(-1, 3)
         known = [ball.id + 1 for ball in balls] if ids is None else list(ids)[: len(balls)]
-        self.value = ff.Circles(xyr, np.ones(len(xyr), np.float32), np.array(known, np.int64))
+        self.value = ff.Circles(xyr, np.ones(len(xyr), np.float32), tracker_id=np.array(known, np.int64))
 
 
 def compared(*samples: Any) -> Any:

@@ -28,7 +28,7 @@ def test_track_writes_one_line_per_frame_of_a_file_in_order(
     assert all(list(record) == ["format", "seq", "pts", "captured", "circles"] for record in found)
     circles = [circle for record in found for circle in record["circles"]]
     assert circles
-    assert all(isinstance(circle["id"], int) for circle in circles)
+    assert all(isinstance(circle["tracker_id"], int) for circle in circles)
     assert f"{FRAMES} frames" in err
     assert f"{len(circles)} circles" in err
     assert "complete" in err
@@ -78,7 +78,7 @@ def test_detect_gives_circles_without_identities(freshframe: Any) -> None:
     circles = [circle for record in records(out) for circle in record["circles"]]
     assert code == 0
     assert circles
-    assert all(circle["id"] is None for circle in circles)
+    assert all(circle["tracker_id"] is None for circle in circles)
 
 
 def test_radius_limits_the_circles_that_are_found(freshframe: Any) -> None:

@@ -20,7 +20,7 @@ from support import run_program, until
 
 import freshframe as ff
 from freshframe import _cli
-from freshframe._sinks.records import circle_records, full_box_records
+from freshframe._sinks.records import full_box_records, records
 from freshframe.fleet import FleetSample, _desk
 
 
@@ -135,7 +135,7 @@ VALUES: list[tuple[Any, dict[str, Any]]] = [
     (np.array([[1.5, np.nan]]), {"value": [[1.5, None]]}),
     ("a\udcff", {"value": "a\N{REPLACEMENT CHARACTER}"}),
     (Odd(), {"value": "odd \N{REPLACEMENT CHARACTER}"}),
-    (CIRCLES, {"circles": circle_records(CIRCLES)}),
+    (CIRCLES, {"circles": records(CIRCLES)}),
     (DETECTIONS, {"detections": full_box_records(DETECTIONS)}),
 ]
 

@@ -27,7 +27,7 @@ def test_a_frame_of_a_ctypes_array(copy: bool) -> None:
 
 
 def test_detect_circles_in_a_ctypes_array() -> None:
-    assert len(ff.detect_circles(gray_picture()).xyr) == 0
+    assert len(ff.CircleDetector().detect(gray_picture()).xyr) == 0
 
 
 def test_a_mock_camera_that_shows_a_ctypes_array() -> None:
@@ -68,7 +68,7 @@ def passed_on(circles: ff.Circles) -> ff.Circles:
 COLUMNS = {
     "tracker_id": np.array([7, 8]),
     "velocity": np.array([[1, 2], [3, 4]], np.float32),
-    "age": np.array([5, 6], np.float32),
+    "track_age": np.array([5, 6], np.float32),
     "track_confidence": np.array([0.5, 0.25], np.float32),
 }
 
@@ -85,5 +85,5 @@ def test_circles_of_a_python_node_keep_each_column_on_its_own(given: int) -> Non
 
 
 def test_columns_of_circles_may_be_ctypes_arrays() -> None:
-    found = passed_on(ff.Circles((ctypes.c_float * 3 * 4)(), np.zeros(4, np.float32)))  # type: ignore[arg-type]
+    found = passed_on(ff.Circles((ctypes.c_float * 3 * 4)(), np.zeros(4, np.float32)))
     assert found.xyr.shape == (4, 3)

@@ -170,9 +170,9 @@ def disc(dark: int, bright: int) -> Array:
 
 def test_circles_are_found_in_an_array_and_in_a_frame_alike() -> None:
     array = disc(60, 140)
-    found = ff.detect_circles(array)
+    found = ff.CircleDetector().detect(array)
     assert len(found.xyr) >= 1
-    assert np.array_equal(ff.detect_circles(ff.Frame.from_array(array, "gray").luma).xyr, found.xyr)
+    assert np.array_equal(ff.CircleDetector().detect(ff.Frame.from_array(array, "gray").luma).xyr, found.xyr)
 
 
 def test_an_array_with_more_rows_than_a_frame_can_have_is_refused() -> None:

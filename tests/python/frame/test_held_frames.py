@@ -113,7 +113,7 @@ def test_arrays_that_frames_borrowed_are_given_back() -> None:
         array = np.zeros((48, 64), np.uint8)
         watched.append(weakref.ref(array))
         assert ff.Frame.from_array(array, "gray", copy=False).width == 64
-        assert len(ff.detect_circles(array).xyr) == 0
+        assert len(ff.CircleDetector().detect(array).xyr) == 0
     del array
     ff.Frame.from_array(np.zeros((2, 2), np.uint8), "gray")  # lets go of what those before it had borrowed
     assert [reference() for reference in watched] == [None] * 20

@@ -71,6 +71,7 @@ LETTING_GO = {
     "set_camera",
     "compute",
     "detect_circles",
+    "detect_onnx",
     "encode_masks",
     "Frame.jpeg",
     "context_switches",

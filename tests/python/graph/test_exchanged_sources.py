@@ -52,7 +52,10 @@ def alone(node: Any, **options: Any) -> Callable[[ff.Pipeline, Port], tuple[Port
 NODES: dict[str, tuple[Callable[[ff.Pipeline, Port], tuple[Port, Port]], Callable[[Any], Any]]] = {
     "BoxTracker": (alone(ff.BoxTracker), lambda tracks: len(tracks.xyxy)),
     "LineCounter": (below_tracker(lambda: ff.LineCounter(*LINE)), lambda c: (c.forward, c.backward)),
-    "ZoneCounter": (below_tracker(lambda: ff.ZoneCounter(ZONE)), lambda c: (c.entered, c.left)),
+    "ZoneCounter": (
+        below_tracker(lambda: ff.ZoneCounter({"till": ZONE})),
+        lambda c: (c["till"].entered, c["till"].left),
+    ),
     "batch": (alone(Smooth, batch=ff.Batch(4)), lambda count: count),
 }
 

@@ -72,7 +72,7 @@ def classified(
 
 def found(*boxes: list[float], kinds: list[int] | None = None, ids: list[int] | None = None) -> ff.Detections:
     n = len(boxes)
-    return ff.Detections(list(boxes), [0.9] * n, kinds or [0] * n, ids, names=["thing", "other"])
+    return ff.Detections(list(boxes), [0.9] * n, kinds or [0] * n, tracker_id=ids, names=["thing", "other"])
 
 
 def test_each_box_gets_a_class_and_its_probability(colours: Path) -> None:
@@ -110,7 +110,7 @@ def test_a_model_that_gives_no_numbers_has_seen_nothing(tmp_path: Path) -> None:
 def test_other_classes_and_boxes_outside_are_not_looked_at(colours: Path) -> None:
     image = picture(red=(10, 10, 60, 60))
     boxes = found([10, 10, 60, 60], [10, 10, 60, 60], [400, 400, 500, 500], kinds=[0, 1, 0])
-    (sample,) = classified([image], [boxes], path=colours, crops=ff.Crops(classes=["thing"]))
+    (sample,) = classified([image], [boxes], path=colours, classes=["thing"])
     assert sample.value.data["kind"].tolist() == ["red", "", ""]
     assert np.isnan(sample.value.data["kind_confidence"]).tolist() == [False, True, True]
 
@@ -122,10 +122,10 @@ def test_a_margin_and_the_middle_choose_the_part(colours: Path) -> None:
     box = found([100, 60, 220, 180])
     wide = found([0, 110, 320, 130])
     (near,) = classified([image], [box], path=colours)
-    (far,) = classified([image], [box], path=colours, crops=ff.Crops(margin=0.9))
+    (far,) = classified([image], [box], path=colours, padding=0.9)
     assert (near.value.data["kind"].tolist(), far.value.data["kind"].tolist()) == (["red"], ["green"])
     (all_of_it,) = classified([image], [wide], path=colours)
-    (middle,) = classified([image], [wide], path=colours, middle=True)
+    (middle,) = classified([image], [wide], path=colours, center_crop=True)
     assert (all_of_it.value.data["kind"].tolist(), middle.value.data["kind"].tolist()) == (
         ["green"],
         ["blue"],
@@ -152,8 +152,8 @@ def test_an_input_that_is_no_square_gets_all_of_the_crop_as_by_ultralytics(tmp_p
     square = save_colours(tmp_path / "square.onnx", task="classify")
     wide = save_colours(tmp_path / "wide.onnx", height=20, task="classify")
     box = [80.0, 60, 260, 110]
-    assert kind_of(image, box, square) == kind_of(image, box, wide, middle=True) == "red"
-    assert kind_of(image, box, square, middle=False) == kind_of(image, box, wide) == "green"
+    assert kind_of(image, box, square) == kind_of(image, box, wide, center_crop=True) == "red"
+    assert kind_of(image, box, square, center_crop=False) == kind_of(image, box, wide) == "green"
 
 
 def test_the_levels_are_those_of_pillow(tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_growing_views_are_looked_at_when_they_are_twice_as_good(colours: Path) 
         side = 20 + 2 * n
         images.append(picture(red=(40, 40, 200, 200)) if n else picture(blue=(40, 40, 200, 200)))
         results.append(found([50, 50, 50 + side, 50 + side], ids=[7]))
-    samples = classified(images, results, path=colours, crops=ff.Crops(looks="growing"))
+    samples = classified(images, results, path=colours, when="growing")
     kinds = [sample.value.data["kind"][0] for sample in samples]
     changed = kinds.index("red")
     assert kinds == ["blue"] * changed + ["red"] * (60 - changed)
@@ -195,7 +195,7 @@ def test_growing_views_are_looked_at_when_they_are_twice_as_good(colours: Path) 
 def test_a_result_stays_with_its_track(colours: Path) -> None:
     red, plain = picture(red=(10, 10, 60, 60)), picture()
     boxes = found([10, 10, 60, 60], ids=[3])
-    samples = classified([red, plain, plain], [boxes] * 3, path=colours, crops=ff.Crops(looks="growing"))
+    samples = classified([red, plain, plain], [boxes] * 3, path=colours, when="growing")
     assert [sample.value.data["kind"][0] for sample in samples] == ["red"] * 3
     each = classified([red, plain], [boxes] * 2, path=colours)
     assert each[1].value.data["kind_confidence"][0] < 0.5
@@ -210,7 +210,7 @@ def test_the_best_view_is_looked_at_when_it_stays_the_best(colours: Path) -> Non
     """The 20th picture has the largest box, and shows it in red."""
     sides = [40 + 6 * n for n in range(20)] + [80] * 40
     images = [picture(**{"red" if n == 19 else "blue": (40, 40, 200, 200)}) for n in range(60)]
-    samples = classified(images, walk(sides), path=colours, crops=ff.Crops(looks="best"))
+    samples = classified(images, walk(sides), path=colours, when="best")
     kinds = [sample.value.data["kind"][0] for sample in samples]
     first = kinds.index("red")
     assert kinds == [""] * first + ["red"] * (60 - first)
@@ -227,7 +227,7 @@ def test_a_track_that_ends_is_looked_at_once_and_others_wait_for_none(colours: P
     images = [picture(red=(40, 40, 200, 200))] * 60
     there, gone = found([40, 40, 120, 120], ids=[7]), found()
     results = [there] * 10 + [gone] * 40 + [there] * 10
-    samples = classified(images, results, path=colours, crops=ff.Crops(looks="best"))
+    samples = classified(images, results, path=colours, when="best")
     kinds = [sample.value.data["kind"].tolist() for sample in samples]
     assert kinds == [[""]] * 10 + [[]] * 40 + [["red"]] * 10
 
@@ -237,7 +237,7 @@ def test_a_covered_view_is_worth_a_quarter(colours: Path) -> None:
     images = [picture(**{"red" if n == 20 else "blue": (40, 40, 200, 200)}) for n in range(60)]
     both = found([40, 40, 120, 120], [60, 60, 140, 160], ids=[7, 8])
     results = [both] * 20 + [found([40, 40, 100, 100], ids=[7])] + [both] * 39
-    samples = classified(images, results, path=colours, crops=ff.Crops(looks="best"))
+    samples = classified(images, results, path=colours, when="best")
     assert samples[-1].value.data["kind"].tolist() == ["red", "blue"]
 
 
@@ -266,8 +266,8 @@ def test_each_way_to_look_sees_the_same_in_each_pixel_format(
     shown = ff.Frame.from_array(picture(green=(40, 40, 200, 200), blue=(60, 60, 90, 90))).copy(pixels)
     images = [ff.Frame.from_array(shown, pixels) for _ in range(20)]
     boxes = found([51, 53, 121, 180], ids=[7])  # at odd places of a subsampled picture
-    options = {"path": colours, "antialias": antialias, "middle": antialias}
-    newest = filmed(live, images, boxes, crops=ff.Crops(looks=looks), **options)
+    options = {"path": colours, "antialias": antialias, "center_crop": antialias}
+    newest = filmed(live, images, boxes, when=looks, **options)
     each = filmed(False, images[:1], boxes, **options)
     assert newest.data["kind"].tolist() == each.data["kind"].tolist()
     assert newest.data["kind"].tolist() == ["red" if pixels == "gray" else "green"]
@@ -279,19 +279,17 @@ def test_what_cannot_be_is_said(colours: Path, tmp_path: Path) -> None:
         ff.OnnxClassifier(ff.demo.shapes_model())
     with pytest.raises(ff.OptionError, match="and 2 names"):
         ff.OnnxClassifier(colours, names=["a", "b"])
-    with pytest.raises(ff.OptionError, match="margin must be 0 to 10"):
-        ff.OnnxClassifier(colours, crops=ff.Crops(margin=-1))
-    with pytest.raises(ff.OptionError, match="looks must be"):
-        ff.OnnxClassifier(colours, crops=ff.Crops(looks="once"))  # type: ignore[arg-type]
-    with pytest.raises(ff.OptionTypeError, match=r"ff\.Crops"):
-        ff.OnnxClassifier(colours, crops={"margin": 1})  # type: ignore[arg-type]
-    for column in ("class", "track", "mask"):
+    with pytest.raises(ff.OptionError, match="padding must be 0 to 10"):
+        ff.OnnxClassifier(colours, padding=-1)
+    with pytest.raises(ff.OptionError, match="when must be"):
+        ff.OnnxClassifier(colours, when="once")  # type: ignore[arg-type]
+    for column in ("class_name", "track", "mask"):
         with pytest.raises(ff.OptionError, match=f"another name for its column than '{column}'"):
             ff.OnnxClassifier(colours, column=column)
     untracked = found([10, 10, 60, 60])
     with pytest.raises(ff.NodeError, match=r"is to look at 'ring', which is none .*\(thing, other\)"):
-        classified([picture()], [untracked], path=colours, crops=ff.Crops(classes=["ring"]))
+        classified([picture()], [untracked], path=colours, classes=["ring"])
     with pytest.raises(ff.NodeError, match="needs tracks: add a BoxTracker"):
-        classified([picture()], [untracked], path=colours, crops=ff.Crops(looks="growing"))
+        classified([picture()], [untracked], path=colours, when="growing")
     with pytest.raises(ff.NodeError, match="needs the frame of the boxes"):
         ff.testing.run_node(ff.OnnxClassifier(colours), [untracked])

@@ -113,7 +113,7 @@ def test_masks_are_prototypes_by_their_weights_within_the_box(tmp_path: Path, la
     path = constant(tmp_path / "seg.onnx", make(), metadata=SEGMENT)
     detector = ff.OnnxDetector(path)
     assert detector.layout == layout
-    assert "3 weights of a mask" in detector.why
+    assert "3 weights of a mask" in detector.layout_reason
     found = found_in(path, (64, 64))
     np.testing.assert_allclose(found.xyxy, BOXES, atol=1e-3)
     masks = ff.masks.decode(found.data["mask"])
@@ -152,7 +152,7 @@ def test_an_empty_mask_and_a_picture_without_objects(tmp_path: Path) -> None:
     path = constant(tmp_path / "seg.onnx", outputs, metadata=SEGMENT)
     masks = ff.masks.decode(found_in(path, (64, 64)).data["mask"])
     assert masks.any(axis=(1, 2)).tolist() == [False, True, True]
-    none = found_in(path, (64, 64), confidence=0.99)
+    none = found_in(path, (64, 64), min_confidence=0.99)
     assert none.data["mask"].shape == (0,)
 
 
@@ -210,7 +210,7 @@ def test_turned_boxes_have_corners(tmp_path: Path, layout: str, make: Any) -> No
     path = constant(tmp_path / "obb.onnx", make(), metadata=TURNED)
     detector = ff.OnnxDetector(path)
     assert detector.layout == layout
-    assert "an angle" in detector.why
+    assert "an angle" in detector.layout_reason
     found = found_in(path, (64, 64))
     assert found.class_id.tolist() == [1, 0, 0]
     right = np.stack([corners(*SHIPS[1]), corners(*SHIPS[0]), corners(20, 24, 24, 6, 0.6 + np.pi / 2)])

@@ -39,10 +39,10 @@ def test_a_detector_is_described_with_the_reason_and_its_speed(tmp_path: Path, f
     assert (code, err) == (0, "")
     described = json.loads(out)
     assert described["layout"] == "yolov8"
-    assert "grid of strides 8" in described["why"]
+    assert "grid of strides 8" in described["layout_reason"]
     assert described["classes"] == ["red", "green", "blue"]
     assert described["size"] == [8, 8]
-    assert described["pictures"] == 1
+    assert described["batch_size"] == 1
     assert described["provider"] == "cpu"
     assert described["runs"] >= 3
     assert 0 < described["p50_seconds"] <= described["p99_seconds"]
@@ -135,7 +135,7 @@ def test_track_follows_what_a_model_finds(tmp_path: Path, freshframe: Any) -> No
     found = [json.loads(line)["detections"] for line in lines.read_text(encoding="utf-8").splitlines()]
     assert len(found) == 10
     last = found[-1]
-    assert [(box["id"], box["class"]) for box in last] == [(1, "dog")]
+    assert [(box["tracker_id"], box["class_name"]) for box in last] == [(1, "dog")]
     assert [last[0][side] for side in ("x1", "x2")] == pytest.approx([0, 80], abs=1)
     assert video.stat().st_size > 0
 

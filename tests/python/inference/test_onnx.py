@@ -46,7 +46,7 @@ def test_pictures_reach_the_model_in_its_own_colour_order(
     tmp_path: Path, colour: tuple[int, int, int], name: str
 ) -> None:
     model = mean_colour(tmp_path / "mean.onnx")
-    found = detect(ff.OnnxDetector(model, confidence=0.4), plain(colour, (8, 8)))
+    found = detect(ff.OnnxDetector(model, min_confidence=0.4), plain(colour, (8, 8)))
     assert found.names == ("red", "green", "blue")
     assert found.class_name is not None
     assert found.class_name.tolist() == [name]
@@ -64,9 +64,9 @@ def test_pictures_of_other_shapes_leave_nothing_in_the_input(tmp_path: Path) -> 
     path = mean_colour(tmp_path / "mean.onnx")  # the bars count
     sizes = [(80, 40), (80, 40), (40, 80), (40, 80), (80, 40), (64, 64), (40, 80), (300, 10), (80, 40)]
     frames = [plain(RED, size) for size in sizes]
-    together = [s.value for s in ff.testing.run_node(ff.OnnxDetector(path, confidence=0), frames)]
+    together = [s.value for s in ff.testing.run_node(ff.OnnxDetector(path, min_confidence=0), frames)]
     for frame, value in zip(frames, together, strict=True):
-        (alone,) = ff.testing.run_node(ff.OnnxDetector(path, confidence=0), [frame])
+        (alone,) = ff.testing.run_node(ff.OnnxDetector(path, min_confidence=0), [frame])
         np.testing.assert_array_equal(value.xyxy, alone.value.xyxy)
         np.testing.assert_array_equal(value.confidence, alone.value.confidence)
 
@@ -139,7 +139,7 @@ def test_every_layout_gives_the_same_box(
 ) -> None:
     detector = ff.OnnxDetector(constant(tmp_path / "model.onnx", make(), metadata=metadata))
     assert detector.layout == layout
-    assert detector.why
+    assert detector.layout_reason
     found = detect(detector, plain(RED, (64, 64)))
     np.testing.assert_allclose(found.xyxy, [[8, 16, 24, 32]], atol=1e-3)
     assert found.class_id.tolist() == [1]
@@ -197,7 +197,7 @@ def test_a_model_is_a_node_of_frames_too(tmp_path: Path) -> None:
     with pipeline:
         value = reader.get(timeout=100).value
     assert value["output0"].shape == (1, 7, 1)
-    boxes = model.boxes_in_picture(value["output0"][:, :4, 0] + np.array([-2, -2, 2, 4], np.float32), 80, 40)
+    boxes = model.boxes_in_frame(value["output0"][:, :4, 0] + np.array([-2, -2, 2, 4], np.float32), (80, 40))
     np.testing.assert_allclose(boxes, [[20, 0, 60, 40]], atol=1e-4)
 
 
@@ -232,20 +232,20 @@ def _classes(found: ff.Detections) -> set[str]:
 
 
 def test_a_detectors_options_change_while_it_works() -> None:
-    detector = ff.OnnxDetector(ff.demo.shapes_model(), confidence=0.1)
+    detector = ff.OnnxDetector(ff.demo.shapes_model(), min_confidence=0.1)
     pipeline = ff.Pipeline()
     found = pipeline.add(detector, pipeline.add(ff.open("demo:shapes?fps=30&size=640x360")), name="found")
     reader = pipeline.reader(found)
     with pipeline:
         until(lambda: len(reader.get(timeout=100).value) > 0, "shapes")
-        detector.confidence = 1.0
+        detector.min_confidence = 1.0
         until(lambda: len(reader.get(timeout=100).value) == 0, "none is certain")
         for wrong in (1.5, -0.1, float("nan")):
             with pytest.raises(ff.OptionError):
-                detector.confidence = wrong
-        assert detector.confidence == 1.0
-        detector.confidence = 0.1
-        assert detector.confidence == 0.1, "as it was given, not in single precision"
+                detector.min_confidence = wrong
+        assert detector.min_confidence == 1.0
+        detector.min_confidence = 0.1
+        assert detector.min_confidence == 0.1, "as it was given, not in single precision"
         names = detector.names
         assert names is not None
         detector.classes = names[:1]

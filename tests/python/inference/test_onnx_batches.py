@@ -70,7 +70,7 @@ def test_a_file_for_several_pictures_gives_the_same_boxes(
 ) -> None:
     alone, _ = found(ff.OnnxDetector(bright_box(tmp_path / "one.onnx"), threads=1))
     detector = kind(bright_box(tmp_path / "several.onnx", pictures), threads=1)
-    assert detector.pictures == (None if pictures == "batch" else pictures)
+    assert detector.batch_size == (None if pictures == "batch" else pictures)
     batched, _ = found(detector, batch=ff.Batch(4, max_wait=LONG))
     assert batched == pytest.approx(alone)
 

@@ -133,8 +133,8 @@ def test_inputs_that_take_no_picture_are_refused(tmp_path: Path, shape: tuple[in
 def test_options_out_of_range_are_refused(tmp_path: Path) -> None:
     path = mean_colour(tmp_path / "mean.onnx")
     wrong: list[dict[str, Any]] = [
-        {"confidence": 1.5},
-        {"iou": -1},
+        {"min_confidence": 1.5},
+        {"max_iou": -1},
         {"threads": 0},
         {"threads": 1000},
         {"provider": "abacus"},

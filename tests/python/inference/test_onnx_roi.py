@@ -36,9 +36,9 @@ def frame(form: str = "bgr") -> ff.Frame:
 @pytest.mark.parametrize("form", ["bgr", "rgb"])
 def test_the_model_gets_the_region_and_boxes_are_of_the_whole_picture(tmp_path: Path, form: str) -> None:
     model = mean_colour(tmp_path / "mean.onnx")
-    (whole,) = run_node(ff.OnnxDetector(model, confidence=0.4), [frame(form)])
+    (whole,) = run_node(ff.OnnxDetector(model, min_confidence=0.4), [frame(form)])
     assert whole.value.class_name.tolist() == ["green"]
-    (sample,) = run_node(ff.OnnxDetector(model, confidence=0.4, roi=ROI), [frame(form)])
+    (sample,) = run_node(ff.OnnxDetector(model, min_confidence=0.4, roi=ROI), [frame(form)])
     assert sample.value.class_name.tolist() == ["red"]
     np.testing.assert_allclose(sample.value.xyxy, [BOX], atol=1e-3)
     assert sample.frame is not None
@@ -47,7 +47,7 @@ def test_the_model_gets_the_region_and_boxes_are_of_the_whole_picture(tmp_path: 
 
 
 def test_shared_chroma_begins_a_pixel_before(tmp_path: Path) -> None:
-    detector = ff.OnnxDetector(mean_colour(tmp_path / "mean.onnx"), confidence=0, roi=(21, 11, 100, 50))
+    detector = ff.OnnxDetector(mean_colour(tmp_path / "mean.onnx"), min_confidence=0, roi=(21, 11, 100, 50))
     pipeline = ff.Pipeline()
     scene = pipeline.add(ff.open("demo:circles?size=160x120&frames=1&pace=0"))
     reader = pipeline.reader(pipeline.add(detector, scene))
@@ -59,7 +59,7 @@ def test_shared_chroma_begins_a_pixel_before(tmp_path: Path) -> None:
 
 
 def test_each_picture_of_a_batch_has_it(tmp_path: Path) -> None:
-    detector = ff.OnnxDetector(mean_colour(tmp_path / "mean.onnx"), confidence=0, roi=(8, 16, 16, 24))
+    detector = ff.OnnxDetector(mean_colour(tmp_path / "mean.onnx"), min_confidence=0, roi=(8, 16, 16, 24))
     pipeline = ff.Pipeline()
     pictures = pipeline.add(Pictures(6, size=(64, 64)))
     reader = pipeline.reader(pipeline.add(detector, pictures, batch=ff.Batch(3, max_wait=1000.0)))
@@ -69,7 +69,7 @@ def test_each_picture_of_a_batch_has_it(tmp_path: Path) -> None:
 
 
 def test_annotate_draws_on_the_whole_frame(tmp_path: Path) -> None:
-    detector = ff.OnnxDetector(mean_colour(tmp_path / "mean.onnx"), confidence=0.4, roi=ROI)
+    detector = ff.OnnxDetector(mean_colour(tmp_path / "mean.onnx"), min_confidence=0.4, roi=ROI)
     pipeline = ff.Pipeline()
 
     def fixed(value: float) -> ff.Frame:

@@ -49,7 +49,7 @@ def test_key_points_belong_to_their_boxes(tmp_path: Path, layout: str, make: Any
     path = constant(tmp_path / "pose.onnx", make(), metadata=POSE)
     detector = ff.OnnxDetector(path)
     assert detector.layout == layout
-    assert "6 numbers of key points" in detector.why
+    assert "6 numbers of key points" in detector.layout_reason
     found = found_in(path, (64, 64))
     np.testing.assert_allclose(found.xyxy, [[40, 16, 56, 32], [8, 16, 24, 32]], atol=1e-3)
     points = found.data["keypoints"]
@@ -70,7 +70,7 @@ def test_key_points_without_confidence_and_a_picture_without_objects(tmp_path: P
     plane = POINTS[:, :2].copy()
     path = constant(tmp_path / "flat.onnx", columns(plane), metadata={**POSE, "kpt_shape": "[2, 2]"})
     assert found_in(path, (64, 64)).data["keypoints"].shape == (2, 2, 2)
-    none = found_in(path, (64, 64), confidence=0.99)
+    none = found_in(path, (64, 64), min_confidence=0.99)
     assert len(none) == 0
     assert none.data["keypoints"].shape == (0, 2, 2)
 

@@ -68,7 +68,7 @@ def test_the_truth_of_another_scene_is_refused() -> None:
 
 def test_the_model_finds_the_shapes_of_the_scene() -> None:
     pipeline = ff.Pipeline()
-    detector = ff.OnnxDetector(demo.shapes_model(), confidence=0.65, threads=1)
+    detector = ff.OnnxDetector(demo.shapes_model(), min_confidence=0.65, threads=1)
     assert detector.names == ("ball", "square", "triangle")
     assert demo.shapes_model().stat().st_size < 1_000_000
     reader = pipeline.reader(pipeline.add(detector, pipeline.add(ff.open(URL))))

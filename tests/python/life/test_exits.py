@@ -122,7 +122,9 @@ here.wait()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("call", ["ff.detect_circles(gray)", "frame.copy('rgb')", "frame.to('gray').array"])
+@pytest.mark.parametrize(
+    "call", ["ff.CircleDetector().detect(gray)", "frame.copy('rgb')", "frame.to('gray').array"]
+)
 def test_a_daemon_thread_that_converts_pictures_at_exit_does_not_crash_it(call: str) -> None:
     ended = run_program(
         f"""

@@ -220,7 +220,7 @@ def test_native_code_in_the_child_of_a_fork_is_refused_the_parents_shared_pictur
                 for use in (
                     lambda: list(ff.testing.run_node(process_nodes.mean, [frame], process=True)),
                     lambda: list(ff.testing.run_node(ff.CircleTracker(), [frame])),
-                    lambda: ff.detect_circles(frame),
+                    lambda: ff.CircleDetector().detect(frame),
                     lambda: frame.jpeg(),
                     lambda: ff.write_picture(frame, "/nonexistent/never.png"),
                 ):

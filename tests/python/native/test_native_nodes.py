@@ -115,7 +115,16 @@ def test_circles_and_detections_are_the_packages_own(plugin: Path) -> None:
     assert isinstance(found, ff.Detections)
     assert (found.xyxy.tolist(), found.class_id.tolist(), found.tracker_id) == ([[1, 2, 3, 4]], [7], None)
     column = np.array([0.25], np.float32)
-    tracked = ff.Detections([[1, 2, 3, 4]], [0.5], [7], [9], {}, [[5, 6]], column, column)
+    tracked = ff.Detections(
+        [[1, 2, 3, 4]],
+        [0.5],
+        [7],
+        tracker_id=[9],
+        data={},
+        velocity=[[5, 6]],
+        track_age=column,
+        track_confidence=column,
+    )
     (found,) = values(ff.native.node(plugin, "same_detections"), [tracked])
     assert (found.velocity.tolist(), found.track_confidence.tolist()) == ([[5, 6]], [0.25])
 

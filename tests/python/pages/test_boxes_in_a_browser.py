@@ -84,7 +84,9 @@ def test_the_page_shows_a_picture_and_what_is_found_in_it(named: bool, tmp_path:
             page = page_with_a_result(f"http://127.0.0.1:{port}", program)
             wanted = r"<li>(ball|square|triangle) [01]\.\d\d" if named else r"<li>1 0\.90"
             assert re.search(wanted, page)
-            view = r'<freshframe-view src="http://(\S+?)/" port="(\w+)" labels="{class} {confidence:.2f}">'
+            view = (
+                r'<freshframe-view src="http://(\S+?)/" port="(\w+)" labels="{class_name} {confidence:.2f}">'
+            )
             ((server, shown),) = re.findall(view, page)
             assert f'<script type="module" src="http://{server}/view.js">' in page
             assert upgrade(server, f"http://127.0.0.1:{port}") == 101

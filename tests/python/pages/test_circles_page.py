@@ -44,7 +44,7 @@ def test_the_chapters_that_the_page_lists_are_there() -> None:
 
 
 def test_the_defaults_of_the_page_are_those_of_the_package() -> None:
-    for function in (ff.detect_circles, ff.CircleDetector.__init__, ff.CircleTracker.__init__):
+    for function in (ff.CircleDetector.__init__, ff.CircleTracker.__init__):
         for option, default in (function.__kwdefaults__ or {}).items():
             row = re.search(rf"^\| `{option}` \|.*$", TEXT, re.MULTILINE)
             assert row is not None, option

@@ -22,7 +22,7 @@ PUBLIC = TOP | {
 WITH_EXAMPLE = sorted(name for name, what in PUBLIC.items() if ">>> " in (inspect.getdoc(what) or ""))
 # Programs receive these and do not make them, or the example is a page of the documentation.
 WITHOUT = {
-    *("Crops", "OnnxClassifier"),
+    "OnnxClassifier",
     *("Frame", "Reader", "Sample"),
 }
 

@@ -26,7 +26,7 @@ def test_the_way_to_supervision_and_back_of_the_page(monkeypatch: pytest.MonkeyP
     pytest.importorskip("supervision")
     names: dict[str, Any] = {"ff": ff, "__name__": "program"}
     exec(next(text for text in programs("tracking.md") if "supervision" in text), names)
-    tracks = names["tracker"].update(names["found"], time=0.08)
+    tracks = names["tracker"].update(names["found"], pts=0.08)
     assert names["smoothed"](tracks).class_name.tolist() == ["car"]
 
 

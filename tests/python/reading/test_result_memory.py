@@ -31,7 +31,7 @@ def columns(circles: ff.Circles) -> list[npt.NDArray[np.generic]]:
         circles.confidence,
         circles.tracker_id,
         circles.velocity,
-        circles.age,
+        circles.track_age,
         circles.track_confidence,
     ]
     return [column for column in found if column is not None]
@@ -76,7 +76,7 @@ def test_a_column_keeps_the_memory_when_all_else_is_gone() -> None:
 
 
 def test_the_columns_of_nothing_have_their_shapes() -> None:
-    found = ff.detect_circles(np.zeros((64, 64), np.uint8))
+    found = ff.CircleDetector().detect(np.zeros((64, 64), np.uint8))
     assert (found.xyr.shape, found.confidence.shape, found.tracker_id) == ((0, 3), (0,), None)
     assert len(found) == 0
 
@@ -111,14 +111,14 @@ def test_results_that_the_program_holds_never_change() -> None:
             seq = sample.seq
             circles = sample.value
             assert circles.velocity is not None
-            assert circles.age is not None
+            assert circles.track_age is not None
             assert circles.tracker_id is not None
             keeps: list[tuple[object, npt.NDArray[np.generic]]] = [
                 (sample, circles.xyr),
                 (circles, circles.velocity),
                 (circles.xyr, circles.xyr),
                 (circles.xyr[:, 2], circles.xyr[:, 2]),
-                (circles.age.data, circles.age),
+                (circles.track_age.data, circles.track_age),
                 (circles.tracker_id.base, circles.tracker_id),
                 (weakref.ref(circles.confidence), circles.confidence),
             ]

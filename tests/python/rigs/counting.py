@@ -15,4 +15,6 @@ def at(*places: tuple[float, float], ids: Iterable[int] | None = None, side: flo
     """Boxes of 20 x 20 pixels around the places, with the ids 1, 2, ..."""
     boxes = [[x - side / 2, y - side / 2, x + side / 2, y + side / 2] for x, y in places]
     n = len(places)
-    return ff.Detections(boxes, [0.9] * n, [0] * n, list(ids or range(1, n + 1)), names=["ball", "car"])
+    return ff.Detections(
+        boxes, [0.9] * n, [0] * n, tracker_id=list(ids or range(1, n + 1)), names=["ball", "car"]
+    )

@@ -35,12 +35,19 @@ def circles(
         return ff.Circles(xyr, confidences)
     velocity = np.tile(np.array([60, -7.5], np.float32), (len(rows), 1))
     age, steady = np.full(len(rows), 1.5, np.float32), np.full(len(rows), 0.25, np.float32)
-    return ff.Circles(xyr, confidences, np.array(ids, np.int64), velocity, age, steady)
+    return ff.Circles(
+        xyr,
+        confidences,
+        tracker_id=np.array(ids, np.int64),
+        velocity=velocity,
+        track_age=age,
+        track_confidence=steady,
+    )
 
 
-TRACKED = {"vx": 60.0, "vy": -7.5, "age": 1.5, "track_confidence": 0.25}
+TRACKED = {"vx": 60.0, "vy": -7.5, "track_age": 1.5, "track_confidence": 0.25}
 UNTRACKED = dict.fromkeys(TRACKED)
-COLUMNS = ["id", "x", "y", "r", "confidence", "vx", "vy", "age", "track_confidence"]
+COLUMNS = ["tracker_id", "x", "y", "r", "confidence", "vx", "vy", "track_age", "track_confidence"]
 
 
 def write(sink: ff.Node[Any, None], *values: Any) -> ff.stats.Report:
@@ -67,8 +74,12 @@ def table(path: Path) -> list[dict[str, str]]:
 
 def boxes(count: int, **data: Any) -> ff.Detections:
     return ff.Detections(
-        np.arange(4 * count, dtype=np.float32).reshape(count, 4), np.ones(count), np.arange(count), None, data
+        np.arange(4 * count, dtype=np.float32).reshape(count, 4),
+        np.ones(count),
+        np.arange(count),
+        tracker_id=None,
+        data=data,
     )
 
 
-BOX_COLUMNS = "id,class_id,x1,y1,x2,y2,confidence,vx,vy,age,track_confidence,class"
+BOX_COLUMNS = "tracker_id,class_id,class_name,x1,y1,x2,y2,confidence,vx,vy,track_age,track_confidence"

@@ -492,18 +492,18 @@ def test_the_labels_of_a_view_are_checked_and_escaped() -> None:
     scene = pipeline.add(ff.open("demo:circles"), name="scene")
     with pipeline.serve(view=scene, token=TOKEN) as dashboard:
         assert "labels" not in dashboard.embed(scene) + dashboard.view_url(scene)
-        assert ' labels="{class} &quot;{confidence:.2f}&quot;"' in dashboard.embed(
-            scene, labels='{class} "{confidence:.2f}"'
+        assert ' labels="{class_name} &quot;{confidence:.2f}&quot;"' in dashboard.embed(
+            scene, labels='{class_name} "{confidence:.2f}"'
         )
         assert dashboard.view_url(scene, labels="").endswith("&labels=")
         assert dashboard.view_url(scene, labels="a & b").endswith("&labels=a+%26+b")
         for ask in (dashboard.embed, dashboard.view_url):
             with pytest.raises(ff.OptionError, match=r"^labels has a single '\{' in '\{class'"):
                 ask(scene, labels="{class")
-            for field in ("age", "track_confidence", "dwell"):
+            for field in ("vx", "track_age", "track_confidence", "dwell"):
                 with pytest.raises(
                     ff.OptionError, match=rf"^labels has the field \{{{field}\}}, which Annotate"
                 ):
-                    ask(scene, labels=f"{{class}} {{{field}:.1f}}")
+                    ask(scene, labels=f"{{class_name}} {{{field}:.1f}}")
             with pytest.raises(ff.OptionTypeError, match="labels must be a string, got 3"):
                 ask(scene, labels=3)  # type: ignore[arg-type]

@@ -20,7 +20,9 @@ def test_csv_has_one_row_per_circle(tmp_path: Path) -> None:
     )
     assert path.read_text().splitlines()[0] == ",".join(["seq", "pts", "captured", *COLUMNS])
     rows = table(path)
-    assert [(row["seq"], row["id"], row["x"], row["r"], row["vy"], row["age"]) for row in rows] == [
+    assert [
+        (row["seq"], row["tracker_id"], row["x"], row["r"], row["vy"], row["track_age"]) for row in rows
+    ] == [
         ("0", "7", "1.0", "3.0", "-7.5", "1.5"),
         ("0", "8", "4.0", "6.0", "-7.5", "1.5"),
         ("2", "7", "9.0", "9.0", "-7.5", "1.5"),
@@ -46,7 +48,7 @@ def test_csv_has_a_header_when_no_frame_had_a_box(tmp_path: Path) -> None:
 
 
 def test_csv_refuses_boxes_with_other_columns_than_the_first(tmp_path: Path) -> None:
-    with pytest.raises(ff.NodeError, match="track_confidence, class, speed; this one has") as error:
+    with pytest.raises(ff.NodeError, match="track_confidence, speed; this one has") as error:
         write(ff.Csv(tmp_path / "out.csv"), boxes(1, speed=np.ones(1)), boxes(1))
     assert error.value.seq == 1
 
@@ -57,7 +59,7 @@ def test_csv_has_a_header_when_no_frame_had_a_circle_and_an_empty_id_before_a_tr
     write(ff.Csv(untracked), circles((1, 2, 3)))
     assert empty.read_text() == ",".join(["seq", "pts", "captured", *COLUMNS]) + "\n"
     (row,) = table(untracked)
-    assert [row[name] for name in ("id", "vx", "vy", "age", "track_confidence")] == [""] * 5
+    assert [row[name] for name in ("tracker_id", "vx", "vy", "track_age", "track_confidence")] == [""] * 5
 
 
 @pytest.mark.parametrize(

@@ -23,10 +23,10 @@ def test_json_lines_has_the_documented_keys_for_circles(tmp_path: Path) -> None:
     assert report.complete
     (record,) = lines(path)
     assert list(record) == ["format", "seq", "pts", "captured", "circles"]
-    assert record["format"] == 2
+    assert record["format"] == 1
     assert record["circles"] == [
-        {"id": 7, "x": 1.235, "y": 2.0, "r": 3.0, "confidence": 0.75} | TRACKED,
-        {"id": 8, "x": 4.0, "y": 5.0, "r": 6.0, "confidence": 0.75} | TRACKED,
+        {"tracker_id": 7, "x": 1.235, "y": 2.0, "r": 3.0, "confidence": 0.75} | TRACKED,
+        {"tracker_id": 8, "x": 4.0, "y": 5.0, "r": 6.0, "confidence": 0.75} | TRACKED,
     ]
     assert [list(circle) for circle in record["circles"]] == [COLUMNS] * 2
     assert record["captured"] > 0
@@ -45,7 +45,7 @@ def test_json_lines_has_a_null_id_and_no_motion_before_a_tracker(tmp_path: Path)
     path = tmp_path / "out.jsonl"
     write(ff.JsonLines(path), circles((1, 2, 3)))
     (circle,) = lines(path)[0]["circles"]
-    assert circle == {"id": None, "x": 1.0, "y": 2.0, "r": 3.0, "confidence": 0.5} | UNTRACKED
+    assert circle == {"tracker_id": None, "x": 1.0, "y": 2.0, "r": 3.0, "confidence": 0.5} | UNTRACKED
 
 
 def test_json_lines_is_valid_json_whatever_is_not_finite(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_json_lines_is_valid_json_whatever_is_not_finite(tmp_path: Path) -> None
         np.longdouble(2.5),
     )
     records = lines(path)
-    nothing = {"id": None, "x": None, "y": None, "r": 3.0, "confidence": None}
+    nothing = {"tracker_id": None, "x": None, "y": None, "r": 3.0, "confidence": None}
     assert records[0]["circles"] == [nothing | UNTRACKED]
     values = [record["value"] for record in records[1:]]
     assert values == [None, {"a": [None, 1.0]}, [[1.5, None]], None, 2.5]
@@ -169,7 +169,7 @@ def test_json_lines_has_the_columns_of_data_with_each_box(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("data", "named"),
     [
-        ({"age": np.ones(2)}, "'age'"),
+        ({"track_age": np.ones(2)}, "'track_age'"),
         ({"seen": np.array([b"a", b"b"])}, "'seen' .*S1"),
         ({"thing": np.array([object(), None])}, "'thing' .*object"),
     ],

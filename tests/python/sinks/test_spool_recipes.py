@@ -285,12 +285,12 @@ def event(n, **more):
 def circles(n, *found):
     return event(n, circles=list(found))
 send([circles(1)])
-send([circles(2, {"id": 1, "x": 1.0, "vx": 0.5}, {"id": None, "x": 2.0})])
+send([circles(2, {"tracker_id": 1, "x": 1.0, "vx": 0.5}, {"tracker_id": None, "x": 2.0})])
 send([circles(4, {"x": 1, "vx": None})])
 refused = []
 for what, odd in {
     "no circles": event(5), "None": event(5, circles=None), "a number": circles(5, 1),
-    "a text": circles(5, {"x": "far"}), "a list": circles(5, {"id": [1]}),
+    "a text": circles(5, {"x": "far"}), "a list": circles(5, {"tracker_id": [1]}),
 }.items():
     try:
         send([odd])

@@ -14,7 +14,7 @@ import pytest
 import freshframe as ff
 
 BOX = [100.0, 80.0, 200.0, 160.0]
-BARE: dict[str, Any] = {"ids": False, "names": False, "confidences": False}
+BARE: Any = {"labels": ""}
 
 
 def gray(width: int = 320, height: int = 240) -> ff.Frame:
@@ -49,7 +49,7 @@ def test_the_edges_are_drawn_and_nothing_else() -> None:
 
 def test_a_box_has_the_colour_of_its_class_whatever_its_id() -> None:
     def colour(class_id: int, tracker_id: int) -> tuple[int, ...]:
-        boxes = ff.Detections([BOX], [0.5], [class_id], [tracker_id])
+        boxes = ff.Detections([BOX], [0.5], [class_id], tracker_id=[tracker_id])
         return tuple(drawn(boxes, line_width=5, **BARE).bgr[120, 100].tolist())
 
     assert len({colour(number, 1) for number in range(8)}) == 8
@@ -59,11 +59,12 @@ def test_a_box_has_the_colour_of_its_class_whatever_its_id() -> None:
 @pytest.mark.parametrize(
     ("options", "columns"),
     [
-        ({"ids": True}, {"tracker_id": [7]}),
-        ({"names": True}, {"names": ["dog"]}),
-        ({"confidences": True}, {}),
+        ({"labels": "#{tracker_id}"}, {"tracker_id": [7]}),
+        ({"labels": "{class_name}"}, {"names": ["dog"]}),
+        ({"labels": "{confidence:.2f}"}, {}),
+        ({"labels": None}, {}),
     ],
-    ids=["ids", "names", "confidences"],
+    ids=["ids", "names", "confidences", "by default"],
 )
 def test_labels_stand_above_the_box(options: Any, columns: Any) -> None:
     plain = drawn(one(**columns), **BARE)
@@ -75,11 +76,11 @@ def test_labels_stand_above_the_box(options: Any, columns: Any) -> None:
 
 def test_boxes_show_their_confidence_by_default_and_circles_do_not() -> None:
     boxes = one(names=["dog"])
-    assert not changed(drawn(boxes), drawn(boxes, confidences=True)).any()
-    assert changed(drawn(boxes), drawn(boxes, confidences=False)).any()
+    assert not changed(drawn(boxes), drawn(boxes, labels="{class_name} {confidence:.2f}")).any()
+    assert changed(drawn(boxes), drawn(boxes, labels="")).any()
     circles = ff.Circles(np.array([[160, 120, 30]], np.float32), np.array([0.5], np.float32))
-    assert not changed(drawn(circles), drawn(circles, confidences=False)).any()
-    assert changed(drawn(circles), drawn(circles, confidences=True)).any()
+    assert not changed(drawn(circles), drawn(circles, labels="")).any()
+    assert changed(drawn(circles), drawn(circles, labels="{confidence:.2f}")).any()
 
 
 def test_a_long_name_fits_the_picture() -> None:
@@ -120,7 +121,9 @@ def test_a_trail_follows_a_tracked_box() -> None:
     frame = gray()
     for step in range(5):
         x = 20 + 40 * step
-        picture = annotate.draw(frame, ff.Detections([[x, 100, x + 20, 120]], [1], [0], [1]), time=0.1 * step)
+        picture = annotate.draw(
+            frame, ff.Detections([[x, 100, x + 20, 120]], [1], [0], tracker_id=[1]), pts=0.1 * step
+        )
     different = changed(frame, picture)
     assert different[109, 40:170].all()
     assert not changed(frame, annotate.draw(frame, one(tracker_id=[1])))[109, 40:90].any()
@@ -141,9 +144,9 @@ def test_a_gray_frame_becomes_one_with_colour() -> None:
 
 def test_lines_and_zones_are_drawn_with_their_numbers() -> None:
     frame = gray()
-    nothing = ff.Detections([], [], [], [])
-    line = ff.LineCounter((40, 120), (280, 120)).update(nothing, time=0)
-    zone = ff.ZoneCounter([(60, 40), (260, 40), (160, 200)]).update(nothing, time=0)
+    nothing = ff.Detections([], [], [], tracker_id=[])
+    line = ff.LineCounter((40, 120), (280, 120)).update(nothing, pts=0)
+    zone = ff.ZoneCounter({"till": [(60, 40), (260, 40), (160, 200)]}).update(nothing, pts=0)
     different = changed(frame, drawn(line, frame))
     assert different[119, 45:275].all()
     assert different[105, 155:165].any()  # backward
@@ -154,14 +157,14 @@ def test_lines_and_zones_are_drawn_with_their_numbers() -> None:
 
 
 def test_what_cannot_be_drawn_is_refused() -> None:
-    with pytest.raises(ff.OptionError, match=r"line_width from 0 .* to 100 pixels, got 101"):
+    with pytest.raises(ff.OptionError, match=r"line_width of more than 0 and at most 100 pixels, got 101"):
         ff.Annotate(line_width=101)
-    with pytest.raises(ff.OptionTypeError, match="ids must be True or False"):
-        ff.Annotate(ids=3)  # type: ignore[arg-type]
+    with pytest.raises(ff.OptionTypeError, match="masks must be True or False"):
+        ff.Annotate(masks=3)  # type: ignore[arg-type]
     with pytest.raises(
         ff.OptionTypeError, match=r"Annotate takes Circles, Detections .* draw\(\) got a list"
     ):
-        ff.Annotate().draw(gray(), [])
+        ff.Annotate().draw(gray(), [])  # type: ignore[arg-type]
     with pytest.raises(ff.OptionTypeError, match=r"draw\(\) needs a Frame"):
         ff.Annotate().draw(np.zeros((4, 4)), one())  # type: ignore[arg-type]
 
@@ -169,7 +172,7 @@ def test_what_cannot_be_drawn_is_refused() -> None:
 def test_the_error_of_a_wrong_parent_names_the_values_that_can_be_drawn() -> None:
     pipeline = ff.Pipeline()
     camera = pipeline.add(ff.open("demo:circles?pace=0&frames=1"), name="camera")
-    takes = "Circles or Detections or LineCounts or ZoneCounts or ZonesCounts"
+    takes = "Circles or Detections or LineCounts or Zones"
     message = f"'Annotate' takes {takes}, but its parent 'camera' gives Frame"
     with pytest.raises(ff.GraphError, match=message):
         pipeline.add(ff.Annotate(), camera)  # type: ignore[misc]

@@ -39,8 +39,8 @@ def boxes(**data: Any) -> ff.Detections:
 
 def tracked(found: ff.Detections) -> ff.Detections:
     tracker = ff.BoxTracker()
-    tracker.update(found, time=0)
-    return tracker.update(found, time=0.1)
+    tracker.update(found, pts=0)
+    return tracker.update(found, pts=0.1)
 
 
 def emit(source: Push, *values: object) -> None:
@@ -64,8 +64,8 @@ def _unchanged(found: ff.Detections) -> ff.Detections:
 
 
 def through_zone(found: ff.Detections) -> Any:
-    zone = ff.ZoneCounter([(0, 0), (400, 0), (400, 300), (0, 300)])
-    return zone.update(tracked(found), time=0).tracks
+    zone = ff.ZoneCounter({"till": [(0, 0), (400, 0), (400, 300), (0, 300)]})
+    return zone.update(tracked(found), pts=0).tracks
 
 
 WAYS: dict[str, Callable[[ff.Detections], Any]] = {
@@ -103,9 +103,9 @@ def test_rows_stay_with_their_boxes() -> None:
         number=np.array([7, 8, 9], np.int64), plate=np.array(["a", "b", "c"]), object=COLUMNS["object"]
     )
     tracker = ff.BoxTracker()
-    tracker.update(found, time=0)
+    tracker.update(found, pts=0)
     some = found[[2, 1]]
-    tracks = tracker.update(some, time=0.1)
+    tracks = tracker.update(some, pts=0.1)
     assert tracks.tracker_id is not None
     for place, box in enumerate(tracks.xyxy.tolist()):
         (row,) = [n for n, known in enumerate(BOXES.tolist()) if known == box]
@@ -116,7 +116,7 @@ def test_rows_stay_with_their_boxes() -> None:
 
 def test_no_boxes_have_empty_columns() -> None:
     none = ff.Detections([], [], [], data={"speed": np.zeros(0, np.float32), "place": np.zeros((0, 2))})
-    tracks = ff.BoxTracker().update(none, time=0)
+    tracks = ff.BoxTracker().update(none, pts=0)
     assert tracks.data["speed"].shape == (0,)
     assert tracks.data["place"].shape == (0, 2)
     assert len(through_worker(none).data["place"]) == 0

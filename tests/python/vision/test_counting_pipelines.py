@@ -32,23 +32,18 @@ def test_counts_travel_through_python_nodes_workers_and_files(tmp_path: Path) ->
     pipeline = ff.Pipeline()
     tracks = pipeline.add(ff.BoxTracker(), pipeline.add(crossing_boxes()))
     counts = pipeline.add(ff.LineCounter(*LINE), tracks)
-    zones = pipeline.add(ff.ZoneCounter(ZONE), tracks)
+    zones = pipeline.add(ff.ZoneCounter({"till": ZONE}), tracks)
     again = pipeline.reader(pipeline.add(process_nodes.same, counts, process=True))
     pipeline.add(ff.JsonLines(tmp_path / "counts.jsonl"), counts)
     pipeline.add(ff.Csv(tmp_path / "zones.csv"), zones)
     with pipeline:
         last = [sample.value for sample in again][-1]
-    assert (last.forward, last.backward, last.classes) == (1, 1, {"ball": (1, 1)})
+    assert (last.forward, last.backward, last.by_class) == (1, 1, {"ball": (1, 1)})
     assert last.tracks.class_name.tolist() == ["ball", "ball"]
     record = json.loads((tmp_path / "counts.jsonl").read_text().splitlines()[-1])["value"]
-    assert (record["forward"], record["backward"], record["classes"]) == (1, 1, {"ball": [1, 1]})
+    assert (record["forward"], record["backward"], record["by_class"]) == (1, 1, {"ball": [1, 1]})
     assert "tracks" not in record
-    assert (
-        (tmp_path / "zones.csv")
-        .read_text()
-        .splitlines()[0]
-        .startswith("seq,pts,captured,corners,entered,left,inside")
-    )
+    assert (tmp_path / "zones.csv").read_text().splitlines()[0].startswith("seq,pts,captured,till")
 
 
 def test_each_source_has_counts_of_its_own() -> None:

@@ -14,7 +14,10 @@ from rigs.counting import LINE, ZONE, at
 import freshframe as ff
 
 any_line: Any = ff.LineCounter
-any_zone: Any = ff.ZoneCounter
+
+
+def any_zone(corners: Any, **options: Any) -> ff.ZoneCounter:
+    return ff.ZoneCounter({"till": corners}, **options)
 
 
 @pytest.mark.parametrize(
@@ -74,27 +77,27 @@ def test_geometry_that_cannot_be_is_named(make: Any, error: type[Exception], mes
 def test_things_without_ids_are_refused_with_what_to_do() -> None:
     found = ff.Detections([[0, 0, 9, 9]], [0.9], [0])
     with pytest.raises(ff.FreshframeError, match=r"LineCounter counts tracks, .* add a BoxTracker"):
-        ff.LineCounter(*LINE).update(found, time=0)
+        ff.LineCounter(*LINE).update(found, pts=0)
     with pytest.raises(ff.OptionTypeError, match=r"ZoneCounter takes Circles or Detections .* got a int"):
-        ff.ZoneCounter(ZONE).update(5, time=0)  # type: ignore[arg-type]
+        ff.ZoneCounter({"till": ZONE}).update(5, pts=0)  # type: ignore[arg-type]
     pipeline = ff.Pipeline()
     camera = pipeline.add(ff.open("demo:circles?pace=0&frames=1"), name="camera")
     with pytest.raises(
         ff.GraphError, match="'LineCounter' takes Circles or Detections, but its parent 'camera' gives"
     ):
         pipeline.add(ff.LineCounter(*LINE), camera)  # type: ignore[misc]
-    counter = ff.ZoneCounter(ZONE)
+    counter = ff.ZoneCounter({"till": ZONE})
     pipeline.add(counter, pipeline.add(ff.CircleTracker(), camera))
     with pytest.raises(ff.StateError, match=r"ZoneCounter is a node of a pipeline.*make another one"):
-        counter.update(at((1, 1)), time=0)
+        counter.update(at((1, 1)), pts=0)
 
 
 @pytest.mark.parametrize(
     "make",
     [
         lambda: ff.LineCounter((0.0, 0.5), (1.0, 0.5)),
-        lambda: ff.ZoneCounter([(0.1, 0.1), (0.9, 0.1), (0.9, 0.9)]),
-        lambda: ff.ZoneCounter([(0, 0), (1, 0), (1, 1), (0, 1)]),
+        lambda: ff.ZoneCounter({"till": [(0.1, 0.1), (0.9, 0.1), (0.9, 0.9)]}),
+        lambda: ff.ZoneCounter({"till": [(0, 0), (1, 0), (1, 1), (0, 1)]}),
     ],
 )
 def test_shares_of_the_picture_are_refused(make: Callable[[], object]) -> None:
@@ -107,9 +110,9 @@ def test_shares_of_the_picture_are_refused(make: Callable[[], object]) -> None:
     [
         (ff.LineCounter((700, 10), (900, 10)), True),
         (ff.LineCounter((600, 10), (900, 10)), False),
-        (ff.ZoneCounter([(-90, 0), (-10, 0), (-10, 90)]), True),
-        (ff.ZoneCounter([(-90, 0), (10, 0), (10, 90)]), False),
-        (ff.Zones({"out": [(-90, 0), (-10, 0), (-10, 90)], "in": [(0, 0), (90, 0), (90, 90)]}), True),
+        (ff.ZoneCounter({"till": [(-90, 0), (-10, 0), (-10, 90)]}), True),
+        (ff.ZoneCounter({"till": [(-90, 0), (10, 0), (10, 90)]}), False),
+        (ff.ZoneCounter({"out": [(-90, 0), (-10, 0), (-10, 90)], "in": [(0, 0), (90, 0), (90, 90)]}), True),
     ],
 )
 def test_a_line_or_zone_outside_of_the_picture_is_logged_once(
@@ -122,5 +125,5 @@ def test_a_line_or_zone_outside_of_the_picture_is_logged_once(
     said = [line for line in caplog.messages if "outside of the picture of 640x360 pixels" in line]
     assert len(said) == logged
     assert all(
-        re.match("'door' counts nothing: (its (line|zone)|the zone 'out') lies", line) for line in said
+        re.match("'door' counts nothing: (its line|the zone '(out|till)') lies", line) for line in said
     )

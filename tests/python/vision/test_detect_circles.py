@@ -1,4 +1,4 @@
-"""ff.detect_circles: the arrays that it takes, its errors for others, the GIL, threads."""
+"""CircleDetector.detect(): the arrays that it takes, its errors for others, the GIL, threads."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -79,32 +79,32 @@ LAYOUTS: dict[str, Callable[[Array], Array]] = {
 @pytest.mark.parametrize("kind", ["gray", "bgr"])
 def test_the_layout_of_an_array_makes_no_difference(layout: str, kind: str) -> None:
     plain = scene() if kind == "gray" else colour(scene())
-    expected = ff.detect_circles(plain)
+    expected = ff.CircleDetector().detect(plain)
     assert len(expected) == len(DISCS)
     array = LAYOUTS[layout](plain)
     before = array.copy()
-    assert same(ff.detect_circles(array), expected)
+    assert same(ff.CircleDetector().detect(array), expected)
     assert np.array_equal(array, before)
 
 
 def test_rgb_seen_through_a_reversed_axis_is_bgr() -> None:
     rgb = colour(scene())
     rgb[..., 0] //= 2
-    assert same(ff.detect_circles(rgb[..., ::-1]), ff.detect_circles(rgb[..., ::-1].copy()))
+    assert same(ff.CircleDetector().detect(rgb[..., ::-1]), ff.CircleDetector().detect(rgb[..., ::-1].copy()))
 
 
 def test_one_channel_of_a_picture_is_a_gray_picture() -> None:
     gray = scene()
-    assert same(ff.detect_circles(colour(gray)[..., 1]), ff.detect_circles(gray))
+    assert same(ff.CircleDetector().detect(colour(gray)[..., 1]), ff.CircleDetector().detect(gray))
 
 
 def test_the_same_row_over_and_over_is_a_picture() -> None:
     bars = np.broadcast_to(scene()[100], (240, 320))
-    assert same(ff.detect_circles(bars), ff.detect_circles(bars.copy()))
+    assert same(ff.CircleDetector().detect(bars), ff.CircleDetector().detect(bars.copy()))
 
 
 def test_the_discs_are_where_they_were_drawn() -> None:
-    found = ff.detect_circles(scene())
+    found = ff.CircleDetector().detect(scene())
     for cx, cy, r, _ in DISCS:
         assert np.abs(found.xyr - (cx, cy, r)).max(axis=1).min() < 0.5
     assert found.tracker_id is None
@@ -113,38 +113,40 @@ def test_the_discs_are_where_they_were_drawn() -> None:
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (500, 1), (7, 7), (2, 3, 3), (9, 9)])
 def test_a_picture_too_small_for_a_circle_has_none(shape: tuple[int, ...]) -> None:
-    assert len(ff.detect_circles(np.full(shape, 200, np.uint8))) == 0
+    assert len(ff.CircleDetector().detect(np.full(shape, 200, np.uint8))) == 0
 
 
 @pytest.mark.parametrize("path", ["picture.png", Path("picture.png")])
 def test_a_path_is_refused_with_the_function_that_reads_it(path: object) -> None:
     with pytest.raises(ff.OptionTypeError, match=r"got [\w.]+; freshframe\.read_picture\(\) reads a file"):
-        ff.detect_circles(path)
+        ff.CircleDetector().detect(path)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("dtype", ["bool", "int8", "uint16", "int64", "float32", "float64", "complex64"])
 def test_other_types_than_uint8_are_refused_by_name(dtype: str) -> None:
-    with pytest.raises(ff.OptionTypeError, match=rf"detect_circles needs a uint8 array.*{dtype}"):
-        ff.detect_circles(np.zeros((20, 20), dtype))
+    with pytest.raises(ff.OptionTypeError, match=rf"CircleDetector.detect\(\) needs a uint8 array.*{dtype}"):
+        ff.CircleDetector().detect(np.zeros((20, 20), dtype))
 
 
 @pytest.mark.parametrize("thing", [None, 3, "picture.png", [[1, 2], [3, 4]]])
 def test_an_object_that_is_no_array_is_refused_by_its_type(thing: Any) -> None:
-    with pytest.raises(ff.OptionTypeError, match=rf"detect_circles needs.*{type(thing).__name__}"):
-        ff.detect_circles(thing)
+    with pytest.raises(ff.OptionTypeError, match=rf"CircleDetector.detect\(\) needs.*{type(thing).__name__}"):
+        ff.CircleDetector().detect(thing)
 
 
 @pytest.mark.parametrize("shape", [(), (20,), (20, 20, 1), (20, 20, 2), (20, 20, 4), (1, 20, 20, 3)])
 def test_other_shapes_are_refused_with_the_shape(shape: tuple[int, ...]) -> None:
     found = ", ".join(map(str, shape))
-    with pytest.raises(ff.OptionError, match=rf"detect_circles needs.*\(height, width\).*\({found}"):
-        ff.detect_circles(np.zeros(shape, np.uint8))
+    with pytest.raises(
+        ff.OptionError, match=rf"CircleDetector.detect\(\) needs.*\(height, width\).*\({found}"
+    ):
+        ff.CircleDetector().detect(np.zeros(shape, np.uint8))
 
 
 @pytest.mark.parametrize("shape", [(0, 0), (0, 20), (20, 0), (0, 20, 3), (20, 0, 3)])
 def test_a_picture_without_pixels_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ff.OptionError, match=r"(?i)pixel|empty|1 x 1|at least"):
-        ff.detect_circles(np.zeros(shape, np.uint8))
+        ff.CircleDetector().detect(np.zeros(shape, np.uint8))
 
 
 @pytest.mark.parametrize(
@@ -160,24 +162,24 @@ def test_a_picture_without_pixels_is_refused(shape: tuple[int, ...]) -> None:
 )
 def test_options_that_make_no_sense_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ff.OptionError, match=message):
-        ff.detect_circles(scene(), **options)
+        ff.CircleDetector(**options).detect(scene())
 
 
 def test_options_may_be_numpys_numbers() -> None:
-    want = ff.detect_circles(scene(), radius=(8, 30), max_circles=2)
+    want = ff.CircleDetector(radius=(8, 30), max_circles=2).detect(scene())
     numbers: list[Any] = [np.array([8, 30]), (np.float32(8), np.int32(30)), (8.0, 30)]
     most: Any = np.int64(2)
     for radius in numbers:
-        assert same(want, ff.detect_circles(scene(), radius=radius, max_circles=most))
+        assert same(want, ff.CircleDetector(radius=radius, max_circles=most).detect(scene()))
 
 
 def test_options_choose_the_circles_that_are_reported() -> None:
-    assert len(ff.detect_circles(scene(), max_circles=2)) == 2
-    small = ff.detect_circles(scene(), radius=(8, 30)).xyr[:, 2]
+    assert len(ff.CircleDetector(max_circles=2).detect(scene())) == 2
+    small = ff.CircleDetector(radius=(8, 30)).detect(scene()).xyr[:, 2]
     assert len(small) == 2
     assert (small < 30).all()
     assert same(
-        ff.detect_circles(scene()), ff.detect_circles(scene(), radius=(8, 120))
+        ff.CircleDetector().detect(scene()), ff.CircleDetector(radius=(8, 120)).detect(scene())
     )  # others came between
 
 
@@ -209,7 +211,7 @@ def test_python_goes_on_meanwhile() -> None:
     picture = scene(height=960, width=1280)
     before = counted
     for _ in range(1000):  # as often as the machine needs to give the other thread a core
-        ff.detect_circles(picture)
+        ff.CircleDetector().detect(picture)
         if counted != before:
             break
     moved = counted != before
@@ -220,7 +222,7 @@ def test_python_goes_on_meanwhile() -> None:
 
 def test_threads_get_what_one_thread_gets() -> None:
     pictures = [scene(seed) for seed in range(4)]
-    expected = [ff.detect_circles(p) for p in pictures]
+    expected = [ff.CircleDetector().detect(p) for p in pictures]
     start = threading.Barrier(4)
     wrong: list[int] = []
 
@@ -228,7 +230,7 @@ def test_threads_get_what_one_thread_gets() -> None:
         start.wait()
         for n in range(12):
             which = (n + turn) % 4
-            if not same(ff.detect_circles(pictures[which]), expected[which]):
+            if not same(ff.CircleDetector().detect(pictures[which]), expected[which]):
                 wrong.append(which)
 
     threads = [threading.Thread(target=work, args=(turn,)) for turn in range(4)]
@@ -241,7 +243,7 @@ def test_threads_get_what_one_thread_gets() -> None:
 
 def test_a_detector_in_a_pipeline_finds_the_same() -> None:
     picture = scene()
-    alone = ff.detect_circles(picture)
+    alone = ff.CircleDetector().detect(picture)
     with ff.stream(ff.testing.MockCamera(picture, fps=200), ff.CircleDetector()) as stream:
         assert same(next(iter(stream)).value, alone)
 
@@ -254,6 +256,6 @@ def test_the_rings_of_a_target_are_reported_when_asked() -> None:
     for r, grey in ((70, 40), (46, 210), (22, 60)):
         picture += (grey - picture) * np.clip(r + 0.5 - distance, 0, 1)
     target = picture.astype(np.uint8)
-    assert len(ff.detect_circles(target)) == 1
-    rings = ff.detect_circles(target, concentric=True)
+    assert len(ff.CircleDetector().detect(target)) == 1
+    rings = ff.CircleDetector(concentric=True).detect(target)
     assert sorted(rings.xyr[:, 2]) == pytest.approx([22, 46, 70], abs=0.3)

@@ -25,7 +25,7 @@ def some(**columns: Any) -> ff.Detections:
 
 def columns(boxes: ff.Detections) -> dict[str, Any]:
     names = (
-        *("xyxy", "confidence", "class_id", "tracker_id", "velocity", "age", "track_confidence"),
+        *("xyxy", "confidence", "class_id", "tracker_id", "velocity", "track_age", "track_confidence"),
         *("class_name",),
     )
     found = {name: getattr(boxes, name) for name in names}
@@ -109,7 +109,7 @@ def test_detections_go_to_workers_and_come_back(data: Any) -> None:
         tracker_id=[4, 5, 6],
         data=data,
         velocity=np.ones((3, 2)),
-        age=[1, 2, 3],
+        track_age=[1, 2, 3],
         track_confidence=[0.5, 0.25, 0.125],
     )
     plain = some(data=data)
@@ -209,7 +209,7 @@ def test_what_is_selected_is_not_checked_again() -> None:
 def test_a_comparison_with_names_that_are_not_known_is_explained() -> None:
     boxes = ff.Detections([[0, 0, 10, 20]], [0.9], [1])
     with pytest.raises(ff.OptionTypeError, match=r"no class names .*: compare class_id"):
-        boxes[boxes.class_name == "person"]  # type: ignore[index]
+        boxes[boxes.class_name == "person"]
 
 
 def test_columns_of_data_are_arrays_with_an_entry_per_box() -> None:

@@ -43,7 +43,7 @@ def ground(points: int = 6, off: float = 0.0, seed: int = 0, **options: float) -
     """From that many points, each of which was clicked with an error."""
     chance = np.random.default_rng(seed)
     picture = [tuple(np.array(CAMERA.pixel(x, y)) + chance.normal(0, off, 2)) for x, y in CLICKED[:points]]
-    return ff.Ground(picture=picture, metres=CLICKED[:points], click_error=max(off, 0.01), **options)
+    return ff.Ground(points=picture, places=CLICKED[:points], click_error=max(off, 0.01), **options)
 
 
 @dataclass
@@ -80,12 +80,12 @@ def drive(
             box = CAMERA.box(1.75, y) + chance.normal(0, noise, 4)
             if cover[0] <= y <= cover[1]:
                 box[3] -= 0.33 * (box[3] - box[1])
-            tracks = tracker.update(ff.Detections([box], [0.9], [0]), time=time, size=(WIDTH, HEIGHT))
+            tracks = tracker.update(ff.Detections([box], [0.9], [0]), pts=time, size=(WIDTH, HEIGHT))
             if len(tracks):
                 data = tracks.data
-                assert tracks.age is not None
+                assert tracks.track_age is not None
                 yield Seen(
-                    float(tracks.age[0]),
+                    float(tracks.track_age[0]),
                     y,
                     speed,
                     float(data["speed"][0]),
@@ -115,8 +115,8 @@ def test_points_are_at_their_places() -> None:
 def test_an_origin_far_away_changes_no_speed() -> None:
     away = 99_000.0  # metres
     far = ff.Ground(
-        picture=[CAMERA.pixel(x, y) for x, y in CLICKED],
-        metres=[(x + away, y - away) for x, y in CLICKED],
+        points=[CAMERA.pixel(x, y) for x, y in CLICKED],
+        places=[(x + away, y - away) for x, y in CLICKED],
         click_error=0.01,
     )
     box = np.array([CAMERA.box(0, 15 + 0.4 * n) for n in range(30)])
@@ -125,7 +125,7 @@ def test_an_origin_far_away_changes_no_speed() -> None:
     def last(road: ff.Ground) -> ff.Detections:
         tracker = ff.BoxTracker(ground=road)
         for n, each in enumerate(box):
-            tracks = tracker.update(ff.Detections([each], [0.9], [0]), time=n / 25, size=(WIDTH, HEIGHT))
+            tracks = tracker.update(ff.Detections([each], [0.9], [0]), pts=n / 25, size=(WIDTH, HEIGHT))
         return tracks
 
     one, other = last(near), last(far)
@@ -137,7 +137,7 @@ def test_an_origin_far_away_changes_no_speed() -> None:
 def test_places_on_a_map_are_refused_with_the_remedy() -> None:
     metres = [(x + 385_000, y + 5_818_000) for x, y in CLICKED]  # UTM 33U
     with pytest.raises(ff.OptionError, match=r"within 100 km of their origin, got \(.*subtract one of them"):
-        ff.Ground(picture=[CAMERA.pixel(x, y) for x, y in CLICKED], metres=metres)
+        ff.Ground(points=[CAMERA.pixel(x, y) for x, y in CLICKED], places=metres)
 
 
 def test_nothing_is_at_the_horizon_or_above_it() -> None:
@@ -262,7 +262,7 @@ def watch(
             [0] * len(boxes),
             data={"car": np.array(shown, np.int32)},
         )
-        data = tracker.update(found, time=time, size=(WIDTH, HEIGHT)).data
+        data = tracker.update(found, pts=time, size=(WIDTH, HEIGHT)).data
         for number, speed, error in zip(data["car"], data["speed"], data["speed_error"], strict=True):
             if time - cars[number].start >= 1:
                 yield cars[number].speed, float(speed), float(error)
@@ -324,7 +324,7 @@ def test_a_box_that_the_picture_cuts_off_has_no_foot() -> None:
         for n in range(60):
             box = CAMERA.box(0, 40 - 14 * n / 30)
             box[1::2] = box[1::2].clip(0, HEIGHT - 380)  # a smaller picture
-            tracks = tracker.update(ff.Detections([box], [0.9], [0]), time=n / 30, size=size)
+            tracks = tracker.update(ff.Detections([box], [0.9], [0]), pts=n / 30, size=size)
             speed = float(tracks.data["speed"][0])
         return speed
 
@@ -345,7 +345,7 @@ def test_velocity_stays_in_pixels_and_tracks_have_their_own_filters() -> None:
     tracker = ff.BoxTracker(ground=ground())
     for n in range(60):
         boxes = [CAMERA.box(-1.75, 50 - 10 * n / 30), CAMERA.box(1.75, 20 + 5 * n / 30)]
-        tracks = tracker.update(ff.Detections(boxes, [0.9, 0.9], [0, 0]), time=n / 30)
+        tracks = tracker.update(ff.Detections(boxes, [0.9, 0.9], [0, 0]), pts=n / 30)
     np.testing.assert_allclose(tracks.data["speed"], [10, 5], rtol=0.05)
     np.testing.assert_allclose(tracks.data["ground_velocity"], [[0, -10], [0, 5]], atol=0.5)
     assert tracks.velocity is not None
@@ -359,16 +359,16 @@ def test_points_that_give_no_plane_are_said() -> None:
     square = [(100.0, 100.0), (300.0, 100.0), (300.0, 300.0), (100.0, 300.0)]
     metres = [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)]
     with pytest.raises(ff.OptionError, match="needs 4 to 1000 points"):
-        ff.Ground(picture=square[:3], metres=metres[:3])
+        ff.Ground(points=square[:3], places=metres[:3])
     with pytest.raises(ff.OptionError, match="a place in metres for each"):
-        ff.Ground(picture=square, metres=metres[:3])
+        ff.Ground(points=square, places=metres[:3])
     with pytest.raises(ff.OptionError, match="on a line"):
-        ff.Ground(picture=[(n, n) for n in range(4)], metres=metres)
+        ff.Ground(points=[(n, n) for n in range(4)], places=metres)
     with pytest.raises(ff.OptionError, match="the same order"):
-        ff.Ground(picture=square, metres=[metres[1], metres[0], metres[2], metres[3]])
+        ff.Ground(points=square, places=[metres[1], metres[0], metres[2], metres[3]])
     with pytest.raises(ff.OptionError, match="contradict each other"):
-        ff.Ground(picture=[*square, (200, 200)], metres=[*metres, (0.9, 0.1)])
+        ff.Ground(points=[*square, (200, 200)], places=[*metres, (0.9, 0.1)])
     with pytest.raises(ff.OptionError, match="click_error"):
-        ff.Ground(picture=square, metres=metres, click_error=-1)
+        ff.Ground(points=square, places=metres, click_error=-1)
     with pytest.raises(ff.OptionTypeError, match=r"ground must be an ff\.Ground"):
         ff.BoxTracker(ground="road")  # type: ignore[arg-type]

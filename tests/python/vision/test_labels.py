@@ -18,7 +18,7 @@ BOX = [100.0, 80.0, 220.0, 200.0]
 
 
 def boxes(**data: Any) -> ff.Detections:
-    return ff.Detections([BOX], [0.87], [1], [7], data=data, names=["cat", "dog"])
+    return ff.Detections([BOX], [0.87], [1], tracker_id=[7], data=data, names=["cat", "dog"])
 
 
 def blank() -> ff.Frame:
@@ -26,7 +26,7 @@ def blank() -> ff.Frame:
 
 
 def drawn(found: Any, **options: Any) -> npt.NDArray[np.uint8]:
-    return ff.Annotate(**options).draw(blank(), found, time=0).bgr
+    return ff.Annotate(**options).draw(blank(), found, pts=0).bgr
 
 
 def same(found: Any, labels: str, plain: str) -> bool:
@@ -37,14 +37,14 @@ def same(found: Any, labels: str, plain: str) -> bool:
 @pytest.mark.parametrize(
     ("labels", "plain"),
     [
-        ("{class} {confidence:.2f}", "dog 0.87"),
-        ("#{id} {confidence:.0%}", "#7 87%"),
+        ("{class_name} {confidence:.2f}", "dog 0.87"),
+        ("#{tracker_id} {confidence:.0%}", "#7 87%"),
         ("{speed:.0f} m/s", "13 m/s"),
         ("{speed:05.1f}", "012.6"),
         ("{number:+d}|{plate:.3}", "+42|B A"),
         ("{sure} {{x}}", "1 {{x}}"),
-        ("{class} {nothing:.0f} m/s {plate}", "dog B AB 12"),
-        ("{class} {blank}", "dog"),
+        ("{class_name} {nothing:.0f} m/s {plate}", "dog B AB 12"),
+        ("{class_name} {blank}", "dog"),
         ("{number:4d}{plate}", "  42B AB 12"),
     ],
 )
@@ -64,19 +64,19 @@ def test_labels_are_texts_with_fields(labels: str, plain: str) -> None:
 def test_without_labels_there_is_only_the_box() -> None:
     found = boxes()
     assert (drawn(found, labels="") != drawn(found)).any()
-    assert (drawn(found, labels="") == drawn(found, ids=False, names=False, confidences=False)).all()
+    assert (drawn(found, labels="") == drawn(found, labels=" ")).all()
 
 
 def test_the_dwell_of_a_zone_is_a_field_below_it() -> None:
-    zone = ff.ZoneCounter([(0, 0), (320, 0), (320, 240), (0, 240)])
-    zone.update(boxes(), time=0)
-    counts = zone.update(boxes(), time=0.75)
+    zone = ff.ZoneCounter({"till": [(0, 0), (320, 0), (320, 240), (0, 240)]})
+    zone.update(boxes(), pts=0)
+    counts = zone.update(boxes(), pts=0.75)
     assert same(counts, "{dwell:.2f} s", "0.75 s")
-    several = ff.Zones({"a": [(0, 0), (320, 0), (320, 240), (0, 240)], "b": [(0, 0), (9, 0), (9, 9)]})
-    several.update(boxes(), time=0)
-    assert same(several.update(boxes(), time=0.5), "{dwell:.1f}", "0.5")
+    several = ff.ZoneCounter({"a": [(0, 0), (320, 0), (320, 240), (0, 240)], "b": [(0, 0), (9, 0), (9, 9)]})
+    several.update(boxes(), pts=0)
+    assert same(several.update(boxes(), pts=0.5), "{dwell:.1f}", "0.5")
     with pytest.raises(
-        ff.FreshframeError, match=r"has a field \{dwell\}, but there are only id, class, .*age"
+        ff.FreshframeError, match=r"has a field \{dwell\}, but there are only tracker_id, class_id, .*age"
     ):
         drawn(boxes(), labels="{dwell}")
 
@@ -87,9 +87,9 @@ def test_the_dwell_of_a_zone_is_a_field_below_it() -> None:
         ("{plate", "a single '{'"),
         ("plate}", "a single '}'"),
         ("{}", "a name in each pair of braces"),
-        ("{id:>>}", "the format '>>' in {id}"),
-        ("{id:999d}", "the format '999d'"),
-        ("{id:n}", "which is none of"),
+        ("{tracker_id:>>}", "the format '>>' in {tracker_id}"),
+        ("{tracker_id:999d}", "the format '999d'"),
+        ("{tracker_id:n}", "which is none of"),
     ],
 )
 def test_a_text_that_is_no_template_is_refused_at_once(labels: str, message: str) -> None:
@@ -101,10 +101,10 @@ def test_a_text_that_is_no_template_is_refused_at_once(labels: str, message: str
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        ("{plate}", r"\{plate\}, but there are only id, class, confidence, age, track_confidence, speed$"),
+        ("{plate}", r"\{plate\}, but there are only tracker_id, .*, track_age, track_confidence, speed$"),
         ("{place}", r"\{place\}, but"),  # two values per box
         ("{speed:d}", "a number with decimals"),
-        ("{class:.1f}", "which is a text"),
+        ("{class_name:.1f}", "which is a text"),
     ],
 )
 def test_a_field_that_does_not_fit_is_said_at_the_first_sample(labels: str, message: str) -> None:
@@ -128,8 +128,8 @@ def test_blurred_objects_are_squares_of_one_colour(form: str) -> None:
     chance = np.random.default_rng(2)
     noise = chance.integers(0, 255, (SIZE[1], SIZE[0], 3), np.uint8)
     frame = ff.Frame.from_array(noise).to(form)
-    plain = ff.Annotate(labels="", line_width=1, trail=0).draw(frame, boxes(), time=0)
-    hidden = ff.Annotate(labels="", line_width=1, trail=0, blur=["dog"]).draw(frame, boxes(), time=0)
+    plain = ff.Annotate(labels="", line_width=1, trail=0).draw(frame, boxes(), pts=0)
+    hidden = ff.Annotate(labels="", line_width=1, trail=0, blur=["dog"]).draw(frame, boxes(), pts=0)
     left, top, right, bottom = (int(edge) for edge in BOX)
     inside = np.s_[top + 4 : bottom - 4, left + 4 : right - 4]
     assert hidden.format == form
@@ -138,7 +138,7 @@ def test_blurred_objects_are_squares_of_one_colour(form: str) -> None:
     outside = np.ones((SIZE[1], SIZE[0]), bool)
     outside[top - 4 : bottom + 4, left - 4 : right + 4] = False
     assert (hidden.luma[outside] == plain.luma[outside]).all()
-    other = ff.Annotate(labels="", line_width=1, trail=0, blur=["cat"]).draw(frame, boxes(), time=0)
+    other = ff.Annotate(labels="", line_width=1, trail=0, blur=["cat"]).draw(frame, boxes(), pts=0)
     assert (other.luma == plain.luma).all()
 
 
@@ -156,7 +156,7 @@ def test_a_class_that_does_not_exist_cannot_be_blurred() -> None:
     with pytest.raises(ff.FreshframeError, match="is to blur '5', which is none"):
         drawn(boxes(), blur=["5"])
     with pytest.raises(ff.FreshframeError, match="circles have no classes"):
-        drawn(ff.detect_circles(np.zeros((48, 64), np.uint8)), blur=["dog"])
+        drawn(ff.CircleDetector().detect(np.zeros((48, 64), np.uint8)), blur=["dog"])
     assert drawn(unnamed[:0], blur=["dog"]).shape == (240, 320, 3)  # nothing is seen
 
 
@@ -224,7 +224,7 @@ def test_a_mask_that_is_none_is_said(text: str) -> None:
 
 def test_columns_of_a_picture_without_objects_have_any_type() -> None:
     empty = ff.Detections(
-        [], [], [], [], data={name: np.array([]) for name in ("mask", "keypoints", "corners")}
+        [], [], [], tracker_id=[], data={name: np.array([]) for name in ("mask", "keypoints", "corners")}
     )
     assert (drawn(empty) == blank().bgr).all()
 

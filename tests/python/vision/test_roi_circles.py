@@ -53,7 +53,7 @@ def test_a_tracker_follows_inside_and_numbers_as_without(full_every: float) -> N
     assert last.velocity[0, 0] == pytest.approx(2 * 25, rel=0.1)  # pixels per frame, frames per second
     tracker = ff.CircleTracker(roi=ROI)
     for number, frame in enumerate(frames(6)):
-        alone = tracker.update(frame.luma, time=number / 25)
+        alone = tracker.update(frame.luma, pts=number / 25)
     np.testing.assert_allclose(alone.xyr[:, :2], [[311, 203]], atol=0.3)
 
 

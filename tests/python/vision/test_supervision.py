@@ -16,8 +16,8 @@ def test_supervision_gets_and_gives_the_same_boxes() -> None:
         np.array([[0, 0, 1, 1], [0, 0, 2, 2]], np.float32),
         np.array([0.25, 0.75], np.float32),
         np.array([3, 5], np.int32),
-        np.array([7, 9]),
-        {"name": np.array(["a", "b"])},
+        tracker_id=np.array([7, 9]),
+        data={"name": np.array(["a", "b"])},
     )
     theirs = some.to_supervision()
     assert isinstance(theirs, supervision.Detections)
@@ -40,10 +40,18 @@ def test_a_tracks_columns_and_names_travel_in_supervisions_data() -> None:
     column = np.array([0.5], np.float32)
     box = np.array([[0, 0, 2, 2]], np.float32)
     some = ff.Detections(
-        box, column, np.array([1]), np.array([4]), {}, np.array([[3, 4]]), column, column, ["", "cup"]
+        box,
+        column,
+        np.array([1]),
+        tracker_id=np.array([4]),
+        data={},
+        velocity=np.array([[3, 4]]),
+        track_age=column,
+        track_confidence=column,
+        names=["", "cup"],
     )
     theirs = some.to_supervision()
-    assert set(theirs.data) == {"velocity", "age", "track_confidence", "class_name"}
+    assert set(theirs.data) == {"velocity", "track_age", "track_confidence", "class_name"}
     ours = ff.Detections.from_supervision(theirs)
     assert ours.data == {}
     assert (ours.velocity is not None, ours.names is not None) == (True, True)
@@ -51,7 +59,9 @@ def test_a_tracks_columns_and_names_travel_in_supervisions_data() -> None:
 
 
 def test_circles_become_boxes_around_them() -> None:
-    some = ff.Circles(np.array([[10, 20, 5]], np.float32), np.array([0.5], np.float32), np.array([3]))
+    some = ff.Circles(
+        np.array([[10, 20, 5]], np.float32), np.array([0.5], np.float32), tracker_id=np.array([3])
+    )
     theirs = some.to_supervision()
     assert theirs.xyxy.tolist() == [[5.5, 15.5, 15.5, 25.5]]
     assert theirs.tracker_id.tolist() == [3]

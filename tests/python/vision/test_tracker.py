@@ -33,17 +33,22 @@ def test_a_tracker_gives_every_column_and_a_detector_only_its_own() -> None:
         n = len(circles)
         assert circles.tracker_id is not None
         assert circles.velocity is not None
-        assert circles.age is not None
+        assert circles.track_age is not None
         assert circles.track_confidence is not None
         assert circles.velocity.shape == (n, 2)
         assert circles.velocity.dtype == np.float32
-        assert circles.age.shape == (n,)
-        assert circles.age.dtype == np.float32
+        assert circles.track_age.shape == (n,)
+        assert circles.track_age.dtype == np.float32
         assert circles.track_confidence.shape == (n,)
         assert circles.track_confidence.dtype == np.float32
     with ff.stream(ff.open(SCENE), ff.CircleDetector()) as stream:
         found = next(iter(stream)).value
-    assert (found.tracker_id, found.velocity, found.age, found.track_confidence) == (None, None, None, None)
+    assert (found.tracker_id, found.velocity, found.track_age, found.track_confidence) == (
+        None,
+        None,
+        None,
+        None,
+    )
 
 
 def test_velocity_is_that_of_the_scene_and_age_counts_seconds() -> None:
@@ -54,7 +59,7 @@ def test_velocity_is_that_of_the_scene_and_age_counts_seconds() -> None:
         circles = sample.value
         assert circles.velocity is not None
         assert circles.tracker_id is not None
-        assert circles.age is not None
+        assert circles.track_age is not None
         assert circles.track_confidence is not None
         before, now = (ff.demo.circles(SCENE, sample.seq - back) for back in (1, 0))
         for row, (x, y, _) in enumerate(circles.xyr.tolist()):
@@ -65,7 +70,7 @@ def test_velocity_is_that_of_the_scene_and_age_counts_seconds() -> None:
                 compared += 1
                 assert np.abs(circles.velocity[row] - true).max() < 0.35 * np.abs(true).max() + 40
             id_ = int(circles.tracker_id[row])
-            birth = sample.pts - float(circles.age[row])
+            birth = sample.pts - float(circles.track_age[row])
             assert abs(births.setdefault(id_, birth) - birth) < 1e-3
             assert 0 < circles.track_confidence[row] <= 1
     assert compared > 20
@@ -82,10 +87,10 @@ def test_circles_made_in_python_keep_their_tracks_through_a_native_node() -> Non
         return ff.Circles(
             circles.xyr,
             circles.confidence,
-            circles.tracker_id,
-            circles.velocity,
-            circles.age,
-            circles.track_confidence,
+            tracker_id=circles.tracker_id,
+            velocity=circles.velocity,
+            track_age=circles.track_age,
+            track_confidence=circles.track_confidence,
         )
 
     pipeline = ff.Pipeline()
@@ -96,7 +101,7 @@ def test_circles_made_in_python_keep_their_tracks_through_a_native_node() -> Non
     for sample in reader:
         seen.setdefault(sample.seq, []).append(sample.value)
     for first, second in seen.values():
-        for name in ("xyr", "confidence", "tracker_id", "velocity", "age", "track_confidence"):
+        for name in ("xyr", "confidence", "tracker_id", "velocity", "track_age", "track_confidence"):
             np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
 
 
@@ -105,13 +110,18 @@ def test_a_velocity_of_the_wrong_shape_is_named() -> None:
         n = len(circles)
         ones = np.ones(n, np.float32)
         return ff.Circles(
-            circles.xyr, circles.confidence, circles.tracker_id, np.ones(n, np.float32), ones, ones
+            circles.xyr,
+            circles.confidence,
+            tracker_id=circles.tracker_id,
+            velocity=np.ones(n, np.float32),
+            track_age=ones,
+            track_confidence=ones,
         )
 
     pipeline = ff.Pipeline()
     circles = pipeline.add(ff.CircleTracker(), pipeline.add(ff.open(SCENE)))
     pipeline.reader(pipeline.add(wrong, circles), queue=ff.LATEST)
-    with pytest.raises(ff.NodeError, match=r"velocity.*\(n, 2\)"):
+    with pytest.raises(ff.NodeError, match=r"velocity must have the shape \(2, 2\)"):
         pipeline.run()
 
 
@@ -121,7 +131,9 @@ def test_a_velocity_of_the_wrong_shape_is_named() -> None:
 def boxes(*rows: tuple[float, float, float, float], confidence: float = 0.9, **data: Any) -> ff.Detections:
     n = len(rows)
     xyxy = np.array(rows, np.float32).reshape(n, 4)
-    return ff.Detections(xyxy, np.full(n, confidence, np.float32), np.zeros(n, np.int32), None, data)
+    return ff.Detections(
+        xyxy, np.full(n, confidence, np.float32), np.zeros(n, np.int32), tracker_id=None, data=data
+    )
 
 
 def track_boxes(frames: list[ff.Detections], **options: Any) -> list[ff.Detections]:
@@ -145,10 +157,10 @@ def test_boxes_that_cross_keep_their_ids_and_their_columns() -> None:
         assert tracked_.data["name"].tolist() == ["a", "b"]
     last = out[-1]
     assert last.velocity is not None
-    assert last.age is not None
+    assert last.track_age is not None
     assert last.track_confidence is not None
     np.testing.assert_allclose(last.velocity, [[100, 0], [-100, 0]], atol=3)
-    np.testing.assert_allclose(last.age, [89 / 25] * 2, atol=1e-4)
+    np.testing.assert_allclose(last.track_age, [89 / 25] * 2, atol=1e-4)
     np.testing.assert_allclose(last.track_confidence, [0.9] * 2, atol=1e-4)
 
 
@@ -195,7 +207,9 @@ def test_random_drops_and_misses_cost_few_identities() -> None:
 def step(tracker: ff.BoxTracker, pts: float, found: ff.Detections) -> tuple[list[int], list[int]]:
     """Ids and rows of one frame, without a pipeline."""
     rows = {"row": np.arange(len(found))}
-    out = tracker.update(ff.Detections(found.xyxy, found.confidence, found.class_id, None, rows), time=pts)
+    out = tracker.update(
+        ff.Detections(found.xyxy, found.confidence, found.class_id, tracker_id=None, data=rows), pts=pts
+    )
     assert out.tracker_id is not None
     return out.tracker_id.tolist(), out.data["row"].tolist()
 
@@ -209,7 +223,7 @@ def test_a_crowd_lets_other_threads_run() -> None:
         nonlocal inside, done
         for n in range(200):
             inside = True
-            tracker.update(crowd, time=n / 25)
+            tracker.update(crowd, pts=n / 25)
             inside = False
             if seen:
                 break
@@ -257,7 +271,7 @@ def test_two_threads_with_one_tracker_do_no_harm() -> None:
         ({"max_gap": 10**400}, r"max_gap must be a finite number, got 1000"),
         ({"max_gap": "long"}, r"max_gap must be a number, got 'long'"),
         ({"min_confidence": 1.5}, r"min_confidence must be from 0 to 1, got 1\.5"),
-        ({"iou": -0.1}, r"iou must be from 0 to 1, got -0\.1"),
+        ({"min_iou": -0.1}, r"min_iou must be from 0 to 1, got -0\.1"),
     ],
 )
 def test_options_that_cannot_be_are_named(options: dict[str, Any], message: str) -> None:
@@ -292,16 +306,16 @@ def test_the_error_below_a_function_that_gives_no_boxes_names_the_types() -> Non
     ):
         track_boxes([cast("Any", {})])
     with pytest.raises(ff.OptionTypeError, match=r"BoxTracker takes Detections.*but update\(\) got a dict"):
-        ff.BoxTracker().update({}, time=0)
+        ff.BoxTracker().update({}, pts=0)  # type: ignore[arg-type]
 
 
 def test_both_trackers_can_be_called_alone() -> None:
     boxed = ff.BoxTracker()
-    out = [boxed.update(boxes((10 + n, 20, 60 + n, 80)), time=n / 25) for n in range(3)]
+    out = [boxed.update(boxes((10 + n, 20, 60 + n, 80)), pts=n / 25) for n in range(3)]
     assert [found.tracker_id.tolist() for found in out if found.tracker_id is not None] == [[1]] * 3
     followed = ff.CircleTracker()
     with ff.stream(ff.open("demo:circles?frames=5&pace=0&size=320x240&balls=2")) as stream:
-        found = [followed.update(sample.value, time=sample.pts) for sample in stream]
+        found = [followed.update(sample.value, pts=sample.pts) for sample in stream]
     assert found[-1].tracker_id is not None
     assert len(found[-1]) > 0
 
@@ -312,24 +326,26 @@ def test_a_tracker_of_a_pipeline_refuses_to_be_called() -> None:
     pipeline.add(boxed, pipeline.add(Push()))
     pipeline.add(followed, pipeline.add(ff.open(SCENE)))
     with pytest.raises(ff.StateError, match=r"BoxTracker is a node of a pipeline.*make another one"):
-        boxed.update(boxes((0, 0, 10, 10)), time=0)
+        boxed.update(boxes((0, 0, 10, 10)), pts=0)
     with pytest.raises(ff.StateError, match=r"CircleTracker is a node of a pipeline.*make another one"):
-        followed.update(np.zeros((64, 64), np.uint8), time=0)
+        followed.update(np.zeros((64, 64), np.uint8), pts=0)
 
 
 def test_circles_can_be_selected_and_give_plain_floats() -> None:
     column = np.array([0.9, 0.2], np.float32)
-    some = ff.Circles(np.array([[1, 2, 3], [4, 5, 6]], np.float32), column, np.array([7, 8]), age=column)
+    some = ff.Circles(
+        np.array([[1, 2, 3], [4, 5, 6]], np.float32), column, tracker_id=np.array([7, 8]), track_age=column
+    )
     (circle,) = some[some.confidence > 0.5]
-    assert circle == (1.0, 2.0, 3.0)
+    assert tuple(circle) == (1.0, 2.0, 3.0)
     assert [type(number) for number in circle] == [float] * 3
     last = some[1:]
     assert last.tracker_id is not None
-    assert last.age is not None
+    assert last.track_age is not None
     assert (last.tracker_id.tolist(), last.velocity, last.track_confidence) == ([8], None, None)
-    assert last.age[0] == np.float32(0.2)
-    with pytest.raises(ff.OptionTypeError, match="slice, a mask or a list"):
-        some[1]  # type: ignore[index]
+    assert last.track_age[0] == np.float32(0.2)
+    with pytest.raises(ff.OptionTypeError, match="number, a slice, a mask or a list"):
+        some["first"]  # type: ignore[call-overload]
 
 
 def test_detections_take_masks_slices_and_lists() -> None:
@@ -338,8 +354,8 @@ def test_detections_take_masks_slices_and_lists() -> None:
     assert some[1:].xyxy[:, 2].tolist() == [2, 3]
     assert some[[2, 0]].data["name"].tolist() == ["c", "a"]
     assert len(some[[]]) == 0
-    with pytest.raises(ff.OptionTypeError, match="slice, a mask or a list"):
-        some[1]  # type: ignore[index]
+    with pytest.raises(ff.OptionTypeError, match="number, a slice, a mask or a list"):
+        some["first"]  # type: ignore[call-overload]
 
 
 def test_sinks_write_one_row_per_box(tmp_path: Path) -> None:
@@ -355,12 +371,12 @@ def test_sinks_write_one_row_per_box(tmp_path: Path) -> None:
     assert pipeline.run().complete
     with (tmp_path / "out.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [(row["seq"], row["id"], row["x2"], row["vx"]) for row in rows] == [
+    assert [(row["seq"], row["tracker_id"], row["x2"], row["vx"]) for row in rows] == [
         (str(seq), id_, x2, "0.0") for seq in range(3) for id_, x2 in (("1", "30.0"), ("2", "240.0"))
     ]
     (line, *_) = (tmp_path / "found.jsonl").read_text().splitlines()
     assert json.loads(line)["detections"][0] == {
-        "id": None,
+        "tracker_id": None,
         "class_id": 0,
         "x1": 10.0,
         "y1": 20.0,
@@ -369,7 +385,7 @@ def test_sinks_write_one_row_per_box(tmp_path: Path) -> None:
         "confidence": 0.9,
         "vx": None,
         "vy": None,
-        "age": None,
+        "track_age": None,
         "track_confidence": None,
-        "class": None,
+        "class_name": None,
     }

@@ -20,14 +20,14 @@ class Play:
     """A zone whose objects are given by time; it collects the visits and checks the balance."""
 
     def __init__(self, **options: object) -> None:
-        self.zone = ff.ZoneCounter(ZONE, max_gap=GAP, **options)  # type: ignore[arg-type]
+        self.zone = ff.ZoneCounter({"till": ZONE}, max_gap=GAP, **options)  # type: ignore[arg-type]
         self.visits: list[ff.types.Visit] = []
         self.loitered: list[int] = []
 
     def see(self, time: float, **places: tuple[float, float]) -> ff.types.ZoneCounts:
         """`places` by names such as `o3`, whose number is the id."""
         ids = [int(name[1:]) for name in places]
-        counts = self.zone.update(at(*places.values(), ids=ids), time=time)
+        counts = self.zone.update(at(*places.values(), ids=ids), pts=time)["till"]
         self.visits += counts.visits
         self.loitered += counts.loitered
         assert counts.entered + counts.appeared == counts.left + counts.lost + len(counts.inside)
@@ -100,7 +100,7 @@ def test_a_step_back_in_time_ends_all_visits() -> None:
 
 
 def test_loitering_is_told_once_per_visit() -> None:
-    play = Play(loiter=2.0)
+    play = Play(loiter_after=2.0)
     for tenth in range(30):
         counts = play.see(tenth / 10, o1=INSIDE)
         assert counts.loitering == ((1,) if tenth >= 20 else ())
@@ -112,11 +112,11 @@ def test_loitering_is_told_once_per_visit() -> None:
 
 
 def test_loiter_may_differ_by_class() -> None:
-    play = Play(loiter={"ball": 0.5, "car": 0.1})
+    play = Play(loiter_after={"ball": 0.5, "car": 0.1})
     play.see(0.0, o1=INSIDE)
     assert play.see(0.4, o1=INSIDE).loitering == ()
     assert play.see(0.5, o1=INSIDE).loitering == (1,)
-    others = Play(loiter={"car": 0.1})
+    others = Play(loiter_after={"car": 0.1})
     others.see(0.0, o1=INSIDE)
     assert others.see(0.9, o1=INSIDE).loitering == ()
 
@@ -141,22 +141,22 @@ def test_dropped_frames_change_a_visit_by_an_interval_at_each_end(share: float) 
 def test_numbers_that_cannot_be_are_said() -> None:
     for loiter in (0, -1, float("nan"), {"ball": 0}):
         with pytest.raises(ff.OptionError, match="loiter"):
-            ff.ZoneCounter(ZONE, loiter=loiter)
+            ff.ZoneCounter({"till": ZONE}, loiter_after=loiter)
     with pytest.raises(ff.OptionTypeError, match="loiter"):
-        ff.ZoneCounter(ZONE, loiter="long")  # type: ignore[arg-type]
+        ff.ZoneCounter({"till": ZONE}, loiter_after="long")  # type: ignore[arg-type]
 
 
 def test_visits_survive_an_edge_that_drops_them_and_a_file_has_them() -> None:
     source = [at(INSIDE), at(OUTSIDE), at(INSIDE), at(OUTSIDE)]
-    samples = ff.testing.run_node(ff.ZoneCounter(ZONE), source)
-    assert [len(sample.value.visits) for sample in samples] == [0, 1, 0, 1]
+    samples = ff.testing.run_node(ff.ZoneCounter({"till": ZONE}), source)
+    assert [len(sample.value["till"].visits) for sample in samples] == [0, 1, 0, 1]
 
 
 def test_loiter_for_a_class_that_cannot_be_is_refused() -> None:
     with pytest.raises(
-        ff.FreshframeError, match=r"loiter= for the class 'persn', which is none .*\(ball, car\)"
+        ff.FreshframeError, match=r"loiter_after= for the class 'persn', which is none .*\(ball, car\)"
     ):
-        Play(loiter={"persn": 15}).see(0.0, o1=INSIDE)
-    zone = ff.ZoneCounter(ZONE, loiter={"ball": 1})
+        Play(loiter_after={"persn": 15}).see(0.0, o1=INSIDE)
+    zone = ff.ZoneCounter({"till": ZONE}, loiter_after={"ball": 1})
     with pytest.raises(ff.FreshframeError, match="circles have none"):
-        zone.update(ff.CircleTracker().update(np.zeros((48, 64), np.uint8), time=0), time=0)
+        zone.update(ff.CircleTracker().update(np.zeros((48, 64), np.uint8), pts=0), pts=0)

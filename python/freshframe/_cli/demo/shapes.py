@@ -101,7 +101,7 @@ def _during(duration: float, reader: ff.Reader[ff.Detections]) -> Iterator[ff.Sa
 
 
 def _detector() -> ff.OnnxDetector:
-    return ff.OnnxDetector(ff.demo.shapes_model(), confidence=0.65)
+    return ff.OnnxDetector(ff.demo.shapes_model(), min_confidence=0.65)
 
 
 def _add(

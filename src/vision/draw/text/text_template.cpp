@@ -164,24 +164,30 @@ std::string TextTemplate::fill(const Lookup& lookup, const Known& known) const {
 
 namespace {
 
+struct TrackField {
+  std::string_view name;
+  bool TrackColumns::* known;
+  float TrackInfo::* number;
+};
+constexpr std::array<TrackField, 4> kTrackFields = {
+    {{"vx", &TrackColumns::velocity, &TrackInfo::velocity_x},
+     {"vy", &TrackColumns::velocity, &TrackInfo::velocity_y},
+     {"track_age", &TrackColumns::track_age, &TrackInfo::track_age},
+     {"track_confidence", &TrackColumns::track_confidence, &TrackInfo::track_confidence}}};
+
 template <class Found>
 std::optional<FieldValue> common_field(const Found& found, std::size_t index, float confidence,
                                        const std::string& name, const Dwells* dwells) {
-  const bool has_tracks = index < found.tracks.size();
-  if (name == "id" || name == "tracker_id")
-    return index < found.ids.size() ? FieldValue(found.ids[index]) : FieldValue();
+  if (name == "tracker_id") return index < found.ids.size() ? FieldValue(found.ids[index]) : FieldValue();
   if (name == "confidence") return double{confidence};
-  if (name == "age")
-    return has_tracks && found.columns.age ? FieldValue(double{found.tracks[index].age}) : FieldValue();
-  if (name == "track_confidence") {
-    const bool known = has_tracks && found.columns.track_confidence;
-    return known ? FieldValue(double{found.tracks[index].track_confidence}) : FieldValue();
-  }
   if (name == "dwell" && dwells != nullptr && index < found.ids.size()) {
     const auto dwell = dwells->find(found.ids[index]);
     return dwell == dwells->end() ? FieldValue() : FieldValue(dwell->second);
   }
-  return std::nullopt;
+  const auto field = std::ranges::find(kTrackFields, name, &TrackField::name);
+  if (field == kTrackFields.end()) return std::nullopt;
+  const bool has_value = index < found.tracks.size() && found.columns.*(field->known);
+  return has_value ? FieldValue(double{found.tracks[index].*(field->number)}) : FieldValue();
 }
 
 FieldValue entry_of(const DataColumn& column, std::size_t index) {
@@ -200,51 +206,53 @@ FieldValue entry_of(const DataColumn& column, std::size_t index) {
       column.values);
 }
 
-std::string common_names(const Dwells* dwells) {
-  return std::string("id, class, confidence, age, track_confidence") + (dwells != nullptr ? ", dwell" : "");
+// In the order of the columns of a file, to which they belong: freshframe/_sinks/columns.py has the same table.
+std::string field_names(std::string_view own, const Dwells* dwells) {
+  return std::string(own) + ", confidence, vx, vy, track_age, track_confidence" +
+         (dwells != nullptr ? ", dwell" : "");
 }
 
 }  // namespace
 
 std::optional<FieldValue> field_of(const Circles& found, std::size_t index, const std::string& name,
                                    const Dwells* dwells) {
-  if (name == "class") return FieldValue();
-  return common_field(found, index, found.circles[index].confidence, name, dwells);
+  const auto& circle = found.circles[index];
+  if (name == "x") return double{circle.x};
+  if (name == "y") return double{circle.y};
+  if (name == "r") return double{circle.r};
+  return common_field(found, index, circle.confidence, name, dwells);
 }
 
 std::optional<FieldValue> field_of(const Detections& found, std::size_t index, const std::string& name,
                                    const Dwells* dwells) {
-  if (name == "class") return class_of_box(found, index);
+  const auto& box = found.boxes[index];
   if (const auto* column = find_column(found.data, name); column != nullptr && column->shape.empty())
     return entry_of(*column, index);
-  if (name == "class_name") return class_of_box(found, index);  // Detections' own names of its columns
-  if (name == "class_id") return std::int64_t{found.boxes[index].class_id};
-  return common_field(found, index, found.boxes[index].confidence, name, dwells);
+  if (name == "class_name") return class_of_box(found, index);
+  if (name == "class_id") return std::int64_t{box.class_id};
+  if (name == "x1") return double{box.x1};
+  if (name == "y1") return double{box.y1};
+  if (name == "x2") return double{box.x2};
+  if (name == "y2") return double{box.y2};
+  return common_field(found, index, box.confidence, name, dwells);
 }
 
 std::string fields_of(const Circles& /*found*/, const Dwells* dwells) {
-  return common_names(dwells);
+  return field_names("tracker_id, x, y, r", dwells);
 }
 
 std::string fields_of(const Detections& found, const Dwells* dwells) {
-  auto names = common_names(dwells);
+  auto names = field_names("tracker_id, class_id, class_name, x1, y1, x2, y2", dwells);
   for (const auto& column : found.data) {
     if (column.shape.empty()) names += ", " + column.name;
   }
   return names;
 }
 
-Dwells dwells_of(const ZoneCounts& counts) {
-  Dwells dwells;
-  for (std::size_t i = 0; i < counts.inside.size() && i < counts.seconds.size(); ++i)
-    dwells[counts.inside[i]] = counts.seconds[i];
-  return dwells;
-}
-
-Dwells dwells_of(const ZonesCounts& counts) {
+Dwells dwells_of(const Zones& counts) {
   Dwells dwells;
   for (const auto& [name, zone] : counts.zones) {
-    for (const auto& [id, seconds] : dwells_of(zone)) dwells[id] = std::max(dwells[id], seconds);
+    for (const auto& [id, seconds] : zone.dwell) dwells[id] = std::max(dwells[id], seconds);
   }
   return dwells;
 }

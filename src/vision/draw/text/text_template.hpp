@@ -1,4 +1,4 @@
-// Texts with fields in braces, such as "{class} {speed:.0f} m/s".
+// Texts with fields in braces, such as "{class_name} {speed:.0f} m/s".
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -70,8 +70,7 @@ class TextTemplate {
 /// Seconds by id.
 using Dwells = std::map<std::int64_t, double>;
 
-/// id, class, confidence, age, track_confidence, dwell (null: the sample has no zone), and each column of one value.
-/// Also by the names of Detections' columns: tracker_id, class_name, class_id.
+/// A field is a column of a file of results, dwell (null: the sample has no zone), or a column of one value.
 [[nodiscard]] std::optional<FieldValue> field_of(const Circles& found, std::size_t index,
                                                  const std::string& name, const Dwells* dwells);
 [[nodiscard]] std::optional<FieldValue> field_of(const Detections& found, std::size_t index,
@@ -81,7 +80,6 @@ using Dwells = std::map<std::int64_t, double>;
 [[nodiscard]] std::string fields_of(const Detections& found, const Dwells* dwells);
 
 /// The seconds of the visits that last. Of several zones the longest.
-[[nodiscard]] Dwells dwells_of(const ZoneCounts& counts);
-[[nodiscard]] Dwells dwells_of(const ZonesCounts& counts);
+[[nodiscard]] Dwells dwells_of(const Zones& counts);
 
 }  // namespace freshframe::vision

@@ -1,0 +1,67 @@
+"""The columns of circles and boxes: the keys of dicts and JSON lines, of tables, and the fields of labels."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .._errors import OptionError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+
+class Column(NamedTuple):
+    """Where the numbers of a column are."""
+
+    attribute: str
+    place: int | None = None  # in each row of an attribute with several numbers per row
+
+
+_TRACK = {
+    "confidence": Column("confidence"),
+    "vx": Column("velocity", 0),
+    "vy": Column("velocity", 1),
+    "track_age": Column("track_age"),
+    "track_confidence": Column("track_confidence"),
+}
+# In this order. src/vision/draw/text/text_template.cpp looks up the fields of labels by the same names.
+CIRCLE_COLUMNS = {
+    "tracker_id": Column("tracker_id"),
+    "x": Column("xyr", 0),
+    "y": Column("xyr", 1),
+    "r": Column("xyr", 2),
+    **_TRACK,
+}
+BOX_COLUMNS = {
+    "tracker_id": Column("tracker_id"),
+    "class_id": Column("class_id"),
+    "class_name": Column("class_name"),
+    "x1": Column("xyxy", 0),
+    "y1": Column("xyxy", 1),
+    "x2": Column("xyxy", 2),
+    "y2": Column("xyxy", 3),
+    **_TRACK,
+}
+
+
+def check_name(name: str, taken: Collection[str]) -> None:
+    """Refuses a column of ``Detections.data`` whose name another column has.
+
+    Raises:
+        OptionError: It is taken.
+    """
+    if name in taken:
+        raise OptionError(f"there is a column {name!r} already: give that of Detections.data another name")
+
+
+def columns_of(found: Any) -> Mapping[str, Column]:
+    """The columns of Circles or Detections."""
+    return CIRCLE_COLUMNS if hasattr(found, "xyr") else BOX_COLUMNS
+
+
+def column_of(found: Any, column: Column) -> npt.NDArray[Any] | None:
+    """Returns the entries of a column of Circles or Detections, (n,), or None if they do not have it."""
+    values: npt.NDArray[Any] | None = getattr(found, column.attribute)
+    return values if values is None or column.place is None else values[:, column.place]

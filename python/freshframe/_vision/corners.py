@@ -1,0 +1,68 @@
+"""The corners of a zone, and the points within them."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _check
+from .._errors import OptionError, OptionTypeError
+
+_LEAST = 3
+_MOST = 1000
+
+
+def checked_corners(given: Any) -> list[tuple[float, float]]:
+    """The corners as pairs of numbers.
+
+    Raises:
+        OptionError: There are more than a zone may have.
+        OptionTypeError: They are no sequence of pairs of numbers.
+    """
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        raise OptionTypeError(f"corners must be a sequence of (x, y) in pixels, got {_check.shown(given)}")
+    corners = list(given)
+    if len(corners) > _MOST:
+        raise OptionError(f"corners must be at most {_MOST}, got {len(corners)}")
+    return [_check.pair("a corner (x, y)", corner) for corner in corners]
+
+
+def checked_anchor(given: Any) -> str:
+    """The name of the point of an object that must be inside.
+
+    Raises:
+        OptionError: There is no such anchor.
+        OptionTypeError: It is no text.
+    """
+    anchor = _check.text("anchor", given)
+    if anchor not in ("center", "bottom"):
+        raise OptionError(f"anchor must be 'center' or 'bottom', got {_check.shown(anchor)}")
+    return anchor
+
+
+def are_inside(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], given: Any) -> npt.NDArray[np.bool_]:
+    """Returns (n,) bool. A point with NaN is outside, and so is a point that the edges go around twice.
+
+    Raises:
+        OptionError: There are too few or too many corners, or they are shares of the picture.
+        OptionTypeError: They are no sequence of pairs of numbers.
+    """
+    corners = checked_corners(given)
+    if len(corners) < _LEAST:
+        raise OptionError(f"corners must be at least {_LEAST}, got {len(corners)}")
+    if all(0 <= number <= 1 for corner in corners for number in corner):
+        raise OptionError(
+            f"corners are in pixels, and all of {_check.shown(corners)} are within one: multiply shares of "
+            "the picture by its width and height"
+        )
+    result = np.zeros(len(x), np.bool_)
+    for (ax, ay), (bx, by) in zip(corners, [*corners[1:], corners[0]], strict=True):
+        if ay == by:
+            continue
+        spans = (ay > y) != (by > y)
+        result ^= spans & (x < ax + (y - ay) * (bx - ax) / (by - ay))
+    return result

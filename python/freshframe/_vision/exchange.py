@@ -1,0 +1,175 @@
+"""Results in the forms of other libraries: supervision, Ultralytics, pandas, and plain dicts."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .._check import shown
+from .._errors import OptionError, OptionTypeError
+from .._interpreter import fork, parts
+from ..masks import columns_for_supervision, columns_from_supervision, encode
+from .columns import check_name, column_of, columns_of
+
+if TYPE_CHECKING:
+    from .._results import Circles, Detections
+
+_TRACK_COLUMNS = ("velocity", "track_age", "track_confidence")
+_MOST_NAMES = 1 << 16  # for foreign class_ids: a tuple has an entry for each number below the largest
+
+
+def dicts_of(found: Circles | Detections) -> list[dict[str, Any]]:
+    """A dict for each element, with Python's own numbers.
+
+    Raises:
+        OptionError: A column of `data` has the name of another column.
+    """
+    columns = {name: _entries(column, len(found)) for name, column in _all_columns(found).items()}
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def frame_of(found: Circles | Detections) -> Any:
+    """A DataFrame of pandas with a row for each element.
+
+    Raises:
+        ImportError: pandas is not installed.
+        OptionError: A column of `data` has the name of another column.
+    """
+    try:
+        with fork.loading():
+            import pandas  # type: ignore[import-not-found,import-untyped,unused-ignore]  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise parts.missing("to_pandas()", "pandas") from error
+    columns = {}
+    for name, column in _all_columns(found).items():
+        whole = column is not None and column.ndim == 1
+        columns[name] = column.copy() if whole and column is not None else _entries(column, len(found))
+    return pandas.DataFrame({name: pandas.Series(column) for name, column in columns.items()})
+
+
+def _all_columns(found: Circles | Detections) -> dict[str, npt.NDArray[Any] | None]:
+    """The columns of the table, then the columns of `data`."""
+    columns = {name: column_of(found, column) for name, column in columns_of(found).items()}
+    for name, column in getattr(found, "data", {}).items():
+        if name == "class_name" and found.names is None:  # type: ignore[union-attr]
+            continue  # it is a column of boxes already
+        check_name(name, columns)
+        columns[name] = column
+    return columns
+
+
+def _entries(column: npt.NDArray[Any] | None, count: int) -> list[Any]:
+    return [None] * count if column is None else list(column.tolist())
+
+
+def supervision_of(found: Detections) -> Any:
+    """Supervision's Detections.
+
+    Raises:
+        ImportError: supervision is not installed.
+    """
+    try:
+        with fork.loading():
+            import supervision  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415  (optional)
+    except ModuleNotFoundError as error:
+        raise parts.missing("to_supervision()", "supervision") from error
+
+    columns = {name: getattr(found, name) for name in _TRACK_COLUMNS} | {"class_name": found.class_name}
+    data, masks = columns_for_supervision(dict(found.data), getattr(supervision, "CompactMask", None))
+    return supervision.Detections(
+        xyxy=found.xyxy,
+        mask=masks,
+        confidence=found.confidence,
+        class_id=found.class_id.astype(int),
+        tracker_id=None if found.tracker_id is None else found.tracker_id.astype(int),
+        data={**data, **{name: column for name, column in columns.items() if column is not None}},
+    )
+
+
+def from_supervision(given: Any) -> dict[str, Any]:
+    """The arguments of Detections for supervision's Detections."""
+    n = len(given.xyxy)
+    data = {name: np.asarray(column) for name, column in given.data.items()}
+    data = columns_from_supervision(data, getattr(given, "mask", None))
+    tracks = {name: data.pop(name, None) for name in _TRACK_COLUMNS}
+    class_id = np.zeros(n, np.int32) if given.class_id is None else np.asarray(given.class_id, np.int32)
+    names = _names_seen(class_id, data.get("class_name"))
+    if names is not None:
+        del data["class_name"]
+    return {
+        "xyxy": np.asarray(given.xyxy, np.float32).reshape(n, 4),
+        "confidence": given.confidence,
+        "class_id": class_id,
+        "tracker_id": given.tracker_id,
+        "names": names,
+        "data": data,
+        **tracks,
+    }
+
+
+def _names_seen(class_id: npt.NDArray[np.int32], given: Any) -> tuple[str, ...] | None:
+    """Returns the classes' names from a column of names, or None if they contradict each other."""
+    if given is None or np.shape(given) != class_id.shape or np.asarray(given).dtype.kind not in "UO":
+        return None
+    seen: dict[int, str] = {}
+    for number, name in zip(class_id.tolist(), np.asarray(given).tolist(), strict=True):
+        if (
+            not 0 <= number < _MOST_NAMES
+            or not isinstance(name, str)
+            or seen.setdefault(number, name) != name
+        ):
+            return None
+    return tuple(seen.get(number, "") for number in range(max(seen, default=-1) + 2))
+
+
+def from_ultralytics(result: Any) -> dict[str, Any]:
+    """The arguments of Detections for one result of Ultralytics.
+
+    Raises:
+        OptionError: The result is not of a detector.
+        OptionTypeError: It is not one result.
+    """
+    if not hasattr(result, "boxes"):
+        several = isinstance(result, list | tuple) or hasattr(result, "__next__")
+        advice = ", as in from_ultralytics(model(frame.bgr)[0])" if several else ""
+        raise OptionTypeError(
+            f"from_ultralytics() takes one result of a YOLO model{advice}, got {shown(result)}"
+        )
+    turned = getattr(result, "obb", None)
+    boxes = result.boxes if turned is None else turned
+    if boxes is None:
+        raise OptionError("from_ultralytics() needs a result with boxes: a classifier's has none")
+    data: dict[str, npt.NDArray[Any]] = {}
+    if turned is not None:
+        data["corners"] = np.asarray(_array(turned.xyxyxyxy), np.float32).reshape(-1, 4, 2)
+    if getattr(result, "keypoints", None) is not None:
+        data["keypoints"] = np.asarray(_array(result.keypoints.data), np.float32)
+    if getattr(result, "masks", None) is not None:
+        data["mask"] = encode(_of_picture(_array(result.masks.data), result.orig_shape))
+    ids = getattr(boxes, "id", None)
+    return {
+        "xyxy": np.asarray(_array(boxes.xyxy), np.float32).reshape(-1, 4),
+        "confidence": _array(boxes.conf),
+        "class_id": np.asarray(_array(boxes.cls)).astype(np.int32),
+        "tracker_id": None if ids is None else np.asarray(_array(ids)).astype(np.int64),
+        "names": dict(enumerate(result.names)) if isinstance(result.names, list) else dict(result.names),
+        "data": data,
+    }
+
+
+def _array(tensor: Any) -> npt.NDArray[Any]:
+    return np.asarray(tensor.cpu() if hasattr(tensor, "cpu") else tensor)
+
+
+def _of_picture(masks: npt.NDArray[Any], shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
+    """Masks of the network's input, whose bars are left out, at the size of the picture."""
+    height, width = shape[:2]
+    rows, columns = masks.shape[1:]
+    scale = min(rows / height, columns / width)
+    y = (np.arange(height) + 0.5) * scale + (rows - scale * height) / 2
+    x = (np.arange(width) + 0.5) * scale + (columns - scale * width) / 2
+    chosen = masks[:, y.astype(int).clip(0, rows - 1)][:, :, x.astype(int).clip(0, columns - 1)]
+    return chosen > 0.5
