@@ -39,7 +39,7 @@ PARALLEL = [
     "tests/python/vision/test_counting.py",
     "tests/python/vision/test_counting_pipelines.py",
     "tests/python/vision/test_counting_refusals.py",
-    "tests/python/vision/test_detect_circles.py",
+    "tests/python/vision/test_circle_detector.py",
     "tests/python/vision/test_detections.py",
     "tests/python/vision/test_tracker.py",
 ]

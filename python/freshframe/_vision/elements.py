@@ -85,7 +85,7 @@ class Box:
     velocity: tuple[float, float] | None = None
     track_age: float | None = None
     track_confidence: float | None = None
-    data: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def xyxy(self) -> tuple[float, float, float, float]:
@@ -115,7 +115,8 @@ def circles_of(found: Circles) -> Iterator[Circle]:
 def boxes_of(found: Detections) -> Iterator[Box]:
     """The elements, with Python's own numbers. The columns become lists at once."""
     n = len(found)
-    data = [dict(zip(found.data, row, strict=True)) for row in zip(*found.data.values(), strict=True)]
+    columns = [column.tolist() if column.ndim == 1 else column for column in found.data.values()]
+    data = [dict(zip(found.data, row, strict=True)) for row in zip(*columns, strict=True)]
     return map(
         Box,
         *_columns(found.xyxy),

@@ -124,6 +124,6 @@ def test_views_of_frames_that_were_lent_on_are_let_go_before_the_interpreter_end
         import numpy, freshframe as ff
         frame = ff.Frame.from_array(numpy.zeros((48, 64), numpy.uint8), "gray")
         ff.Frame.from_array(frame.luma, "gray", copy=False)
-        ff.detect_circles(frame.luma)
+        ff.CircleDetector().detect(frame.luma)
     """)
     assert (ended.code, ended.err) == (0, "")

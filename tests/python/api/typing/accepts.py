@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -51,6 +51,36 @@ def joins(pipeline: ff.Pipeline, frames: ff.Port[ff.Frame], circles: ff.Port[ff.
     assert_type(pipeline.add(lambda *views: len(views), [frames, frames], join=join), ff.Port[int])
     assert_type(pipeline.reader((frames, circles), join=join), ff.Reader[tuple[ff.Frame, ff.Circles]])
     assert_type(pipeline.reader([frames, frames], join=join), ff.Reader[tuple[ff.Frame, ...]])
+
+
+def results(circles: ff.Circles, boxes: ff.Detections, frame: ff.Frame) -> None:
+    assert_type(boxes[0], ff.types.Box)
+    assert_type(boxes[1:], ff.Detections)
+    assert_type(boxes[boxes.confidence > 0.5], ff.Detections)
+    assert_type(boxes[boxes.inside([(0, 0), (90, 0), (90, 90)], anchor="bottom")], ff.Detections)
+    assert_type(circles[[0, 1]], ff.Circles)
+    for box in boxes:
+        x1, _, _, _ = box
+        assert_type(x1, float)
+        assert_type(box.class_name, str | None)
+        assert_type(box.velocity, tuple[float, float] | None)
+    for x, _, _ in circles:
+        assert_type(x, float)
+    assert_type(circles.to_detections(), ff.Detections)
+    assert_type(boxes.to_dicts(), list[dict[str, Any]])
+    assert_type(ff.Detections([[0, 0, 1, 1]], 0.5), ff.Detections)
+    assert_type(ff.Detections.merge([boxes, ff.Detections.empty()]), ff.Detections)
+    assert_type(boxes.with_data(speed=[1.0]), ff.Detections)
+    assert_type(ff.OnnxDetector("a.onnx", min_confidence=0.5, max_iou=0.5).detect(frame), ff.Detections)
+    assert_type(ff.CircleDetector().detect(frame.bgr), ff.Circles)
+
+
+def counts(pipeline: ff.Pipeline, tracks: ff.Port[ff.Detections], boxes: ff.Detections) -> None:
+    zones = ff.ZoneCounter({"till": [(0, 0), (90, 0), (90, 90)]}, loiter_after={"person": 15})
+    assert_type(pipeline.add(zones, tracks), ff.Port[ff.types.Zones])
+    assert_type(zones.update(boxes, pts=0.0)["till"].dwell, Mapping[int, float])
+    assert_type(ff.LineCounter((0, 0), (9, 9)).update(boxes, pts=0).by_class, Mapping[str, tuple[int, int]])
+    assert_type(ff.BoxTracker(min_iou=0.2).update(boxes, pts=0.5), ff.Detections)
 
 
 def asks(pipeline: ff.Pipeline, frames: ff.Port[ff.Frame]) -> None:

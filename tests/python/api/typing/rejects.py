@@ -36,6 +36,10 @@ def build() -> None:
     print(reader.latest().value)  # type: ignore[union-attr]  # may be None
     print(reader.get().value.xyxy)  # type: ignore[attr-defined]  # circles have xyr
     reader.get().seq = 3  # type: ignore[misc]  # read-only
+    ff.Detections([[0, 0, 1, 1]], [1], [0], [7])  # type: ignore[call-arg]  # tracker_id by name
+    ff.ZoneCounter([(0, 0), (9, 0), (9, 9)])  # type: ignore[arg-type]  # zones have names
+    ff.BoxTracker().update(ff.Detections.empty(), 0.1)  # type: ignore[call-arg]  # pts by name
+    ff.Annotate(ids=False)  # type: ignore[call-arg]  # labels= is the one way
     ff.Queue(1, "sometimes")  # type: ignore[arg-type]  # no such policy
     ff.open(3.5)  # type: ignore[arg-type]  # no address
     ff.CircleTracker(radius=5)  # type: ignore[arg-type]  # a pair is wanted
