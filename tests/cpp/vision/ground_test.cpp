@@ -46,7 +46,7 @@ TEST(Ground, ClicksWithoutAnErrorGiveNone) {
 
 TEST(Ground, PointsOnALineAreRefused) {
   auto options = square_seen_from_above();
-  for (std::size_t i = 0; i < 4; ++i) options.picture[i] = {static_cast<float>(10 * i), 5};
+  for (std::size_t i = 0; i < 4; ++i) options.points[i] = {static_cast<float>(10 * i), 5};
   EXPECT_THROW(Ground{options}, OptionError);
 }
 
