@@ -110,21 +110,41 @@ void see_node(PipelineLook& look, const core::Runner& runner) {
 
 using Runners = std::vector<std::shared_ptr<core::Runner>>;
 
-void find_on_the_way(const core::Runner& node, const Runners& all, std::set<int>& found) {
-  if (!found.insert(node.index()).second) return;
+using Way = std::set<std::pair<int, int>>;  // nodes, each with the source that is let pass there, -1 for all
+
+/// Returns the source to which an edge limits the way above it, -1 for all, or nullopt if no sample can come.
+std::optional<int> limit_of(const core::EdgeOptions& edge, int only, core::Runner& parent) {
+  if (only >= 0 && edge.only_source >= 0 && edge.only_source != only) return std::nullopt;
+  const int limit = std::max(only, edge.only_source);
+  const auto outputs = parent.outlet().outputs().newest();  // kept while its sources are looked at
+  if (limit >= 0 && !std::ranges::binary_search(*outputs->sources, limit)) return std::nullopt;
+  return limit;
+}
+
+// _agent/ways.py finds the same ways in the stats of a pipeline that has ended.
+void find_on_the_way(const core::Runner& node, int only, const Runners& all, Way& found) {
+  if (!found.emplace(node.index(), only).second) return;
+  bool is_first = true;
   for (const auto& edge : core::edges_of(node.inbox())) {
+    // A join makes its samples of all its parents' samples, and a node its own stream of all that it gets.
+    const bool passes_on = node.index() != only && (is_first || !edge.joined);
+    is_first = false;
     const auto parent =
         std::ranges::find_if(all, [&](const auto& each) { return each->index() == edge.parent; });
-    if (parent != all.end()) find_on_the_way(**parent, all, found);
+    if (parent == all.end()) continue;
+    const auto limit = limit_of(edge, passes_on ? only : -1, **parent);
+    if (limit) find_on_the_way(**parent, *limit, all, found);
   }
 }
 
 /// The numbers of the nodes that the fleet's outlets add up from.
 std::set<int> on_the_way(const Runners& all) {
-  std::set<int> nodes;
+  Way way;
   for (const auto& node : all) {
-    if (node->name().starts_with(kOutlet)) find_on_the_way(*node, all, nodes);
+    if (node->name().starts_with(kOutlet)) find_on_the_way(*node, -1, all, way);
   }
+  std::set<int> nodes;
+  for (const auto& [node, only] : way) nodes.insert(node);
   return nodes;
 }
 

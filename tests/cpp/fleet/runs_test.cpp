@@ -44,5 +44,22 @@ TEST(Watched, FramesStayAndTheRateIsNoneWhenANodeOnTheWayIsRemoved) {
   EXPECT_EQ(record.fps, 0);
 }
 
+TEST(Watched, FramesAreThoseOfSourcesThatReachAnOutput) {
+  Feed<int> first;
+  Feed<int> second;
+  CheckedPipeline pipeline;
+  const auto camera = pipeline.add(test::feed_source(first, test::Kind::Live), {.name = "camera"});
+  const auto beside = pipeline.add(test::feed_source(second, test::Kind::Live), {.name = "beside"});
+  const auto both = pipeline.add(test::pass_on<int>(), {camera, beside}, {.name = "both"});
+  const auto step = pipeline.add(test::pass_on<int>(), both.of(camera), {.name = "step"});
+  pipeline.add(test::pass_on<int>(), step, {.name = "fleet out"});
+  pipeline.start();
+  for (int i = 0; i < 5; ++i) first.push_and_settle(i);
+  for (int i = 0; i < 7; ++i) second.push_and_settle(i);
+  EXPECT_EQ(look_at(*core::PipelineAccess::core(pipeline)).frames, 5U);
+  pipeline.add(test::pass_on<int>(), both, {.name = "fleet all"});
+  EXPECT_EQ(look_at(*core::PipelineAccess::core(pipeline)).frames, 12U);
+}
+
 }  // namespace
 }  // namespace freshframe::fleet

@@ -24,6 +24,7 @@ from ..._process import pickling
 from .._url import cut, masked, shown_url
 from .._wire import loss_name
 from .sent_modules import SentModules
+from .ways import Ways
 
 
 class ReceivedBuild:
@@ -106,7 +107,7 @@ class Outlet(NativeNode[Any, None]):
 
     @property
     def name_in_pipeline(self) -> str:
-        """Says which output it is of; src/fleet/pipeline_look.cpp knows how it begins."""
+        """Says which output it is of; src/fleet/runs.cpp knows how it begins."""
         return self._name
 
     @property
@@ -137,12 +138,9 @@ def final_counts_of(pipeline: Pipeline, outlets: Sequence[Outlet]) -> Counter[st
     counts = counts_of(outlets)
     stats = pipeline.stats()
     names = {outlet.name_in_pipeline for outlet in outlets}
-    way = set(names)  # nodes on the way to the outlets
-    while more := {edge.parent for edge in stats.edges if edge.child in way} - way:
-        way |= more
-    edges = [edge for edge in stats.edges if edge.child in way]
+    edges = Ways(stats).to(names)
     fed = {edge.child for edge in edges}
-    for name in way:
+    for name in names | {edge.parent for edge in edges}:
         node = stats.nodes[name]
         counts.update(_lost(node.drops))
         if name not in fed:

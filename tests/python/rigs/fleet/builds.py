@@ -100,6 +100,34 @@ def bursts(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
     return pipeline, {"ticks": pipeline.add(Burst(int(url)))}
 
 
+class Followed(Burst):
+    """Emits its numbers and does not end, or emits them when another source has done so."""
+
+    def __init__(self, count: int, after: threading.Event | None, done: threading.Event) -> None:
+        super().__init__(count)
+        self.after = after
+        self.done = done
+
+    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
+        while self.after is not None and not self.after.is_set():
+            if stop.wait(0.02):
+                return
+        yield from super().read(stop)
+        self.done.set()
+        while not stop.wait(0.1):
+            pass
+
+
+def one_of_two(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
+    """Two sources with one node; the results of the second one are an output."""
+    beside, count = map(int, url.split(","))
+    pipeline, done = ff.Pipeline(), threading.Event()
+    first = pipeline.add(Followed(beside, None, done))
+    second = pipeline.add(Followed(count, done, threading.Event()))
+    both = pipeline.add(lambda number: number, [first, second], queue=ff.Queue(beside + count))
+    return pipeline, {"numbers": both.of(second)}
+
+
 class LateBurst(Burst):
     """The same once there is a file."""
 

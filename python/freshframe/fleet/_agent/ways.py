@@ -1,0 +1,72 @@
+"""The edges of a pipeline on which results come to the outputs of a camera."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+
+from ..._look.stats import EdgeStats, Stats
+
+
+class Ways:
+    """The ways through a pipeline. An edge may let pass one source only, and so does the way above it.
+
+    src/fleet/runs.cpp finds the same ways while the pipeline runs.
+    """
+
+    def __init__(self, stats: Stats) -> None:
+        """Finds ways in the graph that these stats show."""
+        self._stats = stats
+        self._into: dict[str, list[EdgeStats]] = defaultdict(list)
+        for edge in stats.edges:
+            self._into[edge.child].append(edge)
+        self._reached: dict[str, set[str]] = {}  # by each source that was asked for
+
+    def to(self, nodes: Collection[str]) -> list[EdgeStats]:
+        """Returns the edges whose samples can come to one of these nodes."""
+        found: dict[int, EdgeStats] = {}
+        todo = [(node, "") for node in nodes]  # and the source that is let pass there, "" for all
+        seen = set(todo)
+        while todo:
+            child, only = todo.pop()
+            for edge in self._into[child]:
+                limit = self._limit(edge, only)
+                if limit is None:
+                    continue
+                found[id(edge)] = edge
+                if (edge.parent, limit) not in seen:
+                    seen.add((edge.parent, limit))
+                    todo.append((edge.parent, limit))
+        return list(found.values())
+
+    def _limit(self, edge: EdgeStats, only: str) -> str | None:
+        """Returns the source to which an edge limits the way above it, or None if no sample can come."""
+        here = edge.of or ""
+        if edge.child == only or not self._passes_on(edge):
+            only = ""  # it makes its samples of the samples of all its parents
+        if only and here and here != only:
+            return None
+        limit = here or only
+        if limit not in self._stats.nodes:
+            return ""  # no limit, or a stream that a node with another name begins
+        return limit if edge.parent in self._below(limit) else None
+
+    def _below(self, source: str) -> set[str]:
+        """Returns the nodes that give samples of a source."""
+        if source not in self._reached:
+            reached, grows = {source}, True
+            while grows:
+                more = {edge.child for edge in self._stats.edges if self._carries(edge, source, reached)}
+                grows = not more <= reached
+                reached |= more
+            self._reached[source] = reached
+        return self._reached[source]
+
+    def _carries(self, edge: EdgeStats, source: str, reached: Collection[str]) -> bool:
+        return edge.parent in reached and edge.of in (None, source) and self._passes_on(edge)
+
+    def _passes_on(self, edge: EdgeStats) -> bool:
+        """Whether the child's samples have the sources of this edge. A join has its first parent's."""
+        child = self._stats.nodes.get(edge.child)
+        return child is None or child.join is None or edge is self._into[edge.child][0]
