@@ -44,7 +44,7 @@ class ReaderIterator:
             loop.call_soon_threadsafe(wake)
 
     def _check_later(self, loop: AbstractEventLoop, ready: Future[None]) -> None:
-        interrupts.follow(self)  # the program may have set another handler since
+        interrupts.look()  # the program may have set another handler since
 
         def check() -> None:
             try:

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import importlib
 import signal
 import threading
 import weakref
@@ -10,7 +11,11 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Protocol
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGINT = int(signal.SIGINT)
+_SIGTERM = int(signal.SIGTERM)
+# The interpreter's own function: signal.getsignal() looks up a member of an enumeration, which takes longer.
+_handler_of: Callable[[int], object] = importlib.import_module("_signal").getsignal
+_settled: tuple[object, object] = (None, None)  # handlers that need nothing more
 
 
 class Endable(Protocol):
@@ -31,12 +36,22 @@ def follow(iterator: Endable) -> None:
     Without a handler, or with asyncio's own, the signal ends them anyway.
     """
     _waiting[id(iterator)] = iterator
+    look()
+
+
+def look() -> None:
+    """Follows the handlers that the program has set since. Called at each wait, so it must cost little."""
+    global _settled  # noqa: PLW0603  (the handlers belong to the process)
+    of_int, of_term = _settled
+    if _handler_of(_SIGINT) is of_int and _handler_of(_SIGTERM) is of_term:
+        return
     if threading.current_thread() is not threading.main_thread():
         return
-    for number in _SIGNALS:
-        before = signal.getsignal(number)
+    for number in (_SIGINT, _SIGTERM):
+        before = _handler_of(number)
         if callable(before) and not _ends_the_program(before):
             signal.signal(number, _Handler(before))
+    _settled = _handler_of(_SIGINT), _handler_of(_SIGTERM)
 
 
 def _ends_the_program(handler: Callable[..., object]) -> bool:

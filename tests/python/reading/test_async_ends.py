@@ -6,7 +6,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Iterator
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -93,6 +95,25 @@ def test_async_for_ends_where_a_server_sets_its_handler_later(source: Any, signa
 
     asyncio.run(main())
     assert (noted, signals) == ([signal.SIGINT], [])
+
+
+def test_a_look_at_handlers_that_are_as_before_calls_nothing_in_python(signals: list[int]) -> None:
+    calls: list[str] = []
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        if event == "call":
+            calls.append(frame.f_code.co_name)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        interrupts.look()
+        sys.setprofile(note)
+        interrupts.look()
+        sys.setprofile(None)
+        assert calls == ["look"]
+        calls.clear()
+        signal.signal(number, lambda number, frame: signals.append(number))
+        interrupts.look()
+        assert isinstance(signal.getsignal(number), interrupts._Handler)
 
 
 def test_handlers_of_python_and_of_asyncio_stay_as_they_are() -> None:
