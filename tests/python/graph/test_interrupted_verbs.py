@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import inspect
 import os
 import signal
 import socket
@@ -44,6 +45,11 @@ def _alike(value: int) -> int:
 
 def _all(values: list[int]) -> list[int]:
     return values
+
+
+class _Node(ff.Node[int, int]):
+    def process(self, sample: ff.Sample[int]) -> int:
+        return sample.value
 
 
 class _World:
@@ -85,6 +91,12 @@ _VERBS: dict[str, Callable[[_World], object]] = {
     "set_max_wait": lambda w: w.pipeline.set_max_wait(w.batch, 0.02),
     "replace": lambda w: w.pipeline.replace(w.parent, _alike, timeout=WATCHDOG),
     "remove": lambda w: w.pipeline.remove(w.parent, timeout=WATCHDOG),
+}
+
+_ADDS: dict[str, Callable[[_World], object]] = {
+    "add a node": lambda w: w.pipeline.add(_Node(), w.parent, name="added"),
+    "add a source": lambda w: w.pipeline.add(Ticker(), name="added"),
+    "add a merge": lambda w: w.pipeline.add(_same, [w.camera, w.other], name="added"),
 }
 
 _HANDLERS: dict[str, Callable[[_World], object]] = {
@@ -179,6 +191,8 @@ def _left(world: _World, verb: str, number: int) -> tuple[int, str]:
         nonlocal places, place
         if event not in ("call", "c_return") or not frame.f_code.co_filename.startswith(_TRACED[0]):
             return
+        if event == "call" and frame.f_code.co_flags & inspect.CO_GENERATOR:
+            return  # it may be closed there, and Python then only prints the exception
         places += 1
         if places == number:
             sys.setprofile(None)
@@ -187,7 +201,7 @@ def _left(world: _World, verb: str, number: int) -> tuple[int, str]:
 
     sys.setprofile(look)
     try:
-        _VERBS[verb](world)
+        (_VERBS | _ADDS)[verb](world)
     except LeaveError:
         pass
     finally:
@@ -197,7 +211,7 @@ def _left(world: _World, verb: str, number: int) -> tuple[int, str]:
 
 def _again(world: _World, verb: str) -> None:
     """The verb once more, in whatever state it was left: it is not refused because of that."""
-    if verb == "add":
+    if verb.startswith("add"):
         until(lambda: "added" not in world.pipeline.stats().nodes, "what was being added has gone")
     if verb == "connect":
         with contextlib.suppress(ff.GraphError):
@@ -206,11 +220,11 @@ def _again(world: _World, verb: str) -> None:
         other = _same if world.parent.node is _alike else _alike
         world.pipeline.replace(world.parent, other, timeout=WATCHDOG)
     elif verb != "disconnect":
-        _VERBS[verb](world)
+        (_VERBS | _ADDS)[verb](world)
 
 
 @pytest.mark.parametrize(
-    "verb", ["add", "start", "stop", "wait", "remove", "replace", "connect", "disconnect"]
+    "verb", ["add", *_ADDS, "start", "stop", "wait", "remove", "replace", "connect", "disconnect"]
 )
 def test_a_verb_that_a_handler_leaves_by_an_exception_can_be_called_again(verb: str) -> None:
     number, places = 0, 1
@@ -218,7 +232,8 @@ def test_a_verb_that_a_handler_leaves_by_an_exception_can_be_called_again(verb: 
         world = _World(Ticker)
         if verb != "start":
             world.pipeline.start()
-        places, place = _left(world, verb, number)
+        seen, place = _left(world, verb, number)
+        places = max(places, seen)  # a verb that is left shows no places after the one where it was left
         if place and verb != "start":
             try:
                 _again(world, verb)
