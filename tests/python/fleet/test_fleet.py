@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from rigs.fleet import builds as fleet_builds
 from rigs.fleet.checks import balance, shared_fleet, until_state
-from support import run_program, until
+from support import WATCHDOG, run_program, until
 
 import freshframe as ff
 from freshframe.fleet import FleetReader, FleetSample
@@ -272,7 +272,9 @@ def test_poll_never_waits(fleet: ff.fleet.Fleet) -> None:
 
     until(has_five, "five results")
     assert [sample.seq for sample in samples] == [0, 1, 2, 3, 4]
+    assert not reader.ended
     reader.close()
+    assert reader.ended
     with pytest.raises(ff.EndOfStreamError):
         reader.poll()
 
@@ -307,7 +309,7 @@ def test_an_event_loop_gets_all_results_whatever_is_cancelled(fleet: ff.fleet.Fl
         await waiting
 
     fleet.add("cam", "ticks:0.001:300", fleet_builds.ticks)
-    asyncio.run(both())
+    asyncio.run(asyncio.wait_for(both(), WATCHDOG))
     assert seen == list(range(300))
 
 

@@ -95,6 +95,13 @@ class FleetReader(ClosedByWith):
         """The name under which it can come back; None: it cannot."""
         return self._results.name
 
+    @property
+    def ended(self) -> bool:
+        """Whether the fleet was closed, or this reader, and everything that came was read."""
+        results = self._results
+        has_more = bool(self._back) or self._ready is not None or bool(results.items)
+        return results.ended and (self._is_over or not has_more)
+
     def _taken(self) -> int:
         """Results that have left and were not delivered."""
         items, ready = self._results.items, self._ready  # its item is the first one, or has just left
