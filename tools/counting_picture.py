@@ -21,7 +21,7 @@ def main() -> None:
     pictures = pipeline.reader(pipeline.add(ff.Annotate(), counts))
     with pipeline:
         last = [sample.value for sample in pictures][-1]
-    ff.write_picture(last, path)
+    last.write(path)
 
 
 if __name__ == "__main__":

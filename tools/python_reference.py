@@ -40,7 +40,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         ),
     ),
     "Sources": (
-        *("open", "probe", "read_picture", "write_picture"),
+        *("open", "probe"),
         *("types.VideoSource", "types.VideoInfo", "types.Probe", "types.Measured"),
     ),
     "Steps": (

@@ -48,7 +48,7 @@ def play(source: str, seconds: float | None) -> tuple[int, int]:
 def draw(screen: pygame.Surface, sample: ff.Sample[ff.Circles]) -> None:
     """Draws each circle where the video has it, in the colour of its identity."""
     circles = sample.value
-    if sample.frame is None or circles.tracker_id is None:
+    if circles.tracker_id is None:
         return
     scale = SCREEN[0] / sample.frame.width
     for (x, y, r), identity in zip(circles.xyr.tolist(), circles.tracker_id.tolist(), strict=True):

@@ -21,7 +21,7 @@ namespace freshframe {
 /// The value of a set.
 struct Joined {
   /// One for each parent, in their order; nullopt: missing in a partial set. The first is always there.
-  std::vector<std::optional<AnySample>> parts;
+  std::vector<std::optional<AnySample>> members;
 };
 template <>
 inline constexpr std::string_view kTypeName<Joined> = "a set of a join";
@@ -70,7 +70,7 @@ class JoinNodeOf : public NodeBase {
 
   std::optional<Emitted> process_any(const AnySample& sample, const Context& context) final {
     const auto* const set = sample.value.as<Joined>();
-    if (set == nullptr || set->parts.size() != kParents) {
+    if (set == nullptr || set->members.size() != kParents) {
       throw GraphError("takes the sets of a join of " + std::to_string(kParents) + " parents");
     }
     return call(*set, context, std::index_sequence_for<In...>());
@@ -79,7 +79,7 @@ class JoinNodeOf : public NodeBase {
  private:
   template <std::size_t... I>
   std::optional<Emitted> call(const Joined& set, const Context& context, std::index_sequence<I...> /*all*/) {
-    auto out = process(JoinPart<In>::of(set.parts[I])..., context);
+    auto out = process(JoinPart<In>::of(set.members[I])..., context);
     if (!out) return std::nullopt;
     return to_emitted<Out>(*std::move(out));
   }

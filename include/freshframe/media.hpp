@@ -292,11 +292,11 @@ class ClipRecorder final : public Node<Frame, Nothing> {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Decodes a picture file (the first picture of several), or with `at` the frame that a video shows at that
-/// many seconds. Throws SourceError, OptionError for `at` below 0.
-[[nodiscard]] Frame read_picture(const std::string& path, std::optional<double> at = {});
+/// Decodes a picture file (the first picture of several), or the frame that a video shows at `pts`, in seconds.
+/// Throws SourceError, or OptionError for `pts` below 0.
+[[nodiscard]] Frame read_frame(const std::string& path, std::optional<double> pts = {});
 /// Writes a picture file, PNG or JPEG by its name. Throws Error.
-void write_picture(const Frame& frame, const std::string& path);
+void write_frame(const Frame& frame, const std::string& path);
 
 /// Versions of the media libraries.
 struct MediaVersions {

@@ -40,7 +40,7 @@ from ._interpreter import fork as _fork
 from ._interpreter import gil_state as _gil_state  # noqa: F401  (it sees later imports)
 from ._interpreter import late_names as _late_names
 from ._interpreter import start_folder as _start_folder  # noqa: F401  (before the program may change its directory)
-from ._media.video import VideoFile, open, read_picture, write_picture
+from ._media.video import VideoFile, open
 from ._native import Frame, Reader, Sample
 from ._pipeline import async_iterator as _async_iterator
 from ._pipeline.pipeline import Pipeline
@@ -194,10 +194,8 @@ __all__ = [
     "ZoneCounter",
     "open",
     "probe",
-    "read_picture",
     "stamped",
     "stream",
-    "write_picture",
 ]
 
 _calls.explain(__all__, globals())

@@ -15,6 +15,7 @@ void bind_frame(nanobind::module_& module);
 /// The form for notebooks.
 void bind_frame_display(nanobind::class_<Frame>& frame);
 void bind_frame_crops(nanobind::class_<Frame>& frame);
+void bind_frame_files(nanobind::class_<Frame>& frame);
 
 // ---- engine: its class, to which other parts add methods
 [[nodiscard]] nanobind::class_<Engine> bind_engine(nanobind::module_& module);

@@ -71,7 +71,7 @@ class Camera final : public Source<Frame>, public media::PacketCamera {
                   .pts = pts,
                   .dts = pts,
                   .duration = 0.1,
-                  .key = key,
+                  .is_keyframe = key,
                   .stream = stream_,
                   .owner = owner},
                  Clock::real()->now());

@@ -130,7 +130,7 @@ def hung_camera(folder: Path) -> Iterator[str]:
     """The URL of a camera that sends one picture for ever."""
     path = folder / "one.jpg"
     picture = np.random.default_rng(1).integers(0, 255, (240, 320), np.uint8)
-    ff.write_picture(ff.Frame.from_array(picture, "gray"), path)
+    ff.Frame.from_array(picture, "gray").write(path)
     OnePicture.picture = path.read_bytes()
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), OnePicture)
     server.ended = threading.Event()  # type: ignore[attr-defined]

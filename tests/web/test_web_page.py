@@ -174,7 +174,7 @@ def test_a_picture_fills_the_screen_and_is_saved_as_it_is_shown(
     saved = until(
         lambda: list(tmp_path.glob("Annotate*.png")), lambda: f"a PNG in {list(tmp_path.iterdir())}"
     )
-    picture = ff.read_picture(saved[0])
+    picture = ff.Frame.read(saved[0])
     assert picture.width >= 320
     assert abs(picture.width / picture.height - 16 / 9) < 0.01
 

@@ -40,10 +40,6 @@ def for_reader(error: BaseException) -> str:
         return f"A reader gives Samples: sample.value is the {type(error.obj.value).__name__}."
     if error.obj is None and error.name in _OF_SAMPLES:
         return "latest() and poll() return None until there is a sample: get() waits for one."
-    if error.obj is None and hasattr(Frame, error.name or ""):
-        return (
-            "sample.frame is None where its reader has frames=False, and where a value belongs to no picture."
-        )
     return ""
 
 
@@ -53,6 +49,4 @@ def _of_attribute(owner: object, name: str | None) -> str:
     if name in _OF_SAMPLES and (isinstance(owner, Frame) or type(owner).__module__.startswith("freshframe.")):
         kind = type(owner).__name__
         return f". A function gets the value itself, here the {kind}. A Node's process() gets the Sample"
-    if isinstance(owner, Frame) and name in ("dtype", "size"):
-        return f". A frame's pixels are an array: frame.bgr.{name}"
     return ""

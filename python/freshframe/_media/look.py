@@ -29,11 +29,6 @@ class StaleFrameError(FreshframeError):
     state: str = ""
 
 
-def jpeg_within(frame: Frame, max_side: int, quality: int = 80) -> bytes:
-    """The frame as JPEG, scaled down so that no side is longer than ``max_side`` pixels."""
-    return frame._jpeg_within(min(max_side, max(frame.width, frame.height)), quality)
-
-
 @dataclass(frozen=True)
 class Snapshot:
     """One picture of the past, with the time at which it was taken.
@@ -77,11 +72,7 @@ class Snapshot:
             OptionError: ``max_side`` is below 1, or ``quality`` is not 1 to 100.
         GIL: released.
         """
-        if max_side is None:
-            return self.frame.jpeg(quality=quality)
-        if _check.integer("max_side", max_side) < 1:
-            raise OptionError(f"max_side must be at least 1, got {max_side}")
-        return jpeg_within(self.frame, max_side, quality)
+        return self.frame.jpeg(max_side=max_side, quality=quality)
 
     def base64(self, *, max_side: int | None = None, quality: int = 80) -> str:
         """As jpeg(), in the alphabet of base64, as models take it."""

@@ -550,35 +550,3 @@ class VideoFile(NativeNode["Frame | Packet", None]):
     def __repr__(self) -> str:
         """Path and codec."""
         return f"<VideoFile {self.records_to!r} {self._codec}>"
-
-
-def read_picture(path: str | os.PathLike[str], *, at: float | None = None) -> Frame:
-    """Decodes a picture file, or one frame of a video.
-
-    Args:
-        path: A picture file, or with ``at`` a video file.
-        at: Seconds: the frame that the video shows at this time, which is the last frame with a pts up to it.
-
-    Raises:
-        SourceError: The file cannot be read, is not a picture, or ends before ``at``.
-        OptionError: ``at`` is below 0.
-        OptionTypeError: An argument is of the wrong type.
-    GIL: released.
-    """
-    time = None if at is None else _check.number("at", at)
-    return _native.read_picture(_check.path_or_url("path", path), time)
-
-
-def write_picture(frame: Frame, path: str | os.PathLike[str]) -> None:
-    """Writes a PNG or JPEG file; the suffix of its name determines which.
-
-    Raises:
-        FreshframeError: The file cannot be written.
-        OptionTypeError: ``frame`` is not a Frame, or ``path`` is not a path.
-    GIL: released.
-    """
-    if not isinstance(frame, _native.Frame):
-        raise OptionTypeError(
-            f"write_picture() needs a Frame, as Frame.from_array() makes it, got {_check.shown(frame)}"
-        )
-    _native.write_picture(frame, _check.path("path", path))

@@ -298,7 +298,7 @@ class Pipeline(RunByWith):
             name: Default "reader".
             frames: False: samples come without their frame, so that keeping results keeps no pictures.
             join: The reader gives sets of samples that belong together: ``sample.value`` is the tuple of
-                their values, and ``sample.parts`` has the samples. The default queue is as for add().
+                their values, and ``sample.members`` has the samples. The default queue is as for add().
             max_rate: As for add(). Not with a join.
 
         Raises:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from .. import _check, _native
 from .._errors import OptionError, OptionTypeError, StateError
 from .._graph.nodes import Node
-from .._media.look import Snapshot, jpeg_within
+from .._media.look import Snapshot
 from .chat_completions import BusyError, Call, Server, text_of
 
 if TYPE_CHECKING:
@@ -310,7 +310,7 @@ class Ask(Node["Frame", "Answer"]):
         return json.dumps({**self._fields, "messages": messages}).encode()
 
     def _image_of(self, frame: Frame) -> str:
-        jpeg = jpeg_within(frame, self._max_side)
+        jpeg = frame.jpeg(max_side=self._max_side)
         return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode('ascii')}"
 
     def _wait(self, seconds: float) -> None:

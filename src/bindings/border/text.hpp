@@ -53,6 +53,11 @@ namespace freshframe::python {
   return result;
 }
 
+/// Checks the argument `what` with a function of the package's module _check, which may raise.
+[[nodiscard]] inline nanobind::object checked(const char* check, const char* what, nanobind::handle given) {
+  return nanobind::module_::import_("freshframe._check").attr(check)(what, given);
+}
+
 /// "a list", "an int", "a uint8": as _check.with_article() of the Python package.
 inline std::string with_article(std::string_view name) {
   const bool sounds_as_vowel =

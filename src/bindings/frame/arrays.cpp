@@ -322,7 +322,7 @@ AnyArray uint8_array(nb::handle object, const char* who) {
   if (!nb::try_cast(object, array)) {
     const bool is_path = nb::isinstance<nb::str>(object) || nb::hasattr(object, "__fspath__");
     throw OptionTypeError(wanted + ", got " + nb::type_name(object.type()).c_str() +
-                          (is_path ? "; freshframe.read_picture() reads a file" : ""));
+                          (is_path ? "; Frame.read() reads a file" : ""));
   }
   if (array.dtype() != nb::dtype<std::uint8_t>()) {
     const nb::object dtype = nb::getattr(object, "dtype", nb::str("another type"));

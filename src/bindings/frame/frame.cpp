@@ -2,10 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
 
+#include "bindings/border/attribute_hint.hpp"
 #include "bindings/border/fork_guard.hpp"
 #include "bindings/border/python_free_types.hpp"
 #include "bindings/border/text.hpp"
@@ -104,6 +106,16 @@ nb::object dlpack(nb::handle self, const nb::kwargs& kwargs) {
   return nb::module_::import_("freshframe._media.frame_arrays").attr("dlpack")(self, **kwargs);
 }
 
+constexpr AttributeHint kHints[] = {
+    {"shape", "A frame's pixels are an array: frame.bgr.shape"},
+    {"dtype", "A frame's pixels are an array: frame.bgr.dtype"},
+    {"size", "It has width and height. Its pixels are an array: frame.bgr.size"},
+};
+
+PyObject* get_attribute(PyObject* self, PyObject* name) {
+  return attribute_or_hint(self, name, kHints);
+}
+
 PyObject* refuse_subscript(PyObject* /*self*/, PyObject* /*key*/) {
   PyErr_SetString(PyExc_TypeError,
                   "'Frame' object is not subscriptable. A frame's pixels are an array: frame.bgr[y, x], or "
@@ -120,13 +132,6 @@ std::string represent(const Frame& self) {
 void bind_properties(nb::class_<Frame>& frame) {
   frame.def_prop_ro("width", &Frame::width, "Pixels.")
       .def_prop_ro("height", &Frame::height, "Pixels.")
-      .def_prop_ro(
-          "shape",
-          [](const Frame&) -> nb::object {
-            throw nb::attribute_error(
-                "'Frame' object has no attribute 'shape'. A frame's pixels are an array: frame.bgr.shape");
-          },
-          "Raises AttributeError: ``frame.bgr.shape`` is that of the pixels.")
       .def_prop_ro(
           "format", [](const Frame& self) { return std::string(to_string(self.format())); },
           nb::sig("def format(self, /) -> typing.Literal['gray', 'nv12', 'i420', 'i422', 'i444', 'bgr', "
@@ -221,13 +226,15 @@ void bind_protocols(nb::class_<Frame>& frame) {
 }  // namespace
 
 void bind_frame(nb::module_& module) {
-  static const PyType_Slot slots[] = {{Py_mp_subscript, reinterpret_cast<void*>(&refuse_subscript)},
+  static const PyType_Slot slots[] = {{Py_tp_getattro, reinterpret_cast<void*>(&get_attribute)},
+                                      {Py_mp_subscript, reinterpret_cast<void*>(&refuse_subscript)},
                                       {0, nullptr}};
   nb::class_<Frame> frame(
       module, "Frame", nb::type_slots(slots), nb::is_final(),
       "An immutable, shared picture. Copying the object copies no pixels.\n\nHolding frames is safe: they "
       "are on loan, counted and bounded (Pipeline(max_held_bytes=)).");
   bind_frame_display(frame);
+  bind_frame_files(frame);
   bind_frame_crops(frame);
   bind_properties(frame);
   bind_copies(frame);
@@ -236,38 +243,31 @@ void bind_frame(nb::module_& module) {
 
 namespace {
 
-constexpr int kMaxWidth = 960;  // pixels: notebooks keep the pictures in their files
+constexpr int kMaxSide = 960;  // pixels: notebooks keep the pictures in their files
 constexpr int kQuality = 90;
 
-/// `most`: pixels of the width, or of both sides.
-nb::bytes encoded(gil::Held& held, const Frame& self, int most, bool both_sides, int quality) {
+nb::bytes encoded(gil::Held& held, const Frame& self, int max_side, int quality) {
   if (quality < 1 || quality > 100) {
     throw OptionError("quality must be from 1 to 100, got " + std::to_string(quality));
   }
   const std::string bytes = gil::release(
       held,
-      [](const Frame& frame, int pixels, bool is_of_both, int how_well) {
-        media::JpegEncoder encoder;
-        return is_of_both ? encoder.encode_within(frame, pixels, how_well).bytes
-                          : encoder.encode(frame, pixels, how_well).bytes;
+      [](const Frame& frame, int side, int how_well) {
+        return media::JpegEncoder().encode_within(frame, side, how_well).bytes;
       },
-      of_this_process(self), most, both_sides, quality);
+      of_this_process(self), max_side, quality);
   return nb::bytes(bytes.data(), bytes.size());
 }
 
 nb::bytes shown_in_a_notebook(gil::Held& held, const Frame& self) {
-  return encoded(held, self, kMaxWidth, false, kQuality);
+  return encoded(held, self, kMaxSide, kQuality);
 }
 
-nb::bytes jpeg(gil::Held& held, const Frame& self, int quality, std::optional<int> max_width) {
-  if (max_width && *max_width < 1) {
-    throw OptionError("max_width must be at least 1 pixel, got " + std::to_string(*max_width));
-  }
-  return encoded(held, self, max_width.value_or(self.width()), false, quality);
-}
-
-nb::bytes jpeg_within(gil::Held& held, const Frame& self, int max_side, int quality) {
-  return encoded(held, self, max_side, true, quality);
+nb::bytes jpeg(gil::Held& held, const Frame& self, nb::handle max_side, nb::handle quality) {
+  int side = std::max(self.width(), self.height());
+  if (!max_side.is_none()) side = nb::cast<int>(checked("integer", "max_side", max_side));
+  if (side < 1) throw OptionError("max_side must be at least 1 pixel, got " + std::to_string(side));
+  return encoded(held, self, side, nb::cast<int>(checked("integer", "quality", quality)));
 }
 
 }  // namespace
@@ -275,17 +275,16 @@ nb::bytes jpeg_within(gil::Held& held, const Frame& self, int max_side, int qual
 void bind_frame_display(nb::class_<Frame>& frame) {
   frame
       .def("_repr_jpeg_", gil::entry<&shown_in_a_notebook>,
-           "The picture for notebooks, at most 960 pixels wide. GIL: released")
-      .def("_jpeg_within", gil::entry<&jpeg_within>, nb::arg("max_side"), nb::arg("quality"),
-           "The picture as a JPEG file, with both sides of at most max_side pixels. GIL: released")
+           "The picture for notebooks, with sides of at most 960 pixels. GIL: released")
       .def(
-          "jpeg", gil::entry<&jpeg>, nb::kw_only(), nb::arg("quality") = 80,
-          nb::arg("max_width") = nb::none(),
-          nb::sig("def jpeg(self, *, quality: int = 80, max_width: int | None = None) -> bytes"),
+          "jpeg", gil::entry<&jpeg>, nb::kw_only(), nb::arg("max_side") = nb::none(),
+          nb::arg("quality").none() = 80,
+          nb::sig("def jpeg(self, *, max_side: int | None = None, quality: int = 80) -> bytes"),
           "The picture as a JPEG file, for a web page, a message or a database.\n\nThe colours are JPEG's: "
-          "full range, BT.601, 4:2:0 (a gray frame has no colours).\n\nArgs:\n    quality: 1 to 100.\n    max_width: "
-          "In pixels. A wider picture is scaled down, another keeps its size.\n\nRaises:\n    OptionError: "
-          "quality or max_width is out of its range.\nGIL: released");
+          "full range, BT.601, 4:2:0 (a gray frame has no colours).\n\nArgs:\n    max_side: In pixels. A picture "
+          "with a longer side is scaled down. A smaller one keeps its size.\n    quality: 1 to "
+          "100.\n\nRaises:\n    OptionError: max_side or quality is out of range.\n    OptionTypeError: One is no whole "
+          "number.\nGIL: released");
 }
 
 }  // namespace freshframe::python

@@ -43,7 +43,7 @@ nb::object packet_view(nb::handle self) {
 
 std::string text_of_packet(const Packet& self) {
   return "<Packet " + self.stream->codec + ", " + std::to_string(self.data.size()) + " bytes, pts " +
-         std::to_string(self.pts) + (self.key ? ", key>" : ">");
+         std::to_string(self.pts) + (self.is_keyframe ? ", key>" : ">");
 }
 
 void bind_packet_class(nb::module_& module) {
@@ -58,7 +58,7 @@ void bind_packet_class(nb::module_& module) {
       .def_ro("pts", &Packet::pts, "Seconds at which the picture is shown, as those of its frame.")
       .def_ro("dts", &Packet::dts, "Seconds at which it is decoded: rising, at most pts.")
       .def_ro("duration", &Packet::duration, "Seconds; 0.0: unknown.")
-      .def_ro("key", &Packet::key, "True: decoding can begin with it.")
+      .def_ro("is_keyframe", &Packet::is_keyframe, "True: decoding can begin with it.")
       .def_ro("damaged", &Packet::damaged,
               "True: a part of its picture, or of one that it was predicted from, was lost on its way here.")
       .def_prop_ro(

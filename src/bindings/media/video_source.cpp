@@ -236,27 +236,44 @@ std::unique_ptr<NodeHandle> make_mock_camera(const nb::object& picture, double f
   return handle_of(std::make_unique<MockCamera>(nb::cast<std::string>(picture), fps));
 }
 
-Frame load_picture(gil::Held& held, const std::string& path, std::optional<double> at) {
+Frame read_file(gil::Held& held, nb::handle path, nb::handle pts) {
+  const auto name = nb::cast<std::string>(checked("path_or_url", "path", path));
+  std::optional<double> time;
+  if (!pts.is_none()) time = nb::cast<double>(checked("number", "pts", pts));
   return gil::release(
-             held,
-             [](const std::string& name, std::optional<double> time) { return read_picture(name, time); },
-             path, at)
+             held, [](const std::string& from, std::optional<double> at) { return read_frame(from, at); },
+             name, time)
       .keep();
 }
 
-void save_picture(gil::Held& held, const Frame& frame, const std::string& path) {
+void write_file(gil::Held& held, const Frame& self, nb::handle path) {
+  const auto name = nb::cast<std::string>(checked("path", "path", path));
   gil::release(
-      held, [](const Frame& picture, const std::string& name) { write_picture(picture, name); },
-      of_this_process(frame), path);
+      held, [](const Frame& frame, const std::string& to) { write_frame(frame, to); }, of_this_process(self),
+      name);
 }
 
 }  // namespace
 
+void bind_frame_files(nb::class_<Frame>& frame) {
+  frame
+      .def_static(
+          "read", gil::entry<&read_file>, nb::arg("path").none(), nb::kw_only(), nb::arg("pts") = nb::none(),
+          nb::sig("def read(path: str | os.PathLike[str], *, pts: float | None = None) -> Frame"),
+          "Decodes a picture file, or one frame of a video.\n\nArgs:\n    path: A picture file, or with `pts` "
+          "a video file.\n    pts: Seconds: the frame that the video shows at this time, which is the last "
+          "frame with a pts up to it.\n\nRaises:\n    SourceError: The file cannot be read, is not a "
+          "picture, or ends before `pts`.\n    OptionError: `pts` is below 0.\n    OptionTypeError: An "
+          "argument is of the wrong type.\nGIL: released")
+      .def("write", gil::entry<&write_file>, nb::arg("path").none(),
+           nb::sig("def write(self, path: str | os.PathLike[str]) -> None"),
+           "Writes a PNG or JPEG file. The suffix of its name determines which. The file exists when write() "
+           "returns.\n\nRaises:\n    FreshframeError: The file cannot be written.\n    OptionTypeError: "
+           "`path` is not a path.\nGIL: released");
+}
+
 void bind_pictures(nb::module_& module) {
   module.def("make_mock_camera", &make_mock_camera, nb::arg("picture"), nb::arg("fps"));
-  module.def("read_picture", gil::entry<&load_picture>, nb::arg("path"), nb::arg("at").none(),
-             "GIL: released");
-  module.def("write_picture", gil::entry<&save_picture>, nb::arg("frame"), nb::arg("path"), "GIL: released");
   module.def(
       "mask_passwords", [](const std::string& text) { return media::mask_passwords(text); }, nb::arg("text"),
       "Returns the text with the passwords in its URLs masked.");

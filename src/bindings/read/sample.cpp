@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "bindings/border/attribute_hint.hpp"
 #include "bindings/border/errors.hpp"
 #include "bindings/border/raw_call.hpp"
 #include "bindings/border/text.hpp"
@@ -66,14 +67,21 @@ nb::object tuple_of(std::size_t size, const Make& make) {
 }  // namespace
 
 nb::object PythonSample::frame(nb::handle self) {
-  return kept(self, frame_, [&] { return sample_.frame ? nb::cast(sample_.frame) : nb::none(); });
+  if (!sample_.frame) {
+    throw StateError(
+        "the sample with seq " + std::to_string(sample_.stamp.seq) + " of '" + node() +
+        "' has no frame: its reader was made with frames=False, or its value was not made from a "
+        "frame, as a packet, a number or the result of a tick. Make the reader without "
+        "frames=False, or use sample.value");
+  }
+  return kept(self, frame_, [&] { return nb::cast(sample_.frame); });
 }
 
-nb::object PythonSample::parts(nb::handle self) {
-  return kept(self, parts_, [&]() -> nb::object {
+nb::object PythonSample::members(nb::handle self) {
+  return kept(self, members_, [&]() -> nb::object {
     const auto* const set = sample_.value.as<Joined>();
-    return tuple_of(set == nullptr ? 0 : set->parts.size(), [&](std::size_t i) {
-      const auto& part = set->parts[i];
+    return tuple_of(set == nullptr ? 0 : set->members.size(), [&](std::size_t i) {
+      const auto& part = set->members[i];
       return part ? make_sample(*part, names_) : nb::none();
     });
   });
@@ -81,11 +89,11 @@ nb::object PythonSample::parts(nb::handle self) {
 
 nb::object PythonSample::value(gil::Held& held, nb::handle self) {
   return kept(self, value_, [&]() -> nb::object {
-    if (!sample_.value) return frame(self);
+    if (!sample_.value) return sample_.frame ? frame(self) : nb::none();
     if (const auto* const set = sample_.value.as<Joined>()) {
-      const auto members = parts(self);
-      return tuple_of(set->parts.size(), [&](std::size_t i) {
-        const nb::handle part = PyTuple_GET_ITEM(members.ptr(), static_cast<Py_ssize_t>(i));
+      const auto samples = members(self);
+      return tuple_of(set->members.size(), [&](std::size_t i) {
+        const nb::handle part = PyTuple_GET_ITEM(samples.ptr(), static_cast<Py_ssize_t>(i));
         return part.is_none() ? nb::none() : nb::inst_ptr<PythonSample>(part)->value(held, part);
       });
     }
@@ -100,7 +108,7 @@ bool PythonSample::renew([[maybe_unused]] nb::handle only, [[maybe_unused]] AnyS
   auto* self = nb::inst_ptr<PythonSample>(only);
   if (self->names_ != names) return false;
   const AnySample before = std::exchange(self->sample_, std::move(sample));
-  const nb::object parts = std::move(self->parts_);
+  const nb::object members = std::move(self->members_);
   const nb::object value = std::move(self->value_);  // released after the members are empty
   const nb::object frame = std::move(self->frame_);
   return true;
@@ -115,13 +123,13 @@ int PythonSample::traverse(PyObject* self, visitproc visit, void* arg) noexcept 
   const auto* sample = nb::inst_ptr<PythonSample>(self);
   Py_VISIT(sample->value_.ptr());
   Py_VISIT(sample->frame_.ptr());
-  Py_VISIT(sample->parts_.ptr());
+  Py_VISIT(sample->members_.ptr());
   return 0;
 }
 
 int PythonSample::clear(PyObject* self) noexcept {
   auto* sample = nb::inst_ptr<PythonSample>(self);
-  const nb::object parts = std::move(sample->parts_);
+  const nb::object members = std::move(sample->members_);
   const nb::object value = std::move(sample->value_);  // released after the members are empty
   const nb::object frame = std::move(sample->frame_);
   return 0;
@@ -161,6 +169,18 @@ PyObject* value_of(gil::Held& held, PyObject* self, void* /*unused*/) {
     if (!nb::inst_ready(self)) throw nb::type_error("this Sample was not made by a reader or for a node");
     return nb::inst_ptr<PythonSample>(self)->value(held, self).release().ptr();
   });
+}
+
+constexpr AttributeHint kHints[] = {
+    {"image", "sample.frame is the picture, sample.frame.bgr its pixels"},
+    {"bgr", "sample.frame is the picture, sample.frame.bgr its pixels"},
+    {"rgb", "sample.frame is the picture, sample.frame.rgb its pixels"},
+    {"luma", "sample.frame is the picture, sample.frame.luma its luma"},
+    {"shape", "sample.frame is the picture, sample.frame.bgr.shape the shape of its pixels"},
+};
+
+PyObject* get_attribute(PyObject* self, PyObject* name) {
+  return attribute_or_hint(self, name, kHints);
 }
 
 PyGetSetDef value_getter = {"value", gil::entry<&value_of>, nullptr, "The value; made at first use and kept.",
@@ -285,9 +305,9 @@ void bind_origin(nb::class_<PythonSample>& sample) {
       .def_prop_ro("node", &PythonSample::node,
                    "Name of the node that sent this sample. It identifies the parent in a merge.")
       .def_prop_ro(
-          "parts",
-          [](nb::handle_t<PythonSample> self) { return nb::inst_ptr<PythonSample>(self)->parts(self); },
-          nb::sig("def parts(self, /) -> tuple[Sample[typing.Any] | None, ...]"),
+          "members",
+          [](nb::handle_t<PythonSample> self) { return nb::inst_ptr<PythonSample>(self)->members(self); },
+          nb::sig("def members(self, /) -> tuple[Sample[typing.Any] | None, ...]"),
           "Of a set of a join: its samples, in the order of the parents, and None where one is missing. `value` "
           "has their values, and all else is that of the first. Of other samples: ().")
       .def_prop_ro("path", &path_of, nb::sig("def path(self, /) -> str | None"),
@@ -311,6 +331,7 @@ void bind_sample(nb::module_& module) {
   set_sample_maker(&failed_sample);
   static const PyType_Slot slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(&PythonSample::traverse)},
                                       {Py_tp_clear, reinterpret_cast<void*>(&PythonSample::clear)},
+                                      {Py_tp_getattro, reinterpret_cast<void*>(&get_attribute)},
                                       {Py_am_await, reinterpret_cast<void*>(&refuse_await)},
                                       {0, nullptr}};
   module.attr("T_co") = nb::type_var("T_co", nb::arg("covariant") = true);
@@ -327,17 +348,10 @@ void bind_sample(nb::module_& module) {
       .def_prop_ro(
           "frame",
           [](nb::handle_t<PythonSample> self) { return nb::inst_ptr<PythonSample>(self)->frame(self); },
-          nb::sig("def frame(self, /) -> Frame | None"),
-          "The frame that the value was made from. On an edge of frames it is the value itself. None with "
-          "frames=False or if the source does not deliver frames.")
-      .def_prop_ro(
-          "image",
-          [](const PythonSample&) -> nb::object {
-            throw nb::attribute_error(
-                "'Sample' object has no attribute 'image'. sample.frame is the picture, sample.frame.bgr its "
-                "pixels");
-          },
-          "Raises AttributeError: the picture is ``sample.frame``.")
+          nb::sig("def frame(self, /) -> Frame"),
+          "The frame that the value was made from. On an edge of frames it is the value itself.\n\nRaises:\n    "
+          "StateError: The sample has no frame: its reader was made with frames=False, or its value was not "
+          "made from a frame.")
       .def("__array__", &refuse_array, nb::arg("dtype") = nb::none(), nb::arg("copy") = nb::none(),
            nb::sig("def __array__(self, dtype: typing.Any = None, copy: bool | None = None) -> None"),
            "Raises TypeError: the pixels are ``sample.frame.bgr``.")

@@ -24,11 +24,12 @@ class PythonSample {
   [[nodiscard]] const std::string& source() const;
   [[nodiscard]] const std::string& node() const;
   [[nodiscard]] const NodeNames& names() const noexcept { return names_; }
-  /// `self` is its Python object. Any number of threads at once: all get the same object.
+  /// `self` is its Python object. Any number of threads at once: all get the same object. Throws StateError if the
+  /// sample has no frame.
   nanobind::object frame(nanobind::handle self);
   nanobind::object value(gil::Held& held, nanobind::handle self);
-  /// Gives the parts of a set: a tuple with a Sample, or None, for each parent. Of every other sample: ().
-  nanobind::object parts(nanobind::handle self);
+  /// Returns the samples of a set: a tuple with a Sample, or None, for each parent. Of every other sample: ().
+  nanobind::object members(nanobind::handle self);
 
   /// Becomes another sample if `only` is the only reference to a Python Sample; false: it is not.
   static bool renew(nanobind::handle only, AnySample& sample, const NodeNames& names);
@@ -41,7 +42,7 @@ class PythonSample {
   NodeNames names_;
   nanobind::object value_;
   nanobind::object frame_;
-  nanobind::object parts_;
+  nanobind::object members_;
 };
 
 /// The object behind a Python Stamp.

@@ -1,4 +1,4 @@
-// A sample on its way out of the engine: its frame, and those of a set's parts, are on loan.
+// A sample on its way out of the engine: its frame, and the frames of a set's members, are on loan.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -16,11 +16,11 @@ namespace freshframe::core {
 [[nodiscard]] inline AnySample on_loan(AnySample sample, std::uint16_t holder) {
   if (sample.frame) sample.frame = FrameAccess::loan(sample.frame, holder);
   if (const auto* const set = sample.value.as<Joined>()) {
-    auto parts = set->parts;
-    for (auto& part : parts) {
-      if (part && part->frame) part->frame = FrameAccess::loan(part->frame, holder);
+    auto members = set->members;
+    for (auto& member : members) {
+      if (member && member->frame) member->frame = FrameAccess::loan(member->frame, holder);
     }
-    sample.value = ValueRef::make<Joined>(Joined{std::move(parts)});
+    sample.value = ValueRef::make<Joined>(Joined{std::move(members)});
   }
   return sample;
 }

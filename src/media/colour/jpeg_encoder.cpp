@@ -152,7 +152,7 @@ JpegPicture JpegEncoder::encode_as(const Frame& frame, int width, int height, in
   if (wanted.width > kMaxSide || wanted.height > kMaxSide) {
     throw Error("a picture of " + std::to_string(wanted.width) + "x" + std::to_string(wanted.height) +
                 " is too large for JPEG, whose limit is " + std::to_string(kMaxSide) +
-                ": max_width= makes it smaller");
+                ": max_side= makes it smaller");
   }
   const bool odd = !gray && (wanted.width % 2 != 0 || wanted.height % 2 != 0);
   if (wanted != picture.format || odd || !has_jfif_colours(wanted)) picture = own_planes(picture, wanted);

@@ -150,7 +150,7 @@ MockCamera::MockCamera(std::string path, double fps)
 MockCamera::~MockCamera() = default;
 
 void MockCamera::open(const Context& /*context*/) {
-  if (!impl_->path.empty()) impl_->picture = read_picture(impl_->path);
+  if (!impl_->path.empty()) impl_->picture = read_frame(impl_->path);
 }
 
 std::optional<SourceItem<Frame>> MockCamera::read(const Context& context) {

@@ -130,9 +130,9 @@ class LookRing {
   [[nodiscard]] bool add(const Packet& packet, const Stamp& stamp) {
     const Lock lock(mutex_);
     if (newest_ && stamp.source != newest_->source) waits_ = true;
-    if (waits_ && !packet.key) return true;
+    if (waits_ && !packet.is_keyframe) return true;
     waits_ = false;
-    if (packet.key) groups_.emplace_back();
+    if (packet.is_keyframe) groups_.emplace_back();
     auto& group = groups_.back();
     group.packets.push_back({packet, stamp});
     const auto bytes = held_bytes(packet);
@@ -380,7 +380,7 @@ Packet jpeg_packet(const std::string& bytes, const Stamp& stamp, std::shared_ptr
   return {.data = {owner->data, bytes.size()},
           .pts = stamp.pts,
           .dts = stamp.pts,
-          .key = true,
+          .is_keyframe = true,
           .damaged = stamp.damaged,
           .stream = std::move(stream),
           .owner = owner};

@@ -55,8 +55,8 @@ class KeptPackets {
     if (!watched_) return {};
     std::vector<KeptPacket> fresh(packets_.begin() + static_cast<std::ptrdiff_t>(taken_), packets_.end());
     taken_ = packets_.size();
-    const auto last_key =
-        std::find_if(packets_.rbegin(), packets_.rend(), [](const auto& each) { return each.packet.key; });
+    const auto last_key = std::find_if(packets_.rbegin(), packets_.rend(),
+                                       [](const auto& each) { return each.packet.is_keyframe; });
     forget(static_cast<std::size_t>(packets_.rend() - last_key) - (last_key == packets_.rend() ? 0 : 1));
     return fresh;
   }
@@ -69,8 +69,8 @@ class KeptPackets {
   [[nodiscard]] bool keep(KeptPacket item) {
     const Lock lock(mutex_);
     const auto size = item.packet.data.size();
-    if (item.packet.key) forget(watched_ ? taken_ : packets_.size());
-    whole_ = whole_ || item.packet.key;
+    if (item.packet.is_keyframe) forget(watched_ ? taken_ : packets_.size());
+    whole_ = whole_ || item.packet.is_keyframe;
     if (bytes_ + size > kMostBytes) {  // decoding begins again at the next key picture
       forget(packets_.size());
       whole_ = false;

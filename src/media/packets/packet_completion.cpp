@@ -94,7 +94,7 @@ PacketCompletion::Completed PacketCompletion::complete(Waiting& waiting) {
   packet.pts = pts;
   packet.dts = times_->next(pts);
   packet.duration = step > 0 && step < 1 ? step : 0;
-  packet.key = waiting.about.key;
+  packet.is_keyframe = waiting.about.key;
   packet.damaged = waiting.about.damaged;
   packet.stream = stream_;
   packet.owner = std::shared_ptr<const AVPacket>(std::move(waiting.packet));

@@ -128,7 +128,7 @@ class PacketOutput {
       for (const auto& kept : keeping_) {
         if (!kept->is_closed()) kept->put(each.packet, each.captured);
       }
-      tap_begins_ = tap_begins_ && !each.packet.key;
+      tap_begins_ = tap_begins_ && !each.packet.is_keyframe;
       if (served_ && !tap_begins_) served_->put(std::move(each));
     }
   }

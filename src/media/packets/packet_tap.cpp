@@ -26,7 +26,7 @@ bool PacketTap::keep(PacketCompletion::Completed item) {
     bytes_ = 0;
     waits_for_key_ = true;
   }
-  waits_for_key_ = waits_for_key_ && !item.packet.key;
+  waits_for_key_ = waits_for_key_ && !item.packet.is_keyframe;
   if (waits_for_key_) {
     ++dropped_;
     return false;

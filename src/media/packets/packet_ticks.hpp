@@ -31,7 +31,7 @@ class PacketTicks {
     own->dts = last_ = std::max(last_ + 1, std::min(own->pts, to_ticks(packet.dts - first_)));
     own->pts = std::max(own->pts, own->dts);
     own->duration = to_ticks(packet.duration);
-    own->flags = packet.key ? own->flags | AV_PKT_FLAG_KEY : own->flags & ~AV_PKT_FLAG_KEY;
+    own->flags = packet.is_keyframe ? own->flags | AV_PKT_FLAG_KEY : own->flags & ~AV_PKT_FLAG_KEY;
     return own;
   }
 

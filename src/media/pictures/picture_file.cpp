@@ -77,11 +77,11 @@ std::string png(const Frame& picture) {
   return {reinterpret_cast<const char*>(packet->data), static_cast<std::size_t>(packet->size)};
 }
 
-Frame frame_at(const std::string& path, double at) {
-  if (!(at >= 0 && std::isfinite(at))) {
-    throw OptionError("at must be a number of seconds, 0 or more, got " + std::to_string(at));
+Frame frame_at(const std::string& path, double pts) {
+  if (!(pts >= 0 && std::isfinite(pts))) {
+    throw OptionError("pts must be a number of seconds, 0 or more, got " + std::to_string(pts));
   }
-  FileSource source(path, {.start = at}, FileSource::Begin::Showing);
+  FileSource source(path, {.start = pts}, FileSource::Begin::Showing);
   NodeCounters counters;
   const auto clock = Clock::real();
   const Context context{{}, *clock, counters};
@@ -93,12 +93,12 @@ Frame frame_at(const std::string& path, double at) {
 
 }  // namespace
 
-Frame read_picture(const std::string& path, std::optional<double> at) {
+Frame read_frame(const std::string& path, std::optional<double> pts) {
   const auto shown = shown_url(path);
   if (url_kind(path) != UrlKind::File)
-    throw SourceError("cannot read '" + shown + "': it is not a " + (at ? "video file" : "picture file"),
+    throw SourceError("cannot read '" + shown + "': it is not a " + (pts ? "video file" : "picture file"),
                       shown);
-  if (at) return frame_at(path, *at);
+  if (pts) return frame_at(path, *pts);
   Dictionary options;
   auto picture = decode_picture({.url = shown, .path = local_path(path)}, 1, options);
   FrameMaker maker;
@@ -106,7 +106,7 @@ Frame read_picture(const std::string& path, std::optional<double> at) {
   return maker.make(std::move(picture.frame));
 }
 
-void write_picture(const Frame& frame, const std::string& path) {
+void write_frame(const Frame& frame, const std::string& path) {
   install_ffmpeg_log();
   media::check_is_no_url(path);
   if (!frame) throw Error("cannot write the picture '" + path + "': the frame is empty");

@@ -107,7 +107,7 @@ struct Publish::Impl {
     packet.data = {own->data, static_cast<std::size_t>(own->size)};
     packet.pts = first_pts + static_cast<double>(own->pts) * tick;
     packet.dts = first_pts + static_cast<double>(own->dts) * tick;
-    packet.key = (own->flags & AV_PKT_FLAG_KEY) != 0;
+    packet.is_keyframe = (own->flags & AV_PKT_FLAG_KEY) != 0;
     packet.stream = stream;
     packet.owner = std::shared_ptr<const AVPacket>(std::move(own));
     sender.queue()->put(std::move(packet), run);
@@ -173,7 +173,7 @@ struct PacketPublish::Impl {
       waits_for_key = true;
     }
     check(*packet.stream);
-    if (waits_for_key && !packet.key) {
+    if (waits_for_key && !packet.is_keyframe) {
       if (began) context.counters.drop(NodeDropCause::Lost);  // else it belongs to the start
       return;
     }

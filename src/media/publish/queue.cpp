@@ -12,7 +12,7 @@ void PublishQueue::put(Packet packet, std::uint64_t run) {
     ++dropped_.away;
     return;
   }
-  waits_for_key_ = waits_for_key_ && !packet.key;
+  waits_for_key_ = waits_for_key_ && !packet.is_keyframe;
   if (waits_for_key_) {
     ++(is_slow_ ? dropped_.slow : dropped_.away);
     return;
@@ -29,7 +29,7 @@ void PublishQueue::drop_old() {
   if (items_.front().since >= oldest && bytes_ <= kMostBytes) return;
   is_slow_ = connected_;
   for (std::size_t n = items_.size(); n-- > 1;) {
-    if (items_[n].packet.key && items_[n].since >= oldest) return drop_first(n);
+    if (items_[n].packet.is_keyframe && items_[n].since >= oldest) return drop_first(n);
   }
   drop_first(items_.size());
   waits_for_key_ = true;

@@ -51,7 +51,7 @@ class PacketRecording {
       log(LogLevel::Warning, std::to_string(sample.dropped) + " packets did not reach the recorder of '" +
                                  files_.path() + "': it goes on at the next key picture");
     }
-    if (waits_for_key_ && !packet.key) {
+    if (waits_for_key_ && !packet.is_keyframe) {
       if (had_key_) counters_->drop(NodeDropCause::Lost);  // else it belongs to the start
       return;
     }
@@ -137,9 +137,10 @@ class PacketRecording {
     if (!muxer_) return false;
     if (stamp.source != source_) return true;
     if (!is_same_stream(*packet.stream, *stream_)) return true;
-    if (packet.dts - newest_ >= longest_pause(muxer_->container(), muxer_->time_base())) return packet.key;
+    if (packet.dts - newest_ >= longest_pause(muxer_->container(), muxer_->time_base()))
+      return packet.is_keyframe;
     const auto& segment = files_.segment();
-    return segment && packet.key && packet.pts >= first_ + *segment;
+    return segment && packet.is_keyframe && packet.pts >= first_ + *segment;
   }
   void put(const Packet& packet) {
     newest_ = packet.dts;

@@ -152,13 +152,14 @@ void VideoPort::begin(const std::shared_ptr<const PacketStream>& stream) {
 
 void VideoPort::add(const media::KeptPacket& item) {
   const auto& packet = item.packet;
-  if (packet.stream != stream_ || (begins_ && packet.key)) begin(packet.stream);
+  if (packet.stream != stream_ || (begins_ && packet.is_keyframe)) begin(packet.stream);
   if (!writer_) return;
   try {
     auto fragment = writer_->write(packet);
     pictures_.add(std::make_shared<const VideoMessage>(VideoMessage{
         .kind = VideoMessage::Kind::Picture,
-        .flags = (packet.key ? VideoMessage::kKey : 0U) | (packet.damaged ? VideoMessage::kDamaged : 0U),
+        .flags =
+            (packet.is_keyframe ? VideoMessage::kKey : 0U) | (packet.damaged ? VideoMessage::kDamaged : 0U),
         .pts = packet.pts,
         .captured = unix_time(item.captured),
         .elapsed = Seconds(item.received - item.captured).count(),

@@ -175,7 +175,6 @@ CALLS: dict[str, list[Callable[[], object]]] = {
     "open": [lambda: ff.open(THING), *each_option(ff.open, "a.mp4")],
     "probe": [lambda: ff.probe(THING), *each_option(ff.probe, "a.mp4")],
     "stats.prometheus_collector": [lambda: ff.stats.prometheus_collector(THING)],
-    "read_picture": [lambda: ff.read_picture(THING), *each_option(ff.read_picture, "a.png")],
     "stamped": [
         lambda: ff.stamped(1, like=THING),
         lambda: _with_reader(lambda reader: ff.stamped(1, like=reader.get(), frame=THING)),
@@ -191,10 +190,14 @@ CALLS: dict[str, list[Callable[[], object]]] = {
         lambda: ff.stream(Push(), THING),
         *(partial(_streamed, **{name: THING}) for name in options_of(ff.stream)),
     ],
-    "write_picture": [lambda: ff.write_picture(THING, "a.png"), lambda: ff.write_picture(FRAME, THING)],
 }
 
 METHODS: dict[str, Callable[[], object]] = {
+    "Frame.jpeg, max_side": lambda: FRAME.jpeg(max_side=THING),
+    "Frame.jpeg, quality": lambda: FRAME.jpeg(quality=THING),
+    "Frame.read": lambda: ff.Frame.read(THING),
+    "Frame.read, pts": lambda: ff.Frame.read("a.png", pts=THING),
+    "Frame.write": lambda: FRAME.write(THING),
     "Pipeline.add, node": lambda: ff.Pipeline().add(THING),
     "Pipeline.add, parent": lambda: ff.Pipeline().add(print, THING),
     **{

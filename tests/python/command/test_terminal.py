@@ -123,7 +123,7 @@ def test_the_demo_shows_its_report_and_saves_its_files(tmp_path: Path) -> None:
     assert report["nodes"]["tracker"]["gil_hold"] == 0
     recording = report["recording"]
     assert (recording["frames"], recording["complete"]) == (300, True)
-    assert ff.read_picture(recording["picture"]).width == 1280
+    assert ff.Frame.read(recording["picture"]).width == 1280
     with ff.stream(ff.open(recording["video"])) as frames:
         assert sum(1 for _ in frames) == 300
     assert screen.startswith("For 3 s")

@@ -23,7 +23,7 @@ def picture() -> npt.NDArray[np.uint8]:
 
 def read(data: bytes, path: Path) -> ff.Frame:
     path.write_bytes(data)
-    return ff.read_picture(path)
+    return ff.Frame.read(path)
 
 
 @pytest.mark.parametrize("colours", ["bgr", "rgb"])
@@ -45,11 +45,14 @@ def test_quality_costs_bytes_and_buys_likeness(tmp_path: Path) -> None:
     assert len(frame.jpeg()) == len(files[2])  # 80
 
 
-def test_a_wider_picture_is_scaled_down(tmp_path: Path) -> None:
+def test_a_picture_with_a_longer_side_is_scaled_down(tmp_path: Path) -> None:
     frame = ff.Frame.from_array(picture())
-    small = read(frame.jpeg(max_width=40), tmp_path / "small.jpg")
+    small = read(frame.jpeg(max_side=40), tmp_path / "small.jpg")
     assert (small.width, small.height) == (40, 30)
-    same = read(frame.jpeg(max_width=4000), tmp_path / "same.jpg")
+    upright = ff.Frame.from_array(np.ascontiguousarray(picture().swapaxes(0, 1)))
+    small = read(upright.jpeg(max_side=40), tmp_path / "upright.jpg")
+    assert (small.width, small.height) == (30, 40)
+    same = read(frame.jpeg(max_side=4000), tmp_path / "same.jpg")
     assert (same.width, same.height) == (160, 120)
 
 
@@ -59,7 +62,7 @@ def test_a_gray_frame_has_no_colours(tmp_path: Path) -> None:
     assert np.abs(shown[40, 20].astype(int) - 30).max() <= 4
 
 
-@pytest.mark.parametrize("options", [{"quality": 0}, {"quality": 101}, {"max_width": 0}, {"max_width": -3}])
+@pytest.mark.parametrize("options", [{"quality": 0}, {"quality": 101}, {"max_side": 0}, {"max_side": -3}])
 def test_impossible_numbers_are_refused(options: dict[str, Any]) -> None:
-    with pytest.raises(ff.OptionError, match=r"quality|width"):
+    with pytest.raises(ff.OptionError, match=r"quality|max_side"):
         ff.Frame.from_array(picture()).jpeg(**options)

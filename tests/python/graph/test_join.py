@@ -74,7 +74,7 @@ def test_a_node_gets_a_sample_with_all_parts() -> None:
 
     class Keep(ff.Node[tuple[int, int], None]):
         def process(self, sample: ff.Sample[tuple[int, int]], /) -> None:
-            parts = [part and (part.source, part.value) for part in sample.parts]
+            parts = [part and (part.source, part.value) for part in sample.members]
             seen.append((sample.seq, sample.pts, sample.value, parts))
 
     pipeline = ff.Pipeline()
@@ -96,17 +96,16 @@ def test_a_reader_gives_tuples_and_frames_of_all_parts() -> None:
     assert len(samples) == 5
     last = samples[-1]
     assert isinstance(last.value, tuple)
-    assert [part.source for part in last.parts if part is not None] == ["cam0", "cam1", "cam2"]
-    frames = [part.frame for part in last.parts if part is not None]
+    assert [part.source for part in last.members if part is not None] == ["cam0", "cam1", "cam2"]
+    frames = [part.frame for part in last.members if part is not None]
     assert last.value == tuple(frames)
-    assert last.frame is not None
     assert np.array_equal(last.frame.luma, last.value[0].luma)
     assert not np.array_equal(last.value[0].luma, last.value[1].luma)
 
 
-def test_a_sample_that_is_no_set_has_no_parts() -> None:
+def test_a_sample_that_is_no_set_has_no_members() -> None:
     for sample in ff.stream(Count(1)):
-        assert sample.parts == ()
+        assert sample.members == ()
 
 
 def test_files_of_different_length_end_and_say_what_found_no_partner() -> None:
@@ -159,7 +158,7 @@ def test_an_event_loop_is_woken_for_a_partial_set() -> None:
         left.push("alone")
         sample = asyncio.run(asyncio.wait_for(first(reader), 100))
         assert sample.value == ("alone", None)
-        assert sample.parts[1] is None
+        assert sample.members[1] is None
 
 
 def test_an_exception_names_the_reference_and_skip_goes_on() -> None:
@@ -194,7 +193,7 @@ def test_parts_are_collected_with_their_sample() -> None:
     with pipeline:
         sample = reader.get(timeout=100)
         gone = weakref.ref(sample.value[1])
-        part = sample.parts[1]
+        part = sample.members[1]
         assert part is not None
         assert part.value is sample.value[1]
     del sample, part, reader, pipeline, source

@@ -15,7 +15,7 @@ def test_the_picture_shows_where_the_game_stood_still(tmp_path: Path) -> None:
     smooth = Strip("smooth", [n / 60 for n in range(60)])
     frozen = Strip("frozen", [n / 15 for n in range(15)])
     draw_timelines([frozen, smooth], 1.0, 1 / 60, tmp_path / "lines.png")
-    picture = ff.read_picture(tmp_path / "lines.png").copy("bgr").astype(int)
+    picture = ff.Frame.read(tmp_path / "lines.png").copy("bgr").astype(int)
     red = (picture[:, :, 2] > 180) & (picture[:, :, 1] < 120)
     half = picture.shape[0] // 2
     assert red[:half].mean() > 0.1
@@ -26,7 +26,7 @@ def test_the_lab_draws_its_picture(freshframe: Any, tmp_path: Path) -> None:
     path = tmp_path / "frozen.png"
     code, _, err = freshframe("lab", "frozen-game", "--quick", "--picture", path)
     assert code == 0, err
-    assert ff.read_picture(path).copy("bgr").shape[1] == 1280
+    assert ff.Frame.read(path).copy("bgr").shape[1] == 1280
 
 
 def test_a_histogram_counts_every_interval_once() -> None:
@@ -48,4 +48,4 @@ def test_a_text_is_smooth_and_as_wide_as_it_is_long() -> None:
 def test_what_does_not_fit_into_the_picture_is_cut_off(tmp_path: Path) -> None:
     name = "a long name " * 40
     draw_timelines([Strip(name, [0.0, 0.9, 2.0])], 0.95, 1 / 60, tmp_path / "long.png")
-    assert ff.read_picture(tmp_path / "long.png").width == 1280
+    assert ff.Frame.read(tmp_path / "long.png").width == 1280

@@ -222,7 +222,7 @@ def test_native_code_in_the_child_of_a_fork_is_refused_the_parents_shared_pictur
                     lambda: list(ff.testing.run_node(ff.CircleTracker(), [frame])),
                     lambda: ff.CircleDetector().detect(frame),
                     lambda: frame.jpeg(),
-                    lambda: ff.write_picture(frame, "/nonexistent/never.png"),
+                    lambda: frame.write("/nonexistent/never.png"),
                 ):
                     try:
                         use()

@@ -71,7 +71,7 @@ class Collect(ff.Node[ff.types.Packet, None]):
 
     def process(self, sample: ff.Sample[ff.types.Packet], /) -> None:
         packet = sample.value
-        self.seen.append(Seen(sample.pts, packet.key, slices(list(split(bytes(packet.data))))))
+        self.seen.append(Seen(sample.pts, packet.is_keyframe, slices(list(split(bytes(packet.data))))))
 
 
 def pictures_of(path: Path) -> tuple[list[tuple[bytes, ...]], list[float]]:

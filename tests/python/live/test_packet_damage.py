@@ -127,7 +127,7 @@ def test_packets_behind_a_loss_have_a_mark(shape: Shape, transport: dict[str, st
     marked = {seen.place(sample) for sample in seen.samples if sample.damaged}
     most = harmed_places(seen.sent, film(shape))
     # A key picture that has lost no more than its parameter sets is whole: they are known.
-    keys = {seen.place(sample) for sample in seen.samples if sample.value.key}
+    keys = {seen.place(sample) for sample in seen.samples if sample.value.is_keyframe}
     but_keys = [one._replace(lost=0) if one.place in keys else one for one in seen.sent]
     assert harmed_places(but_keys, film(shape)) & came <= marked <= most
     assert len(marked) > 5

@@ -176,7 +176,7 @@ class Keys(ff.Node[ff.types.Packet, None]):
         self._keys = keys
 
     def process(self, sample: ff.Sample[ff.types.Packet], /) -> None:
-        if sample.value.key:
+        if sample.value.is_keyframe:
             self._keys.add(sample.pts)
 
 

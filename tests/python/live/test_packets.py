@@ -52,7 +52,7 @@ def test_packets_are_asked_for_again_when_their_port_was_removed(tmp_path: Path)
                 pipeline.remove(port)
                 assert "door.packets" not in pipeline.stats().nodes
             packets = pipeline.reader(camera.packets)
-            assert packets.get(WATCHDOG).value.key
+            assert packets.get(WATCHDOG).value.is_keyframe
             pipeline.remove(camera)
             with pytest.raises(ff.GraphError, match="'door' was removed"):
                 _ = camera.packets
@@ -76,7 +76,7 @@ def test_packets_and_frames_of_one_picture_have_the_same_times() -> None:
             seen = {sample.pts: sample.captured for sample in (frames.get(WATCHDOG) for _ in range(20))}
             sent = [packets.get(WATCHDOG) for _ in range(20)]
     first = sent[0].value
-    assert first.key
+    assert first.is_keyframe
     assert first.codec == "h264"
     assert first.format == "annexb"
     assert first.size == (160, 120)
@@ -193,7 +193,7 @@ def test_packets_have_no_latest() -> None:
                 ff.GraphError, match=r"a packet of 'door.packets' means nothing without those before it"
             ):
                 reader.latest()
-            assert reader.get(WATCHDOG).value.key
+            assert reader.get(WATCHDOG).value.is_keyframe
 
 
 def test_clips_of_packets_are_written_without_decoding(tmp_path: Path) -> None:
@@ -260,7 +260,7 @@ def test_intra_refresh_is_a_warning_and_cuts_no_recording(caplog: pytest.LogCapt
         with pipeline:
             sent = [packets.get(WATCHDOG) for _ in range(150)]  # 5 seconds
             stats = pipeline.stats().nodes["door"]
-    assert sum(sample.value.key for sample in sent) > 20
+    assert sum(sample.value.is_keyframe for sample in sent) > 20
     assert max(b.pts - a.pts for a, b in itertools.pairwise(sent)) < 0.3
     assert stats.source is not None
     assert (stats.source.outages, stats.source.last_error) == (0, "")

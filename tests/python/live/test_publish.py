@@ -91,7 +91,7 @@ def test_mpeg4_in_a_transport_stream_is_published_received_and_recorded(tmp_path
     packets = receiver.reader(camera.packets)
     with sender, receiver:
         first = packets.get(WATCHDOG).value
-        assert (first.codec, first.key, first.size) == ("mpeg4", True, (320, 240))
+        assert (first.codec, first.is_keyframe, first.size) == ("mpeg4", True, (320, 240))
         until(
             lambda: all(receiver.stats().nodes[name].processed > 60 for name in names),
             lambda: f"{receiver.stats()}",

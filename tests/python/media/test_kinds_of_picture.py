@@ -191,7 +191,7 @@ def test_a_picture_is_one_sample_with_the_right_pixels(kind: str, tmp_path: Path
     path.write_bytes(content)
     ((sample,), drops) = source(path)
     check(sample.value, image())
-    check(ff.read_picture(path), image())
+    check(ff.Frame.read(path), image())
     assert (sample.seq, sample.pts, drops) == (0, 0, {})
     if suffix:
         for n in range(3):
@@ -211,7 +211,7 @@ def test_a_picture_that_is_cut_off_is_refused(kind: str, tmp_path: Path) -> None
         end = whole.index(jpeg()[-400:]) + 200
     (tmp_path / f"a.{suffix}").write_bytes(whole[:end])
     with pytest.raises(ff.SourceError):
-        ff.read_picture(tmp_path / f"a.{suffix}")
+        ff.Frame.read(tmp_path / f"a.{suffix}")
     (tmp_path / f"b.{suffix}").write_bytes(whole)
     samples, drops = source(tmp_path)
     assert ([s.seq for s in samples], drops) == ([1], {"decode": 1})
@@ -223,7 +223,7 @@ def test_a_strip_of_a_tiff_that_is_damaged_is_refused(tmp_path: Path) -> None:
     spoilt[200:2000] = bytes(1800)
     (tmp_path / "a.tif").write_bytes(spoilt)
     with pytest.raises(ff.SourceError, match="damaged or cut off"):
-        ff.read_picture(tmp_path / "a.tif")
+        ff.Frame.read(tmp_path / "a.tif")
 
 
 TURNS = {1: 0, 3: 2, 6: 3, 8: 1}  # quarter turns of numpy.rot90
@@ -236,7 +236,7 @@ def test_a_picture_is_upright(suffix: str, orientation: int, tmp_path: Path) -> 
     turn = (274, SHORT, (orientation,))
     path.write_bytes(jpeg(exif(orientation)) if suffix == "jpg" else tiff(turn, (296, SHORT, (1,))))
     wanted = np.rot90(image(), TURNS[orientation]).astype(np.uint8)
-    check(ff.read_picture(path), wanted)
+    check(ff.Frame.read(path), wanted)
     (tmp_path / f"b.{suffix}").write_bytes(path.read_bytes())
     for place in (path, tmp_path):
         check(source(place)[0][0].value, wanted)
@@ -297,9 +297,9 @@ def test_a_picture_of_a_kind_that_ffmpeg_does_not_decode_is_not_called_damaged(
     path.write_bytes(content)
     if suffix == "webp":
         with contextlib.suppress(ff.SourceError):
-            ff.read_picture(path)
+            ff.Frame.read(path)
             pytest.skip("this FFmpeg decodes it")
-    for read in (lambda: ff.read_picture(path), lambda: source(path), lambda: source(tmp_path)):
+    for read in (lambda: ff.Frame.read(path), lambda: source(path), lambda: source(tmp_path)):
         with pytest.raises(ff.SourceError, match=reason) as refused:
             read()
         assert "damaged" not in str(refused.value)
@@ -357,7 +357,7 @@ def test_a_photo_of_tiles_is_never_one_tile(tmp_path: Path) -> None:
     path = tmp_path / "photos" / "a.heic"
     path.write_bytes(heic_of_tiles(tmp_path))
     reason = "consists of 4 tiles, which freshframe does not join|this build of FFmpeg cannot read a HEIC"
-    for read in (lambda: ff.read_picture(path), lambda: source(path), lambda: source(path.parent)):
+    for read in (lambda: ff.Frame.read(path), lambda: source(path), lambda: source(path.parent)):
         with pytest.raises(ff.SourceError, match=reason):
             read()
 
@@ -380,7 +380,7 @@ def test_an_avif_is_a_picture(tmp_path: Path) -> None:
     command = ["ffmpeg", "-v", "error", "-i", str(tmp_path / "a.png"), *codec, str(tmp_path / "b.avif")]
     if subprocess.run(command, check=False, capture_output=True, timeout=60).returncode != 0:
         pytest.skip("ffmpeg cannot write AVIF")
-    check(ff.read_picture(tmp_path / "b.avif"), image())
+    check(ff.Frame.read(tmp_path / "b.avif"), image())
     for url in (tmp_path / "b.avif", tmp_path / "*.avif"):
         ((sample,), drops) = source(url)
         check(sample.value, image())
@@ -414,7 +414,7 @@ def test_a_file_uri_names_the_file(name: str, tmp_path: Path) -> None:
     uri = path.as_uri()
     for url in (uri, uri.replace("file://", "file://localhost"), f"file:{path}"):
         assert len(source(url)[0]) == 1, url  # type: ignore[arg-type]
-        check(ff.read_picture(url), image())
+        check(ff.Frame.read(url), image())
 
 
 def test_a_file_uri_may_be_a_pattern_or_a_folder(tmp_path: Path) -> None:

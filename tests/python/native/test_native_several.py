@@ -130,7 +130,7 @@ def frames(count: int) -> list[ff.Frame]:
 def test_a_result_may_have_the_stamp_and_the_frame_of_an_earlier_sample(library: Path) -> None:
     samples = run_node(ff.native.node(library, "delayed"), frames(3))
     assert [(s.seq, s.part, s.value) for s in samples] == [(0, 0, 0), (0, 1, 1), (0, 2, 2)]
-    assert [s.frame and int(s.frame.luma[0, 0]) for s in samples] == [0, 0, 0]
+    assert [int(s.frame.luma[0, 0]) for s in samples] == [0, 0, 0]
 
 
 def test_a_plugin_of_an_older_header_runs_and_nothing_behind_its_table_is_read(library: Path) -> None:

@@ -54,7 +54,7 @@ def test_frames_come_with_their_batch() -> None:
     reader = pipeline.reader(pipeline.add(means, source, batch=ff.Batch(5, max_wait=LONG)))
     with pipeline:
         samples = list(reader)
-    assert [sample.frame and sample.frame.luma[0, 0] for sample in samples] == list(range(12))
+    assert [sample.frame.luma[0, 0] for sample in samples] == list(range(12))
     assert len(values(samples)) == 12
 
 

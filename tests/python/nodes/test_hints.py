@@ -179,9 +179,8 @@ def test_a_home_that_nothing_expands_is_named() -> None:
     ("use", "note"),
     [
         (lambda sample: sample.xyr, "A reader gives Samples: sample.value is the Circles."),
-        (lambda sample: sample.frame.bgr, "sample.frame is None where its reader has frames=False"),
     ],
-    ids=["a sample for its value", "the frame that it asked to leave out"],
+    ids=["a sample for its value"],
 )
 def test_a_reader_that_takes_one_thing_for_another(use: Callable[[Any], object], note: str) -> None:
     pipeline = ff.Pipeline()

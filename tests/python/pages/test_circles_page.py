@@ -33,7 +33,7 @@ def test_the_pictures_of_the_page_are_there() -> None:
     pictures = re.findall(r"!\[.+?\]\((.+?)\)", TEXT)
     assert len(pictures) == 7
     for picture in pictures:
-        assert ff.read_picture(PAGE.parent / picture).width >= 480
+        assert ff.Frame.read(PAGE.parent / picture).width >= 480
 
 
 def test_the_chapters_that_the_page_lists_are_there() -> None:

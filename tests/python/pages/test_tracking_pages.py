@@ -33,6 +33,6 @@ def test_the_way_to_supervision_and_back_of_the_page(monkeypatch: pytest.MonkeyP
 def test_the_picture_of_the_page_is_the_one_that_the_script_draws(tmp_path: Path) -> None:
     made = tmp_path / "line.png"
     subprocess.run([sys.executable, ROOT / "tools" / "counting_picture.py", made], check=True)
-    kept = ff.read_picture(ROOT / "docs" / "counting" / "line.png").bgr.astype(int)
-    again = ff.read_picture(made).bgr.astype(int)
+    kept = ff.Frame.read(ROOT / "docs" / "counting" / "line.png").bgr.astype(int)
+    again = ff.Frame.read(made).bgr.astype(int)
     assert np.abs(kept - again).mean() < 1

@@ -25,7 +25,6 @@ def test_a_sample_carries_its_stamp() -> None:
         assert (sample.value, sample.seq, sample.pts, sample.source) == ("value", 0, 12.5, "cam0")
         assert sample.captured == pytest.approx(captured, abs=1e-6)
         assert sample.age >= 2
-        assert sample.frame is None
         assert sample.dropped == 0
 
 
@@ -99,8 +98,32 @@ def test_a_reader_without_frames_delivers_the_value_and_no_frame() -> None:
     width = pipeline.add(lambda frame: frame.width, pipeline.add(Pictures(3)), name="width")
     with_frames, without = pipeline.reader(width), pipeline.reader(width, frames=False)
     with pipeline:
-        assert [(s.value, s.frame) for s in without] == [(64, None)] * 3
-        assert all(s.frame is not None for s in with_frames)
+        assert [s.frame.width for s in with_frames] == [64] * 3
+        samples = list(without)
+    assert [s.value for s in samples] == [64] * 3
+    with pytest.raises(
+        ff.StateError, match="seq 0 of 'width' has no frame: .* frames=False.* use sample.value"
+    ):
+        _ = samples[0].frame
+
+
+@pytest.mark.parametrize(
+    ("slip", "wanted"),
+    [
+        (lambda sample: sample.image, r"'Sample' object has no attribute 'image'\. .*sample\.frame\.bgr"),
+        (lambda sample: sample.bgr, r"sample\.frame\.bgr"),
+        (lambda sample: sample.shape, r"sample\.frame\.bgr\.shape"),
+        (lambda sample: sample.frame.shape, r"'Frame' object has no attribute 'shape'\. .*frame\.bgr\.shape"),
+        (lambda sample: sample.frame.dtype, r"frame\.bgr\.dtype"),
+        (lambda sample: sample.frame.size, r"width and height"),
+        (lambda sample: sample.nothing, r"'Sample' object has no attribute 'nothing'$"),
+    ],
+)
+def test_an_attribute_that_newcomers_look_for_is_explained(slip: Callable[[Any], object], wanted: str) -> None:
+    (sample,) = ff.stream(ff.open("demo:circles?frames=1&size=64x48&pace=0"))
+    with pytest.raises(AttributeError, match=wanted) as caught:
+        slip(sample)
+    assert caught.value.name not in (*dir(sample), *dir(sample.frame))
 
 
 def test_a_file_with_a_creation_time_has_it_plus_pts(tmp_path: Path) -> None:

@@ -173,7 +173,7 @@ def test_of_an_exception_that_ends_the_pipeline(name: str, process: bool) -> Non
 
 def test_of_names_of_pictures(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     good = tmp_path / "a.png"
-    ff.write_picture(ff.Frame.from_array(picture(7), "gray"), good)
+    ff.Frame.from_array(picture(7), "gray").write(good)
     names = [b"caf\xe9.png", "あ".encode()[:-1] + b".png", b"tab\there.png"]
     for name in names:
         Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_bytes(good.read_bytes())

@@ -88,7 +88,7 @@ def test_a_frame_shows_itself_as_jpeg(tmp_path: Path) -> None:
     array[:, 960:] = (200, 40, 90)
     frame = ff.Frame.from_array(array, "rgb")
     (tmp_path / "shown.jpg").write_bytes(frame._repr_jpeg_())
-    shown = ff.read_picture(tmp_path / "shown.jpg")
+    shown = ff.Frame.read(tmp_path / "shown.jpg")
     assert (shown.width, shown.height) == (960, 600)
     assert np.abs(shown.rgb[300, 700].astype(int) - (200, 40, 90)).max() <= 4
 

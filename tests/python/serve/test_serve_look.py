@@ -44,7 +44,7 @@ def is_grey(jpeg: bytes) -> bool:
     with tempfile.NamedTemporaryFile(suffix=".jpg") as file:
         file.write(jpeg)
         file.flush()
-        luma = np.asarray(ff.read_picture(file.name).luma).astype(int)
+        luma = np.asarray(ff.Frame.read(file.name).luma).astype(int)
     return int(np.abs(luma - GREY).max()) <= 3
 
 

@@ -65,7 +65,7 @@ class House:
         with tempfile.NamedTemporaryFile(suffix=".jpg") as file:
             file.write(answer.body)
             file.flush()
-            return ff.read_picture(file.name).width
+            return ff.Frame.read(file.name).width
 
 
 @contextlib.contextmanager

@@ -199,10 +199,10 @@ def test_a_picture_that_was_not_written_leaves_no_part_of_it(tmp_path: Path) -> 
     [picture] = pictures(0)[:1]
     for name in ("a.png", "a.jpg"):
         with full_disk(1000), pytest.raises(ff.FreshframeError, match="cannot write the picture"):
-            ff.write_picture(picture, tmp_path / name)
+            picture.write(tmp_path / name)
         assert list(tmp_path.iterdir()) == []
-        ff.write_picture(picture, tmp_path / name)
-        assert ff.read_picture(tmp_path / name).bgr.shape == picture.bgr.shape
+        picture.write(tmp_path / name)
+        assert ff.Frame.read(tmp_path / name).bgr.shape == picture.bgr.shape
         (tmp_path / name).unlink()
 
 

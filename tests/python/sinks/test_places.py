@@ -155,7 +155,7 @@ def test_a_file_that_loops_is_read_where_it_was_opened(moved: Moved, name: str) 
         pipeline.run()
     else:
         for number in range(1, 4):
-            ff.write_picture(frame(number), f"p_{number}.png")
+            frame(number).write(f"p_{number}.png")
     with ff.stream(ff.open(name, loop=True)) as stream:
         samples = iter(stream)
         seen = [next(samples)]

@@ -113,7 +113,7 @@ def test_a_live_pictures_time_is_said_to_the_millisecond() -> None:
 
 def size_of(jpeg: bytes, folder: Path) -> tuple[int, int]:
     (folder / "a.jpg").write_bytes(jpeg)
-    frame = ff.read_picture(folder / "a.jpg")
+    frame = ff.Frame.read(folder / "a.jpg")
     return frame.width, frame.height
 
 

@@ -118,7 +118,7 @@ def test_a_picture_too_small_for_a_circle_has_none(shape: tuple[int, ...]) -> No
 
 @pytest.mark.parametrize("path", ["picture.png", Path("picture.png")])
 def test_a_path_is_refused_with_the_function_that_reads_it(path: object) -> None:
-    with pytest.raises(ff.OptionTypeError, match=r"got [\w.]+; freshframe\.read_picture\(\) reads a file"):
+    with pytest.raises(ff.OptionTypeError, match=r"got [\w.]+; Frame\.read\(\) reads a file"):
         ff.CircleDetector().detect(path)  # type: ignore[arg-type]
 
 

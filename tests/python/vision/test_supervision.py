@@ -122,7 +122,6 @@ def test_its_annotators_draw_in_a_node() -> None:
 
     class Draw(ff.Node[ff.Detections, ff.Frame]):
         def process(self, sample: ff.Sample[ff.Detections], /) -> ff.Frame | None:
-            assert sample.frame is not None
             found = sample.value.to_supervision()
             picture = sample.frame.copy("bgr")
             return ff.Frame.from_array(ellipse.annotate(picture, found), copy=False)

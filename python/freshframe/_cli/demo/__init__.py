@@ -132,5 +132,5 @@ def _record(video: Path, picture: Path) -> ff.stats.Report:
     with watched(pipeline), pipeline:
         report = pipeline.run()
     if snapshot.frame is not None:
-        ff.write_picture(snapshot.frame, picture)
+        snapshot.frame.write(picture)
     return report

@@ -121,7 +121,7 @@ def _record(video: Path, picture: Path) -> ff.stats.Report:
 
     def keep(sample: ff.Sample[ff.Frame]) -> None:
         if sample.seq == _PICTURED:
-            ff.write_picture(sample.value, picture)
+            sample.value.write(picture)
 
     pipeline.add(_Each(keep), drawn, name="picture")
     with watched(pipeline), pipeline:

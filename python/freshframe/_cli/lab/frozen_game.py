@@ -89,7 +89,7 @@ def draw_timelines(strips: Sequence[Strip], seconds: float, refresh: float, path
     for number, strip in enumerate(strips):
         _draw_strip(picture, strip, _HEAD + number * _STRIP, seconds, refresh)
     _draw_axis(picture, _HEAD + _STRIP * len(strips), seconds)
-    ff.write_picture(ff.Frame.from_array(picture, "bgr"), path)
+    ff.Frame.from_array(picture, "bgr").write(path)
 
 
 def _draw_head(picture: Canvas, refresh: float) -> None:

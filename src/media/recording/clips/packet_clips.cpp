@@ -36,7 +36,7 @@ struct PacketClips::Impl {
       log(LogLevel::Warning, std::to_string(sample.dropped) +
                                  " packets did not reach the clips: they go on at the next key picture");
     }
-    if (waits_for_key && !packet.key) {
+    if (waits_for_key && !packet.is_keyframe) {
       if (stream) context->counters.drop(NodeDropCause::Lost);  // else it belongs to the start
       return;
     }

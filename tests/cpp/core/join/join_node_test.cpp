@@ -155,7 +155,7 @@ TEST(JoinReader, GivesSets) {
   int count = 0;
   while (const auto set = reader.get()) {
     EXPECT_EQ(set->stamp.seq, count);
-    EXPECT_EQ(*set->value.parts[1]->value.as<double>(), count / 2.0);
+    EXPECT_EQ(*set->value.members[1]->value.as<double>(), count / 2.0);
     ++count;
   }
   EXPECT_EQ(count, 5);

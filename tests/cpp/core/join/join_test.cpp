@@ -59,7 +59,7 @@ class TwoCameras {
     AnySample sample;
     if (inbox.take(sample, core::kWithoutWait) != Taken::Sample) return {};
     std::vector<double> times;
-    for (const auto& part : sample.value.as<Joined>()->parts) times.push_back(part ? part->stamp.pts : -1);
+    for (const auto& part : sample.value.as<Joined>()->members) times.push_back(part ? part->stamp.pts : -1);
     return times;
   }
 
@@ -80,7 +80,7 @@ TEST(Join, ASetHasTheStampOfItsReference) {
   ASSERT_EQ(cameras.inbox.take(sample, core::kWithoutWait), Taken::Sample);
   EXPECT_EQ(sample.stamp.pts, 1);
   EXPECT_EQ(sample.stamp.source, 0);
-  const auto& parts = sample.value.as<Joined>()->parts;
+  const auto& parts = sample.value.as<Joined>()->members;
   ASSERT_EQ(parts.size(), 2U);
   EXPECT_EQ(parts[1]->stamp.pts, 1.004);
   EXPECT_EQ(*parts[1]->value.as<int>(), 1);
@@ -144,7 +144,7 @@ TEST(Join, AConsumerThatWaitsGetsAPartialSetAtTheEndOfTheWait) {
     AnySample sample;
     if (cameras.inbox.take(sample, TimePoint::max()) != Taken::Sample) return;
     at = Seconds(cameras.clock->now().time_since_epoch()).count();
-    EXPECT_FALSE(sample.value.as<Joined>()->parts[1]);
+    EXPECT_FALSE(sample.value.as<Joined>()->members[1]);
   });
   cameras.clock->wait_for_sleepers(1);
   cameras.clock->advance(Seconds{0.02});

@@ -165,7 +165,7 @@ TEST(LiveJoin, AConsumerThatWaitsSinceBeforeTheJoinLooksAtTheTimes) {
     AnySample sample{{0, 0, Clock::real()->now(), 0}, {}, ValueRef::make<int>(1), 0};
     inbox.put(*edges[0], std::move(sample), blocked);
     consumer.join();
-    EXPECT_FALSE(set.value.as<Joined>()->parts.at(1));
+    EXPECT_FALSE(set.value.as<Joined>()->members.at(1));
   }
 }
 

@@ -85,7 +85,7 @@ class Player {
     AnySample sample;
     while (inbox_.take(sample, kWithoutWait) == Taken::Sample) {
       std::printf("set %.9f", Seconds(clock_->now().time_since_epoch()).count());
-      for (const auto& part : sample.value.as<Joined>()->parts) {
+      for (const auto& part : sample.value.as<Joined>()->members) {
         part ? std::printf(" %.17g", part->stamp.pts) : std::printf(" -");
       }
       std::printf("\n");

@@ -51,7 +51,7 @@ std::vector<std::uint8_t> jpeg(int width, int height) {
   const auto frame = std::move(builder).publish(pixel_ops());
   const auto path =
       std::filesystem::temp_directory_path() / ("freshframe_camera_" + std::to_string(::getpid()) + ".jpg");
-  write_picture(frame, path.string());
+  write_frame(frame, path.string());
   std::ifstream file(path, std::ios::binary);
   const std::vector<std::uint8_t> bytes{std::istreambuf_iterator<char>(file), {}};
   std::filesystem::remove(path);

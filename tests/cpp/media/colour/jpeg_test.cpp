@@ -54,7 +54,7 @@ Frame decoded(const std::string& jpeg) {
   const Folder folder;
   const auto path = folder.file("shot.jpg");
   write_bytes(path, {jpeg.begin(), jpeg.end()});
-  return read_picture(path).to(PixelFormat::Rgb);
+  return read_frame(path).to(PixelFormat::Rgb);
 }
 
 Rgb middle_of_block(const Frame& rgb, std::size_t index) {

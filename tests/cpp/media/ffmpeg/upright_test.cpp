@@ -178,7 +178,7 @@ TEST_P(MediaUpright, AFileComesUprightAndSizeMeansTheUprightOne) {
 
 /// A JPEG with an APP1 segment that holds one Exif entry: Orientation (0x0112), short, big-endian.
 void write_photo(const std::string& path, int orientation) {
-  write_picture(numbered_frame(5), path);
+  write_frame(numbered_frame(5), path);
   auto bytes = read_bytes(path);
   Bytes segment = {'\xFF', '\xE1', 0, 34, 'E', 'x', 'i', 'f', 0, 0, 'M', 'M', 0, 42, 0, 0, 0, 8, 0, 1};
   const Bytes entry = {1, 0x12, 0, 3, 0, 0, 0, 1, 0, static_cast<char>(orientation), 0, 0, 0, 0, 0, 0};
@@ -191,11 +191,11 @@ TEST_P(MediaUpright, APhotoComesUpright) {
   const Folder folder;
   const auto path = folder.file("photo.jpg");
   write_photo(path, 1);
-  const auto plain = read_picture(path);
+  const auto plain = read_frame(path);
   ASSERT_EQ(plain.width(), kWidth);
   write_photo(path, GetParam().exif);
   const auto expected = moved(packed_luma(plain.luma()), kWidth, kHeight, 1, GetParam());
-  EXPECT_EQ(packed_luma(read_picture(path).luma()), expected);
+  EXPECT_EQ(packed_luma(read_frame(path).luma()), expected);
   EXPECT_EQ(play(path).lumas, std::vector<Bytes>{expected}) << "as a file";
   EXPECT_EQ(play(folder.file("*.jpg")).lumas, std::vector<Bytes>{expected}) << "in a sequence";
 }

@@ -92,7 +92,7 @@ std::vector<Bad> bad_inputs() {
   const auto cut_picture = [](const std::string& path) {
     const Folder folder;
     const auto whole = folder.file("whole" + path.substr(path.rfind('.')));
-    write_picture(numbered_frame(1), whole);
+    write_frame(numbered_frame(1), whole);
     write_bytes(path, start_of(whole, 2));
   };
   return {
@@ -239,7 +239,7 @@ TEST(MediaBadInputs, NamesThatLookLikeProtocolsAreNames) {
 TEST(MediaBadInputs, APictureWhoseNameLooksLikeAPatternIsAPicture) {
   const Folder folder;
   const Inside inside(folder);
-  write_picture(numbered_frame(5), "one.png");
+  write_frame(numbered_frame(5), "one.png");
   std::filesystem::rename("one.png", "frame%03d.png");
   EXPECT_EQ(play("frame%03d.png").numbers, std::vector<int>{5});
   // TGA is recognised by its suffix only: type 2 (plain), 24 bits, 1 x 1
@@ -252,7 +252,7 @@ TEST(MediaBadInputs, APictureWhoseNameLooksLikeAPatternIsAPicture) {
   tga[19] = '\x20';
   tga[20] = '\x30';
   write_bytes("http:%03d.tga", tga);
-  const auto picture = read_picture("http:%03d.tga").to(PixelFormat::Bgr);
+  const auto picture = read_frame("http:%03d.tga").to(PixelFormat::Bgr);
   EXPECT_EQ(packed_luma(picture.planes()[0]), (Bytes{'\x10', '\x20', '\x30'}));
 }
 

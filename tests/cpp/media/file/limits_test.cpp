@@ -114,7 +114,7 @@ std::uint32_t crc(const char* begin, const char* end) {
 
 /// A real picture whose header says another size and 16 bits of red, green, blue and alpha.
 Bytes absurd_png(const std::string& path) {
-  write_picture(numbered_frame(1), path);
+  write_frame(numbered_frame(1), path);
   auto file = read_bytes(path);
   constexpr std::ptrdiff_t kKind = 12;  // after the signature and the length
   Bytes header;
@@ -166,7 +166,7 @@ TEST(MediaLimits, APictureOfAnAbsurdSizeIsRefusedAndTheReasonSaysHowToAllowIt) {
   EXPECT_TRUE(contains(why, "(Picture size 16000x16000 exceeds")) << why;
   EXPECT_TRUE(contains(why, "options={\"max_pixels\"")) << why;
   const PeakMemory peak;
-  EXPECT_THROW(static_cast<void>(read_picture(folder.file("a.png"))), SourceError);
+  EXPECT_THROW(static_cast<void>(read_frame(folder.file("a.png"))), SourceError);
   EXPECT_THROW(play(folder.file("*.png")), SourceError);
   EXPECT_LT(peak.growth(), kMost);
 }
@@ -242,7 +242,7 @@ TEST(MediaLimits, ASequenceHeaderThatChangesHalfWayIsDamageAndNoMemory) {
 
 TEST(MediaLimits, ACamerasPictureOfAnAbsurdSizeIsDamage) {
   const Folder folder;
-  write_picture(numbered_frame(1), folder.file("a.jpg"));
+  write_frame(numbered_frame(1), folder.file("a.jpg"));
   const auto good = read_bytes(folder.file("a.jpg"));
   auto bad = good;
   const std::string_view frame_header("\xff\xc0", 2);

@@ -198,11 +198,11 @@ TEST_P(MediaStart, NothingOfWhatLiesBeforeCounts) {
 TEST_P(MediaStart, APictureAtATimeIsTheFrameThatIsShownThen) {
   for (const std::size_t n : {0U, 12U, 31U, 60U}) {
     SCOPED_TRACE("frame " + std::to_string(n));
-    EXPECT_EQ(number_of(read_picture(path_, all_.pts[n])), all_.numbers[n]);
+    EXPECT_EQ(number_of(read_frame(path_, all_.pts[n])), all_.numbers[n]);
     const double between = 0.5 * (all_.pts[n] + all_.pts[n + 1]);
-    EXPECT_EQ(number_of(read_picture(path_, between)), all_.numbers[n]);
+    EXPECT_EQ(number_of(read_frame(path_, between)), all_.numbers[n]);
   }
-  EXPECT_EQ(number_of(read_picture(path_, all_.pts.back())), all_.numbers.back());
+  EXPECT_EQ(number_of(read_frame(path_, all_.pts.back())), all_.numbers.back());
 }
 
 TEST_P(MediaStart, BehindTheEndIsAnError) {
@@ -215,7 +215,7 @@ TEST_P(MediaStart, BehindTheEndIsAnError) {
     EXPECT_NE(std::string(error.what()).find("it is shorter, its last frame is at"), std::string::npos)
         << error.what();
   }
-  EXPECT_THROW(static_cast<void>(read_picture(path_, all_.pts.back() + 1)), SourceError);
+  EXPECT_THROW(static_cast<void>(read_frame(path_, all_.pts.back() + 1)), SourceError);
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -338,7 +338,7 @@ TEST(MediaStartOptions, TotalIsWhatIsLeft) {
 TEST(MediaStartOptions, APartOfASequenceKeepsNumbersAndTimes) {
   const Folder folder;
   for (const int n : {0, 1, 2, 4, 5, 6})
-    write_picture(numbered_frame(n), folder.file(std::to_string(n) + ".png"));
+    write_frame(numbered_frame(n), folder.file(std::to_string(n) + ".png"));
   for (const bool realtime : {false, true}) {
     const auto seen = see(folder.file("%d.png"), {.fps = 10, .start = 0.2, .end = 0.6, .realtime = realtime});
     EXPECT_EQ(seen.numbers, (std::vector<int>{2, 4, 5}));

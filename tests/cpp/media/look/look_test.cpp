@@ -370,7 +370,7 @@ Packet look_packet(double pts, int size, int buffer) {
   return {.data = {owner->data, static_cast<std::size_t>(size)},
           .pts = pts,
           .dts = pts,
-          .key = true,
+          .is_keyframe = true,
           .stream = stream,
           .owner = owner};
 }

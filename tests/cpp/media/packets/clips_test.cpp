@@ -108,7 +108,7 @@ TEST(PacketClipFiles, OfRandomMomentsHaveEachUnitOfTheStreamOnce) {
     const auto found = std::ranges::search(all, part);
     ASSERT_FALSE(found.empty()) << path;
     const auto first = static_cast<std::size_t>(found.begin() - all.begin());
-    EXPECT_TRUE(packets[first].value.as<Packet>()->key);
+    EXPECT_TRUE(packets[first].value.as<Packet>()->is_keyframe);
     EXPECT_LE(packets[first].stamp.pts, at - 1);  // with those that are 2 s in the past
     EXPECT_GE(packets[first + part.size() - 1].stamp.pts, at + 1 - 4 / kPacketFps);
   }
@@ -139,7 +139,7 @@ TEST(PacketClipFiles, OfACameraWithoutASecondKeyPictureHoldNoMoreThanMaxBytes) {
   std::size_t group = 0;
   for (std::size_t n = 0; n < packets.size(); ++n) {
     auto& packet = const_cast<Packet&>(*packets[n].value.as<Packet>());
-    packet.key = n == 0 || n == 120;
+    packet.is_keyframe = n == 0 || n == 120;
     if (n < 60) group += packet.data.size();
   }
   PacketClipping clipping({.before = 1, .after = 1, .max_bytes = group});

@@ -61,7 +61,7 @@ TEST(Packets, OfKeyPicturesWithoutParameterSetsStayInOneFile) {
       folder, "h264", {{"g", "20"}, {"bf", "2"}, {"x264-params", "open-gop=1"}, {"flags", "+global_header"}});
   const auto packets = received(bytes, false).packets;
   ASSERT_EQ(packets.size(), static_cast<std::size_t>(kCopied));
-  EXPECT_TRUE(packets[20].value.as<Packet>()->key || packets[18].value.as<Packet>()->key);
+  EXPECT_TRUE(packets[20].value.as<Packet>()->is_keyframe || packets[18].value.as<Packet>()->is_keyframe);
   for (const char* const name : {"copy.mp4", "copy.ts"}) {
     copy_into(folder.file(name), packets);
     EXPECT_EQ(slices(folder.file(name)), slices(folder.file("stream.ts"))) << name;
@@ -140,7 +140,7 @@ TEST(Packets, BeginAtAKeyPictureWhoseParameterSetsAreThere) {
   static_cast<void>(streamed(folder, "h264", {{"g", "20"}, {"bf", "0"}}));
   const auto packets = without_units(folder.file("stream.ts"), 7, {true, false, false});
   ASSERT_EQ(packets.size(), static_cast<std::size_t>(kCopied - 20));
-  EXPECT_TRUE(packets.front().value.as<Packet>()->key);
+  EXPECT_TRUE(packets.front().value.as<Packet>()->is_keyframe);
   EXPECT_EQ(packets.front().value.as<Packet>()->stream->width, kWidth);
 }
 
@@ -208,9 +208,9 @@ TEST(Packets, HaveTheTimesOfTheirFramesAndRisingDecodingTimes) {
   }
   std::ranges::sort(shown);
   EXPECT_EQ(shown, both.frames);
-  EXPECT_TRUE(both.packets[0].value.as<Packet>()->key);
-  EXPECT_FALSE(both.packets[1].value.as<Packet>()->key);
-  EXPECT_TRUE(both.packets[20].value.as<Packet>()->key);
+  EXPECT_TRUE(both.packets[0].value.as<Packet>()->is_keyframe);
+  EXPECT_FALSE(both.packets[1].value.as<Packet>()->is_keyframe);
+  EXPECT_TRUE(both.packets[20].value.as<Packet>()->is_keyframe);
   EXPECT_EQ(both.packets[0].value.as<Packet>()->stream->width, kWidth);
   EXPECT_EQ(both.packets[0].value.as<Packet>()->stream->codec, "mpeg4");
 }
@@ -257,7 +257,7 @@ TEST_P(PacketCopies, OfOpenGroupsOfPicturesHaveAllTimesInEachSegment) {
   const auto packets = received(bytes, false).packets;
   const auto leads = [&](std::size_t n) {
     const auto& key = *packets[n].value.as<Packet>();
-    return key.key && n + 1 < packets.size() && packets[n + 1].value.as<Packet>()->pts < key.pts;
+    return key.is_keyframe && n + 1 < packets.size() && packets[n + 1].value.as<Packet>()->pts < key.pts;
   };
   std::size_t place = 1;
   while (place < packets.size() && !leads(place)) ++place;

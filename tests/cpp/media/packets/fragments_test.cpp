@@ -103,7 +103,8 @@ TEST(FragmentWriter, RefusesACodecThatNoBrowserPlays) {
 
 void put(media::KeptPackets& packets, double pts, bool key, std::size_t size = 10) {
   const auto bytes = std::make_shared<std::vector<std::uint8_t>>(size);
-  packets.put({.data = *bytes, .pts = pts, .dts = pts, .key = key, .stream = nullptr, .owner = bytes}, {});
+  packets.put({.data = *bytes, .pts = pts, .dts = pts, .is_keyframe = key, .stream = nullptr, .owner = bytes},
+              {});
 }
 
 std::vector<double> times_of(const std::vector<media::KeptPacket>& packets) {

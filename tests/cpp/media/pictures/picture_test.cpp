@@ -28,8 +28,8 @@ int worst_difference(const Frame& a, const Frame& b) {
 TEST(MediaPicture, PngGivesRgbBackExactly) {
   const Folder folder;
   const auto rgb = numbered_frame(77).to(PixelFormat::Rgb);
-  write_picture(rgb, folder.file("a.png"));
-  const auto back = read_picture(folder.file("a.png"));
+  write_frame(rgb, folder.file("a.png"));
+  const auto back = read_frame(folder.file("a.png"));
   EXPECT_EQ(back.format(), PixelFormat::Rgb);
   EXPECT_EQ(packed_luma(back.planes()[0]), packed_luma(rgb.planes()[0]));
   EXPECT_EQ(back.picture_format().range, ColorRange::Full);
@@ -43,8 +43,8 @@ TEST(MediaPicture, PngGivesFullRangeGrayBackExactly) {
       builder.plane(0)[y * builder.stride(0) + x] = static_cast<std::uint8_t>(x * 7 + y);
   }
   const auto gray = std::move(builder).publish(pixel_ops());
-  write_picture(gray, folder.file("a.PNG"));
-  const auto back = read_picture(folder.file("a.PNG"));
+  write_frame(gray, folder.file("a.PNG"));
+  const auto back = read_frame(folder.file("a.PNG"));
   EXPECT_EQ(back.format(), PixelFormat::Gray);
   EXPECT_EQ(back.picture_format().range, ColorRange::Full);
   EXPECT_EQ(packed_luma(back.luma()), packed_luma(gray.luma()));
@@ -55,8 +55,8 @@ TEST(MediaPicture, JpegIsFullRangeAndLooksTheSame) {
   const auto frame = numbered_frame(77);
   for (const auto format :
        {PixelFormat::I420, PixelFormat::Nv12, PixelFormat::I444, PixelFormat::Bgr, PixelFormat::Gray}) {
-    write_picture(frame.to(format), folder.file("a.jpg"));
-    const auto back = read_picture(folder.file("a.jpg"));
+    write_frame(frame.to(format), folder.file("a.jpg"));
+    const auto back = read_frame(folder.file("a.jpg"));
     EXPECT_EQ(back.picture_format().range, ColorRange::Full);
     EXPECT_EQ(back.picture_format().space, ColorSpace::Bt601);
     EXPECT_EQ(number_of(back), 77);
@@ -77,8 +77,8 @@ TEST(MediaPicture, ColorsSurviveAJpeg) {
       pixel[2] = 90;
     }
   }
-  write_picture(std::move(builder).publish(pixel_ops()), folder.file("a.jpeg"));
-  const auto back = read_picture(folder.file("a.jpeg")).to(PixelFormat::Bgr);
+  write_frame(std::move(builder).publish(pixel_ops()), folder.file("a.jpeg"));
+  const auto back = read_frame(folder.file("a.jpeg")).to(PixelFormat::Bgr);
   EXPECT_NEAR(back.planes()[0].row(30)[90], 200, 4);
   EXPECT_NEAR(back.planes()[0].row(30)[91], 30, 4);
   EXPECT_NEAR(back.planes()[0].row(30)[92], 90, 4);
@@ -97,8 +97,8 @@ TEST(MediaPicture, AJpegOfVideoKeepsColoursThatRgbCannotHold) {
                   static_cast<std::size_t>(shape.row_bytes));
     }
   }
-  write_picture(std::move(builder).publish(pixel_ops()), folder.file("a.jpg"));
-  const auto back = read_picture(folder.file("a.jpg"));
+  write_frame(std::move(builder).publish(pixel_ops()), folder.file("a.jpg"));
+  const auto back = read_frame(folder.file("a.jpg"));
   // ITU-R BT.709 to BT.601, by hand: Y' = 255/219 (Y - 16) + 255/224 (0.1016 Cb + 0.1961 Cr), and so on.
   const double y = (levels[0] - 16) * 255.0 / 219;
   const double cb = (levels[1] - 128) * 255.0 / 224;
@@ -112,8 +112,8 @@ TEST(MediaPicture, OddSizesAreFine) {
   const Folder folder;
   const auto frame = numbered_frame(9, 197, 33);
   for (const std::string name : {"a.png", "a.jpg"}) {
-    write_picture(frame, folder.file(name));
-    const auto back = read_picture(folder.file(name));
+    write_frame(frame, folder.file(name));
+    const auto back = read_frame(folder.file(name));
     EXPECT_EQ(back.width(), 197);
     EXPECT_EQ(back.height(), 33);
     EXPECT_EQ(number_of(back), 9);
@@ -122,7 +122,7 @@ TEST(MediaPicture, OddSizesAreFine) {
 
 TEST(MediaPicture, AsASourceIsOneSample) {
   const Folder folder;
-  write_picture(numbered_frame(5), folder.file("a.png"));
+  write_frame(numbered_frame(5), folder.file("a.png"));
   const auto played = play(folder.file("a.png"));
   EXPECT_EQ(played.numbers, std::vector<int>{5});
   EXPECT_EQ(played.pts, std::vector<double>{0.0});
@@ -133,7 +133,7 @@ TEST(MediaPicture, AsASourceIsOneSample) {
 
 TEST(MediaPicture, LoopedAtItsOwnRateIsACamera) {
   const Folder folder;
-  write_picture(numbered_frame(5), folder.file("a.png"));
+  write_frame(numbered_frame(5), folder.file("a.png"));
   const auto played = play(folder.file("a.png"), {.fps = 4, .loop = true}, 5);
   EXPECT_EQ(played.numbers, std::vector<int>(5, 5));
   EXPECT_EQ(played.pts, (std::vector<double>{0, 0.25, 0.5, 0.75, 1}));
@@ -141,41 +141,40 @@ TEST(MediaPicture, LoopedAtItsOwnRateIsACamera) {
 
 TEST(MediaPicture, KnowsAPictureByItsContentNotItsName) {
   const Folder folder;
-  write_picture(numbered_frame(5), folder.file("a.png"));
+  write_frame(numbered_frame(5), folder.file("a.png"));
   std::filesystem::rename(folder.file("a.png"), folder.file("a.jpg"));
-  EXPECT_EQ(number_of(read_picture(folder.file("a.jpg"))), 5);
+  EXPECT_EQ(number_of(read_frame(folder.file("a.jpg"))), 5);
 }
 
 TEST(MediaPicture, BadOnesSayWhy) {
   const Folder folder;
-  EXPECT_TRUE(
-      contains(message_of<SourceError>([&] { static_cast<void>(read_picture(folder.file("no.png"))); }),
-               "no such file"));
+  EXPECT_TRUE(contains(message_of<SourceError>([&] { static_cast<void>(read_frame(folder.file("no.png"))); }),
+                       "no such file"));
   write_bytes(folder.file("text.png"), {'n', 'o', 'n', 'e'});
-  EXPECT_THROW(static_cast<void>(read_picture(folder.file("text.png"))), SourceError);
+  EXPECT_THROW(static_cast<void>(read_frame(folder.file("text.png"))), SourceError);
   for (const std::string name : {"a.png", "a.jpg"}) {
-    write_picture(numbered_frame(5), folder.file(name));
+    write_frame(numbered_frame(5), folder.file(name));
     auto bytes = read_bytes(folder.file(name));
     bytes.resize(bytes.size() / 2);
     write_bytes(folder.file(name), bytes);
-    EXPECT_TRUE(contains(message_of<SourceError>([&] { static_cast<void>(read_picture(folder.file(name))); }),
+    EXPECT_TRUE(contains(message_of<SourceError>([&] { static_cast<void>(read_frame(folder.file(name))); }),
                          "cut off"))
         << name;
   }
-  EXPECT_THROW(static_cast<void>(read_picture("demo:circles")), SourceError);
+  EXPECT_THROW(static_cast<void>(read_frame("demo:circles")), SourceError);
 }
 
 TEST(MediaPicture, WhatCannotBeWrittenSaysWhy) {
   const Folder folder;
   const auto frame = numbered_frame(1);
-  EXPECT_TRUE(contains(message_of<Error>([&] { write_picture(frame, folder.file("a.tga")); }),
-                       ".png, .jpg or .jpeg"));
   EXPECT_TRUE(
-      contains(message_of<Error>([&] { write_picture(frame, folder.file("no/a.png")); }), "No such file"));
-  EXPECT_TRUE(contains(message_of<Error>([&] { write_picture(Frame(), folder.file("a.png")); }), "empty"));
+      contains(message_of<Error>([&] { write_frame(frame, folder.file("a.tga")); }), ".png, .jpg or .jpeg"));
+  EXPECT_TRUE(
+      contains(message_of<Error>([&] { write_frame(frame, folder.file("no/a.png")); }), "No such file"));
+  EXPECT_TRUE(contains(message_of<Error>([&] { write_frame(Frame(), folder.file("a.png")); }), "empty"));
   std::filesystem::create_symlink("/dev/full", folder.file("full.png"));
   EXPECT_TRUE(
-      contains(message_of<Error>([&] { write_picture(frame, folder.file("full.png")); }), "No space left"));
+      contains(message_of<Error>([&] { write_frame(frame, folder.file("full.png")); }), "No space left"));
 }
 
 }  // namespace

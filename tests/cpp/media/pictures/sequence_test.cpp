@@ -25,7 +25,7 @@ namespace {
 class MediaSequence : public ::testing::Test {
  protected:
   void write(const std::string& name, int number) const {
-    write_picture(numbered_frame(number), folder_.file(name));
+    write_frame(numbered_frame(number), folder_.file(name));
   }
   void write_pngs(const std::vector<int>& numbers) const {
     for (const int number : numbers) write(std::to_string(number) + ".png", number);
@@ -148,9 +148,9 @@ TEST_F(MediaSequence, APictureThatGoesAwayMeanwhileCostsItself) {
 }
 
 TEST_F(MediaSequence, PicturesMayHaveSizesAndFormatsOfTheirOwn) {
-  write_picture(numbered_frame(1), in("1.png"));
-  write_picture(numbered_frame(2, 320, 200), in("2.jpg"));
-  write_picture(numbered_frame(3, 201, 97).to(PixelFormat::Gray), in("3.jpg"));
+  write_frame(numbered_frame(1), in("1.png"));
+  write_frame(numbered_frame(2, 320, 200), in("2.jpg"));
+  write_frame(numbered_frame(3, 201, 97).to(PixelFormat::Gray), in("3.jpg"));
   Hand hand;
   const auto source = open(in(""));
   source->open(hand.context());

@@ -31,7 +31,7 @@ struct Sending {
   void put(bool key) {
     Packet packet;
     packet.pts = packet.dts = next++;
-    packet.key = key;
+    packet.is_keyframe = key;
     packet.stream = stream;
     queue.put(packet);
     clock.advance(std::chrono::milliseconds(100));

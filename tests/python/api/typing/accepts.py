@@ -40,7 +40,7 @@ def fuse(frame: ff.Frame, circles: ff.Circles | None) -> str | None:
 class Fuse(ff.Node[tuple[ff.Frame, ff.Circles], int]):
     def process(self, sample: ff.Sample[tuple[ff.Frame, ff.Circles]]) -> int:
         assert_type(sample.value, tuple[ff.Frame, ff.Circles])
-        assert_type(sample.parts, tuple[ff.Sample[Any] | None, ...])
+        assert_type(sample.members, tuple[ff.Sample[Any] | None, ...])
         return 1
 
 

@@ -30,14 +30,14 @@ def test_a_stamp_survives_its_jpeg(tmp_path: Path) -> None:
     path = tmp_path / "stamped.jpg"
     for camera, frame in stamps:
         path.write_bytes(stamped_jpeg(camera, frame))
-        assert read_stamp(ff.read_picture(path).luma) == (camera, frame)
+        assert read_stamp(ff.Frame.read(path).luma) == (camera, frame)
 
 
 def test_a_damaged_stamp_is_none(tmp_path: Path) -> None:
     """One block that has changed, and another size."""
     path = tmp_path / "stamped.jpg"
     path.write_bytes(stamped_jpeg(7, 1234))
-    luma = ff.read_picture(path).luma.copy()
+    luma = ff.Frame.read(path).luma.copy()
     luma[:8, 64:72] = 255 - luma[:8, 64:72]
     assert read_stamp(luma) is None
     assert read_stamp(luma[:, :80]) is None

@@ -83,7 +83,7 @@ class Join : public Edges {
   void take_sets() {
     AnySample sample;
     while (inbox_.take(sample, TimePoint::max()) == Taken::Sample) {
-      const auto& parts = sample.value.as<Joined>()->parts;
+      const auto& parts = sample.value.as<Joined>()->members;
       for (const auto& part : parts) {
         if (part) got(*part);
       }

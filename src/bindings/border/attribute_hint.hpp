@@ -1,0 +1,38 @@
+// Attributes that newcomers look for and a class does not have: the error shows what to write instead.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cstring>
+#include <span>
+#include <string_view>
+
+#include "bindings/border/text.hpp"
+
+#include <nanobind/nanobind.h>
+
+namespace freshframe::python {
+
+struct AttributeHint {
+  std::string_view name;
+  const char* text;
+};
+
+/// For the slot tp_getattro: finds what Python finds. The AttributeError for a name in `hints` ends in its text. None
+/// of these names is in the class's dir() or in its stub.
+inline PyObject* attribute_or_hint(PyObject* self, PyObject* name,
+                                   std::span<const AttributeHint> hints) noexcept {
+  PyObject* const found = PyObject_GenericGetAttr(self, name);
+  if (found != nullptr || PyErr_ExceptionMatches(PyExc_AttributeError) == 0) return found;
+  std::string_view wanted;
+  if (!read_text(name, wanted)) return nullptr;
+  const auto hint = std::ranges::find(hints, wanted, &AttributeHint::name);
+  if (hint == hints.end()) return nullptr;
+  const char* const type = Py_TYPE(self)->tp_name;
+  const char* const dot = std::strrchr(type, '.');
+  PyErr_Format(PyExc_AttributeError, "'%s' object has no attribute '%U'. %s", dot == nullptr ? type : dot + 1,
+               name, hint->text);
+  return nullptr;
+}
+
+}  // namespace freshframe::python
