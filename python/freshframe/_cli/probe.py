@@ -26,7 +26,7 @@ def run(options: Any, messages: Messages) -> ExitCode:
         found = probing.run(_READ_SECONDS)
     record = dataclasses.asdict(found)
     record["frame"] = {
-        "format": record.pop("frame_format"),
+        "format": record.pop("format"),
         "width": found.width,
         "height": found.height,
         "color_range": record.pop("color_range"),

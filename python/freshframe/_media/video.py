@@ -128,23 +128,24 @@ class VideoSource(NativeSource["Frame"]):
 
         info = _native.video_info(self._handle)
         return VideoInfo(
-            codec=info.codec,
             width=info.width,
             height=info.height,
             fps=info.fps,
             frame_count=info.frame_count,
             duration=info.duration,
-            pixel_format=info.pixel_format,
+            codec=info.codec,
             container=info.container,
+            pixel_format=info.pixel_format or None,
             interlaced=info.interlaced,
+            renditions=tuple(info.renditions),
             client=info.client,
             ends_by=info.ends_by,
-            renditions=tuple(info.renditions),
         )
 
 
 def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users look for open)
     url: int | str | os.PathLike[str],
+    /,
     *,
     size: tuple[int, int] | None = None,
     fps: float | None = None,
@@ -284,6 +285,7 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
 
 def open_once(
     url: int | str | os.PathLike[str],
+    /,
     *,
     fps: float | None = None,
     rendition: str | int = "best",

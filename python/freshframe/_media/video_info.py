@@ -8,36 +8,36 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class VideoInfo:
-    """Properties of an opened video.
+    """The properties of an opened video.
 
     Attributes:
-        codec: FFmpeg's name, for example "h264".
         width: Pixels.
         height: Pixels.
         fps: Frames per second, if the container has it; else None.
         frame_count: Number of frames, if it is known; else None.
         duration: Seconds, if it is known; else None.
-        pixel_format: FFmpeg's name.
-        container: FFmpeg's name.
+        codec: FFmpeg's name, for example "h264".
+        container: FFmpeg's name; "" if the video has no container.
+        pixel_format: FFmpeg's name; None if it is not known.
         interlaced: Whether frames have two fields woven together; they are delivered as stored. None if it is
             not known (cameras, and a network stream before its first frame).
+        renditions: The videos of a network stream that has several, each as "640x360 h264, 800 kbit/s"; else
+            empty. open() has an option to choose one.
         client: Who speaks RTSP with the server, "freshframe" or "ffmpeg"; "" for other sources.
         ends_by: What ends a picture in RTSP that freshframe reads: "marker", its last packet, or "timestamp",
             the first packet of the next one, which makes pictures one frame interval older. "" for other
             sources. It may change while the source runs, as the camera's markers are found true or false.
-        renditions: The videos of a network stream that has several, each as "640x360 h264, 800 kbit/s"; else
-            empty.
     """
 
-    codec: str
     width: int
     height: int
     fps: float | None
     frame_count: int | None
     duration: float | None
-    pixel_format: str
+    codec: str
     container: str
+    pixel_format: str | None
     interlaced: bool | None
+    renditions: tuple[str, ...]
     client: str
     ends_by: str
-    renditions: tuple[str, ...]

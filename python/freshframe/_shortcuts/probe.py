@@ -8,17 +8,19 @@ import os
 import statistics
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Literal
 
 from .. import _check
 from .._errors import EndOfStreamError, OptionError, ReadTimeoutError, SourceError, SourceTimeoutError
 from .._media import video
+from .._media.video_info import VideoInfo
 from .._pipeline.pipeline import Pipeline
 
 if TYPE_CHECKING:
     from .._look.stats import SourceStats, Stats
     from .._native import Frame, Reader, Sample
+    from ..types import PixelFormat as Format
 
 _FIRST_SECONDS = 10.0  # until the first frame of a live source
 _LOOK_SECONDS = 0.1  # between two checks whether the source has failed
@@ -50,54 +52,31 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
-    """The properties of a source.
+class Probe(VideoInfo):
+    """The properties of a source: of its video, and of its first frame.
 
     Attributes:
         url: The URL with its password masked.
         live: True when the source has its own speed and cannot wait.
-        container: FFmpeg's name; empty where there is none.
-        codec: FFmpeg's name, for example "h264".
-        pixel_format: FFmpeg's name; None where it isn't known.
-        interlaced: Two interlaced fields, delivered as they are stored; None if it isn't known.
-        width: Pixels.
-        height: Pixels.
-        fps: Frames per second, when the container says so.
-        frame_count: Number of frames, when the container says so.
-        duration: Seconds, when it is known.
-        client: Who speaks RTSP with the server, ``VideoInfo.client``; "" for other sources.
-        ends_by: What ends a picture of RTSP, ``VideoInfo.ends_by``; "" for other sources.
-        frame_format: Layout of the first frame, ``Frame.format``.
+        format: Layout of the first frame, ``Frame.format``.
         color_range: Of the first frame.
         color_space: Of the first frame.
         measured: Measurements of the frames that were read.
         connection: State, outages and other counters of a live source's connection.
-        renditions: The videos of a network stream that has several; open() has an option to choose one.
     """
 
     url: str
     live: bool
-    container: str
-    codec: str
-    pixel_format: str | None
-    interlaced: bool | None
-    width: int
-    height: int
-    fps: float | None
-    frame_count: int | None
-    duration: float | None
-    client: str
-    ends_by: str
-    frame_format: str
+    format: Format
     color_range: Literal["limited", "full"]
     color_space: str
     measured: Measured
     connection: SourceStats | None
-    renditions: tuple[str, ...]
 
 
 def probe(
     url: int | str | os.PathLike[str],
+    /,
     *,
     fps: float | None = None,
     seconds: float = 0.0,
@@ -147,23 +126,12 @@ class Probing:
         return Probe(
             url=self.source.url,
             live=self.source.live,
-            container=info.container,
-            codec=info.codec,
-            pixel_format=info.pixel_format or None,
-            interlaced=info.interlaced,
-            width=info.width,
-            height=info.height,
-            fps=info.fps,
-            frame_count=info.frame_count,
-            duration=info.duration,
-            client=info.client,
-            ends_by=info.ends_by,
-            frame_format=frame.format,
+            format=frame.format,
             color_range=frame.color_range,
             color_space=frame.color_space,
             measured=_measured(stats, stamps, waited, elapsed),
             connection=stats.nodes["source"].source,
-            renditions=info.renditions,
+            **{each.name: getattr(info, each.name) for each in fields(info)},
         )
 
     def _first(self) -> Sample[Frame]:

@@ -173,7 +173,7 @@ def test_info_is_an_error_until_it_is_known_and_probe_has_it(clip: Path) -> None
         120,
         COUNT,
     )
-    assert (found.url, found.live, found.frame_format) == (str(clip), False, "i420")
+    assert (found.url, found.live, found.format) == (str(clip), False, "i420")
     assert found.measured.frames == 1
     assert ff.probe(clip, seconds=5).measured.frames == COUNT
     with pytest.raises(ff.SourceError, match="no such file"):
