@@ -72,7 +72,6 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     ),
     "Recorders": (
         "VideoFile",
-        "Keep",
         "types.Segment",
         "ClipRecorder",
         "Look",

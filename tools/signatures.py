@@ -25,7 +25,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 LIST = "tests/python/api/signatures.txt"
 # Objects of other classes that are no nodes are made by the library alone: a new field breaks no program.
-MADE_BY_PROGRAMS = {"Batch", "Circles", "Detections", "Join", "Keep", "Pipeline", "Process", "Queue"}
+MADE_BY_PROGRAMS = {"Batch", "Circles", "Detections", "Join", "Pipeline", "Process", "Queue"}
 MADE_BY_OPEN = {"VideoSource"}
 HEADING = "\n## Provisional names\n"
 

@@ -167,23 +167,15 @@ enum class EncoderSpeed : std::uint8_t { Slow, Medium, Fast, Fastest };
 /// The inverse of to_string(). Throws OptionError for another name.
 [[nodiscard]] EncoderSpeed encoder_speed_of(std::string_view name);
 
-/// Which finished segments of a recording stay on the disk: as long as no limit is passed. At least one is given.
-/// Otherwise the oldest goes, before the limit is passed, and one at a time.
-struct Keep {
-  std::optional<double> days = {};               // age against the newest segment, above 0
-  std::optional<std::uint64_t> bytes = {};       // of all segments, with the open one, on the disk
-  std::optional<std::uint64_t> free_bytes = {};  // that the disk should have left
-};
-
 /// A finished segment of a recording.
 struct Segment {
   std::string path;
-  double pts = 0;                        // of its first frame, in the source's own seconds
+  double first_pts = 0;                  // of its first frame, in the source's own seconds
   double last_pts = 0;                   // of its last frame
   std::optional<double> first_utc = {};  // Unix time of its first frame (Stamp::utc)
   std::optional<double> last_utc = {};   // Unix time of its last frame
   UtcFrom utc_from = UtcFrom::None;      // the clock of first_utc; a later frame may have another one
-  std::uint64_t bytes = 0;               // length of the file
+  std::uint64_t size_bytes = 0;          // length of the file
   std::uint64_t frames = 0;
   std::uint64_t damaged = 0;  // of the frames: a part of them, or of one before, was lost (Stamp::damaged)
   std::vector<std::pair<double, double>> gaps =
@@ -201,8 +193,11 @@ struct VideoFileOptions {
   std::map<std::string, std::string> options = {};  // passed to encoder and muxer; an unknown one is an error
   std::optional<double> segment = {};  // seconds per file; the name then needs a number, "out_%05d.mp4", or a
                                        // time, "{time:%Y-%m-%d}/{time:%H-%M-%S}.mp4" (UTC)
-  std::optional<Keep> keep = {};       // of segments; default: all stay
-  bool reports_segments = false;       // next_segment() gives them
+  // Before one of these limits is passed, the oldest finished segment is deleted, one at a time. Default: all stay.
+  std::optional<double> keep_days = {};               // age against the newest segment, above 0
+  std::optional<std::uint64_t> keep_bytes = {};       // of all segments, with the open one, on the disk
+  std::optional<std::uint64_t> keep_free_bytes = {};  // that the disk should have left
+  bool reports_segments = false;                      // next_segment() gives them
 };
 
 /// Writes frames to a video file. The file's name determines the container. Each frame has its pts, counted
@@ -268,12 +263,12 @@ class ClipRecorder final : public Node<Frame, Nothing> {
   explicit ClipRecorder(ClipOptions options = {});
   ~ClipRecorder() override;
 
-  /// Writes the clip of an event: now, or at the pts `at` in seconds. Any thread; never waits for the
+  /// Writes the clip of an event: now, or at `pts` in seconds. Any thread; never waits for the
   /// encoder. A second call for a file that is being written makes that clip longer. An existing file is
-  /// replaced. Throws OptionError for a name that does not end in .mp4, .mov or .mkv, StateError when the
-  /// pipeline does not run, Error when the file cannot be created or another recorder of this process writes
-  /// it.
-  void save(const std::string& path, std::optional<double> at = {});
+  /// replaced. After the end of the stream nothing is written, and a warning is logged. Throws OptionError for a
+  /// name that does not end in .mp4, .mov or .mkv, StateError before the pipeline runs, Error when the file
+  /// cannot be created or another recorder of this process writes it.
+  void save(const std::string& path, std::optional<double> pts = {});
   /// The paths of the clips that are being written. Any thread.
   [[nodiscard]] std::vector<std::string> writing() const;
 

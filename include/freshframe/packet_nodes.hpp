@@ -74,7 +74,7 @@ class PacketClips final : public Node<Packet, Nothing> {
   ~PacketClips() override;
 
   /// As ClipRecorder::save(). Throws Error for a container that cannot hold the camera's codec, once that is known.
-  void save(const std::string& path, std::optional<double> at = {});
+  void save(const std::string& path, std::optional<double> pts = {});
   /// As ClipRecorder::writing().
   [[nodiscard]] std::vector<std::string> writing() const;
 

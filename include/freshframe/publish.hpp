@@ -18,10 +18,10 @@ struct PublishOptions {
   std::string codec = "auto";  // of frames: the first of those of the target that FFmpeg can encode
   int quality = 23;            // of frames: 0 (lossless) to 51
   EncoderSpeed speed = EncoderSpeed::Fastest;
-  double key_interval = 2;  // seconds between key pictures of frames, 0.1 to 60
-  int threads = 1;          // of the encoder
-  double max_age = 1;       // seconds for which a picture may wait to be sent, 0.1 to 60
-  double timeout = 5;       // seconds to connect, and for each packet
+  double key_every = 2;  // seconds between key pictures of frames, 0.1 to 60
+  int threads = 1;       // of the encoder
+  double max_age = 1;    // seconds for which a picture may wait to be sent, 0.1 to 60
+  double timeout = 5;    // seconds to connect, and for each packet
   std::map<std::string, std::string> options = {};  // of the encoder; an unknown one is an error
 };
 
@@ -53,7 +53,7 @@ class Publish final : public Node<Frame, Nothing> {
 };
 
 /// Publishes a camera's own packets, as Publish does frames. Nothing is encoded: `codec`, `quality`, `speed`,
-/// `key_interval` and `options` are refused. process() throws Error for a codec that the server's protocol does not take.
+/// `key_every` and `options` are refused. process() throws Error for a codec that the server's protocol does not take.
 class PacketPublish final : public Node<Packet, Nothing> {
  public:
   explicit PacketPublish(const std::string& url, const PublishOptions& options = {});

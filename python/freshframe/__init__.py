@@ -61,7 +61,6 @@ if _typing.TYPE_CHECKING:
     from ._media.clip_recorder import ClipRecorder
     from ._media.look import Look, StaleFrameError
     from ._media.publish import Publish
-    from ._media.segments import Keep
     from ._process.options import Process
     from ._shortcuts.probe import probe
     from ._shortcuts.stream import stream
@@ -108,7 +107,6 @@ _LATER = {
     "ClipRecorder": "_media.clip_recorder",
     **dict.fromkeys(("Look", "StaleFrameError"), "_media.look"),
     "Publish": "_media.publish",
-    "Keep": "_media.segments",
     "Process": "_process.options",
     "probe": "_shortcuts.probe",
     "stream": "_shortcuts.stream",
@@ -161,7 +159,6 @@ __all__ = [
     "Ground",
     "Join",
     "JsonLines",
-    "Keep",
     "LineCounter",
     "Look",
     "MissingPackageError",

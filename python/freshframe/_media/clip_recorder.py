@@ -62,7 +62,7 @@ class ClipRecorder(NativeNode["Frame | Packet", None]):
         *,
         before: float = 5.0,
         after: float = 5.0,
-        codec: str | None = "auto",
+        codec: str = "auto",
         quality: int = 23,
         speed: Speed = "fast",
         max_bytes: int = 1 << 28,
@@ -85,7 +85,7 @@ class ClipRecorder(NativeNode["Frame | Packet", None]):
         if not self._handle.added:
             self._handle = self._make(True)
 
-    def save(self, path: str | os.PathLike[str], *, at: float | None = None) -> None:
+    def save(self, path: str | os.PathLike[str], *, pts: float | None = None) -> None:
         """Writes the clip of an event to a file, from any thread. Does not wait for the end of the clip.
 
         A second call for a file that is being written makes that clip longer. An existing file is replaced
@@ -93,19 +93,19 @@ class ClipRecorder(NativeNode["Frame | Packet", None]):
 
         Args:
             path: A name that ends in .mp4, .mov or .mkv; .webm too, of packets.
-            at: The time of the event, in seconds, as the ``pts`` of a sample. Default: now. The clip has the
-                frames of its time that are still in memory. If there are none, a WARNING says so, and the
-                file stays as it is.
+            pts: The time of the event, in seconds, as the ``pts`` of a sample. Default: now. The clip has the
+                frames of its time that are still in memory. If memory has none of them, or the stream of the
+                recorder has ended, a WARNING is logged, and the file stays as it is.
 
         Raises:
-            OptionError: The name has another suffix, or ``at`` is not a finite number.
-            StateError: The pipeline is not running, or it runs in the parent of this forked process.
+            OptionError: The name has another suffix, or ``pts`` is not a finite number.
+            StateError: The pipeline has not started, or it runs in the parent of this forked process.
             FreshframeError: The file cannot be created, another recorder of this process writes it, or it
                 cannot hold the codec of the camera's packets.
         GIL: released.
         """
         _native.save_clip(
-            self._handle, _check.path("path", path), None if at is None else _check.number("at", at)
+            self._handle, _check.path("path", path), None if pts is None else _check.number("pts", pts)
         )
 
     @property

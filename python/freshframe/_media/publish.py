@@ -19,7 +19,7 @@ class Publish(NativeNode["Frame | Packet", None]):
     """Publishes a stream to a media server: frames, or what a camera has sent. Native.
 
     Below a node it encodes the node's frames. Below ``camera.packets`` it sends the camera's own pictures:
-    add() refuses ``codec``, ``quality``, ``speed``, ``key_interval`` and ``options``. It connects when the
+    add() refuses ``codec``, ``quality``, ``speed``, ``key_every`` and ``options``. It connects when the
     first picture comes, and again after an outage, with pauses of 0.5 to 10 s. It sends on a thread of its
     own, so neither a slow server nor one that is away delays the pipeline. Pictures that were not sent are
     counted as ``drops["lost"]`` of the node, and by their reason in
@@ -35,7 +35,7 @@ class Publish(NativeNode["Frame | Packet", None]):
             h264, vp8 and mpeg4 for RTSP, h264 for RTMP, h264 and mpeg4 for MPEG-TS.
         quality: As for VideoFile.
         speed: As for VideoFile.
-        key_interval: Seconds between two key pictures, 0.1 to 60: a viewer begins at one.
+        key_every: Seconds between two key pictures, 0.1 to 60: a viewer begins at one.
         max_age: Seconds for which a picture may wait to be sent, 0.1 to 60.
         timeout: Seconds to connect, and for each picture, 0.1 to 60. Afterwards the connection is lost.
         options: Of FFmpeg's encoder; an unknown one is an error.
@@ -62,17 +62,17 @@ class Publish(NativeNode["Frame | Packet", None]):
         self,
         url: str,
         *,
-        codec: str | None = "auto",
+        codec: str = "auto",
         quality: int = 23,
         speed: Speed = "fastest",
-        key_interval: float = 2.0,
+        key_every: float = 2.0,
         max_age: float = 1.0,
         timeout: float = 5.0,
         options: Mapping[str, str] | None = None,
     ) -> None:
         """Checks the options. Nothing is connected yet."""
         chosen = encoding("Publish()", codec, quality, speed, options) | {
-            "key_interval": _check.number("key_interval", key_interval),
+            "key_every": _check.number("key_every", key_every),
             "max_age": _check.number("max_age", max_age),
             "timeout": _check.number("timeout", timeout),
         }

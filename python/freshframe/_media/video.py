@@ -17,7 +17,7 @@ from .._interpreter import fork
 
 if TYPE_CHECKING:
     from .._native import Frame, Packet  # noqa: F401  (in strings)
-    from .segments import Keep, Segment
+    from .segments import Segment
     from .video_info import VideoInfo
 
 
@@ -406,21 +406,26 @@ def _size(size: Any) -> tuple[int, int] | None:
 Speed = Literal["slow", "medium", "fast", "fastest"]
 
 
-def encoding(who: str, codec: str | None, quality: int, speed: Speed, options: Any) -> dict[str, Any]:
+def encoding(who: str, codec: str, quality: int, speed: Speed, options: Any) -> dict[str, Any]:
     """The options of an encoder, checked for `who`."""
     return {
-        "codec": "auto" if codec is None else _check.text("codec", codec),
+        "codec": _check.text("codec", codec),
         "quality": _check.integer("quality", quality),
         "speed": _check.text("speed", speed),
         "options": ffmpeg_options(who, options),
     }
 
 
-def _limits(keep: Any) -> tuple[float | None, int | None, int | None]:
-    with fork.loading():
-        from .segments import limits  # noqa: PLC0415  (few programs delete)
+def _keep_days(value: Any) -> float | None:
+    if (days := _number("keep_days", value)) is not None and not days > 0:
+        raise OptionError(f"keep_days must be above 0, got {_check.shown(value)}")
+    return days
 
-    return limits(keep)
+
+def _keep_bytes(name: str, value: Any) -> int | None:
+    if (size := _number(name, value)) is not None and not 1 <= size < 1 << 63:
+        raise OptionError(f"{name} must be at least 1, got {_check.shown(value)}")
+    return None if size is None else int(size)
 
 
 def _report(
@@ -463,9 +468,9 @@ class VideoFile(NativeNode["Frame | Packet", None]):
     Args:
         path: For example "out.mp4".
         codec: "h264", "h265", "vp8", "vp9", "av1", "mpeg4", "mpeg2", "mjpeg", or FFmpeg's name of
-            an encoder. "auto" and None take the first of h264, vp9 and mpeg4 that the installed FFmpeg can
-            encode and the container can hold. ``.codec`` is the codec that it took. If FFmpeg cannot encode
-            h264, the log says which codec replaces it.
+            an encoder. "auto" takes the first of h264, vp9 and mpeg4 that the installed FFmpeg can encode and
+            the container can hold. ``.codec`` is the codec that it took. If FFmpeg cannot encode h264, the
+            log names the codec that replaces it.
         fps: Nominal frames per second. Default: the rate of the first two frames, with MPEG-1 and MPEG-2 the
             next higher rate that they support. There, and in AVI, the time of a frame is the nearest multiple
             of 1 / fps.
@@ -481,7 +486,15 @@ class VideoFile(NativeNode["Frame | Packet", None]):
             existing one, or 1. The time is that of the computer's clock in UTC when the file begins, and a
             name without a number that is taken gets "_2". So no file is replaced. Folders with a time in
             their names are made.
-        keep: Which finished segments stay on the disk. None: all of them.
+        keep_days: Before the oldest finished segment is older than this, compared with the newest one, it is
+            deleted, by the times of their last changes. The clock's own time does not count, and when the
+            clock is set by more than a minute, nothing is deleted by age for a day. Default: all stay.
+        keep_bytes: The oldest ones are deleted before all segments of the name, with the open one, take more
+            on the disk.
+        keep_free_bytes: The oldest ones are deleted before less is free on the disk. Deleted are only files
+            whose names this recorder could make: regular files of this user, never through a link below the
+            name's first part, and never the open one. A segment ``NAME`` stays, and counts, as long as a file
+            ``NAME.keep`` is beside it.
         on_segment: Called with a Segment when one is finished, in their order, on a thread of its own with
             the GIL held: a slow call delays no recording. The thread waits for segments without the GIL.
             An exception is logged, and the next segment follows. The end of the pipeline waits 1 s for it.
@@ -512,19 +525,20 @@ class VideoFile(NativeNode["Frame | Packet", None]):
         self,
         path: str | os.PathLike[str],
         *,
-        codec: str | None = "auto",
+        codec: str = "auto",
         fps: float | None = None,
         quality: int = 23,
         speed: Speed = "fast",
         options: Mapping[str, str] | None = None,
         segment: float | None = None,
-        keep: Keep | None = None,
+        keep_days: float | None = None,
+        keep_bytes: float | None = None,
+        keep_free_bytes: float | None = None,
         on_segment: Callable[[Segment], object] | None = None,
     ) -> None:
         """Checks the options. The first frame creates the file."""
         self.records_to = _check.path("path", path)
         chosen = encoding("VideoFile()", codec, quality, speed, options)
-        limits = None if keep is None else _limits(keep)
         if on_segment is not None:
             self._beside = _report(self, on_segment, segment)
         self._make = functools.partial(
@@ -533,7 +547,11 @@ class VideoFile(NativeNode["Frame | Packet", None]):
             chosen,
             None if fps is None else _check.number("fps", fps),
             None if segment is None else _check.number("segment", segment),
-            limits,
+            (
+                _keep_days(keep_days),
+                _keep_bytes("keep_bytes", keep_bytes),
+                _keep_bytes("keep_free_bytes", keep_free_bytes),
+            ),
             on_segment is not None,
         )
         self._handle = self._make(False)

@@ -20,7 +20,7 @@ from .._pipeline.pipeline import Pipeline
 if TYPE_CHECKING:
     from .._look.stats import SourceStats, Stats
     from .._native import Frame, Reader, Sample
-    from ..types import PixelFormat as Format
+    from ..types import Format
 
 _FIRST_SECONDS = 10.0  # until the first frame of a live source
 _LOOK_SECONDS = 0.1  # between two checks whether the source has failed

@@ -49,23 +49,19 @@ Options encoding(const nb::dict& given) {
   return options;
 }
 
-/// Days, bytes and free bytes, which the package has checked.
+/// VideoFileOptions::keep_days, keep_bytes and keep_free_bytes, which the package has checked.
 using KeepLimits =
     std::tuple<std::optional<double>, std::optional<std::uint64_t>, std::optional<std::uint64_t>>;
 
 // NOLINTNEXTLINE(readability-function-size): the options of one call
 std::unique_ptr<NodeHandle> make_video_file(const std::string& path, const nb::dict& given,
                                             std::optional<double> fps, std::optional<double> segment,
-                                            const std::optional<KeepLimits>& keep, bool reports_segments,
-                                            bool copies) {
+                                            const KeepLimits& keep, bool reports_segments, bool copies) {
   auto options = encoding<VideoFileOptions>(given);
   options.fps = fps;
   options.segment = segment;
   options.reports_segments = reports_segments;
-  if (keep) {
-    const auto& [days, bytes, free_bytes] = *keep;
-    options.keep = Keep{.days = days, .bytes = bytes, .free_bytes = free_bytes};
-  }
+  std::tie(options.keep_days, options.keep_bytes, options.keep_free_bytes) = keep;
   if (copies) return handle_of(std::make_unique<PacketFile>(path, options));
   return handle_of(std::make_unique<VideoFile>(path, options));
 }
@@ -88,14 +84,14 @@ auto with_clips(NodeBase* recorder, const Deed& deed) {
   throw OptionTypeError("not a clip recorder");
 }
 
-void save_in(NodeBase* recorder, const std::string& path, std::optional<double> at) {
-  with_clips(recorder, [&](auto& clips) { clips.save(path, at); });
+void save_in(NodeBase* recorder, const std::string& path, std::optional<double> pts) {
+  with_clips(recorder, [&](auto& clips) { clips.save(path, pts); });
 }
 
-void save_clip(gil::Held& held, const NodeHandle& self, const std::string& path, std::optional<double> at) {
+void save_clip(gil::Held& held, const NodeHandle& self, const std::string& path, std::optional<double> pts) {
   self.guard.check("the ClipRecorder");
   auto* const recorder = &self.get();
-  gil::release(held, &save_in, recorder, path, at);
+  gil::release(held, &save_in, recorder, path, pts);
 }
 
 std::vector<std::string> clips_in_writing(const NodeHandle& self) {
@@ -115,15 +111,15 @@ nb::object next_segment(gil::Held& held, const NodeHandle& self) {
   auto* const file = &self.get();
   const auto found = gil::release(held, &next_segment_of, file);
   if (!found) return nb::none();
-  return nb::make_tuple(found->path, found->pts, found->last_pts, found->first_utc, found->last_utc,
-                        std::string(to_string(found->utc_from)), found->bytes, found->frames, found->damaged,
-                        nb::tuple(nb::cast(found->gaps)));
+  return nb::make_tuple(found->path, found->first_pts, found->last_pts, found->first_utc, found->last_utc,
+                        std::string(to_string(found->utc_from)), found->size_bytes, found->frames,
+                        found->damaged, nb::tuple(nb::cast(found->gaps)));
 }
 
 /// The options that the package has checked.
 PublishOptions publish_options(const nb::dict& given) {
   auto options = encoding<PublishOptions>(given);
-  options.key_interval = nb::cast<double>(given["key_interval"]);
+  options.key_every = nb::cast<double>(given["key_every"]);
   options.max_age = nb::cast<double>(given["max_age"]);
   options.timeout = nb::cast<double>(given["timeout"]);
   return options;
@@ -154,8 +150,8 @@ auto with_publish(const NodeHandle& self, const Deed& deed) {
 
 void bind_recorders(nb::module_& module) {
   module.def("make_video_file", &make_video_file, nb::arg("path"), nb::arg("encoding"), nb::arg("fps").none(),
-             nb::arg("segment").none(), nb::arg("keep").none(), nb::arg("reports_segments"),
-             nb::arg("copies"), "`copies`: it takes packets and encodes nothing.");
+             nb::arg("segment").none(), nb::arg("keep"), nb::arg("reports_segments"), nb::arg("copies"),
+             "`copies`: it takes packets and encodes nothing.");
   module.def(
       "next_segment", gil::entry<&next_segment>, nb::arg("recorder"),
       "Waits for the next finished segment. None: the recorder is closed. GIL: released while waiting");
@@ -164,7 +160,7 @@ void bind_recorders(nb::module_& module) {
   module.def("make_clip_recorder", &make_clip_recorder, nb::arg("before"), nb::arg("after"),
              nb::arg("max_bytes"), nb::arg("encoding"), nb::arg("copies"),
              "`copies`: it takes packets and encodes nothing.");
-  module.def("save_clip", gil::entry<&save_clip>, nb::arg("recorder"), nb::arg("path"), nb::arg("at").none(),
+  module.def("save_clip", gil::entry<&save_clip>, nb::arg("recorder"), nb::arg("path"), nb::arg("pts").none(),
              "GIL: released");
   const nb::class_<media::WriteClaim> claim(module, "WriteClaim",
                                             "The right to write one file, as long as it lives.");

@@ -18,8 +18,8 @@ void check_no_encoder(const Options& given, const std::string& who) {
   if constexpr (requires { given.fps; }) {
     if (given.fps) name = "fps";
   }
-  if constexpr (requires { given.key_interval; }) {
-    if (given.key_interval != usual.key_interval) name = "key_interval";
+  if constexpr (requires { given.key_every; }) {
+    if (given.key_every != usual.key_every) name = "key_every";
     if (!given.options.empty()) name = "options";
   }
   if (!given.codec.empty() && given.codec != "auto") name = "codec";

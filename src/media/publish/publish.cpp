@@ -75,7 +75,7 @@ struct Publish::Impl {
     if (encoder && (!encoder->fits(frame) || stamp.pts <= encoder->last_pts())) encoder.reset();
     if (!encoder) begin(frame, stamp.pts);
     const bool key = queue.wants_key() || stamp.pts >= next_key;
-    if (key) next_key = stamp.pts + options.key_interval;
+    if (key) next_key = stamp.pts + options.key_every;
     encoder->encode(frame, stamp.pts, [this](AVPacket& packet) { put(packet); }, key);
   }
 

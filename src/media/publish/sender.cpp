@@ -204,7 +204,7 @@ PublishSender::PublishSender(const std::string& url, const PublishOptions& optio
   install_ffmpeg_log();
   check_publish_seconds("max_age", options.max_age);
   check_publish_seconds("timeout", options.timeout);
-  check_publish_seconds("key_interval", options.key_interval);
+  check_publish_seconds("key_every", options.key_every);
 }
 
 void PublishSender::start(const Context& context) {

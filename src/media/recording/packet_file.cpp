@@ -174,7 +174,9 @@ namespace {
 VideoFileOptions without_encoder(const VideoFileOptions& options) {
   return {.options = options.options,
           .segment = options.segment,
-          .keep = options.keep,
+          .keep_days = options.keep_days,
+          .keep_bytes = options.keep_bytes,
+          .keep_free_bytes = options.keep_free_bytes,
           .reports_segments = options.reports_segments};
 }
 

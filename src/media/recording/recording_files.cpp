@@ -55,8 +55,10 @@ void check_segment(const std::string& path, const VideoFileOptions& options) {
                       "': a number or a time in the name is for segments, and segment, their length in "
                       "seconds, is not given");
   }
-  if (!segment && options.keep)
-    throw OptionError("keep deletes old segments of '" + path + "', and segment, their length, is not given");
+  if (!segment && keep_of(options)) {
+    throw OptionError("keep_days, keep_bytes and keep_free_bytes delete old segments of '" + path +
+                      "', and segment, their length, is not given");
+  }
 }
 
 /// The open file is complete at the end of its scope.
@@ -80,11 +82,10 @@ std::string another_source(const std::string& path, const std::string& what) {
 RecordingFiles::RecordingFiles(std::string path, const VideoFileOptions& options)
     : path_(std::move(path)),
       segment_(options.segment),
-      keep_(options.keep),
+      keep_(keep_of(options)),
       reports_(options.reports_segments) {
   check_is_no_url(path_);
   check_segment(path_, options);
-  if (keep_) check_keep(*keep_);
   if (segment_) names_.emplace(path_);
 }
 
@@ -97,8 +98,8 @@ void RecordingFiles::open(const Context& context, const std::function<void(const
   if (!claim_) {
     throw Error(
         "cannot write '" + path_ +
-        "': another recorder of this process can write a file of the same name, and keep of one of them "
-        "would delete it; give them different names");
+        "': another recorder of this process can write a file of the same name, and the keep_ options of one "
+        "of them would delete it; give them different names");
   }
   if (keep_) retention_ = std::make_unique<Retention>(names_->pattern(), *keep_);
   const auto& base = names_->pattern().base();

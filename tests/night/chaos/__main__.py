@@ -135,7 +135,7 @@ def _check_files(plant: Plant, full: list[tuple[float, float]]) -> None:
     for name in {path.name.rpartition("_")[0] for path in plant.disk.glob("*.mkv")}:
         sizes = [path.stat().st_size for path in plant.disk.glob(f"{name}_*.mkv")]
         if sum(sizes) > KEPT + 2 * max(sizes):
-            plant.books.find(f"keep= leaves {sum(sizes)} bytes of {name} in {len(sizes)} files")
+            plant.books.find(f"keep_bytes= leaves {sum(sizes)} bytes of {name} in {len(sizes)} files")
     for path in sorted(plant.disk.glob("*.jsonl")):
         lines = path.read_bytes().split(b"\n")
         for line in lines[:-1]:

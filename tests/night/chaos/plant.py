@@ -292,15 +292,15 @@ class Plant:
 
     def add_recorder(self) -> None:
         """A new one below camera 2, in files of 2 seconds."""
-        name, keep = self._name("record"), ff.Keep(bytes=KEPT)
+        name = self._name("record")
         path = self.disk / f"{name}_%05d.mkv"
-        video = ff.VideoFile(path, codec="mjpeg", segment=2, keep=keep)
+        video = ff.VideoFile(path, codec="mjpeg", segment=2, keep_bytes=KEPT)
         self.pipeline.add(video, self.ports["cam2"], name=name, on_error="remove")
 
     def add_copy(self, camera: int) -> None:
         """A new one below a camera's packets."""
-        name, keep = self._name("copy"), ff.Keep(bytes=KEPT)
-        video = ff.VideoFile(self.disk / f"{name}_%05d.mkv", segment=2, keep=keep)
+        name = self._name("copy")
+        video = ff.VideoFile(self.disk / f"{name}_%05d.mkv", segment=2, keep_bytes=KEPT)
         self.pipeline.add(video, self.ports[f"cam{camera}"].packets, name=name, on_error="remove")
 
     def ask(self) -> None:

@@ -218,7 +218,7 @@ def _published(seconds: float, find: Find) -> int:
     """See publish_to_a_stream()."""
     receiver, outages, pauses = _Receiver(), 0, _Pauses(find)
     pipeline = ff.Pipeline("publish-to-a-stream")
-    publish = ff.Publish(receiver.url, codec="mpeg4", key_interval=0.2, timeout=60.0)
+    publish = ff.Publish(receiver.url, codec="mpeg4", key_every=0.2, timeout=60.0)
     pipeline.add(publish, pipeline.add(ff.open("demo:circles?size=160x120&fps=30"), name="camera"))
     uses: list[tuple[int, dict[str, int]]] = []  # after so many outages
     receiver.come()

@@ -328,7 +328,7 @@ def changes_of_a_size(seconds: float, find: Find) -> int:
                 feed.push(frames - pushed, size)
                 for path, recorder in clips.items():
                     path.unlink(missing_ok=True)
-                    recorder.save(path, at=feed.pts)
+                    recorder.save(path, pts=feed.pts)
                 feed.push(behind, size)
                 feed.push(pushed := 1, following)
                 until(lambda: not any(each.writing for each in clips.values()), "the clips to end")

@@ -164,7 +164,7 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "Batch": ff.Batch,
     "Process": lambda value: ff.Process(workers=value),
     "a process's memory": lambda value: ff.Process(max_bytes=value),
-    "Keep": lambda value: ff.Keep(days=value),
+    "VideoFile": lambda value: ff.VideoFile("a_%d.mp4", segment=1, keep_days=value),
     "Spool": lambda value: ff.Spool("spool", print, batch_size=value),
     "Ask": lambda value: ff.Ask("http://127.0.0.1:1", max_side=value),
     "open": lambda value: ff.open("a.mp4", read_timeout=value),

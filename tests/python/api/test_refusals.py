@@ -154,7 +154,6 @@ CALLS: dict[str, list[Callable[[], object]]] = {
         lambda: ff.Join(by=THING),
         lambda: ff.Join(partial=THING),
     ],
-    "Keep": [lambda: ff.Keep(THING), lambda: ff.Keep(bytes=THING), lambda: ff.Keep(free_bytes=THING)],
     "Presence": [lambda: ff.Presence(THING), lambda: ff.Presence(list, max_gap=THING)],
     "Spool": [
         lambda: ff.Spool(THING, print),

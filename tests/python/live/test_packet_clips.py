@@ -127,7 +127,7 @@ def save_clips(shown: Film, count: int, folder: Path) -> None:
                     continue
                 at = now + chance.uniform(0, 0.3)
                 path = folder / f"{len(clips)}.{chance.choice(['mp4', 'mkv', 'mov'])}"
-                recorder.save(path, at=at)
+                recorder.save(path, pts=at)
                 clips.append(Clip(path, at))
             until(lambda: not recorder.writing, lambda: f"{recorder.writing} do not end")
             assert pipeline.stats().nodes["door"].processed == 0

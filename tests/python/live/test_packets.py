@@ -148,7 +148,7 @@ def test_what_means_nothing_below_packets_is_refused(tmp_path: Path) -> None:
         "quality": [ff.VideoFile(tmp_path / "a.mp4", quality=30), ff.ClipRecorder(quality=30)],
         "speed": [ff.VideoFile(tmp_path / "a.mp4", speed="slow")],
         "fps": [ff.VideoFile(tmp_path / "a.mp4", fps=25)],
-        "key_interval": [ff.Publish("rtsp://127.0.0.1:9/b", key_interval=1)],
+        "key_every": [ff.Publish("rtsp://127.0.0.1:9/b", key_every=1)],
         "options": [ff.Publish("rtsp://127.0.0.1:9/b", options={"tune": "film"})],
     }
     for option, given in nodes.items():

@@ -61,7 +61,7 @@ def test_frames_are_published(scheme: str, codec: str, tmp_path: Path) -> None:
     with listening(url, tmp_path / "a.mkv") as server:
         pipeline = ff.Pipeline()
         camera = pipeline.add(ff.open("demo:circles?size=320x240&fps=30"))
-        publish = ff.Publish(url, codec=codec, key_interval=0.5)
+        publish = ff.Publish(url, codec=codec, key_every=0.5)
         pipeline.add(publish, pipeline.add(ff.Annotate(), pipeline.add(ff.CircleTracker(), camera)))
         with pipeline:
             until(lambda: has_content(tmp_path / "a.mkv"), lambda: f"nothing came: {counts(pipeline)}")
@@ -82,7 +82,7 @@ def test_mpeg4_in_a_transport_stream_is_published_received_and_recorded(tmp_path
     url = f"udp://127.0.0.1:{free_port()}"
     sender = ff.Pipeline()
     scene = sender.add(ff.open("demo:circles?size=320x240&fps=30"))
-    sender.add(ff.Publish(url, codec="mpeg4", key_interval=0.5), scene)
+    sender.add(ff.Publish(url, codec="mpeg4", key_every=0.5), scene)
     receiver = ff.Pipeline()
     camera = receiver.add(ff.open(url, **PATIENT), name="door")
     names = ("a.mp4", "a.mkv", "a.ts")
@@ -123,7 +123,7 @@ def test_a_server_that_comes_late_and_goes_is_joined_again(tmp_path: Path) -> No
     url = f"tcp://127.0.0.1:{free_port()}"
     pipeline = ff.Pipeline()
     camera = pipeline.add(ff.open("demo:circles?size=320x240&fps=30"), name="scene")
-    publish = ff.Publish(url, key_interval=0.5)
+    publish = ff.Publish(url, key_every=0.5)
     pipeline.add(publish, camera, name="publish")
     reader = pipeline.reader(camera)
     with pipeline:
@@ -178,7 +178,7 @@ def test_a_slow_server_delays_nobody_and_gets_young_pictures() -> None:
         pipeline = ff.Pipeline()
         camera = pipeline.add(ff.open("demo:circles?size=640x480&fps=30&balls=30"), name="scene")
         publish = ff.Publish(
-            f"tcp://127.0.0.1:{server.port}", key_interval=0.5, quality=1, max_age=0.5, timeout=60
+            f"tcp://127.0.0.1:{server.port}", key_every=0.5, quality=1, max_age=0.5, timeout=60
         )
         pipeline.add(publish, camera, name="publish")
         reader = pipeline.reader(camera)

@@ -147,7 +147,7 @@ def test_a_kind_of_video_has_its_pictures_numbers_and_times(kind: Kind, tmp_path
     assert (part.numbers, part.seqs) == (whole.numbers[7:12], whole.seqs[7:12])
     assert part.pts == pytest.approx(whole.pts[7:12], abs=1e-6)
     if not kind.options:
-        assert number_of(ff.Frame.read(path, at=wanted)) == 6
+        assert number_of(ff.Frame.read(path, pts=wanted)) == 6
     assert ff.probe(path, options=kind.options).duration in (
         None,
         pytest.approx(COUNT / kind.rate, abs=1.1),
@@ -195,7 +195,7 @@ def test_a_rotated_video_is_upright(tmp_path: Path) -> None:
     (tmp_path / "a.mov").write_bytes(content[:at] + turned + content[at + len(plain) :])
     assert {
         ff.Frame.read(tmp_path / "a.mov").rgb.shape,
-        ff.Frame.read(tmp_path / "a.mov", at=1).rgb.shape,
+        ff.Frame.read(tmp_path / "a.mov", pts=1).rgb.shape,
     } == {(64, 48, 3)}
 
 

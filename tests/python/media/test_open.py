@@ -141,7 +141,7 @@ def test_a_part_of_a_file_has_the_numbers_and_times_of_the_whole(clip: Path) -> 
     assert [number_of(s.value) for s in samples] == [10, 11, 12, 13, 14]
     assert [s.seq for s in samples] == [10, 11, 12, 13, 14]
     assert [s.pts for s in samples] == pytest.approx([0.4, 0.44, 0.48, 0.52, 0.56])
-    assert number_of(ff.Frame.read(clip, at=0.45)) == 11
+    assert number_of(ff.Frame.read(clip, pts=0.45)) == 11
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_a_start_behind_the_end_is_a_source_error(clip: Path) -> None:
     with pytest.raises(ff.SourceError, match=r"at 60 s: it is shorter, its last frame is at 0\.96 s"):
         pipeline.start()
     with pytest.raises(ff.SourceError, match="it is shorter"):
-        ff.Frame.read(clip, at=60)
+        ff.Frame.read(clip, pts=60)
 
 
 def test_info_is_an_error_until_it_is_known_and_probe_has_it(clip: Path) -> None:

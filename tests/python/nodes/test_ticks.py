@@ -24,7 +24,7 @@ def test_ticks_come_on_a_grid_in_a_stream_of_the_nodes_own() -> None:
         samples = [reader.get(timeout=100) for _ in range(5)]
     assert [sample.seq for sample in samples] == list(range(5))
     assert {(sample.source, sample.node) for sample in samples} == {("window", "window")}
-    with pytest.raises(ff.StateError, match="'window' has no frame: .* the result of a tick"):
+    with pytest.raises(ff.StateError, match=r"'window' has no frame: .* the result of a tick"):
         _ = samples[0].frame
     numbers = [sample.pts / 0.05 for sample in samples]
     assert numbers == pytest.approx([round(number) for number in numbers])

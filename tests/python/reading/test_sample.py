@@ -6,7 +6,9 @@ from __future__ import annotations
 import datetime
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rigs.pushed import pushed
@@ -119,7 +121,9 @@ def test_a_reader_without_frames_delivers_the_value_and_no_frame() -> None:
         (lambda sample: sample.nothing, r"'Sample' object has no attribute 'nothing'$"),
     ],
 )
-def test_an_attribute_that_newcomers_look_for_is_explained(slip: Callable[[Any], object], wanted: str) -> None:
+def test_an_attribute_that_newcomers_look_for_is_explained(
+    slip: Callable[[Any], object], wanted: str
+) -> None:
     (sample,) = ff.stream(ff.open("demo:circles?frames=1&size=64x48&pace=0"))
     with pytest.raises(AttributeError, match=wanted) as caught:
         slip(sample)

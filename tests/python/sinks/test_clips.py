@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support import WATCHDOG, measured_until
+from support import WATCHDOG, measured_until, until
 
 import freshframe as ff
 
@@ -89,7 +89,7 @@ def test_each_clip_without_a_frame_of_its_time_is_named_with_the_times(
         for _ in range(5):
             reader.get(timeout=WATCHDOG)
         for n in range(3):
-            clips.save(f"event{n}.mp4", at=5000)  # such as the time of another clock
+            clips.save(f"event{n}.mp4", pts=5000)  # such as the time of another clock
     said = [line for record in caplog.records if "event" in (line := record.getMessage())]
     assert len(said) == 3
     for n, line in enumerate(said):
@@ -143,6 +143,22 @@ def test_a_forked_child_cannot_save(tmp_path: Path) -> None:
     assert not (tmp_path / "a.mp4").exists()
 
 
+def test_a_clip_after_the_end_of_its_source_is_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clips = ff.ClipRecorder(codec="mpeg4")
+    pipeline = ff.Pipeline()
+    pipeline.add(clips, pipeline.add(ff.open("demo:circles?size=64x64&frames=9&pace=0"), name="short"))
+    pipeline.add(ff.open("demo:circles?size=64x64"), name="long")
+    with pipeline:
+        until(lambda: pipeline.stats().nodes["ClipRecorder"].state == "ended", "the end of the source")
+        clips.save(tmp_path / "late.mp4", pts=0.1)
+        assert not pipeline.wait(0)
+    (line,) = [each.getMessage() for each in caplog.records if "late.mp4" in each.getMessage()]
+    assert "was not written: the stream of its recorder has ended" in line
+    assert not list(tmp_path.iterdir())
+
+
 def test_what_cannot_be_is_said(tmp_path: Path) -> None:
     with pytest.raises(ff.OptionError, match="before of a clip must be 0 to 86400 seconds, got -1 s"):
         ff.ClipRecorder(before=-1)
@@ -156,7 +172,7 @@ def test_what_cannot_be_is_said(tmp_path: Path) -> None:
         ff.ClipRecorder(options={"presett": "fast"})
     clips = ff.ClipRecorder()
     assert clips.writing == ()
-    with pytest.raises(ff.StateError, match="its pipeline does not run"):
+    with pytest.raises(ff.StateError, match="pipeline does not run yet"):
         clips.save(tmp_path / "a.mp4")
     pipeline = ff.Pipeline()
     pipeline.add(clips, pipeline.add(ff.open("demo:circles?size=64x64&fps=30")))
@@ -165,8 +181,8 @@ def test_what_cannot_be_is_said(tmp_path: Path) -> None:
             clips.save(tmp_path / "a.avi")
         with pytest.raises(ff.FreshframeError, match=r"cannot create '.*no/a.mp4': no such file"):
             clips.save(tmp_path / "no" / "a.mp4")
-        with pytest.raises(ff.OptionTypeError, match="at must be a number"):
-            clips.save(tmp_path / "a.mp4", at="now")  # type: ignore[arg-type]
+        with pytest.raises(ff.OptionTypeError, match="pts must be a number"):
+            clips.save(tmp_path / "a.mp4", pts="now")  # type: ignore[arg-type]
         assert clips.writing == ()
 
 

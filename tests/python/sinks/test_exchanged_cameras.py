@@ -97,8 +97,8 @@ def test_clips_have_one_camera_each(tmp_path: Path, begin: float) -> None:
     exchange(
         clips,
         begin,
-        lambda: clips.save(tmp_path / "old.mkv", at=11.5),
-        lambda: clips.save(tmp_path / "new.mkv", at=begin + 1.5),
+        lambda: clips.save(tmp_path / "old.mkv", pts=11.5),
+        lambda: clips.save(tmp_path / "new.mkv", pts=begin + 1.5),
     )
     assert set(brightness(tmp_path / "old.mkv")) == {FIRST}
     assert set(brightness(tmp_path / "new.mkv")) == {SECOND}

@@ -32,7 +32,7 @@ def test_each_finished_segment_is_reported_in_order(tmp_path: Path) -> None:
 
     def tell(segment: ff.types.Segment) -> None:
         threads.add(threading.current_thread())
-        assert Path(segment.path).stat().st_size == segment.bytes
+        assert Path(segment.path).stat().st_size == segment.size_bytes
         told.append(segment)
 
     record(tmp_path / "a_%d.mp4", 60, on_segment=tell)
@@ -116,21 +116,21 @@ def test_keep_deletes_the_oldest_and_logs_it(tmp_path: Path, caplog: pytest.LogC
     (tmp_path / "a_2.ts.keep").touch()
     (tmp_path / "b_1.ts").write_bytes(bytes(1 << 20))
     with caplog.at_level(logging.INFO, "freshframe"):
-        record(tmp_path / "a_%d.ts", 50, keep=ff.Keep(bytes=2.5 * (1 << 20)))
+        record(tmp_path / "a_%d.ts", 50, keep_bytes=2.5 * (1 << 20))
     left = sorted(path.name for path in tmp_path.iterdir())
     assert left == ["a_2.ts", "a_2.ts.keep", "a_4.ts", "a_5.ts", "a_6.ts", "b_1.ts"]
     lines = [each.message for each in caplog.records if "deleted the segment" in each.message]
     assert len(lines) == 2
     assert "a_1.ts" in lines[0]
-    assert "bytes" in lines[0]
+    assert "keep_bytes" in lines[0]
 
 
 def test_a_limit_below_the_reserve_leaves_the_newest_segment(tmp_path: Path) -> None:
     told: list[ff.types.Segment] = []
-    record(tmp_path / "a_%d.mkv", 60, keep=ff.Keep(bytes=65536), on_segment=told.append)
+    record(tmp_path / "a_%d.mkv", 60, keep_bytes=65536, on_segment=told.append)
     assert [path.name for path in tmp_path.iterdir()] == ["a_3.mkv"]
-    assert told[-1].bytes == (tmp_path / "a_3.mkv").stat().st_size
-    assert all(each.bytes > 0 for each in told)
+    assert told[-1].size_bytes == (tmp_path / "a_3.mkv").stat().st_size
+    assert all(each.size_bytes > 0 for each in told)
 
 
 FILL = """
@@ -143,8 +143,8 @@ for number in (1, 2):
 open(f"{folder}/other", "wb").write(bytes(900_000))
 pipeline = ff.Pipeline()
 source = pipeline.add(ff.open("demo:circles?size=320x240&fps=25&pace=0&frames=200"))
-limits = ff.Keep(days=300) if keep else None
-pipeline.add(ff.VideoFile(f"{folder}/a_%03d.ts", segment=2, quality=4, keep=limits), source)
+limit = 300 if keep else None
+pipeline.add(ff.VideoFile(f"{folder}/a_%03d.ts", segment=2, quality=4, keep_days=limit), source)
 try:
     print(pipeline.run().complete)
 except ff.NodeError as error:
@@ -178,10 +178,13 @@ def test_a_full_disk_costs_the_oldest_segment(tmp_path: Path, keep: bool) -> Non
 @pytest.mark.parametrize(
     ("make", "wrong"),
     [
-        (ff.Keep, "needs a limit"),
-        (lambda: ff.Keep(days=0), "above 0"),
-        (lambda: ff.Keep(bytes=0.5), "at least 1"),
-        (lambda: ff.VideoFile("a.mp4", keep=ff.Keep(days=1)), "segment"),
+        (lambda: ff.VideoFile("a_%d.mp4", segment=1, keep_days=0), "keep_days must be above 0"),
+        (lambda: ff.VideoFile("a_%d.mp4", segment=1, keep_bytes=0.5), "keep_bytes must be at least 1"),
+        (
+            lambda: ff.VideoFile("a_%d.mp4", segment=1, keep_free_bytes=0),
+            "keep_free_bytes must be at least 1",
+        ),
+        (lambda: ff.VideoFile("a.mp4", keep_days=1), "keep_days, .*segment, their length, is not given"),
         (lambda: ff.VideoFile("a.mp4", on_segment=print), "segment"),
         (lambda: ff.VideoFile("{time:%Y}.mp4"), "segment"),
         (lambda: ff.VideoFile("{time:%q}.mp4", segment=1), "%q"),

@@ -167,9 +167,9 @@ ClipRecorder::ClipRecorder(ClipOptions options) : impl_(std::make_unique<Impl>(s
 
 ClipRecorder::~ClipRecorder() = default;
 
-void ClipRecorder::save(const std::string& path, std::optional<double> at) {
+void ClipRecorder::save(const std::string& path, std::optional<double> pts) {
   media::check_clip_name(path, impl_->options);
-  impl_->clips.orders().save(path, at);
+  impl_->clips.orders().save(path, pts);
 }
 
 std::vector<std::string> ClipRecorder::writing() const {

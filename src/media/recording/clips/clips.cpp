@@ -68,27 +68,35 @@ ClipFile::ClipFile(const std::string& name)
 
 void ClipOrders::begin() {
   const Lock lock(mutex_);
-  running_ = true;
+  state_ = State::Running;
 }
 
-void ClipOrders::save(const std::string& path, std::optional<double> at) {
-  if (at && !std::isfinite(*at)) throw OptionError("at must be a pts in seconds, got " + std::to_string(*at));
+void ClipOrders::save(const std::string& path, std::optional<double> pts) {
+  if (pts && !std::isfinite(*pts)) throw OptionError("pts must be seconds, got " + std::to_string(*pts));
+  if (add(path, pts)) return;
+  log(LogLevel::Warning, "clip '" + path +
+                             "' was not written: the stream of its recorder has ended, and no file was "
+                             "made or changed");
+}
+
+bool ClipOrders::add(const std::string& path, std::optional<double> pts) {
   const ClipFile file(path);
   const Lock alone(opening_);  // two calls for one file open it once
   {
     const Lock lock(mutex_);
-    check_running(path);
+    if (!is_running(path)) return false;
     if (camera_) check_container(path, *camera_);
     if (is_written(file)) {
-      orders_.push_back({file, at, nullptr});
-      return;
+      orders_.push_back({file, pts, nullptr});
+      return true;
     }
   }
   auto clip = std::make_unique<Clip>(file);
   const Lock lock(mutex_);
-  check_running(path);
+  if (!is_running(path)) return false;
   writing_.push_back(file);
-  orders_.push_back({file, at, std::move(clip)});
+  orders_.push_back({file, pts, std::move(clip)});
+  return true;
 }
 
 void ClipOrders::set_camera(std::shared_ptr<const PacketStream> camera) {
@@ -96,9 +104,10 @@ void ClipOrders::set_camera(std::shared_ptr<const PacketStream> camera) {
   camera_ = std::move(camera);
 }
 
-void ClipOrders::check_running(const std::string& path) const {
-  if (!running_)
-    throw StateError("cannot write clip '" + path + "': its pipeline does not run, or it was removed");
+bool ClipOrders::is_running(const std::string& path) const {
+  if (state_ == State::New)
+    throw StateError("cannot write clip '" + path + "': the recorder's pipeline does not run yet");
+  return state_ == State::Running;
 }
 
 bool ClipOrders::is_written(const ClipFile& file) const {
@@ -134,13 +143,13 @@ void ClipOrders::forget(const ClipFile& file) {
 
 void ClipOrders::end() {
   const Lock lock(mutex_);
-  running_ = false;
+  state_ = State::Ended;
 }
 
 bool ClipOrders::end_if_none() {
   const Lock lock(mutex_);
   if (!writing_.empty()) return false;
-  running_ = false;
+  state_ = State::Ended;
   return true;
 }
 
@@ -242,7 +251,7 @@ bool Clips::made_longer(Clip& clip) {
 }
 
 void Clips::extend(Clip& clip, const ClipOrder& order) const {
-  const double event = order.at.value_or(newest_);
+  const double event = order.pts.value_or(newest_);
   clip.extend(tick(event - before_), tick(event + after_));
 }
 

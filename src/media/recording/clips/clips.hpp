@@ -95,7 +95,7 @@ class Clip {
 /// A request of save().
 struct ClipOrder {
   ClipFile file;
-  std::optional<double> at;    // pts of the event
+  std::optional<double> pts;   // of the event
   std::unique_ptr<Clip> clip;  // nullptr: a clip of that file existed already
 };
 
@@ -104,9 +104,9 @@ class ClipOrders {
  public:
   /// save() works from here on.
   void begin();
-  /// Opens the file, unless it is being written, and adds an order. Throws OptionError for an `at`
-  /// that is no time, Error, StateError.
-  void save(const std::string& path, std::optional<double> at);
+  /// Opens the file, unless it is being written, and adds an order. After the end it logs a warning instead. Throws
+  /// OptionError for a `pts` that is no time, Error, and StateError before begin().
+  void save(const std::string& path, std::optional<double> pts);
   /// The paths of the files that are being written.
   [[nodiscard]] std::vector<std::string> paths() const;
 
@@ -118,7 +118,7 @@ class ClipOrders {
   [[nodiscard]] std::vector<ClipOrder> take(const ClipFile& file);
   /// The file is closed.
   void forget(const ClipFile& file);
-  /// save() does not work any more.
+  /// save() no longer works.
   void end();
   /// Ends, unless a file is being written, also by an order. Returns false if one is.
   [[nodiscard]] bool end_if_none();
@@ -126,7 +126,12 @@ class ClipOrders {
   [[nodiscard]] std::vector<ClipOrder> clear();
 
  private:
-  void check_running(const std::string& path) const FRESHFRAME_REQUIRES(mutex_);
+  enum class State : std::uint8_t { New, Running, Ended };
+
+  /// Returns false after the end.
+  [[nodiscard]] bool add(const std::string& path, std::optional<double> pts);
+  /// Returns false after the end: a program cannot foresee it, so it is no error. Throws StateError before begin().
+  [[nodiscard]] bool is_running(const std::string& path) const FRESHFRAME_REQUIRES(mutex_);
   [[nodiscard]] bool is_written(const ClipFile& file) const FRESHFRAME_REQUIRES(mutex_);
 
   Mutex opening_{LockRank::Graph};  // of a clip's file; locked before `mutex_`
@@ -134,7 +139,7 @@ class ClipOrders {
   std::vector<ClipOrder> orders_ FRESHFRAME_GUARDED_BY(mutex_);
   std::vector<ClipFile> writing_ FRESHFRAME_GUARDED_BY(mutex_);
   std::shared_ptr<const PacketStream> camera_ FRESHFRAME_GUARDED_BY(mutex_);
-  bool running_ FRESHFRAME_GUARDED_BY(mutex_) = false;
+  State state_ FRESHFRAME_GUARDED_BY(mutex_) = State::New;
 };
 
 /// Packets of one stream, of an encoder or a camera. A clip that cannot be written affects no other: its failure is

@@ -92,9 +92,9 @@ PacketClips::PacketClips(const ClipOptions& options) : impl_(std::make_unique<Im
 
 PacketClips::~PacketClips() = default;
 
-void PacketClips::save(const std::string& path, std::optional<double> at) {
+void PacketClips::save(const std::string& path, std::optional<double> pts) {
   media::check_packet_clip_name(path);
-  impl_->clips.orders().save(path, at);
+  impl_->clips.orders().save(path, pts);
 }
 
 std::vector<std::string> PacketClips::writing() const {

@@ -101,22 +101,23 @@ const OwnFile* KeepList::oldest() const {
 }
 
 const char* KeepList::passed(const Keep& limits, const DiskUse& use) const {
-  if (limits.bytes && bytes_ + use.open_bytes + use.reserve > *limits.bytes) return "bytes";
-  if (limits.free_bytes && use.free && *use.free < *limits.free_bytes + use.reserve) return "free_bytes";
+  if (limits.bytes && bytes_ + use.open_bytes + use.reserve > *limits.bytes) return "keep_bytes";
+  if (limits.free_bytes && use.free && *use.free < *limits.free_bytes + use.reserve) return "keep_free_bytes";
   const auto* first = oldest();
   if (!limits.days || !use.by_age || first == nullptr) return nullptr;
-  return files_.back().file.written - first->written > *limits.days * kDay ? "days" : nullptr;
+  return files_.back().file.written - first->written > *limits.days * kDay ? "keep_days" : nullptr;
 }
 
-void check_keep(const Keep& limits) {
-  if (!limits.days && !limits.bytes && !limits.free_bytes)
-    throw OptionError("keep of a video file needs a limit: days, bytes or free_bytes");
-  if (limits.days && !(*limits.days > 0)) {
-    throw OptionError("days of keep must be above 0, got " +
-                      core::number_text(*limits.days, std::chars_format::general, 6));
+std::optional<Keep> keep_of(const VideoFileOptions& options) {
+  const auto& days = options.keep_days;
+  if (days && !(*days > 0)) {
+    throw OptionError("keep_days must be above 0, got " +
+                      core::number_text(*days, std::chars_format::general, 6));
   }
-  if ((limits.bytes && *limits.bytes == 0) || (limits.free_bytes && *limits.free_bytes == 0))
-    throw OptionError("bytes and free_bytes of keep must be at least 1, got 0");
+  if (options.keep_bytes == 0) throw OptionError("keep_bytes must be at least 1, got 0");
+  if (options.keep_free_bytes == 0) throw OptionError("keep_free_bytes must be at least 1, got 0");
+  if (!days && !options.keep_bytes && !options.keep_free_bytes) return std::nullopt;
+  return Keep{.days = days, .bytes = options.keep_bytes, .free_bytes = options.keep_free_bytes};
 }
 
 Retention::Retention(const SegmentPattern& pattern, const Keep& limits, MachineClocks clocks)
@@ -219,7 +220,7 @@ DiskUse Retention::use(std::uint64_t reserve) const {
 
 bool Retention::is_over(std::uint64_t reserve) const {
   const char* const limit = list_.passed(limits_, use(reserve));
-  return limit != nullptr && limit != std::string_view("days");
+  return limit != nullptr && limit != std::string_view("keep_days");
 }
 
 void Retention::delete_passed() {
@@ -231,7 +232,7 @@ void Retention::delete_passed() {
     take_removal(OwnFile(*oldest), limit);  // where it stays, the next one is judged by its own age
   }
   if (list_.oldest() == nullptr && is_over(0)) {
-    tell(told_stuck_, "the limits of keep are passed in '" + shown_ +
+    tell(told_stuck_, "keep_bytes or keep_free_bytes is passed in '" + shown_ +
                           "', and no segment is left that may be deleted: the open one, and those with a "
                           ".keep file, stay. The recording goes on");
   }
@@ -262,7 +263,7 @@ void Retention::take_removal(const OwnFile& file, const char* limit) {
                             core::measured_mebibytes_text(file.bytes) + ": " + limit);
   }
   mutex_.lock();
-  if (!refused.empty()) tell(told_refused_, refused + "; keep tries it again in an hour");
+  if (!refused.empty()) tell(told_refused_, refused + "; it is tried again in an hour");
   if (removal == OwnFiles::Removal::Done) ++deleted_;
   if (removal == OwnFiles::Removal::Done || removal == OwnFiles::Removal::Gone) {
     list_.forget(file.name);

@@ -21,6 +21,18 @@
 
 namespace freshframe::media {
 
+/// Which finished segments of a recording stay on the disk: as long as no limit is passed. At least one is given.
+/// Otherwise the oldest goes, before the limit is passed, and one at a time.
+struct Keep {
+  std::optional<double> days = {};               // age against the newest segment, above 0
+  std::optional<std::uint64_t> bytes = {};       // of all segments, with the open one, on the disk
+  std::optional<std::uint64_t> free_bytes = {};  // that the disk should have left
+};
+
+/// The limits among the options of a video file; nullopt if it has none. Throws OptionError for a limit that is out of
+/// range.
+[[nodiscard]] std::optional<Keep> keep_of(const VideoFileOptions& options);
+
 // Steps of the wall clock, found by comparison with the time since the machine was started.
 
 /// Both in seconds.
@@ -94,7 +106,7 @@ class KeepList {
   [[nodiscard]] std::size_t size() const noexcept { return files_.size(); }
   /// Unix time of the newest one; nullopt: there is none.
   [[nodiscard]] std::optional<double> newest() const;
-  /// The limit that is passed: "days", "bytes" or "free_bytes"; nullptr: none.
+  /// The limit that is passed: "keep_days", "keep_bytes" or "keep_free_bytes"; nullptr: none.
   [[nodiscard]] const char* passed(const Keep& limits, const DiskUse& use) const;
   /// The oldest one that can be deleted; nullptr: there is none.
   [[nodiscard]] const OwnFile* oldest() const;
@@ -112,9 +124,6 @@ class KeepList {
   std::deque<Entry> files_;
   std::uint64_t bytes_ = 0;
 };
-
-/// Throws OptionError for limits that are none or out of range.
-void check_keep(const Keep& limits);
 
 /// Note [Limits kept]
 /// Before each flush of the open file the sum of the finished segments, of the open one and of a reserve must be

@@ -32,7 +32,7 @@ class SegmentFacts {
   [[nodiscard]] Segment take(std::string path, std::uint64_t bytes) {
     Segment result = std::exchange(facts_, {});
     result.path = std::move(path);
-    result.bytes = bytes;
+    result.size_bytes = bytes;
     usual_ = 0;
     return result;
   }
@@ -41,7 +41,7 @@ class SegmentFacts {
   void add(const Stamp& stamp) {
     const double step = stamp.pts - facts_.last_pts;
     if (facts_.frames == 0) {
-      facts_.pts = stamp.pts;
+      facts_.first_pts = stamp.pts;
     } else if (step > kShortestGap && step > kUsual * usual_) {
       facts_.gaps.emplace_back(facts_.last_pts, stamp.pts);
     } else {

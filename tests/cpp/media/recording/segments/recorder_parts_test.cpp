@@ -35,9 +35,9 @@ TEST(SegmentFacts, AGapIsMoreThanThreeUsualDistancesAndMoreThanASecond) {
   facts.keep_all();
   const auto segment = facts.take("a.mp4", 1000);
   EXPECT_EQ(segment.path, "a.mp4");
-  EXPECT_EQ(segment.bytes, 1000U);
+  EXPECT_EQ(segment.size_bytes, 1000U);
   EXPECT_EQ(segment.frames, 6U);
-  EXPECT_EQ(segment.pts, 10.0);
+  EXPECT_EQ(segment.first_pts, 10.0);
   EXPECT_EQ(segment.last_pts, 15.0);
   EXPECT_EQ(segment.gaps, (std::vector<std::pair<double, double>>{{11.0, 12.6}, {13.1, 15.0}}));
 }
@@ -51,7 +51,7 @@ TEST(SegmentFacts, BeginAnewWithEachSegment) {
   facts.keep_all();
   const auto second = facts.take("b.mp4", 1);
   EXPECT_EQ(second.frames, 1U);
-  EXPECT_EQ(second.pts, 100.0);
+  EXPECT_EQ(second.first_pts, 100.0);
   EXPECT_TRUE(second.gaps.empty());
 }
 
@@ -69,7 +69,7 @@ TEST(FinishedSegments, ForgetTheOldestOfAReceiverThatNeverComes) {
   FinishedSegments finished;
   Segment segment;
   int kept = 0;
-  for (segment.bytes = 1; finished.add(segment); ++segment.bytes) ++kept;
+  for (segment.size_bytes = 1; finished.add(segment); ++segment.size_bytes) ++kept;
   EXPECT_EQ(kept, 10000);
   finished.close();
   EXPECT_EQ(finished.next()->bytes, 2U);

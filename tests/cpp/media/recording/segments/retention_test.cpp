@@ -27,6 +27,7 @@ namespace freshframe::test {
 namespace {
 
 namespace fs = std::filesystem;
+using media::Keep;
 using media::KeepList;
 using media::MachineClocks;
 using media::Retention;
@@ -337,12 +338,12 @@ TEST(KeepList, ASegmentThatIsFinishedDuringAScanIsNotForgotten) {
   EXPECT_EQ(list.bytes(), 10U) << "it was deleted since";
 }
 
-TEST(KeepOptions, NeedALimitAndSegments) {
-  EXPECT_THROW(VideoFile("a_%d.mp4", {.segment = 1.0, .keep = Keep{}}), OptionError);
-  EXPECT_THROW(VideoFile("a_%d.mp4", {.segment = 1.0, .keep = Keep{.days = 0.0}}), OptionError);
-  EXPECT_THROW(VideoFile("a_%d.mp4", {.segment = 1.0, .keep = Keep{.days = std::nan("")}}), OptionError);
-  EXPECT_THROW(VideoFile("a_%d.mp4", {.segment = 1.0, .keep = Keep{.bytes = 0}}), OptionError);
-  EXPECT_THROW(VideoFile("a.mp4", {.keep = Keep{.days = 1}}), OptionError);
+TEST(KeepOptions, AreAbove0AndNeedSegments) {
+  EXPECT_THROW(VideoFile("a_%d.mp4", {.segment = 1.0, .keep_days = 0.0}), OptionError);
+  EXPECT_THROW(VideoFile("a_%d.mp4", {.segment = 1.0, .keep_days = std::nan("")}), OptionError);
+  EXPECT_THROW(VideoFile("a_%d.mp4", {.segment = 1.0, .keep_bytes = 0}), OptionError);
+  EXPECT_THROW(VideoFile("a_%d.mp4", {.segment = 1.0, .keep_free_bytes = 0}), OptionError);
+  EXPECT_THROW(VideoFile("a.mp4", {.keep_days = 1}), OptionError);
 }
 
 }  // namespace

@@ -185,7 +185,7 @@ TEST(MediaSegments, OldOnesAreDeletedBeforeTheLimitIsPassed) {
   const Folder folder;
   Hand hand;
   constexpr std::uint64_t kLimit = 1 << 20;
-  VideoFile file(folder.file("a_%03d.ts"), {.segment = 1.0, .keep = Keep{.bytes = kLimit}});
+  VideoFile file(folder.file("a_%03d.ts"), {.segment = 1.0, .keep_bytes = kLimit});
   file.open(hand.context());
   std::uint64_t most = 0;
   for (int n = 0; n < 25 * 60; ++n) {
@@ -208,11 +208,11 @@ TEST(MediaSegments, OldOnesAreDeletedBeforeTheLimitIsPassed) {
 TEST(MediaSegments, OfTwoRecordersMustNotMeetWhereOneDeletes) {
   const Folder folder;
   Hand hand;
-  VideoFile first(folder.file("a_%d.mp4"), {.segment = 1.0, .keep = Keep{.days = 1}});
+  VideoFile first(folder.file("a_%d.mp4"), {.segment = 1.0, .keep_days = 1});
   first.open(hand.context());
   VideoFile second(folder.file("a_%05d.mp4"), {.segment = 1.0});
   EXPECT_THROW(second.open(hand.context()), Error);
-  VideoFile other(folder.file("b_%d.mp4"), {.segment = 1.0, .keep = Keep{.days = 1}});
+  VideoFile other(folder.file("b_%d.mp4"), {.segment = 1.0, .keep_days = 1});
   other.open(hand.context());
   other.close();
   first.close();
