@@ -19,13 +19,13 @@ namespace freshframe {
 
 /// What a look keeps.
 struct LookOptions {
-  double back = 30;                     // seconds that are kept, above 0, at most 3600
+  double seconds = 30;                  // of capture that are kept, above 0, at most 3600
   double every = 0.5;                   // seconds between two kept pictures, 0 to 60; of packets all are kept
   std::size_t max_bytes = 256U << 20U;  // memory of the encoded pictures: the oldest go first
 };
 
 /// A picture of the last seconds, with the stamp of its capture.
-struct View {
+struct Snapshot {
   Stamp stamp;
   Frame frame;
   /// Seconds between it and the next picture of the answer, or now, in which the look got no picture although the
@@ -49,7 +49,7 @@ struct LookQuestion {
 /// decoded at a time, and beside them one of the network. The others wait for their turn: now is when it has come.
 class LookBack {
  public:
-  using Take = std::function<void(View)>;
+  using Take = std::function<void(Snapshot)>;
 
   LookBack() = default;
   LookBack(const LookBack&) = delete;
@@ -63,7 +63,7 @@ class LookBack {
   /// when a picture cannot be decoded, and what `take` throws.
   virtual void look(const LookQuestion& question, const Take& take) = 0;
   /// All of them. Empty: none is kept.
-  [[nodiscard]] std::vector<View> views(const LookQuestion& question);
+  [[nodiscard]] std::vector<Snapshot> snapshots(const LookQuestion& question);
 };
 
 /// Keeps the last seconds of a camera's own packets, from a key picture on. Nothing is decoded until a

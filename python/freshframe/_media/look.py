@@ -34,7 +34,7 @@ class Snapshot:
     """One picture of the past, with the time at which it was taken.
 
     Attributes:
-        camera: Name of the source.
+        source: Its name.
         still_for: Seconds for which its source has shown one picture, at the question; 0 for one that moves.
         frame: The picture.
         seq: As Sample.seq: of packets, their own numbers.
@@ -48,7 +48,7 @@ class Snapshot:
             although the stream's rate says that there should have been some; 0: none.
     """
 
-    camera: str
+    source: str
     still_for: float
     frame: Frame
     seq: int
@@ -65,37 +65,21 @@ class Snapshot:
         """Seconds since ``captured``."""
         return time.monotonic() - self.captured
 
-    def jpeg(self, *, max_side: int | None = None, quality: int = 80) -> bytes:
-        """The picture as JPEG, scaled down so that no side is longer than ``max_side`` pixels.
-
-        Raises:
-            OptionError: ``max_side`` is below 1, or ``quality`` is not 1 to 100.
-        GIL: released.
-        """
-        return self.frame.jpeg(max_side=max_side, quality=quality)
-
-    def base64(self, *, max_side: int | None = None, quality: int = 80) -> str:
-        """As jpeg(), in the alphabet of base64, as models take it."""
-        with fork.loading():
-            import base64  # noqa: PLC0415  (most programs never need it)
-
-        return base64.b64encode(self.jpeg(max_side=max_side, quality=quality)).decode()
-
 
 class Look(NativeNode["Frame | Packet", None]):
     """Keeps the last seconds of a stream, for a program that asks for pictures of now or of then. Native.
 
     Below ``camera.packets`` it keeps what the camera has sent, and decodes nothing until it is asked. Below
-    frames it keeps one each ``every`` seconds as JPEG. What is above it in the graph, such as a blur, is in
+    frames it keeps one every ``every`` seconds as JPEG. What is above it in the graph, such as a blur, is in
     each of its pictures, also in those of the past.
 
-    Each picture has its time of capture and the name of the camera that took it. No picture is in an answer
+    Each picture has its time of capture and the name of the source that took it. No picture is in an answer
     twice. Where the stream has a hole, there are fewer, and the one before it says how long the hole is.
     Questions are answered on another thread, two of the program at a time, and a signal ends the wait. Below
     frames ``now()`` can be ``every`` old.
 
     Args:
-        back: Seconds of capture that are kept, above 0 and at most 3600. Packets are kept from a key picture
+        seconds: Seconds of capture that are kept, above 0 and at most 3600. Packets are kept from a key picture
             on, so up to one interval of key pictures more.
         every: Seconds between the captures of two frames that are kept, 0 to 60. Of packets all are kept. A
             file that is read at full speed is captured within a moment: take ``every=0``.
@@ -109,12 +93,12 @@ class Look(NativeNode["Frame | Packet", None]):
     Example:
         >>> import freshframe as ff
         >>> pipeline = ff.Pipeline()
-        >>> look = ff.Look(back=10, every=0)
+        >>> look = ff.Look(seconds=10, every=0)
         >>> scene = pipeline.add(ff.open("demo:circles?frames=60&size=320x240"), name="scene")
         >>> port = pipeline.add(look, scene)
         >>> report = pipeline.run()
-        >>> view = look.now()
-        >>> view.camera, view.seq
+        >>> snapshot = look.now()
+        >>> snapshot.source, snapshot.seq
         ('scene', 59)
     """
 
@@ -122,12 +106,12 @@ class Look(NativeNode["Frame | Packet", None]):
     _names_itself = True
     _node_name: str | None = None
 
-    def __init__(self, *, back: float = 30.0, every: float = 0.5, max_bytes: int = 1 << 28) -> None:
+    def __init__(self, *, seconds: float = 30.0, every: float = 0.5, max_bytes: int = 1 << 28) -> None:
         """Checks the options."""
         if _check.integer("max_bytes", max_bytes, bits=64) < 1:
             raise OptionError(f"max_bytes of a Look must be at least 1, got {max_bytes}")
         self._make = functools.partial(
-            _native.make_look, _check.number("back", back), _check.number("every", every), max_bytes
+            _native.make_look, _check.number("seconds", seconds), _check.number("every", every), max_bytes
         )
         self._handle = self._make(False)
 
@@ -139,59 +123,50 @@ class Look(NativeNode["Frame | Packet", None]):
     def _is_part_of(self, engine: _native.Engine) -> bool:
         return _native.look_is_part_of(self._handle, engine, self._node_name or "")
 
-    def now(self, max_age: float | None = None) -> Snapshot:
+    def now(self, *, max_age: float | None = None) -> Snapshot:
         """The newest picture. From any thread.
 
         Args:
-            max_age: Seconds. A picture that is older is no answer.
+            max_age: Seconds. A picture that is older is no answer. None: no limit.
 
         Raises:
             StaleFrameError: There is no picture, or none that is young enough.
         GIL: released while waiting.
         """
         limit = None if max_age is None else _check.number("max_age", max_age)
-        found = self._views([0.0], exact=True)
+        found = self._snapshots([0.0], exact=True)
         if not found:
             raise self._stale("the Look has no picture yet")
-        ((view, source),) = found
-        if limit is not None and view.age > limit:
-            text = (
-                f"the newest picture of {view.camera!r} is {view.age:.1f} s old, {limit:g} s were asked for"
-            )
-            raise self._stale(text, view.age, source)
-        return view
+        ((snapshot, source),) = found
+        if limit is not None and snapshot.age > limit:
+            text = f"the newest picture of {snapshot.source!r} is {snapshot.age:.1f} s old, {limit:g} s were asked for"
+            raise self._stale(text, snapshot.age, source)
+        return snapshot
 
-    async def now_async(self, max_age: float | None = None) -> Snapshot:
-        """As now(), on another thread, for asyncio."""
-        with fork.loading():
-            import asyncio  # noqa: PLC0415  (programs that have a loop have it already)
-
-        return await asyncio.to_thread(self.now, max_age)
-
-    def at(self, seconds: float) -> Snapshot:
-        """The newest picture that was taken by then. From any thread.
+    def ago(self, seconds: float) -> Snapshot:
+        """The newest picture that had been taken so many seconds ago. From any thread.
 
         Args:
-            seconds: 0 for now, -3 for three seconds ago.
+            seconds: 0 or more: 3 for three seconds ago.
 
         Raises:
-            OptionError: ``seconds`` is above 0.
-            StaleFrameError: No picture is kept that was taken by then.
+            OptionError: ``seconds`` is below 0.
+            StaleFrameError: No picture is kept that had been taken by then.
         GIL: released while waiting.
         """
-        when = _check.number("seconds", seconds)
-        if when > 0:
-            raise OptionError(f"seconds must be 0 for now or below 0 for earlier, got {when:g}")
-        found = self._views([-when], exact=True)
+        age = _check.number("seconds", seconds)
+        if age < 0:
+            raise OptionError(f"seconds must be 0 for now or above 0 for earlier, got {age:g}")
+        found = self._snapshots([age], exact=True)
         if not found:
-            raise self._stale(f"the Look has no picture of {-when:g} s ago or before")
+            raise self._stale(f"the Look has no picture of {age:g} s ago or before")
         return found[0][0]
 
-    def back(self, last: float, n: int = 4, *, exact: bool = False) -> list[Snapshot]:
+    def last(self, seconds: float, n: int = 4, *, exact: bool = False) -> list[Snapshot]:
         """Pictures that are spread evenly over the last seconds, the oldest first. From any thread.
 
         Args:
-            last: Seconds, above 0.
+            seconds: Above 0.
             n: The most pictures, 1 to 64.
             exact: Of packets, decode up to each wished picture, of which the last is the newest. Otherwise
                 each is the last key picture before, which costs a tenth. Each has its true time in any case.
@@ -201,25 +176,25 @@ class Look(NativeNode["Frame | Packet", None]):
             pictures are further apart.
 
         Raises:
-            OptionError: ``last`` or ``n`` is out of range.
+            OptionError: ``seconds`` or ``n`` is out of range.
         GIL: released while waiting.
         """
-        span = _check.number("last", last)
-        if not 0 < span < float("inf"):
-            raise OptionError(f"last must be above 0 seconds, got {span:g}")
+        span = _check.number("seconds", seconds)
+        if not span > 0:
+            raise OptionError(f"seconds must be above 0, got {span:g}")
         if not 1 <= _check.integer("n", n) <= 64:
             raise OptionError(f"n must be 1 to 64, got {n}")
-        found = self._views([span * (n - 1 - k) / n for k in range(n)], exact=_check.flag("exact", exact))
-        return [view for view, _ in found]
+        ages = [span * (n - 1 - k) / n for k in range(n)]
+        return [snapshot for snapshot, _ in self._snapshots(ages, exact=_check.flag("exact", exact))]
 
-    def _views(self, ages: list[float], *, exact: bool) -> list[tuple[Snapshot, int]]:
+    def _snapshots(self, ages: list[float], *, exact: bool) -> list[tuple[Snapshot, int]]:
         """The pictures, each with the number of its source."""
-        found = _native.look_views(self._handle, ages, exact)
+        found = _native.look_snapshots(self._handle, ages, exact)
         numbers = [each[-1] for each in found]
         sources = _native.look_sources(self._handle, numbers, "") if found else []
         return [
-            (Snapshot(camera, still_for, *each[:-1]), number)
-            for each, number, (camera, _, _, still_for) in zip(found, numbers, sources, strict=True)
+            (Snapshot(name, still_for, *each[:-1]), number)
+            for each, number, (name, _, _, still_for) in zip(found, numbers, sources, strict=True)
         ]
 
     def _stale(self, text: str, age: float = float("inf"), source: int = -1) -> StaleFrameError:

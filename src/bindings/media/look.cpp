@@ -34,20 +34,20 @@ namespace nb = nanobind;
 namespace freshframe::python {
 namespace {
 
-std::unique_ptr<NodeHandle> make_look(double back, double every, std::size_t max_bytes, bool packets) {
-  const LookOptions options{.back = back, .every = every, .max_bytes = max_bytes};
+std::unique_ptr<NodeHandle> make_look(double seconds, double every, std::size_t max_bytes, bool packets) {
+  const LookOptions options{.seconds = seconds, .every = every, .max_bytes = max_bytes};
   if (packets) return handle_of(std::make_unique<PacketLook>(options));
   return handle_of(std::make_unique<FrameLook>(options));
 }
 
-/// The arguments of the package's class View between its camera and still_for, then the number of its source.
-nb::tuple arguments_of(View&& view) {
-  const auto& stamp = view.stamp;
+/// The arguments of the package's class Snapshot between its source and still_for, then the number of its source.
+nb::tuple arguments_of(Snapshot&& snapshot) {
+  const auto& stamp = snapshot.stamp;
   const bool known = stamp.utc.from != UtcFrom::None;
-  return nb::make_tuple(std::move(view.frame).keep(), stamp.seq, stamp.pts,
+  return nb::make_tuple(std::move(snapshot.frame).keep(), stamp.seq, stamp.pts,
                         std::chrono::duration<double>(stamp.captured.time_since_epoch()).count(),
                         known ? nb::cast(stamp.utc.seconds) : nb::none(), double{stamp.utc.error},
-                        std::string(to_string(stamp.utc.from)), stamp.damaged, view.hole, stamp.source);
+                        std::string(to_string(stamp.utc.from)), stamp.damaged, snapshot.hole, stamp.source);
 }
 
 bool has_ended(const media::DetachedCall* call) {
@@ -57,16 +57,16 @@ bool has_ended(const media::DetachedCall* call) {
 
 // The thread that decodes is another one, so that a signal's handler ends the wait. The question that is left behind
 // ends at its next packet.
-nb::list look_views(gil::Held& held, const NodeHandle& self, const std::vector<double>& ages, bool exact) {
+nb::list look_snapshots(gil::Held& held, const NodeHandle& self, const std::vector<double>& ages, bool exact) {
   self.guard.check("the Look");
   if (dynamic_cast<LookBack*>(&self.get()) == nullptr) throw OptionTypeError("not a Look");
   nb::list out;
   if (self.node) return out;  // it is in no pipeline yet
   const auto look = std::dynamic_pointer_cast<LookBack>(self.added);
-  const auto found = std::make_shared<std::vector<View>>();
+  const auto found = std::make_shared<std::vector<Snapshot>>();
   const std::stop_source stop;
   const media::DetachedCall call([look, found, ages, exact, ended = stop.get_token()] {
-    *found = look->views({.ages = ages, .exact = exact, .stop = ended});
+    *found = look->snapshots({.ages = ages, .exact = exact, .stop = ended});
   });
   while (!gil::release(held, &has_ended, &call)) {
     if (PyErr_CheckSignals() == 0) continue;
@@ -74,7 +74,7 @@ nb::list look_views(gil::Held& held, const NodeHandle& self, const std::vector<d
     throw nb::python_error();
   }
   call.check();
-  for (auto& view : *found) out.append(arguments_of(std::move(view)));
+  for (auto& snapshot : *found) out.append(arguments_of(std::move(snapshot)));
   return out;
 }
 
@@ -104,9 +104,9 @@ bool look_is_part_of(const NodeHandle& self, const Engine& engine, const std::st
 }  // namespace
 
 void bind_look(nb::module_& module) {
-  module.def("make_look", &make_look, nb::arg("back"), nb::arg("every"), nb::arg("max_bytes"),
+  module.def("make_look", &make_look, nb::arg("seconds"), nb::arg("every"), nb::arg("max_bytes"),
              nb::arg("packets"));
-  module.def("look_views", gil::entry<&look_views>, nb::arg("look"), nb::arg("ages"), nb::arg("exact"),
+  module.def("look_snapshots", gil::entry<&look_snapshots>, nb::arg("look"), nb::arg("ages"), nb::arg("exact"),
              "GIL: released while waiting");
   module.def("look_is_part_of", &look_is_part_of, nb::arg("look"), nb::arg("engine"), nb::arg("name"));
   module.def("look_sources", &look_sources, nb::arg("look"), nb::arg("sources"), nb::arg("name"));

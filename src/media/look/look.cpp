@@ -37,10 +37,10 @@ namespace {
 constexpr double kSame = 1e-6;    // seconds
 constexpr double kLeastHole = 1;  // seconds
 
-double checked_seconds(double back) {
+double checked_seconds(double seconds) {
   constexpr double kMost = 3600;
-  if (back > 0 && back <= kMost) return back;
-  throw OptionError("back of a Look must be above 0 and at most 3600 s, got " + core::seconds_text(back));
+  if (seconds > 0 && seconds <= kMost) return seconds;
+  throw OptionError("seconds of a Look must be above 0 and at most 3600, got " + core::seconds_text(seconds));
 }
 
 /// The questions that are decoded at the moment: many of them cost three cores at most, and no question of the program
@@ -121,7 +121,7 @@ class LookRing {
  public:
   /// Throws OptionError.
   explicit LookRing(const LookOptions& options)
-      : seconds_(checked_seconds(options.back)), max_bytes_(options.max_bytes) {
+      : seconds_(checked_seconds(options.seconds)), max_bytes_(options.max_bytes) {
     if (max_bytes_ == 0) throw OptionError("max_bytes of a Look must be at least 1, got 0");
   }
 
@@ -164,16 +164,16 @@ class LookRing {
     const LookTurn turn(question.asker, question.stop);
     if (!turn.taken()) return;
     const auto now = question.clock->now();
-    std::optional<View> last;  // waits for the next one, which tells its hole
+    std::optional<Snapshot> last;  // waits for the next one, which tells its hole
     const auto give = [&](TimePoint until) {
       if (!last || question.stop.stop_requested()) return;
       last->hole = hole_between(last->stamp.captured, until, now);
       take(*std::exchange(last, std::nullopt));
     };
     for (const auto& piece : pieces(question, now)) {
-      decode(piece, question.stop, [&](View view) {
-        give(view.stamp.captured);
-        last = std::move(view);
+      decode(piece, question.stop, [&](Snapshot snapshot) {
+        give(snapshot.stamp.captured);
+        last = std::move(snapshot);
       });
     }
     give(now);
@@ -388,9 +388,9 @@ Packet jpeg_packet(const std::string& bytes, const Stamp& stamp, std::shared_ptr
 
 }  // namespace
 
-std::vector<View> LookBack::views(const LookQuestion& question) {
-  std::vector<View> out;
-  look(question, [&out](View view) { out.push_back(std::move(view)); });
+std::vector<Snapshot> LookBack::snapshots(const LookQuestion& question) {
+  std::vector<Snapshot> out;
+  look(question, [&out](Snapshot snapshot) { out.push_back(std::move(snapshot)); });
   return out;
 }
 

@@ -177,11 +177,11 @@ Reply LookDesk::answer(const LookWish& wish, const std::stop_token& stop) const 
                 .asker = LookAsker::Network,
                 .clock = core_->clock(),
                 .stop = stop},
-               [&pictures](View view) { pictures.add(std::move(view)); });
+               [&pictures](Snapshot snapshot) { pictures.add(std::move(snapshot)); });
     if (stop.stop_requested()) return plain(kBusy, "the question has been given up");
     const media::LookedAtSources sources(*core_, dynamic_cast<PacketLook*>(look.get()) != nullptr);
     const auto& all = pictures.all();
-    if (all.empty()) return no_view(wish, sources.above(wish.name));
+    if (all.empty()) return no_snapshot(wish, sources.above(wish.name));
     return look_reply(wish, all, sources, *core_->clock());
   } catch (const std::exception& error) {
     return plain(kBusy, "the look '" + wish.name + "' has no answer: " + error.what());

@@ -58,22 +58,22 @@ struct Times {
   double unix = 0;  // of the capture by this machine's clock
 };
 
-Times times_of(const View& view, const freshframe::Clock& clock) {
+Times times_of(const Snapshot& snapshot, const freshframe::Clock& clock) {
   const auto now = clock.now();
-  const auto captured = std::min(view.stamp.captured, now);
+  const auto captured = std::min(snapshot.stamp.captured, now);
   return {.age = Seconds(now - captured).count(), .unix = clock.unix_time(captured)};
 }
 
-std::string headers_of(const View& view, const media::LookedAtSources& sources,
+std::string headers_of(const Snapshot& snapshot, const media::LookedAtSources& sources,
                        const freshframe::Clock& clock) {
-  const auto times = times_of(view, clock);
-  const auto source = sources.of(view.stamp.source);
+  const auto times = times_of(snapshot, clock);
+  const auto source = sources.of(snapshot.stamp.source);
   // A name may hold any characters, a header only those of ASCII.
   std::string out = "X-Camera: " + core::percent_encoded(source.camera, ".");
-  out += "\r\nX-Seq: " + std::to_string(view.stamp.seq) + "\r\nX-Timestamp: " + fixed_text(times.unix);
+  out += "\r\nX-Seq: " + std::to_string(snapshot.stamp.seq) + "\r\nX-Timestamp: " + fixed_text(times.unix);
   out += "\r\nX-Age: " + fixed_text(times.age) + "\r\nX-Still-For: " + fixed_text(source.still_for);
-  out += "\r\nX-Hole: " + fixed_text(view.hole);
-  const auto& utc = view.stamp.utc;
+  out += "\r\nX-Hole: " + fixed_text(snapshot.hole);
+  const auto& utc = snapshot.stamp.utc;
   if (utc.from != UtcFrom::None) {
     out += "\r\nX-Utc: " + fixed_text(utc.seconds) + "\r\nX-Utc-Error: " + fixed_text(utc.error);
     out += "\r\nX-Utc-From: ";
@@ -84,22 +84,22 @@ std::string headers_of(const View& view, const media::LookedAtSources& sources,
 
 void write_picture(JsonWriter& json, const LookPicture& picture, const media::LookedAtSources& sources,
                    const freshframe::Clock& clock) {
-  const auto& [view, jpeg] = picture;
-  const auto times = times_of(view, clock);
-  const auto source = sources.of(view.stamp.source);
-  const auto& utc = view.stamp.utc;
+  const auto& [snapshot, jpeg] = picture;
+  const auto times = times_of(snapshot, clock);
+  const auto source = sources.of(snapshot.stamp.source);
+  const auto& utc = snapshot.stamp.utc;
   const bool known = utc.from != UtcFrom::None;
   json.begin_object()
       .member("camera", std::string_view(source.camera))
-      .member("seq", view.stamp.seq)
+      .member("seq", snapshot.stamp.seq)
       .member("time", times.unix)
       .member("age", times.age)
       .member("utc", known ? std::optional(utc.seconds) : std::nullopt)
       .member("utc_error", known ? std::optional(double{utc.error}) : std::nullopt)
       .member("utc_from", to_string(utc.from))
-      .member("damaged", view.stamp.damaged)
+      .member("damaged", snapshot.stamp.damaged)
       .member("still_for", source.still_for)
-      .member("hole", view.hole)
+      .member("hole", snapshot.hole)
       .member("width", jpeg.width)
       .member("height", jpeg.height)
       .member("jpeg", std::string_view(media::base64(jpeg.bytes)))
@@ -136,20 +136,20 @@ std::string read_look(std::string_view query, LookWish& wish) {
   return one ? read_moment(query, wish) : read_span(query, wish);
 }
 
-void LookPictures::add(View view) {
-  const auto& frame = view.frame;
+void LookPictures::add(Snapshot snapshot) {
+  const auto& frame = snapshot.frame;
   auto jpeg = encoder_.encode_within(frame, max_side_, kLookQuality);
-  view.frame = {};
-  all_.push_back({std::move(view), std::move(jpeg)});
+  snapshot.frame = {};
+  all_.push_back({std::move(snapshot), std::move(jpeg)});
 }
 
 Reply look_reply(const LookWish& wish, const std::vector<LookPicture>& pictures,
                  const media::LookedAtSources& sources, const freshframe::Clock& clock) {
   if (!wish.json) {
-    const auto& [view, jpeg] = pictures.back();
-    return {.type = "image/jpeg", .body = jpeg.bytes, .headers = headers_of(view, sources, clock)};
+    const auto& [snapshot, jpeg] = pictures.back();
+    return {.type = "image/jpeg", .body = jpeg.bytes, .headers = headers_of(snapshot, sources, clock)};
   }
-  const auto source = sources.of(pictures.back().view.stamp.source);
+  const auto source = sources.of(pictures.back().snapshot.stamp.source);
   JsonWriter json;
   json.begin_object()
       .member("look", std::string_view(wish.name))
@@ -162,7 +162,7 @@ Reply look_reply(const LookWish& wish, const std::vector<LookPicture>& pictures,
   return {.type = "application/json", .body = std::move(json).take()};
 }
 
-Reply no_view(const LookWish& wish, const media::LookedAt& source) {
+Reply no_snapshot(const LookWish& wish, const media::LookedAt& source) {
   std::string text = "the look '" + core::utf8_of(wish.name) + "' has not got " + wish.words;
   if (!source.state.empty()) text += "; its source is " + source.state;
   if (!source.last_error.empty()) text += ", its last error: " + core::utf8_of(source.last_error);

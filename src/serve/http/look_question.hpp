@@ -21,7 +21,7 @@ namespace freshframe::serve {
 [[nodiscard]] std::string read_look(std::string_view query, LookWish& wish);
 /// A picture of an answer.
 struct LookPicture {
-  View view;  // without its frame
+  Snapshot snapshot;  // without its frame
   media::JpegPicture jpeg;
 };
 
@@ -32,7 +32,7 @@ class LookPictures {
   explicit LookPictures(int max_side) : max_side_(max_side) {}
 
   /// Throws Error for a picture that cannot be encoded.
-  void add(View view);
+  void add(Snapshot snapshot);
   [[nodiscard]] const std::vector<LookPicture>& all() const noexcept { return all_; }
 
  private:
@@ -45,6 +45,6 @@ class LookPictures {
 [[nodiscard]] Reply look_reply(const LookWish& wish, const std::vector<LookPicture>& pictures,
                                const media::LookedAtSources& sources, const freshframe::Clock& clock);
 /// 503: there is no such picture.
-[[nodiscard]] Reply no_view(const LookWish& wish, const media::LookedAt& source);
+[[nodiscard]] Reply no_snapshot(const LookWish& wish, const media::LookedAt& source);
 
 }  // namespace freshframe::serve

@@ -36,6 +36,11 @@ int step_up(int width) {
   return kWidths.back();
 }
 
+// The width of the picture if its longer side has so many pixels.
+int width_of(const Frame& frame, int side) {
+  return static_cast<int>(std::int64_t{side} * frame.width() / std::max(frame.width(), frame.height()));
+}
+
 }  // namespace
 
 std::string capture_text(const LivePicture& picture, TimePoint now) {
@@ -139,12 +144,12 @@ bool PictureHub::any_ready(std::size_t index) const {
   return std::ranges::any_of(clients_, [&](const auto* client) { return client->wants(index); });
 }
 
-int PictureHub::wanted_width(std::size_t index) const {
-  int width = 0;
+int PictureHub::wanted(std::size_t index, int (PictureClient::*limit)() const) const {
+  int pixels = 0;
   for (const auto* client : clients_) {
-    if (client->looks_at(index)) width = std::max(width, client->width());
+    if (client->looks_at(index)) pixels = std::max(pixels, (client->*limit)());
   }
-  return step_up(width);
+  return pixels;
 }
 
 bool PictureHub::is_encoding(std::size_t index) const {
@@ -192,7 +197,8 @@ PictureHub::Time PictureHub::pump(Time now) {
       again = std::min(again, port.due);
       continue;
     }
-    port.width.store(wanted_width(i), std::memory_order_relaxed);
+    port.width.store(wanted(i, &PictureClient::width), std::memory_order_relaxed);
+    port.side.store(wanted(i, &PictureClient::max_side), std::memory_order_relaxed);
     port.busy = true;
     port.tap->ask();
   }
@@ -222,7 +228,9 @@ void PictureHub::encode(const Caught& next, core::PictureTap& tap) {
   try {
     const auto caught = tap.take();
     if (caught) {
-      auto jpeg = jpeg_->encode(caught->frame, port.width.load(std::memory_order_relaxed), kQuality);
+      const int side = port.side.load(std::memory_order_relaxed);
+      const int width = std::max(port.width.load(std::memory_order_relaxed), width_of(caught->frame, side));
+      auto jpeg = jpeg_->encode(caught->frame, step_up(width), kQuality);
       auto picture = std::make_shared<LivePicture>();
       picture->port = port.name;
       picture->seq = caught->stamp.seq;

@@ -58,8 +58,10 @@ class PictureClient {
   /// Whether it would take a picture of this port now.
   [[nodiscard]] virtual bool wants(std::size_t port) const = 0;
   [[nodiscard]] virtual bool looks_at(std::size_t port) const = 0;
-  /// The width in pixels that it can show.
+  /// The width in pixels that it can show. 0: max_side() is the limit.
   [[nodiscard]] virtual int width() const = 0;
+  /// The longer side in pixels that it can show. 0: width() is the limit.
+  [[nodiscard]] virtual int max_side() const { return 0; }
   /// The number of the last picture that it got of the port.
   [[nodiscard]] virtual std::uint64_t last(std::size_t port) const = 0;
   /// Whether a picture after which the port has sent another one is too old for it.
@@ -135,7 +137,8 @@ class PictureHub {
     Time due{};
     std::uint64_t encoded = 0;
     LivePictureRef newest;
-    std::atomic<int> width{kMaxWidth};  // the encoder reads it
+    std::atomic<int> width{kMaxWidth};  // of the pages; the encoder reads it, and the next one
+    std::atomic<int> side{0};           // of the streams
     bool complained = false;
   };
 
@@ -160,7 +163,8 @@ class PictureHub {
   void offer(PictureClient& client, std::size_t index);
   [[nodiscard]] bool is_newest(const Port& port) const;
   [[nodiscard]] bool any_ready(std::size_t index) const;
-  [[nodiscard]] int wanted_width(std::size_t index) const;
+  /// The largest of what `limit` returns for the clients of a port.
+  [[nodiscard]] int wanted(std::size_t index, int (PictureClient::*limit)() const) const;
 
   std::shared_ptr<core::PipelineCore> core_;
   std::function<void(std::function<void()>)> post_;

@@ -40,7 +40,8 @@ class PictureStream final : public Connection,
 
   [[nodiscard]] bool wants(std::size_t port) const override { return ready_ && port == port_; }
   [[nodiscard]] bool looks_at(std::size_t port) const override { return port == port_; }
-  [[nodiscard]] int width() const override { return wishes_.width; }
+  [[nodiscard]] int width() const override { return 0; }
+  [[nodiscard]] int max_side() const override { return wishes_.max_side; }
   [[nodiscard]] std::uint64_t last(std::size_t /*port*/) const override { return last_; }
   void show(std::size_t port, const LivePictureRef& picture) override;
 

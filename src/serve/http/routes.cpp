@@ -155,13 +155,13 @@ std::optional<std::string> picture_port(std::string_view path, std::string_view 
 
 /// Returns an empty text where the wishes can be met.
 std::string read_wishes(std::string_view query, StreamWishes& wishes) {
-  if (auto fault = fault_of_query(query, {"fps", "width", "token"}); !fault.empty()) return fault;
-  double width = wishes.width;
+  if (auto fault = fault_of_query(query, {"fps", "max_side", "token"}); !fault.empty()) return fault;
+  double side = wishes.max_side;
   if (read_number(query, "fps", 1, StreamWishes::kMostPerSecond, wishes.fps) == Parameter::Unreadable)
     return "fps must be a number from 1 to 15";
-  if (read_number(query, "width", 64, PictureHub::kMaxWidth, width) == Parameter::Unreadable)
-    return "width must be a number of pixels from 64 to 1920";
-  wishes.width = static_cast<int>(width);
+  if (read_number(query, "max_side", 64, PictureHub::kMaxWidth, side) == Parameter::Unreadable)
+    return "max_side must be a number of pixels from 64 to 1920";
+  wishes.max_side = static_cast<int>(side);
   return {};
 }
 

@@ -56,8 +56,8 @@ class StateSource {
 /// What the client of a stream of pictures has asked for.
 struct StreamWishes {
   static constexpr double kMostPerSecond = 15;
-  double fps = 10;  // at most
-  int width = 960;  // pixels that it can show
+  double fps = 10;     // at most
+  int max_side = 960;  // pixels of the longer side that it can show
 };
 
 /// What the client of a single picture has asked for.

@@ -62,8 +62,8 @@ class Looking {
     for (std::size_t n = from; n < to; ++n)
       static_cast<void>(look_.process(Sample<Packet>(packets.at(n)), hand_.context()));
   }
-  [[nodiscard]] std::vector<View> at(const std::vector<double>& ages, bool exact, double now) {
-    return look_.views({.ages = ages, .exact = exact, .clock = clock_at(now)});
+  [[nodiscard]] std::vector<Snapshot> at(const std::vector<double>& ages, bool exact, double now) {
+    return look_.snapshots({.ages = ages, .exact = exact, .clock = clock_at(now)});
   }
   [[nodiscard]] LookBack& look() { return look_; }
 
@@ -72,9 +72,9 @@ class Looking {
   PacketLook look_;
 };
 
-std::vector<int> numbers_of(const std::vector<View>& views) {
+std::vector<int> numbers_of(const std::vector<Snapshot>& snapshots) {
   std::vector<int> numbers;
-  for (const auto& view : views) numbers.push_back(number_of(view.frame));
+  for (const auto& snapshot : snapshots) numbers.push_back(number_of(snapshot.frame));
   return numbers;
 }
 
@@ -99,7 +99,7 @@ class LookTest : public testing::TestWithParam<const char*> {
 INSTANTIATE_TEST_SUITE_P(Looks, LookTest, testing::Values("0", "2"));
 
 TEST_P(LookTest, RandomMomentsHaveTheNewestPictureThatWasThere) {
-  Looking look({.back = 8});
+  Looking look({.seconds = 8});
   std::mt19937 random(5);
   for (std::size_t n = 0; n < packets_.size(); ++n) {
     look.feed(packets_, n, n + 1);
@@ -108,19 +108,19 @@ TEST_P(LookTest, RandomMomentsHaveTheNewestPictureThatWasThere) {
     for (std::size_t k = 0; k <= n; ++k) newest = std::max(newest, packets_[k].stamp.pts);
     const double age = static_cast<double>(random() % 200) / 100;  // the first 2 s are there
     const double late = static_cast<double>(random() % 10) / 100;  // seconds since the newest picture
-    const auto views = look.at({age}, true, newest + late);
-    ASSERT_EQ(views.size(), 1U);
+    const auto snapshots = look.at({age}, true, newest + late);
+    ASSERT_EQ(snapshots.size(), 1U);
     const double wish = std::min(newest, newest + late - age);
-    const int number = number_of(views[0].frame);
-    EXPECT_EQ(number, number_at(views[0].stamp.pts));
-    EXPECT_LE(views[0].stamp.pts, wish + 1e-5);
+    const int number = number_of(snapshots[0].frame);
+    EXPECT_EQ(number, number_at(snapshots[0].stamp.pts));
+    EXPECT_LE(snapshots[0].stamp.pts, wish + 1e-5);
     // Of pictures in another order some are not there yet, and the leading ones of an open group never are.
-    EXPECT_GE(views[0].stamp.pts, wish - 5 / kLookFps);
+    EXPECT_GE(snapshots[0].stamp.pts, wish - 5 / kLookFps);
   }
 }
 
 TEST_P(LookTest, WithoutExactEachIsTheKeyPictureBefore) {
-  Looking look({.back = 30});
+  Looking look({.seconds = 30});
   look.feed(packets_, 0, packets_.size());
   const double now = first_ + (kLookCount - 1) / kLookFps;
   const auto numbers = numbers_of(look.at({9, 6, 3, 0}, false, now));
@@ -128,7 +128,7 @@ TEST_P(LookTest, WithoutExactEachIsTheKeyPictureBefore) {
 }
 
 TEST_P(LookTest, NoPictureComesTwiceAndNothingIsOlderThanWhatIsKept) {
-  Looking look({.back = 4});
+  Looking look({.seconds = 4});
   look.feed(packets_, 0, packets_.size());
   const double now = first_ + (kLookCount - 1) / kLookFps;
   EXPECT_EQ(numbers_of(look.at({0.3, 0.2, 0.1, 0}, false, now)), std::vector{380});
@@ -138,27 +138,27 @@ TEST_P(LookTest, NoPictureComesTwiceAndNothingIsOlderThanWhatIsKept) {
 }
 
 TEST_P(LookTest, APauseOfTheStreamIsAHoleAndNoPictureFillsIt) {
-  Looking look({.back = 30});
+  Looking look({.seconds = 30});
   look.feed(packets_, 0, 100);
   const double newest = first_ + 99 / kLookFps;
-  const auto views = look.at({4, 3, 2, 1, 0}, false, newest + 3.5);
-  EXPECT_EQ(numbers_of(views), (std::vector{80}));
-  EXPECT_NEAR(views.back().hole, 3.5, 1e-6);
+  const auto snapshots = look.at({4, 3, 2, 1, 0}, false, newest + 3.5);
+  EXPECT_EQ(numbers_of(snapshots), (std::vector{80}));
+  EXPECT_NEAR(snapshots.back().hole, 3.5, 1e-6);
 }
 
 TEST_P(LookTest, ThePictureBeforeAHoleHasItsLengthAndTheOthersHaveNone) {
-  Looking look({.back = 30});
+  Looking look({.seconds = 30});
   look.feed(packets_, 0, 100);
   look.feed(packets_, 200, 300);
-  const auto views = look.at({8, 1, 0}, false, first_ + 299 / kLookFps);
-  ASSERT_EQ(numbers_of(views), (std::vector{80, 260, 280}));
-  EXPECT_NEAR(views[0].hole, 100 / kLookFps, 0.2);
-  EXPECT_EQ(views[1].hole, 0);
-  EXPECT_EQ(views[2].hole, 0);
+  const auto snapshots = look.at({8, 1, 0}, false, first_ + 299 / kLookFps);
+  ASSERT_EQ(numbers_of(snapshots), (std::vector{80, 260, 280}));
+  EXPECT_NEAR(snapshots[0].hole, 100 / kLookFps, 0.2);
+  EXPECT_EQ(snapshots[1].hole, 0);
+  EXPECT_EQ(snapshots[2].hole, 0);
 }
 
 TEST_P(LookTest, WhatIsMissingIsSkippedToTheNextKeyPicture) {
-  Looking look({.back = 30});
+  Looking look({.seconds = 30});
   auto packets = packets_;
   packets[50].dropped = 3;
   look.feed(packets, 0, 48);
@@ -174,7 +174,7 @@ TEST_P(LookTest, WhatIsMissingIsSkippedToTheNextKeyPicture) {
 TEST_P(LookTest, MaxBytesDropsTheOldestGroups) {
   std::size_t bytes = 0;
   for (const auto& packet : packets_) bytes += packet.value.as<Packet>()->data.size();
-  Looking look({.back = 30, .max_bytes = bytes / 4});
+  Looking look({.seconds = 30, .max_bytes = bytes / 4});
   look.feed(packets_, 0, packets_.size());
   const double now = first_ + (kLookCount - 1) / kLookFps;
   EXPECT_TRUE(look.at({12}, false, now).empty());
@@ -197,35 +197,35 @@ std::vector<AnySample> as_from(std::vector<AnySample> packets, int source, doubl
 // Later by 1000 s: the second camera had run before. Earlier: it begins with the look, or the first one begins again.
 TEST_P(LookTest, PicturesOfTwoSourcesAreFoundByTheirCapturesWhateverTheirPts) {
   for (const auto& [source, later] : {std::pair(1, 1000.0), std::pair(1, -8.0), std::pair(0, -8.0)}) {
-    Looking look({.back = 30});
+    Looking look({.seconds = 30});
     look.feed(as_from(packets_, 0, 0), 0, 203);  // the last of them are without their key picture's end
     look.feed(as_from(packets_, source, later), 220, packets_.size());
     const double now = first_ + (kLookCount - 1) / kLookFps;
     for (int step = 0; step < 22; ++step) {
       const double age = 0.7 * step;
-      const auto views = look.at({age}, true, now);
-      ASSERT_EQ(views.size(), 1U) << age;
+      const auto snapshots = look.at({age}, true, now);
+      ASSERT_EQ(snapshots.size(), 1U) << age;
       const int wish = number_at(now - age);
       const int there = wish >= 220 ? wish : std::min(wish, 202);
-      EXPECT_LE(number_of(views[0].frame), wish >= 220 ? wish : std::min(wish, 205)) << age;
-      EXPECT_GE(number_of(views[0].frame), there - 5) << age;
-      EXPECT_EQ(views[0].stamp.source, number_of(views[0].frame) < 210 ? 0 : source);
+      EXPECT_LE(number_of(snapshots[0].frame), wish >= 220 ? wish : std::min(wish, 205)) << age;
+      EXPECT_GE(number_of(snapshots[0].frame), there - 5) << age;
+      EXPECT_EQ(snapshots[0].stamp.source, number_of(snapshots[0].frame) < 210 ? 0 : source);
     }
   }
 }
 
 TEST_P(LookTest, APacketOfAnotherSourceIsLeftOutUpToItsKeyPicture) {
-  Looking look({.back = 30});
+  Looking look({.seconds = 30});
   look.feed(as_from(packets_, 0, 0), 0, 110);
   look.feed(as_from(packets_, 1, 0), 110, 160);
   const double now = first_ + 159 / kLookFps;
-  for (const auto& view : look.at({1.9, 1.5, 1, 0.5, 0}, true, now))
-    EXPECT_EQ(view.stamp.source, number_of(view.frame) < 115 ? 0 : 1);
+  for (const auto& snapshot : look.at({1.9, 1.5, 1, 0.5, 0}, true, now))
+    EXPECT_EQ(snapshot.stamp.source, number_of(snapshot.frame) < 115 ? 0 : 1);
 }
 
 /// The holes in the answer of a look of frames that were captured at these times.
 double seconds_of_holes(const std::vector<double>& times) {
-  FrameLook look({.back = 600, .every = 0});
+  FrameLook look({.seconds = 600, .every = 0});
   for (std::size_t n = 0; n < times.size(); ++n) {
     AnySample sample;
     sample.stamp = {.seq = static_cast<int>(n), .pts = times[n], .captured = captured_at(times[n])};
@@ -234,8 +234,8 @@ double seconds_of_holes(const std::vector<double>& times) {
   }
   double seconds = 0;
   const double now = times.back();
-  for (const auto& view : look.views({.ages = {now, now / 2, 0}, .clock = clock_at(now)}))
-    seconds += view.hole;
+  for (const auto& snapshot : look.snapshots({.ages = {now, now / 2, 0}, .clock = clock_at(now)}))
+    seconds += snapshot.hole;
   return seconds;
 }
 
@@ -258,7 +258,7 @@ TEST(Looks, ReportNoHoleOfASlowCameraAndFollowANewRate) {
 }
 
 TEST(FrameLooks, CountTheSecondsBetweenTwoPicturesByTheirCapturesInEachSource) {
-  FrameLook look({.back = 30, .every = 0.5});
+  FrameLook look({.seconds = 30, .every = 0.5});
   const auto feed = [&look](int n, int source, double pts, double captured) {
     AnySample sample;
     sample.stamp = {.seq = n, .pts = pts, .captured = captured_at(captured), .source = source};
@@ -269,7 +269,7 @@ TEST(FrameLooks, CountTheSecondsBetweenTwoPicturesByTheirCapturesInEachSource) {
   feed(60, 1, 0, 5.06);                                       // another source
   feed(61, 1, 99, 5.07);
   feed(62, 1, 100, 5.6);
-  const auto numbers = numbers_of(look.views({.ages = {1, 0.6, 0.55, 0.5, 0}, .clock = clock_at(5.61)}));
+  const auto numbers = numbers_of(look.snapshots({.ages = {1, 0.6, 0.55, 0.5, 0}, .clock = clock_at(5.61)}));
   EXPECT_EQ(numbers, (std::vector{0, 60, 62}));
 }
 
@@ -289,7 +289,7 @@ class LookHeld {
   void hold(LookAsker asker) {
     const int before = held_;
     threads_.emplace_back([this, asker] {
-      look.look({.ages = {0}, .asker = asker}, [this](const View& /*view*/) {
+      look.look({.ages = {0}, .asker = asker}, [this](const Snapshot& /*snapshot*/) {
         ++held_;
         wait_until([this] { return over_.load(); });
       });
@@ -309,11 +309,11 @@ TEST(LookTurns, OfTheProgramAreNotThoseOfTheNetwork) {
   LookHeld held;
   held.hold(LookAsker::Network);
   held.hold(LookAsker::Program);
-  EXPECT_EQ(held.look.views({.ages = {0}}).size(), 1U);
+  EXPECT_EQ(held.look.snapshots({.ages = {0}}).size(), 1U);
   std::stop_source stop;
   std::jthread stranger([&] {
     EXPECT_TRUE(
-        held.look.views({.ages = {0}, .asker = LookAsker::Network, .stop = stop.get_token()}).empty());
+        held.look.snapshots({.ages = {0}, .asker = LookAsker::Network, .stop = stop.get_token()}).empty());
   });
   held.hold(LookAsker::Program);
   stop.request_stop();
@@ -341,19 +341,19 @@ TEST(LookTurns, NowIsWhenTheTurnHasCome) {
   stop.request_stop();  // it waits for its turn no longer
   const LookQuestion question{
       .ages = {0}, .asker = LookAsker::Network, .clock = clock, .stop = stop.get_token()};
-  EXPECT_TRUE(held.look.views(question).empty());
+  EXPECT_TRUE(held.look.snapshots(question).empty());
   EXPECT_EQ(clock->reads, 0);
 }
 
 TEST_P(LookTest, APictureIsDecodedWhenThoseBeforeTheLastOneAreTaken) {
-  Looking look({.back = 30});
+  Looking look({.seconds = 30});
   look.feed(packets_, 0, packets_.size());
   std::stop_source stop;
   int taken = 0;
   const double now = first_ + (kLookCount - 1) / kLookFps;
   look.look().look({.ages = {9, 6, 3, 0}, .clock = clock_at(now), .stop = stop.get_token()},
-                   [&](const View& view) {
-                     EXPECT_EQ(number_of(view.frame), 160 + 80 * taken);
+                   [&](const Snapshot& snapshot) {
+                     EXPECT_EQ(number_of(snapshot.frame), 160 + 80 * taken);
                      if (++taken == 2) stop.request_stop();
                    });
   EXPECT_EQ(taken, 2);
@@ -378,7 +378,7 @@ Packet look_packet(double pts, int size, int buffer) {
 TEST(Looks, HoldNoMoreMemoryThanMaxBytesWhateverTheSizeOfThePackets) {
   constexpr std::size_t kMost = 4U << 20U;
   for (const auto& [size, buffer] : {std::pair(20, 20), std::pair(100, 8000), std::pair(30'000, 30'000)}) {
-    PacketLook look({.back = 3600, .max_bytes = kMost});
+    PacketLook look({.seconds = 3600, .max_bytes = kMost});
     Hand hand;
     const auto held = [] { return ::mallinfo2().uordblks + ::mallinfo2().hblkhd; };  // 0 with a sanitizer
     const auto before = held();
@@ -396,28 +396,28 @@ TEST(Looks, HoldNoMoreMemoryThanMaxBytesWhateverTheSizeOfThePackets) {
 }
 
 TEST(FrameLooks, KeepOnePictureEachSoManySecondsOfWhatIsAboveThem) {
-  FrameLook look({.back = 4, .every = 0.5});
+  FrameLook look({.seconds = 4, .every = 0.5});
   for (int n = 0; n < 200; ++n) {
     AnySample sample;
     sample.stamp = {.seq = n, .pts = n / kLookFps, .captured = captured_at(n / kLookFps)};
     sample.frame = numbered_frame(n);
     static_cast<void>(look.process(Sample<Frame>(std::move(sample)), Hand().context()));
   }
-  const auto views = look.views({.ages = {3, 2, 1, 0}, .clock = clock_at(199 / kLookFps)});
-  ASSERT_EQ(views.size(), 4U);
-  for (const auto& view : views) EXPECT_EQ(number_of(view.frame), view.stamp.seq);
-  EXPECT_LE(199 - views.back().stamp.seq, 13);
-  EXPECT_TRUE(look.views({.ages = {7}, .clock = clock_at(199 / kLookFps)}).empty());
+  const auto snapshots = look.snapshots({.ages = {3, 2, 1, 0}, .clock = clock_at(199 / kLookFps)});
+  ASSERT_EQ(snapshots.size(), 4U);
+  for (const auto& snapshot : snapshots) EXPECT_EQ(number_of(snapshot.frame), snapshot.stamp.seq);
+  EXPECT_LE(199 - snapshots.back().stamp.seq, 13);
+  EXPECT_TRUE(look.snapshots({.ages = {7}, .clock = clock_at(199 / kLookFps)}).empty());
 }
 
 TEST(Looks, RefuseOptionsThatAreOutOfRange) {
-  EXPECT_THROW(PacketLook({.back = 0}), OptionError);
-  EXPECT_THROW(PacketLook({.back = 3601}), OptionError);
+  EXPECT_THROW(PacketLook({.seconds = 0}), OptionError);
+  EXPECT_THROW(PacketLook({.seconds = 3601}), OptionError);
   EXPECT_THROW(FrameLook({.every = -1}), OptionError);
   EXPECT_THROW(FrameLook({.max_bytes = 0}), OptionError);
   PacketLook look;
-  EXPECT_THROW(static_cast<void>(look.views({.ages = {-1}})), OptionError);
-  EXPECT_TRUE(look.views({.ages = {0}}).empty());
+  EXPECT_THROW(static_cast<void>(look.snapshots({.ages = {-1}})), OptionError);
+  EXPECT_TRUE(look.snapshots({.ages = {0}}).empty());
 }
 
 }  // namespace
