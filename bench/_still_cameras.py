@@ -40,7 +40,7 @@ class Scene(NamedTuple):
         gain: Of the scene's contrast.
         masked: The upper nine tenths are grey.
         moving: A person walks through it.
-        ends_as: The kind that `still` tells then.
+        ends_as: The kind that `frozen` reports then.
     """
 
     noise: float

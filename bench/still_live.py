@@ -1,10 +1,10 @@
-"""Whether `still` names pictures that stand still behind live encoders in real time, and no sound ones.
+"""Whether `frozen` names frozen pictures behind live encoders in real time, and no sound ones.
 
 Five scenes go through four encoders each, in a process of their own (`_still_cameras.py`), which paints
 640x360 pixels four times a second, with a key picture each two seconds. For `--minutes` all 20 are sound,
-and each kind that `still` has for one is false. Then each scene stands still in its own way: two hang, one
+and each kind that `frozen` has for one is false. Then each scene freezes in its own way: two hang, one
 of them below a mask; a lens is covered, and one with much gain; the last 14 s of one come again and again.
-The figures are seconds until `still` has the right word, with `still=10`.
+The figures are seconds until `frozen` has the right word, with `frozen_after=10`.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -28,13 +28,13 @@ Told = dict[str, dict[str, float]]  # by stream and kind: seconds
 def watch(
     pipeline: ff.Pipeline, names: list[str], seconds: float, until: dict[str, str] | None = None
 ) -> Told:
-    """The kinds that `still` has for each in that time, or until all have those of `until`."""
+    """The kinds that `frozen` has for each in that time, or until all have those of `until`."""
     told: Told = {name: {} for name in names}
     began = time.monotonic()
     while (now := time.monotonic() - began) < seconds:
         for name, node in pipeline.stats().nodes.items():
-            if name in told and node.source is not None and node.source.still:
-                told[name].setdefault(node.source.still, now)
+            if name in told and node.source is not None and node.source.frozen:
+                told[name].setdefault(node.source.frozen, now)
         if until is not None and all(until[name] in told[name] for name in names):
             break
         time.sleep(0.5)
@@ -52,7 +52,7 @@ def main() -> None:
     """Watches 20 sound cameras, then what becomes of them."""
     options = arguments(__doc__, "still_live", minutes=5)
     result = Result(
-        "still_live", "Pictures that stand still behind live encoders", {"minutes": options.minutes}
+        "still_live", "Frozen pictures behind live encoders", {"minutes": options.minutes}
     )
     command = [sys.executable, str(ROOT / "bench" / "_still_cameras.py")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as cameras:
@@ -64,7 +64,7 @@ def main() -> None:
             for coding, port in zip(CODINGS, row, strict=True):
                 name = f"{scene}, {coding}"
                 url = f"tcp://127.0.0.1:{port}"  # four pictures a second are slow to be known as a stream
-                camera = pipeline.add(ff.open(url, still=STILL, open_timeout=60, read_timeout=60), name=name)
+                camera = pipeline.add(ff.open(url, frozen_after=STILL, open_timeout=60, read_timeout=60), name=name)
                 pipeline.add(lambda frame: None, camera, name=f"{name}, read")
                 kinds[name] = SCENES[scene].ends_as
         names = list(kinds)

@@ -59,11 +59,11 @@ export function edgeState(edge, alarmed) {
   return edge.rate > 0 ? "flowing" : "idle";
 }
 
-// The state in a word; how long a source has been away, or has stood still.
+// The state in a word; how long a source has been away or frozen.
 export function stateText(node) {
   const state = stateOf(node);
   if (state === "away") return `away ${format.time(node.source.away)}`;
-  if (state === "still") return `${word(STATES, node.source.still)} ${format.time(node.source.still_for)}`;
+  if (state === "frozen") return `${word(STATES, node.source.frozen)} ${format.time(node.source.frozen_for)}`;
   return word(STATES, state);
 }
 

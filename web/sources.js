@@ -44,12 +44,12 @@ class SourceRow {
   update(node) {
     const { source } = node;
     const away = typeof source.away === "number";
-    this.element.dataset.state = away ? "away" : source.still ? "still" : source.state;
+    this.element.dataset.state = away ? "away" : source.frozen ? "frozen" : source.state;
     [
       away
         ? `${word(STATES, source.state)}, away ${format.time(source.away)}`
-        : source.still
-          ? `${word(STATES, source.still)} ${format.time(source.still_for)}`
+        : source.frozen
+          ? `${word(STATES, source.frozen)} ${format.time(source.frozen_for)}`
           : word(STATES, node.recorded ? "recorded" : node.undecoded ? "undecoded" : source.state),
       `${format.rate(node.rate ?? node.fps)} fps`,
       source.outages === 0 ? "0" : `${format.count(source.outages)} · ${format.time(source.away_for)}`,

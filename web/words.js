@@ -6,7 +6,7 @@ export const STATES = {
   idle: "idle",
   busy: "busy",
   away: "away",
-  still: "still",
+  still: "frozen",
   loop: "in a loop",
   flat: "no contrast",
   opening: "opening",
@@ -121,7 +121,7 @@ export function markRecorded({ nodes, edges }) {
 // A node's state in one word. It does not say what the thread does now, which changes with every sample.
 export function stateOf(node) {
   if (typeof node.source?.away === "number") return "away";
-  if (node.source?.still) return "still";
+  if (node.source?.frozen) return "frozen";
   if (node.state !== "waiting" && node.state !== "working") return node.state;
   if (node.recorded) return "recorded";
   if (node.undecoded) return "undecoded";

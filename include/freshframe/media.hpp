@@ -62,11 +62,11 @@ struct OpenOptions {
   /// Seconds that are added to Stamp::utc, unless that is the time of the arrival: a known delay of the camera
   /// (-0.02: it takes a picture 20 ms before it says so).
   double clock_offset = 0;
-  /// Seconds after which a live network stream or a camera that stands still is told: NodeStats::source has it, findings
-  /// and events do, and a server's /healthz fails. nullopt: after 60, and /healthz does not mind. 0: never.
-  std::optional<double> still = {};
-  /// A folder in which the source keeps the digests of its newest 1,024 key pictures, in the file NODE.still: then a
-  /// picture from before a restart is known. Empty: none. It needs `still`, but not 0.
+  /// Seconds after which a live network stream or a camera that is frozen is reported: by NodeStats::source, findings
+  /// and events, and a server's /healthz fails. nullopt: after 60, and /healthz does not mind. 0: never.
+  std::optional<double> frozen_after = {};
+  /// A folder in which the source keeps the digests of its newest 1,024 key pictures, in the file NODE.frozen: then a
+  /// picture from before a restart is known. Empty: none. It needs `frozen_after`, but not 0.
   std::string remember = {};
   bool loop = false;      // a file starts again after its end, from `start`; a live source has no end
   bool realtime = false;  // a file plays at its own speed and is live; a live source always is

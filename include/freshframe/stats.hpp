@@ -116,13 +116,13 @@ struct SourceStats {
   std::uint64_t undecoded = 0;  // pictures that have come while nothing took the frames, and were not decoded
   std::string last_error;       // the reason of the last or current outage; empty: there was none
   /// "still": it shows one picture. "loop": the same ones again and again. "flat": one without contrast. Empty: none of
-  /// these has lasted for OpenOptions::still. The numbers below are 0 then.
-  std::string still;
-  double still_for = 0;              // seconds, up to the newest key picture
-  double still_period = 0;           // seconds, of a loop
-  std::uint64_t still_frames = 0;    // key pictures in this time
-  std::uint64_t still_contents = 0;  // different ones of these
-  bool still_is_ill = false;         // OpenOptions::still was given: a server's /healthz fails
+  /// these has lasted for OpenOptions::frozen_after. The numbers below are 0 then.
+  std::string frozen;
+  double frozen_for = 0;              // seconds, up to the newest key picture
+  double frozen_period = 0;           // seconds, of a loop
+  std::uint64_t frozen_frames = 0;    // key pictures in this time
+  std::uint64_t frozen_contents = 0;  // different ones of these
+  bool frozen_is_ill = false;         // OpenOptions::frozen_after was given: a server's /healthz fails
   /// What a camera's driver has of the settings that were given (CameraSettings), read after each was set; nullopt: its
   /// automatic mode.
   std::map<std::string, std::optional<std::int64_t>> settings;
@@ -328,7 +328,7 @@ class SourceCounters {
   void set_decoder_delay(int frames);
   void set_behind(std::optional<double> seconds);
   /// As in SourceStats.
-  struct Still {
+  struct Frozen {
     std::string kind;
     double seconds = 0;
     double period = 0;
@@ -336,7 +336,7 @@ class SourceCounters {
     std::uint64_t contents = 0;
     bool is_ill = false;
   };
-  void set_still(Still still);
+  void set_frozen(Frozen frozen);
   void set_settings(std::map<std::string, std::optional<std::int64_t>> settings, std::string refused);
   void set_packets(const Packets& packets);
   /// Counts go on from those of the source whose place this one has taken.

@@ -104,14 +104,14 @@ inline constexpr auto kSourceFields = std::tuple{
     StatsField{"undecoded", &SourceStats::undecoded, "source_undecoded_total", "counter",
                "Pictures that came while nothing took the frames, so that they were not decoded."},
     StatsField{"last_error", &SourceStats::last_error, "", "", ""},
-    StatsField{"still", &SourceStats::still, "", "", ""},
+    StatsField{"frozen", &SourceStats::frozen, "", "", ""},
     StatsField{
-        "still_for", &SourceStats::still_for, "source_still_seconds", "gauge",
+        "frozen_for", &SourceStats::frozen_for, "source_frozen_seconds", "gauge",
         "Seconds for which the source has shown one picture, a loop of pictures, or no contrast; 0 until "
         "that has lasted for the time that open() was given."},
-    StatsField{"still_period", &SourceStats::still_period, "", "", ""},
-    StatsField{"still_frames", &SourceStats::still_frames, "", "", ""},
-    StatsField{"still_contents", &SourceStats::still_contents, "", "", ""},
+    StatsField{"frozen_period", &SourceStats::frozen_period, "", "", ""},
+    StatsField{"frozen_frames", &SourceStats::frozen_frames, "", "", ""},
+    StatsField{"frozen_contents", &SourceStats::frozen_contents, "", "", ""},
     StatsField{"settings", &SourceStats::settings, "", "", ""},
     StatsField{"settings_refused", &SourceStats::settings_refused, "", "", ""},
 };

@@ -52,7 +52,7 @@ struct Age {
 
 /// A cause of old or lost samples that the counters prove, and what to do.
 struct Finding {
-  // unread, away, still, setting, worker, blocked, stale, loss, queue, batch, gil_wait, processors, bursts
+  // unread, away, frozen, setting, worker, blocked, stale, loss, queue, batch, gil_wait, processors, bursts
   std::string kind;
   std::string subject;                     // a node, a reader, or "parent -> child"
   std::string text;                        // a sentence or two; the subject may be its subject

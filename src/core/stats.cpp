@@ -276,14 +276,14 @@ void SourceCounters::set_behind(std::optional<double> seconds) {
   stats_.behind = seconds;
 }
 
-void SourceCounters::set_still(Still still) {
+void SourceCounters::set_frozen(Frozen frozen) {
   const Lock lock(mutex_);
-  stats_.still = std::move(still.kind);
-  stats_.still_for = still.seconds;
-  stats_.still_period = still.period;
-  stats_.still_frames = still.frames;
-  stats_.still_contents = still.contents;
-  stats_.still_is_ill = still.is_ill;
+  stats_.frozen = std::move(frozen.kind);
+  stats_.frozen_for = frozen.seconds;
+  stats_.frozen_period = frozen.period;
+  stats_.frozen_frames = frozen.frames;
+  stats_.frozen_contents = frozen.contents;
+  stats_.frozen_is_ill = frozen.is_ill;
 }
 
 void SourceCounters::set_settings(std::map<std::string, std::optional<std::int64_t>> settings,

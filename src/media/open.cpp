@@ -94,11 +94,11 @@ void check(const OpenOptions& options) {
     refuse("rendition", R"("best", "worst", a height such as "720p", or a number from 0)",
            '"' + options.rendition + '"');
   }
-  if (options.still && !(*options.still >= 0 && std::isfinite(*options.still))) {
-    refuse("still", "0 or more seconds", *options.still);
+  if (options.frozen_after && !(*options.frozen_after >= 0 && std::isfinite(*options.frozen_after))) {
+    refuse("frozen_after", "0 or more seconds", *options.frozen_after);
   }
-  if (!options.remember.empty() && options.still == 0) {
-    throw OptionError("remember keeps what still looks at: give it a time, or leave remember out");
+  if (!options.remember.empty() && options.frozen_after == 0) {
+    throw OptionError("remember keeps what frozen_after looks at: give it a time, or leave remember out");
   }
   if (!std::isfinite(options.clock_offset)) {
     refuse("clock_offset", "a finite number of seconds", options.clock_offset);
@@ -232,9 +232,9 @@ std::unique_ptr<VideoSource> open(const std::string& url, const OpenOptions& opt
   const auto kind = url_kind(url);
   check(options);
   const bool stream = kind == UrlKind::Live && options.live.value_or(true);
-  if (options.still.value_or(0) > 0 && !stream && kind != UrlKind::Camera) {
+  if (options.frozen_after.value_or(0) > 0 && !stream && kind != UrlKind::Camera) {
     throw OptionError("'" + shown_url(url) +
-                      "' is no camera and no live network stream: still is for those only");
+                      "' is no camera and no live network stream: frozen_after is for those only");
   }
   if (!options.remember.empty() && !stream && kind != UrlKind::Camera) {
     throw OptionError("'" + shown_url(url) +

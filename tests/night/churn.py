@@ -87,10 +87,10 @@ class _Rounds:
         last = len(self.cameras.urls) - 1
         options: dict[int, dict[str, Any]] = {
             0: {"remember": folder},
-            last - 1: {"still": None, "decode": "keys"},
-            last: {"still": None, "options": {"skip_frame": "nokey"}},
+            last - 1: {"frozen_after": None, "decode": "keys"},
+            last: {"frozen_after": None, "options": {"skip_frame": "nokey"}},
         }
-        camera = ff.open(self.cameras.urls[number], **options.get(number, {"still": None}))
+        camera = ff.open(self.cameras.urls[number], **options.get(number, {"frozen_after": None}))
         return self.pipeline.add(camera, name=f"camera{number}")
 
     def run_one(self) -> None:

@@ -306,7 +306,7 @@ def _dim(pipeline: ff.Pipeline, servers: _Servers) -> ff.Reader[Any]:
 
 
 def _light_of(pipeline: ff.Pipeline, server: HttpServer) -> ff.Reader[Any]:
-    camera = pipeline.add(ff.open(server.url, still=10), name="network")
+    camera = pipeline.add(ff.open(server.url, frozen_after=10), name="network")
     return pipeline.reader(pipeline.add(nodes.mean, camera, name="light"))
 
 
@@ -370,9 +370,9 @@ def healthy(seconds: float) -> tuple[int, list[str], dict[str, float]]:
             found += [f"{pipeline.name}: why() says: {finding}" for finding in why.findings]
             found += [f"{pipeline.name}: the GIL was held: {stall}" for stall in stalls()]
             found += [
-                f"{pipeline.name}: {name} is said to stand still: {node.source.still}"
+                f"{pipeline.name}: {name} is said to stand still: {node.source.frozen}"
                 for name, node in stats.nodes.items()
-                if node.source is not None and node.source.still
+                if node.source is not None and node.source.frozen
             ]
             found += faults_in(stats)
             if lines.count > _LINES:

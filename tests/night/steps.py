@@ -303,7 +303,7 @@ def node_of(step: Step, pause: float, log: Log, folder: Path) -> Any:
         "workers_several": lambda: functools.partial(several_in_worker, step.name),
         "lines": lambda: ff.JsonLines(folder / f"{step.name}.jsonl"),
         "spool": lambda: ff.Spool(folder / step.name, Receiver(step, log), max_wait=0),
-        "camera": lambda: ff.open(server().url, still=None),
+        "camera": lambda: ff.open(server().url, frozen_after=None),
         "record": lambda: ff.VideoFile(folder / f"{step.name}.mkv", codec="ffv1"),
         "copy": lambda: ff.VideoFile(folder / f"{step.name}.mkv"),
         "look": lambda: ff.Look(back=3600, every=0),

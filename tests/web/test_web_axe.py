@@ -105,10 +105,10 @@ def ill(page: Page, stack: ExitStack, folder: Path) -> None:
 def still(page: Page, stack: ExitStack, folder: Path) -> None:
     pipeline = ff.Pipeline("yard")
     url = stack.enter_context(pipelines.hung_camera(folder))
-    pipeline.add(ff.CircleTracker(), pipeline.add(ff.open(url, still=2), name="door"))
+    pipeline.add(ff.CircleTracker(), pipeline.add(ff.open(url, frozen_after=2), name="door"))
     page.open(served(stack, pipeline))
-    page.until("return document.querySelector('.node[data-node=door]')?.dataset.state === 'still'")
-    page.until("return document.querySelector('#problems li[data-kind=still]') !== null")
+    page.until("return document.querySelector('.node[data-node=door]')?.dataset.state === 'frozen'")
+    page.until("return document.querySelector('#problems li[data-kind=frozen]') !== null")
 
 
 def all_problems(page: Page, stack: ExitStack, folder: Path) -> None:

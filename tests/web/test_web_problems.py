@@ -51,21 +51,21 @@ def test_a_dead_camera_is_red_in_the_header_and_on_its_card(page: Page, running:
     assert page.complaints() == []
 
 
-def test_a_camera_that_stands_still_is_red_on_its_card_and_among_the_sources(
+def test_a_frozen_camera_is_red_on_its_card_and_among_the_sources(
     page: Page, running: Run, tmp_path: Path
 ) -> None:
     with pipelines.hung_camera(tmp_path) as url:
         pipeline = ff.Pipeline("yard")
-        pipeline.add(ff.CircleTracker(), pipeline.add(ff.open(url, still=2), name="door"))
+        pipeline.add(ff.CircleTracker(), pipeline.add(ff.open(url, frozen_after=2), name="door"))
         page.open(running(pipeline))
-        page.until("return document.querySelector('.node[data-node=door]')?.dataset.state === 'still'")
-        assert re.match(r"still \d", page.text(".node[data-node=door] .state"))
+        page.until("return document.querySelector('.node[data-node=door]')?.dataset.state === 'frozen'")
+        assert re.match(r"frozen \d", page.text(".node[data-node=door] .state"))
         assert page.run(RED, ".node[data-node=door]")
-        assert page.run("return document.querySelector('.source').dataset.state") == "still"
-        assert "still " in page.text(".source")
-        page.until("return document.querySelector('#problems li[data-kind=still]') !== null")
-        assert "stands still" in page.text("#problems li[data-kind=still]")
-        assert "has shown one picture for" in page.text("#problems li[data-kind=still]")
+        assert page.run("return document.querySelector('.source').dataset.state") == "frozen"
+        assert "frozen " in page.text(".source")
+        page.until("return document.querySelector('#problems li[data-kind=frozen]') !== null")
+        assert "is frozen" in page.text("#problems li[data-kind=frozen]")
+        assert "has shown one picture for" in page.text("#problems li[data-kind=frozen]")
         assert page.complaints() == []
 
 

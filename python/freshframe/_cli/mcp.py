@@ -328,8 +328,8 @@ def _words_of(camera: str, state: str, picture: dict[str, Any], took: float) -> 
         words += ", with an unknown error" if error is None else f", give or take {error:.3f} s"
     if picture["damaged"]:
         words += "; a part of the picture was lost on its way"
-    if picture["still_for"]:
-        words += f"; the camera has shown one picture for {picture['still_for']:.0f} s"
+    if picture["frozen_for"]:
+        words += f"; the camera has shown one picture for {picture['frozen_for']:.0f} s"
     if picture["hole"]:
         words += f"; for {picture['hole']:.1f} s after it there is no picture"
     if state not in ("", "reading"):

@@ -21,6 +21,7 @@ _STYLES = {
     "blocked": "yellow",
     "waiting_gil": "magenta",
 }
+_FROZEN = {"still": "frozen"}  # its other kinds are words of their own
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but tab and line end
 _WIDTH = 110  # columns of a file or a pipe
 _NARROW = 100  # columns; a table of less leaves some of its columns out
@@ -283,9 +284,9 @@ def _state(node: dict[str, Any]) -> tuple[str, str]:
     away = (node.get("source") or {}).get("away")
     if away is not None:
         return f"away {away:.0f} s", _STYLES["away"]
-    still = (node.get("source") or {}).get("still")
-    if still:
-        return f"{still} {node['source']['still_for']:.0f} s", _STYLES["away"]
+    frozen = (node.get("source") or {}).get("frozen")
+    if frozen:
+        return f"{_FROZEN.get(frozen, frozen)} {node['source']['frozen_for']:.0f} s", _STYLES["away"]
     state = node["state"]
     if state in ("waiting", "working"):
         idle = "not decoded" if _undecoded(node) > 0 else "idle"

@@ -76,12 +76,12 @@ class SourceStats:
         undecoded: Pictures that came while nothing took the frames, and were not decoded: the camera was
             recorded or shown, or neither. They are no samples, so ``processed`` and ``fps`` are without them.
         last_error: The reason for the latest outage; "" when there was none. Passwords are masked.
-        still: "still": the source shows one picture. "loop": the same ones again and again. "flat": one
-            without contrast. "": none of these has lasted for ``open(still=)``, and the next four are 0.
-        still_for: Seconds for which it has lasted, up to the newest key picture.
-        still_period: Seconds of a loop.
-        still_frames: Key pictures in this time.
-        still_contents: Different ones of these. As many as pictures: parts of the picture have come again,
+        frozen: "still": the source shows one picture. "loop": the same ones again and again. "flat": one
+            without contrast. "": none of these has lasted for ``open(frozen_after=)``, and the next four are 0.
+        frozen_for: Seconds for which it has lasted, up to the newest key picture.
+        frozen_period: Seconds of a loop.
+        frozen_frames: Key pictures in this time.
+        frozen_contents: Different ones of these. As many as pictures: parts of the picture have come again,
             never the whole, so it is likely and not proven.
         settings: The exposure, gain, focus and white_balance of a camera, as far as the program has set
             them: a number or "auto", read from the driver after each was set.
@@ -105,11 +105,11 @@ class SourceStats:
     damaged: int
     undecoded: int
     last_error: str
-    still: Literal["", "still", "loop", "flat"] = ""
-    still_for: float = 0.0
-    still_period: float = 0.0
-    still_frames: int = 0
-    still_contents: int = 0
+    frozen: Literal["", "still", "loop", "flat"] = ""
+    frozen_for: float = 0.0
+    frozen_period: float = 0.0
+    frozen_frames: int = 0
+    frozen_contents: int = 0
     settings: dict[str, int | Literal["auto"]] = field(default_factory=dict)
     settings_refused: str = ""
 

@@ -15,7 +15,7 @@ AgeKind = Literal["source", "room", "queue", "worker", "batch", "set", "gil", "s
 FindingKind = Literal[
     "unread",
     "away",
-    "still",
+    "frozen",
     "setting",
     "worker",
     "blocked",

@@ -35,7 +35,7 @@ class Snapshot:
 
     Attributes:
         source: Its name.
-        still_for: Seconds for which its source has shown one picture, at the question; 0 for one that moves.
+        frozen_for: Seconds for which its source has shown one picture, at the question; 0 if it is not frozen.
         frame: The picture.
         seq: As Sample.seq: of packets, their own numbers.
         pts: As Sample.pts.
@@ -49,7 +49,7 @@ class Snapshot:
     """
 
     source: str
-    still_for: float
+    frozen_for: float
     frame: Frame
     seq: int
     pts: float
@@ -193,8 +193,8 @@ class Look(NativeNode["Frame | Packet", None]):
         numbers = [each[-1] for each in found]
         sources = _native.look_sources(self._handle, numbers, "") if found else []
         return [
-            (Snapshot(name, still_for, *each[:-1]), number)
-            for each, number, (name, _, _, still_for) in zip(found, numbers, sources, strict=True)
+            (Snapshot(name, frozen_for, *each[:-1]), number)
+            for each, number, (name, _, _, frozen_for) in zip(found, numbers, sources, strict=True)
         ]
 
     def _stale(self, text: str, age: float = float("inf"), source: int = -1) -> StaleFrameError:

@@ -157,7 +157,7 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
     damaged: Literal["mark", "hold"] = "mark",
     decode: Literal["all", "keys"] = "all",
     pace: Literal["even", "burst"] = "even",
-    still: float | Literal["auto"] | None = "auto",
+    frozen_after: float | Literal["auto"] | None = "auto",
     remember: str | os.PathLike[str] | None = None,
     clock_offset: float = 0.0,
     loop: bool = False,
@@ -209,14 +209,14 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
             from the one before, so that all of them are as old as a segment. "burst": each as soon as it has
             come. Half of the frames are younger then, and a consumer needs a queue for all frames of a
             segment, such as ``ff.Queue(256)``. Anything but HLS is an error with "burst".
-        still: Seconds after which a camera or a network stream that stands still is told: one picture for
-            ever, the same ones again and again, or none with contrast. ``stats()``, ``why()``, the events and
-            the metrics say so, and ``/healthz`` is 503. "auto": after 60 s, and ``/healthz`` does not mind.
-            None: never, as for a screen or a poster. An error with a number for other sources.
+        frozen_after: Seconds after which a camera or a network stream is reported as frozen: it shows one
+            picture forever, the same ones again and again, or none with contrast. ``stats()``, ``why()``, the
+            events and the metrics report it, and ``/healthz`` is 503. "auto": after 60 s, and ``/healthz``
+            does not mind. None: never, as for a screen or a poster. An error with a number for other sources.
         remember: A folder of this program, which is made if it is missing. Once a minute and at its end, the
             source writes there which key pictures it has seen, in at most 16 KiB. After a restart of the
             program it still knows them, so that a camera that shows the picture from before the restart is
-            told. Needs ``still``, and is an error for other sources.
+            reported. Needs ``frozen_after``, and is an error for other sources.
         clock_offset: Seconds that are added to ``sample.utc``, unless that is the time of the arrival: a
             known delay. A camera that says "now" 20 ms after it took the picture has -0.02.
         loop: At its end, a file starts again at its beginning, or at ``start``. Has no effect on a camera or
@@ -260,7 +260,7 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
     chosen.damaged = _check.text("damaged", damaged)
     chosen.decode = _check.text("decode", decode)
     chosen.pace = _check.text("pace", pace)
-    chosen.still = _still(still)
+    chosen.frozen_after = _frozen_after(frozen_after)
     chosen.remember = _folder(remember)
     chosen.clock_offset = _check.number("clock_offset", clock_offset)
     chosen.loop = _check.flag("loop", loop)
@@ -310,18 +310,18 @@ def _number(what: str, value: Any) -> float | None:
     return None if value is None else _check.number(what, value)
 
 
-def _still(still: Any) -> float | None:
-    if still is None:
+def _frozen_after(value: Any) -> float | None:
+    if value is None:
         return 0.0  # the engine's word for never
-    if isinstance(still, str):
-        if still == "auto":
+    if isinstance(value, str):
+        if value == "auto":
             return None
         raise OptionError(
-            f'still must be a number of seconds above 0, "auto" or None, got {_check.shown(still)}'
+            f'frozen_after must be a number of seconds above 0, "auto" or None, got {_check.shown(value)}'
         )
-    seconds = _check.number("still", still)
+    seconds = _check.number("frozen_after", value)
     if not seconds > 0:
-        raise OptionError(f'still must be a number of seconds above 0, "auto" or None, got {seconds:g}')
+        raise OptionError(f'frozen_after must be a number of seconds above 0, "auto" or None, got {seconds:g}')
     return seconds
 
 

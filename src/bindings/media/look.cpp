@@ -40,7 +40,7 @@ std::unique_ptr<NodeHandle> make_look(double seconds, double every, std::size_t 
   return handle_of(std::make_unique<FrameLook>(options));
 }
 
-/// The arguments of the package's class Snapshot between its source and still_for, then the number of its source.
+/// The arguments of the package's class Snapshot between its source and frozen_for, then the number of its source.
 nb::tuple arguments_of(Snapshot&& snapshot) {
   const auto& stamp = snapshot.stamp;
   const bool known = stamp.utc.from != UtcFrom::None;
@@ -57,7 +57,8 @@ bool has_ended(const media::DetachedCall* call) {
 
 // The thread that decodes is another one, so that a signal's handler ends the wait. The question that is left behind
 // ends at its next packet.
-nb::list look_snapshots(gil::Held& held, const NodeHandle& self, const std::vector<double>& ages, bool exact) {
+nb::list look_snapshots(gil::Held& held, const NodeHandle& self, const std::vector<double>& ages,
+                        bool exact) {
   self.guard.check("the Look");
   if (dynamic_cast<LookBack*>(&self.get()) == nullptr) throw OptionTypeError("not a Look");
   nb::list out;
@@ -80,7 +81,7 @@ nb::list look_snapshots(gil::Held& held, const NodeHandle& self, const std::vect
 
 using LookedAt = std::tuple<std::string, std::string, std::string, double>;
 
-/// Of each source its camera's name, its state, its last error, and for how long it has stood still. A number below 0 is
+/// Of each source its camera's name, its state, its last error, and for how long it has been frozen. A number below 0 is
 /// the source above the node `name`.
 std::vector<LookedAt> look_sources(const NodeHandle& self, const std::vector<int>& sources,
                                    const std::string& name) {
@@ -90,7 +91,7 @@ std::vector<LookedAt> look_sources(const NodeHandle& self, const std::vector<int
   std::vector<LookedAt> out;
   for (const int source : sources) {
     auto at = source < 0 ? all.above(name) : all.of(source);
-    out.emplace_back(std::move(at.camera), std::move(at.state), std::move(at.last_error), at.still_for);
+    out.emplace_back(std::move(at.camera), std::move(at.state), std::move(at.last_error), at.frozen_for);
   }
   return out;
 }
@@ -106,8 +107,8 @@ bool look_is_part_of(const NodeHandle& self, const Engine& engine, const std::st
 void bind_look(nb::module_& module) {
   module.def("make_look", &make_look, nb::arg("seconds"), nb::arg("every"), nb::arg("max_bytes"),
              nb::arg("packets"));
-  module.def("look_snapshots", gil::entry<&look_snapshots>, nb::arg("look"), nb::arg("ages"), nb::arg("exact"),
-             "GIL: released while waiting");
+  module.def("look_snapshots", gil::entry<&look_snapshots>, nb::arg("look"), nb::arg("ages"),
+             nb::arg("exact"), "GIL: released while waiting");
   module.def("look_is_part_of", &look_is_part_of, nb::arg("look"), nb::arg("engine"), nb::arg("name"));
   module.def("look_sources", &look_sources, nb::arg("look"), nb::arg("sources"), nb::arg("name"));
 }

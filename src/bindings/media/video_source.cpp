@@ -82,7 +82,7 @@ void bind_open_options(nb::module_& module) {
           "pace", [](const OpenOptions& self) { return std::string(to_string(self.pace)); },
           [](OpenOptions& self, const std::string& name) { self.pace = pace_of(name); },
           "\"even\" or \"burst\".")
-      .def_rw("still", &OpenOptions::still)
+      .def_rw("frozen_after", &OpenOptions::frozen_after)
       .def_rw("remember", &OpenOptions::remember)
       .def_rw("clock_offset", &OpenOptions::clock_offset)
       .def_rw("loop", &OpenOptions::loop)

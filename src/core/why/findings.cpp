@@ -30,8 +30,8 @@ constexpr double kClearly = 1.2;   // explains so much more: it becomes the firs
 
 // What stands still, what is lost, and then the causes of age.
 int rank_of(std::string_view kind) {
-  constexpr std::array<std::string_view, 8> kFirst = {"unread", "away",    "still", "setting",
-                                                      "worker", "blocked", "stale", "loss"};
+  constexpr std::array<std::string_view, 8> kFirst = {"unread", "away",    "frozen", "setting",
+                                                      "worker", "blocked", "stale",  "loss"};
   return static_cast<int>(std::ranges::find(kFirst, kind) - kFirst.begin());
 }
 
@@ -106,7 +106,7 @@ void Findings::follow(const GraphState& seen, Time now) {
 // stats(), the events, the page and the metrics report a state at once, so why() does, too.
 void Findings::follow_states(const GraphState& seen) {
   Causes states;
-  find_still(seen.stats, states);
+  find_frozen(seen.stats, states);
   find_refused_settings(seen.stats, states);
   std::erase_if(known_, [&](const auto& entry) {
     return entry.second.cause.is_state && !states.contains(entry.first);

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/look/still_text.hpp"
+#include "core/look/frozen_text.hpp"
 #include "core/why/figures.hpp"
 
 namespace freshframe::core {
@@ -140,23 +140,23 @@ void find_refused_settings(const Stats& stats, Causes& out) {
 }
 
 // A source that gives pictures, but always the same.
-void find_still(const Stats& stats, Causes& out) {
+void find_frozen(const Stats& stats, Causes& out) {
   for (const auto& node : stats.nodes) {
-    if (!node.source || node.source->still.empty()) continue;
+    if (!node.source || node.source->frozen.empty()) continue;
     const auto& source = *node.source;
-    const bool flat = source.still == "flat";
+    const bool flat = source.frozen == "flat";
     Finding finding{
-        .kind = "still",
+        .kind = "frozen",
         .subject = node.name,
-        .text = still_text(source) + ".",
+        .text = frozen_text(source) + ".",
         .remedy =
             flat ? "Look at its picture: the lens may be covered, the light off, or a mask over all of it."
                  : "Restart the camera, or what sends its stream. Of a screen or a poster, open() it with "
-                   "still=None.",
-        .evidence = {{"still_for", source.still_for},
-                     {"frames", static_cast<double>(source.still_frames)},
-                     {"contents", static_cast<double>(source.still_contents)}}};
-    out[{"still", node.name}] = {.finding = std::move(finding), .is_state = true};
+                   "frozen_after=None.",
+        .evidence = {{"frozen_for", source.frozen_for},
+                     {"frames", static_cast<double>(source.frozen_frames)},
+                     {"contents", static_cast<double>(source.frozen_contents)}}};
+    out[{"frozen", node.name}] = {.finding = std::move(finding), .is_state = true};
   }
 }
 

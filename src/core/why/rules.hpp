@@ -119,7 +119,7 @@ void find_full_processors(const Scene& scene, Causes& out);
 void find_bursts(const Scene& scene, Causes& out);
 
 // States, which one look proves.
-void find_still(const Stats& stats, Causes& out);
+void find_frozen(const Stats& stats, Causes& out);
 void find_refused_settings(const Stats& stats, Causes& out);
 
 /// The index of a node in the statistics; the number of nodes for a reader.

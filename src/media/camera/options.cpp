@@ -48,7 +48,7 @@ V4l2Options v4l2_options(const OpenOptions& options) {
                      .reconnect = reconnect_of(options),
                      .open_timeout = options.open_timeout,
                      .read_timeout = options.read_timeout,
-                     .still = options.still,
+                     .frozen_after = options.frozen_after,
                      .remember = options.remember,
                      .clock_offset = options.clock_offset,
                      .decoder = options.options};

@@ -20,7 +20,7 @@ struct V4l2Options {
   Reconnect reconnect = Reconnect::Always;
   double open_timeout = 5;  // seconds
   double read_timeout = 5;
-  std::optional<double> still = {};                 // as in OpenOptions
+  std::optional<double> frozen_after = {};          // as in OpenOptions
   std::string remember = {};                        // as in OpenOptions
   double clock_offset = 0;                          // seconds, added to the wall times of the device
   std::map<std::string, std::string> decoder = {};  // the user's other options

@@ -41,13 +41,13 @@ LookedAt LookedAtSources::of(int source) const {
     return {.camera = std::string(of_packets_ ? without_packets(name) : name),
             .state = {},
             .last_error = {},
-            .still_for = 0};
+            .frozen_for = 0};
   }
-  if (!node->source) return {.camera = node->name, .state = {}, .last_error = {}, .still_for = 0};
+  if (!node->source) return {.camera = node->name, .state = {}, .last_error = {}, .frozen_for = 0};
   return {.camera = node->name,
           .state = std::string(to_string(node->source->state)),
           .last_error = node->source->last_error,
-          .still_for = node->source->still_for};
+          .frozen_for = node->source->frozen_for};
 }
 
 LookedAt LookedAtSources::above(std::string_view node) const {

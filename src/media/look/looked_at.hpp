@@ -15,7 +15,7 @@ struct LookedAt {
   std::string camera;      // the name of the source
   std::string state;       // of the source; "": it is not known, or was removed
   std::string last_error;  // of the source
-  double still_for = 0;    // seconds for which it has shown one picture
+  double frozen_for = 0;   // seconds for which it has shown one picture
 };
 
 /// The sources of a pipeline at one moment. The pictures of one Look may come from several, one after the other.

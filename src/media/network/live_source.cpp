@@ -33,7 +33,7 @@ LiveSource::LiveSource(std::string url, OpenOptions options)
       times_(title(), options_.clock_offset),
       leaves_out_(leaves_frames_out(options_.options) || options_.decode == Decode::Keys),
       decoding_(options_.decode == Decode::Keys),
-      still_(title(), options_.still, options_.remember) {
+      still_(title(), options_.frozen_after, options_.remember) {
   times_.timeline().follow(packets_.timeline());
   packets_.follow(times_.timeline());
 }

@@ -24,7 +24,7 @@
 #include <vector>
 
 #include "core/file_place.hpp"
-#include "core/look/still_text.hpp"
+#include "core/look/frozen_text.hpp"
 #include "core/percent_escape.hpp"
 #include "media/live/detached_call.hpp"
 #include "media/live/reconnect.hpp"
@@ -140,7 +140,7 @@ std::optional<StillRule::Past> unpacked(const std::string& bytes, double unix_at
 }
 
 std::string file_name(std::string_view node) {
-  return core::percent_encoded(node.empty() ? "source" : node) + ".still";
+  return core::percent_encoded(node.empty() ? "source" : node) + ".frozen";
 }
 
 /// A new file beside `path`, which goes with this unless it takes its place. Another writer has another one.
@@ -182,7 +182,7 @@ class FreshFile {
 
 }  // namespace
 
-/// The digests of a source's key pictures in FOLDER/NODE.still, so that a picture from before a restart is known. One
+/// The digests of a source's key pictures in FOLDER/NODE.frozen, so that a picture from before a restart is known. One
 /// thread, which waits for no disk but a second at its start and its end: another one reads and writes. Each file is
 /// written whole under another name, and then takes the place of the one before: 16 bytes for each picture, 16 KiB at
 /// most. Of two sources with one name in one folder the last one that writes is kept.
@@ -336,10 +336,10 @@ class StillMemory {
   bool told_ = false;  // that reading or writing fails
 };
 
-StillWatch::StillWatch(std::string title, std::optional<double> still, std::string remember)
+StillWatch::StillWatch(std::string title, std::optional<double> frozen_after, std::string remember)
     : title_(std::move(title)),
-      limit_(still.value_or(kDefaultLimit)),
-      is_ill_(still.has_value()),
+      limit_(frozen_after.value_or(kDefaultLimit)),
+      is_ill_(frozen_after.has_value()),
       folder_(std::move(remember)) {}
 
 StillWatch::~StillWatch() = default;
@@ -431,20 +431,20 @@ void StillWatch::tell(TimePoint captured, const Context& context) {
   if (memory_) learn_past(context);
   if (memory_) memory_->keep(*rule_, captured, context.clock);
   if (lasts) {
-    book.set_still({.kind = std::string(name_of(verdict.kind)),
+    book.set_frozen({.kind = std::string(name_of(verdict.kind)),
                     .seconds = seconds,
                     .period = verdict.period,
                     .frames = verdict.pictures,
                     .contents = verdict.contents,
                     .is_ill = is_ill_});
   } else if (told_ != StillRule::Kind::None) {
-    book.set_still({});
+    book.set_frozen({});
   }
   const auto before = std::exchange(told_, lasts ? verdict.kind : StillRule::Kind::None);
   if (told_ == before) return;
   const std::string_view since = lasts && verdict.remembered ? "; it is one from before the restart" : "";
   const auto name = context.node.empty() ? title_ : std::string(context.node) + ": " + title_;
-  log(LogLevel::Warning, name + " " + core::still_text(book.snapshot(captured)) + std::string(since));
+  log(LogLevel::Warning, name + " " + core::frozen_text(book.snapshot(captured)) + std::string(since));
 }
 
 }  // namespace freshframe::media

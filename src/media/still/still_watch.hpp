@@ -21,8 +21,8 @@ class StillMemory;
 /// thread of the source.
 class StillWatch {
  public:
-  /// `title` is the source's name in messages, `still` and `remember` as in OpenOptions.
-  StillWatch(std::string title, std::optional<double> still, std::string remember = {});
+  /// `title` is the source's name in messages, `frozen_after` and `remember` as in OpenOptions.
+  StillWatch(std::string title, std::optional<double> frozen_after, std::string remember = {});
   StillWatch(const StillWatch&) = delete;
   StillWatch& operator=(const StillWatch&) = delete;
   ~StillWatch();
@@ -37,7 +37,7 @@ class StillWatch {
   /// The packet of a key picture of a source that decodes none. If its bytes come again, it is known.
   void note_packet(std::span<const std::uint8_t> bytes, TimePoint captured, const Context& context);
   /// Whether a source that decodes none has to decode the key picture that has come at `now`: it was asked for none for
-  /// a quarter of `still`, or for a second while it seems to stand still.
+  /// a quarter of `frozen_after`, or for a second while it seems to stand still.
   [[nodiscard]] bool needs_picture(TimePoint now) const noexcept;
   void ask_picture(TimePoint now) noexcept;
   /// The one that was asked for, if it could be decoded.

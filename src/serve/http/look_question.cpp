@@ -71,7 +71,7 @@ std::string headers_of(const Snapshot& snapshot, const media::LookedAtSources& s
   // A name may hold any characters, a header only those of ASCII.
   std::string out = "X-Camera: " + core::percent_encoded(source.camera, ".");
   out += "\r\nX-Seq: " + std::to_string(snapshot.stamp.seq) + "\r\nX-Timestamp: " + fixed_text(times.unix);
-  out += "\r\nX-Age: " + fixed_text(times.age) + "\r\nX-Still-For: " + fixed_text(source.still_for);
+  out += "\r\nX-Age: " + fixed_text(times.age) + "\r\nX-Frozen-For: " + fixed_text(source.frozen_for);
   out += "\r\nX-Hole: " + fixed_text(snapshot.hole);
   const auto& utc = snapshot.stamp.utc;
   if (utc.from != UtcFrom::None) {
@@ -98,7 +98,7 @@ void write_picture(JsonWriter& json, const LookPicture& picture, const media::Lo
       .member("utc_error", known ? std::optional(double{utc.error}) : std::nullopt)
       .member("utc_from", to_string(utc.from))
       .member("damaged", snapshot.stamp.damaged)
-      .member("still_for", source.still_for)
+      .member("frozen_for", source.frozen_for)
       .member("hole", snapshot.hole)
       .member("width", jpeg.width)
       .member("height", jpeg.height)

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/look/still_text.hpp"
+#include "core/look/frozen_text.hpp"
 #include "core/unit_text.hpp"
 
 namespace freshframe::serve {
@@ -185,8 +185,8 @@ void EventLog::follow_sources(const Snapshot& seen) {
     }
     if (now.clock_steps > before.clock_steps)
       add(seen.time, "clock", node.name, "the camera's clock was set");
-    if (now.still != before.still) add(seen.time, "still", node.name, core::still_text(now));
-    before.still = now.still;
+    if (now.frozen != before.frozen) add(seen.time, "frozen", node.name, core::frozen_text(now));
+    before.frozen = now.frozen;
     before.clock_steps = now.clock_steps;
     before.stalls = now.stalls;
     before.outages = now.outages;

@@ -36,7 +36,7 @@ class EventLog {
     std::uint64_t clock_steps = 0;
     std::uint64_t stalls = 0;
     double away_for = 0;
-    std::string still = {};
+    std::string frozen = {};
   };
 
   struct Repeated {

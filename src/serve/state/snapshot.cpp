@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <utility>
 
-#include "core/look/still_text.hpp"
+#include "core/look/frozen_text.hpp"
 #include "core/unit_text.hpp"
 
 namespace freshframe::serve {
@@ -55,7 +55,7 @@ std::string too_long_away(const Snapshot& seen) {
 // Every source that was opened with a time for it.
 std::string too_long_still(const Snapshot& seen) {
   return ill_sources(seen, [](std::size_t /*i*/, const SourceStats& source) {
-    return source.still_is_ill && !source.still.empty() ? core::still_text(source) : std::string();
+    return source.frozen_is_ill && !source.frozen.empty() ? core::frozen_text(source) : std::string();
   });
 }
 

@@ -150,7 +150,7 @@ TEST(MediaUrl, NoMessageOfOpenOrPublishShowsAPassword) {
       const auto url = scheme + (scheme.ends_with('/') ? "" : "://") + "user:" + password + "@host/a";
       for (const OpenOptions& options :
            {OpenOptions(), OpenOptions{.live = false}, OpenOptions{.start = 1},
-            OpenOptions{.decode = Decode::Keys}, OpenOptions{.still = 5}, OpenOptions{.pace = Pace::Burst}}) {
+            OpenOptions{.decode = Decode::Keys}, OpenOptions{.frozen_after = 5}, OpenOptions{.pace = Pace::Burst}}) {
         const auto message = said_by([&] { return open(url, options)->url(); });
         EXPECT_FALSE(contains(message, password)) << url << ": " << message;
       }

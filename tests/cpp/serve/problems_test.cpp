@@ -87,27 +87,27 @@ TEST_F(ProblemsTest, ARecorderThatLosesSamplesHasOneLineWithTheRemedyOfItsFindin
 }
 
 TEST_F(ProblemsTest, HealthFailsForAStillSourceOnlyWhereATimeWasGiven) {
-  seen_.graph.stats.nodes[1].source->still = "still";
-  seen_.graph.stats.nodes[1].source->still_for = 40;
-  seen_.graph.stats.nodes[1].source->still_frames = 20;
-  seen_.graph.stats.nodes[1].source->still_contents = 1;
+  seen_.graph.stats.nodes[1].source->frozen = "still";
+  seen_.graph.stats.nodes[1].source->frozen_for = 40;
+  seen_.graph.stats.nodes[1].source->frozen_frames = 20;
+  seen_.graph.stats.nodes[1].source->frozen_contents = 1;
   EXPECT_TRUE(health_of(seen_).good);
-  seen_.graph.stats.nodes[1].source->still_is_ill = true;
+  seen_.graph.stats.nodes[1].source->frozen_is_ill = true;
   EXPECT_FALSE(health_of(seen_).good);
   EXPECT_EQ(health_of(seen_).reason,
             "source 'roof' has shown one picture for 40 s: 20 key pictures, 1 content");
-  seen_.graph.stats.nodes[1].source->still.clear();
+  seen_.graph.stats.nodes[1].source->frozen.clear();
   EXPECT_TRUE(health_of(seen_).good);
 }
 
 TEST_F(ProblemsTest, ASourceThatStandsStillIsAProblemWithItsRemedy) {
-  seen_.findings = {{.kind = "still",
+  seen_.findings = {{.kind = "frozen",
                      .subject = "roof",
                      .text = "has shown one picture for 40 s.",
                      .remedy = "Restart it.",
                      .evidence = {}}};
   ASSERT_EQ(problems().size(), 1U);
-  EXPECT_EQ(problems()[0].kind, "still");
+  EXPECT_EQ(problems()[0].kind, "frozen");
   EXPECT_EQ(problems()[0].remedy, "Restart it.");
 }
 

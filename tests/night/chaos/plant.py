@@ -237,7 +237,7 @@ class Plant:
         return f"cam{camera}" in self.ports
 
     def _add_camera(self, camera: int) -> None:
-        source = ff.open(self._cameras.urls[camera], still=5, read_timeout=2, open_timeout=2)
+        source = ff.open(self._cameras.urls[camera], frozen_after=5, read_timeout=2, open_timeout=2)
         self.ports[f"cam{camera}"] = self.pipeline.add(source, name=f"cam{camera}")
 
     def _name(self, kind: str) -> str:
@@ -342,7 +342,7 @@ class Plant:
     def replace_camera(self, camera: int) -> None:
         """By one with the same address."""
         self.books.begin(camera, "replaced")
-        source = ff.open(self._cameras.urls[camera], still=5, read_timeout=2, open_timeout=2)
+        source = ff.open(self._cameras.urls[camera], frozen_after=5, read_timeout=2, open_timeout=2)
         self.pipeline.replace(self.ports[f"cam{camera}"], source, timeout=60)
 
     def replace_node(self, merge: str) -> None:

@@ -160,7 +160,7 @@ def tries_of_a_camera(seconds: float, find: Find) -> int:
     with contextlib.ExitStack() as stack:
         for number, manner in enumerate(_MANNERS):
             server = servers[manner] = stack.enter_context(_Tried(clip))
-            camera = ff.open(server.url, still=None, read_timeout=_SILENT, open_timeout=_SILENT)
+            camera = ff.open(server.url, frozen_after=None, read_timeout=_SILENT, open_timeout=_SILENT)
             pipeline.add(nodes.mean, pipeline.add(camera, name=f"camera{number}"), name=f"mean{number}")
         stack.enter_context(pipeline)
         while time.monotonic() + _TRIED + _THERE < ends:
@@ -193,7 +193,7 @@ def reminders_of_a_camera(seconds: float, find: Find) -> int:
             server.hang_up()
 
         pipeline = ff.Pipeline("reminders-of-a-camera")
-        pipeline.add(nodes.mean, pipeline.add(ff.open(server.url, still=None), name="camera"), name="mean")
+        pipeline.add(nodes.mean, pipeline.add(ff.open(server.url, frozen_after=None), name="camera"), name="mean")
         with pipeline:
             pipeline.wait(_THERE)
             return _remind(pipeline, said, set_away, seconds, find)
@@ -251,7 +251,7 @@ def publishing(seconds: float, find: Find) -> int:
         contextlib.closing(_Listener()) as receiver,
     ):
         pipeline = ff.Pipeline("publishing")
-        source = pipeline.add(ff.open(camera.url, still=None), name="camera")
+        source = pipeline.add(ff.open(camera.url, frozen_after=None), name="camera")
         pipeline.add(ff.Publish(receiver.url, timeout=_LOST_AFTER), source.packets, name="publish")
         with pipeline:
             ends = time.monotonic() + seconds
@@ -303,7 +303,7 @@ def lost_packets(seconds: float, find: Find) -> int:
     with _LosingServer(encode("h264", 60)) as server:
 
         def camera() -> ff.Source[ff.Frame]:
-            return ff.open(server.url, still=None, options={"rtsp_transport": "udp"})
+            return ff.open(server.url, frozen_after=None, options={"rtsp_transport": "udp"})
 
         pipeline = ff.Pipeline("lost-packets")
         source, before = pipeline.add(camera(), name="camera"), dict.fromkeys(counted, 0)

@@ -119,7 +119,7 @@ class _Book:
 
 
 def _open(server: RtspServer) -> ff.Source[ff.Frame]:
-    return ff.open(server.url, still=None, **PATIENT)
+    return ff.open(server.url, frozen_after=None, **PATIENT)
 
 
 def _leave(server: RtspServer) -> None:
@@ -266,7 +266,7 @@ class _Silent(RtspServer):
 
 def _session(pipeline: ff.Pipeline, url: str) -> None:
     """A camera comes, gives some pictures, and goes."""
-    camera = pipeline.add(ff.open(url, still=None, **PATIENT), name="camera")
+    camera = pipeline.add(ff.open(url, frozen_after=None, **PATIENT), name="camera")
     reader = pipeline.reader(camera)
     for _ in range(_PICTURES):
         reader.get(WATCHDOG)

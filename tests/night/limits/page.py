@@ -106,7 +106,7 @@ def codecs(seconds: float, find: Find) -> int:
     with contextlib.ExitStack() as stack:
         servers = [stack.enter_context(HttpServer(encode(kind, 60))) for kind in ("mpegts", "mjpeg")]
         pipeline = ff.Pipeline("codecs")
-        camera = pipeline.add(ff.open(servers[0].url, still=None), name="camera")
+        camera = pipeline.add(ff.open(servers[0].url, frozen_after=None), name="camera")
         pipeline.add(nodes.mean, camera, name="mean")
         page = stack.enter_context(contextlib.closing(pipeline.serve()))
         stack.enter_context(pipeline)
@@ -125,7 +125,7 @@ def codecs(seconds: float, find: Find) -> int:
                 find(f"within {_MINUTE:g} s a viewer has not got {_OF_A_KIND} of {kind!r}: {view.pictures}")
                 break
             replaced += 1
-            pipeline.replace(camera, ff.open(servers[replaced % 2].url, still=None), timeout=_MINUTE)
+            pipeline.replace(camera, ff.open(servers[replaced % 2].url, frozen_after=None), timeout=_MINUTE)
     return replaced
 
 

@@ -103,7 +103,7 @@ class _Recorded:
     def __init__(self, url: str, folder: Path) -> None:
         self.pipeline = ff.Pipeline("outages")
         self._folder = folder
-        camera = self.pipeline.add(ff.open(url, still=None, **PATIENT), name="camera")
+        camera = self.pipeline.add(ff.open(url, frozen_after=None, **PATIENT), name="camera")
         self._clips = {name: ff.ClipRecorder(before=3600, after=1) for name in ("clips", "copied clips")}
         self._saved = dict[Path, int]()  # samples that its recorder had taken when a clip was asked for
         for name in _FILES:
@@ -388,7 +388,7 @@ class _Copied:
     def __init__(self, url: str, max_bytes: int) -> None:
         self.pipeline, self._newest = ff.Pipeline("changes-of-a-camera"), _Newest()
         self._clips = ff.ClipRecorder(before=_BEFORE, after=_AFTER, max_bytes=max_bytes)
-        camera = self.pipeline.add(ff.open(url, still=None, **PATIENT), name="camera")
+        camera = self.pipeline.add(ff.open(url, frozen_after=None, **PATIENT), name="camera")
         self.pipeline.add(self._newest, camera.packets, name="newest")
         self.pipeline.add(self._clips, camera.packets, name="clips")
 

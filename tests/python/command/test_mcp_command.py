@@ -187,7 +187,7 @@ def test_an_answer_that_is_none_is_told_in_words(answer: bytes, message: str) ->
 PICTURE = {
     **{"camera": "door", "seq": 7, "time": 1.0, "age": 0.5},
     **{"utc": 2.0, "utc_error": 0.25, "utc_from": "camera"},
-    **{"damaged": False, "still_for": 0, "hole": 0, "width": 1, "height": 1, "jpeg": "/9j/"},
+    **{"damaged": False, "frozen_for": 0, "hole": 0, "width": 1, "height": 1, "jpeg": "/9j/"},
 }
 TOLD = "door, picture 7, captured at 1970-01-01T00:00:01.000+00:00, 0.5"
 BY_THE_CAMERA = "; by the camera's clock at 1970-01-01T00:00:02.000+00:00"
@@ -206,7 +206,7 @@ def as_answer(body: str) -> bytes:
         ("backing_off", {"utc": None}, "; the source is backing off now"),
         (
             "",
-            {"utc": None, "hole": 3, "still_for": 61},
+            {"utc": None, "hole": 3, "frozen_for": 61},
             "one picture for 61 s; for 3.0 s after it there is no picture",
         ),
     ],
@@ -232,7 +232,7 @@ def test_a_picture_of_the_past_tells_its_clock_its_damage_and_its_source(
             json.dumps({"camera": "door", "state": "", "pictures": [{**PICTURE, name: lie}]})
             for name, lies in {
                 **{"age": (math.nan, -1e9, None, "0"), "jpeg": ("", "aGVsbG8=", None, 7)},
-                **{"seq": ("x",), "utc_from": (7,), "still_for": ("x",), "hole": ("x",)},
+                **{"seq": ("x",), "utc_from": (7,), "frozen_for": ("x",), "hole": ("x",)},
             }.items()
             for lie in lies
         ),

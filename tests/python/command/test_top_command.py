@@ -113,21 +113,21 @@ def test_top_shows_how_late_a_stream_is_and_what_it_lost() -> None:
     assert line.split()[3:] == ["-", "3.0", "ms", "4000", "17", "0", "0", "0", "0"]
 
 
-@pytest.mark.parametrize("kind", ["still", "loop", "flat"])
-def test_top_shows_a_source_that_stands_still(kind: str) -> None:
+@pytest.mark.parametrize(("kind", "word"), [("still", "frozen"), ("loop", "loop"), ("flat", "flat")])
+def test_top_shows_a_frozen_source(kind: str, word: str) -> None:
     from freshframe._cli.top_table import page, plain_console  # noqa: PLC0415  (rich takes 60 ms)
 
     pipeline = ff.Pipeline("hung")
     pipeline.reader(pipeline.add(ff.open(LIVE), name="gate"))
     with pipeline:
         state = Target.of(pipeline.serve().url).state()
-    assert state["nodes"][0]["source"]["still"] == ""
-    state["nodes"][0]["source"].update(still=kind, still_for=312.4)
+    assert state["nodes"][0]["source"]["frozen"] == ""
+    state["nodes"][0]["source"].update(frozen=kind, frozen_for=312.4)
     console = plain_console()
     with console.capture() as shown:
         console.print(page(state, None))
     (line,) = (line for line in shown.get().splitlines() if line.startswith("gate") and "312 s" in line)
-    assert f" {kind} 312 s " in line
+    assert f" {word} 312 s " in line
 
 
 def test_top_writes_the_state_as_json(freshframe: Command) -> None:

@@ -52,7 +52,7 @@ def take(frame: ff.Frame) -> None:
 def test_a_hung_camera_is_told_by_all_views_until_it_moves() -> None:
     with HttpServer(hung()) as server:
         pipeline = ff.Pipeline()
-        door = pipeline.add(ff.open(server.url, still=2, **PATIENT), name="door")
+        door = pipeline.add(ff.open(server.url, frozen_after=2, **PATIENT), name="door")
         pipeline.add(take, door)
         url = pipeline.serve().url
 
@@ -63,79 +63,79 @@ def test_a_hung_camera_is_told_by_all_views_until_it_moves() -> None:
 
         with pipeline:
             until(lambda: request(url, "/healthz").status == 200, "frames")
-            until(lambda: source().still == "still", "the picture to stand still")
+            until(lambda: source().frozen == "still", "a frozen picture")
             shown = source()
-            assert shown.still_for >= 2
-            assert shown.still_frames > shown.still_contents == 1
+            assert shown.frozen_for >= 2
+            assert shown.frozen_frames > shown.frozen_contents == 1
             health = request(url, "/healthz")
             assert health.status == 503
             assert re.match(
                 r"source 'door' has shown one picture for \d+ s: \d+ key pictures, 1 content", health.text
             )
             metrics = request(url, "/metrics").text
-            seconds = re.search(r'^freshframe_source_still_seconds\{.*node="door"\} (\S+)$', metrics, re.M)
+            seconds = re.search(r'^freshframe_source_frozen_seconds\{.*node="door"\} (\S+)$', metrics, re.M)
             assert seconds is not None
             assert float(seconds[1]) >= 2
             # All of them report it at the same time, and stats() was asked before the others.
             problems = request(url, "/api/state").json()["problems"]
-            assert ("still", "door") in [(each["kind"], each["subject"]) for each in problems]
-            (finding,) = (f for f in pipeline.why().findings if f.kind == "still")
+            assert ("frozen", "door") in [(each["kind"], each["subject"]) for each in problems]
+            (finding,) = (f for f in pipeline.why().findings if f.kind == "frozen")
             assert finding.subject == "door"
             assert finding.text.startswith("has shown one picture for ")
-            assert "still=None" in finding.remedy
+            assert "frozen_after=None" in finding.remedy
             server.clip = noisy()
-            until(lambda: source().still == "", "other pictures")
-            assert source().still_for == 0
-            assert not [f for f in pipeline.why().findings if f.kind == "still"]
+            until(lambda: source().frozen == "", "other pictures")
+            assert source().frozen_for == 0
+            assert not [f for f in pipeline.why().findings if f.kind == "frozen"]
             until(lambda: request(url, "/healthz").status == 200, "health")
             events = request(url, "/api/state").json()["events"]
-            (event,) = (each for each in events if each["kind"] == "still")
+            (event,) = (each for each in events if each["kind"] == "frozen")
             assert event["count"] >= 2
             assert event["text"] == "shows other pictures again"
 
 
-def test_the_line_of_a_still_camera_names_its_node(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_line_of_a_frozen_camera_names_its_node(caplog: pytest.LogCaptureFixture) -> None:
     with HttpServer(black()) as server:
         pipeline = ff.Pipeline()
-        pipeline.add(take, pipeline.add(ff.open(server.url, still=2, **PATIENT), name="gate"))
+        pipeline.add(take, pipeline.add(ff.open(server.url, frozen_after=2, **PATIENT), name="gate"))
         with caplog.at_level(logging.WARNING, "freshframe"), pipeline:
             said = f"gate: '{server.url}' has shown no contrast for "
             until(lambda: said in caplog.text, "the line")
 
 
 def test_a_picture_without_contrast_is_flat_and_no_still_one() -> None:
-    with HttpServer(black()) as server, Camera(server.url, still=2) as camera:
-        camera.wait(lambda stats: stats.still == "flat", "no contrast")
+    with HttpServer(black()) as server, Camera(server.url, frozen_after=2) as camera:
+        camera.wait(lambda stats: stats.frozen == "flat", "no contrast")
 
 
 def test_a_camera_whose_packets_are_only_recorded_is_known_by_them() -> None:
     with HttpServer(hung()) as server:
         pipeline = ff.Pipeline()
-        door = pipeline.add(ff.open(server.url, still=2, **PATIENT), name="door")
+        door = pipeline.add(ff.open(server.url, frozen_after=2, **PATIENT), name="door")
         pipeline.reader(door.packets)  # which is not read
 
-        def still() -> str:
+        def kind() -> str:
             source = pipeline.stats().nodes["door"].source
             assert source is not None
-            return source.still
+            return source.frozen
 
         with pipeline:
-            until(lambda: still() == "still", "its packets")
+            until(lambda: kind() == "still", "its packets")
             assert pipeline.stats().nodes["door"].processed == 0
 
 
-def test_still_none_looks_at_nothing() -> None:
-    with HttpServer(hung()) as server, Camera(server.url, still=None) as camera:
+def test_none_looks_at_nothing() -> None:
+    with HttpServer(hung()) as server, Camera(server.url, frozen_after=None) as camera:
         first = camera.read()[0]
         while camera.read()[0].pts < first.pts + 5:
-            assert camera.stats.still == ""
+            assert camera.stats.frozen == ""
 
 
 def test_the_picture_of_before_a_restart_is_told(tmp_path: Path) -> None:
     with HttpServer(hung()) as server:
         for _ in range(2):
             pipeline = ff.Pipeline()
-            pipeline.add(ff.open(server.url, still=2, remember=tmp_path / "state", **PATIENT), name="door")
+            pipeline.add(ff.open(server.url, frozen_after=2, remember=tmp_path / "state", **PATIENT), name="door")
 
             def source(seen: ff.Pipeline = pipeline) -> ff.stats.SourceStats:
                 stats = seen.stats().nodes["door"].source
@@ -143,13 +143,13 @@ def test_the_picture_of_before_a_restart_is_told(tmp_path: Path) -> None:
                 return stats
 
             with pipeline:
-                until(lambda: source().still == "still", "the picture to stand still")
+                until(lambda: source().frozen == "still", "a frozen picture")
                 stats, lasted = source(), pipeline.stats().uptime
             (file,) = (tmp_path / "state").iterdir()
-            assert file.name == "door.still"
+            assert file.name == "door.frozen"
             assert file.stat().st_size <= 16 * 1024 + 32
-    assert stats.still_for > lasted, "the second one knows it from the first"
-    assert stats.still_contents == 1
+    assert stats.frozen_for > lasted, "the second one knows it from the first"
+    assert stats.frozen_contents == 1
 
 
 def test_a_folder_that_cannot_be_written_is_an_error_at_the_start(tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_a_folder_that_cannot_be_written_is_an_error_at_the_start(tmp_path: Path
     file.write_text("no folder")
     pipeline = ff.Pipeline()
     pipeline.add(ff.open("http://127.0.0.1:9/x", remember=file), name="door")
-    with pytest.raises(ff.SourceError, match=r"remember: cannot read or write '.*/file/door\.still': "):
+    with pytest.raises(ff.SourceError, match=r"remember: cannot read or write '.*/file/door\.frozen': "):
         pipeline.start()
 
 
@@ -166,7 +166,7 @@ def test_a_folder_that_cannot_be_written_is_an_error_at_the_start(tmp_path: Path
     [
         ("clip.mp4", {"remember": "state"}, "no camera and no live network stream: remember is for those"),
         ("demo:circles", {"remember": "state"}, "no camera and no live network stream"),
-        ("rtsp://127.0.0.1/x", {"remember": "state", "still": None}, "remember keeps what still looks at"),
+        ("rtsp://127.0.0.1/x", {"remember": "state", "frozen_after": None}, "remember keeps what frozen_after looks at"),
         ("rtsp://127.0.0.1/x", {"remember": ""}, "remember must be a folder, got ''"),
         ("rtsp://127.0.0.1/x", {"remember": "a\0b"}, "remember must be a path"),
         ("rtsp://127.0.0.1/x", {"remember": 3}, "remember must be a path, got 3"),
@@ -178,14 +178,14 @@ def test_remember_for_what_it_is_not_for_is_refused(url: str, options: dict[str,
         ff.open(url, **options)
 
 
-@pytest.mark.parametrize("still", [0, -1, "never", float("nan"), float("inf")])
-def test_other_times_are_refused(still: Any) -> None:
-    with pytest.raises(ff.OptionError, match="still must be"):
-        ff.open("rtsp://127.0.0.1/x", still=still)
+@pytest.mark.parametrize("seconds", [0, -1, "never", float("nan"), float("inf")])
+def test_other_times_are_refused(seconds: Any) -> None:
+    with pytest.raises(ff.OptionError, match="frozen_after must be"):
+        ff.open("rtsp://127.0.0.1/x", frozen_after=seconds)
 
 
 @pytest.mark.parametrize("url", ["clip.mp4", "demo:circles"])
 def test_a_time_for_what_is_no_camera_is_refused(url: str) -> None:
     with pytest.raises(ff.OptionError, match="no camera and no live network stream"):
-        ff.open(url, still=30)
-    ff.open(url, still=None)
+        ff.open(url, frozen_after=30)
+    ff.open(url, frozen_after=None)

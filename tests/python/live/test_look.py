@@ -44,7 +44,7 @@ def test_packets_are_kept_and_decoded_when_somebody_asks() -> None:
         assert (view.frame.width, view.frame.height) == (160, 120)
         assert view.utc is not None
         assert view.utc_from == "arrival"
-        assert view.still_for == 0
+        assert view.frozen_for == 0
         views = look.back(1, 3, exact=True)
         assert [each.seq for each in views] == sorted({each.seq for each in views})
         assert look.at(-0.5).pts < look.now().pts

@@ -90,7 +90,7 @@ def _camera(pipeline: ff.Pipeline) -> ff.stats.SourceStats:
 def test_a_camera_that_is_only_shown_is_not_decoded_and_has_its_figures() -> None:
     with RtspServer(clip("h264")) as server:
         pipeline = ff.Pipeline(keep_running=True)
-        camera = pipeline.add(ff.open(server.url, still=None, **PATIENT), name="door")
+        camera = pipeline.add(ff.open(server.url, frozen_after=None, **PATIENT), name="door")
         page = pipeline.serve(port=0, view=camera)
         with pipeline:
             with Video(page.url) as viewer:
@@ -120,7 +120,7 @@ def test_a_viewer_of_jpegs_need_not_wait_for_the_next_key_picture() -> None:
     one_key = encode("h264", 1800, options={"g": "9999", "sc_threshold": "0"})
     with RtspServer(one_key) as server:
         pipeline = ff.Pipeline(keep_running=True)
-        camera = pipeline.add(ff.open(server.url, still=None, **PATIENT), name="door")
+        camera = pipeline.add(ff.open(server.url, frozen_after=None, **PATIENT), name="door")
         page = pipeline.serve(port=0, view=camera)
         with pipeline:
             until(lambda: _camera(pipeline).undecoded > 30, lambda: "no packets")
@@ -151,10 +151,10 @@ def test_a_hung_camera_that_is_only_shown_is_told(decode: Any, level: int) -> No
     told = "still" if level else "flat"  # which no packet's bytes show
     with RtspServer(encode("h264", 300, draw=one)) as server:
         pipeline = ff.Pipeline(keep_running=True)
-        camera = pipeline.add(ff.open(server.url, still=8, decode=decode, **PATIENT), name="door")
+        camera = pipeline.add(ff.open(server.url, frozen_after=8, decode=decode, **PATIENT), name="door")
         pipeline.serve(port=0, view=camera)
         with pipeline:
-            until(lambda: _camera(pipeline).still == told, lambda: f"{told}: {_camera(pipeline)}")
+            until(lambda: _camera(pipeline).frozen == told, lambda: f"{told}: {_camera(pipeline)}")
             assert _decoded(pipeline) == 0
 
 

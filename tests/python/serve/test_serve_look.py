@@ -60,7 +60,7 @@ def test_a_picture_has_its_time_its_camera_and_no_pixel_from_above_the_mask() ->
             assert answer.headers["x-utc-from"] == "device"
             age = time.time() - float(answer.headers["x-timestamp"])
             assert -at - 0.001 <= float(answer.headers["x-age"]) <= age + 0.01
-            assert float(answer.headers["x-hole"]) == float(answer.headers["x-still-for"]) == 0
+            assert float(answer.headers["x-hole"]) == float(answer.headers["x-frozen-for"]) == 0
             seqs.append(int(answer.headers["x-seq"]))
         assert seqs == sorted(set(seqs))
 

@@ -54,15 +54,15 @@ TEST(SourceCounters, AStallIsCountedOnceAndGoesBackToWhatWasBefore) {
 
 TEST(SourceCounters, SayWhatStandsStillAndHowFarItIsBehind) {
   SourceCounters book;
-  book.set_still(
+  book.set_frozen(
       {.kind = "loop", .seconds = 30, .period = 10, .frames = 300, .contents = 100, .is_ill = true});
   const SourceStats stats = book.snapshot(moment(0));
-  EXPECT_EQ(stats.still, "loop");
-  EXPECT_EQ(stats.still_for, 30);
-  EXPECT_EQ(stats.still_period, 10);
-  EXPECT_EQ(stats.still_frames, 300U);
-  EXPECT_EQ(stats.still_contents, 100U);
-  EXPECT_TRUE(stats.still_is_ill);
+  EXPECT_EQ(stats.frozen, "loop");
+  EXPECT_EQ(stats.frozen_for, 30);
+  EXPECT_EQ(stats.frozen_period, 10);
+  EXPECT_EQ(stats.frozen_frames, 300U);
+  EXPECT_EQ(stats.frozen_contents, 100U);
+  EXPECT_TRUE(stats.frozen_is_ill);
   EXPECT_FALSE(stats.behind.has_value());
   book.set_behind(2.5);
   EXPECT_EQ(book.snapshot(moment(0)).behind, 2.5);

@@ -101,31 +101,31 @@ TEST_F(FindingsTest, ASourceThatStandsStillIsNamedWithWhatItShowsAsLongAsItDoes)
   cam().source.emplace();
   run(std::chrono::seconds(25));
   EXPECT_EQ(kinds(), Kinds());
-  cam().source->still = "still";
-  cam().source->still_for = 312;
-  cam().source->still_frames = 156;
-  cam().source->still_contents = 1;
+  cam().source->frozen = "still";
+  cam().source->frozen_for = 312;
+  cam().source->frozen_frames = 156;
+  cam().source->frozen_contents = 1;
   run(std::chrono::seconds(1));  // a few looks: the statistics report it, too
-  ASSERT_EQ(kinds(), Kinds{"still cam"});
+  ASSERT_EQ(kinds(), Kinds{"frozen cam"});
   EXPECT_EQ(findings_.present()[0].text, "has shown one picture for 312 s: 156 key pictures, 1 content.");
   EXPECT_TRUE(findings_.present()[0].remedy.starts_with("Restart the camera"));
-  EXPECT_EQ(findings_.present()[0].evidence.at("still_for"), 312);
-  cam().source->still_contents = 156;
+  EXPECT_EQ(findings_.present()[0].evidence.at("frozen_for"), 312);
+  cam().source->frozen_contents = 156;
   run(std::chrono::seconds(11));
   EXPECT_EQ(findings_.present()[0].text,
             "has probably shown one picture for 312 s: parts of it came again in 156 key pictures.");
-  cam().source->still = "loop";
-  cam().source->still_period = 14;
-  cam().source->still_contents = 7;
+  cam().source->frozen = "loop";
+  cam().source->frozen_period = 14;
+  cam().source->frozen_contents = 7;
   run(std::chrono::seconds(11));
   EXPECT_EQ(
       findings_.present()[0].text,
       "has shown the same pictures again and again for 312 s, each 14 s: 156 key pictures, 7 new ones.");
-  cam().source->still = "flat";
+  cam().source->frozen = "flat";
   run(std::chrono::seconds(11));
   EXPECT_EQ(findings_.present()[0].text, "has shown no contrast for 312 s.");
   EXPECT_TRUE(findings_.present()[0].remedy.starts_with("Look at its picture"));
-  cam().source->still.clear();
+  cam().source->frozen.clear();
   run(std::chrono::seconds(1));
   EXPECT_EQ(kinds(), Kinds());
 }

@@ -65,22 +65,22 @@ TEST_F(StillWatchTest, APictureThatStaysIsToldAfterTheTimeAndEndsWithOtherPictur
   StillWatch watch("camera 'door'", 10);
   const auto hung = noisy(1);
   for (int i = 0; i < 5; ++i) see(watch, hung, 2);
-  EXPECT_EQ(stats().still, "") << "8 s";
+  EXPECT_EQ(stats().frozen, "") << "8 s";
   see(watch, hung, 2);
-  EXPECT_EQ(stats().still, "still");
-  EXPECT_EQ(stats().still_for, 10);
-  EXPECT_EQ(stats().still_frames, 6U);
-  EXPECT_EQ(stats().still_contents, 1U);
-  EXPECT_TRUE(stats().still_is_ill);
+  EXPECT_EQ(stats().frozen, "still");
+  EXPECT_EQ(stats().frozen_for, 10);
+  EXPECT_EQ(stats().frozen_frames, 6U);
+  EXPECT_EQ(stats().frozen_contents, 1U);
+  EXPECT_TRUE(stats().frozen_is_ill);
   see(watch, hung, 2);
-  EXPECT_EQ(stats().still_for, 12);
+  EXPECT_EQ(stats().frozen_for, 12);
   EXPECT_EQ(log_.count(LogLevel::Warning,
                        "camera 'door' has shown one picture for 10 s: 6 key pictures, 1 content"),
             1);
   for (std::uint32_t i = 2; i < 5; ++i) see(watch, noisy(i), 2);
-  EXPECT_EQ(stats().still, "");
-  EXPECT_EQ(stats().still_for, 0);
-  EXPECT_FALSE(stats().still_is_ill);
+  EXPECT_EQ(stats().frozen, "");
+  EXPECT_EQ(stats().frozen_for, 0);
+  EXPECT_FALSE(stats().frozen_is_ill);
   EXPECT_EQ(log_.count(LogLevel::Warning, ""), 2);
   EXPECT_EQ(log_.count(LogLevel::Warning, "camera 'door' shows other pictures again"), 1);
 }
@@ -89,33 +89,33 @@ TEST_F(StillWatchTest, WithoutATimeItIsAMinuteAndNoReasonForHealthToFail) {
   StillWatch watch("x", std::nullopt);
   const auto hung = noisy(1);
   for (int i = 0; i < 30; ++i) see(watch, hung, 2);
-  EXPECT_EQ(stats().still, "");
+  EXPECT_EQ(stats().frozen, "");
   see(watch, hung, 2);
-  EXPECT_EQ(stats().still, "still");
-  EXPECT_EQ(stats().still_for, 60);
-  EXPECT_FALSE(stats().still_is_ill);
+  EXPECT_EQ(stats().frozen, "still");
+  EXPECT_EQ(stats().frozen_for, 60);
+  EXPECT_FALSE(stats().frozen_is_ill);
 }
 
 TEST_F(StillWatchTest, ZeroLooksAtNothing) {
   StillWatch watch("x", 0);
   const auto hung = noisy(1);
   for (int i = 0; i < 100; ++i) see(watch, hung, 2);
-  EXPECT_EQ(stats().still, "");
+  EXPECT_EQ(stats().frozen, "");
 }
 
 TEST_F(StillWatchTest, OfPicturesThatAreAllKeyPicturesOneEachSecondCounts) {
   StillWatch watch("x", 10);
   const auto hung = noisy(1);
   for (int i = 0; i < 25 * 20; ++i) see(watch, hung, 0.04);
-  EXPECT_EQ(stats().still, "still");
-  EXPECT_EQ(stats().still_frames, 20U);
+  EXPECT_EQ(stats().frozen, "still");
+  EXPECT_EQ(stats().frozen_frames, 20U);
 }
 
 TEST_F(StillWatchTest, EachKeyPictureOfASlowStreamCounts) {
   StillWatch watch("x", 4);
   const auto hung = noisy(1);
   for (int i = 0; i < 20; ++i) see(watch, hung, 0.5);
-  EXPECT_EQ(stats().still_frames, 17U)
+  EXPECT_EQ(stats().frozen_frames, 17U)
       << "without the first three: what is equal to younger ones only is no proof";
 }
 
@@ -134,7 +134,7 @@ TEST_F(StillWatchTest, ASourceThatDecodesNothingNeedsAPictureEachQuarterOfTheTim
       watch.note_seen(i < 40 ? hung : noisy(static_cast<std::uint32_t>(i)), time_, rig_.context);
     }
     const double seconds = Seconds(time_ - rig_.start).count();
-    EXPECT_EQ(stats().still, seconds >= 20 && seconds < 42 ? "still" : "") << seconds;
+    EXPECT_EQ(stats().frozen, seconds >= 20 && seconds < 42 ? "still" : "") << seconds;
     pass(1);
   }
   std::vector<double> expected{0, 5};
@@ -162,19 +162,19 @@ TEST_F(StillWatchTest, ASourceThatDecodesNowAndThenIsStillAllTheTime) {
         watch.note_seen(hung, time_, rig_.context);
       }
     }
-    EXPECT_EQ(stats().still, second < 10 ? "" : "still") << second;
-    EXPECT_TRUE(second < 10 || stats().still_for == second) << stats().still_for;
+    EXPECT_EQ(stats().frozen, second < 10 ? "" : "still") << second;
+    EXPECT_TRUE(second < 10 || stats().frozen_for == second) << stats().frozen_for;
     pass(2);
   }
   for (std::uint32_t i = 0; i < 6; ++i) see(watch, noisy(100 + i), 2);
-  EXPECT_EQ(stats().still, "");
+  EXPECT_EQ(stats().frozen, "");
 }
 
 TEST_F(StillWatchTest, PicturesThatComeNoLongerProveNothing) {
   StillWatch watch("x", 10);
   const auto hung = noisy(1);
   for (int i = 0; i < 10; ++i) see(watch, hung, 2);
-  EXPECT_EQ(stats().still, "still");
+  EXPECT_EQ(stats().frozen, "still");
   std::vector<std::uint8_t> packet(1000, 7);
   for (int i = 0; i < 10; ++i) {  // it moves, and no key picture can be decoded by itself
     packet[500] = static_cast<std::uint8_t>(i);
@@ -182,7 +182,7 @@ TEST_F(StillWatchTest, PicturesThatComeNoLongerProveNothing) {
     if (watch.needs_picture(time_)) watch.ask_picture(time_);
     pass(2);
   }
-  EXPECT_EQ(stats().still, "");
+  EXPECT_EQ(stats().frozen, "");
 }
 
 TEST_F(StillWatchTest, PacketsThatAreNotDecodedAreKnownByTheirBytes) {
@@ -193,13 +193,13 @@ TEST_F(StillWatchTest, PacketsThatAreNotDecodedAreKnownByTheirBytes) {
     watch.note_packet(packet, time_, rig_.context);
     pass(2);
   }
-  EXPECT_EQ(stats().still, "");
+  EXPECT_EQ(stats().frozen, "");
   for (int i = 0; i < 6; ++i) {
     watch.note_packet(packet, time_, rig_.context);
     pass(2);
   }
-  EXPECT_EQ(stats().still, "still");
-  EXPECT_EQ(stats().still_for, 12) << "since the last one that was new";
+  EXPECT_EQ(stats().frozen, "still");
+  EXPECT_EQ(stats().frozen_for, 12) << "since the last one that was new";
 }
 
 class RememberTest : public StillWatchTest {
@@ -221,7 +221,7 @@ class RememberTest : public StillWatchTest {
     run(watch);
     watch.close();
   }
-  [[nodiscard]] std::filesystem::path file() const { return folder_ / "door%2F1.still"; }
+  [[nodiscard]] std::filesystem::path file() const { return folder_ / "door%2F1.frozen"; }
   [[nodiscard]] std::string bytes() const {
     std::ifstream in(file(), std::ios::binary);
     return {std::istreambuf_iterator<char>(in), {}};
@@ -247,9 +247,9 @@ TEST_F(RememberTest, ThePictureOfBeforeARestartIsToldAtOnce) {
   });
   pass(3600);
   program([this](StillWatch& watch) { see(watch, noisy(39), 2); });
-  EXPECT_EQ(stats().still, "still");
-  EXPECT_EQ(stats().still_for, 3602) << "since the last one before the restart";
-  EXPECT_EQ(stats().still_frames, 2U);
+  EXPECT_EQ(stats().frozen, "still");
+  EXPECT_EQ(stats().frozen_for, 3602) << "since the last one before the restart";
+  EXPECT_EQ(stats().frozen_frames, 2U);
   EXPECT_EQ(log_.count(LogLevel::Warning,
                        "camera 'door' has shown one picture for 3602 s: 2 key pictures, 1 content; it is one "
                        "from before the restart"),
@@ -263,9 +263,9 @@ TEST_F(RememberTest, APictureFromBeforeTheNewestMotionIsStillSinceItIsBack) {
   pass(3600);
   program([this](StillWatch& watch) {
     for (int i = 0; i < 5; ++i) see(watch, noisy(5), 2);
-    EXPECT_EQ(stats().still, "") << "8 s";
+    EXPECT_EQ(stats().frozen, "") << "8 s";
     see(watch, noisy(5), 2);
-    EXPECT_EQ(stats().still_for, 10);
+    EXPECT_EQ(stats().frozen_for, 10);
   });
 }
 
@@ -276,7 +276,7 @@ TEST_F(RememberTest, OtherPicturesAfterARestartAreNotStill) {
   program([this](StillWatch& watch) {
     for (std::uint32_t i = 40; i < 80; ++i) see(watch, noisy(i), 2);
   });
-  EXPECT_EQ(stats().still, "");
+  EXPECT_EQ(stats().frozen, "");
   EXPECT_EQ(log_.count(LogLevel::Warning, ""), 0);
 }
 
@@ -293,7 +293,7 @@ TEST_F(RememberTest, TheFileIsWrittenOnceAMinuteAndHasTheNewestThousand) {
     see(watch, noisy(1099), 2);
     see(watch, noisy(75), 2);
   });
-  EXPECT_EQ(stats().still, "");
+  EXPECT_EQ(stats().frozen, "");
 }
 
 TEST_F(RememberTest, AFileThatIsDamagedIsToldAndIsNothing) {
@@ -312,7 +312,7 @@ TEST_F(RememberTest, AFileThatIsDamagedIsToldAndIsNothing) {
       bytes.put('x');
     }
     program(last);
-    EXPECT_EQ(stats().still, "") << damage;
+    EXPECT_EQ(stats().frozen, "") << damage;
     EXPECT_EQ(log_.count(LogLevel::Warning, "is damaged or of another version"), damage + 1);
     std::filesystem::remove(file());
   }
@@ -327,11 +327,11 @@ TEST_F(RememberTest, AClockThatIsSetBetweenTwoProgramsMakesNoPictureOlder) {
     rig_.clock.set_wall_clock(unix_time);
     program([this](StillWatch& watch) {
       see(watch, noisy(39), 2);
-      EXPECT_EQ(stats().still, "") << "it is a second old: a page's clock may not have gone on";
+      EXPECT_EQ(stats().frozen, "") << "it is a second old: a page's clock may not have gone on";
       for (int i = 0; i < 5; ++i) see(watch, noisy(39), 2);
-      EXPECT_EQ(stats().still_for, 11);
+      EXPECT_EQ(stats().frozen_for, 11);
     });
-    rig_.counters.source().set_still({});
+    rig_.counters.source().set_frozen({});
     std::filesystem::remove(file());
   }
 }
@@ -360,9 +360,9 @@ TEST_F(RememberTest, AfterAStartOfTheMachineAPictureOfAWrongClockIsAsNewAsThat) 
     rig_.clock.advance(time_ - rig_.clock.now());
     rig_.clock.set_wall_clock(each.now);
     program([this](StillWatch& watch) { see(watch, noisy(39), 0); });
-    EXPECT_EQ(stats().still, "still");
+    EXPECT_EQ(stats().frozen, "still");
     const double since_start = Seconds(time_.time_since_epoch()).count();  // the simulated clock began at 0
-    EXPECT_NEAR(stats().still_for, each.right ? each.now - each.kept - 78 : since_start, 1)
+    EXPECT_NEAR(stats().frozen_for, each.right ? each.now - each.kept - 78 : since_start, 1)
         << each.kept << " " << each.now;
     std::filesystem::remove(file());
   }
@@ -379,13 +379,13 @@ TEST_F(RememberTest, AFolderThatDoesNotAnswerHoldsNoCameraUpAndIsReadWhenItDoes)
   pass(3600);
   program([&](StillWatch& watch) {
     EXPECT_EQ(
-        log_.count(LogLevel::Warning, "still' does not answer; pictures from before the restart are known"),
+        log_.count(LogLevel::Warning, "frozen' does not answer; pictures from before the restart are known"),
         1);
     for (int i = 0; i < 100; ++i) see(watch, noisy(39), 0.5);
-    EXPECT_EQ(stats().still_for, 48) << "of this run";
+    EXPECT_EQ(stats().frozen_for, 48) << "of this run";
     EXPECT_TRUE(std::filesystem::is_fifo(file())) << "it's not written before it was read";
     std::ofstream(file(), std::ios::binary) << kept;
-    const auto is_known = [&] { return stats().still_for > 3600; };
+    const auto is_known = [&] { return stats().frozen_for > 3600; };
     for (int i = 0; i < 2000 && !is_known(); ++i) {
       see(watch, noisy(39), 2);
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
@@ -456,7 +456,7 @@ TEST_F(RememberTest, AFileThatCouldNotBeReadAtTheStartIsReadBeforeItIsWritten) {
   std::optional<NoThreads> none(std::in_place);
   program([&](StillWatch& watch) {
     none.reset();
-    const auto is_known = [&] { return stats().still_for > 3600; };
+    const auto is_known = [&] { return stats().frozen_for > 3600; };
     for (int i = 0; i < 300 && !is_known(); ++i) {
       see(watch, noisy(39), 2);
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
@@ -472,7 +472,7 @@ TEST_F(RememberTest, AMachineWithoutThreadsLosesNoCamera) {
     for (std::uint32_t i = 0; i < 100; ++i) see(watch, noisy(i), 2);
     for (int i = 0; i < 6; ++i) see(watch, noisy(99), 2);
   });
-  EXPECT_EQ(stats().still, "still");
+  EXPECT_EQ(stats().frozen, "still");
   program([&](StillWatch& watch) { see(watch, noisy(200), 2); });
   none.reset();
   EXPECT_EQ(log_.count(LogLevel::Warning, "cannot remember its pictures: "), 2) << "each program tells it";
@@ -522,7 +522,7 @@ TEST_F(RememberTest, AWriteThatFailsIsToldOnceAndTheSourceGoesOn) {
       std::this_thread::sleep_for(std::chrono::microseconds(100));
     }
     for (int i = 0; i < 6; ++i) see(watch, noisy(200), 2);
-    EXPECT_EQ(stats().still, "still");
+    EXPECT_EQ(stats().frozen, "still");
   });
   EXPECT_EQ(log_.count(LogLevel::Warning, "camera 'door': cannot remember its pictures: "), 1);
 }
@@ -530,8 +530,8 @@ TEST_F(RememberTest, AWriteThatFailsIsToldOnceAndTheSourceGoesOn) {
 TEST_F(StillWatchTest, ALoopIsToldWithItsPeriod) {
   StillWatch watch("x", 4);
   for (std::uint32_t i = 0; i < 30; ++i) see(watch, noisy(i % 5), 2);
-  EXPECT_EQ(stats().still, "loop");
-  EXPECT_EQ(stats().still_period, 10);
+  EXPECT_EQ(stats().frozen, "loop");
+  EXPECT_EQ(stats().frozen_period, 10);
   EXPECT_EQ(log_.count(LogLevel::Warning, "has shown the same pictures again and again for"), 1);
 }
 
