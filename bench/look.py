@@ -50,7 +50,7 @@ def cost(ask: Question, count: int) -> dict[str, float]:
     for _ in range(count):
         began, at = time.process_time(), time.monotonic()
         for view in ask():
-            view.jpeg(max_side=SIDE)
+            view.frame.jpeg(max_side=SIDE)
         took.append((time.monotonic() - at) * 1e3)
         used.append((time.process_time() - began) * 1e3 - idle * took[-1])
     return {"cpu_p50_ms": median(used), "took_p50_ms": median(took)}
@@ -117,7 +117,7 @@ def main() -> None:
         folder = Path(name)
         films = saved({"door": film(SHAPE)}, folder)
         with TruthProcess(films, folder / "log", kind="tcp", fps=FPS) as camera:
-            look = ff.Look(back=30)
+            look = ff.Look(seconds=30)
             pipeline = ff.Pipeline()
             source = pipeline.add(ff.open(camera.url), name="door")
             pipeline.add(look, source.packets)
@@ -126,18 +126,18 @@ def main() -> None:
                 time.sleep(13)
                 questions: dict[str, Question] = {
                     "now()": lambda: [look.now()],
-                    "back(10, 4)": lambda: look.back(10, 4),
-                    "back(10, 4, exact=True)": lambda: look.back(10, 4, exact=True),
+                    "last(10, 4)": lambda: look.last(10, 4),
+                    "last(10, 4, exact=True)": lambda: look.last(10, 4, exact=True),
                 }
                 for text, ask in questions.items():
-                    goal = BACK_GOAL_MS if text == "back(10, 4)" else None
+                    goal = BACK_GOAL_MS if text == "last(10, 4)" else None
                     figures = cost(ask, options.questions)
                     result.add(
                         Row(f"{text}, JPEG of {SIDE}", figures, figures["cpu_p50_ms"] if goal else None, goal)
                     )
                 bad, seen, old = 0, 0, []
                 for _ in range(options.checks):
-                    views = [*look.back(10, 4), look.now()]
+                    views = [*look.last(10, 4), look.now()]
                     bad, seen = bad + wrong(views[:4]) + wrong([views[0], views[-1]]), seen + len(views)
                     old.append(views[-1].age * 1e3)
                 result.add(Row(f"wrong or double pictures of {seen}", {}, bad, 0))

@@ -36,7 +36,7 @@ import freshframe as ff
 pipeline = ff.Pipeline()
 pipeline.add(ff.open("demo:circles?size=1280x720&fps=30"), name="cam")
 with pipeline, pipeline.serve() as dashboard:
-    print(dashboard.picture_url("cam", fps=10), flush=True)
+    print(dashboard.mjpeg_url("cam", fps=10), flush=True)
     sys.stdin.readline()
 """
 

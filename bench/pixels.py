@@ -55,7 +55,7 @@ def timed(call: Callable[[], object]) -> Call:
     return run
 
 
-def converted(array: Picture, given: str, wanted: str) -> Call:
+def converted(array: Picture, given: ff.types.Format, wanted: ff.types.Format) -> Call:
     """A new frame each time: a frame remembers what it was converted to."""
 
     def run() -> float:
@@ -75,12 +75,13 @@ def conversions(result: Result, rounds: int) -> None:
     """Both directions."""
     bgr = background()
     i420 = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2YUV_I420), np.uint8)
-    for name, image, code, given, wanted in (
+    cases: tuple[tuple[str, Picture, int, ff.types.Format, ff.types.Format], ...] = (
         ("bgr to i420", bgr, cv2.COLOR_BGR2YUV_I420, "bgr", "i420"),
         ("bgr to gray", bgr, cv2.COLOR_BGR2GRAY, "bgr", "gray"),
         ("rgb to i420", bgr, cv2.COLOR_RGB2YUV_I420, "rgb", "i420"),
         ("i420 to bgr", i420, cv2.COLOR_YUV2BGR_I420, "i420", "bgr"),
-    ):
+    )
+    for name, image, code, given, wanted in cases:
         kinds = {
             "cv2": with_cv2(image, code, given=False),
             "ours": converted(image, given, wanted),
@@ -105,7 +106,7 @@ class Same(ff.Source[ff.Frame]):
 
     live = False
 
-    def __init__(self, image: Picture, given: str, frames: int) -> None:
+    def __init__(self, image: Picture, given: ff.types.Format, frames: int) -> None:
         """Stores the picture and its number of frames."""
         self.image, self.given, self.frames = image, given, frames
 
@@ -125,7 +126,7 @@ class Found(ff.Node[ff.Frame, ff.Circles]):
         return ff.Circles(xyr=xyr, confidence=np.ones(4, np.float32), tracker_id=ids)
 
 
-def annotated(image: Picture, given: str, frames: int) -> Call:
+def annotated(image: Picture, given: ff.types.Format, frames: int) -> Call:
     """Milliseconds that Annotate takes for a frame, its copy included; the median."""
 
     def run() -> float:
@@ -182,7 +183,11 @@ def drawing(result: Result, rounds: int, frames: int) -> None:
     """Into the picture of a decoder and into BGR."""
     bgr = background()
     i420 = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2YUV_I420), np.uint8)
-    for name, image, given in (("draw on i420", i420, "i420"), ("draw on bgr", bgr, "bgr")):
+    cases: tuple[tuple[str, Picture, ff.types.Format], ...] = (
+        ("draw on i420", i420, "i420"),
+        ("draw on bgr", bgr, "bgr"),
+    )
+    for name, image, given in cases:
         kinds = {
             "cv2": drawn_by_cv2(bgr, frames),
             "ours": annotated(image, given, frames),

@@ -51,9 +51,7 @@ def frames_of(pipeline: ff.Pipeline, names: list[str]) -> list[int]:
 def main() -> None:
     """Watches 20 sound cameras, then what becomes of them."""
     options = arguments(__doc__, "still_live", minutes=5)
-    result = Result(
-        "still_live", "Frozen pictures behind live encoders", {"minutes": options.minutes}
-    )
+    result = Result("still_live", "Frozen pictures behind live encoders", {"minutes": options.minutes})
     command = [sys.executable, str(ROOT / "bench" / "_still_cameras.py")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as cameras:
         assert cameras.stdin is not None
@@ -64,7 +62,9 @@ def main() -> None:
             for coding, port in zip(CODINGS, row, strict=True):
                 name = f"{scene}, {coding}"
                 url = f"tcp://127.0.0.1:{port}"  # four pictures a second are slow to be known as a stream
-                camera = pipeline.add(ff.open(url, frozen_after=STILL, open_timeout=60, read_timeout=60), name=name)
+                camera = pipeline.add(
+                    ff.open(url, frozen_after=STILL, open_timeout=60, read_timeout=60), name=name
+                )
                 pipeline.add(lambda frame: None, camera, name=f"{name}, read")
                 kinds[name] = SCENES[scene].ends_as
         names = list(kinds)

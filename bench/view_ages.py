@@ -198,7 +198,7 @@ def turns(page: browser.Page, film: Clip, seconds: int, rounds: int, peer: str |
         stack.enter_context(pipeline)
         dashboard = stack.enter_context(pipeline.serve(view=door))
         url = dashboard.view_url("door").partition("#")[0]  # a page that shows nothing by itself
-        picture = dashboard.picture_url("door", fps=15, width=640)
+        picture = dashboard.mjpeg_url("door", fps=15, max_side=640)
         stream = partial(shown, page, camera, url, OF_IMAGE, picture, seconds)
         kinds = {"mjpg": stream}
         for mode in ("webcodecs", "mse", "jpeg"):

@@ -12,11 +12,11 @@ url, server, model, question = sys.argv[1:5]
 seconds = float(sys.argv[5]) if len(sys.argv) > 5 else 10
 pipeline = ff.Pipeline()
 camera = pipeline.add(ff.open(url), name="camera")
-look, ask = ff.Look(back=seconds), ff.Ask(server, model=model)
+look, ask = ff.Look(seconds=seconds), ff.Ask(server, model=model)
 pipeline.add(look, camera)
 pipeline.add(ask, camera, on_error="skip")
 with pipeline:
     time.sleep(seconds)
     look.now(max_age=2)  # raises StaleFrameError: a model would tell old pictures as news
-    answer = ask.ask(question, snapshots=look.back(seconds, 4)).result(60)
+    answer = ask.ask(question, snapshots=look.last(seconds, 4)).result(60)
     print(f"{answer.text} (the newest picture is {answer.age:.1f} s old)")

@@ -42,7 +42,7 @@ def _native(branch: Branch) -> Any:
     include, source = f"-I{ff.native.get_include()}", str(Path(__file__).with_name("native_branch.c"))
     subprocess.run(["cc", "-O2", "-shared", "-fPIC", include, source, "-o", library], check=True)
     notes = os.open(branch.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    node = ff.native.load(library, "note", out=(), pixels="bgr", state=struct.pack("=i", notes))
+    node = ff.native.load(library, "note", out=(), format="bgr", state=struct.pack("=i", notes))
     shutil.rmtree(folder)
     return node
 

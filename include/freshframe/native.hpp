@@ -50,7 +50,7 @@ struct Array : Table {};
 
 /// The arguments of a function, and the form of its result.
 struct FunctionOptions {
-  PixelFormat pixels = PixelFormat::Gray;  // Gray, Bgr or Rgb
+  PixelFormat format = PixelFormat::Gray;  // of the pixels: Gray, Bgr or Rgb
   const Dtype* type = nullptr;
   std::vector<std::int64_t> shape = {};          // of the result; empty: one number, emitted as a double
   std::optional<std::int32_t> max_rows = {};     // the function returns shape[0], at most this

@@ -7,6 +7,7 @@ from collections.abc import (
     Mapping,
     Sequence
 )
+import os
 import types
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
@@ -35,25 +36,49 @@ class Frame:
     """
 
     def _repr_jpeg_(self) -> bytes:
-        """The picture for notebooks, at most 960 pixels wide. GIL: released"""
-
-    def _jpeg_within(self, max_side: int, quality: int) -> bytes:
         """
-        The picture as a JPEG file, with both sides of at most max_side pixels. GIL: released
+        The picture for notebooks, with sides of at most 960 pixels. GIL: released
         """
 
-    def jpeg(self, *, quality: int = 80, max_width: int | None = None) -> bytes:
+    def jpeg(self, *, max_side: int | None = None, quality: int = 80) -> bytes:
         """
         The picture as a JPEG file, for a web page, a message or a database.
 
         The colours are JPEG's: full range, BT.601, 4:2:0 (a gray frame has no colours).
 
         Args:
+            max_side: In pixels. A picture with a longer side is scaled down. A smaller one keeps its size.
             quality: 1 to 100.
-            max_width: In pixels. A wider picture is scaled down, another keeps its size.
 
         Raises:
-            OptionError: quality or max_width is out of its range.
+            OptionError: max_side or quality is out of range.
+            OptionTypeError: One is no whole number.
+        GIL: released
+        """
+
+    @staticmethod
+    def read(path: str | os.PathLike[str], *, pts: float | None = None) -> Frame:
+        """
+        Decodes a picture file, or one frame of a video.
+
+        Args:
+            path: A picture file, or with `pts` a video file.
+            pts: Seconds: the frame that the video shows at this time, which is the last frame with a pts up to it.
+
+        Raises:
+            SourceError: The file cannot be read, is not a picture, or ends before `pts`.
+            OptionError: `pts` is below 0.
+            OptionTypeError: An argument is of the wrong type.
+        GIL: released
+        """
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """
+        Writes a PNG or JPEG file. The suffix of its name determines which. The file exists when write() returns.
+
+        Raises:
+            FreshframeError: The file cannot be written.
+            OptionTypeError: `path` is not a path.
         GIL: released
         """
 
@@ -136,18 +161,18 @@ class Frame:
         GIL: released for the first packing, then held
         """
 
-    def to(self, format: str) -> Frame:
+    def to(self, format: Literal['gray', 'nv12', 'i420', 'i422', 'i444', 'bgr', 'rgb']) -> Frame:
         """
         The same picture in another format: gray, nv12, i420, i422, i444, bgr or rgb. GIL: released
         """
 
-    def copy(self, format: str | None = None) -> numpy.typing.NDArray[numpy.uint8]:
+    def copy(self, format: Literal['gray', 'nv12', 'i420', 'i422', 'i444', 'bgr', 'rgb'] | None = None) -> numpy.typing.NDArray[numpy.uint8]:
         """
         A writable array of your own, in the layout of `array` or of the given format. OpenCV can draw on copy('bgr'). GIL: released
         """
 
     @staticmethod
-    def from_array(array: Any, format: str = 'bgr', *, copy: bool = True) -> Frame:
+    def from_array(array: Any, format: Literal['gray', 'nv12', 'i420', 'i422', 'i444', 'bgr', 'rgb', 'rgba'] = 'bgr', *, copy: bool = True) -> Frame:
         """
         Makes a frame of a uint8 array of BGR pixels, as OpenCV has them. PIL, imageio and PyTorch have RGB: format='rgb'.
 
@@ -241,9 +266,12 @@ class Sample(Generic[T_co]):
         """The value; made at first use and kept."""
 
     @property
-    def frame(self, /) -> Frame | None:
+    def frame(self, /) -> Frame:
         """
-        The frame that the value was made from. On an edge of frames it is the value itself. None with frames=False or if the source does not deliver frames.
+        The frame that the value was made from. On an edge of frames it is the value itself.
+
+        Raises:
+            StateError: The sample has no frame: its reader was made with frames=False, or its value was not made from a frame.
         """
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> None:
@@ -308,7 +336,7 @@ class Sample(Generic[T_co]):
         """
 
     @property
-    def parts(self, /) -> tuple[Sample[Any] | None, ...]:
+    def members(self, /) -> tuple[Sample[Any] | None, ...]:
         """
         Of a set of a join: its samples, in the order of the parents, and None where one is missing. `value` has their values, and all else is that of the first. Of other samples: ().
         """
@@ -634,7 +662,7 @@ class SourceStats:
     def last_error(self) -> str: ...
 
     @property
-    def still(self) -> str: ...
+    def frozen(self) -> str: ...
 
     @property
     def frozen_for(self) -> float: ...
@@ -1464,10 +1492,10 @@ class OpenOptions:
     def pace(self, arg: str, /) -> None: ...
 
     @property
-    def still(self) -> float | None: ...
+    def frozen_after(self) -> float | None: ...
 
-    @still.setter
-    def still(self, arg: float | None, /) -> None: ...
+    @frozen_after.setter
+    def frozen_after(self, arg: float | None, /) -> None: ...
 
     @property
     def remember(self) -> str: ...
@@ -1714,12 +1742,6 @@ def camera_setting(node: NodeHandle, name: str) -> str:
 
 def make_mock_camera(picture: object, fps: float) -> NodeHandle: ...
 
-def read_picture(path: str, at: float | None) -> Frame:
-    """GIL: released"""
-
-def write_picture(frame: Frame, path: str) -> None:
-    """GIL: released"""
-
 def mask_passwords(text: str) -> str:
     """Returns the text with the passwords in its URLs masked."""
 
@@ -1752,7 +1774,7 @@ class Packet:
         """Seconds; 0.0: unknown."""
 
     @property
-    def key(self) -> bool:
+    def is_keyframe(self) -> bool:
         """True: decoding can begin with it."""
 
     @property
@@ -1796,7 +1818,7 @@ def decode_on_demand(engine: Engine, index: int) -> None:
 def wake(node: NodeHandle, seconds: float | None, until: float | None) -> None:
     """Wakes a video source that was opened with decode="keys"."""
 
-def make_video_file(path: str, encoding: dict, fps: float | None, segment: float | None, keep: tuple[float | None, int | None, int | None] | None, reports_segments: bool, copies: bool) -> NodeHandle:
+def make_video_file(path: str, encoding: dict, fps: float | None, segment: float | None, keep: tuple[float | None, int | None, int | None], reports_segments: bool, copies: bool) -> NodeHandle:
     """`copies`: it takes packets and encodes nothing."""
 
 def next_segment(recorder: NodeHandle) -> object:
@@ -1810,7 +1832,7 @@ def video_file_codec(path: str, codec: str) -> str:
 def make_clip_recorder(before: float, after: float, max_bytes: int, encoding: dict, copies: bool) -> NodeHandle:
     """`copies`: it takes packets and encodes nothing."""
 
-def save_clip(recorder: NodeHandle, path: str, at: float | None) -> None:
+def save_clip(recorder: NodeHandle, path: str, pts: float | None) -> None:
     """GIL: released"""
 
 class WriteClaim:
@@ -1827,9 +1849,9 @@ def make_publish(url: str, options: dict, copies: bool) -> NodeHandle:
 def publish_url(node: NodeHandle) -> str:
     """With its password masked."""
 
-def make_look(back: float, every: float, max_bytes: int, packets: bool) -> NodeHandle: ...
+def make_look(seconds: float, every: float, max_bytes: int, packets: bool) -> NodeHandle: ...
 
-def look_views(look: NodeHandle, ages: Sequence[float], exact: bool) -> list:
+def look_snapshots(look: NodeHandle, ages: Sequence[float], exact: bool) -> list:
     """GIL: released while waiting"""
 
 def look_is_part_of(look: NodeHandle, engine: Engine, name: str) -> bool: ...

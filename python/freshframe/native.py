@@ -157,7 +157,7 @@ __all__ = [
     "numba",
 ]
 
-Pixels = Literal["gray", "bgr", "rgb"]
+Format = Literal["gray", "bgr", "rgb"]
 
 
 def load(
@@ -165,7 +165,7 @@ def load(
     symbol: str,
     *,
     out: tuple[int | None, ...],
-    pixels: Pixels = "gray",
+    format: Format = "gray",  # noqa: A002  (the word for it, as of Frame)
     dtype: DTypeLike = "float32",
     max_rows: int | None = None,
     state: bytes | None = None,
@@ -184,7 +184,7 @@ def load(
         symbol: The function's name.
         out: The result's shape, at most 4 sizes; ``()`` is one number. ``(None, 5)``: as many rows of 5 as
             the function returns.
-        pixels: "gray" is the luma as decoded, without a copy, in the video's range; "bgr" and "rgb" are
+        format: "gray" is the luma as decoded, without a copy, in the video's range; "bgr" and "rgb" are
             converted once and shared, 0 to 255.
         dtype: Of the result: bool, int8 to int64, uint8 to uint64, float32 or float64.
         max_rows: With ``out=(None, ...)``: the maximum number of rows in ``out``.
@@ -202,7 +202,7 @@ def load(
     _check_signature(signature)
     library = _library(path)
     name = _name("symbol", symbol)
-    options = _options(name, out, pixels, dtype, max_rows, state)
+    options = _options(name, out, format, dtype, max_rows, state)
     return Function(
         lambda: _native.load_function_node(library, name, options), (load, (library, name), _given(options))
     )
@@ -212,7 +212,7 @@ def function(
     pointer: Any,
     *,
     out: tuple[int | None, ...],
-    pixels: Pixels = "gray",
+    format: Format = "gray",  # noqa: A002  (the word for it, as of Frame)
     dtype: DTypeLike = "float32",
     max_rows: int | None = None,
     state: bytes | None = None,
@@ -225,7 +225,7 @@ def function(
         pointer: A function pointer of ctypes or cffi, or a capsule of a Cython module's ``__pyx_capi__``,
             whose signature is checked. It must have the signature that load() describes.
         out: As of load().
-        pixels: As of load().
+        format: As of load().
         dtype: As of load().
         max_rows: As of load().
         state: As of load().
@@ -243,14 +243,14 @@ def function(
     """
     _check_signature(signature)
     address = _address_of(pointer)
-    options = _options(_name("name", name), out, pixels, dtype, max_rows, state)
+    options = _options(_name("name", name), out, format, dtype, max_rows, state)
     return Function(lambda: _native.make_function_node(address, pointer, options), None)
 
 
 def numba(
     *,
     out: tuple[int | None, ...],
-    pixels: Pixels = "gray",
+    format: Format = "gray",  # noqa: A002  (the word for it, as of Frame)
     dtype: DTypeLike = "float32",
     max_rows: int | None = None,
     state: bytes | None = None,
@@ -266,7 +266,7 @@ def numba(
 
     Args:
         out: As of load().
-        pixels: As of load().
+        format: As of load().
         dtype: As of load().
         max_rows: As of load().
         state: As of load().
@@ -282,7 +282,7 @@ def numba(
         OptionTypeError: An option is of the wrong type, or the function lacks the parameter ``out``.
     GIL: held while compiling; the function never holds it.
     """
-    options = _options("function", out, pixels, dtype, max_rows, state)
+    options = _options("function", out, format, dtype, max_rows, state)
 
     def decorate(written: Callable[..., Any]) -> Function:
         with fork.loading():
@@ -348,12 +348,12 @@ def _name(what: str, value: Any) -> str:
     return text
 
 
-def _options(name: str, out: Any, pixels: Any, dtype: Any, max_rows: Any, state: Any) -> dict[str, Any]:
+def _options(name: str, out: Any, format_: Any, dtype: Any, max_rows: Any, state: Any) -> dict[str, Any]:
     with fork.loading():
         import numpy as np  # noqa: PLC0415
 
-    if _check.text("pixels", pixels) not in ("gray", "bgr", "rgb"):
-        raise OptionError(f"pixels must be gray, bgr or rgb, got {_check.shown(pixels)}")
+    if _check.text("format", format_) not in ("gray", "bgr", "rgb"):
+        raise OptionError(f"format must be gray, bgr or rgb, got {_check.shown(format_)}")
     if not isinstance(out, tuple):
         raise OptionTypeError(f"out must be a tuple of sizes, such as (2,), got {_check.shown(out)}")
     varies = len(out) > 0 and out[0] is None
@@ -374,7 +374,7 @@ def _options(name: str, out: Any, pixels: Any, dtype: Any, max_rows: Any, state:
         "shape": [
             _check.integer("a size of out", size) for size in ((max_rows, *out[1:]) if varies else out)
         ],
-        "pixels": pixels,
+        "format": format_,
         "dtype": number_type.name,
         "max_rows": None if max_rows is None else _check.integer("max_rows", max_rows),
         "state": state or b"",
@@ -386,7 +386,7 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
     shape = options["shape"] if options["max_rows"] is None else [None, *options["shape"][1:]]
     return {
         "out": tuple(shape),
-        "pixels": options["pixels"],
+        "format": options["format"],
         "dtype": options["dtype"],
         "max_rows": options["max_rows"],
         "state": options["state"],

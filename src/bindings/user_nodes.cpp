@@ -109,7 +109,7 @@ std::vector<std::byte> bytes_from(nb::handle object) {
 
 native::FunctionOptions function_options(const nb::dict& given) {
   native::FunctionOptions options;
-  options.pixels = *pixel_format(nb::cast<std::string>(given["pixels"]));
+  options.format = *pixel_format(nb::cast<std::string>(given["format"]));
   options.type = &native::dtype(nb::cast<std::string>(given["dtype"]));
   options.shape = nb::cast<std::vector<std::int64_t>>(given["shape"]);
   options.max_rows = nb::cast<std::optional<std::int32_t>>(given["max_rows"]);

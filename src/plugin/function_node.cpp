@@ -86,7 +86,7 @@ class FunctionNode final : public NodeBase, public NamesTypes {
   std::int32_t call(const AnySample& sample, std::byte* out) {
     const auto& frame = sample.frame;
     const auto plane =
-        options_.pixels == PixelFormat::Gray ? frame.luma() : frame.to(options_.pixels).planes()[0];
+        options_.format == PixelFormat::Gray ? frame.luma() : frame.to(options_.format).planes()[0];
     const auto max_rows = options_.max_rows.value_or(0);
     auto* const state = options_.state.empty() ? nullptr : options_.state.data();
     const auto code = function_(plane.data, frame.width(), frame.height(), plane.stride, sample.stamp.pts,

@@ -64,7 +64,9 @@ def test_the_classes_are_those_of_ultralytics(known: dict[str, Any]) -> None:
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("pixel_format", ["i420", "nv12"])
-def test_planes_give_the_classes_of_their_colours(known: dict[str, Any], pixel_format: str) -> None:
+def test_planes_give_the_classes_of_their_colours(
+    known: dict[str, Any], pixel_format: ff.types.Format
+) -> None:
     planes = []
     for one in pictures_of(known):
         even = ff.Frame.from_array(one.bgr[: one.height // 2 * 2, : one.width // 2 * 2])

@@ -120,7 +120,7 @@ class _Rounds:
         added: list[ff.Port[Any]] = [
             self.pipeline.add(nodes.mean, source, name="mean"),
             self.pipeline.add(ff.CircleTracker(), source, name="circles"),
-            self.pipeline.add(ff.Look(back=2, every=0.5), source, name="look"),
+            self.pipeline.add(ff.Look(seconds=2, every=0.5), source, name="look"),
         ]
         with contextlib.closing(self.pipeline.reader(added[0])) as reader:
             reader.poll()

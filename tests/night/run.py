@@ -265,16 +265,16 @@ class _Run:
     def _ask(self) -> None:
         """Each Look has pictures of the newest of what came, each once, under its number and its time."""
         for name, look in self.looks.items():
-            views = look.back(3600, n=16)
+            views = look.last(3600, n=16)
             seqs = [view.seq for view in views]
             if seqs != sorted(set(seqs)):
                 self.outcome.findings.append(f"{name}: pictures of the past are in this order: {seqs}")
             for view in views:
-                if view.camera in self.log.replaced or view.camera.startswith("demo"):
+                if view.source in self.log.replaced or view.source.startswith("demo"):
                     continue
-                shown = painted_number(view.camera, view.frame, view.seq)
-                if abs(shown - view.seq) > 2 * (not view.camera.startswith("camera")):  # levels of JPEG
-                    self.outcome.findings.append(f"{name}: number {view.seq} of {view.camera} shows {shown}")
+                shown = painted_number(view.source, view.frame, view.seq)
+                if abs(shown - view.seq) > 2 * (not view.source.startswith("camera")):  # levels of JPEG
+                    self.outcome.findings.append(f"{name}: number {view.seq} of {view.source} shows {shown}")
 
 
 def run(program: Program, folder: Path) -> Outcome:

@@ -42,9 +42,7 @@ def wall() -> Iterator[str]:
     pipeline = ff.Pipeline()
     pipeline.add(ff.open("demo:circles?size=320x180&fps=30"), name="cam")
     with pipeline, pipeline.serve(token=TOKEN) as dashboard:
-        text = PAGE.format(
-            stream=dashboard.picture_url("cam", fps=15), still=dashboard.picture_url("cam", still=True)
-        )
+        text = PAGE.format(stream=dashboard.mjpeg_url("cam", fps=15), still=dashboard.jpeg_url("cam"))
 
         class Answer(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:

@@ -45,47 +45,57 @@ class Dashboard(ClosedByWith):
         """The first of ``urls``."""
         return self.urls[0]
 
-    def picture_url(
-        self,
-        port: Port[Any] | str,
-        *,
-        fps: float | None = None,
-        width: int | None = None,
-        still: bool = False,
+    def jpeg_url(self, port: Port[Any] | str) -> str:
+        """The URL of a port's newest picture, a JPEG.
+
+        If the page needs a token, this URL has another one, which opens pictures and nothing else: URLs end
+        up in logs. With ``serve(token=...)`` it is the same after a restart.
+
+        Args:
+            port: A port of the pipeline, or its name.
+
+        Raises:
+            OptionError: The dashboard shows no pictures of the port.
+            OptionTypeError: ``port`` is neither a Port nor a string.
+            StateError: The dashboard is closed.
+        """
+        return self._picture(port, "jpg", {})
+
+    def mjpeg_url(
+        self, port: Port[Any] | str, *, fps: float | None = None, max_side: int | None = None
     ) -> str:
         """The URL of a port's live picture for an ``<img>``, VLC or Home Assistant: an endless MJPEG stream.
 
-        If the page needs a token, this URL has another one, which opens pictures and nothing else: URLs end
-        up in logs. With ``serve(token=...)`` it is the same after a restart. A server has at most 32 of these
-        streams, and a browser shows at most six per server: take single pictures for a wall of cameras.
+        Its token is as of jpeg_url(). A server has at most 32 of these streams, and a browser shows at most
+        six per server: take jpeg_url() for a wall of cameras.
 
         Args:
             port: A port of the pipeline, or its name.
             fps: Most pictures per second, 1 to 15; None: 10. A slow client gets fewer.
-            width: Pixels that the viewer can show, 64 to 1920; None: 960. All viewers of a port get the same
-                picture, so it may be wider.
-            still: The URL of one picture (JPEG).
+            max_side: Pixels of the longer side that the viewer can show, 64 to 1920; None: 960. All viewers
+                of a port get the same picture, so it may be larger.
 
         Raises:
             OptionError: A value is out of range, or the dashboard shows no pictures of the port.
             OptionTypeError: An argument is of the wrong type.
             StateError: The dashboard is closed.
         """
-        name, engine = self._shown(port)
         query = {}
         if fps is not None:
             query["fps"] = f"{_within('fps', _check.number('fps', fps), 1, 15):g}"
-        if width is not None:
-            query["width"] = str(_within("width", _check.integer("width", width), 64, 1920))
-        if _check.flag("still", still):
-            query = {}
+        if max_side is not None:
+            query["max_side"] = str(_within("max_side", _check.integer("max_side", max_side), 64, 1920))
+        return self._picture(port, "mjpg", query)
+
+    def _picture(self, port: Port[Any] | str, suffix: str, query: dict[str, str]) -> str:
+        name, engine = self._shown(port)
         if token := engine.picture_token():
             query["token"] = token
         with fork.loading():
             from urllib.parse import quote, urlencode  # noqa: PLC0415  (it costs 5 ms)
 
-        address = f"{self.url.partition('?')[0]}api/picture/{quote(name, safe='')}"
-        return f"{address}.{'jpg' if still else 'mjpg'}" + (f"?{urlencode(query)}" if query else "")
+        address = f"{self.url.partition('?')[0]}api/picture/{quote(name, safe='')}.{suffix}"
+        return address + (f"?{urlencode(query)}" if query else "")
 
     def show(self, *, window: bool = True) -> None:
         """Opens the page on this machine's screen, in a process that stays open when the pipeline ends.

@@ -77,7 +77,8 @@ class SourceStats:
             recorded or shown, or neither. They are no samples, so ``processed`` and ``fps`` are without them.
         last_error: The reason for the latest outage; "" when there was none. Passwords are masked.
         frozen: "still": the source shows one picture. "loop": the same ones again and again. "flat": one
-            without contrast. "": none of these has lasted for ``open(frozen_after=)``, and the next four are 0.
+            without contrast. "": none of these has lasted for ``open(frozen_after=)``, and the next four are
+            0.
         frozen_for: Seconds for which it has lasted, up to the newest key picture.
         frozen_period: Seconds of a loop.
         frozen_frames: Key pictures in this time.

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Literal
 from .. import _check, _native
 from .._errors import FreshframeError, OptionError
 from .._graph.nodes import NativeNode
-from .._interpreter import fork
 
 if TYPE_CHECKING:
     from .._native import Frame, Packet  # noqa: F401  (in strings)
@@ -29,13 +28,13 @@ class StaleFrameError(FreshframeError):
     state: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Snapshot:
     """One picture of the past, with the time at which it was taken.
 
     Attributes:
         source: Its name.
-        frozen_for: Seconds for which its source has shown one picture, at the question; 0 if it is not frozen.
+        frozen_for: Seconds for which its source has shown one picture, at the question; 0: it is not frozen.
         frame: The picture.
         seq: As Sample.seq: of packets, their own numbers.
         pts: As Sample.pts.
@@ -65,6 +64,15 @@ class Snapshot:
         """Seconds since ``captured``."""
         return time.monotonic() - self.captured
 
+    def __repr__(self) -> str:
+        """The source, the number, the time and the size."""
+        size = f"{self.frame.width}x{self.frame.height}"
+        return f"Snapshot(source={self.source!r}, seq={self.seq}, pts={self.pts:.3f}, {size})"
+
+    def _repr_jpeg_(self) -> bytes:
+        """The picture for notebooks. GIL: released."""
+        return self.frame._repr_jpeg_()
+
 
 class Look(NativeNode["Frame | Packet", None]):
     """Keeps the last seconds of a stream, for a program that asks for pictures of now or of then. Native.
@@ -79,8 +87,8 @@ class Look(NativeNode["Frame | Packet", None]):
     frames ``now()`` can be ``every`` old.
 
     Args:
-        seconds: Seconds of capture that are kept, above 0 and at most 3600. Packets are kept from a key picture
-            on, so up to one interval of key pictures more.
+        seconds: Seconds of capture that are kept, above 0 and at most 3600. Packets are kept from a key
+            picture on, so up to one interval of key pictures more.
         every: Seconds between the captures of two frames that are kept, 0 to 60. Of packets all are kept. A
             file that is read at full speed is captured within a moment: take ``every=0``.
         max_bytes: Limit for the memory of the encoded pictures, with what is kept about each of them; the
@@ -139,8 +147,8 @@ class Look(NativeNode["Frame | Packet", None]):
             raise self._stale("the Look has no picture yet")
         ((snapshot, source),) = found
         if limit is not None and snapshot.age > limit:
-            text = f"the newest picture of {snapshot.source!r} is {snapshot.age:.1f} s old, {limit:g} s were asked for"
-            raise self._stale(text, snapshot.age, source)
+            newest = f"the newest picture of {snapshot.source!r} is {snapshot.age:.1f} s old"
+            raise self._stale(f"{newest}, {limit:g} s were asked for", snapshot.age, source)
         return snapshot
 
     def ago(self, seconds: float) -> Snapshot:

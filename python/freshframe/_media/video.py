@@ -321,7 +321,9 @@ def _frozen_after(value: Any) -> float | None:
         )
     seconds = _check.number("frozen_after", value)
     if not seconds > 0:
-        raise OptionError(f'frozen_after must be a number of seconds above 0, "auto" or None, got {seconds:g}')
+        raise OptionError(
+            f'frozen_after must be a number of seconds above 0, "auto" or None, got {seconds:g}'
+        )
     return seconds
 
 
@@ -521,7 +523,7 @@ class VideoFile(NativeNode["Frame | Packet", None]):
 
     _freshframe_types = (_native.Frame | _native.Packet, None)
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (flat, so that editors show all of them)
         self,
         path: str | os.PathLike[str],
         *,

@@ -297,7 +297,9 @@ class Ask(Node["Frame", "Answer"]):
         )
 
     def _request(self, question: _Question, sample: Sample[Any]) -> bytes:
-        pictures: list[tuple[Sample[Any] | Snapshot, Frame]] = [(each, each.frame) for each in question.snapshots]
+        pictures: list[tuple[Sample[Any] | Snapshot, Frame]] = [
+            (each, each.frame) for each in question.snapshots
+        ]
         if not pictures:
             pictures.append((sample, _frame_of(sample)))
         content: list[dict[str, Any]] = []

@@ -54,8 +54,8 @@ void FormatUse::make(const Frame& frame) const noexcept {
 void FormatUse::make(const AnySample& sample) const noexcept {
   const auto* const set = any() ? sample.value.as<Joined>() : nullptr;
   if (set == nullptr) return make(sample.frame);
-  for (const auto& part : set->parts) {
-    if (part) make(part->frame);
+  for (const auto& member : set->members) {
+    if (member) make(member->frame);
   }
 }
 

@@ -106,14 +106,14 @@ nb::object dlpack(nb::handle self, const nb::kwargs& kwargs) {
   return nb::module_::import_("freshframe._media.frame_arrays").attr("dlpack")(self, **kwargs);
 }
 
-constexpr AttributeHint kHints[] = {
+constexpr AttributeHint kFrameHints[] = {
     {"shape", "A frame's pixels are an array: frame.bgr.shape"},
     {"dtype", "A frame's pixels are an array: frame.bgr.dtype"},
     {"size", "It has width and height. Its pixels are an array: frame.bgr.size"},
 };
 
-PyObject* get_attribute(PyObject* self, PyObject* name) {
-  return attribute_or_hint(self, name, kHints);
+PyObject* get_frame_attribute(PyObject* self, PyObject* name) {
+  return attribute_or_hint(self, name, kFrameHints);
 }
 
 PyObject* refuse_subscript(PyObject* /*self*/, PyObject* /*key*/) {
@@ -177,16 +177,24 @@ void bind_properties(nb::class_<Frame>& frame) {
 // Other formats, copies, frames of arrays.
 void bind_copies(nb::class_<Frame>& frame) {
   frame
-      .def("to", gil::entry<&to>, nb::arg("format"), nb::sig("def to(self, format: str) -> Frame"),
-           "The same picture in another format: gray, nv12, i420, i422, i444, bgr or rgb. GIL: released")
-      .def("copy", gil::entry<&copy>, nb::arg("format") = nb::none(),
-           nb::sig("def copy(self, format: str | None = None) -> numpy.typing.NDArray[numpy.uint8]"),
-           "A writable array of your own, in the layout of `array` or of the given format. OpenCV can draw "
-           "on copy('bgr'). GIL: released")
+      .def(
+          "to", gil::entry<&to>, nb::arg("format"),
+          nb::sig(
+              "def to(self, format: typing.Literal['gray', 'nv12', 'i420', 'i422', 'i444', 'bgr', 'rgb']) -> "
+              "Frame"),
+          "The same picture in another format: gray, nv12, i420, i422, i444, bgr or rgb. GIL: released")
+      .def(
+          "copy", gil::entry<&copy>, nb::arg("format") = nb::none(),
+          nb::sig(
+              "def copy(self, format: typing.Literal['gray', 'nv12', 'i420', 'i422', 'i444', 'bgr', 'rgb'] | "
+              "None = None) -> numpy.typing.NDArray[numpy.uint8]"),
+          "A writable array of your own, in the layout of `array` or of the given format. OpenCV can draw "
+          "on copy('bgr'). GIL: released")
       .def_static(
           "from_array", gil::entry<&from_array>, nb::arg("array").none(), nb::arg("format") = "bgr",
           nb::kw_only(), nb::arg("copy") = true,
-          nb::sig("def from_array(array: typing.Any, format: str = 'bgr', *, copy: bool = True) -> Frame"),
+          nb::sig("def from_array(array: typing.Any, format: typing.Literal['gray', 'nv12', 'i420', 'i422', "
+                  "'i444', 'bgr', 'rgb', 'rgba'] = 'bgr', *, copy: bool = True) -> Frame"),
           "Makes a frame of a uint8 array of BGR pixels, as OpenCV has them. PIL, imageio and PyTorch have RGB: "
           "format='rgb'.\n\nIt also takes the other formats of `array`, and 'rgba' (H, W, 4), whose alpha is "
           "dropped. With copy=False the frame shares the array's memory, which must not change "
@@ -226,7 +234,7 @@ void bind_protocols(nb::class_<Frame>& frame) {
 }  // namespace
 
 void bind_frame(nb::module_& module) {
-  static const PyType_Slot slots[] = {{Py_tp_getattro, reinterpret_cast<void*>(&get_attribute)},
+  static const PyType_Slot slots[] = {{Py_tp_getattro, reinterpret_cast<void*>(&get_frame_attribute)},
                                       {Py_mp_subscript, reinterpret_cast<void*>(&refuse_subscript)},
                                       {0, nullptr}};
   nb::class_<Frame> frame(

@@ -171,7 +171,7 @@ PyObject* value_of(gil::Held& held, PyObject* self, void* /*unused*/) {
   });
 }
 
-constexpr AttributeHint kHints[] = {
+constexpr AttributeHint kSampleHints[] = {
     {"image", "sample.frame is the picture, sample.frame.bgr its pixels"},
     {"bgr", "sample.frame is the picture, sample.frame.bgr its pixels"},
     {"rgb", "sample.frame is the picture, sample.frame.rgb its pixels"},
@@ -179,8 +179,8 @@ constexpr AttributeHint kHints[] = {
     {"shape", "sample.frame is the picture, sample.frame.bgr.shape the shape of its pixels"},
 };
 
-PyObject* get_attribute(PyObject* self, PyObject* name) {
-  return attribute_or_hint(self, name, kHints);
+PyObject* get_sample_attribute(PyObject* self, PyObject* name) {
+  return attribute_or_hint(self, name, kSampleHints);
 }
 
 PyGetSetDef value_getter = {"value", gil::entry<&value_of>, nullptr, "The value; made at first use and kept.",
@@ -331,7 +331,7 @@ void bind_sample(nb::module_& module) {
   set_sample_maker(&failed_sample);
   static const PyType_Slot slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(&PythonSample::traverse)},
                                       {Py_tp_clear, reinterpret_cast<void*>(&PythonSample::clear)},
-                                      {Py_tp_getattro, reinterpret_cast<void*>(&get_attribute)},
+                                      {Py_tp_getattro, reinterpret_cast<void*>(&get_sample_attribute)},
                                       {Py_am_await, reinterpret_cast<void*>(&refuse_await)},
                                       {0, nullptr}};
   module.attr("T_co") = nb::type_var("T_co", nb::arg("covariant") = true);

@@ -177,7 +177,7 @@ Reply LookDesk::answer(const LookWish& wish, const std::stop_token& stop) const 
                 .asker = LookAsker::Network,
                 .clock = core_->clock(),
                 .stop = stop},
-               [&pictures](Snapshot snapshot) { pictures.add(std::move(snapshot)); });
+               [&pictures](freshframe::Snapshot snapshot) { pictures.add(std::move(snapshot)); });
     if (stop.stop_requested()) return plain(kBusy, "the question has been given up");
     const media::LookedAtSources sources(*core_, dynamic_cast<PacketLook*>(look.get()) != nullptr);
     const auto& all = pictures.all();

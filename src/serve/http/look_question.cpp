@@ -58,13 +58,13 @@ struct Times {
   double unix = 0;  // of the capture by this machine's clock
 };
 
-Times times_of(const Snapshot& snapshot, const freshframe::Clock& clock) {
+Times times_of(const freshframe::Snapshot& snapshot, const freshframe::Clock& clock) {
   const auto now = clock.now();
   const auto captured = std::min(snapshot.stamp.captured, now);
   return {.age = Seconds(now - captured).count(), .unix = clock.unix_time(captured)};
 }
 
-std::string headers_of(const Snapshot& snapshot, const media::LookedAtSources& sources,
+std::string headers_of(const freshframe::Snapshot& snapshot, const media::LookedAtSources& sources,
                        const freshframe::Clock& clock) {
   const auto times = times_of(snapshot, clock);
   const auto source = sources.of(snapshot.stamp.source);
@@ -136,7 +136,7 @@ std::string read_look(std::string_view query, LookWish& wish) {
   return one ? read_moment(query, wish) : read_span(query, wish);
 }
 
-void LookPictures::add(Snapshot snapshot) {
+void LookPictures::add(freshframe::Snapshot snapshot) {
   const auto& frame = snapshot.frame;
   auto jpeg = encoder_.encode_within(frame, max_side_, kLookQuality);
   snapshot.frame = {};

@@ -21,7 +21,7 @@ namespace freshframe::serve {
 [[nodiscard]] std::string read_look(std::string_view query, LookWish& wish);
 /// A picture of an answer.
 struct LookPicture {
-  Snapshot snapshot;  // without its frame
+  freshframe::Snapshot snapshot;  // without its frame
   media::JpegPicture jpeg;
 };
 
@@ -32,7 +32,7 @@ class LookPictures {
   explicit LookPictures(int max_side) : max_side_(max_side) {}
 
   /// Throws Error for a picture that cannot be encoded.
-  void add(Snapshot snapshot);
+  void add(freshframe::Snapshot snapshot);
   [[nodiscard]] const std::vector<LookPicture>& all() const noexcept { return all_; }
 
  private:

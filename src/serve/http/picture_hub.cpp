@@ -36,7 +36,7 @@ int step_up(int width) {
   return kWidths.back();
 }
 
-// The width of the picture if its longer side has so many pixels.
+// The width of the picture if `side` is its longer side.
 int width_of(const Frame& frame, int side) {
   return static_cast<int>(std::int64_t{side} * frame.width() / std::max(frame.width(), frame.height()));
 }

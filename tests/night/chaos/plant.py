@@ -267,7 +267,7 @@ class Plant:
             both = node.replace("single", "both")
             add(self._same(both), [port, single], name=both, join=ff.Join(wait=0.5))
             add(lines, single, name=node.replace("single", "lines"), on_error="remove")
-            self.look = ff.Look(back=20, every=0.5)
+            self.look = ff.Look(seconds=20, every=0.5)
             add(self.look, port, name=self._name("look"))
         if camera == 2:
             self.add_recorder()
@@ -308,12 +308,12 @@ class Plant:
         if self.look is None:
             return
         numbers = []
-        for view in self.look.back(20, n=8):
+        for view in self.look.last(20, n=8):
             stamp = read_stamp(view.frame.luma)
             if stamp is not None:
                 numbers.append(stamp[1])
-                if view.camera != f"cam{stamp[0]}":
-                    self.books.find(f"a picture of camera {stamp[0]} is shown as one of {view.camera}")
+                if view.source != f"cam{stamp[0]}":
+                    self.books.find(f"a picture of camera {stamp[0]} is shown as one of {view.source}")
         if numbers != sorted(numbers):
             self.books.find(f"pictures of the past are in this order: {numbers}")
 

@@ -193,7 +193,9 @@ def reminders_of_a_camera(seconds: float, find: Find) -> int:
             server.hang_up()
 
         pipeline = ff.Pipeline("reminders-of-a-camera")
-        pipeline.add(nodes.mean, pipeline.add(ff.open(server.url, frozen_after=None), name="camera"), name="mean")
+        pipeline.add(
+            nodes.mean, pipeline.add(ff.open(server.url, frozen_after=None), name="camera"), name="mean"
+        )
         with pipeline:
             pipeline.wait(_THERE)
             return _remind(pipeline, said, set_away, seconds, find)

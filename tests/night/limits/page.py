@@ -37,7 +37,7 @@ _STAYING, _LEAVING = 2, 3  # viewers
 
 def questions(seconds: float, find: Find) -> int:
     """A client that asks too often gets at least half of its answers a minute nevertheless."""
-    pipeline, look = ff.Pipeline("questions"), ff.Look(back=2, every=0.5)
+    pipeline, look = ff.Pipeline("questions"), ff.Look(seconds=2, every=0.5)
     pipeline.add(look, pipeline.add(ff.open("demo:circles?fps=5&size=64x48"), name="camera"), name="look")
     token, tried = "a-token-for-the-night", 0
     page = pipeline.serve(token=token, look=look, look_rate=_QUESTIONS)
@@ -188,7 +188,7 @@ def pictures_that_cannot_be(seconds: float, find: Find) -> int:
     with contextlib.ExitStack() as stack:
         page = stack.enter_context(contextlib.closing(pipeline.serve(view=camera)))
         stack.enter_context(pipeline)
-        url = page.picture_url("camera", fps=15)
+        url = page.mjpeg_url("camera", fps=15)
         viewers = [stack.enter_context(contextlib.closing(_Viewer(url))) for _ in range(_STAYING)]
         for _ in range(_LEAVING):
             leaving = threading.Thread(target=_come_and_go, args=(url, ended))

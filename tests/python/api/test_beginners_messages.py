@@ -41,13 +41,13 @@ def latest_with_timeout(pipeline: ff.Pipeline, camera: Any) -> object:
 
 def nowhere(pipeline: ff.Pipeline, camera: Any) -> object:
     with pipeline.serve() as dashboard:
-        return dashboard.picture_url("nope")
+        return dashboard.mjpeg_url("nope")
 
 
 def not_viewed(pipeline: ff.Pipeline, camera: Any) -> object:
     drawn = pipeline.add(ff.Annotate(), pipeline.add(ff.CircleTracker(), camera))
     with pipeline.serve(view=drawn) as dashboard:
-        return dashboard.picture_url(camera)
+        return dashboard.mjpeg_url(camera)
 
 
 def served_twice(pipeline: ff.Pipeline, camera: Any) -> object:

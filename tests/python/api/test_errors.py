@@ -128,7 +128,7 @@ def test_a_video_file_that_cannot_be_written_says_so_before_a_frame_flows(tmp_pa
         pipeline.start()
 
 
-ARRAYS = {
+ARRAYS: dict[str, tuple[Any, Any, str]] = {
     "floats": (np.zeros((4, 4, 3)), "bgr", r"uint8.*float64"),
     "two dimensions for bgr": (np.zeros((4, 4), np.uint8), "bgr", r"\(4, 4\)"),
     "four channels for bgr": (np.zeros((4, 4, 4), np.uint8), "bgr", r"\(4, 4, 4\)"),

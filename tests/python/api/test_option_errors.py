@@ -157,7 +157,7 @@ class Odd:
 
 HOSTILE = {"a large int": 10**5000, "a value whose repr() raises": Hostile(), "a repr() of bytes": Odd()}
 CALLS: dict[str, Callable[[Any], object]] = {
-    "Look": lambda value: ff.Look(back=value),
+    "Look": lambda value: ff.Look(seconds=value),
     "Pipeline": lambda value: ff.Pipeline(stall_timeout=value),
     "held bytes": lambda value: ff.Pipeline(max_held_bytes=value),
     "Queue": ff.Queue,

@@ -45,10 +45,10 @@ def served(**options: Any) -> Iterator[ff.types.Dashboard]:
     pipeline = ff.Pipeline("house")
     door = pipeline.add(ff.open("demo:circles?size=320x240&fps=30"), name="door")
     pipeline.add(ff.open("demo:circles?size=320x240&fps=5"), name="private")
-    past = ff.Look(back=10, every=0.1)
+    past = ff.Look(seconds=10, every=0.1)
     pipeline.add(past, door, name="past")
     with pipeline, pipeline.serve(view=door, look=past, **options) as dashboard:
-        until(lambda: len(past.back(1, 4)) == 4, "a second")
+        until(lambda: len(past.last(1, 4)) == 4, "a second")
         yield dashboard
 
 

@@ -80,7 +80,7 @@ LETTING_GO = {
     "load_function_node",
     "load_node",
     "load_onnx",
-    "look_views",
+    "look_snapshots",
     "make_onnx_classifier",
     "make_onnx_detector",
     "onnx_runtime",

@@ -260,7 +260,7 @@ def filmed(live: bool, images: list[ff.Frame], boxes: ff.Detections, **options: 
 @pytest.mark.parametrize("looks", ["each", "growing", "best"])
 @pytest.mark.parametrize("pixels", ["gray", "nv12", "i420", "i422", "i444", "bgr", "rgb"])
 def test_each_way_to_look_sees_the_same_in_each_pixel_format(
-    colours: Path, pixels: str, looks: Any, antialias: bool, live: bool
+    colours: Path, pixels: ff.types.Format, looks: Any, antialias: bool, live: bool
 ) -> None:
     """The frame is one that was decoded to this format: it has no other one yet."""
     shown = ff.Frame.from_array(picture(green=(40, 40, 200, 200), blue=(60, 60, 90, 90))).copy(pixels)

@@ -25,7 +25,7 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("freshframe._vision.onnx._CHOSEN_NATIVELY", 1)
 
 
-def frame(form: str = "bgr") -> ff.Frame:
+def frame(form: ff.types.Format = "bgr") -> ff.Frame:
     """Green, and red in ROI."""
     picture = np.full((120, 160, 3), (0, 255, 0), np.uint8)
     x0, y0, x1, y1 = ROI
@@ -34,7 +34,9 @@ def frame(form: str = "bgr") -> ff.Frame:
 
 
 @pytest.mark.parametrize("form", ["bgr", "rgb"])
-def test_the_model_gets_the_region_and_boxes_are_of_the_whole_picture(tmp_path: Path, form: str) -> None:
+def test_the_model_gets_the_region_and_boxes_are_of_the_whole_picture(
+    tmp_path: Path, form: ff.types.Format
+) -> None:
     model = mean_colour(tmp_path / "mean.onnx")
     (whole,) = run_node(ff.OnnxDetector(model, min_confidence=0.4), [frame(form)])
     assert whole.value.class_name.tolist() == ["green"]

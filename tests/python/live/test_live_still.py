@@ -135,7 +135,9 @@ def test_the_picture_of_before_a_restart_is_told(tmp_path: Path) -> None:
     with HttpServer(hung()) as server:
         for _ in range(2):
             pipeline = ff.Pipeline()
-            pipeline.add(ff.open(server.url, frozen_after=2, remember=tmp_path / "state", **PATIENT), name="door")
+            pipeline.add(
+                ff.open(server.url, frozen_after=2, remember=tmp_path / "state", **PATIENT), name="door"
+            )
 
             def source(seen: ff.Pipeline = pipeline) -> ff.stats.SourceStats:
                 stats = seen.stats().nodes["door"].source
@@ -166,7 +168,11 @@ def test_a_folder_that_cannot_be_written_is_an_error_at_the_start(tmp_path: Path
     [
         ("clip.mp4", {"remember": "state"}, "no camera and no live network stream: remember is for those"),
         ("demo:circles", {"remember": "state"}, "no camera and no live network stream"),
-        ("rtsp://127.0.0.1/x", {"remember": "state", "frozen_after": None}, "remember keeps what frozen_after looks at"),
+        (
+            "rtsp://127.0.0.1/x",
+            {"remember": "state", "frozen_after": None},
+            "remember keeps what frozen_after looks at",
+        ),
         ("rtsp://127.0.0.1/x", {"remember": ""}, "remember must be a folder, got ''"),
         ("rtsp://127.0.0.1/x", {"remember": "a\0b"}, "remember must be a path"),
         ("rtsp://127.0.0.1/x", {"remember": 3}, "remember must be a path, got 3"),

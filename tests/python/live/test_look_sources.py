@@ -46,7 +46,7 @@ def count_of(pipeline: ff.Pipeline, name: str) -> int:
 @pytest.mark.parametrize("first_pts", [0.0, 5000.0], ids=["begins at 0", "has run for longer"])
 def test_an_exchanged_camera_keeps_its_name_and_its_pictures_their_times(first_pts: float) -> None:
     hall, vault = Feed(50), Feed(200)
-    look = ff.Look(back=60, every=0)
+    look = ff.Look(seconds=60, every=0)
     pipeline = ff.Pipeline(keep_running=True)
     begin = time.monotonic() - SPARE - 10
     a = pipeline.add(hall.source, name="hall")
@@ -59,14 +59,14 @@ def test_an_exchanged_camera_keeps_its_name_and_its_pictures_their_times(first_p
         vault.push(begin + 7, 30, first_pts)  # a hole of two seconds
         until(lambda: count_of(pipeline, "look") == 80, "the second camera")
         ages = [time.monotonic() - begin - seconds for seconds in (0.55, 2.55, 4.55, 7.55, 9.55)]
-        views = [look.at(-age) for age in ages]
-        assert [view.camera for view in views] == ["hall"] * 3 + ["vault"] * 2
+        views = [look.ago(age) for age in ages]
+        assert [view.source for view in views] == ["hall"] * 3 + ["vault"] * 2
         assert [is_shade(view, 50) for view in views] == [True] * 3 + [False] * 2
         assert all(0 <= view.age - age < SPARE for view, age in zip(views, ages, strict=True))
-        assert look.now().camera == "vault"
-        many = look.back(time.monotonic() - begin, 64)
-        assert {view.camera for view in many} == {"hall", "vault"}
-        assert all(is_shade(view, 50 if view.camera == "hall" else 200) for view in many)
+        assert look.now().source == "vault"
+        many = look.last(time.monotonic() - begin, 64)
+        assert {view.source for view in many} == {"hall", "vault"}
+        assert all(is_shade(view, 50 if view.source == "hall" else 200) for view in many)
         assert sum(view.hole for view in many[:-1]) == pytest.approx(2 + STEP, abs=0.05)
         span = time.monotonic() - begin
         found = request(dashboard.url, f"/api/look/look.json?back={span}&n=16").json()
@@ -100,8 +100,8 @@ def test_the_state_is_the_one_of_the_camera_that_the_look_is_limited_to() -> Non
         answer = request(dashboard.url, "/api/look/look%20of%20away.jpg")
         assert answer.status == 503
         assert "its source is reading" not in answer.text
-        until(lambda: looks["sound"].back(1, 1), "a picture")
-        assert looks["sound"].now().camera == "sound"
+        until(lambda: looks["sound"].last(1, 1), "a picture")
+        assert looks["sound"].now().source == "sound"
 
 
 def test_a_camera_whose_name_ends_as_those_of_packets_keeps_its_name() -> None:
@@ -110,7 +110,7 @@ def test_a_camera_whose_name_ends_as_those_of_packets_keeps_its_name() -> None:
     for name, look in looks.items():
         pipeline.add(look, pipeline.add(ff.open("demo:circles?frames=5&size=64x48"), name=name))
     pipeline.run()
-    assert [look.now().camera for look in looks.values()] == list(looks)
+    assert [look.now().source for look in looks.values()] == list(looks)
 
 
 def test_a_picture_that_is_higher_than_wide_is_scaled_by_its_longer_side() -> None:
@@ -121,7 +121,7 @@ def test_a_picture_that_is_higher_than_wide_is_scaled_by_its_longer_side() -> No
     with pipeline.serve(look=look, look_rate=6000) as dashboard, pipeline:
         for shape in ((6000, 30), (3000, 1), (240, 320)):
             feed.push(ff.Frame.from_array(np.full(shape, 9, np.uint8), "gray"))
-            until(lambda: [view.frame.height for view in look.back(9, 1)] == [shape[0]], "it")  # noqa: B023
+            until(lambda: [view.frame.height for view in look.last(9, 1)] == [shape[0]], "it")  # noqa: B023
             (found,) = request(dashboard.url, "/api/look/look.json?n=1&max_side=64").json()["pictures"]
             assert max(found["width"], found["height"]) == 64
-            assert len(look.now().jpeg(max_side=64)) < 3000
+            assert len(look.now().frame.jpeg(max_side=64)) < 3000

@@ -45,12 +45,12 @@ def in_order(views: list[ff.types.Snapshot]) -> bool:
 def test_the_painted_numbers_are_those_of_the_times_in_many_questions(b_frames: int) -> None:
     shape = Shape("h264", count=2000, size=(160, 96), key_interval=KEYS, b_frames=b_frames)
     choose = random.Random(b_frames)
-    look = ff.Look(back=20)
+    look = ff.Look(seconds=20)
     pipeline = ff.Pipeline()
     with TsServer(film(shape), FPS) as server:
         pipeline.add(look, pipeline.add(ff.open(server.url, **PATIENT), name="door").packets)
         with pipeline:
-            until(lambda: len(look.back(4, 4)) == 4, "four seconds")
+            until(lambda: len(look.last(4, 4)) == 4, "four seconds")
             late, newest = [], -1
             for _ in range(QUESTIONS):
                 asked = time.monotonic()
@@ -60,12 +60,12 @@ def test_the_painted_numbers_are_those_of_the_times_in_many_questions(b_frames: 
                 sent = server.log.find(newest, time.monotonic())
                 assert sent is not None
                 late.append((view.captured - sent.due) * FPS)
-                then = look.at(-choose.uniform(0.5, 3))
+                then = look.ago(choose.uniform(0.5, 3))
                 assert then.captured <= asked
                 assert in_order([then, look.now()])
-                exact = look.back(choose.uniform(0.5, 3), choose.randint(2, 6), exact=True)
+                exact = look.last(choose.uniform(0.5, 3), choose.randint(2, 6), exact=True)
                 assert in_order(exact)
-                keys = look.back(3, 4)
+                keys = look.last(3, 4)
                 assert in_order(keys)
                 assert {painted(each) % KEYS for each in keys} == {0}, "each is a key picture"
     # A camera sends a picture to which others refer before those that are shown earlier.

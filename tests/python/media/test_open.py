@@ -162,6 +162,12 @@ def test_a_start_behind_the_end_is_a_source_error(clip: Path) -> None:
         ff.Frame.read(clip, pts=60)
 
 
+@pytest.mark.parametrize("call", [ff.open, ff.probe])
+def test_the_url_has_no_name(call: Any) -> None:
+    with pytest.raises(TypeError, match=r"keyword.*'?url'?"):
+        call(url="demo:circles")
+
+
 def test_info_is_an_error_until_it_is_known_and_probe_has_it(clip: Path) -> None:
     source = ff.open(clip)
     with pytest.raises(ff.FreshframeError, match="is not known yet"):

@@ -100,15 +100,15 @@ def test_the_number_of_rows_may_vary(library: Path) -> None:
     assert (none.shape, one.tolist(), two.tolist()) == ((0, 2), [[1, 0]], [[1, 0], [2, 0]])
 
 
-@pytest.mark.parametrize("pixels", ["bgr", "rgb"])
-def test_a_function_gets_the_colours_that_it_asks_for(library: Path, pixels: Any) -> None:
+@pytest.mark.parametrize("format_", ["bgr", "rgb"])
+def test_a_function_gets_the_colours_that_it_asks_for(library: Path, format_: Any) -> None:
     blue = np.zeros((4, 4, 3), np.uint8)
     blue[:] = 250, 20, 10
     (made,) = values(
-        ff.native.load(library, "first_pixel", out=(3,), pixels=pixels, dtype="uint8"),
+        ff.native.load(library, "first_pixel", out=(3,), format=format_, dtype="uint8"),
         [ff.Frame.from_array(blue, "bgr")],
     )
-    assert made.tolist() == ([250, 20, 10] if pixels == "bgr" else [10, 20, 250])
+    assert made.tolist() == ([250, 20, 10] if format_ == "bgr" else [10, 20, 250])
 
 
 def test_each_node_has_a_copy_of_the_state(library: Path) -> None:

@@ -49,7 +49,7 @@ def test_a_function_fills_the_array_that_it_names() -> None:
 
 
 def test_a_function_gets_colours_of_padded_rows() -> None:
-    @ff.native.numba(out=(3,), pixels="rgb")
+    @ff.native.numba(out=(3,), format="rgb")
     def last(pixels: Any, out: Any) -> None:
         for channel in range(3):
             out[channel] = pixels[-1, -1, channel]
@@ -125,10 +125,10 @@ def one_element(pixels: Any, out: Any) -> None:
         pixels[y, 5] = 255
 
 
-@pytest.mark.parametrize(("draws", "pixels"), [(whole, "gray"), (one_row, "gray"), (one_element, "bgr")])
-def test_a_function_that_writes_into_the_frame_of_all_its_users_is_refused(draws: Any, pixels: Any) -> None:
+@pytest.mark.parametrize(("draws", "format_"), [(whole, "gray"), (one_row, "gray"), (one_element, "bgr")])
+def test_a_function_that_writes_into_the_frame_of_all_its_users_is_refused(draws: Any, format_: Any) -> None:
     with pytest.raises(ff.OptionError, match=rf"'{draws.__name__}' writes into `pixels`.*pixels\.copy\(\)"):
-        ff.native.numba(out=(1,), pixels=pixels)(draws)
+        ff.native.numba(out=(1,), format=format_)(draws)
 
 
 def test_a_jitted_function_that_may_write_into_the_pixels_is_refused() -> None:

@@ -37,7 +37,7 @@ def message(node: Any, **options: Any) -> str:
 
 def test_a_sample_that_is_taken_for_its_frame() -> None:
     said = message(Wants(lambda sample: sample.bgr))
-    assert said.endswith("no attribute 'bgr'. process() gets a Sample: sample.value is the Frame")
+    assert said.endswith("sample.frame.bgr its pixels. process() gets a Sample: sample.value is the Frame")
 
 
 def test_a_value_that_is_taken_for_its_sample() -> None:

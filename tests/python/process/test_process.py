@@ -176,7 +176,7 @@ def test_pictures_with_gaps_between_their_rows_and_upside_down_arrive() -> None:
 
 def test_every_format_arrives() -> None:
     color = np.random.default_rng(2).integers(0, 256, (48, 64, 3), dtype=np.uint8)
-    names = ("gray", "nv12", "i420", "i422", "i444", "bgr", "rgb")
+    names: tuple[ff.types.Format, ...] = ("gray", "nv12", "i420", "i422", "i444", "bgr", "rgb")
     frames = [ff.Frame.from_array(color, "bgr").to(name) for name in names]
     for name, frame, sample in zip(
         names, frames, run_node(process_nodes.same, frames, process=True), strict=True

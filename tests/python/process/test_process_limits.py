@@ -220,7 +220,7 @@ def test_the_size_of_pictures_may_change() -> None:
 @pytest.mark.parametrize("size", [(1, 1), (1, 2), (2, 1), (3, 3), (1, 65)])
 def test_small_pictures_of_every_format_travel(size: tuple[int, int]) -> None:
     color = np.random.default_rng(2).integers(0, 256, (*size, 3), dtype=np.uint8)
-    names = ("gray", "nv12", "i420", "i422", "i444", "bgr", "rgb")
+    names: tuple[ff.types.Format, ...] = ("gray", "nv12", "i420", "i422", "i444", "bgr", "rgb")
     frames = [ff.Frame.from_array(color, "bgr").to(name) for name in names]
     for frame, planes in zip(
         frames, values(run_node(process_nodes.planes_of, frames, process=True)), strict=True

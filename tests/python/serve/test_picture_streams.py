@@ -77,7 +77,7 @@ def viewers(dashboard: ff.types.Dashboard) -> int:
 
 def test_each_part_is_a_picture_with_its_length_and_time_and_the_boundary_behind_it() -> None:
     with served() as dashboard:
-        parts = Parts(dashboard.picture_url("front door", fps=15))
+        parts = Parts(dashboard.mjpeg_url("front door", fps=15))
         assert parts.headers["Content-Type"] == "multipart/x-mixed-replace; boundary=freshframe"
         times = []
         for _ in range(4):
@@ -96,7 +96,7 @@ def test_each_part_is_a_picture_with_its_length_and_time_and_the_boundary_behind
 @pytest.mark.repeats
 def test_a_stream_has_at_most_the_pictures_per_second_that_it_asks_for() -> None:
     with served() as dashboard:
-        parts = Parts(dashboard.picture_url("front door", fps=2))
+        parts = Parts(dashboard.mjpeg_url("front door", fps=2))
         times = [float(parts.next()[0]["X-Timestamp"]) for _ in range(4)]
         parts.close()
     assert times[3] - times[0] >= 1.0  # three intervals of half a second, the first perhaps a half one
@@ -107,7 +107,7 @@ def test_the_last_picture_of_a_silent_source_is_repeated() -> None:
     source = PicturesUntilSeen()
     pipeline.add(source, name="cam")
     with pipeline.serve() as dashboard, pipeline:
-        parts = Parts(dashboard.picture_url("cam"))
+        parts = Parts(dashboard.mjpeg_url("cam"))
         parts.next()
         source.seen.set()
         assert source.ended.wait(WATCHDOG)
@@ -120,8 +120,8 @@ def test_the_last_picture_of_a_silent_source_is_repeated() -> None:
 
 def test_a_slow_client_gets_the_newest_picture_and_slows_no_other() -> None:
     with served() as dashboard:
-        slow = Parts(dashboard.picture_url("front door", fps=15), buffer=4096)
-        fast = Parts(dashboard.picture_url("front door", fps=15))
+        slow = Parts(dashboard.mjpeg_url("front door", fps=15), buffer=4096)
+        fast = Parts(dashboard.mjpeg_url("front door", fps=15))
         old = float(slow.next()[0]["X-Timestamp"])
         for _ in range(60):  # four seconds at fifteen per second
             newest = float(fast.next()[0]["X-Timestamp"])
@@ -136,7 +136,7 @@ def test_a_slow_client_gets_the_newest_picture_and_slows_no_other() -> None:
 
 def test_there_are_at_most_thirty_two_streams() -> None:
     with served() as dashboard:
-        url = dashboard.picture_url("front door")
+        url = dashboard.mjpeg_url("front door")
         many = [Parts(url) for _ in range(32)]
         refused = Parts(url)
         assert refused.status == 503
@@ -157,8 +157,8 @@ def test_there_are_at_most_thirty_two_streams() -> None:
 def test_the_token_of_a_picture_opens_pictures_and_nothing_else() -> None:
     token = "a-token-of-this-test"
     with served(host="0.0.0.0", token=token) as dashboard:
-        stream = dashboard.picture_url("front door")
-        still = dashboard.picture_url("front door", still=True)
+        stream = dashboard.mjpeg_url("front door")
+        still = dashboard.jpeg_url("front door")
         assert token not in stream
         parts = Parts(stream)
         assert parts.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
@@ -175,7 +175,7 @@ def test_the_token_of_a_picture_opens_pictures_and_nothing_else() -> None:
         assert request(still, f"{where.path}?token={token}").status == 401  # URLs end up in logs
         assert request(still, where.path).status == 401
     with served(host="0.0.0.0", token=token) as dashboard:
-        assert urlsplit(dashboard.picture_url("front door")).query == where.query  # after a restart, too
+        assert urlsplit(dashboard.mjpeg_url("front door")).query == where.query  # after a restart, too
 
 
 def test_ffmpeg_reads_a_stream() -> None:
@@ -183,7 +183,7 @@ def test_ffmpeg_reads_a_stream() -> None:
     if ffmpeg is None:
         pytest.skip("ffmpeg is not installed")
     with served() as dashboard:
-        url = dashboard.picture_url("front door", fps=15, width=320)
+        url = dashboard.mjpeg_url("front door", fps=15, max_side=320)
         command = [ffmpeg, "-v", "error", "-i", url, "-frames:v", "10", "-f", "framehash", "-"]
         ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=WATCHDOG)
     assert ended.returncode == 0, ended.stderr
@@ -262,7 +262,7 @@ def test_a_client_that_has_gone_while_it_waits_for_a_picture_gives_its_place_bac
 
 def test_a_script_of_another_page_reads_pictures_with_their_token_only() -> None:
     with served(host="0.0.0.0", token="a-token-of-this-test") as dashboard:
-        still = dashboard.picture_url("front door", still=True)
+        still = dashboard.jpeg_url("front door")
         where = urlsplit(still)
         origin = {"Origin": "http://wall.example"}
         answer = request(still, f"{where.path}?{where.query}", **origin)
@@ -281,11 +281,19 @@ def test_a_script_of_another_page_reads_pictures_with_their_token_only() -> None
 def test_wishes_and_ports_that_cannot_be_are_said() -> None:
     with served() as dashboard:
         base = "/api/picture/front%20door.mjpg"
-        for query in ("fps=0", "fps=16", "fps=fast", "width=10", "width=5000", "fps=1e400"):
+        for query in (
+            "fps=0",
+            "fps=16",
+            "fps=fast",
+            "max_side=10",
+            "max_side=5000",
+            "width=640",
+            "fps=1e400",
+        ):
             assert request(dashboard.url, f"{base}?{query}").status == 400, query
         assert request(dashboard.url, "/api/picture/back.mjpg").status == 404
-        for options in ({"fps": 0.5}, {"fps": 16}, {"width": 63}, {"width": 2000}):
+        for options in ({"fps": 0.5}, {"fps": 16}, {"max_side": 63}, {"max_side": 2000}):
             with pytest.raises(ff.OptionError):
-                dashboard.picture_url("front door", **options)
+                dashboard.mjpeg_url("front door", **options)
     with pytest.raises(ff.StateError, match="closed"):
-        dashboard.picture_url("front door")
+        dashboard.mjpeg_url("front door")

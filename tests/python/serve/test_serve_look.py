@@ -32,10 +32,10 @@ def served(*, look_rate: float = 6000, **options: Any) -> Iterator[tuple[str, ff
     """A camera with a mask below it, and a Look of what the mask gives, which is full for two seconds."""
     pipeline = ff.Pipeline()
     camera = pipeline.add(ff.open("demo:circles?size=320x240&fps=30"), name="camera")
-    look = ff.Look(back=5, every=0.1)
+    look = ff.Look(seconds=5, every=0.1)
     pipeline.add(look, pipeline.add(masked, camera, name="mask"), name="yard")
     with pipeline:
-        until(lambda: len(look.back(1, 4)) == 4, "a second")
+        until(lambda: len(look.last(1, 4)) == 4, "a second")
         with pipeline.serve(look=look, look_rate=look_rate, **options) as dashboard:
             yield dashboard.url, dashboard
 
@@ -67,18 +67,18 @@ def test_a_picture_has_its_time_its_camera_and_no_pixel_from_above_the_mask() ->
 
 @pytest.mark.full
 def test_of_ten_thousand_pictures_by_seven_ways_together_none_has_a_pixel_from_above_the_mask() -> None:
-    pipeline, look = ff.Pipeline(), ff.Look(back=5, every=0.1)
+    pipeline, look = ff.Pipeline(), ff.Look(seconds=5, every=0.1)
     camera = pipeline.add(ff.open("demo:circles?size=320x240&fps=30"), name="camera")
     mask = pipeline.add(masked, camera, name="mask")
     pipeline.add(look, mask, name="yard")
     counts = Counter[str]()
     with pipeline, pipeline.serve(look=look, look_rate=6000, view=[mask]) as page:
-        until(lambda: len(look.back(2, 16)) == 16, "two seconds")
+        until(lambda: len(look.last(2, 16)) == 16, "two seconds")
         ways: dict[str, Callable[[], list[bytes]]] = {
-            "now()": lambda: [look.now().jpeg(max_side=64)],
-            "at()": lambda: [look.at(-1.5).jpeg()],
-            "back()": lambda: [view.jpeg(max_side=32) for view in look.back(4, 16)],
-            "back(exact=True)": lambda: [view.jpeg() for view in look.back(2, 4, exact=True)],
+            "now()": lambda: [look.now().frame.jpeg(max_side=64)],
+            "ago()": lambda: [look.ago(1.5).frame.jpeg()],
+            "last()": lambda: [view.frame.jpeg(max_side=32) for view in look.last(4, 16)],
+            "last(exact=True)": lambda: [view.frame.jpeg() for view in look.last(2, 4, exact=True)],
             "NAME.jpg": lambda: [request(page.url, "/api/look/yard.jpg?at=-0.5").body],
             "NAME.json": lambda: [
                 base64.b64decode(each["jpeg"])

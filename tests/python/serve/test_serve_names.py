@@ -129,7 +129,7 @@ def test_a_name_leads_to_what_has_it_after_replace(name: str) -> None:
         new: Any = {"camera": scene(AFTER), "node": resized(AFTER), "look": ff.Look(every=0)}[name]
         home.pipeline.replace(home.ports[name], new)
         if name == "look":
-            until(lambda: new.back(1, 1), "a picture of the other one")
+            until(lambda: new.last(1, 1), "a picture of the other one")
             newest = int(request(home.url, address).headers["x-seq"])
             assert newest > old.now().seq
             with pytest.raises(ff.GraphError, match="not in this pipeline"):
@@ -142,11 +142,11 @@ def test_a_name_leads_to_what_has_it_after_replace(name: str) -> None:
 def test_a_page_that_was_there_before_sees_what_has_the_name_now() -> None:
     with house() as home:
         until(lambda: home.width_of(ADDRESSES["camera"]) == BEFORE, "a picture")
-        stream = home.pipeline.serve().picture_url(home.ports["camera"])
+        stream = home.pipeline.serve().mjpeg_url(home.ports["camera"])
         home.pipeline.remove(home.ports["camera"])
         home.add("camera", AFTER)
         until(lambda: home.width_of(ADDRESSES["camera"]) == AFTER, "a picture")
-        assert home.pipeline.serve().picture_url(home.ports["camera"]) == stream
+        assert home.pipeline.serve().mjpeg_url(home.ports["camera"]) == stream
 
 
 def test_a_view_of_a_node_below_a_list_of_one_camera_says_which_one_to_name() -> None:

@@ -20,7 +20,7 @@ PARAMETERS: dict[str, dict[str, tuple[str, tuple[str, ...]]]] = {
     "/healthz": {},
     "/api/what_if": {"question": ("cam:%20rate=5", ("cam",))},
     "/api/picture/cam.jpg": {"after": ("-1", ("x", "1.5", "", "99999999999999999999"))},
-    "/api/picture/cam.mjpg": {"fps": ("5", ("0", "16", "nan", "")), "width": ("640", ("0", "x"))},
+    "/api/picture/cam.mjpg": {"fps": ("5", ("0", "16", "nan", "")), "max_side": ("640", ("0", "x"))},
     "/api/look/look.jpg": {
         "at": ("0", ("1", "x", "-3601", "-inf", "")),
         "max_side": ("64", ("0", "-64", "x")),
@@ -55,7 +55,7 @@ def url() -> Iterator[str]:
     pipeline.add(look, camera, name="look")
     with pipeline.serve(view=[camera], look=look, look_rate=6000) as dashboard, pipeline:
         feed.push(ff.Frame.from_array(np.full((48, 64), 9, np.uint8), "gray"))
-        until(lambda: look.back(1000, 1), "a picture")
+        until(lambda: look.last(1000, 1), "a picture")
         yield dashboard.url
 
 

@@ -345,7 +345,7 @@ def test_a_flood_ends_the_connection() -> None:
 
 def test_the_token_is_the_first_message() -> None:
     with served(token=TOKEN) as (_, dashboard):
-        picture_token = dashboard.picture_url("door").rpartition("=")[2]
+        picture_token = dashboard.mjpeg_url("door").rpartition("=")[2]
         for token in (TOKEN, picture_token):
             with Video(dashboard.url, token) as page:
                 page.watch("door")

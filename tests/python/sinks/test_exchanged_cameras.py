@@ -81,7 +81,7 @@ def test_segments_have_one_camera_each(tmp_path: Path, begin: float) -> None:
     exchange(ff.VideoFile(tmp_path / "a_%d.mkv", codec="mpeg4", segment=1000, on_segment=told.append), begin)
     assert brightness(tmp_path / "a_1.mkv") == [FIRST] * COUNT
     assert brightness(tmp_path / "a_2.mkv") == [SECOND] * 2 * COUNT
-    assert [each.pts for each in told] == pytest.approx([10, begin])
+    assert [each.first_pts for each in told] == pytest.approx([10, begin])
 
 
 @BEGINS

@@ -115,9 +115,7 @@ def test_segments_stay_where_they_began_and_keep_deletes_only_there(moved: Moved
     for name in foreign:
         (moved.two / name).write_bytes(bytes(100_000))
     told: list[ff.types.Segment] = []
-    sink = ff.VideoFile(
-        "a_%d.mkv", codec="mpeg4", segment=1.0, keep_bytes=400_000, on_segment=told.append
-    )
+    sink = ff.VideoFile("a_%d.mkv", codec="mpeg4", segment=1.0, keep_bytes=400_000, on_segment=told.append)
     moved.run(sink, frame)
     assert moved.names(moved.two) == foreign
     assert {path.stat().st_size for path in moved.two.iterdir()} == {100_000}

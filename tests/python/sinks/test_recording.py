@@ -259,8 +259,6 @@ def test_a_blocking_queue_below_a_camera_names_the_queue_of_recorders(tmp_path: 
 @pytest.mark.parametrize(
     ("name", "codec", "read"),
     [
-        ("a.mp4", None, "h264"),
-        ("a.webm", None, "vp9"),
         ("a.mkv", "h265", "hevc"),
         ("a.mp4", "vp9", "vp9"),
         ("a.webm", "vp8", "vp8"),

@@ -38,7 +38,7 @@ def test_each_finished_segment_is_reported_in_order(tmp_path: Path) -> None:
     record(tmp_path / "a_%d.mp4", 60, on_segment=tell)
     assert [Path(each.path).name for each in told] == ["a_1.mp4", "a_2.mp4", "a_3.mp4"]
     assert [each.frames for each in told] == [25, 25, 10]
-    assert [each.pts for each in told] == pytest.approx([0, 1, 2])
+    assert [each.first_pts for each in told] == pytest.approx([0, 1, 2])
     assert told[-1].last_pts == pytest.approx(59 / 25)
     assert all(each.gaps == () for each in told)
     assert len(threads) == 1

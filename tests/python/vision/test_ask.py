@@ -569,8 +569,8 @@ def test_a_question_about_the_past_shows_the_pictures_of_a_look_each_behind_its_
         node = ff.Ask(model.url)
         pipeline.add(node, camera)
         with pipeline:
-            until(lambda: len(look.back(0.5, 3)) == 3, "three pictures")
-            views = look.back(0.5, 3)
+            until(lambda: len(look.last(0.5, 3)) == 3, "three pictures")
+            views = look.last(0.5, 3)
             answer = node.ask("What has happened?", snapshots=views).result(WATCHDOG)
             with pytest.raises(ff.OptionError, match="at most 16, got 17"):
                 node.ask("What?", snapshots=[views[0]] * 17)

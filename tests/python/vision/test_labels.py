@@ -124,7 +124,7 @@ def test_a_caption_is_drawn_in_the_corner() -> None:
 
 
 @pytest.mark.parametrize("form", ["bgr", "rgb", "i420", "nv12", "i422", "i444"])
-def test_blurred_objects_are_squares_of_one_colour(form: str) -> None:
+def test_blurred_objects_are_squares_of_one_colour(form: ff.types.Format) -> None:
     chance = np.random.default_rng(2)
     noise = chance.integers(0, 255, (SIZE[1], SIZE[0], 3), np.uint8)
     frame = ff.Frame.from_array(noise).to(form)

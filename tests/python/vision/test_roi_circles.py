@@ -20,7 +20,7 @@ def disc(picture: Any, x: float, y: float, radius: float) -> None:
     picture[:] = (picture * (1 - cover) + 220 * cover).astype(np.uint8)
 
 
-def frames(count: int = 1, form: str = "gray") -> list[ff.Frame]:
+def frames(count: int = 1, form: ff.types.Format = "gray") -> list[ff.Frame]:
     """Pictures with a disc inside of ROI, which moves, and one outside."""
     made = []
     for number in range(count):
@@ -33,7 +33,7 @@ def frames(count: int = 1, form: str = "gray") -> list[ff.Frame]:
 
 
 @pytest.mark.parametrize("form", ["gray", "bgr"])
-def test_only_circles_inside_are_found_at_their_places_in_the_whole_picture(form: str) -> None:
+def test_only_circles_inside_are_found_at_their_places_in_the_whole_picture(form: ff.types.Format) -> None:
     everywhere = run_node(ff.CircleDetector(), frames(form=form))[0].value
     assert sorted(everywhere.xyr[:, 0].round().tolist()) == [301, 520]
     (sample,) = run_node(ff.CircleDetector(roi=ROI), frames(form=form))

@@ -68,8 +68,8 @@ TEST(LiveJoin, AReaderThatIsMadeBesideSamplesGetsSetsOnly) {
   for (int round = 0; round < 50; ++round) {
     auto reader = pipeline.reader(std::tuple{cam, step}, {.join = Join{.wait = 1}});
     const auto set = reader.get(Seconds{30}).value().value;
-    ASSERT_EQ(set.parts.size(), 2U);
-    EXPECT_EQ(set.parts[0]->stamp.seq, set.parts[1]->stamp.seq);
+    ASSERT_EQ(set.members.size(), 2U);
+    EXPECT_EQ(set.members[0]->stamp.seq, set.parts[1]->stamp.seq);
     pipeline.remove(reader);
   }
 }

@@ -29,7 +29,7 @@ def bright_only(value: float) -> float | None:
 class Count(ff.Node[ff.Circles, int]):
     def process(self, sample: ff.Sample[ff.Circles]) -> int | None:
         assert_type(sample.value, ff.Circles)
-        assert_type(sample.frame, ff.Frame | None)
+        assert_type(sample.frame, ff.Frame)
         return len(sample.value.xyr)
 
 
@@ -90,12 +90,12 @@ def asks(pipeline: ff.Pipeline, frames: ff.Port[ff.Frame]) -> None:
 
 
 def looks(pipeline: ff.Pipeline, frames: ff.Port[ff.Frame], packets: ff.Port[ff.types.Packet]) -> None:
-    look = ff.Look(back=10)
+    look = ff.Look(seconds=10)
     assert_type(look.now(max_age=2), ff.types.Snapshot)
-    assert_type(look.back(10, n=4), list[ff.types.Snapshot])
+    assert_type(look.last(10, n=4), list[ff.types.Snapshot])
     pipeline.add(look, packets)
     pipeline.add(ff.Look(every=0.5), frames, name="yard")
-    ff.Ask("http://127.0.0.1:8000/v1").ask("What was there?", snapshots=look.back(10))
+    ff.Ask("http://127.0.0.1:8000/v1").ask("What was there?", snapshots=look.last(10))
     pipeline.serve(look=[look], look_rate=10)
     pipeline.serve(origins=["https://my.site"], token="a-token-of-mine-0")
 
@@ -174,6 +174,12 @@ def frames(array: npt.NDArray[np.uint8]) -> None:
     assert_type(frame.luma, npt.NDArray[np.uint8])
     assert_type(frame.copy("bgr"), npt.NDArray[np.uint8])
     assert_type(frame.to("nv12"), ff.Frame)
+    assert_type(ff.Frame.read("match.mp4", pts=3.2), ff.Frame)
+    assert_type(frame.jpeg(max_side=640), bytes)
+    frame.write("a.png")
+    info: ff.types.VideoInfo = ff.probe("match.mp4")
+    assert_type(ff.probe("match.mp4").format, ff.types.Format)
+    print(info.codec)
     np.asarray(frame)
     for sample in ff.stream(ff.open("clip.mp4"), ff.CircleTracker()):
         print(sample.seq, sample.age)

@@ -46,7 +46,10 @@ def build() -> None:
     pipeline.run(progress=3)  # type: ignore[arg-type]  # neither bool nor callable
     reader.get("soon")  # type: ignore[arg-type]  # seconds
     for sample in reader:
-        print(sample.frame.width)  # type: ignore[union-attr]  # may be None
+        print(sample.bgr)  # type: ignore[attr-defined]  # sample.frame.bgr
+        sample.frame.to("yuv")  # type: ignore[arg-type]  # no such format
+    ff.open(url=0)  # type: ignore[call-arg]  # it has no name
+    ff.VideoFile("a.mp4", codec=None)  # type: ignore[arg-type]  # "auto"
 
 
 class WrongResult(ff.Node[ff.Frame, int]):
