@@ -14,9 +14,9 @@ _ELSEWHERE = {  # names of OpenCV and Ultralytics
     "VideoCapture": "`for sample in freshframe.stream(freshframe.open(0)):` reads a camera",
     "VideoWriter": "freshframe.VideoFile('out.mp4') is a node that writes video",
     "YOLO": "freshframe.OnnxDetector('model.onnx') is a node that detects",
-    "imread": "freshframe.read_picture('a.jpg') returns a frame",
+    "imread": "freshframe.Frame.read('a.jpg') returns a frame",
     "imshow": "freshframe.Pipeline has serve(), whose page shows them",
-    "imwrite": "freshframe.write_picture(frame, 'a.jpg') writes one",
+    "imwrite": "frame.write('a.jpg') of a freshframe.Frame writes one",
 }
 
 

@@ -432,11 +432,11 @@ void StillWatch::tell(TimePoint captured, const Context& context) {
   if (memory_) memory_->keep(*rule_, captured, context.clock);
   if (lasts) {
     book.set_frozen({.kind = std::string(name_of(verdict.kind)),
-                    .seconds = seconds,
-                    .period = verdict.period,
-                    .frames = verdict.pictures,
-                    .contents = verdict.contents,
-                    .is_ill = is_ill_});
+                     .seconds = seconds,
+                     .period = verdict.period,
+                     .frames = verdict.pictures,
+                     .contents = verdict.contents,
+                     .is_ill = is_ill_});
   } else if (told_ != StillRule::Kind::None) {
     book.set_frozen({});
   }

@@ -148,9 +148,9 @@ TEST(MediaUrl, NoMessageOfOpenOrPublishShowsAPassword) {
     for (const auto& password : kOddPasswords) {
       if (password.size() < 4 || password == "[::1]") continue;  // "a=b" may be anywhere
       const auto url = scheme + (scheme.ends_with('/') ? "" : "://") + "user:" + password + "@host/a";
-      for (const OpenOptions& options :
-           {OpenOptions(), OpenOptions{.live = false}, OpenOptions{.start = 1},
-            OpenOptions{.decode = Decode::Keys}, OpenOptions{.frozen_after = 5}, OpenOptions{.pace = Pace::Burst}}) {
+      for (const OpenOptions& options : {OpenOptions(), OpenOptions{.live = false}, OpenOptions{.start = 1},
+                                         OpenOptions{.decode = Decode::Keys}, OpenOptions{.frozen_after = 5},
+                                         OpenOptions{.pace = Pace::Burst}}) {
         const auto message = said_by([&] { return open(url, options)->url(); });
         EXPECT_FALSE(contains(message, password)) << url << ": " << message;
       }

@@ -361,15 +361,15 @@ RAISED: dict[str, tuple[Callable[[], object], type[Exception], tuple[str, ...]]]
         f"freshframe.{name}": (
             lambda name=name: getattr(ff, name),  # type: ignore[misc]
             AttributeError,
-            (f"module 'freshframe' has no attribute '{name}': ", f"freshframe.{meant}("),
+            (f"module 'freshframe' has no attribute '{name}': ", f"{meant}("),
         )
         for name, meant in (
-            ("VideoCapture", "open"),
-            ("VideoWriter", "VideoFile"),
-            ("YOLO", "OnnxDetector"),
-            ("imread", "read_picture"),
-            ("imshow", "Pipeline has serve"),
-            ("imwrite", "write_picture"),
+            ("VideoCapture", "freshframe.open"),
+            ("VideoWriter", "freshframe.VideoFile"),
+            ("YOLO", "freshframe.OnnxDetector"),
+            ("imread", "freshframe.Frame.read"),
+            ("imshow", "freshframe.Pipeline has serve"),
+            ("imwrite", "frame.write"),
         )
     },
     "a model of PyTorch that is not there": (

@@ -69,7 +69,7 @@ TEST(LiveJoin, AReaderThatIsMadeBesideSamplesGetsSetsOnly) {
     auto reader = pipeline.reader(std::tuple{cam, step}, {.join = Join{.wait = 1}});
     const auto set = reader.get(Seconds{30}).value().value;
     ASSERT_EQ(set.members.size(), 2U);
-    EXPECT_EQ(set.members[0]->stamp.seq, set.parts[1]->stamp.seq);
+    EXPECT_EQ(set.members[0]->stamp.seq, set.members[1]->stamp.seq);
     pipeline.remove(reader);
   }
 }

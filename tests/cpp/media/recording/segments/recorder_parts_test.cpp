@@ -72,7 +72,7 @@ TEST(FinishedSegments, ForgetTheOldestOfAReceiverThatNeverComes) {
   for (segment.size_bytes = 1; finished.add(segment); ++segment.size_bytes) ++kept;
   EXPECT_EQ(kept, 10000);
   finished.close();
-  EXPECT_EQ(finished.next()->bytes, 2U);
+  EXPECT_EQ(finished.next()->size_bytes, 2U);
 }
 
 TEST(FinishedSegments, EndWhenTheyAreClosedAndAllAreTaken) {

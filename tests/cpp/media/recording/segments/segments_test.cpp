@@ -167,9 +167,9 @@ TEST(MediaSegments, AreReportedWhenTheyAreFinished) {
   ASSERT_TRUE(first && second);
   EXPECT_FALSE(file.next_segment());
   EXPECT_EQ(first->path, folder.file("a_1.mp4"));
-  EXPECT_EQ(first->bytes, std::filesystem::file_size(first->path));
+  EXPECT_EQ(first->size_bytes, std::filesystem::file_size(first->path));
   EXPECT_EQ(first->frames, 50U);
-  EXPECT_NEAR(first->pts, 7, 1e-9);
+  EXPECT_NEAR(first->first_pts, 7, 1e-9);
   EXPECT_NEAR(first->last_pts, 7 + 99 / kSegmentFps, 1e-9);
   EXPECT_EQ(first->first_utc, 1e9 + 10);
   EXPECT_EQ(first->last_utc, 1e9 + 99);
