@@ -129,7 +129,7 @@ concept Step = std::derived_from<N, Node<typename N::Input, typename N::Output>>
 
 /// The verbs of a reader, untyped, for Reader<T> and bindings.
 namespace reader_verbs {
-[[nodiscard]] std::optional<AnySample> latest(core::ReaderCore& reader);
+[[nodiscard]] std::optional<AnySample> latest(core::ReaderCore& reader, std::optional<Seconds> max_age);
 [[nodiscard]] std::optional<AnySample> poll(core::ReaderCore& reader);
 [[nodiscard]] AnySample get(core::ReaderCore& reader, std::optional<Seconds> timeout);
 [[nodiscard]] bool ended(const core::ReaderCore& reader);
@@ -143,8 +143,11 @@ class Reader {
  public:
   explicit Reader(std::shared_ptr<core::ReaderCore> core) : core_(std::move(core)) {}
 
-  /// The newest sample, the same again when nothing is newer, nullopt before the first. Never waits.
-  [[nodiscard]] std::optional<Sample<T>> latest() { return typed(reader_verbs::latest(*core_)); }
+  /// The newest sample of all ports, the same again when nothing is newer, nullopt before the first and if the newest
+  /// was captured more than `max_age` ago. Never waits. Any thread.
+  [[nodiscard]] std::optional<Sample<T>> latest(std::optional<Seconds> max_age = std::nullopt) {
+    return typed(reader_verbs::latest(*core_, max_age));
+  }
   /// The next unseen sample or nullopt. Throws EndOfStreamError after the last.
   [[nodiscard]] std::optional<Sample<T>> poll() { return typed(reader_verbs::poll(*core_)); }
   /// Waits for the next unseen sample; nullopt at the end of the stream. Throws ReadTimeoutError, NodeError,
@@ -157,6 +160,8 @@ class Reader {
     }
   }
   [[nodiscard]] bool ended() const { return reader_verbs::ended(*core_); }
+  /// The reader leaves the graph: its waiting samples are dropped as `removed`, and get() and poll() are at the end.
+  /// Any thread, before and after the run, too.
   void close() { reader_verbs::close(*core_); }
   [[nodiscard]] const std::shared_ptr<core::ReaderCore>& core() const noexcept { return core_; }
 
@@ -279,11 +284,6 @@ class Pipeline {
   Stats remove(Port<T> port, const RemoveOptions& options = {}) {
     return remove_any(port.node, options);
   }
-  /// Closes a reader and forgets it.
-  template <class T>
-  void remove(const Reader<T>& reader) {
-    remove_any(reader.core());
-  }
   /// Another node takes the place of a running one: a new model, another address of a camera. It opens on a thread
   /// of its own while the old one works. When the old one's call has ended, it takes over the edges, name and counters,
   /// and the old one closes there. Lossless edges lose nothing. A source goes on with the numbers and times of the one
@@ -298,7 +298,6 @@ class Pipeline {
   }
   void replace_any(int node, std::unique_ptr<NodeBase> next);
   Stats remove_any(int node, const RemoveOptions& options);
-  void remove_any(const std::shared_ptr<core::ReaderCore>& reader);
   void connect_any(const AnyPort& parent, int child, const ConnectOptions& options);
   void disconnect_any(const AnyPort& parent, int child);
   void set_max_wait_any(int node, double seconds);

@@ -571,9 +571,6 @@ class Engine:
     def reader(self, parents: Sequence[tuple[int, int]], queue: QueuePolicy | None, name: str, frames: bool, join: JoinPolicy | None, max_rate: float | None) -> Reader:
         """Adds a reader."""
 
-    def remove_reader(self, reader: Reader) -> None:
-        """Closes a reader and forgets it."""
-
     def is_on_native_thread(self, index: int) -> bool:
         """
         Whether the node needs a thread of Python before one in Python can take its place.
@@ -1182,7 +1179,7 @@ class Reader(Generic[T_co]):
     """
     Pulls samples from one or more nodes; made by Pipeline.reader().
 
-    Every method raises a failed node's NodeError rather than return stale data. One thread at a time may use a reader.
+    Every method raises a failed node's NodeError rather than return stale data. One thread at a time may wait, poll or loop; latest() and close() are for any thread. ``with reader:`` closes it at the end.
     """
 
     def __iter__(self) -> Iterator[Sample[T_co]]:
@@ -1210,15 +1207,20 @@ class Reader(Generic[T_co]):
     def _take(self) -> Sample[T_co] | None:
         """The next sample or None, for `async for`. Never waits."""
 
-    def latest(self) -> Sample[T_co] | None:
+    def latest(self, *, max_age: float | None = None) -> Sample[T_co] | None:
         """
-        The newest sample of all ports; the same object again when nothing is newer, None before the first.
+        The newest sample of all ports, by its capture; the same object again when nothing is newer.
 
-        Older waiting samples are dropped as ``skipped``. Never waits.
+        Never waits, and any thread may call it. Older waiting samples are dropped as ``skipped``. After the end it is the last sample.
 
+        Args:
+            max_age: Seconds; an older sample is not returned. It drops nothing.
+        Returns:
+            The sample, or None before the first and if the newest is older than ``max_age``.
         Raises:
             GraphError: The reader's queue blocks (a file) or is NEXT.
             NodeError: A node failed.
+            StateError: The reader was closed, or its pipeline has not started.
             FramesHeldError: Python holds more frames than max_held_bytes.
         """
 
@@ -1245,8 +1247,16 @@ class Reader(Generic[T_co]):
 
     def close(self) -> None:
         """
-        Ends this reader: later samples are dropped as ``stop`` and block no producer.
+        The reader leaves the graph, with its edges and its name. From any thread, any number of times.
+
+        Waiting samples are dropped as ``removed``, and ``stats().removed`` counts them. A loop or a get() that waits in another thread ends.
         """
+
+    def __enter__(self) -> Reader[T_co]:
+        """Returns the reader."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: types.TracebackType | None) -> None:
+        """Closes the reader."""
 
     def __aiter__(self) -> AsyncIterator[Sample[T_co]]:
         """

@@ -215,7 +215,12 @@ class Changes:
         self._graph.replace(port, node, timeout, self._runners.start_later)
 
     def remove(self, part: Any, drain: bool, timeout: float) -> Stats | None:
-        """As Pipeline.remove(), of a port."""
+        """As Pipeline.remove()."""
+        if isinstance(part, _native.Reader):
+            raise OptionTypeError(
+                f"remove() needs the port of a node, got {part!r}: reader.close() takes a reader out of the "
+                "graph"
+            )
         port = own_port(part, "remove() needs", self._engine)
         try:
             gone = [self._engine.remove(index_of(port), drain, timeout)]

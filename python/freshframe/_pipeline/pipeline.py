@@ -245,9 +245,7 @@ class Pipeline(RunByWith):
         """
         self._changes.replace(port, node, _check.timeout(timeout))
 
-    def remove(
-        self, part: Port[Any] | Reader[Any], *, drain: bool = False, timeout: float = 5.0
-    ) -> Stats | None:
+    def remove(self, port: Port[Any], *, drain: bool = False, timeout: float = 5.0) -> Stats | None:
         """Ends a node while the pipeline runs, with all nodes below it that no source reaches without it.
 
         A join goes with any of its parents, one with ``partial=True`` with its first. A source is closed.
@@ -257,13 +255,13 @@ class Pipeline(RunByWith):
         never: nothing continues the tracks of what was removed. With a camera goes the port of its packets.
 
         Args:
-            part: The port of the node, or a reader.
+            port: The port of the node. A reader leaves by its own close().
             drain: The sources end; it returns when nodes below, also merges, have taken all that was sent.
             timeout: Seconds.
 
         Returns:
-            The last statistics of all nodes and edges that went. None for a reader, for a node that was
-            removed before, and on a node's own thread, where it only asks.
+            The last statistics of all nodes and edges that went. None for a node that was removed before,
+            and on a node's own thread, where it only asks.
 
         Raises:
             GraphError: It belongs to another pipeline.
@@ -272,10 +270,7 @@ class Pipeline(RunByWith):
             StopTimeoutError: Nodes are still busy after ``timeout`` seconds; those that go end by themselves.
         GIL: released while waiting.
         """
-        if isinstance(part, _native.Reader):
-            self._engine.remove_reader(part)
-            return None
-        return self._changes.remove(part, _check.flag("drain", drain), _check.timeout(timeout))
+        return self._changes.remove(port, _check.flag("drain", drain), _check.timeout(timeout))
 
     @with_overloads(signatures.reader)
     def reader(

@@ -47,6 +47,8 @@ inline constexpr bool python_free<Stats> = true;
 template <>
 inline constexpr bool python_free<core::ReaderCore> = true;
 template <>
+inline constexpr bool python_free<core::Handed> = true;
+template <>
 inline constexpr bool python_free<core::PipelineCore> = true;
 // Its nodes are native, with Python objects that die through the deferred queue, or borrow theirs.
 template <>

@@ -31,25 +31,29 @@ namespace freshframe::python {
 // reader too.
 class PythonReader::Use {
  public:
-  explicit Use(const PythonReader& reader) : user_(*reader.user_) {
+  explicit Use(const PythonReader& reader) : user_(reader.shared_->user) {
     const auto me = std::this_thread::get_id();
     std::thread::id user;
-    first_ = user_.compare_exchange_strong(user, me, std::memory_order_acquire);
-    if (!first_ && user != me) {
-      throw StateError("reader '" + reader.name() +
-                       "' is used by two threads at once: give each thread a reader of its own");
-    }
+    is_first_ = user_.compare_exchange_strong(user, me, std::memory_order_acquire);
+    if (is_first_ || user == me) return;
+    throw StateError("reader '" + reader.name() +
+                     "' is used by two threads at once: give each thread its own reader");
   }
   Use(const Use&) = delete;
   Use& operator=(const Use&) = delete;
   ~Use() {
-    if (first_) user_.store({}, std::memory_order_release);
+    if (is_first_) user_.store({}, std::memory_order_release);
   }
 
  private:
   std::atomic<std::thread::id>& user_;
-  bool first_ = false;
+  bool is_first_ = false;
 };
+
+bool PythonReader::is_used_elsewhere() const noexcept {
+  const auto user = shared_->user.load(std::memory_order_acquire);
+  return user != std::thread::id() && user != std::this_thread::get_id();
+}
 
 PythonReader::~PythonReader() {
   if (!core_ || guard_.forked()) return;
@@ -58,30 +62,55 @@ PythonReader::~PythonReader() {
   gil::entry<&drain_deferred>();  // a destructor of a Python object holds the GIL
 }
 
-nb::object PythonReader::keep(AnySample sample) {
+nb::object PythonReader::keep(core::Handed handed) {
   FormatUse::next(core_.get());
-  if (!PythonSample::renew(last_, sample, names_)) last_ = make_sample(std::move(sample), names_);
-  return last_;
+  const auto order = handed.order;
+  {
+    const nb::ft_lock_guard lock(shared_->last);
+    if (order > shared_->order && PythonSample::renew(last_, handed.sample, names_)) {
+      shared_->order = order;
+      return last_;
+    }
+  }
+  auto made = make_sample(std::move(handed.sample), names_);
+  nb::object before = made;  // released without the mutex: it may run code of the program
+  const nb::ft_lock_guard lock(shared_->last);
+  if (order < shared_->order) return made;
+  shared_->order = order;
+  std::swap(last_, before);
+  return made;
 }
 
-nb::object PythonReader::latest(gil::Held& held) {
-  guard_.check("this reader");
-  const Use in_use(*this);
-  gil::DeferredFree::instance().drain(held);
-  if (auto sample = core_->take_newest()) return keep(*std::move(sample));
+nb::object PythonReader::last() const {
+  const nb::ft_lock_guard lock(shared_->last);
   return last_.is_valid() ? last_ : nb::none();
+}
+
+nb::object PythonReader::latest(gil::Held& held, std::optional<double> max_age) {
+  guard_.check("this reader");
+  gil::DeferredFree::instance().drain(held);
+  nb::object newest;
+  if (is_used_elsewhere()) {  // also between two slices of a get(), which takes what comes
+    core_->check_latest();
+  } else if (auto handed = core_->take_newest()) {
+    newest = keep(*std::move(handed));
+  }
+  if (!newest.is_valid()) newest = last();
+  if (!max_age || newest.is_none()) return newest;
+  const auto& sample = nb::inst_ptr<PythonSample>(newest)->sample();
+  return core_->is_older(sample, Seconds(*max_age)) ? nb::none() : newest;
 }
 
 nb::object PythonReader::poll(gil::Held& held) {
   guard_.check("this reader");
   const Use in_use(*this);
   gil::DeferredFree::instance().drain(held);
-  if (auto sample = core_->poll()) return keep(*std::move(sample));
+  if (auto handed = core_->poll()) return keep(*std::move(handed));
   return nb::none();
 }
 
-PyObject* PythonReader::given(std::optional<AnySample> sample) {
-  return (sample ? keep(*std::move(sample)) : nb::none()).release().ptr();
+PyObject* PythonReader::given(std::optional<core::Handed> handed) {
+  return (handed ? keep(*std::move(handed)) : nb::none()).release().ptr();
 }
 
 PyObject* PythonReader::wait(gil::Held& held, double timeout, FormatUse use) {
@@ -93,9 +122,9 @@ PyObject* PythonReader::wait(gil::Held& held, double timeout, FormatUse use) {
   return given(gil::release(
       held,
       [](core::ReaderCore* core, TimePoint until, FormatUse ahead) {
-        auto sample = core->wait_until(until);
-        if (sample) ahead.make(*sample);
-        return sample;
+        auto handed = core->wait_until(until);
+        if (handed) ahead.make(handed->sample);
+        return handed;
       },
       core_.get(), deadline, use));
 }
@@ -144,7 +173,11 @@ void PythonReader::stop_after_interrupt(gil::Held& held) {
 }
 
 void PythonReader::close() {
-  if (!guard_.forked()) core_->close();
+  if (guard_.forked()) return;
+  core::close_reader(*core_);
+  nb::object before;  // released without the mutex, as in keep()
+  const nb::ft_lock_guard lock(shared_->last);
+  std::swap(last_, before);
 }
 
 int PythonReader::wake_fd() {
@@ -197,14 +230,15 @@ nb::object poll(gil::Held& held, PythonReader& self) {
 }
 
 // None, or a number of seconds from 0 on. Everything else is refused.
-std::optional<double> parse_timeout(PyObject* object) {
+std::optional<double> parse_seconds(const char* what, PyObject* object) {
   if (object == nullptr || object == Py_None) return std::nullopt;
-  const double seconds = PyFloat_AsDouble(object);
-  if (seconds == -1.0 && PyErr_Occurred() != nullptr) {
+  const double seconds = PyBool_Check(object) != 0 ? -1.0 : PyFloat_AsDouble(object);
+  if (PyBool_Check(object) != 0 || (seconds == -1.0 && PyErr_Occurred() != nullptr)) {
     PyErr_Clear();
-    throw OptionTypeError("timeout must be a number of seconds or None, got " + shown(object));
+    throw OptionTypeError(std::string(what) + " must be a number of seconds or None, got " + shown(object));
   }
-  if (std::isnan(seconds) || seconds < 0) throw OptionError("timeout must be at least 0 seconds or None");
+  if (std::isnan(seconds) || seconds < 0)
+    throw OptionError(std::string(what) + " must be at least 0 seconds or None, got " + shown(object));
   return seconds;
 }
 
@@ -216,7 +250,7 @@ PyObject* get(gil::Held& held, PyObject* self, PyObject* args, PyObject* kwargs)
                     "get() takes one argument, the seconds to wait for a sample: get(timeout=2)");
     return nullptr;
   }
-  return raw_call(held, [&] { return reader_of(self).get(held, parse_timeout(timeout)); });
+  return raw_call(held, [&] { return reader_of(self).get(held, parse_seconds("timeout", timeout)); });
 }
 
 PyObject* next(gil::Held& held, PyObject* self) {
@@ -230,14 +264,22 @@ PyObject* take(gil::Held& held, PyObject* self, PyObject* /*unused*/) {
   return raw_call(held, [&] { return reader_of(self).wait(held, 0); });
 }
 
-PyObject* latest(gil::Held& held, PyObject* self, PyObject* const* /*given*/, Py_ssize_t count,
-                 PyObject* names) {
-  if (count > 0 || names != nullptr) {
-    PyErr_SetString(PyExc_TypeError,
-                    "latest() never waits and takes no arguments: get(timeout=2) waits for the next sample");
+bool is_only_max_age(PyObject* names) {
+  return PyTuple_GET_SIZE(names) == 1 &&
+         PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, 0), "max_age") == 0;
+}
+
+PyObject* latest(gil::Held& held, PyObject* self, PyObject* const* given, Py_ssize_t count, PyObject* names) {
+  if (count > 0 || (names != nullptr && !is_only_max_age(names))) {
+    PyErr_SetString(
+        PyExc_TypeError,
+        "latest() never waits and takes max_age by name, latest(max_age=0.1): get(timeout=2) waits "
+        "for the next sample");
     return nullptr;
   }
-  return raw_call(held, [&] { return reader_of(self).latest(held).release().ptr(); });
+  PyObject* const max_age = names == nullptr ? nullptr : given[0];
+  return raw_call(
+      held, [&] { return reader_of(self).latest(held, parse_seconds("max_age", max_age)).release().ptr(); });
 }
 
 PythonReader add_reader(Engine& self, const Parents& parents, std::optional<Queue> queue,
@@ -269,13 +311,14 @@ PyMethodDef* reader_methods() {
        "_take($self)\n--\n\nThe next sample or None, for `async for`. Never waits."},
       {"latest", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(gil::entry<&latest>)),
        METH_FASTCALL | METH_KEYWORDS,
-       "latest($self)\n--\n\nThe newest sample of all ports; the same object again when nothing is newer, None "
-       "before the first.\n\n"
-       "Older waiting samples are dropped as ``skipped``. Never waits.\n\nRaises:\n    GraphError: The "
-       "reader's "
-       "queue blocks (a file) or is NEXT.\n    NodeError: A node failed.\n    FramesHeldError: Python holds "
-       "more frames "
-       "than max_held_bytes."},
+       "latest($self, *, max_age=None)\n--\n\nThe newest sample of all ports, by its capture; the same object "
+       "again when nothing is newer.\n\n"
+       "Never waits, and any thread may call it. Older waiting samples are dropped as ``skipped``. After the end "
+       "it is the last sample.\n\nArgs:\n    max_age: Seconds; an older sample is not returned. It drops "
+       "nothing.\nReturns:\n    The sample, or None before the first and if the newest is older than "
+       "``max_age``.\nRaises:\n    GraphError: The reader's queue blocks (a file) or is NEXT.\n    NodeError: A "
+       "node failed.\n    StateError: The reader was closed, or its pipeline has not started.\n    FramesHeldError: "
+       "Python holds more frames than max_held_bytes."},
       {nullptr, nullptr, 0, nullptr}};
   return methods;
 }
@@ -286,10 +329,6 @@ void bind_reader(nb::module_& module, nb::class_<Engine>& engine) {
   engine.def("reader", &add_reader, nb::lock_self(), nb::arg("parents"), nb::arg("queue").none(),
              nb::arg("name"), nb::arg("frames"), nb::arg("join").none(), nb::arg("max_rate").none(),
              "Adds a reader.");
-  engine.def(
-      "remove_reader",
-      [](Engine& self, PythonReader& reader) { core::remove_reader(self.core(), reader.core()); },
-      nb::arg("reader"), "Closes a reader and forgets it.");
   static const PyType_Slot slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(&PythonReader::traverse)},
                                       {Py_tp_clear, reinterpret_cast<void*>(&PythonReader::clear)},
                                       {Py_tp_iter, reinterpret_cast<void*>(&iterate)},
@@ -299,7 +338,8 @@ void bind_reader(nb::module_& module, nb::class_<Engine>& engine) {
       module, "Reader", nb::type_slots(slots), nb::is_generic(), nb::is_final(), nb::is_weak_referenceable(),
       nb::sig("class Reader(typing.Generic[T_co])"),
       "Pulls samples from one or more nodes; made by Pipeline.reader().\n\nEvery method raises a failed "
-      "node's NodeError rather than return stale data. One thread at a time may use a reader.");
+      "node's NodeError rather than return stale data. One thread at a time may wait, poll or loop; latest() "
+      "and close() are for any thread. ``with reader:`` closes it at the end.");
   // Not through Py_tp_methods: nanobind uses that slot itself for a generic class.
   for (PyMethodDef* method = reader_methods(); method->ml_name != nullptr; ++method) {
     auto* const type = reinterpret_cast<PyTypeObject*>(reader.ptr());
@@ -316,8 +356,19 @@ void bind_reader(nb::module_& module, nb::class_<Engine>& engine) {
       .def_prop_ro("name", &PythonReader::name, "The reader's name in stats and messages.")
       .def(
           "__repr__", [](const PythonReader& self) { return "<Reader '" + self.name() + "'>"; }, "Its name.")
-      .def("close", &PythonReader::close,
-           "Ends this reader: later samples are dropped as ``stop`` and block no producer.")
+      .def(
+          "close", &PythonReader::close,
+          "The reader leaves the graph, with its edges and its name. From any thread, any number of times.\n\n"
+          "Waiting samples are dropped as ``removed``, and ``stats().removed`` counts them. A loop or a get() that "
+          "waits in another thread ends.")
+      .def(
+          "__enter__", [](nb::object self) { return self; }, nb::sig("def __enter__(self) -> Reader[T_co]"),
+          "Returns the reader.")
+      .def(
+          "__exit__", [](PythonReader& self, const nb::args& /*error*/) { self.close(); },
+          nb::sig("def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: "
+                  "types.TracebackType | None) -> None"),
+          "Closes the reader.")
       .def(
           "__aiter__", [](nb::object self) { return nb::handle(classes().reader_iterator)(self); },
           nb::sig("def __aiter__(self) -> typing.AsyncIterator[Sample[T_co]]"),

@@ -5,6 +5,7 @@
 #include "freshframe/gil.hpp"
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,7 +22,7 @@
 namespace freshframe::python {
 
 /// The object behind a Python Reader. Keeps only the last sample that a verb returned. One thread at a time:
-/// a second one gets a StateError. close(), ended() and name() from any.
+/// a second one gets a StateError. latest(), close(), ended() and name() from any.
 class PythonReader {
  public:
   /// `engine` is the Python object: it keeps the exception that this reader may have to raise.
@@ -30,7 +31,8 @@ class PythonReader {
   PythonReader(PythonReader&&) noexcept = default;
   ~PythonReader();
 
-  [[nodiscard]] nanobind::object latest(gil::Held& held);
+  /// `max_age` in seconds.
+  [[nodiscard]] nanobind::object latest(gil::Held& held, std::optional<double> max_age);
   [[nodiscard]] nanobind::object poll(gil::Held& held);
   /// The next sample, or none after one slice of waiting; a new reference.
   /// While it waits, the formats of `use` are made of the sample's frame.
@@ -42,7 +44,6 @@ class PythonReader {
     return core_->ended();
   }
   void close();
-  [[nodiscard]] const std::shared_ptr<core::ReaderCore>& core() const noexcept { return core_; }
   [[nodiscard]] const std::string& name() const { return core_->name(); }
   /// A file descriptor that becomes readable when poll() may return a sample.
   [[nodiscard]] int wake_fd();
@@ -65,8 +66,11 @@ class PythonReader {
   static int clear(PyObject* self) noexcept;
 
  private:
-  nanobind::object keep(AnySample sample);
-  PyObject* given(std::optional<AnySample> sample);
+  nanobind::object keep(core::Handed handed);
+  [[nodiscard]] nanobind::object last() const;
+  /// Whether another thread is in a verb other than latest().
+  [[nodiscard]] bool is_used_elsewhere() const noexcept;
+  PyObject* given(std::optional<core::Handed> handed);
   void stop_after_interrupt(gil::Held& held);
 
   std::shared_ptr<core::ReaderCore> core_;
@@ -74,8 +78,12 @@ class PythonReader {
   nanobind::object engine_;
   nanobind::object last_;
   std::shared_ptr<core::WakeUp> wake_up_;
-  // The thread whose turn it is, if any.
-  std::unique_ptr<std::atomic<std::thread::id>> user_ = std::make_unique<std::atomic<std::thread::id>>();
+  struct Shared {
+    std::atomic<std::thread::id> user;  // the thread whose turn it is, if any
+    nanobind::ft_mutex last;            // guards last_ and order
+    std::uint64_t order = 0;            // of last_: two threads in latest() may be overtaken by each other
+  };
+  std::unique_ptr<Shared> shared_ = std::make_unique<Shared>();
   ForkGuard guard_;
 };
 

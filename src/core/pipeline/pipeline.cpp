@@ -26,11 +26,13 @@ OnError on_error_of(std::string_view name) {
   throw OptionError("on_error must be one of stop, skip, remove, got '" + std::string(name) + "'");
 }
 
-std::optional<AnySample> reader_verbs::latest(core::ReaderCore& reader) {
-  return reader.latest();
+std::optional<AnySample> reader_verbs::latest(core::ReaderCore& reader, std::optional<Seconds> max_age) {
+  return reader.latest(max_age);
 }
 std::optional<AnySample> reader_verbs::poll(core::ReaderCore& reader) {
-  return reader.poll(core::ReaderCore::Keep::Last);
+  auto handed = reader.poll(core::ReaderCore::Keep::Last);
+  if (!handed) return std::nullopt;
+  return std::move(handed->sample);
 }
 AnySample reader_verbs::get(core::ReaderCore& reader, std::optional<Seconds> timeout) {
   return reader.get(timeout, core::ReaderCore::Keep::Last);
@@ -39,7 +41,7 @@ bool reader_verbs::ended(const core::ReaderCore& reader) {
   return reader.ended();
 }
 void reader_verbs::close(core::ReaderCore& reader) {
-  reader.close();
+  core::close_reader(reader);
 }
 
 Pipeline::Pipeline() : Pipeline(Options{}) {}
@@ -103,10 +105,6 @@ std::shared_ptr<core::ReaderCore> Pipeline::reader_any(std::span<const AnyPort> 
 
 Stats Pipeline::remove_any(int node, const RemoveOptions& options) {
   return core::remove_node(*core_, node, options);
-}
-
-void Pipeline::remove_any(const std::shared_ptr<core::ReaderCore>& reader) {
-  core::remove_reader(*core_, reader);
 }
 
 void Pipeline::replace_any(int node, std::unique_ptr<NodeBase> next) {

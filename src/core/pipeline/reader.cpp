@@ -20,24 +20,47 @@ constexpr std::size_t kWarnHeldBytes = std::size_t{256} << 20;
 
 }  // namespace
 
-// One call's use of the reader. A second thread gets a StateError until it ends.
-class ReaderCore::ExclusiveUse {
+// One call's turn. Verbs wait for latest(), which is short, and latest() for none.
+class ReaderCore::Turn {
  public:
-  explicit ExclusiveUse(ReaderCore& reader) : reader_(reader) {
-    if (reader_.in_use_.exchange(true, std::memory_order_acquire)) {
-      throw StateError("reader '" + reader_.name() +
-                       "' is used by two threads at once: give each thread a reader of its own");
+  /// Throws StateError if another thread is in a verb other than latest().
+  static Turn expect(ReaderCore& reader) {
+    while (true) {
+      const auto found = reader.try_use(Use::Other);
+      if (found == Use::None) return Turn(&reader);
+      if (found == Use::Other) break;
+      std::this_thread::yield();
     }
-    reader_.was_read_.store(true, std::memory_order_relaxed);
-    reader_.last_thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+    throw StateError("reader '" + reader.name() +
+                     "' is used by two threads at once: give each thread its own reader");
   }
-  ExclusiveUse(const ExclusiveUse&) = delete;
-  ExclusiveUse& operator=(const ExclusiveUse&) = delete;
-  ~ExclusiveUse() { reader_.in_use_.store(false, std::memory_order_release); }
+  /// Is empty if another thread has the turn.
+  static Turn of_latest(ReaderCore& reader) noexcept {
+    return Turn(reader.try_use(Use::Latest) == Use::None ? &reader : nullptr);
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+  ~Turn() {
+    if (reader_ != nullptr) reader_->in_use_.store(Use::None, std::memory_order_release);
+  }
+
+  explicit operator bool() const noexcept { return reader_ != nullptr; }
 
  private:
-  ReaderCore& reader_;
+  explicit Turn(ReaderCore* reader) noexcept : reader_(reader) {
+    if (reader == nullptr) return;
+    reader->was_read_.store(true, std::memory_order_relaxed);
+    reader->last_thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+  }
+
+  ReaderCore* const reader_;  // null if another thread has the turn
 };
+
+ReaderCore::Use ReaderCore::try_use(Use use) noexcept {
+  auto found = Use::None;
+  in_use_.compare_exchange_strong(found, use, std::memory_order_acquire, std::memory_order_relaxed);
+  return found;
+}
 
 ReaderCore::ReaderCore(std::string name, bool frames, ReaderContext context)
     : frames_(frames),
@@ -52,6 +75,11 @@ void ReaderCore::resolve_verbs(std::string why_lossless) {
 }
 
 void ReaderCore::check(Verb verb) const {
+  if (closed()) {
+    const auto text = "reader '" + name() + "' was closed";
+    if (verb == Verb::Latest) throw StateError(text);
+    throw EndOfStreamError(text);
+  }
   if (!context_.started->load(std::memory_order_acquire)) {
     throw StateError("reader '" + name() +
                      "' was read before its pipeline started: call start() first, or use "
@@ -80,27 +108,27 @@ void ReaderCore::check_held() const {
   }
 }
 
-AnySample ReaderCore::hand_over(AnySample sample) {
+Handed ReaderCore::hand_over(AnySample sample) {
   auto call = Call::of(CallKey::of(sample));
   call.taken = inbox_->taken_at();
   call.done = call.taken;
   calls_.add(call);
   given_ = {.newest = true, .source = sample.stamp.source, .captured = sample.stamp.captured};
-  return on_loan(std::move(sample), holder_);
+  return {on_loan(std::move(sample), holder_), ++order_};
 }
 
-std::optional<AnySample> ReaderCore::finish(Taken taken, AnySample sample) {
+std::optional<Handed> ReaderCore::finish(Taken taken, AnySample sample) {
   if (taken == Taken::Sample) return hand_over(std::move(sample));
   if (taken == Taken::Ended) {
     context_.failure->rethrow_if_failed();
-    throw EndOfStreamError("reader '" + name() + "': the stream has ended");
+    throw EndOfStreamError("reader '" + name() + (closed() ? "' was closed" : "': the stream has ended"));
   }
   context_.failure->rethrow_if_due();
   if (context_.failure->failed()) check_stalled();
   return std::nullopt;
 }
 
-std::optional<AnySample> ReaderCore::newest() {
+std::optional<Handed> ReaderCore::newest() {
   check(Verb::Latest);
   AnySample sample;
   const auto taken = inbox_->take(sample, kWithoutWait, given_);
@@ -110,44 +138,64 @@ std::optional<AnySample> ReaderCore::newest() {
   return std::nullopt;
 }
 
-std::optional<AnySample> ReaderCore::take_newest() {
-  const ExclusiveUse use(*this);
-  return newest();
+void ReaderCore::keep(const std::optional<Handed>& handed) {
+  if (!handed) return;
+  std::optional<AnySample> before = handed->sample;  // a picture is freed without the mutex
+  const Lock lock(last_mutex_);
+  last_.swap(before);
 }
 
-std::optional<AnySample> ReaderCore::latest() {
-  const ExclusiveUse use(*this);
-  if (auto sample = newest()) last_ = std::move(sample);
-  return last_;
+void ReaderCore::close() {
+  closed_.store(true, std::memory_order_relaxed);
+  inbox_->close();
+  std::optional<AnySample> before;
+  const Lock lock(last_mutex_);
+  last_.swap(before);
 }
 
-std::optional<AnySample> ReaderCore::poll(Keep keep) {
-  const ExclusiveUse use(*this);
+std::optional<Handed> ReaderCore::take_newest() {
+  if (const auto turn = Turn::of_latest(*this)) return newest();
+  check_latest();
+  return std::nullopt;
+}
+
+std::optional<AnySample> ReaderCore::latest(std::optional<Seconds> max_age) {
+  if (const auto turn = Turn::of_latest(*this)) {
+    keep(newest());
+  } else {
+    check_latest();
+  }
+  const Lock lock(last_mutex_);
+  return last_ && max_age && is_older(*last_, *max_age) ? std::nullopt : last_;
+}
+
+std::optional<Handed> ReaderCore::poll(Keep kept) {
+  const auto turn = Turn::expect(*this);
   check(Verb::Poll);
   AnySample sample;
   const auto taken = inbox_->take(sample, kWithoutWait);
   auto result = finish(taken, std::move(sample));
-  if (result && keep == Keep::Last) last_ = result;
+  if (kept == Keep::Last) keep(result);
   return result;
 }
 
-std::optional<AnySample> ReaderCore::wait_until(TimePoint deadline, Keep keep) {
-  const ExclusiveUse use(*this);
+std::optional<Handed> ReaderCore::wait_until(TimePoint deadline, Keep kept) {
+  const auto turn = Turn::expect(*this);
   check(Verb::Get);
   AnySample sample;
   const auto taken = inbox_->take(sample, deadline);
   auto result = finish(taken, std::move(sample));
-  if (result && keep == Keep::Last) last_ = result;
+  if (kept == Keep::Last) keep(result);
   return result;
 }
 
-AnySample ReaderCore::get(std::optional<Seconds> timeout, Keep keep) {
+AnySample ReaderCore::get(std::optional<Seconds> timeout, Keep kept) {
   constexpr std::chrono::milliseconds kSlice(50);
   const auto deadline = timeout ? clock().now() + to_duration(*timeout) : TimePoint::max();
   while (true) {
     const auto now = clock().now();
     const auto slice = now < TimePoint::max() - kSlice ? now + kSlice : TimePoint::max();
-    if (auto sample = wait_until(std::min(deadline, slice), keep)) return *std::move(sample);
+    if (auto handed = wait_until(std::min(deadline, slice), kept)) return std::move(handed->sample);
     if (clock().now() >= deadline) time_out(timeout->count());
     check_stalled();
   }

@@ -2,9 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "freshframe/mutex.hpp"
 #include "freshframe/pipeline.hpp"
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -29,8 +31,14 @@ struct ReaderContext {
   std::weak_ptr<PipelineCore> pipeline;
 };
 
+/// A sample that a reader has handed over.
+struct Handed {
+  AnySample sample;
+  std::uint64_t order;  // counts a reader's samples, from 1 on
+};
+
 /// The reader behind Reader<T> and Python's Reader. One thread at a time (a second one gets a StateError);
-/// close() and ended() from any. Frames in its samples are on loan.
+/// latest(), close() and ended() from any. Frames in its samples are on loan.
 class ReaderCore {
  public:
   /// Whether latest() can return again the sample that a verb returned. An embedder may keep it in its own
@@ -40,15 +48,21 @@ class ReaderCore {
   ReaderCore(std::string name, bool frames, ReaderContext context);
 
   /// The newest sample of all ports, by its capture, that no verb has returned yet. Older ones are dropped as `skipped`.
-  std::optional<AnySample> take_newest();
-  /// take_newest(), or else the last kept sample.
-  std::optional<AnySample> latest();
+  /// While another thread is in a verb, which takes what comes, there is no such sample. Any thread.
+  std::optional<Handed> take_newest();
+  /// The sample of take_newest(), or else the last kept one, if it is at most `max_age` old. Any thread.
+  std::optional<AnySample> latest(std::optional<Seconds> max_age = std::nullopt);
+  /// Throws what latest() would throw, and takes nothing. Any thread.
+  void check_latest() const { check(Verb::Latest); }
+  [[nodiscard]] bool is_older(const AnySample& sample, Seconds max_age) const {
+    return clock().now() - sample.stamp.captured > max_age;
+  }
   /// The next unseen sample or nullopt. Throws EndOfStreamError.
-  std::optional<AnySample> poll(Keep keep = Keep::No);
+  std::optional<Handed> poll(Keep kept = Keep::No);
   /// Polls like poll(), but waits until `deadline`; nullopt if no sample arrived in time.
-  std::optional<AnySample> wait_until(TimePoint deadline, Keep keep = Keep::No);
+  std::optional<Handed> wait_until(TimePoint deadline, Keep kept = Keep::No);
   /// Waits for the next unseen sample. Throws EndOfStreamError, ReadTimeoutError, StalledError.
-  AnySample get(std::optional<Seconds> timeout, Keep keep = Keep::No);
+  AnySample get(std::optional<Seconds> timeout, Keep kept = Keep::No);
   /// For a wait in slices: throws StalledError when a further wait would be in vain.
   void check_stalled();
   /// Throws ReadTimeoutError with the state of a source that delivers nothing.
@@ -63,12 +77,13 @@ class ReaderCore {
   bool warn_unread() noexcept { return !warned_unread_.exchange(true); }
 
   [[nodiscard]] bool ended() const { return has_ended(*inbox_); }
-  void close() {
-    inbox_->close();
-    closed_.store(true, std::memory_order_relaxed);
-  }
+  /// Takes nothing more and drops the waiting samples. The edges stay until the next change of the graph: see
+  /// close_reader().
+  void close();
   /// By its user, and not by the end of the pipeline.
   [[nodiscard]] bool closed() const noexcept { return closed_.load(std::memory_order_relaxed); }
+  /// Returns null once the pipeline has gone.
+  [[nodiscard]] std::shared_ptr<PipelineCore> pipeline() const { return context_.pipeline.lock(); }
   void rethrow_failure() const { context_.failure->rethrow_if_failed(); }
 
   [[nodiscard]] const std::string& name() const noexcept { return inbox_->consumer(); }
@@ -85,26 +100,32 @@ class ReaderCore {
   [[nodiscard]] const CallRing& calls() const noexcept { return calls_; }
 
  private:
-  class ExclusiveUse;
+  class Turn;
 
   enum class Verb { Latest, Poll, Get };
-  std::optional<AnySample> newest();
+  enum class Use : std::uint8_t { None, Latest, Other };
+  /// Begins `use` and returns None, or returns the use that another thread makes of it.
+  Use try_use(Use use) noexcept;
+  std::optional<Handed> newest();
+  void keep(const std::optional<Handed>& handed);
   void check(Verb verb) const;
   void check_held() const;
-  AnySample hand_over(AnySample sample);
-  std::optional<AnySample> finish(Taken taken, AnySample sample);
+  Handed hand_over(AnySample sample);
+  std::optional<Handed> finish(Taken taken, AnySample sample);
 
   const bool frames_;
   const ReaderContext context_;
   const std::shared_ptr<Inbox> inbox_;
   CallRing calls_;
-  Pick given_ = Pick::kNewest;     // newer than the last sample that a verb returned
-  std::optional<AnySample> last_;  // only the thread that uses the reader
-  std::string why_lossless_;       // fixed before the first verb, as the next two
+  Pick given_ = Pick::kNewest;  // newer than the last sample that a verb returned
+  Mutex last_mutex_;
+  std::optional<AnySample> last_ FRESHFRAME_GUARDED_BY(last_mutex_);
+  std::string why_lossless_;  // fixed before the first verb, as the next two
   std::uint16_t holder_ = 0;
   bool next_ = false;
   mutable std::atomic<bool> warned_held_{false};
-  std::atomic<bool> in_use_{false};
+  std::uint64_t order_ = 0;  // of the last one; only the thread whose turn it is
+  std::atomic<Use> in_use_{Use::None};
   std::atomic<bool> closed_{false};
   std::atomic<bool> was_read_{false};
   std::atomic<std::thread::id> last_thread_{};

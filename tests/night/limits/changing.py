@@ -100,9 +100,10 @@ class _Holders:
         """All parts are closed or removed."""
         chance.shuffle(self._parts)
         for part in self._parts:
-            if isinstance(part, ff.Reader) and chance.random() < 0.5:
+            if isinstance(part, ff.Reader):
                 part.close()
-            self.pipeline.remove(part, timeout=_PATIENCE)
+            else:
+                self.pipeline.remove(part, timeout=_PATIENCE)
         self._parts.clear()
 
     def come(self) -> None:
@@ -193,7 +194,7 @@ class _Crowd:
         self._remove(self.pipeline.add(nodes.same, chance.choice(self._merges)), False)
 
     def _reader(self, chance: random.Random) -> None:
-        self.pipeline.remove(self.pipeline.reader(self._merges, queue=chance.choice(_QUEUES)))
+        self.pipeline.reader(self._merges, queue=chance.choice(_QUEUES)).close()
 
     def _replace(self, _: random.Random) -> None:
         with contextlib.suppress(ff.StateError):  # another thread replaces it

@@ -335,7 +335,7 @@ class _Changed:
     def _reader(self) -> str:
         reader = self.pipeline.reader([self._goes, self._merge], queue=next(self._queues))
         reader.poll()
-        self.pipeline.remove(reader)
+        reader.close()
         return "readers"
 
     def _replace(self) -> str:

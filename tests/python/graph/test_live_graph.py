@@ -149,7 +149,7 @@ def test_readers_come_and_go() -> None:
             reader = pipeline.reader(cam, name="late")
             source.push(value)
             assert reader.get(timeout=100).value == value
-            pipeline.remove(reader)
+            reader.close()
         assert pipeline.stats().edges == []
         assert pipeline.stats().removed.delivered == 4
 

@@ -120,10 +120,8 @@ class Churn:
 
     def _drop_reader(self, chance: random.Random) -> None:
         reader = self._take(chance, self.readers)
-        if reader is not None and chance.random() < 0.5:
+        if reader is not None:
             reader.close()
-        elif reader is not None:
-            self.pipeline.remove(reader)
 
     def _remove_child(self, chance: random.Random) -> None:
         child = self._take(chance, self.children)
@@ -143,7 +141,7 @@ class Churn:
             with contextlib.suppress(ff.NodeError):  # a node below it failed while it closed
                 self.remove(self.cameras[0])
         while self.readers:
-            self.pipeline.remove(self.readers.pop())
+            self.readers.pop().close()
         self.children.clear()
         until(lambda: set(self.pipeline.stats().nodes) == STAY, "the removed nodes end")
 

@@ -66,7 +66,7 @@ def test_cameras_decode_while_a_consumer_takes_frames(tmp_path: Path) -> None:
                 _rests(pipeline)
             reader = pipeline.reader(camera)
             reader.get(WATCHDOG)
-            pipeline.remove(reader)
+            reader.close()
             _rests(pipeline)
             reader = pipeline.reader(camera)
             reader.get(WATCHDOG)

@@ -185,20 +185,6 @@ def test_a_waiting_get_is_woken_by_stop() -> None:
         timer.join()
 
 
-def test_a_closed_reader_drops_later_samples_as_stop_and_is_at_its_end() -> None:
-    pipeline, source, reader = pushed(ff.Queue(8))
-    with pipeline:
-        source.push("a")
-        arrived(pipeline, 1)
-        reader.close()
-        reader.close()
-        source.push("b")
-        arrived(pipeline, 2)
-        assert edge(pipeline, "reader").drops == {"stop": 2}
-        with pytest.raises(ff.EndOfStreamError):
-            reader.get()
-
-
 def test_a_reader_that_is_garbage_never_blocks_the_others() -> None:
     pipeline = ff.Pipeline()
     source = pipeline.add(Count(200))

@@ -446,11 +446,14 @@ Stats remove_node(PipelineCore& core, int index, const RemoveOptions& options, c
   return books_of(core, whole);
 }
 
-void remove_reader(PipelineCore& core, const std::shared_ptr<ReaderCore>& reader) {
-  reader->close();
-  auto& guarded = core.guarded();
+void close_reader(ReaderCore& reader) {
+  reader.inbox().drop_as(DropCause::Removed);
+  reader.close();
+  const auto core = reader.pipeline();
+  if (!core) return;
+  auto& guarded = core->guarded();
   const Lock building(guarded.building);
-  if (guarded.graph.wired()) guarded.sweep();
+  guarded.sweep();
 }
 
 }  // namespace freshframe::core

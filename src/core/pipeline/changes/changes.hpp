@@ -43,7 +43,8 @@ void set_max_wait(PipelineCore& core, int index, double seconds);
 /// Ends the node and all nodes below it that no source reaches without it; see Pipeline::remove(). Returns
 /// their last statistics. On a node's own thread it only asks, and returns nothing.
 Stats remove_node(PipelineCore& core, int index, const RemoveOptions& options, const Look& look = {});
-void remove_reader(PipelineCore& core, const std::shared_ptr<ReaderCore>& reader);
+/// The reader and its edges leave the graph, before the start and after the end, too.
+void close_reader(ReaderCore& reader);
 /// Removes a node with OnError::Remove, on its thread.
 void remove_failed(PipelineCore& core, Runner& runner, std::string text);
 /// Asks a node and those below it to end. Returns those of them that another removal has asked before.

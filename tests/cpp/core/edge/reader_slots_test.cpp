@@ -73,7 +73,7 @@ TEST(ReaderSlots, TheReaderEndsWhenAllItsNodesHaveEnded) {
   EXPECT_TRUE(reader.ended());
 }
 
-TEST(ReaderClose, UnblocksALosslessProducerAndLaterSamplesDropAsStop) {
+TEST(ReaderClose, UnblocksALosslessProducerAndCountsWhatWaitedAsRemoved) {
   Feed<int> feed;
   Seen<Sample<int>> seen;
   CheckedPipeline pipeline;
@@ -87,16 +87,18 @@ TEST(ReaderClose, UnblocksALosslessProducerAndLaterSamplesDropAsStop) {
   EXPECT_EQ(reader.get()->value, 0);
   reader.close();
   EXPECT_TRUE(pipeline.wait());
-  seen.wait_for(20);  // the sibling gets everything
-  const EdgeStats edge = edge_of(pipeline, "source", "reader");
-  EXPECT_EQ(edge.passed_in, 20U);
-  EXPECT_EQ(edge.delivered, 1U);
-  EXPECT_EQ(edge.waiting, 0U);
-  EXPECT_EQ(drops_of(edge, DropCause::Stop), 19U);
+  seen.wait_for(20);                // the sibling gets everything
   EXPECT_NO_THROW(reader.close());  // a second close() has no effect
+  const auto removed = pipeline.stats().removed;
+  EXPECT_EQ(removed.edges, 1U);
+  EXPECT_EQ(removed.delivered, 1U);
+  EXPECT_GE(removed.dropped, 8U);
+  EXPECT_EQ(removed.passed_in, removed.delivered + removed.dropped);
+  EXPECT_EQ(removed.drops.size(), 1U);
+  EXPECT_TRUE(removed.drops.contains(DropCause::Removed));
 }
 
-TEST(ReaderClose, OfALiveReaderDropsWhatComesAsStop) {
+TEST(ReaderClose, OfALiveReaderTakesItOutOfTheGraph) {
   Feed<int> feed;
   CheckedPipeline pipeline;
   auto reader = pipeline.reader(pipeline.add(feed_source(feed, Kind::Live)));
@@ -104,14 +106,16 @@ TEST(ReaderClose, OfALiveReaderDropsWhatComesAsStop) {
   feed.push_and_settle(0);
   reader.close();
   for (int i = 1; i < 5; ++i) feed.push_and_settle(i);
-  const EdgeStats edge = edge_of(pipeline, "source", "reader");
-  EXPECT_EQ(edge.passed_in, 5U);
-  EXPECT_EQ(edge.delivered, 0U);
-  EXPECT_EQ(edge.waiting, 0U);
-  EXPECT_EQ(drops_of(edge, DropCause::Stop), 5U);
+  const auto stats = pipeline.stats();
+  EXPECT_TRUE(stats.edges.empty());
+  EXPECT_EQ(stats.removed.passed_in, 1U);
+  EXPECT_EQ(stats.removed.dropped, 1U);
+  EXPECT_FALSE(reader.get());
+  EXPECT_THROW((void)reader.latest(), StateError);
+  EXPECT_NO_THROW((void)pipeline.reader(Port<int>{0}, {.name = "reader"})) << "its name is free";
 }
 
-TEST(ReaderClose, BeforeStartMeansThatNothingIsKept) {
+TEST(ReaderClose, BeforeStartMeansThatItIsNotInTheGraph) {
   Feed<int> feed;
   CheckedPipeline pipeline;
   auto reader = pipeline.reader(pipeline.add(feed_source(feed, Kind::File)));
@@ -119,7 +123,7 @@ TEST(ReaderClose, BeforeStartMeansThatNothingIsKept) {
   for (int i = 0; i < 30; ++i) feed.push(i);
   feed.finish();
   EXPECT_NO_THROW(pipeline.run());
-  EXPECT_EQ(drops_of(edge_of(pipeline, "source", "reader"), DropCause::Stop), 30U);
+  EXPECT_TRUE(pipeline.stats().edges.empty());
 }
 
 TEST(ReaderClose, DestroyingThePipelineFirstLeavesReadersThatSayTheEnd) {
@@ -168,6 +172,27 @@ TEST(ReaderThreads, ASecondThreadAtTheSameTimeGetsAClearError) {
   first.join();
   EXPECT_TRUE(got);
   EXPECT_FALSE(reader.poll());  // one after the other is allowed
+}
+
+TEST(ReaderThreads, LatestBesideAThreadThatWaitsIsTheSampleThatItGotLast) {
+  Feed<int> feed;
+  CheckedPipeline pipeline;
+  auto reader = pipeline.reader(pipeline.add(feed_source(feed, Kind::Live)));
+  pipeline.start();
+  feed.push_and_settle(7);
+  EXPECT_EQ(reader.get()->value, 7);
+  std::atomic<int> got{0};
+  {
+    const std::jthread waits([&] { got = reader.get()->value; });
+    for (int i = 0; i < 1000; ++i) {
+      EXPECT_EQ(reader.latest()->value, 7);
+      EXPECT_EQ(reader.latest(Seconds{3600})->value, 7);
+    }
+    feed.push(8);
+    wait_until([&] { return got != 0; });
+  }
+  EXPECT_EQ(got, 8);
+  EXPECT_EQ(reader.latest()->value, 8);
 }
 
 TEST(ReaderThreads, TwoThreadsThatRaceForOneReaderBreakNothing) {

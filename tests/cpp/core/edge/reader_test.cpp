@@ -142,6 +142,26 @@ TEST(Reader, LatestAgainIsTheIdenticalSampleAndCountsNothing) {
   EXPECT_EQ(test.reader.latest()->dropped, 0U);
 }
 
+TEST(Reader, LatestReturnsNothingThatIsOlderThanMaxAgeAndDropsNothing) {
+  const auto clock = std::make_shared<SimulatedClock>();
+  Feed<int> feed;
+  CheckedPipeline pipeline(clock);
+  auto reader = pipeline.reader(pipeline.add(feed_source(feed, Kind::Live)));
+  pipeline.start();
+  feed.push_and_settle(4);
+  EXPECT_EQ(reader.latest(Seconds{0})->value, 4);
+  clock->advance(Seconds{1});
+  EXPECT_FALSE(reader.latest(Seconds{0.9}));
+  EXPECT_EQ(reader.latest(Seconds{1})->value, 4) << "exactly as old as it may be";
+  EXPECT_EQ(reader.latest()->value, 4);
+  EXPECT_EQ(edge_of(pipeline, "source", "reader").delivered, 1U);
+  EXPECT_EQ(edge_of(pipeline, "source", "reader").dropped, 0U);
+  pipeline.stop();
+  EXPECT_EQ(reader.latest(Seconds{1})->value, 4) << "after the end, too";
+  clock->advance(Seconds{1});
+  EXPECT_FALSE(reader.latest(Seconds{1}));
+}
+
 TEST(Reader, ASampleReturnedByOneVerbIsSeenByAll) {
   FeedAndReader test(Kind::Live, Queue{4});
   test.pipeline.start();

@@ -70,7 +70,7 @@ TEST(LiveJoin, AReaderThatIsMadeBesideSamplesGetsSetsOnly) {
     const auto set = reader.get(Seconds{30}).value().value;
     ASSERT_EQ(set.members.size(), 2U);
     EXPECT_EQ(set.members[0]->stamp.seq, set.members[1]->stamp.seq);
-    pipeline.remove(reader);
+    reader.close();
   }
 }
 

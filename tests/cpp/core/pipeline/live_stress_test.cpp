@@ -265,7 +265,7 @@ class Churn {
       reader = std::move(readers_.back());
       readers_.pop_back();
     }
-    pipeline_.remove(*reader);
+    reader->close();
   }
 
   void remove_camera(const ChurnedCamera& camera) {

@@ -148,6 +148,7 @@ def ports_and_readers() -> None:
         if sample := reader.latest():
             assert_type(sample, ff.Sample[ff.Circles])
             assert_type(sample.value.xyr, npt.NDArray[np.float32])
+        assert_type(reader.latest(max_age=0.1), ff.Sample[ff.Circles] | None)
         assert_type(reader.poll(), ff.Sample[ff.Circles] | None)
         assert_type(reader.get(timeout=1.0).value, ff.Circles)
         for sample in reader:

@@ -34,6 +34,8 @@ def build() -> None:
     pipeline.reader(camera, circles)  # type: ignore[call-overload]  # several ports are one list
     pipeline.reader(camera, circles, join=ff.Join())  # type: ignore[call-overload]  # one list or tuple is wanted
     print(reader.latest().value)  # type: ignore[union-attr]  # may be None
+    reader.latest(0.1)  # type: ignore[call-arg]  # max_age goes by name
+    pipeline.remove(reader)  # type: ignore[arg-type]  # reader.close() takes it out
     print(reader.get().value.xyxy)  # type: ignore[attr-defined]  # circles have xyr
     reader.get().seq = 3  # type: ignore[misc]  # read-only
     ff.Detections([[0, 0, 1, 1]], [1], [0], [7])  # type: ignore[call-arg]  # tracker_id by name
