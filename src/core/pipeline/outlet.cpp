@@ -124,13 +124,13 @@ AnySample Outlet::stamped(Emitted result, const AnySample& from) {
 }
 
 void Outlet::emit(Emitted result, const AnySample& from) {
-  if (!result.like && outputs_.list().edges.empty() && !anyone_looks()) return;
+  if (!result.like && outputs_.list().edges.empty() && !anyone_looks()) return count_given();
   send(stamped(std::move(result), from));
 }
 
 void Outlet::send(AnySample&& sample) {
   if (anyone_looks()) offer_to_taps(sample);
-  if (!has_given()) has_given_.store(true, std::memory_order_relaxed);
+  count_given();
   const bool is_last = is_last_.load(std::memory_order_relaxed);
   const auto& edges = outputs_.list().edges;
   for (std::size_t i = 0; i < edges.size(); ++i) {

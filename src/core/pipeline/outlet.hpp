@@ -74,8 +74,8 @@ class Outlet {
   /// Tells the children that nothing more comes of a source. Any thread, after the last send() of it.
   void end(const GoneSource& gone);
 
-  /// Whether a result was ever sent.
-  [[nodiscard]] bool has_given() const noexcept { return has_given_.load(std::memory_order_relaxed); }
+  /// The number of results so far, with and without a taker.
+  [[nodiscard]] std::uint64_t given() const noexcept { return given_.load(std::memory_order_relaxed); }
   /// Whether a node or a reader takes the results.
   [[nodiscard]] bool is_taken() const { return !outputs_.newest()->edges.empty(); }
 
@@ -90,6 +90,9 @@ class Outlet {
     int part = 0;
   };
 
+  void count_given() noexcept {
+    given_.store(given_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
   [[nodiscard]] bool anyone_looks() const noexcept { return tap_count_.load(std::memory_order_relaxed) > 0; }
   void offer_to_taps(const AnySample& sample);
   [[nodiscard]] Place& place_of(int source);
@@ -114,7 +117,7 @@ class Outlet {
   std::atomic<bool> is_last_{false};
   std::atomic<bool> delays_{false};
   std::atomic<bool> blocked_{false};
-  std::atomic<bool> has_given_{false};
+  std::atomic<std::uint64_t> given_{0};  // written by the thread that sends
 };
 
 }  // namespace freshframe::core

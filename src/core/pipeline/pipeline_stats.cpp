@@ -38,7 +38,7 @@ constexpr std::uint64_t kFewSamples = 2;  // after which a message asks about re
 std::optional<SilentNode> silent_node(const Runner& runner, std::uint64_t least) {
   const auto& facts = runner.facts();
   if (facts.is_source || !facts.runs_outside || facts.has_own_stream()) return std::nullopt;
-  if (runner.outlet().has_given() || !runner.outlet().is_taken()) return std::nullopt;
+  if (runner.outlet().given() > 0 || !runner.outlet().is_taken()) return std::nullopt;
   const auto stats = runner.stats(std::nullopt);
   if (stats.processed < least || stats.processed <= stats.errors) return std::nullopt;
   return SilentNode{facts.name, stats.processed};

@@ -3,6 +3,7 @@
 #include "core/pipeline/changes/changes.hpp"
 
 #include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -34,9 +35,15 @@ void undo_add(PipelineCore& core, Runner& added) {
   core.life().end_add(added.index());
 }
 
+// Called without the graph, since the log's sink is foreign code.
+void warn_of_missed(const std::string& missed) {
+  if (!missed.empty()) log(LogLevel::Warning, missed);
+}
+
 // Returns false if the node did not open, or is being removed.
 bool connect_opened(PipelineCore& core, Runner& added) {
   if (added.life().opening() != NodeLife::Opening::Opened) return false;
+  std::string missed;
   {
     auto& guarded = core.guarded();
     const Lock building(guarded.building);
@@ -48,9 +55,11 @@ bool connect_opened(PipelineCore& core, Runner& added) {
     added.life().set_connected();  // a failure from here on is the pipeline's
     guarded.graph.connect_late(added.index());
     guarded.update_bound();
+    missed = missed_before(guarded.graph, added.name(), guarded.graph.wires_of(added.index()));
   }
   core.life().notify();
   core.life().end_add(added.index());
+  warn_of_missed(missed);
   return true;
 }
 
@@ -153,8 +162,11 @@ void finish_add(PipelineCore& core, int index, const Look& look) {
   throw_not_added(core, *added, look);
 }
 
-std::shared_ptr<ReaderCore> add_reader(PipelineCore& core, std::span<const AnyPort> parents,
-                                       const ReaderOptions& options) {
+namespace {
+
+// `missed`: gets the text of missed_before().
+std::shared_ptr<ReaderCore> connect_reader(PipelineCore& core, std::span<const AnyPort> parents,
+                                           const ReaderOptions& options, std::string& missed) {
   auto& guarded = core.guarded();
   const auto& life = core.life();
   const Lock building(guarded.building);
@@ -176,15 +188,32 @@ std::shared_ptr<ReaderCore> add_reader(PipelineCore& core, std::span<const AnyPo
     throw;
   }
   guarded.update_bound();
+  missed = missed_before(graph, name, graph.readers().find(*reader)->wires);
+  return reader;
+}
+
+}  // namespace
+
+std::shared_ptr<ReaderCore> add_reader(PipelineCore& core, std::span<const AnyPort> parents,
+                                       const ReaderOptions& options) {
+  std::string missed;
+  auto reader = connect_reader(core, parents, options, missed);
+  warn_of_missed(missed);
   return reader;
 }
 
 void connect(PipelineCore& core, const AnyPort& parent, int child, const ConnectOptions& options) {
-  auto& guarded = core.guarded();
-  const Lock building(guarded.building);
-  core.life().check_changes("connect()");
-  guarded.graph.connect(parent, child, options);
-  guarded.update_bound();
+  std::string missed;
+  {
+    auto& guarded = core.guarded();
+    const Lock building(guarded.building);
+    core.life().check_changes("connect()");
+    guarded.graph.connect(parent, child, options);
+    guarded.update_bound();
+    missed = missed_before(guarded.graph, guarded.graph.runner(child).name(),
+                           {guarded.graph.wires_of(child).back()});
+  }
+  warn_of_missed(missed);
 }
 
 void disconnect(PipelineCore& core, const AnyPort& parent, int child) {

@@ -104,6 +104,21 @@ std::string why_lossless(const Graph& graph, const Wires& wires) {
   return {};
 }
 
+std::string missed_before(const Graph& graph, const std::string& consumer, const Wires& wires) {
+  std::string missed;
+  for (const auto& wire : wires) {
+    if (!wire.edge || !wire.edge->options.queue.blocks() || graph.is_live(wire.parent)) continue;
+    const int from = wire.source >= 0 && graph.has(wire.source) ? wire.source : wire.parent;
+    const auto given = graph.runner(from).outlet().given();
+    if (given == 0) continue;
+    missed += (missed.empty() ? "" : " and ") + std::to_string(given) + " samples of '" +
+              graph.runner(from).name() + "'";
+  }
+  if (missed.empty()) return {};
+  return "'" + consumer + "' has missed " + missed +
+         ", which came before it: make it before the pipeline starts to get the whole file";
+}
+
 std::vector<std::string> views_of(const Graph& graph, int node) {
   const auto& name = graph.runner(node).name();
   const auto& sources = graph.sources_of_node(node);

@@ -28,6 +28,9 @@ namespace freshframe::core {
                                   bool recorder);
 /// The reason why a reader behind these wires cannot have latest(); empty: it can.
 [[nodiscard]] std::string why_lossless(const Graph& graph, const Wires& wires);
+/// Returns how many samples of files a consumer has missed because it came late, and what to do, or an empty text if it
+/// has missed none. Counts for edges that lose nothing. A sample that is on its way at this moment may count or not.
+[[nodiscard]] std::string missed_before(const Graph& graph, const std::string& consumer, const Wires& wires);
 /// The names of a node's ports whose pictures can be viewed: its own, or one for each of its sources.
 [[nodiscard]] std::vector<std::string> views_of(const Graph& graph, int node);
 
