@@ -18,12 +18,14 @@ TEXT = PAGE.read_text(encoding="utf-8")
 
 
 def test_the_program_of_the_page_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    (program,) = re.findall(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+    program, selecting = re.findall(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
     y, x = np.mgrid[:120, :160]
     picture = np.where(np.hypot(x - 70, y - 50) < 30, 200, 90).astype(np.uint8)
     names: dict[str, Any] = {"picture": picture}
     exec(program.replace("match.mp4", "demo:circles?frames=4&pace=0"), names)
     lines = capsys.readouterr().out.splitlines()
+    exec(selecting, {})
+    assert capsys.readouterr().out == "20.0 1\n[ 80.5  30.5 120.5  70.5]\n300.0\n"
     assert re.fullmatch(r"(70|69\.\d|70\.\d) (50|49\.\d|50\.\d) radius (29|30)\.\d \(\d\.\d\d\)", lines[0])
     assert len(lines) == 1 + 4  # one per frame
     assert len(names["found"]) == 1
