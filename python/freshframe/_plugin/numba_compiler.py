@@ -162,7 +162,7 @@ def _wrapper(given: _Given, functions: dict[str, Any]) -> Callable[..., Any]:
         end = "return 0"
     else:
         end = "return result"
-    colour = options["pixels"] != "gray"
+    colour = options["format"] != "gray"
     text = _WRAPPER.format(
         shape="(h, w, 3)" if colour else "(h, w)",
         strides="(intp(stride), 3, 1)" if colour else "(intp(stride), 1)",

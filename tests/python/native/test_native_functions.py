@@ -149,7 +149,7 @@ def test_a_path_or_name_that_is_no_library_or_function_is_refused(library: Path,
 @pytest.mark.parametrize(
     ("options", "error", "text"),
     [
-        ({"out": (2,), "pixels": "yuv"}, ff.OptionError, "pixels must be gray, bgr or rgb"),
+        ({"out": (2,), "format": "yuv"}, ff.OptionError, "format must be gray, bgr or rgb"),
         ({"out": 2}, ff.OptionTypeError, "out must be a tuple"),
         ({"out": (None, 2)}, ff.OptionError, "needs max_rows="),
         ({"out": (2,), "max_rows": 3}, ff.OptionError, r"max_rows needs out=\(None"),
