@@ -131,7 +131,7 @@ class Beside:
 
     def _change(self, number: int) -> None:
         camera = self._pipeline.add(ff.open(SMALL), name=f"cam{number}")
-        self._pipeline.connect(camera, self._people)
+        self._pipeline.connect(self._people, camera)
         self._done.wait(0.05)
         self._pipeline.remove(camera)
         self._done.wait(0.05)
@@ -224,7 +224,7 @@ def many_cameras(count: int) -> dict[str, Any]:
         for number in numbers:
             name = f"cam{number}"
             camera = pipeline.add(ff.open(SMALL), name=name)
-            pipeline.connect(camera, people)
+            pipeline.connect(people, camera)
             end = time.monotonic() + 10
             while name not in heard and time.monotonic() < end:
                 time.sleep(0.005)

@@ -35,7 +35,7 @@ class Recorder:
         recorder = ff.VideoFile(self.folder / f"{name}_%05d.mp4", segment=60)
         camera = self.pipeline.add(ff.open(url), name=name)
         try:
-            self.pipeline.connect(camera, self.circles)
+            self.pipeline.connect(self.circles, camera)
             self.pipeline.add(recorder, recorded(camera), name=f"{name}.file")
         except ff.FreshframeError:  # all of it or nothing: an unrecorded camera would hold the name
             self.pipeline.remove(camera)

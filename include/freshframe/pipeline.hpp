@@ -262,13 +262,13 @@ class Pipeline {
   /// One more edge into a node that was added with a list of parents. While the pipeline runs it gets the
   /// samples from the next one on. Throws GraphError, and StateError when all its parents have ended.
   template <class In, class Out>
-  void connect(Port<In> parent, Port<Out> child, const ConnectOptions& options = {}) {
-    connect_any(parent.any(), child.node, options);
+  void connect(Port<Out> child, Port<In> parent, const ConnectOptions& options = {}) {
+    connect_any(child.node, parent.any(), options);
   }
   /// Takes that edge away. Its waiting samples are dropped as `removed`.
   template <class In, class Out>
-  void disconnect(Port<In> parent, Port<Out> child) {
-    disconnect_any(parent.any(), child.node);
+  void disconnect(Port<Out> child, Port<In> parent) {
+    disconnect_any(child.node, parent.any());
   }
   /// Changes Batch::max_wait of a node that was added with a batch, from its next batch on. Throws GraphError,
   /// OptionError.
@@ -298,8 +298,8 @@ class Pipeline {
   }
   void replace_any(int node, std::unique_ptr<NodeBase> next);
   Stats remove_any(int node, const RemoveOptions& options);
-  void connect_any(const AnyPort& parent, int child, const ConnectOptions& options);
-  void disconnect_any(const AnyPort& parent, int child);
+  void connect_any(int child, const AnyPort& parent, const ConnectOptions& options);
+  void disconnect_any(int child, const AnyPort& parent);
   void set_max_wait_any(int node, double seconds);
 
   /// Untyped forms for embedders; types are checked here. Returns the node's index.

@@ -497,10 +497,10 @@ class Engine:
 
     def describe(self) -> str: ...
 
-    def connect(self, parent: tuple[int, int], child: int, queue: QueuePolicy | None, max_age: float | None, max_rate: float | None) -> None:
+    def connect(self, child: int, parent: tuple[int, int], queue: QueuePolicy | None, max_age: float | None, max_rate: float | None) -> None:
         """One more edge into a merge."""
 
-    def disconnect(self, parent: tuple[int, int], child: int) -> None:
+    def disconnect(self, child: int, parent: tuple[int, int]) -> None:
         """Takes an edge into a merge away."""
 
     def added_from(self, first: int) -> list[int]:

@@ -178,11 +178,11 @@ class _Run:
         elif change.verb == "close":
             self.readers[step.name].close()
         elif change.verb == "disconnect":
-            self.pipeline.disconnect(self.port(step, change.parent), self.ports[step.name])
+            self.pipeline.disconnect(self.ports[step.name], self.port(step, change.parent))
         elif change.verb == "connect":
             if change.parent in self.program.late_parents(step):
                 limits: Any = {"queue": step.queue, "max_age": step.max_age, "max_rate": step.max_rate}
-                self.pipeline.connect(self.ports[change.parent], self.ports[step.name], **limits)
+                self.pipeline.connect(self.ports[step.name], self.ports[change.parent], **limits)
         else:
             stats = self.pipeline.remove(
                 self.ports[step.name], drain=change.verb == "drain", timeout=PATIENCE

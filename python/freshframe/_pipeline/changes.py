@@ -178,28 +178,28 @@ class Changes:
 
     def connect(
         self,
-        parent: Any,
         child: Any,
+        parent: Any,
         queue: Queue | None,
         max_age: float | None,
         max_rate: float | None,
     ) -> None:
         """As Pipeline.connect()."""
-        source, target = self._both(parent, child, "connect")
+        target, source = self._both(child, parent, "connect")
         name = target.name
         self._engine.connect(
-            ends([source])[0],
             index_of(target),
+            ends([source])[0],
             wiring.policy(queue_below([source], queue, name, max_age=max_age, max_rate=max_rate), name),
             None if max_age is None else _check.few_seconds("max_age", max_age),
             wiring.rate(max_rate),
         )
         self._graph.connected(target, source)
 
-    def disconnect(self, parent: Any, child: Any) -> None:
+    def disconnect(self, child: Any, parent: Any) -> None:
         """As Pipeline.disconnect()."""
-        source, target = self._both(parent, child, "disconnect")
-        self._engine.disconnect(ends([source])[0], index_of(target))
+        target, source = self._both(child, parent, "disconnect")
+        self._engine.disconnect(index_of(target), ends([source])[0])
         self._graph.disconnected(target, source)
 
     def set_max_wait(self, part: Any, seconds: Any) -> None:
@@ -236,8 +236,8 @@ class Changes:
                 return [self._engine.remove(index_of(packets), drain, timeout)]
         return []
 
-    def _both(self, parent: Any, child: Any, verb: str) -> tuple[Port[Any], Port[Any]]:
+    def _both(self, child: Any, parent: Any, verb: str) -> tuple[Port[Any], Port[Any]]:
         return (
-            own_port(parent, f"{verb}() needs as its parent", self._engine),
             own_port(child, f"{verb}() needs as its child", self._engine),
+            own_port(parent, f"{verb}() needs as its parent", self._engine),
         )

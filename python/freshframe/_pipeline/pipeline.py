@@ -157,8 +157,8 @@ class Pipeline(RunByWith):
 
     def connect(
         self,
-        parent: Port[T],
         child: Port[Any],
+        parent: Port[Any],
         *,
         queue: Queue | None = None,
         max_age: float | None = None,
@@ -169,8 +169,8 @@ class Pipeline(RunByWith):
         The node gets the parent's samples from the next one on.
 
         Args:
-            parent: The port whose samples go there.
             child: The port of the node, such as a detector for all cameras that was added with ``[]``.
+            parent: The port whose samples go there.
             queue: As in add().
             max_age: As in add().
             max_rate: As in add().
@@ -181,9 +181,9 @@ class Pipeline(RunByWith):
             StateError: One of the nodes was removed, the child has ended with its other parents, or the
                 pipeline has ended.
         """
-        self._changes.connect(parent, child, queue, max_age, max_rate)
+        self._changes.connect(child, parent, queue, max_age, max_rate)
 
-    def disconnect(self, parent: Port[Any], child: Port[Any]) -> None:
+    def disconnect(self, child: Port[Any], parent: Port[Any]) -> None:
         """Takes away an edge that connect() or add() with a list has made.
 
         Its waiting samples are dropped as ``removed``. The node stays, also without any edge.
@@ -192,7 +192,7 @@ class Pipeline(RunByWith):
             GraphError: There is no such edge, or the node was not added with a list.
             StateError: One of the nodes was removed, or the pipeline has ended.
         """
-        self._changes.disconnect(parent, child)
+        self._changes.disconnect(child, parent)
 
     def set_max_wait(self, port: Port[Any], seconds: float) -> None:
         """Changes how long a node with a batch waits for more samples, from its next batch on.

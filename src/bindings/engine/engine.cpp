@@ -432,19 +432,19 @@ void bind_graph(nb::class_<Engine>& engine) {
   engine
       .def(
           "connect",
-          [](Engine& self, std::pair<int, int> parent, int child, std::optional<Queue> queue,
+          [](Engine& self, int child, std::pair<int, int> parent, std::optional<Queue> queue,
              std::optional<double> max_age, std::optional<double> max_rate) {
-            core::connect(self.core(), {parent.first, parent.second}, child,
+            core::connect(self.core(), child, {parent.first, parent.second},
                           {.queue = queue, .max_age = max_age, .max_rate = max_rate});
           },
-          nb::arg("parent"), nb::arg("child"), nb::arg("queue").none(), nb::arg("max_age").none(),
+          nb::arg("child"), nb::arg("parent"), nb::arg("queue").none(), nb::arg("max_age").none(),
           nb::arg("max_rate").none(), "One more edge into a merge.")
       .def(
           "disconnect",
-          [](Engine& self, std::pair<int, int> parent, int child) {
-            core::disconnect(self.core(), {parent.first, parent.second}, child);
+          [](Engine& self, int child, std::pair<int, int> parent) {
+            core::disconnect(self.core(), child, {parent.first, parent.second});
           },
-          nb::arg("parent"), nb::arg("child"), "Takes an edge into a merge away.")
+          nb::arg("child"), nb::arg("parent"), "Takes an edge into a merge away.")
       .def(
           "added_from", [](const Engine& self, int first) { return self.core().life().added_from(first); },
           nb::arg("first"), "The nodes from this number on that this thread has added and not finished.")

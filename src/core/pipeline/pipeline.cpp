@@ -112,12 +112,12 @@ void Pipeline::replace_any(int node, std::unique_ptr<NodeBase> next) {
   core::finish_replace(*core_, *core::begin_replace(*core_, node, std::move(next)), kTimeout);
 }
 
-void Pipeline::connect_any(const AnyPort& parent, int child, const ConnectOptions& options) {
-  core::connect(*core_, parent, child, options);
+void Pipeline::connect_any(int child, const AnyPort& parent, const ConnectOptions& options) {
+  core::connect(*core_, child, parent, options);
 }
 
-void Pipeline::disconnect_any(const AnyPort& parent, int child) {
-  core::disconnect(*core_, parent, child);
+void Pipeline::disconnect_any(int child, const AnyPort& parent) {
+  core::disconnect(*core_, child, parent);
 }
 
 void Pipeline::set_max_wait_any(int node, double seconds) {

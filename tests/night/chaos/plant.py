@@ -336,7 +336,7 @@ class Plant:
         self._add_camera(camera)
         for merge in self.MERGES:
             queue = ff.Queue(8) if merge == "quick" else None
-            self.pipeline.connect(self.ports[f"cam{camera}"], self.ports[merge], queue=queue)
+            self.pipeline.connect(self.ports[merge], self.ports[f"cam{camera}"], queue=queue)
         self._add_children(camera)
 
     def replace_camera(self, camera: int) -> None:

@@ -182,9 +182,9 @@ class _Crowd:
     def _source(self, chance: random.Random) -> None:
         source = self.pipeline.add(Ticker(_PERIOD))
         for merge in chance.choices(self._merges, k=chance.choice((0, 0, 3))):
-            self.pipeline.connect(source, merge, queue=chance.choice(_QUEUES))
-            self.pipeline.disconnect(source, merge)
-        self.pipeline.connect(source, chance.choice(self._merges), queue=chance.choice(_QUEUES))
+            self.pipeline.connect(merge, source, queue=chance.choice(_QUEUES))
+            self.pipeline.disconnect(merge, source)
+        self.pipeline.connect(chance.choice(self._merges), source, queue=chance.choice(_QUEUES))
         if chance.random() < 0.1:
             self.pipeline.add(nodes.same, source)
             time.sleep(2 * _PERIOD)

@@ -146,7 +146,7 @@ def removals(seconds: float, find: Find) -> int:
                 lambda: f"a sample of the source that stays: {pipeline.stats()}",
             )
             goes = pipeline.add(Count(), name="goes")
-            pipeline.connect(goes, both)
+            pipeline.connect(both, goes)
             removed += 1
     return removed
 
@@ -211,7 +211,7 @@ def totals(seconds: float, find: Find) -> int:
         while time.monotonic() < ends:
             enough = _totals(pipeline, "sleeper")["events_lost"] + _LOST_EVENTS
             goes = pipeline.add(_Crossings(0), name="goes")
-            pipeline.connect(goes, crossings)
+            pipeline.connect(crossings, goes)
             until(
                 lambda enough=enough: _totals(pipeline, "sleeper")["events_lost"] > enough,  # type: ignore[misc]
                 lambda: f"more events than an edge keeps: {pipeline.stats()}",
@@ -307,14 +307,14 @@ class _Changed:
         return sum(edge.delivered for edge in edges if (edge.parent, edge.child) == (parent, child))
 
     def _edge(self, child: ff.Port[Any]) -> str:
-        self.pipeline.connect(self._goes, child, queue=next(self._queues))
+        self.pipeline.connect(child, self._goes, queue=next(self._queues))
         self._hear("goes", child.name)
-        self.pipeline.disconnect(self._goes, child)
+        self.pipeline.disconnect(child, self._goes)
         return f"edges of {child.name!r}"
 
     def _source(self, child: ff.Port[Any]) -> str:
         source = self.pipeline.add(Ticker(_PERIOD), name="source")
-        self.pipeline.connect(source, child, queue=next(self._queues))
+        self.pipeline.connect(child, source, queue=next(self._queues))
         self._hear("source", child.name)
         self.pipeline.remove(source, timeout=_PATIENCE)
         return f"sources of {child.name!r}"

@@ -216,12 +216,12 @@ WIRING: dict[str, tuple[Callable[[Any, Any], object], Errors, str]] = {
         r"'TakesTwo.process\(\)' cannot be called with a Sample, whose value is the tuple of all values",
     ),
     "connect() with its arguments in the wrong order": (
-        live_with(lambda p, c, n: p.connect(n, c)),
+        live_with(lambda p, c, n: p.connect(c, n)),
         ff.GraphError,
-        r"'cam' is a source and takes no parent: connect\(\) has the parent first",
+        r"'cam' is a source and takes no parent: connect\(\) has the child first, and then its parent",
     ),
     "connect() with the name of the child": (
-        live_with(lambda p, c, n: p.connect(c, "node")),  # type: ignore[arg-type]
+        live_with(lambda p, c, n: p.connect("node", c)),  # type: ignore[arg-type]
         ff.OptionTypeError,
         r"connect\(\) needs as its child a port that add\(\) returned; got 'node', which is a name: keep",
     ),

@@ -82,7 +82,7 @@ class Rig:
         return found
 
     def connect_new(self) -> None:
-        self.pipeline.connect(self.ports["new"], self.merge, queue=self.queue)
+        self.pipeline.connect(self.merge, self.ports["new"], queue=self.queue)
 
     def fail(self) -> None:
         self.sources["old"].fail(ValueError("broken"))
@@ -90,7 +90,7 @@ class Rig:
 
 
 LEAVES: dict[str, Callable[[Rig], object]] = {
-    "disconnect": lambda rig: rig.pipeline.disconnect(rig.ports["old"], rig.merge),
+    "disconnect": lambda rig: rig.pipeline.disconnect(rig.merge, rig.ports["old"]),
     "remove": lambda rig: rig.pipeline.remove(rig.ports["old"]),
     "drain": lambda rig: rig.pipeline.remove(rig.ports["old"], drain=True),
     "failure": lambda rig: rig.fail(),
@@ -148,7 +148,7 @@ def test_branches_of_a_merge_join_each_camera_with_itself() -> None:
 
     with rig.pipeline:
         push("old")
-        rig.pipeline.disconnect(rig.ports["old"], rig.merge)
+        rig.pipeline.disconnect(rig.merge, rig.ports["old"])
         rig.connect_new()
         push("new")
         until(
@@ -199,7 +199,7 @@ def test_connect_before_disconnect_is_refused_and_says_what_to_do(taker: str) ->
         ):
             rig.connect_new()
         assert rig.sets(reader, "old") == [["old", "other"]] * COUNT
-        rig.pipeline.disconnect(rig.ports["old"], rig.merge)
+        rig.pipeline.disconnect(rig.merge, rig.ports["old"])
         rig.connect_new()
         assert rig.sets(reader, "new") == [["new", "other"]] * COUNT
 
@@ -213,7 +213,7 @@ def test_another_connection_leaves_the_sources_of_a_join_as_they_are() -> None:
     elsewhere = rig.pipeline.add(same, [rig.ports["other"]], name="elsewhere")
     reader = rig.pipeline.reader(again, queue=DEEP)
     with rig.pipeline:
-        rig.pipeline.connect(rig.ports["new"], elsewhere)
+        rig.pipeline.connect(elsewhere, rig.ports["new"])
         rig.number = 1
         for name in ("old", "other"):
             rig.sources[name].push_stamped(name, 10.0, 10.0)

@@ -75,7 +75,7 @@ def test_the_second_source_is_as_the_first_one_was(kind: str, second_pts: float)
             if name == "vault":
                 pipeline.remove(port)
                 parent = pipeline.add(source, name=name)
-                pipeline.connect(parent, merge)
+                pipeline.connect(merge, parent)
             for n in range(COUNT):
                 source.push_stamped(crossing(n), pts + n * STEP, time.monotonic())
                 sample = reader.get(WATCHDOG)

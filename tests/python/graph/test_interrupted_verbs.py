@@ -86,8 +86,8 @@ _VERBS: dict[str, Callable[[_World], object]] = {
     "run": _World.run,
     "add": lambda w: w.pipeline.add(_same, w.parent, name="added"),
     "reader": lambda w: w.pipeline.reader(w.parent),
-    "connect": lambda w: w.pipeline.connect(w.other, w.merge),
-    "disconnect": lambda w: w.pipeline.disconnect(w.camera, w.merge),
+    "connect": lambda w: w.pipeline.connect(w.merge, w.other),
+    "disconnect": lambda w: w.pipeline.disconnect(w.merge, w.camera),
     "set_max_wait": lambda w: w.pipeline.set_max_wait(w.batch, 0.02),
     "replace": lambda w: w.pipeline.replace(w.parent, _alike, timeout=WATCHDOG),
     "remove": lambda w: w.pipeline.remove(w.parent, timeout=WATCHDOG),
@@ -215,7 +215,7 @@ def _again(world: _World, verb: str) -> None:
         until(lambda: "added" not in world.pipeline.stats().nodes, "what was being added has gone")
     if verb == "connect":
         with contextlib.suppress(ff.GraphError):
-            world.pipeline.disconnect(world.other, world.merge)
+            world.pipeline.disconnect(world.merge, world.other)
     if verb == "replace":
         other = _same if world.parent.node is _alike else _alike
         world.pipeline.replace(world.parent, other, timeout=WATCHDOG)

@@ -49,7 +49,7 @@ def test_cameras_come_to_a_merge_without_parents_and_go() -> None:
         for value in range(5):
             source: Push = Push()
             door = pipeline.add(source, name="door")
-            pipeline.connect(door, people)
+            pipeline.connect(people, door)
             recorder = Notes()
             pipeline.add(recorder, door, name="recorder")
             source.push(value)
@@ -131,7 +131,7 @@ def test_a_merge_does_not_keep_the_cameras_that_have_gone() -> None:
     def come_and_go() -> weakref.ref[Push]:
         source: Push = Push()
         door = pipeline.add(source)
-        pipeline.connect(door, people)
+        pipeline.connect(people, door)
         pipeline.remove(door)
         return weakref.ref(source)
 
@@ -194,8 +194,8 @@ def test_verbs_after_the_end_are_refused() -> None:
     calls: list[Any] = [
         lambda: pipeline.add(Notes(), cam),
         lambda: pipeline.reader(cam),
-        lambda: pipeline.connect(cam, merge),
-        lambda: pipeline.disconnect(cam, merge),
+        lambda: pipeline.connect(merge, cam),
+        lambda: pipeline.disconnect(merge, cam),
         lambda: pipeline.remove(cam),
     ]
     for call in calls:
@@ -215,7 +215,7 @@ def test_many_threads_add_and_remove_cameras() -> None:
             barrier.wait()
             for _ in range(8):
                 cam = pipeline.add(Ticking(10**6, 200), name=f"cam{number}")
-                pipeline.connect(cam, people)
+                pipeline.connect(people, cam)
                 pipeline.add(lambda value: value, people.of(cam))
                 pipeline.remove(cam)
         except BaseException as error:
@@ -285,7 +285,7 @@ def come_and_go(pipeline: ff.Pipeline, merge: ff.Port[Any], seen: Callable[[], s
     for name in ("door", "yard"):
         source = Push()
         camera = pipeline.add(source, name=name)
-        pipeline.connect(camera, merge)
+        pipeline.connect(merge, camera)
         source.push(1)
         assert seen() == name
         pipeline.remove(camera)
@@ -330,7 +330,7 @@ def test_workers_are_told_which_cameras_have_gone(batch: ff.Batch | None) -> Non
         for name in ("door", "yard", "gate"):
             source = Push()
             camera = pipeline.add(source, name=name)
-            pipeline.connect(camera, names)
+            pipeline.connect(names, camera)
             for value in range(4):
                 source.push(value)
                 worker, seen, told_before = reader.get(timeout=100).value
@@ -358,7 +358,7 @@ def test_hundreds_of_nodes_may_come_between_two_samples_of_a_worker() -> None:
     source = Push()
     with pipeline:
         camera = pipeline.add(source, name="door")
-        pipeline.connect(camera, names)
+        pipeline.connect(names, camera)
         for value in range(2):
             source.push(value)
             assert reader.get(timeout=100).value[2] == "door"
@@ -373,8 +373,8 @@ def test_a_rate_holds_on_an_edge_that_comes_while_it_runs() -> None:
     with pipeline:
         cam = pipeline.add(Ticking(200, 100), name="cam")
         with pytest.raises(ff.OptionError, match="max_rate"):
-            pipeline.connect(cam, merge, max_rate=0)
-        pipeline.connect(cam, merge, max_rate=10)
+            pipeline.connect(merge, cam, max_rate=0)
+        pipeline.connect(merge, cam, max_rate=10)
         until(lambda: pipeline.stats().nodes["cam"].processed == 200, "all were sent")
         drops = edge(pipeline, "merge").drops
         assert 150 <= drops["rate"] < 200

@@ -110,9 +110,9 @@ class Churn:
     def _wire(self, camera: ff.Port[Any], chance: random.Random) -> None:
         child = chance.choice(self.merges)
         if chance.random() < 0.3:
-            self.pipeline.disconnect(camera, child)
+            self.pipeline.disconnect(child, camera)
         else:
-            self.pipeline.connect(camera, child)
+            self.pipeline.connect(child, camera)
 
     def _add_reader(self, camera: ff.Port[Any], chance: random.Random) -> None:
         queue = ff.Queue(chance.choice([1, 8]))

@@ -58,11 +58,11 @@ def test_a_camera_that_is_removed_and_added_again_at_once_runs() -> None:
     reader = pipeline.reader(people, queue=ff.Queue(64))
     with pipeline:
         door = pipeline.add(Camera(), name="door")
-        pipeline.connect(door, people)
+        pipeline.connect(people, door)
         for _ in range(30):
             pipeline.remove(door)
             door = pipeline.add(Camera(), name="door")
-            pipeline.connect(door, people)
+            pipeline.connect(people, door)
             _next_of(reader, "door")
         check_books(pipeline)
 
@@ -73,9 +73,9 @@ def test_a_camera_that_gives_no_frame_stops_no_other() -> None:
     people = pipeline.add(_same, [], name="people", batch=ff.Batch(4, max_wait=0.05))
     reader = pipeline.reader(people)
     with pipeline:
-        pipeline.connect(pipeline.add(Camera(), name="door"), people)
+        pipeline.connect(people, pipeline.add(Camera(), name="door"))
         for i in range(3):
-            pipeline.connect(pipeline.add(Silent(), name=f"silent{i}"), people)
+            pipeline.connect(people, pipeline.add(Silent(), name=f"silent{i}"))
         first = _next_of(reader, "door")
         end = time.monotonic() + 2.5  # longer than the time after which a pipeline counts as stalled
         while time.monotonic() < end:
@@ -108,9 +108,9 @@ def test_an_edge_that_went_can_come_again() -> None:
     with pipeline:
         door = pipeline.add(Camera(), name="door")
         for _ in range(50):
-            pipeline.connect(door, people)
+            pipeline.connect(people, door)
             _next_of(reader, "door")
-            pipeline.disconnect(door, people)
+            pipeline.disconnect(people, door)
         check_books(pipeline)
 
 
@@ -135,14 +135,14 @@ def test_a_merge_whose_last_edge_goes_while_the_others_have_ended_goes_on() -> N
     reader = pipeline.reader(people)
     ends = Push()
     with pipeline:
-        pipeline.connect(pipeline.add(ends, name="ends"), people)
+        pipeline.connect(people, pipeline.add(ends, name="ends"))
         door = pipeline.add(Camera(), name="door")
-        pipeline.connect(door, people)
+        pipeline.connect(people, door)
         ends.push(1)
         ends.end()
         _next_of(reader, "door")
-        pipeline.disconnect(door, people)
-        pipeline.connect(door, people)
+        pipeline.disconnect(people, door)
+        pipeline.connect(people, door)
         _next_of(reader, "door")
 
 
@@ -194,7 +194,7 @@ def test_a_merge_that_is_removed_with_a_drain_ends_with_and_without_parents(befo
         if before == "parent removed":
             pipeline.remove(camera)
         if before == "disconnected":
-            pipeline.disconnect(camera, merge)
+            pipeline.disconnect(merge, camera)
         pipeline.remove(merge, drain=True, timeout=WATCHDOG)
         assert "merge" not in pipeline.stats().nodes
         assert list(reader) is not None  # it has ended
@@ -240,6 +240,6 @@ def test_a_merge_that_waits_for_cameras_to_come_is_no_stall(case: str) -> None:
     camera = pipeline.add(Push() if case == "a camera lives" else Count(3), name="camera")
     merge = pipeline.add(_alike, [], name="merge")
     if case == "it had a parent":
-        pipeline.connect(camera, merge)
+        pipeline.connect(merge, camera)
     with pipeline:
         assert not pipeline.wait(1.0)  # longer than it takes to be a stall

@@ -159,7 +159,7 @@ def test_a_merge_that_loses_its_parent_by_hand_ends_when_no_source_is_left(verb:
             source.end()
             until(lambda: pipeline.stats().nodes["camera"].state == "ended", "the end of the source")
         if verb == "disconnect":
-            pipeline.disconnect(camera, merge)
+            pipeline.disconnect(merge, camera)
         elif verb == "remove":
             pipeline.remove(camera, timeout=WATCHDOG)
         else:  # it waits for the merge
@@ -186,7 +186,7 @@ def test_a_merge_without_parents_takes_others_as_long_as_a_source_runs() -> None
     with pipeline:
         until(lambda: "bad" not in pipeline.stats().nodes, "the node that fails to leave")
         assert not pipeline.wait(0.2)
-        pipeline.connect(camera, merge)
+        pipeline.connect(merge, camera)
         living.push("after")
         until(lambda: (0, "after") in collect.seen, "the value of the other parent")
         living.end()
@@ -202,5 +202,5 @@ def test_a_merge_whose_parents_have_left_waits_for_cameras_that_come_where_the_p
         until(lambda: pipeline.stats().nodes.keys() == {"merge", "above bad"}, "the node to leave")
         assert not pipeline.wait(0.2)
         late = pipeline.add(Count(), name="late")  # the first values may be over when it is connected
-        pipeline.connect(late, merge)
+        pipeline.connect(merge, late)
         until(lambda: len(collect.seen) >= 4, "a value of the other parent")

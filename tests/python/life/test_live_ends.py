@@ -28,7 +28,7 @@ def churn():
     try:
         while True:
             cam = pipeline.add(random.choice([ff.open, Ticking_])("demo:circles?size=64x48"))
-            pipeline.connect(cam, people)
+            pipeline.connect(people, cam)
             pipeline.add(lambda value: value, cam)
             pipeline.remove(cam)
     except ff.FreshframeError:  # the end
@@ -62,7 +62,7 @@ def _end_beside_changes() -> None:
                 # The failing node takes itself out, with or beside what the other thread removes.
                 with contextlib.suppress(ff.GraphError, ff.NodeError):
                     cam = pipeline.add(Ticking(10**6, 1000))
-                    pipeline.connect(cam, people)
+                    pipeline.connect(people, cam)
                     failing = pipeline.add(_fail_soon, cam, on_error="remove")
                     pipeline.add(lambda value: value, failing)
                     pipeline.remove(cam)

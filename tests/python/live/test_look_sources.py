@@ -55,7 +55,7 @@ def test_an_exchanged_camera_keeps_its_name_and_its_pictures_their_times(first_p
         hall.push(begin, 50, 1000.0)
         until(lambda: count_of(pipeline, "look") == 50, "the first camera")
         pipeline.remove(a)
-        pipeline.connect(pipeline.add(vault.source, name="vault"), port, queue=ff.Queue(300, "drop_newest"))
+        pipeline.connect(port, pipeline.add(vault.source, name="vault"), queue=ff.Queue(300, "drop_newest"))
         vault.push(begin + 7, 30, first_pts)  # a hole of two seconds
         until(lambda: count_of(pipeline, "look") == 80, "the second camera")
         ages = [time.monotonic() - begin - seconds for seconds in (0.55, 2.55, 4.55, 7.55, 9.55)]

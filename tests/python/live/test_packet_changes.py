@@ -145,9 +145,9 @@ def test_a_merge_loses_no_packets_of_a_camera_that_is_connected_later() -> None:
         second = pipeline.add(ff.open(server.url, **PATIENT), name="second")
         merge: ff.Port[None] = pipeline.add(lambda packet: None, [first.packets], name="merge")
         with pytest.raises(ff.GraphError, match="'merge' takes packets, and"):
-            pipeline.connect(second.packets, merge, queue=ff.LATEST)
+            pipeline.connect(merge, second.packets, queue=ff.LATEST)
         with pipeline:
-            pipeline.connect(second.packets, merge)
+            pipeline.connect(merge, second.packets)
             queues = {edge.parent: edge.queue for edge in pipeline.stats().edges}
         assert queues == {"first.packets": ff.RECORDING, "second.packets": ff.RECORDING}
 

@@ -72,9 +72,9 @@ def test_cameras_decode_while_a_consumer_takes_frames(tmp_path: Path) -> None:
             reader.get(WATCHDOG)
             reader.close()
             _rests(pipeline)  # without another change
-            pipeline.connect(camera, merge)
+            pipeline.connect(merge, camera)
             until(lambda: pipeline.stats().nodes["merge"].processed > 5, lambda: "no frames")
-            pipeline.disconnect(camera, merge)
+            pipeline.disconnect(merge, camera)
             _rests(pipeline)
             with pytest.raises(ff.NodeError):
                 pipeline.add(Refuses(), camera)

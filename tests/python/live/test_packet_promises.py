@@ -109,7 +109,7 @@ def test_a_merge_waits_for_another_camera(name: str, drain: bool) -> None:
             assert "door" in books.nodes
             assert ("door.packets" in books.nodes) == (name == "packets")
             gate = pipeline.add(ff.open(server.url, **PATIENT), name="gate")
-            pipeline.connect(output(gate, name), port)
+            pipeline.connect(port, output(gate, name))
             until(lambda: seen[-1].startswith("gate"), "a sample of the other camera")
 
 
@@ -132,7 +132,7 @@ def test_a_merge_outlasts_a_camera_that_fails(name: str) -> None:
             fails.close()
             until(lambda: set(pipeline.stats().nodes) == {"other", "merge"}, "the camera has gone")
             gate = pipeline.add(ff.open(other.url, **PATIENT), name="gate")
-            pipeline.connect(output(gate, name), port)
+            pipeline.connect(port, output(gate, name))
             until(lambda: seen[-1].startswith("gate"), "a sample of the other camera")
     (failure,) = pipeline.run().failures
     assert "'door'" in failure

@@ -174,7 +174,7 @@ def test_the_last_results_of_a_source_that_leaves_are_there_before_its_end(
         if how == "end":
             one.end()
         elif how == "disconnect":
-            pipeline.disconnect(ports[0], last)
+            pipeline.disconnect(last, ports[0])
         else:
             pipeline.remove(ports[0], drain=how == "drain")
         until(lambda: len(calls) >= 4, "the end of one")

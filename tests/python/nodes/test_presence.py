@@ -295,7 +295,7 @@ class Merged:
 
     def add(self, source: Push) -> ff.Port[Any]:
         camera = self.pipeline.add(source, name="cam")
-        self.pipeline.connect(camera, self._states, queue=ff.RECORDING)
+        self.pipeline.connect(self._states, camera, queue=ff.RECORDING)
         return camera
 
     def wait_for(self, node: str, samples: int) -> None:
@@ -366,7 +366,7 @@ class Below:
 
     def add(self, source: Push, *, slowly: bool) -> ff.Port[Any]:
         camera = self.pipeline.add(source, name="cam")
-        self.pipeline.connect(camera, self._slow if slowly else self.presence, queue=ff.RECORDING)
+        self.pipeline.connect(self._slow if slowly else self.presence, camera, queue=ff.RECORDING)
         return camera
 
     def expect(self, *wanted: tuple[str, str | None]) -> None:
@@ -418,8 +418,8 @@ def test_a_camera_that_is_connected_again_at_once_has_one_end_and_begins_anew() 
         camera = below.add(source, slowly=False)
         source.push({"yard"})
         below.expect(("yard", None))
-        below.pipeline.disconnect(camera, below.presence)
-        below.pipeline.connect(camera, below.presence, queue=ff.RECORDING)
+        below.pipeline.disconnect(below.presence, camera)
+        below.pipeline.connect(below.presence, camera, queue=ff.RECORDING)
         source.push({"yard"})
         below.expect(("yard", "gone"), ("yard", None))
         source.push({"yard"})
@@ -476,13 +476,13 @@ def test_what_is_on_ends_with_the_camera_that_leaves(how: str, process: bool) ->
         began = {(sample.source, sample.value.key) for sample in (reader.get(60) for _ in range(4))}
         assert began == {(source, key) for source in ("one", "two") for key in ("yard", "door")}
         if how == "disconnect":
-            pipeline.disconnect(ports[0], presence)
+            pipeline.disconnect(presence, ports[0])
         else:
             pipeline.remove(ports[0], drain=how == "drain")
         ended = {(s.source, s.value.key, s.value.by) for s in (reader.get(60) for _ in range(2))}
         assert ended == {("one", "yard", "gone"), ("one", "door", "gone")}
         if how == "disconnect":
-            pipeline.connect(ports[0], presence, queue=ff.RECORDING)
+            pipeline.connect(presence, ports[0], queue=ff.RECORDING)
             cameras[0].push({"yard"})
             again = reader.get(60)
             assert (again.source, again.value.key, again.value.by) == ("one", "yard", None)

@@ -52,7 +52,7 @@ class House:
             ports[name] = add(ff.Look(every=0), add(resized(width), ports["yard"]), name=name)
         else:
             ports["gate"] = add(scene(width), name="gate")
-            self.pipeline.connect(ports["gate"], ports["merge"])
+            self.pipeline.connect(ports["merge"], ports["gate"])
 
     def state(self) -> dict[str, Any]:
         return dict(request(self.url, "/api/state").json())

@@ -57,8 +57,8 @@ def exchange(
     with pipeline:
         push(first, 10, FIRST, COUNT)
         before()
-        pipeline.disconnect(old, port)
-        pipeline.connect(new, port, queue=ff.Queue(4 * COUNT))
+        pipeline.disconnect(port, old)
+        pipeline.connect(port, new, queue=ff.Queue(4 * COUNT))
         push(second, begin, SECOND, 2 * COUNT)
         after()
         push(second, begin + COUNT / 25, SECOND, 3 * COUNT)
@@ -197,8 +197,8 @@ def test_lines_of_several_cameras_have_their_source(
     with pipeline:
         push(first, 3)
         if has_source:
-            pipeline.disconnect(old, port)
-            pipeline.connect(new, port, queue=deep)
+            pipeline.disconnect(port, old)
+            pipeline.connect(port, new, queue=deep)
             push(second, 6)
         first.end()
         second.end()

@@ -202,13 +202,13 @@ std::shared_ptr<ReaderCore> add_reader(PipelineCore& core, std::span<const AnyPo
   return reader;
 }
 
-void connect(PipelineCore& core, const AnyPort& parent, int child, const ConnectOptions& options) {
+void connect(PipelineCore& core, int child, const AnyPort& parent, const ConnectOptions& options) {
   std::string missed;
   {
     auto& guarded = core.guarded();
     const Lock building(guarded.building);
     core.life().check_changes("connect()");
-    guarded.graph.connect(parent, child, options);
+    guarded.graph.connect(child, parent, options);
     guarded.update_bound();
     missed = missed_before(guarded.graph, guarded.graph.runner(child).name(),
                            {guarded.graph.wires_of(child).back()});
@@ -216,11 +216,11 @@ void connect(PipelineCore& core, const AnyPort& parent, int child, const Connect
   warn_of_missed(missed);
 }
 
-void disconnect(PipelineCore& core, const AnyPort& parent, int child) {
+void disconnect(PipelineCore& core, int child, const AnyPort& parent) {
   auto& guarded = core.guarded();
   const Lock building(guarded.building);
   core.life().check_changes("disconnect()");
-  const auto books = guarded.graph.disconnect(parent, child);
+  const auto books = guarded.graph.disconnect(child, parent);
   guarded.update_bound();
   guarded.count({books});
 }

@@ -35,8 +35,8 @@ void abandon_add(PipelineCore& core, int index);
 
 std::shared_ptr<ReaderCore> add_reader(PipelineCore& core, std::span<const AnyPort> parents,
                                        const ReaderOptions& options);
-void connect(PipelineCore& core, const AnyPort& parent, int child, const ConnectOptions& options);
-void disconnect(PipelineCore& core, const AnyPort& parent, int child);
+void connect(PipelineCore& core, int child, const AnyPort& parent, const ConnectOptions& options);
+void disconnect(PipelineCore& core, int child, const AnyPort& parent);
 /// Sets the wait of a node with a batch, see Pipeline::set_max_wait().
 void set_max_wait(PipelineCore& core, int index, double seconds);
 

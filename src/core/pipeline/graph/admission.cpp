@@ -258,14 +258,14 @@ void Admission::check_reader(std::span<const AnyPort> parents, const ReaderOptio
   }
 }
 
-void Admission::check_connection(const AnyPort& parent, int child, const ConnectOptions& options) const {
+void Admission::check_connection(int child, const AnyPort& parent, const ConnectOptions& options) const {
   if (!graph_.has(child) || graph_.runner(child).life().removal() != nullptr)
     throw StateError("the node to connect to was removed");
   const auto& node = graph_.runner(child);
   if (node.is_source()) {
     throw GraphError("'" + node.name() +
-                     "' is a source and takes no parent: connect() has the parent first, " +
-                     "and then the node that takes its samples");
+                     "' is a source and takes no parent: connect() has the child first, " +
+                     "and then its parent");
   }
   if (graph_.place(child).join) {
     throw GraphError("'" + node.name() +

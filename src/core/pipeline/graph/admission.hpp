@@ -22,7 +22,7 @@ class Admission {
   void check_node(const NodeBase* node, std::span<const AnyPort> parents, const AddOptions& options) const;
   void check_reader(std::span<const AnyPort> parents, const ReaderOptions& options) const;
   /// One more edge into a merge.
-  void check_connection(const AnyPort& parent, int child, const ConnectOptions& options) const;
+  void check_connection(int child, const AnyPort& parent, const ConnectOptions& options) const;
   /// Whether `next` may take the place of this runner's node.
   void check_successor(const Runner& runner, const NodeBase& next) const;
   /// A recorder's file that a source reads, or that another recorder writes.

@@ -119,9 +119,9 @@ class Graph {
   void connect_late(const ReaderCore& reader);
   /// One more edge into a merge. Throws GraphError when it is not possible, StateError when the merge has ended; both
   /// before any change.
-  void connect(const AnyPort& parent, int child, const ConnectOptions& options);
+  void connect(int child, const AnyPort& parent, const ConnectOptions& options);
   /// Takes the edge away and returns its last counts. Throws GraphError when there is none.
-  EdgeStats disconnect(const AnyPort& parent, int child);
+  EdgeStats disconnect(int child, const AnyPort& parent);
   /// Takes away the edges between these nodes and the others. `drains`: waiting samples in the others stay.
   /// Returns the last counts of the edges that went.
   std::vector<EdgeStats> cut(const std::vector<int>& nodes, bool drains);

@@ -39,8 +39,8 @@ void Graph::hold_open(Place& merge) {
   throw StateError("'" + node.name() + "' has ended with its other parents: nothing was connected");
 }
 
-void Graph::connect(const AnyPort& parent, int child, const ConnectOptions& options) {
-  Admission(*this).check_connection(parent, child, options);
+void Graph::connect(int child, const AnyPort& parent, const ConnectOptions& options) {
+  Admission(*this).check_connection(child, parent, options);
   auto& node = runner(child);
   const Wire wire{.parent = parent.node,
                   .queue = options.queue,

@@ -71,7 +71,7 @@ std::vector<EdgeStats> take_inputs(const Graph& graph, Graph::Place& place, cons
 
 }  // namespace
 
-EdgeStats Graph::disconnect(const AnyPort& parent, int child) {
+EdgeStats Graph::disconnect(int child, const AnyPort& parent) {
   if (!has(child) || !has(parent.node)) throw StateError("a node to disconnect was removed");
   auto& merge = place(child);
   auto& node = *merge.runner;

@@ -97,7 +97,7 @@ TEST(LiveJoin, WithPartialSetsOutlivesAParentThatIsNotTheReference) {
     pipeline.remove(right, {.drain = drains});
     for (int k = 0; k < 200; ++k) (void)reader.get(Seconds{30});  // of sets that were made before
     for (int k = 0; k < 20; ++k) EXPECT_EQ(reader.get(Seconds{30}).value().value, 1);
-    EXPECT_TRUE(contains(message_of<GraphError>([&] { pipeline.disconnect(left, node); }),
+    EXPECT_TRUE(contains(message_of<GraphError>([&] { pipeline.disconnect(node, left); }),
                          "'both' joins its parents and cannot be disconnected from one"));
     pipeline.remove(left);
     EXPECT_TRUE(pipeline.stats().nodes.empty());
@@ -114,7 +114,7 @@ TEST(LiveJoin, RefusesASecondSourceAboveIt) {
     const auto difference = pipeline.add(std::make_unique<Difference>(), std::tuple{door, people},
                                          {.name = "difference", .join = Join{.wait = 1}});
     const auto refused = [&](Port<int> child) {
-      return message_of<GraphError>([&] { pipeline.connect(yard, child); });
+      return message_of<GraphError>([&] { pipeline.connect(child, yard); });
     };
     if (is_late) pipeline.start();
     EXPECT_TRUE(contains(refused(people), "'difference', below 'people', takes the samples of one source"));
@@ -125,7 +125,7 @@ TEST(LiveJoin, RefusesASecondSourceAboveIt) {
     const auto pairs = pipeline.reader(std::tuple{door, people}, {.name = "pairs", .join = Join{.wait = 1}});
     EXPECT_TRUE(contains(refused(people), "reader 'pairs', below 'people'"));
     pipeline.remove(pairs);
-    pipeline.connect(yard, people);
+    pipeline.connect(people, yard);
   }
 }
 

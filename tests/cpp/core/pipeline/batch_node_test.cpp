@@ -284,9 +284,9 @@ TEST(PortOf, TakesTheSourcesThatComeAndGo) {
   const auto merge = pipeline.add(pass_on<int>(), {a, b}, {.name = "merge"});
   const auto one = pipeline.add(pass_on<int>(), merge.of(a), {.name = "one"});
   EXPECT_THROW((void)pipeline.reader(merge.of(c)), GraphError);
-  pipeline.connect(c, merge);
+  pipeline.connect(merge, c);
   EXPECT_NO_THROW((void)pipeline.reader(merge.of(c)));
-  pipeline.disconnect(b, merge);
+  pipeline.disconnect(merge, b);
   EXPECT_THROW((void)pipeline.reader(merge.of(b)), GraphError);
   EXPECT_NO_THROW((void)pipeline.reader(one.of(a)));
   EXPECT_THROW((void)pipeline.reader(one.of(b)), GraphError);

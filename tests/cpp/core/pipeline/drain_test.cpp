@@ -56,7 +56,7 @@ TEST(Drain, DrainedSamplesAreProcessed) {
       pipeline.add(collect_behind<int>(gate, seen), std::vector<Port<int>>{}, {.name = "merge"});
   pipeline.start();
   const auto cam = pipeline.add(feed_source(feed, Kind::Live), {.name = "cam"});
-  pipeline.connect(cam, merge, {.queue = Queue{4}});
+  pipeline.connect(merge, cam, {.queue = Queue{4}});
   for (int i = 0; i < 3; ++i) feed.push_and_settle(i);
   std::jthread remover([&] { pipeline.remove(cam, {.drain = true, .timeout = Seconds{60}}); });
   wait_until([&] { return pipeline.stats().removed.nodes == 1; });

@@ -96,10 +96,10 @@ TEST(LiveSources, LeaveNoStreamBelowANodeThatFinishes) {
   for (std::size_t round = 0; round < 3; ++round) {
     Feed<int> feed;
     const auto camera = pipeline.add(feed_source(feed, Kind::Live), {.name = "camera"});
-    pipeline.connect(camera, all);
+    pipeline.connect(all, camera);
     feed.push(static_cast<int>(round));
     seen.wait_for(round + 1);
-    if (round == 1) pipeline.disconnect(camera, all);  // its end usually comes before its removal
+    if (round == 1) pipeline.disconnect(all, camera);  // its end usually comes before its removal
     pipeline.remove(camera);
     wait_until([&] { return edge_of(pipeline, "all", "sink").sources == before; });
   }

@@ -81,7 +81,7 @@ TEST(LiveGraph, CamerasComeToAMergeWithoutParentsAndGo) {
   pipeline.add(collect_into<int>(seen), people, {.name = "sink"});
   pipeline.start();
   const auto door = pipeline.add(feed_source(first, Kind::Live), {.name = "door"});
-  pipeline.connect(door, people);
+  pipeline.connect(people, door);
   first.push(1);
   seen.wait_for(1);
   const auto books = pipeline.remove(door);
@@ -94,7 +94,7 @@ TEST(LiveGraph, CamerasComeToAMergeWithoutParentsAndGo) {
   EXPECT_EQ(gone.all().at(0), door.node);
   const auto again = pipeline.add(feed_source(second, Kind::Live), {.name = "door"});  // the name is free
   EXPECT_NE(again.node, door.node);                                                    // the number is not
-  pipeline.connect(again, people);
+  pipeline.connect(people, again);
   second.push(2);
   seen.wait_for(2);
   EXPECT_EQ(seen.all()[1].stamp.source, again.node);
@@ -160,9 +160,9 @@ TEST(LiveGraph, AShareOfTheBoundStaysAsLongAsFramesOfTheCameraAreHeld) {
   pipeline.start();
   const auto first = pipeline.add(feed_source(one, Kind::Live), {.name = "first"});
   const auto second = pipeline.add(feed_source(two, Kind::Live), {.name = "second"});
-  pipeline.connect(second, merge);
+  pipeline.connect(merge, second);
   const int without = pipeline.stats().pool.bound;
-  pipeline.connect(first, merge);
+  pipeline.connect(merge, first);
   one.push_and_settle(gray_frame(1));
   hoard.wait_for(1);
   const int with = pipeline.stats().pool.bound;
@@ -184,7 +184,7 @@ TEST(LiveGraph, AViewOfAMergeKeepsItsNameWhenTheSecondCameraComes) {
     return core::graph_state(*core::PipelineAccess::core(pipeline)).nodes.at(1).views;
   };
   EXPECT_EQ(views(), (std::vector<std::string>{"people.of('door')"}));
-  pipeline.connect(pipeline.add(feed_source(two, Kind::Live), {.name = "yard"}), people);
+  pipeline.connect(people, pipeline.add(feed_source(two, Kind::Live), {.name = "yard"}));
   EXPECT_EQ(views(), (std::vector<std::string>{"people.of('door')", "people.of('yard')"}));
 }
 
@@ -199,8 +199,8 @@ TEST(LiveGraph, WhatOneSourceReachesGoesWithItAndAMergeStays) {
   pipeline.start();
   const auto door = pipeline.add(feed_source(one, Kind::Live), {.name = "door"});
   const auto yard = pipeline.add(feed_source(two, Kind::Live), {.name = "yard"});
-  pipeline.connect(door, people);
-  pipeline.connect(yard, people);
+  pipeline.connect(people, door);
+  pipeline.connect(people, yard);
   const auto node = [&] {
     return make_node<int, int>(NodeHooks<int, int>{
         .process = [](const Sample<int>& sample, const Context&) { return std::optional<int>(sample.value); },
@@ -311,7 +311,7 @@ TEST(LiveGraph, AMergeOfOneCameraGoesOnWithoutItAndGetsAnother) {
     seen.wait_for(1);
     pipeline.remove(first, {.drain = drain});
     const auto second = pipeline.add(feed_source(two, Kind::Live), {.name = "second"});
-    pipeline.connect(second, merge);
+    pipeline.connect(merge, second);
     two.push(2);
     seen.wait_for(2);
   }
@@ -359,7 +359,7 @@ TEST(LiveGraph, AMergeThatHasEndedTakesNoOtherParent) {
   one.finish();
   wait_until([&] { return node_of(pipeline, "merge").state == NodeState::Ended; });
   for (int attempt = 0; attempt < 2; ++attempt) {
-    EXPECT_EQ(message_of<StateError>([&] { pipeline.connect(second, merge); }),
+    EXPECT_EQ(message_of<StateError>([&] { pipeline.connect(merge, second); }),
               "'merge' has ended with its other parents: nothing was connected");
   }
   two.push(2);
@@ -382,9 +382,9 @@ TEST(LiveGraph, PortsOfARemovedSourceAreRefused) {
     auto reader = pipeline.reader(std::vector<Port<int>>{people.of(door), people.of(yard)});
     pipeline.start();
     pipeline.remove(door, {.drain = drain});
-    EXPECT_THROW(pipeline.disconnect(people.of(door), wall), StateError);
+    EXPECT_THROW(pipeline.disconnect(wall, people.of(door)), StateError);
     EXPECT_THROW((void)reader.get(Seconds{0.01}), ReadTimeoutError);
-    pipeline.connect(people.of(yard), wall);
+    pipeline.connect(wall, people.of(yard));
     two.push(1);
     EXPECT_EQ(reader.get(Seconds{20})->value, 1);
   }
@@ -403,15 +403,15 @@ TEST(LiveGraph, RefusesWiringThatCannotBe) {
       {.name = "of_files"});
   pipeline.start();
   const auto refused = [&](Port<int> parent, Port<int> child) {
-    return message_of<GraphError>([&] { pipeline.connect(parent, child); });
+    return message_of<GraphError>([&] { pipeline.connect(child, parent); });
   };
   EXPECT_TRUE(contains(refused(cam, step), "add it with a list"));
   EXPECT_TRUE(contains(refused(below, open), "circle"));
   EXPECT_TRUE(contains(refused(cam, of_files), "below files"));
-  pipeline.connect(cam, open);
+  pipeline.connect(open, cam);
   EXPECT_TRUE(contains(refused(cam, open), "already"));
-  pipeline.disconnect(cam, open);
-  EXPECT_TRUE(contains(message_of<GraphError>([&] { pipeline.disconnect(cam, open); }), "not connected"));
+  pipeline.disconnect(open, cam);
+  EXPECT_TRUE(contains(message_of<GraphError>([&] { pipeline.disconnect(open, cam); }), "not connected"));
   file.finish();
 }
 

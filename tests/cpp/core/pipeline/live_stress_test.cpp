@@ -112,7 +112,7 @@ class Churn {
     try {
       if (choice < 5) {
         const auto child = below(2) == 0 ? merge_ : batched_;
-        below(3) == 0 ? pipeline_.disconnect(camera->port, child) : pipeline_.connect(camera->port, child);
+        below(3) == 0 ? pipeline_.disconnect(child, camera->port) : pipeline_.connect(child, camera->port);
       } else if (choice < 7) {
         add_child(camera->port, below(7));
       } else if (choice < 8) {
@@ -400,7 +400,7 @@ TEST(LiveStress, ANameThatIsUsedOftenBesideASlowNodeKeepsItsNumbersApart) {
   for (int life = 0; life < lives; ++life) {
     const auto camera = pipeline.add(camera_of(life), {.name = "door"});
     numbers.push_back(camera.node);
-    pipeline.connect(camera, people);
+    pipeline.connect(people, camera);
     if (life % 10 == 0)  // it is heard
       wait_until([&] { return edge_of(pipeline, "door", "people").delivered > 0; });
     pipeline.remove(camera);
