@@ -201,9 +201,9 @@ def _computes(sample: Any) -> int:
 
 
 class _Ticks(Sleeper):
-    wake_every = 0.5
+    tick_every = 0.5
 
-    def on_time(self, now: float) -> int:
+    def on_tick(self, now: float) -> int:
         return 0
 
 
@@ -255,7 +255,7 @@ PLANTED: dict[str, tuple[Callable[[ff.Pipeline], Any], str, Change]] = {
     ),
     "a faster source": (_one, "cam", {"rate": 60.0}),
     "a join": (_join, "A", QUEUES["NEXT"]),
-    "on_time()": (
+    "on_tick()": (
         lambda pipeline: pipeline.add(_Ticks(20), camera(pipeline, _as_is), name="A"),
         "A",
         QUEUES["NEXT"],

@@ -15,14 +15,14 @@ class PerPeriod(ff.Node[ff.Circles, int]):
     """The number of circles that were seen in each period."""
 
     def __init__(self, period: float) -> None:
-        self.wake_every = period
+        self.tick_every = period
         self.count = 0
 
     def process(self, sample: ff.Sample[ff.Circles], /) -> None:
         """Nothing leaves before the period is over."""
         self.count += len(sample.value)
 
-    def on_time(self, now: float, /) -> int:
+    def on_tick(self, now: float, /) -> int:
         """The period is over."""
         count, self.count = self.count, 0
         return count

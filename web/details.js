@@ -223,7 +223,7 @@ function processesOf(node) {
 
 function tickRows(node) {
   if (!node.ticks && !node.ticks_missed) return [];
-  return [["calls of on_time()", `${format.count(node.ticks)}, ${format.count(node.ticks_missed)} missed`]];
+  return [["calls of on_tick()", `${format.count(node.ticks)}, ${format.count(node.ticks_missed)} missed`]];
 }
 
 // "8 × 120, 3 × 1": how many calls had how many samples; the most frequent first.

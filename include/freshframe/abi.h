@@ -8,7 +8,7 @@
  * - Memory is freed by the side that allocated it. No exception crosses. Text is UTF-8 and ends with a zero byte.
  * - A function that can fail returns a negative number and writes a text into the freshframe_error that it was given.
  * - Types go by name: "frame", "circles", "detections", "float64", "array" and "table".
- * - No function of a node is called with Python's GIL held, except for destroy(), wake_every(), and constructors of an
+ * - No function of a node is called with Python's GIL held, except for destroy(), tick_every(), and constructors of an
  *   extension's own class.
  */
 #ifndef FRESHFRAME_ABI_H
@@ -265,7 +265,7 @@ typedef struct freshframe_outlet {
   /* Sends a result to the children, and waits while a blocking queue of theirs is full. Takes over what `value` holds,
    * whatever it returns. 1: go on; 0: the pipeline stops, return soon (never within finish()); negative: refused, return
    * soon. The engine then fails the call with a text of its own.
-   * like   null: the result belongs to the sample of the call; within on_time() and finish() to a stream of the node's
+   * like   null: the result belongs to the sample of the call; within on_tick() and finish() to a stream of the node's
    *        own. Else the stamp of an earlier sample of this node, whose seq must not be less than that of the result
    *        before with the same source.
    * frame  with `like`: the frame that the children get with the value; null: none. It stays the caller's. */
@@ -280,7 +280,7 @@ enum freshframe_node_flags {
   FRESHFRAME_FURTHER_COLUMNS = 1 /* its "detections" have all columns that there are */
 };
 
-/* One kind of node: exported as FRESHFRAME_NODE_SYMBOL(name). open(), process(), process_out() or read(), on_time(),
+/* One kind of node: exported as FRESHFRAME_NODE_SYMBOL(name). open(), process(), process_out() or read(), on_tick(),
  * finish() and close() are called by one thread, one at a time; create() by the thread that makes the node; destroy() by any thread. */
 typedef struct freshframe_node {
   uint64_t size;      /* sizeof(freshframe_node) */
@@ -317,12 +317,12 @@ typedef struct freshframe_node {
    * node block. */
   int32_t (*process_out)(void* self, const freshframe_sample* sample, const freshframe_outlet* outlet,
                          freshframe_error* error);
-  /* Seconds between two calls of on_time(), more than 0 and at most a day; asked once, when the node has been made. Both
+  /* Seconds between two calls of on_tick(), more than 0 and at most a day; asked once, when the node has been made. Both
    * or none of the two is null. */
-  double (*wake_every)(void* self);
-  /* Between two samples, or while none comes, at the pipeline's start + k x wake_every(). Of several late calls only the
+  double (*tick_every)(void* self);
+  /* Between two samples, or while none comes, at the pipeline's start + k x tick_every(). Of several late calls only the
    * last takes place. `now_ns`: of the pipeline's clock. 0, or negative. */
-  int32_t (*on_time)(void* self, int64_t now_ns, const freshframe_outlet* outlet, freshframe_error* error);
+  int32_t (*on_tick)(void* self, int64_t now_ns, const freshframe_outlet* outlet, freshframe_error* error);
   /* Once before close(), when all parents have ended or the pipeline stops; not after a failure of a node. May be null.
    * 0, or negative. */
   int32_t (*finish)(void* self, const freshframe_outlet* outlet, freshframe_error* error);

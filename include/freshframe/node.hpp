@@ -142,26 +142,26 @@ class NodeBase {
   /// Tells the node that the source with this number (Stamp::source) gives nothing more, and that the number
   /// is never used again: the node can drop what it keeps for it. On its own thread, between two calls.
   virtual void source_gone(int /*source*/) {}
-  /// Of a node with a clock: on_time_any() is called once more behind source_gone(), beside its grid, unless all has
+  /// Of a node with a clock: on_tick_any() is called once more behind source_gone(), beside its grid, unless all has
   /// ended. Its results may have stamps of that source, whose stream ends behind them for the children.
   [[nodiscard]] virtual bool gives_last_of_source() const noexcept { return false; }
   /// Whether process_out_any() is called instead of process_any(), and one sample may have any number of
   /// results. The default queue of such a node's children blocks.
   [[nodiscard]] virtual bool gives_several() const noexcept { return false; }
   virtual void process_out_any(const AnySample& /*sample*/, AnyOut& /*out*/, const Context& /*context*/) {}
-  /// The period of on_time_any(), more than 0 s and at most a day; nullopt: it is never called. Asked once.
-  [[nodiscard]] virtual std::optional<Seconds> wake_every() const { return std::nullopt; }
-  /// Called between two samples, or while none comes, at the pipeline's start + k x wake_every(). A tick that
+  /// The period of on_tick_any(), more than 0 s and at most a day; nullopt: it is never called. Asked once.
+  [[nodiscard]] virtual std::optional<Seconds> tick_every() const { return std::nullopt; }
+  /// Called between two samples, or while none comes, at the pipeline's start + k x tick_every(). A tick that
   /// comes while a call lasts is late, and of several late ones only the last is called: the others are
   /// counted as missed.
-  virtual void on_time_any(TimePoint /*now*/, AnyOut& /*out*/, const Context& /*context*/) {}
+  virtual void on_tick_any(TimePoint /*now*/, AnyOut& /*out*/, const Context& /*context*/) {}
   /// Whether finish_any() is called.
   [[nodiscard]] virtual bool finishes() const noexcept { return false; }
   /// Called once before close(), when all parents have ended or the pipeline stops. Not after a failure of a
   /// node that was not skipped.
   virtual void finish_any(AnyOut& /*out*/, const Context& /*context*/) {}
-  /// The results of on_time_any() and finish_any() belong to no sample: they are a stream of the node's own.
-  [[nodiscard]] bool has_own_stream() const { return finishes() || wake_every().has_value(); }
+  /// The results of on_tick_any() and finish_any() belong to no sample: they are a stream of the node's own.
+  [[nodiscard]] bool has_own_stream() const { return finishes() || tick_every().has_value(); }
   /// Called once if open() succeeded, also after a failure or stop. May throw: a sink that cannot flush.
   virtual void close() {}
 };
@@ -228,7 +228,7 @@ class Out {
  public:
   explicit Out(AnyOut& out) noexcept : out_(out) {}
 
-  /// A result of the sample that is processed. Of on_time() and finish(): one of the node's own stream.
+  /// A result of the sample that is processed. Of on_tick() and finish(): one of the node's own stream.
   bool operator()(T value) { return out_.emit(detail::to_emitted<T>(std::move(value))); }
   /// A result with the stamp of an earlier sample. Within a source a `seq` must not be less than that of the
   /// result before: throws Error. `frame`: the picture that the children get with a value.
@@ -297,13 +297,13 @@ template <class Base>
 class Ticking : public Base {
  public:
   /// Seconds of the pipeline's clock; at most a day. Asked once.
-  [[nodiscard]] std::optional<Seconds> wake_every() const override = 0;
-  /// As NodeBase::on_time_any().
-  virtual void on_time(TimePoint now, Out<typename Base::Output>& out, const Context& context) = 0;
+  [[nodiscard]] std::optional<Seconds> tick_every() const override = 0;
+  /// As NodeBase::on_tick_any().
+  virtual void on_tick(TimePoint now, Out<typename Base::Output>& out, const Context& context) = 0;
 
-  void on_time_any(TimePoint now, AnyOut& out, const Context& context) final {
+  void on_tick_any(TimePoint now, AnyOut& out, const Context& context) final {
     Out<typename Base::Output> typed(out);
-    on_time(now, typed, context);
+    on_tick(now, typed, context);
   }
 };
 

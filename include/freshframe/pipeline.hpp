@@ -47,7 +47,7 @@ enum class OnError : std::uint8_t { Stop, Skip, Remove };
 /// below files. The others are dropped as `rate`.
 /// `batch`: the node, which must take batches (BatchNode), gets several samples per call. Its default queue
 /// is then at least as deep as the batch below files; below live sources it is LATEST, of each source.
-/// `source`: the name of the stream of a node's on_time() and finish(). Default: the node's name.
+/// `source`: the name of the stream of a node's on_tick() and finish(). Default: the node's name.
 /// `join`: the node, which must take sets (JoinNode), gets a sample of each parent. Its default queue below
 /// live sources is kJoining.
 struct AddOptions {

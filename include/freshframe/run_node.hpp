@@ -68,7 +68,7 @@ std::vector<NodeResult<Out>> run_alone(NodeBase& node, const std::vector<In>& va
 
 /// Calls open(), process() for each value in turn, finish() if the node has it, and close(), all on this
 /// thread. Returns the emitted values. Value `seq` has the pts seq / `fps`. A value that is a frame is also
-/// its sample's frame. No time passes for a node with a clock: on_time() is not called. The node's exceptions
+/// its sample's frame. No time passes for a node with a clock: on_tick() is not called. The node's exceptions
 /// propagate.
 template <class In, class Out>
 std::vector<NodeResult<Out>> run_node(Node<In, Out>& node, const std::vector<In>& values, double fps = 30) {

@@ -241,7 +241,7 @@ struct NodeStats {
   std::uint64_t errors = 0;
   std::uint64_t dropped = 0;
   std::map<NodeDropCause, std::uint64_t> drops;  // only causes that happened
-  std::uint64_t ticks = 0;                       // calls of on_time()
+  std::uint64_t ticks = 0;                       // calls of on_tick()
   std::uint64_t ticks_missed = 0;                // that were due while the node was busy, and left out
   std::map<int, std::uint64_t> batches;          // calls by their number of samples; nodes with a batch only
   std::uint64_t in_flight = 0;                   // taken by a node with workers, not finished or dropped yet

@@ -45,9 +45,9 @@ inline constexpr auto kNodeFields = std::tuple{
     StatsField{"errors", &NodeStats::errors, "node_errors_total", "counter",
                "Exceptions that the node has thrown."},
     StatsField{"dropped", &NodeStats::dropped, "", "", ""},
-    StatsField{"ticks", &NodeStats::ticks, "node_ticks_total", "counter", "Calls of the node's on_time()."},
+    StatsField{"ticks", &NodeStats::ticks, "node_ticks_total", "counter", "Calls of the node's on_tick()."},
     StatsField{"ticks_missed", &NodeStats::ticks_missed, "node_ticks_missed_total", "counter",
-               "Calls of on_time() that were left out because the node was busy."},
+               "Calls of on_tick() that were left out because the node was busy."},
 };
 
 inline constexpr auto kJoinFields = std::tuple{

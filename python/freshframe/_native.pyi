@@ -380,8 +380,8 @@ class NodeHandle:
         """True if one sample may have any number of results."""
 
     @property
-    def wake_every(self) -> float | None:
-        """Seconds between two calls of its on_time(); None: it has none."""
+    def tick_every(self) -> float | None:
+        """Seconds between two calls of its on_tick(); None: it has none."""
 
     @property
     def finishes(self) -> bool:
@@ -1285,7 +1285,7 @@ class NodeDescription:
     A Python node's name, the kinds of its values, the file that it writes, and what it gives besides one result per sample.
     """
 
-    def __init__(self, name: str, input: str, output: str, records_to: str | None = None, gives_several: bool = False, wake_every: float | None = None, finishes: bool = False, gives_last_of_source: bool = False) -> None: ...
+    def __init__(self, name: str, input: str, output: str, records_to: str | None = None, gives_several: bool = False, tick_every: float | None = None, finishes: bool = False, gives_last_of_source: bool = False) -> None: ...
 
 def hosted(description: NodeDescription, node: object, takes_values: bool, spool: SpoolCounters | None = None) -> NodeHandle:
     """The handle of a Python node. The caller keeps the node."""
@@ -2170,7 +2170,7 @@ class LoneNode:
     def process_out(self, sample: Sample) -> list[Any]:
         """GIL: released"""
 
-    def on_time(self) -> list[Any]:
+    def on_tick(self) -> list[Any]:
         """GIL: released"""
 
     def finish(self) -> list[Any]:

@@ -224,7 +224,7 @@ class Kept final : public AnyOut {
   std::vector<Emitted>& results_;
 };
 
-enum class Call : std::uint8_t { Process, OnTime, Finish };
+enum class Call : std::uint8_t { Process, OnTick, Finish };
 
 // The results of `call` as a list. `sample`: of process().
 nb::object call_lone(gil::Held& held, LoneNode& self, Call call, const AnySample& sample) {
@@ -236,7 +236,7 @@ nb::object call_lone(gil::Held& held, LoneNode& self, Call call, const AnySample
         lone->busy([&] {
           auto& node = *lone->node;
           if (wanted == Call::Process) return node.process_out_any(from, out, lone->context);
-          if (wanted == Call::OnTime) return node.on_time_any(lone->clock->now(), out, lone->context);
+          if (wanted == Call::OnTick) return node.on_tick_any(lone->clock->now(), out, lone->context);
           node.finish_any(out, lone->context);
         });
       },
@@ -250,8 +250,8 @@ nb::object process_out_lone(gil::Held& held, LoneNode& self, const PythonSample&
   return call_lone(held, self, Call::Process, AnySample(sample.sample()));
 }
 
-nb::object on_time_lone(gil::Held& held, LoneNode& self) {
-  return call_lone(held, self, Call::OnTime, {});
+nb::object on_tick_lone(gil::Held& held, LoneNode& self) {
+  return call_lone(held, self, Call::OnTick, {});
 }
 
 nb::object finish_lone(gil::Held& held, LoneNode& self) {
@@ -303,7 +303,7 @@ void bind_user_nodes(nb::module_& module) {
            nb::sig("def process(self, sample: Sample) -> typing.Any"), "GIL: released")
       .def("process_out", gil::entry<&process_out_lone>, nb::arg("sample"),
            nb::sig("def process_out(self, sample: Sample) -> list[typing.Any]"), "GIL: released")
-      .def("on_time", gil::entry<&on_time_lone>, nb::sig("def on_time(self) -> list[typing.Any]"),
+      .def("on_tick", gil::entry<&on_tick_lone>, nb::sig("def on_tick(self) -> list[typing.Any]"),
            "GIL: released")
       .def("finish", gil::entry<&finish_lone>, nb::sig("def finish(self) -> list[typing.Any]"),
            "GIL: released")

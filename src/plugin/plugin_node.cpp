@@ -217,9 +217,9 @@ class PluginNode final : public NodeBase, public NamesTypes {
     check_type(sample);
     instance_->process(sample, out);
   }
-  [[nodiscard]] std::optional<Seconds> wake_every() const override { return instance_->wake_every(); }
-  void on_time_any(TimePoint now, AnyOut& out, const Context& /*context*/) override {
-    instance_->on_time(now, out);
+  [[nodiscard]] std::optional<Seconds> tick_every() const override { return instance_->tick_every(); }
+  void on_tick_any(TimePoint now, AnyOut& out, const Context& /*context*/) override {
+    instance_->on_tick(now, out);
   }
   [[nodiscard]] bool finishes() const noexcept override { return instance_->table().finish != nullptr; }
   void finish_any(AnyOut& out, const Context& /*context*/) override { instance_->finish(out); }
@@ -291,14 +291,14 @@ freshframe_node checked_node(const freshframe_node* given, const std::string& wh
   require(table.open != nullptr, "open");
   if (table.input != nullptr) {
     require(table.process != nullptr || table.process_out != nullptr, "process");
-    if (table.wake_every != nullptr) require(table.on_time != nullptr, "on_time");
-    if (table.on_time != nullptr) require(table.wake_every != nullptr, "wake_every");
+    if (table.tick_every != nullptr) require(table.on_tick != nullptr, "on_tick");
+    if (table.on_tick != nullptr) require(table.tick_every != nullptr, "tick_every");
   } else {
     require(table.read != nullptr, "read");
     require(table.output != nullptr, "output");
-    if (table.process_out != nullptr || table.on_time != nullptr || table.finish != nullptr) {
+    if (table.process_out != nullptr || table.on_tick != nullptr || table.finish != nullptr) {
       throw OptionError(what +
-                        " is a source: read() does what process_out(), on_time() and finish() would do");
+                        " is a source: read() does what process_out(), on_tick() and finish() would do");
     }
   }
   (void)type_named(table.input, what, "input");
@@ -311,7 +311,7 @@ Instance::Instance(const freshframe_node& table, Object object, const PixelOps& 
       object_(std::move(object)),
       input_(type_in(table, table.input, "input")),
       output_(type_in(table, table.output, "output")),
-      wake_every_(table.wake_every != nullptr ? std::optional(Seconds(table.wake_every(object_.self)))
+      tick_every_(table.tick_every != nullptr ? std::optional(Seconds(table.tick_every(object_.self)))
                                               : std::nullopt),
       host_(ops) {
   lent_.frame.is_lent = true;
@@ -468,10 +468,10 @@ void Instance::process(const AnySample& sample, AnyOut& out) {
   });
 }
 
-void Instance::on_time(TimePoint now, AnyOut& out) {
+void Instance::on_tick(TimePoint now, AnyOut& out) {
   const auto now_ns = std::chrono::nanoseconds(now.time_since_epoch()).count();
-  call_with_outlet("on_time", out, [&](const freshframe_outlet* outlet, freshframe_error* error) {
-    return table_.on_time(object_.self, now_ns, outlet, error);
+  call_with_outlet("on_tick", out, [&](const freshframe_outlet* outlet, freshframe_error* error) {
+    return table_.on_tick(object_.self, now_ns, outlet, error);
   });
 }
 

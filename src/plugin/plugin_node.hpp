@@ -38,7 +38,7 @@ class Instance {
   [[nodiscard]] const freshframe_node& table() const noexcept { return table_; }
   [[nodiscard]] const Type* input() const noexcept { return input_; }
   [[nodiscard]] const Type* output() const noexcept { return output_; }
-  [[nodiscard]] std::optional<Seconds> wake_every() const noexcept { return wake_every_; }
+  [[nodiscard]] std::optional<Seconds> tick_every() const noexcept { return tick_every_; }
 
   /// Takes the object for a pipeline. Throws GraphError when another has it.
   void claim();
@@ -46,9 +46,9 @@ class Instance {
   void unclaim() noexcept;
   void open(const Context& context);
   std::optional<Emitted> process(const AnySample& sample);
-  /// process_out(), on_time() and finish() of the table.
+  /// process_out(), on_tick() and finish() of the table.
   void process(const AnySample& sample, AnyOut& out);
-  void on_time(TimePoint now, AnyOut& out);
+  void on_tick(TimePoint now, AnyOut& out);
   void finish(AnyOut& out);
   std::optional<SourceItem<Emitted>> read();
   void close();
@@ -75,7 +75,7 @@ class Instance {
   bool was_opened_ = false;
   const Type* const input_;
   const Type* const output_;
-  const std::optional<Seconds> wake_every_;
+  const std::optional<Seconds> tick_every_;
   Host host_;
   Lent lent_;  // to process()
 };

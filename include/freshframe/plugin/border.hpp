@@ -226,24 +226,24 @@ struct Shim {
       return (void)self, (void)sample, (void)outlet, (void)error, -1;
     }
   }
-  static double wake_every(void* self) noexcept {
+  static double tick_every(void* self) noexcept {
     if constexpr (Class::kFreshframeTicks) {
       double seconds = 0;  // refused by the engine
       char text[1];
       freshframe_error error{sizeof error, text, sizeof text};
-      guarded(&error, [&] { return seconds = static_cast<Class*>(self)->wake_every(), 0; });
+      guarded(&error, [&] { return seconds = static_cast<Class*>(self)->tick_every(), 0; });
       return seconds;
     } else {
       return (void)self, 0;
     }
   }
-  static std::int32_t on_time(void* self, std::int64_t now_ns, const freshframe_outlet* outlet,
+  static std::int32_t on_tick(void* self, std::int64_t now_ns, const freshframe_outlet* outlet,
                               freshframe_error* error) noexcept {
     if constexpr (Class::kFreshframeTicks) {
       auto& node = *static_cast<Class*>(self);
       return guarded(error, [&]() -> std::int32_t {
         BorderOut<Result> out(outlet);
-        return node.on_time(static_cast<double>(now_ns) * 1e-9, out, node.freshframe_context), 0;
+        return node.on_tick(static_cast<double>(now_ns) * 1e-9, out, node.freshframe_context), 0;
       });
     } else {
       return (void)self, (void)now_ns, (void)outlet, (void)error, -1;
@@ -321,8 +321,8 @@ template <class Class>
             &Shim::close,
             nullptr,
             Class::kFreshframeSeveral ? &Shim::process_out : nullptr,
-            Class::kFreshframeTicks ? &Shim::wake_every : nullptr,
-            Class::kFreshframeTicks ? &Shim::on_time : nullptr,
+            Class::kFreshframeTicks ? &Shim::tick_every : nullptr,
+            Class::kFreshframeTicks ? &Shim::on_tick : nullptr,
             Class::kFreshframeFinishes ? &Shim::finish : nullptr,
             FRESHFRAME_FURTHER_COLUMNS};
   } else {
@@ -336,8 +336,8 @@ template <class Class>
   static_assert(
       !std::is_abstract_v<Class>,
       "FRESHFRAME_NODE: the class is abstract: a method of its base is missing, or has other arguments. "
-      "A node needs process() as its base declares it, a source read(), Ticking wake_every() and "
-      "on_time(). Write override behind yours, and the compiler names the one that differs");
+      "A node needs process() as its base declares it, a source read(), Ticking tick_every() and "
+      "on_tick(). Write override behind yours, and the compiler names the one that differs");
   static_assert(
       std::is_abstract_v<Class> || std::is_constructible_v<Class, const Options&> ||
           std::is_default_constructible_v<Class>,

@@ -73,7 +73,7 @@ class Out {
  public:
   virtual ~Out() = default;
 
-  /// A result of the sample that is processed. In on_time() and finish(): one of the node's own stream.
+  /// A result of the sample that is processed. In on_tick() and finish(): one of the node's own stream.
   bool operator()(T value) { return emit(std::move(value), nullptr, nullptr); }
   /// A result with the stamp of an earlier sample. Within a source a `seq` must not be less than that of the
   /// result before: throws. `frame`: the picture that the children get with a value.
@@ -136,10 +136,10 @@ class Ticking : public Base {
   static constexpr bool kFreshframeTicks = true;
   /// Seconds of the pipeline's clock, more than 0 and at most a day. Asked once, when the node
   /// has been made.
-  [[nodiscard]] virtual double wake_every() const = 0;
-  /// Between two samples, or while none comes, at the pipeline's start + k x wake_every(). Of several late
+  [[nodiscard]] virtual double tick_every() const = 0;
+  /// Between two samples, or while none comes, at the pipeline's start + k x tick_every(). Of several late
   /// calls only the last takes place. `now`: Context::now().
-  virtual void on_time(double now, Out<typename Base::Output>& out, Context& context) = 0;
+  virtual void on_tick(double now, Out<typename Base::Output>& out, Context& context) = 0;
 };
 
 /// A step of either form with last results: `class Window : public Finishing<Node<Detections, double>>`.

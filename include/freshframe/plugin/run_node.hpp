@@ -269,7 +269,7 @@ std::vector<NodeResult<Result>> run_alone(Class& node, Context& context, const s
 
 /// Calls open(), process() for each value in turn, finish() if the class has it, and close(), all on this
 /// thread. Returns the emitted values. Value `seq` has the pts seq / `fps`, and so have its results. Those of
-/// finish() have seq -1. on_time() is not called. The node's exceptions propagate. Frames are available in
+/// finish() have seq -1. on_tick() is not called. The node's exceptions propagate. Frames are available in
 /// their own format or as their luma: no colours are converted. Context::wait() returns at once, and the log
 /// goes to std::clog.
 template <class Class, class In = typename Class::Input, class Result = typename Class::Output>

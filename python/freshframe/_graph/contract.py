@@ -21,14 +21,14 @@ class Contract:
 
     Attributes:
         gives_several: process() is a generator function, so the default queue of its children blocks.
-        wake_every: Seconds between two calls of on_time(); None: it has none.
+        tick_every: Seconds between two calls of on_tick(); None: it has none.
         finishes: It has finish().
-        generates: process(), on_time() or finish() is a generator function, so its results may have parts.
-        gives_last_of_source: on_time() is called once more behind source_gone().
+        generates: process(), on_tick() or finish() is a generator function, so its results may have parts.
+        gives_last_of_source: on_tick() is called once more behind source_gone().
     """
 
     gives_several: bool = False
-    wake_every: float | None = None
+    tick_every: float | None = None
     finishes: bool = False
     generates: bool = False
     gives_last_of_source: bool = False
@@ -36,7 +36,7 @@ class Contract:
     @property
     def has_own_stream(self) -> bool:
         """Whether it gives results that belong to no sample."""
-        return self.finishes or self.wake_every is not None
+        return self.finishes or self.tick_every is not None
 
 
 _PLAIN = Contract()
@@ -50,12 +50,12 @@ def contract_of(node: Any) -> Contract:
         several = is_generator(node)
         return Contract(gives_several=several, generates=several)
     cls = type(node)
-    period = node.wake_every
+    period = node.tick_every
     return Contract(
         is_generator(cls.process),
-        None if period is None else _check.number(f"wake_every of {cls.__name__}", period),
+        None if period is None else _check.number(f"tick_every of {cls.__name__}", period),
         _own(cls, "finish") is not None,
-        any(is_generator(method) for method in (cls.process, cls.on_time, cls.finish)),
+        any(is_generator(method) for method in (cls.process, cls.on_tick, cls.finish)),
         period is not None and any(_own(cls, name) for name in ("source_gone", "_freshframe_source_gone")),
     )
 
@@ -64,7 +64,7 @@ def check_contract(node: Any, label: str) -> None:
     """Refuses what could never run.
 
     Raises:
-        GraphError: A clock without on_time(), on_time() without a clock, one of the methods is none, or a
+        GraphError: A clock without on_tick(), on_tick() without a clock, one of the methods is none, or a
             generator where none can be.
     """
     if not isinstance(node, Node):
@@ -74,17 +74,17 @@ def check_contract(node: Any, label: str) -> None:
     if isinstance(node, Native):
         return
     if isinstance(node, Source):
-        if node.wake_every is not None or _own(cls, "on_time") or _own(cls, "finish"):
-            raise GraphError(f"{label!r} is a source: read() does what on_time() and finish() would do")
+        if node.tick_every is not None or _own(cls, "on_tick") or _own(cls, "finish"):
+            raise GraphError(f"{label!r} is a source: read() does what on_tick() and finish() would do")
         return
-    for name in ("on_time", "finish"):
+    for name in ("on_tick", "finish"):
         if not callable(getattr(cls, name)):
             raise GraphError(f"{name} of {label!r} must be a method, got {_check.shown(getattr(cls, name))}")
-    if node.wake_every is not None and not _own(cls, "on_time"):
-        raise GraphError(f"{label!r} has wake_every, but no method on_time(self, now)")
-    if node.wake_every is None and _own(cls, "on_time"):
-        raise GraphError(f"{label!r} has on_time(), but no wake_every: set it to a number of seconds")
-    for method in (cls.process, cls.process_batch, _own(cls, "on_time"), _own(cls, "finish")):
+    if node.tick_every is not None and not _own(cls, "on_tick"):
+        raise GraphError(f"{label!r} has tick_every, but no method on_tick(self, now)")
+    if node.tick_every is None and _own(cls, "on_tick"):
+        raise GraphError(f"{label!r} has on_tick(), but no tick_every: set it to a number of seconds")
+    for method in (cls.process, cls.process_batch, _own(cls, "on_tick"), _own(cls, "finish")):
         _check_function(method, label)
     if is_generator(cls.process_batch):
         raise GraphError(

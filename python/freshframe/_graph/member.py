@@ -28,7 +28,7 @@ def described(node: Any, types: tuple[Any, Any]) -> _native.NodeDescription:
         value_types.kind(types[1]),
         None if isinstance(node, Source) else wiring.records_to(node),
         contract.gives_several,
-        contract.wake_every,
+        contract.tick_every,
         contract.finishes,
         contract.gives_last_of_source,
     )

@@ -33,7 +33,7 @@ class Node(Generic[In, Out]):
             path that a source reads or another recorder writes. A recorder should replace an existing file
             with its first sample and not in open(). If a source cannot be opened, the file is then still
             there.
-        wake_every: Seconds between two calls of on_time(), at most a day; None: it has no clock. Read by
+        tick_every: Seconds between two calls of on_tick(), at most a day; None: it has no clock. Read by
             add().
         stop_token: The stop signal of the node, from the start of its thread on. It is set when the pipeline
             stops and when the node is removed. A node that waits, such as for a server, calls
@@ -50,7 +50,7 @@ class Node(Generic[In, Out]):
     """
 
     records_to: str | PathLike[str] | None = None
-    wake_every: float | None = None
+    tick_every: float | None = None
     stop_token: StopToken | None = None
     _when_run_ends: Callable[[bool], None] | None = None  # whether the run was complete
 
@@ -93,8 +93,8 @@ class Node(Generic[In, Out]):
         """
         raise NotImplementedError(f"{type(self).__name__} needs a method process_batch(self, samples)")
 
-    def on_time(self, now: float, /) -> Out | Iterator[Out | None] | None:
-        """Called every ``wake_every`` seconds, by the thread of process() and never beside it.
+    def on_tick(self, now: float, /) -> Out | Iterator[Out | None] | None:
+        """Called every ``tick_every`` seconds, by the thread of process() and never beside it.
 
         The times are a grid that begins with the pipeline; see source_gone() for further calls. A call that
         comes due while process() works or waits for a full edge is late. Of several late ones only the last
@@ -114,8 +114,8 @@ class Node(Generic[In, Out]):
         """This source gives nothing more: the node can drop what it keeps for it.
 
         Called on the node's own thread, between two samples; of a node with ``process=`` in each worker. A
-        later source of the same name is another one. A node that also has on_time() is asked for its last
-        results of this source: on_time() is called once more behind this, beside its grid, unless all parents
+        later source of the same name is another one. A node that also has on_tick() is asked for its last
+        results of this source: on_tick() is called once more behind this, beside its grid, unless all parents
         have ended. What it gives by stamped() is in the stream of this source, which ends behind it for the
         nodes below.
         """
@@ -132,7 +132,7 @@ class Node(Generic[In, Out]):
         directly below the node. Other children have stopped by then.
 
         Returns:
-            As on_time().
+            As on_tick().
         """
         return None
 

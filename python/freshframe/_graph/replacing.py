@@ -103,8 +103,8 @@ def _check_alike(name: str, present: Any, member: Member, node: Any) -> None:
             f"{wiring.label(several)} gives several results per sample with yield, and {wiring.label(one)} "
             "at most one with return",
         )
-    if (before.wake_every, before.finishes) != (after.wake_every, after.finishes):
-        raise _refused(name, "the other has another on_time() or finish()")
+    if (before.tick_every, before.finishes) != (after.tick_every, after.finishes):
+        raise _refused(name, "the other has another on_tick() or finish()")
 
 
 def replace(

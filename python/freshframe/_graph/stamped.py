@@ -34,7 +34,7 @@ def stamped(value: T, *, like: Sample[Any] | Stamp, frame: Frame | None = None) 
     """A result with the stamp of an earlier sample, for a node to yield or return.
 
     The children get the value with that sample's ``seq``, ``pts``, ``captured`` and ``source``. Within a
-    source results must not go backwards: a node that delays results delays all of them. In on_time() and
+    source results must not go backwards: a node that delays results delays all of them. In on_tick() and
     finish() it puts a result into the stream of that sample.
 
     Args:

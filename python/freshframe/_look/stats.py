@@ -267,7 +267,7 @@ class NodeStats:
             interpreter's record of the GIL cannot be read, gil_hold is the processor time of such calls, and
             gil_wait has no waits within calls.
         errors: Exceptions.
-        ticks: Calls of on_time().
+        ticks: Calls of on_tick().
         ticks_missed: Calls that were left out because the node was busy when they came due.
         dropped: Frames lost in this node: the sum of drops.
         drops: By cause; only causes that occurred.

@@ -65,7 +65,7 @@ class Age:
         sources: The names of the sources that its samples came from.
         is_reader: Whether it is a reader.
         samples: Number of samples that the means are made of.
-        unknown: Number of further samples, whose way is not known: they began in a node (`on_time()`), or
+        unknown: Number of further samples, whose way is not known: they began in a node (`on_tick()`), or
             came a longer way than is kept, which is 4,096 calls of each node.
         seconds: The length of the time that was looked at.
         interval: Mean time between two samples in seconds.

@@ -124,7 +124,7 @@ class Pipeline(RunByWith):
             batch: The node's ``process_batch(samples)`` gets up to ``batch.size`` samples per call; a
                 function gets a list of values and returns a list of results. Its default queue below files
                 is then at least as deep as the batch.
-            source: The name of the stream that a node with on_time() or finish() begins. Default: its name.
+            source: The name of the stream that a node with on_tick() or finish() begins. Default: its name.
             join: The node gets a sample of each parent that belong together: a function of as many arguments
                 their values, in their order. Join says which queue is the default. Type checkers check a
                 tuple of two to four ports.

@@ -92,9 +92,9 @@ class Plugin(Travels):
         self._freshframe_label, self._freshframe_types = _described(handle)
         self._freshframe_contract = Contract(
             handle.gives_several,
-            handle.wake_every,
+            handle.tick_every,
             handle.finishes,
-            handle.gives_several or handle.finishes or handle.wake_every is not None,
+            handle.gives_several or handle.finishes or handle.tick_every is not None,
         )
         self._handle = handle
 
@@ -104,9 +104,9 @@ class Plugin(Travels):
             return _each(self._opened().process_out(sample))
         return super().process(sample)
 
-    def on_time(self, now: float, /) -> Iterator[Any]:
+    def on_tick(self, now: float, /) -> Iterator[Any]:
         """For a worker process. GIL: released."""
-        return _each(self._opened().on_time())
+        return _each(self._opened().on_tick())
 
     def finish(self) -> Iterator[Any]:
         """For a worker process. GIL: released."""

@@ -62,7 +62,7 @@ def _check_batch(node: Any, batch: Batch | None) -> None:
 def _check_contract(node: Any, options: Process) -> None:
     contract = contract_of(node)
     if options.workers > 1 and contract.has_own_stream:
-        method = "finish()" if contract.wake_every is None else "on_time()"
+        method = "finish()" if contract.tick_every is None else "on_tick()"
         raise GraphError(
             f"{wiring.label(node)!r} has {method} and {options.workers} workers, each of which has seen a "
             f"part of the samples: with one worker {method} speaks for all of them"

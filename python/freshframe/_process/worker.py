@@ -51,8 +51,8 @@ class _Replies:
         self._alone: bool = task["alone"]
 
     def call_named(self, method: str) -> None:
-        """Calls on_time() or finish()."""
-        arguments = (time.monotonic(),) if method == "on_time" else ()
+        """Calls on_tick() or finish()."""
+        arguments = (time.monotonic(),) if method == "on_tick" else ()
         self._send(getattr(self._node, method)(*arguments), several=True)
 
     def tell_gone(self, sources: list[tuple[int, str]]) -> None:

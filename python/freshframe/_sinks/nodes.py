@@ -95,7 +95,7 @@ class JsonLines(_TextSink):
     With pictures in sequence as the source, each line also has `path`, the picture's file. If a source of the
     pipeline is a network stream that marks its damaged frames, it has `damaged`, true or false. If a node of
     the pipeline is a generator, it has `part` after `seq`, the number among the results with that seq. Below
-    a merge, and if a node of the pipeline has `on_time()` or `finish()`, it has `source` after `captured`,
+    a merge, and if a node of the pipeline has `on_tick()` or `finish()`, it has `source` after `captured`,
     the name of the source or node whose stream the sample is of.
 
     For `Circles` the last key is `circles`, a list of `{"tracker_id", "x", "y", "r", "confidence", "vx",
@@ -156,7 +156,7 @@ class Csv(_TextSink):
     With pictures in sequence as the source, the next column is `path`, the picture's file. If a source of the
     pipeline is a network stream that marks its damaged frames, there is a column `damaged`, True or False. If
     a node of the pipeline is a generator, the column `part` follows, the number among the results with the
-    same seq. Below a merge, and if a node of the pipeline has `on_time()` or `finish()`, the last one of them
+    same seq. Below a merge, and if a node of the pipeline has `on_tick()` or `finish()`, the last one of them
     is `source`, the name of the source or node whose stream the sample is of.
 
     `Circles` have one row per circle, with the columns `tracker_id`, `x`, `y`, `r`, `confidence`, `vx`, `vy`,

@@ -123,7 +123,7 @@ class Presence(Node[T, PresenceEvent]):
             )
         self._key = key
         self._max_gap = _check.positive_seconds("max_gap", max_gap)
-        self.wake_every = min(self._max_gap / 4, 3600.0)
+        self.tick_every = min(self._max_gap / 4, 3600.0)
         self._streams: dict[str, _Stream] = {}
         self._node_name = ""
 
@@ -151,13 +151,13 @@ class Presence(Node[T, PresenceEvent]):
             yield self._end(key, on.pop(key), sample.pts, "gone")
 
     def _freshframe_source_gone(self, number: int, name: str) -> None:
-        """Notes the source: on_time(), which follows, ends its keys."""
+        """Notes the source: on_tick(), which follows, ends its keys."""
         for stream in self._streams.values():
             if stream.stamp._source_number == number:
                 stream.has_left = True
         super()._freshframe_source_gone(number, name)
 
-    def on_time(self, now: float, /) -> Iterator[PresenceEvent]:
+    def on_tick(self, now: float, /) -> Iterator[PresenceEvent]:
         """Ends the keys of a source that has fallen silent, or has left."""
         for stream in self._streams.values():
             if stream.has_left or now - stream.arrived >= self._max_gap:

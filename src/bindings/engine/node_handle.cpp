@@ -37,12 +37,12 @@ void bind_node_handle(nb::module_& module) {
           "gives_several", [](const NodeHandle& self) { return self.get().gives_several(); },
           "True if one sample may have any number of results.")
       .def_prop_ro(
-          "wake_every",
+          "tick_every",
           [](const NodeHandle& self) {
-            const auto period = self.get().wake_every();
+            const auto period = self.get().tick_every();
             return period ? std::optional(period->count()) : std::nullopt;
           },
-          "Seconds between two calls of its on_time(); None: it has none.")
+          "Seconds between two calls of its on_tick(); None: it has none.")
       .def_prop_ro(
           "finishes", [](const NodeHandle& self) { return self.get().finishes(); },
           "True if it has finish().")

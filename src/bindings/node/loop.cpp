@@ -243,8 +243,8 @@ void send_output(core::Runner& runner, AnySample& sample, std::optional<AnySampl
 
 namespace {
 
-PyObject* make_on_time_name() {
-  return PyUnicode_InternFromString("on_time");
+PyObject* make_on_tick_name() {
+  return PyUnicode_InternFromString("on_tick");
 }
 
 bool send(core::Runner& runner, AnySample* output) {
@@ -351,10 +351,10 @@ bool run_tick(gil::Held& held, Loop& loop, AnySample& tick, std::optional<AnySam
   PyObject* const given = PyFloat_FromDouble(now.count());
   PyObject* const result = given == nullptr
                                ? nullptr
-                               : PyObject_CallMethodOneArg(loop.node, made_once<&make_on_time_name>(), given);
+                               : PyObject_CallMethodOneArg(loop.node, made_once<&make_on_tick_name>(), given);
   Py_XDECREF(given);
   leave_forked_child(loop, tick);
-  const bool goes_on = take_result(held, loop, result, tick, Called::OnTime, output);
+  const bool goes_on = take_result(held, loop, result, tick, Called::OnTick, output);
   loop.runner.meter().end_tick();
   return goes_on;
 }

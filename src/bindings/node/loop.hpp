@@ -85,10 +85,10 @@ void send_output(core::Runner& runner, AnySample& sample, std::optional<AnySampl
 /// Takes over what a call of the node returned for `from`: the results of a generator are sent while it runs,
 /// a plain one becomes `output`. False: the node is to be closed. A stop may end a generator, and an exception
 /// may be skipped, except those of finish(). Of process() a generator is refused unless the node gives several.
-enum class Called : std::uint8_t { Process, OnTime, Finish };
+enum class Called : std::uint8_t { Process, OnTick, Finish };
 bool take_result(gil::Held& held, Loop& loop, PyObject* result, AnySample& from, Called called,
                  std::optional<AnySample>& output);
-/// The result of on_time() for a tick, as take_result().
+/// The result of on_tick() for a tick, as take_result().
 bool run_tick(gil::Held& held, Loop& loop, AnySample& tick, std::optional<AnySample>& output);
 
 /// Runs `Step` on the runner without the GIL and meters how long the GIL was held before and waited for

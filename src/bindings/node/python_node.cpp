@@ -43,18 +43,18 @@ void bind_python_nodes(nb::module_& module, nb::class_<Engine>& engine) {
           "__init__",
           [](NodeDescription* self, const std::string& name, const std::string& input,
              const std::string& output, std::optional<std::string> records_to, bool gives_several,
-             std::optional<double> wake_every, bool finishes, bool gives_last_of_source) {
+             std::optional<double> tick_every, bool finishes, bool gives_last_of_source) {
             new (self) NodeDescription{name,
                                        type_of_kind(input),
                                        type_of_kind(output),
                                        std::move(records_to),
                                        gives_several,
-                                       wake_every ? std::optional(Seconds(*wake_every)) : std::nullopt,
+                                       tick_every ? std::optional(Seconds(*tick_every)) : std::nullopt,
                                        finishes,
                                        gives_last_of_source};
           },
           nb::arg("name"), nb::arg("input"), nb::arg("output"), nb::arg("records_to").none() = nb::none(),
-          nb::arg("gives_several") = false, nb::arg("wake_every").none() = nb::none(),
+          nb::arg("gives_several") = false, nb::arg("tick_every").none() = nb::none(),
           nb::arg("finishes") = false, nb::arg("gives_last_of_source") = false);
   engine.def(
       "is_on_native_thread",

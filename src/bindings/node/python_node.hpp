@@ -35,7 +35,7 @@ class PythonNode final : public NodeBase, public Hosted {
   [[nodiscard]] bool runs_outside() const noexcept override { return true; }
   [[nodiscard]] bool takes_batches() const noexcept override { return true; }  // Python checks that it does
   [[nodiscard]] bool gives_several() const noexcept override { return description_.gives_several; }
-  [[nodiscard]] std::optional<Seconds> wake_every() const override { return description_.wake_every; }
+  [[nodiscard]] std::optional<Seconds> tick_every() const override { return description_.tick_every; }
   [[nodiscard]] bool finishes() const noexcept override { return description_.finishes; }
   [[nodiscard]] bool gives_last_of_source() const noexcept override {
     return description_.gives_last_of_source;

@@ -70,7 +70,7 @@ nb::object sample_of(PythonWorkerEnd& self, WorkerRequest& request) {
   for (auto& node : self.end.take_new_nodes())
     self.names->add(node.number, std::move(node.name), std::move(node.stream));
   if (!request.gone.empty()) return numbers_and_names(request.gone);
-  if (request.call == process::Call::OnTime) return nb::str("on_time");
+  if (request.call == process::Call::OnTick) return nb::str("on_tick");
   if (request.call == process::Call::Finish) return nb::str("finish");
   if (request.value.kind() != process::kNoValue) {
     request.sample.value = decode(std::move(request.value), {"the parent process"});

@@ -82,7 +82,7 @@ struct SilentNode {
   /// "has taken 60 samples and given none: does its function or process() return a value?"
   [[nodiscard]] std::string text() const;
 };
-/// Leaves out nodes with on_time() or finish(), nodes that have failed for every sample, and nodes with fewer than
+/// Leaves out nodes with on_tick() or finish(), nodes that have failed for every sample, and nodes with fewer than
 /// `least` samples.
 [[nodiscard]] std::vector<SilentNode> silent_nodes(const PipelineCore& core, std::uint64_t least);
 /// The states of those sources of a reader that deliver nothing, and the silent nodes above it, as the end of a message.

@@ -1,4 +1,4 @@
-// The times at which a node's on_time() is due: a grid that begins with the pipeline.
+// The times at which a node's on_tick() is due: a grid that begins with the pipeline.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

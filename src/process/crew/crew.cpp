@@ -30,7 +30,7 @@ constexpr Seconds kLeastCloseTime{5};  // a close() has the timeout of a sample,
 // Which call of the node the jobs are of.
 std::string call_text(const std::deque<Job>& jobs, const core::Runner& runner, const core::NameTable& names) {
   const auto& job = jobs.front();
-  if (job.call == Call::OnTime) return " (in on_time())";
+  if (job.call == Call::OnTick) return " (in on_tick())";
   if (job.call == Call::Finish) return " (in finish())";
   return " (" + samples_text(runner, names, core::FailedOn::one(&job.sample), jobs.size()) + ")";
 }
@@ -151,7 +151,7 @@ void Crew::step() {
   poll_all();
   const auto time = now();
   if (runner_.life().stop_token().stop_requested() && !stop_seen_) stop_seen_ = time;
-  on_time(time);
+  on_tick(time);
   if (!opening_ && !ending_ && !failed_) take_samples();
   if (!opening_ && !ending_ && (failed_ || (input_ended_ && finished()))) begin_end();
 }
@@ -234,7 +234,7 @@ void Crew::tend(Seat& seat, TimePoint time, bool stop_is_over) {
   }
 }
 
-void Crew::on_time(TimePoint time) {
+void Crew::on_tick(TimePoint time) {
   const bool stop_is_over = stop_seen_ && time >= node_.kill_by().value_or(*stop_seen_ + kStopTime);
   for (auto& each : seats_) tend(*each, time, stop_is_over);
   if (time - tidied_ < kTidyTime) return;

@@ -51,7 +51,7 @@ class Crew {
   void open();
   void step();
   void poll_all();
-  void on_time(TimePoint now);
+  void on_tick(TimePoint now);
   /// Starts the seat's worker, or ends it, when it is time to.
   void tend(Seat& seat, TimePoint time, bool stop_is_over);
   [[nodiscard]] TimePoint next_time(TimePoint now) const;
@@ -76,7 +76,7 @@ class Crew {
   [[nodiscard]] std::size_t most_given() const;
   [[nodiscard]] Seat* idle_seat();
   void give(Seat& seat, std::vector<AnySample> samples, Call call = Call::Process);
-  /// Calls on_time() when it is due. True: the seat has it.
+  /// Calls on_tick() when it is due. True: the seat has it.
   bool give_tick(Seat& seat);
   /// After the last sample: calls finish(). False: it has to wait for the worker, or has begun.
   bool finished();

@@ -78,7 +78,7 @@ void Crew::tell_gone(int source) {
     if (!seat->child()) continue;  // the next one has never heard of it
     seat->gone.push_back({source, core_.names()->stream_of(source)});
     if (seat->state == WorkerState::Idle)
-      (void)seat->announce_gone_sources();  // the rest follows in on_time()
+      (void)seat->announce_gone_sources();  // the rest follows in on_tick()
   }
 }
 
@@ -123,7 +123,7 @@ bool Crew::give_tick(Seat& seat) {
   if (!runner_.take_tick(tick)) return false;
   std::vector<AnySample> samples;
   samples.push_back(std::move(tick));
-  give(seat, std::move(samples), Call::OnTime);
+  give(seat, std::move(samples), Call::OnTick);
   for (const auto& gone : runner_.intake().take_sources_behind_tick()) emitter_.end(gone);
   gave_tick_ = true;
   return true;
@@ -419,7 +419,7 @@ void Crew::end_job(Seat& seat, std::span<const std::uint64_t> released) {
 void Crew::after_job(Seat& seat) {
   if (seat.state != WorkerState::Working || !seat.jobs.empty()) return;
   seat.state = WorkerState::Idle;
-  (void)seat.announce_gone_sources();  // the rest follows in on_time()
+  (void)seat.announce_gone_sources();  // the rest follows in on_tick()
   if (ending_ || failed_) seat.let_close(now());
   show(seat);
 }

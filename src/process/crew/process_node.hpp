@@ -61,7 +61,7 @@ struct NodeDescription {
   const TypeInfo* output = nullptr;
   std::optional<std::string> records_to = {};
   bool gives_several = false;
-  std::optional<Seconds> wake_every = {};
+  std::optional<Seconds> tick_every = {};
   bool finishes = false;
   bool gives_last_of_source = false;
 };
@@ -86,7 +86,7 @@ class ProcessNode final : public NodeBase {
   }  // the embedder checks that it does
   [[nodiscard]] std::vector<WorkerStats> workers() const override { return board_.read(); }
   [[nodiscard]] bool gives_several() const noexcept override { return description_.gives_several; }
-  [[nodiscard]] std::optional<Seconds> wake_every() const override { return description_.wake_every; }
+  [[nodiscard]] std::optional<Seconds> tick_every() const override { return description_.tick_every; }
   [[nodiscard]] bool finishes() const noexcept override { return description_.finishes; }
   [[nodiscard]] bool gives_last_of_source() const noexcept override {
     return description_.gives_last_of_source;

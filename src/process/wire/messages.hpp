@@ -159,7 +159,7 @@ struct SlabGoneMessage {
   static void fields(auto& io, auto& self) { io.number(self.id); }
 };
 /// The method that a worker is to call.
-enum class Call : std::uint8_t { Process, OnTime, Finish };
+enum class Call : std::uint8_t { Process, OnTick, Finish };
 struct RequestMessage {
   static constexpr auto kKind = ToWorker::Request;
 

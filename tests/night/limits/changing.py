@@ -241,7 +241,7 @@ def changes_at_once(seconds: float, find: Find) -> int:
 class _Mortal(ff.Node[int, int]):
     """Gives what it gets; its worker may end itself in each of its calls."""
 
-    wake_every = 0.05
+    tick_every = 0.05
 
     def __init__(self, *chances: float) -> None:
         self._chances = chances
@@ -259,7 +259,7 @@ class _Mortal(ff.Node[int, int]):
         self._call(0)
         return sample.value
 
-    def on_time(self, _: float, /) -> None:
+    def on_tick(self, _: float, /) -> None:
         """Nothing."""
         self._call(1)
 

@@ -121,12 +121,12 @@ def test_a_node_that_gives_nothing_is_in_the_report_and_in_why() -> None:
 class Minute(ff.Node[Any, int]):
     """Gives results by its clock only."""
 
-    wake_every = 3600.0
+    tick_every = 3600.0
 
     def process(self, sample: ff.Sample[Any], /) -> None:
         return None
 
-    def on_time(self, now: float, /) -> int | None:
+    def on_tick(self, now: float, /) -> int | None:
         return None
 
 

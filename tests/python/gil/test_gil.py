@@ -50,7 +50,7 @@ LETTING_GO = {
     "Frame.to",
     "LoneNode.close",
     "LoneNode.finish",
-    "LoneNode.on_time",
+    "LoneNode.on_tick",
     "LoneNode.open",
     "LoneNode.process",
     "LoneNode.process_out",

@@ -157,7 +157,7 @@ def test_nodes_whose_types_do_not_fit_are_refused() -> None:
             pipeline.replace(in_python, ff.CircleTracker())
         with pytest.raises(ff.GraphError, match="gives Circles, but the node in its place"):
             pipeline.replace(native, Counts())
-        with pytest.raises(ff.GraphError, match=r"another on_time\(\) or finish\(\)"):
+        with pytest.raises(ff.GraphError, match=r"another on_tick\(\) or finish\(\)"):
             pipeline.replace(native, Windows())
 
 

@@ -74,12 +74,12 @@ def test_few_calls_are_not_enough() -> None:
 
 def test_joins_and_nodes_with_results_of_their_own_are_not_known() -> None:
     class Ticks(ff.Node[Any, int]):
-        wake_every = 0.5
+        tick_every = 0.5
 
         def process(self, sample: ff.Sample[Any]) -> int:
             return 1
 
-        def on_time(self, now: float) -> int:
+        def on_tick(self, now: float) -> int:
             return 2
 
     pipeline = ff.Pipeline()
@@ -90,7 +90,7 @@ def test_joins_and_nodes_with_results_of_their_own_are_not_known() -> None:
         join = pipeline.what_if(both, queue=ff.Queue(4))
         own = pipeline.what_if(ticks, queue=ff.NEXT)
     assert join.reason == "'both' is a join: how its parents meet would change"
-    assert own.reason.startswith("'ticks' gives results of its own (on_time() or finish())")
+    assert own.reason.startswith("'ticks' gives results of its own (on_tick() or finish())")
 
 
 def test_an_ended_pipeline_knows_nothing() -> None:

@@ -214,12 +214,12 @@ def test_a_removed_node_leaves_the_others_known() -> None:
 
 def test_results_of_a_clock_have_no_history() -> None:
     class Counting(ff.Node[Any, Any]):
-        wake_every = 0.05
+        tick_every = 0.05
 
         def process(self, sample: ff.Sample[Any]) -> None:
             pass
 
-        def on_time(self, now: float) -> int:
+        def on_tick(self, now: float) -> int:
             return 1
 
     pipeline = ff.Pipeline()

@@ -50,13 +50,13 @@ def test_a_class_that_cannot_be_made_from_options_is_refused_by_the_compiler(tmp
 @pytest.mark.parametrize(
     "methods",
     {
-        "wake_every() is missing": """
+        "tick_every() is missing": """
             std::optional<double> process(const ff::Sample<ff::Frame>&, ff::Context&) override { return 1.0; }
-            void on_time(double, ff::Out<double>&, ff::Context&) override {}""",
+            void on_tick(double, ff::Out<double>&, ff::Context&) override {}""",
         "process() has other arguments": """
             std::optional<double> process(const ff::Sample<ff::Frame>&, const ff::Context&) { return 1.0; }
-            double wake_every() const override { return 1; }
-            void on_time(double, ff::Out<double>&, ff::Context&) override {}""",
+            double tick_every() const override { return 1; }
+            void on_tick(double, ff::Out<double>&, ff::Context&) override {}""",
     }.items(),
     ids=lambda each: each[0],
 )

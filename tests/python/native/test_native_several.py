@@ -109,10 +109,10 @@ NODE(ignores, .input = "frame", .process_out = ignores);
 NODE(wrong, .input = "frame", .process_out = wrong);
 NODE(two, .input = "frame", .process_out = two);
 NODE(nothing, .input = "frame");
-NODE(half, .input = "frame", .process_out = two, .wake_every = every);
+NODE(half, .input = "frame", .process_out = two, .tick_every = every);
 NODE(source, .read = read_, .finish = finish);
 FRESHFRAME_EXPORT const freshframe_node freshframe_node_1_older = {
-    OLD, .name = "older", .input = "frame", .process = plain, .wake_every = every, .finish = finish};
+    OLD, .name = "older", .input = "frame", .process = plain, .tick_every = every, .finish = finish};
 FRESHFRAME_EXPORT const freshframe_node freshframe_node_1_newer = {
     OLD, .name = "newer", .input = "frame", .process_out = delayed};
 """
@@ -158,8 +158,8 @@ def test_a_refused_result_fails_the_call_whatever_the_plugin_says(
     [
         ("nothing", "has no function 'process', which is required"),
         ("newer", "has no function 'process', which is required"),  # as an engine sees it that knows less
-        ("half", "has no function 'on_time', which is required"),
-        ("source", r"is a source: read\(\) does what process_out\(\), on_time\(\) and finish\(\) would do"),
+        ("half", "has no function 'on_tick', which is required"),
+        ("source", r"is a source: read\(\) does what process_out\(\), on_tick\(\) and finish\(\) would do"),
     ],
 )
 def test_a_table_that_could_never_run_is_refused(library: Path, name: str, text: str) -> None:

@@ -82,13 +82,13 @@ FRESHFRAME_NODE(Fails, "Fails");
 class Window : public ff::Finishing<ff::Ticking<ff::Node<double, double>>> {
  public:
   explicit Window(const ff::Options& options)
-      : period_(options.get("wake_every", 0.05)), lasts_(options.get("lasts", 0.0)) {}
-  [[nodiscard]] double wake_every() const override { return period_; }
+      : period_(options.get("tick_every", 0.05)), lasts_(options.get("lasts", 0.0)) {}
+  [[nodiscard]] double tick_every() const override { return period_; }
   std::optional<double> process(const ff::Sample<double>& /*sample*/, ff::Context& /*context*/) override {
     ++count_;
     return std::nullopt;
   }
-  void on_time(double now, ff::Out<double>& out, ff::Context& context) override {
+  void on_tick(double now, ff::Out<double>& out, ff::Context& context) override {
     if (std::abs(now - context.now()) > 10) throw std::runtime_error("another clock");
     std::this_thread::sleep_for(std::chrono::duration<double>(lasts_));
     out(std::exchange(count_, 0));
@@ -107,11 +107,11 @@ FRESHFRAME_NODE(Window, "Window");
 
 class FailsInTime : public ff::Ticking<ff::Node<double, double>> {
  public:
-  [[nodiscard]] double wake_every() const override { return 0.05; }
+  [[nodiscard]] double tick_every() const override { return 0.05; }
   std::optional<double> process(const ff::Sample<double>& /*sample*/, ff::Context& /*context*/) override {
     return std::nullopt;
   }
-  void on_time(double /*now*/, ff::Out<double>& /*out*/, ff::Context& /*context*/) override {
+  void on_tick(double /*now*/, ff::Out<double>& /*out*/, ff::Context& /*context*/) override {
     throw std::runtime_error("ValueError: no time");
   }
 };

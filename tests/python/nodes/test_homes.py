@@ -97,8 +97,8 @@ class Delayed(ff.Node[Any, Any]):
 
 
 class Window(ff.Node[Any, int]):
-    def __init__(self, wake_every: float = 0.05, lasts: float = 0.0) -> None:
-        self.wake_every = wake_every
+    def __init__(self, tick_every: float = 0.05, lasts: float = 0.0) -> None:
+        self.tick_every = tick_every
         self.lasts = lasts
         self.count = 0
 
@@ -109,7 +109,7 @@ class Window(ff.Node[Any, int]):
         self.count += len(samples)
         return [None] * len(samples)
 
-    def on_time(self, now: float, /) -> int:
+    def on_tick(self, now: float, /) -> int:
         assert abs(now - time.monotonic()) < 10
         time.sleep(self.lasts)
         count, self.count = self.count, 0
@@ -146,13 +146,13 @@ class FailsAtTheEnd(Delayed):
 
 
 class FailsInTime(Window):
-    def on_time(self, now: float, /) -> int:
+    def on_tick(self, now: float, /) -> int:
         raise ValueError("no time")
 
 
 @EVERY
 def test_ticks_that_take_longer_than_their_period_leave_room_for_samples(home: str) -> None:
-    samples = run(Window, list(range(20)), home, {"wake_every": 0.01, "lasts": 0.02})
+    samples = run(Window, list(range(20)), home, {"tick_every": 0.01, "lasts": 0.02})
     assert sum(s.value % 1000 for s in samples[:-1]) == 20
 
 
@@ -182,7 +182,7 @@ def test_a_result_that_goes_backwards_is_an_error_that_names_both(home: str) -> 
 
 @EVERY
 def test_the_end_gives_last_results_in_a_stream_of_the_nodes_own(home: str) -> None:
-    samples = run(Window, list(range(7)), home, {"wake_every": 3600.0}, source="windows")
+    samples = run(Window, list(range(7)), home, {"tick_every": 3600.0}, source="windows")
     assert [(s.seq, s.part, s.source) for s in samples] == [(0, 0, "windows"), (0, 1, "windows")]
     assert samples[0].value == 1007
     assert (samples[1].value == os.getpid()) == ("process" not in home)
@@ -269,11 +269,11 @@ def test_a_list_of_stamped_results_is_refused(home: str) -> None:
 
 
 @EVERY
-def test_an_exception_in_on_time_is_the_nodes_error_or_skipped(home: str) -> None:
+def test_an_exception_in_on_tick_is_the_nodes_error_or_skipped(home: str) -> None:
     pipeline = ff.Pipeline()
     window = pipeline.add(made(FailsInTime, home), pipeline.add(Push()), name="window", **HOMES[home])
     reader = pipeline.reader(window)
-    with pipeline, pytest.raises(ff.NodeError, match=r"failed in on_time\(\): .*ValueError: no time"):
+    with pipeline, pytest.raises(ff.NodeError, match=r"failed in on_tick\(\): .*ValueError: no time"):
         reader.get(timeout=100)
     pipeline = ff.Pipeline()
     window = pipeline.add(
@@ -290,7 +290,7 @@ def test_the_last_window_reaches_the_recorder_when_a_live_pipeline_stops(home: s
     pipeline = ff.Pipeline()
     source = Push()
     window = pipeline.add(
-        made(Window, home, wake_every=3600.0),
+        made(Window, home, tick_every=3600.0),
         pipeline.add(source),
         name="window",
         queue=ff.Queue(8),
@@ -361,10 +361,10 @@ def test_a_worker_that_dies_in_the_middle_of_a_call_has_given_nothing() -> None:
     check_books(pipeline)
 
 
-def test_workers_share_the_samples_so_on_time_and_finish_need_one_of_them() -> None:
+def test_workers_share_the_samples_so_on_tick_and_finish_need_one_of_them() -> None:
     pipeline = ff.Pipeline()
     source = pipeline.add(Count(1))
-    with pytest.raises(ff.GraphError, match=r"has on_time\(\) and 3 workers, each of which has seen a part"):
+    with pytest.raises(ff.GraphError, match=r"has on_tick\(\) and 3 workers, each of which has seen a part"):
         pipeline.add(Window(), source, process=ff.Process(workers=3))
     with pytest.raises(ff.GraphError, match=r"has finish\(\) and 2 workers"):
         pipeline.add(Delayed(), source, process=ff.Process(workers=2))

@@ -42,7 +42,7 @@ def test_the_last_window_of_a_camera_that_is_stopped_is_in_the_json_lines(tmp_pa
         path = tmp_path / f"{number}.jsonl"
         pipeline = ff.Pipeline()
         window = Window()
-        window.wake_every = 3600
+        window.tick_every = 3600
         pipeline.add(
             ff.JsonLines(path),
             pipeline.add(window, pipeline.add(Ticker(0.001), name="camera"), name="window"),

@@ -285,7 +285,7 @@ class Merged:
         self._states = self.pipeline.add(lambda names: names, [other], name="states")
         self.gate = threading.Event()  # closed: samples wait at Presence
         node = ff.Presence(self._keys, max_gap=600)
-        node.wake_every = 0.05
+        node.tick_every = 0.05
         presence = self.pipeline.add(node, self._states, queue=ff.RECORDING)
         self.reader = self.pipeline.reader(presence, queue=ff.RECORDING)
 
@@ -356,7 +356,7 @@ class Below:
         self.gate = threading.Event()  # closed: samples wait in the slow node
         self._slow = self.pipeline.add(self._pass_on, [self.pipeline.add(Push(), name="other")], name="slow")
         node: ff.Presence[set[str]] = ff.Presence(set, max_gap=600)
-        node.wake_every = 0.05
+        node.tick_every = 0.05
         self.presence = self.pipeline.add(node, [self._slow], queue=ff.RECORDING)
         self.reader = self.pipeline.reader(self.presence, queue=ff.RECORDING)
 
@@ -440,7 +440,7 @@ def test_a_sample_between_the_end_of_a_stream_and_the_tick_begins_anew() -> None
     assert not list(node.process(sample))
     node._freshframe_source_gone(3, "cam")
     assert [event.by for event in node.process(sample)] == ["gone", None]
-    assert not list(node.on_time(time.monotonic()))
+    assert not list(node.on_tick(time.monotonic()))
 
 
 @pytest.mark.parametrize("max_gap", [0.2, 600])

@@ -288,12 +288,12 @@ def test_stamped_none_emits_nothing_as_none_does() -> None:
 
 def test_only_process_decides_whether_the_queues_below_block() -> None:
     class Last(ff.Node[int, int]):
-        wake_every = 60.0
+        tick_every = 60.0
 
         def process(self, sample: ff.Sample[int], /) -> int:
             return sample.value
 
-        def on_time(self, now: float, /) -> Iterator[int]:
+        def on_tick(self, now: float, /) -> Iterator[int]:
             yield -1
 
         def finish(self) -> Iterator[int]:

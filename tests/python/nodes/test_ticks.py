@@ -52,7 +52,7 @@ def test_ticks_come_below_a_parent_that_never_pauses() -> None:
     seen_at: list[int] = []
 
     class Counted(Window):
-        wake_every = 0.01
+        tick_every = 0.01
 
         def process(self, sample: ff.Sample[Any], /) -> None:
             if sample.seq == 0:
@@ -60,7 +60,7 @@ def test_ticks_come_below_a_parent_that_never_pauses() -> None:
             self.count += 1
             time.sleep(0.0002)
 
-        def on_time(self, now: float, /) -> int:
+        def on_tick(self, now: float, /) -> int:
             if self.count:
                 seen_at.append(self.count)
             return self.count
@@ -89,12 +89,12 @@ def test_missed_ticks_are_counted_and_shown() -> None:
 
 def test_a_node_may_tick_in_batches() -> None:
     class Batched(ff.Node[int, int]):
-        wake_every = 0.02
+        tick_every = 0.02
 
         def process_batch(self, samples: list[ff.Sample[int]], /) -> list[int]:
             return [sample.value for sample in samples]
 
-        def on_time(self, now: float, /) -> Iterator[int]:
+        def on_tick(self, now: float, /) -> Iterator[int]:
             yield -1
             yield -2
 
@@ -115,15 +115,15 @@ def test_a_node_may_tick_in_batches() -> None:
     assert values.count(-3) == 1
 
 
-def test_on_time_may_give_a_result_to_the_stream_of_a_sample() -> None:
+def test_on_tick_may_give_a_result_to_the_stream_of_a_sample() -> None:
     class Late(ff.Node[int, int]):
-        wake_every = 0.02
+        tick_every = 0.02
         last: ff.Sample[int] | None = None
 
         def process(self, sample: ff.Sample[int], /) -> None:
             self.last = sample
 
-        def on_time(self, now: float, /) -> int | None:
+        def on_tick(self, now: float, /) -> int | None:
             if self.last is None:
                 return None
             last, self.last = self.last, None
@@ -138,24 +138,24 @@ def test_on_time_may_give_a_result_to_the_stream_of_a_sample() -> None:
     assert (sample.source, sample.seq, sample.value) == ("camera", 0, 7)
 
 
-def test_an_exception_in_on_time_is_the_nodes_error() -> None:
+def test_an_exception_in_on_tick_is_the_nodes_error() -> None:
     class Bad(Window):
-        def on_time(self, now: float, /) -> int:
+        def on_tick(self, now: float, /) -> int:
             raise ValueError("no time")
 
     pipeline = ff.Pipeline()
     reader = pipeline.reader(pipeline.add(Bad(), pipeline.add(Push()), name="bad"))
     with (
         pipeline,
-        pytest.raises(ff.NodeError, match=r"node 'bad' failed in on_time\(\): ValueError: no time") as raised,
+        pytest.raises(ff.NodeError, match=r"node 'bad' failed in on_tick\(\): ValueError: no time") as raised,
     ):
         reader.get(timeout=100)
     assert raised.value.seq == -1
 
 
-def test_skipped_exceptions_in_on_time_lose_no_sample() -> None:
+def test_skipped_exceptions_in_on_tick_lose_no_sample() -> None:
     class Bad(Window):
-        def on_time(self, now: float, /) -> int:
+        def on_tick(self, now: float, /) -> int:
             raise ValueError("no time")
 
     pipeline = ff.Pipeline()
@@ -173,7 +173,7 @@ def test_a_stream_of_a_nodes_own_has_the_time_of_this_machine() -> None:
     assert (sample.utc_from, sample.utc_error) == ("arrival", math.inf)
 
 
-@pytest.mark.parametrize("name", ["on_time", "finish"])
+@pytest.mark.parametrize("name", ["on_tick", "finish"])
 def test_a_method_that_is_none_is_refused(name: str) -> None:
     pipeline = ff.Pipeline()
     wrong = type("Wrong", (Window,), {name: 3})
@@ -210,41 +210,41 @@ def test_the_name_of_the_stream_is_unique_and_needs_one() -> None:
 @pytest.mark.parametrize(
     ("period", "error", "text"),
     [
-        (0, ff.OptionError, "wake_every of 'Window' must be more than 0 seconds"),
+        (0, ff.OptionError, "tick_every of 'Window' must be more than 0 seconds"),
         (-1, ff.OptionError, "must be more than 0 seconds"),
         (86401, ff.OptionError, "at most a day"),
         (float("nan"), ff.OptionError, "must be a finite number"),
-        ("1", ff.OptionTypeError, "wake_every of Window must be"),
+        ("1", ff.OptionTypeError, "tick_every of Window must be"),
     ],
 )
 def test_a_period_is_between_zero_and_a_day(period: Any, error: type[Exception], text: str) -> None:
     window = Window()
-    window.wake_every = period
+    window.tick_every = period
     pipeline = ff.Pipeline()
     with pytest.raises(error, match=text):
         pipeline.add(window, pipeline.add(Count(1)))
 
 
-def test_a_clock_without_on_time_and_on_time_without_a_clock_are_refused() -> None:
+def test_a_clock_without_on_tick_and_on_tick_without_a_clock_are_refused() -> None:
     class NoMethod(ff.Node[int, None]):
-        wake_every = 1.0
+        tick_every = 1.0
 
         def process(self, sample: ff.Sample[int], /) -> None: ...
 
     class NoClock(ff.Node[int, int]):
         def process(self, sample: ff.Sample[int], /) -> None: ...
 
-        def on_time(self, now: float, /) -> int:
+        def on_tick(self, now: float, /) -> int:
             return 1
 
     class Clocked(Count):
-        wake_every = 1.0
+        tick_every = 1.0
 
     pipeline = ff.Pipeline()
     source = pipeline.add(Count(1))
-    with pytest.raises(ff.GraphError, match=r"has wake_every, but no method on_time\(self, now\)"):
+    with pytest.raises(ff.GraphError, match=r"has tick_every, but no method on_tick\(self, now\)"):
         pipeline.add(NoMethod(), source)
-    with pytest.raises(ff.GraphError, match=r"has on_time\(\), but no wake_every"):
+    with pytest.raises(ff.GraphError, match=r"has on_tick\(\), but no tick_every"):
         pipeline.add(NoClock(), source)
     with pytest.raises(ff.GraphError, match="is a source"):
         pipeline.add(Clocked())
@@ -270,12 +270,12 @@ def test_of_separates_the_nodes_own_stream() -> None:
 
 def test_a_node_whose_process_gives_nothing_is_no_sink_if_its_clock_does() -> None:
     class Bare(ff.Node):  # type: ignore[type-arg]
-        wake_every = 0.02
+        tick_every = 0.02
 
         def process(self, sample: ff.Sample[int], /) -> None:
             return None
 
-        def on_time(self, now: float, /) -> int:
+        def on_tick(self, now: float, /) -> int:
             return 7
 
     pipeline = ff.Pipeline()

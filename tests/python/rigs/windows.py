@@ -11,7 +11,7 @@ import freshframe as ff
 class Window(ff.Node[Any, int]):
     """The number of samples since the tick before."""
 
-    wake_every: float | None = 0.05
+    tick_every: float | None = 0.05
 
     def __init__(self) -> None:
         """No samples."""
@@ -21,7 +21,7 @@ class Window(ff.Node[Any, int]):
         """Counts."""
         self.count += 1
 
-    def on_time(self, now: float, /) -> int:
+    def on_tick(self, now: float, /) -> int:
         """The count."""
         count, self.count = self.count, 0
         return count

@@ -62,8 +62,8 @@ void check_alike(const Runner& runner, const NodeBase& next) {
   }
   if (old->gives_several() != next.gives_several())
     refuse("which gives another number of results per sample");
-  if (old->wake_every() != next.wake_every() || old->finishes() != next.finishes())
-    refuse("which has another on_time() or finish()");
+  if (old->tick_every() != next.tick_every() || old->finishes() != next.finishes())
+    refuse("which has another on_tick() or finish()");
   if (runner.facts().batch && !next.takes_batches()) refuse("which takes no batches");
 }
 
@@ -163,22 +163,22 @@ void Admission::check_batch(const NodeBase& node, const std::string& name, const
 
 void Admission::check_stream(const NodeBase& node, const std::string& name, const AddOptions& options) const {
   constexpr Seconds kDay{86'400};
-  if (const auto period = node.wake_every()) {
+  if (const auto period = node.tick_every()) {
     if (!(period->count() > 0) || *period > kDay) {
-      throw OptionError("wake_every of '" + name + "' must be more than 0 seconds and at most a day, got " +
+      throw OptionError("tick_every of '" + name + "' must be more than 0 seconds and at most a day, got " +
                         seconds_text(period->count()));
     }
     if (to_duration(*period).count() < 1) {
-      throw OptionError("wake_every of '" + name + "' must be at least a nanosecond");
+      throw OptionError("tick_every of '" + name + "' must be at least a nanosecond");
     }
   }
   if (node.is_source() && node.has_own_stream()) {
-    throw GraphError("'" + name + "' is a source: it has no on_time() and no finish(), its read() does both");
+    throw GraphError("'" + name + "' is a source: it has no on_tick() and no finish(), its read() does both");
   }
   if (options.source.empty()) return;
   if (!node.has_own_stream()) {
     throw GraphError("'" + name + "' has source='" + options.source +
-                     "', but it begins no stream: it has neither on_time() nor finish()");
+                     "', but it begins no stream: it has neither on_tick() nor finish()");
   }
   if (graph_.names().has(options.source)) {
     throw GraphError("the name '" + options.source +

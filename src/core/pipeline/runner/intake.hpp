@@ -124,8 +124,8 @@ class Intake {
 };
 
 inline void Intake::begin(TimePoint start, bool is_late) {
-  if (!facts_.wake_every) return;
-  ticks_.emplace(start, to_duration(*facts_.wake_every));
+  if (!facts_.tick_every) return;
+  ticks_.emplace(start, to_duration(*facts_.tick_every));
   if (is_late) (void)ticks_->take(clock_.now());
 }
 

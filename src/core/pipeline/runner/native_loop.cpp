@@ -70,8 +70,8 @@ class NativeLoop {
   bool process_batch(std::span<const AnySample> samples);
   // Returns nothing if the source has ended, or failed.
   std::optional<SourceItem<Emitted>> read_item(bool& failed);
-  // The node's on_time(), whose results belong to `tick`.
-  bool on_time(const AnySample& tick);
+  // The node's on_tick(), whose results belong to `tick`.
+  bool on_tick(const AnySample& tick);
   // Calls the node's code, then `end`, also after an exception, which is reported for `where`. Returns whether the node
   // continues.
   template <class Code, class End>
@@ -110,7 +110,7 @@ bool NativeLoop::run_samples() {
     const auto taken = runner_.take(sample);
     if (taken == Taken::Ended) return runner_.life().closed_cleanly();
     if (taken == Taken::News) return false;  // a node that runs outside has the place
-    const bool goes_on = taken == Taken::Nothing ? on_time(sample)
+    const bool goes_on = taken == Taken::Nothing ? on_tick(sample)
                          : gives_several         ? process_several(sample)
                                                  : process_one(sample);
     if (!goes_on) return false;
@@ -124,7 +124,7 @@ bool NativeLoop::run_batches() {
     const auto taken = runner_.take_batch(samples);
     if (taken == Taken::Ended) return true;
     if (taken == Taken::News) return false;  // as in run_samples()
-    if (!(taken == Taken::Nothing ? on_time(samples.front()) : process_batch(samples))) return false;
+    if (!(taken == Taken::Nothing ? on_tick(samples.front()) : process_batch(samples))) return false;
     samples.clear();  // nothing is held while waiting
   }
 }
@@ -212,11 +212,11 @@ std::optional<SourceItem<Emitted>> NativeLoop::read_item(bool& failed) {
   }
 }
 
-bool NativeLoop::on_time(const AnySample& tick) {
+bool NativeLoop::on_tick(const AnySample& tick) {
   const auto now = clock_.now();
   meter_.begin_work(now);
   Results results(runner_, tick);
-  const auto code = [&] { node().on_time_any(now, results, context()); };
+  const auto code = [&] { node().on_tick_any(now, results, context()); };
   return call_node(FailedOn::one(&tick), code, [&] { meter_.end_tick(); });
 }
 

@@ -26,7 +26,7 @@ struct Caught {
   [[nodiscard]] static Caught of(std::exception_ptr cause);
 };
 
-/// The samples of a call that failed; none: outside process(), on_time() and finish(). `batch`: one call had all
+/// The samples of a call that failed; none: outside process(), on_tick() and finish(). `batch`: one call had all
 /// of them.
 struct FailedOn {
   std::span<const AnySample> samples;
@@ -36,7 +36,7 @@ struct FailedOn {
   [[nodiscard]] static FailedOn one(const AnySample* sample) noexcept {
     return {std::span(sample, sample != nullptr ? std::size_t{1} : 0)};
   }
-  /// The call was on_time() or finish(): its sample stands for the tick or for the end.
+  /// The call was on_tick() or finish(): its sample stands for the tick or for the end.
   [[nodiscard]] bool is_own(int node) const noexcept {
     return !samples.empty() && samples.front().stamp.source == node;
   }

@@ -25,10 +25,10 @@ struct NodeFacts {
         runs_outside(node.runs_outside()),
         gives_several(node.gives_several()),
         finishes(node.finishes()),
-        wake_every(node.wake_every()) {}
+        tick_every(node.tick_every()) {}
 
   /// Whether the node's own clock or its end gives samples, too.
-  [[nodiscard]] bool has_own_stream() const noexcept { return wake_every || finishes; }
+  [[nodiscard]] bool has_own_stream() const noexcept { return tick_every || finishes; }
   [[nodiscard]] bool stops_on_error() const noexcept { return on_error != OnError::Skip; }
   [[nodiscard]] bool removes_itself() const noexcept { return on_error == OnError::Remove; }
 
@@ -45,7 +45,7 @@ struct NodeFacts {
   const bool runs_outside;
   const bool gives_several;
   const bool finishes;
-  const std::optional<Seconds> wake_every;
+  const std::optional<Seconds> tick_every;
 };
 
 }  // namespace freshframe::core

@@ -29,7 +29,7 @@ class NodeMeter {
 
   // ---- the node's thread
   void set_state(NodeState state) noexcept { state_.store(state, std::memory_order_relaxed); }
-  /// Marks the beginning of one read(), on_time() or finish() call.
+  /// Marks the beginning of one read(), on_tick() or finish() call.
   void begin_work() noexcept;
   /// Does the same at a known time: reading the clock costs as much as taking a lock.
   void begin_work(TimePoint at) noexcept;
@@ -39,7 +39,7 @@ class NodeMeter {
   void end_work() noexcept;
   /// Is called instead of end_work(), after a call that got `samples`.
   void end_batch(std::span<const AnySample> samples) noexcept;
-  /// Is called instead of end_work(), after on_time() and finish().
+  /// Is called instead of end_work(), after on_tick() and finish().
   void end_tick() noexcept;
   /// Is called instead of end_work(), after a read() that returned an item: it counts when it is published.
   void end_read() noexcept;

@@ -234,7 +234,7 @@ std::string failure_text(const Runner& runner, const NameTable& names, const std
                          const FailedOn& where) {
   std::string text = "node '" + runner.name() + "' failed";
   if (where.is_own(runner.index())) {
-    text += runner.outlet().is_last() ? " in finish()" : " in on_time()";
+    text += runner.outlet().is_last() ? " in finish()" : " in on_tick()";
   } else if (!where.samples.empty()) {
     text += " " + samples_text(runner, names, where, where.batch ? where.samples.size() : 1);
   }
@@ -430,7 +430,7 @@ bool keeps_end_until_tick(Runner& runner, RunnerHost& host, const GoneSource& go
   return true;
 }
 
-// on_time(), finish() and a node that delays its results may still give results of the source: its stream then
+// on_tick(), finish() and a node that delays its results may still give results of the source: its stream then
 // ends when it is removed, or with the node's. One that gives its last results of a source has given them.
 bool Runner::end_stamps(const GoneSource& gone) {
   const bool may_give_more = facts_.has_own_stream() || outlet_.delays();

@@ -49,15 +49,15 @@ class Runner {
   /// A node with a stream of its own waits here until every node has opened, when its clock begins; false:
   /// stopped before.
   bool begin_stream();
-  /// The next sample to process. Nothing: on_time() is due instead, and `sample` stands for the tick: its
+  /// The next sample to process. Nothing: on_tick() is due instead, and `sample` stands for the tick: its
   /// stamp is the one of the results.
   Taken take(AnySample& sample);
   /// For a host with a wait of its own: the tick that is due, if one is, in the form of a sample.
   bool take_tick(AnySample& sample);
-  /// Returns true if it has taken a sample. Never waits; returns false also when on_time() is due.
+  /// Returns true if it has taken a sample. Never waits; returns false also when on_tick() is due.
   bool try_take(AnySample& sample);
   /// Takes instead of take(), for a node with a batch: gathers up to batch()->size samples. Nothing:
-  /// on_time() is due, and `samples` has the one that stands for the tick.
+  /// on_tick() is due, and `samples` has the one that stands for the tick.
   Taken take_batch(std::vector<AnySample>& samples);
   /// Another node takes the place, if one is offered. Returns true if it has.
   bool take_successor();
@@ -70,7 +70,7 @@ class Runner {
   /// Sends a source's item, which was read at `now`. False: the pipeline is stopping.
   /// `waited`: waited_for_room() until then.
   bool publish(SourceItem<Emitted>&& item, TimePoint now, std::chrono::nanoseconds waited);
-  /// Reports an exception of the node, of a call for these samples (the tick's: of on_time(), the one of
+  /// Reports an exception of the node, of a call for these samples (the tick's: of on_tick(), the one of
   /// begin_last(): of finish()). Returns true when the node continues (on_error = Skip); each sample is counted.
   bool fail(Caught caught, const FailedOn& where = {});
   /// Whether fail() needs one: always when it ends the pipeline, else at intervals.

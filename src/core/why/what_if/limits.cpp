@@ -46,7 +46,7 @@ std::string unknown_streams(const Asked& asked) {
     if (node.joins) return quoted(node) + " is a join: how its parents meet would change";
     if (node.has_own_stream)
       return quoted(node) +
-             " gives results of its own (on_time() or finish()), of which there are no records";
+             " gives results of its own (on_tick() or finish()), of which there are no records";
     if (node.gives_several)
       return quoted(node) + " gives several results per sample: how many of which is not recorded";
     if (node.is_source && !node.is_live)

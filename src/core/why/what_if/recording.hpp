@@ -28,7 +28,7 @@ struct RecordedNode {
   bool is_reader = false;
   bool is_outside = false;  // the embedder's: it uses the GIL
   bool joins = false;
-  bool has_own_stream = false;  // on_time(), finish()
+  bool has_own_stream = false;  // on_tick(), finish()
   bool gives_several = false;
   bool takes_batches = false;
   int workers = 0;  // processes; 0: it runs on a thread

@@ -17,7 +17,7 @@ namespace freshframe::test {
 struct ClockHooks {
   Seconds period{1};
   std::function<std::optional<int>(const Sample<int>&, const Context&)> process = {};
-  std::function<void(TimePoint, Out<int>&, const Context&)> on_time = {};
+  std::function<void(TimePoint, Out<int>&, const Context&)> on_tick = {};
   std::function<void(int)> source_gone = {};
   bool gives_last_of_source = false;
   std::function<void(Out<int>&)> finish = {};
@@ -29,13 +29,13 @@ class Clocked final : public Finishing<Ticking<Node<int, int>>> {
  public:
   explicit Clocked(ClockHooks hooks) : hooks_(std::move(hooks)) {}
   [[nodiscard]] std::string default_name() const override { return "clocked"; }
-  [[nodiscard]] std::optional<Seconds> wake_every() const override { return hooks_.period; }
+  [[nodiscard]] std::optional<Seconds> tick_every() const override { return hooks_.period; }
   std::optional<int> process(const Sample<int>& sample, const Context& context) override {
     ++count_;
     return hooks_.process ? hooks_.process(sample, context) : std::nullopt;
   }
-  void on_time(TimePoint now, Out<int>& out, const Context& context) override {
-    if (hooks_.on_time) return hooks_.on_time(now, out, context);
+  void on_tick(TimePoint now, Out<int>& out, const Context& context) override {
+    if (hooks_.on_tick) return hooks_.on_tick(now, out, context);
     out(std::exchange(count_, 0));
   }
   [[nodiscard]] bool gives_last_of_source() const noexcept override { return hooks_.gives_last_of_source; }

@@ -148,7 +148,7 @@ struct RemovedCamera {
       latest = sample.stamp;
       return std::optional(sample.value);
     };
-    hooks.on_time = [this](TimePoint, Out<int>& out, const Context&) {
+    hooks.on_tick = [this](TimePoint, Out<int>& out, const Context&) {
       if (fails) throw Error("no result");
       if (!told.all().empty()) out(8, latest);
     };
@@ -236,7 +236,7 @@ TEST(Ticks, ComeBelowAParentThatNeverPauses) {
                                                 if (sample.value % 100 == 0) clock->advance(Seconds(1));
                                                 return std::optional<int>();
                                               },
-                                          .on_time = [&](TimePoint, Out<int>&, const Context&) { ++ticks; }}),
+                                          .on_tick = [&](TimePoint, Out<int>&, const Context&) { ++ticks; }}),
                                  source);
   const auto reader = pipeline.reader(node);
   pipeline.start();
@@ -280,7 +280,7 @@ TEST(Ticks, AreWorkOfTheirNode) {
   CheckedPipeline pipeline(clock);
   pipeline.add(
       clocked({.period = Seconds(4),
-               .on_time = [&](TimePoint, Out<int>&, const Context& context) { gate.pass(context); }}),
+               .on_tick = [&](TimePoint, Out<int>&, const Context& context) { gate.pass(context); }}),
       pipeline.add(feed_source(feed, Kind::Live)));
   pipeline.start();
   clock->wait_for_sleepers(1);
@@ -328,7 +328,7 @@ TEST(Ticks, AreAsManyAsTheGridUnderRandomSteps) {
     const auto clock = std::make_shared<SimulatedClock>();
     Feed<int> feed;
     CheckedPipeline pipeline(clock);
-    const auto node = pipeline.add(clocked({.on_time = [](TimePoint, Out<int>&, const Context&) {}}),
+    const auto node = pipeline.add(clocked({.on_tick = [](TimePoint, Out<int>&, const Context&) {}}),
                                    pipeline.add(feed_source(feed, Kind::Live)));
     const auto reader = pipeline.reader(node);
     pipeline.start();
@@ -346,13 +346,13 @@ TEST(Ticks, AreAsManyAsTheGridUnderRandomSteps) {
   }
 }
 
-TEST(Ticks, FailInOnTime) {
+TEST(Ticks, FailInOnTick) {
   const auto clock = std::make_shared<SimulatedClock>();
   for (const auto on_error : {OnError::Stop, OnError::Skip}) {
     Feed<int> feed;
     CheckedPipeline pipeline(clock);
     const auto node = pipeline.add(
-        clocked({.on_time = [](TimePoint, Out<int>&, const Context&) { throw std::runtime_error("late"); }}),
+        clocked({.on_tick = [](TimePoint, Out<int>&, const Context&) { throw std::runtime_error("late"); }}),
         pipeline.add(feed_source(feed, Kind::Live)), {.on_error = on_error});
     const auto reader = pipeline.reader(node);
     pipeline.start();
@@ -366,7 +366,7 @@ TEST(Ticks, FailInOnTime) {
       EXPECT_EQ(node_of(pipeline, "clocked").dropped, 0U);
     } else {
       const auto message = message_of<NodeError>([&] { pipeline.wait(); });
-      EXPECT_EQ(message, "node 'clocked' failed in on_time(): late");
+      EXPECT_EQ(message, "node 'clocked' failed in on_tick(): late");
     }
   }
 }
@@ -374,12 +374,12 @@ TEST(Ticks, FailInOnTime) {
 TEST(Ticks, OfANodeWithABatchComeWhileItGathers) {
   class Batched final : public Ticking<BatchNode<int, int>> {
    public:
-    [[nodiscard]] std::optional<Seconds> wake_every() const override { return Seconds(1); }
+    [[nodiscard]] std::optional<Seconds> tick_every() const override { return Seconds(1); }
     std::vector<std::optional<int>> process_batch(std::span<const Sample<int>> samples,
                                                   const Context& /*context*/) override {
       return std::vector<std::optional<int>>(samples.size(), static_cast<int>(samples.size()));
     }
-    void on_time(TimePoint /*now*/, Out<int>& out, const Context& /*context*/) override { out(-1); }
+    void on_tick(TimePoint /*now*/, Out<int>& out, const Context& /*context*/) override { out(-1); }
   };
   const auto clock = std::make_shared<SimulatedClock>();
   Feed<int> feed;
@@ -408,7 +408,7 @@ TEST(Ticks, NeedAPeriodBetweenZeroAndADay) {
     const auto source = pipeline.add(count_source(1));
     const auto message =
         message_of<OptionError>([&] { pipeline.add(clocked({.period = Seconds(wrong)}), source); });
-    EXPECT_TRUE(contains(message, "wake_every of 'clocked' must be")) << message;
+    EXPECT_TRUE(contains(message, "tick_every of 'clocked' must be")) << message;
   }
 }
 
@@ -422,7 +422,7 @@ TEST(Ticks, LeaveRoomForSamplesIfTheyTakeLongerThanTheirPeriod) {
                                                 clock->advance(Seconds(2));
                                                 return std::optional(sample.value);
                                               },
-                                          .on_time =
+                                          .on_tick =
                                               [&](TimePoint, Out<int>&, const Context&) {
                                                 clock->advance(Seconds(2));
                                                 if (++ticks > 1'000'000)

@@ -425,7 +425,7 @@ class Farewells(ff.Node[int, "tuple[int, str, list[str]]"]):
 class LastOfSource(ff.Node[int, int]):
     """Passes values on. Of a source that leaves it gives the negative of the last one, in its stream."""
 
-    wake_every = 3600.0
+    tick_every = 3600.0
 
     def __init__(self) -> None:
         self._last: dict[str, ff.Sample[int]] = {}
@@ -441,7 +441,7 @@ class LastOfSource(ff.Node[int, int]):
     def source_gone(self, name: str) -> None:
         self._gone.append(name)
 
-    def on_time(self, now: float) -> Iterator[int]:
+    def on_tick(self, now: float) -> Iterator[int]:
         for name in self._gone:
             last = self._last.pop(name)
             yield ff.stamped(-last.value, like=last)
