@@ -52,7 +52,7 @@ class Clip(ff.Source[ff.Frame]):
         self.frames = frames
         self.truth: list[Row] = []
 
-    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[ff.Frame, float]]:
+    def read(self) -> Iterator[tuple[ff.Frame, float]]:
         """Yields frames with their pts."""
         for number in range(self.frames):
             yield ff.Frame.from_array(self.draw(number), "gray"), number / scenes.FPS

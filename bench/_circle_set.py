@@ -114,7 +114,7 @@ class Kept(ff.Source[ff.Frame]):
         self.wanted = wanted
         self.frames = [n for n, keep in enumerate(wanted) if keep]
 
-    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[ff.Frame, float]]:
+    def read(self) -> Iterator[tuple[ff.Frame, float]]:
         """Yields frames with their pts."""
         with ff.stream(ff.open(self.path)) as stream:
             for sample in stream:

@@ -112,7 +112,7 @@ def merge(pipeline: ff.Pipeline, change: Callable[[str, Any], Change]) -> Any:
 def batch(pipeline: ff.Pipeline, change: Callable[[str, Any], Change]) -> Any:
     """Batches of four from two cameras."""
     cameras = [camera(pipeline, change, "left"), camera(pipeline, change, "right")]
-    options = change("A", {"batch": ff.Batch(4, 0.05), "queue": ff.Queue(4)})
+    options = change("A", {"batch": ff.Batch(4, max_wait=0.05), "queue": ff.Queue(4)})
     return pipeline.add(Batched(), cameras, name="A", **options)
 
 
@@ -179,7 +179,7 @@ GRAPHS = {
         batch,
         {
             "as it is (A/A)": ("A", SAME),
-            **changes("A", "Queue(8)", wait={"batch": ff.Batch(4, 0.02)}),
+            **changes("A", "Queue(8)", wait={"batch": ff.Batch(4, max_wait=0.02)}),
         },
     ),
 }
@@ -229,7 +229,7 @@ def _both(left: Any, right: Any) -> int:
 
 def _join(pipeline: ff.Pipeline) -> Any:
     cameras = (camera(pipeline, _as_is, "left"), camera(pipeline, _as_is, "right"))
-    return pipeline.add(_both, cameras, name="A", join=ff.Join(within=0.1, wait=0.1))
+    return pipeline.add(_both, cameras, name="A", join=ff.Join(within=0.1, max_wait=0.1))
 
 
 def _as_is(name: str, options: Any) -> Change:
@@ -251,7 +251,7 @@ PLANTED: dict[str, tuple[Callable[[ff.Pipeline], Any], str, Change]] = {
     "batches of other sizes": (
         lambda pipeline: batch(pipeline, _as_is),
         "A",
-        {"batch": ff.Batch(8, 0.2), "queue": ff.Queue(8)},
+        {"batch": ff.Batch(8, max_wait=0.2), "queue": ff.Queue(8)},
     ),
     "a faster source": (_one, "cam", {"rate": 60.0}),
     "a join": (_join, "A", QUEUES["NEXT"]),

@@ -23,9 +23,9 @@ class Push(ff.Source[Any]):
         """Has nothing yet."""
         self.items: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
-    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[Any, float]]:
+    def read(self) -> Iterator[tuple[Any, float]]:
         """Yields them."""
-        while not stop.stopped:
+        while not self.stop_token.stopped:
             try:
                 item = self.items.get(timeout=0.05)
             except queue.Empty:

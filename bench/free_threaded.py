@@ -82,9 +82,9 @@ def source(ff: Any) -> Any:
     class Ticks(ff.Source):  # type: ignore[misc]
         live = True
 
-        def read(self, stop: Any) -> Iterator[tuple[Any, float]]:
+        def read(self) -> Iterator[tuple[Any, float]]:
             number = 0
-            while not stop.wait(PERIOD):
+            while not self.stop_token.wait(PERIOD):
                 yield ff.Frame.from_array(np.full((16, 16), number % 256, np.uint8), "gray"), number * PERIOD
                 number += 1
 

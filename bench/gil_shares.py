@@ -30,10 +30,10 @@ ALLOWED = 0.1  # difference of the shares
 class Ticks(ff.Source[int]):
     """More than any node here can take."""
 
-    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
+    def read(self) -> Iterator[tuple[int, float]]:
         """A number every 5 ms."""
         number = 0
-        while not stop.wait(0.005):
+        while not self.stop_token.wait(0.005):
             yield number, number * 0.005
             number += 1
 

@@ -180,7 +180,7 @@ void pairs(Kind kind, double hertz, double seconds) {
   const auto right = pipeline.add(std::make_unique<Clockwork>(Pace{hertz, seconds, 0.0002}));
   if (kind == Kind::Join) {
     pipeline.add(std::make_unique<Two>(times), std::tuple{left, right},
-                 {.join = Join{.within = 0.4 / hertz, .wait = 0.05, .by = freshframe::JoinBy::Pts}});
+                 {.join = Join{.within = 0.4 / hertz, .max_wait = 0.05, .by = freshframe::JoinBy::Pts}});
   } else {
     pipeline.add(std::make_unique<One>(times), std::vector{left, right});
   }
@@ -205,8 +205,9 @@ void silent(double seconds) {
   const auto a = camera(0, 1e9);
   const auto b = camera(0.004, 1e9);
   const auto c = camera(0.002, seconds / 2);
-  pipeline.add(std::make_unique<Three>(whole, partial), std::tuple{a, b, c},
-               {.join = Join{.within = 0.016, .wait = 0.1, .by = freshframe::JoinBy::Pts, .partial = true}});
+  pipeline.add(
+      std::make_unique<Three>(whole, partial), std::tuple{a, b, c},
+      {.join = Join{.within = 0.016, .max_wait = 0.1, .by = freshframe::JoinBy::Pts, .partial = true}});
   pipeline.run();
   // The sets of the first moments of silence wait for the camera; those after it do not.
   constexpr std::ptrdiff_t kFirst = 6;

@@ -291,7 +291,7 @@ def replaced(source: ff.Source[int], swaps: int, *, join: bool = False) -> dict[
     pipeline = ff.Pipeline()
     camera = pipeline.add(source, name="cam")
     step = pipeline.add(Slow(), camera, name="step")
-    below = pipeline.add(lambda _, b: b, [camera, step], join=ff.Join(wait=1)) if join else step
+    below = pipeline.add(lambda _, b: b, [camera, step], join=ff.Join(max_wait=1)) if join else step
     reader = pipeline.reader(below, queue=ff.Queue(8, when_full="block"))
     values, ages, times = [], [], []
 

@@ -110,9 +110,8 @@ class Same(ff.Source[ff.Frame]):
         """Stores the picture and its number of frames."""
         self.image, self.given, self.frames = image, given, frames
 
-    def read(self, stop: ff.types.StopToken, /) -> Iterator[tuple[ff.Frame, float]]:
+    def read(self) -> Iterator[tuple[ff.Frame, float]]:
         """At 60 frames per second of its own time."""
-        del stop
         for number in range(self.frames):
             yield ff.Frame.from_array(self.image, self.given), number / POINTS
 

@@ -46,7 +46,7 @@ class Tape(ff.Source[ff.Frame]):
         """Of the frames, 30 per second."""
         self._frames = frames
 
-    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[ff.Frame, float]]:
+    def read(self) -> Iterator[tuple[ff.Frame, float]]:
         """Each frame once."""
         for number, frame in enumerate(self._frames):
             yield frame, number / 30

@@ -59,7 +59,7 @@ class Births(ff.Source[float]):
         self.samples = samples
         self.hertz = hertz
 
-    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[float, float]]:
+    def read(self) -> Iterator[tuple[float, float]]:
         """Yields them."""
         for birth in births(self.samples, self.hertz):
             yield birth, 0.0

@@ -28,7 +28,7 @@ class Samples(ff.Source[int]):
         """As many as ``count``."""
         self.count = count
 
-    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
+    def read(self) -> Iterator[tuple[int, float]]:
         """Yields them."""
         for number in range(self.count):
             yield number, 0.0

@@ -42,9 +42,9 @@ def send(events):
     os.write(received, "".join(f"{e['n']} {e['value']}\\n" for e in events).encode())
 class Numbers(ff.Source[int]):
     live = False
-    def read(self, stop, /):
+    def read(self):
         n = first
-        while not stop.wait(0.01):
+        while not self.stop_token.wait(0.01):
             for _ in range(20):
                 yield n, n / 2000
                 n += 1
@@ -66,14 +66,14 @@ class Paced(ff.Source[dict[str, Any]]):
         self._count = int(seconds * RATE)
         self._stays = stays
 
-    def read(self, stop: ff.types.StopToken, /) -> Iterator[tuple[dict[str, Any], float]]:
+    def read(self) -> Iterator[tuple[dict[str, Any], float]]:
         """Fifty results every ten milliseconds."""
         began = time.monotonic()
         for n in range(self._count):
             if n % 50 == 0:
-                stop.wait(max(0.0, began + n / RATE - time.monotonic()))
+                self.stop_token.wait(max(0.0, began + n / RATE - time.monotonic()))
             yield VALUE, n / RATE
-        while self._stays and not stop.wait(1):
+        while self._stays and not self.stop_token.wait(1):
             pass
 
 

@@ -51,11 +51,11 @@ class Ticks(ff.Source[Any]):
 
     live = True
 
-    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[Any, float]]:
+    def read(self) -> Iterator[tuple[Any, float]]:
         """Yields them."""
         frame = ff.Frame.from_array(PICTURE, "gray")
         number = 0
-        while not stop.wait(0.01):
+        while not self.stop_token.wait(0.01):
             yield frame, number / 100
             number += 1
 

@@ -25,10 +25,10 @@ class Camera(ff.Source[ff.Frame]):
         self.shift = shift
         self.may_fail = may_fail
 
-    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[ff.Frame, float]]:
+    def read(self) -> Iterator[tuple[ff.Frame, float]]:
         began = time.monotonic()
         for number in range(int(SECONDS * FPS)):
-            if stop.wait(max(0.0, began + number / FPS - time.monotonic())):
+            if self.stop_token.wait(max(0.0, began + number / FPS - time.monotonic())):
                 return
             if self.may_fail and SILENT[0] <= number / FPS < SILENT[1]:
                 continue
@@ -50,7 +50,7 @@ def main() -> None:
     pipeline = ff.Pipeline()
     left = pipeline.add(Camera(0), name="left")
     right = pipeline.add(Camera(12, may_fail=True), name="right")
-    join = ff.Join(within=0.008, wait=0.050, partial=True)
+    join = ff.Join(within=0.008, max_wait=0.050, partial=True)
     depth = pipeline.add(disparity, (left, right), join=join, name="depth")
     reader = pipeline.reader(depth, queue=ff.Queue(256))
     pairs, alone, oldest = 0, 0, 0.0

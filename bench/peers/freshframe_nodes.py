@@ -53,10 +53,10 @@ class _Webcam(ff.Source[ff.Frame]):
     def __init__(self, url: str) -> None:
         self.url = url
 
-    def read(self, stop: ff.types.StopToken, /) -> Iterator[tuple[ff.Frame, float]]:
+    def read(self) -> Iterator[tuple[ff.Frame, float]]:
         capture = webcam.of(self.url)
         number = 0
-        while not stop.stopped:
+        while not self.stop_token.stopped:
             _, picture = capture.read()
             yield ff.Frame.from_array(picture, copy=False), number / 60
             number += 1

@@ -92,8 +92,9 @@ typedef struct freshframe_text {
 
 /* A named array. */
 typedef struct freshframe_column {
-  const char* name;   /* unique in its table, at most 1000 bytes; "" for the only column of an "array" */
-  const char* dtype;  /* "bool", "int8" to "int64", "uint8" to "uint64", "float32" or "float64"; "text", of freshframe_text,
+  const char* name; /* unique in its table, at most 1000 bytes; "" for the only column of an "array" */
+  const char*
+      dtype; /* "bool", "int8" to "int64", "uint8" to "uint64", "float32" or "float64"; "text", of freshframe_text,
                          only in further columns of "detections" */
   int32_t ndim;       /* 1 to 4; 0 to 4 for an "array" */
   int32_t reserved;   /* 0 */

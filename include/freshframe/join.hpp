@@ -27,7 +27,7 @@ struct Join {
   std::optional<double> within = {};
   /// Seconds that a sample waits for its partners after its own arrival. nullopt: without limit, which only
   /// files may.
-  std::optional<double> wait = {};
+  std::optional<double> max_wait = {};
   /// The default is Seq if all samples come from one source, Pts below files only, else Captured. Utc drops
   /// samples as `no_clock` whose time is of no camera's or device's clock, or whose Utc::error is more than
   /// `within`.
@@ -38,7 +38,7 @@ struct Join {
   bool operator==(const Join&) const = default;
 };
 
-/// Throws OptionError for a `within` below 0, a `wait` that is not more than 0, either not finite, and for
+/// Throws OptionError for a `within` below 0, a `max_wait` that is not more than 0, either not finite, and for
 /// Seq together with `within`.
 void validate(const Join& join);
 

@@ -47,7 +47,7 @@ enum class OnError : std::uint8_t { Stop, Skip, Remove };
 /// below files. The others are dropped as `rate`.
 /// `batch`: the node, which must take batches (BatchNode), gets several samples per call. Its default queue
 /// is then at least as deep as the batch below files; below live sources it is LATEST, of each source.
-/// `source`: the name of the stream of a node's on_tick() and finish(). Default: the node's name.
+/// `as_source`: the name of the stream of a node's on_tick() and finish(). Default: the node's name.
 /// `join`: the node, which must take sets (JoinNode), gets a sample of each parent. Its default queue below
 /// live sources is kJoining.
 struct AddOptions {
@@ -56,7 +56,7 @@ struct AddOptions {
   OnError on_error = OnError::Stop;
   std::optional<double> max_age = {};
   std::optional<Batch> batch = {};
-  std::string source = {};
+  std::string as_source = {};
   std::optional<Join> join = {};
   std::optional<double> max_rate = {};
   /// The parents are a list, which may be empty: connect() can add more while the pipeline runs. A merge
@@ -273,8 +273,8 @@ class Pipeline {
   /// Changes Batch::max_wait of a node that was added with a batch, from its next batch on. Throws GraphError,
   /// OptionError.
   template <class T>
-  void set_max_wait(Port<T> port, double seconds) {
-    set_max_wait_any(port.node, seconds);
+  void set_max_wait(Port<T> port, double max_wait) {
+    set_max_wait_any(port.node, max_wait);
   }
   /// Ends a node of a running pipeline and all nodes below it that no source reaches without it; merges stay.
   /// Returns the last statistics of all that went, or nothing when it was removed before. Throws the failure of
@@ -300,7 +300,7 @@ class Pipeline {
   Stats remove_any(int node, const RemoveOptions& options);
   void connect_any(int child, const AnyPort& parent, const ConnectOptions& options);
   void disconnect_any(int child, const AnyPort& parent);
-  void set_max_wait_any(int node, double seconds);
+  void set_max_wait_any(int node, double max_wait);
 
   /// Untyped forms for embedders; types are checked here. Returns the node's index.
   int add_any(std::unique_ptr<NodeBase> node, std::span<const AnyPort> parents, const AddOptions& options);

@@ -38,7 +38,7 @@ inline constexpr Queue kLossless{8, WhenFull::Block};
 inline constexpr Queue kRecording{256, WhenFull::DropNewest, 2.0, std::int64_t{256} << 20};
 
 /// The queue of a join below a live source: the samples of one parent that wait for those of the others. The
-/// join's `wait` bounds it in time.
+/// join's `max_wait` bounds it in time.
 inline constexpr Queue kJoining{32, WhenFull::DropOldest};
 
 /// A predefined queue.

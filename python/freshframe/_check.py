@@ -276,4 +276,4 @@ def progress(value: Any, interval: Any) -> None:
         raise OptionTypeError(
             f"progress must be True, False or a callable that takes a Progress, got {shown(value)}"
         )
-    positive_seconds("progress_interval", interval)
+    positive_seconds("progress_every", interval)

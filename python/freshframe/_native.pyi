@@ -9,12 +9,12 @@ from collections.abc import (
 )
 import os
 import types
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal
 
 import numpy
 import numpy.typing
 from numpy.typing import NDArray
-from typing_extensions import CapsuleType
+from typing_extensions import CapsuleType, TypeVar
 
 import freshframe
 from freshframe._graph.join import JoinBy
@@ -252,7 +252,7 @@ class Stamp:
 
     def __repr__(self) -> str: ...
 
-T_co = TypeVar("T_co", covariant=True)
+T_co = TypeVar("T_co", covariant=True, default=Any)
 
 class Sample(Generic[T_co]):
     """
@@ -427,12 +427,12 @@ class BatchPolicy:
 class JoinPolicy:
     """The engine's form of a Join."""
 
-    def __init__(self, within: float | None, wait: float | None, by: str | None, partial: bool) -> None: ...
+    def __init__(self, within: float | None, max_wait: float | None, by: str | None, partial: bool) -> None: ...
 
 class AddOptions:
     """Options of Pipeline.add()."""
 
-    def __init__(self, name: str, queue: QueuePolicy | None, on_error: str, max_age: float | None, batch: BatchPolicy | None, source: str = '', join: JoinPolicy | None = None, max_rate: float | None = None, merge: bool = False) -> None: ...
+    def __init__(self, name: str, queue: QueuePolicy | None, on_error: str, max_age: float | None, batch: BatchPolicy | None, as_source: str = '', join: JoinPolicy | None = None, max_rate: float | None = None, merge: bool = False) -> None: ...
 
 class Engine:
     """The native part of a Pipeline."""
@@ -530,7 +530,7 @@ class Engine:
     def add_node(self, node: NodeHandle, parents: Sequence[tuple[int, int]], options: AddOptions) -> int:
         """Adds a node; returns its index."""
 
-    def set_max_wait(self, index: int, seconds: float) -> None:
+    def set_max_wait(self, index: int, max_wait: float) -> None:
         """Of a node with a batch, from its next batch on."""
 
     def source_of(self, node: int, source: int) -> int:
@@ -1293,10 +1293,11 @@ def hosted(description: NodeDescription, node: object, takes_values: bool, spool
 def hosted_source(description: NodeDescription, node: object, live: bool) -> NodeHandle:
     """The handle of a Python source. The caller keeps the source."""
 
+def unset_stop_token() -> StopToken:
+    """The stop signal of a node without a pipeline: it is never set."""
+
 class StopToken:
-    """
-    The stop signal of a node: Source.read() receives it, and a Node has it as `stop_token`.
-    """
+    """The stop signal of a node or source, its `stop_token`."""
 
     @property
     def stopped(self) -> bool:
@@ -1306,7 +1307,9 @@ class StopToken:
         """As `stopped`."""
 
     def __reduce__(self) -> tuple:
-        """A copy is None, also one by pickle: another run has another signal."""
+        """
+        A copy, even one by pickle, is never set: another run has another signal.
+        """
 
     def wait(self, seconds: float) -> bool:
         """

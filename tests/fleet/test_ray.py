@@ -205,7 +205,7 @@ def numbers(number, folder):
     class Numbers(ff.Source[int]):
         live = False
 
-        def read(self, stop):
+        def read(self):
             yield from ((each, each / 25) for each in range(50))
 
     pipeline = ff.Pipeline()

@@ -258,16 +258,16 @@ class _InFullBatches(ff.Source[float]):
     def __init__(self) -> None:
         self.taken = threading.Semaphore(0)
 
-    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[float, float]]:
+    def read(self) -> Iterator[tuple[float, float]]:
         """Reads until the stop."""
         while True:
             for _ in range(_BATCH):
-                stop.wait(0.005)  # the batch begins with the first and waits for the others
+                self.stop_token.wait(0.005)  # the batch begins with the first and waits for the others
                 now = time.monotonic()
                 yield now, now
             ends = time.monotonic() + _UNTAKEN
             while not self.taken.acquire(timeout=0.05):
-                if stop.stopped:
+                if self.stop_token.stopped:
                     return
                 if time.monotonic() > ends:
                     raise RuntimeError(f"a full batch was not given within {_UNTAKEN:g} s")

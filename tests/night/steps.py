@@ -256,11 +256,11 @@ class Numbers(ff.Source[Any]):
         self.step, self.pause, self.log = step, pause, log
         self.live = step.live
 
-    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[Any, float, float]]:
+    def read(self) -> Iterator[tuple[Any, float, float]]:
         """Until the count."""
         name = self.step.name
         for number in range(self.step.count):
-            if stop.wait(self.pause if number % 4 == 3 else 0):
+            if self.stop_token.wait(self.pause if number % 4 == 3 else 0):
                 return
             value = (name, number, ()) if self.step.gives == "tokens" else picture(name, number)
             age = OLD if number < self.step.old else 0.0

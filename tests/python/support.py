@@ -113,9 +113,9 @@ class Count(ff.Source[int]):
         self.count = count
         self.live = live
 
-    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
+    def read(self) -> Iterator[tuple[int, float]]:
         for number in itertools.count() if self.count is None else range(self.count):
-            if stop.wait(0):
+            if self.stop_token.wait(0):
                 return
             yield number, number / 25
 
@@ -128,9 +128,9 @@ class Ticker(ff.Source[int]):
     def __init__(self, period: float = 0.01) -> None:
         self.period = period
 
-    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
+    def read(self) -> Iterator[tuple[int, float]]:
         for number in itertools.count():
-            if stop.wait(self.period):
+            if self.stop_token.wait(self.period):
                 return
             yield number, number * self.period
 
@@ -155,9 +155,9 @@ class Push(ff.Source[Any]):
     def end(self) -> None:
         self._items.put(None)
 
-    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[Any, float] | tuple[Any, float, float]]:
+    def read(self) -> Iterator[tuple[Any, float] | tuple[Any, float, float]]:
         number = 0
-        while not stop.wait(0):
+        while not self.stop_token.wait(0):
             try:
                 item = self._items.get(timeout=0.02)
             except queue.Empty:
@@ -183,9 +183,9 @@ class Pictures(ff.Source[ff.Frame]):
         self.live = live
         self.size = size
 
-    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[ff.Frame, float]]:
+    def read(self) -> Iterator[tuple[ff.Frame, float]]:
         for number in range(self.count):
-            if stop.wait(0):
+            if self.stop_token.wait(0):
                 return
             yield ff.Frame.from_array(picture(number, self.size), "gray"), number / 25
 

@@ -58,9 +58,9 @@ class Camera(ff.Source[ff.Frame]):
     def __init__(self, *, gives: bool) -> None:
         self.gives = gives
 
-    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[ff.Frame, float]]:
+    def read(self) -> Iterator[tuple[ff.Frame, float]]:
         number = 0
-        while not stop.wait(1 / 15):
+        while not self.stop_token.wait(1 / 15):
             if self.gives:
                 yield ff.Frame.from_array(np.zeros((48, 64), np.uint8), "gray"), number / 15
             number += 1
@@ -89,7 +89,7 @@ def shop(folder: Path) -> ff.Pipeline:
     pipeline.add(ff.CircleTracker(), pipeline.add(ff.open("rtsp://127.0.0.1:1/x"), name="away"))
     circles = pipeline.add(ff.CircleTracker(), left)
     pipeline.add(ff.Spool(folder / "out", refuse), circles, name="spool")
-    pair = pipeline.add(difference, (left, yard), join=ff.Join(within=0.03, wait=0.2), name="difference")
+    pair = pipeline.add(difference, (left, yard), join=ff.Join(within=0.03, max_wait=0.2), name="difference")
     queue = ff.Queue(4, "drop_newest")
     sent = pipeline.add(slow, pair, queue=queue, name="upload to the web server of the shop")
     pipeline.add(lambda value: None, sent, name="console")

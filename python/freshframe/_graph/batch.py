@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .. import _check, _native
 
@@ -36,7 +36,7 @@ class Batch:
     """
 
     size: int
-    max_wait: float = 0.0
+    max_wait: float = field(default=0.0, kw_only=True)
 
     def __post_init__(self) -> None:
         """Refuses invalid values."""

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from .. import _check, _native
@@ -20,13 +20,13 @@ class Join:
     The set has its ``seq``, ``pts``, ``captured`` and ``frame``, and so has the result. No set is without it.
 
     A set is made as soon as its last member arrives, and each sample is in at most one. No camera holds up
-    the others: a sample that finds no partners within ``wait`` is dropped as ``unmatched``, or as ``late``
-    if its set was given up before it came. ``stats().nodes[name].join`` counts them.
+    the others: a sample that finds no partners within ``max_wait`` is dropped as ``unmatched``, or as
+    ``late`` if its set was given up before it came. ``stats().nodes[name].join`` counts them.
 
     Args:
         within: Seconds between the earliest and the latest time of a set, at most. Choose less than half the
             interval of the fastest parent. Not given with ``by="seq"``, which wants equal numbers.
-        wait: Seconds that a sample waits for the others after it has arrived. Live sources need it. The
+        max_wait: Seconds that a sample waits for the others after it has arrived. Live sources need it. The
             default queue below them holds 60 samples for each second, at least 32 and at most 128. Below
             files None waits without limit, so that results do not depend on the speed of the machine.
         by: The time that is compared: ``sample.captured``, ``sample.pts``, the number ``sample.seq``, or the
@@ -47,13 +47,13 @@ class Join:
         >>> pipeline = ff.Pipeline()
         >>> left = pipeline.add(ff.open("demo:circles?frames=9"), name="left")
         >>> right = pipeline.add(ff.open("demo:circles?frames=9&seed=2"), name="right")
-        >>> winner = pipeline.add(brighter, [left, right], join=ff.Join(within=0.01, wait=0.1))
+        >>> winner = pipeline.add(brighter, [left, right], join=ff.Join(within=0.01, max_wait=0.1))
     """
 
     within: float | None = None
-    wait: float | None = None
-    by: JoinBy | None = None
-    partial: bool = False
+    max_wait: float | None = field(default=None, kw_only=True)
+    by: JoinBy | None = field(default=None, kw_only=True)
+    partial: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
         """Refuses invalid values."""
@@ -63,7 +63,7 @@ class Join:
         """The engine's form of it. The engine checks the values."""
         return _native.JoinPolicy(
             None if self.within is None else _check.number("within of a join", self.within),
-            None if self.wait is None else _check.number("wait of a join", self.wait),
+            None if self.max_wait is None else _check.number("max_wait of a join", self.max_wait),
             None if self.by is None else _check.text("by of a join", self.by),
             _check.flag("partial of a join", self.partial),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic
 
 from .. import _check, _native
 from .._errors import OptionError, OptionTypeError, StateError
@@ -13,10 +13,17 @@ from .._interpreter import fork
 from .loops import Looped
 
 if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
     from .._native import Sample, StopToken
 
-In = TypeVar("In", contravariant=True)
-Out = TypeVar("Out", covariant=True)
+    In = TypeVar("In", contravariant=True, default=Any)
+    Out = TypeVar("Out", covariant=True, default=Any)
+else:  # programs need no typing_extensions
+    from typing import TypeVar
+
+    In = TypeVar("In", contravariant=True)
+    Out = TypeVar("Out", covariant=True)
 
 
 class Node(Generic[In, Out]):
@@ -35,10 +42,10 @@ class Node(Generic[In, Out]):
             there.
         tick_every: Seconds between two calls of on_tick(), at most a day; None: it has no clock. Read by
             add().
-        stop_token: The stop signal of the node, from the start of its thread on. It is set when the pipeline
-            stops and when the node is removed. A node that waits, such as for a server, calls
-            ``stop_token.wait(seconds)`` instead of time.sleep(), or looks at ``stop_token.stopped``, so that
-            stop() need not wait for it. None before that, and in a worker process.
+        stop_token: The stop signal of the node, set when the pipeline stops and when the node is removed. A
+            node that waits, such as for a server, calls ``stop_token.wait(seconds)`` instead of
+            time.sleep(), or looks at ``stop_token.stopped``, so that stop() need not wait for it. Before its
+            thread has started, and in a worker process, it is never set.
 
     Example:
         >>> import freshframe as ff
@@ -51,7 +58,7 @@ class Node(Generic[In, Out]):
 
     records_to: str | PathLike[str] | None = None
     tick_every: float | None = None
-    stop_token: StopToken | None = None
+    stop_token: StopToken = _native.unset_stop_token()
     _when_run_ends: Callable[[bool], None] | None = None  # whether the run was complete
 
     def open(self) -> None:
@@ -104,7 +111,7 @@ class Node(Generic[In, Out]):
             now: ``time.monotonic()`` of the call.
 
         Returns:
-            A value for the children, in a stream of the node's own (``add(source=)``): ``seq`` 0, 1, ...,
+            A value for the children, in a stream of the node's own (``add(as_source=)``): ``seq`` 0, 1, ...,
             ``captured`` is the time of the grid, ``pts`` the seconds from the start to it. None emits
             nothing. A generator function gives any number.
         """
@@ -169,7 +176,7 @@ class Source(Node[None, Out]):
         >>> class Gray(ff.Source[ff.Frame]):
         ...     live = False
         ...
-        ...     def read(self, stop, /):
+        ...     def read(self):
         ...         for n in range(3):
         ...             yield ff.Frame.from_array(np.full((48, 64), n, np.uint8), "gray"), n / 30
         >>> [sample.pts for sample in ff.stream(Gray())][0]
@@ -178,17 +185,16 @@ class Source(Node[None, Out]):
 
     live: bool = True
 
-    def read(self, stop: StopToken, /) -> Iterator[tuple[Out, float] | tuple[Out, float, float]]:
+    def read(self) -> Iterator[tuple[Out, float] | tuple[Out, float, float]]:
         """Yields ``(value, pts)`` or ``(value, pts, captured)`` until the stream ends.
 
-        Args:
-            stop: Use ``stop.wait(seconds)`` instead of ``time.sleep(seconds)``; it returns True when the
-                pipeline stops.
+        It waits with ``self.stop_token.wait(seconds)`` instead of ``time.sleep(seconds)``, which returns True
+        when the pipeline stops.
 
         Yields:
             ``pts`` in seconds of the source's own time; ``captured`` as ``time.monotonic()``, by default now.
         """
-        raise NotImplementedError(f"{type(self).__name__} needs a method read(self, stop)")
+        raise NotImplementedError(f"{type(self).__name__} needs a method read(self)")
 
 
 class Native:
@@ -269,7 +275,7 @@ class NativeSource(Native, Looped[Out], Source[Out]):
 
     _handle: _native.NodeHandle
 
-    def read(self, stop: Any = None, /) -> Iterator[Any]:
+    def read(self) -> Iterator[Any]:
         """Must not be called: the engine runs this source natively.
 
         Raises:

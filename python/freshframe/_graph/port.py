@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic
 
 from .. import _check, _native
 from .._errors import GraphError, OptionTypeError, StateError
@@ -15,7 +15,14 @@ from .nodes import Node, Source, no_attribute
 from .place import Place
 from .queue import RECORDING, Queue, shown
 
-T_co = TypeVar("T_co", covariant=True)
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    T_co = TypeVar("T_co", covariant=True, default=Any)
+else:  # programs need no typing_extensions
+    from typing import TypeVar
+
+    T_co = TypeVar("T_co", covariant=True)
 
 _ALL = -1  # sources
 _REMOVAL = 5.0  # seconds, as of Pipeline.remove()

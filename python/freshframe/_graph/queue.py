@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from .. import _check, _native
@@ -38,8 +38,8 @@ class Queue:
 
     depth: int = 1
     when_full: WhenFull = "drop_oldest"
-    max_seconds: float | None = None
-    max_bytes: int | None = None
+    max_seconds: float | None = field(default=None, kw_only=True)
+    max_bytes: int | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         """Refuses invalid values."""
@@ -56,13 +56,13 @@ class Queue:
             else _check.integer("max_bytes of a queue", self.max_bytes, bits=64),
         )
 
-    @classmethod
-    def of(cls, policy: _native.QueuePolicy) -> Queue:
-        """Makes a Queue of the engine's form."""
-        return cls(policy.depth, policy.when_full, policy.max_seconds, policy.max_bytes)
+
+def queue_of(policy: _native.QueuePolicy) -> Queue:
+    """Makes a Queue of the engine's form."""
+    return Queue(policy.depth, policy.when_full, max_seconds=policy.max_seconds, max_bytes=policy.max_bytes)
 
 
-_predefined = {name: Queue.of(policy) for name, policy in _native.predefined_queues().items()}
+_predefined = {name: queue_of(policy) for name, policy in _native.predefined_queues().items()}
 
 LATEST = _predefined["LATEST"]
 """The newest sample waits for the consumer. The default below a live source."""

@@ -36,7 +36,9 @@ def check_node(node: Any, batch: Any = None) -> None:
     if inspect.isclass(node):
         raise OptionTypeError(f"got class {node.__name__}; did you mean {node.__name__}()?")
     if isinstance(node, Source) and type(node).read is Source.read and not isinstance(node, Native):
-        raise GraphError(f"{type(node).__name__} has no method read(self, stop): a Source needs one")
+        raise GraphError(f"{type(node).__name__} has no method read(self): a Source needs one")
+    if isinstance(node, Source) and not isinstance(node, Native):
+        _check_read(node)
     if isinstance(node, Source) and not isinstance(node.live, bool):
         raise OptionTypeError(
             f"{type(node).__name__}.live must be True or False, got {_check.shown(node.live)}"
@@ -57,12 +59,27 @@ def check_node(node: Any, batch: Any = None) -> None:
     check_contract(node, label(node))
 
 
+def _check_read(source: Any) -> None:
+    """Refuses a source whose read() wants an argument, before a thread calls it."""
+    try:
+        wanted = inspect.signature(source.read)
+    except (TypeError, ValueError):  # a callable without one
+        return
+    try:
+        wanted.bind()
+    except TypeError:
+        raise GraphError(
+            f"{type(source).__name__}.read{wanted} wants an argument, and read() gets none: write "
+            "read(self), and use self.stop_token, whose wait(seconds) returns True when the pipeline stops"
+        ) from None
+
+
 def _way_to_a_node(thing: Any) -> str:
     """What to do with something that is no node."""
     kind = type(thing).__name__
     if inspect.isgenerator(thing) or isinstance(thing, Iterator):
         return (
-            ": to make a source of it, derive a class from freshframe.Source, whose read(self, stop) yields "
+            ": to make a source of it, derive a class from freshframe.Source, whose read(self) yields "
             "(value, pts)"
         )
     for method, base in (("process", "Node"), ("read", "Source")):
@@ -133,7 +150,7 @@ def checked_join(join: Any) -> Join | None:
 
     if join is not None and not isinstance(join, Known):
         raise OptionTypeError(
-            f"join must be a Join, such as freshframe.Join(within=0.01, wait=0.1), or None; "
+            f"join must be a Join, such as freshframe.Join(within=0.01, max_wait=0.1), or None; "
             f"got {_check.shown(join)}"
         )
     return join
@@ -252,7 +269,7 @@ def options(
     on_error: Any,
     max_age: Any,
     batch: Batch | None = None,
-    source: Any = None,
+    as_source: Any = None,
     join: Join | None = None,
     max_rate: Any = None,
     *,
@@ -264,7 +281,7 @@ def options(
         _check.text("on_error", on_error),
         None if max_age is None else _check.few_seconds("max_age", max_age),
         None if batch is None else batch._policy(),
-        "" if source is None else _check.line("source", source),
+        "" if as_source is None else _check.line("as_source", as_source),
         None if join is None else join._policy(),
         rate(max_rate),
         merge,

@@ -9,7 +9,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, TypeVar
 
 from .. import _native
-from .._graph.queue import Queue
+from .._graph.queue import queue_of
 from .._interpreter import gil_state
 from .stats import (
     ClockStats,
@@ -84,7 +84,7 @@ def _node(node: _native.NodeStats) -> NodeStats:
 
 
 def _edge(edge: _native.EdgeStats) -> EdgeStats:
-    return _of(EdgeStats, edge, queue=Queue.of(edge.queue), of=edge.of or None)
+    return _of(EdgeStats, edge, queue=queue_of(edge.queue), of=edge.of or None)
 
 
 # The findings of an active freshframe.gil.watch(), which sets this: stalls, seconds, the worst culprits.

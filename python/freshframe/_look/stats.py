@@ -221,8 +221,8 @@ class JoinStats:
         sets: Complete sets.
         partial: Sets that lacked a sample; only with ``partial=True``.
         unmatched: Samples that found no partners, by parent.
-        late: Samples whose set had been given up before they came, by parent. A longer ``wait`` would have
-            had them.
+        late: Samples whose set had been given up before they came, by parent. A longer ``max_wait`` would
+            have had them.
         spread_p50: Median of the seconds between the earliest and the latest time of a set.
         spread_p99: 99th percentile of the same.
         wait_p50: Median of the seconds from the arrival of a set's first sample to the set.

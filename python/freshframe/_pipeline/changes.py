@@ -202,10 +202,10 @@ class Changes:
         self._engine.disconnect(index_of(target), ends([source])[0])
         self._graph.disconnected(target, source)
 
-    def set_max_wait(self, part: Any, seconds: Any) -> None:
+    def set_max_wait(self, part: Any, max_wait: Any) -> None:
         """As Pipeline.set_max_wait()."""
         port = own_port(part, "set_max_wait() needs", self._engine)
-        self._engine.set_max_wait(index_of(port), _check.number("max_wait of a batch", seconds))
+        self._engine.set_max_wait(index_of(port), _check.number("max_wait of a batch", max_wait))
 
     def replace(self, part: Any, node: Any, timeout: float) -> None:
         """As Pipeline.replace()."""

@@ -99,7 +99,7 @@ class Pipeline(RunByWith):
         max_rate: float | None = None,
         process: bool | Process = False,
         batch: Batch | None = None,
-        source: str | None = None,
+        as_source: str | None = None,
         join: Join | None = None,
     ) -> Port[Any]:
         """Adds a source, a node or a function to the graph.
@@ -124,7 +124,8 @@ class Pipeline(RunByWith):
             batch: The node's ``process_batch(samples)`` gets up to ``batch.size`` samples per call; a
                 function gets a list of values and returns a list of results. Its default queue below files
                 is then at least as deep as the batch.
-            source: The name of the stream that a node with on_tick() or finish() begins. Default: its name.
+            as_source: The name of the stream that a node with on_tick() or finish() begins. Default: the
+                node's name.
             join: The node gets a sample of each parent that belong together: a function of as many arguments
                 their values, in their order. Join says which queue is the default. Type checkers check a
                 tuple of two to four ports.
@@ -151,7 +152,7 @@ class Pipeline(RunByWith):
             max_rate=max_rate,
             process=process,
             batch=batch,
-            source=source,
+            as_source=as_source,
             join=join,
         )
 
@@ -194,12 +195,12 @@ class Pipeline(RunByWith):
         """
         self._changes.disconnect(child, parent)
 
-    def set_max_wait(self, port: Port[Any], seconds: float) -> None:
+    def set_max_wait(self, port: Port[Any], max_wait: float) -> None:
         """Changes how long a node with a batch waits for more samples, from its next batch on.
 
         Args:
             port: The port of a node that was added with ``batch=``.
-            seconds: As ``max_wait`` of Batch.
+            max_wait: Seconds, as of Batch.
 
         Raises:
             GraphError: The node has no batch, or belongs to another pipeline.
@@ -207,7 +208,7 @@ class Pipeline(RunByWith):
             OptionTypeError: It is not a number.
             StateError: The node was removed, or the pipeline has ended.
         """
-        self._changes.set_max_wait(port, seconds)
+        self._changes.set_max_wait(port, max_wait)
 
     def replace(self, port: Port[Any], node: Any, *, timeout: float = 5.0) -> None:
         """Another node takes the place of a running one: a new model, another address of a camera.
@@ -366,13 +367,13 @@ class Pipeline(RunByWith):
         return True
 
     def run(
-        self, *, progress: bool | Callable[[Progress], None] = False, progress_interval: float = 0.5
+        self, *, progress: bool | Callable[[Progress], None] = False, progress_every: float = 0.5
     ) -> Report:
         """Starts the pipeline unless it runs, and waits until all samples are processed and all nodes closed.
 
         Args:
             progress: True: a bar in the terminal. A callable gets a Progress.
-            progress_interval: Seconds between two calls of it.
+            progress_every: Seconds between two calls of it.
 
         Raises:
             NodeError: A node failed.
@@ -383,7 +384,7 @@ class Pipeline(RunByWith):
                 program with status 130, without a traceback.
         GIL: released while waiting; held for ``progress``.
         """
-        _check.progress(progress, progress_interval)
+        _check.progress(progress, progress_every)
         self._begin_run()
         try:
             if not self._engine.started:
@@ -391,7 +392,7 @@ class Pipeline(RunByWith):
             if progress is False:
                 self.wait()
             else:
-                observation.wait_with_progress(self._engine, self.wait, progress, progress_interval)
+                observation.wait_with_progress(self._engine, self.wait, progress, progress_every)
         except BaseException:
             self._stop_quietly()
             self._graph.end_run(False)

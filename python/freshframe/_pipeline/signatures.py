@@ -55,7 +55,7 @@ def add(
     max_rate: float | None = None,
     process: bool | Process = False,
     batch: Batch | None = None,
-    source: str | None = None,
+    as_source: str | None = None,
 ) -> Port[U]: ...
 @overload
 def add(

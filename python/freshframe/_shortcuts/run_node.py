@@ -14,7 +14,7 @@ from .._pipeline.pipeline import Pipeline
 
 if TYPE_CHECKING:
     from .._graph.port import Port
-    from .._native import Frame, Sample, StopToken
+    from .._native import Frame, Sample
     from .._process.options import Process
 
 
@@ -28,9 +28,9 @@ class _Values(Source[Any]):
         self._values = values
         self._fps = fps
 
-    def read(self, stop: StopToken, /) -> Iterator[tuple[Any, float]]:
+    def read(self) -> Iterator[tuple[Any, float]]:
         for number, value in enumerate(self._values):
-            if stop.wait(0):
+            if self.stop_token.wait(0):
                 return
             yield value, number / self._fps
 

@@ -7,7 +7,7 @@ import threading
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, overload
 
 from .. import _check
 from .._errors import OptionTypeError, StateError
@@ -20,16 +20,20 @@ from .._pipeline import life
 from .._pipeline.pipeline import Pipeline, engine_of
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing_extensions import Self, TypeVar
 
     from .._native import Sample
+
+    T_co = TypeVar("T_co", covariant=True, default=Any)
+else:  # programs need no typing_extensions
+    from typing import TypeVar
+
+    T_co = TypeVar("T_co", covariant=True)
 
 A = TypeVar("A")
 B = TypeVar("B")
 C = TypeVar("C")
 D = TypeVar("D")
-T_co = TypeVar("T_co", covariant=True)
-
 
 OnError = Literal["stop", "skip"]
 

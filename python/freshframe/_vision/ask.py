@@ -316,10 +316,7 @@ class Ask(Node["Frame", "Answer"]):
         return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode('ascii')}"
 
     def _wait(self, seconds: float) -> None:
-        token = self.stop_token
-        if token is None:
-            time.sleep(seconds)
-        elif token.wait(seconds):
+        if self.stop_token.wait(seconds):
             raise _StoppedError
 
     def _call(self, body: bytes) -> dict[str, Any]:
@@ -327,7 +324,7 @@ class Ask(Node["Frame", "Answer"]):
         deadline = time.monotonic() + self._timeout
         try:
             while not call.ended.wait(_LOOK):
-                if self.stop_token is not None and self.stop_token.stopped:
+                if self.stop_token.stopped:
                     raise _StoppedError
                 if time.monotonic() > deadline:
                     raise call.too_late()

@@ -479,8 +479,8 @@ void bind_nodes(nb::class_<Engine>& engine) {
            nb::arg("options"), "Adds a node; returns its index.")
       .def(
           "set_max_wait",
-          [](Engine& self, int index, double seconds) { core::set_max_wait(self.core(), index, seconds); },
-          nb::arg("index"), nb::arg("seconds"), "Of a node with a batch, from its next batch on.")
+          [](Engine& self, int index, double max_wait) { core::set_max_wait(self.core(), index, max_wait); },
+          nb::arg("index"), nb::arg("max_wait"), "Of a node with a batch, from its next batch on.")
       .def(
           "source_of",
           [](const Engine& self, int node, int source) {

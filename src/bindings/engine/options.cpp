@@ -56,25 +56,25 @@ void bind_options(nb::module_& module) {
   nb::class_<Join>(module, "JoinPolicy", nb::is_final(), "The engine's form of a Join.")
       .def(
           "__init__",
-          [](Join* self, std::optional<double> within, std::optional<double> wait,
+          [](Join* self, std::optional<double> within, std::optional<double> max_wait,
              const std::optional<std::string>& by, bool partial) {
-            const Join join{within, wait, by ? std::optional(join_by_of(*by)) : std::nullopt, partial};
+            const Join join{within, max_wait, by ? std::optional(join_by_of(*by)) : std::nullopt, partial};
             validate(join);
             new (self) Join(join);
           },
-          nb::arg("within").none(), nb::arg("wait").none(), nb::arg("by").none(), nb::arg("partial"));
+          nb::arg("within").none(), nb::arg("max_wait").none(), nb::arg("by").none(), nb::arg("partial"));
   nb::class_<AddOptions>(module, "AddOptions", nb::is_final(), "Options of Pipeline.add().")
       .def(
           "__init__",
           [](AddOptions* self, const std::string& name, std::optional<Queue> queue,
              const std::string& on_error, std::optional<double> max_age, std::optional<Batch> batch,
-             const std::string& source, std::optional<Join> join, std::optional<double> max_rate,
+             const std::string& as_source, std::optional<Join> join, std::optional<double> max_rate,
              bool merge) {
-            new (self)
-                AddOptions{name, queue, on_error_of(on_error), max_age, batch, source, join, max_rate, merge};
+            new (self) AddOptions{name,     queue, on_error_of(on_error), max_age, batch, as_source, join,
+                                  max_rate, merge};
           },
           nb::arg("name"), nb::arg("queue").none(), nb::arg("on_error"), nb::arg("max_age").none(),
-          nb::arg("batch").none(), nb::arg("source") = "", nb::arg("join").none() = nb::none(),
+          nb::arg("batch").none(), nb::arg("as_source") = "", nb::arg("join").none() = nb::none(),
           nb::arg("max_rate").none() = nb::none(), nb::arg("merge") = false);
 }
 

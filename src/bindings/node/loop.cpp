@@ -59,23 +59,20 @@ PyObject* call_if_there(PyObject* object, const char* name) {
   return result;
 }
 
-PyObject* new_stop_token(gil::Held& held, const Loop& loop) {
-  return raw_call(held, [&] {
-    return nb::cast(StopToken{loop.runner.life().stop_token(), loop.engine.core().clock()}).release().ptr();
-  });
-}
-
 bool give_stop_token(gil::Held& held, Loop& loop) {
   if (loop.takes_values) return true;
   PyObject* const known = PyObject_GetAttrString(loop.node, "stop_token");
   leave_forked_child(loop);
   if (known == nullptr) return forget(PyExc_AttributeError);
-  const bool is_wanted = known == Py_None || nb::isinstance<StopToken>(known);
+  const bool is_wanted = nb::isinstance<StopToken>(known);
   Py_DECREF(known);
   if (!is_wanted) return true;
-  PyObject* const token = new_stop_token(held, loop);
+  PyObject* const token = raw_call(held, [&] {
+    return nb::cast(StopToken{loop.runner.life().stop_token(), loop.engine.core().clock()}).release().ptr();
+  });
   if (token == nullptr) return false;
-  const int failed = PyObject_SetAttrString(loop.node, "stop_token", token);
+  // Past the __setattr__() of its class: a frozen dataclass refuses every attribute.
+  const int failed = PyObject_GenericSetAttr(loop.node, nb::str("stop_token").ptr(), token);
   leave_forked_child(loop);
   Py_DECREF(token);
   // A class without a place for it runs without it.

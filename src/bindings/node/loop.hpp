@@ -55,8 +55,6 @@ void leave_forked_child(const Loop& loop, AnySample& sample);
 
 /// Calls the method of that name if there is one. Null: with an exception set, of the look-up or the call.
 PyObject* call_if_there(PyObject* object, const char* name);
-/// The stop signal of the node. Null: with an exception set.
-PyObject* new_stop_token(gil::Held& held, const Loop& loop);
 /// Sets `stop_token` of a node where the name is as Node has it, or has the token of an earlier run. False: with an
 /// exception set, of the node's own code.
 bool give_stop_token(gil::Held& held, Loop& loop);

@@ -307,11 +307,8 @@ std::optional<SourceItem<Emitted>> next_item(gil::Held& held, Loop& loop, PyObje
   return output;
 }
 
-PyObject* open_iterator(gil::Held& held, Loop& loop) {
-  PyObject* token = new_stop_token(held, loop);
-  if (token == nullptr) return nullptr;
-  PyObject* iterable = PyObject_CallMethod(loop.node, "read", "(O)", token);
-  Py_DECREF(token);
+PyObject* open_iterator(const Loop& loop) {
+  PyObject* iterable = PyObject_CallMethod(loop.node, "read", nullptr);
   if (iterable == nullptr) return nullptr;
   PyObject* iterator = PyObject_GetIter(iterable);
   if (iterator == nullptr && PyErr_ExceptionMatches(PyExc_TypeError) != 0) {
@@ -351,7 +348,7 @@ void source_loop(gil::Held& held, Loop& loop, PyObject* iterator) {
 
 void run_source(gil::Held& held, Loop& loop) {
   if (!without_gil<&wait_for_go>(held, loop)) return;
-  PyObject* iterator = open_iterator(held, loop);
+  PyObject* iterator = open_iterator(loop);
   if (iterator == nullptr) {
     fail(held, loop, nullptr);
     return;

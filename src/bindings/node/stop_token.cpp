@@ -36,9 +36,11 @@ bool stop_wait(gil::Held& held, StopToken& self, nb::handle given) {
 }  // namespace
 
 void bind_stop_token(nb::module_& module) {
-  nb::class_<StopToken>(
-      module, "StopToken", nb::is_final(),
-      "The stop signal of a node: Source.read() receives it, and a Node has it as `stop_token`.")
+  module.def(
+      "unset_stop_token", [] { return StopToken{{}, Clock::real()}; },
+      "The stop signal of a node without a pipeline: it is never set.");
+  nb::class_<StopToken>(module, "StopToken", nb::is_final(),
+                        "The stop signal of a node or source, its `stop_token`.")
       .def_prop_ro(
           "stopped", [](const StopToken& self) { return self.token.stop_requested(); },
           "True once the pipeline stops or the node is removed.")
@@ -47,10 +49,10 @@ void bind_stop_token(nb::module_& module) {
       .def(
           "__reduce__",
           [](const StopToken&) {
-            return nb::make_tuple(nb::borrow(reinterpret_cast<PyObject*>(Py_TYPE(Py_None))),
+            return nb::make_tuple(nb::module_::import_("freshframe._native").attr("unset_stop_token"),
                                   nb::make_tuple());
           },
-          "A copy is None, also one by pickle: another run has another signal.")
+          "A copy, even one by pickle, is never set: another run has another signal.")
       .def("wait", gil::entry<&stop_wait>, nb::arg("seconds"),
            nb::sig("def wait(self, seconds: float) -> bool"),
            "Sleeps for `seconds`, or until the signal is set; returns `stopped`. Use it instead of "

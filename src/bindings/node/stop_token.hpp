@@ -11,7 +11,7 @@
 
 namespace freshframe::python {
 
-/// The argument of Source.read(), and `stop_token` of a node.
+/// `stop_token` of a node or source.
 struct StopToken {
   std::stop_token token;
   std::shared_ptr<const Clock> clock;

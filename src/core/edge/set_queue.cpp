@@ -409,7 +409,7 @@ std::string SetQueue::too_short() const {
     const auto& options = edges_[i]->options;
     if (options.queue.depth >= wait / interval) continue;
     return "the queue of '" + options.parent_name +
-           "' is full before its samples have waited for wait=" + seconds_text(wait) +
+           "' is full before its samples have waited for max_wait=" + seconds_text(wait) +
            ", so that they go before their partners come: give the join queue=Queue(" +
            std::to_string(std::lround(std::ceil(wait / interval)) + 1) + "), which keeps so many samples";
   }

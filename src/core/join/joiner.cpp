@@ -359,9 +359,9 @@ void validate(const Join& join) {
     throw OptionError("within of a join must be at least 0 seconds and finite, got " +
                       core::seconds_text(*join.within));
   }
-  if (join.wait && (!(*join.wait > 0) || !std::isfinite(*join.wait))) {
-    throw OptionError("wait of a join must be more than 0 seconds and finite, got " +
-                      core::seconds_text(*join.wait));
+  if (join.max_wait && (!(*join.max_wait > 0) || !std::isfinite(*join.max_wait))) {
+    throw OptionError("max_wait of a join must be more than 0 seconds and finite, got " +
+                      core::seconds_text(*join.max_wait));
   }
   if (join.by == JoinBy::Seq && join.within) {
     throw OptionError("a join by seq takes samples of equal number: leave within out, got " +

@@ -120,8 +120,8 @@ void Pipeline::disconnect_any(int child, const AnyPort& parent) {
   core::disconnect(*core_, child, parent);
 }
 
-void Pipeline::set_max_wait_any(int node, double seconds) {
-  core::set_max_wait(*core_, node, seconds);
+void Pipeline::set_max_wait_any(int node, double max_wait) {
+  core::set_max_wait(*core_, node, max_wait);
 }
 
 void Pipeline::start(const Embedder& embedder) {

@@ -74,14 +74,14 @@ class _Counted(ff.Source[tuple[int, int]]):
         self._fail = folder / f"fail-{camera}"
         self._end = folder / _END
 
-    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[tuple[int, int], float]]:
+    def read(self) -> Iterator[tuple[tuple[int, int], float]]:
         """Counts a frame before it gives it: what a reader gets was counted."""
         with self._path.open("x+b") as file:
             file.truncate(_COUNTS.size)
             counts = mmap.mmap(file.fileno(), _COUNTS.size)
         number = 0
         try:
-            while not stop.wait(1 / self._fps) and not self._end.exists():
+            while not self.stop_token.wait(1 / self._fps) and not self._end.exists():
                 if self._fail.exists():
                     self._fail.unlink(missing_ok=True)
                     raise OSError(f"the test camera {self._camera} fails")

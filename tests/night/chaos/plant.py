@@ -265,7 +265,7 @@ class Plant:
             node = self._name("single")
             single = add(Reads(node, self.books), port, name=node)
             both = node.replace("single", "both")
-            add(self._same(both), [port, single], name=both, join=ff.Join(wait=0.5))
+            add(self._same(both), [port, single], name=both, join=ff.Join(max_wait=0.5))
             add(lines, single, name=node.replace("single", "lines"), on_error="remove")
             self.look = ff.Look(seconds=20, every=0.5)
             add(self.look, port, name=self._name("look"))

@@ -273,9 +273,9 @@ class _Ends(Ticker):
 
     live = False
 
-    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
+    def read(self) -> Iterator[tuple[int, float]]:
         """The first ones."""
-        return itertools.islice(super().read(stop), _SAMPLES)
+        return itertools.islice(super().read(), _SAMPLES)
 
 
 class _MortalRun:
@@ -359,9 +359,9 @@ class _Sizes(ff.Source[npt.NDArray[np.uint8]]):
 
     live, size, period = True, 10, 0.05
 
-    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[npt.NDArray[np.uint8], float]]:
+    def read(self) -> Iterator[tuple[npt.NDArray[np.uint8], float]]:
         """Until the stop."""
-        while not stop.wait(self.period):
+        while not self.stop_token.wait(self.period):
             yield np.zeros(self.size, np.uint8), time.monotonic()
 
 

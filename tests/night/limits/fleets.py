@@ -53,10 +53,10 @@ class _Numbers(ff.Source[int]):
     def __init__(self, rate: float) -> None:
         self._rate = rate
 
-    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
+    def read(self) -> Iterator[tuple[int, float]]:
         """Until the stop."""
         number = 0
-        while not stop.wait(1 / self._rate):
+        while not self.stop_token.wait(1 / self._rate):
             yield number, number / self._rate
             number += 1
 
@@ -308,10 +308,10 @@ class _Failing(_Numbers):
         super().__init__(_RATE)
         self._failure, self._by_itself = failure, by_itself
 
-    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
+    def read(self) -> Iterator[tuple[int, float]]:
         """Until the stop, or the failure."""
         self._failure.begin()
-        for sample in super().read(stop):
+        for sample in super().read():
             if self._by_itself:
                 self._failure.look()
             yield sample

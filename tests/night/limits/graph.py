@@ -72,11 +72,11 @@ class _Bursts(ff.Source[int]):
     def __init__(self) -> None:
         self.newest = 0.0  # when the sample that was given last was captured
 
-    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float, float]]:
+    def read(self) -> Iterator[tuple[int, float, float]]:
         """Until the stop."""
         began = time.monotonic()
         for number in itertools.count():
-            if stop.wait(0.01 if number % 20 else 2.5 * _SPAN):
+            if self.stop_token.wait(0.01 if number % 20 else 2.5 * _SPAN):
                 return
             now = time.monotonic()
             yield number, now - began, now
@@ -159,12 +159,12 @@ class _Crossings(ff.Source[ff.Detections]):
     def __init__(self, period: float) -> None:
         self._period = period
 
-    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[ff.Detections, float]]:
+    def read(self) -> Iterator[tuple[ff.Detections, float]]:
         """Until the stop."""
         corners = np.array([[40, 10, 60, 20]], np.float32)
         above, below = (_track(corners + np.array([0, 60 * number] * 2, np.float32)) for number in range(2))
         for number in itertools.count():
-            if stop.wait(self._period):
+            if self.stop_token.wait(self._period):
                 return
             yield (below if number % 2 else above), number / 25
 
@@ -231,11 +231,11 @@ def totals(seconds: float, find: Find) -> int:
 class _OfManySizes(ff.Source[ff.Frame]):
     """Pictures of which hardly two have one size."""
 
-    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[ff.Frame, float]]:
+    def read(self) -> Iterator[tuple[ff.Frame, float]]:
         """Until the stop."""
         sizes, began = random.Random(1), time.monotonic()
         pixels = np.zeros((1080, 1920, 3), np.uint8)
-        while not stop.wait(0.1):
+        while not self.stop_token.wait(0.1):
             height, width = sizes.randrange(200, 1080), sizes.randrange(200, 1920)
             yield ff.Frame.from_array(pixels[:height, :width], "bgr"), time.monotonic() - began
 
@@ -268,7 +268,9 @@ class _Changed:
         self._steady = self.pipeline.add(Ticker(_PERIOD), name="steady")
         self._goes = self.pipeline.add(Ticker(_PERIOD), name="goes")
         self._merge = self.pipeline.add(_Counts(), [self._steady], name="merge")
-        self._batches = self.pipeline.add(_all_of, [self._steady], name="batches", batch=ff.Batch(4, 0.05))
+        self._batches = self.pipeline.add(
+            _all_of, [self._steady], name="batches", batch=ff.Batch(4, max_wait=0.05)
+        )
         self._worker = self.pipeline.add(nodes.same, [self._steady], name="worker", process=True)
         self._replaced = self.pipeline.add(nodes.same, self._goes, name="replaced")
         self._queues = itertools.cycle(_QUEUES)
@@ -327,7 +329,7 @@ class _Changed:
 
     def _join(self) -> str:
         both = [self._steady, self._goes]
-        node = self.pipeline.add(_sum, both, name="join", join=ff.Join(within=_PERIOD, wait=1.0))
+        node = self.pipeline.add(_sum, both, name="join", join=ff.Join(within=_PERIOD, max_wait=1.0))
         self._hear("goes", "join")
         self.pipeline.remove(node, timeout=_PATIENCE)
         return "joins"

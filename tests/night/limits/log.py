@@ -24,7 +24,7 @@ class _One(ff.Source[int]):
 
     live = False
 
-    def read(self, _: ff.types.StopToken) -> Iterator[tuple[int, float]]:
+    def read(self) -> Iterator[tuple[int, float]]:
         """Gives it."""
         yield 0, 0.0
 

@@ -193,13 +193,13 @@ class _Red(ff.Source[ff.Frame]):
     def __init__(self, times: Iterable[float], pause: float = 0.0) -> None:
         self._times, self._pause = times, pause
 
-    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[ff.Frame, float]]:
+    def read(self) -> Iterator[tuple[ff.Frame, float]]:
         """Reads until the stop."""
         pixels = np.zeros((240, 320, 3), np.uint8)
         pixels[..., 2] = 255
         frame = ff.Frame.from_array(pixels, "bgr")
         for pts in self._times:
-            if stop.wait(self._pause):
+            if self.stop_token.wait(self._pause):
                 return
             yield frame, pts
 

@@ -141,11 +141,11 @@ class _Camera(ff.Source[ff.Frame]):
     def __init__(self) -> None:
         self.bursts = 0  # that are to come
 
-    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[ff.Frame, float]]:
+    def read(self) -> Iterator[tuple[ff.Frame, float]]:
         """Until the stop."""
         began = time.monotonic()
         for number in itertools.count():
-            if stop.wait(_EVERY):
+            if self.stop_token.wait(_EVERY):
                 return
             yield ff.Frame.from_array(picture(number, _SIZE), "gray"), time.monotonic() - began
             if self.bursts > 0:
@@ -221,7 +221,7 @@ def _leases_pipeline() -> ff.Pipeline:
     pipeline.add(nodes.mean, keeps, name="mean")
     pipeline.add(_Mortal(_LIVES, True, None), keeps, name="views", process=immortal(1))
     batches = _MortalOfBatches(_LIVES, False, signal.SIGALRM)
-    pipeline.add(batches, camera, name="batches", process=immortal(1), batch=ff.Batch(4, 1.0))
+    pipeline.add(batches, camera, name="batches", process=immortal(1), batch=ff.Batch(4, max_wait=1.0))
     pipeline.add(KeepsFrames(_KEEPS), camera, name="killed", process=immortal(1))
     return pipeline
 

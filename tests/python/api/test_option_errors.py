@@ -76,10 +76,10 @@ OPTIONS: dict[str, tuple[Callable[[], object], Errors, str]] = {
         ff.OptionTypeError,
         r"progress",
     ),
-    "progress_interval of zero": (
-        lambda: _with_count().run(progress=lambda p: None, progress_interval=0),
+    "progress_every of zero": (
+        lambda: _with_count().run(progress=lambda p: None, progress_every=0),
         ff.OptionError,
-        r"progress_interval",
+        r"progress_every",
     ),
     "wait for less than nothing": (
         lambda: _with_count().wait(timeout=-1),

@@ -54,8 +54,8 @@ def _with_reader(use: Callable[[ff.Reader[int]], object]) -> object:
 
 
 class _Waits(ff.Source[int]):
-    def read(self, stop: ff.types.StopToken, /) -> Any:
-        stop.wait(THING)
+    def read(self) -> Any:
+        self.stop_token.wait(THING)
         yield 1, 0.0
 
 
@@ -147,10 +147,10 @@ CALLS: dict[str, list[Callable[[], object]]] = {
         lambda: ff.Process(restart_window=THING),
         lambda: ff.Process(env=THING),
     ],
-    "Batch": [lambda: ff.Batch(THING), lambda: ff.Batch(1, THING)],
+    "Batch": [lambda: ff.Batch(THING), lambda: ff.Batch(1, max_wait=THING)],
     "Join": [
         lambda: ff.Join(THING),
-        lambda: ff.Join(wait=THING),
+        lambda: ff.Join(max_wait=THING),
         lambda: ff.Join(by=THING),
         lambda: ff.Join(partial=THING),
     ],
@@ -213,7 +213,7 @@ METHODS: dict[str, Callable[[], object]] = {
     "Pipeline.stop_all": lambda: ff.Pipeline.stop_all(THING),
     "Dashboard.show": lambda: ff.Pipeline().serve().show(window=THING),
     "Pipeline.run, progress": lambda: ff.Pipeline().run(progress=THING),
-    "Pipeline.run, progress_interval": lambda: ff.Pipeline().run(progress_interval=THING),
+    "Pipeline.run, progress_every": lambda: ff.Pipeline().run(progress_every=THING),
     **{
         f"Pipeline.serve, {name}": partial(ff.Pipeline().serve, **{name: THING})
         for name in ("host", "port", "view", "token", "source_timeout", "look", "look_rate", "origins")

@@ -211,7 +211,7 @@ WIRING: dict[str, tuple[Callable[[Any, Any], object], Errors, str]] = {
         r"'TakesTwo.process\(\)' cannot be called with a Sample: missing .*'right'",
     ),
     "a process() of two samples with a join": (
-        lambda p, c: p.add(TakesTwo(), [c, p.add(Push())], join=ff.Join(0.1, 1)),
+        lambda p, c: p.add(TakesTwo(), [c, p.add(Push())], join=ff.Join(0.1, max_wait=1)),
         ff.GraphError,
         r"'TakesTwo.process\(\)' cannot be called with a Sample, whose value is the tuple of all values",
     ),
@@ -271,7 +271,7 @@ def test_max_age_below_a_file_is_refused_at_start_and_says_what_to_do() -> None:
 def test_a_wrapper_may_add_arguments_for_the_function_that_it_wraps(is_joined: bool, is_method: bool) -> None:
     pipeline = ff.Pipeline()
     camera = pipeline.add(Push())
-    join: Any = ff.Join(wait=1) if is_joined else None
+    join: Any = ff.Join(max_wait=1) if is_joined else None
     parents: Any = [camera, pipeline.add(lambda value: value, camera)] if is_joined else camera
     node: Any = Wrapped() if is_method else adds_the_rest(lambda left, right: right)
     if is_joined and not is_method:

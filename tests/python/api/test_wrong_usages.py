@@ -78,7 +78,7 @@ class Plain:
 
 
 class PlainSource:
-    def read(self, stop: Any) -> Any:
+    def read(self) -> Any:
         yield 1, 0.0
 
 
@@ -241,7 +241,7 @@ RAISED: dict[str, tuple[Callable[[], object], type[Exception], tuple[str, ...]]]
     "a generator object as a source": (
         lambda: ff.Pipeline().add(numbers()),  # type: ignore[call-overload]
         ff.OptionTypeError,
-        ("<generator object", "derive a class from freshframe.Source", "read(self, stop)"),
+        ("<generator object", "derive a class from freshframe.Source", "read(self) yields"),
     ),
     "an iterator as a source": (
         lambda: ff.Pipeline().add(iter([1])),  # type: ignore[call-overload]

@@ -25,7 +25,7 @@ class One(ff.Source[ff.Frame]):
     def __init__(self, picture: ff.Frame) -> None:
         self.picture = picture
 
-    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[ff.Frame, float]]:
+    def read(self) -> Iterator[tuple[ff.Frame, float]]:
         yield self.picture, 0.0
 
 

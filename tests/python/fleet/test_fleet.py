@@ -105,8 +105,8 @@ def test_a_function_of_the_main_program_and_its_classes_travel(state_folder: Pat
 
         class Once(ff.Source[int]):
             live = True
-            def read(self, stop):
-                while not stop.wait(0.01):
+            def read(self):
+                while not self.stop_token.wait(0.01):
                     yield 1, 0.0
 
         def build(url):

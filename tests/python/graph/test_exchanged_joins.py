@@ -113,7 +113,7 @@ def test_a_join_goes_on_with_the_next_camera(
 ) -> None:
     rig = Rig(**KINDS[kind])
     wait = None if kind == "files" else LONG
-    join = ff.Join(within=1.0, wait=wait, partial=partial)
+    join = ff.Join(within=1.0, max_wait=wait, partial=partial)
     parents = rig.parents(part)
     if taker == "node":
         reader = rig.pipeline.reader(
@@ -139,7 +139,7 @@ def test_branches_of_a_merge_join_each_camera_with_itself() -> None:
     seen = rig.pipeline.reader(rig.merge, queue=DEEP)
     branch = rig.pipeline.add(same, rig.merge, name="branch", queue=DEEP)
     late = rig.pipeline.add(slow, rig.merge, name="late", queue=DEEP)
-    reader = rig.pipeline.reader([branch, late], name="pairs", join=ff.Join(wait=LONG), queue=DEEP)
+    reader = rig.pipeline.reader([branch, late], name="pairs", join=ff.Join(max_wait=LONG), queue=DEEP)
 
     def push(camera: str) -> None:
         for n in range(COUNT):
@@ -166,7 +166,7 @@ def test_branches_of_a_merge_join_each_camera_with_itself() -> None:
 
 def test_nodes_below_a_join_do_not_wait_for_the_camera_that_has_gone() -> None:
     rig = Rig()
-    join = ff.Join(within=1.0, wait=LONG)
+    join = ff.Join(within=1.0, max_wait=LONG)
     pairs = rig.pipeline.add(both, rig.parents("reference"), name="join", join=join)
 
     class Batches(ff.Node[Any, Any]):
@@ -186,7 +186,7 @@ def test_nodes_below_a_join_do_not_wait_for_the_camera_that_has_gone() -> None:
 @pytest.mark.parametrize("taker", ["reader", "node"])
 def test_connect_before_disconnect_is_refused_and_says_what_to_do(taker: str) -> None:
     rig = Rig()
-    join = ff.Join(within=1.0, wait=LONG)
+    join = ff.Join(within=1.0, max_wait=LONG)
     parents = rig.parents("reference")
     if taker == "node":
         reader = rig.pipeline.reader(rig.pipeline.add(both, parents, join=join), queue=DEEP)
@@ -207,9 +207,9 @@ def test_connect_before_disconnect_is_refused_and_says_what_to_do(taker: str) ->
 def test_another_connection_leaves_the_sources_of_a_join_as_they_are() -> None:
     rig = Rig()
     pairs = rig.pipeline.add(
-        both, rig.parents("reference"), name="pairs", join=ff.Join(within=1.0, wait=LONG)
+        both, rig.parents("reference"), name="pairs", join=ff.Join(within=1.0, max_wait=LONG)
     )
-    again = rig.pipeline.add(both, [pairs, rig.merge], name="again", join=ff.Join(wait=LONG))
+    again = rig.pipeline.add(both, [pairs, rig.merge], name="again", join=ff.Join(max_wait=LONG))
     elsewhere = rig.pipeline.add(same, [rig.ports["other"]], name="elsewhere")
     reader = rig.pipeline.reader(again, queue=DEEP)
     with rig.pipeline:
@@ -222,7 +222,7 @@ def test_another_connection_leaves_the_sources_of_a_join_as_they_are() -> None:
 
 def test_a_join_ends_with_its_merges() -> None:
     rig = Rig()
-    reader = rig.pipeline.reader(rig.parents("reference"), join=ff.Join(within=1.0, wait=LONG))
+    reader = rig.pipeline.reader(rig.parents("reference"), join=ff.Join(within=1.0, max_wait=LONG))
     with rig.pipeline:
         LEAVES["disconnect"](rig)
         rig.connect_new()
@@ -238,7 +238,7 @@ def test_a_join_goes_on_with_the_camera_of_replace() -> None:
     old = pipeline.add(ff.open("demo:circles?fps=50"), name="old")
     other = pipeline.add(ff.open("demo:circles?fps=50&seed=2"), name="other")
     merge = pipeline.add(same, [old], name="merge")
-    reader = pipeline.reader([merge, other], join=ff.Join(within=LONG, wait=LONG))
+    reader = pipeline.reader([merge, other], join=ff.Join(within=LONG, max_wait=LONG))
     with pipeline:
         assert len(reader.get(WATCHDOG).value) == 2
         pipeline.replace(old, ff.open("demo:circles?fps=50&seed=3"))

@@ -30,8 +30,8 @@ class Mute(ff.Source[int]):
 
     live = True
 
-    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
-        stop.wait(WATCHDOG)
+    def read(self) -> Iterator[tuple[int, float]]:
+        self.stop_token.wait(WATCHDOG)
         yield from ()
 
 
@@ -61,7 +61,7 @@ class _World:
         self.other = self.pipeline.add(make(), name="other")
         self.parent = self.pipeline.add(_same, self.camera, name="parent")
         self.merge = self.pipeline.add(_same, [self.camera], name="merge")
-        self.batch = self.pipeline.add(_all, self.camera, batch=ff.Batch(2, 0.01), name="batch")
+        self.batch = self.pipeline.add(_all, self.camera, batch=ff.Batch(2, max_wait=0.01), name="batch")
 
     def run(self) -> None:
         """Runs it, and another thread stops it."""

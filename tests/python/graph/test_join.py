@@ -25,7 +25,7 @@ class Paced(ff.Source[int]):
     def __init__(self, count: int, rate: float, offset: float = 0.0) -> None:
         self.count, self.rate, self.offset = count, rate, offset
 
-    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
+    def read(self) -> Iterator[tuple[int, float]]:
         for number in range(self.count):
             yield number, self.offset + number / self.rate
 
@@ -58,7 +58,7 @@ def test_the_end_of_another_source_of_a_shared_node_ends_no_part() -> None:
     doors = pipeline.add(door, name="door")
     people = pipeline.add(double, [doors, pipeline.add(yard, name="yard")], queue=ff.Queue(32))
     seen = pipeline.reader(people, name="seen", queue=ff.Queue(32))
-    reader = pipeline.reader([people.of(doors), doors], join=ff.Join(wait=10))
+    reader = pipeline.reader([people.of(doors), doors], join=ff.Join(max_wait=10))
     with pipeline:
         yard.push(0)
         assert seen.get(timeout=100).value == 0
@@ -90,7 +90,7 @@ def test_a_reader_gives_tuples_and_frames_of_all_parts() -> None:
     cameras = [
         pipeline.add(ff.open(f"demo:circles?frames=5&pace=0&seed={n}"), name=f"cam{n}") for n in range(3)
     ]
-    reader = pipeline.reader(cameras, join=ff.Join(within=0.001, wait=20, by="pts"))
+    reader = pipeline.reader(cameras, join=ff.Join(within=0.001, max_wait=20, by="pts"))
     with pipeline:
         samples = list(reader)
     assert len(samples) == 5
@@ -121,7 +121,7 @@ def test_files_of_different_length_end_and_say_what_found_no_partner() -> None:
 def test_samples_that_wait_for_a_join_are_dropped_as_removed_when_one_of_its_parents_goes() -> None:
     pipeline, left, right = ff.Pipeline(keep_running=True), Push(), Push()
     ports = [pipeline.add(left, name="left"), pipeline.add(right, name="right")]
-    pipeline.add(lambda a, b: (a, b), ports, name="pair", join=ff.Join(within=1, wait=3600, by="pts"))
+    pipeline.add(lambda a, b: (a, b), ports, name="pair", join=ff.Join(within=1, max_wait=3600, by="pts"))
     with pipeline:
         left.push_stamped(0, 0, time.monotonic())
         until(lambda: edge(pipeline, "pair", "left").waiting > 0, "a sample that waits for the join")
@@ -134,7 +134,7 @@ def test_samples_that_wait_for_a_join_are_dropped_as_removed_when_one_of_its_par
 def test_without_partial_a_silent_camera_means_no_sets_and_counted_drops() -> None:
     pipeline, left, right = ff.Pipeline(), Push(), Push()
     ports = [pipeline.add(left, name="left"), pipeline.add(right, name="right")]
-    pipeline.add(lambda a, b: (a, b), ports, name="pair", join=ff.Join(within=0.05, wait=0.01, by="pts"))
+    pipeline.add(lambda a, b: (a, b), ports, name="pair", join=ff.Join(within=0.05, max_wait=0.01, by="pts"))
     with pipeline:
         for number in range(5):
             left.push_stamped(number, number, time.monotonic())
@@ -153,7 +153,7 @@ def test_an_event_loop_is_woken_for_a_partial_set() -> None:
 
     pipeline, left, right = ff.Pipeline(), Push(), Push()
     ports = [pipeline.add(left), pipeline.add(right)]
-    reader = pipeline.reader(ports, join=ff.Join(within=0.05, wait=0.05, by="pts", partial=True))
+    reader = pipeline.reader(ports, join=ff.Join(within=0.05, max_wait=0.05, by="pts", partial=True))
     with pipeline:
         left.push("alone")
         sample = asyncio.run(asyncio.wait_for(first(reader), 100))
@@ -204,7 +204,7 @@ def test_parts_are_collected_with_their_sample() -> None:
 def test_frames_of_parts_are_counted_as_held() -> None:
     pipeline = ff.Pipeline(max_held_bytes=1)
     ports = [pipeline.add(ff.open(f"demo:circles?frames=50&seed={n}")) for n in range(2)]
-    reader = pipeline.reader(ports, join=ff.Join(within=0.001, wait=20, by="pts"))
+    reader = pipeline.reader(ports, join=ff.Join(within=0.001, max_wait=20, by="pts"))
     with pipeline:
         kept = reader.get(timeout=100).value[1]
         with pytest.raises(ff.FramesHeldError):
@@ -243,21 +243,21 @@ def test_what_cannot_be_joined_is_refused(node: Any, options: dict[str, Any], sa
 def test_a_live_source_needs_a_wait_and_one_camera_for_each_parent() -> None:
     pipeline = ff.Pipeline()
     cameras = [pipeline.add(ff.testing.MockCamera(), name=f"cam{n}") for n in range(2)]
-    with pytest.raises(ff.GraphError, match="needs wait="):
+    with pytest.raises(ff.GraphError, match="needs max_wait="):
         pipeline.reader(cameras, join=ff.Join(within=0.1))
     both = pipeline.add(lambda frame: 1, cameras, name="both")
     with pytest.raises(ff.GraphError, match=r"port\.of\(camera\)"):
-        pipeline.reader([cameras[0], both], join=ff.Join(within=0.1, wait=1))
-    pipeline.reader([cameras[0], both.of(cameras[1])], join=ff.Join(within=0.1, wait=1))
+        pipeline.reader([cameras[0], both], join=ff.Join(within=0.1, max_wait=1))
+    pipeline.reader([cameras[0], both.of(cameras[1])], join=ff.Join(within=0.1, max_wait=1))
     with pytest.raises(TypeError, match="several ports are one list"):
-        pipeline.reader(*cameras, join=ff.Join(within=0.1, wait=1))  # type: ignore[call-overload]
+        pipeline.reader(*cameras, join=ff.Join(within=0.1, max_wait=1))  # type: ignore[call-overload]
 
 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
         ({"within": -1}, "within of a join must be at least 0"),
-        ({"wait": 0}, "wait of a join must be more than 0"),
+        ({"max_wait": 0}, "max_wait of a join must be more than 0"),
         ({"by": "time"}, "by of a join must be one of captured, pts, seq, utc"),
         ({"by": "seq", "within": 0.1}, "leave within out"),
         ({"partial": 1}, "partial of a join must be True or False"),
@@ -276,7 +276,7 @@ def test_types_are_checked_by_position() -> None:
     pipeline = ff.Pipeline()
     left = pipeline.add(ff.open("demo:circles"))
     circles = pipeline.add(ff.CircleTracker(), left)
-    pipeline.add(pictures, (left, circles), join=ff.Join(wait=1))
+    pipeline.add(pictures, (left, circles), join=ff.Join(max_wait=1))
     with pytest.raises(ff.GraphError, match="takes Frame, but its parent 'CircleTracker' gives Circles"):
         pipeline.add(pictures, [circles, left], join=ff.Join())
 
@@ -353,10 +353,10 @@ def test_a_join_that_would_see_the_first_result_of_each_picture_only_is_refused(
     thirds = pipeline.add(_thirds, source, name="thirds")
     again = pipeline.add(_in_two, thirds, name="again")
     ports, join = {
-        "source and thirds": ((source, thirds), ff.Join(wait=1)),
-        "thirds and source": ((thirds, source), ff.Join(wait=1)),
-        "thirds and their thirds": ((thirds, again), ff.Join(wait=1)),
-        "other": ((other, thirds), ff.Join(within=0.01, wait=1)),
+        "source and thirds": ((source, thirds), ff.Join(max_wait=1)),
+        "thirds and source": ((thirds, source), ff.Join(max_wait=1)),
+        "thirds and their thirds": ((thirds, again), ff.Join(max_wait=1)),
+        "other": ((other, thirds), ff.Join(within=0.01, max_wait=1)),
     }[parents]
     with pytest.raises(ff.GraphError, match=r"gives several results of one sample.*take sample\.frame"):
         pipeline.add(_two, ports, join=join)
@@ -384,9 +384,9 @@ def test_a_node_that_delays_its_one_result_is_joined_with_its_source() -> None:
 def test_the_default_queue_of_a_join_holds_what_comes_within_its_wait(wait: float, depth: int) -> None:
     pipeline = ff.Pipeline()
     left, right = pipeline.add(Push(), name="left"), pipeline.add(Push(), name="right")
-    pipeline.add(add, (left, right), join=ff.Join(within=0.01, wait=wait), name="join")
-    pipeline.reader((left, right), join=ff.Join(within=0.01, wait=wait), name="reader")
-    pipeline.add(add, (left, right), join=ff.Join(within=0.01, wait=wait), name="own", queue=ff.Queue(8))
+    pipeline.add(add, (left, right), join=ff.Join(within=0.01, max_wait=wait), name="join")
+    pipeline.reader((left, right), join=ff.Join(within=0.01, max_wait=wait), name="reader")
+    pipeline.add(add, (left, right), join=ff.Join(within=0.01, max_wait=wait), name="own", queue=ff.Queue(8))
     with pipeline:
         assert edge(pipeline, "join", "left").queue == ff.Queue(depth)
         assert edge(pipeline, "reader", "right").queue == ff.Queue(depth)
@@ -397,7 +397,7 @@ def test_a_camera_that_comes_later_than_32_pictures_is_joined_if_wait_allows_it(
     near, far = Push(), Push()
     pipeline = ff.Pipeline()
     ports = pipeline.add(near, name="near"), pipeline.add(far, name="far")
-    reader = pipeline.reader(ports, join=ff.Join(within=0.001, wait=1000, by="pts"), name="sets")
+    reader = pipeline.reader(ports, join=ff.Join(within=0.001, max_wait=1000, by="pts"), name="sets")
     with pipeline:
         near.push(*range(100))
         until(lambda: edge(pipeline, "sets", "near").passed_in == 100, "near has sent")

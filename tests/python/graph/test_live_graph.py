@@ -245,8 +245,8 @@ def test_stop_goes_ahead_of_an_add_that_waits() -> None:
             self.opening.set()
             self.go.wait(100)
 
-        def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
-            stop.wait(60)
+        def read(self) -> Iterator[tuple[int, float]]:
+            self.stop_token.wait(60)
             yield from ()
 
     pipeline = ff.Pipeline(keep_running=True)

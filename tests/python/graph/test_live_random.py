@@ -158,7 +158,7 @@ class Churn:
             child = add(_two_of, camera)
         elif kind < 13:
             step = add(lambda value: value, camera)
-            child = add(_first, [camera, step], join=ff.Join(wait=0.01))
+            child = add(_first, [camera, step], join=ff.Join(max_wait=0.01))
         elif kind < 15:
             child = add(_fails_at(3), camera, on_error="skip")
         elif kind < 18:

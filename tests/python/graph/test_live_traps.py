@@ -19,9 +19,9 @@ class Camera(ff.Source[int]):
 
     live = True
 
-    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
+    def read(self) -> Iterator[tuple[int, float]]:
         number = 0
-        while not stop.wait(0.005):
+        while not self.stop_token.wait(0.005):
             yield number, number / 200
             number += 1
 
@@ -31,8 +31,8 @@ class Silent(ff.Source[int]):
 
     live = True
 
-    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
-        stop.wait(600)
+    def read(self) -> Iterator[tuple[int, float]]:
+        self.stop_token.wait(600)
         yield from ()
 
 

@@ -113,7 +113,7 @@ def test_a_function_takes_the_place_of_another_while_samples_flow() -> None:
     class Begins(ff.Source[int]):
         live = False
 
-        def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
+        def read(self) -> Iterator[tuple[int, float]]:
             may_begin.wait()
             for i in range(2000):
                 yield i, i / 25

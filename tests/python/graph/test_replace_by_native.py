@@ -57,9 +57,9 @@ class Pours(ff.Source[ff.Frame]):
         self.enough = enough
         self.count = 0
 
-    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[ff.Frame, float]]:
+    def read(self) -> Iterator[tuple[ff.Frame, float]]:
         frame = ff.Frame.from_array(picture(0), "gray")
-        while not self.enough.is_set() and not stop.wait(0):
+        while not self.enough.is_set() and not self.stop_token.wait(0):
             yield frame, self.count / 25
             self.count += 1
 

@@ -84,7 +84,9 @@ def test_joins_and_nodes_with_results_of_their_own_are_not_known() -> None:
 
     pipeline = ff.Pipeline()
     left, right = (pipeline.add(ff.open("demo:circles?fps=30&size=64x48")) for _ in range(2))
-    both = pipeline.add(lambda one, two: 1, (left, right), name="both", join=ff.Join(within=0.1, wait=0.1))
+    both = pipeline.add(
+        lambda one, two: 1, (left, right), name="both", join=ff.Join(within=0.1, max_wait=0.1)
+    )
     ticks = pipeline.add(Ticks(), left, name="ticks")
     with pipeline:
         join = pipeline.what_if(both, queue=ff.Queue(4))

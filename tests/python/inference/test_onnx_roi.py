@@ -78,7 +78,7 @@ def test_annotate_draws_on_the_whole_frame(tmp_path: Path) -> None:
     class Once(ff.Source[float]):
         live = False
 
-        def read(self, stop: ff.types.StopToken) -> Any:
+        def read(self) -> Any:
             yield 1.0, 0.0
 
     found = pipeline.add(detector, pipeline.add(fixed, pipeline.add(Once())))

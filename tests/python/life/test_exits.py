@@ -105,7 +105,7 @@ def test_a_thread_that_the_exit_leaves_behind_does_not_crash_it(body: str) -> No
         + f"""
 here = threading.Event()
 class Stuck(ff.Source):
-    def read(self, stop):
+    def read(self):
         yield 0, 0.0
         here.set()
         {body}

@@ -19,7 +19,7 @@ pipeline = ff.Pipeline()
 
 VERBS = {
     "run": "pipeline.run()",
-    "run with progress": "pipeline.run(progress=lambda now: None, progress_interval=0.01)",
+    "run with progress": "pipeline.run(progress=lambda now: None, progress_every=0.01)",
     "get": "pipeline.start(); reader.get()",
     "get with timeout": "pipeline.start(); reader.get(timeout=1000)",
     "for": "pipeline.start()\n    for sample in reader: pass",

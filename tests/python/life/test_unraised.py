@@ -225,10 +225,10 @@ def test_a_run_that_stop_cut_off_is_not_complete() -> None:
     class Heeds(ff.Source[int]):
         live = False
 
-        def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
+        def read(self) -> Iterator[tuple[int, float]]:
             for number in range(3):
                 yield number, number / 25
-            stop.wait(60)
+            self.stop_token.wait(60)
 
     pipeline, seen = ff.Pipeline(), Collect()
 

@@ -183,7 +183,7 @@ def test_a_join_of_packets_says_what_to_join() -> None:
 
     pipeline = ff.Pipeline()
     door, gate = (pipeline.add(ff.open("rtsp://127.0.0.1:9/x", **PATIENT), name=n) for n in ("door", "gate"))
-    join, said = ff.Join(wait=0.5, within=0.5), "joins packets.*: join the frames"
+    join, said = ff.Join(max_wait=0.5, within=0.5), "joins packets.*: join the frames"
     for others in (gate.packets, gate):
         with pytest.raises(ff.GraphError, match=said):
             pipeline.add(both, [door.packets, others], join=join)

@@ -26,7 +26,7 @@ class Numbers(ff.Source[ff.Frame]):
 
     live = False
 
-    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[ff.Frame, float]]:
+    def read(self) -> Iterator[tuple[ff.Frame, float]]:
         for number in range(COUNT):
             yield ff.Frame.from_array(np.full((120, 160, 3), 20 + 8 * number, np.uint8), "bgr"), number / 25
 
@@ -101,7 +101,7 @@ def test_the_progress_of_a_file_has_the_number_of_its_frames(clip: Path) -> None
     ticks: list[ff.stats.Progress] = []
     pipeline = ff.Pipeline()
     pipeline.add(Collect(), pipeline.add(ff.open(clip)))
-    pipeline.run(progress=ticks.append, progress_interval=0.001)
+    pipeline.run(progress=ticks.append, progress_every=0.001)
     assert (ticks[-1].done, ticks[-1].total, ticks[-1].remaining) == (COUNT, COUNT, 0)
 
 
@@ -246,7 +246,7 @@ def test_the_progress_of_pictures_has_their_number(tmp_path: Path) -> None:
     ticks: list[ff.stats.Progress] = []
     pipeline = ff.Pipeline()
     pipeline.add(Collect(), pipeline.add(ff.open(tmp_path)))
-    pipeline.run(progress=ticks.append, progress_interval=0.001)
+    pipeline.run(progress=ticks.append, progress_every=0.001)
     assert (ticks[-1].done, ticks[-1].total) == (3, 3)
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ def test_a_source_may_give_its_own_capture_time() -> None:
     class Late(ff.Source[str]):
         live = False
 
-        def read(self, stop: ff.types.StopToken) -> Iterator[tuple[str, float, float]]:
+        def read(self) -> Iterator[tuple[str, float, float]]:
             yield "a", 0.5, 123.25
 
     pipeline = ff.Pipeline()
@@ -33,7 +34,7 @@ def test_a_source_is_live_unless_it_says_otherwise() -> None:
     assert ff.Source.live is True
 
     class Default(ff.Source[int]):
-        def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
+        def read(self) -> Iterator[tuple[int, float]]:
             yield 1, 0.0
 
     pipeline = ff.Pipeline()
@@ -47,11 +48,11 @@ def test_stop_wakes_a_source_that_waits_and_its_finally_runs() -> None:
     waiting = threading.Event()
 
     class Slow(ff.Source[int]):
-        def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
+        def read(self) -> Iterator[tuple[int, float]]:
             try:
                 yield 0, 0.0
                 waiting.set()
-                ends.append(stop.wait(1000))
+                ends.append(self.stop_token.wait(1000))
             finally:
                 ends.append("finally")
 
@@ -67,7 +68,7 @@ def test_the_finally_of_a_source_runs_on_its_own_thread_when_it_is_stopped_at_a_
     threads = []
 
     class Endless(ff.Source[int]):
-        def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
+        def read(self) -> Iterator[tuple[int, float]]:
             try:
                 while True:
                     yield 0, 0.0
@@ -87,9 +88,9 @@ def test_stop_wait_returns_false_after_the_time() -> None:
     class Patient(ff.Source[int]):
         live = False
 
-        def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
+        def read(self) -> Iterator[tuple[int, float]]:
             before = time.monotonic()
-            answers.append(stop.wait(0.03))
+            answers.append(self.stop_token.wait(0.03))
             answers.append(time.monotonic() - before >= 0.03)
             yield 0, 0.0
 
@@ -97,6 +98,35 @@ def test_stop_wait_returns_false_after_the_time() -> None:
     pipeline.add(Collect(), pipeline.add(Patient()))
     pipeline.run()
     assert answers == [False, True]
+
+
+class WantsStop(ff.Source[int]):
+    def read(self, stop: Any) -> Iterator[tuple[int, float]]:  # type: ignore[override]
+        yield 0, 0.0
+
+
+class MayWant(ff.Source[int]):
+    live = False
+
+    def read(self, rate: float = 1.0, **options: Any) -> Iterator[tuple[int, float]]:
+        yield 0, 0.0
+
+
+class NoFunction(ff.Source[int]):
+    live = False
+    read = functools.partial(iter, [(5, 0.0)])
+
+
+def test_a_read_that_wants_an_argument_is_refused_by_add() -> None:
+    with pytest.raises(
+        ff.GraphError, match=r"^WantsStop.read\(stop.* write read\(self\), .* self.stop_token"
+    ):
+        ff.Pipeline().add(WantsStop())
+
+
+@pytest.mark.parametrize("source", [MayWant, NoFunction])
+def test_any_other_read_is_taken(source: type[ff.Source[int]]) -> None:
+    assert len(list(ff.stream(source()))) == 1
 
 
 class Yields(ff.Source[Any]):
@@ -107,7 +137,7 @@ class Yields(ff.Source[Any]):
     def __init__(self, item: Any) -> None:
         self.item = item
 
-    def read(self, stop: ff.types.StopToken) -> Iterator[Any]:
+    def read(self) -> Iterator[Any]:
         yield self.item
 
 
@@ -139,13 +169,13 @@ def test_the_error_of_a_source_whose_read_is_no_generator_says_so() -> None:
     class Returns(ff.Source[int]):
         live = False
 
-        def read(self, stop: ff.types.StopToken) -> Any:
+        def read(self) -> Any:
             return 5
 
     class Async(ff.Source[int]):
         live = False
 
-        async def read(self, stop: ff.types.StopToken) -> Any:
+        async def read(self) -> Any:
             yield 1, 0.0
 
     for kind, found in ((Returns, "it returned 5"), (Async, "it returned <async_generator")):
@@ -157,7 +187,7 @@ def test_a_source_is_live_or_not() -> None:
     class Unclear(ff.Source[int]):
         live = "yes"  # type: ignore[assignment]
 
-        def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
+        def read(self) -> Iterator[tuple[int, float]]:
             yield 1, 0.0
 
     with pytest.raises(ff.OptionTypeError, match=r"Unclear.live must be True or False, got 'yes'"):
@@ -168,7 +198,7 @@ def test_a_source_may_return_any_iterator() -> None:
     class Listed(ff.Source[str]):
         live = False
 
-        def read(self, stop: ff.types.StopToken) -> Iterator[tuple[str, float]]:
+        def read(self) -> Iterator[tuple[str, float]]:
             return iter([("a", 0.0), ("b", 0.04)])
 
     pipeline = ff.Pipeline()
@@ -181,7 +211,7 @@ def test_a_source_that_ends_before_its_first_sample_ends_the_run() -> None:
     class Empty(ff.Source[int]):
         live = False
 
-        def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
+        def read(self) -> Iterator[tuple[int, float]]:
             return iter(())
 
     pipeline, collect = ff.Pipeline(), Collect()
@@ -193,7 +223,7 @@ def test_a_source_that_ends_before_its_first_sample_ends_the_run() -> None:
 
 def test_a_live_source_that_ends_ends_its_readers() -> None:
     class Short(ff.Source[int]):
-        def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
+        def read(self) -> Iterator[tuple[int, float]]:
             yield 7, 0.0
 
     pipeline = ff.Pipeline()
@@ -207,7 +237,7 @@ def test_what_a_source_raises_is_a_node_error_that_says_where(before: int) -> No
     class Breaks(ff.Source[int]):
         live = False
 
-        def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
+        def read(self) -> Iterator[tuple[int, float]]:
             for number in range(before):
                 yield number, number / 25
             raise KeyError("sensor")
@@ -226,7 +256,7 @@ def test_stop_names_a_source_that_blocks_without_its_token() -> None:
     blocked, release = threading.Event(), threading.Event()
 
     class Deaf(ff.Source[int]):
-        def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
+        def read(self) -> Iterator[tuple[int, float]]:
             yield 0, 0.0
             blocked.set()
             release.wait(WATCHDOG)
@@ -245,7 +275,7 @@ def test_stop_names_a_source_that_blocks_without_its_token() -> None:
 
 def test_a_live_source_does_not_wait_for_a_slow_consumer() -> None:
     class Fast(ff.Source[int]):
-        def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
+        def read(self) -> Iterator[tuple[int, float]]:
             for number in range(50):
                 yield number, number / 1000
 
@@ -295,7 +325,7 @@ def test_a_source_error_of_a_python_source_stays_itself_and_names_its_source() -
     lost = ff.SourceError("the cable is out")
 
     class Cable(ff.Source[int]):
-        def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
+        def read(self) -> Iterator[tuple[int, float]]:
             yield 0, 0.0
             raise lost
 

@@ -160,7 +160,7 @@ class Wrong(ff.Source[float]):
 
     live = False
 
-    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[float, float, float]]:
+    def read(self) -> Iterator[tuple[float, float, float]]:
         for number in range(3):
             yield 1.0, float(number), time.monotonic() + 1e6
 

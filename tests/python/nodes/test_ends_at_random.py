@@ -69,7 +69,7 @@ def test_a_join_and_a_generator_that_are_stopped_at_any_moment_end_in_order(time
         pairs = pipeline.add(
             lambda one, other: one,
             (left, right),
-            join=ff.Join(within=0.002, wait=wait, partial=chance.random() < 0.5),
+            join=ff.Join(within=0.002, max_wait=wait, partial=chance.random() < 0.5),
         )
         several = pipeline.add(node, pairs, name="several")
         pause = chance.choice([0, 0.0005])  # its full queue holds the generator up

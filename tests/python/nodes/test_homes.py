@@ -182,7 +182,7 @@ def test_a_result_that_goes_backwards_is_an_error_that_names_both(home: str) -> 
 
 @EVERY
 def test_the_end_gives_last_results_in_a_stream_of_the_nodes_own(home: str) -> None:
-    samples = run(Window, list(range(7)), home, {"tick_every": 3600.0}, source="windows")
+    samples = run(Window, list(range(7)), home, {"tick_every": 3600.0}, as_source="windows")
     assert [(s.seq, s.part, s.source) for s in samples] == [(0, 0, "windows"), (0, 1, "windows")]
     assert samples[0].value == 1007
     assert (samples[1].value == os.getpid()) == ("process" not in home)

@@ -236,8 +236,8 @@ def test_nodes_that_never_wait_let_other_threads_have_the_gil(burn: int) -> None
         live = True
         made = 0
 
-        def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
-            while not stop.wait(0):
+        def read(self) -> Iterator[tuple[int, float]]:
+            while not self.stop_token.wait(0):
                 sum(range(burn))
                 self.made += 1
                 yield self.made, 0.0

@@ -209,10 +209,10 @@ import os, signal, sys
 import freshframe as ff
 class Two(ff.Source[set]):
     live = False
-    def read(self, stop, /):
+    def read(self):
         yield {"door", "till"}, 0
         yield {"till"}, 1
-        stop.wait(60)
+        self.stop_token.wait(60)
 began = []
 def send(events):
     began.extend(events)

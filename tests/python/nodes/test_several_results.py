@@ -161,7 +161,7 @@ def test_a_recorder_writes_whose_stream_a_sample_is_of(tmp_path: Path, home: dic
             yield -1
 
     pipeline = ff.Pipeline()
-    port = pipeline.add(Sums(), pipeline.add(Count(2), name="camera"), source="sums", **home)
+    port = pipeline.add(Sums(), pipeline.add(Count(2), name="camera"), as_source="sums", **home)
     pipeline.add(ff.JsonLines(tmp_path / "a.jsonl"), port)
     pipeline.add(ff.Csv(tmp_path / "a.csv"), port)
     pipeline.run()

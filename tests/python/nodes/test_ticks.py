@@ -37,7 +37,7 @@ def test_ticks_come_on_a_grid_in_a_stream_of_the_nodes_own() -> None:
 def test_ticks_come_before_the_first_sample_and_pass_max_age() -> None:
     pipeline = ff.Pipeline()
     silent = pipeline.add(Push())
-    port = pipeline.add(lambda value: value, pipeline.add(Window(), silent, source="windows"), max_age=1.0)
+    port = pipeline.add(lambda value: value, pipeline.add(Window(), silent, as_source="windows"), max_age=1.0)
     reader = pipeline.reader(port)
     with pipeline:
         sample = reader.get(timeout=100)
@@ -186,12 +186,12 @@ def test_the_name_of_the_stream_has_no_control_characters() -> None:
     camera = pipeline.add(Count(1))
     for name in ("a\nb", "a\0b", "a\x7f"):
         with pytest.raises(ff.OptionError, match="source must have no control characters"):
-            pipeline.add(Window(), camera, source=name)
+            pipeline.add(Window(), camera, as_source=name)
 
 
 def test_print_of_the_pipeline_names_the_streams_of_nodes() -> None:
     pipeline = ff.Pipeline()
-    pipeline.add(Collect(), pipeline.add(Window(), pipeline.add(Count(1)), source="minutes"))
+    pipeline.add(Collect(), pipeline.add(Window(), pipeline.add(Count(1)), as_source="minutes"))
     pipeline.run()
     assert "[with the node's own stream 'minutes']" in str(pipeline)
 
@@ -200,11 +200,11 @@ def test_the_name_of_the_stream_is_unique_and_needs_one() -> None:
     pipeline = ff.Pipeline()
     camera = pipeline.add(Count(1), name="camera")
     with pytest.raises(ff.GraphError, match="the name 'camera' is taken"):
-        pipeline.add(Window(), camera, source="camera")
+        pipeline.add(Window(), camera, as_source="camera")
     with pytest.raises(ff.GraphError, match="it begins no stream"):
-        pipeline.add(Collect(), camera, source="results")
+        pipeline.add(Collect(), camera, as_source="results")
     with pytest.raises(ff.OptionTypeError, match="source must be"):
-        pipeline.add(Window(), camera, source=3)  # type: ignore[call-overload]
+        pipeline.add(Window(), camera, as_source=3)  # type: ignore[call-overload]
 
 
 @pytest.mark.parametrize(
@@ -269,7 +269,7 @@ def test_of_separates_the_nodes_own_stream() -> None:
 
 
 def test_a_node_whose_process_gives_nothing_is_no_sink_if_its_clock_does() -> None:
-    class Bare(ff.Node):  # type: ignore[type-arg]
+    class Bare(ff.Node):
         tick_every = 0.02
 
         def process(self, sample: ff.Sample[int], /) -> None:

@@ -196,7 +196,7 @@ class Growing(ff.Source[ff.Frame]):
     live = False
     sizes = ((640, 480), (1, 1), (1281, 721), (64, 48), (3, 1000), (640, 480))
 
-    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[ff.Frame, float]]:
+    def read(self) -> Iterator[tuple[ff.Frame, float]]:
         for number in range(50 * len(self.sizes)):
             width, height = self.sizes[number // 50]
             yield ff.Frame.from_array(np.full((height, width), number % 256, np.uint8), "gray"), number / 25

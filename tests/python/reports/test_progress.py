@@ -50,7 +50,7 @@ def test_progress_calls_back_in_the_thread_of_run() -> None:
         gate.open()
 
     pipeline.add(Collect(gate), pipeline.add(Count(20)))
-    pipeline.run(progress=progress, progress_interval=0.01)
+    pipeline.run(progress=progress, progress_every=0.01)
     assert {thread for thread, _ in calls} == {threading.current_thread()}
     now = calls[-1][1]
     assert isinstance(now.done, int)
@@ -69,7 +69,7 @@ def test_an_exception_in_the_progress_callback_stops_the_pipeline_and_is_raised(
     pipeline = ff.Pipeline()
     pipeline.add(Collect(), pipeline.add(Ticker()))
     with pytest.raises(LookupError, match="in the callback"):
-        pipeline.run(progress=progress, progress_interval=0.01)
+        pipeline.run(progress=progress, progress_every=0.01)
     assert pipeline.wait(timeout=0) is True
 
 
@@ -112,7 +112,7 @@ def test_a_run_goes_on_without_its_bar_where_there_is_no_terminal(
     pipeline = ff.Pipeline()
     sink = Collect()
     pipeline.add(sink, pipeline.add(Count(5)))
-    assert pipeline.run(progress=True, progress_interval=0.01).complete
+    assert pipeline.run(progress=True, progress_every=0.01).complete
     assert len(sink.seen) == 5
     assert Gone.writes in (0, 1)
 

@@ -292,7 +292,7 @@ def test_a_report_of_a_run_that_was_stopped_says_so() -> None:
     def stop(_: ff.stats.Progress) -> None:
         pipeline.stop()
 
-    report = pipeline.run(progress=stop, progress_interval=0.01)
+    report = pipeline.run(progress=stop, progress_every=0.01)
     assert report.losses == ("it was stopped before its sources had ended",)
 
 

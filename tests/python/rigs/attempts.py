@@ -26,7 +26,7 @@ def reads(items: Any) -> Callable[[], object]:
     class Own(ff.Source[Any]):
         live = False
 
-        def read(self, stop: ff.types.StopToken, /) -> Any:
+        def read(self) -> Any:
             return items()
 
     def attempt() -> None:

@@ -18,12 +18,12 @@ class Ticking(ff.Source[int]):
         """Not begun."""
         self.count, self.fps, self.stays = count, fps, stays
 
-    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
+    def read(self) -> Iterator[tuple[int, float]]:
         """On a grid of time."""
         begin = time.monotonic()
         for i in range(self.count):
-            if stop.wait(max(0.0, begin + i / self.fps - time.monotonic())):
+            if self.stop_token.wait(max(0.0, begin + i / self.fps - time.monotonic())):
                 return
             yield i, i / self.fps
         if self.stays:
-            stop.wait(60)
+            self.stop_token.wait(60)

@@ -29,7 +29,7 @@ def test_every_metric_and_label_of_the_board_is_served() -> None:
     camera = pipeline.add(ff.open("demo:circles?fps=30&size=64x64"), name="camera")
     pipeline.reader(pipeline.add(lambda frame: frame.width, camera))
     other = pipeline.add(ff.open("demo:circles?fps=30&size=64x64"), name="other")
-    pipeline.add(lambda one, two: None, (camera, other), join=ff.Join(within=0.1, wait=0.2))
+    pipeline.add(lambda one, two: None, (camera, other), join=ff.Join(within=0.1, max_wait=0.2))
     dashboard = pipeline.serve()
     # Only a stream with timestamps can be behind, and only one with sender reports has a clock.
     with (

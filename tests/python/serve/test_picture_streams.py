@@ -232,12 +232,12 @@ class PicturesUntilSeen(ff.Source[ff.Frame]):
         self.ended = threading.Event()
         self.given = 0
 
-    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[ff.Frame, float]]:
+    def read(self) -> Iterator[tuple[ff.Frame, float]]:
         while not self.seen.wait(0.02):
             self.given += 1
             yield ff.Frame.from_array(np.zeros((48, 64), np.uint8), "gray"), time.time()
         self.ended.set()
-        stop.wait(WATCHDOG)
+        self.stop_token.wait(WATCHDOG)
 
 
 def test_a_client_that_has_gone_while_it_waits_for_a_picture_gives_its_place_back() -> None:

@@ -400,7 +400,7 @@ def test_a_viewer_that_leaves_takes_its_wish_along() -> None:
     class Gated(ff.Source[ff.Frame]):
         live = True
 
-        def read(self, stop: ff.types.StopToken) -> Iterator[tuple[ff.Frame, float]]:
+        def read(self) -> Iterator[tuple[ff.Frame, float]]:
             gate.enter()
             for number in range(3):
                 yield ff.Frame.from_array(np.zeros((16, 16, 3), np.uint8), "rgb"), number / 10

@@ -27,8 +27,8 @@ class Pictures(ff.Source[ff.Frame]):
         self.quiet = threading.Event()
         self.over = threading.Event()
 
-    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[ff.Frame, float]]:
-        while not self.over.is_set() and not stop.wait(0.02):
+    def read(self) -> Iterator[tuple[ff.Frame, float]]:
+        while not self.over.is_set() and not self.stop_token.wait(0.02):
             if not self.quiet.is_set():
                 yield ff.Frame.from_array(np.zeros((48, 64), np.uint8), "gray"), time.time()
 

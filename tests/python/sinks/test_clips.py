@@ -112,7 +112,7 @@ def test_a_full_disk_is_an_error_and_nothing_is_left_in_writing(tmp_path: Path) 
             yield ff.Frame.from_array(np.full((64, 64), n, np.uint8), "gray"), n / 30
 
     class Scene(ff.Source[ff.Frame]):
-        def read(self, stop: ff.types.StopToken, /) -> Iterator[tuple[ff.Frame, float]]:
+        def read(self) -> Iterator[tuple[ff.Frame, float]]:
             return frames()
 
     pipeline = ff.Pipeline()

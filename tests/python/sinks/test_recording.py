@@ -325,7 +325,7 @@ def test_frames_that_come_a_little_early_keep_their_times(
     class Camera(ff.Source[ff.Frame]):
         live = False
 
-        def read(self, stop: ff.types.StopToken) -> Any:
+        def read(self) -> Any:
             for number, seconds in enumerate(pts):
                 yield ff.Frame.from_array(np.full((64, 64), number, np.uint8), "gray"), float(seconds)
 

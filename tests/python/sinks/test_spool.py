@@ -322,14 +322,14 @@ def send(events):
     os.write(received, "".join(f"{e['n']} {e['value']}\\n" for e in events).encode())
 class Numbers(ff.Source[int]):
     live = False
-    def read(self, stop, /):
+    def read(self):
         n = int(sys.argv[4])
         while True:
             for _ in range(20):
                 yield n, n / 100
                 n += 1
             os.write(offered, f"{n}\\n".encode())
-            if stop.wait(0.01):
+            if self.stop_token.wait(0.01):
                 return
 pipeline = ff.Pipeline()
 spool = ff.Spool(folder, send, max_wait=0.02)
@@ -385,11 +385,11 @@ def test_an_event_that_has_begun_is_ended_after_a_crash(tmp_path: Path) -> None:
         import freshframe as ff
         class Two(ff.Source[dict]):
             live = False
-            def read(self, stop, /):
+            def read(self):
                 yield {"key": "yard", "began": 100.0}, 0
                 yield {"key": "door", "began": 101.0}, 1
                 yield {"key": "door", "began": 101.0, "ended": 102.0}, 2
-                stop.wait(60)
+                self.stop_token.wait(60)
         def send(events):
             if events[-1]["n"] == 3:
                 os.kill(os.getpid(), signal.SIGKILL)

@@ -198,7 +198,7 @@ def test_boxes_without_a_frame_say_so() -> None:
     class Bare(ff.Source[ff.Detections]):
         live = False
 
-        def read(self, stop: ff.types.StopToken) -> Any:
+        def read(self) -> Any:
             yield one(), 0.0
 
     pipeline = ff.Pipeline()

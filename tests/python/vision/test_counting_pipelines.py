@@ -85,10 +85,10 @@ def counted_live(
     things: Iterable[tuple[ff.Detections, float]],
 ) -> tuple[ff.Pipeline, ff.Port[ff.types.LineCounts]]:
     class Camera(ff.Source[ff.Detections]):
-        def read(self, stop: ff.types.StopToken) -> Iterator[tuple[ff.Detections, float]]:
+        def read(self) -> Iterator[tuple[ff.Detections, float]]:
             for thing in things:
                 yield thing
-                if stop.wait(1 / 240):
+                if self.stop_token.wait(1 / 240):
                     return
 
     pipeline = ff.Pipeline()

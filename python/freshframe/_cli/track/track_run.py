@@ -187,7 +187,7 @@ class TrackRun:
         with watched(self.pipeline), self.pipeline:
             self.started = True
             self._require_camera()
-            return self.pipeline.run(progress=tick, progress_interval=_TICK)
+            return self.pipeline.run(progress=tick, progress_every=_TICK)
 
     def _require_camera(self) -> None:
         """Without --wait, a camera that start() could not open is an error."""

@@ -225,7 +225,7 @@ void disconnect(PipelineCore& core, int child, const AnyPort& parent) {
   guarded.count({books});
 }
 
-void set_max_wait(PipelineCore& core, int index, double seconds) {
+void set_max_wait(PipelineCore& core, int index, double max_wait) {
   auto& guarded = core.guarded();
   const Lock building(guarded.building);
   core.life().check_changes("set_max_wait()");
@@ -234,8 +234,8 @@ void set_max_wait(PipelineCore& core, int index, double seconds) {
   if (!node.facts().batch) {
     throw GraphError("'" + node.name() + "' has no batch, and so no max_wait: add it with one");
   }
-  validate(Batch{node.facts().batch->size, seconds});
-  node.intake().set_max_wait(seconds);
+  validate(Batch{node.facts().batch->size, max_wait});
+  node.intake().set_max_wait(max_wait);
   node.inbox().wake();  // it may be waiting for the first sample of a batch, with the wait that it had
 }
 

@@ -38,7 +38,7 @@ std::shared_ptr<ReaderCore> add_reader(PipelineCore& core, std::span<const AnyPo
 void connect(PipelineCore& core, int child, const AnyPort& parent, const ConnectOptions& options);
 void disconnect(PipelineCore& core, int child, const AnyPort& parent);
 /// Sets the wait of a node with a batch, see Pipeline::set_max_wait().
-void set_max_wait(PipelineCore& core, int index, double seconds);
+void set_max_wait(PipelineCore& core, int index, double max_wait);
 
 /// Ends the node and all nodes below it that no source reaches without it; see Pipeline::remove(). Returns
 /// their last statistics. On a node's own thread it only asks, and returns nothing.

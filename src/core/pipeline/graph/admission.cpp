@@ -175,18 +175,18 @@ void Admission::check_stream(const NodeBase& node, const std::string& name, cons
   if (node.is_source() && node.has_own_stream()) {
     throw GraphError("'" + name + "' is a source: it has no on_tick() and no finish(), its read() does both");
   }
-  if (options.source.empty()) return;
+  if (options.as_source.empty()) return;
   if (!node.has_own_stream()) {
-    throw GraphError("'" + name + "' has source='" + options.source +
+    throw GraphError("'" + name + "' has as_source='" + options.as_source +
                      "', but it begins no stream: it has neither on_tick() nor finish()");
   }
-  if (graph_.names().has(options.source)) {
-    throw GraphError("the name '" + options.source +
+  if (graph_.names().has(options.as_source)) {
+    throw GraphError("the name '" + options.as_source +
                      "' is taken: streams, nodes and readers of a pipeline share one name space");
   }
-  if (options.source == name) {
-    throw GraphError("source='" + name +
-                     "' is the node's own name, which its stream has anyway: leave source out");
+  if (options.as_source == name) {
+    throw GraphError("as_source='" + name +
+                     "' is the node's own name, which its stream has anyway: leave as_source out");
   }
 }
 

@@ -20,7 +20,7 @@ namespace {
 int depth_of_wait(const Join& join) {
   constexpr double kRate = 60;  // samples per second of a fast camera
   constexpr double kMost = 128;
-  return static_cast<int>(std::ceil(std::clamp(join.wait.value_or(0) * kRate, 0.0, kMost)));
+  return static_cast<int>(std::ceil(std::clamp(join.max_wait.value_or(0) * kRate, 0.0, kMost)));
 }
 
 bool has_events(const NodeBase& node) {
@@ -85,7 +85,7 @@ void Readers::close_edges(const std::vector<int>& nodes) const {
 std::string Graph::admit(const NodeBase* node, std::span<const AnyPort> parents, const AddOptions& options) {
   Admission(*this).check_node(node, parents, options);
   const auto name = options.name.empty() ? std::string() : names_.take(options.name, {});
-  if (!options.source.empty()) (void)names_.take(options.source, {});  // a default name gives way to it
+  if (!options.as_source.empty()) (void)names_.take(options.as_source, {});  // a default name gives way to it
   return name.empty() ? names_.take({}, node->default_name()) : name;
 }
 

@@ -252,7 +252,7 @@ std::optional<std::string> starved_join(const Graph& graph) {
     return "join '" + inbox->consumer() + "' waits for a sample of '" + starved->empty +
            "', while its queue of '" + starved->full + "' is full. Below files it waits without limit: if '" +
            starved->empty +
-           "' leaves samples out, give Join(wait=...) or a longer queue, or let it give a value for each "
+           "' leaves samples out, give Join(max_wait=...) or a longer queue, or let it give a value for each "
            "sample";
   }
   return std::nullopt;

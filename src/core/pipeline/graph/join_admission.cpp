@@ -25,7 +25,7 @@ void check_join_queue(const std::string& name, const std::optional<Queue>& queue
   }
   if (queue->max_seconds || queue->max_bytes) {
     throw GraphError(quoted(name) + " has a join and queue=" + to_string(*queue) +
-                     ": the join's wait bounds its queues in time. Leave max_seconds and max_bytes out");
+                     ": the join's max_wait bounds its queues in time. Leave max_seconds and max_bytes out");
   }
 }
 
@@ -137,12 +137,12 @@ JoinRules Admission::resolve_join(const std::string& name, std::span<const AnyPo
     throw GraphError(quoted(name) + " joins by " + std::string(to_string(by)) +
                      " and needs within=, the seconds by which the times of a set may differ");
   }
-  if (live && !join.wait) {
+  if (live && !join.max_wait) {
     throw GraphError(quoted(name) +
-                     " joins samples of live sources and needs wait=, the seconds that a "
+                     " joins samples of live sources and needs max_wait=, the seconds that a "
                      "sample waits for the others of its set");
   }
-  return {by, join.within.value_or(0), join.wait, join.partial, one_source};
+  return {by, join.within.value_or(0), join.max_wait, join.partial, one_source};
 }
 
 }  // namespace freshframe::core

@@ -17,7 +17,7 @@ struct NodeFacts {
   NodeFacts(int its_index, std::string its_name, const NodeBase& node, const AddOptions& options)
       : index(its_index),
         name(std::move(its_name)),
-        stream_name(options.source.empty() ? name : options.source),
+        stream_name(options.as_source.empty() ? name : options.as_source),
         on_error(options.on_error),
         batch(options.batch),
         is_source(node.is_source()),
@@ -34,7 +34,7 @@ struct NodeFacts {
 
   const int index;
   const std::string name;
-  /// The name of the stream that begins here, if one does (AddOptions::source).
+  /// The name of the stream that begins here, if one does (AddOptions::as_source).
   const std::string stream_name;
   const OnError on_error;
   /// As the node was added: its max_wait may have been set since.

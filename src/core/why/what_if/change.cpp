@@ -88,7 +88,11 @@ Batch batch_of(std::string_view text) {
   const auto arguments = arguments_of("Batch", text);
   if (!arguments) return {.size = number_of<int>("batch", text)};
   Batch out{.size = number_of<int>("the size of a batch", arguments->front())};
-  if (arguments->size() > 1) out.max_wait = number_of<double>("max_wait of a batch", arguments->back());
+  if (arguments->size() == 1) return out;
+  constexpr std::string_view kName = "max_wait=";
+  if (!arguments->back().starts_with(kName))
+    throw OptionError("batch must be a number or Batch(4, max_wait=0.1), got '" + std::string(text) + "'");
+  out.max_wait = number_of<double>("max_wait of a batch", arguments->back().substr(kName.size()));
   return out;
 }
 

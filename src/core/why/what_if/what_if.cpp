@@ -459,7 +459,7 @@ std::string short_text(double value) {
 
 std::string batch_text(const Batch& batch) {
   const auto size = std::to_string(batch.size);
-  return batch.max_wait > 0 ? "Batch(" + size + ", " + short_text(batch.max_wait) + ")" : size;
+  return batch.max_wait > 0 ? "Batch(" + size + ", max_wait=" + short_text(batch.max_wait) + ")" : size;
 }
 
 std::string rates_text(const Interval& rates) {

@@ -93,8 +93,9 @@ TEST(JoinNode, ASilentLiveParentIsMissingInPartialSets) {
   CheckedPipeline pipeline(clock);
   const auto a = pipeline.add(feed_source(left, Kind::Live), {.name = "left"});
   const auto b = pipeline.add(feed_source(right, Kind::Live), {.name = "right"});
-  const auto sum = pipeline.add(std::make_unique<SumOfSome>(), std::tuple{a, b},
-                                {.name = "sum", .join = Join{.within = 0.01, .wait = 0.05, .partial = true}});
+  const auto sum =
+      pipeline.add(std::make_unique<SumOfSome>(), std::tuple{a, b},
+                   {.name = "sum", .join = Join{.within = 0.01, .max_wait = 0.05, .partial = true}});
   pipeline.add(collect_into<int>(seen), sum);
   pipeline.start();
   left.push_and_settle(1);
@@ -180,7 +181,7 @@ TEST(Join, ABranchThatFiltersStallsAndTheMessageSaysWhatToDo) {
   EXPECT_TRUE(
       contains(message, "join 'sum' waits for a sample of 'rare', while its queue of 'source' is full"))
       << message;
-  EXPECT_TRUE(contains(message, "Join(wait=...)")) << message;
+  EXPECT_TRUE(contains(message, "Join(max_wait=...)")) << message;
 }
 
 TEST(Join, WithAWaitABranchThatFiltersEnds) {
@@ -193,7 +194,7 @@ TEST(Join, WithAWaitABranchThatFiltersEnds) {
                    }),
                    source, {.name = "rare"});
   const auto sum = pipeline.add(std::make_unique<SumOfSome>(), std::tuple{source, rare},
-                                {.name = "sum", .join = Join{.wait = 0.001}});
+                                {.name = "sum", .join = Join{.max_wait = 0.001}});
   pipeline.add(collect_into<int>(seen), sum);
   EXPECT_FALSE(pipeline.run().complete);
   EXPECT_EQ(edge_of(pipeline, "source", "sum").passed_in, 100U);
@@ -213,15 +214,15 @@ TEST(Join, RefusesWhatItCannotDo) {
   };
   expect(refusal(std::tuple{file, other}, {.name = "x"}), "add it with one");
   expect(refusal(std::tuple{file, other}, {.name = "x", .join = Join{}}), "joins by pts and needs within=");
-  expect(refusal(std::tuple{file, camera}, {.name = "x", .join = Join{.within = 0.1}}), "needs wait=");
-  expect(refusal(std::tuple{camera, both}, {.name = "x", .join = Join{.within = 0.1, .wait = 1}}),
+  expect(refusal(std::tuple{file, camera}, {.name = "x", .join = Join{.within = 0.1}}), "needs max_wait=");
+  expect(refusal(std::tuple{camera, both}, {.name = "x", .join = Join{.within = 0.1, .max_wait = 1}}),
          "port.of(camera)");
   expect(refusal(std::tuple{file, other}, {.name = "x", .queue = kLatest, .join = Join{.within = 0.1}}),
          "has a join and queue=LATEST");
   expect(refusal(std::tuple{file, other}, {.name = "x", .batch = Batch{2}, .join = Join{.within = 0.1}}),
          "batch");
   expect(refusal(std::tuple{file, other}, {.name = "x", .join = Join{.within = -1}}), "at least 0 seconds");
-  expect(refusal(std::tuple{file, other}, {.name = "x", .join = Join{.within = 1, .wait = 0}}),
+  expect(refusal(std::tuple{file, other}, {.name = "x", .join = Join{.within = 1, .max_wait = 0}}),
          "more than 0 seconds");
   expect(refusal(std::tuple{file, other}, {.name = "x", .join = Join{.within = 1, .by = JoinBy::Seq}}),
          "leave within out");

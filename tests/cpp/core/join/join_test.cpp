@@ -358,7 +358,7 @@ TEST(Join, AQueueThatIsTooShortForTheWaitIsTroubleWithTheDepthThatIsLongEnough) 
   const auto join = *join_stats(cameras.inbox, Span::WholeRun);
   EXPECT_EQ(join.sets, 0U);
   EXPECT_TRUE(
-      contains(join.trouble, "the queue of 'left' is full before its samples have waited for wait=2 s"))
+      contains(join.trouble, "the queue of 'left' is full before its samples have waited for max_wait=2 s"))
       << join.trouble;
   EXPECT_TRUE(contains(join.trouble, "queue=Queue(62)")) << join.trouble;
   EXPECT_FALSE(contains(join.trouble, "sends nothing")) << join.trouble;

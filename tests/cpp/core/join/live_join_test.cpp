@@ -50,7 +50,7 @@ TEST(LiveJoin, ANodeThatIsAddedBesideSamplesGetsSetsOnly) {
   pipeline.start();
   for (int round = 0; round < 50; ++round) {
     const auto difference = pipeline.add(std::make_unique<Difference>(), std::tuple{cam, step},
-                                         {.name = "difference", .join = Join{.wait = 1}});
+                                         {.name = "difference", .join = Join{.max_wait = 1}});
     auto reader = pipeline.reader(difference, {.queue = Queue{4}});
     EXPECT_EQ(reader.get(Seconds{30}).value().value, 0);
     const auto stats = node_of(pipeline, "difference");
@@ -66,7 +66,7 @@ TEST(LiveJoin, AReaderThatIsMadeBesideSamplesGetsSetsOnly) {
   const auto step = pipeline.add(pass_on<int>(), cam, {.name = "step"});
   pipeline.start();
   for (int round = 0; round < 50; ++round) {
-    auto reader = pipeline.reader(std::tuple{cam, step}, {.join = Join{.wait = 1}});
+    auto reader = pipeline.reader(std::tuple{cam, step}, {.join = Join{.max_wait = 1}});
     const auto set = reader.get(Seconds{30}).value().value;
     ASSERT_EQ(set.members.size(), 2U);
     EXPECT_EQ(set.members[0]->stamp.seq, set.members[1]->stamp.seq);
@@ -87,7 +87,7 @@ TEST(LiveJoin, WithPartialSetsOutlivesAParentThatIsNotTheReference) {
     CheckedPipeline pipeline(kept_running());
     const auto left = pipeline.add(quick_camera(), {.name = "left"});
     const auto right = pipeline.add(quick_camera(), {.name = "right"});
-    const Join join{.within = 1000, .wait = 0.05, .by = JoinBy::Pts, .partial = true};
+    const Join join{.within = 1000, .max_wait = 0.05, .by = JoinBy::Pts, .partial = true};
     const auto node =
         pipeline.add(std::make_unique<HowMany>(), std::tuple{left, right}, {.name = "both", .join = join});
     auto reader = pipeline.reader(node, {.queue = Queue{4}});
@@ -112,7 +112,7 @@ TEST(LiveJoin, RefusesASecondSourceAboveIt) {
     const auto yard = pipeline.add(feed_source(feed, Kind::Live), {.name = "yard"});
     const auto people = pipeline.add(pass_on<int>(), std::vector<Port<int>>{door}, {.name = "people"});
     const auto difference = pipeline.add(std::make_unique<Difference>(), std::tuple{door, people},
-                                         {.name = "difference", .join = Join{.wait = 1}});
+                                         {.name = "difference", .join = Join{.max_wait = 1}});
     const auto refused = [&](Port<int> child) {
       return message_of<GraphError>([&] { pipeline.connect(child, yard); });
     };
@@ -122,7 +122,8 @@ TEST(LiveJoin, RefusesASecondSourceAboveIt) {
     EXPECT_TRUE(contains(refused(difference), "'difference' joins its parents and takes no other"));
     if (!is_late) continue;
     pipeline.remove(difference);
-    const auto pairs = pipeline.reader(std::tuple{door, people}, {.name = "pairs", .join = Join{.wait = 1}});
+    const auto pairs =
+        pipeline.reader(std::tuple{door, people}, {.name = "pairs", .join = Join{.max_wait = 1}});
     EXPECT_TRUE(contains(refused(people), "reader 'pairs', below 'people'"));
     pipeline.remove(pairs);
     pipeline.connect(people, yard);
@@ -142,8 +143,9 @@ TEST(LiveJoin, OfPartialSetsTakesNoNodeOfWholeSetsInItsPlace) {
   CheckedPipeline pipeline;
   const auto a = pipeline.add(feed_source(feeds[0], Kind::Live), {.name = "a"});
   const auto b = pipeline.add(feed_source(feeds[1], Kind::Live), {.name = "b"});
-  const auto join = pipeline.add(std::make_unique<DifferenceIfBoth>(), std::tuple{a, b},
-                                 {.name = "join", .join = Join{.within = 0.1, .wait = 1, .partial = true}});
+  const auto join =
+      pipeline.add(std::make_unique<DifferenceIfBoth>(), std::tuple{a, b},
+                   {.name = "join", .join = Join{.within = 0.1, .max_wait = 1, .partial = true}});
   pipeline.start();
   const auto refused = message_of<Error>([&] { pipeline.replace(join, std::make_unique<Difference>()); });
   EXPECT_TRUE(contains(refused, "must be a std::optional")) << refused;

@@ -22,12 +22,13 @@ namespace {
 TEST(OwnStream, HasANameThatIsUnique) {
   CheckedPipeline pipeline;
   const auto source = pipeline.add(count_source(1), {.name = "camera"});
-  EXPECT_TRUE(contains(message_of<GraphError>([&] { pipeline.add(clocked(), source, {.source = "camera"}); }),
-                       "the name 'camera' is taken"));
   EXPECT_TRUE(
-      contains(message_of<GraphError>([&] { pipeline.add(pass_on<int>(), source, {.source = "other"}); }),
+      contains(message_of<GraphError>([&] { pipeline.add(clocked(), source, {.as_source = "camera"}); }),
+               "the name 'camera' is taken"));
+  EXPECT_TRUE(
+      contains(message_of<GraphError>([&] { pipeline.add(pass_on<int>(), source, {.as_source = "other"}); }),
                "it begins no stream"));
-  pipeline.add(clocked(), source, {.source = "counts"});
+  pipeline.add(clocked(), source, {.as_source = "counts"});
   EXPECT_TRUE(contains(message_of<GraphError>([&] { pipeline.add(clocked(), source, {.name = "counts"}); }),
                        "the name 'counts' is taken"));
   pipeline.run();
@@ -42,7 +43,7 @@ TEST(OwnStream, WhoseNameIsRefusedLeavesTheNodesNameFree) {
   };
   for (int attempt = 0; attempt < 2; ++attempt) {
     EXPECT_TRUE(contains(refused({.source = name}), "is the node's own name"));
-    EXPECT_TRUE(contains(refused({.name = "a", .source = "a"}), "is the node's own name"));
+    EXPECT_TRUE(contains(refused({.name = "a", .as_source = "a"}), "is the node's own name"));
   }
   pipeline.add(clocked(), source);
   pipeline.add(clocked(), source, {.source = name + "_2"});

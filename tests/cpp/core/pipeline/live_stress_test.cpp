@@ -208,8 +208,8 @@ class Churn {
       child = pipeline_.add(std::make_unique<BatchTaker>(late_batched_), parent, {.batch = Batch{.size = 3}});
     } else if (kind == 2) {
       const auto step = pipeline_.add(counts(), parent);
-      child =
-          pipeline_.add(std::make_unique<Together>(), std::tuple{parent, step}, {.join = Join{.wait = 0.01}});
+      child = pipeline_.add(std::make_unique<Together>(), std::tuple{parent, step},
+                            {.join = Join{.max_wait = 0.01}});
     } else if (kind == 3) {
       child = pipeline_.add(make_node<int, int>([](const Sample<int>& sample, const Context&) {
                               if (sample.stamp.seq % 3 == 0) throw Error("every third one");

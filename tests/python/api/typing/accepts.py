@@ -45,7 +45,7 @@ class Fuse(ff.Node[tuple[ff.Frame, ff.Circles], int]):
 
 
 def joins(pipeline: ff.Pipeline, frames: ff.Port[ff.Frame], circles: ff.Port[ff.Circles]) -> None:
-    join = ff.Join(within=0.01, wait=0.1)
+    join = ff.Join(within=0.01, max_wait=0.1)
     assert_type(pipeline.add(fuse, (frames, circles), join=join), ff.Port[str])
     assert_type(pipeline.add(Fuse(), (frames, circles), join=join, name="fuse"), ff.Port[int])
     assert_type(pipeline.add(lambda *views: len(views), [frames, frames], join=join), ff.Port[int])
@@ -103,11 +103,23 @@ def looks(pipeline: ff.Pipeline, frames: ff.Port[ff.Frame], packets: ff.Port[ff.
 class Numbers(ff.Source[int]):
     live = False
 
-    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
+    def read(self) -> Iterator[tuple[int, float]]:
         for number in range(10):
-            if stop.wait(0.1):
+            if self.stop_token.wait(0.1):
                 return
             yield number, number / 10
+
+
+class Counts(ff.Node):  # of any type, as are a bare Port, Reader and Sample
+    def process(self, sample: ff.Sample) -> int:
+        assert_type(sample.value, Any)
+        return 1
+
+
+def bare(port: ff.Port, reader: ff.Reader) -> ff.Port:
+    assert_type(port, ff.Port[Any])
+    assert_type(reader.get(), ff.Sample[Any])
+    return port
 
 
 class Sink(ff.Node[Any, None]):

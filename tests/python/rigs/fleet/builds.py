@@ -29,9 +29,9 @@ class Ticks(ff.Source[int]):
         self.period = period
         self.end = end
 
-    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
+    def read(self) -> Iterator[tuple[int, float]]:
         for number in itertools.count() if self.end is None else range(self.end):
-            if stop.wait(self.period):
+            if self.stop_token.wait(self.period):
                 return
             yield number, number * self.period
 
@@ -69,9 +69,9 @@ class Broadcast(ff.Source[int]):
     def __init__(self, period: float) -> None:
         self.period = period
 
-    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
+    def read(self) -> Iterator[tuple[int, float]]:
         for number in itertools.count(int(time.monotonic() / self.period) + 1):
-            if stop.wait(max(0.0, number * self.period - time.monotonic())):
+            if self.stop_token.wait(max(0.0, number * self.period - time.monotonic())):
                 return
             yield number, number * self.period
 
@@ -90,7 +90,7 @@ class Burst(ff.Source[int]):
     def __init__(self, count: int) -> None:
         self.count = count
 
-    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
+    def read(self) -> Iterator[tuple[int, float]]:
         for number in range(self.count):
             yield number, float(number)
 
@@ -135,11 +135,11 @@ class LateBurst(Burst):
         super().__init__(count)
         self.path = Path(path)
 
-    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
+    def read(self) -> Iterator[tuple[int, float]]:
         while not self.path.exists():
-            if stop.wait(0.02):
+            if self.stop_token.wait(0.02):
                 return
-        yield from super().read(stop)
+        yield from super().read()
 
 
 def bursts_once_there_is(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:

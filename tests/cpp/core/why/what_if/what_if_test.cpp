@@ -342,7 +342,7 @@ TEST_F(Predicted, NotYetIsSaidOnlyWhereMoreCallsWouldHelp) {
 
 TEST_F(Predicted, NothingOfBatchesOfOtherSizes) {
   a().takes_batches = true;
-  EXPECT_NE(reason("A: batch=Batch(4, 0.1), queue=Queue(8)").find("batches of other sizes"),
+  EXPECT_NE(reason("A: batch=Batch(4, max_wait=0.1), queue=Queue(8)").find("batches of other sizes"),
             std::string::npos);
   EXPECT_EQ(reason("A: batch=1"), "");
 }
@@ -419,7 +419,7 @@ TEST(Questions, AreReadAndWrittenInTheSameWords) {
   EXPECT_EQ(both("a:b: queue=Queue(8, drop_newest), workers=2"),
             "a:b: queue=Queue(8, drop_newest), workers=2");
   EXPECT_EQ(both("A:max_rate=12.5,max_age=0.5"), "A: max_age=0.5, max_rate=12.5");
-  EXPECT_EQ(both("A: batch=Batch(4, 0.1), speed=2"), "A: batch=Batch(4, 0.1), speed=2");
+  EXPECT_EQ(both("A: batch=Batch(4, max_wait=0.1), speed=2"), "A: batch=Batch(4, max_wait=0.1), speed=2");
   EXPECT_EQ(both("A: batch=4, queue=Queue(8, \"block\")"), "A: queue=LOSSLESS, batch=4");
   for (const auto* const wrong : {"A", "A: queue", "A: queue=SOON", "A: depth=3", "A: workers=two",
                                   "A: queue=Queue()", "A: rate=1, rate=2", "A: queue=NEXT, queue=LATEST"})
