@@ -67,6 +67,7 @@ def _of_file(options: Any, messages: Messages) -> ExitCode:
             if pipeline is None:
                 attached.wait()
             else:
+                _say_what_does_not_run(path, pipeline, messages)
                 with pipeline:
                     attached.wait()
                     if engine_of(pipeline).ended:
@@ -104,6 +105,18 @@ def _run_program(path: Path, name: str, options: Any, attached: Attached) -> ff.
         return pipeline_of(module, path, name)
     _check_begun(path, attached)
     return None
+
+
+def _say_what_does_not_run(path: Path, pipeline: ff.Pipeline, messages: Messages) -> None:
+    """The program's own loop over samples, which may be below its main part."""
+    stats = pipeline.stats()
+    readers = sorted({edge.child for edge in stats.edges}.difference(stats.nodes))
+    if readers:
+        messages.say(
+            f"{path} has not started {pipeline.name!r}, so this command runs it, and nothing reads "
+            f"{', '.join(map(repr, readers))}: the program's own loop does not run. To ask about the loop, "
+            "too, let the program serve() the pipeline, and give this command its port"
+        )
 
 
 def _check_begun(path: Path, attached: Attached) -> None:

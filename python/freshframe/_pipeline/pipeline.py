@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 from .. import _check, _native
 from .._errors import FreshframeError, OptionTypeError
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from .._media.look import Look
     from .._native import Reader
     from .._process.options import Process
-
-T = TypeVar("T")
 
 
 class Pipeline(RunByWith):
@@ -421,11 +419,8 @@ class Pipeline(RunByWith):
     def stop_all(timeout: float = 5.0) -> None:
         """Stops all running pipelines of this process, as in a notebook before a cell runs again.
 
-        Args:
-            timeout: Seconds for all of them together.
-
         Raises:
-            StopTimeoutError: Nodes are still busy after ``timeout`` seconds; ``nodes`` names them.
+            StopTimeoutError: Nodes are still busy after ``timeout`` seconds for all; ``nodes`` names them.
         GIL: released while waiting.
         """
         life.stop_all(_check.timeout(timeout))
@@ -451,8 +446,7 @@ class Pipeline(RunByWith):
         """Serves a live dashboard of this pipeline; before, while or after it runs.
 
         Native threads serve it without the GIL, so it answers while Python is frozen. It ends with close(),
-        this pipeline's collection, or the program. Until then another call without arguments, or with the
-        same ones, returns the same dashboard.
+        this pipeline's collection, or the program. Until then serve() without arguments returns it again.
 
         Args:
             host: Address to listen on. All but "127.0.0.1", "::1" and "localhost" need a token.

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import signal
+import textwrap
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -159,6 +160,36 @@ def test_why_takes_a_program_as_it_is(
     assert "slow with queue=NEXT: not known: not yet: " in out
     assert "running 'asked' for 1 s" in err
     assert [thread.name for thread in threading.enumerate() if thread.name == "ff why"] == []
+
+
+WITH_READER = """
+pipeline = ff.Pipeline("asked")
+camera = pipeline.add(ff.open("demo:circles?fps=30&size=64x48"), name="camera")
+reader = pipeline.reader(camera, name="mine")
+"""
+LOOP = "with pipeline:\n    for sample in reader:\n        pass\n"
+
+
+@pytest.mark.usefixtures("handlers")
+@pytest.mark.parametrize(
+    ("program", "runs"),
+    {
+        "a loop below the main part": (
+            WITH_READER + 'if __name__ == "__main__":\n' + textwrap.indent(LOOP, "    "),
+            False,
+        ),
+        "a loop in a function": (WITH_READER + "def main():\n" + textwrap.indent(LOOP, "    "), False),
+        "a loop of the module": (WITH_READER + LOOP, True),
+    }.values(),
+)
+def test_why_says_whether_the_programs_own_loop_runs(
+    program: str, runs: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = tmp_path / "app.py"
+    app.write_text("import freshframe as ff\n" + program)
+    assert main(["why", str(app), "--for", "0.5s"]) == 0
+    said = "nothing reads 'mine': the program's own loop does not run" in capsys.readouterr().err
+    assert said is not runs
 
 
 @pytest.mark.usefixtures("handlers")
