@@ -67,8 +67,8 @@ def _of_file(options: Any, messages: Messages) -> ExitCode:
             if pipeline is None:
                 attached.wait()
             else:
-                _say_what_does_not_run(path, pipeline, messages)
                 with pipeline:
+                    _say_what_does_not_run(path, pipeline, messages)
                     attached.wait()
                     if engine_of(pipeline).ended:
                         pipeline.wait()  # raises its failure

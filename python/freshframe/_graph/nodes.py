@@ -26,6 +26,11 @@ else:  # programs need no typing_extensions
     Out = TypeVar("Out", covariant=True)
 
 
+def unset_stop_token() -> StopToken:
+    """Returns one that is never set. Copies and pickles of a token name this function."""
+    return _native.unset_stop_token()
+
+
 class Node(Generic[In, Out]):
     """A step of the graph, written in Python: derive from it and implement process().
 
@@ -58,7 +63,7 @@ class Node(Generic[In, Out]):
 
     records_to: str | PathLike[str] | None = None
     tick_every: float | None = None
-    stop_token: StopToken = _native.unset_stop_token()
+    stop_token: StopToken = unset_stop_token()
     _when_run_ends: Callable[[bool], None] | None = None  # whether the run was complete
 
     def open(self) -> None:

@@ -22,7 +22,7 @@ class Numbers(ff.Source[int]):
     def __init__(self, end: int) -> None:
         self.end = end
 
-    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
+    def read(self) -> Iterator[tuple[int, float]]:
         for number in range(self.end):
             yield number, number * 0.04
 

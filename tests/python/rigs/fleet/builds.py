@@ -108,13 +108,13 @@ class Followed(Burst):
         self.after = after
         self.done = done
 
-    def read(self, stop: ff.types.StopToken) -> Iterator[tuple[int, float]]:
+    def read(self) -> Iterator[tuple[int, float]]:
         while self.after is not None and not self.after.is_set():
-            if stop.wait(0.02):
+            if self.stop_token.wait(0.02):
                 return
-        yield from super().read(stop)
+        yield from super().read()
         self.done.set()
-        while not stop.wait(0.1):
+        while not self.stop_token.wait(0.1):
             pass
 
 
