@@ -40,7 +40,7 @@ def node(pipeline: ff.Pipeline, clip: ff.Port[Any]) -> str:
 
 def connected(pipeline: ff.Pipeline, clip: ff.Port[Any]) -> str:
     late = pipeline.add(Collect(), [], name="late merge")
-    pipeline.connect(clip, late)
+    pipeline.connect(late, clip)
     return late.name
 
 

@@ -122,10 +122,9 @@ TEST(LiveJoin, RefusesASecondSourceAboveIt) {
     EXPECT_TRUE(contains(refused(difference), "'difference' joins its parents and takes no other"));
     if (!is_late) continue;
     pipeline.remove(difference);
-    const auto pairs =
-        pipeline.reader(std::tuple{door, people}, {.name = "pairs", .join = Join{.max_wait = 1}});
+    auto pairs = pipeline.reader(std::tuple{door, people}, {.name = "pairs", .join = Join{.max_wait = 1}});
     EXPECT_TRUE(contains(refused(people), "reader 'pairs', below 'people'"));
-    pipeline.remove(pairs);
+    pairs.close();
     pipeline.connect(people, yard);
   }
 }

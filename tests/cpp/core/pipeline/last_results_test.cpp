@@ -42,13 +42,13 @@ TEST(OwnStream, WhoseNameIsRefusedLeavesTheNodesNameFree) {
     return message_of<GraphError>([&] { pipeline.add(clocked(), source, options); });
   };
   for (int attempt = 0; attempt < 2; ++attempt) {
-    EXPECT_TRUE(contains(refused({.source = name}), "is the node's own name"));
+    EXPECT_TRUE(contains(refused({.as_source = name}), "is the node's own name"));
     EXPECT_TRUE(contains(refused({.name = "a", .as_source = "a"}), "is the node's own name"));
   }
   pipeline.add(clocked(), source);
-  pipeline.add(clocked(), source, {.source = name + "_2"});
+  pipeline.add(clocked(), source, {.as_source = name + "_2"});
   pipeline.add(clocked(), source, {.name = "a"});
-  EXPECT_TRUE(contains(refused({.source = name}), "is taken"));
+  EXPECT_TRUE(contains(refused({.as_source = name}), "is taken"));
   const auto report = pipeline.run();
   for (const auto& wanted : {name, name + "_3", std::string("a")}) {
     EXPECT_TRUE(std::ranges::any_of(report.stats.nodes, [&](const auto& node) {

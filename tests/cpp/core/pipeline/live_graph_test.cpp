@@ -225,13 +225,13 @@ TEST(LiveGraph, ARemovalDoesNotWaitForAProducerThatIsBlockedElsewhere) {
     CheckedPipeline pipeline;
     const auto cam = pipeline.add(busy_source(), {.name = "cam"});
     const auto step = pipeline.add(pass_on<int>(), cam, {.name = "step"});
-    const auto unread = pipeline.reader(step, {.name = "unread", .queue = Queue{1, WhenFull::Block}});
+    auto unread = pipeline.reader(step, {.name = "unread", .queue = Queue{1, WhenFull::Block}});
     Seen<Sample<int>> seen;
     const auto sink = pipeline.add(collect_into<int>(seen), step, {.name = "sink"});
     pipeline.start();
     wait_until([&] { return node_of(pipeline, "step").state == NodeState::Blocked; });
     EXPECT_EQ(pipeline.remove(sink).nodes.size(), 1U);
-    pipeline.remove(unread);
+    unread.close();
     wait_until([&] { return node_of(pipeline, "step").state != NodeState::Blocked; });
   }
 }
