@@ -94,6 +94,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Errors": (
         *("FreshframeError", "GraphError", "OptionError", "OptionTypeError", "StateError", "NodeError"),
         *(
+            "MissingPackageError",
             "SourceError",
             "SourceTimeoutError",
             "RefusedError",
