@@ -1,0 +1,14 @@
+"""Detects and follows the objects of a video, and writes a table of all of them.
+
+pip install 'freshframe[onnx]'
+"""
+
+import freshframe as ff
+
+pipeline = ff.Pipeline()
+video = pipeline.add(ff.open("match.mp4"))
+boxes = pipeline.add(ff.OnnxDetector("yolo11n.onnx"), video)
+tracks = pipeline.add(ff.BoxTracker(), boxes)
+pipeline.add(ff.Csv("tracks.csv"), tracks)
+report = pipeline.run(progress=True)
+print(report.frames, "frames,", "complete" if report.complete else report.losses)
