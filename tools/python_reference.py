@@ -104,6 +104,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
             "StaleFrameError",
             "StopTimeoutError",
             "FramesHeldError",
+            "MissingPackageError",
         ),
     ),
 }

@@ -15,7 +15,9 @@ MOST_LINES = 90
 
 def test_the_top_level_is_small_and_each_name_is_on_the_card() -> None:
     assert len(ff.__all__) <= MOST_NAMES
-    tables = "\n".join(line.partition("|")[2].partition("|")[0] for line in CARD.splitlines() if line.startswith("|"))
+    tables = "\n".join(
+        line.partition("|")[2].partition("|")[0] for line in CARD.splitlines() if line.startswith("|")
+    )
     shown = {name for name in re.findall(r"`(?:ff\.)?(\w+)", tables)}
     assert set(ff.__all__) - shown == set()
     assert shown - set(ff.__all__) == set()
