@@ -89,8 +89,8 @@ class DemoSource final : public VideoSource {
 
 std::vector<DemoShape> demo_shapes(const std::string& url, std::int64_t seq) {
   const auto options = parse_demo_url(url);
-  if (!options.shapes) throw OptionError("demo_shapes() needs a URL of demo:shapes, got '" + url + "'");
-  if (seq < 0) throw OptionError("demo_shapes() needs a frame number from 0, got " + std::to_string(seq));
+  if (!options.shapes) throw OptionError("demo.shapes() needs a URL of demo:shapes, got '" + url + "'");
+  if (seq < 0) throw OptionError("demo.shapes() needs a frame number from 0, got " + std::to_string(seq));
   return DemoScene(options).shapes(seq);
 }
 
@@ -105,10 +105,10 @@ namespace freshframe {
 std::vector<DemoCircle> demo_truth(const std::string& url, std::int64_t seq) {
   const auto options = media::parse_demo_url(url);
   if (options.shapes) {
-    throw OptionError("demo_truth() needs a URL of demo:circles, got '" + url +
-                      "': demo_shapes() has its truth");
+    throw OptionError("demo.circles() needs a URL of demo:circles, got '" + url +
+                      "': demo.shapes() has its truth");
   }
-  if (seq < 0) throw OptionError("demo_truth() needs a frame number from 0, got " + std::to_string(seq));
+  if (seq < 0) throw OptionError("demo.circles() needs a frame number from 0, got " + std::to_string(seq));
   return media::DemoScene(options).truth(seq);
 }
 

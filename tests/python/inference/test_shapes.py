@@ -58,7 +58,7 @@ def test_the_truth_agrees_with_the_picture() -> None:
 def test_the_truth_of_another_scene_is_refused() -> None:
     with pytest.raises(ff.OptionError, match="needs a URL of demo:shapes"):
         demo.shapes("demo:circles", 0)
-    with pytest.raises(ff.OptionError, match=r"demo:circles.*demo_shapes\(\)"):
+    with pytest.raises(ff.OptionError, match=r"demo:circles.*demo\.shapes\(\)"):
         demo.circles("demo:shapes", 0)
     with pytest.raises(ff.OptionError, match="'balls'"):
         ff.open("demo:shapes?balls=3")
