@@ -94,7 +94,6 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Errors": (
         *("FreshframeError", "GraphError", "OptionError", "OptionTypeError", "StateError", "NodeError"),
         *(
-            "MissingPackageError",
             "SourceError",
             "SourceTimeoutError",
             "RefusedError",

@@ -30,7 +30,7 @@ class StateError(FreshframeError, RuntimeError):
 
 
 class MissingPackageError(FreshframeError, ImportError):
-    """An optional package that the call needs is not installed; the message has the command to install it."""
+    """An optional package that the call needs is not installed; the message shows how to install it."""
 
 
 class SourceError(FreshframeError, OSError):

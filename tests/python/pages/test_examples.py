@@ -63,7 +63,7 @@ def test_every_example_is_run_here() -> None:
     programs = {
         path.relative_to(EXAMPLES).as_posix()
         for path in EXAMPLES.rglob("*.py")
-        # test_twelve_programs.py runs those of programs/, test_extension_examples.py those of packages
+        # test_twelve_programs.py runs the files of programs/, test_extension_examples.py runs packages
         if path.parent.name != "programs"
         and not any(
             (folder / "pyproject.toml").exists() for folder in path.parents if EXAMPLES in folder.parents

@@ -8,6 +8,7 @@ program after a while. Prints one line of JSON: the program's output, and what t
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import itertools
 import json
@@ -36,7 +37,7 @@ class Ended(Exception):  # noqa: N818  (an end, no error)
 
 
 def scene(number: str) -> str:
-    """The camera of a program. The one that reads a file has no pace."""
+    """The camera of a program. The program of a file needs no pace."""
     name, pace = ("shapes" if number in OF_SHAPES else "circles"), ("&pace=0" if number == "11" else "")
     size = "1280x720" if number in ("02", "05", "06") else "640x360"
     return f"demo:{name}?size={size}&fps=30&frames={FRAMES}{pace}"
@@ -45,17 +46,17 @@ def scene(number: str) -> str:
 def use_the_scene(number: str) -> None:
     """Opens the scene instead of every camera, and the scene's model instead of every model."""
     opened = ff.open
-    ff.open = lambda url, /, **options: opened(scene(number) if number != "09" else url)  # type: ignore[assignment]
+    ff.open = lambda url, /, **options: opened(scene(number) if number != "09" else url)
     made = ff.OnnxDetector.__init__
 
     def with_the_model(self: ff.OnnxDetector, path: object, *, classes: Any = None, **more: Any) -> None:
         made(self, ff.demo.shapes_model(), classes=["ball"] if classes else None, **more)
 
-    ff.OnnxDetector.__init__ = with_the_model  # type: ignore[method-assign, assignment]
+    ff.OnnxDetector.__init__ = with_the_model  # type: ignore[method-assign]
 
 
 def webcam(seen: Seen) -> None:
-    import cv2  # noqa: PLC0415
+    cv2: Any = importlib.import_module("cv2")
 
     shown = seen["shown"] = []
     cv2.imshow = lambda _, picture: shown.append(picture.shape)
@@ -63,7 +64,7 @@ def webcam(seen: Seen) -> None:
 
 
 def game(seen: Seen) -> None:
-    import pygame  # noqa: PLC0415
+    pygame: Any = importlib.import_module("pygame")
 
     flip, circle, turns = pygame.display.flip, pygame.draw.circle, itertools.count(1)
     seen.update(flips=0, circles=0)
@@ -94,15 +95,15 @@ def robot(seen: Seen) -> None:
 
 
 def web_server(seen: Seen) -> None:
-    import flask  # noqa: PLC0415
+    flask: Any = importlib.import_module("flask")
 
-    def run(app: flask.Flask) -> None:
+    def run(app: Any) -> None:
         client = app.test_client()
         while client.get("/circles").status_code == 503:
             threading.Event().wait(0.05)
         seen["circles"], seen["page"] = client.get("/circles").json, client.get("/").text
 
-    flask.Flask.run = run  # type: ignore[method-assign, assignment]
+    flask.Flask.run = run
 
 
 def notebook(_: Seen) -> None:
@@ -147,12 +148,13 @@ def main() -> None:
     number = sys.argv[1]
     seen: Seen = {}
     os.environ |= {"SDL_VIDEODRIVER": "dummy", "PYGAME_HIDE_SUPPORT_PROMPT": "1"}
-    REPLACED.get(number, lambda _: None)(seen)
+    if number in REPLACED:
+        REPLACED[number](seen)
     use_the_scene(number)
     (program,) = PROGRAMS.glob(f"{number}_*.py")
     out = io.StringIO()
     with running, contextlib.redirect_stdout(out), contextlib.suppress(Ended):
-        values = runpy.run_path(str(program), run_name="__main__")
+        values: dict[str, Any] = runpy.run_path(str(program), run_name="__main__")
         if number == "09":
             seen["rows"] = len(values["boxes"].to_pandas())
     print(json.dumps({"printed": out.getvalue().splitlines(), **seen}))
