@@ -76,7 +76,7 @@ def test_the_modules_of_the_package_are_there_without_an_import_of_their_own() -
 
 
 def test_no_name_is_deprecated_and_what_is_gone_is_an_attribute_error() -> None:
-    for gone in ("Stats", "MockCamera", "Fleet", "results", "sinks", "why", "Stalled", "StateChange"):
+    for gone in ("Stats", "MockCamera", "Fleet", "results", "sinks", "why", "Stalled", "View"):
         with pytest.raises(AttributeError, match=f"has no attribute '{gone}'"):
             getattr(ff, gone)
 
