@@ -53,7 +53,6 @@ def make_app(pipeline: ff.Pipeline, source: ff.Source[ff.Frame]) -> flask.Flask:
     circles = pipeline.reader(tracked, frames=False)
     pictures = Pictures()
     pipeline.add(pictures, pipeline.add(ff.Annotate(), tracked), name="pictures")
-    one_at_a_time = threading.Lock()  # Flask answers on several threads, and a reader belongs to one
     app = flask.Flask(__name__)
 
     @app.get("/")
@@ -66,8 +65,7 @@ def make_app(pipeline: ff.Pipeline, source: ff.Source[ff.Frame]) -> flask.Flask:
 
     @app.get("/circles")
     def newest() -> flask.Response:
-        with one_at_a_time:
-            sample = circles.latest()
+        sample = circles.latest()  # on any of Flask's threads
         if sample is None:
             return flask.Response("no picture yet", status=503, mimetype="text/plain")
         return flask.jsonify(seq=sample.seq, pts=sample.pts, circles=sample.value.xyr.tolist())
