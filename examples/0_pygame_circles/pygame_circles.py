@@ -47,12 +47,10 @@ def play(source: str, seconds: float | None) -> tuple[int, int]:
 
 def draw(screen: pygame.Surface, sample: ff.Sample[ff.Circles]) -> None:
     """Draws each circle where the video has it, in the colour of its identity."""
-    circles = sample.value
-    if circles.tracker_id is None:
-        return
     scale = SCREEN[0] / sample.frame.width
-    for (x, y, r), identity in zip(circles.xyr.tolist(), circles.tracker_id.tolist(), strict=True):
-        pygame.draw.circle(screen, COLOURS[identity % len(COLOURS)], (x * scale, y * scale), r * scale)
+    for circle in sample.value:
+        colour = COLOURS[(circle.tracker_id or 0) % len(COLOURS)]
+        pygame.draw.circle(screen, colour, (circle.x * scale, circle.y * scale), circle.r * scale)
 
 
 def main() -> None:
