@@ -44,8 +44,8 @@ class Recorder:
 
     def remove(self, name: str) -> int:
         """The camera and its recorder end, and its file is whole; the others run on. Returns its frames."""
-        books = self.pipeline.remove(self.cameras.pop(name))
-        return 0 if books is None else books.nodes[name].processed
+        last = self.pipeline.remove(self.cameras.pop(name))
+        return 0 if last is None else last.nodes[name].processed
 
 
 def recorded(camera: ff.Port[ff.Frame]) -> ff.Port[Any]:
