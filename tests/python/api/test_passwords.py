@@ -146,7 +146,7 @@ PLACES: dict[str, Callable[[str], object]] = {
     "Frame.write": lambda url: ff.Frame.from_array(picture(0), "gray").write(url),
     "Ask": ff.Ask,
     "Ask remote": lambda url: ff.Ask(url.replace("rtsp", "https", 1), remote=True),
-    "demo_truth": lambda url: ff.demo.circles(url, 0),
+    "demo.circles": lambda url: ff.demo.circles(url, 0),
     "a number": lambda url: _check.number("size", url),
     "a list": lambda url: _check.number("size", [url, {url: np.zeros(3)}]),
 }
