@@ -153,7 +153,7 @@ Demuxer::Demuxer(DemuxerSettings settings, Dictionary& options)
   if (const auto fault = settings_.remote ? std::nullopt : path_fault(settings_.path, settings_.url)) {
     fail(fault->why, fault->code);
   }
-  FfmpegErrorCapture errors;
+  const FfmpegErrorCapture errors;
   interrupt_.arm(settings_.open_timeout);
   Dictionary again = options.copy();
   open_file(options);

@@ -407,9 +407,9 @@ TEST(ReadyHook, AnArmedNextReaderWaitsWithoutAThread) {
   EXPECT_EQ(edge_of(pipeline, "source", "reader").waiting, 1U);
   feed.push_and_settle(2);  // one sample is handed over already
   EXPECT_EQ(drops_of(edge_of(pipeline, "source", "reader"), DropCause::NoWaiter), 2U);
-  const auto sample = reader->wait_until(TimePoint::min());
-  ASSERT_TRUE(sample);
-  EXPECT_EQ(*sample->value.as<int>(), 1);
+  const auto handed = reader->wait_until(TimePoint::min());
+  ASSERT_TRUE(handed);
+  EXPECT_EQ(*handed->sample.value.as<int>(), 1);
 }
 
 }  // namespace
