@@ -7,6 +7,7 @@ import functools
 import math
 import numbers
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from . import _native
@@ -277,3 +278,10 @@ def progress(value: Any, interval: Any) -> None:
             f"progress must be True, False or a callable that takes a Progress, got {shown(value)}"
         )
     positive_seconds("progress_every", interval)
+
+
+def no_attribute(owner: object, name: str, meant: Mapping[str, str]) -> AttributeError:
+    """Returns the error of an attribute that an object lacks, with what to write instead."""
+    advice = f": {meant[name]}" if name in meant else ""
+    text = f"{type(owner).__name__!r} object has no attribute {name!r}{advice}"
+    return AttributeError(text, name=name, obj=owner)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 import numpy as np
 import numpy.typing as npt
 
-from ._check import shown
+from ._check import no_attribute, shown
 from ._errors import OptionError, OptionTypeError
 from ._interpreter import calls as _calls
 from ._interpreter import fork
@@ -34,6 +34,21 @@ __all__ = ["Circles", "Detections"]
 Index = npt.NDArray[Any] | slice | list[int] | list[bool]
 """A selection of rows: a mask, a slice, or indices."""
 Found = TypeVar("Found", "Circles", "Detections")
+
+_MEANT = {  # names of Ultralytics, supervision and OpenCV
+    "id": "identities are tracker_id",
+    "ids": "identities are tracker_id",
+    "age": "the ages of tracks are track_age",
+    "conf": "they are confidence",
+    "scores": "they are confidence",
+    "cls": "classes are class_id, and class_name",
+    "labels": "the names of the classes are class_name",
+    "boxes": "each is a row of xyxy, and a loop gives one Box after the other",
+    "masks": "masks are data['mask'], which freshframe.masks.decode() reads",
+    "xywh": "`for box in boxes` gives center, width and height",
+    "plot": "freshframe.Annotate().draw(frame, boxes) draws them",
+    "shape": "len() is their number",
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -74,6 +89,11 @@ class Circles:
     velocity: npt.NDArray[np.float32] | None = field(default=None, kw_only=True)
     track_age: npt.NDArray[np.float32] | None = field(default=None, kw_only=True)
     track_confidence: npt.NDArray[np.float32] | None = field(default=None, kw_only=True)
+
+    if not TYPE_CHECKING:  # type checkers could not find a misspelt attribute
+
+        def __getattr__(self, name: str) -> Any:
+            raise no_attribute(self, name, _MEANT)
 
     if TYPE_CHECKING:  # the types of the arguments; the attributes are the arrays made from them
 
@@ -248,6 +268,11 @@ class Detections:
     track_confidence: npt.NDArray[np.float32] | None = field(default=None, kw_only=True)
     names: tuple[str, ...] | None = field(default=None, kw_only=True)
     data: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict, kw_only=True)
+
+    if not TYPE_CHECKING:  # type checkers could not find a misspelt attribute
+
+        def __getattr__(self, name: str) -> Any:
+            raise no_attribute(self, name, _MEANT)
 
     if TYPE_CHECKING:  # the types of the arguments; the attributes are the arrays made from them
 

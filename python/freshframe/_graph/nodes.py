@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Generic
 
@@ -220,7 +220,7 @@ class Native:
     if not TYPE_CHECKING:  # type checkers could not find a misspelt attribute
 
         def __getattr__(self, name: str) -> Any:
-            raise no_attribute(self, name, _MEANT if isinstance(self, Source) else {})
+            raise _check.no_attribute(self, name, _MEANT if isinstance(self, Source) else {})
 
 
 _MEANT = {  # by programs that call these methods of a source
@@ -230,13 +230,6 @@ _MEANT = {  # by programs that call these methods of a source
         "`for sample in source:` opens it, reads it and closes it",
     ),
 }
-
-
-def no_attribute(owner: object, name: str, meant: Mapping[str, str]) -> AttributeError:
-    """Returns the error of an attribute that an object lacks, with what to write instead."""
-    advice = f": {meant[name]}" if name in meant else ""
-    text = f"{type(owner).__name__!r} object has no attribute {name!r}{advice}"
-    return AttributeError(text, name=name, obj=owner)
 
 
 def _is_settable(cls: type, name: str) -> bool:

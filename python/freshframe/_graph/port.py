@@ -11,7 +11,7 @@ from .._errors import GraphError, OptionTypeError, StateError
 from .._interpreter.log import logger
 from . import value_types, wiring
 from .contract import never_gives
-from .nodes import Node, Source, no_attribute
+from .nodes import Node, Source
 from .place import Place
 from .queue import RECORDING, Queue, shown
 
@@ -63,7 +63,7 @@ class Port(Generic[T_co]):
     if not TYPE_CHECKING:  # type checkers could not find a misspelt attribute
 
         def __getattr__(self, name: str) -> Any:
-            raise no_attribute(self, name, _MEANT)
+            raise _check.no_attribute(self, name, _MEANT)
 
     @property
     def node(self) -> Any:

@@ -19,6 +19,15 @@ if TYPE_CHECKING:
     from .counts import LineCounts, Zones
 
 
+def _labels(labels: Any) -> str | None:
+    if labels is None or isinstance(labels, str):
+        return labels if not labels else _check.text("labels", labels)
+    raise OptionTypeError(
+        f'labels must be a text such as "{{class_name}} {{confidence:.2f}}", or "" for no labels; '
+        f"got {_check.shown(labels)}"
+    )
+
+
 def fields_of(labels: str) -> list[str]:
     """The names of the fields of a pattern that Annotate has accepted."""
     with fork.loading():
@@ -84,7 +93,7 @@ class Annotate(NativeNode["Circles | Detections | LineCounts | Zones", "Frame"])
     ) -> None:
         """Checks the options. There are no trails yet."""
         rules = _native.make_annotate_rules(
-            labels if labels is None or labels == "" else _check.text("labels", labels),
+            _labels(labels),
             "" if caption is None else _check.text("caption", caption),
             _names("blur", blur),
             _check.flag("masks", masks),

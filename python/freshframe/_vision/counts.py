@@ -5,12 +5,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from .._check import no_attribute
 from .._results import Circles, Detections
 
 Point = tuple[float, float]
 
+_MEANT_OF_LINE = {
+    "in_count": "crossings in each direction are forward and backward",
+    "out_count": "crossings in each direction are forward and backward",
+    "count": "crossings in each direction are forward and backward",
+    "classes": "crossings by class are by_class",
+}
+_MEANT_OF_ZONE = {
+    "count": "the ids that are inside now are inside, so len(zone.inside) is their number",
+    "current_count": "the ids that are inside now are inside, so len(zone.inside) is their number",
+    "seconds": "the seconds of each id are dwell",
+    "tracks": "the tracks are an attribute of all zones together",
+}
 _UNRECORDED = {"recorded": False}  # JsonLines and Csv leave the field out
 
 
@@ -57,6 +70,11 @@ class LineCounts:
     by_class: Mapping[str, tuple[int, int]]
     crossings: tuple[Crossing, ...]
     tracks: Circles | Detections = field(repr=False, metadata=_UNRECORDED)
+
+    if not TYPE_CHECKING:  # type checkers could not find a misspelt attribute
+
+        def __getattr__(self, name: str) -> Any:
+            raise no_attribute(self, name, _MEANT_OF_LINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +138,11 @@ class ZoneCounts:
     loitered: tuple[int, ...]
     crossings: tuple[Crossing, ...]
     visits: tuple[Visit, ...]
+
+    if not TYPE_CHECKING:  # type checkers could not find a misspelt attribute
+
+        def __getattr__(self, name: str) -> Any:
+            raise no_attribute(self, name, _MEANT_OF_ZONE)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

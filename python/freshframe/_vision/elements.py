@@ -11,8 +11,29 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from .._check import no_attribute
+
 if TYPE_CHECKING:
     from .._results import Circles, Detections
+
+
+_MEANT = {  # names of Ultralytics and supervision
+    "id": "its identity is tracker_id",
+    "ids": "its identity is tracker_id",
+    "name": "the name of its class is class_name",
+    "label": "the name of its class is class_name",
+    "cls": "its class is class_id, and class_name",
+    "conf": "it is confidence",
+    "score": "it is confidence",
+    "xywh": "the middle is center, the sides are width and height",
+    "age": "it is track_age",
+}
+_MEANT_OF_CIRCLE = {
+    "id": "its identity is tracker_id",
+    "radius": "it is r",
+    "conf": "it is confidence",
+    "age": "it is track_age",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +59,11 @@ class Circle:
     velocity: tuple[float, float] | None = None
     track_age: float | None = None
     track_confidence: float | None = None
+
+    if not TYPE_CHECKING:  # type checkers could not find a misspelt attribute
+
+        def __getattr__(self, name: str) -> Any:
+            raise no_attribute(self, name, _MEANT_OF_CIRCLE)
 
     @property
     def center(self) -> tuple[float, float]:
@@ -87,6 +113,11 @@ class Box:
     track_confidence: float | None = None
     data: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
+    if not TYPE_CHECKING:  # type checkers could not find a misspelt attribute
+
+        def __getattr__(self, name: str) -> Any:
+            raise no_attribute(self, name, _MEANT)
+
     @property
     def xyxy(self) -> tuple[float, float, float, float]:
         """(x1, y1, x2, y2)."""
@@ -98,9 +129,19 @@ class Box:
         return (self.x1 + self.x2) / 2, (self.y1 + self.y2) / 2
 
     @property
+    def width(self) -> float:
+        """Pixels."""
+        return self.x2 - self.x1
+
+    @property
+    def height(self) -> float:
+        """Pixels."""
+        return self.y2 - self.y1
+
+    @property
     def area(self) -> float:
         """Square pixels."""
-        return (self.x2 - self.x1) * (self.y2 - self.y1)
+        return self.width * self.height
 
     def __iter__(self) -> Iterator[float]:
         """The left, upper, right and lower edge."""
