@@ -210,7 +210,7 @@ class Circles:
         """A DataFrame with a row for each circle and the columns of to_dicts().
 
         Raises:
-            ImportError: pandas is not installed.
+            MissingPackageError: pandas is not installed.
         """
         return _exchange().frame_of(self)
 
@@ -461,7 +461,7 @@ class Detections:
         """A DataFrame with a row for each box and the columns of to_dicts().
 
         Raises:
-            ImportError: pandas is not installed.
+            MissingPackageError: pandas is not installed.
             OptionError: A column of ``data`` has the name of another column.
         """
         return _exchange().frame_of(self)

@@ -61,7 +61,7 @@ def _plain(tensor: Any) -> dict[str, Any]:
 
 def _detector(options: Any, common: dict[str, Any]) -> tuple[dict[str, Any], ff.OnnxDetector | None]:
     """The properties of the file as a detector, or the reason why it is not one, and the detector."""
-    confidence = {} if options.confidence is None else {"min_confidence": options.confidence}
+    confidence = {} if options.min_confidence is None else {"min_confidence": options.min_confidence}
     try:
         detector = ff.OnnxDetector(
             options.model, layout=options.layout, size=options.size, **confidence, **common

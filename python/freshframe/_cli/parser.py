@@ -302,7 +302,10 @@ def _limits(parser: Any) -> None:
 
 def _model_options(group: Any) -> None:
     group.add_argument(
-        "--confidence", type=share, metavar="P", help="report boxes with a confidence above P (default 0.25)"
+        "--min-confidence",
+        type=share,
+        metavar="P",
+        help="report boxes with a confidence above P (default 0.25)",
     )
     group.add_argument(
         "--layout", metavar="NAME", help="layout of the model's outputs, if it is not recognised"

@@ -16,7 +16,7 @@ class Join:
     """A set of samples, one of each parent: ``pipeline.add(fuse, [left, right], join=Join(within=0.008))``.
 
     The node is called with sets: a function ``fuse(left, right)`` gets the values, and a Node gets a Sample
-    whose ``value`` is their tuple and whose ``parts`` are the samples. The first parent is the reference.
+    whose ``value`` is their tuple and whose ``members`` are the samples. The first parent is the reference.
     The set has its ``seq``, ``pts``, ``captured`` and ``frame``, and so has the result. No set is without it.
 
     A set is made as soon as its last member arrives, and each sample is in at most one. No camera holds up

@@ -77,6 +77,8 @@ def _check_read(source: Any) -> None:
 def _way_to_a_node(thing: Any) -> str:
     """What to do with something that is no node."""
     kind = type(thing).__name__
+    if kind in ("Batch", "Join", "Process", "Queue") and type(thing).__module__.startswith("freshframe."):
+        return f": it is an option, add(node, parents, {kind.lower()}=freshframe.{kind}(...))"
     if inspect.isgenerator(thing) or isinstance(thing, Iterator):
         return (
             ": to make a source of it, derive a class from freshframe.Source, whose read(self) yields "

@@ -35,7 +35,7 @@ def frame_of(found: Circles | Detections) -> Any:
     """A DataFrame of pandas with a row for each element.
 
     Raises:
-        ImportError: pandas is not installed.
+        MissingPackageError: pandas is not installed.
         OptionError: A column of `data` has the name of another column.
     """
     try:
@@ -69,7 +69,7 @@ def supervision_of(found: Detections) -> Any:
     """Supervision's Detections.
 
     Raises:
-        ImportError: supervision is not installed.
+        MissingPackageError: supervision is not installed.
     """
     try:
         with fork.loading():

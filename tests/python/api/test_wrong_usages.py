@@ -108,7 +108,44 @@ def never_ends() -> None:
 
 
 # An attempt, the class of its exception, and fragments that the text must contain.
+BOXES = ff.Detections([[0, 0, 10, 20]], names=["ball"])
+TRACKS = ff.Detections([[0, 0, 10, 20]], tracker_id=[1])
+LINE = ff.LineCounter((0, 0), (9, 0))
+ZONES = ff.ZoneCounter({"till": [(0, 0), (9, 0), (9, 9)]})
 RAISED: dict[str, tuple[Callable[[], object], type[Exception], tuple[str, ...]]] = {
+    "the name of a box": (lambda: BOXES[0].name, AttributeError, ("class_name",)),  # type: ignore[attr-defined]
+    "the id of a box": (lambda: BOXES[0].id, AttributeError, ("tracker_id",)),  # type: ignore[attr-defined]
+    "the ids of boxes": (lambda: BOXES.ids, AttributeError, ("tracker_id",)),  # type: ignore[attr-defined]
+    "the radius of a circle": (
+        lambda: ff.Circles([[9, 9, 5]])[0].radius,  # type: ignore[attr-defined]
+        AttributeError,
+        ("it is r",),
+    ),
+    "supervision's count of a line": (
+        lambda: LINE.update(TRACKS, pts=0).in_count,  # type: ignore[attr-defined]
+        AttributeError,
+        ("forward",),
+    ),
+    "supervision's count of a zone": (
+        lambda: ZONES.update(TRACKS, pts=0)["till"].current_count,  # type: ignore[attr-defined]
+        AttributeError,
+        ("len(zone.inside)",),
+    ),
+    "labels as a choice": (
+        lambda: ff.Annotate(labels=True),  # type: ignore[arg-type]
+        ff.OptionTypeError,
+        ("{class_name}", "got True"),
+    ),
+    "a batch as a node": (
+        lambda: ff.Batch(ff.BoxTracker()),  # type: ignore[arg-type]
+        ff.OptionTypeError,
+        ("batch=Batch(8)",),
+    ),
+    "a join as a node": (
+        below(ff.Join(0.1)),
+        ff.OptionTypeError,
+        ("it is an option", "join=freshframe.Join(...)"),
+    ),
     "a misspelt option of a node": (
         lambda: ff.OnnxDetector(ff.demo.shapes_model(), confidance=0.3),  # type: ignore[call-arg]
         TypeError,

@@ -129,7 +129,19 @@ def test_track_follows_what_a_model_finds(tmp_path: Path, freshframe: Any) -> No
     path = always_a_box(tmp_path / "dog.onnx")
     lines, video = tmp_path / "dogs.jsonl", tmp_path / "dogs.mp4"
     code, _, err = freshframe(
-        "track", SCENE, "--model", path, "--classes", "dog", "-o", lines, "-o", video, "-q"
+        "track",
+        SCENE,
+        "--model",
+        path,
+        "--classes",
+        "dog",
+        "--min-confidence",
+        "0.3",
+        "-o",
+        lines,
+        "-o",
+        video,
+        "-q",
     )
     assert (code, err) == (0, "")
     found = [json.loads(line)["detections"] for line in lines.read_text(encoding="utf-8").splitlines()]
@@ -152,7 +164,7 @@ def test_track_says_what_computes(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["--classes", "dog"], "--model"),
-        (["--confidence", "0.5"], "--model"),
+        (["--min-confidence", "0.5"], "--min-confidence is for a model: add --model"),
         (["--model", "FILE", "--radius", "5:9"], "--radius is for circles"),
         (["--model", "FILE", "--classes", "horse"], "has no class 'horse'; its classes are cat, dog"),
         (["--model", "FILE", "--layout", "maze"], "layout must be one of"),

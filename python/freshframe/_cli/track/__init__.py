@@ -53,11 +53,11 @@ def _check_model(options: Any) -> None:
     if options.model is None:
         given = [
             name
-            for name in ("classes", "confidence", "layout", "threads", "provider")
+            for name in ("classes", "min_confidence", "layout", "threads", "provider")
             if getattr(options, name) is not None
         ]
         if given:
-            raise UsageError(f"--{given[0]} is for a model: add --model FILE.onnx")
+            raise UsageError(f"--{given[0].replace('_', '-')} is for a model: add --model FILE.onnx")
     elif options.radius is not None:
         raise UsageError("--radius is for circles and cannot be used with --model, which finds boxes")
 

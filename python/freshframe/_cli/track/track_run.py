@@ -88,7 +88,7 @@ class StdoutLines(ff.JsonLines):
 def model_options(options: Any) -> dict[str, Any]:
     """The options of the command line for an OnnxDetector."""
     given = {
-        "confidence": options.confidence,
+        "min_confidence": options.min_confidence,
         "classes": None if options.classes is None else options.classes.split(","),
         "layout": options.layout,
         "threads": options.threads,

@@ -93,7 +93,7 @@ TEST(ReaderClose, UnblocksALosslessProducerAndCountsWhatWaitedAsRemoved) {
   const auto removed = pipeline.stats().removed;
   EXPECT_EQ(removed.edges, 1U);
   EXPECT_EQ(removed.delivered, 1U);
-  EXPECT_GE(removed.dropped, 8U);
+  EXPECT_GE(removed.dropped, 7U);  // 8 if the producer has already filled the place that get() left
   EXPECT_EQ(removed.passed_in, removed.delivered + removed.dropped);
   EXPECT_EQ(removed.drops.size(), 1U);
   EXPECT_TRUE(removed.drops.contains(DropCause::Removed));
