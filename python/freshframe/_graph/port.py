@@ -215,8 +215,8 @@ def queue_below(ports: Sequence[Port[Any]], queue: Any, label: str, **limits: An
     if given:
         raise GraphError(
             f"{label!r} takes packets, and {given[0]} would leave some out that others refer to: use "
-            "RECORDING, the default, and go on at the next packet that has is_keyframe=True where sample.dropped is "
-            "above 0"
+            "RECORDING, the default, and go on at the next packet that has is_keyframe=True where "
+            "sample.dropped is above 0"
         )
     return RECORDING if queue is None else queue
 

@@ -118,7 +118,7 @@ class Presence(Node[T, PresenceEvent]):
         """Begins with no event that is on."""
         if not callable(key):
             raise OptionTypeError(
-                f"key must be a function that returns what is on, such as lambda zones: zones['till'].inside; "
+                "key must be a function that returns the keys, such as lambda zones: zones['till'].inside; "
                 f"got {_check.shown(key)}"
             )
         self._key = key
