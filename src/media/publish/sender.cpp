@@ -118,7 +118,7 @@ void PublishConnection::add_stream() {
 }
 
 void PublishConnection::open(std::shared_ptr<const PacketStream> stream, TimePoint deadline) {
-  FfmpegErrorCapture errors(FfmpegErrorCapture::Purpose::Opening);
+  const FfmpegErrorCapture errors(FfmpegErrorCapture::Purpose::Opening);
   stream_ = std::move(stream);
   for (const int descriptor : open_descriptors()) {
     if (is_to_server(descriptor)) others_.insert(descriptor);
