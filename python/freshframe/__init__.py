@@ -44,7 +44,7 @@ from ._media.video import VideoFile, open
 from ._native import Frame, Reader, Sample
 from ._pipeline import async_iterator as _async_iterator
 from ._pipeline.pipeline import Pipeline
-from ._results import Circles, Detections
+from ._results.results import Circles, Detections
 
 if _typing.TYPE_CHECKING:
     from . import demo as demo

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import typing as _typing
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,18 +16,15 @@ if _typing.TYPE_CHECKING:
     from ._media.look import Snapshot
     from ._media.segments import Segment
     from ._media.video import Speed, VideoSource
-    from ._media.video_info import VideoInfo
+    from ._media.video_info import Format, VideoInfo
     from ._native import Packet, Stamp, StopToken
+    from ._results.elements import Box, Circle
     from ._shortcuts.probe import Measured, Probe
     from ._shortcuts.stream import Stream
     from ._spool.presence import PresenceEvent
     from ._vision.ask import Answer
     from ._vision.counts import Crossing, LineCounts, Point, Visit, ZoneCounts, Zones
-    from ._vision.elements import Box, Circle
     from ._vision.onnx import Layout, Provider, TensorInfo
-
-Format = Literal["gray", "nv12", "i420", "i422", "i444", "bgr", "rgb"]
-"""Layouts of a frame's samples, 8 bits each."""
 
 Plane = npt.NDArray[np.uint8]
 """One component array of a frame: (h, w), or (h, w, channels); read-only."""
@@ -39,14 +35,14 @@ _LATER = {
     "Snapshot": "_media.look",
     "Segment": "_media.segments",
     **dict.fromkeys(("Speed", "VideoSource"), "_media.video"),
-    "VideoInfo": "_media.video_info",
+    **dict.fromkeys(("Format", "VideoInfo"), "_media.video_info"),
     **dict.fromkeys(("Packet", "Stamp", "StopToken"), "_native"),
     **dict.fromkeys(("Measured", "Probe"), "_shortcuts.probe"),
     "Stream": "_shortcuts.stream",
     "PresenceEvent": "_spool.presence",
     "Answer": "_vision.ask",
     **dict.fromkeys(("Crossing", "LineCounts", "Point", "Visit", "ZoneCounts", "Zones"), "_vision.counts"),
-    **dict.fromkeys(("Box", "Circle"), "_vision.elements"),
+    **dict.fromkeys(("Box", "Circle"), "_results.elements"),
     **dict.fromkeys(("Layout", "Provider", "TensorInfo"), "_vision.onnx"),
 }  # the module of each name that is loaded at its first use
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _native
 from .._errors import GraphError, StateError
-from .._results import Circles, Detections
+from .._results.results import Circles, Detections
 from . import replacing, value_types, wiring
 from .member import Member, described, hosted
 from .nodes import Native

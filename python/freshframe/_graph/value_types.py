@@ -11,7 +11,7 @@ from typing import Any
 
 from .. import _native
 from .._errors import GraphError
-from .._results import Circles
+from .._results.results import Circles
 from .contract import contract_of, is_generator
 from .nodes import Native, Node, Source
 

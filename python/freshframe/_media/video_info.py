@@ -4,6 +4,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+Format = Literal["gray", "nv12", "i420", "i422", "i444", "bgr", "rgb"]
+"""Layouts of a frame's samples, 8 bits each."""
 
 
 @dataclass(frozen=True, slots=True)

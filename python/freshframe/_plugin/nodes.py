@@ -11,7 +11,7 @@ from .._errors import OptionTypeError, StateError
 from .._graph.contract import Contract
 from .._graph.nodes import NativeNode, NativeSource
 from .._interpreter import fork
-from .._results import Circles, Detections
+from .._results.results import Circles, Detections
 
 Recipe = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 

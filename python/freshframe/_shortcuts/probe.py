@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Literal
 from .. import _check
 from .._errors import EndOfStreamError, OptionError, ReadTimeoutError, SourceError, SourceTimeoutError
 from .._media import video
-from .._media.video_info import VideoInfo
+from .._media.video_info import Format, VideoInfo
 from .._pipeline.pipeline import Pipeline
 
 if TYPE_CHECKING:
     from .._look.stats import SourceStats, Stats
     from .._native import Frame, Reader, Sample
-    from ..types import Format
 
 _FIRST_SECONDS = 10.0  # until the first frame of a live source
 _LOOK_SECONDS = 0.1  # between two checks whether the source has failed

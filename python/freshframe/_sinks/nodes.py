@@ -14,8 +14,8 @@ from .. import _check
 from .._errors import OptionError, StateError
 from .._graph.nodes import Node
 from .._interpreter import calls as _calls
-from .._results import Circles, Detections
-from .._vision.columns import BOX_COLUMNS, CIRCLE_COLUMNS
+from .._results.columns import BOX_COLUMNS, CIRCLE_COLUMNS
+from .._results.results import Circles, Detections
 from .plain import keyed, named_fields, plain, to_text, valid_text
 from .records import data_columns, records, rows_of, sample_record, wall_time
 from .text_file import TextFile

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .._errors import OptionError, OptionTypeError
-from .._results import Circles, Detections
-from .._vision.columns import BOX_COLUMNS, check_name, column_of, columns_of
+from .._results.columns import BOX_COLUMNS, check_name, column_of, columns_of
+from .._results.results import Circles, Detections
 from .plain import checked_key, finite, finite_parts, plain, valid_text
 
 if TYPE_CHECKING:

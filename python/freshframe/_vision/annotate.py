@@ -11,8 +11,8 @@ from .. import _check, _native
 from .._errors import OptionError, OptionTypeError
 from .._graph.nodes import NativeNode
 from .._interpreter import fork
-from .._results import Circles, Detections
-from .columns import CIRCLE_COLUMNS
+from .._results.columns import CIRCLE_COLUMNS
+from .._results.results import Circles, Detections
 
 if TYPE_CHECKING:
     from .._native import Frame

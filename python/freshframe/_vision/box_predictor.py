@@ -9,7 +9,7 @@ from .. import _check, _native
 from .._errors import GraphError
 from .._graph.nodes import NativeNode
 from .._graph.value_types import fits
-from .._results import Detections
+from .._results.results import Detections
 
 
 # Any: mypy finds no common type for a list of ports of two. Pipeline.add() checks them.

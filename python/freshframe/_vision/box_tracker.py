@@ -7,7 +7,7 @@ import threading
 
 from .. import _check, _native
 from .._graph.nodes import NativeNode
-from .._results import Detections
+from .._results.results import Detections
 from .ground import Ground, handle_of
 
 

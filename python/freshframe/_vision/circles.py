@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from .. import _check, _native
 from .._errors import OptionError
 from .._graph.nodes import NativeNode
-from .._results import Circles
+from .._results.results import Circles
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,7 +10,7 @@ from typing import Literal
 from .. import _check, _native
 from .._errors import OptionError
 from .._graph.nodes import NativeNode
-from .._results import Detections
+from .._results.results import Detections
 from .onnx import Provider, _load, _names, _size, _texts
 
 

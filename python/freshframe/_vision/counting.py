@@ -10,8 +10,8 @@ from typing import Any, Literal
 from .. import _check, _native
 from .._errors import OptionTypeError
 from .._graph.nodes import NativeNode
-from .._results import Circles, Detections
-from .corners import checked_corners
+from .._results.corners import checked_corners
+from .._results.results import Circles, Detections
 from .counts import LineCounts, Point, Zones
 
 

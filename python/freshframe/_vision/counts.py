@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from .._check import no_attribute
-from .._results import Circles, Detections
+from .._results.results import Circles, Detections
 
 Point = tuple[float, float]
 

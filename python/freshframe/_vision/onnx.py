@@ -13,7 +13,7 @@ from .. import _check, _native
 from .._errors import OptionError, OptionTypeError
 from .._graph.nodes import NativeNode
 from .._interpreter import fork
-from .._results import Detections
+from .._results.results import Detections
 
 if TYPE_CHECKING:
     import numpy as np

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import os
 import secrets
+import string
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,8 @@ from ._machines.spread import Spread
 if TYPE_CHECKING:
     from ._detached.client.remote_controller import RemoteController
     from ._machines.ray_place import RayPlace
+
+_LETTERS = string.ascii_lowercase + string.digits
 
 
 @dataclass(frozen=True)
@@ -101,8 +103,10 @@ def ray_plan(
 
 def _setup(kind: str, name: Any, times: Times, options: dict[str, Any]) -> Setup:
     if name is None:
-        # A number alone comes again: two containers with one folder of states can have the same process ids.
-        return Setup(f"{kind}-{os.getpid()}-{secrets.token_hex(4)}", False, times, options)
+        # No process id: two containers with one folder of states can have the same. And short, because it is
+        # in a socket's path.
+        letters = "".join(secrets.choice(_LETTERS) for _ in range(5))
+        return Setup(f"{kind}-{letters}", False, times, options)
     return Setup(_specs.checked_name("name", name), True, times, options)
 
 

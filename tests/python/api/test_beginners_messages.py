@@ -111,7 +111,7 @@ MISTAKES: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "latest() with a timeout": (
         with_camera(latest_with_timeout),
         TypeError,
-        "latest() never waits and takes no arguments: get(timeout=2) waits for the next sample",
+        "takes max_age by name, latest(max_age=0.1): get(timeout=2) waits for the next sample",
     ),
     "the name as a source's parent": (
         lambda: ff.Pipeline().add(ff.open(SCENE), "cam"),  # type: ignore[arg-type]

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import re
 from pathlib import Path
 
@@ -95,10 +94,10 @@ def test_the_file_of_a_fleet_has_its_term_and_no_camera(state_folder: Path) -> N
 
 def test_what_a_killed_fleet_without_a_name_has_left_is_swept(state_folder: Path) -> None:
     StateFile("first", keep=False).close()
-    for name in ("local-999999-1", "local-7-0a3f09bc", "ray-999999-0a3f09bc", "mine"):
+    for name in ("local-99x9z", "local-0a3f0", "ray-9bc00", "mine"):
         for suffix in ("json", "lock", "sock"):
             (state_folder / f"{name}.{suffix}").touch()
-    running = StateFile(f"local-{os.getpid()}-7", keep=False)
+    running = StateFile("local-zz777", keep=False)
     StateFile("second", keep=False).close()
     left = {path.name for path in state_folder.iterdir()}
     assert left == {"mine.json", "mine.lock", "mine.sock", running.path.name, running.path.stem + ".lock"}

@@ -151,12 +151,12 @@ def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(ff.OptionError, match="at most 64 samples"):
         pipeline.add(process_batches.double_all, source, batch=ff.Batch(65), process=True)
     wrong: Any
-    for wrong in [(0,), (4097,), (2, -0.1), (2, float("inf")), (2, float("nan"))]:
+    for wrong in [(0, 0), (4097, 0), (2, -0.1), (2, float("inf")), (2, float("nan"))]:
         with pytest.raises(ff.OptionError):
-            ff.Batch(*wrong)
-    for wrong in [("2",), (2.0,), (True,), (2, "1")]:
+            ff.Batch(wrong[0], max_wait=wrong[1])
+    for wrong in [("2", 0), (2.0, 0), (True, 0), (2, "1")]:
         with pytest.raises(ff.OptionTypeError):
-            ff.Batch(*wrong)
+            ff.Batch(wrong[0], max_wait=wrong[1])
 
 
 def test_types_of_lists_are_checked_when_wired() -> None:

@@ -15,7 +15,7 @@ NEVER_FORKED = ("_cli", "fleet")
 
 
 # The second is a caller's fork.loading().
-HELD = ("fork.loading()", "loading or nullcontext()")
+HELD = ("fork.loading()", "_fork.loading()", "loading or nullcontext()")
 
 
 def unheld(node: ast.AST, inside: bool = False) -> Iterator[ast.Import | ast.ImportFrom]:

@@ -18,7 +18,7 @@ import pytest
 from support import Push
 
 import freshframe as ff
-from freshframe._vision.columns import BOX_COLUMNS, CIRCLE_COLUMNS
+from freshframe._results.columns import BOX_COLUMNS, CIRCLE_COLUMNS
 
 TRACKS: dict[str, Any] = {
     "tracker_id": [7, 8, 9],

@@ -152,7 +152,7 @@ _FORMAT = 1  # of the file
 _SWEPT_WITHIN = 10.0  # seconds: another program may look whether the owner of a made up name has ended
 _TRY_AGAIN = 0.01  # seconds
 _ours: set[Path] = set()  # files of this program's fleets
-_MADE_UP = re.compile(r"(local|ray)-\d+-[0-9a-f]+")  # names of fleets that got none
+_MADE_UP = re.compile(r"(local|ray)-[0-9a-z]{5}")  # names of fleets that got none
 
 
 def state_folder() -> Path:

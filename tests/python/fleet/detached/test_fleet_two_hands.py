@@ -193,7 +193,7 @@ def held() -> None:
 def test_a_fleet_has_the_lock_of_its_name_whoever_removes_the_file_in_between(
     folder: Path, monkeypatch: pytest.MonkeyPatch, comes: str
 ) -> None:
-    before = StateFile("local-1-1", keep=False)
+    before = StateFile("local-a1b2c", keep=False)
     others: dict[str, list[Callable[[], object]]] = {
         "nobody": [],
         "sweep": [lambda: kept._sweep(folder)],
@@ -203,13 +203,13 @@ def test_a_fleet_has_the_lock_of_its_name_whoever_removes_the_file_in_between(
     }
     if before.close not in others[comes]:
         before.close()
-        (folder / "local-1-1.lock").touch()  # of a program that was killed
+        (folder / "local-a1b2c.lock").touch()  # of a program that was killed
     comes_before_lock(monkeypatch, *others[comes])
-    fleet = StateFile("local-1-1", keep=False)
+    fleet = StateFile("local-a1b2c", keep=False)
     assert sorted(path.suffix for path in folder.iterdir()) == [".json", ".lock"]
     monkeypatch.setattr(kept, "_SWEPT_WITHIN", 0)
-    with pytest.raises(ff.StateError, match="'local-1-1' runs already, in this program"):
-        StateFile("local-1-1", keep=False)
+    with pytest.raises(ff.StateError, match="'local-a1b2c' runs already, in this program"):
+        StateFile("local-a1b2c", keep=False)
     fleet.close()
     assert list(folder.iterdir()) == []
 
@@ -217,12 +217,12 @@ def test_a_fleet_has_the_lock_of_its_name_whoever_removes_the_file_in_between(
 def test_a_sweep_removes_nothing_of_a_fleet_that_begins_meanwhile(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = StateFile("local-1-1", keep=False)
+    before = StateFile("local-a1b2c", keep=False)
     fleets: list[StateFile] = []
 
     def begin() -> None:
         before.close()
-        fleets.append(StateFile("local-1-1", keep=False))
+        fleets.append(StateFile("local-a1b2c", keep=False))
 
     comes_before_lock(monkeypatch, begin)
     kept._sweep(folder)
@@ -264,7 +264,7 @@ def test_two_threads_that_close_a_fleet_release_its_lock_once(
 
     monkeypatch.setattr(os, "close", note)
     for line in itertools.count():
-        state = StateFile("local-1-1", keep=False)
+        state = StateFile("local-a1b2c", keep=False)
         lock = state._lock
         closed.clear()
         if not stopped(state.close, line, state.close, StateFile.close):

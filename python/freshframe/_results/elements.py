@@ -14,7 +14,7 @@ import numpy.typing as npt
 from .._check import no_attribute
 
 if TYPE_CHECKING:
-    from .._results import Circles, Detections
+    from .results import Circles, Detections
 
 
 _MEANT = {  # names of Ultralytics and supervision

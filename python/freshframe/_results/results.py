@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 import numpy as np
 import numpy.typing as npt
 
-from ._check import no_attribute, shown
-from ._errors import OptionError, OptionTypeError
-from ._interpreter import calls as _calls
-from ._interpreter import fork
-from ._vision.checked_columns import (
+from .._check import no_attribute, shown
+from .._errors import OptionError, OptionTypeError
+from .._interpreter import calls as _calls
+from .._interpreter import fork
+from .checked_columns import (
     OWN_COLUMNS,
     check_boxes,
     class_names,
@@ -27,7 +27,7 @@ from ._vision.checked_columns import (
 )
 
 if TYPE_CHECKING:
-    from ._vision.elements import Box, Circle
+    from .elements import Box, Circle
 
 __all__ = ["Circles", "Detections"]
 
@@ -166,7 +166,7 @@ class Circles:
     def __iter__(self) -> Iterator[Circle]:
         """Each circle, which unpacks into ``x, y, r``, as Python's floats."""
         with fork.loading():
-            from ._vision.elements import circles_of  # noqa: PLC0415  (few programs loop over all)
+            from .elements import circles_of  # noqa: PLC0415  (few programs loop over all)
 
         return circles_of(self)
 
@@ -418,7 +418,7 @@ class Detections:
     def __iter__(self) -> Iterator[Box]:
         """Each box, which unpacks into ``x1, y1, x2, y2``, as Python's floats."""
         with fork.loading():
-            from ._vision.elements import boxes_of  # noqa: PLC0415  (few programs loop over all)
+            from .elements import boxes_of  # noqa: PLC0415  (few programs loop over all)
 
         return boxes_of(self)
 
@@ -481,7 +481,7 @@ class Detections:
 
 def _exchange() -> Any:
     with fork.loading():
-        from ._vision import exchange  # noqa: PLC0415  (most programs keep their results)
+        from . import exchange  # noqa: PLC0415  (most programs keep their results)
 
     return exchange
 
@@ -525,7 +525,7 @@ def _joined(kind: type, name: str, parts: list[Any]) -> Any:
 
 def _inside(x: Any, y: Any, bottom: Any, corners: Any, anchor: Any) -> npt.NDArray[np.bool_]:
     with fork.loading():
-        from ._vision.corners import are_inside, checked_anchor  # noqa: PLC0415  (few programs ask)
+        from .corners import are_inside, checked_anchor  # noqa: PLC0415  (few programs ask)
 
     return are_inside(x, bottom if checked_anchor(anchor) == "bottom" else y, corners)
 

@@ -13,7 +13,7 @@ from .._check import is_utf8, shown
 from .._errors import OptionError, OptionTypeError
 
 if TYPE_CHECKING:
-    from .._results import Circles, Detections
+    from .results import Circles, Detections
 
 _OF_NAMES = '; the names of classes go into names=, as in class_id=[0], names=["person"]'
 _OPTIONAL_COLUMNS: tuple[tuple[str, type, bool], ...] = (
