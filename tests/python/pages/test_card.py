@@ -10,7 +10,7 @@ import freshframe as ff
 
 CARD = (Path(__file__).parents[3] / "docs" / "card.md").read_text(encoding="utf-8")
 MOST_NAMES = 58
-MOST_LINES = 95
+MOST_LINES = 100
 
 
 def test_the_top_level_is_small_and_each_name_is_on_the_card() -> None:
