@@ -19,6 +19,7 @@
 #include "bindings/engine/node_handle.hpp"
 #include "bindings/parts.hpp"
 #include "bindings/results/counts.hpp"
+#include "bindings/results/value.hpp"
 #include "bindings/vision/tracks.hpp"
 #include "core/frame/frame_access.hpp"
 #include "vision/draw/text/label.hpp"
