@@ -91,7 +91,7 @@ def test_a_fleet_is_shown_and_drained_from_outside(
     ],
     ids=itertools.count(),
 )
-def test_run_says_what_is_wrong_with_a_program_or_a_list(
+def test_run_names_what_is_wrong(
     program: str | None,
     cameras: str | bytes | None,
     text: str,

@@ -16,6 +16,8 @@ from rigs.live.media import encode
 from rigs.live.packager import flat, number_of
 from rigs.live.servers import HttpServer, TcpServer
 
+import freshframe as ff
+
 pytestmark = pytest.mark.takes(5)
 
 TYPE = b"Content-Type: image/jpeg\r\n"
@@ -96,7 +98,7 @@ class JpegServer(HttpServer):
 def test_pictures_are_read_in_every_manner(name: str) -> None:
     server = JpegServer(pictures())
     server.manner = MANNERS[name]
-    with server, Camera(server.url, reconnect=False) as camera:
+    with server, Camera(server.url, reconnect=False, queue=ff.Queue(60)) as camera:
         samples = camera.read(5)
     assert [number_of(sample.value) for sample in samples] == list(range(5))
 
@@ -110,7 +112,7 @@ def test_a_picture_that_was_cut_off_is_counted_and_the_others_are_shown(name: st
     frames[2] = frames[2][: len(frames[2]) * 3 // 4]
     server = JpegServer(dataclasses.replace(clip, frames=frames))
     server.manner = MANNERS[name]
-    with server, Camera(server.url, reconnect=False) as camera:
+    with server, Camera(server.url, reconnect=False, queue=ff.Queue(60)) as camera:
         samples = camera.read(6)
         stats = camera.stats
         lost = camera.drops("lost") + camera.drops("decode")

@@ -74,6 +74,7 @@ def counting(tmp_path: Path) -> dict[str, str]:
     return night._preloaded("blocks.c", tmp_path)
 
 
+@pytest.mark.repeats  # other threads of a busy process free and take blocks meanwhile
 def test_what_each_run_leaves_behind_is_told_and_a_cache_is_not(
     tmp_path: Path, counting: dict[str, str]
 ) -> None:
