@@ -7,7 +7,7 @@ import functools
 import math
 import numbers
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from . import _native
@@ -285,3 +285,12 @@ def no_attribute(owner: object, name: str, meant: Mapping[str, str]) -> Attribut
     advice = f": {meant[name]}" if name in meant else ""
     text = f"{type(owner).__name__!r} object has no attribute {name!r}{advice}"
     return AttributeError(text, name=name, obj=owner)
+
+
+def attribute_hints(meant: Mapping[str, str]) -> Callable[[object, str], Any]:
+    """Returns the ``__getattr__`` of a class whose errors show what to write instead of these names."""
+
+    def find(owner: object, name: str) -> Any:
+        raise no_attribute(owner, name, meant)
+
+    return find

@@ -6,7 +6,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .. import _check, _native
-from .._errors import OptionTypeError
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +44,7 @@ class Batch:
 
     def _policy(self) -> _native.BatchPolicy:
         """The engine's form of it. The engine checks the values."""
-        if not isinstance(self.size, (int, float, str)) and not hasattr(self.size, "__index__"):
-            raise OptionTypeError(
-                "the size of a batch must be a whole number, as in pipeline.add(node, cameras, "
-                f"batch=Batch(8)); got {_check.shown(self.size)}"
-            )
         return _native.BatchPolicy(
-            _check.integer("the size of a batch", self.size),
+            _check.integer("the size of a batch, as in add(node, cameras, batch=Batch(8)),", self.size),
             _check.few_seconds("max_wait", self.max_wait),
         )

@@ -61,9 +61,7 @@ class Port(Generic[T_co]):
         self.name = engine.node_name(index)
 
     if not TYPE_CHECKING:  # type checkers could not find a misspelt attribute
-
-        def __getattr__(self, name: str) -> Any:
-            raise _check.no_attribute(self, name, _MEANT)
+        __getattr__ = _check.attribute_hints(_MEANT)
 
     @property
     def node(self) -> Any:

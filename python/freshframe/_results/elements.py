@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from .._check import no_attribute
+from .._check import attribute_hints
 
 if TYPE_CHECKING:
     from .results import Circles, Detections
@@ -61,9 +61,7 @@ class Circle:
     track_confidence: float | None = None
 
     if not TYPE_CHECKING:  # type checkers could not find a misspelt attribute
-
-        def __getattr__(self, name: str) -> Any:
-            raise no_attribute(self, name, _MEANT_OF_CIRCLE)
+        __getattr__ = attribute_hints(_MEANT_OF_CIRCLE)
 
     @property
     def center(self) -> tuple[float, float]:
@@ -114,9 +112,7 @@ class Box:
     data: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     if not TYPE_CHECKING:  # type checkers could not find a misspelt attribute
-
-        def __getattr__(self, name: str) -> Any:
-            raise no_attribute(self, name, _MEANT)
+        __getattr__ = attribute_hints(_MEANT)
 
     @property
     def xyxy(self) -> tuple[float, float, float, float]:

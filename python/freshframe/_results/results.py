@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 import numpy as np
 import numpy.typing as npt
 
-from .._check import no_attribute, shown
+from .._check import attribute_hints, shown
 from .._errors import OptionError, OptionTypeError
 from .._interpreter import calls as _calls
 from .._interpreter import fork
@@ -35,19 +35,22 @@ Index = npt.NDArray[Any] | slice | list[int] | list[bool]
 """A selection of rows: a mask, a slice, or indices."""
 Found = TypeVar("Found", "Circles", "Detections")
 
-_MEANT = {  # names of Ultralytics, supervision and OpenCV
+_MEANT_OF_ALL = {  # names of Ultralytics, supervision and OpenCV
     "id": "identities are tracker_id",
     "ids": "identities are tracker_id",
     "age": "the ages of tracks are track_age",
     "conf": "they are confidence",
     "scores": "they are confidence",
+    "shape": "len() is their number",
+}
+_MEANT = {
+    **_MEANT_OF_ALL,
     "cls": "classes are class_id, and class_name",
     "labels": "the names of the classes are class_name",
     "boxes": "each is a row of xyxy, and a loop gives one Box after the other",
     "masks": "masks are data['mask'], which freshframe.masks.decode() reads",
     "xywh": "`for box in boxes` gives center, width and height",
     "plot": "freshframe.Annotate().draw(frame, boxes) draws them",
-    "shape": "len() is their number",
 }
 
 
@@ -91,9 +94,7 @@ class Circles:
     track_confidence: npt.NDArray[np.float32] | None = field(default=None, kw_only=True)
 
     if not TYPE_CHECKING:  # type checkers could not find a misspelt attribute
-
-        def __getattr__(self, name: str) -> Any:
-            raise no_attribute(self, name, _MEANT)
+        __getattr__ = attribute_hints(_MEANT_OF_ALL)
 
     if TYPE_CHECKING:  # the types of the arguments; the attributes are the arrays made from them
 
@@ -181,8 +182,8 @@ class Circles:
             IndexError: There is no circle of this number.
             OptionTypeError: It is something else.
         """
-        place = _place(self, index)
-        return _some(self, index) if place is None else next(iter(_some(self, slice(place, place + 1))))
+        chosen: Circle | Circles = _at(self, index)
+        return chosen
 
     def __repr__(self) -> str:
         """The number of circles, and the first of them."""
@@ -270,9 +271,7 @@ class Detections:
     data: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict, kw_only=True)
 
     if not TYPE_CHECKING:  # type checkers could not find a misspelt attribute
-
-        def __getattr__(self, name: str) -> Any:
-            raise no_attribute(self, name, _MEANT)
+        __getattr__ = attribute_hints(_MEANT)
 
     if TYPE_CHECKING:  # the types of the arguments; the attributes are the arrays made from them
 
@@ -438,8 +437,8 @@ class Detections:
                 f"Detections take a number, a slice, a mask or a list of indices, got {shown(index)}. These "
                 "have no class names (class_name is None): compare class_id with a number, or give them names"
             )
-        place = _place(self, index)
-        return _some(self, index) if place is None else next(iter(_some(self, slice(place, place + 1))))
+        chosen: Box | Detections = _at(self, index)
+        return chosen
 
     def __repr__(self) -> str:
         """The number of boxes, and the first of them."""
@@ -546,6 +545,12 @@ def _place(of: Circles | Detections, index: Any) -> int | None:
     if not -len(of) <= place < len(of):
         raise IndexError(f"the {type(of).__name__} have {len(of)} rows, got the index {place}")
     return place % len(of)
+
+
+def _at(of: Found, index: Any) -> Any:
+    """The element of an index that is one number, or the rows of any other index."""
+    place = _place(of, index)
+    return _some(of, index) if place is None else next(iter(_some(of, slice(place, place + 1))))
 
 
 def _some(of: Found, index: Any) -> Found:

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from .._check import no_attribute
+from .._check import attribute_hints
 from .._results.results import Circles, Detections
 
 Point = tuple[float, float]
@@ -72,9 +72,7 @@ class LineCounts:
     tracks: Circles | Detections = field(repr=False, metadata=_UNRECORDED)
 
     if not TYPE_CHECKING:  # type checkers could not find a misspelt attribute
-
-        def __getattr__(self, name: str) -> Any:
-            raise no_attribute(self, name, _MEANT_OF_LINE)
+        __getattr__ = attribute_hints(_MEANT_OF_LINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +138,7 @@ class ZoneCounts:
     visits: tuple[Visit, ...]
 
     if not TYPE_CHECKING:  # type checkers could not find a misspelt attribute
-
-        def __getattr__(self, name: str) -> Any:
-            raise no_attribute(self, name, _MEANT_OF_ZONE)
+        __getattr__ = attribute_hints(_MEANT_OF_ZONE)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
