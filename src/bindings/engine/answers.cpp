@@ -18,8 +18,8 @@
 #include "bindings/engine/engine.hpp"
 #include "bindings/parts.hpp"
 #include "core/pipeline/onlookers.hpp"
-#include "core/why/observer.hpp"
-#include "core/why/what_if/recording.hpp"
+#include "why/observer.hpp"
+#include "why/what_if/recording.hpp"
 
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>

@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "core/pipeline/onlookers.hpp"
-#include "core/why/observer.hpp"
-#include "core/why/quiet_times.hpp"
-#include "core/why/what_if/recording.hpp"
+#include "why/observer.hpp"
+#include "why/quiet_times.hpp"
+#include "why/what_if/recording.hpp"
 
 namespace freshframe::serve {
 namespace {

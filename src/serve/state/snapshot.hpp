@@ -15,7 +15,7 @@
 
 #include "core/look/error_log.hpp"
 #include "core/look/graph_state.hpp"
-#include "core/why/rules.hpp"
+#include "why/rules.hpp"
 
 namespace freshframe::serve {
 

@@ -1,0 +1,126 @@
+// The last seconds of a pipeline by its records: ages, paces of its sources, waits for a processor.
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/pipeline/pipeline_core.hpp"
+#include "why/age_parts.hpp"
+#include "why/rules.hpp"
+
+namespace freshframe::core {
+namespace {
+
+// The records of all nodes and readers, by their numbers: those of readers are below 0.
+struct Rings {
+  Stops stops;
+  std::map<const Inbox*, int> numbers;
+  std::vector<std::shared_ptr<Runner>> runners;
+  std::vector<std::shared_ptr<ReaderCore>> readers;
+
+  void add(std::shared_ptr<Runner> runner) {
+    Stop stop;
+    stop.name = runner->name();
+    stop.is_source = runner->is_source();
+    stop.is_end = !stop.is_source && runner->outlet().outputs().newest()->edges.empty();
+    stop.has_workers = !runner->node()->workers().empty();
+    stop.gathers = runner->facts().batch.has_value();
+    stop.joins = runner->inbox().joins();
+    numbers[&runner->inbox()] = runner->index();
+    stops.emplace(runner->index(), std::move(stop));
+    runners.push_back(std::move(runner));
+  }
+
+  void add(const std::shared_ptr<ReaderCore>& reader) {
+    readers.push_back(reader);
+    const int number = -static_cast<int>(readers.size());
+    numbers[&reader->inbox()] = number;
+    stops.emplace(
+        number,
+        Stop{.name = reader->name(), .is_reader = true, .is_end = true, .joins = reader->inbox().joins()});
+  }
+
+  // A node puts a sample on its edges in turn, and waits where one blocks.
+  void find_blocking_edges() {
+    for (const auto& runner : runners) {
+      bool blocks = false;
+      const auto outputs = runner->outlet().outputs().newest();  // kept while the loop reads it
+      for (const auto& output : outputs->edges) {
+        blocks = blocks || output.edge->options.queue.blocks();
+        const auto child = numbers.find(output.inbox.get());
+        if (blocks && child != numbers.end()) stops.at(child->second).after_room.insert(runner->index());
+      }
+    }
+  }
+
+  void copy_calls(TimePoint since) {
+    for (const auto& runner : runners) stops.at(runner->index()).calls = runner->meter().calls().calls(since);
+    for (std::size_t i = 0; i < readers.size(); ++i)
+      stops.at(-static_cast<int>(i) - 1).calls = readers[i]->calls().calls(since);
+  }
+};
+
+Pace pace_of(const std::vector<Call>& calls) {
+  Pace pace{.samples = calls.size()};
+  if (calls.size() < 2) return pace;
+  std::vector<double> intervals;
+  for (std::size_t i = 1; i < calls.size(); ++i)
+    intervals.push_back(Seconds(calls[i].done - calls[i - 1].done).count());
+  pace.mean = Seconds(calls.back().done - calls.front().done).count() / static_cast<double>(intervals.size());
+  const auto middle = intervals.begin() + static_cast<std::ptrdiff_t>(intervals.size() / 2);
+  std::ranges::nth_element(intervals, middle);
+  pace.median = *middle;
+  return pace;
+}
+
+}  // namespace
+
+std::map<std::string, Pace> paces_of(const PipelineCore& core, Seconds latest) {
+  const auto since = core.clock()->now() - to_duration(latest);
+  std::map<std::string, Pace> out;
+  for (const auto& runner : core.runners()) {
+    if (runner->is_source()) out[runner->name()] = pace_of(runner->meter().calls().calls(since));
+  }
+  return out;
+}
+
+RunQueue run_queue_of(const PipelineCore& core) {
+  std::vector<int> processes;
+  std::map<int, int> threads;
+  for (const auto& runner : core.runners()) {
+    threads[runner->index()] = runner->life().thread_id();
+    for (const auto& worker : runner->node()->workers()) processes.push_back(worker.pid);
+  }
+  auto out = read_run_queue(processes);
+  out.node_threads = std::move(threads);
+  return out;
+}
+
+// Most of a ring is older than anything on the way of the latest samples: it is only read if the way of one is unknown
+// without it.
+std::vector<Age> ages_of(const PipelineCore& core, Seconds latest) {
+  constexpr Seconds kUsualWay{10};
+  Rings rings;
+  {
+    const auto& guarded = core.guarded();
+    const Lock building(guarded.building);
+    for (auto& runner : guarded.graph.runners()) rings.add(std::move(runner));
+    for (const auto& entry : guarded.graph.readers().all()) rings.add(entry.reader);
+  }
+  rings.find_blocking_edges();
+  std::vector<Age> out;
+  const auto until = [&core] { return core.life().ended_at().value_or(core.clock()->now()); };
+  for (const auto since : {until() - to_duration(latest + kUsualWay), TimePoint::min()}) {
+    rings.copy_calls(since);
+    const auto now = until();
+    out = ages_of(rings.stops, now - to_duration(latest), now);
+    if (std::ranges::none_of(out, [](const auto& age) { return age.unknown > 0; })) break;
+  }
+  return out;
+}
+
+}  // namespace freshframe::core

@@ -1,0 +1,251 @@
+// The windows of findings: which are judged, and how long a finding stays.
+// SPDX-License-Identifier: Apache-2.0
+#include "why/findings.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace freshframe::core {
+namespace {
+
+using std::chrono::duration;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr seconds kWindow{5};
+constexpr milliseconds kApart{150};  // between two looks: a page may ask at any time
+constexpr int kFewestLooks = 15;     // of a window; with fewer the machine was too busy to judge
+constexpr int kWindowsUntilShown = 2;
+constexpr int kWindowsUntilGone = 3;
+constexpr int kMostPredicted = 3;  // remedies at a time
+constexpr double kStays = 0.7;     // of a threshold: as long as it is above, a finding stays
+constexpr double kClearly = 1.2;   // explains so much more: it becomes the first
+
+// What stands still, what is lost, and then the causes of age.
+int rank_of(std::string_view kind) {
+  constexpr std::array<std::string_view, 8> kFirst = {"unread", "away",    "frozen", "setting",
+                                                      "worker", "blocked", "stale",  "loss"};
+  return static_cast<int>(std::ranges::find(kFirst, kind) - kFirst.begin());
+}
+
+bool is_full(const EdgeStats& edge) {
+  return edge.queue.blocks() && edge.waiting > 0 &&
+         edge.waiting >= static_cast<std::uint64_t>(edge.queue.depth);
+}
+
+/// For each of `now` where it was in `before`, by its number; nullopt: it has come since.
+template <class Each>
+std::vector<std::optional<std::size_t>> places_in(const std::vector<Each>& before,
+                                                  const std::vector<Each>& now) {
+  std::map<decltype(Each::number), std::size_t> places;
+  for (std::size_t i = 0; i < before.size(); ++i) places.emplace(before[i].number, i);
+  std::vector<std::optional<std::size_t>> out;
+  for (const auto& each : now) {
+    const auto found = places.find(each.number);
+    out.push_back(found != places.end() ? std::optional(found->second) : std::nullopt);
+  }
+  return out;
+}
+
+/// The window goes on with the nodes and edges that are there now. What is new begins with its present counters, and is
+/// below a change, so nothing of it is judged.
+void carry_over(Window& window, const Stats& now) {
+  auto old = std::exchange(window.before, Stats());
+  window.before.uptime = old.uptime;
+  const auto sums = std::exchange(window.edges, {});
+  const auto blocked = std::exchange(window.blocked, {});
+  const auto away = std::exchange(window.away, {});
+  const auto edges = places_in(old.edges, now.edges);
+  for (std::size_t i = 0; i < edges.size(); ++i) {
+    window.before.edges.push_back(edges[i] ? old.edges[*edges[i]] : now.edges[i]);
+    window.edges.push_back(edges[i] ? sums[*edges[i]] : Window::EdgeSums());
+  }
+  const auto nodes = places_in(old.nodes, now.nodes);
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    window.before.nodes.push_back(nodes[i] ? old.nodes[*nodes[i]] : now.nodes[i]);
+    window.blocked.push_back(nodes[i] ? blocked[*nodes[i]] : 0);
+    window.away.push_back(nodes[i] ? away[*nodes[i]] : 0);
+  }
+}
+
+}  // namespace
+
+bool Findings::Known::is_shown() const noexcept {
+  return with >= kWindowsUntilShown;
+}
+
+void Findings::follow(const GraphState& seen, Time now) {
+  if (seen.phase != LifePhase::Running) {
+    quiet_until_.reset();
+    quiet_times_ = {};
+    window_.reset();
+    known_.clear();
+    first_.reset();
+    return;
+  }
+  if (!quiet_until_) quiet_until_ = now + QuietTimes::kQuiet;
+  if (quiet_times_.follow(seen, now) && window_) carry_over(*window_, seen.stats);
+  follow_states(seen);
+  if (now < *quiet_until_) return;
+  if (!window_) return begin(seen, now);
+  if (now - window_->looked < kApart) return;
+  window_->looked = now;
+  count(seen);
+  if (now - window_->began < kWindow) return;
+  if (window_->looks >= kFewestLooks) judge(seen, now);
+  begin(seen, now);
+}
+
+// stats(), the events, the page and the metrics report a state at once, so why() does, too.
+void Findings::follow_states(const GraphState& seen) {
+  Causes states;
+  find_frozen(seen.stats, states);
+  find_refused_settings(seen.stats, states);
+  std::erase_if(known_, [&](const auto& entry) {
+    return entry.second.cause.is_state && !states.contains(entry.first);
+  });
+  for (auto& [key, cause] : states)
+    known_.insert_or_assign(key, Known{.cause = std::move(cause), .with = kWindowsUntilShown});
+  choose_first();
+}
+
+void Findings::begin(const GraphState& seen, Time now) {
+  window_ = Window{.began = now,
+                   .looked = now,
+                   .looks = 0,
+                   .before = seen.stats,
+                   .edges = std::vector<Window::EdgeSums>(seen.stats.edges.size()),
+                   .blocked = std::vector<int>(seen.stats.nodes.size()),
+                   .away = std::vector<int>(seen.stats.nodes.size()),
+                   .run_queue = witness_.run_queue ? witness_.run_queue() : RunQueue()};
+}
+
+void Findings::count(const GraphState& seen) {
+  ++window_->looks;
+  for (std::size_t i = 0; i < seen.stats.edges.size(); ++i) {
+    const auto& edge = seen.stats.edges[i];
+    window_->edges[i].waiting += static_cast<double>(edge.waiting);
+    if (is_full(edge)) ++window_->edges[i].full;
+  }
+  for (std::size_t i = 0; i < seen.stats.nodes.size(); ++i) {
+    if (seen.stats.nodes[i].state == NodeState::Blocked) ++window_->blocked[i];
+    if (is_away(seen.stats.nodes[i])) ++window_->away[i];
+  }
+}
+
+void Findings::judge(const GraphState& seen, Time now) {
+  const Scene scene{.seen = seen,
+                    .window = *window_,
+                    .seconds = duration<double>(now - window_->began).count(),
+                    .ages = witness_.ages ? witness_.ages() : std::vector<Age>(),
+                    .run_queue = witness_.run_queue ? witness_.run_queue() : RunQueue(),
+                    .edge_ages = witness_.edge_ages ? witness_.edge_ages() : std::map<std::int64_t, double>(),
+                    .paces = witness_.paces ? witness_.paces() : std::map<std::string, Pace>(),
+                    .quiet = quiet_times_.of(seen, window_->began),
+                    .away =
+                        [this, now](int source) {
+                          const auto since = quiet_times_.away_since(source);
+                          return since ? duration<double>(now - *since).count() : 0;
+                        },
+                    .bar = [this](double threshold, std::string_view kind,
+                                  const std::string& subject) { return bar(threshold, kind, subject); }};
+  Causes causes;
+  for (const auto find : {&find_unread, &find_away, &find_blocked, &find_deep_queues, &find_lost_records,
+                          &find_stale, &find_workers, &find_empty_batches, &find_gil_waits, &find_gil_losses,
+                          &find_full_processors, &find_bursts}) {
+    find(scene, causes);
+  }
+  remember(std::move(causes));
+  choose_first();
+  predict(now);
+}
+
+void Findings::remember(Causes&& causes) {
+  for (auto& [key, cause] : causes) {
+    auto& known = known_[key];
+    known.cause = std::move(cause);
+    known.in_a_row = known.without == 0 ? known.in_a_row + 1 : 1;
+    known.without = 0;
+    if (!known.cause.reaches_over || known.in_a_row != 2) ++known.with;
+  }
+  for (auto& [key, known] : known_) {
+    if (!causes.contains(key) && !known.cause.is_state) ++known.without;
+  }
+  std::erase_if(known_, [](const auto& entry) {
+    const auto& known = entry.second;
+    return known.without >= known.cause.lasts.value_or(known.is_shown() ? kWindowsUntilGone : 1);
+  });
+}
+
+void Findings::choose_first() {
+  const auto old = first_ ? known_.find(*first_) : known_.end();
+  const bool stays = old != known_.end() && old->second.is_shown();
+  const auto goes_before = [](const auto& one, const auto& other, double clearly) {
+    const int rank = rank_of(one.first.first);
+    const int other_rank = rank_of(other.first.first);
+    return rank < other_rank ||
+           (rank == other_rank && one.second.cause.explains > other.second.cause.explains * clearly);
+  };
+  auto best = known_.end();
+  for (auto each = known_.begin(); each != known_.end(); ++each) {
+    if (!each->second.is_shown()) continue;
+    if (best == known_.end() || goes_before(*each, *best, 1)) best = each;
+  }
+  if (!stays) first_.reset();
+  if (best != known_.end() && (!stays || goes_before(*best, *old, kClearly))) first_ = best->first;
+}
+
+// Predicts also for a finding that one window has proven: when it is shown, its effect is known.
+void Findings::predict(Time now) {
+  int asked = 0;
+  for (const auto& key : in_order()) {
+    auto& known = known_.at(key);
+    known.effect.reset();
+    if (!known.cause.change || !witness_.effect || asked == kMostPredicted) continue;
+    known.effect = witness_.effect(*known.cause.change, now);
+    ++asked;
+  }
+}
+
+std::vector<FindingKey> Findings::in_order() const {
+  std::vector<FindingKey> out;
+  for (const auto& [key, known] : known_) out.push_back(key);
+  const auto rank = [&](const FindingKey& key) {
+    return std::tuple(key != first_, rank_of(key.first), -known_.at(key).cause.explains);
+  };
+  std::ranges::stable_sort(out, {}, rank);
+  return out;
+}
+
+std::vector<Finding> Findings::present() const {
+  std::vector<Finding> out;
+  for (const auto& key : in_order()) {
+    const auto& known = known_.at(key);
+    if (!known.is_shown()) continue;
+    out.push_back(known.cause.finding);
+    if (!known.effect) continue;
+    out.back().remedy += " " + known.effect->text;
+    out.back().evidence.insert(known.effect->evidence.begin(), known.effect->evidence.end());
+  }
+  return out;
+}
+
+std::optional<Findings::Time> Findings::earliest() const {
+  if (!quiet_until_) return std::nullopt;
+  static_assert(kUntilFirst == QuietTimes::kQuiet + kWindowsUntilShown * kWindow);
+  return *quiet_until_ + kWindowsUntilShown * kWindow;
+}
+
+double Findings::bar(double threshold, std::string_view kind, const std::string& subject) const {
+  const auto known = known_.find({std::string(kind), subject});
+  return known != known_.end() && known->second.is_shown() ? kStays * threshold : threshold;
+}
+
+}  // namespace freshframe::core

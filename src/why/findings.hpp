@@ -1,0 +1,77 @@
+// What some seconds of a pipeline that runs prove: why results are old or lost, with a remedy.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/why.hpp"
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/look/graph_state.hpp"
+#include "why/quiet_times.hpp"
+#include "why/rules.hpp"
+
+namespace freshframe::core {
+
+/// Judges windows of five seconds. A finding is present when two windows in a row have it, and gone after three that
+/// do not. The first ten seconds of a run prove nothing, nor do fewer than 30 samples, nor a branch that has just
+/// changed or whose sources have an outage (see Note [Quiet branches]). A state of a source, such as a still picture,
+/// is present while the statistics contain it. For one thread.
+class Findings {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+
+  static constexpr std::chrono::seconds kUntilFirst{20};  // from the first look to the first finding
+
+  explicit Findings(Witness witness = {}) : witness_(std::move(witness)) {}
+  [[nodiscard]] const Witness& witness() const noexcept { return witness_; }
+
+  /// Several looks per second. `seen`: the state of the graph at `now`, of which no quantiles are used.
+  void follow(const GraphState& seen, Time now);
+  /// The states of the sources alone, at any time while the pipeline runs.
+  void follow_states(const GraphState& seen);
+  /// The worst first: what stands still, then what is lost, then by the share of the age that is explained. The first
+  /// one stays so until another explains a fifth more.
+  [[nodiscard]] std::vector<Finding> present() const;
+  /// Until when no finding can be there; nullopt: the pipeline does not run.
+  [[nodiscard]] std::optional<Time> earliest() const;
+  /// Sources, and what is below a change of the graph: what is below these alone is not judged now.
+  [[nodiscard]] std::vector<std::string> unsettled(Time now) const { return quiet_times_.names(now); }
+
+ private:
+  struct Known {
+    Cause cause;                        // of the newest window that had it
+    int with = 0;                       // windows that prove it, in a row unless it lasts
+    int in_a_row = 0;                   // windows that had it
+    int without = 0;                    // windows in a row that did not have it
+    std::optional<Effect> effect = {};  // of its remedy
+
+    [[nodiscard]] bool is_shown() const noexcept;
+  };
+
+  void begin(const GraphState& seen, Time now);
+  void count(const GraphState& seen);
+  void judge(const GraphState& seen, Time now);
+  void remember(Causes&& causes);
+  void choose_first();
+  /// The effects of the remedies of the worst.
+  void predict(Time now);
+  /// The worst first, also those that are not shown yet.
+  [[nodiscard]] std::vector<FindingKey> in_order() const;
+  /// Less for a finding that is shown.
+  [[nodiscard]] double bar(double threshold, std::string_view kind, const std::string& subject) const;
+
+  Witness witness_;
+  std::optional<Time> quiet_until_;  // of all: after the start
+  QuietTimes quiet_times_;
+  std::optional<Window> window_;
+  std::map<FindingKey, Known> known_;
+  std::optional<FindingKey> first_;
+};
+
+}  // namespace freshframe::core

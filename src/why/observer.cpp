@@ -1,0 +1,177 @@
+// The thread that looks at a pipeline, and the answer of why().
+// SPDX-License-Identifier: Apache-2.0
+#include "why/observer.hpp"
+
+#include "freshframe/error.hpp"
+#include "freshframe/why.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <iterator>
+#include <map>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "core/pipeline/onlookers.hpp"
+#include "core/pipeline/pipeline_access.hpp"
+#include "core/pipeline/pipeline_core.hpp"
+#include "why/rules.hpp"
+#include "why/what_if/recording.hpp"
+#include <pthread.h>
+#include <time.h>
+
+namespace freshframe::core {
+namespace {
+
+using std::chrono::duration;
+
+constexpr std::chrono::milliseconds kPeriod{250};  // between two looks
+constexpr std::chrono::seconds kForgotten{2};      // without a look: the watch has ended
+constexpr Seconds kRecent{10};                     // of which the ages are
+
+std::map<std::int64_t, double> edge_ages(const PipelineCore& core) {
+  std::map<std::int64_t, double> out;
+  for (const auto& edge : stats_of(core).edges) out[edge.number] = edge.age_p50;
+  return out;
+}
+
+double own_processor_time() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+Predictions::Answer predicted(const PipelineCore& core, const Question& question,
+                              const std::stop_token& stop) {
+  const double began = own_processor_time();
+  Predictions::Answer answer;
+  try {
+    answer.effect = effect_of(what_if(recording_of(core), question.node, question.change, stop));
+  } catch (const Error&) {  // a reader, or a node that has gone meanwhile: there is nothing to say of it
+    answer.effect.reset();
+  }
+  answer.cost = own_processor_time() - began;
+  return answer;
+}
+
+// Counters prove these: they need no windows, and hold after the end, too.
+std::vector<Finding> silent_findings(const PipelineCore& core) {
+  std::vector<Finding> found;
+  for (const auto& node : silent_nodes(core, kFewestSamples)) {
+    found.push_back({.kind = "silent",
+                     .subject = node.name,
+                     .text = "has taken " + std::to_string(node.taken) + " samples and given none.",
+                     .remedy = "Does its function or process() return a value?",
+                     .evidence = {{"samples", static_cast<double>(node.taken)}}});
+  }
+  return found;
+}
+
+}  // namespace
+
+Observer::Observer(const PipelineCore& core)
+    : core_(core),
+      predictions_([&core](const Question& question, const std::stop_token& stop) {
+        return predicted(core, question, stop);
+      }),
+      findings_(
+          {.ages = [&core] { return ages_of(core, kRecent); },
+           .run_queue = [&core] { return run_queue_of(core); },
+           .edge_ages = [&core] { return edge_ages(core); },
+           .paces = [&core] { return paces_of(core, kRecent); },
+           .effect = [this](const Question& change, Time now) { return predictions_.effect(change, now); }}) {
+}
+
+Observer::~Observer() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_one();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Observer::note(const GraphState& seen, Time now) {
+  findings_.follow(seen, now);
+  looked_ = now;
+  if (seen.phase != LifePhase::Running) {
+    since_.reset();
+  } else if (!since_) {
+    since_ = now;
+  }
+}
+
+void Observer::follow(const GraphState& seen) {
+  const std::lock_guard lock(mutex_);
+  note(seen, std::chrono::steady_clock::now());
+}
+
+bool Observer::is_watched(Time now) const {
+  return running_ || (looked_ && now - *looked_ < kForgotten);
+}
+
+std::vector<Finding> Observer::findings() const {
+  auto silent = silent_findings(core_);
+  const std::lock_guard lock(mutex_);
+  auto findings = findings_.present();
+  std::ranges::move(silent, std::back_inserter(findings));
+  return findings;
+}
+
+// The thread ends by itself soon after the pipeline.
+void Observer::run() {
+  pthread_setname_np(pthread_self(), "ff why");
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    lock.unlock();
+    const auto seen = graph_state(core_, false);
+    lock.lock();
+    note(seen, std::chrono::steady_clock::now());
+    if (seen.phase != LifePhase::Running) break;
+    changed_.wait_for(lock, kPeriod, [&] { return stopping_; });
+  }
+  running_ = false;
+}
+
+Why Observer::why() {
+  Why answer;
+  answer.ages = ages_of(core_, kRecent);
+  const auto seen = graph_state(core_, false);
+  const auto phase = seen.phase;
+  const bool runs = phase == LifePhase::Running;
+  auto silent = silent_findings(core_);
+  const std::lock_guard lock(mutex_);
+  const auto now = std::chrono::steady_clock::now();
+  if (runs && !is_watched(now) && !stopping_) {
+    if (thread_.joinable()) thread_.join();  // it has ended: it sets running_ last
+    findings_ = Findings(findings_.witness());
+    since_ = now;
+    running_ = true;
+    thread_ = std::thread([this] { run(); });
+  }
+  if (runs) findings_.follow_states(seen);  // what stats() reports now
+  answer.findings = findings_.present();
+  std::ranges::move(silent, std::back_inserter(answer.findings));
+  answer.runs = runs;
+  answer.ended = !runs && phase != LifePhase::Created && phase != LifePhase::Starting;
+  if (since_) answer.watched = duration<double>(now - *since_).count();
+  const auto earliest = findings_.earliest();
+  const auto needed = earliest ? duration<double>(*earliest - now) : duration<double>(Findings::kUntilFirst);
+  if (runs) answer.needed = std::max(0.0, needed.count());
+  if (runs) answer.unsettled = findings_.unsettled(now);
+  return answer;
+}
+
+Observer& observer_of(PipelineCore& core) {
+  const auto make = [](const PipelineCore& of) -> std::shared_ptr<void> {
+    return std::make_shared<Observer>(of);
+  };
+  return *static_cast<Observer*>(core.attachment(make).get());
+}
+
+}  // namespace freshframe::core
+
+freshframe::Why freshframe::why(const Pipeline& pipeline) {
+  return core::observer_of(*core::PipelineAccess::core(pipeline)).why();
+}

@@ -1,0 +1,395 @@
+// The rules that counters alone prove, and those of the GIL. Thresholds separated planted programs from healthy ones.
+// SPDX-License-Identifier: Apache-2.0
+#include "why/rules.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/look/frozen_text.hpp"
+#include "why/figures.hpp"
+
+namespace freshframe::core {
+namespace {
+
+constexpr double kWaiting = 2;          // samples that wait on average in a queue that drops
+constexpr double kShortestWait = 0.05;  // seconds
+constexpr double kBlocked = 0.5;        // of the time
+constexpr double kStale = 0.5;          // of the samples
+constexpr double kAway = 0.5;           // of the time
+constexpr double kLostRecords = 0.01;   // of the samples: a recorder is there to keep them all
+
+std::uint64_t restarts_of(const NodeStats& node) {
+  std::uint64_t sum = 0;
+  for (const auto& worker : node.workers) sum += worker.restarts;
+  return sum;
+}
+
+// How long a child's samples waited in its queue, and how old they were.
+struct Waits {
+  double wait = 0;
+  double age = 0;
+};
+
+// Takes the waits of the records; without them Little's law gives them: the mean of the waiting samples,
+// divided by the rate at which they leave, is their mean wait.
+Waits waits_of(const Scene& scene, std::size_t edge, double waiting, std::uint64_t left) {
+  const auto& stats = scene.seen.stats.edges[edge];
+  const auto share = largest_share(scene, stats.child, {AgeKind::Queue, AgeKind::Worker});
+  if (share.age != nullptr && share.age->samples >= kFewestSamples) return {share.time, share.age->mean};
+  const auto age = scene.edge_ages.find(stats.number);
+  return {waiting * scene.seconds / static_cast<double>(left),
+          age != scene.edge_ages.end() ? age->second : 0};
+}
+
+}  // namespace
+
+// A reader that blocks, was full at every look, and took nothing.
+void find_unread(const Scene& scene, Causes& out) {
+  const auto& edges = scene.seen.stats.edges;
+  for (std::size_t i = 0; i < edges.size(); ++i) {
+    const auto& edge = edges[i];
+    if (scene.window.edges[i].full < scene.window.looks) continue;
+    if (edge.delivered != scene.window.before.edges[i].delivered) continue;
+    if (std::ranges::find(scene.seen.readers, edge.child) == scene.seen.readers.end()) continue;
+    if (scene.quiet.has_changed(edge.child)) continue;
+    Finding finding{.kind = "unread",
+                    .subject = edge.child,
+                    .text = "is not read: " + std::to_string(edge.waiting) + " samples wait, and " +
+                            edge.parent + " waits for room.",
+                    .remedy = "Read it, close it, or give it queue=LATEST.",
+                    .evidence = {{"waiting", static_cast<double>(edge.waiting)}}};
+    out[{"unread", edge.child}] = {std::move(finding)};
+  }
+}
+
+// A node below a live source that waits for room most of the time. The cause is the child whose queue is full.
+void find_blocked(const Scene& scene, Causes& out) {
+  const auto& stats = scene.seen.stats;
+  for (std::size_t n = 0; n < stats.nodes.size(); ++n) {
+    const auto& name = stats.nodes[n].name;
+    const double share = static_cast<double>(scene.window.blocked[n]) / scene.window.looks;
+    if (!scene.seen.nodes[n].live || share < scene.bar(kBlocked, "blocked", name)) continue;
+    if (scene.quiet.has_changed(name)) continue;
+    const EdgeStats* fullest = nullptr;
+    int most = 0;
+    for (std::size_t i = 0; i < stats.edges.size(); ++i) {
+      if (stats.edges[i].parent != name || scene.window.edges[i].full <= most) continue;
+      fullest = &stats.edges[i];
+      most = scene.window.edges[i].full;
+    }
+    if (!fullest || out.contains({"unread", fullest->child})) continue;
+    Finding finding{
+        .kind = "blocked",
+        .subject = name,
+        .text = "waits " + percent_text(share) + " of the time until " + fullest->child +
+                " has room, below a live source.",
+        .remedy = "Give " + fullest->child + " queue=LATEST, or make it faster: workers=, process=.",
+        .evidence = {{"blocked_share", share}}};
+    out[{"blocked", name}] = {std::move(finding), 0, with_queue(scene, fullest->child, kLatest)};
+  }
+}
+
+// A source that gives nothing, or that is lost and found again and again. What is below it is old or not there. One
+// that is back is no finding any more, so a single window without it ends it.
+void find_away(const Scene& scene, Causes& out) {
+  const auto& nodes = scene.seen.stats.nodes;
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const auto& before = scene.window.before.nodes[i].source;
+    if (!nodes[i].source || !before || scene.quiet.has_changed(nodes[i].name)) continue;
+    const auto& source = *nodes[i].source;
+    const double share = static_cast<double>(scene.window.away[i]) / scene.window.looks;
+    const bool again = grown(source.outages, before->outages) > 0;
+    if (share < scene.bar(kAway, "away", nodes[i].name) && !again) continue;
+    const double away = scene.away(nodes[i].number);
+    const bool stays = away >= scene.seconds || !again;
+    auto reason = source.last_error.empty() ? std::string() : ": " + source.last_error;
+    if (!reason.ends_with('.')) reason += '.';
+    Finding finding{
+        .kind = "away",
+        .subject = nodes[i].name,
+        .text = (!stays     ? "is lost again and again, " + std::to_string(source.outages) + " times so far"
+                 : away > 0 ? "has given no frame for " + fixed_text(away) + " s"
+                            : "has given no frame in " + percent_text(share) + " of the last " +
+                                  fixed_text(scene.seconds) + " s") +
+                reason,
+        .remedy = "It is tried again and again. `freshframe probe` with its URL shows what answers there.",
+        .evidence = {{"away", away}, {"outages", static_cast<double>(source.outages)}}};
+    out[{"away", nodes[i].name}] = {
+        .finding = std::move(finding), .explains = 0, .change = {}, .lasts = stays ? 1 : kMinute};
+  }
+}
+
+// A camera that came back and took not all of its settings: it gives pictures, which may be too dark to be of use.
+void find_refused_settings(const Stats& stats, Causes& out) {
+  for (const auto& node : stats.nodes) {
+    if (!node.source || node.source->settings_refused.empty()) continue;
+    Finding finding{.kind = "setting",
+                    .subject = node.name,
+                    .text = "runs without a setting: " + node.source->settings_refused + ".",
+                    .remedy =
+                        "Assign a value that the camera takes, such as source.exposure = 100. "
+                        "`freshframe probe` with its URL shows the ranges.",
+                    .evidence = {}};
+    out[{"setting", node.name}] = {.finding = std::move(finding), .is_state = true};
+  }
+}
+
+// A source that gives pictures, but always the same.
+void find_frozen(const Stats& stats, Causes& out) {
+  for (const auto& node : stats.nodes) {
+    if (!node.source || node.source->frozen.empty()) continue;
+    const auto& source = *node.source;
+    const bool flat = source.frozen == "flat";
+    Finding finding{
+        .kind = "frozen",
+        .subject = node.name,
+        .text = frozen_text(source) + ".",
+        .remedy =
+            flat ? "Look at its picture: the lens may be covered, the light off, or a mask over all of it."
+                 : "Restart the camera, or what sends its stream. Of a screen or a poster, open() it with "
+                   "frozen_after=None.",
+        .evidence = {{"frozen_for", source.frozen_for},
+                     {"frames", static_cast<double>(source.frozen_frames)},
+                     {"contents", static_cast<double>(source.frozen_contents)}}};
+    out[{"frozen", node.name}] = {.finding = std::move(finding), .is_state = true};
+  }
+}
+
+namespace {
+
+// What the child can take for long, in words.
+std::string even_rate(double seconds_per_sample) {
+  const double rate = 0.9 / seconds_per_sample;
+  return rate >= 2 ? fixed_text(std::floor(rate)) : fixed_text(rate, 1);
+}
+
+}  // namespace
+
+// The queue of a recorder is there to lose nothing: its depth is no fault, and its losses are.
+void find_lost_records(const Scene& scene, Causes& out) {
+  const auto& edges = scene.seen.stats.edges;
+  for (std::size_t i = 0; i < edges.size(); ++i) {
+    const auto& edge = edges[i];
+    const auto& before = scene.window.before.edges[i];
+    if (!(edge.queue == kRecording) || edge.joined || scene.quiet.edges[i]) continue;
+    const auto passed = grown(edge.passed_in, before.passed_in);
+    const auto delivered = grown(edge.delivered, before.delivered);
+    if (passed < kFewestSamples || delivered == 0) continue;
+    const double share =
+        static_cast<double>(grown(edge, before, DropCause::QueueFull)) / static_cast<double>(passed);
+    const auto subject = edge_name(edge);
+    if (share < scene.bar(kLostRecords, "loss", subject)) continue;
+    const double taken = scene.seconds / static_cast<double>(delivered);
+    const double interval = scene.seconds / static_cast<double>(passed);
+    Finding finding{.kind = "loss",
+                    .subject = subject,
+                    .text = percent_text(share) +
+                            " of the samples are lost, for the queue RECORDING is full: " + edge.child +
+                            " takes one each " + time_text(taken) + ", and one comes each " +
+                            time_text(interval) + ".",
+                    .remedy = "Make " + edge.child + " faster, or give it max_rate=" + even_rate(taken) +
+                              ": then the rest does not wait.",
+                    .evidence = {{"lost_share", share}, {"taken", taken}, {"interval", interval}}};
+    // How long a call takes depends on the scene: so the losses come and go.
+    out[{"loss", subject}] = {
+        .finding = std::move(finding), .explains = 0, .change = {}, .lasts = kMinute, .reaches_over = true};
+  }
+}
+
+void find_deep_queues(const Scene& scene, Causes& out) {
+  const auto& edges = scene.seen.stats.edges;
+  for (std::size_t i = 0; i < edges.size(); ++i) {
+    const auto& edge = edges[i];
+    const auto& before = scene.window.before.edges[i];
+    if (edge.queue.blocks() || edge.queue.depth < 2 || edge.queue == kRecording || edge.joined) continue;
+    if (scene.quiet.edges[i]) continue;
+    const auto dropped = grown(edge, before, DropCause::QueueFull);
+    const auto delivered = grown(edge.delivered, before.delivered);
+    const auto passed = grown(edge.passed_in, before.passed_in);
+    const auto left = delivered + (edge.queue.when_full == WhenFull::DropOldest ? dropped : 0);
+    if (dropped == 0 || delivered == 0 || passed < kFewestSamples) continue;
+    const double waiting = scene.window.edges[i].waiting / scene.window.looks;
+    const auto subject = edge_name(edge);
+    const auto [wait, age] = waits_of(scene, i, waiting, left);
+    const double interval = scene.seconds / static_cast<double>(passed);
+    const double shortest = std::max(kShortestWait, 2 * interval);
+    if (waiting < scene.bar(kWaiting, "queue", subject) || wait < scene.bar(shortest, "queue", subject))
+      continue;
+    if (wait < scene.bar(kShareOfAge, "queue", subject) * age) continue;
+    const double taken = scene.seconds / static_cast<double>(delivered);
+    Finding finding{
+        .kind = "queue",
+        .subject = subject,
+        .text = "samples wait " + (age > wait ? share_text(wait, age) + " of their age" : time_text(wait)) +
+                " in the queue of " + std::to_string(edge.queue.depth) + " before " + edge.child +
+                ": it holds " + fixed_text(waiting, 1) + ", for " + edge.child + " takes one each " +
+                time_text(taken) + ", and one comes each " + time_text(interval) + ".",
+        .remedy = "queue=LATEST has the same rate without this wait.",
+        .evidence = {
+            {"wait", wait}, {"age", age}, {"waiting", waiting}, {"interval", interval}, {"taken", taken}}};
+    out[{"queue", subject}] = {std::move(finding), wait, with_queue(scene, edge.child, kLatest)};
+  }
+}
+
+void find_stale(const Scene& scene, Causes& out) {
+  const auto& edges = scene.seen.stats.edges;
+  for (std::size_t i = 0; i < edges.size(); ++i) {
+    const auto& before = scene.window.before.edges[i];
+    const auto stale = grown(edges[i], before, DropCause::Stale);
+    const auto delivered = grown(edges[i].delivered, before.delivered);
+    const auto subject = edge_name(edges[i]);
+    if (stale + delivered < kFewestSamples || scene.quiet.edges[i]) continue;
+    const double share = static_cast<double>(stale) / static_cast<double>(stale + delivered);
+    if (share <= scene.bar(kStale, "stale", subject)) continue;
+    Finding finding{.kind = "stale",
+                    .subject = subject,
+                    .text = percent_text(share) + " of the samples are older than max_age when " +
+                            edges[i].child + " could take them.",
+                    .remedy = "A longer max_age lets them through; faster nodes before it make them younger.",
+                    .evidence = {{"stale_share", share}}};
+    out[{"stale", subject}] = {std::move(finding)};
+  }
+}
+
+void find_workers(const Scene& scene, Causes& out) {
+  const auto& nodes = scene.seen.stats.nodes;
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const auto restarts = restarts_of(nodes[i]);
+    const auto count = grown(restarts, restarts_of(scene.window.before.nodes[i]));
+    if (count == 0 || scene.quiet.has_changed(nodes[i].name)) continue;
+    Finding finding{.kind = "worker",
+                    .subject = nodes[i].name,
+                    .text = "its worker processes die again and again: " + std::to_string(restarts) +
+                            " starts in place of dead ones so far.",
+                    .remedy = "The log has the cause of each.",
+                    .evidence = {{"restarts", static_cast<double>(restarts)}}};
+    out[{"worker", nodes[i].name}] = {std::move(finding)};
+  }
+}
+
+namespace {
+
+constexpr double kGilWait = 0.05;        // of the time, of one node
+constexpr double kGilStarves = 1.0 / 3;  // of the time, of one node that loses samples
+constexpr double kLostToGil = 0.2;       // of the samples
+constexpr double kOwnHold = 0.2;         // of the time: a node that holds the GIL so long is named
+constexpr const char* kGilRemedy =
+    "ff.gil.watch() names the function that holds it; a node that computes in Python has a GIL of its own with "
+    "process=True.";
+
+double gil_share(const Scene& scene, std::size_t node, double NodeStats::* counter) {
+  const auto& nodes = scene.seen.stats.nodes;
+  return (nodes[node].*counter - scene.window.before.nodes[node].*counter) / scene.seconds;
+}
+
+// Who holds the GIL, as far as nodes do.
+std::string holders_text(const Scene& scene) {
+  std::vector<std::string> names;
+  double sum = 0;
+  for (std::size_t i = 0; i < scene.seen.stats.nodes.size(); ++i) {
+    const double share = gil_share(scene, i, &NodeStats::gil_hold);
+    sum += share;
+    if (share < kOwnHold) continue;
+    names.push_back(scene.seen.stats.nodes[i].name + " holds it " + percent_text(share) + " of the time");
+  }
+  if (!names.empty()) return " " + listed(names) + ".";
+  return " The nodes hold it only " + percent_text(sum) + " of the time: another thread of the program does.";
+}
+
+// The samples that came to a node: those that were lost in its queues, and how many of these it would have
+// taken without its waits.
+struct GilLoss {
+  double lost = 0;       // share
+  double explained = 0;  // share
+  double taken = 0;      // samples
+};
+
+GilLoss gil_loss(const Scene& scene, const std::string& node, double waits) {
+  std::uint64_t passed = 0;
+  std::uint64_t delivered = 0;
+  std::uint64_t dropped = 0;
+  for (std::size_t i = 0; i < scene.seen.stats.edges.size(); ++i) {
+    const auto& edge = scene.seen.stats.edges[i];
+    const auto& before = scene.window.before.edges[i];
+    if (edge.child != node || scene.quiet.edges[i]) continue;
+    passed += grown(edge.passed_in, before.passed_in);
+    delivered += grown(edge.delivered, before.delivered);
+    for (const auto cause : {DropCause::QueueFull, DropCause::NoWaiter})
+      dropped += grown(edge, before, cause);
+  }
+  if (passed < kFewestSamples) return {};
+  const auto all = static_cast<double>(passed);
+  const auto taken = static_cast<double>(delivered);
+  const double lost = static_cast<double>(dropped) / all;
+  const double possible = waits < 1 ? std::min(all, taken / (1 - waits)) : all;
+  return {.lost = lost, .explained = std::min(lost, (possible - taken) / all), .taken = taken};
+}
+
+}  // namespace
+
+// One finding for each way, at the node that waits longest.
+void find_gil_waits(const Scene& scene, Causes& out) {
+  for (const auto& age : scene.ages) {
+    const double wait = part_of(age, AgeKind::Gil, "");
+    if (age.samples < kFewestSamples || scene.quiet.is_quiet(age.consumer)) continue;
+    std::vector<std::string> waiting;
+    std::string subject;
+    double longest = 0;
+    double share = 0;
+    for (const auto& name : nodes_of(age)) {
+      const auto node = index_of(scene, name);
+      if (node == scene.seen.stats.nodes.size()) continue;
+      const double of_time = gil_share(scene, node, &NodeStats::gil_wait);
+      share = std::max(share, of_time);
+      if (of_time < kGilWait) continue;
+      waiting.push_back(name);
+      if (const double time = part_of(age, AgeKind::Gil, name); time > longest) {
+        longest = time;
+        subject = name;
+      }
+    }
+    if (subject.empty() || share < scene.bar(kGilWait, "gil_wait", subject)) continue;
+    if (wait < scene.bar(kShortestPause, "gil_wait", subject)) continue;
+    if (wait < scene.bar(kShareOfAge, "gil_wait", subject) * age.mean) continue;
+    if (const auto known = out.find({"gil_wait", subject});
+        known != out.end() && known->second.explains >= wait)
+      continue;
+    const bool several = waiting.size() > 1;
+    Finding finding{.kind = "gil_wait",
+                    .subject = subject,
+                    .text = (several ? listed(waiting) + " wait" : std::string("waits")) +
+                            " for the GIL for " + share_text(wait, age.mean) + " that samples are old at " +
+                            age.consumer + "." + holders_text(scene),
+                    .remedy = kGilRemedy,
+                    .evidence = {{"wait", wait}, {"age", age.mean}, {"gil_wait_share", share}}};
+    out[{"gil_wait", subject}] = {std::move(finding), wait};
+  }
+}
+
+// A node that gets the GIL and then takes the newest sample has its wait in no age: what it loses meanwhile shows it.
+void find_gil_losses(const Scene& scene, Causes& out) {
+  for (std::size_t i = 0; i < scene.seen.stats.nodes.size(); ++i) {
+    const auto& name = scene.seen.stats.nodes[i].name;
+    if (!scene.seen.nodes[i].live || scene.quiet.is_quiet(name) || out.contains({"gil_wait", name})) continue;
+    const double waits = gil_share(scene, i, &NodeStats::gil_wait);
+    if (waits < scene.bar(kGilStarves, "gil_wait", name)) continue;
+    const auto loss = gil_loss(scene, name, waits);
+    if (loss.explained < scene.bar(kLostToGil, "gil_wait", name)) continue;
+    const double of_each = waits * scene.seconds / std::max(1.0, loss.taken);
+    Finding finding{.kind = "gil_wait",
+                    .subject = name,
+                    .text = "waits for the GIL " + percent_text(waits) +
+                            " of the time, and meanwhile loses " + percent_text(loss.lost) +
+                            " of the samples." + holders_text(scene),
+                    .remedy = kGilRemedy,
+                    .evidence = {{"gil_wait_share", waits}, {"lost_share", loss.lost}, {"wait", of_each}}};
+    out[{"gil_wait", name}] = {std::move(finding), of_each};
+  }
+}
+
+}  // namespace freshframe::core

@@ -1,0 +1,152 @@
+// The rules of findings: each takes what some seconds have shown, and names a cause if there is one.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/stats.hpp"
+#include "freshframe/what_if.hpp"
+#include "freshframe/why.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/look/graph_state.hpp"
+#include "why/quiet_times.hpp"
+#include "why/thread_times.hpp"
+
+namespace freshframe::core {
+
+/// How evenly a source gives its samples: intervals in seconds.
+struct Pace {
+  std::size_t samples = 0;
+  double mean = 0;
+  double median = 0;
+};
+
+class PipelineCore;
+
+// ---- what a pipeline's nodes and readers have recorded, see observer.cpp
+/// The age of the samples of the last seconds, taken apart.
+[[nodiscard]] std::vector<Age> ages_of(const PipelineCore& core, Seconds latest);
+/// How evenly the sources have given their samples.
+[[nodiscard]] std::map<std::string, Pace> paces_of(const PipelineCore& core, Seconds latest);
+[[nodiscard]] RunQueue run_queue_of(const PipelineCore& core);
+
+/// What a change would give, as a sentence and in numbers.
+struct Effect {
+  std::string text;
+  std::map<std::string, double> evidence;
+};
+
+/// What costs more than the counters, and is only read when a window begins or ends. Each may be empty.
+struct Witness {
+  using Time = std::chrono::steady_clock::time_point;
+
+  std::function<std::vector<Age>()> ages;  // of the last ten seconds
+  std::function<RunQueue()> run_queue;
+  std::function<std::map<std::int64_t, double>()> edge_ages;  // the median at each edge, by its number
+  std::function<std::map<std::string, Pace>()> paces;         // by the name of the source
+  /// The effect of a change that a remedy names; nullopt as long as it is not known.
+  std::function<std::optional<Effect>(const Question& change, Time now)> effect = {};
+};
+
+/// The looks of a window, and the counters at its beginning.
+struct Window {
+  struct EdgeSums {
+    double waiting = 0;  // summed over the looks
+    int full = 0;        // looks at which it had no room
+  };
+
+  std::chrono::steady_clock::time_point began;
+  std::chrono::steady_clock::time_point looked;
+  int looks = 0;
+  Stats before;
+  std::vector<EdgeSums> edges;  // as before.edges
+  std::vector<int> blocked;     // as before.nodes: looks at which the node waited for room
+  std::vector<int> away;        // as before.nodes: looks at which the source gave nothing
+  RunQueue run_queue;
+};
+
+/// One window that is over.
+struct Scene {
+  const GraphState& seen;
+  const Window& window;
+  double seconds;
+  std::vector<Age> ages;
+  RunQueue run_queue;
+  std::map<std::int64_t, double> edge_ages;
+  std::map<std::string, Pace> paces;
+  Quiet quiet;
+  std::function<double(int source)> away;  // for how many seconds it has been; 0: it is there
+  /// A threshold: lower for a finding that is shown already.
+  std::function<double(double threshold, std::string_view kind, const std::string& subject)> bar;
+};
+
+/// A finding, how many seconds of the mean age it explains, and the change that its remedy names, if it is one of which
+/// the effect can be predicted.
+struct Cause {
+  Finding finding;
+  double explains = 0;
+  std::optional<Question> change = {};
+  /// So many windows in a row without it end it. nullopt: three if it is shown, otherwise one.
+  std::optional<int> lasts = {};
+  /// One event of some seconds reaches into two windows: they prove it together with a third, or with a later one.
+  bool reaches_over = false;
+  /// A state that the statistics contain: it is a finding exactly as long as they do, and no window judges it.
+  bool is_state = false;
+};
+using FindingKey = std::pair<std::string, std::string>;  // kind and subject
+using Causes = std::map<FindingKey, Cause>;
+
+void find_unread(const Scene& scene, Causes& out);
+void find_away(const Scene& scene, Causes& out);
+void find_blocked(const Scene& scene, Causes& out);
+void find_deep_queues(const Scene& scene, Causes& out);
+void find_lost_records(const Scene& scene, Causes& out);
+void find_stale(const Scene& scene, Causes& out);
+void find_workers(const Scene& scene, Causes& out);
+void find_empty_batches(const Scene& scene, Causes& out);
+void find_gil_waits(const Scene& scene, Causes& out);
+void find_gil_losses(const Scene& scene, Causes& out);
+void find_full_processors(const Scene& scene, Causes& out);
+void find_bursts(const Scene& scene, Causes& out);
+
+// States, which one look proves.
+void find_frozen(const Stats& stats, Causes& out);
+void find_refused_settings(const Stats& stats, Causes& out);
+
+/// The index of a node in the statistics; the number of nodes for a reader.
+[[nodiscard]] std::size_t index_of(const Scene& scene, const std::string& node);
+/// In the order of the graph's names: "parent->child".
+[[nodiscard]] std::string edge_name(const EdgeStats& edge);
+
+/// The age of which parts of some kinds, of one node or of all (""), are the largest share.
+struct AgeShare {
+  double time = 0;           // seconds
+  const Age* age = nullptr;  // null: there are no such parts
+};
+[[nodiscard]] AgeShare largest_share(const Scene& scene, std::string_view node,
+                                     const std::vector<AgeKind>& kinds);
+/// The part of one age.
+[[nodiscard]] double part_of(const Age& age, AgeKind kind, std::string_view node);
+/// The nodes along an age's way, each once.
+[[nodiscard]] std::vector<std::string> nodes_of(const Age& age);
+
+/// Another queue before a child, as a remedy names it; nullopt: it is a reader, of which nothing can be predicted.
+[[nodiscard]] std::optional<Question> with_queue(const Scene& scene, const std::string& child,
+                                                 const Queue& queue);
+
+constexpr int kMinute = 12;              // windows
+constexpr double kShareOfAge = 1.0 / 3;  // that a cause explains
+/// A wait for the GIL or for a processor is wrong even if it is short, other than that in a queue.
+constexpr double kShortestPause = 0.02;     // seconds
+constexpr std::size_t kFewestSamples = 30;  // that prove anything
+
+}  // namespace freshframe::core

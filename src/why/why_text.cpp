@@ -1,0 +1,98 @@
+// The answer of why() in sentences.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/why.hpp"
+
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "why/figures.hpp"
+
+namespace freshframe {
+namespace core {
+namespace {
+
+constexpr std::size_t kWidth = 8;     // of a time in front of its part
+constexpr double kWorthALine = 0.01;  // of the age; smaller parts are summed up
+
+// What a sample did in that time. The node is in the place of the '*'.
+std::string doing(const Age& age, const AgePart& part) {
+  constexpr std::array<std::string_view, 10> kTexts = {
+      "from its capture until * gives it",
+      "* waits for room at its children",
+      "in the queue before *",
+      "until a worker of * is free",
+      "until the batch of * is full, or its time is over",
+      "until its set is there, before *",
+      "* waits for the GIL",
+      "in *, before its call begins",
+      "in the call of *",
+      "until earlier results of * have left",
+  };
+  std::string text(kTexts[static_cast<std::size_t>(part.kind)]);
+  if (part.kind == AgeKind::Queue && age.is_reader && part.node == age.consumer) text = "until * takes it";
+  return text.replace(text.find('*'), 1, part.node);
+}
+
+std::string line_of(double time, std::string_view what) {
+  auto text = time_text(time);
+  if (text.size() < kWidth) text.insert(0, kWidth - text.size(), ' ');
+  return text + "  " + std::string(what) + "\n";
+}
+
+std::string age_text(const Age& age) {
+  const auto latest = "the last " + fixed_text(age.seconds) + " s";
+  if (age.samples == 0) {
+    if (age.unknown == 0) return age.consumer + ": no sample in " + latest + ".\n";
+    return age.consumer + ": the way of its samples in " + latest +
+           " is not known: " + std::to_string(age.unknown) +
+           " began in a node, or came a longer way than is kept.\n";
+  }
+  std::string text = age.consumer + ": samples are " + time_text(age.mean) + " old on average (" + latest +
+                     ", " + std::to_string(age.samples) + " of them; the oldest twentieth " +
+                     time_text(age.oldest) + ").\n";
+  double rest = 0;
+  for (const auto& part : age.parts) {
+    if (std::abs(part.mean) < kWorthALine * age.mean) {
+      rest += part.mean;
+    } else {
+      text += line_of(part.mean, doing(age, part));
+    }
+  }
+  constexpr double kSomething = 50e-6;  // seconds
+  if (rest >= kSomething) text += line_of(rest, "in all other steps");
+  return text;
+}
+
+std::string waiting_text(const Why& why) {
+  if (why.ended)
+    return "The pipeline has ended: these are the ages of its last samples. Causes are found while it runs.\n";
+  if (!why.runs) return "The pipeline does not run yet: start it, and ask again after 20 s.\n";
+  if (why.needed <= 0 && why.unsettled.empty()) return "Nothing is wrong.\n";
+  if (why.needed <= 0)
+    return "No finding. What is below " + listed(why.unsettled) +
+           " alone is not judged yet: there was an outage or a change of the graph within the last 10 s.\n";
+  return "No finding yet: causes are looked for since " + fixed_text(why.watched) +
+         " s, and the first is proven in " + fixed_text(std::ceil(why.needed)) + " s at the earliest.\n";
+}
+
+}  // namespace
+}  // namespace core
+
+std::string to_string(const Finding& finding) {
+  std::string text = finding.subject + ": " + finding.text;
+  if (!finding.remedy.empty()) text += " " + finding.remedy;
+  return text;
+}
+
+std::string to_string(const Why& why) {
+  std::string text;
+  for (const auto& finding : why.findings) text += to_string(finding) + "\n";
+  if (why.findings.empty() || why.ended) text += core::waiting_text(why);
+  for (const auto& age : why.ages) text += core::age_text(age);
+  return text;
+}
+
+}  // namespace freshframe

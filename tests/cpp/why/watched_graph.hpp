@@ -1,0 +1,105 @@
+// A small graph whose findings a test looks at.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "why/findings.hpp"
+#include <gtest/gtest.h>
+
+namespace freshframe::core {
+
+/// cam -> X -> reader, looked at four times per second of a clock that only the test moves.
+class FindingsTest : public testing::Test {
+ protected:
+  static constexpr std::chrono::milliseconds kLook{250};
+
+  FindingsTest() {
+    seen_.phase = LifePhase::Running;
+    for (const auto* name : {"cam", "X"}) {
+      NodeStats node;
+      node.number = static_cast<int>(seen_.stats.nodes.size());
+      node.name = name;
+      node.state = NodeState::Working;
+      seen_.stats.nodes.push_back(node);
+      GraphNode kind;
+      kind.live = true;
+      seen_.nodes.push_back(kind);
+    }
+    seen_.readers = {"reader"};
+    seen_.stats.edges.resize(2);
+    into_x().parent = "cam";
+    into_x().child = "X";
+    into_x().queue = {8, WhenFull::DropOldest};
+    to_reader().parent = "X";
+    to_reader().child = "reader";
+    to_reader().queue = kLossless;
+    into_x().number = 0;
+    to_reader().number = 1;
+    ages_ = {{.consumer = "reader", .sources = {"cam"}, .is_reader = true, .samples = 300}};
+  }
+
+  Age& age() { return ages_.front(); }
+  // Samples that are so old at the reader, of it so many seconds for one thing.
+  void spend(double whole, AgeKind kind, const std::string& node, double time) {
+    age().mean = whole;
+    age().parts = {{kind, node, time, time}, {AgeKind::Call, "X", whole - time, whole - time}};
+  }
+
+  NodeStats& cam() { return seen_.stats.nodes[0]; }
+  NodeStats& x() { return seen_.stats.nodes[1]; }
+  EdgeStats& into_x() { return seen_.stats.edges[0]; }
+  EdgeStats& to_reader() { return seen_.stats.edges[1]; }
+
+  // A look, again and again; `step` is what happens between two.
+  void run(std::chrono::seconds time, const std::function<void()>& step = [] {}) {
+    for (std::chrono::milliseconds passed{}; passed < time; passed += kLook) {
+      step();
+      now_ += kLook;
+      findings_.follow(seen_, now_);
+    }
+  }
+
+  // 30 samples per second come, `taken` are taken, `waiting` wait.
+  std::function<void()> overflow(std::uint64_t waiting = 8, double taken = 20) {
+    return [this, waiting, taken] {
+      into_x().passed_in += 30;
+      into_x().delivered += static_cast<std::uint64_t>(taken);
+      into_x().drops[DropCause::QueueFull] += 30 - static_cast<std::uint64_t>(taken);
+      into_x().waiting = waiting;
+    };
+  }
+
+  [[nodiscard]] std::vector<std::string> kinds() const {
+    std::vector<std::string> out;
+    for (const auto& one : findings_.present()) out.push_back(one.kind + " " + one.subject);
+    return out;
+  }
+  using Kinds = std::vector<std::string>;
+
+  GraphState seen_;
+  std::vector<Age> ages_;
+  RunQueue run_queue_;
+  std::map<std::int64_t, double> edge_ages_;
+  std::map<std::string, Pace> paces_;
+  Findings findings_{{.ages = [this] { return ages_; },
+                      .run_queue = [this] { return run_queue_; },
+                      .edge_ages = [this] { return edge_ages_; },
+                      .paces = [this] { return paces_; },
+                      .effect =
+                          [this](const Question& change, Witness::Time /*now*/) {
+                            asked_.push_back(change.node + ": " + to_string(change.change));
+                            return effect_;
+                          }}};
+  std::vector<std::string> asked_;
+  std::optional<Effect> effect_;
+  Findings::Time now_{std::chrono::hours(1)};
+};
+
+}  // namespace freshframe::core
