@@ -15,11 +15,11 @@
 #include "media/camera/source.hpp"
 #include "media/demo/source.hpp"
 #include "media/file/file_source.hpp"
-#include "media/masked_url.hpp"
 #include "media/network/input/video_choice.hpp"
 #include "media/network/live_source.hpp"
 #include "media/pictures/picture_sequence.hpp"
-#include "media/source_url.hpp"
+#include "media/url/masked_url.hpp"
+#include "media/url/source_url.hpp"
 
 namespace freshframe {
 namespace {

@@ -15,7 +15,7 @@
 #include "fuzz_input.hpp"
 #include "media/network/filter/multipart_filter.hpp"
 #include "media/network/filter/ts_filter.hpp"
-#include "media/network/playlist/playlist.hpp"
+#include "media/stream/playlist.hpp"
 #include "media/units/unit_facts.hpp"
 
 namespace {

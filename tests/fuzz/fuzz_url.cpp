@@ -12,10 +12,10 @@
 #include <vector>
 
 #include "media/camera/options.hpp"
-#include "media/masked_url.hpp"
-#include "media/network/address/url.hpp"
-#include "media/pictures/picture_list.hpp"
-#include "media/source_url.hpp"
+#include "media/url/live_url.hpp"
+#include "media/url/masked_url.hpp"
+#include "media/url/picture_list.hpp"
+#include "media/url/source_url.hpp"
 
 namespace {
 

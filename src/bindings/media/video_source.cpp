@@ -19,7 +19,7 @@
 #include "bindings/parts.hpp"
 #include "core/frame/frame_access.hpp"
 #include "media/demo/scene.hpp"
-#include "media/masked_url.hpp"
+#include "media/url/masked_url.hpp"
 
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>

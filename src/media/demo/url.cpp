@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "media/masked_url.hpp"
+#include "media/url/masked_url.hpp"
 
 namespace freshframe::media {
 namespace {

@@ -13,8 +13,8 @@
 #include <utility>
 
 #include "core/utf8.hpp"
-#include "media/masked_url.hpp"
-#include "media/open_secrets.hpp"
+#include "media/url/masked_url.hpp"
+#include "media/url/open_secrets.hpp"
 
 extern "C" {
 #include <libavutil/log.h>

@@ -25,7 +25,7 @@
 #include "media/ffmpeg/options.hpp"
 #include "media/ffmpeg/read/probing.hpp"
 #include "media/ffmpeg/read/read_packet.hpp"
-#include "media/network/playlist/playlist.hpp"
+#include "media/stream/playlist.hpp"
 #include <sys/stat.h>
 
 namespace freshframe::media {

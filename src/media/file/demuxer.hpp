@@ -12,7 +12,7 @@
 #include "media/ffmpeg/interrupt.hpp"
 #include "media/ffmpeg/ptr.hpp"
 #include "media/ffmpeg/read/decoder.hpp"
-#include "media/open_secrets.hpp"
+#include "media/url/open_secrets.hpp"
 
 namespace freshframe::media {
 

@@ -17,9 +17,9 @@
 #include "media/ffmpeg/error.hpp"
 #include "media/ffmpeg/log.hpp"
 #include "media/ffmpeg/options.hpp"
-#include "media/masked_url.hpp"
-#include "media/network/address/url.hpp"
-#include "media/source_url.hpp"
+#include "media/url/live_url.hpp"
+#include "media/url/masked_url.hpp"
+#include "media/url/source_url.hpp"
 
 extern "C" {
 #include <libavutil/cpu.h>

@@ -19,7 +19,7 @@
 #include "media/live/arrival_line.hpp"
 #include "media/live/camera_clock.hpp"
 #include "media/live/live_timeline.hpp"
-#include "media/network/packets/packet_connection.hpp"
+#include "media/stream/packet_connection.hpp"
 
 namespace freshframe::media {
 

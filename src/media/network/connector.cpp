@@ -8,9 +8,9 @@
 #include <utility>
 
 #include "media/live/reconnect.hpp"
-#include "media/masked_url.hpp"
 #include "media/network/live_connection.hpp"
 #include "media/rtsp/client_options.hpp"
+#include "media/url/masked_url.hpp"
 
 namespace freshframe::media {
 

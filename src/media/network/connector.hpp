@@ -10,11 +10,11 @@
 
 #include "core/session_gate.hpp"
 #include "media/live/detached_call.hpp"
-#include "media/network/address/url.hpp"
 #include "media/network/input/input.hpp"
-#include "media/network/packets/packet_connection.hpp"
 #include "media/rtsp/client_options.hpp"
 #include "media/rtsp/connection.hpp"
+#include "media/stream/packet_connection.hpp"
+#include "media/url/live_url.hpp"
 
 namespace freshframe::media {
 

@@ -14,10 +14,10 @@
 #include "core/real_deadline.hpp"
 #include "media/ffmpeg/error.hpp"
 #include "media/live/reconnect.hpp"
-#include "media/masked_url.hpp"
-#include "media/network/address/resolver.hpp"
-#include "media/network/stream/key_gate.hpp"
-#include "media/stream_errors.hpp"
+#include "media/stream/key_gate.hpp"
+#include "media/stream/resolver.hpp"
+#include "media/stream/stream_errors.hpp"
+#include "media/url/masked_url.hpp"
 
 #include <libavformat/avformat.h>
 

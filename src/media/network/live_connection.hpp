@@ -14,11 +14,11 @@
 #include "core/session_gate.hpp"
 #include "media/live/detached_call.hpp"
 #include "media/live/packet_interval.hpp"
-#include "media/network/address/url.hpp"
 #include "media/network/input/input.hpp"
-#include "media/network/packets/packet_connection.hpp"
-#include "media/network/packets/packet_reader.hpp"
-#include "media/network/stream/producer_times.hpp"
+#include "media/network/input/packet_reader.hpp"
+#include "media/network/input/producer_times.hpp"
+#include "media/stream/packet_connection.hpp"
+#include "media/url/live_url.hpp"
 
 namespace freshframe::media {
 

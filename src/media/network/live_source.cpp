@@ -14,8 +14,8 @@
 #include "core/session_gate.hpp"
 #include "media/ffmpeg/log.hpp"
 #include "media/ffmpeg/options.hpp"
-#include "media/masked_url.hpp"
 #include "media/packets/parameters.hpp"
+#include "media/url/masked_url.hpp"
 
 extern "C" {
 #include <libavutil/pixdesc.h>

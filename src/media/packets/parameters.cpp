@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "media/ffmpeg/read/h264_order.hpp"
-#include "media/network/stream/key_gate.hpp"
+#include "media/stream/key_gate.hpp"
 
 // Reads a picture's size and pixel format from its packet, for codecs whose parser in FFmpeg does not: the frame header
 // of Motion JPEG (ITU-T T.81, B.2.2), and the uncompressed header of VP9 (VP9 Bitstream & Decoding Process Specification,

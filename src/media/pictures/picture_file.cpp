@@ -20,9 +20,9 @@
 #include "media/ffmpeg/read/frame_maker.hpp"
 #include "media/ffmpeg/write/frame_encoder.hpp"
 #include "media/file/file_source.hpp"
-#include "media/masked_url.hpp"
 #include "media/pictures/picture_decoder.hpp"
-#include "media/source_url.hpp"
+#include "media/url/masked_url.hpp"
+#include "media/url/source_url.hpp"
 
 namespace freshframe {
 namespace {

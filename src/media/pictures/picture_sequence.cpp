@@ -15,8 +15,8 @@
 
 #include "core/file_place.hpp"
 #include "media/ffmpeg/error.hpp"
-#include "media/masked_url.hpp"
-#include "media/source_url.hpp"
+#include "media/url/masked_url.hpp"
+#include "media/url/source_url.hpp"
 
 extern "C" {
 #include <libavutil/pixdesc.h>

@@ -11,7 +11,7 @@
 #include "media/ffmpeg/read/frame_maker.hpp"
 #include "media/live/pacer.hpp"
 #include "media/pictures/picture_decoder.hpp"
-#include "media/pictures/picture_list.hpp"
+#include "media/url/picture_list.hpp"
 
 namespace freshframe::media {
 

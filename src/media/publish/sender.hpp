@@ -21,10 +21,10 @@
 #include "media/ffmpeg/write/packet_filter.hpp"
 #include "media/live/detached_call.hpp"
 #include "media/live/reconnect.hpp"
-#include "media/open_secrets.hpp"
 #include "media/packets/packet_ticks.hpp"
 #include "media/publish/queue.hpp"
 #include "media/publish/target.hpp"
+#include "media/url/open_secrets.hpp"
 
 namespace freshframe::media {
 

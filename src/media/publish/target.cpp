@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "media/ffmpeg/write/video_codec.hpp"
-#include "media/masked_url.hpp"
+#include "media/url/masked_url.hpp"
 
 namespace freshframe::media {
 namespace {

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "media/network/address/url.hpp"
+#include "media/url/live_url.hpp"
 
 extern "C" {
 #include <libavcodec/codec_id.h>

@@ -12,7 +12,7 @@
 
 #include "core/file_place.hpp"
 #include "core/unit_text.hpp"
-#include "media/source_url.hpp"
+#include "media/url/source_url.hpp"
 #include <unistd.h>
 
 namespace freshframe::media {

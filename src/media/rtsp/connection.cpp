@@ -16,10 +16,10 @@
 #include "media/ffmpeg/error.hpp"
 #include "media/ffmpeg/log.hpp"
 #include "media/live/reconnect.hpp"
-#include "media/masked_url.hpp"
-#include "media/network/address/resolver.hpp"
 #include "media/rtsp/protocol/address.hpp"
-#include "media/stream_errors.hpp"
+#include "media/stream/resolver.hpp"
+#include "media/stream/stream_errors.hpp"
+#include "media/url/masked_url.hpp"
 #include <pthread.h>
 
 namespace freshframe::media::rtsp {

@@ -15,10 +15,6 @@
 #include "core/session_gate.hpp"
 #include "media/ffmpeg/read/decoder.hpp"
 #include "media/live/packet_interval.hpp"
-#include "media/network/address/url.hpp"
-#include "media/network/packets/packet_connection.hpp"
-#include "media/network/stream/damage.hpp"
-#include "media/open_secrets.hpp"
 #include "media/rtsp/client_options.hpp"
 #include "media/rtsp/packets/packet_order.hpp"
 #include "media/rtsp/packets/rtcp.hpp"
@@ -29,6 +25,10 @@
 #include "media/rtsp/session/keep_alive.hpp"
 #include "media/rtsp/session/link.hpp"
 #include "media/rtsp/session/session.hpp"
+#include "media/stream/packet_connection.hpp"
+#include "media/units/damage.hpp"
+#include "media/url/live_url.hpp"
+#include "media/url/open_secrets.hpp"
 
 namespace freshframe::media::rtsp {
 

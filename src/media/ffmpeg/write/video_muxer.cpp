@@ -15,7 +15,7 @@
 
 #include "media/ffmpeg/error.hpp"
 #include "media/ffmpeg/options.hpp"
-#include "media/source_url.hpp"
+#include "media/url/source_url.hpp"
 
 namespace freshframe::media {
 

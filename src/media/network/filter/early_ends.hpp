@@ -15,7 +15,7 @@
 #include "media/ffmpeg/ptr.hpp"
 #include "media/network/filter/byte_filter.hpp"
 #include "media/network/filter/ts_filter.hpp"
-#include "media/network/stream/damage.hpp"
+#include "media/units/damage.hpp"
 
 namespace freshframe::media {
 

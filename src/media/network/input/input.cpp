@@ -20,9 +20,9 @@
 #include "media/ffmpeg/read/probing.hpp"
 #include "media/ffmpeg/read/read_packet.hpp"
 #include "media/live/reconnect.hpp"
-#include "media/masked_url.hpp"
 #include "media/network/input/video_choice.hpp"
-#include "media/stream_errors.hpp"
+#include "media/stream/stream_errors.hpp"
+#include "media/url/masked_url.hpp"
 
 extern "C" {
 #include <libavutil/pixdesc.h>

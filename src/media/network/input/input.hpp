@@ -21,11 +21,11 @@
 #include "media/ffmpeg/ptr.hpp"
 #include "media/ffmpeg/read/decoder.hpp"
 #include "media/ffmpeg/read/upright.hpp"
-#include "media/network/address/url.hpp"
 #include "media/network/filter/early_ends.hpp"
-#include "media/network/playlist/live_playlists.hpp"
-#include "media/network/playlist/playlist.hpp"
-#include "media/open_secrets.hpp"
+#include "media/network/input/live_playlists.hpp"
+#include "media/stream/playlist.hpp"
+#include "media/url/live_url.hpp"
+#include "media/url/open_secrets.hpp"
 
 namespace freshframe::media {
 

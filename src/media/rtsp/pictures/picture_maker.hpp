@@ -13,10 +13,10 @@
 
 #include "media/ffmpeg/ptr.hpp"
 #include "media/live/camera_clock.hpp"
-#include "media/network/stream/damage.hpp"
 #include "media/rtsp/packets/payload.hpp"
 #include "media/rtsp/packets/rtcp.hpp"
 #include "media/rtsp/pictures/depacketiser.hpp"
+#include "media/units/damage.hpp"
 #include "media/units/picture_ends.hpp"
 
 namespace freshframe::media::rtsp {

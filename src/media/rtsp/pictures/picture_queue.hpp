@@ -15,8 +15,8 @@
 #include <optional>
 #include <stop_token>
 
-#include "media/network/packets/packet_connection.hpp"
 #include "media/rtsp/pictures/picture_maker.hpp"
+#include "media/stream/packet_connection.hpp"
 
 namespace freshframe::media::rtsp {
 

@@ -8,7 +8,7 @@
 
 #include "core/ascii.hpp"
 #include "core/percent_escape.hpp"
-#include "media/url_authority.hpp"
+#include "media/url/url_authority.hpp"
 
 namespace freshframe::media::rtsp {
 namespace {

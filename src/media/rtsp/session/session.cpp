@@ -13,10 +13,10 @@
 #include "core/real_deadline.hpp"
 #include "media/ffmpeg/log.hpp"
 #include "media/live/detached_call.hpp"
-#include "media/masked_url.hpp"
-#include "media/open_secrets.hpp"
 #include "media/rtsp/protocol/message.hpp"
-#include "media/stream_errors.hpp"
+#include "media/stream/stream_errors.hpp"
+#include "media/url/masked_url.hpp"
+#include "media/url/open_secrets.hpp"
 
 namespace freshframe::media::rtsp {
 namespace {

@@ -11,7 +11,7 @@
 #include "cpp/media/files.hpp"
 #include "cpp/support.hpp"
 #include "media/ffmpeg/log.hpp"
-#include "media/open_secrets.hpp"
+#include "media/url/open_secrets.hpp"
 #include <gtest/gtest.h>
 
 extern "C" {

@@ -1,6 +1,6 @@
 // The packets since the last key picture: what is replayed, and what is no longer kept.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/network/packets/kept_group.hpp"
+#include "media/network/decoding/kept_group.hpp"
 
 #include <cstddef>
 #include <cstdint>

@@ -7,11 +7,11 @@
 #include <vector>
 
 #include "media/network/camera_times.hpp"
+#include "media/network/decoding/fruitless.hpp"
+#include "media/network/decoding/held_packets.hpp"
+#include "media/network/decoding/live_phase.hpp"
 #include "media/network/input/video_choice.hpp"
-#include "media/network/stream/fruitless.hpp"
-#include "media/network/stream/held_packets.hpp"
-#include "media/network/stream/key_gate.hpp"
-#include "media/network/stream/live_phase.hpp"
+#include "media/stream/key_gate.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::test {

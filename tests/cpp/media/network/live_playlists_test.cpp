@@ -1,6 +1,6 @@
 // The playlists of a live stream on their way to FFmpeg's demuxer, from files in place of a server.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/network/playlist/live_playlists.hpp"
+#include "media/network/input/live_playlists.hpp"
 
 #include <algorithm>
 #include <atomic>

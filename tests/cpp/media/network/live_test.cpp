@@ -14,8 +14,8 @@
 #include "cpp/support.hpp"
 #include "media/live/live_timeline.hpp"
 #include "media/live/reconnect.hpp"
-#include "media/network/address/resolver.hpp"
-#include "media/network/address/url.hpp"
+#include "media/stream/resolver.hpp"
+#include "media/url/live_url.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::test {

@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "cpp/support.hpp"
-#include "media/network/packets/packet_reader.hpp"
+#include "media/network/input/packet_reader.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::test {

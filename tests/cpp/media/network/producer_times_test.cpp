@@ -1,6 +1,6 @@
 // The sender reports behind FFmpeg's wall times.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/network/stream/producer_times.hpp"
+#include "media/network/input/producer_times.hpp"
 
 #include <cstddef>
 #include <optional>

@@ -6,7 +6,7 @@
 #include <functional>
 #include <vector>
 
-#include "media/network/playlist/live_playlists.hpp"
+#include "media/network/input/live_playlists.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::test {

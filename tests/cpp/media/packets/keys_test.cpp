@@ -15,8 +15,8 @@
 #include "cpp/media/files.hpp"
 #include "cpp/media/packets/packet_rig.hpp"
 #include "media/ffmpeg/write/video_codec.hpp"
-#include "media/network/stream/key_decoding.hpp"
-#include "media/network/stream/wake_limit.hpp"
+#include "media/network/decoding/key_decoding.hpp"
+#include "media/network/decoding/wake_limit.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::test {

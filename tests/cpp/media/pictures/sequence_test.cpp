@@ -12,7 +12,7 @@
 
 #include "cpp/media/files.hpp"
 #include "cpp/support.hpp"
-#include "media/pictures/picture_list.hpp"
+#include "media/url/picture_list.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::test {

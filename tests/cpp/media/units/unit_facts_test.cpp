@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "media/network/stream/damage.hpp"
+#include "media/units/damage.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::media::test {

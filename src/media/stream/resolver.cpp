@@ -1,6 +1,6 @@
 // Looks up a host's addresses so that neither a stop nor a time limit waits for a name server.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/network/address/resolver.hpp"
+#include "media/stream/resolver.hpp"
 
 #include "freshframe/forks.hpp"
 

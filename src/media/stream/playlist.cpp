@@ -1,6 +1,6 @@
 // The text of an HLS playlist, as far as it says when its pictures were taken and what its newest segment is.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/network/playlist/playlist.hpp"
+#include "media/stream/playlist.hpp"
 
 #include <algorithm>
 #include <chrono>

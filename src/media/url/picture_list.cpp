@@ -1,6 +1,6 @@
 // The files of a picture sequence: by number, in a folder, or by a glob.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/pictures/picture_list.hpp"
+#include "media/url/picture_list.hpp"
 
 #include "freshframe/error.hpp"
 

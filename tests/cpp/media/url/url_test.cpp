@@ -14,9 +14,9 @@
 #include "cpp/media/files.hpp"
 #include "cpp/support.hpp"
 #include "media/camera/options.hpp"
-#include "media/masked_url.hpp"
 #include "media/publish/target.hpp"
-#include "media/source_url.hpp"
+#include "media/url/masked_url.hpp"
+#include "media/url/source_url.hpp"
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>

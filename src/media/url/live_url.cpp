@@ -1,13 +1,13 @@
 // The parts of a network source's URL that decide how it is opened.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/network/address/url.hpp"
+#include "media/url/live_url.hpp"
 
 #include <algorithm>
 #include <array>
 #include <utility>
 
 #include "core/ascii.hpp"
-#include "media/url_authority.hpp"
+#include "media/url/url_authority.hpp"
 
 namespace freshframe::media {
 

@@ -1,6 +1,6 @@
 // Decodes the key pictures of a live stream only, until it is woken.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/network/stream/key_decoding.hpp"
+#include "media/network/decoding/key_decoding.hpp"
 
 #include <new>
 #include <utility>

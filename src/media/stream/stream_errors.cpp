@@ -1,6 +1,6 @@
 // The errors of network sources, in the same words whichever client reads the stream.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/stream_errors.hpp"
+#include "media/stream/stream_errors.hpp"
 
 #include "freshframe/error.hpp"
 

@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "media/ffmpeg/ptr.hpp"
-#include "media/network/packets/packet_connection.hpp"
+#include "media/stream/packet_connection.hpp"
 
 namespace freshframe::media {
 

@@ -1,6 +1,6 @@
 // URLs without their passwords.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/masked_url.hpp"
+#include "media/url/masked_url.hpp"
 
 #include <algorithm>
 #include <array>
@@ -14,8 +14,8 @@
 
 #include "core/ascii.hpp"
 #include "core/percent_escape.hpp"
-#include "media/network/address/url.hpp"
-#include "media/url_authority.hpp"
+#include "media/url/live_url.hpp"
+#include "media/url/url_authority.hpp"
 
 namespace freshframe::media {
 namespace {

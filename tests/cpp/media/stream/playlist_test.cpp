@@ -1,6 +1,6 @@
 // When the pictures of an HLS playlist were taken.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/network/playlist/playlist.hpp"
+#include "media/stream/playlist.hpp"
 
 #include <optional>
 #include <string>

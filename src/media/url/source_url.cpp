@@ -1,6 +1,6 @@
 // The kind of source that a URL names.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/source_url.hpp"
+#include "media/url/source_url.hpp"
 
 #include "freshframe/error.hpp"
 
@@ -12,9 +12,9 @@
 
 #include "core/ascii.hpp"
 #include "core/percent_escape.hpp"
-#include "media/masked_url.hpp"
-#include "media/network/address/url.hpp"
-#include "media/pictures/picture_list.hpp"
+#include "media/url/live_url.hpp"
+#include "media/url/masked_url.hpp"
+#include "media/url/picture_list.hpp"
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 

@@ -1,6 +1,6 @@
 // The secrets of the URLs that are open, which the words of servers may repeat without the URL around them.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/open_secrets.hpp"
+#include "media/url/open_secrets.hpp"
 
 #include "freshframe/mutex.hpp"
 
@@ -8,7 +8,7 @@
 #include <map>
 
 #include "core/fork_hold.hpp"
-#include "media/masked_url.hpp"
+#include "media/url/masked_url.hpp"
 
 namespace freshframe::media {
 namespace {

@@ -1,11 +1,11 @@
 // The positions of user, host and port in a URL, also in URLs that no RFC allows.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/url_authority.hpp"
+#include "media/url/url_authority.hpp"
 
 #include <string>
 #include <string_view>
 
-#include "media/masked_url.hpp"
+#include "media/url/masked_url.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::test {

@@ -1,6 +1,6 @@
 // What a loss does to a live stream: which pictures it damages, and what it leaves in the decoder.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/network/stream/damage.hpp"
+#include "media/units/damage.hpp"
 
 #include <algorithm>
 #include <cstddef>

@@ -17,7 +17,7 @@
 
 #include "media/ffmpeg/interrupt.hpp"
 #include "media/ffmpeg/ptr.hpp"
-#include "media/network/playlist/playlist.hpp"
+#include "media/stream/playlist.hpp"
 
 namespace freshframe::media {
 

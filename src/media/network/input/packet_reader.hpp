@@ -19,7 +19,7 @@
 #include "media/live/detached_call.hpp"
 #include "media/live/edge_pace.hpp"
 #include "media/network/input/input.hpp"
-#include "media/network/stream/damage.hpp"
+#include "media/units/damage.hpp"
 
 namespace freshframe::media {
 

@@ -1,6 +1,6 @@
 // Which pictures of a live stream are damaged by losses.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/network/stream/damage.hpp"
+#include "media/units/damage.hpp"
 
 #include <string>
 #include <string_view>

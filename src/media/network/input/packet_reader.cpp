@@ -1,6 +1,6 @@
 // How a connection over FFmpeg gets the packets of its video: one by one, or from a thread that reads ahead.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/network/packets/packet_reader.hpp"
+#include "media/network/input/packet_reader.hpp"
 
 #include <chrono>
 #include <thread>

@@ -13,7 +13,7 @@
 #include "media/ffmpeg/read/decoder.hpp"
 #include "media/ffmpeg/read/upright.hpp"
 #include "media/live/camera_clock.hpp"
-#include "media/network/stream/damage.hpp"
+#include "media/units/damage.hpp"
 
 namespace freshframe::media {
 
