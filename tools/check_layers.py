@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fails when a C++ file includes a header that its layer may not use (rules: tools/layers.toml).
+"""Fails when a C++ file includes a header that its layer or its room may not use (rules: tools/layers.toml).
 
 It fails, too, when an internal header declares names in the public namespace, or when a text goes to Python
 by a conversion that raises for bytes that are not UTF-8. The compiler cannot do this: headers of FFmpeg or
@@ -41,13 +41,20 @@ class Layer:
     may_use: tuple[str, ...]
     libraries: tuple[str, ...]
     public: tuple[str, ...]
+    rooms: tuple[str, ...] = ()
 
 
 def read_rules(root: Path) -> dict[str, Layer]:
     """Reads tools/layers.toml under `root`."""
     rules = tomllib.loads((root / "tools/layers.toml").read_text(encoding="utf-8"))
     return {
-        name: Layer(name, tuple(rule["may_use"]), tuple(rule["libraries"]), tuple(rule["public"]))
+        name: Layer(
+            name,
+            tuple(rule["may_use"]),
+            tuple(rule["libraries"]),
+            tuple(rule["public"]),
+            tuple(rule.get("rooms", ())),
+        )
         for name, rule in rules.items()
     }
 
@@ -91,6 +98,30 @@ def check_file(path: Path, layer: Layer, root: Path, layers: dict[str, Layer]) -
             yield f"{where}:{number}: layer '{layer.name}' may not include '{header}' (tools/layers.toml)"
 
 
+def check_rooms(path: Path, layer: Layer, root: Path) -> Iterator[str]:
+    """Yields a line per include of a room that is above the room of the file."""
+    if not layer.rooms:
+        return
+    where = path.relative_to(root)
+    rank = rank_of(path.relative_to(root / "src" / layer.name).as_posix(), layer)
+    if rank is None:
+        yield f"{where}: in no room of layer '{layer.name}' (`rooms` in tools/layers.toml)"
+        return
+    for number, header in includes(path):
+        top, _, rest = header.partition("/")
+        used = rank_of(rest, layer) if top == layer.name else None
+        if used is not None and used > rank:
+            yield f"{where}:{number}: '{header}' is in a room above this one (`rooms` in tools/layers.toml)"
+
+
+def rank_of(path: str, layer: Layer) -> int | None:
+    """Returns the rank of the room that a path begins with, None if the layer does not list it."""
+    room, slash, _ = path.partition("/")
+    if not slash:
+        return len(layer.rooms)  # the layer's root is above its rooms
+    return layer.rooms.index(room) if room in layer.rooms else None
+
+
 def check_namespace(path: Path, layer: Layer, root: Path) -> Iterator[str]:
     """Yields a line when an internal header declares something among the public names."""
     if path.suffix == ".hpp" and PUBLIC_NAMESPACE.search(path.read_text(encoding="utf-8")):
@@ -121,6 +152,7 @@ def violations(root: Path) -> tuple[list[str], int]:
                 found.append(f"{path.relative_to(root)}: belongs to no layer of tools/layers.toml")
             else:
                 found.extend(check_file(path, layers[name], root, layers))
+                found.extend(check_rooms(path, layers[name], root))
                 found.extend(check_namespace(path, layers[name], root))
                 found.extend(check_texts(path, root))
     public = root / "include/freshframe"
