@@ -18,7 +18,6 @@
 #include "media/ffmpeg/ptr.hpp"
 #include "media/packets/packet_camera.hpp"
 #include "media/packets/parameters.hpp"
-#include "serve/http/page_message.hpp"
 #include "serve/http/service.hpp"
 #include "serve/video/video_message.hpp"
 #include <sys/socket.h>
@@ -212,7 +211,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static auto* const closed = new Target(true);
   if (size == 0) return 0;
   const std::string_view bytes(reinterpret_cast<const char*>(data + 1), size - 1);
-  switch (data[0] % 8) {
+  switch (data[0] % 7) {
     case 0:
       check_request(*open, bytes, false);
       break;
@@ -231,11 +230,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     case 5:
       check_socket(*closed, kVideo, bytes, true);
       break;
-    case 6:
-      (void)serve::parse_video_request(bytes);
-      break;
     default:
-      (void)serve::parse_page_message(bytes);
+      (void)serve::parse_video_request(bytes);
   }
   return 0;
 }

@@ -169,9 +169,7 @@ bool PictureHub::is_newest(const Port& port) const {
 void PictureHub::serve(PictureClient& client) {
   constexpr auto kStillFresh = std::chrono::seconds(1);
   const auto now = Clock::now();
-  const auto first = client.first();
-  for (std::size_t i = 0; i < ports_.size(); ++i) {
-    const auto& port = ports_[(first + i) % ports_.size()];
+  for (const auto& port : ports_) {
     const bool fresh = port.newest && now - port.newest->encoded_at <= kStillFresh &&
                        (!client.needs_newest() || is_newest(port));
     if (over_ || fresh) offer(client, port.index);  // else a fresh one will arrive

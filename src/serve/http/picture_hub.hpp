@@ -66,8 +66,6 @@ class PictureClient {
   [[nodiscard]] virtual std::uint64_t last(std::size_t port) const = 0;
   /// Whether a picture after which the port has sent another one is too old for it.
   [[nodiscard]] virtual bool needs_newest() const { return false; }
-  /// The port whose turn it is: slow clients must not see only one port.
-  [[nodiscard]] virtual std::size_t first() const { return 0; }
   virtual void show(std::size_t port, const LivePictureRef& picture) = 0;
 };
 

@@ -216,17 +216,6 @@ void Service::leave(PictureStream& stream) {
   pump_soon();
 }
 
-void Service::enter(Viewer& viewer) {
-  viewers_.insert(&viewer);
-  hub_.join(viewer);
-}
-
-void Service::leave(Viewer& viewer) {
-  viewers_.erase(&viewer);
-  hub_.leave(viewer);
-  pump_soon();
-}
-
 void Service::enter(VideoWatcher& watcher, bool is_known) {
   watchers_.insert(&watcher);
   connections_.insert(&watcher);

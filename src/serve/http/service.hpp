@@ -77,8 +77,8 @@ class Service final : public StateSource {
   [[nodiscard]] std::size_t streams() const noexcept { return streams_; }
   void enter(PictureStream& stream);
   void leave(PictureStream& stream);
-  void enter(Viewer& viewer);
-  void leave(Viewer& viewer);
+  void enter(Viewer& viewer) { viewers_.insert(&viewer); }
+  void leave(Viewer& viewer) { viewers_.erase(&viewer); }
   /// `is_known`: it has the token, or none is needed.
   void enter(VideoWatcher& watcher, bool is_known);
   void leave(VideoWatcher& watcher);

@@ -1,11 +1,12 @@
-// A client over a real socket on loopback: raw HTTP, and a live viewer.
+// A client over a real socket on loopback: raw HTTP, a dashboard, and a page that watches a port.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include "freshframe/serve.hpp"
 
-#include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -66,41 +67,20 @@ inline std::string body_of(const std::string& answer) {
   return at == std::string::npos ? std::string() : answer.substr(at + 4);
 }
 
-class LiveClient {
+class WebSocketClient {
  public:
-  explicit LiveClient(const Server& server) {
+  WebSocketClient(const Server& server, const std::string& path) {
     socket_.next_layer().connect(endpoint_of(server));
-    socket_.handshake(host_of(server), "/api/live");
+    socket_.handshake(host_of(server), path);
     socket_.text(true);
   }
 
   void send(const std::string& text) { socket_.write(net::buffer(text)); }
-  /// The next message. A binary message is a picture.
+  /// The next message, and whether it is binary.
   std::pair<bool, std::string> receive() {
     boost::beast::flat_buffer buffer;
     socket_.read(buffer);
     return {socket_.got_binary(), boost::beast::buffers_to_string(buffer.data())};
-  }
-  /// The next text message with this beginning. Skipped messages are acknowledged.
-  std::string next(std::string_view beginning) {
-    while (true) {
-      auto [binary, text] = receive();
-      acknowledge(binary, text);
-      if (!binary && text.starts_with(beginning)) return text;
-    }
-  }
-  std::string next_state() { return next(R"({"type":"state")"); }
-  /// The next picture: its header and JPEG.
-  std::pair<std::string, std::string> next_picture() {
-    while (true) {
-      auto [binary, text] = receive();
-      acknowledge(binary, text);
-      if (!binary) continue;
-      std::size_t size = 0;
-      for (int i = 0; i < 4; ++i)
-        size = size * 256 + static_cast<unsigned char>(text[static_cast<std::size_t>(i)]);
-      return {text.substr(4, size), text.substr(4 + size)};
-    }
   }
   /// The code with which the server closed the connection.
   unsigned close_code() {
@@ -114,13 +94,47 @@ class LiveClient {
   boost::beast::websocket::stream<net::ip::tcp::socket>& socket() { return socket_; }
 
  private:
-  void acknowledge(bool binary, const std::string& text) {
-    if (binary) send(R"({"ack":"picture"})");
-    if (text.starts_with(R"({"type":"state")")) send(R"({"ack":"state"})");
-  }
-
   net::io_context io_;
   boost::beast::websocket::stream<net::ip::tcp::socket> socket_{io_};
+};
+
+/// A dashboard.
+class LiveClient : public WebSocketClient {
+ public:
+  explicit LiveClient(const Server& server) : WebSocketClient(server, "/api/live") {}
+
+  /// The next state, acknowledged.
+  std::string next_state() {
+    while (true) {
+      auto text = receive().second;
+      if (!text.starts_with(R"({"type":"state")")) continue;
+      send(R"({"ack":"state"})");
+      return text;
+    }
+  }
+};
+
+/// A page that watches one port as JPEG.
+class JpegClient : public WebSocketClient {
+ public:
+  JpegClient(const Server& server, const std::string& port) : WebSocketClient(server, "/api/video") {
+    send(R"({"watch":[{"id":0,"mode":"jpeg","port":")" + port + R"("}]})");
+  }
+
+  /// The `pts` of the next picture, acknowledged, and its file.
+  std::pair<double, std::string> next_picture() {
+    constexpr char kJpeg = 4;
+    constexpr std::size_t kPts = 16;
+    constexpr std::size_t kHead = 32;
+    while (true) {
+      const auto [binary, message] = receive();
+      if (!binary || message.at(0) != kJpeg) continue;
+      double pts = 0;
+      std::memcpy(&pts, message.data() + kPts, sizeof pts);
+      send(R"({"ack":{"0":)" + std::to_string(pts) + "}}");
+      return {pts, message.substr(kHead)};
+    }
+  }
 };
 
 }  // namespace freshframe::test

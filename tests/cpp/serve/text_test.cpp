@@ -15,7 +15,6 @@
 
 #include "core/pipeline/changes/changes.hpp"
 #include "serve/http/gate.hpp"
-#include "serve/http/page_message.hpp"
 #include "serve/http/query.hpp"
 #include "serve/state/json.hpp"
 #include "serve/state/sampler.hpp"
@@ -86,48 +85,6 @@ TEST(StateJson, HasTheSettingsOfACamera) {
   EXPECT_NE(state_json(sampler, false)
                 .find(R"("settings":{"exposure":100,"gain":"auto"},"settings_refused":"too bright")"),
             std::string::npos);
-}
-
-TEST(PageMessage, ReadsTheThreeThatThereAre) {
-  EXPECT_EQ(parse_page_message(R"({"ack":"state"})")->kind, PageMessage::Kind::AckState);
-  EXPECT_EQ(parse_page_message(R"( { "ack" : "picture" } )")->kind, PageMessage::Kind::AckPicture);
-  const auto view = parse_page_message(R"({"view":["a","\u00e9\"\ud83d\ude00"],"width":960})");
-  ASSERT_TRUE(view);
-  EXPECT_EQ(view->view, (std::vector<std::string>{"a", "é\"\xF0\x9F\x98\x80"}));
-  EXPECT_EQ(view->width, 960);
-  EXPECT_TRUE(parse_page_message(R"({"view":[]})")->view.empty());
-}
-
-TEST(PageMessage, RefusesEverythingElse) {
-  for (const char* text : {"",
-                           "{",
-                           "{}",
-                           "[]",
-                           "null",
-                           R"({"ack":"states"})",
-                           R"({"ack":1})",
-                           R"({"ack":"state"}x)",
-                           R"({"ack":"state","ack":"state"})",
-                           R"({"view":[{"a":1,"a":2}]})",
-                           R"({"view":"a"})",
-                           R"({"view":[1]})",
-                           R"({"view":["a",]})",
-                           R"({"view":["a"],"width":0})",
-                           R"({"view":["a"],"width":-5})",
-                           R"({"view":["a"],"width":1e3})",
-                           R"({"view":["a"],"width":99999999999})",
-                           R"({"view":["a"],"height":5})",
-                           R"({"view":["\ud800"]})",
-                           R"({"view":["\udc00"]})",
-                           R"({"view":["\x"]})",
-                           R"({"view":["a)",
-                           "{\"view\":[\"\n\"]}"}) {
-    EXPECT_FALSE(parse_page_message(text)) << text;
-  }
-  std::string many = R"({"view":["a")";
-  for (std::size_t i = 0; i < kMaxViewed; ++i) many += R"(,"a")";
-  EXPECT_FALSE(parse_page_message(many + "]}"));
-  EXPECT_FALSE(parse_page_message(R"({"ack":"state"})" + std::string(kMaxPageMessage, ' ')));
 }
 
 TEST(Gate, DecodesAddresses) {

@@ -1,5 +1,5 @@
-// Live viewers over real sockets: one state and one picture are in flight, the newest one wins, and no viewer waits for
-// another.
+// Dashboards and pages over real sockets: one state and one picture are in flight, the newest one wins, and no viewer
+// waits for another.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/media.hpp"
 #include "freshframe/pipeline.hpp"
@@ -60,16 +60,13 @@ TEST(ServeViewer, SeesPicturesInOrderAndTheNewestAfterAPause) {
   pipeline.add(camera(), {.name = "cam"});
   const Server server(pipeline);
   pipeline.start();
-  LiveClient client(server);
-  client.send(R"({"view":["cam"],"width":640})");
-  std::int64_t last = -1;
+  JpegClient client(server, "cam");
+  double last = -1;
   for (int i = 0; i < 5; ++i) {
-    const auto [header, jpeg] = client.next_picture();
+    const auto [pts, jpeg] = client.next_picture();
     EXPECT_TRUE(jpeg.starts_with("\xFF\xD8"));
-    EXPECT_EQ(number_in(header, "width"), 64);
-    EXPECT_EQ(number_in(header, "height"), 48);
-    EXPECT_GT(number_in(header, "seq"), last);
-    last = number_in(header, "seq");
+    EXPECT_GT(pts, last);
+    last = pts;
   }
 }
 
@@ -82,20 +79,17 @@ TEST(ServeViewer, PicturesAreEncodedOncePerPictureAndOnlyForThoseWhoLook) {
   LiveClient watcher(server);  // gets numbers only
   for (int i = 0; i < 50; ++i) (void)reader.get();
   EXPECT_EQ(number_in(watcher.next_state(), "encoded"), 0);
-  std::vector<std::unique_ptr<LiveClient>> clients;
-  for (int i = 0; i < 5; ++i) {
-    clients.push_back(std::make_unique<LiveClient>(server));
-    clients.back()->send(R"({"view":["cam"]})");
-  }
-  std::set<std::int64_t> seen;
+  std::vector<std::unique_ptr<JpegClient>> clients;
+  for (int i = 0; i < 5; ++i) clients.push_back(std::make_unique<JpegClient>(server, "cam"));
+  std::set<double> seen;
   for (int i = 0; i < 6; ++i) {
-    for (const auto& client : clients) seen.insert(number_in(client->next_picture().first, "seq"));
+    for (const auto& client : clients) seen.insert(client->next_picture().first);
   }
   (void)watcher.next_state();  // the server sent it long ago
   const auto encoded = number_in(watcher.next_state(), "encoded");
   EXPECT_GE(encoded, static_cast<std::int64_t>(seen.size()));
   EXPECT_LT(encoded, 5 * 6);
-  for (const auto& client : clients) client->send(R"({"view":[]})");
+  for (const auto& client : clients) client->send(R"({"watch":[]})");
   std::string state;
   do state = watcher.next_state();
   while (number_in(state.substr(state.find("\"encoded\"")), "viewers") != 0);
@@ -110,22 +104,31 @@ TEST(ServeViewer, AViewerThatReadsNothingStopsNobodyAndIsCut) {
   pipeline.add(camera(), {.name = "cam"});
   const Server server(pipeline, {.limits = {.acknowledge = 0.5}});
   pipeline.start();
-  LiveClient deaf(server);
-  deaf.send(R"({"view":["cam"]})");
+  const LiveClient deaf(server);
+  const JpegClient blind(server, "cam");
+  JpegClient page(server, "cam");
+  for (int i = 0; i < 10; ++i) (void)page.next_picture();
   LiveClient client(server);
-  client.send(R"({"view":["cam"]})");
-  for (int i = 0; i < 10; ++i) (void)client.next_picture();
   std::string state;
   do state = client.next_state();
-  while (number_in(state.substr(state.rfind("\"viewers\"")), "viewers") != 1);
+  while (number_in(state.substr(state.rfind("\"viewers\"")), "viewers") != 1 ||
+         number_in(state.substr(state.find("\"encoded\"")), "viewers") != 1);
 }
 
 TEST(ServeViewer, APageThatSaysAnythingElseIsClosedWithPolicyViolation) {
   const CheckedPipeline pipeline;
   const Server server(pipeline);
   LiveClient client(server);
+  client.send(R"( { "ack" : "state" } )");
   client.send(R"({"ack":"everything"})");
   EXPECT_EQ(client.close_code(), 1008U);
+  for (const auto* text : {"", "{", "{}", "[]", "null", R"({"ack":1})", R"({"ack":"state"}x)",
+                           R"({"ack":"state","ack":"state"})", R"({"ack":"state","width":5})",
+                           R"({"ack":"picture"})", R"({"view":["cam"]})", R"({"ack":"\ud800"})"}) {
+    LiveClient other(server);
+    other.send(text);
+    EXPECT_EQ(other.close_code(), 1008U) << text;
+  }
   LiveClient binary(server);
   binary.socket().binary(true);
   binary.send(R"({"ack":"state"})");
@@ -180,8 +183,7 @@ TEST(ServeViewer, ServersComeAndGoWhileThePipelineRuns) {
     EXPECT_TRUE(
         contains(message_of<StateError>([&] { const Server second(pipeline, {.view = Views{"cam"}}); }),
                  "being viewed already"));
-    LiveClient client(server);
-    client.send(R"({"view":["cam"]})");
+    JpegClient client(server, "cam");
     (void)client.next_picture();
     server.close();
     server.close();

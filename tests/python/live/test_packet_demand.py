@@ -11,7 +11,7 @@ import pytest
 from rigs.live.camera import PATIENT, clip
 from rigs.live.media import encode, picture
 from rigs.live.rtsp import RtspServer
-from rigs.web_client import Live, Video, request
+from rigs.web_client import Video, request
 from support import WATCHDOG, until
 
 import freshframe as ff
@@ -200,8 +200,8 @@ def test_a_camera_decodes_while_a_page_has_a_viewer(decode: Any) -> None:
         with pipeline:
             _rests(pipeline)  # no browser has opened the page
             for _ in range(2):
-                with Live(page.url) as viewer:
-                    viewer.send({"view": ["door"], "width": 640})
-                    shown = [viewer.next("picture")[0]["seq"] for _ in range(4)]
+                with Video(page.url) as viewer:
+                    viewer.watch("door", mode="jpeg")
+                    shown = [viewer.next("jpeg").pts for _ in range(4)]
                 assert shown == sorted(set(shown))
                 _rests(pipeline)

@@ -126,16 +126,10 @@ class Live(WebSocket):
         super().__init__(url, "/api/live", **headers)
 
     def next(self, kind: str) -> Any:
-        """The next "state", "history" or "picture" (header, JPEG); others are passed over, acknowledged."""
+        """The next "state" or "history". States are acknowledged."""
         while True:
             opcode, data = self.receive()
-            assert opcode in (1, 2), (opcode, data)
-            if opcode == 2:
-                self.send({"ack": "picture"})
-                if kind == "picture":
-                    (size,) = struct.unpack("!I", data[:4])
-                    return json.loads(data[4 : 4 + size]), data[4 + size :]
-                continue
+            assert opcode == 1, (opcode, data)
             message = json.loads(data)
             if message["type"] == "state":
                 self.send({"ack": "state"})

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rigs.web_client import Live, request
+from rigs.web_client import Live, Video, request
 from support import TESTS, Count, Gate, until
 
 import freshframe as ff
@@ -106,16 +106,15 @@ def test_pictures_come_while_a_viewer_looks_and_none_is_encoded_otherwise() -> N
             state = live.next("state")
             assert state["views"] == [{"port": "cam", "encoded": 0, "viewers": 0, "watchers": []}]
             assert state["nodes"][0]["view"] is True
-            live.send({"view": ["cam"], "width": 160})
-            shown = [live.next("picture") for _ in range(4)]
-            live.send({"view": []})
-            seqs = [header["seq"] for header, _ in shown]
-            assert seqs == sorted(set(seqs))
-            for header, jpeg in shown:
-                assert jpeg.startswith(b"\xff\xd8")
-                assert jpeg.endswith(b"\xff\xd9")
-                assert (header["port"], header["width"], header["height"]) == ("cam", 320, 180)
-                assert 0 <= header["age"] < 50
+            with Video(url) as page:
+                page.watch("cam", mode="jpeg")
+                shown = [page.next("jpeg") for _ in range(4)]
+            times = [picture.pts for picture in shown]
+            assert times == sorted(set(times))
+            for picture in shown:
+                assert picture.body.startswith(b"\xff\xd8")
+                assert picture.body.endswith(b"\xff\xd9")
+                assert picture.elapsed >= 0
             before = state_when(live, lambda state: state["views"][0]["viewers"] == 0)["views"][0]["encoded"]
             # A picture on its way may still be counted. After it nothing is encoded.
             later = [live.next("state")["views"][0]["encoded"] for _ in range(5)]
@@ -409,11 +408,10 @@ def test_a_viewer_that_leaves_takes_its_wish_along() -> None:
     source = pipeline.add(Gated(), name="gated")
     url = pipeline.serve(view=source).url
     with pipeline:
-        with Live(url) as live:
-            live.next("state")
-            live.send({"view": ["gated"]})
+        with Live(url) as live, Video(url) as page:
+            page.watch("gated", mode="jpeg")
             state_when(live, lambda state: state["views"][0]["viewers"] == 1)
-        until(lambda: request(url, "/api/state").json()["viewers"] == 0, "the viewer to be gone")
+        until(lambda: request(url, "/api/state").json()["views"][0]["viewers"] == 0, "the viewer to be gone")
         gate.open()
         pipeline.wait()
         assert request(url, "/api/state").json()["views"] == [
