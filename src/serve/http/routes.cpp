@@ -16,6 +16,7 @@
 #include "serve/http/web_files.hpp"
 #include "serve/state/metrics_text.hpp"
 #include "serve/state/state_json.hpp"
+#include <boost/beast/http/status.hpp>
 
 namespace freshframe::serve {
 namespace {
@@ -66,41 +67,6 @@ constexpr std::string_view kAnyModule =
 
 // The files of the page that asks for the token. They need no token and contain no data.
 constexpr std::array<std::string_view, 2> kForEverybody = {"/base.css", "/favicon.svg"};
-
-std::string_view phrase_of(unsigned status) {
-  switch (status) {
-    case 200:
-      return "OK";
-    case 204:
-      return "No Content";
-    case 303:
-      return "See Other";
-    case 304:
-      return "Not Modified";
-    case 400:
-      return "Bad Request";
-    case 401:
-      return "Unauthorized";
-    case 403:
-      return "Forbidden";
-    case 404:
-      return "Not Found";
-    case 405:
-      return "Method Not Allowed";
-    case 408:
-      return "Request Timeout";
-    case 413:
-      return "Content Too Large";
-    case 414:
-      return "URI Too Long";
-    case 429:
-      return "Too Many Requests";
-    case 431:
-      return "Request Header Fields Too Large";
-    default:
-      return "Service Unavailable";
-  }
-}
 
 Reply login(std::string_view path) {
   if (path != "/") {
@@ -337,7 +303,9 @@ Reply no_picture(const Snapshot& seen) {
 std::string head_of(const Reply& reply, bool keep_alive) {
   const auto size = reply.fixed.empty() ? reply.body.size() : reply.fixed.size();
   std::string head = "HTTP/1.1 " + std::to_string(reply.status) + " ";
-  head += phrase_of(reply.status);
+  const auto reason =
+      boost::beast::http::obsolete_reason(static_cast<boost::beast::http::status>(reply.status));
+  head.append(reason.data(), reason.size());
   head += "\r\nContent-Type: ";
   head += reply.type;
   if (reply.status != 204 && reply.status != 304) head += "\r\nContent-Length: " + std::to_string(size);
