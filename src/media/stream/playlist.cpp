@@ -66,12 +66,14 @@ std::optional<int> zone(Reader& reader) {
   return (ahead ? 60 : -60) * (*hours * 60 + *minutes);
 }
 
+/// Takes a line from the beginning of a text, without its end. FFmpeg's lines end like this, too: at LF, CR LF or CR,
+/// without the white space before it.
 std::string_view line_of(std::string_view& text) {
-  const auto end = std::min(text.find('\n'), text.size());
-  auto line = text.substr(0, end);
-  text.remove_prefix(std::min(end + 1, text.size()));
-  while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.remove_suffix(1);
-  return line;
+  const auto end = std::min(text.find_first_of("\r\n"), text.size());
+  const auto line = text.substr(0, end);
+  text.remove_prefix(end);
+  text.remove_prefix(text.starts_with("\r\n") ? 2 : std::min<std::size_t>(1, text.size()));
+  return line.substr(0, line.find_last_not_of(" \t\v\f") + 1);
 }
 
 /// The duration of a segment in seconds, as in "4.004,title"; 0 if there is no number.
@@ -204,9 +206,13 @@ Playlist parse_playlist(std::string_view text) {
 }
 
 std::string with_last_duration(std::string_view text, std::string_view seconds) {
-  const auto found = text.rfind(kDuration);
-  if (found == std::string_view::npos) return std::string(text);
-  const auto begin = found + kDuration.size();
+  std::optional<std::size_t> found;
+  for (auto rest = text; !rest.empty();) {
+    const auto place = text.size() - rest.size();
+    if (line_of(rest).starts_with(kDuration)) found = place;
+  }
+  if (!found) return std::string(text);
+  const auto begin = *found + kDuration.size();
   const auto end = std::min(text.find_first_of(",\r\n", begin), text.size());
   return std::string(text.substr(0, begin)).append(seconds).append(text.substr(end));
 }

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from rigs.live.camera import PATIENT
 from rigs.live.faulty_server import Faults
+from rigs.live.packager import PER_SEGMENT, Packager, number_of, numbered
 from rigs.live.rtsp import RtspServer
 from rigs.live.servers import HttpServer
 from rigs.process import second_calls
@@ -132,6 +133,55 @@ def test_of_a_camera_that_is_away(
             until(lambda: why_away(pipeline), "the camera is away")
             everything_works(pipeline, dashboard, caplog)
             assert "\x1b" not in why_away(pipeline)
+
+
+# Lines of a playlist between the length and the name of a segment, with a text in place of "%b".
+TAGS: dict[str, bytes] = {
+    "title": b"#EXTINF:9,%b\n",
+    "unknown": b"#EXT-X-%b:%b\n",
+    "comment": b"# %b\n",
+    "dates": b'#EXT-X-DATERANGE:ID="%b",START-DATE="%b",X-A="%b"\n',
+    "time": b"#EXT-X-PROGRAM-DATE-TIME:%b\n",
+    "key": b'#EXT-X-KEY:METHOD=NONE,URI="%b",KEYFORMAT="%b"\n',
+    "method": b"#EXT-X-KEY:METHOD=%b\n",
+    "map": b'#EXT-X-MAP:URI="init.mp4",X-A="%b",X-B=%b\n',
+    "start": b"#EXT-X-START:TIME-OFFSET=%b\n",
+    "media": b'#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="%b",NAME="%b"\n',
+}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+@pytest.mark.parametrize("tag", TAGS)
+def test_of_a_tag_of_a_playlist(tag: str, name: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "freshframe")
+    kind = "mp4" if tag == "map" else "mpegts"
+    clip = numbered(kind)
+    with Packager() as server:
+        server.files["init.mp4"] = clip.header
+        server.tags = TAGS[tag].replace(b"%b", TEXTS[name])
+        server.add(clip, 0, 1)
+        server.is_over = True  # an event that has ended begins with its first segment
+        pipeline = ff.Pipeline()
+        source = ff.open(server.url, pace="burst", reconnect=False, **PATIENT)
+        reader = pipeline.reader(pipeline.add(source, name="camera"), queue=ff.Queue(512))
+        with pipeline, pipeline.serve(port=0, token=None) as dashboard:
+            assert [number_of(sample.value) for sample in reader] == [*range(2 * PER_SEGMENT)]
+            everything_works(pipeline, dashboard, caplog)
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_of_an_encryption_that_cannot_be_read(name: str) -> None:
+    with Packager() as server:
+        server.tags = b"#EXT-X-KEY:METHOD=%b\n" % TEXTS[name]
+        server.add(numbered("mpegts"), 0)
+        server.files["0.ts"] = b"encrypted"
+        server.is_over = True
+        with pytest.raises(ff.SourceError, match="its samples are encrypted") as info:
+            ff.probe(server.url)
+    shown = str(info.value).split("encrypted (")[1].split("), which")[0]
+    shown.encode()
+    assert len(shown.encode()) <= 100
+    assert shown.isprintable()
 
 
 def errors(pipeline: ff.Pipeline, *nodes: str) -> list[int]:

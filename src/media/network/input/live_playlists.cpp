@@ -11,6 +11,7 @@
 #include <new>
 #include <utility>
 
+#include "media/ffmpeg/log.hpp"
 #include "media/network/filter/header_filter.hpp"
 
 namespace freshframe::media {
@@ -144,6 +145,13 @@ bool is_growing(const Playlist& playlist) {
   return !playlist.is_master && !playlist.is_over && !playlist.segments.empty();
 }
 
+/// The text of a playlist. FFmpeg ends a line at a zero byte, and would take the rest of a title for a segment.
+std::optional<std::string> take_playlist(AVIOContext& io, bool whole) {
+  auto text = take_text(io, whole);
+  if (text) std::ranges::replace(*text, '\0', ' ');
+  return text;
+}
+
 /// Whether it has boxes of MP4 with parameters ahead, and no pictures. The bytes can be read again.
 bool begins_with_parameters(AVIOContext& io) {
   constexpr std::size_t kHead = 8;  // bytes: a box's length and its name
@@ -166,7 +174,7 @@ ReloadSchedule::Answer answer_of(const Playlist& playlist, TimePoint asked) {
 
 int LivePlaylists::add(const std::string& url, AVIOContext& io, TimePoint asked, bool waits) {
   if (!begins_with(io, "#EXTM3U")) return 0;
-  auto text = take_text(io);
+  auto text = take_playlist(io, false);
   if (!text) return AVERROR_INVALIDDATA;
   auto playlist = parse_playlist(*text);
   masters_ += playlist.is_master ? 1 : 0;
@@ -188,7 +196,7 @@ int LivePlaylists::add(const std::string& url, AVIOContext& io, TimePoint asked,
     known_[url].last = playlist;
   }
   if (!playlist.maps.empty() && maps_.size() < kMost) maps_[url] = playlist.maps;
-  if (!playlist.encryption.empty()) encryption_ = playlist.encryption;
+  if (!playlist.encryption.empty()) encryption_ = shown_words(playlist.encryption);
   if (!first_ && !playlist.segments.empty()) first_ = std::move(playlist);
   return 0;
 }
@@ -218,7 +226,7 @@ std::optional<std::string> LivePlaylists::ask(const Open& open, IoPtr& opened) {
   AVIOContext* io = nullptr;
   const int result = open(io);
   opened.reset(io);
-  auto text = result < 0 ? std::nullopt : take_text(*opened, true);
+  auto text = result < 0 ? std::nullopt : take_playlist(*opened, true);
   trouble_ = text ? 0 : (result < 0 ? result : AVERROR_INVALIDDATA);
   return text;
 }

@@ -122,7 +122,7 @@ class LivePlaylists {
   [[nodiscard]] bool are_over() const noexcept { return are_over_; }
   /// FFmpeg's error of the last request of reload(), or 0 after an answer. Any thread.
   [[nodiscard]] int trouble() const noexcept { return trouble_.load(); }
-  /// The METHOD of EXT-X-KEY by which samples are encrypted, or nothing.
+  /// The METHOD of EXT-X-KEY by which samples are encrypted, for messages, or nothing.
   [[nodiscard]] const std::string& encryption() const noexcept { return encryption_; }
   /// Unix time of the first of these URLs that is a segment.
   [[nodiscard]] std::optional<double> time_of(const std::vector<std::string>& urls) const;

@@ -194,6 +194,22 @@ TEST_F(LivePlaylistsTest, AreAskedForAgainAfterAnAnswerOfACache) {
   EXPECT_FALSE(playlists_.begin_again());
 }
 
+TEST_F(LivePlaylistsTest, HaveNoZeroBytes) {
+  const std::string with("#EXTM3U\n#EXTINF:2,a\0b\n7.ts\n", 27);
+  const std::string without = "#EXTM3U\n#EXTINF:0.01,a b\n7.ts\n";
+  ASSERT_EQ(add_later(with), 0);
+  EXPECT_EQ(read_, without);
+  ASSERT_EQ(add(with), 0);
+  ASSERT_EQ(reload(with), 0);
+  EXPECT_EQ(read_, without);
+}
+
+TEST_F(LivePlaylistsTest, NameTheirEncryptionInWordsForAMessage) {
+  ASSERT_EQ(add("#EXTM3U\n#EXT-X-KEY:METHOD=\xfc\x1b" + std::string(200, 'x') + "\n#EXTINF:2,\n1.ts\n"), 0);
+  EXPECT_TRUE(playlists_.encryption().starts_with("\uFFFD\uFFFDxx"));
+  EXPECT_LE(playlists_.encryption().size(), 100U);
+}
+
 /// A box of MP4, and its content.
 std::string box(const std::string& name, const std::string& content) {
   const auto size = static_cast<char>(8 + content.size());

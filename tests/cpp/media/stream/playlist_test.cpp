@@ -121,6 +121,40 @@ TEST(Playlist, NamesItsParametersAndItsEncryption) {
   EXPECT_FALSE(parse_playlist("#EXTINF:2,\n1.ts\n").is_playlist);
 }
 
+TEST(Playlist, HasTagsOfAnyBytes) {
+  const std::string tags =
+      "#EXTINF:9,%\n#EXT-X-%:%\n# %\n#EXT-X-DATERANGE:ID=\"%\",X=\"#EXTINF:7,%\"\n#EXT-X-PROGRAM-DATE-TIME:%\n"
+      "#EXT-X-KEY:METHOD=NONE,URI=\"%\"\n#EXT-X-MAP:X=\"%\",URI=\"a.mp4\",Y=%\n";
+  for (const std::string& text :
+       {std::string("ung\xfcltig"), std::string("\xe3\x81"), std::string("\xed\xb3\xbf"),
+        std::string("\x9b\0", 2), std::string(100'000, '\xfc')}) {
+    std::string lines;
+    for (const char one : tags) lines += one == '%' ? text : std::string(1, one);
+    const auto all = "#EXTM3U\n#EXTINF:2,\n1.ts\n" + lines + "2" + text + ".ts\n";
+    const auto playlist = parse_playlist(all);
+    ASSERT_EQ(playlist.segments.size(), 2U);
+    EXPECT_EQ(playlist.segments[1].uri, "2" + text + ".ts");
+    EXPECT_EQ(playlist.segments[1].time, std::nullopt);
+    EXPECT_EQ(playlist.seconds, 9);
+    EXPECT_EQ(playlist.encryption, "");
+    EXPECT_EQ(playlist.maps, std::vector<std::string>{"a.mp4"});
+    EXPECT_EQ(parse_playlist("#EXT-X-KEY:METHOD=" + text).encryption, text);
+    EXPECT_EQ(without_end(all), all);
+    const auto changed = with_last_duration(all, "0.01");
+    EXPECT_EQ(parse_playlist(changed).seconds, 0.01) << "of the line, not of another tag's text";
+    EXPECT_EQ(changed.size(), all.size() + 3);
+  }
+}
+
+TEST(Playlist, HasLinesThatEndAsFFmpegsDo) {
+  const auto playlist =
+      parse_playlist("#EXTM3U\r#EXTINF:2,\r1.ts\t\r#EXTINF:3,\r\n2.ts \n\r\n#EXT-X-ENDLIST\f");
+  ASSERT_EQ(playlist.segments.size(), 2U);
+  EXPECT_EQ(playlist.segments[0].uri, "1.ts");
+  EXPECT_EQ(playlist.segments[1].uri, "2.ts");
+  EXPECT_TRUE(playlist.is_over);
+}
+
 TEST(Playlist, MayListOthers) {
   EXPECT_TRUE(parse_playlist("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nlow.m3u8\n").is_master);
   EXPECT_TRUE(parse_playlist("").segments.empty());

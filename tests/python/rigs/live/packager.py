@@ -55,6 +55,7 @@ class Packager(Server):
         window: As many of the newest segments are listed.
         first: The number of the first segment.
         head: Lines at the beginning of the playlist.
+        tags: Lines of any bytes between the length and the name of each segment.
         is_down: It closes each connection at once.
         files: The other files, by name.
         asked: The names that were asked for.
@@ -64,6 +65,7 @@ class Packager(Server):
         self.answers: dict[str, list[bytes | None]] = {}
         self.is_over = self.is_down = False
         self.window, self.head, self.first = window, head, first
+        self.tags = b""
         self.files: dict[str, bytes] = {}
         self.asked: list[str] = []
         self._lists = threading.RLock()
@@ -137,7 +139,8 @@ class Packager(Server):
             head += maps[-1:]
         end = ["#EXT-X-ENDLIST"] if self.is_over else []
         lines = [*head, *self.head.splitlines(), *(line for one in listed for line in one), *end]
-        return ("\n".join(lines) + "\n").encode()
+        text = ("\n".join(lines) + "\n").encode()
+        return re.sub(rb"(?m)^#EXTINF:.*\n", lambda found: found[0] + self.tags, text)
 
 
 def answer_of(body: bytes | None) -> bytes:
