@@ -40,6 +40,13 @@ void check_seconds(const std::string& who, const char* option, double seconds) {
 
 }  // namespace
 
+/// Where and when an object crossed the border of a zone.
+struct BorderCrossing {
+  double x = 0;
+  double y = 0;
+  double pts = 0;
+};
+
 /// What is known of an object and a zone.
 struct ZoneState {
   double seen = 0;  // seconds
@@ -50,63 +57,73 @@ struct ZoneState {
   int class_id = 0;
   bool gone = false;   // its visit has ended because it was not seen: it is seen as if for the first time
   double entered = 0;  // of the visit that lasts, while it is inside
+  double inside = 0;   // when it was last seen inside, in seconds
+  std::optional<BorderCrossing> border;  // the latest, also if the object was not yet clear of the border
   bool loiters = false;
 
   [[nodiscard]] bool is_inside() const noexcept { return !gone && (side == 0 ? depth > 0 : side > 0); }
 };
 
-// The straight way of an object between two sightings that are both clear of the border. It counts where the way
-// crosses the border.
+// The straight path of an object between two sightings. An object that is slow is near the border for several
+// sightings, and is counted when it is clear of the border, with the place and the time at which it crossed.
 class ZoneStep {
  public:
-  ZoneStep(std::int64_t id, const ZoneState& before, ZoneState& now, ZoneCounts& counts)
-      : id_(id), before_(before), now_(now), counts_(counts) {}
+  ZoneStep(std::int64_t id, const ZoneState& before, ZoneState& now, const Polygon& zone)
+      : id_(id),
+        before_(before),
+        now_(now),
+        zone_(zone),
+        borders_(zone.crossings(before.x, before.y, now.x, now.y)) {
+    now.border = borders_.empty() ? before.border : at(borders_.back());
+  }
 
-  void count(const Polygon& zone, double margin) {
-    const auto borders = zone.crossings(before_.x, before_.y, now_.x, now_.y);
+  void count(double margin, ZoneCounts& counts) {
     if (before_.side != now_.side) {
-      cross(now_.side > 0, borders.empty() ? 1 : borders.back());
+      cross(now_.side > 0, now_.border.value_or(at(1)), counts);
       return;
     }
     // Through the zone, or out of it and back.
-    for (std::size_t i = 0; i + 1 < borders.size(); ++i) {
-      const double middle = (borders[i] + borders[i + 1]) / 2;
-      if (-now_.side * zone.depth(x_at(middle), y_at(middle)) <= margin) continue;
-      cross(now_.side < 0, borders[i]);
-      cross(now_.side > 0, borders[i + 1]);
+    for (std::size_t i = 0; i + 1 < borders_.size(); ++i) {
+      const BorderCrossing middle = at((borders_[i] + borders_[i + 1]) / 2);
+      if (-now_.side * zone_.depth(middle.x, middle.y) <= margin) continue;
+      cross(now_.side < 0, at(borders_[i]), counts);
+      cross(now_.side > 0, at(borders_[i + 1]), counts);
     }
   }
 
  private:
-  [[nodiscard]] double x_at(double share) const { return before_.x + share * (now_.x - before_.x); }
-  [[nodiscard]] double y_at(double share) const { return before_.y + share * (now_.y - before_.y); }
+  [[nodiscard]] BorderCrossing at(double share) const {
+    return {.x = before_.x + share * (now_.x - before_.x),
+            .y = before_.y + share * (now_.y - before_.y),
+            .pts = before_.seen + share * (now_.seen - before_.seen)};
+  }
 
-  void cross(bool enters, double share) {
-    (enters ? counts_.entered : counts_.left) += 1;
-    const double at = before_.seen + share * (now_.seen - before_.seen);
+  void cross(bool enters, const BorderCrossing& border, ZoneCounts& counts) {
+    (enters ? counts.entered : counts.left) += 1;
     if (enters) {
-      now_.entered = at;
+      now_.entered = border.pts;
       now_.loiters = false;
     } else if (before_.gone) {
-      counts_.lost -= 1;  // its visit has ended as lost before
+      counts.lost -= 1;  // its visit has ended as lost before
     } else {
-      counts_.visits.push_back({.id = id_,
-                                .class_id = now_.class_id,
-                                .entered = now_.entered,
-                                .ended = std::max(now_.entered, before_.seen),
-                                .how = Visit::End::Left});
+      counts.visits.push_back({.id = id_,
+                               .class_id = now_.class_id,
+                               .entered = now_.entered,
+                               .ended = std::max(now_.entered, before_.inside),
+                               .how = Visit::End::Left});
     }
-    counts_.crossings.push_back({.id = id_,
-                                 .class_id = now_.class_id,
-                                 .forward = enters,
-                                 .point = {static_cast<float>(x_at(share)), static_cast<float>(y_at(share))},
-                                 .pts = at});
+    counts.crossings.push_back({.id = id_,
+                                .class_id = now_.class_id,
+                                .forward = enters,
+                                .point = {static_cast<float>(border.x), static_cast<float>(border.y)},
+                                .pts = border.pts});
   }
 
   std::int64_t id_;
   const ZoneState& before_;
   ZoneState& now_;
-  ZoneCounts& counts_;
+  const Polygon& zone_;
+  std::vector<double> borders_;  // shares of the path
 };
 
 /// One zone: who is in it, in each source, with visits and crossings. One thread at a time.
@@ -233,7 +250,8 @@ class Zone {
                   .y = seen.y,
                   .depth = area->depth(seen.x, seen.y),
                   .class_id = seen.class_id,
-                  .entered = things.now()};
+                  .entered = things.now(),
+                  .inside = things.now()};
     const double margin = margin_of(options_.margin, seen);
     const bool clear = std::abs(now.depth) > margin;
     const int side = now.depth > 0 ? 1 : -1;
@@ -252,9 +270,11 @@ class Zone {
     }
     now.side = clear ? side : before->side;
     now.entered = before->entered;
+    now.inside = now.depth > 0 ? now.seen : before->inside;
     now.loiters = before->loiters;
     counts.appeared += before->side == 0 && now.side > 0;
-    if (clear && before->side != 0) ZoneStep{seen.id, *before, now, counts}.count(*area, margin);
+    ZoneStep step(seen.id, *before, now, *area);
+    if (clear && before->side != 0) step.count(margin, counts);
     note(of, seen.id, now);
     *before = now;
   }
@@ -281,7 +301,7 @@ class Zone {
     counts.visits.push_back({.id = id,
                              .class_id = state.class_id,
                              .entered = state.entered,
-                             .ended = state.seen,
+                             .ended = std::max(state.entered, state.inside),
                              .how = Visit::End::Lost});
   }
   /// Ends the visits of objects that were not seen for max_gap.

@@ -112,6 +112,29 @@ TEST(ZoneCounter, AMovedZoneGoesOnCountingAndByTheMoveNothingEntersOrLeaves) {
   EXPECT_EQ(only(counter.update(both(250, 50, 150), 0.4)).inside, std::vector<std::int64_t>{1});
 }
 
+TEST(ZoneCounter, ASlowObjectEntersAndLeavesWhereItCrossesTheBorderNotTheMargin) {
+  ZoneCounter counter(zone({{0, 0}, {100, 0}, {100, 100}, {0, 100}}, 20));
+  const auto step = [&](int number) {
+    return only(counter.update(at(static_cast<float>(2 * number - 41), 50), number));
+  };
+  ZoneCounts counts;
+  for (int number = 0; number <= 60; ++number) {
+    counts = step(number);
+    if (counts.crossings.empty()) continue;
+    EXPECT_EQ(number, 31);  // clear of the margin
+    EXPECT_NEAR(counts.crossings[0].pts, 20.5, 1e-9);
+    EXPECT_NEAR(counts.crossings[0].point.x, 0, 1e-3);
+    EXPECT_NEAR(counts.dwell.at(1), number - 20.5, 1e-9);
+  }
+  EXPECT_EQ(counts.entered, 1);
+  EXPECT_NEAR(counts.dwell.at(1), 60 - 20.5, 1e-9);
+  for (int number = 61; counts.visits.empty() && number < 100; ++number) counts = step(number);
+  ASSERT_EQ(counts.visits.size(), 1U);
+  EXPECT_NEAR(counts.visits[0].entered, 20.5, 1e-9);
+  EXPECT_NEAR(counts.visits[0].ended, 70, 1e-9);  // the last sighting inside, at 99
+  EXPECT_NEAR(counts.crossings.back().pts, 70.5, 1e-9);
+}
+
 TEST(ZoneCounter, ZonesWhoseNamesStayGoOn) {
   const std::vector<Point> left{{0, 0}, {100, 0}, {100, 100}, {0, 100}};
   const std::vector<Point> right{{100, 0}, {200, 0}, {200, 100}, {100, 100}};
