@@ -1,4 +1,4 @@
-// Sends the history and then states, each after the page has acknowledged the one before.
+// Sends the history and then the newest state after each acknowledgement of the page.
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/http/viewer.hpp"
 
