@@ -1,4 +1,4 @@
-// Evaluates the network whose weights tools/circles/train.py writes.
+// Evaluates the network whose weights tools/circles/train.py of commit 606c0673 writes.
 // SPDX-License-Identifier: Apache-2.0
 #include "vision/rim/model.hpp"
 

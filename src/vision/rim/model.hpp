@@ -11,7 +11,7 @@ namespace freshframe::vision {
 /// Jones, "Rapid object detection using a boosted cascade of simple features", CVPR 2001).
 [[nodiscard]] bool may_be_circle(const Features& features) noexcept;
 
-/// Probability in 0..1. A network of two hidden layers, trained by tools/circles/train.py.
+/// Probability in 0..1. A network of two hidden layers, trained by tools/circles/train.py of commit 606c0673.
 [[nodiscard]] float circle_probability(const Features& features) noexcept;
 
 }  // namespace freshframe::vision
