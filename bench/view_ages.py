@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from _measure import ROOT, Result, Row, arguments, median, quantile, spread, take_turns
-from _rtsp_servers import MissingError, await_port, program, running
+from _servers import MissingError, await_port, program, running
 
 sys.path.insert(0, str(ROOT / "tests" / "python"))
 sys.path.insert(0, str(ROOT / "tests" / "web"))

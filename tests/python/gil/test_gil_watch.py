@@ -30,7 +30,7 @@ pytestmark = pytest.mark.needs_gil
 
 needs_compiler = pytest.mark.skipif(gil_holds.library() is None, reason="no C compiler")
 
-STALLS = 20  # bench/gil_watch.py counts 200 of each
+STALLS = 20
 
 ENOUGH = 0.8  # of those that the watch came to look at closely
 

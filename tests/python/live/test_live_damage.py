@@ -1,7 +1,6 @@
 """Loss over RTSP: no torn picture is called good, every lost one is counted and has its number.
 
-The truth server leaves packets out; the numbers in the pixels show which pictures are torn. bench/loss.py
-does the same with ten thousand pictures.
+The truth server leaves packets out; the numbers in the pixels show which pictures are torn.
 """
 # SPDX-License-Identifier: Apache-2.0
 

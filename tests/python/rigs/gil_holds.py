@@ -1,4 +1,4 @@
-"""Ways to hold the GIL, built once per run: the tests and bench/gil_watch.py let the watch find them."""
+"""Ways to hold the GIL, built once per run: the tests let the watch find them."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

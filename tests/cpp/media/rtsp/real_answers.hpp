@@ -1,4 +1,4 @@
-// What RTSP servers of others answered on loopback, as bench/rtsp_servers.py --record keeps it, but for the
+// What RTSP servers of others answered on loopback, as bench/rtsp_servers.py --record of commit 606c0673 keeps it, but for the
 // packets. A line ends here with a line feed alone.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
