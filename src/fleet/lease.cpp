@@ -24,8 +24,6 @@ void Lease::renew(BootTime asked) noexcept {
   }
 }
 
-// An exponential average, of which the last half second is the most.
-
 namespace {
 
 constexpr double kMemory = 0.5;  // seconds

@@ -42,8 +42,6 @@ class Lease {
   std::atomic<std::int64_t> asked_ns_{-3'600'000'000'000};  // long over
 };
 
-// How long an agent gathers results for a batch.
-
 /// The rate of an agent's results, and the time between two batches of one reader that follows from it. Few
 /// results are sent at once, because a batch would have one of them anyway. Many are gathered, because the
 /// controller's work is per batch. One thread at a time.

@@ -10,8 +10,6 @@
 
 namespace freshframe::fleet {
 
-// The outbox.
-
 Outbox::Outbox(Run run, std::uint32_t reader, OutboxLimits limits) noexcept : limits_(limits) {
   record_.camera = run.camera;
   record_.epoch = run.epoch;

@@ -21,8 +21,6 @@
 
 namespace freshframe::fleet {
 
-// The results of one run of a camera that wait for one reader.
-
 struct Result {
   std::int64_t seq = 0;
   std::int64_t part = 0;

@@ -13,8 +13,6 @@
 
 namespace freshframe::fleet {
 
-// A look at a pipeline of an agent.
-
 namespace {
 
 constexpr std::string_view kOutlet = "fleet ";  // how the names of outlets begin; _agent/run.py

@@ -26,8 +26,6 @@ namespace freshframe::plugin {
 
 namespace {
 
-// The columns of Detections::data at the C interface: one function per type of a column, in both directions.
-
 constexpr std::size_t kMostDimensions = 4;
 constexpr std::uint64_t kLongestText = std::uint64_t{1} << 30;  // bytes
 

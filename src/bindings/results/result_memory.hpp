@@ -19,8 +19,6 @@
 
 namespace freshframe::python {
 
-// Instances of the package's classes with slots.
-
 /// Where an instance of the class keeps the values of these slots: offsets in bytes.
 template <std::size_t kCount>
 std::array<Py_ssize_t, kCount> slot_offsets(PyTypeObject* type,

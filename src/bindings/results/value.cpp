@@ -27,8 +27,6 @@
 
 namespace freshframe::python {
 
-// Tables of native nodes as Python objects, and Python's arrays as tables for native nodes.
-
 /// A dict of read-only arrays, or one array; the object itself where a Python node gave it. The arrays are
 /// views of the value's memory.
 [[nodiscard]] nanobind::object table_to_python(gil::Held& held, const ValueRef& value,

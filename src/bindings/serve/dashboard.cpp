@@ -24,8 +24,6 @@
 
 namespace freshframe::python {
 
-// The findings of the GIL watch for the dashboard's server, from the table that the module _gil has given.
-
 /// On the server's thread, without the GIL.
 [[nodiscard]] GilFindings read_gil_findings();
 

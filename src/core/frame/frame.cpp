@@ -23,9 +23,6 @@
 
 namespace freshframe::core {
 
-// The shared part of a Frame: its picture in every format made so far, its holders, and its place in the
-// budget.
-
 // Note [Who holds a frame]
 // One word counts three kinds of holders: engine handles, loans, and pins. The body is freed when the word
 // reaches 0. The budget must follow two facts: "the engine holds it" (engine > 0) and "it is on loan" (engine
@@ -94,8 +91,6 @@ struct FrameBody {
 };
 
 namespace {
-
-// All planes of a picture in one piece of memory without gaps.
 
 /// Bytes of the packed picture. Throws OptionError for an odd size of a subsampled format, which has no
 /// packed form.

@@ -10,8 +10,6 @@
 
 namespace freshframe::gil {
 
-// Decoders of both location tables; they stop at damaged or cut bytes instead of trusting them.
-
 namespace {
 
 constexpr std::size_t kUnit = 2;  // bytes of one instruction or cache entry

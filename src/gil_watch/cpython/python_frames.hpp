@@ -10,8 +10,6 @@
 
 namespace freshframe::gil {
 
-// Line numbers from a code object's location table, decoded from its bytes alone.
-
 /// The line of a bytecode offset, in CPython 3.11 and newer; 0 when the table has none for it.
 /// Format: Objects/locations.md of CPython 3.11 (called InternalDocs/code_objects.md since 3.13).
 int line_in_location_table(std::string_view table, int first_line, std::size_t byte_offset);

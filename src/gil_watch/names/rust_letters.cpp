@@ -6,8 +6,6 @@
 
 namespace freshframe::gil {
 
-// The decoder of RFC 3492, section 6.2.
-
 namespace {
 
 constexpr std::uint32_t kBase = 36;

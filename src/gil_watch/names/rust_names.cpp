@@ -13,8 +13,6 @@
 
 namespace freshframe::gil {
 
-// Undoes the escapes of the older mangling, which has the form of a C++ symbol.
-
 namespace {
 
 // The escapes of the older mangling: what a symbol may not have.

@@ -287,8 +287,6 @@ std::string NativeFrame::text() const {
   return (library.empty() ? "?" : library) + ":0x" + digits;
 }
 
-// Checks the bytes before each address on a stack.
-
 namespace {
 
 constexpr std::uintptr_t kLowest = 0x10000;

@@ -57,8 +57,6 @@ class CallStacks {
   std::unique_ptr<Session> session_;
 };
 
-// Return addresses recognised by the call before them, for stacks that cannot be unwound further.
-
 /// Offset in `stack` of the first word at or behind `from` that points behind a call instruction; the stack's
 /// size when there is none. It may be left over from a call that has ended, so the result is a guess.
 std::size_t find_return_address(std::span<const std::byte> stack, std::size_t from);

@@ -24,8 +24,6 @@
 
 namespace freshframe::gil {
 
-// perf_event_open(2) and the first record of its ring.
-
 namespace {
 
 constexpr std::uint64_t kPeriodNs = 200'000;                // of the thread's CPU time between two samples
@@ -167,8 +165,6 @@ void PerfSampler::close_event() {
   const std::lock_guard lock(fork_mutex());
   if (const int event = event_.exchange(-1); event >= 0) ::close(event);
 }
-
-// The timer, the signal's handler and the one slot that it writes to.
 
 namespace {
 

@@ -12,8 +12,6 @@
 
 namespace freshframe::gil {
 
-// Registers and stack of a thread that computes, taken by the kernel: no signal, no code in that thread.
-
 /// The kernel's software event "task clock" of one thread, with its user registers and a piece of its stack.
 /// For one thread. Not permitted where kernel.perf_event_paranoid is above 2 (Debian without privileges) or a
 /// sandbox forbids perf_event_open.

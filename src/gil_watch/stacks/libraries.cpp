@@ -17,8 +17,6 @@ namespace freshframe::gil {
 
 namespace {
 
-// Walks over the loaded libraries, for which a fork waits.
-
 /// A fork waits until no walk is under way. glibc's own lock of the list of libraries is not renewed in a
 /// child: one that is forked during a walk would wait for ever when it loads a library.
 struct LibraryWalk {
@@ -88,8 +86,6 @@ std::shared_ptr<const Libraries> loaded_libraries(const std::shared_ptr<const Li
   if (walk.now == nullptr) return before;
   return walk.now;
 }
-
-// Asks the C++ runtime's unwinder.
 
 // The unwinder reads the tables in the library's memory, which dlclose() on another thread unmaps. dlclose()
 // waits while dl_iterate_phdr() runs.

@@ -32,9 +32,6 @@ struct Libraries {
 /// be nullptr. Otherwise it returns `before` itself.
 std::shared_ptr<const Libraries> loaded_libraries(const std::shared_ptr<const Libraries>& before);
 
-// The starts of functions, from the loaded unwind tables, which also have the functions whose names were
-// stripped.
-
 /// Address of the first instruction of the function around `address`; 0: unknown. The library at this address
 /// may be unloaded meanwhile.
 std::uintptr_t function_start(std::uintptr_t address);

@@ -214,8 +214,6 @@ std::string name_culprit(std::span<const NativeFrame> chain, const CallableNames
   return interpreter_name(above, names);
 }
 
-// Asks all functions with names whether they jump to one without.
-
 namespace {
 
 constexpr std::size_t kLooked = 4096;  // bytes

@@ -48,8 +48,6 @@ inline constexpr const char* kCollection = "gc:collection";
 /// The frames that name_culprit() considers: those above the innermost interpreter loop, innermost first.
 std::span<const NativeFrame> above_interpreter(std::span<const NativeFrame> chain);
 
-// Names of functions without symbols that do the work of one which Python can call.
-
 /// Whether the function that begins at `from` has a direct jump to `to`: what compilers make of a call in its last
 /// statement, and of the way to the part of a function that they have put elsewhere. Looks at its first 4 KiB.
 [[nodiscard]] bool jumps_to(std::uintptr_t from, std::uintptr_t to);

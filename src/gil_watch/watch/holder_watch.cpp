@@ -11,8 +11,6 @@
 
 namespace freshframe::gil {
 
-// Keeps what was read at one place, and drops what was read while the thread moved.
-
 std::uint64_t Spot::digest() const noexcept {
   std::uint64_t digest = 0;
   for (const std::uint64_t part : {std::uint64_t{turn}, std::uint64_t{mark.frame},

@@ -17,9 +17,7 @@ namespace freshframe::gil {
 
 namespace {
 
-// Asks the scheduler to let a thread run soon after it wakes, by sched_setattr(2), which glibc has from 2.41 on.
-
-// Version 0 of the kernel's struct sched_attr.
+// Version 0 of the kernel's struct sched_attr. glibc has its functions from 2.41 on.
 struct Attributes {
   std::uint32_t size = 48;
   std::uint32_t policy = SCHED_OTHER;

@@ -10,8 +10,6 @@
 
 namespace freshframe::inference {
 
-// The tables of the filter, and the order of its two steps.
-
 // In double precision, and with the roundings of Pillow: a weight's last bit decides a level.
 AntialiasedPlane::Taps AntialiasedPlane::taps(const ScaledAxis& axis, std::size_t multiple_of) {
   constexpr double kOne = 1 << kWeightBits;

@@ -13,8 +13,6 @@
 
 namespace freshframe::inference {
 
-// An axis of a picture that is scaled.
-
 /// An axis of which `outputs` outputs are wanted, from output `first` on.
 struct ScaledAxis {
   int samples = 0;
@@ -22,8 +20,6 @@ struct ScaledAxis {
   int first = 0;
   int outputs = 0;
 };
-
-// A plane of a picture, scaled by a triangle filter that covers all samples of an output.
 
 /// Bilinear, with a filter as wide as an output where the plane is made smaller: each sample counts, so that fine
 /// structure becomes its mean and not a pattern of its own. The algorithm is that of Pillow's Image.resize() with

@@ -22,8 +22,7 @@ namespace freshframe::inference {
 
 namespace {
 
-// Numbers of 16 bits (IEEE 754 binary16) as float32, which holds each of them exactly.
-
+/// Returns a number of 16 bits (IEEE 754 binary16) as float32, which holds each of them exactly.
 [[nodiscard]] inline float float_of_half(std::uint16_t half) {
   constexpr std::uint32_t kFractionBits = 10;
   constexpr std::uint32_t kShift = 23 - kFractionBits;  // float32 has 23 bits of fraction

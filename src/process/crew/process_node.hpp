@@ -22,8 +22,6 @@
 
 namespace freshframe::process {
 
-// The statistics of a node's workers.
-
 /// Thread-safe: written by the control thread.
 class Board {
  public:

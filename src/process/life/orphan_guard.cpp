@@ -23,8 +23,6 @@
 
 namespace freshframe::process {
 
-// A walk through /proc, in system calls only.
-
 namespace {
 
 constexpr int kPause = 1;  // milliseconds between two looks: a killed process needs time to end

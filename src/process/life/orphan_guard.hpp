@@ -9,8 +9,6 @@
 
 namespace freshframe::process {
 
-// Ends what a session has left: the processes that a worker started, also those in groups of their own.
-
 /// Kills each process of the session except the calling one, and looks again until it finds none,
 /// `most_looks` times at most. The session's number must be that of a process that is not reaped yet, or of
 /// the caller's own session: otherwise it may be another session's by now. Takes no lock and allocates

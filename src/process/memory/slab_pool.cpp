@@ -17,8 +17,6 @@
 
 namespace freshframe::process {
 
-// Slabs and their free space.
-
 FreeSpace::FreeSpace(std::size_t bytes) {
   free_[0] = bytes;
 }

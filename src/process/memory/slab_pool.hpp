@@ -23,8 +23,6 @@
 
 namespace freshframe::process {
 
-// Memory that workers read and only this process writes, divided into slots.
-
 /// The free parts of a range of bytes. First fit from the lowest address, so that the high end becomes free.
 /// Not thread-safe.
 class FreeSpace {

@@ -13,8 +13,6 @@
 
 namespace freshframe::vision {
 
-// Least-squares circle from running sums: adding a point or joining two sets costs a few adds.
-
 /// A circle with the root mean square distance of the points from it.
 struct FittedCircle {
   double x = 0;

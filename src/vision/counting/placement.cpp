@@ -71,8 +71,6 @@ void Placement::see(const char* what, std::span<const Point> points, const Frame
   log(LogLevel::Warning, text.str());
 }
 
-// Geometry of a polygon's border, edge by edge.
-
 namespace {
 
 // Positive when `c` is to the right of the path from a to b, in a picture whose y points downwards.

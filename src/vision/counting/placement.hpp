@@ -36,8 +36,7 @@ class Placement {
   std::set<int> seen_;  // sources
 };
 
-// A zone of a picture: the depth of points in it, and the crossings of a path with its border.
-
+/// A zone of a picture: the depth of points in it, and the crossings of a path with its border.
 class Polygon {
  public:
   static constexpr std::size_t kMostCorners = 1000;

@@ -31,8 +31,6 @@ namespace freshframe::vision {
 
 namespace {
 
-// A copy of a frame that can be drawn on.
-
 /// The frame's pixels in memory of their own and in its own format. Gray becomes I420, which has colour.
 [[nodiscard]] FrameBuilder drawable_copy(const Frame& frame) {
   constexpr int kNeutral = 128;  // chroma without a colour
@@ -56,8 +54,6 @@ namespace {
   }
   return copy;
 }
-
-// The columns of boxes that are drawn, masks, key points and corners: checks of their forms, and their rows.
 
 constexpr float kLeastConfidence = 0.5F;
 constexpr float kToCentres = -0.5F;  // from the corner of the first pixel to its centre

@@ -271,8 +271,6 @@ void AnnotatePen::put(const Label& label, double wanted_left, double wanted_top,
   canvas_.paint({0.04, 0.05, 0.08});
 }
 
-// Plane by plane, in squares of the same place in each.
-
 namespace {
 
 constexpr int kAcross = 3;     // squares: with eight, large letters can still be read

@@ -60,8 +60,6 @@ class AnnotatePen {
   double font_;  // pixels
 };
 
-// Parts of a picture made unrecognisable.
-
 /// Replaces squares of the area, three or fewer across its shorter side, by their mean. `mask`: only its pixels
 /// change; null: all of the area.
 void pixelate(const MutablePicture& picture, const Box& area, const ObjectMask* mask);

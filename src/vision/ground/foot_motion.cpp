@@ -8,8 +8,6 @@
 
 namespace freshframe::vision {
 
-// Mixing, prediction and update of the two filters.
-
 namespace {
 
 constexpr double kUnknownSpeed = 20;  // m/s: standard deviation of a speed that is not known

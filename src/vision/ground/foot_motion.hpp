@@ -10,8 +10,6 @@
 
 namespace freshframe::vision {
 
-// The motion of one object on a ground under two hypotheses: its velocity stays, or it changes.
-
 /// An estimate in metres and seconds.
 struct Belief {
   static constexpr std::size_t kNumbers = 6;

@@ -15,8 +15,6 @@ namespace freshframe::vision {
 
 namespace {
 
-// Least squares for the small move that brings a circle onto its edges.
-
 struct Move {
   double x = 0;
   double y = 0;

@@ -23,8 +23,6 @@
 
 namespace freshframe::vision {
 
-// Compares the rim of a candidate with the cells of the plan.
-
 namespace {
 
 // Share of the rim inside the picture. A track's ring covers all of it. The sides of a moving ball may not

@@ -15,8 +15,7 @@
 
 namespace freshframe::vision {
 
-// The cells that a search for circles looks at, and the circles that it expects.
-
+/// The cells that a search for circles looks at, and the circles that it expects.
 struct SearchPlan {
   const CellMask* cells = nullptr;   // the rest of the picture is skipped; nullptr: search everything
   std::span<const Circle> expected;  // circles to try even without an arc; their scores are not used

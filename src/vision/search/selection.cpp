@@ -11,8 +11,6 @@
 
 namespace freshframe::vision {
 
-// Compares circles with those next to them.
-
 namespace {
 
 constexpr float kSameSize = 0.6F;  // difference of the radii, pixels
@@ -47,8 +45,6 @@ void DiscRows::find(std::span<const Circle> circles) {
     }
   }
 }
-
-// Area of the lens that two discs share.
 
 float overlap(const Circle& a, const Circle& b) noexcept {
   constexpr float kPi = std::numbers::pi_v<float>;

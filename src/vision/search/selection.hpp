@@ -12,8 +12,6 @@
 
 namespace freshframe::vision {
 
-// Finds the circles that are side by side with equal ones.
-
 /// Rows and grids of at least three equal discs with small gaps, as on calibration boards. The surroundings
 /// of such a disc look like texture, although they are equal discs. One thread at a time.
 class DiscRows {
@@ -27,9 +25,7 @@ class DiscRows {
   std::vector<bool> in_row_;
 };
 
-// Intersection over union of two discs.
-
-/// Exact, 0..1; both radii positive.
+/// Returns the intersection over union of two discs: exact, 0 to 1. Both radii must be positive.
 [[nodiscard]] float overlap(const Circle& a, const Circle& b) noexcept;
 
 /// The validated circles of one picture, and the choice of the result. One thread at a time.

@@ -46,8 +46,6 @@ class Labels {
   std::map<std::string, Label> labels_;
 };
 
-// Text in the letters of the built-in font.
-
 /// UTF-8 in ASCII: Latin letters lose their accents ("Tür" is "Tur", "ß" is "ss"), every other letter becomes
 /// one that the font shows as an empty box. At most `most` letters; "..." ends a longer text.
 [[nodiscard]] std::string drawable_text(std::string_view text, std::size_t most);

@@ -160,8 +160,6 @@ std::string TextTemplate::fill(const Lookup& lookup, const Known& known) const {
   return text;
 }
 
-// The fields that circles and boxes have in common, and the columns of boxes.
-
 namespace {
 
 struct TrackField {

@@ -65,8 +65,6 @@ class TextTemplate {
   std::vector<Field> fields_;
 };
 
-// The fields of labels: what is known of one object.
-
 /// Seconds by id.
 using Dwells = std::map<std::int64_t, double>;
 

@@ -355,8 +355,7 @@ TEST(MediaFaults, OfAClipCostThatClipOnly) {
   }
 }
 
-// A file that somebody takes away while it is written.
-
+/// How somebody takes a file away while it is written.
 enum class Taken : std::uint8_t { Deleted, Renamed, Replaced, FolderDeleted, FolderRenamed };
 
 bool is_gone(Taken taken) {
@@ -475,8 +474,6 @@ TEST(MediaTakenClips, CostThatClipOnly) {
     }
   }
 }
-
-// Another source.
 
 struct Exchange {
   std::string name;
