@@ -25,8 +25,8 @@ struct OnnxClassifierOptions {
 
   std::string column = "kind";          // of the class's name; COLUMN_confidence has its probability
   std::vector<std::string> names = {};  // of the classes, where the file has none
-  std::optional<std::pair<int, int>> size =
-      {};  // (width, height) of the input, where the file leaves it open
+  /// (width, height) of the input, where the file leaves it open.
+  std::optional<std::pair<int, int>> size = {};
   /// Takes the middle of a crop in the input's aspect ratio, as Ultralytics' classifiers are trained; at
   /// false all of it, stretched. Default: by the file's metadata.
   std::optional<bool> center_crop = {};

@@ -46,8 +46,8 @@ struct OnnxDetectorOptions {
   std::vector<std::string> classes;     // only these, by name; empty: all
   std::vector<std::string> names = {};  // of the classes, where the file has none
   std::string layout = {};              // empty: recognised from the file
-  std::optional<std::pair<int, int>> size =
-      {};  // (width, height) of the input, where the file leaves it open
+  /// (width, height) of the input, where the file leaves it open.
+  std::optional<std::pair<int, int>> size = {};
   // Makes a batch one tensor, where the file leaves its first axis open. At false each picture has a run of
   // its own, on a CPU several at once. Default: by the provider, because on a CPU a larger tensor is not
   // faster.

@@ -178,8 +178,8 @@ struct Segment {
   std::uint64_t size_bytes = 0;          // length of the file
   std::uint64_t frames = 0;
   std::uint64_t damaged = 0;  // of the frames: a part of them, or of one before, was lost (Stamp::damaged)
-  std::vector<std::pair<double, double>> gaps =
-      {};  // (pts, pts): no frame for more than a second between them
+  /// (pts, pts): no frame for more than a second between them.
+  std::vector<std::pair<double, double>> gaps = {};
 };
 
 /// Options of VideoFile.

@@ -65,8 +65,9 @@ struct SourceItem {
   TimePoint captured{};                  // of the pipeline's clock; default: now
   std::optional<std::int64_t> seq = {};  // default: the next number; a device that lost frames skips theirs
   std::shared_ptr<const std::string> path = {};  // of the file, where each sample has one of its own
-  Utc utc =
-      {};  // wall time of the capture; default: of a live source this machine's at `captured`, else none
+  /// Wall time of the capture. By default a live source has the time of this machine at `captured`, and others
+  /// have none.
+  Utc utc = {};
 };
 
 /// An input of a node that takes the sets of a join.

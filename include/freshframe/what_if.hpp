@@ -20,8 +20,8 @@ struct NodeChange {
   std::optional<double> max_rate = {};  // samples per second and source
   std::optional<int> workers = {};      // it runs in so many worker processes; 1 to 256
   std::optional<Batch> batch = {};
-  std::optional<double> speed =
-      {};  // 2: each of its calls takes half of the time, as on a faster machine; 0.001 to 1000
+  /// 2: each of its calls takes half of the time, as on a faster machine; 0.001 to 1000.
+  std::optional<double> speed = {};
   std::optional<double> rate = {};  // of a source: samples per second
 };
 

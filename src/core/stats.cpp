@@ -62,8 +62,8 @@ void count_one(std::atomic<std::uint32_t>& bucket) noexcept {
   bucket.store(bucket.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
-constexpr auto kRateSlice =
-    std::chrono::duration_cast<TimePoint::duration>(Timings::kRecent) / 5;  // Timings::kSlices
+// There are Timings::kSlices of them.
+constexpr auto kRateSlice = std::chrono::duration_cast<TimePoint::duration>(Timings::kRecent) / 5;
 
 std::int64_t slice_number(TimePoint now) noexcept {
   return now.time_since_epoch() / kRateSlice;

@@ -171,8 +171,8 @@ struct Host::Calls {
         show(gray, source.planes().first(1), out);
         return 0;
       }
-      const auto converted =
-          source.to(*wanted);  // its planes belong to the frame's memory, not to the handle
+      // The planes belong to the frame's memory, not to the handle.
+      const auto converted = source.to(*wanted);
       show(converted.picture_format(), converted.planes(), out);
       return 0;
     });

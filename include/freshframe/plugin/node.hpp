@@ -61,8 +61,8 @@ struct Item {
   T value;
   double pts = 0;                // seconds in the source's own time
   std::int64_t captured_ns = 0;  // CLOCK_MONOTONIC, when the device or the network handed it over; 0: now
-  std::int64_t seq =
-      -1;        // the number at its source, from 0, with gaps for what a device lost; -1: the next one
+  /// The number at its source, from 0, with gaps for what a device lost; -1: the next one.
+  std::int64_t seq = -1;
   Utc utc = {};  // wall time of the capture; none: of a live source the engine gives that of the arrival
 };
 

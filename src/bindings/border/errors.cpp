@@ -276,8 +276,8 @@ void set_sample_maker(SampleMaker make) noexcept {
 
 void register_exception_translator() {
   nb::register_exception_translator([](const std::exception_ptr& error, void* /*unused*/) {
-    gil::entry<&translate>(
-        &error);  // nanobind calls this with the GIL held, and maps an exception that is rethrown
+    // nanobind calls this with the GIL held, and maps an exception that is rethrown.
+    gil::entry<&translate>(&error);
   });
 }
 

@@ -44,8 +44,8 @@ namespace {
 
 using python::python_text;
 
-constexpr std::size_t kMaxPending =
-    4096;  // stalls that wait for Python; a program that is stuck for long loses some
+// Stalls that wait for Python. A program that is stuck for long loses some.
+constexpr std::size_t kMaxPending = 4096;
 
 Target find_target() {
   return {.gil = find_gil(&_PyRuntime, PyInterpreterState_Get()),

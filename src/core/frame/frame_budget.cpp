@@ -24,8 +24,8 @@ bool FrameBudget::wait_for_room(const std::stop_token& stopped) {
     room_.notify_all();
   });
   const Lock lock(mutex_);
-  waiters_.fetch_add(
-      1);  // before the predicate reads `published_`: unpublish() writes it, then reads `waiters_`
+  // This comes before the predicate reads `published_`: unpublish() writes it, then reads `waiters_`.
+  waiters_.fetch_add(1);
   room_.wait(mutex_, [&] { return has_room() || stopped_.load() || stopped.stop_requested(); });
   waiters_.fetch_sub(1);
   return has_room();

@@ -47,8 +47,8 @@ namespace freshframe::core {
 struct PortSource {
   std::string name;
   std::shared_ptr<NodeBase> node;
-  bool is_its_pictures =
-      false;  // the port is the source's own, or sends results: no frames that a node has made
+  /// The port is the source's own, or sends results: no frames that a node has made.
+  bool is_its_pictures = false;
   std::weak_ptr<Runner> runner;
 };
 /// Asks whether a node or a reader takes the node's samples. Also from a thread that the node waits for.

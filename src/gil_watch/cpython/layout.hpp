@@ -36,8 +36,8 @@ struct Layout {
   std::size_t code_first_line;
   std::size_t code_lines;     // bytes object
   std::size_t code_bytecode;  // kNone: the frame has an index
-  std::size_t
-      code_first_traceable;  // index of the code unit before which a frame is incomplete; kNone in 3.10
+  /// Index of the code unit before which a frame is incomplete, or kNone in 3.10.
+  std::size_t code_first_traceable;
 };
 
 /// The GIL's record begins alike in CPython 3.10 to 3.15 (layout.cpp asserts it).

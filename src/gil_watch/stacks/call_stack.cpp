@@ -290,8 +290,8 @@ std::string NativeFrame::text() const {
 namespace {
 
 constexpr std::uintptr_t kLowest = 0x10000;
-constexpr std::uintptr_t kHighest =
-    0x7fff'ffff'ffff;  // user space with 47 bits; aarch64 has 48, of which libraries use the low half
+// User space has 47 bits. aarch64 has 48, and libraries use the low half.
+constexpr std::uintptr_t kHighest = 0x7fff'ffff'ffff;
 
 #if defined(__x86_64__)
 // Intel SDM, volume 2, CALL: E8 rel32, or FF /2 with two to seven bytes.

@@ -169,8 +169,8 @@ void PerfSampler::close_event() {
 namespace {
 
 constexpr std::size_t kCopiedStackBytes = std::size_t{64} * 1024;
-constexpr long kAfterNs =
-    20'000;  // of the thread's CPU time; the kernel checks at its ticks, 1 to 10 ms apart
+// CPU time of the thread. The kernel checks at its ticks, 1 to 10 ms apart.
+constexpr long kAfterNs = 20'000;
 
 // One slot, static: a handler may run after the end of the sampler. state: the owner of the rest.
 struct Slot {

@@ -38,8 +38,8 @@ std::string system_call_name(long number);
 /// Sums since the thread's start.
 struct TaskTimes {
   std::chrono::nanoseconds computed{};  // it had a processor
-  std::chrono::nanoseconds
-      queued{};  // it could run and waited for a processor; the present wait is not in it
+  /// Time in which it could run and waited for a processor, without the present wait.
+  std::chrono::nanoseconds queued{};
 };
 
 /// Zeros when the thread has ended; `queued` is 0 where the kernel does not count it

@@ -42,8 +42,8 @@ struct Place {
   int running_looks = 0;
   int collecting_looks = 0;  // how often it was certainly in a garbage collection here
   int working_looks = 0;     // and certainly in none
-  std::vector<PythonFrame>
-      python;  // innermost first; empty: it runs no Python, or moved while they were read
+  /// Innermost first, or empty if it runs no Python or moved while they were read.
+  std::vector<PythonFrame> python;
   std::optional<StackSample> waiting;  // its stack where it waited most
   TaskState where;                     // the place of that wait
   int where_votes = 0;                 // looks that saw it there, less those that saw it elsewhere

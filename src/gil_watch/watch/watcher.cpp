@@ -154,8 +154,8 @@ void Watcher::run() {
   wake_soon();
   if (options_.timer_only) sampler_.use_timer();
   stacks_ = std::make_unique<CallStacks>();
-  stacks_->learn_loop(
-      called_);  // also reads the tables of the interpreter now and not during the first stall
+  // This also reads the tables of the interpreter now, and not during the first stall.
+  stacks_->learn_loop(called_);
   called_ = {};
   looking_.store(true);
   looking_.notify_all();

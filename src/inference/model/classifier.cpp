@@ -303,8 +303,8 @@ struct OnnxClassifier::Impl {
       run.widen();
       counters.add(run.seconds);
       for (std::size_t i = 0; i < some.size(); ++i) {
-        auto& result =
-            looked.emplace_back(Looked{.name = {}, .confidence = 0});  // looked at, and nothing seen
+        // The crop was looked at, and nothing seen.
+        auto& result = looked.emplace_back(Looked{.name = {}, .confidence = 0});
         if (const auto best = best_of(run.views(i)[0].floats)) {
           result.name = best->first < names.size() ? names[best->first] : std::to_string(best->first);
           result.confidence = best->second;

@@ -24,8 +24,8 @@ struct InputForm {
   int height = 0;
   int channels = 3;  // or 1: luma
   Fit fit = Fit::Bars;
-  bool antialias =
-      false;  // a picture that is made smaller: all of its pixels count, as in Pillow; see takes()
+  /// All pixels of a picture that is made smaller count, as in Pillow. See takes().
+  bool antialias = false;
   bool blue_first = false;
   // A level of 0..255 becomes (level / 255 - mean) / deviation; red, green, blue.
   std::array<float, 3> mean = {0, 0, 0};

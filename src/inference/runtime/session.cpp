@@ -34,8 +34,8 @@ namespace {
     const float size = std::ldexp(static_cast<float>(fraction), -24);
     return sign != 0 ? -size : size;
   }
-  const std::uint32_t wide =
-      exponent == 0x1FU ? 0xFFU : exponent + kBias;  // infinity and NaN keep all bits set
+  // Infinity and NaN keep all bits set.
+  const std::uint32_t wide = exponent == 0x1FU ? 0xFFU : exponent + kBias;
   return std::bit_cast<float>(sign | wide << 23U | fraction << kShift);
 }
 

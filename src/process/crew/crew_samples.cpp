@@ -22,8 +22,8 @@ namespace freshframe::process {
 namespace {
 
 constexpr auto kCloseTime = std::chrono::seconds(5);  // from "closed" to the process's end
-constexpr auto kStreamTime =
-    std::chrono::seconds(1);  // from the socket's end, which is usually that of the process
+// This counts from the end of the socket, usually the end of the process.
+constexpr auto kStreamTime = std::chrono::seconds(1);
 
 core::Call recorded(const Job& job, TimePoint done) {
   auto call = core::Call::of(core::CallKey::of(job.sample));

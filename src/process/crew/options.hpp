@@ -16,8 +16,8 @@ struct CrewOptions {
   int workers = 1;
   bool ordered = true;
   std::optional<Seconds> timeout = {};  // for one sample, from sending to reply
-  std::optional<std::uint64_t> max_bytes =
-      {};            // bytes of data of one worker; its results are limited to as many
+  /// Bytes of data of one worker. Its results are limited to as many.
+  std::optional<std::uint64_t> max_bytes = {};
   int restarts = 3;  // within restart_window, before the node fails
   Seconds restart_window{60};
   bool skips_errors = false;  // on_error is Skip

@@ -83,8 +83,8 @@ class Attributes {
   posix_spawnattr_t attributes_{};
 };
 
-constexpr int kLooks =
-    2;  // for the rest of a session: the second finds those that were started during the first
+// The second look at the rest of a session finds what was started during the first.
+constexpr int kLooks = 2;
 
 // Only the interpreter's start runs before this, no code of the user. Returns why not; empty: it is limited.
 std::string limit_memory(int pid, std::uint64_t bytes) {

@@ -26,8 +26,8 @@ namespace freshframe::process {
 namespace {
 
 constexpr int kPause = 1;  // milliseconds between two looks: a killed process needs time to end
-constexpr std::size_t kNameOffset =
-    8 + 8 + 2 + 1;  // of linux_dirent64: inode, offset, length and type come first
+// In linux_dirent64 the inode, the offset, the length and the type come first.
+constexpr std::size_t kNameOffset = 8 + 8 + 2 + 1;
 constexpr std::size_t kLengthOffset = 8 + 8;
 
 /// The process of a folder in /proc; 0: the folder is of something else.
@@ -83,8 +83,8 @@ void end_session(int session, int most_looks) noexcept {
 
 namespace {
 
-constexpr int kLastLooks =
-    200;  // for processes of the session; the last of them may be one that cannot be killed
+// How often to look for processes of the session. The last one may be one that cannot be killed.
+constexpr int kLastLooks = 200;
 
 std::atomic<int> parent_of_worker{0};
 std::atomic<int> worker{0};

@@ -23,8 +23,8 @@
 namespace freshframe::serve {
 namespace {
 
-constexpr std::string_view kPlain =
-    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";  // base64url
+// The letters of base64url.
+constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
 
 // "host:8080" and "[::1]:8080" without the port; nullopt: not an authority.
 std::optional<std::string_view> without_port(std::string_view host) {

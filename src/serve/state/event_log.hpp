@@ -70,8 +70,8 @@ class EventLog {
   std::optional<core::LifePhase> phase_;
   std::uint64_t last_error_ = 0;
   std::map<std::string, NodeErrors> errors_;  // by node
-  std::map<std::pair<std::int64_t, DropCause>, std::uint64_t>
-      drops_;  // that were reported, by edge and cause
+  /// Drops that were reported, by edge and cause.
+  std::map<std::pair<std::int64_t, DropCause>, std::uint64_t> drops_;
   std::map<std::string, SourceSeen> sources_;
   std::map<std::string, int> numbers_;  // of the nodes by name
   bool stalled_ = false;

@@ -202,8 +202,8 @@ class Zone {
     if (of.area && !other_size && !of.is_moved) return of;
     const bool is_first = !of.area;
     auto corners = corners_in(size);
-    of.area =
-        Polygon(who_.c_str(), corners);  // it throws for a zone of less than a pixel, and all stays as it was
+    // It throws for a zone of less than a pixel, and all stays as it was.
+    of.area = Polygon(who_.c_str(), corners);
     of.counts.corners = std::move(corners);
     const auto before = std::exchange(of.size, size);
     if (is_first) {

@@ -191,8 +191,8 @@ constexpr int kKnownHits = 5;        // measurements after which a foot can be c
 // A foot is covered that is so many standard deviations (of itself and of the prediction) above the predicted one,
 // or so much of the box's height and so many standard deviations of itself.
 constexpr double kSurprise = 3.5;
-constexpr double kStillSurprise =
-    1.5;  // of one that was covered: the others of the same barrier pass no gate by chance
+// For an object that was covered, because the others of the same barrier pass no gate by chance.
+constexpr double kStillSurprise = 1.5;
 constexpr double kCoveredOfHeight = 0.12;
 constexpr double kCoveredSigmas = 3;
 constexpr double kLongestCover = 1;  // seconds

@@ -37,8 +37,8 @@ struct Usage {
 
 void expect_no_growth(const Usage& before, const Usage& after) {
   EXPECT_EQ(after.descriptors, before.descriptors);
-  wait_until(
-      [&] { return entries("/proc/self/task") <= before.threads; });  // a joined thread may linger there
+  // A joined thread may linger there.
+  wait_until([&] { return entries("/proc/self/task") <= before.threads; });
   constexpr long kNoise = 16L << 20U;  // bytes; one leaked decoder per round would be several times that
   if (!kSanitized) {                   // sanitizers keep freed memory, and look for leaks themselves
     EXPECT_LT(after.resident, before.resident + kNoise);

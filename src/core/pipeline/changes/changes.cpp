@@ -66,8 +66,8 @@ bool connect_opened(PipelineCore& core, Runner& added) {
 // The node's thread is about to close.
 [[noreturn]] void throw_not_added(PipelineCore& core, Runner& added, const Look& look) {
   auto& life = core.life();
-  const auto removal =
-      added.life().removal();  // also of an embedder's node, which opens before the engine's part
+  // This includes an embedder's node, which opens before the engine's part.
+  const auto removal = added.life().removal();
   try {
     life.wait_looking([&] { return removal ? added.life().forgotten() : added.life().finished(); }, look);
   } catch (...) {
@@ -128,8 +128,8 @@ void give_up_add(PipelineCore& core, int index) {
   const auto given_up = core.life().pending(index);
   if (!given_up) return;
   given_up->life().leave_add();
-  given_up->life().begin_removal(
-      unawaited_removal());  // unless another thread removes it already, and waits for its end
+  // This does nothing if another thread removes it already, and waits for its end.
+  given_up->life().begin_removal(unawaited_removal());
   end_without_thread(*given_up);
   core.life().end_add(index);
 }

@@ -44,8 +44,8 @@ TEST(DecoderMemory, HalfAPictureDoesNotShowAnotherCamerasOne) {
   const auto path = folder.file("a.avi");
   write_encoded(path, AV_CODEC_ID_MJPEG, AV_PIX_FMT_YUVJ422P, 2, [](AVFrame& frame, int /*number*/) {
     for (std::size_t i = 0; i < frame.buf[0]->size; ++i) {
-      frame.buf[0]->data[i] =
-          static_cast<std::uint8_t>(i * 7 % 120);  // detail, so that half the bytes are half of it
+      // Detail, so that half the bytes are half of it.
+      frame.buf[0]->data[i] = static_cast<std::uint8_t>(i * 7 % 120);
     }
   });
   AVFormatContext* raw = nullptr;

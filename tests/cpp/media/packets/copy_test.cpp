@@ -179,8 +179,8 @@ TEST(Packets, HaveTheFormOfTheirPicturesWhereTheParserGivesNone) {
       EXPECT_EQ(form->format, AV_PIX_FMT_YUV420P);
     }
     for (std::size_t size = 0; size < std::min<std::size_t>(packet.data.size(), 40); ++size) {
-      static_cast<void>(
-          media::picture_form(parameters.codec_id, packet.data.first(size)));  // reads nothing behind it
+      // This reads nothing beyond the packet.
+      static_cast<void>(media::picture_form(parameters.codec_id, packet.data.first(size)));
     }
     EXPECT_FALSE(media::picture_form(AV_CODEC_ID_H264, packet.data));
   }

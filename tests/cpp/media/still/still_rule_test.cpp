@@ -276,8 +276,8 @@ TEST_F(StillRuleTest, AHungPictureWhoseQuantiserWandersStaysStill) {
   (void)see(hung);
   std::mt19937 random(5);
   for (int i = 0; i < 100; ++i) {
-    auto coded =
-        hung;  // each field has the quantiser of the first one in half of the pictures, the whole in a third
+    // Each field has the quantiser of the first one in half of the pictures, the whole in a third.
+    auto coded = hung;
     for (int field = 0; field < 16 && i % 3 != 0; ++field) {
       if (random() % 2 == 0) continue;
       coded.at(80 + 160 * (field % 4), 40 + 90 * (field / 4)) = static_cast<std::uint8_t>(random() % 251);

@@ -44,8 +44,8 @@ struct Step {
   Operation operation = Operation::Start;
   const void* object = nullptr;
   const void* place = nullptr;  // in the code
-  std::array<const void*, kCallers> callers =
-      {};  // the functions that it was called from, the innermost first
+  /// The functions that it was called from, the innermost first.
+  std::array<const void*, kCallers> callers = {};
   std::string note = {};
 };
 

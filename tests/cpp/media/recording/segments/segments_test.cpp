@@ -79,8 +79,8 @@ TEST(MediaSegments, GoOnAfterOneThatCouldNotBeOpened) {
   std::filesystem::create_directory(folder.file("in"));
   for (int n = 27; n < 40; ++n) write_frame(file, hand, numbered_frame(n), n / kSegmentFps);
   file.close();
-  const auto moved =
-      play(folder.file("out/a_1.mp4")).numbers;  // ends where the recorder saw that it was moved
+  // The file ends where the recorder saw that it was moved.
+  const auto moved = play(folder.file("out/a_1.mp4")).numbers;
   ASSERT_FALSE(moved.empty());
   EXPECT_EQ(moved.front(), 0);
   EXPECT_EQ(play(folder.file("in/a_2.mp4")).numbers, recorded_numbers(27, 39));
