@@ -10,7 +10,6 @@ import {
   STATES,
   WORKER_STATES,
   designSentence,
-  dropsByDesign,
   policyName,
   roomOf,
   stateOf,
@@ -21,14 +20,13 @@ const LINES = { design: [["--ok", "--ok-area"], ["--dim", "--skip-area"]], loss:
 
 const NO_DROPS = "no drops";
 
-export const linesOf = (queue) => (dropsByDesign(queue) ? LINES.design : LINES.loss);
+export const linesOf = (queue) => (queue.skips ? LINES.design : LINES.loss);
 
 // "15 errors · 3 lost": since the start.
 export function lostText(node) {
   const lost = [];
   if (node.errors > 0) lost.push(`${format.count(node.errors)} ${node.errors === 1 ? "error" : "errors"}`);
-  const failed = node.drops.error ?? 0;
-  if (node.dropped > failed) lost.push(`${format.count(node.dropped - failed)} lost`);
+  if (node.lost > 0) lost.push(`${format.count(node.lost)} lost`);
   return lost.join(" · ");
 }
 
@@ -43,7 +41,7 @@ export function dropText(edge) {
   const falling = fallingOf(edge);
   if (edge.lost > 0) return `${format.count(edge.lost)} lost`;
   if (falling === 0 && edge.queue.max_rate != null) return `at most ${edge.queue.max_rate}/s by design`;
-  const design = dropsByDesign(edge.queue) ? designSentence(edge) : "";
+  const design = edge.queue.skips ? designSentence(edge) : "";
   if (design !== "") return design;
   if (falling > 0) return `${format.rate(falling)}/s dropped`;
   return edge.dropped > 0 ? `${format.count(edge.dropped)} skipped before` : NO_DROPS;

@@ -327,7 +327,7 @@ function nodeRows(node, problems) {
     ...(node.workers ?? []).map((worker, index) => [`worker ${index + 1}`, workerText(worker)]),
     ...tickRows(node),
     ["errors", format.count(node.errors)],
-    ["lost in the node itself", format.count(node.dropped)],
+    ["lost in the node itself", format.count(node.lost)],
     ...causeRows(node),
   ];
 }

@@ -59,7 +59,7 @@ class SourceRow {
       clockText(source),
       format.count(source.decoder_delay),
       source.packets ? `${format.count(source.packets_lost)} · ${format.time(source.jitter)}` : format.count(null),
-      format.count(node.dropped),
+      format.count(node.lost),
     ].forEach((value, index) => text(this.cells[index], value));
     this.error.hidden = !source.last_error;
     text(this.error, source.last_error ? `last outage: ${source.last_error}` : "");

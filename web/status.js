@@ -3,7 +3,6 @@
 
 import { byId, el, fact, text } from "./dom.js";
 import * as format from "./format.js";
-import { dropsByDesign } from "./words.js";
 
 const PHASES = {
   created: "not started",
@@ -16,20 +15,11 @@ const PHASES = {
 
 const FROZEN = 0.2; // seconds; shorter stalls are shown as events and culprits only
 
-// Samples per second that are lost, and that queues skip by design.
+// Samples per second that are lost, and those that edges do not pass on as they are asked.
 function drops(state) {
-  let lost = 0;
-  let skipped = 0;
-  for (const node of state.nodes) {
-    for (const [cause, rate] of Object.entries(node.drop_rate)) lost += cause === "error" ? 0 : rate;
-  }
-  for (const edge of state.edges) {
-    for (const [cause, rate] of Object.entries(edge.drop_rate)) {
-      if (cause === "queue_full" && !dropsByDesign(edge.queue)) lost += rate;
-      else skipped += rate;
-    }
-  }
-  return { lost, skipped };
+  const lost = format.sum([...state.nodes, ...state.edges].map((each) => each.lost_rate));
+  const dropped = format.sum(state.edges.flatMap((edge) => Object.values(edge.drop_rate)));
+  return { lost, skipped: dropped - format.sum(state.edges.map((edge) => edge.lost_rate)) };
 }
 
 // A message across the page.

@@ -129,9 +129,6 @@ export function stateOf(node) {
   return node.state === "working" ? "busy" : "idle"; // with one sample for longer than a second
 }
 
-// LATEST and NEXT drop by design.
-export const dropsByDesign = (queue) => queue.name === "LATEST" || queue.name === "NEXT";
-
 const ENDINGS = { one: "st", two: "nd", few: "rd", other: "th" };
 const plural = new Intl.PluralRules("en-US", { type: "ordinal" });
 const ordinal = (number) => `${number}${ENDINGS[plural.select(number)]}`;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -54,7 +55,7 @@ inline constexpr std::array kNamedQueues = {NamedQueue{"LATEST", kLatest}, Named
 
 /// Why a sample on an edge was not delivered. Removed: the edge was removed, or its source. On an edge of a join:
 /// Unmatched: no samples of the other parents belong to it. Late: they had been given up before it came.
-/// NoClock: it has no usable wall clock. Rate: by design, the edge has a `max_rate`.
+/// NoClock: it has no usable wall clock. Rate: the edge has a `max_rate`.
 enum class DropCause : std::uint8_t {
   QueueFull,
   NoWaiter,
@@ -71,8 +72,8 @@ inline constexpr int kDropCauses = 10;
 
 /// Why a node lost a frame before it reached an edge. Worker: its worker process died or took too long. Stop:
 /// a stop ended the worker process. Repeated: the server has sent it before. Lost: the network has lost it,
-/// or so much of it, or of one that it refers to, that it is not wanted. NotDecoded: by design, the decoder was asked to
-/// leave it out (FFmpeg's option skip_frame).
+/// or so much of it, or of one that it refers to, that it is not wanted. NotDecoded: the decoder was asked to leave it
+/// out (FFmpeg's option skip_frame).
 enum class NodeDropCause : std::uint8_t {
   Device,
   Decode,
@@ -85,6 +86,64 @@ enum class NodeDropCause : std::uint8_t {
   NotDecoded
 };
 inline constexpr int kNodeDropCauses = 9;
+
+/// The meaning of a drop. ByDesign: an option leaves the sample out, however fast the consumer is, so that a run is complete
+/// without it. Skipped: the consumer gets others instead, newer or matching ones, or the program has
+/// ended the edge. Lost: somebody wanted the sample.
+enum class DropMeaning : std::uint8_t { ByDesign, Skipped, Lost };
+
+template <class Cause>
+struct DropKind {
+  Cause cause;
+  std::string_view name;
+  DropMeaning meaning;
+};
+
+/// Separates losses from other drops, for all views of the statistics. On an edge that skips_when_full() a full queue
+/// loses nothing.
+inline constexpr std::array<DropKind<DropCause>, kDropCauses> kDropKinds = {
+    {{DropCause::QueueFull, "queue_full", DropMeaning::Lost},
+     {DropCause::NoWaiter, "no_waiter", DropMeaning::Skipped},
+     {DropCause::Skipped, "skipped", DropMeaning::Skipped},
+     {DropCause::Stale, "stale", DropMeaning::Skipped},
+     {DropCause::Unmatched, "unmatched", DropMeaning::Skipped},
+     {DropCause::Late, "late", DropMeaning::Skipped},
+     {DropCause::NoClock, "no_clock", DropMeaning::Skipped},
+     {DropCause::Stop, "stop", DropMeaning::Skipped},
+     {DropCause::Removed, "removed", DropMeaning::Skipped},
+     {DropCause::Rate, "rate", DropMeaning::ByDesign}}};
+inline constexpr std::array<DropKind<NodeDropCause>, kNodeDropCauses> kNodeDropKinds = {
+    {{NodeDropCause::Device, "device", DropMeaning::Lost},
+     {NodeDropCause::Decode, "decode", DropMeaning::Lost},
+     {NodeDropCause::Pool, "pool", DropMeaning::Lost},
+     {NodeDropCause::Error, "error", DropMeaning::Lost},
+     {NodeDropCause::Worker, "worker", DropMeaning::Lost},
+     {NodeDropCause::Stop, "stop", DropMeaning::Lost},
+     {NodeDropCause::Repeated, "repeated", DropMeaning::Lost},
+     {NodeDropCause::Lost, "lost", DropMeaning::Lost},
+     {NodeDropCause::NotDecoded, "not_decoded", DropMeaning::ByDesign}}};
+
+[[nodiscard]] constexpr const DropKind<DropCause>& kind_of(DropCause cause) noexcept {
+  return kDropKinds.at(static_cast<std::size_t>(cause));
+}
+[[nodiscard]] constexpr const DropKind<NodeDropCause>& kind_of(NodeDropCause cause) noexcept {
+  return kNodeDropKinds.at(static_cast<std::size_t>(cause));
+}
+static_assert(
+    [] {
+      for (const auto& kind : kDropKinds)
+        if (kind_of(kind.cause).cause != kind.cause) return false;
+      for (const auto& kind : kNodeDropKinds)
+        if (kind_of(kind.cause).cause != kind.cause) return false;
+      return true;
+    }(),
+    "the tables have the order of their causes");
+
+/// Whether a full queue skips samples for newer ones, as its consumer wants it: LATEST, NEXT, and the queues of a join,
+/// whose newest sets wait.
+[[nodiscard]] constexpr bool skips_when_full(const Queue& queue, bool joined) noexcept {
+  return queue == kLatest || queue == kNext || (joined && queue.when_full == WhenFull::DropOldest);
+}
 
 [[nodiscard]] std::string_view to_string(WhenFull when_full) noexcept;
 [[nodiscard]] std::string_view to_string(DropCause cause) noexcept;

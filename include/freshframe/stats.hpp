@@ -143,6 +143,7 @@ struct EdgeStats {
   std::uint64_t delivered = 0;
   std::uint64_t waiting = 0;
   std::uint64_t dropped = 0;
+  std::uint64_t lost = 0;                    // of the dropped ones, as is_lost() says
   std::map<DropCause, std::uint64_t> drops;  // only causes that happened
   std::uint64_t events_lost = 0;  // dropped samples whose events found no room to wait for a later one
   double age_p50 = 0;             // seconds from `captured` to the consumer's thread
@@ -240,6 +241,7 @@ struct NodeStats {
   double gil_hold = 0;  // seconds in total that it held the GIL
   std::uint64_t errors = 0;
   std::uint64_t dropped = 0;
+  std::uint64_t lost = 0;                        // of the dropped ones, as is_lost() says
   std::map<NodeDropCause, std::uint64_t> drops;  // only causes that happened
   std::uint64_t ticks = 0;                       // calls of on_tick()
   std::uint64_t ticks_missed = 0;                // that were due while the node was busy, and left out
@@ -253,6 +255,15 @@ struct NodeStats {
   std::optional<SourceStats> source;             // of video sources
   std::string last_error;                        // the latest exception's text; empty: there was none
 };
+
+/// Whether the edge's, or the node's, drops of this cause are losses. The sums are in `lost`.
+[[nodiscard]] constexpr bool is_lost(const EdgeStats& edge, DropCause cause) noexcept {
+  if (cause == DropCause::QueueFull && skips_when_full(edge.queue, edge.joined)) return false;
+  return kind_of(cause).meaning == DropMeaning::Lost;
+}
+[[nodiscard]] constexpr bool is_lost(const NodeStats& /*node*/, NodeDropCause cause) noexcept {
+  return kind_of(cause).meaning == DropMeaning::Lost;
+}
 
 /// The frames that the engine holds, and its memory for pictures.
 struct PoolStats {

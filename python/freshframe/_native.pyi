@@ -594,6 +594,8 @@ class Engine:
     def forget_server(self) -> None:
         """Closes the server's socket in the child of a fork."""
 
+BY_DESIGN: frozenset = ...
+
 class SourceStats:
     @property
     def state(self) -> SourceState: ...
@@ -843,6 +845,9 @@ class NodeStats:
     def dropped(self) -> int: ...
 
     @property
+    def lost(self) -> int: ...
+
+    @property
     def ticks(self) -> int: ...
 
     @property
@@ -909,6 +914,9 @@ class EdgeStats:
 
     @property
     def dropped(self) -> int: ...
+
+    @property
+    def lost(self) -> int: ...
 
     @property
     def events_lost(self) -> int: ...
@@ -2283,7 +2291,7 @@ def say_end_in_order(status: int) -> None:
 
 def fleet_records() -> dict:
     """
-    The fields of the records on the channel, as NumPy's dtype takes them: camera, outbox, result.
+    The fields of the records on the channel, as NumPy's dtype takes them: camera, outbox, result; and the names of the losses in a camera's record.
     """
 
 def leave_gate() -> None:

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string_view>
 
 namespace freshframe::fleet {
 
@@ -50,6 +51,10 @@ enum class Loss : std::uint8_t {
   Lost
 };
 inline constexpr int kLosses = 15;
+/// The names of these causes in the statistics.
+inline constexpr std::array<std::string_view, kLosses> kLossNames = {
+    "queue_full", "no_waiter", "skipped", "stale", "unmatched", "late",     "no_clock", "stop",
+    "device",     "decode",    "pool",    "error", "worker",    "repeated", "lost"};
 
 /// The record of a camera that an agent runs.
 struct CameraRecord {

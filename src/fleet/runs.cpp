@@ -17,55 +17,14 @@ namespace {
 
 constexpr std::string_view kOutlet = "fleet ";  // how the names of outlets begin; _agent/run.py
 
-/// Returns nullopt where it is no loss, as the edge has a max_rate.
-std::optional<Loss> loss_of(DropCause cause) noexcept {
-  switch (cause) {
-    case DropCause::QueueFull:
-      return Loss::QueueFull;
-    case DropCause::NoWaiter:
-      return Loss::NoWaiter;
-    case DropCause::Skipped:
-      return Loss::Skipped;
-    case DropCause::Stale:
-      return Loss::Stale;
-    case DropCause::Unmatched:
-      return Loss::Unmatched;
-    case DropCause::Late:
-      return Loss::Late;
-    case DropCause::NoClock:
-      return Loss::NoClock;
-    case DropCause::Rate:
-      return std::nullopt;
-    case DropCause::Removed:  // with a part of the camera's graph, which its program took out
-    case DropCause::Stop:
-      break;
-  }
-  return Loss::Stop;
-}
-
-/// Returns nullopt where it is no loss, as the decoder was asked to leave frames out.
-std::optional<Loss> loss_of(NodeDropCause cause) noexcept {
-  switch (cause) {
-    case NodeDropCause::Device:
-      return Loss::Device;
-    case NodeDropCause::Decode:
-      return Loss::Decode;
-    case NodeDropCause::Pool:
-      return Loss::Pool;
-    case NodeDropCause::Error:
-      return Loss::Error;
-    case NodeDropCause::Worker:
-      return Loss::Worker;
-    case NodeDropCause::Repeated:
-      return Loss::Repeated;
-    case NodeDropCause::Lost:
-      return Loss::Lost;
-    case NodeDropCause::NotDecoded:
-      return std::nullopt;
-    case NodeDropCause::Stop:
-      break;
-  }
-  return Loss::Stop;
+/// Returns nullopt where an option leaves the sample out.
+template <class Cause>
+std::optional<Loss> loss_of(Cause cause) noexcept {
+  const auto& kind = kind_of(cause);
+  if (kind.meaning == DropMeaning::ByDesign) return std::nullopt;
+  const auto found = std::ranges::find(kLossNames, kind.name);
+  // The program took a removed sample out with a part of the graph.
+  return found != kLossNames.end() ? static_cast<Loss>(found - kLossNames.begin()) : Loss::Stop;
 }
 
 void add(PipelineLook& look, Loss loss, std::uint64_t count) {

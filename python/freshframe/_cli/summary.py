@@ -8,6 +8,8 @@ from typing import Any
 
 import freshframe as ff
 
+from .._look.stats_text import not_by_design
+
 
 class Tally(ff.Node[Any, None]):
     """Counts frames, circles or boxes, and identities."""
@@ -88,18 +90,17 @@ def shortfalls(stats: ff.stats.Stats, *, stopped_below: Collection[str] = ()) ->
     """
     lines = []
     for edge in stats.edges:
-        missing = dict(edge.drops)
+        missing = not_by_design(edge.drops)
         if edge.parent in stopped_below:
             missing.pop("stop", None)
-        missing.pop("rate", None)  # by design
         if missing:
             lines.append(
                 f"{sum(missing.values())} of {edge.passed_in} frames were dropped between {edge.parent} and "
                 f"{edge.child} ({causes(missing)})"
             )
     for name, node in stats.nodes.items():
-        if node.drops:
-            lines.append(f"{name} lost {node.dropped} frames ({causes(node.drops)})")
+        if node.lost:
+            lines.append(f"{name} lost {node.lost} frames ({causes(not_by_design(node.drops))})")
     return lines
 
 

@@ -190,7 +190,7 @@ def _nodes(state: dict[str, Any], narrow: bool) -> Table:
             "GIL wait": _share(node["gil_wait_rate"]) if python else "",
             "GIL hold": _share(node["gil_hold_rate"]) if python else "",
             "errors": _count(node["errors"]),
-            "lost": _count(node["dropped"]),
+            "lost": _count(node["lost"]),
         }
         table.add_row(*(cell for column, cell in cells.items() if column not in left_out))
     return table

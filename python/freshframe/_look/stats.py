@@ -269,7 +269,8 @@ class NodeStats:
         errors: Exceptions.
         ticks: Calls of on_tick().
         ticks_missed: Calls that were left out because the node was busy when they came due.
-        dropped: Frames lost in this node: the sum of drops.
+        dropped: Frames that reached no edge: the sum of drops.
+        lost: Dropped frames that somebody wanted. The decoder was not asked to leave them out.
         drops: By cause; only causes that occurred.
         source: The connection of a video source; None for every other node.
         last_error: Class and message of the latest exception; "" when there was none.
@@ -296,6 +297,7 @@ class NodeStats:
     gil_hold: float
     errors: int
     dropped: int
+    lost: int
     drops: dict[NodeDropCause, int]
     source: SourceStats | None = None
     last_error: str = ""
@@ -322,6 +324,7 @@ class EdgeStats:
         delivered: Samples taken by the consumer.
         waiting: Samples in the queue.
         dropped: The sum of drops.
+        lost: Dropped samples that the queue was to keep. LATEST and NEXT lose none.
         events_lost: Dropped samples with events that no later sample took along, because more than 10,000
             waited, or because a stop had no time for them.
         age_p50: Median seconds from capture to the consumer, over the time of NodeStats.p50.
@@ -339,6 +342,7 @@ class EdgeStats:
     delivered: int
     waiting: int
     dropped: int
+    lost: int
     events_lost: int
     age_p50: float
     age_p99: float

@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from .. import _native
+
 if TYPE_CHECKING:
     from .stats import ClockStats, EdgeStats, JoinStats, NodeStats, Report, Stats
 
@@ -108,6 +110,11 @@ def stats_text(stats: Stats) -> str:
     return "\n".join(lines)
 
 
+def not_by_design(drops: Mapping[Any, int]) -> dict[Any, int]:
+    """Returns the drops that no option has asked for. Without them a run is complete."""
+    return {cause: count for cause, count in drops.items() if cause not in _native.BY_DESIGN}
+
+
 def losses(report: Report) -> tuple[str, ...]:
     """Where a run lost samples, and which nodes failed; empty for a complete run."""
     if report.complete:
@@ -115,7 +122,7 @@ def losses(report: Report) -> tuple[str, ...]:
     found = [
         f"the edge {_edge(edge)} dropped {_drops(edge.dropped, edge.drops)} of {edge.passed_in} samples"
         for edge in report.edges
-        if edge.dropped != edge.drops.get("rate", 0)
+        if not_by_design(edge.drops)
     ]
     found += [
         f"the edge {_edge(edge)} lost the events of {edge.events_lost} samples"
@@ -123,8 +130,8 @@ def losses(report: Report) -> tuple[str, ...]:
         if edge.events_lost
     ]
     for name, node in report.nodes.items():
-        if node.dropped:
-            found.append(f"{name!r} lost {_drops(node.dropped, node.drops)} samples")
+        if node.lost:
+            found.append(f"{name!r} lost {_drops(node.lost, not_by_design(node.drops))} samples")
         if node.state == "failed":
             found.append(f"{name!r} failed")
     found += report.failures

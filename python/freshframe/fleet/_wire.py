@@ -19,12 +19,6 @@ RENEWAL, BATCH, EVENT = 1, 2, 3  # to the controller
 _ANSWER, _ORDER, _READER, READER_GONE, PULL, _FORGET, _KEPT = range(1, 8)  # to an agent
 _MOST = 64 << 20  # bytes of a message
 
-# Why a pipeline of an agent has lost a frame or a result, in the order of a camera's record.
-LOSSES = (
-    *("queue_full", "no_waiter", "skipped", "stale", "unmatched", "late", "no_clock", "stop"),  # on edges
-    *("device", "decode", "pool", "error", "worker", "repeated", "lost"),  # in nodes
-)
-
 
 def loss_name(cause: str) -> str:
     """The name of a cause in the statistics of a fleet."""
@@ -32,6 +26,8 @@ def loss_name(cause: str) -> str:
 
 
 _FIELDS = _native.fleet_records()
+# Why a pipeline of an agent has lost a frame or a result, in the order of a camera's record.
+LOSSES: tuple[str, ...] = tuple(_FIELDS["losses"])
 CAMERA = np.dtype(_FIELDS["camera"])
 OUTBOX = np.dtype(_FIELDS["outbox"])
 RESULT = np.dtype(_FIELDS["result"])

@@ -179,7 +179,21 @@ ProgressTick progress(const Engine& self) {
 
 }  // namespace
 
+// The names of the causes of drops that are by design.
+nb::typed<nb::frozenset, nb::str> causes_by_design() {
+  nb::set names;
+  const auto add = [&](const auto& kinds) {
+    for (const auto& kind : kinds) {
+      if (kind.meaning == DropMeaning::ByDesign) names.add(nb::cast(kind.name));
+    }
+  };
+  add(kDropKinds);
+  add(kNodeDropKinds);
+  return nb::frozenset(names);
+}
+
 void bind_stats(nb::module_& module, nb::class_<Engine>& engine) {
+  module.attr("BY_DESIGN") = causes_by_design();
   bind_node_stats(module);
   bind_edge_stats(module);
   bind_whole(module);

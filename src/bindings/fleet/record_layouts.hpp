@@ -6,6 +6,7 @@
 #include <cstddef>
 
 #include "fleet/record_fields.hpp"
+#include "fleet/records.hpp"
 
 #include <nanobind/nanobind.h>
 
@@ -33,9 +34,12 @@ inline void bind_fleet_records(nanobind::module_& module) {
         records["camera"] = layout_of(fleet::kCameraFields);
         records["outbox"] = layout_of(fleet::kOutboxFields);
         records["result"] = layout_of(fleet::kResultFields);
+        nanobind::list losses;
+        for (const auto name : fleet::kLossNames) losses.append(nanobind::str(name.data(), name.size()));
+        records["losses"] = losses;
         return records;
       },
-      "The fields of the records on the channel, as NumPy's dtype takes them: camera, outbox, result.");
+      "The fields of the records on the channel, as NumPy's dtype takes them: camera, outbox, result; and the names of the losses in a camera's record.");
 }
 
 }  // namespace freshframe::python

@@ -41,6 +41,9 @@ void describe(const Edge& edge, EdgeStats& stats, std::optional<Span> span, Time
   stats.of = edge.options.only;
   stats.joined = edge.options.joined;
   stats.max_rate = edge.options.max_rate;
+  for (const auto& [cause, count] : stats.drops) {
+    if (is_lost(stats, cause)) stats.lost += count;
+  }
   if (!span) return;
   const auto age = edge.age.quantiles(*span, now);
   stats.age_p50 = age.p50;

@@ -29,9 +29,8 @@ void report_first_drop(const EdgeOptions& edge, const std::string& consumer, boo
                                                               : edge.way_to_be_faster));
     return;
   }
-  const bool by_choice =  // a consumer of the newest sample needs no warning about the others
-      edge.queue == kLatest || (joins && edge.queue.when_full == WhenFull::DropOldest);
-  log(by_choice ? LogLevel::Info : LogLevel::Warning, which + "the consumer is slower than its source");
+  log(skips_when_full(edge.queue, joins) ? LogLevel::Info : LogLevel::Warning,
+      which + "the consumer is slower than its source");
 }
 
 }  // namespace

@@ -33,53 +33,11 @@ std::string_view to_string(WhenFull when_full) noexcept {
 }
 
 std::string_view to_string(DropCause cause) noexcept {
-  switch (cause) {
-    case DropCause::QueueFull:
-      return "queue_full";
-    case DropCause::NoWaiter:
-      return "no_waiter";
-    case DropCause::Skipped:
-      return "skipped";
-    case DropCause::Stale:
-      return "stale";
-    case DropCause::Unmatched:
-      return "unmatched";
-    case DropCause::Late:
-      return "late";
-    case DropCause::NoClock:
-      return "no_clock";
-    case DropCause::Stop:
-      return "stop";
-    case DropCause::Removed:
-      return "removed";
-    case DropCause::Rate:
-      return "rate";
-  }
-  return "?";
+  return kind_of(cause).name;
 }
 
 std::string_view to_string(NodeDropCause cause) noexcept {
-  switch (cause) {
-    case NodeDropCause::Device:
-      return "device";
-    case NodeDropCause::Decode:
-      return "decode";
-    case NodeDropCause::Pool:
-      return "pool";
-    case NodeDropCause::Error:
-      return "error";
-    case NodeDropCause::Worker:
-      return "worker";
-    case NodeDropCause::Stop:
-      return "stop";
-    case NodeDropCause::Repeated:
-      return "repeated";
-    case NodeDropCause::Lost:
-      return "lost";
-    case NodeDropCause::NotDecoded:
-      return "not_decoded";
-  }
-  return "?";
+  return kind_of(cause).name;
 }
 
 std::string to_string(const Queue& queue) {

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <charconv>
 #include <cstddef>
+#include <cstdint>
+#include <map>
 #include <sstream>
 #include <string>
 #include <tuple>
@@ -44,10 +46,10 @@ std::optional<SilentNode> silent_node(const Runner& runner, std::uint64_t least)
   return SilentNode{facts.name, stats.processed};
 }
 
-template <class Stats, class Cause>
-std::uint64_t dropped_by(const Stats& stats, Cause cause) {
-  const auto found = stats.drops.find(cause);
-  return found == stats.drops.end() ? 0 : found->second;
+template <class Cause>
+bool all_by_design(const std::map<Cause, std::uint64_t>& drops) {
+  return std::ranges::all_of(
+      drops, [](const auto& drop) { return kind_of(drop.first).meaning == DropMeaning::ByDesign; });
 }
 
 }  // namespace
@@ -86,20 +88,15 @@ Report report_of(const PipelineCore& core) {
   Report result;
   result.stats = stats_of(core, guarded, Span::WholeRun);
   result.elapsed = result.stats.uptime;
-  const bool edges_kept_all = std::ranges::all_of(
-      result.stats.edges, [](const auto& edge) { return edge.dropped == dropped_by(edge, DropCause::Rate); });
-  const bool nodes_kept_all = std::ranges::all_of(result.stats.nodes, [](const auto& node) {
-    return node.dropped == dropped_by(node, NodeDropCause::NotDecoded);
-  });
+  const auto kept_all = [](const auto& each) { return all_by_design(each.drops); };
   const bool whole = std::ranges::all_of(guarded.graph.runners(), [](const auto& runner) {
     return runner->life().closed_cleanly() && !runner->life().cut_short();
   });
   const auto& left = guarded.left;
-  const bool removed_kept_all = left.whole && left.sums.dropped == dropped_by(left.sums, DropCause::Rate) &&
-                                std::ranges::all_of(left.sums.node_drops, [](const auto& drop) {
-                                  return drop.first == NodeDropCause::NotDecoded;
-                                });
-  result.complete = core.life().ended() && edges_kept_all && nodes_kept_all && removed_kept_all && whole &&
+  const bool removed_kept_all =
+      left.whole && all_by_design(left.sums.drops) && all_by_design(left.sums.node_drops);
+  result.complete = core.life().ended() && std::ranges::all_of(result.stats.edges, kept_all) &&
+                    std::ranges::all_of(result.stats.nodes, kept_all) && removed_kept_all && whole &&
                     !core.failure().failed();
   result.failures = left.failures;
   for (const auto& runner : guarded.graph.runners()) {

@@ -151,12 +151,13 @@ void EventLog::follow_edges(const Snapshot& seen) {
   const auto& edges = seen.graph.stats.edges;
   for (std::size_t i = 0; i < edges.size(); ++i) {
     for (const auto& [cause, count] : edges[i].drops) {
-      if (cause == DropCause::Stop || cause == DropCause::Rate || cause == DropCause::Removed) continue;
+      if (cause == DropCause::Stop || cause == DropCause::Removed) continue;
+      if (kind_of(cause).meaning == DropMeaning::ByDesign) continue;
       auto& told = drops_[{edges[i].number, cause}];
       if (count <= told) continue;
       const auto more = count - std::exchange(told, count);
       const std::string name(to_string(cause));
-      if (cause == DropCause::QueueFull && lost_on(edges[i]) > 0) {
+      if (is_lost(edges[i], cause)) {
         add(seen.time, "loss", edge_name(edges[i]), "loses samples (" + name + ")", {name, more});
       } else if (more == count) {
         add(seen.time, "drop", edge_name(edges[i]), "drops samples (" + name + ")", {name, 1});

@@ -151,9 +151,6 @@ void write_edges(MetricsWriter& out, const Stats& stats) {
     }
   };
   write_fields(out, kEdgeFields, for_each_edge);
-  out.begin("edge_lost_total", "counter", "Samples dropped although the queue was not asked to drop them.");
-  for_each_edge(
-      [&](std::initializer_list<Label> labels, const EdgeStats& edge) { out.sample(labels, lost_on(edge)); });
   out.begin("edge_depth_samples", "gauge", "Samples that the edge's queue can hold.");
   for_each_edge([&](std::initializer_list<Label> labels, const EdgeStats& edge) {
     out.sample(labels, static_cast<double>(edge.queue.depth) * static_cast<double>(edge.sources));
@@ -199,7 +196,7 @@ std::uint64_t count_of(const Map& drops, int cause) {
 
 // Every cause from the start, so that a first drop is a step and not a new series.
 void write_drops(MetricsWriter& out, const Stats& stats) {
-  out.begin("node_dropped_total", "counter", "Frames lost in the node, by cause.");
+  out.begin("node_dropped_total", "counter", "Frames dropped in the node, by cause.");
   for (const auto& node : stats.nodes) {
     for (int i = 0; i < kNodeDropCauses; ++i) {
       out.sample({{"node", node.name}, {"cause", freshframe::to_string(static_cast<NodeDropCause>(i))}},

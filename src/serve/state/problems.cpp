@@ -69,7 +69,7 @@ std::string lost_frames(const NodeStats& node) {
   std::string text = "lost";
   const char* separator = " ";
   for (const auto& [cause, count] : node.drops) {
-    if (cause == NodeDropCause::Error || cause == NodeDropCause::NotDecoded) continue;
+    if (cause == NodeDropCause::Error || !is_lost(node, cause)) continue;
     text += separator + counted(count, "frame") + std::string(place_of(cause, count));
     separator = ", ";
   }
@@ -165,7 +165,7 @@ void add_edge_losses(std::vector<Problem>& out, const Snapshot& seen) {
     if (!is_recent(seen.loss_times[i], seen)) continue;
     const auto& edge = seen.graph.stats.edges[i];
     out.push_back({"loss", edge_name(edge),
-                   counted(lost_on(edge), "sample") + " lost: " + edge.child +
+                   counted(edge.lost, "sample") + " lost: " + edge.child +
                        " is slower than its source, and its queue " + freshframe::to_string(edge.queue) +
                        " is full"});
   }

@@ -20,24 +20,25 @@ std::uint64_t undecoded(const NodeStats& node) {
   return node.source ? node.source->undecoded : 0;
 }
 
+double grown_per_second(std::uint64_t now, std::uint64_t before, double span) {
+  return static_cast<double>(now - std::min(now, before)) / span;
+}
+
 template <class Map>
 auto rates_of(const Map& now, const Map& before, double span) {
   std::map<typename Map::key_type, double> rates;
   for (const auto& [cause, count] : now) {
     const auto known = before.find(cause);
     const auto old = known != before.end() ? known->second : 0;
-    rates[cause] = static_cast<double>(count - std::min(old, count)) / span;
+    rates[cause] = grown_per_second(count, old, span);
   }
   return rates;
 }
 
 // An error's samples are reported as errors.
 std::uint64_t frames_lost(const NodeStats& node) {
-  std::uint64_t others = 0;  // which have a line of their own, or are by design
-  for (const auto cause : {NodeDropCause::Error, NodeDropCause::NotDecoded}) {
-    if (const auto found = node.drops.find(cause); found != node.drops.end()) others += found->second;
-  }
-  return node.dropped - others;
+  const auto errors = node.drops.find(NodeDropCause::Error);
+  return node.lost - (errors != node.drops.end() ? errors->second : 0);
 }
 
 template <class Item>
@@ -151,6 +152,7 @@ void Sampler::compute_rates(Time now) {
     seen_.node_rates[i] = {.processed = static_cast<double>(node.processed - old.processed) / span,
                            .undecoded = static_cast<double>(undecoded(node) - undecoded(old)) / span,
                            .drops = rates_of(node.drops, old.drops, span),
+                           .lost = grown_per_second(node.lost, old.lost, span),
                            .gil_wait = (node.gil_wait - old.gil_wait) / span,
                            .gil_hold = (node.gil_hold - old.gil_hold) / span};
   }
@@ -160,6 +162,7 @@ void Sampler::compute_rates(Time now) {
     if (old == nullptr) continue;
     seen_.edge_rates[i].delivered = static_cast<double>(edge.delivered - old->delivered) / span;
     seen_.edge_rates[i].drops = rates_of(edge.drops, old->drops, span);
+    seen_.edge_rates[i].lost = grown_per_second(edge.lost, old->lost, span);
   }
 }
 
@@ -179,8 +182,7 @@ void Sampler::follow_trouble(const Stats& before) {
   }
   for (std::size_t i = 0; i < stats.edges.size(); ++i) {
     const auto* const found = same(before.edges, stats.edges[i], i);
-    const auto old = found != nullptr ? lost_on(*found) : 0;
-    if (grew(lost_on(stats.edges[i]), old)) seen_.loss_times[i] = seen_.time;
+    if (grew(stats.edges[i].lost, found != nullptr ? found->lost : 0)) seen_.loss_times[i] = seen_.time;
   }
 }
 

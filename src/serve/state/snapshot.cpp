@@ -106,13 +106,6 @@ Health health_of(const Snapshot& seen) {
   return {true, "ok"};
 }
 
-std::uint64_t lost_on(const EdgeStats& edge) {
-  if (edge.queue == kLatest || edge.queue == kNext) return 0;
-  if (edge.joined && edge.queue.when_full == WhenFull::DropOldest) return 0;  // the newest set waits
-  const auto found = edge.drops.find(DropCause::QueueFull);
-  return found != edge.drops.end() ? found->second : 0;
-}
-
 std::string holder_of(const GilFindings::Stall& stall) {
   auto text = stall.native.empty() ? stall.python : stall.native;
   if (!stall.native.empty() && !stall.python.empty()) text += ", called at " + stall.python;

@@ -43,12 +43,14 @@ struct NodeRates {
   double processed = 0;
   double undecoded = 0;  // of a source, as SourceStats
   std::map<NodeDropCause, double> drops;
+  double lost = 0;
   double gil_wait = 0;  // seconds per second, as the next
   double gil_hold = 0;
 };
 struct EdgeRates {
   double delivered = 0;
   std::map<DropCause, double> drops;
+  double lost = 0;
 };
 
 /// Unix times of the newest problems; 0: there was none.
@@ -126,8 +128,6 @@ struct Health {
 };
 [[nodiscard]] Health health_of(const Snapshot& seen);
 
-/// Samples that a queue lost although it does not drop by design, as LATEST and NEXT do.
-[[nodiscard]] std::uint64_t lost_on(const EdgeStats& edge);
 /// The holder of the GIL, as text.
 [[nodiscard]] std::string holder_of(const GilFindings::Stall& stall);
 

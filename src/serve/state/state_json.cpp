@@ -180,7 +180,8 @@ void write_node(JsonWriter& json, const Snapshot& seen, std::size_t index) {
       .member("gil_wait_rate", gil(rates.gil_wait))
       .member("gil_hold_rate", gil(rates.gil_hold));
   write_causes(json, "drops", node.drops);
-  write_causes(json, "drop_rate", seen.node_rates[index].drops);
+  write_causes(json, "drop_rate", rates.drops);
+  json.member("lost_rate", rates.lost);
   write_source(json, node.source, rates.undecoded, seen.away[index]);
   write_workers(json, node);
   write_batches(json, node);
@@ -209,14 +210,15 @@ void write_edge(JsonWriter& json, const Snapshot& seen, std::size_t index) {
       .member("sources", edge.sources)
       .member("when_full", freshframe::to_string(edge.queue.when_full))
       .member("blocks", edge.queue.blocks())
+      .member("skips", skips_when_full(edge.queue, edge.joined))
       .member("name", std::string_view(freshframe::to_string(edge.queue)))
       .member("max_rate", edge.max_rate)
       .end_object();
   write_fields(json, kEdgeFields, edge);
-  json.member("lost", lost_on(edge));
   write_causes(json, "drops", edge.drops);
   json.member("rate", seen.edge_rates[index].delivered);
   write_causes(json, "drop_rate", seen.edge_rates[index].drops);
+  json.member("lost_rate", seen.edge_rates[index].lost);
   json.end_object();
 }
 

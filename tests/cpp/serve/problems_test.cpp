@@ -31,7 +31,7 @@ class ProblemsTest : public testing::Test {
     edge.parent = "scene";
     edge.child = "recorder";
     edge.queue = kRecording;
-    edge.drops[DropCause::QueueFull] = edge.dropped = 70;
+    edge.drops[DropCause::QueueFull] = edge.lost = edge.dropped = 70;
     seen_.loss_times = {0};
   }
 

@@ -108,12 +108,26 @@ def test_quantiles(share: float, value: float) -> None:
 
 def edge(parent: str, child: str, passed_in: int, delivered: int, **drops: int) -> ff.stats.EdgeStats:
     dropped = sum(drops.values())
-    edge = (parent, child, ff.LATEST, passed_in, delivered, 0, dropped, 0, 0.001, 0.002)
+    edge = (
+        parent,
+        child,
+        ff.LATEST,
+        passed_in,
+        delivered,
+        0,
+        dropped,
+        drops.get("queue_full", 0),
+        0,
+        0.001,
+        0.002,
+    )
     return ff.stats.EdgeStats(*edge, drops)  # type: ignore[arg-type]
 
 
 def node(**drops: int) -> ff.stats.NodeStats:
-    return ff.stats.NodeStats("ended", 100, 60.0, 0.5, 0.001, 0.002, 0.1, 0.2, 0, sum(drops.values()), drops)  # type: ignore[arg-type]
+    dropped = sum(drops.values())
+    node = ("ended", 100, 60.0, 0.5, 0.001, 0.002, 0.1, 0.2, 0, dropped, dropped)
+    return ff.stats.NodeStats(*node, drops)  # type: ignore[arg-type]
 
 
 def measured(

@@ -18,6 +18,7 @@ from ..._errors import FreshframeError, GraphError
 from ..._graph.nodes import NativeNode
 from ..._graph.port import Port, belongs_to, value_type
 from ..._graph.queue import Queue
+from ..._look.stats_text import not_by_design
 from ..._native import Frame
 from ..._pipeline.pipeline import Pipeline, engine_of, is_live
 from ..._process import pickling
@@ -144,7 +145,7 @@ def final_counts_of(pipeline: Pipeline, outlets: Sequence[Outlet]) -> Counter[st
         node = stats.nodes[name]
         counts.update(_lost(node.drops))
         if name not in fed:
-            counts["frames"] += node.processed + node.dropped
+            counts["frames"] += node.processed + node.lost
     for edge in edges:
         counts.update(_lost(edge.drops))
         counts["stopped"] += edge.waiting
@@ -155,7 +156,7 @@ def final_counts_of(pipeline: Pipeline, outlets: Sequence[Outlet]) -> Counter[st
 
 
 def _lost(drops: Mapping[Any, int]) -> Counter[str]:
-    return Counter({loss_name(cause): count for cause, count in drops.items()})
+    return Counter({loss_name(cause): count for cause, count in not_by_design(drops).items()})
 
 
 _SHORTEST_SECRET = 4  # letters: shorter ones are in every text

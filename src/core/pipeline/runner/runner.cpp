@@ -121,13 +121,9 @@ void report_recording(const NodeFacts& facts, const Inbox& inbox, const NodeBase
   std::uint64_t wanted = 0;
   std::uint64_t lost = 0;
   for (const auto& edge : inbox.stats()) {
-    if (edge.queue == kLatest || edge.queue == kNext) continue;  // made to drop samples
-    std::uint64_t unwanted = 0;  // after the stop, in no set of a join, or by design
-    for (const auto& [cause, count] : edge.drops) {
-      if (cause != DropCause::QueueFull && cause != DropCause::Stale) unwanted += count;
-    }
-    wanted += edge.passed_in - unwanted;
-    lost += edge.dropped - unwanted + edge.waiting;
+    if (skips_when_full(edge.queue, edge.joined)) continue;
+    wanted += edge.passed_in - (edge.dropped - edge.lost);
+    lost += edge.lost + edge.waiting;
   }
   if (lost == 0) return;
   const auto path = node.records_to();
@@ -307,6 +303,7 @@ NodeStats Runner::stats(std::optional<Span> span) const {
     if (const auto count = run->counters().drops(cause); count > 0) {
       result.drops[cause] = count;
       result.dropped += count;
+      if (is_lost(result, cause)) result.lost += count;
     }
   }
   return result;
