@@ -8,9 +8,9 @@
 #include <utility>
 #include <vector>
 
-#include "../test_nodes.hpp"
 #include "core/pipeline/pipeline_access.hpp"
 #include "core/pipeline/pipeline_core.hpp"
+#include "cpp/core/test_nodes.hpp"
 #include "why/age_parts.hpp"
 #include "why/rules.hpp"
 #include <gtest/gtest.h>
