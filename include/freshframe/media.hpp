@@ -55,10 +55,9 @@ struct OpenOptions {
   double open_timeout = 5.0;           // seconds
   double read_timeout = 5.0;           // seconds
   std::optional<bool> reconnect = {};  // of a live source; default: true
-  bool must_open = false;  // of a live source: without its first frame it fails, as without `reconnect`
-  Damaged damaged = Damaged::Mark;  // of a network stream
-  Decode decode = Decode::All;      // of a live network stream
-  Pace pace = Pace::Even;           // of HLS
+  Damaged damaged = Damaged::Mark;     // of a network stream
+  Decode decode = Decode::All;         // of a live network stream
+  Pace pace = Pace::Even;              // of HLS
   /// Seconds that are added to Stamp::utc, unless that is the time of the arrival: a known delay of the camera
   /// (-0.02: it takes a picture 20 ms before it says so).
   double clock_offset = 0;
@@ -75,7 +74,9 @@ struct OpenOptions {
   /// The video of a network stream with several: "best", "worst", "720p" (the best of at most so many rows),
   /// or its number in VideoInfo::renditions.
   std::string rendition = "best";
-  std::optional<int> decoder_threads = {};          // default: cores for a lossless file, 1 for a live source
+  std::optional<int> decoder_threads = {};  // default: cores for a lossless file, 1 for a live source
+  /// Of a camera: a whole number or "auto" for each of kCameraSettings (camera.hpp).
+  std::map<std::string, std::string> settings = {};
   std::map<std::string, std::string> options = {};  // passed to FFmpeg; an unknown one is an error
 };
 

@@ -1,15 +1,20 @@
 // open(): checks a URL and its options and makes the source for them.
 // SPDX-License-Identifier: Apache-2.0
+#include "freshframe/camera.hpp"
 #include "freshframe/error.hpp"
 #include "freshframe/media.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "media/camera/source.hpp"
@@ -18,7 +23,6 @@
 #include "media/network/input/video_choice.hpp"
 #include "media/network/live_source.hpp"
 #include "media/pictures/picture_sequence.hpp"
-#include "media/url/masked_url.hpp"
 #include "media/url/source_url.hpp"
 
 namespace freshframe {
@@ -27,11 +31,9 @@ namespace {
 using media::camera_path;
 using media::FileSource;
 using media::LiveSource;
-using media::LiveUrl;
 using media::open_demo;
 using media::PictureSequence;
-using media::shown_url;
-using media::url_kind;
+using media::SourceUrl;
 using media::UrlKind;
 using media::v4l2_options;
 using media::V4l2Source;
@@ -75,6 +77,14 @@ void check_entries(const std::map<std::string, std::string>& entries) {
   }
 }
 
+void check_settings(const std::map<std::string, std::string>& settings) {
+  for (const auto& [name, value] : settings) {
+    if (std::find(std::begin(kCameraSettings), std::end(kCameraSettings), name) == std::end(kCameraSettings))
+      throw OptionError("a camera has no setting '" + name +
+                        "', only exposure, gain, focus and white_balance");
+  }
+}
+
 void check(const OpenOptions& options) {
   if (options.width.has_value() != options.height.has_value()) {
     throw OptionError("width and height must be given both or not at all");
@@ -104,22 +114,128 @@ void check(const OpenOptions& options) {
     refuse("clock_offset", "a finite number of seconds", options.clock_offset);
   }
   check_range(options);
+  check_settings(options.settings);
   check_entries(options.options);
 }
 
-/// realtime and loop have no effect on a scene that is paced and endless.
-std::unique_ptr<VideoSource> checked_demo(const std::string& url, const OpenOptions& options) {
-  auto source = open_demo(url);
-  const bool loops = options.loop && source->info().frame_count;
-  const bool paced = options.realtime && !source->live();
-  if (options.width || options.fps || loops || paced || options.decoder_threads ||
-      options.reconnect.value_or(false) || options.start || options.end || !options.options.empty()) {
-    throw OptionError(
-        "'" + shown_url(url) +
-        "' takes its settings in the URL only, as \"demo:circles?fps=60&size=1280x720\": " +
-        "size, fps, start, end, loop, realtime, reconnect, decoder_threads and options are for other "
-        "sources");
+// ---- which option is for which source
+
+/// How a source is read: by the kind of its URL and, where HTTP leaves it open, by the option `live`.
+enum class OpenedAs : std::uint8_t { File, Pictures, Demo, Camera, Stream, HttpStream, Download };
+
+OpenedAs opened_as(const SourceUrl& url, const OpenOptions& options) {
+  switch (url.kind) {
+    case UrlKind::File:
+      return OpenedAs::File;
+    case UrlKind::Pictures:
+      return OpenedAs::Pictures;
+    case UrlKind::Demo:
+      return OpenedAs::Demo;
+    case UrlKind::Camera:
+      return OpenedAs::Camera;
+    case UrlKind::Live:
+      break;
   }
+  if (!url.is_over_http()) return OpenedAs::Stream;
+  return options.live.value_or(true) ? OpenedAs::HttpStream : OpenedAs::Download;
+}
+
+std::string_view to_string(OpenedAs form) noexcept {
+  switch (form) {
+    case OpenedAs::File:
+      return "is a file";
+    case OpenedAs::Pictures:
+      return "is a sequence of pictures";
+    case OpenedAs::Demo:
+      return "takes its settings in the URL only, as \"demo:circles?fps=60&size=1280x720\"";
+    case OpenedAs::Camera:
+      return "is a camera";
+    case OpenedAs::Stream:
+    case OpenedAs::HttpStream:
+      return "is a live source";
+    case OpenedAs::Download:
+      return "is read like a file with live=False";
+  }
+  return {};
+}
+
+/// A set of forms.
+using Accepted = unsigned;
+
+constexpr Accepted only(OpenedAs form) {
+  return 1U << static_cast<unsigned>(form);
+}
+
+constexpr Accepted kStreams = only(OpenedAs::Stream) | only(OpenedAs::HttpStream);
+constexpr Accepted kLive = kStreams | only(OpenedAs::Camera);
+constexpr Accepted kStored = only(OpenedAs::File) | only(OpenedAs::Pictures) | only(OpenedAs::Download);
+
+struct OptionUse {
+  std::string_view option;
+  bool (*is_given)(const OpenOptions&);
+  Accepted forms;           // that accept it
+  std::string_view advice;  // completes "OPTION is for ..."
+};
+
+template <std::size_t index>
+bool has_setting(const OpenOptions& options) {
+  return options.settings.contains(kCameraSettings[index]);
+}
+
+constexpr std::string_view kCameras = "a camera of this machine, such as 0 or \"/dev/video0\"";
+constexpr std::string_view kOthers = "other sources";
+
+constexpr auto kOptionUses = std::to_array<OptionUse>({
+    {"frozen_after", [](const OpenOptions& o) { return o.frozen_after.value_or(0) > 0; }, kLive,
+     "cameras and live network streams"},
+    {"remember", [](const OpenOptions& o) { return !o.remember.empty(); }, kLive,
+     "cameras and live network streams"},
+    {"live", [](const OpenOptions& o) { return o.live.has_value(); },
+     only(OpenedAs::HttpStream) | only(OpenedAs::Download),
+     "http:// and https:// URLs, which may name a stream or a file; realtime=True makes a local file live"},
+    {"reconnect", [](const OpenOptions& o) { return o.reconnect.value_or(false); }, kLive,
+     "live sources; loop=True starts a file again"},
+    {"rendition", [](const OpenOptions& o) { return o.rendition != OpenOptions().rendition; }, kStreams,
+     "live network streams"},
+    {"pace=\"burst\"", [](const OpenOptions& o) { return o.pace == Pace::Burst; }, only(OpenedAs::HttpStream),
+     "HLS, an http:// or https:// URL of a live playlist; frames of other live sources come at once as they "
+     "are"},
+    {"decode=\"keys\"", [](const OpenOptions& o) { return o.decode == Decode::Keys; }, kStreams,
+     "live network streams; of a file, options={\"skip_frame\": \"nokey\"} decodes the key pictures only"},
+    {"fps", [](const OpenOptions& o) { return o.fps.has_value(); }, kStored | only(OpenedAs::Camera),
+     "cameras and pictures; a live stream has its own speed"},
+    {"start", [](const OpenOptions& o) { return o.start.has_value(); }, kStored, "files and pictures"},
+    {"end", [](const OpenOptions& o) { return o.end.has_value(); }, kStored, "files and pictures"},
+    {"exposure", has_setting<0>, only(OpenedAs::Camera), kCameras},
+    {"gain", has_setting<1>, only(OpenedAs::Camera), kCameras},
+    {"focus", has_setting<2>, only(OpenedAs::Camera), kCameras},
+    {"white_balance", has_setting<3>, only(OpenedAs::Camera), kCameras},
+    {"size", [](const OpenOptions& o) { return o.width.has_value(); }, ~only(OpenedAs::Demo), kOthers},
+    {"decoder_threads", [](const OpenOptions& o) { return o.decoder_threads.has_value(); },
+     ~only(OpenedAs::Demo), kOthers},
+    {"options", [](const OpenOptions& o) { return !o.options.empty(); }, ~only(OpenedAs::Demo), kOthers},
+});
+
+[[noreturn]] void refuse_use(const SourceUrl& url, OpenedAs form, std::string_view option,
+                             std::string_view advice) {
+  std::string text = "'" + url.masked + "' ";
+  text.append(to_string(form)).append(": ").append(option).append(" is for ").append(advice);
+  throw OptionError(text);
+}
+
+void check_uses(const SourceUrl& url, OpenedAs form, const OpenOptions& options) {
+  for (const auto& use : kOptionUses) {
+    if ((use.forms & only(form)) == 0 && use.is_given(options)) refuse_use(url, form, use.option, use.advice);
+  }
+}
+
+// ---- sources
+
+/// realtime and loop have no effect on a scene that is paced and endless.
+std::unique_ptr<VideoSource> checked_demo(const SourceUrl& url, const OpenOptions& options) {
+  auto source = open_demo(url.given);
+  if (options.loop && source->info().frame_count) refuse_use(url, OpenedAs::Demo, "loop", kOthers);
+  if (options.realtime && !source->live()) refuse_use(url, OpenedAs::Demo, "realtime", kOthers);
   return source;
 }
 
@@ -137,59 +253,13 @@ void check_clean(const std::string& url) {
   }
 }
 
-void check_live(const std::string& url, const OpenOptions& options) {
-  check_clean(url);
-  if (options.fps || options.start || options.end) {
-    throw OptionError(
-        "'" + shown_url(url) +
-        "' is a live source, which has its own speed, no beginning and no end: fps, start and end "
-        "are for files and pictures");
+void check_address(const SourceUrl& url) {
+  if (url.live.host.empty() && url.live.scheme != "udp") {
+    throw OptionError("'" + url.masked + "' names no host; write it as \"rtsp://host:554/path\"");
   }
-  if (LiveUrl(url).host.empty() && LiveUrl(url).scheme != "udp") {
-    throw OptionError("'" + shown_url(url) + "' names no host; write it as \"rtsp://host:554/path\"");
-  }
-  if (LiveUrl(url).has_odd_port()) {
-    throw OptionError("'" + shown_url(url) +
-                      "' has something else than a port of 0 to 65535 after its host; " +
+  if (url.live.has_odd_port()) {
+    throw OptionError("'" + url.masked + "' has something else than a port of 0 to 65535 after its host; " +
                       std::string(media::kEscapesOfPasswords));
-  }
-}
-
-bool is_behind_http(const std::string& url, UrlKind kind) {
-  if (kind != UrlKind::Live) return false;
-  const auto scheme = LiveUrl(url).scheme;
-  return scheme == "http" || scheme == "https";
-}
-
-/// Whether an http:// URL names a playlist is known once it is open.
-void check_pace(const std::string& url, UrlKind kind, const OpenOptions& options) {
-  if (options.pace == Pace::Even) return;
-  if (!is_behind_http(url, kind)) {
-    throw OptionError(
-        "'" + shown_url(url) +
-        "' is not behind HTTP: pace=\"burst\" is for HLS, an http:// or https:// URL of a playlist; "
-        "frames of other live sources come at once as they are");
-  }
-  if (!options.live.value_or(true)) {
-    throw OptionError("'" + shown_url(url) +
-                      "' is read like a file with live=False, as fast as it is taken: pace is for live HLS");
-  }
-}
-
-/// Only what is behind HTTP may be a file or a stream.
-void check_live_option(const std::string& url, UrlKind kind, const OpenOptions& options) {
-  if (!options.live) return;
-  if (!is_behind_http(url, kind)) {
-    throw OptionError(
-        "'" + shown_url(url) +
-        "' is not behind HTTP: live is for http:// and https:// URLs, which may name a stream or a "
-        "file; realtime=True makes a local file live");
-  }
-  if (*options.live) return;
-  check_clean(url);
-  if (options.reconnect || options.rendition != OpenOptions().rendition) {
-    throw OptionError("'" + shown_url(url) +
-                      "' is read like a file with live=False: reconnect and rendition are for live sources");
   }
 }
 
@@ -229,41 +299,29 @@ Pace pace_of(std::string_view name) {
 }
 
 std::unique_ptr<VideoSource> open(const std::string& url, const OpenOptions& options) {
-  const auto kind = url_kind(url);
+  const SourceUrl source(url);
+  const auto form = opened_as(source, options);
   check(options);
-  const bool stream = kind == UrlKind::Live && options.live.value_or(true);
-  if (options.frozen_after.value_or(0) > 0 && !stream && kind != UrlKind::Camera) {
-    throw OptionError("'" + shown_url(url) +
-                      "' is no camera and no live network stream: frozen_after is for those only");
+  check_uses(source, form, options);
+  switch (form) {
+    case OpenedAs::File:
+      break;
+    case OpenedAs::Pictures:
+      return std::make_unique<PictureSequence>(source, options);
+    case OpenedAs::Demo:
+      return checked_demo(source, options);
+    case OpenedAs::Camera:
+      return std::make_unique<V4l2Source>(camera_path(url), v4l2_options(options));
+    case OpenedAs::Stream:
+    case OpenedAs::HttpStream:
+      check_clean(url);
+      check_address(source);
+      return std::make_unique<LiveSource>(source, options);
+    case OpenedAs::Download:
+      check_clean(url);
+      break;
   }
-  if (!options.remember.empty() && !stream && kind != UrlKind::Camera) {
-    throw OptionError("'" + shown_url(url) +
-                      "' is no camera and no live network stream: remember is for those only");
-  }
-  check_live_option(url, kind, options);
-  check_pace(url, kind, options);
-  if (options.decode == Decode::Keys && !stream) {
-    throw OptionError("'" + shown_url(url) +
-                      "' is no live network stream: decode=\"keys\" is for those; of a file, "
-                      "options={\"skip_frame\": \"nokey\"} decodes the key pictures only");
-  }
-  if (kind == UrlKind::Live && !options.live.value_or(true))
-    return std::make_unique<FileSource>(url, options);
-  if (kind == UrlKind::Live) {
-    check_live(url, options);
-    return std::make_unique<LiveSource>(url, options);
-  }
-  if (options.rendition != OpenOptions().rendition) {
-    throw OptionError("'" + shown_url(url) + "' is no network stream: rendition is for those only");
-  }
-  if (kind == UrlKind::Demo) return checked_demo(url, options);
-  if (kind == UrlKind::Camera) return std::make_unique<V4l2Source>(camera_path(url), v4l2_options(options));
-  if (options.reconnect.value_or(false)) {
-    throw OptionError("'" + shown_url(url) +
-                      "' is a file: reconnect is for live sources, loop=True starts a file again");
-  }
-  if (kind == UrlKind::Pictures) return std::make_unique<PictureSequence>(url, options);
-  return std::make_unique<FileSource>(url, options);
+  return std::make_unique<FileSource>(source, options);
 }
 
 }  // namespace freshframe

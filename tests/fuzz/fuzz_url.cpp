@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "media/camera/options.hpp"
-#include "media/url/live_url.hpp"
 #include "media/url/masked_url.hpp"
 #include "media/url/picture_list.hpp"
 #include "media/url/source_url.hpp"
@@ -73,10 +72,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(mask_passwords(masked) == masked);
   allow_refusal([&] {
     const auto source = open(url, options_of(parts));
-    const auto kind = url_kind(url);
-    require(source->url() == (kind == UrlKind::Camera ? camera_path(url)
-                              : kind == UrlKind::Live ? mask_passwords(LiveUrl(url).text)
-                                                      : masked));
+    const SourceUrl known(url);
+    require(source->url() == (known.kind == UrlKind::Camera ? camera_path(url) : known.masked));
+    require(known.kind == UrlKind::Live || known.kind == UrlKind::Camera || known.masked == masked);
   });
   if (url.rfind("demo:", 0) == 0) allow_refusal([&] { static_cast<void>(demo_truth(url, 3)); });
   if (NumberPattern::is_one(url)) {

@@ -72,20 +72,19 @@ class VideoSource(NativeSource["Frame"]):
 
     def __init__(self, url: str, options: _native.OpenOptions) -> None:
         """Called by freshframe.open()."""
-        self._given = url, options
-        self._marks_damage = options.damaged == "mark" and options.live is not False and _is_stream(url)
         self._packet_port: Any = None
         self._packet_lock = threading.RLock()  # a signal handler may ask, too
         handle = _native.make_video_source(url, options)
+        # Frames of files and of cameras of this machine are never damaged.
+        self._marks_damage = options.damaged == "mark" and _native.is_network_stream(handle)
+        self._may_wait = options.reconnect is None
         self.live = handle.live
         self._handle = handle
 
     def _must_open(self) -> None:
         """Makes the source, which is about to be added for a loop, fail unless its first frame comes."""
-        url, options = self._given
-        if self.live and options.reconnect is None and not self._handle.added:
-            options.must_open = True
-            self._handle = _native.make_video_source(url, options)
+        if self._may_wait and not self._handle.added:
+            _native.need_first_frame(self._handle)
 
     def __repr__(self) -> str:
         """The URL with its password masked."""
@@ -270,16 +269,12 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
     chosen.decoder_threads = _count("decoder_threads", decoder_threads)
     given = {"exposure": exposure, "gain": gain, "focus": focus, "white_balance": white_balance}
     settings = {name: _camera_value(name, value) for name, value in given.items() if value is not None}
-    chosen.options = ffmpeg_options("open()", options)
+    others = ffmpeg_options("open()", options)
     for name in settings:
-        if name in chosen.options:
+        if name in others:
             raise OptionError(f"{name} is given twice: leave it out of options=, or leave {name}= out")
-    source = VideoSource(_url(url), chosen)
-    for name in settings:
-        source._need_camera(name)
-    if not settings:
-        return source
-    chosen.options = chosen.options | settings
+    chosen.settings = settings
+    chosen.options = others
     return VideoSource(_url(url), chosen)
 
 
@@ -299,11 +294,6 @@ def open_once(
     source = VideoSource(_url(url), chosen)
     source._must_open()
     return source
-
-
-def _is_stream(url: str) -> bool:
-    """Whether it is on the network: frames of files and of local cameras are never damaged."""
-    return "://" in url and not url.lower().startswith("file:")
 
 
 def _number(what: str, value: Any) -> float | None:

@@ -19,6 +19,8 @@
 #include "bindings/parts.hpp"
 #include "core/frame/frame_access.hpp"
 #include "media/demo/scene.hpp"
+#include "media/live/reconnecting_source.hpp"
+#include "media/packets/packet_camera.hpp"
 #include "media/url/masked_url.hpp"
 
 #include <nanobind/stl/map.h>
@@ -69,7 +71,6 @@ void bind_open_options(nb::module_& module) {
       .def_rw("open_timeout", &OpenOptions::open_timeout)
       .def_rw("read_timeout", &OpenOptions::read_timeout)
       .def_rw("reconnect", &OpenOptions::reconnect)
-      .def_rw("must_open", &OpenOptions::must_open)
       .def_prop_rw(
           "damaged", [](const OpenOptions& self) { return std::string(to_string(self.damaged)); },
           [](OpenOptions& self, const std::string& name) { self.damaged = damaged_of(name); },
@@ -90,6 +91,7 @@ void bind_open_options(nb::module_& module) {
       .def_rw("live", &OpenOptions::live)
       .def_rw("rendition", &OpenOptions::rendition)
       .def_rw("decoder_threads", &OpenOptions::decoder_threads)
+      .def_rw("settings", &OpenOptions::settings)
       .def_rw("options", &OpenOptions::options);
 }
 
@@ -127,6 +129,17 @@ void bind_video_source(nb::module_& module) {
         return handle_of(freshframe::open(url, options));
       },
       nb::arg("url"), nb::arg("options"));
+  module.def(
+      "need_first_frame",
+      [](const NodeHandle& self) {
+        auto* const source = dynamic_cast<media::ReconnectingSource*>(&self.get());
+        if (source != nullptr) source->need_first_frame();
+      },
+      nb::arg("node"));
+  module.def(
+      "is_network_stream",
+      [](const NodeHandle& self) { return dynamic_cast<const media::PacketCamera*>(&self.get()) != nullptr; },
+      nb::arg("node"));
   module.def("video_url", [](const NodeHandle& self) { return video_source(self).url(); }, nb::arg("node"));
   module.def("video_info", &video_info, nb::arg("node"));
   module.def("media_versions", &media_versions);

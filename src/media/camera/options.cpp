@@ -40,9 +40,6 @@ std::string camera_path(const std::string& url) {
 }
 
 V4l2Options v4l2_options(const OpenOptions& options) {
-  if (options.start || options.end) {
-    throw OptionError("start and end are for files and pictures; a camera is live");
-  }
   V4l2Options result{.wish = {.width = options.width, .height = options.height, .fps = options.fps},
                      .decoder_threads = options.decoder_threads.value_or(1),
                      .reconnect = reconnect_of(options),
@@ -67,12 +64,13 @@ V4l2Options v4l2_options(const OpenOptions& options) {
     }
     result.buffers = *count;
   }
+  result.settings = options.settings;
   for (const auto* name : kCameraSettings) {
     if (const auto entry = result.decoder.extract(name)) {
-      check_setting(name, entry.mapped());
       result.settings.emplace(name, entry.mapped());
     }
   }
+  for (const auto& [name, value] : result.settings) check_setting(name, value);
   return result;
 }
 

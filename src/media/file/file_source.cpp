@@ -17,9 +17,6 @@
 #include "media/ffmpeg/error.hpp"
 #include "media/ffmpeg/log.hpp"
 #include "media/ffmpeg/options.hpp"
-#include "media/url/live_url.hpp"
-#include "media/url/masked_url.hpp"
-#include "media/url/source_url.hpp"
 
 extern "C" {
 #include <libavutil/cpu.h>
@@ -50,32 +47,24 @@ bool is_misplaced(const AVPacket& packet) {
 
 }  // namespace
 
-FileSource::FileSource(std::string url, OpenOptions options, Begin begin)
-    : url_(std::move(url)),
-      remote_(url_kind(url_) == UrlKind::Live),
-      options_(std::move(options)),
-      begin_(begin),
-      maker_(wanted_size(options_)) {}
+FileSource::FileSource(SourceUrl url, OpenOptions options, Begin begin)
+    : url_(std::move(url)), options_(std::move(options)), begin_(begin), maker_(wanted_size(options_)) {}
 
 std::optional<std::string> FileSource::reads_from() const {
-  return remote_ ? std::nullopt : std::optional(local_path(url_));
+  return is_remote() ? std::nullopt : std::optional(url_.path());
 }
 
 /// The user's. Behind HTTP, FFmpeg connects again where the connection is lost before the end, and asks for the rest
 /// by a range of bytes; where the server gives none, reading fails.
 Dictionary FileSource::reader_options() const {
   Dictionary options(options_.options);
-  if (!remote_) return options;
+  if (!is_remote()) return options;
   const auto set_default = [&](const char* name, const char* value) {
     if (!options_.options.contains(name)) options.set(name, value);
   };
   set_default("protocol_whitelist", "http,https,httpproxy,tcp,tls,crypto");
   set_default("reconnect", "1");
   return options;
-}
-
-std::string FileSource::url() const {
-  return shown_url(url_);
 }
 
 std::optional<std::int64_t> FileSource::total() const {
@@ -94,7 +83,7 @@ void FileSource::open(const Context& context) {
 
 void FileSource::begin(const Context& context) {
   packet_ = make_av_packet();
-  place_ = core::lasting_path(local_path(url_));
+  place_ = core::lasting_path(url_.path());
   open_parts(context);
   frame_times_.emplace(step_, demuxer_->largest_leap());
   created_ = demuxer_->creation_time();
@@ -118,7 +107,7 @@ FileSource::Placed FileSource::first_frame(const Context& context) {
     throw SourceError("cannot open '" + url() + "': " + error.what() + errors.in_brackets(), url());
   }
   if (context.stop.stop_requested()) demuxer_->throw_stopped();
-  const auto masked = url();
+  const auto& masked = url_.masked;
   throw SourceError("cannot open '" + masked + "': none of its frames could be decoded (" +
                         std::to_string(damaged_) + " damaged packets); it is damaged or cut off" +
                         errors.in_brackets(),
@@ -131,12 +120,12 @@ void FileSource::start_open_deadline() {
 
 void FileSource::open_parts(const Context& context) {
   auto options = reader_options();
-  const auto masked = url();
+  const auto& masked = url_.masked;
   decoder_.reset();
   demuxer_.reset();
   demuxer_.emplace(DemuxerSettings{.url = masked,
-                                   .path = remote_ ? LiveUrl(url_).text : place_,
-                                   .remote = remote_,
+                                   .path = is_remote() ? url_.live.text : place_,
+                                   .remote = is_remote(),
                                    .open_timeout = options_.open_timeout,
                                    .read_timeout = options_.read_timeout,
                                    .stop = context.stop,

@@ -19,6 +19,7 @@
 #include "media/file/demuxer.hpp"
 #include "media/file/start_scan.hpp"
 #include "media/file/timeline.hpp"
+#include "media/url/source_url.hpp"
 
 namespace freshframe::media {
 
@@ -59,9 +60,9 @@ class FileSource final : public VideoSource {
   };
 
   /// An http:// or https:// URL is that of a file behind HTTP.
-  FileSource(std::string url, OpenOptions options, Begin begin = Begin::At);
+  FileSource(SourceUrl url, OpenOptions options, Begin begin = Begin::At);
 
-  [[nodiscard]] std::string url() const override;
+  [[nodiscard]] std::string url() const override { return url_.masked; }
   [[nodiscard]] VideoInfo info() const override { return info_; }
   [[nodiscard]] bool live() const noexcept override { return options_.realtime; }
   [[nodiscard]] std::optional<std::string> reads_from() const override;
@@ -118,11 +119,11 @@ class FileSource final : public VideoSource {
   [[nodiscard]] std::int64_t wanted_ticks() const;
   [[nodiscard]] double tolerance() const;
 
+  [[nodiscard]] bool is_remote() const noexcept { return url_.kind == UrlKind::Live; }
   [[nodiscard]] Dictionary reader_options() const;
 
-  std::string url_;
+  const SourceUrl url_;
   std::string place_;  // of a local file, settled by open(): `loop` opens it again
-  bool remote_;        // behind HTTP
   OpenOptions options_;
   Begin begin_;
   VideoInfo info_;

@@ -69,8 +69,7 @@ class BackOff {
 enum class Reconnect : std::uint8_t { Never, AfterItsFirstFrame, Always };
 
 [[nodiscard]] inline Reconnect reconnect_of(const OpenOptions& options) noexcept {
-  if (!options.reconnect.value_or(true)) return Reconnect::Never;
-  return options.must_open ? Reconnect::AfterItsFirstFrame : Reconnect::Always;
+  return options.reconnect.value_or(true) ? Reconnect::Always : Reconnect::Never;
 }
 
 }  // namespace freshframe::media

@@ -23,6 +23,10 @@ class ReconnectingSource : public VideoSource {
   [[nodiscard]] VideoInfo info() const final;
   [[nodiscard]] bool live() const noexcept final { return true; }
 
+  /// Makes a source that may reconnect fail unless its first frame comes. Call it before open().
+  void need_first_frame() noexcept {
+    if (reconnect_ == Reconnect::Always) reconnect_ = Reconnect::AfterItsFirstFrame;
+  }
   void open(const Context& context) override;
   std::optional<SourceItem<Frame>> read(const Context& context) final;
   void close() override { disconnect(); }
@@ -61,7 +65,7 @@ class ReconnectingSource : public VideoSource {
   void report_outage(const std::string& why, bool first, TimePoint now);
 
   const std::string title_;
-  const Reconnect reconnect_;
+  Reconnect reconnect_;
   bool connected_ = false;
   bool finished_ = false;
   bool had_frame_ = false;

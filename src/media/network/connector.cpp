@@ -10,7 +10,6 @@
 #include "media/live/reconnect.hpp"
 #include "media/network/live_connection.hpp"
 #include "media/rtsp/client_options.hpp"
-#include "media/url/masked_url.hpp"
 
 namespace freshframe::media {
 
@@ -30,12 +29,12 @@ OpenOptions options_for_ffmpeg(const LiveUrl& url, OpenOptions options) {
 
 }  // namespace
 
-Connector::Connector(const LiveUrl& url, OpenOptions options, std::shared_ptr<core::SessionGate> gate)
-    : url_(url),
+Connector::Connector(SourceUrl url, OpenOptions options, std::shared_ptr<core::SessionGate> gate)
+    : url_(std::move(url)),
       own_options_(std::move(options)),
-      options_(options_for_ffmpeg(url, own_options_)),
+      options_(options_for_ffmpeg(url_.live, own_options_)),
       gate_(std::move(gate)),
-      choice_(client_for(url, own_options_)) {}
+      choice_(client_for(url_.live, own_options_)) {}
 
 std::unique_ptr<PacketConnection> Connector::connect(const Context& context) {
   if (!gate_) gate_ = core::gate_of_thread();
@@ -79,7 +78,7 @@ void Connector::note_frame() {
   if (std::exchange(has_frame_, true)) return;
   if (!choice_.note_frame()) return;
   log(LogLevel::Warning,
-      "'" + shown_url(url_.text) +
+      "'" + url_.masked +
           "' is read by FFmpeg's RTSP, one frame interval late, since freshframe's own failed: " +
           (why_.empty() ? "it gave no frame" : why_) + "; please report this camera");
 }

@@ -14,7 +14,7 @@
 #include "media/rtsp/client_options.hpp"
 #include "media/rtsp/connection.hpp"
 #include "media/stream/packet_connection.hpp"
-#include "media/url/live_url.hpp"
+#include "media/url/source_url.hpp"
 
 namespace freshframe::media {
 
@@ -23,7 +23,7 @@ namespace freshframe::media {
 class Connector {
  public:
   /// `gate` null: that of the thread that connects. Throws OptionError for a wrong value of the option "rtsp".
-  Connector(const LiveUrl& url, OpenOptions options, std::shared_ptr<core::SessionGate> gate);
+  Connector(SourceUrl url, OpenOptions options, std::shared_ptr<core::SessionGate> gate);
 
   /// The options for FFmpeg.
   [[nodiscard]] const OpenOptions& options() const noexcept { return options_; }
@@ -40,7 +40,7 @@ class Connector {
   [[nodiscard]] std::unique_ptr<PacketConnection> connect_own(const Context& context);
   [[nodiscard]] std::unique_ptr<PacketConnection> connect_over_ffmpeg(const Context& context);
 
-  const LiveUrl url_;
+  const SourceUrl url_;
   const OpenOptions own_options_;
   const OpenOptions options_;
   std::shared_ptr<core::SessionGate> gate_;  // null: none yet

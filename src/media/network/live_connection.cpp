@@ -17,7 +17,6 @@
 #include "media/stream/key_gate.hpp"
 #include "media/stream/resolver.hpp"
 #include "media/stream/stream_errors.hpp"
-#include "media/url/masked_url.hpp"
 
 #include <libavformat/avformat.h>
 
@@ -79,9 +78,9 @@ std::optional<double> wall_time_of(const AVPacket& packet) {
 
 }  // namespace
 
-LiveConnection::LiveConnection(const LiveUrl& url, const OpenOptions& options, const Context& context,
+LiveConnection::LiveConnection(const SourceUrl& url, const OpenOptions& options, const Context& context,
                                std::optional<DetachedCall>& aside, const Shared& shared)
-    : url_(shown_url(url.text)),
+    : url_(url.masked),
       options_(options),
       book_(context.counters.source()),
       aside_(aside),
@@ -89,7 +88,7 @@ LiveConnection::LiveConnection(const LiveUrl& url, const OpenOptions& options, c
       stop_(context.stop),
       input_(std::make_shared<LiveInput>(url, options, context.stop, shared.gate, shared.learned)) {
   check_gate();
-  const auto place = target(url);
+  const auto place = target(url.live);
   book_.enter(SourceState::Connecting);
   check_open(!aside_ ||
              aside_->wait(deadline_, stop_));  // an earlier attempt may still wait for a name server

@@ -18,7 +18,7 @@
 #include "media/network/input/packet_reader.hpp"
 #include "media/network/input/producer_times.hpp"
 #include "media/stream/packet_connection.hpp"
-#include "media/url/live_url.hpp"
+#include "media/url/source_url.hpp"
 
 namespace freshframe::media {
 
@@ -33,7 +33,7 @@ class LiveConnection final : public PacketConnection {
   };
 
   /// Throws SourceError, SourceTimeoutError, SourceRefused; after a stop a SourceError, which is ignored.
-  LiveConnection(const LiveUrl& url, const OpenOptions& options, const Context& context,
+  LiveConnection(const SourceUrl& url, const OpenOptions& options, const Context& context,
                  std::optional<DetachedCall>& aside, const Shared& shared);
   LiveConnection(const LiveConnection&) = delete;
   LiveConnection& operator=(const LiveConnection&) = delete;

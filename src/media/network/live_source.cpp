@@ -15,7 +15,6 @@
 #include "media/ffmpeg/log.hpp"
 #include "media/ffmpeg/options.hpp"
 #include "media/packets/parameters.hpp"
-#include "media/url/masked_url.hpp"
 
 extern "C" {
 #include <libavutil/pixdesc.h>
@@ -23,10 +22,9 @@ extern "C" {
 
 namespace freshframe::media {
 
-LiveSource::LiveSource(std::string url, OpenOptions options)
-    : ReconnectingSource("'" + shown_url(LiveUrl(url).text) + "'", reconnect_of(options)),
+LiveSource::LiveSource(SourceUrl url, OpenOptions options)
+    : ReconnectingSource("'" + url.masked + "'", reconnect_of(options)),
       url_(std::move(url)),
-      masked_(shown_url(url_.text)),
       options_(std::move(options)),
       connector_(url_, options_, core::gate_of_thread()),
       maker_(wanted_size(options_)),
@@ -36,10 +34,6 @@ LiveSource::LiveSource(std::string url, OpenOptions options)
       still_(title(), options_.frozen_after, options_.remember) {
   times_.timeline().follow(packets_.timeline());
   packets_.follow(times_.timeline());
-}
-
-std::string LiveSource::url() const {
-  return masked_;
 }
 
 void LiveSource::open(const Context& context) {
@@ -385,10 +379,10 @@ void LiveSource::warn_of_keys() {
 void LiveSource::show_without_key() {
   note(LiveEvent::Key);
   if (decoding_.sleeps()) {
-    throw SourceError("lost '" + masked_ +
+    throw SourceError("lost '" + url_.masked +
                           "': it sends no key pictures, so decode=\"keys\" shows nothing: "
                           "use decode=\"all\", or set an interval of key pictures in the camera",
-                      masked_, EBADMSG);
+                      url_.masked, EBADMSG);
   }
   connection_->decoder().show_incomplete();
 }
@@ -417,9 +411,9 @@ void LiveSource::check_fruitful(TimePoint arrived, const Context& context) {
     return fruitless_.begin(context.clock.now());
   }
   std::ostringstream text;
-  text << "lost '" << masked_ << "': for " << options_.read_timeout
+  text << "lost '" << url_.masked << "': for " << options_.read_timeout
        << " s nothing that it sends can be decoded" << (why.empty() ? "" : ": " + why);
-  throw SourceError(text.str(), masked_, EBADMSG);
+  throw SourceError(text.str(), url_.masked, EBADMSG);
 }
 
 /// Notes the times of packet_, and whether it is repeated. Returns when its picture was captured.

@@ -30,15 +30,15 @@
 #include "media/stream/key_gate.hpp"
 #include "media/stream/packet_connection.hpp"
 #include "media/units/damage.hpp"
-#include "media/url/live_url.hpp"
+#include "media/url/source_url.hpp"
 
 namespace freshframe::media {
 
 class LiveSource final : public ReconnectingSource, public PacketCamera, public core::WatchedSource {
  public:
-  LiveSource(std::string url, OpenOptions options);
+  LiveSource(SourceUrl url, OpenOptions options);
 
-  [[nodiscard]] std::string url() const override;
+  [[nodiscard]] std::string url() const override { return url_.masked; }
 
   [[nodiscard]] std::unique_ptr<Source<Packet>> packets() override;
   void keep_packets(std::shared_ptr<KeptPackets> kept) override { packets_.keep(std::move(kept)); }
@@ -108,8 +108,7 @@ class LiveSource final : public ReconnectingSource, public PacketCamera, public 
   void note_ends(std::string_view ends_by);
   void note_info(const Frame& made, const FirstFrame& first);
 
-  const LiveUrl url_;
-  const std::string masked_;  // for messages
+  const SourceUrl url_;
   const OpenOptions options_;
   bool info_known_ = false;  // of a first frame
   bool sees_next_ = true;    // the next key picture, of another stream than the last that was seen

@@ -21,7 +21,6 @@
 #include "media/ffmpeg/write/frame_encoder.hpp"
 #include "media/file/file_source.hpp"
 #include "media/pictures/picture_decoder.hpp"
-#include "media/url/masked_url.hpp"
 #include "media/url/source_url.hpp"
 
 namespace freshframe {
@@ -34,12 +33,10 @@ using media::FileSource;
 using media::FrameMaker;
 using media::install_ffmpeg_log;
 using media::JpegEncoder;
-using media::local_path;
 using media::make_av_packet;
 using media::make_codec;
-using media::shown_url;
+using media::SourceUrl;
 using media::to_av_frame;
-using media::url_kind;
 using media::UrlKind;
 
 constexpr int kJpegQuality = 95;  // of 100; the most that libjpeg's manual recommends
@@ -77,11 +74,11 @@ std::string png(const Frame& picture) {
   return {reinterpret_cast<const char*>(packet->data), static_cast<std::size_t>(packet->size)};
 }
 
-Frame frame_at(const std::string& path, double pts) {
+Frame frame_at(const SourceUrl& url, double pts) {
   if (!(pts >= 0 && std::isfinite(pts))) {
     throw OptionError("pts must be a number of seconds, 0 or more, got " + std::to_string(pts));
   }
-  FileSource source(path, {.start = pts}, FileSource::Begin::Showing);
+  FileSource source(url, {.start = pts}, FileSource::Begin::Showing);
   NodeCounters counters;
   const auto clock = Clock::real();
   const Context context{{}, *clock, counters};
@@ -94,13 +91,13 @@ Frame frame_at(const std::string& path, double pts) {
 }  // namespace
 
 Frame read_frame(const std::string& path, std::optional<double> pts) {
-  const auto shown = shown_url(path);
-  if (url_kind(path) != UrlKind::File)
-    throw SourceError("cannot read '" + shown + "': it is not a " + (pts ? "video file" : "picture file"),
-                      shown);
-  if (pts) return frame_at(path, *pts);
+  const SourceUrl url(path);
+  if (url.kind != UrlKind::File)
+    throw SourceError(
+        "cannot read '" + url.masked + "': it is not a " + (pts ? "video file" : "picture file"), url.masked);
+  if (pts) return frame_at(url, *pts);
   Dictionary options;
-  auto picture = decode_picture({.url = shown, .path = local_path(path)}, 1, options);
+  auto picture = decode_picture({.url = url.masked, .path = url.path()}, 1, options);
   FrameMaker maker;
   maker.set_turn(picture.turn);
   return maker.make(std::move(picture.frame));

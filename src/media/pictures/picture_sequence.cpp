@@ -15,8 +15,6 @@
 
 #include "core/file_place.hpp"
 #include "media/ffmpeg/error.hpp"
-#include "media/url/masked_url.hpp"
-#include "media/url/source_url.hpp"
 
 extern "C" {
 #include <libavutil/pixdesc.h>
@@ -24,13 +22,9 @@ extern "C" {
 
 namespace freshframe::media {
 
-PictureSequence::PictureSequence(std::string url, OpenOptions options)
+PictureSequence::PictureSequence(SourceUrl url, OpenOptions options)
     : url_(std::move(url)), options_(std::move(options)), maker_(wanted_size(options_)) {
-  check_picture_names(local_path(url_), this->url());
-}
-
-std::string PictureSequence::url() const {
-  return shown_url(url_);
+  check_picture_names(url_.path(), url_.masked);
 }
 
 double PictureSequence::fps() const noexcept {
@@ -44,7 +38,7 @@ std::optional<std::int64_t> PictureSequence::total() const {
 
 void PictureSequence::open(const Context& context) {
   directory_ = core::lasting_path(".");
-  list_ = list_pictures(local_path(url_), url(), context.stop);
+  list_ = list_pictures(url_.path(), url_.masked, context.stop);
   warn_of_missing();
   describe(context);
   select();

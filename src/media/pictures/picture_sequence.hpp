@@ -12,6 +12,7 @@
 #include "media/live/pacer.hpp"
 #include "media/pictures/picture_decoder.hpp"
 #include "media/url/picture_list.hpp"
+#include "media/url/source_url.hpp"
 
 namespace freshframe::media {
 
@@ -21,9 +22,9 @@ namespace freshframe::media {
 class PictureSequence final : public VideoSource {
  public:
   /// Throws OptionError for an invalid pattern.
-  PictureSequence(std::string url, OpenOptions options);
+  PictureSequence(SourceUrl url, OpenOptions options);
 
-  [[nodiscard]] std::string url() const override;
+  [[nodiscard]] std::string url() const override { return url_.masked; }
   [[nodiscard]] VideoInfo info() const override { return info_; }
   [[nodiscard]] bool live() const noexcept override { return options_.realtime; }
   /// Without the empty places.
@@ -54,7 +55,7 @@ class PictureSequence final : public VideoSource {
   [[nodiscard]] double fps() const noexcept;
   void warn_of_missing() const;
 
-  std::string url_;
+  const SourceUrl url_;
   OpenOptions options_;
   VideoInfo info_;
   std::string directory_;  // the program's at open(), where relative paths begin

@@ -57,10 +57,10 @@ SessionOptions session_options(const ClientOptions& client, const Memory& memory
 
 }  // namespace
 
-Connection::Connection(const LiveUrl& url, const OpenOptions& options, const Context& context, Memory& memory,
-                       const std::shared_ptr<core::SessionGate>& gate)
-    : url_(shown_url(url.text)),
-      secrets_(url.text),
+Connection::Connection(const SourceUrl& url, const OpenOptions& options, const Context& context,
+                       Memory& memory, const std::shared_ptr<core::SessionGate>& gate)
+    : url_(url.masked),
+      secrets_(url.live.text),
       options_(options),
       client_(read_client_options(options.options)),
       clock_(context.clock),
@@ -73,8 +73,8 @@ Connection::Connection(const LiveUrl& url, const OpenOptions& options, const Con
   memory_.trouble.reset();
   try {
     waiter_.check();
-    session_ = std::make_unique<Session>(address_of(url), session_options(client_, memory_), waiter_, clock_,
-                                         counted_);
+    session_ = std::make_unique<Session>(address_of(url.live), session_options(client_, memory_), waiter_,
+                                         clock_, counted_);
     open(after(options.open_timeout));
   } catch (const Fault& fault) {
     fail(fault, "cannot open");

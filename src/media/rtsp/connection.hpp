@@ -27,8 +27,8 @@
 #include "media/rtsp/session/session.hpp"
 #include "media/stream/packet_connection.hpp"
 #include "media/units/damage.hpp"
-#include "media/url/live_url.hpp"
 #include "media/url/open_secrets.hpp"
+#include "media/url/source_url.hpp"
 
 namespace freshframe::media::rtsp {
 
@@ -47,7 +47,7 @@ struct Memory {
 class Connection final : public PacketConnection, private PacketSink {
  public:
   /// `gate`: null: no gate. Throws SourceError, SourceTimeoutError, SourceRefused.
-  Connection(const LiveUrl& url, const OpenOptions& options, const Context& context, Memory& memory,
+  Connection(const SourceUrl& url, const OpenOptions& options, const Context& context, Memory& memory,
              const std::shared_ptr<core::SessionGate>& gate);
   ~Connection() override;
 

@@ -102,16 +102,24 @@ std::string without_escapes(std::string_view text) {
   return core::percent_decoded(text, [](char c) { return static_cast<unsigned char>(c) >= ' '; });
 }
 
-}  // namespace
+/// The URL itself, the part after "file:", or the path in a "file://" URI with its escapes (%20) decoded.
+std::string local_path(const std::string& url) {
+  constexpr std::string_view kHost = "localhost";
+  if (!url.starts_with("file:")) return url;
+  if (!url.starts_with("file://")) return url.substr(5);
+  std::string_view path = std::string_view(url).substr(7);
+  if (path.starts_with(kHost) && path.substr(kHost.size()).starts_with('/')) path.remove_prefix(kHost.size());
+  return without_escapes(path);
+}
 
-UrlKind url_kind(const std::string& url) {
+UrlKind kind_of(const std::string& url, const LiveUrl& live) {
   if (url.empty()) throw OptionError("cannot open a source without a name: " + std::string(kSupported));
   if (url.find('\0') != std::string::npos)
     throw OptionError("cannot open a source whose name has a zero byte in it");
   if (url.rfind("demo:", 0) == 0) return UrlKind::Demo;
   if (is_camera(url)) return UrlKind::Camera;
   const auto scheme = scheme_of(url);
-  if (const LiveUrl live(url); is_live_scheme(live.scheme)) {
+  if (is_live_scheme(live.scheme)) {
     check_protocol(live);
     return UrlKind::Live;
   }
@@ -124,20 +132,27 @@ UrlKind url_kind(const std::string& url) {
   return UrlKind::File;
 }
 
+}  // namespace
+
+SourceUrl::SourceUrl(const std::string& url)
+    : given(url),
+      live(url),
+      kind(kind_of(given, live)),
+      masked(shown_url(kind == UrlKind::Live ? live.text : given)) {}
+
+bool SourceUrl::is_over_http() const {
+  return kind == UrlKind::Live && (live.scheme == "http" || live.scheme == "https");
+}
+
+std::string SourceUrl::path() const {
+  return local_path(given);
+}
+
 void check_is_no_url(const std::string& path) {
   if (!is_live_scheme(LiveUrl(path).scheme)) return;
   throw OptionError(
       "cannot write '" + shown_url(path) +
       "': it is the URL of a network stream, not the path of a file; Publish sends to media servers");
-}
-
-std::string local_path(const std::string& url) {
-  constexpr std::string_view kHost = "localhost";
-  if (!url.starts_with("file:")) return url;
-  if (!url.starts_with("file://")) return url.substr(5);
-  std::string_view path = std::string_view(url).substr(7);
-  if (path.starts_with(kHost) && path.substr(kHost.size()).starts_with('/')) path.remove_prefix(kHost.size());
-  return without_escapes(path);
 }
 
 }  // namespace freshframe::media

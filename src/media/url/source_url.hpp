@@ -2,18 +2,32 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <string>
+
+#include "media/url/live_url.hpp"
 
 namespace freshframe::media {
 
-enum class UrlKind { File, Pictures, Demo, Live, Camera };
+enum class UrlKind : std::uint8_t { File, Pictures, Demo, Live, Camera };
 
-/// Throws OptionError for an empty name and for a URL that this version cannot open.
-[[nodiscard]] UrlKind url_kind(const std::string& url);
+/// A URL, and the kind of source that it names. open() finds it out once, and the source keeps it.
+struct SourceUrl {
+  /// Throws OptionError for an empty name and for a URL that this version cannot open.
+  explicit SourceUrl(const std::string& url);
+
+  std::string given;
+  LiveUrl live;  // its parts, where a network stream is named
+  UrlKind kind;
+  std::string masked;  // without passwords, for messages
+
+  /// Whether it may name a file, too.
+  [[nodiscard]] bool is_over_http() const;
+  /// Returns the path of local files: the URL, or what follows its "file:".
+  [[nodiscard]] std::string path() const;
+};
+
 /// Throws OptionError for the URL of a network stream where the name of a file to write is expected.
 void check_is_no_url(const std::string& path);
-/// The path of a local file: the URL itself, the part after "file:", or the path in a "file://" URI with its escapes
-/// (%20) decoded.
-[[nodiscard]] std::string local_path(const std::string& url);
 
 }  // namespace freshframe::media

@@ -135,5 +135,7 @@ def test_it_is_for_http_only(url: str, live: bool, tmp_path: Path, monkeypatch: 
 
 
 def test_what_is_for_live_sources_is_refused_with_it() -> None:
-    with pytest.raises(ff.OptionError, match="reconnect and rendition are for live sources"):
+    with pytest.raises(
+        ff.OptionError, match="is read like a file with live=False: reconnect is for live sources"
+    ):
         ff.open("http://127.0.0.1/a.mp4", live=False, reconnect=True)

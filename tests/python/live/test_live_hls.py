@@ -120,7 +120,9 @@ def test_the_silence_behind_a_burst_is_no_outage_while_its_segment_lasts() -> No
 
 def test_a_burst_of_what_is_no_playlist_is_refused(tmp_path: Path) -> None:
     for url in ("rtsp://127.0.0.1:9/a", "udp://127.0.0.1:9", "demo:circles", 0, tmp_path / "a.m3u8"):
-        with pytest.raises(ff.OptionError, match=r'is not behind HTTP: pace="burst" is for HLS'):
+        with pytest.raises(
+            ff.OptionError, match=r'pace="burst" is for HLS, an http:// or https:// URL of a live playlist'
+        ):
             ff.open(url, pace="burst")
     with pytest.raises(ff.OptionError, match=r"is read like a file with live=False"):
         ff.open("http://127.0.0.1:9/a.m3u8", pace="burst", live=False)

@@ -166,8 +166,8 @@ def test_a_folder_that_cannot_be_written_is_an_error_at_the_start(tmp_path: Path
 @pytest.mark.parametrize(
     ("url", "options", "message"),
     [
-        ("clip.mp4", {"remember": "state"}, "no camera and no live network stream: remember is for those"),
-        ("demo:circles", {"remember": "state"}, "no camera and no live network stream"),
+        ("clip.mp4", {"remember": "state"}, "is a file: remember is for cameras and live network streams"),
+        ("demo:circles", {"remember": "state"}, "remember is for cameras and live network streams"),
         (
             "rtsp://127.0.0.1/x",
             {"remember": "state", "frozen_after": None},
@@ -192,6 +192,6 @@ def test_other_times_are_refused(seconds: Any) -> None:
 
 @pytest.mark.parametrize("url", ["clip.mp4", "demo:circles"])
 def test_a_time_for_what_is_no_camera_is_refused(url: str) -> None:
-    with pytest.raises(ff.OptionError, match="no camera and no live network stream"):
+    with pytest.raises(ff.OptionError, match="frozen_after is for cameras and live network streams"):
         ff.open(url, frozen_after=30)
     ff.open(url, frozen_after=None)

@@ -305,7 +305,7 @@ def test_a_file_that_is_no_device_is_no_camera(tmp_path: Path) -> None:
         ("4294967296", {}, "a camera's number must be 0 to 255, got 4294967296"),
         (0, {"options": {"format": "bgr"}}, "one of nv12, i420, yuyv, uyvy, mjpeg, h264, gray, got 'bgr'"),
         (0, {"options": {"buffers": "99"}}, "must be 2 to 32, got '99'"),
-        (0, {"start": 1.0}, "start and end are for files"),
+        (0, {"start": 1.0}, "'0' is a camera: start is for files and pictures"),
         ("clip.mp4", {"reconnect": True}, "'clip.mp4' is a file: reconnect is for live sources"),
     ],
 )
@@ -323,8 +323,11 @@ def test_a_number_of_a_camera_is_no_bool() -> None:
 def test_settings_are_for_cameras_and_whole_numbers_or_auto(name: str) -> None:
     setting: Any = {name: 3}
     scene = ff.open("demo:circles")
+    with pytest.raises(
+        ff.OptionError, match=f"URL only, .*: {name} is for a camera of this machine, such as 0"
+    ):
+        ff.open("demo:circles", **setting)
     for refused in (
-        lambda: ff.open("demo:circles", **setting),
         lambda: getattr(scene, name),
         lambda: setattr(scene, name, 3),
     ):

@@ -22,7 +22,6 @@
 #include "media/live/reconnect.hpp"
 #include "media/network/input/video_choice.hpp"
 #include "media/stream/stream_errors.hpp"
-#include "media/url/masked_url.hpp"
 
 extern "C" {
 #include <libavutil/pixdesc.h>
@@ -172,11 +171,10 @@ std::string numbered(const std::vector<std::string>& videos) {
 
 }  // namespace
 
-LiveInput::LiveInput(LiveUrl url, OpenOptions options, std::stop_token stop,
+LiveInput::LiveInput(SourceUrl url, OpenOptions options, std::stop_token stop,
                      std::shared_ptr<core::SessionGate> gate, const std::shared_ptr<Learned>& learned)
     : url_(std::move(url)),
-      masked_(shown_url(url_.text)),
-      secrets_(url_.text),
+      secrets_(url_.live.text),
       options_(std::move(options)),
       session_(gate),
       interrupt_(std::move(stop), std::move(gate)),
@@ -201,7 +199,7 @@ void LiveInput::open(const std::string& target, TimePoint deadline) {
   });
   interrupt_.arm_at(deadline);
   try {
-    Dictionary options = with_defaults(options_.options, url_);
+    Dictionary options = with_defaults(options_.options, url_.live);
     open_container(target, options, errors);
     if (!is_described() && !header_tells_all(*input_)) find_streams();
     choose_stream();
@@ -214,7 +212,7 @@ void LiveInput::open(const std::string& target, TimePoint deadline) {
     if (redirects_again_ || opened_.names_itself()) throw;
     throw SourceError(error.what() + causes(errors), error.url(), error.code());
   } catch (const Error& error) {
-    throw SourceError("cannot open '" + masked_ + "': " + error.what() + causes(errors), masked_);
+    throw SourceError("cannot open '" + url_.masked + "': " + error.what() + causes(errors), url_.masked);
   }
 }
 
@@ -285,7 +283,7 @@ void LiveInput::choose_stream() {
 void LiveInput::tell_choice() const {
   if (info_.renditions.empty()) return;
   const auto& parameters = *stream_->codecpar;
-  log(LogLevel::Info, "'" + masked_ + "' has several videos (" + numbered(info_.renditions) + "); " +
+  log(LogLevel::Info, "'" + url_.masked + "' has several videos (" + numbered(info_.renditions) + "); " +
                           std::to_string(parameters.width) + "x" + std::to_string(parameters.height) +
                           " is read, as rendition=\"" + options_.rendition + "\" says");
 }
@@ -295,8 +293,8 @@ void LiveInput::make_decoder(Dictionary& options) {
       *stream_, DecoderSettings{.threads = options_.decoder_threads.value_or(1), .low_delay = true}, options);
   if (const auto unknown = options.leftovers(); !unknown.empty()) {
     throw SourceRefused(
-        unknown_option_text(masked_, input_->iformat->name, decoder_->context().codec->name, unknown),
-        masked_, EINVAL);
+        unknown_option_text(url_.masked, input_->iformat->name, decoder_->context().codec->name, unknown),
+        url_.masked, EINVAL);
   }
 }
 
@@ -313,7 +311,7 @@ void LiveInput::describe() {
   }
   info_.pixel_format = pixel_format != nullptr ? pixel_format : "";
   info_.container = input_->iformat->name;
-  if (url_.scheme == "rtsp" || url_.scheme == "rtsps") info_.client = "ffmpeg";
+  if (url_.live.scheme == "rtsp" || url_.live.scheme == "rtsps") info_.client = "ffmpeg";
 }
 
 std::optional<double> LiveInput::program_time(const AVPacket& packet) {
@@ -362,7 +360,7 @@ bool LiveInput::is_bursty() const {
 }
 
 bool LiveInput::is_over_tls() const {
-  return url_.is_over_tls() || opened_.uses_tls() || std::string_view(input_->url).starts_with("rtsps:");
+  return url_.live.is_over_tls() || opened_.uses_tls() || std::string_view(input_->url).starts_with("rtsps:");
 }
 
 /// A file over HTTP, or a playlist that is complete, whether it was when it was opened or has become so.
@@ -376,7 +374,7 @@ bool LiveInput::is_over() const {
 }
 
 bool LiveInput::connects_again() const {
-  if (url_.scheme != "http" && url_.scheme != "https") return false;
+  if (!url_.is_over_http()) return false;
   const std::string_view name = input_->iformat->name;
   const bool seeks = input_->pb != nullptr && (input_->pb->seekable & AVIO_SEEKABLE_NORMAL) != 0;
   const bool told = std::any_of(options_.options.begin(), options_.options.end(),
@@ -401,12 +399,12 @@ void LiveInput::check_open() const {
   if (interrupt_.stopped()) fail("stopped", ECANCELED);
   if (redirects_again_) fail(kRedirectLoop, ELOOP);
   if (opened_.names_itself()) fail(kPlaylistLoop, ELOOP);
-  if (interrupt_.timed_out()) throw_not_opened(masked_, options_.open_timeout);
+  if (interrupt_.timed_out()) throw_not_opened(url_.masked, options_.open_timeout);
 }
 
 void LiveInput::fail(const std::string& why, int code) const {
   const auto known = failure();
-  throw SourceError("cannot open '" + masked_ + "': " + (known.empty() ? why : known), masked_,
+  throw SourceError("cannot open '" + url_.masked + "': " + (known.empty() ? why : known), url_.masked,
                     known.empty() ? code : EMSGSIZE);
 }
 

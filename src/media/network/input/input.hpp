@@ -24,8 +24,8 @@
 #include "media/network/filter/early_ends.hpp"
 #include "media/network/input/live_playlists.hpp"
 #include "media/stream/playlist.hpp"
-#include "media/url/live_url.hpp"
 #include "media/url/open_secrets.hpp"
+#include "media/url/source_url.hpp"
 
 namespace freshframe::media {
 
@@ -96,7 +96,7 @@ struct Learned {
 class LiveInput {
  public:
   /// `gate`: counts it as a session; null: no gate. `learned`: of all connections to this server.
-  LiveInput(LiveUrl url, OpenOptions options, std::stop_token stop, std::shared_ptr<core::SessionGate> gate,
+  LiveInput(SourceUrl url, OpenOptions options, std::stop_token stop, std::shared_ptr<core::SessionGate> gate,
             const std::shared_ptr<Learned>& learned);
   LiveInput(const LiveInput&) = delete;
   LiveInput& operator=(const LiveInput&) = delete;
@@ -166,8 +166,7 @@ class LiveInput {
   [[nodiscard]] std::string causes(const FfmpegErrorCapture& errors) const;
   [[noreturn]] void fail(const std::string& why, int code = 0) const;
 
-  const LiveUrl url_;
-  const std::string masked_;  // for messages
+  const SourceUrl url_;
   const OpenSecrets secrets_;
   const OpenOptions options_;
   const core::CountedSession session_;  // ends after input_

@@ -221,7 +221,7 @@ TEST(CameraOptions, AreCheckedBeforeAThreadRuns) {
   refused({.options = {{"format", "bgr"}}}, "one of nv12, i420, yuyv, uyvy, mjpeg, h264, gray, got 'bgr'");
   refused({.options = {{"buffers", "1"}}}, "must be 2 to 32, got '1'");
   refused({.options = {{"buffers", "4x"}}}, "must be 2 to 32, got '4x'");
-  refused({.start = 1}, "start and end are for files");
+  refused({.start = 1}, "start is for files");
   EXPECT_EQ(open("3", {.loop = true, .realtime = true})->url(), "/dev/video3");
   EXPECT_EQ(open("3")->url(), "/dev/video3");
   EXPECT_EQ(open("/dev/v4l/by-id/cam")->url(), "/dev/v4l/by-id/cam");

@@ -312,7 +312,7 @@ TEST(MediaStartOptions, AreRefusedWhereTheyCannotBe) {
   refused("clip.mp4", {.end = 0}, "end must be after start, which is 0 s, got 0");
   refused("clip.mp4", {.start = 3, .end = 3}, "end must be after start, which is 3 s, got 3");
   refused("rtsp://host/a", {.start = 1}, "is a live source");
-  refused("/dev/video0", {.end = 1}, "start and end are for files");
+  refused("/dev/video0", {.end = 1}, "end is for files");
   refused("demo:circles", {.start = 1}, "takes its settings in the URL only");
 }
 

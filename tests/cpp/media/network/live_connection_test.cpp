@@ -32,7 +32,7 @@ TEST(LiveConnection, GivesTheStreamsPacketsUntilTheServerEndsIt) {
   const auto context = hand.context();
   const OpenOptions options;
   std::optional<media::DetachedCall> aside;
-  LiveConnection connection(media::LiveUrl(server.url()), options, context, aside, shared_by_none());
+  LiveConnection connection(media::SourceUrl(server.url()), options, context, aside, shared_by_none());
   EXPECT_EQ(connection.info().codec, "h264");
   EXPECT_FALSE(connection.is_bursty());
   const auto packet = media::make_av_packet();
@@ -55,7 +55,7 @@ TEST(LiveConnection, RefusesThePaceOfPlaylistsForWhatIsNone) {
   options.pace = Pace::Burst;
   std::optional<media::DetachedCall> aside;
   const auto connect = [&] {
-    const LiveConnection connection(media::LiveUrl(server.url()), options, hand.context(), aside,
+    const LiveConnection connection(media::SourceUrl(server.url()), options, hand.context(), aside,
                                     shared_by_none());
   };
   EXPECT_THROW(connect(), media::SourceRefused);
@@ -68,7 +68,7 @@ TEST(LiveConnection, AfterAStopIsAnErrorAtOnce) {
   const OpenOptions options;
   std::optional<media::DetachedCall> aside;
   const auto connect = [&] {
-    const LiveConnection connection(media::LiveUrl(server.url()), options, hand.context(), aside,
+    const LiveConnection connection(media::SourceUrl(server.url()), options, hand.context(), aside,
                                     shared_by_none());
   };
   EXPECT_THROW(connect(), SourceError);

@@ -255,26 +255,26 @@ TEST(MediaUrl, LeavesWhatIsNoPassword) {
 }
 
 TEST(MediaUrl, TellsFilesFromTheScene) {
-  EXPECT_EQ(url_kind("clip.mp4"), UrlKind::File);
-  EXPECT_EQ(url_kind("/a/b c:d.mp4"), UrlKind::File);
-  EXPECT_EQ(url_kind("file:///a/b.mp4"), UrlKind::File);
-  EXPECT_EQ(url_kind("demo:circles"), UrlKind::Demo);
+  EXPECT_EQ(SourceUrl("clip.mp4").kind, UrlKind::File);
+  EXPECT_EQ(SourceUrl("/a/b c:d.mp4").kind, UrlKind::File);
+  EXPECT_EQ(SourceUrl("file:///a/b.mp4").kind, UrlKind::File);
+  EXPECT_EQ(SourceUrl("demo:circles").kind, UrlKind::Demo);
   for (const auto* url : {"rtsp://h/a", "RTMP://h/a/b", "rtp://@:5004", "udp://@:5000", "https://h/a.m3u8"}) {
-    EXPECT_EQ(url_kind(url), UrlKind::Live) << url;
+    EXPECT_EQ(SourceUrl(url).kind, UrlKind::Live) << url;
   }
   for (const std::string url : {"frames/%05d.png", "frames/", "file:frames/*.png", "a[0-9].jpg", "a?.jpg"}) {
-    EXPECT_EQ(url_kind(url), UrlKind::Pictures) << url;
+    EXPECT_EQ(SourceUrl(url).kind, UrlKind::Pictures) << url;
   }
-  EXPECT_EQ(url_kind("100%%d.png"), UrlKind::File);
-  EXPECT_EQ(local_path("file:///a/b.mp4"), "/a/b.mp4");
-  EXPECT_EQ(local_path("file:b.mp4"), "b.mp4");
-  EXPECT_EQ(local_path("b.mp4"), "b.mp4");
+  EXPECT_EQ(SourceUrl("100%%d.png").kind, UrlKind::File);
+  EXPECT_EQ(SourceUrl("file:///a/b.mp4").path(), "/a/b.mp4");
+  EXPECT_EQ(SourceUrl("file:b.mp4").path(), "b.mp4");
+  EXPECT_EQ(SourceUrl("b.mp4").path(), "b.mp4");
 }
 
 TEST(MediaUrl, TellsCameras) {
   for (const std::string url :
        {"0", "12", "/dev/video0", "/dev/video63", "/dev/v4l/by-id/usb-cam", "/dev/v4l/by-path/pci-0"})
-    EXPECT_EQ(url_kind(url), UrlKind::Camera) << url;
+    EXPECT_EQ(SourceUrl(url).kind, UrlKind::Camera) << url;
   EXPECT_EQ(camera_path("3"), "/dev/video3");
   EXPECT_EQ(camera_path("/dev/v4l/by-id/usb-cam"), "/dev/v4l/by-id/usb-cam");
 }
@@ -282,7 +282,7 @@ TEST(MediaUrl, TellsCameras) {
 TEST(MediaUrl, AFileThatIsNamedLikeACameraIsAFile) {
   for (const std::string url : {"/dev/video-archive/x.mp4", "/dev/video", "/dev/video0.mp4", "/dev/videos/1",
                                 "/dev/video0/x.mp4", "/dev/v4l/x.mp4", "/dev/null", "video0"})
-    EXPECT_EQ(url_kind(url), UrlKind::File) << url;
+    EXPECT_EQ(SourceUrl(url).kind, UrlKind::File) << url;
 }
 
 TEST(MediaUrl, ACameraMayHaveAnyName) {
@@ -290,10 +290,10 @@ TEST(MediaUrl, ACameraMayHaveAnyName) {
   const auto node = folder.file("door");
   if (::mknod(node.c_str(), S_IFCHR | 0600, makedev(81, 250)) != 0)
     GTEST_SKIP() << "needs the right to mknod";
-  EXPECT_EQ(url_kind(node), UrlKind::Camera);
+  EXPECT_EQ(SourceUrl(node).kind, UrlKind::Camera);
   EXPECT_EQ(camera_path(node), node);
   std::filesystem::create_symlink(node, folder.file("link"));
-  EXPECT_EQ(url_kind(folder.file("link")), UrlKind::Camera);
+  EXPECT_EQ(SourceUrl(folder.file("link")).kind, UrlKind::Camera);
 }
 
 TEST(MediaUrl, SaysWhatIsSupportedInsteadOfUnknownSchemes) {
@@ -320,6 +320,53 @@ TEST(MediaUrl, ErrorsShowNoPassword) {
       message_of<OptionError>([] { static_cast<void>(open("gopher://user:secret@host/a")); });
   EXPECT_TRUE(contains(message, "gopher://user:***@host/a")) << message;
   EXPECT_FALSE(contains(message, "secret")) << message;
+}
+
+TEST(MediaUrl, EachOptionIsForItsSourcesOnly) {
+  const std::vector<std::string> urls{"a.mp4", "a/%05d.png", "demo:circles", "0", "rtsp://h/a", "http://h/a"};
+  struct Row {
+    std::string option;
+    OpenOptions options;
+    std::string accepted;  // of each of `urls`: '+' or '-'
+  };
+  const std::vector<Row> rows{
+      {"frozen_after", {.frozen_after = 9}, "---+++"},
+      {"remember", {.remember = "a"}, "---+++"},
+      {"live", {.live = true}, "-----+"},
+      {"live", {.live = false}, "-----+"},
+      {"reconnect", {.reconnect = true}, "---+++"},
+      {"reconnect", {.reconnect = true, .live = false}, "------"},
+      {"rendition", {.rendition = "worst"}, "----++"},
+      {"pace", {.pace = Pace::Burst}, "-----+"},
+      {"pace", {.pace = Pace::Burst, .live = false}, "------"},
+      {"decode", {.decode = Decode::Keys}, "----++"},
+      {"decode", {.decode = Decode::Keys, .live = false}, "------"},
+      {"fps", {.fps = 5}, "++-+--"},
+      {"start", {.start = 1}, "++----"},
+      {"end", {.end = 1}, "++----"},
+      {"end", {.end = 1, .live = false}, "-----+"},
+      {"exposure", {.settings = {{"exposure", "auto"}}}, "---+--"},
+      {"white_balance", {.settings = {{"white_balance", "3"}}}, "---+--"},
+      {"size", {.width = 64, .height = 48}, "++-+++"},
+      {"decoder_threads", {.decoder_threads = 2}, "++-+++"},
+      {"options", {.options = {{"a", "b"}}}, "++-+++"},
+      {"realtime", {.realtime = true}, "++++++"},
+  };
+  for (const auto& row : rows) {
+    std::string accepted;
+    for (const auto& url : urls) {
+      try {
+        static_cast<void>(open(url, row.options));
+        accepted += '+';
+      } catch (const OptionError& error) {
+        accepted += '-';
+        EXPECT_PRED2(contains, error.what(), "'" + url + "' ") << row.option;
+        EXPECT_PRED2(contains, error.what(), " is for ") << row.option;
+      }
+    }
+    EXPECT_EQ(accepted, row.accepted) << row.option;
+  }
+  EXPECT_THROW(static_cast<void>(open("0", {.settings = {{"zoom", "3"}}})), OptionError);
 }
 
 TEST(MediaUrl, RefusesOptionsThatCannotBe) {
