@@ -4,24 +4,18 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
-import os
 import pickle
-import sys
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from rigs.attempts import GivesSample, forgot_return, joined, numbers, reads, swapped
-from support import WATCHDOG, Count, Push, run_program, until
+from support import WATCHDOG, Count, Push, until
 
 import freshframe as ff
 from freshframe._cli import main
-from freshframe._look import port_owner
-from freshframe._vision import onnx_runtime
 
 SCENE = "demo:circles?size=160x120&frames=4&pace=0"
 PICTURE = np.zeros((24, 32, 3), np.uint8)
@@ -401,7 +395,7 @@ RAISED: dict[str, tuple[Callable[[], object], type[Exception], tuple[str, ...]]]
             (f"module 'freshframe' has no attribute '{name}': ", f"{meant}("),
         )
         for name, meant in (
-            ("VideoCapture", "freshframe.open"),
+            ("VideoCapture", "`for sample in freshframe.open"),
             ("VideoWriter", "freshframe.VideoFile"),
             ("YOLO", "freshframe.OnnxDetector"),
             ("imread", "freshframe.Frame.read"),
@@ -409,6 +403,15 @@ RAISED: dict[str, tuple[Callable[[], object], type[Exception], tuple[str, ...]]]
             ("imwrite", "frame.write"),
         )
     },
+    "a blocking queue of a stream through a node": (
+        lambda: ff.stream(ff.open("demo:circles"), lambda frame: 1, queue=ff.LOSSLESS),
+        ff.GraphError,
+        (
+            "stream() has a blocking queue below the live source 'VideoSource'",
+            "before 'lambda'",
+            "use LATEST",
+        ),
+    ),
     "a model of PyTorch that is not there": (
         lambda: ff.OnnxDetector("yolo11n.pt"),
         ff.OptionError,
@@ -516,94 +519,3 @@ def test_a_misspelt_option_of_a_command_has_a_suggestion(
 def test_public_functions_that_explain_wrong_calls_can_be_pickled() -> None:
     for function in (ff.open, ff.testing.run_node, ff.stamped, ff.probe):
         assert pickle.loads(pickle.dumps(function)) is function
-
-
-def test_a_frozen_program_without_onnx_runtime_names_the_option_of_its_builder(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ImportError, match=r"pip install"):
-        onnx_runtime.library()
-    monkeypatch.setattr(sys, "frozen", True, raising=False)
-    with pytest.raises(ImportError, match=r"frozen program does not contain.*--collect-all onnxruntime"):
-        onnx_runtime.library()
-
-
-def test_a_port_that_this_program_has_asks_whether_it_runs_twice() -> None:
-    pipeline, other = ff.Pipeline(), ff.Pipeline()
-    with pipeline.serve() as dashboard:
-        port = int(dashboard.url.rsplit(":", 1)[1].strip("/"))
-        assert port_owner.relative_with(port) == f"this process ({os.getpid()})"
-        with pytest.raises(ff.FreshframeError, match=r"in use by this process .*running twice.*reloader"):
-            other.serve(port=port)
-    assert port_owner.relative_with(port) is None
-
-
-def test_a_child_is_told_that_its_parent_has_the_port() -> None:
-    with ff.Pipeline().serve() as dashboard:
-        port = int(dashboard.url.rsplit(":", 1)[1].strip("/"))
-        ended = run_program(f"import freshframe as ff\nff.Pipeline().serve(port={port})")
-    assert ended.code == 1
-    wanted = (
-        f"in use by the parent process ({os.getpid()}). Is this program running twice, as with a reloader"
-    )
-    assert wanted in ended.err
-    assert "port 0 chooses a free one" not in ended.err
-
-
-def test_texts_of_a_pipeline_do_not_raise_in_a_forked_child() -> None:
-    ended = run_program(
-        """
-import os, sys, warnings
-import freshframe as ff
-from support import Ticker
-
-warnings.simplefilter("ignore", DeprecationWarning)
-pipeline = ff.Pipeline("yard")
-camera = pipeline.add(ff.open("demo:circles?size=64x48"))
-only = camera.of(camera)
-reader = pipeline.reader(camera)
-dashboard = pipeline.serve()
-with pipeline:
-    reader.get()
-    child = os.fork()
-    if child == 0:
-        for each in (pipeline, camera, only, reader, dashboard):
-            print(repr(each), str(each))
-        try:
-            dashboard.embed(camera)
-        except ff.StateError as error:
-            print(error)
-        sys.stdout.flush()
-        os._exit(0)
-    assert os.waitpid(child, 0)[1] == 0
-"""
-    )
-    assert ended.code == 0, ended.err
-    assert "<Pipeline 'yard', of the parent of this forked process>" in ended.out
-    assert "this dashboard belongs to the parent of this forked process" in ended.out
-    assert "dashboard is closed" not in ended.out
-
-
-def test_code_of_a_script_keeps_the_name_of_its_file_on_its_way_to_a_worker(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    import cloudpickle  # noqa: PLC0415
-
-    from freshframe._process import pickling  # noqa: PLC0415
-
-    table = cloudpickle.Pickler.dispatch_table
-    code_of = type(swapped.__code__)
-    reduce_code = table[code_of]
-
-    def without_file(code: Any) -> Any:  # as cloudpickle 3.1.3 does
-        return reduce_code(code.replace(co_filename="<dynamic-code>"))
-
-    monkeypatch.setitem(table, code_of, without_file)
-    space: dict[str, Any] = {"__name__": "__main__"}
-    exec(compile("def mine(value):\n    return (lambda: value)()\n", __file__, "exec"), space)
-    _, data = pickling.Definitions().pickle(space["mine"])
-    _, function = pickle.loads(data)
-    files = {function.__code__.co_filename}
-    files |= {const.co_filename for const in function.__code__.co_consts if isinstance(const, code_of)}
-    assert {Path(file).name for file in files} == {Path(__file__).name}
