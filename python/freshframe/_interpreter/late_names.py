@@ -11,7 +11,7 @@ from . import fork
 from .calls import explained
 
 _ELSEWHERE = {  # names of OpenCV and Ultralytics
-    "VideoCapture": "`for sample in freshframe.stream(freshframe.open(0)):` reads a camera",
+    "VideoCapture": "`for sample in freshframe.open(0):` reads a camera",
     "VideoWriter": "freshframe.VideoFile('out.mp4') is a node that writes video",
     "YOLO": "freshframe.OnnxDetector('model.onnx') is a node that detects",
     "imread": "freshframe.Frame.read('a.jpg') returns a frame",

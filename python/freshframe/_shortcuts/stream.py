@@ -10,11 +10,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, overload
 
 from .. import _check
-from .._errors import OptionTypeError, StateError
+from .._errors import GraphError, OptionTypeError, StateError
 from .._graph import wiring
 from .._graph.nodes import NativeSource, Node, Source
 from .._graph.port import Port
-from .._graph.queue import Queue
+from .._graph.queue import Queue, blocks
 from .._interpreter import fork
 from .._pipeline import life
 from .._pipeline.pipeline import Pipeline, engine_of
@@ -67,6 +67,7 @@ class Stream(Generic[T_co]):
             what: The object that the program loops over, for messages.
         """
         _check_order(source, nodes)
+        _check_queue(source, nodes, options.queue)
         # Checked here, because there may be no node.
         wiring.options(None, "", None, options.on_error, None)
         self.pipeline = Pipeline(options.name, max_held_bytes=options.max_held_bytes)
@@ -197,6 +198,20 @@ def _check_order(source: Any, nodes: tuple[Any, ...]) -> None:
         " and the source later: the other order" if any(isinstance(node, Source) for node in nodes) else ""
     )
     raise OptionTypeError(f"{form}: got {_check.with_article(wiring.label(source))} first{later}")
+
+
+def _check_queue(source: Any, nodes: tuple[Any, ...], queue: Any) -> None:
+    """Refuses a blocking queue below a camera, whose samples would be dropped above the first node.
+
+    Raises:
+        GraphError: It is one.
+    """
+    if nodes and isinstance(queue, Queue) and blocks(queue) and getattr(source, "live", False):
+        raise GraphError(
+            f"stream() has a blocking queue below the live source {wiring.label(source)!r}, which cannot "
+            f"wait, so that samples would be dropped before {wiring.label(nodes[0])!r}: use LATEST, or "
+            "Queue(n) to ride out short delays. In a Pipeline, a reader below a node may have it"
+        )
 
 
 class _Loop:
@@ -349,7 +364,8 @@ def stream(
     Args:
         source: The source of the samples.
         *nodes: The nodes in their order. The samples of the last one are read.
-        queue: Queue of the reader; default: LATEST below a live source, LOSSLESS below files.
+        queue: Queue of the reader; default: LATEST below a live source, LOSSLESS below files. A queue that
+            blocks is refused below a live source.
         frames: False: samples have no frame, so results that you keep do not keep pictures in memory.
         name: Name of the pipeline, for messages.
         on_error: "skip" continues after an exception in a node and counts the sample as ``error``.

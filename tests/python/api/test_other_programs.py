@@ -1,4 +1,4 @@
-"""What a program is told that is frozen, forked, runs twice, or sends its functions to a worker."""
+"""Messages for programs that are frozen, forked, run twice, or send functions to workers."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
