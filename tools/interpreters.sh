@@ -1,8 +1,12 @@
 #!/usr/bin/env bash
-# Builds CPython from Debian's source packages, once each, into a cache outside the tree: for versions and kinds that no suite ships.
+# Makes CPython of versions and kinds that no suite ships, once each, in a cache outside the tree.
+#
+# 3.10 and 3.12, of which Debian has no sources, are unpacked from the builds that JavaCPP Presets publish for Maven.
+# The others are built from Debian's source packages.
 # SPDX-License-Identifier: Apache-2.0
 #
 # interpreters.sh NAME...   prints the path of each interpreter on stdout. A NAME is a version with the letters of its kind behind it:
+#   3.12    as published: without symbols, for glibc 2.30 or newer. 3.10 has no sqlite3
 #   3.14    as Debian configures it, without the profile-guided optimisation that takes half an hour
 #   3.14t   free-threaded (--disable-gil)
 #   3.14ts  free-threaded, under ThreadSanitizer; start it through `setarch -R`. CPython's list of its own known races is kept
@@ -22,9 +26,9 @@ die() { printf 'interpreters.sh: %s\n' "$*" >&2; exit 1; }
 
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
 
-install_packages() {
+install_packages() { # PACKAGES
   local package missing=()
-  for package in $packages; do
+  for package; do
     dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
   done
   [ ${#missing[@]} = 0 ] && return
@@ -49,6 +53,47 @@ pinned() { # VERSION
     3.14) echo 3.14.7 3b48dac8fb59f62eaa67ac83c1eb12bda1b7a08406dd286e252c11a66be27f81 ;;
     3.15) echo '3.15.0~rc2' 8d93af5eaaaea5adfd41bd786a7ba3f03f2ad1ab57c6a65e0b963deab91d5ad7 ;;
   esac
+}
+
+# Published builds: the version of org.bytedeco:cpython, and the sum of the jar for this machine.
+published() { # VERSION
+  case $1-$(uname -m) in
+    3.10-x86_64) echo 3.10.8-1.5.8 linux-x86_64 2f101b1aa06effdbda3c318c1728b13f22b571707c7b7704abaf5d19a33aa981 ;;
+    3.10-aarch64) echo 3.10.8-1.5.8 linux-arm64 b14738d971f43bcb7e74242980d0a621c4464b9a7f1294d22c17f9186b32db09 ;;
+    3.12-x86_64) echo 3.12.1-1.5.10 linux-x86_64 a135fcf4dc01adebf7ea439252276fc3196db80f7e0dd3da0b61f1ec489b68bd ;;
+    3.12-aarch64) echo 3.12.1-1.5.10 linux-arm64 4876e6a9eb45c4e2faf7c9f9ef8cb9f16a462c45c3440d4c2e15e6acc8f4e0df ;;
+  esac
+}
+
+# unpack NAME VERSION CLASSIFIER SUM: a published build into the cache.
+unpack() {
+  local name=$1 version=$2 classifier=$3 sum=$4 place=$cache/$1 jar artifact unpacked
+  artifact=org.bytedeco:cpython:$version:jar:$classifier
+  jar=$cache/source/cpython-$version-$classifier.jar
+  mkdir -p "$cache/source"
+  if ! echo "$sum  $jar" | sha256sum --check --quiet 2>/dev/null; then
+    install_packages default-jre-headless maven unzip
+    say "downloading CPython $name: 26 MB"
+    if ! {
+      mvn -B -q dependency:get -Dtransitive=false "-Dartifact=$artifact" &&
+        mvn -B -q dependency:copy "-Dartifact=$artifact" "-DoutputDirectory=$cache/source"
+    } >"$cache/$name.log" 2>&1; then
+      tail -5 "$cache/$name.log" >&2
+      die "$artifact cannot be downloaded; all of it: $cache/$name.log"
+    fi
+    echo "$sum  $jar" | sha256sum --check --quiet >&2 || die "$jar is not the file that this program knows: its sum differs"
+  fi
+  install_packages unzip
+  rm -rf "$place" "$place.part"
+  unzip -q "$jar" "org/bytedeco/cpython/$classifier/*" -d "$place.part"
+  unpacked=$place.part/org/bytedeco/cpython/$classifier
+  chmod +x "$unpacked"/bin/*
+  # ctypes looks for libffi beside the standard library.
+  ln -sf ../../libffi.so.7 "$unpacked/lib/python$name/libffi.so.7"
+  "$unpacked/bin/python$name" -c 'import ctypes, ssl' || die "the published CPython $name does not run here"
+  mv "$unpacked" "$place"
+  rm -r "$place.part"
+  say "unpacked: $place"
 }
 
 # fetch VERSION: the upstream tarball of python$VERSION: the pinned one, else the newest of testing, sid or trixie. Prints its path.
@@ -77,13 +122,20 @@ build() { # NAME
   local name=$1 version kind tarball place known_races options=() flags='-O2'
   [[ $name =~ ^(3\.[0-9]+)(t?s?)$ ]] || die "the name of an interpreter must be like 3.14, 3.14t or 3.14ts, got '$name'"
   version=${BASH_REMATCH[1]} kind=${BASH_REMATCH[2]} place=$cache/$name
+  if [ -z "$kind" ] && [ -n "$(published "$version")" ]; then
+    # shellcheck disable=SC2046  # three words
+    [ -x "$place/bin/python$version" ] || unpack "$version" $(published "$version")
+    echo "$place/bin/python$version"
+    return
+  fi
   known_races=''
   case $kind in
     ts) known_races=Tools/tsan/suppressions_free_threading.txt ;;
     s) known_races=Tools/tsan/suppressions.txt ;;
   esac
   if [ ! -x "$place/bin/python3" ] || { [ -n "$known_races" ] && [ ! -f "$place/share/tsan-suppressions.txt" ]; }; then
-    install_packages
+    # shellcheck disable=SC2086  # a list
+    install_packages $packages
     tarball=$(fetch "$version")
     say "building CPython $name from ${tarball##*/}: about three minutes on two cores"
     case $kind in *t*) options+=(--disable-gil) ;; esac
