@@ -85,7 +85,10 @@ void Admission::check_parents(const NodeBase* node, const std::string& name,
     const auto& from = graph_.runner(parent.node);
     const auto* output = from.node()->output_type();
     if (output == type_of<Nothing>()) {
-      throw GraphError("'" + from.name() + "' is a sink and has no output: '" + name + "' cannot follow it");
+      throw GraphError(
+          "'" + from.name() + "' is a sink and has no output: '" + name +
+          "' cannot follow it, but it can follow the parent of '" + from.name() +
+          "'. A pipeline whose results only go into sinks needs no reader and no loop: call run()");
     }
     if (output != nullptr && !takes(inputs, output)) {
       throw GraphError("'" + name + "' takes " + names_of(inputs) + ", but its parent '" + from.name() +
