@@ -313,8 +313,12 @@ class Detections:
     def merge(cls, several: Iterable[Detections]) -> Detections:
         """The boxes of several results, one after the other.
 
+        Results of models with other classes keep their ``class_name``. ``names`` then has the names of all,
+        and ``class_id`` is the number in it.
+
         Raises:
-            OptionError: They do not have the same columns and names. Results without boxes fit all others.
+            OptionError: They do not have the same columns, or some have no names. Results without boxes fit
+                all others.
             OptionTypeError: One of them is something else.
         """
         return _merged(Detections, several)
@@ -486,40 +490,10 @@ def _exchange() -> Any:
 
 
 def _merged(kind: type[Found], several: Iterable[Found]) -> Found:
-    given = list(several)
-    for each in given:
-        if not isinstance(each, kind):
-            raise OptionTypeError(f"merge() takes several {kind.__name__}, got {shown(each)}")
-    given = [each for each in given if len(each)] or given[:1]
-    if not given:
-        return kind.empty()
-    columns: dict[str, Any] = {}
-    for name in given[0].__dataclass_fields__:
-        parts = [getattr(each, name) for each in given]
-        columns[name] = _joined(kind, name, parts)
-    return kind(**columns)
+    with fork.loading():
+        from .merging import merged  # noqa: PLC0415  (most programs merge nothing)
 
-
-def _joined(kind: type, name: str, parts: list[Any]) -> Any:
-    """One column of merged results."""
-    what = f"merge() needs {kind.__name__} with the same"
-    if name == "names":
-        if any(part != parts[0] for part in parts):
-            raise OptionError(f"{what} names, got {shown(parts[0])} and others")
-        return parts[0]
-    if isinstance(parts[0], Mapping):
-        if any(part.keys() != parts[0].keys() for part in parts):
-            missing = set().union(*parts) - set.intersection(*map(set, parts))
-            raise OptionError(f"{what} columns of data, and not all have {shown(sorted(missing))}")
-        return {column: _joined(kind, column, [part[column] for part in parts]) for column in parts[0]}
-    if any(part is None for part in parts):
-        if any(part is not None for part in parts):
-            raise OptionError(f"{what} columns, and not all have {name!r}")
-        return None
-    try:
-        return np.concatenate(parts)
-    except ValueError as error:  # rows of several shapes
-        raise OptionError(f"{what} columns, and {name!r} differs: {error}") from None
+    return merged(kind, several)
 
 
 def _inside(x: Any, y: Any, bottom: Any, corners: Any, anchor: Any) -> npt.NDArray[np.bool_]:

@@ -201,16 +201,25 @@ def test_merged_results_have_all_rows_of_all_columns(found: Any) -> None:
         (ff.Detections([[0, 0, 1, 1]]), "same columns, and not all have 'tracker_id'"),
         (BOXES.with_data(speed=[1, 2, 3]), "same columns of data, and not all have .*speed"),
         (
-            dataclasses.replace(BOXES, names=("cat",)),
-            "same names",
+            dataclasses.replace(BOXES, names=None),
+            "not all have names",
         ),
         (BOXES.with_data(shape=[1, 2, 3]), "same columns, and 'shape' differs"),
     ],
-    ids=["no tracks", "more data", "other names", "other rows"],
+    ids=["no tracks", "more data", "no names", "other rows"],
 )
 def test_results_with_unequal_columns_are_not_merged(other: ff.Detections, message: str) -> None:
     with pytest.raises(ff.OptionError, match=message):
         ff.Detections.merge([BOXES, other])
+
+
+def test_merged_results_of_two_models_keep_the_names_of_their_classes() -> None:
+    first = ff.Detections([[0, 0, 1, 1]] * 2, class_id=[0, 1], names=["ball", "square"])
+    second = ff.Detections([[0, 0, 1, 1]] * 3, class_id=[0, 1, 7], names=["cup", "ball"])
+    both = ff.Detections.merge([first, ff.Detections.empty(), second])
+    assert both.class_name is not None
+    assert both.class_name.tolist() == ["ball", "square", "cup", "ball", "7"]
+    assert both.class_id.tolist() == [0, 1, 2, 0, 3]
 
 
 def test_what_is_no_result_is_not_merged() -> None:

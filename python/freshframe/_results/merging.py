@@ -1,0 +1,73 @@
+"""Several results as one: merge() of Circles and Detections."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from .._check import shown
+from .._errors import OptionError, OptionTypeError
+
+if TYPE_CHECKING:
+    from .results import Circles, Detections
+
+Found = TypeVar("Found", "Circles", "Detections")
+
+
+def merged(kind: type[Found], several: Iterable[Found]) -> Found:
+    """The rows of several Circles or Detections, as their merge() says."""
+    given = list(several)
+    for each in given:
+        if not isinstance(each, kind):
+            raise OptionTypeError(f"merge() takes several {kind.__name__}, got {shown(each)}")
+    given = [each for each in given if len(each)] or given[:1]
+    if not given:
+        return kind.empty()
+    columns: dict[str, Any] = {}
+    names = [each.name for each in fields(given[0])]
+    if "names" in names:
+        given = _with_common_names(given)
+    for name in names:
+        parts = [getattr(each, name) for each in given]
+        columns[name] = _joined(kind, name, parts)
+    return kind(**columns)
+
+
+def _with_common_names(given: list[Any]) -> list[Any]:
+    """The same boxes with one list of names, if all have names and the lists differ."""
+    if any(each.names is None for each in given) or all(each.names == given[0].names for each in given):
+        return given
+    numbers: dict[str, int] = {}
+    renumbered = [
+        [numbers.setdefault(name, len(numbers)) for name in each.class_name.tolist()] for each in given
+    ]
+    return [
+        replace(each, class_id=class_id, names=tuple(numbers))
+        for each, class_id in zip(given, renumbered, strict=True)
+    ]
+
+
+def _joined(kind: type, name: str, parts: list[Any]) -> Any:
+    """One column of merged results."""
+    what = f"merge() needs {kind.__name__} with the same"
+    if name == "names":
+        if any(part != parts[0] for part in parts):
+            raise OptionError(f"{what} names, and not all have names")
+        return parts[0]
+    if isinstance(parts[0], Mapping):
+        if any(part.keys() != parts[0].keys() for part in parts):
+            missing = set().union(*parts) - set.intersection(*map(set, parts))
+            raise OptionError(f"{what} columns of data, and not all have {shown(sorted(missing))}")
+        return {column: _joined(kind, column, [part[column] for part in parts]) for column in parts[0]}
+    if any(part is None for part in parts):
+        if any(part is not None for part in parts):
+            raise OptionError(f"{what} columns, and not all have {name!r}")
+        return None
+    try:
+        return np.concatenate(parts)
+    except ValueError as error:  # rows of several shapes
+        raise OptionError(f"{what} columns, and {name!r} differs: {error}") from None
