@@ -8,8 +8,10 @@ foreach(layer IN LISTS FRESHFRAME_INSTALLED_LAYERS)
   install(TARGETS freshframe_${layer} EXPORT freshframe-targets
     ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT cpp)
 endforeach()
+# The headers of gil/ are links in include/, so that a checkout has one folder for all headers.
 install(DIRECTORY include/freshframe DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT cpp
-  FILES_MATCHING PATTERN "*.hpp" PATTERN "*.h")
+  FILES_MATCHING PATTERN "*.hpp" PATTERN "*.h" REGEX "/(gil|numeric)\\.hpp$" EXCLUDE)
+install(DIRECTORY gil/include/freshframe DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT cpp FILES_MATCHING PATTERN "*.hpp")
 install(EXPORT freshframe-targets NAMESPACE freshframe:: DESTINATION ${package_dir} COMPONENT cpp)
 
 configure_package_config_file(cmake/freshframe-cpp-config.cmake.in ${PROJECT_BINARY_DIR}/freshframe-config.cmake
@@ -21,7 +23,9 @@ install(FILES ${PROJECT_BINARY_DIR}/freshframe-config.cmake ${PROJECT_BINARY_DIR
 
 # freshframe.native.get_include() and freshframe.native.get_cmake_dir() return these two folders. In a checkout they return the sources'.
 install(DIRECTORY include/freshframe DESTINATION freshframe/include COMPONENT python
-  FILES_MATCHING REGEX "/(forks|(gil|plugin)(/[a-z_]+)?)\\.hpp$|/abi\\.h$")
+  FILES_MATCHING REGEX "/(forks|plugin(/[a-z_]+)?)\\.hpp$|/abi\\.h$")
+install(DIRECTORY gil/include/freshframe DESTINATION freshframe/include COMPONENT python
+  FILES_MATCHING REGEX "/gil(/[a-z_]+)?\\.hpp$")
 install(FILES cmake/freshframe-config.cmake cmake/freshframe-gil.cmake cmake/freshframe-plugin-api.cmake
   DESTINATION freshframe/cmake COMPONENT python)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/python/freshframe-config-version.cmake

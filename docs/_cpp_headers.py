@@ -254,7 +254,7 @@ class CppHeader(SphinxDirective):
 def check_all_shown(app: Sphinx, env: Any) -> None:
     """Warns of headers that no page shows."""
     shown = getattr(env, "cpp_headers_shown", set())
-    for path in sorted(HEADERS.rglob("*.hpp")):
+    for path in sorted({*HEADERS.rglob("*.hpp"), *(HEADERS / "gil").glob("*.hpp")}):
         name = path.relative_to(HEADERS).as_posix()
         if name not in shown | INTERNAL:
             LOG.warning("no page shows the public header %s", name)

@@ -32,10 +32,10 @@ REGISTRY = Path("include/freshframe/forks.hpp")
 
 
 def sources(root: Path) -> Iterator[Path]:
-    """Yields every file of the engine."""
-    for folder in ("include", "src"):
+    """Yields every file of the engine and of gil/."""
+    for folder in ("include", "src", "gil/include", "gil/src"):
         for path in sorted((root / folder).rglob("*")):
-            if path.suffix in {".cpp", ".hpp", ".h"}:
+            if path.suffix in {".cpp", ".hpp", ".h"} and not path.is_symlink():
                 yield path
 
 

@@ -47,7 +47,7 @@ LIMITS = {
 SMALL = 60  # lines of an idea: of a header and its .cpp
 SHORT = 200  # lines of a file
 ENOUGH = 2000  # lines of a language, below which their share in short files says nothing
-PRODUCT = ("src", "include", "python", "web", "packages")
+PRODUCT = ("src", "include", "python", "web", "gil/src", "gil/include", "gil/python")
 SUFFIXES = {".cpp", ".hpp", ".h", ".py", ".js", ".css", ".html"}
 VENDORED = re.compile(r"(^|/)(vendor|third_party)/|uPlot", re.IGNORECASE)
 CPP = tree_sitter.Parser(tree_sitter.Language(tree_sitter_cpp.language()))
@@ -72,8 +72,15 @@ def product_files(root: Path) -> list[Path]:
         for path in found
         if path.suffix in SUFFIXES
         and path.is_file()
+        and not path.is_symlink()
         and not VENDORED.search(path.relative_to(root).as_posix())
     ]
+
+
+def in_src(path: Path, root: Path) -> Path:
+    """A path below the root, or below gil/ for a file of gil/src."""
+    place = path.relative_to(root)
+    return Path(*place.parts[1:]) if place.parts[:2] == ("gil", "src") else place
 
 
 def cpp_classes(text: bytes) -> Iterator[tuple[str, int, int]]:
@@ -186,13 +193,15 @@ def count_pairs(files: Iterable[Path], root: Path) -> Rows:
     """How many includes lead back, for each pair of folders of a layer that include each other."""
     arrows: Counter[tuple[str, str]] = Counter()
     for path in files:
-        place = path.relative_to(root)
+        place = in_src(path, root)
         if place.parts[0] != "src" or path.suffix not in {".cpp", ".hpp"}:
             continue
         own = "/".join(place.parts[1:-1])
+        sources = path.parents[len(place.parts) - 2]
         for header in INCLUDE.findall(path.read_text(encoding="utf-8")):
             other = header.rpartition("/")[0]
-            if other != own and other.split("/")[0] == own.split("/")[0] and (root / "src" / other).is_dir():
+            inside = other.split("/")[0] == own.split("/")[0] and (sources / other).is_dir()
+            if other != own and inside:
                 arrows[own, other] += 1
     return {
         f"{a} and {b}": min(number, arrows[b, a])
@@ -204,10 +213,10 @@ def count_pairs(files: Iterable[Path], root: Path) -> Rows:
 def includers(root: Path) -> dict[str, set[str]]:
     """Of each header: the files that include it, without its own `.cpp`. Tests and benchmarks count."""
     found: dict[str, set[str]] = defaultdict(set)
-    for top in ("src", "include", "packages", "tests", "bench", "examples"):
+    for top in ("src", "include", "gil", "tests", "bench", "examples"):
         for path in (root / top).rglob("*"):
             if path.suffix in {".cpp", ".hpp", ".h", ".c"} and path.is_file():
-                place = path.relative_to(root).as_posix()
+                place = in_src(path, root).as_posix()
                 for header in INCLUDE.findall(path.read_text(encoding="utf-8")):
                     if place != f"src/{header}".replace(".hpp", ".cpp"):
                         found[f"src/{header}"].add(place)
@@ -216,7 +225,7 @@ def includers(root: Path) -> dict[str, set[str]]:
 
 def count_rooms(files: Iterable[Path], root: Path) -> tuple[Rows, Rows]:
     """Of each layer: ideas too small for a file of their own, and headers with one `.cpp` as their user."""
-    lines = {p.relative_to(root).as_posix(): p.read_bytes().count(b"\n") for p in files}
+    lines = {in_src(p, root).as_posix(): p.read_bytes().count(b"\n") for p in files}
     users = includers(root)
     small: Counter[str] = Counter()
     alone: Counter[str] = Counter()
@@ -270,7 +279,7 @@ def count_fragments(files: Iterable[Path], root: Path) -> Rows:
     for path in files:
         if path.suffix not in {".py", ".cpp", ".hpp", ".h"}:
             continue
-        room = "/".join(path.relative_to(root).parts[:2])
+        room = "/".join(in_src(path, root).parts[:2])
         for text in texts(path):
             if text and "SPDX" not in text and not text.startswith(("---", "namespace", "NOLINT", "noqa")):
                 totals[room] += 1
@@ -282,7 +291,7 @@ def measure(root: Path) -> dict[str, Rows]:
     """What each limit counts, place by place."""
     files = product_files(root)
     methods, fields = count_classes(files, root)
-    lines = {p.relative_to(root).as_posix(): p.read_bytes().count(b"\n") for p in files}
+    lines = {in_src(p, root).as_posix(): p.read_bytes().count(b"\n") for p in files}
     small, alone = count_rooms(files, root)
     pairs, fragments = count_pairs(files, root), count_fragments(files, root)
     branches = count_branches(files, root)

@@ -89,28 +89,29 @@ def main() -> int:
     """Prints the findings. The exit status is 1 when there is one."""
     layers: dict[str, dict[Path, str]] = defaultdict(dict)
     headers: dict[str, dict[Path, str]] = defaultdict(dict)
-    for path in (ROOT / "src").rglob("*.hpp"):
-        short = path.relative_to(ROOT)
-        headers[short.parts[1]][short] = path.read_text(encoding="utf-8")
-    for path in (ROOT / "src").rglob("*.cpp"):
-        text = path.read_text(encoding="utf-8")
-        if "hwy/foreach_target.h" not in text:  # these are not joined
-            short = path.relative_to(ROOT)
-            layers[short.parts[1]][short] = text
-    tests = ROOT / "tests" / "cpp"
-    shared = {path.relative_to(ROOT): path.read_text(encoding="utf-8") for path in tests.rglob("*.hpp")}
-    for path in tests.rglob("*_test.cpp"):
-        text = path.read_text(encoding="utf-8")
-        short = path.relative_to(ROOT)
-        namespace = NAMESPACE.search(text)
-        layer = f"tests of {short.parts[2]} in {namespace and namespace[1]}"
-        layers[layer][short] = text
-        if layer not in headers:
-            headers[layer] = {
-                header: its
-                for header, its in shared.items()
-                if header.parts[2] == short.parts[2] or len(header.parts) == 3
-            }
+    for sources in (ROOT / "src", ROOT / "gil" / "src"):
+        for path in sources.rglob("*.hpp"):
+            headers[path.relative_to(sources).parts[0]][path.relative_to(ROOT)] = path.read_text(
+                encoding="utf-8"
+            )
+        for path in sources.rglob("*.cpp"):
+            text = path.read_text(encoding="utf-8")
+            if "hwy/foreach_target.h" not in text:  # these are not joined
+                layers[path.relative_to(sources).parts[0]][path.relative_to(ROOT)] = text
+    for tests in (ROOT / "tests" / "cpp", ROOT / "gil" / "tests" / "cpp"):
+        shared = {path.relative_to(tests): path.read_text(encoding="utf-8") for path in tests.rglob("*.hpp")}
+        for path in tests.rglob("*_test.cpp"):
+            text = path.read_text(encoding="utf-8")
+            short = path.relative_to(tests)
+            namespace = NAMESPACE.search(text)
+            layer = f"tests of {short.parts[0]} in {namespace and namespace[1]}"
+            layers[layer][path.relative_to(ROOT)] = text
+            if layer not in headers:
+                headers[layer] = {
+                    header: its
+                    for header, its in shared.items()
+                    if header.parts[0] == short.parts[0] or len(header.parts) == 1
+                }
     found = [line for files in layers.values() for line in clashes(files)]
     found += [line for layer, files in layers.items() for line in hidden(files, headers[layer])]
     for line in found:

@@ -30,6 +30,8 @@ STRICT_TEXT = re.compile(
     r"|PyErr_SetString\([^\"]*\.(?:c_str|what)\(\)"
     r"|PyUnicode_FromString(?:AndSize)?\([^\"]"
 )
+SOURCES = ("src", "gil/src")
+HEADERS = ("include/freshframe", "gil/include/freshframe")
 SUFFIXES = {".c", ".cc", ".cpp", ".cxx", ".h", ".hh", ".hpp", ".inc"}
 
 
@@ -75,13 +77,14 @@ def owner_of(header: str, folder: Path, root: Path, layers: dict[str, Layer]) ->
     if top in layers and rest:
         return layer_of(header, layers)
     beside = (folder / header).resolve()
-    if beside.is_file() and (root / "src").resolve() in beside.parents:
-        return layer_of(beside.relative_to((root / "src").resolve()).as_posix(), layers)
+    for sources in ((root / name).resolve() for name in SOURCES):
+        if beside.is_file() and sources in beside.parents:
+            return layer_of(beside.relative_to(sources).as_posix(), layers)
     return None
 
 
 def layer_of(path: str, layers: dict[str, Layer]) -> str | None:
-    """Returns the layer of a path relative to src/: the longest name of a layer that the path begins with."""
+    """Returns the longest name of a layer that a path relative to a folder of SOURCES begins with."""
     return max((name for name in layers if path.startswith(name + "/")), key=len, default=None)
 
 
@@ -144,10 +147,10 @@ def violations(root: Path) -> tuple[list[str], int]:
     layers = read_rules(root)
     found: list[str] = []
     files = 0
-    for folder in sorted(path for path in (root / "src").iterdir() if path.is_dir()):
-        for path in sorted(p for p in folder.rglob("*") if p.suffix in SUFFIXES):
+    for sources in (root / name for name in SOURCES if (root / name).is_dir()):
+        for path in sorted(p for p in sources.glob("*/**/*") if p.suffix in SUFFIXES):
             files += 1
-            name = layer_of(path.relative_to(root / "src").as_posix(), layers)
+            name = layer_of(path.relative_to(sources).as_posix(), layers)
             if name is None:
                 found.append(f"{path.relative_to(root)}: belongs to no layer of tools/layers.toml")
             else:
@@ -155,15 +158,15 @@ def violations(root: Path) -> tuple[list[str], int]:
                 found.extend(check_rooms(path, layers[name], root))
                 found.extend(check_namespace(path, layers[name], root))
                 found.extend(check_texts(path, root))
-    public = root / "include/freshframe"
-    for path in sorted(p for p in public.rglob("*") if p.suffix in SUFFIXES):
-        name = path.relative_to(public).with_suffix("").parts[0]
-        owner = next((layer for layer in layers.values() if name in layer.public), None)
-        files += 1
-        if owner is None:
-            found.append(f"{path.relative_to(root)}: belongs to no layer (`public` in tools/layers.toml)")
-        else:
-            found.extend(check_file(path, owner, root, layers))
+    for public in (root / name for name in HEADERS):
+        for path in sorted(p for p in public.rglob("*") if p.suffix in SUFFIXES and not p.is_symlink()):
+            name = path.relative_to(public).with_suffix("").parts[0]
+            owner = next((layer for layer in layers.values() if name in layer.public), None)
+            files += 1
+            if owner is None:
+                found.append(f"{path.relative_to(root)}: belongs to no layer (`public` in tools/layers.toml)")
+            else:
+                found.extend(check_file(path, owner, root, layers))
     return found, files
 
 

@@ -199,7 +199,7 @@ def hits_in(root: Path, names: Iterable[str]) -> Iterator[tuple[str, Hit]]:
     """Yields the place (docs, Python, C++) and each hit of these files."""
     for name in names:
         path = root / name
-        if (kind := KINDS.get(path.suffix)) and path.is_file():
+        if (kind := KINDS.get(path.suffix)) and path.is_file() and not path.is_symlink():
             for hit in hits_of(name, kind, path.read_text(encoding="utf-8", errors="replace")):
                 yield kind, hit
 

@@ -29,7 +29,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = (ROOT / "src", ROOT / "tests" / "cpp")
+FOLDERS = (ROOT / "src", ROOT / "gil" / "src", ROOT / "tests" / "cpp", ROOT / "gil" / "tests" / "cpp")
+INCLUDED = ("src", "include", "tests", "gil/src", "gil/include", "gil/tests")
 RULES = ".clang-tidy"
 AT_ONCE = 24  # files that are joined
 NEWEST = 20  # commits whose files come before the others
@@ -63,7 +64,7 @@ class Outcome:
 
 
 def sources(database: Path) -> list[Source]:
-    """The files of src/ and tests/cpp in a compile_commands.json."""
+    """The files of FOLDERS in a compile_commands.json."""
     found = {}
     for entry in json.loads(database.read_text(encoding="utf-8")):
         path = Path(entry["directory"], entry["file"]).resolve()
@@ -94,7 +95,7 @@ class Includes:
         names = re.findall(
             r'^\s*#\s*include\s+["<]([^">]+)[">]', path.read_text(encoding="utf-8"), re.MULTILINE
         )
-        places = (path.parent, ROOT / "src", ROOT / "include", ROOT / "tests")
+        places = (path.parent, *(ROOT / folder for folder in INCLUDED))
         return [place / name for name in names for place in places if (place / name).is_file()]
 
 

@@ -65,7 +65,7 @@ rm -f "$work/cpp.json"
 FRESHFRAME_TEST_PATIENCE=20 run cpp "${emulated[@]}" "$tests" "--gtest_filter=-$start_processes:$see_the_emulator" --gtest_brief=1 "--gtest_output=json:$work/cpp.json"
 count() { "${emulated[@]}" "$tests" "--gtest_filter=$1" --gtest_list_tests | grep -c '^  '; }  # tests of a filter
 left_out="$(count "$start_processes") C++ tests that start processes and $(count "$see_the_emulator") that see QEMU in /proc"
-run embedded env PYTHONHOME=/usr "${emulated[@]}" "$work/build/tests/gil_threads"
+run embedded env PYTHONHOME=/usr "${emulated[@]}" "$work/build/gil/tests/gil_threads"
 embedded=$status
 export PYTHONPATH=$PWD/python:$work/site
 run python "$work/python" -m pytest -q -rs -p no:cacheprovider --timeout-method signal "${chosen[@]}"

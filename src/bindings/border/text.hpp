@@ -1,42 +1,15 @@
-// Text of files, servers and libraries as Python's str, and words for messages.
+// Text of Python's objects, and words for messages.
 // SPDX-License-Identifier: Apache-2.0
-//
-// nanobind's own casters for std::string raise UnicodeDecodeError for a byte that is not UTF-8. One such byte of a
-// camera would make stats() raise for all cameras. So this header replaces them: tools/check_layers.py finds others.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <string_view>
+
+#include "gil_module/text.hpp"
 
 #include <nanobind/nanobind.h>
 
 namespace freshframe::python {
-
-/// Bytes that are not UTF-8 become U+FFFD. Returns a new reference, or null with an exception set.
-[[nodiscard]] inline PyObject* new_text(std::string_view text) noexcept {
-  return PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace");
-}
-
-/// Bytes that are not UTF-8 become U+FFFD.
-[[nodiscard]] inline nanobind::str python_text(std::string_view text) {
-  PyObject* const made = new_text(text);
-  if (made == nullptr) throw nanobind::python_error();
-  return nanobind::steal<nanobind::str>(made);
-}
-
-/// Reads the bytes of a str, without a copy. Returns false for another object, or for a str with lone surrogates.
-[[nodiscard]] inline bool read_text(nanobind::handle object, std::string_view& text) noexcept {
-  if (PyUnicode_Check(object.ptr()) == 0) return false;
-  Py_ssize_t size = 0;
-  const char* const bytes = PyUnicode_AsUTF8AndSize(object.ptr(), &size);
-  if (bytes == nullptr) {
-    PyErr_Clear();
-    return false;
-  }
-  text = {bytes, static_cast<std::size_t>(size)};
-  return true;
-}
 
 /// The object's repr() for a message. Of an object whose repr() raises, its type.
 [[nodiscard]] inline std::string shown(nanobind::handle object) {
@@ -67,34 +40,3 @@ inline std::string with_article(std::string_view name) {
 }
 
 }  // namespace freshframe::python
-
-namespace nanobind::detail {
-
-template <>
-struct type_caster<std::string> {
-  NB_TYPE_CASTER(std::string, const_name("str"))
-
-  bool from_python(handle object, std::uint32_t /*flags*/, cleanup_list* /*cleanup*/) noexcept {
-    std::string_view text;
-    if (!freshframe::python::read_text(object, text)) return false;
-    value = text;
-    return true;
-  }
-  static handle from_cpp(const std::string& text, rv_policy /*policy*/, cleanup_list* /*cleanup*/) noexcept {
-    return freshframe::python::new_text(text);
-  }
-};
-
-template <>
-struct type_caster<std::string_view> {
-  NB_TYPE_CASTER(std::string_view, const_name("str"))
-
-  bool from_python(handle object, std::uint32_t /*flags*/, cleanup_list* /*cleanup*/) noexcept {
-    return freshframe::python::read_text(object, value);
-  }
-  static handle from_cpp(std::string_view text, rv_policy /*policy*/, cleanup_list* /*cleanup*/) noexcept {
-    return freshframe::python::new_text(text);
-  }
-};
-
-}  // namespace nanobind::detail

@@ -19,7 +19,7 @@ from support import Ended, run_program, until
 
 from freshframe._interpreter import gil_state
 
-MODULES = Path(__file__).parents[2] / "gil/modules"
+MODULES = Path(__file__).parents[3] / "gil/tests/headers/modules"
 LIES = {
     "smuggle_into_released_scope": "a Held token is used where the GIL is not held",
     "smuggle_to_another_thread": "a Held token is used on a thread that it was not given to",

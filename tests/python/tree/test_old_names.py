@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
-PLACES = ["*.md", "python", "docs", "examples", "tests", "bench", "tools", "web", "packages"]
+PLACES = ["*.md", "python", "docs", "examples", "tests", "bench", "tools", "web", "gil"]
 # Of other things, too: these are looked for after the package's name, or before a bracket.
 OF_THE_PACKAGE = [
     "Answer",

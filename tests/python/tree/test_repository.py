@@ -19,7 +19,7 @@ def test_each_layer_has_an_owner_and_each_owned_path_exists() -> None:
     owned = dict(
         line.split() for line in text_of(".github/CODEOWNERS").splitlines() if line[:1] in ("*", "/")
     )
-    layers = {f"/src/{path.name}/" for path in (ROOT / "src").iterdir() if path.is_dir()}
+    layers = {f"/src/{path.name}/" for path in (ROOT / "src").iterdir() if path.is_dir()} | {"/gil/"}
     assert layers - set(owned) == set()
     assert [path for path in owned if path != "*" and not (ROOT / path.strip("/")).exists()] == []
     assert (
@@ -37,17 +37,17 @@ def test_the_forms_of_issues_ask_for_doctor() -> None:
 
 
 def test_every_place_names_the_same_versions_of_python() -> None:
-    for project in ("pyproject.toml", "packages/gil_budget/pyproject.toml"):
+    for project in ("pyproject.toml", "gil/pyproject.toml"):
         named = re.findall(r'"Programming Language :: Python :: 3\.(\d+)"', text_of(project))
         assert tuple((3, int(minor)) for minor in named) == PYTHONS, project
-    for page in ("README.md", "CMakeLists.txt", "CHANGELOG.md", "packages/gil_budget/README.md"):
+    for page in ("README.md", "CMakeLists.txt", "CHANGELOG.md", "gil/README.md"):
         assert PYTHONS_TEXT in " ".join(text_of(page).split()), page
 
 
 def test_the_authors_are_the_developers_everywhere() -> None:
     name = "the freshframe developers"
     assert f'authors = [{{ name = "{name}" }}]' in text_of("pyproject.toml")
-    assert f'authors = [{{ name = "{name}" }}]' in text_of("packages/gil_budget/pyproject.toml")
+    assert f'authors = [{{ name = "{name}" }}]' in text_of("gil/pyproject.toml")
     assert f'  - name: "{name}"' in text_of("CITATION.cff")
     assert f'author = "{name}"' in text_of("docs/conf.py")
 

@@ -1,0 +1,92 @@
+// Sums, means and differences of numbers in memory of any layout, without copying the memory.
+// SPDX-License-Identifier: Apache-2.0
+//
+// Integers are added exactly, in 128 bits. Floating-point numbers are added together with the rounding error
+// of each addition (Real). So the result is the exact sum, rounded once, except for sums that cancel almost
+// completely. The result is the same, bit by bit, for every number of threads, on every instruction set, and
+// for every layout of the same numbers in the same order of addresses.
+//
+// Thread-safe; nothing is kept between calls. The memory must stay valid until the call returns. If another
+// thread writes into it meanwhile, the result is that of a mixture of old and new numbers.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <variant>
+
+namespace freshframe::numeric {
+
+/// Type of the numbers in an array.
+enum class Type : std::uint8_t {
+  Bool,  ///< one byte; every byte but 0 counts as 1
+  UInt8,
+  UInt16,
+  UInt32,
+  UInt64,
+  Int8,
+  Int16,
+  Int32,
+  Int64,
+  Float32,
+  Float64,
+};
+
+/// Bytes of one number.
+[[nodiscard]] std::size_t size_of(Type type);
+
+/// Numbers in native byte order, at any alignment. No axes: a single number. `shape` and `strides` (bytes,
+/// may be negative or 0) have one entry per axis, at most kMaxAxes.
+struct View {
+  const std::byte* data = nullptr;
+  Type type = Type::Float64;
+  std::span<const std::ptrdiff_t> shape;
+  std::span<const std::ptrdiff_t> strides;
+};
+
+inline constexpr std::size_t kMaxAxes = 64;
+
+/// Options of a sum.
+struct Options {
+  /// Carries the errors of the errors, so that sums that cancel almost completely are right too.
+  bool compensated = false;
+  /// How many threads may work, the calling one included; at least 1. The others live as long as the call.
+  /// Fewer work when there is less than a megabyte for each, or when the system gives no more.
+  int threads = 1;
+};
+
+/// The value is high * 2^64 + low.
+struct Integer {
+  std::int64_t high = 0;
+  std::uint64_t low = 0;
+};
+
+/// The value is (sum + error + rest) * 2^exponent, not rounded; each term is much smaller than the one
+/// before. When `sum` is infinite or not a number, it is the value.
+struct Real {
+  double sum = -0.0;
+  double error = 0.0;
+  double rest = 0.0;
+  int exponent = 0;
+};
+
+/// Result of a sum.
+struct Total {
+  std::variant<Integer, Real> value;
+  std::int64_t count = 0;  ///< number of summands
+};
+
+/// The sum. `std::invalid_argument`: threads below 1, too many axes, shape and strides of different lengths,
+/// a shape with a negative entry or of more than 2^63 - 1 numbers.
+[[nodiscard]] Total sum(const View& numbers, const Options& options = {});
+
+/// The sum of |a - b|. `std::invalid_argument`: as above, or the types or shapes differ.
+[[nodiscard]] Total absolute_difference(const View& a, const View& b, const Options& options = {});
+
+/// Rounded to the nearest.
+[[nodiscard]] double rounded(const Real& value);
+
+/// The value divided by the count, rounded to the nearest; not a number when the count is 0.
+[[nodiscard]] double mean(const Total& total);
+
+}  // namespace freshframe::numeric

@@ -1,0 +1,197 @@
+"""Writes docs/gil-holds.md from the figures of gil/tools/gil_holds/rows.json."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from statistics import median, quantiles
+from typing import Any
+
+SHORTEST = 0.002  # seconds: what the watch can tell from nothing
+LIMIT = 0.01  # seconds: the default budget of gil-budget
+WITNESS = 0.2  # so far the two witnesses may be apart
+SPARE = 2 * SHORTEST  # seconds: for which the second one may be silent besides, where a call lets go
+
+HEAD = """\
+# GIL holds of well known calls
+
+How long does a call of a well known package keep every other Python thread waiting? Each row is one call
+with an input as a program has it, measured alone in a fresh process. `./dev gil-holds` installs the
+packages, measures and writes this page. The rows are sorted by package. They are no ranking: the packages
+do different work, and the length of a hold follows from the size of the input.
+
+**Read a row like this.** *Longest hold* is the longest time in which the call had the GIL and let no
+other thread have it, the median of {rounds} calls with its quartiles. *Per* divides it by the size of the
+input. *10 ms at* is the input with which the hold would last 10 ms, if it grows with its input: up to
+there a program with other threads need not care. For a larger input use a worker process (`process=True`
+in freshframe), or divide the input.
+
+A call that makes Python objects, or reads them, must hold the GIL meanwhile. Such a row says *Python
+objects*. A call that computes on bytes of its own could let go of the GIL. Whether that pays, its
+maintainers know best: letting go costs a call of a microsecond more than the call itself. This page
+reports what is, and proposes nothing.
+
+"""
+
+TAIL = """\
+
+## How it is measured
+
+{machine}. Wheels of the package index, with hashes, as `gil/tools/gil_holds/requirements.txt` names them.
+{measured}
+
+The watch of [gil-budget](how-to/gil-budget.md) measures: it reads the interpreter's record of the GIL
+from a native thread. A hold's length is processor time where the call computes. A second witness is a
+Python thread that wakes up every half millisecond: the longest time in which it got nothing must agree
+within {witness:.0f} %, or the row is left out. The garbage collector is off, and the switch interval is 0.5
+ms. A round in which the measured thread waited for a processor for more than 2 % of its time and 1 ms is
+repeated, and after three of them nothing is written.
+
+Shorter holds than 2 ms are not told from nothing: the row says that the call lets go of the GIL. Then the
+second witness was never silent for longer than {witness:.0f} % of the call's time and {spare:.0f} ms: a call
+that lets go keeps other threads from the processor for a moment, too. Such a row may have many short holds.
+
+{left_out}
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One call with its figures."""
+
+    package: str
+    version: str
+    text: str
+    amount: float
+    unit: str
+    objects: bool
+    rounds: list[dict[str, Any]]
+    python: str  # the interpreter's version
+    date: str  # of the measurement
+
+    @property
+    def hold(self) -> float:
+        """Seconds of the longest hold of a call, the median of the rounds."""
+        return float(median(one["hold"] for one in self.rounds))
+
+    @property
+    def quartiles(self) -> tuple[float, float]:
+        """Seconds of the same."""
+        first, _, third = quantiles([one["hold"] for one in self.rounds], n=4, method="inclusive")
+        return first, third
+
+    @property
+    def wall(self) -> float:
+        """Seconds of the whole call."""
+        return float(median(one["wall"] for one in self.rounds))
+
+    @property
+    def native(self) -> str | None:
+        """The native function, by most rounds."""
+        names: list[str | None] = [one["native"] for one in self.rounds]
+        return max(names, key=names.count)
+
+    @property
+    def lets_go(self) -> bool:
+        """No hold that could be measured."""
+        silence = median(one["silence"] for one in self.rounds)
+        return self.hold < SHORTEST and silence < WITNESS * self.wall + SPARE
+
+    def why_not(self) -> str | None:
+        """Why the row is left out; None: it is not."""
+        silence = median(one["silence"] for one in self.rounds)
+        if self.wall < SHORTEST * 5:
+            return f"it takes {_ms(self.wall)} only"
+        if self.lets_go:
+            return None
+        if abs(silence - self.hold) > max(WITNESS * silence, SHORTEST):
+            return f"the watch saw a hold of {_ms(self.hold)}, the other thread was silent for {_ms(silence)}"
+        if (
+            self.native is None
+            or ":" not in self.native
+            or self.native.partition(":")[2].startswith(("_Z", "0x"))
+        ):
+            return "its native function has no name"
+        return None
+
+
+def rows_of(results: dict[str, Any]) -> list[Row]:
+    """Sorted by package, in the order of the calls within it."""
+    rows = [Row(**row) for row in results["rows"]]
+    return sorted(rows, key=lambda row: row.package.lower())
+
+
+def page_of(results: dict[str, Any]) -> str:
+    """The text of the page."""
+    rows = rows_of(results)
+    shown = [row for row in rows if row.why_not() is None]
+    left = [f"{row.package}, {row.text}: {reason}" for row in rows if (reason := row.why_not()) is not None]
+    lines = [
+        "| package | call | takes | longest hold | per | 10 ms at | in | |",
+        "|---|---|---|---|---|---|---|---|",
+        *(_line(row) for row in shown),
+    ]
+    left_out = "No row was left out.\n" if not left else "Left out: " + ". ".join(left) + ".\n"
+    head = HEAD.format(rounds=len(rows[0].rounds))
+    tail = TAIL.format(
+        machine=results["machine"],
+        measured=_measured(shown),
+        witness=WITNESS * 100,
+        spare=SPARE * 1e3,
+        left_out=left_out,
+    )
+    return head + "\n".join(lines) + "\n" + tail
+
+
+def _measured(rows: list[Row]) -> str:
+    """Which rows are from which day and interpreter: `--again` keeps those of an earlier run."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        groups.setdefault((row.date, row.python), []).append(f"{row.package} {row.version}, {row.text}")
+    if len(groups) == 1:
+        ((date, python),) = groups
+        return f"All rows: CPython {python}, measured on {date}."
+    lines = [
+        f"- CPython {python}, measured on {date}: {'; '.join(texts)}."
+        for (date, python), texts in sorted(groups.items())
+    ]
+    return "The rows are from several runs:\n\n" + "\n".join(lines)
+
+
+def _line(row: Row) -> str:
+    start = f"| {row.package} {row.version} | {row.text} | {_ms(row.wall)} "
+    if row.lets_go:
+        return start + "| below 2 ms | | | | lets go |"
+    first, third = row.quartiles
+    hold = f"{_ms(row.hold)} ({first * 1e3:.1f} to {third * 1e3:.1f})"
+    name = f"`{_readable(row.native or '')}`"
+    if row.hold < row.wall / 2:
+        return start + f"| {hold} | | | {name} | lets go in between |"
+    per = f"{_short(row.hold * 1e3 / row.amount)} ms per {row.unit}"
+    amount = row.amount * LIMIT / row.hold
+    size = (
+        f"{_short(amount)} MB" if row.unit == "MB" else f"{_count(amount * 1e5)} {row.unit.partition(' ')[2]}"
+    )
+    return start + f"| {hold} | {per} | {size} | {name} | {'Python objects' if row.objects else 'holds'} |"
+
+
+def _readable(native: str) -> str:
+    """Without the interpreter's tag of the library and without types; of a mangled name the library alone."""
+    library, _, symbol = native.partition(":")
+    library = re.sub(r"(\.cpython-[\w-]+|\.abi3)?\.so[\d.]*$", "", library)
+    symbol = re.sub(r"<.*>|\(.*", "", symbol)
+    return library if symbol.startswith(("_Z", "0x", "__pyx")) else f"{library}:{symbol}"
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1e3:.1f} ms" if seconds < 0.1 else f"{seconds * 1e3:.0f} ms"
+
+
+def _short(value: float) -> str:
+    return f"{value:.0f}" if value >= 20 else f"{value:.2g}"
+
+
+def _count(value: float) -> str:
+    digits = 10 ** max(0, len(str(int(value))) - 2)
+    return f"{round(value / digits) * digits:,}"

@@ -1,1 +1,0 @@
-../../../python/freshframe/_gil.pyi
