@@ -457,6 +457,11 @@ class Engine:
         True if the pipeline ends within the time; None: no limit. Raises the failure of the pipeline. GIL: released while waiting
         """
 
+    def finish(self, patience: float, /) -> bool:
+        """
+        If every source has ended: lets the nodes take what is on its way. Returns whether the pipeline has ended; False too if nothing has moved for so many seconds. GIL: released while waiting
+        """
+
     def stop(self, seconds: float, /) -> bool:
         """
         Stops the pipeline and joins its threads; raises StopTimeoutError. On a node's own thread it only requests the stop and returns False. GIL: released while waiting

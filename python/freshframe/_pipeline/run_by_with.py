@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
+_PATIENCE = 5.0  # seconds without a sample that moves
+
+
 def _add_hint(error: BaseException) -> None:
     if not isinstance(error, Exception) or isinstance(error, FreshframeError):
         return
@@ -73,7 +76,11 @@ class RunByWith:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stops it. Waiting samples are dropped as ``stop``.
+        """Lets the nodes take what is on its way if all sources have ended, else stops it at once.
+
+        So a file is complete after a loop over a reader, even if its own branch is slower. What readers have
+        not taken is dropped as ``stop``, as are all waiting samples if a source still works, if the pipeline
+        has ``keep_running``, if no sample has moved for five seconds, and after an exception.
 
         An exception of the body is never replaced. Without one, a failure that no call has raised yet is
         raised here.
@@ -89,6 +96,11 @@ class RunByWith:
             self._stop_quietly()
             _add_hint(error)
             return
+        try:
+            self._engine.finish(_PATIENCE)
+        except BaseException:  # of a signal handler
+            self._stop_quietly()
+            raise
         self.stop()
         try:
             self._engine.raise_unraised()

@@ -325,6 +325,20 @@ PyObject* wait(gil::Held& held, PyObject* self, PyObject* timeout) {
   });
 }
 
+PyObject* finish(gil::Held& held, PyObject* self, PyObject* patience) {
+  return raw_call(held, [&]() -> PyObject* {
+    const double seconds = seconds_of(patience);
+    if (seconds < 0 && PyErr_Occurred() != nullptr) return nullptr;
+    const bool ended = gil::release(
+        held,
+        [](gil::Released& released, core::PipelineCore* core, double limit) {
+          return core->finish(Seconds(limit), [&] { look_for_signals(released); });
+        },
+        &engine_of(self).core(), seconds);
+    return PyBool_FromLong(ended ? 1 : 0);
+  });
+}
+
 // A stop is to end within `seconds`: workers that then still run are killed before.
 void limit_stop(Engine& engine, double seconds) {
   constexpr double kRest = 0.5;  // for the ends of the processes themselves
@@ -386,6 +400,10 @@ PyMethodDef* engine_methods() {
       {"wait", gil::entry<&wait>, METH_O,
        "wait($self, seconds, /)\n--\n\nTrue if the pipeline ends within the time; None: no limit. Raises "
        "the failure of the pipeline. GIL: released while waiting"},
+      {"finish", gil::entry<&finish>, METH_O,
+       "finish($self, patience, /)\n--\n\nIf every source has ended: lets the nodes take what is on its way. "
+       "Returns whether the pipeline has ended; False too if nothing has moved for so many seconds. "
+       "GIL: released while waiting"},
       {"stop", gil::entry<&stop>, METH_O,
        "stop($self, seconds, /)\n--\n\nStops the pipeline and joins its threads; raises StopTimeoutError. On a "
        "node's own thread it only requests the stop and returns False. GIL: released while waiting"},

@@ -5,6 +5,7 @@
 #include "freshframe/error.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -44,6 +45,18 @@ void spawn(PipelineCore& core) {
     }
     throw Error("cannot start the thread of node '" + (*next)->name() + "': " + error.what());
   }
+}
+
+// Whether there are sources and none will give another sample. A source is at its end before the nodes below it are.
+bool sources_have_ended(const PipelineCore& core) {
+  bool any = false;
+  for (const auto& runner : core.runners()) {
+    if (!runner->is_source()) continue;
+    const auto state = runner->meter().state();
+    if (state != NodeState::Ended && state != NodeState::Failed) return false;
+    any = true;
+  }
+  return any;
 }
 
 [[noreturn]] void throw_still_busy(const PipelineCore& core, Seconds timeout) {
@@ -153,6 +166,28 @@ bool PipelineCore::wait(std::optional<Seconds> timeout, const Look& look) {
     if (look) look();
   }
   failure().rethrow_if_failed();
+  return true;
+}
+
+bool PipelineCore::finish(Seconds patience, const Look& look) {
+  if (!life_.started() || options_.keep_running || called_from_runner() || !sources_have_ended(*this)) return false;
+  {
+    const Lock building(guarded_.building);
+    for (const auto& entry : guarded_.graph.readers().all()) entry.reader->inbox().close();
+  }
+  std::uint64_t moved = 0;
+  auto last_move = Real::now();
+  while (!life_.wait_ended(Real::now() + to_duration(kWaitSlice))) {
+    if (failure().failed()) return false;
+    const auto count = [this] {
+      const Lock building(guarded_.building);
+      return delivered(guarded_.graph);
+    }();
+    if (count != moved) last_move = Real::now();
+    moved = count;
+    if (Real::now() - last_move >= to_duration(patience)) return false;
+    if (look) look();
+  }
   return true;
 }
 
