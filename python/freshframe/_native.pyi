@@ -459,7 +459,7 @@ class Engine:
 
     def finish(self, patience: float, /) -> bool:
         """
-        If every source has ended: lets the nodes take what is on its way. Returns whether the pipeline has ended; False too if nothing has moved for so many seconds. GIL: released while waiting
+        If every source has ended: lets the nodes take what is on its way. Returns whether the pipeline has ended; False too if nothing has moved for `patience` seconds. GIL: released while waiting
         """
 
     def stop(self, seconds: float, /) -> bool:

@@ -78,9 +78,9 @@ class RunByWith:
     ) -> None:
         """Lets the nodes take what is on its way if all sources have ended, else stops it at once.
 
-        So a file is complete after a loop over a reader, even if its own branch is slower. What readers have
-        not taken is dropped as ``stop``, as are all waiting samples if a source still works, if the pipeline
-        has ``keep_running``, if no sample has moved for five seconds, and after an exception.
+        So a file is complete after a loop over a reader, even if its own branch is slower. Samples that
+        readers have not taken are dropped as ``stop``. So are all waiting samples if a source works, if the
+        pipeline has ``keep_running``, if no sample has moved for five seconds, and after an exception.
 
         An exception of the body is never replaced. Without one, a failure that no call has raised yet is
         raised here.

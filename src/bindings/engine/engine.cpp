@@ -402,7 +402,7 @@ PyMethodDef* engine_methods() {
        "the failure of the pipeline. GIL: released while waiting"},
       {"finish", gil::entry<&finish>, METH_O,
        "finish($self, patience, /)\n--\n\nIf every source has ended: lets the nodes take what is on its way. "
-       "Returns whether the pipeline has ended; False too if nothing has moved for so many seconds. "
+       "Returns whether the pipeline has ended; False too if nothing has moved for `patience` seconds. "
        "GIL: released while waiting"},
       {"stop", gil::entry<&stop>, METH_O,
        "stop($self, seconds, /)\n--\n\nStops the pipeline and joins its threads; raises StopTimeoutError. On a "

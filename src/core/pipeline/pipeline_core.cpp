@@ -170,7 +170,8 @@ bool PipelineCore::wait(std::optional<Seconds> timeout, const Look& look) {
 }
 
 bool PipelineCore::finish(Seconds patience, const Look& look) {
-  if (!life_.started() || options_.keep_running || called_from_runner() || !sources_have_ended(*this)) return false;
+  if (!life_.started() || options_.keep_running || called_from_runner() || !sources_have_ended(*this))
+    return false;
   {
     const Lock building(guarded_.building);
     for (const auto& entry : guarded_.graph.readers().all()) entry.reader->inbox().close();
