@@ -5,7 +5,7 @@ import { byId, el, text } from "./dom.js";
 
 const SHOWN = 4; // lines; the rest can be opened
 const TITLES = {
-  source: "source away",
+  away: "source away",
   frozen: "is frozen",
   setting: "setting refused",
   clock: "clock off",

@@ -52,22 +52,24 @@ struct Age {
 
 /// A cause of old or lost samples that the counters prove, and what to do.
 struct Finding {
-  // unread, away, frozen, setting, worker, blocked, stale, loss, queue, batch, gil_wait, processors, bursts
+  // error, stall, unread, away, frozen, clock, setting, gil, join, spool, worker, blocked, stale, loss, queue, batch,
+  // gil_wait, processors, bursts, silent
   std::string kind;
   std::string subject;                     // a node, a reader, or "parent -> child"
   std::string text;                        // a sentence or two; the subject may be its subject
   std::string remedy;                      // what to do, and what it would give as far as what_if() knows it
   std::map<std::string, double> evidence;  // the numbers of the rule; times in seconds, shares from 0 to 1
+  bool ill = false;                        // a server's /healthz fails as long as it is there
 };
 
 /// The answer of why().
 struct Why {
   std::vector<Finding> findings;  // the worst first
   std::vector<Age> ages;          // of each reader and sink
-  bool runs = false;              // findings are of a pipeline that runs, but for silent nodes
-  bool ended = false;             // the ages are of its last samples
-  double watched = 0;             // seconds for which causes have been looked for
-  double needed = 0;              // seconds until the first can be proven; 0: it could be now
+  bool runs = false;   // otherwise findings are failures, recent losses, unsent results and silent nodes
+  bool ended = false;  // the ages are of its last samples
+  double watched = 0;  // seconds for which causes have been looked for
+  double needed = 0;   // seconds until the first can be proven; 0: it could be now
   /// Sources that have, or have just had, an outage, and what is below a change of the graph: what is below these alone
   /// is not judged for ten seconds.
   std::vector<std::string> unsettled = {};

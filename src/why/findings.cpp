@@ -30,8 +30,9 @@ constexpr double kClearly = 1.2;   // explains so much more: it becomes the firs
 
 // What stands still, what is lost, and then the causes of age.
 int rank_of(std::string_view kind) {
-  constexpr std::array<std::string_view, 8> kFirst = {"unread", "away",    "frozen", "setting",
-                                                      "worker", "blocked", "stale",  "loss"};
+  constexpr std::array<std::string_view, 14> kFirst = {"error",  "stall",   "unread", "away", "frozen",
+                                                       "clock",  "setting", "gil",    "join", "spool",
+                                                       "worker", "blocked", "stale",  "loss"};
   return static_cast<int>(std::ranges::find(kFirst, kind) - kFirst.begin());
 }
 
@@ -87,12 +88,11 @@ void Findings::follow(const GraphState& seen, Time now) {
     quiet_times_ = {};
     window_.reset();
     known_.clear();
-    first_.reset();
-    return;
+    return follow_states(seen, now);
   }
   if (!quiet_until_) quiet_until_ = now + QuietTimes::kQuiet;
   if (quiet_times_.follow(seen, now) && window_) carry_over(*window_, seen.stats);
-  follow_states(seen);
+  follow_states(seen, now);
   if (now < *quiet_until_) return;
   if (!window_) return begin(seen, now);
   if (now - window_->looked < kApart) return;
@@ -103,16 +103,9 @@ void Findings::follow(const GraphState& seen, Time now) {
   begin(seen, now);
 }
 
-// stats(), the events, the page and the metrics report a state at once, so why() does, too.
-void Findings::follow_states(const GraphState& seen) {
-  Causes states;
-  find_frozen(seen.stats, states);
-  find_refused_settings(seen.stats, states);
-  std::erase_if(known_, [&](const auto& entry) {
-    return entry.second.cause.is_state && !states.contains(entry.first);
-  });
-  for (auto& [key, cause] : states)
-    known_.insert_or_assign(key, Known{.cause = std::move(cause), .with = kWindowsUntilShown});
+void Findings::follow_states(const GraphState& seen, Time now) {
+  const auto around = witness_.circumstances ? witness_.circumstances() : Circumstances();
+  states_ = looks_.follow(seen, around, quiet_times_, now);
   choose_first();
 }
 
@@ -176,7 +169,7 @@ void Findings::remember(Causes&& causes) {
     if (!known.cause.reaches_over || known.in_a_row != 2) ++known.with;
   }
   for (auto& [key, known] : known_) {
-    if (!causes.contains(key) && !known.cause.is_state) ++known.without;
+    if (!causes.contains(key)) ++known.without;
   }
   std::erase_if(known_, [](const auto& entry) {
     const auto& known = entry.second;
@@ -184,29 +177,39 @@ void Findings::remember(Causes&& causes) {
   });
 }
 
+std::map<FindingKey, const Cause*> Findings::shown() const {
+  std::map<FindingKey, const Cause*> out;
+  for (const auto& [key, known] : known_) {
+    if (known.is_shown()) out.emplace(key, &known.cause);
+  }
+  for (const auto& [key, cause] : states_) out.emplace(key, &cause);
+  return out;
+}
+
 void Findings::choose_first() {
-  const auto old = first_ ? known_.find(*first_) : known_.end();
-  const bool stays = old != known_.end() && old->second.is_shown();
+  const auto all = shown();
+  const auto old = first_ ? all.find(*first_) : all.end();
   const auto goes_before = [](const auto& one, const auto& other, double clearly) {
     const int rank = rank_of(one.first.first);
     const int other_rank = rank_of(other.first.first);
     return rank < other_rank ||
-           (rank == other_rank && one.second.cause.explains > other.second.cause.explains * clearly);
+           (rank == other_rank && one.second->explains > other.second->explains * clearly);
   };
-  auto best = known_.end();
-  for (auto each = known_.begin(); each != known_.end(); ++each) {
-    if (!each->second.is_shown()) continue;
-    if (best == known_.end() || goes_before(*each, *best, 1)) best = each;
+  auto best = all.begin();
+  for (auto each = all.begin(); each != all.end(); ++each) {
+    if (goes_before(*each, *best, 1)) best = each;
   }
-  if (!stays) first_.reset();
-  if (best != known_.end() && (!stays || goes_before(*best, *old, kClearly))) first_ = best->first;
+  if (old == all.end()) first_.reset();
+  if (best != all.end() && (old == all.end() || goes_before(*best, *old, kClearly))) first_ = best->first;
 }
 
 // Predicts also for a finding that one window has proven: when it is shown, its effect is known.
 void Findings::predict(Time now) {
   int asked = 0;
   for (const auto& key : in_order()) {
-    auto& known = known_.at(key);
+    const auto found = known_.find(key);
+    if (found == known_.end()) continue;  // a state
+    auto& known = found->second;
     known.effect.reset();
     if (!known.cause.change || !witness_.effect || asked == kMostPredicted) continue;
     known.effect = witness_.effect(*known.cause.change, now);
@@ -215,10 +218,12 @@ void Findings::predict(Time now) {
 }
 
 std::vector<FindingKey> Findings::in_order() const {
+  auto causes = shown();
+  for (const auto& [key, known] : known_) causes.emplace(key, &known.cause);
   std::vector<FindingKey> out;
-  for (const auto& [key, known] : known_) out.push_back(key);
+  for (const auto& [key, cause] : causes) out.push_back(key);
   const auto rank = [&](const FindingKey& key) {
-    return std::tuple(key != first_, rank_of(key.first), -known_.at(key).cause.explains);
+    return std::tuple(key != first_, rank_of(key.first), -causes.at(key)->explains);
   };
   std::ranges::stable_sort(out, {}, rank);
   return out;
@@ -227,12 +232,18 @@ std::vector<FindingKey> Findings::in_order() const {
 std::vector<Finding> Findings::present() const {
   std::vector<Finding> out;
   for (const auto& key : in_order()) {
-    const auto& known = known_.at(key);
-    if (!known.is_shown()) continue;
-    out.push_back(known.cause.finding);
-    if (!known.effect) continue;
-    out.back().remedy += " " + known.effect->text;
-    out.back().evidence.insert(known.effect->evidence.begin(), known.effect->evidence.end());
+    const auto state = states_.find(key);
+    const auto known = known_.find(key);
+    if (known == known_.end() || !known->second.is_shown()) {
+      if (state != states_.end()) out.push_back(state->second.finding);
+      continue;
+    }
+    out.push_back(known->second.cause.finding);
+    out.back().ill = state != states_.end() && state->second.finding.ill;
+    const auto& effect = known->second.effect;
+    if (!effect) continue;
+    out.back().remedy += " " + effect->text;
+    out.back().evidence.insert(effect->evidence.begin(), effect->evidence.end());
   }
   return out;
 }

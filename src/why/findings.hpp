@@ -15,13 +15,14 @@
 #include "core/look/graph_state.hpp"
 #include "why/quiet_times.hpp"
 #include "why/rules.hpp"
+#include "why/states.hpp"
 
 namespace freshframe::core {
 
 /// Judges windows of five seconds. A finding is present when two windows in a row have it, and gone after three that
 /// do not. The first ten seconds of a run prove nothing, nor do fewer than 30 samples, nor a branch that has just
-/// changed or whose sources have an outage (see Note [Quiet branches]). A state of a source, such as a still picture,
-/// is present while the statistics contain it. For one thread.
+/// changed or whose sources have an outage (see Note [Quiet branches]). A state, such as a still picture or a loss, is
+/// present from the first look that shows it (see States). For one thread.
 class Findings {
  public:
   using Time = std::chrono::steady_clock::time_point;
@@ -33,13 +34,15 @@ class Findings {
 
   /// Several looks per second. `seen`: the state of the graph at `now`, of which no quantiles are used.
   void follow(const GraphState& seen, Time now);
-  /// The states of the sources alone, at any time while the pipeline runs.
-  void follow_states(const GraphState& seen);
+  /// Follows the states alone, at any time.
+  void follow_states(const GraphState& seen, Time now);
   /// The worst first: what stands still, then what is lost, then by the share of the age that is explained. The first
   /// one stays so until another explains a fifth more.
   [[nodiscard]] std::vector<Finding> present() const;
   /// Until when no finding can be there; nullopt: the pipeline does not run.
   [[nodiscard]] std::optional<Time> earliest() const;
+  /// The seconds for which each source has been away, by its number.
+  [[nodiscard]] std::map<int, double> away(Time now) const { return quiet_times_.away(now); }
   /// Sources, and what is below a change of the graph: what is below these alone is not judged now.
   [[nodiscard]] std::vector<std::string> unsettled(Time now) const { return quiet_times_.names(now); }
 
@@ -59,6 +62,8 @@ class Findings {
   void judge(const GraphState& seen, Time now);
   void remember(Causes&& causes);
   void choose_first();
+  /// The causes that are present. A window that has proven one knows more of it than a look.
+  [[nodiscard]] std::map<FindingKey, const Cause*> shown() const;
   /// The effects of the remedies of the worst.
   void predict(Time now);
   /// The worst first, also those that are not shown yet.
@@ -70,7 +75,9 @@ class Findings {
   std::optional<Time> quiet_until_;  // of all: after the start
   QuietTimes quiet_times_;
   std::optional<Window> window_;
-  std::map<FindingKey, Known> known_;
+  std::map<FindingKey, Known> known_;  // of windows
+  States looks_;
+  Causes states_;  // of the newest look
   std::optional<FindingKey> first_;
 };
 

@@ -29,6 +29,7 @@ using std::chrono::duration;
 constexpr std::chrono::milliseconds kPeriod{250};  // between two looks
 constexpr std::chrono::seconds kForgotten{2};      // without a look: the watch has ended
 constexpr Seconds kRecent{10};                     // of which the ages are
+constexpr double kStillLimit = 5;                  // seconds, if stalls are not detected
 
 std::map<std::int64_t, double> edge_ages(const PipelineCore& core) {
   std::map<std::int64_t, double> out;
@@ -76,7 +77,8 @@ Observer::Observer(const PipelineCore& core)
         return predicted(core, question, stop);
       }),
       findings_(
-          {.ages = [&core] { return ages_of(core, kRecent); },
+          {.circumstances = [this] { return circumstances(); },
+           .ages = [&core] { return ages_of(core, kRecent); },
            .run_queue = [&core] { return run_queue_of(core); },
            .edge_ages = [&core] { return edge_ages(core); },
            .paces = [&core] { return paces_of(core, kRecent); },
@@ -102,9 +104,29 @@ void Observer::note(const GraphState& seen, Time now) {
   }
 }
 
-void Observer::follow(const GraphState& seen) {
+void Observer::follow(const GraphState& seen, GilFindings gil) {
   const std::lock_guard lock(mutex_);
+  gil_ = std::move(gil);
   note(seen, std::chrono::steady_clock::now());
+}
+
+std::map<int, double> Observer::away() const {
+  const std::lock_guard lock(mutex_);
+  return findings_.away(std::chrono::steady_clock::now());
+}
+
+void Observer::limit_away(double seconds) {
+  const std::lock_guard lock(mutex_);
+  away_limit_ = seconds;
+}
+
+// For a caller that holds the mutex.
+Circumstances Observer::circumstances() const {
+  return {.pipeline = core_.options().name,
+          .still_limit = core_.options().stall_timeout.value_or(kStillLimit),
+          .away_limit = away_limit_,
+          .failure = core_.errors().first_fatal(),
+          .gil = gil_};
 }
 
 bool Observer::is_watched(Time now) const {
@@ -150,7 +172,7 @@ Why Observer::why() {
     running_ = true;
     thread_ = std::thread([this] { run(); });
   }
-  if (runs) findings_.follow_states(seen);  // what stats() reports now
+  findings_.follow_states(seen, now);
   answer.findings = findings_.present();
   std::ranges::move(silent, std::back_inserter(answer.findings));
   answer.runs = runs;

@@ -2,10 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "freshframe/gil_findings.hpp"
 #include "freshframe/why.hpp"
 
 #include <chrono>
 #include <condition_variable>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -30,8 +32,13 @@ class Observer {
   Observer& operator=(const Observer&) = delete;
   ~Observer();
 
-  void follow(const GraphState& seen);
+  /// `gil`: of a watch.
+  void follow(const GraphState& seen, GilFindings gil);
   [[nodiscard]] std::vector<Finding> findings() const;
+  /// The seconds for which each source has been away, by its number.
+  [[nodiscard]] std::map<int, double> away() const;
+  /// From now on a source that has no connection for longer than this is ill, in seconds.
+  void limit_away(double seconds);
   /// Begins to look unless it looks already.
   [[nodiscard]] Why why();
 
@@ -41,12 +48,15 @@ class Observer {
   void run();
   void note(const GraphState& seen, Time now);
   [[nodiscard]] bool is_watched(Time now) const;
+  [[nodiscard]] Circumstances circumstances() const;
 
   const PipelineCore& core_;
   Predictions predictions_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  Findings findings_;           // guarded by mutex_, as the next
+  GilFindings gil_;                   // guarded by mutex_, as the next
+  std::optional<double> away_limit_;  // seconds
+  Findings findings_;
   std::optional<Time> since_;   // of the watch; nullopt: the pipeline does not run
   std::optional<Time> looked_;  // the latest look
   bool stopping_ = false;

@@ -157,6 +157,14 @@ std::optional<QuietTimes::Time> QuietTimes::away_since(int number) const {
   return found != sources_.end() ? found->second.away_since : std::nullopt;
 }
 
+std::map<int, double> QuietTimes::away(Time now) const {
+  std::map<int, double> out;
+  for (const auto& [number, source] : sources_) {
+    if (source.away_since) out[number] = std::chrono::duration<double>(now - *source.away_since).count();
+  }
+  return out;
+}
+
 std::vector<std::string> QuietTimes::names(Time now) const {
   Names out;
   for (const auto& [number, source] : sources_) {

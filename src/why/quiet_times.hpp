@@ -50,6 +50,8 @@ class QuietTimes {
   [[nodiscard]] Quiet of(const GraphState& seen, Time since) const;
   /// Since when a source has been away; nullopt: it is there.
   [[nodiscard]] std::optional<Time> away_since(int number) const;
+  /// The seconds for which each source has been away, by its number.
+  [[nodiscard]] std::map<int, double> away(Time now) const;
   /// Sources with a quiet time, and the nodes and readers below a change.
   [[nodiscard]] std::vector<std::string> names(Time now) const;
 

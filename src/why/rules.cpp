@@ -10,7 +10,6 @@
 #include <utility>
 #include <vector>
 
-#include "core/look/frozen_text.hpp"
 #include "why/figures.hpp"
 
 namespace freshframe::core {
@@ -94,8 +93,9 @@ void find_blocked(const Scene& scene, Causes& out) {
   }
 }
 
-// A source that gives nothing, or that is lost and found again and again. What is below it is old or not there. One
-// that is back is no finding any more, so a single window without it ends it.
+// A source that is lost and found again and again, or that gave nothing for most of the window and is back. The others
+// are away now, which is a state (States), and a whole window of it ends the finding that a source comes and goes. A
+// source that is back is no finding any longer, so a single window without it ends the second.
 void find_away(const Scene& scene, Causes& out) {
   const auto& nodes = scene.seen.stats.nodes;
   for (std::size_t i = 0; i < nodes.size(); ++i) {
@@ -106,57 +106,22 @@ void find_away(const Scene& scene, Causes& out) {
     const bool again = grown(source.outages, before->outages) > 0;
     if (share < scene.bar(kAway, "away", nodes[i].name) && !again) continue;
     const double away = scene.away(nodes[i].number);
-    const bool stays = away >= scene.seconds || !again;
+    if (away >= scene.seconds)
+      out[{"away", nodes[i].name}] = {.finding = {}, .explains = 0, .change = {}, .lasts = 0};
+    if (away >= scene.seconds || (away > 0 && !again)) continue;
     auto reason = source.last_error.empty() ? std::string() : ": " + source.last_error;
     if (!reason.ends_with('.')) reason += '.';
     Finding finding{
         .kind = "away",
         .subject = nodes[i].name,
-        .text = (!stays     ? "is lost again and again, " + std::to_string(source.outages) + " times so far"
-                 : away > 0 ? "has given no frame for " + fixed_text(away) + " s"
-                            : "has given no frame in " + percent_text(share) + " of the last " +
-                                  fixed_text(scene.seconds) + " s") +
+        .text = (again ? "is lost again and again, " + std::to_string(source.outages) + " times so far"
+                       : "has given no frame in " + percent_text(share) + " of the last " +
+                             fixed_text(scene.seconds) + " s") +
                 reason,
-        .remedy = "It is tried again and again. `freshframe probe` with its URL shows what answers there.",
+        .remedy = std::string(kAwayRemedy),
         .evidence = {{"away", away}, {"outages", static_cast<double>(source.outages)}}};
     out[{"away", nodes[i].name}] = {
-        .finding = std::move(finding), .explains = 0, .change = {}, .lasts = stays ? 1 : kMinute};
-  }
-}
-
-// A camera that came back and took not all of its settings: it gives pictures, which may be too dark to be of use.
-void find_refused_settings(const Stats& stats, Causes& out) {
-  for (const auto& node : stats.nodes) {
-    if (!node.source || node.source->settings_refused.empty()) continue;
-    Finding finding{.kind = "setting",
-                    .subject = node.name,
-                    .text = "runs without a setting: " + node.source->settings_refused + ".",
-                    .remedy =
-                        "Assign a value that the camera takes, such as source.exposure = 100. "
-                        "`freshframe probe` with its URL shows the ranges.",
-                    .evidence = {}};
-    out[{"setting", node.name}] = {.finding = std::move(finding), .is_state = true};
-  }
-}
-
-// A source that gives pictures, but always the same.
-void find_frozen(const Stats& stats, Causes& out) {
-  for (const auto& node : stats.nodes) {
-    if (!node.source || node.source->frozen.empty()) continue;
-    const auto& source = *node.source;
-    const bool flat = source.frozen == "flat";
-    Finding finding{
-        .kind = "frozen",
-        .subject = node.name,
-        .text = frozen_text(source) + ".",
-        .remedy =
-            flat ? "Look at its picture: the lens may be covered, the light off, or a mask over all of it."
-                 : "Restart the camera, or what sends its stream. Of a screen or a poster, open() it with "
-                   "frozen_after=None.",
-        .evidence = {{"frozen_for", source.frozen_for},
-                     {"frames", static_cast<double>(source.frozen_frames)},
-                     {"contents", static_cast<double>(source.frozen_contents)}}};
-    out[{"frozen", node.name}] = {.finding = std::move(finding), .is_state = true};
+        .finding = std::move(finding), .explains = 0, .change = {}, .lasts = again ? kMinute : 1};
   }
 }
 
@@ -278,9 +243,6 @@ constexpr double kGilWait = 0.05;        // of the time, of one node
 constexpr double kGilStarves = 1.0 / 3;  // of the time, of one node that loses samples
 constexpr double kLostToGil = 0.2;       // of the samples
 constexpr double kOwnHold = 0.2;         // of the time: a node that holds the GIL so long is named
-constexpr const char* kGilRemedy =
-    "ff.gil.watch() names the function that holds it; a node that computes in Python has a GIL of its own with "
-    "process=True.";
 
 double gil_share(const Scene& scene, std::size_t node, double NodeStats::* counter) {
   const auto& nodes = scene.seen.stats.nodes;
@@ -365,7 +327,7 @@ void find_gil_waits(const Scene& scene, Causes& out) {
                     .text = (several ? listed(waiting) + " wait" : std::string("waits")) +
                             " for the GIL for " + share_text(wait, age.mean) + " that samples are old at " +
                             age.consumer + "." + holders_text(scene),
-                    .remedy = kGilRemedy,
+                    .remedy = std::string(kGilRemedy),
                     .evidence = {{"wait", wait}, {"age", age.mean}, {"gil_wait_share", share}}};
     out[{"gil_wait", subject}] = {std::move(finding), wait};
   }
@@ -386,7 +348,7 @@ void find_gil_losses(const Scene& scene, Causes& out) {
                     .text = "waits for the GIL " + percent_text(waits) +
                             " of the time, and meanwhile loses " + percent_text(loss.lost) +
                             " of the samples." + holders_text(scene),
-                    .remedy = kGilRemedy,
+                    .remedy = std::string(kGilRemedy),
                     .evidence = {{"gil_wait_share", waits}, {"lost_share", loss.lost}, {"wait", of_each}}};
     out[{"gil_wait", name}] = {std::move(finding), of_each};
   }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "freshframe/gil_findings.hpp"
 #include "freshframe/stats.hpp"
 #include "freshframe/what_if.hpp"
 #include "freshframe/why.hpp"
@@ -17,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/look/error_log.hpp"
 #include "core/look/graph_state.hpp"
 #include "why/quiet_times.hpp"
 #include "why/thread_times.hpp"
@@ -45,14 +47,25 @@ struct Effect {
   std::map<std::string, double> evidence;
 };
 
+/// Facts about a pipeline that its statistics do not contain.
+struct Circumstances {
+  std::string pipeline = {};               // the pipeline's name
+  std::optional<double> still_limit = {};  // seconds without a moving sample that are a stall
+  std::optional<double> away_limit = {};   // seconds without a connection after which a source is ill
+  std::optional<ErrorNote> failure = {};   // the error that ended the pipeline
+  GilFindings gil = {};                    // of a watch
+};
+
 /// What costs more than the counters, and is only read when a window begins or ends. Each may be empty.
 struct Witness {
   using Time = std::chrono::steady_clock::time_point;
 
-  std::function<std::vector<Age>()> ages;  // of the last ten seconds
-  std::function<RunQueue()> run_queue;
-  std::function<std::map<std::int64_t, double>()> edge_ages;  // the median at each edge, by its number
-  std::function<std::map<std::string, Pace>()> paces;         // by the name of the source
+  std::function<Circumstances()> circumstances = {};  // at each look
+
+  std::function<std::vector<Age>()> ages = {};  // of the last ten seconds
+  std::function<RunQueue()> run_queue = {};
+  std::function<std::map<std::int64_t, double>()> edge_ages = {};  // the median at each edge, by its number
+  std::function<std::map<std::string, Pace>()> paces = {};         // by the name of the source
   /// The effect of a change that a remedy names; nullopt as long as it is not known.
   std::function<std::optional<Effect>(const Question& change, Time now)> effect = {};
 };
@@ -95,12 +108,10 @@ struct Cause {
   Finding finding;
   double explains = 0;
   std::optional<Question> change = {};
-  /// So many windows in a row without it end it. nullopt: three if it is shown, otherwise one.
+  /// So many windows in a row without it end it, and 0 ends it now. nullopt: three if it is shown, otherwise one.
   std::optional<int> lasts = {};
   /// One event of some seconds reaches into two windows: they prove it together with a third, or with a later one.
   bool reaches_over = false;
-  /// A state that the statistics contain: it is a finding exactly as long as they do, and no window judges it.
-  bool is_state = false;
 };
 using FindingKey = std::pair<std::string, std::string>;  // kind and subject
 using Causes = std::map<FindingKey, Cause>;
@@ -117,10 +128,6 @@ void find_gil_waits(const Scene& scene, Causes& out);
 void find_gil_losses(const Scene& scene, Causes& out);
 void find_full_processors(const Scene& scene, Causes& out);
 void find_bursts(const Scene& scene, Causes& out);
-
-// States, which one look proves.
-void find_frozen(const Stats& stats, Causes& out);
-void find_refused_settings(const Stats& stats, Causes& out);
 
 /// The index of a node in the statistics; the number of nodes for a reader.
 [[nodiscard]] std::size_t index_of(const Scene& scene, const std::string& node);
@@ -142,6 +149,12 @@ struct AgeShare {
 /// Another queue before a child, as a remedy names it; nullopt: it is a reader, of which nothing can be predicted.
 [[nodiscard]] std::optional<Question> with_queue(const Scene& scene, const std::string& child,
                                                  const Queue& queue);
+
+inline constexpr std::string_view kAwayRemedy =
+    "It is tried again and again. `freshframe probe` with its URL shows what answers there.";
+inline constexpr std::string_view kGilRemedy =
+    "ff.gil.watch() names the function that holds it; a node that computes in Python has a GIL of its own with "
+    "process=True.";
 
 constexpr int kMinute = 12;              // windows
 constexpr double kShareOfAge = 1.0 / 3;  // that a cause explains

@@ -36,9 +36,9 @@ def test_a_dead_camera_is_red_in_the_header_and_on_its_card(page: Page, running:
     for name, source in (("door", pipelines.Camera(gives=True)), ("roof", ff.open(pipelines.AWAY))):
         pipeline.add(ff.CircleTracker(), pipeline.add(source, name=name))
     page.open(running(pipeline))
-    page.until("return document.querySelector('#problems li[data-kind=source]') !== null")
+    page.until("return document.querySelector('#problems li[data-kind=away]') !== null")
     assert "roof" in page.text("#problems")
-    assert "no frames for" in page.text("#problems")
+    assert "has given no frame for" in page.text("#problems")
     assert page.text("#phase") == "running \u00b7 1 problem"
     assert page.run(RED, "#phase")
     assert page.text(".node[data-node=roof] .state").startswith("away ")

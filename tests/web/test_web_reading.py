@@ -67,7 +67,7 @@ def shop_page(page: Page, running: Run, tmp_path: Path) -> Page:
     page.size(1440, 1000)
     page.open(running(pipelines.shop(tmp_path)))
     page.until("return document.querySelector('#problems li[data-kind=loss]') !== null")
-    page.until("return document.querySelector('#problems li[data-kind=source]') !== null")
+    page.until("return document.querySelector('#problems li[data-kind=away]') !== null")
     return page
 
 

@@ -13,10 +13,16 @@ from .shown import ShownAsText
 
 AgeKind = Literal["source", "room", "queue", "worker", "batch", "set", "gil", "start", "call", "order"]
 FindingKind = Literal[
+    "error",
+    "stall",
     "unread",
     "away",
     "frozen",
+    "clock",
     "setting",
+    "gil",
+    "join",
+    "spool",
     "worker",
     "blocked",
     "stale",

@@ -66,8 +66,9 @@ Stats stats_of(const PipelineCore& core, const GuardedGraph& guarded, std::optio
   const bool started = core.life().started();
   for (const auto& runner : graph.runners()) {
     result.nodes.push_back(runner->stats(span));
-    // Before the start another thread may be wiring the edges.
-    if (started && span) result.nodes.back().join = join_stats(std::as_const(*runner).inbox(), *span);
+    // Before the start another thread may be wiring the edges. A join has few quantiles, and says why it makes no sets.
+    if (started)
+      result.nodes.back().join = join_stats(std::as_const(*runner).inbox(), span.value_or(Span::Recent));
   }
   if (started) {
     for (const auto* inbox : inboxes(graph)) {

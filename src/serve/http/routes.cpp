@@ -107,8 +107,13 @@ std::optional<Reply> element(std::string_view path, const RequestHead& head) {
 }
 
 Reply health(StateSource& source) {
-  const auto health = health_of(source.look().seen());
-  return plain(health.good ? 200 : 503, health.reason);
+  const auto& seen = source.look().seen();
+  const auto health = health_of(seen);
+  auto text = health.reason;
+  for (const auto& finding : seen.findings) {
+    if (!finding.ill) text += "\n" + to_string(finding);
+  }
+  return plain(health.good ? 200 : 503, std::move(text));
 }
 
 std::optional<std::string> picture_port(std::string_view path, std::string_view suffix) {

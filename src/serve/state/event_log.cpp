@@ -7,6 +7,7 @@
 
 #include "core/look/frozen_text.hpp"
 #include "core/unit_text.hpp"
+#include "why/states.hpp"
 
 namespace freshframe::serve {
 namespace {
@@ -59,11 +60,6 @@ std::vector<Event> EventLog::events() const {
   std::vector<Event> result;
   for (const auto& entry : entries_) result.push_back(entry.event);
   return result;
-}
-
-std::string EventLog::error_of(const std::string& node) const {
-  const auto found = errors_.find(node);
-  return found != errors_.end() ? found->second.line : std::string();
 }
 
 // A name may be used again, by a node with another number. Before the start nodes come without events.
@@ -129,7 +125,6 @@ void EventLog::follow_errors(const Snapshot& seen, const core::PipelineCore& cor
       continue;
     }
     auto& errors = errors_[note.node];
-    errors.line = tail(note.text);
     errors.text = tail(note.traceback.empty() ? note.text : note.traceback);
     if (!note.fatal) continue;
     const auto node = std::ranges::find(seen.graph.stats.nodes, note.node, &NodeStats::name);
@@ -196,8 +191,9 @@ void EventLog::follow_sources(const Snapshot& seen) {
 }
 
 void EventLog::follow_stall(const Snapshot& seen) {
-  const bool stalled = seen.graph.phase == core::LifePhase::Running && seen.still >= seen.still_limit;
-  if (stalled && !stalled_) add(seen.time, "stall", seen.pipeline, health_of(seen).reason);
+  const auto stall = std::ranges::find(seen.findings, "stall", &Finding::kind);
+  const bool stalled = stall != seen.findings.end();
+  if (stalled && !stalled_) add(seen.time, "stall", seen.pipeline, stall->text);
   stalled_ = stalled;
 }
 
@@ -210,7 +206,7 @@ void EventLog::follow_gil(const Snapshot& seen) {
     if (stall.id <= *last_gil_stall_) continue;
     last_gil_stall_ = stall.id;
     add(seen.time, "gil", stall.thread,
-        "held the GIL for " + core::measured_seconds_text(stall.seconds) + ": " + holder_of(stall),
+        "held the GIL for " + core::measured_seconds_text(stall.seconds) + ": " + core::holder_of(stall),
         {.detail = stall.native + "\n" + stall.python});
   }
 }

@@ -26,8 +26,6 @@ class EventLog {
   void follow(const Snapshot& seen, const core::PipelineCore& core);
   /// Oldest first, by their newest repetition.
   [[nodiscard]] std::vector<Event> events() const;
-  /// The newest error of a node, in one line; "": it had none.
-  [[nodiscard]] std::string error_of(const std::string& node) const;
 
  private:
   struct SourceSeen {
@@ -50,7 +48,6 @@ class EventLog {
   struct NodeErrors {
     std::uint64_t counted = 0;
     std::string text;  // of the newest, with its traceback
-    std::string line;  // without
   };
 
   void add(double time, std::string_view kind, const std::string& subject, std::string text);

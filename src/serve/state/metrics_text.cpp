@@ -230,6 +230,9 @@ void write_states(MetricsWriter& out, const Snapshot& seen) {
   }
   out.begin("pipeline_phase", "gauge", "1 for the phase that the pipeline is in.");
   out.sample({{"phase", to_string(seen.graph.phase)}}, 1);
+  out.begin("finding", "gauge", "1 for each present finding, as why() has it.");
+  for (const auto& finding : seen.findings)
+    out.sample({{"kind", finding.kind}, {"subject", finding.subject}}, 1);
   out.begin("pipeline_healthy", "gauge", "1 while frames flow, as in /healthz.");
   out.sample({}, health_of(seen).good ? 1 : 0);
 }

@@ -8,7 +8,6 @@
 
 #include "core/pipeline/onlookers.hpp"
 #include "why/observer.hpp"
-#include "why/quiet_times.hpp"
 #include "why/what_if/recording.hpp"
 
 namespace freshframe::serve {
@@ -33,12 +32,6 @@ auto rates_of(const Map& now, const Map& before, double span) {
     rates[cause] = grown_per_second(count, old, span);
   }
   return rates;
-}
-
-// An error's samples are reported as errors.
-std::uint64_t frames_lost(const NodeStats& node) {
-  const auto errors = node.drops.find(NodeDropCause::Error);
-  return node.lost - (errors != node.drops.end() ? errors->second : 0);
 }
 
 template <class Item>
@@ -85,10 +78,8 @@ double unix_now() {
 
 Sampler::Sampler(std::shared_ptr<core::PipelineCore> core, std::optional<double> away_limit)
     : core_(std::move(core)) {
-  seen_.away_limit = away_limit;
-  constexpr double kDefaultLimit = 5.0;  // seconds, if stalls are not detected
   seen_.pipeline = core_->options().name;
-  seen_.still_limit = core_->options().stall_timeout.value_or(kDefaultLimit);
+  if (away_limit) core::observer_of(*core_).limit_away(*away_limit);
 }
 
 Why Sampler::why() const {
@@ -101,18 +92,13 @@ WhatIf Sampler::what_if(const Question& question) const {
 
 void Sampler::look(Time now, GilFindings gil) {
   seen_.time = unix_now();
-  const auto before = std::exchange(seen_.graph, core::graph_state(*core_)).stats;
+  seen_.graph = core::graph_state(*core_);
   seen_.error = core_->errors().first_fatal();
   seen_.gil = std::move(gil);
   follow_changes();
   compute_rates(now);
-  follow_trouble(before);
-  follow_sources(now);
-  follow_stalls(now);
-  follow_movement(now);
   extend_history(now);
-  core::observer_of(*core_).follow(seen_.graph);
-  seen_.findings = core::observer_of(*core_).findings();
+  judge(seen_.gil);
   events_.follow(seen_, *core_);
 }
 
@@ -120,13 +106,10 @@ void Sampler::follow_changes() {
   auto nodes = numbers_of(seen_.graph.stats.nodes);
   auto edges = numbers_of(seen_.graph.stats.edges);
   if (nodes != nodes_) {
-    realign(seen_.trouble, nodes_, nodes);
-    realign(away_since_, nodes_, nodes);
     realign(history_.node_fps, nodes_, nodes);
     nodes_ = std::move(nodes);
   }
   if (edges != edges_) {
-    realign(seen_.loss_times, edges_, edges);
     realign(history_.edges, edges_, edges);
     edges_ = std::move(edges);
   }
@@ -166,59 +149,16 @@ void Sampler::compute_rates(Time now) {
   }
 }
 
-void Sampler::follow_trouble(const Stats& before) {
-  const auto& stats = seen_.graph.stats;
-  seen_.trouble.resize(stats.nodes.size());
-  seen_.loss_times.resize(stats.edges.size());
-  const auto grew = [](std::uint64_t now, std::uint64_t old) { return now > old; };
-  for (std::size_t i = 0; i < stats.nodes.size(); ++i) {
-    const auto& node = stats.nodes[i];
-    const NodeStats none;
-    const auto* const found = same(before.nodes, node, i);
-    const auto& old = found != nullptr ? *found : none;
-    auto& trouble = seen_.trouble[i];
-    if (grew(node.errors, old.errors)) trouble.error = seen_.time;
-    if (grew(frames_lost(node), frames_lost(old))) trouble.loss = seen_.time;
+void Sampler::judge(GilFindings gil) {
+  auto& observer = core::observer_of(*core_);
+  observer.follow(seen_.graph, std::move(gil));
+  seen_.findings = observer.findings();
+  const auto away = observer.away();
+  seen_.away.clear();
+  for (const auto& node : seen_.graph.stats.nodes) {
+    const auto found = away.find(node.number);
+    seen_.away.push_back(found != away.end() ? std::optional(found->second) : std::nullopt);
   }
-  for (std::size_t i = 0; i < stats.edges.size(); ++i) {
-    const auto* const found = same(before.edges, stats.edges[i], i);
-    if (grew(stats.edges[i].lost, found != nullptr ? found->lost : 0)) seen_.loss_times[i] = seen_.time;
-  }
-}
-
-void Sampler::follow_sources(Time now) {
-  const auto& nodes = seen_.graph.stats.nodes;
-  const bool runs = seen_.graph.phase == core::LifePhase::Running;
-  away_since_.resize(nodes.size());
-  seen_.away.assign(nodes.size(), std::nullopt);
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    if (!runs || !nodes[i].source || !core::is_away(nodes[i].source->state)) {
-      away_since_[i].reset();
-      continue;
-    }
-    if (!away_since_[i]) away_since_[i] = now;
-    seen_.away[i] = duration<double>(now - *away_since_[i]).count();
-  }
-}
-
-void Sampler::follow_stalls(Time now) {
-  constexpr auto kSpan = std::chrono::seconds(5);
-  if (!seen_.gil.watching || (!stalled_.empty() && seen_.gil.stalled < stalled_.back().seconds)) {
-    stalled_.clear();
-  }
-  stalled_.push_back({now, seen_.gil.stalled});
-  while (stalled_.size() > 2 && now - stalled_[1].at >= kSpan) stalled_.pop_front();
-  const double grown = stalled_.back().seconds - stalled_.front().seconds;
-  seen_.gil_stalled_share = std::min(1.0, grown / duration<double>(kSpan).count());
-}
-
-void Sampler::follow_movement(Time now) {
-  std::uint64_t moved = 0;
-  for (const auto& node : seen_.graph.stats.nodes) moved += node.processed + undecoded(node);
-  for (const auto& edge : seen_.graph.stats.edges) moved += edge.delivered;
-  if (!moved_at_ || moved != moved_ || seen_.graph.phase != core::LifePhase::Running) moved_at_ = now;
-  moved_ = moved;
-  seen_.still = duration<double>(now - *moved_at_).count();
 }
 
 void Sampler::extend_history(Time now) {

@@ -44,31 +44,20 @@ class Sampler {
     Time at;
     Stats stats;
   };
-  struct Stalled {
-    Time at;
-    double seconds;  // in total until then
-  };
 
   /// Nodes and edges come and go: what is kept of each follows its number.
   void follow_changes();
   void compute_rates(Time now);
-  void follow_trouble(const Stats& before);
-  void follow_sources(Time now);
-  void follow_stalls(Time now);
-  void follow_movement(Time now);
+  void judge(GilFindings gil);
   void extend_history(Time now);
 
   std::shared_ptr<core::PipelineCore> core_;
   Snapshot seen_;
   History history_;
   EventLog events_;
-  std::deque<Look> looks_;       // of the last second and one before
-  std::deque<Stalled> stalled_;  // of the last seconds and one before
-  std::vector<std::optional<Time>> away_since_;
+  std::deque<Look> looks_;           // of the last second and one before
   std::vector<std::int64_t> nodes_;  // the numbers of those in seen_
   std::vector<std::int64_t> edges_;
-  std::uint64_t moved_ = 0;
-  std::optional<Time> moved_at_;
   std::optional<Time> history_at_;
 };
 

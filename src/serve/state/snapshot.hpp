@@ -30,14 +30,6 @@ struct Event {
   std::string text;         // of the newest
 };
 
-/// A present problem.
-struct Problem {
-  std::string kind;     // error, source, clock, gil, loss, stall, spool, join, or that of a finding
-  std::string subject;  // a node, or "parent -> child"
-  std::string text;
-  std::string remedy = {};  // of a finding
-};
-
 /// Per second, over the last one.
 struct NodeRates {
   double processed = 0;
@@ -51,12 +43,6 @@ struct EdgeRates {
   double delivered = 0;
   std::map<DropCause, double> drops;
   double lost = 0;
-};
-
-/// Unix times of the newest problems; 0: there was none.
-struct NodeTrouble {
-  double error = 0;  // an exception
-  double loss = 0;   // a frame lost in the node
 };
 
 /// One view of a page over /api/video.
@@ -85,17 +71,11 @@ struct Snapshot {
   core::GraphState graph;
   std::vector<NodeRates> node_rates;  // as graph.stats.nodes
   std::vector<EdgeRates> edge_rates;  // as graph.stats.edges
-  std::vector<NodeTrouble> trouble;   // as graph.stats.nodes
-  std::vector<double> loss_times;     // as graph.stats.edges: Unix time of the newest loss; 0: none
   /// As graph.stats.nodes: seconds for which a source has delivered nothing because it has no connection.
   std::vector<std::optional<double>> away;
-  std::optional<double> away_limit;      // seconds; longer is unhealthy
   std::optional<core::ErrorNote> error;  // the error that ended the pipeline
   GilFindings gil;
-  double gil_stalled_share = 0;   // of the last seconds: stalls that have ended
-  double still = 0;               // seconds since a sample moved
-  double still_limit = 0;         // seconds after which that is a stall
-  std::vector<Finding> findings;  // of the last windows of some seconds
+  std::vector<Finding> findings;  // the worst first
   std::vector<ViewInfo> views;
   std::vector<LookInfo> looks;
   std::size_t viewers = 0;
@@ -127,9 +107,6 @@ struct Health {
   std::string reason;  // "ok", or why not
 };
 [[nodiscard]] Health health_of(const Snapshot& seen);
-
-/// The holder of the GIL, as text.
-[[nodiscard]] std::string holder_of(const GilFindings::Stall& stall);
 
 [[nodiscard]] std::string_view to_string(core::LifePhase phase) noexcept;
 [[nodiscard]] std::string_view to_string(core::NodeKind kind) noexcept;

@@ -14,7 +14,6 @@
 #include <type_traits>
 
 #include "serve/state/json.hpp"
-#include "serve/state/problems.hpp"
 
 namespace freshframe::serve {
 namespace {
@@ -294,14 +293,14 @@ void write_events(JsonWriter& json, const EventLog& log) {
   json.end_array();
 }
 
-void write_problems(JsonWriter& json, const Sampler& sampler) {
+void write_problems(JsonWriter& json, const std::vector<Finding>& findings) {
   json.key("problems").begin_array();
-  for (const auto& problem : problems_of(sampler.seen(), sampler.events())) {
+  for (const auto& finding : findings) {
     json.begin_object()
-        .member("kind", std::string_view(problem.kind))
-        .member("subject", std::string_view(problem.subject))
-        .member("text", std::string_view(problem.text));
-    if (!problem.remedy.empty()) json.member("remedy", std::string_view(problem.remedy));
+        .member("kind", std::string_view(finding.kind))
+        .member("subject", std::string_view(finding.subject))
+        .member("text", std::string_view(finding.text));
+    if (!finding.remedy.empty()) json.member("remedy", std::string_view(finding.remedy));
     json.end_object();
   }
   json.end_array();
@@ -415,7 +414,7 @@ std::string state_json(const Sampler& sampler, bool typed) {
         .end_object();
   }
   json.end_array();
-  write_problems(json, sampler);
+  write_problems(json, seen.findings);
   write_events(json, sampler.events());
   json.end_object();
   return std::move(json).take();

@@ -88,7 +88,9 @@ class FindingsTest : public testing::Test {
   RunQueue run_queue_;
   std::map<std::int64_t, double> edge_ages_;
   std::map<std::string, Pace> paces_;
-  Findings findings_{{.ages = [this] { return ages_; },
+  Circumstances around_;
+  Findings findings_{{.circumstances = [this] { return around_; },
+                      .ages = [this] { return ages_; },
                       .run_queue = [this] { return run_queue_; },
                       .edge_ages = [this] { return edge_ages_; },
                       .paces = [this] { return paces_; },

@@ -70,7 +70,7 @@ def test_a_hung_camera_is_told_by_all_views_until_it_moves() -> None:
             health = request(url, "/healthz")
             assert health.status == 503
             assert re.match(
-                r"source 'door' has shown one picture for \d+ s: \d+ key pictures, 1 content", health.text
+                r"door: has shown one picture for \d+ s: \d+ key pictures, 1 content", health.text
             )
             metrics = request(url, "/metrics").text
             seconds = re.search(r'^freshframe_source_frozen_seconds\{.*node="door"\} (\S+)$', metrics, re.M)

@@ -1,0 +1,396 @@
+// One function per state.
+// SPDX-License-Identifier: Apache-2.0
+#include "why/states.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "core/look/frozen_text.hpp"
+#include "why/figures.hpp"
+
+namespace freshframe::core {
+namespace {
+
+using std::chrono::duration;
+
+constexpr std::chrono::seconds kShownFor{10};  // after the newest error or loss
+constexpr double kAwayFor = 2;                 // seconds: a reconnection takes less
+constexpr double kClockOff = 1;                // seconds between a camera's clock and this machine's
+constexpr double kUnsent = 10;                 // seconds: a receiver that is started again is there earlier
+constexpr double kLongStall = 0.25;            // seconds, of a current one
+constexpr double kStalledShare = 0.1;
+constexpr double kHoldShare = 0.8;       // of the last second
+constexpr double kShortestSpan = 0.5;    // seconds that show a share of the time
+constexpr std::size_t kThreadName = 15;  // bytes that the kernel keeps of a thread's name
+
+std::string rounded_seconds(double seconds) {
+  return fixed_text(seconds, seconds < 10 ? 1 : 0) + " s";
+}
+
+std::string counted(std::uint64_t count, std::string_view noun) {
+  return std::to_string(count) + " " + std::string(noun) + (count == 1 ? "" : "s");
+}
+
+// The text of an error, which has any form, ends a sentence.
+std::string ended(std::string text) {
+  if (!text.ends_with('.')) text += '.';
+  return text;
+}
+
+bool runs(const GraphState& seen) {
+  return seen.phase == LifePhase::Running;
+}
+
+// The first cause of a kind and a subject is the worst.
+void add(Causes& out, Finding finding) {
+  FindingKey key(finding.kind, finding.subject);
+  out.emplace(std::move(key), Cause{.finding = std::move(finding)});
+}
+
+void add_failure(const GraphState& seen, const Circumstances& around, Causes& out) {
+  if (seen.phase != LifePhase::Failed) return;
+  const auto& failure = around.failure;
+  add(out, {.kind = "error",
+            .subject = failure ? failure->node : around.pipeline,
+            .text = failure ? ended("failed: " + failure->text) : "the pipeline failed.",
+            .remedy = "",
+            .evidence = {},
+            .ill = true});
+}
+
+void add_stall(const GraphState& seen, const Circumstances& around, double still, Causes& out) {
+  if (!runs(seen) || !around.still_limit || still < *around.still_limit) return;
+  auto text = "stalled: no sample has moved for " + fixed_text(still, 1) + " s";
+  for (const auto& node : seen.stats.nodes) {
+    if (!node.source || node.source->state == SourceState::Reading) continue;
+    text += "; source '" + node.name + "' is " + std::string(freshframe::to_string(node.source->state));
+    if (!node.source->last_error.empty()) text += " (" + node.source->last_error + ")";
+  }
+  add(out, {.kind = "stall",
+            .subject = around.pipeline,
+            .text = ended(std::move(text)),
+            .remedy = "",
+            .evidence = {{"still", still}},
+            .ill = true});
+}
+
+// A source that gives nothing now: its children get nothing new.
+void add_away(const GraphState& seen, const Circumstances& around, const QuietTimes& quiet,
+              std::chrono::steady_clock::time_point now, Causes& out) {
+  if (!runs(seen)) return;
+  const auto limit = around.away_limit;
+  for (const auto& node : seen.stats.nodes) {
+    const auto since = quiet.away_since(node.number);
+    if (!since || !is_away(node)) continue;
+    const double away = duration<double>(now - *since).count();
+    const bool is_ill = limit && away > *limit;
+    if (away < kAwayFor && !is_ill) continue;
+    auto text = "has given no frame for " + fixed_text(away, is_ill || away < 10 ? 1 : 0) + " s";
+    if (is_ill) text += ", its limit is " + number_text(*limit, std::chars_format::general, 6) + " s";
+    if (!node.source->last_error.empty()) text += ": " + node.source->last_error;
+    add(out, {.kind = "away",
+              .subject = node.name,
+              .text = ended(std::move(text)),
+              .remedy = std::string(kAwayRemedy),
+              .evidence = {{"away", away}, {"outages", static_cast<double>(node.source->outages)}},
+              .ill = is_ill});
+  }
+}
+
+// "3,612 s"
+std::string grouped_seconds(double seconds) {
+  auto digits = std::to_string(std::llround(seconds));
+  for (auto place = static_cast<std::ptrdiff_t>(digits.size()) - 3; place > 0; place -= 3) {
+    digits.insert(static_cast<std::size_t>(place), ",");
+  }
+  return digits + " s";
+}
+
+void add_clocks(const GraphState& seen, Causes& out) {
+  for (const auto& node : seen.stats.nodes) {
+    if (!runs(seen) || !node.source || !node.source->clock_offset) continue;
+    const double offset = *node.source->clock_offset;
+    const double size = std::abs(offset);
+    if (size < kClockOff) continue;
+    const auto text = size < 10 ? rounded_seconds(size) : grouped_seconds(size);
+    add(out, {.kind = "clock",
+              .subject = node.name,
+              .text = "its clock is " + text + (offset < 0 ? " behind" : " ahead of") + " this machine's.",
+              .remedy = "Set the camera's time (NTP), or give open() a clock_offset.",
+              .evidence = {{"offset", offset}}});
+  }
+}
+
+// A source that gives pictures, but always the same.
+void add_frozen(const GraphState& seen, Causes& out) {
+  for (const auto& node : seen.stats.nodes) {
+    if (!runs(seen) || !node.source || node.source->frozen.empty()) continue;
+    const auto& source = *node.source;
+    const bool flat = source.frozen == "flat";
+    add(out,
+        {.kind = "frozen",
+         .subject = node.name,
+         .text = frozen_text(source) + ".",
+         .remedy =
+             flat ? "Look at its picture: the lens may be covered, the light off, or a mask over all of it."
+                  : "Restart the camera, or what sends its stream. Of a screen or a poster, open() it with "
+                    "frozen_after=None.",
+         .evidence = {{"frozen_for", source.frozen_for},
+                      {"frames", static_cast<double>(source.frozen_frames)},
+                      {"contents", static_cast<double>(source.frozen_contents)}},
+         .ill = source.frozen_is_ill});
+  }
+}
+
+// A camera that came back without some of its settings: it gives pictures, which may be too dark to be of use.
+void add_settings(const GraphState& seen, Causes& out) {
+  for (const auto& node : seen.stats.nodes) {
+    if (!runs(seen) || !node.source || node.source->settings_refused.empty()) continue;
+    add(out, {.kind = "setting",
+              .subject = node.name,
+              .text = "runs without a setting: " + node.source->settings_refused + ".",
+              .remedy = "Assign a value that the camera takes, such as source.exposure = 100. "
+                        "`freshframe probe` with its URL shows the ranges.",
+              .evidence = {}});
+  }
+}
+
+void add_joins(const GraphState& seen, Causes& out) {
+  for (const auto& node : seen.stats.nodes) {
+    if (!runs(seen) || !node.join || node.join->trouble.empty()) continue;
+    add(out, {.kind = "join",
+              .subject = node.name,
+              .text = ended(node.join->trouble),
+              .remedy = "",
+              .evidence = {{"sets", static_cast<double>(node.join->sets)}}});
+  }
+}
+
+void add_spools(const GraphState& seen, Causes& out) {
+  for (const auto& node : seen.stats.nodes) {
+    if (!node.spool || node.spool->oldest_age < kUnsent || node.state == NodeState::Ended) continue;
+    const auto& spool = *node.spool;
+    auto text =
+        counted(spool.waiting, "result") + " not sent, the oldest for " + rounded_seconds(spool.oldest_age);
+    if (!spool.last_error.empty()) text += ": " + spool.last_error;
+    add(out,
+        {.kind = "spool",
+         .subject = node.name,
+         .text = ended(std::move(text)),
+         .remedy = "",
+         .evidence = {{"waiting", static_cast<double>(spool.waiting)}, {"oldest_age", spool.oldest_age}}});
+  }
+}
+
+std::string_view place_of(NodeDropCause cause, std::uint64_t count) {
+  switch (cause) {
+    case NodeDropCause::Device:
+      // A camera's driver, a scene or a server went on without this program.
+      return count == 1 ? " that was not read in time" : " that were not read in time";
+    case NodeDropCause::Decode:
+      return " in the decoder";
+    case NodeDropCause::Pool:
+      return " because the pool had no room";
+    case NodeDropCause::Worker:
+      return " with a worker process";
+    case NodeDropCause::Stop:
+      return " with the stop";
+    case NodeDropCause::Repeated:
+      return " that the server had sent before";
+    case NodeDropCause::Lost:
+      return " by the network";
+    case NodeDropCause::NotDecoded:
+    case NodeDropCause::Error:
+      break;
+  }
+  return " by an error";
+}
+
+// Samples that a node has thrown at have a cause of their own.
+std::uint64_t lost_otherwise(const NodeStats& node) {
+  const auto errors = node.drops.find(NodeDropCause::Error);
+  return grown(node.lost, errors != node.drops.end() ? errors->second : 0);
+}
+
+// All that the node has lost so far, by place.
+std::string lost_frames(const NodeStats& node) {
+  std::string text = "lost";
+  const char* separator = " ";
+  for (const auto& [cause, count] : node.drops) {
+    if (cause == NodeDropCause::Error || !is_lost(node, cause)) continue;
+    text += separator + counted(count, "frame") + std::string(place_of(cause, count));
+    separator = ", ";
+  }
+  return text + ".";
+}
+
+Finding loss_on(const EdgeStats& edge) {
+  const auto& child = edge.child;
+  return {.kind = "loss",
+          .subject = edge_name(edge),
+          .text = counted(edge.lost, "sample") + " lost: " + child +
+                  " is slower than its source, and its queue " + freshframe::to_string(edge.queue) +
+                  " is full.",
+          .remedy = "Make " + child + " faster, or give it " +
+                    (edge.queue == kRecording ? "max_rate=." : "queue=LATEST."),
+          .evidence = {{"lost", static_cast<double>(edge.lost)}}};
+}
+
+Finding errors_of(const NodeStats& node) {
+  auto text = counted(node.errors, "error");
+  if (!node.last_error.empty()) text += ", the last: " + node.last_error;
+  return {.kind = "error",
+          .subject = node.name,
+          .text = ended(std::move(text)),
+          .remedy = "",
+          .evidence = {{"errors", static_cast<double>(node.errors)}}};
+}
+
+// The card that a thread belongs to: nodes' threads have their names.
+std::string node_of_thread(const std::string& thread, const GraphState& seen) {
+  for (const auto& node : seen.stats.nodes) {
+    if (!thread.empty() && (node.name == thread || node.name.substr(0, kThreadName) == thread))
+      return node.name;
+  }
+  return thread;
+}
+
+Finding gil_finding(std::string subject, std::string text, double share_or_seconds) {
+  return {.kind = "gil",
+          .subject = std::move(subject),
+          .text = std::move(text),
+          .remedy = std::string(kGilRemedy),
+          .evidence = {{"gil", share_or_seconds}}};
+}
+
+}  // namespace
+
+Causes States::follow(const GraphState& seen, const Circumstances& around, const QuietTimes& quiet,
+                      Time now) {
+  follow_counters(seen, now);
+  follow_movement(seen, now);
+  follow_holds(seen, now);
+  follow_stalls(around.gil, now);
+  Causes out;
+  add_failure(seen, around, out);
+  add_stall(seen, around, duration<double>(now - *moved_at_).count(), out);
+  add_away(seen, around, quiet, now, out);
+  add_frozen(seen, out);
+  add_settings(seen, out);
+  add_clocks(seen, out);
+  add_gil(seen, around.gil, now, out);
+  add_joins(seen, out);
+  add_spools(seen, out);
+  add_losses(seen, now, out);
+  return out;
+}
+
+void States::Growth::follow(std::uint64_t now_counted, Time now) {
+  if (now_counted > count) at = now;
+  count = now_counted;
+}
+
+bool States::Growth::is_recent(Time now) const {
+  return at && now - *at < kShownFor;
+}
+
+void States::follow_counters(const GraphState& seen, Time now) {
+  std::map<int, NodeGrowth> nodes;
+  for (const auto& node : seen.stats.nodes) {
+    auto& growth = nodes[node.number] = nodes_[node.number];
+    growth.errors.follow(node.errors, now);
+    growth.losses.follow(lost_otherwise(node), now);
+  }
+  nodes_.swap(nodes);
+  std::map<std::int64_t, Growth> edges;
+  for (const auto& edge : seen.stats.edges) {
+    auto& growth = edges[edge.number] = edges_[edge.number];
+    growth.follow(edge.lost, now);
+  }
+  edges_.swap(edges);
+}
+
+void States::follow_movement(const GraphState& seen, Time now) {
+  std::uint64_t moved = 0;
+  for (const auto& node : seen.stats.nodes)
+    moved += node.processed + (node.source ? node.source->undecoded : 0);
+  for (const auto& edge : seen.stats.edges) moved += edge.delivered;
+  if (!moved_at_ || moved != moved_ || !runs(seen)) moved_at_ = now;
+  moved_ = moved;
+}
+
+void States::follow_holds(const GraphState& seen, Time now) {
+  constexpr std::chrono::milliseconds kApart(50);  // for any number of questions
+  if (holds_.empty() || now - holds_.back().at >= kApart) {
+    holds_.push_back({now, {}});
+    for (const auto& node : seen.stats.nodes) holds_.back().seconds[node.number] = node.gil_hold;
+  }
+  while (holds_.size() > 2 && now - holds_[1].at >= std::chrono::seconds(1)) holds_.pop_front();
+}
+
+double States::hold_share(const NodeStats& node, Time now) const {
+  const auto& before = holds_.front();
+  const double span = duration<double>(now - before.at).count();
+  const auto old = before.seconds.find(node.number);
+  return span < kShortestSpan || old == before.seconds.end() ? 0 : (node.gil_hold - old->second) / span;
+}
+
+void States::follow_stalls(const GilFindings& gil, Time now) {
+  constexpr std::chrono::seconds kSpan(5);
+  if (!gil.watching || (!stalls_.empty() && gil.stalled < stalls_.back().seconds)) stalls_.clear();
+  stalls_.push_back({now, gil.stalled});
+  while (stalls_.size() > 2 && now - stalls_[1].at >= kSpan) stalls_.pop_front();
+}
+
+void States::add_gil(const GraphState& seen, const GilFindings& gil, Time now, Causes& out) const {
+  constexpr double kSpan = 5;  // seconds
+  const double stalled = (stalls_.back().seconds - stalls_.front().seconds) / kSpan;
+  if (gil.now && gil.now->seconds >= kLongStall) {
+    add(out, gil_finding(node_of_thread(gil.now->thread, seen),
+                         "has held the GIL for " + rounded_seconds(gil.now->seconds) + ": " +
+                             holder_of(*gil.now) + ".",
+                         gil.now->seconds));
+  } else if (stalled >= kStalledShare && !gil.recent.empty()) {
+    const auto& last = gil.recent.back();
+    add(out, gil_finding(node_of_thread(last.thread, seen),
+                         "held the GIL while others waited for " + percent_text(stalled) +
+                             " of the last 5 s: " + holder_of(last) + ".",
+                         stalled));
+  }
+  for (const auto& node : seen.stats.nodes) {
+    const double share = hold_share(node, now);
+    if (!runs(seen) || share < kHoldShare) continue;
+    add(out, gil_finding(node.name, "holds the GIL " + percent_text(share) + " of the time.", share));
+  }
+}
+
+void States::add_losses(const GraphState& seen, Time now, Causes& out) const {
+  for (const auto& edge : seen.stats.edges) {
+    if (edges_.at(edge.number).is_recent(now)) add(out, loss_on(edge));
+  }
+  for (const auto& node : seen.stats.nodes) {
+    const auto& growth = nodes_.at(node.number);
+    if (growth.errors.is_recent(now)) add(out, errors_of(node));
+    if (!growth.losses.is_recent(now)) continue;
+    add(out, {.kind = "loss",
+              .subject = node.name,
+              .text = lost_frames(node),
+              .remedy = "",
+              .evidence = {{"lost", static_cast<double>(lost_otherwise(node))}}});
+  }
+}
+
+std::string holder_of(const GilFindings::Stall& stall) {
+  auto text = stall.native.empty() ? stall.python : stall.native;
+  if (!stall.native.empty() && !stall.python.empty()) text += ", called at " + stall.python;
+  if (text.empty()) text = "unknown";
+  if (!stall.program.empty() && stall.program != stall.python) text += ", from " + stall.program;
+  return stall.thread.empty() ? text : text + " (thread " + stall.thread + ")";
+}
+
+}  // namespace freshframe::core

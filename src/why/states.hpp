@@ -1,0 +1,72 @@
+// States that one look at a pipeline proves: failures, losses, sources that are away, clocks, the GIL, joins, spools, stalls.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/gil_findings.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "core/look/graph_state.hpp"
+#include "why/quiet_times.hpp"
+#include "why/rules.hpp"
+
+namespace freshframe::core {
+
+/// Keeps what the looks before this one have shown: when counters have grown, and since when no sample has moved. An error
+/// or a loss is present for ten seconds. For one thread.
+class States {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+
+  /// Returns the causes that are present at this look.
+  Causes follow(const GraphState& seen, const Circumstances& around, const QuietTimes& quiet, Time now);
+
+ private:
+  /// A counter, and when a look has found it larger than the look before.
+  struct Growth {
+    std::uint64_t count = 0;
+    std::optional<Time> at = {};
+
+    void follow(std::uint64_t now_counted, Time now);
+    [[nodiscard]] bool is_recent(Time now) const;
+  };
+  struct NodeGrowth {
+    Growth errors;
+    Growth losses;
+  };
+  struct Holds {
+    Time at;
+    std::map<int, double> seconds;  // for which each node has held the GIL, by its number
+  };
+  struct Stalls {
+    Time at;
+    double seconds;  // in total until then
+  };
+
+  void follow_counters(const GraphState& seen, Time now);
+  void follow_movement(const GraphState& seen, Time now);
+  void follow_holds(const GraphState& seen, Time now);
+  void follow_stalls(const GilFindings& gil, Time now);
+  /// Returns the share of the last second in which a node held the GIL.
+  [[nodiscard]] double hold_share(const NodeStats& node, Time now) const;
+
+  void add_gil(const GraphState& seen, const GilFindings& gil, Time now, Causes& out) const;
+  void add_losses(const GraphState& seen, Time now, Causes& out) const;
+
+  std::map<int, NodeGrowth> nodes_;       // by the node's number
+  std::map<std::int64_t, Growth> edges_;  // by the edge's number
+  std::deque<Holds> holds_;               // of the last second and one before
+  std::deque<Stalls> stalls_;             // of the last seconds and one before
+  std::uint64_t moved_ = 0;               // samples
+  std::optional<Time> moved_at_;
+};
+
+/// Returns the holder of the GIL as text.
+[[nodiscard]] std::string holder_of(const GilFindings::Stall& stall);
+
+}  // namespace freshframe::core

@@ -1,0 +1,194 @@
+// States: each is present from the first look that shows it, in one line, and ends with its reason.
+// SPDX-License-Identifier: Apache-2.0
+#include "why/states.hpp"
+
+#include <chrono>
+#include <string>
+
+#include "cpp/why/watched_graph.hpp"
+#include <gtest/gtest.h>
+
+namespace freshframe::core {
+namespace {
+
+class StatesTest : public FindingsTest {
+ protected:
+  void look() {
+    now_ += kLook;
+    findings_.follow(seen_, now_);
+  }
+  // The only finding.
+  Finding found() {
+    const auto all = findings_.present();
+    EXPECT_EQ(all.size(), 1U) << testing::PrintToString(kinds());
+    return all.empty() ? Finding{} : all.front();
+  }
+  void lose_a_frame() {
+    cam().drops[NodeDropCause::Device] += 1;
+    cam().dropped += 1;
+    cam().lost += 1;
+  }
+};
+
+TEST_F(StatesTest, ALostFrameOfASceneNamesNoDeviceAndIsShownForTenSeconds) {
+  lose_a_frame();
+  look();
+  EXPECT_EQ(found().kind, "loss");
+  EXPECT_EQ(found().text, "lost 1 frame that was not read in time.");
+  run(std::chrono::seconds(9));
+  EXPECT_EQ(found().kind, "loss");
+  run(std::chrono::seconds(2));
+  EXPECT_EQ(kinds(), Kinds());
+}
+
+TEST_F(StatesTest, DropsByDesignAreNoLoss) {
+  cam().drops[NodeDropCause::NotDecoded] = cam().dropped = 240;
+  into_x().queue = kLatest;
+  into_x().drops[DropCause::QueueFull] = into_x().dropped = 100;
+  look();
+  EXPECT_EQ(kinds(), Kinds());
+  EXPECT_FALSE(is_lost(cam(), NodeDropCause::NotDecoded));
+  EXPECT_FALSE(is_lost(into_x(), DropCause::QueueFull));
+  into_x().queue = kRecording;
+  EXPECT_TRUE(is_lost(into_x(), DropCause::QueueFull));
+  EXPECT_FALSE(is_lost(into_x(), DropCause::Rate));
+}
+
+TEST_F(StatesTest, ResultsThatAreNotSentComeBeforeALostFrame) {
+  lose_a_frame();
+  auto& spool = x().spool.emplace();
+  spool.oldest_age = 60;
+  spool.waiting = 9;
+  spool.last_error = "refused";
+  look();
+  EXPECT_EQ(kinds(), (Kinds{"spool X", "loss cam"}));
+  EXPECT_EQ(findings_.present()[0].text, "9 results not sent, the oldest for 60 s: refused.");
+}
+
+TEST_F(StatesTest, ASourceThatIsAwayHasOneLineFromTwoSecondsOnUntilItIsBack) {
+  auto& source = cam().source.emplace();
+  source.state = SourceState::BackingOff;
+  source.last_error = "no route to host";
+  run(std::chrono::seconds(2));
+  EXPECT_EQ(kinds(), Kinds());
+  run(std::chrono::seconds(248));
+  EXPECT_EQ(found().kind, "away");
+  EXPECT_EQ(found().text, "has given no frame for 250 s: no route to host.");
+  EXPECT_FALSE(found().remedy.empty());
+  EXPECT_FALSE(found().ill);
+  around_.away_limit = 100;
+  look();
+  EXPECT_TRUE(found().ill);
+  EXPECT_EQ(found().text, "has given no frame for 250.2 s, its limit is 100 s: no route to host.");
+  source.state = SourceState::Reading;
+  look();
+  EXPECT_EQ(kinds(), Kinds());
+}
+
+TEST_F(StatesTest, AServersShorterLimitIsTheThresholdOfASourceThatIsAway) {
+  cam().source.emplace().state = SourceState::BackingOff;
+  around_.away_limit = 0.5;
+  run(std::chrono::seconds(1));
+  EXPECT_TRUE(found().ill);
+}
+
+TEST_F(StatesTest, ARecorderThatLosesSamplesHasOneLineWhichWindowsMakeBetter) {
+  into_x().queue = kRecording;
+  const auto step = [this] {
+    overflow(60, 15)();
+    into_x().lost = into_x().drops[DropCause::QueueFull];
+  };
+  run(std::chrono::seconds(1), step);
+  EXPECT_EQ(found().text, "60 samples lost: X is slower than its source, and its queue RECORDING is full.");
+  run(std::chrono::seconds(25), step);
+  EXPECT_TRUE(found().text.starts_with("50 % of the samples are lost")) << found().text;
+}
+
+TEST_F(StatesTest, OnlyAStillSourceForWhichATimeWasGivenIsIll) {
+  auto& source = cam().source.emplace();
+  source.state = SourceState::Reading;
+  source.frozen = "still";
+  source.frozen_for = 40;
+  source.frozen_frames = 20;
+  source.frozen_contents = 1;
+  look();
+  EXPECT_FALSE(found().ill);
+  source.frozen_is_ill = true;
+  look();
+  EXPECT_TRUE(found().ill);
+  EXPECT_EQ(found().text, "has shown one picture for 40 s: 20 key pictures, 1 content.");
+}
+
+TEST_F(StatesTest, ExceptionsAreOneLineWithTheNewest) {
+  x().errors = x().drops[NodeDropCause::Error] = x().dropped = x().lost = 3;
+  x().last_error = "ValueError: not 3";
+  look();
+  EXPECT_EQ(found().kind, "error");
+  EXPECT_EQ(found().text, "3 errors, the last: ValueError: not 3.");
+  EXPECT_FALSE(found().ill);
+}
+
+TEST_F(StatesTest, TheErrorThatEndedThePipelineIsIllAndStays) {
+  auto& failure = around_.failure.emplace();
+  failure.node = "X";
+  failure.text = "ValueError: not 3";
+  look();
+  EXPECT_EQ(kinds(), Kinds());
+  seen_.phase = LifePhase::Failed;
+  run(std::chrono::seconds(60));
+  EXPECT_EQ(found().subject, "X");
+  EXPECT_EQ(found().text, "failed: ValueError: not 3.");
+  EXPECT_TRUE(found().ill);
+}
+
+TEST_F(StatesTest, AClockThatIsOffIsNamedWithItsOffset) {
+  cam().source.emplace().state = SourceState::Reading;
+  cam().source->clock_offset = -0.9;
+  look();
+  EXPECT_EQ(kinds(), Kinds());
+  cam().source->clock_offset = -3612;
+  look();
+  EXPECT_EQ(found().text, "its clock is 3,612 s behind this machine's.");
+  EXPECT_FALSE(found().remedy.empty());
+}
+
+TEST_F(StatesTest, AJoinWithoutASetSaysWhy) {
+  x().join.emplace().trouble = "no sample of door has come";
+  look();
+  EXPECT_EQ(found().kind, "join");
+  EXPECT_EQ(found().text, "no sample of door has come.");
+}
+
+TEST_F(StatesTest, ACallThatHoldsTheGilIsNamedWithItsNode) {
+  around_.gil.watching = true;
+  auto& stall = around_.gil.now.emplace();
+  stall.seconds = 2.5;
+  stall.thread = "X";
+  stall.native = "lib:f";
+  look();
+  EXPECT_EQ(found().kind, "gil");
+  EXPECT_EQ(found().subject, "X");
+  EXPECT_EQ(found().text, "has held the GIL for 2.5 s: lib:f (thread X).");
+  around_.gil.now.reset();
+  look();
+  EXPECT_EQ(kinds(), Kinds());
+  run(std::chrono::seconds(3), [this] { x().gil_hold += .24; });
+  EXPECT_EQ(found().text, "holds the GIL 96 % of the time.");
+}
+
+TEST_F(StatesTest, APipelineInWhichNothingMovesHasStalled) {
+  around_.pipeline = "door";
+  around_.still_limit = 5;
+  run(std::chrono::seconds(5));
+  EXPECT_EQ(kinds(), Kinds());
+  look();
+  EXPECT_EQ(found().kind + " " + found().subject, "stall door");
+  EXPECT_EQ(found().text, "stalled: no sample has moved for 5.0 s.");
+  EXPECT_TRUE(found().ill);
+  cam().processed += 1;
+  look();
+  EXPECT_EQ(kinds(), Kinds());
+}
+
+}  // namespace
+}  // namespace freshframe::core
