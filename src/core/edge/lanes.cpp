@@ -87,10 +87,17 @@ void Lanes::number_lanes() {
 
 void Lanes::add_source(Edge& edge, const SourceStream& stream) {
   const int source = stream.source;
-  if (edge.gone || edge.ended) return;
+  if (edge.gone) return;
   if (edge.options.only_source >= 0 && edge.options.only_source != source) return;
+  if (edge.ended) {
+    // Its only source was disconnected above, and comes again. A consumer without another edge is at its end.
+    if (edge.options.only_source < 0 || edge.closing || all_ended(false)) return;
+    edge.ended = false;
+    ++open_edges_;
+  }
   if (edge.options.joined) {
     add_feed(edge, stream);
+    open_lane(*edge.lanes.front());
     return;
   }
   const auto found = find_lane(edge, source);
@@ -102,6 +109,10 @@ void Lanes::add_source(Edge& edge, const SourceStream& stream) {
   Lane& lane = **found;
   lane.begun = std::max(lane.begun, stream.begun);
   lane.reached = std::max(lane.reached, stream.reached);
+  open_lane(lane);
+}
+
+void Lanes::open_lane(Lane& lane) {
   if (!std::exchange(lane.ended, false)) return;
   room_.expect(lane, true);
   update_ready(lane);

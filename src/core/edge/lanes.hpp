@@ -150,6 +150,7 @@ class Lanes {
   /// Forgets lanes, which their edge has no more, or of an edge that goes.
   void number_lanes();
   void end_lane(Lane& lane);
+  void open_lane(Lane& lane);
   void turn_ready(Lane& lane);
   void retire_source(int source);
 

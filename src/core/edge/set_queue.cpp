@@ -351,6 +351,10 @@ void SetQueue::keep_trouble() {
 
 // What is said of a parent whose samples do not come; empty: they do.
 std::string SetQueue::silence_of(std::size_t parent, TimePoint now) const {
+  const auto& edge = *edges_[parent];
+  if (edge.ended && edge.options.only_source >= 0)
+    return "'" + name_of(parent) + "' has no more samples of '" + edge.options.only +
+           "', which was disconnected or has ended";
   const auto last = joiner_.last_arrival(parent);
   if (!last) return "'" + name_of(parent) + "' sends nothing";
   if (now - *last < kUntilFruitless) return {};

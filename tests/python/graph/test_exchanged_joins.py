@@ -233,12 +233,46 @@ def test_a_join_ends_with_its_merges() -> None:
             reader.get(WATCHDOG)
 
 
-def test_a_join_goes_on_with_the_camera_of_replace() -> None:
+@pytest.mark.parametrize("part", ["reference", "other"])
+@pytest.mark.parametrize("taker", ["reader", "partial reader", "node", "merge"])
+def test_an_edge_of_one_camera_goes_on_when_that_camera_is_connected_again(taker: str, part: str) -> None:
+    rig = Rig()
+    rig.merge = rig.merge.of(rig.ports["old"])
+    join = ff.Join(within=1.0, max_wait=LONG, partial="partial" in taker)
+    parents = rig.parents(part)
+    if taker == "merge":
+        reader = rig.pipeline.reader(rig.pipeline.add(same, parents, queue=DEEP), queue=DEEP)
+    elif taker == "node":
+        reader = rig.pipeline.reader(rig.pipeline.add(both, parents, join=join), queue=DEEP)
+    else:
+        reader = rig.pipeline.reader(parents, join=join)
+    seen = rig.pipeline.reader(rig.merge, queue=DEEP)  # gets the end after the join
+
+    def sets() -> list[list[str]]:
+        if taker != "merge":
+            return rig.sets(reader, "old")
+        rig.number += COUNT
+        for name in ("old", "other"):
+            rig.sources[name].push_stamped(name, 10.0 * rig.number, 10.0 * rig.number)
+        return [sorted([reader.get(WATCHDOG).value, reader.get(WATCHDOG).value])] * COUNT
+
+    with rig.pipeline:
+        assert sets() == [["old", "other"]] * COUNT
+        LEAVES["disconnect"](rig)
+        for _ in seen:
+            pass
+        rig.pipeline.connect(rig.merge, rig.ports["old"], queue=DEEP)
+        assert sets() == [["old", "other"]] * COUNT
+
+
+@pytest.mark.parametrize("of", [False, True])
+def test_a_join_goes_on_with_the_camera_of_replace(of: bool) -> None:
     pipeline = ff.Pipeline()
     old = pipeline.add(ff.open("demo:circles?fps=50"), name="old")
     other = pipeline.add(ff.open("demo:circles?fps=50&seed=2"), name="other")
     merge = pipeline.add(same, [old], name="merge")
-    reader = pipeline.reader([merge, other], join=ff.Join(within=LONG, max_wait=LONG))
+    part = merge.of(old) if of else merge
+    reader = pipeline.reader([part, other], join=ff.Join(within=LONG, max_wait=LONG))
     with pipeline:
         assert len(reader.get(WATCHDOG).value) == 2
         pipeline.replace(old, ff.open("demo:circles?fps=50&seed=3"))

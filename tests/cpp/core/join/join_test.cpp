@@ -32,10 +32,16 @@ using core::Taken;
 class TwoCameras {
  public:
   explicit TwoCameras(const JoinRules& rules, Queue queue = kJoining,
-                      std::shared_ptr<const Clock> of_inbox = nullptr)
+                      std::shared_ptr<const Clock> of_inbox = nullptr, int limited = -1)
       : clock(std::make_shared<SimulatedClock>()), inbox("pair", of_inbox ? std::move(of_inbox) : clock) {
-    for (const auto* name : {"left", "right"}) {
-      edges.push_back(inbox.add_edge({.parent_name = name, .queue = queue, .joined = true}));
+    for (const int parent : {0, 1}) {
+      core::EdgeOptions options{
+          .parent_name = parent == 0 ? "left" : "right", .queue = queue, .joined = true};
+      if (parent == limited) {  // to one source
+        options.only = "old";
+        options.only_source = parent;
+      }
+      edges.push_back(inbox.add_edge(std::move(options)));
     }
     inbox.expect_join();
     inbox.join(rules);
@@ -345,6 +351,28 @@ TEST(Join, OnlyAParentWhoseSamplesDoNotComeIsSaidToSendNothing) {
               "no complete set for 13 s by pts" + beside + ill + "' sends nothing");
     EXPECT_EQ(join_stats(once.inbox, Span::WholeRun)->trouble,
               "no complete set for 13 s by pts" + beside + ill + "' has sent nothing for 13 s");
+  }
+}
+
+TEST(Join, AParentOfOneSourceGoesOnWhenThatSourceComesAgain) {
+  for (const int ill : {0, 1}) {
+    TwoCameras cameras(kByPts, kJoining, nullptr, ill);
+    auto& edge = cameras.edge(ill);
+    cameras.inbox.add_source(edge, {.source = ill});
+    cameras.put(0, 1).put(1, 1);
+    EXPECT_EQ(cameras.take(), (std::vector{1.0, 1.0}));
+    cameras.inbox.end(edge, ill, 0);
+    for (int k = 0; k < 400; ++k) {
+      cameras.put(1 - ill, 2 + k * 0.033);
+      cameras.clock->advance(Seconds{0.033});
+    }
+    const auto trouble = join_stats(cameras.inbox, Span::WholeRun)->trouble;
+    EXPECT_TRUE(contains(trouble, "' has no more samples of 'old', which was disconnected or has ended"))
+        << trouble;
+    cameras.inbox.add_source(edge, {.source = ill, .begun = 1, .reached = 1});
+    cameras.put(0, 30).put(1, 30);
+    EXPECT_EQ(cameras.take(), (std::vector{30.0, 30.0}));
+    EXPECT_EQ(join_stats(cameras.inbox, Span::WholeRun)->trouble, "");
   }
 }
 
