@@ -45,6 +45,8 @@ class Interrupt {
   void disarm() { deadline_.store(kNever, std::memory_order_relaxed); }
   /// Ends the present call, and all until it is armed again. Any thread.
   void abandon() noexcept { deadline_.store(std::numeric_limits<Rep>::min(), std::memory_order_relaxed); }
+  /// Ends the present call and all later ones, although no time is over. Any thread.
+  void end() noexcept { ended_.store(true, std::memory_order_relaxed); }
   /// Until it is armed again: from `quiet` on a stall is recorded.
   void tell_stall(SourceCounters& book, TimePoint quiet) {
     book_.store(&book, std::memory_order_relaxed);
@@ -73,7 +75,9 @@ class Interrupt {
   [[nodiscard]] bool shut_out() const noexcept { return gate_ && !gate_->is_open(); }
   [[nodiscard]] bool timed_out() const noexcept { return timed_out_.load(std::memory_order_relaxed); }
   /// FFmpeg's calls end at once.
-  [[nodiscard]] bool has_ended() const noexcept { return stopped() || shut_out() || timed_out(); }
+  [[nodiscard]] bool has_ended() const noexcept {
+    return ended_.load(std::memory_order_relaxed) || stopped() || shut_out() || timed_out();
+  }
   [[nodiscard]] AVIOInterruptCB callback() noexcept { return {&Interrupt::poll, this}; }
 
  private:
@@ -84,6 +88,7 @@ class Interrupt {
     auto& self = *static_cast<Interrupt*>(opaque);
     if (!self.closing_.load(std::memory_order_relaxed) && (self.stop_.stop_requested() || self.shut_out()))
       return 1;
+    if (self.ended_.load(std::memory_order_relaxed)) return 1;
     const Rep now = std::chrono::steady_clock::now().time_since_epoch().count();
     if (now >= self.quiet_.load(std::memory_order_relaxed)) {
       self.quiet_.store(kNever, std::memory_order_relaxed);
@@ -101,6 +106,7 @@ class Interrupt {
   std::atomic<SourceCounters*> book_{nullptr};
   std::atomic<bool> timed_out_{false};
   std::atomic<bool> closing_{false};
+  std::atomic<bool> ended_{false};
 };
 
 }  // namespace freshframe::media

@@ -190,6 +190,52 @@ def test_a_packager_that_was_restarted_is_followed(kind: str, late: bool) -> Non
     assert pts == sorted(pts)
 
 
+# What MPEG-TS begins with, and goes on with.
+OTHER_STREAMS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
+    "h265": ({}, {"codec": "libx265"}),
+    "h264": ({"codec": "libx265"}, {}),
+    "sound-comes": ({}, {"sound": "before"}),
+    "sound-goes": ({"sound": "before"}, {}),
+}
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("change", OTHER_STREAMS)
+def test_another_codec_or_stream_is_a_new_connection_and_no_garbage(change: str, late: bool) -> None:
+    old, new = (numbered("mpegts", **options) for options in OTHER_STREAMS[change])
+    with Packager() as server:
+        begun(server, old)
+        with Camera(server.url, **QUICK) as camera:
+            first = camera.read(SOME)
+            has_read(server, 1)
+            server.begin(new)
+            server.add(new, 2)
+            if late:
+                camera.wait(lambda stats: stats.reconnects == 1, "the other connection")
+            server.is_over = True
+            samples = first + rest_of(camera.reader, WATCHDOG)
+            stats = camera.stats
+    assert numbers(samples) == list(range(PER_SEGMENT, 3 * PER_SEGMENT))
+    assert (stats.outages, stats.reconnects) == (1, 1)
+
+
+@pytest.mark.parametrize(("old", "new"), [("", "after"), ("after", "")], ids=["comes", "goes"])
+def test_sound_after_the_video_changes_nothing(old: str, new: str) -> None:
+    before, after = (numbered("mpegts", sound=sound) for sound in (old, new))
+    with Packager() as server:
+        begun(server, before)
+        with Camera(server.url, **QUICK) as camera:
+            first = camera.read(SOME)
+            has_read(server, 1)
+            server.begin(after)
+            server.add(after, 2)
+            server.is_over = True
+            samples = first + rest_of(camera.reader, WATCHDOG)
+            stats = camera.stats
+    assert numbers(samples) == list(range(PER_SEGMENT, 3 * PER_SEGMENT))
+    assert stats.outages == 0
+
+
 FAILURES: dict[str, Callable[[bytes], Sequence[bytes | None]]] = {
     "500": lambda _: [b"HTTP/1.0 500 No\r\n\r\n"],
     "503-twice": lambda _: 2 * [b"HTTP/1.0 503 No\r\n\r\n"],

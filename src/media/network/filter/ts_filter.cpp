@@ -52,6 +52,72 @@ TsPacket parse_ts_packet(Bytes bytes) noexcept {
   return packet;
 }
 
+namespace {
+
+/// A number of 13 bits, as PIDs are.
+int pid_at(Bytes bytes) noexcept {
+  return (bytes[0] & 31) << 8 | bytes[1];
+}
+
+/// A number of 12 bits, as lengths are.
+std::size_t length_at(Bytes bytes) noexcept {
+  return (bytes[0] & 15U) << 8U | bytes[1];
+}
+
+/// The entries of the table that begins in this packet. Empty if it is another table, or exceeds the packet.
+Bytes entries_of(const TsPacket& packet, int table_id) noexcept {
+  constexpr std::size_t kBefore = 3;  // bytes that the length of a table does not count
+  constexpr std::size_t kHead = 8;    // bytes of a table before its entries
+  constexpr std::size_t kCrc = 4;     // bytes after them
+  if (!packet.starts || packet.scrambled || packet.payload.empty()) return {};
+  const auto table =
+      packet.payload.subspan(std::min<std::size_t>(packet.payload[0] + 1U, packet.payload.size()));
+  if (table.size() < kBefore || table[0] != table_id) return {};
+  const auto size = kBefore + length_at(table.subspan(1));
+  if (size > table.size() || size < kHead + kCrc) return {};
+  return table.subspan(kHead, size - kHead - kCrc);
+}
+
+/// The PID of the table of the first program.
+std::optional<int> program_in(Bytes entries) noexcept {
+  constexpr std::size_t kEntry = 4;
+  for (; entries.size() >= kEntry; entries = entries.subspan(kEntry)) {
+    const bool is_network = entries[0] == 0 && entries[1] == 0;
+    if (!is_network) return pid_at(entries.subspan(2));
+  }
+  return std::nullopt;
+}
+
+std::optional<TsVideo> video_in(Bytes entries) noexcept {
+  constexpr std::array kVideos{0x01, 0x02, 0x10, 0x1B, 0x24, 0x33, 0x42, 0xD1, 0xEA};
+  constexpr std::size_t kInfo = 4;   // bytes before the descriptors of the program
+  constexpr std::size_t kEntry = 5;  // bytes of an entry before its descriptors
+  if (entries.size() < kInfo) return std::nullopt;
+  auto skipped = kInfo + length_at(entries.subspan(2));
+  while (entries.size() >= skipped + kEntry) {
+    entries = entries.subspan(skipped);
+    if (std::ranges::find(kVideos, entries[0]) != kVideos.end())
+      return TsVideo{.type = entries[0], .pid = pid_at(entries.subspan(1))};
+    skipped = kEntry + length_at(entries.subspan(3));
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<TsVideo> video_in_tables(Bytes head) noexcept {
+  constexpr int kPrograms = 0;  // the number of the table of programs, and its PID
+  constexpr int kProgram = 2;   // the number of the table of a program
+  std::optional<int> program;
+  for (; head.size() >= kTsPacketSize && head[0] == kTsSync; head = head.subspan(kTsPacketSize)) {
+    const auto packet = parse_ts_packet(head.first(kTsPacketSize));
+    if (packet.pid == kPrograms && !program) program = program_in(entries_of(packet, kPrograms));
+    if (packet.pid != program) continue;
+    if (const auto video = video_in(entries_of(packet, kProgram))) return video;
+  }
+  return std::nullopt;
+}
+
 bool begins_video(Bytes payload) noexcept {
   constexpr unsigned kVideo = 0xE;  // stream_id 0xE0 to 0xEF (table 2-22)
   return payload.size() > 3 && payload[0] == 0 && payload[1] == 0 && payload[2] == 1 &&

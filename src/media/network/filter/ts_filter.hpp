@@ -4,6 +4,7 @@
 
 #include <array>
 #include <bitset>
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -33,6 +34,20 @@ inline constexpr int kTsPids = 1 << 13;
 
 /// `bytes`: kTsPacketSize of them, of which the first is kTsSync.
 [[nodiscard]] TsPacket parse_ts_packet(Bytes bytes) noexcept;
+
+/// Where a transport stream has its video.
+struct TsVideo {
+  int type = 0;  // of the stream (ISO/IEC 13818-1, table 2-34)
+  int pid = 0;
+
+  auto operator<=>(const TsVideo&) const = default;
+};
+
+/// Bytes in which a segment has its tables: they are in its first packets (RFC 8216, 3.2).
+inline constexpr std::size_t kTsHead = 16 * kTsPacketSize;
+
+/// The first video in the tables. Returns nullopt if these bytes are no transport stream, or if no table names a video.
+[[nodiscard]] std::optional<TsVideo> video_in_tables(Bytes head) noexcept;
 
 /// A picture of video begins with this payload of a packet that starts.
 [[nodiscard]] bool begins_video(Bytes payload) noexcept;

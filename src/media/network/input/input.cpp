@@ -111,6 +111,10 @@ int OpenedInputs::open_again(AVFormatContext& input, AVIOContext*& io, const std
 /// The first call opens the stream. Later ones are a playlist's, whose input must be FFmpeg's own.
 int OpenedInputs::look_at(AVFormatContext& input, AVIOContext*& io, const std::string& url, TimePoint asked) {
   if (const int result = playlists_.check_map(url, *io, !is_open_); result < 0) return result;
+  const bool is_stream_itself = opened_.empty();
+  if (!is_stream_itself) {
+    if (const int result = playlists_.check_video(*io, !is_open_); result < 0) return result;
+  }
   if (opened_.size() >= kMostOpened) return 0;
   opened_.push_back(url);
   if (opened_.size() == 1 && ends_.put_filter(input, io)) return 0;
@@ -345,6 +349,8 @@ int LiveInput::read() {
 std::string LiveInput::other_beginning() const {
   if (opened_.playlists().has_other_map() || ends_.has_other_parameters())
     return "it goes on with other parameters, such as another size, which take a new connection";
+  if (opened_.playlists().has_other_video())
+    return "it goes on with another codec, or as another stream, which takes a new connection";
   if (opened_.playlists().begin_again())
     return "its playlist begins again, before all of its segments were read";
   return {};

@@ -310,6 +310,39 @@ int LivePlaylists::check_map(const std::string& url, AVIOContext& io, bool first
   return AVERROR_EXIT;
 }
 
+namespace {
+
+/// As far as needed, a packet at a time: a segment may come as slowly as its pictures. All can be read again.
+std::optional<TsVideo> video_of_segment(AVIOContext& io) {
+  const auto begin = avio_tell(&io);
+  std::string head;
+  std::optional<TsVideo> video;
+  for (bool is_ts = true; is_ts && !video && head.size() < kTsHead;) {
+    std::array<unsigned char, kTsPacketSize> packet{};
+    const int size = avio_read(&io, packet.data(), static_cast<int>(packet.size()));
+    if (size > 0) head.append(reinterpret_cast<const char*>(packet.data()), static_cast<std::size_t>(size));
+    is_ts = size == static_cast<int>(packet.size()) && packet[0] == kTsSync;
+    if (is_ts) video = video_in_tables({reinterpret_cast<const std::uint8_t*>(head.data()), head.size()});
+  }
+  head.append(io.buf_ptr, io.buf_end);
+  put_text(io, head, begin);  // a seek would find no more than what has come last
+  return video;
+}
+
+}  // namespace
+
+int LivePlaylists::check_video(AVIOContext& io, bool first) {
+  constexpr char kSync{kTsSync};
+  if (!begins_with(io, {&kSync, 1})) return 0;  // of MP4, a playlist, a key
+  const auto video = video_of_segment(io);
+  if (!video) return 0;
+  if (first || known_videos_.empty()) known_videos_.insert(*video);
+  if (known_videos_.contains(*video)) return 0;
+  has_other_video_ = true;
+  interrupt_.end();  // or FFmpeg would only leave this segment out
+  return AVERROR_EXIT;
+}
+
 std::optional<double> LivePlaylists::time_of(const std::vector<std::string>& urls) const {
   return first_ ? time_of_any(*first_, urls) : std::nullopt;
 }

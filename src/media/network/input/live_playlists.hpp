@@ -17,6 +17,7 @@
 
 #include "media/ffmpeg/interrupt.hpp"
 #include "media/ffmpeg/ptr.hpp"
+#include "media/network/filter/ts_filter.hpp"
 #include "media/stream/playlist.hpp"
 
 namespace freshframe::media {
@@ -114,6 +115,13 @@ class LivePlaylists {
   /// they must be known: FFmpeg's demuxer ignores others, and the decoder would make garbage of what follows. 0 or
   /// an error that ends the connection before their segment. Throws std::bad_alloc.
   [[nodiscard]] int check_map(const std::string& url, AVIOContext& io, bool first);
+  /// Another input was opened. If it is a segment of a transport stream, remembers where it has its video if it is the
+  /// first one, or `first`. Later ones must have it there, too, with the same codec: FFmpeg's demuxer ignores
+  /// another codec, and has another PID as another stream. 0 or an error that ends the connection before
+  /// the segment. Throws std::bad_alloc.
+  [[nodiscard]] int check_video(AVIOContext& io, bool first);
+  /// Whether check_video() has ended the connection. Any thread.
+  [[nodiscard]] bool has_other_video() const noexcept { return has_other_video_.load(); }
   /// Whether check_map() has ended the connection. Any thread.
   [[nodiscard]] bool has_other_map() const noexcept { return has_other_map_.load(); }
   /// Whether reload() has ended the connection because a playlist begins again. Any thread.
@@ -152,7 +160,9 @@ class LivePlaylists {
   std::optional<Playlist> first_;                         // that has segments
   std::map<std::string, std::vector<std::string>> maps_;  // URIs of parameters, by URL of the playlist
   std::set<std::size_t> known_maps_;                      // hashes of their bytes
+  std::set<TsVideo> known_videos_;
   std::atomic<bool> has_other_map_ = false;
+  std::atomic<bool> has_other_video_ = false;
   std::atomic<bool> begin_again_ = false;
   std::atomic<int> trouble_ = 0;
   bool are_over_ = false;

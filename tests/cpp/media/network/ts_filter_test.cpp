@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -93,6 +94,56 @@ class TsFilterTest : public ::testing::Test {
   Sender sender_;
   TsFilter filter_;
 };
+
+/// A packet of a PID with a table, whose length counts itself after the first three bytes.
+std::string table(int pid, std::string bytes) {
+  const auto size = bytes.size() - 3 + 4;  // with the check sum
+  bytes[1] = static_cast<char>(0xB0U | size >> 8U);
+  bytes[2] = static_cast<char>(size & 255U);
+  auto packet = std::string("G") + static_cast<char>(0x40 | pid >> 8) + static_cast<char>(pid & 255) +
+                '\x10' + std::string(1, '\0') + bytes;
+  packet.resize(kTsPacketSize, '\xff');
+  return packet;
+}
+
+std::string head_of_table(int number) {
+  return static_cast<char>(number) + std::string("\0\0\0\1\xc1\0\0", 7);
+}
+
+std::string entry(int type, int pid, const std::string& descriptors = "") {
+  return std::string{static_cast<char>(type), static_cast<char>(0xE0 | pid >> 8),
+                     static_cast<char>(pid & 255), '\xf0', static_cast<char>(descriptors.size())} +
+         descriptors;
+}
+
+std::optional<TsVideo> video_of(const std::string& text) {
+  return video_in_tables({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+}
+
+TEST(TsTables, NameTheCodecAndThePidOfTheFirstVideo) {
+  const auto programs = table(0, head_of_table(0) + std::string("\0\0\xe0\x10\0\1\xf0\0", 8));
+  const auto program = [](const std::string& entries) {
+    return table(0x1000, head_of_table(2) + std::string("\xe1\0\xf0\2??", 6) + entries);
+  };
+  const auto other = table(0x11, head_of_table(0x42));
+  const auto streams = entry(0x0F, 257, "lang") + entry(0x24, 256) + entry(0x1B, 258);
+  const TsVideo wanted{.type = 0x24, .pid = 256};
+  EXPECT_EQ(video_of(other + programs + other + program(streams)), wanted);
+  EXPECT_EQ(video_of(programs + program(entry(0x0F, 257))), std::nullopt) << "sound alone";
+  EXPECT_EQ(video_of(programs + table(0x1001, head_of_table(2) + "    " + streams)), std::nullopt);
+  EXPECT_EQ(video_of(program(streams)), std::nullopt) << "no table of programs";
+  EXPECT_EQ(video_of(programs + "x" + program(streams)), std::nullopt) << "out of step";
+  const auto all = programs + program(streams);
+  for (std::size_t size = 0; size < all.size(); ++size)
+    EXPECT_EQ(video_of(all.substr(0, size)), std::nullopt);
+  for (std::size_t place = 4; place < all.size(); ++place) {
+    for (const char wrong : {'\0', '\x7f', '\xff'}) {
+      auto damaged = all;
+      damaged[place] = wrong;
+      static_cast<void>(video_of(damaged));  // reads nothing beyond its end
+    }
+  }
+}
 
 TEST_F(TsFilterTest, EndsPicturesWithTheirLastPacketOnceThatWasTrueThreeTimes) {
   EXPECT_EQ(ends(filter_, sender_, "PpqPqQPpqPppqQ"), "PpqPqQPpq|Pppq|Q|");

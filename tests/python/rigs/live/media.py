@@ -39,6 +39,30 @@ def picture(number: int, width: int, height: int) -> Any:
     return pixels
 
 
+class _Silence:
+    """A stream of sound."""
+
+    RATE = 48_000  # samples per second
+    SIZE = 1024  # samples of a packet
+
+    def __init__(self, container: Any) -> None:
+        self._container = container
+        self._stream = container.add_stream("aac", rate=self.RATE)
+        self._next = 0
+
+    def mux(self, until: float) -> None:
+        """Writes all up to this time, in seconds."""
+        self._next = self._next or round(until * self.RATE)
+        while self._next < until * self.RATE:
+            frame = av.AudioFrame("fltp", "mono", self.SIZE)
+            for plane in frame.planes:
+                plane.update(bytes(plane.buffer_size))
+            frame.sample_rate, frame.pts = self.RATE, self._next
+            frame.time_base = fractions.Fraction(1, self.RATE)
+            self._container.mux(self._stream.encode(frame))
+            self._next += self.SIZE
+
+
 def encode(
     kind: str,
     count: int = 300,
@@ -48,6 +72,7 @@ def encode(
     codec: str = "libx264",
     options: dict[str, str] | None = None,
     draw: Callable[[int, int, int], Any] = picture,
+    sound: str = "",
 ) -> Clip:
     """Encodes `count` frames: by a codec without reordering, a key frame each KEY_INTERVAL, or JPEG pictures.
 
@@ -61,11 +86,13 @@ def encode(
         codec: One of QUICK.
         options: Of the encoder.
         draw: Makes the picture of a number, a width and a height, as (h, w, 3) uint8.
+        sound: "before" or "after" the video in the list of streams: silence.
     """
     width, height = size
     out = io.BytesIO()
     muxing = {"matroska": {"live": "1", "cluster_time_limit": "1"}, "mp4": {"movflags": FRAGMENTS}}
     container = av.open(out, "w", format=kind, options={"flush_packets": "1"} | muxing.get(kind, {}))
+    silence = [_Silence(container)] if sound == "before" else []
     if kind == "mjpeg":
         stream = container.add_stream("mjpeg", rate=FPS)
         stream.pix_fmt = "yuvj420p"
@@ -78,6 +105,8 @@ def encode(
         stream.pix_fmt = "yuv420p"
     stream.width, stream.height = width, height
     stream.codec_context.time_base = fractions.Fraction(1, FPS)
+    if sound == "after":
+        silence = [_Silence(container)]
     packets = []
     for number in range(count):
         if kind == "nut":
@@ -95,6 +124,8 @@ def encode(
         if packet.size == 0:
             continue
         keys.append(packet.is_keyframe)
+        for each in silence:
+            each.mux(float(packet.pts * packet.time_base) + 0.2)  # the muxer waits for both
         container.mux(packet)
         ends.append(out.tell())
     container.close()

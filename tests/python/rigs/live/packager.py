@@ -36,11 +36,17 @@ def number_of(frame: ff.Frame) -> int:
 
 
 @functools.cache
-def numbered(kind: str, size: tuple[int, int] = (64, 48), start: float = 0.0, codec: str = "libx264") -> Clip:
+def numbered(
+    kind: str,
+    size: tuple[int, int] = (64, 48),
+    start: float = 0.0,
+    codec: str = "libx264",
+    sound: str = "",
+) -> Clip:
     """Five segments: "mpegts" or "mp4"."""
     count = 5 * PER_SEGMENT
     if kind == "mpegts":
-        return encode(kind, count, size=size, start=start, codec=codec, draw=flat)
+        return encode(kind, count, size=size, start=start, codec=codec, draw=flat, sound=sound)
     clip = encode(kind, count + 1, size=size, start=start, codec=codec, draw=flat)
     return dataclasses.replace(clip, frames=clip.frames[1:])  # a fragment is written when the next one begins
 
