@@ -291,7 +291,8 @@ class ClipRecorder final : public Node<Frame, Nothing> {
 /// Decodes a picture file (the first picture of several), or the frame that a video shows at `pts`, in seconds.
 /// Throws SourceError, or OptionError for `pts` below 0.
 [[nodiscard]] Frame read_frame(const std::string& path, std::optional<double> pts = {});
-/// Writes a picture file, PNG or JPEG by its name. Throws Error.
+/// Writes a picture file, PNG or JPEG by its name. Throws std::filesystem::filesystem_error if its place cannot be
+/// written, and Error.
 void write_frame(const Frame& frame, const std::string& path);
 
 /// Versions of the media libraries.

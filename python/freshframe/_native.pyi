@@ -77,7 +77,8 @@ class Frame:
         Writes a PNG or JPEG file. The suffix of its name determines which. The file exists when write() returns.
 
         Raises:
-            FreshframeError: The file cannot be written.
+            OSError: The file cannot be written.
+            FreshframeError: The suffix is of no picture.
             OptionTypeError: `path` is not a path.
         GIL: released
         """
@@ -510,7 +511,7 @@ class Engine:
 
     def added_from(self, first: int) -> list[int]:
         """
-        The nodes from this number on that this thread has added and not finished.
+        The nodes from this number on that this thread has added. Those alone whose add() has not ended, once the pipeline runs.
         """
 
     @property

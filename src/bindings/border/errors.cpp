@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bindings/border/errors.hpp"
 
+#include <cerrno>
+#include <filesystem>
 #include <new>
 
 #include "bindings/border/classes.hpp"
@@ -55,6 +57,13 @@ void raise_source_error(PyObject* type, const SourceError& error) {
   object.attr("url") = python_text(error.url());
   if (error.code() != 0) object.attr("errno") = error.code();
   raise(object);
+}
+
+// As Python's own functions for files.
+void raise_os_error(const std::filesystem::filesystem_error& error) {
+  const auto path = nb::steal(PyUnicode_DecodeFSDefault(error.path1().c_str()));
+  errno = error.code().value();
+  PyErr_SetFromErrnoWithFilenameObject(PyExc_OSError, path.ptr());
 }
 
 nb::object cause_of(gil::Held& held, const std::exception_ptr& cause) {
@@ -130,6 +139,8 @@ void raise_known(gil::Held& held, const std::exception_ptr& pointer) {
     raise(known.stalled, error);
   } catch (const Error& error) {
     raise(known.freshframe_error, error);
+  } catch (const std::filesystem::filesystem_error& error) {
+    raise_os_error(error);
   }
 }
 

@@ -90,7 +90,7 @@ void Lanes::add_source(Edge& edge, const SourceStream& stream) {
   if (edge.gone) return;
   if (edge.options.only_source >= 0 && edge.options.only_source != source) return;
   if (edge.ended) {
-    // Its only source was disconnected above, and comes again. A consumer without another edge is at its end.
+    // The only source was disconnected above, and comes again. A consumer without another edge is at its end.
     if (edge.options.only_source < 0 || edge.closing || all_ended(false)) return;
     edge.ended = false;
     ++open_edges_;

@@ -119,8 +119,8 @@ void write_frame(const Frame& frame, const std::string& path) {
     std::error_code error;
     if (began && std::filesystem::is_regular_file(path, error))
       std::filesystem::remove(path, error);  // a picture that is cut
-    const auto why = code != 0 ? std::generic_category().message(code) : "it could not be written";
-    throw Error("cannot write the picture '" + path + "': " + why);
+    throw std::filesystem::filesystem_error("cannot write the picture", path,
+                                            {code != 0 ? code : EIO, std::generic_category()});
   }
 }
 

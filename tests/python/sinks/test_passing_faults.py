@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import errno
 import json
 import os
 import re
@@ -198,12 +199,24 @@ def test_a_pipe_gets_the_rest_of_a_line_that_it_took_in_part() -> None:
 def test_a_picture_that_was_not_written_leaves_no_part_of_it(tmp_path: Path) -> None:
     [picture] = pictures(0)[:1]
     for name in ("a.png", "a.jpg"):
-        with full_disk(1000), pytest.raises(ff.FreshframeError, match="cannot write the picture"):
+        with full_disk(1000), pytest.raises(OSError, match=name) as info:
             picture.write(tmp_path / name)
+        assert info.value.errno in (errno.EFBIG, errno.ENOSPC)
         assert list(tmp_path.iterdir()) == []
         picture.write(tmp_path / name)
         assert ff.Frame.read(tmp_path / name).bgr.shape == picture.bgr.shape
         (tmp_path / name).unlink()
+
+
+def test_a_picture_that_has_no_place_is_an_error_of_its_path(tmp_path: Path) -> None:
+    [picture] = pictures(0)[:1]
+    (tmp_path / "folder.png").mkdir()
+    places = {"none/a.png": errno.ENOENT, "folder.png": errno.EISDIR, "あ/a.jpg": errno.ENOENT}
+    for name, code in places.items():
+        with pytest.raises(OSError, match=os.strerror(code)) as info:
+            picture.write(tmp_path / name)
+        assert info.value.filename == str(tmp_path / name)
+        assert info.value.errno == code
 
 
 def test_a_spool_whose_thread_cannot_start_leaves_none_behind(
