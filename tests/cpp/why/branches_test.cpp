@@ -212,8 +212,8 @@ TEST_F(BranchesTest, BothSourcesMayBeAwayAndBothAreNamedWithTheReason) {
   stats("right").source->last_error = "";
   run(std::chrono::seconds(250));
   EXPECT_EQ(kinds(), (Words{"away left", "away right"}));
-  EXPECT_EQ(text_of("left"), "has given no frame for 248 s: no route to host.");
-  EXPECT_EQ(text_of("right"), "has given no frame for 248 s.");
+  EXPECT_EQ(text_of("left"), "has given no frame for 250 s: no route to host.");
+  EXPECT_EQ(text_of("right"), "has given no frame for 250 s.");
 }
 
 TEST_F(BranchesTest, ASourceThatIsThereFromTheBeginningOnAndIsAwayIsNamedToo) {
