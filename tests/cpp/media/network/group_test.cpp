@@ -1,6 +1,6 @@
 // The packets since the last key picture: what is replayed, and what is no longer kept.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/network/decoding/kept_group.hpp"
+#include "media/network/decoding/group.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -12,17 +12,17 @@
 namespace freshframe::test {
 namespace {
 
-using media::KeptGroup;
+using media::Group;
 
 /// Numbers the packets that it adds, and those that begin a replay.
 class Packets {
  public:
-  void add(KeptGroup& group, bool key, int bytes = 100) {
+  void add(Group& group, bool key, int bytes = 100) {
     const auto packet = numbered(bytes);
     group.add(*packet, {.can_begin = key, .missing = 3, .dropped = 2}, {}, false);
   }
   /// The numbers of a replay.
-  std::vector<std::int64_t> replay(KeptGroup& group) {
+  std::vector<std::int64_t> replay(Group& group) {
     const auto packet = numbered(1);
     std::vector<std::int64_t> numbers;
     if (!group.replay(*packet, {.missing = 1}, {}, false)) return numbers;
@@ -46,8 +46,8 @@ class Packets {
 
 using Numbers = std::vector<std::int64_t>;
 
-TEST(KeptGroup, IsReplayedFromTheLastKeyPictureAsOftenAsItIsWanted) {
-  KeptGroup group;
+TEST(Group, IsReplayedFromTheLastKeyPictureAsOftenAsItIsWanted) {
+  Group group;
   Packets packets;
   packets.add(group, false);
   EXPECT_EQ(packets.replay(group), Numbers()) << "decoding cannot begin";
@@ -62,12 +62,12 @@ TEST(KeptGroup, IsReplayedFromTheLastKeyPictureAsOftenAsItIsWanted) {
   EXPECT_EQ(packets.replay(group), Numbers());
 }
 
-TEST(KeptGroup, ThatIsFullIsReplayedOnceAndKeepsNothingUpToTheNextKeyPicture) {
+TEST(Group, ThatIsFullIsReplayedOnceAndKeepsNothingUpToTheNextKeyPicture) {
   for (const bool by_bytes : {false, true}) {
-    KeptGroup group;
+    Group group;
     Packets packets;
     packets.add(group, true);
-    const std::size_t more = by_bytes ? 16 : KeptGroup::kMostPackets - 1;
+    const std::size_t more = by_bytes ? 16 : Group::kMostPackets - 1;
     for (std::size_t i = 0; i < more; ++i) {
       EXPECT_FALSE(group.is_full());
       packets.add(group, false, by_bytes ? 1 << 20 : 1);

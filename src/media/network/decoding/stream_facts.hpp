@@ -1,0 +1,80 @@
+// The properties of a live stream, as they become known.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/media.hpp"
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "media/ffmpeg/ptr.hpp"
+#include "media/ffmpeg/read/decoder.hpp"
+#include "media/ffmpeg/read/frame_maker.hpp"
+
+extern "C" {
+#include <libavutil/pixdesc.h>
+}
+
+namespace freshframe::media {
+
+/// The properties that only a decoded frame has.
+struct FrameFacts {
+  FrameFacts(const AVFrame& frame, const Decoder& decoder)
+      : pixel_format(frame.format), interlaced(is_interlaced(frame)), rate(decoder.context().framerate) {}
+
+  int pixel_format;
+  bool interlaced;
+  AVRational rate;  // by its decoder; 0: unknown
+};
+
+/// From the server's description, then from a key packet, then from a frame, which has the rest. Where a function returns
+/// true, info() has changed. One thread.
+class StreamFacts {
+ public:
+  [[nodiscard]] const VideoInfo& info() const noexcept { return info_; }
+
+  /// A new connection. A server that describes the pictures has described all of them.
+  [[nodiscard]] bool connect(const VideoInfo& declared) {
+    if (known_ || declared.pixel_format.empty()) return false;
+    info_ = declared;
+    return true;
+  }
+  /// A key packet of pictures of this size.
+  [[nodiscard]] bool note_packet(const VideoInfo& declared, FrameSize size) {
+    if (known_ || info_.width > 0) return false;
+    info_ = declared;
+    info_.width = size.width;
+    info_.height = size.height;
+    return true;
+  }
+  /// The first frame, from which `made` was made.
+  [[nodiscard]] bool note_frame(const VideoInfo& declared, const Frame& made, const FrameFacts& frame,
+                                bool is_timeless) {
+    if (std::exchange(known_, true)) return false;
+    info_ = declared;
+    info_.ends_by = ends_by_;
+    info_.width = made.width();
+    info_.height = made.height();
+    const char* name = av_get_pix_fmt_name(static_cast<AVPixelFormat>(frame.pixel_format));
+    info_.interlaced = frame.interlaced;
+    info_.pixel_format = name != nullptr ? name : "";
+    if (!info_.fps && !is_timeless && frame.rate.num > 0 && frame.rate.den > 0)
+      info_.fps = av_q2d(frame.rate);
+    return true;
+  }
+  /// As VideoInfo::ends_by.
+  [[nodiscard]] bool note_ends(std::string_view ends_by) {
+    if (ends_by == ends_by_) return false;
+    ends_by_ = ends_by;
+    if (known_) info_.ends_by = ends_by_;
+    return known_;
+  }
+
+ private:
+  bool known_ = false;  // of a frame
+  VideoInfo info_;
+  std::string ends_by_;
+};
+
+}  // namespace freshframe::media
