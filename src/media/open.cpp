@@ -177,9 +177,9 @@ struct OptionUse {
   std::string_view advice;  // completes "OPTION is for ..."
 };
 
-template <std::size_t index>
+template <std::size_t kIndex>
 bool has_setting(const OpenOptions& options) {
-  return options.settings.contains(kCameraSettings[index]);
+  return options.settings.contains(kCameraSettings[kIndex]);
 }
 
 constexpr std::string_view kCameras = "a camera of this machine, such as 0 or \"/dev/video0\"";

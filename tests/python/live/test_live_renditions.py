@@ -97,5 +97,5 @@ def test_a_rendition_has_a_type(rendition: Any) -> None:
 
 @pytest.mark.parametrize("url", ["clip.mp4", "demo:circles", "0"])
 def test_only_network_streams_have_renditions(url: str) -> None:
-    with pytest.raises(ff.OptionError, match="is no network stream"):
+    with pytest.raises(ff.OptionError, match="rendition is for live network streams"):
         ff.open(url, rendition="worst")

@@ -239,7 +239,7 @@ bool LiveDecoding::take(const Context& context) {
   switch (keys_.receive(*stream_.decoder, *spare_)) {
     case Decoder::Result::Frame:
       fruitless_.begin(context.clock.now());
-      if (auto left = group_.sift(spare_)) {
+      if (const auto left = group_.sift(spare_)) {
         if (!keys_.sleeps()) static_cast<void>(take_held(*left));  // it was counted when its packet came
       }
       return true;
