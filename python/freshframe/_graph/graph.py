@@ -134,14 +134,21 @@ class Graph:
                 index = self._give_to_engine(
                     node, ends(ports), hints, options, None if plan is None else plan()
                 )
+            place = self.in_python.get(index) or Place(node)
+            member = Member(place, list(ports), hints, batch, joined, merges)
+            self._kept[index] = member
+            port: Port[Any] = Port(self._engine, index, place, hints[1])
+            wiring.note_name(node, port.name)
         except BaseException:
             wiring.release(node, mark)
             raise
-        place = self.in_python.get(index) or Place(node)
-        self._kept[index] = Member(place, list(ports), hints, batch, joined, merges)
-        port: Port[Any] = Port(self._engine, index, place, hints[1])
-        wiring.note_name(node, port.name)
+        member.has_port = True  # the last step: no handler runs between it and the end of add()
         return port
+
+    def has_port(self, index: int) -> bool:
+        """Whether an add() has returned the port of this node."""
+        member = self._kept.get(index)
+        return member is not None and member.has_port
 
     def _fit(
         self,

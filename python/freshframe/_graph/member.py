@@ -43,7 +43,7 @@ def hosted(node: Any, types: tuple[Any, Any]) -> _native.NodeHandle:
     return _native.hosted(description, node, not isinstance(node, Node), counters)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Member:
     """A node of the graph.
 
@@ -54,6 +54,7 @@ class Member:
         batch: Of add().
         joined: Whether it gets sets of samples.
         merges: Whether its parents can change.
+        has_port: Whether add() has made its port. An exception of a signal handler may come before.
     """
 
     place: Place
@@ -62,6 +63,7 @@ class Member:
     batch: Batch | None
     joined: bool
     merges: bool
+    has_port: bool = False
 
     def drop(self, goes: Callable[[Port[Any]], bool]) -> None:
         """Takes ports away. Beside another thread that adds some or takes them away."""

@@ -122,14 +122,18 @@ class Port(Generic[T_co]):
     def _add_packets(self, node: Any) -> None:
         source = node._packets()
         settings = wiring.options(f"{self.name}.packets", "packets", None, "stop", None)
-        index = self._engine.add_node(source._handle, [], settings)
+        first = self._engine.next_number
+        index = None
         try:
+            index = self._engine.add_node(source._handle, [], settings)
             if self._engine.started:
                 self._engine.finish_add(index)
-        except BaseException:
-            self._engine.give_up_add(index)
+            node._packet_port = Port(self._engine, index, Place(source), _native.Packet)
+        except BaseException:  # also from a signal handler, which may have added nodes itself
+            for added in self._engine.added_from(first) if index is None else [index]:
+                if self._engine.node_name(added) == f"{self.name}.packets":
+                    self._engine.give_up_add(added)
             raise
-        node._packet_port = Port(self._engine, index, Place(source), _native.Packet)
         _native.decode_on_demand(self._engine, self._index)
         if self._engine.started and is_gone(self):  # meanwhile, so that remove() has not seen its packets
             self._engine.remove(index, False, _REMOVAL)

@@ -142,7 +142,8 @@ class Changes:
                 self._finish_add(index_of(port))
         except BaseException:  # also from a signal handler, at any point
             for index in self._engine.added_from(first):
-                self._give_up(index)
+                if self._engine.started or not self._graph.has_port(index):  # or the handler has added it
+                    self._give_up(index)
             raise
         return port
 

@@ -185,8 +185,10 @@ PyObject* give_up_add(gil::Held& held, PyObject* self, PyObject* index) {
     const int node = static_cast<int>(PyLong_AsLong(index));
     auto& engine = engine_of(self);
     const auto runner = engine.core().runner(node);
-    const bool threadless = runner && engine.core().life().pending(node) && runner->facts().runs_outside &&
-                            runner->life().claim();
+    const bool has_begun = engine.core().life().started();
+    const bool threadless =
+        runner && (!has_begun || (engine.core().life().pending(node) && runner->facts().runs_outside &&
+                                  runner->life().claim()));
     gil::release(
         held,
         [](core::PipelineCore* core, int added, bool has_no_thread) {
@@ -464,8 +466,10 @@ void bind_graph(nb::class_<Engine>& engine) {
           },
           nb::arg("child"), nb::arg("parent"), "Takes an edge into a merge away.")
       .def(
-          "added_from", [](const Engine& self, int first) { return self.core().life().added_from(first); },
-          nb::arg("first"), "The nodes from this number on that this thread has added and not finished.")
+          "added_from", [](const Engine& self, int first) { return core::added_from(self.core(), first); },
+          nb::arg("first"),
+          "The nodes from this number on that this thread has added. Those alone whose add() has not ended, once "
+          "the pipeline runs.")
       .def_prop_ro(
           "next_number", [](const Engine& self) { return core::next_number(self.core()); },
           "The number of the next node.")

@@ -203,11 +203,11 @@ bool Life::check_changes(const char* verb) const {
 void Life::begin_add(const std::shared_ptr<Runner>& runner) {
   const Lock lock(mutex_);
   ++living_;
-  pending_.emplace(runner->index(), Pending{runner, std::this_thread::get_id()});
+  pending_.emplace(runner->index(), runner);
 }
 
 void Life::end_add(int index) {
-  Pending over;  // may be the last reference: destroyed without a lock
+  std::shared_ptr<Runner> over;  // may be the last reference: destroyed without a lock
   bool last = false;
   {
     const Lock lock(mutex_);
@@ -223,14 +223,14 @@ void Life::end_add(int index) {
 std::shared_ptr<Runner> Life::pending(int index) const {
   const Lock lock(mutex_);
   const auto found = pending_.find(index);
-  return found != pending_.end() ? found->second.runner : nullptr;
+  return found != pending_.end() ? found->second : nullptr;
 }
 
-std::vector<int> Life::added_from(int first) const {
+std::vector<int> Life::pending_from(int first) const {
   const Lock lock(mutex_);
   std::vector<int> added;
   for (auto each = pending_.lower_bound(first); each != pending_.end(); ++each) {
-    if (each->second.adder == std::this_thread::get_id()) added.push_back(each->first);
+    if (each->second->life().is_added_here()) added.push_back(each->first);
   }
   return added;
 }

@@ -92,8 +92,8 @@ class Life {
   void end_add(int index);
   /// The node of an add() that is not over; null: there is none.
   [[nodiscard]] std::shared_ptr<Runner> pending(int index) const;
-  /// The nodes from number `first` on whose add() this thread has begun and not ended.
-  [[nodiscard]] std::vector<int> added_from(int first) const;
+  /// Those from number `first` on whose add() this thread has begun and not ended.
+  [[nodiscard]] std::vector<int> pending_from(int first) const;
   /// The pipeline does not end while a replacement is under way.
   void begin_replacement();
   void end_replacement();
@@ -136,12 +136,6 @@ class Life {
 
  private:
   enum class Phase : std::uint8_t { Building, Starting, Running, Ended };
-  // Nodes from add() to the end of finish_add(): one that fails may leave the graph before finish_add() looks.
-  struct Pending {
-    std::shared_ptr<Runner> runner;
-    std::thread::id adder;
-  };
-
   /// The end, when no node lives and none is being added.
   [[nodiscard]] bool end() FRESHFRAME_REQUIRES(mutex_);
   void call_end_hook(bool last) const;
@@ -167,7 +161,8 @@ class Life {
   std::uint64_t last_delivered_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
   Real::time_point last_look_ FRESHFRAME_GUARDED_BY(mutex_){};  // for a stall
   Real::duration stood_still_ FRESHFRAME_GUARDED_BY(mutex_){};
-  std::map<int, Pending> pending_ FRESHFRAME_GUARDED_BY(mutex_);
+  // Nodes from add() to the end of finish_add(): one that fails may leave the graph before finish_add() looks.
+  std::map<int, std::shared_ptr<Runner>> pending_ FRESHFRAME_GUARDED_BY(mutex_);
   std::vector<Thread> threads_ FRESHFRAME_GUARDED_BY(mutex_);
 };
 

@@ -113,7 +113,7 @@ void PipelineCore::launch() {
     graph.wire(options_.keep_running);
     guarded_.update_bound();
     for (const auto& runner : graph.runners()) runner->life().set_connected();
-    life_.launch(graph.size());
+    life_.launch(static_cast<int>(graph.places().size()));
   }
   spawn(*this);
 }

@@ -55,10 +55,10 @@ class _Node(ff.Node[int, int]):
 class _World:
     """A pipeline with a node of each kind that a verb needs."""
 
-    def __init__(self, make: Callable[[], ff.Source[int]]) -> None:
+    def __init__(self, make: Callable[[], ff.Source[int]], other: Any = None) -> None:
         self.pipeline = ff.Pipeline(keep_running=True)
         self.camera = self.pipeline.add(make(), name="camera")
-        self.other = self.pipeline.add(make(), name="other")
+        self.other = self.pipeline.add(other or make(), name="other")
         self.parent = self.pipeline.add(_same, self.camera, name="parent")
         self.merge = self.pipeline.add(_same, [self.camera], name="merge")
         self.batch = self.pipeline.add(_all, self.camera, batch=ff.Batch(2, max_wait=0.01), name="batch")
@@ -178,7 +178,13 @@ class LeaveError(BaseException):
     """What a handler raises, such as that of a limit of time."""
 
 
-def _left(world: _World, verb: str, number: int) -> tuple[int, str]:
+def _left(
+    world: _World,
+    verb: str,
+    number: int,
+    call: Callable[[_World], object],
+    handler: Callable[[], object] = lambda: None,
+) -> tuple[int, str]:
     """Runs the verb, and raises at that place where a handler may run. The count of places, and this one.
 
     These are the begins of functions and the ends of calls of C. In `threading` a handler that raises may
@@ -197,11 +203,12 @@ def _left(world: _World, verb: str, number: int) -> tuple[int, str]:
         if places == number:
             sys.setprofile(None)
             place = f"{verb}, {os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
+            handler()
             raise LeaveError
 
     sys.setprofile(look)
     try:
-        (_VERBS | _ADDS)[verb](world)
+        call(world)
     except LeaveError:
         pass
     finally:
@@ -232,7 +239,7 @@ def test_a_verb_that_a_handler_leaves_by_an_exception_can_be_called_again(verb: 
         world = _World(Ticker)
         if verb != "start":
             world.pipeline.start()
-        seen, place = _left(world, verb, number)
+        seen, place = _left(world, verb, number, (_VERBS | _ADDS)[verb])
         places = max(places, seen)  # a verb that is left shows no places after the one where it was left
         if place and verb != "start":
             try:
@@ -242,6 +249,39 @@ def test_a_verb_that_a_handler_leaves_by_an_exception_can_be_called_again(verb: 
         world.pipeline.stop(WATCHDOG)
         check_books(world.pipeline)
         number += 1 if verb == "replace" else 1 + places // 40
+
+
+def _packets(world: _World) -> object:
+    return world.other.packets
+
+
+@pytest.mark.parametrize("verb", ["add", *_ADDS, "packets"])
+def test_an_add_that_a_handler_leaves_before_the_start_adds_nothing(verb: str) -> None:
+    call = (_VERBS | _ADDS | {"packets": _packets})[verb]
+    number, places = 0, 1
+    while number <= places:
+        world = _World(Ticker, ff.open("rtsp://127.0.0.1:1/") if verb == "packets" else Ticker())
+        before = set(world.pipeline.stats().nodes)
+
+        def handler(pipeline: ff.Pipeline = world.pipeline, camera: ff.Port[int] = world.camera) -> None:
+            pipeline.add(_alike, camera, name="of the handler")
+
+        seen, place = _left(world, verb, number, call, handler)
+        places = max(places, seen)
+        if place:
+            there = set(world.pipeline.stats().nodes) - before
+            if verb == "packets":
+                there.discard("other.packets")  # if it is whole, the next call returns it
+            assert there == {"of the handler"}, place
+            try:
+                call(world)
+            except ff.FreshframeError as error:
+                pytest.fail(f"{place}: {error}")
+        if verb != "packets":  # its camera is away
+            world.pipeline.start()
+            world.pipeline.stop(WATCHDOG)
+            check_books(world.pipeline)
+        number += 1
 
 
 @pytest.mark.parametrize("verb", ["stop", "remove", "drain"])

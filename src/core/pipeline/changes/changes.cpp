@@ -124,7 +124,23 @@ int add_node(PipelineCore& core, std::unique_ptr<NodeBase>&& node, std::span<con
   return runner->index();
 }
 
+namespace {
+
+// Before start(): nothing runs, and no program has the port of the node.
+void take_back(PipelineCore& core, int index) {
+  std::shared_ptr<Runner> kept;  // may be the last reference: destroyed without a lock
+  auto& guarded = core.guarded();
+  const Lock building(guarded.building);
+  kept = guarded.graph.shared_runner(index);
+  if (!kept || guarded.graph.wired()) return;
+  guarded.graph.take_back(index);
+  core.budget()->remove_holder(kept->intake().holder());
+}
+
+}  // namespace
+
 void give_up_add(PipelineCore& core, int index) {
+  if (!core.life().started()) return take_back(core, index);
   const auto given_up = core.life().pending(index);
   if (!given_up) return;
   given_up->life().leave_add();
@@ -132,6 +148,17 @@ void give_up_add(PipelineCore& core, int index) {
   given_up->life().begin_removal(unawaited_removal());
   end_without_thread(*given_up);
   core.life().end_add(index);
+}
+
+std::vector<int> added_from(const PipelineCore& core, int first) {
+  if (core.life().started()) return core.life().pending_from(first);
+  const auto& guarded = core.guarded();
+  const Lock building(guarded.building);
+  std::vector<int> added;
+  for (const auto& [number, each] : guarded.graph.places()) {
+    if (number >= first && each.runner->life().is_added_here()) added.push_back(number);
+  }
+  return added;
 }
 
 int next_number(const PipelineCore& core) {

@@ -26,10 +26,14 @@ int add_node(PipelineCore& core, std::unique_ptr<NodeBase>&& node, std::span<con
 /// Waits until the node has opened, and connects it. Before start() it does nothing. Throws the failure of
 /// open(), or the exception of `look`: then the graph is as before.
 void finish_add(PipelineCore& core, int index, const Look& look = {});
-/// Is called instead of finish_add(), for a node whose thread could not be started.
+/// Is called instead of finish_add(), for a node whose thread could not be started. Before start() the node leaves the
+/// graph, which must have nothing below it.
 void give_up_add(PipelineCore& core, int index);
 /// Is called instead of finish_add(), for a node whose thread runs; or after it: then the node is removed.
 void abandon_add(PipelineCore& core, int index);
+/// The nodes from number `first` on that this thread has added. Those alone whose add() has not ended, once the pipeline
+/// runs.
+[[nodiscard]] std::vector<int> added_from(const PipelineCore& core, int first);
 /// The number of the next node.
 [[nodiscard]] int next_number(const PipelineCore& core);
 

@@ -129,6 +129,13 @@ int Graph::add(std::shared_ptr<Runner> runner, std::span<const AnyPort> parents,
   return next_++;
 }
 
+void Graph::take_back(int index) {
+  const auto& runner = *place(index).runner;
+  names_.release(runner.name());
+  names_.release(runner.facts().stream_name);
+  places_.erase(index);
+}
+
 void Graph::add_reader(std::shared_ptr<ReaderCore> reader, std::span<const AnyPort> parents,
                        const ReaderOptions& options) {
   Wires wires;

@@ -106,6 +106,8 @@ class Graph {
   std::string admit_reader(std::span<const AnyPort> parents, const ReaderOptions& options);
   /// A node that was admitted; returns its number.
   int add(std::shared_ptr<Runner> runner, std::span<const AnyPort> parents, const AddOptions& options);
+  /// Takes a node out, with its names. It must have no edges, and nothing below it.
+  void take_back(int index);
   void add_reader(std::shared_ptr<ReaderCore> reader, std::span<const AnyPort> parents,
                   const ReaderOptions& options);
   /// Chooses the queues and connects all nodes. Throws GraphError before the first connection. `keeps_running`: the

@@ -209,9 +209,7 @@ std::vector<EdgeStats> Graph::forget(int index) {
     }
     std::erase_if(each.wires, from_it);
   }
-  names_.release(gone.runner->name());
-  names_.release(gone.runner->facts().stream_name);
-  places_.erase(index);
+  take_back(index);
   for (auto& [number, each] : places_) each.reached.erase(index);
   find_sources();
   find_live();

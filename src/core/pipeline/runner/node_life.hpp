@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <stop_token>
+#include <thread>
 #include <utility>
 
 namespace freshframe::core {
@@ -29,6 +30,8 @@ class NodeLife {
   NodeLife& operator=(const NodeLife&) = delete;
 
   // ---- its thread
+  /// Whether the calling thread has made it, in its add().
+  [[nodiscard]] bool is_added_here() const noexcept { return adder_ == std::this_thread::get_id(); }
   /// For an embedder. True once: for the thread of its node, or for a call that ends the node without one.
   bool claim() noexcept { return !claimed_.exchange(true); }
   /// The kernel's number of the thread; 0: it has not started.
@@ -91,6 +94,7 @@ class NodeLife {
   [[nodiscard]] TimePoint end_or(TimePoint now) const noexcept { return finished() ? closed_at_ : now; }
 
  private:
+  const std::thread::id adder_ = std::this_thread::get_id();
   std::atomic<bool> claimed_{false};
   std::atomic<int> thread_id_{0};
   std::stop_source stop_;
