@@ -10,7 +10,7 @@ foreach(layer IN LISTS FRESHFRAME_INSTALLED_LAYERS)
 endforeach()
 # The headers of gil/ are links in include/, so that a checkout has one folder for all headers.
 install(DIRECTORY include/freshframe DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT cpp
-  FILES_MATCHING PATTERN "*.hpp" PATTERN "*.h" REGEX "/(gil|numeric)\\.hpp$" EXCLUDE)
+  FILES_MATCHING PATTERN "*.hpp" PATTERN "*.h" REGEX "/include/freshframe/(gil|(gil|numeric)\\.hpp)$" EXCLUDE)
 install(DIRECTORY gil/include/freshframe DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT cpp FILES_MATCHING PATTERN "*.hpp")
 install(EXPORT freshframe-targets NAMESPACE freshframe:: DESTINATION ${package_dir} COMPONENT cpp)
 
@@ -23,7 +23,7 @@ install(FILES ${PROJECT_BINARY_DIR}/freshframe-config.cmake ${PROJECT_BINARY_DIR
 
 # freshframe.native.get_include() and freshframe.native.get_cmake_dir() return these two folders. In a checkout they return the sources'.
 install(DIRECTORY include/freshframe DESTINATION freshframe/include COMPONENT python
-  FILES_MATCHING REGEX "/(forks|plugin(/[a-z_]+)?)\\.hpp$|/abi\\.h$")
+  FILES_MATCHING REGEX "/(forks|plugin(/[a-z_]+)?)\\.hpp$|/abi\\.h$" REGEX "/include/freshframe/gil$" EXCLUDE)
 install(DIRECTORY gil/include/freshframe DESTINATION freshframe/include COMPONENT python
   FILES_MATCHING REGEX "/gil(/[a-z_]+)?\\.hpp$")
 install(FILES cmake/freshframe-config.cmake cmake/freshframe-gil.cmake cmake/freshframe-plugin-api.cmake
