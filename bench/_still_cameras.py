@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 WIDTH, HEIGHT, FPS = 640, 360, 4
-GROUP = 2 * FPS  # a key picture each 2 s
+GROUP = 2 * FPS  # a keyframe each 2 s
 LOOP = 7 * GROUP  # pictures
 
 Luma = NDArray[np.uint8]
@@ -47,7 +47,7 @@ class Scene(NamedTuple):
     gain: float = 1.0
     masked: bool = False
     moving: bool = False
-    ends_as: str = "still"
+    ends_as: str = "frozen"
 
 
 SCENES = {

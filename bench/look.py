@@ -2,8 +2,8 @@
 
 Also what ten agents, a process of their own, do to the pipeline, when they ask without pause and when they
 wait as long as they are told, at the default rate and at a high one. A camera on
-loopback, also a process of its own, sends H.264 of 1280x720 at 30 pictures per second with B-frames and a key
-picture each two seconds. Each picture has its number painted. A Look keeps its packets for 30 seconds.
+loopback, also a process of its own, sends H.264 of 1280x720 at 30 pictures per second with B-frames and a
+keyframe every two seconds. Each picture has its number painted. A Look keeps its packets for 30 seconds.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -99,12 +99,12 @@ def beside_agents(
     alone = {"p50_ms": p50, "p50_again_ms": p50_again, "p99_ms": quantile(runs[0], 0.99)}
     rows = [Row("ages without agents", alone)]
     for rate, manner in itertools.product((DEFAULT_RATE, 6000), ("obey", "hammer")):
-        with pipeline.serve(look=look, look_rate=rate) as page:
+        with pipeline.serve(look=look, looks_per_minute=rate) as page:
             before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             beside, answers = asked(page, reader, manner, seconds)
             more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
         figures = {"p50_ms": quantile(beside, 0.5), "p99_ms": quantile(beside, 0.99), "rss_more_mb": more}
-        text = f"ages beside {AGENTS} agents, {MANNERS[manner]}, look_rate={rate}, ratio of p50"
+        text = f"ages beside {AGENTS} agents, {MANNERS[manner]}, looks_per_minute={rate}, ratio of p50"
         rows.append(Row(text, figures | answers, figures["p50_ms"] / p50, goal=AGES_GOAL, spread=noise))
     return rows
 

@@ -2,10 +2,10 @@
 //
 //   still_bench [SEEDS [HOURS [FIRST [SCENE]]]]
 //
-// Each scene is painted anew with each seed, encoded with a key picture each 2 s, and decoded, in simulated time. The
-// rule gets the key pictures. A table says how often it told a sound scene, and after how many key pictures one that
+// Each scene is painted anew with each seed, encoded with a keyframe each 2 s, and decoded, in simulated time. The
+// rule gets the keyframes. A table says how often it told a sound scene, and after how many keyframes one that
 // stands still: the fewest, the median, and the most. A loop is counted from its first picture. With HOURS it looks at
-// sound scenes alone, each for so long in simulated time and with each seed, and only key pictures are encoded. FIRST is
+// sound scenes alone, each for so long in simulated time and with each seed, and only keyframes are encoded. FIRST is
 // the first seed, 1 if it is not given. With SCENE, those whose name has it are looked at.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/clock.hpp"
@@ -49,9 +49,9 @@ using Kind = StillRule::Kind;
 constexpr int kWidth = 640;
 constexpr int kHeight = 360;
 constexpr int kFps = 4;
-constexpr int kGroup = 8;  // pictures: a key picture each 2 s
+constexpr int kGroup = 8;  // pictures: a keyframe each 2 s
 constexpr int kKeys = 50;
-constexpr int kFirst = 20;  // key pictures before a scene stands still
+constexpr int kFirst = 20;  // keyframes before a scene stands still
 constexpr std::size_t kPixels = std::size_t{kWidth} * kHeight;
 
 using Luma = std::vector<float>;
@@ -135,7 +135,7 @@ struct Case {
   Seconds least{0};  // of a sound scene: told is what has lasted so long
 };
 
-/// Those of `paint`, and from key picture kFirst on the same one.
+/// Those of `paint`, and from keyframe kFirst on the same one.
 Painter hung(Painter paint) {
   return [paint = std::move(paint), kept = Luma()](Scene& scene, int number) mutable {
     if (number <= kFirst * kGroup) kept = paint(scene, number);
@@ -170,9 +170,9 @@ Luma page_with_clock(Scene& scene, int number) {
   return out;
 }
 
-/// Its encoder stands still once: a key picture is equal to the one before.
+/// Its encoder stands still once: a keyframe is equal to the one before.
 Luma late_page(Scene& scene, int number) {
-  constexpr int kLate = 30;  // key picture
+  constexpr int kLate = 30;  // keyframe
   return page_with_clock(scene, number / kGroup == kLate ? number - kGroup : number);
 }
 
@@ -229,7 +229,7 @@ void require(int result, const char* what) {
 /// Encodes and decodes pictures one by one.
 class Coder {
  public:
-  /// With a key picture each `group` pictures.
+  /// With a keyframe each `group` pictures.
   Coder(const Coding& coding, int group) : group_(group) {
     const auto* encoder = avcodec_find_encoder_by_name(coding.encoder);
     if (encoder == nullptr) throw std::runtime_error(std::string("this build has no ") + coding.encoder);
@@ -259,7 +259,7 @@ class Coder {
     require(avcodec_open2(decoder_.get(), decoder, nullptr), "decoder");
   }
 
-  /// The decoded key picture, if this is one.
+  /// The decoded keyframe, if this is one.
   const AVFrame* pass(const std::vector<std::uint8_t>& levels, int number) {
     const auto frame = freshframe::media::make_av_frame();
     frame->format = encoder_->pix_fmt;
@@ -303,7 +303,7 @@ struct Run {
   Coder coder;
   StillRule rule = {};
   int keys = 0;
-  std::optional<int> told = {};  // key pictures until the rule says it; of a sound scene: says anything
+  std::optional<int> told = {};  // keyframes until the rule says it; of a sound scene: says anything
 };
 
 void look_at(Run& run, const AVFrame& key, const Case& each) {
@@ -318,7 +318,7 @@ void look_at(Run& run, const AVFrame& key, const Case& each) {
   run.told = run.keys - (each.kind == Kind::Still || each.kind == Kind::Flat ? kFirst : 0);
 }
 
-/// Of each of kCodings. With `hours`, only key pictures are encoded, for so long.
+/// Of each of kCodings. With `hours`, only keyframes are encoded, for so long.
 std::vector<std::optional<int>> told_after(const Case& each, unsigned seed, double hours) {
   const int step = hours > 0 ? kGroup : 1;
   const int keys = hours > 0 ? static_cast<int>(hours * 1800) : kKeys;
@@ -354,8 +354,7 @@ void print_rows(const Case& each, unsigned seeds, double hours, unsigned first) 
     std::ranges::sort(counts);
     std::printf("%-24s %-12s told in %2zu of %u", each.name, kCodings.at(i).name, counts.size(), seeds);
     if (!counts.empty())
-      std::printf(", after %d, %d, %d key pictures", counts.front(), counts[counts.size() / 2],
-                  counts.back());
+      std::printf(", after %d, %d, %d keyframes", counts.front(), counts[counts.size() / 2], counts.back());
     std::printf("\n");
   }
   std::fflush(stdout);
@@ -386,7 +385,7 @@ void print_cost(int width, int height) {
     digest = std::min(digest, between - begin);
     judged = std::min(judged, now() - between);
   }
-  std::printf("%dx%d: digest %.1f us, rule %.1f us: %.4f %% of a core at a key picture each 2 s\n", width,
+  std::printf("%dx%d: digest %.1f us, rule %.1f us: %.4f %% of a core at a keyframe each 2 s\n", width,
               height, 1e6 * digest, 1e6 * judged, 100 * (digest + judged) / 2);
 }
 

@@ -44,7 +44,7 @@ from rigs.ports import free_port
 
 import freshframe as ff
 
-GROUPS = (2, 10)  # seconds from key picture to key picture
+GROUPS = (2, 10)  # seconds from keyframe to keyframe
 STALL = 0.6  # seconds
 YOUNG = 0.2  # seconds: as old as a picture gets without a stall
 MOST = 1.0  # seconds that a viewer may be behind

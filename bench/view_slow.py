@@ -1,6 +1,6 @@
 """How old is what stands on the screen, where the link of <freshframe-view> carries half of the video's rate?
 
-A camera on loopback sends 640x360 at 15 pictures per second and 1 Mbit/s over RTSP, a key picture each two
+A camera on loopback sends 640x360 at 15 pictures per second and 1 Mbit/s over RTSP, a keyframe each two
 seconds, each picture with its number in its pixels, and notes when it has sent it. A headless Chromium shows
 the camera's port by the element, through nginx as docs/how-to/live-video.md sets it up, and over a link that
 takes half of the stream's bytes per second and holds 32 kB. The page reads the number from its canvas ten
@@ -128,7 +128,7 @@ def ages(seen: list[tuple[int, float]], sent: list[tuple[float, int]]) -> list[t
 
 
 def film(pictures: int, *, group: int = 2) -> Clip:
-    """So many pictures of that rate, with a key picture each `group` seconds."""
+    """So many pictures of that rate, with a keyframe each `group` seconds."""
     bits = str(BITS_PER_SECOND * ENCODED_FPS // FPS)
     rate = {"b": bits, "maxrate": bits, "bufsize": bits, "g": str(group * FPS)}
     return replace(encode("h264", pictures, size=SIZE, draw=draw, options=rate), fps=FPS)

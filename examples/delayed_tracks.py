@@ -24,7 +24,8 @@ class Certain(ff.Node[ff.Circles, list[int]]):
 
     def process(self, sample: ff.Sample[ff.Circles], /) -> Iterator[list[int]]:
         """A stamp holds no picture, so five waiting frames cost nothing."""
-        ids = set() if sample.value.tracker_id is None else set(sample.value.tracker_id.tolist())
+        tracker_id = sample.value.tracker_id
+        ids: set[int] = set() if tracker_id is None else set(tracker_id.tolist())
         self.waiting.append((sample.stamp, ids))
         if len(self.waiting) > DELAY:
             stamp, before = self.waiting.popleft()
@@ -32,7 +33,7 @@ class Certain(ff.Node[ff.Circles, list[int]]):
 
     def finish(self) -> Iterator[list[int]]:
         """The frames that wait have no later ones: their tracks are as certain as they will be."""
-        last = self.waiting[-1][1] if self.waiting else set()
+        last: set[int] = self.waiting[-1][1] if self.waiting else set()
         for stamp, before in self.waiting:
             yield ff.stamped(sorted(before & last), like=stamp)
 

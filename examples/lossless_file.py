@@ -18,7 +18,8 @@ def main(video: str, output: str) -> int:
     pipeline.add(ff.JsonLines(output), tracks)
     report = pipeline.run(progress=True)
     print(
-        f"{report.frames} frames in {report.elapsed:.1f} s, {'complete' if report.complete else 'INCOMPLETE'}"
+        f"{report.samples} frames in {report.elapsed:.1f} s, "
+        f"{'complete' if report.complete else 'INCOMPLETE'}"
     )
     return 0 if report.complete else 1
 

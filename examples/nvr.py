@@ -32,7 +32,7 @@ class Recorder:
 
     def add(self, name: str, url: str) -> None:
         """Returns when the camera has answered; one that is away is added, and tries again and again."""
-        recorder = ff.VideoFile(self.folder / f"{name}_%05d.mp4", segment=60)
+        recorder = ff.VideoFile(self.folder / f"{name}_%05d.mp4", segment_every=60)
         camera = self.pipeline.add(ff.open(url), name=name)
         try:
             self.pipeline.connect(self.circles, camera)
@@ -64,7 +64,7 @@ def make_app(recorder: Recorder) -> Any:
 
     def cameras() -> dict[str, float]:
         nodes = recorder.pipeline.stats().nodes
-        return {name: nodes[name].fps for name in list(recorder.cameras) if name in nodes}
+        return {name: nodes[name].rate for name in list(recorder.cameras) if name in nodes}
 
     def add(name: str, url: str) -> None:
         try:

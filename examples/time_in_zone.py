@@ -45,7 +45,8 @@ def main() -> None:
                 name = names[visit.class_id] if visit.class_id < len(names) else str(visit.class_id)
                 dwells[name].append(visit.dwell)
                 print(
-                    f"{visit.ended:6.1f} s: {name} #{visit.tracker_id} {visit.how} after {visit.dwell:.1f} s"
+                    f"{visit.last_pts:6.1f} s: {name} #{visit.tracker_id} {visit.reason} after "
+                    f"{visit.dwell:.1f} s"
                 )
             if till.loitered and tracked.tracker_id is not None:
                 speeds = dict(zip(tracked.tracker_id.tolist(), tracked.data["speed"], strict=True))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import enum
 import importlib
 import inspect
@@ -12,13 +13,14 @@ import re
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import signatures
 
 import freshframe as ff
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference" / "python.md"
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "reference" / "python.md"
 HEAD = """# Python API
 
 A call holds the GIL unless its entry says "GIL: released". Everything here is also in `help()`.
@@ -128,7 +130,11 @@ def _module(name: str) -> list[str]:
     entries = [_text(inspect.getdoc(module) or "") + "\n"]
     for public in getattr(module, "__all__", None) or sorted(vars(module)):
         what = getattr(module, public)
-        if not public.startswith("_") and getattr(what, "__doc__", None) and not inspect.ismodule(what):
+        if get_origin(what) is Literal:
+            entries.append(
+                f"### ff.{name}.{public}\n\nOne of {', '.join(map('`{!r}`'.format, get_args(what)))}.\n"
+            )
+        elif not public.startswith("_") and getattr(what, "__doc__", None) and not inspect.ismodule(what):
             entries += _entry(public, what, f"ff.{name}")
     return entries
 
@@ -167,7 +173,8 @@ def _members(what: object) -> Iterator[tuple[str, Any]]:
     for name, member in vars(what).items():
         unwrapped = member.__func__ if isinstance(member, (classmethod, staticmethod)) else member
         described = isinstance(unwrapped, property) or inspect.isroutine(unwrapped) or _is_native(unwrapped)
-        if not name.startswith("_") and described and inspect.getdoc(unwrapped):
+        is_public = not name.startswith("_") and not signatures.is_hook(what, name)
+        if is_public and described and inspect.getdoc(unwrapped):
             yield name, unwrapped
 
 
@@ -182,6 +189,8 @@ def _signature(name: str, what: Any) -> str:
     native = getattr(what, "__nb_signature__", None)
     if isinstance(native, tuple) and native:
         return re.sub(r"^def (\w+)", name, re.sub(r"\bself, /,? ?|\bself,? ?", "", native[0][0]))
+    if declared := _declared(name, what):
+        return declared
     try:
         signature = inspect.signature(what)
     except (TypeError, ValueError):
@@ -192,13 +201,33 @@ def _signature(name: str, what: Any) -> str:
     return _call(name, parameters, arrow)
 
 
+def _declared(name: str, what: Any) -> str:
+    """The signature in the stub of a native method whose own text has no types; "" for anything else."""
+    owner = getattr(what, "__objclass__", None)
+    if owner is None or owner.__module__ != "freshframe._native" or not inspect.isroutine(what):
+        return ""
+    stub = ast.parse((ROOT / "python/freshframe/_native.pyi").read_text(encoding="utf-8"))
+    for each in ast.walk(stub):
+        if isinstance(each, ast.ClassDef) and each.name == owner.__name__:
+            for method in each.body:
+                if isinstance(method, ast.FunctionDef) and method.name == what.__name__:
+                    method.args.args = method.args.args[1:]  # self
+                    returned = ast.unparse(method.returns) if method.returns is not None else "None"
+                    parameters = re.sub(r"(?<=\S)=(?=\S)", " = ", ast.unparse(method.args))
+                    return f"{name}({parameters}) -> {returned}"
+    return ""
+
+
 def _call(name: str, parameters: list[inspect.Parameter], arrow: str) -> str:
     """`name(parameters) -> type`, one parameter per line where one line is too long."""
     texts: list[str] = []
+    last = next((each for each in reversed(parameters) if each.kind is each.POSITIONAL_ONLY), None)
     for each in parameters:
-        if each.kind is each.KEYWORD_ONLY and "*" not in texts:
+        if each.kind is each.KEYWORD_ONLY and not any(text.startswith("*") for text in texts):
             texts.append("*")
         texts.append(_parameter(each))
+        if each is last:
+            texts.append("/")
     text = f"{name}({', '.join(texts)}){arrow}"
     if len(text) <= 100:
         return text

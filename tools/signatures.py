@@ -27,7 +27,9 @@ LIST = "tests/python/api/signatures.txt"
 # Objects of other classes that are no nodes are made by the library alone: a new field breaks no program.
 MADE_BY_PROGRAMS = {"Batch", "Circles", "Detections", "Join", "Pipeline", "Process", "Queue"}
 MADE_BY_OPEN = {"VideoSource"}
+HOOKS = {"close", "finish", "on_tick", "open", "process", "process_batch", "read", "source_gone"}
 HEADING = "\n## Provisional names\n"
+_NATIVE = re.compile(r"\b(?:freshframe\.)?_native\.")  # the module of a class says nothing to users
 
 
 def provisional() -> set[str]:
@@ -87,6 +89,13 @@ def _is_made_by_programs(cls: type) -> bool:
     return cls.__name__ not in MADE_BY_OPEN and (is_node or cls.__name__ in MADE_BY_PROGRAMS)
 
 
+def is_hook(cls: type, member: str) -> bool:
+    """Whether it is a method of a node of the package that only the engine calls."""
+    is_ready_made = any(each.__name__ in ("Node", "Source") for each in cls.__mro__[1:])
+    closes = member == "close" and hasattr(cls, "__exit__")  # as programs do, too
+    return is_ready_made and cls.__name__ not in ("Node", "Source") and member in HOOKS and not closes
+
+
 def _members(name: str, cls: type) -> Iterator[tuple[str, str]]:
     """The attributes and methods of a class, and of what it inherits from classes that are not public."""
     fields = (
@@ -95,7 +104,7 @@ def _members(name: str, cls: type) -> Iterator[tuple[str, str]]:
     ancestors = [each for each in cls.__mro__[1:] if each.__module__.startswith("freshframe")]
     classes = [cls, *(each for each in ancestors if each.__name__ not in ("Node", "Source"))]
     for member in sorted({key for each in classes for key in vars(each)} | set(fields)):
-        if member.startswith("_"):
+        if member.startswith("_") or is_hook(cls, member):
             continue
         what = inspect.getattr_static(cls, member, None)
         full = f"{name}.{member}"
@@ -115,13 +124,13 @@ def _type_of(what: property) -> str:
     native = getattr(what.fget, "__nb_signature__", None)
     text = native[0][0] if native else _one_line("get", what.fget)
     _, arrow, returned = text.rpartition(" -> ")
-    return f": {returned}" if arrow else ""
+    return f": {_NATIVE.sub('', returned)}" if arrow else ""
 
 
 def _one_line(name: str, what: Any) -> str:
     reference = importlib.import_module("python_reference")
     text: str = reference._signature(name, what)
-    return re.sub(r",? \)", ")", re.sub(r"\(\s+", "(", " ".join(text.split())))
+    return _NATIVE.sub("", re.sub(r",? \)", ")", re.sub(r"\(\s+", "(", " ".join(text.split()))))
 
 
 def name_of(line: str) -> str:

@@ -60,7 +60,7 @@ export function edgeState(edge, alarmed) {
 // The state in a word; how long a source has been away or frozen.
 export function stateText(node) {
   const state = stateOf(node);
-  if (state === "away") return `away ${format.time(node.source.away)}`;
+  if (state === "away") return `away ${format.time(node.source.away_for)}`;
   if (state === "frozen") return `${word(STATES, node.source.frozen)} ${format.time(node.source.frozen_for)}`;
   return word(STATES, state);
 }
@@ -88,8 +88,8 @@ export function workerText(worker) {
 
 // What computes the neural network, how long a run takes, and how many pictures a call has.
 export function inferenceText(node) {
-  const { provider, threads, p50 } = node.inference;
-  const parts = [provider === "cpu" ? `cpu, ${plural(threads, "thread")}` : provider, `${format.time(p50)} a run`];
+  const { provider, threads, duration_p50 } = node.inference;
+  const parts = [provider === "cpu" ? `cpu, ${plural(threads, "thread")}` : provider, `${format.time(duration_p50)} a run`];
   if (node.batches !== undefined) parts.push(`batches of ${meanBatch(node.batches).toFixed(1)}`);
   return parts.join(" · ");
 }
@@ -204,10 +204,10 @@ export class NodeCard {
     this.words = stateBeside(alarms, state, stateText(node));
     text(this.state, this.words);
     this.element.toggleAttribute("data-usual", this.words === "ok");
-    text(this.rate, format.rate(node.rate ?? node.fps));
+    text(this.rate, format.rate(node.rate));
     text(this.busy, format.percent(node.busy));
     this.bar.style.setProperty("inline-size", `${Math.min(100, 100 * (node.busy ?? 0)).toFixed(1)}%`);
-    if (this.time) text(this.time, node.processed > 0 ? format.range(node.p50, node.p99) : "–");
+    if (this.time) text(this.time, node.processed > 0 ? format.range(node.duration_p50, node.duration_p99) : "–");
     if (this.gil)
       text(this.gil, `${format.percent(node.gil_wait_rate)} / ${format.percent(node.gil_hold_rate)}`);
     if (node.inference !== undefined) text(this.inference, inferenceText(node));

@@ -154,7 +154,7 @@ export class Details {
   // [name, points] of each line that is drawn.
   #series(isEdge) {
     const index = this.#what.edge ?? this.#what.node;
-    if (!isEdge) return [["rate", this.#history.node(index, "fps", this.#points)]];
+    if (!isEdge) return [["rate", this.#history.node(index, "rate", this.#points)]];
     return ["rate", "dropped", "waiting", "age_p50"].map((key) => [
       key,
       this.#history.edge(index, key, this.#points),
@@ -238,36 +238,36 @@ function batchRows(node) {
 
 function inferenceRows(node) {
   if (node.inference === undefined) return [];
-  const { provider, threads, runs, p50, p99 } = node.inference;
+  const { provider, threads, runs, duration_p50, duration_p99 } = node.inference;
   return [
     ["network computed by", provider === "cpu" ? `cpu, ${plural(threads, "thread")}` : provider],
     ["runs of the network", format.count(runs)],
-    ["time per run, median", format.time(p50)],
-    ["time per run, 99th percentile", format.time(p99)],
+    ["time per run, median", format.time(duration_p50)],
+    ["time per run, 99th percentile", format.time(duration_p99)],
   ];
 }
 
 function spoolRows(node) {
   if (node.spool === undefined) return [];
-  const { waiting, size_bytes, oldest_age, sending, sent, refused, expired, lost, failures, last_error } = node.spool;
+  const { waiting, size_bytes, oldest_age, sending_for, sent, refused, expired, lost, errors, last_error } = node.spool;
   return [
     ["results to send", `${format.count(waiting)} · ${format.bytes(size_bytes)}`],
     ["the oldest waits for", oldest_age > 0 ? format.duration(oldest_age) : "–"],
-    ["the present call takes", sending > 0 ? format.duration(sending) : "–"],
+    ["the present call takes", sending_for > 0 ? format.duration(sending_for) : "–"],
     ["sent", format.count(sent)],
     ["refused · expired · unreadable", [refused, expired, lost].map(format.count).join(" · ")],
-    ["calls that failed", format.count(failures) + (last_error ? ` · ${last_error}` : "")],
+    ["calls that failed", format.count(errors) + (last_error ? ` · ${last_error}` : "")],
   ];
 }
 
 function publishRows(node) {
   if (node.publish === undefined) return [];
-  const { state, connections, sent, away, slow, last_error } = node.publish;
+  const { state, connections, sent, dropped_away, dropped_slow, last_error } = node.publish;
   return [
     ["connection to the server", state.replaceAll("_", " ")],
     ["connections so far", format.count(connections) + (last_error ? ` · ${last_error}` : "")],
     ["pictures sent", format.count(sent)],
-    ["not sent: no connection · slow link", [away, slow].map(format.count).join(" · ")],
+    ["not sent: no connection · slow link", [dropped_away, dropped_slow].map(format.count).join(" · ")],
   ];
 }
 
@@ -313,11 +313,11 @@ function nodeRows(node, problems) {
   return [
     ["state", stateBeside(problems, stateOf(node), stateText(node))],
     ["the thread now", node.state.replaceAll("_", " ")],
-    ["rate", `${format.rate(node.rate ?? node.fps)} fps`],
+    ["rate", `${format.rate(node.rate)} fps`],
     ["processed", format.count(node.processed)],
     ["busy, of the run", format.percent(node.busy)],
-    ["time per sample, median", format.time(node.p50)],
-    ["time per sample, 99th percentile", format.time(node.p99)],
+    ["time per sample, median", format.time(node.duration_p50)],
+    ["time per sample, 99th percentile", format.time(node.duration_p99)],
     ...(node.language === "python" ? python : []),
     ...inferenceRows(node),
     ...spoolRows(node),

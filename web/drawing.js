@@ -32,7 +32,7 @@ export class Drawing {
     state.nodes.forEach((node, index) =>
       this.#nodes[index].update(
         node,
-        points(() => this.#history.node(index, "fps")),
+        points(() => this.#history.node(index, "rate")),
         alarms(node.name),
       ),
     );

@@ -81,11 +81,11 @@ function showAgents(agents) {
           "p",
           { class: "hint num" },
           [
-            `${format.count(agent.cameras)} cameras`,
+            `${format.count(agent.camera_count)} cameras`,
             `load ${format.percent(agent.load)}`,
             agent.machine ? `on ${agent.machine}` : "",
-            agent.late >= 1 ? `results ${format.time(agent.late)} late` : "",
-            agent.lost >= 0.01 ? `${format.percent(agent.lost)} of the frames lost` : "",
+            agent.behind >= 1 ? `results ${format.time(agent.behind)} behind` : "",
+            agent.lost_share >= 0.01 ? `${format.percent(agent.lost_share)} of the frames lost` : "",
             agent.pid !== null ? `process ${agent.pid}` : "no process",
             agent.deaths > 0 ? `${format.count(agent.deaths)} ${agent.deaths === 1 ? "death" : "deaths"}` : "",
             Object.entries(agent.labels)

@@ -26,10 +26,10 @@ export class Gil {
     text(this.hold, format.time(gil.hold));
     text(
       this.stalls,
-      gil.watching ? `${format.count(gil.stalls)} · ${format.time(gil.stalled)}` : "not watched",
+      gil.watching ? `${format.count(gil.stalls)} · ${format.time(gil.stalled_total)}` : "not watched",
     );
     const most = pool.bound < UNBOUNDED ? ` / ${format.count(pool.bound)}` : "";
-    text(this.frames, format.count(pool.published) + most);
+    text(this.frames, format.count(pool.in_use) + most);
     text(this.idle, format.bytes(pool.idle_bytes));
     text(this.python, format.bytes(state.held_bytes));
     text(byId("gil-hint"), gil.watching ? "the watch is on" : "ff.gil.watch() names the calls that hold the GIL");

@@ -14,7 +14,7 @@ const EDGE = {
   waiting: (edge) => edge.waiting,
   age_p50: (edge) => edge.age_p50,
 };
-const NODE = { fps: (node) => node.rate ?? node.fps };
+const NODE = { rate: (node) => node.rate };
 
 const last = (points = [], count) => [
   ...Array(Math.max(0, count - points.length)).fill(null),

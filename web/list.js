@@ -82,7 +82,7 @@ class Group {
     const broken = alarmed.length > 0;
     this.element.toggleAttribute("data-alarm", broken);
     this.element.dataset.state = source ? stateOf(source) : "idle";
-    text(this.rate, source ? `${format.rate(source.rate ?? source.fps)} fps` : "");
+    text(this.rate, source ? `${format.rate(source.rate)} fps` : "");
     const others = alarmed.filter((row) => row.name !== this.name).map((row) => row.name);
     const own = alarmed.find((row) => row.name === this.name);
     const words = source && own ? own.words : (others[0] ?? "");

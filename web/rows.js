@@ -45,7 +45,7 @@ export class NodeRow {
     }
     this.alarmed = problems.length > 0;
     if (this.#index < 0) return this.#card.update(this.#edges.map(({ index }) => state.edges[index]), problems);
-    const fps = points(() => this.history.node(this.#index, "fps"));
+    const fps = points(() => this.history.node(this.#index, "rate"));
     this.#card.update(state.nodes[this.#index], fps, problems);
   }
 

@@ -24,7 +24,7 @@ function clockText(source) {
   if (source.clock_offset == null) return format.time(null);
   const sign = source.clock_offset < 0 ? "-" : "+";
   const parts = [sign + format.time(Math.abs(source.clock_offset))];
-  if (source.clock_reports > 2) parts.push(`${Math.round(source.clock_drift)} ppm`);
+  if (source.clock_reports > 2) parts.push(`${Math.round(source.clock_drift_ppm)} ppm`);
   parts.push(`${format.count(source.clock_reports)} reports`);
   return parts.join(" · ");
 }
@@ -43,21 +43,21 @@ class SourceRow {
 
   update(node) {
     const { source } = node;
-    const away = typeof source.away === "number";
+    const away = typeof source.away_for === "number";
     this.element.dataset.state = away ? "away" : source.frozen ? "frozen" : source.state;
     [
       away
-        ? `${word(STATES, source.state)}, away ${format.time(source.away)}`
+        ? `${word(STATES, source.state)}, away ${format.time(source.away_for)}`
         : source.frozen
           ? `${word(STATES, source.frozen)} ${format.time(source.frozen_for)}`
           : word(STATES, node.recorded ? "recorded" : node.undecoded ? "undecoded" : source.state),
-      `${format.rate(node.rate ?? node.fps)} fps`,
-      source.outages === 0 ? "0" : `${format.count(source.outages)} · ${format.time(source.away_for)}`,
+      `${format.rate(node.rate)} fps`,
+      source.outages === 0 ? "0" : `${format.count(source.outages)} · ${format.time(source.away_total)}`,
       format.count(source.reconnects),
       format.count(source.stalls),
       format.time(source.behind),
       clockText(source),
-      format.count(source.decoder_delay),
+      format.count(source.decoder_frames),
       source.packets ? `${format.count(source.packets_lost)} · ${format.time(source.jitter)}` : format.count(null),
       format.count(node.lost),
     ].forEach((value, index) => text(this.cells[index], value));

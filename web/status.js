@@ -76,13 +76,13 @@ export class Status {
     this.#last = performance.now();
     text(byId("name"), state.name);
     text(byId("version"), `freshframe ${state.version}`);
-    text(byId("uptime"), format.duration(state.uptime));
+    text(byId("uptime"), format.duration(state.elapsed));
     this.#phase();
     const edges = state.edges.filter((edge) => edge.delivered > 0);
     const { lost, skipped } = drops(state);
     text(
       this.sources,
-      `${format.rate(format.sum(state.nodes.filter((node) => node.kind === "source" && !node.packetsOf).map((node) => node.rate ?? node.fps)))} fps`,
+      `${format.rate(format.sum(state.nodes.filter((node) => node.kind === "source" && !node.packetsOf).map((node) => node.rate)))} fps`,
     );
     text(this.lost, `${format.rate(lost)} /s`);
     this.lost.parentElement.classList.toggle("bad", lost > 0);
@@ -92,11 +92,11 @@ export class Status {
       .map((node) => node.gil_wait_rate)
       .filter((rate) => rate !== null && rate !== undefined);
     // A wait is counted at its end; only the watch knows the present one.
-    const frozen = (state.gil.stalled_now ?? 0) >= FROZEN;
+    const frozen = (state.gil.stalled_for ?? 0) >= FROZEN;
     text(
       this.gil,
       frozen
-        ? `since ${format.time(state.gil.stalled_now)}`
+        ? `since ${format.time(state.gil.stalled_for)}`
         : waits.length > 0
           ? format.percent(format.sum(waits))
           : "–",
@@ -169,7 +169,7 @@ export class Status {
     else this.#over.hide();
   }
 
-  #tellFrozen({ stalled_now: seconds, stalled_by: by }) {
+  #tellFrozen({ stalled_for: seconds, stalled_by: by }) {
     if (typeof seconds !== "number" || seconds < FROZEN) {
       this.#frozen.hide();
       return;

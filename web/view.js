@@ -328,7 +328,7 @@ class FreshframeView extends HTMLElement {
     return [...this.#failures.values()].some(({ why, until }) => why === SLOW && since < until);
   }
 
-  // Of the pictures since the last key picture, which come at once, only the newest should be young.
+  // Of the pictures since the last keyframe, which come at once, only the newest should be young.
   #comesLate(head) {
     return head.kind === "picture" && !head.late && this.#delay(head) > this.#server.most;
   }

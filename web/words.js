@@ -6,7 +6,7 @@ export const STATES = {
   idle: "idle",
   busy: "busy",
   away: "away",
-  still: "frozen",
+  frozen: "frozen",
   loop: "in a loop",
   flat: "no contrast",
   opening: "opening",
@@ -18,7 +18,7 @@ export const STATES = {
   failed: "failed",
   connecting: "connecting",
   resolving: "looking up the name",
-  waiting_key_frame: "waits for a key frame",
+  waiting_keyframe: "waits for a keyframe",
   reading: "reading",
   stalled: "stalled",
   recorded: "only recorded",
@@ -77,13 +77,13 @@ const FULL = {
 };
 
 // How many samples can wait: the depth counts for each source.
-export const roomOf = (queue) => queue.depth * (queue.sources ?? 1);
+export const roomOf = (queue) => queue.depth * (queue.source_count ?? 1);
 
 export const policyName = (queue) => queue.name ?? queue.when_full.replaceAll("_", " ");
 
 export function policySentence(queue) {
   const name = queue.name ? `${queue.name}: ` : "";
-  const each = (queue.sources ?? 1) > 1 ? ` of each of ${queue.sources} sources` : "";
+  const each = (queue.source_count ?? 1) > 1 ? ` of each of ${queue.source_count} sources` : "";
   const rate = queue.max_rate == null ? "" : `at most ${queue.max_rate} samples per second pass${each}; `;
   if (queue.depth === 0)
     return `${name}${rate}keeps nothing; the consumer takes only a sample that arrives while it waits`;
@@ -106,13 +106,13 @@ export function markRecorded({ nodes, edges }) {
     const camera = sources.get(cameraOf(name, sources));
     if (camera === undefined) continue;
     node.packetsOf = camera.name;
-    const used = (camera.rate ?? camera.fps) > 0 || edges.some(({ parent }) => parent === camera.name);
-    if (used || !((node.rate ?? node.fps) > 0)) continue;
+    const used = camera.rate > 0 || edges.some(({ parent }) => parent === camera.name);
+    if (used || !(node.rate > 0)) continue;
     camera.recorded = true;
-    camera.rate = node.rate ?? node.fps;
+    camera.rate = node.rate;
   }
   for (const node of sources.values()) {
-    if ((node.rate ?? node.fps) > 0 || !(node.source?.undecoded_rate > 0)) continue;
+    if (node.rate > 0 || !(node.source?.undecoded_rate > 0)) continue;
     node.undecoded = true;
     node.rate = node.source.undecoded_rate;
   }
@@ -120,12 +120,12 @@ export function markRecorded({ nodes, edges }) {
 
 // A node's state in one word. It does not say what the thread does now, which changes with every sample.
 export function stateOf(node) {
-  if (typeof node.source?.away === "number") return "away";
+  if (typeof node.source?.away_for === "number") return "away";
   if (node.source?.frozen) return "frozen";
   if (node.state !== "waiting" && node.state !== "working") return node.state;
   if (node.recorded) return "recorded";
   if (node.undecoded) return "undecoded";
-  if ((node.rate ?? node.fps) > 0) return "ok";
+  if (node.rate > 0) return "ok";
   return node.state === "working" ? "busy" : "idle"; // with one sample for longer than a second
 }
 

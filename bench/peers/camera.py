@@ -3,7 +3,7 @@
     python camera.py make SIZE FRAMES FILE     encodes the stream once
     python camera.py send FILE FPS [--silent-after SECONDS]     serves it to one reader, prints its port
 
-The stream has no B-frames and a key frame a second. 20 blocks of 16x16 pixels along the top row are the bits
+The stream has no B-frames and a keyframe a second. 20 blocks of 16x16 pixels along the top row are the bits
 of the frame's number, so that every reader can say which frame it really has.
 """
 

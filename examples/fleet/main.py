@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import freshframe as ff
 from freshframe.fleet import Fleet, FleetStats
@@ -31,7 +31,7 @@ def agents_of(stats: FleetStats) -> str:
 
 
 @contextlib.contextmanager
-def fleet_on_ray() -> Iterator[Fleet]:
+def fleet_on_ray() -> Generator[Fleet]:
     """A cluster of two nodes on this machine, and a fleet on it."""
     # Both are read when Ray is imported. Without the first it takes the machine's outer address.
     os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
@@ -69,14 +69,14 @@ def main() -> None:
             sample = reader.get(60)
 
         running = [agent for agent in fleet.stats().agents.values() if agent.pid is not None]
-        victim = max(running, key=lambda agent: agent.cameras)
+        victim = max(running, key=lambda agent: agent.camera_count)
         assert victim.pid is not None
         os.kill(victim.pid, signal.SIGKILL)
         killed = time.monotonic()
-        print(f"killed {victim.name} with {victim.cameras} cameras")
+        print(f"killed {victim.name} with {victim.camera_count} cameras")
         back: dict[str, float] = {}
         end = time.monotonic() + seconds / 2
-        while time.monotonic() < end or len(back) < victim.cameras:
+        while time.monotonic() < end or len(back) < victim.camera_count:
             sample = reader.get(60)
             if sample.epoch > epochs[sample.camera]:
                 back.setdefault(sample.camera, time.monotonic() - killed)

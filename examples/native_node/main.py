@@ -67,7 +67,7 @@ def main(video: str) -> None:
                 same += np.array_equal(ours.value["xy"], theirs.value["xy"])
         print(f"{same} of {pairs} pictures have the same moving cells")
         for name in ("C++", "NumPy"):
-            print(f"{name:5} {pipeline.stats().nodes[name].p50 * 1e6:7.0f} us per picture")
+            print(f"{name:5} {pipeline.stats().nodes[name].duration_p50 * 1e6:7.0f} us per picture")
 
 
 if __name__ == "__main__":

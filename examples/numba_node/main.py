@@ -54,7 +54,7 @@ def main(video: str) -> None:
             furthest = max(furthest, float(np.abs(ours.value - theirs.value).max()))
     print(f"the two differ by at most {furthest:.4f} pixels")
     for name in ("numba", "NumPy"):
-        print(f"{name:5} {pipeline.stats().nodes[name].p50 * 1e6:7.0f} us per picture")
+        print(f"{name:5} {pipeline.stats().nodes[name].duration_p50 * 1e6:7.0f} us per picture")
 
 
 if __name__ == "__main__":

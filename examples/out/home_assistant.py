@@ -16,6 +16,7 @@ import threading
 from typing import Any
 
 import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
 
 import freshframe as ff
 
@@ -46,7 +47,7 @@ class HomeAssistant:
         unknown = [place for place, event in enumerate(events) if not self._knows(event["value"])]
         if unknown:
             raise ff.RefusedError(unknown, "it is no event of a zone")
-        changed = {event["value"]["key"]: event["value"]["ended"] is None for event in events}
+        changed = {event["value"]["key"]: event["value"]["ended_utc"] is None for event in events}
         try:
             client = self._connected()
             with self._changing:
@@ -58,11 +59,12 @@ class HomeAssistant:
             raise
 
     def _knows(self, event: Any) -> bool:
-        return isinstance(event, dict) and event.get("key") in list(self._states) and "ended" in event
+        is_event = isinstance(event, dict) and "ended_utc" in event and "key" in event
+        return is_event and event["key"] in list(self._states)
 
     def _connected(self) -> mqtt.Client:
         if self._client is None:
-            client = self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
+            client = self._client = mqtt.Client(CallbackAPIVersion.VERSION2)
             client.will_set(AVAILABLE, "offline", qos=1, retain=True)
             client.reconnect_delay_set(1, 10)
             client.on_connect = self._announce

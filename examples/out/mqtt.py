@@ -17,6 +17,7 @@ import urllib.parse
 from typing import Any
 
 import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
 
 import freshframe as ff
 
@@ -68,10 +69,10 @@ class Mqtt:
 
     def _connected(self) -> mqtt.Client:
         if self._client is None:
-            client = self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
+            client = self._client = mqtt.Client(CallbackAPIVersion.VERSION2)
             # client.username_pw_set("user", "password"); client.tls_set()
             welcome = threading.Event()
-            client.on_connect = lambda *_: welcome.set()
+            client.on_connect = lambda *_: welcome.set()  # pyright: ignore[reportUnknownLambdaType]
             client.connect(*self._address)
             client.loop_start()
             if not welcome.wait(PATIENCE):

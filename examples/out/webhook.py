@@ -27,13 +27,13 @@ NEVER = {400, 413, 422}  # the answers that speak of the events. All others may 
 class KeepsPost(urllib.request.HTTPRedirectHandler):
     """Follows a redirect that keeps the POST (307, 308). After another one the events would not be sent."""
 
-    def redirect_request(self, req: urllib.request.Request, *answer: Any) -> urllib.request.Request | None:
+    def redirect_request(
+        self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> urllib.request.Request | None:
         """Returns the request to the new place; None: the redirect is a failure."""
-        _, code, _, _, url = answer
-        keeps = code in (307, 308) and url.startswith(
-            ("http://", "https://")
-        )  # a server of FTP takes no POST
-        return urllib.request.Request(url, req.data, req.headers) if keeps else None
+        takes_a_post = newurl.startswith(("http://", "https://"))  # a server of FTP does not
+        keeps = code in (307, 308) and takes_a_post
+        return urllib.request.Request(newurl, req.data, req.headers) if keeps else None
 
 
 class Answer(http.client.HTTPResponse):

@@ -4,6 +4,7 @@ pip install flask
 """
 
 import flask
+import flask.typing
 
 import freshframe as ff
 

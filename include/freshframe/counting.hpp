@@ -106,10 +106,10 @@ struct Visit {
   enum class End : std::uint8_t { Left, Lost };
   std::int64_t id = 0;
   int class_id = 0;
-  double entered = 0;  // the crossing of the border, or the first sight if that was inside
-  double ended = 0;    // the last sight inside
-  End how = End::Left;
-  [[nodiscard]] double dwell() const noexcept { return ended - entered; }
+  double first_pts = 0;  // the crossing of the border, or the first sight if that was inside
+  double last_pts = 0;   // the last sight inside
+  End reason = End::Left;
+  [[nodiscard]] double dwell() const noexcept { return last_pts - first_pts; }
 };
 
 /// The objects in a zone, and the crossings of its border since the start.

@@ -32,7 +32,7 @@ struct GilFindings {
   };
   bool watching = false;
   std::uint64_t stalls = 0;
-  double stalled = 0;             // seconds in total
+  double stalled_total = 0;       // seconds in total
   std::optional<Stall> now;       // the current one; its id is 0
   std::vector<Culprit> culprits;  // the worst first
   std::vector<Stall> recent;      // the newest, oldest first

@@ -30,7 +30,7 @@ struct Snapshot {
   Frame frame;
   /// Seconds between it and the next picture of the answer, or now, in which the look got no picture although the
   /// stream's rate says that there should have been some; 0: none.
-  double hole = 0;
+  double gap = 0;
 };
 
 /// Who asks: the program, or a client of the server.
@@ -39,7 +39,7 @@ enum class LookAsker : std::uint8_t { Program, Network };
 /// A question about the last seconds.
 struct LookQuestion {
   std::vector<double> ages;  // seconds before now, 0 or more
-  bool exact = false;        // decode up to each moment, and not only the key picture before it
+  bool exact = false;        // decode up to each moment, and not only the keyframe before it
   LookAsker asker = LookAsker::Program;
   std::shared_ptr<const Clock> clock = Clock::real();  // of the pictures' captures; says what now is
   std::stop_token stop{};                              // ends the question
@@ -57,7 +57,7 @@ class LookBack {
   virtual ~LookBack() = default;
 
   /// For each of the ages the newest picture that was captured by then, the oldest first, and each once. Not exact: of
-  /// pictures that refer to others the last key picture before, which costs the decoding of one picture. An age that is
+  /// pictures that refer to others the last keyframe before, which costs the decoding of one picture. An age that is
   /// beyond what is kept has none. `take` gets one after the other, within the turn: a picture is decoded when those
   /// before the last one have been taken. After a stop it gets no more. Throws OptionError for an age below 0, Error
   /// when a picture cannot be decoded, and what `take` throws.
@@ -66,7 +66,7 @@ class LookBack {
   [[nodiscard]] std::vector<Snapshot> snapshots(const LookQuestion& question);
 };
 
-/// Keeps the last seconds of a camera's own packets, from a key picture on. Nothing is decoded until a
+/// Keeps the last seconds of a camera's own packets, from a keyframe on. Nothing is decoded until a
 /// picture is asked for. The constructors throw OptionError.
 class PacketLook final : public Node<Packet, Nothing>, public LookBack {
  public:

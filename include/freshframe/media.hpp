@@ -22,17 +22,17 @@ namespace freshframe {
 
 /// What a network stream does with frames that are damaged (Frame::damaged()). Mark: it delivers them with
 /// the mark. Hold: it drops them, up to the next frame that can be decoded whole, and waits visibly
-/// (WaitingKeyFrame).
+/// (WaitingKeyframe).
 enum class Damaged : std::uint8_t { Mark, Hold };
 /// "mark" or "hold".
 [[nodiscard]] std::string_view to_string(Damaged damaged) noexcept;
 /// The inverse of to_string(). Throws OptionError for another name.
 [[nodiscard]] Damaged damaged_of(std::string_view name);
 
-/// What a live network stream decodes. Keys: its key pictures only, each at once, and everything while wake() lasts.
+/// What a live network stream decodes. Keyframes: its keyframes only, each at once, and everything while wake() lasts.
 /// The others are counted as `not_decoded`, and have their numbers.
-enum class Decode : std::uint8_t { All, Keys };
-/// "all" or "keys".
+enum class Decode : std::uint8_t { All, Keyframes };
+/// "all" or "keyframes".
 [[nodiscard]] std::string_view to_string(Decode decode) noexcept;
 /// The inverse of to_string(). Throws OptionError for another name.
 [[nodiscard]] Decode decode_of(std::string_view name);
@@ -64,7 +64,7 @@ struct OpenOptions {
   /// Seconds after which a live network stream or a camera that is frozen is reported: by NodeStats::source, findings
   /// and events, and a server's /healthz fails. nullopt: after 60, and /healthz does not mind. 0: never.
   std::optional<double> frozen_after = {};
-  /// A folder in which the source keeps the digests of its newest 1,024 key pictures, in the file NODE.frozen: then a
+  /// A folder in which the source keeps the digests of its newest 1,024 keyframes, in the file NODE.frozen: then a
   /// picture from before a restart is known. Empty: none. It needs `frozen_after`, but not 0.
   std::string remember = {};
   bool loop = false;      // a file starts again after its end, from `start`; a live source has no end
@@ -158,15 +158,15 @@ struct DemoCircle {
 };
 
 /// The truth of frame `seq` of a "demo:circles?..." URL. Throws OptionError for any other URL.
-[[nodiscard]] std::vector<DemoCircle> demo_truth(const std::string& url, std::int64_t seq);
+[[nodiscard]] std::vector<DemoCircle> demo_circles(const std::string& url, std::int64_t seq);
 
 /// How much processor time an encoder takes for a frame. A slower one makes smaller files. Encoders without
 /// such a choice (mpeg4, mpeg2, mjpeg, OpenH264) ignore it.
-enum class EncoderSpeed : std::uint8_t { Slow, Medium, Fast, Fastest };
+enum class EncoderPreset : std::uint8_t { Slow, Medium, Fast, Fastest };
 /// "slow", "medium", "fast" or "fastest".
-[[nodiscard]] std::string_view to_string(EncoderSpeed speed) noexcept;
+[[nodiscard]] std::string_view to_string(EncoderPreset preset) noexcept;
 /// The inverse of to_string(). Throws OptionError for another name.
-[[nodiscard]] EncoderSpeed encoder_speed_of(std::string_view name);
+[[nodiscard]] EncoderPreset encoder_preset_of(std::string_view name);
 
 /// A finished segment of a recording.
 struct Segment {
@@ -188,12 +188,13 @@ struct VideoFileOptions {
   std::string codec = {};  // "h264", "h265", "vp9", "av1" ..., or FFmpeg's name of an encoder; "auto", the
                            // default: the first of h264, vp9, mpeg4 that is available and fits the container
   std::optional<double> fps = {};  // nominal; default: from the first two samples' pts
-  int quality = 23;                // constant quality (x264's CRF scale: 0 lossless .. 51 worst)
-  EncoderSpeed speed = EncoderSpeed::Fast;
+  int crf = 23;                    // constant quality on x264's scale: 0 lossless .. 51 worst
+  EncoderPreset preset = EncoderPreset::Fast;
   int threads = 2;                                  // of the encoder
   std::map<std::string, std::string> options = {};  // passed to encoder and muxer; an unknown one is an error
-  std::optional<double> segment = {};  // seconds per file; the name then needs a number, "out_%05d.mp4", or a
-                                       // time, "{time:%Y-%m-%d}/{time:%H-%M-%S}.mp4" (UTC)
+  std::optional<double> segment_every =
+      {};  // seconds per file; the name then needs a number, "out_%05d.mp4", or a
+           // time, "{time:%Y-%m-%d}/{time:%H-%M-%S}.mp4" (UTC)
   // Before one of these limits is passed, the oldest finished segment is deleted, one at a time. Default: all stay.
   std::optional<double> keep_days = {};               // age against the newest segment, above 0
   std::optional<std::uint64_t> keep_bytes = {};       // of all segments, with the open one, on the disk
@@ -211,7 +212,7 @@ struct VideoFileOptions {
 /// frames) ends the file: the recording continues in the next segment, or in "out_2.mp4". After a stop the
 /// encoder has up to 3 s to give its last frames; those that it does not give are counted as `stop`.
 ///
-/// With `segment` a file ends before the frame that is `segment` seconds after its first one, and the next
+/// With `segment_every` a file ends before the frame that is `segment_every` seconds after its first one, and the next
 /// file begins with that frame. Numbering continues after the highest existing number, and a name without a
 /// number that is taken becomes "..._2.mp4", so no file is replaced. The first file is made with the first frame.
 ///
@@ -244,15 +245,15 @@ struct ClipOptions {
   double before = 5;       // seconds of a clip before its event, 0 to 86400
   double after = 5;        // seconds of a clip after its event, 0 to 86400
   std::string codec = {};  // as of VideoFileOptions
-  int quality = 23;        // as of VideoFileOptions
-  EncoderSpeed speed = EncoderSpeed::Fast;
+  int crf = 23;            // as of VideoFileOptions
+  EncoderPreset preset = EncoderPreset::Fast;
   int threads = 2;                                  // of the encoder
   std::size_t max_bytes = 256U << 20U;              // of the encoded seconds in memory
   std::map<std::string, std::string> options = {};  // passed to encoder and muxer; an unknown one is an error
 };
 
 /// Keeps the last seconds of a stream encoded in memory, and writes clips to files: the seconds before and
-/// after an event. Frames are encoded all the time, once for all clips. A key frame is made each second, and
+/// after an event. Frames are encoded all the time, once for all clips. A keyframe is made each second, and
 /// a clip begins with the last one before its `before` seconds. When the size or the colours of the frames
 /// change, or no frame arrives for 6 hours, the clips end and the kept seconds are dropped. Below a live
 /// source that has given no frame for 10 s, a clip ends at its time, without waiting for the next frame.

@@ -13,25 +13,25 @@
 namespace freshframe {
 
 /// The source of the packets that `camera` reads, as the camera has sent them, for the same pipeline. It ends with
-/// the camera's source. One per source; while it reads, packets begin at the next key picture. Throws GraphError for a
+/// the camera's source. One per source; while it reads, packets begin at the next keyframe. Throws GraphError for a
 /// source that is no live network stream, and for a second call.
 [[nodiscard]] std::unique_ptr<Source<Packet>> packets_of(VideoSource& camera);
 /// Sets whether a node or reader takes frames of a source whose packets are taken, or that a page shows. If none does,
-/// none is decoded, except for the page's viewers that are sent JPEGs, and a key picture now and then. At true again it
-/// decodes from the next key picture on, or from the last one where a page shows the source. Any thread. Throws
+/// none is decoded, except for the page's viewers that are sent JPEGs, and a keyframe now and then. At true again it
+/// decodes from the next keyframe on, or from the last one where a page shows the source. Any thread. Throws
 /// GraphError as packets_of().
 void take_frames(VideoSource& camera, bool wanted);
 
-/// Wakes a source that was opened with Decode::Keys: everything from its last key picture on is decoded, and the newest
-/// frame comes with the next packet, followed by all others. For `seconds` after the last call, 0 to 86400, or until
-/// the frame with the pts `until`: one of them. A call never shortens what an earlier one has asked for. Any thread.
+/// Wakes a source that was opened with Decode::Keyframes: everything from its last keyframe on is decoded, and the newest
+/// frame comes with the next packet, followed by all others. For `seconds` after the last call, 0 to 86400, or up
+/// to the frame with this `pts`: one of them. A call never shortens what an earlier one has asked for. Any thread.
 /// Throws OptionError, and GraphError for a source that does not sleep.
-void wake(VideoSource& camera, std::optional<double> seconds, std::optional<double> until = {});
+void wake(VideoSource& camera, std::optional<double> seconds, std::optional<double> pts = {});
 
 /// Writes a camera's own packets to a file, or to segments, as VideoFile writes frames: the same names, limits and
-/// reports. Nothing is decoded or encoded: the file has the camera's own pictures, bit for bit. It begins at a key
-/// picture, and a segment at the first one that is `segment` seconds after the begin of the last. Where packets
-/// were dropped, the recording goes on at the next key picture. New parameters, such as another size, begin the
+/// reports. Nothing is decoded or encoded: the file has the camera's own pictures, bit for bit. It begins at a keyframe
+/// , and a segment at the first one that is `segment_every` seconds after the begin of the last. Where packets
+/// were dropped, the recording goes on at the next keyframe. New parameters, such as another size, begin the
 /// next segment, or "out_2.mp4".
 ///
 /// The constructor throws OptionError. open() throws Error where the file could not be made. process() throws Error for
@@ -39,7 +39,7 @@ void wake(VideoSource& camera, std::optional<double> seconds, std::optional<doub
 /// written.
 class PacketFile final : public Node<Packet, Nothing> {
  public:
-  /// The options of an encoder are refused: codec, fps, quality, speed.
+  /// The options of an encoder are refused: codec, fps, crf, preset.
   explicit PacketFile(std::string path, const VideoFileOptions& options = {});
   ~PacketFile() override;
 
@@ -61,15 +61,15 @@ class PacketFile final : public Node<Packet, Nothing> {
 };
 
 /// Writes clips of events, as ClipRecorder does, of a camera's own packets: nothing is decoded or encoded. A clip
-/// begins with the camera's last key picture before its `before` seconds, so it is longer by up to the camera's
-/// interval of key pictures; the log says by how much. It has all packets from there on. Where packets were dropped,
-/// clips go on at the next key picture. New parameters, such as another size, end the clips.
+/// begins with the camera's last keyframe before its `before` seconds, so it is longer by up to the camera's
+/// interval of keyframes; the log says by how much. It has all packets from there on. Where packets were dropped,
+/// clips go on at the next keyframe. New parameters, such as another size, end the clips.
 ///
 /// The constructor throws OptionError. process() throws Error for a clip that cannot be written. Other clips
 /// continue.
 class PacketClips final : public Node<Packet, Nothing> {
  public:
-  /// The options of an encoder are refused: codec, quality, speed.
+  /// The options of an encoder are refused: codec, crf, preset.
   explicit PacketClips(const ClipOptions& options = {});
   ~PacketClips() override;
 

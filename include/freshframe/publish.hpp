@@ -16,19 +16,19 @@ namespace freshframe {
 /// Options of a Publish.
 struct PublishOptions {
   std::string codec = "auto";  // of frames: the first of those of the target that FFmpeg can encode
-  int quality = 23;            // of frames: 0 (lossless) to 51
-  EncoderSpeed speed = EncoderSpeed::Fastest;
-  double key_every = 2;  // seconds between key pictures of frames, 0.1 to 60
-  int threads = 1;       // of the encoder
-  double max_age = 1;    // seconds for which a picture may wait to be sent, 0.1 to 60
-  double timeout = 5;    // seconds to connect, and for each packet
+  int crf = 23;                // of frames: 0 (lossless) to 51
+  EncoderPreset preset = EncoderPreset::Fastest;
+  double keyframe_every = 2;  // seconds between keyframes of frames, 0.1 to 60
+  int threads = 1;            // of the encoder
+  double max_wait = 1;        // seconds for which a picture may wait to be sent, 0.1 to 60
+  double timeout = 5;         // seconds to connect, and for each packet
   std::map<std::string, std::string> options = {};  // of the encoder; an unknown one is an error
 };
 
 /// Publishes to "rtsp://host:8554/name" (ANNOUNCE and RECORD, over TCP), "rtmp://host/app/name", or MPEG-TS to
 /// "srt://host:port", "udp://host:port" or "tcp://host:port". Connects when the first frame comes, and again after an
 /// outage with 0.5 to 10 s of back-off. A thread of its own sends, so the node delays no other. What was not sent is
-/// counted as `lost`. A picture that has waited longer than `max_age` is left out with all up to the newest key picture that
+/// counted as `lost`. A picture that has waited longer than `max_wait` is left out with all up to the newest keyframe that
 /// is young enough, before it is put into packets: so players see no gap in the packets' numbers. The kernel's buffer
 /// is kept small, because seconds of video fit into the usual one.
 ///
@@ -52,8 +52,8 @@ class Publish final : public Node<Frame, Nothing> {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Publishes a camera's own packets, as Publish does frames. Nothing is encoded: `codec`, `quality`, `speed`,
-/// `key_every` and `options` are refused. process() throws Error for a codec that the server's protocol does not take.
+/// Publishes a camera's own packets, as Publish does frames. Nothing is encoded: `codec`, `crf`, `preset`,
+/// `keyframe_every` and `options` are refused. process() throws Error for a codec that the server's protocol does not take.
 class PacketPublish final : public Node<Packet, Nothing> {
  public:
   explicit PacketPublish(const std::string& url, const PublishOptions& options = {});

@@ -87,10 +87,10 @@ struct ServeOptions {
   /// Names of the looks that /api/look/NAME shows to clients with the token; the token for pictures does not open it. Each
   /// is there at the start. After it was removed, the next look of this name is shown.
   std::vector<std::string> look = {};
-  double look_rate = 30;  // questions about the past in a minute, of each client
+  double looks_per_minute = 30;  // questions about the past in a minute, of each client
   ServeLimits limits = {};
   /// Seconds that a source may be without a connection before /healthz fails; nullopt: any time.
-  std::optional<double> source_timeout = 30.0;
+  std::optional<double> away_after = 30.0;
   /// Called on the server's thread; it must not block. Empty: there are no findings.
   std::function<GilFindings()> gil_findings = {};
   std::shared_ptr<const Documents> documents = {};

@@ -76,7 +76,7 @@ enum class NodeState : std::uint8_t { Opening, Waiting, Working, Blocked, Waitin
 enum class SourceState : std::uint8_t {
   Connecting,       // the connection, device or file is being opened, and its streams are detected
   Resolving,        // the server's name is being looked up
-  WaitingKeyFrame,  // connected; packets cannot be decoded before a key frame
+  WaitingKeyframe,  // connected; packets cannot be decoded before a keyframe
   Reading,          // frames arrive
   Stalled,          // connected, but no packet has arrived for a while
   BackingOff,       // disconnected; waits before the next attempt
@@ -90,11 +90,12 @@ enum class SourceState : std::uint8_t {
 struct SourceStats {
   SourceState state = SourceState::Closed;
   std::uint64_t outages = 0;       // including a current one
-  double away_for = 0;             // seconds of all outages, including a current one
+  double away_for = 0;             // seconds of the current outage; 0 without one
+  double away_total = 0;           // seconds of all outages, including a current one
   std::uint64_t reconnects = 0;    // outages that ended
   std::uint64_t stalls = 0;        // how often Stalled was entered, whether or not it became an outage
   std::uint64_t size_changes = 0;  // how often the size of the frames changed
-  int decoder_delay = 0;           // frames that the decoder held back at the last frame
+  int decoder_frames = 0;          // frames that the decoder held back at the last frame
   /// Seconds by which its frames arrive later than the earliest ones did, by the stream's own times,
   /// smoothed.
   std::optional<double> behind;  // nullopt: the stream has no times
@@ -103,7 +104,7 @@ struct SourceStats {
   /// camera's clock against its stream's time, in parts per million; the residual is the largest distance of a report
   /// from the line through all of them, in seconds.
   std::optional<double> clock_offset;
-  std::optional<double> clock_drift;
+  std::optional<double> clock_drift_ppm;
   std::optional<double> clock_residual;
   std::uint64_t clock_reports = 0;  // that the line goes through
   std::uint64_t clock_steps = 0;    // how often the camera's clock was set
@@ -115,18 +116,18 @@ struct SourceStats {
   std::uint64_t damaged = 0;        // pictures that were delivered with the mark Stamp::damaged
   std::uint64_t undecoded = 0;  // pictures that have come while nothing took the frames, and were not decoded
   std::string last_error;       // the reason of the last or current outage; empty: there was none
-  /// "still": it shows one picture. "loop": the same ones again and again. "flat": one without contrast. Empty: none of
+  /// "frozen": it shows one picture. "loop": the same ones again and again. "flat": one without contrast. Empty: none of
   /// these has lasted for OpenOptions::frozen_after. The numbers below are 0 then.
   std::string frozen;
-  double frozen_for = 0;              // seconds, up to the newest key picture
+  double frozen_for = 0;              // seconds, up to the newest keyframe
   double frozen_period = 0;           // seconds, of a loop
-  std::uint64_t frozen_frames = 0;    // key pictures in this time
+  std::uint64_t frozen_frames = 0;    // keyframes in this time
   std::uint64_t frozen_contents = 0;  // different ones of these
   bool frozen_is_ill = false;         // OpenOptions::frozen_after was given: a server's /healthz fails
   /// What a camera's driver has of the settings that were given (CameraSettings), read after each was set; nullopt: its
   /// automatic mode.
   std::map<std::string, std::optional<std::int64_t>> settings;
-  std::string settings_refused;  // why the camera runs without some of them; empty: it has all
+  std::string settings_reason;  // why the camera runs without some of them; empty: it has all
 };
 
 /// One edge: its queue and its counters.
@@ -135,7 +136,7 @@ struct EdgeStats {
   std::string parent;
   std::string child;               // a node or a reader
   Queue queue;                     // of each source that can reach the edge
-  std::size_t sources = 1;         // that can; `waiting` is at most queue.depth * sources
+  std::size_t source_count = 1;    // that can; `waiting` is at most queue.depth * sources
   std::string of;                  // the source that the edge is limited to (Port::of()); empty: no limit
   bool joined = false;             // its samples become parts of sets
   std::optional<double> max_rate;  // samples per second of each source; nullopt: no limit
@@ -158,7 +159,7 @@ enum class WorkerState : std::uint8_t { Starting, Idle, Working, Resting, Closin
 struct WorkerStats {
   int pid = 0;
   WorkerState state = WorkerState::Starting;
-  std::uint64_t samples = 0;    // that it and its predecessors have finished
+  std::uint64_t processed = 0;  // samples that it and its predecessors have finished
   std::uint64_t restarts = 0;   // of it and its predecessors
   std::uint64_t rss_bytes = 0;  // resident memory, including the shared pictures that it has read
   double cpu = 0;               // seconds of processor time of the process
@@ -166,11 +167,11 @@ struct WorkerStats {
 
 /// How a node computes a neural network.
 struct InferenceStats {
-  std::string provider;    // "cpu", "cuda", ...
-  int threads = 0;         // on the CPU that compute
-  std::uint64_t runs = 0;  // of the network; one may compute several pictures
-  double p50 = 0;          // seconds per run, without the work before and after it
-  double p99 = 0;
+  std::string provider;     // "cpu", "cuda", ...
+  int threads = 0;          // on the CPU that compute
+  std::uint64_t runs = 0;   // of the network; one may compute several pictures
+  double duration_p50 = 0;  // seconds per run, without the work before and after it
+  double duration_p99 = 0;
 };
 
 /// How a node that keeps results on disk sends them.
@@ -178,29 +179,29 @@ struct SpoolStats {
   std::uint64_t waiting = 0;     // results on disk that were not sent
   std::uint64_t size_bytes = 0;  // on disk
   double oldest_age = 0;      // seconds since the oldest result of the present batch came; 0: no batch waits
-  double sending = 0;         // seconds for which the present call of the user's function has run
+  double sending_for = 0;     // seconds for which the present call of the user's function has run
   std::uint64_t sent = 0;     // results
   std::uint64_t refused = 0;  // results that the receiver will never take
   std::uint64_t expired = 0;  // results that were too old, or made room for newer ones
   /// Results that were on disk and could not be read, found no room in memory while the disk stood still, or were
   /// refused and found no room among those that are kept.
   std::uint64_t lost = 0;
-  std::uint64_t failures = 0;  // calls of the user's function that have failed
-  std::string last_error;      // of these calls; empty: there was none
+  std::uint64_t errors = 0;  // calls of the user's function that have failed
+  std::string last_error;    // of these calls; empty: there was none
 };
 
 /// The state of a connection to a media server.
-enum class PublishState : std::uint8_t { WaitingKeyFrame, Connecting, Publishing, BackingOff, Closed };
-/// "waiting_key_frame", "connecting", ...
+enum class PublishState : std::uint8_t { WaitingKeyframe, Connecting, Publishing, BackingOff, Closed };
+/// "waiting_keyframe", "connecting", ...
 [[nodiscard]] std::string_view to_string(PublishState state) noexcept;
 
 /// How a node publishes a stream.
 struct PublishStats {
   PublishState state = PublishState::Closed;
-  std::uint64_t connections = 0;  // that were made
-  std::uint64_t sent = 0;         // packets
-  std::uint64_t away = 0;         // not sent: there was no connection, or no key picture since it was made
-  std::uint64_t slow = 0;         // not sent: the link was too slow for the stream
+  std::uint64_t connections = 0;   // that were made
+  std::uint64_t sent = 0;          // packets
+  std::uint64_t dropped_away = 0;  // not sent: there was no connection, or no keyframe since it was made
+  std::uint64_t dropped_slow = 0;  // not sent: the link was too slow for the stream
   std::string last_error;  // why the last connection could not be made, or was lost; passwords are masked
 };
 
@@ -224,7 +225,7 @@ struct JoinStats {
   double wait_p50 = 0;  // seconds from the arrival of the first sample of a set to the set
   double wait_p99 = 0;
   std::vector<JoinParentStats> parents;  // in their order; the first is the reference
-  std::string trouble;  // why there has been no complete set for ten seconds or more; empty: there has
+  std::string reason;  // why there has been no complete set for ten seconds or more; empty: there has
 };
 
 /// One node: its counters and times.
@@ -233,10 +234,10 @@ struct NodeStats {
   std::string name;
   NodeState state = NodeState::Opening;
   std::uint64_t processed = 0;  // samples that process() or read() finished
-  double fps = 0;               // samples per second over the last second; of an ended node over the run
+  double rate = 0;              // samples per second over the last second; of an ended node over the run
   double busy = 0;              // share of the run spent working, 0 to 1; of several workers the mean
-  double p50 = 0;               // seconds per sample
-  double p99 = 0;
+  double duration_p50 = 0;      // seconds per sample
+  double duration_p99 = 0;
   double gil_wait = 0;  // seconds in total that the node waited for Python's GIL
   double gil_hold = 0;  // seconds in total that it held the GIL
   std::uint64_t errors = 0;
@@ -267,19 +268,19 @@ struct NodeStats {
 
 /// The frames that the engine holds, and its memory for pictures.
 struct PoolStats {
-  int bound = 0;      // frames that the engine may hold
-  int published = 0;  // frames that it holds
+  int bound = 0;   // frames that the engine may hold
+  int in_use = 0;  // frames that it holds
   FramePool::Stats memory;
 };
 
 /// The sums of the nodes and edges that were removed while the pipeline ran, so that totals never fall.
 struct RemovedStats {
-  std::uint64_t nodes = 0;
-  std::uint64_t frames = 0;     // that its sources delivered
+  std::uint64_t node_count = 0;
+  std::uint64_t samples = 0;    // that its sources delivered
   std::uint64_t processed = 0;  // of the other nodes
   std::uint64_t errors = 0;
   std::map<NodeDropCause, std::uint64_t> node_drops;
-  std::uint64_t edges = 0;
+  std::uint64_t edge_count = 0;
   std::uint64_t passed_in = 0;
   std::uint64_t delivered = 0;
   std::uint64_t dropped = 0;  // on edges
@@ -293,7 +294,7 @@ struct Stats {
   std::vector<NodeStats> nodes;
   std::vector<EdgeStats> edges;
   RemovedStats removed;
-  double uptime = 0;  // seconds since start(), until the end
+  double elapsed = 0;  // seconds since start(), until the end
   std::size_t held_bytes = 0;
   PoolStats pool;
 };
@@ -303,8 +304,7 @@ struct Stats {
 struct Report {
   Stats stats;
   bool complete = false;
-  double elapsed = 0;                 // seconds
-  std::uint64_t frames = 0;           // samples that sources delivered
+  std::uint64_t samples = 0;          // that sources delivered
   std::vector<std::string> failures;  // of nodes that were removed because of them (OnError::Remove)
   std::vector<std::string> silent;    // nodes that took samples and gave none to others that wait for them
 };
@@ -324,7 +324,7 @@ class SourceCounters {
 
   void enter(SourceState state);
   [[nodiscard]] SourceState state() const;
-  /// No packet has arrived for a while: enters Stalled from Reading or WaitingKeyFrame and counts it once.
+  /// No packet has arrived for a while: enters Stalled from Reading or WaitingKeyframe and counts it once.
   void stall();
   /// Ends Stalled: returns to the state before.
   void flow();
@@ -336,7 +336,7 @@ class SourceCounters {
   void count_size_change();
   void count_damaged();
   void count_undecoded();
-  void set_decoder_delay(int frames);
+  void set_decoder_frames(int frames);
   void set_behind(std::optional<double> seconds);
   /// As in SourceStats.
   struct Frozen {

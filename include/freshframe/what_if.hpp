@@ -26,7 +26,7 @@ struct NodeChange {
 };
 
 /// A value that is predicted: it will be from `low` to `high`, most likely about `middle`.
-struct Interval {
+struct Range {
   double low = 0;
   double middle = 0;
   double high = 0;
@@ -35,13 +35,13 @@ struct Interval {
 /// The effect at one reader or sink.
 struct Outcome {
   std::string consumer;
-  bool is_reader = false;             // its ages are those at which samples reach it, whenever it takes them
-  double rate_now = 0;                // samples per second
-  double mean_now = 0;                // seconds
-  std::optional<Interval> rate = {};  // samples per second
-  std::optional<Interval> mean = {};  // the age in seconds, as the next two
-  std::optional<Interval> p50 = {};
-  std::optional<Interval> p99 = {};
+  bool is_reader = false;              // its ages are those at which samples reach it, whenever it takes them
+  double rate_now = 0;                 // samples per second
+  double age_mean_now = 0;             // seconds
+  std::optional<Range> rate = {};      // samples per second
+  std::optional<Range> age_mean = {};  // the age in seconds, as the next two
+  std::optional<Range> age_p50 = {};
+  std::optional<Range> age_p99 = {};
   std::string reason = {};  // why its ages are not known; empty: they are
 };
 
@@ -52,7 +52,7 @@ struct WhatIf {
   std::string reason = {};             // why nothing is known; empty: something is
   std::vector<Outcome> outcomes = {};  // of each reader and sink below the node; none if nothing is known
   std::size_t calls = 0;               // the fewest recorded calls of a node that it is made of
-  double seconds = 0;                  // that the records span
+  double duration = 0;                 // seconds that the records span
 
   [[nodiscard]] bool known() const noexcept { return reason.empty(); }
 };

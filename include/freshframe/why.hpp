@@ -29,9 +29,9 @@ enum class AgeKind : std::uint8_t {
 /// One part of an age.
 struct AgePart {
   AgeKind kind = AgeKind::Call;
-  std::string node;   // where: a node or a reader
-  double mean = 0;    // seconds, over all samples
-  double oldest = 0;  // seconds, over the oldest twentieth of them
+  std::string node;        // where: a node or a reader
+  double mean = 0;         // seconds, over all samples
+  double oldest_mean = 0;  // seconds, over the oldest twentieth of them
 };
 
 /// The age of the samples that a reader or a sink got within some seconds, taken apart. A reader's ends when it takes a
@@ -43,10 +43,10 @@ struct Age {
   bool is_reader = false;
   std::size_t samples = 0;          // that the means are made of
   std::size_t unknown = 0;          // others, whose way is not known any more, or that began in a node
-  double seconds = 0;               // the length of the time that was looked at
+  double duration = 0;              // the length of the time that was looked at
   double interval = 0;              // seconds between two samples
   double mean = 0;                  // seconds
-  double oldest = 0;                // seconds, of the oldest twentieth
+  double oldest_mean = 0;           // seconds, of the oldest twentieth
   std::vector<AgePart> parts = {};  // along the way
 };
 
@@ -66,10 +66,10 @@ struct Finding {
 struct Why {
   std::vector<Finding> findings;  // the worst first
   std::vector<Age> ages;          // of each reader and sink
-  bool runs = false;   // otherwise findings are failures, recent losses, unsent results and silent nodes
-  bool ended = false;  // the ages are of its last samples
-  double watched = 0;  // seconds for which causes have been looked for
-  double needed = 0;   // seconds until the first can be proven; 0: it could be now
+  bool is_running = false;  // otherwise findings are failures, recent losses, unsent results and silent nodes
+  bool ended = false;       // the ages are of its last samples
+  double watched_for = 0;   // seconds for which causes have been looked for
+  double needed = 0;        // seconds until the first can be proven; 0: it could be now
   /// Sources that have, or have just had, an outage, and what is below a change of the graph: what is below these alone
   /// is not judged for ten seconds.
   std::vector<std::string> unsettled = {};

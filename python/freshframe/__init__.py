@@ -100,17 +100,20 @@ _native.register_classes(
 )
 
 
+# ---- written by tools/late_names.py
 _MODULES = ("demo", "fleet", "gil", "masks", "native", "numeric", "stats", "testing", "types")
 _LATER = {
     "Batch": "_graph.batch",
     "Join": "_graph.join",
     "ClipRecorder": "_media.clip_recorder",
-    **dict.fromkeys(("Look", "StaleFrameError"), "_media.look"),
+    "Look": "_media.look",
+    "StaleFrameError": "_media.look",
     "Publish": "_media.publish",
     "Process": "_process.options",
     "probe": "_shortcuts.probe",
     "stream": "_shortcuts.stream",
-    **dict.fromkeys(("Csv", "JsonLines"), "_sinks.nodes"),
+    "Csv": "_sinks.nodes",
+    "JsonLines": "_sinks.nodes",
     "Presence": "_spool.presence",
     "RefusedError": "_spool.refused",
     "Spool": "_spool.spool",
@@ -118,23 +121,15 @@ _LATER = {
     "Ask": "_vision.ask",
     "BoxPredictor": "_vision.box_predictor",
     "BoxTracker": "_vision.box_tracker",
-    **dict.fromkeys(("CircleDetector", "CircleTracker"), "_vision.circles"),
+    "CircleDetector": "_vision.circles",
+    "CircleTracker": "_vision.circles",
     "OnnxClassifier": "_vision.classifier",
-    **dict.fromkeys(("LineCounter", "ZoneCounter"), "_vision.counting"),
+    "LineCounter": "_vision.counting",
+    "ZoneCounter": "_vision.counting",
     "Ground": "_vision.ground",
-    **dict.fromkeys(("OnnxDetector", "OnnxModel"), "_vision.onnx"),
-}  # the module of each name that most programs do not need: loaded at the name's first use
-
-
-if not _typing.TYPE_CHECKING:
-    __getattr__ = _late_names.getter(globals(), _LATER, _MODULES)
-
-
-def __dir__() -> list[str]:
-    """All public names, also those that are loaded at their first use."""
-    return sorted({*globals(), *__all__})
-
-
+    "OnnxDetector": "_vision.onnx",
+    "OnnxModel": "_vision.onnx",
+}
 __all__ = [
     "LATEST",
     "LOSSLESS",
@@ -194,5 +189,15 @@ __all__ = [
     "stamped",
     "stream",
 ]
+# ----
+
+if not _typing.TYPE_CHECKING:
+    __getattr__ = _late_names.getter(globals(), _LATER, _MODULES)
+
+
+def __dir__() -> list[str]:
+    """All public names, also those that are loaded at their first use."""
+    return sorted({*globals(), *__all__})
+
 
 _calls.explain(__all__, globals())

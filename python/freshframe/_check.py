@@ -110,23 +110,13 @@ def _warn_of_milliseconds(what: str, seconds: float) -> None:
 
 
 def timeout(value: Any) -> float:
-    """Seconds to wait, 0 or more.
+    """Seconds to wait, 0 or more. None is no limit, and infinite.
 
     Raises:
         OptionTypeError: It is no number.
         OptionError: It is negative, infinite or nan.
     """
-    return seconds("timeout", value)
-
-
-def timeout_or_none(value: Any) -> float | None:
-    """Seconds to wait, 0 or more, or None.
-
-    Raises:
-        OptionTypeError: It is no number.
-        OptionError: It is negative, infinite or nan.
-    """
-    return None if value is None else seconds("timeout", value, " or None")
+    return math.inf if value is None else seconds("timeout", value, " or None")
 
 
 def seconds(what: str, value: Any, more: str = "") -> float:
@@ -158,6 +148,21 @@ def integer(what: str, value: Any, bits: int = 32) -> int:
     if whole < -limit:
         raise OptionError(f"{what} must be at least {-limit}, got {shown(value)}")
     return whole
+
+
+def size_bytes(what: str, value: Any) -> int:
+    """A number of bytes: an int, or a float such as 1e9.
+
+    Raises:
+        OptionTypeError: It is no number.
+        OptionError: It is infinite, nan or too large.
+    """
+    if isinstance(value, numbers.Integral):
+        return integer(what, value, bits=64)
+    size = number(what, value)
+    if not -(2.0**63) <= size < 2.0**63:
+        raise OptionError(f"{what} must be below {1 << 63}, got {shown(value)}")
+    return int(size)
 
 
 def flag(what: str, value: Any) -> bool:

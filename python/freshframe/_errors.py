@@ -58,8 +58,8 @@ class NodeError(FreshframeError, RuntimeError):
 
     Attributes:
         node: Name of the node.
-        seq: Number of the sample that it failed on; -1 outside ``process()``.
-        source: Name of the source that the sample came from.
+        seq: Number of the sample that it failed on; None outside ``process()``.
+        source: Name of the source that the sample came from; None outside ``process()``.
         batch: Source and seq of every sample of a call that failed as a whole, of a node with ``batch=``; the
             first one is ``source`` and ``seq``.
         sample: The sample that it failed on, with its frame:
@@ -68,8 +68,8 @@ class NodeError(FreshframeError, RuntimeError):
     """
 
     node: str = ""
-    seq: int = -1
-    source: str = ""
+    seq: int | None = None
+    source: str | None = None
     batch: tuple[tuple[str, int], ...] = ()
     sample: Sample[Any] | None = None
 

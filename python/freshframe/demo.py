@@ -39,7 +39,7 @@ def circles(url: str, seq: int) -> list[DemoCircle]:
     """
     return [
         DemoCircle(circle.id, circle.x, circle.y, circle.r, circle.visible)
-        for circle in _native.demo_truth(_check.text("url", url), _check.integer("seq", seq))
+        for circle in _native.demo_circles(_check.text("url", url), _check.integer("seq", seq))
     ]
 
 
@@ -49,7 +49,7 @@ class DemoShape:
 
     Attributes:
         id: Number of the shape, from 0.
-        name: "ball", "square" or "triangle".
+        class_name: "ball", "square" or "triangle".
         x1: Pixels, the left edge; the picture's top left corner is (0, 0).
         y1: The upper edge.
         x2: The right edge.
@@ -58,7 +58,7 @@ class DemoShape:
     """
 
     id: int
-    name: str
+    class_name: str
     x1: float
     y1: float
     x2: float
@@ -73,7 +73,7 @@ def shapes(url: str, seq: int) -> list[DemoShape]:
         OptionError: Any other URL, or a negative seq.
     """
     return [
-        DemoShape(shape.id, shape.name, shape.x1, shape.y1, shape.x2, shape.y2, shape.visible)
+        DemoShape(shape.id, shape.class_name, shape.x1, shape.y1, shape.x2, shape.y2, shape.visible)
         for shape in _native.demo_shapes(_check.text("url", url), _check.integer("seq", seq))
     ]
 

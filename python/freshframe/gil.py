@@ -22,7 +22,7 @@ from ._errors import OptionError, OptionTypeError, StateError
 from ._gil_watch.code_places import names
 from ._gil_watch.interpreter import Unsupported, native_module
 from ._gil_watch.running import RawStall, Running, of_process
-from ._gil_watch.stalls import INTERPRETER, STRIPPED, GilStall, stall_of
+from ._gil_watch.stalls import INTERPRETER, STRIPPED, Cause, GilStall, State, stall_of
 from ._interpreter import calls as _calls
 from ._interpreter import fork
 from ._interpreter.log import logger
@@ -53,7 +53,7 @@ def culprits_of(stalls: Iterable[GilStall]) -> list[GilCulprit]:
     return sorted(found, key=lambda culprit: culprit.total, reverse=True)
 
 
-__all__ = ["GilCulprit", "GilStall", "GilStats", "GilWatch", "watch"]
+__all__ = ["Cause", "GilCulprit", "GilStall", "GilStats", "GilWatch", "State", "watch"]
 
 _SHORTEST = 0.001  # seconds: for less, the watch's own samples would be too rare
 _LONGEST = 60.0
@@ -72,26 +72,30 @@ class GilWatch:
             was no time or memory for them (added when the watch ends).
     """
 
-    def __init__(self, threshold: float, on_stall: Callable[[GilStall], object] | None, keep: int) -> None:
+    def __init__(
+        self, threshold: float, on_stall: Callable[[GilStall], object] | None, max_stalls: int
+    ) -> None:
         """See watch()."""
         _check_threshold(threshold)
         if on_stall is not None and not callable(on_stall):
             raise OptionTypeError(
                 f"on_stall must be a function of one argument or None, got {_check.shown(on_stall)}"
             )
-        if type(keep) is not int:
+        if type(max_stalls) is not int:
             raise OptionTypeError(
-                f"keep must be a whole number of stalls, 0 or more, got {_check.shown(keep)}"
+                f"max_stalls must be a whole number of stalls, 0 or more, got {_check.shown(max_stalls)}"
             )
-        if keep < 0:
-            raise OptionError(f"keep must be a whole number of stalls, 0 or more, got {_check.shown(keep)}")
+        if max_stalls < 0:
+            raise OptionError(
+                f"max_stalls must be a whole number of stalls, 0 or more, got {_check.shown(max_stalls)}"
+            )
         self.threshold = float(threshold)
         self.dropped = 0
         self._on_stall = on_stall
         self._options: dict[str, Any] = {}  # of the native watch; for tests and measurements
         self._complained = False
         self._guard = threading.Lock()
-        self._stalls: deque[GilStall] = deque(maxlen=keep)  # guarded by _guard
+        self._stalls: deque[GilStall] = deque(maxlen=max_stalls)  # guarded by _guard
         self._used = False
         self._running: Running | None = None
         self._leave: Callable[[], None] | None = None  # ends the listening to another package's watch
@@ -129,9 +133,9 @@ class GilWatch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Ends it. The findings stay."""
-        self.stop()
+        self.close()
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """Ends the watch and its threads; the second time nothing happens. GIL: released while waiting."""
         global _active  # noqa: PLW0603
         with _lock:
@@ -219,7 +223,7 @@ def watch(
     threshold: float = 0.01,
     *,
     on_stall: Callable[[GilStall], object] | None = None,
-    keep: int = 10_000,
+    max_stalls: int = 10_000,
 ) -> GilWatch:
     """Watches for calls that hold the GIL for too long: ``with ff.gil.watch() as watch: ...``.
 
@@ -234,7 +238,7 @@ def watch(
         threshold: Seconds, 0.001 to 60; shorter stalls are not reported.
         on_stall: Called with each GilStall on the watch's own thread. While it runs, the ends of further
             stalls are recorded a little late. An exception of it, even SystemExit, is logged once.
-        keep: Number of stalls that are kept; older ones are dropped and counted.
+        max_stalls: Number of stalls that are kept; older ones are dropped and counted.
 
     Returns:
         The watch, which starts when it is entered.
@@ -245,7 +249,7 @@ def watch(
         StateError: When it is entered on an interpreter that is not supported, or beside another watch.
     The watching thread never takes the GIL. A second thread does when a thread seems to be stuck.
     """
-    return GilWatch(threshold, on_stall, keep)
+    return GilWatch(threshold, on_stall, max_stalls)
 
 
 def _time(seconds: float) -> str:
@@ -271,7 +275,7 @@ fork.in_child(_after_fork)
 @atexit.register
 def _stop_at_exit() -> None:
     if _active is not None:
-        _active.stop()
+        _active.close()
 
 
 _calls.explain(__all__, globals())

@@ -67,7 +67,7 @@ void bind_native_nodes(nb::module_& module) {
   bind_recorders(module);
   bind_publish(module);
   bind_look(module);
-  bind_demo_truth(module);
+  bind_demo(module);
   bind_circle_nodes(module);
   bind_box_tracker(module);
   bind_box_predictor(module);

@@ -40,7 +40,7 @@ void bind_packets(nanobind::module_& module);
 void bind_recorders(nanobind::module_& module);
 void bind_publish(nanobind::module_& module);
 void bind_look(nanobind::module_& module);
-void bind_demo_truth(nanobind::module_& module);
+void bind_demo(nanobind::module_& module);
 void bind_circle_nodes(nanobind::module_& module);
 void bind_box_tracker(nanobind::module_& module);
 void bind_box_predictor(nanobind::module_& module);

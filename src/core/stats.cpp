@@ -162,8 +162,8 @@ std::string_view to_string(WorkerState state) noexcept {
 
 std::string_view to_string(PublishState state) noexcept {
   switch (state) {
-    case PublishState::WaitingKeyFrame:
-      return "waiting_key_frame";
+    case PublishState::WaitingKeyframe:
+      return "waiting_keyframe";
     case PublishState::Connecting:
       return "connecting";
     case PublishState::Publishing:
@@ -190,8 +190,8 @@ std::string_view to_string(SourceState state) noexcept {
       return "connecting";
     case SourceState::Resolving:
       return "resolving";
-    case SourceState::WaitingKeyFrame:
-      return "waiting_key_frame";
+    case SourceState::WaitingKeyframe:
+      return "waiting_keyframe";
     case SourceState::Reading:
       return "reading";
     case SourceState::Stalled:
@@ -218,7 +218,7 @@ SourceState SourceCounters::state() const {
 
 void SourceCounters::stall() {
   const Lock lock(mutex_);
-  if (stats_.state != SourceState::Reading && stats_.state != SourceState::WaitingKeyFrame) return;
+  if (stats_.state != SourceState::Reading && stats_.state != SourceState::WaitingKeyframe) return;
   before_stall_ = std::exchange(stats_.state, SourceState::Stalled);
   ++stats_.stalls;
 }
@@ -245,7 +245,7 @@ std::optional<double> SourceCounters::recover(TimePoint now) {
   const Lock lock(mutex_);
   if (!lost_since_) return std::nullopt;
   const double lasted = Seconds(now - *lost_since_).count();
-  stats_.away_for += lasted;
+  stats_.away_total += lasted;
   lost_since_.reset();
   ++stats_.reconnects;
   return lasted;
@@ -266,9 +266,9 @@ void SourceCounters::count_undecoded() {
   ++stats_.undecoded;
 }
 
-void SourceCounters::set_decoder_delay(int frames) {
+void SourceCounters::set_decoder_frames(int frames) {
   const Lock lock(mutex_);
-  stats_.decoder_delay = frames;
+  stats_.decoder_frames = frames;
 }
 
 void SourceCounters::set_behind(std::optional<double> seconds) {
@@ -290,7 +290,7 @@ void SourceCounters::set_settings(std::map<std::string, std::optional<std::int64
                                   std::string refused) {
   const Lock lock(mutex_);
   stats_.settings = std::move(settings);
-  stats_.settings_refused = std::move(refused);
+  stats_.settings_reason = std::move(refused);
 }
 
 void SourceCounters::set_packets(const Packets& packets) {
@@ -306,7 +306,7 @@ void SourceCounters::set_packets(const Packets& packets) {
 void SourceCounters::follow(const SourceStats& before) {
   const Lock lock(mutex_);
   stats_.outages += before.outages;
-  stats_.away_for += before.away_for;
+  stats_.away_total += before.away_total;
   stats_.reconnects += before.outages;
   stats_.stalls += before.stalls;
   stats_.size_changes += before.size_changes;
@@ -327,7 +327,7 @@ void SourceCounters::follow(const SourceStats& before) {
 void SourceCounters::set_clock(const std::optional<Clock>& clock) {
   const Lock lock(mutex_);
   stats_.clock_offset = clock ? std::optional(clock->offset) : std::nullopt;
-  stats_.clock_drift = clock ? std::optional(clock->drift) : std::nullopt;
+  stats_.clock_drift_ppm = clock ? std::optional(clock->drift) : std::nullopt;
   stats_.clock_residual = clock ? std::optional(clock->residual) : std::nullopt;
   stats_.clock_reports = clock ? clock->reports : 0;
 }
@@ -340,7 +340,8 @@ void SourceCounters::count_clock_step() {
 SourceStats SourceCounters::snapshot(TimePoint now) const {
   const Lock lock(mutex_);
   SourceStats result = stats_;
-  if (lost_since_ && now > *lost_since_) result.away_for += Seconds(now - *lost_since_).count();
+  if (lost_since_ && now > *lost_since_) result.away_for = Seconds(now - *lost_since_).count();
+  result.away_total += result.away_for;
   return result;
 }
 

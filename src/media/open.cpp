@@ -200,8 +200,8 @@ constexpr auto kOptionUses = std::to_array<OptionUse>({
     {"pace=\"burst\"", [](const OpenOptions& o) { return o.pace == Pace::Burst; }, only(OpenedAs::HttpStream),
      "HLS, an http:// or https:// URL of a live playlist; frames of other live sources come at once as they "
      "are"},
-    {"decode=\"keys\"", [](const OpenOptions& o) { return o.decode == Decode::Keys; }, kStreams,
-     "live network streams; of a file, options={\"skip_frame\": \"nokey\"} decodes the key pictures only"},
+    {"decode=\"keyframes\"", [](const OpenOptions& o) { return o.decode == Decode::Keyframes; }, kStreams,
+     "live network streams; of a file, options={\"skip_frame\": \"nokey\"} decodes the keyframes only"},
     {"fps", [](const OpenOptions& o) { return o.fps.has_value(); }, kStored | only(OpenedAs::Camera),
      "cameras and pictures; a live stream has its own speed"},
     {"start", [](const OpenOptions& o) { return o.start.has_value(); }, kStored, "files and pictures"},
@@ -277,14 +277,14 @@ Damaged damaged_of(std::string_view name) {
 }
 
 std::string_view to_string(Decode decode) noexcept {
-  return decode == Decode::Keys ? "keys" : "all";
+  return decode == Decode::Keyframes ? "keyframes" : "all";
 }
 
 Decode decode_of(std::string_view name) {
-  for (const auto each : {Decode::All, Decode::Keys}) {
+  for (const auto each : {Decode::All, Decode::Keyframes}) {
     if (to_string(each) == name) return each;
   }
-  throw OptionError("decode must be \"all\" or \"keys\", got \"" + std::string(name) + "\"");
+  throw OptionError("decode must be \"all\" or \"keyframes\", got \"" + std::string(name) + "\"");
 }
 
 std::string_view to_string(Pace pace) noexcept {

@@ -160,7 +160,7 @@ void add_means(Age& age, const Stops& stops, std::span<const Walked> samples) {
   std::vector<std::pair<std::pair<AgeKind, int>, std::pair<double, double>>> sums;
   for (std::size_t i = 0; i < samples.size(); ++i) {
     age.mean += samples[i].age;
-    if (i < oldest) age.oldest += samples[i].age;
+    if (i < oldest) age.oldest_mean += samples[i].age;
     for (const auto& [kind, stop, time] : samples[i].parts) {
       const auto key = std::pair(kind, stop);
       auto sum = std::ranges::find(sums, key, [](const auto& each) { return each.first; });
@@ -171,7 +171,7 @@ void add_means(Age& age, const Stops& stops, std::span<const Walked> samples) {
   }
   const auto count = static_cast<double>(samples.size());
   age.mean /= count;
-  age.oldest /= static_cast<double>(oldest);
+  age.oldest_mean /= static_cast<double>(oldest);
   for (auto& [key, times] : sums) {  // see add_call()
     if (key.first != AgeKind::Call || times.first >= 0) continue;
     const auto gil = std::ranges::find(sums, std::pair(AgeKind::Gil, key.second),
@@ -191,7 +191,7 @@ void add_means(Age& age, const Stops& stops, std::span<const Walked> samples) {
 
 Age age_of(const Walk& walk, const Stops& stops, int end, TimePoint from, TimePoint now) {
   const auto& stop = stops.at(end);
-  Age age{.consumer = stop.name, .is_reader = stop.is_reader, .seconds = since(from, now)};
+  Age age{.consumer = stop.name, .is_reader = stop.is_reader, .duration = since(from, now)};
   std::vector<Walked> samples;
   std::optional<TimePoint> first;
   TimePoint last{};

@@ -29,7 +29,7 @@ namespace freshframe::core {
 }
 
 /// "51 to 53 ms"
-[[nodiscard]] inline std::string interval_text(const Interval& times) {
+[[nodiscard]] inline std::string range_text(const Range& times) {
   auto low = time_text(times.low);
   const auto high = time_text(times.high);
   if (low == high) return low;

@@ -59,7 +59,7 @@ std::vector<std::optional<std::size_t>> places_in(const std::vector<Each>& befor
 /// below a change, so nothing of it is judged.
 void carry_over(Window& window, const Stats& now) {
   auto old = std::exchange(window.before, Stats());
-  window.before.uptime = old.uptime;
+  window.before.elapsed = old.elapsed;
   const auto sums = std::exchange(window.edges, {});
   const auto blocked = std::exchange(window.blocked, {});
   const auto away = std::exchange(window.away, {});

@@ -175,9 +175,9 @@ Why Observer::why() {
   findings_.follow_states(seen, now);
   answer.findings = findings_.present();
   std::ranges::move(silent, std::back_inserter(answer.findings));
-  answer.runs = runs;
+  answer.is_running = runs;
   answer.ended = !runs && phase != LifePhase::Created && phase != LifePhase::Starting;
-  if (since_) answer.watched = duration<double>(now - *since_).count();
+  if (since_) answer.watched_for = duration<double>(now - *since_).count();
   const auto earliest = findings_.earliest();
   const auto needed = earliest ? duration<double>(*earliest - now) : duration<double>(Findings::kUntilFirst);
   if (runs) answer.needed = std::max(0.0, needed.count());

@@ -50,11 +50,11 @@ Names with_those_below(Names names, const std::vector<EdgeStats>& edges) {
   return names;
 }
 
-// A camera with damaged="hold" waits for the next key frame after each loss. Its connection is as before, so the rest of
+// A camera with damaged="hold" waits for the next keyframe after each loss. Its connection is as before, so the rest of
 // its branch is judged.
 bool holds_back(const NodeStats& node) {
   const auto& source = *node.source;
-  return source.state == SourceState::WaitingKeyFrame && node.processed > 0 &&
+  return source.state == SourceState::WaitingKeyframe && node.processed > 0 &&
          source.outages == source.reconnects;
 }
 

@@ -28,7 +28,7 @@ struct Quiet {
 
 /// Whether a source in this state gives no frames. A file also passes through these states, but not for long.
 [[nodiscard]] bool is_away(SourceState state) noexcept;
-/// A source does not give its frames: it connects, waits for a key frame, has stalled, or waits before the next attempt.
+/// A source does not give its frames: it connects, waits for a keyframe, has stalled, or waits before the next attempt.
 [[nodiscard]] bool is_away(const NodeStats& node) noexcept;
 
 /// Follows the looks. For one thread.

@@ -126,7 +126,7 @@ std::optional<EmptyBatches> empty_batches(const Scene& scene, std::size_t i) {
   out.calls = batches_of(out.node, 1) - batches_of(before, 1);
   out.full = batches_of(out.node, out.size) - batches_of(before, out.size);
   if (out.calls == 0 || out.full > kFullBatches * out.calls) return std::nullopt;
-  if (busy_share(out.node, stats.uptime, before, scene.window.before.uptime) >= kBatchBusy)
+  if (busy_share(out.node, stats.elapsed, before, scene.window.before.elapsed) >= kBatchBusy)
     return std::nullopt;
   out.largest = largest_batch(out.node, before);
   return out;
@@ -145,8 +145,8 @@ bool has_time(const Scene& scene, const std::string& child) {
   const auto& stats = scene.seen.stats;
   const auto index = index_of(scene, child);
   return index == stats.nodes.size() ||  // a reader
-         busy_share(stats.nodes[index], stats.uptime, scene.window.before.nodes[index],
-                    scene.window.before.uptime) <= kIdleChild;
+         busy_share(stats.nodes[index], stats.elapsed, scene.window.before.nodes[index],
+                    scene.window.before.elapsed) <= kIdleChild;
 }
 
 struct LostShare {

@@ -150,10 +150,10 @@ void add_frozen(const GraphState& seen, Causes& out) {
 // A camera that came back without some of its settings: it gives pictures, which may be too dark to be of use.
 void add_settings(const GraphState& seen, Causes& out) {
   for (const auto& node : seen.stats.nodes) {
-    if (!runs(seen) || !node.source || node.source->settings_refused.empty()) continue;
+    if (!runs(seen) || !node.source || node.source->settings_reason.empty()) continue;
     add(out, {.kind = "setting",
               .subject = node.name,
-              .text = "runs without a setting: " + node.source->settings_refused + ".",
+              .text = "runs without a setting: " + node.source->settings_reason + ".",
               .remedy = "Assign a value that the camera takes, such as source.exposure = 100. "
                         "`freshframe probe` with its URL shows the ranges.",
               .evidence = {}});
@@ -162,10 +162,10 @@ void add_settings(const GraphState& seen, Causes& out) {
 
 void add_joins(const GraphState& seen, Causes& out) {
   for (const auto& node : seen.stats.nodes) {
-    if (!runs(seen) || !node.join || node.join->trouble.empty()) continue;
+    if (!runs(seen) || !node.join || node.join->reason.empty()) continue;
     add(out, {.kind = "join",
               .subject = node.name,
-              .text = ended(node.join->trouble),
+              .text = ended(node.join->reason),
               .remedy = "",
               .evidence = {{"sets", static_cast<double>(node.join->sets)}}});
   }
@@ -342,8 +342,8 @@ double States::hold_share(const NodeStats& node, Time now) const {
 
 void States::follow_stalls(const GilFindings& gil, Time now) {
   constexpr std::chrono::seconds kSpan(5);
-  if (!gil.watching || (!stalls_.empty() && gil.stalled < stalls_.back().seconds)) stalls_.clear();
-  stalls_.push_back({now, gil.stalled});
+  if (!gil.watching || (!stalls_.empty() && gil.stalled_total < stalls_.back().seconds)) stalls_.clear();
+  stalls_.push_back({now, gil.stalled_total});
   while (stalls_.size() > 2 && now - stalls_[1].at >= kSpan) stalls_.pop_front();
 }
 

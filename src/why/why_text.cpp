@@ -43,7 +43,7 @@ std::string line_of(double time, std::string_view what) {
 }
 
 std::string age_text(const Age& age) {
-  const auto latest = "the last " + fixed_text(age.seconds) + " s";
+  const auto latest = "the last " + fixed_text(age.duration) + " s";
   if (age.samples == 0) {
     if (age.unknown == 0) return age.consumer + ": no sample in " + latest + ".\n";
     return age.consumer + ": the way of its samples in " + latest +
@@ -52,7 +52,7 @@ std::string age_text(const Age& age) {
   }
   std::string text = age.consumer + ": samples are " + time_text(age.mean) + " old on average (" + latest +
                      ", " + std::to_string(age.samples) + " of them; the oldest twentieth " +
-                     time_text(age.oldest) + ").\n";
+                     time_text(age.oldest_mean) + ").\n";
   double rest = 0;
   for (const auto& part : age.parts) {
     if (std::abs(part.mean) < kWorthALine * age.mean) {
@@ -69,12 +69,12 @@ std::string age_text(const Age& age) {
 std::string waiting_text(const Why& why) {
   if (why.ended)
     return "The pipeline has ended: these are the ages of its last samples. Causes are found while it runs.\n";
-  if (!why.runs) return "The pipeline does not run yet: start it, and ask again after 20 s.\n";
+  if (!why.is_running) return "The pipeline does not run yet: start it, and ask again after 20 s.\n";
   if (why.needed <= 0 && why.unsettled.empty()) return "Nothing is wrong.\n";
   if (why.needed <= 0)
     return "No finding. What is below " + listed(why.unsettled) +
            " alone is not judged yet: there was an outage or a change of the graph within the last 10 s.\n";
-  return "No finding yet: causes are looked for since " + fixed_text(why.watched) +
+  return "No finding yet: causes are looked for since " + fixed_text(why.watched_for) +
          " s, and the first is proven in " + fixed_text(std::ceil(why.needed)) + " s at the earliest.\n";
 }
 

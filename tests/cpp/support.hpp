@@ -46,7 +46,7 @@ inline void expect_books(const std::vector<EdgeStats>& edges) {
     if (edge.queue.blocks()) {
       EXPECT_EQ(edge.drops.count(DropCause::QueueFull), 0U);
     }
-    EXPECT_LE(edge.waiting, static_cast<std::uint64_t>(edge.queue.depth) * edge.sources + 1U);
+    EXPECT_LE(edge.waiting, static_cast<std::uint64_t>(edge.queue.depth) * edge.source_count + 1U);
   }
 }
 
@@ -61,7 +61,7 @@ inline void expect_books(const Stats& stats) {
     }
     EXPECT_EQ(node.dropped, sum);
   }
-  EXPECT_LE(stats.pool.published, stats.pool.bound);
+  EXPECT_LE(stats.pool.in_use, stats.pool.bound);
 }
 
 inline void expect_books(const Pipeline& pipeline) {

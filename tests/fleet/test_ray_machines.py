@@ -61,7 +61,7 @@ def test_a_machine_of_eight_has_two_agents_and_the_head_and_one_of_none_have_non
         fleet.add_many({f"cam{n}": "ticks:0.05" for n in range(4)}, fleet_builds.ticks)
         reader = fleet.reader("ticks")
         until(lambda: reader.get(50).camera == "cam3", "results")
-        assert {agent.cameras for agent in fleet.stats().agents.values()} == {2}
+        assert {agent.camera_count for agent in fleet.stats().agents.values()} == {2}
         place: Any = fleet._life.place
         assert {post.pid for post in place.place.guards._posts.values()} != {0}
         assert len({post.pid for post in place.place.guards._posts.values()}) == 1  # one process of Ray's
@@ -103,7 +103,9 @@ def test_a_busy_fleet_asks_for_a_machine_which_gets_cameras_when_it_joins(cluste
             until_agents(fleet, 2)
             until(lambda: requests() == [], "the end of the request")
             (new,) = [each.name for each in fleet.stats().agents.values() if each.labels["size"] == "small"]
-            until(lambda: fleet.stats().agents[new].cameras >= 2, lambda: f"its cameras: {fleet.stats()}")
+            until(
+                lambda: fleet.stats().agents[new].camera_count >= 2, lambda: f"its cameras: {fleet.stats()}"
+            )
             texts = [event.text for event in fleet.stats().events if event.about == "cluster"]
             assert texts == ["asks the cluster for 1 more", "asks for no more machines"]
         finally:

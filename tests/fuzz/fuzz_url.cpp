@@ -76,7 +76,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require(source->url() == (known.kind == UrlKind::Camera ? camera_path(url) : known.masked));
     require(known.kind == UrlKind::Live || known.kind == UrlKind::Camera || known.masked == masked);
   });
-  if (url.rfind("demo:", 0) == 0) allow_refusal([&] { static_cast<void>(demo_truth(url, 3)); });
+  if (url.rfind("demo:", 0) == 0) allow_refusal([&] { static_cast<void>(demo_circles(url, 3)); });
   if (NumberPattern::is_one(url)) {
     allow_refusal([&] {
       const NumberPattern pattern(url, masked);

@@ -87,7 +87,7 @@ class _Rounds:
         last = len(self.cameras.urls) - 1
         options: dict[int, dict[str, Any]] = {
             0: {"remember": folder},
-            last - 1: {"frozen_after": None, "decode": "keys"},
+            last - 1: {"frozen_after": None, "decode": "keyframes"},
             last: {"frozen_after": None, "options": {"skip_frame": "nokey"}},
         }
         camera = ff.open(self.cameras.urls[number], **options.get(number, {"frozen_after": None}))

@@ -15,7 +15,7 @@ def faults_of(edge: ff.stats.EdgeStats) -> list[str]:
         found.append(f"an edge does not balance: {edge}")
     if edge.dropped != sum(edge.drops.values()):
         found.append(f"an edge's drops have no cause: {edge}")
-    if edge.waiting > max(1, edge.queue.depth) * max(1, edge.sources):
+    if edge.waiting > max(1, edge.queue.depth) * max(1, edge.source_count):
         found.append(f"more samples wait than the queue has room for: {edge}")
     return found
 

@@ -45,7 +45,9 @@ def test_a_card_shows_the_processes_of_its_node(page: Page, running: Run) -> Non
     assert page.text(f"{shared} .tag") == "8 processes"
     assert page.text("[data-node=own] .tag") == "process"
     assert page.run(line, "[data-node=camera]") == ""
-    os.kill(pipeline.stats().nodes["shared"].workers[7].pid, signal.SIGKILL)
+    pid = pipeline.stats().nodes["shared"].workers[7].pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
     page.until(f"{line}.includes('1 restart ')", shared)
     page.until("return document.getElementById('event-list').textContent.includes('killed by signal 9')")
     page.run("document.querySelector(arguments[0] + ' button').click()", shared)
@@ -216,7 +218,7 @@ def test_ports_are_chosen_and_keep_their_order_and_their_pictures(page: Page, ru
 def test_a_page_that_comes_late_shows_what_was_before(page: Page, running: Run) -> None:
     pipeline, _ = example()
     url = running(pipeline)
-    while pipeline.stats().uptime < 4:
+    while pipeline.stats().elapsed < 4:
         time.sleep(0.1)
     page.open(url)
     drawn = """const canvas = document.querySelector(".node .spark canvas");

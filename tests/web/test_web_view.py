@@ -276,7 +276,7 @@ def test_a_view_that_joins_says_so_and_draws_few_of_the_pictures_that_it_works_o
     server.scene.video()
     page.size(800, 700)
     page.load(server.page("<p>nothing yet"))
-    server.began = time.time() - 4  # half of the pictures to the next key picture
+    server.began = time.time() - 4  # half of the pictures to the next keyframe
     page.run(
         """window.states = []; window.results = []; window.drawn = [];
         const decode = VideoDecoder.prototype.decode; // a browser that decodes 50 pictures in a second

@@ -47,7 +47,7 @@ def test_a_link_that_is_known_as_slow_shows_few_old_pictures_when_the_video_is_t
     page.until("return states.some(one => one.mode === 'webcodecs')")
     live(page, "jpeg")
     left_out = page.run("return Math.max(...states.map(one => one.left_out))")
-    assert left_out < 3 * 29, "the server has left out all pictures up to the third key picture"
+    assert left_out < 3 * 29, "the server has left out all pictures up to the third keyframe"
 
 
 def test_a_link_of_half_the_rate_gets_jpegs_before_pictures_are_old_and_the_video_when_it_carries_it(
@@ -105,7 +105,7 @@ return pictures.findIndex(([at, delay, bytes, key], number) =>
   link.picture({pts: number / 10, key, gap: false}, bytes, delay, at, known));"""
 
 
-# Each with its seconds, those that it was on its way, its bytes, and whether it is a key picture.
+# Each with its seconds, those that it was on its way, its bytes, and whether it is a keyframe.
 Pictures = list[tuple[float, float, int, bool]]
 
 
@@ -127,7 +127,7 @@ def test_pictures_of_fewer_bytes_than_the_video_has_that_take_no_less_time_show_
     page: Page, server: VideoServer
 ) -> None:
     show(page, server)
-    # A key picture with half of the bytes takes a second, and the others as long as the camera.
+    # A keyframe with half of the bytes takes a second, and the others as long as the camera.
     behind: Pictures = [(1 + at / 10, 1, 500 if at == 0 else 55, at == 0) for at in range(9)]
     assert behind[finds(page, behind)][0] == 1.8
     assert finds(page, behind, rate=100) == -1, "the link carries as much"

@@ -6,7 +6,7 @@ export const LONG = 0.5; // seconds: a picture that was on its way for less is n
 const SPAN = 0.35; // seconds: two spans one after the other show a slow link, and a stall makes one of them
 const RISES = 0.2; // seconds that pictures take longer in each second, at the least, over a link that is too slow
 const JITTER = 0.02; // seconds by which the times of pictures differ that wait equally long
-const GROUP = 0.5; // seconds of the video whose rate is measured, at the least: from one key picture to another
+const GROUP = 0.5; // seconds of the video whose rate is measured, at the least: from one keyframe to another
 const LATELY = 10; // seconds for which the time that a JPEG took counts, if it is not the last one
 const NOTICED = 0.005; // seconds: a JPEG that took less shows no limit of the link
 const SPARE = 1.2; // times the video's rate that a link must carry before the video is tried again
@@ -15,8 +15,8 @@ export class Link {
   rate = 0; // bytes in a second of the video; 0: not known
   #lags = []; // seconds at which pictures were left out
   #span = null; // {at, delay, bytes, again} since its first picture; again: the one before it was that of a slow link
-  #group = null; // {pts, bytes} since a key picture
-  #caughtUp = false; // pictures no longer come at once, as those since the last key picture do in the beginning
+  #group = null; // {pts, bytes} since a keyframe
+  #caughtUp = false; // pictures no longer come at once, as those since the last keyframe do in the beginning
   #last = null; // {at, delay} of the last picture since then
   #jpegs = []; // {at, rate} since the video was given up
 
@@ -46,7 +46,7 @@ export class Link {
     const seconds = at - this.#span.at;
     if (seconds < SPAN) return false;
     const [rise, rate] = [delay - this.#span.delay, this.#span.bytes / seconds];
-    // Behind a large key picture the others come as fast as the camera makes them, and no faster.
+    // Behind a large keyframe the others come as fast as the camera makes them, and no faster.
     const isSlow = rise >= RISES * seconds || (rise >= -JITTER && rate < this.rate);
     const isSure = isSlow && this.#span.again;
     this.#span = { at, delay, bytes: 0, again: isSlow || known };
@@ -54,7 +54,7 @@ export class Link {
   }
 
   // Whether the last picture took longer than `most` seconds, and none has come for as long. The server leaves pictures out
-  // behind it up to the next key picture, which may be far.
+  // behind it up to the next keyframe, which may be far.
   stands(most, at) {
     return this.#last !== null && this.#last.delay > most && at - this.#last.at > most;
   }

@@ -94,7 +94,7 @@ def _what_follows(state: dict[str, Any], options: Any) -> str:
     """After drain or resume."""
     if options.verb == "resume":
         return f"{options.agent} takes cameras again"
-    count = state["agents"][options.agent]["cameras"]
+    count = state["agents"][options.agent]["camera_count"]
     others = [each for each in state["agents"].values() if each["state"] == "up" and not each["draining"]]
     if not count:
         return f"{options.agent} is draining and has no cameras"
@@ -140,7 +140,7 @@ def page(state: dict[str, Any]) -> RenderableType:
     summary = ", ".join(f"{count} {what}" for what, count in sorted(counts.items())) or "no cameras"
     events = [Text(f"{event['about']}: {event['text']}") for event in state["events"][-_SHOWN_EVENTS:]]
     saturated = state.get("saturated", {})
-    trouble = [Text(state["cluster"], style="bold red")] if state.get("cluster") else []
+    trouble = [Text(state["cluster_reason"], style="bold red")] if state.get("cluster_reason") else []
     return Group(
         Text(f"fleet {state['name']}: {summary}", style="bold"),
         *(Text(f"{name} is saturated: it {what}", style="bold red") for name, what in saturated.items()),
@@ -176,12 +176,12 @@ def _agents(agents: dict[str, Any]) -> Any:
         labels = " ".join(f"{key}={value}" for key, value in agent["labels"].items())
         table.add_row(
             name,
-            agent.get("machine", ""),
+            agent.get("machine") or "",
             f"{state} {agent['reason']}".strip(),
             str(agent["pid"] or ""),
-            str(agent["cameras"]),
+            str(agent["camera_count"]),
             f"{agent['load']:.0%}",
-            f"{agent.get('lost', 0.0):.0%}",
+            f"{agent['lost_share']:.0%}",
             f"{agent['silent_for']:.1f} s",
             str(agent["deaths"]),
             labels,

@@ -126,8 +126,8 @@ def _sources_of(state: dict[str, Any]) -> list[dict[str, Any]]:
         {
             "name": name,
             "state": (node["source"] or node)["state"],
-            "fps": node["fps"] or (node["source"] or {}).get("undecoded_rate", 0.0),
-            "away_seconds": (node["source"] or {}).get("away"),
+            "fps": node["rate"] or (node["source"] or {}).get("undecoded_rate", 0.0),
+            "away_for": (node["source"] or {}).get("away_for"),
         }
         for name, node in nodes.items()
         if not (name.endswith(_PACKETS) and name.removesuffix(_PACKETS) in nodes)
@@ -211,14 +211,14 @@ class Eyes:
         Raises:
             NoPictureError: There is no such look, or it keeps no picture.
         """
-        query = urllib.parse.urlencode({"back": seconds, "n": pictures})
+        query = urllib.parse.urlencode({"seconds": seconds, "n": pictures})
         path = f"/api/look/{_quoted(look)}.json?{query}"
         _, body, took = self._fetched(path, _looks_words, _LOOK_PATIENCE)
         found = plain(json.loads(body))
-        camera, state = _text(found["camera"]), _text(found["state"])
+        camera, state = _text(found["source"]), _text(found["state"])
         return [
             (
-                _words_of(_text(each.get("camera", camera)), state, each, took),
+                _words_of(_text(each.get("source", camera)), state, each, took),
                 _picture(base64.b64decode(each["jpeg"])),
             )
             for each in found["pictures"]
@@ -330,8 +330,8 @@ def _words_of(camera: str, state: str, picture: dict[str, Any], took: float) -> 
         words += "; a part of the picture was lost on its way"
     if picture["frozen_for"]:
         words += f"; the camera has shown one picture for {picture['frozen_for']:.0f} s"
-    if picture["hole"]:
-        words += f"; for {picture['hole']:.1f} s after it there is no picture"
+    if picture["gap"]:
+        words += f"; for {picture['gap']:.1f} s after it there is no picture"
     if state not in ("", "reading"):
         words += f"; the source is {state.replace('_', ' ')} now"
     return words

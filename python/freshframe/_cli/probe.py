@@ -70,7 +70,7 @@ def _table(record: dict[str, Any], measured: Measured) -> list[str]:
         f"{frame['color_space']}",
         "rate": _number(record["fps"], "{:.3f} frames per second (declared)"),
         "length": f"{_number(record['frame_count'], '{} frames')}, {_number(record['duration'], '{:.2f} s')}",
-        "read": f"{measured.frames} frames in {measured.seconds:.2f} s, the first after "
+        "read": f"{measured.frames} frames in {measured.duration:.2f} s, the first after "
         f"{measured.first:.2f} s, {measured.dropped} dropped" + (f" ({drops})" if drops else ""),
     }
     if choice:
@@ -87,22 +87,22 @@ def _table(record: dict[str, Any], measured: Measured) -> list[str]:
 
 def _regularity(measured: Measured) -> dict[str, str]:
     """The row about the intervals between the frames, if there are any."""
-    if measured.interval is None or measured.jitter is None or measured.longest is None:
+    if measured.interval is None or measured.deviation is None or measured.longest is None:
         return {}
     return {
-        "pts": f"every {measured.interval * 1e3:.2f} ms (median), jitter {measured.jitter * 1e3:.2f} ms "
-        f"(standard deviation), longest gap {measured.longest * 1e3:.2f} ms"
+        "pts": f"every {measured.interval * 1e3:.2f} ms (median), standard deviation "
+        f"{measured.deviation * 1e3:.2f} ms, longest gap {measured.longest * 1e3:.2f} ms"
     }
 
 
 def _connection(record: dict[str, Any]) -> dict[str, str]:
     """The rows about the connection of a live source."""
     rows: dict[str, str] = {}
-    if connection := record["connection"]:
+    if connection := record["source"]:
         rows["link"] = (
             f"{connection['reconnects']} reconnects, {connection['stalls']} stalls, "
             f"{connection['size_changes']} size changes, "
-            f"decoder delay {connection['decoder_delay']} frames, {connection['damaged']} damaged frames"
+            f"decoder delay {connection['decoder_frames']} frames, {connection['damaged']} damaged frames"
         )
     if record["client"]:
         rows["rtsp"] = f"read by {_CLIENTS[record['client']]}"

@@ -39,7 +39,7 @@ def run(options: Any, messages: Messages) -> ExitCode:
                 pipeline.run(progress=show)
     except BaseException:
         report = make_report(engine_of(pipeline).report())
-        if report.frames > 0:
+        if report.samples > 0:
             _summarise(report, pipeline.name, options, messages)
         raise
     report = make_report(engine_of(pipeline).report())
@@ -55,15 +55,15 @@ def run(options: Any, messages: Messages) -> ExitCode:
 
 def _summarise(report: ff.stats.Report, name: str, options: Any, messages: Messages) -> None:
     missing = shortfalls(report, stopped_below=[edge.parent for edge in report.edges])
-    rate = f" ({report.frames / report.elapsed:.1f} per second)" if report.elapsed > 0 else ""
-    messages.say(f"{name}: {report.frames} frames in {report.elapsed:.1f} s{rate}")
+    rate = f" ({report.samples / report.elapsed:.1f} per second)" if report.elapsed > 0 else ""
+    messages.say(f"{name}: {report.samples} frames in {report.elapsed:.1f} s{rate}")
     for line in missing or ["nothing was dropped"]:
         messages.say(line)
     if options.json:
         summary = {
             "pipeline": name,
-            "frames": report.frames,
-            "seconds": round(report.elapsed, 3),
+            "samples": report.samples,
+            "elapsed": round(report.elapsed, 3),
             "complete": report.complete,
             "missing": missing,
         }

@@ -31,7 +31,7 @@ def summarise(
     stats: ff.stats.Stats, tally: Tally, *, label: str, finder: str, live: bool, things: str = "circles"
 ) -> list[str]:
     """The lines of the summary of a run that has ended."""
-    seconds = stats.uptime
+    seconds = stats.elapsed
     rate = f" ({tally.frames / seconds:.1f} per second)" if seconds > 0 else ""
     found = f"{tally.found} {things}"
     if tally.identities:
@@ -40,7 +40,8 @@ def summarise(
     node = stats.nodes.get(finder)
     if node is not None and tally.frames:
         lines.append(
-            f"{finder}: {node.p50 * 1e3:.2f} ms per frame (median), 99 % within {node.p99 * 1e3:.2f} ms"
+            f"{finder}: {node.duration_p50 * 1e3:.2f} ms per frame (median), 99 % within "
+            f"{node.duration_p99 * 1e3:.2f} ms"
         )
     if live:
         everywhere = [edge.parent for edge in stats.edges]

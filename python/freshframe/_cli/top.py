@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _SCHEMA = 1
 _PATIENCE = 3.0  # seconds to wait for an answer of the server
 _MOST = 16 << 20  # bytes of an answer
-_SHOWN = {"name", "phase", "error", "time", "uptime", "nodes", "edges", "gil", "events"}
+_SHOWN = {"name", "phase", "error", "time", "elapsed", "nodes", "edges", "gil", "events"}
 _OVER = ("ended", "stopped", "failed")
 
 # A dashboard is on this machine or in this network: no proxy is needed.

@@ -21,7 +21,6 @@ _STYLES = {
     "blocked": "yellow",
     "waiting_gil": "magenta",
 }
-_FROZEN = {"still": "frozen"}  # its other kinds are words of their own
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but tab and line end
 _WIDTH = 110  # columns of a file or a pipe
 _NARROW = 100  # columns; a table of less leaves some of its columns out
@@ -47,7 +46,7 @@ def page(state: dict[str, Any], trouble: str | None, width: int = _WIDTH) -> Ren
         parts.append(Text(f"{trouble}; trying again; the numbers are {age:.0f} s old", style="bold yellow"))
     if state["error"] is not None:
         parts.append(_error(state["error"]))
-    if state["gil"].get("stalled_now"):
+    if state["gil"].get("stalled_for"):
         parts.append(_frozen(state["gil"]))
     parts += [_problem(problem) for problem in state.get("problems", [])]
     narrow = width < _NARROW
@@ -75,7 +74,7 @@ def _head(state: dict[str, Any]) -> Text:
         (state["name"], "bold"),
         "  ",
         (state["phase"], _STYLES.get(state["phase"], "")),
-        f"  {state['uptime']:.0f} s  ",
+        f"  {state['elapsed']:.0f} s  ",
     )
     return text.append(f"{falling:.1f} dropped/s", style="bold red" if losing else "")
 
@@ -98,7 +97,7 @@ def _frozen(gil: dict[str, Any]) -> Text:
     who = by.get("native") or by.get("python") or by.get("thread") or "an unknown thread"
     place = f", called at {by['python']}," if by.get("native") and by.get("python") else ""
     return Text(
-        f"Python has been frozen for {gil['stalled_now']:.1f} s: {who}{place} holds the GIL",
+        f"Python has been frozen for {gil['stalled_for']:.1f} s: {who}{place} holds the GIL",
         style="bold magenta",
     )
 
@@ -132,7 +131,7 @@ def _edges(state: dict[str, Any], narrow: bool) -> Table:
             "per s": f"{edge['rate']:.1f}",
             "drop/s": Text(f"{falling:.1f}", style=style),
             "dropped": Text(str(edge["dropped"]), style=style),
-            "waiting": f"{edge['waiting']}/{queue['depth'] * queue.get('sources', 1)}",
+            "waiting": f"{edge['waiting']}/{queue['depth'] * queue.get('source_count', 1)}",
             "age p50": _time(edge["age_p50"] if edge["delivered"] else None),
             "age p99": _time(edge["age_p99"] if edge["delivered"] else None),
             "why": Text(", ".join(cause for cause, number in causes.items() if number > 0)),
@@ -183,10 +182,10 @@ def _nodes(state: dict[str, Any], narrow: bool) -> Table:
         cells: dict[str, str | Text] = {
             "node": Text(node["name"] + "".join(about(node) for about in _ABOUT)),
             "state": Text(word, style=style),
-            "fps": f"{node['fps'] or _undecoded(node):.1f}",
+            "fps": f"{node['rate'] or _undecoded(node):.1f}",
             "busy": f"{node['busy'] or 0:.0%}",
-            "time p50": "" if source else _time(node["p50"]),
-            "time p99": "" if source else _time(node["p99"]),
+            "time p50": "" if source else _time(node["duration_p50"]),
+            "time p99": "" if source else _time(node["duration_p99"]),
             "GIL wait": _share(node["gil_wait_rate"]) if python else "",
             "GIL hold": _share(node["gil_hold_rate"]) if python else "",
             "errors": _count(node["errors"]),
@@ -222,7 +221,7 @@ def _streams(state: dict[str, Any], narrow: bool) -> Table:
             _time(source["jitter"] if packets else None),
             str(packets) if packets else "-",
             _count(source["packets_lost"]) if packets else "-",
-            str(source["decoder_delay"]),
+            str(source["decoder_frames"]),
             _count(source["outages"]),
             str(source["reconnects"]),
             str(source["stalls"]),
@@ -242,7 +241,7 @@ def _workers(node: dict[str, Any]) -> str:
 def _provider(node: dict[str, Any]) -> str:
     """The provider that computes the neural network, and the median time of a run."""
     inference = node.get("inference")
-    return "" if inference is None else f" ({inference['provider']} {_time(inference['p50'])})"
+    return "" if inference is None else f" ({inference['provider']} {_time(inference['duration_p50'])})"
 
 
 def _spool(node: dict[str, Any]) -> str:
@@ -281,16 +280,16 @@ _ABOUT = (_workers, _provider, _batches, _spool, _ticks, _sets)
 
 def _state(node: dict[str, Any]) -> tuple[str, str]:
     """A word and its style. It does not say what the thread does now, which changes with every sample."""
-    away = (node.get("source") or {}).get("away")
+    away = (node.get("source") or {}).get("away_for")
     if away is not None:
         return f"away {away:.0f} s", _STYLES["away"]
     frozen = (node.get("source") or {}).get("frozen")
     if frozen:
-        return f"{_FROZEN.get(frozen, frozen)} {node['source']['frozen_for']:.0f} s", _STYLES["away"]
+        return f"{frozen} {node['source']['frozen_for']:.0f} s", _STYLES["away"]
     state = node["state"]
     if state in ("waiting", "working"):
         idle = "not decoded" if _undecoded(node) > 0 else "idle"
-        state = "ok" if node["fps"] > 0 else "busy" if state == "working" else idle
+        state = "ok" if node["rate"] > 0 else "busy" if state == "working" else idle
     return state, _STYLES.get(state, "")
 
 

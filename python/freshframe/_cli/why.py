@@ -146,20 +146,20 @@ def _prediction(answer: ff.stats.WhatIf) -> dict[str, Any]:
         "change": answer.change,
         "reason": answer.reason,
         "calls": answer.calls,
-        "seconds": answer.seconds,
+        "duration": answer.duration,
         "outcomes": [
             {
                 "consumer": outcome.consumer,
                 "reader": outcome.is_reader,
                 "rate_now": outcome.rate_now,
-                "mean_now": outcome.mean_now,
+                "age_mean_now": outcome.age_mean_now,
                 **{
                     name: interval and {"low": interval.low, "middle": interval.middle, "high": interval.high}
                     for name, interval in (
                         ("rate", outcome.rate),
-                        ("mean", outcome.mean),
-                        ("p50", outcome.p50),
-                        ("p99", outcome.p99),
+                        ("age_mean", outcome.age_mean),
+                        ("age_p50", outcome.age_p50),
+                        ("age_p99", outcome.age_p99),
                     )
                 },
                 "reason": outcome.reason,
@@ -173,8 +173,8 @@ def _as_json(answer: ff.stats.Why) -> dict[str, Any]:
     """As /api/why has it."""
     return {
         "text": answer.text,
-        "runs": answer.runs,
-        "watched": answer.watched,
+        "is_running": answer.is_running,
+        "watched_for": answer.watched_for,
         "needed": answer.needed,
         "unsettled": list(answer.unsettled),
         "findings": [
@@ -193,12 +193,12 @@ def _as_json(answer: ff.stats.Why) -> dict[str, Any]:
                 "reader": age.is_reader,
                 "samples": age.samples,
                 "unknown": age.unknown,
-                "seconds": age.seconds,
+                "duration": age.duration,
                 "interval": age.interval,
                 "mean": age.mean,
-                "oldest": age.oldest,
+                "oldest_mean": age.oldest_mean,
                 "parts": [
-                    {"kind": part.kind, "node": part.node, "mean": part.mean, "oldest": part.oldest}
+                    {"kind": part.kind, "node": part.node, "mean": part.mean, "oldest_mean": part.oldest_mean}
                     for part in age.parts
                 ],
             }

@@ -142,16 +142,16 @@ class Port(Generic[T_co]):
     def _has_gone(self) -> GraphError:
         return GraphError(f"{self.name!r} was removed, and its packets with it")
 
-    def wake(self, seconds: float | None = None, *, until: float | None = None) -> None:
-        """Wakes a camera that ``open(..., decode="keys")`` has made: it decodes everything for a while.
+    def wake(self, seconds: float | None = None, *, pts: float | None = None) -> None:
+        """Wakes a camera that ``open(..., decode="keyframes")`` has made: it decodes everything for a while.
 
-        Decoding begins with the camera's last key picture, whose packets are kept. So the next packet gives
-        the newest frame, without waiting for another key picture, and all frames follow it. From any thread.
+        Decoding begins with the camera's last keyframe, whose packets are kept. So the next packet gives
+        the newest frame, without waiting for another keyframe, and all frames follow it. From any thread.
         A call never shortens what an earlier one has asked for.
 
         Args:
             seconds: For so long from now, above 0 and at most 86400.
-            until: Up to the frame with this ``pts``. Give one of the two.
+            pts: Up to the frame with this ``pts``. Give one of the two.
 
         Raises:
             GraphError: The port is not that of a source that sleeps.
@@ -165,11 +165,11 @@ class Port(Generic[T_co]):
             raise StateError(f"{self.name!r} cannot wake: it was removed")
         if not hasattr(self.node, "_wake"):
             raise GraphError(
-                f"{self.name!r} does not sleep: wake() is for a camera that open(decode='keys') made"
+                f"{self.name!r} does not sleep: wake() is for a camera that open(decode='keyframes') made"
             )
         self.node._wake(
             None if seconds is None else _check.number("seconds", seconds),
-            None if until is None else _check.number("until", until),
+            None if pts is None else _check.number("pts", pts),
         )
 
     def __repr__(self) -> str:

@@ -39,7 +39,7 @@ class Queue:
     depth: int = 1
     when_full: WhenFull = "drop_oldest"
     max_seconds: float | None = field(default=None, kw_only=True)
-    max_bytes: int | None = field(default=None, kw_only=True)
+    max_bytes: float | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         """Refuses invalid values."""
@@ -51,9 +51,7 @@ class Queue:
             _check.integer("queue depth", self.depth),
             _check.text("when_full", self.when_full),
             None if self.max_seconds is None else _check.number("max_seconds of a queue", self.max_seconds),
-            None
-            if self.max_bytes is None
-            else _check.integer("max_bytes of a queue", self.max_bytes, bits=64),
+            None if self.max_bytes is None else _check.size_bytes("max_bytes of a queue", self.max_bytes),
         )
 
 

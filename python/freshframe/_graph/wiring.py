@@ -250,7 +250,7 @@ def pipeline_name(name: Any) -> str:
 
 
 def max_held_bytes(given: Any) -> int:
-    size = _check.integer("max_held_bytes", given, bits=64)
+    size = _check.size_bytes("max_held_bytes", given)
     if size < 0:
         raise OptionError(f"max_held_bytes must be at least 0, got {_check.shown(given)}")
     return size

@@ -275,9 +275,9 @@ class Request:
     port: int = 0
     view: tuple[str, ...] | None = None
     token: str | None = None
-    source_timeout: float | None = 30.0
+    away_after: float | None = 30.0
     look: tuple[Any, ...] = ()
-    look_rate: float = 30.0
+    looks_per_minute: float = 30.0
     origins: tuple[str, ...] = ()
 
     @classmethod
@@ -288,9 +288,9 @@ class Request:
         port: object = 0,
         view: Any = None,
         token: object = None,
-        source_timeout: Any = 30.0,
+        away_after: Any = 30.0,
         look: Any = (),
-        look_rate: Any = 30.0,
+        looks_per_minute: Any = 30.0,
         origins: Any = (),
     ) -> Request:
         """Checks the arguments. Raises OptionTypeError, OptionError or GraphError."""
@@ -310,12 +310,12 @@ class Request:
             raise OptionTypeError(f"{wanted}, got a value of type {type(token).__name__}")
         if token is not None and (token == "" or not token.isascii()):
             raise OptionError(wanted)
-        if source_timeout is not None:
-            _check.positive_seconds("source_timeout", source_timeout)
-        rate = _within("look_rate", _check.number("look_rate", look_rate), 0.1, 6000)
+        if away_after is not None:
+            _check.positive_seconds("away_after", away_after)
+        rate = _within("looks_per_minute", _check.number("looks_per_minute", looks_per_minute), 0.1, 6000)
         ports = None if view is None else _names(engine, view)
         looks = _looks(engine, look)
-        return cls(host, port, ports, token, source_timeout, looks, rate, _origins(origins))
+        return cls(host, port, ports, token, away_after, looks, rate, _origins(origins))
 
 
 def _origins(origins: Any) -> tuple[str, ...]:
@@ -405,9 +405,9 @@ def _urls(engine: _native.Engine, wanted: Request) -> list[str]:
         None if wanted.view is None else list(wanted.view),
         wanted.token or "",
         _picture_token(wanted.token),
-        wanted.source_timeout,
+        wanted.away_after,
         [each._node_name for each in wanted.look],
-        wanted.look_rate,
+        wanted.looks_per_minute,
         list(wanted.origins),
     )
 

@@ -56,7 +56,7 @@ def _state(node: NodeStats | None) -> str:
     if node is None:
         return "reader"
     errors = f", {node.errors} errors" if node.errors else ""
-    return f"{node.fps:.1f} fps{errors}"
+    return f"{node.rate:.1f} fps{errors}"
 
 
 def _box(name: str, state: str, place: tuple[int, int]) -> str:

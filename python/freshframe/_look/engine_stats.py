@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 def _clock(source: _native.SourceStats) -> ClockStats | None:
-    offset, drift, residual = source.clock_offset, source.clock_drift, source.clock_residual
+    offset, drift, residual = source.clock_offset, source.clock_drift_ppm, source.clock_residual
     if offset is None or drift is None or residual is None:
         return None
     return ClockStats(offset, drift, residual, source.clock_reports, source.clock_steps)
@@ -84,7 +84,7 @@ def _node(node: _native.NodeStats) -> NodeStats:
 
 
 def _edge(edge: _native.EdgeStats) -> EdgeStats:
-    return _of(EdgeStats, edge, queue=queue_of(edge.queue), of=edge.of or None)
+    return _of(EdgeStats, edge, queue=queue_of(edge.queue))
 
 
 # The findings of an active freshframe.gil.watch(), which sets this: stalls, seconds, the worst culprits.
@@ -112,7 +112,7 @@ def _fields(stats: _native.Stats, *more: _native.Stats) -> _Fields:
         nodes,
         edges,
         gil,
-        stats.uptime,
+        stats.elapsed,
         stats.held_bytes,
         _of(PoolStats, stats.pool),
         _of(RemovedStats, stats.removed),
@@ -127,6 +127,4 @@ def make_stats(stats: _native.Stats, *more: _native.Stats) -> Stats:
 def make_report(report: _native.Report) -> Report:
     """Makes a Report of the engine's."""
     parts = _fields(report.stats)
-    return Report(
-        *parts, report.complete, report.elapsed, report.frames, tuple(report.failures), tuple(report.silent)
-    )
+    return Report(*parts, report.complete, report.samples, tuple(report.failures), tuple(report.silent))

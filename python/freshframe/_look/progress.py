@@ -38,18 +38,18 @@ def report_progress(
             report_progress(wait, counts, bar, interval)
         return
     began = before = time.monotonic()
-    done_before = 0
+    samples_before = 0
     ended = False
     while not ended:
         ended = wait(interval)
         tick = counts()
-        done, total = tick.done, tick.total
+        samples, total = tick.samples, tick.total
         now = time.monotonic()
-        rate = (done - done_before) / max(1e-9, now - before)
-        average = done / (now - began) if now > began else 0.0
-        remaining = max(0, total - done) / average if total is not None and average > 0 else None
-        progress(Progress(done, total, now - began, rate, tick.dropped, remaining))
-        done_before, before = done, now
+        rate = (samples - samples_before) / max(1e-9, now - before)
+        average = samples / (now - began) if now > began else 0.0
+        remaining = max(0, total - samples) / average if total is not None and average > 0 else None
+        progress(Progress(samples, total, now - began, rate, tick.dropped, remaining))
+        samples_before, before = samples, now
 
 
 @contextmanager
@@ -113,7 +113,9 @@ def _bar(stream: TextIO, label: str, total: int | None) -> Iterator[Callable[[Pr
 
         def update(progress: Progress) -> None:
             everything = progress.total if total is None else total
-            display.update(task, completed=progress.done, total=everything, counts=describe(progress, total))
+            display.update(
+                task, completed=progress.samples, total=everything, counts=describe(progress, total)
+            )
             display.refresh()
 
         yield update
@@ -136,16 +138,16 @@ def _lines(stream: TextIO, label: str, total: int | None) -> Callable[[Progress]
 def describe(progress: Progress, total: int | None = None) -> str:
     """The numbers of a progress report in one line."""
     everything = progress.total if total is None else total
-    done = f"{progress.done}/{everything}" if everything else f"{progress.done}"
-    fps = progress.fps
-    if everything and progress.done >= everything and progress.elapsed > 0:
-        fps = progress.done / progress.elapsed  # at the end there may be no frame since the tick before
-    parts = [f"{done} frames", f"{fps:.0f} fps"]
+    done = f"{progress.samples}/{everything}" if everything else f"{progress.samples}"
+    rate = progress.rate
+    if everything and progress.samples >= everything and progress.elapsed > 0:
+        rate = progress.samples / progress.elapsed  # at the end there may be no frame since the tick before
+    parts = [f"{done} frames", f"{rate:.0f} fps"]
     if progress.dropped:
         parts.append(f"{progress.dropped} dropped")
     left = progress.remaining
     if total is not None:
-        left = (total - progress.done) / progress.fps if progress.fps > 0 else None
+        left = (total - progress.samples) / progress.rate if progress.rate > 0 else None
     if left is not None and math.isfinite(left):
         parts.append(f"{_clock(max(left, 0.0))} left")
     return ", ".join(parts)

@@ -20,9 +20,10 @@ NodeDropCause = Literal[
 ]
 WorkerState = Literal["starting", "idle", "working", "resting", "closing", "ended"]
 SourceState = Literal[
-    "connecting", "resolving", "waiting_key_frame", "reading", "stalled", "backing_off", "closing", "closed"
+    "connecting", "resolving", "waiting_keyframe", "reading", "stalled", "backing_off", "closing", "closed"
 ]
-PublishState = Literal["waiting_key_frame", "connecting", "publishing", "backing_off", "closed"]
+PublishState = Literal["waiting_keyframe", "connecting", "publishing", "backing_off", "closed"]
+FrozenKind = Literal["frozen", "loop", "flat"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +33,14 @@ class ClockStats:
     Attributes:
         offset: The camera's time minus this machine's in seconds, less the time for which pictures are on
             their way. A camera that is more than a second off is named on the dashboard.
-        drift: Drift of the camera's clock against its stream's own time, in parts per million.
+        drift_ppm: Drift of the camera's clock against its stream's own time, in parts per million.
         residual: The largest distance of a report from the line through all of them, in seconds.
         reports: Number of reports of the last minute that the line goes through.
         steps: Number of times that the camera's clock was set, over all connections.
     """
 
     offset: float
-    drift: float
+    drift_ppm: float
     residual: float
     reports: int
     steps: int
@@ -53,15 +54,16 @@ class SourceStats:
 
     Attributes:
         state: The state of the source: "connecting" (opening the connection, device or file),
-            "resolving" (looking up the server's name), "waiting_key_frame", "reading", "stalled" (connected,
+            "resolving" (looking up the server's name), "waiting_keyframe", "reading", "stalled" (connected,
             but no data has arrived for a while), "backing_off" (waits before it tries again), "closing",
             "closed" (also before start()).
         outages: Times without a connection, the present one included.
-        away_for: Seconds of all of them together.
+        away_for: Seconds of the present one so far; 0.0 while the source is connected.
+        away_total: Seconds of all of them together.
         reconnects: Outages that ended.
         stalls: Times without data on an open connection, whether or not they became outages.
         size_changes: Number of changes of the frames' size.
-        decoder_delay: Frames that the decoder held back when it returned the last frame.
+        decoder_frames: Frames that the decoder held back when it returned the last frame.
         behind: Seconds by which frames arrive later than the earliest ones of the last ten minutes did, by
             the stream's own times, over the last two seconds. None for a stream without times.
         clock: The camera's clock by its sender reports; None before the first one, and for sources without
@@ -74,28 +76,29 @@ class SourceStats:
         damaged: Pictures that were delivered with the mark ``damaged``: frames, and packets of pictures that
             were not decoded.
         undecoded: Pictures that came while nothing took the frames, and were not decoded: the camera was
-            recorded or shown, or neither. They are no samples, so ``processed`` and ``fps`` are without them.
-        last_error: The reason for the latest outage; "" when there was none. Passwords are masked.
-        frozen: "still": the source shows one picture. "loop": the same ones again and again. "flat": one
-            without contrast. "": none of these has lasted for ``open(frozen_after=)``, and the next four are
-            0.
-        frozen_for: Seconds for which it has lasted, up to the newest key picture.
+            recorded or shown, or neither. They are no samples: ``processed`` and ``rate`` do not count them.
+        last_error: The reason for the latest outage; None if there was none. Passwords are masked.
+        frozen: "frozen": the source shows one picture. "loop": the same ones again and again. "flat": one
+            without contrast. None if none of these has lasted for ``open(frozen_after=)``, and the next four
+            are 0.
+        frozen_for: Seconds for which it has lasted, up to the newest keyframe.
         frozen_period: Seconds of a loop.
-        frozen_frames: Key pictures in this time.
+        frozen_frames: Keyframes in this time.
         frozen_contents: Different ones of these. As many as pictures: parts of the picture have come again,
             never the whole, so it is likely and not proven.
         settings: The exposure, gain, focus and white_balance of a camera, as far as the program has set
             them: a number or "auto", read from the driver after each was set.
-        settings_refused: Why the camera, back after an outage, runs without some of them; "" if it has all.
+        settings_reason: Why the camera, back after an outage, runs without some of them; None if it has all.
     """
 
     state: SourceState
     outages: int
     away_for: float
+    away_total: float
     reconnects: int
     stalls: int
     size_changes: int
-    decoder_delay: int
+    decoder_frames: int
     behind: float | None
     clock: ClockStats | None
     packets: int
@@ -105,14 +108,14 @@ class SourceStats:
     marker_faults: int
     damaged: int
     undecoded: int
-    last_error: str
-    frozen: Literal["", "still", "loop", "flat"] = ""
+    last_error: str | None
+    frozen: FrozenKind | None = None
     frozen_for: float = 0.0
     frozen_period: float = 0.0
     frozen_frames: int = 0
     frozen_contents: int = 0
     settings: dict[str, int | Literal["auto"]] = field(default_factory=dict)
-    settings_refused: str = ""
+    settings_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,17 +123,17 @@ class WorkerStats:
     """One worker process of a node with ``process=``.
 
     Attributes:
-        pid: Its process id; 0 while there is none: it waits for its next start, or has ended.
+        pid: Its process id; None while it has no process: it waits for its next start, or has ended.
         state: Its present state.
-        samples: Samples that it and its predecessors have finished.
+        processed: Samples that it and its predecessors have finished.
         restarts: How often a new process has replaced one that had died.
         rss_bytes: Its resident memory in bytes, including the shared pictures that it has read.
         cpu: Seconds of processor time of this process.
     """
 
-    pid: int
+    pid: int | None
     state: WorkerState
-    samples: int
+    processed: int
     restarts: int
     rss_bytes: int
     cpu: float
@@ -144,15 +147,15 @@ class InferenceStats:
         provider: The provider that computes: "cpu", "cuda" or "openvino".
         threads: Threads that compute on the CPU.
         runs: Number of runs of the network. One run may compute several pictures.
-        p50: Median seconds per run, without the work before and after it.
-        p99: 99th percentile of it.
+        duration_p50: Median seconds per run, without the work before and after it.
+        duration_p99: 99th percentile of it.
     """
 
     provider: str
     threads: int
     runs: int
-    p50: float
-    p99: float
+    duration_p50: float
+    duration_p99: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,26 +166,26 @@ class SpoolStats:
         waiting: Results on disk that were not sent.
         size_bytes: Bytes of the results on disk.
         oldest_age: Seconds since the oldest result of the present batch came; 0 when nothing is to be sent.
-        sending: Seconds for which the present call of `send` has run; 0 when none runs.
+        sending_for: Seconds for which the present call of `send` has run; 0 when none runs.
         sent: Results for which `send` has returned, in this run as all that follow.
         refused: Results that were put aside because `send` has raised RefusedError.
         expired: Results that were older than ``max_age``, or made room for newer ones, before they were sent.
         lost: Results that were on disk and could not be read, found no room in memory while the disk stood
             still, or were refused and found no room in `refused.1.jsonl`.
-        failures: Calls of `send` that have raised another exception.
-        last_error: Class and message of the latest one; "" when there was none.
+        errors: Calls of `send` that have raised another exception.
+        last_error: Class and message of the latest one; None if there was none.
     """
 
     waiting: int
     size_bytes: int
     oldest_age: float
-    sending: float
+    sending_for: float
     sent: int
     refused: int
     expired: int
     lost: int
-    failures: int
-    last_error: str
+    errors: int
+    last_error: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,27 +193,27 @@ class PublishStats:
     """The connection of a Publish, and the pictures that it has sent.
 
     Attributes:
-        state: "waiting_key_frame", "connecting", "publishing", "backing_off" or "closed".
+        state: "waiting_keyframe", "connecting", "publishing", "backing_off" or "closed".
         connections: That were made.
         sent: Encoded pictures that were sent.
-        away: Pictures that were not sent because there was no connection, or no key picture since it was
+        dropped_away: Pictures that were not sent because there was no connection, or no keyframe since it was
             made.
-        slow: Pictures that were not sent because the link was too slow: they had waited longer than
-            ``max_age``, or a picture that they need had.
-        last_error: Why the last connection could not be made, or was lost; "": that has not happened.
+        dropped_slow: Pictures that were not sent because the link was too slow: they had waited longer than
+            ``max_wait``, or a picture that they need had.
+        last_error: Why the last connection could not be made, or was lost; None if that has not happened.
     """
 
     state: PublishState
     connections: int
     sent: int
-    away: int
-    slow: int
-    last_error: str
+    dropped_away: int
+    dropped_slow: int
+    last_error: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class JoinStats:
-    """The sets of a node with ``join=``. Quantiles are over the time of NodeStats.p50.
+    """The sets of a node with ``join=``. Quantiles are over the time of NodeStats.duration_p50.
 
     The samples of each parent are counted by its edge: ``passed_in`` is the sum of those that were in a set
     (``delivered``), of those that were in none (``unmatched`` and ``late``), of the other drops and of those
@@ -230,7 +233,7 @@ class JoinStats:
         nearest: Of each parent but the first: median of how many seconds (with "seq": numbers) later than
             the reference's sample its nearest one was, over the latest reference samples. Negative: earlier.
             None as long as it has sent nothing. Clocks that differ show here.
-        trouble: Why there has been no complete set for ten seconds or more; "" otherwise.
+        reason: Why there has been no complete set for ten seconds or more; None otherwise.
     """
 
     by: JoinBy
@@ -243,7 +246,7 @@ class JoinStats:
     wait_p50: float
     wait_p99: float
     nearest: dict[str, float | None]
-    trouble: str
+    reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,13 +256,13 @@ class NodeStats:
     Attributes:
         state: The present state of its thread.
         processed: Samples that it has finished.
-        fps: Samples per second, over the last second; over the whole run once it has ended.
+        rate: Samples per second, over the last second; over the whole run once it has ended.
         busy: Share of the run that it spent working, 0 to 1; with ``process=`` the mean of its workers. Of a
             source the processor time of its thread.
-        p50: Median seconds per sample: over the last ten seconds while the pipeline runs, over the whole run
-            after its end and in a Report. 0 when there was none. Of a source from frame to frame: the wait
-            for the device, or for a full queue, is part of it.
-        p99: 99th percentile of the same.
+        duration_p50: Median seconds per sample: over the last ten seconds while the pipeline runs, over the
+            whole run after its end and in a Report. 0 when there was none. Of a source from frame to frame:
+            the wait for the device, or for a full queue, is part of it.
+        duration_p99: 99th percentile of the same.
         gil_wait: Seconds in total that a Python node waited for the GIL, before and within its calls.
         gil_hold: Seconds in total that it held the GIL, computing or waiting. The time in which a function
             such as zlib.compress works without the GIL does not count. Both are sampled for calls of more
@@ -273,13 +276,13 @@ class NodeStats:
         lost: Dropped frames that somebody wanted. The decoder was not asked to leave them out.
         drops: By cause; only causes that occurred.
         source: The connection of a video source; None for every other node.
-        last_error: Class and message of the latest exception; "" when there was none.
+        last_error: Class and message of the latest exception; None if there was none.
         in_flight: Samples that a node with ``process=`` has taken and neither finished nor dropped. For such
             a node ``processed + dropped + in_flight`` is the number that its edges have delivered, in every
             snapshot. The counts of edges that have gone since are in ``Stats.removed``.
         workers: The worker processes of a node with ``process=``.
-        batches: For a node with ``batch=``: the number of calls by their number of samples. p50 and p99 are
-            then seconds per call.
+        batches: For a node with ``batch=``: the number of calls by their number of samples. duration_p50 and
+            duration_p99 are then seconds per call.
         inference: For an OnnxDetector or OnnxModel: the provider and the times of its neural network. None
             for every other node.
         spool: What a Spool keeps on disk; None for every other node.
@@ -289,10 +292,10 @@ class NodeStats:
 
     state: NodeState
     processed: int
-    fps: float
+    rate: float
     busy: float
-    p50: float
-    p99: float
+    duration_p50: float
+    duration_p99: float
     gil_wait: float
     gil_hold: float
     errors: int
@@ -300,7 +303,7 @@ class NodeStats:
     lost: int
     drops: dict[NodeDropCause, int]
     source: SourceStats | None = None
-    last_error: str = ""
+    last_error: str | None = None
     in_flight: int = 0
     workers: tuple[WorkerStats, ...] = ()
     batches: dict[int, int] = field(default_factory=dict)
@@ -327,10 +330,11 @@ class EdgeStats:
         lost: Dropped samples that the queue was to keep. LATEST and NEXT lose none.
         events_lost: Dropped samples with events that no later sample took along, because more than 10,000
             waited, or because a stop had no time for them.
-        age_p50: Median seconds from capture to the consumer, over the time of NodeStats.p50.
+        age_p50: Median seconds from capture to the consumer, over the time of NodeStats.duration_p50.
         age_p99: 99th percentile of the same.
         drops: By cause; only causes that happened.
-        sources: Number of sources that can reach the edge: at most ``queue.depth * sources`` samples wait.
+        source_count: Number of sources that can reach the edge: at most ``queue.depth * source_count``
+            samples wait.
         of: The source that the edge is limited to by ``port.of(source)``; None: no limit.
         max_rate: Samples per second that may pass, of each source; None: no limit.
     """
@@ -347,7 +351,7 @@ class EdgeStats:
     age_p50: float
     age_p99: float
     drops: dict[DropCause, int]
-    sources: int = 1
+    source_count: int = 1
     of: str | None = None
     max_rate: float | None = None
 
@@ -384,7 +388,7 @@ class GilStats:
         hold: Seconds in total that they computed with it.
         stalls: Number of times that other threads waited for the GIL for longer than the threshold of the
             active freshframe.gil.watch(); None when none is active.
-        stalled: Seconds of those stalls.
+        stalled_total: Seconds of those stalls.
         culprits: The functions that caused them, the worst first, at most five.
         enabled: Whether there is a GIL now: False on a free-threaded Python. There ``wait`` is the time of
             the garbage collector's pauses, and ``hold`` the time that the nodes computed.
@@ -395,7 +399,7 @@ class GilStats:
     wait: float
     hold: float
     stalls: int | None = None
-    stalled: float = 0.0
+    stalled_total: float = 0.0
     culprits: tuple[GilCulprit, ...] = ()
     enabled: bool = True
     enabled_by: tuple[str, ...] = ()
@@ -407,14 +411,14 @@ class PoolStats:
 
     Attributes:
         bound: Frames that the engine may hold at once.
-        published: Frames that it holds now.
+        in_use: Frames that it holds now.
         allocated: Buffers taken from the system by this process.
         reused: Requests served from idle buffers.
         idle_bytes: Bytes kept for reuse.
     """
 
     bound: int
-    published: int
+    in_use: int
     allocated: int
     reused: int
     idle_bytes: int
@@ -425,11 +429,11 @@ class RemovedStats:
     """The sums of what was removed from a running pipeline, so that totals never fall.
 
     Attributes:
-        nodes: Nodes that were removed.
-        frames: Samples that the sources among them delivered.
+        node_count: Nodes that were removed.
+        samples: Samples that the sources among them delivered.
         processed: Samples that the other nodes finished.
         errors: Exceptions.
-        edges: Edges that went, by remove() and disconnect().
+        edge_count: Edges that went, by remove() and disconnect().
         passed_in: Samples that came to them.
         delivered: Samples that their consumers took.
         dropped: Samples that they dropped.
@@ -437,11 +441,11 @@ class RemovedStats:
         node_drops: Frames lost in the nodes, by cause.
     """
 
-    nodes: int
-    frames: int
+    node_count: int
+    samples: int
     processed: int
     errors: int
-    edges: int
+    edge_count: int
     passed_in: int
     delivered: int
     dropped: int
@@ -465,7 +469,7 @@ class Stats(ShownAsText):
         nodes: By name.
         edges: In the order of building.
         gil: Sums over the Python nodes, and the findings of an active GIL watch.
-        uptime: Seconds since start(), until the end.
+        elapsed: Seconds since start(), until the end.
         held_bytes: Picture memory held only outside the engine.
         pool: Picture memory of the engine.
         removed: The sums of what was removed while it ran.
@@ -474,7 +478,7 @@ class Stats(ShownAsText):
     nodes: dict[str, NodeStats]
     edges: list[EdgeStats]
     gil: GilStats
-    uptime: float
+    elapsed: float
     held_bytes: int
     pool: PoolStats
     removed: RemovedStats
@@ -494,8 +498,7 @@ class Report(Stats):
     Attributes:
         complete: Every source reached its end, no sample was dropped, and every node closed without error.
             False after a stop(), also of a live source. ``losses`` has the reasons.
-        elapsed: Seconds.
-        frames: Samples that sources delivered.
+        samples: Samples that sources delivered.
         failures: The reasons of the last 100 nodes that were removed because they failed
             (``on_error="remove"``).
         silent: A sentence for each node in Python that took samples and gave none, although others wait for
@@ -503,8 +506,7 @@ class Report(Stats):
     """
 
     complete: bool
-    elapsed: float
-    frames: int
+    samples: int
     failures: tuple[str, ...]
     silent: tuple[str, ...] = ()
 
@@ -529,17 +531,17 @@ class Progress:
     """A tick of run(progress=).
 
     Attributes:
-        done: Samples that sources delivered so far.
+        samples: Samples that sources delivered so far.
         total: Their total number, if the sources know it.
         elapsed: Seconds.
-        fps: Samples per second since the tick before.
+        rate: Samples per second since the tick before.
         dropped: Samples dropped on all edges.
         remaining: Seconds to go, when total is known.
     """
 
-    done: int
+    samples: int
     total: int | None
     elapsed: float
-    fps: float
+    rate: float
     dropped: int
     remaining: float | None

@@ -56,7 +56,7 @@ def _join(name: str, join: JoinStats) -> str:
         f"join {name!r} by {join.by}: {join.sets}{partial} sets, waits {_milliseconds(join.wait_p50)} / "
         f"{_milliseconds(join.wait_p99)} ms"
         + "".join(f", {part}" for part in (spread if join.by != "seq" else []))
-        + (f": {join.trouble}" if join.trouble else "")
+        + (f": {join.reason}" if join.reason else "")
     )
 
 
@@ -69,16 +69,16 @@ def _clock(clock: ClockStats) -> str:
 
 def stats_text(stats: Stats) -> str:
     """One line for each node and each edge."""
-    nodes = [("node", "state", "processed", "fps", "busy", "p50 ms", "p99 ms", "errors", "dropped")]
+    nodes = [("node", "state", "processed", "rate", "busy", "p50 ms", "p99 ms", "errors", "dropped")]
     nodes += [
         (
             name,
             node.state if node.source is None else f"{node.state}, {node.source.state}",
             str(node.processed),
-            f"{node.fps:.1f}",
+            f"{node.rate:.1f}",
             f"{node.busy:.0%}",
-            _milliseconds(node.p50),
-            _milliseconds(node.p99),
+            _milliseconds(node.duration_p50),
+            _milliseconds(node.duration_p99),
             str(node.errors),
             _drops(node.dropped, node.drops) + _ticks(node),
         )
@@ -97,7 +97,7 @@ def stats_text(stats: Stats) -> str:
         )
         for edge in stats.edges
     ]
-    lines = [f"up {stats.uptime:.2f} s", *_table(nodes)]
+    lines = [f"up {stats.elapsed:.2f} s", *_table(nodes)]
     if stats.edges:
         lines += _table(edges)
     lines += [_join(name, node.join) for name, node in stats.nodes.items() if node.join is not None]
@@ -141,6 +141,6 @@ def losses(report: Report) -> tuple[str, ...]:
 def report_text(report: Report) -> str:
     """The outcome, then the statistics."""
     outcome = "complete" if report.complete else "not complete"
-    lines = [f"{outcome}: {report.frames} frames in {report.elapsed:.2f} s"]
+    lines = [f"{outcome}: {report.samples} frames in {report.elapsed:.2f} s"]
     lines += [f"{_GAP}{text}" for text in (*losses(report), *report.silent)]
     return "\n".join([*lines, stats_text(report)])

@@ -15,7 +15,7 @@ from .shown import ShownAsText
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
+class Range:
     """A predicted value: it will be from `low` to `high`.
 
     A run as long as the records falls into it 19 times of 21, if load and machine stay what they were.
@@ -44,23 +44,23 @@ class Outcome:
         is_reader: Whether it is a reader. Its ages are those at which samples reach it, whenever it takes
             them.
         rate_now: Samples per second, as recorded.
-        mean_now: The mean age in seconds, as recorded.
+        age_mean_now: The mean age in seconds, as recorded.
         rate: Samples per second.
-        mean: The mean age in seconds; None: ages are not known.
-        p50: The age in seconds that half of the samples do not exceed.
-        p99: The age in seconds that 99 of 100 do not exceed.
-        reason: Why the ages are not known; "" if they are.
+        age_mean: The mean age in seconds; None: ages are not known.
+        age_p50: The age in seconds that half of the samples do not exceed.
+        age_p99: The age in seconds that 99 of 100 do not exceed.
+        reason: Why the ages are not known; None if they are.
     """
 
     consumer: str
     is_reader: bool
     rate_now: float
-    mean_now: float
-    rate: Interval | None
-    mean: Interval | None
-    p50: Interval | None
-    p99: Interval | None
-    reason: str
+    age_mean_now: float
+    rate: Range | None
+    age_mean: Range | None
+    age_p50: Range | None
+    age_p99: Range | None
+    reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,33 +70,33 @@ class WhatIf(ShownAsText):
     Attributes:
         node: The name of the node.
         change: The change as text, such as "queue=NEXT".
-        reason: Why nothing is known; "" if something is.
+        reason: Why nothing is known; None if something is.
         outcomes: The effect at each reader and sink below the node; none if nothing is known.
         calls: The fewest recorded calls of a node that the answer is made of.
-        seconds: The length of the records.
+        duration: The length of the records.
         text: The answer as lines of text.
     """
 
     node: str
     change: str
-    reason: str
+    reason: str | None
     outcomes: tuple[Outcome, ...]
     calls: int
-    seconds: float
+    duration: float
     text: str
 
     @property
     def known(self) -> bool:
         """Whether there is a prediction."""
-        return not self.reason
+        return self.reason is None
 
     def __str__(self) -> str:
         """The text."""
         return self.text.rstrip("\n")
 
 
-def _interval(value: _native.Interval | None) -> Interval | None:
-    return None if value is None else Interval(value.low, value.middle, value.high)
+def _range(value: _native.Range | None) -> Range | None:
+    return None if value is None else Range(value.low, value.middle, value.high)
 
 
 def _outcome(outcome: _native.Outcome) -> Outcome:
@@ -104,11 +104,11 @@ def _outcome(outcome: _native.Outcome) -> Outcome:
         outcome.consumer,
         outcome.is_reader,
         outcome.rate_now,
-        outcome.mean_now,
-        _interval(outcome.rate),
-        _interval(outcome.mean),
-        _interval(outcome.p50),
-        _interval(outcome.p99),
+        outcome.age_mean_now,
+        _range(outcome.rate),
+        _range(outcome.age_mean),
+        _range(outcome.age_p50),
+        _range(outcome.age_p99),
         outcome.reason,
     )
 
@@ -121,7 +121,7 @@ def _asked(engine: _native.Engine, node: Any, change: _native.NodeChange) -> Wha
         answer.reason,
         tuple(map(_outcome, answer.outcomes)),
         answer.calls,
-        answer.seconds,
+        answer.duration,
         answer.text,
     )
 

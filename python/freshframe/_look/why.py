@@ -50,13 +50,13 @@ class AgePart:
             earlier ones.
         node: The name of the node or reader.
         mean: Seconds, over all samples of the age.
-        oldest: Seconds, over the oldest twentieth of them.
+        oldest_mean: Mean seconds, over the oldest twentieth of them.
     """
 
     kind: AgeKind
     node: str
     mean: float
-    oldest: float
+    oldest_mean: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +73,10 @@ class Age:
         samples: Number of samples that the means are made of.
         unknown: Number of further samples, whose way is not known: they began in a node (`on_tick()`), or
             came a longer way than is kept, which is 4,096 calls of each node.
-        seconds: The length of the time that was looked at.
+        duration: The length of the time that was looked at.
         interval: Mean time between two samples in seconds.
         mean: The mean age in seconds; 0 without samples.
-        oldest: The mean age of the oldest twentieth in seconds.
+        oldest_mean: The mean age of the oldest twentieth in seconds.
         parts: The parts along the way, from the source on.
     """
 
@@ -85,10 +85,10 @@ class Age:
     is_reader: bool
     samples: int
     unknown: int
-    seconds: float
+    duration: float
     interval: float
     mean: float
-    oldest: float
+    oldest_mean: float
     parts: tuple[AgePart, ...]
 
 
@@ -123,8 +123,8 @@ class Why(ShownAsText):
     Attributes:
         findings: The causes that were proven, the worst first.
         ages: The ages of the samples of each reader and sink.
-        runs: Whether the pipeline runs. Findings need that, except for silent nodes.
-        watched: Seconds for which causes have been looked for.
+        is_running: Whether the pipeline runs. Findings need that, except for silent nodes.
+        watched_for: Seconds for which causes have been looked for.
         needed: Seconds until the first cause can be proven; 0: it could be now, so without findings nothing
             is wrong, apart from what is below ``unsettled``.
         unsettled: The names of the sources that have, or have just had, an outage, and of the nodes and
@@ -134,8 +134,8 @@ class Why(ShownAsText):
 
     findings: tuple[Finding, ...]
     ages: tuple[Age, ...]
-    runs: bool
-    watched: float
+    is_running: bool
+    watched_for: float
     needed: float
     unsettled: tuple[str, ...]
     text: str
@@ -146,17 +146,19 @@ class Why(ShownAsText):
 
 
 def _age(age: _native.Age) -> Age:
-    parts = tuple(AgePart(cast(AgeKind, part.kind), part.node, part.mean, part.oldest) for part in age.parts)
+    parts = tuple(
+        AgePart(cast(AgeKind, part.kind), part.node, part.mean, part.oldest_mean) for part in age.parts
+    )
     return Age(
         age.consumer,
         tuple(age.sources),
         age.is_reader,
         age.samples,
         age.unknown,
-        age.seconds,
+        age.duration,
         age.interval,
         age.mean,
-        age.oldest,
+        age.oldest_mean,
         parts,
     )
 
@@ -176,8 +178,8 @@ def make_why(why: _native.Why) -> Why:
     return Why(
         tuple(map(_finding, why.findings)),
         tuple(map(_age, why.ages)),
-        why.runs,
-        why.watched,
+        why.is_running,
+        why.watched_for,
         why.needed,
         tuple(why.unsettled),
         why.text,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from .. import _check, _native
 from .._errors import OptionError
 from .._graph.nodes import NativeNode
-from .video import Speed, encoding
+from .video import Preset, encoding
 
 if TYPE_CHECKING:
     from .._native import Frame, Packet  # noqa: F401  (in strings)
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 class ClipRecorder(NativeNode["Frame | Packet", None]):
     """Keeps the last seconds of a stream and writes clips of events, with the seconds before and after.
 
-    The recorder encodes all the time, once for all clips, so ``save()`` costs no encoding. It makes a key
-    frame each second, and a clip begins with the last key frame before its ``before`` seconds. Native.
+    The recorder encodes all the time, once for all clips, so ``save()`` costs no encoding. It makes a
+    keyframe each second, and a clip begins with the last keyframe before its ``before`` seconds. Native.
 
     Below ``camera.packets`` it keeps and writes what the camera has sent, and encodes nothing: add()
-    refuses ``codec``, ``quality`` and ``speed``. A clip then begins with the camera's last key picture
+    refuses ``codec``, ``crf`` and ``preset``. A clip then begins with the camera's last keyframe
     before its ``before`` seconds. The log says by how much that is earlier.
 
     When the size or the colours of the frames change, or when there was no frame for 6 hours, open clips end
@@ -36,8 +36,8 @@ class ClipRecorder(NativeNode["Frame | Packet", None]):
         before: Seconds of a clip before its event, 0 to 86400.
         after: Seconds of a clip after its event, 0 to 86400.
         codec: As for VideoFile.
-        quality: As for VideoFile.
-        speed: As for VideoFile.
+        crf: As for VideoFile.
+        preset: As for VideoFile.
         max_bytes: Limit for the encoded frames in memory. The last second is kept in any case. If the limit
             is too small, clips begin later, and one WARNING says so.
         options: As for VideoFile.
@@ -63,20 +63,20 @@ class ClipRecorder(NativeNode["Frame | Packet", None]):
         before: float = 5.0,
         after: float = 5.0,
         codec: str = "auto",
-        quality: int = 23,
-        speed: Speed = "fast",
-        max_bytes: int = 1 << 28,
+        crf: int = 23,
+        preset: Preset = "fast",
+        max_bytes: float = 1 << 28,
         options: Mapping[str, str] | None = None,
     ) -> None:
         """Checks the options. Nothing is encoded yet."""
-        if _check.integer("max_bytes", max_bytes, bits=64) < 1:
+        if (most := _check.size_bytes("max_bytes", max_bytes)) < 1:
             raise OptionError(f"max_bytes of clips must be at least 1, got {max_bytes}")
         self._make = functools.partial(
             _native.make_clip_recorder,
             _check.number("before", before),
             _check.number("after", after),
-            max_bytes,
-            encoding("ClipRecorder()", codec, quality, speed, options),
+            most,
+            encoding("ClipRecorder()", codec, crf, preset, options),
         )
         self._handle = self._make(False)
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import functools
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from .. import _check, _native
 from .._errors import FreshframeError, OptionError
@@ -14,6 +14,7 @@ from .._graph.nodes import NativeNode
 
 if TYPE_CHECKING:
     from .._native import Frame, Packet  # noqa: F401  (in strings)
+    from .video_info import UtcFrom
 
 
 class StaleFrameError(FreshframeError):
@@ -43,7 +44,7 @@ class Snapshot:
         utc_error: As Sample.utc_error.
         utc_from: As Sample.utc_from.
         damaged: A part of it was lost on its way here.
-        hole: Seconds between it and the next picture of the answer, or now, in which the Look got no picture
+        gap: Seconds between it and the next picture of the answer, or now, in which the Look got no picture
             although the stream's rate says that there should have been some; 0: none.
     """
 
@@ -55,9 +56,9 @@ class Snapshot:
     captured: float
     utc: float | None
     utc_error: float
-    utc_from: Literal["none", "arrival", "file", "device", "camera"]
+    utc_from: UtcFrom
     damaged: bool
-    hole: float
+    gap: float
 
     @property
     def age(self) -> float:
@@ -82,13 +83,13 @@ class Look(NativeNode["Frame | Packet", None]):
     each of its pictures, also in those of the past.
 
     Each picture has its time of capture and the name of the source that took it. No picture is in an answer
-    twice. Where the stream has a hole, there are fewer, and the one before it says how long the hole is.
+    twice. Where the stream has a gap, there are fewer, and the one before it has the length of the gap.
     Questions are answered on another thread, two of the program at a time, and a signal ends the wait. Below
     frames ``now()`` can be ``every`` old.
 
     Args:
-        seconds: Seconds of capture that are kept, above 0 and at most 3600. Packets are kept from a key
-            picture on, so up to one interval of key pictures more.
+        seconds: Seconds of capture that are kept, above 0 and at most 3600. Packets are kept from a keyframe
+            on, so up to one interval of keyframes more.
         every: Seconds between the captures of two frames that are kept, 0 to 60. Of packets all are kept. A
             file that is read at full speed is captured within a moment: take ``every=0``.
         max_bytes: Limit for the memory of the encoded pictures, with what is kept about each of them; the
@@ -114,12 +115,12 @@ class Look(NativeNode["Frame | Packet", None]):
     _names_itself = True
     _node_name: str | None = None
 
-    def __init__(self, *, seconds: float = 30.0, every: float = 0.5, max_bytes: int = 1 << 28) -> None:
+    def __init__(self, *, seconds: float = 30.0, every: float = 0.5, max_bytes: float = 1 << 28) -> None:
         """Checks the options."""
-        if _check.integer("max_bytes", max_bytes, bits=64) < 1:
+        if (most := _check.size_bytes("max_bytes", max_bytes)) < 1:
             raise OptionError(f"max_bytes of a Look must be at least 1, got {max_bytes}")
         self._make = functools.partial(
-            _native.make_look, _check.number("seconds", seconds), _check.number("every", every), max_bytes
+            _native.make_look, _check.number("seconds", seconds), _check.number("every", every), most
         )
         self._handle = self._make(False)
 
@@ -177,11 +178,11 @@ class Look(NativeNode["Frame | Packet", None]):
             seconds: Above 0.
             n: The most pictures, 1 to 64.
             exact: Of packets, decode up to each wished picture, of which the last is the newest. Otherwise
-                each is the last key picture before, which costs a tenth. Each has its true time in any case.
+                each is the last keyframe before, which costs a tenth. Each has its true time in any case.
 
         Returns:
-            Fewer than ``n`` where one picture would be there twice: the stream has a hole, or its key
-            pictures are further apart.
+            Fewer than ``n`` where one picture would be there twice: the stream has a gap, or its keyframes
+            are further apart.
 
         Raises:
             OptionError: ``seconds`` or ``n`` is out of range.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from .. import _check, _native
 from .._graph.nodes import NativeNode
-from .video import Speed, encoding
+from .video import Preset, encoding
 
 if TYPE_CHECKING:
     from .._native import Frame, Packet  # noqa: F401  (in strings)
@@ -19,13 +19,13 @@ class Publish(NativeNode["Frame | Packet", None]):
     """Publishes a stream to a media server: frames, or what a camera has sent. Native.
 
     Below a node it encodes the node's frames. Below ``camera.packets`` it sends the camera's own pictures:
-    add() refuses ``codec``, ``quality``, ``speed``, ``key_every`` and ``options``. It connects when the
+    add() refuses ``codec``, ``crf``, ``preset``, ``keyframe_every`` and ``options``. It connects when the
     first picture comes, and again after an outage, with pauses of 0.5 to 10 s. It sends on a thread of its
     own, so neither a slow server nor one that is away delays the pipeline. Pictures that were not sent are
     counted as ``drops["lost"]`` of the node, and by their reason in
     ``pipeline.stats().nodes[name].publish``.
 
-    A picture that has waited longer than ``max_age`` is left out, with all up to the newest key picture that
+    A picture that has waited longer than ``max_wait`` is left out, with all up to the newest keyframe that
     has not. While there is no connection nothing is encoded.
 
     Args:
@@ -33,10 +33,10 @@ class Publish(NativeNode["Frame | Packet", None]):
             "udp://host:port" or "tcp://host:port". "rtsps://" and "rtmps://" are encrypted.
         codec: As for VideoFile. "auto" takes the first that FFmpeg can encode of those that the servers know:
             h264, vp8 and mpeg4 for RTSP, h264 for RTMP, h264 and mpeg4 for MPEG-TS.
-        quality: As for VideoFile.
-        speed: As for VideoFile.
-        key_every: Seconds between two key pictures, 0.1 to 60: a viewer begins at one.
-        max_age: Seconds for which a picture may wait to be sent, 0.1 to 60.
+        crf: As for VideoFile.
+        preset: As for VideoFile.
+        keyframe_every: Seconds between two keyframes, 0.1 to 60: a viewer begins at one.
+        max_wait: Seconds for which a picture may wait to be sent, 0.1 to 60.
         timeout: Seconds to connect, and for each picture, 0.1 to 60. Afterwards the connection is lost.
         options: Of FFmpeg's encoder; an unknown one is an error.
 
@@ -63,17 +63,17 @@ class Publish(NativeNode["Frame | Packet", None]):
         url: str,
         *,
         codec: str = "auto",
-        quality: int = 23,
-        speed: Speed = "fastest",
-        key_every: float = 2.0,
-        max_age: float = 1.0,
+        crf: int = 23,
+        preset: Preset = "fastest",
+        keyframe_every: float = 2.0,
+        max_wait: float = 1.0,
         timeout: float = 5.0,
         options: Mapping[str, str] | None = None,
     ) -> None:
         """Checks the options. Nothing is connected yet."""
-        chosen = encoding("Publish()", codec, quality, speed, options) | {
-            "key_every": _check.number("key_every", key_every),
-            "max_age": _check.number("max_age", max_age),
+        chosen = encoding("Publish()", codec, crf, preset, options) | {
+            "keyframe_every": _check.number("keyframe_every", keyframe_every),
+            "max_wait": _check.number("max_wait", max_wait),
             "timeout": _check.number("timeout", timeout),
         }
         self._make = functools.partial(_native.make_publish, _check.text("url", url), chosen)

@@ -5,10 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from .. import _native
 from .._interpreter.log import logger
+
+if TYPE_CHECKING:
+    from .video_info import UtcFrom
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class Segment:
     last_pts: float
     first_utc: float | None
     last_utc: float | None
-    utc_from: Literal["none", "arrival", "file", "device", "camera"]
+    utc_from: UtcFrom
     size_bytes: int
     frames: int
     damaged: int

@@ -8,7 +8,7 @@ import numbers
 import os
 import threading
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 from .. import _check, _native
 from .._errors import OptionError, OptionTypeError
@@ -110,9 +110,9 @@ class VideoSource(NativeSource["Frame"]):
         """The source of its packets, for Port.packets."""
         return PacketSource(self)
 
-    def _wake(self, seconds: float | None, until: float | None) -> None:
+    def _wake(self, seconds: float | None, pts: float | None) -> None:
         """For Port.wake."""
-        _native.wake(self._handle, seconds, until)
+        _native.wake(self._handle, seconds, pts)
 
     @property
     def info(self) -> VideoInfo:
@@ -133,12 +133,12 @@ class VideoSource(NativeSource["Frame"]):
             frame_count=info.frame_count,
             duration=info.duration,
             codec=info.codec,
-            container=info.container,
+            container=info.container or None,
             pixel_format=info.pixel_format or None,
             interlaced=info.interlaced,
             renditions=tuple(info.renditions),
-            client=info.client,
-            ends_by=info.ends_by,
+            client=cast("Any", info.client or None),
+            ends_by=cast("Any", info.ends_by or None),
         )
 
 
@@ -154,7 +154,7 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
     read_timeout: float = 5.0,
     reconnect: bool | None = None,
     damaged: Literal["mark", "hold"] = "mark",
-    decode: Literal["all", "keys"] = "all",
+    decode: Literal["all", "keyframes"] = "all",
     pace: Literal["even", "burst"] = "even",
     frozen_after: float | Literal["auto"] | None = "auto",
     remember: str | os.PathLike[str] | None = None,
@@ -188,7 +188,7 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
         fps: Frames per second. A camera must deliver this rate. Of pictures in sequence, picture n has the
             pts n / fps; default 25.
         start: Seconds in a file: frames with a pts before this time are left out. ``seq`` and ``pts`` are
-            those of the whole file. In an MP4 or MOV with an index, reading begins at the key frame before;
+            those of the whole file. In an MP4 or MOV with an index, reading begins at the keyframe before;
             other files are read, but not decoded, up to there.
         end: Seconds in a file: frames with a pts from this time on are left out.
         open_timeout: Seconds within which the source must be open.
@@ -199,11 +199,11 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
             SourceTimeoutError.
         damaged: What a network stream does with frames of which a part was lost on the way, or that were
             predicted from such a frame. "mark": it delivers them, with ``frame.damaged``. "hold": it drops
-            them, up to the next frame that can be decoded whole; its state is "waiting_key_frame" until then.
+            them, up to the next frame that can be decoded whole; its state is "waiting_keyframe" until then.
             Has no effect on other sources.
-        decode: What a live network stream decodes. "keys": its key pictures only, each as soon as it comes,
+        decode: What a live network stream decodes. "keyframes": its keyframes only, each as soon as it comes,
             and everything while ``camera.wake()`` lasts. The other pictures are counted as ``not_decoded``,
-            and ``seq`` counts them. A camera that sends no key pictures is an error then.
+            and ``seq`` counts them. A camera that sends no keyframes is an error then.
         pace: How HLS is shown, of which a whole segment comes at once. "even": each frame at its own distance
             from the one before, so that all of them are as old as a segment. "burst": each as soon as it has
             come. Half of the frames are younger then, and a consumer needs a queue for all frames of a
@@ -213,7 +213,7 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
             events and the metrics report it, and ``/healthz`` is 503. "auto": after 60 s, and ``/healthz``
             does not mind. None: never, as for a screen or a poster. An error with a number for other sources.
         remember: A folder of this program, which is made if it is missing. Once a minute and at its end, the
-            source writes there which key pictures it has seen, in at most 16 KiB. After a restart of the
+            source writes there which keyframes it has seen, in at most 16 KiB. After a restart of the
             program it still knows them, so that a camera that shows the picture from before the restart is
             reported. Needs ``frozen_after``, and is an error for other sources.
         clock_offset: Seconds that are added to ``sample.utc``, unless that is the time of the arrival: a
@@ -395,15 +395,15 @@ def _size(size: Any) -> tuple[int, int] | None:
     return int(width), int(height)
 
 
-Speed = Literal["slow", "medium", "fast", "fastest"]
+Preset = Literal["slow", "medium", "fast", "fastest"]
 
 
-def encoding(who: str, codec: str, quality: int, speed: Speed, options: Any) -> dict[str, Any]:
+def encoding(who: str, codec: str, crf: int, preset: Preset, options: Any) -> dict[str, Any]:
     """The options of an encoder, checked for `who`."""
     return {
         "codec": _check.text("codec", codec),
-        "quality": _check.integer("quality", quality),
-        "speed": _check.text("speed", speed),
+        "crf": _check.integer("crf", crf),
+        "preset": _check.text("preset", preset),
         "options": ffmpeg_options(who, options),
     }
 
@@ -421,7 +421,7 @@ def _keep_bytes(name: str, value: Any) -> int | None:
 
 
 def _report(
-    recorder: VideoFile, on_segment: Callable[[Segment], object], segment: float | None
+    recorder: VideoFile, on_segment: Callable[[Segment], object], segment_every: float | None
 ) -> Callable[[], None]:
     """The body of the thread that calls ``on_segment``."""
     if not callable(on_segment):
@@ -429,9 +429,9 @@ def _report(
             f"on_segment of a video file must be callable with a Segment, or None; got "
             f"{_check.shown(on_segment)}"
         )
-    if segment is None:
+    if segment_every is None:
         raise OptionError(
-            "on_segment of a video file is for segments, and segment, their length, is not given"
+            "on_segment of a video file is for segments, and segment_every, their length, is not given"
         )
     with fork.loading():
         from .segments import report_segments  # noqa: PLC0415  (few programs ask for it)
@@ -455,7 +455,7 @@ class VideoFile(NativeNode["Frame | Packet", None]):
 
     It takes the frames of one source. Below a node with several sources, add it to ``port.of(camera)``.
     Below ``camera.packets`` it writes what the camera has sent, bit for bit, and encodes nothing: add()
-    refuses ``codec``, ``fps``, ``quality`` and ``speed``. A file and each segment begin at a key picture.
+    refuses ``codec``, ``fps``, ``crf`` and ``preset``. A file and each segment begin at a keyframe.
 
     Args:
         path: For example "out.mp4".
@@ -466,14 +466,14 @@ class VideoFile(NativeNode["Frame | Packet", None]):
         fps: Nominal frames per second. Default: the rate of the first two frames, with MPEG-1 and MPEG-2 the
             next higher rate that they support. There, and in AVI, the time of a frame is the nearest multiple
             of 1 / fps.
-        quality: Constant quality, 0 (lossless) to 51 (worst): x264's CRF scale.
-        speed: "slow", "medium", "fast" or "fastest", with every codec that has such a choice: h264 with x264,
-            h265, vp8, vp9, av1. The others (mpeg4, mpeg2, mjpeg, h264 with OpenH264) have one speed. "fast"
-            and "fastest" are for cameras. docs/recording.md has measurements.
+        crf: Constant quality, 0 (lossless) to 51 (worst): x264's scale, with any codec.
+        preset: "slow", "medium", "fast" or "fastest", with every codec that has such a choice: h264 with
+            x264, h265, vp8, vp9, av1. The others (mpeg4, mpeg2, mjpeg, h264 with OpenH264) have one speed.
+            "fast" and "fastest" are for cameras. docs/recording.md has measurements.
         options: Options for FFmpeg's encoder and muxer; an unknown one is an error. They are the encoder's
-            own, so they depend on the codec. They precede ``quality`` and ``speed``.
-        segment: Length of a file in seconds, at least 1: the video continues in the next file. The name then
-            contains a number, such as "out_%05d.mp4", a time, such as
+            own, so they depend on the codec. They precede ``crf`` and ``preset``.
+        segment_every: Length of a file in seconds, at least 1: the video continues in the next file. The name
+            then contains a number, such as "out_%05d.mp4", a time, such as
             "rec/{time:%Y-%m-%d}/{time:%H-%M-%S}.mp4", or both. The first number is one above the highest
             existing one, or 1. The time is that of the computer's clock in UTC when the file begins, and a
             name without a number that is taken gets "_2". So no file is replaced. Folders with a time in
@@ -495,7 +495,7 @@ class VideoFile(NativeNode["Frame | Packet", None]):
     played, even if the process is killed or the disk is full. A pause of the source that the container has no
     room for (MP4, MOV and TS: 6 hours, AVI: 60000 frames) ends the file, and the recording continues in the
     next segment, or in "out_2.mp4". A WARNING says so. Frames of another size or source begin the next
-    segment. Without ``segment`` they are errors.
+    segment. Without ``segment_every`` they are errors.
 
     Raises:
         OptionError: The codec or container is not possible, or an option is out of range. A later failure is
@@ -519,10 +519,10 @@ class VideoFile(NativeNode["Frame | Packet", None]):
         *,
         codec: str = "auto",
         fps: float | None = None,
-        quality: int = 23,
-        speed: Speed = "fast",
+        crf: int = 23,
+        preset: Preset = "fast",
         options: Mapping[str, str] | None = None,
-        segment: float | None = None,
+        segment_every: float | None = None,
         keep_days: float | None = None,
         keep_bytes: float | None = None,
         keep_free_bytes: float | None = None,
@@ -530,15 +530,15 @@ class VideoFile(NativeNode["Frame | Packet", None]):
     ) -> None:
         """Checks the options. The first frame creates the file."""
         self.records_to = _check.path("path", path)
-        chosen = encoding("VideoFile()", codec, quality, speed, options)
+        chosen = encoding("VideoFile()", codec, crf, preset, options)
         if on_segment is not None:
-            self._beside = _report(self, on_segment, segment)
+            self._beside = _report(self, on_segment, segment_every)
         self._make = functools.partial(
             _native.make_video_file,
             self.records_to,
             chosen,
             None if fps is None else _check.number("fps", fps),
-            None if segment is None else _check.number("segment", segment),
+            None if segment_every is None else _check.number("segment_every", segment_every),
             (
                 _keep_days(keep_days),
                 _keep_bytes("keep_bytes", keep_bytes),

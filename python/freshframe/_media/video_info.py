@@ -9,6 +9,9 @@ from typing import Literal
 Format = Literal["gray", "nv12", "i420", "i422", "i444", "bgr", "rgb"]
 """Layouts of a frame's samples, 8 bits each."""
 
+UtcFrom = Literal["none", "arrival", "file", "device", "camera"]
+"""The clock that the `utc` of a sample is by."""
+
 
 @dataclass(frozen=True, slots=True)
 class VideoInfo:
@@ -21,16 +24,17 @@ class VideoInfo:
         frame_count: Number of frames, if it is known; else None.
         duration: Seconds, if it is known; else None.
         codec: FFmpeg's name, for example "h264".
-        container: FFmpeg's name; "" if the video has no container.
+        container: FFmpeg's name; None if the video has no container.
         pixel_format: FFmpeg's name; None if it is not known.
         interlaced: Whether frames have two fields woven together; they are delivered as stored. None if it is
             not known (cameras, and a network stream before its first frame).
         renditions: The videos of a network stream that has several, each as "640x360 h264, 800 kbit/s"; else
             empty. open() has an option to choose one.
-        client: Who speaks RTSP with the server, "freshframe" or "ffmpeg"; "" for other sources.
+        client: Who speaks RTSP with the server, "freshframe" or "ffmpeg"; None for other sources.
         ends_by: What ends a picture in RTSP that freshframe reads: "marker", its last packet, or "timestamp",
-            the first packet of the next one, which makes pictures one frame interval older. "" for other
-            sources. It may change while the source runs, as the camera's markers are found true or false.
+            the first packet of the next one, which makes pictures one frame interval older. None for
+            other sources. It may change while the source runs, as the camera's markers are found true or
+            false.
     """
 
     width: int
@@ -39,9 +43,9 @@ class VideoInfo:
     frame_count: int | None
     duration: float | None
     codec: str
-    container: str
+    container: str | None
     pixel_format: str | None
     interlaced: bool | None
     renditions: tuple[str, ...]
-    client: str
-    ends_by: str
+    client: Literal["freshframe", "ffmpeg"] | None
+    ends_by: Literal["marker", "timestamp"] | None

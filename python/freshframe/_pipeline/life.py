@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import atexit
 import itertools
+import math
 import sys
 import threading
 import time
@@ -50,7 +51,7 @@ class Running(NamedTuple):
 
     name: str
     engine: _native.Engine
-    stop: Callable[[float], None]  # of the Pipeline, which it keeps alive
+    stop: Callable[[float | None], None]  # of the Pipeline, which it keeps alive
 
 
 # Guards the names below, and whether the log's thread runs. A pending call of the interpreter takes it, at
@@ -174,7 +175,7 @@ def stop_all(timeout: float) -> None:
 def _stopped(pipeline: Running, deadline: float) -> list[str]:
     """Stops it; returns the names of the nodes that are still busy at the deadline."""
     try:
-        pipeline.stop(max(0.0, deadline - time.monotonic()))
+        pipeline.stop(None if deadline == math.inf else max(0.0, deadline - time.monotonic()))
     except StopTimeoutError as error:
         return error.nodes
     return []

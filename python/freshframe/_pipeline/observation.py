@@ -88,16 +88,18 @@ def serve(
     port: int,
     view: Port[Any] | Sequence[Port[Any]] | None,
     token: str | None,
-    source_timeout: float | None,
+    away_after: float | None,
     look: Look | Sequence[Look],
-    look_rate: float,
+    looks_per_minute: float,
     origins: str | Sequence[str],
 ) -> Dashboard:
     """As Pipeline.serve()."""
     with fork.loading():
         from .._look import dashboard  # noqa: PLC0415
 
-    wanted = dashboard.Request.of(engine, host, port, view, token, source_timeout, look, look_rate, origins)
+    wanted = dashboard.Request.of(
+        engine, host, port, view, token, away_after, look, looks_per_minute, origins
+    )
     return dashboard.serve(engine, wanted)
 
 

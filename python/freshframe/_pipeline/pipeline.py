@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from .. import _check, _native
 from .._errors import FreshframeError, OptionTypeError
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .._media.look import Look
     from .._native import Reader
     from .._process.options import Process
+    from .signatures import OnError
 
 
 class Pipeline(RunByWith):
@@ -63,7 +64,7 @@ class Pipeline(RunByWith):
         name: str = "pipeline",
         *,
         stall_timeout: float | None = 5.0,
-        max_held_bytes: int = 1 << 30,
+        max_held_bytes: float = 1 << 30,
         keep_running: bool = False,
     ) -> None:
         """Makes an empty graph. No thread runs yet."""
@@ -92,7 +93,7 @@ class Pipeline(RunByWith):
         *,
         name: str | None = None,
         queue: Queue | None = None,
-        on_error: Literal["stop", "skip", "remove"] = "stop",
+        on_error: OnError = "stop",
         max_age: float | None = None,
         max_rate: float | None = None,
         process: bool | Process = False,
@@ -208,21 +209,21 @@ class Pipeline(RunByWith):
         """
         self._changes.set_max_wait(port, max_wait)
 
-    def replace(self, port: Port[Any], node: Any, *, timeout: float = 5.0) -> None:
+    def replace(self, port: Port[Any], node: Any, *, timeout: float | None = 5.0) -> None:
         """Another node takes the place of a running one: a new model, another address of a camera.
 
         It opens while the old one works. When the old one's call has ended, the new one takes over its edges,
         its name and its counters, and the old one closes, without finish(): what it has gathered stays in the
         old object. Edges that lose nothing lose nothing, and nodes below see no difference. A source goes on
         with its times, as after a reconnection, and with its numbers, which count the frames that a file's
-        ``start=`` leaves out. A network camera has opened before its first key picture comes.
+        ``start=`` leaves out. A network camera has opened before its first keyframe comes.
 
         Args:
             port: The port of the node. The ``node`` of all its ports is the new one afterwards.
             node: A native node, such as a detector or a camera, a Node in Python or a function,
                 whichever was there before. It takes and gives the same types. Recorders, sources in Python
                 and nodes in worker processes cannot be replaced: remove() them and add() the other.
-            timeout: Seconds for the last call of the old node, once the new one has opened.
+            timeout: Seconds for the last call of the old node, once the new one has opened, or None.
 
         Raises:
             GraphError: The two are not alike, the new one is in a pipeline already, or the old one is an
@@ -244,7 +245,7 @@ class Pipeline(RunByWith):
         """
         self._changes.replace(port, node, _check.timeout(timeout))
 
-    def remove(self, port: Port[Any], *, drain: bool = False, timeout: float = 5.0) -> Stats | None:
+    def remove(self, port: Port[Any], *, drain: bool = False, timeout: float | None = 5.0) -> Stats | None:
         """Ends a node while the pipeline runs, with all nodes below it that no source reaches without it.
 
         A join goes with any of its parents, one with ``partial=True`` with its first. A source is closed.
@@ -256,7 +257,7 @@ class Pipeline(RunByWith):
         Args:
             port: The port of the node. A reader leaves by its own close().
             drain: The sources end; it returns when nodes below, also merges, have taken all that was sent.
-            timeout: Seconds.
+            timeout: Seconds, or None for no limit.
 
         Returns:
             The last statistics of all nodes and edges that went. None for a node that was removed before,
@@ -350,7 +351,7 @@ class Pipeline(RunByWith):
             StalledError: Nothing moves because a full blocking edge is not read.
         GIL: released while waiting.
         """
-        limit = _check.timeout_or_none(timeout)
+        limit = _check.timeout(timeout)
         try:
             if not self._engine.wait(limit):
                 return False
@@ -402,10 +403,11 @@ class Pipeline(RunByWith):
         self._graph.end_run(report.complete)
         return report
 
-    def stop(self, timeout: float = 5.0) -> None:
+    def stop(self, timeout: float | None = 5.0) -> None:
         """Stops the pipeline and waits until its threads have ended. Idempotent, from any thread.
 
         On a node's own thread it only requests the stop and does not wait. Never raises NodeError.
+        With ``timeout=None`` it waits without a limit.
 
         Raises:
             StopTimeoutError: Nodes are still busy after ``timeout`` seconds; ``nodes`` names them.
@@ -416,7 +418,7 @@ class Pipeline(RunByWith):
             life.forget_stopped()
 
     @staticmethod
-    def stop_all(timeout: float = 5.0) -> None:
+    def stop_all(timeout: float | None = 5.0) -> None:
         """Stops all running pipelines of this process, as in a notebook before a cell runs again.
 
         Raises:
@@ -438,9 +440,9 @@ class Pipeline(RunByWith):
         port: int = 0,
         view: Port[Any] | Sequence[Port[Any]] | None = None,
         token: str | None = None,
-        source_timeout: float | None = 30.0,
+        away_after: float | None = 30.0,
         look: Look | Sequence[Look] = (),
-        look_rate: float = 30.0,
+        looks_per_minute: float = 30.0,
         origins: str | Sequence[str] = (),
     ) -> Dashboard:
         """Serves a live dashboard of this pipeline; before, while or after it runs.
@@ -454,9 +456,9 @@ class Pipeline(RunByWith):
             view: Ports that can be viewed; their samples must have a frame. The page shows the first one.
                 None: all that are known to emit frames. Each raises the engine's most frames by one.
             token: 16 to 256 letters of ``a-z A-Z 0-9 - _``. None: a random one, where ``host`` needs one.
-            source_timeout: Seconds without a connection after which /healthz fails for a source; None: never.
+            away_after: Seconds without a connection after which /healthz fails for a source; None: never.
             look: Looks that a client with the token may ask: ``/api/look/NAME.jpg``, with their names.
-            look_rate: Such questions per minute and client, .1 to 6000. Four are answered at a time.
+            looks_per_minute: Such questions per minute and client, .1 to 6000. Four are answered at a time.
             origins: Other servers whose pages may show live video, or that are proxies for this one, such as
                 ``"https://my.site"``; ``"*"``: all pages, which needs a token.
 
@@ -469,7 +471,7 @@ class Pipeline(RunByWith):
             StateError: The pipeline is already served, with other arguments.
             FreshframeError: The port is taken or not permitted.
         """
-        wanted = (host, port, view, token, source_timeout, look, look_rate, origins)
+        wanted = (host, port, view, token, away_after, look, looks_per_minute, origins)
         return observation.serve(self._engine, *wanted)
 
     def stats(self) -> Stats:

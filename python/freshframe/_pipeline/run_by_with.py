@@ -47,7 +47,7 @@ class RunByWith:
         """Starts it."""
 
     @abstractmethod
-    def stop(self, timeout: float = 5.0) -> None:
+    def stop(self, timeout: float | None = 5.0) -> None:
         """Stops it."""
 
     def _stop_quietly(self) -> None:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from .._native import Reader
     from .._process.options import Process
 
+OnError = Literal["stop", "skip", "remove"]
+"""What follows an exception of a node."""
+
 T = TypeVar("T")
 U = TypeVar("U")
 A = TypeVar("A")
@@ -50,7 +53,7 @@ def add(
     *,
     name: str | None = None,
     queue: Queue | None = None,
-    on_error: Literal["stop", "skip", "remove"] = "stop",
+    on_error: OnError = "stop",
     max_age: float | None = None,
     max_rate: float | None = None,
     process: bool | Process = False,
@@ -65,7 +68,7 @@ def add(
     *,
     name: str | None = None,
     queue: Queue | None = None,
-    on_error: Literal["stop", "skip", "remove"] = "stop",
+    on_error: OnError = "stop",
     max_age: float | None = None,
     max_rate: float | None = None,
     process: bool | Process = False,
@@ -79,7 +82,7 @@ def add(
     *,
     name: str | None = None,
     queue: Queue | None = None,
-    on_error: Literal["stop", "skip", "remove"] = "stop",
+    on_error: OnError = "stop",
     max_age: float | None = None,
     process: bool | Process = False,
 ) -> Port[U]: ...
@@ -91,7 +94,7 @@ def add(
     *,
     name: str | None = None,
     queue: Queue | None = None,
-    on_error: Literal["stop", "skip", "remove"] = "stop",
+    on_error: OnError = "stop",
     max_age: float | None = None,
     max_rate: float | None = None,
     process: bool | Process = False,
@@ -105,7 +108,7 @@ def add(
     join: Join,
     name: str | None = None,
     queue: Queue | None = None,
-    on_error: Literal["stop", "skip", "remove"] = "stop",
+    on_error: OnError = "stop",
     max_age: float | None = None,
 ) -> Port[U]: ...
 @overload
@@ -117,7 +120,7 @@ def add(
     join: Join,
     name: str | None = None,
     queue: Queue | None = None,
-    on_error: Literal["stop", "skip", "remove"] = "stop",
+    on_error: OnError = "stop",
     max_age: float | None = None,
 ) -> Port[U]: ...
 @overload
@@ -129,7 +132,7 @@ def add(
     join: Join,
     name: str | None = None,
     queue: Queue | None = None,
-    on_error: Literal["stop", "skip", "remove"] = "stop",
+    on_error: OnError = "stop",
     max_age: float | None = None,
 ) -> Port[U]: ...
 @overload
@@ -141,7 +144,7 @@ def add(
     join: Join,
     name: str | None = None,
     queue: Queue | None = None,
-    on_error: Literal["stop", "skip", "remove"] = "stop",
+    on_error: OnError = "stop",
     max_age: float | None = None,
 ) -> Port[U]: ...
 def add(self: Any, *given: Any, **options: Any) -> Port[Any]:

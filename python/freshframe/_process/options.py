@@ -32,7 +32,7 @@ class Process:
             killed. So it is, with a NodeError, when its close() takes longer than that and than 5 seconds.
         max_bytes: Bytes of memory that a worker may allocate, such as ``2 << 30``; above it the node gets a
             MemoryError.
-        restarts: Deaths within ``restart_window`` after which the node fails. 0: the first one ends it.
+        max_restarts: Deaths within ``restart_window`` after which the node fails. 0: the first one ends it.
         restart_window: Seconds.
         env: Environment variables in addition to those of this process.
 
@@ -48,7 +48,7 @@ class Process:
     ordered: bool
     timeout: float | None
     max_bytes: int | None
-    restarts: int
+    max_restarts: int
     restart_window: float
     env: Mapping[str, str] | None
 
@@ -59,7 +59,7 @@ class Process:
         ordered: bool = True,
         timeout: float | None = None,
         max_bytes: float | None = None,
-        restarts: int = 3,
+        max_restarts: int = 3,
         restart_window: float = 60.0,
         env: Mapping[str, str] | None = None,
     ) -> None:
@@ -72,15 +72,15 @@ class Process:
         count = _check.integer("workers", workers)
         if not 1 <= count <= _MOST_WORKERS:
             raise OptionError(f"workers must be 1 to {_MOST_WORKERS}, got {_check.shown(workers)}")
-        deaths = _check.integer("restarts", restarts)
+        deaths = _check.integer("max_restarts", max_restarts)
         if deaths < 0:
-            raise OptionError(f"restarts must be at least 0, got {_check.shown(restarts)}")
+            raise OptionError(f"max_restarts must be at least 0, got {_check.shown(max_restarts)}")
         values = {
             "workers": count,
             "ordered": _check.flag("ordered", ordered),
             "timeout": None if timeout is None else _check.positive_seconds("timeout", timeout),
             "max_bytes": None if max_bytes is None else _bytes("max_bytes", max_bytes),
-            "restarts": deaths,
+            "max_restarts": deaths,
             "restart_window": _check.positive_seconds("restart_window", restart_window),
             "env": None if env is None else _environment(env),
         }

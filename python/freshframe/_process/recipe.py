@@ -79,7 +79,7 @@ def _plan(
     plan.ordered = options.ordered
     plan.timeout = options.timeout
     plan.max_bytes = options.max_bytes
-    plan.restarts = options.restarts
+    plan.max_restarts = options.max_restarts
     plan.restart_window = options.restart_window
     payload = {
         "node": pickled,

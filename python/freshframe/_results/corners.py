@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from .. import _check
 from .._errors import OptionError, OptionTypeError
+
+Anchor = Literal["center", "bottom"]
+"""The point of an object that decides where it is."""
 
 _LEAST = 3
 _MOST = 1000

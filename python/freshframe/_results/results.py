@@ -6,7 +6,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,7 @@ from .checked_columns import (
 )
 
 if TYPE_CHECKING:
+    from .corners import Anchor
     from .elements import Box, Circle
 
 __all__ = ["Circles", "Detections"]
@@ -141,7 +142,7 @@ class Circles:
         return np.float32(np.pi) * self.xyr[:, 2] ** 2
 
     def inside(
-        self, corners: Sequence[tuple[float, float]], *, anchor: Literal["center", "bottom"] = "center"
+        self, corners: Sequence[tuple[float, float]], *, anchor: Anchor = "center"
     ) -> npt.NDArray[np.bool_]:
         """Which circles are in a zone, without a tracker: ``circles[circles.inside(corners)]``.
 
@@ -370,7 +371,7 @@ class Detections:
         return sides[:, 0] * sides[:, 1]
 
     def inside(
-        self, corners: Sequence[tuple[float, float]], *, anchor: Literal["center", "bottom"] = "center"
+        self, corners: Sequence[tuple[float, float]], *, anchor: Anchor = "center"
     ) -> npt.NDArray[np.bool_]:
         """Which boxes are in a zone, without a tracker: ``boxes[boxes.inside(corners)]``.
 
@@ -551,5 +552,11 @@ def _chosen(what: str, index: Any) -> Any:
         )
     return chosen if chosen.size or chosen.dtype.kind == "b" else chosen.astype(np.intp)
 
+
+for _found in (Circles, Detections):  # help() shows what the constructors take: the attributes are arrays
+    _types = vars(_found)["__init__"].__annotations__
+    for _name, _type in list(_types.items()):
+        if str(_type).startswith("npt.NDArray"):
+            _types[_name] = "npt.ArrayLike" if _name in ("xyr", "xyxy") else "npt.ArrayLike | None"
 
 _calls.explain(__all__, globals())

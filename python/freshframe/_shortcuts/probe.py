@@ -31,20 +31,20 @@ class Measured:
 
     Attributes:
         frames: Number of frames read.
-        seconds: Duration of the reading.
+        duration: Seconds that the reading took.
         first: Seconds from the start to the first frame.
         interval: Median seconds between the pts of two frames; None with fewer than two frames.
-        jitter: Standard deviation of those intervals, seconds.
+        deviation: Standard deviation of those intervals, seconds.
         longest: The longest of them, seconds.
         dropped: Frames that were dropped or could not be decoded.
         drops: The same by cause.
     """
 
     frames: int
-    seconds: float
+    duration: float
     first: float
     interval: float | None
-    jitter: float | None
+    deviation: float | None
     longest: float | None
     dropped: int
     drops: Mapping[str, int]
@@ -61,7 +61,7 @@ class Probe(VideoInfo):
         color_range: Of the first frame.
         color_space: Of the first frame.
         measured: Measurements of the frames that were read.
-        connection: State, outages and other counters of a live source's connection.
+        source: State, outages and other counters of a live source's connection.
     """
 
     url: str
@@ -70,7 +70,7 @@ class Probe(VideoInfo):
     color_range: Literal["limited", "full"]
     color_space: str
     measured: Measured
-    connection: SourceStats | None
+    source: SourceStats | None
 
 
 def probe(
@@ -129,7 +129,7 @@ class Probing:
             color_range=frame.color_range,
             color_space=frame.color_space,
             measured=_measured(stats, stamps, waited, elapsed),
-            connection=stats.nodes["source"].source,
+            source=stats.nodes["source"].source,
             **{each.name: getattr(info, each.name) for each in fields(info)},
         )
 
@@ -172,10 +172,10 @@ def _measured(stats: Stats, stamps: list[float], waited: float, elapsed: float) 
     intervals = [later - earlier for earlier, later in itertools.pairwise(stamps)]
     return Measured(
         frames=len(stamps),
-        seconds=elapsed,
+        duration=elapsed,
         first=waited,
         interval=statistics.median(intervals) if intervals else None,
-        jitter=statistics.pstdev(intervals) if intervals else None,
+        deviation=statistics.pstdev(intervals) if intervals else None,
         longest=max(intervals, default=None),
         dropped=sum(drops.values()),
         drops=drops,

@@ -35,7 +35,6 @@ B = TypeVar("B")
 C = TypeVar("C")
 D = TypeVar("D")
 
-OnError = Literal["stop", "skip"]
 
 _MOST_HELD = 1 << 30  # bytes, by default
 
@@ -44,8 +43,8 @@ class _Options(NamedTuple):
     queue: Queue | None
     frames: bool
     name: str
-    on_error: OnError
-    max_held_bytes: int
+    on_error: Literal["stop", "skip"]
+    max_held_bytes: float
 
 
 class Stream(Generic[T_co]):
@@ -293,8 +292,8 @@ def stream(
     queue: Queue | None = ...,
     frames: bool = ...,
     name: str = ...,
-    on_error: OnError = ...,
-    max_held_bytes: int = ...,
+    on_error: Literal["stop", "skip"] = ...,
+    max_held_bytes: float = ...,
 ) -> Stream[A]: ...
 @overload
 def stream(
@@ -305,8 +304,8 @@ def stream(
     queue: Queue | None = ...,
     frames: bool = ...,
     name: str = ...,
-    on_error: OnError = ...,
-    max_held_bytes: int = ...,
+    on_error: Literal["stop", "skip"] = ...,
+    max_held_bytes: float = ...,
 ) -> Stream[B]: ...
 @overload
 def stream(
@@ -318,8 +317,8 @@ def stream(
     queue: Queue | None = ...,
     frames: bool = ...,
     name: str = ...,
-    on_error: OnError = ...,
-    max_held_bytes: int = ...,
+    on_error: Literal["stop", "skip"] = ...,
+    max_held_bytes: float = ...,
 ) -> Stream[C]: ...
 @overload
 def stream(
@@ -332,8 +331,8 @@ def stream(
     queue: Queue | None = ...,
     frames: bool = ...,
     name: str = ...,
-    on_error: OnError = ...,
-    max_held_bytes: int = ...,
+    on_error: Literal["stop", "skip"] = ...,
+    max_held_bytes: float = ...,
 ) -> Stream[D]: ...
 @overload
 def stream(
@@ -343,8 +342,8 @@ def stream(
     queue: Queue | None = ...,
     frames: bool = ...,
     name: str = ...,
-    on_error: OnError = ...,
-    max_held_bytes: int = ...,
+    on_error: Literal["stop", "skip"] = ...,
+    max_held_bytes: float = ...,
 ) -> Stream[Any]: ...
 def stream(
     source: Source[Any],
@@ -353,8 +352,8 @@ def stream(
     queue: Queue | None = None,
     frames: bool = True,
     name: str = "stream",
-    on_error: OnError = "stop",
-    max_held_bytes: int = _MOST_HELD,
+    on_error: Literal["stop", "skip"] = "stop",
+    max_held_bytes: float = _MOST_HELD,
 ) -> Stream[Any]:
     """Reads a source through a chain of nodes.
 

@@ -61,15 +61,15 @@ def parse_record(line: Line) -> dict[str, Any] | None:
 class OpenEvents:
     """The events that have begun and not ended, by source, node and key.
 
-    Such an event is a value with `key` and `began` and without `ended`. Its `node` keeps it apart from one of
-    another node with the same key.
+    Such an event is a value with `key` and `began_utc` and without `ended_utc`. Its `node` keeps it apart
+    from one of another node with the same key.
     """
 
     records: dict[Key, dict[str, Any]] = field(default_factory=dict)
 
     def note_text(self, record: str) -> None:
         """The text of a record has been written."""
-        if '"began":' not in record:
+        if '"began_utc":' not in record:
             return
         with contextlib.suppress(ValueError, RecursionError):  # too deep for the parser: it is no such event
             self.note(json.loads(record))
@@ -77,10 +77,10 @@ class OpenEvents:
     def note(self, record: dict[str, Any]) -> None:
         """A record has been written."""
         value = record.get("value")
-        if not isinstance(value, dict) or "key" not in value or value.get("began") is None:
+        if not isinstance(value, dict) or "key" not in value or value.get("began_utc") is None:
             return
         key = (str(record.get("source", "")), to_text(value.get("node")), to_text(value["key"]))
-        if value.get("ended") is None:
+        if value.get("ended_utc") is None:
             self.records[key] = {"source": record.get("source"), "value": value}
         else:
             self.records.pop(key, None)
@@ -92,7 +92,7 @@ class OpenEvents:
             at: Unix time of the end.
             now: Unix time at which the end was noticed.
         """
-        end = {"ended": round(at, 3), "decided": round(now, 3), "by": "restart"}
+        end = {"ended_utc": round(at, 3), "decided_utc": round(now, 3), "reason": "restart"}
         return [{**record, "value": record["value"] | end} for record in self.records.values()]
 
 

@@ -17,31 +17,31 @@ if TYPE_CHECKING:
     from .._native import Sample, Stamp
 
 T = TypeVar("T", contravariant=True)
-EndedBy = Literal["gone", "stop", "restart"]
+EndReason = Literal["gone", "stop", "restart"]
 
 
 @dataclass(frozen=True, slots=True)
 class PresenceEvent:
     """Something has begun, or has ended. Times are Unix times in seconds.
 
-    `began` is by `utc` of the sample, and the others follow from it by the stream's time (`pts`).
+    `began_utc` is by `utc` of the sample, and the others follow from it by the stream's time (`pts`).
 
     Attributes:
         key: The key that the function of Presence has returned.
-        began: When it was first seen.
-        ended: When it was last seen. None: it has begun.
-        decided: When this was decided: at the first sight, or after the last one and `max_gap`.
-        by: Why it ended: "gone" (it was not seen for `max_gap`, no sample came, or its source has left),
+        began_utc: When it was first seen.
+        ended_utc: When it was last seen. None: it has begun.
+        decided_utc: When this was decided: at the first sight, or after the last one and `max_gap`.
+        reason: Why it ended: "gone" (it was not seen for `max_gap`, no sample came, or its source has left),
             "stop" (the pipeline has ended), "restart" (a Spool has found it open after a crash). None: it has
             begun.
         node: The name of the node that says so, so that equal keys of two nodes stay apart.
     """
 
     key: Any
-    began: float
-    ended: float | None
-    decided: float
-    by: EndedBy | None = None
+    began_utc: float
+    ended_utc: float | None
+    decided_utc: float
+    reason: EndReason | None = None
     node: str = ""
 
 
@@ -108,7 +108,7 @@ class Presence(Node[T, PresenceEvent]):
         >>> import freshframe as ff
         >>> seen = [{"yard"}, {"yard"}, set(), {"door"}]
         >>> events = ff.testing.run_node(ff.Presence(lambda names: names, max_gap=0.01), seen)
-        >>> [(sample.value.key, sample.value.by) for sample in events]
+        >>> [(sample.value.key, sample.value.reason) for sample in events]
         [('yard', None), ('yard', 'gone'), ('door', None), ('door', 'stop')]
     """
 
@@ -189,18 +189,18 @@ class Presence(Node[T, PresenceEvent]):
             )
         return list(keys)
 
-    def _end_in_stream(self, stream: _Stream, now: float, by: EndedBy) -> Iterator[PresenceEvent]:
+    def _end_in_stream(self, stream: _Stream, now: float, reason: EndReason) -> Iterator[PresenceEvent]:
         """In the stream of its samples, so that an end never overtakes the next beginning."""
-        for event in self._end_all(stream, now, by):
+        for event in self._end_all(stream, now, reason):
             yield stamped(event, like=stream.stamp)
 
-    def _end_all(self, stream: _Stream, now: float, by: EndedBy) -> Iterator[PresenceEvent]:
+    def _end_all(self, stream: _Stream, now: float, reason: EndReason) -> Iterator[PresenceEvent]:
         """Ends all keys of a stream that has no sample now. `now`: time.monotonic()."""
         decided = stream.pts + max(0.0, now - stream.arrived)
         while stream.on:
             key = next(iter(stream.on))
-            yield self._end(key, stream.on.pop(key), decided, by)
+            yield self._end(key, stream.on.pop(key), decided, reason)
 
-    def _end(self, key: Hashable, one: _On, now: float, by: EndedBy) -> PresenceEvent:
+    def _end(self, key: Hashable, one: _On, now: float, reason: EndReason) -> PresenceEvent:
         """`now`: in the stream's time."""
-        return PresenceEvent(key, one.began, one.at(one.last), one.at(now), by, self._node_name)
+        return PresenceEvent(key, one.began, one.at(one.last), one.at(now), reason, self._node_name)

@@ -51,7 +51,7 @@ class Counts:
     Attributes:
         sent: Results for which `send` has returned.
         refused: Results that were put aside.
-        failures: Calls that have raised another exception.
+        errors: Calls that have raised another exception.
         oldest: clock.since_start() at which the oldest result of the present batch came; None: there is none.
         called: time.monotonic() at the begin of the present call; None: there is none.
         last_error: The latest exception.
@@ -59,7 +59,7 @@ class Counts:
 
     sent: int = 0
     refused: int = 0
-    failures: int = 0
+    errors: int = 0
     oldest: float | None = None
     called: float | None = None
     last_error: str = ""
@@ -162,7 +162,7 @@ class Sender:
         return self._closing is not None and time.monotonic() >= self._closing
 
     def _note_failure(self, error: BaseException) -> None:
-        self.counts.failures += 1
+        self.counts.errors += 1
         self.counts.last_error = described(error)
         self._outage.note_failure(self.counts.last_error, self._box.held().waiting)
         self._tell_change()

@@ -50,9 +50,9 @@ class Spool(Node[Any, None]):
     program had in memory is lost: these 50 ms, and the samples in the queues above. The next run logs the
     number of the last event, and when it was written.
 
-    If the value of a result is a dict with `key` and `began` and without `ended`, and no later one with the
-    same `source`, `node` and `key` has ended it, then a restart after a crash adds an event with `ended`, the
-    time of the last write, and `by="restart"`.
+    If the value of a result is a dict with `key` and `began_utc` and without `ended_utc`, and no later one
+    with the same `source`, `node` and `key` has ended it, then a restart after a crash adds an event with
+    `ended_utc`, the time of the last write, and `reason="restart"`.
 
     Args:
         folder: The folder, which is made when the pipeline starts. It has one program at a time.
@@ -113,13 +113,13 @@ class Spool(Node[Any, None]):
         check_send(send)
         if not 1 <= _check.integer("batch_size", batch_size) <= _MOST_BATCH:
             raise OptionError(f"batch_size must be 1 to {_MOST_BATCH} events, got {_check.shown(batch_size)}")
-        if _check.number("max_bytes", max_bytes) < _LEAST_BYTES:
+        if (most := _check.size_bytes("max_bytes", max_bytes)) < _LEAST_BYTES:
             raise OptionError(f"max_bytes must be at least {_LEAST_BYTES}, got {_check.shown(max_bytes)}")
         if not 0 <= _check.number("max_wait", max_wait) <= _LONGEST_WAIT:
             raise OptionError(
                 f"max_wait must be 0 to {_LONGEST_WAIT:g} seconds, got {_check.shown(max_wait)}"
             )
-        self._max_bytes = int(max_bytes)
+        self._max_bytes = most
         self._how = Sending(
             send,
             int(batch_size),
@@ -204,7 +204,7 @@ class Spool(Node[Any, None]):
             refused=counts.refused,
             expired=held.expired,
             lost=held.lost,
-            failures=counts.failures,
+            errors=counts.errors,
             called=counts.called,
             last_error=counts.last_error,
         )

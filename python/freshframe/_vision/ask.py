@@ -44,7 +44,7 @@ class Answer:
         question: The question.
         asked: True: the question came by ask(); False: it is the standing one.
         model: The name that the server gives the model.
-        finish: Why the answer ends, as the server says: "stop", or "length" where max_tokens has cut it.
+        finish_reason: Why the answer ends, by the server: "stop", or "length" where max_tokens has cut it.
         duration: Seconds that the call took; after a 429 or 503, both calls and the wait between them.
         source: Name of the picture's source.
         seq: Number of the picture at its source.
@@ -56,7 +56,7 @@ class Answer:
     question: str
     asked: bool
     model: str
-    finish: str
+    finish_reason: str
     duration: float
     source: str
     seq: int
@@ -98,15 +98,15 @@ class Ask(Node["Frame", "Answer"]):
     Args:
         url: The interface, such as ``"http://127.0.0.1:8000/v1"``. The node adds ``/chat/completions``.
         question: The standing question, asked of each picture that the node takes; None: only ask() asks.
-        model: The model's name at the server; "": it is left out, for a server that has one model.
+        model: The model's name at the server, or None to leave it out, for a server that has one model.
         every: The least seconds between the beginnings of two standing questions; 0: no pause. After a call
             that has failed: ``every``, but at least 1 and at most 10.
         max_side: Pixels. A picture with a longer side is scaled down.
         timeout: Seconds for one call, from the connection to the last byte of the answer, at most a day.
-        system: What the model is told before the question; "": nothing.
+        system: The instruction before the question, or None.
         options: Further fields of the request, such as ``{"temperature": 0}``. ``max_tokens`` is 256 if
             neither it nor ``max_completion_tokens`` is among them.
-        api_key_env: Name of the environment variable with the server's key, read by open(); "": no key. The
+        api_key_env: Name of the environment variable with the server's key, or None. open() reads it, and the
             key is in no log and no error.
         remote: Whether the host may be another machine.
 
@@ -129,13 +129,13 @@ class Ask(Node["Frame", "Answer"]):
         url: str,
         question: str | None = None,
         *,
-        model: str = "",
+        model: str | None = None,
         every: float = 0.0,
         max_side: int = 1024,
         timeout: float = 60.0,
-        system: str = SCENE,
+        system: str | None = SCENE,
         options: Mapping[str, Any] | None = None,
-        api_key_env: str = "",
+        api_key_env: str | None = None,
         remote: bool = False,
     ) -> None:
         self._server = Server.of(url, _check.flag("remote", remote))
@@ -151,9 +151,9 @@ class Ask(Node["Frame", "Answer"]):
             raise OptionError(
                 f"timeout must be at most a day, {_LONGEST:g} seconds, got {_check.shown(timeout)}"
             )
-        self._fields = _fields_of(options, _text_or_none("model", model))
-        self._system = _text_or_none("system", system)
-        self._api_key_env = _text_or_none("api_key_env", api_key_env)
+        self._fields = _fields_of(options, _given_text("model", model))
+        self._system = _given_text("system", system)
+        self._api_key_env = _given_text("api_key_env", api_key_env)
         self._key = ""
         self._lock = threading.Lock()
         self._waiting: deque[_Question] = deque()
@@ -288,7 +288,7 @@ class Ask(Node["Frame", "Answer"]):
             question=question.text,
             asked=question.future is not None,
             model=str(reply.get("model") or self._fields.get("model", "")),
-            finish=finish,
+            finish_reason=finish,
             duration=time.monotonic() - began,
             source=newest.source,
             seq=newest.seq,
@@ -377,9 +377,9 @@ def _untraced(error: BaseException) -> BaseException:
     return TimeoutError(text) if isinstance(error, TimeoutError) else OSError(text)
 
 
-def _text_or_none(what: str, value: Any) -> str:
-    """A text that may be empty."""
-    return "" if value == "" else _check.text(what, value)
+def _given_text(what: str, value: Any) -> str:
+    """A text; "" for None."""
+    return "" if value is None else _check.text(what, value)
 
 
 def _asked_text(what: str, value: Any) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from .. import _check, _native
 from .._errors import OptionTypeError
 from .._graph.nodes import NativeNode
-from .._results.corners import checked_corners
+from .._results.corners import Anchor, checked_corners
 from .._results.results import Circles, Detections
 from .counts import LineCounts, Point, Zones
 
@@ -60,7 +60,7 @@ class LineCounter(NativeNode["Circles | Detections", LineCounts]):
         start: Point,
         end: Point,
         *,
-        anchor: Literal["center", "bottom"] = "center",
+        anchor: Anchor = "center",
         margin: float | None = None,
         relative: bool = False,
     ) -> None:
@@ -165,7 +165,7 @@ class ZoneCounter(NativeNode["Circles | Detections", Zones]):
         self,
         zones: Mapping[str, Sequence[Point]],
         *,
-        anchor: Literal["center", "bottom"] = "center",
+        anchor: Anchor = "center",
         margin: float | None = None,
         max_gap: float = 1.0,
         loiter_after: float | Mapping[str, float] | None = None,

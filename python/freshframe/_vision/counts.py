@@ -82,22 +82,23 @@ class Visit:
     Attributes:
         tracker_id: The object.
         class_id: Its class; 0 for circles.
-        entered: When it crossed the border, on the straight path between two sightings, or when it was first
-            seen, if that was inside.
-        ended: When it was last seen inside.
-        how: "left": it was seen outside afterwards. "lost": it was not seen for the zone's `max_gap`.
+        first_pts: When it crossed the border, on the straight path between two sightings, or when it was
+            first seen, if that was inside.
+        last_pts: When it was last seen inside.
+        reason: Why it ended. "left": it was seen outside afterwards. "lost": it was not seen for the zone's
+            `max_gap`.
     """
 
     tracker_id: int
     class_id: int
-    entered: float
-    ended: float
-    how: Literal["left", "lost"]
+    first_pts: float
+    last_pts: float
+    reason: Literal["left", "lost"]
 
     @property
     def dwell(self) -> float:
         """The stay's length in seconds."""
-        return self.ended - self.entered
+        return self.last_pts - self.first_pts
 
 
 def _by_text(seconds: Mapping[int, float]) -> dict[str, float]:

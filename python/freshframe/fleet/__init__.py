@@ -3,38 +3,41 @@
 # SPDX-License-Identifier: Apache-2.0
 import typing as _typing
 
-from .._interpreter import late_names
+from .._interpreter import late_names as _late_names
 
 if _typing.TYPE_CHECKING:
-    from ._fleet import Fleet
+    from ._decide.model import AgentState
+    from ._fleet import Build, Fleet
     from ._page import FleetDashboard
     from ._read.reader import FleetReader, FleetSample
-    from ._stats import AgentStats, CameraStats, FleetEvent, FleetReaderStats, FleetStats
+    from ._stats import (
+        AgentStats,
+        CameraStats,
+        FleetEvent,
+        FleetReaderStats,
+        FleetStats,
+        ShownState,
+    )
 
-_MODULES = {  # by name; loaded at its first use: agents and guards need no controller
-    "AgentStats": "_stats",
-    "CameraStats": "_stats",
+# ---- written by tools/late_names.py
+_LATER = {
+    "AgentState": "_decide.model",
+    "Build": "_fleet",
     "Fleet": "_fleet",
     "FleetDashboard": "_page",
-    "FleetEvent": "_stats",
     "FleetReader": "_read.reader",
-    "FleetReaderStats": "_stats",
     "FleetSample": "_read.reader",
+    "AgentStats": "_stats",
+    "CameraStats": "_stats",
+    "FleetEvent": "_stats",
+    "FleetReaderStats": "_stats",
     "FleetStats": "_stats",
+    "ShownState": "_stats",
 }
-
-
-if not _typing.TYPE_CHECKING:
-    __getattr__ = late_names.getter(globals(), _MODULES)
-
-
-def __dir__() -> list[str]:
-    """All public names, also those that are loaded at their first use."""
-    return sorted({*globals(), *__all__})
-
-
 __all__ = [
+    "AgentState",
     "AgentStats",
+    "Build",
     "CameraStats",
     "Fleet",
     "FleetDashboard",
@@ -43,4 +46,14 @@ __all__ = [
     "FleetReaderStats",
     "FleetSample",
     "FleetStats",
+    "ShownState",
 ]
+# ----
+
+if not _typing.TYPE_CHECKING:
+    __getattr__ = _late_names.getter(globals(), _LATER)
+
+
+def __dir__() -> list[str]:
+    """All public names, also those that are loaded at their first use."""
+    return sorted({*globals(), *__all__})

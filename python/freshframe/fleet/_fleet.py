@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import math
 import os
 import threading
 import time
@@ -419,10 +418,10 @@ class Fleet(ClosedByWith):
         """
         self._life.check_process()
         agent = _check.text("the name of an agent", agent)
-        timeout = _check.timeout_or_none(timeout)
+        limit = _check.timeout(timeout)
         self._controller.drain(agent, True)
-        if timeout != 0:
-            _wait_until_empty(self._controller, agent, timeout)
+        if limit != 0:
+            _wait_until_empty(self._controller, agent, limit)
 
     def resume(self, agent: str) -> None:
         """The opposite of drain(): the agent takes cameras again.
@@ -536,13 +535,13 @@ class Fleet(ClosedByWith):
         raise OptionTypeError("a Fleet cannot be pickled: it has processes")
 
 
-def _wait_until_empty(controller: Controller | RemoteController, agent: str, timeout: float | None) -> None:
-    """Waits at most `timeout` seconds until a drained agent has no cameras. None: no limit.
+def _wait_until_empty(controller: Controller | RemoteController, agent: str, timeout: float) -> None:
+    """Waits at most `timeout` seconds until a drained agent has no cameras.
 
     Raises:
         StopTimeoutError: The agent has cameras after them.
     """
-    deadline = math.inf if timeout is None else time.monotonic() + timeout
+    deadline = time.monotonic() + timeout
     while controller.cameras_of(agent):
         if time.monotonic() > deadline:
             left = controller.cameras_of(agent)

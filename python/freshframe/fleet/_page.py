@@ -166,8 +166,8 @@ def page_state(stats: FleetStats) -> dict[str, Any]:
 
 def health(stats: FleetStats) -> tuple[bool, str]:
     """Whether no camera is without a place, failed or away, and a sentence."""
-    if stats.failure is not None:
-        return False, f"the controller has failed: {stats.failure}"
+    if stats.reason is not None:
+        return False, f"the controller has failed: {stats.reason}"
     broken = [camera for camera in stats.cameras.values() if camera.state in _BROKEN]
     if not broken:
         states = stats.states()

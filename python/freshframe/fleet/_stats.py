@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from .._look.shown import ShownAsText
-from ._decide.decisions import AgentState, CameraState
+from ._decide.model import AgentState, CameraState
 
 _SHOWN = 20  # cameras that do not run, in a text
 _SATURATED = 0.1  # share of the frames
@@ -26,16 +26,16 @@ class AgentStats:
         reason: Why it is not up.
         draining: It takes no cameras.
         pid: Number of its process; None: there is none.
-        cameras: How many it has.
+        camera_count: How many cameras it has.
         load: Its share of the processor time that it may use, 0 to 1.
         silent_for: Seconds since its latest renewal.
         python_silent_for: Seconds since the latest event of its Python. There is one each second, unless
             something keeps the GIL.
-        lost: Share of its cameras' frames that its pipelines lost on the way to their outputs, over some
-            seconds.
+        lost_share: Share of its cameras' frames that its pipelines lost on the way to their outputs, over
+            some seconds.
         waiting: Results in its outboxes.
-        machine: Where it is, on a cluster.
-        late: Seconds by which its results are late: older than half a second when they are made.
+        machine: Where it is, on a cluster, or None without one.
+        behind: Seconds by which its results are late: older than half a second when they are made.
         clock_offset: Seconds by which its machine's clock is ahead of the controller's; 0: they are the same.
         launches: How often its process was started.
         deaths: How often it ended.
@@ -47,17 +47,17 @@ class AgentStats:
     reason: str
     draining: bool
     pid: int | None
-    cameras: int
+    camera_count: int
     load: float
     silent_for: float
     launches: int
     deaths: int
     python_silent_for: float = 0.0
-    lost: float = 0.0
+    lost_share: float = 0.0
     waiting: int = 0
     clock_offset: float = 0.0
-    machine: str = ""
-    late: float = 0.0
+    machine: str | None = None
+    behind: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +182,8 @@ class FleetStats(ShownAsText):
         events: The newest 1,000, oldest first.
         outputs: Names that the cameras' builds have given.
         controller_cpu: Seconds of processor time of the controller's thread.
-        failure: Why the controller's thread has failed; None: it has not.
-        cluster: Why nothing is heard of the Ray cluster's machines; "": they are heard of. Cameras run on.
+        reason: Why the controller's thread has failed; None: it has not.
+        cluster_reason: Why nothing is heard of the Ray cluster's machines, or None. Cameras run on.
     """
 
     name: str
@@ -194,8 +194,8 @@ class FleetStats(ShownAsText):
     events: list[FleetEvent] = field(repr=False)
     outputs: list[str] = field(default_factory=list)
     controller_cpu: float = 0.0
-    failure: str | None = None
-    cluster: str = ""
+    reason: str | None = None
+    cluster_reason: str | None = None
 
     @property
     def overlap(self) -> float:
@@ -204,12 +204,12 @@ class FleetStats(ShownAsText):
 
     def saturated(self) -> dict[str, str]:
         """Agents whose pipelines are slower than their cameras, and what they lose. The worst is first."""
-        worst = sorted(self.agents.values(), key=lambda agent: -agent.lost)
+        worst = sorted(self.agents.values(), key=lambda agent: -agent.lost_share)
         return {
-            agent.name: f"loses {agent.lost:.0%} of the frames, with {agent.cameras} cameras and a load of "
-            f"{agent.load:.0%}"
+            agent.name: f"loses {agent.lost_share:.0%} of the frames, with {agent.camera_count} cameras and "
+            f"a load of {agent.load:.0%}"
             for agent in worst
-            if agent.state == "up" and agent.lost >= _SATURATED
+            if agent.state == "up" and agent.lost_share >= _SATURATED
         }
 
     def unplaced(self) -> dict[str, str]:
@@ -240,7 +240,7 @@ class FleetStats(ShownAsText):
         for agent in self.agents.values():
             process = f"process {agent.pid}" if agent.pid is not None else f"no process: {agent.reason}"
             where = f" on {agent.machine}" if agent.machine else ""
-            lines.append(f"agent {agent.name}{where}: {agent.state}, {agent.cameras} cameras, {process}")
+            lines.append(f"agent {agent.name}{where}: {agent.state}, {agent.camera_count} cameras, {process}")
         for camera in [each for each in self.cameras.values() if each.state != "running"][:_SHOWN]:
             lines.append(
                 f"camera {camera.name}: {camera.state}{': ' if camera.reason else ''}{camera.reason}"

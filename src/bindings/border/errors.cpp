@@ -94,8 +94,8 @@ nb::tuple batch_of(const NodeError& error) {
 void raise_node_error(gil::Held& held, const NodeError& error) {
   const auto object = make(classes().node_error, error.what());
   object.attr("node") = error.node();
-  object.attr("seq") = error.seq();
-  object.attr("source") = python_text(error.source());
+  if (error.seq() >= 0) object.attr("seq") = error.seq();
+  if (!error.source().empty()) object.attr("source") = python_text(error.source());
   object.attr("batch") = batch_of(error);
   if (error.sample() && sample_maker != nullptr) object.attr("sample") = sample_maker(error);
   PyException_SetCause(object.ptr(), cause_of(held, error.cause()).release().ptr());

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "bindings/border/python_free_types.hpp"
@@ -39,16 +40,31 @@ namespace {
 
 /// One tick of a run's progress, cheap enough for a bar.
 struct ProgressTick {
-  std::uint64_t done = 0;             // samples that sources delivered
+  std::uint64_t samples = 0;          // that sources delivered
   std::optional<std::int64_t> total;  // if the sources know it
   std::uint64_t dropped = 0;          // on all edges
 };
 
+// The text, or nullopt for an empty one: Python has None for what is not known.
+std::optional<std::string> text_or_none(const std::string& text) {
+  return text.empty() ? std::nullopt : std::optional(text);
+}
+
+template <class Stats>
+nb::class_<Stats>& add_text(nb::class_<Stats>& of, const char* name, std::string Stats::* member) {
+  return of.def_prop_ro(name, [member](const Stats& self) { return text_or_none(self.*member); });
+}
+
 // The attributes of a table of fields. Its names are string literals.
-template <class Class, class Fields>
-void add_fields(Class& of, const Fields& fields) {
+template <class Stats, class Fields>
+void add_fields(nb::class_<Stats>& of, const Fields& fields) {
   for_each_field(fields, [&](const auto& field) {
-    of.def_ro(field.name.data(), field.member);  // NOLINT(bugprone-suspicious-stringview-data-usage)
+    const char* const name = field.name.data();  // NOLINT(bugprone-suspicious-stringview-data-usage)
+    if constexpr (std::is_same_v<std::remove_cvref_t<decltype(field.member)>, std::string Stats::*>) {
+      add_text(of, name, field.member);
+    } else {
+      of.def_ro(name, field.member);
+    }
   });
 }
 
@@ -66,12 +82,14 @@ std::string_view state_of(const Stats& stats) {
 
 void bind_node_stats(nb::module_& module) {
   nb::class_<SourceStats> source(module, "SourceStats", nb::is_final());
-  source.def_prop_ro("state", &state_of<SourceStats>);
+  source.def_prop_ro("state", &state_of<SourceStats>).def_ro("away_for", &SourceStats::away_for);
   add_fields(source, kSourceFields);
   nb::class_<WorkerStats>(module, "WorkerStats", nb::is_final())
-      .def_ro("pid", &WorkerStats::pid)
+      .def_prop_ro(
+          "pid",
+          [](const WorkerStats& self) { return self.pid > 0 ? std::optional(self.pid) : std::nullopt; })
       .def_prop_ro("state", &state_of<WorkerStats>)
-      .def_ro("samples", &WorkerStats::samples)
+      .def_ro("processed", &WorkerStats::processed)
       .def_ro("restarts", &WorkerStats::restarts)
       .def_ro("rss_bytes", &WorkerStats::rss_bytes)
       .def_ro("cpu", &WorkerStats::cpu);
@@ -79,8 +97,8 @@ void bind_node_stats(nb::module_& module) {
       .def_ro("provider", &InferenceStats::provider)
       .def_ro("threads", &InferenceStats::threads)
       .def_ro("runs", &InferenceStats::runs)
-      .def_ro("p50", &InferenceStats::p50)
-      .def_ro("p99", &InferenceStats::p99);
+      .def_ro("duration_p50", &InferenceStats::duration_p50)
+      .def_ro("duration_p99", &InferenceStats::duration_p99);
   nb::class_<SpoolStats> spool(module, "SpoolStats", nb::is_final());
   add_fields(spool, kSpoolFields);
   nb::class_<PublishStats> publish(module, "PublishStats", nb::is_final());
@@ -94,7 +112,7 @@ void bind_node_stats(nb::module_& module) {
   nb::class_<JoinStats> join(module, "JoinStats", nb::is_final());
   join.def_prop_ro("by", [](const JoinStats& self) { return to_string(self.by); });
   add_fields(join, kJoinFields);
-  join.def_ro("parents", &JoinStats::parents).def_ro("trouble", &JoinStats::trouble);
+  add_text(join.def_ro("parents", &JoinStats::parents), "reason", &JoinStats::reason);
   nb::class_<NodeStats> node(module, "NodeStats", nb::is_final());
   node.def_ro("number", &NodeStats::number)
       .def_ro("name", &NodeStats::name)
@@ -108,8 +126,8 @@ void bind_node_stats(nb::module_& module) {
       .def_ro("spool", &NodeStats::spool)
       .def_ro("publish", &NodeStats::publish)
       .def_ro("join", &NodeStats::join)
-      .def_ro("source", &NodeStats::source)
-      .def_ro("last_error", &NodeStats::last_error);
+      .def_ro("source", &NodeStats::source);
+  add_text(node, "last_error", &NodeStats::last_error);
 }
 
 void bind_edge_stats(nb::module_& module) {
@@ -117,9 +135,9 @@ void bind_edge_stats(nb::module_& module) {
   edge.def_ro("parent", &EdgeStats::parent)
       .def_ro("child", &EdgeStats::child)
       .def_ro("queue", &EdgeStats::queue)
-      .def_ro("sources", &EdgeStats::sources)
-      .def_ro("of", &EdgeStats::of, "The source that the edge is limited to; empty: no limit.")
+      .def_ro("source_count", &EdgeStats::source_count)
       .def_ro("max_rate", &EdgeStats::max_rate);
+  add_text(edge, "of", &EdgeStats::of);
   add_fields(edge, kEdgeFields);
   edge.def_prop_ro("drops", &drops_of<EdgeStats>);
 }
@@ -127,16 +145,16 @@ void bind_edge_stats(nb::module_& module) {
 void bind_whole(nb::module_& module) {
   nb::class_<PoolStats>(module, "PoolStats", nb::is_final())
       .def_ro("bound", &PoolStats::bound)
-      .def_ro("published", &PoolStats::published)
+      .def_ro("in_use", &PoolStats::in_use)
       .def_prop_ro("allocated", [](const PoolStats& self) { return self.memory.allocated; })
       .def_prop_ro("reused", [](const PoolStats& self) { return self.memory.reused; })
       .def_prop_ro("idle_bytes", [](const PoolStats& self) { return self.memory.idle_bytes; });
   nb::class_<RemovedStats>(module, "RemovedStats", nb::is_final())
-      .def_ro("nodes", &RemovedStats::nodes)
-      .def_ro("frames", &RemovedStats::frames)
+      .def_ro("node_count", &RemovedStats::node_count)
+      .def_ro("samples", &RemovedStats::samples)
       .def_ro("processed", &RemovedStats::processed)
       .def_ro("errors", &RemovedStats::errors)
-      .def_ro("edges", &RemovedStats::edges)
+      .def_ro("edge_count", &RemovedStats::edge_count)
       .def_ro("passed_in", &RemovedStats::passed_in)
       .def_ro("delivered", &RemovedStats::delivered)
       .def_ro("dropped", &RemovedStats::dropped)
@@ -150,18 +168,17 @@ void bind_whole(nb::module_& module) {
       .def_ro("nodes", &Stats::nodes)
       .def_ro("edges", &Stats::edges)
       .def_ro("removed", &Stats::removed)
-      .def_ro("uptime", &Stats::uptime)
+      .def_ro("elapsed", &Stats::elapsed)
       .def_ro("held_bytes", &Stats::held_bytes)
       .def_ro("pool", &Stats::pool);
   nb::class_<Report>(module, "Report", nb::is_final())
       .def_ro("stats", &Report::stats)
       .def_ro("complete", &Report::complete)
-      .def_ro("elapsed", &Report::elapsed)
-      .def_ro("frames", &Report::frames)
+      .def_ro("samples", &Report::samples)
       .def_ro("failures", &Report::failures)
       .def_ro("silent", &Report::silent);
   nb::class_<ProgressTick>(module, "ProgressTick", nb::is_final())
-      .def_ro("done", &ProgressTick::done)
+      .def_ro("samples", &ProgressTick::samples)
       .def_ro("total", &ProgressTick::total)
       .def_ro("dropped", &ProgressTick::dropped);
 }
@@ -171,7 +188,7 @@ ProgressTick progress(const Engine& self) {
   ProgressTick tick;
   tick.total = core::total_of(core);
   for (const auto& runner : core.runners()) {
-    if (runner->is_source()) tick.done += runner->meter().processed();
+    if (runner->is_source()) tick.samples += runner->meter().processed();
   }
   for (const auto& edge : core::stats_of(core).edges) tick.dropped += edge.dropped;
   return tick;
@@ -217,17 +234,17 @@ void bind_why(nb::module_& module) {
       .def_prop_ro("kind", [](const AgePart& self) { return to_string(self.kind); })
       .def_ro("node", &AgePart::node)
       .def_ro("mean", &AgePart::mean)
-      .def_ro("oldest", &AgePart::oldest);
+      .def_ro("oldest_mean", &AgePart::oldest_mean);
   nb::class_<Age>(module, "Age", nb::is_final())
       .def_ro("consumer", &Age::consumer)
       .def_ro("sources", &Age::sources)
       .def_ro("is_reader", &Age::is_reader)
       .def_ro("samples", &Age::samples)
       .def_ro("unknown", &Age::unknown)
-      .def_ro("seconds", &Age::seconds)
+      .def_ro("duration", &Age::duration)
       .def_ro("interval", &Age::interval)
       .def_ro("mean", &Age::mean)
-      .def_ro("oldest", &Age::oldest)
+      .def_ro("oldest_mean", &Age::oldest_mean)
       .def_ro("parts", &Age::parts);
   nb::class_<Finding>(module, "Finding", nb::is_final())
       .def_ro("kind", &Finding::kind)
@@ -238,8 +255,8 @@ void bind_why(nb::module_& module) {
   nb::class_<Why>(module, "Why", nb::is_final())
       .def_ro("findings", &Why::findings)
       .def_ro("ages", &Why::ages)
-      .def_ro("runs", &Why::runs)
-      .def_ro("watched", &Why::watched)
+      .def_ro("is_running", &Why::is_running)
+      .def_ro("watched_for", &Why::watched_for)
       .def_ro("needed", &Why::needed)
       .def_ro("unsettled", &Why::unsettled)
       .def_prop_ro("text", [](const Why& self) { return to_string(self); });
@@ -282,27 +299,27 @@ void bind_what_if(nb::module_& module) {
           nb::arg("text"))
       .def_ro("node", &Question::node)
       .def_ro("change", &Question::change);
-  nb::class_<Interval>(module, "Interval", nb::is_final())
-      .def_ro("low", &Interval::low)
-      .def_ro("middle", &Interval::middle)
-      .def_ro("high", &Interval::high);
-  nb::class_<Outcome>(module, "Outcome", nb::is_final())
-      .def_ro("consumer", &Outcome::consumer)
+  nb::class_<Range>(module, "Range", nb::is_final())
+      .def_ro("low", &Range::low)
+      .def_ro("middle", &Range::middle)
+      .def_ro("high", &Range::high);
+  nb::class_<Outcome> outcome(module, "Outcome", nb::is_final());
+  outcome.def_ro("consumer", &Outcome::consumer)
       .def_ro("is_reader", &Outcome::is_reader)
       .def_ro("rate_now", &Outcome::rate_now)
-      .def_ro("mean_now", &Outcome::mean_now)
+      .def_ro("age_mean_now", &Outcome::age_mean_now)
       .def_ro("rate", &Outcome::rate)
-      .def_ro("mean", &Outcome::mean)
-      .def_ro("p50", &Outcome::p50)
-      .def_ro("p99", &Outcome::p99)
-      .def_ro("reason", &Outcome::reason);
-  nb::class_<WhatIf>(module, "WhatIf", nb::is_final())
-      .def_ro("node", &WhatIf::node)
+      .def_ro("age_mean", &Outcome::age_mean)
+      .def_ro("age_p50", &Outcome::age_p50)
+      .def_ro("age_p99", &Outcome::age_p99);
+  add_text(outcome, "reason", &Outcome::reason);
+  nb::class_<WhatIf> what_if(module, "WhatIf", nb::is_final());
+  add_text(what_if, "reason", &WhatIf::reason);
+  what_if.def_ro("node", &WhatIf::node)
       .def_ro("change", &WhatIf::change)
-      .def_ro("reason", &WhatIf::reason)
       .def_ro("outcomes", &WhatIf::outcomes)
       .def_ro("calls", &WhatIf::calls)
-      .def_ro("seconds", &WhatIf::seconds)
+      .def_ro("duration", &WhatIf::duration)
       .def_prop_ro("text", [](const WhatIf& self) { return to_string(self); });
 }
 

@@ -47,7 +47,7 @@ nb::tuple arguments_of(Snapshot&& snapshot) {
   return nb::make_tuple(std::move(snapshot.frame).keep(), stamp.seq, stamp.pts,
                         std::chrono::duration<double>(stamp.captured.time_since_epoch()).count(),
                         known ? nb::cast(stamp.utc.seconds) : nb::none(), double{stamp.utc.error},
-                        std::string(to_string(stamp.utc.from)), stamp.damaged, snapshot.hole, stamp.source);
+                        std::string(to_string(stamp.utc.from)), stamp.damaged, snapshot.gap, stamp.source);
 }
 
 bool has_ended(const media::DetachedCall* call) {

@@ -57,7 +57,10 @@ void bind_packet_class(nb::module_& module) {
                    "The bytes, as a read-only memoryview without a copy.")
       .def_ro("pts", &Packet::pts, "Seconds at which the picture is shown, as those of its frame.")
       .def_ro("dts", &Packet::dts, "Seconds at which it is decoded: rising, at most pts.")
-      .def_ro("duration", &Packet::duration, "Seconds; 0.0: unknown.")
+      .def_prop_ro(
+          "duration",
+          [](const Packet& self) { return self.duration > 0 ? std::optional(self.duration) : std::nullopt; },
+          "Seconds, or None if unknown.")
       .def_ro("is_keyframe", &Packet::is_keyframe, "True: decoding can begin with it.")
       .def_ro("damaged", &Packet::damaged,
               "True: a part of its picture, or of one that it was predicted from, was lost on its way here.")
@@ -68,8 +71,14 @@ void bind_packet_class(nb::module_& module) {
           "format", [](const Packet& self) { return self.stream->format; },
           "\"annexb\": units with start codes, \"avcc\": units with lengths, \"raw\": neither.")
       .def_prop_ro(
-          "size", [](const Packet& self) { return nb::make_tuple(self.stream->width, self.stream->height); },
-          nb::sig("def size(self, /) -> tuple[int, int]"), "Width and height in pixels; 0: unknown.")
+          "size",
+          [](const Packet& self) -> nb::object {
+            const auto& stream = *self.stream;
+            if (stream.width <= 0 || stream.height <= 0) return nb::none();
+            return nb::make_tuple(stream.width, stream.height);
+          },
+          nb::sig("def size(self, /) -> tuple[int, int] | None"),
+          "Width and height in pixels, or None if unknown.")
       .def_prop_ro(
           "extradata",
           [](const Packet& self) {
@@ -104,11 +113,11 @@ void bind_packets(nb::module_& module) {
              "The video source decodes only while a node, a reader or a viewer takes its frames.");
   module.def(
       "wake",
-      [](const NodeHandle& self, std::optional<double> seconds, std::optional<double> until) {
-        wake(camera_of(self), seconds, until);
+      [](const NodeHandle& self, std::optional<double> seconds, std::optional<double> pts) {
+        wake(camera_of(self), seconds, pts);
       },
-      nb::arg("node"), nb::arg("seconds").none(), nb::arg("until").none(),
-      "Wakes a video source that was opened with decode=\"keys\".");
+      nb::arg("node"), nb::arg("seconds").none(), nb::arg("pts").none(),
+      "Wakes a video source that was opened with decode=\"keyframes\".");
 }
 
 }  // namespace freshframe::python

@@ -43,8 +43,8 @@ template <class Options>
 Options encoding(const nb::dict& given) {
   Options options;
   options.codec = nb::cast<std::string>(given["codec"]);
-  options.quality = nb::cast<int>(given["quality"]);
-  options.speed = encoder_speed_of(nb::cast<std::string>(given["speed"]));
+  options.crf = nb::cast<int>(given["crf"]);
+  options.preset = encoder_preset_of(nb::cast<std::string>(given["preset"]));
   options.options = nb::cast<std::map<std::string, std::string>>(given["options"]);
   return options;
 }
@@ -55,11 +55,11 @@ using KeepLimits =
 
 // NOLINTNEXTLINE(readability-function-size): the options of one call
 std::unique_ptr<NodeHandle> make_video_file(const std::string& path, const nb::dict& given,
-                                            std::optional<double> fps, std::optional<double> segment,
+                                            std::optional<double> fps, std::optional<double> segment_every,
                                             const KeepLimits& keep, bool reports_segments, bool copies) {
   auto options = encoding<VideoFileOptions>(given);
   options.fps = fps;
-  options.segment = segment;
+  options.segment_every = segment_every;
   options.reports_segments = reports_segments;
   std::tie(options.keep_days, options.keep_bytes, options.keep_free_bytes) = keep;
   if (copies) return handle_of(std::make_unique<PacketFile>(path, options));
@@ -119,8 +119,8 @@ nb::object next_segment(gil::Held& held, const NodeHandle& self) {
 /// The options that the package has checked.
 PublishOptions publish_options(const nb::dict& given) {
   auto options = encoding<PublishOptions>(given);
-  options.key_every = nb::cast<double>(given["key_every"]);
-  options.max_age = nb::cast<double>(given["max_age"]);
+  options.keyframe_every = nb::cast<double>(given["keyframe_every"]);
+  options.max_wait = nb::cast<double>(given["max_wait"]);
   options.timeout = nb::cast<double>(given["timeout"]);
   return options;
 }
@@ -150,7 +150,7 @@ auto with_publish(const NodeHandle& self, const Deed& deed) {
 
 void bind_recorders(nb::module_& module) {
   module.def("make_video_file", &make_video_file, nb::arg("path"), nb::arg("encoding"), nb::arg("fps").none(),
-             nb::arg("segment").none(), nb::arg("keep"), nb::arg("reports_segments"), nb::arg("copies"),
+             nb::arg("segment_every").none(), nb::arg("keep"), nb::arg("reports_segments"), nb::arg("copies"),
              "`copies`: it takes packets and encodes nothing.");
   module.def(
       "next_segment", gil::entry<&next_segment>, nb::arg("recorder"),

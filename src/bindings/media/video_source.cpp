@@ -78,7 +78,7 @@ void bind_open_options(nb::module_& module) {
       .def_prop_rw(
           "decode", [](const OpenOptions& self) { return std::string(to_string(self.decode)); },
           [](OpenOptions& self, const std::string& name) { self.decode = decode_of(name); },
-          "\"all\" or \"keys\".")
+          "\"all\" or \"keyframes\".")
       .def_prop_rw(
           "pace", [](const OpenOptions& self) { return std::string(to_string(self.pace)); },
           [](OpenOptions& self, const std::string& name) { self.pace = pace_of(name); },
@@ -296,7 +296,7 @@ void bind_pictures(nb::module_& module) {
       "Returns the URL with its password masked, which may have spaces and control characters.");
 }
 
-void bind_demo_truth(nb::module_& module) {
+void bind_demo(nb::module_& module) {
   nb::class_<DemoCircle>(module, "DemoCircle", nb::is_final(), "One circle of demo:circles.")
       .def_ro("id", &DemoCircle::id)
       .def_ro("x", &DemoCircle::x)
@@ -305,13 +305,13 @@ void bind_demo_truth(nb::module_& module) {
       .def_ro("visible", &DemoCircle::visible);
   nb::class_<media::DemoShape>(module, "DemoShape", nb::is_final(), "One shape of demo:shapes.")
       .def_ro("id", &media::DemoShape::id)
-      .def_ro("name", &media::DemoShape::name)
+      .def_ro("class_name", &media::DemoShape::class_name)
       .def_ro("x1", &media::DemoShape::x1)
       .def_ro("y1", &media::DemoShape::y1)
       .def_ro("x2", &media::DemoShape::x2)
       .def_ro("y2", &media::DemoShape::y2)
       .def_ro("visible", &media::DemoShape::visible);
-  module.def("demo_truth", &demo_truth, nb::arg("url"), nb::arg("seq"));
+  module.def("demo_circles", &demo_circles, nb::arg("url"), nb::arg("seq"));
   module.def("demo_shapes", &media::demo_shapes, nb::arg("url"), nb::arg("seq"));
 }
 

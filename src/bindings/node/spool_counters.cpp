@@ -23,20 +23,19 @@ void bind_spool_counters(nb::module_& module) {
           "set",
           [](SpoolCounters& self, std::uint64_t waiting, std::uint64_t size_bytes,
              std::optional<double> oldest, std::uint64_t sent, std::uint64_t refused, std::uint64_t expired,
-             std::uint64_t lost, std::uint64_t failures, std::optional<double> called,
-             std::string last_error) {
+             std::uint64_t lost, std::uint64_t errors, std::optional<double> called, std::string last_error) {
             self.set({.waiting = waiting,
                       .size_bytes = size_bytes,
                       .sent = sent,
                       .refused = refused,
                       .expired = expired,
                       .lost = lost,
-                      .failures = failures,
+                      .errors = errors,
                       .last_error = std::move(last_error)},
                      oldest, called);
           },
           nb::kw_only(), nb::arg("waiting"), nb::arg("size_bytes"), nb::arg("oldest").none(), nb::arg("sent"),
-          nb::arg("refused"), nb::arg("expired"), nb::arg("lost"), nb::arg("failures"),
+          nb::arg("refused"), nb::arg("expired"), nb::arg("lost"), nb::arg("errors"),
           nb::arg("called").none(), nb::arg("last_error"), "Replaces all counters.");
 }
 

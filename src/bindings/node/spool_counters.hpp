@@ -34,7 +34,7 @@ class SpoolCounters {
     const std::lock_guard lock(mutex_);
     SpoolStats stats = stats_;
     if (oldest_) stats.oldest_age = std::max(0.0, unix_time.count() - *oldest_);
-    if (called_) stats.sending = std::max(0.0, monotonic.count() - *called_);
+    if (called_) stats.sending_for = std::max(0.0, monotonic.count() - *called_);
     return stats;
   }
 

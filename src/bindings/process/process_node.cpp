@@ -218,8 +218,8 @@ void bind_plan(nb::module_& module) {
           [](ProcessPlan& self, std::optional<std::uint64_t> bytes) { self.crew.max_bytes = bytes; },
           nb::for_setter(nb::arg("bytes").none()), "Bytes of one worker.")
       .def_prop_rw(
-          "restarts", [](const ProcessPlan& self) { return self.crew.restarts; },
-          [](ProcessPlan& self, int deaths) { self.crew.restarts = deaths; })
+          "max_restarts", [](const ProcessPlan& self) { return self.crew.max_restarts; },
+          [](ProcessPlan& self, int deaths) { self.crew.max_restarts = deaths; })
       .def_prop_rw(
           "restart_window", [](const ProcessPlan& self) { return self.crew.restart_window.count(); },
           [](ProcessPlan& self, double seconds) { self.crew.restart_window = Seconds(seconds); }, "Seconds.")

@@ -172,11 +172,11 @@ PyObject* value_of(gil::Held& held, PyObject* self, void* /*unused*/) {
 }
 
 constexpr AttributeHint kSampleHints[] = {
-    {"image", "sample.frame is the picture, sample.frame.bgr its pixels"},
-    {"bgr", "sample.frame is the picture, sample.frame.bgr its pixels"},
-    {"rgb", "sample.frame is the picture, sample.frame.rgb its pixels"},
-    {"luma", "sample.frame is the picture, sample.frame.luma its luma"},
-    {"shape", "sample.frame is the picture, sample.frame.bgr.shape the shape of its pixels"},
+    {"image", "sample.frame is the frame, sample.frame.bgr its pixels"},
+    {"bgr", "sample.frame is the frame, sample.frame.bgr its pixels"},
+    {"rgb", "sample.frame is the frame, sample.frame.rgb its pixels"},
+    {"luma", "sample.frame is the frame, sample.frame.luma its luma"},
+    {"shape", "sample.frame is the frame, sample.frame.bgr.shape the shape of its pixels"},
 };
 
 PyObject* get_sample_attribute(PyObject* self, PyObject* name) {

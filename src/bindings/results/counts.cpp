@@ -68,8 +68,8 @@ nb::tuple visits_to_python(const std::vector<Visit>& visits) {
   if (visits.empty()) return nb::tuple(list);
   const auto type = python_class("Visit");
   for (const auto& each : visits) {
-    list.append(type(each.id, each.class_id, each.entered, each.ended,
-                     each.how == Visit::End::Left ? "left" : "lost"));
+    list.append(type(each.id, each.class_id, each.first_pts, each.last_pts,
+                     each.reason == Visit::End::Left ? "left" : "lost"));
   }
   return nb::tuple(list);
 }
@@ -77,12 +77,12 @@ nb::tuple visits_to_python(const std::vector<Visit>& visits) {
 std::vector<Visit> visits_of(nb::handle object) {
   std::vector<Visit> visits;
   for (const nb::handle each : nb::iter(object)) {
-    visits.push_back(
-        {.id = nb::cast<std::int64_t>(each.attr("tracker_id")),
-         .class_id = nb::cast<int>(each.attr("class_id")),
-         .entered = nb::cast<double>(each.attr("entered")),
-         .ended = nb::cast<double>(each.attr("ended")),
-         .how = nb::cast<std::string>(each.attr("how")) == "left" ? Visit::End::Left : Visit::End::Lost});
+    visits.push_back({.id = nb::cast<std::int64_t>(each.attr("tracker_id")),
+                      .class_id = nb::cast<int>(each.attr("class_id")),
+                      .first_pts = nb::cast<double>(each.attr("first_pts")),
+                      .last_pts = nb::cast<double>(each.attr("last_pts")),
+                      .reason = nb::cast<std::string>(each.attr("reason")) == "left" ? Visit::End::Left
+                                                                                     : Visit::End::Lost});
   }
   return visits;
 }

@@ -42,7 +42,7 @@ void take_totals(void* context, int watching, std::uint64_t stalls, double stall
   auto& found = *static_cast<GilFindings*>(context);
   found.watching = watching != 0;
   found.stalls = stalls;
-  found.stalled = stalled;
+  found.stalled_total = stalled;
 }
 
 void take_culprit(void* context, const char* native, const char* python, const char* program,
@@ -110,8 +110,8 @@ Served& served_of(Engine& engine) {
 
 std::vector<std::string> serve(Engine& self, const std::string& host, std::uint16_t port,
                                std::optional<std::vector<std::string>> view, const std::string& token,
-                               const std::string& picture_token, std::optional<double> source_timeout,
-                               std::vector<std::string> looks, double look_rate,
+                               const std::string& picture_token, std::optional<double> away_after,
+                               std::vector<std::string> looks, double looks_per_minute,
                                std::vector<std::string> origins) {
   (void)self.core();  // refuses in a forked child
   auto& server = served_of(self).server;
@@ -123,8 +123,8 @@ std::vector<std::string> serve(Engine& self, const std::string& host, std::uint1
                                                                      .picture_token = picture_token,
                                                                      .origins = std::move(origins),
                                                                      .look = std::move(looks),
-                                                                     .look_rate = look_rate,
-                                                                     .source_timeout = source_timeout,
+                                                                     .looks_per_minute = looks_per_minute,
+                                                                     .away_after = away_after,
                                                                      .gil_findings = &read_gil_findings});
   return server->urls();
 }
@@ -151,8 +151,9 @@ void forget_server(Engine& self) {
 void bind_serve(nb::class_<Engine>& engine) {
   engine
       .def("serve", &serve, nb::lock_self(), nb::arg("host"), nb::arg("port"), nb::arg("view").none(),
-           nb::arg("token"), nb::arg("picture_token"), nb::arg("source_timeout").none(), nb::arg("looks"),
-           nb::arg("look_rate"), nb::arg("origins"), "Starts the dashboard's server; returns its URLs.")
+           nb::arg("token"), nb::arg("picture_token"), nb::arg("away_after").none(), nb::arg("looks"),
+           nb::arg("looks_per_minute"), nb::arg("origins"),
+           "Starts the dashboard's server; returns its URLs.")
       .def("close_server", gil::entry<&close_server>, nb::lock_self(),
            "Ends the dashboard's server. GIL: released while waiting")
       .def(

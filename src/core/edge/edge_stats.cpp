@@ -30,7 +30,8 @@ EdgeStats counts_of(const Edge& edge) {
     result.waiting += lane->size + lane->in_sets;
     result.events_lost += lane->kept.lost();
   }
-  result.sources = std::max<std::size_t>(1, edge.ended ? edge.options.sources.size() : edge.lanes.size());
+  result.source_count =
+      std::max<std::size_t>(1, edge.ended ? edge.options.sources.size() : edge.lanes.size());
   return result;
 }
 

@@ -451,7 +451,7 @@ JoinStats SetQueue::stats(Span span) const {
   const auto waits = waited_.quantiles(span, now);
   result.wait_p50 = waits.p50;
   result.wait_p99 = waits.p99;
-  result.trouble = stop_.closed || lanes_.all_ended(stop_.closed) ? last_trouble_ : fruitless(now);
+  result.reason = stop_.closed || lanes_.all_ended(stop_.closed) ? last_trouble_ : fruitless(now);
   for (std::size_t i = 0; i < edges_.size(); ++i) {
     JoinParentStats parent{.parent = name_of(i)};
     if (i > 0) parent.nearest = joiner_.nearest(i);

@@ -130,7 +130,7 @@ class SetQueue {
   void drop_oldest(DropCause cause, Aftermath& after);
   void drop_part(Set& set, std::size_t part, DropCause cause, Aftermath& after);
   void deliver_oldest(Delivery& out);
-  /// Keeps as JoinStats::trouble what is said when a parent or the join itself ends. The first text stays.
+  /// Keeps as JoinStats::reason what is said when a parent or the join itself ends. The first text stays.
   void keep_trouble();
   /// Says that there has been no complete set for a while, and how far apart the samples are; empty: there was.
   [[nodiscard]] std::string fruitless(TimePoint now) const;
@@ -159,7 +159,7 @@ class SetQueue {
   std::vector<bool> overflowed_;                   // of each parent: its queue was full since then
   bool reported_ = false;                          // that there is none
   bool width_known_ = false;                       // whether `within` is too long was looked at
-  std::string last_trouble_;                       // at the end, as JoinStats::trouble
+  std::string last_trouble_;                       // at the end, as JoinStats::reason
   bool leaves_ = false;                            // a source has ended and was not reported
 };
 

@@ -12,7 +12,7 @@
 
 namespace freshframe::core {
 
-/// "has shown one picture for 312 s: 156 key pictures, 1 content"; "shows other pictures again".
+/// "has shown one picture for 312 s: 156 keyframes, 1 content"; "shows other pictures again".
 [[nodiscard]] inline std::string frozen_text(const SourceStats& source) {
   if (source.frozen.empty()) return "shows other pictures again";
   const auto rounded = [](double seconds) {
@@ -23,7 +23,7 @@ namespace freshframe::core {
   };
   const auto lasted = rounded(source.frozen_for);
   if (source.frozen == "flat") return "has shown no contrast for " + lasted;
-  const auto pictures = counted(source.frozen_frames, "key picture");
+  const auto pictures = counted(source.frozen_frames, "keyframe");
   if (source.frozen == "loop") {
     return "has shown the same pictures again and again for " + lasted + ", each " +
            rounded(source.frozen_period) + ": " + pictures + ", " +

@@ -39,7 +39,7 @@ void GuardedGraph::update_bound() {
 void GuardedGraph::count(const std::vector<EdgeStats>& edges) {
   for (const auto& edge : edges) {
     if (edge.parent.empty()) continue;  // it had gone before
-    ++left.sums.edges;
+    ++left.sums.edge_count;
     left.sums.passed_in += edge.passed_in;
     left.sums.delivered += edge.delivered;
     left.sums.dropped += edge.dropped;
@@ -48,11 +48,11 @@ void GuardedGraph::count(const std::vector<EdgeStats>& edges) {
 }
 
 void GuardedGraph::count(const Runner& runner, const NodeStats& books) {
-  ++left.sums.nodes;
+  ++left.sums.node_count;
   left.sums.errors += books.errors;
   const bool cut_short = runner.is_source() && !runner.place().source()->live() && runner.life().cut_short();
   left.whole = left.whole && runner.life().closed_cleanly() && !cut_short;
-  (runner.is_source() ? left.sums.frames : left.sums.processed) += books.processed;
+  (runner.is_source() ? left.sums.samples : left.sums.processed) += books.processed;
   for (const auto& [cause, count] : books.drops) left.sums.node_drops[cause] += count;
 }
 

@@ -77,7 +77,7 @@ Stats stats_of(const PipelineCore& core, const GuardedGraph& guarded, std::optio
   }
   count_in_flight(result);
   result.removed = guarded.left.sums;
-  result.uptime = core.life().uptime();
+  result.elapsed = core.life().uptime();
   result.held_bytes = core.budget()->held_bytes();
   result.pool = {core.budget()->bound(), core.budget()->published(), FramePool::shared().stats()};
   return result;
@@ -88,7 +88,6 @@ Report report_of(const PipelineCore& core) {
   const Lock building(guarded.building);
   Report result;
   result.stats = stats_of(core, guarded, Span::WholeRun);
-  result.elapsed = result.stats.uptime;
   const auto kept_all = [](const auto& each) { return all_by_design(each.drops); };
   const bool whole = std::ranges::all_of(guarded.graph.runners(), [](const auto& runner) {
     return runner->life().closed_cleanly() && !runner->life().cut_short();
@@ -104,9 +103,9 @@ Report report_of(const PipelineCore& core) {
     if (const auto silent = silent_node(*runner, kFewSamples))
       result.silent.push_back("node '" + silent->name + "' " + silent->text());
   }
-  result.frames = left.sums.frames;
+  result.samples = left.sums.samples;
   for (const auto& runner : guarded.graph.runners()) {
-    if (runner->is_source()) result.frames += runner->meter().processed();
+    if (runner->is_source()) result.samples += runner->meter().processed();
   }
   return result;
 }
@@ -142,7 +141,7 @@ void describe_edge(std::ostream& out, const EdgeStats& edge, bool wired) {
   if (!edge.of.empty()) out << ".of('" << edge.of << "')";
   out << " -> " << edge.child << "  " << to_string(edge.queue) << rate_text(edge.max_rate);
   if (!wired) return;
-  if (edge.sources > 1) out << " x " << edge.sources << " sources";
+  if (edge.source_count > 1) out << " x " << edge.source_count << " sources";
   out << "  in " << edge.passed_in << ", delivered " << edge.delivered << ", waiting " << edge.waiting
       << ", dropped " << edge.dropped;
   const char* separator = " (";

@@ -21,8 +21,11 @@ class InferenceCounters {
   }
   [[nodiscard]] InferenceStats read(Span span) const {
     const auto time = runs_.quantiles(span, Clock::real()->now());
-    return {
-        .provider = provider_, .threads = threads_, .runs = runs_.count(), .p50 = time.p50, .p99 = time.p99};
+    return {.provider = provider_,
+            .threads = threads_,
+            .runs = runs_.count(),
+            .duration_p50 = time.p50,
+            .duration_p99 = time.p99};
   }
 
  private:

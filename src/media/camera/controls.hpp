@@ -37,7 +37,7 @@ class CameraControls {
   void apply(const V4l2Handle& device);
   /// Whether set() or apply() has changed what show() shows since the last call.
   [[nodiscard]] bool take_change() noexcept { return changed_.exchange(false); }
-  /// SourceStats::settings and settings_refused.
+  /// SourceStats::settings and settings_reason.
   void show(SourceCounters& book) const;
 
  private:

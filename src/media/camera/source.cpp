@@ -24,8 +24,8 @@ namespace {
 constexpr std::size_t kMostInDecoder = 64;
 
 /// H.264 in the byte stream format (ITU-T H.264, annex B): a decoder can begin with this picture. Its kinds
-/// of unit before the picture itself are sequence parameters (7), where cameras repeat them with each key
-/// frame.
+/// of unit before the picture itself are sequence parameters (7), where cameras repeat them with each keyframe
+/// .
 bool begins_with_key(std::span<const std::uint8_t> bytes) {
   constexpr int kPicture = 1;
   constexpr int kKeyPicture = 5;
@@ -91,7 +91,7 @@ void V4l2Source::connect(const Context& context) {
   last_sequence_.reset();
   delivering_ = false;
   seen_key_ = capture_->picture().code != V4L2_PIX_FMT_H264;
-  context.counters.source().enter(seen_key_ ? SourceState::Reading : SourceState::WaitingKeyFrame);
+  context.counters.source().enter(seen_key_ ? SourceState::Reading : SourceState::WaitingKeyframe);
 }
 
 void V4l2Source::make_decoder() {
@@ -184,7 +184,7 @@ std::optional<SourceItem<Frame>> V4l2Source::use_buffer(const Context& context) 
     return std::nullopt;
   }
   if (decoder_) {
-    // Packets before the first key frame belong to the start: they are not losses.
+    // Packets before the first keyframe belong to the start: they are not losses.
     seen_key_ = seen_key_ || begins_with_key(buffer.bytes);
     if (seen_key_) send(arrival, context);
     return std::nullopt;
@@ -257,7 +257,7 @@ std::optional<SourceItem<Frame>> V4l2Source::decoded(const Context& context) {
       arrival = in_decoder_.front();
       in_decoder_.pop_front();
     }
-    context.counters.source().set_decoder_delay(static_cast<int>(in_decoder_.size()));
+    context.counters.source().set_decoder_frames(static_cast<int>(in_decoder_.size()));
     if (auto frame = make(maker_, std::move(spare_), context))
       return deliver(*std::move(frame), arrival, context);
   }

@@ -164,8 +164,8 @@ std::vector<DemoShape> DemoScene::shapes(std::int64_t seq) const {
   std::vector<DemoShape> shapes;
   for (std::size_t i = 0; i < all.size(); ++i) {
     const auto& ball = all[i];
-    DemoShape shape{.id = ball.id, .name = "ball", .visible = circles[i].visible};
-    if (ball.corners != 0) shape.name = ball.corners == 3 ? "triangle" : "square";
+    DemoShape shape{.id = ball.id, .class_name = "ball", .visible = circles[i].visible};
+    if (ball.corners != 0) shape.class_name = ball.corners == 3 ? "triangle" : "square";
     // Edges of pixels, half a pixel from their centres, to which the balls' coordinates refer.
     const double x = ball.x + 0.5;
     const double y = ball.y + 0.5;

@@ -27,8 +27,8 @@ struct DemoBall {
 /// One shape of the scene of shapes.
 struct DemoShape {
   int id = 0;
-  std::string name = {};  // "ball", "square" or "triangle"
-  double x1 = 0;          // pixels, edges; the picture's top left corner is (0, 0)
+  std::string class_name = {};  // "ball", "square" or "triangle"
+  double x1 = 0;                // pixels, edges; the picture's top left corner is (0, 0)
   double y1 = 0;
   double x2 = 0;
   double y2 = 0;

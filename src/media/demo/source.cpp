@@ -102,7 +102,7 @@ std::unique_ptr<VideoSource> open_demo(const std::string& url) {
 
 namespace freshframe {
 
-std::vector<DemoCircle> demo_truth(const std::string& url, std::int64_t seq) {
+std::vector<DemoCircle> demo_circles(const std::string& url, std::int64_t seq) {
   const auto options = media::parse_demo_url(url);
   if (options.shapes) {
     throw OptionError("demo.circles() needs a URL of demo:circles, got '" + url +

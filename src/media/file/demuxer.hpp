@@ -65,7 +65,7 @@ class Demuxer {
   [[nodiscard]] Result next(AVPacket& packet);
   /// Seeks to the start; false: not possible in this container, open it again.
   [[nodiscard]] bool rewind();
-  /// Seeks to a key frame at or before `ticks`, by the container's index, if that lists every frame. False:
+  /// Seeks to a keyframe at or before `ticks`, by the container's index, if that lists every frame. False:
   /// nothing was done.
   [[nodiscard]] bool jump(std::int64_t ticks);
   /// The number of frames that are decoded before that of `packet`, by the index that jump() used.

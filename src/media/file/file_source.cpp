@@ -359,7 +359,7 @@ void FileSource::count_cut_off(const Context& context) {
 }
 
 /// Without those that the file hides (by an edit list, which damaged times make wrong), and those that are
-/// shown before the first key frame: they need frames from before the file.
+/// shown before the first keyframe: they need frames from before the file.
 void FileSource::count_sent(const AVPacket& packet) {
   if (!first_dts_) first_dts_ = packet.dts;
   if (!first_sent_) first_sent_ = packet.pts;
@@ -441,7 +441,7 @@ class Seeking {
 
 }  // namespace
 
-/// First from the key frame before, by the index or by reading packets. If that does not find the frame, by
+/// First from the keyframe before, by the index or by reading packets. If that does not find the frame, by
 /// decoding the file from its beginning.
 FileSource::Placed FileSource::go_to_start(const Context& context) {
   const Seeking seeking(seeking_);

@@ -14,13 +14,13 @@
 namespace freshframe::media {
 namespace {
 
-/// Bytes of packets that are kept between two key frames. With more, the file is decoded from the beginning.
+/// Bytes of packets that are kept between two keyframes. With more, the file is decoded from the beginning.
 constexpr std::int64_t kMostBytes = std::int64_t{256} << 20;
 /// Seconds by which pts may decrease between packets in decoding order. More means that two recordings were
 /// joined, and the times after the joint are shifted.
 constexpr double kJump = 1.0;
 
-/// Codecs whose key frames are marked as such, and whose packets hold one frame each.
+/// Codecs whose keyframes are marked as such, and whose packets hold one frame each.
 bool keeps_the_rules(AVCodecID codec) {
   constexpr std::array kKnown{
       AV_CODEC_ID_H264,    AV_CODEC_ID_HEVC,       AV_CODEC_ID_VP8,        AV_CODEC_ID_VP9,
@@ -107,7 +107,7 @@ class Scan {
       if (key && packet->pts <= wanted_) restart_at(*packet);
       point_.times.push_back(packet->pts);
       if (packet->pts > wanted_) ++later_;
-      // Frames that belong before the first key frame of a file cannot be decoded.
+      // Frames that belong before the first keyframe of a file cannot be decoded.
       if (packet->pts < first_key_ && !jumped_) return false;
     }
     point_.packets.push_back(std::move(packet));

@@ -12,11 +12,11 @@
 
 namespace freshframe::media {
 
-/// A key frame before the wanted time, and the packets that were read after it.
+/// A keyframe before the wanted time, and the packets that were read after it.
 struct StartPoint {
-  std::deque<AvPacketPtr> packets;  // the key frame first, in decoding order
+  std::deque<AvPacketPtr> packets;  // the keyframe first, in decoding order
   std::vector<std::int64_t> times;  // pts of their frames, in ticks, ascending
-  std::int64_t frames_before = 0;   // frames of the file that are decoded before the key frame
+  std::int64_t frames_before = 0;   // frames of the file that are decoded before the keyframe
 
   /// The frame's number in the file; nullopt: no packet has this time.
   [[nodiscard]] std::optional<std::int64_t> number_of(std::int64_t ticks) const;
@@ -27,7 +27,7 @@ struct StartPoint {
 };
 
 /// Reads packets without decoding them, from the present position of `demuxer`: the beginning of the file, or
-/// a key frame after Demuxer::jump(). nullopt: the packets do not determine their frames (times are missing
+/// a keyframe after Demuxer::jump(). nullopt: the packets do not determine their frames (times are missing
 /// or jump, fields are coded separately, the beginning is cut off, the codec is not known to follow the
 /// rules). Then the whole file must be decoded from its beginning. Throws the exceptions of Demuxer::next();
 /// SourceError after a stop.

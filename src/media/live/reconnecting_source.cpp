@@ -134,7 +134,7 @@ void ReconnectingSource::note_frame(const Context& context) {
   back_off_.reset();
   had_frame_ = true;
   auto& book = context.counters.source();
-  if (book.state() == SourceState::WaitingKeyFrame) book.enter(SourceState::Reading);
+  if (book.state() == SourceState::WaitingKeyframe) book.enter(SourceState::Reading);
   const auto lasted = book.recover(context.clock.now());
   if (!lasted) return;
   std::ostringstream text;

@@ -111,8 +111,8 @@ class PictureDistances {
   std::size_t added_ = 0;
 };
 
-/// The encoded pictures of the last seconds. A node's thread adds, any thread asks. Groups of packets from one key
-/// picture to the next are kept and dropped as one, since the others depend on the first.
+/// The encoded pictures of the last seconds. A node's thread adds, any thread asks. Groups of packets from one keyframe
+/// to the next are kept and dropped as one, since the others depend on the first.
 ///
 /// Note [The clock of a look]
 /// A look compares times of capture and nothing else: it gets the pictures of one source after another, and pts
@@ -125,7 +125,7 @@ class LookRing {
     if (max_bytes_ == 0) throw OptionError("max_bytes of a Look must be at least 1, got 0");
   }
 
-  /// Leaves out a packet that is not a key picture if its group is not here. Returns false if max_bytes did not suffice
+  /// Leaves out a packet that is not a keyframe if its group is not here. Returns false if max_bytes did not suffice
   /// for one group, which is gone then.
   [[nodiscard]] bool add(const Packet& packet, const Stamp& stamp) {
     const Lock lock(mutex_);
@@ -150,7 +150,7 @@ class LookRing {
     return false;
   }
 
-  /// Packets are missing: those up to the next key picture are left out.
+  /// Packets are missing: those up to the next keyframe are left out.
   void wait_for_key() {
     const Lock lock(mutex_);
     waits_ = true;
@@ -164,10 +164,10 @@ class LookRing {
     const LookTurn turn(question.asker, question.stop);
     if (!turn.taken()) return;
     const auto now = question.clock->now();
-    std::optional<Snapshot> last;  // waits for the next one, which tells its hole
+    std::optional<Snapshot> last;  // waits for the next one, which shows its gap
     const auto give = [&](TimePoint until) {
       if (!last || question.stop.stop_requested()) return;
-      last->hole = hole_between(last->stamp.captured, until, now);
+      last->gap = gap_between(last->stamp.captured, until, now);
       take(*std::exchange(last, std::nullopt));
     };
     for (const auto& piece : pieces(question, now)) {
@@ -200,7 +200,7 @@ class LookRing {
   /// The packets to decode for some wishes.
   struct Piece {
     TimePoint base;              // of the wishes
-    std::vector<Kept> packets;   // from a key picture on
+    std::vector<Kept> packets;   // from a keyframe on
     std::vector<double> wishes;  // seconds of capture from `base` on, rising
 
     [[nodiscard]] double time_of(const Kept& kept) const { return seconds_from(base, kept); }
@@ -208,7 +208,7 @@ class LookRing {
   [[nodiscard]] static double seconds_from(TimePoint base, const Kept& kept) {
     return Seconds(kept.stamp.captured - base).count();
   }
-  /// A second or more without a picture. It is a hole if the pictures of the source are less far apart otherwise.
+  /// A second or more without a picture. It is a gap if the pictures of the source are less far apart otherwise.
   struct Pause {
     TimePoint from;
     TimePoint to;
@@ -331,8 +331,8 @@ class LookRing {
     if (is_other) distances_ = {};
   }
 
-  /// Seconds of the holes that began from `from` on, before `until`.
-  [[nodiscard]] double hole_between(TimePoint from, TimePoint until, TimePoint now) const {
+  /// Seconds of the gaps that began from `from` on, before `until`.
+  [[nodiscard]] double gap_between(TimePoint from, TimePoint until, TimePoint now) const {
     const Lock lock(mutex_);
     auto pauses = pauses_;
     if (newest_) pauses.push_back({newest_->captured, now, distances_.usual()});
@@ -351,7 +351,7 @@ class LookRing {
   std::size_t bytes_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
   std::optional<Stamp> newest_ FRESHFRAME_GUARDED_BY(mutex_);  // the latest capture of the present source
   PictureDistances distances_ FRESHFRAME_GUARDED_BY(mutex_);   // of that source
-  bool waits_ FRESHFRAME_GUARDED_BY(mutex_) = true;            // for a key picture
+  bool waits_ FRESHFRAME_GUARDED_BY(mutex_) = true;            // for a keyframe
 };
 
 constexpr int kLookQuality = 85;  // of JPEG
@@ -413,7 +413,7 @@ std::optional<Nothing> PacketLook::process(const Sample<Packet>& sample, const C
   if (sample.dropped > 0) impl_->ring.wait_for_key();
   if (!impl_->ring.add(sample.value, sample.stamp) && !std::exchange(impl_->told, true)) {
     log(LogLevel::Warning,
-        "a Look keeps nothing up to the camera's next key picture: the packets since the last one are larger than "
+        "a Look keeps nothing up to the camera's next keyframe: the packets since the last one are larger than "
         "max_bytes");
   }
   return std::nullopt;

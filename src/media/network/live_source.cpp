@@ -24,12 +24,12 @@ LiveSource::LiveSource(SourceUrl url, OpenOptions options)
       options_(std::move(options)),
       connector_(url_, options_, core::gate_of_thread()),
       times_(title(), options_.clock_offset),
-      wish_(options_.decode == Decode::Keys),
+      wish_(options_.decode == Decode::Keyframes),
       decoding_({.title = title(),
                  .url = url_.masked,
                  .read_timeout = options_.read_timeout,
-                 .keys = options_.decode == Decode::Keys,
-                 .leaves_out = leaves_frames_out(options_.options) || options_.decode == Decode::Keys}),
+                 .keys = options_.decode == Decode::Keyframes,
+                 .leaves_out = leaves_frames_out(options_.options) || options_.decode == Decode::Keyframes}),
       maker_(wanted_size(options_)),
       still_(title(), options_.frozen_after, options_.remember) {
   times_.timeline().follow(packets_.timeline());
@@ -42,7 +42,8 @@ std::unique_ptr<Source<Packet>> LiveSource::packets() {
 
 void LiveSource::wake(std::optional<double> seconds, std::optional<double> until) {
   if (!decoding_.sleeps())
-    throw GraphError(title() + " does not sleep: wake() is for sources that open() with decode=\"keys\"");
+    throw GraphError(title() +
+                     " does not sleep: wake() is for sources that open() with decode=\"keyframes\"");
   decoding_.wake(seconds, until);
 }
 
@@ -70,7 +71,7 @@ void LiveSource::connect(const Context& context) {
   sent_damage_ = Damage();
   maker_.set_turn(connection_->turn());
   packets_.connect(connection_->decoder().context(), connection_->turn());
-  context.counters.source().enter(SourceState::WaitingKeyFrame);
+  context.counters.source().enter(SourceState::WaitingKeyframe);
   if (facts_.connect(connection_->info())) set_info(facts_.info());
 }
 
@@ -208,8 +209,8 @@ void LiveSource::pass_on(const PacketNotes& notes, const Context& context) {
   if (facts_.note_packet(connection_->info(), size)) set_info(facts_.info());
 }
 
-/// Decodes the key picture in packet_ by another decoder, which leaves nothing behind: for the watch over still
-/// pictures, and for those who have to know how the pictures of this stream are stored. A key picture that gives no picture
+/// Decodes the keyframe in packet_ by another decoder, which leaves nothing behind: for the watch over still
+/// pictures, and for those who have to know how the pictures of this stream are stored. A keyframe that gives no picture
 /// by itself is not seen.
 void LiveSource::see_key(const LiveDecoding::Arrived& arrived, const Context& context) {
   still_.ask_picture(arrived.notes.arrived);
@@ -237,7 +238,7 @@ void LiveSource::see_key(const LiveDecoding::Arrived& arrived, const Context& co
       still_.note_seen(made, arrived.captured, context);
     }
   } catch (const std::exception& error) {
-    log(LogLevel::Debug, title() + ": a key picture could not be seen: " + error.what());
+    log(LogLevel::Debug, title() + ": a keyframe could not be seen: " + error.what());
   }
 }
 
@@ -249,7 +250,7 @@ std::optional<SourceItem<Frame>> LiveSource::deliver(LivePicture picture, const 
   if (picture.damaged && options_.damaged == Damaged::Hold) {
     connector_.note_frame();
     context.counters.drop(NodeDropCause::Lost);
-    if (book.state() == SourceState::Reading) book.enter(SourceState::WaitingKeyFrame);
+    if (book.state() == SourceState::Reading) book.enter(SourceState::WaitingKeyframe);
     return std::nullopt;
   }
   const double pts = times_.place(picture.time, picture.captured);

@@ -1,4 +1,4 @@
-// The packets of a source since its last key picture, for viewers that come at any time.
+// The packets of a source since its last keyframe, for viewers that come at any time.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -23,7 +23,7 @@ struct KeptPacket {
   TimePoint received{};
 };
 
-/// Without a viewer it only holds references to the packets from the last key picture on, so that a viewer begins
+/// Without a viewer it only holds references to the packets from the last keyframe on, so that a viewer begins
 /// at once. With one it also holds those that were not taken yet. One thread puts, another takes.
 class KeptPackets {
  public:
@@ -38,7 +38,7 @@ class KeptPackets {
   void put(const Packet& packet, TimePoint captured) {
     if (keep({packet, captured, clock_->now()})) hook_();
   }
-  /// From now on there is something to take, beginning with the packets since the last key picture.
+  /// From now on there is something to take, beginning with the packets since the last keyframe.
   void watch() {
     const Lock lock(mutex_);
     watched_ = true;
@@ -71,7 +71,7 @@ class KeptPackets {
     const auto size = item.packet.data.size();
     if (item.packet.is_keyframe) forget(watched_ ? taken_ : packets_.size());
     whole_ = whole_ || item.packet.is_keyframe;
-    if (bytes_ + size > kMostBytes) {  // decoding begins again at the next key picture
+    if (bytes_ + size > kMostBytes) {  // decoding begins again at the next keyframe
       forget(packets_.size());
       whole_ = false;
     }
@@ -96,7 +96,7 @@ class KeptPackets {
   std::size_t taken_ FRESHFRAME_GUARDED_BY(mutex_) = 0;  // of packets_
   std::size_t bytes_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
   bool watched_ FRESHFRAME_GUARDED_BY(mutex_) = false;
-  bool whole_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // packets_ begins with a key picture
+  bool whole_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // packets_ begins with a keyframe
   std::atomic<bool> closed_{false};
 };
 

@@ -13,13 +13,13 @@ template <class Options>
 void check_no_encoder(const Options& given, const std::string& who) {
   const Options usual;
   std::string name;
-  if (given.speed != usual.speed) name = "speed";
-  if (given.quality != usual.quality) name = "quality";
+  if (given.preset != usual.preset) name = "preset";
+  if (given.crf != usual.crf) name = "crf";
   if constexpr (requires { given.fps; }) {
     if (given.fps) name = "fps";
   }
-  if constexpr (requires { given.key_every; }) {
-    if (given.key_every != usual.key_every) name = "key_every";
+  if constexpr (requires { given.keyframe_every; }) {
+    if (given.keyframe_every != usual.keyframe_every) name = "keyframe_every";
     if (!given.options.empty()) name = "options";
   }
   if (!given.codec.empty() && given.codec != "auto") name = "codec";

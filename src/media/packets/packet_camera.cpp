@@ -34,7 +34,7 @@ void wake(VideoSource& camera, std::optional<double> seconds, std::optional<doub
   if (sleeper == nullptr)
     throw GraphError("'" + camera.url() +
                      "' does not sleep: wake() is for a live network stream, such as rtsp://, that "
-                     "open(decode=\"keys\") made");
+                     "open(decode=\"keyframes\") made");
   if (seconds.has_value() == until.has_value())
     throw OptionError("wake() takes seconds, or until, which is a pts: one of them");
   if (seconds && !(*seconds > 0 && *seconds <= kLongestWake))

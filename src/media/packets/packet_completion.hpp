@@ -81,7 +81,7 @@ class PacketCompletion {
     Utc utc = {};
   };
 
-  /// A new connection: its stream may be another one, and packets begin at a key picture. `turn` makes them upright.
+  /// A new connection: its stream may be another one, and packets begin at a keyframe. `turn` makes them upright.
   void connect(const AVCodecParameters& known, Turn turn = {});
   /// Returns the packets that are complete now, in the order of decoding.
   [[nodiscard]] std::vector<Completed> add(const AVPacket& packet, const About& about);

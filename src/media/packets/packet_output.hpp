@@ -57,7 +57,7 @@ class PacketSource final : public Source<Packet> {
 };
 
 /// Does nothing until node() or keep() is called. Any thread may call these two, even while the source reads: packets
-/// begin at the next key picture then. All other methods belong to the source's thread.
+/// begin at the next keyframe then. All other methods belong to the source's thread.
 class PacketOutput {
  public:
   /// The node that emits the packets, and another one when that has closed. `title`: the source's, for messages.
@@ -132,7 +132,7 @@ class PacketOutput {
       if (served_ && !tap_begins_) served_->put(std::move(each));
     }
   }
-  /// Learns who gets the packets from now on. A node's begin at a key picture.
+  /// Learns who gets the packets from now on. A node's begin at a keyframe.
   void fetch() {
     const Lock lock(mutex_);
     if (!changed_) return;
@@ -151,7 +151,7 @@ class PacketOutput {
   bool over_ FRESHFRAME_GUARDED_BY(mutex_) = false;     // no more packets
   std::atomic<bool> wanted_{false};
   std::shared_ptr<PacketTap> served_;                  // as tap_, for the source's thread
-  bool tap_begins_ = false;                            // served_ waits for a key picture
+  bool tap_begins_ = false;                            // served_ waits for a keyframe
   std::vector<std::shared_ptr<KeptPackets>> keeping_;  // as kept_, for the source's thread
   PacketCompletion completion_;
 };

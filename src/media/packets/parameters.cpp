@@ -357,7 +357,7 @@ bool equal(const AVCodecParameters& a, const AVCodecParameters& b) {
 ParametersReader::ParametersReader(const AVCodecParameters& known, Turn turn)
     : known_(copy_of(known)), turn_(turn) {}
 
-/// Not each key picture has parameter sets: those of the last one are in use then.
+/// Not each keyframe has parameter sets: those of the last one are in use then.
 CodecParametersPtr ParametersReader::completed(const AVPacket& key) const {
   const auto& before = current_ ? *parameters_of(*current_).codec : *known_;
   auto parameters = copy_of(before);

@@ -27,7 +27,7 @@ struct PictureForm {
   AVPixelFormat format = AV_PIX_FMT_NONE;  // none: the header does not say
 };
 
-/// The form of a key picture of Motion JPEG or VP9; nullopt for another codec, or without such a header.
+/// The form of a keyframe of Motion JPEG or VP9; nullopt for another codec, or without such a header.
 [[nodiscard]] std::optional<PictureForm> picture_form(AVCodecID codec, std::span<const std::uint8_t> packet);
 
 /// The parameters that a muxer or decoder needs. Immutable.

@@ -52,8 +52,8 @@ struct Publish::Impl {
   Impl(const std::string& url, const PublishOptions& wanted) : options(wanted), sender(url, wanted) {
     options.codec = sender.target().encoder(wanted.codec);
     encoding = media::closed_groups({.codec = options.codec,
-                                     .quality = options.quality,
-                                     .speed = options.speed,
+                                     .crf = options.crf,
+                                     .preset = options.preset,
                                      .threads = options.threads,
                                      .options = without_delay(options.codec, options.options)});
     media::check_encoding(what(), container(), encoding);
@@ -75,7 +75,7 @@ struct Publish::Impl {
     if (encoder && (!encoder->fits(frame) || stamp.pts <= encoder->last_pts())) encoder.reset();
     if (!encoder) begin(frame, stamp.pts);
     const bool key = queue.wants_key() || stamp.pts >= next_key;
-    if (key) next_key = stamp.pts + options.key_every;
+    if (key) next_key = stamp.pts + options.keyframe_every;
     encoder->encode(frame, stamp.pts, [this](AVPacket& packet) { put(packet); }, key);
   }
 

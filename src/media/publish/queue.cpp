@@ -25,7 +25,7 @@ void PublishQueue::put(Packet packet, std::uint64_t run) {
 
 void PublishQueue::drop_old() {
   if (items_.empty()) return;
-  const auto oldest = clock_.now() - max_age_;
+  const auto oldest = clock_.now() - max_wait_;
   if (items_.front().since >= oldest && bytes_ <= kMostBytes) return;
   is_slow_ = connected_;
   for (std::size_t n = items_.size(); n-- > 1;) {

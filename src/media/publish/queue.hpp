@@ -17,8 +17,8 @@ namespace freshframe::media {
 
 /// Note [Young pictures]
 /// Over TCP an old picture is not lost, it comes late, and so do all that follow. So a picture that has waited longer
-/// than `max_age` is not sent: all up to the newest key picture that is young enough are left out, or all that wait, and
-/// what comes until the next key picture. This happens before a picture is cut into packets, so there is no gap
+/// than `max_wait` is not sent: all up to the newest keyframe that is young enough are left out, or all that wait, and
+/// what comes until the next keyframe. This happens before a picture is cut into packets, so there is no gap
 /// in their numbers. While a connection is being made, young pictures wait for it; after a failure nothing waits.
 ///
 /// put() never waits. One thread takes.
@@ -30,30 +30,30 @@ class PublishQueue {
     std::uint64_t run = 0;  // see put()
   };
   struct Dropped {
-    std::uint64_t away = 0;  // no connection, or no key picture since then
+    std::uint64_t away = 0;  // no connection, or no keyframe since then
     std::uint64_t slow = 0;  // too old, while connected
   };
   static constexpr std::size_t kMostBytes = 64U << 20U;
 
-  PublishQueue(const Clock& clock, TimePoint::duration max_age) : clock_(clock), max_age_(max_age) {}
+  PublishQueue(const Clock& clock, TimePoint::duration max_wait) : clock_(clock), max_wait_(max_wait) {}
 
   // Any thread.
   /// `run` changes with the source of the pictures, and where its time goes back.
   void put(Packet packet, std::uint64_t run = 0);
-  /// A key picture is needed before anything can be sent.
+  /// A keyframe is needed before anything can be sent.
   [[nodiscard]] bool wants_key() const;
   /// A picture that would be dropped for want of a connection. True: it was counted as that.
   [[nodiscard]] bool drops_for_want_of_connection();
   [[nodiscard]] Dropped dropped() const;
 
   // The sending thread.
-  /// Keeps packets from the next key picture on, which may wait already.
+  /// Keeps packets from the next keyframe on, which may wait already.
   void begin();
   /// From now on packets that get old are the link's fault.
   void connected();
   /// Keeps none.
   void end();
-  /// The stream of the first key picture since begin(). Waits. Null: `stop` was requested.
+  /// The stream of the first keyframe since begin(). Waits. Null: `stop` was requested.
   [[nodiscard]] std::shared_ptr<const PacketStream> stream(const std::stop_token& stop);
   /// Waits. nullopt: `stop` was requested.
   [[nodiscard]] std::optional<Item> take(const std::stop_token& stop);
@@ -67,7 +67,7 @@ class PublishQueue {
   void drop_first(std::size_t count) FRESHFRAME_REQUIRES(mutex_);
 
   const Clock& clock_;
-  const TimePoint::duration max_age_;
+  const TimePoint::duration max_wait_;
   mutable Mutex mutex_;
   Condition changed_;
   std::deque<Item> items_ FRESHFRAME_GUARDED_BY(mutex_);
@@ -75,7 +75,7 @@ class PublishQueue {
   bool keeps_ FRESHFRAME_GUARDED_BY(mutex_) = false;
   bool connected_ FRESHFRAME_GUARDED_BY(mutex_) = false;
   bool waits_for_key_ FRESHFRAME_GUARDED_BY(mutex_) = true;
-  bool is_slow_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // why it waits for a key picture
+  bool is_slow_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // why it waits for a keyframe
   Dropped dropped_ FRESHFRAME_GUARDED_BY(mutex_);
 };
 

@@ -202,15 +202,15 @@ void check_publish_seconds(const char* name, double seconds) {
 PublishSender::PublishSender(const std::string& url, const PublishOptions& options)
     : target_(url), options_(options), back_off_(random_seed()) {
   install_ffmpeg_log();
-  check_publish_seconds("max_age", options.max_age);
+  check_publish_seconds("max_wait", options.max_wait);
   check_publish_seconds("timeout", options.timeout);
-  check_publish_seconds("key_every", options.key_every);
+  check_publish_seconds("keyframe_every", options.keyframe_every);
 }
 
 void PublishSender::start(const Context& context) {
   {
     const Lock lock(mutex_);
-    queue_ = std::make_shared<PublishQueue>(context.clock, to_duration(Seconds(options_.max_age)));
+    queue_ = std::make_shared<PublishQueue>(context.clock, to_duration(Seconds(options_.max_wait)));
   }
   thread_ = std::jthread([this](const std::stop_token& stop) {
     pthread_setname_np(pthread_self(), "ff publish");
@@ -235,8 +235,8 @@ PublishStats PublishSender::stats() const {
   const Lock lock(mutex_);
   auto result = stats_;
   const auto dropped = queue_ ? queue_->dropped() : PublishQueue::Dropped{};
-  result.away = dropped.away;
-  result.slow = dropped.slow;
+  result.dropped_away = dropped.away;
+  result.dropped_slow = dropped.slow;
   return result;
 }
 
@@ -260,10 +260,10 @@ void PublishSender::run(const std::stop_token& stop) {
   aside_.reset();
 }
 
-/// One connection: from the first key picture to a loss, a change of the stream, or the stop. True: a stream with
+/// One connection: from the first keyframe to a loss, a change of the stream, or the stop. True: a stream with
 /// other parameters waits, for the next connection.
 bool PublishSender::publish(const std::stop_token& stop) {
-  enter(PublishState::WaitingKeyFrame);
+  enter(PublishState::WaitingKeyframe);
   queue_->begin();
   const auto connection = connect(stop);
   if (!connection) return false;
@@ -337,13 +337,13 @@ bool PublishSender::send(PublishConnection& connection, const std::stop_token& s
   return false;
 }
 
-/// The kernel may hold an eighth of what the stream has in max_age.
+/// The kernel may hold an eighth of what the stream has in max_wait.
 void PublishSender::note_rate(PublishConnection& connection, const Packet& packet) {
   if (rate_bytes_ == 0) rate_from_ = packet.dts;
   rate_bytes_ += packet.data.size();
   const double seconds = packet.dts - rate_from_;
   if (seconds < 1) return;
-  const double bytes = static_cast<double>(rate_bytes_) / seconds * options_.max_age / 8;
+  const double bytes = static_cast<double>(rate_bytes_) / seconds * options_.max_wait / 8;
   connection.set_buffer(static_cast<int>(std::min(bytes, 4e6)));
   rate_bytes_ = 0;
 }
@@ -353,7 +353,7 @@ void PublishSender::note_slow() {
   told_slow_ = true;
   log(LogLevel::Warning,
       "the link to '" + target_.masked() +
-          "' is too slow for this stream: pictures that have waited longer than max_age are left out");
+          "' is too slow for this stream: pictures that have waited longer than max_wait are left out");
 }
 
 void PublishSender::lose(const std::string& why) {

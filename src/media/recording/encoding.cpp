@@ -26,8 +26,8 @@ const AVOutputFormat& clip_container() {
 
 VideoFileOptions clip_encoding(const ClipOptions& options) {
   return {.codec = options.codec,
-          .quality = options.quality,
-          .speed = options.speed,
+          .crf = options.crf,
+          .preset = options.preset,
           .threads = options.threads,
           .options = options.options};
 }
@@ -83,10 +83,10 @@ void tell_chosen_codec(const std::string& path, const std::string& wanted) {
           codec + "' chooses it without this line");
 }
 
-std::string way_to_encode_faster(const std::string& codec, EncoderSpeed speed) {
+std::string way_to_encode_faster(const std::string& codec, EncoderPreset preset) {
   const AVCodec* const encoder = find_video_encoder(codec);
-  const bool faster = encoder != nullptr && has_speeds(*encoder) && speed != EncoderSpeed::Fastest;
-  return std::string("give it smaller frames, ") + (faster ? "speed='fastest'" : "another codec") +
+  const bool faster = encoder != nullptr && has_presets(*encoder) && preset != EncoderPreset::Fastest;
+  return std::string("give it smaller frames, ") + (faster ? "preset='fastest'" : "another codec") +
          " or a faster disk";
 }
 

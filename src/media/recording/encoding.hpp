@@ -13,7 +13,7 @@ namespace freshframe::media {
 /// The container whose rules all files of clips share: headers apart from the packets, and timestamps.
 [[nodiscard]] const AVOutputFormat& clip_container();
 [[nodiscard]] VideoFileOptions clip_encoding(const ClipOptions& options);
-/// Returns the same options, with closed GOPs: no frame after a key frame refers to frames before it.
+/// Returns the same options, with closed GOPs: no frame after a keyframe refers to frames before it.
 [[nodiscard]] VideoFileOptions closed_groups(const ClipOptions& options);
 /// Throws OptionError when a file of this name cannot hold such a clip.
 void check_clip_name(const std::string& path, const ClipOptions& options);
@@ -27,6 +27,6 @@ void check_packet_clip_name(const std::string& path);
 /// process is a warning and names the ways out.
 void tell_chosen_codec(const std::string& path, const std::string& wanted);
 /// For the warning that a recorder is too slow. `codec`: its name or FFmpeg's name of an encoder.
-[[nodiscard]] std::string way_to_encode_faster(const std::string& codec, EncoderSpeed speed);
+[[nodiscard]] std::string way_to_encode_faster(const std::string& codec, EncoderPreset preset);
 
 }  // namespace freshframe::media

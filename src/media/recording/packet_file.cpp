@@ -49,7 +49,7 @@ class PacketRecording {
     if (sample.dropped > 0 && !waits_for_key_) {
       waits_for_key_ = true;
       log(LogLevel::Warning, std::to_string(sample.dropped) + " packets did not reach the recorder of '" +
-                                 files_.path() + "': it goes on at the next key picture");
+                                 files_.path() + "': it goes on at the next keyframe");
     }
     if (waits_for_key_ && !packet.is_keyframe) {
       if (had_key_) counters_->drop(NodeDropCause::Lost);  // else it belongs to the start
@@ -173,7 +173,7 @@ namespace {
 
 VideoFileOptions without_encoder(const VideoFileOptions& options) {
   return {.options = options.options,
-          .segment = options.segment,
+          .segment_every = options.segment_every,
           .keep_days = options.keep_days,
           .keep_bytes = options.keep_bytes,
           .keep_free_bytes = options.keep_free_bytes,

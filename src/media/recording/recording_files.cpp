@@ -31,9 +31,9 @@ std::string continued(const std::string& path) {
 
 void check_segment(const std::string& path, const VideoFileOptions& options) {
   constexpr double kShortest = 1;  // seconds
-  const auto& segment = options.segment;
+  const auto& segment = options.segment_every;
   if (segment && !(*segment >= kShortest)) {
-    throw OptionError("segment of a video file must be at least 1 second, got " +
+    throw OptionError("segment_every of a video file must be at least 1 second, got " +
                       core::seconds_text(*segment));
   }
   const bool is_pattern = SegmentPattern::is_one(path);
@@ -52,12 +52,12 @@ void check_segment(const std::string& path, const VideoFileOptions& options) {
   }
   if (!segment && is_pattern) {
     throw OptionError("cannot write '" + path +
-                      "': a number or a time in the name is for segments, and segment, their length in "
-                      "seconds, is not given");
+                      "': a number or a time in the name is for segments, and segment_every, their length "
+                      "in seconds, is not given");
   }
   if (!segment && keep_of(options)) {
     throw OptionError("keep_days, keep_bytes and keep_free_bytes delete old segments of '" + path +
-                      "', and segment, their length, is not given");
+                      "', and segment_every, their length, is not given");
   }
 }
 
@@ -76,12 +76,12 @@ struct Completion {
 
 std::string another_source(const std::string& path, const std::string& what) {
   return "cannot write to '" + path + "': it has " + what +
-         " of one source, and this one is of another; with segment= another source begins the next file";
+         " of one source, and this one is of another; with segment_every= another source begins the next file";
 }
 
 RecordingFiles::RecordingFiles(std::string path, const VideoFileOptions& options)
     : path_(std::move(path)),
-      segment_(options.segment),
+      segment_(options.segment_every),
       keep_(keep_of(options)),
       reports_(options.reports_segments) {
   check_is_no_url(path_);

@@ -224,7 +224,7 @@ std::optional<std::string> VideoFile::records_to() const {
 
 std::string VideoFile::way_to_be_faster() const {
   return media::way_to_encode_faster(media::video_file_codec(impl_->files.path(), impl_->options.codec),
-                                     impl_->options.speed);
+                                     impl_->options.preset);
 }
 
 void VideoFile::open(const Context& context) {

@@ -318,7 +318,7 @@ void Connection::on_time(TimePoint now) {
   if (const auto due = order_->due(); due && *due <= now) make_pictures(now);
 }
 
-/// Where a server takes it, it is told once a second that pictures are lost: it may send a key picture then.
+/// Where a server takes it, it is told once a second that pictures are lost: it may send a keyframe then.
 bool Connection::is_urgent(TimePoint now) const {
   constexpr Seconds kInterval{1};
   return media_.takes_pli && damage_.is_damaged() && order_->source() &&

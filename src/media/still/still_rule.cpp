@@ -1,4 +1,4 @@
-// Whether a source shows one picture: key pictures and their fields that come again.
+// Whether a source shows one picture: keyframes and their fields that come again.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/still/still_rule.hpp"
 
@@ -11,18 +11,18 @@
 namespace freshframe::media {
 namespace {
 
-constexpr Seconds kFewestSeconds{2};  // between equal key pictures: a clock on a page changes each second
-constexpr std::size_t kShares = 8;    // key pictures
-constexpr double kLikely = 0.2;       // of the fields, on average
-constexpr double kUnlikely = 0.1;     // of the fields: less is motion
+constexpr Seconds kFewestSeconds{2};       // between equal keyframes: a clock on a page changes each second
+constexpr std::size_t kShares = 8;         // keyframes
+constexpr double kLikely = 0.2;            // of the fields, on average
+constexpr double kUnlikely = 0.1;          // of the fields: less is motion
 constexpr std::size_t kFewestFields = 12;  // with contrast
 constexpr std::size_t kFewestPictures = 28;
-constexpr std::uint64_t kFresh = 3;   // key pictures in a row that are motion
+constexpr std::uint64_t kFresh = 3;   // keyframes in a row that are motion
 constexpr std::size_t kNewKept = 16;  // as many as Field::again has
 constexpr int kMostOfNew = 10;
-constexpr std::uint64_t kLoops = 3;          // key pictures in a row at the same distance
+constexpr std::uint64_t kLoops = 3;          // keyframes in a row at the same distance
 constexpr std::uint64_t kLoopsOfShort = 10;  // so many less the distance, if that are more: quantisers wander
-constexpr double kFewestOfLoop = 1.75;       // key pictures
+constexpr double kFewestOfLoop = 1.75;       // keyframes
 constexpr double kSameTime =
     0.25;                    // seconds between two times that count as one: pictures come early or late
 constexpr double kHole = 2;  // intervals

@@ -1,4 +1,4 @@
-// Whether a source shows one picture, or the same ones again and again, by digests of its key pictures.
+// Whether a source shows one picture, or the same ones again and again, by digests of its keyframes.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -16,21 +16,21 @@
 namespace freshframe::media {
 
 /// Note [What proves a still picture]
-/// Frames that are equal to the one before prove nothing: of a scene without motion, encoders repeat them. Key pictures
+/// Frames that are equal to the one before prove nothing: of a scene without motion, encoders repeat them. Keyframes
 /// are encoded by themselves, and a sensor's noise makes each another one. So:
-/// - A key picture that is equal to one at least 2 s older is a proof: a clock on a page changes each second. No
+/// - A keyframe that is equal to one at least 2 s older is a proof: a clock on a page changes each second. No
 ///   likeness is asked for. Under rate control the quantiser wanders, so equal ones come now and then: new ones between
 ///   them are no motion.
-/// - Where a fifth of the fields come again, on average over 8 key pictures, it is likely: these parts had the same
-///   quantiser 2 s ago or earlier. It takes 12 fields with contrast and 28 key pictures. A field that has come again in
+/// - Where a fifth of the fields come again, on average over 8 keyframes, it is likely: these parts had the same
+///   quantiser 2 s ago or earlier. It takes 12 fields with contrast and 28 keyframes. A field that has come again in
 ///   none of the last 16 that were new is a clock on a page, or something else that moves, and nothing is said.
-/// - It ends with three key pictures in a row whose fields are new, or with eight that make neither of both.
+/// - It ends with three keyframes in a row whose fields are new, or with eight that make neither of both.
 /// - A page whose clock came late once, or an encoder that repeated a picture, is a proof like any other. It ends with the
 ///   next new picture, if in the last 16 new ones a field never came again and most others mostly did: it is the clock
-///   that goes on. Where the others come again less often, it ends with 16 key pictures in a row that prove nothing.
+///   that goes on. Where the others come again less often, it ends with 16 keyframes in a row that prove nothing.
 /// - Three proofs in a row at the same distance above 1 are a loop, whose period is the time to the equal picture. Proofs at
 ///   other times make the period the longest time of which all are multiples: where one picture a second counts, not each
-///   round has the same ones. It is no loop any more once it would be shorter than two key pictures, as where quantisers
+///   round has the same ones. It is no loop any more once it would be shorter than two keyframes, as where quantisers
 ///   wander, or no picture has come again after a multiple of it for as long as it lasts.
 /// - A picture without contrast proves nothing but that: flat comes before still. It ends with the first picture that
 ///   shows contrast, because a covered lens shows none, and an empty wall has a visitor now and then. Two such pictures
@@ -45,13 +45,13 @@ class StillRule {
   struct Verdict {
     Kind kind = Kind::None;
     TimePoint since{};
-    std::uint64_t pictures = 0;  // key pictures since then
+    std::uint64_t pictures = 0;  // keyframes since then
     std::uint64_t contents = 0;  // different ones of them; as many as pictures: only fields have come again
     double period = 0;           // seconds, of a loop
     bool remembered = false;     // the first one is of an earlier run
   };
 
-  /// The key pictures of an earlier run, the oldest first.
+  /// The keyframes of an earlier run, the oldest first.
   struct Past {
     struct Picture {
       std::uint64_t bits;
@@ -61,11 +61,11 @@ class StillRule {
     std::size_t before_motion = 0;  // of these, the number of those from before the newest motion
   };
 
-  /// Once: they are older than those that were added. A key picture that is equal to one of them is a proof, too.
+  /// Once: they are older than those that were added. A keyframe that is equal to one of them is a proof, too.
   void remember(const Past& past);
   /// At most kWholesKept.
   [[nodiscard]] Past past() const;
-  /// A key picture. Times never go back.
+  /// A keyframe. Times never go back.
   void add(const PictureDigest& picture, TimePoint time);
   [[nodiscard]] Verdict verdict() const;
 
@@ -102,7 +102,7 @@ class StillRule {
   [[nodiscard]] bool has_clock() const;
   [[nodiscard]] double mean_share() const;
 
-  std::uint64_t count_ = 0;       // of key pictures
+  std::uint64_t count_ = 0;       // of keyframes
   std::uint64_t remembered_ = 0;  // of these, those of an earlier run
   std::deque<Whole> wholes_;
   std::vector<Field> fields_;
@@ -115,16 +115,16 @@ class StillRule {
   bool proved_ = false;                         // by the newest picture
   std::uint64_t fresh_ = 0;                     // pictures in a row whose fields were new
   std::uint64_t unproved_ = 0;                  // pictures in a row that were new as a whole
-  std::uint64_t distance_ = 0;                  // of the newest picture from its equal, in key pictures
+  std::uint64_t distance_ = 0;                  // of the newest picture from its equal, in keyframes
   std::uint64_t row_ = 0;                       // pictures in a row at that distance
   double period_ = 0;                           // seconds; 0: no loop
   TimePoint looped_{};                          // the newest picture of the loop
   std::uint64_t moved_ = 0;     // the number of the newest picture that was another scene than those before
   std::optional<Whole> still_;  // the first one of the still picture
   std::optional<TimePoint> likely_;  // fields have come again since then
-  std::uint64_t likely_number_ = 0;  // of the key picture then
+  std::uint64_t likely_number_ = 0;  // of the keyframe then
   std::optional<TimePoint> flat_;    // no picture has shown contrast since then
-  std::uint64_t flat_number_ = 0;    // of the key picture then
+  std::uint64_t flat_number_ = 0;    // of the keyframe then
 };
 
 }  // namespace freshframe::media

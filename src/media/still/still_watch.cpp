@@ -1,4 +1,4 @@
-// Looks at the key pictures of a source: which count, what the counters and the log say, and what outlives a restart.
+// Looks at the keyframes of a source: which count, what the counters and the log say, and what outlives a restart.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/still/still_watch.hpp"
 
@@ -36,13 +36,13 @@ namespace freshframe::media {
 namespace {
 
 constexpr double kDefaultLimit = 60;  // seconds
-constexpr Seconds kDense{0.4};        // between key pictures
+constexpr Seconds kDense{0.4};        // between keyframes
 constexpr Seconds kOfDense{1};        // between those that count
 
 std::string_view name_of(StillRule::Kind kind) {
   switch (kind) {
     case StillRule::Kind::Still:
-      return "still";
+      return "frozen";
     case StillRule::Kind::Loop:
       return "loop";
     case StillRule::Kind::Flat:
@@ -182,7 +182,7 @@ class FreshFile {
 
 }  // namespace
 
-/// The digests of a source's key pictures in FOLDER/NODE.frozen, so that a picture from before a restart is known. One
+/// The digests of a source's keyframes in FOLDER/NODE.frozen, so that a picture from before a restart is known. One
 /// thread, which waits for no disk but a second at its start and its end: another one reads and writes. Each file is
 /// written whole under another name, and then takes the place of the one before: 16 bytes for each picture, 16 KiB at
 /// most. Of two sources with one name in one folder the last one that writes is kept.

@@ -1,4 +1,4 @@
-// Looks at the key pictures of a source, and tells when they stand still.
+// Looks at the keyframes of a source, and tells when they stand still.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -17,7 +17,7 @@ namespace freshframe::media {
 
 class StillMemory;
 
-/// Also over reconnections. Of key pictures that are closer than 0.4 s, as of MJPEG, one each second counts. On the
+/// Also over reconnections. Of keyframes that are closer than 0.4 s, as of MJPEG, one each second counts. On the
 /// thread of the source.
 class StillWatch {
  public:
@@ -32,11 +32,11 @@ class StillWatch {
   /// Writes what is remembered.
   void close();
 
-  /// A key picture that is whole, of a source that decodes all of them.
+  /// A keyframe that is whole, of a source that decodes all of them.
   void note_picture(const Frame& picture, TimePoint captured, const Context& context);
-  /// The packet of a key picture of a source that decodes none. If its bytes come again, it is known.
+  /// The packet of a keyframe of a source that decodes none. If its bytes come again, it is known.
   void note_packet(std::span<const std::uint8_t> bytes, TimePoint captured, const Context& context);
-  /// Whether a source that decodes none has to decode the key picture that has come at `now`: it was asked for none for
+  /// Whether a source that decodes none has to decode the keyframe that has come at `now`: it was asked for none for
   /// a quarter of `frozen_after`, or for a second while it seems to stand still.
   [[nodiscard]] bool needs_picture(TimePoint now) const noexcept;
   void ask_picture(TimePoint now) noexcept;
@@ -61,7 +61,7 @@ class StillWatch {
   int asked_ = 0;                        // pictures in a row that did not come
   bool suspects_ = false;                // by the last picture it stands still, however short
   bool learned_ = false;                 // the rule has what an earlier program has kept
-  std::optional<TimePoint> last_;        // key picture
+  std::optional<TimePoint> last_;        // keyframe
   std::optional<TimePoint> counted_;     // the last one that counts
   StillRule::Kind told_ = StillRule::Kind::None;
 };

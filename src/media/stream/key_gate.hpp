@@ -14,12 +14,12 @@ extern "C" {
 
 namespace freshframe::media {
 
-/// At a key picture. But there are streams that never have one (their pictures are renewed in parts), and
-/// those whose key pictures no parser recognises. So after a while all packets pass, and the decoder begins
+/// At a keyframe. But there are streams that never have one (their pictures are renewed in parts), and
+/// those whose keyframes no parser recognises. So after a while all packets pass, and the decoder begins
 /// where it can. One thread.
 class KeyGate {
  public:
-  /// `patience`: seconds without a key picture.
+  /// `patience`: seconds without a keyframe.
   explicit KeyGate(double patience) : patience_(patience) {}
 
   /// Whether this packet goes to the decoder. When one has, all later ones do.
@@ -28,12 +28,12 @@ class KeyGate {
     open_ = open_ || is_key || Seconds(arrived - *first_).count() >= patience_;
     return open_;
   }
-  /// Where no key picture and no other has come: for so long that pictures with gaps are better than none.
+  /// Where no keyframe and no other has come: for so long that pictures with gaps are better than none.
   [[nodiscard]] bool gives_up(TimePoint arrived) const noexcept {
     return first_ && Seconds(arrived - *first_).count() >= kLongest;
   }
 
-  /// Seconds. A camera with few key pictures has sent one by then.
+  /// Seconds. A camera with few keyframes has sent one by then.
   static constexpr double kLongest = 10;
 
  private:
@@ -42,8 +42,8 @@ class KeyGate {
   bool open_ = false;
 };
 
-/// Seconds that a stream without key pictures is held back. Most decoders return no picture before one that
-/// they can make whole. Some make pictures out of nothing: those wait until a camera with few key pictures
+/// Seconds that a stream without keyframes is held back. Most decoders return no picture before one that
+/// they can make whole. Some make pictures out of nothing: those wait until a camera with few keyframes
 /// has sent one.
 [[nodiscard]] inline double key_patience(AVCodecID codec) noexcept {
   constexpr double kUsual = 2;
@@ -51,7 +51,7 @@ class KeyGate {
   return invents ? KeyGate::kLongest : kUsual;
 }
 
-/// Whether a packet begins with a key frame, by its uncompressed header (VP9 Bitstream & Decoding Process
+/// Whether a packet begins with a keyframe, by its uncompressed header (VP9 Bitstream & Decoding Process
 /// Specification, section 6.2). FFmpeg's RTP reader does not say.
 [[nodiscard]] inline bool is_vp9_key(std::span<const std::uint8_t> packet) noexcept {
   if (packet.empty() || packet[0] >> 6 != 2) return false;  // frame_marker

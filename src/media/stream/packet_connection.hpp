@@ -20,7 +20,7 @@ namespace freshframe::media {
 /// What is known of a packet beside its bytes.
 struct PacketNotes {
   TimePoint arrived{};     // its first byte, by the context's clock
-  bool can_begin = false;  // decoding can begin with it: a key picture
+  bool can_begin = false;  // decoding can begin with it: a keyframe
   /// Unix time of this packet by the playlist, in seconds, if that has it.
   std::optional<double> program_time = {};
   /// A report of the camera's clock since the packet before (RTCP).

@@ -97,7 +97,7 @@ class DecoderResidue {
   };
 
   bool is_h264_ = false;
-  bool has_sets_ = false;  // parameter sets have come in key pictures
+  bool has_sets_ = false;  // parameter sets have come in keyframes
   State state_ = State::Clean;
 };
 

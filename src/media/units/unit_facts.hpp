@@ -1,4 +1,4 @@
-// What the units of H.264 and H.265 hold, without taking them apart: slices, parameter sets, key pictures.
+// What the units of H.264 and H.265 hold, without taking them apart: slices, parameter sets, keyframes.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -91,7 +91,7 @@ Crew::Crew(core::PipelineCore& core, core::Runner& runner, Embedder& embedder)
       options_(node_.options()),
       emitter_(runner, options_.ordered, bell_,
                [this](const auto& error, const AnySample& from) { refuse(error, from); }),
-      deaths_(options_.restarts, options_.restart_window) {}
+      deaths_(options_.max_restarts, options_.restart_window) {}
 
 void Crew::run() {
   node_.attach(bell_);

@@ -18,7 +18,7 @@ struct CrewOptions {
   std::optional<Seconds> timeout = {};  // for one sample, from sending to reply
   /// Bytes of data of one worker. Its results are limited to as many.
   std::optional<std::uint64_t> max_bytes = {};
-  int restarts = 3;  // within restart_window, before the node fails
+  int max_restarts = 3;  // within restart_window, before the node fails
   Seconds restart_window{60};
   bool skips_errors = false;  // on_error is Skip
 };

@@ -236,7 +236,7 @@ std::string Seat::dump() const {
 }
 
 WorkerStats Seat::stats() const {
-  return {.pid = child_.pid(), .state = state, .samples = samples, .restarts = starts > 0 ? starts - 1 : 0};
+  return {.pid = child_.pid(), .state = state, .processed = samples, .restarts = starts > 0 ? starts - 1 : 0};
 }
 
 }  // namespace freshframe::process

@@ -37,7 +37,7 @@ Reply refused(unsigned status, const std::string& text, double seconds) {
 double checked_rate(double rate) {
   constexpr double kMost = 6000;
   if (rate > 0 && rate <= kMost) return rate;
-  throw OptionError("look_rate must be above 0 and at most 6000 questions a minute, got " +
+  throw OptionError("looks_per_minute must be above 0 and at most 6000 questions a minute, got " +
                     std::to_string(rate));
 }
 
@@ -126,7 +126,7 @@ std::optional<Reply> LookDesk::refusal(const std::string& client) {
   if (wait == 0) return std::nullopt;
   return refused(kTooMany,
                  "a client may ask " + core::number_text(rates_.per_minute(), std::chars_format::general, 6) +
-                     " questions a minute (serve(look_rate=)): ask again in " +
+                     " questions a minute (serve(looks_per_minute=)): ask again in " +
                      std::to_string(static_cast<int>(std::ceil(wait))) + " s",
                  wait);
 }

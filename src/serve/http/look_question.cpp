@@ -27,29 +27,29 @@ std::string fixed_text(double number) {
 }
 
 std::string read_moment(std::string_view query, LookWish& wish) {
-  double at = 0;
-  if (read_number(query, "at", -kMostBack, 0, at) == Parameter::Unreadable)
-    return "at must be a number of seconds from -3600 to 0, such as -3 for three seconds ago";
-  wish.ages = {-at};
-  wish.words = at < 0 ? "the picture of " + core::seconds_text(-at) + " ago" : "the newest picture";
+  double ago = 0;
+  if (read_number(query, "ago", 0, kMostBack, ago) == Parameter::Unreadable)
+    return "ago must be a number of seconds from 0 to 3600, such as 3 for three seconds ago";
+  wish.ages = {ago};
+  wish.words = ago > 0 ? "the picture of " + core::seconds_text(ago) + " ago" : "the newest picture";
   return {};
 }
 
 std::string read_span(std::string_view query, LookWish& wish) {
   constexpr double kLeastBack = 0.001;
-  double back = 10;
+  double seconds = 10;
   double n = 4;
   double exact = 0;
-  if (read_number(query, "back", kLeastBack, kMostBack, back) == Parameter::Unreadable)
-    return "back must be a number of seconds above 0, at most 3600";
+  if (read_number(query, "seconds", kLeastBack, kMostBack, seconds) == Parameter::Unreadable)
+    return "seconds must be above 0, at most 3600";
   if (read_number(query, "n", 1, kMostViews, n) == Parameter::Unreadable || n != static_cast<int>(n))
     return "n must be a whole number of pictures from 1 to 16";
   if (read_number(query, "exact", 0, 1, exact) == Parameter::Unreadable || (exact != 0 && exact != 1))
-    return "exact must be 0 for key pictures or 1 for each moment";
+    return "exact must be 0 for keyframes or 1 for each moment";
   const int count = static_cast<int>(n);
-  for (int k = count - 1; k >= 0; --k) wish.ages.push_back(back * k / count);
+  for (int k = count - 1; k >= 0; --k) wish.ages.push_back(seconds * k / count);
   wish.exact = exact == 1;
-  wish.words = std::to_string(count) + " of the last " + core::seconds_text(back);
+  wish.words = std::to_string(count) + " of the last " + core::seconds_text(seconds);
   return {};
 }
 
@@ -69,10 +69,10 @@ std::string headers_of(const freshframe::Snapshot& snapshot, const media::Looked
   const auto times = times_of(snapshot, clock);
   const auto source = sources.of(snapshot.stamp.source);
   // A name may hold any characters, a header only those of ASCII.
-  std::string out = "X-Camera: " + core::percent_encoded(source.camera, ".");
+  std::string out = "X-Source: " + core::percent_encoded(source.camera, ".");
   out += "\r\nX-Seq: " + std::to_string(snapshot.stamp.seq) + "\r\nX-Timestamp: " + fixed_text(times.unix);
   out += "\r\nX-Age: " + fixed_text(times.age) + "\r\nX-Frozen-For: " + fixed_text(source.frozen_for);
-  out += "\r\nX-Hole: " + fixed_text(snapshot.hole);
+  out += "\r\nX-Gap: " + fixed_text(snapshot.gap);
   const auto& utc = snapshot.stamp.utc;
   if (utc.from != UtcFrom::None) {
     out += "\r\nX-Utc: " + fixed_text(utc.seconds) + "\r\nX-Utc-Error: " + fixed_text(utc.error);
@@ -90,7 +90,7 @@ void write_picture(JsonWriter& json, const LookPicture& picture, const media::Lo
   const auto& utc = snapshot.stamp.utc;
   const bool known = utc.from != UtcFrom::None;
   json.begin_object()
-      .member("camera", std::string_view(source.camera))
+      .member("source", std::string_view(source.camera))
       .member("seq", snapshot.stamp.seq)
       .member("time", times.unix)
       .member("age", times.age)
@@ -99,7 +99,7 @@ void write_picture(JsonWriter& json, const LookPicture& picture, const media::Lo
       .member("utc_from", to_string(utc.from))
       .member("damaged", snapshot.stamp.damaged)
       .member("frozen_for", source.frozen_for)
-      .member("hole", snapshot.hole)
+      .member("gap", snapshot.gap)
       .member("width", jpeg.width)
       .member("height", jpeg.height)
       .member("jpeg", std::string_view(media::base64(jpeg.bytes)))
@@ -123,11 +123,11 @@ std::optional<LookWish> look_wish(std::string_view path) {
 }
 
 std::string read_look(std::string_view query, LookWish& wish) {
-  const bool one = !wish.json || has_parameter(query, "at");
-  if (one && (has_parameter(query, "back") || has_parameter(query, "n")))
-    return "at, or back and n: one picture, or some of the last seconds; back and n belong to NAME.json";
-  auto fault = one ? fault_of_query(query, {"at", "max_side"})
-                   : fault_of_query(query, {"back", "n", "exact", "max_side"});
+  const bool one = !wish.json || has_parameter(query, "ago");
+  if (one && (has_parameter(query, "seconds") || has_parameter(query, "n")))
+    return "ago, or seconds and n: one picture, or some of the last seconds; seconds and n belong to NAME.json";
+  auto fault = one ? fault_of_query(query, {"ago", "max_side"})
+                   : fault_of_query(query, {"seconds", "n", "exact", "max_side"});
   if (!fault.empty()) return fault;
   double side = wish.max_side;
   if (read_number(query, "max_side", 16, kMostSide, side) == Parameter::Unreadable)
@@ -153,7 +153,7 @@ Reply look_reply(const LookWish& wish, const std::vector<LookPicture>& pictures,
   JsonWriter json;
   json.begin_object()
       .member("look", std::string_view(wish.name))
-      .member("camera", std::string_view(source.camera))
+      .member("source", std::string_view(source.camera))
       .member("state", std::string_view(source.state))
       .key("pictures")
       .begin_array();

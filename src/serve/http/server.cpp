@@ -134,9 +134,9 @@ Server::Server(const Pipeline& pipeline, ServeOptions options)
 Server::Server(std::shared_ptr<core::PipelineCore> pipeline, ServeOptions options)
     : impl_(std::make_unique<Impl>()) {
   const auto address = address_of(options.host);
-  if (options.source_timeout && !(*options.source_timeout > 0)) {
-    throw OptionError("source_timeout must be more than 0 seconds or none, got " +
-                      std::to_string(*options.source_timeout));
+  if (options.away_after && !(*options.away_after > 0)) {
+    throw OptionError("away_after must be more than 0 seconds or none, got " +
+                      std::to_string(*options.away_after));
   }
   const auto token = checked_token(options.token, address.is_loopback());
   check_origins(options.origins, !token.empty());

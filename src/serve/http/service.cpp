@@ -25,7 +25,7 @@ Service::Service(std::shared_ptr<core::PipelineCore> core, ServeOptions options,
     : core_(std::move(core)),
       options_(std::move(options)),
       gate_(std::move(gate)),
-      sampler_(core_, options_.source_timeout),
+      sampler_(core_, options_.away_after),
       hub_(core_,
            [this](std::function<void()> work) {
              net::post(io_, [this, work = std::move(work)] {
@@ -34,7 +34,7 @@ Service::Service(std::shared_ptr<core::PipelineCore> core, ServeOptions options,
              });
            }),
       video_(core_, io_),
-      looks_(core_, options_.look, options_.look_rate,
+      looks_(core_, options_.look, options_.looks_per_minute,
              [this](std::function<void()> work) { net::post(io_, std::move(work)); }) {
   for (const auto& name : options_.view.value_or(std::vector<std::string>())) {
     if (!hub_.has(name)) open_view(name);

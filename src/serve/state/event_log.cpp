@@ -172,12 +172,12 @@ void EventLog::follow_sources(const Snapshot& seen) {
           now.last_error.empty() ? "the connection was lost" : "the connection was lost: " + now.last_error);
     }
     if (now.reconnects > before.reconnects) {
-      const double lasted = now.away_for - before.away_for;
+      const double lasted = now.away_total - before.away_total;
       add(seen.time, "reconnect", node.name,
           "frames arrive again after " + core::measured_seconds_text(std::max(0.0, lasted)));
     }
     if (now.reconnects > before.reconnects || now.reconnects == now.outages) {
-      before.away_for = now.away_for;
+      before.away_total = now.away_total;
     }
     if (now.clock_steps > before.clock_steps)
       add(seen.time, "clock", node.name, "the camera's clock was set");

@@ -33,7 +33,7 @@ class EventLog {
     std::uint64_t reconnects = 0;
     std::uint64_t clock_steps = 0;
     std::uint64_t stalls = 0;
-    double away_for = 0;
+    double away_total = 0;
     std::string frozen = {};
   };
 

@@ -153,7 +153,7 @@ void write_edges(MetricsWriter& out, const Stats& stats) {
   write_fields(out, kEdgeFields, for_each_edge);
   out.begin("edge_depth_samples", "gauge", "Samples that the edge's queue can hold.");
   for_each_edge([&](std::initializer_list<Label> labels, const EdgeStats& edge) {
-    out.sample(labels, static_cast<double>(edge.queue.depth) * static_cast<double>(edge.sources));
+    out.sample(labels, static_cast<double>(edge.queue.depth) * static_cast<double>(edge.source_count));
   });
 }
 
@@ -246,9 +246,10 @@ void write_one(MetricsWriter& out, std::string_view name, std::string_view type,
 
 void write_memory(MetricsWriter& out, const Stats& stats) {
   const auto& pool = stats.pool;
-  write_one(out, "pipeline_uptime_seconds", "gauge", "Seconds since the start, until the end.", stats.uptime);
+  write_one(out, "pipeline_elapsed_seconds", "gauge", "Seconds since the start, until the end.",
+            stats.elapsed);
   write_one(out, "frames_bound", "gauge", "Frames that the engine may hold at once.", pool.bound);
-  write_one(out, "frames_published", "gauge", "Frames that the engine holds.", pool.published);
+  write_one(out, "frames_in_use", "gauge", "Frames that the engine holds.", pool.in_use);
   write_one(out, "held_bytes", "gauge", "Picture memory held only outside the engine.", stats.held_bytes);
   write_one(out, "pool_allocated_total", "counter", "Picture buffers taken from the system.",
             pool.memory.allocated);
@@ -260,9 +261,9 @@ void write_memory(MetricsWriter& out, const Stats& stats) {
 // The series of a node go with it. These keep the sums, so that no total falls.
 void write_removed(MetricsWriter& out, const RemovedStats& removed) {
   write_one(out, "removed_nodes_total", "counter", "Nodes that were removed while the pipeline ran.",
-            removed.nodes);
-  write_one(out, "removed_frames_total", "counter", "Samples that removed sources had delivered.",
-            removed.frames);
+            removed.node_count);
+  write_one(out, "removed_samples_total", "counter", "Samples that removed sources had delivered.",
+            removed.samples);
   write_one(out, "removed_processed_total", "counter", "Samples that removed nodes had finished.",
             removed.processed);
   write_one(out, "removed_errors_total", "counter", "Exceptions of removed nodes.", removed.errors);
@@ -318,8 +319,8 @@ void write_workers(MetricsWriter& out, const Stats& stats) {
   for (const auto& node : stats.nodes) {
     if (!node.workers.empty()) out.sample({{"node", node.name}}, node.in_flight);
   }
-  out.begin("worker_samples_total", "counter", "Samples that a worker process has finished.");
-  write_each_worker(out, stats, &WorkerStats::samples);
+  out.begin("worker_processed_total", "counter", "Samples that a worker process has finished.");
+  write_each_worker(out, stats, &WorkerStats::processed);
   out.begin("worker_restarts_total", "counter", "Worker processes that were replaced after they died.");
   write_each_worker(out, stats, &WorkerStats::restarts);
   out.begin("worker_resident_bytes", "gauge", "Resident memory of a worker process.");
@@ -357,10 +358,11 @@ void write_inference(MetricsWriter& out, const Stats& stats) {
   if (std::ranges::none_of(stats.nodes, [](const auto& node) { return node.inference.has_value(); })) return;
   each("node_inference_runs_total", "counter", "Runs of the node's neural network.",
        [](const InferenceStats& of) { return of.runs; });
-  each("node_inference_p50_seconds", "gauge", "Median duration of a run of the node's neural network.",
-       [](const InferenceStats& of) { return of.p50; });
-  each("node_inference_p99_seconds", "gauge", "99th percentile of that duration.",
-       [](const InferenceStats& of) { return of.p99; });
+  each("node_inference_duration_p50_seconds", "gauge",
+       "Median duration of a run of the node's neural network.",
+       [](const InferenceStats& of) { return of.duration_p50; });
+  each("node_inference_duration_p99_seconds", "gauge", "99th percentile of that duration.",
+       [](const InferenceStats& of) { return of.duration_p99; });
 }
 
 }  // namespace
@@ -386,7 +388,8 @@ std::string metrics_text(const Snapshot& seen, Viewers viewers) {
     write_one(out, "gil_stalls_total", "counter",
               "Times that the process waited for the GIL for longer than the watch's threshold.",
               seen.gil.stalls);
-    write_one(out, "gil_stalled_seconds_total", "counter", "Seconds of those stalls.", seen.gil.stalled);
+    write_one(out, "gil_stalled_seconds_total", "counter", "Seconds of those stalls.",
+              seen.gil.stalled_total);
   }
   if (viewers == Viewers::Known) {
     write_viewers(out, seen);

@@ -76,10 +76,10 @@ double unix_now() {
   return duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-Sampler::Sampler(std::shared_ptr<core::PipelineCore> core, std::optional<double> away_limit)
+Sampler::Sampler(std::shared_ptr<core::PipelineCore> core, std::optional<double> away_after)
     : core_(std::move(core)) {
   seen_.pipeline = core_->options().name;
-  if (away_limit) core::observer_of(*core_).limit_away(*away_limit);
+  if (away_after) core::observer_of(*core_).limit_away(*away_after);
 }
 
 Why Sampler::why() const {
@@ -106,7 +106,7 @@ void Sampler::follow_changes() {
   auto nodes = numbers_of(seen_.graph.stats.nodes);
   auto edges = numbers_of(seen_.graph.stats.edges);
   if (nodes != nodes_) {
-    realign(history_.node_fps, nodes_, nodes);
+    realign(history_.node_rates, nodes_, nodes);
     nodes_ = std::move(nodes);
   }
   if (edges != edges_) {
@@ -171,7 +171,7 @@ void Sampler::extend_history(Time now) {
   const auto points = history_.points;
   const auto& stats = seen_.graph.stats;
   history_.edges.resize(stats.edges.size());
-  history_.node_fps.resize(stats.nodes.size());
+  history_.node_rates.resize(stats.nodes.size());
   for (std::size_t i = 0; i < stats.edges.size(); ++i) {
     auto& series = history_.edges[i];
     double dropped = 0;
@@ -184,7 +184,7 @@ void Sampler::extend_history(Time now) {
   const bool runs = seen_.graph.phase == core::LifePhase::Running;
   for (std::size_t i = 0; i < stats.nodes.size(); ++i) {
     const auto& rates = seen_.node_rates[i];
-    extend(history_.node_fps[i], runs ? std::optional(rates.processed + rates.undecoded) : std::nullopt,
+    extend(history_.node_rates[i], runs ? std::optional(rates.processed + rates.undecoded) : std::nullopt,
            points);
   }
 }

@@ -26,9 +26,9 @@ class Sampler {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  /// `away_limit`: seconds that a source may deliver nothing before health_of() reports it; nullopt: any
+  /// `away_after`: seconds that a source may deliver nothing before health_of() reports it; nullopt: any
   /// time.
-  explicit Sampler(std::shared_ptr<core::PipelineCore> core, std::optional<double> away_limit = {});
+  explicit Sampler(std::shared_ptr<core::PipelineCore> core, std::optional<double> away_after = {});
 
   void look(Time now, GilFindings gil);
   [[nodiscard]] const Snapshot& seen() const noexcept { return seen_; }

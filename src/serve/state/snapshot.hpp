@@ -96,10 +96,10 @@ struct History {
 
   double time = 0;  // Unix time of the last point
   std::size_t points = 0;
-  std::vector<std::int64_t> node_numbers;  // of node_fps
+  std::vector<std::int64_t> node_numbers;  // of node_rates
   std::vector<std::int64_t> edge_numbers;  // of edges
   std::vector<EdgeSeries> edges;
-  std::vector<Series> node_fps;
+  std::vector<Series> node_rates;
 };
 
 struct Health {

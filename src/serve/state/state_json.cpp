@@ -50,7 +50,11 @@ void write_field(JsonWriter& json, std::string_view name, const Value& value) {
       return;
     }
   }
-  json.member(name, value);
+  if constexpr (std::is_same_v<Value, std::string>) {
+    write_text(json, name, value);
+  } else {
+    json.member(name, value);
+  }
 }
 
 template <class Fields, class Stats>
@@ -80,7 +84,7 @@ void write_source(JsonWriter& json, const std::optional<SourceStats>& source, do
   }
   json.begin_object().member("state", freshframe::to_string(source->state));
   write_fields(json, kSourceFields, *source);
-  json.member("undecoded_rate", undecoded_rate).member("away", away).end_object();
+  json.member("undecoded_rate", undecoded_rate).member("away_for", away).end_object();
 }
 
 // Only nodes in worker processes have it.
@@ -89,9 +93,9 @@ void write_workers(JsonWriter& json, const NodeStats& node) {
   json.member("in_flight", node.in_flight).key("workers").begin_array();
   for (const auto& worker : node.workers) {
     json.begin_object()
-        .member("pid", worker.pid)
+        .member("pid", worker.pid > 0 ? std::optional(worker.pid) : std::nullopt)
         .member("state", freshframe::to_string(worker.state))
-        .member("samples", worker.samples)
+        .member("processed", worker.processed)
         .member("restarts", worker.restarts)
         .member("rss_bytes", worker.rss_bytes)
         .member("cpu", worker.cpu)
@@ -118,8 +122,8 @@ void write_inference(JsonWriter& json, const NodeStats& node) {
       .member("provider", std::string_view(node.inference->provider))
       .member("threads", node.inference->threads)
       .member("runs", node.inference->runs)
-      .member("p50", node.inference->p50)
-      .member("p99", node.inference->p99)
+      .member("duration_p50", node.inference->duration_p50)
+      .member("duration_p99", node.inference->duration_p99)
       .end_object();
 }
 
@@ -157,6 +161,12 @@ void write_join(JsonWriter& json, const NodeStats& node) {
   json.end_array().end_object();
 }
 
+// 0 once nothing flows any more; stats() then has the rate of the whole run.
+double rate_of(const NodeStats& node) {
+  const bool is_over = node.state == NodeState::Ended || node.state == NodeState::Failed;
+  return is_over ? 0 : node.rate;
+}
+
 void write_node(JsonWriter& json, const Snapshot& seen, std::size_t index) {
   const auto& node = seen.graph.stats.nodes[index];
   const auto& about = seen.graph.nodes[index];
@@ -169,15 +179,15 @@ void write_node(JsonWriter& json, const Snapshot& seen, std::size_t index) {
   for_each_field(kNodeFields, [&](const auto& field) {
     if (!about.outside && field.name.starts_with("gil_")) {
       json.key(field.name).null();  // a native node never waits for it
+    } else if (field.name == "rate") {
+      json.member(field.name, rate_of(node));
     } else {
       write_field(json, field.name, node.*field.member);
     }
   });
   const auto& rates = seen.node_rates[index];
   const auto gil = [&](double rate) { return about.outside ? std::optional(rate) : std::nullopt; };
-  json.member("rate", rates.processed)
-      .member("gil_wait_rate", gil(rates.gil_wait))
-      .member("gil_hold_rate", gil(rates.gil_hold));
+  json.member("gil_wait_rate", gil(rates.gil_wait)).member("gil_hold_rate", gil(rates.gil_hold));
   write_causes(json, "drops", node.drops);
   write_causes(json, "drop_rate", rates.drops);
   json.member("lost_rate", rates.lost);
@@ -206,7 +216,7 @@ void write_edge(JsonWriter& json, const Snapshot& seen, std::size_t index) {
   json.key("queue")
       .begin_object()
       .member("depth", edge.queue.depth)
-      .member("sources", edge.sources)
+      .member("source_count", edge.source_count)
       .member("when_full", freshframe::to_string(edge.queue.when_full))
       .member("blocks", edge.queue.blocks())
       .member("skips", skips_when_full(edge.queue, edge.joined))
@@ -236,8 +246,8 @@ void write_gil(JsonWriter& json, const Snapshot& seen) {
       .member("hold", hold)
       .member("watching", gil.watching)
       .member("stalls", gil.stalls)
-      .member("stalled", gil.stalled);
-  json.key("stalled_now");
+      .member("stalled_total", gil.stalled_total);
+  json.key("stalled_for");
   gil.now ? json.value(gil.now->seconds) : json.null();
   json.key("stalled_by");
   if (gil.now) {
@@ -269,7 +279,7 @@ void write_pool(JsonWriter& json, const Stats& stats) {
   json.key("pool")
       .begin_object()
       .member("bound", stats.pool.bound)
-      .member("published", stats.pool.published)
+      .member("in_use", stats.pool.in_use)
       .member("allocated", stats.pool.memory.allocated)
       .member("reused", stats.pool.memory.reused)
       .member("idle_bytes", stats.pool.memory.idle_bytes)
@@ -323,32 +333,32 @@ void write_age(JsonWriter& json, const Age& age) {
       .member("reader", age.is_reader)
       .member("samples", age.samples)
       .member("unknown", age.unknown)
-      .member("seconds", age.seconds)
+      .member("duration", age.duration)
       .member("interval", age.interval)
       .member("mean", age.mean)
-      .member("oldest", age.oldest);
+      .member("oldest_mean", age.oldest_mean);
   json.key("parts").begin_array();
   for (const auto& part : age.parts) {
     json.begin_object()
         .member("kind", to_string(part.kind))
         .member("node", std::string_view(part.node))
         .member("mean", part.mean)
-        .member("oldest", part.oldest)
+        .member("oldest_mean", part.oldest_mean)
         .end_object();
   }
   json.end_array().end_object();
 }
 
-void write_interval(JsonWriter& json, std::string_view key, const std::optional<Interval>& interval) {
+void write_range(JsonWriter& json, std::string_view key, const std::optional<Range>& range) {
   json.key(key);
-  if (!interval) {
+  if (!range) {
     json.null();
     return;
   }
   json.begin_object()
-      .member("low", interval->low)
-      .member("middle", interval->middle)
-      .member("high", interval->high)
+      .member("low", range->low)
+      .member("middle", range->middle)
+      .member("high", range->high)
       .end_object();
 }
 
@@ -357,12 +367,13 @@ void write_outcome(JsonWriter& json, const Outcome& outcome) {
       .member("consumer", std::string_view(outcome.consumer))
       .member("reader", outcome.is_reader)
       .member("rate_now", outcome.rate_now)
-      .member("mean_now", outcome.mean_now);
-  write_interval(json, "rate", outcome.rate);
-  write_interval(json, "mean", outcome.mean);
-  write_interval(json, "p50", outcome.p50);
-  write_interval(json, "p99", outcome.p99);
-  json.member("reason", std::string_view(outcome.reason)).end_object();
+      .member("age_mean_now", outcome.age_mean_now);
+  write_range(json, "rate", outcome.rate);
+  write_range(json, "age_mean", outcome.age_mean);
+  write_range(json, "age_p50", outcome.age_p50);
+  write_range(json, "age_p99", outcome.age_p99);
+  write_text(json, "reason", outcome.reason);
+  json.end_object();
 }
 
 void write_series(JsonWriter& json, std::string_view key, const Series& points) {
@@ -384,7 +395,7 @@ std::string state_json(const Sampler& sampler, bool typed) {
       .member("name", std::string_view(seen.pipeline))
       .member("phase", to_string(seen.graph.phase));
   write_error(json, seen.error);
-  json.member("time", seen.time).member("uptime", stats.uptime);
+  json.member("time", seen.time).member("elapsed", stats.elapsed);
   json.key("nodes").begin_array();
   for (std::size_t i = 0; i < stats.nodes.size(); ++i) write_node(json, seen, i);
   json.end_array().key("edges").begin_array();
@@ -426,8 +437,8 @@ std::string why_json(const Why& why) {
       .member("schema", kSchema)
       .member("version", FRESHFRAME_VERSION)
       .member("text", std::string_view(to_string(why)))
-      .member("runs", why.runs)
-      .member("watched", why.watched)
+      .member("is_running", why.is_running)
+      .member("watched_for", why.watched_for)
       .member("needed", why.needed);
   json.key("unsettled").begin_array();
   for (const auto& name : why.unsettled) json.value(std::string_view(name));
@@ -447,9 +458,9 @@ std::string what_if_json(const WhatIf& answer) {
       .member("text", std::string_view(to_string(answer)))
       .member("node", std::string_view(answer.node))
       .member("change", std::string_view(answer.change))
-      .member("reason", std::string_view(answer.reason))
       .member("calls", answer.calls)
-      .member("seconds", answer.seconds);
+      .member("duration", answer.duration);
+  write_text(json, "reason", answer.reason);
   json.key("outcomes").begin_array();
   for (const auto& outcome : answer.outcomes) write_outcome(json, outcome);
   json.end_array().end_object();
@@ -470,9 +481,9 @@ std::string history_json(const History& history) {
     json.end_object();
   }
   json.end_array().key("nodes").begin_array();
-  for (std::size_t i = 0; i < history.node_fps.size(); ++i) {
+  for (std::size_t i = 0; i < history.node_rates.size(); ++i) {
     json.begin_object().member("number", history.node_numbers[i]);
-    write_series(json, "fps", history.node_fps[i]);
+    write_series(json, "rate", history.node_rates[i]);
     json.end_object();
   }
   json.end_array().end_object();

@@ -36,8 +36,8 @@ class VideoClient {
 };
 
 /// Note [The camera's own video]
-/// A port of results, and that of a source, shows the packets of its source. The source keeps those since its last key
-/// picture for it (KeptPackets), so a first viewer begins at once. Only while a view is open are they taken, made into
+/// A port of results, and that of a source, shows the packets of its source. The source keeps those since its last keyframe
+/// for it (KeptPackets), so a first viewer begins at once. Only while a view is open are they taken, made into
 /// fragments and held in the ring. No decoder takes part. A port without packets is shown as JPEG (PictureHub), and so is
 /// one whose results were found in other pictures: in those that a node has cropped, say, their places mean something.
 ///
@@ -111,7 +111,7 @@ class VideoPort {
   std::unique_ptr<media::FragmentWriter> writer_;
   std::string unplayable_;  // why stream_ has no fragments
   std::uint64_t stream_number_ = 0;
-  bool begins_ = false;  // another stream at the next key picture: the source was away
+  bool begins_ = false;  // another stream at the next keyframe: the source was away
   VideoRing pictures_;
   ResultsJson results_json_;
   std::deque<VideoMessageRef> results_;

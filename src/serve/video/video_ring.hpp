@@ -13,8 +13,8 @@
 
 namespace freshframe::serve {
 
-/// Pictures in the order of decoding, numbered. The first one is a key picture, so that a viewer can begin there. It
-/// holds the pictures since the last key picture, and those of the last kMost seconds. The network's thread.
+/// Pictures in the order of decoding, numbered. The first one is a keyframe, so that a viewer can begin there. It
+/// holds the pictures since the last keyframe, and those of the last kMost seconds. The network's thread.
 class VideoRing {
  public:
   static constexpr double kMost = 1;  // seconds that a viewer may be behind
@@ -43,14 +43,14 @@ class VideoRing {
 
   [[nodiscard]] std::uint64_t begin() const noexcept { return begin_; }
   [[nodiscard]] std::uint64_t end() const noexcept { return begin_ + messages_.size(); }
-  /// The number of the last key picture; end() if there is none.
+  /// The number of the last keyframe; end() if there is none.
   [[nodiscard]] std::uint64_t last_key() const noexcept { return messages_.empty() ? end() : last_key_; }
   [[nodiscard]] const VideoMessageRef& at(std::uint64_t number) const {
     return messages_[static_cast<std::size_t>(number - begin_)];
   }
   /// The latest pts of all; 0 if there is none.
   [[nodiscard]] double newest() const noexcept { return newest_.value_or(0); }
-  /// Bytes in a second of its time, of whole groups if there are any, since key pictures are large. nullopt: less than
+  /// Bytes in a second of its time, of whole groups if there are any, since keyframes are large. nullopt: less than
   /// kMeasured seconds are there.
   [[nodiscard]] std::optional<double> rate() const {
     if (messages_.empty()) return std::nullopt;
@@ -97,11 +97,11 @@ class VideoRing {
 /// The sockets' buffers hide how late a viewer is, so the page acknowledges each picture. Whatever is on its way has to
 /// arrive before what is newer, so that is little: kOnItsWay seconds of the stream, and as much as an acknowledgement
 /// took at the least in the last kTrips seconds, which a far page needs. When the newest picture is more than kMost
-/// seconds later than the newest acknowledged one, pictures are left out up to a key picture: to the last one at once
+/// seconds later than the newest acknowledged one, pictures are left out up to a keyframe: to the last one at once
 /// after a single stall, because the link is fast again then. A link that has fallen behind twice within kCalm seconds
-/// carries less than the stream: it goes on at a key picture that has just come, and gets key pictures alone from the
-/// next time on, until kCalm seconds have passed. A viewer that begins, or goes on, gets what has come since that key
-/// picture in one go. It is not behind while it works that off, and then what came meanwhile, in less and less time.
+/// carries less than the stream: it goes on at a keyframe that has just come, and gets keyframes alone from the
+/// next time on, until kCalm seconds have passed. A viewer that begins, or goes on, gets what has come since that keyframe
+/// in one go. It is not behind while it works that off, and then what came meanwhile, in less and less time.
 /// The time is that of the stream, but for the time that acknowledgements take.
 class VideoPlace {
  public:
@@ -115,7 +115,7 @@ class VideoPlace {
     unsigned flags = 0;
   };
 
-  /// Begins at the last key picture. What has come before is not left out.
+  /// Begins at the last keyframe. What has come before is not left out.
   void begin(const VideoRing& ring) {
     next_ = ring.last_key();
     joined_ = ring.newest();
@@ -245,7 +245,7 @@ class VideoPlace {
   std::deque<Sent> on_their_way_;  // in the order of pts, without those before which a later one was sent
   std::deque<Trip> trips_;         // the least of the last kTrips seconds, then the least after it, and so on
   bool repeats_ = false;           // it fell behind twice within kCalm
-  bool skips_ = false;             // up to the next key picture
+  bool skips_ = false;             // up to the next keyframe
   bool keys_only_ = false;
   bool gap_ = false;  // before the next picture
 };

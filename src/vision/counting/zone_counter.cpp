@@ -108,9 +108,9 @@ class ZoneStep {
     } else {
       counts.visits.push_back({.id = id_,
                                .class_id = now_.class_id,
-                               .entered = now_.entered,
-                               .ended = std::max(now_.entered, before_.inside),
-                               .how = Visit::End::Left});
+                               .first_pts = now_.entered,
+                               .last_pts = std::max(now_.entered, before_.inside),
+                               .reason = Visit::End::Left});
     }
     counts.crossings.push_back({.id = id_,
                                 .class_id = now_.class_id,
@@ -300,9 +300,9 @@ class Zone {
     counts.lost += 1;
     counts.visits.push_back({.id = id,
                              .class_id = state.class_id,
-                             .entered = state.entered,
-                             .ended = std::max(state.entered, state.inside),
-                             .how = Visit::End::Lost});
+                             .first_pts = state.entered,
+                             .last_pts = std::max(state.entered, state.inside),
+                             .reason = Visit::End::Lost});
   }
   /// Ends the visits of objects that were not seen for max_gap.
   void lose(OfSource& of, double pts) const {

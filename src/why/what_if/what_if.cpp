@@ -259,7 +259,7 @@ class Player {
   double warm_up_ = 0;
 };
 
-Interval interval_of(const std::vector<Seen>& draws, double Seen::* member, double slack, double share) {
+Range range_of(const std::vector<Seen>& draws, double Seen::* member, double slack, double share) {
   std::vector<double> values;
   for (const auto& draw : draws) values.push_back(draw.*member);
   const auto [least, most] = std::ranges::minmax(values);
@@ -297,8 +297,8 @@ std::string unexplained(const Asked& asked, const Draws& now, const std::map<int
     const auto& name = asked.recording.nodes.at(end).name;
     const auto measured = present.find(end);
     if (measured == present.end()) return "not yet: '" + name + "' has got no sample whose way is known";
-    const auto ages = interval_of(now.ends.at(end), &Seen::mean, kSlack, kExplained);
-    const auto rates = interval_of(now.ends.at(end), &Seen::rate, 0, kExplained);
+    const auto ages = range_of(now.ends.at(end), &Seen::mean, kSlack, kExplained);
+    const auto rates = range_of(now.ends.at(end), &Seen::rate, 0, kExplained);
     const auto& [mean, rate] = measured->second;
     if (mean < ages.low || mean > ages.high)
       return "the records do not explain the present: '" + name + "' gets samples that are " +
@@ -354,17 +354,17 @@ Outcome outcome_of(const Asked& asked, const Draws& draws, int end, const std::m
   const auto& seen = draws.ends.at(end);
   Outcome out{.consumer = node.name, .is_reader = node.is_reader};
   if (const auto now = present.find(end); now != present.end()) {
-    out.mean_now = now->second.mean;
+    out.age_mean_now = now->second.mean;
     out.rate_now = now->second.rate;
   }
-  out.rate = interval_of(seen, &Seen::rate, 0, kRateSlack);
+  out.rate = range_of(seen, &Seen::rate, 0, kRateSlack);
   out.reason = near_one(asked, draws, end);
   if (out.reason.empty() && std::ranges::any_of(seen, [](const auto& each) { return each.rate <= 0; }))
     out.reason = "hardly a sample would come";
   if (!out.reason.empty()) return out;
-  out.mean = interval_of(seen, &Seen::mean, kSlack, 0);
-  out.p50 = interval_of(seen, &Seen::p50, kSlack, 0);
-  out.p99 = interval_of(seen, &Seen::p99, kSlack, 0);
+  out.age_mean = range_of(seen, &Seen::mean, kSlack, 0);
+  out.age_p50 = range_of(seen, &Seen::p50, kSlack, 0);
+  out.age_p99 = range_of(seen, &Seen::p99, kSlack, 0);
   return out;
 }
 
@@ -435,7 +435,7 @@ WhatIf what_if(const Recording& recording, const std::string& name, const NodeCh
     answer.calls = answer.calls == 0 ? node.calls.size() : std::min(answer.calls, node.calls.size());
   }
   Player as_is(asked, nullptr);
-  answer.seconds = as_is.recorded();
+  answer.duration = as_is.recorded();
   const auto present = present_of(asked);
   const auto now = as_is.play_all(stop);
   answer.reason = stop.stop_requested() ? kStopped : unexplained(asked, now, present);
@@ -462,7 +462,7 @@ std::string batch_text(const Batch& batch) {
   return batch.max_wait > 0 ? "Batch(" + size + ", max_wait=" + short_text(batch.max_wait) + ")" : size;
 }
 
-std::string rates_text(const Interval& rates) {
+std::string rates_text(const Range& rates) {
   const auto low = fixed_text(rates.low, 1);
   const auto high = fixed_text(rates.high, 1);
   return (low == high ? high : low + " to " + high) + " per second";
@@ -470,11 +470,11 @@ std::string rates_text(const Interval& rates) {
 
 std::string outcome_text(const Outcome& outcome) {
   std::string text = "  " + outcome.consumer + ": ";
-  if (outcome.mean) {
-    text += "samples are " + interval_text(*outcome.mean) + " old on average" +
-            (outcome.is_reader ? " when they arrive" : "") + " (now " + time_text(outcome.mean_now) +
-            "), half of them at most " + interval_text(*outcome.p50) + ", 99 of 100 at most " +
-            interval_text(*outcome.p99);
+  if (outcome.age_mean) {
+    text += "samples are " + range_text(*outcome.age_mean) + " old on average" +
+            (outcome.is_reader ? " when they arrive" : "") + " (now " + time_text(outcome.age_mean_now) +
+            "), half of them at most " + range_text(*outcome.age_p50) + ", 99 of 100 at most " +
+            range_text(*outcome.age_p99);
   } else {
     text += "the age is not known: " + outcome.reason;
   }
@@ -494,14 +494,14 @@ std::string other_rate(const Outcome& outcome) {
 }  // namespace
 
 std::optional<Effect> effect_of(const WhatIf& answer) {
-  const auto by_age = [](const Outcome& outcome) { return outcome.mean ? outcome.mean_now : -1; };
+  const auto by_age = [](const Outcome& outcome) { return outcome.age_mean ? outcome.age_mean_now : -1; };
   const auto oldest = std::ranges::max_element(answer.outcomes, {}, by_age);
-  if (oldest == answer.outcomes.end() || !oldest->mean) return std::nullopt;
-  const auto& mean = *oldest->mean;
+  if (oldest == answer.outcomes.end() || !oldest->age_mean) return std::nullopt;
+  const auto& mean = *oldest->age_mean;
   return Effect{
-      .text = "With " + answer.change + " at " + answer.node + ", samples would be " + interval_text(mean) +
+      .text = "With " + answer.change + " at " + answer.node + ", samples would be " + range_text(mean) +
               " old on average " + (oldest->is_reader ? "when they reach " : "at ") + oldest->consumer +
-              ", 99 of 100 at most " + interval_text(*oldest->p99) + other_rate(*oldest) + ".",
+              ", 99 of 100 at most " + range_text(*oldest->age_p99) + other_rate(*oldest) + ".",
       .evidence = {{"predicted", mean.middle}, {"predicted_low", mean.low}, {"predicted_high", mean.high}}};
 }
 
@@ -525,7 +525,7 @@ std::string to_string(const NodeChange& change) {
 std::string to_string(const WhatIf& answer) {
   const auto question = answer.node + " with " + answer.change;
   if (!answer.known()) return question + ": not known: " + answer.reason + ".\n";
-  auto text = question + ", by the last " + core::fixed_text(answer.seconds) + " s:\n";
+  auto text = question + ", by the last " + core::fixed_text(answer.duration) + " s:\n";
   for (const auto& outcome : answer.outcomes) text += core::outcome_text(outcome);
   return text;
 }

@@ -60,7 +60,7 @@ TEST(Crew, KeepsTheOrderWhenTheFirstOfTwoDies) {
 }
 
 TEST(Crew, RestsLongerFromDeathToDeathUntilAResultIsDelivered) {
-  Rig rig({.restarts = 10});
+  Rig rig({.max_restarts = 10});
   rig.start();
   rig.push({"exit", "exit", "exit", "a", "exit", "b"});
   EXPECT_EQ(rig.get(), "a");
@@ -74,7 +74,7 @@ TEST(Crew, RestsLongerFromDeathToDeathUntilAResultIsDelivered) {
 }
 
 TEST(Crew, GivesUpAfterTooManyDeaths) {
-  Rig rig({.restarts = 1});
+  Rig rig({.max_restarts = 1});
   rig.start();
   rig.push({"exit", "exit", "a"});
   const auto text = test::message_of<NodeError>([&] { rig.pipeline.wait(); });
@@ -86,7 +86,7 @@ TEST(Crew, GivesUpAfterTooManyDeaths) {
 
 TEST(Crew, CountsALaterFailureToOpenAsADeath) {
   const Marks marks;
-  Rig rig({.restarts = 1}, "opens once " + marks.path("opened"));
+  Rig rig({.max_restarts = 1}, "opens once " + marks.path("opened"));
   rig.start();
   rig.push({"exit", "a"});
   const auto text = test::message_of<NodeError>([&] { rig.pipeline.wait(); });
@@ -140,7 +140,7 @@ TEST(Crew, SaysSoWhenSomebodyElseReapedAWorker) {
 }
 
 TEST(Crew, DropsNothingOfADeathWhileItsWorkersAreIdleAndManyDieAtOnce) {
-  Rig rig({.workers = 4, .restarts = 100});
+  Rig rig({.workers = 4, .max_restarts = 100});
   rig.start();
   for (int round = 0; round < 3; ++round) {
     for (const int pid : rig.pids()) ::kill(pid, SIGKILL);

@@ -82,7 +82,7 @@ TEST(Crew, KillsAWorkerThatDoesNotFinishWhenTheStopsTimeIsOver) {
 }
 
 TEST(Crew, StopsWhileAWorkerRests) {
-  Rig rig({.restarts = 10});
+  Rig rig({.max_restarts = 10});
   rig.start();
   rig.push({"exit", "exit", "exit", "exit"});
   rig.await(WorkerState::Resting);
@@ -141,7 +141,7 @@ TEST(Crew, NamesTheMemoryLimitOfAWorkerThatDiesWhileItStarts) {
 
 // The pause before a restart is work of the node. It does not wait for its input then.
 TEST(Crew, CountsAWorkerThatRestsAsBusy) {
-  Rig rig({.restarts = 100});
+  Rig rig({.max_restarts = 100});
   rig.start();
   rig.push({"exit", "exit", "exit", "exit"});
   rig.await(WorkerState::Resting);

@@ -39,7 +39,7 @@ TEST(Crew, KillsAWorkerThatSaysWhatCannotBe) {
                    "value of no bytes", "picture of no bytes", "released lease",
                    "failed outside",    "input of no frame",   "descriptor",
                    "too much"};
-  Rig rig({.restarts = 100});
+  Rig rig({.max_restarts = 100});
   rig.start();
   for (const auto& what : lies) {
     rig.lines.clear();
@@ -52,7 +52,7 @@ TEST(Crew, KillsAWorkerThatSaysWhatCannotBe) {
 
 TEST(Crew, KillsAWorkerThatGivesALeaseBackTwice) {
   for (const auto* const mode : {"gives back twice", "gives back twice at once"}) {
-    Rig<Frame> rig({.restarts = 100}, mode);
+    Rig<Frame> rig({.max_restarts = 100}, mode);
     rig.start();
     FrameBuilder builder({.width = 64, .height = 48, .format = PixelFormat::Gray});
     rig.push({std::move(builder).publish(basic_pixel_ops())});
@@ -62,7 +62,7 @@ TEST(Crew, KillsAWorkerThatGivesALeaseBackTwice) {
 }
 
 TEST(Crew, KillsAWorkerThatWantsMemoryForNothing) {
-  Rig rig({.restarts = 100});
+  Rig rig({.max_restarts = 100});
   rig.start();
   rig.push({"lie need of nothing"});
   wait_until([&] { return rig.worker().restarts > 0; });

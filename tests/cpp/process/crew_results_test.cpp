@@ -94,7 +94,7 @@ TEST(Crew, GivesAWorkersInputBackAndEndsItsLeases) {
 }
 
 TEST(Crew, CountsWhatAWorkerKeepsUntilItEnds) {
-  Rig<Frame> rig({.restarts = 5}, "keeps frames");
+  Rig<Frame> rig({.max_restarts = 5}, "keeps frames");
   rig.start();
   constexpr std::size_t kBytes = std::size_t{640} * 480;
   for (int i = 0; i < 4; ++i) {

@@ -78,7 +78,8 @@ class EndlessLook final : public ServedLook {
 
 struct Served {
   explicit Served(double seconds)
-      : server(pipeline, {.look = {"quick", "endless"}, .look_rate = 6000, .limits = {.look = seconds}}) {}
+      : server(pipeline,
+               {.look = {"quick", "endless"}, .looks_per_minute = 6000, .limits = {.look = seconds}}) {}
 
   /// A client asks for the endless one, and waits for no answer.
   [[nodiscard]] std::unique_ptr<RawClient> asks(const std::string& then = {}) const {
@@ -195,8 +196,8 @@ TEST(ServeLook, AServerThatEndsBetweenTwoRequestsAsksNothingMore) {
     net::io_context io;
     net::local::stream_protocol::socket client(io);
     {
-      serve::Service service(core::PipelineAccess::core(pipeline), {.look = {"quick"}, .look_rate = 6000},
-                             serve::Gate({}, true, {}, 80));
+      serve::Service service(core::PipelineAccess::core(pipeline),
+                             {.look = {"quick"}, .looks_per_minute = 6000}, serve::Gate({}, true, {}, 80));
       net::local::stream_protocol::socket link(service.io());
       net::local::connect_pair(client, link);
       const std::string head = " HTTP/1.1\r\nHost: localhost:80\r\n\r\n";

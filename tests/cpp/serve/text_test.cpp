@@ -81,9 +81,9 @@ TEST(StateJson, HasTheSettingsOfACamera) {
   sampler.look(Sampler::Time::clock::now(), {});
   auto& source = *sampler.seen().graph.stats.nodes.at(0).source;
   source.settings = {{"exposure", 100}, {"gain", std::nullopt}};
-  source.settings_refused = "too bright";
+  source.settings_reason = "too bright";
   EXPECT_NE(state_json(sampler, false)
-                .find(R"("settings":{"exposure":100,"gain":"auto"},"settings_refused":"too bright")"),
+                .find(R"("settings":{"exposure":100,"gain":"auto"},"settings_reason":"too bright")"),
             std::string::npos);
 }
 

@@ -19,7 +19,7 @@ using serve::VideoMessage;
 using serve::VideoPlace;
 using serve::VideoRing;
 
-/// Ten pictures a second, each `group`-th of them a key picture.
+/// Ten pictures a second, each `group`-th of them a keyframe.
 class Stream {
  public:
   explicit Stream(int group) : group_(group) {}
@@ -241,7 +241,7 @@ TEST(VideoRing, HoldsTheLastSecondFromAKeyPictureOn) {
   EXPECT_EQ(ring.at(ring.last_key())->pts, 9.5);
 }
 
-/// Ten pictures a second of 10 bytes, and 110 more for each `group`-th, which is a key picture.
+/// Ten pictures a second of 10 bytes, and 110 more for each `group`-th, which is a keyframe.
 VideoRing ring_of(int pictures, int group) {
   VideoRing ring;
   for (int number = 0; number < pictures; ++number) {
@@ -254,7 +254,7 @@ VideoRing ring_of(int pictures, int group) {
 }
 
 TEST(VideoRing, HasTheRateOfItsWholeGroups) {
-  EXPECT_NEAR(ring_of(28, 10).rate().value_or(0), 210, 1e-6) << "two key pictures in 1.8 s";
+  EXPECT_NEAR(ring_of(28, 10).rate().value_or(0), 210, 1e-6) << "two keyframes in 1.8 s";
   EXPECT_NEAR(ring_of(57, 50).rate().value_or(0), 122, 1e-6);
 }
 

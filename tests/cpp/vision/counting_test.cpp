@@ -103,7 +103,7 @@ TEST(ZoneCounter, AMovedZoneGoesOnCountingAndByTheMoveNothingEntersOrLeaves) {
   EXPECT_EQ(std::pair(counts.appeared, counts.lost), std::pair(std::int64_t{1}, std::int64_t{1}));
   EXPECT_EQ(counts.inside, std::vector<std::int64_t>{2});
   ASSERT_EQ(counts.visits.size(), 1U);
-  EXPECT_EQ(counts.visits[0].how, Visit::End::Lost);
+  EXPECT_EQ(counts.visits[0].reason, Visit::End::Lost);
   EXPECT_EQ(balance(counts), 0);
   counts = only(counter.update(both(250, 50, 150), 0.3));
   EXPECT_EQ(std::pair(counts.entered, counts.left), std::pair(std::int64_t{2}, std::int64_t{1}));

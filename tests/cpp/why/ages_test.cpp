@@ -172,7 +172,7 @@ TEST_F(Ages, AreOfTheLatestSecondsOnly) {
   }
   EXPECT_NEAR(age(at(90'000)).mean, .010, 1e-9);
   EXPECT_NEAR(age().mean, .055, 1e-9);
-  EXPECT_NEAR(age().oldest, .100, 1e-9);
+  EXPECT_NEAR(age().oldest_mean, .100, 1e-9);
   EXPECT_NEAR(age(at(90'000)).interval, 1, 1e-9);
 }
 

@@ -138,7 +138,7 @@ const std::vector<Ill>& illnesses() {
       away_in("wrong_password", SourceState::BackingOff, "401 Unauthorized"),
       away_in("connecting", SourceState::Connecting, "timed out"),
       away_in("resolving", SourceState::Resolving, "the name has no address"),
-      away_in("without_a_key_frame", SourceState::WaitingKeyFrame, ""),
+      away_in("without_a_key_frame", SourceState::WaitingKeyframe, ""),
       away_in("stalled", SourceState::Stalled, ""),
       {"tries_in_turn",
        [](NodeStats& node, int look) {
@@ -242,7 +242,7 @@ TEST_F(BranchesTest, ACameraThatHoldsDamagedPicturesBackAgainAndAgainHidesNoCaus
   int look = 0;
   run(std::chrono::seconds(40), [&] {
     const bool holds = look++ % 16 < 3;
-    stats("left").source->state = holds ? SourceState::WaitingKeyFrame : SourceState::Reading;
+    stats("left").source->state = holds ? SourceState::WaitingKeyframe : SourceState::Reading;
     overflow("left", "L");
   });
   EXPECT_TRUE(has("queue left->L"));
@@ -301,7 +301,7 @@ TEST_F(BranchesTest, WhatIsNotJudgedIsSaid) {
   run(std::chrono::seconds(1));
   EXPECT_EQ(findings_.unsettled(now_), Words{"left"});
   Why why;
-  why.runs = true;
+  why.is_running = true;
   why.unsettled = findings_.unsettled(now_);
   EXPECT_EQ(
       to_string(why),

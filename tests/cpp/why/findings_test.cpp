@@ -101,26 +101,25 @@ TEST_F(FindingsTest, ASourceThatStandsStillIsNamedWithWhatItShowsAsLongAsItDoes)
   cam().source.emplace();
   run(std::chrono::seconds(25));
   EXPECT_EQ(kinds(), Kinds());
-  cam().source->frozen = "still";
+  cam().source->frozen = "frozen";
   cam().source->frozen_for = 312;
   cam().source->frozen_frames = 156;
   cam().source->frozen_contents = 1;
   run(std::chrono::seconds(1));  // a few looks: the statistics report it, too
   ASSERT_EQ(kinds(), Kinds{"frozen cam"});
-  EXPECT_EQ(findings_.present()[0].text, "has shown one picture for 312 s: 156 key pictures, 1 content.");
+  EXPECT_EQ(findings_.present()[0].text, "has shown one picture for 312 s: 156 keyframes, 1 content.");
   EXPECT_TRUE(findings_.present()[0].remedy.starts_with("Restart the camera"));
   EXPECT_EQ(findings_.present()[0].evidence.at("frozen_for"), 312);
   cam().source->frozen_contents = 156;
   run(std::chrono::seconds(11));
   EXPECT_EQ(findings_.present()[0].text,
-            "has probably shown one picture for 312 s: parts of it came again in 156 key pictures.");
+            "has probably shown one picture for 312 s: parts of it came again in 156 keyframes.");
   cam().source->frozen = "loop";
   cam().source->frozen_period = 14;
   cam().source->frozen_contents = 7;
   run(std::chrono::seconds(11));
-  EXPECT_EQ(
-      findings_.present()[0].text,
-      "has shown the same pictures again and again for 312 s, each 14 s: 156 key pictures, 7 new ones.");
+  EXPECT_EQ(findings_.present()[0].text,
+            "has shown the same pictures again and again for 312 s, each 14 s: 156 keyframes, 7 new ones.");
   cam().source->frozen = "flat";
   run(std::chrono::seconds(11));
   EXPECT_EQ(findings_.present()[0].text, "has shown no contrast for 312 s.");
@@ -132,11 +131,11 @@ TEST_F(FindingsTest, ASourceThatStandsStillIsNamedWithWhatItShowsAsLongAsItDoes)
 
 TEST_F(FindingsTest, ACameraWithoutASettingIsNamedWithItsRefusalAsLongAsItRunsSo) {
   cam().source.emplace();
-  cam().source->settings_refused = "gain must be 0 to 9, got 20";
+  cam().source->settings_reason = "gain must be 0 to 9, got 20";
   run(std::chrono::seconds(25));
   ASSERT_EQ(kinds(), Kinds{"setting cam"});
   EXPECT_EQ(findings_.present()[0].text, "runs without a setting: gain must be 0 to 9, got 20.");
-  cam().source->settings_refused.clear();
+  cam().source->settings_reason.clear();
   run(std::chrono::seconds(11));
   EXPECT_EQ(kinds(), Kinds());
 }
@@ -237,7 +236,7 @@ class BatchFinding : public FindingsTest {
   std::function<void()> calls(int size = 7) {
     return [this, size] {
       ++x().batches[size];
-      seen_.stats.uptime += .25;
+      seen_.stats.elapsed += .25;
     };
   }
 };

@@ -107,7 +107,7 @@ TEST_F(StatesTest, ARecorderThatLosesSamplesHasOneLineWhichWindowsMakeBetter) {
 TEST_F(StatesTest, OnlyAStillSourceForWhichATimeWasGivenIsIll) {
   auto& source = cam().source.emplace();
   source.state = SourceState::Reading;
-  source.frozen = "still";
+  source.frozen = "frozen";
   source.frozen_for = 40;
   source.frozen_frames = 20;
   source.frozen_contents = 1;
@@ -116,7 +116,7 @@ TEST_F(StatesTest, OnlyAStillSourceForWhichATimeWasGivenIsIll) {
   source.frozen_is_ill = true;
   look();
   EXPECT_TRUE(found().ill);
-  EXPECT_EQ(found().text, "has shown one picture for 40 s: 20 key pictures, 1 content.");
+  EXPECT_EQ(found().text, "has shown one picture for 40 s: 20 keyframes, 1 content.");
 }
 
 TEST_F(StatesTest, ExceptionsAreOneLineWithTheNewest) {
@@ -153,7 +153,7 @@ TEST_F(StatesTest, AClockThatIsOffIsNamedWithItsOffset) {
 }
 
 TEST_F(StatesTest, AJoinWithoutASetSaysWhy) {
-  x().join.emplace().trouble = "no sample of door has come";
+  x().join.emplace().reason = "no sample of door has come";
   look();
   EXPECT_EQ(found().kind, "join");
   EXPECT_EQ(found().text, "no sample of door has come.");

@@ -182,7 +182,7 @@ class Faults:
     def _drain(self, agent: str) -> None:
         self._ask(["drain", agent])
         until = time.monotonic() + 30
-        while self._ask(["stats"])["agents"][agent]["cameras"] and time.monotonic() < until:
+        while self._ask(["stats"])["agents"][agent]["camera_count"] and time.monotonic() < until:
             time.sleep(0.1)
         self._ask(["undrain", agent])
 

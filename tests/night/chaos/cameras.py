@@ -3,7 +3,7 @@
 `python -m night.chaos.cameras MJPEG RTSP FPS` prints the URLs as JSON and ends with its standard input. A
 line of that is an object: a camera, a fault and its seconds. Picture n is due n / FPS seconds after the
 start, and carries its camera and n. An RTSP camera counts to 100, again and again; a session begins anywhere,
-also between two key pictures.
+also between two keyframes.
 """
 # SPDX-License-Identifier: Apache-2.0
 

@@ -254,7 +254,7 @@ class Plant:
                 in_worker,
                 port,
                 name=work,
-                process=ff.Process(workers=2, timeout=2, restarts=100_000),
+                process=ff.Process(workers=2, timeout=2, max_restarts=100_000),
                 on_error="skip",
                 queue=ff.Queue(4),
             )
@@ -294,13 +294,13 @@ class Plant:
         """A new one below camera 2, in files of 2 seconds."""
         name = self._name("record")
         path = self.disk / f"{name}_%05d.mkv"
-        video = ff.VideoFile(path, codec="mjpeg", segment=2, keep_bytes=KEPT)
+        video = ff.VideoFile(path, codec="mjpeg", segment_every=2, keep_bytes=KEPT)
         self.pipeline.add(video, self.ports["cam2"], name=name, on_error="remove")
 
     def add_copy(self, camera: int) -> None:
         """A new one below a camera's packets."""
         name = self._name("copy")
-        video = ff.VideoFile(self.disk / f"{name}_%05d.mkv", segment=2, keep_bytes=KEPT)
+        video = ff.VideoFile(self.disk / f"{name}_%05d.mkv", segment_every=2, keep_bytes=KEPT)
         self.pipeline.add(video, self.ports[f"cam{camera}"].packets, name=name, on_error="remove")
 
     def ask(self) -> None:

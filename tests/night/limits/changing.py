@@ -285,7 +285,7 @@ class _MortalRun:
         self.pipeline, self._find = ff.Pipeline("mortal"), find
         port = self.pipeline.add(source, name="source")
         node = _Mortal(chance.choice((0, 0.02)), chance.choice((0.02, 0.06)), finish)
-        port = self.pipeline.add(node, port, name="mortal", process=ff.Process(restarts=1_000_000))
+        port = self.pipeline.add(node, port, name="mortal", process=ff.Process(max_restarts=1_000_000))
         self.reader = self.pipeline.reader(port, queue=ff.Queue(2 * _SAMPLES, "drop_oldest"))
         self.pipeline.start()
 

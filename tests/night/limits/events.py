@@ -100,7 +100,7 @@ def _told(source: str, counter: str, counts: Any) -> Iterator[_Event]:
         yield source, counter, "crossing", one.tracker_id, one.forward, round(one.pts * _FPS + 0.499)
     if isinstance(counts, ff.types.ZoneCounts):
         for visit in counts.visits:
-            yield source, counter, "visit", visit.tracker_id, visit.how, round(visit.ended * _FPS)
+            yield source, counter, "visit", visit.tracker_id, visit.reason, round(visit.last_pts * _FPS)
         for track in counts.loitered:
             yield source, counter, "loitered", track, "", 0
 
@@ -194,7 +194,7 @@ class _Late:
     def check(self, find: Find) -> int:
         """While it sends: the key begins, and stays. A source that had to be silent is not judged."""
         events = [sample.value for sample in iter(self._events.poll, None)]
-        said = [event.by or "begins" for event in events if event.key == "stays"][:9]
+        said = [event.reason or "begins" for event in events if event.key == "stays"][:9]
         times = [*self._times[:1], *self._times, time.monotonic(), time.monotonic()]
         # A sample arrives before it is asked for its keys, and behind the question of the one before.
         if max(later - before for before, later in zip(times, times[2:], strict=False)) >= self._hold:

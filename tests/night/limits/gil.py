@@ -106,7 +106,7 @@ def _check_lists(watch: ff.gil.GilWatch, pipeline: ff.Pipeline, url: str, find: 
     for name, (length, most) in lengths.items():
         if length > most:
             find(f"{length} {name}, of which there are at most {most}")
-    watch.stop()
+    watch.close()
     counted = sum(culprit.count for culprit in watch.summary())
     if counted > len(watch.stalls) + watch.dropped:
         find(f"of {counted} stalls a watch has kept {len(watch.stalls)} and dropped {watch.dropped}")
@@ -151,7 +151,7 @@ def _stalls(seconds: float, find: Find) -> int:
         for plan in _PLANS:
             with contextlib.ExitStack() as stack:
                 try:
-                    watch = stack.enter_context(ff.gil.watch(_THRESHOLD, keep=_KEEP))
+                    watch = stack.enter_context(ff.gil.watch(_THRESHOLD, max_stalls=_KEEP))
                 except ff.StateError:  # there is no watch on this interpreter
                     return 0
                 tried += _make_stalls(plan, ends, pipeline, find)
@@ -234,7 +234,7 @@ def _hold_often(ended: threading.Event) -> None:
 def _stalls_without_room(seconds: float, find: Find) -> int:
     ended, goes_on = threading.Event(), threading.Event()
     threads = [threading.Thread(target=_hold_often, args=(ended,)) for _ in range(_HOLDERS)]
-    watch = ff.gil.watch(0.001, on_stall=lambda _: goes_on.wait(), keep=_ROOM)
+    watch = ff.gil.watch(0.001, on_stall=lambda _: goes_on.wait(), max_stalls=_ROOM)
     try:
         watch.__enter__()
     except ff.StateError:  # there is no watch on this interpreter
@@ -246,7 +246,7 @@ def _stalls_without_room(seconds: float, find: Find) -> int:
     for thread in threads:
         thread.join()
     goes_on.set()
-    watch.stop()
+    watch.close()
     counted, kept = sum(each.count for each in watch.summary()), len(watch.stalls)
     if counted > kept + watch.dropped:
         find(f"of {counted} stalls a watch has kept {kept} and dropped {watch.dropped}")

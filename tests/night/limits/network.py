@@ -266,7 +266,7 @@ def publishing(seconds: float, find: Find) -> int:
                 before = counts(pipeline)
                 pipeline.wait(_READ)
                 now = counts(pipeline)
-                if now.slow - before.slow > now.sent - before.sent:
+                if now.dropped_slow - before.dropped_slow > now.sent - before.sent:
                     find(f"its receiver reads, and within {_READ:g} s {before} becomes {now}")
                 receiver.reads.clear()
                 rounds += 1

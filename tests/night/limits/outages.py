@@ -27,7 +27,7 @@ import freshframe as ff
 from night import own_process
 from night.limits.rule import Find, apart
 
-_TOTALS = ("outages", "away_for", "reconnects", "stalls", "size_changes", "damaged", "packets")
+_TOTALS = ("outages", "away_total", "reconnects", "stalls", "size_changes", "damaged", "packets")
 _PICTURES = 3  # that must come, before an outage counts as over
 _MORE = 60  # further pictures within which it must be counted
 _AWAY = 1.5  # seconds of an outage, at most
@@ -42,7 +42,7 @@ _LOOKS = 10  # at what the process uses, of which the least counts
 _BETWEEN = 0.1  # seconds between two
 _SESSIONS = 5  # between two counts
 _WARM = 3  # counts
-_LIMIT = 5.0  # seconds of source_timeout
+_LIMIT = 5.0  # seconds of away_after
 _TOLERANCE = 2.0  # seconds, of this program's clock
 _BRIEF = 2.5  # seconds of an outage below the limit
 _WELL = 5  # answers in a row, before an outage counts as over
@@ -218,7 +218,7 @@ def _published(seconds: float, find: Find) -> int:
     """See publish_to_a_stream()."""
     receiver, outages, pauses = _Receiver(), 0, _Pauses(find)
     pipeline = ff.Pipeline("publish-to-a-stream")
-    publish = ff.Publish(receiver.url, codec="mpeg4", key_every=0.2, timeout=60.0)
+    publish = ff.Publish(receiver.url, codec="mpeg4", keyframe_every=0.2, timeout=60.0)
     pipeline.add(publish, pipeline.add(ff.open("demo:circles?size=160x120&fps=30"), name="camera"))
     uses: list[tuple[int, dict[str, int]]] = []  # after so many outages
     receiver.come()
@@ -344,7 +344,7 @@ def healthz_outages(seconds: float, find: Find) -> int:
         pipeline = ff.Pipeline("healthz-outages", stall_timeout=None)
         pipeline.add(nodes.mean, pipeline.add(_open(server), name="camera"), name="mean")
         pipeline.add(nodes.same, pipeline.add(Ticker(0.1), name="ticks"), name="same")
-        page = stack.enter_context(contextlib.closing(pipeline.serve(source_timeout=_LIMIT)))
+        page = stack.enter_context(contextlib.closing(pipeline.serve(away_after=_LIMIT)))
         stack.enter_context(pipeline)
         health = _Health(pipeline, page.url, find)
         health.wait_until_well()

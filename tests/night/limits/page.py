@@ -40,7 +40,7 @@ def questions(seconds: float, find: Find) -> int:
     pipeline, look = ff.Pipeline("questions"), ff.Look(seconds=2, every=0.5)
     pipeline.add(look, pipeline.add(ff.open("demo:circles?fps=5&size=64x48"), name="camera"), name="look")
     token, tried = "a-token-for-the-night", 0
-    page = pipeline.serve(token=token, look=look, look_rate=_QUESTIONS)
+    page = pipeline.serve(token=token, look=look, looks_per_minute=_QUESTIONS)
     asked = {200: deque[float](), 429: deque[float]()}  # when such answers came
     with contextlib.closing(page), pipeline:
         began = time.monotonic()

@@ -114,7 +114,7 @@ class _Recorded:
         self.pipeline.add(self._clips["copied clips"], camera.packets, name="copied clips")
 
     def _file(self, name: str) -> ff.VideoFile:
-        return ff.VideoFile(self._folder / name, segment=_SEGMENT if "%" in name else None)
+        return ff.VideoFile(self._folder / name, segment_every=_SEGMENT if "%" in name else None)
 
     def taken(self) -> list[int]:
         """Samples of each recorder."""
@@ -169,7 +169,7 @@ def _incomplete(recorded: _Recorded) -> dict[str, str]:
 
 
 def _check_pauses(recorded: _Recorded, outages: list[_Away], find: Find) -> None:
-    """Each outage is as long in a file as it was in reality, and a key picture follows."""
+    """Each outage is as long in a file as it was in reality, and a keyframe follows."""
     for name in ("a.mkv", "copy.mkv"):
         pauses = recorded.pauses(name)
         fits = [
@@ -366,7 +366,7 @@ class _Newest(ff.Node[ff.types.Packet, None]):
 
     def process(self, sample: ff.Sample[ff.types.Packet], /) -> None:
         """Looks at the packet's size and time."""
-        size, pts = sample.value.size, sample.pts
+        size, pts = sample.value.size or (0, 0), sample.pts
         self.since = _Since(size, self.since.first if size == self.since.size else pts, pts)
         self.count += 1
 

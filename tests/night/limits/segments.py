@@ -77,7 +77,7 @@ def deleted_segments(seconds: float, find: Find) -> int:
     ends, tried = time.monotonic() + seconds, 0
     with tempfile.TemporaryDirectory(prefix="deleted-") as name:
         folder, pipeline = _Folder(Path(name), ends), ff.Pipeline("deleted")
-        file = ff.VideoFile(f"{name}/%06d.mp4", segment=1, keep_bytes=_LIMIT, codec="mpeg4")
+        file = ff.VideoFile(f"{name}/%06d.mp4", segment_every=1, keep_bytes=_LIMIT, codec="mpeg4")
         pipeline.add(file, pipeline.add(folder.source, name="noise"), name="file")
         with pipeline:
             folder.follow(2 * _SEGMENTS, find)

@@ -57,7 +57,7 @@ def restarts(seconds: float, find: Find) -> int:
     ends, failed = time.monotonic() + seconds, 0
     while time.monotonic() < ends:
         pipeline = ff.Pipeline("restarts")
-        workers = ff.Process(workers=1, restarts=_RESTARTS, restart_window=3600)
+        workers = ff.Process(workers=1, max_restarts=_RESTARTS, restart_window=3600)
         source = pipeline.add(Ticker(0.05), name="source")
         pipeline.add(_dies_now_and_then, source, name="dies", process=workers)
         with contextlib.suppress(ff.NodeError), pipeline:
@@ -214,7 +214,7 @@ def _leases_pipeline() -> ff.Pipeline:
     pipeline = ff.Pipeline("leases-of-the-dead")
 
     def immortal(workers: int) -> ff.Process:
-        return ff.Process(workers=workers, restarts=1_000_000)
+        return ff.Process(workers=workers, max_restarts=1_000_000)
 
     camera = pipeline.add(_Camera(), name="camera")
     keeps = pipeline.add(_Mortal(_LIVES, False, signal.SIGKILL), camera, name="keeps", process=immortal(2))

@@ -101,7 +101,8 @@ MISTAKES: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "wake() of a scene": (
         with_camera(lambda pipeline, camera: camera.wake(3)),
         ff.GraphError,
-        'does not sleep: wake() is for a live network stream, such as rtsp://, that open(decode="keys") made',
+        'does not sleep: wake() is for a live network stream, such as rtsp://, that open(decode="keyframes") '
+        "made",
     ),
     "packets of a scene": (
         with_camera(lambda pipeline, camera: camera.packets),
@@ -162,7 +163,7 @@ def test_a_mistake_is_told_what_was_wanted_and_found_and_what_to_do(mistake: str
 def test_serve_without_arguments_gives_the_dashboard_that_is_open() -> None:
     pipeline = ff.Pipeline()
     camera = pipeline.add(ff.open(SCENE), name="cam")
-    with pipeline.serve(view=camera, source_timeout=None) as dashboard:
+    with pipeline.serve(view=camera, away_after=None) as dashboard:
         assert pipeline.serve() is dashboard
 
 

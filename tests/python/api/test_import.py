@@ -75,6 +75,14 @@ def test_the_modules_of_the_package_are_there_without_an_import_of_their_own() -
         assert name in dir(ff)
 
 
+def test_the_tables_of_late_names_are_those_of_the_imports() -> None:
+    if importlib.util.find_spec("ruff") is None:
+        pytest.skip("./dev lint installs ruff, which sorts them")
+    tool = Path(__file__).parents[3] / "tools" / "late_names.py"
+    ended = subprocess.run([sys.executable, tool, "--check"], check=False, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stdout
+
+
 def test_no_name_is_deprecated_and_what_is_gone_is_an_attribute_error() -> None:
     for gone in ("Stats", "MockCamera", "Fleet", "results", "sinks", "why", "Stalled", "View"):
         with pytest.raises(AttributeError, match=f"has no attribute '{gone}'"):

@@ -164,7 +164,7 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "Batch": ff.Batch,
     "Process": lambda value: ff.Process(workers=value),
     "a process's memory": lambda value: ff.Process(max_bytes=value),
-    "VideoFile": lambda value: ff.VideoFile("a_%d.mp4", segment=1, keep_days=value),
+    "VideoFile": lambda value: ff.VideoFile("a_%d.mp4", segment_every=1, keep_days=value),
     "Spool": lambda value: ff.Spool("spool", print, batch_size=value),
     "Ask": lambda value: ff.Ask("http://127.0.0.1:1", max_side=value),
     "open": lambda value: ff.open("a.mp4", read_timeout=value),
@@ -184,3 +184,51 @@ def test_a_value_that_cannot_be_shown_is_refused_as_any_other(call: str, value: 
         CALLS[call](HOSTILE[value])
     str(info.value).encode()
     assert "for the test" not in str(info.value)
+
+
+SIZES: dict[str, Callable[[Any], object]] = {
+    "a queue": lambda size: ff.Queue(8, max_bytes=size),
+    "held frames": lambda size: ff.Pipeline(max_held_bytes=size),
+    "clips": lambda size: ff.ClipRecorder(max_bytes=size),
+    "a look": lambda size: ff.Look(max_bytes=size),
+    "a worker": lambda size: ff.Process(max_bytes=size),
+    "a spool": lambda size: ff.Spool("spool", print, max_bytes=size),
+    "a recording": lambda size: ff.VideoFile("a_%d.mp4", segment_every=1, keep_bytes=size),
+    "a disk": lambda size: ff.VideoFile("a_%d.mp4", segment_every=1, keep_free_bytes=size),
+}
+
+
+@pytest.mark.parametrize("what", SIZES)
+def test_a_size_is_an_int_or_a_float(what: str) -> None:
+    SIZES[what](1e9)
+    SIZES[what](1 << 30)
+    for no_number in ("1 GB", True):
+        with pytest.raises(ff.OptionTypeError, match="bytes"):
+            SIZES[what](no_number)
+    for no_size in (float("nan"), float("inf"), 1e300):
+        with pytest.raises(ff.OptionError, match="bytes"):
+            SIZES[what](no_size)
+
+
+def stopped(pipeline: ff.Pipeline) -> ff.Pipeline:
+    pipeline.stop()
+    return pipeline
+
+
+WAITS: dict[str, Callable[[ff.Pipeline, ff.Port[Any]], object]] = {
+    "remove": lambda pipeline, node: pipeline.remove(node, timeout=None),
+    "replace": lambda pipeline, node: pipeline.replace(node, Collect(), timeout=None),
+    "stop": lambda pipeline, _: pipeline.stop(None),
+    "stop_all": lambda *_: ff.Pipeline.stop_all(None),
+    "wait": lambda pipeline, _: stopped(pipeline).wait(None),
+}
+
+
+@pytest.mark.parametrize("verb", WAITS)
+def test_a_timeout_of_none_is_no_limit(verb: str) -> None:
+    pipeline = ff.Pipeline()
+    node = pipeline.add(Collect(), pipeline.add(Count(live=True)))
+    with pipeline:
+        WAITS[verb](pipeline, node)
+        with pytest.raises(ff.OptionTypeError, match="timeout must be a number"):
+            pipeline.stop("soon")  # type: ignore[arg-type]

@@ -111,7 +111,7 @@ PLACES: dict[str, Callable[[str], object]] = {
     "open still": lambda url: added(ff.open(url, live=False, frozen_after=5)),
     "open remember": lambda url: added(ff.open("demo:circles", remember=url)),
     "open pace": lambda url: added(ff.open(url, pace="burst")),
-    "open keys": lambda url: added(ff.open(url, live=False, decode="keys")),
+    "open keys": lambda url: added(ff.open(url, live=False, decode="keyframes")),
     "open rendition": lambda url: added(ff.open(url, live=False, rendition="worst")),
     "open fps": lambda url: ff.open("demo:circles", fps=url),  # type: ignore[arg-type]
     "open size": lambda url: ff.open("demo:circles", size=url),  # type: ignore[arg-type]
@@ -129,11 +129,11 @@ PLACES: dict[str, Callable[[str], object]] = {
     "probe option": lambda url: ff.probe("demo:circles", seconds=url),  # type: ignore[arg-type]
     "Publish": ff.Publish,
     "Publish codec": lambda url: ff.Publish(url, codec="h265x"),
-    "Publish quality": lambda url: ff.Publish(url, quality=99),
+    "Publish quality": lambda url: ff.Publish(url, crf=99),
     "Publish without a scheme": lambda url: ff.Publish(url.partition("://")[2]),
     "VideoFile": ff.VideoFile,
     "VideoFile mp4": lambda url: ff.VideoFile(url + ".mp4"),
-    "VideoFile segment": lambda url: ff.VideoFile(url + "%d%d.mp4", segment=2),
+    "VideoFile segment": lambda url: ff.VideoFile(url + "%d%d.mp4", segment_every=2),
     "JsonLines": ff.JsonLines,
     "Csv": lambda url: ff.Csv(url + ".parquet"),
     "Spool": lambda url: ff.Spool(url, print),
@@ -207,7 +207,7 @@ def tried(url: str) -> str:
 
     def error() -> str:
         source = pipeline.stats().nodes["camera"].source
-        return source.last_error if source else ""
+        return (source.last_error or "") if source else ""
 
     with pipeline:
         page = pipeline.serve(port=0).url.partition("?")[0].rstrip("/")

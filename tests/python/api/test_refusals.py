@@ -143,7 +143,7 @@ CALLS: dict[str, list[Callable[[], object]]] = {
         lambda: ff.Process(ordered=THING),
         lambda: ff.Process(timeout=THING),
         lambda: ff.Process(max_bytes=THING),
-        lambda: ff.Process(restarts=THING),
+        lambda: ff.Process(max_restarts=THING),
         lambda: ff.Process(restart_window=THING),
         lambda: ff.Process(env=THING),
     ],
@@ -216,7 +216,7 @@ METHODS: dict[str, Callable[[], object]] = {
     "Pipeline.run, progress_every": lambda: ff.Pipeline().run(progress_every=THING),
     **{
         f"Pipeline.serve, {name}": partial(ff.Pipeline().serve, **{name: THING})
-        for name in ("host", "port", "view", "token", "source_timeout", "look", "look_rate", "origins")
+        for name in ("host", "port", "view", "token", "away_after", "look", "looks_per_minute", "origins")
     },
     "Look.now": lambda: ff.Look().now(max_age=THING),
     "Look.ago": lambda: ff.Look().ago(THING),
@@ -256,7 +256,7 @@ METHODS: dict[str, Callable[[], object]] = {
     "demo.shapes, seq": lambda: ff.demo.shapes("demo:shapes", THING),
     "gil.watch, threshold": lambda: gil.watch(threshold=THING),
     "gil.watch, on_stall": lambda: gil.watch(on_stall=THING),
-    "gil.watch, keep": lambda: gil.watch(keep=THING),
+    "gil.watch, max_stalls": lambda: gil.watch(max_stalls=THING),
     "native.load": lambda: native.load(THING, "f", out=()),
     "native.load, symbol": lambda: native.load("f.so", THING, out=()),
     "native.load, out": lambda: native.load("f.so", "f", out=THING),

@@ -1,13 +1,15 @@
-"""mypy --strict on programs with this API: correct ones pass, and each mistake is found on its line."""
+"""mypy and pyright on programs with this API: correct ones pass, and each mistake is found on its line."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support import mypy_path
@@ -46,3 +48,44 @@ def test_each_marked_mistake_is_found_and_no_other_line_is(tmp_path: Path) -> No
     _, said = mypy(unmarked, tmp_path)
     found = {int(number) for number in re.findall(r"unmarked\.py:(\d+): error", said)}
     assert found == wanted, said
+
+
+def pyright(folder: Path, *paths: Path) -> list[tuple[Path, int, str, str]]:
+    """The file, line, rule and text of each error of pyright in its strict mode."""
+    pytest.importorskip("basedpyright", reason="./dev lint installs it")
+    settings = {
+        "include": list(map(str, paths)),
+        "extraPaths": mypy_path(),
+        "typeCheckingMode": "strict",
+        "reportMissingTypeStubs": False,  # of other packages
+    }
+    (folder / "pyrightconfig.json").write_text(json.dumps(settings))
+    program = str(Path(sys.executable).with_name("basedpyright"))
+    command = [program, "--outputjson", "--project", str(folder), "--pythonpath", sys.executable]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+    found: list[dict[str, Any]] = json.loads(ended.stdout)["generalDiagnostics"]
+    return [
+        (Path(each["file"]), each["range"]["start"]["line"] + 1, each.get("rule", ""), each["message"])
+        for each in found
+    ]
+
+
+@pytest.mark.slow
+def test_pyright_accepts_the_examples_and_the_good_programs(tmp_path: Path) -> None:
+    found = pyright(tmp_path, ROOT / "examples", FOLDER / "accepts.py")
+    # The types of a package that is not installed here are unknown.
+    missing = {path for path, _, rule, _ in found if rule == "reportMissingImports"}
+    assert len(missing) < 10
+    unknown = ("reportMissingImports", "reportUnknown")
+    errors = [each for each in found if not (each[0] in missing and each[2].startswith(unknown))]
+    assert errors == []
+
+
+@pytest.mark.slow
+def test_pyright_finds_each_marked_mistake_and_no_other_line(tmp_path: Path) -> None:
+    text = (FOLDER / "rejects.py").read_text()
+    unmarked = tmp_path / "unmarked.py"
+    unmarked.write_text(MARK.sub("", text))
+    found = pyright(tmp_path, unmarked)
+    wanted = {number for number, line in enumerate(text.splitlines(), 1) if MARK.search(line)}
+    assert {number for _, number, _, _ in found} == wanted, found

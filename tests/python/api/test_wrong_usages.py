@@ -353,7 +353,7 @@ RAISED: dict[str, tuple[Callable[[], object], type[Exception], tuple[str, ...]]]
     "sample.image": (
         lambda: first_sample().image,  # type: ignore[attr-defined]
         AttributeError,
-        ("'Sample' object has no attribute 'image'. sample.frame is the picture", "sample.frame.bgr"),
+        ("'Sample' object has no attribute 'image'. sample.frame is the frame", "sample.frame.bgr"),
     ),
     **{
         f"np.{function.__name__}(sample)": (

@@ -147,7 +147,7 @@ def measured(
     removed = ff.stats.RemovedStats(0, 0, 0, 0, 0, 0, 0, 0, {}, {})
     stats = ff.stats.Stats(nodes, edges, gil, 15.0, 0, pool, removed)
     report = ff.stats.Report(
-        nodes, edges, gil, 15.0, 0, pool, removed, complete=True, elapsed=3.0, frames=300, failures=()
+        nodes, edges, gil, 15.0, 0, pool, removed, complete=True, samples=300, failures=()
     )
     game = Diary([0.0, 1 / 60, 2 / 60], [1e-6] * 3, [0.01] * 3, [], missed)
     return demo_report.Measured(

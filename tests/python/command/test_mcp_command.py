@@ -185,9 +185,9 @@ def test_an_answer_that_is_none_is_told_in_words(answer: bytes, message: str) ->
 
 
 PICTURE = {
-    **{"camera": "door", "seq": 7, "time": 1.0, "age": 0.5},
+    **{"source": "door", "seq": 7, "time": 1.0, "age": 0.5},
     **{"utc": 2.0, "utc_error": 0.25, "utc_from": "camera"},
-    **{"damaged": False, "frozen_for": 0, "hole": 0, "width": 1, "height": 1, "jpeg": "/9j/"},
+    **{"damaged": False, "frozen_for": 0, "gap": 0, "width": 1, "height": 1, "jpeg": "/9j/"},
 }
 TOLD = "door, picture 7, captured at 1970-01-01T00:00:01.000+00:00, 0.5"
 BY_THE_CAMERA = "; by the camera's clock at 1970-01-01T00:00:02.000+00:00"
@@ -206,7 +206,7 @@ def as_answer(body: str) -> bytes:
         ("backing_off", {"utc": None}, "; the source is backing off now"),
         (
             "",
-            {"utc": None, "hole": 3, "frozen_for": 61},
+            {"utc": None, "gap": 3, "frozen_for": 61},
             "one picture for 61 s; for 3.0 s after it there is no picture",
         ),
     ],
@@ -214,7 +214,7 @@ def as_answer(body: str) -> bytes:
 def test_a_picture_of_the_past_tells_its_clock_its_damage_and_its_source(
     state: str, changes: dict[str, Any], words: str
 ) -> None:
-    body = json.dumps({"camera": "door", "state": state, "pictures": [{**PICTURE, **changes}]})
+    body = json.dumps({"source": "door", "state": state, "pictures": [{**PICTURE, **changes}]})
     with pretends(as_answer(body)) as eyes:
         ((told, jpeg),) = eyes.back("door", 10, 1)
     assert told.startswith(TOLD)
@@ -225,20 +225,20 @@ def test_a_picture_of_the_past_tells_its_clock_its_damage_and_its_source(
 @pytest.mark.parametrize(
     "body",
     [
-        *("", "[]", "{", "3", "[" * 50_000, '{"pictures": [], "camera": 3}'),
-        json.dumps({"camera": "door", "state": "reading", "pictures": [{**PICTURE, "jpeg": "x"}]}),
-        json.dumps({"camera": "door", "state": "reading", "pictures": [{**PICTURE, "time": 1e300}]}),
+        *("", "[]", "{", "3", "[" * 50_000, '{"pictures": [], "source": 3}'),
+        json.dumps({"source": "door", "state": "reading", "pictures": [{**PICTURE, "jpeg": "x"}]}),
+        json.dumps({"source": "door", "state": "reading", "pictures": [{**PICTURE, "time": 1e300}]}),
         *(
-            json.dumps({"camera": "door", "state": "", "pictures": [{**PICTURE, name: lie}]})
+            json.dumps({"source": "door", "state": "", "pictures": [{**PICTURE, name: lie}]})
             for name, lies in {
                 **{"age": (math.nan, -1e9, None, "0"), "jpeg": ("", "aGVsbG8=", None, 7)},
-                **{"seq": ("x",), "utc_from": (7,), "frozen_for": ("x",), "hole": ("x",)},
+                **{"seq": ("x",), "utc_from": (7,), "frozen_for": ("x",), "gap": ("x",)},
             }.items()
             for lie in lies
         ),
-        json.dumps({"camera": "door", "state": 3, "pictures": [PICTURE]}),
-        json.dumps({"camera": 3, "state": "", "pictures": [PICTURE]}),
-        json.dumps({"camera": "door", "state": "", "pictures": [{"seq": 1}]}),
+        json.dumps({"source": "door", "state": 3, "pictures": [PICTURE]}),
+        json.dumps({"source": 3, "state": "", "pictures": [PICTURE]}),
+        json.dumps({"source": "door", "state": "", "pictures": [{"seq": 1}]}),
     ],
 )
 def test_an_answer_without_readable_pictures_is_told_in_words(body: str) -> None:
@@ -251,11 +251,11 @@ def test_an_answer_without_readable_pictures_is_told_in_words(body: str) -> None
         eyes.back("door", 10, 4)
 
 
-CAMERA = {"state": "reading", "undecoded_rate": 0.0, "away": 0.0}
+CAMERA = {"state": "reading", "undecoded_rate": 0.0, "away_for": 0.0}
 STATE: dict[str, Any] = {
     **{"schema": top._SCHEMA, "phase": "running", "views": [{"port": "door"}], "looks": [{"look": "past"}]},
     **{name: [] for name in sorted(top._SHOWN - {"phase", "views", "looks"})},
-    "nodes": [{"name": "door", "kind": "source", "state": "waiting", "fps": 30.0, "source": CAMERA}],
+    "nodes": [{"name": "door", "kind": "source", "state": "waiting", "rate": 30.0, "source": CAMERA}],
     "events": [{"time": 1.0, "kind": "start", "subject": "door", "text": "started", "count": 1}],
     "problems": [],
 }
@@ -272,7 +272,7 @@ LIES: list[Any] = [
     *({"time": "now"}, [{"time": 1e300}], [{**STATE["events"][0], "time": None}]),
     [{**STATE["events"][0], "count": "x"}],
     [{**STATE["nodes"][0], "source": 3}],
-    [{**STATE["nodes"][0], "fps": math.nan}],
+    [{**STATE["nodes"][0], "rate": math.nan}],
 ]
 
 

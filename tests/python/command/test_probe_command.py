@@ -38,7 +38,7 @@ def test_probe_says_what_a_file_is(freshframe: Any, clip: Path) -> None:
     assert record["duration"] == pytest.approx(FRAMES / 60, abs=0.02)
     assert record["measured"]["frames"] == FRAMES
     assert record["measured"]["interval"] == pytest.approx(1 / 60, abs=1e-4)
-    assert record["measured"]["jitter"] < 1e-3
+    assert record["measured"]["deviation"] < 1e-3
     assert record["measured"]["dropped"] == 0
     assert str(clip) in record["url"]
 

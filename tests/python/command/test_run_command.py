@@ -54,8 +54,8 @@ def test_run_ends_with_a_summary(freshframe: Command, app: Callable[[str], str])
     assert re.search(r"yard: 7 frames in \d+\.\d s", err)
     assert "nothing was dropped" in err
     summary = json.loads(out)
-    assert summary.pop("seconds") > 0
-    assert summary == {"pipeline": "yard", "frames": 7, "complete": True, "missing": []}
+    assert summary.pop("elapsed") > 0
+    assert summary == {"pipeline": "yard", "samples": 7, "complete": True, "missing": []}
 
 
 def test_run_says_why_a_file_cannot_be_run(freshframe: Command, app: Callable[[str], str]) -> None:
@@ -169,9 +169,9 @@ def test_a_run_that_is_interrupted_ends_with_its_summary(app: Callable[[str], st
     assert running.returncode == 130
     summary = json.loads(out.splitlines()[-1])
     assert summary["pipeline"] == "endless"
-    assert summary["frames"] > 0
+    assert summary["samples"] > 0
     assert not summary["complete"]
-    assert f"endless: {summary['frames']} frames in " in err
+    assert f"endless: {summary['samples']} frames in " in err
     assert err.endswith("stopped by SIGINT\n")
 
 

@@ -113,7 +113,7 @@ def test_top_shows_how_late_a_stream_is_and_what_it_lost() -> None:
     assert line.split()[3:] == ["-", "3.0", "ms", "4000", "17", "0", "0", "0", "0"]
 
 
-@pytest.mark.parametrize(("kind", "word"), [("still", "frozen"), ("loop", "loop"), ("flat", "flat")])
+@pytest.mark.parametrize(("kind", "word"), [("frozen", "frozen"), ("loop", "loop"), ("flat", "flat")])
 def test_top_shows_a_frozen_source(kind: str, word: str) -> None:
     from freshframe._cli.top_table import page, plain_console  # noqa: PLC0415  (rich takes 60 ms)
 
@@ -121,7 +121,7 @@ def test_top_shows_a_frozen_source(kind: str, word: str) -> None:
     pipeline.reader(pipeline.add(ff.open(LIVE), name="gate"))
     with pipeline:
         state = Target.of(pipeline.serve().url).state()
-    assert state["nodes"][0]["source"]["frozen"] == ""
+    assert state["nodes"][0]["source"]["frozen"] is None
     state["nodes"][0]["source"].update(frozen=kind, frozen_for=312.4)
     console = plain_console()
     with console.capture() as shown:
@@ -180,7 +180,7 @@ class Strange(http.server.BaseHTTPRequestHandler):
     [
         (b"SSH-2.0-OpenSSH_9.2\r\n", "SSH-2.0"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}", "no dashboard"),
-        (b'HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{"schema":1}', "lacks edges, error"),
+        (b'HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{"schema":1}', "lacks edges, elapsed, error"),
         (b"", "no dashboard"),
     ],
     ids=["no HTTP", "half an answer", "no state", "nothing"],

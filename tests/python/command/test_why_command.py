@@ -38,7 +38,7 @@ def test_why_asks_a_dashboard(capsys: pytest.CaptureFixture[str]) -> None:
         assert "reader: samples are " in text
         assert main(["why", dashboard.url, "--json"]) == 0
         answer = json.loads(capsys.readouterr().out)
-    assert answer["runs"]
+    assert answer["is_running"]
     assert {finding["kind"] for finding in answer["findings"]} <= {"loss"}  # of a scene on a busy machine
     assert answer["ages"][0]["consumer"] == "reader"
     assert sum(part["mean"] for part in answer["ages"][0]["parts"]) == pytest.approx(
@@ -203,7 +203,7 @@ def test_why_asks_each_pipeline_that_a_program_starts(
     assert out.startswith("left:\nNo finding yet: ")
     assert "\nright:\nNo finding yet: " in out
     assert main(["why", str(app), "--for", "1s", "--json"]) == 0
-    assert [json.loads(line)["runs"] for line in capsys.readouterr().out.splitlines()] == [True, True]
+    assert [json.loads(line)["is_running"] for line in capsys.readouterr().out.splitlines()] == [True, True]
 
 
 def test_why_of_a_program_that_ends_early_says_what_it_can(

@@ -168,7 +168,7 @@ def test_a_drained_agent_has_no_cameras_until_it_resumes(fleet: ff.fleet.Fleet) 
     with pytest.raises(ff.StopTimeoutError, match="'agent0' still has"):
         fleet.drain("agent0", timeout=1e-9)
     fleet.drain("agent0", timeout=None)
-    assert fleet.stats().agents["agent0"].cameras == 0
+    assert fleet.stats().agents["agent0"].camera_count == 0
     until(lambda: fleet.stats().states() == {"running": 8}, "all cameras again")
     fleet.resume("agent0")
     fleet.add("late", "ticks:0.05", fleet_builds.ticks)
@@ -406,7 +406,7 @@ def test_what_is_wrong_is_refused_with_a_reason(fleet: ff.fleet.Fleet) -> None:
         ),
         (lambda: fleet.update("cam"), ff.OptionError, "needs url= or build="),
         (lambda: fleet.drain("agent7"), ff.StateError, "no agent 'agent7'"),
-        (lambda: fleet.reader("ticks").batches(0), ff.OptionError, "n must be at least 1"),
+        (lambda: fleet.reader("ticks").batches(0), ff.OptionError, "batch_size must be at least 1"),
     ]
     for call, error, text in wrong:
         with pytest.raises(error, match=text):

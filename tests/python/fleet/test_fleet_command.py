@@ -47,7 +47,7 @@ def test_a_fleet_is_shown_and_drained_from_outside(
         assert "agent1" in shown
         assert _cli.main(["fleet", "drain", "agent0", "--name", "yard"]) == 0
         assert "agent0 is draining" in capsys.readouterr().err
-        until(lambda: fleet.stats().agents["agent0"].cameras == 0, "the drain")
+        until(lambda: fleet.stats().agents["agent0"].camera_count == 0, "the drain")
         assert _cli.main(["fleet", "resume", "agent0"]) == 0
         assert not fleet.stats().agents["agent0"].draining
         for agent in ("agent0", "agent1"):

@@ -149,7 +149,7 @@ def test_a_rolling_drain_loses_no_frame_that_is_not_counted() -> None:
         read(lambda: len(frames) == 4)
         for agent in ("agent0", "agent1"):
             fleet.drain(agent)
-            read(lambda agent=agent: fleet.stats().agents[agent].cameras == 0)  # type: ignore[misc]
+            read(lambda agent=agent: fleet.stats().agents[agent].camera_count == 0)  # type: ignore[misc]
             fleet.resume(agent)
         newest = {name: camera.epoch for name, camera in fleet.stats().cameras.items()}
         ends = {name: max(numbers) + 25 for name, numbers in frames.items()}

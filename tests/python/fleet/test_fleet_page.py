@@ -147,7 +147,7 @@ def test_health_fails_while_a_camera_does_not_run() -> None:
     assert health(stats(CAMERA)) == (True, "1 of 1 cameras run")
     starting = replace(CAMERA, name="new", state="starting")
     assert health(stats(CAMERA, starting)) == (True, "1 of 2 cameras run, 1 starting")
-    broken = replace(stats(CAMERA), failure="KeyError: 3")
+    broken = replace(stats(CAMERA), reason="KeyError: 3")
     assert health(broken) == (False, "the controller has failed: KeyError: 3")
     assert health(stats(failed)) == (False, "camera 'gate' not running: 401 Unauthorized")
     both = stats(failed, replace(failed, name="yard"))

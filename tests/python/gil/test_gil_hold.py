@@ -108,7 +108,7 @@ class Shares:
 
     def since_the_beginning(self) -> dict[str, tuple[float, float]]:
         stats, held = self._look()
-        span = stats.uptime - self._before.uptime
+        span = stats.elapsed - self._before.elapsed
         return {
             name: (
                 (stats.nodes[name].gil_hold - self._before.nodes[name].gil_hold) / span,

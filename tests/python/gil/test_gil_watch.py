@@ -64,7 +64,7 @@ def test_who_kept_the_gil_is_named(name: str) -> None:
     functions = [stall for stall in close if gil_holds.functions_right(way, stall)]
     assert len(functions) >= ENOUGH * len(close), [str(stall) for stall in close]
     assert len(right) >= SOME * len(stalls), [str(stall) for stall in stalls]
-    assert all(stall.duration >= 0.01 and stall.share > 0 and stall.delayed >= 0 for stall in stalls)
+    assert all(stall.duration >= 0.01 and stall.held > 0 and stall.delayed >= 0 for stall in stalls)
     assert {stall.cause for stall in right} == {"bytecode" if name == "bytecode" else "call"}
     if way.state == "blocked":
         assert {stall.system_call for stall in right} == {way.system_call}

@@ -50,7 +50,7 @@ def test_the_summary_counts_by_culprit() -> None:
 
 @needs_compiler
 def test_only_so_many_stalls_are_kept_and_all_are_counted() -> None:
-    watch = gil.watch(0.01, keep=3)
+    watch = gil.watch(0.01, max_stalls=3)
     with watch:
         until(lambda: gil_holds.module().block(30) and watch.dropped > 0, "more stalls than are kept")
     assert len(watch.stalls) <= 3
@@ -80,7 +80,7 @@ def test_on_stall_gets_each_and_its_exception_is_logged_once(
 
 @needs_compiler
 def test_on_stall_may_end_the_watch() -> None:
-    watch = gil.watch(0.01, on_stall=lambda stall: watch.stop())
+    watch = gil.watch(0.01, on_stall=lambda stall: watch.close())
     with watch:
         until(lambda: gil_holds.module().block(30) and not watch.active, "on_stall to end the watch")
         assert watch.stalls  # perhaps also of a block before which its thread had no processor
@@ -105,7 +105,7 @@ def test_a_pipelines_stats_carry_the_stalls_while_a_watch_is_active() -> None:
             assert WAYS["extension-block"].expected in {culprit.native for culprit in found.culprits}
             assert found.stalls is not None
             assert found.stalls >= len(found.culprits)
-            assert found.stalled >= blocked(watch)[0].duration
+            assert found.stalled_total >= blocked(watch)[0].duration
         assert pipeline.stats().gil == gil.GilStats(found.wait, found.hold)
 
 
@@ -158,7 +158,7 @@ def test_of_two_threads_that_start_one_watch_each_one_wins() -> None:
         (("10ms",), {}, "threshold must be a number of seconds, got '10ms'"),
         ((True,), {}, "threshold must be a number of seconds"),
         ((), {"on_stall": 3}, "on_stall must be a function"),
-        ((), {"keep": -1}, "keep must be a whole number of stalls"),
+        ((), {"max_stalls": -1}, "max_stalls must be a whole number of stalls"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(arguments: tuple[Any, ...], options: Any, message: str) -> None:

@@ -50,7 +50,7 @@ def test_the_child_of_a_fork_has_no_watch_and_may_start_one() -> None:
             child = os.fork()
             if child == 0:
                 assert not watch.active and watch.stalls == []
-                watch.stop()
+                watch.close()
                 with ff.gil.watch() as own:
                     assert own.active
                 print("child done", flush=True)

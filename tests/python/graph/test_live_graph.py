@@ -65,8 +65,8 @@ def test_cameras_come_to_a_merge_without_parents_and_go() -> None:
         assert len(numbers) == 5
         until(lambda: notes.gone == ["door"] * 5, "source_gone()")
         assert set(pipeline.stats().nodes) == {"people"}
-        assert pipeline.stats().removed.frames == 5
-        assert pipeline.stats().removed.nodes == 10
+        assert pipeline.stats().removed.samples == 5
+        assert pipeline.stats().removed.node_count == 10
         assert pipeline.remove(door) is None
         with pytest.raises(ff.StateError, match="removed"):
             pipeline.add(Notes(), door)

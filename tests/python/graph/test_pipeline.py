@@ -105,7 +105,7 @@ def test_run_starts_drains_and_stops() -> None:
     report = pipeline.run()
     assert collect.seen == [(n, 2 * n) for n in range(100)]
     assert report.complete
-    assert report.frames == 100
+    assert report.samples == 100
     assert report.elapsed > 0
     assert report.nodes["double"].state == "ended"
 

@@ -38,19 +38,19 @@ def test_another_queue_of_a_node_that_sleeps_is_predicted() -> None:
         for _ in range(230):
             reader.get(timeout=WATCHDOG)
         answer = pipeline.what_if(node, queue=ff.NEXT)
-    if any(each in answer.reason for each in BUSY):
+    if any(each in str(answer.reason) for each in BUSY):
         pytest.skip(f"this machine is too busy: {answer.reason}")
     assert answer.known
-    assert (answer.node, answer.change, answer.reason) == ("A", "queue=NEXT", "")
+    assert (answer.node, answer.change, answer.reason) == ("A", "queue=NEXT", None)
     assert answer.calls >= 200
     [outcome] = answer.outcomes
     assert (outcome.consumer, outcome.is_reader) == ("reader", True)
-    assert outcome.mean is not None
-    assert outcome.p50 is not None
+    assert outcome.age_mean is not None
+    assert outcome.age_p50 is not None
     assert outcome.rate is not None
-    assert outcome.mean.high >= 0.02
-    assert outcome.mean.low < outcome.mean.high < outcome.mean_now
-    assert outcome.p50.middle in outcome.p50
+    assert outcome.age_mean.high >= 0.02
+    assert outcome.age_mean.low < outcome.age_mean.high < outcome.age_mean_now
+    assert outcome.age_p50.middle in outcome.age_p50
     assert str(answer).startswith("A with queue=NEXT, by the last ")
     assert "reader: samples are " in str(answer)
 
@@ -64,7 +64,7 @@ def test_few_calls_are_not_enough() -> None:
         by_name = pipeline.what_if("A", max_rate=10.0)
     assert not answer.known
     assert answer.change == "queue=NEXT, workers=2"
-    assert answer.reason.startswith("not yet: ")
+    assert str(answer.reason).startswith("not yet: ")
     assert answer.outcomes == ()
     assert str(answer) == f"A with queue=NEXT, workers=2: not known: {answer.reason}."
     assert not by_name.known
@@ -92,7 +92,7 @@ def test_joins_and_nodes_with_results_of_their_own_are_not_known() -> None:
         join = pipeline.what_if(both, queue=ff.Queue(4))
         own = pipeline.what_if(ticks, queue=ff.NEXT)
     assert join.reason == "'both' is a join: how its parents meet would change"
-    assert own.reason.startswith("'ticks' gives results of its own (on_tick() or finish())")
+    assert str(own.reason).startswith("'ticks' gives results of its own (on_tick() or finish())")
 
 
 def test_an_ended_pipeline_knows_nothing() -> None:

@@ -129,13 +129,13 @@ def test_statistics_metrics_and_state_have_the_provider_and_times_of_the_network
         known = nodes[name].inference
         assert known is not None
         assert (known.provider, known.threads, known.runs) == ("cpu", threads, COUNT)
-        assert 0 < known.p50 <= known.p99
+        assert 0 < known.duration_p50 <= known.duration_p99
     with pipeline.serve() as dashboard:
         text = urllib.request.urlopen(dashboard.url + "metrics").read().decode()
         state = json.loads(urllib.request.urlopen(dashboard.url + "api/state").read())
     label = 'pipeline="pipeline",node="detector",provider="cpu"'
     assert f"freshframe_node_inference_runs_total{{{label}}} {COUNT}" in text
-    assert f"freshframe_node_inference_p50_seconds{{{label}}}" in text
+    assert f"freshframe_node_inference_duration_p50_seconds{{{label}}}" in text
     assert 'freshframe_node_inference_runs_total{pipeline="pipeline",node="source"' not in text
     inference = {node["name"]: node.get("inference") for node in state["nodes"]}
     assert inference["source"] is None

@@ -40,7 +40,7 @@ def test_the_truth_agrees_with_the_picture() -> None:
     for seq, (frame, wall) in enumerate(zip(frames(url), empty, strict=True)):
         brighter: Any = frame.luma.astype(int) - wall.luma > 40  # shapes are brighter than all else
         shapes = demo.shapes(url, seq)
-        assert [shape.name for shape in shapes] == ["ball", "square", "triangle"]
+        assert [shape.class_name for shape in shapes] == ["ball", "square", "triangle"]
         covered = np.zeros_like(brighter)
         for shape in shapes:
             left, top, right, bottom = (round(v) for v in (shape.x1, shape.y1, shape.x2, shape.y2))

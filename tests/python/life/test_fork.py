@@ -24,7 +24,7 @@ reader = pipeline.reader(pipeline.add(Ticker()))
 unstarted = ff.Pipeline()
 port = unstarted.add(Ticker())
 other_reader = unstarted.reader(port)
-asleep = unstarted.add(ff.open("rtsp://127.0.0.1:9/none", decode="keys"))
+asleep = unstarted.add(ff.open("rtsp://127.0.0.1:9/none", decode="keyframes"))
 pipeline.start()
 reader.get()
 """
@@ -46,7 +46,7 @@ reader.get()
         "unstarted.add(Ticker())",
         "unstarted.reader(port)",
         "asleep.wake(1)",
-        "asleep.wake(until=1)",
+        "asleep.wake(pts=1)",
     ],
 )
 def test_the_child_of_a_fork_is_refused_the_parents_pipeline(use: str) -> None:

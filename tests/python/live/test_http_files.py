@@ -25,7 +25,7 @@ def movie(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("http") / "movie.mp4"
     pipeline = ff.Pipeline()
     scene = pipeline.add(ff.open(f"demo:circles?fps=25&frames={FRAMES}&pace=0&size=320x240"))
-    pipeline.add(ff.VideoFile(path, codec="mpeg4", quality=2), scene)
+    pipeline.add(ff.VideoFile(path, codec="mpeg4", crf=2), scene)
     assert pipeline.run().complete
     return path.read_bytes()
 

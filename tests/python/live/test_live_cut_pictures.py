@@ -24,7 +24,7 @@ av = pytest.importorskip("av", reason="needs PyAV, which decodes the pictures wi
 pytestmark = pytest.mark.takes(20)
 
 FPS = 60.0
-GROUP = 6  # pictures from one key picture to the next
+GROUP = 6  # pictures from one keyframe to the next
 SHAPES = {
     "h264": Shape("h264", key_interval=GROUP, bit_rate=3_000_000),
     "h264-slices": Shape("h264", key_interval=GROUP, slices=4, bit_rate=3_000_000),
@@ -70,9 +70,7 @@ def digest(luma: np.ndarray) -> str:
 @pytest.mark.parametrize(
     ("name", "cut"),
     [
-        *(
-            (name, Cut(each=GROUP, place=GROUP - 1)) for name in SHAPES
-        ),  # the last picture before a key picture
+        *((name, Cut(each=GROUP, place=GROUP - 1)) for name in SHAPES),  # the last picture before a keyframe
         *((name, Cut(each=7)) for name in SHAPES),  # each place of a group, in turn
         *(("h264-b", Cut(each=GROUP, place=place)) for place in (2, 3)),  # to one of them no other refers
     ],
@@ -101,7 +99,7 @@ def test_a_cut_picture_of_a_camera_that_sleeps_counts_as_damaged_also_where_no_o
     cut = Cut(each=GROUP, place=place)
     pipeline = ff.Pipeline()
     with TruthServer(film(shape), fps=FPS, network=cut) as server:
-        camera = pipeline.add(ff.open(server.url, decode="keys", **PATIENT), name="camera")
+        camera = pipeline.add(ff.open(server.url, decode="keyframes", **PATIENT), name="camera")
         reader = pipeline.reader(camera, queue=ff.Queue(256, "drop_oldest"))
         with pipeline:
             for _ in range(6):

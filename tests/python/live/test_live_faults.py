@@ -71,7 +71,7 @@ def test_a_first_open_that_fails_is_tried_again_while_the_pipeline_runs(kind: st
     with Camera(url_of(kind, port)) as camera:
         camera.wait(lambda stats: stats.state == "backing_off", "the back-off")
         assert camera.stats.outages == 1
-        assert "refused" in camera.stats.last_error
+        assert "refused" in str(camera.stats.last_error)
         with pytest.raises(ff.StateError, match="not known yet"):
             _ = camera.source.info
         with server_of(kind, port=port):
@@ -79,7 +79,7 @@ def test_a_first_open_that_fails_is_tried_again_while_the_pipeline_runs(kind: st
             camera.wait(lambda stats: stats.state == "reading", "frames")
             stats = camera.stats
             assert (stats.outages, stats.reconnects) == (1, 1)
-            assert stats.away_for > 0
+            assert stats.away_total > 0
             assert camera.source.info.width == 160
 
 
@@ -97,8 +97,8 @@ def test_a_stall_is_an_outage_after_the_limit_and_frames_come_back(kind: str) ->
         samples += camera.read(5)
         stats = camera.stats
     check_order(samples)
-    assert "sent no video for 1 s" in stats.last_error
-    assert stats.away_for >= 1.0
+    assert "sent no video for 1 s" in str(stats.last_error)
+    assert stats.away_total >= 1.0
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -128,7 +128,7 @@ def test_frames_that_the_decoder_holds_back_when_the_connection_ends_are_deliver
             camera.pipeline.wait(WATCHDOG)
         node = camera.pipeline.stats().nodes["camera"]
     assert (node.processed, node.drops) == (45, {})
-    assert camera.stats.decoder_delay == 0  # of the last one
+    assert camera.stats.decoder_frames == 0  # of the last one
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -151,7 +151,7 @@ def test_a_killed_server_is_found_again_and_the_books_go_on(kind: str, tmp_path:
     assert stats.outages == 1
     # The outage lies between two frames in pts as it did in time.
     gap = max(b.pts - a.pts for a, b in itertools.pairwise(samples))
-    assert gap >= 0.8 * stats.away_for
+    assert gap >= 0.8 * stats.away_total
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -249,7 +249,7 @@ def test_packets_without_data_are_lost_frames_and_no_delay_of_the_decoder() -> N
     with HttpServer(holed) as server, Camera(server.url) as camera:
         until(lambda: camera.drops("decode") >= 3, "packets without data")
         camera.read(3)
-        assert (camera.stats.decoder_delay, camera.stats.outages) == (0, 0)
+        assert (camera.stats.decoder_frames, camera.stats.outages) == (0, 0)
 
 
 def test_a_stream_without_key_pictures_begins_in_the_end_and_is_no_outage_until_then() -> None:
@@ -257,7 +257,7 @@ def test_a_stream_without_key_pictures_begins_in_the_end_and_is_no_outage_until_
     with server, Camera(server.url, read_timeout=2.0) as camera:
         # Beyond the limit, and beyond the time after which all packets go to the decoder.
         until(lambda: server.frames_sent >= 6 * clip("h264").fps, "packets")
-        assert (camera.stats.state, camera.stats.outages) == ("waiting_key_frame", 0)
+        assert (camera.stats.state, camera.stats.outages) == ("waiting_keyframe", 0)
         assert camera.drops("decode") == 0
         camera.read(3)
         assert camera.stats.outages == 0
@@ -350,7 +350,7 @@ def test_an_outage_ends_with_the_source() -> None:
     with Camera(f"tcp://127.0.0.1:{free_port()}") as camera:
         camera.wait(lambda stats: stats.outages == 1, "the loss")
     ended = camera.stats
-    assert ended.away_for > 0
+    assert ended.away_total > 0
     assert camera.stats == ended
 
 
@@ -359,24 +359,24 @@ STATES = ["connecting", "reading", "stalled", "backing_off"]
 
 @pytest.mark.parametrize(
     ("kind", "state"),
-    # Every JPEG picture is a key frame, and TS has its parameter sets in key frames only.
-    [(kind, state) for kind in KINDS for state in STATES] + [("rtsp", "waiting_key_frame")],
+    # Every JPEG picture is a keyframe, and TS has its parameter sets in keyframes only.
+    [(kind, state) for kind in KINDS for state in STATES] + [("rtsp", "waiting_keyframe")],
 )
 def test_a_stop_ends_every_state(kind: str, state: str) -> None:
     faults = {
         "connecting": Faults(silent=True),
-        "waiting_key_frame": Faults(),
+        "waiting_keyframe": Faults(),
         "stalled": Faults(stall_after=15),
         "backing_off": Faults(close_after=0),
     }.get(state, Faults())
     media = None
-    if state == "waiting_key_frame":
+    if state == "waiting_keyframe":
         whole = clip("h264")
-        # The first frame's parameter sets go into RTSP's answer to DESCRIBE; no key frame is ever sent.
+        # The first frame's parameter sets go into RTSP's answer to DESCRIBE; no keyframe is ever sent.
         later = [frame for frame, key in zip(whole.frames, whole.keys, strict=True) if not key]
         media = dataclasses.replace(whole, frames=[whole.frames[0], *later])
     with server_of(kind, faults, media=media) as server:
-        if state == "waiting_key_frame":
+        if state == "waiting_keyframe":
             server.skip = 1
         camera = Camera(url_of(kind, server.port), read_timeout=40.0, open_timeout=40.0)
         starter = threading.Thread(target=start_quietly, args=(camera,))

@@ -29,7 +29,7 @@ DEBIANS_PYTHON = "/usr/bin/python3"  # the one that has GStreamer's bindings
 USER, PASSWORD = "viewer", "s3cret"
 BIG, SMALL = (160, 120), (96, 64)
 MISSING = 77  # exit status of the program: something is not installed
-KEYS = 50  # frames from one key frame to the next: a client that joins waits
+KEYS = 50  # frames from one keyframe to the next: a client that joins waits
 
 
 class GstServer(Program):
@@ -128,8 +128,8 @@ def test_frames_come_whole_and_in_order_with_the_servers_wall_clock(
     # busy machine it makes fewer.
     steps = [(b.pts - a.pts) / (b.seq - a.seq) for a, b in itertools.pairwise(samples[1:])]
     assert 1 / 30 - 0.01 < np.median(steps) < 1
-    assert (stats.outages, stats.size_changes, stats.last_error) == (0, 0, "")
-    assert (stats.decoder_delay, camera.drops("decode")) == (0, 0)
+    assert (stats.outages, stats.size_changes, stats.last_error) == (0, 0, None)
+    assert (stats.decoder_frames, camera.drops("decode")) == (0, 0)
     assert stats.clock is not None
     assert stats.clock.reports >= 1
     assert last.utc_from == "camera"
@@ -159,7 +159,7 @@ def test_a_camera_that_others_watch_is_joined_at_its_next_key_frame(
         (sample,) = camera.read()
         dropped = camera.drops("decode")
         camera.pipeline.stop()
-    order = ["closed", "connecting", "waiting_key_frame", "reading"]
+    order = ["closed", "connecting", "waiting_keyframe", "reading"]
     assert states == [state for state in order if state in states]
     # Brighter by 2 from frame to frame: from which one on is known, though the reader may have missed some.
     first = (brightness(sample.value) - 20 - 2 * sample.seq) % (4 * KEYS)
@@ -183,7 +183,7 @@ def test_the_end_of_a_served_file_is_a_lost_connection(healthy: GstServer, trans
         samples += camera.read(5)
         stats = camera.stats
     check_order(samples)
-    assert "ended the stream" in stats.last_error
+    assert "ended the stream" in str(stats.last_error)
 
 
 def test_a_server_that_is_stopped_for_a_while_stalls_and_goes_on(
@@ -215,13 +215,13 @@ def test_a_server_that_is_stopped_for_longer_than_the_limit_is_an_outage(
         samples = camera.read(5)
         server.send(signal.SIGSTOP)
         camera.wait(lambda stats: stats.outages >= 1, "the outage")
-        assert "sent no video for 1 s" in camera.stats.last_error
+        assert "sent no video for 1 s" in str(camera.stats.last_error)
         server.send(signal.SIGCONT)
         camera.wait(lambda stats: stats.reconnects >= 1 and stats.state == "reading", "the reconnection")
         samples += camera.read(5)
         stats = camera.stats
     check_order(samples)
-    assert stats.away_for >= 1.0
+    assert stats.away_total >= 1.0
 
 
 def test_a_killed_server_is_found_again_with_another_size(media: Path, transport: dict[str, str]) -> None:
@@ -240,7 +240,7 @@ def test_a_killed_server_is_found_again_with_another_size(media: Path, transport
     assert (stats.outages, stats.reconnects, stats.size_changes) == (1, 1, 1)
     # The outage lies between two frames in pts as it did in time.
     gap = max(b.pts - a.pts for a, b in itertools.pairwise(samples))
-    assert gap >= 0.8 * stats.away_for > 0
+    assert gap >= 0.8 * stats.away_total > 0
 
 
 @pytest.mark.parametrize("kind", ["matroska", "mpegts"])
@@ -282,8 +282,8 @@ def test_what_a_server_refuses_is_an_error_with_its_reason_and_without_the_passw
             assert server.url(path, f"{USER}:***@" if user else "") in str(caught.value)
         with Camera(server.url(user=wrong)) as camera:
             camera.wait(lambda stats: stats.outages == 1 and stats.last_error, "the refusal")
-            assert "401" in camera.stats.last_error
-            assert "wr0ng" not in camera.stats.last_error
+            assert "401" in str(camera.stats.last_error)
+            assert "wr0ng" not in str(camera.stats.last_error)
         with Camera(server.url(user=right)) as camera:
             check_order(camera.read(3))
     logged = " ".join(record.getMessage() for record in caplog.records)

@@ -90,7 +90,7 @@ ILL: dict[str, Callable[[], Server]] = {
     "resets": lambda: RtspServer(clip("h264"), Faults(answers={"PLAY": RESET})),
     "sends-garbage": lambda: RtspServer(clip("h264"), Faults(garbage=True)),
     "sends-garbage-over-tcp": lambda: TcpServer(clip("mpegts"), Faults(garbage=True)),
-    "sends-no-key-picture": lambda: TcpServer(clip("mpegts"), Faults(no_keys=True)),
+    "sends-no-keyframe": lambda: TcpServer(clip("mpegts"), Faults(no_keys=True)),
     "redirects-to-itself": lambda: RtspServer(clip("h264"), Faults(answers={"OPTIONS": AGAIN})),
     "refuses": lambda: RtspServer(clip("h264"), Faults(status="403 Forbidden")),
     "is-slow": lambda: RawServer(drops, 0.01),
@@ -138,6 +138,6 @@ def test_a_camera_beside_one_that_is_ill_loses_nothing_and_its_pictures_stay_fre
     everything = [*before, *seen]
     assert [one.seq for one in everything] == list(range(len(everything)))
     assert [one.number for one in everything] == list(range(len(everything)))
-    assert (stats.outages, stats.damaged, stats.last_error, lost) == (0, 0, "", {})
+    assert (stats.outages, stats.damaged, stats.last_error, lost) == (0, 0, None, {})
     late = statistics.median((one.now - sent.last) * FPS for one, sent in pairs)
     assert late <= HONEST, f"pictures are {late:.2f} frame intervals old"

@@ -118,7 +118,7 @@ def test_other_parameters_are_a_new_connection_and_no_garbage(same_name: bool, t
     with Packager() as server:
         begun(server, old)
         camera = Camera(server.url, **QUICK)
-        files = ff.VideoFile(tmp_path / "%03d.mp4", segment=3600.0)
+        files = ff.VideoFile(tmp_path / "%03d.mp4", segment_every=3600.0)
         camera.pipeline.add(files, camera.port.packets)
         with camera:
             first = camera.read(SOME)

@@ -146,7 +146,7 @@ def test_a_server_behind_tls_that_hangs_up_or_falls_silent_is_found_again(
         camera.wait(lambda stats: stats.reconnects == 1, "the reconnection")
         behind.faults = Faults(stall_after=5)
         behind.hang_up()
-        camera.wait(lambda stats: "sent no video" in stats.last_error, "the silence")
+        camera.wait(lambda stats: "sent no video" in str(stats.last_error), "the silence")
         behind.faults = Faults()
         camera.wait(lambda stats: stats.state == "reading", "frames again")
 

@@ -62,7 +62,7 @@ def numbers(seen: list[Seen]) -> list[int | None]:
 def check_whole(camera: Watch, count: int) -> None:
     """Every picture comes whole and in order.
 
-    A machine that is busy for a second may skip to a newer key picture, which is counted.
+    A machine that is busy for a second may skip to a newer keyframe, which is counted.
     """
     found = [number for number in numbers(camera.read(count)) if number is not None]
     assert len(found) == count, "a picture is torn"
@@ -89,7 +89,7 @@ def test_every_picture_comes_once_whole_and_in_order(shape: Shape, transport: di
         seen = camera.read(30)
         stats = camera.stats
     assert numbers(seen) == list(range(30))
-    assert (stats.outages, stats.size_changes, stats.last_error) == (0, 0, "")
+    assert (stats.outages, stats.size_changes, stats.last_error) == (0, 0, None)
 
 
 @pytest.mark.repeats

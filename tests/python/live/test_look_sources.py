@@ -51,7 +51,7 @@ def test_an_exchanged_camera_keeps_its_name_and_its_pictures_their_times(first_p
     begin = time.monotonic() - SPARE - 10
     a = pipeline.add(hall.source, name="hall")
     port = pipeline.add(look, [a], name="look", queue=ff.Queue(300, "drop_newest"))
-    with pipeline.serve(look=look, look_rate=6000) as dashboard, pipeline:
+    with pipeline.serve(look=look, looks_per_minute=6000) as dashboard, pipeline:
         hall.push(begin, 50, 1000.0)
         until(lambda: count_of(pipeline, "look") == 50, "the first camera")
         pipeline.remove(a)
@@ -67,13 +67,13 @@ def test_an_exchanged_camera_keeps_its_name_and_its_pictures_their_times(first_p
         many = look.last(time.monotonic() - begin, 64)
         assert {view.source for view in many} == {"hall", "vault"}
         assert all(is_shade(view, 50 if view.source == "hall" else 200) for view in many)
-        assert sum(view.hole for view in many[:-1]) == pytest.approx(2 + STEP, abs=0.05)
+        assert sum(view.gap for view in many[:-1]) == pytest.approx(2 + STEP, abs=0.05)
         span = time.monotonic() - begin
-        found = request(dashboard.url, f"/api/look/look.json?back={span}&n=16").json()
-        assert {each["camera"] for each in found["pictures"]} == {"hall", "vault"}
-        assert found["camera"] == "vault"
-        then = request(dashboard.url, f"/api/look/look.jpg?at={-ages[0]}")
-        assert then.headers["x-camera"] == "hall"
+        found = request(dashboard.url, f"/api/look/look.json?seconds={span}&n=16").json()
+        assert {each["source"] for each in found["pictures"]} == {"hall", "vault"}
+        assert found["source"] == "vault"
+        then = request(dashboard.url, f"/api/look/look.jpg?ago={ages[0]}")
+        assert then.headers["X-Source"] == "hall"
 
 
 def test_the_state_is_the_one_of_the_camera_that_the_look_is_limited_to() -> None:
@@ -118,7 +118,7 @@ def test_a_picture_that_is_higher_than_wide_is_scaled_by_its_longer_side() -> No
     look = ff.Look(every=0)
     pipeline = ff.Pipeline()
     pipeline.add(look, pipeline.add(feed, name="tower"), name="look")
-    with pipeline.serve(look=look, look_rate=6000) as dashboard, pipeline:
+    with pipeline.serve(look=look, looks_per_minute=6000) as dashboard, pipeline:
         for shape in ((6000, 30), (3000, 1), (240, 320)):
             feed.push(ff.Frame.from_array(np.full(shape, 9, np.uint8), "gray"))
             until(lambda: [view.frame.height for view in look.last(9, 1)] == [shape[0]], "it")  # noqa: B023

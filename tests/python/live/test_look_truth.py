@@ -21,7 +21,7 @@ import freshframe as ff
 pytestmark = [pytest.mark.takes(30), pytest.mark.repeats(attempts=4)]
 
 FPS = 20.0
-KEYS = 10  # pictures from one key picture to the next
+KEYS = 10  # pictures from one keyframe to the next
 QUESTIONS = 40
 
 
@@ -67,6 +67,6 @@ def test_the_painted_numbers_are_those_of_the_times_in_many_questions(b_frames: 
                 assert in_order(exact)
                 keys = look.last(3, 4)
                 assert in_order(keys)
-                assert {painted(each) % KEYS for each in keys} == {0}, "each is a key picture"
+                assert {painted(each) % KEYS for each in keys} == {0}, "each is a keyframe"
     # A camera sends a picture to which others refer before those that are shown earlier.
     assert -0.5 < statistics.median(late) < b_frames + 1.5, "the times are those of other pictures"

@@ -1,4 +1,4 @@
-"""Clips of a camera's own packets at random moments: each begins at a key picture, has its span, bit for bit.
+"""Clips of a camera's own packets at random moments: each begins at a keyframe, has its span, bit for bit.
 
 ./dev test --full saves a thousand.
 """
@@ -87,7 +87,7 @@ def pictures_of(path: Path) -> tuple[list[tuple[bytes, ...]], list[float]]:
 
 
 def check(clip: Clip, seen: list[Seen], sent: set[tuple[bytes, ...]]) -> None:
-    """It is a run of the camera's packets, from the last key picture before its time on.
+    """It is a run of the camera's packets, from the last keyframe before its time on.
 
     On a busy machine the order comes late, when the oldest packets have left the memory. It may begin later
     then, but never behind the time of the event.

@@ -96,7 +96,7 @@ def read(shape: Shape, transport: dict[str, str], how: str, *, recorder: ff.Vide
     network = Lossy()
     with TruthServer(film(shape), fps=FPS, network=network) as server:
         pipeline = ff.Pipeline(keep_running=True)
-        decode: Literal["keys", "all"] = "keys" if how == "keys" else "all"
+        decode: Literal["keyframes", "all"] = "keyframes" if how == "keys" else "all"
         camera = pipeline.add(ff.open(server.url, decode=decode, options=transport, **PATIENT), name="door")
         packets = pipeline.reader(camera.packets)
         if recorder is not None:
@@ -126,7 +126,7 @@ def test_packets_behind_a_loss_have_a_mark(shape: Shape, transport: dict[str, st
     came = {seen.place(sample) for sample in seen.samples}
     marked = {seen.place(sample) for sample in seen.samples if sample.damaged}
     most = harmed_places(seen.sent, film(shape))
-    # A key picture that has lost no more than its parameter sets is whole: they are known.
+    # A keyframe that has lost no more than its parameter sets is whole: they are known.
     keys = {seen.place(sample) for sample in seen.samples if sample.value.is_keyframe}
     but_keys = [one._replace(lost=0) if one.place in keys else one for one in seen.sent]
     assert harmed_places(but_keys, film(shape)) & came <= marked <= most
@@ -153,7 +153,7 @@ def test_lost_pictures_are_counted_the_same_with_and_without_a_decoder(
 
 def test_segments_say_how_many_of_their_pictures_are_damaged(tmp_path: Path) -> None:
     segments: list[ff.types.Segment] = []
-    recorder = ff.VideoFile(tmp_path / "a_%d.mkv", segment=1, on_segment=segments.append)
+    recorder = ff.VideoFile(tmp_path / "a_%d.mkv", segment_every=1, on_segment=segments.append)
     seen = read(SMALL, {"rtsp_transport": "tcp"}, "packets", recorder=recorder)
     until(lambda: len(segments) > 3, lambda: "no segments")
     for segment in segments:

@@ -138,17 +138,17 @@ def test_a_viewer_of_jpegs_need_not_wait_for_the_next_key_picture() -> None:
             times += [sample.pts for sample in samples]
             assert times == sorted(set(times))
             assert times[0] >= 1
-            assert times[-1] < 59, "they are of the key picture a minute later"
+            assert times[-1] < 59, "they are of the keyframe a minute later"
             assert pipeline.stats().nodes["door"].drops == {}
 
 
-@pytest.mark.parametrize("decode", ["all", "keys"])
+@pytest.mark.parametrize("decode", ["all", "keyframes"])
 @pytest.mark.parametrize("level", [0, 7], ids=["flat", "still"])
 def test_a_hung_camera_that_is_only_shown_is_told(decode: Any, level: int) -> None:
     def one(number: int, width: int, height: int) -> Any:
         return picture(7, width, height) if level else np.zeros((height, width, 3), np.uint8)
 
-    told = "still" if level else "flat"  # which no packet's bytes show
+    told = "frozen" if level else "flat"  # which no packet's bytes show
     with RtspServer(encode("h264", 300, draw=one)) as server:
         pipeline = ff.Pipeline(keep_running=True)
         camera = pipeline.add(ff.open(server.url, frozen_after=8, decode=decode, **PATIENT), name="door")
@@ -170,7 +170,7 @@ class Seen(ff.Node[ff.Frame, None]):
 
 
 class Keys(ff.Node[ff.types.Packet, None]):
-    """Notes the times of key pictures."""
+    """Notes the times of keyframes."""
 
     def __init__(self, keys: set[float]) -> None:
         self._keys = keys
@@ -190,7 +190,7 @@ class Refuses(ff.Node[ff.Frame, None]):
         """Never comes."""
 
 
-@pytest.mark.parametrize("decode", ["all", "keys"])
+@pytest.mark.parametrize("decode", ["all", "keyframes"])
 def test_a_camera_decodes_while_a_page_has_a_viewer(decode: Any) -> None:
     with RtspServer(clip("h264")) as server:
         pipeline = ff.Pipeline(keep_running=True)

@@ -31,7 +31,7 @@ camera = pipeline.add(ff.open(sys.argv[1]))
 for name in ("a.mp4", "a.mkv", "a.ts"):
     pipeline.add(ff.VideoFile(f"{sys.argv[2]}/{name}"), camera.packets)
 for name in ("b_%d.mp4", "c_%d.ts"):
-    pipeline.add(ff.VideoFile(f"{sys.argv[2]}/{name}", segment=1), camera.packets)
+    pipeline.add(ff.VideoFile(f"{sys.argv[2]}/{name}", segment_every=1), camera.packets)
 pipeline.run()
 """
 KINDS_OF_SETS = (7, 8, 9)  # of NAL units: parameter sets and delimiters, which containers change

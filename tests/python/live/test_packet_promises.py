@@ -77,7 +77,7 @@ def test_a_segment_and_a_view_have_the_cameras_clock(tmp_path: Path, name: str) 
     with camera_ahead() as url:
         pipeline = ff.Pipeline()
         camera = pipeline.add(ff.open(url, **PATIENT), name="door")
-        file = ff.VideoFile(tmp_path / "a_%d.mkv", segment=1, on_segment=note)
+        file = ff.VideoFile(tmp_path / "a_%d.mkv", segment_every=1, on_segment=note)
         pipeline.add(file, output(camera, name))
         pipeline.add(look, output(camera, name))
         with pipeline:

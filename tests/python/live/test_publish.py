@@ -61,7 +61,7 @@ def test_frames_are_published(scheme: str, codec: str, tmp_path: Path) -> None:
     with listening(url, tmp_path / "a.mkv") as server:
         pipeline = ff.Pipeline()
         camera = pipeline.add(ff.open("demo:circles?size=320x240&fps=30"))
-        publish = ff.Publish(url, codec=codec, key_every=0.5)
+        publish = ff.Publish(url, codec=codec, keyframe_every=0.5)
         pipeline.add(publish, pipeline.add(ff.Annotate(), pipeline.add(ff.CircleTracker(), camera)))
         with pipeline:
             until(lambda: has_content(tmp_path / "a.mkv"), lambda: f"nothing came: {counts(pipeline)}")
@@ -82,7 +82,7 @@ def test_mpeg4_in_a_transport_stream_is_published_received_and_recorded(tmp_path
     url = f"udp://127.0.0.1:{free_port()}"
     sender = ff.Pipeline()
     scene = sender.add(ff.open("demo:circles?size=320x240&fps=30"))
-    sender.add(ff.Publish(url, codec="mpeg4", key_every=0.5), scene)
+    sender.add(ff.Publish(url, codec="mpeg4", keyframe_every=0.5), scene)
     receiver = ff.Pipeline()
     camera = receiver.add(ff.open(url, **PATIENT), name="door")
     names = ("a.mp4", "a.mkv", "a.ts")
@@ -123,12 +123,12 @@ def test_a_server_that_comes_late_and_goes_is_joined_again(tmp_path: Path) -> No
     url = f"tcp://127.0.0.1:{free_port()}"
     pipeline = ff.Pipeline()
     camera = pipeline.add(ff.open("demo:circles?size=320x240&fps=30"), name="scene")
-    publish = ff.Publish(url, key_every=0.5)
+    publish = ff.Publish(url, keyframe_every=0.5)
     pipeline.add(publish, camera, name="publish")
     reader = pipeline.reader(camera)
     with pipeline:
         until(lambda: counts(pipeline).state == "backing_off", lambda: f"{counts(pipeline)}")
-        assert "127.0.0.1" in counts(pipeline).last_error
+        assert "127.0.0.1" in str(counts(pipeline).last_error)
         for name in ("a.mkv", "b.mkv"):
             with listening(url, tmp_path / name):
                 until(
@@ -140,7 +140,7 @@ def test_a_server_that_comes_late_and_goes_is_joined_again(tmp_path: Path) -> No
         reader.get(WATCHDOG)
         lost = pipeline.stats().nodes["publish"].drops["lost"]
     assert stats.connections == 2
-    assert stats.away > 0
+    assert stats.dropped_away > 0
     assert lost > 0
 
 
@@ -178,12 +178,12 @@ def test_a_slow_server_delays_nobody_and_gets_young_pictures() -> None:
         pipeline = ff.Pipeline()
         camera = pipeline.add(ff.open("demo:circles?size=640x480&fps=30&balls=30"), name="scene")
         publish = ff.Publish(
-            f"tcp://127.0.0.1:{server.port}", key_every=0.5, quality=1, max_age=0.5, timeout=60
+            f"tcp://127.0.0.1:{server.port}", keyframe_every=0.5, crf=1, max_wait=0.5, timeout=60
         )
         pipeline.add(publish, camera, name="publish")
         reader = pipeline.reader(camera)
         with pipeline:
-            until(lambda: counts(pipeline).slow > 30, lambda: f"{counts(pipeline)}")
+            until(lambda: counts(pipeline).dropped_slow > 30, lambda: f"{counts(pipeline)}")
             before = pipeline.stats().nodes["scene"].processed
             reader.get(WATCHDOG)
             until(
@@ -205,8 +205,8 @@ def test_a_server_that_is_silent_is_left_and_a_stop_does_not_wait_for_it() -> No
         with pipeline:
             until(lambda: counts(pipeline).last_error, lambda: f"{counts(pipeline)}")
             until(lambda: counts(pipeline).state == "connecting", lambda: f"{counts(pipeline)}")
-        assert "secret" not in counts(pipeline).last_error
-        assert "user:***@" in counts(pipeline).last_error
+        assert "secret" not in str(counts(pipeline).last_error)
+        assert "user:***@" in str(counts(pipeline).last_error)
     finally:
         server.close()
 
@@ -235,7 +235,7 @@ def test_what_cannot_be_published_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ff.OptionError, match="rtmp servers do not know mpeg4"):
         ff.Publish("rtmp://host/a/b", codec="mpeg4")
     with pytest.raises(ff.OptionError, match=r"max_age of Publish must be 0\.1 to 60"):
-        ff.Publish("rtsp://host/a", max_age=0)
+        ff.Publish("rtsp://host/a", max_wait=0)
     with pytest.raises(ff.OptionError, match="no option 'nonsense'"):
         ff.Publish("rtsp://host/a", options={"nonsense": "1"})
     pipeline = ff.Pipeline()

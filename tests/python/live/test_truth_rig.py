@@ -213,7 +213,7 @@ def test_parameter_sets_carry_the_time_of_the_picture_before() -> None:
     slices = [p.stamp for p in packets if kind(p.payload, "h264") == FU_A or is_slice(p.payload, "h264")]
     times = list(dict.fromkeys(slices))
     assert len(times) == len(sent)
-    second = next(p for p in packets[5:] if kind(p.payload, "h264") == 7)  # before key picture 12
+    second = next(p for p in packets[5:] if kind(p.payload, "h264") == 7)  # before keyframe 12
     assert second.stamp == times[11]
 
 

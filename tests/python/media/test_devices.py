@@ -275,9 +275,9 @@ def test_a_camera_that_is_not_there_is_waited_for_and_stops_at_once() -> None:
             return source
 
         until(lambda: connection().state == "backing_off", "the wait for the next attempt")
-        until(lambda: connection().away_for > 0, "the outage to last")
+        until(lambda: connection().away_total > 0, "the outage to last")
         assert connection().outages == 1
-        assert "there is no such camera" in connection().last_error
+        assert "there is no such camera" in str(connection().last_error)
     assert pipeline.stats().nodes["camera"].state == "ended"
 
 
@@ -351,7 +351,7 @@ def test_the_statistics_have_the_settings_of_a_camera() -> None:
     with pipeline:
         source = pipeline.stats().nodes["camera"].source
         assert source is not None
-        assert (source.settings, source.settings_refused) == ({}, "")  # the driver has not been asked yet
+        assert (source.settings, source.settings_reason) == ({}, None)  # the driver has not been asked yet
     names = [name for name in vars(_native.SourceStats) if not name.startswith("_")]
     seen: Any = SimpleNamespace(**dict.fromkeys(names) | {"settings": {"gain": 3, "focus": None}})
     assert engine_stats._source(seen).settings == {"gain": 3, "focus": "auto"}

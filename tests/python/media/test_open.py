@@ -80,7 +80,7 @@ def test_a_file_is_lossless_by_default_and_the_run_complete(clip: Path) -> None:
     pipeline.add(collect, pipeline.add(number_of, pipeline.add(ff.open(clip))))
     report = pipeline.run()
     assert report.complete
-    assert report.frames == COUNT
+    assert report.samples == COUNT
     assert collect.seen == [(n, n) for n in range(COUNT)]
 
 
@@ -102,7 +102,7 @@ def test_the_progress_of_a_file_has_the_number_of_its_frames(clip: Path) -> None
     pipeline = ff.Pipeline()
     pipeline.add(Collect(), pipeline.add(ff.open(clip)))
     pipeline.run(progress=ticks.append, progress_every=0.001)
-    assert (ticks[-1].done, ticks[-1].total, ticks[-1].remaining) == (COUNT, COUNT, 0)
+    assert (ticks[-1].samples, ticks[-1].total, ticks[-1].remaining) == (COUNT, COUNT, 0)
 
 
 def test_size_scales(clip: Path) -> None:
@@ -247,7 +247,7 @@ def test_the_progress_of_pictures_has_their_number(tmp_path: Path) -> None:
     pipeline = ff.Pipeline()
     pipeline.add(Collect(), pipeline.add(ff.open(tmp_path)))
     pipeline.run(progress=ticks.append, progress_every=0.001)
-    assert (ticks[-1].done, ticks[-1].total) == (3, 3)
+    assert (ticks[-1].samples, ticks[-1].total) == (3, 3)
 
 
 def test_pictures_that_are_not_there_are_a_source_error(tmp_path: Path) -> None:

@@ -218,7 +218,7 @@ def test_a_source_that_ends_before_its_first_sample_ends_the_run() -> None:
     pipeline.add(collect, pipeline.add(Empty()))
     report = pipeline.run()
     assert report.complete
-    assert (report.frames, collect.seen) == (0, [])
+    assert (report.samples, collect.seen) == (0, [])
 
 
 def test_a_live_source_that_ends_ends_its_readers() -> None:

@@ -27,7 +27,7 @@ def test_of_gives_the_samples_of_one_source_only() -> None:
         pipeline.wait()
         assert [seq for seq, _ in sink.seen] == list(range(6))
         seen = edge(pipeline, "sink")
-        assert (seen.passed_in, seen.of, seen.sources) == (6, "cam1", 1)
+        assert (seen.passed_in, seen.of, seen.source_count) == (6, "cam1", 1)
 
 
 def test_of_wants_one_source_that_comes_there() -> None:

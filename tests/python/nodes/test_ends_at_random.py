@@ -93,7 +93,7 @@ def test_a_join_and_a_generator_that_are_stopped_at_any_moment_end_in_order(time
 def test_a_worker_that_is_killed_at_any_moment_has_given_all_results_of_a_call_or_none(times: int) -> None:
     chance = random.Random(times)
     pipeline = ff.Pipeline()
-    options = ff.Process(restarts=2 * times)
+    options = ff.Process(max_restarts=2 * times)
     port = pipeline.add(Numbered(), pipeline.add(Count()), name="node", process=options)
     reader = pipeline.reader(port, queue=ff.Queue(100_000, "block"))
     seen: Counter[int] = Counter()
@@ -135,5 +135,5 @@ def until_one_works(pipeline: ff.Pipeline, killed: set[int]) -> int:
 
     while not (one := worker(pipeline)).pid or one.pid in killed:
         until(lambda: worker(pipeline).pid not in killed | {0}, "the next worker")
-    until(lambda: worker(pipeline).samples > one.samples, "a sample of it")
+    until(lambda: worker(pipeline).processed > one.processed, "a sample of it")
     return one.pid  # never 0, which would be this process group

@@ -351,7 +351,7 @@ class DiesInTheMiddle(ff.Node[int, int]):
 
 def test_a_worker_that_dies_in_the_middle_of_a_call_has_given_nothing() -> None:
     pipeline = ff.Pipeline()
-    options = ff.Process(restarts=1000)
+    options = ff.Process(max_restarts=1000)
     port = pipeline.add(DiesInTheMiddle(), pipeline.add(Count(9)), name="node", process=options)
     reader = pipeline.reader(port)
     with pipeline:

@@ -18,7 +18,7 @@ import freshframe as ff
 
 
 def keys_and_causes(samples: list[ff.Sample[ff.types.PresenceEvent]]) -> list[tuple[Any, str | None]]:
-    return [(sample.value.key, sample.value.by) for sample in samples]
+    return [(sample.value.key, sample.value.reason) for sample in samples]
 
 
 def run(source: Push, *, max_gap: float) -> list[ff.Sample[ff.types.PresenceEvent]]:
@@ -38,10 +38,12 @@ def test_a_key_begins_at_once_and_ends_after_the_hold_at_its_last_sight() -> Non
     samples = run(source, max_gap=0.1)
     assert keys_and_causes(samples) == [("yard", None), ("yard", "gone")]
     began, ended = (sample.value for sample in samples)
-    assert (began.ended, ended.began) == (None, began.began)
-    assert ended.ended is not None
-    assert ended.ended - ended.began == pytest.approx(3 / 25, abs=2e-3)
-    assert ended.decided - ended.ended == pytest.approx(3 / 25, abs=2e-3)  # the first sample 0.1 s later
+    assert (began.ended_utc, ended.began_utc) == (None, began.began_utc)
+    assert ended.ended_utc is not None
+    assert ended.ended_utc - ended.began_utc == pytest.approx(3 / 25, abs=2e-3)
+    assert ended.decided_utc - ended.ended_utc == pytest.approx(
+        3 / 25, abs=2e-3
+    )  # the first sample 0.1 s later
     assert [sample.seq for sample in samples] == [0, 6]
 
 
@@ -64,8 +66,8 @@ def events_of(*samples: tuple[float, float | None, set[str]]) -> list[ff.types.P
 
 def test_times_are_the_wall_times_of_the_samples() -> None:
     began, ended = events_of((5.0, 1e9, {"yard"}), (5.5, 1e9 + 0.5, {"yard"}), (7.0, 1e9 + 2, set()))
-    assert (began.began, began.ended, began.decided) == (1e9, None, 1e9)
-    assert (ended.began, ended.ended, ended.decided) == (1e9, 1e9 + 0.5, 1e9 + 2)
+    assert (began.began_utc, began.ended_utc, began.decided_utc) == (1e9, None, 1e9)
+    assert (ended.began_utc, ended.ended_utc, ended.decided_utc) == (1e9, 1e9 + 0.5, 1e9 + 2)
 
 
 @pytest.mark.parametrize("ahead", [3612.0, -3600.0])
@@ -78,16 +80,16 @@ def test_the_length_is_right_when_utc_is_by_another_clock_meanwhile(ahead: float
         (13.0, 1e9 + 13 + ahead, {"yard"}),
         (20.0, 1e9 + 20 + ahead, set()),
     )
-    assert first.began == 1e9 + 1
-    assert (ended.began, ended.ended, ended.decided) == (1e9 + 1, 1e9 + 10, 1e9 + 12)
-    assert second.began == 1e9 + 13 + ahead
+    assert first.began_utc == 1e9 + 1
+    assert (ended.began_utc, ended.ended_utc, ended.decided_utc) == (1e9 + 1, 1e9 + 10, 1e9 + 12)
+    assert second.began_utc == 1e9 + 13 + ahead
 
 
 def test_without_a_wall_time_the_first_sample_and_pts_give_it() -> None:
     before = time.time()
     began, ended = events_of((5.0, None, {"yard"}), (7.0, None, set()))
-    assert before - 0.001 <= began.began <= time.time() + 0.001
-    assert ended.decided - ended.began == pytest.approx(2, abs=2e-3)
+    assert before - 0.001 <= began.began_utc <= time.time() + 0.001
+    assert ended.decided_utc - ended.began_utc == pytest.approx(2, abs=2e-3)
 
 
 def test_a_gap_shorter_than_the_hold_is_no_end() -> None:
@@ -105,7 +107,7 @@ def test_keys_are_of_their_source() -> None:
     both = [pipeline.add(first, name="one"), pipeline.add(second, name="two")]
     reader = pipeline.reader(pipeline.add(ff.Presence(lambda names: names), both))
     with pipeline:
-        found = sorted((sample.source, sample.value.by is not None) for sample in reader)
+        found = sorted((sample.source, sample.value.reason is not None) for sample in reader)
     assert found == [("one", False), ("one", True), ("two", False), ("two", True)]
 
 
@@ -117,17 +119,20 @@ def test_a_source_that_falls_silent_has_nothing_on() -> None:
     with pipeline:
         source.push({"yard", "door"})
         found = [reader.get() for _ in range(4)]
-        assert sorted((s.value.key, s.value.by or "") for s in found) == [
+        assert sorted((s.value.key, s.value.reason or "") for s in found) == [
             ("door", ""),
             ("door", "gone"),
             ("yard", ""),
             ("yard", "gone"),
         ]
         assert all(s.source == "cam" for s in found)
-        assert all(s.value.ended is not None and s.value.decided - s.value.ended >= 0.049 for s in found[2:])
+        assert all(
+            s.value.ended_utc is not None and s.value.decided_utc - s.value.ended_utc >= 0.049
+            for s in found[2:]
+        )
         source.push({"yard"})
         again = reader.get()
-        assert (again.value.key, again.value.by) == ("yard", None)
+        assert (again.value.key, again.value.reason) == ("yard", None)
 
 
 def test_a_stop_ends_all_that_is_on_in_the_file_of_a_recorder(tmp_path: Path) -> None:
@@ -138,8 +143,8 @@ def test_a_stop_ends_all_that_is_on_in_the_file_of_a_recorder(tmp_path: Path) ->
     reader = pipeline.reader(port)
     with pipeline:
         source.push({"yard"})
-        assert reader.get().value.by is None
-    assert [line["value"]["by"] for line in lines(tmp_path / "events.jsonl")] == [None, "stop"]
+        assert reader.get().value.reason is None
+    assert [line["value"]["reason"] for line in lines(tmp_path / "events.jsonl")] == [None, "stop"]
 
 
 def test_a_failed_parent_leaves_the_end_to_the_next_start_of_the_spool(tmp_path: Path) -> None:
@@ -164,14 +169,14 @@ def test_a_failed_parent_leaves_the_end_to_the_next_start_of_the_spool(tmp_path:
     with pytest.raises(ff.NodeError):
         first.wait()
     first.stop()
-    assert [event["value"]["ended"] for event in events] == [None]
+    assert [event["value"]["ended_utc"] for event in events] == [None]
     source = Push(live=False)
     source.end()
     add_to(second, source)
     second.run()
-    (end,) = [event for event in events if event["value"]["ended"] is not None]
-    assert (end["source"], end["value"]["key"], end["value"]["by"]) == ("cam", "yard", "restart")
-    assert end["value"]["ended"] <= end["value"]["decided"]
+    (end,) = [event for event in events if event["value"]["ended_utc"] is not None]
+    assert (end["source"], end["value"]["key"], end["value"]["reason"]) == ("cam", "yard", "restart")
+    assert end["value"]["ended_utc"] <= end["value"]["decided_utc"]
 
 
 def test_keys_that_cannot_be_are_said() -> None:
@@ -199,8 +204,8 @@ def test_a_camera_that_comes_and_goes_has_as_many_ends_as_beginnings() -> None:
                 found.append(reader.get().value)
     on: set[Any] = set()
     for event in found:
-        assert (event.key in on) == (event.by is not None)
-        (on.discard if event.by else on.add)(event.key)
+        assert (event.key in on) == (event.reason is not None)
+        (on.discard if event.reason else on.add)(event.key)
     assert not on
 
 
@@ -238,7 +243,7 @@ def test_equal_keys_of_two_nodes_are_two_events_and_each_ends_after_a_crash(tmp_
     pipeline = ff.Pipeline()
     pipeline.add(ff.Spool(tmp_path / "yard", events.extend), pipeline.add(source))
     pipeline.run()
-    found = sorted((event["value"]["node"], event["value"]["by"] or "") for event in events)
+    found = sorted((event["value"]["node"], event["value"]["reason"] or "") for event in events)
     assert found == [("door", ""), ("door", "gone"), ("till", ""), ("till", "restart")]
 
 
@@ -303,7 +308,7 @@ class Merged:
 
     def events(self, count: int) -> list[tuple[Any, str | None, float]]:
         found = [self.reader.get(60).value for _ in range(count)]
-        return [(event.key, event.by, event.ended or event.began) for event in found]
+        return [(event.key, event.reason, event.ended_utc or event.began_utc) for event in found]
 
 
 def test_a_source_that_comes_again_under_its_name_has_times_and_events_of_its_own() -> None:
@@ -372,7 +377,7 @@ class Below:
     def expect(self, *wanted: tuple[str, str | None]) -> None:
         """The next events are these."""
         found = [self.reader.get(60).value for _ in wanted]
-        assert [(event.key, event.by) for event in found] == list(wanted)
+        assert [(event.key, event.reason) for event in found] == list(wanted)
 
 
 def test_the_late_end_of_a_source_is_not_that_of_the_next_one_of_its_name() -> None:
@@ -435,11 +440,11 @@ def test_a_sample_between_the_end_of_a_stream_and_the_tick_begins_anew() -> None
         captured=time.monotonic(),
         value={"yard"},
     )
-    assert [event.by for event in node.process(sample)] == [None]
+    assert [event.reason for event in node.process(sample)] == [None]
     node._freshframe_source_gone(2, "cam")
     assert not list(node.process(sample))
     node._freshframe_source_gone(3, "cam")
-    assert [event.by for event in node.process(sample)] == ["gone", None]
+    assert [event.reason for event in node.process(sample)] == ["gone", None]
     assert not list(node.on_tick(time.monotonic()))
 
 
@@ -459,7 +464,7 @@ def test_of_two_ways_with_one_camera_the_slower_one_fails_nothing(max_gap: float
         until(lambda: pipeline.stats().nodes["Presence"].processed >= 4, "the late samples")
         if max_gap < 1:
             ended = [reader.get(60).value for _ in range(2)]
-            assert all(event.by == "gone" for event in ended)
+            assert all(event.reason == "gone" for event in ended)
 
 
 @pytest.mark.parametrize("how", ["remove", "drain", "disconnect"])
@@ -479,11 +484,11 @@ def test_what_is_on_ends_with_the_camera_that_leaves(how: str, process: bool) ->
             pipeline.disconnect(presence, ports[0])
         else:
             pipeline.remove(ports[0], drain=how == "drain")
-        ended = {(s.source, s.value.key, s.value.by) for s in (reader.get(60) for _ in range(2))}
+        ended = {(s.source, s.value.key, s.value.reason) for s in (reader.get(60) for _ in range(2))}
         assert ended == {("one", "yard", "gone"), ("one", "door", "gone")}
         if how == "disconnect":
             pipeline.connect(presence, ports[0], queue=ff.RECORDING)
             cameras[0].push({"yard"})
             again = reader.get(60)
-            assert (again.source, again.value.key, again.value.by) == ("one", "yard", None)
+            assert (again.source, again.value.key, again.value.reason) == ("one", "yard", None)
         assert reader.poll() is None

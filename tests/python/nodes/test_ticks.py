@@ -150,7 +150,7 @@ def test_an_exception_in_on_tick_is_the_nodes_error() -> None:
         pytest.raises(ff.NodeError, match=r"node 'bad' failed in on_tick\(\): ValueError: no time") as raised,
     ):
         reader.get(timeout=100)
-    assert raised.value.seq == -1
+    assert raised.value.seq is None
 
 
 def test_skipped_exceptions_in_on_tick_lose_no_sample() -> None:

@@ -183,7 +183,7 @@ def test_things_are_counted_in_the_zones_of_a_file(tmp_path: Path) -> None:
     lines = re.findall(r"^ *(\d) s: (\d+) left, (\d+) right$", out, re.MULTILINE)
     assert [int(second) for second, _, _ in lines] == [0, 1, 2]
     for second, *counted in lines:
-        balls = [shape for shape in ff.demo.shapes(scene, 30 * int(second)) if shape.name == "ball"]
+        balls = [shape for shape in ff.demo.shapes(scene, 30 * int(second)) if shape.class_name == "ball"]
         left = sum((ball.x1 + ball.x2) / 2 < 320 for ball in balls)
         assert [int(count) for count in counted] == [left, len(balls) - left]
     assert video.stat().st_size > 0

@@ -72,7 +72,7 @@ def test_a_raise_in_a_worker_fails_all_samples_of_the_call() -> None:
     pipeline, samples = run(process_batches.too_few, process=True, on_error="skip")
     assert samples == []
     assert pipeline.stats().nodes["node"].drops == {"error": 20}
-    assert "one result per sample" in pipeline.stats().nodes["node"].last_error
+    assert "one result per sample" in str(pipeline.stats().nodes["node"].last_error)
 
 
 def test_a_worker_that_dies_takes_its_batch_with_it(caplog: pytest.LogCaptureFixture) -> None:

@@ -35,7 +35,13 @@ def test_process_false_stays_here() -> None:
 
 def test_options_are_checked_when_they_are_made() -> None:
     wrong: Any
-    for wrong in [{"workers": 0}, {"workers": 257}, {"timeout": 0}, {"restarts": -1}, {"restart_window": 0}]:
+    for wrong in [
+        {"workers": 0},
+        {"workers": 257},
+        {"timeout": 0},
+        {"max_restarts": -1},
+        {"restart_window": 0},
+    ]:
         with pytest.raises(ff.OptionError):
             ff.Process(**wrong)
     for size in [1 << 20, -1, 1e30]:

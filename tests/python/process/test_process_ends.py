@@ -35,6 +35,7 @@ def test_stop_kills_a_worker_that_does_not_come_back() -> None:
     push.push(1)
     until(lambda: pipeline.stats().nodes["n"].workers[0].state == "working", "the worker to work")
     pid = pipeline.stats().nodes["n"].workers[0].pid
+    assert pid is not None
     pipeline.stop(0.6)
     assert not is_alive(pid)
     assert pipeline.stats().nodes["n"].drops == {"stop": 1}
@@ -256,6 +257,7 @@ def test_workers_pass_sigint_by() -> None:
     reader = pipeline.reader(port)
     with pipeline:
         pid = pipeline.stats().nodes["n"].workers[0].pid
+        assert pid is not None
         os.kill(pid, signal.SIGINT)
         time.sleep(0.05)
         push.push(1)

@@ -97,12 +97,12 @@ def test_workers_are_shown() -> None:
             reader.get()
         workers = pipeline.stats().nodes["w"].workers
         assert len({worker.pid for worker in workers} - {0, os.getpid()}) == 2
-        assert sum(worker.samples for worker in workers) == 3
+        assert sum(worker.processed for worker in workers) == 3
         assert all(worker.rss_bytes > 1 << 20 and worker.cpu > 0 for worker in workers)
         assert {worker.state for worker in workers} <= {"idle", "working"}
         assert [worker.restarts for worker in workers] == [0, 0]
     assert {worker.state for worker in pipeline.stats().nodes["w"].workers} == {"ended"}
-    assert {worker.pid for worker in pipeline.stats().nodes["w"].workers} == {0}
+    assert {worker.pid for worker in pipeline.stats().nodes["w"].workers} == {None}
 
 
 def test_nodes_without_processes_have_no_workers() -> None:
@@ -216,7 +216,9 @@ def test_the_death_of_a_worker_is_an_event_of_the_dashboard() -> None:
     push = Push(live=False)
     pipeline.add(process_nodes.double, pipeline.add(push), process=True, name="w")
     with pipeline, pipeline.serve() as dashboard:
-        os.kill(pipeline.stats().nodes["w"].workers[0].pid, signal.SIGKILL)
+        pid = pipeline.stats().nodes["w"].workers[0].pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
 
         def deaths() -> list[str]:
             events = request(dashboard.url, "/api/state").json()["events"]
@@ -238,11 +240,13 @@ def test_the_dashboard_and_metrics_show_workers() -> None:
         nodes = {node["name"]: node for node in request(dashboard.url, "/api/state").json()["nodes"]}
         [worker] = nodes["w"]["workers"]
         assert worker["pid"] == pipeline.stats().nodes["w"].workers[0].pid
-        assert (worker["samples"], worker["restarts"]) == (1, 0)
+        assert (worker["processed"], worker["restarts"]) == (1, 0)
         assert nodes["w"]["in_flight"] == 0
         assert "workers" not in nodes["Push"]
         metrics = request(dashboard.url, "/metrics").body.decode()
-        [line] = [line for line in metrics.splitlines() if line.startswith("freshframe_worker_samples_total")]
+        [line] = [
+            line for line in metrics.splitlines() if line.startswith("freshframe_worker_processed_total")
+        ]
         assert line.endswith(" 1")
         assert 'worker="0"' in line
 

@@ -49,7 +49,7 @@ def test_64_descriptors_are_enough_for_workers_that_come_and_go() -> None:
         + """
 pipeline = ff.Pipeline()
 push = Push()
-options = ff.Process(workers=2, restarts=1000)
+options = ff.Process(workers=2, max_restarts=1000)
 port = pipeline.add(process_nodes.mean, pipeline.add(push), process=options, name="n")
 reader = pipeline.reader(port, frames=False)
 frame = ff.Frame.from_array(np.full((480, 640), 7, np.uint8), "gray")

@@ -29,7 +29,7 @@ def run(
     """Returns the `good` results and the counters of the node, which must balance."""
     pipeline = ff.Pipeline()
     source = Push(live=False)
-    process = ff.Process(max_bytes=MEMORY, restarts=restarts)
+    process = ff.Process(max_bytes=MEMORY, max_restarts=restarts)
     port = pipeline.add(
         node, pipeline.add(source, name="source"), name="node", on_error="skip", process=process, **options
     )
@@ -101,7 +101,7 @@ def test_a_node_that_goes_after_an_error_keeps_the_books(fault: str) -> None:
     pipeline = ff.Pipeline()
     source = Push()
     given = pipeline.add(source, name="source")
-    process = ff.Process(max_bytes=MEMORY, restarts=0)
+    process = ff.Process(max_bytes=MEMORY, max_restarts=0)
     pipeline.add(calls.answer, given, name="node", on_error="remove", process=process, queue=ff.Queue(8))
     reader = pipeline.reader(given, queue=ff.Queue(8))
     with pipeline:

@@ -25,10 +25,10 @@ def test_its_edge_goes_and_its_queue_is_emptied_and_counted() -> None:
         reader.close()
         assert pipeline.stats().edges == []
         removed = pipeline.stats().removed
-        assert (removed.edges, removed.passed_in, removed.delivered) == (1, 3, 1)
+        assert (removed.edge_count, removed.passed_in, removed.delivered) == (1, 3, 1)
         assert removed.drops == {"removed": 2}
         reader.close()
-        assert pipeline.stats().removed.edges == 1, "the second call has no effect"
+        assert pipeline.stats().removed.edge_count == 1, "the second call has no effect"
 
 
 def test_guests_come_and_go_and_their_name_is_free_again() -> None:
@@ -65,11 +65,11 @@ def test_it_gives_its_frames_back() -> None:
     with pipeline:
         list(other)
         before = pipeline.stats().pool
-        assert before.published >= 8
+        assert before.in_use >= 8
         reader.close()
         gc.collect()
         after = pipeline.stats().pool
-        assert after.published <= before.published - 7
+        assert after.in_use <= before.in_use - 7
         assert after.bound <= before.bound - 8
 
 
@@ -177,7 +177,7 @@ def test_any_number_of_threads_close_it_beside_its_samples() -> None:
                 pass
             for thread in threads:
                 thread.join()
-            assert pipeline.stats().removed.edges == 1
+            assert pipeline.stats().removed.edge_count == 1
 
 
 def test_a_node_closes_a_reader_on_its_own_thread() -> None:

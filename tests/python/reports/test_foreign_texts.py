@@ -77,7 +77,7 @@ def everything_works(
 def why_away(pipeline: ff.Pipeline) -> str:
     source = pipeline.stats().nodes["camera"].source
     assert source is not None
-    return source.last_error
+    return source.last_error or ""
 
 
 def rtsp_reason(text: bytes) -> Any:

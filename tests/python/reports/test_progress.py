@@ -53,12 +53,12 @@ def test_progress_calls_back_in_the_thread_of_run() -> None:
     pipeline.run(progress=progress, progress_every=0.01)
     assert {thread for thread, _ in calls} == {threading.current_thread()}
     now = calls[-1][1]
-    assert isinstance(now.done, int)
+    assert isinstance(now.samples, int)
     assert now.total is None  # a Python source does not say how many will come
     assert now.remaining is None
     assert now.elapsed > 0
     assert now.dropped == 0
-    done = [progress.done for _, progress in calls]
+    done = [progress.samples for _, progress in calls]
     assert done == sorted(done)
 
 

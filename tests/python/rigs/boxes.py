@@ -40,7 +40,7 @@ def small_box(path: Path, max_bytes: int = 64 << 10) -> Box:
 def left_open(folder: Path) -> Box:
     """A box that has nothing but a head, with one event that has not ended."""
     box = small_box(folder, 8 << 20)
-    began = {"source": "cam", "value": {"key": "yard", "began": 1.0, "ended": None}}
+    began = {"source": "cam", "value": {"key": "yard", "began_utc": 1.0, "ended_utc": None}}
     box.commit([to_text(began)], NOW)
     (segment,) = folder.glob("*.jsonl")
     os.utime(segment, (NOW, NOW))

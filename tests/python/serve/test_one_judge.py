@@ -71,7 +71,7 @@ def built(folder: Path, servers: ExitStack) -> ff.Pipeline:
     scene = pipeline.add(ff.open("demo:circles?fps=20&size=64x48"), name="scene")
     roof = pipeline.add(ff.open("rtsp://127.0.0.1:9/none"), name="roof")
     wrong = pipeline.add(ff.open(camera(Lies(clock_ahead=3612)), **PATIENT), name="wrong")
-    keys = pipeline.add(ff.open(camera(Lies()), decode="keys", **PATIENT), name="keys")
+    keys = pipeline.add(ff.open(camera(Lies()), decode="keyframes", **PATIENT), name="keys")
     pipeline.add(lambda frame: None, wrong, name="look at wrong")
     pipeline.add(lambda frame: None, keys, name="look at keys")
     pipeline.add(

@@ -365,7 +365,7 @@ def test_a_viewer_in_another_process_sees_who_freezes_python_as_long_as_it_lasts
         exec(compile(hold, "frozen.py", "exec"), {})
         frozen, events, culprits = json.loads(viewer.stdout.readline())
     os.close(reading)
-    lasted = [gil["stalled_now"] for gil in frozen]
+    lasted = [gil["stalled_for"] for gil in frozen]
     assert lasted == sorted(set(lasted)), "each state says more"
     assert lasted[-1] - lasted[0] > 1, "seconds"
     assert "read" in frozen[-1]["stalled_by"]["native"]

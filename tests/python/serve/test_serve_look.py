@@ -28,7 +28,7 @@ def masked(frame: ff.Frame) -> ff.Frame:
 
 
 @contextlib.contextmanager
-def served(*, look_rate: float = 6000, **options: Any) -> Iterator[tuple[str, ff.types.Dashboard]]:
+def served(*, looks_per_minute: float = 6000, **options: Any) -> Iterator[tuple[str, ff.types.Dashboard]]:
     """A camera with a mask below it, and a Look of what the mask gives, which is full for two seconds."""
     pipeline = ff.Pipeline()
     camera = pipeline.add(ff.open("demo:circles?size=320x240&fps=30"), name="camera")
@@ -36,7 +36,7 @@ def served(*, look_rate: float = 6000, **options: Any) -> Iterator[tuple[str, ff
     pipeline.add(look, pipeline.add(masked, camera, name="mask"), name="yard")
     with pipeline:
         until(lambda: len(look.last(1, 4)) == 4, "a second")
-        with pipeline.serve(look=look, look_rate=look_rate, **options) as dashboard:
+        with pipeline.serve(look=look, looks_per_minute=looks_per_minute, **options) as dashboard:
             yield dashboard.url, dashboard
 
 
@@ -51,16 +51,16 @@ def is_grey(jpeg: bytes) -> bool:
 def test_a_picture_has_its_time_its_camera_and_no_pixel_from_above_the_mask() -> None:
     with served() as (url, _):
         seqs = []
-        for at in (-0.7, -0.4, 0):
-            answer = request(url, f"/api/look/yard.jpg?at={at}&max_side=100")
+        for ago in (0.7, 0.4, 0):
+            answer = request(url, f"/api/look/yard.jpg?ago={ago}&max_side=100")
             assert answer.status == 200, answer.text
             assert is_grey(answer.body)
             assert answer.headers["content-type"] == "image/jpeg"
-            assert answer.headers["x-camera"] == "camera"
+            assert answer.headers["x-source"] == "camera"
             assert answer.headers["x-utc-from"] == "device"
             age = time.time() - float(answer.headers["x-timestamp"])
-            assert -at - 0.001 <= float(answer.headers["x-age"]) <= age + 0.01
-            assert float(answer.headers["x-hole"]) == float(answer.headers["x-frozen-for"]) == 0
+            assert ago - 0.001 <= float(answer.headers["x-age"]) <= age + 0.01
+            assert float(answer.headers["x-gap"]) == float(answer.headers["x-frozen-for"]) == 0
             seqs.append(int(answer.headers["x-seq"]))
         assert seqs == sorted(set(seqs))
 
@@ -72,17 +72,17 @@ def test_of_ten_thousand_pictures_by_seven_ways_together_none_has_a_pixel_from_a
     mask = pipeline.add(masked, camera, name="mask")
     pipeline.add(look, mask, name="yard")
     counts = Counter[str]()
-    with pipeline, pipeline.serve(look=look, look_rate=6000, view=[mask]) as page:
+    with pipeline, pipeline.serve(look=look, looks_per_minute=6000, view=[mask]) as page:
         until(lambda: len(look.last(2, 16)) == 16, "two seconds")
         ways: dict[str, Callable[[], list[bytes]]] = {
             "now()": lambda: [look.now().frame.jpeg(max_side=64)],
             "ago()": lambda: [look.ago(1.5).frame.jpeg()],
             "last()": lambda: [view.frame.jpeg(max_side=32) for view in look.last(4, 16)],
             "last(exact=True)": lambda: [view.frame.jpeg() for view in look.last(2, 4, exact=True)],
-            "NAME.jpg": lambda: [request(page.url, "/api/look/yard.jpg?at=-0.5").body],
+            "NAME.jpg": lambda: [request(page.url, "/api/look/yard.jpg?ago=0.5").body],
             "NAME.json": lambda: [
                 base64.b64decode(each["jpeg"])
-                for each in request(page.url, "/api/look/yard.json?back=4&n=16&max_side=64").json()[
+                for each in request(page.url, "/api/look/yard.json?seconds=4&n=16&max_side=64").json()[
                     "pictures"
                 ]
             ],
@@ -98,29 +98,29 @@ def test_of_ten_thousand_pictures_by_seven_ways_together_none_has_a_pixel_from_a
 
 def test_several_pictures_are_json_the_oldest_first_each_once() -> None:
     with served() as (url, _):
-        found = request(url, "/api/look/yard.json?back=1&n=4&max_side=64").json()
-        assert (found["look"], found["camera"], found["state"]) == ("yard", "camera", "reading")
+        found = request(url, "/api/look/yard.json?seconds=1&n=4&max_side=64").json()
+        assert (found["look"], found["source"], found["state"]) == ("yard", "camera", "reading")
         assert [each["width"] for each in found["pictures"]] == [64] * 4
         ages = [each["age"] for each in found["pictures"]]
         assert ages == sorted(ages, reverse=True)
         assert len({each["seq"] for each in found["pictures"]}) == 4
         assert all(is_grey(base64.b64decode(each["jpeg"])) for each in found["pictures"])
-        (one,) = request(url, "/api/look/yard.json?at=-0.5").json()["pictures"]
+        (one,) = request(url, "/api/look/yard.json?ago=0.5").json()["pictures"]
         assert one["age"] >= 0.5
 
 
 @pytest.mark.parametrize(
     ("path", "status", "words"),
     [
-        ("yard.jpg?at=1", 400, "from -3600 to 0"),
-        ("yard.jpg?at=x", 400, "from -3600 to 0"),
-        ("yard.jpg?back=3", 400, "belong to NAME.json"),
-        ("yard.json?back=0", 400, "above 0, at most 3600"),
+        ("yard.jpg?ago=-1", 400, "from 0 to 3600"),
+        ("yard.jpg?ago=x", 400, "from 0 to 3600"),
+        ("yard.jpg?seconds=3", 400, "belong to NAME.json"),
+        ("yard.json?seconds=0", 400, "above 0, at most 3600"),
         ("yard.json?n=17", 400, "from 1 to 16"),
         ("yard.json?n=1.5", 400, "from 1 to 16"),
-        ("yard.json?exact=2", 400, "0 for key pictures or 1"),
+        ("yard.json?exact=2", 400, "0 for keyframes or 1"),
         ("yard.jpg?max_side=2049", 400, "from 16 to 2048"),
-        ("yard.jpg?at=-3600", 503, "has not got the picture of 3600 s ago; its source is reading"),
+        ("yard.jpg?ago=3600", 503, "has not got the picture of 3600 s ago; its source is reading"),
         ("camera.jpg", 404, r"serve(look=[...]) chooses: 'yard'"),
         ("yard.png", 404, "nothing at this address"),
     ],
@@ -147,7 +147,7 @@ def test_only_the_servers_token_opens_the_past() -> None:
 
 
 def test_a_client_that_asks_too_often_is_told_when_it_may_ask_again() -> None:
-    with served(look_rate=2) as (url, _):
+    with served(looks_per_minute=2) as (url, _):
         answers = [request(url, "/api/look/yard.jpg") for _ in range(4)]
         assert [each.status for each in answers] == [200, 200, 429, 429]
         assert "2 questions a minute" in answers[2].text
@@ -164,7 +164,7 @@ def test_many_clients_at_once_all_get_an_answer_and_the_server_ends_while_they_a
 
     def ask(url: str) -> None:
         for _ in range(5):
-            answer = request(url, "/api/look/yard.json?n=16&back=5")
+            answer = request(url, "/api/look/yard.json?n=16&seconds=5")
             statuses.append(answer.status)
 
     with served() as (url, dashboard):
@@ -177,16 +177,16 @@ def test_many_clients_at_once_all_get_an_answer_and_the_server_ends_while_they_a
         assert 200 in statuses
         left = [connect(url) for _ in range(3)]
         for link in left:
-            link.sendall(b"GET /api/look/yard.json?n=16&back=5 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            link.sendall(b"GET /api/look/yard.json?n=16&seconds=5 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         dashboard.close()
         for link in left:
             link.close()
 
 
 def test_each_question_is_a_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    with served(look_rate=1) as (url, _), caplog.at_level("INFO", logger="freshframe"):
+    with served(looks_per_minute=1) as (url, _), caplog.at_level("INFO", logger="freshframe"):
         for _ in range(2):
-            request(url, "/api/look/yard.jpg?at=-0.5")
+            request(url, "/api/look/yard.jpg?ago=0.5")
         asked = "127.0.0.1 asks the look 'yard' for the picture of 0.5 s ago"
         until(lambda: f"{asked}: refused (429)" in caplog.text, "the second line")
         assert f"{asked}: " in caplog.text.replace(f"{asked}: refused (429)", "")
@@ -200,5 +200,5 @@ def test_serve_takes_looks_of_its_own_pipeline_alone() -> None:
         pipeline.serve(look=[3])  # type: ignore[list-item]
     with pytest.raises(ff.GraphError, match=r"not in this pipeline: add\(\) it"):
         pipeline.serve(look=ff.Look())
-    with pytest.raises(ff.OptionError, match=r"look_rate must be 0\.1 to 6000"):
-        pipeline.serve(look_rate=0)
+    with pytest.raises(ff.OptionError, match=r"looks_per_minute must be 0\.1 to 6000"):
+        pipeline.serve(looks_per_minute=0)

@@ -82,7 +82,7 @@ def house() -> Iterator[House]:
     found.ports["merge"] = pipeline.add(same, [found.ports["yard"], found.ports["gate"]], name="merge")
     view = [found.ports["camera"], found.ports["node"], found.ports["merge"].of(found.ports["gate"])]
     with (
-        pipeline.serve(view=view, look=found.ports["look"].node, look_rate=6000) as dashboard,
+        pipeline.serve(view=view, look=found.ports["look"].node, looks_per_minute=6000) as dashboard,
         pipeline,
     ):
         found.url = dashboard.url

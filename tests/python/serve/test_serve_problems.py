@@ -74,7 +74,7 @@ def test_health_fails_when_a_source_is_away_for_longer_than_its_limit() -> None:
     pipeline = ff.Pipeline(stall_timeout=None)
     pipeline.add(ff.open(SCENE), name="here")
     pipeline.add(ff.open("rtsp://user:secret@127.0.0.1:9/none"), name="roof")
-    url = pipeline.serve(source_timeout=0.5).url
+    url = pipeline.serve(away_after=0.5).url
     with pipeline:
         until(lambda: request(url, "/healthz").status == 503, "the source to be missed")
         reason = request(url, "/healthz").text

@@ -22,11 +22,11 @@ PARAMETERS: dict[str, dict[str, tuple[str, tuple[str, ...]]]] = {
     "/api/picture/cam.jpg": {"after": ("-1", ("x", "1.5", "", "99999999999999999999"))},
     "/api/picture/cam.mjpg": {"fps": ("5", ("0", "16", "nan", "")), "max_side": ("640", ("0", "x"))},
     "/api/look/look.jpg": {
-        "at": ("0", ("1", "x", "-3601", "-inf", "")),
+        "ago": ("0", ("-1", "x", "3601", "inf", "")),
         "max_side": ("64", ("0", "-64", "x")),
     },
     "/api/look/look.json": {
-        "back": ("10", ("0", "x", "-3", "nan")),
+        "seconds": ("10", ("0", "x", "-3", "nan")),
         "n": ("4", ("0", "1.5", "17")),
         "exact": ("0", ("2", "yes", "")),
         "max_side": ("64", ("0", "1e9")),
@@ -41,7 +41,7 @@ WRONG = [
 UNKNOWN = [
     (address, query)
     for address, parameters in PARAMETERS.items()
-    for query in ("ago=-3", "ago", "%41=1", "=1", *(f"{name.upper()}=1" for name in parameters))
+    for query in ("since=3", "since", "%41=1", "=1", *(f"{name.upper()}=1" for name in parameters))
 ]
 
 
@@ -53,7 +53,7 @@ def url() -> Iterator[str]:
     camera = pipeline.add(feed, name="cam")
     pipeline.add(lambda frame: frame, camera, name="same")
     pipeline.add(look, camera, name="look")
-    with pipeline.serve(view=[camera], look=look, look_rate=6000) as dashboard, pipeline:
+    with pipeline.serve(view=[camera], look=look, looks_per_minute=6000) as dashboard, pipeline:
         feed.push(ff.Frame.from_array(np.full((48, 64), 9, np.uint8), "gray"))
         until(lambda: look.last(1000, 1), "a picture")
         yield dashboard.url
@@ -80,7 +80,7 @@ def test_a_path_with_a_broken_escape_is_refused(url: str, path: str) -> None:
 
 
 def test_what_is_wrong_is_said(url: str) -> None:
-    answer = request(url, "/api/look/look.jpg?ago=-3")
-    assert answer.text == "there is no parameter 'ago' here: the parameters are at, max_side\n"
-    assert "is there twice" in request(url, "/api/look/look.jpg?at=0&at=0").text
+    answer = request(url, "/api/look/look.jpg?since=3")
+    assert answer.text == "there is no parameter 'since' here: the parameters are ago, max_side\n"
+    assert "is there twice" in request(url, "/api/look/look.jpg?ago=0&ago=0").text
     assert "takes none" in request(url, "/api/state?verbose=1").text

@@ -47,8 +47,10 @@ def test_the_clip_of_the_page_has_the_seconds_before_and_after(tmp_path: Path) -
 
 
 def test_the_segments_of_the_page_follow_each_other(tmp_path: Path) -> None:
-    (program,) = [text for text in PROGRAMS if "segment=" in text]
-    shorter = program.replace("segment=60", "segment=1").replace("fps=30", "fps=30&pace=0&frames=75")
+    (program,) = [text for text in PROGRAMS if "segment_every=" in text]
+    shorter = program.replace("segment_every=60", "segment_every=1").replace(
+        "fps=30", "fps=30&pace=0&frames=75"
+    )
     run(shorter.replace("with pipeline:\n    ...", "pipeline.run()"), tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"front_0000{n}.mp4" for n in (1, 2, 3)]
     assert [len(pts_of(tmp_path / f"front_0000{n}.mp4")) for n in (1, 2, 3)] == [30, 30, 15]
@@ -198,4 +200,4 @@ def test_what_cannot_be_is_said(tmp_path: Path) -> None:
 )
 def test_names_of_segments(name: str, segment: float | None, message: str) -> None:
     with pytest.raises(ff.OptionError, match=message):
-        ff.VideoFile(name, segment=segment)
+        ff.VideoFile(name, segment_every=segment)

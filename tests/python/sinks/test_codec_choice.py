@@ -58,7 +58,7 @@ def test_auto_takes_the_first_codec_that_is_there_and_says_which(
         for suffix in sys.argv[2:]:
             path = f"{sys.argv[1]}/a.{suffix}"
             pipeline = ff.Pipeline()
-            recorder = ff.VideoFile(path, speed="fastest")
+            recorder = ff.VideoFile(path, preset="fastest")
             pipeline.add(recorder, pipeline.add(ff.open("demo:circles?pace=0&frames=9&size=160x120")))
             pipeline.run()
             print(suffix, recorder.codec, sum(1 for _ in ff.stream(ff.open(path))))
@@ -85,7 +85,7 @@ def test_auto_takes_the_first_codec_that_is_there_and_says_which(
     lines = ended.out.splitlines()
     assert lines[:-3] == [f"{suffix} {codec} 9" for suffix, codec in chosen.items()]
     assert lines[-3] == ("taken" if hidden else "True"), "no VP9 in QuickTime's files"
-    assert "have no option 'preset'; speed= (slow, medium, fast, fastest) sets the speed" in lines[-2]
+    assert "have no option 'preset'; preset= (slow, medium, fast, fastest) sets the speed" in lines[-2]
     assert lines[-2].endswith("the installed FFmpeg has no H.264 encoder")
     assert "no encoder for codec 'h264'; for this container it has" in lines[-1]
     assert "mpeg4" in lines[-1]

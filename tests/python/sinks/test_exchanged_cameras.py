@@ -78,7 +78,9 @@ def brightness(path: Path) -> list[int]:
 @BEGINS
 def test_segments_have_one_camera_each(tmp_path: Path, begin: float) -> None:
     told: list[ff.types.Segment] = []
-    exchange(ff.VideoFile(tmp_path / "a_%d.mkv", codec="mpeg4", segment=1000, on_segment=told.append), begin)
+    exchange(
+        ff.VideoFile(tmp_path / "a_%d.mkv", codec="mpeg4", segment_every=1000, on_segment=told.append), begin
+    )
     assert brightness(tmp_path / "a_1.mkv") == [FIRST] * COUNT
     assert brightness(tmp_path / "a_2.mkv") == [SECOND] * 2 * COUNT
     assert [each.first_pts for each in told] == pytest.approx([10, begin])
@@ -86,7 +88,7 @@ def test_segments_have_one_camera_each(tmp_path: Path, begin: float) -> None:
 
 @BEGINS
 def test_one_file_refuses_another_camera(tmp_path: Path, begin: float) -> None:
-    with pytest.raises(ff.NodeError, match=r"frames of one source, and this one is of another.*segment="):
+    with pytest.raises(ff.NodeError, match=r"of one source, and this one is of another.*segment_every="):
         exchange(ff.VideoFile(tmp_path / "a.mkv", codec="mpeg4"), begin)
     assert brightness(tmp_path / "a.mkv") == [FIRST] * COUNT
 
@@ -143,7 +145,7 @@ def test_a_published_stream_has_one_camera_for_each_connection(tmp_path: Path, b
     pipeline = ff.Pipeline()
     try:
         exchange(
-            ff.Publish(receiver.url, codec="mpeg4", max_age=60),
+            ff.Publish(receiver.url, codec="mpeg4", max_wait=60),
             begin,
             lambda: until(lambda: counts(pipeline).sent == COUNT, lambda: str(counts(pipeline))),
             lambda: until(lambda: counts(pipeline).sent == 2 * COUNT, lambda: str(counts(pipeline))),

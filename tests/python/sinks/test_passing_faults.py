@@ -108,7 +108,7 @@ def test_a_video_file_loses_only_what_is_counted(tmp_path: Path, name: str) -> N
     segment = 1.0 if "%" in name else None
     told: list[ff.types.Segment] = []
     options: dict[str, Any] = {} if segment is None else {"on_segment": told.append}
-    sink = ff.VideoFile(tmp_path / name, codec="mpeg4", segment=segment, **options)
+    sink = ff.VideoFile(tmp_path / name, codec="mpeg4", segment_every=segment, **options)
     _, delivered, counted = through_fault(sink, pictures, "skip")
     frames = {path: len(list(ff.stream(ff.open(path)))) for path in tmp_path.iterdir()}
     assert counted > 0

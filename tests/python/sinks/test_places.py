@@ -115,7 +115,9 @@ def test_segments_stay_where_they_began_and_keep_deletes_only_there(moved: Moved
     for name in foreign:
         (moved.two / name).write_bytes(bytes(100_000))
     told: list[ff.types.Segment] = []
-    sink = ff.VideoFile("a_%d.mkv", codec="mpeg4", segment=1.0, keep_bytes=400_000, on_segment=told.append)
+    sink = ff.VideoFile(
+        "a_%d.mkv", codec="mpeg4", segment_every=1.0, keep_bytes=400_000, on_segment=told.append
+    )
     moved.run(sink, frame)
     assert moved.names(moved.two) == foreign
     assert {path.stat().st_size for path in moved.two.iterdir()} == {100_000}
@@ -129,7 +131,7 @@ def test_segments_stay_where_they_began_and_keep_deletes_only_there(moved: Moved
 def test_a_video_file_stays_where_it_began(moved: Moved, name: str) -> None:
     if "/" in name:
         (moved.one / "day").mkdir()
-        moved.run(ff.VideoFile(name, codec="mpeg4", segment=1.0), frame)
+        moved.run(ff.VideoFile(name, codec="mpeg4", segment_every=1.0), frame)
     else:
         moved.run(ff.VideoFile(name, codec="mpeg4"), frame)
     assert len(moved.names(moved.one)) == (5 if "/" in name else 1)

@@ -95,7 +95,7 @@ except ff.NodeError as error:
 def test_a_full_disk_leaves_a_file_that_can_be_played(tmp_path: Path, suffix: str) -> None:
     code = f"""
 source = pipeline.add(ff.open("demo:circles?size=320x240&fps=100"))
-pipeline.add(ff.VideoFile({str(tmp_path / "a") + "." + suffix!r}, quality=5), source)
+pipeline.add(ff.VideoFile({str(tmp_path / "a") + "." + suffix!r}, crf=5), source)
 """
     said = run_on_a_full_disk(code, size_bytes=300_000)
     assert "cannot write" in said
@@ -294,13 +294,13 @@ def test_options_go_to_the_encoder_and_unknown_ones_are_refused(tmp_path: Path) 
 
 @pytest.mark.skipif(not encodes("h264"), reason="FFmpeg has no encoder for H.264")
 def test_speed_is_that_of_the_encoder(tmp_path: Path) -> None:
-    slow = scene(tmp_path / "a.mp4", 50, speed="slow")
-    fastest = scene(tmp_path / "b.mp4", 50, speed="fastest")
+    slow = scene(tmp_path / "a.mp4", 50, preset="slow")
+    fastest = scene(tmp_path / "b.mp4", 50, preset="fastest")
     assert slow.stat().st_size < fastest.stat().st_size
     with pytest.raises(
-        ff.OptionError, match="speed must be 'slow', 'medium', 'fast' or 'fastest', got 'quick'"
+        ff.OptionError, match="preset must be 'slow', 'medium', 'fast' or 'fastest', got 'quick'"
     ):
-        ff.VideoFile(tmp_path / "c.mp4", speed="quick")  # type: ignore[arg-type]
+        ff.VideoFile(tmp_path / "c.mp4", preset="quick")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv", "ts", "avi"])

@@ -22,7 +22,7 @@ SCENE = "demo:circles?size=192x96&fps=25&pace=0&frames={}"
 
 def record(path: Path, frames: int, **options: Any) -> None:
     pipeline = ff.Pipeline()
-    pipeline.add(ff.VideoFile(path, segment=1, **options), pipeline.add(ff.open(SCENE.format(frames))))
+    pipeline.add(ff.VideoFile(path, segment_every=1, **options), pipeline.add(ff.open(SCENE.format(frames))))
     assert pipeline.run().complete
 
 
@@ -49,7 +49,7 @@ def test_segments_of_a_live_source_have_wall_times(tmp_path: Path) -> None:
     told: list[ff.types.Segment] = []
     pipeline = ff.Pipeline()
     camera = pipeline.add(ff.open("demo:circles?size=192x96&fps=25&frames=30"))
-    pipeline.add(ff.VideoFile(tmp_path / "a_%d.mp4", segment=1, on_segment=told.append), camera)
+    pipeline.add(ff.VideoFile(tmp_path / "a_%d.mp4", segment_every=1, on_segment=told.append), camera)
     reader = pipeline.reader(camera, queue=ff.Queue(100, "drop_newest"))
     with pipeline:
         utc = [sample.utc for sample in reader]
@@ -88,7 +88,7 @@ def test_a_slow_on_segment_delays_no_recording(tmp_path: Path) -> None:
 
     pipeline = ff.Pipeline()
     port = pipeline.add(ff.open(SCENE.format(100)))
-    pipeline.add(ff.VideoFile(tmp_path / "a_%d.mp4", segment=1, on_segment=tell), port)
+    pipeline.add(ff.VideoFile(tmp_path / "a_%d.mp4", segment_every=1, on_segment=tell), port)
     pipeline.start()
     assert pipeline.wait(WATCHDOG)  # while the first call lasts
     assert told == []
@@ -103,7 +103,7 @@ def test_a_slow_on_segment_delays_no_recording(tmp_path: Path) -> None:
 def test_the_thread_ends_with_a_pipeline_that_could_not_start(tmp_path: Path) -> None:
     pipeline = ff.Pipeline()
     port = pipeline.add(ff.open(tmp_path / "missing.mp4"))
-    pipeline.add(ff.VideoFile(tmp_path / "a_%d.mp4", segment=1, on_segment=print), port)
+    pipeline.add(ff.VideoFile(tmp_path / "a_%d.mp4", segment_every=1, on_segment=print), port)
     with pytest.raises(ff.SourceError):
         pipeline.run()
     assert not [thread for thread in threading.enumerate() if thread.name == "VideoFile"]
@@ -144,7 +144,7 @@ open(f"{folder}/other", "wb").write(bytes(900_000))
 pipeline = ff.Pipeline()
 source = pipeline.add(ff.open("demo:circles?size=320x240&fps=25&pace=0&frames=200"))
 limit = 300 if keep else None
-pipeline.add(ff.VideoFile(f"{folder}/a_%03d.ts", segment=2, quality=4, keep_days=limit), source)
+pipeline.add(ff.VideoFile(f"{folder}/a_%03d.ts", segment_every=2, crf=4, keep_days=limit), source)
 try:
     print(pipeline.run().complete)
 except ff.NodeError as error:
@@ -178,16 +178,16 @@ def test_a_full_disk_costs_the_oldest_segment(tmp_path: Path, keep: bool) -> Non
 @pytest.mark.parametrize(
     ("make", "wrong"),
     [
-        (lambda: ff.VideoFile("a_%d.mp4", segment=1, keep_days=0), "keep_days must be above 0"),
-        (lambda: ff.VideoFile("a_%d.mp4", segment=1, keep_bytes=0.5), "keep_bytes must be at least 1"),
+        (lambda: ff.VideoFile("a_%d.mp4", segment_every=1, keep_days=0), "keep_days must be above 0"),
+        (lambda: ff.VideoFile("a_%d.mp4", segment_every=1, keep_bytes=0.5), "keep_bytes must be at least 1"),
         (
-            lambda: ff.VideoFile("a_%d.mp4", segment=1, keep_free_bytes=0),
+            lambda: ff.VideoFile("a_%d.mp4", segment_every=1, keep_free_bytes=0),
             "keep_free_bytes must be at least 1",
         ),
         (lambda: ff.VideoFile("a.mp4", keep_days=1), "keep_days, .*segment, their length, is not given"),
         (lambda: ff.VideoFile("a.mp4", on_segment=print), "segment"),
         (lambda: ff.VideoFile("{time:%Y}.mp4"), "segment"),
-        (lambda: ff.VideoFile("{time:%q}.mp4", segment=1), "%q"),
+        (lambda: ff.VideoFile("{time:%q}.mp4", segment_every=1), "%q"),
     ],
 )
 def test_what_cannot_be_is_refused(make: Any, wrong: str) -> None:

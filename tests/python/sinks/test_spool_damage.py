@@ -238,7 +238,7 @@ def test_a_folder_with_the_line_ends_of_another_system_goes_aside_and_is_not_cut
 def test_whatever_is_named_spare_holds_no_write_up_while_an_event_is_open(folder: Path, kind: str) -> None:
     KINDS[kind](folder / "spare")
     box = small_box(folder, 8 << 20)
-    began = to_text({"source": "cam", "value": {"key": "yard", "began": 1.0, "ended": None}})
+    began = to_text({"source": "cam", "value": {"key": "yard", "began_utc": 1.0, "ended_utc": None}})
     writes = threading.Thread(target=box.commit, args=([began], 1e9), daemon=True)
     writes.start()
     writes.join(WATCHDOG)
@@ -257,9 +257,9 @@ def test_whole_lines_at_the_end_that_are_out_of_order_are_kept(folder: Path) -> 
 def test_events_that_are_open_are_known_though_the_newest_head_is_damaged(tmp_path: Path) -> None:
     folder = tmp_path / "box"
     box = small_box(folder, 8 << 20)
-    box.commit(['{"source":"cam","value":{"key":1,"began":1.0,"ended":null}}'], 1e9)
+    box.commit(['{"source":"cam","value":{"key":1,"began_utc":1.0,"ended_utc":null}}'], 1e9)
     box._broken = True  # another segment begins
-    box.commit(['{"source":"cam","value":{"key":2,"began":1.0,"ended":null}}'], 1e9)
+    box.commit(['{"source":"cam","value":{"key":2,"began_utc":1.0,"ended_utc":null}}'], 1e9)
     box.close(complete=False)
     overwrite(newest(folder), 0, b"\0" * 40)
     again = small_box(folder, 8 << 20)

@@ -177,7 +177,7 @@ def test_old_results_of_the_newest_segment_expire_and_leave_the_disk_when_it_has
 ) -> None:
     folder = tmp_path / "box"
     box = small_box(folder, 8 << 20)
-    began = {"source": "cam", "value": {"key": "yard", "began": 1.0, "ended": None}}
+    began = {"source": "cam", "value": {"key": "yard", "began_utc": 1.0, "ended_utc": None}}
     box.commit([*records(1, 4), to_text(began)], NOW)
     box.commit(records(6, 5), NOW + 100)
     (segment,) = folder.glob("*.jsonl")
@@ -238,7 +238,7 @@ def test_a_restart_behind_a_quiet_time_ends_what_is_open_at_the_last_write(
     left_open(tmp_path / "box").close(complete=False)
     again = small_box(tmp_path / "box")
     (end,) = again.first_records
-    assert json.loads(end)["value"]["ended"] == NOW
+    assert json.loads(end)["value"]["ended_utc"] == NOW
     assert time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(NOW)) in caplog.text
     again.close(complete=True)
 
@@ -396,7 +396,7 @@ def test_events_that_were_too_old_behind_a_call_are_counted_by_one_run(tmp_path:
 def test_heads_with_many_open_events_leave_room_for_results(tmp_path: Path) -> None:
     """Each segment repeats them. A head that is longer than a segment must not fill one by itself."""
     box = small_box(tmp_path / "box", 1 << 20)
-    opened = {"began": 1.0, "ended": None, "text": "x" * 200}
+    opened = {"began_utc": 1.0, "ended_utc": None, "text": "x" * 200}
     box.commit([to_text({"source": "cam", "value": {"key": n, **opened}}) for n in range(3000)], NOW)
     for _ in range(2):
         drain(box)

@@ -160,7 +160,7 @@ disk = sys.argv[1] + "/disk"
 os.mkdir(disk)
 subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk], check=True)
 box = Box(disk + "/box", 1 << 30)
-box.commit([to_text({"source": "cam", "value": {"key": "yard", "began": 1.0, "ended": None}})], 1e9)
+box.commit([to_text({"source": "cam", "value": {"key": "yard", "began_utc": 1.0, "ended_utc": None}})], 1e9)
 numbers = itertools.count()
 open_ends = []
 unlink = os.unlink

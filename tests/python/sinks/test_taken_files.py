@@ -205,7 +205,7 @@ def test_a_recording_counts_what_went_with_its_file(
     place = tmp_path / "rec"
     place.mkdir()
     told: list[ff.types.Segment] = []
-    options: dict[str, Any] = {} if "%" not in name else {"segment": 100, "on_segment": told.append}
+    options: dict[str, Any] = {} if "%" not in name else {"segment_every": 100, "on_segment": told.append}
     sink = ff.VideoFile(place / name, codec="mpeg4", **options)
     run = Run(sink, pictures, on_error, lambda: take(way, place))
     says = "deleted or replaced while" if way in GONE else "renamed or moved while"

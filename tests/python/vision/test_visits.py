@@ -43,8 +43,8 @@ def test_a_visit_begins_at_the_border_and_ends_at_the_last_sight_inside() -> Non
     assert play.see(1.5, o1=INSIDE).dwell == pytest.approx({1: 1.0})
     play.see(2.0, o1=OUTSIDE)
     (visit,) = play.visits
-    assert (visit.tracker_id, visit.class_id, visit.how) == (1, 0, "left")
-    assert (visit.entered, visit.ended, visit.dwell) == pytest.approx((0.5, 1.5, 1.0))
+    assert (visit.tracker_id, visit.class_id, visit.reason) == (1, 0, "left")
+    assert (visit.first_pts, visit.last_pts, visit.dwell) == pytest.approx((0.5, 1.5, 1.0))
 
 
 def test_an_object_that_is_first_seen_inside_has_appeared() -> None:
@@ -80,7 +80,7 @@ def test_an_object_that_was_lost_and_is_seen_outside_has_one_end() -> None:
     play.see(0.0, o1=INSIDE)
     counts = play.see(2.0, o1=OUTSIDE)
     assert (counts.left, counts.lost) == (1, 0)  # it has left after all, and its visit has been told
-    assert [visit.how for visit in play.visits] == ["lost"]
+    assert [visit.reason for visit in play.visits] == ["lost"]
     counts = play.see(2.5, o1=INSIDE)
     assert (counts.entered, counts.appeared) == (1, 1)
 
@@ -89,14 +89,14 @@ def test_a_way_through_the_zone_is_a_visit() -> None:
     play = Play()
     play.see(0.0, o1=(20, 120))
     play.see(1.0, o1=(300, 120))
-    assert [visit.how for visit in play.visits] == ["left"]
+    assert [visit.reason for visit in play.visits] == ["left"]
 
 
 def test_a_step_back_in_time_ends_all_visits() -> None:
     play = Play()
     play.see(5.0, o1=INSIDE, o2=INSIDE)
     play.see(1.0, o1=INSIDE)
-    assert [(visit.tracker_id, visit.how) for visit in play.visits] == [(1, "lost"), (2, "lost")]
+    assert [(visit.tracker_id, visit.reason) for visit in play.visits] == [(1, "lost"), (2, "lost")]
 
 
 def test_loitering_is_told_once_per_visit() -> None:

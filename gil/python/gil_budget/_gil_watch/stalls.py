@@ -32,7 +32,7 @@ class GilStall:
         thread: Name of the thread that held the GIL for most of that time.
         thread_id: Its threading.get_ident().
         native_id: Its threading.get_native_id().
-        share: Seconds of the duration in which this thread held the GIL. Other threads held it for the rest.
+        held: Seconds of the duration in which this thread held the GIL. Other threads held it for the rest.
         delayed: Seconds in which this thread held the GIL and waited for a processor, because other threads
             and programs had them all. They are not in ``duration``. 0 where the kernel does not count them.
         computed: Seconds of the duration in which this thread had a processor. In the rest it waited in the
@@ -58,7 +58,7 @@ class GilStall:
     thread: str
     thread_id: int
     native_id: int
-    share: float
+    held: float
     delayed: float
     computed: float
     cause: Cause
@@ -93,7 +93,7 @@ def stall_of(raw: tuple[Any, ...]) -> GilStall:
         thread=_thread_name(native_id, thread),
         thread_id=python_id,
         native_id=native_id,
-        share=share,
+        held=share,
         delayed=delayed,
         computed=computed,
         cause=cause,

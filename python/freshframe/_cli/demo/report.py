@@ -84,7 +84,7 @@ class Live:
     @property
     def gil_share(self) -> float:
         """Share of the time in which the node that computes held the GIL."""
-        return self.stats.nodes["burns"].gil_hold / self.stats.uptime if self.stats.uptime else 0.0
+        return self.stats.nodes["burns"].gil_hold / self.stats.elapsed if self.stats.elapsed else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ def as_json(measured: Measured) -> dict[str, Any]:
         "books_balance": books_balance(stats),
         "peak_rss_bytes": measured.peak_rss,
         "recording": {
-            "frames": recording.frames,
+            "frames": recording.samples,
             "seconds": recording.elapsed,
             "complete": recording.complete,
             "video": str(measured.video),
@@ -169,9 +169,9 @@ def _process(measured: Measured) -> dict[str, Any] | None:
 
 def _node(node: ff.stats.NodeStats) -> dict[str, Any]:
     return {
-        "fps": node.fps,
-        "p50": node.p50,
-        "p99": node.p99,
+        "fps": node.rate,
+        "p50": node.duration_p50,
+        "p99": node.duration_p99,
         "drops": dict(node.drops),
         "gil_wait": node.gil_wait,
         "gil_hold": node.gil_hold,
@@ -265,7 +265,7 @@ def _hindrances(measured: Measured) -> list[str]:
 
 def _gil(live: Live, on_thread: Live | None) -> list[str]:
     if on_thread is None:
-        kept = f"{live.stats.nodes['burns'].gil_hold:.1f} of {live.stats.uptime:.1f} s"
+        kept = f"{live.stats.nodes['burns'].gil_hold:.1f} of {live.stats.elapsed:.1f} s"
         return _item(
             "GIL",
             f"the node that computes held it for {kept}; another Python thread waits 5 ms for it",
@@ -300,7 +300,7 @@ def _recorded(measured: Measured) -> list[str]:
     verdict = "none was lost" if measured.recording.complete else "NOT COMPLETE"
     return _item(
         "recorded",
-        f"{measured.recording.frames} frames of the same scene, as fast as they can be processed: {verdict}",
+        f"{measured.recording.samples} frames of the same scene, as fast as they can be processed: {verdict}",
         str(measured.video),
         str(measured.picture),
     )

@@ -48,7 +48,7 @@ def compare(url: str, samples: Iterable[ff.Sample[ff.Detections]]) -> Found:
                 index
                 for index in left
                 if names is not None
-                and names[index] == shape.name
+                and names[index] == shape.class_name
                 and _overlap(boxes[index], truth) >= _OVERLAP
             ]
             left -= set(hits[:1])
@@ -152,11 +152,11 @@ def _as_json(
         "shapes": accuracy.shapes,
         "found": accuracy.found,
         "wrong": accuracy.wrong,
-        "node_p50_seconds": node.p50,
+        "node_p50_seconds": node.duration_p50,
         "age_p99_seconds": edge.age_p99,
         "dropped": edge.dropped,
-        "recorded": recording.frames,
-        "recorded_per_second": recording.frames / recording.elapsed if recording.elapsed else None,
+        "recorded": recording.samples,
+        "recorded_per_second": recording.samples / recording.elapsed if recording.elapsed else None,
         "complete": recording.complete,
     }
 

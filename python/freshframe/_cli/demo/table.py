@@ -74,7 +74,7 @@ def _lines(pipeline: ff.Pipeline, messages: Messages) -> Callable[[Diary], None]
         if now - last >= _LINE_EVERY:
             last = now
             nodes = pipeline.stats().nodes
-            rates = ", ".join(f"{name} {node.fps:.0f} fps" for name, node in nodes.items())
+            rates = ", ".join(f"{name} {node.rate:.0f} fps" for name, node in nodes.items())
             messages.say(
                 f"{now - began:4.0f} s: {rates}; the game missed {diary.missed} of {len(diary.starts)}"
             )
@@ -85,7 +85,7 @@ def _lines(pipeline: ff.Pipeline, messages: Messages) -> Callable[[Diary], None]
 def _table(stats: ff.stats.Stats, diary: Diary) -> Table:
     from rich.table import Table  # noqa: PLC0415
 
-    table = Table(title=f"freshframe demo, {stats.uptime:.0f} s", title_justify="left", width=100)
+    table = Table(title=f"freshframe demo, {stats.elapsed:.0f} s", title_justify="left", width=100)
     headings = (
         "node",
         "per second",
@@ -103,15 +103,15 @@ def _table(stats: ff.stats.Stats, diary: Diary) -> Table:
         drops: dict[Any, int] = {**node.drops, **({} if edge is None else edge.drops)}
         table.add_row(
             name,
-            f"{node.fps:.0f}",
+            f"{node.rate:.0f}",
             "" if edge is None else _ms(edge.age_p50),
             "" if edge is None else _ms(edge.age_p99),
             causes(drops),
-            _share(node.gil_wait, stats.uptime),
-            _share(node.gil_hold, stats.uptime),
+            _share(node.gil_wait, stats.elapsed),
+            _share(node.gil_hold, stats.elapsed),
         )
     reader = incoming["game"]
-    rate = len(diary.starts) / stats.uptime if stats.uptime else 0.0
+    rate = len(diary.starts) / stats.elapsed if stats.elapsed else 0.0
     ages = (_ms(reader.age_p50), _ms(reader.age_p99))
     table.add_row("game (reader)", f"{rate:.0f}", *ages, causes(reader.drops), "", "")
     table.caption = f"the game missed {missed(diary)} frames"

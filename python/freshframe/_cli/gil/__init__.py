@@ -52,7 +52,7 @@ def run(options: Any, messages: Messages) -> int:
         code = _run(program, messages)
         if os.getpid() != process:  # a forked child that has reached the end of the program
             return code
-        watch.stop()
+        watch.close()
         if lines is not None:
             for culprit in watch.summary():
                 _write(lines, {"kind": "culprit", **dataclasses.asdict(culprit)})

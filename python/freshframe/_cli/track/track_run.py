@@ -207,7 +207,7 @@ class TrackRun:
 
     def failed_to_close(self, error: ff.NodeError) -> bool:
         """Whether all frames were processed and only an output could not be finished."""
-        return self.started and error.seq < 0 and error.node in self.sinks
+        return self.started and error.seq is None and error.node in self.sinks
 
     def _has_enough(self, elapsed: float) -> bool:
         if self.unwanted:

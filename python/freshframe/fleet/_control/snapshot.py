@@ -32,15 +32,15 @@ def agent_stats(agent: Agent, link: Link | None, cameras: int, now: float) -> Ag
         reason=masked(agent.why) if agent.state != "up" else "",
         draining=agent.draining,
         pid=link.child.pid if link is not None and link.child.pid > 0 else None,
-        cameras=cameras,
+        camera_count=cameras,
         load=agent.load,
-        machine=agent.machine.name if agent.machine is not None else "",
-        late=agent.late,
+        machine=agent.machine.name if agent.machine is not None else None,
+        behind=agent.late,
         silent_for=max(0.0, now - agent.heard) if link is not None else 0.0,
         launches=agent.launches,
         deaths=agent.deaths,
         python_silent_for=max(0.0, now - agent.python_ran) if link is not None else 0.0,
-        lost=link.meter.lost if link is not None else 0.0,
+        lost_share=link.meter.lost if link is not None else 0.0,
         waiting=int(link.latest.outboxes["waiting"].sum()) if link is not None else 0,
         clock_offset=link.meter.clock_offset if link is not None else 0.0,
     )
@@ -144,8 +144,8 @@ def fleet_stats(parts: Parts) -> FleetStats:
         events=parts.notes.take(),
         outputs=parts.builds.outputs(),
         controller_cpu=parts.cpu,
-        failure=parts.failure,
-        cluster=parts.cluster_trouble,
+        reason=parts.failure,
+        cluster_reason=parts.cluster_trouble or None,
     )
 
 

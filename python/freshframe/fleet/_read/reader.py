@@ -160,8 +160,8 @@ class FleetReader(ClosedByWith):
             ReadTimeoutError: Nothing arrived in time. The reader stays usable.
         """
         self._check_process()
-        timeout = _check.timeout_or_none(timeout)
-        deadline = None if timeout is None else time.monotonic() + timeout
+        limit = _check.timeout(timeout)
+        deadline = time.monotonic() + limit
         results = self._results
         while True:
             if not self._is_over:
@@ -182,9 +182,9 @@ class FleetReader(ClosedByWith):
                     raise StateError(self._failure_text(results.failure))
                 if results.ended:
                     raise EndOfStreamError(f"the fleet of the reader of {self.output!r} was closed")
-                left = _SLICE if deadline is None else min(_SLICE, deadline - time.monotonic())
+                left = min(_SLICE, deadline - time.monotonic())
                 if left <= 0:
-                    raise ReadTimeoutError(f"no result of {self.output!r} within {timeout:g} s")
+                    raise ReadTimeoutError(f"no result of {self.output!r} within {limit:g} s")
                 results.changed.wait(left)
 
     def _failure_text(self, failure: str) -> str:
@@ -218,23 +218,23 @@ class FleetReader(ClosedByWith):
         """All results as they arrive, until the fleet is closed. Cancelling loses none."""
         return _AsTheyArrive(self, self._results)
 
-    def batches(self, n: int, *, max_wait: float = 0.2) -> Iterator[list[FleetSample]]:
+    def batches(self, batch_size: int, *, max_wait: float = 0.2) -> Iterator[list[FleetSample]]:
         """Results in lists, until the fleet is closed.
 
         Args:
-            n: The most results of one list.
+            batch_size: The most results of one list.
             max_wait: Seconds from a list's first result until it is given, full or not.
 
         Raises:
             OptionError: An option is out of range.
             OptionTypeError: An option is of the wrong type.
         """
-        if _check.integer("n", n) < 1:
-            raise OptionError(f"n must be at least 1, got {n}")
+        if _check.integer("batch_size", batch_size) < 1:
+            raise OptionError(f"batch_size must be at least 1, got {batch_size}")
         max_wait = _check.seconds("max_wait", max_wait)
-        return self._in_batches(n, max_wait)
+        return self._in_batches(batch_size, max_wait)
 
-    def _in_batches(self, n: int, max_wait: float) -> Iterator[list[FleetSample]]:
+    def _in_batches(self, batch_size: int, max_wait: float) -> Iterator[list[FleetSample]]:
         while True:
             batch: list[FleetSample] = []
             self._gathering = batch
@@ -242,7 +242,7 @@ class FleetReader(ClosedByWith):
                 batch.append(self.get())
                 until = time.monotonic() + max_wait
                 with contextlib.suppress(ReadTimeoutError, EndOfStreamError):
-                    while len(batch) < n:
+                    while len(batch) < batch_size:
                         batch.append(self.get(max(0.0, until - time.monotonic())))
             except EndOfStreamError:
                 return

@@ -220,8 +220,8 @@ double NodeMeter::busy() const noexcept {
 void NodeMeter::report(NodeStats& result, std::optional<Span> span, TimePoint now) const {
   result.processed = processed();
   const auto duration = span ? durations_.quantiles(*span, now) : Histogram::Quantiles();
-  result.p50 = duration.p50;
-  result.p99 = duration.p99;
+  result.duration_p50 = duration.p50;
+  result.duration_p99 = duration.p99;
   result.gil_wait = seconds_of(gil_wait_ns_);
   result.gil_hold = seconds_of(gil_hold_ns_);
   for (std::size_t i = 0; i < batch_sizes_.size(); ++i) {

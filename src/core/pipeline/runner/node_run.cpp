@@ -19,7 +19,7 @@ bool NodeRun::open() {
     if (stop_requested() && error.code() == ECANCELED) return false;
     throw;
   }
-  // A source that still waits for its key frame, or backs off, has set its state itself.
+  // A source that still waits for its keyframe, or backs off, has set its state itself.
   if (book.state() == SourceState::Connecting) book.enter(SourceState::Reading);
   return true;
 }

@@ -283,7 +283,7 @@ NodeStats Runner::stats(std::optional<Span> span) const {
   const auto now = clock_->now();
   meter_.report(result, span, now);
   const auto average = uptime > 0 ? static_cast<double>(result.processed) / uptime : 0;
-  result.fps = life_.finished() ? average : meter_.rate(now);
+  result.rate = life_.finished() ? average : meter_.rate(now);
   result.errors = errors_.total();
   result.last_error = errors_.latest();
   result.ticks = intake_.ticks_called();

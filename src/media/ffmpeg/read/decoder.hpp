@@ -58,12 +58,12 @@ class Decoder {
 
   /// The time at which the packet of this frame was read, as given to send().
   [[nodiscard]] static TimePoint captured_of(const AVFrame& frame);
-  /// From now on also frames that follow no key frame, which may have gaps.
+  /// From now on also frames that follow no keyframe, which may have gaps.
   void show_incomplete() noexcept {
     incomplete_ = true;
     codec_->flags |= AV_CODEC_FLAG_OUTPUT_CORRUPT;
   }
-  /// The decoder concealed errors in this frame. That it follows no key frame is none after
+  /// The decoder concealed errors in this frame. That it follows no keyframe is none after
   /// show_incomplete().
   [[nodiscard]] bool is_damaged(const AVFrame& frame) const noexcept {
     return (!incomplete_ && (frame.flags & AV_FRAME_FLAG_CORRUPT) != 0) || frame.decode_error_flags != 0;

@@ -188,7 +188,7 @@ std::string speed_advice(const std::string& name, const AVOutputFormat& containe
   constexpr std::array<std::string_view, 5> kSpeeds = {"preset", "deadline", "cpu-used", "speed", "usage"};
   if (std::find(kSpeeds.begin(), kSpeeds.end(), name) == kSpeeds.end()) return {};
   const auto reason = chosen ? why_not_h264(container) : std::string();
-  return "; speed= (slow, medium, fast, fastest) sets the speed of any encoder" +
+  return "; preset= (slow, medium, fast, fastest) sets the speed of any encoder" +
          (reason.empty() ? "" : ", and " + reason);
 }
 
@@ -240,8 +240,8 @@ void check_encoding(const std::string& what, const AVOutputFormat& container,
     throw OptionError("fps of a video file must be above 0 and at most 1000, got " +
                       std::to_string(*options.fps));
   }
-  if (options.quality < 0 || options.quality > kWorstQuality) {
-    throw OptionError("quality of a video file must be 0 to 51, got " + std::to_string(options.quality));
+  if (options.crf < 0 || options.crf > kWorstQuality) {
+    throw OptionError("crf of a video file must be 0 to 51, got " + std::to_string(options.crf));
   }
   if (options.threads < 1 || options.threads > kMostEncoderThreads) {
     throw OptionError("threads of a video file must be 1 to 64, got " + std::to_string(options.threads));
@@ -277,7 +277,7 @@ CodecPtr FrameEncoder::set_up_codec(const AVCodec& encoder, const Frame& first, 
   codec->thread_count = options_.threads;
   if ((container_.flags & AVFMT_GLOBALHEADER) != 0) codec->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
   if (is_avi(container_)) codec->max_b_frames = 0;  // without timestamps they would be read late
-  set_up_quality(*codec, options_.quality, options_.speed);
+  set_up_quality(*codec, options_.crf, options_.preset);
   return codec;
 }
 

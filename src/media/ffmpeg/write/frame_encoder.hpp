@@ -48,8 +48,8 @@ void check_encoding(const std::string& what, const AVOutputFormat& container,
 /// throw Error that names `what`, such as "'out.mp4'".
 ///
 /// Note [Pauses]
-/// At a pause of the stream the encoder is drained, and another one with the same settings begins with a key
-/// frame. An encoder that worked through it would store frames from before the pause behind one from after
+/// At a pause of the stream the encoder is drained, and another one with the same settings begins with a keyframe
+/// . An encoder that worked through it would store frames from before the pause behind one from after
 /// it: they would be lost with a file that ends at the pause, and MP4 has no room for the differences between
 /// their times.
 class FrameEncoder {

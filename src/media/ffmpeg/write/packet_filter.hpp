@@ -13,7 +13,7 @@ extern "C" {
 
 namespace freshframe::media {
 
-/// A transport stream, and one over RTSP, has the parameter sets before each key picture: many cameras send them once, or only in
+/// A transport stream, and one over RTSP, has the parameter sets before each keyframe: many cameras send them once, or only in
 /// their description, and FFmpeg's muxer inserts them before IDR pictures only. Other containers have them in
 /// their header. One thread.
 class PacketFilter {

@@ -134,13 +134,13 @@ struct SpeedSetting {
   const char* number;
 };
 
-const SpeedSetting& setting(const std::array<SpeedSetting, 4>& settings, EncoderSpeed speed) {
-  return settings.at(static_cast<std::size_t>(speed));
+const SpeedSetting& setting(const std::array<SpeedSetting, 4>& settings, EncoderPreset preset) {
+  return settings.at(static_cast<std::size_t>(preset));
 }
 
-void set_up_vpx(AVCodecContext& codec, EncoderSpeed speed) {
+void set_up_vpx(AVCodecContext& codec, EncoderPreset preset) {
   static constexpr std::array<SpeedSetting, 4> kVpx = {{{false, "2"}, {true, "5"}, {true, "8"}, {true, "9"}}};
-  const auto& [live, number] = setting(kVpx, speed);
+  const auto& [live, number] = setting(kVpx, preset);
   set(codec, "deadline", live ? "realtime" : "good");
   set(codec, "cpu-used", "8");  // the most of this option for VP9
   set(codec, "speed", number);  // the same one for FFmpeg, without that limit
@@ -148,10 +148,10 @@ void set_up_vpx(AVCodecContext& codec, EncoderSpeed speed) {
   if (live) set(codec, "lag-in-frames", "0");  // else it holds 25 frames, which a killed process loses
 }
 
-void set_up_aom(AVCodecContext& codec, EncoderSpeed speed) {
+void set_up_aom(AVCodecContext& codec, EncoderPreset preset) {
   static constexpr std::array<SpeedSetting, 4> kAom = {
       {{false, "4"}, {true, "6"}, {true, "8"}, {true, "10"}}};
-  const auto& [live, number] = setting(kAom, speed);
+  const auto& [live, number] = setting(kAom, preset);
   set(codec, "usage", live ? "realtime" : "good");
   set(codec, "cpu-used", "8");  // the most of an older FFmpeg
   set(codec, "cpu-used", number);
@@ -159,16 +159,16 @@ void set_up_aom(AVCodecContext& codec, EncoderSpeed speed) {
 }
 
 /// The presets of x264 and x265 are words, those of SVT-AV1 numbers.
-void set_up_preset(AVCodecContext& codec, EncoderSpeed speed) {
+void set_up_preset(AVCodecContext& codec, EncoderPreset preset) {
   static constexpr std::array<const char*, 4> kWords = {"slow", "medium", "veryfast", "ultrafast"};
   static constexpr std::array<const char*, 4> kNumbers = {"5", "8", "10", "12"};
   const bool numbers = std::string_view(codec.codec->name) == "libsvtav1";
-  set(codec, "preset", (numbers ? kNumbers : kWords).at(static_cast<std::size_t>(speed)));
+  set(codec, "preset", (numbers ? kNumbers : kWords).at(static_cast<std::size_t>(preset)));
 }
 
 }  // namespace
 
-bool has_speeds(const AVCodec& encoder) {
+bool has_presets(const AVCodec& encoder) {
   const AVClass* known = encoder.priv_class;
   const auto has = [&known](const char* option) {
     return known != nullptr &&
@@ -177,19 +177,19 @@ bool has_speeds(const AVCodec& encoder) {
   return has("preset") || has("cpu-used");
 }
 
-void set_up_quality(AVCodecContext& codec, int quality, EncoderSpeed speed) {
+void set_up_quality(AVCodecContext& codec, int quality, EncoderPreset preset) {
   const std::string_view encoder = codec.codec->name;
   const bool is_vpx = encoder.rfind("libvpx", 0) == 0;
   const bool is_aom = encoder == "libaom-av1";
   if (is_vpx || is_aom) {
     constexpr int kWorst = 63;
-    is_vpx ? set_up_vpx(codec, speed) : set_up_aom(codec, speed);
+    is_vpx ? set_up_vpx(codec, preset) : set_up_aom(codec, preset);
     codec.bit_rate = 0;                                // constant quality
     const int crf = quality * kWorst / kWorstQuality;  // a whole number
     av_opt_set_double(&codec, "crf", crf, AV_OPT_SEARCH_CHILDREN);
     return;
   }
-  set_up_preset(codec, speed);
+  set_up_preset(codec, preset);
   set(codec, "x265-params", "log-level=none");  // it would write to stderr
   if (av_opt_set_double(&codec, "crf", quality, AV_OPT_SEARCH_CHILDREN) >= 0) return;
   constexpr int kBest = 2;  // the quantiser scale of FFmpeg's own encoders is 2 .. 31
@@ -203,20 +203,21 @@ void set_up_quality(AVCodecContext& codec, int quality, EncoderSpeed speed) {
 namespace freshframe {
 namespace {
 
-constexpr std::array<std::string_view, 4> kSpeeds = {"slow", "medium", "fast", "fastest"};
+constexpr std::array<std::string_view, 4> kPresets = {"slow", "medium", "fast", "fastest"};
 
 }  // namespace
 
-std::string_view to_string(EncoderSpeed speed) noexcept {
-  return kSpeeds[static_cast<std::size_t>(speed)];
+std::string_view to_string(EncoderPreset preset) noexcept {
+  return kPresets[static_cast<std::size_t>(preset)];
 }
 
-EncoderSpeed encoder_speed_of(std::string_view name) {
-  const auto* const found = std::find(kSpeeds.begin(), kSpeeds.end(), name);
-  if (found == kSpeeds.end()) {
-    throw OptionError("speed must be 'slow', 'medium', 'fast' or 'fastest', got '" + std::string(name) + "'");
+EncoderPreset encoder_preset_of(std::string_view name) {
+  const auto* const found = std::find(kPresets.begin(), kPresets.end(), name);
+  if (found == kPresets.end()) {
+    throw OptionError("preset must be 'slow', 'medium', 'fast' or 'fastest', got '" + std::string(name) +
+                      "'");
   }
-  return static_cast<EncoderSpeed>(found - kSpeeds.begin());
+  return static_cast<EncoderPreset>(found - kPresets.begin());
 }
 
 }  // namespace freshframe

@@ -31,12 +31,12 @@ namespace freshframe::media {
 [[nodiscard]] std::string encodable_codecs(const AVOutputFormat& container);
 /// Whether the encoder takes such pictures.
 [[nodiscard]] bool takes(const AVCodec& encoder, AVPixelFormat format);
-/// The worst VideoFileOptions::quality; the best is 0.
+/// The worst VideoFileOptions::crf; the best is 0.
 inline constexpr int kWorstQuality = 51;
 
-/// Whether EncoderSpeed changes anything.
-[[nodiscard]] bool has_speeds(const AVCodec& encoder);
+/// Whether EncoderPreset changes anything.
+[[nodiscard]] bool has_presets(const AVCodec& encoder);
 /// Speed and constant quality, 0 (best) to kWorstQuality.
-void set_up_quality(AVCodecContext& codec, int quality, EncoderSpeed speed);
+void set_up_quality(AVCodecContext& codec, int quality, EncoderPreset preset);
 
 }  // namespace freshframe::media

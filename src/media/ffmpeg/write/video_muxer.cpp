@@ -193,7 +193,7 @@ bool VideoMuxer::is_flush_due(std::int64_t dts) const {
 }
 
 /// Matroska has no times below 0, and FFmpeg writes such pictures without any. A file that begins amid a camera's
-/// stream has some where pictures that are decoded behind its first key picture are shown before it: the first of
+/// stream has some where pictures that are decoded behind its first keyframe are shown before it: the first of
 /// them follows that one, and none is shown before that one is decoded.
 std::int64_t VideoMuxer::shift_before(const AVPacket& second) const {
   if (!is_matroska(container()) || second.pts >= last_->pts) return 0;

@@ -12,7 +12,7 @@
 
 namespace freshframe::media {
 
-/// By nodes and readers, by the pages that show the source, and by the source itself, which sees a key picture of each
+/// By nodes and readers, by the pages that show the source, and by the source itself, which sees a keyframe of each
 /// stream. The source's thread, except for demand() and looks().
 class FrameWish {
  public:
@@ -29,19 +29,19 @@ class FrameWish {
     sees_next_ = true;
     keyless_since_ = now;
   }
-  /// A key picture has come.
+  /// A keyframe has come.
   void note_key() noexcept { keyless_since_.reset(); }
-  /// The next key picture is of another stream than the last that was seen, or it is not.
+  /// The next keyframe is of another stream than the last that was seen, or it is not.
   void see_next(bool sees) noexcept { sees_next_ = sees; }
 
-  /// Whether all packets are to be decoded. A page may show also a stream without key pictures, and a stream with so much
+  /// Whether all packets are to be decoded. A page may show also a stream without keyframes, and a stream with so much
   /// after the last one that it cannot be kept: `must_begin`.
   [[nodiscard]] bool decodes(TimePoint now, bool must_begin) {
     const bool lacks_key = keyless_since_ && Seconds(now - *keyless_since_).count() >= KeyGate::kLongest;
     const bool is_for_pages = must_begin || (lacks_key && !keys_ && looks_.may_come());
     return demand_.any() || looks_.any(now) || is_for_pages;
   }
-  /// Whether the source has to decode the next key picture although nothing takes its frame, to know what pictures of this
+  /// Whether the source has to decode the next keyframe although nothing takes its frame, to know what pictures of this
   /// stream are like.
   [[nodiscard]] bool sees_next() const noexcept { return sees_next_; }
 
@@ -49,7 +49,7 @@ class FrameWish {
   const bool keys_;
   FrameDemand demand_;
   Looks looks_;
-  std::optional<TimePoint> keyless_since_;  // of this connection; nullopt: a key picture has come
+  std::optional<TimePoint> keyless_since_;  // of this connection; nullopt: a keyframe has come
   bool sees_next_ = true;
 };
 

@@ -1,4 +1,4 @@
-// The packets since a live stream's last key picture, with which a decoder that begins late catches up.
+// The packets since a live stream's last keyframe, with which a decoder that begins late catches up.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -19,8 +19,8 @@ namespace freshframe::media {
 
 /// Note [A decoder that comes later]
 /// A decoder begins within a group of pictures in two cases. Where nothing takes the frames of a source that a page shows,
-/// none is decoded, and a viewer that is sent JPEGs wants one at once. With decode="keys" wake() wants all pictures from now
-/// on. The next key picture may be ten seconds away, so the packets since the last one are kept. They are replayed to the
+/// none is decoded, and a viewer that is sent JPEGs wants one at once. With decode="keyframes" wake() wants all pictures from now
+/// on. The next keyframe may be ten seconds away, so the packets since the last one are kept. They are replayed to the
 /// decoder one by one, so that a stop need not wait for all. Each comes with what was known of it then, so a picture after a
 /// loss has its mark. Of the pictures of a replay the newest alone is given, because the others would flood the queues, and
 /// no picture is given twice.
@@ -42,7 +42,7 @@ class Group {
 
   // ---- packets
 
-  /// Keeps nothing before a key picture. Losses on the network are counted elsewhere.
+  /// Keeps nothing before a keyframe. Losses on the network are counted elsewhere.
   void add(const AVPacket& packet, const PacketNotes& notes, TimePoint captured, bool damaged) {
     if (notes.can_begin) {
       forget();
@@ -53,10 +53,10 @@ class Group {
     kept_.push_back(item(packet, notes, captured, damaged));
     full_ = bytes_ > kMostBytes || kept_.size() >= most_packets_;
   }
-  /// Whether nothing is kept any longer up to the next key picture: decoding has to begin now, or there.
+  /// Whether nothing is kept any longer up to the next keyframe: decoding has to begin now, or there.
   [[nodiscard]] bool is_full() const noexcept { return full_; }
   [[nodiscard]] bool is_empty() const noexcept { return kept_.empty(); }
-  /// Drops what is kept. Nothing is kept up to the next key picture.
+  /// Drops what is kept. Nothing is kept up to the next keyframe.
   void forget() noexcept {
     kept_.clear();
     bytes_ = 0;
@@ -142,7 +142,7 @@ class Group {
   }
 
   const std::size_t most_packets_;
-  std::deque<Item> kept_;  // from the last key picture on
+  std::deque<Item> kept_;  // from the last keyframe on
   std::size_t bytes_ = 0;
   bool full_ = false;
   std::deque<Item> replay_;

@@ -1,4 +1,4 @@
-// Decodes the key pictures of a live stream only, until it is woken.
+// Decodes the keyframes of a live stream only, until it is woken.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -11,8 +11,8 @@
 namespace freshframe::media {
 
 /// Note [A decoder that sleeps]
-/// A key picture goes to the decoder by itself: the decoder is opened for it, drained and put to rest. A decoder that waits
-/// for more packets gives a key picture up to two groups of pictures late where pictures are reordered, and takes
+/// A keyframe goes to the decoder by itself: the decoder is opened for it, drained and put to rest. A decoder that waits
+/// for more packets gives a keyframe up to two groups of pictures late where pictures are reordered, and takes
 /// some MB of memory. When it wakes it catches up (Note [A decoder that comes later]). Then it decodes all, until it
 /// goes to sleep again and gives what it still holds.
 ///
@@ -27,11 +27,11 @@ class KeyDecoding {
     Wait          // do not decode it
   };
 
-  /// Makes it decode key pictures only if it `sleeps`; else every packet is decoded.
+  /// Makes it decode keyframes only if it `sleeps`; else every packet is decoded.
   explicit KeyDecoding(bool sleeps) : sleeps_(sleeps) {}
 
   [[nodiscard]] bool sleeps() const noexcept { return sleeps_; }
-  /// Whether the next packet is not decoded, unless it is a key picture or wakes the decoder.
+  /// Whether the next packet is not decoded, unless it is a keyframe or wakes the decoder.
   [[nodiscard]] bool is_asleep() const noexcept { return sleeps_ && state_ == State::Asleep; }
   /// A new connection, with a new decoder.
   void connect() noexcept {
@@ -42,7 +42,7 @@ class KeyDecoding {
   [[nodiscard]] Step step(bool key, bool awake, bool is_kept) noexcept {
     if (!sleeps_) return Step::Decode;
     if (state_ == State::Awake) {
-      // A key picture is decoded in any case, and those after it are not a sleeping decoder's.
+      // A keyframe is decoded in any case, and those after it are not a sleeping decoder's.
       if (awake || key) return Step::Decode;
       state_ = State::Draining;
       return Step::Sleep;
@@ -72,7 +72,7 @@ class KeyDecoding {
     decoder.finish();
     state_ = State::Ending;
   }
-  /// Whether some key pictures in a row have given no picture by themselves, as in a stream that renews its pictures
+  /// Whether some keyframes in a row have given no picture by themselves, as in a stream that renews its pictures
   /// in parts. Returns true once.
   [[nodiscard]] bool find_fruitless() noexcept {
     constexpr int kMost = 3;  // and the newest, which may still give one
@@ -84,7 +84,7 @@ class KeyDecoding {
 
   const bool sleeps_;
   State state_ = State::Asleep;
-  int fruitless_ = 0;             // key pictures since the last picture
+  int fruitless_ = 0;             // keyframes since the last picture
   bool fruitless_found_ = false;  // by find_fruitless()
 };
 

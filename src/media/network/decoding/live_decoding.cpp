@@ -37,7 +37,7 @@ void LiveDecoding::wake(std::optional<double> seconds, std::optional<double> unt
   if (seconds) limit_.wake_for(Seconds(*seconds));
 }
 
-/// The decoder begins at a key picture again.
+/// The decoder begins at a keyframe again.
 void LiveDecoding::forget(TimePoint now) {
   note(LiveEvent::Paused);
   held_.clear();
@@ -101,11 +101,11 @@ void LiveDecoding::keep(const AVPacket& packet, const Arrived& arrived) {
   if (!group_.is_full() || (was_full && !arrived.notes.can_begin)) return;
   group_.give_up();
   log(LogLevel::Warning, options_.title +
-                             " has sent 16 MiB since its last key picture: wake() waits for the next "
-                             "one; set a shorter interval of key pictures in the camera");
+                             " has sent 16 MiB since its last keyframe: wake() waits for the next "
+                             "one; set a shorter interval of keyframes in the camera");
 }
 
-/// Packets before the first key frame cannot be decoded: they belong to the start and are not losses.
+/// Packets before the first keyframe cannot be decoded: they belong to the start and are not losses.
 void LiveDecoding::feed(AVPacket& packet, const Arrived& arrived, const Context& context) {
   note(arrived.notes.can_begin ? LiveEvent::Key : LiveEvent::Fed);
   if (key_gate_.passes(arrived.notes.can_begin, arrived.notes.arrived)) {
@@ -137,10 +137,11 @@ void LiveDecoding::decode(AVPacket& packet, const Arrived& arrived, const Contex
   if (!makes_pictures(phase_) && key_gate_.gives_up(notes.arrived)) show_without_key();
   if (taken) check_fruitful(notes.arrived, context);
   if (keys_.find_fruitless()) {
-    log(LogLevel::Warning, options_.title +
-                               " sends key pictures that cannot be decoded by themselves, as with intra "
-                               "refresh, so decode=\"keys\" shows nothing: use decode=\"all\", or switch "
-                               "intra refresh off in the camera. Its packets go on");
+    log(LogLevel::Warning,
+        options_.title +
+            " sends keyframes that cannot be decoded by themselves, as with intra "
+            "refresh, so decode=\"keyframes\" shows nothing: use decode=\"all\", or switch "
+            "intra refresh off in the camera. Its packets go on");
   }
 }
 
@@ -173,7 +174,7 @@ bool LiveDecoding::catch_up(const AVPacket& packet, const Arrived& arrived) {
   return true;
 }
 
-/// Where key pictures alone are decoded, what is known of the packet was noted when it came.
+/// Where keyframes alone are decoded, what is known of the packet was noted when it came.
 void LiveDecoding::replay(const Group::Item& item, const Context& context) {
   if (keys_.sleeps()) {
     static_cast<void>(stream_.decoder->send(*item.packet, item.captured));
@@ -187,14 +188,14 @@ void LiveDecoding::show_without_key() {
   note(LiveEvent::Key);
   if (keys_.sleeps()) {
     throw SourceError("lost '" + options_.url +
-                          "': it sends no key pictures, so decode=\"keys\" shows nothing: "
-                          "use decode=\"all\", or set an interval of key pictures in the camera",
+                          "': it sends no keyframes, so decode=\"keyframes\" shows nothing: "
+                          "use decode=\"all\", or set an interval of keyframes in the camera",
                       options_.url, EBADMSG);
   }
   stream_.decoder->show_incomplete();
 }
 
-/// Throws SourceError when the decoder has made no picture for too long. Key pictures without errors that give none
+/// Throws SourceError when the decoder has made no picture for too long. Keyframes without errors that give none
 /// by themselves are no fault of the connection.
 void LiveDecoding::check_fruitful(TimePoint arrived, const Context& context) {
   if (!makes_pictures(phase_) || !fruitless_.add(arrived, options_.read_timeout)) return;
@@ -264,10 +265,10 @@ std::optional<LivePicture> LiveDecoding::give(AvFramePtr frame, const Context& c
   const auto time = stream_.seconds(frame->best_effort_timestamp);
   const auto notes = take_held(*frame);
   ++seq_;
-  // As with the packets before the first key picture, those that its decoder leaves out are no losses.
+  // As with the packets before the first keyframe, those that its decoder leaves out are no losses.
   if (counts_pictures()) count_missing(notes, context);
   note(LiveEvent::Frame);
-  context.counters.source().set_decoder_delay(static_cast<int>(notes.held));
+  context.counters.source().set_decoder_frames(static_cast<int>(notes.held));
   if (notes.repeated) {
     context.counters.drop(NodeDropCause::Repeated);
     --seq_;  // it has its number already

@@ -81,7 +81,7 @@ class LiveDecoding {
 
   /// Whether the decoder has got no packet since connect() or rest().
   [[nodiscard]] bool is_at_rest() const noexcept { return !has_packets(phase_); }
-  /// Whether decoding has to begin now, because the packets since the last key picture cannot all be kept.
+  /// Whether decoding has to begin now, because the packets since the last keyframe cannot all be kept.
   [[nodiscard]] bool must_begin() const noexcept { return !keys_.sleeps() && group_.is_full(); }
   /// Whether it decodes what has come before: new packets have to wait.
   [[nodiscard]] bool catches_up() const noexcept { return group_.catches_up(); }

@@ -12,8 +12,8 @@ namespace freshframe::media {
 /// was lost before the stream has begun belongs to the start, and is no loss.
 enum class LivePhase : std::uint8_t {
   New,        // the decoder has got no packet
-  Seeking,    // it has got some, and no key picture
-  Opening,    // and a key picture
+  Seeking,    // it has got some, and no keyframe
+  Opening,    // and a keyframe
   Resting,    // as New, after a frame or a key packet that was not decoded
   Reseeking,  // as Seeking
   Reopening,  // as Opening
@@ -22,7 +22,7 @@ enum class LivePhase : std::uint8_t {
 
 enum class LiveEvent : std::uint8_t {
   Fed,        // a packet is for the decoder
-  Key,        // the decoder has got a key picture, or is to make pictures without one
+  Key,        // the decoder has got a keyframe, or is to make pictures without one
   Frame,      // the decoder has given one
   Undecoded,  // a key packet has come that is not decoded
   Paused      // the decoder forgets all that it has got

@@ -242,7 +242,7 @@ void LiveInput::open_container(const std::string& target, Dictionary& options,
 }
 
 /// RTSP describes the streams in text, a transport stream in its tables, and a stream that was found by
-/// reading ahead is described by its packets. To probe further, FFmpeg would need a key frame and seven more
+/// reading ahead is described by its packets. To probe further, FFmpeg would need a keyframe and seven more
 /// frames. The decoder gets the size from the first frame.
 bool LiveInput::is_described() const {
   const bool is_rtsp = std::string_view(input_->iformat->name) == "rtsp";

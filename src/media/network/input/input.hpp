@@ -183,7 +183,7 @@ class LiveInput {
   VideoInfo info_;
   ProgramTime program_time_;
   bool has_whole_pictures_ = false;  // see EarlyEnds
-  bool joined_ = false;              // a key frame has arrived
+  bool joined_ = false;              // a keyframe has arrived
   bool redirects_again_ = false;     // the server did, more than kMostRedirects times in a row
 };
 

@@ -31,7 +31,7 @@ using media::DrainLimit;
 using media::FrameEncoder;
 using media::kFallbackFps;
 
-constexpr double kKeyInterval = 1.0;  // seconds between key frames: a clip begins at one
+constexpr double kKeyInterval = 1.0;  // seconds between keyframes: a clip begins at one
 constexpr const char* kWhat = "the clips";
 
 ClipStream stream_of(const AVCodecContext& encoder, double first_pts, media::Dictionary options) {
@@ -158,7 +158,7 @@ struct ClipRecorder::Impl {
   std::optional<DrainLimit> limit;
   std::unique_ptr<FrameEncoder> encoder;  // started
   std::optional<Pending> pending;
-  double next_key = 0;  // the first frame from this pts on is a key frame
+  double next_key = 0;  // the first frame from this pts on is a keyframe
 
   Clips clips;
 };
@@ -197,7 +197,7 @@ void ClipRecorder::idle(const Context& /*context*/) {
 
 std::string ClipRecorder::way_to_be_faster() const {
   const auto codec = media::codec_name(media::clip_container(), media::clip_encoding(impl_->options));
-  return media::way_to_encode_faster(codec, impl_->options.speed);
+  return media::way_to_encode_faster(codec, impl_->options.preset);
 }
 
 void ClipRecorder::close() {

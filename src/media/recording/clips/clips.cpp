@@ -48,10 +48,10 @@ bool Clip::follow(const PacketRing& ring) {
 }
 
 bool Clip::take(const AVPacket& packet) {
-  // All frames shown up to `to_` precede it. Those before a key frame also do where a pause separates them.
+  // All frames shown up to `to_` precede it. Those before a keyframe also do where a pause separates them.
   if (packet.dts > to_ || (is_key(packet) && packet.pts > to_)) return false;
   taken_ = packet.dts;
-  // A frame that is shown before the first key frame, but stored after it, may need frames from before it.
+  // A frame that is shown before the first keyframe, but stored after it, may need frames from before it.
   if (packet.pts < first_ && !keeps_all_) return true;
   const AvPacketPtr own(av_packet_clone(&packet));
   if (!own) throw std::bad_alloc();
@@ -210,7 +210,7 @@ void Clips::add(const AVPacket& packet) {
   if (!ring_.push(packet) && !std::exchange(short_told_, true)) {
     log(LogLevel::Warning, "clips begin only " + core::seconds_text(ring_.span()) +
                                " before their event, not " + core::seconds_text(before_) +
-                               ": max_bytes holds no more. Raise max_bytes, or lower the quality");
+                               ": max_bytes holds no more. Raise max_bytes, or raise crf");
   }
   each_clip([this](Clip& clip) { return go_on(clip); });
 }
@@ -219,10 +219,9 @@ std::uint64_t Clips::limit() {
   const auto dropped = ring_.drop_what_is_above();
   if (dropped == 0) return 0;
   if (!std::exchange(endless_told_, true)) {
-    log(LogLevel::Warning,
-        "the camera has sent more than max_bytes, " + std::to_string(max_bytes_) +
-            " bytes, since its last key picture: clips can begin at the next one only. Set a "
-            "shorter interval of key pictures in the camera, or raise max_bytes");
+    log(LogLevel::Warning, "the camera has sent more than max_bytes, " + std::to_string(max_bytes_) +
+                               " bytes, since its last keyframe: clips can begin at the next one only. Set a "
+                               "shorter interval of keyframes in the camera, or raise max_bytes");
   }
   const bool is_written = std::ranges::any_of(clips_, [](const Writing& one) { return one.clip->begun(); });
   return is_written ? 0 : dropped;
@@ -232,7 +231,7 @@ std::uint64_t Clips::limit() {
 bool Clips::go_on(Clip& clip) {
   if (!clip.begun()) {
     if (ring_.newest() < clip.from()) return true;                     // the encoder has not reached it
-    if (!ring_.has_key() && ring_.newest() <= clip.to()) return true;  // a key picture may come
+    if (!ring_.has_key() && ring_.newest() <= clip.to()) return true;  // a keyframe may come
     while (!clip.begin(*stream_, ring_)) {
       if (!made_longer(clip)) return false;
     }
@@ -276,9 +275,9 @@ void Clips::end_clip(Clip& clip) const {
   const double early = seconds(clip.early());
   log(LogLevel::Info,
       "clip '" + clip.file().path + "' is written" +
-          (early > 0 ? with_decimals(
-                           ": the key picture with which it begins is %.2f s earlier than asked for", early)
-                     : ""));
+          (early > 0
+               ? with_decimals(": the keyframe with which it begins is %.2f s earlier than asked for", early)
+               : ""));
 }
 
 void Clips::tell_empty(const Clip& clip) const {
@@ -287,7 +286,7 @@ void Clips::tell_empty(const Clip& clip) const {
 }
 
 std::string Clips::why_empty(const Clip& clip) const {
-  if (!stream_ || !ring_.has_key()) return "no key picture is in memory";
+  if (!stream_ || !ring_.has_key()) return "no keyframe is in memory";
   const double last = pts_of(ring_.newest());
   constexpr const char* kRange = "pts %.1f to %.1f s";
   return "it is of " + with_decimals(kRange, pts_of(clip.from()), pts_of(clip.to())) +

@@ -47,7 +47,7 @@ struct ClipStream {
   std::shared_ptr<const PacketStream> camera = {};
 };
 
-/// A file of packets that begins with a key frame at its second 0. One thread. All throw Error naming the
+/// A file of packets that begins with a keyframe at its second 0. One thread. All throw Error naming the
 /// file.
 class Clip {
  public:
@@ -62,7 +62,7 @@ class Clip {
   [[nodiscard]] std::int64_t to() const noexcept { return to_; }
   /// Extends it to the ticks `from` to `to`. A clip that has begun is not extended to the front.
   void extend(std::int64_t from, std::int64_t to);
-  /// Begins at the last key frame at or before from(). False: it would end before the first frame in the
+  /// Begins at the last keyframe at or before from(). False: it would end before the first frame in the
   /// ring.
   [[nodiscard]] bool begin(const ClipStream& stream, const PacketRing& ring);
   /// Ticks by which its first frame is before from(), once it has begun; below 0: behind it.
@@ -171,8 +171,8 @@ class Clips {
   void add(const AVPacket& packet);
   /// Begins and extends the clips that were asked for.
   void take_orders();
-  /// Keeps the memory below max_bytes, also of a camera that sends no second key picture. Clips that have begun go on,
-  /// others begin at the next key picture. Returns how many packets it has dropped that no clip has.
+  /// Keeps the memory below max_bytes, also of a camera that sends no second keyframe. Clips that have begun go on,
+  /// others begin at the next keyframe. Returns how many packets it has dropped that no clip has.
   [[nodiscard]] std::uint64_t limit();
   /// All clips end: no packet of this stream follows.
   void end_stream();

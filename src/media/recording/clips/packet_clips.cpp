@@ -34,7 +34,7 @@ struct PacketClips::Impl {
     if (sample.dropped > 0 && !waits_for_key) {
       waits_for_key = true;
       log(LogLevel::Warning, std::to_string(sample.dropped) +
-                                 " packets did not reach the clips: they go on at the next key picture");
+                                 " packets did not reach the clips: they go on at the next keyframe");
     }
     if (waits_for_key && !packet.is_keyframe) {
       if (stream) context->counters.drop(NodeDropCause::Lost);  // else it belongs to the start

@@ -15,8 +15,8 @@ namespace freshframe::media {
   return (packet.flags & AV_PKT_FLAG_KEY) != 0;
 }
 
-/// Holds packets from a key frame on, so that a file can contain the last `seconds`. It holds up to one
-/// interval between two key frames more. One thread. Times are pts in ticks of the codec.
+/// Holds packets from a keyframe on, so that a file can contain the last `seconds`. It holds up to one
+/// interval between two keyframes more. One thread. Times are pts in ticks of the codec.
 class PacketRing {
  public:
   PacketRing(double seconds, std::size_t max_bytes) : seconds_(seconds), max_bytes_(max_bytes) {}
@@ -26,9 +26,9 @@ class PacketRing {
   /// Keeps a reference to the packet. False: max_bytes did not suffice for the seconds.
   [[nodiscard]] bool push(const AVPacket& packet);
   /// Drops everything where one group of pictures alone is above max_bytes, as it may never end, and then each packet
-  /// before the next key frame. Returns how many it has dropped.
+  /// before the next keyframe. Returns how many it has dropped.
   std::size_t drop_what_is_above();
-  /// The packet of the last key frame at or before `tick`, or else the first packet; the next key frame where
+  /// The packet of the last keyframe at or before `tick`, or else the first packet; the next keyframe where
   /// `tick` is in a pause of the stream before it. nullptr: has_key() is false.
   [[nodiscard]] const AVPacket* key_before(std::int64_t tick) const;
   /// Calls `visit` for the packets whose dts is above `dts`, in the order of decoding, until it returns
@@ -37,14 +37,14 @@ class PacketRing {
 
   /// The pts of the newest frame; INT64_MIN: the ring is empty.
   [[nodiscard]] std::int64_t newest() const noexcept { return packets_.empty() ? INT64_MIN : newest_; }
-  /// Whether it begins with a key frame. False: it is empty, or its packets depend on some that were dropped.
+  /// Whether it begins with a keyframe. False: it is empty, or its packets depend on some that were dropped.
   [[nodiscard]] bool has_key() const noexcept { return !packets_.empty() && is_key(*packets_.front()); }
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
   /// Seconds from the first to the newest frame.
   [[nodiscard]] double span() const noexcept;
 
  private:
-  /// The index of the second key frame, or 0.
+  /// The index of the second keyframe, or 0.
   [[nodiscard]] std::size_t second_key() const noexcept;
   void drop_first(std::size_t count);
 

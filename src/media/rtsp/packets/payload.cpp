@@ -1,4 +1,4 @@
-// What a packet's payload holds, without taking it apart: slices, parameter sets, key pictures.
+// What a packet's payload holds, without taking it apart: slices, parameter sets, keyframes.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/rtsp/packets/payload.hpp"
 
@@ -91,7 +91,7 @@ bool begins_vp8(Bytes payload) noexcept {
   return (payload[0] & kStart) != 0 && (payload[0] & 7U) == 0;
 }
 
-/// The descriptor, then the payload's header, whose lowest bit is 0 in a key frame.
+/// The descriptor, then the payload's header, whose lowest bit is 0 in a keyframe.
 bool begins_vp8_key(Bytes payload) noexcept {
   constexpr unsigned kExtended = 0x80;
   if (!begins_vp8(payload)) return false;

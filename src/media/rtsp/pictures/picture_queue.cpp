@@ -63,7 +63,7 @@ bool PictureQueue::has_key_locked() const {
   return std::any_of(pictures_.begin() + 1, pictures_.end(), [](const Picture& one) { return one.key; });
 }
 
-/// Up to the newest key picture behind the oldest one; all, if there is none.
+/// Up to the newest keyframe behind the oldest one; all, if there is none.
 std::uint64_t PictureQueue::drop_locked() {
   const auto last = pictures_.rend() - 1;
   const auto newest = std::find_if(pictures_.rbegin(), last, [](const Picture& one) { return one.key; });

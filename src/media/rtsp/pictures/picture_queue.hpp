@@ -20,10 +20,10 @@
 
 namespace freshframe::media::rtsp {
 
-/// Bounded: when the decoder is more than a second behind, pictures are dropped up to the newest key picture,
-/// since the ones between refer to those that were dropped. Without a key picture they wait for up to 5 s or
-/// 32 MiB, because the next one may be far away. Then all are dropped, and those that follow up to a key
-/// picture, or for 3 s: a stream may have none. A patient queue has the bound of 32 MiB only. One thread puts, one
+/// Bounded: when the decoder is more than a second behind, pictures are dropped up to the newest keyframe,
+/// since the ones between refer to those that were dropped. Without a keyframe they wait for up to 5 s or
+/// 32 MiB, because the next one may be far away. Then all are dropped, and those that follow up to a keyframe
+/// , or for 3 s: a stream may have none. A patient queue has the bound of 32 MiB only. One thread puts, one
 /// takes.
 ///
 /// Note [On the way]: a picture that is only handed on need not wake the taker for that. While it waits, and no

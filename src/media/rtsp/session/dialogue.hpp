@@ -25,7 +25,7 @@ namespace freshframe::media::rtsp {
 /// One thread at a time.
 class Dialogue {
  public:
-  /// A packet that came before it was asked for: it is kept, since key pictures may be many seconds apart.
+  /// A packet that came before it was asked for: it is kept, since keyframes may be many seconds apart.
   struct Early {
     std::uint8_t channel = 0;
     std::vector<std::uint8_t> bytes;

@@ -74,7 +74,7 @@ TEST(Lanes, ABurstOfResultsOfSeveralSourcesLeavesTheNewestOfEach) {
   }
   const auto stats = at.inbox.stats().at(0);
   EXPECT_EQ(stats.waiting, 3U);
-  EXPECT_EQ(stats.sources, 3U);
+  EXPECT_EQ(stats.source_count, 3U);
   EXPECT_EQ(drops_of(stats, DropCause::QueueFull), 12U);
   AnySample sample;
   for (const int source : {3, 4, 7}) {

@@ -91,7 +91,7 @@ TEST(ReaderClose, UnblocksALosslessProducerAndCountsWhatWaitedAsRemoved) {
   seen.wait_for(20);                // the sibling gets everything
   EXPECT_NO_THROW(reader.close());  // a second close() has no effect
   const auto removed = pipeline.stats().removed;
-  EXPECT_EQ(removed.edges, 1U);
+  EXPECT_EQ(removed.edge_count, 1U);
   EXPECT_EQ(removed.delivered, 1U);
   EXPECT_GE(removed.dropped, 7U);  // 8 if the producer has already filled the place that get() left
   EXPECT_EQ(removed.passed_in, removed.delivered + removed.dropped);

@@ -397,7 +397,7 @@ TEST(Reader, WithoutFramesHoldsNoPictureWhileASampleWaits) {
   pipeline.start();
   feed.push_and_settle(gray_frame(9));
   wait_until([&] { return edge_of(pipeline, "node", "reader").waiting == 1; });
-  wait_until([&] { return pipeline.stats().pool.published == 0; });
+  wait_until([&] { return pipeline.stats().pool.in_use == 0; });
   EXPECT_EQ(reader.get()->value, 9.0);
 }
 

@@ -48,7 +48,7 @@ TEST(Bound, ALiveSourceDropsAsPoolOnlyBecauseOfFramesThatTheEngineHolds) {
   for (int i = 0; i < pushed; ++i) {
     feed.push_and_settle(gray_frame(i));
     wait_until([&] { return edge_of(pipeline, "source", "hoarder").waiting == 0; });
-    EXPECT_LE(pipeline.stats().pool.published, bound);
+    EXPECT_LE(pipeline.stats().pool.in_use, bound);
   }
   EXPECT_EQ(hoard.all().size(), static_cast<std::size_t>(bound));
   const NodeStats source = node_of(pipeline, "source");
@@ -73,7 +73,7 @@ TEST(Bound, AFileWaitsForRoomAndLosesNothing) {
   const auto bound = static_cast<std::size_t>(pipeline.stats().pool.bound);
   while (order.size() < kFrames) {
     hoard.wait_for(std::min(bound, kFrames - order.size()));
-    EXPECT_LE(pipeline.stats().pool.published, static_cast<int>(bound));
+    EXPECT_LE(pipeline.stats().pool.in_use, static_cast<int>(bound));
     for (const auto seq : seqs(hoard.all())) order.push_back(seq);
     hoard.clear();
   }
@@ -104,7 +104,7 @@ TEST(Bound, CountsAFrameThatASourceOrANodeHandsOverAsALoan) {
   pipeline.start();
   feed.push_and_settle(gray_frame(1).keep());
   wait_until([&] { return edge_of(pipeline, "node", "from_node").waiting == 1; });
-  wait_until([&] { return pipeline.stats().pool.published == 2; });  // only the engine holds both
+  wait_until([&] { return pipeline.stats().pool.in_use == 2; });  // only the engine holds both
   EXPECT_EQ(pipeline.stats().held_bytes, 0U);
 }
 
@@ -126,7 +126,7 @@ TEST(Bound, StaleFramesAreFreedThoughTheirConsumerGoesOnWaiting) {
     for (const Lent& buffer : lent) releases += buffer.releases;
     return releases == kFrames;
   });
-  EXPECT_EQ(pipeline.stats().pool.published, 0);
+  EXPECT_EQ(pipeline.stats().pool.in_use, 0);
   EXPECT_EQ(edge_of(pipeline, "source", "node").delivered, 0U);
 }
 
@@ -142,7 +142,7 @@ TEST(Loans, ReadEverythingIntoAListNeitherDeadlocksNorGrowsUnseen) {
   EXPECT_TRUE(core::FrameAccess::is_loan(results[0].value));
   EXPECT_TRUE(pipeline.wait());
   const Stats stats = pipeline.stats();
-  EXPECT_EQ(stats.pool.published, 0);
+  EXPECT_EQ(stats.pool.in_use, 0);
   EXPECT_EQ(stats.held_bytes, kFrames * results[0].frame.size_bytes());
   results.clear();
   EXPECT_LE(pipeline.stats().held_bytes, gray_frame(1).size_bytes());  // the reader may keep its last sample
@@ -202,7 +202,7 @@ TEST(Loans, LatestKeepsOneSampleAliveAndNoMore) {
   for (int i = 0; i < 10; ++i) {
     feed.push_and_settle(gray_frame(i));
     EXPECT_EQ(reader.latest()->value.luma().row(0)[0], i);
-    EXPECT_LE(pipeline.stats().pool.published, 1);
+    EXPECT_LE(pipeline.stats().pool.in_use, 1);
     EXPECT_LE(pipeline.stats().held_bytes, gray_frame(1).size_bytes());
   }
 }
@@ -231,7 +231,7 @@ TEST(Loans, AfterTheEndNothingIsPublishedAndEveryLentBufferCameBackOnce) {
     feed.settle();
     (void)reader.latest();
     pipeline.stop();
-    EXPECT_EQ(pipeline.stats().pool.published, 0);
+    EXPECT_EQ(pipeline.stats().pool.in_use, 0);
   }
   for (const Lent& buffer : lent) EXPECT_EQ(buffer.releases, 1);
 }

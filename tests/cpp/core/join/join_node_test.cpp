@@ -144,7 +144,7 @@ TEST(JoinNode, ItsResultsAreOfTheReferencesSource) {
   EXPECT_TRUE(contains(message, "no samples of 'b' come out of 'sum'")) << message;
   pipeline.start();
   while (const auto sample = reader.get()) EXPECT_EQ(pipeline.node_name(sample->stamp.source), "a");
-  EXPECT_EQ(edge_of(pipeline, "sum", "of a").sources, 1U);
+  EXPECT_EQ(edge_of(pipeline, "sum", "of a").source_count, 1U);
 }
 
 TEST(JoinReader, GivesSets) {

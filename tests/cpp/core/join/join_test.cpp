@@ -326,10 +326,9 @@ TEST(Join, NoSetForTenSecondsIsTroubleWithTheDistance) {
   }
   const auto join = *join_stats(cameras.inbox, Span::WholeRun);
   EXPECT_EQ(join.sets, 0U);
-  EXPECT_TRUE(contains(join.trouble, "no complete set for 13 s by pts")) << join.trouble;
-  EXPECT_TRUE(contains(join.trouble, "'right' are 3612 s later") ||
-              contains(join.trouble, "'right' are 3611"))
-      << join.trouble;
+  EXPECT_TRUE(contains(join.reason, "no complete set for 13 s by pts")) << join.reason;
+  EXPECT_TRUE(contains(join.reason, "'right' are 3612 s later") || contains(join.reason, "'right' are 3611"))
+      << join.reason;
   ASSERT_TRUE(join.parents[1].nearest);
   EXPECT_NEAR(*join.parents[1].nearest, 3612, 1);
 }
@@ -347,9 +346,9 @@ TEST(Join, OnlyAParentWhoseSamplesDoNotComeIsSaidToSendNothing) {
       }
     }
     const auto beside = sends == 0 ? std::string(": beside those of 'left', '") : std::string(": '");
-    EXPECT_EQ(join_stats(never.inbox, Span::WholeRun)->trouble,
+    EXPECT_EQ(join_stats(never.inbox, Span::WholeRun)->reason,
               "no complete set for 13 s by pts" + beside + ill + "' sends nothing");
-    EXPECT_EQ(join_stats(once.inbox, Span::WholeRun)->trouble,
+    EXPECT_EQ(join_stats(once.inbox, Span::WholeRun)->reason,
               "no complete set for 13 s by pts" + beside + ill + "' has sent nothing for 13 s");
   }
 }
@@ -366,13 +365,13 @@ TEST(Join, AParentOfOneSourceGoesOnWhenThatSourceComesAgain) {
       cameras.put(1 - ill, 2 + k * 0.033);
       cameras.clock->advance(Seconds{0.033});
     }
-    const auto trouble = join_stats(cameras.inbox, Span::WholeRun)->trouble;
+    const auto trouble = join_stats(cameras.inbox, Span::WholeRun)->reason;
     EXPECT_TRUE(contains(trouble, "' has no more samples of 'old', which was disconnected or has ended"))
         << trouble;
     cameras.inbox.add_source(edge, {.source = ill, .begun = 1, .reached = 1});
     cameras.put(0, 30).put(1, 30);
     EXPECT_EQ(cameras.take(), (std::vector{30.0, 30.0}));
-    EXPECT_EQ(join_stats(cameras.inbox, Span::WholeRun)->trouble, "");
+    EXPECT_EQ(join_stats(cameras.inbox, Span::WholeRun)->reason, "");
   }
 }
 
@@ -386,12 +385,12 @@ TEST(Join, AQueueThatIsTooShortForTheWaitIsTroubleWithTheDepthThatIsLongEnough) 
   const auto join = *join_stats(cameras.inbox, Span::WholeRun);
   EXPECT_EQ(join.sets, 0U);
   EXPECT_TRUE(
-      contains(join.trouble, "the queue of 'left' is full before its samples have waited for max_wait=2 s"))
-      << join.trouble;
-  EXPECT_TRUE(contains(join.trouble, "queue=Queue(62)")) << join.trouble;
-  EXPECT_FALSE(contains(join.trouble, "sends nothing")) << join.trouble;
+      contains(join.reason, "the queue of 'left' is full before its samples have waited for max_wait=2 s"))
+      << join.reason;
+  EXPECT_TRUE(contains(join.reason, "queue=Queue(62)")) << join.reason;
+  EXPECT_FALSE(contains(join.reason, "sends nothing")) << join.reason;
   cameras.inbox.close();
-  EXPECT_EQ(join_stats(cameras.inbox, Span::WholeRun)->trouble, join.trouble) << "it is gone after the end";
+  EXPECT_EQ(join_stats(cameras.inbox, Span::WholeRun)->reason, join.reason) << "it is gone after the end";
 }
 
 TEST(Join, AParentThatSendsNothingIsTheTroubleAlsoWhereTheQueueOfTheOtherIsFull) {
@@ -401,7 +400,7 @@ TEST(Join, AParentThatSendsNothingIsTheTroubleAlsoWhereTheQueueOfTheOtherIsFull)
     cameras.clock->advance(Seconds{0.033});
   }
   const auto join = *join_stats(cameras.inbox, Span::WholeRun);
-  EXPECT_TRUE(contains(join.trouble, "'right' sends nothing")) << join.trouble;
+  EXPECT_TRUE(contains(join.reason, "'right' sends nothing")) << join.reason;
 }
 
 TEST(Join, AWidthOfManyIntervalsIsSaidOnce) {
@@ -455,7 +454,7 @@ TEST(Join, ByWallTimeItDropsSamplesWithoutAClockOfTheirOwn) {
     put(1, {1.7e9 + k * 0.033, 0.01F, UtcFrom::Arrival});
     cameras.clock->advance(Seconds{0.033});
   }
-  const auto trouble = join_stats(cameras.inbox, Span::WholeRun)->trouble;
+  const auto trouble = join_stats(cameras.inbox, Span::WholeRun)->reason;
   EXPECT_TRUE(
       contains(trouble, "'right' has no wall clock of its own (utc_from is arrival): join by captured"))
       << trouble;

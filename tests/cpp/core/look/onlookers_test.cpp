@@ -37,7 +37,7 @@ TEST(PictureTap, CatchesTheNextPictureAfterItWasAskedAndHoldsNoOther) {
   feed.push_and_settle(gray_frame(2));
   feed.push_and_settle(gray_frame(3));
   EXPECT_EQ(caught, 1);
-  EXPECT_EQ(pipeline.stats().pool.published, 1);
+  EXPECT_EQ(pipeline.stats().pool.in_use, 1);
   const auto picture = tap.take();
   ASSERT_TRUE(picture);
   EXPECT_EQ(picture->stamp.seq, 1);

@@ -24,17 +24,20 @@ TEST(SourceCounters, AnOutageLastsFromTheLastPacketToTheNextFrameHoweverOftenItF
   book.lose(moment(12), "timed out");
   EXPECT_EQ(book.snapshot(moment(13)).outages, 1U);
   EXPECT_NEAR(book.snapshot(moment(13)).away_for, 3.0, 1e-9);
+  EXPECT_NEAR(book.snapshot(moment(13)).away_total, 3.0, 1e-9);
   EXPECT_EQ(book.snapshot(moment(13)).last_error, "timed out");
   EXPECT_EQ(book.snapshot(moment(13)).reconnects, 0U);
   EXPECT_TRUE(book.is_lost());
   EXPECT_NEAR(book.recover(moment(15)).value(), 5.0, 1e-9);
   EXPECT_FALSE(book.recover(moment(16)).has_value());
   EXPECT_FALSE(book.is_lost());
+  EXPECT_EQ(book.snapshot(moment(17)).away_for, 0) << "it is back";
   book.lose(moment(20), "end of file");
   const SourceStats stats = book.snapshot(moment(21));
   EXPECT_EQ(stats.outages, 2U);
   EXPECT_EQ(stats.reconnects, 1U);
-  EXPECT_NEAR(stats.away_for, 6.0, 1e-9);
+  EXPECT_NEAR(stats.away_for, 1.0, 1e-9) << "the present outage alone";
+  EXPECT_NEAR(stats.away_total, 6.0, 1e-9);
 }
 
 TEST(SourceCounters, AStallIsCountedOnceAndGoesBackToWhatWasBefore) {
@@ -43,12 +46,12 @@ TEST(SourceCounters, AStallIsCountedOnceAndGoesBackToWhatWasBefore) {
   book.enter(SourceState::Connecting);
   book.stall();
   EXPECT_EQ(book.state(), SourceState::Connecting);  // a source cannot stall before it is connected
-  book.enter(SourceState::WaitingKeyFrame);
+  book.enter(SourceState::WaitingKeyframe);
   book.stall();
   book.stall();
   EXPECT_EQ(book.state(), SourceState::Stalled);
   book.flow();
-  EXPECT_EQ(book.state(), SourceState::WaitingKeyFrame);
+  EXPECT_EQ(book.state(), SourceState::WaitingKeyframe);
   EXPECT_EQ(book.snapshot(moment(0)).stalls, 1U);
 }
 
@@ -73,7 +76,7 @@ TEST(SourceCounters, SayWhatStandsStillAndHowFarItIsBehind) {
 TEST(SourceCounters, HasPublicNames) {
   EXPECT_EQ(to_string(SourceState::Connecting), "connecting");
   EXPECT_EQ(to_string(SourceState::Resolving), "resolving");
-  EXPECT_EQ(to_string(SourceState::WaitingKeyFrame), "waiting_key_frame");
+  EXPECT_EQ(to_string(SourceState::WaitingKeyframe), "waiting_keyframe");
   EXPECT_EQ(to_string(SourceState::Reading), "reading");
   EXPECT_EQ(to_string(SourceState::Stalled), "stalled");
   EXPECT_EQ(to_string(SourceState::BackingOff), "backing_off");

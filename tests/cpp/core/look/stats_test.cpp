@@ -123,7 +123,7 @@ TEST(Stats, WhatANodeCountsShowsByCauseAndMakesTheReportIncomplete) {
   pipeline.add(pass_on<int>(), source);
   const Report report = pipeline.run();
   EXPECT_FALSE(report.complete);
-  EXPECT_EQ(report.frames, 3U);
+  EXPECT_EQ(report.samples, 3U);
   const NodeStats stats = node_of(pipeline, "source");
   EXPECT_EQ(stats.dropped, 6U);
   EXPECT_EQ(drops_of(stats, NodeDropCause::Decode), 6U);
@@ -137,8 +137,8 @@ TEST(Stats, ALosslessRunWithoutLossIsComplete) {
   pipeline.add(collect_into<int>(seen), source, {.name = "sink"});
   const Report report = pipeline.run();
   EXPECT_TRUE(report.complete);
-  EXPECT_EQ(report.frames, 100U);
-  EXPECT_GT(report.elapsed, 0.0);
+  EXPECT_EQ(report.samples, 100U);
+  EXPECT_GT(report.stats.elapsed, 0.0);
   const EdgeStats edge = edge_of(report.stats, "source", "sink");
   EXPECT_EQ(edge.passed_in, 100U);
   EXPECT_EQ(edge.delivered, 100U);
@@ -163,7 +163,7 @@ TEST(Stats, TimesAreThoseOfThePipelinesClock) {
   gate.wait_entered(1);  // taken at once: age 0
   feed.push_and_settle(1);
   clock->advance(Seconds{2});  // sample 1 waits, sample 0 is in process()
-  EXPECT_NEAR(pipeline.stats().uptime, 2.0, 1e-6);
+  EXPECT_NEAR(pipeline.stats().elapsed, 2.0, 1e-6);
   gate.permit();
   gate.wait_entered(2);
   const EdgeStats edge = edge_of(pipeline, "source", "slow");
@@ -173,9 +173,9 @@ TEST(Stats, TimesAreThoseOfThePipelinesClock) {
   pipeline.stop();
   const NodeStats slow = node_of(pipeline, "slow");
   EXPECT_EQ(slow.processed, 2U);
-  EXPECT_NEAR(slow.p99, 2.0, 2.0 * kBucketError);
+  EXPECT_NEAR(slow.duration_p99, 2.0, 2.0 * kBucketError);
   clock->advance(Seconds{50});
-  EXPECT_NEAR(pipeline.stats().uptime, 2.0, 1e-6);  // time after the end does not count
+  EXPECT_NEAR(pipeline.stats().elapsed, 2.0, 1e-6);  // time after the end does not count
 }
 
 TEST(Stats, ANodeIsBusyForTheShareOfTheRunThatItsCallsTake) {
@@ -212,7 +212,7 @@ struct Stream {
       wait_until([&] { return node_of(pipeline, "step").processed == static_cast<std::uint64_t>(number); });
     }
   }
-  [[nodiscard]] double fps(const char* node) { return node_of(pipeline, node).fps; }
+  [[nodiscard]] double rate(const char* node) { return node_of(pipeline, node).rate; }
 
   std::shared_ptr<SimulatedClock> clock = std::make_shared<SimulatedClock>();
   Feed<int> feed;
@@ -222,23 +222,23 @@ struct Stream {
 
 TEST(Stats, TheRateIsThatOfTheLastSecondAndNothingWhileNothingFlows) {
   Stream stream;
-  EXPECT_EQ(stream.fps("step"), 0.0);
+  EXPECT_EQ(stream.rate("step"), 0.0);
   stream.flow(21, 0.1);
-  EXPECT_NEAR(stream.fps("step"), 10.0, 0.01);
-  EXPECT_NEAR(stream.fps("source"), 10.0, 0.01);
+  EXPECT_NEAR(stream.rate("step"), 10.0, 0.01);
+  EXPECT_NEAR(stream.rate("source"), 10.0, 0.01);
   stream.clock->advance(Seconds{1.1});
-  EXPECT_EQ(stream.fps("step"), 0.0);
+  EXPECT_EQ(stream.rate("step"), 0.0);
   stream.clock->advance(Seconds{60});
-  EXPECT_EQ(stream.fps("source"), 0.0);
+  EXPECT_EQ(stream.rate("source"), 0.0);
   stream.flow(1, 0.1);  // the silence is in no rate
   stream.flow(6, 0.05);
-  EXPECT_NEAR(stream.fps("step"), 20.0, 0.01);
+  EXPECT_NEAR(stream.rate("step"), 20.0, 0.01);
   stream.flow(3, 4);  // a slow stream
-  EXPECT_NEAR(stream.fps("step"), 0.25, 0.001);
+  EXPECT_NEAR(stream.rate("step"), 0.25, 0.001);
   stream.clock->advance(Seconds{7});
-  EXPECT_NEAR(stream.fps("step"), 0.25, 0.001);
+  EXPECT_NEAR(stream.rate("step"), 0.25, 0.001);
   stream.clock->advance(Seconds{2});
-  EXPECT_EQ(stream.fps("step"), 0.0);
+  EXPECT_EQ(stream.rate("step"), 0.0);
 }
 
 TEST(Stats, AgesAreThoseOfTheLastSecondsAndInTheReportThoseOfTheRun) {

@@ -155,7 +155,7 @@ TEST(BatchNode, NoSourceOfEightIsStarved) {
     return true;
   });
   pipeline.stop();
-  EXPECT_EQ(edge_of(pipeline, "batch", "sink").sources, 8U);
+  EXPECT_EQ(edge_of(pipeline, "batch", "sink").source_count, 8U);
 }
 
 TEST(BatchNode, AGateShowsThatTheShareOfEachSourceIsEqual) {
@@ -255,8 +255,8 @@ TEST(PortOf, PassesInTheSamplesOfOneSourceOnly) {
   const auto edge = edge_of(pipeline, "merge", "one");
   EXPECT_EQ(edge.passed_in, 9U);
   EXPECT_EQ(edge.of, "b");
-  EXPECT_EQ(edge.sources, 1U);
-  EXPECT_EQ(edge_of(pipeline, "merge", "both").sources, 2U);
+  EXPECT_EQ(edge.source_count, 1U);
+  EXPECT_EQ(edge_of(pipeline, "merge", "both").source_count, 2U);
   EXPECT_NE(pipeline.to_string().find("LOSSLESS x 2 sources"), std::string::npos) << pipeline.to_string();
 }
 

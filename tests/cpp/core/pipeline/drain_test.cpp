@@ -59,7 +59,7 @@ TEST(Drain, DrainedSamplesAreProcessed) {
   pipeline.connect(merge, cam, {.queue = Queue{4}});
   for (int i = 0; i < 3; ++i) feed.push_and_settle(i);
   std::jthread remover([&] { pipeline.remove(cam, {.drain = true, .timeout = Seconds{60}}); });
-  wait_until([&] { return pipeline.stats().removed.nodes == 1; });
+  wait_until([&] { return pipeline.stats().removed.node_count == 1; });
   gate.open();
   remover.join();
   seen.wait_for(3);
@@ -77,7 +77,7 @@ TEST(Drain, ADrainEndsWhenAMergeHasGotWhatWaited) {
     books = pipeline.remove(held.camera, {.drain = true, .timeout = Seconds{60}});
     over = true;
   });
-  wait_until([&] { return pipeline.stats().removed.nodes == 1; });
+  wait_until([&] { return pipeline.stats().removed.node_count == 1; });
   std::this_thread::sleep_for(std::chrono::milliseconds(30));
   EXPECT_FALSE(over);
   held.gate.open();
@@ -126,7 +126,7 @@ TEST(Drain, TwoDrainsOfOneCameraBothWaitForTheMerge) {
       if (!mine.nodes.empty()) ++over;
     });
   }
-  wait_until([&] { return pipeline.stats().removed.nodes == 1; });
+  wait_until([&] { return pipeline.stats().removed.node_count == 1; });
   std::this_thread::sleep_for(std::chrono::milliseconds(30));
   EXPECT_EQ(over, 0);
   held.gate.open();
@@ -175,7 +175,7 @@ TEST(Drain, ADrainDoesNotWaitForAChildThatIsBeingAdded) {
   });
   wait_until([&] { return begun.load(); });
   std::jthread remover([&] { pipeline.remove(cam, {.drain = true, .timeout = Seconds{60}}); });
-  wait_until([&] { return pipeline.stats().removed.nodes == 1; });
+  wait_until([&] { return pipeline.stats().removed.node_count == 1; });
   opening.open();
   remover.join();
   adder.join();

@@ -255,7 +255,7 @@ TEST(Lifecycle, ASourceMayEndBeforeItsFirstSample) {
   auto reader = pipeline.reader(source);
   const Report report = pipeline.run();
   EXPECT_TRUE(report.complete);
-  EXPECT_EQ(report.frames, 0U);
+  EXPECT_EQ(report.samples, 0U);
   EXPECT_TRUE(seen.all().empty());
   EXPECT_FALSE(reader.get());
 }

@@ -92,7 +92,7 @@ TEST(LiveSources, LeaveNoStreamBelowANodeThatFinishes) {
       pipeline.add(std::make_unique<WithLastResults>(), std::vector<Port<int>>{}, {.name = "all"});
   pipeline.add(collect_into<int>(seen), all, {.name = "sink"});
   pipeline.start();
-  const auto before = edge_of(pipeline, "all", "sink").sources;
+  const auto before = edge_of(pipeline, "all", "sink").source_count;
   for (std::size_t round = 0; round < 3; ++round) {
     Feed<int> feed;
     const auto camera = pipeline.add(feed_source(feed, Kind::Live), {.name = "camera"});
@@ -101,7 +101,7 @@ TEST(LiveSources, LeaveNoStreamBelowANodeThatFinishes) {
     seen.wait_for(round + 1);
     if (round == 1) pipeline.disconnect(all, camera);  // its end usually comes before its removal
     pipeline.remove(camera);
-    wait_until([&] { return edge_of(pipeline, "all", "sink").sources == before; });
+    wait_until([&] { return edge_of(pipeline, "all", "sink").source_count == before; });
   }
 }
 

@@ -98,7 +98,7 @@ TEST(LiveGraph, CamerasComeToAMergeWithoutParentsAndGo) {
   second.push(2);
   seen.wait_for(2);
   EXPECT_EQ(seen.all()[1].stamp.source, again.node);
-  EXPECT_EQ(pipeline.stats().removed.frames, 1U);
+  EXPECT_EQ(pipeline.stats().removed.samples, 1U);
   EXPECT_EQ(pipeline.stats().removed.delivered, 1U);
   EXPECT_TRUE(pipeline.remove(door).nodes.empty());  // once more: nothing is left to do
 }
@@ -147,7 +147,7 @@ TEST(LiveGraph, AFailureOfOpenIsNotThrownByARemovalOfTheParent) {
   });
   wait_until([&] { return begun.load(); });
   const std::jthread remover([&] { EXPECT_EQ(pipeline.remove(cam).nodes.size(), 2U); });
-  wait_until([&] { return pipeline.stats().removed.nodes == 1; });
+  wait_until([&] { return pipeline.stats().removed.node_count == 1; });
   opening.open();
 }
 
@@ -252,7 +252,7 @@ TEST(LiveGraph, NodesMayRemoveEachOtherAndThemselves) {
     ports[1] = pipeline.add(remover(round % 2), cam, {.name = "two"});
     pipeline.start();
     ready = true;
-    wait_until([&] { return pipeline.stats().removed.nodes >= 1; });
+    wait_until([&] { return pipeline.stats().removed.node_count >= 1; });
     pipeline.stop();
   }
 }
@@ -336,7 +336,7 @@ TEST(LiveGraph, AMergeWhoseParentsHaveLeftEndsWithTheLastSource) {
     one.push(1);
     one.push(2);
     one.finish();
-    wait_until([&] { return pipeline.stats().removed.nodes == 1; });
+    wait_until([&] { return pipeline.stats().removed.node_count == 1; });
     if (!alone) {
       EXPECT_FALSE(pipeline.wait(Seconds{0.05}));
     }

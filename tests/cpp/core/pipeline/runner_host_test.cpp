@@ -102,7 +102,7 @@ TEST(RunnerHost, HearsThatANodeHasOpenedAndFinished) {
   EXPECT_EQ(sum, 3);
   const auto stats = node.runner.stats(std::nullopt);
   EXPECT_EQ(stats.processed, 3U);
-  EXPECT_DOUBLE_EQ(stats.fps, 1.5) << "by the host's uptime";
+  EXPECT_DOUBLE_EQ(stats.rate, 1.5) << "by the host's uptime";
   const auto edge = node.runner.inbox().stats().front();
   EXPECT_EQ(edge.passed_in, edge.delivered + edge.dropped + edge.waiting);
 }

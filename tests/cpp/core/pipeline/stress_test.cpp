@@ -47,7 +47,7 @@ class RandomGraph {
     expect_books(pipeline_);
     const Stats stats = pipeline_.stats();
     for (const EdgeStats& edge : stats.edges) EXPECT_EQ(edge.waiting, 0U) << label(edge);
-    EXPECT_EQ(stats.pool.published, 0);
+    EXPECT_EQ(stats.pool.in_use, 0);
     EXPECT_EQ(open_, 0);
   }
 

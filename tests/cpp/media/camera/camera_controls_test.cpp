@@ -180,7 +180,7 @@ TEST(CameraControls, ACameraComesBackWithoutASettingThatItRefusesAndTellsItOnce)
   EXPECT_EQ(std::ranges::count(told, refused + "; the camera runs without it"), 1);
   EXPECT_EQ(std::ranges::count(told, "camera '/dev/video7': the driver set 'Gain' to 16 instead of 20"), 3);
   EXPECT_EQ(rig.stats().reconnects, 2U);
-  EXPECT_EQ(rig.stats().settings_refused, refused);
+  EXPECT_EQ(rig.stats().settings_reason, refused);
   EXPECT_EQ(rig.stats().settings,
             (std::map<std::string, std::optional<std::int64_t>>{{"exposure", 100}, {"gain", 16}}));
   EXPECT_EQ(rig.camera.value(V4L2_CID_AUTO_WHITE_BALANCE), 1);
@@ -198,11 +198,11 @@ TEST(CameraControls, TheStatisticsHaveWhatTheDriverHasAndASettingThatIsTakenEnds
   EXPECT_TRUE(rig.source->read(rig.context));
   rig.camera.control(V4L2_CID_EXPOSURE_ABSOLUTE).query.maximum = 50;
   EXPECT_TRUE(rig.source->read(rig.context));
-  EXPECT_NE(rig.stats().settings_refused.find("got 100"), std::string::npos);
+  EXPECT_NE(rig.stats().settings_reason.find("got 100"), std::string::npos);
   EXPECT_TRUE(rig.stats().settings.empty());
   rig.source->set_setting("exposure", "auto");
   EXPECT_TRUE(rig.source->read(rig.context));
-  EXPECT_EQ(rig.stats().settings_refused, "");
+  EXPECT_EQ(rig.stats().settings_reason, "");
   EXPECT_EQ(rig.stats().settings.at("exposure"), std::nullopt);
   rig.source->close();
 }

@@ -149,7 +149,7 @@ TEST(CameraSource, DecodesMotionJpeg) {
   EXPECT_NEAR(items[3].pts, 0.1, 1e-5);
   EXPECT_NEAR(rig.since_start(items[3].captured), 4.0 / 30, 1e-5);
   EXPECT_EQ(rig.source->info().codec, "mjpeg");
-  EXPECT_EQ(rig.stats().decoder_delay, 0);
+  EXPECT_EQ(rig.stats().decoder_frames, 0);
 }
 
 TEST(CameraSource, CountsMotionJpegThatCannotBeDecodedAndGoesOn) {
@@ -185,7 +185,7 @@ TEST(CameraSource, DecodesH264FromItsFirstKeyFrameOn) {
   rig.camera.modes = {{V4L2_PIX_FMT_H264, 64, 48, {30}}};
   rig.camera.pictures(15);
   rig.open();
-  EXPECT_EQ(rig.stats().state, SourceState::WaitingKeyFrame);
+  EXPECT_EQ(rig.stats().state, SourceState::WaitingKeyframe);
   std::vector<std::int64_t> numbers;
   // Joined in the middle: three pictures that refer to missing ones, then the stream from its start.
   rig.camera.next_picture = [&, n = 0]() mutable {
@@ -201,7 +201,7 @@ TEST(CameraSource, DecodesH264FromItsFirstKeyFrameOn) {
   }
   EXPECT_EQ(numbers, (Seqs{3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14}));
   EXPECT_EQ(rig.damaged(), 0U);
-  EXPECT_EQ(rig.stats().decoder_delay, 0);
+  EXPECT_EQ(rig.stats().decoder_frames, 0);
   EXPECT_EQ(rig.source->info().codec, "h264");
 }
 

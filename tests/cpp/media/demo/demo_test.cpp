@@ -86,9 +86,9 @@ TEST(DemoUrl, RefusesWhatItCannotDoAndSaysWhatItCan) {
     EXPECT_TRUE(test::contains(message, "accepted is demo:circles?fps=60&size=1280x720"));
   }
   for (const std::string url : {"demo:", "demo:squares", "demo:circlesx", "clip.mp4", ""}) {
-    EXPECT_THROW(static_cast<void>(demo_truth(url, 0)), OptionError) << url;
+    EXPECT_THROW(static_cast<void>(demo_circles(url, 0)), OptionError) << url;
   }
-  EXPECT_THROW(static_cast<void>(demo_truth("demo:circles", -1)), OptionError);
+  EXPECT_THROW(static_cast<void>(demo_circles("demo:circles", -1)), OptionError);
 }
 
 TEST(DemoSource, IsLiveAndPacedByTheClock) {

@@ -82,7 +82,7 @@ TEST(DemoScene, TruthIsWhereTheLumaHasItsEdge) {
   for (const std::int64_t seq : {0, 77, 500, 123456789}) {
     const Frame frame = render_demo(url, seq);
     const Plane luma = frame.luma();
-    const auto circles = demo_truth(url, seq);
+    const auto circles = demo_circles(url, seq);
     for (const DemoCircle& circle : circles) {
       // Against another ball the edge has less contrast.
       if (circle.visible < 1 || touches_another(circle, circles)) continue;
@@ -117,7 +117,7 @@ TEST(DemoScene, VisibleIsTheShareOfTheRimThatIsNeitherHiddenNorOutside) {
   const std::string url = "demo:circles?size=640x360&balls=40&seed=2";
   int partly = 0;
   for (std::int64_t seq = 0; seq < 300; seq += 60) {
-    const auto circles = demo_truth(url, seq);
+    const auto circles = demo_circles(url, seq);
     for (auto circle = circles.begin(); circle != circles.end(); ++circle) {
       int seen = 0;
       for (int i = 0; i < kRimPoints; ++i) {
@@ -141,7 +141,7 @@ TEST(DemoScene, NearerBallsArePaintedOverTheOthers) {
   int compared = 0;
   for (std::int64_t seq = 0; seq < 600; seq += 100) {
     const Frame frame = render_demo(url, seq);
-    const auto circles = demo_truth(url, seq);
+    const auto circles = demo_circles(url, seq);
     for (auto circle = circles.begin(); circle != circles.end(); ++circle) {
       for (auto nearer = circle + 1; nearer != circles.end(); ++nearer) {
         const bool nearest = std::none_of(nearer + 1, circles.end(), [&](const auto& other) {
@@ -174,10 +174,10 @@ TEST(DemoScene, BallsMoveSmoothlyAndTheirCentresStayInThePicture) {
   for (const std::string url : {"demo:circles?balls=30", "demo:circles?balls=30&size=16x16",
                                 "demo:circles?balls=30&size=8192x16", "demo:circles?balls=30&size=16x8192"}) {
     const DemoOptions options = parse_demo_url(url);
-    auto before = demo_truth(url, 0);
+    auto before = demo_circles(url, 0);
     ASSERT_EQ(before.size(), 30U);
     for (std::int64_t seq = 1; seq < 600; ++seq) {
-      const auto now = demo_truth(url, seq);
+      const auto now = demo_circles(url, seq);
       for (std::size_t i = 0; i < now.size(); ++i) {
         EXPECT_EQ(now[i].id, static_cast<int>(i));
         ASSERT_LT(std::hypot(now[i].x - before[i].x, now[i].y - before[i].y), 0.025 * options.height) << url;
@@ -191,8 +191,8 @@ TEST(DemoScene, BallsMoveSmoothlyAndTheirCentresStayInThePicture) {
 }
 
 TEST(DemoScene, TheSceneDoesNotDependOnTheFrameRate) {
-  const auto slow = demo_truth("demo:circles?fps=30", 45);
-  const auto fast = demo_truth("demo:circles?fps=60", 90);
+  const auto slow = demo_circles("demo:circles?fps=30", 45);
+  const auto fast = demo_circles("demo:circles?fps=60", 90);
   for (std::size_t i = 0; i < slow.size(); ++i) {
     EXPECT_DOUBLE_EQ(slow[i].x, fast[i].x);
     EXPECT_DOUBLE_EQ(slow[i].y, fast[i].y);
@@ -203,7 +203,7 @@ TEST(DemoScene, AnyNumberOfBallsInAnySizeIsPainted) {
   for (const std::string url : {"demo:circles?balls=0&size=16x16", "demo:circles?balls=100&size=16x16",
                                 "demo:circles?balls=100&size=64x1024", "demo:circles?balls=1&size=1024x16"}) {
     const Frame frame = render_demo(url, 12);
-    EXPECT_EQ(demo_truth(url, 12).size(), static_cast<std::size_t>(parse_demo_url(url).balls));
+    EXPECT_EQ(demo_circles(url, 12).size(), static_cast<std::size_t>(parse_demo_url(url).balls));
     const auto pixels = pixels_of(frame);
     EXPECT_GE(*std::ranges::min_element(pixels), 16) << url;
     EXPECT_LE(*std::ranges::max_element(pixels), 240) << url;

@@ -175,7 +175,7 @@ TEST(MediaBadInputs, KnownFfmpegOptionsReachReaderAndDecoder) {
   const Folder folder;
   const auto path = write_video(folder.file("clip.mp4"), 6);
   const auto played = play(path, {.options = {{"ignore_editlist", "1"}, {"skip_frame", "nokey"}}});
-  EXPECT_EQ(played.numbers, counting(1)) << "only the key frame is decoded";
+  EXPECT_EQ(played.numbers, counting(1)) << "only the keyframe is decoded";
 }
 
 TEST(LeavingFramesOut, IsCountedAndTheNumbersAreThoseOfTheSource) {

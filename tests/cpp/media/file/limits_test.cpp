@@ -48,7 +48,7 @@ void append_number(Bytes& bytes, std::uint32_t number, int count) {
   for (int i = count - 1; i >= 0; --i) bytes.push_back(static_cast<char>(number >> (8 * i)));
 }
 
-/// A key picture of Sorenson's H.263: start code (17 bits), version (5), number (8), format 1 (3: sizes of 16
+/// A keyframe of Sorenson's H.263: start code (17 bits), version (5), number (8), format 1 (3: sizes of 16
 /// bits follow), width, height, kind (2), deblocking (1), quantiser (5), no more (1).
 Bytes sorenson(unsigned width, unsigned height) {
   std::vector<bool> bits;
@@ -82,7 +82,7 @@ Bytes absurd_flv() {
     append_number(file, size, 3);
     append_number(file, 40 * n, 3);
     append_number(file, 0, 4);
-    append_number(file, 0x12, 1);  // key picture, Sorenson
+    append_number(file, 0x12, 1);  // keyframe, Sorenson
     file.insert(file.end(), picture.begin(), picture.end());
     append_number(file, 11 + size, 4);
   }

@@ -33,7 +33,7 @@ struct StartRecording {
   std::map<std::string, std::string> muxer = {};
   bool varying = false;  // frame times are no multiples of one step
   bool interlaced = false;
-  int first = 0;  // frames before this one are cut off: the file begins between two key frames
+  int first = 0;  // frames before this one are cut off: the file begins between two keyframes
   int count = 90;
 };
 

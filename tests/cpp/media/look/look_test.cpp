@@ -31,7 +31,7 @@ namespace freshframe::test {
 namespace {
 
 constexpr double kLookFps = 25;
-constexpr int kLookKeys = 20;  // pictures from one key picture to the next
+constexpr int kLookKeys = 20;  // pictures from one keyframe to the next
 constexpr int kLookCount = 400;
 
 TimePoint captured_at(double seconds) {
@@ -143,7 +143,7 @@ TEST_P(LookTest, APauseOfTheStreamIsAHoleAndNoPictureFillsIt) {
   const double newest = first_ + 99 / kLookFps;
   const auto snapshots = look.at({4, 3, 2, 1, 0}, false, newest + 3.5);
   EXPECT_EQ(numbers_of(snapshots), (std::vector{80}));
-  EXPECT_NEAR(snapshots.back().hole, 3.5, 1e-6);
+  EXPECT_NEAR(snapshots.back().gap, 3.5, 1e-6);
 }
 
 TEST_P(LookTest, ThePictureBeforeAHoleHasItsLengthAndTheOthersHaveNone) {
@@ -152,9 +152,9 @@ TEST_P(LookTest, ThePictureBeforeAHoleHasItsLengthAndTheOthersHaveNone) {
   look.feed(packets_, 200, 300);
   const auto snapshots = look.at({8, 1, 0}, false, first_ + 299 / kLookFps);
   ASSERT_EQ(numbers_of(snapshots), (std::vector{80, 260, 280}));
-  EXPECT_NEAR(snapshots[0].hole, 100 / kLookFps, 0.2);
-  EXPECT_EQ(snapshots[1].hole, 0);
-  EXPECT_EQ(snapshots[2].hole, 0);
+  EXPECT_NEAR(snapshots[0].gap, 100 / kLookFps, 0.2);
+  EXPECT_EQ(snapshots[1].gap, 0);
+  EXPECT_EQ(snapshots[2].gap, 0);
 }
 
 TEST_P(LookTest, WhatIsMissingIsSkippedToTheNextKeyPicture) {
@@ -198,7 +198,7 @@ std::vector<AnySample> as_from(std::vector<AnySample> packets, int source, doubl
 TEST_P(LookTest, PicturesOfTwoSourcesAreFoundByTheirCapturesWhateverTheirPts) {
   for (const auto& [source, later] : {std::pair(1, 1000.0), std::pair(1, -8.0), std::pair(0, -8.0)}) {
     Looking look({.seconds = 30});
-    look.feed(as_from(packets_, 0, 0), 0, 203);  // the last of them are without their key picture's end
+    look.feed(as_from(packets_, 0, 0), 0, 203);  // the last of them are without their keyframe's end
     look.feed(as_from(packets_, source, later), 220, packets_.size());
     const double now = first_ + (kLookCount - 1) / kLookFps;
     for (int step = 0; step < 22; ++step) {
@@ -235,7 +235,7 @@ double seconds_of_holes(const std::vector<double>& times) {
   double seconds = 0;
   const double now = times.back();
   for (const auto& snapshot : look.snapshots({.ages = {now, now / 2, 0}, .clock = clock_at(now)}))
-    seconds += snapshot.hole;
+    seconds += snapshot.gap;
   return seconds;
 }
 

@@ -1,4 +1,4 @@
-// The decoding of a live source without a network: key pictures alone, a decoder that comes later, and losses.
+// The decoding of a live source without a network: keyframes alone, a decoder that comes later, and losses.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/network/decoding/live_decoding.hpp"
 
@@ -167,7 +167,7 @@ class KeyPictures : public testing::TestWithParam<Coding> {
     return newest;
   }
 
-  /// The time of the last key picture up to this packet, which is given at once.
+  /// The time of the last keyframe up to this packet, which is given at once.
   [[nodiscard]] std::int64_t key_before(std::size_t packet) const {
     while (!is_key_packet(film_, packet)) --packet;
     return film_.packets[packet]->pts;
@@ -210,7 +210,7 @@ TEST_P(KeyPictures, AreFollowedByTheNewestPictureAndAllOthersAfterAWake) {
               awake.begin() + static_cast<std::ptrdiff_t>(to), true);
     const auto shown = shown_of(film_, true, awake);
     expect_true_pictures(shown);
-    const auto begin = is_key_packet(film_, from) ? from + 1 : from;  // a key picture is decoded by itself
+    const auto begin = is_key_packet(film_, from) ? from + 1 : from;  // a keyframe is decoded by itself
     const auto newest = std::max(newest_behind(begin), key_before(begin));
     const auto came = [&](auto time, std::size_t latest) {
       return std::ranges::any_of(

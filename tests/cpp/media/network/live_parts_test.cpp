@@ -45,7 +45,7 @@ TEST(KeyGate, GivesUpLaterThanItOpens) {
   EXPECT_FALSE(gate.gives_up(second(100))) << "nothing has come";
   EXPECT_FALSE(gate.passes(false, second(0)));
   EXPECT_TRUE(gate.passes(false, second(3)));
-  EXPECT_FALSE(gate.gives_up(second(9))) << "a camera with few key pictures is not lost";
+  EXPECT_FALSE(gate.gives_up(second(9))) << "a camera with few keyframes is not lost";
   EXPECT_TRUE(gate.gives_up(second(10)));
 }
 

@@ -41,7 +41,7 @@ TEST(LiveSource, NumbersAndTimesGoOnOverAReconnect) {
   EXPECT_EQ(source->info().width, 0);  // nothing is known yet
   source->open(hand.context());
   EXPECT_EQ(source->info().width, 0);  // the size comes with the first frame
-  EXPECT_EQ(hand.counters.source().state(), SourceState::WaitingKeyFrame);
+  EXPECT_EQ(hand.counters.source().state(), SourceState::WaitingKeyframe);
   double last = -1;
   std::int64_t last_seq = -1;
   for (int n = 0; n < kLiveFrames + kLiveFrames / 2; ++n) {
@@ -59,10 +59,10 @@ TEST(LiveSource, NumbersAndTimesGoOnOverAReconnect) {
   const auto stats = hand.counters.source().snapshot(hand.clock->now());
   EXPECT_GE(stats.outages, 1U);
   EXPECT_EQ(stats.reconnects, stats.outages);
-  EXPECT_GE(stats.away_for, 0.5);  // the shortest back-off
+  EXPECT_GE(stats.away_total, 0.5);  // the shortest back-off
   EXPECT_GE(server.accepted(), 2);
   EXPECT_TRUE(contains(stats.last_error, "lost '" + server.url())) << stats.last_error;
-  EXPECT_GT(stats.decoder_delay, 0);  // the encoder's default is to reorder frames
+  EXPECT_GT(stats.decoder_frames, 0);  // the encoder's default is to reorder frames
 }
 
 class Gate final : public core::SessionGate {

@@ -1,4 +1,4 @@
-// Clips of a camera's own packets: from a key picture before the event on, complete, bit for bit.
+// Clips of a camera's own packets: from a keyframe before the event on, complete, bit for bit.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/packet_nodes.hpp"
@@ -146,7 +146,7 @@ TEST(PacketClipFiles, OfACameraWithoutASecondKeyPictureHoldNoMoreThanMaxBytes) {
   clipping.feed(packets, 0, 30);
   clipping->save(folder.file("begun.mp4"), 60 / kPacketFps);
   clipping.feed(packets, 30, 61);
-  EXPECT_EQ(heard.count(LogLevel::Warning, "since its last key picture"), 1);
+  EXPECT_EQ(heard.count(LogLevel::Warning, "since its last keyframe"), 1);
   clipping.feed(packets, 61, 100);
   clipping->save(folder.file("waits.mp4"), 115 / kPacketFps);
   clipping->save(folder.file("none.mp4"), 60 / kPacketFps);
@@ -154,8 +154,8 @@ TEST(PacketClipFiles, OfACameraWithoutASecondKeyPictureHoldNoMoreThanMaxBytes) {
   clipping.close();
   EXPECT_EQ(play(folder.file("begun.mp4")).numbers, numbers_from(0, 87));
   EXPECT_EQ(play(folder.file("waits.mp4")).numbers, numbers_from(120, 142));
-  EXPECT_EQ(heard.count(LogLevel::Warning, "none.mp4' was not written: no key picture is in memory"), 1);
-  EXPECT_EQ(heard.count(LogLevel::Warning, "since its last key picture"), 1);
+  EXPECT_EQ(heard.count(LogLevel::Warning, "none.mp4' was not written: no keyframe is in memory"), 1);
+  EXPECT_EQ(heard.count(LogLevel::Warning, "since its last keyframe"), 1);
   EXPECT_EQ(clipping.lost(), 120U - 87U);
 }
 

@@ -53,7 +53,7 @@ TEST_P(PacketCopies, HaveEachUnitOfTheStreamOnce) {
 
 INSTANTIATE_TEST_SUITE_P(Containers, PacketCopies, testing::Values("mp4", "mov", "mkv", "ts"));
 
-/// A camera that sends its parameter sets at the start, and key pictures that are no IDR pictures without them.
+/// A camera that sends its parameter sets at the start, and keyframes that are no IDR pictures without them.
 TEST(Packets, OfKeyPicturesWithoutParameterSetsStayInOneFile) {
   if (media::find_video_encoder("h264") == nullptr) GTEST_SKIP() << "no H.264 encoder";
   const Folder folder;
@@ -86,7 +86,7 @@ TEST(Packets, OfTwoConnectionsAreOneStreamHoweverTheirParameterSetsAreSeparated)
   EXPECT_FALSE(media::is_same_stream(*first, *stream_with({0, 0, 1, 0x67, 66, 1, 2})));
 }
 
-/// Without the units of one kind in the key pictures of which `drops` says so, as after a loss on the way.
+/// Without the units of one kind in the keyframes of which `drops` says so, as after a loss on the way.
 std::vector<AnySample> without_units(const std::string& path, unsigned kind, const std::vector<bool>& drops) {
   PacketCompletion completion;
   std::vector<AnySample> taken;
@@ -225,8 +225,8 @@ TEST(Packets, OfASourceWithoutFramesGiveNoFrame) {
 TEST(Packets, InSegmentsAreCutAtKeyPicturesAndEachIsInOneFile) {
   const Folder folder;
   const auto packets = received(streamed(folder, "mpeg4", {{"g", "20"}}), false).packets;
-  copy_into(folder.file("a_%d.mkv"), packets, {.segment = 1.0});
-  EXPECT_EQ(play(folder.file("a_1.mkv")).numbers.size(), 40U);  // the first key picture behind 1 s
+  copy_into(folder.file("a_%d.mkv"), packets, {.segment_every = 1.0});
+  EXPECT_EQ(play(folder.file("a_1.mkv")).numbers.size(), 40U);  // the first keyframe behind 1 s
   const auto second = play(folder.file("a_2.mkv"));
   EXPECT_EQ(second.numbers.size(), 20U);
   EXPECT_EQ(second.numbers.front(), 40);
@@ -248,7 +248,7 @@ std::vector<double> times_in(const std::string& path) {
   return times;
 }
 
-/// Segments begin at key pictures behind which pictures are decoded that are shown before them.
+/// Segments begin at keyframes behind which pictures are decoded that are shown before them.
 TEST_P(PacketCopies, OfOpenGroupsOfPicturesHaveAllTimesInEachSegment) {
   if (media::find_video_encoder("h264") == nullptr) GTEST_SKIP() << "no H.264 encoder";
   const Folder folder;

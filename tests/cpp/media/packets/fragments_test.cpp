@@ -44,7 +44,7 @@ TEST_P(Fragments, HaveTheSamePicturesAtTheSameTimesAlsoWhereSomeAreLeftOut) {
   for (std::size_t i = 0; i < packets.size(); ++i) {
     const auto fragment = writer.write(packet_in(packets[i]));
     ASSERT_EQ(media::find_box(fragment.bytes, "mdat").size(), fragment.sample_size);
-    if (i >= 20 && i < 40) continue;  // from key picture to key picture
+    if (i >= 20 && i < 40) continue;  // from keyframe to keyframe
     file += fragment.bytes;
     pts.push_back(packet_in(packets[i]).pts);
   }

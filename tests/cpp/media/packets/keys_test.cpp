@@ -1,4 +1,4 @@
-// A source that sleeps: its key pictures, their numbers, and the time for which it is woken.
+// A source that sleeps: its keyframes, their numbers, and the time for which it is woken.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/clock.hpp"
 #include "freshframe/error.hpp"
@@ -37,7 +37,7 @@ TEST(SleepingSource, GivesKeyPicturesWithTheirNumbersAndCountsTheOthers) {
   const Folder folder;
   const ByteServer server(streamed(folder, "mpeg4", {{"g", "20"}, {"bf", "0"}}, 90));
   Hand hand;
-  const auto source = open(server.url(), {.reconnect = false, .decode = Decode::Keys});
+  const auto source = open(server.url(), {.reconnect = false, .decode = Decode::Keyframes});
   source->open(hand.context());
   std::vector<int> numbers;
   std::vector<std::int64_t> seqs;
@@ -51,7 +51,7 @@ TEST(SleepingSource, GivesKeyPicturesWithTheirNumbersAndCountsTheOthers) {
   source->close();
   EXPECT_EQ(numbers, (std::vector<int>{0, 20, 40, 60, 80}));
   EXPECT_EQ(seqs, (std::vector<std::int64_t>{0, 20, 40, 60, 80}));
-  // also the nine behind the last key picture
+  // also the nine behind the last keyframe
   EXPECT_EQ(hand.counters.drops(NodeDropCause::NotDecoded), 85U);
   EXPECT_EQ(hand.damaged(), 0U);
 }
@@ -60,7 +60,7 @@ TEST(SleepingSource, GivesAllFramesUpToTheTimeItWasWokenFor) {
   const Folder folder;
   const ByteServer server(streamed(folder, "mpeg4", {{"g", "20"}, {"bf", "0"}}, 90));
   Hand hand;
-  const auto source = open(server.url(), {.reconnect = false, .decode = Decode::Keys});
+  const auto source = open(server.url(), {.reconnect = false, .decode = Decode::Keyframes});
   wake(*source, {}, 25 / 25.0);
   source->open(hand.context());
   std::vector<int> numbers;
@@ -81,11 +81,11 @@ TEST(SleepingSource, GivesAllFramesUpToTheTimeItWasWokenFor) {
 }
 
 TEST(SleepingSource, IsALiveNetworkStreamOnly) {
-  EXPECT_THROW(static_cast<void>(open("a.mp4", {.decode = Decode::Keys})), OptionError);
-  EXPECT_THROW(static_cast<void>(open("demo:circles", {.decode = Decode::Keys})), OptionError);
+  EXPECT_THROW(static_cast<void>(open("a.mp4", {.decode = Decode::Keyframes})), OptionError);
+  EXPECT_THROW(static_cast<void>(open("demo:circles", {.decode = Decode::Keyframes})), OptionError);
   const auto all = open("rtsp://127.0.0.1:9/a");
   EXPECT_THROW(wake(*all, 1), GraphError);
-  const auto keys = open("rtsp://127.0.0.1:9/a", {.decode = Decode::Keys});
+  const auto keys = open("rtsp://127.0.0.1:9/a", {.decode = Decode::Keyframes});
   EXPECT_THROW(wake(*keys, 0), OptionError);
   EXPECT_THROW(wake(*keys, {}), OptionError);
   EXPECT_THROW(wake(*keys, 1, 1), OptionError);

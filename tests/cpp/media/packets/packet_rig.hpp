@@ -23,7 +23,7 @@ namespace freshframe::test {
 
 inline constexpr int kCopied = 60;
 
-/// A transport stream of numbered frames with a key picture each second.
+/// A transport stream of numbered frames with a keyframe each second.
 inline Bytes streamed(const Folder& folder, const std::string& codec,
                       std::map<std::string, std::string> options, int count = kCopied) {
   const auto path =

@@ -269,7 +269,7 @@ TEST_F(MediaSequence, RunsThroughAPipelineAndIsCompleteOnlyWhenNothingIsMissing)
     pipeline.add(std::make_unique<VideoFile>(in("out.mkv")), pipeline.add(open(url)));
     const auto report = pipeline.run();
     EXPECT_EQ(report.complete, complete);
-    EXPECT_EQ(report.frames, 3U);
+    EXPECT_EQ(report.samples, 3U);
   }
 }
 

@@ -1,4 +1,4 @@
-// What waits for a media server: young pictures, from a key picture on.
+// What waits for a media server: young pictures, from a keyframe on.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/publish/queue.hpp"
 

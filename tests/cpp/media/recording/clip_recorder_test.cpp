@@ -69,7 +69,7 @@ TEST(MediaClips, BeginInTimeWithACodecThatHoldsManyFrames) {
     recording.feed(140);
     recording.close();
     const auto played = play(folder.file("a.mkv"));
-    EXPECT_EQ(played.numbers.front(), 50) << codec;  // the key frame before 55
+    EXPECT_EQ(played.numbers.front(), 50) << codec;  // the keyframe before 55
   }
 }
 
@@ -203,7 +203,7 @@ TEST(MediaClips, WithoutAFrameLeaveNoFile) {
 
 TEST(MediaClips, HoldNoMoreThanTheirBytes) {
   const Folder folder;
-  ClipRecording recording({.before = 60, .after = 0, .quality = 0, .max_bytes = 100'000});
+  ClipRecording recording({.before = 60, .after = 0, .crf = 0, .max_bytes = 100'000});
   recording.feed(500);
   recording->save(folder.file("a.mp4"));
   recording.feed(510);

@@ -18,8 +18,8 @@
 namespace freshframe::test {
 namespace {
 
-constexpr std::array kSpeeds = {EncoderSpeed::Slow, EncoderSpeed::Medium, EncoderSpeed::Fast,
-                                EncoderSpeed::Fastest};
+constexpr std::array kPresets = {EncoderPreset::Slow, EncoderPreset::Medium, EncoderPreset::Fast,
+                                 EncoderPreset::Fastest};
 
 /// Without the container's own, which depend on the time that writing took: it is flushed each second.
 std::int64_t bytes_of_pictures(const std::string& path) {
@@ -35,50 +35,50 @@ std::int64_t bytes_of_pictures(const std::string& path) {
   return bytes;
 }
 
-class MediaEncoderSpeed : public ::testing::TestWithParam<const char*> {};
+class MediaEncoderPreset : public ::testing::TestWithParam<const char*> {};
 
-TEST_P(MediaEncoderSpeed, IsTakenByEveryCodec) {
+TEST_P(MediaEncoderPreset, IsTakenByEveryCodec) {
   const std::string codec = GetParam();
   if (find_video_encoder(codec) == nullptr) GTEST_SKIP() << codec;
   if (kSanitized && codec == "libsvtav1") GTEST_SKIP() << "TSan does not know the locks of that library";
   const Folder folder;
   std::int64_t slow = 0;
-  for (const auto speed : kSpeeds) {
-    const auto path = write_video(folder.file("a.mkv"), 20, {.codec = codec, .speed = speed});
+  for (const auto speed : kPresets) {
+    const auto path = write_video(folder.file("a.mkv"), 20, {.codec = codec, .preset = speed});
     const auto played = play(path);
     EXPECT_EQ(played.numbers, counting(20)) << to_string(speed);
-    if (speed == EncoderSpeed::Slow) slow = bytes_of_pictures(path);
+    if (speed == EncoderPreset::Slow) slow = bytes_of_pictures(path);
   }
   const bool differs = bytes_of_pictures(folder.file("a.mkv")) != slow;
-  EXPECT_EQ(differs, has_speeds(*find_video_encoder(codec)));
+  EXPECT_EQ(differs, has_presets(*find_video_encoder(codec)));
 }
 
-INSTANTIATE_TEST_SUITE_P(Codecs, MediaEncoderSpeed,
+INSTANTIATE_TEST_SUITE_P(Codecs, MediaEncoderPreset,
                          ::testing::Values("h264", "h265", "vp8", "vp9", "av1", "libsvtav1", "libopenh264",
                                            "mpeg4", "mpeg2", "mjpeg"),
                          [](const auto& tested) { return std::string(tested.param); });
 
-TEST(MediaEncoderSpeeds, HaveNames) {
-  for (const auto speed : kSpeeds) EXPECT_EQ(encoder_speed_of(to_string(speed)), speed);
-  EXPECT_TRUE(contains(message_of<OptionError>([] { static_cast<void>(encoder_speed_of("quick")); }),
+TEST(MediaEncoderPresets, HaveNames) {
+  for (const auto speed : kPresets) EXPECT_EQ(encoder_preset_of(to_string(speed)), speed);
+  EXPECT_TRUE(contains(message_of<OptionError>([] { static_cast<void>(encoder_preset_of("quick")); }),
                        "must be 'slow', 'medium', 'fast' or 'fastest', got 'quick'"));
 }
 
-TEST(MediaEncoderSpeeds, AreTheWayOutForAPresetThatTheEncoderDoesNotHave) {
+TEST(MediaEncoderPresets, AreTheWayOutForAPresetThatTheEncoderDoesNotHave) {
   const Folder folder;
   const auto text = message_of<OptionError>([&] {
     const VideoFile file(folder.file("a.mkv"), {.codec = "mpeg4", .options = {{"preset", "fast"}}});
   });
-  EXPECT_TRUE(contains(text, "have no option 'preset'; speed= (slow, medium, fast, fastest)")) << text;
+  EXPECT_TRUE(contains(text, "have no option 'preset'; preset= (slow, medium, fast, fastest)")) << text;
   EXPECT_FALSE(contains(text, "H.264")) << text;
 }
 
-TEST(MediaEncoderSpeeds, AreAdvisedWhereTheyHelp) {
-  EXPECT_TRUE(contains(way_to_encode_faster("mpeg4", EncoderSpeed::Fast), "another codec"));
+TEST(MediaEncoderPresets, AreAdvisedWhereTheyHelp) {
+  EXPECT_TRUE(contains(way_to_encode_faster("mpeg4", EncoderPreset::Fast), "another codec"));
   for (const std::string codec : {"h264", "vp9"}) {
     if (find_video_encoder(codec) == nullptr) continue;
-    EXPECT_TRUE(contains(way_to_encode_faster(codec, EncoderSpeed::Fast), "speed='fastest'"));
-    EXPECT_FALSE(contains(way_to_encode_faster(codec, EncoderSpeed::Fastest), "speed="));
+    EXPECT_TRUE(contains(way_to_encode_faster(codec, EncoderPreset::Fast), "preset='fastest'"));
+    EXPECT_FALSE(contains(way_to_encode_faster(codec, EncoderPreset::Fastest), "preset="));
   }
 }
 
@@ -95,11 +95,11 @@ TEST(MediaSegmentNames, WithTimesAreRefused) {
   const Folder folder;
   for (const std::optional<double> segment : {std::optional<double>(), std::optional<double>(60)}) {
     const auto text = message_of<OptionError>(
-        [&] { const VideoFile file(folder.file("cam_%Y-%m-%d.mp4"), {.segment = segment}); });
+        [&] { const VideoFile file(folder.file("cam_%Y-%m-%d.mp4"), {.segment_every = segment}); });
     EXPECT_TRUE(contains(text, "%Y is not possible in the name of a segment; a number is written %d"))
         << text;
   }
-  EXPECT_NO_THROW(VideoFile(folder.file("100%%_%d.mp4"), {.segment = 60.0}));
+  EXPECT_NO_THROW(VideoFile(folder.file("100%%_%d.mp4"), {.segment_every = 60.0}));
   EXPECT_NO_THROW(VideoFile(folder.file("100%.mp4")));
 }
 

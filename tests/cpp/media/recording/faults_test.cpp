@@ -72,7 +72,7 @@ class FolderAway {
 class SkippingRecorder {
  public:
   SkippingRecorder(bool packets, const std::string& path, VideoFileOptions options) {
-    options.reports_segments = options.segment.has_value();
+    options.reports_segments = options.segment_every.has_value();
     if (packets) {
       options.codec.clear();
       packet_file_ = std::make_unique<PacketFile>(path, options);
@@ -171,7 +171,7 @@ std::vector<AnySample> frame_samples(int count, int source = -1, double begin = 
   return samples;
 }
 
-/// With a key picture each second.
+/// With a keyframe each second.
 const std::vector<AnySample>& packet_samples() {
   static const auto samples = [] {
     const Folder folder;
@@ -207,7 +207,7 @@ TEST_P(MediaPassingFaults, CostWhatIsCounted) {
   const auto place = folder.file("rec");
   std::filesystem::create_directory(place);
   const auto samples = fault.packets ? packet_samples() : frame_samples(kFaultFrames);
-  SkippingRecorder recorder(fault.packets, place + "/" + fault.file, {.segment = fault.segment});
+  SkippingRecorder recorder(fault.packets, place + "/" + fault.file, {.segment_every = fault.segment});
   const auto put = [&](int from, int to) {
     for (int n = from; n < to; ++n) recorder.put(samples[static_cast<std::size_t>(n)]);
   };
@@ -414,7 +414,7 @@ class MediaTakenFiles : public ::testing::TestWithParam<std::tuple<bool, std::st
   std::string fault_ = is_gone(taken_) ? "deleted or replaced" : "renamed or moved";
   std::vector<AnySample> samples_ = packets_ ? packet_samples() : frame_samples(kFaultTo);
   std::optional<double> segment_ = contains(std::get<1>(GetParam()), "%") ? std::optional(2.0) : std::nullopt;
-  SkippingRecorder recorder_{packets_, place_ + "/" + std::get<1>(GetParam()), {.segment = segment_}};
+  SkippingRecorder recorder_{packets_, place_ + "/" + std::get<1>(GetParam()), {.segment_every = segment_}};
 };
 
 TEST_P(MediaTakenFiles, CountAsLostAndTheNextOneIsMade) {
@@ -502,7 +502,7 @@ class MediaExchangedSources : public ::testing::TestWithParam<Exchange> {
 TEST_P(MediaExchangedSources, BeginTheNextSegment) {
   const auto& [name, packets, begin] = GetParam();
   const Folder folder;
-  SkippingRecorder recorder(packets, folder.file("a_%d.mkv"), {.segment = 100.0});
+  SkippingRecorder recorder(packets, folder.file("a_%d.mkv"), {.segment_every = 100.0});
   for (const auto& sample : of_source(packets, 1, 50)) recorder.put(sample);
   for (const auto& sample : of_source(packets, 2, begin)) recorder.put(sample);
   recorder.close();
@@ -571,7 +571,7 @@ INSTANTIATE_TEST_SUITE_P(OfAnotherCamera, MediaExchangedSources,
 
 TEST(MediaSources, WhoseTimeGoesBackBeginTheNextSegment) {
   const Folder folder;
-  SkippingRecorder recorder(false, folder.file("a_%d.mkv"), {.segment = 100.0});
+  SkippingRecorder recorder(false, folder.file("a_%d.mkv"), {.segment_every = 100.0});
   for (const auto& sample : frame_samples(50, 1, 100)) recorder.put(sample);
   for (const auto& sample : frame_samples(50, 1, 0)) recorder.put(sample);
   recorder.close();
@@ -582,7 +582,7 @@ TEST(MediaSources, WhoseTimeGoesBackBeginTheNextSegment) {
 
 TEST(MediaSources, ThatChangeTheirSizeBeginTheNextSegment) {
   const Folder folder;
-  SkippingRecorder recorder(false, folder.file("a_%d.mp4"), {.segment = 100.0});
+  SkippingRecorder recorder(false, folder.file("a_%d.mp4"), {.segment_every = 100.0});
   auto samples = frame_samples(90, 1);
   for (int n = 30; n < 60; ++n) samples[static_cast<std::size_t>(n)].frame = numbered_frame(n, 256, 128);
   samples[10].frame = numbered_frame(10, 193, 97);  // which no file can have

@@ -103,7 +103,7 @@ INSTANTIATE_TEST_SUITE_P(Containers, MediaLongestPauses,
 
 TEST(MediaPause, EndsASegmentThatHasNoRoomForIt) {
   const Folder folder;
-  record(folder.file("a_%d.mp4"), 25200, {.segment = 1e6});
+  record(folder.file("a_%d.mp4"), 25200, {.segment_every = 1e6});
   EXPECT_EQ(play(folder.file("a_1.mp4")).numbers, range(0, kBefore));
   EXPECT_EQ(play(folder.file("a_2.mp4")).numbers, range(kBefore, kAllPackets));
 }
@@ -134,7 +134,7 @@ TEST(MediaPause, OfALiveSourceLeavesAllFramesButOneInTheFile) {
   file.idle(hand.context());
   EXPECT_EQ(file.idle_at(), std::nullopt);
   EXPECT_GE(play(folder.file("a.mkv")).numbers.size(), 29U);
-  // The source may have paused in reality only: the next frame is a key frame with the next time.
+  // The source may have paused in reality only: the next frame is a keyframe with the next time.
   for (int n = 30; n < 60; ++n) write_frame(file, hand, numbered_frame(n), n / kPauseFps);
   file.close();
   const auto played = play(folder.file("a.mkv"));

@@ -147,7 +147,7 @@ TEST(MediaVideoFile, RefusesWhatCannotBeBeforeItRuns) {
   EXPECT_TRUE(contains(refused("a.txt", {}), ".mp4, .mkv"));
   EXPECT_TRUE(contains(refused("a.wav", {}), ".mp4, .mkv"));
   EXPECT_TRUE(contains(refused("a.mp4", {.fps = 0}), "fps"));
-  EXPECT_TRUE(contains(refused("a.mp4", {.quality = 52}), "quality"));
+  EXPECT_TRUE(contains(refused("a.mp4", {.crf = 52}), "crf"));
   EXPECT_TRUE(contains(refused("a.mp4", {.threads = 0}), "threads"));
 }
 

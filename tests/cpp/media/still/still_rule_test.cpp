@@ -325,7 +325,7 @@ TEST_F(StillRuleTest, ALensThatIsCoveredIsFlatWhateverItsNoise) {
   }
 }
 
-// A white thing on grey without any noise, in some of the key pictures.
+// A white thing on grey without any noise, in some of the keyframes.
 TEST_F(StillRuleTest, AnEmptySceneThatSomethingCrossesNowAndThenIsNeitherFlatNorStill) {
   for (const bool mostly_empty : {false, true}) {
     for (int period = 2; period < 9; ++period) {

@@ -1,4 +1,4 @@
-// Which key pictures of a source count, and what its counters and the log say of them.
+// Which keyframes of a source count, and what its counters and the log say of them.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/still/still_watch.hpp"
 
@@ -67,16 +67,16 @@ TEST_F(StillWatchTest, APictureThatStaysIsToldAfterTheTimeAndEndsWithOtherPictur
   for (int i = 0; i < 5; ++i) see(watch, hung, 2);
   EXPECT_EQ(stats().frozen, "") << "8 s";
   see(watch, hung, 2);
-  EXPECT_EQ(stats().frozen, "still");
+  EXPECT_EQ(stats().frozen, "frozen");
   EXPECT_EQ(stats().frozen_for, 10);
   EXPECT_EQ(stats().frozen_frames, 6U);
   EXPECT_EQ(stats().frozen_contents, 1U);
   EXPECT_TRUE(stats().frozen_is_ill);
   see(watch, hung, 2);
   EXPECT_EQ(stats().frozen_for, 12);
-  EXPECT_EQ(log_.count(LogLevel::Warning,
-                       "camera 'door' has shown one picture for 10 s: 6 key pictures, 1 content"),
-            1);
+  EXPECT_EQ(
+      log_.count(LogLevel::Warning, "camera 'door' has shown one picture for 10 s: 6 keyframes, 1 content"),
+      1);
   for (std::uint32_t i = 2; i < 5; ++i) see(watch, noisy(i), 2);
   EXPECT_EQ(stats().frozen, "");
   EXPECT_EQ(stats().frozen_for, 0);
@@ -91,7 +91,7 @@ TEST_F(StillWatchTest, WithoutATimeItIsAMinuteAndNoReasonForHealthToFail) {
   for (int i = 0; i < 30; ++i) see(watch, hung, 2);
   EXPECT_EQ(stats().frozen, "");
   see(watch, hung, 2);
-  EXPECT_EQ(stats().frozen, "still");
+  EXPECT_EQ(stats().frozen, "frozen");
   EXPECT_EQ(stats().frozen_for, 60);
   EXPECT_FALSE(stats().frozen_is_ill);
 }
@@ -107,7 +107,7 @@ TEST_F(StillWatchTest, OfPicturesThatAreAllKeyPicturesOneEachSecondCounts) {
   StillWatch watch("x", 10);
   const auto hung = noisy(1);
   for (int i = 0; i < 25 * 20; ++i) see(watch, hung, 0.04);
-  EXPECT_EQ(stats().frozen, "still");
+  EXPECT_EQ(stats().frozen, "frozen");
   EXPECT_EQ(stats().frozen_frames, 20U);
 }
 
@@ -134,7 +134,7 @@ TEST_F(StillWatchTest, ASourceThatDecodesNothingNeedsAPictureEachQuarterOfTheTim
       watch.note_seen(i < 40 ? hung : noisy(static_cast<std::uint32_t>(i)), time_, rig_.context);
     }
     const double seconds = Seconds(time_ - rig_.start).count();
-    EXPECT_EQ(stats().frozen, seconds >= 20 && seconds < 42 ? "still" : "") << seconds;
+    EXPECT_EQ(stats().frozen, seconds >= 20 && seconds < 42 ? "frozen" : "") << seconds;
     pass(1);
   }
   std::vector<double> expected{0, 5};
@@ -162,7 +162,7 @@ TEST_F(StillWatchTest, ASourceThatDecodesNowAndThenIsStillAllTheTime) {
         watch.note_seen(hung, time_, rig_.context);
       }
     }
-    EXPECT_EQ(stats().frozen, second < 10 ? "" : "still") << second;
+    EXPECT_EQ(stats().frozen, second < 10 ? "" : "frozen") << second;
     EXPECT_TRUE(second < 10 || stats().frozen_for == second) << stats().frozen_for;
     pass(2);
   }
@@ -174,9 +174,9 @@ TEST_F(StillWatchTest, PicturesThatComeNoLongerProveNothing) {
   StillWatch watch("x", 10);
   const auto hung = noisy(1);
   for (int i = 0; i < 10; ++i) see(watch, hung, 2);
-  EXPECT_EQ(stats().frozen, "still");
+  EXPECT_EQ(stats().frozen, "frozen");
   std::vector<std::uint8_t> packet(1000, 7);
-  for (int i = 0; i < 10; ++i) {  // it moves, and no key picture can be decoded by itself
+  for (int i = 0; i < 10; ++i) {  // it moves, and no keyframe can be decoded by itself
     packet[500] = static_cast<std::uint8_t>(i);
     watch.note_packet(packet, time_, rig_.context);
     if (watch.needs_picture(time_)) watch.ask_picture(time_);
@@ -198,7 +198,7 @@ TEST_F(StillWatchTest, PacketsThatAreNotDecodedAreKnownByTheirBytes) {
     watch.note_packet(packet, time_, rig_.context);
     pass(2);
   }
-  EXPECT_EQ(stats().frozen, "still");
+  EXPECT_EQ(stats().frozen, "frozen");
   EXPECT_EQ(stats().frozen_for, 12) << "since the last one that was new";
 }
 
@@ -247,11 +247,11 @@ TEST_F(RememberTest, ThePictureOfBeforeARestartIsToldAtOnce) {
   });
   pass(3600);
   program([this](StillWatch& watch) { see(watch, noisy(39), 2); });
-  EXPECT_EQ(stats().frozen, "still");
+  EXPECT_EQ(stats().frozen, "frozen");
   EXPECT_EQ(stats().frozen_for, 3602) << "since the last one before the restart";
   EXPECT_EQ(stats().frozen_frames, 2U);
   EXPECT_EQ(log_.count(LogLevel::Warning,
-                       "camera 'door' has shown one picture for 3602 s: 2 key pictures, 1 content; it is one "
+                       "camera 'door' has shown one picture for 3602 s: 2 keyframes, 1 content; it is one "
                        "from before the restart"),
             1);
 }
@@ -360,7 +360,7 @@ TEST_F(RememberTest, AfterAStartOfTheMachineAPictureOfAWrongClockIsAsNewAsThat) 
     rig_.clock.advance(time_ - rig_.clock.now());
     rig_.clock.set_wall_clock(each.now);
     program([this](StillWatch& watch) { see(watch, noisy(39), 0); });
-    EXPECT_EQ(stats().frozen, "still");
+    EXPECT_EQ(stats().frozen, "frozen");
     const double since_start = Seconds(time_.time_since_epoch()).count();  // the simulated clock began at 0
     EXPECT_NEAR(stats().frozen_for, each.right ? each.now - each.kept - 78 : since_start, 1)
         << each.kept << " " << each.now;
@@ -472,7 +472,7 @@ TEST_F(RememberTest, AMachineWithoutThreadsLosesNoCamera) {
     for (std::uint32_t i = 0; i < 100; ++i) see(watch, noisy(i), 2);
     for (int i = 0; i < 6; ++i) see(watch, noisy(99), 2);
   });
-  EXPECT_EQ(stats().frozen, "still");
+  EXPECT_EQ(stats().frozen, "frozen");
   program([&](StillWatch& watch) { see(watch, noisy(200), 2); });
   none.reset();
   EXPECT_EQ(log_.count(LogLevel::Warning, "cannot remember its pictures: "), 2) << "each program tells it";
@@ -522,7 +522,7 @@ TEST_F(RememberTest, AWriteThatFailsIsToldOnceAndTheSourceGoesOn) {
       std::this_thread::sleep_for(std::chrono::microseconds(100));
     }
     for (int i = 0; i < 6; ++i) see(watch, noisy(200), 2);
-    EXPECT_EQ(stats().frozen, "still");
+    EXPECT_EQ(stats().frozen, "frozen");
   });
   EXPECT_EQ(log_.count(LogLevel::Warning, "camera 'door': cannot remember its pictures: "), 1);
 }

@@ -149,8 +149,8 @@ TEST(MediaUrl, NoMessageOfOpenOrPublishShowsAPassword) {
       if (password.size() < 4 || password == "[::1]") continue;  // "a=b" may be anywhere
       const auto url = scheme + (scheme.ends_with('/') ? "" : "://") + "user:" + password + "@host/a";
       for (const OpenOptions& options : {OpenOptions(), OpenOptions{.live = false}, OpenOptions{.start = 1},
-                                         OpenOptions{.decode = Decode::Keys}, OpenOptions{.frozen_after = 5},
-                                         OpenOptions{.pace = Pace::Burst}}) {
+                                         OpenOptions{.decode = Decode::Keyframes},
+                                         OpenOptions{.frozen_after = 5}, OpenOptions{.pace = Pace::Burst}}) {
         const auto message = said_by([&] { return open(url, options)->url(); });
         EXPECT_FALSE(contains(message, password)) << url << ": " << message;
       }
@@ -339,8 +339,8 @@ TEST(MediaUrl, EachOptionIsForItsSourcesOnly) {
       {"rendition", {.rendition = "worst"}, "----++"},
       {"pace", {.pace = Pace::Burst}, "-----+"},
       {"pace", {.pace = Pace::Burst, .live = false}, "------"},
-      {"decode", {.decode = Decode::Keys}, "----++"},
-      {"decode", {.decode = Decode::Keys, .live = false}, "------"},
+      {"decode", {.decode = Decode::Keyframes}, "----++"},
+      {"decode", {.decode = Decode::Keyframes, .live = false}, "------"},
       {"fps", {.fps = 5}, "++-+--"},
       {"start", {.start = 1}, "++----"},
       {"end", {.end = 1}, "++----"},

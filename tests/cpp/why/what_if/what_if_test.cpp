@@ -170,7 +170,7 @@ Recording many_cameras(int count) {
   return out;
 }
 
-bool holds(const Interval& interval, double value) {
+bool holds(const Range& interval, double value) {
   return interval.low <= value && value <= interval.high;
 }
 
@@ -181,19 +181,19 @@ TEST_F(Predicted, TheAgesAndTheRateOfAnotherQueue) {
   const auto& outcome = next.outcomes.front();
   EXPECT_EQ(outcome.consumer, "reader");
   EXPECT_TRUE(outcome.is_reader);
-  ASSERT_TRUE(outcome.p50) << outcome.reason;
-  EXPECT_TRUE(holds(*outcome.p50, .0604)) << outcome.p50->low << " " << outcome.p50->high;
-  EXPECT_LT(outcome.p99->high, .065);
+  ASSERT_TRUE(outcome.age_p50) << outcome.reason;
+  EXPECT_TRUE(holds(*outcome.age_p50, .0604)) << outcome.age_p50->low << " " << outcome.age_p50->high;
+  EXPECT_LT(outcome.age_p99->high, .065);
   EXPECT_TRUE(holds(*outcome.rate, 15)) << outcome.rate->low << " " << outcome.rate->high;
   EXPECT_NEAR(outcome.rate_now, 1 / .06, .2);
-  EXPECT_NEAR(outcome.mean_now, .077, .003);
+  EXPECT_NEAR(outcome.age_mean_now, .077, .003);
   EXPECT_EQ(next.calls, a().calls.size());
-  EXPECT_NEAR(next.seconds, 20, .2);
+  EXPECT_NEAR(next.duration, 20, .2);
 
   const auto deep = ask("A: queue=Queue(8)");
-  ASSERT_TRUE(deep.known() && deep.outcomes.front().mean) << deep.reason;
-  EXPECT_GT(deep.outcomes.front().mean->low, .28);  // between seven and eight intervals, and its call
-  EXPECT_LT(deep.outcomes.front().mean->high, .34);
+  ASSERT_TRUE(deep.known() && deep.outcomes.front().age_mean) << deep.reason;
+  EXPECT_GT(deep.outcomes.front().age_mean->low, .28);  // between seven and eight intervals, and its call
+  EXPECT_LT(deep.outcomes.front().age_mean->high, .34);
 }
 
 TEST_F(Predicted, TheEffectOfARemedyIsWhatARunWithItGives) {
@@ -234,17 +234,17 @@ TEST_F(Predicted, WorkersASpeedAndARate) {
   const auto fast = ask("A: speed=1.9");
   ASSERT_TRUE(fast.known()) << fast.reason;
   // 31.6 ms for each 33.3: a load near one.
-  EXPECT_FALSE(fast.outcomes.front().mean);
+  EXPECT_FALSE(fast.outcomes.front().age_mean);
   EXPECT_NE(fast.outcomes.front().reason.find("of the work that it can do"), std::string::npos);
   EXPECT_TRUE(holds(*fast.outcomes.front().rate, 30));
   const auto slower = ask("cam: rate=10");
   ASSERT_TRUE(slower.known()) << slower.reason;
   EXPECT_TRUE(holds(*slower.outcomes.front().rate, 10));
-  EXPECT_TRUE(holds(*slower.outcomes.front().mean, .0604));
+  EXPECT_TRUE(holds(*slower.outcomes.front().age_mean, .0604));
   const auto limited = ask("A: max_rate=5");
   ASSERT_TRUE(limited.known()) << limited.reason;
   EXPECT_TRUE(holds(*limited.outcomes.front().rate, 5)) << limited.outcomes.front().rate->low;
-  EXPECT_TRUE(holds(*limited.outcomes.front().mean, .0604));
+  EXPECT_TRUE(holds(*limited.outcomes.front().age_mean, .0604));
 }
 
 TEST_F(Predicted, ARateThatIsHardlyAny) {
@@ -270,8 +270,8 @@ TEST_F(Predicted, ManyCamerasAreNotPlayedForAMinute) {
     const auto [node, change] = Question::of("A: queue=" + std::string(queue));
     const auto answer = what_if(recording, node, change);
     ASSERT_TRUE(answer.known()) << answer.reason;
-    EXPECT_NEAR(answer.seconds, 60, 1);  // of records, of which a second or two is played
-    ASSERT_TRUE(answer.outcomes.front().mean) << answer.outcomes.front().reason;
+    EXPECT_NEAR(answer.duration, 60, 1);  // of records, of which a second or two is played
+    ASSERT_TRUE(answer.outcomes.front().age_mean) << answer.outcomes.front().reason;
     EXPECT_TRUE(holds(*answer.outcomes.front().rate, 24 * 30)) << queue;
   }
 }

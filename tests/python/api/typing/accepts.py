@@ -96,7 +96,7 @@ def looks(pipeline: ff.Pipeline, frames: ff.Port[ff.Frame], packets: ff.Port[ff.
     pipeline.add(look, packets)
     pipeline.add(ff.Look(every=0.5), frames, name="yard")
     ff.Ask("http://127.0.0.1:8000/v1").ask("What was there?", snapshots=look.last(10))
-    pipeline.serve(look=[look], look_rate=10)
+    pipeline.serve(look=[look], looks_per_minute=10)
     pipeline.serve(origins=["https://my.site"], token="a-token-of-mine-0")
 
 

@@ -50,6 +50,16 @@ def build() -> None:
     for sample in reader:
         print(sample.bgr)  # type: ignore[attr-defined]  # sample.frame.bgr
         sample.frame.to("yuv")  # type: ignore[arg-type]  # no such format
+    ff.open("a.mp4", "r")  # type: ignore[call-arg]  # one thing is opened
+    pipeline.add(ff.BoxTracker(), camera)  # type: ignore[misc]  # takes boxes, gets frames
+    with pipeline.start():  # type: ignore[attr-defined]  # start() returns nothing
+        pass
+    pipeline.serve("0.0.0.0", 80)  # type: ignore[call-arg]  # by name
+    ff.Join(0.01, 0.1)  # type: ignore[call-arg]  # max_wait by name
+    ff.Frame.from_array(sample.frame.bgr, "bgra")  # type: ignore[arg-type]  # no such format
+    ff.Queue(8, max_bytes="1e9")  # type: ignore[arg-type]  # a number
+    state: ff.stats.NodeState = "asleep"  # type: ignore[assignment]  # no such state
+    print(state)
     ff.open(url=0)  # type: ignore[call-arg]  # it has no name
     ff.VideoFile("a.mp4", codec=None)  # type: ignore[arg-type]  # "auto"
 

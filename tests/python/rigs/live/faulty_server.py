@@ -31,7 +31,7 @@ class Clip:
             (NAL units with start codes) or "mjpeg".
         header: The bytes before the first frame.
         frames: The bytes of each frame.
-        keys: Whether each is a key frame.
+        keys: Whether each is a keyframe.
         fps: Frames per second.
     """
 
@@ -62,7 +62,7 @@ class Faults:
         half_after: Sends so many frames and half of the next, then closes the connection.
         close_after: Sends so many frames, then closes the connection.
         garbage: Sends random bytes instead of frames.
-        no_keys: Leaves the key frames out, so that nothing can be decoded.
+        no_keys: Leaves the keyframes out, so that nothing can be decoded.
         no_goodbye: RTSP: never answers a client that ends its session.
         status: What HTTP and RTSP answer instead of 200.
         user: "name:password" that HTTP and RTSP want (Basic).

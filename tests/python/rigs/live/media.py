@@ -18,7 +18,7 @@ from rigs.live.faulty_server import FPS, Clip
 av = pytest.importorskip("av", reason="needs PyAV, which encodes the video of the servers")
 KEY_INTERVAL = 10
 FRAGMENTS = "frag_every_frame+empty_moov+default_base_moof"
-# What makes an encoder quick, with a key picture each KEY_INTERVAL and no picture that waits for later ones.
+# What makes an encoder quick, with a keyframe each KEY_INTERVAL and no picture that waits for later ones.
 QUICK = {
     "libx264": {"preset": "ultrafast", "tune": "zerolatency", "bf": "0"},
     "libx265": {
@@ -74,7 +74,7 @@ def encode(
     draw: Callable[[int, int, int], Any] = picture,
     sound: str = "",
 ) -> Clip:
-    """Encodes `count` frames: by a codec without reordering, a key frame each KEY_INTERVAL, or JPEG pictures.
+    """Encodes `count` frames: by a codec without reordering, a keyframe each KEY_INTERVAL, or JPEG pictures.
 
     In NUT they are raw, of a pixel format that no libswscale reads.
 

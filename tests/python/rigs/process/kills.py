@@ -36,7 +36,7 @@ def survive_kills(kills: int, *, after_each: Callable[[int], None] = lambda numb
     port = pipeline.add(
         process_nodes.mean,
         pipeline.add(Pictures(1 << 30, live=True, size=(640, 480))),
-        process=ff.Process(workers=2, restarts=2 * kills),
+        process=ff.Process(workers=2, max_restarts=2 * kills),
         name="n",
     )
     reader = pipeline.reader(port, frames=False)

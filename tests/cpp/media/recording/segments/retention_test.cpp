@@ -339,10 +339,10 @@ TEST(KeepList, ASegmentThatIsFinishedDuringAScanIsNotForgotten) {
 }
 
 TEST(KeepOptions, AreAbove0AndNeedSegments) {
-  EXPECT_THROW(VideoFile("a_%d.mp4", {.segment = 1.0, .keep_days = 0.0}), OptionError);
-  EXPECT_THROW(VideoFile("a_%d.mp4", {.segment = 1.0, .keep_days = std::nan("")}), OptionError);
-  EXPECT_THROW(VideoFile("a_%d.mp4", {.segment = 1.0, .keep_bytes = 0}), OptionError);
-  EXPECT_THROW(VideoFile("a_%d.mp4", {.segment = 1.0, .keep_free_bytes = 0}), OptionError);
+  EXPECT_THROW(VideoFile("a_%d.mp4", {.segment_every = 1.0, .keep_days = 0.0}), OptionError);
+  EXPECT_THROW(VideoFile("a_%d.mp4", {.segment_every = 1.0, .keep_days = std::nan("")}), OptionError);
+  EXPECT_THROW(VideoFile("a_%d.mp4", {.segment_every = 1.0, .keep_bytes = 0}), OptionError);
+  EXPECT_THROW(VideoFile("a_%d.mp4", {.segment_every = 1.0, .keep_free_bytes = 0}), OptionError);
   EXPECT_THROW(VideoFile("a.mp4", {.keep_days = 1}), OptionError);
 }
 

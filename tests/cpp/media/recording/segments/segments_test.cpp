@@ -34,7 +34,7 @@ TEST(MediaSegments, FollowEachOtherWithoutAGap) {
   const Folder folder;
   Hand hand;
   write_bytes(folder.file("a_007.mp4"), {'o', 'l', 'd'});
-  VideoFile file(folder.file("a_%03d.mp4"), {.segment = 2.0});
+  VideoFile file(folder.file("a_%03d.mp4"), {.segment_every = 2.0});
   file.open(hand.context());
   for (int n = 0; n < 120; ++n) write_frame(file, hand, numbered_frame(n), 7 + n / kSegmentFps);
   file.close();
@@ -49,7 +49,7 @@ TEST(MediaSegments, FollowEachOtherWithoutAGap) {
 TEST(MediaSegments, ReplaceNoFileThatCameInTheMeantime) {
   const Folder folder;
   Hand hand;
-  VideoFile file(folder.file("a_%d.mp4"), {.segment = 1.0});
+  VideoFile file(folder.file("a_%d.mp4"), {.segment_every = 1.0});
   file.open(hand.context());
   write_bytes(folder.file("a_2.mp4"), {'o', 'l', 'd'});
   for (int n = 0; n < 40; ++n) write_frame(file, hand, numbered_frame(n), n / kSegmentFps);
@@ -62,7 +62,7 @@ TEST(MediaSegments, SayThatNoNumberIsLeft) {
   const Folder folder;
   Hand hand;
   write_bytes(folder.file("a_999999999999999999.mp4"), {'o', 'l', 'd'});
-  VideoFile file(folder.file("a_%d.mp4"), {.segment = 1.0});
+  VideoFile file(folder.file("a_%d.mp4"), {.segment_every = 1.0});
   EXPECT_THROW(file.open(hand.context()), Error);
 }
 
@@ -70,7 +70,7 @@ TEST(MediaSegments, GoOnAfterOneThatCouldNotBeOpened) {
   const Folder folder;
   std::filesystem::create_directory(folder.file("in"));
   Hand hand;
-  VideoFile file(folder.file("in/a_%d.mp4"), {.segment = 1.0});
+  VideoFile file(folder.file("in/a_%d.mp4"), {.segment_every = 1.0});
   file.open(hand.context());
   for (int n = 0; n < 25; ++n) write_frame(file, hand, numbered_frame(n), n / kSegmentFps);
   std::filesystem::rename(folder.file("in"), folder.file("out"));
@@ -89,7 +89,7 @@ TEST(MediaSegments, GoOnAfterOneThatCouldNotBeOpened) {
 TEST(MediaSegments, BehindAGapHaveTheRateOfTheirOwnFrames) {
   const Folder folder;
   Hand hand;
-  VideoFile file(folder.file("a_%d.avi"), {.segment = 2.0});  // AVI has no timestamps
+  VideoFile file(folder.file("a_%d.avi"), {.segment_every = 2.0});  // AVI has no timestamps
   file.open(hand.context());
   write_frame(file, hand, numbered_frame(0), 0);
   for (int n = 1; n < 31; ++n) write_frame(file, hand, numbered_frame(n), 100 + n / 50.0);
@@ -104,7 +104,7 @@ TEST(MediaSegments, WithATimeInTheirNamesReplaceNothing) {
   const auto clock = std::make_shared<SimulatedClock>();
   clock->set_wall_clock(1795413785);  // 2026-11-23 06:03:05 UTC
   hand.clock = clock;
-  VideoFile file(folder.file("{time:%Y-%m-%d}/{time:%H-%M-%S}.mp4"), {.segment = 1.0});
+  VideoFile file(folder.file("{time:%Y-%m-%d}/{time:%H-%M-%S}.mp4"), {.segment_every = 1.0});
   file.open(hand.context());
   for (int n = 0; n < 75; ++n) write_frame(file, hand, numbered_frame(n), n / kSegmentFps);
   file.close();
@@ -118,7 +118,7 @@ TEST(MediaSegments, CountOnOverTheFoldersOfTheirTimes) {
   std::filesystem::create_directories(folder.file("1999"));
   write_bytes(folder.file("1999/a_41.mp4"), {'o', 'l', 'd'});
   Hand hand;
-  VideoFile file(folder.file("{time:%Y}/a_%d.mp4"), {.segment = 1.0});
+  VideoFile file(folder.file("{time:%Y}/a_%d.mp4"), {.segment_every = 1.0});
   file.open(hand.context());
   write_frame(file, hand, numbered_frame(0), 0);
   file.close();
@@ -134,7 +134,7 @@ TEST(MediaSegments, OfACameraThatNeverConnectsLeaveNothing) {
   const Folder folder;
   for (const auto* name : {"a_%d.mp4", "{time:%Y}/a_%d.mp4", "{time:%Y}.mp4"}) {
     Hand hand;
-    VideoFile file(folder.file(name), {.segment = 1.0});
+    VideoFile file(folder.file(name), {.segment_every = 1.0});
     file.open(hand.context());
     EXPECT_TRUE(std::filesystem::is_empty(folder.file("."))) << name;  // also if it is killed now
     file.close();
@@ -146,7 +146,7 @@ TEST(MediaSegments, CannotBeginInAFolderThatIsNotThere) {
   const Folder folder;
   for (const auto* name : {"in/a_%d.mp4", "in/{time:%Y}/a_%d.mp4"}) {
     Hand hand;
-    VideoFile file(folder.file(name), {.segment = 1.0});
+    VideoFile file(folder.file(name), {.segment_every = 1.0});
     EXPECT_THROW(file.open(hand.context()), Error) << name;
   }
 }
@@ -154,7 +154,7 @@ TEST(MediaSegments, CannotBeginInAFolderThatIsNotThere) {
 TEST(MediaSegments, AreReportedWhenTheyAreFinished) {
   const Folder folder;
   Hand hand;
-  VideoFile file(folder.file("a_%d.mp4"), {.segment = 4.0, .reports_segments = true});
+  VideoFile file(folder.file("a_%d.mp4"), {.segment_every = 4.0, .reports_segments = true});
   file.open(hand.context());
   for (int n = 0; n < 200; ++n) {
     if (n >= 25 && n < 75) continue;
@@ -188,7 +188,7 @@ TEST(MediaSegments, OldOnesAreDeletedBeforeTheLimitIsPassed) {
   const Folder folder;
   Hand hand;
   constexpr std::uint64_t kLimit = 1 << 20;
-  VideoFile file(folder.file("a_%03d.ts"), {.segment = 1.0, .keep_bytes = kLimit});
+  VideoFile file(folder.file("a_%03d.ts"), {.segment_every = 1.0, .keep_bytes = kLimit});
   file.open(hand.context());
   std::uint64_t most = 0;
   for (int n = 0; n < 25 * 60; ++n) {
@@ -211,15 +211,15 @@ TEST(MediaSegments, OldOnesAreDeletedBeforeTheLimitIsPassed) {
 TEST(MediaSegments, OfTwoRecordersMustNotMeetWhereOneDeletes) {
   const Folder folder;
   Hand hand;
-  VideoFile first(folder.file("a_%d.mp4"), {.segment = 1.0, .keep_days = 1});
+  VideoFile first(folder.file("a_%d.mp4"), {.segment_every = 1.0, .keep_days = 1});
   first.open(hand.context());
-  VideoFile second(folder.file("a_%05d.mp4"), {.segment = 1.0});
+  VideoFile second(folder.file("a_%05d.mp4"), {.segment_every = 1.0});
   EXPECT_THROW(second.open(hand.context()), Error);
-  VideoFile other(folder.file("b_%d.mp4"), {.segment = 1.0, .keep_days = 1});
+  VideoFile other(folder.file("b_%d.mp4"), {.segment_every = 1.0, .keep_days = 1});
   other.open(hand.context());
   other.close();
   first.close();
-  VideoFile third(folder.file("a_%05d.mp4"), {.segment = 1.0});
+  VideoFile third(folder.file("a_%05d.mp4"), {.segment_every = 1.0});
   third.open(hand.context());
   third.close();
 }
@@ -234,7 +234,7 @@ TEST(MediaSegments, OfUnevenTimesWriteNothingIntoTheLog) {
       if (level >= LogLevel::Warning) lines.emplace_back(line);
     });
     Hand hand;
-    VideoFile file(folder.file("a_%d.mp4"), {.codec = codec, .segment = 1.0});
+    VideoFile file(folder.file("a_%d.mp4"), {.codec = codec, .segment_every = 1.0});
     file.open(hand.context());
     double pts = 0;
     for (int n = 0; n < 150; ++n) {
@@ -248,10 +248,10 @@ TEST(MediaSegments, OfUnevenTimesWriteNothingIntoTheLog) {
 }
 
 TEST(MediaSegments, NeedANumberAndANumberNeedsThem) {
-  EXPECT_THROW(VideoFile("a.mp4", {.segment = 10.0}), OptionError);
+  EXPECT_THROW(VideoFile("a.mp4", {.segment_every = 10.0}), OptionError);
   EXPECT_THROW(VideoFile("a_%03d.mp4"), OptionError);
-  EXPECT_THROW(VideoFile("a_%03d.mp4", {.segment = 0.5}), OptionError);
-  EXPECT_THROW(VideoFile("a_%03d.mp4", {.segment = std::nan("")}), OptionError);
+  EXPECT_THROW(VideoFile("a_%03d.mp4", {.segment_every = 0.5}), OptionError);
+  EXPECT_THROW(VideoFile("a_%03d.mp4", {.segment_every = std::nan("")}), OptionError);
 }
 
 }  // namespace

@@ -28,10 +28,10 @@ class Shape:
     """What a film is made of.
 
     Attributes:
-        codec: "h264", "h265", "vp8" or "mjpeg", whose pictures are all key pictures.
+        codec: "h264", "h265", "vp8" or "mjpeg", whose pictures are all keyframes.
         count: Pictures.
         size: Pixels.
-        key_interval: Pictures from one key picture to the next.
+        key_interval: Pictures from one keyframe to the next.
         slices: Of each picture.
         b_frames: Between two others.
         bit_rate: Bits per second, at RATE pictures per second.
@@ -91,7 +91,7 @@ def _units(packet: bytes, codec: Codec) -> tuple[bytes, ...]:
 
 
 def _options(shape: Shape) -> dict[str, str]:
-    """Without threads, look-ahead and scene cuts; parameter sets before each key picture."""
+    """Without threads, look-ahead and scene cuts; parameter sets before each keyframe."""
     if shape.codec == "mjpeg":
         return {"huffman": "default", "threads": "1"}  # RTP sends no tables of its own; no restart markers
     if shape.codec == "vp8":

@@ -26,14 +26,14 @@ class Picture:
 
 @dataclass(frozen=True)
 class Film:
-    """A sequence that begins with a key picture and can be shown over and over.
+    """A sequence that begins with a keyframe and can be shown over and over.
 
     Attributes:
         codec: "h264", "h265", "mjpeg" or "vp8".
         width: Pixels.
         height: Pixels.
         pictures: In decoding order.
-        parameter_sets: By name ("vps", "sps", "pps"); they stand before each key picture, too.
+        parameter_sets: By name ("vps", "sps", "pps"); they stand before each keyframe, too.
     """
 
     codec: Codec
@@ -66,7 +66,7 @@ class Film:
         )
 
     def with_sets_between_slices(self) -> Film:
-        """The same with the parameter sets before each slice of a key picture, as GStreamer sends them."""
+        """The same with the parameter sets before each slice of a keyframe, as GStreamer sends them."""
         sets = tuple(self.parameter_sets.values())
 
         def repeated(one: Picture) -> Picture:

@@ -27,7 +27,7 @@ class HlsServer(Server):
     can be had.
 
     Args:
-        film: Key pictures must stand at the beginning of each segment.
+        film: Keyframes must stand at the beginning of each segment.
         fps: Pictures per second.
         pictures: Of a segment.
         log: Of the pictures; default: a new one.
