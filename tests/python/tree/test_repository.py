@@ -59,5 +59,5 @@ def test_the_repositorys_address_stands_only_in_the_settings_of_releases() -> No
         assert "repository-code" not in text_of("CITATION.cff")
 
 
-def test_the_roadmap_has_ten_lines() -> None:
-    assert len(re.findall(r"^\d+\. .+$", text_of("ROADMAP.md"), re.MULTILINE)) == 10
+def test_the_roadmap_has_at_most_ten_lines() -> None:
+    assert len(re.findall(r"^\d+\. .+$", text_of("ROADMAP.md"), re.MULTILINE)) <= 10
