@@ -1,0 +1,121 @@
+// Counts the frames of a file that are damaged, lost or left out, by the packets without a frame.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/node.hpp"
+#include "freshframe/stats.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "media/ffmpeg/ptr.hpp"
+
+namespace freshframe::media {
+
+/// A decoder returns frames in the order of their times. So when it has returned one, the packets with earlier times
+/// have given a frame or will give none. One thread.
+class SentPackets {
+ public:
+  /// A packet of one frame went to the decoder.
+  void send(std::int64_t pts) { sent_.insert(pts); }
+  /// A frame has come. Returns the number of packets before it without a frame.
+  [[nodiscard]] std::size_t take(std::int64_t pts) {
+    const auto its = sent_.lower_bound(pts);
+    const auto before = static_cast<std::size_t>(std::distance(sent_.begin(), its));
+    sent_.erase(sent_.begin(), its != sent_.end() && *its == pts ? std::next(its) : its);
+    return before;
+  }
+  /// The end. Returns the number of packets without a frame.
+  [[nodiscard]] std::size_t finish() {
+    const auto rest = sent_.size();
+    sent_.clear();
+    return rest;
+  }
+
+ private:
+  std::multiset<std::int64_t> sent_;
+};
+
+/// A frame that cannot be decoded keeps its number, as it does before `start`. After a failure of the decoder, a packet
+/// without a frame is such a frame. One thread.
+class FrameCounts {
+ public:
+  /// `leaves_out`: the decoder was asked to leave frames out.
+  explicit FrameCounts(bool leaves_out) : leaves_out_(leaves_out) {}
+
+  /// Reading begins at the beginning of the file.
+  void begin() {
+    sent_ = {};
+    failures_ = 0;
+  }
+  /// A repetition begins.
+  void repeat() noexcept { frames_ = 0; }
+  /// A packet goes to the decoder. `gives_frame`: the file does not hide its frame.
+  void send(const AVPacket& packet, bool is_misplaced, bool gives_frame) {
+    if (!first_sent_) first_sent_ = packet.pts;
+    // Not those that are shown before the first keyframe: they need frames from before the file.
+    if (gives_frame && packet.size > 0 && (is_misplaced || packet.pts >= *first_sent_)) ++sent_frames_;
+    if (packet.pts != AV_NOPTS_VALUE && (packet.flags & AV_PKT_FLAG_DISCARD) == 0) sent_.send(packet.pts);
+  }
+  /// The decoder has failed at a packet.
+  void fail(const Context& context) {
+    damage(context);
+    ++failures_;
+  }
+  /// A part of the file, or of a frame, is damaged.
+  void damage(const Context& context) {
+    ++damaged_;
+    if (!silent_) context.counters.drop(NodeDropCause::Decode);
+  }
+  /// A frame has come.
+  void take(const AVFrame& frame, const Context& context) {
+    ++frames_;
+    answer(sent_.take(frame.best_effort_timestamp), context);
+  }
+  /// The end of the file. Returns the number of packets that should have given a frame, and have not.
+  [[nodiscard]] std::int64_t finish(const Context& context) {
+    answer(sent_.finish(), context);
+    return sent_frames_ - frames_;
+  }
+
+  [[nodiscard]] bool leaves_out() const noexcept { return leaves_out_; }
+  [[nodiscard]] std::int64_t damaged() const noexcept { return damaged_; }
+  /// In this repetition.
+  [[nodiscard]] std::int64_t frames() const noexcept { return frames_; }
+  [[nodiscard]] std::int64_t sent_frames() const noexcept { return sent_frames_; }
+  /// Frames before the next one that were left out or lost.
+  [[nodiscard]] std::int64_t left_out() const noexcept { return left_out_; }
+  std::int64_t take_left_out() noexcept { return std::exchange(left_out_, 0); }
+  /// Counts nothing while frames before the start are decoded.
+  void set_silent(bool silent) noexcept { silent_ = silent; }
+
+ private:
+  void answer(std::size_t without_frame, const Context& context) {
+    const auto frames = static_cast<std::int64_t>(without_frame);
+    if (!leaves_out_) {
+      const auto lost = std::min(failures_, frames);
+      failures_ -= lost;
+      left_out_ += lost;
+    } else if (!silent_) {
+      context.counters.drop(NodeDropCause::NotDecoded, without_frame);
+      left_out_ += frames;
+    }
+  }
+
+  const bool leaves_out_;
+  bool silent_ = false;
+  SentPackets sent_;           // since begin()
+  std::int64_t failures_ = 0;  // whose frame has not been missed yet
+  std::int64_t left_out_ = 0;
+  std::int64_t damaged_ = 0;
+  std::int64_t frames_ = 0;
+  std::int64_t sent_frames_ = 0;
+  std::optional<std::int64_t> first_sent_;  // pts
+};
+
+}  // namespace freshframe::media
