@@ -5,7 +5,7 @@ import { byId, el, text } from "./dom.js";
 import * as format from "./format.js";
 import { NodeRow } from "./rows.js";
 import { stateText } from "./cards.js";
-import { cameraOf, stateOf } from "./words.js";
+import { stateOf } from "./words.js";
 
 const OPEN = 6; // groups; of more only those with a problem are open
 const SHARED = "several sources";
@@ -21,11 +21,12 @@ export function groups(nodes, edges) {
     children.get(parent)?.push(child);
   });
   const first = new Set(names.filter((name) => parents.get(name).length === 0));
-  const sources = new Map(names.map((name) => [name, new Set(first.has(name) ? [cameraOf(name, first) ?? name] : [])]));
+  const cameras = new Map(nodes.filter((node) => node.packets_of).map((node) => [node.name, node.packets_of]));
+  const sources = new Map(names.map((name) => [name, new Set(first.has(name) ? [cameras.get(name) ?? name] : [])]));
   for (let round = 0; round < names.length; ++round) {
     let changed = false;
     for (const { parent, child, only } of edges) {
-      const through = first.has(only) ? [cameraOf(only, first) ?? only] : (sources.get(parent) ?? []);
+      const through = first.has(only) ? [cameras.get(only) ?? only] : (sources.get(parent) ?? []);
       for (const source of through) {
         if (!sources.get(child).has(source)) changed = Boolean(sources.get(child).add(source));
       }
@@ -43,7 +44,7 @@ export function groups(nodes, edges) {
     found.get(group).push({ name, depth, edges: parents.get(name) });
     for (const child of children.get(name)) visit(child, groupOf(child) === group ? depth + 1 : 0);
   };
-  for (const name of first) if (cameraOf(name, first) === null) visit(name, 0);
+  for (const name of first) if (!cameras.has(name)) visit(name, 0);
   for (const name of first) visit(name, 1);
   for (const name of names) visit(name, 0);
   const all = [...found].map(([name, items]) => ({ name, items }));

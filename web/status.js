@@ -82,7 +82,7 @@ export class Status {
     const { lost, skipped } = drops(state);
     text(
       this.sources,
-      `${format.rate(format.sum(state.nodes.filter((node) => node.kind === "source" && !node.packetsOf).map((node) => node.rate)))} fps`,
+      `${format.rate(format.sum(state.nodes.filter((node) => node.kind === "source" && !node.packets_of).map((node) => node.rate)))} fps`,
     );
     text(this.lost, `${format.rate(lost)} /s`);
     this.lost.parentElement.classList.toggle("bad", lost > 0);

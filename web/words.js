@@ -90,22 +90,13 @@ export function policySentence(queue) {
   return `${name}${rate}holds at most ${queue.depth}${each}; ${FULL[queue.when_full] ?? queue.when_full}`;
 }
 
-const PACKETS = ".packets";
-
-// The camera whose packets a source gives: "door" of "door.packets"; null: it is no such source.
-export function cameraOf(name, names) {
-  const camera = name.endsWith(PACKETS) ? name.slice(0, -PACKETS.length) : "";
-  return names.has(camera) ? camera : null;
-}
-
-// Marks the packets of cameras (`packetsOf`), the cameras of which only packets are taken (`recorded`), and those of
-// which nothing is (`undecoded`): nothing is decoded there, so their rate is that of the packets.
+// Marks the cameras of which only packets are taken (`recorded`), and the cameras of which nothing is (`undecoded`):
+// nothing is decoded there, so their rate is the packets' rate.
 export function markRecorded({ nodes, edges }) {
   const sources = new Map(nodes.filter(({ kind }) => kind === "source").map((node) => [node.name, node]));
-  for (const [name, node] of sources) {
-    const camera = sources.get(cameraOf(name, sources));
+  for (const node of sources.values()) {
+    const camera = sources.get(node.packets_of);
     if (camera === undefined) continue;
-    node.packetsOf = camera.name;
     const used = camera.rate > 0 || edges.some(({ parent }) => parent === camera.name);
     if (used || !(node.rate > 0)) continue;
     camera.recorded = true;

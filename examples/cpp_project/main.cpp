@@ -46,7 +46,7 @@ void run(const std::string& url) {
     if (const auto level = levels.latest()) std::cout << ", brightness " << level->value;
     std::cout << "\n";
   }
-  std::cout << pipeline.report().frames << " frames\n";
+  std::cout << pipeline.report().samples << " frames\n";
 }
 
 int main(int count, char** arguments) {

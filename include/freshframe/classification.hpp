@@ -47,7 +47,7 @@ class OnnxClassifier final : public Node<Detections, Detections> {
   OnnxClassifier(const OnnxModel& model, const OnnxClassifierOptions& options);
   ~OnnxClassifier() override;
   [[nodiscard]] std::string default_name() const override { return "OnnxClassifier"; }
-  [[nodiscard]] std::optional<InferenceStats> inference(Span span) const override;
+  [[nodiscard]] NodeReport report(Span span) const override;
   std::optional<Detections> process(const Sample<Detections>& sample, const Context& context) override;
   void source_gone(int source) override;
 

@@ -71,7 +71,7 @@ class OnnxDetector final : public BatchNode<Frame, Detections> {
   OnnxDetector(const OnnxModel& model, const OnnxDetectorOptions& options);
   ~OnnxDetector() override;
   [[nodiscard]] std::string default_name() const override { return "OnnxDetector"; }
-  [[nodiscard]] std::optional<InferenceStats> inference(Span span) const override;
+  [[nodiscard]] NodeReport report(Span span) const override;
   std::vector<std::optional<Detections>> process_batch(std::span<const Sample<Frame>> samples,
                                                        const Context& context) override;
   void close() override;

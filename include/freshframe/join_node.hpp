@@ -58,9 +58,9 @@ class JoinNodeOf : public NodeBase {
       std::is_same_v<std::tuple<typename JoinPart<In>::Input...>, std::tuple<Given...>>;
 
   [[nodiscard]] const TypeInfo* output_type() const noexcept final { return type_of<Out>(); }
-  [[nodiscard]] bool takes_sets() const noexcept final { return true; }
-  [[nodiscard]] std::vector<JoinInput> set_types() const final {
-    return {JoinInput{type_of<typename JoinPart<In>::Input>(), JoinPart<In>::kMayMiss}...};
+  [[nodiscard]] NodeContract contract() const override {
+    return {.takes_sets = true,
+            .sets = {JoinInput{type_of<typename JoinPart<In>::Input>(), JoinPart<In>::kMayMiss}...}};
   }
 
   /// Called by one thread at a time, once per set. nullopt: nothing is emitted. The result gets the stamp of

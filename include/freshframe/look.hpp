@@ -45,7 +45,7 @@ struct LookQuestion {
   std::stop_token stop{};                              // ends the question
 };
 
-/// What both kinds of look answer, on the thread that asks. Any thread. Of a process, two questions of the program are
+/// The questions to a look, which it answers on the thread that asks. Any thread. Of a process, two questions of the program are
 /// decoded at a time, and beside them one of the network. The others wait for their turn: now is when it has come.
 class LookBack {
  public:
@@ -66,35 +66,22 @@ class LookBack {
   [[nodiscard]] std::vector<Snapshot> snapshots(const LookQuestion& question);
 };
 
-/// Keeps the last seconds of a camera's own packets, from a keyframe on. Nothing is decoded until a
-/// picture is asked for. The constructors throw OptionError.
-class PacketLook final : public Node<Packet, Nothing>, public LookBack {
+/// Keeps the last seconds of a stream. Below packets_of() a camera it keeps the camera's own packets, from a keyframe
+/// on, and nothing is decoded until a picture is asked for. Below frames it keeps one every `every` seconds as JPEG: what
+/// is above it in the graph, such as a blur, is in each of them. The constructor throws OptionError.
+class Look final : public EitherNode<Frame, Packet, Nothing>, public LookBack {
  public:
-  explicit PacketLook(const LookOptions& options = {});
-  ~PacketLook() override;
+  explicit Look(const LookOptions& options = {});
+  ~Look() override;
 
   void look(const LookQuestion& question, const Take& take) override;
   [[nodiscard]] std::string default_name() const override { return "Look"; }
-  [[nodiscard]] bool is_recorder() const override { return true; }
-  [[nodiscard]] bool needs_one_source() const noexcept override { return true; }
-  std::optional<Nothing> process(const Sample<Packet>& sample, const Context& context) override;
-
- private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
-};
-
-/// Keeps frames of the last seconds as JPEG, one each `every` seconds: what is above it in the graph, such as a blur, is
-/// in each of them.
-class FrameLook final : public Node<Frame, Nothing>, public LookBack {
- public:
-  explicit FrameLook(const LookOptions& options = {});
-  ~FrameLook() override;
-
-  void look(const LookQuestion& question, const Take& take) override;
-  [[nodiscard]] std::string default_name() const override { return "Look"; }
-  [[nodiscard]] bool needs_one_source() const noexcept override { return true; }
+  [[nodiscard]] NodeContract contract() const override;
+  [[nodiscard]] NodeAbilities abilities() noexcept override { return {.look = this}; }
+  [[nodiscard]] std::vector<const TypeInfo*> input_types() const override;
+  void set_input(const TypeInfo* type) override;
   std::optional<Nothing> process(const Sample<Frame>& sample, const Context& context) override;
+  std::optional<Nothing> process(const Sample<Packet>& sample, const Context& context) override;
 
  private:
   struct Impl;

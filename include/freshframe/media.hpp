@@ -3,6 +3,7 @@
 #pragma once
 
 #include "freshframe/node.hpp"
+#include "freshframe/packet.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -216,21 +217,28 @@ struct VideoFileOptions {
 /// file begins with that frame. Numbering continues after the highest existing number, and a name without a
 /// number that is taken becomes "..._2.mp4", so no file is replaced. The first file is made with the first frame.
 ///
+/// Below packets_of() a camera it writes the camera's own packets, bit for bit, and encodes nothing: set_input() refuses
+/// the options of an encoder (codec, fps, crf, preset). A file begins at a keyframe, and a segment at the first one
+/// that is `segment` seconds after the begin of the last. Where packets were dropped, the recording goes on at the next
+/// keyframe. New parameters, such as another size, begin the next segment, or "out_2.mp4".
+///
 /// The constructor throws OptionError for an unsupported codec or container. open() throws Error when the
-/// file cannot be written, process() for a frame that does not fit, close() when the end cannot be written.
-class VideoFile final : public Node<Frame, Nothing> {
+/// file cannot be written, process() for a frame that does not fit and for packets of a codec that the container cannot
+/// hold as players know it, close() when the end cannot be written.
+class VideoFile final : public EitherNode<Frame, Packet, Nothing> {
  public:
-  explicit VideoFile(std::string path, const VideoFileOptions& options = {});
+  explicit VideoFile(const std::string& path, const VideoFileOptions& options = {});
   ~VideoFile() override;
   /// With reports_segments: waits for the next finished segment. nullopt: the recorder is closed, and all were
   /// given. Any thread but the pipeline's own; only while the node is open or behind that.
   [[nodiscard]] std::optional<Segment> next_segment();
   [[nodiscard]] std::string default_name() const override { return "VideoFile"; }
-  [[nodiscard]] std::optional<std::string> records_to() const override;
-  [[nodiscard]] bool needs_one_source() const noexcept override { return true; }
-  [[nodiscard]] std::string way_to_be_faster() const override;
+  [[nodiscard]] NodeContract contract() const override;
+  [[nodiscard]] std::vector<const TypeInfo*> input_types() const override;
+  void set_input(const TypeInfo* type) override;
   void open(const Context& context) override;
   std::optional<Nothing> process(const Sample<Frame>& sample, const Context& context) override;
+  std::optional<Nothing> process(const Sample<Packet>& sample, const Context& context) override;
   [[nodiscard]] std::optional<TimePoint> idle_at() const override;
   void idle(const Context& context) override;
   void close() override;
@@ -258,28 +266,34 @@ struct ClipOptions {
 /// change, or no frame arrives for 6 hours, the clips end and the kept seconds are dropped. Below a live
 /// source that has given no frame for 10 s, a clip ends at its time, without waiting for the next frame.
 ///
+/// Below packets_of() a camera it keeps and writes the camera's own packets, and encodes nothing: set_input() refuses the
+/// options of an encoder (codec, crf, preset). A clip begins with the camera's last keyframe before its `before`
+/// seconds, so it is longer by up to the camera's interval of keyframes. The log lists the difference. Where packets were
+/// dropped, clips go on at the next keyframe. New parameters, such as another size, end the clips.
+///
 /// The constructor throws OptionError. process() throws Error for a frame that does not fit and for a clip
 /// that cannot be written. Other clips continue.
-class ClipRecorder final : public Node<Frame, Nothing> {
+class ClipRecorder final : public EitherNode<Frame, Packet, Nothing> {
  public:
-  explicit ClipRecorder(ClipOptions options = {});
+  explicit ClipRecorder(const ClipOptions& options = {});
   ~ClipRecorder() override;
 
   /// Writes the clip of an event: now, or at `pts` in seconds. Any thread; never waits for the
   /// encoder. A second call for a file that is being written makes that clip longer. An existing file is
   /// replaced. After the end of the stream nothing is written, and a warning is logged. Throws OptionError for a
-  /// name that does not end in .mp4, .mov or .mkv, StateError before the pipeline runs, Error when the file
-  /// cannot be created or another recorder of this process writes it.
+  /// name that does not end in .mp4, .mov or .mkv (.webm too, of packets), StateError before the pipeline runs, Error
+  /// when the file cannot be created, cannot hold the packets' codec, or is written by another recorder of this process.
   void save(const std::string& path, std::optional<double> pts = {});
   /// The paths of the clips that are being written. Any thread.
   [[nodiscard]] std::vector<std::string> writing() const;
 
   [[nodiscard]] std::string default_name() const override { return "ClipRecorder"; }
-  [[nodiscard]] bool is_recorder() const override { return true; }
-  [[nodiscard]] bool needs_one_source() const noexcept override { return true; }
-  [[nodiscard]] std::string way_to_be_faster() const override;
+  [[nodiscard]] NodeContract contract() const override;
+  [[nodiscard]] std::vector<const TypeInfo*> input_types() const override;
+  void set_input(const TypeInfo* type) override;
   void open(const Context& context) override;
   std::optional<Nothing> process(const Sample<Frame>& sample, const Context& context) override;
+  std::optional<Nothing> process(const Sample<Packet>& sample, const Context& context) override;
   [[nodiscard]] std::optional<TimePoint> idle_at() const override;
   void idle(const Context& context) override;
   void close() override;

@@ -93,7 +93,7 @@ struct NodeTypes {
   std::string output;
 };
 /// The types of a node that one of the functions above has made.
-[[nodiscard]] NodeTypes node_types(const NodeBase& node);
+[[nodiscard]] NodeTypes node_types(NodeBase& node);
 
 /// The table of a value that is a Table or an Array; null: it is neither.
 [[nodiscard]] const Table* table_in(const ValueRef& value) noexcept;

@@ -19,7 +19,24 @@
 #include <utility>
 #include <vector>
 
+namespace freshframe::core {
+class WatchedSource;  // src/core/look/watched_source.hpp
+}  // namespace freshframe::core
+namespace freshframe::media {
+class PacketCamera;        // src/media/packets/packet_camera.hpp
+class ReconnectingSource;  // src/media/live/reconnecting_source.hpp
+}  // namespace freshframe::media
+namespace freshframe::plugin {
+class NamesTypes;  // src/plugin/plugin_node.hpp
+}  // namespace freshframe::plugin
+namespace freshframe::process {
+class ProcessNode;  // src/process/crew/process_node.hpp
+}  // namespace freshframe::process
+
 namespace freshframe {
+
+class CameraSettings;  // camera.hpp
+class LookBack;        // look.hpp
 
 /// Output of a sink.
 struct Nothing {};
@@ -76,6 +93,81 @@ struct JoinInput {
   bool may_miss = false;           // in a partial set
 };
 
+/// The properties that a node declares. A new one is a field here, and its use.
+struct NodeContract {
+  // ---- samples
+  /// process_batch_any() takes several samples at once, as AddOptions::batch needs it.
+  bool takes_batches = false;
+  /// The samples may be the sets of a join (Joined), as AddOptions::join needs it.
+  bool takes_sets = false;
+  /// The inputs of a node that takes nothing but sets, in the order of its parents; none: any number of any type.
+  std::vector<JoinInput> sets = {};
+  /// It accepts the samples of one source only, as a video file does. A port with several is refused.
+  bool needs_one_source = false;
+
+  // ---- results
+  /// process_out_any() is called instead of process_any(), and one sample may have any number of results. The default
+  /// queue of such a node's children blocks.
+  bool gives_several = false;
+  /// The results are encoded pictures, which an output type other than Packet may hide: no queue below the node drops
+  /// one before others that refer to it.
+  bool gives_packets = false;
+  /// The period of on_tick_any(), more than 0 s and at most a day; nullopt: it is never called.
+  std::optional<Seconds> tick_every = {};
+  /// finish_any() is called.
+  bool finishes = false;
+  /// Of a node with a clock: on_tick_any() is called once more after source_gone(), beside its grid, unless all has
+  /// ended. Its results may have stamps of that source, whose stream ends after them for the children.
+  bool gives_last_of_source = false;
+
+  // ---- a recorder
+  /// The path of the file that the node writes: start() refuses one that a source reads or another recorder writes. The
+  /// node replaces an existing file with its first sample, never in open().
+  std::optional<std::string> records_to = {};
+  /// It is a recorder even without a file: below a live source its default queue is kRecording, and stop() lets it
+  /// write the waiting samples.
+  bool records = false;
+  /// For the warning that a recorder's queue is full: how its user can make it faster; empty: nothing is known.
+  std::string way_to_be_faster = {};
+
+  // ---- its thread
+  /// The embedder runs the node on a thread of its own, through its Runner's steps (a Python node).
+  bool runs_outside = false;
+
+  [[nodiscard]] bool is_recorder() const noexcept { return records || records_to.has_value(); }
+  /// The results of on_tick_any() and finish_any() belong to no sample: they are the node's own stream.
+  [[nodiscard]] bool has_own_stream() const noexcept { return finishes || tick_every.has_value(); }
+};
+
+/// The base of whatever the program around the engine keeps for a node with NodeContract::runs_outside. That program
+/// alone derives from it.
+struct Embedded {
+  Embedded() = default;
+  Embedded(const Embedded&) = delete;
+  Embedded& operator=(const Embedded&) = delete;
+  virtual ~Embedded() = default;
+};
+
+/// The interfaces that a node has beside NodeBase, or null. A new one is a field here, and its use.
+struct NodeAbilities {
+  core::WatchedSource* watched = nullptr;  // it makes frames only while they are taken, and asks viewers
+  media::ReconnectingSource* reconnects = nullptr;  // a camera or a stream that connects again
+  media::PacketCamera* packets = nullptr;           // a network stream whose packets can be taken
+  CameraSettings* settings = nullptr;               // a camera of this machine
+  LookBack* look = nullptr;                         // it keeps the last seconds
+  plugin::NamesTypes* types = nullptr;              // a node of an extension
+  process::ProcessNode* workers = nullptr;          // it runs in other processes
+  Embedded* embedded = nullptr;                     // its work is done outside the engine
+};
+
+/// The statistics of a node beside its counters, for NodeStats.
+struct NodeReport {
+  std::vector<WorkerStats> workers = {};         // the worker processes that it runs in
+  std::optional<InferenceStats> inference = {};  // the provider and the speed of its neural network
+  std::optional<SpoolStats> spool = {};          // what it keeps on disk until a receiver has it
+  std::optional<PublishStats> publish = {};  // the connection over which it publishes, and what it has sent
+};
+
 /// The untyped node that the engine runs: open(), then process() once per sample, then close(), all on one
 /// thread. Owned by its pipeline. Every exception becomes a NodeError, except a SourceError.
 class NodeBase {
@@ -94,37 +186,21 @@ class NodeBase {
     if (const auto* type = input_type()) return {type};
     return {};
   }
+  /// Of a node that takes one of several types: add() and replace() call this with the type that its parent gives, or
+  /// nullptr if that is not known, before they ask for anything else. It may be called again until the node was added.
+  /// Throws OptionError if the node's options do not fit.
+  virtual void set_input(const TypeInfo* /*type*/) {}
   /// Type of the output; nullptr: not known in advance.
   [[nodiscard]] virtual const TypeInfo* output_type() const noexcept { return nullptr; }
   [[nodiscard]] virtual bool is_source() const noexcept { return false; }
-  /// The path of the file that this node writes: start() refuses one that a source reads or another recorder
-  /// writes. The node replaces an existing file with its first sample, never in open().
-  [[nodiscard]] virtual std::optional<std::string> records_to() const { return std::nullopt; }
-  /// The node is a recorder: below a live source its default queue is kRecording, and stop() lets it write
-  /// the waiting samples.
-  [[nodiscard]] virtual bool is_recorder() const { return records_to().has_value(); }
-  /// For the warning that a recorder's queue is full: how its user can make it faster; empty: nothing is
-  /// known.
-  [[nodiscard]] virtual std::string way_to_be_faster() const { return {}; }
-  /// Whether it accepts the samples of one source only, as a video file does. A port with several is refused.
-  [[nodiscard]] virtual bool needs_one_source() const noexcept { return false; }
-  /// Whether process_batch_any() takes several samples at once, as AddOptions::batch needs it.
-  [[nodiscard]] virtual bool takes_batches() const noexcept { return false; }
-  /// Whether the node's samples may be the sets of a join (Joined), as AddOptions::join needs it.
-  [[nodiscard]] virtual bool takes_sets() const noexcept { return false; }
-  /// The inputs of a node that takes nothing but sets, in the order of its parents; none: any number of any
-  /// type.
-  [[nodiscard]] virtual std::vector<JoinInput> set_types() const { return {}; }
-  /// Whether the embedder runs this node on a thread of its own, through its Runner's steps (a Python node).
-  [[nodiscard]] virtual bool runs_outside() const noexcept { return false; }
-  /// The worker processes that the node runs in; any thread.
-  [[nodiscard]] virtual std::vector<WorkerStats> workers() const { return {}; }
-  /// The provider and the speed of a neural network that the node runs; any thread.
-  [[nodiscard]] virtual std::optional<InferenceStats> inference(Span /*span*/) const { return std::nullopt; }
-  /// What the node keeps on disk until a receiver has it; any thread.
-  [[nodiscard]] virtual std::optional<SpoolStats> spool() const { return std::nullopt; }
-  /// The connection over which the node publishes a stream, and what it has sent; any thread.
-  [[nodiscard]] virtual std::optional<PublishStats> publish() const { return std::nullopt; }
+  /// The node's properties. Asked when it is added, and for changes of the graph, never for a sample. The
+  /// answer may change with set_input(). A class that derives from another changes what that one declares:
+  /// `auto own = Base::contract(); own.finishes = true; return own;`.
+  [[nodiscard]] virtual NodeContract contract() const { return {}; }
+  /// The interfaces that the node has beside this one.
+  [[nodiscard]] virtual NodeAbilities abilities() noexcept { return {}; }
+  /// For NodeStats; any thread. `span`: of the inference.
+  [[nodiscard]] virtual NodeReport report(Span /*span*/) const { return {}; }
 
   virtual void open(const Context& /*context*/) {}
   /// Returns nullopt if nothing is emitted.
@@ -143,26 +219,15 @@ class NodeBase {
   /// Tells the node that the source with this number (Stamp::source) gives nothing more, and that the number
   /// is never used again: the node can drop what it keeps for it. On its own thread, between two calls.
   virtual void source_gone(int /*source*/) {}
-  /// Of a node with a clock: on_tick_any() is called once more behind source_gone(), beside its grid, unless all has
-  /// ended. Its results may have stamps of that source, whose stream ends behind them for the children.
-  [[nodiscard]] virtual bool gives_last_of_source() const noexcept { return false; }
-  /// Whether process_out_any() is called instead of process_any(), and one sample may have any number of
-  /// results. The default queue of such a node's children blocks.
-  [[nodiscard]] virtual bool gives_several() const noexcept { return false; }
+  /// Called instead of process_any() if the contract has `gives_several`.
   virtual void process_out_any(const AnySample& /*sample*/, AnyOut& /*out*/, const Context& /*context*/) {}
-  /// The period of on_tick_any(), more than 0 s and at most a day; nullopt: it is never called. Asked once.
-  [[nodiscard]] virtual std::optional<Seconds> tick_every() const { return std::nullopt; }
-  /// Called between two samples, or while none comes, at the pipeline's start + k x tick_every(). A tick that
+  /// Called between two samples, or while none comes, at the pipeline's start + k x NodeContract::tick_every. A tick that
   /// comes while a call lasts is late, and of several late ones only the last is called: the others are
   /// counted as missed.
   virtual void on_tick_any(TimePoint /*now*/, AnyOut& /*out*/, const Context& /*context*/) {}
-  /// Whether finish_any() is called.
-  [[nodiscard]] virtual bool finishes() const noexcept { return false; }
   /// Called once before close(), when all parents have ended or the pipeline stops. Not after a failure of a
   /// node that was not skipped.
   virtual void finish_any(AnyOut& /*out*/, const Context& /*context*/) {}
-  /// The results of on_tick_any() and finish_any() belong to no sample: they are a stream of the node's own.
-  [[nodiscard]] bool has_own_stream() const { return finishes() || tick_every().has_value(); }
   /// Called once if open() succeeded, also after a failure or stop. May throw: a sink that cannot flush.
   virtual void close() {}
 };
@@ -177,8 +242,6 @@ class SourceBase : public NodeBase {
   [[nodiscard]] virtual std::optional<std::int64_t> total() const { return std::nullopt; }
   /// The path of the file that it reads, if it is one.
   [[nodiscard]] virtual std::optional<std::string> reads_from() const { return std::nullopt; }
-  /// Returns the source whose second output it gives, and with which it is removed, or null.
-  [[nodiscard]] virtual const SourceBase* output_of() const noexcept { return nullptr; }
   /// Whether NodeStats::source describes its connection. The engine enters Connecting, Reading, Closing and
   /// Closed. The source writes everything else into `context.counters.source()`.
   [[nodiscard]] virtual bool has_source_stats() const noexcept { return false; }
@@ -278,7 +341,7 @@ class OutNode : public NodeBase {
 
   [[nodiscard]] const TypeInfo* input_type() const noexcept final { return type_of<In>(); }
   [[nodiscard]] const TypeInfo* output_type() const noexcept final { return type_of<Result>(); }
-  [[nodiscard]] bool gives_several() const noexcept final { return true; }
+  [[nodiscard]] NodeContract contract() const override { return {.gives_several = true}; }
 
   /// Called by one thread at a time. Each result is on its way when `out` returns, also if an exception
   /// follows.
@@ -297,8 +360,13 @@ class OutNode : public NodeBase {
 template <class Base>
 class Ticking : public Base {
  public:
-  /// Seconds of the pipeline's clock; at most a day. Asked once.
-  [[nodiscard]] std::optional<Seconds> tick_every() const override = 0;
+  /// NodeContract::tick_every.
+  [[nodiscard]] virtual std::optional<Seconds> tick_every() const = 0;
+  [[nodiscard]] NodeContract contract() const override {
+    auto own = Base::contract();
+    own.tick_every = tick_every();
+    return own;
+  }
   /// As NodeBase::on_tick_any().
   virtual void on_tick(TimePoint now, Out<typename Base::Output>& out, const Context& context) = 0;
 
@@ -315,7 +383,11 @@ class Finishing : public Base {
   /// As NodeBase::finish_any().
   virtual void finish(Out<typename Base::Output>& out, const Context& context) = 0;
 
-  [[nodiscard]] bool finishes() const noexcept final { return true; }
+  [[nodiscard]] NodeContract contract() const override {
+    auto own = Base::contract();
+    own.finishes = true;
+    return own;
+  }
   void finish_any(AnyOut& out, const Context& context) final {
     Out<typename Base::Output> typed(out);
     finish(typed, context);
@@ -331,7 +403,7 @@ class EitherNode : public NodeBase {
   static constexpr bool kTakes = std::is_same_v<In, A> || std::is_same_v<In, B>;
 
   [[nodiscard]] const TypeInfo* input_type() const noexcept final { return nullptr; }
-  [[nodiscard]] std::vector<const TypeInfo*> input_types() const final {
+  [[nodiscard]] std::vector<const TypeInfo*> input_types() const override {
     return {type_of<A>(), type_of<B>()};
   }
   [[nodiscard]] const TypeInfo* output_type() const noexcept final { return type_of<Out>(); }
@@ -360,7 +432,7 @@ class EitherNode : public NodeBase {
 template <class In, class Out>
 class BatchNode : public Node<In, Out> {
  public:
-  [[nodiscard]] bool takes_batches() const noexcept final { return true; }
+  [[nodiscard]] NodeContract contract() const override { return {.takes_batches = true}; }
 
   /// Called by one thread at a time. One entry per sample, in their order; nullopt: nothing is emitted for
   /// that one. Each result gets the stamp of its own sample. An exception fails all samples of the call.

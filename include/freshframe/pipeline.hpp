@@ -39,9 +39,17 @@ enum class OnError : std::uint8_t { Stop, Skip, Remove };
 /// "stop", "skip" or "remove". Throws OptionError for another name.
 [[nodiscard]] OnError on_error_of(std::string_view name);
 
+/// A port without its type: a node's samples, all of them or those of one source.
+struct AnyPort {
+  AnyPort(int index, int only = -1) : node(index), source(only) {}  // NOLINT(google-explicit-constructor)
+
+  int node;
+  int source;  // -1: of all that reach the node
+};
+
 /// Options of Pipeline::add(). `queue` empty: LATEST (a recorder: RECORDING) below a live source, LOSSLESS
 /// below files only. Directly below a node of several results per sample it is a blocking one, for a
-/// recorder only below files: see docs/several-results.md.
+/// recorder only below files: see docs/several-results.md. Below packets it is RECORDING.
 /// `max_age` (seconds, live only): an older sample is dropped as `stale` when its turn comes.
 /// `max_rate`: at most so many samples per second and source pass, evenly by `captured` below live sources, by `pts`
 /// below files. The others are dropped as `rate`.
@@ -62,6 +70,9 @@ struct AddOptions {
   /// The parents are a list, which may be empty: connect() can add more while the pipeline runs. A merge
   /// without parents is live and stays until remove() or stop().
   bool merge = false;
+  /// The node is a second output of this source, such as its packets_of(). It is removed with the source, neither of the
+  /// two can be replaced, and its default name begins with the source's: "door.packets".
+  std::optional<AnyPort> companion_of = {};
 };
 
 /// Options of Pipeline::connect(), as those of add().
@@ -90,21 +101,13 @@ struct ReaderOptions {
 
 /// Called about every 50 ms by the waiting thread. Its exception ends the wait. An embedder handles signals
 /// there.
-using Look = std::function<void()>;
+using WaitHook = std::function<void()>;
 
 /// The hooks of a program that runs nodes on threads of its own (NodeBase::runs_outside()).
 struct Embedder {
   /// Starts those threads. Called once, after the native threads have started.
   std::function<void()> start_outside = {};
-  Look look = {};
-};
-
-/// A port without its type: a node's samples, all of them or those of one source.
-struct AnyPort {
-  AnyPort(int index, int only = -1) : node(index), source(only) {}  // NOLINT(google-explicit-constructor)
-
-  int node;
-  int source;  // -1: of all that reach the node
+  WaitHook look = {};
 };
 
 /// Output of a node. Children and readers name it as their parent.
@@ -312,12 +315,12 @@ class Pipeline {
   /// stop().
   void start(const Embedder& embedder = {});
   /// Returns true if the pipeline has ended. Throws the first NodeError or SourceError, and StalledError.
-  bool wait(std::optional<Seconds> timeout = std::nullopt, const Look& look = {});
+  bool wait(std::optional<Seconds> timeout = std::nullopt, const WaitHook& look = {});
   /// start() unless started, wait until the end, stop.
   Report run();
   /// Idempotent. Throws StopTimeoutError naming the nodes that are still busy; from a node's own thread only
   /// requests.
-  void stop(Seconds timeout = Seconds{5}, const Look& look = {});
+  void stop(Seconds timeout = Seconds{5}, const WaitHook& look = {});
 
   [[nodiscard]] Stats stats() const;
   [[nodiscard]] Report report() const;

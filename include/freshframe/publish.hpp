@@ -1,4 +1,4 @@
-// Nodes that publish a stream to a media server: encoded frames, or a camera's own packets.
+// The node that publishes a stream to a media server: encoded frames, or a camera's own packets.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace freshframe {
 
@@ -32,8 +33,12 @@ struct PublishOptions {
 /// is young enough, before it is put into packets: so players see no gap in the packets' numbers. The kernel's buffer
 /// is kept small, because seconds of video fit into the usual one.
 ///
+/// Below packets_of() a camera it sends the camera's own packets. Nothing is encoded: set_input() refuses `codec`,
+/// `crf`, `preset`, `keyframe_every` and `options`. process() throws Error for a codec that the server's protocol does not
+/// take.
+///
 /// The constructor throws OptionError for a URL or codec that is not possible.
-class Publish final : public Node<Frame, Nothing> {
+class Publish final : public EitherNode<Frame, Packet, Nothing> {
  public:
   explicit Publish(const std::string& url, const PublishOptions& options = {});
   ~Publish() override;
@@ -41,30 +46,12 @@ class Publish final : public Node<Frame, Nothing> {
   /// The URL with its password masked.
   [[nodiscard]] const std::string& url() const noexcept;
   [[nodiscard]] std::string default_name() const override { return "Publish"; }
-  [[nodiscard]] bool needs_one_source() const noexcept override { return true; }
-  [[nodiscard]] std::optional<PublishStats> publish() const override;
+  [[nodiscard]] NodeContract contract() const override { return {.needs_one_source = true}; }
+  [[nodiscard]] NodeReport report(Span span) const override;
+  [[nodiscard]] std::vector<const TypeInfo*> input_types() const override;
+  void set_input(const TypeInfo* type) override;
   void open(const Context& context) override;
   std::optional<Nothing> process(const Sample<Frame>& sample, const Context& context) override;
-  void close() override;
-
- private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
-};
-
-/// Publishes a camera's own packets, as Publish does frames. Nothing is encoded: `codec`, `crf`, `preset`,
-/// `keyframe_every` and `options` are refused. process() throws Error for a codec that the server's protocol does not take.
-class PacketPublish final : public Node<Packet, Nothing> {
- public:
-  explicit PacketPublish(const std::string& url, const PublishOptions& options = {});
-  ~PacketPublish() override;
-
-  /// Returns the URL with its password masked.
-  [[nodiscard]] const std::string& url() const noexcept;
-  [[nodiscard]] std::string default_name() const override { return "Publish"; }
-  [[nodiscard]] bool needs_one_source() const noexcept override { return true; }
-  [[nodiscard]] std::optional<PublishStats> publish() const override;
-  void open(const Context& context) override;
   std::optional<Nothing> process(const Sample<Packet>& sample, const Context& context) override;
   void close() override;
 

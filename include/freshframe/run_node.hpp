@@ -55,7 +55,7 @@ std::vector<NodeResult<Out>> run_alone(NodeBase& node, const std::vector<In>& va
       ++kept.seq;
     }
     kept.seq = -1;
-    if (node.finishes()) node.finish_any(kept, context);
+    if (node.contract().finishes) node.finish_any(kept, context);
   } catch (...) {
     node.close();
     throw;

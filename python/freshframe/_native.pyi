@@ -433,7 +433,7 @@ class JoinPolicy:
 class AddOptions:
     """Options of Pipeline.add()."""
 
-    def __init__(self, name: str, queue: QueuePolicy | None, on_error: str, max_age: float | None, batch: BatchPolicy | None, as_source: str = '', join: JoinPolicy | None = None, max_rate: float | None = None, merge: bool = False) -> None: ...
+    def __init__(self, name: str, queue: QueuePolicy | None, on_error: str, max_age: float | None, batch: BatchPolicy | None, as_source: str = '', join: JoinPolicy | None = None, max_rate: float | None = None, merge: bool = False, companion_of: int | None = None) -> None: ...
 
 class Engine:
     """The native part of a Pipeline."""
@@ -542,6 +542,11 @@ class Engine:
     def source_of(self, node: int, source: int) -> int:
         """
         The index of the only source upstream of `source`, which must be upstream of `node` too.
+        """
+
+    def parents_of(self, index: int) -> list[tuple[int, int]]:
+        """
+        The ports above a node that were not removed, in the form of add_node().
         """
 
     def view_name(self, node: int, only: int) -> str:
@@ -1848,8 +1853,7 @@ def decode_on_demand(engine: Engine, index: int) -> None:
 def wake(node: NodeHandle, seconds: float | None, pts: float | None) -> None:
     """Wakes a video source that was opened with decode="keyframes"."""
 
-def make_video_file(path: str, encoding: dict, fps: float | None, segment_every: float | None, keep: tuple[float | None, int | None, int | None], reports_segments: bool, copies: bool) -> NodeHandle:
-    """`copies`: it takes packets and encodes nothing."""
+def make_video_file(path: str, encoding: dict, fps: float | None, segment_every: float | None, keep: tuple[float | None, int | None, int | None], reports_segments: bool) -> NodeHandle: ...
 
 def next_segment(recorder: NodeHandle) -> object:
     """
@@ -1859,8 +1863,7 @@ def next_segment(recorder: NodeHandle) -> object:
 def video_file_codec(path: str, codec: str) -> str:
     """The codec of a file that make_video_file() accepts."""
 
-def make_clip_recorder(before: float, after: float, max_bytes: int, encoding: dict, copies: bool) -> NodeHandle:
-    """`copies`: it takes packets and encodes nothing."""
+def make_clip_recorder(before: float, after: float, max_bytes: int, encoding: dict) -> NodeHandle: ...
 
 def save_clip(recorder: NodeHandle, path: str, pts: float | None) -> None:
     """GIL: released"""
@@ -1873,13 +1876,12 @@ def claim_file(device: int, inode: int) -> WriteClaim:
 
 def clips_in_writing(recorder: NodeHandle) -> list[str]: ...
 
-def make_publish(url: str, options: dict, copies: bool) -> NodeHandle:
-    """`copies`: it takes packets and encodes nothing."""
+def make_publish(url: str, options: dict) -> NodeHandle: ...
 
 def publish_url(node: NodeHandle) -> str:
     """With its password masked."""
 
-def make_look(seconds: float, every: float, max_bytes: int, packets: bool) -> NodeHandle: ...
+def make_look(seconds: float, every: float, max_bytes: int) -> NodeHandle: ...
 
 def look_snapshots(look: NodeHandle, ages: Sequence[float], exact: bool) -> list:
     """GIL: released while waiting"""

@@ -62,6 +62,7 @@ class FunctionNode final : public NodeBase, public NamesTypes {
   [[nodiscard]] const TypeInfo* output_type() const noexcept override {
     return is_number() ? type_of<double>() : type_of<Array>();
   }
+  [[nodiscard]] NodeAbilities abilities() noexcept override { return {.types = this}; }
   [[nodiscard]] native::NodeTypes types() const override {
     return {"frame", is_number() ? "float64" : "array"};
   }

@@ -210,18 +210,19 @@ class PluginNode final : public NodeBase, public NamesTypes {
     check_type(sample);
     return instance_->process(sample);
   }
-  [[nodiscard]] bool gives_several() const noexcept override {
-    return instance_->table().process_out != nullptr;
+  [[nodiscard]] NodeContract contract() const override {
+    return {.gives_several = instance_->table().process_out != nullptr,
+            .tick_every = instance_->tick_every(),
+            .finishes = instance_->table().finish != nullptr};
   }
+  [[nodiscard]] NodeAbilities abilities() noexcept override { return {.types = this}; }
   void process_out_any(const AnySample& sample, AnyOut& out, const Context& /*context*/) override {
     check_type(sample);
     instance_->process(sample, out);
   }
-  [[nodiscard]] std::optional<Seconds> tick_every() const override { return instance_->tick_every(); }
   void on_tick_any(TimePoint now, AnyOut& out, const Context& /*context*/) override {
     instance_->on_tick(now, out);
   }
-  [[nodiscard]] bool finishes() const noexcept override { return instance_->table().finish != nullptr; }
   void finish_any(AnyOut& out, const Context& /*context*/) override { instance_->finish(out); }
   void close() override { instance_->close(); }
 
@@ -247,6 +248,7 @@ class PluginSource final : public SourceBase, public NamesTypes {
   [[nodiscard]] std::string default_name() const override { return instance_->table().name; }
   [[nodiscard]] const TypeInfo* output_type() const noexcept override { return instance_->output()->engine; }
   [[nodiscard]] bool live() const noexcept override { return instance_->table().live != 0; }
+  [[nodiscard]] NodeAbilities abilities() noexcept override { return {.types = this}; }
   void open(const Context& context) override { instance_->open(context); }
   std::optional<SourceItem<Emitted>> read_any(const Context& /*context*/) override {
     return instance_->read();
@@ -559,15 +561,15 @@ std::unique_ptr<NodeBase> object_node(const freshframe_object& object, std::shar
 }
 
 void claim(NodeBase& node) {
-  if (auto* const named = dynamic_cast<plugin::NamesTypes*>(&node)) named->claim();
+  if (auto* const named = node.abilities().types) named->claim();
 }
 
 void unclaim(NodeBase& node) noexcept {
-  if (auto* const named = dynamic_cast<plugin::NamesTypes*>(&node)) named->unclaim();
+  if (auto* const named = node.abilities().types) named->unclaim();
 }
 
-NodeTypes node_types(const NodeBase& node) {
-  const auto* const named = dynamic_cast<const plugin::NamesTypes*>(&node);
+NodeTypes node_types(NodeBase& node) {
+  const auto* const named = node.abilities().types;
   return named != nullptr ? named->types() : NodeTypes{};
 }
 

@@ -27,7 +27,7 @@ struct Rings {
     stop.name = runner->name();
     stop.is_source = runner->is_source();
     stop.is_end = !stop.is_source && runner->outlet().outputs().newest()->edges.empty();
-    stop.has_workers = !runner->node()->workers().empty();
+    stop.has_workers = !runner->node()->report(Span::Recent).workers.empty();
     stop.gathers = runner->facts().batch.has_value();
     stop.joins = runner->inbox().joins();
     numbers[&runner->inbox()] = runner->index();
@@ -93,7 +93,8 @@ RunQueue run_queue_of(const PipelineCore& core) {
   std::map<int, int> threads;
   for (const auto& runner : core.runners()) {
     threads[runner->index()] = runner->life().thread_id();
-    for (const auto& worker : runner->node()->workers()) processes.push_back(worker.pid);
+    const auto report = runner->node()->report(Span::Recent);
+    for (const auto& worker : report.workers) processes.push_back(worker.pid);
   }
   auto out = read_run_queue(processes);
   out.node_threads = std::move(threads);

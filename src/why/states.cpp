@@ -28,8 +28,8 @@ constexpr double kHoldShare = 0.8;       // of the last second
 constexpr double kShortestSpan = 0.5;    // seconds that show a share of the time
 constexpr std::size_t kThreadName = 15;  // bytes that the kernel keeps of a thread's name
 
-std::string rounded_seconds(double seconds) {
-  return fixed_text(seconds, seconds < 10 ? 1 : 0) + " s";
+std::string rounded_seconds(double duration) {
+  return fixed_text(duration, duration < 10 ? 1 : 0) + " s";
 }
 
 std::string counted(std::uint64_t count, std::string_view noun) {
@@ -103,8 +103,8 @@ void add_away(const GraphState& seen, const Circumstances& around, const QuietTi
 }
 
 // "3,612 s"
-std::string grouped_seconds(double seconds) {
-  auto digits = std::to_string(std::llround(seconds));
+std::string grouped_seconds(double duration) {
+  auto digits = std::to_string(std::llround(duration));
   for (auto place = static_cast<std::ptrdiff_t>(digits.size()) - 3; place > 0; place -= 3) {
     digits.insert(static_cast<std::size_t>(place), ",");
   }

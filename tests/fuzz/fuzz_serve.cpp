@@ -43,6 +43,7 @@ class Silent final : public Source<int> {
 // A camera whose packets come when they are sent: VP9, whose muxer reads the first bytes only.
 class Camera final : public Source<Frame>, public media::PacketCamera {
  public:
+  [[nodiscard]] NodeAbilities abilities() noexcept override { return {.packets = this}; }
   Camera() {
     known_.reset(avcodec_parameters_alloc());
     known_->codec_type = AVMEDIA_TYPE_VIDEO;

@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 
 import freshframe as ff
+from freshframe import _native
+from freshframe._graph.port import index_of
 
 SCENE = "demo:circles?fps=30&size=640x360&balls=3"
 SLOW_SCENE = "demo:circles?fps=15&size=320x180"
@@ -68,8 +70,11 @@ class Camera(ff.Source[ff.Frame]):
 
 def add_recorded(pipeline: ff.Pipeline, name: str) -> None:
     """Adds a camera of which only the packets are taken."""
-    pipeline.add(Camera(gives=False), name=name)
-    packets = pipeline.add(Camera(gives=True), name=f"{name}.packets")
+    camera = pipeline.add(Camera(gives=False), name=name)
+    options = _native.AddOptions(f"{name}.packets", None, "stop", None, None, companion_of=index_of(camera))
+    packets = pipeline._changes._add(
+        Camera(gives=True), [], options, batch=None, joined=False, merges=False, plan=None
+    )
     pipeline.add(lambda packet: None, packets, name="record")
 
 

@@ -1,160 +1,91 @@
-"""What a node gives besides one result per sample, read from its class before it runs."""
+"""All that the package asks of a node besides its public methods."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import dis
-import functools
-import inspect
-import types
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .. import _check
-from .._errors import GraphError
-from .nodes import Native, Node, Source
+if TYPE_CHECKING:
+    from .. import _native
 
 
 @dataclass(frozen=True, slots=True)
-class Contract:
-    """The contract of one node.
+class Marks:
+    """The distinctions between the samples of a pipeline, which a recorder of results writes.
 
     Attributes:
-        gives_several: process() is a generator function, so the default queue of its children blocks.
-        tick_every: Seconds between two calls of on_tick(); None: it has none.
-        finishes: It has finish().
-        generates: process(), on_tick() or finish() is a generator function, so its results may have parts.
-        gives_last_of_source: on_tick() is called once more behind source_gone().
+        damaged: Some may be damaged.
+        part: Some are one of several results of their sample.
+        source: They may have several sources.
     """
 
+    damaged: bool = False
+    part: bool = False
+    source: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contract:
+    """The contract of one node. A new ability is one field here, and its use.
+
+    Node._freshframe_contract() returns it. read_contract.contract_of() adds what the methods of a Python node
+    show: the five fields from `gives_several` on.
+
+    Attributes:
+        label: Its name in messages, and in a pipeline unless add() gets one; "": the name of its class.
+        types: The input and the output of a native node, or None if its class shows them.
+        gives_several: One sample may have several results, so the default queue of its children blocks.
+        tick_every: Seconds between two calls of on_tick(), or None.
+        finishes: It has finish().
+        generates: process(), on_tick() or finish() is a generator function, so its results may have parts.
+        gives_last_of_source: on_tick() is called once more after source_gone().
+        travels: A native node that may go to a worker process.
+        needs_live: It may not be below a file that is read at full speed.
+        marks_damage: A source whose samples may be damaged.
+        check_parents: Gets the types of the parents. Raises GraphError or OptionError if they do not fit.
+        note_name: Gets the name in the pipeline, for results that have it.
+        note_marks: Gets the marks of the pipeline's samples.
+        beside: The body of a thread that runs beside a native node until its close.
+        when_run_ends: Gets whether the run was complete, after its end.
+        spool: The counters of a node that keeps results on disk until a receiver has them.
+        must_open: Makes a camera, which is about to be added for a loop, fail unless its first frame comes.
+        packets: Makes the source of a camera's packets.
+        wake: Wakes a camera that decodes its keyframes only: for seconds, or until a pts.
+        is_part_of: Of a Look: whether it is in the pipeline of this engine.
+    """
+
+    label: str = ""
+    types: tuple[Any, Any] | None = None
     gives_several: bool = False
     tick_every: float | None = None
     finishes: bool = False
     generates: bool = False
     gives_last_of_source: bool = False
+    travels: bool = False
+    needs_live: bool = False
+    marks_damage: bool = False
+    check_parents: Callable[[Sequence[Any]], None] | None = None
+    note_name: Callable[[str], None] | None = None
+    note_marks: Callable[[Marks], None] | None = None
+    beside: Callable[[], None] | None = None
+    when_run_ends: Callable[[bool], None] | None = None
+    spool: _native.SpoolCounters | None = None
+    must_open: Callable[[], None] | None = None
+    packets: Callable[[], Any] | None = None
+    wake: Callable[[float | None, float | None], None] | None = None
+    is_part_of: Callable[[_native.Engine], bool] | None = None
 
     @property
     def has_own_stream(self) -> bool:
         """Whether it gives results that belong to no sample."""
         return self.finishes or self.tick_every is not None
 
-
-_PLAIN = Contract()
-
-
-def contract_of(node: Any) -> Contract:
-    """The contract of a checked node."""
-    if isinstance(node, Native | Source):
-        return getattr(node, "_freshframe_contract", _PLAIN)
-    if not isinstance(node, Node):
-        several = is_generator(node)
-        return Contract(gives_several=several, generates=several)
-    cls = type(node)
-    period = node.tick_every
-    return Contract(
-        is_generator(cls.process),
-        None if period is None else _check.number(f"tick_every of {cls.__name__}", period),
-        _own(cls, "finish") is not None,
-        any(is_generator(method) for method in (cls.process, cls.on_tick, cls.finish)),
-        period is not None and any(_own(cls, name) for name in ("source_gone", "_freshframe_source_gone")),
-    )
+    @property
+    def is_recorder(self) -> bool:
+        """Whether an exchange of the node would cut what it writes, even if it has no `records_to`."""
+        return self.when_run_ends is not None or self.spool is not None
 
 
-def check_contract(node: Any, label: str) -> None:
-    """Refuses what could never run.
-
-    Raises:
-        GraphError: A clock without on_tick(), on_tick() without a clock, one of the methods is none, or a
-            generator where none can be.
-    """
-    if not isinstance(node, Node):
-        _check_function(node, label)
-        return
-    cls = type(node)
-    if isinstance(node, Native):
-        return
-    if isinstance(node, Source):
-        if node.tick_every is not None or _own(cls, "on_tick") or _own(cls, "finish"):
-            raise GraphError(f"{label!r} is a source: read() does what on_tick() and finish() would do")
-        return
-    for name in ("on_tick", "finish"):
-        if not callable(getattr(cls, name)):
-            raise GraphError(f"{name} of {label!r} must be a method, got {_check.shown(getattr(cls, name))}")
-    if node.tick_every is not None and not _own(cls, "on_tick"):
-        raise GraphError(f"{label!r} has tick_every, but no method on_tick(self, now)")
-    if node.tick_every is None and _own(cls, "on_tick"):
-        raise GraphError(f"{label!r} has on_tick(), but no tick_every: set it to a number of seconds")
-    for method in (cls.process, cls.process_batch, _own(cls, "on_tick"), _own(cls, "finish")):
-        _check_function(method, label)
-    if is_generator(cls.process_batch):
-        raise GraphError(
-            f"process_batch() of {label!r} is a generator function: it returns a list with one result per "
-            "sample. Several results per sample need process(), without batch="
-        )
-
-
-def _check_function(function: Any, label: str) -> None:
-    calls = _calls(function)
-    if any(inspect.iscoroutinefunction(call) or inspect.isasyncgenfunction(call) for call in calls):
-        raise GraphError(
-            f"{label!r} is a coroutine function: nodes run on threads. Use a plain function, or read "
-            "with `async for` outside the graph"
-        )
-
-
-def is_generator(function: Any) -> bool:
-    """Whether a call of it returns a generator."""
-    return any(inspect.isgeneratorfunction(each) for each in _calls(function))
-
-
-def never_gives(node: Any) -> bool:
-    """Whether no call of a node or function in Python can give a result: no `return` of it has a value."""
-    if isinstance(node, Native | Source):
-        return False
-    if not isinstance(node, Node):
-        return any(_returns_nothing(each) for each in _calls(node))
-    if contract_of(node).has_own_stream:
-        return False
-    methods = (getattr(node, name) for name in ("process", "process_batch"))
-    functions = [getattr(each, "__func__", each) for each in methods]
-    own = [each for each in functions if each not in (Node.process, Node.process_batch)]
-    return bool(own) and all(map(_returns_nothing, own))
-
-
-_OPAQUE = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
-_CONSTANTS = ("LOAD_CONST", "LOAD_COMMON_CONSTANT", "RETURN_CONST")
-
-
-def _returns_nothing(function: Any) -> bool:
-    """Whether each return in its bytecode gives the constant None. False for whatever is not known."""
-    function = getattr(function, "__func__", function)
-    if not isinstance(function, types.FunctionType) or function.__code__.co_flags & _OPAQUE:
-        return False
-    found = False
-    before: dis.Instruction | None = None
-    for step in dis.get_instructions(function):
-        if "RETURN" in step.opname:
-            known = step.opname in ("RETURN_VALUE", "RETURN_CONST")
-            value = step if step.opname == "RETURN_CONST" else before  # of CPython 3.12 and 3.13
-            is_joined = value is before and step.is_jump_target  # another branch has put its value there
-            if not known or is_joined or value is None or not _is_none(value):
-                return False
-            found = True
-        before = step
-    return found
-
-
-def _is_none(step: dis.Instruction) -> bool:
-    return step.opname in _CONSTANTS and step.argval is None
-
-
-def _calls(function: Any) -> tuple[Any, ...]:
-    while isinstance(function, functools.partial):
-        function = function.func
-    return function, getattr(type(function), "__call__", None)  # noqa: B004
-
-
-def _own(cls: type[Node[Any, Any]], name: str) -> Any:
-    """The method of that name, unless it is the one of Node."""
-    method = getattr(cls, name)
-    return None if method is getattr(Node, name) else method
+PLAIN = Contract()

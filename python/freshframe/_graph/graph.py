@@ -3,10 +3,9 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import contextlib
 import threading
 import typing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import _native
@@ -14,9 +13,10 @@ from .._errors import GraphError, StateError
 from .._results.results import Circles, Detections
 from . import replacing, value_types, wiring
 from .member import Member, described, hosted
-from .nodes import Native
+from .nodes import Native, Source
 from .place import Place
-from .port import Port, ends, have_packets, index_of, is_among, is_gone, value_type
+from .port import Port, ends, have_packets, index_of, value_type
+from .read_contract import declared
 
 if TYPE_CHECKING:
     from .batch import Batch
@@ -46,23 +46,8 @@ def _step_between(given: Any, wanted: Any) -> str:
     return ""
 
 
-@contextlib.contextmanager
-def _made_for(node: Any, ports: Sequence[Port[Any]]) -> Iterator[None]:
-    """Makes a node that takes frames or packets ready for its parents. A failure changes nothing."""
-    before = getattr(node, "_handle", None)
-    if have_packets(ports) and hasattr(node, "_take_packets"):
-        node._take_packets()
-    try:
-        yield
-    except BaseException:
-        if before is not None and not node._handle.added:
-            node._handle = before
-        raise
-
-
 def _end_of_run(node: Any, is_complete: bool) -> None:
-    end = getattr(node, "_when_run_ends", None)
-    if end is not None:
+    if (end := declared(node).when_run_ends) is not None:
         end(is_complete)
 
 
@@ -93,7 +78,7 @@ class Graph:
     @property
     def live(self) -> bool:
         """Whether none of its sources can wait."""
-        return all(node.live for node in self._nodes() if hasattr(node, "live"))
+        return all(node.live for node in self._nodes() if isinstance(node, Source))
 
     def _nodes(self) -> list[Any]:
         return [member.place.node for member in list(self._kept.values())]
@@ -130,12 +115,9 @@ class Graph:
         mark = object()
         try:
             wiring.claim(node, mark)
-            with _made_for(node, ports):
-                index = self._give_to_engine(
-                    node, ends(ports), hints, options, None if plan is None else plan()
-                )
+            index = self._give_to_engine(node, ends(ports), hints, options, None if plan is None else plan())
             place = self.in_python.get(index) or Place(node)
-            member = Member(place, list(ports), hints, batch, joined, merges)
+            member = Member(place, hints, batch, joined, merges)
             self._kept[index] = member
             port: Port[Any] = Port(self._engine, index, place, hints[1])
             wiring.note_name(node, port.name)
@@ -173,14 +155,15 @@ class Graph:
             hints = value_types.node_types(node, batched=batch is not None)
             wanted = (hints[0],) * len(ports)
         _check_types(node, wanted, ports)
-        if hasattr(node, "_check_parents"):
-            node._check_parents([value_type(port) for port in ports])
+        contract = declared(node)
+        if contract.check_parents is not None:
+            contract.check_parents([value_type(port) for port in ports])
         if have_packets(ports) and is_in_process:
             raise GraphError(
                 f"{wiring.label(node)!r} takes packets, which do not go to worker processes: leave "
                 "process= out"
             )
-        if hasattr(node, "_needs_live") and not self.live:
+        if contract.needs_live and not self.live:
             raise GraphError(
                 f"{wiring.label(node)!r} would send a file as fast as it is read: open the file with "
                 "realtime=True"
@@ -201,8 +184,20 @@ class Graph:
             if member.merges:
                 return True
             seen.add(index)
-            open_ports += member.ports[: 1 if member.joined else None]
+            open_ports += self._parents(index)[: 1 if member.joined else None]
         return False
+
+    def _parents(self, index: int) -> list[Port[Any]]:
+        """The ports above a node that were not removed, as the engine knows them."""
+        return [
+            Port(self._engine, node, *self._output(node), only=only)
+            for node, only in self._engine.parents_of(index)
+        ]
+
+    def _output(self, index: int) -> tuple[Place, Any]:
+        """The place and the type of the values of a node. The packets of a camera are no member."""
+        member = self._kept.get(index)
+        return (Place(None), _native.Packet) if member is None else (member.place, member.types[1])
 
     def replace(
         self,
@@ -221,18 +216,28 @@ class Graph:
                 lock is released.
         """
         index = index_of(port)
+        with replacing.packets_stay(port):
+            self._replace(index, port, node, timeout, start)
+
+    def _replace(
+        self,
+        index: int,
+        port: Port[Any],
+        node: Any,
+        timeout: float,
+        start: Callable[[int, Place, _native.NodeHandle, threading.Lock], None],
+    ) -> None:
         self._engine.check_replaceable(index)
-        replacing.check_port(port)
         member = self._kept.get(index)
         if member is None:
             raise StateError(f"{port.name!r} was removed")
         wiring.check_node(node, member.batch)
         replacing.check(port, member, node, is_in_process=index in self.in_processes)
-        ports = [each for each in member.ports if not is_gone(each)]
-        self._fit(node, ports, member.batch, member.joined, is_in_process=False, merges=member.merges)
+        self._fit(
+            node, self._parents(index), member.batch, member.joined, is_in_process=False, merges=member.merges
+        )
         wiring.note_name(node, port.name)
-        with replacing.packets_stay(port), _made_for(node, ports):
-            replacing.replace(self._engine, index, member, node, timeout, start)
+        replacing.replace(self._engine, index, member, node, timeout, start)
 
     def forget_removed(self) -> None:
         """Nodes may have been removed."""
@@ -240,8 +245,6 @@ class Graph:
         there = set(self._engine.node_numbers())
         for index in known - there:
             self.forget(index)
-        for member in list(self._kept.values()):  # a merge that stays does not keep its cameras
-            member.drop(lambda port: not is_among(port, there))
 
     def forget(self, index: int) -> None:
         """A node was removed, or could not be added."""
@@ -256,16 +259,6 @@ class Graph:
         else:
             wiring.release(member.place.node)
 
-    def connected(self, child: Port[Any], parent: Port[Any]) -> None:
-        """A node has one more parent."""
-        if (member := self._kept.get(index_of(child))) is not None:
-            member.ports.append(parent)
-
-    def disconnected(self, child: Port[Any], parent: Port[Any]) -> None:
-        """A node has one parent less."""
-        if (member := self._kept.get(index_of(child))) is not None:
-            member.drop(lambda port: ends([port]) == ends([parent]))
-
     def _give_to_engine(
         self,
         node: Any,
@@ -279,8 +272,7 @@ class Graph:
             self.in_processes.add(index)
         elif isinstance(node, Native):
             index = self._engine.add_node(node._handle, ends, options)
-            body = getattr(node, "_beside", None)
-            if body is not None:
+            if (body := declared(node).beside) is not None:
                 self.beside[index] = body
         else:
             index = self._engine.add_node(hosted(node, hints), ends, options)

@@ -3,20 +3,17 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .. import _native
 from . import value_types, wiring
-from .contract import contract_of
 from .nodes import Node, Source
+from .read_contract import contract_of
 
 if TYPE_CHECKING:
     from .batch import Batch
     from .place import Place
-    from .port import Port
 
 
 def described(node: Any, types: tuple[Any, Any]) -> _native.NodeDescription:
@@ -39,8 +36,7 @@ def hosted(node: Any, types: tuple[Any, Any]) -> _native.NodeHandle:
     description = described(node, types)
     if isinstance(node, Source):
         return _native.hosted_source(description, node, bool(node.live))
-    counters = getattr(node, "_spool_counters", None)  # of a Spool
-    return _native.hosted(description, node, not isinstance(node, Node), counters)
+    return _native.hosted(description, node, not isinstance(node, Node), contract_of(node).spool)
 
 
 @dataclass(slots=True)
@@ -49,7 +45,6 @@ class Member:
 
     Attributes:
         place: Where it works, and where another one may take over.
-        ports: Its parents; connect() and disconnect() change them.
         types: Of the inputs and outputs of the node that was added.
         batch: Of add().
         joined: Whether it gets sets of samples.
@@ -58,16 +53,8 @@ class Member:
     """
 
     place: Place
-    ports: list[Port[Any]]
     types: tuple[Any, Any]
     batch: Batch | None
     joined: bool
     merges: bool
     has_port: bool = False
-
-    def drop(self, goes: Callable[[Port[Any]], bool]) -> None:
-        """Takes ports away. Beside another thread that adds some or takes them away."""
-        for port in list(self.ports):
-            if goes(port):
-                with contextlib.suppress(ValueError):
-                    self.ports.remove(port)

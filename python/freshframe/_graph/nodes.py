@@ -3,13 +3,14 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Generic
 
 from .. import _check, _native
 from .._errors import OptionError, OptionTypeError, StateError
 from .._interpreter import fork
+from .contract import PLAIN, Contract
 from .loops import Looped
 
 if TYPE_CHECKING:
@@ -64,7 +65,10 @@ class Node(Generic[In, Out]):
     records_to: str | PathLike[str] | None = None
     tick_every: float | None = None
     stop_token: StopToken = unset_stop_token()
-    _when_run_ends: Callable[[bool], None] | None = None  # whether the run was complete
+
+    def _freshframe_contract(self) -> Contract:
+        """Returns all that the package asks of it besides its methods."""
+        return PLAIN
 
     def open(self) -> None:
         """Called once before the first sample."""

@@ -5,12 +5,16 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import threading
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import _native
 from . import wiring
 from .nodes import Native, Node
+
+if TYPE_CHECKING:
+    from .port import Port
 
 _log = logging.getLogger("freshframe")
 
@@ -29,19 +33,25 @@ class Entry:
 
 
 class Place:
-    """The node that works, or worked last. Thread-safe, without a lock: a signal's handler may ask, too.
+    """The node that works, or worked last. Thread-safe.
+
+    `node` takes no lock: a signal's handler may ask, too.
 
     Attributes:
+        changing: Held while a camera is replaced, or its packets are asked for. A signal's handler may, too.
+        packets: The port of the camera's packets, if that was asked for. It may have been removed.
         entries: The node that was added, and those that came by replace() and may take over or have. The
             engine knows which. A native node that it has decided about leaves the list; one in Python, which
             the engine borrows from here, leaves it when it has closed.
     """
 
-    __slots__ = ("entries",)
+    __slots__ = ("changing", "entries", "packets")
 
     def __init__(self, node: Any) -> None:
         """Makes the place of a node that was added."""
         self.entries = [Entry(node)]
+        self.changing = threading.RLock()
+        self.packets: Port[Any] | None = None
 
     @property
     def node(self) -> Any:

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any, Generic
 from .. import _check, _native
 from .._errors import GraphError, OptionTypeError, StateError
 from .._interpreter.log import logger
-from . import value_types, wiring
-from .contract import never_gives
+from . import value_types
 from .nodes import Node, Source
 from .place import Place
-from .queue import RECORDING, Queue, shown
+from .read_contract import declared, never_gives
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
@@ -25,7 +24,6 @@ else:  # programs need no typing_extensions
     T_co = TypeVar("T_co", covariant=True)
 
 _ALL = -1  # sources
-_REMOVAL = 5.0  # seconds, as of Pipeline.remove()
 _MEANT = {  # by programs that call these methods of a port
     "add": "pipeline.add(node, port) adds a node below it",
     **dict.fromkeys(("read", "get", "latest", "poll"), "pipeline.reader(port) gives a reader with get()"),
@@ -94,7 +92,7 @@ class Port(Generic[T_co]):
     def packets(self) -> Port[_native.Packet]:
         """The second output of a camera: its encoded pictures, as it has sent them.
 
-        A port of a source of its own, ``"name.packets"``, whose samples are in the order of decoding. A
+        A port of another source, ``"name.packets"``, whose samples are in the order of decoding. A
         packet has ``pts``, ``captured`` and ``utc`` of its frame. If only packets are asked for, no frame is
         decoded. When the port was removed, this gives a new one.
 
@@ -102,42 +100,41 @@ class Port(Generic[T_co]):
             GraphError: The port is not that of a source, its source has no packets, or it was removed.
             StateError: The pipeline has ended.
         """
-        while True:
-            node = self.node
-            if not hasattr(node, "_packets"):
+        place = self._place
+        with place.changing:  # of several threads one adds it
+            make = declared(place.node).packets
+            if make is None:
                 raise GraphError(
                     f"{self.name!r} has no packets: they come from a network stream that freshframe.open() "
                     "reads"
                 )
-            if not has_packets(self) and is_gone(self):
-                raise self._has_gone()
-            with node._packet_lock:  # several threads may ask: one adds it
-                if node is not self.node:  # replaced meanwhile
-                    continue
-                if not has_packets(self):
-                    self._add_packets(node)
-                port: Port[_native.Packet] = node._packet_port
-                return port
+            if place.packets is None or is_gone(place.packets):
+                if is_gone(self):
+                    raise self._has_gone()
+                try:
+                    self._add_packets(make())
+                except (GraphError, StateError):
+                    if is_gone(self):  # meanwhile
+                        raise self._has_gone() from None
+                    raise
+            port: Port[_native.Packet] = place.packets  # type: ignore[assignment]
+            return port
 
-    def _add_packets(self, node: Any) -> None:
-        source = node._packets()
-        settings = wiring.options(f"{self.name}.packets", "packets", None, "stop", None)
+    def _add_packets(self, source: Any) -> None:
+        options = _native.AddOptions("", None, "stop", None, None, companion_of=self._index)
         first = self._engine.next_number
         index = None
         try:
-            index = self._engine.add_node(source._handle, [], settings)
+            index = self._engine.add_node(source._handle, [], options)
             if self._engine.started:
                 self._engine.finish_add(index)
-            node._packet_port = Port(self._engine, index, Place(source), _native.Packet)
+            self._place.packets = Port(self._engine, index, Place(source), _native.Packet)
         except BaseException:  # also from a signal handler, which may have added nodes itself
             for added in self._engine.added_from(first) if index is None else [index]:
                 if self._engine.node_name(added) == f"{self.name}.packets":
                     self._engine.give_up_add(added)
             raise
         _native.decode_on_demand(self._engine, self._index)
-        if self._engine.started and is_gone(self):  # meanwhile, so that remove() has not seen its packets
-            self._engine.remove(index, False, _REMOVAL)
-            raise self._has_gone()
 
     def _has_gone(self) -> GraphError:
         return GraphError(f"{self.name!r} was removed, and its packets with it")
@@ -163,11 +160,12 @@ class Port(Generic[T_co]):
             raise StateError(f"{self.name!r} cannot wake: its pipeline has ended")
         if is_gone(self):
             raise StateError(f"{self.name!r} cannot wake: it was removed")
-        if not hasattr(self.node, "_wake"):
+        wake = declared(self.node).wake
+        if wake is None:
             raise GraphError(
                 f"{self.name!r} does not sleep: wake() is for a camera that open(decode='keyframes') made"
             )
-        self.node._wake(
+        wake(
             None if seconds is None else _check.number("seconds", seconds),
             None if pts is None else _check.number("pts", pts),
         )
@@ -199,45 +197,14 @@ def have_packets(ports: Sequence[Port[Any]]) -> bool:
     return any(value_type(port) is _native.Packet for port in ports)
 
 
-def queue_below(ports: Sequence[Port[Any]], queue: Any, label: str, **limits: Any) -> Any:
-    """The queue below these ports: one of packets drops none before others that need it.
-
-    Raises:
-        GraphError: It would.
-    """
-    if not have_packets(ports):
-        return queue
-    if limits.pop("join", None) is not None:
-        raise GraphError(
-            f"{label!r} joins packets, and a join would leave some out that others refer to: join the frames"
-        )
-    given = [name for name, value in limits.items() if value is not None]
-    if isinstance(queue, Queue) and queue.when_full == "drop_oldest":
-        given.append(shown(queue))
-    if given:
-        raise GraphError(
-            f"{label!r} takes packets, and {given[0]} would leave some out that others refer to: use "
-            "RECORDING, the default, and go on at the next packet that has is_keyframe=True where "
-            "sample.dropped is above 0"
-        )
-    return RECORDING if queue is None else queue
-
-
 def is_gone(port: Port[Any]) -> bool:
     """Whether its node was removed."""
     return port._index not in port._engine.node_numbers()
 
 
-def has_packets(port: Port[Any]) -> bool:
-    """Whether the packets of its node are taken."""
-    packets = packets_of(port)
-    return packets is not None and not is_gone(packets)
-
-
-def packets_of(port: Port[Any]) -> Port[Any] | None:
-    """The port of its node's packets, if that was asked for."""
-    packets: Port[Any] | None = getattr(port.node, "_packet_port", None)
-    return packets if packets is not port else None
+def place_of(port: Port[Any]) -> Place:
+    """The place of its node."""
+    return port._place
 
 
 def view_name(port: Port[Any]) -> str:

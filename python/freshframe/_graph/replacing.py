@@ -5,36 +5,24 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .. import _native
 from .._errors import GraphError
 from . import value_types, wiring
-from .contract import contract_of
 from .member import hosted
 from .nodes import Native, Node, Source
 from .place import Entry, Place
-from .port import Port, has_packets, have_packets
+from .port import Port, place_of
+from .read_contract import contract_of, declared
 
 if TYPE_CHECKING:
     from .member import Member
 
-_PACKETS = "its packets are taken, too"
-
 
 def _refused(name: str, why: str) -> GraphError:
     return GraphError(f"{name!r} cannot be replaced: {why}. remove() it and add() the other")
-
-
-def check_port(port: Port[Any]) -> None:
-    """Whether it is that of a node that add() has added.
-
-    Raises:
-        GraphError: It is that of a camera's packets.
-    """
-    if have_packets([port]):
-        raise _refused(port.name, "it is an output of its camera")
 
 
 def check(port: Port[Any], member: Member, node: Any, *, is_in_process: bool) -> None:
@@ -52,36 +40,18 @@ def check(port: Port[Any], member: Member, node: Any, *, is_in_process: bool) ->
     name, old = port.name, member.place.node
     if is_in_process:
         raise _refused(name, "it works in other processes")
-    if has_packets(port):
-        raise _refused(name, _PACKETS)
     for each in (old, node):
         if isinstance(each, Source) and not isinstance(each, Native):
             raise _refused(name, "it is a source in Python")
-        if (
-            getattr(each, "_when_run_ends", None) is not None
-            or hasattr(each, "_spool_counters")
-            or (isinstance(each, Node) and wiring.records_to(each) is not None)
-        ):
+        if declared(each).is_recorder or wiring.records_to(each) is not None:
             raise _refused(name, "the file of a recorder would be cut")
     if not (isinstance(old, Native) and isinstance(node, Native)):
         _check_alike(name, old, member, node)
 
 
-@contextlib.contextmanager
-def packets_stay(port: Port[Any]) -> Iterator[None]:
-    """Meanwhile no thread asks for the packets of a camera. Another one waits, and gets those of the new one.
-
-    Raises:
-        GraphError: A thread has asked for them since check().
-    """
-    lock = getattr(port.node, "_packet_lock", None)
-    if lock is None:
-        yield
-        return
-    with lock:
-        if has_packets(port):
-            raise _refused(port.name, _PACKETS)
-        yield
+def packets_stay(port: Port[Any]) -> contextlib.AbstractContextManager[object]:
+    """Meanwhile no thread gets packets of the camera: another one waits, and gets the new camera's."""
+    return contextlib.nullcontext() if declared(port.node).packets is None else place_of(port).changing
 
 
 def _check_alike(name: str, present: Any, member: Member, node: Any) -> None:

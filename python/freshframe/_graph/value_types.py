@@ -12,8 +12,8 @@ from typing import Any
 from .. import _native
 from .._errors import GraphError
 from .._results.results import Circles
-from .contract import contract_of, is_generator
 from .nodes import Native, Node, Source
+from .read_contract import contract_of, declared, is_generator
 
 _SURELY_NAMES = 2  # arguments that have the names of parents
 
@@ -23,8 +23,8 @@ def node_types(node: Any, *, batched: bool = False) -> tuple[Any, Any]:
 
     A callable with ``batched`` takes and gives lists of them.
     """
-    if isinstance(node, Native) and hasattr(node, "_freshframe_types"):
-        return node._freshframe_types  # type: ignore[no-any-return]
+    if (declared_types := declared(node).types) is not None:
+        return declared_types
     if isinstance(node, Source):
         return None, _generic_arguments(type(node), Source, 1)[0]
     if isinstance(node, Node):
@@ -242,11 +242,13 @@ def fits(given: Any, wanted: Any) -> bool:
 
 
 def kind(hint: Any) -> str:
-    """The engine's name for a type: "Frame", "Circles", "nothing", or "any"."""
+    """The engine's name for a type: "Frame", "Circles", "Packet", "nothing", or "any"."""
     if hint is _native.Frame:
         return "Frame"
     if hint is Circles:
         return "Circles"
+    if hint is _native.Packet:
+        return "Packet"
     return "nothing" if hint is None else "any"
 
 

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from .. import _check, _native
 from .._errors import GraphError, OptionError, OptionTypeError
 from .._interpreter import fork
-from .contract import check_contract, contract_of, is_generator
+from .contract import Marks
 from .nodes import Native, Node, Source
 from .queue import Queue
+from .read_contract import check_contract, contract_of, declared, is_generator
 
 if TYPE_CHECKING:
     from .batch import Batch
@@ -22,10 +23,8 @@ if TYPE_CHECKING:
 
 
 def label(node: Any) -> str:
-    if isinstance(node, Native) and hasattr(node, "_freshframe_label"):
-        return str(node._freshframe_label)
     if isinstance(node, Node):
-        return type(node).__name__
+        return declared(node).label or type(node).__name__
     name = getattr(node, "__name__", None)
     if name == "<lambda>":
         return "lambda"
@@ -221,18 +220,21 @@ def note_marks(node: Any, others: Iterable[Any], *, is_merged: bool) -> None:
         others: The nodes of the pipeline.
         is_merged: Whether cameras of the node may be added or exchanged.
     """
-    if hasattr(type(node), "_writes_damaged"):
-        known = list(others)
-        node._writes_damaged = any(getattr(other, "_marks_damage", False) for other in known)
-        contracts = [contract_of(other) for other in known]
-        node._writes_part = any(contract.generates for contract in contracts)
-        node._writes_source = is_merged or any(contract.has_own_stream for contract in contracts)
+    if (note := declared(node).note_marks) is not None:
+        contracts = [contract_of(other) for other in others]
+        note(
+            Marks(
+                damaged=any(contract.marks_damage for contract in contracts),
+                part=any(contract.generates for contract in contracts),
+                source=is_merged or any(contract.has_own_stream for contract in contracts),
+            )
+        )
 
 
 def note_name(node: Any, name: str) -> None:
     """Some nodes name themselves in their results."""
-    if hasattr(type(node), "_names_itself"):
-        node._node_name = name
+    if (note := declared(node).note_name) is not None:
+        note(name)
 
 
 def note_name_in_worker(node: Any, name: str, process: object) -> None:

@@ -13,6 +13,7 @@ from .. import _check, _native
 from .._closed_by_with import ClosedByWith
 from .._errors import FreshframeError, GraphError, OptionError, OptionTypeError, StateError
 from .._graph.port import Port, advice, belongs_to, view_name
+from .._graph.read_contract import declared
 from .._interpreter import exit_hooks, fork
 from .._vision.annotate import Annotate, fields_of
 
@@ -345,13 +346,14 @@ def _names(engine: _native.Engine, view: Any) -> tuple[str, ...]:
 
 
 def _looks(engine: _native.Engine, look: Any) -> tuple[Any, ...]:
-    looks = [look] if hasattr(look, "_is_part_of") else look
+    looks = [look] if declared(look).is_part_of is not None else look
     if not isinstance(looks, Sequence) or isinstance(looks, str):
         raise OptionTypeError(f"look must be a Look, or a list of Looks; got {_check.shown(look)}")
     for each in looks:
-        if not hasattr(each, "_is_part_of"):
+        is_part_of = declared(each).is_part_of
+        if is_part_of is None:
             raise OptionTypeError(f"look must contain Looks; got {_check.shown(each)}")
-        if not each._is_part_of(engine):
+        if not is_part_of(engine):
             raise GraphError("a Look in look is not in this pipeline: add() it before serve()")
     return tuple(looks)
 

@@ -119,9 +119,9 @@ def _fields(stats: _native.Stats, *more: _native.Stats) -> _Fields:
     )
 
 
-def make_stats(stats: _native.Stats, *more: _native.Stats) -> Stats:
-    """Makes a Stats of the engine's. ``more``: those of nodes that were removed together with its nodes."""
-    return Stats(*_fields(stats, *more))
+def make_stats(stats: _native.Stats) -> Stats:
+    """Makes a Stats of the engine's."""
+    return Stats(*_fields(stats))
 
 
 def make_report(report: _native.Report) -> Report:

@@ -3,13 +3,13 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import functools
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from .. import _check, _native
 from .._errors import OptionError
+from .._graph.contract import Contract
 from .._graph.nodes import NativeNode
 from .video import Preset, encoding
 
@@ -55,7 +55,8 @@ class ClipRecorder(NativeNode["Frame | Packet", None]):
         ...     clips.save("event.mp4")
     """
 
-    _freshframe_types = (_native.Frame | _native.Packet, None)
+    def _freshframe_contract(self) -> Contract:
+        return Contract(types=(_native.Frame | _native.Packet, None))
 
     def __init__(
         self,
@@ -71,19 +72,12 @@ class ClipRecorder(NativeNode["Frame | Packet", None]):
         """Checks the options. Nothing is encoded yet."""
         if (most := _check.size_bytes("max_bytes", max_bytes)) < 1:
             raise OptionError(f"max_bytes of clips must be at least 1, got {max_bytes}")
-        self._make = functools.partial(
-            _native.make_clip_recorder,
+        self._handle = _native.make_clip_recorder(
             _check.number("before", before),
             _check.number("after", after),
             most,
             encoding("ClipRecorder()", codec, crf, preset, options),
         )
-        self._handle = self._make(False)
-
-    def _take_packets(self) -> None:
-        """Makes the node, which is about to be added below packets, copy them."""
-        if not self._handle.added:
-            self._handle = self._make(True)
 
     def save(self, path: str | os.PathLike[str], *, pts: float | None = None) -> None:
         """Writes the clip of an event to a file, from any thread. Does not wait for the end of the clip.

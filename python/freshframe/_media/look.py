@@ -3,13 +3,13 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import functools
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .. import _check, _native
 from .._errors import FreshframeError, OptionError
+from .._graph.contract import Contract
 from .._graph.nodes import NativeNode
 
 if TYPE_CHECKING:
@@ -111,26 +111,28 @@ class Look(NativeNode["Frame | Packet", None]):
         ('scene', 59)
     """
 
-    _freshframe_types = (_native.Frame | _native.Packet, None)
-    _names_itself = True
-    _node_name: str | None = None
+    _node_name: str = ""
+
+    def _freshframe_contract(self) -> Contract:
+        return Contract(
+            types=(_native.Frame | _native.Packet, None),
+            note_name=self._note_name,
+            is_part_of=self._is_part_of,
+        )
+
+    def _note_name(self, name: str) -> None:
+        self._node_name = name
 
     def __init__(self, *, seconds: float = 30.0, every: float = 0.5, max_bytes: float = 1 << 28) -> None:
         """Checks the options."""
         if (most := _check.size_bytes("max_bytes", max_bytes)) < 1:
             raise OptionError(f"max_bytes of a Look must be at least 1, got {max_bytes}")
-        self._make = functools.partial(
-            _native.make_look, _check.number("seconds", seconds), _check.number("every", every), most
+        self._handle = _native.make_look(
+            _check.number("seconds", seconds), _check.number("every", every), most
         )
-        self._handle = self._make(False)
-
-    def _take_packets(self) -> None:
-        """Makes the node, which is about to be added below packets, keep them."""
-        if not self._handle.added:
-            self._handle = self._make(True)
 
     def _is_part_of(self, engine: _native.Engine) -> bool:
-        return _native.look_is_part_of(self._handle, engine, self._node_name or "")
+        return _native.look_is_part_of(self._handle, engine, self._node_name)
 
     def now(self, *, max_age: float | None = None) -> Snapshot:
         """The newest picture. From any thread.
@@ -207,7 +209,7 @@ class Look(NativeNode["Frame | Packet", None]):
         ]
 
     def _stale(self, text: str, age: float = float("inf"), source: int = -1) -> StaleFrameError:
-        ((_, state, error, _),) = _native.look_sources(self._handle, [source], self._node_name or "")
+        ((_, state, error, _),) = _native.look_sources(self._handle, [source], self._node_name)
         about = f"; the source is {state.replace('_', ' ')}" if state else ""
         last = f", its last error: {error}" if error else ""
         stale = StaleFrameError(f"{text}{about}{last}")

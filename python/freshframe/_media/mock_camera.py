@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from .. import _check, _native
+from .._graph.contract import Contract
 from .._graph.nodes import NativeSource
 from .._interpreter import fork
 
@@ -36,7 +37,8 @@ class MockCamera(NativeSource["Frame"]):
         0
     """
 
-    _freshframe_types = (None, _native.Frame)
+    def _freshframe_contract(self) -> Contract:
+        return Contract(types=(None, _native.Frame))
 
     def __init__(self, frame: Any = None, *, fps: float = 14.0) -> None:
         """Reads the frame, or paints the default one."""

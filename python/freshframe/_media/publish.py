@@ -3,11 +3,11 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from .. import _check, _native
+from .._graph.contract import Contract
 from .._graph.nodes import NativeNode
 from .video import Preset, encoding
 
@@ -55,8 +55,8 @@ class Publish(NativeNode["Frame | Packet", None]):
         'closed'
     """
 
-    _freshframe_types = (_native.Frame | _native.Packet, None)
-    _needs_live = True
+    def _freshframe_contract(self) -> Contract:
+        return Contract(types=(_native.Frame | _native.Packet, None), needs_live=True)
 
     def __init__(
         self,
@@ -76,13 +76,7 @@ class Publish(NativeNode["Frame | Packet", None]):
             "max_wait": _check.number("max_wait", max_wait),
             "timeout": _check.number("timeout", timeout),
         }
-        self._make = functools.partial(_native.make_publish, _check.text("url", url), chosen)
-        self._handle = self._make(False)
-
-    def _take_packets(self) -> None:
-        """Makes the node, which is about to be added below packets, copy them."""
-        if not self._handle.added:
-            self._handle = self._make(True)
+        self._handle = _native.make_publish(_check.text("url", url), chosen)
 
     @property
     def url(self) -> str:

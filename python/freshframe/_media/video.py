@@ -3,15 +3,14 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import functools
 import numbers
 import os
-import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 from .. import _check, _native
 from .._errors import OptionError, OptionTypeError
+from .._graph.contract import Contract
 from .._graph.nodes import NativeNode, NativeSource
 from .._interpreter import fork
 
@@ -68,12 +67,17 @@ class VideoSource(NativeSource["Frame"]):
     Without ``with`` a source has one loop, whose end closes it.
     """
 
-    _freshframe_types = (None, _native.Frame)
+    def _freshframe_contract(self) -> Contract:
+        return Contract(
+            types=(None, _native.Frame),
+            marks_damage=self._marks_damage,
+            must_open=self._must_open,
+            packets=self._packets,
+            wake=self._wake,
+        )
 
     def __init__(self, url: str, options: _native.OpenOptions) -> None:
         """Called by freshframe.open()."""
-        self._packet_port: Any = None
-        self._packet_lock = threading.RLock()  # a signal handler may ask, too
         handle = _native.make_video_source(url, options)
         # Frames of files and of cameras of this machine are never damaged.
         self._marks_damage = options.damaged == "mark" and _native.is_network_stream(handle)
@@ -442,7 +446,8 @@ def _report(
 class PacketSource(NativeSource["Packet"]):
     """The source behind ``camera.packets``."""
 
-    _freshframe_types = (None, _native.Packet)
+    def _freshframe_contract(self) -> Contract:
+        return Contract(types=(None, _native.Packet))
 
     def __init__(self, camera: VideoSource) -> None:
         """Called by Port.packets."""
@@ -511,7 +516,8 @@ class VideoFile(NativeNode["Frame | Packet", None]):
         True
     """
 
-    _freshframe_types = (_native.Frame | _native.Packet, None)
+    def _freshframe_contract(self) -> Contract:
+        return Contract(types=(_native.Frame | _native.Packet, None), beside=self._beside)
 
     def __init__(  # noqa: PLR0913  (flat, so that editors show all of them)
         self,
@@ -531,10 +537,8 @@ class VideoFile(NativeNode["Frame | Packet", None]):
         """Checks the options. The first frame creates the file."""
         self.records_to = _check.path("path", path)
         chosen = encoding("VideoFile()", codec, crf, preset, options)
-        if on_segment is not None:
-            self._beside = _report(self, on_segment, segment_every)
-        self._make = functools.partial(
-            _native.make_video_file,
+        self._beside = None if on_segment is None else _report(self, on_segment, segment_every)
+        self._handle = _native.make_video_file(
             self.records_to,
             chosen,
             None if fps is None else _check.number("fps", fps),
@@ -546,13 +550,7 @@ class VideoFile(NativeNode["Frame | Packet", None]):
             ),
             on_segment is not None,
         )
-        self._handle = self._make(False)
         self._codec = _native.video_file_codec(self.records_to, chosen["codec"])
-
-    def _take_packets(self) -> None:
-        """Makes the node, which is about to be added below packets, copy them."""
-        if not self._handle.added:
-            self._handle = self._make(True)
 
     @property
     def codec(self) -> str:

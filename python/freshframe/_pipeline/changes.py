@@ -3,15 +3,15 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import _check, _native
-from .._errors import OptionError, OptionTypeError, StateError
+from .._errors import OptionError, OptionTypeError
 from .._graph import loops, wiring
 from .._graph.graph import Graph
-from .._graph.port import Port, ends, has_packets, index_of, own_port, packets_of, parents, queue_below
+from .._graph.port import Port, ends, index_of, own_port, parents
+from .._graph.read_contract import declared
 from .._interpreter import fork
 from . import observation
 
@@ -102,18 +102,17 @@ class Changes:
             wiring.check_join(node, join, batch, process)
         label = wiring.label(node)
         ports = parents(parent, label, self._engine)
-        max_age, max_rate = options["max_age"], options["max_rate"]
         merges = join is None and parent is not None and not isinstance(parent, Port)
         checked = wiring.options(
             name,
             label,
-            queue_below(ports, queue, label, max_age=max_age, max_rate=max_rate, join=join),
+            queue,
             batch=batch,
             join=join,
             merge=merges,
             **options,
         )
-        if getattr(node, "_when_run_ends", None) is not None and process is not False:
+        if declared(node).when_run_ends is not None and process is not False:
             raise OptionError(
                 f"{label} with complete=True must run in the program's own process, got {process=}"
             )
@@ -170,7 +169,7 @@ class Changes:
         sources = parents([None] if ports is None else ports, label, self._engine)
         return self._engine.reader(
             ends(sources),
-            wiring.policy(queue_below(sources, queue, label, max_rate=max_rate, join=join), label),
+            wiring.policy(queue, label),
             name or "",
             _check.flag("frames", frames),
             None if join is None else join._policy(),
@@ -187,21 +186,18 @@ class Changes:
     ) -> None:
         """As Pipeline.connect()."""
         target, source = self._both(child, parent, "connect")
-        name = target.name
         self._engine.connect(
             index_of(target),
             ends([source])[0],
-            wiring.policy(queue_below([source], queue, name, max_age=max_age, max_rate=max_rate), name),
+            wiring.policy(queue, target.name),
             None if max_age is None else _check.few_seconds("max_age", max_age),
             wiring.rate(max_rate),
         )
-        self._graph.connected(target, source)
 
     def disconnect(self, child: Any, parent: Any) -> None:
         """As Pipeline.disconnect()."""
         target, source = self._both(child, parent, "disconnect")
         self._engine.disconnect(index_of(target), ends([source])[0])
-        self._graph.disconnected(target, source)
 
     def set_max_wait(self, part: Any, max_wait: Any) -> None:
         """As Pipeline.set_max_wait()."""
@@ -224,18 +220,10 @@ class Changes:
             )
         port = own_port(part, "remove() needs", self._engine)
         try:
-            gone = [self._engine.remove(index_of(port), drain, timeout)]
-            gone += self._remove_packets(port, drain, timeout)  # another thread may have asked for them
+            gone = self._engine.remove(index_of(port), drain, timeout)
         finally:
             self._graph.forget_removed()
         return observation.books(gone)
-
-    def _remove_packets(self, port: Port[Any], drain: bool, timeout: float) -> list[_native.Stats]:
-        packets = packets_of(port)
-        if packets is not None and has_packets(port):
-            with contextlib.suppress(StateError):  # the pipeline has ended with the camera
-                return [self._engine.remove(index_of(packets), drain, timeout)]
-        return []
 
     def _both(self, child: Any, parent: Any, verb: str) -> tuple[Port[Any], Port[Any]]:
         return (

@@ -51,14 +51,14 @@ def prepare() -> None:
         from .._look import engine_stats  # noqa: F401, PLC0415
 
 
-def books(gone: Sequence[_native.Stats]) -> Stats | None:
-    """The last statistics of what remove() has removed, in one or several parts; None: nothing."""
-    if not any(part.nodes or part.edges for part in gone):
+def books(gone: _native.Stats) -> Stats | None:
+    """The last statistics of what remove() has removed; None: nothing."""
+    if not (gone.nodes or gone.edges):
         return None
     with fork.loading():
         from .._look.engine_stats import make_stats  # noqa: PLC0415
 
-    return make_stats(*gone)
+    return make_stats(gone)
 
 
 def report(engine: _native.Engine) -> Report:

@@ -19,34 +19,31 @@ Recipe = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 class Travels(NativeNode[Any, Any]):
     """A native node that may go to a worker process, where its open(), process() and close() are called."""
 
-    _freshframe_label: str
-    _freshframe_types: tuple[Any, Any]
+    _contract: Contract
     _make: Callable[[], _native.NodeHandle]
     _recipe: Recipe | None
-    _freshframe_contract = Contract()
-    _lone: _native.LoneNode
-    _freshframe_name = ""  # in its pipeline, where a worker process runs it
+    _lone: _native.LoneNode | None = None
+    _name = ""  # in its pipeline, where a worker process runs it
+
+    def _freshframe_contract(self) -> Contract:
+        return self._contract
 
     def __repr__(self) -> str:
         """The node's name, input and output."""
-        return _shown("node", self._freshframe_label, self._freshframe_types)
+        return _shown("node", self._contract)
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         """The node's recipe."""
         if self._recipe is None:
             raise OptionTypeError(
-                f"{self._freshframe_label!r} is a pointer to a function, which is not valid in another "
+                f"{self._contract.label!r} is a pointer to a function, which is not valid in another "
                 "process: use freshframe.native.load()"
             )
         return _made_again, (self._recipe,)
 
-    @property
-    def _freshframe_travels(self) -> bool:
-        return self._recipe is not None
-
     def open(self) -> None:
         """For a worker process. GIL: released."""
-        self._lone = _native.LoneNode(self._handle, self._freshframe_name)
+        self._lone = _native.LoneNode(self._handle, self._name)
         self._lone.open()
 
     def process(self, sample: _native.Sample[Any], /) -> Any:
@@ -58,10 +55,10 @@ class Travels(NativeNode[Any, Any]):
         self._opened().close()
 
     def _opened(self) -> _native.LoneNode:
-        lone: _native.LoneNode | None = getattr(self, "_lone", None)
+        lone = self._lone
         if lone is None:
             raise StateError(
-                f"{self._freshframe_label!r} is not open: call open() first, or add() it to a pipeline"
+                f"{self._contract.label!r} is not open: call open() first, or add() it to a pipeline"
             )
         return lone
 
@@ -76,7 +73,7 @@ class Function(Travels):
         """Called by freshframe.native."""
         self._make = make
         self._recipe = recipe
-        self._freshframe_label, self._freshframe_types = _described(make())  # refuses invalid options now
+        self._contract = _described(make(), travels=recipe is not None)  # refuses invalid options now
 
     @property
     def _handle(self) -> _native.NodeHandle:  # type: ignore[override]
@@ -89,18 +86,12 @@ class Plugin(Travels):
     def __init__(self, handle: _native.NodeHandle, recipe: Recipe) -> None:
         """Called by plugin()."""
         self._recipe = recipe
-        self._freshframe_label, self._freshframe_types = _described(handle)
-        self._freshframe_contract = Contract(
-            handle.gives_several,
-            handle.tick_every,
-            handle.finishes,
-            handle.gives_several or handle.finishes or handle.tick_every is not None,
-        )
+        self._contract = _described(handle, travels=True)
         self._handle = handle
 
     def process(self, sample: _native.Sample[Any], /) -> Any:
         """For a worker process. GIL: released."""
-        if self._freshframe_contract.gives_several:
+        if self._contract.gives_several:
             return _each(self._opened().process_out(sample))
         return super().process(sample)
 
@@ -123,12 +114,15 @@ class PluginSource(NativeSource[Any]):
     def __init__(self, handle: _native.NodeHandle) -> None:
         """Called by plugin()."""
         self.live = handle.live
-        self._freshframe_label, self._freshframe_types = _described(handle)
+        self._contract = _described(handle, travels=False)
         self._handle = handle
+
+    def _freshframe_contract(self) -> Contract:
+        return self._contract
 
     def __repr__(self) -> str:
         """The node's name and output."""
-        return _shown("source", self._freshframe_label, self._freshframe_types)
+        return _shown("source", self._contract)
 
 
 def plugin(make: Callable[[], _native.NodeHandle], recipe: Recipe) -> Plugin | PluginSource:
@@ -153,13 +147,13 @@ def _made_again(recipe: Recipe) -> Any:
     return make(*arguments, **options)
 
 
-def _shown(what: str, label: str, types: tuple[Any, Any]) -> str:
-    given, made = (None if each is None else each.__name__ for each in types)
-    return f"<native {what} {label!r}: {' -> '.join(filter(None, (given, made)))}>"
+def _shown(what: str, contract: Contract) -> str:
+    given, made = (None if each is None else each.__name__ for each in contract.types or ())
+    return f"<native {what} {contract.label!r}: {' -> '.join(filter(None, (given, made)))}>"
 
 
-def _described(handle: _native.NodeHandle) -> tuple[str, tuple[Any, Any]]:
-    """The node's name, input and output."""
+def _described(handle: _native.NodeHandle, *, travels: bool) -> Contract:
+    """The contract of the engine's node."""
     with fork.loading():
         import numpy as np  # noqa: PLC0415
 
@@ -173,4 +167,12 @@ def _described(handle: _native.NodeHandle) -> tuple[str, tuple[Any, Any]]:
         "": None,
     }
     given, made = _native.native_types(handle)
-    return handle.default_name, (classes[given], classes[made])
+    return Contract(
+        label=handle.default_name,
+        types=(classes[given], classes[made]),
+        gives_several=handle.gives_several,
+        tick_every=handle.tick_every,
+        finishes=handle.finishes,
+        generates=handle.gives_several or handle.finishes or handle.tick_every is not None,
+        travels=travels,
+    )

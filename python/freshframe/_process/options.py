@@ -12,6 +12,7 @@ from .. import _check
 from .._errors import GraphError, OptionError, OptionTypeError
 from .._graph import wiring
 from .._graph.nodes import Native, Source
+from .._graph.read_contract import declared
 
 _LEAST_BYTES = 128 << 20
 _MOST_WORKERS = 256
@@ -127,7 +128,7 @@ def checked(process: Any, node: Any) -> Process:
             f"{wiring.label(node)!r} is a source and cannot have process=: a source must stay in the "
             "engine's process. Give process= to the node below it that computes"
         )
-    if isinstance(node, Native) and not getattr(node, "_freshframe_travels", False):
+    if isinstance(node, Native) and not declared(node).travels:
         raise GraphError(
             f"{wiring.label(node)!r} is native and cannot have process=: it runs on a thread of its own and "
             "never holds the GIL"

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from .. import _native
 from .._errors import GraphError, OptionError, OptionTypeError
 from .._graph import wiring
-from .._graph.contract import contract_of
 from .._graph.nodes import Native, Node
+from .._graph.read_contract import contract_of
 from .._interpreter import start_folder
 from . import pickling
 from .options import Process, checked

@@ -16,7 +16,7 @@ from typing import Any
 from .. import _check, _native
 from .._errors import FreshframeError, GraphError, OptionError, OptionTypeError
 from .._graph.hints import hint
-from .._graph.nodes import checked_results
+from .._graph.nodes import Node, checked_results
 from .._graph.stamped import Stamped
 from .._plugin.nodes import Travels
 from . import pickling
@@ -57,12 +57,11 @@ class _Replies:
 
     def tell_gone(self, sources: list[tuple[int, str]]) -> None:
         """These sources give nothing more. The worker sends nothing, unless the node raises."""
-        call = getattr(self._node, "_freshframe_source_gone", None)
-        if call is None:  # a function
+        if not isinstance(self._node, Node):  # a function
             return
         for number, name in sources:
             try:
-                call(number, name)
+                self._node._freshframe_source_gone(number, name)
             except BaseException as error:  # noqa: PERF203  (as in _work())
                 _fail(self._end, "outside", error)
 
@@ -180,7 +179,7 @@ def _run(end: Any, task: dict[str, Any], name: str, logs: ToParent) -> None:
         definitions, node = pickle.loads(task["node"])
         pickling.learn(definitions)
         if isinstance(node, Travels):
-            node._freshframe_name = name
+            node._name = name
         if not task["takes_values"]:
             node.open()
         opened = True

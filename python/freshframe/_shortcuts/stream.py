@@ -15,6 +15,7 @@ from .._graph import wiring
 from .._graph.nodes import NativeSource, Node, Source
 from .._graph.port import Port
 from .._graph.queue import Queue, blocks
+from .._graph.read_contract import declared
 from .._interpreter import fork
 from .._pipeline import life
 from .._pipeline.pipeline import Pipeline, engine_of
@@ -75,8 +76,8 @@ class Stream(Generic[T_co]):
         self._is_held = False  # by `with`
         self._is_over = False
         self._loop: weakref.ref[_Loop] | None = None  # the latest
-        if hasattr(source, "_must_open"):  # a source that could also wait for its camera
-            source._must_open()
+        if (must_open := declared(source).must_open) is not None:  # it could also wait for its camera
+            must_open()
         port: Port[Any] = self.pipeline.add(source)
         for node in nodes:
             port = self.pipeline.add(node, port, on_error=options.on_error)

@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import _check
 from .._errors import OptionError, StateError
+from .._graph.contract import Contract, Marks
 from .._graph.nodes import Node
 from .._interpreter import calls as _calls
 from .._results.columns import BOX_COLUMNS, CIRCLE_COLUMNS
@@ -36,19 +37,23 @@ class _TextSink(Node[Any, None]):
     """The base of both sinks: a text file that one thread writes."""
 
     _refused: ClassVar[Mapping[str, str]]  # endings of names that promise another content, and what to do
-    _writes_damaged: bool = False  # add() sets it: a source of the pipeline may mark frames as damaged
-    _writes_part: bool = False  # add() sets it: a node of the pipeline may give several results per sample
-    _writes_source: bool = False  # add() sets it: the samples may have several sources
+    _marks = Marks()
 
     def __init__(self, path: str | os.PathLike[str], *, complete: bool = False) -> None:
         self.path = _check.path("path", path)
         self._check_ending()
         self.records_to = self.path
         self._whole: WholeFile | None = None
-        if _check.flag("complete", complete):
-            self._when_run_ends = self._name_or_remove
+        self._is_complete = _check.flag("complete", complete)
         self._file: TextFile | TextIO | None = None
         self._label: str | None = None  # the source's name, if the lines of several sources follow each other
+
+    def _freshframe_contract(self) -> Contract:
+        end = self._name_or_remove if self._is_complete else None
+        return Contract(when_run_ends=end, note_marks=self._note_marks)
+
+    def _note_marks(self, marks: Marks) -> None:
+        self._marks = marks
 
     def _check_ending(self) -> None:
         ending = os.path.splitext(self.path)[1].lower()
@@ -61,10 +66,10 @@ class _TextSink(Node[Any, None]):
 
     def open(self) -> None:
         """Creates the file unless it exists. The first line replaces its content."""
-        if self._when_run_ends is None:
-            self._file = TextFile(self.path)
-        else:
+        if self._is_complete:
             self._file = self._whole = WholeFile(self.path)
+        else:
+            self._file = TextFile(self.path)
 
     def close(self) -> None:
         """Writes the buffered lines and closes the file."""
@@ -142,8 +147,8 @@ class JsonLines(_TextSink):
     def process(self, sample: Sample[Any]) -> None:
         """Writes one line."""
         file = self._opened()
-        source = sample.source if self._label is None and self._writes_source else self._label
-        record = sample_record(sample, source, with_damaged=self._writes_damaged, with_part=self._writes_part)
+        source = sample.source if self._label is None and self._marks.source else self._label
+        record = sample_record(sample, source, with_damaged=self._marks.damaged, with_part=self._marks.part)
         file.write(to_text(record) + "\n")
 
 
@@ -229,11 +234,11 @@ class Csv(_TextSink):
             stamp += tuple(wall_time(sample).values()) or ("", "", "")
         if self._with_path:
             stamp += ("" if sample.path is None else valid_text(sample.path),)
-        if self._writes_damaged:
+        if self._marks.damaged:
             stamp += (sample.damaged,)
-        if self._writes_part:
+        if self._marks.part:
             stamp += (sample.part,)
-        if self._writes_source:
+        if self._marks.source:
             stamp += (valid_text(sample.source),)
         value = sample.value
         if isinstance(value, Circles):
@@ -290,9 +295,9 @@ class Csv(_TextSink):
             _STAMP_COLUMNS
             + _UTC_COLUMNS * self._with_utc
             + ("path",) * self._with_path
-            + ("damaged",) * self._writes_damaged
-            + ("part",) * self._writes_part
-            + ("source",) * self._writes_source
+            + ("damaged",) * self._marks.damaged
+            + ("part",) * self._marks.part
+            + ("source",) * self._marks.source
         )
 
     def _refuse_twice(self, columns: tuple[str, ...]) -> None:

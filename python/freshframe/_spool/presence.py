@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from .. import _check
 from .._errors import OptionTypeError
+from .._graph.contract import Contract
 from .._graph.nodes import Node
 from .._graph.stamped import stamped
 
@@ -112,7 +113,11 @@ class Presence(Node[T, PresenceEvent]):
         [('yard', None), ('yard', 'gone'), ('door', None), ('door', 'stop')]
     """
 
-    _names_itself = True  # add() sets _node_name
+    def _freshframe_contract(self) -> Contract:
+        return Contract(note_name=self._note_name)
+
+    def _note_name(self, name: str) -> None:
+        self._node_name = name
 
     def __init__(self, key: Callable[[T], Iterable[Hashable]], *, max_gap: float = 2.0) -> None:
         """Begins with no event that is on."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _check, _native
 from .._errors import OptionError, OptionTypeError, StateError
+from .._graph.contract import Contract, Marks
 from .._graph.nodes import Node
 from .._sinks.plain import to_text
 from .._sinks.records import sample_record
@@ -89,8 +90,13 @@ class Spool(Node[Any, None]):
         [1, 2, 3, 4, 5]
     """
 
-    _writes_damaged: bool = False  # add() sets it: a source of the pipeline may mark frames as damaged
-    _writes_part: bool = False  # add() sets it: a node of the pipeline may give several results per sample
+    _marks = Marks()
+
+    def _freshframe_contract(self) -> Contract:
+        return Contract(spool=self._counters, note_marks=self._note_marks)
+
+    def _note_marks(self, marks: Marks) -> None:
+        self._marks = marks
 
     def __init__(
         self,
@@ -129,7 +135,7 @@ class Spool(Node[Any, None]):
             _check.flag("as_text", as_text),
         )
         self.records_to = self.folder
-        self._spool_counters = _native.SpoolCounters()
+        self._counters = _native.SpoolCounters()
         self._box: Box | None = None
         self._writer: Writer | None = None
         self._sender: Sender | None = None
@@ -155,7 +161,7 @@ class Spool(Node[Any, None]):
         if self._writer is None:
             raise StateError(f"the Spool {self.folder!r} is not open; add it to a pipeline")
         record = sample_record(
-            sample, sample.source, with_damaged=self._writes_damaged, with_part=self._writes_part
+            sample, sample.source, with_damaged=self._marks.damaged, with_part=self._marks.part
         )
         self._writer.put(to_text(record))
 
@@ -196,7 +202,7 @@ class Spool(Node[Any, None]):
         if box is None or sender is None:
             return
         held, counts = box.held(), sender.counts
-        self._spool_counters.set(
+        self._counters.set(
             waiting=held.waiting,
             size_bytes=held.size,
             oldest=None if counts.oldest is None else counts.oldest + clock.zero(),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _check, _native
 from .._errors import OptionError, OptionTypeError
+from .._graph.contract import Contract
 from .._graph.nodes import NativeNode
 from .._interpreter import fork
 from .._results.columns import CIRCLE_COLUMNS
@@ -120,12 +121,12 @@ class Annotate(NativeNode["Circles | Detections | LineCounts | Zones", "Frame"])
             if name not in CIRCLE_COLUMNS:
                 raise OptionError(f"Annotate(labels=) has a field {{{name}}}, but circles have only {known}")
 
-    @property
-    def _freshframe_types(self) -> tuple[Any, Any]:
+    def _freshframe_contract(self) -> Contract:
         with fork.loading():
             from .counts import LineCounts, Zones  # noqa: PLC0415  (few programs count)
 
-        return Circles | Detections | LineCounts | Zones, _native.Frame
+        types = Circles | Detections | LineCounts | Zones, _native.Frame
+        return Contract(types=types, check_parents=self._check_parents)
 
     def draw(
         self, frame: Frame, found: Circles | Detections | LineCounts | Zones, *, pts: float | None = None

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from .. import _check, _native
 from .._errors import GraphError
+from .._graph.contract import Contract
 from .._graph.nodes import NativeNode
 from .._graph.value_types import fits
 from .._results.results import Detections
@@ -40,9 +42,10 @@ class BoxPredictor(NativeNode[Any, Detections]):
         >>> smooth = pipeline.add(ff.BoxPredictor(), [camera, tracks])
     """
 
-    _freshframe_types = (_native.Frame | Detections, Detections)
+    def _freshframe_contract(self) -> Contract:
+        return Contract(types=(_native.Frame | Detections, Detections), check_parents=self._check_parents)
 
-    def _check_parents(self, types: list[Any]) -> None:
+    def _check_parents(self, types: Sequence[Any]) -> None:
         """Without frames it gives nothing, and without tracks no box. Any type may be either."""
         for wanted, what in ((_native.Frame, "a camera"), (Detections, "a tracker")):
             if types and not any(fits(given, wanted) for given in types):

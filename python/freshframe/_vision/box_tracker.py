@@ -6,6 +6,7 @@ from __future__ import annotations
 import threading
 
 from .. import _check, _native
+from .._graph.contract import Contract
 from .._graph.nodes import NativeNode
 from .._results.results import Detections
 from .ground import Ground, handle_of
@@ -56,7 +57,8 @@ class BoxTracker(NativeNode[Detections, Detections]):
         1
     """
 
-    _freshframe_types = (Detections, Detections)
+    def _freshframe_contract(self) -> Contract:
+        return Contract(types=(Detections, Detections))
 
     def __init__(
         self,

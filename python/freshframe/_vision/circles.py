@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from .. import _check, _native
 from .._errors import OptionError
+from .._graph.contract import Contract
 from .._graph.nodes import NativeNode
 from .._results.results import Circles
 
@@ -60,7 +61,8 @@ class CircleDetector(NativeNode["Frame", Circles]):
         ...     number = len(sample.value)
     """
 
-    _freshframe_types = (_native.Frame, Circles)
+    def _freshframe_contract(self) -> Contract:
+        return Contract(types=(_native.Frame, Circles))
 
     def __init__(
         self,
@@ -134,7 +136,8 @@ class CircleTracker(NativeNode["Frame", Circles]):
         ...     xy = sample.value.xyr[:, :2]
     """
 
-    _freshframe_types = (_native.Frame, Circles)
+    def _freshframe_contract(self) -> Contract:
+        return Contract(types=(_native.Frame, Circles))
 
     def __init__(
         self,

@@ -9,6 +9,7 @@ from typing import Literal
 
 from .. import _check, _native
 from .._errors import OptionError
+from .._graph.contract import Contract
 from .._graph.nodes import NativeNode
 from .._results.results import Detections
 from .onnx import Provider, _load, _names, _size, _texts
@@ -56,7 +57,8 @@ class OnnxClassifier(NativeNode[Detections, Detections]):
     GIL: released while loading; the node never holds it.
     """
 
-    _freshframe_types = (Detections, Detections)
+    def _freshframe_contract(self) -> Contract:
+        return Contract(types=(Detections, Detections))
 
     def __init__(  # noqa: PLR0913  (a flat list of options)
         self,

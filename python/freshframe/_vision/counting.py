@@ -9,6 +9,7 @@ from typing import Any
 
 from .. import _check, _native
 from .._errors import OptionTypeError
+from .._graph.contract import Contract
 from .._graph.nodes import NativeNode
 from .._results.corners import Anchor, checked_corners
 from .._results.results import Circles, Detections
@@ -53,7 +54,8 @@ class LineCounter(NativeNode["Circles | Detections", LineCounts]):
         ...     crossed = [(sample.value.forward, sample.value.backward) for sample in counts]
     """
 
-    _freshframe_types = (Circles | Detections, LineCounts)
+    def _freshframe_contract(self) -> Contract:
+        return Contract(types=(Circles | Detections, LineCounts))
 
     def __init__(
         self,
@@ -159,7 +161,8 @@ class ZoneCounter(NativeNode["Circles | Detections", Zones]):
         ...     inside = [len(sample.value["left"].inside) for sample in counts]
     """
 
-    _freshframe_types = (Circles | Detections, Zones)
+    def _freshframe_contract(self) -> Contract:
+        return Contract(types=(Circles | Detections, Zones))
 
     def __init__(
         self,

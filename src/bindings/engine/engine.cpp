@@ -241,7 +241,7 @@ std::exception_ptr pending_error() {
 
 // Closes the node that is left over by a replacement. A handler of a signal may raise at each line of Python: so close() is
 // called from here, and what it could have cut is called again.
-std::exception_ptr close_hosted(PyObject* place, const NodeBase* node) {
+std::exception_ptr close_hosted(PyObject* place, NodeBase* node) {
   const auto* const hosted = node == nullptr ? nullptr : hosted_of(*node);
   if (hosted == nullptr) return {};
   const auto object = nb::borrow(hosted->object);
@@ -305,7 +305,7 @@ PyObject* replace(gil::Held& held, PyObject* self, PyObject* args) {
     if (PyErr_CheckSignals() != 0) error = pending_error();
     const bool is_placed = core::has_place(core, *successor).value_or(false);
     if (is_callers) {
-      const auto* const left_over = is_placed ? successor->before.get() : handle.added.get();
+      auto* const left_over = is_placed ? successor->before.get() : handle.added.get();
       error = with_close(place, std::move(error), close_hosted(place, left_over));
     }
     if (error) std::rethrow_exception(error);
@@ -350,7 +350,7 @@ void limit_stop(Engine& engine, double seconds) {
   if (!core.life().started()) return;
   for (const auto& runner : core.runners()) {
     const auto kept = runner->node();
-    if (auto* const node = dynamic_cast<process::ProcessNode*>(kept.get())) node->kill_by(time);
+    if (auto* const node = kept->abilities().workers) node->kill_by(time);
   }
 }
 
@@ -510,6 +510,15 @@ void bind_nodes(nb::class_<Engine>& engine) {
           },
           nb::arg("node"), nb::arg("source"),
           "The index of the only source upstream of `source`, which must be upstream of `node` too.")
+      .def(
+          "parents_of",
+          [](const Engine& self, int index) {
+            std::vector<std::pair<int, int>> parents;
+            for (const auto& parent : core::parents_of(self.core(), index))
+              parents.emplace_back(parent.node, parent.source);
+            return parents;
+          },
+          nb::arg("index"), "The ports above a node that were not removed, in the form of add_node().")
       .def(
           "view_name",
           [](const Engine& self, int node, int only) { return core::view_name(self.core(), {node, only}); },

@@ -29,22 +29,22 @@ void bind_node_handle(nb::module_& module) {
       .def_prop_ro(
           "live",
           [](const NodeHandle& self) {
-            const auto* source = dynamic_cast<const SourceBase*>(&self.get());
-            return source != nullptr && source->live();
+            const auto& node = self.get();
+            return node.is_source() && static_cast<const SourceBase&>(node).live();
           },
           "True for a source that cannot wait.")
       .def_prop_ro(
-          "gives_several", [](const NodeHandle& self) { return self.get().gives_several(); },
+          "gives_several", [](const NodeHandle& self) { return self.get().contract().gives_several; },
           "True if one sample may have any number of results.")
       .def_prop_ro(
           "tick_every",
           [](const NodeHandle& self) {
-            const auto period = self.get().tick_every();
+            const auto period = self.get().contract().tick_every;
             return period ? std::optional(period->count()) : std::nullopt;
           },
           "Seconds between two calls of its on_tick(); None: it has none.")
       .def_prop_ro(
-          "finishes", [](const NodeHandle& self) { return self.get().finishes(); },
+          "finishes", [](const NodeHandle& self) { return self.get().contract().finishes; },
           "True if it has finish().")
       .def_prop_ro(
           "default_name", [](const NodeHandle& self) { return self.get().default_name(); },

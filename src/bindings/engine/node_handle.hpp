@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "bindings/border/fork_guard.hpp"
 #include "core/pipeline/pipeline_core.hpp"
@@ -19,18 +20,16 @@ namespace freshframe::python {
 
 /// The Python object behind a node in the graph. It is borrowed from the node's Place, which is an argument of the loop
 /// on the node's own thread: so the garbage collector sees every reference.
-struct Hosted {
+struct Hosted : Embedded {
   PyObject* object;
-  bool takes_values;  // a function: it gets the value, not the sample
-  virtual ~Hosted() = default;
+  bool takes_values;           // a function: it gets the value, not the sample
+  std::vector<int> gone = {};  // sources that the loop is to report to the object. On the node's thread
   Hosted(PyObject* given, bool is_function) : object(given), takes_values(is_function) {}
-  Hosted(const Hosted&) = delete;
-  Hosted& operator=(const Hosted&) = delete;
 };
 
 /// Returns null for a native node.
-[[nodiscard]] inline const Hosted* hosted_of(const NodeBase& node) {
-  return dynamic_cast<const Hosted*>(&node);
+[[nodiscard]] inline Hosted* hosted_of(NodeBase& node) {
+  return static_cast<Hosted*>(node.abilities().embedded);
 }
 
 /// A node before it is added, native or hosted; add() takes it out, once.

@@ -34,10 +34,9 @@ namespace nb = nanobind;
 namespace freshframe::python {
 namespace {
 
-std::unique_ptr<NodeHandle> make_look(double seconds, double every, std::size_t max_bytes, bool packets) {
+std::unique_ptr<NodeHandle> make_look(double seconds, double every, std::size_t max_bytes) {
   const LookOptions options{.seconds = seconds, .every = every, .max_bytes = max_bytes};
-  if (packets) return handle_of(std::make_unique<PacketLook>(options));
-  return handle_of(std::make_unique<FrameLook>(options));
+  return handle_of(std::make_unique<Look>(options));
 }
 
 /// The arguments of the package's class Snapshot between its source and frozen_for, then the number of its source.
@@ -60,10 +59,10 @@ bool has_ended(const media::DetachedCall* call) {
 nb::list look_snapshots(gil::Held& held, const NodeHandle& self, const std::vector<double>& ages,
                         bool exact) {
   self.guard.check("the Look");
-  if (dynamic_cast<LookBack*>(&self.get()) == nullptr) throw OptionTypeError("not a Look");
+  auto& node = node_as<Look>(self, "a Look");
   nb::list out;
   if (self.node) return out;  // it is in no pipeline yet
-  const auto look = std::dynamic_pointer_cast<LookBack>(self.added);
+  const std::shared_ptr<Look> look(self.added, &node);
   const auto found = std::make_shared<std::vector<Snapshot>>();
   const std::stop_source stop;
   const media::DetachedCall call([look, found, ages, exact, ended = stop.get_token()] {
@@ -86,8 +85,7 @@ using LookedAt = std::tuple<std::string, std::string, std::string, double>;
 std::vector<LookedAt> look_sources(const NodeHandle& self, const std::vector<int>& sources,
                                    const std::string& name) {
   if (!self.owner) return std::vector<LookedAt>(sources.size());
-  const bool of_packets = dynamic_cast<PacketLook*>(&self.get()) != nullptr;
-  const media::LookedAtSources all(*self.owner, of_packets);
+  const media::LookedAtSources all(*self.owner);
   std::vector<LookedAt> out;
   for (const int source : sources) {
     auto at = source < 0 ? all.above(name) : all.of(source);
@@ -105,8 +103,7 @@ bool look_is_part_of(const NodeHandle& self, const Engine& engine, const std::st
 }  // namespace
 
 void bind_look(nb::module_& module) {
-  module.def("make_look", &make_look, nb::arg("seconds"), nb::arg("every"), nb::arg("max_bytes"),
-             nb::arg("packets"));
+  module.def("make_look", &make_look, nb::arg("seconds"), nb::arg("every"), nb::arg("max_bytes"));
   module.def("look_snapshots", gil::entry<&look_snapshots>, nb::arg("look"), nb::arg("ages"),
              nb::arg("exact"), "GIL: released while waiting");
   module.def("look_is_part_of", &look_is_part_of, nb::arg("look"), nb::arg("engine"), nb::arg("name"));

@@ -97,7 +97,7 @@ VideoSource& camera_of(const NodeHandle& self) {
 void decode_on_demand(const Engine& engine, int index) {
   const auto runner = engine.core().runner(index);
   const auto node = runner ? runner->node() : nullptr;
-  auto* const camera = dynamic_cast<media::PacketCamera*>(node.get());
+  auto* const camera = node ? node->abilities().packets : nullptr;
   if (camera == nullptr) return;  // it was removed
   camera->take_frames_while(core::is_taken(runner));
 }

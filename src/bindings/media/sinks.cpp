@@ -3,7 +3,6 @@
 #include "freshframe/gil.hpp"
 
 #include "freshframe/media.hpp"
-#include "freshframe/packet_nodes.hpp"
 #include "freshframe/publish.hpp"
 
 #include <cstddef>
@@ -32,6 +31,10 @@
 
 template <>
 inline constexpr bool freshframe::gil::python_free<std::optional<freshframe::Segment>> = true;
+template <>
+inline constexpr bool freshframe::gil::python_free<freshframe::VideoFile> = true;
+template <>
+inline constexpr bool freshframe::gil::python_free<freshframe::ClipRecorder> = true;
 
 namespace nb = nanobind;
 
@@ -56,60 +59,47 @@ using KeepLimits =
 // NOLINTNEXTLINE(readability-function-size): the options of one call
 std::unique_ptr<NodeHandle> make_video_file(const std::string& path, const nb::dict& given,
                                             std::optional<double> fps, std::optional<double> segment_every,
-                                            const KeepLimits& keep, bool reports_segments, bool copies) {
+                                            const KeepLimits& keep, bool reports_segments) {
   auto options = encoding<VideoFileOptions>(given);
   options.fps = fps;
   options.segment_every = segment_every;
   options.reports_segments = reports_segments;
   std::tie(options.keep_days, options.keep_bytes, options.keep_free_bytes) = keep;
-  if (copies) return handle_of(std::make_unique<PacketFile>(path, options));
   return handle_of(std::make_unique<VideoFile>(path, options));
 }
 
 std::unique_ptr<NodeHandle> make_clip_recorder(double before, double after, std::size_t max_bytes,
-                                               const nb::dict& given, bool copies) {
+                                               const nb::dict& given) {
   auto options = encoding<ClipOptions>(given);
   options.before = before;
   options.after = after;
   options.max_bytes = max_bytes;
-  if (copies) return handle_of(std::make_unique<PacketClips>(options));
-  return handle_of(std::make_unique<ClipRecorder>(std::move(options)));
+  return handle_of(std::make_unique<ClipRecorder>(options));
 }
 
-/// Calls `deed` with the ClipRecorder or PacketClips.
-template <class Deed>
-auto with_clips(NodeBase* recorder, const Deed& deed) {
-  if (auto* const packets = dynamic_cast<PacketClips*>(recorder)) return deed(*packets);
-  if (auto* const frames = dynamic_cast<ClipRecorder*>(recorder)) return deed(*frames);
-  throw OptionTypeError("not a clip recorder");
+ClipRecorder& clip_recorder(const NodeHandle& self) {
+  self.guard.check("the ClipRecorder");
+  return node_as<ClipRecorder>(self, "a clip recorder");
 }
 
-void save_in(NodeBase* recorder, const std::string& path, std::optional<double> pts) {
-  with_clips(recorder, [&](auto& clips) { clips.save(path, pts); });
+void save_in(ClipRecorder* recorder, const std::string& path, std::optional<double> pts) {
+  recorder->save(path, pts);
 }
 
 void save_clip(gil::Held& held, const NodeHandle& self, const std::string& path, std::optional<double> pts) {
-  self.guard.check("the ClipRecorder");
-  auto* const recorder = &self.get();
+  auto* const recorder = &clip_recorder(self);
   gil::release(held, &save_in, recorder, path, pts);
 }
 
 std::vector<std::string> clips_in_writing(const NodeHandle& self) {
-  self.guard.check("the ClipRecorder");
-  return with_clips(&self.get(), [](const auto& clips) { return clips.writing(); });
-}
-
-std::optional<Segment> next_segment_of(NodeBase* recorder) {
-  if (auto* const packets = dynamic_cast<PacketFile*>(recorder)) return packets->next_segment();
-  if (auto* const frames = dynamic_cast<VideoFile*>(recorder)) return frames->next_segment();
-  throw OptionTypeError("not a video file");
+  return clip_recorder(self).writing();
 }
 
 /// The arguments of the package's class Segment.
 nb::object next_segment(gil::Held& held, const NodeHandle& self) {
   self.guard.check("the VideoFile");
-  auto* const file = &self.get();
-  const auto found = gil::release(held, &next_segment_of, file);
+  auto* const file = &node_as<VideoFile>(self, "a video file");
+  const auto found = gil::release(held, [](VideoFile* recorder) { return recorder->next_segment(); }, file);
   if (!found) return nb::none();
   return nb::make_tuple(found->path, found->first_pts, found->last_pts, found->first_utc, found->last_utc,
                         std::string(to_string(found->utc_from)), found->size_bytes, found->frames,
@@ -125,10 +115,8 @@ PublishOptions publish_options(const nb::dict& given) {
   return options;
 }
 
-std::unique_ptr<NodeHandle> make_publish(const std::string& url, const nb::dict& given, bool copies) {
-  const auto options = publish_options(given);
-  if (copies) return handle_of(std::make_unique<PacketPublish>(url, options));
-  return handle_of(std::make_unique<Publish>(url, options));
+std::unique_ptr<NodeHandle> make_publish(const std::string& url, const nb::dict& given) {
+  return handle_of(std::make_unique<Publish>(url, publish_options(given)));
 }
 
 /// Returns null if another recorder of this process writes the file.
@@ -137,29 +125,23 @@ std::unique_ptr<media::WriteClaim> claim_file(std::uint64_t device, std::uint64_
   return claim ? std::make_unique<media::WriteClaim>(std::move(*claim)) : nullptr;
 }
 
-/// Calls `deed` with the Publish or PacketPublish.
-template <class Deed>
-auto with_publish(const NodeHandle& self, const Deed& deed) {
+std::string publish_url(const NodeHandle& self) {
   self.guard.check("the Publish");
-  if (auto* const packets = dynamic_cast<PacketPublish*>(&self.get())) return deed(*packets);
-  if (auto* const frames = dynamic_cast<Publish*>(&self.get())) return deed(*frames);
-  throw OptionTypeError("not a Publish");
+  return node_as<Publish>(self, "a Publish").url();
 }
 
 }  // namespace
 
 void bind_recorders(nb::module_& module) {
   module.def("make_video_file", &make_video_file, nb::arg("path"), nb::arg("encoding"), nb::arg("fps").none(),
-             nb::arg("segment_every").none(), nb::arg("keep"), nb::arg("reports_segments"), nb::arg("copies"),
-             "`copies`: it takes packets and encodes nothing.");
+             nb::arg("segment_every").none(), nb::arg("keep"), nb::arg("reports_segments"));
   module.def(
       "next_segment", gil::entry<&next_segment>, nb::arg("recorder"),
       "Waits for the next finished segment. None: the recorder is closed. GIL: released while waiting");
   module.def("video_file_codec", &media::video_file_codec, nb::arg("path"), nb::arg("codec"),
              "The codec of a file that make_video_file() accepts.");
   module.def("make_clip_recorder", &make_clip_recorder, nb::arg("before"), nb::arg("after"),
-             nb::arg("max_bytes"), nb::arg("encoding"), nb::arg("copies"),
-             "`copies`: it takes packets and encodes nothing.");
+             nb::arg("max_bytes"), nb::arg("encoding"));
   module.def("save_clip", gil::entry<&save_clip>, nb::arg("recorder"), nb::arg("path"), nb::arg("pts").none(),
              "GIL: released");
   const nb::class_<media::WriteClaim> claim(module, "WriteClaim",
@@ -170,12 +152,8 @@ void bind_recorders(nb::module_& module) {
 }
 
 void bind_publish(nb::module_& module) {
-  module.def("make_publish", &make_publish, nb::arg("url"), nb::arg("options"), nb::arg("copies"),
-             "`copies`: it takes packets and encodes nothing.");
-  module.def(
-      "publish_url",
-      [](const NodeHandle& self) { return with_publish(self, [](const auto& n) { return n.url(); }); },
-      nb::arg("node"), "With its password masked.");
+  module.def("make_publish", &make_publish, nb::arg("url"), nb::arg("options"));
+  module.def("publish_url", &publish_url, nb::arg("node"), "With its password masked.");
 }
 
 }  // namespace freshframe::python

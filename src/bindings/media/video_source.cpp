@@ -132,13 +132,11 @@ void bind_video_source(nb::module_& module) {
   module.def(
       "need_first_frame",
       [](const NodeHandle& self) {
-        auto* const source = dynamic_cast<media::ReconnectingSource*>(&self.get());
-        if (source != nullptr) source->need_first_frame();
+        if (auto* const source = self.get().abilities().reconnects) source->need_first_frame();
       },
       nb::arg("node"));
   module.def(
-      "is_network_stream",
-      [](const NodeHandle& self) { return dynamic_cast<const media::PacketCamera*>(&self.get()) != nullptr; },
+      "is_network_stream", [](const NodeHandle& self) { return self.get().abilities().packets != nullptr; },
       nb::arg("node"));
   module.def("video_url", [](const NodeHandle& self) { return video_source(self).url(); }, nb::arg("node"));
   module.def("video_info", &video_info, nb::arg("node"));
@@ -152,7 +150,7 @@ std::vector<CameraInfo> list_cameras(gil::Held& held) {
 }
 
 CameraSettings& settings_of(NodeBase* node) {
-  auto* const camera = dynamic_cast<CameraSettings*>(node);
+  auto* const camera = node->abilities().settings;
   if (camera == nullptr) throw OptionTypeError("not a camera");
   return *camera;
 }
@@ -177,8 +175,8 @@ std::string camera_setting(gil::Held& held, const NodeHandle& self, const std::s
   return gil::release(held, &setting_in, node, name);
 }
 
-std::vector<CameraControl> controls_in(const NodeBase* node) {
-  const auto* const camera = dynamic_cast<const CameraSettings*>(node);
+std::vector<CameraControl> controls_in(NodeBase* node) {
+  const auto* const camera = node->abilities().settings;
   return camera == nullptr ? std::vector<CameraControl>() : camera->controls();
 }
 
@@ -229,8 +227,7 @@ void bind_cameras(nb::module_& module) {
   module.def("cameras", gil::entry<&list_cameras>,
              "The cameras of this machine with their formats, rates and controls. GIL: released");
   module.def(
-      "is_camera",
-      [](const NodeHandle& self) { return dynamic_cast<const CameraSettings*>(&self.get()) != nullptr; },
+      "is_camera", [](const NodeHandle& self) { return self.get().abilities().settings != nullptr; },
       nb::arg("node"));
   module.def("set_camera", gil::entry<&set_camera>, nb::arg("node"), nb::arg("name"), nb::arg("value"),
              "Sets a camera's exposure, gain, focus or white_balance. GIL: released");

@@ -88,7 +88,7 @@ void take_node(Loop& loop) {
   leave_forked_child(loop);
 }
 
-void close_left_over(const Loop& loop, const NodeBase* node) {
+void close_left_over(const Loop& loop, NodeBase* node) {
   const auto* const hosted = node == nullptr ? nullptr : hosted_of(*node);
   if (hosted == nullptr) return;
   PyObject* const closed = PyObject_CallMethod(loop.place, "close_and_log", "O", hosted->object);
@@ -106,9 +106,9 @@ bool look_at_news(gil::Held& held, Loop& loop) {
 
 bool tell_gone(gil::Held& held, Loop& loop) {
   const auto kept = loop.runner.node();
-  auto* const node = dynamic_cast<PythonNode*>(kept.get());
-  if (node == nullptr || !node->any_gone()) return true;
-  for (const int source : node->take_gone()) {
+  auto* const hosted = hosted_of(*kept);
+  if (hosted == nullptr || hosted->gone.empty()) return true;
+  for (const int source : std::exchange(hosted->gone, {})) {
     if (loop.takes_values) continue;
     const auto& name = loop.engine.names()->stream_of(source);
     PyObject* const result =

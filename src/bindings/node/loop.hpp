@@ -61,7 +61,7 @@ bool give_stop_token(gil::Held& held, Loop& loop);
 /// The node that works from now on: another one may have taken the place.
 void take_node(Loop& loop);
 /// Closes a node that has lost the place or never got it, where the caller of replace() has gone. Null: there is none.
-void close_left_over(const Loop& loop, const NodeBase* node);
+void close_left_over(const Loop& loop, NodeBase* node);
 /// Calls the node's source_gone() for the sources of which nothing more comes. False: it raised, and the node
 /// does not continue.
 bool tell_gone(gil::Held& held, Loop& loop);

@@ -51,7 +51,8 @@ void bind_python_nodes(nb::module_& module, nb::class_<Engine>& engine) {
                                        gives_several,
                                        tick_every ? std::optional(Seconds(*tick_every)) : std::nullopt,
                                        finishes,
-                                       gives_last_of_source};
+                                       gives_last_of_source,
+                                       output == "Packet"};
           },
           nb::arg("name"), nb::arg("input"), nb::arg("output"), nb::arg("records_to").none() = nb::none(),
           nb::arg("gives_several") = false, nb::arg("tick_every").none() = nb::none(),
@@ -74,9 +75,8 @@ void bind_python_nodes(nb::module_& module, nb::class_<Engine>& engine) {
       "The handle of a Python node. The caller keeps the node.");
   module.def(
       "hosted_source",
-      [](const NodeDescription& description, nb::handle node, bool live) {
-        return handle_of(
-            std::make_unique<PythonSource>(description.name, node.ptr(), live, description.output));
+      [](NodeDescription description, nb::handle node, bool live) {
+        return handle_of(std::make_unique<PythonSource>(std::move(description), node.ptr(), live));
       },
       nb::arg("description"), nb::arg("node"), nb::arg("live"),
       "The handle of a Python source. The caller keeps the source.");

@@ -31,47 +31,43 @@ class PythonNode final : public NodeBase, public Hosted {
   [[nodiscard]] std::string default_name() const override { return description_.name; }
   [[nodiscard]] const TypeInfo* input_type() const noexcept override { return description_.input; }
   [[nodiscard]] const TypeInfo* output_type() const noexcept override { return description_.output; }
-  [[nodiscard]] std::optional<std::string> records_to() const override { return description_.records_to; }
-  [[nodiscard]] bool runs_outside() const noexcept override { return true; }
-  [[nodiscard]] bool takes_batches() const noexcept override { return true; }  // Python checks that it does
-  [[nodiscard]] bool gives_several() const noexcept override { return description_.gives_several; }
-  [[nodiscard]] std::optional<Seconds> tick_every() const override { return description_.tick_every; }
-  [[nodiscard]] bool finishes() const noexcept override { return description_.finishes; }
-  [[nodiscard]] bool gives_last_of_source() const noexcept override {
-    return description_.gives_last_of_source;
+  /// Python checks that the node takes batches.
+  [[nodiscard]] NodeContract contract() const override {
+    auto own = process::contract_of(description_);
+    own.takes_batches = own.takes_sets = own.runs_outside = true;
+    return own;
   }
-  [[nodiscard]] std::optional<SpoolStats> spool() const override {
-    return spool_ ? std::optional(spool_->get()) : std::nullopt;
+  [[nodiscard]] NodeAbilities abilities() noexcept override { return {.embedded = this}; }
+  [[nodiscard]] NodeReport report(Span /*span*/) const override {
+    return {.spool = spool_ ? std::optional(spool_->get()) : std::nullopt};
   }
-  [[nodiscard]] bool takes_sets() const noexcept override { return true; }
   std::optional<Emitted> process_any(const AnySample& /*sample*/, const Context& /*context*/) override {
     return std::nullopt;  // never called: the loop calls the Python object
   }
-  /// Kept for the loop, which tells the Python object before its next call. On the node's thread.
-  void source_gone(int source) override { gone_.push_back(source); }
-  [[nodiscard]] std::vector<int> take_gone() noexcept { return std::exchange(gone_, {}); }
-  [[nodiscard]] bool any_gone() const noexcept { return !gone_.empty(); }
+  /// Kept for the loop, which calls the Python object before its next sample.
+  void source_gone(int source) override { gone.push_back(source); }
 
  private:
   process::NodeDescription description_;
   std::shared_ptr<const SpoolCounters> spool_;
-  std::vector<int> gone_;
 };
 
 class PythonSource final : public SourceBase, public Hosted {
  public:
-  PythonSource(std::string name, PyObject* node, bool live, const TypeInfo* output)
-      : Hosted(node, false), name_(std::move(name)), live_(live), output_(output) {}
-  [[nodiscard]] std::string default_name() const override { return name_; }
-  [[nodiscard]] const TypeInfo* output_type() const noexcept override { return output_; }
+  PythonSource(process::NodeDescription description, PyObject* node, bool live)
+      : Hosted(node, false), description_(std::move(description)), live_(live) {}
+  [[nodiscard]] std::string default_name() const override { return description_.name; }
+  [[nodiscard]] const TypeInfo* output_type() const noexcept override { return description_.output; }
   [[nodiscard]] bool live() const noexcept override { return live_; }
-  [[nodiscard]] bool runs_outside() const noexcept override { return true; }
+  [[nodiscard]] NodeContract contract() const override {
+    return {.gives_packets = description_.gives_packets, .runs_outside = true};
+  }
+  [[nodiscard]] NodeAbilities abilities() noexcept override { return {.embedded = this}; }
   std::optional<SourceItem<Emitted>> read_any(const Context& /*context*/) override { return std::nullopt; }
 
  private:
-  std::string name_;
+  process::NodeDescription description_;
   bool live_;
-  const TypeInfo* output_;
 };
 
 class Engine;

@@ -21,6 +21,7 @@ struct GraphNode {
   std::vector<std::string> views;  // names of its ports, of one source each
   bool live = false;               // it is a live source, or below one
   int batch = 0;                   // samples that one call gets at most; 0: it takes no batches
+  std::string packets_of;          // the source whose second output it is, or empty
 };
 
 /// Taken in one step, so that `nodes` and `stats.nodes` are the same nodes in the same order.

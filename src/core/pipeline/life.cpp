@@ -275,7 +275,7 @@ void Life::sweep_threads() {
   std::erase_if(threads_, [](const Thread& each) { return each.runner == nullptr; });
 }
 
-void Life::wait_looking(const std::function<bool()>& over, const Look& look) {
+void Life::wait_looking(const std::function<bool()>& over, const WaitHook& look) {
   while (!over()) {
     (void)wait_until(Real::now() + to_duration(kLookSlice), over);
     if (!over() && look) look();

@@ -132,7 +132,7 @@ class Life {
     return changed_.wait_until(mutex_, *Clock::real(), deadline, ready);
   }
   /// Waits in slices; `look` is called between them, without the mutex.
-  void wait_looking(const std::function<bool()>& over, const Look& look);
+  void wait_looking(const std::function<bool()>& over, const WaitHook& look);
 
  private:
   enum class Phase : std::uint8_t { Building, Starting, Running, Ended };

@@ -18,17 +18,20 @@ namespace freshframe::core {
 class NameTable {
  public:
   /// `number`: 0 or more; a second name of a number takes the first one's place. `stream`: of the stream that begins at
-  /// the node.
-  void add(int number, std::string node, std::string stream) {
+  /// the node. `camera`: of the source whose second output the node is; by default the node itself.
+  void add(int number, std::string node, std::string stream, std::string camera = {}) {
     const Lock lock(mutex_);
     const auto place = static_cast<std::size_t>(number);
     if (place >= by_number_.size()) by_number_.resize(place + 1, &unknown_);
-    by_number_[place] = &*names_.insert({std::move(node), std::move(stream)}).first;
+    if (camera.empty()) camera = node;
+    by_number_[place] = &*names_.insert({std::move(node), std::move(stream), std::move(camera)}).first;
   }
   /// Returns an empty name if there is no such node.
   [[nodiscard]] const std::string& of(int number) const { return at(number).node; }
   /// The name of the stream that begins there.
   [[nodiscard]] const std::string& stream_of(int number) const { return at(number).stream; }
+  /// The name of the source whose second output the node is, or the node's own.
+  [[nodiscard]] const std::string& camera_of(int number) const { return at(number).camera; }
   /// The nodes' names by number.
   [[nodiscard]] std::vector<std::string> all() const {
     const Lock lock(mutex_);
@@ -42,6 +45,7 @@ class NameTable {
   struct Names {
     std::string node;
     std::string stream;
+    std::string camera;
 
     auto operator<=>(const Names&) const = default;
   };

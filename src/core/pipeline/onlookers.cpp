@@ -72,10 +72,12 @@ GraphState graph_state(const PipelineCore& core, bool times) {
   for (const auto& runner : graph.runners()) {
     const auto kept = runner->node();
     const auto& node = *kept;
-    result.nodes.push_back({kind_of(node), node.runs_outside(), node.output_type() == type_of<Frame>(),
-                            views_of(graph, runner->index()),
+    const int companion_of = graph.place(runner->index()).companion_of;
+    result.nodes.push_back({kind_of(node), node.contract().runs_outside,
+                            node.output_type() == type_of<Frame>(), views_of(graph, runner->index()),
                             core.life().started() && graph.is_live(runner->index()),
-                            runner->facts().batch ? runner->facts().batch->size : 0});
+                            runner->facts().batch ? runner->facts().batch->size : 0,
+                            companion_of < 0 ? std::string() : core.names()->of(companion_of)});
   }
   for (const auto& [reader, wires, join] : graph.readers().all()) result.readers.push_back(reader->name());
   return result;
@@ -95,6 +97,12 @@ std::vector<int> sources_above(const PipelineCore& core, std::string_view node) 
   if (runner == nullptr) return {};
   const auto& sources = guarded.graph.sources_of_node(runner->index());
   return {sources.begin(), sources.end()};
+}
+
+std::vector<AnyPort> parents_of(const PipelineCore& core, int node) {
+  const auto& guarded = core.guarded();
+  const Lock building(guarded.building);
+  return guarded.graph.has(node) ? parents_of(guarded.graph, node) : std::vector<AnyPort>();
 }
 
 std::string view_name(const PipelineCore& core, const AnyPort& port) {
@@ -146,7 +154,7 @@ std::shared_ptr<PictureTap> open_tap(PipelineCore& core, const std::string& port
   const auto found = port_named(guarded.graph, port);
   if (!found) refuse_view(guarded.graph, port);
   auto tap = found->runner->outlet().tap(found->source);
-  if (auto* const source = dynamic_cast<WatchedSource*>(found->runner->node().get())) source->watch(tap);
+  if (auto* const source = found->runner->node()->abilities().watched) source->watch(tap);
   if (tap->connected()) throw StateError("the pictures of '" + port + "' are being viewed already");
   tap->connect(std::move(hook));
   core.budget()->extend(1);

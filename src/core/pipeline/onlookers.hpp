@@ -41,6 +41,8 @@ namespace freshframe::core {
 
 /// The number of the source that a port is limited to; -1: it is not. Throws GraphError.
 [[nodiscard]] int only_source(const PipelineCore& core, const AnyPort& port);
+/// The ports above a node that were not removed.
+[[nodiscard]] std::vector<AnyPort> parents_of(const PipelineCore& core, int node);
 /// The name of a port for open_tap().
 [[nodiscard]] std::string view_name(const PipelineCore& core, const AnyPort& port);
 /// The source whose pictures a port shows, or whose results it sends.

@@ -128,7 +128,7 @@ void Pipeline::start(const Embedder& embedder) {
   core_->start(embedder);
 }
 
-bool Pipeline::wait(std::optional<Seconds> timeout, const Look& look) {
+bool Pipeline::wait(std::optional<Seconds> timeout, const WaitHook& look) {
   return core_->wait(timeout, look);
 }
 
@@ -144,7 +144,7 @@ Report Pipeline::run() {
   return core::report_of(*core_);
 }
 
-void Pipeline::stop(Seconds timeout, const Look& look) {
+void Pipeline::stop(Seconds timeout, const WaitHook& look) {
   core_->stop(timeout, look);
 }
 

@@ -153,7 +153,7 @@ bool PipelineCore::called_from_runner() const {
   return Runner::current(*this) != nullptr;
 }
 
-bool PipelineCore::wait(std::optional<Seconds> timeout, const Look& look) {
+bool PipelineCore::wait(std::optional<Seconds> timeout, const WaitHook& look) {
   if (!life_.started()) throw StateError("wait() before start(): nothing runs yet");
   if (called_from_runner())
     throw StateError("wait() on a node's own thread would wait for itself: use stop()");
@@ -169,7 +169,7 @@ bool PipelineCore::wait(std::optional<Seconds> timeout, const Look& look) {
   return true;
 }
 
-bool PipelineCore::finish(Seconds patience, const Look& look) {
+bool PipelineCore::finish(Seconds patience, const WaitHook& look) {
   if (!life_.started() || options_.keep_running || called_from_runner() || !sources_have_ended(*this))
     return false;
   {
@@ -192,7 +192,7 @@ bool PipelineCore::finish(Seconds patience, const Look& look) {
   return true;
 }
 
-bool PipelineCore::stop(Seconds timeout, const Look& look) {
+bool PipelineCore::stop(Seconds timeout, const WaitHook& look) {
   request_stop(timeout);
   if (called_from_runner()) return false;
   const auto deadline = Real::now() + to_duration(timeout);

@@ -365,8 +365,8 @@ OnnxClassifier::OnnxClassifier(const OnnxModel& model, const OnnxClassifierOptio
 }
 OnnxClassifier::~OnnxClassifier() = default;
 
-std::optional<InferenceStats> OnnxClassifier::inference(Span span) const {
-  return impl_->counters.read(span);
+NodeReport OnnxClassifier::report(Span span) const {
+  return {.inference = impl_->counters.read(span)};
 }
 
 void OnnxClassifier::source_gone(int source) {

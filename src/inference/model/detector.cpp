@@ -348,8 +348,8 @@ std::vector<std::optional<Detections>> OnnxDetector::process_batch(std::span<con
   return impl_->tensors ? impl_->together(samples, context) : impl_->one_by_one(samples, context);
 }
 
-std::optional<InferenceStats> OnnxDetector::inference(Span span) const {
-  return impl_->counters.read(span);
+NodeReport OnnxDetector::report(Span span) const {
+  return {.inference = impl_->counters.read(span)};
 }
 
 void OnnxDetector::close() {

@@ -71,9 +71,7 @@ class OnnxOutputs final : public Node<Frame, native::Table> {
         counters_(session_->provider(), session_->threads()) {}
 
   [[nodiscard]] std::string default_name() const override { return "OnnxModel"; }
-  [[nodiscard]] std::optional<InferenceStats> inference(Span span) const override {
-    return counters_.read(span);
-  }
+  [[nodiscard]] NodeReport report(Span span) const override { return {.inference = counters_.read(span)}; }
 
   std::optional<native::Table> process(const Sample<Frame>& sample, const Context& context) override {
     auto run = runner_.run(sample.value, context);

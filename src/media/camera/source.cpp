@@ -54,7 +54,7 @@ CodecParametersPtr codec_parameters(const V4l2Picture& picture) {
 }  // namespace
 
 V4l2Source::V4l2Source(std::string path, V4l2Options options, V4l2System& system)
-    : ReconnectingSource("camera '" + path + "'", options.reconnect),
+    : ReconnectingSource("camera '" + path + "'", options.reconnect, {.settings = this}),
       path_(std::move(path)),
       options_(std::move(options)),
       system_(system),

@@ -26,8 +26,10 @@ std::string reason(const std::exception& error) {
 
 }  // namespace
 
-ReconnectingSource::ReconnectingSource(std::string title, Reconnect reconnect)
-    : title_(std::move(title)), reconnect_(reconnect), back_off_(random_seed()) {}
+ReconnectingSource::ReconnectingSource(std::string title, Reconnect reconnect, NodeAbilities abilities)
+    : title_(std::move(title)), abilities_(abilities), reconnect_(reconnect), back_off_(random_seed()) {
+  abilities_.reconnects = this;
+}
 
 VideoInfo ReconnectingSource::info() const {
   const std::lock_guard lock(info_mutex_);

@@ -22,6 +22,7 @@ class ReconnectingSource : public VideoSource {
  public:
   [[nodiscard]] VideoInfo info() const final;
   [[nodiscard]] bool live() const noexcept final { return true; }
+  [[nodiscard]] NodeAbilities abilities() noexcept final { return abilities_; }
 
   /// Makes a source that may reconnect fail unless its first frame comes. Call it before open().
   void need_first_frame() noexcept {
@@ -32,8 +33,8 @@ class ReconnectingSource : public VideoSource {
   void close() override { disconnect(); }
 
  protected:
-  /// `title` is its name in messages: "camera '/dev/video0'".
-  ReconnectingSource(std::string title, Reconnect reconnect);
+  /// `title` is its name in messages: "camera '/dev/video0'". `abilities`: of the derived class.
+  ReconnectingSource(std::string title, Reconnect reconnect, NodeAbilities abilities = {});
 
   /// One attempt. Throws any std::exception; SourceRefused when another attempt would fail as well.
   virtual void connect(const Context& context) = 0;
@@ -65,6 +66,7 @@ class ReconnectingSource : public VideoSource {
   void report_outage(const std::string& why, bool first, TimePoint now);
 
   const std::string title_;
+  NodeAbilities abilities_;
   Reconnect reconnect_;
   bool connected_ = false;
   bool finished_ = false;

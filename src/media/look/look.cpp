@@ -1,4 +1,4 @@
-// The nodes that keep the last seconds: packets as the camera has sent them, frames as JPEG. What is asked for is decoded
+// The node that keeps the last seconds: packets as the camera has sent them, frames as JPEG. What is asked for is decoded
 // on the thread that asks.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/look.hpp"
@@ -30,6 +30,7 @@
 #include "media/ffmpeg/read/frame_maker.hpp"
 #include "media/packets/packet_ticks.hpp"
 #include "media/packets/parameters.hpp"
+#include "media/packets/two_forms.hpp"
 
 namespace freshframe {
 namespace {
@@ -386,44 +387,23 @@ Packet jpeg_packet(const std::string& bytes, const Stamp& stamp, std::shared_ptr
           .owner = owner};
 }
 
-}  // namespace
-
-std::vector<Snapshot> LookBack::snapshots(const LookQuestion& question) {
-  std::vector<Snapshot> out;
-  look(question, [&out](Snapshot snapshot) { out.push_back(std::move(snapshot)); });
-  return out;
-}
-
-struct PacketLook::Impl {
-  explicit Impl(const LookOptions& options) : ring(options) {}
-
-  LookRing ring;
-  bool told = false;  // that max_bytes is too small
-};
-
-PacketLook::PacketLook(const LookOptions& options) : impl_(std::make_unique<Impl>(options)) {}
-
-PacketLook::~PacketLook() = default;
-
-void PacketLook::look(const LookQuestion& question, const Take& take) {
-  impl_->ring.look(question, take);
-}
-
-std::optional<Nothing> PacketLook::process(const Sample<Packet>& sample, const Context& /*context*/) {
-  if (sample.dropped > 0) impl_->ring.wait_for_key();
-  if (!impl_->ring.add(sample.value, sample.stamp) && !std::exchange(impl_->told, true)) {
-    log(LogLevel::Warning,
-        "a Look keeps nothing up to the camera's next keyframe: the packets since the last one are larger than "
-        "max_bytes");
-  }
-  return std::nullopt;
-}
-
-struct FrameLook::Impl {
-  explicit Impl(const LookOptions& options) : ring(options), every(options.every) {
+/// A Look's form below frames.
+struct FrameLook {
+  explicit FrameLook(const LookOptions& options) : ring(options), every(options.every) {
     constexpr double kMost = 60;
     if (!(every >= 0 && every <= kMost))
       throw OptionError("every of a Look must be 0 to 60 s, got " + core::seconds_text(every));
+  }
+
+  void keep(const Sample<Frame>& sample) {
+    const auto& frame = sample.value;
+    if (!is_due(sample.stamp)) return;
+    const auto jpeg = encoder.encode(frame, frame.width(), kLookQuality);
+    if (!stream || stream->width != frame.width() || stream->height != frame.height())
+      stream = jpeg_stream(frame);
+    if (!ring.add(jpeg_packet(jpeg.bytes, sample.stamp, stream), sample.stamp))
+      throw Error("a picture of the Look is larger than max_bytes: it has " +
+                  std::to_string(jpeg.bytes.size()) + " bytes");
   }
 
   [[nodiscard]] bool is_due(const Stamp& stamp) {
@@ -443,24 +423,63 @@ struct FrameLook::Impl {
   std::shared_ptr<const PacketStream> stream;
 };
 
-FrameLook::FrameLook(const LookOptions& options) : impl_(std::make_unique<Impl>(options)) {}
+/// A Look's form below packets.
+struct PacketLook {
+  explicit PacketLook(const LookOptions& options) : ring(options) {}
 
-FrameLook::~FrameLook() = default;
+  void keep(const Sample<Packet>& sample) {
+    if (sample.dropped > 0) ring.wait_for_key();
+    if (!ring.add(sample.value, sample.stamp) && !std::exchange(told, true)) {
+      log(LogLevel::Warning,
+          "a Look keeps nothing up to the camera's next keyframe: the packets since the last one are larger than "
+          "max_bytes");
+    }
+  }
 
-void FrameLook::look(const LookQuestion& question, const Take& take) {
-  impl_->ring.look(question, take);
+  LookRing ring;
+  bool told = false;  // that max_bytes is too small
+};
+
+}  // namespace
+
+std::vector<Snapshot> LookBack::snapshots(const LookQuestion& question) {
+  std::vector<Snapshot> out;
+  look(question, [&out](Snapshot snapshot) { out.push_back(std::move(snapshot)); });
+  return out;
 }
 
-std::optional<Nothing> FrameLook::process(const Sample<Frame>& sample, const Context& /*context*/) {
-  const auto& frame = sample.value;
-  if (!impl_->is_due(sample.stamp)) return std::nullopt;
-  const auto jpeg = impl_->encoder.encode(frame, frame.width(), kLookQuality);
-  auto& stream = impl_->stream;
-  if (!stream || stream->width != frame.width() || stream->height != frame.height())
-    stream = jpeg_stream(frame);
-  if (!impl_->ring.add(jpeg_packet(jpeg.bytes, sample.stamp, stream), sample.stamp))
-    throw Error("a picture of the Look is larger than max_bytes: it has " +
-                std::to_string(jpeg.bytes.size()) + " bytes");
+struct Look::Impl : media::TwoForms<FrameLook, PacketLook> {
+  using TwoForms::TwoForms;
+};
+
+Look::Look(const LookOptions& options) : impl_(std::make_unique<Impl>(options)) {}
+
+Look::~Look() = default;
+
+void Look::look(const LookQuestion& question, const Take& take) {
+  impl_->with([&](auto& form) { form.ring.look(question, take); });
+}
+
+/// Packets need earlier packets, so they have a recorder's queue.
+NodeContract Look::contract() const {
+  return {.needs_one_source = true, .records = impl_->takes_packets()};
+}
+
+std::vector<const TypeInfo*> Look::input_types() const {
+  return impl_->input_types();
+}
+
+void Look::set_input(const TypeInfo* type) {
+  impl_->set_input(type);
+}
+
+std::optional<Nothing> Look::process(const Sample<Frame>& sample, const Context& /*context*/) {
+  impl_->of_frames().keep(sample);
+  return std::nullopt;
+}
+
+std::optional<Nothing> Look::process(const Sample<Packet>& sample, const Context& /*context*/) {
+  impl_->of_packets().keep(sample);
   return std::nullopt;
 }
 

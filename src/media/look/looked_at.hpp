@@ -21,19 +21,15 @@ struct LookedAt {
 /// The sources of a pipeline at one moment. The pictures of one Look may come from several, one after the other.
 class LookedAtSources {
  public:
-  /// `of_packets`: the Look keeps packets, whose source is an output of their camera.
-  LookedAtSources(const core::PipelineCore& core, bool of_packets);
+  explicit LookedAtSources(const core::PipelineCore& core);
 
-  /// `source`: Stamp::source of a picture. A source that was removed keeps its name.
+  /// `source`: Stamp::source of a picture, or of packets. A source that was removed keeps its name.
   [[nodiscard]] LookedAt of(int source) const;
   /// The source whose samples come to this node now. It describes a Look without a picture.
   [[nodiscard]] LookedAt above(std::string_view node) const;
 
  private:
-  [[nodiscard]] const NodeStats* camera_of(std::string_view name) const;
-
   const core::PipelineCore& core_;
-  const bool of_packets_;
   const Stats stats_;  // without quantiles, which cost most
 };
 

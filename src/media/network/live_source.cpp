@@ -19,7 +19,7 @@
 namespace freshframe::media {
 
 LiveSource::LiveSource(SourceUrl url, OpenOptions options)
-    : ReconnectingSource("'" + url.masked + "'", reconnect_of(options)),
+    : ReconnectingSource("'" + url.masked + "'", reconnect_of(options), {.watched = this, .packets = this}),
       url_(std::move(url)),
       options_(std::move(options)),
       connector_(url_, options_, core::gate_of_thread()),
@@ -37,7 +37,7 @@ LiveSource::LiveSource(SourceUrl url, OpenOptions options)
 }
 
 std::unique_ptr<Source<Packet>> LiveSource::packets() {
-  return packets_.node(title(), live(), this);
+  return packets_.node(title(), live());
 }
 
 void LiveSource::wake(std::optional<double> seconds, std::optional<double> until) {

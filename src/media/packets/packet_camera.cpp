@@ -13,7 +13,7 @@ namespace freshframe {
 namespace {
 
 media::PacketCamera& packet_camera(VideoSource& camera) {
-  if (auto* const found = dynamic_cast<media::PacketCamera*>(&camera)) return *found;
+  if (auto* const found = camera.abilities().packets) return *found;
   throw GraphError("'" + camera.url() +
                    "' has no packets: network streams that are live have them, such as rtsp://");
 }
@@ -30,7 +30,7 @@ void take_frames(VideoSource& camera, bool wanted) {
 
 void wake(VideoSource& camera, std::optional<double> seconds, std::optional<double> until) {
   constexpr double kLongestWake = 24 * 3600;
-  auto* const sleeper = dynamic_cast<media::PacketCamera*>(&camera);
+  auto* const sleeper = camera.abilities().packets;
   if (sleeper == nullptr)
     throw GraphError("'" + camera.url() +
                      "' does not sleep: wake() is for a live network stream, such as rtsp://, that "

@@ -29,15 +29,13 @@ namespace freshframe::media {
 /// own, with its own numbers, edges and counters. The two streams share `pts`, `captured` and `utc`.
 class PacketSource final : public Source<Packet> {
  public:
-  PacketSource(std::shared_ptr<PacketTap> tap, bool live, const SourceBase* camera)
-      : tap_(std::move(tap)), live_(live), camera_(camera) {}
+  PacketSource(std::shared_ptr<PacketTap> tap, bool live) : tap_(std::move(tap)), live_(live) {}
   PacketSource(const PacketSource&) = delete;
   PacketSource& operator=(const PacketSource&) = delete;
   ~PacketSource() override { tap_->leave(); }
 
   [[nodiscard]] std::string default_name() const override { return "packets"; }
   [[nodiscard]] bool live() const noexcept override { return live_; }
-  [[nodiscard]] const SourceBase* output_of() const noexcept override { return camera_; }
   std::optional<SourceItem<Packet>> read(const Context& context) override {
     auto item = tap_->take(context.stop);
     if (const auto dropped = tap_->take_dropped(); dropped > 0)
@@ -53,7 +51,6 @@ class PacketSource final : public Source<Packet> {
  private:
   std::shared_ptr<PacketTap> tap_;
   bool live_;
-  const SourceBase* camera_;  // only compared: it may have gone
 };
 
 /// Does nothing until node() or keep() is called. Any thread may call these two, even while the source reads: packets
@@ -61,9 +58,8 @@ class PacketSource final : public Source<Packet> {
 class PacketOutput {
  public:
   /// The node that emits the packets, and another one when that has closed. `title`: the source's, for messages.
-  /// `camera`: the source, if its removal is to remove the node. Throws GraphError.
-  [[nodiscard]] std::unique_ptr<Source<Packet>> node(const std::string& title, bool live,
-                                                     const SourceBase* camera = nullptr) {
+  /// Throws GraphError.
+  [[nodiscard]] std::unique_ptr<Source<Packet>> node(const std::string& title, bool live) {
     const auto tap = std::make_shared<PacketTap>();
     bool is_over = false;
     {
@@ -75,7 +71,7 @@ class PacketOutput {
       wanted_ = true;
     }
     if (is_over) tap->close();
-    return std::make_unique<PacketSource>(tap, live, camera);
+    return std::make_unique<PacketSource>(tap, live);
   }
 
   /// `kept` gets all packets, beside the node, until it is closed.

@@ -1,28 +1,29 @@
-// The nodes that publish.
+// The node that publishes frames or packets.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/publish.hpp"
 
 #include "freshframe/error.hpp"
 
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <new>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "media/ffmpeg/write/frame_encoder.hpp"
-#include "media/packets/no_encoder.hpp"
 #include "media/packets/parameters.hpp"
+#include "media/packets/two_forms.hpp"
 #include "media/publish/sender.hpp"
 #include "media/recording/encoding.hpp"
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
-
-using media::FrameEncoder;
-using media::PublishSender;
 
 /// No pictures that wait for later ones.
 std::map<std::string, std::string> without_delay(const std::string& codec,
@@ -36,27 +37,26 @@ std::map<std::string, std::string> without_delay(const std::string& codec,
 }
 
 std::shared_ptr<const PacketStream> stream_of_encoder(const AVCodecContext& encoder) {
-  media::CodecParametersPtr codec(avcodec_parameters_alloc());
+  CodecParametersPtr codec(avcodec_parameters_alloc());
   if (!codec || avcodec_parameters_from_context(codec.get(), &encoder) < 0) throw std::bad_alloc();
   auto stream = std::make_shared<PacketStream>();
   stream->codec = avcodec_get_name(codec->codec_id);
   stream->width = codec->width;
   stream->height = codec->height;
-  stream->native = std::make_shared<const media::StreamParameters>(media::StreamParameters{std::move(codec)});
+  stream->native = std::make_shared<const StreamParameters>(StreamParameters{std::move(codec)});
   return stream;
 }
 
-}  // namespace
-
-struct Publish::Impl {
-  Impl(const std::string& url, const PublishOptions& wanted) : options(wanted), sender(url, wanted) {
+/// A Publish's form below frames.
+struct FramePublish {
+  FramePublish(const std::string& url, const PublishOptions& wanted) : options(wanted), sender(url, wanted) {
     options.codec = sender.target().encoder(wanted.codec);
-    encoding = media::closed_groups({.codec = options.codec,
-                                     .crf = options.crf,
-                                     .preset = options.preset,
-                                     .threads = options.threads,
-                                     .options = without_delay(options.codec, options.options)});
-    media::check_encoding(what(), container(), encoding);
+    encoding = closed_groups({.codec = options.codec,
+                              .crf = options.crf,
+                              .preset = options.preset,
+                              .threads = options.threads,
+                              .options = without_delay(options.codec, options.options)});
+    check_encoding(what(), container(), encoding);
   }
 
   /// The one of FFmpeg's muxers that has the rules for encoders that all but a transport stream share.
@@ -66,7 +66,17 @@ struct Publish::Impl {
   }
   [[nodiscard]] std::string what() const { return "the stream for '" + sender.target().masked() + "'"; }
 
-  void write(const Frame& frame, const Stamp& stamp) {
+  void open(const Context& context) {
+    counters = &context.counters;
+    sender.start(context);
+  }
+
+  void write(const Sample<Frame>& sample) {
+    put(sample.value, sample.stamp);
+    sender.count_drops(*counters);
+  }
+
+  void put(const Frame& frame, const Stamp& stamp) {
     if (!frame) throw Error("cannot publish: the sample has no frame");
     if (!std::isfinite(stamp.pts)) throw Error("cannot publish: a frame's pts is not a number");
     auto& queue = *sender.queue();
@@ -91,7 +101,7 @@ struct Publish::Impl {
 
   void begin(const Frame& first, double pts) {
     auto next = std::make_unique<FrameEncoder>(what(), container(), encoding);
-    static_cast<void>(next->start(first, media::kFallbackFps));
+    static_cast<void>(next->start(first, kFallbackFps));
     encoder = std::move(next);
     stream = stream_of_encoder(encoder->codec());
     next_key = pts;
@@ -100,7 +110,7 @@ struct Publish::Impl {
 
   /// To the sender, with times in seconds.
   void put(const AVPacket& encoded) {
-    media::AvPacketPtr own(av_packet_clone(&encoded));
+    AvPacketPtr own(av_packet_clone(&encoded));
     if (!own) throw std::bad_alloc();
     const double tick = av_q2d(encoder->codec().time_base);
     Packet packet;
@@ -113,9 +123,10 @@ struct Publish::Impl {
     sender.queue()->put(std::move(packet), run);
   }
 
-  void stop() {
+  void close() {
     sender.stop();
     if (counters != nullptr) sender.count_drops(*counters);
+    encoder.reset();
   }
 
   PublishOptions options;
@@ -130,41 +141,23 @@ struct Publish::Impl {
   std::uint64_t run = 0;  // see PublishQueue::put()
 };
 
-Publish::Publish(const std::string& url, const PublishOptions& options)
-    : impl_(std::make_unique<Impl>(url, options)) {}
-
-Publish::~Publish() = default;
-
-const std::string& Publish::url() const noexcept {
-  return impl_->sender.target().masked();
-}
-
-std::optional<PublishStats> Publish::publish() const {
-  return impl_->sender.stats();
-}
-
-void Publish::open(const Context& context) {
-  impl_->counters = &context.counters;
-  impl_->sender.start(context);
-}
-
-std::optional<Nothing> Publish::process(const Sample<Frame>& sample, const Context& context) {
-  impl_->write(sample.value, sample.stamp);
-  impl_->sender.count_drops(context.counters);
-  return std::nullopt;
-}
-
-void Publish::close() {
-  impl_->stop();
-  impl_->encoder.reset();
-}
-
-struct PacketPublish::Impl {
-  Impl(const std::string& url, const PublishOptions& options) : sender(url, options) {
-    media::check_no_encoder(options, "a Publish below packets");
+/// A Publish's form below packets.
+struct PacketPublish {
+  PacketPublish(const std::string& url, const PublishOptions& options) : sender(url, options) {
+    check_no_encoder(options, "a Publish below packets");
   }
 
-  void write(const Sample<Packet>& sample, const Context& context) {
+  void open(const Context& context) {
+    counters = &context.counters;
+    sender.start(context);
+  }
+
+  void write(const Sample<Packet>& sample) {
+    put(sample);
+    sender.count_drops(*counters);
+  }
+
+  void put(const Sample<Packet>& sample) {
     const auto& packet = sample.value;
     if (sample.dropped > 0) waits_for_key = true;
     if (sample.stamp.source != source) {
@@ -174,7 +167,7 @@ struct PacketPublish::Impl {
     }
     check(*packet.stream);
     if (waits_for_key && !packet.is_keyframe) {
-      if (began) context.counters.drop(NodeDropCause::Lost);  // else it belongs to the start
+      if (began) counters->drop(NodeDropCause::Lost);  // else it belongs to the start
       return;
     }
     waits_for_key = false;
@@ -185,14 +178,14 @@ struct PacketPublish::Impl {
   void check(const PacketStream& stream) {
     if (&stream == checked) return;
     const auto& target = sender.target();
-    if (!target.takes(media::parameters_of(stream).codec->codec_id)) {
+    if (!target.takes(parameters_of(stream).codec->codec_id)) {
       throw Error("cannot publish to '" + target.masked() + "': " + target.url().scheme +
                   " servers do not know the camera's " + stream.codec + "; they know " + target.codecs());
     }
     checked = &stream;
   }
 
-  void stop() {
+  void close() {
     sender.stop();
     if (counters != nullptr) sender.count_drops(*counters);
   }
@@ -206,32 +199,52 @@ struct PacketPublish::Impl {
   bool began = false;
 };
 
-PacketPublish::PacketPublish(const std::string& url, const PublishOptions& options)
+}  // namespace
+}  // namespace freshframe::media
+
+namespace freshframe {
+
+struct Publish::Impl : media::TwoForms<media::FramePublish, media::PacketPublish> {
+  using TwoForms::TwoForms;
+};
+
+Publish::Publish(const std::string& url, const PublishOptions& options)
     : impl_(std::make_unique<Impl>(url, options)) {}
 
-PacketPublish::~PacketPublish() = default;
+Publish::~Publish() = default;
 
-const std::string& PacketPublish::url() const noexcept {
-  return impl_->sender.target().masked();
+const std::string& Publish::url() const noexcept {
+  return impl_->with([](auto& form) -> const std::string& { return form.sender.target().masked(); });
 }
 
-std::optional<PublishStats> PacketPublish::publish() const {
-  return impl_->sender.stats();
+NodeReport Publish::report(Span /*span*/) const {
+  return {.publish = impl_->with([](auto& form) { return form.sender.stats(); })};
 }
 
-void PacketPublish::open(const Context& context) {
-  impl_->counters = &context.counters;
-  impl_->sender.start(context);
+std::vector<const TypeInfo*> Publish::input_types() const {
+  return impl_->input_types();
 }
 
-std::optional<Nothing> PacketPublish::process(const Sample<Packet>& sample, const Context& context) {
-  impl_->write(sample, context);
-  impl_->sender.count_drops(context.counters);
+void Publish::set_input(const TypeInfo* type) {
+  impl_->set_input(type);
+}
+
+void Publish::open(const Context& context) {
+  impl_->with([&](auto& form) { form.open(context); });
+}
+
+std::optional<Nothing> Publish::process(const Sample<Frame>& sample, const Context& /*context*/) {
+  impl_->of_frames().write(sample);
   return std::nullopt;
 }
 
-void PacketPublish::close() {
-  impl_->stop();
+std::optional<Nothing> Publish::process(const Sample<Packet>& sample, const Context& /*context*/) {
+  impl_->of_packets().write(sample);
+  return std::nullopt;
+}
+
+void Publish::close() {
+  impl_->with([](auto& form) { form.close(); });
 }
 
 }  // namespace freshframe

@@ -1,8 +1,10 @@
-// The sink that writes frames to a video file.
+// The sink that writes a video file: frames, which it encodes, or a camera's own packets.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/log.hpp"
 #include "freshframe/media.hpp"
+#include "freshframe/node.hpp"
+#include "freshframe/packet.hpp"
 
 #include <cmath>
 #include <cstdint>
@@ -11,38 +13,34 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "core/unit_text.hpp"
+#include "media/ffmpeg/write/frame_encoder.hpp"
 #include "media/ffmpeg/write/video_encoder.hpp"
-#include "media/recording/drain_limit.hpp"
+#include "media/packets/two_forms.hpp"
 #include "media/recording/encoding.hpp"
+#include "media/recording/packet_forms.hpp"
 #include "media/recording/recording_files.hpp"
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
-
-using media::check_video_file;
-using media::DiskRoom;
-using media::DrainLimit;
-using media::kFallbackFps;
-using media::RecordingFiles;
-using media::VideoEncoder;
 
 /// Seconds. The encoder refuses a frame that goes back less.
 constexpr double kShortestStepBack = 1;
 
-}  // namespace
-
-struct VideoFile::Impl {
+/// A VideoFile's form below frames.
+struct FrameFile {
   /// The first frame waits for the second: their distance is the nominal rate.
   struct Pending {
     Frame frame;
     double pts = 0;
   };
 
-  Impl(std::string file, const VideoFileOptions& wanted) : options(wanted), files(std::move(file), wanted) {
+  FrameFile(std::string file, const VideoFileOptions& wanted)
+      : options(wanted), files(std::move(file), wanted) {
     check_video_file(files.path(), options);
-    media::tell_chosen_codec(files.path(), options.codec);
+    tell_chosen_codec(files.path(), options.codec);
   }
 
   void open(const Context& context) {
@@ -56,6 +54,17 @@ struct VideoFile::Impl {
     files.begin([this](const std::string& name, DiskRoom* room) {
       encoder = std::make_unique<VideoEncoder>(name, options, room);
     });
+  }
+
+  [[nodiscard]] std::string way_to_be_faster() const {
+    return way_to_encode_faster(video_file_codec(files.path(), options.codec), options.preset);
+  }
+
+  void write(const Sample<Frame>& sample, const Context& context) {
+    paused = false;
+    write(sample.value, sample.stamp);
+    newest = sample.stamp.pts;
+    written = context.clock.now();
   }
 
   void write(const Frame& frame, const Stamp& stamp) {
@@ -93,7 +102,7 @@ struct VideoFile::Impl {
   /// A file contains the frames of one source, whose time rises.
   void end_before_another_source(const Stamp& stamp) {
     if (stamp.source == source && (!files.segment() || stamp.pts >= newest - kShortestStepBack)) return;
-    if (!files.segment()) throw Error(media::another_source(files.path(), "frames"));
+    if (!files.segment()) throw Error(another_source(files.path(), "frames"));
     log(LogLevel::Warning,
         "'" + files.name() + "' ends: " +
             (stamp.source == source ? "the time of the source goes back from " + core::seconds_text(newest) +
@@ -134,7 +143,7 @@ struct VideoFile::Impl {
 
   /// Ends the file after a failure. The frames that it does not keep count as lost. The next frame begins a file.
   void give_up() {
-    const media::Kept kept{.pictures = encoder->kept(), .bytes = encoder->bytes(), .place = encoder->place()};
+    const Kept kept{.pictures = encoder->kept(), .bytes = encoder->bytes(), .place = encoder->place()};
     const auto lost = files.give_up(kept, [this] { encoder.reset(); });
     if (lost > 0) counters->drop(NodeDropCause::Lost, lost);
     forget_file();
@@ -148,6 +157,11 @@ struct VideoFile::Impl {
     log(LogLevel::Warning, "there was no frame for " + pause + ", and '" + last +
                                "' has no room for such a pause: it ends there, and '" + files.name() +
                                "' continues it");
+  }
+
+  [[nodiscard]] std::optional<TimePoint> idle_at() const {
+    if (paused || !written) return std::nullopt;
+    return *written + to_duration(Seconds(kPause));
   }
 
   /// A process that is killed while the source is away loses no frame that came before. A failure is thrown
@@ -213,47 +227,64 @@ struct VideoFile::Impl {
   std::optional<Pending> pending;
 };
 
-VideoFile::VideoFile(std::string path, const VideoFileOptions& options)
-    : impl_(std::make_unique<Impl>(std::move(path), options)) {}
+}  // namespace
+}  // namespace freshframe::media
+
+namespace freshframe {
+
+struct VideoFile::Impl : media::TwoForms<media::FrameFile, media::PacketFile> {
+  using TwoForms::TwoForms;
+};
+
+VideoFile::VideoFile(const std::string& path, const VideoFileOptions& options)
+    : impl_(std::make_unique<Impl>(path, options)) {}
 
 VideoFile::~VideoFile() = default;
 
-std::optional<std::string> VideoFile::records_to() const {
-  return impl_->files.path();
+std::vector<const TypeInfo*> VideoFile::input_types() const {
+  return impl_->input_types();
 }
 
-std::string VideoFile::way_to_be_faster() const {
-  return media::way_to_encode_faster(media::video_file_codec(impl_->files.path(), impl_->options.codec),
-                                     impl_->options.preset);
+void VideoFile::set_input(const TypeInfo* type) {
+  impl_->set_input(type);
+}
+
+NodeContract VideoFile::contract() const {
+  return impl_->with([](const auto& form) {
+    return NodeContract{.needs_one_source = true,
+                        .records_to = form.files.path(),
+                        .way_to_be_faster = form.way_to_be_faster()};
+  });
+}
+
+std::optional<Segment> VideoFile::next_segment() {
+  return impl_->with([](auto& form) { return form.files.next_segment(); });
 }
 
 void VideoFile::open(const Context& context) {
-  impl_->open(context);
+  impl_->with([&](auto& form) { form.open(context); });
 }
 
 std::optional<Nothing> VideoFile::process(const Sample<Frame>& sample, const Context& context) {
-  impl_->paused = false;
-  impl_->write(sample.value, sample.stamp);
-  impl_->newest = sample.stamp.pts;
-  impl_->written = context.clock.now();
+  impl_->of_frames().write(sample, context);
+  return std::nullopt;
+}
+
+std::optional<Nothing> VideoFile::process(const Sample<Packet>& sample, const Context& context) {
+  impl_->of_packets().write(sample, context);
   return std::nullopt;
 }
 
 std::optional<TimePoint> VideoFile::idle_at() const {
-  if (impl_->paused || !impl_->written) return std::nullopt;
-  return *impl_->written + to_duration(Seconds(media::kPause));
+  return impl_->with([](const auto& form) { return form.idle_at(); });
 }
 
 void VideoFile::idle(const Context& /*context*/) {
-  impl_->pause();
+  impl_->with([](auto& form) { form.pause(); });
 }
 
 void VideoFile::close() {
-  impl_->files.close([this] { impl_->close(); });
-}
-
-std::optional<Segment> VideoFile::next_segment() {
-  return impl_->files.next_segment();
+  impl_->with([](auto& form) { form.files.close([&form] { form.close(); }); });
 }
 
 }  // namespace freshframe

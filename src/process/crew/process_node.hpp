@@ -62,7 +62,18 @@ struct NodeDescription {
   std::optional<Seconds> tick_every = {};
   bool finishes = false;
   bool gives_last_of_source = false;
+  bool gives_packets = false;
 };
+
+/// The properties of a described node, wherever it runs.
+[[nodiscard]] inline NodeContract contract_of(const NodeDescription& node) {
+  return {.gives_several = node.gives_several,
+          .gives_packets = node.gives_packets,
+          .tick_every = node.tick_every,
+          .finishes = node.finishes,
+          .gives_last_of_source = node.gives_last_of_source,
+          .records_to = node.records_to};
+}
 
 /// The embedder runs the node: Crew(...).run() on a thread of its own. As long as it exists, pictures are
 /// made in memory that workers can read.
@@ -77,18 +88,14 @@ class ProcessNode final : public NodeBase {
   [[nodiscard]] std::string default_name() const override { return description_.name; }
   [[nodiscard]] const TypeInfo* input_type() const noexcept override { return description_.input; }
   [[nodiscard]] const TypeInfo* output_type() const noexcept override { return description_.output; }
-  [[nodiscard]] std::optional<std::string> records_to() const override { return description_.records_to; }
-  [[nodiscard]] bool runs_outside() const noexcept override { return true; }
-  [[nodiscard]] bool takes_batches() const noexcept override {
-    return true;
-  }  // the embedder checks that it does
-  [[nodiscard]] std::vector<WorkerStats> workers() const override { return board_.read(); }
-  [[nodiscard]] bool gives_several() const noexcept override { return description_.gives_several; }
-  [[nodiscard]] std::optional<Seconds> tick_every() const override { return description_.tick_every; }
-  [[nodiscard]] bool finishes() const noexcept override { return description_.finishes; }
-  [[nodiscard]] bool gives_last_of_source() const noexcept override {
-    return description_.gives_last_of_source;
+  /// The embedder checks that the node takes batches.
+  [[nodiscard]] NodeContract contract() const override {
+    auto own = contract_of(description_);
+    own.takes_batches = own.runs_outside = true;
+    return own;
   }
+  [[nodiscard]] NodeAbilities abilities() noexcept override { return {.workers = this}; }
+  [[nodiscard]] NodeReport report(Span /*span*/) const override { return {.workers = board_.read()}; }
   std::optional<Emitted> process_any(const AnySample& /*sample*/, const Context& /*context*/) override {
     return std::nullopt;  // never called: the workers do it
   }

@@ -102,7 +102,8 @@ std::optional<std::size_t> LookDesk::find(std::string_view name) const {
 }
 
 std::shared_ptr<LookBack> LookDesk::look_of(std::string_view name) const {
-  return std::dynamic_pointer_cast<LookBack>(core::node_named(*core_, name));
+  const auto node = core::node_named(*core_, name);
+  return {node, node ? node->abilities().look : nullptr};
 }
 
 std::vector<LookInfo> LookDesk::info() const {
@@ -179,7 +180,7 @@ Reply LookDesk::answer(const LookWish& wish, const std::stop_token& stop) const 
                 .stop = stop},
                [&pictures](freshframe::Snapshot snapshot) { pictures.add(std::move(snapshot)); });
     if (stop.stop_requested()) return plain(kBusy, "the question has been given up");
-    const media::LookedAtSources sources(*core_, dynamic_cast<PacketLook*>(look.get()) != nullptr);
+    const media::LookedAtSources sources(*core_);
     const auto& all = pictures.all();
     if (all.empty()) return no_snapshot(wish, sources.above(wish.name));
     return look_reply(wish, all, sources, *core_->clock());

@@ -174,6 +174,7 @@ void write_node(JsonWriter& json, const Snapshot& seen, std::size_t index) {
       .member("name", std::string_view(node.name))
       .member("number", node.number)
       .member("kind", to_string(about.kind))
+      .member("packets_of", about.packets_of.empty() ? std::nullopt : std::optional(about.packets_of))
       .member("language", about.outside ? "python" : "native")
       .member("state", freshframe::to_string(node.state));
   for_each_field(kNodeFields, [&](const auto& field) {

@@ -92,7 +92,7 @@ void VideoPort::attach() {
   source_name_ = std::move(found->name);
   source_ = found->node;
   is_its_pictures_ = found->is_its_pictures;
-  auto* const camera = dynamic_cast<media::PacketCamera*>(found->node.get());
+  auto* const camera = found->node->abilities().packets;
   if (camera == nullptr || !is_its_pictures_) return;
   kept_ = std::make_shared<media::KeptPackets>(core_->clock(), [bell = bell_] { bell->ring(); });
   camera->keep_packets(kept_);

@@ -36,11 +36,11 @@ RecordedNode recorded_node(const Runner& runner) {
   const auto stats = runner.stats(std::nullopt);
   RecordedNode out{.name = runner.name(),
                    .is_source = runner.is_source(),
-                   .is_outside = runner.node()->runs_outside(),
+                   .is_outside = runner.facts().runs_outside,
                    .joins = runner.inbox().joins(),
                    .has_own_stream = runner.facts().has_own_stream(),
                    .gives_several = runner.facts().gives_several,
-                   .takes_batches = runner.node()->takes_batches(),
+                   .takes_batches = runner.node()->contract().takes_batches,
                    .workers = static_cast<int>(stats.workers.size()),
                    .batch = runner.facts().batch ? std::optional(runner.intake().next_batch()) : std::nullopt,
                    .calls = latest_calls(runner.meter().calls().calls()),

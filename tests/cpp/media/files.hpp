@@ -136,11 +136,11 @@ inline Played play(const std::string& path, const OpenOptions& options = {},
   return played;
 }
 
-inline void write_frame(Node<Frame, Nothing>& file, Hand& hand, Frame frame, double pts) {
+inline void write_frame(NodeBase& file, Hand& hand, Frame frame, double pts) {
   AnySample sample;
   sample.frame = std::move(frame);
   sample.stamp.pts = pts;
-  static_cast<void>(file.process(Sample<Frame>(std::move(sample)), hand.context()));
+  static_cast<void>(file.process_any(sample, hand.context()));
 }
 
 /// `count` numbered frames; returns the path.

@@ -125,7 +125,7 @@ TEST(Crew, SeesADeathThoughAChildOfTheWorkerHasItsSocketAndHearsNoneOfIt) {
   rig.push({"b"});
   EXPECT_EQ(rig.get(), "b");
   EXPECT_EQ(rig.worker().restarts, 1U);
-  EXPECT_EQ(rig.worker().samples, 2U);
+  EXPECT_EQ(rig.worker().processed, 2U);
 }
 
 TEST(Crew, SaysSoWhenSomebodyElseReapedAWorker) {

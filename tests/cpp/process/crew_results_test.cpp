@@ -16,7 +16,7 @@ TEST(Crew, GivesResultsInTheOrderOfTheSamples) {
   Rig rig({.workers = 2});
   rig.start();
   rig.push({"wait " + marks.path("go"), "b"});
-  wait_until([&] { return rig.worker(0).samples + rig.worker(1).samples == 1; });
+  wait_until([&] { return rig.worker(0).processed + rig.worker(1).processed == 1; });
   EXPECT_FALSE(rig.reader->poll()) << "the second came before the first";
   EXPECT_EQ(rig.stats().in_flight, 2U) << "what waits for its order is in flight";
   marks.set("go");
@@ -57,7 +57,7 @@ TEST(Crew, TakesResultsWhileEarlierOnesWaitAndReadersCome) {
   wait_until([&] { return rig.stats().state == NodeState::Blocked; });
   auto late = rig.pipeline.reader(rig.port());
   rig.feed.push(all.back());
-  wait_until([&] { return rig.worker().samples == all.size(); });
+  wait_until([&] { return rig.worker().processed == all.size(); });
   rig.feed.finish();
   EXPECT_EQ(rig.rest(), all);
   EXPECT_EQ(late.get(Seconds{60}).value().value, all.back());
@@ -112,7 +112,7 @@ TEST(Crew, TakesNoMoreThanTwoSamplesPerWorkerWhileTheFirstOfThemIsAtWork) {
   Rig rig({.workers = 2});
   rig.start();
   rig.push({"wait " + marks.path("go"), "a", "b", "c", "d", "e", "f"});
-  wait_until([&] { return rig.worker(0).samples + rig.worker(1).samples == 3; });
+  wait_until([&] { return rig.worker(0).processed + rig.worker(1).processed == 3; });
   wait_until([&] { return rig.stats().in_flight == 4 && rig.pipeline.stats().edges.at(0).waiting == 3; });
   EXPECT_EQ(rig.stats().processed, 0U);
   marks.set("go");

@@ -122,7 +122,7 @@ class Rig {
     const auto found = test::node_of(pipeline, "w");
     EXPECT_EQ(stats.edges.at(0).delivered, found.processed + found.dropped + found.in_flight);
     EXPECT_EQ(found.in_flight, 0U);
-    for (const auto& worker : node->workers()) EXPECT_EQ(worker.pid, 0);
+    for (const auto& worker : node->board().read()) EXPECT_EQ(worker.pid, 0);
     for (const int pid : before) EXPECT_EQ(::kill(pid, 0), -1) << "process " << pid << " is there";
   }
   void push(std::initializer_list<T> values) {
@@ -135,11 +135,11 @@ class Rig {
     while (auto sample = reader->get(Seconds{60})) found.push_back(sample->value);
     return found;
   }
-  [[nodiscard]] WorkerStats worker(std::size_t seat = 0) const { return node->workers().at(seat); }
+  [[nodiscard]] WorkerStats worker(std::size_t seat = 0) const { return node->board().read().at(seat); }
   [[nodiscard]] NodeStats stats() const { return test::node_of(pipeline, "w"); }
   [[nodiscard]] std::vector<int> pids() const {
     std::vector<int> found;
-    for (const auto& each : node->workers()) {
+    for (const auto& each : node->board().read()) {
       if (each.pid != 0) found.push_back(each.pid);
     }
     return found;

@@ -40,6 +40,7 @@ class ServedLook : public Source<Frame>, public LookBack {
  public:
   [[nodiscard]] std::string default_name() const override { return "look"; }
   [[nodiscard]] bool live() const noexcept override { return true; }
+  [[nodiscard]] NodeAbilities abilities() noexcept override { return {.look = this}; }
   std::optional<SourceItem<Frame>> read(const Context& /*context*/) override { return std::nullopt; }
 };
 

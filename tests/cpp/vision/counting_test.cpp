@@ -130,8 +130,8 @@ TEST(ZoneCounter, ASlowObjectEntersAndLeavesWhereItCrossesTheBorderNotTheMargin)
   EXPECT_NEAR(counts.dwell.at(1), 60 - 20.5, 1e-9);
   for (int number = 61; counts.visits.empty() && number < 100; ++number) counts = step(number);
   ASSERT_EQ(counts.visits.size(), 1U);
-  EXPECT_NEAR(counts.visits[0].entered, 20.5, 1e-9);
-  EXPECT_NEAR(counts.visits[0].ended, 70, 1e-9);  // the last sighting inside, at 99
+  EXPECT_NEAR(counts.visits[0].first_pts, 20.5, 1e-9);
+  EXPECT_NEAR(counts.visits[0].last_pts, 70, 1e-9);  // the last sighting inside, at 99
   EXPECT_NEAR(counts.crossings.back().pts, 70.5, 1e-9);
 }
 

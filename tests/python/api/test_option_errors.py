@@ -127,7 +127,7 @@ OPEN_OPTIONS = {
     "open_timeout": ({"open_timeout": -1.0}, r"open_timeout"),
     "read_timeout": ({"read_timeout": 0.0}, r"read_timeout"),
     "decoder_threads": ({"decoder_threads": 0}, r"decoder_threads"),
-    "a camera's setting": ({"exposure": 3}, r"exposure is for a camera.*clip\.mp4' is none"),
+    "a camera's setting": ({"exposure": 3}, r"clip\.mp4' is a file: exposure is for a camera"),
     "an unknown option": ({"speed": 2}, r"speed"),
 }
 

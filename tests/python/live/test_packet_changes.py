@@ -12,9 +12,11 @@ import pytest
 from rigs.live.camera import PATIENT, clip
 from rigs.live.rtsp import RtspServer
 from rigs.publishing import counts
+from rigs.web_client import request
 from support import WATCHDOG, until
 
 import freshframe as ff
+from freshframe._graph.port import place_of
 
 pytestmark = pytest.mark.takes(10)
 
@@ -67,12 +69,12 @@ def test_a_camera_that_is_being_replaced_gives_the_packets_of_the_new_one() -> N
         pipeline = ff.Pipeline(keep_running=True)
         with pipeline:
             camera = pipeline.add(ff.open(server.url, **PATIENT), name="door")
-            old, new = camera.node, ff.open(server.url, **PATIENT)
+            place, new = place_of(camera), ff.open(server.url, **PATIENT)
             got: list[Any] = []
             asking = threading.Event()
 
             class Asked:
-                """The lock of the camera, which the other thread has found taken."""
+                """The lock of the camera's place, which the other thread has found taken."""
 
                 def __enter__(self) -> None:
                     asking.set()
@@ -81,8 +83,8 @@ def test_a_camera_that_is_being_replaced_gives_the_packets_of_the_new_one() -> N
                 def __exit__(self, *exception: object) -> None:
                     lock.release()
 
-            lock = old._packet_lock
-            old._packet_lock = Asked()
+            lock = place.changing
+            place.changing = Asked()  # type: ignore[assignment]
             with lock:
                 thread = threading.Thread(target=lambda: got.append(camera.packets))
                 thread.start()
@@ -172,3 +174,27 @@ def test_a_publisher_of_packets_is_replaced_by_another() -> None:
             pipeline.replace(sent, new := ff.Publish("udp://127.0.0.1:9"))
             until(lambda: counts(pipeline).sent, lambda: "nothing was sent")
             assert sent.node is new
+
+
+def test_the_state_says_whose_packets_these_are() -> None:
+    with RtspServer(clip("h264")) as server:
+        pipeline = ff.Pipeline(keep_running=True)
+        camera = pipeline.add(ff.open(server.url, **PATIENT), name="door")
+        pipeline.add(lambda packet: None, camera.packets, name="seen")
+        pipeline.add(ff.open("demo:circles"), name="window.packets")
+        with pipeline, pipeline.serve(port=0) as dashboard:
+            nodes = {node["name"]: node for node in request(dashboard.url, "/api/state").json()["nodes"]}
+        assert {name: node["packets_of"] for name, node in nodes.items()} == {
+            "door": None,
+            "door.packets": "door",
+            "seen": None,
+            "window.packets": None,
+        }
+
+
+def test_packets_of_a_name_that_is_taken_are_refused() -> None:
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(ff.open("rtsp://127.0.0.1:9/a"), name="door")
+    pipeline.add(ff.open("demo:circles"), name="door.packets")
+    with pytest.raises(ff.GraphError, match=r"the name 'door\.packets' is taken"):
+        camera.packets  # noqa: B018

@@ -234,7 +234,7 @@ def test_what_cannot_be_published_is_refused(tmp_path: Path) -> None:
             ff.Publish(url)
     with pytest.raises(ff.OptionError, match="rtmp servers do not know mpeg4"):
         ff.Publish("rtmp://host/a/b", codec="mpeg4")
-    with pytest.raises(ff.OptionError, match=r"max_age of Publish must be 0\.1 to 60"):
+    with pytest.raises(ff.OptionError, match=r"max_wait of Publish must be 0\.1 to 60"):
         ff.Publish("rtsp://host/a", max_wait=0)
     with pytest.raises(ff.OptionError, match="no option 'nonsense'"):
         ff.Publish("rtsp://host/a", options={"nonsense": "1"})

@@ -193,7 +193,7 @@ def test_what_cannot_be_is_said(tmp_path: Path) -> None:
     [
         ("a.mp4", 10, "segments need a number or a time in the name"),
         ("a_%05d.mp4", None, "a number or a time in the name is for segments"),
-        ("a_%05d.mp4", 0, "segment of a video file must be at least 1 second, got 0 s"),
+        ("a_%05d.mp4", 0, "segment_every of a video file must be at least 1 second, got 0 s"),
         ("a_%5d.mp4", 10, "a number is written %d"),
         ("b_%02d/a.mp4", 10, "not that of a folder"),
     ],

@@ -15,6 +15,7 @@ from typing import Any
 
 from ... import _check, _native
 from ..._errors import FreshframeError, GraphError
+from ..._graph.contract import Contract
 from ..._graph.nodes import NativeNode
 from ..._graph.port import Port, belongs_to, value_type
 from ..._graph.queue import Queue
@@ -99,7 +100,8 @@ _QUEUE = Queue(64, "drop_oldest")  # before a live output's outlet
 class Outlet(NativeNode[Any, None]):
     """Puts the results of an output into the outboxes of its readers, and counts them."""
 
-    _freshframe_types = (Any, None)
+    def _freshframe_contract(self) -> Contract:
+        return Contract(types=(Any, None))
 
     def __init__(self, stream: _native.FleetStream, output: str) -> None:
         self._handle = stream.outlet(output)

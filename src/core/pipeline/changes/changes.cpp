@@ -64,7 +64,7 @@ bool connect_opened(PipelineCore& core, Runner& added) {
 }
 
 // The node's thread is about to close.
-[[noreturn]] void throw_not_added(PipelineCore& core, Runner& added, const Look& look) {
+[[noreturn]] void throw_not_added(PipelineCore& core, Runner& added, const WaitHook& look) {
   auto& life = core.life();
   // This includes an embedder's node, which opens before the engine's part.
   const auto removal = added.life().removal();
@@ -100,7 +100,9 @@ int add_node(PipelineCore& core, std::unique_ptr<NodeBase>&& node, std::span<con
     if (made != nullptr) *made = runner;
     runner->intake().set_holder(core.budget()->add_holder("node '" + name + "'"));
     graph.add(runner, parents, options);
-    core.names()->add(runner->index(), name, runner->facts().stream_name);
+    const auto& camera = options.companion_of;
+    core.names()->add(runner->index(), name, runner->facts().stream_name,
+                      camera ? core.names()->of(camera->node) : std::string());
     if (!late) return runner->index();
     runner->life().set_late();
     runner->inbox().stay_open(true);  // it has no edges yet
@@ -176,7 +178,7 @@ void abandon_add(PipelineCore& core, int index) {
   }
 }
 
-void finish_add(PipelineCore& core, int index, const Look& look) {
+void finish_add(PipelineCore& core, int index, const WaitHook& look) {
   const auto added = core.life().pending(index);
   if (!added) return;  // before start()
   try {
@@ -305,7 +307,7 @@ std::vector<std::string> still_busy(const Removal& removal, const Runners& befor
 struct RemovalWait {
   Watch::time_point deadline;
   Seconds timeout;
-  const Look& look;
+  const WaitHook& look;
 
   bool is_late() const { return Watch::now() >= deadline; }
   // Until then at most, and no longer than the slice.
@@ -465,7 +467,7 @@ void remove_failed(PipelineCore& core, Runner& runner, std::string text) {
   ask_to_end(core, runner.index(), unawaited_removal(), true);
 }
 
-Stats remove_node(PipelineCore& core, int index, const RemoveOptions& options, const Look& look) {
+Stats remove_node(PipelineCore& core, int index, const RemoveOptions& options, const WaitHook& look) {
   auto& life = core.life();
   const auto removal = std::make_shared<Removal>();
   std::shared_ptr<Removal> earlier;  // that is under way: its statistics are also this call's

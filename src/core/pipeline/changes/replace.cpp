@@ -66,6 +66,12 @@ std::shared_ptr<Runner> replaceable(const PipelineCore& core, const Graph& graph
   if (!found->life().connected() || found->life().opening() != NodeLife::Opening::Opened)
     throw StateError("'" + found->name() + "' has not opened yet");
   if (found->life().finished()) throw StateError("'" + found->name() + "' has ended: nothing was replaced");
+  const auto refuse = [&](const std::string& why) {
+    throw GraphError("'" + found->name() + "' cannot be replaced: " + why +
+                     ". remove() it and add() the other");
+  };
+  if (graph.place(index).companion_of >= 0) refuse("it is an output of its camera");
+  if (!companions_of(graph, index).empty()) refuse("its packets are taken, too");
   if (core.gate() && found->is_source()) {
     throw GraphError(
         "'" + found->name() +
@@ -103,7 +109,7 @@ std::shared_ptr<NodeRun> wait_for_place(PipelineCore& core, Runner& runner,
     (void)core.refuse_successor(*successor);
     return successor->next;
   };
-  if (!successor->next->node().runs_outside()) {
+  if (!successor->next->node().contract().runs_outside) {
     const bool given_up = life.locked([&] {
       if (!successor->given_up) successor->state = Successor::State::Offered;
       return successor->given_up;
@@ -146,7 +152,7 @@ void run_replacement(PipelineCore& core, const std::shared_ptr<Runner>& runner,
   begin_thread();
   gate_of_thread() = core.gate();
   const auto next = successor->next;
-  auto error = next->node().runs_outside() ? nullptr : open_successor(core, *runner, *next);
+  auto error = next->node().contract().runs_outside ? nullptr : open_successor(core, *runner, *next);
   if (!error) {
     const auto rest = wait_for_place(core, *runner, successor);
     rest->request_stop();
@@ -178,7 +184,7 @@ void run_replacement(PipelineCore& core, const std::shared_ptr<Runner>& runner,
 }
 
 // Returns false if the rest is left to the node's thread, because the runner may wait for the caller.
-bool wait_replaced(Life& life, Successor& successor, Seconds timeout, const Look& look) {
+bool wait_replaced(Life& life, Successor& successor, Seconds timeout, const WaitHook& look) {
   const auto runner = life.locked([&] { return successor.runner; });
   std::optional<Time::time_point> deadline;
   bool was_blocked = false;
@@ -223,12 +229,14 @@ std::shared_ptr<Successor> begin_replace(PipelineCore& core, int index, std::uni
   successor->awaited = successor->is_callers = !core.called_from_runner();
   std::shared_ptr<Runner> runner;
   std::unique_ptr<Runner, GiveBack> claimed;
-  const bool is_outside = node->runs_outside();
+  const bool is_outside = node->contract().runs_outside;
   {
     const auto& guarded = core.guarded();
     const Lock building(guarded.building);
     runner = replaceable(core, guarded.graph, index);
-    Admission(guarded.graph).check_successor(*runner, *node);
+    const Admission admission(guarded.graph);
+    admission.choose_input(*node, parents_of(guarded.graph, index));
+    admission.check_successor(*runner, *node);
     if (!runner->place().begin_replacement())
       throw StateError("'" + runner->name() + "' is being replaced by another call");
     claimed.reset(runner.get());
@@ -237,7 +245,7 @@ std::shared_ptr<Successor> begin_replace(PipelineCore& core, int index, std::uni
     successor->next =
         std::make_shared<NodeRun>(std::move(node), runner->name(), core.clock(), runner->life().stop_token());
     successor->runner = runner;
-    if (auto old = runner->node(); old->runs_outside()) successor->before = std::move(old);
+    if (auto old = runner->node(); old->contract().runs_outside) successor->before = std::move(old);
     if (is_outside) successor->state = Successor::State::Offered;
     successor->takes_thread = is_outside && runner->place().hosting().on_native_thread;
     if (kept != nullptr) *kept = node_of(successor->next);
@@ -262,7 +270,7 @@ std::shared_ptr<Successor> begin_replace(PipelineCore& core, int index, std::uni
   return successor;
 }
 
-bool finish_replace(PipelineCore& core, Successor& successor, Seconds timeout, const Look& look) {
+bool finish_replace(PipelineCore& core, Successor& successor, Seconds timeout, const WaitHook& look) {
   if (core.called_from_runner()) return false;
   auto& life = core.life();
   const bool is_source = life.locked([&] { return successor.next && successor.next->source() != nullptr; });
@@ -315,7 +323,8 @@ std::shared_ptr<NodeBase> PipelineCore::place(Runner& runner, Successor& success
 std::shared_ptr<NodeBase> PipelineCore::refuse_successor(Successor& successor) {
   return life_.change([&] {
     successor.state = Successor::State::Refused;
-    const bool is_ours = !successor.is_callers && successor.next && successor.next->node().runs_outside();
+    const bool is_ours =
+        !successor.is_callers && successor.next && successor.next->node().contract().runs_outside;
     return is_ours ? node_of(successor.next) : nullptr;
   });
 }

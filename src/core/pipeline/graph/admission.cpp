@@ -53,18 +53,19 @@ void check_alike(const Runner& runner, const NodeBase& next) {
   const auto refuse = [&](const std::string& why) { refuse_replacement(runner.name(), why); };
   if (old->is_source() != next.is_source())
     refuse(next.is_source() ? "which is a source" : "which is no source");
-  if (old->is_recorder() || next.is_recorder()) refuse("because the file of a recorder would be cut");
-  const bool is_embedders = old->runs_outside() || next.runs_outside();  // which has checked the types
+  const auto before = old->contract();
+  const auto after = next.contract();
+  if (before.is_recorder() || after.is_recorder()) refuse("because the file of a recorder would be cut");
+  const bool is_embedders = before.runs_outside || after.runs_outside;  // which has checked the types
   if (!is_embedders && old->output_type() != next.output_type()) refuse("which gives another type");
   if (const auto source = runner.place().source();
       source && source->live() != static_cast<const SourceBase&>(next).live()) {
     refuse(source->live() ? "which is not live" : "which is live");
   }
-  if (old->gives_several() != next.gives_several())
-    refuse("which gives another number of results per sample");
-  if (old->tick_every() != next.tick_every() || old->finishes() != next.finishes())
+  if (before.gives_several != after.gives_several) refuse("which gives another number of results per sample");
+  if (before.tick_every != after.tick_every || before.finishes != after.finishes)
     refuse("which has another on_tick() or finish()");
-  if (runner.facts().batch && !next.takes_batches()) refuse("which takes no batches");
+  if (runner.facts().batch && !after.takes_batches) refuse("which takes no batches");
 }
 
 }  // namespace
@@ -95,6 +96,14 @@ void Admission::check_parents(const NodeBase* node, const std::string& name,
                        "' gives " + std::string(output->name));
     }
   }
+}
+
+void Admission::choose_input(NodeBase& node, std::span<const AnyPort> parents) const {
+  const TypeInfo* given = nullptr;
+  for (const auto& parent : parents) {
+    if (given == nullptr && graph_.has(parent.node)) given = graph_.runner(parent.node).node()->output_type();
+  }
+  node.set_input(given);
 }
 
 // A sample that comes on two edges would be processed twice.
@@ -151,11 +160,33 @@ void Admission::check_one_source(const std::string& who, std::span<const AnyPort
                    "): choose one with port.of(camera)");
 }
 
+void Admission::check_packets(const std::string& name, std::span<const AnyPort> parents,
+                              const EdgeWish& wish) const {
+  const auto gives = [this](const AnyPort& parent) {
+    return graph_.has(parent.node) && gives_packets(graph_, parent.node);
+  };
+  if (std::ranges::none_of(parents, gives)) return;
+  if (wish.joins) {
+    throw GraphError(
+        "'" + name +
+        "' joins packets, and a join would leave some out that others refer to: join the frames");
+  }
+  const bool drops = wish.queue && wish.queue->when_full == WhenFull::DropOldest;
+  const auto given = wish.max_age    ? std::string("max_age")
+                     : wish.max_rate ? std::string("max_rate")
+                     : drops         ? to_string(*wish.queue)
+                                     : std::string();
+  if (given.empty()) return;
+  throw GraphError("'" + name + "' takes packets, and " + given +
+                   " would leave some out that others refer to: use RECORDING, the default, and go on at the "
+                   "next packet that has is_keyframe=True where sample.dropped is above 0");
+}
+
 void Admission::check_batch(const NodeBase& node, const std::string& name, const AddOptions& options) const {
   if (!options.batch) return;
   validate(*options.batch);
   if (node.is_source()) throw GraphError("'" + name + "' is a source and takes no batch");
-  if (!node.takes_batches()) {
+  if (!node.contract().takes_batches) {
     throw GraphError("'" + name + "' has a batch, but takes one sample at a time: it has no process_batch()");
   }
   if (options.queue && options.queue->depth == 0 && options.batch->size > 1) {
@@ -166,7 +197,8 @@ void Admission::check_batch(const NodeBase& node, const std::string& name, const
 
 void Admission::check_stream(const NodeBase& node, const std::string& name, const AddOptions& options) const {
   constexpr Seconds kDay{86'400};
-  if (const auto period = node.tick_every()) {
+  const auto contract = node.contract();
+  if (const auto period = contract.tick_every) {
     if (!(period->count() > 0) || *period > kDay) {
       throw OptionError("tick_every of '" + name + "' must be more than 0 seconds and at most a day, got " +
                         seconds_text(period->count()));
@@ -175,11 +207,11 @@ void Admission::check_stream(const NodeBase& node, const std::string& name, cons
       throw OptionError("tick_every of '" + name + "' must be at least a nanosecond");
     }
   }
-  if (node.is_source() && node.has_own_stream()) {
+  if (node.is_source() && contract.has_own_stream()) {
     throw GraphError("'" + name + "' is a source: it has no on_tick() and no finish(), its read() does both");
   }
   if (options.as_source.empty()) return;
-  if (!node.has_own_stream()) {
+  if (!contract.has_own_stream()) {
     throw GraphError("'" + name + "' has as_source='" + options.as_source +
                      "', but it begins no stream: it has neither on_tick() nor finish()");
   }
@@ -193,9 +225,26 @@ void Admission::check_stream(const NodeBase& node, const std::string& name, cons
   }
 }
 
+void Admission::check_companion(const NodeBase& node, const std::string& name,
+                                const AddOptions& options) const {
+  if (!options.companion_of) return;
+  const int index = options.companion_of->node;
+  if (index < 0 || index >= graph_.size()) {
+    throw GraphError("companion_of of '" + name + "' is not a node of this pipeline: add() it here first");
+  }
+  if (!graph_.has(index)) throw GraphError("the source whose companion '" + name + "' would be was removed");
+  const auto& source = graph_.runner(index);
+  if (source.life().removal() != nullptr)
+    throw GraphError("'" + source.name() + "' was removed, and its " + name + " with it");
+  if (!source.is_source() || !node.is_source()) {
+    throw GraphError("'" + (source.is_source() ? name : source.name()) +
+                     "' is no source: companion_of is for the second output of a source, which is a source");
+  }
+}
+
 std::string Admission::writer_of(const std::optional<std::string>& path) const {
   for (const auto& recorder : graph_.runners()) {
-    const auto written = recorder->node()->records_to();
+    const auto written = recorder->node()->contract().records_to;
     if (written && same_file(*written, path)) return recorder->name();
   }
   return {};
@@ -203,7 +252,7 @@ std::string Admission::writer_of(const std::optional<std::string>& path) const {
 
 void Admission::check_recordings() const {
   for (const auto& recorder : graph_.runners()) {
-    const auto path = recorder->node()->records_to();
+    const auto path = recorder->node()->contract().records_to;
     if (!path) continue;
     for (const auto& other : graph_.runners()) {
       const auto source = other->place().source();
@@ -211,7 +260,7 @@ void Admission::check_recordings() const {
         throw GraphError("'" + recorder->name() + "' would overwrite the file that '" + other->name() +
                          "' reads: give it another name than '" + *path + "'");
       }
-      if (other->index() < recorder->index() && same_file(*path, other->node()->records_to())) {
+      if (other->index() < recorder->index() && same_file(*path, other->node()->contract().records_to)) {
         throw GraphError("'" + other->name() + "' and '" + recorder->name() +
                          "' would write the same file '" + *path + "': give each its own");
       }
@@ -237,12 +286,14 @@ void Admission::check_node(const NodeBase* node, std::span<const AnyPort> parent
   check_edge(label, options.max_age, options.max_rate, options.join.has_value());
   check_parents(node, label, parents);
   check_distinct(label, parents);
+  check_packets(label, parents, {options.queue, options.max_age, options.max_rate, options.join.has_value()});
   check_set_node(*node, label, parents, options);
   if (options.join) (void)resolve_join(label, parents, *options.join, options.queue);
-  check_queue(label, parents, options.queue, node->is_recorder());
+  check_queue(label, parents, options.queue, node->contract().is_recorder());
   check_batch(*node, label, options);
   check_stream(*node, label, options);
-  if (node->needs_one_source()) check_one_source("'" + label + "'", parents);
+  check_companion(*node, label, options);
+  if (node->contract().needs_one_source) check_one_source("'" + label + "'", parents);
 }
 
 void Admission::check_reader(std::span<const AnyPort> parents, const ReaderOptions& options) const {
@@ -251,6 +302,7 @@ void Admission::check_reader(std::span<const AnyPort> parents, const ReaderOptio
   check_edge(label, {}, options.max_rate, options.join.has_value());
   check_parents(nullptr, label, parents);
   check_distinct(label, parents);
+  check_packets(label, parents, {options.queue, {}, options.max_rate, options.join.has_value()});
   if (options.join) (void)resolve_join(label, parents, *options.join, options.queue);
   check_queue(label, parents, options.queue, false);
   for (const auto& parent : parents) {
@@ -306,12 +358,13 @@ void Admission::check_connection(int child, const AnyPort& parent, const Connect
   }
   check_edge(node.name(), options.max_age, options.max_rate, false);
   check_queue(node.name(), parents, options.queue, node.facts().is_recorder);
+  check_packets(node.name(), parents, {options.queue, options.max_age, options.max_rate, false});
 }
 
 void Admission::check_types(const Runner& runner, const NodeBase& next,
                             std::span<const AnyPort> parents) const {
   const auto old = runner.node();
-  if (!old->runs_outside() || next.runs_outside()) return;
+  if (!old->contract().runs_outside || next.contract().runs_outside) return;
   const auto inputs = next.input_types();
   const bool takes_the_same = old->input_type() != nullptr && takes(inputs, old->input_type());
   for (const auto& parent : parents) {
@@ -330,10 +383,7 @@ void Admission::check_types(const Runner& runner, const NodeBase& next,
 void Admission::check_successor(const Runner& runner, const NodeBase& next) const {
   check_alike(runner, next);
   const auto index = runner.index();
-  std::vector<AnyPort> parents;
-  for (const auto& wire : graph_.wires_of(index)) {
-    if (!is_leaving(graph_, wire)) parents.emplace_back(wire.parent, wire.source);
-  }
+  const auto parents = parents_of(graph_, index);
   AddOptions options;
   if (const auto& rules = graph_.place(index).join) {
     options.join = Join{};
@@ -342,7 +392,7 @@ void Admission::check_successor(const Runner& runner, const NodeBase& next) cons
   check_set_node(next, runner.name(), parents, options);
   check_parents(options.join ? nullptr : &next, runner.name(), parents);
   check_types(runner, next, parents);
-  if (next.needs_one_source()) check_one_source("'" + runner.name() + "'", parents);
+  if (next.contract().needs_one_source) check_one_source("'" + runner.name() + "'", parents);
   if (!runner.is_source()) return;
   const auto reads = static_cast<const SourceBase&>(next).reads_from();
   if (const auto writer = writer_of(reads); !writer.empty())

@@ -18,6 +18,8 @@ class Admission {
  public:
   explicit Admission(const Graph& graph) : graph_(graph) {}
 
+  /// Tells a node that takes several types which one its parents give, or that this is not known.
+  void choose_input(NodeBase& node, std::span<const AnyPort> parents) const;
   /// A node that is about to be added, with its parents and its options.
   void check_node(const NodeBase* node, std::span<const AnyPort> parents, const AddOptions& options) const;
   void check_reader(std::span<const AnyPort> parents, const ReaderOptions& options) const;
@@ -38,8 +40,19 @@ class Admission {
   void check_distinct(const std::string& name, std::span<const AnyPort> parents) const;
   void check_queue(const std::string& name, std::span<const AnyPort> parents,
                    const std::optional<Queue>& queue, bool recorder) const;
+  /// The wishes for an edge.
+  struct EdgeWish {
+    const std::optional<Queue>& queue;
+    std::optional<double> max_age;
+    std::optional<double> max_rate;
+    bool joins;
+  };
+  /// Refuses whatever would drop a packet before others that refer to it.
+  void check_packets(const std::string& name, std::span<const AnyPort> parents, const EdgeWish& wish) const;
   void check_batch(const NodeBase& node, const std::string& name, const AddOptions& options) const;
   void check_stream(const NodeBase& node, const std::string& name, const AddOptions& options) const;
+  /// Refuses a second output of what is no source.
+  void check_companion(const NodeBase& node, const std::string& name, const AddOptions& options) const;
   /// Refuses a node that takes no sets, or takes nothing else and has no join.
   void check_set_node(const NodeBase& node, const std::string& name, std::span<const AnyPort> parents,
                       const AddOptions& options) const;

@@ -82,9 +82,14 @@ void Readers::close_edges(const std::vector<int>& nodes) const {
   }
 }
 
-std::string Graph::admit(const NodeBase* node, std::span<const AnyPort> parents, const AddOptions& options) {
-  Admission(*this).check_node(node, parents, options);
-  const auto name = options.name.empty() ? std::string() : names_.take(options.name, {});
+std::string Graph::admit(NodeBase* node, std::span<const AnyPort> parents, const AddOptions& options) {
+  const Admission admission(*this);
+  if (node != nullptr) admission.choose_input(*node, parents);
+  admission.check_node(node, parents, options);
+  auto wanted = options.name;
+  if (wanted.empty() && options.companion_of)
+    wanted = runner(options.companion_of->node).name() + "." + node->default_name();
+  const auto name = wanted.empty() ? std::string() : names_.take(wanted, {});
   if (!options.as_source.empty()) (void)names_.take(options.as_source, {});  // a default name gives way to it
   return name.empty() ? names_.take({}, node->default_name()) : name;
 }
@@ -123,6 +128,7 @@ int Graph::add(std::shared_ptr<Runner> runner, std::span<const AnyPort> parents,
   added.wires = std::move(wires);
   added.merge = options.merge && !options.join;
   added.open = options.merge && parents.empty();
+  if (options.companion_of) added.companion_of = options.companion_of->node;
   added.runner->inbox().stay_open(added.open);
   if (options.join) added.runner->inbox().expect_join();
   places_.emplace(next_, std::move(added));
@@ -153,7 +159,8 @@ void Graph::add_reader(std::shared_ptr<ReaderCore> reader, std::span<const AnyPo
 }
 
 EdgeRef Graph::make_edge(const std::shared_ptr<Inbox>& inbox, const Wire& wire, const NodeBase* node) {
-  const bool recorder = node != nullptr && node->is_recorder();
+  const auto contract = node != nullptr ? node->contract() : NodeContract();
+  const bool recorder = contract.is_recorder();
   auto& parent = runner(wire.parent);
   auto sources = sources_of(*this, {wire.parent, wire.source});
   auto files = files_of(*this, sources);
@@ -167,9 +174,9 @@ EdgeRef Graph::make_edge(const std::shared_ptr<Inbox>& inbox, const Wire& wire, 
                        .sources = std::move(sources),
                        .only = wire.source >= 0 ? runner(wire.source).facts().stream_name : std::string(),
                        .events = has_events(*parent.node()),
-                       .finishes = parent.node()->finishes(),
+                       .finishes = parent.facts().finishes,
                        .recorded = recorder,
-                       .way_to_be_faster = recorder ? node->way_to_be_faster() : std::string(),
+                       .way_to_be_faster = contract.way_to_be_faster,
                        .only_source = wire.source,
                        .joined = wire.joined,
                        .number = edges_++});
@@ -185,7 +192,7 @@ EdgeRef Graph::make_edge(const std::shared_ptr<Inbox>& inbox, const Wire& wire, 
 void Graph::open_edge(const std::shared_ptr<Inbox>& inbox, const Wire& wire, const NodeBase* node) const {
   auto& parent = runner(wire.parent);
   Demand demand;
-  if (node != nullptr && !node->runs_outside() && parent.node()->output_type() == nullptr) {
+  if (node != nullptr && !node->contract().runs_outside && parent.node()->output_type() == nullptr) {
     demand = {node->input_types(), inbox->consumer()};
   }
   parent.outlet().outputs().add({inbox, wire.edge, wire.source}, std::move(demand));

@@ -86,9 +86,10 @@ class Graph {
     std::shared_ptr<Runner> runner;
     Wires wires;
     std::optional<JoinRules> join;
-    bool merge = false;  // it was added with a list of parents
-    bool open = false;   // with an empty one
-    bool live = false;   // a live source feeds it; once wired
+    bool merge = false;     // it was added with a list of parents
+    bool open = false;      // with an empty one
+    bool live = false;      // a live source feeds it; once wired
+    int companion_of = -1;  // AddOptions::companion_of
     std::shared_ptr<const Sources> sources;
     // The change that began the stream of each source there last; none: start() did. Its end of that source holds
     // up to this change.
@@ -101,7 +102,7 @@ class Graph {
 
   // ---- building
   /// The name of a node that may be added. Throws for an invalid node, parent or option.
-  std::string admit(const NodeBase* node, std::span<const AnyPort> parents, const AddOptions& options);
+  std::string admit(NodeBase* node, std::span<const AnyPort> parents, const AddOptions& options);
   /// Does the same for a reader.
   std::string admit_reader(std::span<const AnyPort> parents, const ReaderOptions& options);
   /// A node that was admitted; returns its number.

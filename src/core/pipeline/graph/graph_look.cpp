@@ -62,13 +62,27 @@ bool is_leaving(const Graph& graph, const Wire& wire) {
   return leaves(wire.parent) || (wire.source >= 0 && leaves(wire.source));
 }
 
+std::vector<AnyPort> parents_of(const Graph& graph, int index) {
+  std::vector<AnyPort> parents;
+  for (const auto& wire : graph.wires_of(index)) {
+    if (!is_leaving(graph, wire)) parents.emplace_back(wire.parent, wire.source);
+  }
+  return parents;
+}
+
+bool gives_packets(const Graph& graph, int node) {
+  const auto kept = graph.runner(node).node();
+  return kept->output_type() == type_of<Packet>() || kept->contract().gives_packets;
+}
+
 Queue resolve_queue(const Graph& graph, const Wire& wire, const std::string& consumer, bool recorder) {
   const bool live = graph.is_live(wire.parent);
   const bool several = graph.runner(wire.parent).facts().gives_several;
-  auto chosen = live && wire.joined ? kJoining
-                : live && recorder  ? kRecording
-                : live && !several  ? kLatest
-                                    : kLossless;
+  auto chosen = gives_packets(graph, wire.parent) ? kRecording
+                : live && wire.joined             ? kJoining
+                : live && recorder                ? kRecording
+                : live && !several                ? kLatest
+                                                  : kLossless;
   if (chosen.blocks() != wire.joined)
     chosen.depth = std::max(chosen.depth, several && !wire.joined ? 2 * wire.depth : wire.depth);
   const auto queue = wire.queue.value_or(chosen);
@@ -82,7 +96,7 @@ Queue resolve_queue(const Graph& graph, const Wire& wire, const std::string& con
 
 std::string why_lossless(const Graph& graph, const Wires& wires) {
   for (const auto& wire : wires) {
-    if (graph.runner(wire.parent).node()->output_type() == type_of<Packet>()) {
+    if (gives_packets(graph, wire.parent)) {
       return "a packet of '" + graph.runner(wire.parent).name() +
              "' means nothing without those before it: use poll(), get() or a loop";
     }
@@ -136,7 +150,7 @@ std::vector<Demand> demands_below(const Graph& graph, int index) {
     if (!graph.has(child)) continue;
     const auto& runner = graph.runner(child);
     const auto node = runner.node();
-    if (node->runs_outside() || node->input_types().empty()) continue;
+    if (node->contract().runs_outside || node->input_types().empty()) continue;
     const auto is_below = [&](const Wire& wire) { return wire.parent == index; };
     if (std::ranges::any_of(graph.wires_of(child), is_below))
       found.push_back({node->input_types(), runner.name()});
@@ -171,13 +185,17 @@ std::set<int> ancestors_of(const Graph& graph, const ReaderCore& reader) {
   return nodes;
 }
 
+std::vector<int> companions_of(const Graph& graph, int index) {
+  std::vector<int> found;
+  for (const auto& [number, each] : graph.places()) {
+    if (each.companion_of == index) found.push_back(number);
+  }
+  return found;
+}
+
 std::vector<int> with_all_below(const Graph& graph, int index) {
   std::set<int> going{index};
-  const auto camera = graph.has(index) ? graph.runner(index).place().source() : nullptr;
-  for (const auto& [number, each] : graph.places()) {
-    const auto source = each.runner->place().source();
-    if (camera && source && source->output_of() == camera.get()) going.insert(number);
-  }
+  for (const int companion : companions_of(graph, index)) going.insert(companion);
   const auto goes = [&](const Wire& wire) { return wire.goes_with(going); };
   for (bool more = true; more;) {
     more = false;
@@ -208,7 +226,7 @@ std::string takes_one_source(const Graph& graph) {
   };
   for (const auto& [number, each] : graph.places()) {
     const bool shows_several =
-        each.runner->node()->needs_one_source() && std::ranges::count_if(*each.sources, stays) > 1;
+        each.runner->node()->contract().needs_one_source && std::ranges::count_if(*each.sources, stays) > 1;
     if (shows_several || std::ranges::any_of(each.wires, joins_several))
       return "'" + each.runner->name() + "'";
   }

@@ -21,8 +21,12 @@ namespace freshframe::core {
 [[nodiscard]] Sources sources_of(const Graph& graph, std::span<const AnyPort> ports);
 /// Those whose samples come on an edge now; none once its parent or only source was removed.
 [[nodiscard]] Sources sources_on(const Graph& graph, const Wire& wire);
+/// The ports above a node that were not removed, and are not being removed.
+[[nodiscard]] std::vector<AnyPort> parents_of(const Graph& graph, int index);
 /// Whether the wire's parent, or only source, was removed or is being removed.
 [[nodiscard]] bool is_leaving(const Graph& graph, const Wire& wire);
+/// Whether the samples of a node are encoded pictures, which refer to those before them.
+[[nodiscard]] bool gives_packets(const Graph& graph, int node);
 /// The queue that was asked for, or the one that suits the parent. Once wired. Throws GraphError.
 [[nodiscard]] Queue resolve_queue(const Graph& graph, const Wire& wire, const std::string& consumer,
                                   bool recorder);
@@ -44,6 +48,8 @@ namespace freshframe::core {
 void find_ancestors(const Graph& graph, int node, std::set<int>& found);
 /// The nodes that a reader's samples come through.
 [[nodiscard]] std::set<int> ancestors_of(const Graph& graph, const ReaderCore& reader);
+/// Returns the second outputs of a source, see AddOptions::companion_of.
+[[nodiscard]] std::vector<int> companions_of(const Graph& graph, int index);
 /// Returns a node, its second output, and all nodes that no source reaches without them, in the order of their numbers.
 [[nodiscard]] std::vector<int> with_all_below(const Graph& graph, int index);
 /// A node or reader that takes the samples of one source and gets those of several; empty: there is none.

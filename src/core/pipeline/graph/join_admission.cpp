@@ -72,7 +72,8 @@ bool comes_from_live(const Graph& graph, int node) {
 
 void Admission::check_set_node(const NodeBase& node, const std::string& name,
                                std::span<const AnyPort> parents, const AddOptions& options) const {
-  const auto inputs = node.set_types();
+  const auto contract = node.contract();
+  const auto& inputs = contract.sets;
   if (!options.join) {
     if (inputs.empty()) return;
     throw GraphError(quoted(name) + " takes the sets of a join: add it with one");
@@ -81,7 +82,7 @@ void Admission::check_set_node(const NodeBase& node, const std::string& name,
   if (options.batch) {
     throw GraphError(quoted(name) + " has a batch and a join: it gets either several samples or sets");
   }
-  if (!node.takes_sets()) {
+  if (!contract.takes_sets) {
     throw GraphError(
         quoted(name) +
         " takes one sample at a time, and a join gives it one of each parent. Join in a function "

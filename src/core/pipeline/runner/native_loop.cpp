@@ -236,7 +236,7 @@ bool run_inside(Runner& runner) {
   NativeLoop loop(runner);
   const bool may_finish = loop.run();
   runner.intake().return_news(true);
-  if (runner.place().own_node().runs_outside()) return false;
+  if (runner.place().own_node().contract().runs_outside) return false;
   if (may_finish) loop.finish();
   return true;
 }

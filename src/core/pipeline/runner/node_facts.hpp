@@ -15,17 +15,21 @@ namespace freshframe::core {
 /// Constant, so any thread reads it. A successor that differs is refused, see Admission::check_successor().
 struct NodeFacts {
   NodeFacts(int its_index, std::string its_name, const NodeBase& node, const AddOptions& options)
+      : NodeFacts(its_index, std::move(its_name), node.is_source(), node.contract(), options) {}
+
+  NodeFacts(int its_index, std::string its_name, bool its_a_source, const NodeContract& contract,
+            const AddOptions& options)
       : index(its_index),
         name(std::move(its_name)),
         stream_name(options.as_source.empty() ? name : options.as_source),
         on_error(options.on_error),
         batch(options.batch),
-        is_source(node.is_source()),
-        is_recorder(node.is_recorder()),
-        runs_outside(node.runs_outside()),
-        gives_several(node.gives_several()),
-        finishes(node.finishes()),
-        tick_every(node.tick_every()) {}
+        is_source(its_a_source),
+        is_recorder(contract.is_recorder()),
+        runs_outside(contract.runs_outside),
+        gives_several(contract.gives_several),
+        finishes(contract.finishes),
+        tick_every(contract.tick_every) {}
 
   /// Whether the node's own clock or its end gives samples, too.
   [[nodiscard]] bool has_own_stream() const noexcept { return tick_every || finishes; }

@@ -29,7 +29,7 @@ class NodePlace {
         own_(run_.get()),
         node_(&own_->node()),
         source_(own_->source()),
-        hosting_{!node_->runs_outside()} {}
+        hosting_{!node_->contract().runs_outside} {}
   NodePlace(const NodePlace&) = delete;
   NodePlace& operator=(const NodePlace&) = delete;
 

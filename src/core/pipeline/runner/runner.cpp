@@ -126,7 +126,7 @@ void report_recording(const NodeFacts& facts, const Inbox& inbox, const NodeBase
     lost += edge.lost + edge.waiting;
   }
   if (lost == 0) return;
-  const auto path = node.records_to();
+  const auto path = node.contract().records_to;
   const auto incomplete = path ? "'" + *path + "' is not complete" : "its files are not complete";
   log(LogLevel::Warning, "recorder '" + facts.name + "' lost " + std::to_string(lost) + " of " +
                              std::to_string(wanted) + " samples: " + incomplete);
@@ -266,7 +266,7 @@ std::shared_ptr<NodeRun> Runner::put(std::shared_ptr<NodeRun> next) {
   }
   if (facts_.is_source) counters.source().follow(place_.counters().source().snapshot(clock_->now()));
   auto old = place_.put(std::move(next));
-  if (auto* const watched = dynamic_cast<WatchedSource*>(&place_.own_node())) {
+  if (auto* const watched = place_.own_node().abilities().watched) {
     for (const auto& tap : outlet_.taps()) watched->watch(tap);
   }
   stream_.begin_later();
@@ -288,13 +288,14 @@ NodeStats Runner::stats(std::optional<Span> span) const {
   result.last_error = errors_.latest();
   result.ticks = intake_.ticks_called();
   result.ticks_missed = intake_.ticks_missed();
-  result.workers = run->node().workers();
+  auto report = run->node().report(span.value_or(Span::Recent));
+  result.workers = std::move(report.workers);
   const auto hands = static_cast<double>(std::max<std::size_t>(1, result.workers.size()));
   // A worker's next call is sent before its present one is back, so two of them may overlap.
   result.busy = uptime > 0 ? std::min(1.0, meter_.busy() / hands / uptime) : 0;
-  result.inference = run->node().inference(span.value_or(Span::Recent));
-  result.spool = run->node().spool();
-  result.publish = run->node().publish();
+  result.inference = std::move(report.inference);
+  result.spool = std::move(report.spool);
+  result.publish = std::move(report.publish);
   if (const auto* source = run->source(); source != nullptr && source->has_source_stats())
     // A failure of the server after the end is no outage of this source.
     result.source = run->counters().source().snapshot(life_.end_or(now));
@@ -407,7 +408,7 @@ bool Runner::take_tick(AnySample& sample) {
 void Runner::look_at_news() {
   const auto all = inbox_->take_gone();
   const bool is_other = take_successor();
-  intake_.keep_for_host(is_other && place_.own_node().runs_outside());
+  intake_.keep_for_host(is_other && place_.own_node().contract().runs_outside);
   for (const auto& gone : all) {
     try {
       place_.own_node().source_gone(gone.source);
@@ -421,7 +422,7 @@ void Runner::look_at_news() {
 }
 
 bool keeps_end_until_tick(Runner& runner, RunnerHost& host, const GoneSource& gone) {
-  if (!runner.place().own_node().gives_last_of_source() || !runner.intake().keep_until_tick(gone))
+  if (!runner.place().own_node().contract().gives_last_of_source || !runner.intake().keep_until_tick(gone))
     return false;
   host.wait_for_change();
   return true;
@@ -431,7 +432,8 @@ bool keeps_end_until_tick(Runner& runner, RunnerHost& host, const GoneSource& go
 // ends when it is removed, or with the node's. One that gives its last results of a source has given them.
 bool Runner::end_stamps(const GoneSource& gone) {
   const bool may_give_more = facts_.has_own_stream() || outlet_.delays();
-  if (may_give_more && !place_.own_node().gives_last_of_source() && host_.keep_end(facts_.index, gone))
+  if (may_give_more && !place_.own_node().contract().gives_last_of_source &&
+      host_.keep_end(facts_.index, gone))
     return false;
   outlet_.forget_place(gone.source);
   return true;

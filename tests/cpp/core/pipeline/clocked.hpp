@@ -38,7 +38,11 @@ class Clocked final : public Finishing<Ticking<Node<int, int>>> {
     if (hooks_.on_tick) return hooks_.on_tick(now, out, context);
     out(std::exchange(count_, 0));
   }
-  [[nodiscard]] bool gives_last_of_source() const noexcept override { return hooks_.gives_last_of_source; }
+  [[nodiscard]] NodeContract contract() const override {
+    auto own = Finishing::contract();
+    own.gives_last_of_source = hooks_.gives_last_of_source;
+    return own;
+  }
   void source_gone(int source) override {
     if (hooks_.source_gone) hooks_.source_gone(source);
   }

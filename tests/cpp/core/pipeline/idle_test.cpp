@@ -102,8 +102,9 @@ template <bool kRecords>
 class SlowTaker final : public Node<int, Nothing> {
  public:
   SlowTaker(Gate& gate, std::string way) : gate_(gate), way_(std::move(way)) {}
-  [[nodiscard]] bool is_recorder() const override { return kRecords; }
-  [[nodiscard]] std::string way_to_be_faster() const override { return way_; }
+  [[nodiscard]] NodeContract contract() const override {
+    return {.records = kRecords, .way_to_be_faster = way_};
+  }
   std::optional<Nothing> process(const Sample<int>& /*sample*/, const Context& context) override {
     gate_.pass(context);
     return std::nullopt;

@@ -103,7 +103,7 @@ class Recorder final : public Node<int, Nothing> {
  public:
   explicit Recorder(Seen<Sample<int>>& seen) : seen_(seen) {}
   [[nodiscard]] std::string default_name() const override { return "recorder"; }
-  [[nodiscard]] bool is_recorder() const override { return true; }
+  [[nodiscard]] NodeContract contract() const override { return {.records = true}; }
   std::optional<Nothing> process(const Sample<int>& sample, const Context& /*context*/) override {
     seen_.add(sample);
     return std::nullopt;
@@ -142,7 +142,7 @@ class LateRecorder final : public Node<int, Nothing> {
   LateRecorder(Seen<Sample<int>>& seen, std::function<bool()> may_go_on)
       : seen_(seen), may_go_on_(std::move(may_go_on)) {}
   [[nodiscard]] std::string default_name() const override { return "recorder"; }
-  [[nodiscard]] bool is_recorder() const override { return true; }
+  [[nodiscard]] NodeContract contract() const override { return {.records = true}; }
   std::optional<Nothing> process(const Sample<int>& sample, const Context& /*context*/) override {
     wait_until(may_go_on_);
     seen_.add(sample);

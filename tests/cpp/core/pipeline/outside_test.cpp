@@ -27,7 +27,7 @@ namespace {
 class OutsideNode final : public NodeBase {
  public:
   explicit OutsideNode(bool fails_to_open = false) : fails_to_open_(fails_to_open) {}
-  [[nodiscard]] bool runs_outside() const noexcept override { return true; }
+  [[nodiscard]] NodeContract contract() const override { return {.runs_outside = true}; }
   void open(const Context& /*context*/) override {
     if (fails_to_open_) throw std::runtime_error("cannot open");
   }
@@ -88,7 +88,7 @@ void run_in_turn(Runner& runner) {
   runner.intake().return_news(true);
   AnySample sample;
   for (;;) {
-    if (!runner.node()->runs_outside()) {
+    if (!runner.node()->contract().runs_outside) {
       if (run_inside(runner)) break;
       continue;
     }
@@ -141,7 +141,8 @@ TEST(Outside, NodesOfBothKindsTakeEachOthersPlaceBelowLoadAndLoseNothing) {
     }});
     const auto replace = [&](std::unique_ptr<NodeBase> node) {
       at_once = sent + 500;
-      const bool needs_thread = node->runs_outside() && core.runner(step)->place().hosting().on_native_thread;
+      const bool needs_thread =
+          node->contract().runs_outside && core.runner(step)->place().hosting().on_native_thread;
       const auto asked = core::begin_replace(core, step, std::move(node));
       if (needs_thread) {
         thread = std::jthread([&core, step, asked] {

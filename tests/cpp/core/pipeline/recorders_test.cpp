@@ -23,8 +23,7 @@ class GatedRecorder final : public Node<int, Nothing> {
  public:
   GatedRecorder(Gate& gate, std::optional<std::string> path, std::stop_token& stop)
       : gate_(gate), path_(std::move(path)), stop_(stop) {}
-  [[nodiscard]] bool is_recorder() const override { return true; }
-  [[nodiscard]] std::optional<std::string> records_to() const override { return path_; }
+  [[nodiscard]] NodeContract contract() const override { return {.records_to = path_, .records = true}; }
   std::optional<Nothing> process(const Sample<int>& sample, const Context& context) override {
     if (sample.value == 0) stop_ = context.stop;
     gate_.pass(context);

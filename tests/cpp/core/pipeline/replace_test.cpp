@@ -135,6 +135,7 @@ TEST(Replace, ASourceGoesOnWithTheNumbersAndTimesOfTheOneBefore) {
 
 class SeesItsTap final : public Source<Frame>, public core::WatchedSource {
  public:
+  [[nodiscard]] NodeAbilities abilities() noexcept override { return {.watched = this}; }
   explicit SeesItsTap(std::shared_ptr<const core::PictureTap>& seen) : seen_(seen) {}
   [[nodiscard]] bool live() const noexcept override { return true; }
   std::optional<SourceItem<Frame>> read(const Context& context) override {
@@ -189,6 +190,28 @@ TEST(Replace, OfASourceThatReadsAllTheTimeNeverEndsTheStream) {
     }
   }
   EXPECT_EQ(replaced, kRounds * kPipelines);
+}
+
+TEST(Replace, RefusesASourceAndItsSecondOutputWhichAreRemovedTogether) {
+  Feed<int> feed;
+  CheckedPipeline pipeline;
+  const auto cam = pipeline.add(feed_source(feed, Kind::Live), {.name = "cam"});
+  const auto second = pipeline.add(feed_source(feed, Kind::Live), {.companion_of = cam.any()});
+  const auto other = pipeline.add(feed_source(feed, Kind::Live), {.name = "other"});
+  EXPECT_THROW(pipeline.add(adds(1), cam, {.companion_of = cam.any()}), GraphError);
+  pipeline.start();
+  const auto state = core::graph_state(*core::PipelineAccess::core(pipeline));
+  ASSERT_EQ(state.nodes.size(), 3U);
+  EXPECT_EQ(state.nodes[1].packets_of, "cam");
+  EXPECT_TRUE(state.nodes[0].packets_of.empty() && state.nodes[2].packets_of.empty());
+  EXPECT_TRUE(state.stats.nodes[1].name.starts_with("cam.")) << state.stats.nodes[1].name;
+  const auto refusal = [&](const Port<int>& port) {
+    return message_of<GraphError>([&] { pipeline.replace(port, feed_source(feed, Kind::Live)); });
+  };
+  EXPECT_TRUE(contains(refusal(cam), "its packets are taken, too")) << refusal(cam);
+  EXPECT_TRUE(contains(refusal(second), "an output of its camera")) << refusal(second);
+  EXPECT_EQ(pipeline.remove(cam).nodes.size(), 2U);
+  EXPECT_EQ(pipeline.stats().nodes.size(), 1U);
 }
 
 TEST(Replace, RefusesNodesThatAreNotAlike) {

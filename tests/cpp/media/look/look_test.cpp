@@ -56,7 +56,7 @@ std::vector<AnySample> look_packets(const Folder& folder, const std::string& cod
 
 class Looking {
  public:
-  explicit Looking(const LookOptions& options) : look_(options) {}
+  explicit Looking(const LookOptions& options) : look_(options) { look_.set_input(type_of<Packet>()); }
 
   void feed(const std::vector<AnySample>& packets, std::size_t from, std::size_t to) {
     for (std::size_t n = from; n < to; ++n)
@@ -69,7 +69,7 @@ class Looking {
 
  private:
   Hand hand_;
-  PacketLook look_;
+  Look look_;
 };
 
 std::vector<int> numbers_of(const std::vector<Snapshot>& snapshots) {
@@ -225,7 +225,7 @@ TEST_P(LookTest, APacketOfAnotherSourceIsLeftOutUpToItsKeyPicture) {
 
 /// The holes in the answer of a look of frames that were captured at these times.
 double seconds_of_holes(const std::vector<double>& times) {
-  FrameLook look({.seconds = 600, .every = 0});
+  Look look({.seconds = 600, .every = 0});
   for (std::size_t n = 0; n < times.size(); ++n) {
     AnySample sample;
     sample.stamp = {.seq = static_cast<int>(n), .pts = times[n], .captured = captured_at(times[n])};
@@ -258,7 +258,7 @@ TEST(Looks, ReportNoHoleOfASlowCameraAndFollowANewRate) {
 }
 
 TEST(FrameLooks, CountTheSecondsBetweenTwoPicturesByTheirCapturesInEachSource) {
-  FrameLook look({.seconds = 30, .every = 0.5});
+  Look look({.seconds = 30, .every = 0.5});
   const auto feed = [&look](int n, int source, double pts, double captured) {
     AnySample sample;
     sample.stamp = {.seq = n, .pts = pts, .captured = captured_at(captured), .source = source};
@@ -297,7 +297,7 @@ class LookHeld {
     wait_until([&] { return held_ > before; });
   }
 
-  FrameLook look;
+  Look look;
 
  private:
   std::atomic<int> held_{0};
@@ -378,7 +378,8 @@ Packet look_packet(double pts, int size, int buffer) {
 TEST(Looks, HoldNoMoreMemoryThanMaxBytesWhateverTheSizeOfThePackets) {
   constexpr std::size_t kMost = 4U << 20U;
   for (const auto& [size, buffer] : {std::pair(20, 20), std::pair(100, 8000), std::pair(30'000, 30'000)}) {
-    PacketLook look({.seconds = 3600, .max_bytes = kMost});
+    Look look({.seconds = 3600, .max_bytes = kMost});
+    look.set_input(type_of<Packet>());
     Hand hand;
     const auto held = [] { return ::mallinfo2().uordblks + ::mallinfo2().hblkhd; };  // 0 with a sanitizer
     const auto before = held();
@@ -396,7 +397,7 @@ TEST(Looks, HoldNoMoreMemoryThanMaxBytesWhateverTheSizeOfThePackets) {
 }
 
 TEST(FrameLooks, KeepOnePictureEachSoManySecondsOfWhatIsAboveThem) {
-  FrameLook look({.seconds = 4, .every = 0.5});
+  Look look({.seconds = 4, .every = 0.5});
   for (int n = 0; n < 200; ++n) {
     AnySample sample;
     sample.stamp = {.seq = n, .pts = n / kLookFps, .captured = captured_at(n / kLookFps)};
@@ -411,11 +412,11 @@ TEST(FrameLooks, KeepOnePictureEachSoManySecondsOfWhatIsAboveThem) {
 }
 
 TEST(Looks, RefuseOptionsThatAreOutOfRange) {
-  EXPECT_THROW(PacketLook({.seconds = 0}), OptionError);
-  EXPECT_THROW(PacketLook({.seconds = 3601}), OptionError);
-  EXPECT_THROW(FrameLook({.every = -1}), OptionError);
-  EXPECT_THROW(FrameLook({.max_bytes = 0}), OptionError);
-  PacketLook look;
+  EXPECT_THROW(Look({.seconds = 0}), OptionError);
+  EXPECT_THROW(Look({.seconds = 3601}), OptionError);
+  EXPECT_THROW(Look({.every = -1}), OptionError);
+  EXPECT_THROW(Look({.max_bytes = 0}), OptionError);
+  Look look;
   EXPECT_THROW(static_cast<void>(look.snapshots({.ages = {-1}})), OptionError);
   EXPECT_TRUE(look.snapshots({.ages = {0}}).empty());
 }

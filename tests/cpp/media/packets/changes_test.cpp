@@ -220,7 +220,8 @@ TEST_P(CameraChanges, BeginAFileThatSaysWhatIsInIt) {
   camera.send(encoded_part(folder, "second", change.second, kEach), change.reconnects, kEach / 25.0);
   Hand hand;
   const auto path = folder.file("copy." + container);
-  PacketFile file(path);
+  VideoFile file(path);
+  file.set_input(type_of<Packet>());
   file.open(hand.context());
   const auto packets = camera.packets();
   EXPECT_EQ(packets.size(), 2U * kEach);

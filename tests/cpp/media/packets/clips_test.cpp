@@ -14,7 +14,7 @@
 #include "cpp/media/packets/packet_rig.hpp"
 #include "media/ffmpeg/write/video_codec.hpp"
 #include "media/packets/packet_ticks.hpp"
-#include "media/recording/clips/packet_ring.hpp"
+#include "media/recording/packet_ring.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::test {
@@ -28,6 +28,7 @@ class PacketClipping {
  public:
   explicit PacketClipping(const ClipOptions& options = {.before = 1, .after = 1}) : clips_(options) {
     hand_.clock = clock_;
+    clips_.set_input(type_of<Packet>());
     clips_.open(hand_.context());
   }
   void feed(const std::vector<AnySample>& packets, std::size_t from, std::size_t to) {
@@ -43,12 +44,12 @@ class PacketClipping {
   }
   [[nodiscard]] std::uint64_t lost() const { return hand_.counters.drops(NodeDropCause::Lost); }
   void close() { clips_.close(); }
-  PacketClips* operator->() noexcept { return &clips_; }
+  ClipRecorder* operator->() noexcept { return &clips_; }
 
  private:
   Hand hand_;
   std::shared_ptr<SimulatedClock> clock_ = std::make_shared<SimulatedClock>();
-  PacketClips clips_;
+  ClipRecorder clips_;
 };
 
 std::vector<AnySample> packets_with_keys(const Folder& folder, int count = 160,

@@ -24,7 +24,8 @@ namespace {
 void copy_into(const std::string& path, const std::vector<AnySample>& packets,
                const VideoFileOptions& options = {}) {
   Hand hand;
-  PacketFile file(path, options);
+  VideoFile file(path, options);
+  file.set_input(type_of<Packet>());
   file.open(hand.context());
   for (const auto& each : packets) static_cast<void>(file.process(Sample<Packet>(each), hand.context()));
   file.close();
@@ -284,7 +285,8 @@ TEST_P(PacketCopies, ArePausedBeforeTheFirstPacketIsMuxed) {
   const auto path = folder.file(std::string("copy.") + GetParam());
   const HeardLog heard;
   Hand hand;
-  PacketFile file(path);
+  VideoFile file(path);
+  file.set_input(type_of<Packet>());
   file.open(hand.context());
   for (const auto& each : packets) {
     static_cast<void>(file.process(Sample<Packet>(each), hand.context()));

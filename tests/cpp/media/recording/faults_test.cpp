@@ -73,25 +73,16 @@ class SkippingRecorder {
  public:
   SkippingRecorder(bool packets, const std::string& path, VideoFileOptions options) {
     options.reports_segments = options.segment_every.has_value();
-    if (packets) {
-      options.codec.clear();
-      packet_file_ = std::make_unique<PacketFile>(path, options);
-      packet_file_->open(hand_.context());
-    } else {
-      options.codec = "mpeg4";
-      frame_file_ = std::make_unique<VideoFile>(path, options);
-      frame_file_->open(hand_.context());
-    }
+    options.codec = packets ? "" : "mpeg4";
+    file_ = std::make_unique<VideoFile>(path, options);
+    if (packets) file_->set_input(type_of<Packet>());
+    file_->open(hand_.context());
   }
 
   void put(const AnySample& sample) {
     ++in;
     try {
-      if (packet_file_) {
-        static_cast<void>(packet_file_->process(Sample<Packet>(sample), hand_.context()));
-      } else {
-        static_cast<void>(frame_file_->process(Sample<Frame>(sample), hand_.context()));
-      }
+      static_cast<void>(file_->process_any(sample, hand_.context()));
     } catch (const Error& error) {
       ++errors;
       last_error = error.what();
@@ -99,8 +90,7 @@ class SkippingRecorder {
   }
   void close() {
     try {
-      if (packet_file_) packet_file_->close();
-      if (frame_file_) frame_file_->close();
+      file_->close();
     } catch (const Error& error) {
       last_error = error.what();
     }
@@ -108,17 +98,11 @@ class SkippingRecorder {
   /// After close().
   std::vector<Segment> segments() {
     std::vector<Segment> all;
-    const auto next = [&] {
-      return packet_file_ ? packet_file_->next_segment() : frame_file_->next_segment();
-    };
-    while (auto segment = next()) all.push_back(*std::move(segment));
+    while (auto segment = file_->next_segment()) all.push_back(*std::move(segment));
     return all;
   }
   /// No sample comes for a while.
-  void idle() {
-    if (packet_file_) packet_file_->idle(hand_.context());
-    if (frame_file_) frame_file_->idle(hand_.context());
-  }
+  void idle() { file_->idle(hand_.context()); }
   [[nodiscard]] std::uint64_t lost() const { return hand_.counters.drops(NodeDropCause::Lost); }
 
   std::uint64_t in = 0;
@@ -127,37 +111,31 @@ class SkippingRecorder {
 
  private:
   Hand hand_;
-  std::unique_ptr<PacketFile> packet_file_;
-  std::unique_ptr<VideoFile> frame_file_;
+  std::unique_ptr<VideoFile> file_;
 };
 
 /// A recorder of clips, of a second before and after, as the engine calls it with on_error=skip.
 class SkippingClips {
  public:
-  explicit SkippingClips(bool packets) : packets_(packets) {
-    packets_ ? copies_.open(hand_.context()) : encoded_.open(hand_.context());
+  explicit SkippingClips(bool packets) : clips_({.before = 1, .after = 1, .codec = packets ? "" : "mpeg4"}) {
+    if (packets) clips_.set_input(type_of<Packet>());
+    clips_.open(hand_.context());
   }
   void put(const AnySample& sample) {
     try {
-      if (packets_) {
-        static_cast<void>(copies_.process(Sample<Packet>(sample), hand_.context()));
-      } else {
-        static_cast<void>(encoded_.process(Sample<Frame>(sample), hand_.context()));
-      }
+      static_cast<void>(clips_.process_any(sample, hand_.context()));
     } catch (const Error&) {
       ++errors;
     }
   }
-  void save(const std::string& path) { packets_ ? copies_.save(path, {}) : encoded_.save(path, {}); }
-  void close() { packets_ ? copies_.close() : encoded_.close(); }
+  void save(const std::string& path) { clips_.save(path, {}); }
+  void close() { clips_.close(); }
 
   int errors = 0;
 
  private:
   Hand hand_;
-  bool packets_;
-  PacketClips copies_{{.before = 1, .after = 1}};
-  ClipRecorder encoded_{{.before = 1, .after = 1, .codec = "mpeg4"}};
+  ClipRecorder clips_;
 };
 
 std::vector<AnySample> frame_samples(int count, int source = -1, double begin = 0) {
@@ -534,26 +512,20 @@ TEST_P(MediaExchangedSources, EndClips) {
   const auto& [name, packets, begin] = GetParam();
   const Folder folder;
   Hand hand;
-  PacketClips copies({.before = 3, .after = 3});
-  ClipRecorder encoded({.before = 3, .after = 3, .codec = "mpeg4"});
-  const auto put = [&, copied = packets](const AnySample& sample) {
-    if (copied) {
-      static_cast<void>(copies.process(Sample<Packet>(sample), hand.context()));
-    } else {
-      static_cast<void>(encoded.process(Sample<Frame>(sample), hand.context()));
-    }
+  ClipRecorder clips({.before = 3, .after = 3, .codec = packets ? "" : "mpeg4"});
+  const auto put = [&](const AnySample& sample) {
+    static_cast<void>(clips.process_any(sample, hand.context()));
   };
-  const auto save = [&, copied = packets](const std::string& path, double at) {
-    return copied ? copies.save(path, at) : encoded.save(path, at);
-  };
-  packets ? copies.open(hand.context()) : encoded.open(hand.context());
+  const auto save = [&](const std::string& path, double at) { clips.save(path, at); };
+  if (packets) clips.set_input(type_of<Packet>());
+  clips.open(hand.context());
   for (const auto& sample : of_source(packets, 1, 50)) put(sample);
   save(folder.file("old.mkv"), 54);  // its end does not come
   const auto second = of_source(packets, 2, begin);
   for (std::size_t n = 0; n < 60; ++n) put(second[n]);
   save(folder.file("new.mkv"), begin + 1);
   for (std::size_t n = 60; n < 120; ++n) put(second[n]);
-  packets ? copies.close() : encoded.close();
+  clips.close();
   const auto old = play(folder.file("old.mkv"));
   EXPECT_EQ(old.numbers.back(), 119);
   EXPECT_TRUE(std::ranges::is_sorted(old.numbers));

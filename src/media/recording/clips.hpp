@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "media/ffmpeg/write/video_muxer.hpp"
-#include "media/recording/clips/packet_ring.hpp"
+#include "media/recording/packet_ring.hpp"
 
 namespace freshframe::media {
 

@@ -1,20 +1,24 @@
-// The sink that writes a camera's own packets to files.
+// The recorders below a camera's packets, which they copy: VideoFile's form and ClipRecorder's.
 // SPDX-License-Identifier: Apache-2.0
+#pragma once
+
 #include "freshframe/error.hpp"
 #include "freshframe/log.hpp"
+#include "freshframe/media.hpp"
 #include "freshframe/node.hpp"
 #include "freshframe/packet.hpp"
-#include "freshframe/packet_nodes.hpp"
 
+#include <cmath>
 #include <exception>
 #include <filesystem>
+#include <map>
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
 
-#include "core/unit_text.hpp"
 #include "media/ffmpeg/error.hpp"
 #include "media/ffmpeg/log.hpp"
 #include "media/ffmpeg/write/frame_encoder.hpp"
@@ -22,19 +26,19 @@
 #include "media/ffmpeg/write/video_encoder.hpp"
 #include "media/ffmpeg/write/video_muxer.hpp"
 #include "media/packets/containers.hpp"
-#include "media/packets/no_encoder.hpp"
 #include "media/packets/packet_ticks.hpp"
 #include "media/packets/parameters.hpp"
+#include "media/packets/two_forms.hpp"
+#include "media/recording/clips.hpp"
+#include "media/recording/encoding.hpp"
 #include "media/recording/recording_files.hpp"
 
 namespace freshframe::media {
 
-namespace {
+// ---- files
 
-// Writes a camera's own packets into files.
-
-/// A file begins with a key packet, which is at its second 0, and has all packets from there on, bit for bit.
-/// Where packets were dropped before the recorder, or could not be written, it waits for the next key packet. New
+/// Writes a camera's own packets into files. A file begins with a key packet, which is at its second 0, and has all
+/// packets from there on, bit for bit. Where packets were dropped before the recorder, or could not be written, it waits for the next key packet. New
 /// parameters begin the next file, and so does a failed write. One thread.
 class PacketRecording {
  public:
@@ -163,15 +167,7 @@ class PacketRecording {
   bool had_key_ = false;  // a file was to begin: from there on each packet counts
 };
 
-}  // namespace
-
-}  // namespace freshframe::media
-
-namespace freshframe {
-
-namespace {
-
-VideoFileOptions without_encoder(const VideoFileOptions& options) {
+inline VideoFileOptions without_encoder(const VideoFileOptions& options) {
   return {.options = options.options,
           .segment_every = options.segment_every,
           .keep_days = options.keep_days,
@@ -180,14 +176,13 @@ VideoFileOptions without_encoder(const VideoFileOptions& options) {
           .reports_segments = options.reports_segments};
 }
 
-}  // namespace
-
-struct PacketFile::Impl {
-  Impl(std::string path, const VideoFileOptions& wanted)
+/// A VideoFile's form below packets.
+struct PacketFile {
+  PacketFile(std::string path, const VideoFileOptions& wanted)
       : options(without_encoder(wanted)), files(std::move(path), options) {
-    media::check_no_encoder(wanted, "a VideoFile below packets");
-    media::check_video_container(files.path());
-    media::check_container_options(files.path(), options.options);
+    check_no_encoder(wanted, "a VideoFile below packets");
+    check_video_container(files.path());
+    check_container_options(files.path(), options.options);
   }
 
   /// A file that could not be made is an error of the start, and not of a camera that comes in the night.
@@ -195,8 +190,10 @@ struct PacketFile::Impl {
     std::error_code error;
     const auto status = std::filesystem::status(path, error);
     if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) return;  // a pipe
-    const media::VideoMuxer tried(path);
+    const VideoMuxer tried(path);
   }
+
+  [[nodiscard]] static std::string way_to_be_faster() { return "give it a faster disk"; }
 
   void open(const Context& context) {
     const auto check = [this](const std::string& name) { check_file(name); };
@@ -205,61 +202,126 @@ struct PacketFile::Impl {
     if (!files.segment()) check(files.path());
   }
 
-  void finish() {
-    if (failure) std::rethrow_exception(std::exchange(failure, nullptr));
+  void write(const Sample<Packet>& sample, const Context& context) {
+    throw_failure();
+    recording.write(sample);
+    written = context.clock.now();
+  }
+
+  [[nodiscard]] std::optional<TimePoint> idle_at() const {
+    if (!written) return std::nullopt;
+    return *written + to_duration(Seconds(kPause));
+  }
+
+  /// A process that is killed while the camera is away loses no packet that came before.
+  void pause() {
+    written.reset();
+    try {
+      recording.pause();
+    } catch (const std::exception&) {
+      failure = std::current_exception();
+    }
+  }
+
+  /// The recording ends.
+  void close() {
+    throw_failure();
     if (!recording.has_begun())
       log(LogLevel::Warning, "no packet was written: '" + files.path() + "' was not made");
     recording.close();
   }
 
+  void throw_failure() {
+    if (failure) std::rethrow_exception(std::exchange(failure, nullptr));
+  }
+
   VideoFileOptions options;
-  media::RecordingFiles files;  // outlives recording
-  media::PacketRecording recording{files, options};
+  RecordingFiles files;  // outlives recording
+  PacketRecording recording{files, options};
   std::optional<TimePoint> written;  // when the last packet was
   std::exception_ptr failure;        // of a flush while the source is away
 };
 
-PacketFile::PacketFile(std::string path, const VideoFileOptions& options)
-    : impl_(std::make_unique<Impl>(std::move(path), options)) {}
+// ---- clips
 
-PacketFile::~PacketFile() = default;
-
-std::optional<Segment> PacketFile::next_segment() {
-  return impl_->files.next_segment();
-}
-
-std::optional<std::string> PacketFile::records_to() const {
-  return impl_->files.path();
-}
-
-void PacketFile::open(const Context& context) {
-  impl_->open(context);
-}
-
-std::optional<Nothing> PacketFile::process(const Sample<Packet>& sample, const Context& context) {
-  if (impl_->failure) std::rethrow_exception(std::exchange(impl_->failure, nullptr));
-  impl_->recording.write(sample);
-  impl_->written = context.clock.now();
-  return std::nullopt;
-}
-
-std::optional<TimePoint> PacketFile::idle_at() const {
-  if (!impl_->written) return std::nullopt;
-  return *impl_->written + to_duration(Seconds(media::kPause));
-}
-
-/// A process that is killed while the camera is away loses no packet that came before.
-void PacketFile::idle(const Context& /*context*/) {
-  impl_->written.reset();
-  try {
-    impl_->recording.pause();
-  } catch (const std::exception&) {
-    impl_->failure = std::current_exception();
+/// A ClipRecorder's form below packets.
+struct PacketClips {
+  explicit PacketClips(const ClipOptions& options) : clips(options), muxer_options(options.options) {
+    check_no_encoder(options, "a ClipRecorder below packets");
   }
-}
 
-void PacketFile::close() {
-  impl_->files.close([this] { impl_->finish(); });
-}
+  static void check_name(const std::string& path) { check_packet_clip_name(path); }
+  [[nodiscard]] static std::string way_to_be_faster() { return "give it a faster disk"; }
 
-}  // namespace freshframe
+  void open(const Context& given) {
+    context.emplace(given);
+    clips.orders().begin();
+  }
+
+  void write(const Sample<Packet>& sample) {
+    const auto& packet = sample.value;
+    clips.note_arrival(context->clock.now());
+    if (!std::isfinite(packet.pts)) throw Error("cannot write the clips: a packet's pts is not a number");
+    if (clips.has_stream()) end_what_cannot_go_on(packet, sample.stamp.source);
+    if (sample.dropped > 0 && !waits_for_key) {
+      waits_for_key = true;
+      log(LogLevel::Warning, std::to_string(sample.dropped) +
+                                 " packets did not reach the clips: they go on at the next keyframe");
+    }
+    if (waits_for_key && !packet.is_keyframe) {
+      if (stream) context->counters.drop(NodeDropCause::Lost);  // else it belongs to the start
+      return;
+    }
+    static_cast<void>(clips.was_paused());
+    if (!clips.has_stream()) begin(packet);
+    waits_for_key = false;
+    clips.note(sample.stamp.source, packet.pts);
+    clips.add(*ticks->next(packet));
+    clips.take_orders();
+    if (const auto lost = clips.limit(); lost > 0) context->counters.drop(NodeDropCause::Lost, lost);
+    clips.throw_failure();
+  }
+
+  void end_what_cannot_go_on(const Packet& packet, int source) {
+    auto why = clips.why_over(source, packet.pts);
+    if (!is_same_stream(*packet.stream, *stream)) why = "the camera sends with other parameters";
+    if (why.empty()) return;
+    log(LogLevel::Warning, why + ": clips begin and end there");
+    clips.end_stream();
+    waits_for_key = true;
+  }
+
+  void begin(const Packet& key) {
+    CodecParametersPtr codec(avcodec_parameters_alloc());
+    if (!codec || avcodec_parameters_copy(codec.get(), parameters_of(*key.stream).codec.get()) < 0)
+      throw std::bad_alloc();
+    stream = key.stream;
+    ticks.emplace(key.pts);
+    clips.begin({.codec = std::move(codec),
+                 .time_base = PacketTicks::kTimeBase,
+                 .first_pts = key.pts,
+                 .options = Dictionary(muxer_options),
+                 .camera = stream});
+  }
+
+  void idle() {
+    clips.idle(context->clock, [] {});
+  }
+
+  void finish() {
+    clips.orders().end();
+    clips.end_stream();
+    stream.reset();
+    clips.finish();
+  }
+
+  // The node's thread, except clips.orders().
+  std::optional<Context> context;  // from open() on; it lives longer than the node
+  Clips clips;
+  std::map<std::string, std::string> muxer_options;
+  std::shared_ptr<const PacketStream> stream;
+  std::optional<PacketTicks> ticks;  // of the stream
+  bool waits_for_key = true;
+};
+
+}  // namespace freshframe::media

@@ -1,6 +1,6 @@
 // The clips of a recorder.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/recording/clips/clips.hpp"
+#include "media/recording/clips.hpp"
 
 #include "freshframe/error.hpp"
 #include "freshframe/log.hpp"

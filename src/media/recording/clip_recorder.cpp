@@ -1,12 +1,10 @@
-// The sink that keeps the last seconds of encoded video and writes clips of them.
+// The sink that keeps the last seconds of a stream and writes clips of them: frames, which it encodes, or a camera's own
+// packets.
 // SPDX-License-Identifier: Apache-2.0
-//
-// The encoder runs whether or not a clip is wanted, so that the last seconds are there when save() is called. Where it
-// cannot go on, with frames of another size or after a step in time, its stream ends with all clips, and the next frame
-// begins another one: the packets of two encoders do not fit into one file.
 #include "freshframe/error.hpp"
 #include "freshframe/log.hpp"
 #include "freshframe/media.hpp"
+#include "freshframe/packet.hpp"
 
 #include <cmath>
 #include <cstdint>
@@ -18,24 +16,19 @@
 #include <vector>
 
 #include "media/ffmpeg/write/frame_encoder.hpp"
-#include "media/recording/clips/clips.hpp"
-#include "media/recording/drain_limit.hpp"
+#include "media/packets/two_forms.hpp"
+#include "media/recording/clips.hpp"
 #include "media/recording/encoding.hpp"
+#include "media/recording/packet_forms.hpp"
 
-namespace freshframe {
+namespace freshframe::media {
 namespace {
 
-using media::Clips;
-using media::ClipStream;
-using media::DrainLimit;
-using media::FrameEncoder;
-using media::kFallbackFps;
+constexpr double kClipKeyInterval = 1.0;  // seconds between keyframes: a clip begins at one
+constexpr const char* kTheClips = "the clips";
 
-constexpr double kKeyInterval = 1.0;  // seconds between keyframes: a clip begins at one
-constexpr const char* kWhat = "the clips";
-
-ClipStream stream_of(const AVCodecContext& encoder, double first_pts, media::Dictionary options) {
-  media::CodecParametersPtr codec(avcodec_parameters_alloc());
+ClipStream clip_stream_of(const AVCodecContext& encoder, double first_pts, Dictionary options) {
+  CodecParametersPtr codec(avcodec_parameters_alloc());
   if (!codec || avcodec_parameters_from_context(codec.get(), &encoder) < 0) throw std::bad_alloc();
   return {.codec = std::move(codec),
           .time_base = encoder.time_base,
@@ -44,9 +37,12 @@ ClipStream stream_of(const AVCodecContext& encoder, double first_pts, media::Dic
           .options = std::move(options)};
 }
 
-}  // namespace
-
-struct ClipRecorder::Impl {
+/// A ClipRecorder's form below frames.
+///
+/// The encoder runs whether or not a clip is wanted, so that the last seconds are there when save() is called. Where it
+/// cannot go on, with frames of another size or after a step in time, its stream ends with all clips, and the next frame
+/// begins another one: the packets of two encoders do not fit into one file.
+struct FrameClips {
   /// The first frame waits for the second: their distance is the nominal rate.
   struct Pending {
     Frame frame;
@@ -54,8 +50,19 @@ struct ClipRecorder::Impl {
     std::unique_ptr<FrameEncoder> encoder;  // not started
   };
 
-  explicit Impl(ClipOptions wanted) : options(std::move(wanted)), clips(options) {
-    media::check_encoding(kWhat, media::clip_container(), media::clip_encoding(options));
+  explicit FrameClips(const ClipOptions& wanted) : options(wanted), clips(options) {
+    check_encoding(kTheClips, clip_container(), clip_encoding(options));
+  }
+
+  void check_name(const std::string& path) const { check_clip_name(path, options); }
+  [[nodiscard]] std::string way_to_be_faster() const {
+    return way_to_encode_faster(codec_name(clip_container(), clip_encoding(options)), options.preset);
+  }
+
+  void open(const Context& given) {
+    context.emplace(given);
+    limit.emplace(given);
+    clips.orders().begin();
   }
 
   void write(const Frame& frame, const Stamp& stamp) {
@@ -70,8 +77,7 @@ struct ClipRecorder::Impl {
       encode(frame, stamp);
       clips.take_orders();
     } else {
-      auto next =
-          std::make_unique<FrameEncoder>(kWhat, media::clip_container(), media::closed_groups(options));
+      auto next = std::make_unique<FrameEncoder>(kTheClips, clip_container(), closed_groups(options));
       next->check_size(frame.picture_format());
       pending = Pending{frame, stamp, std::move(next)};
     }
@@ -95,7 +101,7 @@ struct ClipRecorder::Impl {
     try {
       auto muxer_options = first.encoder->start(first.frame, step > 0 ? 1 / step : kFallbackFps);
       encoder = std::move(first.encoder);
-      clips.begin(stream_of(encoder->codec(), first.stamp.pts, std::move(muxer_options)));
+      clips.begin(clip_stream_of(encoder->codec(), first.stamp.pts, std::move(muxer_options)));
       next_key = first.stamp.pts;
       encode(first.frame, first.stamp);
     } catch (...) {
@@ -116,7 +122,7 @@ struct ClipRecorder::Impl {
     const bool key = stamp.pts >= next_key;
     encoder->encode(frame, stamp.pts, [this](AVPacket& packet) { clips.add(packet); }, key);
     clips.note(stamp.source, stamp.pts);
-    if (key) next_key = stamp.pts + kKeyInterval;
+    if (key) next_key = stamp.pts + kClipKeyInterval;
   }
 
   void drain() {
@@ -163,45 +169,68 @@ struct ClipRecorder::Impl {
   Clips clips;
 };
 
-ClipRecorder::ClipRecorder(ClipOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
+}  // namespace
+}  // namespace freshframe::media
+
+namespace freshframe {
+
+struct ClipRecorder::Impl : media::TwoForms<media::FrameClips, media::PacketClips> {
+  using TwoForms::TwoForms;
+};
+
+ClipRecorder::ClipRecorder(const ClipOptions& options) : impl_(std::make_unique<Impl>(options)) {}
 
 ClipRecorder::~ClipRecorder() = default;
 
 void ClipRecorder::save(const std::string& path, std::optional<double> pts) {
-  media::check_clip_name(path, impl_->options);
-  impl_->clips.orders().save(path, pts);
+  impl_->with([&](auto& form) {
+    form.check_name(path);
+    form.clips.orders().save(path, pts);
+  });
 }
 
 std::vector<std::string> ClipRecorder::writing() const {
-  return impl_->clips.orders().paths();
+  return impl_->with([](auto& form) { return form.clips.orders().paths(); });
+}
+
+NodeContract ClipRecorder::contract() const {
+  return {.needs_one_source = true, .records = true, .way_to_be_faster = impl_->with([](auto& form) {
+            return form.way_to_be_faster();
+          })};
+}
+
+std::vector<const TypeInfo*> ClipRecorder::input_types() const {
+  return impl_->input_types();
+}
+
+void ClipRecorder::set_input(const TypeInfo* type) {
+  impl_->set_input(type);
 }
 
 void ClipRecorder::open(const Context& context) {
-  impl_->context.emplace(context);
-  impl_->limit.emplace(context);
-  impl_->clips.orders().begin();
+  impl_->with([&](auto& form) { form.open(context); });
 }
 
 std::optional<Nothing> ClipRecorder::process(const Sample<Frame>& sample, const Context& /*context*/) {
-  impl_->write(sample.value, sample.stamp);
+  impl_->of_frames().write(sample.value, sample.stamp);
+  return std::nullopt;
+}
+
+std::optional<Nothing> ClipRecorder::process(const Sample<Packet>& sample, const Context& /*context*/) {
+  impl_->of_packets().write(sample);
   return std::nullopt;
 }
 
 std::optional<TimePoint> ClipRecorder::idle_at() const {
-  return impl_->clips.idle_at();
+  return impl_->with([](auto& form) { return form.clips.idle_at(); });
 }
 
 void ClipRecorder::idle(const Context& /*context*/) {
-  impl_->idle();
-}
-
-std::string ClipRecorder::way_to_be_faster() const {
-  const auto codec = media::codec_name(media::clip_container(), media::clip_encoding(impl_->options));
-  return media::way_to_encode_faster(codec, impl_->options.preset);
+  impl_->with([](auto& form) { form.idle(); });
 }
 
 void ClipRecorder::close() {
-  impl_->finish();
+  impl_->with([](auto& form) { form.finish(); });
 }
 
 }  // namespace freshframe

@@ -1,6 +1,6 @@
 // The encoded packets of the last seconds.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/recording/clips/packet_ring.hpp"
+#include "media/recording/packet_ring.hpp"
 
 #include <algorithm>
 #include <new>

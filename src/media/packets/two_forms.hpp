@@ -1,0 +1,88 @@
+// A node that takes frames or packets: its two forms, and the options that mean nothing below packets.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/error.hpp"
+#include "freshframe/frame.hpp"
+#include "freshframe/packet.hpp"
+#include "freshframe/sample.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace freshframe::media {
+
+/// Throws OptionError where an option of an encoder is given: a camera's own packets are copied. `who`: the node.
+template <class Options>
+void check_no_encoder(const Options& given, const std::string& who) {
+  const Options usual;
+  std::string name;
+  if (given.preset != usual.preset) name = "preset";
+  if (given.crf != usual.crf) name = "crf";
+  if constexpr (requires { given.fps; }) {
+    if (given.fps) name = "fps";
+  }
+  if constexpr (requires { given.keyframe_every; }) {
+    if (given.keyframe_every != usual.keyframe_every) name = "keyframe_every";
+    if (!given.options.empty()) name = "options";
+  }
+  if (!given.codec.empty() && given.codec != "auto") name = "codec";
+  if (name.empty()) return;
+  throw OptionError(who + " copies packets as the camera has sent them and encodes nothing: leave " + name +
+                    " out, or give it the camera's frames instead of its packets");
+}
+
+/// The form for frames is made at once, which checks all options. set_input() chooses, and makes the form for packets.
+/// After the node was added, the choice is fixed.
+template <class OfFrames, class OfPackets>
+class TwoForms {
+ public:
+  /// `options`: the arguments of both constructors.
+  template <class... Options>
+  explicit TwoForms(const Options&... options)
+      : frames_(options...),
+        make_packets_([options...] { return std::make_unique<OfPackets>(options...); }) {}
+
+  /// Does what NodeBase::set_input() does. After an exception the choice is as before.
+  void set_input(const TypeInfo* type) {
+    packets_ = type == type_of<Packet>() ? make_packets_() : nullptr;
+    is_chosen_ = true;
+  }
+  /// Returns what NodeBase::input_types() returns.
+  [[nodiscard]] std::vector<const TypeInfo*> input_types() const {
+    if (!is_chosen_) return {type_of<Frame>(), type_of<Packet>()};
+    return {takes_packets() ? type_of<Packet>() : type_of<Frame>()};
+  }
+  [[nodiscard]] bool takes_packets() const noexcept { return packets_ != nullptr; }
+
+  /// Throws GraphError if packets are taken. A sample can be of the other type if its parent has no type.
+  [[nodiscard]] OfFrames& of_frames() {
+    if (packets_) throw GraphError("takes Packet, but its parent gave something else");
+    return frames_;
+  }
+  /// Throws GraphError if frames are taken.
+  [[nodiscard]] OfPackets& of_packets() {
+    if (!packets_) throw GraphError("takes Frame, but its parent gave something else");
+    return *packets_;
+  }
+  /// Calls `deed` with the chosen form.
+  template <class Deed>
+  decltype(auto) with(const Deed& deed) {
+    return packets_ ? deed(*packets_) : deed(frames_);
+  }
+  template <class Deed>
+  decltype(auto) with(const Deed& deed) const {
+    return packets_ ? deed(std::as_const(*packets_)) : deed(frames_);
+  }
+
+ private:
+  OfFrames frames_;
+  std::function<std::unique_ptr<OfPackets>()> make_packets_;
+  std::unique_ptr<OfPackets> packets_;  // null: frames are taken
+  bool is_chosen_ = false;
+};
+
+}  // namespace freshframe::media
