@@ -313,31 +313,25 @@ PyObject* replace(gil::Held& held, PyObject* self, PyObject* args) {
   });
 }
 
-PyObject* wait(gil::Held& held, PyObject* self, PyObject* timeout) {
+// Calls `verb`, which returns whether the pipeline has ended, without the GIL.
+template <class Verb>
+PyObject* ended_by(gil::Held& held, PyObject* self, PyObject* time, Verb verb) {
   return raw_call(held, [&]() -> PyObject* {
-    const double seconds = seconds_of(timeout);
+    const double seconds = seconds_of(time);
     if (seconds < 0 && PyErr_Occurred() != nullptr) return nullptr;
-    const bool ended = gil::release(
-        held,
-        [](gil::Released& released, core::PipelineCore* core, double limit) {
-          return core->wait(Seconds(limit), [&] { look_for_signals(released); });
-        },
-        &engine_of(self).core(), seconds);
-    return PyBool_FromLong(ended ? 1 : 0);
+    return PyBool_FromLong(gil::release(held, verb, &engine_of(self).core(), seconds) ? 1 : 0);
+  });
+}
+
+PyObject* wait(gil::Held& held, PyObject* self, PyObject* timeout) {
+  return ended_by(held, self, timeout, [](gil::Released& released, core::PipelineCore* core, double limit) {
+    return core->wait(Seconds(limit), [&] { look_for_signals(released); });
   });
 }
 
 PyObject* finish(gil::Held& held, PyObject* self, PyObject* patience) {
-  return raw_call(held, [&]() -> PyObject* {
-    const double seconds = seconds_of(patience);
-    if (seconds < 0 && PyErr_Occurred() != nullptr) return nullptr;
-    const bool ended = gil::release(
-        held,
-        [](gil::Released& released, core::PipelineCore* core, double limit) {
-          return core->finish(Seconds(limit), [&] { look_for_signals(released); });
-        },
-        &engine_of(self).core(), seconds);
-    return PyBool_FromLong(ended ? 1 : 0);
+  return ended_by(held, self, patience, [](gil::Released& released, core::PipelineCore* core, double limit) {
+    return core->finish(Seconds(limit), [&] { look_for_signals(released); });
   });
 }
 

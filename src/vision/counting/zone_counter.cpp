@@ -58,7 +58,8 @@ struct ZoneState {
   bool gone = false;   // its visit has ended because it was not seen: it is seen as if for the first time
   double entered = 0;  // of the visit that lasts, while it is inside
   double inside = 0;   // when it was last seen inside, in seconds
-  std::optional<BorderCrossing> border = {};  // the latest, even if the object was not yet clear of the border
+  std::optional<BorderCrossing> border =
+      {};  // the latest, even if the object was not yet clear of the border
   bool loiters = false;
 
   [[nodiscard]] bool is_inside() const noexcept { return !gone && (side == 0 ? depth > 0 : side > 0); }

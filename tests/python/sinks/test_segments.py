@@ -184,7 +184,10 @@ def test_a_full_disk_costs_the_oldest_segment(tmp_path: Path, keep: bool) -> Non
             lambda: ff.VideoFile("a_%d.mp4", segment_every=1, keep_free_bytes=0),
             "keep_free_bytes must be at least 1",
         ),
-        (lambda: ff.VideoFile("a.mp4", keep_days=1), "keep_days, .*segment_every, their length, is not given"),
+        (
+            lambda: ff.VideoFile("a.mp4", keep_days=1),
+            "keep_days, .*segment_every, their length, is not given",
+        ),
         (lambda: ff.VideoFile("a.mp4", on_segment=print), "segment"),
         (lambda: ff.VideoFile("{time:%Y}.mp4"), "segment"),
         (lambda: ff.VideoFile("{time:%q}.mp4", segment_every=1), "%q"),
