@@ -197,7 +197,7 @@ TEST(Replace, RefusesASourceAndItsSecondOutputWhichAreRemovedTogether) {
   CheckedPipeline pipeline;
   const auto cam = pipeline.add(feed_source(feed, Kind::Live), {.name = "cam"});
   const auto second = pipeline.add(feed_source(feed, Kind::Live), {.companion_of = cam.any()});
-  const auto other = pipeline.add(feed_source(feed, Kind::Live), {.name = "other"});
+  static_cast<void>(pipeline.add(feed_source(feed, Kind::Live), {.name = "other"}));
   EXPECT_THROW(pipeline.add(adds(1), cam, {.companion_of = cam.any()}), GraphError);
   pipeline.start();
   const auto state = core::graph_state(*core::PipelineAccess::core(pipeline));
