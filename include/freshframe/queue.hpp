@@ -92,6 +92,7 @@ inline constexpr int kNodeDropCauses = 9;
 /// ended the edge. Lost: somebody wanted the sample.
 enum class DropMeaning : std::uint8_t { ByDesign, Skipped, Lost };
 
+/// A cause of drops: its name in the statistics, and whether a drop of this cause is a loss.
 template <class Cause>
 struct DropKind {
   Cause cause;

@@ -69,7 +69,7 @@ inline constexpr auto kJoinFields = std::tuple{
 inline constexpr auto kSourceFields = std::tuple{
     StatsField{"outages", &SourceStats::outages, "source_outages_total", "counter",
                "How often the source was without a connection."},
-    StatsField{"away_total", &SourceStats::away_total, "source_away_seconds_total", "counter",
+    StatsField{"away_total", &SourceStats::away_total, "source_outage_seconds_total", "counter",
                "Seconds that the source was without a connection, of all outages."},
     StatsField{"reconnects", &SourceStats::reconnects, "source_reconnects_total", "counter",
                "Outages that ended."},

@@ -70,7 +70,7 @@ class PythonEmbedder final : public process::Embedder {
   PythonEmbedder(gil::Released& released, ProcessRun run)
       : released_(released),
         run_(std::move(run)),
-        knows_(run_.runner->node()->abilities().workers->recipe().knows) {}
+        knows_(process::process_node(*run_.runner->node()).recipe().knows) {}
 
   process::EncodedValue encode(const ValueRef& value) override {
     if (!needs_python(value)) return encode_native(value);

@@ -86,7 +86,7 @@ struct Crew::LastState {
 Crew::Crew(core::PipelineCore& core, core::Runner& runner, Embedder& embedder)
     : core_(core),
       runner_(runner),
-      node_(*runner.node()->abilities().workers),
+      node_(process_node(*runner.node())),
       embedder_(embedder),
       options_(node_.options()),
       emitter_(runner, options_.ordered, bell_,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "freshframe/clock.hpp"
+#include "freshframe/error.hpp"
 #include "freshframe/mutex.hpp"
 #include "freshframe/node.hpp"
 #include "freshframe/stats.hpp"
@@ -140,5 +141,12 @@ class ProcessNode final : public NodeBase {
   Mutex mutex_;
   std::shared_ptr<Bell> bell_ FRESHFRAME_GUARDED_BY(mutex_);
 };
+
+/// Returns the node as one of worker processes. Throws Error for other nodes.
+[[nodiscard]] inline ProcessNode& process_node(NodeBase& node) {
+  auto* const workers = node.abilities().workers;
+  if (workers == nullptr) throw Error("'" + node.default_name() + "' has no worker processes");
+  return *workers;
+}
 
 }  // namespace freshframe::process

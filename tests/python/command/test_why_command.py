@@ -156,7 +156,8 @@ def test_why_takes_a_program_as_it_is(
     app.write_text(HEAD + program)
     assert main(["why", str(app), "--for", "1s", "--what-if", "slow: queue=NEXT"]) == 0
     out, err = capsys.readouterr()
-    assert out.startswith("No finding yet: causes are looked for since "), out
+    # On a busy machine the scene may lose a frame, which is a finding.
+    assert out.startswith(("No finding yet: causes are looked for since ", "camera: lost ")), out
     assert "slow with queue=NEXT: not known: not yet: " in out
     assert "running 'asked' for 1 s" in err
     assert [thread.name for thread in threading.enumerate() if thread.name == "ff why"] == []

@@ -27,6 +27,7 @@ MODULES = ("freshframe._gil", "freshframe._lab", "freshframe._native", "freshfra
 # Native functions that let the GIL go; all others hold it.
 LETTING_GO = {
     "Engine.close_server",
+    "Engine.finish",
     "Engine.finish_add",
     "Engine.give_up_add",
     "Engine.join",

@@ -69,7 +69,7 @@ def test_a_camera_that_shows_one_picture_may_do_so_and_one_that_sends_rubbish_is
 
 def _edge(delivered: int, dropped: int = 0, drops: int = 0, waiting: int = 0, child: str = "quick") -> Any:
     counts = {"passed_in": 10, "delivered": delivered, "waiting": waiting, "dropped": dropped}
-    room = {"queue": ff.Queue(2), "sources": 1}
+    room = {"queue": ff.Queue(2), "source_count": 1}
     return SimpleNamespace(parent="cam0", child=child, drops={"queue_full": drops}, **counts, **room)
 
 

@@ -90,8 +90,8 @@ def test_health_fails_when_a_source_is_away_for_longer_than_its_limit() -> None:
         assert of_roof() == ["away"]
         state = request(url, "/api/state").json()
         sources = {node["name"]: node["source"] for node in state["nodes"]}
-        assert sources["roof"]["away"] > 0.5
-        assert sources["here"]["away"] is None
+        assert sources["roof"]["away_for"] > 0.5
+        assert sources["here"]["away_for"] is None
 
 
 @pytest.mark.needs_gil

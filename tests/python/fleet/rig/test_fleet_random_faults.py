@@ -67,7 +67,7 @@ def test_a_stopped_agent_goes_on(process: subprocess.Popen[bytes]) -> None:
 def test_a_drain_ends_with_the_agent_in_use_again() -> None:
     """Once it has no camera left."""
     asked: list[list[Any]] = []
-    agents = {"a": {"state": "up", "pid": 1, "cameras": 0}}
+    agents = {"a": {"state": "up", "pid": 1, "camera_count": 0}}
     assert faults_of({"agents": agents, "cameras": {}}, asked).bring_about(Fault("drain", 0.0)) == "drain: a"
     assert asked == [["stats"], ["drain", "a"], ["stats"], ["undrain", "a"]]
 
