@@ -73,7 +73,7 @@ def test_an_exchanged_camera_keeps_its_name_and_its_pictures_their_times(first_p
         assert {each["source"] for each in found["pictures"]} == {"hall", "vault"}
         assert found["source"] == "vault"
         then = request(dashboard.url, f"/api/look/look.jpg?ago={ages[0]}")
-        assert then.headers["X-Source"] == "hall"
+        assert then.headers["x-source"] == "hall"
 
 
 def test_the_state_is_the_one_of_the_camera_that_the_look_is_limited_to() -> None:
