@@ -142,7 +142,16 @@ def test_what_all_versions_are_told_is_the_same_until_the_border_has_another_num
     """A name that goes or changes its meaning is missed by programs of before: BORDER + 1 then."""
     names = {kind: {each.name for each in dataclasses.fields(kind)} for kind in (AgentStats, CameraStats)}
     assert channel.BORDER == 1
-    assert names[AgentStats] >= {"name", "labels", "state", "reason", "draining", "pid", "camera_count", "load"}
+    assert names[AgentStats] >= {
+        "name",
+        "labels",
+        "state",
+        "reason",
+        "draining",
+        "pid",
+        "camera_count",
+        "load",
+    }
     assert names[CameraStats] >= {
         "name",
         "url",
