@@ -104,7 +104,7 @@ def test_a_source_that_loses_frames_says_which_and_how_many_on_its_group_too(
     page.open(running(pipeline))
     page.until("return document.querySelector('#problems li[data-kind=loss]') !== null")
     text = page.text("#problems li[data-kind=loss]")
-    assert re.search(r"lost \d+ frames? that (was|were) not read in time$", text), text
+    assert re.search(r"lost \d+ frames? that (was|were) not read in time\.$", text), text
     page.until("return document.querySelector('.group[data-source=camera]').hasAttribute('data-alarm')")
     assert page.text(".group[data-source=camera] > summary .state") == "loses frames"
     assert page.text(".node[data-node=camera] .state") == "loses frames"
