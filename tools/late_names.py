@@ -58,11 +58,7 @@ def tables(text: str) -> str:
     modules = sorted(name for name, module in late.items() if not module.strip("."))
     later = sorted((module, name) for name, module in late.items() if module.strip("."))
     now = [name for name, module in imported(before) if module.strip(".")]
-    names = [
-        *now,
-        *(name for name in defined(before) if not name.startswith("_")),
-        *(name for _, name in later),
-    ]
+    names = [*now, *defined(before), *(name for _, name in later)]
     lines = [f"_MODULES = {tuple(modules)!r}"] if modules else []
     lines += ["_LATER = {", *(f"    {name!r}: {module!r}," for module, name in later), "}", "__all__ = ["]
     lines += [f"    {name!r}," for name in names]

@@ -5,7 +5,9 @@
 #include <array>
 #include <charconv>
 #include <cstddef>
+#include <cstdint>
 #include <string>
+#include <string_view>
 #include <system_error>
 
 namespace freshframe::core {
@@ -15,6 +17,11 @@ inline std::string number_text(double number, std::chars_format format, int digi
   std::array<char, 64> text{};
   const auto end = std::to_chars(text.data(), text.data() + text.size(), number, format, digits);
   return end.ec == std::errc() ? std::string(text.data(), end.ptr) : std::to_string(number);
+}
+
+/// "1 frame", "3 frames".
+inline std::string count_text(std::uint64_t count, std::string_view noun) {
+  return std::to_string(count) + " " + std::string(noun) + (count == 1 ? "" : "s");
 }
 
 /// "0.3 s", "5 s": a time that was given.

@@ -15,6 +15,13 @@
 namespace freshframe::core {
 namespace {
 
+// The report of other nodes has no workers, and may take long: a network has quantiles in it.
+std::vector<WorkerStats> workers_of(const Runner& runner) {
+  const auto node = runner.node();
+  if (node->abilities().workers == nullptr) return {};
+  return node->report(Span::Recent).workers;
+}
+
 // The records of all nodes and readers, by their numbers: those of readers are below 0.
 struct Rings {
   Stops stops;
@@ -27,7 +34,7 @@ struct Rings {
     stop.name = runner->name();
     stop.is_source = runner->is_source();
     stop.is_end = !stop.is_source && runner->outlet().outputs().newest()->edges.empty();
-    stop.has_workers = !runner->node()->report(Span::Recent).workers.empty();
+    stop.has_workers = !workers_of(*runner).empty();
     stop.gathers = runner->facts().batch.has_value();
     stop.joins = runner->inbox().joins();
     numbers[&runner->inbox()] = runner->index();
@@ -93,8 +100,7 @@ RunQueue run_queue_of(const PipelineCore& core) {
   std::map<int, int> threads;
   for (const auto& runner : core.runners()) {
     threads[runner->index()] = runner->life().thread_id();
-    const auto report = runner->node()->report(Span::Recent);
-    for (const auto& worker : report.workers) processes.push_back(worker.pid);
+    for (const auto& worker : workers_of(*runner)) processes.push_back(worker.pid);
   }
   auto out = read_run_queue(processes);
   out.node_threads = std::move(threads);

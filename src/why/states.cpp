@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "core/look/frozen_text.hpp"
+#include "core/unit_text.hpp"
 #include "why/figures.hpp"
 
 namespace freshframe::core {
@@ -30,10 +31,6 @@ constexpr std::size_t kThreadName = 15;  // bytes that the kernel keeps of a thr
 
 std::string rounded_seconds(double duration) {
   return fixed_text(duration, duration < 10 ? 1 : 0) + " s";
-}
-
-std::string counted(std::uint64_t count, std::string_view noun) {
-  return std::to_string(count) + " " + std::string(noun) + (count == 1 ? "" : "s");
 }
 
 // The text of an error, which has any form, ends a sentence.
@@ -175,8 +172,8 @@ void add_spools(const GraphState& seen, Causes& out) {
   for (const auto& node : seen.stats.nodes) {
     if (!node.spool || node.spool->oldest_age < kUnsent || node.state == NodeState::Ended) continue;
     const auto& spool = *node.spool;
-    auto text =
-        counted(spool.waiting, "result") + " not sent, the oldest for " + rounded_seconds(spool.oldest_age);
+    auto text = count_text(spool.waiting, "result") + " not sent, the oldest for " +
+                rounded_seconds(spool.oldest_age);
     if (!spool.last_error.empty()) text += ": " + spool.last_error;
     add(out,
         {.kind = "spool",
@@ -223,7 +220,7 @@ std::string lost_frames(const NodeStats& node) {
   const char* separator = " ";
   for (const auto& [cause, count] : node.drops) {
     if (cause == NodeDropCause::Error || !is_lost(node, cause)) continue;
-    text += separator + counted(count, "frame") + std::string(place_of(cause, count));
+    text += separator + count_text(count, "frame") + std::string(place_of(cause, count));
     separator = ", ";
   }
   return text + ".";
@@ -233,7 +230,7 @@ Finding loss_on(const EdgeStats& edge) {
   const auto& child = edge.child;
   return {.kind = "loss",
           .subject = edge_name(edge),
-          .text = counted(edge.lost, "sample") + " lost: " + child +
+          .text = count_text(edge.lost, "sample") + " lost: " + child +
                   " is slower than its source, and its queue " + freshframe::to_string(edge.queue) +
                   " is full.",
           .remedy = "Make " + child + " faster, or give it " +
@@ -242,7 +239,7 @@ Finding loss_on(const EdgeStats& edge) {
 }
 
 Finding errors_of(const NodeStats& node) {
-  auto text = counted(node.errors, "error");
+  auto text = count_text(node.errors, "error");
   if (!node.last_error.empty()) text += ", the last: " + node.last_error;
   return {.kind = "error",
           .subject = node.name,

@@ -131,9 +131,8 @@ class Attached:
         """Begins to look for causes in pipelines that run by now. Whether there was one."""
         found = False
         for each in self.begun:
-            if (
-                each.engine in self._watched or not each.engine.why().is_running
-            ):  # it starts yet, or has ended
+            # A pipeline that does not run has yet to start, or has ended.
+            if each.engine in self._watched or not each.engine.why().is_running:
                 continue
             self._watched.add(each.engine)
             self._messages.say(f"running {each.name!r} for {self._lasting:g} s")

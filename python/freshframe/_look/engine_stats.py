@@ -93,10 +93,9 @@ watch: Callable[[], tuple[int, float, tuple[GilCulprit, ...]]] | None = None
 _Fields = tuple[dict[str, NodeStats], list[EdgeStats], GilStats, float, int, PoolStats, RemovedStats]
 
 
-def _fields(stats: _native.Stats, *more: _native.Stats) -> _Fields:
-    parts = (stats, *more)
-    nodes = Nodes((node.name, _node(node)) for part in parts for node in part.nodes)
-    edges = [_edge(edge) for part in parts for edge in part.edges]
+def _fields(stats: _native.Stats) -> _Fields:
+    nodes = Nodes((node.name, _node(node)) for node in stats.nodes)
+    edges = [_edge(edge) for edge in stats.edges]
     seen = watch
     stalls, stalled, culprits = seen() if seen is not None else (None, 0.0, ())
     gil = GilStats(

@@ -5,7 +5,6 @@
 #include "freshframe/stats.hpp"
 
 #include <charconv>
-#include <cstdint>
 #include <string>
 
 #include "core/unit_text.hpp"
@@ -18,21 +17,18 @@ namespace freshframe::core {
   const auto rounded = [](double seconds) {
     return number_text(seconds, std::chars_format::fixed, 0) + " s";
   };
-  const auto counted = [](std::uint64_t count, const std::string& noun) {
-    return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
-  };
   const auto lasted = rounded(source.frozen_for);
   if (source.frozen == "flat") return "has shown no contrast for " + lasted;
-  const auto pictures = counted(source.frozen_frames, "keyframe");
+  const auto pictures = count_text(source.frozen_frames, "keyframe");
   if (source.frozen == "loop") {
     return "has shown the same pictures again and again for " + lasted + ", each " +
            rounded(source.frozen_period) + ": " + pictures + ", " +
-           counted(source.frozen_contents, "new one");
+           count_text(source.frozen_contents, "new one");
   }
   if (source.frozen_contents == source.frozen_frames)
     return "has probably shown one picture for " + lasted + ": parts of it came again in " + pictures;
   return "has shown one picture for " + lasted + ": " + pictures + ", " +
-         counted(source.frozen_contents, "content");
+         count_text(source.frozen_contents, "content");
 }
 
 }  // namespace freshframe::core

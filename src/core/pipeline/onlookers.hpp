@@ -70,6 +70,8 @@ void close_tap(PipelineCore& core, const std::shared_ptr<PictureTap>& tap);
 
 /// Logs the edges that may drop events above a recorder.
 void tell_of_lossy_edges(const PipelineCore& core);
+/// The number of samples that the nodes and readers have taken so far.
+[[nodiscard]] std::uint64_t delivered_by(const PipelineCore& core);
 /// Throws StalledError when nothing has moved for stall_timeout because of a full blocking edge. After a failure
 /// throws that, since the remaining samples cannot be delivered.
 void check_stalled(PipelineCore& core);

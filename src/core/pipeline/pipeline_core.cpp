@@ -180,10 +180,7 @@ bool PipelineCore::finish(Seconds patience, const WaitHook& look) {
   auto last_move = Real::now();
   while (!life_.wait_ended(Real::now() + to_duration(kWaitSlice))) {
     if (failure().failed()) return false;
-    const auto count = [this] {
-      const Lock building(guarded_.building);
-      return delivered(guarded_.graph);
-    }();
+    const auto count = delivered_by(*this);
     if (count != moved) last_move = Real::now();
     moved = count;
     if (Real::now() - last_move >= to_duration(patience)) return false;

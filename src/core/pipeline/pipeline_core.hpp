@@ -60,8 +60,8 @@ class PipelineCore final : public RunnerHost, public std::enable_shared_from_thi
   void request_stop(Seconds timeout = kStopTime);
   /// request_stop(), then join(). False: from a node's own thread, which only asks. Throws StopTimeoutError.
   bool stop(Seconds timeout, const WaitHook& look = {});
-  /// Lets the nodes take the samples that are on their way, if every source has ended by itself. The readers get
-  /// nothing any longer. Returns true if the pipeline has ended, and false at once if a source still works, or as soon as nothing
+  /// Lets the nodes take the samples that are on their way, if every source has ended by itself. The readers get nothing
+  /// any longer. Returns true if the pipeline has ended, and false at once if a source still works, or as soon as nothing
   /// has moved for `patience`: call stop() then.
   bool finish(Seconds patience, const WaitHook& look = {});
   /// Waits for the threads and joins them. False: some are still busy, see busy_nodes().

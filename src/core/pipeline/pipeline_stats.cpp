@@ -246,12 +246,6 @@ bool anyone_busy(const PipelineCore& core) {
   });
 }
 
-std::uint64_t delivered_by(const PipelineCore& core) {
-  const auto& guarded = core.guarded();
-  const Lock building(guarded.building);
-  return delivered(guarded.graph);
-}
-
 // Whether nothing has moved for stall_timeout.
 bool stands_still(PipelineCore& core) {
   constexpr double kLimitAfterFailure = 5;  // seconds, where the user set none
@@ -276,6 +270,12 @@ void check_budget_stalled(const PipelineCore& core) {
 }
 
 }  // namespace
+
+std::uint64_t delivered_by(const PipelineCore& core) {
+  const auto& guarded = core.guarded();
+  const Lock building(guarded.building);
+  return delivered(guarded.graph);
+}
 
 void check_stalled(PipelineCore& core) {
   if (!stands_still(core)) return;

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "core/ascii.hpp"
+#include "core/unit_text.hpp"
 #include <dirent.h>
 #include <glob.h>
 #include <sys/stat.h>
@@ -161,10 +162,6 @@ bool is_listed(const std::string& path) {
   throw SourceError("cannot open '" + url + "': " + why, url, code);
 }
 
-std::string counted(std::size_t count, const std::string& thing) {
-  return std::to_string(count) + " " + thing + (count == 1 ? "" : "s");
-}
-
 void check_stop(const std::string& url, const std::stop_token& stop) {
   if (stop.stop_requested())
     throw SourceError("'" + url + "' was stopped before it was opened", url, ECANCELED);
@@ -208,7 +205,7 @@ PictureList list_folder(const std::string& folder, const std::string& url, const
   if (paths.empty()) {
     fail(url, names.empty()
                   ? "the folder is empty"
-                  : "no picture is in the folder: of " + counted(names.size(), "name") +
+                  : "no picture is in the folder: of " + core::count_text(names.size(), "name") +
                         " none is a file with the suffix of one (" + std::string(kSomeSuffixes) + ")");
   }
   return in_order(std::move(paths), url, stop);
@@ -252,7 +249,7 @@ PictureList list_glob(const std::string& pattern, const std::string& url, const 
     if (has_picture_suffix(path) && is_listed(path)) paths.push_back(std::move(path));
   }
   if (paths.empty()) {
-    fail(url, counted(found.gl_pathc, "name") +
+    fail(url, core::count_text(found.gl_pathc, "name") +
                   " matched, but none is a file with the suffix of a picture (" + std::string(kSomeSuffixes) +
                   ")");
   }
