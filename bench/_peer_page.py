@@ -1,4 +1,4 @@
-"""Writes the tables of docs/benchmarks.md and docs/coming-from.md, and the plots, from the results.
+"""Writes the tables of docs/benchmarks/index.md and docs/how-to/coming-from.md, and the plots.
 
 The text between them stays as it is.
 
@@ -17,8 +17,8 @@ from typing import Any
 import _peer_tables as tables
 from _measure import RESULTS, ROOT, median
 
-PAGE = ROOT / "docs" / "benchmarks.md"
-COMING_FROM = ROOT / "docs" / "coming-from.md"
+PAGE = ROOT / "docs" / "benchmarks" / "index.md"
+COMING_FROM = ROOT / "docs" / "how-to" / "coming-from.md"
 PLOTS = ROOT / "docs" / "benchmarks"
 SIZE, FPS = "1280x720", 60.0
 OTHER_CAMERAS = (("1280x720", 30.0), ("640x480", 120.0))
@@ -124,7 +124,7 @@ PROGRAMS = {
 
 
 def programs(runs: tables.Runs) -> str:
-    """The ages of the programs that docs/coming-from.md compares."""
+    """The ages of the programs that docs/how-to/coming-from.md compares."""
     rows = [["", "age at the fast branch, ms", "age at the slow branch, ms", "dropped frames are counted"]]
     for name, what in PROGRAMS.items():
         found = [one for one in runs["phases"].get(name, []) if "failed" not in one]

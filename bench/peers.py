@@ -18,7 +18,7 @@ in brackets. A run goes on where the file ends, so it can be made in parts:
     ./dev bench peers --quick                      one short round, for a look, kept nowhere
     ./dev bench peers --limit 230                  as much as 230 s allow; again: the next part
     ./dev bench peers --rounds 1 --only depthai    one peer, also one with a heavy installation
-    ./dev bench peers --page                       no run: tables and plots of docs/benchmarks.md
+    ./dev bench peers --page                       no run: tables and plots of docs/benchmarks/index.md
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -126,7 +126,7 @@ def parse() -> argparse.Namespace:
         "--trials", nargs="+", default=list(TRIALS), choices=list(TRIALS), help="default: all"
     )
     parser.add_argument("--limit", type=float, metavar="S", help="begin no run that might end later")
-    parser.add_argument("--page", action="store_true", help="write docs/benchmarks.md's tables and plots")
+    parser.add_argument("--page", action="store_true", help="write tables and plots of docs/benchmarks/")
     parser.add_argument(
         "--append",
         type=Path,

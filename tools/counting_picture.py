@@ -1,4 +1,4 @@
-"""Draws the picture of docs/counting.md: circles that crossed a line, with the line and its counts."""
+"""Draws the picture of docs/reference/counters.md: circles that crossed a line, and its counts."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ SCENE = "demo:circles?size=640x360&fps=30&frames=240&pace=0&balls=4&seed=5"
 
 
 def main() -> None:
-    """Writes to the path given, or to docs/counting/line.png."""
-    path = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[1] / "docs/counting/line.png"
+    """Writes to the path given, or to docs/pictures/line.png."""
+    path = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[1] / "docs/pictures/line.png"
     path.parent.mkdir(exist_ok=True)
     pipeline = ff.Pipeline()
     tracks = pipeline.add(ff.CircleTracker(), pipeline.add(ff.open(SCENE)))

@@ -1,4 +1,4 @@
-"""Runs the tests on several Pythons and distributions and writes what came of it into docs/platforms.md.
+"""Runs the tests on several Pythons and distributions, and fills docs/reference/platforms.md.
 
     ./dev platforms                       all Pythons
     ./dev platforms 3.10 3.14t            these
@@ -14,7 +14,7 @@
     ./dev platforms aarch64               cross-built, the C++ tests and some Python tests under QEMU
     ./dev platforms wheel-aarch64         the wheel for aarch64 of dist/, used as above and by some Python
                                           tests, under QEMU; wheel-aarch64-3.13: the one for that Python
-    ./dev platforms --page                only writes the table of docs/platforms.md again, from the figures
+    ./dev platforms --page                only writes the table of the page again, from the figures
 
 A Python is taken from pyenv or the PATH, else built by tools/interpreters.sh. Each has an environment and a
 build of its own below build/. A package of the tests that has no wheel for a Python is left out there: its
@@ -37,7 +37,7 @@ from platform_rows.thread_sanitizer import INSTRUMENTED, of_instrumented
 from platform_rows.wheels import of_emulated_wheel, of_proof, of_wheel
 
 FIGURES = ROOT / "tools" / "platform_rows" / "figures.json"
-PAGE = ROOT / "docs" / "platforms.md"
+PAGE = ROOT / "docs" / "reference" / "platforms.md"
 ON_AARCH64_TOO = tuple(f"{AARCH64}-{version}" for version in ("3.13", "3.14", "3.15"))  # wheels only
 WHEELS = tuple(f"wheel-{name}" for name in (*PYTHONS, *SUITES, AARCH64, *ON_AARCH64_TOO))
 ROWS = (*PYTHONS, *INSTRUMENTED, *SYSTEMS, AARCH64, *WHEELS)

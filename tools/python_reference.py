@@ -26,7 +26,7 @@ HEAD = """# Python API
 A call holds the GIL unless its entry says "GIL: released". Everything here is also in `help()`.
 `./dev docs` writes this page from the docstrings.
 """
-PROVISIONAL = "*[Provisional](../stability.md#provisional-names).*"
+PROVISIONAL = "*[Provisional](stability.md#provisional-names).*"
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Pipelines": ("Pipeline", "Port", "stream", "types.Stream"),
     "Samples and readers": (

@@ -4,7 +4,7 @@ python tools/signatures.py            # writes the list
 python tools/signatures.py --check    # fails if the package differs from the list
 python tools/signatures.py --promise  # fails if a line of the last release is gone and CHANGELOG.md silent
 
-Names of the table in docs/stability.md are provisional, and not in the list.
+Names of the table in docs/reference/stability.md are provisional, and not in the list.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -33,8 +33,8 @@ _NATIVE = re.compile(r"\b(?:freshframe\.)?_native\.")  # the module of a class s
 
 
 def provisional() -> set[str]:
-    """The names in the first column of the table in docs/stability.md, such as "Pipeline.what_if"."""
-    page = (ROOT / "docs/stability.md").read_text(encoding="utf-8")
+    """Returns the names in the first column of stability.md's table, such as "Pipeline.what_if"."""
+    page = (ROOT / "docs/reference/stability.md").read_text(encoding="utf-8")
     table = page.partition(HEADING)[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (.+?) \|", table, re.MULTILINE)
     return {name for row in rows for name in re.findall(r"`([\w.]+)`", row)}

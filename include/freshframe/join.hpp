@@ -21,7 +21,7 @@ inline constexpr std::size_t kMostJoined = 16;  // parents
 
 /// A node or reader with a join gets sets: a sample of each parent whose times differ by at most `within`
 /// seconds in all. The first parent is the reference. Each sample is in at most one set, and sets come in
-/// order. The rules are in docs/joins.md.
+/// order. The rules are in docs/reference/joins.md.
 struct Join {
   /// Seconds between the least and the greatest time of a set. Not given with Seq, which wants equal numbers.
   std::optional<double> within = {};

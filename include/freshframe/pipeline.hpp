@@ -49,7 +49,7 @@ struct AnyPort {
 
 /// Options of Pipeline::add(). `queue` empty: LATEST (a recorder: RECORDING) below a live source, LOSSLESS
 /// below files only. Directly below a node of several results per sample it is a blocking one, for a
-/// recorder only below files: see docs/several-results.md. Below packets it is RECORDING.
+/// recorder only below files: see docs/reference/steps.md. Below packets it is RECORDING.
 /// `max_age` (seconds, live only): an older sample is dropped as `stale` when its turn comes.
 /// `max_rate`: at most so many samples per second and source pass, evenly by `captured` below live sources, by `pts`
 /// below files. The others are dropped as `rate`.
@@ -140,7 +140,7 @@ void close(core::ReaderCore& reader);
 }  // namespace reader_verbs
 
 /// Pulls samples from one or more nodes. One thread at a time. Frames that it returns are on loan.
-/// docs/queues.md describes each verb.
+/// docs/reference/queues.md describes each verb.
 template <class T>
 class Reader {
  public:

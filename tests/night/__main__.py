@@ -322,7 +322,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="./dev night", description=__doc__)
     parser.add_argument("--hours", type=float, default=8.0, help="begin no piece after so long (default 8)")
     parser.add_argument("--part", action="append", choices=PARTS, help="only this part; may be repeated")
-    parser.add_argument("--report", action="store_true", help="only write the table of docs/reliability.md")
+    parser.add_argument("--report", action="store_true", help="only write the table of reliability.md")
     parser.add_argument("--ledger", type=Path, default=ledger.LEDGER, help=argparse.SUPPRESS)
     parser.add_argument("--piece", nargs=2, metavar=("PART", "SECONDS"), help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)

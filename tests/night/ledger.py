@@ -1,4 +1,4 @@
-"""The ledger of what ran after hours, and the table of docs/reliability.md that is made of it."""
+"""The ledger of what ran after hours, and the table of docs/development/reliability.md that is made of it."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 LEDGER = Path(__file__).with_name("ledger.json")
-PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
+PAGE = Path(__file__).parents[2] / "docs" / "development" / "reliability.md"
 _BEGIN, _END = "<!-- ledger -->\n", "<!-- end of the ledger -->\n"
 _WORDS = {
     "random": "random pipelines",

@@ -1,8 +1,8 @@
 """A server of /api/video for tests of web/view.js: painted pictures, results, and every fault on demand.
 
-The protocol is that of docs/web-video.md. It stands in for the native server where a test needs a delay, an
-outage or a link of its own making. Each picture has its number in the blocks of its first rows, and each
-result has a box with the same number as its id.
+docs/reference/view-element.md describes the protocol. It replaces the native server where a test needs a
+delay, an outage or a link of its own making. Each picture has its number in the blocks of its first rows,
+and each result has a box with the same number as its id.
 """
 
 # SPDX-License-Identifier: Apache-2.0

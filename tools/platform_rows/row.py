@@ -1,4 +1,4 @@
-"""A row of docs/platforms.md: what ran, with what outcome."""
+"""A row of docs/reference/platforms.md: what ran, with what outcome."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations

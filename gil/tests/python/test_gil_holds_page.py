@@ -1,4 +1,4 @@
-"""docs/gil-holds.md: the page is that of its figures, and a row that two witnesses dispute is not in it."""
+"""docs/benchmarks/gil-holds.md shows its figures, without rows that two witnesses dispute."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ def results(**more: Any) -> dict[str, Any]:
 
 
 def test_the_page_is_that_of_the_kept_figures(page_of: Any) -> None:
-    text = (ROOT / "docs" / "gil-holds.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "benchmarks" / "gil-holds.md").read_text(encoding="utf-8")
     assert text == page_of(json.loads(ROWS.read_text(encoding="utf-8"))), "./dev gil-holds --page"
 
 
 def test_the_rows_are_sorted_by_package() -> None:
-    text = (ROOT / "docs" / "gil-holds.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "benchmarks" / "gil-holds.md").read_text(encoding="utf-8")
     packages = [line.split()[1].lower() for line in text.splitlines() if line.startswith("| ")][1:]
     assert len(set(packages)) >= 20
     assert packages == sorted(packages)

@@ -1,4 +1,4 @@
-"""The calls of docs/gil-holds.md: well known packages, each with inputs that a program would have.
+"""The calls of docs/benchmarks/gil-holds.md: well known packages, each with inputs that a program would have.
 
 A call's amount is that of its input, so that its figure is a time per megabyte or per 100,000 objects.
 """

@@ -1,4 +1,4 @@
-"""Measures the calls of gil/tools/gil_holds/calls.py and writes docs/gil-holds.md: ./dev gil-holds.
+"""Measures the calls of calls.py and writes docs/benchmarks/gil-holds.md: ./dev gil-holds.
 
     ./dev gil-holds                installs the packages below build/gil_holds, measures all calls
     ./dev gil-holds json orjson    only prints the figures of calls with one of these words
@@ -31,7 +31,7 @@ FOLDER = ROOT / "build" / "gil_holds"
 PYTHON = FOLDER / "venv" / "bin" / "python"
 REQUIREMENTS = HERE / "requirements.txt"
 ROWS = HERE / "rows.json"  # what the page shows
-PAGE = ROOT / "docs" / "gil-holds.md"
+PAGE = ROOT / "docs" / "benchmarks" / "gil-holds.md"
 KEPT = FOLDER / "rows.json"
 LONGEST = 120  # seconds of one call's process
 

@@ -1,4 +1,4 @@
-"""Writes docs/gil-holds.md from the figures of gil/tools/gil_holds/rows.json."""
+"""Writes docs/benchmarks/gil-holds.md from the figures of gil/tools/gil_holds/rows.json."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -41,7 +41,7 @@ TAIL = """\
 {machine}. Wheels of the package index, with hashes, as `gil/tools/gil_holds/requirements.txt` names them.
 {measured}
 
-The watch of [gil-budget](how-to/gil-budget.md) measures: it reads the interpreter's record of the GIL
+The watch of [gil-budget](../how-to/gil-budget.md) measures: it reads the interpreter's record of the GIL
 from a native thread. A hold's length is processor time where the call computes. A second witness is a
 Python thread that wakes up every half millisecond: the longest time in which it got nothing must agree
 within {witness:.0f} %, or the row is left out. The garbage collector is off, and the switch interval is 0.5

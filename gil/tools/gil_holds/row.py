@@ -1,4 +1,4 @@
-"""One row of docs/gil-holds.md."""
+"""One row of docs/benchmarks/gil-holds.md."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations

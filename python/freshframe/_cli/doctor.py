@@ -197,7 +197,7 @@ def _self_test() -> Iterator[Finding]:
         yield Finding("self-test", "fail", f"no file can be written: {error}", advice)
         return
     except ff.FreshframeError as error:
-        advice = "the installed FFmpeg is the most likely cause; see docs/dependencies.md"
+        advice = "the installed FFmpeg is the most likely cause; see docs/reference/dependencies.md"
         yield Finding("self-test", "fail", str(error), advice)
         return
     written = f"written as {recorder.codec} and read back"

@@ -21,7 +21,7 @@ from .messages import Messages
 
 
 class ExitCode(enum.IntEnum):
-    """The exit codes; docs/cli.md describes them."""
+    """The exit codes; docs/reference/cli.md describes them."""
 
     OK = 0
     FAILED = 1

@@ -186,7 +186,7 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
             ``demo:circles?fps=60&size=1280x720&balls=4&seed=1`` (``pace=0``: as fast as it is read,
             ``frames=300``: its length). A live stream: ``rtsp://``, ``rtsps://``, ``http://``, ``https://``
             (MJPEG, TS, HLS), ``rtmp://``, ``rtmps://``, ``srt://``, ``rtp://``, ``tcp://`` or ``udp://``, see
-            docs/live-sources.md.
+            docs/reference/network-sources.md.
         size: (width, height) in pixels. A camera must deliver this size; frames of other sources are scaled
             to it.
         fps: Frames per second. A camera must deliver this rate. Of pictures in sequence, picture n has the
@@ -474,7 +474,7 @@ class VideoFile(NativeNode["Frame | Packet", None]):
         crf: Constant quality, 0 (lossless) to 51 (worst): x264's scale, with any codec.
         preset: "slow", "medium", "fast" or "fastest", with every codec that has such a choice: h264 with
             x264, h265, vp8, vp9, av1. The others (mpeg4, mpeg2, mjpeg, h264 with OpenH264) have one speed.
-            "fast" and "fastest" are for cameras. docs/recording.md has measurements.
+            "fast" and "fastest" are for cameras. docs/reference/recording.md has measurements.
         options: Options for FFmpeg's encoder and muxer; an unknown one is an error. They are the encoder's
             own, so they depend on the codec. They precede ``crf`` and ``preset``.
         segment_every: Length of a file in seconds, at least 1: the video continues in the next file. The name

@@ -16,7 +16,7 @@
 
 namespace freshframe::core {
 
-/// Thread-safe. Sources ask it for room before they publish; see "Frames and memory" in docs/queues.md.
+/// Thread-safe. Sources ask it for room before they publish; see "Frames and memory" in docs/reference/queues.md.
 ///
 /// Note [Kept shares]
 /// An edge or node that is removed takes its share of the bound along, but frames that it let pass may still be

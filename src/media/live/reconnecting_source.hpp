@@ -15,7 +15,7 @@
 
 namespace freshframe::media {
 
-/// docs/live-sources.md shows its states and their transitions. open() makes one attempt. After it,
+/// docs/reference/network-sources.md shows its states and their transitions. open() makes one attempt. After it,
 /// and after each loss, read() backs off and makes another. Where `reconnect` has none, and for a
 /// SourceRefused before the first connection, the error is thrown. All but url() and info() on one thread.
 class ReconnectingSource : public VideoSource {

@@ -1,4 +1,4 @@
-// The messages of /api/video: their heads, and those that a page may send (docs/web-video.md).
+// The messages of /api/video: their heads, and those that a page may send (docs/reference/view-element.md).
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

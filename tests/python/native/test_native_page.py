@@ -1,4 +1,4 @@
-"""The programs of docs/native-nodes.md, built and run."""
+"""The programs of docs/how-to/native-nodes.md, built and run."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from support import picture, run_program
 
 import freshframe as ff
 
-PAGE = (Path(__file__).parents[3] / "docs/native-nodes.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs/how-to/native-nodes.md").read_text(encoding="utf-8")
 
 
 def programs(language: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""docs/card.md: each name of the top level is on it, and it is one page."""
+"""docs/reference/card.md: each name of the top level is on it, and it is one page."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import freshframe as ff
 
-CARD = (Path(__file__).parents[3] / "docs" / "card.md").read_text(encoding="utf-8")
+CARD = (Path(__file__).parents[3] / "docs" / "reference" / "card.md").read_text(encoding="utf-8")
 MOST_NAMES = 58
 MOST_LINES = 100
 

@@ -1,4 +1,4 @@
-"""docs/circles.md: its program runs, its pictures and chapters are there."""
+"""docs/explanation/circles.md: its program runs, its pictures and chapters are there."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pytest
 import freshframe as ff
 
 ROOT = Path(__file__).parents[3]
-PAGE = ROOT / "docs" / "circles.md"
+PAGE = ROOT / "docs" / "explanation" / "circles.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 
 

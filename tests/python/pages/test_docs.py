@@ -18,7 +18,7 @@ from support import WATCHDOG
 import freshframe as ff
 
 ROOT = Path(__file__).parents[3]
-PAGE = (ROOT / "docs" / "gil.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "explanation" / "gil.md").read_text(encoding="utf-8")
 HOW_TO = (ROOT / "docs" / "how-to" / "release-the-gil.md").read_text(encoding="utf-8")
 COMPILER = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
 
@@ -52,7 +52,7 @@ def test_the_cpp_of_the_page_compiles(number: int) -> None:
 @pytest.mark.parametrize(("language", "file"), [("cmake", "CMakeLists.txt"), ("cpp", "main.cpp")])
 def test_the_page_about_cpp_shows_the_project_that_is_built(language: str, file: str) -> None:
     """tests/cmake_package builds and runs it."""
-    page = (ROOT / "docs" / "cpp.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "how-to" / "use-the-engine-from-cpp.md").read_text(encoding="utf-8")
     (shown,) = re.findall(rf"^```{language}\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     assert shown == (ROOT / "examples/cpp_project" / file).read_text(encoding="utf-8")
 

@@ -131,7 +131,7 @@ def test_every_program_of_a_project_is_run_here() -> None:
 def test_the_first_command_of_a_readme_installs_what_its_programs_import(readme: Path) -> None:
     programs = "".join(path.read_text() for path in readme.parent.rglob("*.py"))
     if not programs:
-        assert readme.parent.name == "cpp_project"  # docs/cpp.md has its commands
+        assert readme.parent.name == "cpp_project"  # docs/how-to/use-the-engine-from-cpp.md has its commands
         return
     words = installation(readme)
     assert ("." in words) == (readme.parent / "pyproject.toml").exists()

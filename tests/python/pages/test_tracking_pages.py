@@ -1,4 +1,4 @@
-"""docs/tracking.md and docs/counting.md: the way to supervision, and the picture that a script draws."""
+"""Pages about trackers and counters: the way to supervision, and the picture that a script draws."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def programs(page: str) -> list[str]:
 def test_the_way_to_supervision_and_back_of_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("supervision")
     names: dict[str, Any] = {"ff": ff, "__name__": "program"}
-    exec(next(text for text in programs("tracking.md") if "supervision" in text), names)
+    exec(next(text for text in programs("reference/trackers.md") if "supervision" in text), names)
     tracks = names["tracker"].update(names["found"], pts=0.08)
     assert names["smoothed"](tracks).class_name.tolist() == ["car"]
 
@@ -33,6 +33,6 @@ def test_the_way_to_supervision_and_back_of_the_page(monkeypatch: pytest.MonkeyP
 def test_the_picture_of_the_page_is_the_one_that_the_script_draws(tmp_path: Path) -> None:
     made = tmp_path / "line.png"
     subprocess.run([sys.executable, ROOT / "tools" / "counting_picture.py", made], check=True)
-    kept = ff.Frame.read(ROOT / "docs" / "counting" / "line.png").bgr.astype(int)
+    kept = ff.Frame.read(ROOT / "docs" / "pictures" / "line.png").bgr.astype(int)
     again = ff.Frame.read(made).bgr.astype(int)
     assert np.abs(kept - again).mean() < 1

@@ -139,7 +139,7 @@ class Live(WebSocket):
 
 @dataclass(frozen=True)
 class VideoMessage:
-    """A binary message of /api/video; `view` and what follows are those of its head (docs/web-video.md)."""
+    """A binary message of /api/video; docs/reference/view-element.md describes the fields of its head."""
 
     kind: str
     flags: int

@@ -17,7 +17,7 @@ from support import WATCHDOG, measured_until, until
 
 import freshframe as ff
 
-PAGE = (Path(__file__).parents[3] / "docs" / "recording.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "recording.md").read_text(encoding="utf-8")
 PROGRAMS = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 

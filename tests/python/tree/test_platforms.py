@@ -1,4 +1,4 @@
-"""The table of docs/platforms.md: written from the figures, whole, with the minutes that a run took."""
+"""The table of docs/reference/platforms.md: written from the figures, whole, with a run's minutes."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-PAGE = Path("docs/platforms.md")
+PAGE = Path("docs/reference/platforms.md")
 FIGURES = Path("tools/platform_rows/figures.json")
 
 
