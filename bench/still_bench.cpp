@@ -30,8 +30,8 @@
 #include <vector>
 
 #include "media/ffmpeg/ptr.hpp"
-#include "media/still/picture_digest.hpp"
-#include "media/still/still_rule.hpp"
+#include "sources/still/picture_digest.hpp"
+#include "sources/still/still_rule.hpp"
 
 extern "C" {
 #include <libavutil/opt.h>

@@ -1,5 +1,5 @@
 # Gives find_package(freshframe CONFIG) the targets freshframe::gil and freshframe::plugin_api, from the Python package or from a
-# checkout. The C++ engine (freshframe::core, ::media, ::vision) is another package of the same name: cmake --install BUILD --component cpp.
+# checkout. The C++ engine (freshframe::core, ::sources, ::vision) is another package of the same name: cmake --install BUILD --component cpp.
 # SPDX-License-Identifier: Apache-2.0
 get_filename_component(freshframe_INCLUDE_DIR ${CMAKE_CURRENT_LIST_DIR}/../include ABSOLUTE)
 include(${CMAKE_CURRENT_LIST_DIR}/freshframe-gil.cmake)

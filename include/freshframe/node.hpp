@@ -24,7 +24,7 @@ class WatchedSource;  // src/core/look/watched_source.hpp
 }  // namespace freshframe::core
 namespace freshframe::media {
 class PacketCamera;        // src/media/packets/packet_camera.hpp
-class ReconnectingSource;  // src/media/live/reconnecting_source.hpp
+class ReconnectingSource;  // src/sources/live/reconnecting_source.hpp
 }  // namespace freshframe::media
 namespace freshframe::plugin {
 class NamesTypes;  // src/plugin/plugin_node.hpp

@@ -11,13 +11,13 @@
 #include <vector>
 
 #include "fuzz_input.hpp"
-#include "media/rtsp/packets/packet_order.hpp"
-#include "media/rtsp/packets/rtcp.hpp"
-#include "media/rtsp/pictures/picture_maker.hpp"
-#include "media/rtsp/protocol/address.hpp"
-#include "media/rtsp/protocol/authorization.hpp"
-#include "media/rtsp/protocol/sdp.hpp"
-#include "media/rtsp/protocol/stream_reader.hpp"
+#include "sources/rtsp/packets/packet_order.hpp"
+#include "sources/rtsp/packets/rtcp.hpp"
+#include "sources/rtsp/pictures/picture_maker.hpp"
+#include "sources/rtsp/protocol/address.hpp"
+#include "sources/rtsp/protocol/authorization.hpp"
+#include "sources/rtsp/protocol/sdp.hpp"
+#include "sources/rtsp/protocol/stream_reader.hpp"
 
 namespace {
 

@@ -13,10 +13,10 @@
 #include <vector>
 
 #include "fuzz_input.hpp"
-#include "media/network/filter/multipart_filter.hpp"
-#include "media/network/filter/ts_filter.hpp"
 #include "media/stream/playlist.hpp"
 #include "media/units/unit_facts.hpp"
+#include "sources/network/filter/multipart_filter.hpp"
+#include "sources/network/filter/ts_filter.hpp"
 
 namespace {
 

@@ -11,10 +11,10 @@
 #include <string>
 #include <vector>
 
-#include "media/camera/options.hpp"
 #include "media/url/masked_url.hpp"
 #include "media/url/picture_list.hpp"
 #include "media/url/source_url.hpp"
+#include "sources/camera/options.hpp"
 
 namespace {
 

@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "media/ffmpeg/ptr.hpp"
-#include "media/live/live_timeline.hpp"
 #include "media/packets/parameters.hpp"
+#include "media/stream/live_timeline.hpp"
 
 namespace freshframe::media {
 

@@ -12,7 +12,7 @@
 
 #include "media/ffmpeg/read/decoder.hpp"
 #include "media/ffmpeg/read/upright.hpp"
-#include "media/live/camera_clock.hpp"
+#include "media/stream/camera_clock.hpp"
 #include "media/units/damage.hpp"
 
 namespace freshframe::media {

@@ -9,7 +9,7 @@
 #include <mutex>
 #include <utility>
 
-#include "media/live/detached_call.hpp"
+#include "media/stream/detached_call.hpp"
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "media/colour/jpeg_encoder.hpp"
-#include "media/look/looked_at.hpp"
 #include "serve/http/routes.hpp"
+#include "sinks/look/looked_at.hpp"
 
 namespace freshframe::serve {
 

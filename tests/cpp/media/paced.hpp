@@ -13,9 +13,9 @@
 #include <utility>
 #include <vector>
 
-#include "media/demo/paint.hpp"
-#include "media/demo/scene.hpp"
-#include "media/demo/url.hpp"
+#include "sources/demo/paint.hpp"
+#include "sources/demo/scene.hpp"
+#include "sources/demo/url.hpp"
 
 namespace freshframe::test {
 

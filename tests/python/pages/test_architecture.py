@@ -63,7 +63,7 @@ def test_a_function_that_has_moved_and_a_file_that_has_gone_are_found() -> None:
 
 
 def test_a_member_that_its_class_defines_is_found_there_alone() -> None:
-    file = "src/media/recording/packet_forms.hpp"
+    file = "src/sinks/recording/packet_forms.hpp"
     assert misplaced(f"1. `{file}`: `PacketRecording::write()`, `PacketRecording::no_such()`.") == [
         "PacketRecording::no_such()"
     ]

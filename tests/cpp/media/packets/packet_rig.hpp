@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "cpp/media/files.hpp"
-#include "cpp/media/network/live_server.hpp"
+#include "cpp/sources/network/live_server.hpp"
 #include "cpp/support.hpp"
 #include "media/packets/packet_completion.hpp"
 

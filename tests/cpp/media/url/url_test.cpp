@@ -13,10 +13,10 @@
 
 #include "cpp/media/files.hpp"
 #include "cpp/support.hpp"
-#include "media/camera/options.hpp"
-#include "media/publish/target.hpp"
 #include "media/url/masked_url.hpp"
 #include "media/url/source_url.hpp"
+#include "sinks/publish/target.hpp"
+#include "sources/camera/options.hpp"
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>

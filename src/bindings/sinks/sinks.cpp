@@ -1,0 +1,159 @@
+// Sinks of encoded video: VideoFile and ClipRecorder, which write files, and Publish, which sends to media servers.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/gil.hpp"
+
+#include "freshframe/media.hpp"
+#include "freshframe/publish.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <utility>
+
+#include "bindings/border/python_free_types.hpp"
+#include "bindings/border/text.hpp"
+#include "bindings/engine/node_handle.hpp"
+#include "bindings/parts.hpp"
+#include "media/ffmpeg/write/write_claim.hpp"
+#include "sinks/recording/encoding.hpp"
+
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/map.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/unique_ptr.h>
+#include <nanobind/stl/vector.h>
+
+template <>
+inline constexpr bool freshframe::gil::python_free<std::optional<freshframe::Segment>> = true;
+template <>
+inline constexpr bool freshframe::gil::python_free<freshframe::VideoFile> = true;
+template <>
+inline constexpr bool freshframe::gil::python_free<freshframe::ClipRecorder> = true;
+
+namespace nb = nanobind;
+
+namespace freshframe::python {
+namespace {
+
+/// The options of an encoder, which the package has checked.
+template <class Options>
+Options encoding(const nb::dict& given) {
+  Options options;
+  options.codec = nb::cast<std::string>(given["codec"]);
+  options.crf = nb::cast<int>(given["crf"]);
+  options.preset = encoder_preset_of(nb::cast<std::string>(given["preset"]));
+  options.options = nb::cast<std::map<std::string, std::string>>(given["options"]);
+  return options;
+}
+
+/// VideoFileOptions::keep_days, keep_bytes and keep_free_bytes, which the package has checked.
+using KeepLimits =
+    std::tuple<std::optional<double>, std::optional<std::uint64_t>, std::optional<std::uint64_t>>;
+
+// NOLINTNEXTLINE(readability-function-size): the options of one call
+std::unique_ptr<NodeHandle> make_video_file(const std::string& path, const nb::dict& given,
+                                            std::optional<double> fps, std::optional<double> segment_every,
+                                            const KeepLimits& keep, bool reports_segments) {
+  auto options = encoding<VideoFileOptions>(given);
+  options.fps = fps;
+  options.segment_every = segment_every;
+  options.reports_segments = reports_segments;
+  std::tie(options.keep_days, options.keep_bytes, options.keep_free_bytes) = keep;
+  return handle_of(std::make_unique<VideoFile>(path, options));
+}
+
+std::unique_ptr<NodeHandle> make_clip_recorder(double before, double after, std::size_t max_bytes,
+                                               const nb::dict& given) {
+  auto options = encoding<ClipOptions>(given);
+  options.before = before;
+  options.after = after;
+  options.max_bytes = max_bytes;
+  return handle_of(std::make_unique<ClipRecorder>(options));
+}
+
+ClipRecorder& clip_recorder(const NodeHandle& self) {
+  self.guard.check("the ClipRecorder");
+  return node_as<ClipRecorder>(self, "a clip recorder");
+}
+
+void save_in(ClipRecorder* recorder, const std::string& path, std::optional<double> pts) {
+  recorder->save(path, pts);
+}
+
+void save_clip(gil::Held& held, const NodeHandle& self, const std::string& path, std::optional<double> pts) {
+  auto* const recorder = &clip_recorder(self);
+  gil::release(held, &save_in, recorder, path, pts);
+}
+
+std::vector<std::string> clips_in_writing(const NodeHandle& self) {
+  return clip_recorder(self).writing();
+}
+
+/// The arguments of the package's class Segment.
+nb::object next_segment(gil::Held& held, const NodeHandle& self) {
+  self.guard.check("the VideoFile");
+  auto* const file = &node_as<VideoFile>(self, "a video file");
+  const auto found = gil::release(held, [](VideoFile* recorder) { return recorder->next_segment(); }, file);
+  if (!found) return nb::none();
+  return nb::make_tuple(found->path, found->first_pts, found->last_pts, found->first_utc, found->last_utc,
+                        std::string(to_string(found->utc_from)), found->size_bytes, found->frames,
+                        found->damaged, nb::tuple(nb::cast(found->gaps)));
+}
+
+/// The options that the package has checked.
+PublishOptions publish_options(const nb::dict& given) {
+  auto options = encoding<PublishOptions>(given);
+  options.keyframe_every = nb::cast<double>(given["keyframe_every"]);
+  options.max_wait = nb::cast<double>(given["max_wait"]);
+  options.timeout = nb::cast<double>(given["timeout"]);
+  return options;
+}
+
+std::unique_ptr<NodeHandle> make_publish(const std::string& url, const nb::dict& given) {
+  return handle_of(std::make_unique<Publish>(url, publish_options(given)));
+}
+
+/// Returns null if another recorder of this process writes the file.
+std::unique_ptr<media::WriteClaim> claim_file(std::uint64_t device, std::uint64_t inode) {
+  auto claim = media::WriteClaim::of(device, inode);
+  return claim ? std::make_unique<media::WriteClaim>(std::move(*claim)) : nullptr;
+}
+
+std::string publish_url(const NodeHandle& self) {
+  self.guard.check("the Publish");
+  return node_as<Publish>(self, "a Publish").url();
+}
+
+}  // namespace
+
+void bind_recorders(nb::module_& module) {
+  module.def("make_video_file", &make_video_file, nb::arg("path"), nb::arg("encoding"), nb::arg("fps").none(),
+             nb::arg("segment_every").none(), nb::arg("keep"), nb::arg("reports_segments"));
+  module.def(
+      "next_segment", gil::entry<&next_segment>, nb::arg("recorder"),
+      "Waits for the next finished segment. None: the recorder is closed. GIL: released while waiting");
+  module.def("video_file_codec", &media::video_file_codec, nb::arg("path"), nb::arg("codec"),
+             "The codec of a file that make_video_file() accepts.");
+  module.def("make_clip_recorder", &make_clip_recorder, nb::arg("before"), nb::arg("after"),
+             nb::arg("max_bytes"), nb::arg("encoding"));
+  module.def("save_clip", gil::entry<&save_clip>, nb::arg("recorder"), nb::arg("path"), nb::arg("pts").none(),
+             "GIL: released");
+  const nb::class_<media::WriteClaim> claim(module, "WriteClaim",
+                                            "The right to write one file, as long as it lives.");
+  module.def("claim_file", &claim_file, nb::arg("device"), nb::arg("inode"),
+             "Returns None if another recorder of this process writes the file.");
+  module.def("clips_in_writing", &clips_in_writing, nb::arg("recorder"));
+}
+
+void bind_publish(nb::module_& module) {
+  module.def("make_publish", &make_publish, nb::arg("url"), nb::arg("options"));
+  module.def("publish_url", &publish_url, nb::arg("node"), "With its password masked.");
+}
+
+}  // namespace freshframe::python

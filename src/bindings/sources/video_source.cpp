@@ -1,0 +1,315 @@
+// Sources of pictures: open() and its options, this machine's cameras, pictures in files, MockCamera, the demo's truth.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/gil.hpp"
+
+#include "freshframe/camera.hpp"
+#include "freshframe/error.hpp"
+#include "freshframe/media.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bindings/border/fork_guard.hpp"
+#include "bindings/border/python_free_types.hpp"
+#include "bindings/border/text.hpp"
+#include "bindings/engine/node_handle.hpp"
+#include "bindings/parts.hpp"
+#include "core/frame/frame_access.hpp"
+#include "media/packets/packet_camera.hpp"
+#include "media/url/masked_url.hpp"
+#include "sources/demo/scene.hpp"
+#include "sources/live/reconnecting_source.hpp"
+
+#include <nanobind/stl/map.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/unique_ptr.h>
+#include <nanobind/stl/vector.h>
+
+namespace nb = nanobind;
+
+namespace freshframe::python {
+namespace {
+
+using Size = std::optional<std::pair<int, int>>;
+
+const VideoSource& video_source(const NodeHandle& self) {
+  return node_as<const VideoSource>(self, "a video source");
+}
+
+VideoInfo video_info(const NodeHandle& self) {
+  const auto& source = video_source(self);
+  auto info = source.info();
+  if (info.width == 0) {
+    throw StateError(
+        "the info of '" + source.url() +
+        "' is not known yet: it is once the pipeline has started and, with a network stream, the "
+        "first frame has arrived; freshframe.probe(url) returns it without a pipeline");
+  }
+  return info;
+}
+
+void bind_open_options(nb::module_& module) {
+  nb::class_<OpenOptions>(module, "OpenOptions", nb::is_final(), "Options of open(), at their defaults.")
+      .def(nb::init<>())
+      .def_prop_rw(
+          "size",
+          [](const OpenOptions& self) {
+            return self.width ? Size({*self.width, self.height.value_or(0)}) : Size();
+          },
+          [](OpenOptions& self, Size size) {
+            self.width = size ? std::optional(size->first) : std::nullopt;
+            self.height = size ? std::optional(size->second) : std::nullopt;
+          },
+          nb::for_setter(nb::arg("size").none()), "Width and height in pixels.")
+      .def_rw("fps", &OpenOptions::fps)
+      .def_rw("start", &OpenOptions::start)
+      .def_rw("end", &OpenOptions::end)
+      .def_rw("open_timeout", &OpenOptions::open_timeout)
+      .def_rw("read_timeout", &OpenOptions::read_timeout)
+      .def_rw("reconnect", &OpenOptions::reconnect)
+      .def_prop_rw(
+          "damaged", [](const OpenOptions& self) { return std::string(to_string(self.damaged)); },
+          [](OpenOptions& self, const std::string& name) { self.damaged = damaged_of(name); },
+          "\"mark\" or \"hold\".")
+      .def_prop_rw(
+          "decode", [](const OpenOptions& self) { return std::string(to_string(self.decode)); },
+          [](OpenOptions& self, const std::string& name) { self.decode = decode_of(name); },
+          "\"all\" or \"keyframes\".")
+      .def_prop_rw(
+          "pace", [](const OpenOptions& self) { return std::string(to_string(self.pace)); },
+          [](OpenOptions& self, const std::string& name) { self.pace = pace_of(name); },
+          "\"even\" or \"burst\".")
+      .def_rw("frozen_after", &OpenOptions::frozen_after)
+      .def_rw("remember", &OpenOptions::remember)
+      .def_rw("clock_offset", &OpenOptions::clock_offset)
+      .def_rw("loop", &OpenOptions::loop)
+      .def_rw("realtime", &OpenOptions::realtime)
+      .def_rw("live", &OpenOptions::live)
+      .def_rw("rendition", &OpenOptions::rendition)
+      .def_rw("decoder_threads", &OpenOptions::decoder_threads)
+      .def_rw("settings", &OpenOptions::settings)
+      .def_rw("options", &OpenOptions::options);
+}
+
+void bind_video_info(nb::module_& module) {
+  nb::class_<VideoInfo>(module, "VideoInfo", nb::is_final(), "The properties of an opened video.")
+      .def_ro("codec", &VideoInfo::codec)
+      .def_ro("width", &VideoInfo::width)
+      .def_ro("height", &VideoInfo::height)
+      .def_ro("fps", &VideoInfo::fps)
+      .def_ro("frame_count", &VideoInfo::frame_count)
+      .def_ro("duration", &VideoInfo::duration)
+      .def_ro("pixel_format", &VideoInfo::pixel_format)
+      .def_ro("container", &VideoInfo::container)
+      .def_ro("interlaced", &VideoInfo::interlaced)
+      .def_ro("client", &VideoInfo::client)
+      .def_ro("ends_by", &VideoInfo::ends_by)
+      .def_ro("renditions", &VideoInfo::renditions);
+}
+
+}  // namespace
+
+void bind_video_source(nb::module_& module) {
+  bind_open_options(module);
+  bind_video_info(module);
+  nb::class_<MediaVersions>(module, "MediaVersions", nb::is_final(),
+                            "FFmpeg's versions, licence and build flags.")
+      .def_ro("avformat", &MediaVersions::avformat)
+      .def_ro("avcodec", &MediaVersions::avcodec)
+      .def_ro("avutil", &MediaVersions::avutil)
+      .def_ro("license", &MediaVersions::license)
+      .def_ro("configuration", &MediaVersions::configuration);
+  module.def(
+      "make_video_source",
+      [](const std::string& url, const OpenOptions& options) {
+        return handle_of(freshframe::open(url, options));
+      },
+      nb::arg("url"), nb::arg("options"));
+  module.def(
+      "need_first_frame",
+      [](const NodeHandle& self) {
+        if (auto* const source = self.get().abilities().reconnects) source->need_first_frame();
+      },
+      nb::arg("node"));
+  module.def(
+      "is_network_stream", [](const NodeHandle& self) { return self.get().abilities().packets != nullptr; },
+      nb::arg("node"));
+  module.def("video_url", [](const NodeHandle& self) { return video_source(self).url(); }, nb::arg("node"));
+  module.def("video_info", &video_info, nb::arg("node"));
+  module.def("media_versions", &media_versions);
+}
+
+namespace {
+
+std::vector<CameraInfo> list_cameras(gil::Held& held) {
+  return gil::release(held, [] { return cameras(); });
+}
+
+CameraSettings& settings_of(NodeBase* node) {
+  auto* const camera = node->abilities().settings;
+  if (camera == nullptr) throw OptionTypeError("not a camera");
+  return *camera;
+}
+
+void set_in(NodeBase* node, const std::string& name, const std::string& value) {
+  settings_of(node).set_setting(name, value);
+}
+
+void set_camera(gil::Held& held, const NodeHandle& self, const std::string& name, const std::string& value) {
+  self.guard.check("the VideoSource");
+  auto* const node = &self.get();
+  gil::release(held, &set_in, node, name, value);
+}
+
+std::string setting_in(NodeBase* node, const std::string& name) {
+  return settings_of(node).setting(name);
+}
+
+std::string camera_setting(gil::Held& held, const NodeHandle& self, const std::string& name) {
+  self.guard.check("the VideoSource");
+  auto* const node = &self.get();
+  return gil::release(held, &setting_in, node, name);
+}
+
+std::vector<CameraControl> controls_in(NodeBase* node) {
+  const auto* const camera = node->abilities().settings;
+  return camera == nullptr ? std::vector<CameraControl>() : camera->controls();
+}
+
+std::vector<CameraControl> camera_controls(gil::Held& held, const NodeHandle& self) {
+  self.guard.check("the VideoSource");
+  auto* const node = &self.get();
+  return gil::release(held, &controls_in, node);
+}
+
+}  // namespace
+
+void bind_cameras(nb::module_& module) {
+  nb::class_<CameraSize>(module, "CameraSize", nb::is_final(),
+                         "A size that a camera offers, or a grid of sizes, with its rates.")
+      .def_ro("width", &CameraSize::width, "Pixels; of a grid: the largest.")
+      .def_ro("height", &CameraSize::height)
+      .def_ro("min_width", &CameraSize::min_width, "Of a grid: the smallest.")
+      .def_ro("min_height", &CameraSize::min_height)
+      .def_ro("step_width", &CameraSize::step_width, "0: one size, no grid.")
+      .def_ro("step_height", &CameraSize::step_height)
+      .def_ro("fps", &CameraSize::fps, "Frames per second, highest first.")
+      .def_ro("fps_range", &CameraSize::fps_range, "`fps` is the highest and the lowest of a range.");
+  nb::class_<CameraFormat>(module, "CameraFormat", nb::is_final(), "A pixel format of a camera.")
+      .def_ro("name", &CameraFormat::name)
+      .def_ro("description", &CameraFormat::description)
+      .def_ro("supported", &CameraFormat::supported)
+      .def_ro("sizes", &CameraFormat::sizes);
+  nb::class_<CameraControl>(module, "CameraControl", nb::is_final(), "A control of a camera.")
+      .def_ro("name", &CameraControl::name, "The driver's.")
+      .def_ro("min", &CameraControl::min)
+      .def_ro("max", &CameraControl::max)
+      .def_ro("step", &CameraControl::step)
+      .def_ro("default", &CameraControl::standard)
+      .def_ro("current", &CameraControl::current)
+      .def_ro("setting", &CameraControl::setting, "The option of open() that is its number; empty: none.")
+      .def_ro("automatic", &CameraControl::automatic, "That option takes \"auto\", too.")
+      .def_ro("inactive", &CameraControl::inactive, "An automatic mode determines the value.")
+      .def_ro("menu", &CameraControl::menu, "The words of the values, where it has words.");
+  nb::class_<CameraInfo>(module, "CameraInfo", nb::is_final(), "A camera of this machine.")
+      .def_ro("path", &CameraInfo::path)
+      .def_ro("name", &CameraInfo::name)
+      .def_ro("driver", &CameraInfo::driver)
+      .def_ro("bus", &CameraInfo::bus)
+      .def_ro("problem", &CameraInfo::problem, "Why it cannot be queried or used; empty: no problem.")
+      .def_ro("problem_code", &CameraInfo::problem_code, "The errno of the problem, 0: none.")
+      .def_ro("formats", &CameraInfo::formats)
+      .def_ro("controls", &CameraInfo::controls);
+  module.def("cameras", gil::entry<&list_cameras>,
+             "The cameras of this machine with their formats, rates and controls. GIL: released");
+  module.def(
+      "is_camera", [](const NodeHandle& self) { return self.get().abilities().settings != nullptr; },
+      nb::arg("node"));
+  module.def("set_camera", gil::entry<&set_camera>, nb::arg("node"), nb::arg("name"), nb::arg("value"),
+             "Sets a camera's exposure, gain, focus or white_balance. GIL: released");
+  module.def("camera_controls", gil::entry<&camera_controls>, nb::arg("node"),
+             "The controls of a camera, none of another source. GIL: released");
+  module.def("camera_setting", gil::entry<&camera_setting>, nb::arg("node"), nb::arg("name"),
+             "A camera's exposure, gain, focus or white_balance. GIL: released");
+}
+
+namespace {
+
+std::unique_ptr<NodeHandle> make_mock_camera(const nb::object& picture, double fps) {
+  if (Frame frame; nb::try_cast(picture, frame, false)) {
+    return handle_of(std::make_unique<MockCamera>(core::FrameAccess::engine(of_this_process(frame)), fps));
+  }
+  return handle_of(std::make_unique<MockCamera>(nb::cast<std::string>(picture), fps));
+}
+
+Frame read_file(gil::Held& held, nb::handle path, nb::handle pts) {
+  const auto name = nb::cast<std::string>(checked("path_or_url", "path", path));
+  std::optional<double> time;
+  if (!pts.is_none()) time = nb::cast<double>(checked("number", "pts", pts));
+  return gil::release(
+             held, [](const std::string& from, std::optional<double> at) { return read_frame(from, at); },
+             name, time)
+      .keep();
+}
+
+void write_file(gil::Held& held, const Frame& self, nb::handle path) {
+  const auto name = nb::cast<std::string>(checked("path", "path", path));
+  gil::release(
+      held, [](const Frame& frame, const std::string& to) { write_frame(frame, to); }, of_this_process(self),
+      name);
+}
+
+}  // namespace
+
+void bind_frame_files(nb::class_<Frame>& frame) {
+  frame
+      .def_static(
+          "read", gil::entry<&read_file>, nb::arg("path").none(), nb::kw_only(), nb::arg("pts") = nb::none(),
+          nb::sig("def read(path: str | os.PathLike[str], *, pts: float | None = None) -> Frame"),
+          "Decodes a picture file, or one frame of a video.\n\nArgs:\n    path: A picture file, or with `pts` "
+          "a video file.\n    pts: Seconds: the frame that the video shows at this time, which is the last "
+          "frame with a pts up to it.\n\nRaises:\n    SourceError: The file cannot be read, is not a "
+          "picture, or ends before `pts`.\n    OptionError: `pts` is below 0.\n    OptionTypeError: An "
+          "argument is of the wrong type.\nGIL: released")
+      .def(
+          "write", gil::entry<&write_file>, nb::arg("path").none(),
+          nb::sig("def write(self, path: str | os.PathLike[str]) -> None"),
+          "Writes a PNG or JPEG file. The suffix of its name determines which. The file exists when write() "
+          "returns.\n\nRaises:\n    OSError: The file cannot be written.\n    FreshframeError: The suffix is of no "
+          "picture.\n    OptionTypeError: `path` is not a path.\nGIL: released");
+}
+
+void bind_pictures(nb::module_& module) {
+  module.def("make_mock_camera", &make_mock_camera, nb::arg("picture"), nb::arg("fps"));
+  module.def(
+      "mask_passwords", [](const std::string& text) { return media::mask_passwords(text); }, nb::arg("text"),
+      "Returns the text with the passwords in its URLs masked.");
+  module.def(
+      "shown_url", [](const std::string& url) { return media::shown_url(url); }, nb::arg("url"),
+      "Returns the URL with its password masked, which may have spaces and control characters.");
+}
+
+void bind_demo(nb::module_& module) {
+  nb::class_<DemoCircle>(module, "DemoCircle", nb::is_final(), "One circle of demo:circles.")
+      .def_ro("id", &DemoCircle::id)
+      .def_ro("x", &DemoCircle::x)
+      .def_ro("y", &DemoCircle::y)
+      .def_ro("r", &DemoCircle::r)
+      .def_ro("visible", &DemoCircle::visible);
+  nb::class_<media::DemoShape>(module, "DemoShape", nb::is_final(), "One shape of demo:shapes.")
+      .def_ro("id", &media::DemoShape::id)
+      .def_ro("class_name", &media::DemoShape::class_name)
+      .def_ro("x1", &media::DemoShape::x1)
+      .def_ro("y1", &media::DemoShape::y1)
+      .def_ro("x2", &media::DemoShape::x2)
+      .def_ro("y2", &media::DemoShape::y2)
+      .def_ro("visible", &media::DemoShape::visible);
+  module.def("demo_circles", &demo_circles, nb::arg("url"), nb::arg("seq"));
+  module.def("demo_shapes", &media::demo_shapes, nb::arg("url"), nb::arg("seq"));
+}
+
+}  // namespace freshframe::python

@@ -1,0 +1,170 @@
+// Fits a line through reports of the wall time, and begins it again where the camera's clock was set.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/stream/camera_clock.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace freshframe::media {
+namespace {
+
+constexpr double kReportWindow = 60;        // seconds of reports
+constexpr std::size_t kMostPoints = 600;    // of a server that reports with each picture
+constexpr std::size_t kLine = 3;            // points that give a slope
+constexpr double kMostClockDrift = 500e-6;  // more than two clocks with quartzes differ by
+constexpr double kLeastTolerance = 0.02;    // seconds: a report may be so far off the line
+constexpr double kResiduals = 6;            // or so many times as far as the others
+constexpr double kLeastError = 0.0005;      // seconds
+constexpr double kOneReportError = 0.02;    // seconds: nothing has confirmed it
+constexpr double kUnknownDrift = 200e-6;    // before there is a slope
+constexpr double kLeastSlopeError = 20e-6;  // of a slope: the drift changes with the temperature
+constexpr double kMostSlopeError = kMostClockDrift + kUnknownDrift;
+constexpr std::size_t kMostDoubted = 5;  // in a row
+constexpr double kMostLeft = 1;          // seconds beside whole wraps
+constexpr double kPlausible = 0.25;      // of a wrap, between the camera's clock and this machine's
+
+/// About Student's t for 95 %, within 9 %: few reports say little of their own noise.
+double student(double degrees) noexcept {
+  return 2 * (1 + 5.35 / (degrees * degrees));
+}
+
+}  // namespace
+
+CameraClock::Point CameraClock::point_of(const Report& report) const noexcept {
+  const double time = report.time - first_->time;
+  return {time, report.utc - first_->utc - time};
+}
+
+/// Seconds of whole wraps by which a report is off the line. Beside the first report the drift of half a day would
+/// count as well.
+double CameraClock::wraps_in(const Report& report) const noexcept {
+  if (wrap_ <= 0) return 0;
+  const double seconds = off(point_of(report));
+  const double wraps = std::round(seconds / wrap_) * wrap_;
+  return std::abs(seconds - wraps) < kMostLeft ? wraps : 0;
+}
+
+double CameraClock::utc_at(double time) const noexcept {
+  const double since = time - first_->time;
+  return first_->utc + since + height_ + slope_ * since;
+}
+
+double CameraClock::off(const Point& point) const noexcept {
+  return point.later - (height_ + slope_ * point.time);
+}
+
+double CameraClock::tolerance() const noexcept {
+  return std::max(kLeastTolerance, kResiduals * residual_);
+}
+
+std::optional<double> CameraClock::add(const Report& given, double now) {
+  const double wraps = first_ ? wraps_in(given) : 0;
+  if (!first_ || (!sure_ && wraps != 0)) {
+    begin_at(given, now);
+    return std::nullopt;
+  }
+  const Report report{given.time, given.utc - wraps};
+  const auto point = point_of(report);
+  const double step = off(point);
+  if (std::abs(step) <= tolerance()) {
+    sure_ = sure_ || report.time > first_->time;
+    doubted_.clear();
+    use(point);
+    return std::nullopt;
+  }
+  const bool agrees = !doubted_.empty() && std::abs(step - off(point_of(doubted_.back()))) <= tolerance();
+  doubted_.push_back(report);
+  if (agrees) {
+    begin({doubted_[doubted_.size() - 2], report});
+    return std::exchange(sure_, true) ? std::optional(step) : std::nullopt;
+  }
+  if (doubted_.size() < kMostDoubted) return std::nullopt;
+  const double before = utc_at(report.time);
+  const auto latest = latest_;
+  begin(std::exchange(doubted_, {}));
+  const double moved = utc_at(report.time) - before;
+  if (std::exchange(sure_, true) && std::abs(moved) > tolerance()) return moved;
+  latest_ = latest;
+  return std::nullopt;
+}
+
+/// See Note [Wraps of RTP's time].
+void CameraClock::begin_at(const Report& report, double now) {
+  begin({report});
+  sure_ = wrap_ <= 0 || std::abs(report.utc - now) < kPlausible * wrap_;
+}
+
+void CameraClock::begin(std::vector<Report> reports) {
+  restart();
+  first_ = reports.front();
+  for (const auto& report : reports) use(point_of(report));
+}
+
+void CameraClock::restart() noexcept {
+  first_.reset();
+  doubted_.clear();
+  points_.clear();
+  slope_ = slope_error_ = height_ = residual_ = 0;
+  latest_.reset();
+}
+
+void CameraClock::use(const Point& point) {
+  if (!points_.empty() && point.time <= points_.back().time) return;  // the same report again
+  points_.push_back(point);
+  while (points_.front().time < point.time - kReportWindow || points_.size() > kMostPoints)
+    points_.pop_front();
+  fit();
+}
+
+/// The line of least squares. Before there are enough points, the newest one alone.
+void CameraClock::fit() noexcept {
+  const auto count = static_cast<double>(points_.size());
+  double time = 0;
+  double later = 0;
+  for (const auto& point : points_) {
+    time += point.time / count;
+    later += point.later / count;
+  }
+  double along = 0;
+  double both = 0;
+  for (const auto& point : points_) {
+    along += (point.time - time) * (point.time - time);
+    both += (point.time - time) * (point.later - later);
+  }
+  const bool has_slope = points_.size() >= kLine && along > 0;
+  slope_ = has_slope ? std::clamp(both / along, -kMostClockDrift, kMostClockDrift) : 0;
+  height_ = has_slope ? later - slope_ * time : points_.back().later;
+  residual_ = 0;
+  double squares = 0;
+  for (const auto& point : points_) {
+    residual_ = std::max(residual_, std::abs(off(point)));
+    squares += off(point) * off(point);
+  }
+  const double freedom = count - 2;
+  const double standard_error = has_slope ? std::sqrt(squares / freedom / along) : 0;
+  slope_error_ = has_slope ? std::min(kLeastSlopeError + student(freedom) * standard_error, kMostSlopeError)
+                           : kUnknownDrift;
+}
+
+double CameraClock::error_at(double time) const noexcept {
+  const double since = std::max(0.0, time - points_.back().time);
+  return slope_error_ * since + std::max(points_.size() == 1 ? kOneReportError : kLeastError, 2 * residual_);
+}
+
+std::optional<Utc> CameraClock::at(double time) noexcept {
+  if (!first_ || !sure_) return std::nullopt;
+  const double utc = utc_at(time);
+  const double earliest = latest_ && time >= latest_->time ? latest_->utc : utc;
+  if (!latest_ || time >= latest_->time) latest_ = Report{time, std::max(utc, earliest)};
+  return Utc{.seconds = std::max(utc, earliest),
+             .error = static_cast<float>(error_at(time - first_->time) + std::max(0.0, earliest - utc)),
+             .from = UtcFrom::Camera};
+}
+
+std::optional<CameraClock::State> CameraClock::state() const noexcept {
+  if (!first_ || !sure_) return std::nullopt;
+  return State{slope_, points_.size(), residual_};
+}
+
+}  // namespace freshframe::media

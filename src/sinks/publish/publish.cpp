@@ -1,0 +1,250 @@
+// The node that publishes frames or packets.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/publish.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <new>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "media/ffmpeg/write/frame_encoder.hpp"
+#include "media/packets/parameters.hpp"
+#include "media/packets/two_forms.hpp"
+#include "sinks/publish/sender.hpp"
+#include "sinks/recording/encoding.hpp"
+
+namespace freshframe::media {
+namespace {
+
+/// No pictures that wait for later ones.
+std::map<std::string, std::string> without_delay(const std::string& codec,
+                                                 std::map<std::string, std::string> options) {
+  if (codec == "h264" || codec == "h265" || codec == "libx264" || codec == "libx265") {
+    options.emplace("tune", "zerolatency");
+  } else {
+    options.emplace("bf", "0");
+  }
+  return options;
+}
+
+std::shared_ptr<const PacketStream> stream_of_encoder(const AVCodecContext& encoder) {
+  CodecParametersPtr codec(avcodec_parameters_alloc());
+  if (!codec || avcodec_parameters_from_context(codec.get(), &encoder) < 0) throw std::bad_alloc();
+  auto stream = std::make_shared<PacketStream>();
+  stream->codec = avcodec_get_name(codec->codec_id);
+  stream->width = codec->width;
+  stream->height = codec->height;
+  stream->native = std::make_shared<const StreamParameters>(StreamParameters{std::move(codec)});
+  return stream;
+}
+
+/// A Publish's form below frames.
+struct FramePublish {
+  FramePublish(const std::string& url, const PublishOptions& wanted) : options(wanted), sender(url, wanted) {
+    options.codec = sender.target().encoder(wanted.codec);
+    encoding = closed_groups({.codec = options.codec,
+                              .crf = options.crf,
+                              .preset = options.preset,
+                              .threads = options.threads,
+                              .options = without_delay(options.codec, options.options)});
+    check_encoding(what(), container(), encoding);
+  }
+
+  /// The one of FFmpeg's muxers that has the rules for encoders that all but a transport stream share.
+  [[nodiscard]] const AVOutputFormat& container() const {
+    return *av_guess_format(std::string_view(sender.target().format()) == "mpegts" ? "mpegts" : "matroska",
+                            nullptr, nullptr);
+  }
+  [[nodiscard]] std::string what() const { return "the stream for '" + sender.target().masked() + "'"; }
+
+  void open(const Context& context) {
+    counters = &context.counters;
+    sender.start(context);
+  }
+
+  void write(const Sample<Frame>& sample) {
+    put(sample.value, sample.stamp);
+    sender.count_drops(*counters);
+  }
+
+  void put(const Frame& frame, const Stamp& stamp) {
+    if (!frame) throw Error("cannot publish: the sample has no frame");
+    if (!std::isfinite(stamp.pts)) throw Error("cannot publish: a frame's pts is not a number");
+    auto& queue = *sender.queue();
+    if (queue.drops_for_want_of_connection()) return;  // nothing is encoded without a receiver
+    note_run(stamp);
+    if (encoder && (!encoder->fits(frame) || stamp.pts <= encoder->last_pts())) encoder.reset();
+    if (!encoder) begin(frame, stamp.pts);
+    const bool key = queue.wants_key() || stamp.pts >= next_key;
+    if (key) next_key = stamp.pts + options.keyframe_every;
+    encoder->encode(frame, stamp.pts, [this](AVPacket& packet) { put(packet); }, key);
+  }
+
+  /// Another source begins a connection, and so does a time that goes back.
+  void note_run(const Stamp& stamp) {
+    constexpr double kShortestStepBack = 1;  // seconds; a connection bears less
+    const bool goes_back = encoder && stamp.pts < encoder->last_pts() - kShortestStepBack;
+    if (stamp.source == source && !goes_back) return;
+    source = stamp.source;
+    ++run;
+    encoder.reset();
+  }
+
+  void begin(const Frame& first, double pts) {
+    auto next = std::make_unique<FrameEncoder>(what(), container(), encoding);
+    static_cast<void>(next->start(first, kFallbackFps));
+    encoder = std::move(next);
+    stream = stream_of_encoder(encoder->codec());
+    next_key = pts;
+    first_pts = pts;
+  }
+
+  /// To the sender, with times in seconds.
+  void put(const AVPacket& encoded) {
+    AvPacketPtr own(av_packet_clone(&encoded));
+    if (!own) throw std::bad_alloc();
+    const double tick = av_q2d(encoder->codec().time_base);
+    Packet packet;
+    packet.data = {own->data, static_cast<std::size_t>(own->size)};
+    packet.pts = first_pts + static_cast<double>(own->pts) * tick;
+    packet.dts = first_pts + static_cast<double>(own->dts) * tick;
+    packet.is_keyframe = (own->flags & AV_PKT_FLAG_KEY) != 0;
+    packet.stream = stream;
+    packet.owner = std::shared_ptr<const AVPacket>(std::move(own));
+    sender.queue()->put(std::move(packet), run);
+  }
+
+  void close() {
+    sender.stop();
+    if (counters != nullptr) sender.count_drops(*counters);
+    encoder.reset();
+  }
+
+  PublishOptions options;
+  VideoFileOptions encoding;
+  PublishSender sender;
+  NodeCounters* counters = nullptr;       // set by open()
+  std::unique_ptr<FrameEncoder> encoder;  // started
+  std::shared_ptr<const PacketStream> stream;
+  double first_pts = 0;
+  double next_key = 0;
+  int source = -1;        // see Stamp::source
+  std::uint64_t run = 0;  // see PublishQueue::put()
+};
+
+/// A Publish's form below packets.
+struct PacketPublish {
+  PacketPublish(const std::string& url, const PublishOptions& options) : sender(url, options) {
+    check_no_encoder(options, "a Publish below packets");
+  }
+
+  void open(const Context& context) {
+    counters = &context.counters;
+    sender.start(context);
+  }
+
+  void write(const Sample<Packet>& sample) {
+    put(sample);
+    sender.count_drops(*counters);
+  }
+
+  void put(const Sample<Packet>& sample) {
+    const auto& packet = sample.value;
+    if (sample.dropped > 0) waits_for_key = true;
+    if (sample.stamp.source != source) {
+      source = sample.stamp.source;
+      ++run;
+      waits_for_key = true;
+    }
+    check(*packet.stream);
+    if (waits_for_key && !packet.is_keyframe) {
+      if (began) counters->drop(NodeDropCause::Lost);  // else it belongs to the start
+      return;
+    }
+    waits_for_key = false;
+    began = true;
+    sender.queue()->put(packet, run);
+  }
+
+  void check(const PacketStream& stream) {
+    if (&stream == checked) return;
+    const auto& target = sender.target();
+    if (!target.takes(parameters_of(stream).codec->codec_id)) {
+      throw Error("cannot publish to '" + target.masked() + "': " + target.url().scheme +
+                  " servers do not know the camera's " + stream.codec + "; they know " + target.codecs());
+    }
+    checked = &stream;
+  }
+
+  void close() {
+    sender.stop();
+    if (counters != nullptr) sender.count_drops(*counters);
+  }
+
+  PublishSender sender;
+  NodeCounters* counters = nullptr;  // set by open()
+  const PacketStream* checked = nullptr;
+  int source = -1;        // see Stamp::source
+  std::uint64_t run = 0;  // see PublishQueue::put()
+  bool waits_for_key = true;
+  bool began = false;
+};
+
+}  // namespace
+}  // namespace freshframe::media
+
+namespace freshframe {
+
+struct Publish::Impl : media::TwoForms<media::FramePublish, media::PacketPublish> {
+  using TwoForms::TwoForms;
+};
+
+Publish::Publish(const std::string& url, const PublishOptions& options)
+    : impl_(std::make_unique<Impl>(url, options)) {}
+
+Publish::~Publish() = default;
+
+const std::string& Publish::url() const noexcept {
+  return impl_->with([](auto& form) -> const std::string& { return form.sender.target().masked(); });
+}
+
+NodeReport Publish::report(Span /*span*/) const {
+  return {.publish = impl_->with([](auto& form) { return form.sender.stats(); })};
+}
+
+std::vector<const TypeInfo*> Publish::input_types() const {
+  return impl_->input_types();
+}
+
+void Publish::set_input(const TypeInfo* type) {
+  impl_->set_input(type);
+}
+
+void Publish::open(const Context& context) {
+  impl_->with([&](auto& form) { form.open(context); });
+}
+
+std::optional<Nothing> Publish::process(const Sample<Frame>& sample, const Context& /*context*/) {
+  impl_->of_frames().write(sample);
+  return std::nullopt;
+}
+
+std::optional<Nothing> Publish::process(const Sample<Packet>& sample, const Context& /*context*/) {
+  impl_->of_packets().write(sample);
+  return std::nullopt;
+}
+
+void Publish::close() {
+  impl_->with([](auto& form) { form.close(); });
+}
+
+}  // namespace freshframe

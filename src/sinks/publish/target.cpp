@@ -1,0 +1,142 @@
+// Where a stream is published to.
+// SPDX-License-Identifier: Apache-2.0
+#include "sinks/publish/target.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstring>
+#include <optional>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include "media/ffmpeg/write/video_codec.hpp"
+#include "media/url/masked_url.hpp"
+
+namespace freshframe::media {
+namespace {
+
+struct Protocol {
+  std::string_view scheme;
+  const char* format;
+  int port;  // without one in the URL; 0: it must have one
+};
+
+constexpr std::array<Protocol, 7> kTargets{{{"rtsp", "rtsp", 554},
+                                            {"rtsps", "rtsp", 322},
+                                            {"rtmp", "flv", 1935},
+                                            {"rtmps", "flv", 443},
+                                            {"srt", "mpegts", 0},
+                                            {"udp", "mpegts", 0},
+                                            {"tcp", "mpegts", 0}}};
+
+const Protocol* protocol_of(std::string_view scheme) {
+  const auto* const found = std::ranges::find(kTargets, scheme, &Protocol::scheme);
+  return found != kTargets.end() ? found : nullptr;
+}
+
+/// RTSP is a muxer, of which the socket is a protocol of its own.
+bool has_protocol(std::string_view scheme) {
+  if (scheme == "rtsp" || scheme == "rtsps") return av_guess_format("rtsp", nullptr, nullptr) != nullptr;
+  void* place = nullptr;
+  while (const char* const name = avio_enum_protocols(&place, 1)) {
+    if (name == scheme) return true;
+  }
+  return false;
+}
+
+/// What servers of this kind know, and FFmpeg's muxer writes so that they do.
+std::vector<AVCodecID> codecs_of(std::string_view format) {
+  if (format == "rtsp")
+    return {AV_CODEC_ID_H264, AV_CODEC_ID_VP8, AV_CODEC_ID_MPEG4, AV_CODEC_ID_HEVC, AV_CODEC_ID_MJPEG};
+  if (format == "flv") return {AV_CODEC_ID_H264};
+  return {AV_CODEC_ID_H264, AV_CODEC_ID_MPEG4, AV_CODEC_ID_HEVC, AV_CODEC_ID_MPEG2VIDEO};
+}
+
+/// Behind the host. nullopt: none. Throws OptionError.
+std::optional<int> port_in(const LiveUrl& url, const std::string& masked) {
+  if (url.host_end >= url.text.size() || url.text[url.host_end] != ':') return std::nullopt;
+  const auto rest = std::string_view(url.text).substr(url.host_end + 1);
+  const auto text = rest.substr(0, rest.find_first_of("/?#"));
+  constexpr int kHighest = 65535;
+  int port = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  if (error == std::errc() && end == text.data() + text.size() && port >= 1 && port <= kHighest) return port;
+  // What is there is not shown: it may be a part of a password.
+  throw OptionError("cannot publish to '" + masked + "': a port is a number from 1 to 65535; " +
+                    std::string(kEscapesOfPasswords));
+}
+
+/// Also of "user:secret@host/a", where the scheme is missing.
+std::string shown_target(const std::string& url) {
+  constexpr std::string_view kMissing = "://";
+  if (protocol_of(LiveUrl(url).scheme) != nullptr) return shown_url(url);
+  return shown_url(std::string(kMissing) + url).substr(kMissing.size());
+}
+
+}  // namespace
+
+PublishTarget::PublishTarget(const std::string& url) : url_(url), masked_(shown_target(url)) {
+  const auto* const protocol = protocol_of(url_.scheme);
+  if (protocol == nullptr || url_.host.empty()) {
+    throw OptionError(
+        "cannot publish to '" + masked_ +
+        "': the URL of a media server is rtsp://, rtsps://, rtmp://, rtmps://, srt://, udp:// or "
+        "tcp:// with a host");
+  }
+  if (std::ranges::any_of(url, [](char letter) { return letter >= 0 && letter <= ' '; })) {
+    throw OptionError("cannot publish to '" + masked_ +
+                      "': a URL has no spaces and no control characters: write %20 for a space");
+  }
+  if (!has_protocol(url_.scheme)) {
+    throw OptionError("cannot publish to '" + masked_ + "': the installed FFmpeg has no " + url_.scheme +
+                      "; rtsp:// is in each");
+  }
+  port_ = port_in(url_, masked_).value_or(protocol->port);
+  if (port_ == 0)
+    throw OptionError("cannot publish to '" + masked_ + "': the URL has no port, such as :9000");
+}
+
+const char* PublishTarget::format() const noexcept {
+  return protocol_of(url_.scheme)->format;
+}
+
+bool PublishTarget::takes(AVCodecID codec) const {
+  const auto known = codecs_of(format());
+  return std::ranges::find(known, codec) != known.end();
+}
+
+std::string PublishTarget::codecs() const {
+  std::string text;
+  for (const auto codec : codecs_of(format()))
+    text += (text.empty() ? "" : ", ") + std::string(avcodec_get_name(codec));
+  return text;
+}
+
+std::string PublishTarget::encoder(const std::string& wanted) const {
+  if (!is_auto(wanted)) {
+    const auto* const encoder = find_video_encoder(wanted);
+    if (encoder == nullptr) {
+      throw OptionError("cannot publish to '" + masked_ +
+                        "': the installed FFmpeg has no encoder for codec '" + wanted + "'");
+    }
+    if (!takes(encoder->id)) {
+      throw OptionError("cannot publish to '" + masked_ + "': " + url_.scheme + " servers do not know " +
+                        wanted + "; they know " + codecs());
+    }
+    return wanted;
+  }
+  for (const char* const name : {"h264", "vp8", "mpeg4"}) {
+    const auto* const encoder = find_video_encoder(name);
+    if (encoder != nullptr && takes(encoder->id)) return name;
+  }
+  throw OptionError(
+      "cannot publish frames to '" + masked_ + "': " + url_.scheme + " servers know " + codecs() +
+      ", and the installed FFmpeg can encode none of them; a camera's own packets need no encoder, "
+      "and rtsp:// takes others");
+}
+
+}  // namespace freshframe::media

@@ -1,0 +1,93 @@
+// The encoding of recordings: the choice of a video file's codec, and frames that suit the files of several containers.
+// SPDX-License-Identifier: Apache-2.0
+#include "sinks/recording/encoding.hpp"
+
+#include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <string_view>
+
+#include "media/ffmpeg/write/frame_encoder.hpp"
+#include "media/ffmpeg/write/video_codec.hpp"
+#include "media/ffmpeg/write/video_muxer.hpp"
+
+extern "C" {
+#include <libavutil/opt.h>
+}
+
+namespace freshframe::media {
+
+const AVOutputFormat& clip_container() {
+  return *av_guess_format("matroska", nullptr, nullptr);
+}
+
+VideoFileOptions clip_encoding(const ClipOptions& options) {
+  return {.codec = options.codec,
+          .crf = options.crf,
+          .preset = options.preset,
+          .threads = options.threads,
+          .options = options.options};
+}
+
+VideoFileOptions closed_groups(const ClipOptions& options) {
+  constexpr const char* kOption = "forced-idr";
+  auto result = clip_encoding(options);
+  const AVCodec* encoder = find_video_encoder(codec_name(clip_container(), result));
+  const AVClass* known = encoder != nullptr ? encoder->priv_class : nullptr;
+  if (known != nullptr &&
+      av_opt_find(static_cast<void*>(&known), kOption, nullptr, 0, AV_OPT_SEARCH_FAKE_OBJ) != nullptr)
+    result.options.emplace(kOption, "1");
+  return result;
+}
+
+void check_clip_name(const std::string& path, const ClipOptions& options) {
+  const AVOutputFormat* container = find_container(path);
+  const auto name = codec_name(clip_container(), clip_encoding(options));
+  const AVCodec* codec = find_video_encoder(name);
+  const bool apart = container != nullptr && (container->flags & AVFMT_GLOBALHEADER) != 0 &&
+                     (container->flags & AVFMT_NOFILE) == 0;
+  if (apart && surely_holds(*container, codec->id)) return;
+  throw OptionError("cannot write clip '" + path + "': its name must end in .mp4, .mov or .mkv" +
+                    (apart ? ", for " + std::string(container->name) + " cannot hold " + name : ""));
+}
+
+void check_packet_clip_name(const std::string& path) {
+  constexpr std::array<std::string_view, 4> kApart{"mp4", "mov", "matroska", "webm"};  // headers apart
+  const AVOutputFormat* container = find_container(path);
+  if (container != nullptr && std::ranges::find(kApart, container->name) != kApart.end()) return;
+  throw OptionError("cannot write clip '" + path + "': its name must end in .mp4, .mov, .mkv or .webm");
+}
+
+std::string video_file_codec(const std::string& path, const std::string& wanted) {
+  return codec_name(*find_container(path), {.codec = wanted});
+}
+
+void tell_chosen_codec(const std::string& path, const std::string& wanted) {
+  if (!is_auto(wanted)) return;
+  const auto reason = why_not_h264(*find_container(path));
+  if (reason.empty()) return;
+  const auto codec = video_file_codec(path, wanted);
+  const auto line = "'" + path + "' is written as " + codec + ": " + reason;
+  static std::atomic<bool> told{false};
+  if (told.exchange(true)) {
+    log(LogLevel::Info, line);
+    return;
+  }
+  log(LogLevel::Warning,
+      line +
+          ". Not every player shows that: names that end in .webm or .mkv suit vp9, codec='mpeg4' "
+          "is shown by nearly all, and an FFmpeg with libx264 writes H.264. codec='" +
+          codec + "' chooses it without this line");
+}
+
+std::string way_to_encode_faster(const std::string& codec, EncoderPreset preset) {
+  const AVCodec* const encoder = find_video_encoder(codec);
+  const bool faster = encoder != nullptr && has_presets(*encoder) && preset != EncoderPreset::Fastest;
+  return std::string("give it smaller frames, ") + (faster ? "preset='fastest'" : "another codec") +
+         " or a faster disk";
+}
+
+}  // namespace freshframe::media

@@ -1,0 +1,327 @@
+// The recorders below a camera's packets, which they copy: VideoFile's form and ClipRecorder's.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
+#include "freshframe/media.hpp"
+#include "freshframe/node.hpp"
+#include "freshframe/packet.hpp"
+
+#include <cmath>
+#include <exception>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <new>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "media/ffmpeg/error.hpp"
+#include "media/ffmpeg/log.hpp"
+#include "media/ffmpeg/write/frame_encoder.hpp"
+#include "media/ffmpeg/write/packet_filter.hpp"
+#include "media/ffmpeg/write/video_encoder.hpp"
+#include "media/ffmpeg/write/video_muxer.hpp"
+#include "media/packets/containers.hpp"
+#include "media/packets/packet_ticks.hpp"
+#include "media/packets/parameters.hpp"
+#include "media/packets/two_forms.hpp"
+#include "sinks/recording/clips.hpp"
+#include "sinks/recording/encoding.hpp"
+#include "sinks/recording/recording_files.hpp"
+
+namespace freshframe::media {
+
+// ---- files
+
+/// Writes a camera's own packets into files. A file begins with a key packet, which is at its second 0, and has all
+/// packets from there on, bit for bit. Where packets were dropped before the recorder, or could not be written, it waits for the next key packet. New
+/// parameters begin the next file, and so does a failed write. One thread.
+class PacketRecording {
+ public:
+  PacketRecording(RecordingFiles& files, const VideoFileOptions& options)
+      : files_(files), options_(options) {}
+
+  void open(NodeCounters& counters) { counters_ = &counters; }
+
+  void write(const Sample<Packet>& sample) {
+    const auto& packet = sample.value;
+    if (muxer_) check_stream(packet, sample.stamp);
+    if (sample.dropped > 0 && !waits_for_key_) {
+      waits_for_key_ = true;
+      log(LogLevel::Warning, std::to_string(sample.dropped) + " packets did not reach the recorder of '" +
+                                 files_.path() + "': it goes on at the next keyframe");
+    }
+    if (waits_for_key_ && !packet.is_keyframe) {
+      if (had_key_) counters_->drop(NodeDropCause::Lost);  // else it belongs to the start
+      return;
+    }
+    had_key_ = waits_for_key_ = true;  // until the packet is in a file
+    guard([&] {
+      if (begins_new_file(packet, sample.stamp)) finish();
+      if (!muxer_) begin(packet);
+      put(packet);
+    });
+    waits_for_key_ = false;
+    source_ = sample.stamp.source;
+    files_.note(sample.stamp, muxer_->kept());
+  }
+  /// Passes the packets so far to the operating system.
+  void pause() {
+    guard([this] {
+      if (muxer_) muxer_->flush();
+    });
+  }
+  /// The recording ends.
+  void close() {
+    guard([this] { finish(); });
+  }
+  [[nodiscard]] bool has_begun() const noexcept { return stream_ != nullptr; }
+
+ private:
+  /// After a failure the file keeps what can be played. The rest counts as lost, and the next key packet begins the next
+  /// file.
+  template <class Deed>
+  void guard(const Deed& deed) {
+    try {
+      deed();
+    } catch (...) {
+      waits_for_key_ = true;
+      if (!muxer_) throw;
+      muxer_->give_up();
+      const Kept kept{.pictures = muxer_->kept(), .bytes = muxer_->bytes(), .place = muxer_->place()};
+      const auto lost = files_.give_up(kept, [this] { muxer_.reset(); });
+      if (lost > 0) counters_->drop(NodeDropCause::Lost, lost);
+      throw;
+    }
+  }
+  void finish() {
+    if (!muxer_) return;
+    files_.end(true, [this] {
+      muxer_->finish();
+      return muxer_->bytes();
+    });
+    muxer_.reset();
+  }
+  /// Packets of another stream or source wait for their key packet, which begins the next file.
+  void check_stream(const Packet& packet, const Stamp& stamp) {
+    if (stamp.source == source_) {
+      waits_for_key_ = waits_for_key_ || !is_same_stream(*packet.stream, *stream_);
+      return;
+    }
+    if (!files_.segment()) throw Error(another_source(files_.path(), "packets"));
+    if (std::exchange(waits_for_key_, true)) return;
+    log(LogLevel::Warning, "'" + files_.name() + "' ends: the next packets are of another source");
+  }
+  void begin(const Packet& key) {
+    check_container(files_.path(), *key.stream);
+    const auto& parameters = parameters_of(*key.stream);
+    files_.begin(
+        [&](const std::string& name, DiskRoom* room) { muxer_ = std::make_unique<VideoMuxer>(name, room); });
+    const FfmpegErrorCapture errors;
+    Dictionary options(options_.options);
+    filter_.emplace(muxer_->container(), *parameters.codec);
+    const int result = muxer_->start(*parameters.codec, PacketTicks::kTimeBase, {0, 1}, options);
+    if (result < 0)
+      throw Error("cannot create '" + files_.name() + "': " + ffmpeg_text(result) + errors.in_brackets());
+    if (stream_ && key.stream->extradata != stream_->extradata) {
+      log(LogLevel::Warning, "the camera of '" + files_.path() +
+                                 "' sends with other parameters: " + std::to_string(key.stream->width) + "x" +
+                                 std::to_string(key.stream->height) + " " + key.stream->codec +
+                                 ", in a file of their own");
+    }
+    stream_ = key.stream;
+    first_ = key.pts;
+    ticks_.emplace(key.pts);
+  }
+  [[nodiscard]] bool begins_new_file(const Packet& packet, const Stamp& stamp) const {
+    if (!muxer_) return false;
+    if (stamp.source != source_) return true;
+    if (!is_same_stream(*packet.stream, *stream_)) return true;
+    if (packet.dts - newest_ >= longest_pause(muxer_->container(), muxer_->time_base()))
+      return packet.is_keyframe;
+    const auto& segment = files_.segment();
+    return segment && packet.is_keyframe && packet.pts >= first_ + *segment;
+  }
+  void put(const Packet& packet) {
+    newest_ = packet.dts;
+    const auto own = ticks_->next(packet);
+    filter_->apply(*own);
+    muxer_->write(*own, PacketTicks::kTimeBase);
+  }
+
+  RecordingFiles& files_;
+  const VideoFileOptions& options_;
+  NodeCounters* counters_ = nullptr;  // from open() on
+  std::unique_ptr<VideoMuxer> muxer_;
+  std::optional<PacketFilter> filter_;
+  std::shared_ptr<const PacketStream> stream_;  // of the file
+  std::optional<PacketTicks> ticks_;            // of the file
+  double first_ = 0;                            // pts of the file's first packet
+  double newest_ = 0;                           // dts of the newest packet
+  int source_ = -1;                             // of the file, see Stamp::source
+  bool waits_for_key_ = true;
+  bool had_key_ = false;  // a file was to begin: from there on each packet counts
+};
+
+inline VideoFileOptions without_encoder(const VideoFileOptions& options) {
+  return {.options = options.options,
+          .segment_every = options.segment_every,
+          .keep_days = options.keep_days,
+          .keep_bytes = options.keep_bytes,
+          .keep_free_bytes = options.keep_free_bytes,
+          .reports_segments = options.reports_segments};
+}
+
+/// A VideoFile's form below packets.
+struct PacketFile {
+  PacketFile(std::string path, const VideoFileOptions& wanted)
+      : options(without_encoder(wanted)), files(std::move(path), options) {
+    check_no_encoder(wanted, "a VideoFile below packets");
+    check_video_container(files.path());
+    check_container_options(files.path(), options.options);
+  }
+
+  /// A file that could not be made is an error of the start, and not of a camera that comes in the night.
+  void check_file(const std::string& path) const {
+    std::error_code error;
+    const auto status = std::filesystem::status(path, error);
+    if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) return;  // a pipe
+    const VideoMuxer tried(path);
+  }
+
+  [[nodiscard]] static std::string way_to_be_faster() { return "give it a faster disk"; }
+
+  void open(const Context& context) {
+    const auto check = [this](const std::string& name) { check_file(name); };
+    recording.open(context.counters);
+    files.open(context, check);
+    if (!files.segment()) check(files.path());
+  }
+
+  void write(const Sample<Packet>& sample, const Context& context) {
+    throw_failure();
+    recording.write(sample);
+    written = context.clock.now();
+  }
+
+  [[nodiscard]] std::optional<TimePoint> idle_at() const {
+    if (!written) return std::nullopt;
+    return *written + to_duration(Seconds(kPause));
+  }
+
+  /// A process that is killed while the camera is away loses no packet that came before.
+  void pause() {
+    written.reset();
+    try {
+      recording.pause();
+    } catch (const std::exception&) {
+      failure = std::current_exception();
+    }
+  }
+
+  /// The recording ends.
+  void close() {
+    throw_failure();
+    if (!recording.has_begun())
+      log(LogLevel::Warning, "no packet was written: '" + files.path() + "' was not made");
+    recording.close();
+  }
+
+  void throw_failure() {
+    if (failure) std::rethrow_exception(std::exchange(failure, nullptr));
+  }
+
+  VideoFileOptions options;
+  RecordingFiles files;  // outlives recording
+  PacketRecording recording{files, options};
+  std::optional<TimePoint> written;  // when the last packet was
+  std::exception_ptr failure;        // of a flush while the source is away
+};
+
+// ---- clips
+
+/// A ClipRecorder's form below packets.
+struct PacketClips {
+  explicit PacketClips(const ClipOptions& options) : clips(options), muxer_options(options.options) {
+    check_no_encoder(options, "a ClipRecorder below packets");
+  }
+
+  static void check_name(const std::string& path) { check_packet_clip_name(path); }
+  [[nodiscard]] static std::string way_to_be_faster() { return "give it a faster disk"; }
+
+  void open(const Context& given) {
+    context.emplace(given);
+    clips.orders().begin();
+  }
+
+  void write(const Sample<Packet>& sample) {
+    const auto& packet = sample.value;
+    clips.note_arrival(context->clock.now());
+    if (!std::isfinite(packet.pts)) throw Error("cannot write the clips: a packet's pts is not a number");
+    if (clips.has_stream()) end_what_cannot_go_on(packet, sample.stamp.source);
+    if (sample.dropped > 0 && !waits_for_key) {
+      waits_for_key = true;
+      log(LogLevel::Warning, std::to_string(sample.dropped) +
+                                 " packets did not reach the clips: they go on at the next keyframe");
+    }
+    if (waits_for_key && !packet.is_keyframe) {
+      if (stream) context->counters.drop(NodeDropCause::Lost);  // else it belongs to the start
+      return;
+    }
+    static_cast<void>(clips.was_paused());
+    if (!clips.has_stream()) begin(packet);
+    waits_for_key = false;
+    clips.note(sample.stamp.source, packet.pts);
+    clips.add(*ticks->next(packet));
+    clips.take_orders();
+    if (const auto lost = clips.limit(); lost > 0) context->counters.drop(NodeDropCause::Lost, lost);
+    clips.throw_failure();
+  }
+
+  void end_what_cannot_go_on(const Packet& packet, int source) {
+    auto why = clips.why_over(source, packet.pts);
+    if (!is_same_stream(*packet.stream, *stream)) why = "the camera sends with other parameters";
+    if (why.empty()) return;
+    log(LogLevel::Warning, why + ": clips begin and end there");
+    clips.end_stream();
+    waits_for_key = true;
+  }
+
+  void begin(const Packet& key) {
+    CodecParametersPtr codec(avcodec_parameters_alloc());
+    if (!codec || avcodec_parameters_copy(codec.get(), parameters_of(*key.stream).codec.get()) < 0)
+      throw std::bad_alloc();
+    stream = key.stream;
+    ticks.emplace(key.pts);
+    clips.begin({.codec = std::move(codec),
+                 .time_base = PacketTicks::kTimeBase,
+                 .first_pts = key.pts,
+                 .options = Dictionary(muxer_options),
+                 .camera = stream});
+  }
+
+  void idle() {
+    clips.idle(context->clock, [] {});
+  }
+
+  void finish() {
+    clips.orders().end();
+    clips.end_stream();
+    stream.reset();
+    clips.finish();
+  }
+
+  // The node's thread, except clips.orders().
+  std::optional<Context> context;  // from open() on; it lives longer than the node
+  Clips clips;
+  std::map<std::string, std::string> muxer_options;
+  std::shared_ptr<const PacketStream> stream;
+  std::optional<PacketTicks> ticks;  // of the stream
+  bool waits_for_key = true;
+};
+
+}  // namespace freshframe::media

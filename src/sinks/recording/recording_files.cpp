@@ -1,0 +1,188 @@
+// The files of one recorder, one after the other.
+// SPDX-License-Identifier: Apache-2.0
+#include "sinks/recording/recording_files.hpp"
+
+#include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
+
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "core/file_place.hpp"
+#include "core/unit_text.hpp"
+#include "media/url/source_url.hpp"
+#include <unistd.h>
+
+namespace freshframe::media {
+namespace {
+
+/// The first of "out_2.mp4", "out_3.mp4", ... that does not exist.
+std::string continued(const std::string& path) {
+  const auto name = std::filesystem::path(path);
+  for (int number = 2;; ++number) {
+    const auto next = name.parent_path() /
+                      (name.stem().string() + "_" + std::to_string(number) + name.extension().string());
+    std::error_code error;
+    if (!std::filesystem::exists(next, error)) return next.string();
+  }
+}
+
+void check_segment(const std::string& path, const VideoFileOptions& options) {
+  constexpr double kShortest = 1;  // seconds
+  const auto& segment = options.segment_every;
+  if (segment && !(*segment >= kShortest)) {
+    throw OptionError("segment_every of a video file must be at least 1 second, got " +
+                      core::seconds_text(*segment));
+  }
+  const bool is_pattern = SegmentPattern::is_one(path);
+  const auto other = SegmentPattern::other_field(path);
+  if (!other.empty() && (segment || is_pattern)) {
+    throw OptionError(
+        "cannot write '" + path + "': " + other +
+        " is not possible in the name of a segment; a number is written %d (1, 2, ... 10) or %05d "
+        "(00001), a time {time:%Y-%m-%d}, and a percent sign %%");
+  }
+  if (segment && !is_pattern) {
+    throw OptionError(
+        "segments need a number or a time in the name of the file, such as 'out_%05d.mp4' or "
+        "'{time:%Y-%m-%d}/{time:%H-%M-%S}.mp4', got '" +
+        path + "'");
+  }
+  if (!segment && is_pattern) {
+    throw OptionError("cannot write '" + path +
+                      "': a number or a time in the name is for segments, and segment_every, their length "
+                      "in seconds, is not given");
+  }
+  if (!segment && keep_of(options)) {
+    throw OptionError("keep_days, keep_bytes and keep_free_bytes delete old segments of '" + path +
+                      "', and segment_every, their length, is not given");
+  }
+}
+
+/// The open file is complete at the end of its scope.
+struct Completion {
+  explicit Completion(Retention* open) : retention(open) {}
+  Completion(const Completion&) = delete;
+  Completion& operator=(const Completion&) = delete;
+  ~Completion() {
+    if (retention != nullptr) retention->finish();
+  }
+  Retention* retention;
+};
+
+}  // namespace
+
+std::string another_source(const std::string& path, const std::string& what) {
+  return "cannot write to '" + path + "': it has " + what +
+         " of one source, and this one is of another; with segment_every= another source begins the next file";
+}
+
+RecordingFiles::RecordingFiles(std::string path, const VideoFileOptions& options)
+    : path_(std::move(path)),
+      segment_(options.segment_every),
+      keep_(keep_of(options)),
+      reports_(options.reports_segments) {
+  check_is_no_url(path_);
+  check_segment(path_, options);
+  if (segment_) names_.emplace(path_);
+}
+
+void RecordingFiles::open(const Context& context, const std::function<void(const std::string&)>& make) {
+  clock_ = &context.clock;
+  place_ = core::lasting_path(path_);
+  if (!names_) return;
+  names_->settle();
+  claim_ = PatternClaim::of(names_->pattern(), keep_.has_value());
+  if (!claim_) {
+    throw Error(
+        "cannot write '" + path_ +
+        "': another recorder of this process can write a file of the same name, and the keep_ options of one "
+        "of them would delete it; give them different names");
+  }
+  if (keep_) retention_ = std::make_unique<Retention>(names_->pattern(), *keep_);
+  const auto& base = names_->pattern().base();
+  if (names_->pattern().depth() == 0) {
+    make(names_->path_of(names_->next(now())));
+  } else if (::access(base.c_str(), W_OK | X_OK) != 0) {
+    throw Error("cannot create '" + path_ + "': " + std::generic_category().message(errno) + ": '" + base +
+                "'");
+  }
+}
+
+void RecordingFiles::begin(const std::function<void(const std::string&, DiskRoom*)>& make) {
+  if (!names_) {
+    auto next = next_single();
+    make(next, nullptr);
+    name_ = std::move(next);
+    if (const auto broken = std::exchange(broken_, {}); !broken.empty())
+      log(LogLevel::Warning, "'" + name_ + "' continues '" + broken + "', which could not be written");
+    return;
+  }
+  const auto next = names_->next(now());
+  if (retention_) retention_->begin(next);
+  names_->make_folders(next);
+  auto path = names_->path_of(next);
+  make(path, retention_.get());
+  name_ = std::move(path);
+  names_->taken();
+}
+
+void RecordingFiles::end(bool has_pictures, const std::function<std::uint64_t()>& end) {
+  const Completion completion(retention_.get());
+  const auto bytes = end();
+  facts_.keep_all();
+  if (!has_pictures) return;
+  has_file_ = true;
+  report(bytes);
+}
+
+std::uint64_t RecordingFiles::give_up(const Kept& kept, const std::function<void()>& close) {
+  const Completion completion(retention_.get());
+  close();
+  facts_.keep(kept.pictures);
+  const auto lost = facts_.drop_unsafe();
+  const bool is_here = kept.place == core::FilePlace::Same;
+  has_file_ = has_file_ || kept.pictures > 0 || !is_here;
+  if (kept.pictures > 0 && is_here) {
+    if (!names_) broken_ = name_;
+    report(kept.bytes);
+    return lost;
+  }
+  const auto taken = facts_.take({}, 0).frames;  // the safe ones of a file that is no longer here
+  if (kept.pictures > 0) return lost;
+  if (names_) names_->give_back();
+  return lost + taken;
+}
+
+void RecordingFiles::report(std::uint64_t bytes) {
+  auto segment = facts_.take(name_, bytes);
+  if (!names_ || !reports_ || finished_.add(std::move(segment))) return;
+  log(LogLevel::Warning,
+      "on_segment of '" + path_ + "' does not return: the oldest segments are not reported");
+}
+
+/// Several files may follow each other in one pipe or device.
+std::string RecordingFiles::next_single() const {
+  std::error_code error;
+  return has_file_ && std::filesystem::is_regular_file(place_, error) ? continued(place_) : place_;
+}
+
+void RecordingFiles::close(const std::function<void()>& finish) {
+  try {
+    finish();
+  } catch (...) {
+    close();
+    throw;
+  }
+  close();
+}
+
+void RecordingFiles::close() noexcept {
+  retention_.reset();
+  claim_.reset();
+  finished_.close();
+}
+
+}  // namespace freshframe::media

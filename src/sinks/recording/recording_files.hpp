@@ -1,0 +1,88 @@
+// The files of one recorder, one after the other: their names, their limits, and who is told of them.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/media.hpp"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/file_place.hpp"
+#include "media/ffmpeg/write/disk_room.hpp"
+#include "sinks/recording/segments/finished_segments.hpp"
+#include "sinks/recording/segments/pattern_claim.hpp"
+#include "sinks/recording/segments/retention.hpp"
+#include "sinks/recording/segments/segment_facts.hpp"
+#include "sinks/recording/segments/segment_names.hpp"
+
+namespace freshframe::media {
+
+/// The message for a recording in one file that gets pictures of another source. `what`: "frames" or "packets".
+[[nodiscard]] std::string another_source(const std::string& path, const std::string& what);
+
+/// The part of a file that survives a failure.
+struct Kept {
+  std::uint64_t pictures = 0;
+  std::uint64_t bytes = 0;
+  core::FilePlace place = core::FilePlace::Same;
+};
+
+/// One thread, except next_segment().
+class RecordingFiles {
+ public:
+  /// Throws OptionError for a path or options that do not suit each other.
+  RecordingFiles(std::string path, const VideoFileOptions& options);
+
+  /// As given: of segments the pattern.
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+  /// The path of the newest file, from the root on; empty: there was none.
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  /// Seconds of a segment; nullopt: the recording is one file.
+  [[nodiscard]] const std::optional<double>& segment() const noexcept { return segment_; }
+
+  /// The pipeline starts. `make` makes a file of that path and removes it again, or throws. Throws Error where a
+  /// segment could not be written.
+  void open(const Context& context, const std::function<void(const std::string&)>& make);
+  /// `make` makes the next file.
+  void begin(const std::function<void(const std::string&, DiskRoom*)>& make);
+  /// Notes a picture of the file. The first `kept` pictures would survive a failure.
+  void note(const Stamp& stamp, std::uint64_t kept) {
+    facts_.note(stamp);
+    facts_.keep(kept);
+  }
+  /// The file ends: `end` closes it and returns its bytes. It is reported if it has pictures. Where `end` throws,
+  /// give_up() must follow.
+  void end(bool has_pictures, const std::function<std::uint64_t()>& end);
+  /// The file ends by a failure: `close` closes it. It is reported if it has pictures and is where its name says.
+  /// Returns how many of the pictures that were noted are lost. begin() begins the next file.
+  [[nodiscard]] std::uint64_t give_up(const Kept& kept, const std::function<void()>& close);
+  /// No more files: `finish` ends the last one. They are closed also when it throws.
+  void close(const std::function<void()>& finish);
+  /// As VideoFile::next_segment().
+  [[nodiscard]] std::optional<Segment> next_segment() { return finished_.next(); }
+
+ private:
+  void close() noexcept;
+  void report(std::uint64_t bytes);
+  [[nodiscard]] std::string next_single() const;
+  [[nodiscard]] double now() const { return clock_->unix_time(clock_->now()); }
+
+  std::string path_;
+  std::string place_;  // that path, settled by open()
+  std::string name_;
+  std::string broken_;     // the failed file that the next one continues, or empty
+  bool has_file_ = false;  // a file of the recording has had the name: what is there now is not replaced
+  std::optional<double> segment_;
+  std::optional<Keep> keep_;
+  bool reports_;
+  std::optional<SegmentNames> names_;  // of segments
+  const Clock* clock_ = nullptr;
+  SegmentFacts facts_;
+  FinishedSegments finished_;
+  std::optional<PatternClaim> claim_;
+  std::unique_ptr<Retention> retention_;
+};
+
+}  // namespace freshframe::media

@@ -1,0 +1,344 @@
+// Deletes the oldest segments of one recorder before its limits are passed.
+// SPDX-License-Identifier: Apache-2.0
+#include "sinks/recording/segments/retention.hpp"
+
+#include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <exception>
+#include <unordered_map>
+
+#include "core/unit_text.hpp"
+
+namespace freshframe::media {
+
+namespace {
+
+constexpr double kDay = 86400;
+constexpr double kHour = 3600;
+constexpr std::uint64_t kLeastReserve = 64 << 10;
+constexpr std::chrono::seconds kLongestWait{2};  // of the recorder, for a deletion
+constexpr std::chrono::seconds kPeriod{10};      // while nothing is recorded, the disk may fill up
+
+}  // namespace
+
+// The finished segments of one recorder.
+
+void KeepList::begin_scan() noexcept {
+  for (auto& entry : files_) entry.is_new = false;
+}
+
+void KeepList::merge(std::vector<OwnFile> found) {
+  std::unordered_map<std::string, const OwnFile*> present;
+  for (const auto& file : found) present.emplace(file.name, &file);
+  std::erase_if(files_,
+                [&](const Entry& entry) { return !entry.is_new && !present.contains(entry.file.name); });
+  bytes_ = 0;
+  for (auto& entry : files_) {
+    if (const auto known = present.extract(entry.file.name); !known.empty()) {
+      entry.file.bytes = known.mapped()->bytes;
+      entry.left = false;
+    }
+    bytes_ += entry.file.bytes;
+  }
+  std::erase_if(found, [&](const OwnFile& file) { return !present.contains(file.name); });
+  std::ranges::sort(found, [](const OwnFile& a, const OwnFile& b) {
+    return std::tie(a.number, a.written, a.name) < std::tie(b.number, b.written, b.name);
+  });
+  if (!files_.empty()) {
+    for (const auto& file : found) insert(file);
+    return;
+  }
+  for (auto& file : found) {
+    bytes_ += file.bytes;
+    files_.push_back({std::move(file)});
+  }
+}
+
+void KeepList::insert(const OwnFile& file) {
+  const auto later = std::ranges::find_if(files_, [&](const Entry& entry) {
+    return std::pair(entry.file.number, entry.file.written) > std::pair(file.number, file.written);
+  });
+  bytes_ += file.bytes;
+  files_.insert(later, {file});
+}
+
+void KeepList::add(const OwnFile& file) {
+  forget(file.name);
+  bytes_ += file.bytes;
+  files_.push_back({.file = file, .is_new = true});
+}
+
+std::deque<KeepList::Entry>::iterator KeepList::find(const std::string& name) {
+  return std::ranges::find_if(files_, [&](const Entry& entry) { return entry.file.name == name; });
+}
+
+void KeepList::forget(const std::string& name) {
+  const auto entry = find(name);
+  if (entry == files_.end()) return;
+  bytes_ -= entry->file.bytes;
+  files_.erase(entry);
+}
+
+void KeepList::leave(const std::string& name) {
+  if (const auto entry = find(name); entry != files_.end()) entry->left = true;
+}
+
+void KeepList::shift(double seconds) {
+  for (auto& entry : files_) entry.file.written += seconds;
+}
+
+std::optional<double> KeepList::newest() const {
+  if (files_.empty()) return std::nullopt;
+  return std::ranges::max(files_, {}, [](const Entry& entry) { return entry.file.written; }).file.written;
+}
+
+const OwnFile* KeepList::oldest() const {
+  const auto entry = std::ranges::find_if(files_, [](const Entry& each) { return !each.left; });
+  return entry == files_.end() ? nullptr : &entry->file;
+}
+
+const char* KeepList::passed(const Keep& limits, const DiskUse& use) const {
+  if (limits.bytes && bytes_ + use.open_bytes + use.reserve > *limits.bytes) return "keep_bytes";
+  if (limits.free_bytes && use.free && *use.free < *limits.free_bytes + use.reserve) return "keep_free_bytes";
+  const auto* first = oldest();
+  if (!limits.days || !use.by_age || first == nullptr) return nullptr;
+  return files_.back().file.written - first->written > *limits.days * kDay ? "keep_days" : nullptr;
+}
+
+std::optional<Keep> keep_of(const VideoFileOptions& options) {
+  const auto& days = options.keep_days;
+  if (days && !(*days > 0)) {
+    throw OptionError("keep_days must be above 0, got " +
+                      core::number_text(*days, std::chars_format::general, 6));
+  }
+  if (options.keep_bytes == 0) throw OptionError("keep_bytes must be at least 1, got 0");
+  if (options.keep_free_bytes == 0) throw OptionError("keep_free_bytes must be at least 1, got 0");
+  if (!days && !options.keep_bytes && !options.keep_free_bytes) return std::nullopt;
+  return Keep{.days = days, .bytes = options.keep_bytes, .free_bytes = options.keep_free_bytes};
+}
+
+Retention::Retention(const SegmentPattern& pattern, const Keep& limits, MachineClocks clocks)
+    : files_(pattern),
+      shown_(pattern.base()),
+      limits_(limits),
+      clock_(std::move(clocks)),
+      reserve_(kLeastReserve),
+      thread_([this] { run(); }) {}
+
+Retention::~Retention() {
+  {
+    const Lock lock(mutex_);
+    ends_ = true;
+    asked_.notify_all();
+  }
+  thread_.join();
+}
+
+void Retention::run() {
+  const Lock lock(mutex_);
+  look_around();
+  if (const auto newest = list_.newest(); newest && *newest > clock_.wall() + 60) {
+    no_age_until_ = clock_.running() + kDay;
+    if (limits_.days)
+      lines_.push_back("the clock is behind the newest segment in '" + shown_ +
+                       "': for a day none is deleted by its age");
+  }
+  while (!ends_) {
+    const auto asked = asks_;
+    note_clock();
+    if (clock_.running() - looked_ >= kHour) look_around();
+    delete_passed();
+    log_lines();
+    answers_ = std::max(answers_, asked);
+    done_.notify_all();
+    asked_.wait_until(
+        mutex_, *Clock::real(), Clock::real()->now() + kPeriod,
+        [&]() FRESHFRAME_THREAD_SAFETY(no_thread_safety_analysis) { return ends_ || asks_ != asked; });
+  }
+  answers_ = asks_;
+  done_.notify_all();
+  log_lines();
+}
+
+/// Without the mutex.
+void Retention::log_lines() {
+  const auto lines = std::exchange(lines_, {});
+  mutex_.unlock();
+  for (const auto& line : lines) log(LogLevel::Warning, line);
+  mutex_.lock();
+}
+
+/// Reads the folders without the mutex.
+void Retention::look_around() {
+  looked_ = clock_.running();
+  list_.begin_scan();
+  mutex_.unlock();
+  std::vector<OwnFile> found;
+  try {
+    found = files_.scan();
+  } catch (const std::exception&) {  // out of memory: what is known stays known
+    mutex_.lock();
+    has_looked_ = true;
+    return;
+  }
+  mutex_.lock();
+  std::erase_if(found, [this](const OwnFile& file) FRESHFRAME_THREAD_SAFETY(no_thread_safety_analysis) {
+    return file.name == open_;
+  });
+  list_.merge(std::move(found));
+  has_looked_ = true;
+}
+
+void Retention::note_clock() {
+  const double step = clock_.step();
+  if (no_age_until_ && clock_.running() >= *no_age_until_) no_age_until_.reset();
+  if (step == 0) return;
+  list_.shift(step);
+  no_age_until_ = clock_.running() + kDay;
+  if (!limits_.days) return;
+  lines_.push_back("the clock was set by " + core::seconds_text(step) + ": for a day no segment in '" +
+                   shown_ + "' is deleted by its age");
+}
+
+void Retention::measure_open() {
+  const auto file = open_.empty() ? std::nullopt : files_.look(open_);
+  const auto bytes = file ? file->bytes : 0;
+  const auto growth = bytes > open_bytes_ ? bytes - open_bytes_ : 0;
+  reserve_ = std::max(reserve_, growth + growth / 4);
+  open_bytes_ = bytes;
+}
+
+DiskUse Retention::use(std::uint64_t reserve) const {
+  return {.open_bytes = open_bytes_,
+          .reserve = open_.empty() ? 0 : reserve,  // nothing grows
+          .free = limits_.free_bytes ? files_.free_bytes() : std::nullopt,
+          .by_age = !no_age_until_};
+}
+
+bool Retention::is_over(std::uint64_t reserve) const {
+  const char* const limit = list_.passed(limits_, use(reserve));
+  return limit != nullptr && limit != std::string_view("keep_days");
+}
+
+void Retention::delete_passed() {
+  if (std::exchange(is_full_, false) && !make_room()) return;
+  while (!ends_) {
+    const char* const limit = list_.passed(limits_, use(2 * reserve_));
+    const auto* const oldest = list_.oldest();
+    if (limit == nullptr || oldest == nullptr) break;
+    take_removal(OwnFile(*oldest), limit);  // where it stays, the next one is judged by its own age
+  }
+  if (list_.oldest() == nullptr && is_over(0)) {
+    tell(told_stuck_, "keep_bytes or keep_free_bytes is passed in '" + shown_ +
+                          "', and no segment is left that may be deleted: the open one, and those with a "
+                          ".keep file, stay. The recording goes on");
+  }
+}
+
+bool Retention::make_room() {
+  const auto before = deleted_;
+  while (deleted_ == before && !ends_) {
+    const auto* const oldest = list_.oldest();
+    if (oldest == nullptr) return false;
+    take_removal(OwnFile(*oldest), "a full disk");
+  }
+  return true;
+}
+
+/// Deletes the file without the mutex.
+void Retention::take_removal(const OwnFile& file, const char* limit) {
+  mutex_.unlock();
+  auto removal = OwnFiles::Removal::Foreign;
+  std::string refused;
+  try {
+    removal = files_.remove(file.name);
+  } catch (const std::exception& error) {
+    refused = error.what();
+  }
+  if (removal == OwnFiles::Removal::Done) {
+    log(LogLevel::Info, "deleted the segment '" + shown_ + "/" + file.name + "', " +
+                            core::measured_mebibytes_text(file.bytes) + ": " + limit);
+  }
+  mutex_.lock();
+  if (!refused.empty()) tell(told_refused_, refused + "; it is tried again in an hour");
+  if (removal == OwnFiles::Removal::Done) ++deleted_;
+  if (removal == OwnFiles::Removal::Done || removal == OwnFiles::Removal::Gone) {
+    list_.forget(file.name);
+  } else {
+    list_.leave(file.name);
+  }
+}
+
+/// At most once an hour.
+void Retention::tell(std::optional<double>& told, const std::string& line) {
+  const double now = clock_.running();
+  if (told && now - *told < kHour) return;
+  told = now;
+  lines_.push_back(line);
+}
+
+void Retention::begin(const std::string& name) {
+  const Lock lock(mutex_);
+  open_ = name;
+  open_bytes_ = 0;
+  list_.forget(name);
+}
+
+std::uint64_t Retention::ask() {
+  asked_.notify_all();
+  return ++asks_;
+}
+
+void Retention::wait_for(std::uint64_t asked) {
+  done_.wait_until(mutex_, *Clock::real(), Clock::real()->now() + kLongestWait,
+                   [&]() FRESHFRAME_THREAD_SAFETY(no_thread_safety_analysis) { return answers_ >= asked; });
+}
+
+void Retention::finish() noexcept {
+  try {
+    const Lock lock(mutex_);
+    note_clock();
+    if (const auto file = open_.empty() ? std::nullopt : files_.look(open_)) list_.add(*file);
+    open_.clear();
+    open_bytes_ = 0;
+    static_cast<void>(ask());
+  } catch (const std::exception&) {  // out of memory: the next scan finds it
+  }
+}
+
+void Retention::before_flush() noexcept {
+  try {
+    const Lock lock(mutex_);
+    measure_open();
+    const auto asked = ask();
+    if (!has_looked_ || (is_over(reserve_) && list_.oldest() != nullptr)) wait_for(asked);
+  } catch (const std::exception&) {  // out of memory: the next flush asks again
+  }
+}
+
+bool Retention::after_full() noexcept {
+  try {
+    const Lock lock(mutex_);
+    const auto before = deleted_;
+    is_full_ = true;
+    wait_for(ask());
+    return deleted_ > before;
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
+void Retention::catch_up() {
+  const Lock lock(mutex_);
+  wait_for(ask());
+}
+
+std::uint64_t Retention::finished_bytes() const {
+  const Lock lock(mutex_);
+  return list_.bytes();
+}
+
+}  // namespace freshframe::media

@@ -1,0 +1,290 @@
+// The sink that writes a video file: frames, which it encodes, or a camera's own packets.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
+#include "freshframe/media.hpp"
+#include "freshframe/node.hpp"
+#include "freshframe/packet.hpp"
+
+#include <cmath>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/unit_text.hpp"
+#include "media/ffmpeg/write/frame_encoder.hpp"
+#include "media/ffmpeg/write/video_encoder.hpp"
+#include "media/packets/two_forms.hpp"
+#include "sinks/recording/encoding.hpp"
+#include "sinks/recording/packet_forms.hpp"
+#include "sinks/recording/recording_files.hpp"
+
+namespace freshframe::media {
+namespace {
+
+/// Seconds. The encoder refuses a frame that goes back less.
+constexpr double kShortestStepBack = 1;
+
+/// A VideoFile's form below frames.
+struct FrameFile {
+  /// The first frame waits for the second: their distance is the nominal rate.
+  struct Pending {
+    Frame frame;
+    double pts = 0;
+  };
+
+  FrameFile(std::string file, const VideoFileOptions& wanted)
+      : options(wanted), files(std::move(file), wanted) {
+    check_video_file(files.path(), options);
+    tell_chosen_codec(files.path(), options.codec);
+  }
+
+  void open(const Context& context) {
+    limit.emplace(context);
+    counters = &context.counters;
+    files.open(context, [this](const std::string& name) { const VideoEncoder tried(name, options); });
+    if (!files.segment()) open_file();
+  }
+
+  void open_file() {
+    files.begin([this](const std::string& name, DiskRoom* room) {
+      encoder = std::make_unique<VideoEncoder>(name, options, room);
+    });
+  }
+
+  [[nodiscard]] std::string way_to_be_faster() const {
+    return way_to_encode_faster(video_file_codec(files.path(), options.codec), options.preset);
+  }
+
+  void write(const Sample<Frame>& sample, const Context& context) {
+    paused = false;
+    write(sample.value, sample.stamp);
+    newest = sample.stamp.pts;
+    written = context.clock.now();
+  }
+
+  void write(const Frame& frame, const Stamp& stamp) {
+    if (failure) std::rethrow_exception(std::exchange(failure, nullptr));
+    if (!frame) throw Error("cannot write to '" + files.path() + "': the sample has no frame");
+    if (!std::isfinite(stamp.pts))
+      throw Error("cannot write to '" + files.path() + "': a frame's pts is not a number");
+    try {
+      put(frame, stamp);
+    } catch (...) {
+      if (encoder && encoder->failed()) give_up();
+      throw;
+    }
+  }
+
+  void put(const Frame& frame, const Stamp& stamp) {
+    const double pts = stamp.pts;
+    if (began) end_before_another_source(stamp);
+    if (pending) start(pts - pending->pts);
+    if (files.segment() && began) end_full_segment(frame, pts);
+    if (encoder && encoder->started() && !encoder->can_continue(pts)) end_at_pause(pts);
+    if (!encoder) open_file();
+    if (!encoder->started() && !fps) {
+      encoder->check_size(frame.picture_format());
+      pending = Pending{frame, pts};
+    } else {
+      if (!encoder->started()) encoder->start(frame, *fps);
+      encoder->encode(frame, pts);
+    }
+    if (!began) began = pts;
+    source = stamp.source;
+    files.note(stamp, encoder->kept());
+  }
+
+  /// A file contains the frames of one source, whose time rises.
+  void end_before_another_source(const Stamp& stamp) {
+    if (stamp.source == source && (!files.segment() || stamp.pts >= newest - kShortestStepBack)) return;
+    if (!files.segment()) throw Error(another_source(files.path(), "frames"));
+    log(LogLevel::Warning,
+        "'" + files.name() + "' ends: " +
+            (stamp.source == source ? "the time of the source goes back from " + core::seconds_text(newest) +
+                                          " to " + core::seconds_text(stamp.pts)
+                                    : "the next frames are of another source"));
+    end_file();
+  }
+
+  void end_full_segment(const Frame& frame, double pts) {
+    if (pts >= *began + *files.segment()) return end_file();
+    if (!encoder || !encoder->started() || encoder->fits(frame)) return;
+    encoder->check_size(frame.picture_format());  // a size that no file can have ends no file
+    log(LogLevel::Warning, "'" + files.name() +
+                               "' ends: the next frames have another size or other colours, " +
+                               std::to_string(frame.width()) + "x" + std::to_string(frame.height()));
+    end_file();
+  }
+
+  /// `step`: seconds from the first frame to the second.
+  void start(double step) {
+    fps = step > 0 ? 1 / step : kFallbackFps;
+    const auto first = std::exchange(pending, std::nullopt);
+    encoder->start(first->frame, *fps);
+    encoder->encode(first->frame, first->pts);
+  }
+
+  /// The next file starts even when this one cannot be closed.
+  void end_file() {
+    finish();
+    forget_file();
+  }
+
+  void forget_file() {
+    pending.reset();
+    began.reset();
+    fps = options.fps;
+  }
+
+  /// Ends the file after a failure. The frames that it does not keep count as lost. The next frame begins a file.
+  void give_up() {
+    const Kept kept{.pictures = encoder->kept(), .bytes = encoder->bytes(), .place = encoder->place()};
+    const auto lost = files.give_up(kept, [this] { encoder.reset(); });
+    if (lost > 0) counters->drop(NodeDropCause::Lost, lost);
+    forget_file();
+  }
+
+  void end_at_pause(double pts) {
+    const auto last = files.name();
+    const auto pause = core::seconds_text(pts - newest);
+    end_file();
+    open_file();
+    log(LogLevel::Warning, "there was no frame for " + pause + ", and '" + last +
+                               "' has no room for such a pause: it ends there, and '" + files.name() +
+                               "' continues it");
+  }
+
+  [[nodiscard]] std::optional<TimePoint> idle_at() const {
+    if (paused || !written) return std::nullopt;
+    return *written + to_duration(Seconds(kPause));
+  }
+
+  /// A process that is killed while the source is away loses no frame that came before. A failure is thrown
+  /// with the next frame, which on_error may skip.
+  void pause() noexcept {
+    paused = true;
+    try {
+      if (encoder && encoder->started()) encoder->pause();
+    } catch (const std::exception&) {
+      failure = std::current_exception();
+      if (encoder->failed()) give_up();
+    }
+  }
+
+  /// The recording ends.
+  void close() {
+    if (failure) std::rethrow_exception(std::exchange(failure, nullptr));
+    if (encoder) return finish();
+    if (files.name().empty())
+      log(LogLevel::Warning, "no frame was written: '" + files.path() + "' was not made");
+  }
+
+  /// The file ends.
+  void finish() {
+    try {
+      if (pending) start(0);
+      write_end();
+    } catch (...) {
+      give_up();
+      throw;
+    }
+    encoder.reset();
+  }
+
+  void write_end() {
+    if (!encoder->started()) {
+      log(LogLevel::Warning, "no frame was written: '" + files.name() +
+                                 (encoder->had_content() ? "' keeps its old content" : "' was not made"));
+    }
+    std::int64_t left_out = 0;
+    files.end(encoder->started(), [&] {
+      left_out = encoder->finish([this] { return limit->passed(); });
+      return encoder->bytes();
+    });
+    if (left_out == 0) return;
+    counters->drop(NodeDropCause::Stop, static_cast<std::uint64_t>(left_out));
+    log(LogLevel::Warning, "the encoder did not give the last " + std::to_string(left_out) + " frames of '" +
+                               files.name() + "' within 3 s after the stop: they are not in the file");
+  }
+
+  VideoFileOptions options;
+  RecordingFiles files;  // outlives encoder
+  std::optional<double> fps = options.fps;
+  std::optional<double> began;       // pts of the first frame of the file
+  int source = -1;                   // of the file's frames, see Stamp::source
+  double newest = 0;                 // pts of the last frame
+  std::optional<TimePoint> written;  // when the last frame was
+  bool paused = false;
+  std::optional<DrainLimit> limit;
+  NodeCounters* counters = nullptr;
+  std::exception_ptr failure;
+  std::unique_ptr<VideoEncoder> encoder;
+  std::optional<Pending> pending;
+};
+
+}  // namespace
+}  // namespace freshframe::media
+
+namespace freshframe {
+
+struct VideoFile::Impl : media::TwoForms<media::FrameFile, media::PacketFile> {
+  using TwoForms::TwoForms;
+};
+
+VideoFile::VideoFile(const std::string& path, const VideoFileOptions& options)
+    : impl_(std::make_unique<Impl>(path, options)) {}
+
+VideoFile::~VideoFile() = default;
+
+std::vector<const TypeInfo*> VideoFile::input_types() const {
+  return impl_->input_types();
+}
+
+void VideoFile::set_input(const TypeInfo* type) {
+  impl_->set_input(type);
+}
+
+NodeContract VideoFile::contract() const {
+  return impl_->with([](const auto& form) {
+    return NodeContract{.needs_one_source = true,
+                        .records_to = form.files.path(),
+                        .way_to_be_faster = form.way_to_be_faster()};
+  });
+}
+
+std::optional<Segment> VideoFile::next_segment() {
+  return impl_->with([](auto& form) { return form.files.next_segment(); });
+}
+
+void VideoFile::open(const Context& context) {
+  impl_->with([&](auto& form) { form.open(context); });
+}
+
+std::optional<Nothing> VideoFile::process(const Sample<Frame>& sample, const Context& context) {
+  impl_->of_frames().write(sample, context);
+  return std::nullopt;
+}
+
+std::optional<Nothing> VideoFile::process(const Sample<Packet>& sample, const Context& context) {
+  impl_->of_packets().write(sample, context);
+  return std::nullopt;
+}
+
+std::optional<TimePoint> VideoFile::idle_at() const {
+  return impl_->with([](const auto& form) { return form.idle_at(); });
+}
+
+void VideoFile::idle(const Context& /*context*/) {
+  impl_->with([](auto& form) { form.pause(); });
+}
+
+void VideoFile::close() {
+  impl_->with([](auto& form) { form.files.close([&form] { form.close(); }); });
+}
+
+}  // namespace freshframe

@@ -1,0 +1,105 @@
+// One opened and streaming camera: settles format and rate, owns the driver's buffers, waits for pictures.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/clock.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/stop_event.hpp"
+#include "sources/camera/controls.hpp"
+#include "sources/camera/devices.hpp"
+#include "sources/camera/format.hpp"
+#include "sources/camera/modes.hpp"
+#include "sources/camera/system.hpp"
+
+struct v4l2_buffer;
+
+namespace freshframe::media {
+
+/// The driver's buffers, mapped. One thread.
+class V4l2Buffers {
+ public:
+  /// Throws SourceError. `least_bytes`: the least size of each.
+  V4l2Buffers(const V4l2Handle& device, const std::string& path, int count, std::size_t least_bytes);
+  V4l2Buffers(const V4l2Buffers&) = delete;
+  V4l2Buffers& operator=(const V4l2Buffers&) = delete;
+  ~V4l2Buffers();
+
+  [[nodiscard]] int count() const noexcept { return static_cast<int>(mapped_.size()); }
+  /// Gives the driver a buffer to fill: 0 or the errno.
+  [[nodiscard]] int try_give(std::uint32_t index);
+  /// 0 and a filled buffer, or the errno: EAGAIN when there is none.
+  [[nodiscard]] int take(v4l2_buffer& buffer);
+  /// The content of a taken buffer.
+  [[nodiscard]] std::span<const std::uint8_t> bytes(const v4l2_buffer& buffer) const;
+
+ private:
+  struct Mapped {
+    void* memory = nullptr;
+    std::size_t length = 0;
+    bool with_driver = false;
+  };
+  void map(std::uint32_t index, std::size_t least_bytes);
+
+  const V4l2Handle& device_;
+  std::string path_;
+  std::vector<Mapped> mapped_;
+};
+
+/// One thread. Every method throws SourceError when the camera is lost.
+class V4l2Capture {
+ public:
+  struct Buffer {
+    std::span<const std::uint8_t> bytes;
+    std::uint32_t sequence = 0;
+    std::optional<TimePoint> timestamp;  // the driver's, where it is of the monotonic clock
+    bool damaged = false;                // the driver reports it, or the picture is incomplete
+  };
+  enum class Result { Buffer, Timeout, Stopped };
+
+  /// Opens, sets and starts the camera. Throws SourceRefused too.
+  V4l2Capture(V4l2System& system, CameraPlace& place, const CameraWish& wish, int buffers,
+              CameraControls& controls);
+  V4l2Capture(const V4l2Capture&) = delete;
+  V4l2Capture& operator=(const V4l2Capture&) = delete;
+  ~V4l2Capture();
+
+  [[nodiscard]] const V4l2Picture& picture() const noexcept { return picture_; }
+  [[nodiscard]] const std::optional<double>& fps() const noexcept { return fps_; }
+  /// The camera's own name.
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+
+  /// Waits for a picture until `deadline`; it stays valid until give_back().
+  [[nodiscard]] Result wait(const Clock& clock, TimePoint deadline, const core::StopEvent& stop);
+  [[nodiscard]] const Buffer& buffer() const noexcept { return buffer_; }
+  /// If the camera is lost meanwhile, the next wait() throws. The picture is still valid.
+  void give_back();
+
+ private:
+  void check_device();
+  void settle_format(const CameraMode& mode, const CameraWish& wish);
+  void settle_rate(const CameraMode& mode, const CameraWish& wish);
+  void start();
+  [[nodiscard]] int take();
+  [[noreturn]] void lose(int code) const;
+  [[noreturn]] void refuse(const std::string& why) const;
+
+  std::string path_;
+  V4l2Handle device_;
+  std::string name_;
+  V4l2Picture picture_;
+  std::optional<double> fps_;
+  std::optional<V4l2Buffers> buffers_;
+  Buffer buffer_;
+  std::optional<std::uint32_t> taken_;  // index of the buffer in buffer_
+  int lost_ = 0;                        // errno of give_back()
+  bool streaming_ = false;
+};
+
+}  // namespace freshframe::media

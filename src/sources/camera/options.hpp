@@ -1,0 +1,34 @@
+// The user's request to a camera: its path, and the options of the camera reader.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/media.hpp"
+
+#include <map>
+#include <string>
+
+#include "media/stream/reconnect.hpp"
+#include "sources/camera/modes.hpp"
+
+namespace freshframe::media {
+
+struct V4l2Options {
+  CameraWish wish;
+  std::map<std::string, std::string> settings = {};  // of kCameraSettings
+  int buffers = 4;
+  int decoder_threads = 1;
+  Reconnect reconnect = Reconnect::Always;
+  double open_timeout = 5;  // seconds
+  double read_timeout = 5;
+  std::optional<double> frozen_after = {};          // as in OpenOptions
+  std::string remember = {};                        // as in OpenOptions
+  double clock_offset = 0;                          // seconds, added to the wall times of the device
+  std::map<std::string, std::string> decoder = {};  // the user's other options
+};
+
+/// "/dev/video0" of "0"; any other name is the path. Throws OptionError for a number that no camera can have.
+[[nodiscard]] std::string camera_path(const std::string& url);
+/// Takes "format", "buffers" and the settings out of the user's options. Throws OptionError.
+[[nodiscard]] V4l2Options v4l2_options(const OpenOptions& options);
+
+}  // namespace freshframe::media

@@ -1,0 +1,167 @@
+// Sources that paint: the built-in scene, at its own pace or as fast as it is read, and a camera of one picture.
+// SPDX-License-Identifier: Apache-2.0
+#include "sources/demo/source.hpp"
+
+#include "freshframe/error.hpp"
+#include "freshframe/media.hpp"
+
+#include <cerrno>
+#include <sstream>
+#include <string>
+#include <utility>
+
+#include "core/frame/frame_access.hpp"
+#include "sources/demo/paint.hpp"
+#include "sources/demo/scene.hpp"
+#include "sources/demo/url.hpp"
+#include "sources/live/device_time.hpp"
+#include "sources/live/pacer.hpp"
+
+namespace freshframe::media {
+namespace {
+
+class DemoSource final : public VideoSource {
+ public:
+  DemoSource(std::string url, const DemoOptions& options)
+      : url_(std::move(url)), options_(options), scene_(options), pacer_(options.fps, options.frames) {}
+
+  [[nodiscard]] bool live() const noexcept override { return options_.paced; }
+  [[nodiscard]] std::optional<std::int64_t> total() const override {
+    return options_.paced ? std::nullopt : options_.frames;
+  }
+  [[nodiscard]] std::string url() const override { return url_; }
+
+  [[nodiscard]] VideoInfo info() const override {
+    VideoInfo info{.codec = "rawvideo",
+                   .width = options_.width,
+                   .height = options_.height,
+                   .fps = options_.fps,
+                   .frame_count = options_.frames,
+                   .duration = {},
+                   .pixel_format = "yuv420p",
+                   .container = "demo"};
+    if (options_.frames) info.duration = static_cast<double>(*options_.frames) / options_.fps;
+    return info;
+  }
+
+  void open(const Context& context) override {
+    painter_ = std::make_unique<DemoPainter>(options_, scene_, context.stop);
+    if (context.stop.stop_requested()) {
+      throw SourceError("'" + url_ + "' was stopped before it was opened", url_, ECANCELED);
+    }
+  }
+
+  std::optional<SourceItem<Frame>> read(const Context& context) override {
+    if (options_.paced) {
+      const auto tick = pacer_.next(context.clock, context.stop);
+      if (!tick) return std::nullopt;
+      if (tick->missed > 0) context.counters.drop(NodeDropCause::Device, tick->missed);
+      auto paced = item(tick->n, tick->due);
+      paced.utc = utc_of_device(context.clock, tick->due);
+      return paced;
+    }
+    if (context.stop.stop_requested() || (options_.frames && unpaced_ >= *options_.frames))
+      return std::nullopt;
+    return item(unpaced_++, context.clock.now());
+  }
+
+  void close() override { painter_.reset(); }
+
+ private:
+  [[nodiscard]] SourceItem<Frame> item(std::int64_t n, TimePoint captured) const {
+    FrameBuilder frame(painter_->format());
+    painter_->paint(scene_.balls(n), frame);
+    return {.value = std::move(frame).publish(pixel_ops()),
+            .pts = static_cast<double>(n) / options_.fps,
+            .captured = captured,
+            .seq = n};
+  }
+
+  std::string url_;
+  DemoOptions options_;
+  DemoScene scene_;
+  std::unique_ptr<DemoPainter> painter_;  // between open() and close()
+  Pacer pacer_;
+  std::int64_t unpaced_ = 0;
+};
+
+}  // namespace
+
+std::vector<DemoShape> demo_shapes(const std::string& url, std::int64_t seq) {
+  const auto options = parse_demo_url(url);
+  if (!options.shapes) throw OptionError("demo.shapes() needs a URL of demo:shapes, got '" + url + "'");
+  if (seq < 0) throw OptionError("demo.shapes() needs a frame number from 0, got " + std::to_string(seq));
+  return DemoScene(options).shapes(seq);
+}
+
+std::unique_ptr<VideoSource> open_demo(const std::string& url) {
+  return std::make_unique<DemoSource>(url, parse_demo_url(url));
+}
+
+}  // namespace freshframe::media
+
+namespace freshframe {
+
+std::vector<DemoCircle> demo_circles(const std::string& url, std::int64_t seq) {
+  const auto options = media::parse_demo_url(url);
+  if (options.shapes) {
+    throw OptionError("demo.circles() needs a URL of demo:circles, got '" + url +
+                      "': demo.shapes() has its truth");
+  }
+  if (seq < 0) throw OptionError("demo.circles() needs a frame number from 0, got " + std::to_string(seq));
+  return media::DemoScene(options).truth(seq);
+}
+
+namespace {
+
+using media::Pacer;
+
+}  // namespace
+
+struct MockCamera::Impl {
+  Frame picture;
+  std::string path;  // empty: `picture` was given
+  double fps;
+  Pacer pacer;
+};
+
+namespace {
+
+double checked_fps(double fps) {
+  if (fps > 0 && fps <= 1000) return fps;
+  std::ostringstream text;
+  text << "MockCamera needs fps above 0 and at most 1000, got " << fps;
+  throw OptionError(text.str());
+}
+
+}  // namespace
+
+MockCamera::MockCamera(const Frame& picture, double fps)
+    : impl_(std::make_unique<Impl>(
+          Impl{core::FrameAccess::engine(picture), {}, checked_fps(fps), Pacer(fps)})) {
+  if (!picture) throw OptionError("MockCamera needs a picture, got an empty Frame");
+}
+
+MockCamera::MockCamera(std::string path, double fps)
+    : impl_(std::make_unique<Impl>(Impl{{}, std::move(path), checked_fps(fps), Pacer(fps)})) {
+  if (impl_->path.empty()) throw OptionError("MockCamera needs the path of a picture, got an empty one");
+}
+
+MockCamera::~MockCamera() = default;
+
+void MockCamera::open(const Context& /*context*/) {
+  if (!impl_->path.empty()) impl_->picture = read_frame(impl_->path);
+}
+
+std::optional<SourceItem<Frame>> MockCamera::read(const Context& context) {
+  const auto tick = impl_->pacer.next(context.clock, context.stop);
+  if (!tick) return std::nullopt;
+  if (tick->missed > 0) context.counters.drop(NodeDropCause::Device, tick->missed);
+  return SourceItem<Frame>{.value = impl_->picture,
+                           .pts = static_cast<double>(tick->n) / impl_->fps,
+                           .captured = tick->due,
+                           .seq = tick->n,
+                           .utc = media::utc_of_device(context.clock, tick->due)};
+}
+
+}  // namespace freshframe

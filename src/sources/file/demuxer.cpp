@@ -1,0 +1,565 @@
+// Reads the packets of one video stream from a file, which is local or behind HTTP.
+// SPDX-License-Identifier: Apache-2.0
+#include "sources/file/demuxer.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <deque>
+#include <iterator>
+#include <limits>
+#include <span>
+#include <sstream>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "core/ascii.hpp"
+#include "media/ffmpeg/error.hpp"
+#include "media/ffmpeg/log.hpp"
+#include "media/ffmpeg/options.hpp"
+#include "media/ffmpeg/read/probing.hpp"
+#include "media/ffmpeg/read/read_packet.hpp"
+#include "media/stream/playlist.hpp"
+#include <sys/stat.h>
+
+namespace freshframe::media {
+
+// Distinguishes skipped video from video that runs in parallel to the chosen stream.
+
+void StreamSpans::add(int stream, std::int64_t position) {
+  auto& span = spans_[stream];
+  ++span.packets;
+  if (position < 0) return;
+  span.first = std::min(span.first.value_or(position), position);
+  span.last = std::max(span.last, position);
+}
+
+std::int64_t StreamSpans::packets_apart_from(int chosen) const {
+  const auto found = spans_.find(chosen);
+  if (found == spans_.end() || !found->second.first) return 0;
+  const Span& read = found->second;
+  std::int64_t packets = 0;
+  for (const auto& [stream, span] : spans_) {
+    if (stream == chosen || !span.first) continue;
+    if (span.last < *read.first || *span.first > read.last) packets += span.packets;
+  }
+  return packets;
+}
+
+namespace {
+
+/// A longer run of damage is not a damaged packet but a dead disk or a file of garbage.
+constexpr int kMostDamagedInRow = 1000;
+
+/// The reason why a path cannot be a video, checked before FFmpeg, whose messages name only the consequence.
+struct PathFault {
+  std::string why;
+  int code = 0;
+};
+
+/// Whether a path that does not exist begins with a host: "10.0.0.7/stream1", "camera.lan:554", "admin:pw@camera".
+bool begins_with_host(std::string_view path) {
+  const auto first = path.substr(0, path.find('/'));
+  if (first.find('@') != std::string_view::npos) return true;
+  const auto colon = first.rfind(':');
+  const auto host = first.substr(0, colon);
+  if (colon != std::string_view::npos && !host.empty() && core::all_digits(first.substr(colon + 1)))
+    return true;
+  return std::ranges::count(host, '.') == 3 &&
+         std::ranges::all_of(host, [](char c) { return c == '.' || (c >= '0' && c <= '9'); });
+}
+
+/// `given`: the name that the program wrote, because `path` may have become absolute.
+std::optional<PathFault> path_fault(const std::string& path, std::string_view given) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) {
+    const int code = errno;
+    if (code == ENOENT && given.starts_with('~')) {
+      return PathFault{
+          "there is no such file; '~' is not a folder here, give the path of your home or use "
+          "os.path.expanduser()",
+          code};
+    }
+    if (code == ENOENT && begins_with_host(given)) {
+      return PathFault{
+          "there is no such file; the address of a camera begins with its protocol, such as "
+          "rtsp://host/path or http://host/path",
+          code};
+    }
+    if (code == ENOENT) return PathFault{"there is no such file; check the path", code};
+    return PathFault{std::generic_category().message(code), code};
+  }
+  if (S_ISDIR(status.st_mode)) return PathFault{"it is a directory; name a file in it", EISDIR};
+  if (!S_ISREG(status.st_mode)) return PathFault{"it is not a regular file", EINVAL};
+  if (status.st_size == 0) return PathFault{"the file is empty"};
+  return std::nullopt;
+}
+
+/// "audio (mp3), subtitle (subrip)": the streams other than video.
+std::string streams_text(const AVFormatContext& input) {
+  std::string text;
+  for (unsigned i = 0; i < input.nb_streams; ++i) {
+    const auto& codec = *input.streams[i]->codecpar;
+    const char* kind = av_get_media_type_string(codec.codec_type);
+    if (!text.empty()) text += ", ";
+    text += std::string(kind != nullptr ? kind : "data") + " (" + avcodec_get_name(codec.codec_id) + ")";
+  }
+  return text.empty() ? "no streams at all" : text;
+}
+
+/// Pictures in the container of MP4: HEIC of phones, AVIF.
+bool is_heif_brand(std::string_view brand) {
+  constexpr std::array<std::string_view, 5> kBrands{"avif", "heic", "heix", "mif1", "heif"};
+  return std::find(kBrands.begin(), kBrands.end(), brand) != kBrands.end();
+}
+
+/// A file of this format is one picture, whatever its program wrote after it: a smaller one, a film, the rest of
+/// an older file. A file of Netpbm may contain several.
+bool is_one_picture(const AVInputFormat& format) {
+  const std::string_view name = format.name;
+  constexpr std::array<std::string_view, 4> kSeveral{"pbm_pipe", "pgm_pipe", "ppm_pipe", "pam_pipe"};
+  return name.ends_with("_pipe") && std::find(kSeveral.begin(), kSeveral.end(), name) == kSeveral.end();
+}
+
+bool is_matroska(const AVFormatContext& input) {
+  return std::string_view(input.iformat->name).starts_with("matroska,");
+}
+
+std::string suffix_of(const std::string& name) {
+  const auto path = name.substr(0, name.find('?'));  // of a URL
+  const auto dot = path.rfind('.');
+  const bool in_name = dot != std::string::npos && path.find('/', dot) == std::string::npos;
+  return in_name ? core::lower_case(path.substr(dot)) : std::string();
+}
+
+/// FFmpeg would render text as an ANSI terminal's screen.
+bool is_text(const AVFormatContext& input) {
+  return std::strcmp(input.iformat->name, "tty") == 0;
+}
+
+}  // namespace
+
+Demuxer::Demuxer(DemuxerSettings settings, Dictionary& options)
+    : settings_(std::move(settings)),
+      secrets_(settings_.remote ? settings_.path : std::string()),
+      interrupt_(settings_.stop) {
+  install_ffmpeg_log();
+  if (const auto fault = settings_.remote ? std::nullopt : path_fault(settings_.path, settings_.url)) {
+    fail(fault->why, fault->code);
+  }
+  const FfmpegErrorCapture errors;
+  interrupt_.arm(settings_.open_timeout);
+  Dictionary again = options.copy();
+  open_file(options);
+  try {
+    open_container(options);
+    if (errors.met_stream_limit()) {  // the tables are damaged, or change: the packets show the streams
+      all_streams_ = true;
+      input_.reset();
+      open_file(again);
+      open_container(again);
+    }
+    choose_stream();
+    damaged_times_ = errors.met_damaged_times();
+    find_origin();
+    second_index_ = second_index_ || errors.met_second_index();
+  } catch (const SourceTimeoutError&) {
+    throw;
+  } catch (const SourceError& error) {
+    throw SourceError(error.what() + errors.in_brackets(), error.url(), error.code());
+  }
+  interrupt_.disarm();
+}
+
+/// The prefix keeps a name such as "http:x" or "concat:a" a name.
+std::string Demuxer::address() const {
+  return settings_.remote ? settings_.path : "file:" + settings_.path;
+}
+
+void Demuxer::open_file(Dictionary& options) {
+  AVIOContext* io = nullptr;
+  const auto callback = interrupt_.callback();
+  const int result = avio_open2(&io, address().c_str(), AVIO_FLAG_READ, &callback, options.out());
+  io_.reset(io);
+  check_interrupt("opened", settings_.open_timeout);
+  if (result < 0) fail(ffmpeg_text(result), ffmpeg_errno(result));
+}
+
+void Demuxer::look_at_begin() {
+  std::array<char, 12> bytes{};
+  const int read =
+      avio_read(io_.get(), reinterpret_cast<unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
+  check_interrupt("opened", settings_.open_timeout);
+  avio_seek(io_.get(), 0, SEEK_SET);
+  const std::string_view begin(bytes.data(), static_cast<std::size_t>(std::max(read, 0)));
+  constexpr std::string_view kJpegLs = "\xFF\xD8\xFF\xF7";  // has its own format
+  jpeg_ = begin.starts_with("\xFF\xD8\xFF") && !begin.starts_with(kJpegLs);
+  heif_ = begin.size() == bytes.size() && begin.substr(4, 4) == "ftyp" && is_heif_brand(begin.substr(8));
+}
+
+/// By content, else by the name's suffix. A JPEG is a photo, whatever follows it in the file, unless the name or
+/// FFmpeg takes it for the first of a film: FFmpeg goes by markers, which the metadata of a photo may push out of the
+/// bytes that it looks at. For most pictures FFmpeg prefers its demuxer of picture sequences,
+/// which ignores the open file and uses the name as a pattern. So that one is the last choice, with patterns
+/// switched off. Then a low score is no evidence: the pixels of a TGA may look like sound.
+const AVInputFormat* Demuxer::choose_format(Dictionary& options) {
+  look_at_begin();
+  const auto suffix = suffix_of(settings_.path);
+  constexpr std::array<std::string_view, 5> kPhotos{".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"};
+  if (jpeg_ && (suffix == ".mjpeg" || suffix == ".mjpg")) return av_find_input_format("mjpeg");
+  if (jpeg_ && std::find(kPhotos.begin(), kPhotos.end(), suffix) != kPhotos.end()) {
+    return av_find_input_format("jpeg_pipe");
+  }
+  constexpr int kLeastOfPictures = AVPROBE_SCORE_EXTENSION / 8;  // of FFmpeg's jpeg_pipe
+  for (const std::string& name : {settings_.path, std::string()}) {
+    const AVInputFormat* format = nullptr;
+    const int result = av_probe_input_buffer2(io_.get(), &format, name.c_str(), nullptr, 0, 0);
+    check_interrupt("opened", settings_.open_timeout);
+    const bool film = result >= 0 && std::strcmp(format->name, "mjpeg") == 0;
+    if (jpeg_ && !film) return av_find_input_format("jpeg_pipe");
+    const bool sure = name == settings_.path || result >= kLeastOfPictures;
+    if (result >= 0 && sure && std::strcmp(format->name, "image2") != 0) return format;
+    if (result < 0 && name == settings_.path) {
+      fail("it is damaged, cut off or not a video: " + ffmpeg_text(result), ffmpeg_errno(result));
+    }
+  }
+  options.set("pattern_type", "none");
+  return av_find_input_format("image2");
+}
+
+void Demuxer::open_container(Dictionary& options) {
+  const AVInputFormat* format = choose_format(options);
+  AVFormatContext* input = avformat_alloc_context();
+  if (input == nullptr) throw std::bad_alloc();
+  if ((format->flags & AVFMT_NOFILE) == 0) input->pb = io_.get();
+  input->interrupt_callback = interrupt_.callback();
+  if (is_one_picture(*format) && avio_size(io_.get()) > 0) input->flags |= AVFMT_FLAG_NOPARSE;
+  const DecimalPoint numbers;
+  const int opened = avformat_open_input(&input, address().c_str(), format, options.out());
+  input_.reset(input);  // null after a failure: FFmpeg has freed it
+  check_interrupt("opened", settings_.open_timeout);
+  if (opened < 0 && heif_) {
+    fail("this build of FFmpeg cannot read a HEIC or AVIF picture like this one; convert it to JPEG or PNG",
+         ffmpeg_errno(opened));
+  }
+  if (opened < 0) fail("it is damaged, cut off or not a video: " + ffmpeg_text(opened), ffmpeg_errno(opened));
+  if (is_text(*input_)) fail("it is text, not a video");
+  if (!settings_.probe && header_tells_all(*input_)) return;
+  if (!is_picture()) find_streams();
+}
+
+/// If the header names no streams, FFmpeg finds them while it probes, and decodes their pictures of any size.
+/// So the first packets are read twice.
+void Demuxer::find_streams() {
+  const std::int64_t start = avio_tell(input_->pb);
+  if (all_streams_) {
+    read_all_ahead();
+    read_again_from(start);
+  } else if (must_read_ahead(*input_)) {
+    std::deque<AvPacketPtr> packets;
+    static_cast<void>(read_ahead(*input_, packets));  // an error occurs again
+    check_interrupt("opened", settings_.open_timeout);
+    if (!packets.empty()) read_again_from(start);
+  }
+  const int found = find_streams_within(*input_, settings_.most_pixels);
+  check_interrupt("opened", settings_.open_timeout);
+  if (found < 0) fail("no stream information found: " + ffmpeg_text(found), ffmpeg_errno(found));
+}
+
+void Demuxer::read_all_ahead() {
+  const auto packet = make_av_packet();
+  for (std::int64_t bytes = 0; bytes < input_->probesize;) {
+    if (av_read_frame(input_.get(), packet.get()) < 0) break;
+    bytes += packet->size + 1;
+    av_packet_unref(packet.get());
+  }
+  check_interrupt("opened", settings_.open_timeout);
+}
+
+void Demuxer::read_again_from(std::int64_t start) {
+  const int back = avformat_seek_file(input_.get(), -1, 0, start, start, AVSEEK_FLAG_BYTE);
+  if (back < 0) fail("its beginning cannot be read again: " + ffmpeg_text(back), ffmpeg_errno(back));
+}
+
+void Demuxer::choose_stream() {
+  int index = av_find_best_stream(input_.get(), AVMEDIA_TYPE_VIDEO, -1, -1, nullptr, 0);
+  if (index == AVERROR_DECODER_NOT_FOUND) {
+    fail("this build of FFmpeg has no decoder for its video; it contains " + streams_text(*input_));
+  }
+  if (index < 0) fail("it has no video; it contains " + streams_text(*input_));
+  const auto streams = std::span(input_->streams, input_->nb_streams);
+  if (!is_whole_video(*streams[static_cast<std::size_t>(index)])) {
+    const auto whole = std::find_if(streams.begin(), streams.end(),
+                                    [](const AVStream* stream) { return is_whole_video(*stream); });
+    if (whole != streams.end()) index = (*whole)->index;
+  }
+  stream_ = streams[static_cast<std::size_t>(index)];
+  const auto tiles = std::count_if(streams.begin(), streams.end(), [](const AVStream* stream) {
+    return (stream->disposition & AV_DISPOSITION_DEPENDENT) != 0;
+  });
+  if (tiles > 0 && (heif_ || !is_whole_video(*stream_))) {
+    fail("its picture consists of " + std::to_string(tiles) +
+         " tiles, which freshframe does not join; convert it to JPEG or PNG");
+  }
+  if (!is_whole_video(*stream_)) {
+    fail("its only video is a cover picture; it contains " + streams_text(*input_));
+  }
+  if (!is_picture() && (stream_->codecpar->width <= 0 || stream_->codecpar->height <= 0)) {
+    fail("no frame of its video (" + std::string(avcodec_get_name(stream_->codecpar->codec_id)) +
+         ") can be decoded; it is damaged or cut off");
+  }
+  for (AVStream* other : streams) {
+    const bool may_go_on = skips_new_streams(*input_) && other->codecpar->codec_type == AVMEDIA_TYPE_VIDEO;
+    if (other->index != index && !may_go_on) other->discard = AVDISCARD_ALL;
+  }
+}
+
+bool Demuxer::lacks_times() const {
+  const std::string_view name = input_->iformat->name;
+  return (input_->iformat->flags & AVFMT_NOTIMESTAMPS) != 0 || name == "avi" || name == "mpegvideo";
+}
+
+/// Whether the stream belongs to the program of the chosen one, because another program has its own clock.
+bool Demuxer::has_pictures_or_sound(const AVStream& stream) const {
+  const bool sound = stream.codecpar->codec_type == AVMEDIA_TYPE_AUDIO;
+  if (!sound && !is_whole_video(stream)) return false;
+  const AVProgram* program = av_find_program_from_stream(input_.get(), nullptr, stream_->index);
+  if (program == nullptr) return true;
+  const auto members = std::span(program->stream_index, program->nb_stream_indexes);
+  return std::find(members.begin(), members.end(), static_cast<unsigned>(stream.index)) != members.end();
+}
+
+/// A player begins a file with its first picture or sound, so the video's own first time is not always 0. Sound
+/// before time 0 is an encoder's run-in, which players leave out.
+void Demuxer::find_origin() {
+  std::map<int, std::int64_t> starts;
+  for (const AVStream* stream : std::span(input_->streams, input_->nb_streams)) {
+    if (stream->start_time != AV_NOPTS_VALUE) starts[stream->index] = stream->start_time;
+  }
+  const bool timed = !is_picture() && !lacks_times();
+  if (timed && !starts.contains(stream_->index)) starts = read_starts(std::move(starts));
+  if (!starts.contains(stream_->index)) return;
+  origin_ = starts[stream_->index];
+  for (const auto& [index, ticks] : starts) {
+    const AVStream& stream = *input_->streams[index];
+    if (!has_pictures_or_sound(stream)) continue;
+    const auto start = av_rescale_q_rnd(ticks, stream.time_base, stream_->time_base, AV_ROUND_DOWN);
+    origin_ = std::min(origin_, std::max<std::int64_t>(start, 0));
+  }
+}
+
+/// The times of the streams' first packets, where the header does not contain them.
+std::map<int, std::int64_t> Demuxer::read_starts(std::map<int, std::int64_t> starts) {
+  const auto streams = std::span(input_->streams, input_->nb_streams);
+  const auto is_known = [&](const AVStream* stream) {
+    return starts.contains(stream->index) || !has_pictures_or_sound(*stream);
+  };
+  std::vector<AVStream*> watched;
+  std::copy_if(streams.begin(), streams.end(), std::back_inserter(watched),
+               [&](const AVStream* stream) { return !is_known(stream) && stream->discard == AVDISCARD_ALL; });
+  for (AVStream* stream : watched) stream->discard = AVDISCARD_DEFAULT;
+  for (std::int64_t bytes = 0; bytes < input_->probesize;) {
+    if (std::all_of(streams.begin(), streams.end(), is_known)) break;
+    Ahead ahead{.packet = make_av_packet()};
+    ahead.result = read_any(*ahead.packet);
+    ahead.complained = std::exchange(complained_, false);
+    if (ahead.result != Result::Packet) {
+      ahead_.push_back(std::move(ahead));
+      break;
+    }
+    const auto& packet = *ahead.packet;
+    const auto time = packet.pts != AV_NOPTS_VALUE ? packet.pts : packet.dts;
+    if (time != AV_NOPTS_VALUE) starts.try_emplace(packet.stream_index, time);
+    bytes += packet.size + 1;
+    if (packet.stream_index == stream_->index) ahead_.push_back(std::move(ahead));
+  }
+  for (AVStream* stream : watched) stream->discard = AVDISCARD_ALL;
+  return starts;
+}
+
+Demuxer::Result Demuxer::next(AVPacket& packet) {
+  complained_ = false;
+  if (!ahead_.empty()) {
+    const auto ahead = std::move(ahead_.front());
+    ahead_.pop_front();
+    complained_ = ahead.complained;
+    av_packet_move_ref(&packet, ahead.packet.get());
+    return ahead.result;
+  }
+  for (;;) {
+    const auto result = read_any(packet);
+    if (result != Result::Packet || packet.stream_index == stream_->index) return result;
+    av_packet_unref(&packet);
+  }
+}
+
+/// Fills `packet` with the next one of any stream.
+Demuxer::Result Demuxer::read_any(AVPacket& packet) {
+  interrupt_.arm(settings_.read_timeout);
+  const FfmpegErrorCapture errors(FfmpegErrorCapture::Purpose::Reader);
+  const int result = read_packet(*input_, packet);
+  complained_ = complained_ || !errors.cause().empty();
+  second_index_ = second_index_ || errors.met_second_index();
+  if (interrupt_.stopped()) return Result::Stopped;
+  check_interrupt("read", settings_.read_timeout);
+  interrupt_.disarm();
+  if (result == AVERROR_EOF) {
+    if (io_->error < 0) lose(io_->error);  // some demuxers treat a failing disk as the end
+    return Result::End;
+  }
+  if (result < 0) {
+    if (++damaged_in_row_ > kMostDamagedInRow) lose(result);
+    return Result::Damaged;
+  }
+  damaged_in_row_ = 0;
+  const auto& parameters = *input_->streams[packet.stream_index]->codecpar;
+  if (parameters.codec_type == AVMEDIA_TYPE_VIDEO) spans_.add(packet.stream_index, packet.pos);
+  return Result::Packet;
+}
+
+bool Demuxer::rewind() {
+  // These estimate the position from bytes and timestamps, and may seek to a place after the first frame.
+  constexpr int kInexact = AVFMT_TS_DISCONT | AVFMT_NOTIMESTAMPS | AVFMT_GENERIC_INDEX;
+  if ((input_->iformat->flags & kInexact) != 0) return false;
+  const auto start = stream_->start_time != AV_NOPTS_VALUE ? stream_->start_time : 0;
+  interrupt_.arm(settings_.read_timeout);
+  const FfmpegErrorCapture errors;
+  const int result = av_seek_frame(input_.get(), stream_->index, start, AVSEEK_FLAG_BACKWARD);
+  interrupt_.disarm();
+  if (result >= 0) ahead_.clear();
+  return result >= 0;
+}
+
+bool Demuxer::jump(std::int64_t ticks) {
+  const bool indexed = std::string_view(input_->iformat->name).rfind("mov,", 0) == 0;
+  if (!indexed || stream_->nb_frames <= 0) return false;
+  interrupt_.arm(settings_.read_timeout);
+  const FfmpegErrorCapture errors;
+  const int result = av_seek_frame(input_.get(), stream_->index, ticks, AVSEEK_FLAG_BACKWARD);
+  interrupt_.disarm();
+  if (result >= 0) ahead_.clear();
+  return result >= 0;
+}
+
+std::optional<std::int64_t> Demuxer::frames_before(const AVPacket& packet) const {
+  std::int64_t frames = 0;
+  const int entries = avformat_index_get_entries_count(stream_);
+  for (int i = 0; i < entries; ++i) {
+    const AVIndexEntry& entry = *avformat_index_get_entry(stream_, i);
+    if (entry.pos == packet.pos && entry.timestamp == packet.dts) return frames;
+    if ((entry.flags & AVINDEX_DISCARD_FRAME) == 0 && entry.size > 0) ++frames;
+  }
+  return std::nullopt;
+}
+
+void Demuxer::throw_stopped() const {
+  throw SourceError("'" + settings_.url + "' was stopped before it was opened", settings_.url, ECANCELED);
+}
+
+bool Demuxer::is_picture() const {
+  const std::string_view name = input_->iformat->name;
+  return name == "image2" || name.ends_with("_pipe") || heif_;
+}
+
+std::optional<double> Demuxer::fps() const {
+  const AVRational rate = av_guess_frame_rate(input_.get(), stream_, nullptr);
+  if (rate.num <= 0 || rate.den <= 0) return std::nullopt;
+  return av_q2d(rate);
+}
+
+double Demuxer::largest_leap() const noexcept {
+  constexpr double kHalfAWrap = 0.5 * 8589934592.0 / 90000;  // of 33 bits at 90 kHz
+  const bool wraps = (input_->iformat->flags & AVFMT_TS_DISCONT) != 0;
+  return wraps ? kHalfAWrap : std::numeric_limits<double>::infinity();
+}
+
+std::optional<double> Demuxer::duration() const {
+  if (stream_->duration != AV_NOPTS_VALUE && stream_->duration > 0) {
+    return static_cast<double>(stream_->duration) * av_q2d(stream_->time_base);
+  }
+  if (input_->duration == AV_NOPTS_VALUE || input_->duration <= 0) return std::nullopt;
+  // In Matroska, FFmpeg writes the time of the end, and other programs write the length.
+  const auto origin = is_matroska(*input_) ? av_rescale_q(origin_, stream_->time_base, AV_TIME_BASE_Q) : 0;
+  const auto length = input_->duration > origin ? input_->duration - origin : input_->duration;
+  return static_cast<double>(length) / AV_TIME_BASE;
+}
+
+std::optional<double> Demuxer::creation_time() const {
+  for (const AVDictionary* metadata : {input_->metadata, stream_->metadata}) {
+    const auto* entry = av_dict_get(metadata, "creation_time", nullptr, 0);
+    const auto time = entry != nullptr ? parse_date_time(entry->value) : std::nullopt;
+    if (time && *time > 0) return time;  // 0 of MP4 is the year 1904
+  }
+  return std::nullopt;
+}
+
+std::optional<std::int64_t> Demuxer::frame_count() const {
+  const auto counted = stream_->nb_frames;
+  if (counted <= 0) return std::nullopt;
+  // Some files count fields. A count of frames may differ from duration and rate, but not so much.
+  constexpr double kTolerance = 1.5;
+  const auto seconds = duration();
+  const auto rate = fps();
+  const bool fields = seconds && rate && static_cast<double>(counted) > kTolerance * *seconds * *rate + 1;
+  return fields ? std::nullopt : std::optional(counted);
+}
+
+bool Demuxer::has_whole_frames() const {
+  return frame_count() || is_matroska(*input_);
+}
+
+std::int64_t Demuxer::missing_packets() const {
+  // Only an index of all frames shows this.
+  const std::int64_t size = stream_->nb_frames > 0 ? avio_size(io_.get()) : 0;
+  std::int64_t missing = 0;
+  for (int i = avformat_index_get_entries_count(stream_) - 1; i >= 0 && size > 0; --i) {
+    const AVIndexEntry* entry = avformat_index_get_entry(stream_, i);
+    if (entry->pos > size - entry->size) ++missing;
+  }
+  // FFmpeg skips what it does not know in an FLV, as the beginning of another one, by a length that it reads there.
+  const bool skipped =
+      std::strcmp(input_->iformat->name, "flv") == 0 && avio_tell(io_.get()) > avio_size(io_.get());
+  return std::max<std::int64_t>(missing + missing_entries(), complained_ || skipped ? 1 : 0);
+}
+
+/// FFmpeg's index of an MP4 ends where a table is damaged. An edit list shortens the index and the duration,
+/// damage only the index.
+std::int64_t Demuxer::missing_entries() const {
+  const bool mov = std::string_view(input_->iformat->name).rfind("mov,", 0) == 0;
+  const int entries = avformat_index_get_entries_count(stream_);
+  if (!mov || entries < 2 || stream_->nb_frames <= entries || stream_->duration <= 0) return 0;
+  // As doubles: the numbers of a damaged file may be as far apart as 64 bits allow.
+  const auto first = static_cast<double>(avformat_index_get_entry(stream_, 0)->timestamp);
+  const auto last = static_cast<double>(avformat_index_get_entry(stream_, entries - 1)->timestamp);
+  const double step = (last - first) / (entries - 1);
+  const double rest = static_cast<double>(stream_->duration) - (last - first) - step;
+  return rest > 1.5 * step ? stream_->nb_frames - entries : 0;
+}
+
+void Demuxer::fail(const std::string& why, int code) const {
+  throw SourceError("cannot open '" + settings_.url + "': " + why, settings_.url, code);
+}
+
+void Demuxer::lose(int error) const {
+  throw SourceError("cannot continue to read '" + settings_.url + "': " + ffmpeg_text(error), settings_.url,
+                    ffmpeg_errno(error));
+}
+
+void Demuxer::check_interrupt(const char* doing, double limit) const {
+  if (interrupt_.stopped()) {
+    throw SourceError("'" + settings_.url + "' was stopped before it was " + doing, settings_.url, ECANCELED);
+  }
+  if (interrupt_.timed_out()) {
+    std::ostringstream text;
+    text << "'" << settings_.url << "' was not " << doing << " within " << limit << " s";
+    throw SourceTimeoutError(text.str(), settings_.url, ETIMEDOUT);
+  }
+}
+
+}  // namespace freshframe::media

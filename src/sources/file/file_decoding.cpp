@@ -1,0 +1,277 @@
+// Reads and decodes a file from its beginning to its end: frames, with their times in the file.
+// SPDX-License-Identifier: Apache-2.0
+#include "sources/file/file_decoding.hpp"
+
+#include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cmath>
+#include <sstream>
+#include <utility>
+
+#include "core/real_deadline.hpp"
+#include "media/ffmpeg/error.hpp"
+#include "media/ffmpeg/log.hpp"
+#include "media/ffmpeg/options.hpp"
+#include "media/ffmpeg/read/frame_maker.hpp"
+
+extern "C" {
+#include <libavutil/cpu.h>
+}
+
+namespace freshframe::media {
+
+namespace {
+
+/// FFmpeg warns above this number.
+constexpr int kMostDecoderThreads = 16;
+
+DecoderSettings decoder_settings(const OpenOptions& options, bool picture) {
+  const int cores = std::clamp(av_cpu_count(), 1, kMostDecoderThreads);
+  return {.threads = options.decoder_threads.value_or(options.realtime || picture ? 1 : cores),
+          .low_delay = options.realtime,
+          .strict = picture};
+}
+
+/// FFmpeg up to version 8 ignores all offsets of an MP4 where one is this large, in ticks. Version 9 takes it,
+/// and hides the frame as one behind the end of the edit list.
+bool is_misplaced(const AVPacket& packet) {
+  constexpr double kMost = 1 << 28;
+  if (packet.pts == AV_NOPTS_VALUE || packet.dts == AV_NOPTS_VALUE) return false;
+  return std::abs(static_cast<double>(packet.pts) - static_cast<double>(packet.dts)) > kMost;
+}
+
+}  // namespace
+
+FileDecoding::FileDecoding(const SourceUrl& url, const OpenOptions& options)
+    : url_(url), options_(options), counts_(leaves_frames_out(options.options)) {}
+
+// ---- the file
+
+/// The user's. Behind HTTP, FFmpeg connects again where the connection is lost before the end, and asks for the rest
+/// by a range of bytes; where the server gives none, reading fails.
+Dictionary FileDecoding::reader_options() const {
+  Dictionary options(options_.options);
+  if (!is_remote()) return options;
+  const auto set_default = [&](const char* name, const char* value) {
+    if (!options_.options.contains(name)) options.set(name, value);
+  };
+  set_default("protocol_whitelist", "http,https,httpproxy,tcp,tls,crypto");
+  set_default("reconnect", "1");
+  return options;
+}
+
+void FileDecoding::open(const std::string& path, const Context& context) {
+  path_ = is_remote() ? url_.live.text : path;
+  packet_ = make_av_packet();
+  open_again(context);
+}
+
+void FileDecoding::open_again(const Context& context) {
+  auto options = reader_options();
+  const auto& masked = url_.masked;
+  read_ahead_.clear();
+  decoder_.reset();
+  demuxer_.reset();
+  demuxer_.emplace(DemuxerSettings{.url = masked,
+                                   .path = path_,
+                                   .remote = is_remote(),
+                                   .open_timeout = options_.open_timeout,
+                                   .read_timeout = options_.read_timeout,
+                                   .stop = context.stop,
+                                   .most_pixels = Decoder::most_pixels(options_.options),
+                                   .probe = options_.start.has_value()},
+                   options);
+  step_ = 1 / options_.fps.value_or(demuxer_->fps().value_or(kDefaultFps));
+  begin();
+  open_decoder(options);
+  if (options_.fps && !demuxer_->is_picture()) {
+    throw SourceError("cannot open '" + masked +
+                          "' with fps: that is for pictures, a video has its own; realtime plays at it",
+                      masked, EINVAL);
+  }
+  if (const auto unknown = options.leftovers(); !unknown.empty()) {
+    throw SourceError(unknown_option_text(masked, demuxer_->input().iformat->name,
+                                          decoder_->context().codec->name, unknown),
+                      masked, EINVAL);
+  }
+}
+
+void FileDecoding::open_decoder(Dictionary& options) {
+  const FfmpegErrorCapture errors;
+  try {
+    turn_ = turn_of(demuxer_->stream());
+    decoder_.emplace(demuxer_->stream(), decoder_settings(options_, demuxer_->is_picture()), options);
+  } catch (const SourceError&) {
+    throw;
+  } catch (const Error& error) {
+    throw SourceError("cannot open '" + url_.masked + "': " + error.what() + errors.in_brackets(),
+                      url_.masked);
+  }
+}
+
+bool FileDecoding::rewind() {
+  if (!demuxer_->rewind()) return false;
+  decoder_->restart();
+  begin();
+  return true;
+}
+
+/// At the beginning of the file.
+void FileDecoding::begin() {
+  times_.emplace(step_, demuxer_->largest_leap());
+  first_dts_.reset();
+  delay_.reset();
+  counts_.begin();
+}
+
+void FileDecoding::close() {
+  read_ahead_.clear();
+  spare_.reset();
+  decoder_.reset();
+  demuxer_.reset();
+}
+
+void FileDecoding::start_deadline() {
+  deadline_ = core::real_deadline(Seconds(options_.open_timeout));
+}
+
+// ---- frames
+
+AvFramePtr FileDecoding::pull(const Context& context) {
+  while (!context.stop.stop_requested()) {
+    if (!spare_) spare_ = make_av_frame();
+    switch (decoder_->receive(*spare_)) {
+      case Decoder::Result::Frame:
+        counts_.take(*spare_, context);
+        deadline_.reset();
+        if (!interlaced_) interlaced_ = is_interlaced(*spare_);
+        if (decoder_->is_damaged(*spare_)) counts_.damage(context);
+        return std::move(spare_);
+      case Decoder::Result::Damaged:
+        counts_.fail(context);
+        break;
+      case Decoder::Result::NeedsPacket:
+        if (!feed(context)) return nullptr;
+        break;
+      case Decoder::Result::End:
+        if (lost_) std::rethrow_exception(lost_);
+        finish(context);
+        return nullptr;
+    }
+  }
+  return nullptr;
+}
+
+double FileDecoding::place(const AVFrame& frame) {
+  return times_->place(time_of(frame));
+}
+
+std::optional<double> FileDecoding::seconds(std::int64_t ticks) const {
+  if (ticks == AV_NOPTS_VALUE) return std::nullopt;
+  return static_cast<double>(ticks - demuxer_->origin()) * av_q2d(demuxer_->stream().time_base);
+}
+
+/// In a container without the times of frames, FFmpeg derives them from the order of the packets. They are late by the
+/// decoder's delay.
+std::optional<double> FileDecoding::time_of(const AVFrame& frame) {
+  const auto ticks = frame.best_effort_timestamp;
+  if (ticks == AV_NOPTS_VALUE) return std::nullopt;
+  if (!delay_) {
+    const auto first = first_dts_.value_or(AV_NOPTS_VALUE);
+    const bool late = demuxer_->lacks_times() && first != AV_NOPTS_VALUE && first < ticks;
+    delay_ = late ? ticks - first : 0;
+  }
+  return seconds(ticks - *delay_);
+}
+
+// ---- packets
+
+/// Gives the decoder one packet, or the end. Returns false after a stop.
+bool FileDecoding::feed(const Context& context) {
+  if (deadline_ && std::chrono::steady_clock::now() > *deadline_) {
+    std::ostringstream text;
+    text << "cannot open '" << url_.masked << "': none of its frames could be decoded within "
+         << options_.open_timeout << " s (" << counts_.damaged() << " damaged packets)";
+    throw SourceTimeoutError(text.str(), url_.masked, ETIMEDOUT);
+  }
+  const auto result = next_packet();
+  if (result == Demuxer::Result::Stopped) return false;
+  if (result == Demuxer::Result::End) {
+    if (is_first_pass_ && !lost_) count_cut_off(context);
+    decoder_->finish();
+    return true;
+  }
+  if (result == Demuxer::Result::Damaged || demuxer_->complained()) counts_.damage(context);
+  if (result != Demuxer::Result::Damaged) send(context);
+  return true;
+}
+
+/// Fills packet_. Also End when reading has failed permanently: the decoder's frames are delivered first.
+Demuxer::Result FileDecoding::next_packet() {
+  if (!read_ahead_.empty()) {
+    av_packet_move_ref(packet_.get(), read_ahead_.front().get());
+    read_ahead_.pop_front();
+    return Demuxer::Result::Packet;
+  }
+  try {
+    return demuxer_->next(*packet_);
+  } catch (const SourceError&) {
+    lost_ = std::current_exception();
+    return Demuxer::Result::End;
+  }
+}
+
+/// A file hides frames by an edit list, which damaged times make wrong.
+void FileDecoding::send(const Context& context) {
+  const bool misplaced = is_misplaced(*packet_);
+  const bool hidden = (packet_->flags & AV_PKT_FLAG_DISCARD) != 0 && !demuxer_->has_damaged_times();
+  if (!first_dts_) first_dts_ = packet_->dts;
+  counts_.send(*packet_, misplaced, misplaced || !hidden);
+  if (!decoder_->send(*packet_, context.clock.now())) counts_.fail(context);
+  av_packet_unref(packet_.get());
+}
+
+// ---- the end
+
+/// A file that ends before its index has lost frames, even if every packet that was read is valid.
+void FileDecoding::count_cut_off(const Context& context) const {
+  if (const auto unread = demuxer_->unread_packets(); unread > 0) {
+    context.counters.drop(NodeDropCause::Decode, static_cast<std::uint64_t>(unread));
+    log(LogLevel::Warning, "the file has another video stream before or behind the one that was read: " +
+                               std::to_string(unread) + " packets of it were not read: '" + url_.masked +
+                               "'");
+  }
+  if (demuxer_->has_second_file()) {
+    context.counters.drop(NodeDropCause::Decode);
+    log(LogLevel::Warning, "the file goes on after its last frame with another MP4, which was not read: '" +
+                               url_.masked + "'; FFmpeg joins files with its format \"concat\"");
+  }
+  const auto missing = demuxer_->missing_packets();
+  if (missing == 0) return;
+  context.counters.drop(NodeDropCause::Decode, static_cast<std::uint64_t>(missing));
+  log(LogLevel::Warning, "the file is cut off: at least " + std::to_string(missing) +
+                             " packets at its end are missing: '" + url_.masked + "'");
+}
+
+/// A decoder drops frames in silence where a damaged file puts them out of order.
+void FileDecoding::finish(const Context& context) {
+  const auto missing = counts_.finish(context);
+  const auto codec = demuxer_->stream().codecpar->codec_id;
+  const bool one_each = codec == AV_CODEC_ID_H264 || codec == AV_CODEC_ID_HEVC;  // a packet for each frame
+  const bool comparable = !counts_.leaves_out() && one_each && demuxer_->has_whole_frames() &&
+                          !interlaced_.value_or(false) && !options_.start && is_first_pass_ &&
+                          counts_.damaged() == 0;
+  if (!comparable || missing <= 0) return;
+  context.counters.drop(NodeDropCause::Decode, static_cast<std::uint64_t>(missing));
+  log(LogLevel::Warning, "the decoder gave " + std::to_string(counts_.frames()) + " frames of " +
+                             std::to_string(counts_.sent_frames()) +
+                             " packets: the file is damaged, or its times are out "
+                             "of order, and times of other frames may be wrong: '" +
+                             url_.masked + "'");
+}
+
+}  // namespace freshframe::media

@@ -1,0 +1,75 @@
+// Decodes a video file or picture, which is local or behind HTTP.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/media.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "media/ffmpeg/read/frame_maker.hpp"
+#include "media/url/source_url.hpp"
+#include "sources/file/file_decoding.hpp"
+#include "sources/file/file_part.hpp"
+#include "sources/file/timeline.hpp"
+
+namespace freshframe::media {
+
+/// Lossless by default: as fast as it is read. With `realtime` it behaves like a camera: each frame is
+/// delivered at its time in the file, whether the pipeline is ready or not.
+class FileSource final : public VideoSource {
+ public:
+  using Begin = FilePart::Begin;
+
+  /// An http:// or https:// URL is that of a file behind HTTP.
+  FileSource(SourceUrl url, OpenOptions options, Begin begin = Begin::At);
+
+  [[nodiscard]] std::string url() const override { return url_.masked; }
+  [[nodiscard]] VideoInfo info() const override { return info_; }
+  [[nodiscard]] bool live() const noexcept override { return options_.realtime; }
+  [[nodiscard]] std::optional<std::string> reads_from() const override;
+  [[nodiscard]] std::optional<std::int64_t> total() const override;
+
+  /// Opens the file and decodes the first frame: a file without a decodable frame fails here.
+  void open(const Context& context) override;
+  std::optional<SourceItem<Frame>> read(const Context& context) override;
+  void close() override;
+
+ private:
+  /// A frame and its place among those that are delivered.
+  struct Placed {
+    FileFrame file;
+    double pts = 0;
+    std::int64_t left_out = 0;  // frames before it
+  };
+
+  [[nodiscard]] Placed first_frame(const Context& context);
+  void describe(const AVFrame& first);
+  [[nodiscard]] Placed place(FileFrame frame);
+  /// Returns the next frame before `end`, or nullopt at the end and at a stop.
+  [[nodiscard]] std::optional<Placed> next_frame(const Context& context);
+  [[nodiscard]] bool start_again(const Context& context);
+  [[nodiscard]] bool wait_until_due(double pts, const Context& context);
+  [[nodiscard]] std::optional<std::int64_t> number_of(const Placed& placed);
+  [[nodiscard]] Utc utc_of(const Placed& placed) const;
+
+  const SourceUrl url_;
+  const OpenOptions options_;
+  FileDecoding decoding_;
+  FilePart part_;
+  VideoInfo info_;
+  FrameMaker maker_;
+  SizeWatch sizes_;
+  std::optional<Timeline> frame_times_;  // through all repetitions
+  std::optional<Placed> first_;          // decoded by open()
+  std::optional<double> created_;        // Unix time of the file's time 0
+  std::int64_t first_number_ = 0;        // of the first frame
+  std::int64_t next_number_ = 0;
+  std::optional<TimePoint> started_;  // first read()
+  TimePoint due_{};                   // realtime: of the current frame
+  std::optional<double> first_due_;   // realtime: the pts at started_
+  bool ended_ = false;
+};
+
+}  // namespace freshframe::media

@@ -1,0 +1,56 @@
+// Makes the connections of a live source: by freshframe's own RTSP, or by FFmpeg.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/media.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/session_gate.hpp"
+#include "media/stream/detached_call.hpp"
+#include "media/stream/packet_connection.hpp"
+#include "media/url/source_url.hpp"
+#include "sources/network/input/input.hpp"
+#include "sources/rtsp/client_options.hpp"
+#include "sources/rtsp/connection.hpp"
+
+namespace freshframe::media {
+
+/// rtsp:// is read by freshframe itself. What it cannot read, or an option that it does not know, goes to
+/// FFmpeg. One thread; outlives its connections.
+class Connector {
+ public:
+  /// `gate` null: that of the thread that connects. Throws OptionError for a wrong value of the option "rtsp".
+  Connector(SourceUrl url, OpenOptions options, std::shared_ptr<core::SessionGate> gate);
+
+  /// The options for FFmpeg.
+  [[nodiscard]] const OpenOptions& options() const noexcept { return options_; }
+  /// Blocks, and throws, as the connection's constructor does.
+  [[nodiscard]] std::unique_ptr<PacketConnection> connect(const Context& context);
+  /// The connection has given a frame.
+  void note_frame();
+  /// The connection is over. Call it once, before the next connect().
+  void note_end();
+  /// No connection follows.
+  void close() { aside_.reset(); }
+
+ private:
+  [[nodiscard]] std::unique_ptr<PacketConnection> connect_own(const Context& context);
+  [[nodiscard]] std::unique_ptr<PacketConnection> connect_over_ffmpeg(const Context& context);
+
+  const SourceUrl url_;
+  const OpenOptions own_options_;
+  const OpenOptions options_;
+  std::shared_ptr<core::SessionGate> gate_;  // null: none yet
+  rtsp::ClientChoice choice_;
+  rtsp::Memory memory_;
+  bool is_connected_ = false;
+  bool has_frame_ = false;  // on this connection
+  std::string why_;         // the own client failed last
+  const std::shared_ptr<Learned> learned_ = std::make_shared<Learned>();
+  std::optional<DetachedCall> aside_;  // the call of a LiveConnection that may be left behind
+};
+
+}  // namespace freshframe::media

@@ -1,0 +1,336 @@
+// The decoding of a live source: a packet goes in, and pictures come out with their numbers and marks.
+// SPDX-License-Identifier: Apache-2.0
+#include "sources/network/decoding/live_decoding.hpp"
+
+#include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
+
+#include <cerrno>
+#include <cstddef>
+#include <limits>
+#include <sstream>
+#include <utility>
+
+namespace freshframe::media {
+
+LiveDecoding::LiveDecoding(Options options)
+    : options_(std::move(options)),
+      keys_(options_.keys),
+      group_(options_.keys ? std::numeric_limits<std::size_t>::max() : Group::kMostPackets) {}
+
+void LiveDecoding::connect(Stream stream, TimePoint now) {
+  stream_ = std::move(stream);
+  forget(now);
+  group_.clear();
+  phase_ = LivePhase::New;
+  residue_.connect(stream_.decoder->context().codec_id);
+}
+
+void LiveDecoding::disconnect() {
+  stream_ = {};
+  group_.clear();
+  spare_.reset();
+}
+
+void LiveDecoding::wake(std::optional<double> seconds, std::optional<double> until) noexcept {
+  if (until) limit_.wake_until(*until);
+  if (seconds) limit_.wake_for(Seconds(*seconds));
+}
+
+/// The decoder begins at a keyframe again.
+void LiveDecoding::forget(TimePoint now) {
+  note(LiveEvent::Paused);
+  held_.clear();
+  damage_ = Damage();
+  key_gate_ = KeyGate(key_patience(stream_.decoder->context().codec_id));
+  fruitless_.begin(now);
+  keys_.connect();
+  group_.stop();
+  if (keys_.sleeps()) group_.clear();
+}
+
+void LiveDecoding::rest(const Context& context) {
+  if (is_at_rest()) return;
+  const auto held = held_.give_up();
+  if (counts_losses(phase_)) context.counters.drop(NodeDropCause::Lost, held.missing);
+  forget(context.clock.now());
+  if (keys_.sleeps()) {
+    stream_.decoder->rest();
+  } else {
+    stream_.decoder->restart();
+  }
+}
+
+void LiveDecoding::end(const Unread& unread, const Context& context) {
+  auto notes = held_.give_up();
+  notes.missing += unread.lost;
+  notes.dropped += unread.dropped;
+  count_missing(notes, context);
+}
+
+// ---- packets
+
+void LiveDecoding::add(AVPacket& packet, const Arrived& arrived, const Context& context) {
+  const auto& notes = arrived.notes;
+  const bool may_replay = !keys_.sleeps() && is_at_rest() && !notes.can_begin;
+  if (may_replay && group_.replay(packet, notes, arrived.captured, arrived.damaged)) {
+    keep(packet, arrived);
+    if (counts_losses(phase_)) context.counters.drop(NodeDropCause::Lost, notes.missing);
+    return fruitless_.begin(context.clock.now());
+  }
+  if (!keys_.sleeps()) keep(packet, arrived);
+  feed(packet, arrived, context);
+}
+
+void LiveDecoding::leave_out(const AVPacket& packet, const Arrived& arrived, const Context& context) {
+  note_losses(arrived, context);
+  if (!keys_.sleeps()) keep(packet, arrived);
+  if (arrived.notes.repeated) return;
+  if (phase_ != LivePhase::New || arrived.notes.can_begin) context.counters.source().count_undecoded();
+}
+
+/// For a decoder that begins later.
+void LiveDecoding::keep(const AVPacket& packet, const Arrived& arrived) {
+  if (!keys_.sleeps()) {
+    if (!arrived.is_kept) return group_.forget();
+    if (!arrived.notes.repeated) group_.add(packet, arrived.notes, arrived.captured, arrived.damaged);
+    return;
+  }
+  const bool was_full = group_.is_full();
+  group_.add(packet, arrived.notes, arrived.captured, arrived.damaged);
+  if (!group_.is_full() || (was_full && !arrived.notes.can_begin)) return;
+  group_.give_up();
+  log(LogLevel::Warning, options_.title +
+                             " has sent 16 MiB since its last keyframe: wake() waits for the next "
+                             "one; set a shorter interval of keyframes in the camera");
+}
+
+/// Packets before the first keyframe cannot be decoded: they belong to the start and are not losses.
+void LiveDecoding::feed(AVPacket& packet, const Arrived& arrived, const Context& context) {
+  note(arrived.notes.can_begin ? LiveEvent::Key : LiveEvent::Fed);
+  if (key_gate_.passes(arrived.notes.can_begin, arrived.notes.arrived)) {
+    decode(packet, arrived, context);
+  } else {
+    note_losses(arrived, context);
+  }
+}
+
+/// Throws SourceError if the decoder makes no pictures of any packet, as of another codec's.
+void LiveDecoding::decode(AVPacket& packet, const Arrived& arrived, const Context& context) {
+  const auto& notes = arrived.notes;
+  auto picture = notes.picture;
+  const auto handling = residue_.look_at(packet, notes.can_begin, picture);
+  const HeldPackets::Packet sent{.captured = arrived.captured,
+                                 .time = stream_.seconds(packet.pts),
+                                 .torn = picture.torn,
+                                 .damaged = damage_.add(picture, notes.arrived),
+                                 .missing = notes.missing,
+                                 .dropped = notes.dropped,
+                                 .repeated = notes.repeated};
+  const auto taken = send(packet, handling, arrived, context);
+  if (taken == false) {
+    if (!sent.torn) lose_picture();
+    count_undecoded(context);
+  }
+  if (!taken && counts_losses(phase_) && arrived.damaged) context.counters.source().count_damaged();
+  if (taken.value_or(true) || counts_pictures()) held_.add(sent);
+  if (!makes_pictures(phase_) && key_gate_.gives_up(notes.arrived)) show_without_key();
+  if (taken) check_fruitful(notes.arrived, context);
+  if (keys_.find_fruitless()) {
+    log(LogLevel::Warning,
+        options_.title +
+            " sends keyframes that cannot be decoded by themselves, as with intra "
+            "refresh, so decode=\"keyframes\" shows nothing: use decode=\"all\", or switch "
+            "intra refresh off in the camera. Its packets go on");
+  }
+}
+
+/// As Decoder::send(). Returns nullopt for a packet that is not to be decoded now.
+std::optional<bool> LiveDecoding::send(AVPacket& packet, DecoderResidue::Handling handling,
+                                       const Arrived& arrived, const Context& context) {
+  auto& decoder = *stream_.decoder;
+  if (handling == DecoderResidue::Handling::LeaveOut) {
+    if (keys_.is_asleep()) return std::nullopt;  // it would not have been decoded
+    return false;
+  }
+  if (handling == DecoderResidue::Handling::Renew) decoder.renew();
+  if (!keys_.sleeps()) return decoder.send(packet, arrived.captured);
+  const bool awake = limit_.is_awake(context.clock.now(), arrived.newest_pts);
+  const auto step = keys_.step(arrived.notes.can_begin, awake, !group_.is_empty());
+  std::optional<bool> taken;
+  if (step == KeyDecoding::Step::CatchUp) taken = catch_up(packet, arrived);
+  keep(packet, arrived);
+  if (step == KeyDecoding::Step::Decode || step == KeyDecoding::Step::DecodeAlone)
+    taken = decoder.send(packet, arrived.captured);
+  if (step == KeyDecoding::Step::DecodeAlone || step == KeyDecoding::Step::Sleep) decoder.finish();
+  return taken;
+}
+
+/// Wakes the decoder with the first packet of a replay.
+bool LiveDecoding::catch_up(const AVPacket& packet, const Arrived& arrived) {
+  static_cast<void>(group_.replay(packet, arrived.notes, arrived.captured, arrived.damaged));
+  const auto first = group_.next();
+  if (first) static_cast<void>(stream_.decoder->send(*first->packet, first->captured));
+  return true;
+}
+
+/// Where keyframes alone are decoded, what is known of the packet was noted when it came.
+void LiveDecoding::replay(const Group::Item& item, const Context& context) {
+  if (keys_.sleeps()) {
+    static_cast<void>(stream_.decoder->send(*item.packet, item.captured));
+  } else {
+    feed(*item.packet, {.notes = item.notes, .captured = item.captured, .damaged = item.damaged}, context);
+  }
+}
+
+/// Pictures with gaps are better than none, where all are decoded.
+void LiveDecoding::show_without_key() {
+  note(LiveEvent::Key);
+  if (keys_.sleeps()) {
+    throw SourceError("lost '" + options_.url +
+                          "': it sends no keyframes, so decode=\"keyframes\" shows nothing: "
+                          "use decode=\"all\", or set an interval of keyframes in the camera",
+                      options_.url, EBADMSG);
+  }
+  stream_.decoder->show_incomplete();
+}
+
+/// Throws SourceError when the decoder has made no picture for too long. Keyframes without errors that give none
+/// by themselves are no fault of the connection.
+void LiveDecoding::check_fruitful(TimePoint arrived, const Context& context) {
+  if (!makes_pictures(phase_) || !fruitless_.add(arrived, options_.read_timeout)) return;
+  const auto why = stream_.decoder->failure();
+  if (keys_.sleeps() && why.empty()) {
+    const auto notes = held_.give_up();
+    if (phase_ == LivePhase::Showing && counts_pictures()) count_before(notes, context);
+    return fruitless_.begin(context.clock.now());
+  }
+  std::ostringstream text;
+  text << "lost '" << options_.url << "': for " << options_.read_timeout
+       << " s nothing that it sends can be decoded" << (why.empty() ? "" : ": " + why);
+  throw SourceError(text.str(), options_.url, EBADMSG);
+}
+
+// ---- pictures
+
+std::optional<LivePicture> LiveDecoding::next(const Context& context) {
+  while (auto frame = pull(context)) {
+    if (auto picture = give(std::move(frame), context)) return picture;
+  }
+  return std::nullopt;
+}
+
+/// The next picture to give; null if the decoder needs a packet, and after a stop.
+AvFramePtr LiveDecoding::pull(const Context& context) {
+  while (!context.stop.stop_requested()) {
+    if (take(context)) {
+      if (spare_) return std::move(spare_);
+      continue;
+    }
+    const auto item = group_.next();
+    if (!item) return group_.take_newest();
+    replay(*item, context);
+  }
+  return nullptr;
+}
+
+/// Takes a picture out of the decoder, into spare_ if it is to be given. Returns false if the decoder needs a packet.
+bool LiveDecoding::take(const Context& context) {
+  if (!spare_) spare_ = make_av_frame();
+  switch (keys_.receive(*stream_.decoder, *spare_)) {
+    case Decoder::Result::Frame:
+      fruitless_.begin(context.clock.now());
+      if (const auto left = group_.sift(spare_)) {
+        if (!keys_.sleeps()) static_cast<void>(take_held(*left));  // it was counted when its packet came
+      }
+      return true;
+    case Decoder::Result::Damaged: {
+      const bool is_known = held_.is_newest_torn() || (keys_.sleeps() && group_.replays());
+      if (!is_known) lose_picture();
+      count_undecoded(context);
+      spare_.reset();
+      return true;
+    }
+    case Decoder::Result::NeedsPacket:
+    case Decoder::Result::End:
+      break;
+  }
+  return false;
+}
+
+/// Numbers a picture. Pictures before it that will not come are counted, and have taken numbers. Returns nullopt if an
+/// earlier connection has brought it.
+std::optional<LivePicture> LiveDecoding::give(AvFramePtr frame, const Context& context) {
+  const TimePoint captured = Decoder::captured_of(*frame);
+  const auto time = stream_.seconds(frame->best_effort_timestamp);
+  const auto notes = take_held(*frame);
+  ++seq_;
+  // As with the packets before the first keyframe, those that its decoder leaves out are no losses.
+  if (counts_pictures()) count_missing(notes, context);
+  note(LiveEvent::Frame);
+  context.counters.source().set_decoder_frames(static_cast<int>(notes.held));
+  if (notes.repeated) {
+    context.counters.drop(NodeDropCause::Repeated);
+    --seq_;  // it has its number already
+    return std::nullopt;
+  }
+  return LivePicture{
+      .frame = std::move(frame), .captured = captured, .time = time, .seq = seq_, .damaged = notes.damaged};
+}
+
+/// Returns the facts about a picture that its packet and those before it have brought. They are held no longer.
+HeldPackets::Taken LiveDecoding::take_held(const AVFrame& frame) {
+  const auto& decoder = *stream_.decoder;
+  auto notes = held_.take(Decoder::captured_of(frame), stream_.seconds(frame.best_effort_timestamp),
+                          decoder.context().has_b_frames > 0);
+  if (decoder.is_damaged(frame)) {
+    notes.damaged = true;
+    if (!notes.torn) {
+      lose_picture();
+      held_.mark_damaged();
+    }
+  }
+  return notes;
+}
+
+/// The decoder has found an error in a picture of which no packet was lost.
+void LiveDecoding::lose_picture() {
+  damage_.lose();
+  residue_.note_error();
+}
+
+// ---- counts
+
+/// Counts the losses of a packet that is not decoded, and of the pictures before it. As with frames, those
+/// before the first picture belong to the start.
+void LiveDecoding::note_losses(const Arrived& arrived, const Context& context) {
+  if (!counts_losses(phase_)) return;
+  context.counters.drop(NodeDropCause::Lost, arrived.notes.missing);
+  if (arrived.damaged) context.counters.source().count_damaged();
+}
+
+/// A picture may come all the same. Where pictures are counted, this one is when a later one has come, and a picture of a
+/// replay was counted when it came.
+void LiveDecoding::count_undecoded(const Context& context) {
+  if (makes_pictures(phase_) && !counts_pictures() && !group_.replays())
+    context.counters.drop(NodeDropCause::Decode);
+}
+
+/// Pictures that did not come before a frame, or before the end.
+void LiveDecoding::count_missing(const HeldPackets::Taken& notes, const Context& context) {
+  if (phase_ == LivePhase::Showing && counts_pictures()) {
+    count_before(notes, context);
+  } else if (counts_losses(phase_)) {
+    context.counters.drop(NodeDropCause::Lost, notes.missing);
+  }
+}
+
+/// Pictures before the next frame that will not come.
+void LiveDecoding::count_before(const HeldPackets::Taken& notes, const Context& context) {
+  context.counters.drop(NodeDropCause::Lost, notes.missing);
+  context.counters.drop(options_.leaves_out ? NodeDropCause::NotDecoded : NodeDropCause::Decode,
+                        notes.failed);
+  seq_ += static_cast<std::int64_t>(notes.missing + notes.dropped + notes.failed);
+}
+
+}  // namespace freshframe::media

@@ -1,0 +1,195 @@
+// Lets FFmpeg's demuxer give a picture when its last byte has come, where the stream's format allows it.
+// SPDX-License-Identifier: Apache-2.0
+#include "sources/network/filter/early_ends.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <exception>
+#include <new>
+#include <string_view>
+
+#include "media/ffmpeg/options.hpp"
+#include "sources/network/filter/header_filter.hpp"
+#include "sources/network/filter/multipart_filter.hpp"
+
+extern "C" {
+#include <libavutil/opt.h>
+}
+
+namespace freshframe::media {
+
+// The input of FFmpeg's demuxer behind a filter.
+
+namespace {
+
+constexpr int kNetworkBuffer = 1 << 15;  // bytes
+// As FFmpeg's own: half of it stays, so that a demuxer can go back to where it began.
+constexpr int kDemuxersBuffer = 2 * kNetworkBuffer;
+
+}  // namespace
+
+FilteredIo::FilteredIo(IoPtr network, std::unique_ptr<ByteFilter> filter)
+    : network_(std::move(network)), filter_(std::move(filter)), buffer_(kNetworkBuffer) {
+  auto* memory = static_cast<unsigned char*>(av_malloc(kDemuxersBuffer));
+  if (memory != nullptr) {
+    io_ = avio_alloc_context(memory, kDemuxersBuffer, 0, this, &FilteredIo::read, nullptr, nullptr);
+  }
+  if (io_ == nullptr) {
+    av_free(memory);
+    throw std::bad_alloc();
+  }
+  io_->seekable = 0;
+}
+
+FilteredIo::~FilteredIo() {
+  av_freep(static_cast<void*>(&io_->buffer));
+  avio_context_free(&io_);
+}
+
+int FilteredIo::read(void* opaque, std::uint8_t* to, int size) noexcept {
+  try {
+    return static_cast<FilteredIo*>(opaque)->read({to, static_cast<std::size_t>(size)});
+  } catch (const std::exception&) {
+    return AVERROR(ENOMEM);
+  }
+}
+
+void FilteredIo::filter(Bytes bytes) {
+  try {
+    filter_->add(bytes, std::chrono::steady_clock::now(), bytes_);
+  } catch (const Error& error) {
+    failure_ = error.what();
+  }
+}
+
+/// At least one byte, or FFmpeg's error.
+int FilteredIo::read(std::span<std::uint8_t> to) {
+  int count = 1;
+  while (bytes_.empty() && count > 0 && failure_.empty() && !filter_->has_ended()) {
+    count = avio_read_partial(network_.get(), buffer_.data(), kNetworkBuffer);
+    if (count > 0) {
+      filter(Bytes(buffer_).first(static_cast<std::size_t>(count)));
+    } else {
+      filter_->finish(bytes_);
+    }
+  }
+  if (!bytes_.empty()) return static_cast<int>(bytes_.take(to));
+  if (!failure_.empty()) return AVERROR(EMSGSIZE);
+  return count == 0 || filter_->has_ended() ? AVERROR_EOF : count;
+}
+
+namespace {
+
+constexpr int kNoParser = AVFMT_FLAG_NOPARSE | AVFMT_FLAG_NOFILLIN;
+
+/// The first bytes, which can be read again afterwards.
+std::vector<std::uint8_t> first_bytes(AVIOContext& io) {
+  std::vector<std::uint8_t> first(kTsPacketSize + 1);
+  const int size = avio_read_partial(&io, first.data(), static_cast<int>(first.size()));
+  if (size <= 0 || avio_seek(&io, 0, SEEK_SET) < 0) return {};
+  first.resize(static_cast<std::size_t>(size));
+  return first;
+}
+
+bool is_transport_stream(Bytes first) {
+  return !first.empty() && first.front() == kTsSync &&
+         (first.size() <= kTsPacketSize || first.back() == kTsSync);
+}
+
+bool is_jpeg(Bytes first) {
+  constexpr std::array<std::uint8_t, 3> kStart{0xFF, 0xD8, 0xFF};
+  return first.size() >= kStart.size() && std::equal(kStart.begin(), kStart.end(), first.begin());
+}
+
+std::unique_ptr<ByteFilter> filter_for(AVIOContext& io, bool believes_stuffing) {
+  const bool is_file = (io.seekable & AVIO_SEEKABLE_NORMAL) != 0 || avio_size(&io) > 0;
+  if (is_file) return nullptr;
+  if (protocol_text(io, "mime_type").starts_with("multipart/x-mixed-replace"))
+    return std::make_unique<MultipartFilter>();
+  const auto first = first_bytes(io);
+  if (is_jpeg(first)) return std::make_unique<MultipartFilter>();
+  if (is_transport_stream(first)) return std::make_unique<TsFilter>(believes_stuffing);
+  return HeaderFilter::of(first);
+}
+
+std::optional<UnitSyntax> syntax_of(AVCodecID codec) {
+  if (codec == AV_CODEC_ID_H264) return UnitSyntax::H264;
+  if (codec == AV_CODEC_ID_HEVC) return UnitSyntax::H265;
+  return std::nullopt;
+}
+
+/// Returns null if there is none, or more than one.
+AVStream* only_video(const AVFormatContext& input) {
+  AVStream* video = nullptr;
+  for (unsigned i = 0; i < input.nb_streams; ++i) {
+    AVStream* stream = input.streams[i];
+    if (stream->codecpar->codec_type != AVMEDIA_TYPE_VIDEO) continue;
+    if (video != nullptr) return nullptr;
+    video = stream;
+  }
+  return video;
+}
+
+}  // namespace
+
+EarlyEnds::~EarlyEnds() {
+  if (is_on_) *believes_stuffing_ = stream_->believes_stuffing();
+}
+
+bool EarlyEnds::put_filter(AVFormatContext& input, AVIOContext*& io) {
+  auto filter = filter_for(*io, *believes_stuffing_);
+  if (!filter) return false;
+  stream_ = dynamic_cast<TsFilter*>(filter.get());
+  const bool is_multipart = dynamic_cast<MultipartFilter*>(filter.get()) != nullptr;
+  io_ = std::make_unique<FilteredIo>(IoPtr(std::exchange(io, nullptr)), std::move(filter));
+  io = io_->io();
+  // FFmpeg knows this demuxer by the declared type, which it cannot see behind the filter.
+  if (is_multipart && input.iformat == nullptr) input.iformat = av_find_input_format("mpjpeg");
+  input.flags |= AVFMT_FLAG_CUSTOM_IO;  // FFmpeg does not close it, whether or not the stream can be read
+  return true;
+}
+
+bool EarlyEnds::begin(AVFormatContext& input) {
+  const AVStream* video = only_video(input);
+  is_on_ = stream_ != nullptr && video != nullptr && std::string_view(input.iformat->name) == "mpegts" &&
+           input.nb_programs <= 1 && syntax_of(video->codecpar->codec_id) && video->id < kTsPids &&
+           !stream_->is_scrambled(video->id);
+  if (!is_on_) return false;
+  io_->put([&](FilteredBytes& out) { stream_->end_early(video->id, out); });
+  input.flags |= kNoParser;
+  return true;
+}
+
+void EarlyEnds::look_at(AVPacket& packet, AVFormatContext& input) {
+  picture_.reset();
+  if (!is_on_) return;
+  const auto syntax = syntax_of(input.streams[packet.stream_index]->codecpar->codec_id);
+  const auto facts =
+      syntax ? look_at_units(*syntax, {packet.data, static_cast<std::size_t>(packet.size)}) : UnitFacts();
+  const bool whole = (packet.flags & AV_PKT_FLAG_CORRUPT) == 0;
+  packet.flags &= ~AV_PKT_FLAG_KEY;
+  if (whole && facts.can_begin()) packet.flags |= AV_PKT_FLAG_KEY;
+  picture_ = {.torn = !whole,
+              .after_loss = io_->is_after_loss(packet.pos),
+              .refresh = refresh_of(facts),
+              .recovery = facts.recovery.value_or(0)};
+  if (!whole || (facts.pictures == 1 && packet.pts != AV_NOPTS_VALUE)) return;
+  is_on_ = false;
+  *believes_stuffing_ = false;
+  packet.flags &= ~AV_PKT_FLAG_KEY;  // a decoder would show a part of it
+  picture_->refresh = Refresh::None;
+  picture_->after_loss = true;  // the picture before may have been cut
+  io_->put([&](FilteredBytes& out) { stream_->end_early(std::nullopt, out); });
+  input.flags &= ~kNoParser;
+}
+
+std::optional<TimePoint> EarlyEnds::arrival(const AVPacket& packet) {
+  return io_ ? io_->arrival(packet.pos) : std::nullopt;
+}
+
+}  // namespace freshframe::media

@@ -1,0 +1,54 @@
+// Ends an endless MP4 or Matroska before a later header with other parameters, which FFmpeg's demuxers ignore.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sources/network/filter/byte_filter.hpp"
+
+namespace freshframe::media {
+
+/// Returns parameters of MP4 with noughts for the times at which they were written (ISO/IEC 14496-12, 8.2.2, 8.3.2 and
+/// 8.4.2): some servers write them for each request.
+[[nodiscard]] std::string without_times(std::string bytes);
+
+/// A relay goes on with the same connection when its encoder starts again: the stream has another header then. Equal
+/// parameters pass, so that the demuxer skips them. After others the decoder would make garbage.
+class HeaderFilter final : public ByteFilter {
+ public:
+  /// Returns null if a stream that begins with these bytes is neither.
+  [[nodiscard]] static std::unique_ptr<HeaderFilter> of(Bytes first);
+
+  void add(Bytes bytes, TimePoint arrived, FilteredBytes& out) override;
+  void finish(FilteredBytes& out) override;
+  [[nodiscard]] bool has_ended() const noexcept override { return state_ == State::Ended; }
+
+ private:
+  enum class Format : std::uint8_t { Mp4, Matroska };
+  enum class State : std::uint8_t {
+    Data,
+    Header,  // of Matroska
+    Ended,
+    Through  // its structure is not known
+  };
+  static constexpr std::size_t kMostOfHeader = 1U << 20U;
+
+  explicit HeaderFilter(Format format) : format_(format) {}
+
+  [[nodiscard]] std::size_t take_box(Bytes bytes, FilteredBytes& out);
+  [[nodiscard]] std::size_t take_elements(Bytes bytes, FilteredBytes& out);
+  [[nodiscard]] std::size_t take_header(Bytes header, const std::string& parameters, FilteredBytes& out);
+
+  const Format format_;
+  State state_ = State::Data;
+  std::vector<std::uint8_t> held_;    // bytes that may belong to a header
+  std::uint64_t left_ = 0;            // bytes of the present box of MP4
+  std::optional<std::string> known_;  // parameters of the first header
+};
+
+}  // namespace freshframe::media

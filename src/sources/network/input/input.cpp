@@ -1,0 +1,417 @@
+// FFmpeg's side of a network connection: opens the stream and reads its packets.
+// SPDX-License-Identifier: Apache-2.0
+#include "sources/network/input/input.hpp"
+
+#include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <exception>
+#include <string>
+#include <string_view>
+
+#include "core/real_deadline.hpp"
+#include "media/ffmpeg/error.hpp"
+#include "media/ffmpeg/options.hpp"
+#include "media/ffmpeg/read/probing.hpp"
+#include "media/ffmpeg/read/read_packet.hpp"
+#include "media/stream/reconnect.hpp"
+#include "media/stream/stream_errors.hpp"
+#include "sources/network/input/video_choice.hpp"
+
+extern "C" {
+#include <libavutil/pixdesc.h>
+}
+
+namespace freshframe::media {
+
+// All inputs that FFmpeg's demuxer opens: a stream's own gets its filter, a playlist is asked for when it has
+// changed.
+
+void OpenedInputs::install(AVFormatContext& input, bool waits) {
+  waits_ = waits;
+  open_ = input.io_open;
+  input.opaque = this;
+  input.io_open = &OpenedInputs::open;
+}
+
+int OpenedInputs::open(AVFormatContext* input, AVIOContext** io, const char* url, int flags,
+                       AVDictionary** options) noexcept {
+  auto& self = *static_cast<OpenedInputs*>(input->opaque);
+  try {
+    return self.open(*input, *io, url, flags, options);
+  } catch (const std::exception&) {
+    avio_closep(io);  // null is allowed
+    return AVERROR(ENOMEM);
+  }
+}
+
+int OpenedInputs::open(AVFormatContext& input, AVIOContext*& io, const std::string& url, int flags,
+                       AVDictionary** options) {
+  if (is_open_ && playlists_.knows(url)) {
+    const auto* given = options != nullptr ? *options : nullptr;
+    const auto again = [&](AVIOContext*& made) { return open_again(input, made, url, given); };
+    ++reloads_;
+    return playlists_.reload(url, again, io);
+  }
+  playlists_.note_opened(url);
+  const auto asked = std::chrono::steady_clock::now();
+  const bool is_first = !is_open_ || options == nullptr;
+  const int result = is_first ? open_(&input, &io, url.c_str(), flags, options)
+                              : open_segment(input, io, url, flags, *options);
+  uses_tls_ = uses_tls_ || (result >= 0 && protocol_text(*io, "location").starts_with("https:"));
+  if (result < 0) return result;
+  const int looked = look_at(input, io, url, asked);
+  if (looked < 0) avio_closep(&io);
+  return looked < 0 ? looked : result;
+}
+
+namespace {
+
+/// Whether another request would have the same answer.
+bool is_refusal(int result) {
+  return result == AVERROR_HTTP_BAD_REQUEST || result == AVERROR_HTTP_UNAUTHORIZED ||
+         result == AVERROR_HTTP_FORBIDDEN || result == AVERROR_HTTP_NOT_FOUND ||
+         result == AVERROR_HTTP_OTHER_4XX || result == AVERROR_EXIT;
+}
+
+}  // namespace
+
+/// Or parameters, or a key. FFmpeg's demuxer skips one for which a single request fails.
+int OpenedInputs::open_segment(AVFormatContext& input, AVIOContext*& io, const std::string& url, int flags,
+                               const AVDictionary* options) const {
+  constexpr int kMostTries = 3;
+  constexpr double kPause = 0.2;  // seconds
+  for (int tries = 1;; ++tries) {
+    Dictionary same;
+    if (av_dict_copy(same.out(), options, 0) < 0) throw std::bad_alloc();
+    const int result = open_(&input, &io, url.c_str(), flags, same.out());
+    if (result >= 0 || is_refusal(result) || tries == kMostTries) return result;
+    if (!interrupt_.wait_until(core::real_deadline(Seconds(kPause)))) return AVERROR_EXIT;
+  }
+}
+
+/// A playlist that was opened before.
+int OpenedInputs::open_again(AVFormatContext& input, AVIOContext*& io, const std::string& url,
+                             const AVDictionary* options) const {
+  constexpr const char* kLimit = "rw_timeout";  // microseconds for each wait
+  Dictionary same;
+  if (options != nullptr && av_dict_copy(same.out(), options, 0) < 0) throw std::bad_alloc();
+  const auto* given =
+      av_dict_get(options, kLimit, nullptr, 0);  // "0" from FFmpeg's demuxer, if the user has not set it
+  if (given == nullptr || std::string_view(given->value) == "0")
+    same.set(kLimit, std::to_string(std::llround(patience_ * 1e6)));
+  return open_(&input, &io, url.c_str(), AVIO_FLAG_READ, same.out());
+}
+
+/// The first call opens the stream. Later ones are a playlist's, whose input must be FFmpeg's own.
+int OpenedInputs::look_at(AVFormatContext& input, AVIOContext*& io, const std::string& url, TimePoint asked) {
+  if (const int result = playlists_.check_map(url, *io, !is_open_); result < 0) return result;
+  const bool is_stream_itself = opened_.empty();
+  if (!is_stream_itself) {
+    if (const int result = playlists_.check_video(*io, !is_open_); result < 0) return result;
+  }
+  if (opened_.size() >= kMostOpened) return 0;
+  opened_.push_back(url);
+  if (opened_.size() == 1 && ends_.put_filter(input, io)) return 0;
+  return playlists_.add(url, *io, asked, waits_);
+}
+
+namespace {
+
+constexpr double kSignOffTime = 0.1;  // seconds for RTSP's TEARDOWN
+
+/// The option of playlists, where FFmpeg would begin three segments before the newest one.
+constexpr const char* kStartOption = "live_start_index";
+
+/// Whether FFmpeg asks for a playlist again on the same connection. Then freshframe cannot choose the moment.
+constexpr const char* kPersistentOption = "http_persistent";
+
+/// Whether FFmpeg opens a segment before it has read the one before.
+constexpr const char* kMultipleOption = "http_multiple";
+
+/// No unnecessary probing. A user's own options take precedence.
+Dictionary with_defaults(const std::map<std::string, std::string>& given, const LiveUrl& url) {
+  Dictionary result(given);
+  const auto set_default = [&](const char* key, const char* value) {
+    if (!given.contains(key)) result.set(key, value);
+  };
+  set_default("protocol_whitelist", followed_protocols().c_str());
+  set_default("fpsprobesize", "0");
+  if (url.scheme == "rtsp") {
+    set_default("rtsp_flags", "prefer_tcp");
+    set_default("allowed_media_types",
+                "video");  // with audio, FFmpeg shifts the times at the first sender report
+  }
+  if (url.scheme == "http" || url.scheme == "https") {
+    set_default(kStartOption, "-1");
+    set_default(kPersistentOption, "0");
+    set_default(kMultipleOption, "0");
+  }
+  return result;
+}
+
+std::string kinds_of_streams(const AVFormatContext& input) {
+  std::string text;
+  for (unsigned i = 0; i < input.nb_streams; ++i) {
+    const char* kind = av_get_media_type_string(input.streams[i]->codecpar->codec_type);
+    text += (text.empty() ? "" : ", ") + std::string(kind != nullptr ? kind : "data");
+  }
+  return text.empty() ? "nothing" : text;
+}
+
+/// "0: 320x180 h264, 1: 640x360 h264".
+std::string numbered(const std::vector<std::string>& videos) {
+  std::string text;
+  for (std::size_t i = 0; i < videos.size(); ++i) {
+    text += (i == 0 ? "" : ", ") + std::to_string(i) + ": " + videos[i];
+  }
+  return text;
+}
+
+}  // namespace
+
+LiveInput::LiveInput(SourceUrl url, OpenOptions options, std::stop_token stop,
+                     std::shared_ptr<core::SessionGate> gate, const std::shared_ptr<Learned>& learned)
+    : url_(std::move(url)),
+      secrets_(url_.live.text),
+      options_(std::move(options)),
+      session_(gate),
+      interrupt_(std::move(stop), std::move(gate)),
+      learned_(learned),
+      ends_(std::shared_ptr<std::atomic<bool>>(learned, &learned->believes_stuffing)),
+      opened_(ends_, interrupt_, learned->grows, options_.read_timeout / 2),
+      packet_(make_av_packet()) {}
+
+LiveInput::~LiveInput() {
+  const FfmpegErrorCapture errors;
+  interrupt_.arm_closing(kSignOffTime);
+  decoder_.reset();
+  input_.reset();
+}
+
+void LiveInput::open(const std::string& target, TimePoint deadline) {
+  const DecimalPoint numbers;
+  FfmpegErrorCapture errors(FfmpegErrorCapture::Purpose::Opening);
+  errors.limit_redirects(kMostRedirects, [this] {
+    redirects_again_ = true;
+    interrupt_.abandon();
+  });
+  interrupt_.arm_at(deadline);
+  try {
+    Dictionary options = with_defaults(options_.options, url_.live);
+    open_container(target, options, errors);
+    if (!is_described() && !header_tells_all(*input_)) find_streams();
+    choose_stream();
+    make_decoder(options);
+    describe();
+    if (is_bursty()) program_time_.begin(opened_.first_time());
+  } catch (const SourceTimeoutError& late) {
+    throw SourceTimeoutError(late.what() + causes(errors), late.url(), late.code());
+  } catch (const SourceError& error) {
+    if (redirects_again_ || opened_.names_itself()) throw;
+    throw SourceError(error.what() + causes(errors), error.url(), error.code());
+  } catch (const Error& error) {
+    throw SourceError("cannot open '" + url_.masked + "': " + error.what() + causes(errors), url_.masked);
+  }
+}
+
+void LiveInput::open_container(const std::string& target, Dictionary& options,
+                               const FfmpegErrorCapture& errors) {
+  AVFormatContext* input = avformat_alloc_context();
+  if (input == nullptr) throw std::bad_alloc();
+  input->interrupt_callback = interrupt_.callback();
+  opened_.install(*input, !options_.options.contains(kPersistentOption));
+  const int opened = avformat_open_input(&input, target.c_str(), nullptr, options.out());
+  input_.reset(input);  // null after a failure: FFmpeg has freed it
+  for (const char* key : {kStartOption, kPersistentOption, kMultipleOption}) {
+    if (!options_.options.contains(key)) options.remove(key);  // it is no playlist
+  }
+  // FFmpeg asks once for a place that has moved for good, and goes round in a loop of them by itself, without a word. Where
+  // it has one, such as that the name cannot be resolved, or has connected to the next place, that one has failed.
+  redirects_again_ =
+      redirects_again_ || (opened == AVERROR(EIO) && errors.ends_with_redirect() && errors.cause().empty());
+  check_open();
+  if (opened < 0) fail(ffmpeg_text(opened), ffmpeg_errno(opened));
+  has_whole_pictures_ = ends_.begin(*input_);
+  opened_.begin();
+}
+
+/// RTSP describes the streams in text, a transport stream in its tables, and a stream that was found by
+/// reading ahead is described by its packets. To probe further, FFmpeg would need a keyframe and seven more
+/// frames. The decoder gets the size from the first frame.
+bool LiveInput::is_described() const {
+  const bool is_rtsp = std::string_view(input_->iformat->name) == "rtsp";
+  if (!is_rtsp && !has_whole_pictures_ && first_packets_.empty()) return false;
+  for (unsigned i = 0; i < input_->nb_streams; ++i) {
+    const auto& parameters = *input_->streams[i]->codecpar;
+    if (parameters.codec_type == AVMEDIA_TYPE_VIDEO && parameters.codec_id != AV_CODEC_ID_NONE) return true;
+  }
+  return false;
+}
+
+void LiveInput::find_streams() {
+  const int found = must_read_ahead(*input_)
+                        ? read_ahead(*input_, first_packets_)
+                        : find_streams_within(*input_, Decoder::most_pixels(options_.options));
+  check_open();
+  if (found < 0) fail("no stream information found: " + ffmpeg_text(found), ffmpeg_errno(found));
+}
+
+void LiveInput::choose_stream() {
+  const auto videos = list_of_videos(*input_);
+  if (videos.size() > 1) info_.renditions = videos;
+  stream_ = chosen_video(*input_, parse_rendition(options_.rendition).value_or(Rendition{}));
+  if (stream_ == nullptr) {
+    if (videos.empty()) fail("it has no video; it contains " + kinds_of_streams(*input_));
+    if (chosen_video(*input_, {}) == nullptr) fail("this build of FFmpeg has no decoder for its video");
+    fail("rendition=" + options_.rendition + " is not there or cannot be decoded; its videos are " +
+         numbered(videos));
+  }
+  if (std::strcmp(input_->iformat->name, "tty") == 0) fail("it is text, not a video");
+  time_base_ = stream_->time_base;
+  const auto& parameters = *stream_->codecpar;
+  if (!is_described() && (parameters.width <= 0 || parameters.height <= 0)) {
+    fail("nothing of its video (" + std::string(avcodec_get_name(parameters.codec_id)) + ") can be decoded");
+  }
+  tell_choice();
+  for (unsigned i = 0; i < input_->nb_streams; ++i) {
+    if (input_->streams[i] != stream_) input_->streams[i]->discard = AVDISCARD_ALL;
+  }
+}
+
+void LiveInput::tell_choice() const {
+  if (info_.renditions.empty()) return;
+  const auto& parameters = *stream_->codecpar;
+  log(LogLevel::Info, "'" + url_.masked + "' has several videos (" + numbered(info_.renditions) + "); " +
+                          std::to_string(parameters.width) + "x" + std::to_string(parameters.height) +
+                          " is read, as rendition=\"" + options_.rendition + "\" says");
+}
+
+void LiveInput::make_decoder(Dictionary& options) {
+  decoder_.emplace(
+      *stream_, DecoderSettings{.threads = options_.decoder_threads.value_or(1), .low_delay = true}, options);
+  if (const auto unknown = options.leftovers(); !unknown.empty()) {
+    throw SourceRefused(
+        unknown_option_text(url_.masked, input_->iformat->name, decoder_->context().codec->name, unknown),
+        url_.masked, EINVAL);
+  }
+}
+
+void LiveInput::describe() {
+  const auto& parameters = *stream_->codecpar;
+  const char* pixel_format = av_get_pix_fmt_name(static_cast<AVPixelFormat>(parameters.format));
+  const AVRational rate = av_guess_frame_rate(input_.get(), stream_, nullptr);
+  info_.codec = avcodec_get_name(parameters.codec_id);
+  const bool lies = turn().lies();
+  info_.width = options_.width.value_or(lies ? parameters.height : parameters.width);
+  info_.height = options_.height.value_or(lies ? parameters.width : parameters.height);
+  if (rate.num > 0 && rate.den > 0 && !is_timeless()) {
+    info_.fps = av_q2d(rate);
+  }
+  info_.pixel_format = pixel_format != nullptr ? pixel_format : "";
+  info_.container = input_->iformat->name;
+  if (url_.live.scheme == "rtsp" || url_.live.scheme == "rtsps") info_.client = "ffmpeg";
+}
+
+std::optional<double> LiveInput::program_time(const AVPacket& packet) {
+  const auto time = seconds(packet.dts != AV_NOPTS_VALUE ? packet.dts : packet.pts);
+  const auto shown = seconds(packet.pts);
+  if (!time || !shown) return std::nullopt;
+  const auto unix_time = program_time_.at(*time);
+  return unix_time ? std::optional(*unix_time + *shown - *time) : std::nullopt;
+}
+
+int LiveInput::read() {
+  av_packet_unref(packet_.get());
+  // Joining a stream in the middle of a picture is not an error, although FFmpeg's parser logs one.
+  const FfmpegErrorCapture errors(joined_ ? FfmpegErrorCapture::Purpose::Reader
+                                          : FfmpegErrorCapture::Purpose::Opening);
+  const DecimalPoint numbers;
+  int result = 0;
+  if (first_packets_.empty()) {
+    result = read_packet(*input_, *packet_);
+  } else {
+    packet_ = std::move(first_packets_.front());
+    first_packets_.pop_front();
+  }
+  const bool ours = result >= 0 && is_of_video(*packet_);
+  if (ours) ends_.look_at(*packet_, *input_);
+  if (!ours) interrupt_.look();
+  joined_ = joined_ || (ours && (packet_->flags & AV_PKT_FLAG_KEY) != 0);
+  return result;
+}
+
+std::string LiveInput::other_beginning() const {
+  if (opened_.playlists().has_other_map() || ends_.has_other_parameters())
+    return "it goes on with other parameters, such as another size, which take a new connection";
+  if (opened_.playlists().has_other_video())
+    return "it goes on with another codec, or as another stream, which takes a new connection";
+  if (opened_.playlists().begin_again())
+    return "its playlist begins again, before all of its segments were read";
+  return {};
+}
+
+std::optional<double> LiveInput::seconds(std::int64_t ticks) const {
+  if (ticks == AV_NOPTS_VALUE || is_timeless()) return std::nullopt;
+  return static_cast<double>(ticks) * av_q2d(time_base_);
+}
+
+bool LiveInput::is_bursty() const {
+  return std::string_view(input_->iformat->name) == "hls";
+}
+
+bool LiveInput::is_over_tls() const {
+  return url_.live.is_over_tls() || opened_.uses_tls() || std::string_view(input_->url).starts_with("rtsps:");
+}
+
+/// A file over HTTP, or a playlist that is complete, whether it was when it was opened or has become so.
+bool LiveInput::is_over() const {
+  if (is_bursty()) return input_->duration > 0 || opened_.playlists().are_over();
+  AVIOContext* file = input_->pb;
+  if (file == nullptr || file->error < 0) return false;
+  const std::int64_t size = avio_size(file);
+  const bool cut_off = file->eof_reached != 0 && avio_tell(file) < size;
+  return size > 0 && !cut_off;
+}
+
+bool LiveInput::connects_again() const {
+  if (!url_.is_over_http()) return false;
+  const std::string_view name = input_->iformat->name;
+  const bool seeks = input_->pb != nullptr && (input_->pb->seekable & AVIO_SEEKABLE_NORMAL) != 0;
+  const bool told = std::any_of(options_.options.begin(), options_.options.end(),
+                                [](const auto& option) { return option.first.rfind("reconnect", 0) == 0; });
+  return name == "hls" || name == "dash" || seeks || told;
+}
+
+std::string LiveInput::trouble() const {
+  const int code = opened_.playlists().trouble();
+  return code < 0 ? "its playlist does not come: " + ffmpeg_text(code) : std::string();
+}
+
+/// After an error: FFmpeg's own, and what it does not say.
+std::string LiveInput::causes(const FfmpegErrorCapture& errors) const {
+  const auto& method = opened_.playlists().encryption();
+  return errors.in_brackets() + (method.empty() ? ""
+                                                : ": its samples are encrypted (" + method +
+                                                      "), which few builds of FFmpeg can read");
+}
+
+void LiveInput::check_open() const {
+  if (interrupt_.stopped()) fail("stopped", ECANCELED);
+  if (redirects_again_) fail(kRedirectLoop, ELOOP);
+  if (opened_.names_itself()) fail(kPlaylistLoop, ELOOP);
+  if (interrupt_.timed_out()) throw_not_opened(url_.masked, options_.open_timeout);
+}
+
+void LiveInput::fail(const std::string& why, int code) const {
+  const auto known = failure();
+  throw SourceError("cannot open '" + url_.masked + "': " + (known.empty() ? why : known), url_.masked,
+                    known.empty() ? code : EMSGSIZE);
+}
+
+}  // namespace freshframe::media

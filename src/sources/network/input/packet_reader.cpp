@@ -1,0 +1,175 @@
+// How a connection over FFmpeg gets the packets of its video: one by one, or from a thread that reads ahead.
+// SPDX-License-Identifier: Apache-2.0
+#include "sources/network/input/packet_reader.hpp"
+
+#include <chrono>
+#include <thread>
+#include <utility>
+
+#include "core/real_deadline.hpp"
+
+namespace freshframe::media {
+
+// Packets that were read ahead of their time, between the thread that reads a playlist and the source's own.
+
+namespace {
+
+std::size_t size_of(const ReadPacket& read) {
+  return read.packet ? static_cast<std::size_t>(read.packet->size) : 0;
+}
+
+}  // namespace
+
+bool PacketQueue::push(ReadPacket read) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return closed_ || (bytes_ < kMostBytes && packets_.size() < kMostPackets); });
+  if (closed_) return false;
+  if (read.result >= 0) {
+    pace_.arrive({read.time, read.arrived, read.reloads});
+    read.lasts_until = pace_.lasts_until();
+  }
+  bytes_ += size_of(read);
+  packets_.push_back(std::move(read));
+  changed_.notify_all();
+  return true;
+}
+
+std::optional<ReadPacket> PacketQueue::pop(TimePoint until, const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  if (!changed_.wait_until(lock, stop, until, [&] { return !packets_.empty(); })) return std::nullopt;
+  if (stop.stop_requested()) return std::nullopt;
+  ReadPacket read = std::move(packets_.front());
+  packets_.pop_front();
+  bytes_ -= size_of(read);
+  if (read.result >= 0 && shown_ == Pace::Even) {
+    read.due = pace_.due({read.time, read.arrived, read.reloads}, std::chrono::steady_clock::now());
+    read.lasts_until = read.due;
+  }
+  changed_.notify_all();
+  return read;
+}
+
+void PacketQueue::close() {
+  const std::lock_guard lock(mutex_);
+  closed_ = true;
+  changed_.notify_all();
+}
+
+namespace {
+
+constexpr double kNap = 0.002;  // seconds, when FFmpeg has no packet and does not wait
+
+/// The next packet of the video, or an error.
+ReadPacket read_video(LiveInput& input) {
+  for (;;) {
+    const int result = input.read();
+    const auto now = std::chrono::steady_clock::now();
+    if (result == AVERROR(EAGAIN) && !input.interrupt().has_ended()) {
+      std::this_thread::sleep_for(Seconds(kNap));
+    } else if (result < 0) {
+      return {.result = result, .arrived = now};
+    } else if (input.is_of_video(input.packet())) {
+      const auto arrived = input.arrival(now);
+      ReadPacket read{.packet = make_av_packet(), .arrived = arrived, .due = arrived, .lasts_until = arrived};
+      av_packet_move_ref(read.packet.get(), &input.packet());
+      const auto ticks = read.packet->dts != AV_NOPTS_VALUE ? read.packet->dts : read.packet->pts;
+      read.time = input.seconds(ticks).value_or(0);
+      read.program_time = input.program_time(*read.packet);
+      read.picture = input.picture();
+      read.reloads = input.reloads();
+      return read;
+    } else if (input.interrupt().has_ended()) {
+      return {.result = AVERROR_EXIT, .arrived = now};
+    }
+  }
+}
+
+/// On the thread that asks, which FFmpeg's polls free.
+class DirectReader final : public PacketReader {
+ public:
+  explicit DirectReader(ReadingParts parts) : parts_(std::move(parts)) {
+    if (!parts_.keeps_thread) parts_.aside.reset();
+  }
+
+  std::optional<ReadPacket> next(TimePoint quiet, TimePoint deadline) override {
+    auto& interrupt = parts_.input->interrupt();
+    interrupt.arm_at(deadline);
+    interrupt.tell_stall(parts_.book, quiet);
+    return read_video(*parts_.input);
+  }
+
+ private:
+  const ReadingParts parts_;
+};
+
+/// Each packet by a detached call, as any of them may connect.
+class DetachedReader final : public PacketReader {
+ public:
+  explicit DetachedReader(ReadingParts parts) : parts_(std::move(parts)) {}
+
+  std::optional<ReadPacket> next(TimePoint quiet, TimePoint deadline) override {
+    parts_.input->interrupt().arm_at(deadline);
+    const auto read = std::make_shared<ReadPacket>();
+    begin_call(parts_.aside, [input = parts_.input, read] { *read = read_video(*input); });
+    if (!parts_.aside->wait(quiet, parts_.stop) && !parts_.stop.stop_requested()) parts_.book.stall();
+    if (!has_ended(*parts_.aside, deadline, parts_.stop)) return std::nullopt;
+    return std::move(*read);
+  }
+
+ private:
+  const ReadingParts parts_;
+};
+
+/// By a detached call that reads until the connection is lost or closed.
+class AheadReader final : public PacketReader {
+ public:
+  explicit AheadReader(ReadingParts parts) : parts_(std::move(parts)) {
+    parts_.input->interrupt().disarm();  // next() has the limits
+    begin_call(parts_.aside, [input = parts_.input, queue = queue_] {
+      bool lost = false;
+      while (!lost) {
+        ReadPacket read = read_video(*input);
+        lost = read.result < 0 && read.result != AVERROR_INVALIDDATA;
+        if (!queue->push(std::move(read))) return;
+      }
+    });
+  }
+  ~AheadReader() override {
+    queue_->close();
+    parts_.input->interrupt().abandon();
+    static_cast<void>(parts_.aside->wait(core::real_deadline(Seconds(kPatience)), {}));
+  }
+
+  std::optional<ReadPacket> next(TimePoint quiet, TimePoint deadline) override {
+    auto read = queue_->pop(quiet, parts_.stop);
+    if (read || parts_.stop.stop_requested()) return read;
+    parts_.book.stall();
+    return queue_->pop(deadline, parts_.stop);
+  }
+
+ private:
+  const ReadingParts parts_;
+  const std::shared_ptr<PacketQueue> queue_ =
+      std::make_shared<PacketQueue>(parts_.pace);  // shared with the detached call
+};
+
+}  // namespace
+
+std::unique_ptr<PacketReader> reader_for(ReadingParts parts) {
+  if (parts.input->is_bursty()) return std::make_unique<AheadReader>(std::move(parts));
+  if (parts.input->connects_again()) return std::make_unique<DetachedReader>(std::move(parts));
+  return std::make_unique<DirectReader>(std::move(parts));
+}
+
+bool has_ended(const DetachedCall& call, TimePoint deadline, const std::stop_token& stop) {
+  const auto within = [&](double seconds, const std::stop_token& by) {
+    return call.wait(core::real_deadline(Seconds(seconds)), by);
+  };
+  const bool in_time =
+      call.wait(deadline, stop) || (!stop.stop_requested() && within(kPatienceAtLimits, stop));
+  if (!in_time && !within(kPatience, {})) return false;
+  call.check();
+  return true;
+}
+
+}  // namespace freshframe::media

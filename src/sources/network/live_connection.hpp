@@ -1,0 +1,88 @@
+// One connection to a network source over FFmpeg: from its name to the packets of its video stream.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/media.hpp"
+
+#include <cmath>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "core/session_gate.hpp"
+#include "media/stream/detached_call.hpp"
+#include "media/stream/packet_connection.hpp"
+#include "media/url/source_url.hpp"
+#include "sources/live/packet_interval.hpp"
+#include "sources/network/input/input.hpp"
+#include "sources/network/input/packet_reader.hpp"
+#include "sources/network/input/producer_times.hpp"
+
+namespace freshframe::media {
+
+/// One thread. Blocks in the constructor and in next() until the server delivers, the time limit passes or
+/// the pipeline stops. FFmpeg resolves names when it connects, which cannot be interrupted: see reader_for().
+class LiveConnection final : public PacketConnection {
+ public:
+  /// What all connections of a source share.
+  struct Shared {
+    std::shared_ptr<core::SessionGate> gate;  // is asked before and after it connects; null: no gate
+    std::shared_ptr<Learned> learned;
+  };
+
+  /// Throws SourceError, SourceTimeoutError, SourceRefused; after a stop a SourceError, which is ignored.
+  LiveConnection(const SourceUrl& url, const OpenOptions& options, const Context& context,
+                 std::optional<DetachedCall>& aside, const Shared& shared);
+  LiveConnection(const LiveConnection&) = delete;
+  LiveConnection& operator=(const LiveConnection&) = delete;
+  ~LiveConnection() override = default;
+
+  [[nodiscard]] std::optional<PacketNotes> next(AVPacket& packet, const Context& context) override;
+
+  [[nodiscard]] Decoder& decoder() noexcept override { return input_->decoder(); }
+  [[nodiscard]] const VideoInfo& info() const noexcept override { return input_->info(); }
+  [[nodiscard]] Turn turn() const noexcept override { return input_->turn(); }
+  [[nodiscard]] std::optional<double> seconds(std::int64_t ticks) const override {
+    return input_->seconds(ticks);
+  }
+  [[nodiscard]] bool is_timeless() const override { return input_->is_timeless(); }
+  [[nodiscard]] bool is_bursty() const override { return input_->is_bursty(); }
+  /// FFmpeg (up to 7.1) does not know that the timestamps of RTP have 32 bits.
+  [[nodiscard]] double wrap() const override { return std::ldexp(input_->seconds(1).value_or(0), 32); }
+
+ private:
+  /// The URL for FFmpeg: with the only address of its host, so that FFmpeg looks nothing up. If the host has
+  /// several, FFmpeg must look them up itself: then it tries one after the other, 0.2 s apart, and takes the
+  /// first that answers (RFC 8305).
+  [[nodiscard]] std::string target(const LiveUrl& url);
+  void open(const std::string& target);
+  void check_pace() const;
+  /// Throws, unless it is a damaged packet, which is counted.
+  void check_result(int result, const Context& context);
+  /// `known`: of a packet that FFmpeg's parser has not seen.
+  [[nodiscard]] PictureNotes take_notes(const AVPacket& packet, const std::optional<PictureNotes>& known);
+  /// The packets of a burst count at their own distances.
+  void note_packet(const ReadPacket& read, const Context& context);
+  void check_stop() const;
+  void check_gate() const;
+  void check_open(bool in_time) const;
+  [[noreturn]] void lose(const std::string& why, int code) const;
+
+  const std::string url_;  // password masked: for messages
+  const OpenOptions& options_;
+  SourceCounters& book_;
+  std::optional<DetachedCall>& aside_;  // one call at a time; its owner outlives this connection
+  const TimePoint deadline_;            // real time, of the opening
+  const std::stop_token stop_;
+  std::shared_ptr<LiveInput> input_;  // shared with the detached call
+  std::unique_ptr<PacketReader> reader_;
+  ProducerTimes producer_times_;
+  bool after_loss_ = false;  // a packet could not be read
+  int damaged_in_row_ = 0;
+  PacketInterval interval_;
+  TimePoint lasts_until_{};  // real time: what has come of a playlist is enough until then
+};
+
+}  // namespace freshframe::media

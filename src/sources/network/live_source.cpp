@@ -1,0 +1,278 @@
+// A video source on the network that reconnects after outages.
+// SPDX-License-Identifier: Apache-2.0
+#include "sources/network/live_source.hpp"
+
+#include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <string_view>
+#include <utility>
+
+#include "core/session_gate.hpp"
+#include "media/ffmpeg/log.hpp"
+#include "media/ffmpeg/options.hpp"
+#include "media/packets/parameters.hpp"
+
+namespace freshframe::media {
+
+LiveSource::LiveSource(SourceUrl url, OpenOptions options)
+    : ReconnectingSource("'" + url.masked + "'", reconnect_of(options), {.watched = this, .packets = this}),
+      url_(std::move(url)),
+      options_(std::move(options)),
+      connector_(url_, options_, core::gate_of_thread()),
+      times_(title(), options_.clock_offset),
+      wish_(options_.decode == Decode::Keyframes),
+      decoding_({.title = title(),
+                 .url = url_.masked,
+                 .read_timeout = options_.read_timeout,
+                 .keys = options_.decode == Decode::Keyframes,
+                 .leaves_out = leaves_frames_out(options_.options) || options_.decode == Decode::Keyframes}),
+      maker_(wanted_size(options_)),
+      still_(title(), options_.frozen_after, options_.remember) {
+  times_.timeline().follow(packets_.timeline());
+  packets_.follow(times_.timeline());
+}
+
+std::unique_ptr<Source<Packet>> LiveSource::packets() {
+  return packets_.node(title(), live());
+}
+
+void LiveSource::wake(std::optional<double> seconds, std::optional<double> until) {
+  if (!decoding_.sleeps())
+    throw GraphError(title() +
+                     " does not sleep: wake() is for sources that open() with decode=\"keyframes\"");
+  decoding_.wake(seconds, until);
+}
+
+// ---- connections
+
+void LiveSource::open(const Context& context) {
+  packet_ = make_av_packet();
+  check_known(connector_.options().options, url());  // whether or not the server is there
+  still_.open(context);
+  ReconnectingSource::open(context);
+}
+
+void LiveSource::connect(const Context& context) {
+  connection_ = connector_.connect(context);
+  times_.connect(connection_->wrap());
+  connection_->set_direct([this](AVPacket& packet, const PacketNotes& notes, const Context& of_read) {
+    return take_undecoded(packet, notes, of_read);
+  });
+  const auto now = context.clock.now();
+  decoding_.connect({.decoder = &connection_->decoder(),
+                     .counts_pictures = connection_->counts_pictures(),
+                     .seconds = [this](std::int64_t ticks) { return connection_->seconds(ticks); }},
+                    now);
+  wish_.connect(now);
+  sent_damage_ = Damage();
+  maker_.set_turn(connection_->turn());
+  packets_.connect(connection_->decoder().context(), connection_->turn());
+  context.counters.source().enter(SourceState::WaitingKeyframe);
+  if (facts_.connect(connection_->info())) set_info(facts_.info());
+}
+
+void LiveSource::disconnect() {
+  packets_.disconnect();
+  decoding_.disconnect();
+  connection_.reset();
+  connector_.note_end();
+  lost_ = nullptr;
+  times_.disconnect();
+}
+
+void LiveSource::close() {
+  ReconnectingSource::close();
+  still_.close();
+  packets_.close();
+  connector_.close();
+  packet_.reset();
+}
+
+std::optional<SourceItem<Frame>> LiveSource::next(const Context& context) {
+  const auto count_rest = [&] {
+    if (!context.stop.stop_requested()) decoding_.end(connection_->end(), context);
+  };
+  try {
+    for (;;) {
+      if (auto picture = decoding_.next(context)) return deliver(*std::move(picture), context);
+      if (context.stop.stop_requested()) return std::nullopt;
+      if (lost_) std::rethrow_exception(lost_);
+      if (!feed(context)) return std::nullopt;
+    }
+  } catch (const StreamOver&) {
+    count_rest();
+    if (options_.reconnect.value_or(false)) throw;  // only who asks for it gets it again from its beginning
+    finish();
+    return std::nullopt;
+  } catch (...) {
+    count_rest();
+    throw;
+  }
+}
+
+// ---- packets
+
+/// Takes a packet from the connection, or its end when it is lost. Returns false after a stop.
+bool LiveSource::feed(const Context& context) {
+  std::optional<PacketNotes> notes;
+  try {
+    notes = connection_->next(*packet_, context);
+  } catch (const SourceError&) {
+    lost_ = std::current_exception();
+    decoding_.finish();
+    return true;
+  }
+  if (!notes) return false;
+  const bool wanted = wish_.decodes(notes->arrived, decoding_.must_begin());
+  connection_->set_patient(!wanted || decoding_.catches_up());
+  if (!wanted) {
+    decoding_.rest(context);
+    pass_on(*notes, context);
+    return true;
+  }
+  decoding_.add(*packet_, arrive(*notes, context), context);
+  if (decoding_.catches_up()) connection_->set_patient(true);
+  av_packet_unref(packet_.get());
+  return true;
+}
+
+/// Notes the times of packet_, and hands it to the node that emits packets, unless an earlier connection has brought it.
+LiveDecoding::Arrived LiveSource::arrive(PacketNotes notes, const Context& context) {
+  const auto time = connection_->seconds(packet_->pts);
+  const auto noted = times_.note(
+      {.pts = packet_->pts,
+       .time = time,
+       .bytes = {reinterpret_cast<const char*>(packet_->data), static_cast<std::size_t>(packet_->size)},
+       .is_bursty = connection_->is_bursty()},
+      notes, context);
+  notes.repeated = !noted.is_new;
+  if (noted.is_new) note_packet(notes.arrived);
+  const bool damaged = sent_damage_.add(notes.picture, notes.arrived);
+  if (packets_.is_wanted() && noted.is_new) {
+    packets_.add(*packet_, {.key = notes.can_begin,
+                            .time = time,
+                            .captured = noted.captured,
+                            .damaged = damaged,
+                            .utc = times_.utc_of(time, noted.captured, context)});
+  }
+  if (notes.can_begin) wish_.note_key();
+  if (facts_.note_ends(notes.ends_by)) set_info(facts_.info());
+  return {.notes = notes,
+          .captured = noted.captured,
+          .damaged = damaged,
+          .is_kept = !decoding_.sleeps() && wish_.looks().may_come(),
+          .newest_pts = times_.timeline().highest()};
+}
+
+/// A packet that is not to be decoded need not wake the source's thread: the connection's takes it this far. The
+/// source's own has been in feed() with that decision before, and waits there.
+bool LiveSource::take_undecoded(AVPacket& packet, const PacketNotes& notes, const Context& context) {
+  if (!decoding_.is_at_rest() || wish_.decodes(notes.arrived, decoding_.must_begin()) || has_to_see(notes))
+    return false;
+  connection_->set_patient(true);
+  av_packet_unref(packet_.get());
+  av_packet_move_ref(packet_.get(), &packet);
+  pass_on(notes, context);
+  return true;
+}
+
+/// packet_ while frames have no consumer. The source reads from the first key packet on.
+void LiveSource::pass_on(const PacketNotes& notes, const Context& context) {
+  const auto before = packets_.stream();
+  const auto arrived = arrive(notes, context);
+  const auto time = connection_->seconds(packet_->pts);
+  decoding_.leave_out(*packet_, arrived, context);
+  if (notes.can_begin && !arrived.damaged) {
+    still_.note_packet({packet_->data, static_cast<std::size_t>(packet_->size)}, arrived.captured, context);
+    if (has_to_see(notes)) {
+      see_key(arrived, context);
+    } else {
+      wish_.see_next(before != packets_.stream());
+    }
+  }
+  if (!arrived.notes.repeated) {
+    static_cast<void>(times_.utc_of(time, arrived.captured, context));
+    times_.count_behind(time, context);
+  }
+  av_packet_unref(packet_.get());
+  if (!notes.can_begin || !packets_.stream()) return;
+  decoding_.begin();
+  const auto& stream = *packets_.stream();
+  const FrameSize size{stream.width, stream.height};
+  note_size(size, context);
+  note_frame(context);
+  connector_.note_frame();
+  if (facts_.note_packet(connection_->info(), size)) set_info(facts_.info());
+}
+
+/// Decodes the keyframe in packet_ by another decoder, which leaves nothing behind: for the watch over still
+/// pictures, and for those who have to know how the pictures of this stream are stored. A keyframe that gives no picture
+/// by itself is not seen.
+void LiveSource::see_key(const LiveDecoding::Arrived& arrived, const Context& context) {
+  still_.ask_picture(arrived.notes.arrived);
+  wish_.see_next(false);
+  const auto stream = packets_.stream();
+  if (!stream) return;
+  const FfmpegErrorCapture errors;  // no picture of it was to be delivered
+  try {
+    Dictionary options;
+    options.set("max_pixels", Decoder::most_pixels(options_.options));
+    Decoder decoder(*parameters_of(*stream).codec, connection_->decoder().context().pkt_timebase,
+                    {.low_delay = true}, options);
+    static_cast<void>(decoder.send(*packet_, arrived.captured));
+    decoder.finish();
+    for (auto frame = make_av_frame();; frame = make_av_frame()) {
+      const auto result = decoder.receive(*frame);
+      if (result == Decoder::Result::Damaged) continue;
+      if (result != Decoder::Result::Frame) return;
+      if (decoder.is_damaged(*frame)) continue;
+      const FrameFacts first(*frame, decoder);
+      const auto made = maker_.make(std::move(frame));
+      if (facts_.note_frame(connection_->info(), made, first, connection_->is_timeless()))
+        set_info(facts_.info());
+      wish_.looks().tell(made);
+      still_.note_seen(made, arrived.captured, context);
+    }
+  } catch (const std::exception& error) {
+    log(LogLevel::Debug, title() + ": a keyframe could not be seen: " + error.what());
+  }
+}
+
+// ---- pictures
+
+/// Returns nullopt if the frame is held back or could not be made; that is counted.
+std::optional<SourceItem<Frame>> LiveSource::deliver(LivePicture picture, const Context& context) {
+  auto& book = context.counters.source();
+  if (picture.damaged && options_.damaged == Damaged::Hold) {
+    connector_.note_frame();
+    context.counters.drop(NodeDropCause::Lost);
+    if (book.state() == SourceState::Reading) book.enter(SourceState::WaitingKeyframe);
+    return std::nullopt;
+  }
+  const double pts = times_.place(picture.time, picture.captured);
+  const auto utc = times_.utc_of(picture.time, picture.captured, context);
+  times_.count_behind(picture.time, context);
+  note_size({picture.frame->width, picture.frame->height}, context);
+  const bool key = picture.frame->pict_type == AV_PICTURE_TYPE_I;
+  const FrameFacts first(*picture.frame, connection_->decoder());
+  auto made = make(maker_, std::move(picture.frame), context);
+  if (!made) return std::nullopt;
+  note_frame(context);
+  connector_.note_frame();
+  if (facts_.note_frame(connection_->info(), *made, first, connection_->is_timeless()))
+    set_info(facts_.info());
+  if (picture.damaged) {
+    made->mark_damaged();
+    book.count_damaged();
+  } else if (key) {
+    still_.note_picture(*made, picture.captured, context);
+  }
+  return SourceItem<Frame>{
+      .value = *std::move(made), .pts = pts, .captured = picture.captured, .seq = picture.seq, .utc = utc};
+}
+
+}  // namespace freshframe::media

@@ -1,0 +1,79 @@
+// A video source on the network that reconnects after outages.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/media.hpp"
+
+#include <exception>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "core/look/watched_source.hpp"
+#include "media/ffmpeg/read/frame_maker.hpp"
+#include "media/packets/packet_camera.hpp"
+#include "media/packets/packet_output.hpp"
+#include "media/stream/packet_connection.hpp"
+#include "media/units/damage.hpp"
+#include "media/url/source_url.hpp"
+#include "sources/live/reconnecting_source.hpp"
+#include "sources/network/camera_times.hpp"
+#include "sources/network/connector.hpp"
+#include "sources/network/decoding/frame_wish.hpp"
+#include "sources/network/decoding/live_decoding.hpp"
+#include "sources/network/decoding/stream_facts.hpp"
+#include "sources/still/still_watch.hpp"
+
+namespace freshframe::media {
+
+/// Takes the packets of its connections, notes their times, hands them to the node that emits packets, and gives them to
+/// the decoder while frames are wanted.
+class LiveSource final : public ReconnectingSource, public PacketCamera, public core::WatchedSource {
+ public:
+  LiveSource(SourceUrl url, OpenOptions options);
+
+  [[nodiscard]] std::string url() const override { return url_.masked; }
+
+  [[nodiscard]] std::unique_ptr<Source<Packet>> packets() override;
+  void keep_packets(std::shared_ptr<KeptPackets> kept) override { packets_.keep(std::move(kept)); }
+  void take_frames(bool wanted) override { wish_.demand().set(wanted); }
+  void take_frames_while(FrameDemand::Taken taken) override { wish_.demand().ask(std::move(taken)); }
+  void wake(std::optional<double> seconds, std::optional<double> until) override;
+  void watch(const std::shared_ptr<const core::PictureTap>& tap) override { wish_.looks().add(tap); }
+  void open(const Context& context) override;
+  void close() override;
+
+ protected:
+  void connect(const Context& context) override;
+  std::optional<SourceItem<Frame>> next(const Context& context) override;
+  void disconnect() override;
+
+ private:
+  [[nodiscard]] bool feed(const Context& context);
+  [[nodiscard]] LiveDecoding::Arrived arrive(PacketNotes notes, const Context& context);
+  [[nodiscard]] bool take_undecoded(AVPacket& packet, const PacketNotes& notes, const Context& context);
+  void pass_on(const PacketNotes& notes, const Context& context);
+  [[nodiscard]] bool has_to_see(const PacketNotes& notes) const {
+    return notes.can_begin && (wish_.sees_next() || still_.needs_picture(notes.arrived));
+  }
+  void see_key(const LiveDecoding::Arrived& arrived, const Context& context);
+  [[nodiscard]] std::optional<SourceItem<Frame>> deliver(LivePicture picture, const Context& context);
+
+  const SourceUrl url_;
+  const OpenOptions options_;
+  Connector connector_;  // outlives connection_
+  std::unique_ptr<PacketConnection> connection_;
+  std::exception_ptr lost_;  // the error of connection_, thrown after the decoder's last frames
+  AvPacketPtr packet_;
+  CameraTimes times_;
+  Damage sent_damage_;  // of this connection's packets
+  PacketOutput packets_;
+  FrameWish wish_;
+  LiveDecoding decoding_;
+  StreamFacts facts_;
+  FrameMaker maker_;
+  StillWatch still_;
+};
+
+}  // namespace freshframe::media

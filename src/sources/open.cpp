@@ -1,0 +1,327 @@
+// open(): checks a URL and its options and makes the source for them.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/camera.hpp"
+#include "freshframe/error.hpp"
+#include "freshframe/media.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <map>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "media/url/source_url.hpp"
+#include "sources/camera/source.hpp"
+#include "sources/demo/source.hpp"
+#include "sources/file/file_source.hpp"
+#include "sources/network/input/video_choice.hpp"
+#include "sources/network/live_source.hpp"
+#include "sources/pictures/picture_sequence.hpp"
+
+namespace freshframe {
+namespace {
+
+using media::camera_path;
+using media::FileSource;
+using media::LiveSource;
+using media::open_demo;
+using media::PictureSequence;
+using media::SourceUrl;
+using media::UrlKind;
+using media::v4l2_options;
+using media::V4l2Source;
+
+constexpr int kLargestSide = 32768;  // pixels
+constexpr int kMostThreads = 64;
+constexpr double kHighestFps = 1000;
+constexpr std::size_t kLongestUrl = 4095;  // bytes: FFmpeg's MAX_URL_SIZE, beyond which it cuts
+
+template <class T>
+[[noreturn]] void refuse(const std::string& option, const std::string& wanted, const T& got) {
+  std::ostringstream text;
+  text << option << " must be " << wanted << ", got " << got;
+  throw OptionError(text.str());
+}
+
+void check_seconds(const std::string& option, double seconds) {
+  if (!(seconds > 0) || !std::isfinite(seconds)) refuse(option, "a number of seconds above 0", seconds);
+}
+
+void check_range(const OpenOptions& options) {
+  for (const auto& [name, value] : {std::pair("start", options.start), std::pair("end", options.end)}) {
+    if (value && !(*value >= 0 && std::isfinite(*value))) refuse(name, "0 or more seconds", *value);
+  }
+  const double start = options.start.value_or(0);
+  if (options.end && *options.end <= start) {
+    std::ostringstream wanted;
+    wanted << "after start, which is " << start << " s";
+    refuse("end", wanted.str(), *options.end);
+  }
+}
+
+void check_entries(const std::map<std::string, std::string>& entries) {
+  for (const auto& [name, value] : entries) {
+    if (name.empty() || name.find('\0') != std::string::npos) {
+      throw OptionError("the name of an entry of options is empty or has a zero byte in it");
+    }
+    if (value.find('\0') != std::string::npos) {  // not shown: it may be a password
+      throw OptionError("options[\"" + name + "\"] has a zero byte in it, where FFmpeg would cut it off");
+    }
+  }
+}
+
+void check_settings(const std::map<std::string, std::string>& settings) {
+  for (const auto& [name, value] : settings) {
+    if (std::find(std::begin(kCameraSettings), std::end(kCameraSettings), name) == std::end(kCameraSettings))
+      throw OptionError("a camera has no setting '" + name +
+                        "', only exposure, gain, focus and white_balance");
+  }
+}
+
+void check(const OpenOptions& options) {
+  if (options.width.has_value() != options.height.has_value()) {
+    throw OptionError("width and height must be given both or not at all");
+  }
+  for (const auto side : {options.width, options.height}) {
+    if (side && (*side < 1 || *side > kLargestSide)) refuse("width and height", "1 to 32768 pixels", *side);
+  }
+  if (options.fps && !(*options.fps > 0 && *options.fps <= kHighestFps)) {
+    refuse("fps", "above 0 and at most 1000", *options.fps);
+  }
+  if (options.decoder_threads && (*options.decoder_threads < 1 || *options.decoder_threads > kMostThreads)) {
+    refuse("decoder_threads", "1 to 64", *options.decoder_threads);
+  }
+  check_seconds("open_timeout", options.open_timeout);
+  check_seconds("read_timeout", options.read_timeout);
+  if (!media::parse_rendition(options.rendition)) {
+    refuse("rendition", R"("best", "worst", a height such as "720p", or a number from 0)",
+           '"' + options.rendition + '"');
+  }
+  if (options.frozen_after && !(*options.frozen_after >= 0 && std::isfinite(*options.frozen_after))) {
+    refuse("frozen_after", "0 or more seconds", *options.frozen_after);
+  }
+  if (!options.remember.empty() && options.frozen_after == 0) {
+    throw OptionError("remember keeps what frozen_after looks at: give it a time, or leave remember out");
+  }
+  if (!std::isfinite(options.clock_offset)) {
+    refuse("clock_offset", "a finite number of seconds", options.clock_offset);
+  }
+  check_range(options);
+  check_settings(options.settings);
+  check_entries(options.options);
+}
+
+// ---- which option is for which source
+
+/// How a source is read: by the kind of its URL and, where HTTP leaves it open, by the option `live`.
+enum class OpenedAs : std::uint8_t { File, Pictures, Demo, Camera, Stream, HttpStream, Download };
+
+OpenedAs opened_as(const SourceUrl& url, const OpenOptions& options) {
+  switch (url.kind) {
+    case UrlKind::File:
+      return OpenedAs::File;
+    case UrlKind::Pictures:
+      return OpenedAs::Pictures;
+    case UrlKind::Demo:
+      return OpenedAs::Demo;
+    case UrlKind::Camera:
+      return OpenedAs::Camera;
+    case UrlKind::Live:
+      break;
+  }
+  if (!url.is_over_http()) return OpenedAs::Stream;
+  return options.live.value_or(true) ? OpenedAs::HttpStream : OpenedAs::Download;
+}
+
+std::string_view to_string(OpenedAs form) noexcept {
+  switch (form) {
+    case OpenedAs::File:
+      return "is a file";
+    case OpenedAs::Pictures:
+      return "is a sequence of pictures";
+    case OpenedAs::Demo:
+      return "takes its settings in the URL only, as \"demo:circles?fps=60&size=1280x720\"";
+    case OpenedAs::Camera:
+      return "is a camera";
+    case OpenedAs::Stream:
+    case OpenedAs::HttpStream:
+      return "is a live source";
+    case OpenedAs::Download:
+      return "is read like a file with live=False";
+  }
+  return {};
+}
+
+/// A set of forms.
+using Accepted = unsigned;
+
+constexpr Accepted only(OpenedAs form) {
+  return 1U << static_cast<unsigned>(form);
+}
+
+constexpr Accepted kStreams = only(OpenedAs::Stream) | only(OpenedAs::HttpStream);
+constexpr Accepted kLive = kStreams | only(OpenedAs::Camera);
+constexpr Accepted kStored = only(OpenedAs::File) | only(OpenedAs::Pictures) | only(OpenedAs::Download);
+
+struct OptionUse {
+  std::string_view option;
+  bool (*is_given)(const OpenOptions&);
+  Accepted forms;           // that accept it
+  std::string_view advice;  // completes "OPTION is for ..."
+};
+
+template <std::size_t kIndex>
+bool has_setting(const OpenOptions& options) {
+  return options.settings.contains(kCameraSettings[kIndex]);
+}
+
+constexpr std::string_view kCameras = "a camera of this machine, such as 0 or \"/dev/video0\"";
+constexpr std::string_view kOthers = "other sources";
+
+constexpr auto kOptionUses = std::to_array<OptionUse>({
+    {"frozen_after", [](const OpenOptions& o) { return o.frozen_after.value_or(0) > 0; }, kLive,
+     "cameras and live network streams"},
+    {"remember", [](const OpenOptions& o) { return !o.remember.empty(); }, kLive,
+     "cameras and live network streams"},
+    {"live", [](const OpenOptions& o) { return o.live.has_value(); },
+     only(OpenedAs::HttpStream) | only(OpenedAs::Download),
+     "http:// and https:// URLs, which may name a stream or a file; realtime=True makes a local file live"},
+    {"reconnect", [](const OpenOptions& o) { return o.reconnect.value_or(false); }, kLive,
+     "live sources; loop=True starts a file again"},
+    {"rendition", [](const OpenOptions& o) { return o.rendition != OpenOptions().rendition; }, kStreams,
+     "live network streams"},
+    {"pace=\"burst\"", [](const OpenOptions& o) { return o.pace == Pace::Burst; }, only(OpenedAs::HttpStream),
+     "HLS, an http:// or https:// URL of a live playlist; frames of other live sources come at once as they "
+     "are"},
+    {"decode=\"keyframes\"", [](const OpenOptions& o) { return o.decode == Decode::Keyframes; }, kStreams,
+     "live network streams; of a file, options={\"skip_frame\": \"nokey\"} decodes the keyframes only"},
+    {"fps", [](const OpenOptions& o) { return o.fps.has_value(); }, kStored | only(OpenedAs::Camera),
+     "cameras and pictures; a live stream has its own speed"},
+    {"start", [](const OpenOptions& o) { return o.start.has_value(); }, kStored, "files and pictures"},
+    {"end", [](const OpenOptions& o) { return o.end.has_value(); }, kStored, "files and pictures"},
+    {"exposure", has_setting<0>, only(OpenedAs::Camera), kCameras},
+    {"gain", has_setting<1>, only(OpenedAs::Camera), kCameras},
+    {"focus", has_setting<2>, only(OpenedAs::Camera), kCameras},
+    {"white_balance", has_setting<3>, only(OpenedAs::Camera), kCameras},
+    {"size", [](const OpenOptions& o) { return o.width.has_value(); }, ~only(OpenedAs::Demo), kOthers},
+    {"decoder_threads", [](const OpenOptions& o) { return o.decoder_threads.has_value(); },
+     ~only(OpenedAs::Demo), kOthers},
+    {"options", [](const OpenOptions& o) { return !o.options.empty(); }, ~only(OpenedAs::Demo), kOthers},
+});
+
+[[noreturn]] void refuse_use(const SourceUrl& url, OpenedAs form, std::string_view option,
+                             std::string_view advice) {
+  std::string text = "'" + url.masked + "' ";
+  text.append(to_string(form)).append(": ").append(option).append(" is for ").append(advice);
+  throw OptionError(text);
+}
+
+void check_uses(const SourceUrl& url, OpenedAs form, const OpenOptions& options) {
+  for (const auto& use : kOptionUses) {
+    if ((use.forms & only(form)) == 0 && use.is_given(options)) refuse_use(url, form, use.option, use.advice);
+  }
+}
+
+// ---- sources
+
+/// realtime and loop have no effect on a scene that is paced and endless.
+std::unique_ptr<VideoSource> checked_demo(const SourceUrl& url, const OpenOptions& options) {
+  auto source = open_demo(url.given);
+  if (options.loop && source->info().frame_count) refuse_use(url, OpenedAs::Demo, "loop", kOthers);
+  if (options.realtime && !source->live()) refuse_use(url, OpenedAs::Demo, "realtime", kOthers);
+  return source;
+}
+
+void check_clean(const std::string& url) {
+  const bool clean =
+      std::all_of(url.begin(), url.end(), [](unsigned char c) { return c > ' ' && c != 0x7F; });
+  if (!clean) {  // not shown: a password with a space in it could not be masked
+    throw OptionError(
+        "the URL of a network stream has a space, a line break or another control character in it; write "
+        "them as %20, %0A and so on");
+  }
+  if (url.size() > kLongestUrl) {
+    throw OptionError("the URL of a network stream has " + std::to_string(url.size()) +
+                      " bytes; FFmpeg would cut it off after 4095 and request another URL");
+  }
+}
+
+void check_address(const SourceUrl& url) {
+  if (url.live.host.empty() && url.live.scheme != "udp") {
+    throw OptionError("'" + url.masked + "' names no host; write it as \"rtsp://host:554/path\"");
+  }
+  if (url.live.has_odd_port()) {
+    throw OptionError("'" + url.masked + "' has something else than a port of 0 to 65535 after its host; " +
+                      std::string(media::kEscapesOfPasswords));
+  }
+}
+
+}  // namespace
+
+std::string_view to_string(Damaged damaged) noexcept {
+  return damaged == Damaged::Hold ? "hold" : "mark";
+}
+
+Damaged damaged_of(std::string_view name) {
+  for (const auto each : {Damaged::Mark, Damaged::Hold}) {
+    if (to_string(each) == name) return each;
+  }
+  throw OptionError("damaged must be \"mark\" or \"hold\", got \"" + std::string(name) + "\"");
+}
+
+std::string_view to_string(Decode decode) noexcept {
+  return decode == Decode::Keyframes ? "keyframes" : "all";
+}
+
+Decode decode_of(std::string_view name) {
+  for (const auto each : {Decode::All, Decode::Keyframes}) {
+    if (to_string(each) == name) return each;
+  }
+  throw OptionError("decode must be \"all\" or \"keyframes\", got \"" + std::string(name) + "\"");
+}
+
+std::string_view to_string(Pace pace) noexcept {
+  return pace == Pace::Burst ? "burst" : "even";
+}
+
+Pace pace_of(std::string_view name) {
+  for (const auto each : {Pace::Even, Pace::Burst}) {
+    if (to_string(each) == name) return each;
+  }
+  throw OptionError("pace must be \"even\" or \"burst\", got \"" + std::string(name) + "\"");
+}
+
+std::unique_ptr<VideoSource> open(const std::string& url, const OpenOptions& options) {
+  const SourceUrl source(url);
+  const auto form = opened_as(source, options);
+  check(options);
+  check_uses(source, form, options);
+  switch (form) {
+    case OpenedAs::File:
+      break;
+    case OpenedAs::Pictures:
+      return std::make_unique<PictureSequence>(source, options);
+    case OpenedAs::Demo:
+      return checked_demo(source, options);
+    case OpenedAs::Camera:
+      return std::make_unique<V4l2Source>(camera_path(url), v4l2_options(options));
+    case OpenedAs::Stream:
+    case OpenedAs::HttpStream:
+      check_clean(url);
+      check_address(source);
+      return std::make_unique<LiveSource>(source, options);
+    case OpenedAs::Download:
+      check_clean(url);
+      break;
+  }
+  return std::make_unique<FileSource>(source, options);
+}
+
+}  // namespace freshframe

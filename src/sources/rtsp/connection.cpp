@@ -1,0 +1,366 @@
+// A connection to a camera by freshframe's own RTSP: pictures as soon as their last packet has come.
+// SPDX-License-Identifier: Apache-2.0
+#include "sources/rtsp/connection.hpp"
+
+#include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <exception>
+#include <functional>
+#include <utility>
+
+#include "core/real_deadline.hpp"
+#include "media/ffmpeg/error.hpp"
+#include "media/ffmpeg/log.hpp"
+#include "media/stream/reconnect.hpp"
+#include "media/stream/resolver.hpp"
+#include "media/stream/stream_errors.hpp"
+#include "media/url/masked_url.hpp"
+#include "sources/rtsp/protocol/address.hpp"
+#include <pthread.h>
+
+namespace freshframe::media::rtsp {
+namespace {
+
+constexpr int kUsualClock = 90000;  // of video: RFC 3551, section 5
+
+/// The network does not wait for a simulated clock.
+TimePoint after(double seconds) {
+  return core::real_deadline(Seconds(seconds));
+}
+
+Address address_of(const LiveUrl& url) {
+  auto address = parse_address(url.text);
+  if (!address) throw Fault(Trouble::Dialogue, "its URL cannot be asked for");
+  return *std::move(address);
+}
+
+PacketNotes notes_of(const Picture& picture) {
+  return {.arrived = picture.arrived,
+          .can_begin = picture.key,
+          .report = picture.report,
+          .picture = picture.notes,
+          .missing = picture.missing,
+          .dropped = picture.dropped,
+          .ends_by = picture.by_marker ? "marker" : "timestamp"};
+}
+
+SessionOptions session_options(const ClientOptions& client, const Memory& memory) {
+  auto options = client.session;
+  if (memory.udp_fails) options.transport = Transport::TcpThenUdp;
+  options.swaps_keep_alive = memory.keep_alive.is_swapped();
+  return options;
+}
+
+}  // namespace
+
+Connection::Connection(const SourceUrl& url, const OpenOptions& options, const Context& context,
+                       Memory& memory, const std::shared_ptr<core::SessionGate>& gate)
+    : url_(url.masked),
+      secrets_(url.live.text),
+      options_(options),
+      client_(read_client_options(options.options)),
+      clock_(context.clock),
+      counters_(context.counters),
+      memory_(memory),
+      stop_(context.stop),
+      counted_(std::make_shared<const core::CountedSession>(gate)),
+      waiter_(ending_.get_token(), gate),
+      on_stop_(context.stop, [this] { ending_.request_stop(); }) {
+  memory_.trouble.reset();
+  try {
+    waiter_.check();
+    session_ = std::make_unique<Session>(address_of(url.live), session_options(client_, memory_), waiter_,
+                                         clock_, counted_);
+    open(after(options.open_timeout));
+  } catch (const Fault& fault) {
+    fail(fault, "cannot open");
+  }
+  interval_.begin(clock_.now());
+  played_ = clock_.now();
+  reader_ = std::jthread([this] { read(); });
+}
+
+Connection::~Connection() {
+  ending_.request_stop();
+  if (reader_.joinable()) reader_.join();
+  if (!maker_) return;
+  memory_.believes_markers = maker_->ends().believes_markers();
+  const auto& counts = order_->counts();
+  memory_.counts.received += counts.received;
+  memory_.counts.lost += counts.lost;
+  memory_.counts.late += counts.late;
+  memory_.marker_faults += static_cast<std::uint64_t>(maker_->ends().faults());
+}
+
+void Connection::open(TimePoint deadline) {
+  session_->open([&](const std::string& host) { return resolve(host, deadline); },
+                 [&](const Description& description) { return choose(description); }, deadline);
+  media_ = session_->media();
+  if (media_.clock <= 0) media_.clock = kUsualClock;
+  depacketiser_ = ffmpeg_depacketiser(media_);
+  make_decoder();
+  describe();
+  order_.emplace(session_->over_udp());
+  reception_.emplace(media_.clock);
+  maker_.emplace(PictureMaker::Stream{.codec = codec_of(media_.encoding).value(),  // choose() takes no other
+                                      .clock = media_.clock,
+                                      .believes_markers = memory_.believes_markers,
+                                      .rate = media_.rate},
+                 *depacketiser_, [this](Picture picture) { put(std::move(picture)); });
+  session_->play(deadline);
+}
+
+std::vector<std::string> Connection::resolve(const std::string& host, TimePoint deadline) {
+  auto& book = counters_.source();
+  if (is_address(host)) return {host};
+  book.enter(SourceState::Resolving);
+  const auto answer = resolve_host(host, deadline, stop_);
+  waiter_.check();
+  if (!answer) {
+    memory_.trouble = Trouble::Late;
+    throw_no_address_in_time(url_, host, options_.open_timeout);
+  }
+  if (answer->addresses.empty()) {
+    throw Fault(Trouble::Unreachable,
+                "the address of " + host_text(url_, host) + " was not found: " + answer->error, EHOSTUNREACH);
+  }
+  book.enter(SourceState::Connecting);
+  return answer->addresses;
+}
+
+/// The first video whose payload is known.
+std::size_t Connection::choose(const Description& description) const {
+  std::string kinds;
+  for (std::size_t i = 0; i < description.media.size(); ++i) {
+    const auto& one = description.media[i];
+    const bool known = codec_of(one.encoding).has_value();
+    if (one.kind == "video" && known && !one.encrypted) return i;
+    kinds += (kinds.empty() ? "" : ", ") + visible_text(one.kind + " " + one.encoding);
+  }
+  throw Fault(Trouble::Dialogue, "it has no video that freshframe's RTSP reads; it contains " +
+                                     (kinds.empty() ? "nothing" : kinds));
+}
+
+/// With the parameter sets of the description, unless they are so wrong that the decoder refuses them: then
+/// those in the stream are enough.
+void Connection::make_decoder() {
+  const AVRational ticks{1, media_.clock};
+  const DecoderSettings settings{.threads = options_.decoder_threads.value_or(1), .low_delay = true};
+  Dictionary options(client_.decoder);
+  try {
+    decoder_.emplace(depacketiser_->parameters(), ticks, settings, options);
+  } catch (const Error& error) {
+    const CodecParametersPtr bare(avcodec_parameters_alloc());
+    if (!bare) throw std::bad_alloc();
+    bare->codec_type = AVMEDIA_TYPE_VIDEO;
+    bare->codec_id = depacketiser_->parameters().codec_id;
+    options = Dictionary(client_.decoder);
+    try {
+      decoder_.emplace(*bare, ticks, settings, options);
+    } catch (const Error&) {
+      throw Fault(Trouble::Dialogue, error.what());
+    }
+  }
+  const auto unknown = options.leftovers() + client_.unknown;
+  if (unknown.empty()) return;
+  throw SourceRefused(unknown_option_text(url_, "rtsp", decoder_->context().codec->name, unknown), url_,
+                      EINVAL);
+}
+
+void Connection::describe() {
+  info_.codec = avcodec_get_name(depacketiser_->parameters().codec_id);
+  info_.width = options_.width.value_or(0);
+  info_.height = options_.height.value_or(0);
+  info_.fps = media_.rate;
+  info_.container = "rtsp";
+  info_.client = "freshframe";
+}
+
+void Connection::read() noexcept {
+  pthread_setname_np(pthread_self(), "ff rtsp");
+  try {
+    session_->run(*this);
+  } catch (...) {
+    if (!waiter_.is_over()) finish_pictures();
+    pictures_.end(std::current_exception());
+  }
+}
+
+/// The packets that still wait for those before them: no other will come.
+void Connection::finish_pictures() noexcept {
+  try {
+    make_pictures(TimePoint::max());
+  } catch (const std::exception&) {  // the connection has ended already, and another fault is its reason
+  }
+}
+
+Unread Connection::end() {
+  ending_.request_stop();
+  if (reader_.joinable()) reader_.join();
+  auto unread = pictures_.clear();
+  unread.lost += maker_->unfinished();
+  return unread;
+}
+
+std::optional<PacketNotes> Connection::next(AVPacket& packet, const Context& context) {
+  std::optional<Picture> picture;
+  try {
+    picture = take_picture(context);
+  } catch (const Fault& fault) {
+    if (context.stop.stop_requested()) return std::nullopt;
+    fail(fault, "lost");
+  } catch (const std::exception& error) {
+    fail(Fault(Trouble::Dialogue, error.what()), "lost");
+  }
+  if (context.stop.stop_requested()) return std::nullopt;
+  if (!picture) {
+    note_end();
+    throw_no_video(url_, options_.read_timeout);
+  }
+  interval_.note(picture->arrived);
+  context.counters.source().flow();
+  av_packet_unref(&packet);
+  av_packet_move_ref(&packet, picture->packet.get());
+  return notes_of(*picture);
+}
+
+/// Returns nullopt if there is none, or after a stop.
+std::optional<Picture> Connection::take_picture(const Context& context) {
+  auto& book = context.counters.source();
+  const auto began = std::chrono::steady_clock::now();
+  const auto newest = [&] { return pictures_.newest().value_or(began); };
+  const PictureQueue::Offer on_the_way = [&](Picture& picture) {
+    book.flow();
+    if (!direct_(*picture.packet, notes_of(picture), context)) return false;
+    interval_.note(picture.arrived);
+    return true;
+  };
+  const auto& offer = direct_ ? on_the_way : PictureQueue::Offer();
+  for (;;) {
+    const auto since = newest();  // not from now on: decoding takes time, too
+    const auto deadline = since + to_duration(Seconds(options_.read_timeout));
+    const auto quiet = since + to_duration(Seconds(quiet_limit(interval_.seconds(), options_.read_timeout)));
+    auto picture = pictures_.take(quiet, context.stop, offer);
+    if (!picture && !context.stop.stop_requested() && newest() == since) {
+      book.stall();
+      picture = pictures_.take(deadline, context.stop, offer);
+    }
+    if (picture || context.stop.stop_requested() || newest() == since) return picture;
+  }
+}
+
+std::optional<double> Connection::seconds(std::int64_t ticks) const {
+  if (ticks == AV_NOPTS_VALUE) return std::nullopt;
+  return static_cast<double>(ticks) / media_.clock;
+}
+
+/// The server has ended the session, or sends nothing any more.
+void Connection::note_end() {
+  memory_.keep_alive.note_end(interval_.last() - played_, session_->timeout());
+}
+
+/// Throws the fault as an error of a source.
+void Connection::fail(const Fault& fault, const std::string& doing) {
+  memory_.trouble = fault.trouble();
+  switch (fault.trouble()) {
+    case Trouble::Stopped:
+      if (stop_.stop_requested()) throw_stopped(url_);
+      throw_shut_out(url_);
+    case Trouble::Late:
+    case Trouble::Silent:
+      throw_not_opened(url_, options_.open_timeout, fault.what());
+    case Trouble::NoPackets:
+      memory_.udp_fails = true;
+      throw SourceTimeoutError(doing + " '" + url_ + "': " + fault.what() + "; the next attempt is over TCP",
+                               url_, ETIMEDOUT);
+    case Trouble::Lost:
+      note_end();
+      [[fallthrough]];
+    default:
+      throw SourceError(doing + " '" + url_ + "': " + fault.what(), url_, fault.code());
+  }
+}
+
+void Connection::on_packet(Bytes bytes, TimePoint arrived) {
+  const auto packet = parse_rtp(bytes);
+  if (!packet || packet->payload_type != media_.payload_type) return;
+  reception_->note_packet(packet->timestamp, arrived);
+  if (const auto lost = order_->pass(packet->sequence, packet->source, arrived))
+    return maker_->add(*packet, *lost, arrived);
+  order_->add(bytes, packet->sequence, packet->source, arrived);
+  make_pictures(arrived);
+}
+
+void Connection::make_pictures(TimePoint now) {
+  while (const auto ordered = order_->take(now)) {
+    const auto packet = parse_rtp(ordered->bytes);
+    if (packet) maker_->add(*packet, ordered->lost, ordered->arrived);
+  }
+}
+
+void Connection::on_report(Bytes bytes, TimePoint arrived) {
+  const auto report = parse_rtcp(bytes);
+  if (report.sender) {
+    reception_->note_report(*report.sender, arrived);
+    maker_->note_report(*report.sender);
+  }
+  const auto& gone = report.goodbyes;
+  if (order_->source() && std::ranges::find(gone, *order_->source()) != gone.end()) {
+    throw Fault(Trouble::Lost, "the server ended the stream", ECONNRESET);
+  }
+}
+
+void Connection::on_time(TimePoint now) {
+  if (const auto due = order_->due(); due && *due <= now) make_pictures(now);
+}
+
+/// Where a server takes it, it is told once a second that pictures are lost: it may send a keyframe then.
+bool Connection::is_urgent(TimePoint now) const {
+  constexpr Seconds kInterval{1};
+  return media_.takes_pli && damage_.is_damaged() && order_->source() &&
+         (!told_loss_ || now - *told_loss_ >= kInterval);
+}
+
+std::vector<std::uint8_t> Connection::report(TimePoint now) {
+  note_counts();
+  auto bytes = reception_->report(*order_, now);
+  if (!is_urgent(now)) return bytes;
+  told_loss_ = now;
+  reception_->append_loss(*order_, bytes);
+  return bytes;
+}
+
+void Connection::put(Picture picture) {
+  static_cast<void>(damage_.add(picture.notes, picture.arrived));
+  const auto dropped = pictures_.put(std::move(picture), clock_.now());
+  if (dropped > 0) {
+    counters_.drop(NodeDropCause::Device, dropped);
+    damage_.lose();
+  }
+  if (maker_->oversized() > oversized_)
+    counters_.drop(NodeDropCause::Decode, maker_->oversized() - oversized_);
+  oversized_ = maker_->oversized();
+  if (maker_->ends().faults() > faults_) {
+    log(LogLevel::Info,
+        "'" + url_ + "' marks packets that do not end a picture; its pictures end at the next one now");
+  }
+  faults_ = maker_->ends().faults();
+  note_counts();
+}
+
+void Connection::note_counts() {
+  const auto& now = order_->counts();
+  const auto& before = memory_.counts;
+  const auto faults = static_cast<std::uint64_t>(maker_->ends().faults());
+  counters_.source().set_packets({.received = before.received + now.received,
+                                  .lost = before.lost + now.lost,
+                                  .late = before.late + now.late,
+                                  .jitter = reception_->jitter(),
+                                  .marker_faults = memory_.marker_faults + faults});
+}
+
+}  // namespace freshframe::media::rtsp

@@ -1,0 +1,121 @@
+// A connection to a camera by freshframe's own RTSP: pictures as soon as their last packet has come.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/media.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/session_gate.hpp"
+#include "media/ffmpeg/read/decoder.hpp"
+#include "media/stream/packet_connection.hpp"
+#include "media/units/damage.hpp"
+#include "media/url/open_secrets.hpp"
+#include "media/url/source_url.hpp"
+#include "sources/live/packet_interval.hpp"
+#include "sources/rtsp/client_options.hpp"
+#include "sources/rtsp/packets/packet_order.hpp"
+#include "sources/rtsp/packets/rtcp.hpp"
+#include "sources/rtsp/pictures/depacketiser.hpp"
+#include "sources/rtsp/pictures/picture_maker.hpp"
+#include "sources/rtsp/pictures/picture_queue.hpp"
+#include "sources/rtsp/protocol/message.hpp"
+#include "sources/rtsp/session/keep_alive.hpp"
+#include "sources/rtsp/session/link.hpp"
+#include "sources/rtsp/session/session.hpp"
+
+namespace freshframe::media::rtsp {
+
+/// What a source keeps of its camera from one connection to the next.
+struct Memory {
+  bool believes_markers = false;
+  bool udp_fails = false;      // no packet came that way
+  PacketOrder::Counts counts;  // of all connections before
+  std::uint64_t marker_faults = 0;
+  KeepAlive keep_alive;
+  std::optional<Trouble> trouble;  // why the last connection could not be made, or was lost
+};
+
+/// A thread of its own reads the network, so that an arrival is not stamped late by the time that decoding
+/// takes.
+class Connection final : public PacketConnection, private PacketSink {
+ public:
+  /// `gate`: null: no gate. Throws SourceError, SourceTimeoutError, SourceRefused.
+  Connection(const SourceUrl& url, const OpenOptions& options, const Context& context, Memory& memory,
+             const std::shared_ptr<core::SessionGate>& gate);
+  ~Connection() override;
+
+  [[nodiscard]] std::optional<PacketNotes> next(AVPacket& packet, const Context& context) override;
+  [[nodiscard]] Decoder& decoder() noexcept override { return *decoder_; }
+  [[nodiscard]] const VideoInfo& info() const noexcept override { return info_; }
+  [[nodiscard]] Turn turn() const noexcept override { return {}; }
+  [[nodiscard]] std::optional<double> seconds(std::int64_t ticks) const override;
+  [[nodiscard]] bool is_timeless() const override { return false; }
+  [[nodiscard]] bool is_bursty() const override { return false; }
+  [[nodiscard]] bool counts_pictures() const override { return true; }
+  [[nodiscard]] Unread end() override;
+  void set_patient(bool patient) noexcept override { pictures_.set_patient(patient); }
+  void set_direct(const Direct& direct) override { direct_ = direct; }
+
+ private:
+  void open(TimePoint deadline);
+  [[nodiscard]] std::vector<std::string> resolve(const std::string& host, TimePoint deadline);
+  [[nodiscard]] std::size_t choose(const Description& description) const;
+  void make_decoder();
+  void describe();
+  void read() noexcept;
+  [[nodiscard]] std::optional<Picture> take_picture(const Context& context);
+  void note_end();
+  [[noreturn]] void fail(const Fault& fault, const std::string& doing);
+
+  // The reading thread calls these.
+  void on_packet(Bytes bytes, TimePoint arrived) override;
+  void on_report(Bytes bytes, TimePoint arrived) override;
+  [[nodiscard]] std::optional<TimePoint> due() const override { return order_->due(); }
+  void on_time(TimePoint now) override;
+  [[nodiscard]] bool is_urgent(TimePoint now) const override;
+  [[nodiscard]] std::vector<std::uint8_t> report(TimePoint now) override;
+  void make_pictures(TimePoint now);
+  void put(Picture picture);
+  void finish_pictures() noexcept;
+  void note_counts();
+
+  const std::string url_;  // password masked: for messages
+  const OpenSecrets secrets_;
+  const OpenOptions& options_;
+  const ClientOptions client_;
+  const Clock& clock_;
+  NodeCounters& counters_;
+  Memory& memory_;
+  const std::stop_token stop_;
+  const std::shared_ptr<const core::CountedSession> counted_;  // ends after the server's session
+  std::stop_source ending_;                                    // by a stop, or by the destructor
+  Waiter waiter_;
+  std::unique_ptr<Session> session_;
+  Media media_;
+  std::unique_ptr<Depacketiser> depacketiser_;
+  std::optional<Decoder> decoder_;
+  VideoInfo info_;
+  std::optional<PacketOrder> order_;
+  std::optional<Reception> reception_;
+  std::optional<PictureMaker> maker_;
+  Damage damage_;  // as far as the reading thread knows
+  std::optional<TimePoint> told_loss_;
+  PictureQueue pictures_;
+  std::uint64_t oversized_ = 0;  // pictures that are counted
+  int faults_ = 0;               // of markers that are logged
+  Direct direct_;                // may be empty
+  PacketInterval interval_;
+  TimePoint played_{};
+  // Last: they end first.
+  std::jthread reader_;
+  std::stop_callback<std::function<void()>> on_stop_;
+};
+
+}  // namespace freshframe::media::rtsp

@@ -1,0 +1,186 @@
+// What a packet's payload holds, without taking it apart: slices, parameter sets, keyframes.
+// SPDX-License-Identifier: Apache-2.0
+#include "sources/rtsp/packets/payload.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <utility>
+
+namespace freshframe::media::rtsp {
+namespace {
+
+constexpr unsigned kFragmentStart = 0x80;  // of the header of a fragment: FU-A and H.265's FU
+constexpr unsigned kFragmentEnd = 0x40;
+constexpr unsigned kFragmentOfH264 = 28;
+constexpr unsigned kFragmentOfH265 = 49;
+
+/// A unit, and what a camera has sent as a part of it: some send several units as one (go2rtc WebRTC#391,
+/// retina#68).
+void add_units(UnitSyntax syntax, Bytes unit, UnitFacts& facts) noexcept {
+  const auto header = header_size(syntax);
+  while (unit.size() >= header) {
+    const bool coded = std::exchange(facts.coded, false);
+    add_unit(syntax, unit[0], unit.subspan(header), facts);
+    unit = facts.coded ? Bytes() : after_start_code(unit.subspan(header));  // nothing follows a slice
+    facts.coded = facts.coded || coded;
+  }
+}
+
+/// Several units, each behind its length.
+void add_aggregate(UnitSyntax syntax, Bytes rest, UnitFacts& facts) noexcept {
+  while (rest.size() > 2) {
+    const std::size_t size = read_u16(rest, 0);
+    rest = rest.subspan(2);
+    add_units(syntax, rest.first(std::min(size, rest.size())), facts);
+    rest = rest.subspan(std::min(size, rest.size()));
+  }
+}
+
+/// A part of a unit, whose header begins with this byte. Later parts count as coded whatever the type:
+/// parameter sets are shorter than a packet, unless slices follow them behind a start code.
+void add_fragment(UnitSyntax syntax, bool first, unsigned header, Bytes body, UnitFacts& facts) noexcept {
+  UnitFacts unit;
+  add_unit(syntax, header, body, unit);
+  if (!first) {
+    facts.coded = unit.coded || !unit.tail;
+    facts.tail = unit.tail;
+    facts.reference = unit.reference;
+    facts.disposable = unit.disposable;
+    return;
+  }
+  facts = unit;
+  if (!facts.coded) add_units(syntax, after_start_code(body), facts);
+}
+
+UnitFacts look_at_h264(Bytes payload) noexcept {
+  constexpr auto kSyntax = UnitSyntax::H264;
+  UnitFacts facts;
+  const unsigned type = unit_type(kSyntax, payload[0]);
+  if (type == 24) {
+    add_aggregate(kSyntax, payload.subspan(1), facts);  // STAP-A
+  } else if (type != kFragmentOfH264) {
+    add_units(kSyntax, payload, facts);
+  } else if (payload.size() > 2) {  // FU-A; without a body it is nothing
+    const unsigned header = (payload[0] & 0xE0U) | (payload[1] & 31U);
+    add_fragment(kSyntax, (payload[1] & kFragmentStart) != 0, header, payload.subspan(2), facts);
+  }
+  return facts;
+}
+
+UnitFacts look_at_h265(Bytes payload) noexcept {
+  constexpr auto kSyntax = UnitSyntax::H265;
+  UnitFacts facts;
+  if (payload.size() < 2) return facts;
+  const unsigned type = unit_type(kSyntax, payload[0]);
+  if (type == 48) {
+    add_aggregate(kSyntax, payload.subspan(2), facts);  // AP
+  } else if (type != kFragmentOfH265) {
+    add_units(kSyntax, payload, facts);
+  } else if (payload.size() > 3) {
+    const unsigned header = (payload[0] & 0x81U) | (payload[2] & 63U) << 1U;
+    add_fragment(kSyntax, (payload[2] & kFragmentStart) != 0, header, payload.subspan(3), facts);
+  }
+  facts.layer = std::max(0, static_cast<int>(payload[1] & 7U) - 1);  // nuh_temporal_id_plus1
+  return facts;
+}
+
+/// RFC 7741, section 4.2.
+bool begins_vp8(Bytes payload) noexcept {
+  constexpr unsigned kStart = 0x10;
+  return (payload[0] & kStart) != 0 && (payload[0] & 7U) == 0;
+}
+
+/// The descriptor, then the payload's header, whose lowest bit is 0 in a keyframe.
+bool begins_vp8_key(Bytes payload) noexcept {
+  constexpr unsigned kExtended = 0x80;
+  if (!begins_vp8(payload)) return false;
+  std::size_t at = 1;
+  if ((payload[0] & kExtended) != 0 && payload.size() > 1) {
+    const unsigned parts = payload[at++];
+    if ((parts & 0x80U) != 0) at += at < payload.size() && (payload[at] & 0x80U) != 0 ? 2 : 1;
+    if ((parts & 0x40U) != 0) ++at;
+    if ((parts & 0x30U) != 0) ++at;
+  }
+  return at < payload.size() && (payload[at] & 1U) == 0;
+}
+
+/// RFC 9628, section 4.2: a frame begins (B) that is predicted from no other picture (P).
+bool begins_vp9_key(Bytes payload) noexcept {
+  return (payload[0] & 0x08U) != 0 && (payload[0] & 0x40U) == 0;
+}
+
+UnitFacts look_at_vp8(Bytes payload) noexcept {
+  constexpr unsigned kNonReference = 0x20;
+  UnitFacts facts{.coded = true, .first = begins_vp8(payload)};
+  facts.key = facts.fresh = begins_vp8_key(payload);
+  set_reference((payload[0] & kNonReference) == 0, facts);
+  return facts;
+}
+
+UnitFacts look_at_vp9(Bytes payload) noexcept {
+  const bool first = (payload[0] & 0x08U) != 0;
+  const bool key = begins_vp9_key(payload);
+  return {.coded = true, .key = key, .first = first, .fresh = key, .reference = true};
+}
+
+/// RFC 2435, section 3.1: the offset of its bytes stands behind the first one.
+UnitFacts look_at_jpeg(Bytes payload) noexcept {
+  const bool first = payload.size() > 3 && (payload[1] | payload[2] | payload[3]) == 0;
+  return {.coded = true, .key = true, .first = first, .fresh = true, .disposable = true};
+}
+
+/// ISO/IEC 14496-2, 6.2.5: the type of a picture follows its start code: 0 is I, 2 is B.
+UnitFacts look_at_mpeg4(Bytes payload) noexcept {
+  constexpr std::array<std::uint8_t, 4> kPicture{0, 0, 1, 0xB6};
+  UnitFacts facts{.coded = true};
+  const auto code = std::search(payload.begin(), payload.end(), kPicture.begin(), kPicture.end());
+  if (code == payload.end()) return facts;
+  const auto type = code + kPicture.size();
+  if (type == payload.end()) return facts;
+  facts.first = true;
+  set_reference(*type >> 6U != 2, facts);
+  facts.key = *type >> 6U == 0;
+  if (facts.key) facts.recovery = 0;  // B pictures that are shown before it refer to the one before
+  return facts;
+}
+
+}  // namespace
+
+std::optional<Codec> codec_of(std::string_view encoding) noexcept {
+  constexpr std::array<std::pair<std::string_view, Codec>, 6> kNames{{{"H264", Codec::H264},
+                                                                      {"H265", Codec::H265},
+                                                                      {"JPEG", Codec::Jpeg},
+                                                                      {"VP8", Codec::Vp8},
+                                                                      {"VP9", Codec::Vp9},
+                                                                      {"MP4V-ES", Codec::Mpeg4}}};
+  for (const auto& [name, codec] : kNames) {
+    if (name == encoding) return codec;
+  }
+  return std::nullopt;
+}
+
+Ends unit_ends(Codec codec, Bytes payload) noexcept {
+  const auto of_fragment = [&](UnitSyntax syntax, unsigned type) -> Ends {
+    const auto header = header_size(syntax);
+    if (payload.size() < header + 2 || unit_type(syntax, payload[0]) != type) return {};
+    return {.first = (payload[header] & kFragmentStart) != 0, .last = (payload[header] & kFragmentEnd) != 0};
+  };
+  if (codec == Codec::H264) return of_fragment(UnitSyntax::H264, kFragmentOfH264);
+  if (codec == Codec::H265) return of_fragment(UnitSyntax::H265, kFragmentOfH265);
+  if (codec != Codec::Mpeg4) return {};
+  const bool code = payload.size() > 3 && payload[0] == 0 && payload[1] == 0 && payload[2] == 1;
+  return {.first = code, .last = false};
+}
+
+UnitFacts look_at(Codec codec, Bytes payload) noexcept {
+  if (payload.empty()) return {};
+  if (codec == Codec::H264) return look_at_h264(payload);
+  if (codec == Codec::H265) return look_at_h265(payload);
+  if (codec == Codec::Jpeg) return look_at_jpeg(payload);
+  if (codec == Codec::Vp8) return look_at_vp8(payload);
+  if (codec == Codec::Vp9) return look_at_vp9(payload);
+  return look_at_mpeg4(payload);
+}
+
+}  // namespace freshframe::media::rtsp

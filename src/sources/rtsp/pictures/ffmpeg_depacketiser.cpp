@@ -1,0 +1,142 @@
+// FFmpeg's depacketisers, through its reader of SDP files: packets that we have received are its input.
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <new>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "media/ffmpeg/error.hpp"
+#include "media/ffmpeg/log.hpp"
+#include "sources/rtsp/pictures/depacketiser.hpp"
+#include "sources/rtsp/protocol/message.hpp"
+
+namespace freshframe::media::rtsp {
+namespace {
+
+constexpr int kPacketBuffer = 1 << 17;  // bytes: more than the largest packet
+
+#if LIBAVFORMAT_VERSION_MAJOR >= 61
+using Written = const std::uint8_t*;
+#else
+using Written = std::uint8_t*;
+#endif
+
+/// What FFmpeg reads: first the description, then one packet for each call of add().
+class Input {
+ public:
+  explicit Input(std::string text) : text_(std::move(text)) {
+    auto* buffer = static_cast<unsigned char*>(av_malloc(kPacketBuffer));
+    // Not writable, though FFmpeg writes its receiver reports into it: a writable one would be read in pieces
+    // of the whole buffer. `direct` makes it write at once: it would wait for ever for room in a buffer for
+    // reading.
+    io_ = buffer == nullptr
+              ? nullptr
+              : avio_alloc_context(buffer, kPacketBuffer, 0, this, &Input::read, &Input::write, nullptr);
+    if (io_ == nullptr) {
+      av_free(buffer);
+      throw std::bad_alloc();
+    }
+    io_->direct = 1;
+    io_->max_packet_size = kPacketBuffer;  // else packets are joined
+  }
+  Input(const Input&) = delete;
+  Input& operator=(const Input&) = delete;
+  ~Input() {
+    av_freep(static_cast<void*>(&io_->buffer));
+    avio_context_free(&io_);
+  }
+
+  [[nodiscard]] AVIOContext* io() noexcept { return io_; }
+  /// The description is read.
+  void begin() {
+    described_ = true;
+    io_->buf_ptr = io_->buf_end = io_->buffer;
+    wake();
+  }
+  void give(std::span<const std::uint8_t> packet) {
+    packet_ = packet;
+    wake();
+  }
+
+ private:
+  static int read(void* opaque, std::uint8_t* to, int size) {
+    auto& self = *static_cast<Input*>(opaque);
+    auto& source = self.packet_;
+    if (!self.described_)
+      source = {reinterpret_cast<const std::uint8_t*>(self.text_.data()), self.text_.size()};
+    if (source.empty()) return self.described_ ? AVERROR(EAGAIN) : AVERROR_EOF;
+    const auto count = std::min(source.size(), static_cast<std::size_t>(size));
+    std::memcpy(to, source.data(), count);
+    if (!self.described_) self.text_.erase(0, count);
+    source = {};
+    return static_cast<int>(count);
+  }
+  static int write(void* /*opaque*/, Written /*bytes*/, int size) { return size; }
+
+  /// FFmpeg keeps the end and the errors of what it has read.
+  void wake() {
+    io_->eof_reached = 0;
+    io_->error = 0;
+  }
+
+  std::string text_;
+  bool described_ = false;
+  std::span<const std::uint8_t> packet_;
+  AVIOContext* io_ = nullptr;
+};
+
+class FfmpegDepacketiser final : public Depacketiser {
+ public:
+  explicit FfmpegDepacketiser(const Media& media) : input_(sdp_of(media)), packet_(make_av_packet()) {
+    const FfmpegErrorCapture errors(FfmpegErrorCapture::Purpose::Opening);
+    AVFormatContext* format = avformat_alloc_context();
+    if (format == nullptr) throw std::bad_alloc();
+    format->pb = input_.io();
+    // No parsers: they would hold a picture back until the next one begins.
+    format->flags |= AVFMT_FLAG_CUSTOM_IO | AVFMT_FLAG_NOPARSE | AVFMT_FLAG_NOFILLIN | AVFMT_FLAG_NOBUFFER;
+    Dictionary options({{"sdp_flags", "custom_io"}, {"reorder_queue_size", "0"}, {"max_delay", "0"}});
+    const int opened = avformat_open_input(&format, "", av_find_input_format("sdp"), options.out());
+    format_.reset(format);  // null after a failure: FFmpeg has freed it
+    if (opened < 0)
+      throw Fault(Trouble::Dialogue, "FFmpeg does not read its payload: " + ffmpeg_text(opened));
+    if (format_->nb_streams != 1 || format_->streams[0]->codecpar->codec_id == AV_CODEC_ID_NONE) {
+      throw Fault(Trouble::Dialogue, "FFmpeg does not know its payload " + media.encoding);
+    }
+    input_.begin();
+  }
+
+  void add(const RtpPacket& packet, bool after_gap, std::vector<std::uint8_t>& picture) override {
+    const FfmpegErrorCapture errors;
+    sequence_ = static_cast<std::uint16_t>(sequence_ + (after_gap ? 2 : 1));
+    write_plain_rtp(packet, sequence_, plain_);
+    input_.give(plain_);
+    while (av_read_frame(format_.get(), packet_.get()) >= 0) {
+      picture.insert(picture.end(), packet_->data, packet_->data + packet_->size);
+      av_packet_unref(packet_.get());
+    }
+    input_.give({});
+  }
+
+  [[nodiscard]] const AVCodecParameters& parameters() const noexcept override {
+    return *format_->streams[0]->codecpar;
+  }
+
+ private:
+  Input input_;  // outlives format_, which reads it
+  InputPtr format_;
+  AvPacketPtr packet_;
+  std::uint16_t sequence_ = 0;
+  std::vector<std::uint8_t> plain_;  // the packet that FFmpeg reads
+};
+
+}  // namespace
+
+std::unique_ptr<Depacketiser> ffmpeg_depacketiser(const Media& media) {
+  return std::make_unique<FfmpegDepacketiser>(media);
+}
+
+}  // namespace freshframe::media::rtsp

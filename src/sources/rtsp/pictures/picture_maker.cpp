@@ -1,0 +1,244 @@
+// Makes pictures of a stream's packets: whole ones as soon as their last packet has come.
+// SPDX-License-Identifier: Apache-2.0
+#include "sources/rtsp/pictures/picture_maker.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <new>
+#include <utility>
+
+#include "media/ffmpeg/read/h264_order.hpp"
+#include "sources/rtsp/protocol/message.hpp"
+
+namespace freshframe::media::rtsp {
+
+// Counts the pictures of which no packet has come, by the times of those that have.
+
+std::uint64_t MissingPictures::add(std::int64_t time, std::uint64_t lost) {
+  const auto place = std::ranges::upper_bound(waiting_, time);
+  const auto later = static_cast<std::size_t>(waiting_.end() - place);
+  depth_ = std::clamp(later + (began_ && time < last_ ? 1U : 0U), depth_, std::size_t{kMostReordered});
+  waiting_.insert(place, time);
+  since_loss_ = lost > 0 ? 0 : since_loss_ + 1;
+  const auto longest = depth_ > 0 ? std::size_t{kMostReordered} : 0;  // until a place turns out to be empty
+  lost_ = since_loss_ > longest ? 0 : lost_ + lost;
+  std::uint64_t missing = 0;
+  while (waiting_.size() > depth_) {
+    missing += settle(waiting_.front());
+    waiting_.erase(waiting_.begin());
+  }
+  return missing;
+}
+
+/// No earlier picture will come.
+std::uint64_t MissingPictures::settle(std::int64_t time) {
+  constexpr std::size_t kMostIntervals = 31;
+  const auto step = time - last_;
+  const bool first = !began_;
+  began_ = true;
+  last_ = time;
+  if (first || step <= 0) return 0;
+  if (lost_ == 0) {
+    intervals_.push_back(step);
+    if (intervals_.size() > kMostIntervals) intervals_.pop_front();
+    return 0;
+  }
+  const auto usual = interval();
+  if (usual <= 0) return 0;
+  const auto room = static_cast<std::uint64_t>((step + usual / 2) / usual);
+  const auto missing = std::min(lost_, room > 0 ? room - 1 : 0);
+  lost_ -= missing;
+  return missing;
+}
+
+/// The median of the newest.
+std::int64_t MissingPictures::interval() const {
+  if (intervals_.empty()) return declared_;
+  std::vector<std::int64_t> sorted(intervals_.begin(), intervals_.end());
+  std::ranges::sort(sorted);
+  return sorted[(sorted.size() - 1) / 2];
+}
+
+namespace {
+
+/// With other codecs FFmpeg itself gives a picture at its marker only.
+bool has_slices(Codec codec) {
+  return codec == Codec::H264 || codec == Codec::H265 || codec == Codec::Mpeg4;
+}
+
+}  // namespace
+
+PictureMaker::PictureMaker(const Stream& stream, Depacketiser& depacketiser, OnPicture on_picture)
+    : codec_(stream.codec),
+      clock_(stream.clock),
+      ends_(stream.believes_markers || !has_slices(stream.codec)),
+      missing_(stream.rate ? std::llround(stream.clock / *stream.rate) : 0),
+      depacketiser_(depacketiser),
+      on_picture_(std::move(on_picture)) {}
+
+void PictureMaker::add(const RtpPacket& packet, std::uint64_t lost, TimePoint arrived) {
+  const auto facts = look_at(codec_, packet.payload);
+  const auto verdict = ends_.add(
+      {.timestamp = packet.timestamp, .marker = packet.marker, .coded = facts.coded, .tail = facts.tail});
+  auto unknown = lost;  // of which picture they were
+  if (verdict.before) {
+    torn_ = torn_ || lost > 0;  // its marker has not come
+    if (lost > 0 && ends_.believes_markers()) --unknown;
+    finish();
+  }
+  note_loss(facts, unknown);
+  lost_ += lost;
+  // Parameter sets amid a picture are those of the next one: some servers repeat them between slices
+  // (GStreamer with config-interval=-1), where H.265's decoder does not take them.
+  const bool of_next = facts_.coded && facts.units > 0 && facts.sets == facts.units && !verdict.after;
+  if (!of_next) note_time(packet, arrived);
+  note_facts(facts);
+  taken_ += packet.payload.size();
+  // FFmpeg keeps the parts of these codecs itself, up to the marker.
+  if (!has_slices(codec_) && taken_ > kMostBytes) throw Fault(Trouble::Lost, "a picture has no end", EBADMSG);
+  gap_ = gap_ || lost > 0;
+  if (!lacks_beginning(packet, lost)) {
+    usable_ = usable_ || facts.coded;
+    depacketiser_.add(packet, std::exchange(gap_, false), of_next ? next_sets_ : bytes_);
+  }
+  if (next_sets_.size() > kMostSetBytes) next_sets_.clear();
+  if (bytes_.size() > kMostBytes || facts_.units > kMostUnits) {
+    bytes_.clear();
+    too_large_ = true;
+  }
+  if (verdict.after) finish();
+}
+
+/// The rest of a unit whose first packet is lost is of no use: FFmpeg would append it to the unit before.
+bool PictureMaker::lacks_beginning(const RtpPacket& packet, std::uint64_t lost) {
+  const auto ends = unit_ends(codec_, packet.payload);
+  if (ends.first) unit_open_ = true;
+  if (!ends.first && lost > 0 && unit_ended_) unit_open_ = false;
+  unit_ended_ = ends.last;
+  return !unit_open_;
+}
+
+/// Packets that are lost before the first slice may be of this picture or of others.
+void PictureMaker::note_loss(const UnitFacts& facts, std::uint64_t lost) {
+  if (facts_.coded) {
+    torn_ = torn_ || lost > 0;
+    return;
+  }
+  const bool headless = facts.coded && !facts.first;
+  torn_ = torn_ || (headless && (lost > 0 || after_loss_));
+  after_loss_ = after_loss_ || lost > (headless ? 1U : 0U);
+}
+
+void PictureMaker::note_facts(const UnitFacts& facts) {
+  facts_.coded = facts_.coded || facts.coded;
+  facts_.key = facts_.key || facts.key;
+  facts_.intra = facts_.intra || facts.intra;
+  facts_.inter = facts_.inter || facts.inter;
+  facts_.fresh = facts_.fresh || facts.fresh;
+  facts_.reference = facts_.reference || facts.reference;
+  facts_.disposable = facts_.disposable || facts.disposable;
+  if (facts.recovery) facts_.recovery = facts.recovery;
+  if (facts.coded) facts_.layer = facts.layer;
+  facts_.units += facts.units;
+}
+
+/// A picture has the time of its slices: parameter sets may come long before, with the time of the picture
+/// before.
+void PictureMaker::note_time(const RtpPacket& packet, TimePoint arrived) {
+  if (open_ && (facts_.coded || packet.timestamp == timestamp_)) return;
+  open_ = true;
+  arrived_ = arrived;
+  timestamp_ = packet.timestamp;
+}
+
+void PictureMaker::finish() {
+  if (last_timestamp_) ticks_ += static_cast<std::int32_t>(timestamp_ - *last_timestamp_);
+  last_timestamp_ = timestamp_;
+  if (first_report_) note_report(*std::exchange(first_report_, std::nullopt));
+  taken_ = 0;
+  const bool was_too_large = std::exchange(too_large_, false);
+  if (was_too_large) {
+    ++oversized_;
+    bytes_.clear();
+  }
+  open_ = unit_open_ = false;
+  if (facts_.coded && (bytes_.empty() || !usable_) && !was_too_large) return discard();
+  usable_ = false;
+  if (!bytes_.empty()) return on_picture_(take_picture());
+  static_cast<void>(take_notes());
+  after_loss_ = true;
+  begin_picture();
+}
+
+/// Packets of it have come, and no decoder can use them: it counts as lost, and the next picture says so. One at the
+/// beginning of a connection belongs to the time before it.
+void PictureMaker::discard() {
+  std::vector<std::uint8_t> sets;
+  if (codec_ == Codec::H264) append_sets(UnitSyntax::H264, bytes_, sets);
+  if (codec_ == Codec::H265) append_sets(UnitSyntax::H265, bytes_, sets);
+  next_sets_.insert(next_sets_.begin(), sets.begin(), sets.end());
+  if (gave_) {
+    const auto of_others = std::exchange(lost_, 0);
+    discarded_ += 1 + missing_.add(ticks_, of_others > 0 ? of_others - 1 : 0);
+  }
+  usable_ = false;
+  const auto notes = take_notes();
+  after_loss_ = notes.reference || notes.after_loss;
+  begin_picture();
+}
+
+/// With parameter sets that came amid the picture before. The memory of an ordinary picture is used again.
+void PictureMaker::begin_picture() {
+  constexpr std::size_t kMostKept = 256U << 10U;
+  if (bytes_.capacity() > kMostKept) bytes_ = {};
+  bytes_.assign(next_sets_.begin(), next_sets_.end());
+  next_sets_.clear();
+}
+
+Picture PictureMaker::take_picture() {
+  Picture picture{.packet = make_av_packet(), .arrived = arrived_, .key = facts_.can_begin()};
+  if (av_new_packet(picture.packet.get(), static_cast<int>(bytes_.size())) < 0) throw std::bad_alloc();
+  std::memcpy(picture.packet->data, bytes_.data(), bytes_.size());
+  begin_picture();
+  picture.packet->pts = ticks_;
+  if (picture.key) picture.packet->flags |= AV_PKT_FLAG_KEY;
+  picture.report = std::exchange(report_, std::nullopt);
+  picture.notes = take_notes();
+  picture.missing = std::exchange(discarded_, 0) + missing_.add(ticks_, std::exchange(lost_, 0));
+  gave_ = true;
+  picture.by_marker = ends_.believes_markers();
+  return picture;
+}
+
+/// The next picture begins without any.
+PictureNotes PictureMaker::take_notes() {
+  layers_ = std::max(layers_, facts_.layer);
+  const bool disposable = facts_.disposable && !facts_.reference && facts_.layer == layers_;
+  const PictureNotes notes{.torn = std::exchange(torn_, false),
+                           .after_loss = std::exchange(after_loss_, false),
+                           .reference = !disposable,
+                           .refresh = refresh_of(facts_),
+                           .recovery = facts_.recovery.value_or(0),
+                           .time = static_cast<double>(ticks_) / clock_};
+  facts_ = {};
+  return notes;
+}
+
+std::uint64_t PictureMaker::unfinished() const noexcept {
+  return gave_ ? discarded_ + (facts_.coded ? 1 : 0) : 0;
+}
+
+/// Timestamps wrap, and a report may be old: its distance to the next picture is small.
+void PictureMaker::note_report(const SenderReport& report) {
+  if (!report.wall_time) return;
+  if (!last_timestamp_) {
+    first_report_ = report;
+    return;
+  }
+  const auto ticks = ticks_ + static_cast<std::int32_t>(report.timestamp - *last_timestamp_);
+  report_ = {.time = static_cast<double>(ticks) / clock_, .utc = *report.wall_time};
+}
+
+}  // namespace freshframe::media::rtsp

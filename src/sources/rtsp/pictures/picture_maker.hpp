@@ -1,0 +1,141 @@
+// Makes pictures of a stream's packets: whole ones as soon as their last packet has come.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/clock.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "media/ffmpeg/ptr.hpp"
+#include "media/stream/camera_clock.hpp"
+#include "media/units/damage.hpp"
+#include "media/units/picture_ends.hpp"
+#include "sources/rtsp/packets/payload.hpp"
+#include "sources/rtsp/packets/rtcp.hpp"
+#include "sources/rtsp/pictures/depacketiser.hpp"
+
+namespace freshframe::media::rtsp {
+
+// Counts the pictures of which no packet has come, by the times of those that have.
+
+/// Where packets are lost, pictures are missing as far as the times of those around leave room for them, and
+/// at most as many as packets. The interval between pictures is learned where nothing is lost; without losses
+/// a pause of the camera counts as none. Pictures may come in the order of decoding (B pictures): then the
+/// room is looked at in the order of their times. One thread, no I/O.
+class MissingPictures {
+ public:
+  /// `interval`: ticks between two pictures; 0: not known.
+  explicit MissingPictures(std::int64_t interval) : declared_(interval) {}
+
+  /// A picture with this time in ticks has come. `lost`: packets since the one before. Returns how many
+  /// pictures are found missing now.
+  [[nodiscard]] std::uint64_t add(std::int64_t time, std::uint64_t lost);
+
+ private:
+  [[nodiscard]] std::uint64_t settle(std::int64_t time);
+  [[nodiscard]] std::int64_t interval() const;
+
+  const std::int64_t declared_;
+  std::deque<std::int64_t> intervals_;  // the newest
+  std::vector<std::int64_t> waiting_;   // times, sorted: an earlier one may still come
+  std::size_t depth_ = 0;               // how many wait at most
+  std::uint64_t lost_ = 0;              // packets, of pictures that are not counted yet
+  std::size_t since_loss_ = 0;          // pictures
+  bool began_ = false;
+  std::int64_t last_ = 0;  // the time of the last one that waits no more
+};
+
+struct Picture {
+  AvPacketPtr packet;                           // its pts is in ticks of RTP, and never wraps
+  TimePoint arrived{};                          // of its first packet
+  bool key = false;                             // decoding can begin with it
+  std::optional<CameraClock::Report> report{};  // of the sender's clock, since the picture before
+  PictureNotes notes{};
+  std::uint64_t missing = 0;  // pictures before it of which no packet has come
+  std::uint64_t dropped = 0;  // pictures before it that have come and were dropped
+  bool by_marker = false;     // RTP's markers are believed
+};
+
+/// One thread, no I/O.
+class PictureMaker {
+ public:
+  using OnPicture = std::function<void(Picture picture)>;
+
+  struct Stream {
+    Codec codec = Codec::H264;
+    int clock = 90000;                // ticks per second
+    bool believes_markers = false;    // as for PictureEnds
+    std::optional<double> rate = {};  // pictures per second, if the server has declared it
+  };
+
+  /// `on_picture` is called in add().
+  PictureMaker(const Stream& stream, Depacketiser& depacketiser, OnPicture on_picture);
+
+  /// The next packet in order. `lost`: packets before it that have not come.
+  void add(const RtpPacket& packet, std::uint64_t lost, TimePoint arrived);
+  void note_report(const SenderReport& report);
+
+  /// Pictures since the last one that was given, of which packets have come. As those before the first one that was
+  /// given, none of the time before it.
+  [[nodiscard]] std::uint64_t unfinished() const noexcept;
+
+  [[nodiscard]] const PictureEnds& ends() const noexcept { return ends_; }
+  /// Pictures that were larger than a picture can be.
+  [[nodiscard]] std::uint64_t oversized() const noexcept { return oversized_; }
+
+  /// The limit for a picture whose end does not come (go2rtc#675).
+  static constexpr std::size_t kMostBytes = 8U << 20U;
+  static constexpr int kMostUnits = 1024;
+  static constexpr std::size_t kMostSetBytes = 64U << 10U;
+
+ private:
+  void note_time(const RtpPacket& packet, TimePoint arrived);
+  void note_loss(const UnitFacts& facts, std::uint64_t lost);
+  void note_facts(const UnitFacts& facts);
+  [[nodiscard]] bool lacks_beginning(const RtpPacket& packet, std::uint64_t lost);
+  void finish();
+  void discard();
+  void begin_picture();
+  [[nodiscard]] Picture take_picture();
+  [[nodiscard]] PictureNotes take_notes();
+
+  const Codec codec_;
+  const int clock_;
+  PictureEnds ends_;
+  MissingPictures missing_;
+  Depacketiser& depacketiser_;
+  const OnPicture on_picture_;
+  std::optional<SenderReport> first_report_;   // before the first picture
+  std::optional<CameraClock::Report> report_;  // since the last picture that was given
+  int layers_ = 0;                             // the highest temporal layer that has come
+
+  // The open picture.
+  std::vector<std::uint8_t> bytes_;
+  std::vector<std::uint8_t> next_sets_;  // parameter sets of the picture after it
+  UnitFacts facts_;
+  bool open_ = false;
+  bool too_large_ = false;
+  bool usable_ = false;      // it has a unit of a slice from its beginning on
+  bool unit_open_ = false;   // the beginning of the unit has come to which the next packet may belong
+  bool unit_ended_ = false;  // and its end
+  bool torn_ = false;        // a part of it is lost
+  bool after_loss_ = false;  // pictures before it may be lost
+  std::size_t taken_ = 0;    // bytes of its packets
+  TimePoint arrived_{};
+  std::uint32_t timestamp_ = 0;
+
+  std::optional<std::uint32_t> last_timestamp_;  // of RTP
+  std::int64_t ticks_ = 0;                       // the same without wraps
+  std::uint64_t lost_ = 0;                       // packets since the last picture that was given
+  std::uint64_t oversized_ = 0;
+  std::uint64_t discarded_ = 0;  // pictures since the last one that was given
+  bool gave_ = false;            // any picture
+  bool gap_ = false;             // before the next packet that the depacketiser gets
+};
+
+}  // namespace freshframe::media::rtsp

@@ -1,0 +1,51 @@
+// The two UDP sockets of a stream: its packets and its reports (RFC 3550, section 11).
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "sources/rtsp/session/link.hpp"
+#include <sys/socket.h>
+
+namespace freshframe::media::rtsp {
+
+/// One thread. Takes datagrams from the server's address, or from the one that it has named, from any port.
+class Datagrams {
+ public:
+  /// `peer`: the server's address. `buffer_size`: bytes that the kernel keeps for us. Throws Fault.
+  Datagrams(const sockaddr_storage& peer, int buffer_size);
+
+  [[nodiscard]] int port() const noexcept { return port_; }  // of the packets; the reports have the next one
+  /// The server's answer to SETUP. 0: it names no port.
+  void set_server(const std::string& source, int port, int control_port);
+  [[nodiscard]] int packets() const noexcept { return packets_.descriptor(); }
+  [[nodiscard]] int reports() const noexcept { return reports_.descriptor(); }
+
+  /// The next datagram that waits at one of the two; nullopt: none. Valid until the next call.
+  [[nodiscard]] std::optional<std::span<const std::uint8_t>> receive(int descriptor);
+  /// An empty packet and a report open the way back through firewalls.
+  void open_way(std::span<const std::uint8_t> report);
+  void send_report(std::span<const std::uint8_t> report);
+
+ private:
+  void send(const sockaddr_storage& address, int descriptor, int port,
+            std::span<const std::uint8_t> bytes) const;
+  [[nodiscard]] bool is_from_server(const sockaddr_storage& from) const;
+
+  const sockaddr_storage peer_;
+  sockaddr_storage server_;  // the peer, or what the server has named as the source of its packets
+  int server_port_ = 0;
+  int server_control_port_ = 0;
+  Socket packets_;
+  Socket reports_;
+  int port_ = 0;
+  std::vector<std::uint8_t> buffer_;
+};
+
+}  // namespace freshframe::media::rtsp

@@ -1,0 +1,103 @@
+// The TCP connection to an RTSP server: bytes, without waiting.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/clock.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/session_gate.hpp"
+#include "core/stop_event.hpp"
+#include "sources/rtsp/protocol/stream_reader.hpp"
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace freshframe::media::rtsp {
+
+// Waits for sockets, a stop, and the closing of the camera's gate, in one poll().
+
+/// One thread at a time. Deadlines are in real time.
+class Waiter {
+ public:
+  /// `gate`: null: there is none.
+  Waiter(const std::stop_token& stop, std::shared_ptr<const core::SessionGate> gate)
+      : stop_(stop), stopped_(stop), gate_(std::move(gate)) {}
+
+  /// Returns false if the deadline has passed. Throws Fault after a stop, and when the gate is closed.
+  [[nodiscard]] bool wait(std::vector<pollfd>& sockets, TimePoint deadline);
+  /// Waits without a Fault: returns false also after a stop.
+  [[nodiscard]] bool wait_or_stop(std::vector<pollfd>& sockets, TimePoint deadline) const;
+  /// Waits whether or not there was a stop.
+  [[nodiscard]] static bool wait_anyway(std::vector<pollfd>& sockets, TimePoint deadline);
+  /// Throws Fault after a stop, and when the gate is closed.
+  void check() const;
+  /// check() would throw.
+  [[nodiscard]] bool is_over() const { return stop_.stop_requested() || (gate_ && !gate_->is_open()); }
+
+ private:
+  const std::stop_token stop_;
+  const core::StopEvent stopped_;
+  const std::shared_ptr<const core::SessionGate> gate_;
+};
+
+/// An open descriptor, which it closes.
+class Socket {
+ public:
+  Socket() = default;
+  explicit Socket(int descriptor) noexcept : descriptor_(descriptor) {}
+  Socket(Socket&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+  Socket& operator=(Socket&& other) noexcept {
+    std::swap(descriptor_, other.descriptor_);
+    return *this;
+  }
+  ~Socket() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+
+  [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
+
+ private:
+  int descriptor_ = -1;
+};
+
+/// One thread at a time.
+class Link {
+ public:
+  enum class Read {
+    Some,  // and more may be there
+    All,   // that has come so far
+    Nothing,
+    Closed
+  };
+
+  /// Tries the addresses one after the other, 0.25 s apart, and takes the first that accepts (RFC 8305).
+  /// Throws Fault.
+  Link(const std::vector<std::string>& addresses, int port, Waiter& waiter, TimePoint deadline);
+
+  [[nodiscard]] int descriptor() const noexcept { return socket_.descriptor(); }
+  /// The address of the other end.
+  [[nodiscard]] sockaddr_storage peer() const;
+  /// Reads once, up to 64 KiB. Throws Fault when the connection is broken.
+  [[nodiscard]] Read read(StreamReader& reader) const;
+  /// To be sent as soon as the socket takes it. False: the server takes nothing, and too much waits already.
+  bool queue(std::span<const std::uint8_t> bytes);
+  /// Sends what waits, as far as the socket takes it. Throws Fault when the connection is broken.
+  void flush();
+  [[nodiscard]] bool has_waiting() const noexcept { return !waiting_.empty(); }
+  /// What poll() has to look for.
+  [[nodiscard]] pollfd interest() const noexcept;
+
+ private:
+  Socket socket_;
+  std::vector<std::uint8_t> waiting_;
+};
+
+}  // namespace freshframe::media::rtsp

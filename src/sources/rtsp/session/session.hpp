@@ -1,0 +1,124 @@
+// A session with an RTSP server: from its address to the packets of its video (RFC 2326).
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/clock.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sources/rtsp/packets/packet_order.hpp"
+#include "sources/rtsp/protocol/address.hpp"
+#include "sources/rtsp/protocol/sdp.hpp"
+#include "sources/rtsp/session/datagrams.hpp"
+#include "sources/rtsp/session/dialogue.hpp"
+#include "sources/rtsp/session/link.hpp"
+
+namespace freshframe::media::rtsp {
+
+enum class Transport : std::uint8_t { TcpThenUdp, UdpThenTcp };
+
+struct SessionOptions {
+  Transport transport = Transport::TcpThenUdp;
+  std::string user_agent = {};
+  int receive_buffer = 4 << 20;   // bytes of the UDP socket: 1 s of 30 Mbit/s
+  bool swaps_keep_alive = false;  // it is kept alive with the other request than the server names
+  Seconds farewell{0.1};          // the longest wait for the answer to the goodbye
+};
+
+/// Takes what a session receives. All calls are made by the thread in Session::run().
+class PacketSink {
+ public:
+  PacketSink() = default;
+  PacketSink(const PacketSink&) = delete;
+  PacketSink& operator=(const PacketSink&) = delete;
+  virtual ~PacketSink() = default;
+
+  virtual void on_packet(Bytes bytes, TimePoint arrived) = 0;
+  /// RTCP. Throws Fault when the sender says goodbye.
+  virtual void on_report(Bytes bytes, TimePoint arrived) = 0;
+  /// When on_time() is wanted, by the clock of `arrived`; nullopt: never.
+  [[nodiscard]] virtual std::optional<TimePoint> due() const = 0;
+  virtual void on_time(TimePoint now) = 0;
+  /// Whether report() has something to tell that must not wait for the next regular one.
+  [[nodiscard]] virtual bool is_urgent(TimePoint now) const = 0;
+  /// A receiver report for the server.
+  [[nodiscard]] virtual std::vector<std::uint8_t> report(TimePoint now) = 0;
+};
+
+/// One thread at a time. Every function throws Fault.
+class Session {
+ public:
+  /// A host's numeric addresses, best first. Throws Fault.
+  using Resolve = std::function<std::vector<std::string>(const std::string& host)>;
+
+  /// `companion` lives as long as the session with the server, which may be a little longer than this object.
+  Session(Address address, SessionOptions options, Waiter& waiter, const Clock& clock,
+          std::shared_ptr<const void> companion = nullptr);
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+  /// Says goodbye to the server, and waits for the answer, for at most `farewell`. After a stop, another
+  /// thread does if it does not come at once: the caller has nothing to do with it.
+  ~Session();
+
+  /// From the connection to the answer to SETUP. Follows redirects. `choose` gives the number of the wanted
+  /// medium, or throws Fault.
+  using Choose = std::function<std::size_t(const Description& description)>;
+  void open(const Resolve& resolve, const Choose& choose, TimePoint deadline);
+  /// Asks for the stream; what comes before the answer is kept.
+  void play(TimePoint deadline);
+  /// Gives packets to the sink until the connection is lost or `waiter` is stopped; then it throws.
+  void run(PacketSink& sink);
+
+  [[nodiscard]] const Media& media() const noexcept { return media_; }
+  [[nodiscard]] bool over_udp() const noexcept { return datagrams_ != nullptr; }
+  /// Seconds without a sign of life after which the server ends the session.
+  [[nodiscard]] Seconds timeout() const noexcept { return timeout_; }
+
+ private:
+  struct Timers {
+    TimePoint keep_alive{};
+    TimePoint report{};
+    std::optional<TimePoint> first_packet{};  // over UDP: it must have come by then
+  };
+
+  void connect(const Resolve& resolve, TimePoint deadline);
+  [[nodiscard]] std::optional<std::string> describe(const Choose& choose, TimePoint deadline);
+  void choose_media(const Message& answer, const Choose& choose);
+  void set_up(TimePoint deadline);
+  [[nodiscard]] Message ask_for_transport(TimePoint deadline);
+  [[nodiscard]] bool use_own_url();
+  [[nodiscard]] Message set_up_tcp(TimePoint deadline);
+  [[nodiscard]] Message set_up_udp(TimePoint deadline);
+  void note_session(const Message& answer);
+  void assign_channels(const TransportAnswer& answer);
+  void give(const Interleaved& packet, PacketSink& sink, TimePoint arrived);
+  void read(PacketSink& sink, const std::vector<pollfd>& ready);
+  void keep_alive();
+  void act_on_time(PacketSink& sink, Timers& timers, TimePoint arrived_by);
+  [[nodiscard]] TimePoint deadline_of(const PacketSink& sink, const Timers& timers) const;
+
+  const std::shared_ptr<const void> companion_;
+  Address address_;
+  const SessionOptions options_;
+  Waiter& waiter_;
+  const Clock& clock_;
+  std::unique_ptr<Dialogue> dialogue_;
+  std::unique_ptr<Datagrams> datagrams_;
+  Media media_;
+  std::string base_;          // of the description
+  std::string presentation_;  // as the description names it
+  std::string control_;       // URL of the whole presentation
+  std::uint8_t channel_ = 0;
+  std::uint8_t control_channel_ = 1;
+  Seconds timeout_{60};  // RFC 2326, section 12.37
+  bool has_parameter_method_ = false;
+  bool is_set_up_ = false;
+  bool has_packet_ = false;
+};
+
+}  // namespace freshframe::media::rtsp

@@ -1,0 +1,69 @@
+// Looks at the keyframes of a source, and tells when they stand still.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/frame.hpp"
+#include "freshframe/node.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "sources/still/still_rule.hpp"
+
+namespace freshframe::media {
+
+class StillMemory;
+
+/// Also over reconnections. Of keyframes that are closer than 0.4 s, as of MJPEG, one each second counts. On the
+/// thread of the source.
+class StillWatch {
+ public:
+  /// `title` is the source's name in messages, `frozen_after` and `remember` as in OpenOptions.
+  StillWatch(std::string title, std::optional<double> frozen_after, std::string remember = {});
+  StillWatch(const StillWatch&) = delete;
+  StillWatch& operator=(const StillWatch&) = delete;
+  ~StillWatch();
+
+  /// Throws SourceRefused where the folder of `remember` cannot be written. One that does not answer is read later.
+  void open(const Context& context);
+  /// Writes what is remembered.
+  void close();
+
+  /// A keyframe that is whole, of a source that decodes all of them.
+  void note_picture(const Frame& picture, TimePoint captured, const Context& context);
+  /// The packet of a keyframe of a source that decodes none. If its bytes come again, it is known.
+  void note_packet(std::span<const std::uint8_t> bytes, TimePoint captured, const Context& context);
+  /// Whether a source that decodes none has to decode the keyframe that has come at `now`: it was asked for none for
+  /// a quarter of `frozen_after`, or for a second while it seems to stand still.
+  [[nodiscard]] bool needs_picture(TimePoint now) const noexcept;
+  void ask_picture(TimePoint now) noexcept;
+  /// The one that was asked for, if it could be decoded.
+  void note_seen(const Frame& picture, TimePoint captured, const Context& context);
+
+ private:
+  [[nodiscard]] bool counts(TimePoint captured);
+  [[nodiscard]] StillRule::Verdict verdict() const;
+  void tell(TimePoint captured, const Context& context);
+  void learn_past(const Context& context);
+
+  const std::string title_;
+  const double limit_;  // seconds; 0: never
+  const bool is_ill_;
+  const std::string folder_;             // of `remember`; empty: nothing is written
+  std::unique_ptr<StillMemory> memory_;  // between open() and close()
+  std::optional<StillRule> rule_;        // once a picture has come, or there is a memory
+  std::optional<StillRule> bytes_;       // of packets, since the source has decoded nothing
+  int news_ = 0;                         // decoded pictures since then that were new, in a row
+  std::optional<TimePoint> pictured_;    // when the last picture was asked for
+  int asked_ = 0;                        // pictures in a row that did not come
+  bool suspects_ = false;                // by the last picture it stands still, however short
+  bool learned_ = false;                 // the rule has what an earlier program has kept
+  std::optional<TimePoint> last_;        // keyframe
+  std::optional<TimePoint> counted_;     // the last one that counts
+  StillRule::Kind told_ = StillRule::Kind::None;
+};
+
+}  // namespace freshframe::media

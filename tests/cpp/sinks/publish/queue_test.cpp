@@ -1,0 +1,162 @@
+// What waits for a media server: young pictures, from a keyframe on.
+// SPDX-License-Identifier: Apache-2.0
+#include "sinks/publish/queue.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "cpp/support.hpp"
+#include "sinks/publish/target.hpp"
+#include <gtest/gtest.h>
+
+namespace freshframe::test {
+namespace {
+
+using media::PublishQueue;
+using media::PublishTarget;
+
+/// A queue of numbered packets, a tenth of a second apart.
+struct Sending {
+  SimulatedClock clock;
+  PublishQueue queue{clock, std::chrono::seconds(1)};
+  std::stop_source stop;
+  std::shared_ptr<const PacketStream> stream = std::make_shared<PacketStream>();
+  int next = 0;
+
+  void put(bool key) {
+    Packet packet;
+    packet.pts = packet.dts = next++;
+    packet.is_keyframe = key;
+    packet.stream = stream;
+    queue.put(packet);
+    clock.advance(std::chrono::milliseconds(100));
+  }
+  /// A group of ten pictures.
+  void put_group() {
+    for (int n = 0; n < 10; ++n) put(n == 0);
+  }
+  /// The numbers of `count` packets.
+  std::vector<int> take(int count) {
+    std::vector<int> numbers;
+    for (int n = 0; n < count; ++n)
+      numbers.push_back(static_cast<int>(queue.take(stop.get_token())->packet.pts));
+    return numbers;
+  }
+};
+
+TEST(PublishQueues, KeepNothingWithoutAConnectionAndBeginAtAKeyPicture) {
+  Sending sending;
+  sending.put_group();
+  EXPECT_TRUE(sending.queue.drops_for_want_of_connection());
+  sending.queue.begin();
+  EXPECT_FALSE(sending.queue.drops_for_want_of_connection());
+  sending.put(false);
+  EXPECT_TRUE(sending.queue.wants_key());
+  sending.put(true);
+  EXPECT_FALSE(sending.queue.wants_key());
+  sending.put(false);
+  EXPECT_EQ(sending.queue.stream(sending.stop.get_token()), sending.stream);
+  EXPECT_EQ(sending.take(2), (std::vector<int>{11, 12}));
+  EXPECT_EQ(sending.queue.dropped().away, 12U);
+  EXPECT_EQ(sending.queue.dropped().slow, 0U);
+}
+
+TEST(PublishQueues, GoOnAtTheNewestKeyPictureThatIsYoungEnough) {
+  Sending sending;
+  sending.queue.begin();
+  sending.queue.connected();
+  for (int n = 0; n < 8; ++n) sending.put(n == 0 || n == 4 || n == 6);
+  sending.clock.advance(std::chrono::milliseconds(300));
+  EXPECT_EQ(sending.take(2), (std::vector<int>{6, 7}));
+  EXPECT_EQ(sending.queue.dropped().slow, 6U);
+  EXPECT_FALSE(sending.queue.wants_key());
+}
+
+TEST(PublishQueues, WaitForAKeyPictureWhereNoneIsYoungEnough) {
+  Sending sending;
+  sending.queue.begin();
+  sending.queue.connected();
+  sending.put_group();
+  sending.put(false);
+  sending.put(false);  // the first one is older than a second now
+  EXPECT_TRUE(sending.queue.wants_key());
+  EXPECT_EQ(sending.queue.dropped().slow, 12U);
+  sending.put(true);
+  EXPECT_EQ(sending.take(1), std::vector<int>{12});
+}
+
+TEST(PublishQueues, CountAllThatIsNotTaken) {
+  Sending sending;
+  sending.queue.begin();
+  sending.put_group();
+  EXPECT_EQ(sending.take(3), (std::vector<int>{0, 1, 2}));
+  sending.queue.end();
+  EXPECT_EQ(sending.queue.dropped().away, 7U);
+  sending.put_group();
+  EXPECT_EQ(sending.queue.dropped().away, 17U);
+}
+
+TEST(PublishQueues, CountWhatGetsOldBeforeThereIsAConnectionAsAway) {
+  Sending sending;
+  sending.queue.begin();
+  sending.put_group();
+  sending.put_group();
+  sending.queue.connected();
+  EXPECT_EQ(sending.queue.dropped().away, 10U);
+  EXPECT_EQ(sending.queue.dropped().slow, 0U);
+  EXPECT_EQ(sending.take(1), std::vector<int>{10});
+}
+
+TEST(PublishQueues, KeepTheKeyPictureOfAnotherStreamForTheNextConnection) {
+  Sending sending;
+  sending.queue.begin();
+  sending.queue.connected();
+  sending.put_group();
+  sending.queue.put_back(*sending.queue.take(sending.stop.get_token()));
+  sending.queue.begin();
+  EXPECT_FALSE(sending.queue.wants_key());
+  EXPECT_EQ(sending.take(3), (std::vector<int>{0, 1, 2}));
+  EXPECT_EQ(sending.queue.dropped().away, 0U);
+}
+
+TEST(PublishQueues, EndTheirWaitAtAStop) {
+  Sending sending;
+  std::thread taker([&] {
+    EXPECT_EQ(sending.queue.stream(sending.stop.get_token()), nullptr);
+    EXPECT_FALSE(sending.queue.take(sending.stop.get_token()));
+  });
+  sending.stop.request_stop();
+  taker.join();
+}
+
+TEST(PublishTargets, AreURLsOfServers) {
+  EXPECT_STREQ(PublishTarget("rtsp://host/a").format(), "rtsp");
+  EXPECT_EQ(PublishTarget("rtsp://host/a").port(), 554);
+  EXPECT_EQ(PublishTarget("rtsp://user:pw@[::1]:8554/a").port(), 8554);
+  EXPECT_EQ(PublishTarget("rtsp://user:pw@[::1]:8554/a").masked(), "rtsp://user:***@[::1]:8554/a");
+  EXPECT_STREQ(PublishTarget("rtmp://host/app/key").format(), "flv");
+  EXPECT_STREQ(PublishTarget("udp://127.0.0.1:9").format(), "mpegts");
+  for (const char* const url : {"http://host/a", "a.mp4", "rtsp://", "udp://127.0.0.1", "tcp://host/a",
+                                "rtsp://host:0/a", "rtsp://host:99999/a", "rtsp://host:8554x/a",
+                                "rtsp://host:/a", "tcp://host:-5", "rtsp://host/a\r\nb", "rtsp://host/a b"}) {
+    EXPECT_THROW(const PublishTarget refused(url), OptionError) << url;
+  }
+}
+
+TEST(PublishTargets, KnowTheirCodecs) {
+  const PublishTarget rtmp("rtmp://host/app/key");
+  EXPECT_TRUE(rtmp.takes(AV_CODEC_ID_H264));
+  EXPECT_FALSE(rtmp.takes(AV_CODEC_ID_VP8));
+  EXPECT_TRUE(PublishTarget("rtsp://host/a").takes(AV_CODEC_ID_VP8));
+  EXPECT_FALSE(PublishTarget("tcp://host:9").takes(AV_CODEC_ID_VP9));
+  const auto text = message_of<OptionError>([&] { static_cast<void>(rtmp.encoder("mpeg4")); });
+  EXPECT_TRUE(contains(text, "rtmp servers do not know mpeg4; they know h264")) << text;
+}
+
+}  // namespace
+}  // namespace freshframe::test

@@ -1,0 +1,161 @@
+// The line on which a live stream's pictures would arrive without delay, on simulated networks.
+// SPDX-License-Identifier: Apache-2.0
+#include "sources/live/arrival_line.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <random>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace freshframe::test {
+namespace {
+
+using media::ArrivalLine;
+
+constexpr double kRate = 25;  // pictures per second
+
+TimePoint moment(double seconds) {
+  return TimePoint{} + to_duration(Seconds(1e5 + seconds));
+}
+
+/// A camera and its network. `held(t)`: seconds by which a picture that is sent at t is held up.
+struct Road {
+  double ppm = 0;     // by which the camera's clock is fast
+  double jitter = 0;  // seconds, on average
+  std::function<double(double)> held = [](double) { return 0.0; };
+};
+
+struct Claim {
+  double sent = 0;     // seconds
+  double arrived = 0;  // seconds
+  double placed = 0;   // seconds
+};
+
+/// One claim for each picture, as TCP delivers them: in order.
+std::vector<Claim> drive(ArrivalLine& line, const Road& road, double seconds) {
+  std::mt19937 random(0);  // NOLINT(bugprone-random-generator-seed): the same in each run
+  std::exponential_distribution<double> jitter(1 / std::max(road.jitter, 1e-9));
+  std::vector<Claim> claims;
+  double before = 0;
+  for (int n = 0; n < static_cast<int>(seconds * kRate); ++n) {
+    const double sent = n / kRate;
+    before = std::max(before, sent + jitter(random) + road.held(sent));
+    const auto placed = line.place(7000 + sent * (1 + road.ppm * 1e-6), moment(before));
+    claims.push_back({sent, before, Seconds(placed - moment(0)).count()});
+  }
+  return claims;
+}
+
+/// Of the claimed age against the true one, in the order of their size. The first `skipped` seconds do not
+/// count.
+std::vector<double> errors_of(const std::vector<Claim>& claims, double skipped) {
+  std::vector<double> errors;
+  for (const auto& claim : claims) {
+    if (claim.sent >= skipped) errors.push_back(claim.sent - claim.placed);
+  }
+  std::sort(errors.begin(), errors.end());
+  return errors;
+}
+
+double share(const std::vector<double>& sorted, double part) {
+  return sorted[static_cast<std::size_t>(part * static_cast<double>(sorted.size() - 1))];
+}
+
+// A backlog of 3 s for 90 s, and later one of 0.4 s that stays.
+double backlogs(double sent) {
+  if (sent > 900) return 0.4;
+  return sent > 600 && sent < 690 ? 3.0 : 0.0;
+}
+
+TEST(ArrivalLine, TellsTheAgeOfPicturesThatWereHeldUpWhateverTheClocksDrift) {
+  for (const double ppm : {0.0, 50.0, -50.0, 200.0, -200.0}) {
+    for (const double jitter : {0.002, 0.02}) {
+      ArrivalLine line;
+      const auto claims = drive(line, {.ppm = ppm, .jitter = jitter, .held = backlogs}, 1150);
+      for (const auto& claim : claims) ASSERT_LE(claim.placed, claim.arrived + 1e-6);
+      const auto errors = errors_of(claims, 120);
+      EXPECT_GT(share(errors, 0.01), -0.005) << ppm << " ppm, " << jitter;  // the arrival hides up to 3 s
+      EXPECT_LT(share(errors, 0.99), 0.001) << ppm << " ppm, " << jitter;
+      EXPECT_NEAR(line.behind().value(), 0.4 + jitter, 0.02) << ppm << " ppm, " << jitter;
+    }
+  }
+}
+
+TEST(ArrivalLine, APauseOfThisProcessIsAge) {
+  ArrivalLine line;
+  const auto held = [](double sent) { return sent > 10 && sent < 12 ? 12 - sent : 0.0; };  // then all at once
+  const auto claims = drive(line, {.held = held}, 13);
+  for (const auto& claim : claims) EXPECT_NEAR(claim.placed, claim.sent, 0.002) << claim.sent;
+}
+
+TEST(ArrivalLine, PicturesWithoutDelayHaveArrivedWhenTheyArrived) {
+  ArrivalLine line;
+  EXPECT_FALSE(line.behind().has_value());
+  for (const auto& claim : drive(line, {}, 30)) EXPECT_NEAR(claim.placed, claim.arrived, 1e-6);
+  EXPECT_NEAR(line.behind().value(), 0, 1e-6);
+}
+
+TEST(ArrivalLine, BeginsAnewWhereTheTimesOfTheStreamJump) {
+  for (const double jump : {3600.0, -20.0, -7000.0}) {
+    ArrivalLine line;
+    drive(line, {}, 30);
+    double last = 0;
+    for (int n = 0; n < 50; ++n) {
+      const double sent = 30 + n / kRate;
+      last = Seconds(line.place(7000 + sent + jump, moment(sent)) - moment(sent)).count();
+      EXPECT_NEAR(last, 0, 1e-6) << jump;
+    }
+  }
+}
+
+TEST(ArrivalLine, ABurstAtTheBeginningIsForgottenWhenThePicturesCatchUp) {
+  ArrivalLine line;
+  for (int n = 0; n < 50; ++n) line.place(n / kRate, moment(2));  // the last two seconds, at once
+  for (int n = 50; n < 500; ++n) {
+    const auto placed = line.place(n / kRate, moment(n / kRate));
+    EXPECT_NEAR(Seconds(placed - moment(n / kRate)).count(), 0, 1e-3) << n;
+  }
+}
+
+TEST(ArrivalLine, AFileThatComesFasterThanItsTimesIsNeverLate) {
+  ArrivalLine line;
+  for (int n = 0; n < 3000; ++n) {
+    const auto arrived = moment(n / kRate / 10);
+    EXPECT_NEAR(Seconds(line.place(n / kRate, arrived) - arrived).count(), 0, 1e-6) << n;
+  }
+}
+
+TEST(ArrivalLine, AClockThatRunsAtHalfSpeedDoesNotMakePicturesOldForEver) {
+  ArrivalLine line;
+  double oldest = 0;
+  double last = 0;
+  for (int n = 0; n < 10'000; ++n) {
+    const auto arrived = moment(n / kRate);
+    last = Seconds(arrived - line.place(n / kRate / 2, arrived)).count();
+    oldest = std::max(oldest, last);
+  }
+  EXPECT_LT(oldest, 31);
+  EXPECT_EQ(last, 0);
+  EXPECT_FALSE(line.behind().has_value());
+  line.restart();
+  drive(line, {}, 1);
+  EXPECT_TRUE(line.behind().has_value());
+}
+
+TEST(ArrivalLine, ReorderedPicturesHaveTheirAgeFromTheOnesThatAreSentAhead) {
+  ArrivalLine line;
+  for (int n = 0; n < 200; ++n) {  // P B P B: a P picture is sent one interval before its time
+    const double pts = (n % 2 == 0 ? n + 1 : n - 1) / kRate;
+    const auto arrived = moment(n / kRate);
+    const double age = Seconds(arrived - line.place(pts, arrived)).count();
+    if (n < 2) continue;
+    EXPECT_NEAR(age, n % 2 == 0 ? 0 : 2 / kRate, 1e-3) << n;
+  }
+}
+
+}  // namespace
+}  // namespace freshframe::test
