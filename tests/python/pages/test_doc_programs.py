@@ -1,4 +1,8 @@
-"""The programs in docs/ and the READMEs: whole ones run, fragments (```python notest) are type-checked."""
+"""The programs in docs/ and the READMEs, by the word after ```python.
+
+Without a word a program runs to its end. `forever`: it runs until Ctrl-C. `notest`: a fragment, whose types
+are checked.
+"""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -6,13 +10,18 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pytest
+from rigs.ports import free_port
 from support import TESTS, WATCHDOG, mypy_path
 
 import freshframe as ff
@@ -40,7 +49,7 @@ class Program(NamedTuple):
     page: str
     line: int
     text: str
-    runs: bool
+    tag: str
 
 
 def programs() -> list[Program]:
@@ -51,14 +60,15 @@ def programs() -> list[Program]:
         text = page.read_text(encoding="utf-8")
         for block in BLOCK.finditer(text):
             info = block.group(1).strip()
-            assert info in ("", "notest"), f"{page}: ```python {info}"
+            assert info in ("", "forever", "notest"), f"{page}: ```python {info}"
             line = text[: block.start(2)].count("\n") + 1
-            found.append(Program(str(page.relative_to(ROOT)), line, block.group(2), info == ""))
+            found.append(Program(str(page.relative_to(ROOT)), line, block.group(2), info))
     return found
 
 
 PROGRAMS = programs()
-WHOLE = [program for program in PROGRAMS if program.runs]
+WHOLE = [program for program in PROGRAMS if program.tag == ""]
+FOREVER = [program for program in PROGRAMS if program.tag == "forever"]
 
 
 @pytest.fixture
@@ -92,9 +102,63 @@ def test_a_whole_program_runs(program: Program, folder: Path) -> None:
         ff.Pipeline.stop_all()
 
 
+def missing_packages(program: Program) -> list[str]:
+    """The packages that a program imports and this environment lacks."""
+    names = set(re.findall(r"^ *(?:import|from) (\w+)", program.text, re.MULTILINE))
+    names |= {module for sign, module in OWN_THREADS.items() if sign in program.text}
+    return sorted(name for name in names if importlib.util.find_spec(name) is None)
+
+
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Program, tuple[int | None, str]]]:
+    """The programs that run forever, all at once for four seconds: exit status after Ctrl-C, and stderr.
+
+    The status is None if a program has ended by itself.
+    """
+    with ExitStack() as stack:
+        running = {}
+        for program in FOREVER:
+            if missing_packages(program):
+                continue
+            folder = tmp_path_factory.mktemp("forever")
+            text = re.sub(r"\bport=\d+", lambda _: f"port={free_port()}", program.text)
+            (folder / "program.py").write_text(text, encoding="utf-8")
+            running[program] = process = subprocess.Popen(
+                # A background job of a shell ignores Ctrl-C, as do its children.
+                ["env", "--default-signal=INT", sys.executable, "program.py"],
+                cwd=folder,
+                env=PATH,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            stack.callback(process.wait)
+            stack.callback(process.kill)
+        time.sleep(4)
+        ended = [program for program, process in running.items() if process.poll() is not None]
+        for process in running.values():
+            process.send_signal(signal.SIGINT)
+        outcomes: dict[Program, tuple[int | None, str]] = {}
+        for program, process in running.items():
+            _, said = process.communicate(timeout=WATCHDOG)
+            outcomes[program] = (None if program in ended else process.returncode, said)
+        yield outcomes
+
+
+@pytest.mark.parametrize("program", FOREVER, ids=[f"{one.page}:{one.line}" for one in FOREVER])
+def test_a_program_without_an_end_runs_until_ctrl_c(
+    program: Program, interrupted: dict[Program, tuple[int | None, str]]
+) -> None:
+    if missing := missing_packages(program):
+        pytest.skip(f"needs {missing[0]}")
+    status, said = interrupted[program]
+    assert status in (0, -signal.SIGINT), said
+    assert "Error" not in said
+
+
 @pytest.mark.skipif(importlib.util.find_spec("mypy") is None, reason="needs mypy")
 def test_fragments_fit_the_types(tmp_path: Path) -> None:
-    fragments = [program for program in PROGRAMS if not program.runs]
+    fragments = [program for program in PROGRAMS if program.tag == "notest"]
     assert len(fragments) > 5
     for number, fragment in enumerate(fragments):
         path = tmp_path / f"fragment_{number}.py"

@@ -18,22 +18,27 @@ __all__ = [
     "Iterator",
     "add_names",
     "annotated",
+    "app",
     "boxes",
     "cam1",
     "cam2",
     "cam3",
     "camera",
     "circles",
+    "control_loop",
     "dashboard",
     "depth",
     "detector",
     "drawn",
     "ff",
+    "frame",
     "keys",
     "left",
+    "newest",
     "np",
     "only_new",
     "open_sensor",
+    "page",
     "people",
     "persons",
     "picture",
@@ -60,6 +65,10 @@ people: ff.Port[ff.Detections]
 persons: ff.Port[ff.Detections]
 circles: Any
 dashboard: ff.types.Dashboard
+page: Any  # what serve() returns
+newest: ff.Reader[Any]
+frame: Any  # a Frame
+app: Any  # of Flask or FastAPI
 detector: ff.Node[ff.Frame, ff.Detections]
 boxes: Any
 tracks: Any
@@ -82,6 +91,9 @@ class _Sensor:
 
 def open_sensor() -> AbstractContextManager[_Sensor]:
     raise NotImplementedError
+
+
+def control_loop() -> None: ...
 
 
 def work(picture: Any) -> None: ...
