@@ -35,7 +35,7 @@ ELSEWHERE = {
     "native-nodes.md",
     "boxes-in-a-browser.md",
     "ask-a-vision-model.md",
-    "recording.md",
+    "clips.md",
     "genicam.md",
 }  # tests of their own
 BLOCK = re.compile(r"^```python([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -17,8 +17,13 @@ from support import WATCHDOG, measured_until, until
 
 import freshframe as ff
 
-PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "recording.md").read_text(encoding="utf-8")
-PROGRAMS = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+PAGES = Path(__file__).parents[3] / "docs" / "reference"
+
+
+def program_of(page: str) -> str:
+    text = (PAGES / page).read_text(encoding="utf-8")
+    (program,) = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    return str(program)
 
 
 def pts_of(path: Path) -> list[float]:
@@ -31,15 +36,13 @@ def run(program: str, folder: Path) -> None:
 
 
 def test_the_clip_of_the_page_has_the_seconds_before_and_after(tmp_path: Path) -> None:
-    (program,) = [text for text in PROGRAMS if "ClipRecorder" in text]
-    shorter = program.replace("before=5, after=5", "before=1, after=1").replace("sleep(6)", "sleep(2)")
-    assert shorter.count("1, after=1") == shorter.count("sleep(2)") == 1
+    program = program_of("clips.md")
     folders = (tmp_path / str(number) for number in itertools.count())
 
     def clip() -> list[float]:
         folder = next(folders)
         folder.mkdir()
-        run(shorter, folder)
+        run(program, folder)
         return pts_of(folder / "event.mp4")
 
     pts = measured_until(clip, lambda pts: 1.5 < pts[-1] < 4)
@@ -47,11 +50,8 @@ def test_the_clip_of_the_page_has_the_seconds_before_and_after(tmp_path: Path) -
 
 
 def test_the_segments_of_the_page_follow_each_other(tmp_path: Path) -> None:
-    (program,) = [text for text in PROGRAMS if "segment_every=" in text]
-    shorter = program.replace("segment_every=60", "segment_every=1").replace(
-        "fps=30", "fps=30&pace=0&frames=75"
-    )
-    run(shorter.replace("with pipeline:\n    ...", "pipeline.run()"), tmp_path)
+    program = program_of("segments.md").replace("frames=60", "frames=75&pace=0")
+    run(program, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"front_0000{n}.mp4" for n in (1, 2, 3)]
     assert [len(pts_of(tmp_path / f"front_0000{n}.mp4")) for n in (1, 2, 3)] == [30, 30, 15]
 
