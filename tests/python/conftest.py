@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rigs.card import card, card_folder  # noqa: F401
 from rigs.command_line import SCENE, Process
 from rigs.repeated import pytest_pyfunc_call, pytest_terminal_summary  # noqa: F401
 from support import WATCHDOG, Gate, check_books, open_dashboard, until

@@ -1,0 +1,13 @@
+// The pictures that the slices of an H.264 stream give.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "driver_types.h"
+
+typedef struct TrueDecoder TrueDecoder;
+
+TrueDecoder* true_open(void);
+void true_close(TrueDecoder* decoder);
+/// Fills the surface, which is NV12. Returns 0 if the slices are damaged.
+int true_decode(TrueDecoder* decoder, const DecodedPicture* picture, uint8_t* surface, unsigned pitch,
+                unsigned rows);
