@@ -21,7 +21,7 @@ DEPTH = 32  # of every queue, as of freshframe's
 
 @dataclass(frozen=True)
 class Made:
-    """A set: when it was delivered, and the times and arrivals of its members; None: missing."""
+    """A set: when it was delivered, and the times and arrivals of its members; None means missing."""
 
     at: float
     members: tuple[tuple[float, float] | None, ...]

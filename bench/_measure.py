@@ -87,10 +87,11 @@ class Row:
         name: The measured thing.
         figures: Its figures; the key ends in the unit.
         value: The ratio or figure that ``goal`` bounds.
-        goal: Bound of ``value``; None: for information.
+        goal: Bound of ``value``; None means for information.
         at_least: The bound is a minimum.
-        spread: A/A spread of the reference; None: nothing is compared.
-        scale: The whole of which the spread is a share; None: ``value``. For a difference, the reference.
+        spread: A/A spread of the reference; None means nothing is compared.
+        scale: The whole of which the spread is a share; None means ``value``. For a difference, the
+            reference.
         unclear: Why there can be no verdict, apart from the spread.
     """
 

@@ -1,4 +1,4 @@
-// What one hop from node to node costs, natively, beside a bare condition variable and a bare queue. Run by
+// The cost of one hop from node to node, natively, beside a bare condition variable and a bare queue. Run by
 // hop.py.
 //
 //   hop_bench ROUNDS SHARE [paced|burst]

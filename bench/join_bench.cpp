@@ -1,4 +1,4 @@
-// What a set of a join costs beside two samples of a merge, and how long after its last member it is processed.
+// The cost of a set of a join beside two samples of a merge, and how long after its last member it is processed.
 // Run by join.py.
 //
 //   join_bench ROUNDS
@@ -153,7 +153,7 @@ class Two final : public freshframe::JoinNode<TimePoint, TimePoint, Nothing> {
   std::vector<double>& times_;
 };
 
-/// Of three cameras, the last of which may be missing: the age of the reference.
+/// The age of the reference of three cameras, where the last may be missing.
 class Three final
     : public freshframe::JoinNode<TimePoint, std::optional<TimePoint>, std::optional<TimePoint>, Nothing> {
  public:

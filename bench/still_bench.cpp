@@ -1,12 +1,12 @@
-// Tells whether pictures that stand still are told behind encoders, and sound ones are not, and what that costs.
+// Measures whether frozen pictures are found after encoders, and sound ones are not, and the cost.
 //
 //   still_bench [SEEDS [HOURS [FIRST [SCENE]]]]
 //
-// Each scene is painted anew with each seed, encoded with a keyframe each 2 s, and decoded, in simulated time. The
-// rule gets the keyframes. A table says how often it told a sound scene, and after how many keyframes one that
-// stands still: the fewest, the median, and the most. A loop is counted from its first picture. With HOURS it looks at
-// sound scenes alone, each for so long in simulated time and with each seed, and only keyframes are encoded. FIRST is
-// the first seed, 1 if it is not given. With SCENE, those whose name has it are looked at.
+// Each scene is painted again with each seed, encoded with a keyframe every 2 s, and decoded, in simulated time. The
+// rule gets the keyframes. A table shows how often it reported a sound scene, and after how many keyframes a frozen
+// one: the fewest, the median, and the most. A loop is counted from its first picture. With HOURS it looks at sound
+// scenes alone, each for that long in simulated time and with each seed, and only keyframes are encoded. FIRST is the
+// first seed, 1 if it is not given. With SCENE, it looks only at scenes whose name contains it.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/clock.hpp"
 #include "freshframe/frame.hpp"
@@ -49,14 +49,14 @@ using Kind = StillRule::Kind;
 constexpr int kWidth = 640;
 constexpr int kHeight = 360;
 constexpr int kFps = 4;
-constexpr int kGroup = 8;  // pictures: a keyframe each 2 s
+constexpr int kGroup = 8;  // pictures: a keyframe every 2 s
 constexpr int kKeys = 50;
-constexpr int kFirst = 20;  // keyframes before a scene stands still
+constexpr int kFirst = 20;  // keyframes before a scene freezes
 constexpr std::size_t kPixels = std::size_t{kWidth} * kHeight;
 
 using Luma = std::vector<float>;
 
-/// What a camera would give to its encoders.
+/// The picture that a camera would give to its encoders.
 std::vector<std::uint8_t> levels_of(const Luma& luma) {
   std::vector<std::uint8_t> out(luma.size());
   for (std::size_t i = 0; i < luma.size(); ++i)
@@ -130,12 +130,12 @@ using Painter = std::function<Luma(Scene&, int number)>;
 
 struct Case {
   const char* name;
-  Kind kind;  // None: a sound scene
+  Kind kind;  // None means a sound scene
   Painter paint;
   Seconds least{0};  // of a sound scene: told is what has lasted so long
 };
 
-/// Those of `paint`, and from keyframe kFirst on the same one.
+/// The pictures of `paint`, and from keyframe kFirst on the same one.
 Painter hung(Painter paint) {
   return [paint = std::move(paint), kept = Luma()](Scene& scene, int number) mutable {
     if (number <= kFirst * kGroup) kept = paint(scene, number);
@@ -170,7 +170,7 @@ Luma page_with_clock(Scene& scene, int number) {
   return out;
 }
 
-/// Its encoder stands still once: a keyframe is equal to the one before.
+/// The encoder repeats once: a keyframe is equal to the one before.
 Luma late_page(Scene& scene, int number) {
   constexpr int kLate = 30;  // keyframe
   return page_with_clock(scene, number / kGroup == kLate ? number - kGroup : number);
@@ -318,7 +318,7 @@ void look_at(Run& run, const AVFrame& key, const Case& each) {
   run.told = run.keys - (each.kind == Kind::Still || each.kind == Kind::Flat ? kFirst : 0);
 }
 
-/// Of each of kCodings. With `hours`, only keyframes are encoded, for so long.
+/// Of each of kCodings. With `hours`, only keyframes are encoded, for that long.
 std::vector<std::optional<int>> told_after(const Case& each, unsigned seed, double hours) {
   const int step = hours > 0 ? kGroup : 1;
   const int keys = hours > 0 ? static_cast<int>(hours * 1800) : kKeys;

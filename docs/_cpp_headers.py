@@ -162,7 +162,7 @@ class Header:
         return "".join(part if part.startswith("`") else part.replace("<", r"\<") for part in parts)
 
     def signature(self, cursor: Any) -> tuple[str, str] | None:
-        """(directive, signature); None: not shown."""
+        """(directive, signature); None means not shown."""
         kind = cursor.kind
         if kind in CLASSES:
             return self.class_signature(cursor)
@@ -178,7 +178,7 @@ class Header:
         return (directive, shown[kind]) if kind in shown else None
 
     def class_signature(self, cursor: Any) -> tuple[str, str] | None:
-        """Name and bases; None: declared only, or a specialisation."""
+        """Name and bases; None means declared only, or a specialisation."""
         if not cursor.is_definition():
             return None
         text = self.source(cursor).split("{", 1)[0].strip()

@@ -62,7 +62,7 @@ class Local:
 
 
 def stop_time(running: measure.Running) -> float | None:
-    """Seconds; None: longer than the limit."""
+    """Seconds; None means longer than the limit."""
     thread = threading.Thread(target=running.stop, daemon=True)
     began = time.monotonic()
     thread.start()

@@ -23,7 +23,7 @@ def url_of(width: int, height: int, fps: float, t0: float) -> str:
 
 
 def of(url: str) -> Any:
-    """The webcam of a URL; None: the URL names something else."""
+    """The webcam of a URL; None means the URL names something else."""
     return Webcam(url) if url.startswith(SCHEME) else None
 
 

@@ -14,7 +14,7 @@
 
 namespace ff = freshframe;
 
-// A step of our own: the mean of a frame's luma.
+// Our own step: the mean of a frame's luma.
 class Brightness final : public ff::Node<ff::Frame, double> {
  public:
   std::optional<double> process(const ff::Sample<ff::Frame>& sample,

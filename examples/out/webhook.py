@@ -30,7 +30,7 @@ class KeepsPost(urllib.request.HTTPRedirectHandler):
     def redirect_request(
         self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
     ) -> urllib.request.Request | None:
-        """Returns the request to the new place; None: the redirect is a failure."""
+        """Returns the request to the new place; None means the redirect is a failure."""
         takes_a_post = newurl.startswith(("http://", "https://"))  # a server of FTP does not
         keeps = code in (307, 308) and takes_a_post
         return urllib.request.Request(newurl, req.data, req.headers) if keeps else None

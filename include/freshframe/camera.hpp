@@ -17,7 +17,7 @@ struct CameraSize {
   int min_height = 0;
   int step_width = 0;  // 0: one size, no grid
   int step_height = 0;
-  std::vector<double> fps = {};  // frames per second, highest first; empty: the driver does not say
+  std::vector<double> fps = {};  // frames per second, highest first; empty means the driver does not say
   bool fps_range = false;        // `fps` is {highest, lowest}, and any rate in between is supported
 };
 
@@ -38,7 +38,7 @@ struct CameraControl {
   std::int64_t step = 1;
   std::int64_t standard = 0;  // the driver's default
   std::int64_t current = 0;
-  std::string setting = {};  // the one of kCameraSettings whose number this is; empty: none
+  std::string setting = {};  // the one of kCameraSettings whose number this is; empty means none
   bool automatic = false;    // that setting takes "auto", too
   bool inactive = false;     // an automatic mode determines the value
   std::vector<std::pair<std::int64_t, std::string>> menu = {};  // the words of the values, where it has words
@@ -70,14 +70,14 @@ struct CameraInfo {
   std::string name;          // the camera's own
   std::string driver;        // for example "uvcvideo"
   std::string bus;           // where it is plugged in
-  std::string problem = {};  // why it cannot be queried or used; empty: no problem
+  std::string problem = {};  // why it cannot be queried or used; empty means no problem
   int problem_code = 0;      // the errno of the problem, 0: none
   std::vector<CameraFormat> formats = {};
   std::vector<CameraControl> controls = {};
 };
 
-/// Every /dev/video* that captures pictures, and every one that cannot be queried. Opens each for a moment,
-/// which takes milliseconds and does not disturb a program that captures.
+/// Every /dev/video* that captures pictures, and every device that cannot be queried. Opens each for a
+/// moment, which takes milliseconds and does not disturb a program that captures.
 [[nodiscard]] std::vector<CameraInfo> cameras();
 
 }  // namespace freshframe

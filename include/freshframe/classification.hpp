@@ -24,7 +24,7 @@ struct OnnxClassifierOptions {
   enum class When : std::uint8_t { Each, Growing, Best };
 
   std::string column = "kind";          // of the class's name; COLUMN_confidence has its probability
-  std::vector<std::string> names = {};  // of the classes, where the file has none
+  std::vector<std::string> names = {};  // of the classes, if the file lists none
   /// (width, height) of the input, where the file leaves it open.
   std::optional<std::pair<int, int>> size = {};
   /// Takes the middle of a crop in the input's aspect ratio, as Ultralytics' classifiers are trained; at

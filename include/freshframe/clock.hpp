@@ -44,8 +44,8 @@ class Clock {
   [[nodiscard]] static std::shared_ptr<const Clock> real();
 };
 
-/// A clock that stands still until advance(). Waits on it re-read the time about every millisecond, so a test
-/// needs no handshake with the threads that wait.
+/// A clock that does not move until advance(). Waits on it re-read the time about every millisecond, so a
+/// test needs no handshake with the threads that wait.
 class SimulatedClock final : public Clock {
  public:
   [[nodiscard]] TimePoint now() const override;

@@ -36,8 +36,8 @@ struct LineCounterOptions {
   Point start = {};
   Point end = {};
   Anchor anchor = Anchor::Center;
-  /// Pixels. An object is on a side of the line only when it is seen farther from it than this. nullopt: a
-  /// twentieth of the object's size, at least one pixel.
+  /// Pixels. An object is on a side of the line only when it is seen farther from it than this. nullopt means
+  /// a twentieth of the object's size, at least one pixel.
   std::optional<float> margin = {};
   bool relative = false;  // `start` and `end` are shares of the picture's width and height, 0 to 1
 };
@@ -120,7 +120,7 @@ struct ZoneCounts {
   std::int64_t appeared = 0;              // objects that were first seen inside
   std::int64_t lost = 0;                  // objects that were inside when they were last seen
   std::vector<std::int64_t> inside = {};  // ids, ascending
-  /// Seconds from the begin of the visit to the last sight of it, for each id of `inside`.
+  /// Seconds from the begin of the visit to the last sight of it, of every id in `inside`.
   std::map<std::int64_t, double> dwell = {};
   std::vector<std::int64_t> loitering = {};  // ids of `inside` that are there for `loiter_after` or longer
   std::vector<Crossing> crossings = {};      // events, as of LineCounts

@@ -22,7 +22,7 @@ struct DataColumn {
 
   std::string name;
   Values values = {};
-  std::vector<std::size_t> shape = {};  // of a row, such as {17, 3}; empty: one value
+  std::vector<std::size_t> shape = {};  // of a row, such as {17, 3}; empty means one value
 
   /// The number of values in a row.
   [[nodiscard]] std::size_t width() const noexcept {
@@ -30,8 +30,8 @@ struct DataColumn {
     for (const auto side : shape) product *= side;
     return product;
   }
-  /// Returns the same column of other objects: row i is that of the index `rows[i]`, which must be one of the
-  /// rows.
+  /// Returns the same column of other objects: row i is the row with the index `rows[i]`, which must be one
+  /// of the rows.
   [[nodiscard]] DataColumn select(std::span<const std::int64_t> rows) const {
     DataColumn chosen{name, {}, shape};
     const auto size = width();
@@ -51,7 +51,7 @@ struct DataColumn {
   bool operator==(const DataColumn&) const = default;
 };
 
-/// The column with this name; null: there is none.
+/// The column with this name, or null.
 [[nodiscard]] inline const DataColumn* find_column(std::span<const DataColumn> columns,
                                                    std::string_view name) noexcept {
   for (const auto& column : columns) {

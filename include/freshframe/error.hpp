@@ -45,7 +45,7 @@ class StateError : public Error {
 /// A device, file or network stream could not be opened or was lost.
 class SourceError : public Error {
  public:
-  /// `url` must not contain a password. `code` is an errno value, 0 when there is none.
+  /// `url` must not contain a password. `code` is an errno value, or 0.
   SourceError(const std::string& what, std::string url, int code = 0, std::string source = {})
       : Error(what), url_(std::move(url)), code_(code), source_(std::move(source)) {}
 

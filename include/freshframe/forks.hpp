@@ -1,5 +1,5 @@
 // Forks: mutexes that a fork waits for, and objects that exist once per process. The one place for everything
-// that lives across a fork: tools/check_forks.py refuses a mutex that neither has a hold nor stands in
+// that lives across a fork: tools/check_forks.py refuses a mutex that neither has a hold nor is listed in
 // tools/forks.toml with the reason.
 //
 // Only the thread that forks exists in the child. A mutex that another thread held at that moment would never
@@ -31,7 +31,7 @@
 
 namespace freshframe::forks {
 
-/// A fork locks mutexes in this order. A thread that holds one may lock those of later orders only.
+/// A fork locks mutexes in this order. A thread that holds one may lock only mutexes of later orders.
 enum class Order : std::uint8_t {
   Loading,     // the ONNX Runtimes: loading one writes to the log
   Conversion,  // of frames that this process has inherited: takes memory from a frame pool

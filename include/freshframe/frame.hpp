@@ -68,8 +68,8 @@ struct Picture {
   std::array<Plane, 3> planes{};
 };
 
-/// A picture whose pixels may be written: that of a FrameBuilder, or one in memory of your own. Its `planes`
-/// must lie in writable memory. Functions that only read take it as a Picture.
+/// A picture whose pixels may be written: the picture of a FrameBuilder, or a picture in your own memory.
+/// `planes` must lie in writable memory. Functions that only read take it as a Picture.
 struct MutablePicture : Picture {
   MutablePicture() = default;
   explicit MutablePicture(const PictureFormat& of) : Picture{of, {}} {}
@@ -98,7 +98,7 @@ class PixelOps {
 
 /// An immutable picture, shared by reference count. Copying a Frame never copies pixels.
 ///
-/// A handle is either held by the engine (queues, nodes) or *on loan* (Python, a C++ program behind a
+/// A handle is either held by the engine (queues, nodes) or *on loan* (Python, a C++ program that uses a
 /// Reader). Both keep the pixels alive; only engine-held frames count towards the pipeline's bound.
 /// Thread-safe: any number of threads may read and copy it. It must not be written to after it was made.
 class Frame {
@@ -129,8 +129,8 @@ class Frame {
     return body_ == other.body_ && (body_ == nullptr || form_ == other.form_);
   }
 
-  /// A part of the picture, or of one that it was predicted from, was lost on its way here or could not be
-  /// decoded. A frame that is made of a damaged one is damaged, too.
+  /// A part of the picture, or of a picture that it was predicted from, was lost on its way here or could not
+  /// be decoded. A frame that is made of a damaged one is damaged, too.
   [[nodiscard]] bool damaged() const noexcept { return damaged_; }
   /// Marks this handle and its copies: other handles of the picture may belong to other samples.
   void mark_damaged() noexcept { damaged_ = true; }
@@ -163,7 +163,7 @@ class Frame {
   [[nodiscard]] Picture pooled() const;
   /// The converter of this picture. A frame that is derived from it gets the same one.
   [[nodiscard]] const PixelOps& ops() const noexcept;
-  /// Bytes of pixels behind this handle: as made, plus every format converted so far.
+  /// Bytes of pixels that this handle keeps: as made, plus every format converted so far.
   [[nodiscard]] std::size_t size_bytes() const noexcept;
 
   /// A handle to keep, on loan: for a node or a program that holds frames for longer than one call. It does
@@ -215,16 +215,16 @@ class FramePool {
   struct Recycle {
     std::shared_ptr<Impl> pool;
     std::size_t bytes = 0;
-    std::shared_ptr<core::PictureMemory> memory = {};  // that it came from; null: the heap
+    std::shared_ptr<core::PictureMemory> memory = {};  // that it came from; null means the heap
     void operator()(std::uint8_t* memory) const noexcept;
   };
   using Buffer = std::unique_ptr<std::uint8_t[], Recycle>;
   [[nodiscard]] Buffer take(std::size_t bytes);
-  /// A buffer of the memory that use() was given. Empty: there is no such memory, or it is full.
+  /// A buffer of the memory that use() was given. Empty means there is no such memory, or it is full.
   [[nodiscard]] Buffer take_used(std::size_t bytes);
   [[nodiscard]] Stats stats() const;
-  /// From now on take() uses `memory` first, and the heap when that is full. Null: the heap only. Each buffer
-  /// returns to the memory that it came from.
+  /// From now on take() uses `memory` first, and the heap when that is full. Null means the heap only. Each
+  /// buffer returns to the memory that it came from.
   void use(std::shared_ptr<core::PictureMemory> memory);
   [[nodiscard]] static FramePool& shared();
 

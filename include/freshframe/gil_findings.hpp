@@ -13,9 +13,9 @@ namespace freshframe {
 struct GilFindings {
   /// A call that held the GIL, with the sum of its stalls.
   struct Culprit {
-    std::string native;   // "library:symbol"; empty: bytecode
-    std::string python;   // "file:line:function"; empty: unknown
-    std::string program;  // the nearest such line outside of installed packages; empty: unknown
+    std::string native;   // "library:symbol"; empty means bytecode
+    std::string python;   // "file:line:function"; empty means unknown
+    std::string program;  // the nearest such line outside of installed packages; empty means unknown
     std::uint64_t count = 0;
     double total = 0;  // seconds, as the next two
     double max = 0;

@@ -1,4 +1,4 @@
-// The plane that objects stand on: from pixels to metres.
+// The plane below the objects: from pixels to metres.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -40,7 +40,7 @@ class Ground {
 
   /// Returns nullopt at the horizon (nearer to it than ten pixels) or above it.
   [[nodiscard]] std::optional<Spot> at(double u, double v) const;
-  /// The pixel of a place; nullopt: it is behind the camera.
+  /// The pixel of a place; nullopt means it is at the camera's back.
   [[nodiscard]] std::optional<Place> pixel(const Place& place) const;
   /// Standard deviation of the speed that the clicks' errors alone give an object at this pixel with this
   /// velocity in m/s: first order, each coordinate moved by `click_error`.

@@ -43,14 +43,13 @@ class OnnxModel {
 struct OnnxDetectorOptions {
   float min_confidence = 0.25F;         // 0..1: only boxes above it are returned
   float max_iou = 0.45F;                // 0..1: boxes of a class that overlap more are one
-  std::vector<std::string> classes;     // only these, by name; empty: all
-  std::vector<std::string> names = {};  // of the classes, where the file has none
-  std::string layout = {};              // empty: recognised from the file
+  std::vector<std::string> classes;     // only these, by name; empty means all
+  std::vector<std::string> names = {};  // of the classes, if the file lists none
+  std::string layout = {};              // empty means recognised from the file
   /// (width, height) of the input, where the file leaves it open.
   std::optional<std::pair<int, int>> size = {};
-  // Makes a batch one tensor, where the file leaves its first axis open. At false each picture has a run of
-  // its own, on a CPU several at once. Default: by the provider, because on a CPU a larger tensor is not
-  // faster.
+  // Makes a batch one tensor, where the file leaves its first axis open. At false each picture has its own
+  // run, on a CPU several at once. Default: by the provider, because on a CPU a larger tensor is not faster.
   std::optional<bool> tensor_batches = {};
   // Only this part of a picture is scaled to the input. The boxes are in the coordinates of the whole
   // picture. Where pixels share their chroma, it begins up to one pixel before.

@@ -25,8 +25,8 @@ inline constexpr std::size_t kMostJoined = 16;  // parents
 struct Join {
   /// Seconds between the least and the greatest time of a set. Not given with Seq, which wants equal numbers.
   std::optional<double> within = {};
-  /// Seconds that a sample waits for its partners after its own arrival. nullopt: without limit, which only
-  /// files may.
+  /// Seconds that a sample waits for its partners after its own arrival. nullopt means without limit, which
+  /// only files may.
   std::optional<double> max_wait = {};
   /// The default is Seq if all samples come from one source, Pts below files only, else Captured. Utc drops
   /// samples as `no_clock` whose time is of no camera's or device's clock, or whose Utc::error is more than

@@ -20,7 +20,7 @@ namespace freshframe {
 
 /// The value of a set.
 struct Joined {
-  /// One for each parent, in their order; nullopt: missing in a partial set. The first is always there.
+  /// One for each parent, in their order; nullopt means missing in a partial set. The first is always there.
   std::vector<std::optional<AnySample>> members;
 };
 template <>
@@ -63,8 +63,8 @@ class JoinNodeOf : public NodeBase {
             .sets = {JoinInput{type_of<typename JoinPart<In>::Input>(), JoinPart<In>::kMayMiss}...}};
   }
 
-  /// Called by one thread at a time, once per set. nullopt: nothing is emitted. The result gets the stamp of
-  /// the first sample.
+  /// Called by one thread at a time, once per set. nullopt means nothing is emitted. The result gets the
+  /// stamp of the first sample.
   virtual std::optional<Out> process(const typename JoinPart<In>::Argument&... samples,
                                      const Context& context) = 0;
 

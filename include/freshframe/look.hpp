@@ -1,4 +1,4 @@
-// The pictures of a stream's last seconds, for a program that asks for them.
+// The pictures of a stream's last seconds. A program asks for them.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -17,7 +17,7 @@
 
 namespace freshframe {
 
-/// What a look keeps.
+/// The samples that a look keeps.
 struct LookOptions {
   double seconds = 30;                  // of capture that are kept, above 0, at most 3600
   double every = 0.5;                   // seconds between two kept pictures, 0 to 60; of packets all are kept
@@ -45,8 +45,9 @@ struct LookQuestion {
   std::stop_token stop{};                              // ends the question
 };
 
-/// The questions to a look, which it answers on the thread that asks. Any thread. Of a process, two questions of the program are
-/// decoded at a time, and beside them one of the network. The others wait for their turn: now is when it has come.
+/// The questions to a look, which it answers on the thread that asks. Any thread. In a process, two questions
+/// of the program are decoded at a time, and beside them one of the network. The others wait for their turn:
+/// now is when it has come.
 class LookBack {
  public:
   using Take = std::function<void(Snapshot)>;
@@ -59,10 +60,10 @@ class LookBack {
   /// For each of the ages the newest picture that was captured by then, the oldest first, and each once. Not exact: of
   /// pictures that refer to others the last keyframe before, which costs the decoding of one picture. An age that is
   /// beyond what is kept has none. `take` gets one after the other, within the turn: a picture is decoded when those
-  /// before the last one have been taken. After a stop it gets no more. Throws OptionError for an age below 0, Error
-  /// when a picture cannot be decoded, and what `take` throws.
+  /// before the last one have been taken. After a stop it gets no further pictures. Throws OptionError for an
+  /// age below 0, Error when a picture cannot be decoded, and what `take` throws.
   virtual void look(const LookQuestion& question, const Take& take) = 0;
-  /// All of them. Empty: none is kept.
+  /// All of them. Empty means that no picture is kept.
   [[nodiscard]] std::vector<Snapshot> snapshots(const LookQuestion& question);
 };
 

@@ -21,7 +21,7 @@ namespace freshframe {
 /// to one rounding, in the picture's own matrix and range.
 [[nodiscard]] const PixelOps& pixel_ops() noexcept;
 
-/// What a network stream does with frames that are damaged (Frame::damaged()). Mark: it delivers them with
+/// The use of damaged frames (Frame::damaged()) by a network stream. Mark: it delivers them with
 /// the mark. Hold: it drops them, up to the next frame that can be decoded whole, and waits visibly
 /// (WaitingKeyframe).
 enum class Damaged : std::uint8_t { Mark, Hold };
@@ -30,8 +30,8 @@ enum class Damaged : std::uint8_t { Mark, Hold };
 /// The inverse of to_string(). Throws OptionError for another name.
 [[nodiscard]] Damaged damaged_of(std::string_view name);
 
-/// What a live network stream decodes. Keyframes: its keyframes only, each at once, and everything while wake() lasts.
-/// The others are counted as `not_decoded`, and have their numbers.
+/// The frames that a live network stream decodes. Keyframes: its keyframes only, each at once, and everything
+/// while wake() lasts. The others are counted as `not_decoded`, and have their numbers.
 enum class Decode : std::uint8_t { All, Keyframes };
 /// "all" or "keyframes".
 [[nodiscard]] std::string_view to_string(Decode decode) noexcept;
@@ -60,20 +60,20 @@ struct OpenOptions {
   Decode decode = Decode::All;         // of a live network stream
   Pace pace = Pace::Even;              // of HLS
   /// Seconds that are added to Stamp::utc, unless that is the time of the arrival: a known delay of the camera
-  /// (-0.02: it takes a picture 20 ms before it says so).
+  /// (-0.02: it takes a picture 20 ms before the time that it reports).
   double clock_offset = 0;
   /// Seconds after which a live network stream or a camera that is frozen is reported: by NodeStats::source, findings
-  /// and events, and a server's /healthz fails. nullopt: after 60, and /healthz does not mind. 0: never.
+  /// and events, and a server's /healthz fails. nullopt means after 60, and /healthz does not mind. 0: never.
   std::optional<double> frozen_after = {};
   /// A folder in which the source keeps the digests of its newest 1,024 keyframes, in the file NODE.frozen: then a
-  /// picture from before a restart is known. Empty: none. It needs `frozen_after`, but not 0.
+  /// picture from before a restart is known. Empty means none. It needs `frozen_after`, but not 0.
   std::string remember = {};
   bool loop = false;      // a file starts again after its end, from `start`; a live source has no end
   bool realtime = false;  // a file plays at its own speed and is live; a live source always is
   /// false: what an http:// or https:// URL names is finite and is read like a file. Default: whether it is a file.
   std::optional<bool> live = {};
-  /// The video of a network stream with several: "best", "worst", "720p" (the best of at most so many rows),
-  /// or its number in VideoInfo::renditions.
+  /// The video of a network stream with several: "best", "worst", "720p" (the best of at most that number of
+  /// rows), or its number in VideoInfo::renditions.
   std::string rendition = "best";
   std::optional<int> decoder_threads = {};  // default: cores for a lossless file, 1 for a live source
   /// Of a camera: a whole number or "auto" for each of kCameraSettings (camera.hpp).
@@ -91,16 +91,16 @@ struct VideoInfo {
   std::optional<double> duration;  // seconds
   std::string pixel_format;        // FFmpeg's name
   std::string container;           // FFmpeg's name
-  /// Two interlaced fields, delivered as they are stored. nullopt: not known (cameras, and a network stream
-  /// before its first frame).
+  /// Two interlaced fields, delivered as they are stored. nullopt means not known (cameras, and a network
+  /// stream before its first frame).
   std::optional<bool> interlaced = {};
-  /// Who speaks RTSP with the server: "freshframe" or "ffmpeg". Empty: it is no rtsp:// or rtsps:// URL.
+  /// Who speaks RTSP with the server: "freshframe" or "ffmpeg". Empty means it is no rtsp:// or rtsps:// URL.
   std::string client = {};
-  /// What ends a picture of RTP: "marker", its last packet, or "timestamp", the first packet of the next one.
-  /// Empty: the source is not RTSP that freshframe reads. It may change while the source runs, as the markers
-  /// are found true or false.
+  /// The end of a picture of RTP: "marker", its last packet, or "timestamp", the first packet of the next
+  /// one. Empty means the source is not RTSP that freshframe reads. It may change while the source runs, as
+  /// the markers are found true or false.
   std::string ends_by = {};
-  /// "640x360 h264, 800 kbit/s": the videos of a network stream that has several. Empty: it has one.
+  /// "640x360 h264, 800 kbit/s": the videos of a network stream that has several. Empty means it has one.
   std::vector<std::string> renditions = {};
 };
 
@@ -211,16 +211,17 @@ struct VideoFileOptions {
 /// After 10 s without a frame the encoder begins a new group of pictures, and below a live source the frames
 /// so far are in the file then. A pause that the container has no room for (MP4, MOV, TS: 6 hours, AVI: 60000
 /// frames) ends the file: the recording continues in the next segment, or in "out_2.mp4". After a stop the
-/// encoder has up to 3 s to give its last frames; those that it does not give are counted as `stop`.
+/// encoder has up to 3 s to give its last frames; frames that it does not give are counted as `stop`.
 ///
 /// With `segment_every` a file ends before the frame that is `segment_every` seconds after its first one, and the next
 /// file begins with that frame. Numbering continues after the highest existing number, and a name without a
 /// number that is taken becomes "..._2.mp4", so no file is replaced. The first file is made with the first frame.
 ///
 /// Below packets_of() a camera it writes the camera's own packets, bit for bit, and encodes nothing: set_input() refuses
-/// the options of an encoder (codec, fps, crf, preset). A file begins at a keyframe, and a segment at the first one
-/// that is `segment` seconds after the begin of the last. Where packets were dropped, the recording goes on at the next
-/// keyframe. New parameters, such as another size, begin the next segment, or "out_2.mp4".
+/// the options of an encoder (codec, fps, crf, preset). A file begins at a keyframe, and a segment at the
+/// first keyframe that is `segment` seconds after the begin of the last. Where packets were dropped, the
+/// recording goes on at the next keyframe. New parameters, such as another size, begin the next segment, or
+/// "out_2.mp4".
 ///
 /// The constructor throws OptionError for an unsupported codec or container. open() throws Error when the
 /// file cannot be written, process() for a frame that does not fit and for packets of a codec that the container cannot
@@ -229,8 +230,8 @@ class VideoFile final : public EitherNode<Frame, Packet, Nothing> {
  public:
   explicit VideoFile(const std::string& path, const VideoFileOptions& options = {});
   ~VideoFile() override;
-  /// With reports_segments: waits for the next finished segment. nullopt: the recorder is closed, and all were
-  /// given. Any thread but the pipeline's own; only while the node is open or behind that.
+  /// With reports_segments: waits for the next finished segment. nullopt means the recorder is closed, and
+  /// all were given. Any thread but the pipeline's own; only while the node is open or later.
   [[nodiscard]] std::optional<Segment> next_segment();
   [[nodiscard]] std::string default_name() const override { return "VideoFile"; }
   [[nodiscard]] NodeContract contract() const override;

@@ -1,4 +1,4 @@
-// The metrics of a pipeline in Prometheus' text format, for programs that have an HTTP server of their own.
+// The metrics of a pipeline in Prometheus' text format, for programs that have their own HTTP server.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -19,7 +19,8 @@ class Pipeline;
 /// The text of /metrics without viewer counts. Thread-safe; text() waits only for another thread's text().
 class Metrics {
  public:
-  /// `gil_findings` is called on the thread that calls text(), without a lock. Empty: there are no findings.
+  /// `gil_findings` is called on the thread that calls text(), without a lock. Empty means there are no
+  /// findings.
   explicit Metrics(const Pipeline& pipeline, std::function<GilFindings()> gil_findings = {});
   /// For embedders.
   explicit Metrics(std::shared_ptr<core::PipelineCore> pipeline,

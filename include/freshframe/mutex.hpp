@@ -1,5 +1,5 @@
-// Mutex, Lock and Condition of the standard library, annotated for clang's -Wthread-safety: a member says which
-// mutex guards it, and the compiler proves that it is held. ./dev lint runs the proof.
+// Mutex, Lock and Condition of the standard library, annotated for clang's -Wthread-safety: a member names
+// the mutex that guards it, and the compiler proves that it is held. ./dev lint runs the proof.
 //
 // Mutexes have ranks, and a thread locks them in ascending order only. No lock is held around foreign code. A
 // build with FRESHFRAME_CHECK_LOCKS (every build with a sanitizer) ends the program with a message where a
@@ -29,7 +29,7 @@
 
 namespace freshframe {
 
-/// A thread that holds a mutex may lock those of higher rank.
+/// A thread that holds a mutex may lock mutexes of higher rank.
 enum class LockRank : std::uint8_t {
   Graph,       // the lists of nodes and readers; others that are held while a leaf is locked
   Conversion,  // the making of a frame's other formats
@@ -113,7 +113,7 @@ class FRESHFRAME_THREAD_SAFETY(scoped_lockable) Lock {
   bool held_ = true;
 };
 
-/// A condition variable. Its waits release the mutex, which the caller holds.
+/// A condition variable. A wait releases the mutex, which the caller holds.
 class Condition {
  public:
   void notify_one() noexcept { condition_.notify_one(); }
@@ -124,7 +124,7 @@ class Condition {
     Borrowed lock(mutex);
     condition_.wait(lock.native, ready);
   }
-  /// Returns ready(); false: the deadline has passed by the clock.
+  /// Returns ready(); false means the deadline has passed by the clock.
   template <class Ready>
   bool wait_until(Mutex& mutex, const Clock& clock, TimePoint deadline, const Ready& ready)
       FRESHFRAME_REQUIRES(mutex) {

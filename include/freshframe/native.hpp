@@ -1,4 +1,5 @@
-// Nodes from shared libraries: functions and classes behind the C interface abi.h, and the tables that they return.
+// Nodes from shared libraries: functions and classes with the C interface abi.h, and the tables that they
+// return.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -28,7 +29,7 @@ struct Dtype {
 /// The type of that name. Throws OptionError, which lists them.
 [[nodiscard]] const Dtype& dtype(std::string_view name);
 
-/// A named array. Its memory belongs to its table.
+/// A named array. The memory belongs to its table.
 struct Column {
   std::string name;
   const Dtype* type = nullptr;
@@ -52,7 +53,7 @@ struct Array : Table {};
 struct FunctionOptions {
   PixelFormat format = PixelFormat::Gray;  // of the pixels: Gray, Bgr or Rgb
   const Dtype* type = nullptr;
-  std::vector<std::int64_t> shape = {};          // of the result; empty: one number, emitted as a double
+  std::vector<std::int64_t> shape = {};          // of the result; empty means one number, emitted as a double
   std::optional<std::int32_t> max_rows = {};     // the function returns shape[0], at most this
   std::vector<std::byte> state = {};             // copied for the node
   std::string name = "function";                 // of the node
@@ -78,7 +79,7 @@ using Options = std::map<std::string, OptionValue>;
 /// Error with the text of the constructor's exception.
 [[nodiscard]] std::unique_ptr<NodeBase> load_node(const std::string& path, const std::string& name,
                                                   const Options& options, const PixelOps& ops);
-/// The node behind a freshframe_object; `keep` owns it.
+/// The node of a freshframe_object; `keep` owns it.
 [[nodiscard]] std::unique_ptr<NodeBase> object_node(const freshframe_object& object,
                                                     std::shared_ptr<const void> keep, const PixelOps& ops);
 /// Takes the object of object_node() for a pipeline: no other one may take it, unless `node` is destroyed
@@ -87,7 +88,7 @@ void claim(NodeBase& node);
 /// Takes claim() back: the pipeline did not take the node.
 void unclaim(NodeBase& node) noexcept;
 
-/// The types of a node's input and output, by the names of abi.h; empty: none.
+/// The types of a node's input and output, by the names of abi.h; empty means none.
 struct NodeTypes {
   std::string input;
   std::string output;
@@ -95,7 +96,7 @@ struct NodeTypes {
 /// The types of a node that one of the functions above has made.
 [[nodiscard]] NodeTypes node_types(NodeBase& node);
 
-/// The table of a value that is a Table or an Array; null: it is neither.
+/// The table of a value that is a Table or an Array; null means it is neither.
 [[nodiscard]] const Table* table_in(const ValueRef& value) noexcept;
 
 }  // namespace freshframe::native

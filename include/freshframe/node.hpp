@@ -46,7 +46,7 @@ struct Context {
   std::stop_token stop;
   const Clock& clock;
   NodeCounters& counters;
-  std::string_view node = {};  // its name in the pipeline; empty: it runs alone
+  std::string_view node = {};  // its name in the pipeline; empty means it runs alone
 };
 
 /// One result of a node: a value, or a frame when `value` is empty.
@@ -73,15 +73,15 @@ class AnyOut {
 /// The output of a source. Each `seq` is greater than the one before, else the source ends with an error:
 /// continue the counter of a device that wraps or begins again. `captured` is the time at which device, file
 /// or network delivered the packet. It may go back, as in a video with B-frames, whose pictures are shown in
-/// another order. A time to come counts as now, and one that is more than a second ahead is logged once: it
-/// is of another clock.
+/// another order. A time to come counts as now, and a time that is more than a second ahead is logged once:
+/// it is from another clock.
 template <class T>
 struct SourceItem {
   T value;
   double pts = 0;                        // seconds in the source's own time
   TimePoint captured{};                  // of the pipeline's clock; default: now
   std::optional<std::int64_t> seq = {};  // default: the next number; a device that lost frames skips theirs
-  std::shared_ptr<const std::string> path = {};  // of the file, where each sample has one of its own
+  std::shared_ptr<const std::string> path = {};  // of the file, where each sample has its own file
   /// Wall time of the capture. By default a live source has the time of this machine at `captured`, and others
   /// have none.
   Utc utc = {};
@@ -100,7 +100,8 @@ struct NodeContract {
   bool takes_batches = false;
   /// The samples may be the sets of a join (Joined), as AddOptions::join needs it.
   bool takes_sets = false;
-  /// The inputs of a node that takes nothing but sets, in the order of its parents; none: any number of any type.
+  /// The inputs of a node that takes nothing but sets, in the order of its parents; none means any number of
+  /// any type.
   std::vector<JoinInput> sets = {};
   /// It accepts the samples of one source only, as a video file does. A port with several is refused.
   bool needs_one_source = false;
@@ -112,26 +113,27 @@ struct NodeContract {
   /// The results are encoded pictures, which an output type other than Packet may hide: no queue below the node drops
   /// one before others that refer to it.
   bool gives_packets = false;
-  /// The period of on_tick_any(), more than 0 s and at most a day; nullopt: it is never called.
+  /// The period of on_tick_any(), more than 0 s and at most a day; nullopt means it is never called.
   std::optional<Seconds> tick_every = {};
   /// finish_any() is called.
   bool finishes = false;
-  /// Of a node with a clock: on_tick_any() is called once more after source_gone(), beside its grid, unless all has
-  /// ended. Its results may have stamps of that source, whose stream ends after them for the children.
+  /// For a node with a clock: on_tick_any() is called again after source_gone(), beside its grid, unless all
+  /// has ended. Those results may have stamps of that source, whose stream ends after them for the children.
   bool gives_last_of_source = false;
 
   // ---- a recorder
-  /// The path of the file that the node writes: start() refuses one that a source reads or another recorder writes. The
-  /// node replaces an existing file with its first sample, never in open().
+  /// The path of the file that the node writes: start() refuses a file that a source reads or another
+  /// recorder writes. The node replaces an existing file with its first sample, never in open().
   std::optional<std::string> records_to = {};
   /// It is a recorder even without a file: below a live source its default queue is kRecording, and stop() lets it
   /// write the waiting samples.
   bool records = false;
-  /// For the warning that a recorder's queue is full: how its user can make it faster; empty: nothing is known.
+  /// For the warning that a recorder's queue is full: how its user can make it faster; empty means nothing is
+  /// known.
   std::string way_to_be_faster = {};
 
   // ---- its thread
-  /// The embedder runs the node on a thread of its own, through its Runner's steps (a Python node).
+  /// The embedder runs the node on its own thread, through its Runner's steps (a Python node).
   bool runs_outside = false;
 
   [[nodiscard]] bool is_recorder() const noexcept { return records || records_to.has_value(); }
@@ -181,14 +183,14 @@ class NodeBase {
   [[nodiscard]] virtual std::string default_name() const { return "node"; }
   /// Type of the input. nullptr: any type, or one of input_types().
   [[nodiscard]] virtual const TypeInfo* input_type() const noexcept { return nullptr; }
-  /// The types that the input may have; none: any type.
+  /// The types that the input may have; none means any type.
   [[nodiscard]] virtual std::vector<const TypeInfo*> input_types() const {
     if (const auto* type = input_type()) return {type};
     return {};
   }
-  /// Of a node that takes one of several types: add() and replace() call this with the type that its parent gives, or
-  /// nullptr if that is not known, before they ask for anything else. It may be called again until the node was added.
-  /// Throws OptionError if the node's options do not fit.
+  /// For a node that takes one of several types: add() and replace() call this with the type that its parent
+  /// gives, or nullptr if that is not known, before they ask for anything else. It may be called again until
+  /// the node was added. Throws OptionError if the node's options do not fit.
   virtual void set_input(const TypeInfo* /*type*/) {}
   /// Type of the output; nullptr: not known in advance.
   [[nodiscard]] virtual const TypeInfo* output_type() const noexcept { return nullptr; }
@@ -205,19 +207,21 @@ class NodeBase {
   virtual void open(const Context& /*context*/) {}
   /// Returns nullopt if nothing is emitted.
   virtual std::optional<Emitted> process_any(const AnySample& sample, const Context& context) = 0;
-  /// One entry per sample, in their order; nullopt: nothing is emitted for that one. Called instead of
+  /// One entry per sample, in their order; nullopt means nothing is emitted for that one. Called instead of
   /// process_any() when the node was added with a batch.
   virtual std::vector<std::optional<Emitted>> process_batch_any(std::span<const AnySample> /*samples*/,
                                                                 const Context& /*context*/) {
     return {};
   }
-  /// The time for idle(), unless a sample arrives before. nullopt: none. Asked before each wait for a sample.
+  /// The time for idle(), unless a sample arrives before. nullopt means none. Asked before each wait for a
+  /// sample.
   [[nodiscard]] virtual std::optional<TimePoint> idle_at() const { return std::nullopt; }
   /// No sample has arrived until idle_at(). Only below live sources, and not for nodes with a batch: a file's
   /// samples may take any time.
   virtual void idle(const Context& /*context*/) {}
-  /// Tells the node that the source with this number (Stamp::source) gives nothing more, and that the number
-  /// is never used again: the node can drop what it keeps for it. On its own thread, between two calls.
+  /// Notifies the node that the source with this number (Stamp::source) gives nothing more, and that the
+  /// number is never used again: the node can drop what it keeps for it. On its own thread, between two
+  /// calls.
   virtual void source_gone(int /*source*/) {}
   /// Called instead of process_any() if the contract has `gives_several`.
   virtual void process_out_any(const AnySample& /*sample*/, AnyOut& /*out*/, const Context& /*context*/) {}
@@ -286,7 +290,7 @@ Sample<T> typed(const AnySample& sample) {
 }  // namespace detail
 
 /// Takes the results of one call of a node: `out(value)`. Valid during that call, on its thread. A full
-/// blocking edge makes the call wait. False: the pipeline stops, return soon. Always true in finish().
+/// blocking edge makes the call wait. False means the pipeline stops, return soon. Always true in finish().
 template <class T>
 class Out {
  public:
@@ -294,8 +298,8 @@ class Out {
 
   /// A result of the sample that is processed. Of on_tick() and finish(): one of the node's own stream.
   bool operator()(T value) { return out_.emit(detail::to_emitted<T>(std::move(value))); }
-  /// A result with the stamp of an earlier sample. Within a source a `seq` must not be less than that of the
-  /// result before: throws Error. `frame`: the picture that the children get with a value.
+  /// A result with the stamp of an earlier sample. Within a source a `seq` must not be less than the `seq` of
+  /// the result before: throws Error. `frame`: the picture that the children get with a value.
   bool operator()(T value, const Stamp& like, Frame frame = {}) {
     auto result = detail::to_emitted<T>(std::move(value));
     if (result.value) result.frame = std::move(frame);
@@ -322,7 +326,7 @@ class Node : public NodeBase {
   [[nodiscard]] const TypeInfo* input_type() const noexcept final { return type_of<In>(); }
   [[nodiscard]] const TypeInfo* output_type() const noexcept final { return type_of<Out>(); }
 
-  /// Called by one thread at a time. nullopt: nothing is emitted.
+  /// Called by one thread at a time. nullopt means nothing is emitted.
   virtual std::optional<Out> process(const Sample<In>& sample, const Context& context) = 0;
 
   std::optional<Emitted> process_any(const AnySample& sample, const Context& context) final {
@@ -343,7 +347,7 @@ class OutNode : public NodeBase {
   [[nodiscard]] const TypeInfo* output_type() const noexcept final { return type_of<Result>(); }
   [[nodiscard]] NodeContract contract() const override { return {.gives_several = true}; }
 
-  /// Called by one thread at a time. Each result is on its way when `out` returns, also if an exception
+  /// Called by one thread at a time. Each result is on its way when `out` returns, even if an exception
   /// follows.
   virtual void process(const Sample<In>& sample, Out<Result>& out, const Context& context) = 0;
 
@@ -367,7 +371,7 @@ class Ticking : public Base {
     own.tick_every = tick_every();
     return own;
   }
-  /// As NodeBase::on_tick_any().
+  /// Does the work of NodeBase::on_tick_any().
   virtual void on_tick(TimePoint now, Out<typename Base::Output>& out, const Context& context) = 0;
 
   void on_tick_any(TimePoint now, AnyOut& out, const Context& context) final {
@@ -380,7 +384,7 @@ class Ticking : public Base {
 template <class Base>
 class Finishing : public Base {
  public:
-  /// As NodeBase::finish_any().
+  /// Does the work of NodeBase::finish_any().
   virtual void finish(Out<typename Base::Output>& out, const Context& context) = 0;
 
   [[nodiscard]] NodeContract contract() const override {
@@ -408,7 +412,7 @@ class EitherNode : public NodeBase {
   }
   [[nodiscard]] const TypeInfo* output_type() const noexcept final { return type_of<Out>(); }
 
-  /// Called by one thread at a time. nullopt: nothing is emitted.
+  /// Called by one thread at a time. nullopt means nothing is emitted.
   virtual std::optional<Out> process(const Sample<A>& sample, const Context& context) = 0;
   virtual std::optional<Out> process(const Sample<B>& sample, const Context& context) = 0;
 
@@ -434,8 +438,8 @@ class BatchNode : public Node<In, Out> {
  public:
   [[nodiscard]] NodeContract contract() const override { return {.takes_batches = true}; }
 
-  /// Called by one thread at a time. One entry per sample, in their order; nullopt: nothing is emitted for
-  /// that one. Each result gets the stamp of its own sample. An exception fails all samples of the call.
+  /// Called by one thread at a time. One entry per sample, in their order; nullopt means nothing is emitted
+  /// for that one. Each result gets the stamp of its sample. An exception fails all samples of the call.
   virtual std::vector<std::optional<Out>> process_batch(std::span<const Sample<In>> samples,
                                                         const Context& context) = 0;
 

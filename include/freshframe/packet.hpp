@@ -25,11 +25,11 @@ struct PacketStream {
 /// One encoded picture. Copies share the bytes. Immutable.
 struct Packet {
   std::span<const std::uint8_t> data;
-  double pts = 0;            // seconds, as those of its frame
+  double pts = 0;            // seconds, as of its frame
   double dts = 0;            // seconds: rising by the packets, at most pts
   double duration = 0;       // seconds; 0: unknown
   bool is_keyframe = false;  // decoding can begin with it
-  /// A part of its picture, or of one that it was predicted from, was lost on its way here.
+  /// A part of its picture, or of a picture that it was predicted from, was lost on its way here.
   bool damaged = false;
   std::shared_ptr<const PacketStream> stream;
   std::shared_ptr<const void> owner = {};  // of data: FFmpeg's AVPacket

@@ -39,7 +39,7 @@ enum class OnError : std::uint8_t { Stop, Skip, Remove };
 /// "stop", "skip" or "remove". Throws OptionError for another name.
 [[nodiscard]] OnError on_error_of(std::string_view name);
 
-/// A port without its type: a node's samples, all of them or those of one source.
+/// A port without its type: a node's samples, all of them or the samples of one source.
 struct AnyPort {
   AnyPort(int index, int only = -1) : node(index), source(only) {}  // NOLINT(google-explicit-constructor)
 
@@ -48,15 +48,15 @@ struct AnyPort {
 };
 
 /// Options of Pipeline::add(). `queue` empty: LATEST (a recorder: RECORDING) below a live source, LOSSLESS
-/// below files only. Directly below a node of several results per sample it is a blocking one, for a
-/// recorder only below files: see docs/reference/steps.md. Below packets it is RECORDING.
+/// below files only. Directly below a node of several results per sample it is a blocking one (for a
+/// recorder only below files): see docs/reference/steps.md. Below packets it is RECORDING.
 /// `max_age` (seconds, live only): an older sample is dropped as `stale` when its turn comes.
-/// `max_rate`: at most so many samples per second and source pass, evenly by `captured` below live sources, by `pts`
-/// below files. The others are dropped as `rate`.
-/// `batch`: the node, which must take batches (BatchNode), gets several samples per call. Its default queue
+/// `max_rate`: at most this number of samples per second and source passes, evenly by `captured` below live sources, by
+/// `pts` below files. The others are dropped as `rate`.
+/// `batch`: the node, which must take batches (BatchNode), gets several samples per call. The default queue
 /// is then at least as deep as the batch below files; below live sources it is LATEST, of each source.
 /// `as_source`: the name of the stream of a node's on_tick() and finish(). Default: the node's name.
-/// `join`: the node, which must take sets (JoinNode), gets a sample of each parent. Its default queue below
+/// `join`: the node, which must take sets (JoinNode), gets a sample of each parent. The default queue below
 /// live sources is kJoining.
 struct AddOptions {
   std::string name = {};
@@ -75,7 +75,7 @@ struct AddOptions {
   std::optional<AnyPort> companion_of = {};
 };
 
-/// Options of Pipeline::connect(), as those of add().
+/// Options of Pipeline::connect(), as of add().
 struct ConnectOptions {
   std::optional<Queue> queue = {};
   std::optional<double> max_age = {};
@@ -94,16 +94,16 @@ struct RemoveOptions {
 struct ReaderOptions {
   std::string name = {};
   std::optional<Queue> queue = {};
-  bool frames = true;                   // false: samples come without their frame
+  bool frames = true;                   // false means samples come without their frame
   std::optional<Join> join = {};        // the values are Joined
   std::optional<double> max_rate = {};  // samples per second and source; not with a join
 };
 
-/// Called about every 50 ms by the waiting thread. Its exception ends the wait. An embedder handles signals
+/// Called about every 50 ms by the waiting thread. An exception ends the wait. An embedder handles signals
 /// there.
 using WaitHook = std::function<void()>;
 
-/// The hooks of a program that runs nodes on threads of its own (NodeBase::runs_outside()).
+/// The hooks of a program that runs nodes on its own threads (NodeBase::runs_outside()).
 struct Embedder {
   /// Starts those threads. Called once, after the native threads have started.
   std::function<void()> start_outside = {};
@@ -177,15 +177,15 @@ class Reader {
   std::shared_ptr<core::ReaderCore> core_;
 };
 
-/// A graph of nodes, each on a thread of its own. Runs once. Thread-safe. add(), reader(), connect(),
+/// A graph of nodes, each on its own thread. Runs once. Thread-safe. add(), reader(), connect(),
 /// disconnect(), remove() and replace() change the graph while it runs, the first four also before start(). The
-/// destructor stops and joins; nodes that are still busy after 5 s are named in the log and left behind.
+/// destructor stops and joins; nodes that are still busy after 5 s are named in the log and left running.
 class Pipeline {
  public:
   /// Options of a whole pipeline.
   struct Options {
     std::string name = "pipeline";
-    std::optional<double> stall_timeout = 5.0;  // seconds; nullopt: never
+    std::optional<double> stall_timeout = 5.0;  // seconds; nullopt means never
     std::size_t max_held_bytes = std::size_t{1} << 30;
     std::shared_ptr<const Clock> clock = Clock::real();
     bool keep_running = false;  // it does not end with its last source, and may begin without any node
@@ -268,7 +268,7 @@ class Pipeline {
   void connect(Port<Out> child, Port<In> parent, const ConnectOptions& options = {}) {
     connect_any(child.node, parent.any(), options);
   }
-  /// Takes that edge away. Its waiting samples are dropped as `removed`.
+  /// Takes that edge away. The waiting samples are dropped as `removed`.
   template <class In, class Out>
   void disconnect(Port<Out> child, Port<In> parent) {
     disconnect_any(child.node, parent.any());
@@ -287,13 +287,14 @@ class Pipeline {
   Stats remove(Port<T> port, const RemoveOptions& options = {}) {
     return remove_any(port.node, options);
   }
-  /// Another node takes the place of a running one: a new model, another address of a camera. It opens on a thread
-  /// of its own while the old one works. When the old one's call has ended, it takes over the edges, name and counters,
-  /// and the old one closes there. Lossless edges lose nothing. A source goes on with the numbers and times of the one
-  /// before. Both must be native, of the same types, and no recorders. Throws GraphError, StateError, the failures of
-  /// open() (of a source: its first attempt) and of the old one's close(), and StopTimeoutError 5 s after open(): the old
-  /// one, still in a call, works on (a source goes after it). On a node's own thread, and while the node waits for room
-  /// in a full queue, it does not wait for the change, and failures are logged.
+  /// Another node takes the place of a running one: a new model, another address of a camera. It opens on its
+  /// own thread while the old one works. When the old one's call has ended, it takes over the edges, name and
+  /// counters, and the old one closes there. Lossless edges lose nothing. A source goes on with the numbers
+  /// and times of the one before. Both must be native, of the same types, and no recorders. Throws
+  /// GraphError, StateError, the failures of open() (of a source: its first attempt) and of the old one's
+  /// close(), and StopTimeoutError 5 s after open(): the old one, still in a call, works on (a source goes
+  /// after it). On a node's own thread, and while the node waits for room in a full queue, it does not wait
+  /// for the change, and failures are logged.
   template <class T, class N>
     requires(std::derived_from<N, NodeBase> && std::same_as<typename N::Output, T>)
   void replace(Port<T> port, std::unique_ptr<N> node) {

@@ -1,4 +1,5 @@
-// A node of your own in C++17: derive from Node or Source, export it with FRESHFRAME_NODE. Header only; links nothing.
+// Your own node in C++17: derive from Node or Source, export it with FRESHFRAME_NODE. Header only; links
+// nothing.
 // SPDX-License-Identifier: Apache-2.0
 //
 // This is the plugin's side of the C interface in abi.h. Any compiler and standard library will do:
@@ -47,7 +48,7 @@ constexpr std::uint64_t hash_of(const char* name) {
 }
 
 #ifdef Py_PYTHON_H
-// What a capsule points at: the object comes first.
+// The target of a capsule: the object comes first.
 struct Capsuled {
   freshframe_object object;
   freshframe_node table;

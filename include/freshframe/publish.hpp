@@ -16,7 +16,7 @@ namespace freshframe {
 
 /// Options of a Publish.
 struct PublishOptions {
-  std::string codec = "auto";  // of frames: the first of those of the target that FFmpeg can encode
+  std::string codec = "auto";  // of frames: the target's first codec that FFmpeg can encode
   int crf = 23;                // of frames: 0 (lossless) to 51
   EncoderPreset preset = EncoderPreset::Fastest;
   double keyframe_every = 2;  // seconds between keyframes of frames, 0.1 to 60
@@ -28,10 +28,11 @@ struct PublishOptions {
 
 /// Publishes to "rtsp://host:8554/name" (ANNOUNCE and RECORD, over TCP), "rtmp://host/app/name", or MPEG-TS to
 /// "srt://host:port", "udp://host:port" or "tcp://host:port". Connects when the first frame comes, and again after an
-/// outage with 0.5 to 10 s of back-off. A thread of its own sends, so the node delays no other. What was not sent is
-/// counted as `lost`. A picture that has waited longer than `max_wait` is left out with all up to the newest keyframe that
-/// is young enough, before it is put into packets: so players see no gap in the packets' numbers. The kernel's buffer
-/// is kept small, because seconds of video fit into the usual one.
+/// outage with 0.5 to 10 s of back-off. The node has its own thread for sending, so it delays no other node.
+/// Unsent frames and packets are counted as `lost`. A picture that has waited longer than `max_wait` is left
+/// out with all up to the newest keyframe that is young enough, before it is put into packets: so players see
+/// no gap in the packets' numbers. The kernel's buffer is kept small, because seconds of video fit into the
+/// usual one.
 ///
 /// Below packets_of() a camera it sends the camera's own packets. Nothing is encoded: set_input() refuses `codec`,
 /// `crf`, `preset`, `keyframe_every` and `options`. process() throws Error for a codec that the server's protocol does not

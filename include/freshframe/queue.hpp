@@ -38,8 +38,8 @@ inline constexpr Queue kLossless{8, WhenFull::Block};
 /// Two seconds for a recorder to catch up, in at most 256 MiB. The waiting samples are written.
 inline constexpr Queue kRecording{256, WhenFull::DropNewest, 2.0, std::int64_t{256} << 20};
 
-/// The queue of a join below a live source: the samples of one parent that wait for those of the others. The
-/// join's `max_wait` bounds it in time.
+/// The queue of a join below a live source: the samples of one parent that wait for samples of the others.
+/// The join's `max_wait` bounds it in time.
 inline constexpr Queue kJoining{32, WhenFull::DropOldest};
 
 /// A predefined queue.
@@ -72,8 +72,8 @@ inline constexpr int kDropCauses = 10;
 
 /// Why a node lost a frame before it reached an edge. Worker: its worker process died or took too long. Stop:
 /// a stop ended the worker process. Repeated: the server has sent it before. Lost: the network has lost it,
-/// or so much of it, or of one that it refers to, that it is not wanted. NotDecoded: the decoder was asked to leave it
-/// out (FFmpeg's option skip_frame).
+/// or too much of it or of a frame that it refers to. NotDecoded: the decoder was asked to leave it out
+/// (FFmpeg's option skip_frame).
 enum class NodeDropCause : std::uint8_t {
   Device,
   Decode,

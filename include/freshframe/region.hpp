@@ -16,7 +16,7 @@ struct Region {
   bool operator==(const Region&) const = default;
 };
 
-/// Throws OptionError for a region without pixels, or one that begins left of or above every picture.
+/// Throws OptionError for a region without pixels, or a region that begins left of or above every picture.
 void check_region(const Region& region);
 
 /// The pixels of a region within a plane of one byte per pixel, without a copy. Throws OptionError as

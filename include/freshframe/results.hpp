@@ -63,7 +63,7 @@ struct Detection {
 };
 
 /// The names of a detector's classes, by class_id; an empty text for a class without a name. All results of
-/// one detector share them; null: not known.
+/// one detector share them; null means not known.
 using ClassNames = std::shared_ptr<const std::vector<std::string>>;
 
 /// The name of a class, or its number as text where it has no name.
@@ -93,7 +93,7 @@ struct Detections {
   TrackColumns columns = {};
   std::vector<DataColumn> data = {};  // each with a row for each box
   std::shared_ptr<const FurtherColumns> further = {};
-  /// Each box's row of `further`. nullopt: row i belongs to box i.
+  /// Each box's row of `further`. nullopt means row i belongs to box i.
   std::optional<std::vector<std::int64_t>> rows = {};
 };
 template <>
@@ -105,7 +105,7 @@ struct PictureSize {
   int height = 0;
 };
 
-/// A point of a picture in pixels, in the coordinates of the tracks: those of Circle or of Detection.
+/// A point of a picture in pixels, in the coordinates of the tracks, as in Circle or Detection.
 struct Point {
   float x = 0;
   float y = 0;

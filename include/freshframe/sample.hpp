@@ -60,7 +60,7 @@ class Value {
   virtual ~Value() = default;
   [[nodiscard]] const TypeInfo* type() const noexcept { return type_; }
   [[nodiscard]] virtual bool has_events() const noexcept { return false; }
-  /// This value with the events of older values of its type as well. Empty: the type has no events.
+  /// This value with the events of older values of its type as well. Empty means the type has no events.
   [[nodiscard]] virtual ValueRef with_events_of(std::span<const ValueRef> older) const;
 
  private:
@@ -69,7 +69,7 @@ class Value {
   const TypeInfo* type_;
 };
 
-/// A value of type T behind the untyped interface of edges.
+/// A value of type T with the untyped interface of edges.
 template <class T>
 class ValueOf final : public Value {
  public:
@@ -147,7 +147,7 @@ struct Stamp {
   TimePoint captured{};  // monotonic time at which device, file or network delivered it
   int source = -1;       // index of the source node, see Pipeline::node_name()
   bool damaged = false;  // its frame is, see Frame::damaged()
-  std::shared_ptr<const std::string> path = {};  // of the file, for a picture of a sequence; else null
+  std::shared_ptr<const std::string> path = {};  // of the file of a picture of a sequence, or null
   Utc utc = {};                                  // wall time of the capture
   int part = 0;  // number among the results that one node gave with this seq, from 0
 };

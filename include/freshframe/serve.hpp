@@ -1,4 +1,4 @@
-// A dashboard of a pipeline over HTTP, served by a thread of its own that never waits for the pipeline.
+// A dashboard of a pipeline over HTTP, served by a separate thread that never waits for the pipeline.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -50,9 +50,9 @@ class Documents {
  public:
   /// `path` begins with '/'. Replaces the old answer.
   void set(std::string path, Document document);
-  /// Sets a document for so many seconds, and then `after`, unless it is set again before: an answer expires.
+  /// Sets a document for `seconds`, and then `after`, unless it is set again before: an answer expires.
   void set(std::string path, Document document, double seconds, Document after);
-  /// Returns null if there is none.
+  /// Returns null if no such document exists.
   [[nodiscard]] std::shared_ptr<const Document> find(std::string_view path) const;
   /// How often one was found, which shows whether clients ask.
   [[nodiscard]] std::uint64_t asked() const noexcept { return asked_.load(std::memory_order_relaxed); }
@@ -72,26 +72,27 @@ class Documents {
 /// Options of the dashboard's server.
 struct ServeOptions {
   std::string host = "127.0.0.1";  // an address, or "localhost"
-  std::uint16_t port = 0;          // 0: one that is free
-  /// Nodes whose pictures can be viewed; nullopt: all that are known to emit frames.
+  std::uint16_t port = 0;          // 0: a free port
+  /// Nodes whose pictures can be viewed; nullopt means all that are known to emit frames.
   std::optional<std::vector<std::string>> view = {};
-  /// The token of a request. If it is empty, none is needed on a loopback address, and on any other address
+  /// The token of a request. If it is empty, a loopback address needs no token, and on any other address
   /// the server makes a random one.
   std::string token = {};
-  /// Permits pictures only, as a part of their URLs (?token=...). Empty: where a token is needed, the server
-  /// makes a random one.
+  /// Permits pictures only, as a part of their URLs (?token=...). Empty means where a token is needed, the
+  /// server makes a random one.
   std::string picture_token = {};
-  /// Pages of other servers that may use this one, such as "https://my.site"; their hosts are accepted as Host, too, for
-  /// a proxy that passes it on. "*": live video is for pages of all servers, which needs a token.
+  /// Pages of other servers that may use this one, such as "https://my.site"; their hosts are accepted as
+  /// Host, too, because a proxy may pass it on. "*": live video is for pages of all servers, which needs a
+  /// token.
   std::vector<std::string> origins = {};
   /// Names of the looks that /api/look/NAME shows to clients with the token; the token for pictures does not open it. Each
   /// is there at the start. After it was removed, the next look of this name is shown.
   std::vector<std::string> look = {};
   double looks_per_minute = 30;  // questions about the past in a minute, of each client
   ServeLimits limits = {};
-  /// Seconds that a source may be without a connection before /healthz fails; nullopt: any time.
+  /// Seconds that a source may be without a connection before /healthz fails; nullopt means any time.
   std::optional<double> away_after = 30.0;
-  /// Called on the server's thread; it must not block. Empty: there are no findings.
+  /// Called on the server's thread; it must not block. Empty means there are no findings.
   std::function<GilFindings()> gil_findings = {};
   std::shared_ptr<const Documents> documents = {};
   std::string home = "/";  // the path of the dashboard's file that / shows
@@ -119,7 +120,7 @@ class Server {
   [[nodiscard]] const std::string& url() const noexcept { return urls().front(); }
   /// Where all addresses of the machine are served ("0.0.0.0"): one per address, then one with its name.
   [[nodiscard]] const std::vector<std::string>& urls() const noexcept;
-  /// The token of ServeOptions; empty if none is needed.
+  /// The token of ServeOptions; empty if no token is needed.
   [[nodiscard]] const std::string& picture_token() const noexcept;
   /// Ends its threads and connections. Idempotent.
   void close();

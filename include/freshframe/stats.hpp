@@ -98,11 +98,11 @@ struct SourceStats {
   int decoder_frames = 0;          // frames that the decoder held back at the last frame
   /// Seconds by which its frames arrive later than the earliest ones did, by the stream's own times,
   /// smoothed.
-  std::optional<double> behind;  // nullopt: the stream has no times
-  /// The camera's clock by its sender reports (RTCP); nullopt: none has come. The offset is the camera's time minus
-  /// this machine's, in seconds, less the time for which pictures are on their way; the drift is that of the
-  /// camera's clock against its stream's time, in parts per million; the residual is the largest distance of a report
-  /// from the line through all of them, in seconds.
+  std::optional<double> behind;  // nullopt means the stream has no times
+  /// The camera's clock by its sender reports (RTCP); nullopt means none has come. The offset is the camera's
+  /// time minus this machine's, in seconds, less the time for which pictures are on their way; the drift is
+  /// the drift of the camera's clock against its stream's time, in parts per million; the residual is the
+  /// largest distance of a report from the line through all of them, in seconds.
   std::optional<double> clock_offset;
   std::optional<double> clock_drift_ppm;
   std::optional<double> clock_residual;
@@ -115,19 +115,19 @@ struct SourceStats {
   std::uint64_t marker_faults = 0;  // how often RTP's marker was on a packet that did not end its picture
   std::uint64_t damaged = 0;        // pictures that were delivered with the mark Stamp::damaged
   std::uint64_t undecoded = 0;  // pictures that have come while nothing took the frames, and were not decoded
-  std::string last_error;       // the reason of the last or current outage; empty: there was none
-  /// "frozen": it shows one picture. "loop": the same ones again and again. "flat": one without contrast. Empty: none of
-  /// these has lasted for OpenOptions::frozen_after. The numbers below are 0 then.
+  std::string last_error;       // the reason of the last or current outage; empty means there was none
+  /// "frozen": it shows one picture. "loop": the same ones again and again. "flat": one without contrast.
+  /// Empty means none of these has lasted for OpenOptions::frozen_after. The numbers below are 0 then.
   std::string frozen;
   double frozen_for = 0;              // seconds, up to the newest keyframe
   double frozen_period = 0;           // seconds, of a loop
   std::uint64_t frozen_frames = 0;    // keyframes in this time
   std::uint64_t frozen_contents = 0;  // different ones of these
   bool frozen_is_ill = false;         // OpenOptions::frozen_after was given: a server's /healthz fails
-  /// What a camera's driver has of the settings that were given (CameraSettings), read after each was set; nullopt: its
-  /// automatic mode.
+  /// What a camera's driver has of the settings that were given (CameraSettings), read after each was set;
+  /// nullopt means its automatic mode.
   std::map<std::string, std::optional<std::int64_t>> settings;
-  std::string settings_reason;  // why the camera runs without some of them; empty: it has all
+  std::string settings_reason;  // why the camera runs without some of them; empty means it has all
 };
 
 /// One edge: its queue and its counters.
@@ -139,7 +139,7 @@ struct EdgeStats {
   std::size_t source_count = 1;    // that can; `waiting` is at most queue.depth * sources
   std::string of;                  // the source that the edge is limited to (Port::of()); empty: no limit
   bool joined = false;             // its samples become parts of sets
-  std::optional<double> max_rate;  // samples per second of each source; nullopt: no limit
+  std::optional<double> max_rate;  // samples per second of each source; nullopt means no limit
   std::uint64_t passed_in = 0;
   std::uint64_t delivered = 0;
   std::uint64_t waiting = 0;
@@ -155,7 +155,8 @@ struct EdgeStats {
 enum class WorkerState : std::uint8_t { Starting, Idle, Working, Resting, Closing, Ended };
 [[nodiscard]] std::string_view to_string(WorkerState state) noexcept;
 
-/// One worker process of a node. `pid` is 0 while there is none: it waits for its next start, or has ended.
+/// One worker process of a node. `pid` is 0 while no process exists: it waits for its next start, or has
+/// ended.
 struct WorkerStats {
   int pid = 0;
   WorkerState state = WorkerState::Starting;
@@ -183,11 +184,11 @@ struct SpoolStats {
   std::uint64_t sent = 0;     // results
   std::uint64_t refused = 0;  // results that the receiver will never take
   std::uint64_t expired = 0;  // results that were too old, or made room for newer ones
-  /// Results that were on disk and could not be read, found no room in memory while the disk stood still, or were
-  /// refused and found no room among those that are kept.
+  /// Results that were on disk and could not be read, found no room in memory while the disk did not respond,
+  /// or were refused and found no room among the kept results.
   std::uint64_t lost = 0;
   std::uint64_t errors = 0;  // calls of the user's function that have failed
-  std::string last_error;    // of these calls; empty: there was none
+  std::string last_error;    // of these calls; empty means there was none
 };
 
 /// The state of a connection to a media server.
@@ -211,7 +212,7 @@ struct JoinParentStats {
   std::uint64_t unmatched = 0;  // samples that were in no set
   std::uint64_t late = 0;       // samples whose set had been given up before they came
   /// Median of how many seconds (numbers, with JoinBy::Seq) later than the reference's sample its nearest
-  /// one was; negative: earlier. nullopt: of the reference itself, and as long as there is none.
+  /// one was; negative: earlier. nullopt for the reference itself, and before the first set.
   std::optional<double> nearest = {};
 };
 
@@ -225,7 +226,7 @@ struct JoinStats {
   double wait_p50 = 0;  // seconds from the arrival of the first sample of a set to the set
   double wait_p99 = 0;
   std::vector<JoinParentStats> parents;  // in their order; the first is the reference
-  std::string reason;  // why there has been no complete set for ten seconds or more; empty: there has
+  std::string reason;  // why there has been no complete set for ten seconds or more; empty means there has
 };
 
 /// One node: its counters and times.
@@ -254,7 +255,7 @@ struct NodeStats {
   std::optional<PublishStats> publish;           // of nodes that publish a stream
   std::optional<JoinStats> join;                 // of nodes with a join
   std::optional<SourceStats> source;             // of video sources
-  std::string last_error;                        // the latest exception's text; empty: there was none
+  std::string last_error;                        // the latest exception's text; empty means there was none
 };
 
 /// Whether the edge's, or the node's, drops of this cause are losses. The sums are in `lost`.
@@ -287,9 +288,8 @@ struct RemovedStats {
   std::map<DropCause, std::uint64_t> drops;
 };
 
-/// A snapshot of a whole pipeline: Pipeline::stats(). Its quantiles (p50, p99) are those of the last ten
-/// seconds while the pipeline runs, and of the whole run after its end. Those of a Report are of the whole
-/// run.
+/// A snapshot of a whole pipeline: Pipeline::stats(). Quantiles (p50, p99) cover the last ten seconds while
+/// the pipeline runs, and the whole run after its end. The quantiles of a Report cover the whole run.
 struct Stats {
   std::vector<NodeStats> nodes;
   std::vector<EdgeStats> edges;
@@ -350,7 +350,7 @@ class SourceCounters {
   void set_frozen(Frozen frozen);
   void set_settings(std::map<std::string, std::optional<std::int64_t>> settings, std::string refused);
   void set_packets(const Packets& packets);
-  /// Counts go on from those of the source whose place this one has taken.
+  /// Counts go on from the counts of the source whose place this one has taken.
   void follow(const SourceStats& before);
   /// As in SourceStats.
   struct Clock {

@@ -8,9 +8,10 @@
 
 namespace freshframe {
 
-/// The clock that a wall time is of. None: there is none. Arrival: this machine's, when the packet arrived, which
-/// is late by the network and by the camera's encoder. File: the file's creation time plus pts. Device: this
-/// machine's, when the device took the picture. Camera: the camera's own.
+/// The clock that a wall time is of. None means that the sample has no wall time. Arrival: this machine's,
+/// when the packet arrived, which is late by the network and by the camera's encoder. File: the file's
+/// creation time plus pts. Device: this machine's, when the device took the picture. Camera: the camera's
+/// own.
 enum class UtcFrom : std::uint8_t { None, Arrival, File, Device, Camera };
 inline constexpr int kUtcFroms = 5;
 

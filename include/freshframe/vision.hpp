@@ -1,4 +1,4 @@
-// Circles and boxes: found in one frame, tracked over time, drawn. Their counters are in counting.hpp.
+// Circles and boxes: found in one frame, tracked over time, drawn. The counters are in counting.hpp.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -87,12 +87,12 @@ struct BoxTrackerOptions {
   /// Least overlap (intersection over union) of a track's predicted box and the box that continues it. If the
   /// prediction is uncertain, both are first enlarged by the uncertainty.
   float min_iou = 0.3F;
-  /// The plane that the objects stand on. With it, results have the columns place, ground_velocity, speed and
+  /// The plane below the objects. With it, results have the columns place, ground_velocity, speed and
   /// speed_error.
   std::shared_ptr<const Ground> ground = {};
 };
 
-/// A tracker's result for the boxes of one picture: those whose track is confirmed, by ascending id.
+/// A tracker's result for the boxes of one picture: the boxes with a confirmed track, by ascending id.
 struct TrackedBoxes {
   std::vector<std::int64_t> rows;  // indices of the given boxes
   std::vector<std::int64_t> ids;
@@ -137,7 +137,7 @@ class CircleTracker final : public Node<Frame, Circles> {
   ~CircleTracker() override;
   [[nodiscard]] std::string default_name() const override { return "CircleTracker"; }
   /// The circles of one picture that have an identity, for programs without a pipeline. `pts` in seconds,
-  /// ascending (a step back ends all tracks). Each source has tracks of its own.
+  /// ascending (a step back ends all tracks). Each source has its own tracks.
   [[nodiscard]] Circles update(const Frame& frame, double pts, int source = 0);
   std::optional<Circles> process(const Sample<Frame>& sample, const Context& context) override;
   void source_gone(int source) override;
@@ -154,7 +154,7 @@ class BoxTracker final : public Node<Detections, Detections> {
   ~BoxTracker() override;
   [[nodiscard]] std::string default_name() const override { return "BoxTracker"; }
   /// The boxes of one picture that have an identity, for programs without a pipeline. `pts` in seconds,
-  /// ascending (a step back ends all tracks). Each source has tracks of its own. `size`: of the picture, in
+  /// ascending (a step back ends all tracks). Each source has its own tracks. `size`: of the picture, in
   /// which a box at the edge is cut off: with a ground it has no foot.
   [[nodiscard]] Detections update(const Detections& found, double pts, int source = 0, PictureSize size = {});
   std::optional<Detections> process(const Sample<Detections>& sample, const Context& context) override;
@@ -192,7 +192,7 @@ class BoxPredictor final : public EitherNode<Frame, Detections, Detections> {
 /// Options of Annotate.
 struct AnnotateOptions {
   double trail = 1.0;                    // seconds of the path drawn of a tracked object; 0: none
-  std::optional<float> line_width = {};  // pixels; nullopt: chosen from the picture's size
+  std::optional<float> line_width = {};  // pixels; nullopt means chosen from the picture's size
   bool masks = true;                     // of column `mask`
   bool skeletons = true;                 // of column `keypoints`
   /// A text with fields, such as "{class_name} {speed:.0f} m/s". Fields are the columns of a file of results, dwell
@@ -223,7 +223,7 @@ class Annotate final : public NodeBase {
   std::optional<Emitted> process_any(const AnySample& sample, const Context& context) override;
   void source_gone(int source) override;
   /// Draws one picture, for programs without a pipeline. `value` is one of these four types. `pts` in seconds,
-  /// for trails; nullopt: without trails.
+  /// for trails; nullopt means without trails.
   [[nodiscard]] Frame draw(const Frame& frame, const ValueRef& value, std::optional<double> pts = {});
 
  private:

@@ -18,7 +18,7 @@ struct NodeChange {
   std::optional<Queue> queue = {};      // of all edges into the node, as the next two
   std::optional<double> max_age = {};   // seconds
   std::optional<double> max_rate = {};  // samples per second and source
-  std::optional<int> workers = {};      // it runs in so many worker processes; 1 to 256
+  std::optional<int> workers = {};      // it runs in this number of worker processes; 1 to 256
   std::optional<Batch> batch = {};
   /// 2: each of its calls takes half of the time, as on a faster machine; 0.001 to 1000.
   std::optional<double> speed = {};
@@ -42,14 +42,14 @@ struct Outcome {
   std::optional<Range> age_mean = {};  // the age in seconds, as the next two
   std::optional<Range> age_p50 = {};
   std::optional<Range> age_p99 = {};
-  std::string reason = {};  // why its ages are not known; empty: they are
+  std::string reason = {};  // why its ages are not known; empty means they are
 };
 
 /// The answer of what_if().
 struct WhatIf {
   std::string node;
   std::string change;                  // "queue=NEXT, workers=2"
-  std::string reason = {};             // why nothing is known; empty: something is
+  std::string reason = {};             // why nothing is known; empty means something is
   std::vector<Outcome> outcomes = {};  // of each reader and sink below the node; none if nothing is known
   std::size_t calls = 0;               // the fewest recorded calls of a node that it is made of
   double duration = 0;                 // seconds that the records span

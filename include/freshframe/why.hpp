@@ -11,7 +11,7 @@
 
 namespace freshframe {
 
-/// What a sample's time was spent on.
+/// The use of a sample's time.
 enum class AgeKind : std::uint8_t {
   Source,  // in the source, from `captured` until the sample was published: decoding, conversion
   Room,    // a node's results waited for room at its children
@@ -22,7 +22,7 @@ enum class AgeKind : std::uint8_t {
   Gil,     // a node's thread waited for the GIL, before its call and within it
   Start,   // a node had the sample, and its call had not begun: conversion to the format that it asks for
   Call,    // in a node's call
-  Order    // a worker's result waited for those of earlier samples
+  Order    // a worker's result waited for the results of earlier samples
 };
 [[nodiscard]] std::string_view to_string(AgeKind kind) noexcept;
 
@@ -34,15 +34,15 @@ struct AgePart {
   double oldest_mean = 0;  // seconds, over the oldest twentieth of them
 };
 
-/// The age of the samples that a reader or a sink got within some seconds, taken apart. A reader's ends when it takes a
-/// sample, that of a sink with its call. All times are means of the same samples, so the parts add up to the age; those
-/// of medians do not.
+/// The age of the samples that a reader or a sink got within some seconds, taken apart. A reader's age ends
+/// when it takes a sample, a sink's age with its call. All times are means of the same samples, so the parts
+/// add up to the age; the parts of medians do not.
 struct Age {
   std::string consumer;
   std::vector<std::string> sources = {};  // that its samples came from
   bool is_reader = false;
   std::size_t samples = 0;          // that the means are made of
-  std::size_t unknown = 0;          // others, whose way is not known any more, or that began in a node
+  std::size_t unknown = 0;          // others, whose way is no longer known, or that began in a node
   double duration = 0;              // the length of the time that was looked at
   double interval = 0;              // seconds between two samples
   double mean = 0;                  // seconds
@@ -57,7 +57,7 @@ struct Finding {
   std::string kind;
   std::string subject;                     // a node, a reader, or "parent -> child"
   std::string text;                        // a sentence or two; the subject may be its subject
-  std::string remedy;                      // what to do, and what it would give as far as what_if() knows it
+  std::string remedy;                      // what to do, and what it would give if what_if() knows it
   std::map<std::string, double> evidence;  // the numbers of the rule; times in seconds, shares from 0 to 1
   bool ill = false;                        // a server's /healthz fails as long as it is there
 };
@@ -78,8 +78,8 @@ struct Why {
 class Pipeline;
 
 /// Why samples are old: the parts of their age within the last ten seconds, and the causes that were proven. Without a
-/// dashboard the first call begins to look for causes, four times per second on a thread of its own; the first is proven
-/// after 20 seconds at the earliest. Any thread.
+/// dashboard the first call begins to look for causes, four times per second on a separate thread; the first
+/// is proven after 20 seconds at the earliest. Any thread.
 [[nodiscard]] Why why(const Pipeline& pipeline);
 
 /// "SUBJECT: TEXT REMEDY"

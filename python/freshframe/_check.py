@@ -49,7 +49,7 @@ def _masked(value: Any, depth: int = 3) -> Any:
 
 
 def with_article(name: str) -> str:
-    """A name behind the article that its first sound needs: "a Frame", "an OnnxDetector", "a uint8"."""
+    """A name after the article that its first sound needs: "a Frame", "an OnnxDetector", "a uint8"."""
     sounds_as_vowel = name[:1].lower() in "aeio" or name[:2].lower() == "un"
     return f"{'an' if name and sounds_as_vowel else 'a'} {name}"
 
@@ -110,7 +110,7 @@ def _warn_of_milliseconds(what: str, seconds: float) -> None:
 
 
 def timeout(value: Any) -> float:
-    """Seconds to wait, 0 or more. None is no limit, and infinite.
+    """Seconds to wait, 0 or more. None means no limit, which is infinite.
 
     Raises:
         OptionTypeError: It is no number.
@@ -133,7 +133,7 @@ def seconds(what: str, value: Any, more: str = "") -> float:
 
 
 def integer(what: str, value: Any, bits: int = 32) -> int:
-    """An integer of Python or NumPy that native code can hold in so many bits.
+    """An integer of Python or NumPy that native code can hold in `bits` bits.
 
     Raises:
         OptionTypeError: It is no integer.

@@ -63,8 +63,8 @@ class NodeError(FreshframeError, RuntimeError):
         batch: Source and seq of every sample of a call that failed as a whole, of a node with ``batch=``; the
             first one is ``source`` and ``seq``.
         sample: The sample that it failed on, with its frame:
-            ``error.sample.frame.write("failed.png")``. Of a call that failed as a whole the first
-            one; None outside ``process()``, and in a copy that was pickled.
+            ``error.sample.frame.write("failed.png")``. If a call failed as a whole, the first one; None
+            outside ``process()``, and in a copy that was pickled.
     """
 
     node: str = ""

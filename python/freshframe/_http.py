@@ -19,7 +19,7 @@ _LONGEST_FORM = 16  # letters of an escape, and a space after it
 
 
 def read_body(answer: http.client.HTTPResponse, most: int, deadline: float) -> bytes:
-    """The body of an answer, as far as it comes; the server decides whether that is all of it.
+    """The body of an answer, or the part that comes; the server decides whether that is all of it.
 
     Args:
         answer: Its headers have been read.

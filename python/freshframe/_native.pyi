@@ -42,7 +42,7 @@ class Frame:
 
     def jpeg(self, *, max_side: int | None = None, quality: int = 80) -> bytes:
         """
-        The picture as a JPEG file, for a web page, a message or a database.
+        The picture as a JPEG file: for a web page, a message or a database.
 
         The colours are JPEG's: full range, BT.601, 4:2:0 (a gray frame has no colours).
 
@@ -87,7 +87,7 @@ class Frame:
         """
         The parts of the picture within boxes, each scaled to one size: the batch of a second model.
 
-        The levels are those of cv2.resize of these parts of `bgr`. Boxes are rounded outwards to whole pixels and cut to the picture.
+        The levels come from cv2.resize of these parts of `bgr`. Boxes are rounded outwards to whole pixels and cut to the picture.
 
         Args:
             boxes: n Detections, or (n, 4) numbers: left, top, right, bottom in pixels.
@@ -125,7 +125,7 @@ class Frame:
     @property
     def damaged(self) -> bool:
         """
-        A part of the picture, or of one that it was predicted from, was lost on its way here or could not be decoded. A frame that a node makes of a damaged one is damaged, too.
+        A part of the picture, or of a picture that it was predicted from, was lost on its way here or could not be decoded. A frame that a node makes of a damaged one is damaged, too.
         """
 
     @property
@@ -169,7 +169,7 @@ class Frame:
 
     def copy(self, format: Literal['gray', 'nv12', 'i420', 'i422', 'i444', 'bgr', 'rgb'] | None = None) -> numpy.typing.NDArray[numpy.uint8]:
         """
-        A writable array of your own, in the layout of `array` or of the given format. OpenCV can draw on copy('bgr'). GIL: released
+        Your own writable array, in the layout of `array` or of the given format. OpenCV can draw on copy('bgr'). GIL: released
         """
 
     @staticmethod
@@ -201,7 +201,7 @@ class Frame:
 
     def __dlpack__(self, **kwargs: Any) -> Any:
         """
-        `array` for DLPack, of a frame in gray, bgr or rgb: read-only without a copy for consumers of version 1.0 or newer, a copy of their own for older ones. GIL: released while copying
+        `array` for DLPack, of a frame in gray, bgr or rgb: read-only without a copy for consumers of version 1.0 or newer, a separate copy for older ones. GIL: released while copying
         """
 
     def __dlpack_device__(self) -> tuple:
@@ -291,7 +291,7 @@ class Sample(Generic[T_co]):
     @property
     def stamp(self) -> Stamp:
         """
-        Its numbers, times and source, without value and frame, for stamped(like=).
+        The numbers, times and source of a sample, without value and frame, for stamped(like=).
         """
 
     @property
@@ -339,7 +339,7 @@ class Sample(Generic[T_co]):
     @property
     def members(self, /) -> tuple[Sample[Any] | None, ...]:
         """
-        Of a set of a join: its samples, in the order of the parents, and None where one is missing. `value` has their values, and all else is that of the first. Of other samples: ().
+        The samples of a join's set, in the order of the parents, and None where one is missing. `value` has their values, and all else comes from the first. Other samples have ().
         """
 
     @property
@@ -369,7 +369,7 @@ class NodeHandle:
     @property
     def has_place(self) -> bool | None:
         """
-        Whether a node that came by replace() has got its place; None: it is not decided yet.
+        Whether a node that came by replace() has got its place; None means it is not decided yet.
         """
 
     @property
@@ -382,7 +382,7 @@ class NodeHandle:
 
     @property
     def tick_every(self) -> float | None:
-        """Seconds between two calls of its on_tick(); None: it has none."""
+        """Seconds between two calls of its on_tick(); None means it has none."""
 
     @property
     def finishes(self) -> bool:
@@ -411,7 +411,7 @@ class QueuePolicy:
 
     @property
     def blocks(self) -> bool:
-        """True: a full edge makes its producer wait."""
+        """True means a full edge makes its producer wait."""
 
     @property
     def name(self) -> str:
@@ -455,7 +455,7 @@ class Engine:
 
     def wait(self, seconds: float | None, /) -> bool:
         """
-        True if the pipeline ends within the time; None: no limit. Raises the failure of the pipeline. GIL: released while waiting
+        True if the pipeline ends within the time; None means no limit. Raises the failure of the pipeline. GIL: released while waiting
         """
 
     def finish(self, patience: float, /) -> bool:
@@ -528,7 +528,7 @@ class Engine:
 
     @property
     def on_node_thread(self) -> bool:
-        """Whether the calling thread is that of one of its nodes."""
+        """Whether the calling thread belongs to one of its nodes."""
 
     def note_launcher(self) -> None:
         """The calling thread is about to start a node's thread."""
@@ -537,7 +537,7 @@ class Engine:
         """Adds a node; returns its index."""
 
     def set_max_wait(self, index: int, max_wait: float) -> None:
-        """Of a node with a batch, from its next batch on."""
+        """Sets it for a node with a batch, from its next batch on."""
 
     def source_of(self, node: int, source: int) -> int:
         """
@@ -564,13 +564,13 @@ class Engine:
 
     def raise_unreported(self) -> None:
         """
-        Raises the failure of the pipeline once, for a report of it, unless a call has raised it already. Calls still raise it.
+        Raises the failure of the pipeline once, as part of a report, unless a call has raised it already. Calls still raise it.
         """
 
     @property
     def unreported_since(self) -> float | None:
         """
-        time.monotonic() of a failure that no call has raised and no report has; None: there is none.
+        time.monotonic() of a failure that no call has raised and no report has; None without one.
         """
 
     def stats(self) -> Stats: ...
@@ -597,7 +597,7 @@ class Engine:
         """Ends the dashboard's server. GIL: released while waiting"""
 
     def picture_token(self) -> str:
-        """The token for pictures of the dashboard; empty: none is needed."""
+        """The token for pictures of the dashboard; empty if no token is needed."""
 
     def metrics(self) -> str:
         """The text of /metrics for this pipeline. GIL: released"""
@@ -1261,7 +1261,7 @@ class Reader(Generic[T_co]):
         """The reader's name in stats and messages."""
 
     def __repr__(self) -> str:
-        """Its name."""
+        """The name."""
 
     def close(self) -> None:
         """
@@ -1289,7 +1289,7 @@ class Reader(Generic[T_co]):
 
     def _look_within(self) -> float | None:
         """
-        Seconds after which _take() may have a partial set although nothing wakes the event loop; None: it has none.
+        Seconds after which _take() may have a partial set although nothing wakes the event loop; None means it has none.
         """
 
     def _check_stalled(self) -> None:
@@ -1335,7 +1335,7 @@ class StopToken:
         """
 
 class SpoolCounters:
-    """What a Spool brings to the statistics, the page and the metrics."""
+    """The counters of a Spool for the statistics, the page and the metrics."""
 
     def __init__(self) -> None: ...
 
@@ -1444,7 +1444,7 @@ class WorkerEnd:
 
     def log(self, level: int, logger: str, text: str) -> bool:
         """
-        Sends a log record. False: it was dropped, because the parent is too slow.
+        Sends a log record. False means it was dropped, because the parent is too slow.
         """
 
 class OpenOptions:
@@ -1657,7 +1657,7 @@ class CameraSize:
 
     @property
     def min_width(self) -> int:
-        """Of a grid: the smallest."""
+        """The smallest one of a grid."""
 
     @property
     def min_height(self) -> int: ...
@@ -1716,7 +1716,7 @@ class CameraControl:
 
     @property
     def setting(self) -> str:
-        """The option of open() that is its number; empty: none."""
+        """The option of open() that is its number; empty means none."""
 
     @property
     def automatic(self) -> bool:
@@ -1747,7 +1747,7 @@ class CameraInfo:
 
     @property
     def problem(self) -> str:
-        """Why it cannot be queried or used; empty: no problem."""
+        """Why it cannot be queried or used; empty means no problem."""
 
     @property
     def problem_code(self) -> int:
@@ -1798,7 +1798,7 @@ class Packet:
 
     @property
     def pts(self) -> float:
-        """Seconds at which the picture is shown, as those of its frame."""
+        """Seconds at which the picture is shown, as of its frame."""
 
     @property
     def dts(self) -> float:
@@ -1810,12 +1810,12 @@ class Packet:
 
     @property
     def is_keyframe(self) -> bool:
-        """True: decoding can begin with it."""
+        """True means decoding can begin with it."""
 
     @property
     def damaged(self) -> bool:
         """
-        True: a part of its picture, or of one that it was predicted from, was lost on its way here.
+        True: a part of its picture, or of a picture that it was predicted from, was lost on its way here.
         """
 
     @property
@@ -1857,7 +1857,7 @@ def make_video_file(path: str, encoding: dict, fps: float | None, segment_every:
 
 def next_segment(recorder: NodeHandle) -> object:
     """
-    Waits for the next finished segment. None: the recorder is closed. GIL: released while waiting
+    Waits for the next finished segment. None means the recorder is closed. GIL: released while waiting
     """
 
 def video_file_codec(path: str, codec: str) -> str:
@@ -2129,7 +2129,7 @@ class OnnxDetectorOptions:
     def roi(self, roi: Sequence[int] | None) -> None: ...
 
 class OnnxDescription:
-    """What an OnnxDetector made of its model."""
+    """The layout that an OnnxDetector found in its model."""
 
     @property
     def layout(self) -> str: ...
@@ -2176,7 +2176,7 @@ def adopt_node(owner: object, capsule: object) -> NodeHandle:
     """A node that an extension module's object implements."""
 
 def native_types(node: NodeHandle) -> tuple[str, str]:
-    """The names of a node's input and output types; empty: none."""
+    """The names of a node's input and output types; empty means none."""
 
 class LoneNode:
     """A native node without a pipeline."""
@@ -2249,7 +2249,7 @@ class FleetStream:
 
     @property
     def too_large(self) -> int:
-        """Of those that were kept: results that no outbox takes."""
+        """Kept results that no outbox takes."""
 
 class FleetAgent:
     """An agent's end of the channel to its controller. Not an interface."""
@@ -2258,7 +2258,7 @@ class FleetAgent:
 
     def next_order(self) -> object:
         """
-        Bytes from the controller, or the (camera, epoch) of a run that the controller no longer lists. None: the controller has closed the connection. GIL: released while waiting
+        Bytes from the controller, or the (camera, epoch) of a run that the controller no longer lists. None means the controller has closed the connection. GIL: released while waiting
         """
 
     def tell(self, message: bytes) -> None:
@@ -2269,14 +2269,14 @@ class FleetAgent:
 
     def close_run(self, camera: int, epoch: int) -> bool:
         """
-        Ends a run. Readers can still pull its results. False: a session is still open, so call it again.
+        Ends a run. Readers can still pull its results. False means a session is still open, so call it again.
         """
 
     def enter_gate(self, camera: int, epoch: int) -> None:
         """Network sources that this thread creates use the gate of this run."""
 
     def watch(self, camera: int, epoch: int, engine: Engine) -> None:
-        """Renewals tell what this pipeline of the run does, which has started."""
+        """Renewals report what this pipeline of the run does, which has started."""
 
     def open_stream(self, camera: int, epoch: int, output: str) -> FleetStream:
         """Opens the stream for the results of an output."""
@@ -2314,7 +2314,7 @@ def fleet_value(data: memoryview, producer: str) -> Any:
     """
 
 class FleetChild:
-    """An agent's process, for the guard that starts it. Not an interface."""
+    """An agent's process. The guard that starts it needs this. Not an interface."""
 
     @property
     def pid(self) -> int:
@@ -2330,7 +2330,7 @@ class FleetChild:
         """Sends a signal to the process."""
 
     def reap(self) -> object:
-        """Reaps the process and returns how it ended, once. None: it still runs."""
+        """Reaps the process and returns how it ended, once. None means it still runs."""
 
 def start_fleet_child(arguments: list, environment: list, socket: int, page: int = -1) -> FleetChild:
     """
@@ -2347,7 +2347,7 @@ def take_log() -> list:
 
 def wait_log(seconds: float | None, /) -> bool:
     """
-    Waits until there are lines to take, until a pipeline has failed, or for so long; None: no limit. False: end_log() was called. GIL: released while waiting
+    Waits until there are lines to take, until a pipeline has failed, or for `seconds`; None means no limit. False means end_log() was called. GIL: released while waiting
     """
 
 def end_log() -> None:
@@ -2366,7 +2366,7 @@ def forget_classes() -> None:
 
 def let_leaks_pass() -> None:
     """
-    Disables nanobind's leak warnings, for an exit while a node is still busy. Its objects outlive the interpreter.
+    Disables nanobind's leak warnings: call it if a node is still busy at exit. Its objects outlive the interpreter.
     """
 
 __version__: str

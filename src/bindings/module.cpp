@@ -92,7 +92,8 @@ NB_MODULE(_native, module) {
   using namespace freshframe::python;
   if (is_made) {  // nanobind registers a type once, so a second module would lack them all
     throw nb::import_error(
-        "freshframe was imported before in this process, and its native part belongs to that import: leave it in "
+        "freshframe was imported before in this process, and its native part belongs to that import: leave "
+        "it in "
         "sys.modules, or start a new process");
   }
   module.doc() = "The native part of freshframe. Not an interface: use the package.";
@@ -126,7 +127,7 @@ NB_MODULE(_native, module) {
              "Drops the package's classes when the interpreter exits.");
   module.def(
       "let_leaks_pass", [] { nb::set_leak_warnings(false); },
-      "Disables nanobind's leak warnings, for an exit while a node is still busy. Its objects outlive the "
+      "Disables nanobind's leak warnings: call it if a node is still busy at exit. Its objects outlive the "
       "interpreter.");
   is_made = true;
 }

@@ -67,7 +67,7 @@ struct LoneNode {
   }
 
   std::shared_ptr<NodeBase> node;
-  const std::string name;  // in its pipeline; empty: none
+  const std::string name;  // in its pipeline; empty means none
   std::atomic<State> state{State::Made};
   std::stop_source stop;
   std::shared_ptr<const Clock> clock = Clock::real();
@@ -211,7 +211,7 @@ nb::object process_lone(gil::Held& held, LoneNode& self, const PythonSample& sam
   return output ? as_object(held, *output) : nb::none();
 }
 
-// Keeps the results of a call, one more than a worker process sends: it then says so.
+// Keeps the results of a call, one more than a worker process sends, which it then reports.
 class Kept final : public AnyOut {
  public:
   explicit Kept(std::vector<Emitted>& results) : results_(results) {}
@@ -295,7 +295,7 @@ void bind_user_nodes(nb::module_& module) {
         return nb::make_tuple(types.input, types.output);
       },
       nb::arg("node"), nb::sig("def native_types(node: NodeHandle) -> tuple[str, str]"),
-      "The names of a node's input and output types; empty: none.");
+      "The names of a node's input and output types; empty means none.");
   nb::class_<LoneNode>(module, "LoneNode", nb::is_final(), "A native node without a pipeline.")
       .def(nb::init<NodeHandle&, std::string>(), nb::arg("node"), nb::arg("name") = "")
       .def("open", gil::entry<&open_lone>, "GIL: released")

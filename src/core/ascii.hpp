@@ -26,7 +26,7 @@ namespace freshframe::core {
   return small;
 }
 
-/// The value of a hexadecimal digit; -1: it is none.
+/// The value of a hexadecimal digit; -1 for another letter.
 [[nodiscard]] constexpr int hex_digit(char c) noexcept {
   if (is_digit(c)) return c - '0';
   const char small = lower_case(c);
@@ -46,7 +46,8 @@ namespace freshframe::core {
   return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
 }
 
-/// A decimal number at the beginning of `text`, after spaces; nullopt: there is none, or it exceeds `most`.
+/// A decimal number at the beginning of `text`, after spaces; nullopt means that the text does not begin with one, or
+/// that it exceeds `most`.
 [[nodiscard]] inline std::optional<long> number_at(std::string_view text, long most) noexcept {
   text = trimmed(text);
   unsigned long value = 0;

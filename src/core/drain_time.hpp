@@ -12,7 +12,7 @@ inline constexpr Seconds kStopTime{5};
 inline constexpr double kHandOverShare = 0.9;
 /// For the waiting samples of a recorder.
 inline constexpr Seconds kDrainTime{2};
-/// After that, for the frames that its encoder holds.
+/// The time after that which a recorder has to write the frames that its encoder holds.
 inline constexpr Seconds kEncoderDrainTime{1};
 
 }  // namespace freshframe::core

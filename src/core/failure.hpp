@@ -58,7 +58,7 @@ class Failure {
     const Lock lock(mutex_);
     return reported_ ? std::nullopt : std::optional(set_at_);
   }
-  /// The exception for a report, such as a log line, once; null: no report is needed.
+  /// The exception for a report, such as a log line, once; null means no report is needed.
   [[nodiscard]] std::exception_ptr take_unreported() {
     if (!failed() || thrown_.load(std::memory_order_relaxed)) return nullptr;
     const Lock lock(mutex_);

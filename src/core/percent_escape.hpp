@@ -13,7 +13,7 @@ namespace freshframe::core {
 
 inline constexpr std::size_t kPercentEscape = 3;  // bytes
 
-/// The byte that the escape at the beginning of `text` stands for; nullopt: none is there.
+/// The byte that the escape at the beginning of `text` stands for; nullopt means no escape is there.
 [[nodiscard]] constexpr std::optional<char> percent_escape(std::string_view text) noexcept {
   if (text.size() < kPercentEscape || text[0] != '%') return std::nullopt;
   const int high = hex_digit(text[1]);
@@ -39,7 +39,7 @@ template <class Wanted>
   return percent_decoded(text, [](char) { return true; });
 }
 
-/// `text` with an escape for each byte but ASCII's letters, digits, '-', '_' and those of `others`.
+/// `text` with an escape for each byte but ASCII's letters, digits, '-', '_' and the letters of `others`.
 [[nodiscard]] inline std::string percent_encoded(std::string_view text, std::string_view others = {}) {
   constexpr std::string_view kHex = "0123456789ABCDEF";
   std::string out;

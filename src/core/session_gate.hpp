@@ -23,9 +23,9 @@ class SessionGate {
   virtual void note_closed() noexcept = 0;
 };
 
-/// The gate of the sources that this thread makes, and of those that it opens and that have none yet. A fleet's
+/// The gate of the sources that this thread makes, and of the sources that it opens and that have none yet. A fleet's
 /// agent sets it while it runs `build`. The pipelines that are made there have it, and so have the threads of their
-/// nodes: a camera that is added later belongs to the same run. null: the cameras are not exclusive.
+/// nodes: a camera that is added later belongs to the same run. null means the cameras are not exclusive.
 inline std::shared_ptr<SessionGate>& gate_of_thread() noexcept {
   thread_local std::shared_ptr<SessionGate> gate;
   return gate;

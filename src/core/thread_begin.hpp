@@ -1,4 +1,4 @@
-// What each thread of a node does first, if the process wants something of it.
+// The first action of each thread of a node, if the process wants one.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

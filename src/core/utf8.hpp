@@ -18,7 +18,7 @@ namespace freshframe::core {
 [[nodiscard]] std::string_view last_letters(std::string_view text, std::size_t most) noexcept;
 /// Appends the letter of this number: U+FFFD for a number of no letter, and for NUL, at which many texts end.
 void append_letter(std::string& text, std::uint32_t letter);
-/// The text as UTF-8: an invalid byte, such as that of a truncated letter, becomes U+FFFD.
+/// The text as UTF-8: an invalid byte, such as the rest of a truncated letter, becomes U+FFFD.
 [[nodiscard]] std::string utf8_of(std::string_view text);
 
 }  // namespace freshframe::core

@@ -1,4 +1,4 @@
-// The pipe behind WakeUp.
+// The pipe of WakeUp.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/wake_up.hpp"
 
@@ -28,7 +28,7 @@ WakeUp::~WakeUp() {
   if (is_ours(writes_)) ::close(writes_);
 }
 
-// A program that daemonizes closes all descriptors, and the next one that it opens then gets this number.
+// A program that daemonizes closes all descriptors, and the next descriptor that it opens then gets this number.
 bool WakeUp::is_ours(int descriptor) const noexcept {
   struct stat status{};
   return ::fstat(descriptor, &status) == 0 && identity_ == std::pair{status.st_dev, status.st_ino};

@@ -9,9 +9,9 @@
 
 namespace freshframe::core {
 
-/// Coalesces: any number of set() before a reset() are one wake-up. Thread-safe. A pipe, because it has an
-/// inode number of its own, which distinguishes it from another file that has got its descriptor. All
-/// eventfds and epolls share one number.
+/// Coalesces: any number of set() before a reset() are one wake-up. Thread-safe. A pipe, because it has its own inode
+/// number, which distinguishes it from another file that has got its descriptor. All eventfds and epolls share one
+/// number.
 class WakeUp {
  public:
   WakeUp();

@@ -169,7 +169,7 @@ void AgentEnd::end() {
   changed_.notify_all();
 }
 
-/// The controller does not read: no more batches are made for it.
+/// The controller does not read: no further batches are made for it.
 bool AgentEnd::is_backed_up() const noexcept {
   return outgoing_.size_bytes() > kMostUnsent;
 }

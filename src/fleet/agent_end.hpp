@@ -1,4 +1,4 @@
-// An agent's end of the channel to its controller: renewals, the lease, batches and orders, on a thread of its own.
+// An agent's end of the channel to its controller: renewals, the lease, batches and orders, on its own thread.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -45,7 +45,7 @@ struct Order {
 /// exclusive camera is open. Any thread.
 class AgentEnd {
  public:
-  /// `parent`: its process; 0: none is watched (tests).
+  /// `parent`: its process; 0 to watch no process (tests).
   AgentEnd(process::Descriptor socket, int parent, AgentOptions options);
   AgentEnd(const AgentEnd&) = delete;
   AgentEnd& operator=(const AgentEnd&) = delete;
@@ -59,7 +59,7 @@ class AgentEnd {
   void tell(std::span<const std::byte> bytes);
 
   void open_run(Run run, bool exclusive);
-  /// Renewals tell what its pipeline does, which has started. Its destruction is close_run()'s at the latest.
+  /// Renewals report what its pipeline does, which has started. At the latest, close_run() destroys it.
   void watch(Run run, std::shared_ptr<const core::PipelineCore> pipeline) {
     runs_.watch(run, std::move(pipeline));
   }
@@ -67,12 +67,13 @@ class AgentEnd {
   [[nodiscard]] std::shared_ptr<Outboxes::Stream> open_stream(Run run, const std::string& output) {
     return outboxes_.open(run, output);
   }
-  /// Counts a result of an output without a reader. False: it was captured after the lease's end.
+  /// Counts a result of an output without a reader. False means it was captured after the lease's end.
   bool note(const Outboxes::Stream& stream, TimePoint captured) {
     return runs_.note_result(stream.run(), captured);
   }
   bool put(Outboxes::Stream& stream, TimePoint captured, const Result& result);
-  /// The run has ended: its results can still be pulled. False: a session is open still; to be called again.
+  /// The run has ended: its results can still be pulled. False means a session is open still; to be called
+  /// again.
   bool close_run(Run run);
 
  private:

@@ -20,7 +20,7 @@ class MessageReader {
  public:
   /// Appends received bytes.
   void add(std::span<const std::byte> bytes);
-  /// The next whole message, valid until the next call; empty: there is none yet.
+  /// The next whole message, valid until the next call; empty means that it is not complete yet.
   [[nodiscard]] std::span<const std::byte> next();
 
  private:
@@ -35,7 +35,7 @@ class MessageQueue {
   void add(std::shared_ptr<const Message> message);
   [[nodiscard]] bool empty() const noexcept { return messages_.empty(); }
   [[nodiscard]] std::size_t size_bytes() const noexcept { return size_bytes_; }
-  /// Writes as much as the socket takes without waiting; false: the other end is closed.
+  /// Writes as much as the socket takes without waiting; false means the other end is closed.
   [[nodiscard]] bool write_to(int socket);
 
  private:

@@ -40,7 +40,7 @@ struct Slot {
   }
 };
 
-// What a signal handler needs cannot be an object that is destroyed.
+// A signal handler must not need an object that is destroyed.
 struct Process {
   LastWords* page = nullptr;
   long pid = 0;

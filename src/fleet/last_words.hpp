@@ -6,11 +6,11 @@
 // started, through whatever others, by the thread that built and started the camera's pipeline. Linux has one
 // number of each thread that a new one gets from the thread that makes it, and that a signal handler may
 // read: its timer slack (prctl(2), PR_SET_TIMERSLACK), 50,000 ns unless it was set. An agent adds
-// the run's slot to it, at most 4,096 ns, before it builds and starts a camera. What a crash finds there
+// the run's slot to it, at most 4,096 ns, before it builds and starts a camera. The value that a crash finds there
 // names the run. A thread without a slot (a pool that the process made before its first camera, a thread with
-// realtime priority) names none. A thread that outlives its run (of a pool that a library made when a camera
-// first used it, and that others use, too) names a run that is over, which accuses no camera. While its run
-// lives, it is not told from a decoder's thread.
+// realtime priority) names none. A thread that outlives its run (of a pool that a library made when a camera first
+// used it, and that others use, too) names a run that is over, which accuses no camera. While its run lives, it
+// cannot be distinguished from a decoder's thread.
 //
 // Note [Alternate stacks]
 // A handler needs a stack, and a thread whose stack has overflowed has none: the kernel then ends the process
@@ -29,8 +29,8 @@ void keep_last_words(process::Descriptor page);
 
 /// A slot of a run, until forget_slot().
 void open_slot(Run run) noexcept;
-/// The calling thread works for a run until leave_run(), and so does each thread that it starts meanwhile,
-/// for its life. Without a slot of the run both do nothing.
+/// The calling thread works for a run until leave_run(), and so does each thread that it starts meanwhile, as long as
+/// that lives. Without a slot of the run both do nothing.
 void enter_run(Run run) noexcept;
 void leave_run() noexcept;
 /// Frees the run's slot. A thread that is left of it names no run, or the next one of the slot.

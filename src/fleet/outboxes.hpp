@@ -51,7 +51,7 @@ class Outbox {
   [[nodiscard]] Taken take();
   [[nodiscard]] std::size_t next_size_bytes() const noexcept { return waiting_.front().result.bytes->size(); }
 
-  /// Drops the oldest results until it has no more than so many bytes.
+  /// Drops the oldest results until it has at most `size_bytes`.
   void shrink(std::size_t size_bytes) noexcept;
   /// Drops the waiting results.
   void expire() noexcept;
@@ -110,7 +110,7 @@ class Outboxes {
   explicit Outboxes(OutboxesOptions options) noexcept : options_(options) {}
 
   [[nodiscard]] std::shared_ptr<Stream> open(Run run, const std::string& output);
-  /// A full outbox drops its oldest result. True: a reader waits for this one.
+  /// A full outbox drops its oldest result. True means a reader waits for this one.
   bool put(Stream& stream, const Result& result);
   /// No more results are added. The waiting ones can be pulled until forget().
   void close(Run run);
@@ -123,7 +123,7 @@ class Outboxes {
   void remove_reader(std::uint32_t reader);
   /// Whether a pull would return results now.
   [[nodiscard]] bool has(std::uint32_t reader) const;
-  /// A Batch message; null: there is nothing yet, or no such reader.
+  /// A Batch message; null means there is nothing yet, or no such reader.
   [[nodiscard]] std::shared_ptr<const Message> pull(const Pull& pull, BootTime now);
   /// Drops the results for readers that have not pulled for long.
   void expire(BootTime now);
@@ -139,7 +139,7 @@ class Outboxes {
     BootTime pulled{};
     bool expired = false;
     std::vector<std::shared_ptr<Outbox>> all;
-    std::deque<std::shared_ptr<Outbox>> ready;  // each once, those with results
+    std::deque<std::shared_ptr<Outbox>> ready;  // each reader with results, once
     std::uint64_t batch = 0;                    // number of `sent`
     std::shared_ptr<const Message> sent;        // until the next pull acknowledges it
   };

@@ -68,7 +68,7 @@ inline constexpr std::array kResultFields{
 
 #undef FRESHFRAME_RECORD_FIELD
 
-/// Whether the fields are all that the record has: none is left out.
+/// Whether the fields are all that the record has.
 template <class Record, std::size_t N>
 constexpr bool covers(const std::array<RecordField, N>& fields) {
   std::size_t end = 0;

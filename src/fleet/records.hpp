@@ -60,10 +60,10 @@ inline constexpr std::array<std::string_view, kLosses> kLossNames = {
 struct CameraRecord {
   std::uint64_t epoch = 0;
   std::uint64_t results = 0;       // of all outputs
-  std::int64_t age_ns = -1;        // since the capture of the latest result's picture; -1: there is none
+  std::int64_t age_ns = -1;        // since the capture of the latest result's picture; -1 before the first
   std::uint64_t refused = 0;       // results that were captured after the lease's end
-  std::uint64_t frames = 0;        // that its sources gave, those that a node of them has lost among them
-  std::int64_t frame_age_ns = -1;  // since the latest of them; -1: there is none
+  std::uint64_t frames = 0;        // that its sources gave, including samples that a node of them has lost
+  std::int64_t frame_age_ns = -1;  // since the latest of them; -1 before the first
   std::int64_t away_ns = -1;       // since a source lost its camera, or never found it; -1: none did
   double fps = 0;                  // frames per second of its sources, over some seconds
   std::array<std::uint64_t, kLosses> drops{};
@@ -86,7 +86,7 @@ struct OutboxRecord {
 };
 static_assert(sizeof(OutboxRecord) == 64);
 
-/// What a process says of its end by itself, in a page that it shares with the one that has started it. Bytes
+/// The report of a process about its own end, in a page that it shares with the process that has started it. Bytes
 /// in memory: the reader is a program in Python.
 struct LastWords {
   enum Kind : std::uint32_t { Nothing = 0, Fault = 1, InOrder = 2 };
@@ -98,7 +98,7 @@ struct LastWords {
 };
 static_assert(sizeof(LastWords) == 24);
 
-/// The record of a result in a batch; its pickle follows behind all of them.
+/// The record of a result in a batch; its pickle follows after all records.
 struct ResultRecord {
   std::uint64_t epoch = 0;
   std::uint64_t ordinal = 0;

@@ -196,7 +196,7 @@ void Runs::look(BootTime now) {
 }
 
 bool Runs::close(Run run) {
-  std::shared_ptr<const core::PipelineCore> ended;  // destroyed behind the lock
+  std::shared_ptr<const core::PipelineCore> ended;  // destroyed after the lock
   const Lock lock(mutex_);
   const auto found = states_.find(run);
   if (found == states_.end()) return true;

@@ -1,4 +1,4 @@
-// The runs of cameras that an agent has, and the gates of those that may have one session only.
+// The runs of cameras that an agent has, and the gates of cameras that may have one session only.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -27,7 +27,7 @@ class PipelineCore;
 
 namespace freshframe::fleet {
 
-/// Losses are those on the way to the outputs of the fleet: what side branches leave out by design is none.
+/// Losses count on the way to the outputs of the fleet: what side branches leave out by design does not count.
 struct PipelineLook {
   std::uint64_t frames = 0;
   std::array<std::uint64_t, kLosses> drops{};
@@ -58,7 +58,7 @@ class RunGate final : public core::SessionGate {
 /// A sum over the nodes of a pipeline that never falls, although nodes are removed.
 class RisingSum {
  public:
-  /// What is shown for the sum over the nodes that are there.
+  /// Returns the value to show for the sum over the nodes that are there.
   std::uint64_t look(std::uint64_t there) noexcept {
     if (there < there_) went_ += there_ - there;
     there_ = there;
@@ -77,7 +77,7 @@ class Watched {
   [[nodiscard]] bool is_due(BootTime now) const noexcept;
   void look(BootTime now);
   void write_to(CameraRecord& record, BootTime now) const;
-  /// Why its camera is away; empty: it is not, or it has not said why.
+  /// Why its camera is away; empty means it is not, or it has not said why.
   [[nodiscard]] const std::string& why() const noexcept { return seen_.why; }
   /// The pipeline, which its user destroys: that may take long.
   [[nodiscard]] std::shared_ptr<const core::PipelineCore> end() noexcept { return std::move(pipeline_); }
@@ -103,14 +103,14 @@ class Runs {
   void watch(Run run, std::shared_ptr<const core::PipelineCore> pipeline);
   /// Looks at the pipelines that it has not looked at for a second.
   void look(BootTime now);
-  /// Closes its gate. False: a session is still open and counts until a later close().
+  /// Closes its gate. False means a session is still open and counts until a later close().
   bool close(Run run);
-  /// The gate of its sources; null: they need no permission.
+  /// The gate of its sources; null means they need no permission.
   [[nodiscard]] std::shared_ptr<core::SessionGate> gate(Run run) const;
-  /// Counts a result; false: it was captured after the lease's end and is dropped.
+  /// Counts a result; false means it was captured after the lease's end and is dropped.
   bool note_result(Run run, TimePoint captured);
 
-  /// Closes the gates of the runs that are not allowed any more and returns these runs, each once.
+  /// Closes the gates of the runs that are no longer allowed, and returns these runs, each once.
   [[nodiscard]] std::vector<Run> revoke(const std::set<Run>& allowed);
   [[nodiscard]] bool has_exclusive_session() const;
   [[nodiscard]] std::vector<CameraRecord> records() const;

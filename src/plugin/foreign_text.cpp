@@ -1,4 +1,4 @@
-// Messages with text of a plugin, and the log line of one that throws.
+// Messages with text of a plugin, and the log line of a plugin that throws.
 // SPDX-License-Identifier: Apache-2.0
 #include "plugin/foreign_text.hpp"
 

@@ -13,7 +13,7 @@ namespace freshframe::plugin {
 /// Within a catch: logs that a plugin's `function` threw.
 void log_thrown(const char* function) noexcept;
 
-/// Runs a plugin's function that must not throw, for a destructor. An exception is logged and ends there.
+/// Runs a plugin's function that must not throw, as in a destructor. An exception is logged and ends there.
 template <class F>
 void contained(const char* function, const F& call) noexcept {
   try {

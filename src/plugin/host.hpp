@@ -1,4 +1,4 @@
-// The engine's services for one node: the functions behind freshframe_host.
+// The engine's services for one node: the functions of freshframe_host.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,7 +13,7 @@
 
 #include "core/stop_event.hpp"
 
-/// A frame at the C interface: one of the engine's, or a new one that is being written.
+/// A frame at the C interface: one of the engine's, or a new frame that is being written.
 struct freshframe_frame {  // NOLINT(readability-identifier-naming): a name of abi.h
   freshframe::Frame frame;
   std::optional<freshframe::FrameBuilder> builder = {};
@@ -22,7 +22,7 @@ struct freshframe_frame {  // NOLINT(readability-identifier-naming): a name of a
 
 namespace freshframe::plugin {
 
-/// Lives as long as its node. Its table may be used from any thread; between attach() and detach() it works
+/// Lives as long as its node. The table may be used from any thread; between attach() and detach() it works
 /// on the pipeline's context, else it refuses.
 class Host {
  public:

@@ -15,14 +15,14 @@ enum class SymbolKind : std::uint8_t { Unknown, Function, Data };
 
 /// A name that a library exports.
 struct Symbol {
-  void* address = nullptr;  // null: the library has no such symbol
+  void* address = nullptr;  // null means the library has no such symbol
   SymbolKind kind = SymbolKind::Unknown;
   std::uint64_t size_bytes = 0;  // 0: unknown
 };
 
 /// Looks `symbol` up in the library at `path`, which is loaded once and never unloaded: its results may be
-/// released at any time until the process ends. Throws OptionError when the library cannot be loaded, or when
-/// its file has changed since this process has loaded it.
+/// released at any time until the process ends. Throws OptionError when the library cannot be loaded, or when the
+/// file was changed since this process has loaded it.
 [[nodiscard]] Symbol find_symbol(const std::string& path, const std::string& symbol);
 
 /// The rest of each symbol that begins with `prefix`, sorted: the names that find_symbol() would find in the

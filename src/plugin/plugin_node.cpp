@@ -351,7 +351,7 @@ void Instance::open(const Context& context) {
   throw Error(error.text("open", code));
 }
 
-// Behind the freshframe_outlet of one call.
+// The state of the freshframe_outlet of one call.
 class Instance::Outlet {
  public:
   Outlet(Instance& instance, AnyOut& out) : instance_(instance), out_(out) {}

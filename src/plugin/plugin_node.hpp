@@ -88,7 +88,7 @@ class NamesTypes {
   NamesTypes& operator=(const NamesTypes&) = delete;
   virtual ~NamesTypes() = default;
   [[nodiscard]] virtual native::NodeTypes types() const = 0;
-  /// As Instance::claim().
+  /// Does the work of Instance::claim().
   virtual void claim() {}
   virtual void unclaim() noexcept {}
 };

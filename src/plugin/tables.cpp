@@ -58,7 +58,7 @@ constexpr std::int64_t kMostShown = std::int64_t{1}
   throw Error("gave a table whose column '" + column.name + "' " + why);
 }
 
-// Bytes from the first element to behind the last one. Shape and strides are not negative.
+// Bytes from the first element to the end of the last one. Shape and strides are not negative.
 std::uint64_t extent(const Column& column) {
   std::uint64_t last = 0;
   for (std::size_t axis = 0; axis < static_cast<std::size_t>(column.dimensions); ++axis) {

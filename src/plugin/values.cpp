@@ -88,8 +88,8 @@ DataColumn further_column(const native::Column& column, std::size_t rows) {
   return result;
 }
 
-/// Shows the columns of `found.data` behind those of `lent.table`. Those of more than 4 dimensions stay out, and those
-/// whose name is in `others`, a list with spaces.
+/// Shows the columns of `found.data` after the columns of `lent.table`. Columns of more than 4 dimensions stay out,
+/// and columns whose name is in `others`, a list with spaces.
 void add_further_columns(const Detections& found, std::string_view others, Lent& lent) {
   const auto rows = static_cast<std::int64_t>(found.boxes.size());
   for (const auto& given : found.data) {
@@ -126,8 +126,8 @@ void add_further_columns(const Detections& found, std::string_view others, Lent&
   }
 }
 
-/// Copies of the columns of `table` whose names are not in `others`. Throws Error for a type that Detections::data does
-/// not have, for a text that is not UTF-8 and for another number of rows than `rows`.
+/// Copies of the columns of `table` whose names are not in `others`. Throws Error for a type that Detections::data
+/// does not have, a text that is not UTF-8, and another number of rows than `rows`.
 [[nodiscard]] std::vector<DataColumn> further_columns_of(const native::Table& table, std::string_view others,
                                                          std::size_t rows) {
   std::vector<DataColumn> columns;
@@ -292,7 +292,7 @@ Emitted array_from_c(const freshframe_value& value, const Host& /*host*/) {
   return {ValueRef::make<native::Array>({std::move(table)}), {}};
 }
 
-// Fills in the tracker's columns, each of which may be missing.
+// Fills in the tracker's columns. Any may be missing.
 template <class Found>
 void take_tracks(const Table& table, std::size_t count, Found& found) {
   if (const auto* ids = column_of(table, "tracker_id", "int64", 0, false)) {

@@ -39,9 +39,9 @@ struct Type {
   Emitted (*from_c)(const freshframe_value& value, const Host& host);
 };
 
-/// The type of that name; null: unknown.
+/// The type of that name; null means unknown.
 [[nodiscard]] const Type* find_type(std::string_view name) noexcept;
-/// Returns the same type with the further columns of "detections", for a node that knows them.
+/// Returns the same type with the further columns of "detections" if a node knows them.
 [[nodiscard]] const Type* with_further_columns(const Type* type) noexcept;
 /// The names, for messages.
 [[nodiscard]] std::string type_names();

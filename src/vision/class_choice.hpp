@@ -13,7 +13,8 @@
 
 namespace freshframe::vision {
 
-/// The classes' names as a column of texts, which boxes have instead of `names` where one class_id has two; null: none.
+/// The classes' names as a column of texts, which boxes have instead of `names` where one class_id has two;
+/// null means none.
 inline const std::vector<std::string>* class_texts(const Detections& found) noexcept {
   const auto* const column = found.names ? nullptr : find_column(found.data, "class_name");
   if (column == nullptr || !column->shape.empty()) return nullptr;
@@ -45,9 +46,9 @@ inline std::string first_classes(const std::vector<std::string>& names) {
   return known;
 }
 
-/// Throws Error when no box can have the chosen class: a misspelled one would choose nothing, for ever. A class without
-/// a name is chosen by its number. `who`: the begin of the message. Without boxes nothing is known and nothing wrong; nor is it where the
-/// last name is empty, which says that there may be more.
+/// Throws Error when no box can have the chosen class: a misspelled one would choose nothing, forever. A class
+/// without a name is chosen by its number. `who`: the begin of the message. Without boxes nothing is known and
+/// nothing wrong; nor is it where the last name is empty, which says that there may be more.
 inline void check_class(const std::string& who, const std::string& chosen, const Detections& found) {
   if (found.boxes.empty() || class_texts(found) != nullptr) return;
   if (!found.names) {

@@ -10,7 +10,7 @@
 
 namespace freshframe::vision {
 
-/// The newest one counts. take() costs one load while there is none.
+/// The newest one counts. take() costs one load while nothing waits.
 template <class T>
 class NextValue {
  public:

@@ -24,7 +24,7 @@ std::string_view to_string(AgeKind kind) noexcept {
 namespace core {
 namespace {
 
-constexpr std::size_t kOldestShare = 20;  // one in so many
+constexpr std::size_t kOldestShare = 20;  // one in this number
 constexpr int kLongestWay = 1000;         // nodes; a guard only
 
 double since(TimePoint from, TimePoint to) {
@@ -39,7 +39,7 @@ class Found {
     std::ranges::sort(order_, {}, [&](std::size_t i) { return key(calls_[i]); });
   }
 
-  // The call that gave the sample: its own, or that of the same picture where results are numbered again.
+  // The call that gave the sample: its own, or the call of the same picture where results are numbered again.
   [[nodiscard]] std::optional<std::size_t> of(const Call& child) const {
     const auto wanted = std::tuple(child.source, child.seq, child.part);
     const auto place =
@@ -51,7 +51,7 @@ class Found {
     return index;
   }
   [[nodiscard]] const Call& call(std::size_t index) const { return calls_[index]; }
-  // The time for which the node waited for room between this call's end and that of the next.
+  // The time for which the node waited for room between this call's end and the next one's.
   [[nodiscard]] double room_after(std::size_t index) const {
     if (index + 1 >= calls_.size()) return 0;
     return static_cast<double>(calls_[index + 1].waited - calls_[index].waited) * 1e-9;
@@ -126,7 +126,7 @@ class Walk {
     const double start = std::clamp(static_cast<double>(call.start), 0.0, whole);
     const double before = std::clamp(static_cast<double>(call.gil_before), 0.0, start);
     const double within = std::max(0.0, static_cast<double>(call.gil_within));
-    // The looks at the GIL are samples: those of one call may exceed it, their mean does not.
+    // The looks at the GIL are samples: the samples of one call may exceed it, their mean does not.
     out.parts.push_back({AgeKind::Call, number, whole - start - within});
     out.parts.push_back({AgeKind::Gil, number, before + within});
     out.parts.push_back({AgeKind::Start, number, start - before});
@@ -154,7 +154,7 @@ class Walk {
   std::map<int, Found> found_;
 };
 
-// Those that no sample spent any time on are left out.
+// Parts on which no sample spent any time are left out.
 void add_means(Age& age, const Stops& stops, std::span<const Walked> samples) {
   const auto oldest = std::max<std::size_t>(1, samples.size() / kOldestShare);
   std::vector<std::pair<std::pair<AgeKind, int>, std::pair<double, double>>> sums;

@@ -14,7 +14,7 @@
 
 namespace freshframe::core {
 
-/// What is known of one node or reader, as Way keeps it.
+/// The facts about one node or reader, as Way keeps them.
 struct Stop {
   std::string name;
   bool is_source = false;
@@ -28,7 +28,7 @@ struct Stop {
   std::vector<Call> calls = {};  // the oldest first
 };
 
-/// All nodes by their numbers, and the readers behind them by negative ones.
+/// All nodes by their numbers, and the readers after them by negative ones.
 using Stops = std::map<int, Stop>;
 
 /// Note [Parts that add up]

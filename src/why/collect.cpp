@@ -22,7 +22,7 @@ std::vector<WorkerStats> workers_of(const Runner& runner) {
   return node->report(Span::Recent).workers;
 }
 
-// The records of all nodes and readers, by their numbers: those of readers are below 0.
+// The records of all nodes and readers, by their numbers: readers have numbers below 0.
 struct Rings {
   Stops stops;
   std::map<const Inbox*, int> numbers;

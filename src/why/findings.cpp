@@ -26,9 +26,9 @@ constexpr int kWindowsUntilShown = 2;
 constexpr int kWindowsUntilGone = 3;
 constexpr int kMostPredicted = 3;  // remedies at a time
 constexpr double kStays = 0.7;     // of a threshold: as long as it is above, a finding stays
-constexpr double kClearly = 1.2;   // explains so much more: it becomes the first
+constexpr double kClearly = 1.2;   // a cause that explains this much more becomes the first
 
-// What stands still, what is lost, and then the causes of age.
+// Standstills first, then losses, and then the causes of age.
 int rank_of(std::string_view kind) {
   constexpr std::array<std::string_view, 14> kFirst = {"error",  "stall",   "unread", "away", "frozen",
                                                        "clock",  "setting", "gil",    "join", "spool",
@@ -41,7 +41,7 @@ bool is_full(const EdgeStats& edge) {
          edge.waiting >= static_cast<std::uint64_t>(edge.queue.depth);
 }
 
-/// For each of `now` where it was in `before`, by its number; nullopt: it has come since.
+/// For each of `now` where it was in `before`, by its number; nullopt means it has come since.
 template <class Each>
 std::vector<std::optional<std::size_t>> places_in(const std::vector<Each>& before,
                                                   const std::vector<Each>& now) {
@@ -55,7 +55,7 @@ std::vector<std::optional<std::size_t>> places_in(const std::vector<Each>& befor
   return out;
 }
 
-/// The window goes on with the nodes and edges that are there now. What is new begins with its present counters, and is
+/// The window goes on with the nodes and edges that are there now. A new one begins with its present counters, and is
 /// below a change, so nothing of it is judged.
 void carry_over(Window& window, const Stats& now) {
   auto old = std::exchange(window.before, Stats());

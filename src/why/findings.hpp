@@ -1,4 +1,4 @@
-// What some seconds of a pipeline that runs prove: why results are old or lost, with a remedy.
+// The proofs from some seconds of a running pipeline: why results are old or lost, with a remedy.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -19,10 +19,10 @@
 
 namespace freshframe::core {
 
-/// Judges windows of five seconds. A finding is present when two windows in a row have it, and gone after three that
-/// do not. The first ten seconds of a run prove nothing, nor do fewer than 30 samples, nor a branch that has just
-/// changed or whose sources have an outage (see Note [Quiet branches]). A state, such as a still picture or a loss, is
-/// present from the first look that shows it (see States). For one thread.
+/// Judges windows of five seconds. A finding is present when two successive windows show it, and gone after three
+/// that do not. The first ten seconds of a run prove nothing, nor do fewer than 30 samples, nor a branch that has
+/// just changed or whose sources have an outage (see Note [Quiet branches]). A state, such as a still picture or a
+/// loss, is present from the first look that shows it (see States). For one thread.
 class Findings {
  public:
   using Time = std::chrono::steady_clock::time_point;
@@ -32,14 +32,14 @@ class Findings {
   explicit Findings(Witness witness = {}) : witness_(std::move(witness)) {}
   [[nodiscard]] const Witness& witness() const noexcept { return witness_; }
 
-  /// Several looks per second. `seen`: the state of the graph at `now`, of which no quantiles are used.
+  /// Several looks per second. `seen`: the state of the graph at `now`, whose quantiles are not used.
   void follow(const GraphState& seen, Time now);
   /// Follows the states alone, at any time.
   void follow_states(const GraphState& seen, Time now);
-  /// The worst first: what stands still, then what is lost, then by the share of the age that is explained. The first
-  /// one stays so until another explains a fifth more.
+  /// The worst first: standstills, then losses, then by the share of the age that is explained. The first one stays
+  /// so until another explains a fifth more.
   [[nodiscard]] std::vector<Finding> present() const;
-  /// Until when no finding can be there; nullopt: the pipeline does not run.
+  /// Until when no finding can be there; nullopt means the pipeline does not run.
   [[nodiscard]] std::optional<Time> earliest() const;
   /// The seconds for which each source has been away, by its number.
   [[nodiscard]] std::map<int, double> away(Time now) const { return quiet_times_.away(now); }
@@ -66,7 +66,7 @@ class Findings {
   [[nodiscard]] std::map<FindingKey, const Cause*> shown() const;
   /// The effects of the remedies of the worst.
   void predict(Time now);
-  /// The worst first, also those that are not shown yet.
+  /// The worst first, including findings that are not shown yet.
   [[nodiscard]] std::vector<FindingKey> in_order() const;
   /// Less for a finding that is shown.
   [[nodiscard]] double bar(double threshold, std::string_view kind, const std::string& subject) const;

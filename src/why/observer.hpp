@@ -57,7 +57,7 @@ class Observer {
   GilFindings gil_;                   // guarded by mutex_, as the next
   std::optional<double> away_limit_;  // seconds
   Findings findings_;
-  std::optional<Time> since_;   // of the watch; nullopt: the pipeline does not run
+  std::optional<Time> since_;   // of the watch; nullopt means the pipeline does not run
   std::optional<Time> looked_;  // the latest look
   bool stopping_ = false;
   bool running_ = false;  // the thread

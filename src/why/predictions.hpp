@@ -1,4 +1,4 @@
-// The predicted effects of the remedies that findings name: asked for in advance, on a thread of their own.
+// The predicted effects of the remedies that findings name: asked for in advance, on a separate thread.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -18,19 +18,19 @@
 namespace freshframe::core {
 
 /// Note [The price of predictions]
-/// A prediction takes some ten milliseconds of a processor, and no user has asked for it. So none is made by a thread
-/// that waits for the findings: effect() gives the answer that is here by now. All of them together may cost a
-/// thousandth of a processor: time is saved up at that rate, 150 ms at most, and spent by whatever they take. Each is
-/// made again as long as its finding is there, after 10 s at the earliest, for the load may have changed.
+/// A prediction takes some ten milliseconds of a processor, and no user has asked for it. So no thread that waits
+/// for the findings makes one: effect() gives the answer that is here by now. Together they may cost a thousandth of a
+/// processor: time is saved up at that rate, 150 ms at most, and spent by whatever they take. Each is made again as
+/// long as its finding is there, after 10 s at the earliest, because the load may have changed.
 class Predictions {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
   struct Answer {
-    std::optional<Effect> effect = {};  // nullopt: it is not known
+    std::optional<Effect> effect = {};  // nullopt means it is not known
     double cost = 0;                    // seconds of a processor
   };
-  /// Answers at once when it is told to stop. An exception is an answer that nothing is known.
+  /// Answers at once after a stop request. An exception is an answer that nothing is known.
   using Ask = std::function<Answer(const Question& question, const std::stop_token& stop)>;
 
   explicit Predictions(Ask ask) : ask_(std::move(ask)) {}
@@ -38,8 +38,8 @@ class Predictions {
   Predictions& operator=(const Predictions&) = delete;
   ~Predictions();
 
-  /// The answer that is here by now; nullopt: none is. Asks if it is time to. Never waits for an answer. A question that
-  /// was not asked for a minute is forgotten. `now` never goes back.
+  /// The answer that is here by now; nullopt without one. Asks if it is time to. Never waits for an answer.
+  /// A question that was not asked for a minute is forgotten. `now` never goes back.
   [[nodiscard]] std::optional<Effect> effect(const Question& question, Time now);
 
  private:
@@ -52,7 +52,7 @@ class Predictions {
   using Entries = std::map<std::string, Entry>;  // by the questions as text
 
   void earn(Time now);
-  /// The one that has been waiting longest; end(): there is none, or no time for it.
+  /// Returns the question that has been waiting longest, or end() if none waits or there is no time for it.
   [[nodiscard]] Entries::iterator next_due();
   [[nodiscard]] bool begin();
   [[nodiscard]] Answer answer_to(const Question& question) const;
@@ -71,7 +71,7 @@ class Predictions {
 };
 
 /// "With queue=LATEST at A, samples would be 66 to 69 ms old ...", of the consumer whose samples are oldest now.
-/// nullopt: its ages are not known.
+/// nullopt means its ages are not known.
 [[nodiscard]] std::optional<Effect> effect_of(const WhatIf& answer);
 
 }  // namespace freshframe::core

@@ -50,8 +50,8 @@ Names with_those_below(Names names, const std::vector<EdgeStats>& edges) {
   return names;
 }
 
-// A camera with damaged="hold" waits for the next keyframe after each loss. Its connection is as before, so the rest of
-// its branch is judged.
+// A camera with damaged="hold" waits for the next keyframe after each loss. The connection is as before, so the rest
+// of its branch is judged.
 bool holds_back(const NodeStats& node) {
   const auto& source = *node.source;
   return source.state == SourceState::WaitingKeyframe && node.processed > 0 &&
@@ -69,7 +69,7 @@ bool all_unsettled(const Names& sources, const Names& unsettled, const Names& en
   return any;
 }
 
-// What two looks have in different ways, or only one of them: `note` gets both, of which one may be null.
+// Calls `note` for what differs between two looks, or is in only one: `note` gets both, and one may be null.
 template <class Map, class Note>
 void differences(const Map& now, const Map& before, Note note) {
   for (const auto& [number, each] : now) {

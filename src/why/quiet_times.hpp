@@ -16,10 +16,10 @@
 
 namespace freshframe::core {
 
-/// What is not judged of a window, by the names of nodes and readers.
+/// The parts of a window that are not judged, by the names of nodes and readers.
 struct Quiet {
   std::set<std::string> changed = {};  // a change of the graph is above or at it
-  std::set<std::string> nodes = {};    // and all of whose sources have, or have just had, an outage
+  std::set<std::string> nodes = {};    // and whose sources all have, or have just had, an outage
   std::vector<bool> edges = {};        // as the statistics' edges: the same for what comes through one
 
   [[nodiscard]] bool has_changed(const std::string& name) const { return changed.contains(name); }
@@ -48,7 +48,7 @@ class QuietTimes {
   bool follow(const GraphState& seen, Time now);
   /// The quiet times of a window that began at `since` and ends with `seen`.
   [[nodiscard]] Quiet of(const GraphState& seen, Time since) const;
-  /// Since when a source has been away; nullopt: it is there.
+  /// Since when a source has been away; nullopt means it is there.
   [[nodiscard]] std::optional<Time> away_since(int number) const;
   /// The seconds for which each source has been away, by its number.
   [[nodiscard]] std::map<int, double> away(Time now) const;

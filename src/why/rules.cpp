@@ -1,4 +1,5 @@
-// The rules that counters alone prove, and those of the GIL. Thresholds separated planted programs from healthy ones.
+// The rules that counters alone prove, and the rules of the GIL. Thresholds separated planted programs from healthy
+// ones.
 // SPDX-License-Identifier: Apache-2.0
 #include "why/rules.hpp"
 
@@ -127,7 +128,7 @@ void find_away(const Scene& scene, Causes& out) {
 
 namespace {
 
-// What the child can take for long, in words.
+// The rate that the child can take for long, in words.
 std::string even_rate(double seconds_per_sample) {
   const double rate = 0.9 / seconds_per_sample;
   return rate >= 2 ? fixed_text(std::floor(rate)) : fixed_text(rate, 1);
@@ -249,7 +250,7 @@ double gil_share(const Scene& scene, std::size_t node, double NodeStats::* count
   return (nodes[node].*counter - scene.window.before.nodes[node].*counter) / scene.seconds;
 }
 
-// Who holds the GIL, as far as nodes do.
+// The nodes that hold the GIL.
 std::string holders_text(const Scene& scene) {
   std::vector<std::string> names;
   double sum = 0;
@@ -263,7 +264,7 @@ std::string holders_text(const Scene& scene) {
   return " The nodes hold it only " + percent_text(sum) + " of the time: another thread of the program does.";
 }
 
-// The samples that came to a node: those that were lost in its queues, and how many of these it would have
+// The samples that came to a node: the lost ones in its queues, and how many of these it would have
 // taken without its waits.
 struct GilLoss {
   double lost = 0;       // share

@@ -41,7 +41,7 @@ class PipelineCore;
 [[nodiscard]] std::map<std::string, Pace> paces_of(const PipelineCore& core, Seconds latest);
 [[nodiscard]] RunQueue run_queue_of(const PipelineCore& core);
 
-/// What a change would give, as a sentence and in numbers.
+/// The effect of a change, as a sentence and in numbers.
 struct Effect {
   std::string text;
   std::map<std::string, double> evidence;
@@ -56,7 +56,7 @@ struct Circumstances {
   GilFindings gil = {};                    // of a watch
 };
 
-/// What costs more than the counters, and is only read when a window begins or ends. Each may be empty.
+/// The evidence that costs more than the counters, and is only read when a window begins or ends. Each may be empty.
 struct Witness {
   using Time = std::chrono::steady_clock::time_point;
 
@@ -102,13 +102,14 @@ struct Scene {
   std::function<double(double threshold, std::string_view kind, const std::string& subject)> bar;
 };
 
-/// A finding, how many seconds of the mean age it explains, and the change that its remedy names, if it is one of which
-/// the effect can be predicted.
+/// A finding, how many seconds of the mean age it explains, and the change that its remedy names, if its effect can
+/// be predicted.
 struct Cause {
   Finding finding;
   double explains = 0;
   std::optional<Question> change = {};
-  /// So many windows in a row without it end it, and 0 ends it now. nullopt: three if it is shown, otherwise one.
+  /// So many windows in a row without it end it, and 0 ends it now. nullopt means three if it is shown,
+  /// otherwise one.
   std::optional<int> lasts = {};
   /// One event of some seconds reaches into two windows: they prove it together with a third, or with a later one.
   bool reaches_over = false;
@@ -134,10 +135,10 @@ void find_bursts(const Scene& scene, Causes& out);
 /// In the order of the graph's names: "parent->child".
 [[nodiscard]] std::string edge_name(const EdgeStats& edge);
 
-/// The age of which parts of some kinds, of one node or of all (""), are the largest share.
+/// The age in which parts of some kinds, of one node or of all (""), have the largest share.
 struct AgeShare {
   double time = 0;           // seconds
-  const Age* age = nullptr;  // null: there are no such parts
+  const Age* age = nullptr;  // null means there are no such parts
 };
 [[nodiscard]] AgeShare largest_share(const Scene& scene, std::string_view node,
                                      const std::vector<AgeKind>& kinds);
@@ -146,7 +147,8 @@ struct AgeShare {
 /// The nodes along an age's way, each once.
 [[nodiscard]] std::vector<std::string> nodes_of(const Age& age);
 
-/// Another queue before a child, as a remedy names it; nullopt: it is a reader, of which nothing can be predicted.
+/// Another queue before a child, as a remedy names it; nullopt means it is a reader, for which nothing can be
+/// predicted.
 [[nodiscard]] std::optional<Question> with_queue(const Scene& scene, const std::string& child,
                                                  const Queue& queue);
 

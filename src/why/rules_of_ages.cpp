@@ -90,7 +90,7 @@ AgeShare largest_share(const Scene& scene, std::string_view node, const std::vec
 
 namespace {
 
-// A node of batches, hardly any of which is full although the node has time.
+// A node of batches that are hardly ever full although the node has time.
 struct EmptyBatches {
   const NodeStats& node;
   int size = 0;

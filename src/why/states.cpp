@@ -208,7 +208,7 @@ std::string_view place_of(NodeDropCause cause, std::uint64_t count) {
   return " by an error";
 }
 
-// Samples that a node has thrown at have a cause of their own.
+// Samples that a node has thrown at have their own cause.
 std::uint64_t lost_otherwise(const NodeStats& node) {
   const auto errors = node.drops.find(NodeDropCause::Error);
   return grown(node.lost, errors != node.drops.end() ? errors->second : 0);

@@ -15,15 +15,15 @@ struct ThreadTimes {
   double waited = 0;    // ready to run, without one
 };
 
-/// `task`: its folder, such as /proc/self/task/4711. nullopt: it has ended, or the kernel does not count (gVisor,
-/// CONFIG_SCHED_INFO off).
+/// `task`: its folder, such as /proc/self/task/4711. nullopt means it has ended, or the kernel does not count
+/// (gVisor, CONFIG_SCHED_INFO off).
 [[nodiscard]] std::optional<ThreadTimes> thread_times(const std::string& task);
 
 // For how long threads were ready to run and had no processor.
 
 /// Seconds since the beginning of each thread, by its number in the kernel. Two snapshots can be subtracted.
 struct RunQueue {
-  std::map<int, double> waited;     // empty: the kernel does not tell (gVisor, CONFIG_SCHED_INFO off)
+  std::map<int, double> waited;     // empty means the kernel does not tell (gVisor, CONFIG_SCHED_INFO off)
   std::map<int, int> node_threads;  // by the number of the node
 
   /// Since `before`, of the threads that are in both: of a node, and of all.

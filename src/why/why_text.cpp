@@ -17,7 +17,7 @@ namespace {
 constexpr std::size_t kWidth = 8;     // of a time in front of its part
 constexpr double kWorthALine = 0.01;  // of the age; smaller parts are summed up
 
-// What a sample did in that time. The node is in the place of the '*'.
+// The activity of a sample in that time. The node is in the place of the '*'.
 std::string doing(const Age& age, const AgePart& part) {
   constexpr std::array<std::string_view, 10> kTexts = {
       "from its capture until * gives it",

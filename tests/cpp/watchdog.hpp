@@ -75,7 +75,7 @@ class Watchdog final : public ::testing::EmptyTestEventListener {
       errno = error;
       return;
     }
-    // Its result does not matter.
+    // The result does not matter.
     if (::write(STDERR_FILENO, message_, length_) < 0) ::_exit(125);
     std::abort();
   }

@@ -18,7 +18,7 @@ namespace {
 
 using namespace freshframe;
 
-/// A file in memory. Its path leads through /proc, so that the program under test is the one that users run.
+/// A file in memory. The path leads through /proc, so that the program under test is the program that users run.
 class MemoryFile {
  public:
   MemoryFile(const std::uint8_t* data, std::size_t size) : descriptor_(::memfd_create("fuzz", MFD_CLOEXEC)) {

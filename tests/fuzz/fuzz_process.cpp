@@ -68,7 +68,7 @@ std::uint64_t sum(const Frame& frame) {
   return total;
 }
 
-/// A worker with one slab reads messages, each behind its length in two bytes. A picture that it accepts lies
+/// A worker with one slab reads messages, each after its length in two bytes. A picture that it accepts lies
 /// within the slab. Values of one message live on beside the next ones.
 void as_worker(std::span<const std::byte> bytes) {
   static const Slab slab(1, std::size_t{1} << 20);

@@ -96,7 +96,7 @@ class Joining final : public Depacketiser {
   AVCodecParameters parameters_{};
 };
 
-/// Packets, each behind its length; what comes out is no more than what came in.
+/// Packets, each after its length; what comes out is no more than what came in.
 void read_packets(Input input) {
   const auto codec = static_cast<Codec>(input.byte() % 6);
   PacketOrder order(input.byte() % 2 == 0);

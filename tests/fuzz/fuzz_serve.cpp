@@ -82,7 +82,7 @@ class Camera final : public Source<Frame>, public media::PacketCamera {
   static constexpr int kWidth = 160;
   static constexpr int kHeight = 120;
 
-  /// A header of VP9's (section 6.2 of its specification), and nothing behind it that a muxer reads.
+  /// A header of VP9's (section 6.2 of its specification), and nothing after it that a muxer reads.
   static media::AvPacketPtr packet(bool key) {
     auto made = media::make_av_packet();
     if (av_new_packet(made.get(), 64) != 0) __builtin_trap();
@@ -176,7 +176,7 @@ void check_request(Target& target, std::string_view bytes, bool token) {
   target.leave();
 }
 
-// One frame with a mask of zeros, so that the payload stands there as it is.
+// One frame with a mask of zeros, so that the payload is there unchanged.
 std::string frame_of(std::string_view payload) {
   std::string frame = "\x81";
   if (payload.size() < 126) {

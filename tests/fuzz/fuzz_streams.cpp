@@ -1,4 +1,4 @@
-// Fuzzes what stands between a network stream and FFmpeg's demuxer: transport streams, JPEG pictures in
+// Fuzzes the code between a network stream and FFmpeg's demuxer: transport streams, JPEG pictures in
 // parts, NAL units, playlists.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
@@ -25,7 +25,7 @@ using namespace freshframe::media;
 using freshframe::fuzz::Input;
 using freshframe::fuzz::require;
 
-/// What the filter makes of the bytes, in pieces of this size. In between, a reader takes some.
+/// The filter's output for the bytes, in pieces of this size. In between, a reader takes some.
 std::vector<std::uint8_t> filtered(ByteFilter& filter, Bytes bytes, std::size_t piece) {
   FilteredBytes out;
   std::vector<std::uint8_t> result;

@@ -192,7 +192,7 @@ def _library(source: str) -> Iterator[dict[str, str]]:
 def _verdict(
     command: list[str], seed: int, seconds: float, environment: dict[str, str], found: list[str]
 ) -> dict[str, Any] | None:
-    """Runs a rig with this seed, and adds to `found`. None: it gave no verdict, which is a finding, too."""
+    """Runs a rig with this seed, and adds to `found`. None means no verdict, which is a finding, too."""
     code, said, errors = watched([*command, "--seed", str(seed)], seconds, environment)
     if code not in (0, 4):
         found.append(f"seed {seed}: ended with {code}: {_last_line(errors, '[Ee]rror')}")

@@ -114,7 +114,7 @@ class Usage:
             self.seen[name].append(look())
 
     def thirds(self, name: str, warm: float) -> tuple[int, int] | None:
-        """Returns the least of the first third from the moment `warm` on, and of the last; None: too few."""
+        """Returns the least of the first third from the moment `warm` on, and of the last, or None."""
         begin, third = self._parts(warm)
         values = self.seen[name]
         return (min(values[begin : begin + third]), min(values[-third:])) if third else None

@@ -35,7 +35,7 @@ class Step:
         sources: Names of the sources whose samples reach it.
         gives: The type of its values.
         live: A live source can reach it.
-        queue: Of each edge into it; None: the default.
+        queue: Of each edge into it; None means the default.
         only: The source to which its edge is limited by ``port.of()``.
         max_age: Of each edge into it.
         max_rate: Of the edge into it.

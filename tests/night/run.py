@@ -30,7 +30,7 @@ class Outcome:
     Attributes:
         log: What each step took.
         stats: At the end.
-        complete: As the report says; None: there is none.
+        complete: As the report says; None means there is none.
         gone: The edges of removed nodes, by parent and child.
         removed: Totals of what remove() returned: passed_in.
         failure: The exception of the run.

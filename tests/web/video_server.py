@@ -237,7 +237,7 @@ class Scene:
     size: tuple[int, int] = (640, 360)
     bframes: int = 0
     gop: int = 15
-    kilobits: int | None = None  # in a second of the video; None: as few as it takes
+    kilobits: int | None = None  # in a second of the video; None means as few as it takes
     codec: str | None = None  # said instead of the true one
     token: str = ""
     packets: bool = True  # without them every picture is a JPEG
@@ -245,11 +245,11 @@ class Scene:
     halts: tuple[int, float] = (COUNT, 0.0)  # at every n-th picture the detector takes so many seconds more
     every: int = 1  # the pictures with a result: every n-th
     turn: tuple[bool, int] = (False, 0)  # makes the stored pictures upright: flipped, clockwise quarter turns
-    found_in: tuple[int, int] | None = None  # the size of the detector's pictures; None: as they are
+    found_in: tuple[int, int] | None = None  # the size of the detector's pictures; None means as they are
     says_size: bool = True  # results say it
     away: bool = False
     late: float = 0.0  # seconds that the link adds
-    rate: float | None = None  # bytes that the link carries in a second; None: all
+    rate: float | None = None  # bytes that the link carries in a second; None means all
     only_keys: bool = False  # the link carries no more, and the others count as left out
     broken: bool = False  # pictures that no decoder reads
     epoch: int = 0  # a new one makes the server say start again

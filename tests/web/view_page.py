@@ -54,7 +54,7 @@ def picture(page: Page) -> np.ndarray[Any, Any]:
 
 
 def numbers(shot: np.ndarray[Any, np.dtype[np.uint8]]) -> tuple[int, int | None]:
-    """The number of the picture and that of the boxes upon it; None: there are no boxes."""
+    """The number of the picture and that of the boxes upon it; None means there are no boxes."""
     height, width, _ = shot.shape
     colourful = (shot.max(axis=2).astype(int) - shot.min(axis=2)) > 60
     if not colourful[height // 2 - 4 : height // 2 + 4].any():
@@ -65,7 +65,7 @@ def numbers(shot: np.ndarray[Any, np.dtype[np.uint8]]) -> tuple[int, int | None]
 
 
 def on_its_picture(page: Page) -> int | None:
-    """The number of a picture with its own boxes, which is not 0; None: another one is shown."""
+    """The number of a picture with its own boxes, which is not 0; None means another one is shown."""
     shown, boxed = numbers(picture(page))
     return shown or None if shown == boxed else None
 

@@ -16,9 +16,9 @@ class Library:
     Attributes:
         name: Debian's source package, or that of the Python package index.
         licence: SPDX expression of what is inside the wheel.
-        shared: Names of its own files; empty: it is linked into others.
+        shared: Names of its own files; empty means it is linked into others.
         inside: Where a static one ended up.
-        package: The binary package of Debian 12 that it is taken from; empty: libraries.sh builds it.
+        package: The binary package of Debian 12 that it is taken from; empty means libraries.sh builds it.
         cross: The package of the cross compiler that a wheel for another architecture takes it from instead.
     """
 
@@ -71,7 +71,8 @@ class Origin:
 
     Attributes:
         prefix: What libraries.sh has filled.
-        root: An unpacked Debian of another architecture (tools/aarch64/root.sh); None: this machine's own.
+        root: An unpacked Debian of another architecture (tools/aarch64/root.sh); None means this machine's
+            own.
     """
 
     prefix: Path
@@ -122,5 +123,5 @@ def stem_of(file_name: str) -> str:
 
 
 def library_of(file_name: str) -> Library | None:
-    """The library that a bundled file is of; None: it must not be there."""
+    """The library that a bundled file is of; None means it must not be there."""
     return next((library for library in LIBRARIES if stem_of(file_name) in library.shared), None)

@@ -10,7 +10,7 @@
 //   release(held, f, args...)  runs f(released, args...) without the GIL; f captures nothing
 //   acquire(released, f)       runs f(held) with it
 //   native_thread(f, args...)  runs f(released, args...) on a thread that Python did not make
-//   join(released, thread)     waits for such a thread, but not for one that will never end
+//   join(released, thread)     waits for such a thread, but not for a thread that will never end
 //   Ref                        owns a Python object; may travel, cannot be touched without Held
 //   Mutex                      a mutex that no thread may hold while it waits for the GIL
 //   PythonFree, python_free    the types that may be used without the GIL; the opt-in for a class
@@ -27,7 +27,7 @@
 // references. Compile with -fvisibility=hidden, as every extension should.
 #pragma once
 
-#if __cplusplus < 201709L  // g++ 10 says so for -std=c++20
+#if __cplusplus < 201709L  // g++ 10 reports this for -std=c++20
 #error "freshframe/gil.hpp needs C++20: compile with -std=c++20 or later"
 #endif
 

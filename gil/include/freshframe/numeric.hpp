@@ -7,7 +7,7 @@
 // for every layout of the same numbers in the same order of addresses.
 //
 // Thread-safe; nothing is kept between calls. The memory must stay valid until the call returns. If another
-// thread writes into it meanwhile, the result is that of a mixture of old and new numbers.
+// thread writes into it meanwhile, the result mixes old and new numbers.
 #pragma once
 
 #include <cstddef>
@@ -51,7 +51,7 @@ struct Options {
   /// Carries the errors of the errors, so that sums that cancel almost completely are right too.
   bool compensated = false;
   /// How many threads may work, the calling one included; at least 1. The others live as long as the call.
-  /// Fewer work when there is less than a megabyte for each, or when the system gives no more.
+  /// Fewer work when there is less than a megabyte for each, or when the system refuses further threads.
   int threads = 1;
 };
 

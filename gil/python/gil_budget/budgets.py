@@ -37,7 +37,7 @@ class Budget:
     Attributes:
         holds: All holds of at least the limit within the block, of every kind and thread, in the order in
             which they ended. Complete after the block.
-        complete: Whether the watch saw all of the block, and was done within 250 ms after it. False: the
+        complete: Whether the watch saw all of the block, and was done within 250 ms after it. False means the
             machine was so busy that the watch got no processor for as long as the limit.
     """
 

@@ -54,7 +54,7 @@ class Hold:
 
     @property
     def name(self) -> str | None:
-        """What a baseline and a list of allowed names know it by: no line, no path. None: it has no name."""
+        """The name in a baseline and a list of allowed names, without line and path; None without one."""
         if self.native not in (None, INTERPRETER):
             return self.native
         place = self.program or self.python

@@ -49,7 +49,7 @@ class Window:
         leave()
 
     def settle(self, timeout: float = LONGEST_SETTLE) -> bool:
-        """Waits until `take` has had all holds that have ended. False: not within the timeout.
+        """Waits until `take` has had all holds that have ended. False means not within the timeout.
 
         GIL: released while waiting.
         """
@@ -60,7 +60,7 @@ class Window:
     def saw_all_since(self, moment: float) -> bool:
         """Whether the watch looked all the time since a time.monotonic().
 
-        False: it got no processor for as long as the limit, and may have missed a hold.
+        False means it got no processor for as long as the limit, and may have missed a hold.
         """
         return os.getpid() != self._process or self._running.saw_all_since(moment)
 

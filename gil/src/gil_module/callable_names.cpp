@@ -40,8 +40,8 @@ void add_caller(Collected& collected, std::uintptr_t function) {
   if (function != 0) collected.names.insert_or_assign(function, CallableName(""));
 }
 
-// A slot that a type inherits has its base's name. One that types share which are no relatives works for them all: it
-// has the name of none, but `shared`.
+// A slot that a type inherits has its base's name. A slot that unrelated types share works for all of them: its name
+// is `shared`.
 CallableName& add_slot(Collected& collected, std::uintptr_t function, PyTypeObject* type,
                        const std::string& name, const char* shared = "") {
   const auto [known, is_new] = collected.names.try_emplace(function, name, true);

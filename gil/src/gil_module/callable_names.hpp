@@ -16,8 +16,8 @@ class NameCollector {
  public:
   /// Collects the names of all loaded modules and all types: some milliseconds.
   [[nodiscard]] CallableNames all();
-  /// Collects those of the modules that were imported since the last call, and of the types in them. Without new modules it looks at
-  /// one number.
+  /// Collects the names of modules that were imported since the last call, and of the types in them. Without new
+  /// modules it looks at one number.
   [[nodiscard]] CallableNames added();
 
  private:

@@ -366,7 +366,7 @@ NB_MODULE(_gil, module) {
   using namespace freshframe::gil;  // NOLINT(google-build-using-namespace)
   module.doc() = "The native part of freshframe.gil: finds the holder of the GIL.";
 #ifdef FRESHFRAME_IN_PROGRAMS_OF_OTHERS
-  // What their programs still refer to at exit is nothing that they could do anything about.
+  // Programs cannot do anything about objects that they still refer to at exit.
   nb::set_leak_warnings(false);
 #endif
   module.def("unsupported", entry<&unsupported>,

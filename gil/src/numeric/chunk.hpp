@@ -23,7 +23,7 @@ struct Stretch {
   const void* a = nullptr;
   const void* b = nullptr;
   std::size_t count = 0;
-  bool more_follows = false;  ///< in memory, behind the last number
+  bool more_follows = false;  ///< in memory, after the last number
 };
 
 }  // namespace freshframe::numeric

@@ -7,7 +7,7 @@
 // rounds each to a multiple of 2^-52, and because -1.5 is the larger one, the rounding error is x - ((-1.5 +
 // x) + 1.5), exactly: fewer operations than TwoSum's six. The rounded parts are added without any error as
 // long as the sum stays between -2 and -1. The rounding errors are added separately. The common bits of all
-// values of the sum show whether it stayed there: no exponent except that of infinity and NaN has all bits of
+// values of the sum show whether it stayed there: no exponent except the exponent of infinity and NaN has all bits of
 // -1.5's. A tile whose sum left the range is added again, scaled by its own maximum or with TwoSum. (S. M.
 // Rump, T. Ogita, S. Oishi, "Accurate floating-point summation part I: faithful rounding", SIAM J. Sci.
 // Comput. 31, 2008, algorithm 3.2, ExtractVector. There the maximum is taken first; here it is guessed from
@@ -19,11 +19,11 @@
 // in less time. The 1 is read from a volatile. Otherwise a compiler would turn them into additions again.
 //
 // Note [Reading ahead]
-// A processor reads memory ahead of a program as far as it can look ahead in the instructions. A plain sum needs one
-// operation per vector. A sum with its errors needs five, so only a fifth of that distance is in sight, and memory
-// waits. So every row asks for the memory kAhead bytes further on. With that request, one stream in order is as fast as
-// a plain sum. Four streams per chunk, one per quarter, were tried instead: on a Zen 5 they reach 0.80 of the plain sum
-// from memory, and one stream with requests 1.0.
+// A processor reads memory ahead of a program within the distance that it can look ahead in the instructions. A plain
+// sum needs one operation per vector. A sum with its errors needs five, so only a fifth of that distance is in sight,
+// and memory waits. So every row asks for the memory kAhead bytes further on. With that request, one stream in order
+// is as fast as a plain sum. Four streams per chunk, one per quarter, were tried instead: on a Zen 5 they reach 0.80
+// of the plain sum from memory, and one stream with requests 1.0.
 
 // The 32 lanes are four vectors of AVX-512 or eight of AVX2. Highway numbers its targets so that all bits below
 // AVX3's are wider or newer ones, which would add nothing here. Every target takes seconds to compile, so under
@@ -35,7 +35,7 @@
 #endif
 #include "numeric/float_lanes.hpp"
 
-// HWY_INLINE cannot stand at a lambda.
+// HWY_INLINE cannot mark a lambda.
 #define FRESHFRAME_IN_LINE __attribute__((always_inline))
 
 #undef HWY_TARGET_INCLUDE
@@ -72,7 +72,7 @@ constexpr std::size_t kCacheLine = 64;
 constexpr double kBase = -1.5;
 constexpr std::uint64_t kBaseBits = std::uint64_t{0xBFF} << 52;
 
-// Calls f(0) to f(kCount - 1), each a constant of its own type.
+// Calls f(0) to f(kCount - 1), each a constant with a different type.
 template <class F, std::size_t... K>
 HWY_INLINE void each(const F& f, std::index_sequence<K...> /*numbers*/) {
   (f(std::integral_constant<std::size_t, K>()), ...);
@@ -212,7 +212,8 @@ HWY_NOINLINE void add_safely(FloatLanes& lanes, const Terms& terms, const Tile& 
 
 // A tile's contribution to the lanes, scaled.
 struct Moved {
-  // An implicit one is compiled for the processor that all of the program is for, where g++ refuses that of a NEON vector.
+  // An implicit one is compiled for the processor that all of the program is for, where g++ refuses the operator of a
+  // NEON vector.
   HWY_INLINE Moved() {}  // NOLINT(*-equals-default,*-member-init)
 
   V sum[kVectors];
@@ -250,7 +251,7 @@ HWY_INLINE void add_pass(Moved& moved, B& common, const Terms& terms, const Tile
   });
 }
 
-// What a tile has moved, to the lanes of the chunk.
+// Adds the moved sums of a tile to the lanes of the chunk.
 HWY_INLINE void settle(FloatLanes& lanes, const Moved& moved, double unscale) {
   const V one = opaque_one();
   const V back = hn::Set(Doubles(), unscale);

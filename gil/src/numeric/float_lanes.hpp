@@ -14,7 +14,7 @@ namespace freshframe::numeric {
 /// Number i of a chunk goes to lane i % kLanes, whatever the width of the machine's vectors: part of the results' definition.
 inline constexpr std::size_t kLanes = 32;
 
-/// A row has kLanes numbers. A tile has kTileRows rows.
+/// A row is kLanes numbers. A tile has kTileRows rows.
 inline constexpr std::size_t kTileRows = 64;
 inline constexpr std::size_t kTile = kTileRows * kLanes;
 
@@ -38,7 +38,7 @@ struct FloatKind {
   bool third_order = false;  ///< carry the errors of the errors
 };
 
-/// The power of two by which tiles are scaled whose numbers are at most `largest` in size; 0: there is none.
+/// The power of two by which tiles are scaled whose numbers are at most `largest` in size; 0 without one.
 [[nodiscard]] double scale_for(double largest);
 
 /// Adds a part of a chunk with the best instruction set of this machine. Every part of a chunk except the last holds a

@@ -31,7 +31,7 @@ struct Axis {
 };
 
 /// One or two arrays of the same shape as a few nested runs through memory. Outermost axis first. The last axis is the
-/// run, which always exists. The order is that of `a`'s addresses, ascending: an array, its transpose and its reversal
+/// run, which always exists. The order follows `a`'s addresses, ascending: an array, its transpose and its reversal
 /// have the same layout.
 struct Layout {
   std::array<const std::byte*, 2> data{};
@@ -263,7 +263,7 @@ class Walk {
                          2> gathered_;  // NOLINT(*-member-init): filled by gather()
 };
 
-// Sums of doubles that overflowed meanwhile, and those with infinities among their terms.
+// Sums of doubles that overflowed meanwhile, and sums with infinities among their terms.
 // A rare case, so the code is simple: one thread, one copy through a small buffer. Numbers are scaled down by
 // 2^-128: the bits that small ones lose are far below the last bit of a sum that overflowed.
 
@@ -293,7 +293,7 @@ struct Seen {
 }
 
 /// The sum when the lanes' result `value` is out of range: infinite or NaN if one of the numbers is, and
-/// otherwise their sum with an exponent of its own.
+/// otherwise their sum with a separate exponent.
 [[nodiscard]] Real add_beyond_range(const Layout& layout, const FloatKind& kind, const Real& value) {
   // Sums of floats cannot leave the range of doubles.
   if (kind.type == Type::Float32) return {.sum = value.sum};
@@ -357,7 +357,7 @@ void walk_chunk(const Layout& layout, std::int64_t chunk, const Take& take) {
   }
 }
 
-// Every chunk's part has a place of its own, so the number of threads does not change the order of additions.
+// Every chunk's part has its own place, so the number of threads does not change the order of additions.
 Real add_floats(const Layout& layout, const FloatKind& kind, int threads) {
   std::vector<Real> parts(static_cast<std::size_t>(chunks_of(layout)));
   share_out(chunks_of(layout), threads, [&](std::int64_t chunk) {

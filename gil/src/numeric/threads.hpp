@@ -26,7 +26,7 @@ void share_out(std::int64_t chunks, int threads, const Work& work) {
     helpers.reserve(static_cast<std::size_t>(wanted));
     try {
       for (std::int64_t i = 0; i < wanted; ++i) helpers.emplace_back(take_turns);
-    } catch (const std::system_error&) {  // NOLINT(bugprone-empty-catch): those that there are do the work
+    } catch (const std::system_error&) {  // NOLINT(bugprone-empty-catch): the existing threads do the work
     }
   }
   take_turns();

@@ -119,7 +119,7 @@ def stalls_of(work: Callable[[], object], is_enough: Callable[[GilStall], bool])
 
 
 def kind_of(stall: GilStall) -> str | None:
-    """What gil-budget calls it; None: bytecode."""
+    """What gil-budget calls it; None means bytecode."""
     hold = hold_of(stall)
     return None if hold is None else hold.kind
 

@@ -75,7 +75,7 @@ def measured(number: int) -> dict[str, Any]:
 
 
 def row_of(number: int, version: dict[str, str]) -> Row | None:
-    """None: the machine was too busy to measure."""
+    """None means the machine was too busy to measure."""
     call = CALLS[number]
     found = measured(number)
     if found["busy"]:

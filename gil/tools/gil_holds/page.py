@@ -99,7 +99,7 @@ class Row:
         return self.hold < SHORTEST and silence < WITNESS * self.wall + SPARE
 
     def why_not(self) -> str | None:
-        """Why the row is left out; None: it is not."""
+        """Why the row is left out; None means it is not."""
         silence = median(one["silence"] for one in self.rounds)
         if self.wall < SHORTEST * 5:
             return f"it takes {_ms(self.wall)} only"

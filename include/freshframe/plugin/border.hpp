@@ -22,7 +22,7 @@
 namespace freshframe::plugin {
 inline namespace v1 {
 
-// Hidden: each library has its own functions for its own classes, also when two libraries have classes of one
+// Hidden: each library has its own functions for its own classes, even when two libraries have classes of one
 // name.
 namespace [[gnu::visibility("hidden")]] detail {
 

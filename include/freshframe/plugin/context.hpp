@@ -35,7 +35,7 @@ class Context {
   [[nodiscard]] double now() const { return static_cast<double>(host_->now_ns(host_->self)) * 1e-9; }
   /// A call that takes long must check this.
   [[nodiscard]] bool stop_requested() const { return host_->stop_requested(host_->self) != 0; }
-  /// Readable in poll() once the pipeline stops; -1: there is none, use stop_requested().
+  /// Readable in poll() once the pipeline stops; -1 if no such descriptor exists: use stop_requested().
   [[nodiscard]] int stop_fd() const { return host_->stop_fd(host_->self); }
   /// Sleeps; true, at once, when the pipeline stops.
   bool wait(double seconds) const { return host_->wait(host_->self, seconds) != 0; }
@@ -49,7 +49,7 @@ class Context {
     if (made == nullptr) refuse("make", like, detail::fault_of(like));
     return {Frame::own(host_, made), detail::picture_of(out)};
   }
-  /// A frame of `picture`'s own memory, which `keep` owns and which is not changed any more. Memory that
+  /// A frame of `picture`'s own memory, which `keep` owns and which no longer changes. Memory that
   /// lives as long as the program needs a `keep` too: std::shared_ptr<const void>(std::shared_ptr<void>(),
   /// data). Throws std::invalid_argument.
   [[nodiscard]] Frame wrap_frame(const Picture& picture, std::shared_ptr<const void> keep) const {

@@ -1,4 +1,4 @@
-// The frames that a node is given, and those that it makes.
+// The frames that a node is given, and the frames that it makes.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -15,7 +15,7 @@ namespace freshframe::plugin {
 inline namespace v1 {
 
 /// An immutable frame of the engine's: a view that is valid during the call, or, from keep() and Context, a
-/// handle of its own. Use such a handle only as long as its node lives. It may be destroyed at any time.
+/// separate handle. Use such a handle only as long as its node lives. It may be destroyed at any time.
 class Frame {
  public:
   Frame() noexcept = default;
@@ -81,7 +81,7 @@ class Frame {
 
   const freshframe_host* host_ = nullptr;
   freshframe_frame* frame_ = nullptr;
-  void (*release_)(void*, freshframe_frame*) = nullptr;  // of a handle of its own
+  void (*release_)(void*, freshframe_frame*) = nullptr;  // of a separate handle
 };
 
 /// One component array that may be written.
@@ -100,14 +100,14 @@ class NewFrame {
   NewFrame(Frame frame, Picture picture) : frame_(std::move(frame)), picture_(std::move(picture)) {}
 
   [[nodiscard]] const Picture& picture() const noexcept { return picture_; }
-  /// Throws std::out_of_range when there is none of that index, as after publish().
+  /// Throws std::out_of_range when no plane has that index, as after publish().
   [[nodiscard]] MutablePlane plane(int index = 0) {
     const Plane& from = picture_.plane(index);
     // make_frame() of abi.h says that this memory may be written.
     return {const_cast<std::uint8_t*>(from.data), from.rows, from.row_bytes, from.stride};
   }
   [[nodiscard]] std::uint8_t* row(int y, int plane = 0) { return this->plane(plane).row(y); }
-  /// Ends the writing: the value to return. Pointers to rows must not be written any more.
+  /// Ends the writing: the value to return. Pointers to rows must no longer be written.
   [[nodiscard]] Frame publish() && {
     picture_.plane_count = 0;
     return std::move(frame_);

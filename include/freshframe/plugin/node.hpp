@@ -63,11 +63,11 @@ struct Item {
   std::int64_t captured_ns = 0;  // CLOCK_MONOTONIC, when the device or the network handed it over; 0: now
   /// The number at its source, from 0, with gaps for what a device lost; -1: the next one.
   std::int64_t seq = -1;
-  Utc utc = {};  // wall time of the capture; none: of a live source the engine gives that of the arrival
+  Utc utc = {};  // wall time of the capture; none means of a live source the engine gives that of the arrival
 };
 
 /// Takes the results of one call of a node: `out(value)`. Valid during that call, on its thread. A full
-/// blocking queue makes the call wait. False: the pipeline stops, return soon; never in finish().
+/// blocking queue makes the call wait. False means the pipeline stops, return soon; never in finish().
 template <class T>
 class Out {
  public:
@@ -75,8 +75,8 @@ class Out {
 
   /// A result of the sample that is processed. In on_tick() and finish(): one of the node's own stream.
   bool operator()(T value) { return emit(std::move(value), nullptr, nullptr); }
-  /// A result with the stamp of an earlier sample. Within a source a `seq` must not be less than that of the
-  /// result before: throws. `frame`: the picture that the children get with a value.
+  /// A result with the stamp of an earlier sample. Within a source a `seq` must not be less than the `seq` of
+  /// the result before: throws. `frame`: the picture that the children get with a value.
   bool operator()(T value, const Stamp& like) { return emit(std::move(value), &like, nullptr); }
   bool operator()(T value, const Stamp& like, const Frame& frame) {
     return emit(std::move(value), &like, &frame);
@@ -123,7 +123,7 @@ class OutNode : public detail::Attached {
   static constexpr bool kFreshframeSeveral = true;
   virtual ~OutNode() = default;
   virtual void open(Context& /*context*/) {}
-  /// Each result is on its way when `out` returns, also if an exception follows, which fails the sample.
+  /// Each result is on its way when `out` returns, even if an exception follows, which fails the sample.
   virtual void process(const Sample<In>& sample, Out<Result>& out, Context& context) = 0;
   /// Once after a successful open(), also after a failure.
   virtual void close() {}

@@ -34,7 +34,7 @@ struct Picture {
   std::array<Plane, 3> planes{};
   int plane_count = 0;
 
-  /// Throws std::out_of_range when there is none of that index.
+  /// Throws std::out_of_range when no plane has that index.
   [[nodiscard]] const Plane& plane(int index = 0) const {
     if (index < 0 || index >= plane_count) {
       throw std::out_of_range("the picture has " + std::to_string(plane_count) +
@@ -61,7 +61,7 @@ inline Picture picture_of(const freshframe_picture& from) {
 
 inline constexpr const char* kFormats = "gray, nv12, i420, i422, i444, bgr and rgb";
 
-// Sets the rows and the bytes per row of the planes; false: there is no such format.
+// Sets the rows and the bytes per row of the planes; false means there is no such format.
 inline bool lay_out(Picture& picture) {
   const int half_width = (picture.width + 1) / 2;
   const int half_height = (picture.height + 1) / 2;
@@ -91,7 +91,7 @@ inline std::string text_of(const Picture& picture) {
          " pixels in '" + picture.format + "'";
 }
 
-// What is wrong with the size, format, range or space of a picture; empty: nothing.
+// The fault in the size, format, range or space of a picture; empty means nothing.
 inline std::string fault_of(const Picture& picture) {
   auto wanted = picture;
   if (picture.width < 1 || picture.height < 1) return "width and height must be at least 1";

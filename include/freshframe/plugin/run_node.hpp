@@ -88,7 +88,7 @@ struct NodeResult {
 
 namespace [[gnu::visibility("hidden")]] detail {
 
-// The engine's part: frames in memory of their own, a clock that wait() advances, a log on std::clog.
+// The engine's part: frames in separate memory, a clock that wait() advances, a log on std::clog.
 class LoneHost {
  public:
   [[nodiscard]] static const freshframe_host* table() noexcept {
@@ -268,10 +268,10 @@ std::vector<NodeResult<Result>> run_alone(Class& node, Context& context, const s
 }  // namespace detail
 
 /// Calls open(), process() for each value in turn, finish() if the class has it, and close(), all on this
-/// thread. Returns the emitted values. Value `seq` has the pts seq / `fps`, and so have its results. Those of
-/// finish() have seq -1. on_tick() is not called. The node's exceptions propagate. Frames are available in
-/// their own format or as their luma: no colours are converted. Context::wait() returns at once, and the log
-/// goes to std::clog.
+/// thread. Returns the emitted values. Value `seq` has the pts seq / `fps`, and so have its results. The
+/// results of finish() have seq -1. on_tick() is not called. The node's exceptions propagate. Frames are
+/// available in their own format or as their luma: no colours are converted. Context::wait() returns at once,
+/// and the log goes to std::clog.
 template <class Class, class In = typename Class::Input, class Result = typename Class::Output>
 std::vector<NodeResult<Result>> run_node(Class& node, const std::vector<In>& values, double fps = 30) {
   Context context;

@@ -97,7 +97,7 @@ class Column {
   freshframe_column column_;
 };
 
-/// Named columns: those that the node was given, which are the engine's during the call, or new ones to
+/// Named columns: the columns that the node was given, which are the engine's during the call, or new ones to
 /// return. A copy has its own copy of the engine's columns: it may be kept, changed and returned. Copies
 /// share all other columns.
 class Table {
@@ -146,7 +146,7 @@ class Table {
   }
 
   [[nodiscard]] bool has(const char* name) const noexcept { return find(name) != nullptr; }
-  /// Throws std::out_of_range when there is none of that name, std::invalid_argument when it has another
+  /// Throws std::out_of_range when no column has that name, std::invalid_argument when it has another
   /// number type.
   template <class T>
   [[nodiscard]] Column<T> column(const char* name) const {
@@ -184,7 +184,7 @@ class Table {
   struct Entry {
     std::string name;
     freshframe_column column{};
-    std::shared_ptr<const void> memory;  // null: the engine's
+    std::shared_ptr<const void> memory;  // null means the engine's
 
     void take_over() {
       const auto& type = detail::number_type(column.dtype);

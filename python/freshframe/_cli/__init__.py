@@ -18,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line and returns the exit code; never raises.
 
     Args:
-        arguments: The arguments after the program's name. None: those of sys.argv.
+        arguments: The arguments after the program's name. None means sys.argv.
 
     Returns:
         An ExitCode.

@@ -42,7 +42,7 @@ def loaded(path: Path, arguments: list[str]) -> types.ModuleType:
 
 
 def has_main_part(path: Path) -> bool:
-    """Whether the file has an `if __name__ == "__main__":`."""
+    """Whether the file contains an `if __name__ == "__main__":`."""
     return any(
         isinstance(step, ast.If)
         and any(isinstance(part, ast.Name) and part.id == "__name__" for part in ast.walk(step.test))

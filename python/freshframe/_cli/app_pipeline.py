@@ -69,7 +69,7 @@ def _refusal(function: Callable[..., Any]) -> str:
 
 
 def _built(function: Callable[..., Any], path: Path, name: str) -> ff.Pipeline:
-    """What the function returns, which must be a Pipeline."""
+    """Returns the function's result, which must be a Pipeline."""
     if refusal := _refusal(function):
         raise UsageError(
             f"{name}() in {str(path)!r} {refusal}: expected a plain function without arguments that returns "

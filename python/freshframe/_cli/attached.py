@@ -24,7 +24,7 @@ _GRACE = 5.0  # seconds that a program has to end after its answer
 class Attached:
     """Follows the pipelines that start within the `with` block, and asks them after `lasting` seconds.
 
-    A program may start its pipeline at any line and wait there, so a thread of its own asks. After the answer
+    A program may start its pipeline at any line and wait there, so a separate thread asks. After the answer
     it ends the program as Ctrl-C does.
     """
 
@@ -45,7 +45,7 @@ class Attached:
         self._watched: set[_native.Engine] = set()  # of the thread
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="ff why", daemon=True)
-        main = threading.main_thread()  # the only one that a signal interrupts
+        main = threading.main_thread()  # the only thread that a signal interrupts
         self._main = main.ident if threading.current_thread() is main else None
         self.busy = True  # the program's own code runs
         self.answered = False
@@ -75,7 +75,7 @@ class Attached:
 
     @property
     def begun(self) -> list[life.Running]:
-        """Those that have started so far."""
+        """The pipelines that have started so far."""
         with self._lock:
             return list(self._begun)
 

@@ -21,7 +21,7 @@ def serve_if_asked(
         pipeline: Not started yet, so that the page shows its start as well.
         options: With `serve`, a port or None, and `host`.
         messages: For the URL.
-        view: Ports whose pictures can be viewed. None: serve() chooses them.
+        view: Ports whose pictures can be viewed. None means serve() chooses them.
     """
     if options.serve is None:
         return

@@ -25,7 +25,7 @@ _NONE = (
 
 
 def run(options: Any, messages: Messages) -> ExitCode:
-    """Lists the cameras of this machine. It is not an error if there is none."""
+    """Lists the cameras of this machine. A machine without a camera is not an error."""
     found = _native.cameras()
     for camera in found:
         if options.json:

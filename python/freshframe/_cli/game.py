@@ -90,8 +90,8 @@ def play(
 ) -> Diary:
     """Plays for some time. Each frame pulls once and moves the players.
 
-    A frame is due at every refresh of a 60 Hz screen. One that is not finished by the next refresh is missed,
-    and so is every refresh that passes until it is finished.
+    A frame is due at every refresh of a 60 Hz screen. A frame that is not finished by the next refresh is
+    missed, and so is every refresh that passes until it is finished.
 
     Args:
         seconds: Duration.

@@ -1,6 +1,7 @@
 """`freshframe mcp`: a server of the Model Context Protocol (modelcontextprotocol.io), by which an agent sees.
 
-It is a process of its own over the HTTP interface of a pipeline, so an agent that hangs delays no pipeline.
+It is a separate process that uses the HTTP interface of a pipeline, so an agent that hangs delays no
+pipeline.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -105,7 +106,7 @@ def _with_token(target: Target, path: str | None) -> Target:
 
 
 class NoPictureError(Exception):
-    """There is nothing to tell or to show, for the reason of its text."""
+    """There is nothing to report or to show. The text has the reason."""
 
 
 def _ports_of(state: dict[str, Any]) -> list[str]:
@@ -256,7 +257,7 @@ class Eyes:
             raise NoPictureError(str(error)) from None
 
     def _advice(self, text: Callable[[dict[str, Any]], str]) -> str:
-        """A sentence of the state, for behind the reason of a refusal; "" where there is no state."""
+        """A sentence about the state that follows the reason of a refusal; "" without a state."""
         try:
             return text(self._state())
         except (NoPictureError, *UNREADABLE):
@@ -351,7 +352,7 @@ def _looks_words(state: dict[str, Any]) -> str:
 
 
 def _add_tools(server: Any, eyes: Eyes) -> None:
-    """The tools, which read and change nothing. Their docstrings are for the agent."""
+    """The tools, which read and change nothing. The docstrings are for the agent."""
     from anyio import CapacityLimiter, to_thread  # noqa: PLC0415  (it comes with mcp)
     from mcp.server.mcpserver import Image  # noqa: PLC0415
     from mcp.server.mcpserver.exceptions import ToolError  # noqa: PLC0415

@@ -78,7 +78,7 @@ class _Handlers:
     """The handlers of signals, which raise an exception wherever Python is.
 
     Python ignores an exception that a handler raises within a destructor or a weak reference's callback, and
-    one that it raises while such an exception is reported. Both are raised again a moment later.
+    an exception that it raises while such an exception is reported. Both are raised again a moment later.
     """
 
     def __init__(self, timeout: float | None) -> None:

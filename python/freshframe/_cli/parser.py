@@ -56,7 +56,7 @@ def add_verbs(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
-    """Those of all commands, which may stand before the verb, too."""
+    """Adds the options of all commands, which may also come before the verb."""
     unset = argparse.SUPPRESS
     parser.add_argument("--json", action="store_true", default=unset, help="JSON on stdout")
     parser.add_argument("--timeout", type=seconds, default=unset, metavar="TIME", help="end after TIME")
@@ -68,7 +68,7 @@ _URL = "URL of a dashboard, as serve() returns it; or host:port, or a port"
 
 
 def add_top_options(parser: argparse.ArgumentParser) -> None:
-    """Those of `top`."""
+    """Adds the options of `top`."""
     parser.add_argument("url", metavar="URL", help=_URL)
     parser.add_argument(
         "--every", type=seconds, default=1.0, metavar="TIME", help="time between two readings (default 1s)"
@@ -77,7 +77,7 @@ def add_top_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_mcp_options(parser: argparse.ArgumentParser) -> None:
-    """Those of `mcp`."""
+    """Adds the options of `mcp`."""
     parser.add_argument("url", metavar="URL", help=_URL)
     parser.add_argument(
         "--token-file", metavar="FILE", help="file with the token of serve(token=...), and nothing else"
@@ -98,7 +98,7 @@ def add_mcp_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_why_options(parser: argparse.ArgumentParser) -> None:
-    """Those of `why`."""
+    """Adds the options of `why`."""
     parser.add_argument("target", metavar="URL|APP.PY[:NAME]", help=f"{_URL}; or a file, as for `run`")
     parser.add_argument(
         "--for",

@@ -245,7 +245,7 @@ def _provider(node: dict[str, Any]) -> str:
 
 
 def _spool(node: dict[str, Any]) -> str:
-    """What waits on disk, and for how long."""
+    """The results that wait on disk, and for how long."""
     spool = node.get("spool")
     if spool is None:
         return ""

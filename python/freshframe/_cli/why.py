@@ -86,7 +86,7 @@ def _of_file(options: Any, messages: Messages) -> ExitCode:
 
 
 def _run_program(path: Path, name: str, options: Any, attached: Attached) -> ff.Pipeline | None:
-    """Runs the program's own code. None: it has started its pipelines itself."""
+    """Runs the program's own code. None means it has started its pipelines itself."""
     module: types.ModuleType | None
     try:
         module = loaded(path, options.arguments)

@@ -17,7 +17,7 @@ class Batch:
     ``process_batch(samples)``, or a function, gets a list and returns one with as many entries.
 
     Args:
-        size: Maximum number of samples in one call, 1 to 4096. There are fewer when the queues hold no more,
+        size: Maximum number of samples in one call, 1 to 4096. There are fewer when the queues are empty,
             when ``max_wait`` is over, and at the end.
         max_wait: Seconds to wait for more after the first one. With 0 it takes the waiting samples.
 

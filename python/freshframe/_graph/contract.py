@@ -40,7 +40,7 @@ class Contract:
         tick_every: Seconds between two calls of on_tick(), or None.
         finishes: It has finish().
         generates: process(), on_tick() or finish() is a generator function, so its results may have parts.
-        gives_last_of_source: on_tick() is called once more after source_gone().
+        gives_last_of_source: on_tick() is called again after source_gone().
         travels: A native node that may go to a worker process.
         needs_live: It may not be below a file that is read at full speed.
         marks_damage: A source whose samples may be damaged.

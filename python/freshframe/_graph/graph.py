@@ -56,7 +56,7 @@ class Graph:
 
     Attributes:
         in_python: The place of each node that runs on a Python thread, by index.
-        in_processes: The indices of those that run in worker processes.
+        in_processes: The indices of the nodes that run in worker processes.
         beside: By index, the body of each thread that runs beside a native node, until its close.
     """
 
@@ -103,7 +103,7 @@ class Graph:
             batch: Of add(), checked.
             joined: Whether it gets sets of samples.
             merges: Whether its parents can change.
-            plan: Makes what its worker processes are started with; None: it runs in this process.
+            plan: Makes what its worker processes are started with; None means it runs in this process.
 
         Raises:
             GraphError: This wiring is not possible.

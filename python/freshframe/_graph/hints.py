@@ -1,11 +1,11 @@
-"""What to do about the errors that nodes raise most often, for the end of their message."""
+"""What to do about the errors that nodes raise most often, as the end of their message."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from .._native import Frame, Sample
 
-# What a Sample has and a value has not.
+# The attributes that a Sample has and a value lacks.
 _OF_SAMPLES = frozenset(
     {"value", "frame", "seq", "pts", "captured", "source", "node", "dropped", "age", "path", "utc"}
 )

@@ -30,9 +30,9 @@ class Join:
             default queue below them holds 60 samples for each second, at least 32 and at most 128. Below
             files None waits without limit, so that results do not depend on the speed of the machine.
         by: The time that is compared: ``sample.captured``, ``sample.pts``, the number ``sample.seq``, or the
-            wall time ``sample.utc``. None: "seq" if all samples come from one source, "pts" below files only,
-            else "captured". With "utc" a sample is dropped as ``no_clock`` whose time is of no camera's and
-            no device's clock, or is known less exactly than ``within``.
+            wall time ``sample.utc``. None means "seq" if all samples come from one source, "pts" below files
+            only, else "captured". With "utc" a sample is dropped as ``no_clock`` whose time is of no camera's
+            and no device's clock, or is known less exactly than ``within``.
         partial: A set whose time is over is delivered with None for what is missing, if the reference is
             there. A parent that is silent or has ended is then not waited for.
 

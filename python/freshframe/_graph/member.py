@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def described(node: Any, types: tuple[Any, Any]) -> _native.NodeDescription:
-    """The description of a node in Python with these types, for the engine."""
+    """The description of a node in Python with these types, as the engine needs it."""
     contract = contract_of(node)
     return _native.NodeDescription(
         wiring.label(node),

@@ -28,7 +28,7 @@ else:  # programs need no typing_extensions
 
 
 def unset_stop_token() -> StopToken:
-    """Returns one that is never set. Copies and pickles of a token name this function."""
+    """Returns a token that is never set. Copies and pickles of a token name this function."""
     return _native.unset_stop_token()
 
 
@@ -46,7 +46,7 @@ class Node(Generic[In, Out]):
             path that a source reads or another recorder writes. A recorder should replace an existing file
             with its first sample and not in open(). If a source cannot be opened, the file is then still
             there.
-        tick_every: Seconds between two calls of on_tick(), at most a day; None: it has no clock. Read by
+        tick_every: Seconds between two calls of on_tick(), at most a day; None means it has no clock. Read by
             add().
         stop_token: The stop signal of the node, set when the pipeline stops and when the node is removed. A
             node that waits, such as for a server, calls ``stop_token.wait(seconds)`` instead of
@@ -131,21 +131,21 @@ class Node(Generic[In, Out]):
 
         Called on the node's own thread, between two samples; of a node with ``process=`` in each worker. A
         later source of the same name is another one. A node that also has on_tick() is asked for its last
-        results of this source: on_tick() is called once more behind this, beside its grid, unless all parents
-        have ended. What it gives by stamped() is in the stream of this source, which ends behind it for the
-        nodes below.
+        results of this source: on_tick() is called again after this, beside its grid, unless all parents have
+        ended. Its results by stamped() are in the stream of this source, which ends after them for the nodes
+        below.
         """
 
     def _freshframe_source_gone(self, number: int, name: str) -> None:
-        """Called by the engine. The numbers tell sources of one name apart."""
+        """Called by the engine. The numbers distinguish sources of one name."""
         self.source_gone(name)
 
     def finish(self) -> Out | Iterator[Out | None] | None:
         """Called once before close(), when all parents have ended or the pipeline stops.
 
-        Not after a failure of a node of the pipeline, unless ``on_error="skip"`` has skipped it. After that
-        of a source it is, behind the samples that were read. At a stop its results reach the recorders
-        directly below the node. Other children have stopped by then.
+        Not after a failure of a node of the pipeline, unless ``on_error="skip"`` has skipped it. After the
+        failure of a source it is called, after the samples that were read. At a stop its results reach the
+        recorders directly below the node. Other children have stopped by then.
 
         Returns:
             As on_tick().
@@ -176,8 +176,8 @@ class Source(Node[None, Out]):
     """A source written in Python: derive from it and implement read().
 
     Attributes:
-        live: True: the source cannot wait, like a camera, and a full edge drops. False: it waits for a full
-            edge.
+        live: True: the source cannot wait, like a camera, and a full edge drops. False means it waits for a
+            full edge.
 
     Example:
         >>> import numpy as np

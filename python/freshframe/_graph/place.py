@@ -40,7 +40,7 @@ class Place:
     Attributes:
         changing: Held while a camera is replaced, or its packets are asked for. A signal's handler may, too.
         packets: The port of the camera's packets, if that was asked for. It may have been removed.
-        entries: The node that was added, and those that came by replace() and may take over or have. The
+        entries: The node that was added, and nodes that came by replace() and may take over or have. The
             engine knows which. A native node that it has decided about leaves the list; one in Python, which
             the engine borrows from here, leaves it when it has closed.
     """
@@ -57,7 +57,7 @@ class Place:
     def node(self) -> Any:
         """The newest that has got the place."""
         known = tuple(self.entries)
-        decided = [True, *(each.handle and each.handle.has_place for each in known[1:])]  # None: not yet
+        decided = [True, *(each.handle and each.handle.has_place for each in known[1:])]  # None means not yet
         newest = max(at for at, has_place in enumerate(decided) if has_place)
         for at, each in enumerate(known):
             if isinstance(each.node, Native) and (at < newest or decided[at] is False):

@@ -63,7 +63,7 @@ class Port(Generic[T_co]):
 
     @property
     def node(self) -> Any:
-        """The node that works there: the added one, or the one that has taken its place."""
+        """The node that works there: the added one, or the node that has taken its place."""
         return self._place.node
 
     def of(self, source: Port[Any]) -> Port[T_co]:
@@ -97,7 +97,7 @@ class Port(Generic[T_co]):
         decoded. When the port was removed, this gives a new one.
 
         Raises:
-            GraphError: The port is not that of a source, its source has no packets, or it was removed.
+            GraphError: The port is not a source's, its source has no packets, or it was removed.
             StateError: The pipeline has ended.
         """
         place = self._place
@@ -151,7 +151,7 @@ class Port(Generic[T_co]):
             pts: Up to the frame with this ``pts``. Give one of the two.
 
         Raises:
-            GraphError: The port is not that of a source that sleeps.
+            GraphError: The port does not belong to a source that sleeps.
             OptionError: None or both are given, or ``seconds`` is out of range.
             OptionTypeError: An argument is of the wrong type.
             StateError: The camera was removed, its pipeline has ended, or this is a forked child.
@@ -223,7 +223,7 @@ def is_among(port: Port[Any], numbers: Collection[int]) -> bool:
 
 
 def ends(ports: Sequence[Port[Any]]) -> list[tuple[int, int]]:
-    """Ports in the engine's form: the number of the node, and that of the only source or -1."""
+    """Ports in the engine's form: the number of the node, and the number of the only source or -1."""
     return [(port._index, port._only) for port in ports]
 
 
@@ -274,7 +274,7 @@ def own_port(given: Any, use: str, engine: _native.Engine) -> Port[Any]:
 
     Args:
         given: The argument.
-        use: What it is for, as in "remove() needs".
+        use: The purpose, as in "remove() needs".
         engine: Of the pipeline.
 
     Raises:

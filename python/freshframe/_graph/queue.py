@@ -21,8 +21,9 @@ class Queue:
             the other bounds count for each source.
         when_full: The behaviour of a full edge: "drop_oldest" drops the oldest sample, "drop_newest" the new
             one, "block" makes the producer wait.
-        max_seconds: The edge is also full when a new sample was captured so many seconds later than the
-            oldest waiting one, without the time of samples between them that found no room. Not with "block".
+        max_seconds: The edge is also full when a new sample was captured this number of seconds later than
+            the oldest waiting one, without the time of samples between them that found no room. Not with
+            "block".
         max_bytes: The edge is also full when the waiting pictures would take more bytes. Not with "block".
 
     Raises:
@@ -73,7 +74,7 @@ RECORDING = _predefined["RECORDING"]
 
 
 def shown(queue: Queue) -> str:
-    """The name of a predefined queue, else its policy: ``Queue(4, drop_newest)``. As the engine shows it."""
+    """The name of a predefined queue, else its policy, as the engine shows it: ``Queue(4, drop_newest)``."""
     return queue._policy().name
 
 

@@ -46,8 +46,8 @@ def check_contract(node: Any, label: str) -> None:
     """Refuses what could never run.
 
     Raises:
-        GraphError: A clock without on_tick(), on_tick() without a clock, one of the methods is none, or a
-            generator where none can be.
+        GraphError: A clock without on_tick(), on_tick() without a clock, one of the methods is not callable,
+            or a generator where none can be.
     """
     if not isinstance(node, Node):
         _check_function(node, label)

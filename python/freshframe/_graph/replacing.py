@@ -85,7 +85,7 @@ def replace(
     timeout: float,
     start: Callable[[int, Place, _native.NodeHandle, threading.Lock], None],
 ) -> None:
-    """The node takes the place of the one that works.
+    """The node takes the place of the working one.
 
     Raises:
         StateError: The node has ended, or is being replaced.

@@ -1,4 +1,4 @@
-"""Results that belong to an earlier sample than the one that is processed."""
+"""Results that belong to an earlier sample than the sample that is processed."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Stamped:
 
 
 def stamped(value: T, *, like: Sample[Any] | Stamp, frame: Frame | None = None) -> T:
-    """A result with the stamp of an earlier sample, for a node to yield or return.
+    """A result with the stamp of an earlier sample, which a node may yield or return.
 
     The children get the value with that sample's ``seq``, ``pts``, ``captured`` and ``source``. Within a
     source results must not go backwards: a node that delays results delays all of them. In on_tick() and
@@ -41,7 +41,7 @@ def stamped(value: T, *, like: Sample[Any] | Stamp, frame: Frame | None = None) 
         value: The result. The engine sends it without the stamp, so for type checkers the call returns it.
             None stays None, which emits nothing.
         like: A sample that this node got, or its ``sample.stamp``, which holds no frame.
-        frame: The frame that the children get with the value. Default: that of the sample, none for a stamp.
+        frame: The frame that the children get with the value. Default: the sample's frame, none for a stamp.
 
     Raises:
         OptionError: ``value`` is a frame, and ``frame`` is given.

@@ -90,7 +90,7 @@ def _way_to_a_node(thing: Any) -> str:
 
 
 def check_parent_of_source(node: Any, parent: Any) -> None:
-    """A source has no parent: what stands there was most likely meant as its name."""
+    """A source has no parent: the text was most likely meant as its name."""
     if isinstance(node, Source) and isinstance(parent, str):
         raise OptionTypeError(
             f"a source has no parent, got {_check.shown(parent)}: to give it this name, write name={parent!r}"
@@ -162,7 +162,7 @@ def claim(node: Any, mark: object) -> None:
 
     Args:
         node: The node.
-        mark: Tells this claim from others: release() with it is right wherever an exception has come.
+        mark: Distinguishes this claim from others: release() with it is right wherever an exception has come.
     """
     if not isinstance(node, Node) or isinstance(node, Native):
         return

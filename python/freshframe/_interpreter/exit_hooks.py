@@ -11,7 +11,7 @@ _hooks: list[Callable[[], object]] = []
 
 
 def add(hook: Callable[[], object]) -> None:
-    """Calls ``hook`` when the interpreter exits: all pipelines are asked to stop, and none is joined yet."""
+    """Calls ``hook`` when the interpreter exits: all pipelines are asked to stop, without joining one yet."""
     _hooks.append(hook)
 
 

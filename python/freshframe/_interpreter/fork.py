@@ -23,7 +23,7 @@ def loading() -> AbstractContextManager[object]:
     """Held while this package imports modules after its own import.
 
     The interpreter has a lock for each module. A child that is forked while another thread imports one would
-    wait for that thread for ever when it imports the same module. Therefore a fork waits for the import.
+    wait for that thread forever when it imports the same module. Therefore a fork waits for the import.
     """
     return _loading
 

@@ -28,7 +28,7 @@ def enabled_by() -> tuple[str, ...]:
     """The reason why a free-threaded Python has its GIL on: names of modules, or the option of the start.
 
     The module that switched it on comes first if that was observed, which requires that freshframe was
-    imported before. Other modules are known by their definition, except for those with single-phase
+    imported before. Other modules are known by their definition, except for modules with single-phase
     initialisation, which are "unknown".
     """
     if not FREE_THREADED or not enabled():

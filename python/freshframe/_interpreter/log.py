@@ -1,6 +1,6 @@
 """Native log lines in Python's logging, rate-limited so that a fault never floods a log.
 
-A thread of their own logs them. The main thread never does that in the middle of other work: it may hold a
+A separate thread logs them. The main thread never does that in the middle of other work: it may hold a
 handler's lock at that moment (logging.handlers.QueueHandler has one), which would be a deadlock.
 """
 
@@ -36,7 +36,7 @@ class _Kind:
 
 
 class Limiter:
-    """Passes the first line of a kind, then one every 10 seconds with the number of those that it held back.
+    """Passes the first line of a kind, then one every 10 seconds with the number of lines that it held back.
 
     One thread at a time.
     """
@@ -186,10 +186,10 @@ def drain(*, last: bool = False) -> float | None:
     """Logs the waiting lines. Lines that another thread is logging are logged before this returns.
 
     Args:
-        last: No more lines will come, so those that were held back are logged now.
+        last: No more lines will come, so lines that were held back are logged now.
 
     Returns:
-        Seconds until a line that was held back may be logged; None when there is none.
+        Seconds until a line that was held back may be logged; None without one.
     """
     if not _handling.acquire(timeout=_PATIENCE):
         return None  # a handler is stuck; its thread will log the waiting lines
@@ -208,7 +208,7 @@ def start(look: Look) -> None:
         thread = _LogThread(look)
         try:
             thread.start()
-        except RuntimeError:  # the system has no more threads: the lines are logged when the pipeline ends
+        except RuntimeError:  # the system has no thread left: the lines are logged when the pipeline ends
             return
         if thread.runs:
             _thread = thread

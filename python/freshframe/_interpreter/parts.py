@@ -1,4 +1,4 @@
-"""What may be missing: optional packages, and native modules that a build has left out."""
+"""The parts that may be missing: optional packages, and native modules that a build has left out."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -8,7 +8,7 @@ from typing import Any
 
 from .._errors import MissingPackageError
 
-# freshframe's extras have the versions that work, and pip knows those of an installed freshframe.
+# freshframe's extras have the versions that work, and pip knows the extras of an installed freshframe.
 _EXTRAS = {
     "onnxruntime": "onnx",
     "onnxruntime-gpu": "onnx-cuda",

@@ -18,7 +18,7 @@ _at_start = _present()  # when the package is imported: the program may change i
 
 
 def import_path(entries: Iterable[object]) -> list[str]:
-    """The folders of ``sys.path`` for another process, without those that depend on its working directory.
+    """The folders of ``sys.path`` for another process, without folders that depend on its working directory.
 
     A relative entry means two folders once the program has changed its directory: modules that were imported
     before come from the first, later ones from the second.

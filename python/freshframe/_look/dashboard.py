@@ -67,14 +67,14 @@ class Dashboard(ClosedByWith):
     ) -> str:
         """The URL of a port's live picture for an ``<img>``, VLC or Home Assistant: an endless MJPEG stream.
 
-        Its token is as of jpeg_url(). A server has at most 32 of these streams, and a browser shows at most
+        The token is as of jpeg_url(). A server has at most 32 of these streams, and a browser shows at most
         six per server: take jpeg_url() for a wall of cameras.
 
         Args:
             port: A port of the pipeline, or its name.
-            fps: Most pictures per second, 1 to 15; None: 10. A slow client gets fewer.
-            max_side: Pixels of the longer side that the viewer can show, 64 to 1920; None: 960. All viewers
-                of a port get the same picture, so it may be larger.
+            fps: Most pictures per second, 1 to 15; None means 10. A slow client gets fewer.
+            max_side: Pixels of the longer side that the viewer can show, 64 to 1920; None means 960. All
+                viewers of a port get the same picture, so it may be larger.
 
         Raises:
             OptionError: A value is out of range, or the dashboard shows no pictures of the port.
@@ -116,7 +116,7 @@ class Dashboard(ClosedByWith):
         open_page(self.url, as_window=_check.flag("window", window))
 
     def embed(self, port: Port[Any] | str, *, labels: str | None = None) -> str:
-        """HTML for a page of your own: the port's live video, with results drawn on it.
+        """HTML for your own page: the port's live video, with results drawn on it.
 
         A port of results shows its source's own pictures. The text has a token that opens pictures and
         nothing else. Pages of another server need ``serve(origins=)``. Where HTML runs no scripts, take
@@ -151,7 +151,7 @@ class Dashboard(ClosedByWith):
     def view_url(self, port: Port[Any] | str, *, labels: str | None = None) -> str:
         """The URL of a page for an ``<iframe>`` with what embed() shows. Pages of all servers may frame it.
 
-        The token, which opens pictures and nothing else, is behind ``#``: a browser sends it to no server.
+        The token, which opens pictures and nothing else, follows ``#``: a browser sends it to no server.
 
         Args:
             port: A port of the pipeline, or its name.

@@ -28,9 +28,9 @@ def report_progress(
     """Waits until a pipeline has ended and reports every `interval` seconds, also at the end.
 
     Args:
-        wait: Waits for so many seconds; True: the pipeline has ended.
+        wait: Waits for a number of seconds; True means the pipeline has ended.
         counts: The engine's counts at this moment.
-        progress: What gets the reports; True: a bar or lines in the terminal.
+        progress: The function that gets the reports; True means a bar or lines in the terminal.
         interval: Seconds.
     """
     if progress is True:
@@ -59,7 +59,7 @@ def progress_display(
     """Shows the progress of a run: done and total frames, frames per second, drops, time left.
 
     Args:
-        file: The output; None: stderr. A terminal gets a moving bar, any other file a line every 10 s.
+        file: The output; None means stderr. A terminal gets a moving bar, any other file a line every 10 s.
         label: The name of the work.
         total: Frames until the end, if it differs from the source's own number.
 

@@ -1,4 +1,4 @@
-"""Answers that are text: what a notebook shows of one that is the last line of a cell."""
+"""Answers that are text: the output of a notebook for an answer that is the last line of a cell."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations

@@ -86,8 +86,8 @@ class SourceStats:
         frozen_frames: Keyframes in this time.
         frozen_contents: Different ones of these. As many as pictures: parts of the picture have come again,
             never the whole, so it is likely and not proven.
-        settings: The exposure, gain, focus and white_balance of a camera, as far as the program has set
-            them: a number or "auto", read from the driver after each was set.
+        settings: The exposure, gain, focus and white_balance of a camera, if the program has set them: a
+            number or "auto", read from the driver after each was set.
         settings_reason: Why the camera, back after an outage, runs without some of them; None if it has all.
     """
 
@@ -126,7 +126,7 @@ class WorkerStats:
         pid: Its process id; None while it has no process: it waits for its next start, or has ended.
         state: Its present state.
         processed: Samples that it and its predecessors have finished.
-        restarts: How often a new process has replaced one that had died.
+        restarts: How often a new process has replaced a process that had died.
         rss_bytes: Its resident memory in bytes, including the shared pictures that it has read.
         cpu: Seconds of processor time of this process.
     """
@@ -160,7 +160,7 @@ class InferenceStats:
 
 @dataclass(frozen=True, slots=True)
 class SpoolStats:
-    """What a Spool keeps on disk, and how it sends it.
+    """The results that a Spool keeps on disk, and how it sends them.
 
     Attributes:
         waiting: Results on disk that were not sent.
@@ -170,8 +170,8 @@ class SpoolStats:
         sent: Results for which `send` has returned, in this run as all that follow.
         refused: Results that were put aside because `send` has raised RefusedError.
         expired: Results that were older than ``max_age``, or made room for newer ones, before they were sent.
-        lost: Results that were on disk and could not be read, found no room in memory while the disk stood
-            still, or were refused and found no room in `refused.1.jsonl`.
+        lost: Results that were on disk and could not be read, found no room in memory while the disk did not
+            respond, or were refused and found no room in `refused.1.jsonl`.
         errors: Calls of `send` that have raised another exception.
         last_error: Class and message of the latest one; None if there was none.
     """
@@ -215,9 +215,8 @@ class PublishStats:
 class JoinStats:
     """The sets of a node with ``join=``. Quantiles are over the time of NodeStats.duration_p50.
 
-    The samples of each parent are counted by its edge: ``passed_in`` is the sum of those that were in a set
-    (``delivered``), of those that were in none (``unmatched`` and ``late``), of the other drops and of those
-    that wait.
+    The samples of each parent are counted by its edge: ``passed_in`` is the sum of the samples in a set
+    (``delivered``), in no set (``unmatched`` and ``late``), of the other drops and of the waiting ones.
 
     Attributes:
         by: The time that it compares: "captured", "pts", "seq" or "utc".
@@ -257,11 +256,11 @@ class NodeStats:
         state: The present state of its thread.
         processed: Samples that it has finished.
         rate: Samples per second, over the last second; over the whole run once it has ended.
-        busy: Share of the run that it spent working, 0 to 1; with ``process=`` the mean of its workers. Of a
-            source the processor time of its thread.
+        busy: Share of the run that it spent working, 0 to 1; with ``process=`` the mean of its workers. For a
+            source it is the processor time of its thread.
         duration_p50: Median seconds per sample: over the last ten seconds while the pipeline runs, over the
-            whole run after its end and in a Report. 0 when there was none. Of a source from frame to frame:
-            the wait for the device, or for a full queue, is part of it.
+            whole run after its end and in a Report. 0 when there was none. For a source it is from frame to
+            frame: the wait for the device, or for a full queue, is part of it.
         duration_p99: 99th percentile of the same.
         gil_wait: Seconds in total that a Python node waited for the GIL, before and within its calls.
         gil_hold: Seconds in total that it held the GIL, computing or waiting. The time in which a function
@@ -285,7 +284,7 @@ class NodeStats:
             duration_p99 are then seconds per call.
         inference: For an OnnxDetector or OnnxModel: the provider and the times of its neural network. None
             for every other node.
-        spool: What a Spool keeps on disk; None for every other node.
+        spool: The results that a Spool keeps on disk; None for every other node.
         join: Of a node with ``join=``: its sets. None for every other node.
         publish: The connection of a Publish, and what it has sent; None for every other node.
     """
@@ -322,7 +321,7 @@ class EdgeStats:
     Attributes:
         parent: The node that offers samples.
         child: The node or reader that takes them.
-        queue: The policy chosen at start(), for each source that can reach the edge.
+        queue: The policy chosen at start(), applied per source that can reach the edge.
         passed_in: Samples offered.
         delivered: Samples taken by the consumer.
         waiting: Samples in the queue.
@@ -335,8 +334,8 @@ class EdgeStats:
         drops: By cause; only causes that happened.
         source_count: Number of sources that can reach the edge: at most ``queue.depth * source_count``
             samples wait.
-        of: The source that the edge is limited to by ``port.of(source)``; None: no limit.
-        max_rate: Samples per second that may pass, of each source; None: no limit.
+        of: The source that the edge is limited to by ``port.of(source)``; None means no limit.
+        max_rate: Samples per second that may pass, of each source; None means no limit.
     """
 
     parent: str
@@ -387,7 +386,7 @@ class GilStats:
         wait: Seconds in total that its Python nodes waited for it.
         hold: Seconds in total that they computed with it.
         stalls: Number of times that other threads waited for the GIL for longer than the threshold of the
-            active freshframe.gil.watch(); None when none is active.
+            active freshframe.gil.watch(); None when no watch is active.
         stalled_total: Seconds of those stalls.
         culprits: The functions that caused them, the worst first, at most five.
         enabled: Whether there is a GIL now: False on a free-threaded Python. There ``wait`` is the time of

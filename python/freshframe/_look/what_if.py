@@ -41,12 +41,12 @@ class Outcome:
 
     Attributes:
         consumer: The name of the reader or sink.
-        is_reader: Whether it is a reader. Its ages are those at which samples reach it, whenever it takes
+        is_reader: Whether it is a reader. A reader's ages count until samples reach it, whenever it takes
             them.
         rate_now: Samples per second, as recorded.
         age_mean_now: The mean age in seconds, as recorded.
         rate: Samples per second.
-        age_mean: The mean age in seconds; None: ages are not known.
+        age_mean: The mean age in seconds; None means ages are not known.
         age_p50: The age in seconds that half of the samples do not exceed.
         age_p99: The age in seconds that 99 of 100 do not exceed.
         reason: Why the ages are not known; None if they are.
@@ -65,7 +65,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class WhatIf(ShownAsText):
-    """The answer of `Pipeline.what_if()`. Its text has all of it: `print(pipeline.what_if(...))`.
+    """The answer of `Pipeline.what_if()`. The text has all of it: `print(pipeline.what_if(...))`.
 
     Attributes:
         node: The name of the node.

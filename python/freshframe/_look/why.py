@@ -63,7 +63,7 @@ class AgePart:
 class Age:
     """The age of the samples that a reader or a sink got in the last seconds, taken apart.
 
-    That of a reader ends when it takes a sample, that of a sink with its call. All times are means of the
+    A reader's age ends when it takes a sample, a sink's age with its call. All times are means of the
     same samples. So the parts add up to the age, which medians do not.
 
     Attributes:
@@ -100,7 +100,7 @@ class Finding(ShownAsText):
         kind: The rule that found it, as the page of `why` lists them.
         subject: A node, a reader, or "parent->child".
         text: One or two sentences with figures. The subject may be the subject of the first.
-        remedy: What to do, and what it would give as far as `what_if()` knows it.
+        remedy: What to do, and what it would give if `what_if()` knows it.
         evidence: The numbers of the rule: times in seconds, shares from 0 to 1. "predicted", "predicted_low"
             and "predicted_high": the mean age that the remedy would give, if it is known.
     """
@@ -118,7 +118,7 @@ class Finding(ShownAsText):
 
 @dataclass(frozen=True, slots=True)
 class Why(ShownAsText):
-    """The answer of `Pipeline.why()`. Its text has all of it in sentences: `print(pipeline.why())`.
+    """The answer of `Pipeline.why()`. The text has all of it in sentences: `print(pipeline.why())`.
 
     Attributes:
         findings: The causes that were proven, the worst first.
@@ -128,7 +128,7 @@ class Why(ShownAsText):
         needed: Seconds until the first cause can be proven; 0: it could be now, so without findings nothing
             is wrong, apart from what is below ``unsettled``.
         unsettled: The names of the sources that have, or have just had, an outage, and of the nodes and
-            readers below a change of the graph. What is below these alone is not judged for ten seconds.
+            readers below a change of the graph. A node below these alone is not judged for ten seconds.
         text: The answer as lines of text.
     """
 

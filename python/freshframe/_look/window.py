@@ -1,4 +1,4 @@
-"""Dashboard.show(): the live page in a window of its own, or in a browser's tab."""
+"""Dashboard.show(): the live page in its own window, or in a browser's tab."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations

@@ -25,7 +25,7 @@ class ClipRecorder(NativeNode["Frame | Packet", None]):
 
     Below ``camera.packets`` it keeps and writes what the camera has sent, and encodes nothing: add()
     refuses ``codec``, ``crf`` and ``preset``. A clip then begins with the camera's last keyframe
-    before its ``before`` seconds. The log says by how much that is earlier.
+    before its ``before`` seconds. The log reports how much earlier that is.
 
     When the size or the colours of the frames change, or when there was no frame for 6 hours, open clips end
     and the held frames are dropped. When a live source has given no frame for 10 s, a clip ends at its time,
@@ -39,7 +39,7 @@ class ClipRecorder(NativeNode["Frame | Packet", None]):
         crf: As for VideoFile.
         preset: As for VideoFile.
         max_bytes: Limit for the encoded frames in memory. The last second is kept in any case. If the limit
-            is too small, clips begin later, and one WARNING says so.
+            is too small, clips begin later, and one WARNING reports it.
         options: As for VideoFile.
 
     Raises:

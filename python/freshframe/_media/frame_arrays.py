@@ -19,7 +19,7 @@ def as_numpy(frame: Frame, dtype: Any, copy: bool | None) -> np.ndarray[Any, Any
     """``Frame.__array__``.
 
     Raises:
-        OptionError: The frame has chroma of its own, or ``copy=False`` and a copy is needed.
+        OptionError: The frame has separate chroma, or ``copy=False`` and a copy is needed.
     """
     _check_pixels(frame)
     array = frame.array

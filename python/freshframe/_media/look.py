@@ -1,4 +1,4 @@
-"""Pictures of the last seconds, for a program that asks for them: a vision model, a chat, a button."""
+"""Pictures of the last seconds that a program may ask for: a vision model, a chat, a button."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -76,11 +76,11 @@ class Snapshot:
 
 
 class Look(NativeNode["Frame | Packet", None]):
-    """Keeps the last seconds of a stream, for a program that asks for pictures of now or of then. Native.
+    """Keeps the last seconds of a stream, so that a program can ask for present and past pictures. Native.
 
     Below ``camera.packets`` it keeps what the camera has sent, and decodes nothing until it is asked. Below
-    frames it keeps one every ``every`` seconds as JPEG. What is above it in the graph, such as a blur, is in
-    each of its pictures, also in those of the past.
+    frames it keeps one every ``every`` seconds as JPEG. The work of nodes above it in the graph, such as a
+    blur, is in each of its pictures, also in past ones.
 
     Each picture has its time of capture and the name of the source that took it. No picture is in an answer
     twice. Where the stream has a gap, there are fewer, and the one before it has the length of the gap.
@@ -138,7 +138,7 @@ class Look(NativeNode["Frame | Packet", None]):
         """The newest picture. From any thread.
 
         Args:
-            max_age: Seconds. A picture that is older is no answer. None: no limit.
+            max_age: Seconds. A picture that is older is no answer. None means no limit.
 
         Raises:
             StaleFrameError: There is no picture, or none that is young enough.
@@ -155,7 +155,7 @@ class Look(NativeNode["Frame | Packet", None]):
         return snapshot
 
     def ago(self, seconds: float) -> Snapshot:
-        """The newest picture that had been taken so many seconds ago. From any thread.
+        """The newest picture that had been taken this number of seconds ago. From any thread.
 
         Args:
             seconds: 0 or more: 3 for three seconds ago.
@@ -179,7 +179,7 @@ class Look(NativeNode["Frame | Packet", None]):
         Args:
             seconds: Above 0.
             n: The most pictures, 1 to 64.
-            exact: Of packets, decode up to each wished picture, of which the last is the newest. Otherwise
+            exact: Of packets, decode up to each wished picture, the last being the newest. Otherwise
                 each is the last keyframe before, which costs a tenth. Each has its true time in any case.
 
         Returns:

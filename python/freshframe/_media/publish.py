@@ -20,10 +20,9 @@ class Publish(NativeNode["Frame | Packet", None]):
 
     Below a node it encodes the node's frames. Below ``camera.packets`` it sends the camera's own pictures:
     add() refuses ``codec``, ``crf``, ``preset``, ``keyframe_every`` and ``options``. It connects when the
-    first picture comes, and again after an outage, with pauses of 0.5 to 10 s. It sends on a thread of its
-    own, so neither a slow server nor one that is away delays the pipeline. Pictures that were not sent are
-    counted as ``drops["lost"]`` of the node, and by their reason in
-    ``pipeline.stats().nodes[name].publish``.
+    first picture comes, and again after an outage, with pauses of 0.5 to 10 s. It sends on its own thread, so
+    neither a slow nor an absent server delays the pipeline. Pictures that were not sent are counted as
+    ``drops["lost"]`` of the node, and by their reason in ``pipeline.stats().nodes[name].publish``.
 
     A picture that has waited longer than ``max_wait`` is left out, with all up to the newest keyframe that
     has not. While there is no connection nothing is encoded.
@@ -31,7 +30,7 @@ class Publish(NativeNode["Frame | Packet", None]):
     Args:
         url: "rtsp://host:8554/name" (over TCP), "rtmp://host/app/name", or for MPEG-TS "srt://host:port",
             "udp://host:port" or "tcp://host:port". "rtsps://" and "rtmps://" are encrypted.
-        codec: As for VideoFile. "auto" takes the first that FFmpeg can encode of those that the servers know:
+        codec: As for VideoFile. "auto" takes the first that FFmpeg can encode and that the servers know:
             h264, vp8 and mpeg4 for RTSP, h264 for RTMP, h264 and mpeg4 for MPEG-TS.
         crf: As for VideoFile.
         preset: As for VideoFile.

@@ -1,4 +1,4 @@
-"""The finished segments of a recording: which stay on the disk, and who is told of them."""
+"""The finished segments of a recording: which stay on the disk, and who is notified of them."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -23,8 +23,8 @@ class Segment:
         first_pts: The pts of its first frame, in seconds. An event of the same source at ``sample.pts`` is
             ``sample.pts - segment.first_pts`` seconds after the begin of the file.
         last_pts: Of its last frame.
-        first_utc: Unix time of its first frame, as ``sample.utc``; None: unknown.
-        last_utc: Unix time of its last frame; None: unknown.
+        first_utc: Unix time of its first frame, as ``sample.utc``; None means unknown.
+        last_utc: Unix time of its last frame; None means unknown.
         utc_from: The clock of ``first_utc``, as ``sample.utc_from``.
         size_bytes: The length of the file.
         frames: How many it has.

@@ -191,9 +191,9 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
             to it.
         fps: Frames per second. A camera must deliver this rate. Of pictures in sequence, picture n has the
             pts n / fps; default 25.
-        start: Seconds in a file: frames with a pts before this time are left out. ``seq`` and ``pts`` are
-            those of the whole file. In an MP4 or MOV with an index, reading begins at the keyframe before;
-            other files are read, but not decoded, up to there.
+        start: Seconds in a file: frames with a pts before this time are left out. ``seq`` and ``pts`` count
+            in the whole file. In an MP4 or MOV with an index, reading begins at the keyframe before; other
+            files are read, but not decoded, up to there.
         end: Seconds in a file: frames with a pts from this time on are left out.
         open_timeout: Seconds within which the source must be open.
         read_timeout: Seconds without a packet after which the connection counts as lost.
@@ -201,21 +201,22 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
             start() succeeds even without the camera or the server. A loop over the source, or stream(), needs
             it to be there at first, unless this is True. With False it raises SourceError or
             SourceTimeoutError.
-        damaged: What a network stream does with frames of which a part was lost on the way, or that were
-            predicted from such a frame. "mark": it delivers them, with ``frame.damaged``. "hold": it drops
-            them, up to the next frame that can be decoded whole; its state is "waiting_keyframe" until then.
-            Has no effect on other sources.
-        decode: What a live network stream decodes. "keyframes": its keyframes only, each as soon as it comes,
-            and everything while ``camera.wake()`` lasts. The other pictures are counted as ``not_decoded``,
-            and ``seq`` counts them. A camera that sends no keyframes is an error then.
-        pace: How HLS is shown, of which a whole segment comes at once. "even": each frame at its own distance
+        damaged: The use by a network stream of frames that lost a part on the way, or that were predicted
+            from such a frame. "mark": it delivers them, with ``frame.damaged``. "hold": it drops them, up to
+            the next frame that can be decoded whole; its state is "waiting_keyframe" until then. Has no
+            effect on other sources.
+        decode: The frames that a live network stream decodes. "keyframes": its keyframes only, each as soon
+            as it comes, and everything while ``camera.wake()`` lasts. The other pictures are counted as
+            ``not_decoded``, and ``seq`` counts them. A camera that sends no keyframes is an error then.
+        pace: How HLS, which brings a whole segment at once, is shown. "even": each frame at its own distance
             from the one before, so that all of them are as old as a segment. "burst": each as soon as it has
             come. Half of the frames are younger then, and a consumer needs a queue for all frames of a
             segment, such as ``ff.Queue(256)``. Anything but HLS is an error with "burst".
         frozen_after: Seconds after which a camera or a network stream is reported as frozen: it shows one
             picture forever, the same ones again and again, or none with contrast. ``stats()``, ``why()``, the
             events and the metrics report it, and ``/healthz`` is 503. "auto": after 60 s, and ``/healthz``
-            does not mind. None: never, as for a screen or a poster. An error with a number for other sources.
+            does not mind. None means never, as for a screen or a poster. An error with a number for other
+            sources.
         remember: A folder of this program, which is made if it is missing. Once a minute and at its end, the
             source writes there which keyframes it has seen, in at most 16 KiB. After a restart of the
             program it still knows them, so that a camera that shows the picture from before the restart is
@@ -226,12 +227,13 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
             a stream.
         realtime: A file plays at its own speed and is live, like a camera. Has no effect on a camera or a
             stream.
-        live: False: the video behind an ``http://`` or ``https://`` URL is finite and is read like a file.
+        live: False: the video of an ``http://`` or ``https://`` URL is finite and is read like a file.
             Nothing is dropped, its end is the end, and after a lost connection reading continues at the same
-            byte, or is a SourceError. None: network streams are live, files are not.
+            byte, or is a SourceError. None means network streams are live, files are not.
         rendition: Of a network stream with several videos (renditions of a playlist, cameras of one
             multiplex): ``"best"``, the one with the largest pictures, ``"worst"``, ``"720p"``, the best of at
-            most so many rows, or its number in ``source.info.renditions``, which ``freshframe probe`` prints.
+            most that number of rows, or its number in ``source.info.renditions``, which ``freshframe probe``
+            prints.
         decoder_threads: Default: the number of cores for a file, 1 for a live source.
         exposure: Of a camera: the exposure time as a whole number, mostly of units of 0.1 ms. A number turns
             the camera's automatic exposure off, "auto" turns it on, and None leaves the camera as it is.
@@ -444,7 +446,7 @@ def _report(
 
 
 class PacketSource(NativeSource["Packet"]):
-    """The source behind ``camera.packets``."""
+    """The source of ``camera.packets``."""
 
     def _freshframe_contract(self) -> Contract:
         return Contract(types=(None, _native.Packet))
@@ -480,7 +482,7 @@ class VideoFile(NativeNode["Frame | Packet", None]):
         segment_every: Length of a file in seconds, at least 1: the video continues in the next file. The name
             then contains a number, such as "out_%05d.mp4", a time, such as
             "rec/{time:%Y-%m-%d}/{time:%H-%M-%S}.mp4", or both. The first number is one above the highest
-            existing one, or 1. The time is that of the computer's clock in UTC when the file begins, and a
+            existing one, or 1. The time is the computer's clock in UTC when the file begins, and a
             name without a number that is taken gets "_2". So no file is replaced. Folders with a time in
             their names are made.
         keep_days: Before the oldest finished segment is older than this, compared with the newest one, it is
@@ -492,14 +494,14 @@ class VideoFile(NativeNode["Frame | Packet", None]):
             whose names this recorder could make: regular files of this user, never through a link below the
             name's first part, and never the open one. A segment ``NAME`` stays, and counts, as long as a file
             ``NAME.keep`` is beside it.
-        on_segment: Called with a Segment when one is finished, in their order, on a thread of its own with
-            the GIL held: a slow call delays no recording. The thread waits for segments without the GIL.
-            An exception is logged, and the next segment follows. The end of the pipeline waits 1 s for it.
+        on_segment: Called with a Segment when one is finished, in their order, on a separate thread with the
+            GIL held: a slow call delays no recording. The thread waits for segments without the GIL. An
+            exception is logged, and the next segment follows. The end of the pipeline waits 1 s for it.
 
     The first frame replaces an existing file. Encoded frames are in the file after a second and can be
     played, even if the process is killed or the disk is full. A pause of the source that the container has no
     room for (MP4, MOV and TS: 6 hours, AVI: 60000 frames) ends the file, and the recording continues in the
-    next segment, or in "out_2.mp4". A WARNING says so. Frames of another size or source begin the next
+    next segment, or in "out_2.mp4". A WARNING reports it. Frames of another size or source begin the next
     segment. Without ``segment_every`` they are errors.
 
     Raises:
@@ -554,7 +556,7 @@ class VideoFile(NativeNode["Frame | Packet", None]):
 
     @property
     def codec(self) -> str:
-        """The codec that was given, or the one that "auto" took: "h264", "vp9" or "mpeg4"."""
+        """The codec that was given, or the codec that "auto" took: "h264", "vp9" or "mpeg4"."""
         return self._codec
 
     def __repr__(self) -> str:

@@ -31,9 +31,9 @@ class VideoInfo:
         renditions: The videos of a network stream that has several, each as "640x360 h264, 800 kbit/s"; else
             empty. open() has an option to choose one.
         client: Who speaks RTSP with the server, "freshframe" or "ffmpeg"; None for other sources.
-        ends_by: What ends a picture in RTSP that freshframe reads: "marker", its last packet, or "timestamp",
-            the first packet of the next one, which makes pictures one frame interval older. None for
-            other sources. It may change while the source runs, as the camera's markers are found true or
+        ends_by: The end of a picture in RTSP that freshframe reads: "marker", its last packet, or
+            "timestamp", the first packet of the next one, which makes pictures one frame interval older. None
+            for other sources. It may change while the source runs, as the camera's markers are found true or
             false.
     """
 

@@ -37,7 +37,7 @@ class WorkerPlans:
 
     @property
     def definitions(self) -> Definitions | None:
-        """The classes that the workers have; None: no node has workers."""
+        """The classes that the workers have; None means no node has workers."""
         return None if self._recipes is None else self._recipes.definitions
 
     def of(
@@ -55,7 +55,7 @@ class WorkerPlans:
 
 
 def _adopted(node: Any) -> Any:
-    """The node, or the one that an extension module's object implements."""
+    """The node, or the node that an extension module's object implements."""
     if not hasattr(type(node), "__freshframe_node__"):
         return node
     with fork.loading():

@@ -22,7 +22,7 @@ _PATIENCE = 5.0  # seconds from the failure that a call has to raise it
 
 
 def seconds_left(engine: _native.Engine) -> float | None:
-    """Until the failure is to be logged; None: there is none that only the log would report."""
+    """Until the failure is to be logged; None without a failure that only the log would report."""
     since = None if engine.forked else engine.unreported_since
     return None if since is None else since + _PATIENCE - time.monotonic()
 
@@ -182,7 +182,7 @@ def _stopped(pipeline: Running, deadline: float) -> list[str]:
 
 
 def forget_ended() -> None:
-    """Drops those that have ended by themselves. Never waits, because a pending call runs it anywhere.
+    """Drops engines that have ended by themselves. Never waits, because a pending call runs it anywhere.
 
     If another thread holds the lock, the next pipeline that starts or stops does it.
     """
@@ -197,7 +197,7 @@ def forget_ended() -> None:
 
 
 def _all_running() -> list[Running]:
-    """Those of this process."""
+    """The pipelines of this process."""
     with _lock:
         return [pipeline for pipeline in _running.values() if not pipeline.engine.forked]
 
@@ -214,7 +214,7 @@ def _runs(engine: _native.Engine) -> bool:
 
 
 def _discard_ended() -> None:
-    """All but those whose failure has yet to be raised or logged."""
+    """Drops all engines unless their failure has yet to be raised or logged."""
     for engine in list(_running):
         if not engine.forked and engine.ended and seconds_left(engine) is None:
             _running.pop(engine, None)
@@ -222,7 +222,7 @@ def _discard_ended() -> None:
 
 
 def _report_overdue() -> float | None:
-    """On the log's thread. Returns the seconds until the next failure is overdue; None: there is none."""
+    """On the log's thread. Returns the seconds until the next failure is overdue; None without one."""
     with _lock:
         left = [(seconds_left(each.engine), each) for each in _running.values()]
     for seconds, each in left:
@@ -245,7 +245,7 @@ def join_others(threads: Iterable[threading.Thread]) -> None:
 def _await_begins(deadline: float) -> None:
     """Waits for threads that other threads of the program are just starting.
 
-    One that begins when the interpreter has freed its threads' states crashes (seen with CPython 3.11).
+    A thread that begins when the interpreter has freed its threads' states crashes (seen with CPython 3.11).
     """
     while any(thread.ident is None for thread in list(_threads)) and time.monotonic() < deadline:
         time.sleep(0.001)

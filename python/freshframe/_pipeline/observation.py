@@ -1,4 +1,4 @@
-"""What a pipeline shows of itself. The modules are loaded at the first look: many programs have none."""
+"""The views of a pipeline. The modules are loaded at first use: many programs use none."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -52,7 +52,7 @@ def prepare() -> None:
 
 
 def books(gone: _native.Stats) -> Stats | None:
-    """The last statistics of what remove() has removed; None: nothing."""
+    """The last statistics of what remove() has removed; None means nothing."""
     if not (gone.nodes or gone.edges):
         return None
     with fork.loading():

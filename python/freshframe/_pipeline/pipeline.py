@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class Pipeline(RunByWith):
-    """A graph of nodes, each on a thread of its own. Runs once.
+    """A graph of nodes, each on its own thread. Runs once.
 
     Args:
         name: For messages.
@@ -112,21 +112,21 @@ class Pipeline(RunByWith):
             queue: Default: LATEST (a recorder: RECORDING) below a live source, LOSSLESS below files. Directly
                 below a generator function or method it blocks, so that its results stay together.
             on_error: "skip" continues after an exception and counts the sample as ``error``. "remove" takes
-                the node out, with the nodes below it that no source reaches without it. What it has given is
-                processed, the rest runs on, and ``report.failures`` has the reason. A failure of open() at
-                the start ends the pipeline in any case.
+                the node out, with the nodes below it that no source reaches without it. Its earlier results
+                are processed, the rest runs on, and ``report.failures`` has the reason. A failure of open()
+                at the start ends the pipeline in any case.
             max_age: Seconds; an older sample is dropped as ``stale`` at its turn. Only below live sources.
-            max_rate: At most so many samples per second of each source pass, evenly by `captured` (below
-                files by `pts`). The others are dropped as ``rate``.
-            process: True: a copy of the node runs in a worker process, on a core of its own. A Process also
+            max_rate: At most this number of samples per second of each source pass, evenly by `captured`
+                (below files by `pts`). The others are dropped as ``rate``.
+            process: True: a copy of the node runs in a worker process, on another core. A Process also
                 has the number of workers and their limits of time and memory.
             batch: The node's ``process_batch(samples)`` gets up to ``batch.size`` samples per call; a
-                function gets a list of values and returns a list of results. Its default queue below files
-                is then at least as deep as the batch.
+                function gets a list of values and returns a list of results. The default queue below files is
+                then at least as deep as the batch.
             as_source: The name of the stream that a node with on_tick() or finish() begins. Default: the
                 node's name.
             join: The node gets a sample of each parent that belong together: a function of as many arguments
-                their values, in their order. Join says which queue is the default. Type checkers check a
+                their values, in their order. Join documents the default queue. Type checkers check a
                 tuple of two to four ports.
 
         Raises:
@@ -184,9 +184,9 @@ class Pipeline(RunByWith):
         self._changes.connect(child, parent, queue, max_age, max_rate)
 
     def disconnect(self, child: Port[Any], parent: Port[Any]) -> None:
-        """Takes away an edge that connect() or add() with a list has made.
+        """Takes away an edge that connect(), or add() with a list, has made.
 
-        Its waiting samples are dropped as ``removed``. The node stays, also without any edge.
+        The waiting samples are dropped as ``removed``. The node stays, even without any edge.
 
         Raises:
             GraphError: There is no such edge, or the node was not added with a list.
@@ -236,7 +236,7 @@ class Pipeline(RunByWith):
                 source ends with the call, and the new one then takes its place.
 
         open() of a Node in Python runs on the calling thread, as does the other one's close(), and their
-        exceptions are raised as they are. Native nodes open and close on a thread of their own. A node that
+        exceptions are raised as they are. Native nodes open and close on their own threads. A node that
         waits for room, because a queue below is full and blocks, may wait for the very caller: replace()
         then returns, and the new node takes over as soon as there is room. On a node's own thread it does
         not wait either. In both cases the old node closes later, and an exception of its close() is logged.
@@ -267,7 +267,7 @@ class Pipeline(RunByWith):
             GraphError: It belongs to another pipeline.
             NodeError: A node failed while it closed.
             StateError: The pipeline does not run.
-            StopTimeoutError: Nodes are still busy after ``timeout`` seconds; those that go end by themselves.
+            StopTimeoutError: Nodes are still busy after ``timeout`` seconds; the others end by themselves.
         GIL: released while waiting.
         """
         return self._changes.remove(port, _check.flag("drain", drain), _check.timeout(timeout))
@@ -340,7 +340,7 @@ class Pipeline(RunByWith):
         """Waits until the pipeline has ended.
 
         Args:
-            timeout: Seconds; None: no limit.
+            timeout: Seconds; None means no limit.
 
         Returns:
             True when it has ended.
@@ -454,8 +454,9 @@ class Pipeline(RunByWith):
             host: Address to listen on. All but "127.0.0.1", "::1" and "localhost" need a token.
             port: TCP port; 0: a free one.
             view: Ports that can be viewed; their samples must have a frame. The page shows the first one.
-                None: all that are known to emit frames. Each raises the engine's most frames by one.
-            token: 16 to 256 letters of ``a-z A-Z 0-9 - _``. None: a random one, where ``host`` needs one.
+                None means all that are known to emit frames. Each raises the engine's most frames by one.
+            token: 16 to 256 letters of ``a-z A-Z 0-9 - _``. None means a random one, where ``host`` needs
+                one.
             away_after: Seconds without a connection after which /healthz fails for a source; None: never.
             look: Looks that a client with the token may ask: ``/api/look/NAME.jpg``, with their names.
             looks_per_minute: Such questions per minute and client, .1 to 6000. Four are answered at a time.
@@ -481,9 +482,9 @@ class Pipeline(RunByWith):
     def why(self) -> Why:
         """Why samples are old or lost: the parts of their age, and proven causes with a remedy.
 
-        The ages are those of the samples that readers and sinks got in the last ten seconds. Causes are
+        The ages cover the samples that readers and sinks got in the last ten seconds. Causes are
         looked for by a dashboard, or else from the first call of this method on, four times per second on a
-        native thread. A cause is shown when two windows of five seconds in a row have proven it, and no
+        native thread. A cause is shown when two successive windows of five seconds have proven it, and no
         window counts in the first ten seconds of a run, after a change of the graph or after an outage. So
         call it again after 20 seconds, or serve the pipeline.
 
@@ -522,8 +523,8 @@ class Pipeline(RunByWith):
         The engine's own queues are run on the times that were recorded in the last minute, 20 times with
         other draws of them (a moving block bootstrap, Kunsch 1989). An answer is an interval, or it is "not
         known" with the reason. That is so for what the records do not show: full processors, other users of
-        the GIL, batches of other sizes, faster sources, joins, filters, and nodes with results of their own.
-        The page about `why` has all limits.
+        the GIL, batches of other sizes, faster sources, joins, filters, and nodes that make results by
+        themselves. The page about `why` has all limits.
 
         Args:
             node: Its port or its name.
@@ -532,7 +533,7 @@ class Pipeline(RunByWith):
             max_rate: Samples per second of each source.
             workers: Number of worker processes that it runs in.
             batch: Only for a node that takes batches.
-            speed: Its calls get so many times faster, 0.001 to 1000: with 2 each takes half of the time.
+            speed: Its calls get this factor faster, 0.001 to 1000: with 2 each takes half of the time.
             rate: Of a source: samples per second.
 
         Returns:
@@ -540,7 +541,7 @@ class Pipeline(RunByWith):
 
         Raises:
             GraphError: There is no such node.
-            OptionError: No change was given, it is out of range, or not one that this node can have.
+            OptionError: No change was given, it is out of range, or not possible for this node.
             OptionTypeError: An argument is of the wrong type.
 
         GIL: released for some ten milliseconds.
@@ -588,7 +589,7 @@ class Pipeline(RunByWith):
 
 
 def engine_of(pipeline: Pipeline) -> _native.Engine:
-    """The engine of a pipeline, for the other rooms of this package."""
+    """Returns the engine of a pipeline. The other rooms of this package use it."""
     return pipeline._engine
 
 

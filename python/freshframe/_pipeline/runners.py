@@ -31,7 +31,7 @@ class Runners:
 
         Args:
             graph: The nodes.
-            definitions: The classes that the results of worker processes need; None: there are none.
+            definitions: The classes that the results of worker processes need; None without any.
         """
         for index in sorted([*graph.in_python, *graph.in_processes]):
             self.start_one(graph, index, definitions)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .._process.options import Process
 
 OnError = Literal["stop", "skip", "remove"]
-"""What follows an exception of a node."""
+"""The reaction to an exception of a node."""
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -148,7 +148,7 @@ def add(
     max_age: float | None = None,
 ) -> Port[U]: ...
 def add(self: Any, *given: Any, **options: Any) -> Port[Any]:
-    """What type checkers see of Pipeline.add()."""
+    """The form of Pipeline.add() for type checkers."""
     raise NotImplementedError
 
 
@@ -252,5 +252,5 @@ def reader(
     max_rate: float | None = None,
 ) -> Reader[T]: ...
 def reader(self: Any, *given: Any, **options: Any) -> Reader[Any]:
-    """What type checkers see of Pipeline.reader()."""
+    """The form of Pipeline.reader() for type checkers."""
     raise NotImplementedError

@@ -1,4 +1,4 @@
-"""Pipelines that a program has built and then forgotten to start: its end says so."""
+"""Pipelines that a program has built and then forgotten to start: its end reports them."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations

@@ -1,2 +1,2 @@
-"""The nodes behind freshframe.native, and the headers that extensions include."""
+"""The nodes of freshframe.native, and the headers that extensions include."""
 # SPDX-License-Identifier: Apache-2.0

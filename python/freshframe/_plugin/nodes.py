@@ -1,4 +1,4 @@
-"""The classes behind freshframe.native: nodes that can be made again, here or in a worker process."""
+"""The classes of freshframe.native: nodes that can be made again, here or in a worker process."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations

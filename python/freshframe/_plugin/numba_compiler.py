@@ -1,4 +1,4 @@
-"""Compiles a Python function to the C signature of abi.h with numba; refuses one that would take the GIL."""
+"""Compiles a Python function to the C signature of abi.h with numba; refuses functions that take the GIL."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -52,7 +52,7 @@ def compiled(written: Callable[..., Any], options: dict[str, Any]) -> Any:
         MissingPackageError: numba is not installed.
         OptionError: It cannot be compiled, writes into the pixels, returns what nothing reads, or would take
             the GIL.
-        OptionTypeError: It has another parameter than those of ff.native.numba, or lacks ``out``.
+        OptionTypeError: It has another parameter than ff.native.numba defines, or lacks ``out``.
     """
     try:
         numba: Any = importlib.import_module("numba")
@@ -121,7 +121,7 @@ def _entry(numba: Any, given: _Given, returned: list[Any], *, writable: bool = F
 
 
 def _of_returned(given: _Given, returned: list[Any], none: Any) -> OptionError | None:
-    """A function returns a value exactly if one is read. None: it does, or numba does not know its type."""
+    """A function returns a value exactly if one is read; None if it does, or numba does not know its type."""
     name, shape = given.options["name"], tuple(given.options["shape"])
     is_read = not shape or given.options["max_rows"] is not None
     if is_read and returned == [none]:
@@ -179,7 +179,7 @@ def _wrapper(given: _Given, functions: dict[str, Any]) -> Callable[..., Any]:
         "uint8": np.uint8,
         **functions,
     }
-    exec(text, names)  # a text of our own; only numbers are inserted
+    exec(text, names)  # our own text; only numbers are inserted
     made: Callable[..., Any] = names["wrapper"]
     return made
 

@@ -1,4 +1,4 @@
-"""The texts of any exception, also of one that does not let itself be printed."""
+"""The texts of any exception, even of an exception that cannot be printed."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations

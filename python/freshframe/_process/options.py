@@ -27,7 +27,7 @@ class Process:
 
     Attributes:
         workers: Number of processes, each with its own copy of the node.
-        ordered: Results leave in the order of their samples. False: each result leaves as soon as it is
+        ordered: Results leave in the order of their samples. False means each result leaves as soon as it is
             ready, which is fresher when some samples take longer than others.
         timeout: Seconds that one sample may take; then the worker's stacks are logged and the worker is
             killed. So it is, with a NodeError, when its close() takes longer than that and than 5 seconds.
@@ -35,7 +35,7 @@ class Process:
             MemoryError.
         max_restarts: Deaths within ``restart_window`` after which the node fails. 0: the first one ends it.
         restart_window: Seconds.
-        env: Environment variables in addition to those of this process.
+        env: Environment variables in addition to this process's.
 
     Example:
         >>> import freshframe as ff

@@ -75,7 +75,7 @@ def _keep(number: int, definition: Any) -> None:
 
 
 def _number(definition: Any) -> int:
-    """The one that it has, or a new one."""
+    """The existing one, or a new one."""
     with _lock:
         if id(definition) not in _numbers:
             _keep(int.from_bytes(os.urandom(7), "little"), definition)
@@ -213,7 +213,7 @@ class _Buffers:
 
 
 def _named_class(module: str, name: str) -> Any:
-    """What the receiver has under this name."""
+    """The object that the receiver has under this name."""
     value: Any = importlib.import_module(module)
     for part in name.split("."):
         value = getattr(value, part)
@@ -221,7 +221,7 @@ def _named_class(module: str, name: str) -> Any:
 
 
 def dumps(value: Any, knows: int = 0, *, names: bool = False) -> tuple[bytes | memoryview, ...]:
-    """The pickle of a value, then its large buffers. ``knows`` is that of the Definitions of its receiver.
+    """The pickle of a value, then its large buffers. ``knows`` comes from the Definitions of its receiver.
 
     ``names``: classes in ``by_name`` go by name.
 
@@ -251,14 +251,14 @@ def _parts(kind: Any, value: Any, known: set[int], names: bool = False) -> tuple
 
 
 def culprit(value: Any, error: Exception) -> str:
-    """The part of a value that cannot be pickled, for a message; without one the error itself."""
+    """The part of a value that cannot be pickled, as text of a message; without one the error itself."""
     with fork.loading():
         import cloudpickle  # noqa: PLC0415
 
     for what, part in _attributes(value):
         try:
             cloudpickle.dumps(part)
-        except Exception as reason:  # noqa: PERF203  (once, for a message)
+        except Exception as reason:  # noqa: PERF203  (once per message)
             return f"{what}, {_check.with_article(type(part).__name__)}, cannot be pickled ({reason})"
     return str(error)
 
@@ -290,7 +290,7 @@ def loads(parts: Sequence[bytes | bytearray | memoryview]) -> Any:
 
 
 def opened(parts: Sequence[bytes | bytearray | memoryview], producer: str) -> Any:
-    """Loads like loads(), for a value on an edge.
+    """Loads like loads(). Used for a value on an edge.
 
     Raises:
         FreshframeError: It cannot be unpickled here.

@@ -101,8 +101,8 @@ def _plan(
 
 def _arguments() -> list[str]:
     # The first statement sets the path, before anything can be imported from the working directory, which
-    # Python puts first for -m (a file argparse.py beside a script would be found). Its folders are arguments
-    # of their own, because the kernel limits each to 128 KiB.
+    # Python puts first for -m (a file argparse.py beside a script would be found). The folders are separate
+    # arguments, because the kernel limits each to 128 KiB.
     start = f"from freshframe._process.worker import main; main({os.getpid()})"
     code = f"import sys; sys.path[:] = sys.argv[1:]; del sys.argv[1:]; {start}"
     flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]

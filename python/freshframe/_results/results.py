@@ -59,9 +59,9 @@ _MEANT = {
 class Circles:
     """The circles of one frame. Compares by identity.
 
-    Coordinates count from the *centre* of the top left pixel, which is (0, 0), as OpenCV's circles do. Those
-    of Detections count from that pixel's outer corner and are half a pixel more for the same place.
-    to_detections() takes care of it.
+    Coordinates count from the *centre* of the top left pixel, which is (0, 0), as OpenCV's circles do.
+    Coordinates of Detections count from that pixel's outer corner and are half a pixel more for the same
+    place. to_detections() takes care of it.
 
     ``for x, y, r in circles`` gives each circle, ``circles[0]`` the first of them as a ``types.Circle``, and
     ``circles[circles.confidence > 0.9]`` selects. The arguments are converted to arrays of the types below,
@@ -230,7 +230,7 @@ class Detections:
     """The objects found in one frame, as boxes. Column names are supervision's. Compares by identity.
 
     Coordinates count from the outer *corner* of the top left pixel, which is (0, 0), as boxes usually do.
-    Those of Circles count from that pixel's centre and are half a pixel less for the same place.
+    Coordinates of Circles count from that pixel's centre and are half a pixel less for the same place.
 
     ``for x1, y1, x2, y2 in boxes`` gives each box, ``boxes[0]`` the first of them as a ``types.Box``, and
     ``boxes[boxes.confidence > 0.5]`` selects. The arguments are converted to arrays of the types below, so
@@ -245,8 +245,8 @@ class Detections:
         track_age: (n,) float32, seconds since the object was first seen.
         track_confidence: (n,) float32 in [0, 1]: weighted mean of its confidences, the latest with the
             largest weight.
-        names: The names of the detector's classes, by class_id; an empty string where there is none. None
-            when they are not known. The results of one detector share this tuple.
+        names: The names of the detector's classes, by class_id; an empty string for a class without a name.
+            None when they are not known. The results of one detector share this tuple.
         data: Further columns by name, arrays whose first axis is n. with_data() adds one.
 
     Raises:
@@ -328,10 +328,10 @@ class Detections:
     def from_supervision(cls, detections: Any) -> Detections:
         """Converts supervision's Detections; a missing confidence counts as 1, a missing class as 0.
 
-        ``names`` has those of ``data["class_name"]``. It lacks the classes that this picture does not show,
-        and an empty last name marks it. Where one class_id has two names, or is negative or above 65535,
-        names are None and the column stays in ``data``. ``mask`` and ``xyxyxyxy`` become the columns ``mask``
-        and ``corners``.
+        ``names`` has the names in ``data["class_name"]``. It lacks the classes that this picture does not
+        show, and an empty last name marks it. Where one class_id has two names, or is negative or above
+        65535, names are None and the column stays in ``data``. ``mask`` and ``xyxyxyxy`` become the columns
+        ``mask`` and ``corners``.
         """
         return cls(**_exchange().from_supervision(detections))
 
@@ -339,7 +339,7 @@ class Detections:
     def from_ultralytics(cls, result: Any) -> Detections:
         """Converts one result of an Ultralytics model, such as ``model(frame.bgr)[0]``.
 
-        Its boxes become rows, with their classes' names and, of ``model.track()``, their ids. Turned boxes,
+        The boxes become rows, with their classes' names and, of ``model.track()``, their ids. Turned boxes,
         masks and key points become the columns ``corners``, ``mask`` and ``keypoints`` of ``data``.
 
         Raises:
@@ -513,7 +513,7 @@ def _short(of: Circles | Detections, first: list[str]) -> str:
 
 
 def _place(of: Circles | Detections, index: Any) -> int | None:
-    """The row of an index that is one number; None: it is something else."""
+    """The row of an index that is one number; None means it is something else."""
     if not hasattr(index, "__index__") or isinstance(index, bool | np.bool_) or np.ndim(index):
         return None
     place = operator.index(index)

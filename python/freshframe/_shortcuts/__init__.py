@@ -1,2 +1,2 @@
-"""Calls that make a pipeline of their own, or take a whole one."""
+"""Calls that make a pipeline, or take a whole one."""
 # SPDX-License-Identifier: Apache-2.0

@@ -147,7 +147,7 @@ class Probing:
         raise SourceTimeoutError(f"'{self.source.url}' gave no frame within {_FIRST_SECONDS:g} s")
 
     def _stamps(self, first: Sample[Frame], seconds: float) -> list[float]:
-        """The pts of all frames within so many seconds, the first frame's included."""
+        """The pts of all frames within `seconds`, the first frame's included."""
         stamps = [first.pts]
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0 and (sample := self._next(left)):

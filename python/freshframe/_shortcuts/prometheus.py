@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def prometheus_collector(*pipelines: Pipeline | Fleet) -> Collector:
-    """Makes a collector of the metrics at /metrics of serve(), for a registry of prometheus_client.
+    """Makes a collector of the metrics at /metrics of serve() that a registry of prometheus_client accepts.
 
     ``prometheus_client.REGISTRY.register(ff.stats.prometheus_collector(pipeline))``. A registry accepts
     each name of a metric only once, so give all pipelines and fleets to one collector. The labels
@@ -32,7 +32,7 @@ def prometheus_collector(*pipelines: Pipeline | Fleet) -> Collector:
 
     Raises:
         OptionTypeError: An argument is neither a Pipeline nor a Fleet.
-        OptionError: There is none, or two have the same name.
+        OptionError: No pipeline was given, or two have the same name.
         MissingPackageError: The package prometheus_client is not installed.
     GIL: released while the text is made.
     """
@@ -85,6 +85,6 @@ def _check(pipelines: tuple[Pipeline | Fleet, ...]) -> None:
 
 
 def _is_fleet(one: object) -> bool:
-    """Whether it is a fleet; in a program that has not loaded the fleets there is none."""
+    """Whether it is a fleet; in a program that has not loaded the fleets it cannot be one."""
     module = sys.modules.get("freshframe.fleet")
     return module is not None and isinstance(one, module.Fleet)

@@ -67,12 +67,13 @@ def run_node(
 ) -> list[Sample[Any]]:
     """Runs one node alone over ``values`` and returns the samples that it emits, for tests of nodes.
 
-    The node runs as in a pipeline, on a thread of its own or natively, and nothing is dropped.
+    The node runs as in a pipeline, on its own thread or natively, and nothing is dropped.
 
     Args:
         node: A Node, native or not, or a callable, as of Pipeline.add().
         values: Its inputs, in order. A value that is a frame is also its sample's frame.
-        frames: The frame of each value's sample, for a node that reads ``sample.frame``. As many as values.
+        frames: The frame of each value's sample, needed by a node that reads ``sample.frame``. As many as
+            values.
         fps: Value number ``seq`` has the pts ``seq / fps``.
         process: As of Pipeline.add().
         batch: As of Pipeline.add().

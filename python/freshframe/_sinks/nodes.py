@@ -119,7 +119,7 @@ class JsonLines(_TextSink):
     equal by that get numbers: the second one ends with " (2)".
 
     Args:
-        path: The file, usually with the ending .jsonl. One that promises another content (.csv, .parquet,
+        path: The file, usually with the ending .jsonl. A name that promises another content (.csv, .parquet,
             .mp4) is refused. The first sample replaces its content. Each line is in it after a second at
             most.
         complete: True: the file appears when `run()` returns a report that is complete, and has all lines
@@ -179,15 +179,15 @@ class Csv(_TextSink):
     that is not valid text has U+FFFD for each byte that is not UTF-8.
 
     Args:
-        path: The file, usually with the ending .csv. One that promises another content (.jsonl, .tsv, .xlsx)
-            is refused. The first row replaces its content. Each row is in it after a second at most.
+        path: The file, usually with the ending .csv. A name that promises another content (.jsonl, .tsv,
+            .xlsx) is refused. The first row replaces its content. Each row is in it after a second at most.
         complete: As for `JsonLines`.
 
     Raises:
         OptionError: The path ends as a file of another kind.
         OSError: From open() when the file cannot be written, from process() or close() when the disk is full.
         TypeError: From process() for a value that does not fit into a table. It names the type.
-        ValueError: From process() for a value whose columns differ from those of the first sample, or a
+        ValueError: From process() for a value whose columns differ from the columns of the first sample, or a
             column of `data` that has not one entry per box, or a column with the name of another one.
 
     Example:
@@ -343,7 +343,7 @@ def _fields(value: Any) -> dict[str, Any]:
 
 
 def _cell(value: Any) -> Any:
-    """The cell of a table for one field; None is an empty cell."""
+    """The cell of a table for one field; an empty cell for None."""
     if isinstance(value, float | np.floating):
         return float(value)  # also nan and inf, which CSV can hold
     content = plain(value)

@@ -17,7 +17,7 @@ from .. import _check
 from .._errors import OptionError, OptionTypeError
 
 _AS_IT_IS = frozenset((type(None), bool, int))
-# json.dumps() would make one for each record. plain() has made new lists and dicts: none is in itself.
+# json.dumps() would make one for each record. plain() has made new lists and dicts: none contains itself.
 _ENCODER = json.JSONEncoder(check_circular=False, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
 _SURROGATE = re.compile("[\ud800-\udfff]")
 

@@ -1,4 +1,4 @@
-"""A text file that is written in whole lines, for the recorders of results."""
+"""A text file that is written in whole lines; the recorders of results use it."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from .text_file import TextFile, lasting, place_of
 class WholeFile(TextFile):
     """Writes to a hidden file in the same folder, which name() renames.
 
-    Two programs that write the same file do not meet: each has a hidden file of its own, and the later
+    Two programs that write the same file do not meet: each has its own hidden file, and the later
     rename wins.
     """
 

@@ -38,13 +38,13 @@ _LEAST_SEGMENT = 4096
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What a box holds, and what it has lost since it was opened.
+    """The contents of a box, and its losses since it was opened.
 
     Attributes:
         waiting: Results that were not sent.
         size: Bytes of its segments.
         expired: Results that made room for newer ones, or were too old.
-        lost: Results whose lines were not there or not readable, and refused ones that were dropped.
+        lost: Results whose lines were not there or not readable, and dropped refused ones.
     """
 
     waiting: int
@@ -58,13 +58,13 @@ class Box(Reading):
 
     Note [Spool's folder]: each segment has the number of its first line in its name and begins with a head
     (the box's id, the events that are open), so the newest segment alone says how to go on, and no other one
-    is needed. While it does it is neither deleted nor written anew: what follows is appended. A line is
+    is needed. While it does it is neither deleted nor written again: what follows is appended. A line is
     numbered when it is written, and read only when it is synced: a power cut takes nothing that a receiver
     has seen. The last lines of the newest segment that cannot be read, such as zeros after a power cut, were
-    not synced and are cut off. The cursor has the number of the last line that was synced: where the newest
-    lines are gone all the same, numbers go on behind it, so the receiver sees a gap. Deleting a segment needs
-    no room on a full disk, nor does the cursor, which is written in place. The newest segment alone knows the
-    events that are open, so it is deleted only behind another one; a spare file holds the room for the head
+    not synced and are cut off. The cursor has the number of the last line that was synced: if the newest
+    lines are gone anyway, numbers go on after it, so the receiver sees a gap. Deleting a segment needs no
+    room on a full disk, nor does the cursor, which is written in place. The newest segment alone knows the
+    events that are open, so it is deleted only after another one; a spare file holds the room for the head
     of that one.
 
     Note [The clock of a segment]: a segment says at which Unix time the machine was started, by the clock as
@@ -99,7 +99,7 @@ class Box(Reading):
             except UnreadableBoxError as error:
                 self._begin_anew(error)
         except BaseException:
-            with contextlib.suppress(AttributeError):  # there is none yet
+            with contextlib.suppress(AttributeError):  # no cursor exists yet
                 self._cursor.close()
             self._lock.release()
             raise
@@ -153,7 +153,7 @@ class Box(Reading):
 
     def _set_numbers(self, before: Sent, found: Found) -> None:
         """`before`: the cursor; without a box it knows nothing."""
-        last = found.least - 1  # of which something is there
+        last = found.least - 1  # that has something on the disk
         known = before.n
         if before.last is None and known > last and self._segments:
             known = 0  # one wrong digit that an older version's cursor does not show: doubles are no loss
@@ -161,14 +161,14 @@ class Box(Reading):
         oldest = self._segments[0].first if self._segments else self.next
         self._sent = max(known, oldest - 1) if before.box else oldest - 1
         self._taken = self._sent  # the number of the last line that take() has seen
-        gone = self._sent - known  # results of which nothing is there
+        gone = self._sent - known  # results that have left nothing
         if not before.box:
             return
         if before.last is None:
             self._expired += gone
             return
         expired = max(0, min(before.first, oldest) - 1 - known)
-        self._expired += max(0, expired - before.counted)  # those that a killed program was sending
+        self._expired += max(0, expired - before.counted)  # the results that a killed program was sending
         self._known = max(0, before.counted - expired)
         self._taken -= gone - expired if gone else 0
         self._miss(self._sent + 1)
@@ -244,13 +244,13 @@ class Box(Reading):
         self._expire_by_size()
 
     def skip(self, count: int) -> None:
-        """So many results behind the last commit are lost: their numbers are a gap."""
+        """This number of results after the last commit is lost: their numbers are a gap."""
         with self._guard:
             self.next += count
             self._write_cursor()
 
     def _is_in_place(self) -> bool:
-        """Whether the newest segment is still the file of its name: an editor may have saved it anew."""
+        """Whether the newest segment is still the file of its name: an editor may have saved it again."""
         newest = self._segments[-1]
         with contextlib.suppress(OSError):
             there, here = os.stat(self._path(newest)), os.fstat(self._fd)
@@ -258,7 +258,7 @@ class Box(Reading):
         return False
 
     def _append_first(self, data: bytes, zero: float) -> None:
-        """Appends to a head, behind which a write may have failed."""
+        """Appends to a head, after which a write may have failed."""
         newest = self._segments[-1]
         self._segment_bytes = newest.size + self._fitting_segment()
         if self._broken:
@@ -343,7 +343,7 @@ class Box(Reading):
         os.utime(self._fd, (self.last_commit, self.last_commit))
 
     def make_room(self) -> bool:
-        """Deletes the oldest results because the disk is full; False: nothing is left to delete.
+        """Deletes the oldest results because the disk is full; False means nothing is left to delete.
 
         Raises:
             OSError: There is no room for the head of a segment, without which nothing can be deleted.
@@ -380,7 +380,7 @@ class Box(Reading):
     def expire_before(self, oldest: float, full_before: float = 0.0) -> None:
         """Results that came before this Unix time expire, on the thread of commit().
 
-        A segment is deleted when its last result has expired. Behind the newest one an empty one begins.
+        A segment is deleted when its last result has expired. After the newest one an empty one begins.
 
         Args:
             oldest: Unix time.
@@ -425,7 +425,7 @@ class Box(Reading):
         self._delete(0)
 
     def _expire_to(self, first: int) -> None:
-        """Results before `first` go. Those that a send() has got already are not counted."""
+        """Results before `first` go. Results that a send() has already got are not counted."""
         gone = max(0, first - 1 - self._taken)
         if not gone:
             return
@@ -469,7 +469,7 @@ class Box(Reading):
         """Returns the next results, in their order. After it, done() must be called before the next take.
 
         Args:
-            limit: At most so many.
+            limit: The largest number.
             oldest: Unix time; results that came before it have expired.
         """
         with self._guard:
@@ -508,7 +508,7 @@ class Box(Reading):
     # ---- the rest
 
     def held(self) -> Held:
-        """What it holds."""
+        """Its contents."""
         with self._guard:
             return Held(
                 self._in_flight + self.next - 1 - self._taken,

@@ -25,7 +25,7 @@ class Sent:
         n: All results up to this number were sent, or put aside, or are gone and counted.
         box: The box; "" when it is not known.
         closed: Its last user has closed it.
-        last: The number of the last result that was written; None: an older version did not note it.
+        last: The number of the last result that was written; None means an older version did not note it.
         first: The number of the first result that is still on the disk, or the next one.
         counted: Results behind `n` that are gone and were counted, while a call of `send` had older ones.
         is_damaged: The file has something else.

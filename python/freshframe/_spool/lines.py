@@ -49,7 +49,7 @@ def parse_line(text: bytes) -> Line | None:
 
 
 def parse_record(line: Line) -> dict[str, Any] | None:
-    """The whole line as a dict; None: it is no JSON, or too deep for Python's parser."""
+    """The whole line as a dict; None means it is no JSON, or too deep for Python's parser."""
     try:
         record = json.loads(line.text)
     except (ValueError, RecursionError):
@@ -104,7 +104,7 @@ class Segment:
         first: The number of its first line.
         size: Bytes that are on the disk for certain.
         last: Unix time of its last line, by the clock as it was set then.
-        zero: clock.zero() when it was written; None: the machine was started since.
+        zero: clock.zero() when it was written; None means the machine was started since.
     """
 
     first: int
@@ -175,7 +175,7 @@ def read_head(data: bytes) -> tuple[dict[str, Any], int] | None:
 
 
 def read_clock(data: bytes) -> Clock | None:
-    """The clock of a segment, from its beginning; None: an older version has written it."""
+    """The clock of a segment, from its beginning; None means an older version has written it."""
     try:
         found = read_head(data)
         if found is None:
@@ -227,7 +227,7 @@ def read_lines(data: bytes, content: Content) -> None:
 
 
 def box_of_lines(data: bytes) -> str | None:
-    """The box of the first whole line in bytes that may be damaged; None: there is no such line."""
+    """The box of the first whole line in bytes that may be damaged; None means there is no such line."""
     lines = (parse_line(text) for text in data.splitlines(keepends=True))
     records = (parse_record(line) for line in lines if line is not None)
     return next((str(record["box"]) for record in records if record is not None), None)

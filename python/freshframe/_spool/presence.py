@@ -30,11 +30,11 @@ class PresenceEvent:
     Attributes:
         key: The key that the function of Presence has returned.
         began_utc: When it was first seen.
-        ended_utc: When it was last seen. None: it has begun.
+        ended_utc: When it was last seen. None means it has begun.
         decided_utc: When this was decided: at the first sight, or after the last one and `max_gap`.
         reason: Why it ended: "gone" (it was not seen for `max_gap`, no sample came, or its source has left),
-            "stop" (the pipeline has ended), "restart" (a Spool has found it open after a crash). None: it has
-            begun.
+            "stop" (the pipeline has ended), "restart" (a Spool has found it open after a crash). None means
+            it has begun.
         node: The name of the node that says so, so that equal keys of two nodes stay apart.
     """
 

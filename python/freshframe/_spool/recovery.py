@@ -33,7 +33,7 @@ class Found:
 
     Attributes:
         segments: All of them, in order.
-        content: Of all up to the end of the newest one; None: there is none.
+        content: Of all up to the end of the newest one; None means there is none.
         least: The least next number.
         is_whole: The newest one has a head, and can be continued.
     """

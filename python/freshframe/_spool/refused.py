@@ -28,7 +28,7 @@ class RefusedError(FreshframeError):
     second, and so on, until the events at fault are alone. The same helps where the list was too large.
 
     Args:
-        indices: The places of these events in the list that `send` has got, from 0. None: not known.
+        indices: The places of these events in the list that `send` has got, from 0. None means not known.
         reason: The text for the log and the file.
 
     Raises:

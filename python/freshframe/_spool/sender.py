@@ -31,7 +31,7 @@ class Sending:
         send: The user's function.
         batch_size: At most so many results per call.
         max_wait: Seconds for which a result waits for others.
-        max_age: Seconds after which a result has expired; None: never.
+        max_age: Seconds after which a result has expired; None means never.
         slow_after: Seconds after which a call is reported as slow.
         as_text: Lines of JSON instead of dicts.
     """
@@ -52,8 +52,9 @@ class Counts:
         sent: Results for which `send` has returned.
         refused: Results that were put aside.
         errors: Calls that have raised another exception.
-        oldest: clock.since_start() at which the oldest result of the present batch came; None: there is none.
-        called: time.monotonic() at the begin of the present call; None: there is none.
+        oldest: clock.since_start() at which the oldest result of the present batch came; None means there is
+            none.
+        called: time.monotonic() at the begin of the present call; None means there is none.
         last_error: The latest exception.
     """
 
@@ -174,7 +175,7 @@ class Sender:
     # ---- gathering
 
     def _gather(self) -> bool:
-        """Takes the next batch; False: the thread ends."""
+        """Takes the next batch; False means the thread ends."""
         box, how = self._box, self._how
         while True:
             with self._changed:
@@ -266,7 +267,7 @@ class Sender:
             )
 
     def _wait(self, seconds: float) -> bool:
-        """After a failure; False: the thread ends."""
+        """After a failure; False means the thread ends."""
         with self._changed:
             return not self._changed.wait_for(lambda: self.ends, seconds)
 

@@ -66,7 +66,7 @@ class Spool(Node[Any, None]):
         max_age: Seconds after which an event that was not sent expires. Since the start of the machine they
             are counted whatever the system's clock is set to, before it by that clock. Its file is
             deleted at most half of that later, unless `send` has one of its events. `refused.jsonl` stays,
-            and so does the beginning of an event that has not ended. None: never.
+            and so does the beginning of an event that has not ended. None means never.
         slow_after: Seconds after which a call of `send` is logged and shown as slow. It is not interrupted.
         as_text: `send` gets each event as a line of JSON, which spares the time to parse it.
 

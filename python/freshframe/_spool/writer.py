@@ -31,7 +31,7 @@ class Writer:
         Args:
             box: The box.
             on_commit: Called behind each commit, and when results may have expired.
-            max_age: Seconds after which results expire, also while nothing is written; None: never.
+            max_age: Seconds after which results expire, also while nothing is written; None means never.
         """
         self._box = box
         self._on_commit = on_commit
@@ -108,7 +108,7 @@ class Writer:
                 self._changed.notify_all()
 
     def _write_next(self) -> bool:
-        """Waits for results and writes them; False: all are written, and no more will come."""
+        """Waits for results and writes them; False means all are written, and no more will come."""
         self._expire()
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._ended, self._pause)

@@ -59,7 +59,7 @@ class Annotate(NativeNode["Circles | Detections | LineCounts | Zones", "Frame"])
         caption: None, or a text in the picture's corner, with the fields pts, seq, count (of objects) and
             utc, whose format is that of strftime: ``"door {utc:%H:%M:%S}"``.
         trail: Seconds of the path of a tracked object to draw, at most 60; 0: no path.
-        line_width: Pixels, at most 100; None: a width that fits the picture's size.
+        line_width: Pixels, at most 100; None means a width that fits the picture's size.
         blur: Names of classes whose boxes (within their masks, where there are any) are made unrecognisable
             by squares of one colour. It is done before anything is drawn.
         masks: Whether to colour the masks of column ``mask`` (see ``freshframe.masks.encode``).
@@ -136,7 +136,7 @@ class Annotate(NativeNode["Circles | Detections | LineCounts | Zones", "Frame"])
         Args:
             frame: The picture.
             found: Circles, Detections (also supervision's), LineCounts or Zones.
-            pts: Seconds, ascending, for the trails; None: without trails.
+            pts: Seconds, ascending, for the trails; None means without trails.
 
         Raises:
             StateError: This Annotate was added to a pipeline.

@@ -42,7 +42,7 @@ class Answer:
     Attributes:
         text: Its answer.
         question: The question.
-        asked: True: the question came by ask(); False: it is the standing one.
+        asked: True: the question came by ask(); False means it is the standing one.
         model: The name that the server gives the model.
         finish_reason: Why the answer ends, by the server: "stop", or "length" where max_tokens has cut it.
         duration: Seconds that the call took; after a 429 or 503, both calls and the wait between them.
@@ -97,7 +97,8 @@ class Ask(Node["Frame", "Answer"]):
 
     Args:
         url: The interface, such as ``"http://127.0.0.1:8000/v1"``. The node adds ``/chat/completions``.
-        question: The standing question, asked of each picture that the node takes; None: only ask() asks.
+        question: The standing question, asked of each picture that the node takes; None means only ask()
+            asks.
         model: The model's name at the server, or None to leave it out, for a server that has one model.
         every: The least seconds between the beginnings of two standing questions; 0: no pause. After a call
             that has failed: ``every``, but at least 1 and at most 10.
@@ -214,7 +215,7 @@ class Ask(Node["Frame", "Answer"]):
             raise
 
     def process(self, sample: Sample[Any], /) -> Answer | None:
-        """Puts one question about the sample's picture; None: there is no question now."""
+        """Puts one question about the sample's picture; None means there is no question now."""
         question = self._next_question()
         if question is None:
             return None

@@ -44,11 +44,11 @@ class CircleDetector(NativeNode["Frame", Circles]):
         max_circles: 1 to 500; the most confident are kept.
         min_confidence: 0 to 1: circles below it are not reported. The confidence is the probability that a
             circle is real.
-        concentric: True: report all circles around one centre, as in targets and wheels. False: only the most
-            confident of them.
+        concentric: True: report all circles around one centre, as in targets and wheels. False means only the
+            most confident of them.
         roi: (x0, y0, x1, y1) in pixels: only the columns from x0 up to, but not including, x1 and the rows
-            from y0 up to y1 are searched. None: the whole picture. The circles have the coordinates of the
-            whole picture. A picture that does not contain it fails.
+            from y0 up to y1 are searched. None means the whole picture. The circles have the coordinates of
+            the whole picture. A picture that does not contain it fails.
 
     Raises:
         OptionError: An option is out of range.

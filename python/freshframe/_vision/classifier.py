@@ -30,7 +30,7 @@ class OnnxClassifier(NativeNode[Detections, Detections]):
         path: The .onnx file, with one output of a number per class: probabilities, or logits, of which
             softmax is taken.
         column: The name of the column.
-        classes: Only boxes of these, by name; None: all.
+        classes: Only boxes of these, by name; None means all.
         padding: Added at each side of a box, as a share of its width or height, 0 to 10.
         when: "each": in each sample. "growing": once per track, and again when the view is twice as good as
             the best one so far, at most six times. "best": at the best view of a track, of which a copy is
@@ -40,11 +40,11 @@ class OnnxClassifier(NativeNode[Detections, Detections]):
         names: As of OnnxDetector: of the classes, where the file has none. Without any, numbers are the
             names.
         center_crop: True: the middle of a crop in the input's aspect ratio, as Ultralytics' classifiers are
-            trained. False: all of it, stretched to the input. None: by the file's metadata.
-        antialias: How a crop larger than the input is scaled. True: all of its pixels count, as in Pillow's
-            ``resize(..., Resampling.BILINEAR)`` and so in torchvision and Ultralytics' classifiers. False:
-            those beside the centre of each pixel of the input, as in ``cv2.resize``. None: by the file's
-            metadata.
+            trained. False means all of it, stretched to the input. None means by the file's metadata.
+        antialias: How a crop larger than the input is scaled. True means all of its pixels count, as in
+            Pillow's ``resize(..., Resampling.BILINEAR)`` and so in torchvision and Ultralytics' classifiers.
+            False means those beside the centre of each pixel of the input, as in ``cv2.resize``. None means
+            by the file's metadata.
         threads: As of OnnxDetector.
         provider: As of OnnxDetector.
         size: As of OnnxDetector.

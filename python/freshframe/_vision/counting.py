@@ -29,8 +29,8 @@ class LineCounter(NativeNode["Circles | Detections", LineCounts]):
             ``end``: downwards for a line drawn from left to right.
         end: (x, y) in pixels: the other end.
         anchor: The point of an object that crosses: its "center", or the middle of its lower edge, "bottom".
-        margin: Pixels. An object is on a side only when its anchor is farther from the line than this. None:
-            a twentieth of the object's size, at least one pixel.
+        margin: Pixels. An object is on a side only when its anchor is farther from the line than this. None
+            means a twentieth of the object's size, at least one pixel.
         relative: Whether ``start`` and ``end`` are shares of the picture's width and height, 0 to 1, instead
             of pixels. The counts have them in pixels.
 
@@ -137,7 +137,7 @@ class ZoneCounter(NativeNode["Circles | Detections", Zones]):
             its visit has ended as "lost", with the next sample.
         loiter_after: Seconds of a visit after which an object loiters: a number, or one for each name of a
             class, such as ``{"person": 15, "car": 120}`` (a class without a name has its number as name).
-            None: no object loiters.
+            None means no object loiters.
         relative: As of LineCounter: whether the corners are shares of the picture, 0 to 1.
 
     Attributes:

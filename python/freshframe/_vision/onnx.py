@@ -57,8 +57,8 @@ class OnnxModel(NativeNode["Frame", Mapping[str, Any]]):
 
     Args:
         path: The .onnx file.
-        threads: Number of threads that compute a picture; None: as many as the process may use cores, at most
-            4.
+        threads: Number of threads that compute a picture; None means as many as the process may use cores, at
+            most 4.
         provider: "auto" chooses the first of "cuda", "openvino" and "cpu" that the installed ONNX Runtime has
             and that works; the attribute ``provider`` has the choice.
         size: (width, height) of the input, for a file that leaves it open.
@@ -203,7 +203,7 @@ class OnnxDetector(NativeNode["Frame", Detections]):
         min_confidence: Only boxes above it are reported, 0 to 1.
         max_iou: Of boxes of one class that overlap more (intersection over union), only the most confident
             one stays, 0 to 1. Layouts without duplicates ignore it. For turned boxes it is ProbIoU.
-        classes: Only these classes, by name; None: all.
+        classes: Only these classes, by name; None means all.
         threads: As of OnnxModel.
         provider: As of OnnxModel.
         layout: The layout of the outputs, where the file does not show it: "yolov5", "yolov8" (v8, v11:
@@ -212,9 +212,9 @@ class OnnxDetector(NativeNode["Frame", Detections]):
         names: Names of the classes by class_id, where the file has none.
         size: (width, height) of the input, for a file that leaves it open.
         roi: (x0, y0, x1, y1) in pixels: only the columns from x0 up to, but not including, x1 and the rows
-            from y0 up to y1 are scaled to the input. None: the whole picture. The boxes have the coordinates
-            of the whole picture. Where two columns or rows of a picture share their chroma, the part begins
-            up to one pixel before. A picture that does not contain it fails.
+            from y0 up to y1 are scaled to the input. None means the whole picture. The boxes have the
+            coordinates of the whole picture. Where two columns or rows of a picture share their chroma, the
+            part begins up to one pixel before. A picture that does not contain it fails.
 
     Attributes:
         min_confidence: As above. It and ``classes`` may be set while the node works: the next picture has the
@@ -226,7 +226,7 @@ class OnnxDetector(NativeNode["Frame", Detections]):
         provider: The provider that computes: "cpu", "cuda" or "openvino".
         threads: Number of threads that compute a picture.
         size: (width, height) of the input.
-        batch_size: How many pictures the file takes in one run; None: any number.
+        batch_size: How many pictures the file takes in one run; None means any number.
 
     Raises:
         MissingPackageError: There is no ONNX Runtime.
@@ -315,7 +315,7 @@ class OnnxDetector(NativeNode["Frame", Detections]):
 
     @property
     def classes(self) -> tuple[str, ...] | None:
-        """Only these classes are reported; None: all. A new value holds from the next picture on."""
+        """Only these classes are reported; None means all. A new value holds from the next picture on."""
         return self._classes
 
     @classes.setter
@@ -346,7 +346,7 @@ class OnnxDetector(NativeNode["Frame", Detections]):
 
     @property
     def batch_size(self) -> int | None:
-        """How many pictures the file takes in one run; None: any number."""
+        """How many pictures the file takes in one run; None means any number."""
         return self._known.batch_size or None
 
     @property

@@ -14,8 +14,8 @@
 
 namespace freshframe::python {
 
-/// A Python exception, with its traceback, that passes through the engine. Its Engine keeps it too and shows
-/// it to the garbage collector. After the collector has cleared it, it is empty for all users.
+/// A Python exception, with its traceback, that passes through the engine. The Engine keeps it, too, and
+/// shows it to the garbage collector. After the collector has cleared it, it is empty for all users.
 using SharedError = std::shared_ptr<gil::Ref>;
 
 class RaisedByPython : public std::exception {
@@ -52,7 +52,7 @@ struct TakenError {
 [[nodiscard]] std::string traceback_text(gil::Held& held, const gil::Ref& error);
 /// What to do about an error of a user's node, after its text; "": it is not known. See _graph/hints.py.
 [[nodiscard]] std::string hint_text(gil::Held& held, const gil::Ref& error);
-/// Gives a SourceError without a source the name of the one that raised it.
+/// Gives a SourceError without a source the name of the source that raised it.
 void name_source(gil::Held& held, const gil::Ref& error, const std::string& source);
 /// Sets the Python exception that `error` is or corresponds to.
 void set_python_error(gil::Held& held, const std::exception_ptr& error);

@@ -31,7 +31,7 @@ class LogLines {
   struct Line {
     int level;  // 0..3, or Python's number with a logger
     std::string text;
-    std::string logger = {};  // of a record of a worker process; empty: the engine's
+    std::string logger = {};  // of a record of a worker process; empty means the engine's
   };
 
   void push(Line line) {
@@ -46,7 +46,7 @@ class LogLines {
     changed_.notify_one();
   }
 
-  /// Waits until there are lines, until wake() or for so long; false: one call of end() is answered.
+  /// Waits until there are lines, until wake() or the timeout; false means one call of end() is answered.
   bool wait(std::optional<Seconds> timeout) {
     std::unique_lock lock(mutex_);
     const auto ready = [&] { return !lines_.empty() || woken_ || ends_ > 0; };
@@ -121,8 +121,8 @@ PyObject* wait_log(gil::Held& held, PyObject* /*module*/, PyObject* seconds) {
 
 PyMethodDef wait_log_method = {
     "wait_log", gil::entry<&wait_log>, METH_O,
-    "wait_log(seconds, /)\n--\n\nWaits until there are lines to take, until a pipeline has failed, or for so "
-    "long; None: no limit. False: end_log() was called. GIL: released while waiting"};
+    "wait_log(seconds, /)\n--\n\nWaits until there are lines to take, until a pipeline has failed, or for "
+    "`seconds`; None means no limit. False means end_log() was called. GIL: released while waiting"};
 
 void collect_log(bool on) {
   if (on) {

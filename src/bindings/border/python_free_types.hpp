@@ -50,7 +50,8 @@ template <>
 inline constexpr bool python_free<core::Handed> = true;
 template <>
 inline constexpr bool python_free<core::PipelineCore> = true;
-// Its nodes are native, with Python objects that die through the deferred queue, or borrow theirs.
+// The nodes of a Pipeline are native, with Python objects that die through the deferred queue, or borrow
+// theirs.
 template <>
 inline constexpr bool python_free<core::Successor> = true;
 template <>

@@ -1,5 +1,5 @@
-// What a program asks of a pipeline: snapshots of the counters, the answers of why() and what_if(). Each is the engine's
-// structs with their fields, which the package turns into its dataclasses.
+// The questions of a program to a pipeline: snapshots of the counters, the answers of why() and what_if().
+// Each is the engine's structs with their fields, which the package turns into its dataclasses.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/stats_fields.hpp"
 #include "freshframe/what_if.hpp"
@@ -55,7 +55,7 @@ nb::class_<Stats>& add_text(nb::class_<Stats>& of, const char* name, std::string
   return of.def_prop_ro(name, [member](const Stats& self) { return text_or_none(self.*member); });
 }
 
-// The attributes of a table of fields. Its names are string literals.
+// The attributes of a table of fields. The names are string literals.
 template <class Stats, class Fields>
 void add_fields(nb::class_<Stats>& of, const Fields& fields) {
   for_each_field(fields, [&](const auto& field) {

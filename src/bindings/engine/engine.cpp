@@ -94,7 +94,7 @@ int add_node(Engine& self, NodeHandle& handle, const Parents& parents, const Add
   check_unused(handle);
   native::claim(*handle.node);
   std::shared_ptr<core::Runner> runner;
-  // The handle keeps the node from then on, also when add() fails later or the node leaves at once.
+  // The handle keeps the node from then on, even when add() fails later or the node leaves at once.
   const auto keep = [&] {
     handle.owner = self.shared_core();
     handle.added = runner->node();
@@ -166,7 +166,7 @@ PyObject* start(gil::Held& held, PyObject* self, PyObject* start_outside) {
   });
 }
 
-// The second step of an add() while the pipeline runs; None: it does not run.
+// The second step of an add() while the pipeline runs; None means it does not run.
 PyObject* finish_add(gil::Held& held, PyObject* self, PyObject* index) {
   return raw_call(held, [&]() -> PyObject* {
     const int node = static_cast<int>(PyLong_AsLong(index));
@@ -256,7 +256,7 @@ std::exception_ptr close_hosted(PyObject* place, NodeBase* node) {
   return error;
 }
 
-// The exception of replace(): that of the wait, which hides no exception of close().
+// The exception of replace(): the exception of the wait, which hides no exception of close().
 std::exception_ptr with_close(PyObject* place, std::exception_ptr error, std::exception_ptr of_close) {
   if (!error) return of_close;
   if (!of_close) return error;
@@ -391,17 +391,20 @@ PyMethodDef* engine_methods() {
        "remove($self, index, drain, timeout, /)\n--\n\nRemoves a node and those below it; returns their "
        "last statistics. GIL: released while waiting"},
       {"replace", gil::entry<&replace>, METH_VARARGS,
-       "replace($self, index, handle, entry, place, begun, timeout, /)\n--\n\nA node takes the place of a running "
+       "replace($self, index, handle, entry, place, begun, timeout, /)\n--\n\nA node takes the place of a "
+       "running "
        "one; the list of the place gets it once it is about to. GIL: released while waiting"},
       {"wait", gil::entry<&wait>, METH_O,
-       "wait($self, seconds, /)\n--\n\nTrue if the pipeline ends within the time; None: no limit. Raises "
+       "wait($self, seconds, /)\n--\n\nTrue if the pipeline ends within the time; None means no limit. "
+       "Raises "
        "the failure of the pipeline. GIL: released while waiting"},
       {"finish", gil::entry<&finish>, METH_O,
        "finish($self, patience, /)\n--\n\nIf every source has ended: lets the nodes take what is on its way. "
        "Returns whether the pipeline has ended; False too if nothing has moved for `patience` seconds. "
        "GIL: released while waiting"},
       {"stop", gil::entry<&stop>, METH_O,
-       "stop($self, seconds, /)\n--\n\nStops the pipeline and joins its threads; raises StopTimeoutError. On a "
+       "stop($self, seconds, /)\n--\n\nStops the pipeline and joins its threads; raises StopTimeoutError. "
+       "On a "
        "node's own thread it only requests the stop and returns False. GIL: released while waiting"},
       {"join", gil::entry<&join>, METH_O,
        "join($self, seconds, /)\n--\n\nTrue if every thread ends within the time. Does not handle signals. "
@@ -462,7 +465,8 @@ void bind_graph(nb::class_<Engine>& engine) {
       .def(
           "added_from", [](const Engine& self, int first) { return core::added_from(self.core(), first); },
           nb::arg("first"),
-          "The nodes from this number on that this thread has added. Those alone whose add() has not ended, once "
+          "The nodes from this number on that this thread has added. Those alone whose add() has not ended, "
+          "once "
           "the pipeline runs.")
       .def_prop_ro(
           "next_number", [](const Engine& self) { return core::next_number(self.core()); },
@@ -489,14 +493,14 @@ void bind_nodes(nb::class_<Engine>& engine) {
           "Raises GraphError or StateError unless the node is at work, and the other may take its place.")
       .def_prop_ro(
           "on_node_thread", [](const Engine& self) { return self.core().called_from_runner(); },
-          "Whether the calling thread is that of one of its nodes.")
+          "Whether the calling thread belongs to one of its nodes.")
       .def("note_launcher", &Engine::note_launcher, "The calling thread is about to start a node's thread.")
       .def("add_node", &add_node, nb::lock_self(), nb::arg("node").lock(), nb::arg("parents"),
            nb::arg("options"), "Adds a node; returns its index.")
       .def(
           "set_max_wait",
           [](Engine& self, int index, double max_wait) { core::set_max_wait(self.core(), index, max_wait); },
-          nb::arg("index"), nb::arg("max_wait"), "Of a node with a batch, from its next batch on.")
+          nb::arg("index"), nb::arg("max_wait"), "Sets it for a node with a batch, from its next batch on.")
       .def(
           "source_of",
           [](const Engine& self, int node, int source) {
@@ -543,7 +547,8 @@ void bind_failures(nb::class_<Engine>& engine) {
           [](Engine& self) {
             if (const auto error = self.core().failure().take_unreported()) std::rethrow_exception(error);
           },
-          "Raises the failure of the pipeline once, for a report of it, unless a call has raised it already. "
+          "Raises the failure of the pipeline once, as part of a report, unless a call has raised it "
+          "already. "
           "Calls still raise it.")
       .def_prop_ro(
           "unreported_since",
@@ -552,7 +557,7 @@ void bind_failures(nb::class_<Engine>& engine) {
             if (!since) return std::nullopt;
             return std::chrono::duration<double>(since->time_since_epoch()).count();
           },
-          "time.monotonic() of a failure that no call has raised and no report has; None: there is none.");
+          "time.monotonic() of a failure that no call has raised and no report has; None without one.");
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// The engine behind Python's class Pipeline.
+// The engine of Python's class Pipeline.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -24,7 +24,7 @@ namespace freshframe::python {
 /// Ends the present wait_log(), or the next.
 void wake_log();
 
-/// What a layer that the module may lack, such as the dashboard's server, keeps in an engine.
+/// The data that an optional layer, such as the dashboard's server, keeps in an engine.
 class Attachment {
  public:
   Attachment() = default;
@@ -35,7 +35,7 @@ class Attachment {
   virtual void forget_in_child() noexcept = 0;
 };
 
-/// Owns a PipelineCore. Its destructor never joins: a pipeline that has not ended by then is left behind
+/// Owns a PipelineCore. The destructor never joins: a pipeline that has not ended by then is left alone
 /// (its Python class keeps running ones alive, so that happens only when the process ends).
 class Engine {
  public:
@@ -64,7 +64,7 @@ class Engine {
     if (!failure_) failure_ = std::move(error);
   }
 
-  /// The dashboard's server and metrics; null: neither has been requested.
+  /// The dashboard's server and metrics; null means neither has been requested.
   [[nodiscard]] std::unique_ptr<Attachment>& served() noexcept { return served_; }
 
   [[nodiscard]] bool launched_by_this_thread() const noexcept {

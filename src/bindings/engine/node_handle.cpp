@@ -25,7 +25,7 @@ void bind_node_handle(nb::module_& module) {
             return self.successor ? core::has_place(*self.owner, *self.successor)
                                   : std::optional<bool>(false);
           },
-          "Whether a node that came by replace() has got its place; None: it is not decided yet.")
+          "Whether a node that came by replace() has got its place; None means it is not decided yet.")
       .def_prop_ro(
           "live",
           [](const NodeHandle& self) {
@@ -42,7 +42,7 @@ void bind_node_handle(nb::module_& module) {
             const auto period = self.get().contract().tick_every;
             return period ? std::optional(period->count()) : std::nullopt;
           },
-          "Seconds between two calls of its on_tick(); None: it has none.")
+          "Seconds between two calls of its on_tick(); None means it has none.")
       .def_prop_ro(
           "finishes", [](const NodeHandle& self) { return self.get().contract().finishes; },
           "True if it has finish().")

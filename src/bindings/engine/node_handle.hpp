@@ -18,7 +18,7 @@
 
 namespace freshframe::python {
 
-/// The Python object behind a node in the graph. It is borrowed from the node's Place, which is an argument of the loop
+/// The Python object of a node in the graph. It is borrowed from the node's Place, which is an argument of the loop
 /// on the node's own thread: so the garbage collector sees every reference.
 struct Hosted : Embedded {
   PyObject* object;
@@ -35,7 +35,8 @@ struct Hosted : Embedded {
 /// A node before it is added, native or hosted; add() takes it out, once.
 struct NodeHandle {
   std::unique_ptr<NodeBase> node;
-  // The node in the graph, for its properties; also after it has left the graph, or another one has its place.
+  // The node in the graph, whose properties Python shows; also after it has left the graph, or another one has its
+  // place.
   std::shared_ptr<NodeBase> added = {};
   std::shared_ptr<core::PipelineCore> owner = {};
   std::shared_ptr<core::Successor> successor = {};  // of a node that came by replace()

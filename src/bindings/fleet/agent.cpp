@@ -1,5 +1,5 @@
-// An agent's end of its channel, results of cameras on their way there, and the guard of an agent's process, for the
-// package's fleets.
+// An agent's end of its channel, results of cameras on their way there, and the guard of an agent's process. The
+// package's fleets use them.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/gil.hpp"
 
@@ -171,10 +171,9 @@ double unix_time_of(TimePoint moment) {
 
 /// Serves one output of one run. Any thread may call it.
 struct OutletCounts {
-  std::atomic<std::uint64_t> kept{0};     // they reached the outboxes, or no reader wanted them
-  std::atomic<std::uint64_t> refused{0};  // captured after the lease's end
-  std::atomic<std::uint64_t> too_large{
-      0};  // of those that were kept: every reader counts them as outbox_full
+  std::atomic<std::uint64_t> kept{0};       // they reached the outboxes, or no reader wanted them
+  std::atomic<std::uint64_t> refused{0};    // captured after the lease's end
+  std::atomic<std::uint64_t> too_large{0};  // of the kept results: every reader counts them as outbox_full
 };
 
 /// Takes results of any type; frames are refused.
@@ -334,13 +333,13 @@ void bind_agent(nb::module_& module) {
           "Results that were captured after the end of the lease.")
       .def_prop_ro(
           "too_large", [](const PythonStream& self) { return self.counts().too_large.load(); },
-          "Of those that were kept: results that no outbox takes.");
+          "Kept results that no outbox takes.");
   nb::class_<PythonAgent>(module, "FleetAgent", nb::is_final(),
                           "An agent's end of the channel to its controller. Not an interface.")
       .def(nb::init<int, int, const nb::dict&>(), nb::arg("socket"), nb::arg("parent"), nb::arg("options"))
       .def("next_order", gil::entry<&next_order>,
            "Bytes from the controller, or the (camera, epoch) of a run that the controller no longer lists. "
-           "None: the controller has closed the connection. GIL: released while waiting")
+           "None means the controller has closed the connection. GIL: released while waiting")
       .def("tell", &tell, nb::arg("message"), "Sends bytes to the controller.")
       .def(
           "open_run",
@@ -354,7 +353,7 @@ void bind_agent(nb::module_& module) {
             return self.end().close_run({.epoch = epoch, .camera = camera});
           },
           nb::arg("camera"), nb::arg("epoch"),
-          "Ends a run. Readers can still pull its results. False: a session is still open, so call it "
+          "Ends a run. Readers can still pull its results. False means a session is still open, so call it "
           "again.")
       .def("enter_gate", &enter_gate, nb::arg("camera"), nb::arg("epoch"),
            "Network sources that this thread creates use the gate of this run.")
@@ -364,7 +363,7 @@ void bind_agent(nb::module_& module) {
             self.end().watch({.epoch = epoch, .camera = camera}, engine.shared_core());
           },
           nb::arg("camera"), nb::arg("epoch"), nb::arg("engine"),
-          "Renewals tell what this pipeline of the run does, which has started.")
+          "Renewals report what this pipeline of the run does, which has started.")
       .def(
           "open_stream",
           [](PythonAgent& self, std::uint32_t camera, std::uint64_t epoch, const std::string& output) {
@@ -403,7 +402,7 @@ void bind_fleet(nb::module_& module) {
   bind_agent_process(module);
   bind_fleet_results(module);
   nb::class_<process::Child>(module, "FleetChild", nb::is_final(),
-                             "An agent's process, for the guard that starts it. Not an interface.")
+                             "An agent's process. The guard that starts it needs this. Not an interface.")
       .def_prop_ro("pid", &process::Child::pid, "The process ID; 0 once reap() has returned the end.")
       .def("fileno", &process::Child::descriptor, "A descriptor that is readable once the process has ended.")
       .def("kill", &process::Child::kill, "Kills the process and its process group.")
@@ -414,7 +413,7 @@ void bind_fleet(nb::module_& module) {
             const auto end = self.reap();
             return end ? nb::cast(end->text()) : nb::none();
           },
-          "Reaps the process and returns how it ended, once. None: it still runs.");
+          "Reaps the process and returns how it ended, once. None means it still runs.");
   module.def(
       "start_fleet_child", &start_child, nb::arg("arguments"), nb::arg("environment"), nb::arg("socket"),
       nb::arg("page") = -1,

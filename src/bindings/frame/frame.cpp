@@ -146,9 +146,10 @@ void bind_properties(nb::class_<Frame>& frame) {
           "color_space",
           [](const Frame& self) { return std::string(to_string(self.picture_format().space)); },
           "'bt601', 'bt709', 'bt2020' or 'unspecified'.")
-      .def_prop_ro("damaged", &Frame::damaged,
-                   "A part of the picture, or of one that it was predicted from, was lost on its way here or "
-                   "could not be decoded. A frame that a node makes of a damaged one is damaged, too.")
+      .def_prop_ro(
+          "damaged", &Frame::damaged,
+          "A part of the picture, or of a picture that it was predicted from, was lost on its way here or "
+          "could not be decoded. A frame that a node makes of a damaged one is damaged, too.")
       .def_prop_ro(
           "planes", &planes, nb::sig("def planes(self, /) -> tuple[numpy.typing.NDArray[numpy.uint8], ...]"),
           "The component arrays, without a conversion: (h, w) uint8, nv12's chroma (h, w, 2), bgr and rgb "
@@ -188,14 +189,15 @@ void bind_copies(nb::class_<Frame>& frame) {
           nb::sig(
               "def copy(self, format: typing.Literal['gray', 'nv12', 'i420', 'i422', 'i444', 'bgr', 'rgb'] | "
               "None = None) -> numpy.typing.NDArray[numpy.uint8]"),
-          "A writable array of your own, in the layout of `array` or of the given format. OpenCV can draw "
+          "Your own writable array, in the layout of `array` or of the given format. OpenCV can draw "
           "on copy('bgr'). GIL: released")
       .def_static(
           "from_array", gil::entry<&from_array>, nb::arg("array").none(), nb::arg("format") = "bgr",
           nb::kw_only(), nb::arg("copy") = true,
           nb::sig("def from_array(array: typing.Any, format: typing.Literal['gray', 'nv12', 'i420', 'i422', "
                   "'i444', 'bgr', 'rgb', 'rgba'] = 'bgr', *, copy: bool = True) -> Frame"),
-          "Makes a frame of a uint8 array of BGR pixels, as OpenCV has them. PIL, imageio and PyTorch have RGB: "
+          "Makes a frame of a uint8 array of BGR pixels, as OpenCV has them. PIL, imageio and PyTorch have "
+          "RGB: "
           "format='rgb'.\n\nIt also takes the other formats of `array`, and 'rgba' (H, W, 4), whose alpha is "
           "dropped. With copy=False the frame shares the array's memory, which must not change "
           "afterwards.\n\nRaises:\n    OptionError: The shape does not fit the format.\n    "
@@ -217,9 +219,7 @@ void bind_protocols(nb::class_<Frame>& frame) {
            "`array` for NumPy, of a frame in gray, bgr or rgb; others raise OptionError.")
       .def("__dlpack__", &dlpack, nb::sig("def __dlpack__(self, **kwargs: typing.Any) -> typing.Any"),
            "`array` for DLPack, of a frame in gray, bgr or rgb: read-only without a copy for consumers of "
-           "version 1.0 or newer, a copy of "
-           "their own for "
-           "older ones. GIL: released while copying")
+           "version 1.0 or newer, a separate copy for older ones. GIL: released while copying")
       .def(
           "__dlpack_device__", [](const Frame&) { return nb::make_tuple(1, 0); }, "The CPU: (1, 0).")
       .def(
@@ -284,15 +284,16 @@ void bind_frame_display(nb::class_<Frame>& frame) {
   frame
       .def("_repr_jpeg_", gil::entry<&shown_in_a_notebook>,
            "The picture for notebooks, with sides of at most 960 pixels. GIL: released")
-      .def(
-          "jpeg", gil::entry<&jpeg>, nb::kw_only(), nb::arg("max_side") = nb::none(),
-          nb::arg("quality").none() = 80,
-          nb::sig("def jpeg(self, *, max_side: int | None = None, quality: int = 80) -> bytes"),
-          "The picture as a JPEG file, for a web page, a message or a database.\n\nThe colours are JPEG's: "
-          "full range, BT.601, 4:2:0 (a gray frame has no colours).\n\nArgs:\n    max_side: In pixels. A picture "
-          "with a longer side is scaled down. A smaller one keeps its size.\n    quality: 1 to "
-          "100.\n\nRaises:\n    OptionError: max_side or quality is out of range.\n    OptionTypeError: One is no whole "
-          "number.\nGIL: released");
+      .def("jpeg", gil::entry<&jpeg>, nb::kw_only(), nb::arg("max_side") = nb::none(),
+           nb::arg("quality").none() = 80,
+           nb::sig("def jpeg(self, *, max_side: int | None = None, quality: int = 80) -> bytes"),
+           "The picture as a JPEG file: for a web page, a message or a database.\n\nThe colours are JPEG's: "
+           "full range, BT.601, 4:2:0 (a gray frame has no colours).\n\nArgs:\n    max_side: In pixels. A "
+           "picture "
+           "with a longer side is scaled down. A smaller one keeps its size.\n    quality: 1 to "
+           "100.\n\nRaises:\n    OptionError: max_side or quality is out of range.\n    OptionTypeError: One "
+           "is no whole "
+           "number.\nGIL: released");
 }
 
 }  // namespace freshframe::python

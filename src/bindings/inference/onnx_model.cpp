@@ -60,7 +60,7 @@ class Model {
   ForkGuard guard_;
 };
 
-/// Width and height in pixels of a model's input; empty: the model's own.
+/// Width and height in pixels of a model's input; empty means the model's own.
 using Sides = std::optional<std::pair<int, int>>;
 
 }  // namespace
@@ -228,7 +228,7 @@ void bind_detector_options(nb::module_& module) {
 void bind_onnx_detector(nb::module_& module) {
   bind_detector_options(module);
   nb::class_<Description>(module, "OnnxDescription", nb::is_final(),
-                          "What an OnnxDetector made of its model.")
+                          "The layout that an OnnxDetector found in its model.")
       .def_ro("layout", &Description::layout)
       .def_ro("layout_reason", &Description::layout_reason)
       .def_ro("names", &Description::names)

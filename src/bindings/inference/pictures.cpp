@@ -93,12 +93,17 @@ void bind_frame_crops(nb::class_<Frame>& frame) {
       nb::arg("padding") = 0.0,
       nb::sig("def crops(self, boxes: typing.Any, size: tuple[int, int], *, padding: float = 0.0) -> "
               "numpy.typing.NDArray[numpy.uint8]"),
-      "The parts of the picture within boxes, each scaled to one size: the batch of a second model.\n\nThe levels are "
-      "those of cv2.resize of these parts of `bgr`. Boxes are rounded outwards to whole pixels and cut to the "
-      "picture.\n\nArgs:\n    boxes: n Detections, or (n, 4) numbers: left, top, right, bottom in pixels.\n    size: "
-      "Width and height of a crop, 1 to 4096 pixels each.\n    padding: Added at each side of a box, as a share of its "
-      "width or height, 0 to 10.\n\nReturns:\n    (n, height, width, 3) uint8: blue, green, red. A box outside of the "
-      "picture, or with NaN or infinity, is all zero.\n\nRaises:\n    OptionError: The boxes have another shape, or a number is "
+      "The parts of the picture within boxes, each scaled to one size: the batch of a second model.\n\nThe "
+      "levels come from cv2.resize of these parts of `bgr`. Boxes are rounded outwards to whole pixels and "
+      "cut to the "
+      "picture.\n\nArgs:\n    boxes: n Detections, or (n, 4) numbers: left, top, right, bottom in pixels.\n "
+      "   size: "
+      "Width and height of a crop, 1 to 4096 pixels each.\n    padding: Added at each side of a box, as a "
+      "share of its "
+      "width or height, 0 to 10.\n\nReturns:\n    (n, height, width, 3) uint8: blue, green, red. A box "
+      "outside of the "
+      "picture, or with NaN or infinity, is all zero.\n\nRaises:\n    OptionError: The boxes have another "
+      "shape, or a number is "
       "out of its range.\nGIL: released");
 }
 

@@ -1,8 +1,7 @@
 // The module freshframe._lab: small pieces of native work that hold or release the GIL, as the caller chooses.
 // SPDX-License-Identifier: Apache-2.0
 //
-// The work is that of the write-ups which the labs repeat. A lab measures the progress of other threads
-// meanwhile.
+// The labs repeat the work of the write-ups. A lab measures the progress of other threads meanwhile.
 #include <freshframe/gil.hpp>
 
 #include <array>
@@ -151,7 +150,7 @@ struct Asking {
   std::chrono::nanoseconds limit;
 };
 
-// What is waited for ends up in `waits`.
+// Writes the waits into `waits`.
 void ask_again_and_again(gil::Released& released, const Asking& asking, std::vector<double>& waits) {
   const auto end = Clock::now() + asking.limit;
   while (waits.size() < asking.most && Clock::now() < end) {

@@ -151,7 +151,7 @@ class Buffer {
   }
 
  private:
-  // The struct module's letters; sizes are those of the buffer's items, for they differ between native and
+  // The struct module's letters; sizes are taken from the buffer's items, because they differ between native and
   // standard.
   static std::optional<numeric::Type> type_of(const Py_buffer& buffer) {
     std::string_view format = buffer.format == nullptr ? "B" : buffer.format;

@@ -56,7 +56,7 @@ class NodeThreads {
     return true;
   }
 
-  // A thread that slept got the GIL after waiting for so long.
+  // A thread that slept got the GIL after waiting for `waited`.
   void slept(Clock::duration waited) {
     const auto patience = patience_.load(std::memory_order_relaxed);
     const bool used = waited > kFree;
@@ -122,10 +122,10 @@ void GilTurn::begin(core::Runner& runner, Clock::time_point wanted) {
   if (!seat_.is_seen() && was_long_) computed_ = thread_cpu_seconds();
 }
 
-// A short turn is all held. Of a long one the looks say how much (see Note [Looks at the GIL]). Without them
-// the thread's processor time counts, which is wrong for a function that computes without the GIL or sleeps
-// with it. A turn after a short one is expected to be short. If it is not, the processor time since its last
-// reading counts, which is a little more.
+// A short turn is all held. For a long turn, the looks measure the held part (see Note [Looks at the GIL]). Without
+// them the thread's processor time counts, which is wrong for a function that computes without the GIL or sleeps with
+// it. A turn after a short one is expected to be short. If it is not, the processor time since its last reading
+// counts, which is a little more.
 void GilTurn::end(core::Runner& runner) {
   const auto now = Clock::now();
   node_threads.released(now);

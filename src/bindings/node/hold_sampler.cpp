@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The record is found once, by a thread that holds the GIL and so must be the holder that the record names: where it is
-// not, or the interpreter is none whose layout is known, there is no sampler, and processor time counts instead.
+// not, or the layout of the interpreter is not known, there is no sampler, and processor time counts instead.
 #include "freshframe/gil.hpp"
 #include <Python.h>
 
@@ -31,7 +31,7 @@ constexpr std::chrono::milliseconds kLeastPeriod{5};
 constexpr std::chrono::milliseconds kMostPeriod{15};
 constexpr int kLooksPerWait = 4;
 constexpr std::chrono::seconds kPatience{2};
-// The record's locks and conditions lie behind the fields of GilRecord: 4 of at most 48 bytes.
+// The record's locks and conditions follow the fields of GilRecord: 4 of at most 48 bytes.
 constexpr std::size_t kRecordBytes = 512;
 
 // The record lives as long as the interpreter, in which node threads run.
@@ -137,7 +137,7 @@ void HoldSampler::remove(Seat& seat) {
   seats_.erase(seat.thread_);
 }
 
-// A looking thread sees the new time itself. One that is about to stop looks at the time once more after it
+// A looking thread sees the new time itself. A thread that is about to stop looks at the time again after it
 // has taken back is_looking_.
 void HoldSampler::look_on() {
   until_.store(Clock::now() + kPatience);

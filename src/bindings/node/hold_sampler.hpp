@@ -20,7 +20,7 @@
 namespace freshframe::python {
 
 /// Note [Looks at the GIL]
-/// Within a node's call Python and C functions release the GIL and acquire it again, and no hook says so. The
+/// Within a node's call Python and C functions release the GIL and acquire it again, and no hook reports it. The
 /// thread's processor time says neither that zlib computes without the GIL nor that a C function sleeps with
 /// it. So while nodes have calls of more than a moment, a native thread looks at the interpreter's record of
 /// the GIL about a hundred times a second, without acquiring it. The time since the look before counts as
@@ -52,7 +52,8 @@ class HoldSampler {
     void begin(bool expects_long);
     /// Whether end() of a long turn will have an answer.
     [[nodiscard]] bool is_seen() const noexcept { return is_seen_; }
-    /// The thread is about to release the GIL. Of a long turn what the looks saw; nothing if there were none.
+    /// The thread is about to release the GIL. Returns what the looks saw of a long turn, or nothing if there were no
+    /// looks.
     std::optional<Seen> end(bool was_long);
 
    private:

@@ -1,4 +1,5 @@
-// What the loops of Python nodes share, and the results of a call: a value, or those of a generator while it runs.
+// The common part of the loops of Python nodes, and the results of a call: one value, or the values of a generator
+// while it runs.
 // SPDX-License-Identifier: Apache-2.0
 #include "bindings/node/loop.hpp"
 
@@ -279,9 +280,9 @@ bool is_over(Loop& loop, Called called, bool was_stopping) {
   return !was_stopping && loop.runner.place().context().stop.stop_requested();
 }
 
-// Runs the generator to its end, or until is_over(). False: with an exception set.
+// Runs the generator to its end, or until is_over(). False means with an exception set.
 bool run_generator(gil::Held& held, Loop& loop, PyObject* generator, AnySample& from, Called called) {
-  // A sample that came after the stop, for its events, is processed to the end.
+  // A sample that came after the stop, because it has events, is processed to the end.
   const bool was_stopping = loop.runner.place().context().stop.stop_requested();
   while (true) {
     PyObject* item = nullptr;
@@ -298,8 +299,8 @@ bool run_generator(gil::Held& held, Loop& loop, PyObject* generator, AnySample& 
   }
 }
 
-// The generator's `finally` clauses run here and now, not where the last reference is dropped. An exception of theirs
-// follows the one that is set, as after a statement `raise`. False: with an exception set.
+// The generator's `finally` clauses run here and now, not where the last reference is dropped. An exception of them
+// follows the exception that is set, as after a statement `raise`. False means with an exception set.
 bool close_generator(Loop& loop, PyObject* generator, AnySample& from, bool is_valid) {
   PyObject *type = nullptr, *before = nullptr, *traceback = nullptr;
   if (!is_valid) {

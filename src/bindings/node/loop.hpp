@@ -21,19 +21,19 @@ namespace freshframe::python {
 
 // Note [No Python object lives across a wait]
 // While a loop waits it owns no nb::object: an unwind at finalisation (see gil.hpp) would run its destructor
-// without the GIL. What must live across is a borrowed argument of the Python frame below, or native.
+// without the GIL. An object that must live across is a borrowed argument of the Python frame below, or native.
 
 /// The state of one node's loop.
 struct Loop {
   Engine& engine;
   core::Runner& runner;
   PyObject* place;            // borrowed from the caller; keeps the nodes
-  PyObject* node = nullptr;   // see take_node(); null: a native node works
+  PyObject* node = nullptr;   // see take_node(); null means a native node works
   bool takes_values = false;  // a function: it gets the value, not the sample
   GilTurn turn{};
 };
 
-/// The loop of a node that takes samples one by one, of one that takes batches, of a source. Each returns
+/// The loops of a node that takes samples one by one, of a node that takes batches, and of a source. Each returns
 /// when the node is to be closed; the first two: whether it has not failed.
 bool run_samples(gil::Held& held, Loop& loop);
 bool run_batches(gil::Held& held, Loop& loop);
@@ -41,7 +41,7 @@ void run_source(gil::Held& held, Loop& loop);
 /// Calls the node's finish().
 void run_finish(gil::Held& held, Loop& loop);
 
-/// Passes an exception to the engine; true: the node continues (on_error="skip").
+/// Passes an exception to the engine; true means the node continues (on_error="skip").
 bool fail(gil::Held& held, Loop& loop, const TakenError& taken, const AnySample* sample);
 /// Fails with the exception that is set.
 bool fail(gil::Held& held, Loop& loop, const AnySample* sample);
@@ -53,17 +53,19 @@ void leave_forked_child(const Loop& loop);
 /// Fails likewise, and never frees the sample in the child.
 void leave_forked_child(const Loop& loop, AnySample& sample);
 
-/// Calls the method of that name if there is one. Null: with an exception set, of the look-up or the call.
+/// Calls the method of that name if there is one. Null means with an exception set, of the look-up or the
+/// call.
 PyObject* call_if_there(PyObject* object, const char* name);
-/// Sets `stop_token` of a node where the name is as Node has it, or has the token of an earlier run. False: with an
-/// exception set, of the node's own code.
+/// Sets `stop_token` of a node where the name is as Node has it, or has the token of an earlier run. False
+/// means with an exception set, of the node's own code.
 bool give_stop_token(gil::Held& held, Loop& loop);
 /// The node that works from now on: another one may have taken the place.
 void take_node(Loop& loop);
-/// Closes a node that has lost the place or never got it, where the caller of replace() has gone. Null: there is none.
+/// Closes a node that has lost the place or never got it, where the caller of replace() has gone. Null means that no
+/// node is left.
 void close_left_over(const Loop& loop, NodeBase* node);
-/// Calls the node's source_gone() for the sources of which nothing more comes. False: it raised, and the node
-/// does not continue.
+/// Calls the node's source_gone() for the sources that have ended. False means it raised, and the node does not
+/// continue.
 bool tell_gone(gil::Held& held, Loop& loop);
 /// Both, after Taken::News. Null as the node then: a native one works, and the loop returns.
 bool look_at_news(gil::Held& held, Loop& loop);
@@ -74,15 +76,15 @@ PyObject* call_function(const Loop& loop, PyObject* given);
 /// Checked here, because a child's refusal would name the child and not the node that returned the wrong
 /// value.
 void check_demand(const Loop& loop, const Emitted& output, nanobind::handle given);
-/// A result of `from` as the sample that the children get; nullopt for None. False: it is invalid, with an
-/// exception set.
+/// A result of `from` as the sample that the children get; nullopt for None. False means it is invalid, with
+/// an exception set.
 bool output_of(gil::Held& held, Loop& loop, PyObject* result, const AnySample& from,
                std::optional<AnySample>& output);
 /// Sends the result of `sample`, and drops the sample.
 void send_output(core::Runner& runner, AnySample& sample, std::optional<AnySample>& output);
 /// Takes over what a call of the node returned for `from`: the results of a generator are sent while it runs,
-/// a plain one becomes `output`. False: the node is to be closed. A stop may end a generator, and an exception
-/// may be skipped, except those of finish(). Of process() a generator is refused unless the node gives several.
+/// a plain one becomes `output`. False means the node is to be closed. A stop may end a generator, and an exception
+/// may be skipped, except for finish(). A generator of process() is refused unless the node gives several results.
 enum class Called : std::uint8_t { Process, OnTick, Finish };
 bool take_result(gil::Held& held, Loop& loop, PyObject* result, AnySample& from, Called called,
                  std::optional<AnySample>& output);

@@ -30,7 +30,7 @@ PyObject* process_name() {
   return made_once<&make_process_name>();
 }
 
-// Calls the node. Null: it failed, with an exception set.
+// Calls the node. Null means it failed, with an exception set.
 PyObject* call(gil::Held& held, Loop& loop, const AnySample& sample) {
   PyObject* const given = argument(held, loop, sample);
   if (given == nullptr) return nullptr;
@@ -40,7 +40,8 @@ PyObject* call(gil::Held& held, Loop& loop, const AnySample& sample) {
   return result;
 }
 
-// Sends the result of `sample` and takes the next one into it, in one step without the GIL. False: the end.
+// Sends the result of `sample` and takes the next one into it, in one step without the GIL. False means the
+// end.
 bool send_and_take(core::Runner& runner, AnySample* sample, std::optional<AnySample>* output,
                    core::Taken* taken, FormatUse use, GilTurn* turn) {
   send_output(runner, *sample, *output);
@@ -53,7 +54,8 @@ bool send_and_take(core::Runner& runner, AnySample* sample, std::optional<AnySam
   return true;
 }
 
-// Hands on a result and takes a sample with the GIL held, when neither has to wait (see Note [The length of a turn]). False: take() on.
+// Hands on a result and takes a sample with the GIL held, when neither has to wait (see Note [The length of a
+// turn]). False means take() on.
 bool go_on(Loop& loop, AnySample& sample, std::optional<AnySample>& output, FormatUse use) {
   if (use.any() || !loop.turn.has_time() || loop.runner.outlet().would_wait()) return false;
   send_output(loop.runner, sample, output);
@@ -155,7 +157,7 @@ bool emit_outputs(core::Runner& runner, std::vector<AnySample>* samples, Outputs
   return true;
 }
 
-// Emits the results, then gathers the next batch, in one go without the GIL. False: the end.
+// Emits the results, then gathers the next batch, in one go without the GIL. False means the end.
 bool emit_and_gather(core::Runner& runner, std::vector<AnySample>* samples, Outputs* outputs,
                      core::Taken* taken, FormatUse use, GilTurn* turn) {
   emit_outputs(runner, samples, outputs);
@@ -169,7 +171,7 @@ bool emit_and_gather(core::Runner& runner, std::vector<AnySample>* samples, Outp
   return true;
 }
 
-// Takes the outputs out of the results. False: one of them ends the node.
+// Takes the outputs out of the results. False means one of them ends the node.
 bool take_results(gil::Held& held, Loop& loop, PyObject* results, std::vector<AnySample>& samples,
                   Outputs& outputs) {
   for (std::size_t i = 0; i < samples.size(); ++i) {
@@ -232,7 +234,7 @@ bool publish(core::Runner& runner, SourceItem<Emitted>* item) {
   return runner.publish(std::move(*item), runner.place().context().clock.now(), core::waited_for_room());
 }
 
-// Whether publish() might wait, for an edge or for room for the item's frame.
+// Whether publish() might wait, either for an edge or for room for the item's frame.
 bool would_wait(core::Runner& runner, const SourceItem<Emitted>& item) {
   return (item.value.frame && !runner.place().own_source()->live()) || runner.outlet().would_wait();
 }

@@ -153,7 +153,8 @@ void run_on(gil::Held& held, Loop& loop) {
   close_last(held, loop);
 }
 
-// Waits until it is decided; false: the node of the handle did not get the place, or the thread is not needed.
+// Waits until it is decided; false means the node of the handle did not get the place, or the thread is not
+// needed.
 bool wait_for_turn(gil::Held& held, const Loop& loop, const NodeHandle& handle) {
   if (!handle.successor || !handle.successor->takes_thread) return false;
   const bool has_place = gil::release(
@@ -204,7 +205,7 @@ PyObject* run_node(gil::Held& held, PyObject* /*module*/, PyObject* args) {
       throw;
     } catch (const InForkedChild&) {
       return raise_in_forked_child(runner.name());
-    } catch (...) {  // the engine itself failed, out of memory: the pipeline ends nevertheless
+    } catch (...) {  // the engine itself failed, out of memory: the pipeline ends anyway
       runner.fail({std::current_exception(), "the engine failed"});
     }
     without_gil<&close_step>(held, loop);

@@ -24,7 +24,7 @@ namespace freshframe::python {
 /// Stands for a Python node in the graph.
 class PythonNode final : public NodeBase, public Hosted {
  public:
-  /// `spool`: the counters of a Spool; null: it is none.
+  /// `spool`: the counters of a Spool; null if it is not a Spool.
   PythonNode(process::NodeDescription description, PyObject* node, bool is_function,
              std::shared_ptr<const SpoolCounters> spool)
       : Hosted(node, is_function), description_(std::move(description)), spool_(std::move(spool)) {}
@@ -72,7 +72,7 @@ class PythonSource final : public SourceBase, public Hosted {
 
 class Engine;
 
-/// For a thread that is none: start() throws, and the node ends.
+/// For a green thread: start() throws, and the node ends.
 void refuse_green_thread(gil::Held& held, Engine& engine, core::Runner& runner);
 /// Adds run_node to the module.
 void bind_node_thread(nanobind::module_& module);

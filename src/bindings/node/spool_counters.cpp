@@ -1,4 +1,4 @@
-// What a Spool, which is written in Python, brings to the statistics.
+// The counters of a Spool, which is written in Python, as statistics.
 // SPDX-License-Identifier: Apache-2.0
 #include "bindings/node/spool_counters.hpp"
 
@@ -17,7 +17,7 @@ namespace freshframe::python {
 
 void bind_spool_counters(nb::module_& module) {
   nb::class_<SpoolCounters>(module, "SpoolCounters", nb::is_final(),
-                            "What a Spool brings to the statistics, the page and the metrics.")
+                            "The counters of a Spool for the statistics, the page and the metrics.")
       .def(nb::init<>())
       .def(
           "set",

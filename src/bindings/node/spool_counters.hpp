@@ -1,4 +1,4 @@
-// What a Spool, which is written in Python, brings to the statistics.
+// The counters of a Spool, which is written in Python, as statistics.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

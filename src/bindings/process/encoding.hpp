@@ -25,7 +25,7 @@ enum class Receiver : std::uint8_t { Process, Fleet };
 [[nodiscard]] bool needs_python(const ValueRef& value) noexcept;
 /// Encodes a value that does not need the GIL.
 [[nodiscard]] process::EncodedValue encode_native(const ValueRef& value);
-/// `knows` is that of the receiver's Definitions in _process/pickling.py, and 0 for this process's parent.
+/// `knows` is the field of the receiver's Definitions in _process/pickling.py, and 0 for this process's parent.
 /// Raises the errors of pickling.
 [[nodiscard]] process::EncodedValue encode_python(gil::Held& held, const ValueRef& value,
                                                   std::uint64_t knows = 0,

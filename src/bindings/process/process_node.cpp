@@ -110,7 +110,7 @@ class PythonEmbedder final : public process::Embedder {
   std::string version() const override { return FRESHFRAME_VERSION; }
 
  private:
-  // A Python exception of `function` is rethrown as one that can be used without the GIL.
+  // A Python exception of `function` is rethrown as an exception that can be used without the GIL.
   template <class F>
   void with_gil(F&& function) {
     std::exception_ptr raised;
@@ -144,7 +144,7 @@ void run_crew(gil::Released& released, const ProcessRun& run) {
     process::Crew(run.engine->core(), *run.runner, embedder).run();
   } catch (const abi::__forced_unwind&) {
     throw;
-  } catch (...) {  // the engine itself failed, out of memory: the pipeline ends nevertheless
+  } catch (...) {  // the engine itself failed, out of memory: the pipeline ends anyway
     run.runner->fail({std::current_exception(), "the engine failed"});
     run.runner->close_step();
   }

@@ -65,7 +65,7 @@ nb::list numbers_and_names(const std::vector<process::GoneSourceName>& sources) 
   return result;
 }
 
-// The sample, the name of another method that is to be called, or a list of the sources of which nothing more comes.
+// The sample, the name of another method that is to be called, or a list of the sources that have ended.
 nb::object sample_of(PythonWorkerEnd& self, WorkerRequest& request) {
   for (auto& node : self.end.take_new_nodes())
     self.names->add(node.number, std::move(node.name), std::move(node.stream));
@@ -90,7 +90,7 @@ nb::object receive(gil::Held& held, PythonWorkerEnd& self) {
   return sample_of(self, request);
 }
 
-// The samples of one call; None: there are no more.
+// The samples of one call; None means the end.
 nb::object receive_batch(gil::Held& held, PythonWorkerEnd& self) {
   nb::list samples;
   WorkerRequest request;
@@ -114,7 +114,8 @@ process::WorkerResult result_of(gil::Held& held, nb::handle given) {
     result.like = stamp_of(given.attr("like"));
     if (!given.attr("frame").is_none()) {
       throw OptionError(
-          "stamped(frame=) cannot leave a worker process: give the frame as the value, or leave process= out");
+          "stamped(frame=) cannot leave a worker process: give the frame as the value, or leave process= "
+          "out");
     }
     value = given.attr("value");
   }
@@ -164,9 +165,9 @@ void bind_worker_end(nb::module_& module) {
       .def(nb::init<int, int>(), nb::arg("socket"), nb::arg("parent"))
       .def("init", &init, "The worker's task, the descriptor for its stack dumps and the name of its node.")
       .def("opened", [](PythonWorkerEnd& self) { self.end.opened(); })
-      .def(
-          "receive", gil::entry<&receive>,
-          "The next sample; None after the last one; a list of sources that are gone. GIL: released while waiting")
+      .def("receive", gil::entry<&receive>,
+           "The next sample; None after the last one; a list of sources that are gone. GIL: released while "
+           "waiting")
       .def("receive_batch", gil::entry<&receive_batch>,
            "The samples of the next call; None after the last one. GIL: released while waiting")
       .def("reply", gil::entry<&reply>, nb::arg("result").none(),
@@ -185,7 +186,7 @@ void bind_worker_end(nb::module_& module) {
             return self.end.log(level, logger, text);
           },
           nb::arg("level"), nb::arg("logger"), nb::arg("text"),
-          "Sends a log record. False: it was dropped, because the parent is too slow.");
+          "Sends a log record. False means it was dropped, because the parent is too slow.");
 }
 
 }  // namespace freshframe::python

@@ -311,13 +311,17 @@ PyMethodDef* reader_methods() {
        "_take($self)\n--\n\nThe next sample or None, for `async for`. Never waits."},
       {"latest", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(gil::entry<&latest>)),
        METH_FASTCALL | METH_KEYWORDS,
-       "latest($self, *, max_age=None)\n--\n\nThe newest sample of all ports, by its capture; the same object "
+       "latest($self, *, max_age=None)\n--\n\nThe newest sample of all ports, by its capture; the same "
+       "object "
        "again when nothing is newer.\n\n"
-       "Never waits, and any thread may call it. Older waiting samples are dropped as ``skipped``. After the end "
+       "Never waits, and any thread may call it. Older waiting samples are dropped as ``skipped``. After "
+       "the end "
        "it is the last sample.\n\nArgs:\n    max_age: Seconds; an older sample is not returned. It drops "
        "nothing.\nReturns:\n    The sample, or None before the first and if the newest is older than "
-       "``max_age``.\nRaises:\n    GraphError: The reader's queue blocks (a file) or is NEXT.\n    NodeError: A "
-       "node failed.\n    StateError: The reader was closed, or its pipeline has not started.\n    FramesHeldError: "
+       "``max_age``.\nRaises:\n    GraphError: The reader's queue blocks (a file) or is NEXT.\n    "
+       "NodeError: A "
+       "node failed.\n    StateError: The reader was closed, or its pipeline has not started.\n    "
+       "FramesHeldError: "
        "Python holds more frames than max_held_bytes."},
       {nullptr, nullptr, 0, nullptr}};
   return methods;
@@ -346,21 +350,22 @@ void bind_reader(nb::module_& module, nb::class_<Engine>& engine) {
     reader.attr(method->ml_name) = nb::steal(PyDescr_NewMethod(type, method));
   }
   reader
-      .def(
-          "poll", gil::entry<&poll>, nb::sig("def poll(self) -> Sample[T_co] | None"),
-          "The next unseen sample or None. Never waits.\n\nRaises:\n    EndOfStreamError: Every parent ended and "
-          "the queue "
-          "is empty.\n    NodeError: A node failed.\n    FramesHeldError: Python holds more frames than "
-          "max_held_bytes.")
+      .def("poll", gil::entry<&poll>, nb::sig("def poll(self) -> Sample[T_co] | None"),
+           "The next unseen sample or None. Never waits.\n\nRaises:\n    EndOfStreamError: Every parent "
+           "ended and "
+           "the queue "
+           "is empty.\n    NodeError: A node failed.\n    FramesHeldError: Python holds more frames than "
+           "max_held_bytes.")
       .def_prop_ro("ended", &PythonReader::ended, "True once every parent has ended and the queue is empty.")
       .def_prop_ro("name", &PythonReader::name, "The reader's name in stats and messages.")
       .def(
-          "__repr__", [](const PythonReader& self) { return "<Reader '" + self.name() + "'>"; }, "Its name.")
-      .def(
-          "close", &PythonReader::close,
-          "The reader leaves the graph, with its edges and its name. From any thread, any number of times.\n\n"
-          "Waiting samples are dropped as ``removed``, and ``stats().removed`` counts them. A loop or a get() that "
-          "waits in another thread ends.")
+          "__repr__", [](const PythonReader& self) { return "<Reader '" + self.name() + "'>"; }, "The name.")
+      .def("close", &PythonReader::close,
+           "The reader leaves the graph, with its edges and its name. From any thread, any number of "
+           "times.\n\n"
+           "Waiting samples are dropped as ``removed``, and ``stats().removed`` counts them. A loop or a "
+           "get() that "
+           "waits in another thread ends.")
       .def(
           "__enter__", [](nb::object self) { return self; }, nb::sig("def __enter__(self) -> Reader[T_co]"),
           "Returns the reader.")
@@ -376,10 +381,10 @@ void bind_reader(nb::module_& module, nb::class_<Engine>& engine) {
       .def("_wake_fd", &PythonReader::wake_fd, "The file descriptor that wakes the event loop.")
       .def("_reset_wake", &PythonReader::reset_wake,
            "Called before _take(), so that a later sample wakes the event loop.")
-      .def(
-          "_look_within", &PythonReader::look_within,
-          "Seconds after which _take() may have a partial set although nothing wakes the event loop; None: it "
-          "has none.")
+      .def("_look_within", &PythonReader::look_within,
+           "Seconds after which _take() may have a partial set although nothing wakes the event loop; None "
+           "means it "
+           "has none.")
       .def("_check_stalled", &PythonReader::check_stalled,
            "Raises StalledError if a further wait cannot succeed.")
       .def("_arm", &PythonReader::arm, nb::arg("waits"),

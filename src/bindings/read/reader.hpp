@@ -21,7 +21,7 @@
 
 namespace freshframe::python {
 
-/// The object behind a Python Reader. Keeps only the last sample that a verb returned. One thread at a time:
+/// The native part of a Python Reader. Keeps only the last sample that a verb returned. One thread at a time:
 /// a second one gets a StateError. latest(), close(), ended() and name() from any.
 class PythonReader {
  public:

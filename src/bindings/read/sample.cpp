@@ -145,7 +145,8 @@ const Stamp& stamp_of(nb::handle given, const NodeNames& names) {
                                                            : nb::cast<const PythonStamp&>(given).names;
   if (theirs && theirs != names) {
     throw Error(
-        "gave a result with the stamp of a sample of another pipeline: like= takes a sample that this node got");
+        "gave a result with the stamp of a sample of another pipeline: like= takes a sample that this node "
+        "got");
   }
   return stamp_of(given);
 }
@@ -232,7 +233,8 @@ std::string sample_text(const PythonSample& self) {
 
 [[noreturn]] nb::tuple refuse_stamp_pickle(const PythonStamp& /*self*/) {
   throw OptionTypeError(
-      "a Stamp cannot be pickled: it belongs to its pipeline; send what is needed of it, such as stamp.source, "
+      "a Stamp cannot be pickled: it belongs to its pipeline; send what is needed of it, such as "
+      "stamp.source, "
       "stamp.seq, stamp.part and stamp.pts");
 }
 
@@ -308,8 +310,8 @@ void bind_origin(nb::class_<PythonSample>& sample) {
           "members",
           [](nb::handle_t<PythonSample> self) { return nb::inst_ptr<PythonSample>(self)->members(self); },
           nb::sig("def members(self, /) -> tuple[Sample[typing.Any] | None, ...]"),
-          "Of a set of a join: its samples, in the order of the parents, and None where one is missing. `value` "
-          "has their values, and all else is that of the first. Of other samples: ().")
+          "The samples of a join's set, in the order of the parents, and None where one is missing. `value` "
+          "has their values, and all else comes from the first. Other samples have ().")
       .def_prop_ro("path", &path_of, nb::sig("def path(self, /) -> str | None"),
                    "Path of this picture in an image sequence; None for other sources.")
       .def_prop_ro(
@@ -349,7 +351,8 @@ void bind_sample(nb::module_& module) {
           "frame",
           [](nb::handle_t<PythonSample> self) { return nb::inst_ptr<PythonSample>(self)->frame(self); },
           nb::sig("def frame(self, /) -> Frame"),
-          "The frame that the value was made from. On an edge of frames it is the value itself.\n\nRaises:\n    "
+          "The frame that the value was made from. On an edge of frames it is the value "
+          "itself.\n\nRaises:\n    "
           "StateError: The sample has no frame: its reader was made with frames=False, or its value was not "
           "made from a frame.")
       .def("__array__", &refuse_array, nb::arg("dtype") = nb::none(), nb::arg("copy") = nb::none(),
@@ -363,7 +366,7 @@ void bind_sample(nb::module_& module) {
           "Number among the results that a node gave of the sample with this seq, from 0.")
       .def_prop_ro(
           "stamp", [](const PythonSample& self) { return PythonStamp{self.sample().stamp, self.names()}; },
-          "Its numbers, times and source, without value and frame, for stamped(like=).")
+          "The numbers, times and source of a sample, without value and frame, for stamped(like=).")
       .def_prop_ro(
           "pts", [](const PythonSample& self) { return self.sample().stamp.pts; },
           "Seconds in the source's own time.")

@@ -15,7 +15,7 @@
 
 namespace freshframe::python {
 
-/// The object behind a Python Sample. `value` and `frame` are made at first use and kept.
+/// The native part of a Python Sample. `value` and `frame` are made at first use and kept.
 class PythonSample {
  public:
   PythonSample(AnySample sample, NodeNames names) : sample_(std::move(sample)), names_(std::move(names)) {}
@@ -28,10 +28,10 @@ class PythonSample {
   /// sample has no frame.
   nanobind::object frame(nanobind::handle self);
   nanobind::object value(gil::Held& held, nanobind::handle self);
-  /// Returns the samples of a set: a tuple with a Sample, or None, for each parent. Of every other sample: ().
+  /// Returns the samples of a set: a tuple with a Sample or None per parent. Other samples have ().
   nanobind::object members(nanobind::handle self);
 
-  /// Becomes another sample if `only` is the only reference to a Python Sample; false: it is not.
+  /// Becomes another sample if `only` is the only reference to a Python Sample; false means it is not.
   static bool renew(nanobind::handle only, AnySample& sample, const NodeNames& names);
 
   static int traverse(PyObject* self, visitproc visit, void* arg) noexcept;
@@ -45,10 +45,10 @@ class PythonSample {
   nanobind::object members_;
 };
 
-/// The object behind a Python Stamp.
+/// The native part of a Python Stamp.
 struct PythonStamp {
   Stamp stamp;
-  NodeNames names;  // of its pipeline; null: unknown
+  NodeNames names;  // of its pipeline; null means unknown
 
   [[nodiscard]] std::string source() const;
 };

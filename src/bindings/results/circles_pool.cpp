@@ -61,7 +61,7 @@ struct Tables {
   const void* ids;
 };
 
-// The tables of a copy: ids last, for no table needs a stricter alignment than what follows it.
+// The tables of a copy: ids last, because no table needs a stricter alignment than what follows it.
 struct Room {
   std::byte* circles;
   std::byte* tracks;
@@ -162,7 +162,7 @@ class MadeArray {
         static_cast<const void*>(&reinterpret_cast<const ArrayHead*>(array_)->weak_references));
     __builtin_prefetch(made_.shape);
   }
-  /// The one reference is that of its Circles, and nothing was changed.
+  /// The only reference belongs to its Circles, and nothing was changed.
   [[nodiscard]] bool idle() const {
     const auto& now = *reinterpret_cast<const ArrayHead*>(array_);
     return Py_REFCNT(array_) == 1 && now.weak_references == nullptr && now.data == made_.data &&
@@ -194,7 +194,7 @@ class MadeArray {
 // One Circles with its arrays and their memory.
 class Pooled {
  public:
-  /// Fills it with the first result. False: its arrays are not to be used again.
+  /// Fills it with the first result. False means its arrays are not to be used again.
   [[gnu::noinline]] bool make(gil::Held& held, const Circles& from, const Present& present) {
     rows_ = from.circles.size();
     present_ = present;

@@ -1,4 +1,4 @@
-// Python's Circles of native ones, and the reuse of those that the program has dropped.
+// Python's Circles of native ones, and the reuse of objects that the program has dropped.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

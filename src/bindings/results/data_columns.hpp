@@ -20,7 +20,7 @@ namespace freshframe::python {
 /// A read-only array of the column, which belongs to the value of `memory`. Text is copied.
 [[nodiscard]] nanobind::object column_to_python(const ResultMemory& memory, const DataColumn& column,
                                                 std::size_t rows);
-/// A copy of an array; nullopt: its type has no native form (objects, other numbers, times).
+/// A copy of an array; nullopt means its type has no native form (objects, other numbers, times).
 [[nodiscard]] std::optional<DataColumn> column_from_python(nanobind::handle name, nanobind::handle array,
                                                            std::size_t rows);
 

@@ -51,7 +51,7 @@ nb::object made_of(Columns columns) {
   return make_slotted(detections_type(), made_once<&detections_slot_offsets>(), std::move(columns));
 }
 
-// The further columns of the remaining boxes: the native ones, then those of Python's objects.
+// The further columns of the remaining boxes: the native ones, then the columns of Python's objects.
 nb::object data_of(gil::Held& held, const Detections& found, const ResultMemory& memory) {
   nb::dict data;
   for (const auto& column : found.data)

@@ -33,7 +33,7 @@ struct PythonColumns final : FurtherColumns {
 [[nodiscard]] bool is_detections(nanobind::handle object, bool exactly);
 /// Copies the columns. Throws OptionError, OptionTypeError.
 [[nodiscard]] Detections detections_from_python(gil::Held& held, nanobind::handle object);
-/// The package's Detections of those of supervision; invalid: it is something else.
+/// Returns the package's Detections made of supervision's, or an invalid object for anything else.
 [[nodiscard]] nanobind::object detections_of_supervision(nanobind::handle object);
 
 }  // namespace freshframe::python

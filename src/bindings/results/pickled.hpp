@@ -51,7 +51,7 @@ struct Pickled {
 
 /// A function of the package's module for pickles.
 [[nodiscard]] nanobind::object pickling(const char* function);
-/// The arguments of its loads(): the pickle, then buffers of its own, to which arrays may write.
+/// The arguments of its loads(): the pickle, then private buffers, to which arrays may write.
 [[nodiscard]] nanobind::list parts_list(const process::ReceivedValue& value, std::size_t first_part = 0);
 
 }  // namespace freshframe::python

@@ -33,7 +33,7 @@ namespace freshframe::python {
                                                const native::Table& table);
 /// A Python node's result in the form that a child takes: a number, an array, a mapping of arrays or
 /// Detections.
-/// Empty: `wanted` is another type, or the object is not of that kind.
+/// Empty means `wanted` is another type, or the object is not of that kind.
 [[nodiscard]] ValueRef wanted_from_python(gil::Held& held, nanobind::handle object, const TypeInfo* wanted);
 
 }  // namespace freshframe::python
@@ -178,7 +178,7 @@ bool take_column(nb::handle circles, const char* name, Array& array) {
   return nb::try_cast(with_strides(circles.attr(name)), array);
 }
 
-// Velocity, track_age and track_confidence, each of which may be None.
+// Velocity, track_age and track_confidence, any may be None.
 void take_tracks(nb::handle object, std::size_t count, Circles& result) {
   using Pairs = nb::ndarray<const float, nb::shape<-1, 2>, nb::device::cpu>;
   using Numbers = nb::ndarray<const float, nb::shape<-1>, nb::device::cpu>;

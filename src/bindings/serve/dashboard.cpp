@@ -93,7 +93,7 @@ namespace freshframe::python {
 
 namespace {
 
-/// The dashboard's server and the text of /metrics of one engine; null: not requested yet.
+/// The dashboard's server and the text of /metrics of one engine; null means not requested yet.
 struct Served final : Attachment {
   std::unique_ptr<Server> server;
   std::unique_ptr<Metrics> metrics;
@@ -162,7 +162,7 @@ void bind_serve(nb::class_<Engine>& engine) {
             const auto& server = served_of(self).server;
             return server ? server->picture_token() : std::string();
           },
-          nb::lock_self(), "The token for pictures of the dashboard; empty: none is needed.")
+          nb::lock_self(), "The token for pictures of the dashboard; empty if no token is needed.")
       .def("metrics", gil::entry<&metrics>, nb::lock_self(),
            "The text of /metrics for this pipeline. GIL: released")
       .def("forget_server", &forget_server, nb::lock_self(),

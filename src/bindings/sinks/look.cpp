@@ -54,8 +54,8 @@ bool has_ended(const media::DetachedCall* call) {
   return call->wait(std::chrono::steady_clock::now() + slice, {});
 }
 
-// The thread that decodes is another one, so that a signal's handler ends the wait. The question that is left behind
-// ends at its next packet.
+// The thread that decodes is another one, so that a signal's handler ends the wait. The question that was left ends
+// at its next packet.
 nb::list look_snapshots(gil::Held& held, const NodeHandle& self, const std::vector<double>& ages,
                         bool exact) {
   self.guard.check("the Look");

@@ -137,7 +137,7 @@ void bind_recorders(nb::module_& module) {
              nb::arg("segment_every").none(), nb::arg("keep"), nb::arg("reports_segments"));
   module.def(
       "next_segment", gil::entry<&next_segment>, nb::arg("recorder"),
-      "Waits for the next finished segment. None: the recorder is closed. GIL: released while waiting");
+      "Waits for the next finished segment. None means the recorder is closed. GIL: released while waiting");
   module.def("video_file_codec", &media::video_file_codec, nb::arg("path"), nb::arg("codec"),
              "The codec of a file that make_video_file() accepts.");
   module.def("make_clip_recorder", &make_clip_recorder, nb::arg("before"), nb::arg("after"),

@@ -55,15 +55,16 @@ void bind_packet_class(nb::module_& module) {
                      "``camera.packets`` have it as their value, in the order of decoding.")
       .def_prop_ro("data", &packet_view, nb::sig("def data(self, /) -> memoryview"),
                    "The bytes, as a read-only memoryview without a copy.")
-      .def_ro("pts", &Packet::pts, "Seconds at which the picture is shown, as those of its frame.")
+      .def_ro("pts", &Packet::pts, "Seconds at which the picture is shown, as of its frame.")
       .def_ro("dts", &Packet::dts, "Seconds at which it is decoded: rising, at most pts.")
       .def_prop_ro(
           "duration",
           [](const Packet& self) { return self.duration > 0 ? std::optional(self.duration) : std::nullopt; },
           "Seconds, or None if unknown.")
-      .def_ro("is_keyframe", &Packet::is_keyframe, "True: decoding can begin with it.")
+      .def_ro("is_keyframe", &Packet::is_keyframe, "True means decoding can begin with it.")
       .def_ro("damaged", &Packet::damaged,
-              "True: a part of its picture, or of one that it was predicted from, was lost on its way here.")
+              "True means a part of its picture, or of a picture that it was predicted from, was lost on its "
+              "way here.")
       .def_prop_ro(
           "codec", [](const Packet& self) { return self.stream->codec; },
           "FFmpeg's name: \"h264\", \"hevc\", \"mjpeg\", ...")

@@ -193,7 +193,7 @@ void bind_cameras(nb::module_& module) {
                          "A size that a camera offers, or a grid of sizes, with its rates.")
       .def_ro("width", &CameraSize::width, "Pixels; of a grid: the largest.")
       .def_ro("height", &CameraSize::height)
-      .def_ro("min_width", &CameraSize::min_width, "Of a grid: the smallest.")
+      .def_ro("min_width", &CameraSize::min_width, "The smallest one of a grid.")
       .def_ro("min_height", &CameraSize::min_height)
       .def_ro("step_width", &CameraSize::step_width, "0: one size, no grid.")
       .def_ro("step_height", &CameraSize::step_height)
@@ -211,7 +211,8 @@ void bind_cameras(nb::module_& module) {
       .def_ro("step", &CameraControl::step)
       .def_ro("default", &CameraControl::standard)
       .def_ro("current", &CameraControl::current)
-      .def_ro("setting", &CameraControl::setting, "The option of open() that is its number; empty: none.")
+      .def_ro("setting", &CameraControl::setting,
+              "The option of open() that is its number; empty means none.")
       .def_ro("automatic", &CameraControl::automatic, "That option takes \"auto\", too.")
       .def_ro("inactive", &CameraControl::inactive, "An automatic mode determines the value.")
       .def_ro("menu", &CameraControl::menu, "The words of the values, where it has words.");
@@ -220,7 +221,7 @@ void bind_cameras(nb::module_& module) {
       .def_ro("name", &CameraInfo::name)
       .def_ro("driver", &CameraInfo::driver)
       .def_ro("bus", &CameraInfo::bus)
-      .def_ro("problem", &CameraInfo::problem, "Why it cannot be queried or used; empty: no problem.")
+      .def_ro("problem", &CameraInfo::problem, "Why it cannot be queried or used; empty means no problem.")
       .def_ro("problem_code", &CameraInfo::problem_code, "The errno of the problem, 0: none.")
       .def_ro("formats", &CameraInfo::formats)
       .def_ro("controls", &CameraInfo::controls);
@@ -270,17 +271,18 @@ void bind_frame_files(nb::class_<Frame>& frame) {
       .def_static(
           "read", gil::entry<&read_file>, nb::arg("path").none(), nb::kw_only(), nb::arg("pts") = nb::none(),
           nb::sig("def read(path: str | os.PathLike[str], *, pts: float | None = None) -> Frame"),
-          "Decodes a picture file, or one frame of a video.\n\nArgs:\n    path: A picture file, or with `pts` "
+          "Decodes a picture file, or one frame of a video.\n\nArgs:\n    path: A picture file, or with "
+          "`pts` "
           "a video file.\n    pts: Seconds: the frame that the video shows at this time, which is the last "
           "frame with a pts up to it.\n\nRaises:\n    SourceError: The file cannot be read, is not a "
           "picture, or ends before `pts`.\n    OptionError: `pts` is below 0.\n    OptionTypeError: An "
           "argument is of the wrong type.\nGIL: released")
-      .def(
-          "write", gil::entry<&write_file>, nb::arg("path").none(),
-          nb::sig("def write(self, path: str | os.PathLike[str]) -> None"),
-          "Writes a PNG or JPEG file. The suffix of its name determines which. The file exists when write() "
-          "returns.\n\nRaises:\n    OSError: The file cannot be written.\n    FreshframeError: The suffix is of no "
-          "picture.\n    OptionTypeError: `path` is not a path.\nGIL: released");
+      .def("write", gil::entry<&write_file>, nb::arg("path").none(),
+           nb::sig("def write(self, path: str | os.PathLike[str]) -> None"),
+           "Writes a PNG or JPEG file. The suffix of its name determines which. The file exists when write() "
+           "returns.\n\nRaises:\n    OSError: The file cannot be written.\n    FreshframeError: The suffix "
+           "is of no "
+           "picture.\n    OptionTypeError: `path` is not a path.\nGIL: released");
 }
 
 void bind_pictures(nb::module_& module) {

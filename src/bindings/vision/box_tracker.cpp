@@ -67,8 +67,8 @@ std::unique_ptr<NodeHandle> make_box_tracker(double max_gap, float min_confidenc
 
 nb::object update_box_tracker(gil::Held& held, NodeHandle& self, nb::handle given, double pts,
                               std::pair<int, int> size) {
-  // With fewer boxes the work costs less than acquiring the GIL again beside a busy thread: so many
-  // overlapping boxes take half a millisecond.
+  // With fewer boxes the work costs less than acquiring the GIL again beside a busy thread: that number of
+  // overlapping boxes takes half a millisecond.
   constexpr std::size_t kManyBoxes = 100;
   const LoneCall<BoxTracker> call(self, "a BoxTracker", "update()");
   auto& tracker = call.node();

@@ -46,7 +46,7 @@ std::unique_ptr<NodeHandle> make_line_counter(Place start, Place end, const std:
                                                                     .relative = relative}));
 }
 
-// What the zones of a node have in common.
+// The common options of a node's zones.
 struct ZoneRules {
   ZoneOptions options;
 };

@@ -11,7 +11,7 @@
 
 namespace freshframe::python {
 
-/// Detections, including supervision's, or Circles; empty: another type.
+/// Detections, including supervision's, or Circles; empty means another type.
 [[nodiscard]] ValueRef tracks_from(gil::Held& held, nanobind::handle object);
 
 /// The end of a message about another type.

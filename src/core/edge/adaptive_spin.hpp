@@ -8,7 +8,7 @@
 
 namespace freshframe::core {
 
-/// Tells the core that this thread spins.
+/// Hints to the processor core that this thread spins.
 void relax_core() noexcept;
 
 /// One side of an edge, in the order worth_it(), a Spin, waited(). Guarded by the owner's mutex.
@@ -29,7 +29,7 @@ class AdaptiveSpin {
   /// One spin, which may look at several moves. Not guarded.
   class Spin {
    public:
-    /// Spins until `moves` is no longer `seen`; false: the spin has lasted for kLongest.
+    /// Spins until `moves` is no longer `seen`; false means the spin has lasted for kLongest.
     [[nodiscard]] bool until_moved(const std::atomic<std::uint32_t>& moves, std::uint32_t seen) noexcept;
     /// The wait's duration; 0: it was too short for a reading of the clock, which takes as long as a short
     /// wait.

@@ -26,7 +26,7 @@ namespace freshframe::core {
 
 struct Edge;
 
-/// The number of a change of the graph, greater than that of every change before. See Note [The end of a
+/// The number of a change of the graph, greater than the number of every change before. See Note [The end of a
 /// source].
 using Change = std::int64_t;
 
@@ -36,13 +36,13 @@ struct EdgeOptions {
   Queue queue;
   std::optional<double> max_age = {};   // seconds
   std::optional<double> max_rate = {};  // samples per second, of each source
-  std::vector<int> by_pts = {};         // those of the sources whose rate goes by pts, not by `captured`
+  std::vector<int> by_pts = {};         // the sources whose rate goes by pts, not by `captured`
   std::vector<int> sources = {};      // that can reach the edge now, in rising order; none: one lane for all
-  std::string only = {};              // the source that the edge is limited to; empty: none
+  std::string only = {};              // the source that the edge is limited to; empty means none
   bool events = false;                // the parent's type has events
   bool finishes = false;              // the parent may give last results after a stop
   bool recorded = false;              // its consumer is a recorder
-  std::string way_to_be_faster = {};  // of a recorder; empty: not known
+  std::string way_to_be_faster = {};  // of a recorder; empty means not known
   int only_source = -1;               // the number of `only`
   bool joined = false;                // of a join: one lane for all that comes
   std::int64_t number = -1;           // of the edge in its graph
@@ -64,7 +64,7 @@ struct Feed {
   bool ended = false;  // nothing more comes of it
 };
 
-/// The counters of a lane, or of those that an edge had before.
+/// The counters of a lane, or of the lanes that an edge had before.
 struct EdgeCounts {
   std::uint64_t passed_in = 0;
   std::uint64_t delivered = 0;
@@ -114,7 +114,7 @@ struct Lane {
   // From the oldest waiting sample to the newest, as the next only if the queue has such a bound. The time of samples
   // that found no room is left out: with it a queue would stay full until it is empty, and lose in blocks.
   double seconds = 0;
-  TimePoint newest{};  // `captured` of the last sample that came, also of one that found no room
+  TimePoint newest{};  // `captured` of the last sample that came, also if it found no room
   KeptEvents kept;
 
   // ---- of a consumer that gathers
@@ -148,7 +148,7 @@ struct Lane {
     return ring[place < ring.size() ? place : place - ring.size()].sample;
   }
   [[nodiscard]] bool full() const noexcept { return size + in_sets + spare >= ring.size(); }
-  /// As full(), also by the queue's bounds in seconds and bytes.
+  /// Returns full(), also by the queue's bounds in seconds and bytes.
   [[nodiscard]] bool full_for(const AnySample& next) const noexcept {
     if (full()) return true;
     if (size == 0) return false;
@@ -169,7 +169,7 @@ struct Lane {
     const bool by_rate = rate && ticks_when_taken() && !rate->misses(rate_time(next));
     return by_rate ? DropCause::Rate : DropCause::QueueFull;
   }
-  /// The seconds between the newest sample and one that comes now.
+  /// The seconds between the newest sample and a sample that comes now.
   [[nodiscard]] double seconds_before(const AnySample& next) const noexcept {
     return std::max(0.0, Seconds(next.stamp.captured - newest).count());
   }

@@ -1,4 +1,5 @@
-// What a stop still lets pass through an inbox: how it closes, until when, and the cause of what it drops.
+// The samples that a stop still lets pass through an inbox: how it closes, until when, and the cause of what it
+// drops.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -30,7 +30,7 @@
 
 namespace freshframe::core {
 
-/// The result of a wait. News: take_gone() tells of which sources nothing more comes, or wake() was called; only
+/// The result of a wait. News: take_gone() returns the sources that have ended, or wake() was called; only
 /// for a consumer that asked for it.
 enum class Taken : std::uint8_t { Sample, Nothing, Ended, News };
 
@@ -72,7 +72,7 @@ class Inbox {
   Inbox(std::string consumer, std::shared_ptr<const Clock> clock, bool drops_frames = false);
 
   EdgeRef add_edge(EdgeOptions options);
-  /// The edge takes nothing more. Its waiting samples are dropped with cause `removed`, as is the one of a
+  /// The edge takes nothing more. The waiting samples are dropped with cause `removed`, as is the one of a
   /// producer that waits for room there, which returns at once. Returns the edge's last counts.
   EdgeStats remove_edge(const EdgeRef& edge);
   /// The edge takes nothing more: later samples, and the one of a producer that waits for room there, are dropped
@@ -85,16 +85,16 @@ class Inbox {
   /// Whether the inbox has no end as long as it has no edges, or none that is open. Returns false when its node has
   /// been told of the end, which stays.
   bool stay_open(bool stays);
-  /// Before any thread uses the inbox: its consumer is a node, which is told News. `call_times`: how long its calls
-  /// take, which a stop wants to know; null: no time.
+  /// Before any thread uses the inbox: its consumer is a node, which gets News. `call_times`: how long its calls
+  /// take, which a stop wants to know; null means no time.
   void serve_node(const Timings* call_times);
   /// The consumer's next call, or the one in which it waits, returns News.
   void wake();
   /// The consumer's thread calls it after News.
   [[nodiscard]] std::vector<GoneSource> take_gone();
-  /// Before any thread uses the inbox: its consumer takes sets, of which there are none before join().
+  /// Before any thread uses the inbox: its consumer takes sets, which exist only after join().
   void expect_join() noexcept { joins_ = true; }
-  /// After expect_join() and the last add_edge(), and before the first sample. The first edge is that of the
+  /// After expect_join() and the last add_edge(), and before the first sample. The first edge belongs to the
   /// reference. All edges are `joined`.
   void join(const JoinRules& rules);
   /// Called without the mutex when a sample or the end arrives; must not block.
@@ -111,11 +111,11 @@ class Inbox {
   void end(Edge& edge);
   /// No more samples of this source will be put on this edge, unless a later change begins its stream again.
   void end(Edge& edge, int source, Change upto);
-  /// The cause of what a close drops; `stop` unless it was told.
+  /// The cause of what a close drops; `stop` unless this was called.
   void drop_as(DropCause cause);
   /// close() will follow: the end of a source that a stop has ended completes no batch.
   void expect_close();
-  /// Closes in that way. What can still be taken can be taken until `deadline`.
+  /// Closes in that way. Samples that can still be taken can be taken until `deadline`.
   void close(Closing how = Closing::AtOnce, TimePoint deadline = TimePoint::min());
 
   /// Waits until a sample, the end of all edges, close(), or `deadline` (TimePoint::max(): no limit).
@@ -123,13 +123,13 @@ class Inbox {
   /// Gathers a batch into `samples`, which is emptied first. The samples stay in their queues until
   /// min(batch.size, capacity of the open edges) wait, or until batch.max_wait after the call first saw one,
   /// or until the end or close(). Then they are taken in turn under one lock. Nothing: `deadline` came first;
-  /// the caller keeps `gather_until` between its calls. One that never waits calls again at `gather_until`
+  /// the caller keeps `gather_until` between its calls. A caller that never waits calls again at `gather_until`
   /// at the latest, or, if that is empty, when a sample has arrived.
   Taken take_batch(std::vector<AnySample>& samples, const Batch& batch,
                    std::optional<TimePoint>& gather_until, TimePoint deadline);
-  /// The end of the last call that took something. Of the consumer's thread.
+  /// The end of the last call that took something. Only the consumer's thread may ask.
   [[nodiscard]] TimePoint taken_at() const noexcept { return taken_at_; }
-  /// For how long the batch that was taken last had been gathering. Of the consumer's thread.
+  /// For how long the batch that was taken last had been gathering. Only the consumer's thread may ask.
   [[nodiscard]] Seconds gathered_for() const noexcept { return gathered_for_; }
   /// Marks the consumer as waiting outside take() (event loop, poll), or as no longer waiting, so that a NEXT
   /// edge may deliver. A take that waits ends it.
@@ -140,11 +140,11 @@ class Inbox {
   /// Without quantiles, which cost most, if `span` is empty.
   [[nodiscard]] std::vector<EdgeStats> stats(std::optional<Span> span = Span::WholeRun) const;
 
-  /// What can be seen at one moment.
+  /// The state of an inbox at one moment.
   struct View {
     const Lanes& lanes;
     const EndOfStop& stop;
-    const SetQueue* sets;  // null: it has no join, or not yet
+    const SetQueue* sets;  // null means it has no join, or not yet
   };
   /// Calls `what` with a View, and holds the mutex meanwhile. The functions below the class look in this way.
   template <class What>
@@ -154,14 +154,14 @@ class Inbox {
   }
 
  private:
-  /// Who is told of a change: of one that brings nothing to take, and no end, only the threads that wait.
+  /// Who is notified of a change: only the waiting threads if it brings nothing to take, and no end.
   enum class Tells : std::uint8_t { WaitingThreads, AlsoHook };
-  /// Makes a change with the mutex, then tells of it. `what` returns whether it has changed anything.
+  /// Makes a change with the mutex, then notifies about it. `what` returns whether it has changed anything.
   void change(Tells whom, const std::function<bool(Aftermath&)>& what);
-  /// Tells the producers that have room again: with the mutex, or without it after a take, which keeps their edges.
+  /// Wakes the producers that have room again: with the mutex, or without it after a take, which keeps their edges.
   void tell_producers(Aftermath& after) noexcept;
-  /// Tells threads that spin. With the mutex or after it: if two threads write the same number, one of those that
-  /// spin may miss it, and looks with the mutex before it sleeps.
+  /// Notifies threads that spin. With the mutex or after it: if two threads write the same number, a spinning thread
+  /// may miss it, and looks with the mutex before it sleeps.
   void moved() noexcept {
     moves_.store(moves_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   }
@@ -170,10 +170,10 @@ class Inbox {
   /// Spins; returns ready().
   bool wait_awake_locked(const std::function<bool()>& ready, AdaptiveSpin::Spin& spin)
       FRESHFRAME_REQUIRES(mutex_);
-  /// Spins, then sleeps. False: the deadline has passed.
+  /// Spins, then sleeps. False means the deadline has passed.
   bool wait_for_sample_locked(TimePoint deadline, const std::function<bool()>& ready)
       FRESHFRAME_REQUIRES(mutex_);
-  /// Waits on ready_. False: the deadline has passed.
+  /// Waits on ready_. False means the deadline has passed.
   bool sleep_locked(TimePoint deadline, const std::function<bool()>& ready) FRESHFRAME_REQUIRES(mutex_);
   /// `last`: the sample, if it is a last result, which also waits for room by the bounds in seconds and bytes.
   void wait_for_room_locked(Lane& lane, std::atomic<bool>& blocked, const AnySample* last)
@@ -201,7 +201,7 @@ class Inbox {
   /// A batch that is gathered.
   struct Gather {
     const Batch& batch;
-    std::optional<TimePoint>& until;  // empty: no sample has been seen
+    std::optional<TimePoint>& until;  // empty means no sample has been seen
   };
   [[nodiscard]] bool any_waits_locked() const FRESHFRAME_REQUIRES(mutex_) {
     return joins_ ? sets_ && sets_->any_ready() : lanes_.any_ready();
@@ -211,11 +211,11 @@ class Inbox {
   Taken take_locked(AnySample& sample, const Pick& pick, Delivery& out) FRESHFRAME_REQUIRES(mutex_);
   Taken take_batch_locked(std::vector<AnySample>& samples, const Gather& gather, Delivery& out)
       FRESHFRAME_REQUIRES(mutex_);
-  /// One wait, after which the caller looks again; false: for the last time, the deadline has passed. What was
-  /// dropped is destroyed before. `gather`: null without a batch.
+  /// One wait, after which the caller looks again; false means for the last time, the deadline has passed. Dropped
+  /// samples are destroyed before. `gather`: null without a batch.
   bool wait_to_take_locked(Delivery& out, TimePoint deadline, const Gather* gather)
       FRESHFRAME_REQUIRES(mutex_);
-  /// Tells the producers, and completes the samples; without the mutex.
+  /// Wakes the producers, and completes the samples; without the mutex.
   Taken finish(Taken taken, std::span<AnySample> samples, Delivery& out);
 
   const std::string consumer_;
@@ -229,7 +229,7 @@ class Inbox {
   alignas(kCacheLine) TimePoint taken_at_ = TimePoint::min();
   Seconds gathered_for_{};
   std::atomic<bool> finishing_{false};  // set with the mutex, cleared without it: the consumer records an age
-  // Read without the mutex by threads that spin: on a cache line of its own, or each of their reads would take the
+  // Read without the mutex by threads that spin: on a separate cache line, or each of their reads would take the
   // mutex's line from the thread that holds it.
   alignas(kCacheLine) std::atomic<std::uint32_t> moves_{0};
 
@@ -245,7 +245,7 @@ class Inbox {
   WayOut way_out_ FRESHFRAME_GUARDED_BY(mutex_);
   // Removed while the consumer may still record an age there; see finishing_.
   std::vector<EdgeRef> retired_ FRESHFRAME_GUARDED_BY(mutex_);
-  std::unique_ptr<SetQueue> sets_ FRESHFRAME_GUARDED_BY(mutex_);  // null: it has no join, or not yet
+  std::unique_ptr<SetQueue> sets_ FRESHFRAME_GUARDED_BY(mutex_);  // null means it has no join, or not yet
   std::shared_ptr<const std::function<void()>> hook_ FRESHFRAME_GUARDED_BY(mutex_);
   Condition ready_;
 };
@@ -263,8 +263,8 @@ class Inbox {
 [[nodiscard]] std::uint64_t delivered(const Inbox& inbox);
 /// The parent's name of a full blocking edge that is still open, if there is one.
 [[nodiscard]] std::optional<std::string> full_blocking_parent(const Inbox& inbox);
-/// For a consumer that waits outside take(): a set may be due so many seconds from now, although nothing
-/// calls the ready hook. nullopt: no set is ever due without it.
+/// For a consumer that waits outside take(): the seconds from now after which a set may be due, although nothing
+/// calls the ready hook. nullopt means no set is ever due without it.
 [[nodiscard]] std::optional<Seconds> look_within(const Inbox& inbox);
 /// Returns nullopt if the consumer has no join.
 [[nodiscard]] std::optional<JoinStats> join_stats(const Inbox& inbox, Span span);

@@ -12,10 +12,10 @@
 namespace freshframe::core {
 
 /// Note [Events pass]
-/// A sample may be dropped because a newer one has the newer state. Its events have no newer form. So a lane
+/// A sample may be dropped because a newer one has the newer state. The events have no newer form. So a lane
 /// keeps the dropped samples that have events, and the next sample that passes and is newer absorbs them, on
-/// its consumer's thread. When the stream ends before such a sample, the newest dropped one passes after all.
-/// Of the kept samples only that one keeps its picture. Guarded by the inbox's mutex.
+/// its consumer's thread. When the stream ends before such a sample, the newest dropped one passes after all. Only
+/// that one of the kept samples keeps its picture. Guarded by the inbox's mutex.
 ///
 /// A stop ends the streams of its nodes in the same way: the waiting samples are dropped, and the last sample
 /// with their events passes when the parent has ended, which may still work or wait for room. But it passes
@@ -26,8 +26,8 @@ class KeptEvents {
   static constexpr std::size_t kMost = 10'000;  // samples; more: the oldest go
 
   [[nodiscard]] bool empty() const noexcept { return kept_.empty(); }
-  /// `arrival`: the number of the sample among those that came to the lane. Takes the sample if it has
-  /// events, and leaves a picture that nothing needs any more, to be destroyed without the mutex. Without
+  /// `arrival`: the number of the sample among the arrivals of the lane. Takes the sample if it has
+  /// events, and leaves a picture that is no longer needed, to be destroyed without the mutex. Without
   /// memory for it the sample is counted as lost.
   void keep(std::uint64_t arrival, AnySample& dropped);
   /// Moves the values of that type which are older than the arrival to `older`, in their order, and a picture

@@ -317,7 +317,7 @@ Taken Inbox::take_batch_locked(std::vector<AnySample>& samples, const Gather& ga
     AnySample sample;
     out.gathered_at = now;
     gathered_for_ = gather.until ? Seconds(now - *gather.until) + Seconds(batch.max_wait) : Seconds{};
-    // A source whose last sample is in the batch has gone: the consumer is told after its call.
+    // A source whose last sample is in the batch has gone: the consumer learns it after its call.
     while (samples.size() < static_cast<std::size_t>(batch.size) && !stop_.is_over(*clock_) &&
            way_out_.take_next(sample, out)) {
       samples.push_back(std::move(sample));

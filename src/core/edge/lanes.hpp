@@ -19,7 +19,7 @@
 
 namespace freshframe::core {
 
-/// A source of which nothing more comes.
+/// A source that has ended.
 struct GoneSource {
   int source = -1;
   Change upto = 0;  // the end holds for streams that this change or an earlier one began
@@ -34,15 +34,14 @@ struct GoneSource {
 /// for each, a queue with the edge's policy, and the consumer takes from all lanes of all edges in turn.
 ///
 /// Note [The end of a source]
-/// The end of a source travels through the graph behind its samples. A node whose lanes of that source have all
-/// ended and are empty is told on its own thread, after its last call, and then ends the source on its outputs: at once,
-/// or behind one more tick of a node that gives its last results of the source then.
-/// So below a merge a lane ends with its source and not with the merge, a batch waits for no camera that has
-/// ended, and nodes can drop what they keep for one. Lanes do not appear with the first sample, or a node would
-/// be told the end while samples are still on another way to it: add_source() begins the streams of all edges
-/// below a new connection, those of the last nodes first, before its first sample. Each has the number of the
-/// change, and an end says up to which change it holds: the late end of an earlier connection does not end the
-/// stream of a later one.
+/// The end of a source travels through the graph after its samples. A node whose lanes of that source have all
+/// ended and are empty is notified on its own thread, after its last call, and then ends the source on its outputs:
+/// at once, or after one more tick of a node that gives its last results of the source then. So below a merge a lane
+/// ends with its source and not with the merge, a batch waits for no camera that has ended, and nodes can drop what
+/// they keep for one. Lanes do not appear with the first sample, or a node would learn of the end while samples are
+/// still on another way to it: add_source() begins the streams of all edges below a new connection, beginning with
+/// the edges of the last nodes, before its first sample. Each has the number of the change, and an end says up to
+/// which change it holds: the late end of an earlier connection does not end the stream of a later one.
 class Lanes {
  public:
   explicit Lanes(Room& room) noexcept : room_(room) {}
@@ -52,17 +51,17 @@ class Lanes {
   /// Begins the stream of a source on an edge, or begins it again.
   void add_source(Edge& edge, const SourceStream& stream);
   void end_edge(Edge& edge);
-  /// The edges whose parent may still put samples that pass stay open until it ends: those with events, and
-  /// with `keep_last` last results. With a join none.
+  /// The edges whose parent may still put samples that pass stay open until it ends: edges with events and, with
+  /// `keep_last`, with last results. A join has no such edges.
   void end_edges(bool joins, bool keep_last);
-  /// Ends the stream of a source on the edge; false: it has none that this change ends.
+  /// Ends the stream of a source on the edge; false means it has none that this change ends.
   bool end_source(Edge& edge, int source, Change upto);
   /// The first half of a removal: the edge ends, its samples are dropped, and so is the one of a producer that
   /// waits for room there.
   void empty_edge(Edge& edge, std::vector<AnySample>& dropped);
   /// The second half: the edge goes with its lanes.
   void forget_edge(const EdgeRef& edge, bool closed);
-  /// The lanes of sources of which nothing more comes go. After a close the consumer ends, and with it all streams.
+  /// Removes the lanes of sources that have ended. After a close the consumer ends, and with it all streams.
   void retire(bool closed);
   /// Whether there is no end as long as there are no edges, or none that is open. Returns false when a node has been
   /// told of the end, which stays.
@@ -83,9 +82,9 @@ class Lanes {
     if (!lane.edge->gone) --waiting_producers_;
   }
 
-  // ---- what the consumer is told
+  // ---- what the consumer learns
   void report_gone() noexcept { reports_gone_ = true; }
-  /// The consumer is told that all has ended: a node takes nothing more.
+  /// The consumer knows that all has ended: a node takes nothing more.
   void tell_end() noexcept { told_end_ = reports_gone_; }
   void add_gone(const GoneSource& gone) {
     if (reports_gone_) gone_.push_back(gone);
@@ -135,7 +134,7 @@ class Lanes {
     }
     return newest != nullptr ? *newest : next_ready();
   }
-  /// The turn goes on behind the lane.
+  /// The turn goes on after the lane.
   void pass_turn(const Lane& lane) noexcept {
     const auto next = lane.index + 1 == lanes_.size() ? 0 : lane.index + 1;
     if (next_lane_ != next) next_lane_ = next;
@@ -147,7 +146,7 @@ class Lanes {
   static constexpr std::size_t kBits = 64;
 
   void add_lane(Edge& edge, const SourceStream& stream);
-  /// Forgets lanes, which their edge has no more, or of an edge that goes.
+  /// Forgets lanes that their edge no longer has, or that belong to an edge that goes.
   void number_lanes();
   void end_lane(Lane& lane);
   void open_lane(Lane& lane);
@@ -163,7 +162,7 @@ class Lanes {
   Room& room_;
   std::vector<EdgeRef> edges_;
   std::vector<int> finished_;          // sources of lanes that ended and are empty
-  std::vector<GoneSource> gone_;       // to be told to the consumer
+  std::vector<GoneSource> gone_;       // to be reported to the consumer
   std::size_t open_edges_ = 0;         // that have not ended
   std::size_t waiting_producers_ = 0;  // for room, on edges that are not gone
   bool stays_open_ = false;

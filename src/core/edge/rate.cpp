@@ -1,4 +1,4 @@
-// At most so many samples per second, evenly by their own times.
+// At most a given number of samples per second, evenly by their own times.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/edge/rate.hpp"
 
@@ -11,8 +11,8 @@ constexpr double kOfNewest = 1.0 / 16;  // the share of the newest interval in t
 constexpr double kPause = 1;            // seconds; a longer interval than this and four ticks is a pause
 constexpr double kTicksOfPause = 4;
 constexpr double kIntervalsMadeUp = 4;  // at 20 % of loss the rate is within 0.5 %; 2 leave 2 %, 1 leaves 5 %
-constexpr double kReordered = 1;        // seconds; a time may be so much behind the last one
-constexpr double kPicturesReordered = 4;  // or so many pictures, if that is more
+constexpr double kReordered = 1;        // seconds; a time may be that much before the last one
+constexpr double kPicturesReordered = 4;  // or that number of pictures, if that is more
 
 }  // namespace
 
@@ -45,7 +45,7 @@ double Rate::made_up() const noexcept {
 
 void Rate::use(double time) noexcept {
   tick_ = std::max(tick_.value_or(time), time - made_up()) + step_;
-  missed_ = std::max(*tick_, time + step_);  // a tick that is made up for is none that can be missed
+  missed_ = std::max(*tick_, time + step_);  // a tick that is made up for cannot be missed
 }
 
 bool Rate::misses(double time) noexcept {

@@ -1,4 +1,4 @@
-// At most so many samples per second, evenly by their own times.
+// At most a given number of samples per second, evenly by their own times.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -7,14 +7,14 @@
 namespace freshframe::core {
 
 /// Which samples of one source pass an edge with `max_rate`. Ticks are 1 / rate seconds apart, and a sample passes
-/// when its tick has come. So that a source with jitter, and one whose rate is that of the edge, loses none by
-/// being early, a tick comes half of the source's mean interval before its time, at most half of its own interval.
+/// when its tick has come. So that a source with jitter, and a source with exactly the edge's rate, loses none by
+/// being early, a tick comes half of the source's mean interval before its time, at most half of the tick's interval.
 /// After a gap the ticks of four intervals of the source are made up for, and one tick at least. So the losses of a
-/// source whose rate is little above that of the edge do not lower it, and no burst follows a long gap. Not
+/// source whose rate is a little above the edge's rate do not lower it, and no burst follows a long gap. Not
 /// thread-safe.
 ///
-/// Times are those of the source, in seconds. A time that is far behind the last one is of another clock and begins
-/// again; one that is a little behind is of a picture that is shown in another order.
+/// Times are the source's, in seconds. A time that is far before the last one is of another clock and begins again; a
+/// time that is a little before it is of a picture that is shown in another order.
 class Rate {
  public:
   explicit Rate(double rate) noexcept : step_(1 / rate) {}
@@ -23,8 +23,8 @@ class Rate {
   [[nodiscard]] bool is_due(double time) noexcept;
   /// A sample of that time, for which is_due() was true, has passed.
   void use(double time) noexcept;
-  /// A sample of `time`, for which is_due() is true, takes the place of one that waited for the consumer. True: the
-  /// consumer has missed a tick. False: only one of the two could have passed.
+  /// A sample of `time`, for which is_due() is true, takes the place of a sample that waited for the consumer.
+  /// True means the consumer has missed a tick. False means only one of the two could have passed.
   [[nodiscard]] bool misses(double time) noexcept;
 
  private:

@@ -13,7 +13,7 @@
 
 namespace freshframe::core {
 
-/// How much waits in all lanes, and how much more finds room in those that a batch waits for.
+/// How much waits in all lanes, and how much more finds room in the lanes that a batch waits for.
 struct Room {
   std::size_t queued = 0;
   std::size_t left = 0;
@@ -37,14 +37,15 @@ struct Room {
   }
 };
 
-/// What a consumer that gathers batches knows of its lanes. It knows of no lock: the inbox's mutex guards it.
+/// The knowledge of a consumer that gathers batches about its lanes. It knows of no lock: the inbox's mutex guards
+/// it.
 ///
 /// Note [Silent lanes]
-/// A batch waits for lanes that are not full. One that has been silent for max(max_wait, three times its mean
+/// A batch waits for lanes that are not full. A lane that has been silent for max(max_wait, three times its mean
 /// interval) is not waited for until its next sample: else a camera that is away would make every batch last
-/// max_wait, and the others would lose their samples meanwhile. One that has never had a sample is waited for until
-/// the wait would cost a sample of another: so the first batches after a start are full ones, and a camera that is
-/// away when it is connected costs the others at most one sample each.
+/// max_wait, and the others would lose their samples meanwhile. A lane that has never had a sample is waited for
+/// until the wait would cost a sample of another: so the first batches after a start are full ones, and a camera that
+/// is away when it is connected costs the others at most one sample each.
 class Gathering {
  public:
   explicit Gathering(Room& room) noexcept : room_(room) {}
@@ -56,7 +57,8 @@ class Gathering {
   }
   /// See Note [Silent lanes]. The time of the batch is over.
   void leave_out_silent(std::span<Lane* const> lanes, TimePoint now, const Batch& batch);
-  /// Leaves out the lanes that have never had a sample, if a batch is being gathered. True: there was one.
+  /// Leaves out the lanes that have never had a sample, if a batch is being gathered. True means there was
+  /// one.
   bool leave_out_unheard(std::span<Lane* const> lanes);
   /// A batch has a sample of the lane.
   static void hear(Lane& lane, TimePoint now) noexcept;

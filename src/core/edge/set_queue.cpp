@@ -349,7 +349,7 @@ void SetQueue::keep_trouble() {
   if (last_trouble_.empty()) last_trouble_ = fruitless(clock_.now());
 }
 
-// What is said of a parent whose samples do not come; empty: they do.
+// Returns a sentence about a parent whose samples do not come, or an empty text if they do.
 std::string SetQueue::silence_of(std::size_t parent, TimePoint now) const {
   const auto& edge = *edges_[parent];
   if (edge.ended && edge.options.only_source >= 0)
@@ -362,7 +362,8 @@ std::string SetQueue::silence_of(std::size_t parent, TimePoint now) const {
   return "'" + name_of(parent) + "' has sent nothing for " + std::to_string(seconds) + " s";
 }
 
-// How far the samples of a parent are from those of the reference; empty: not too far, or nothing is known.
+// How far the samples of a parent are from the samples of the reference; empty means not too far, or nothing is
+// known.
 std::string SetQueue::distance_of(std::size_t parent) const {
   const auto nearest = joiner_.nearest(parent);
   if (!nearest || std::abs(*nearest) <= rules_.within) return {};

@@ -28,17 +28,17 @@ namespace freshframe::core {
 struct JoinRules {
   JoinBy by = JoinBy::Captured;
   double within = 0;                // 0 with JoinBy::Seq
-  std::optional<double> wait = {};  // seconds; nullopt: without limit
+  std::optional<double> wait = {};  // seconds; nullopt means without limit
   bool partial = false;
   bool one_source = false;  // the samples of a set are of the same source
 };
 
-/// The time of a sample by which a join compares: with JoinBy::Seq its number, and its part behind the point.
+/// The time of a sample by which a join compares: with JoinBy::Seq its number, and its part after the point.
 [[nodiscard]] double time_of(const Stamp& stamp, JoinBy by) noexcept;
 
 /// Whether it has that time: a wall time that is good enough.
 [[nodiscard]] bool has_time(const Stamp& stamp, const JoinRules& rules) noexcept;
-/// Why it has not, for a message.
+/// The reason why it has no clock, as part of a message.
 [[nodiscard]] std::string why_no_clock(const std::string& parent, const Utc& utc, const JoinRules& rules);
 
 /// The parents of a join whose edges wait for each other: one is full and blocks, the other is empty.
@@ -72,12 +72,12 @@ struct StarvedJoin {
 /// that. So the first sample of the next source on any edge begins the join again for all parents.
 class SetQueue {
  public:
-  /// All edges of the lanes are parents, and the first one is that of the reference.
+  /// All edges of the lanes are parents, and the first one belongs to the reference.
   SetQueue(const JoinRules& rules, Lanes& lanes, WayOut& way_out, const EndOfStop& stop, const Clock& clock);
 
   /// A sample has come. Returns whether a set was made. `warning`: what is wrong with the join, said once, or nothing.
   bool put(Lane& lane, AnySample&& sample, Aftermath& after, std::optional<std::string>& warning);
-  /// Takes the oldest set, or the newest one; the older ones are dropped then. False: there is none.
+  /// Takes the oldest set, or the newest one; the older ones are dropped then. Returns false if no set is ready.
   bool take(bool newest, Delivery& out);
   /// A source on the edge, or the edge itself, has ended.
   void end(const Edge& edge, Aftermath& after);
@@ -132,13 +132,15 @@ class SetQueue {
   void deliver_oldest(Delivery& out);
   /// Keeps as JoinStats::reason what is said when a parent or the join itself ends. The first text stays.
   void keep_trouble();
-  /// Says that there has been no complete set for a while, and how far apart the samples are; empty: there was.
+  /// Says that there has been no complete set for a while, and how far apart the samples are; empty means
+  /// there was.
   [[nodiscard]] std::string fruitless(TimePoint now) const;
   [[nodiscard]] std::string silence_of(std::size_t parent, TimePoint now) const;
   [[nodiscard]] std::string distance_of(std::size_t parent) const;
-  /// The queue that is full before the end of the wait, and what to do; empty: there is none.
+  /// The queue that is full before the end of the wait, and what to do; empty if no queue is.
   [[nodiscard]] std::string too_short() const;
-  /// Says once that `within` is much longer than the parents' intervals; empty: it is not, or nothing is known yet.
+  /// Says once that `within` is much longer than the parents' intervals; empty means it is not, or nothing is
+  /// known yet.
   [[nodiscard]] std::string too_wide();
 
   const JoinRules rules_;
@@ -157,7 +159,7 @@ class SetQueue {
   std::vector<std::optional<Utc>> without_clock_;  // of each parent: of its last sample, if that had no clock
   std::optional<TimePoint> fruitless_since_;       // there was no whole set since then
   std::vector<bool> overflowed_;                   // of each parent: its queue was full since then
-  bool reported_ = false;                          // that there is none
+  bool reported_ = false;                          // that no clock exists
   bool width_known_ = false;                       // whether `within` is too long was looked at
   std::string last_trouble_;                       // at the end, as JoinStats::reason
   bool leaves_ = false;                            // a source has ended and was not reported

@@ -115,7 +115,7 @@ Taken Inbox::take_locked(AnySample& sample, const Pick& pick, Delivery& out) {
 }
 
 // Flat: all of it runs with each sample, and the calls within cost a tenth of it. A build that checks locks compiles it
-// together with more files, of which half would be in it.
+// together with more files, and would put half of them into it.
 #ifndef FRESHFRAME_CHECK_LOCKS
 [[gnu::flatten]]
 #endif
@@ -132,8 +132,8 @@ Taken Inbox::take(AnySample& sample, TimePoint deadline, const Pick& pick) {
   return finish(taken, {&sample, 1}, out);
 }
 
-// The edges of the samples are kept until finishing_ is false again, and with them those of the producers. One that
-// woke while the mutex is held would wait again, for it.
+// The edges of the samples are kept until finishing_ is false again, and with them the producers' edges. A producer
+// that woke while the mutex is held would have to wait for the mutex.
 Taken Inbox::finish(Taken taken, std::span<AnySample> samples, Delivery& out) {
   if (taken != Taken::Sample) return taken;
   tell_producers(out);

@@ -36,7 +36,7 @@ struct Aftermath {
 
   Edge* wakes = nullptr;       // whose producer sleeps, and has room now
   bool made_room = false;      // for which a producer may spin
-  std::unique_ptr<Rest> rest;  // null: nothing of it
+  std::unique_ptr<Rest> rest;  // null means nothing of it
 
   Rest& more() {
     if (!rest) rest = std::make_unique<Rest>();
@@ -44,7 +44,7 @@ struct Aftermath {
   }
   std::vector<AnySample>& dropped() { return more().dropped; }
 
-  /// The lane has room again. Its producer is woken once: until it is awake, there is room for it.
+  /// The lane has room again. The producer is woken once: until it is awake, there is room for it.
   void give_room(Lane& lane) {
     made_room = true;
     if (!lane.producer_asleep) return;
@@ -80,7 +80,7 @@ class WayOut {
   WayOut(Lanes& lanes, const EndOfStop& stop, const Clock& clock) noexcept
       : lanes_(lanes), stop_(stop), clock_(clock) {}
 
-  /// How long the consumer's calls take, which a stop wants to know; null: no time.
+  /// How long the consumer's calls take, which a stop wants to know; null means no time.
   void set_call_times(const Timings* times) noexcept { call_times_ = times; }
   /// Takes the next sample that passes.
   bool take_next(AnySample& sample, Delivery& out);

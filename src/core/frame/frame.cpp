@@ -48,7 +48,7 @@ struct FrameBody {
     std::atomic<bool> packed{false};
     FramePool::Buffer packed_memory;  // empty when the planes are packed already
     Picture pooled;                   // guarded by conversions(), as is pooled_memory
-    FramePool::Buffer pooled_memory;  // empty: not copied yet
+    FramePool::Buffer pooled_memory;  // empty means not copied yet
   };
 
   FrameBody(const Picture& picture, std::size_t size, std::function<void()> on_release,
@@ -164,10 +164,9 @@ core::FrameBody::FrameBody(const Picture& picture, std::size_t size, std::functi
 
 // Note [Inherited frames]
 // A forked child may use the frames that it has inherited. A thread of its parent may have been at any step
-// with one of them: converting it, counting it. So the child locks none of a frame's mutexes: it converts
-// under one of its own, makes a form again that was not finished, and counts nothing. It frees nothing
-// either: a camera's buffer, or a worker's lease, that both processes gave back would be filled while the
-// parent reads it.
+// with one of them: converting it, counting it. So the child locks none of a frame's mutexes: it converts under its
+// own lock, makes a form again that was not finished, and counts nothing. It frees nothing either: a camera's buffer,
+// or a worker's lease, that both processes gave back would be filled while the parent reads it.
 core::FrameBody::~FrameBody() {
   if (budget) {
     if (counted) budget->unpublish(generation);

@@ -24,7 +24,8 @@ class FrameAccess {
   /// Whether it has one.
   [[nodiscard]] static bool is_attached(const Frame& frame) noexcept;
   /// Whether places in this picture are not those in the pictures of its source's packets, turned as their stream says:
-  /// a node has made it, or it says another orientation than its stream. One that its source has only scaled is not.
+  /// a node has made it, or it says another orientation than its stream. A picture that its source has only scaled is
+  /// not.
   [[nodiscard]] static bool is_moved(const Frame& frame) noexcept;
   static void mark_moved(const Frame& frame) noexcept;
 };

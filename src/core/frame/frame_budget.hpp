@@ -39,7 +39,7 @@ class FrameBudget {
 
   /// Names one more possible holder of loans, such as "node 'x'". Returns its number; 0: there are too many.
   std::uint16_t add_holder(std::string name);
-  /// The holder gets no more loans. Its number is given to another one when the last of its loans is back.
+  /// The holder gets no further loans. The number is given to another one when the last of its loans is back.
   void remove_holder(std::uint16_t holder);
   [[nodiscard]] bool knows(std::uint16_t holder) const noexcept {
     return holder > 0 && holder <= holders_.load(std::memory_order_acquire);

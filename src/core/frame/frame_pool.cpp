@@ -85,7 +85,7 @@ struct FramePool::Impl {
   std::map<std::size_t, Idle> idle FRESHFRAME_GUARDED_BY(mutex);
   std::uint64_t uses FRESHFRAME_GUARDED_BY(mutex) = 0;
   Stats stats FRESHFRAME_GUARDED_BY(mutex);
-  std::shared_ptr<core::PictureMemory> memory FRESHFRAME_GUARDED_BY(mutex);  // null: the heap
+  std::shared_ptr<core::PictureMemory> memory FRESHFRAME_GUARDED_BY(mutex);  // null means the heap
 };
 
 bool FramePool::Impl::make_room(std::size_t bytes, EvictedBuffers& evicted) noexcept {
@@ -151,7 +151,7 @@ FramePool::Buffer FramePool::take_used(std::size_t bytes) {
     memory = impl_->memory;
   }
   const auto size = aligned(bytes);
-  auto* const buffer = memory ? memory->allocate(size) : nullptr;  // it has a lock of its own
+  auto* const buffer = memory ? memory->allocate(size) : nullptr;  // it has its own lock
   return {buffer, Recycle{impl_, size, std::move(memory)}};
 }
 

@@ -21,7 +21,7 @@ class PictureMemory {
   PictureMemory& operator=(const PictureMemory&) = delete;
   virtual ~PictureMemory() = default;
 
-  /// At least `bytes`, aligned to 64; nullptr: none is available now.
+  /// At least `bytes`, aligned to 64; nullptr if no memory is available now.
   [[nodiscard]] virtual std::uint8_t* allocate(std::size_t bytes) noexcept = 0;
   virtual void deallocate(std::uint8_t* memory) noexcept = 0;
 };

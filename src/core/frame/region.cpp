@@ -66,7 +66,7 @@ FramePart part_of(const Frame& frame, const Region& region) {
     const auto& from = whole.planes[static_cast<std::size_t>(i)];
     auto& to = part.planes[static_cast<std::size_t>(i)];
     const auto shape = part.format.plane_shape(i);
-    // The bytes before the part in a row: those of a picture that is as wide as the part lies to the right.
+    // The bytes before the part in a row: the bytes of a picture whose width is the part's distance from the left.
     auto left = part.format;
     left.width = x;
     left.height = y;

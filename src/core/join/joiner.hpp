@@ -21,30 +21,27 @@
 
 namespace freshframe::core {
 
-/// Gets the arrivals of each parent and the time, and decides. It holds no samples: its owner keeps those of
+/// Gets the arrivals of each parent and the time, and decides. It holds no samples: its owner keeps the samples of
 /// each parent in a queue and applies the decisions in their order. Not thread-safe.
 ///
 /// Note [Rules of the join]
 /// J1  Parent 0 is the reference. Each of its samples has one fate: a set, a partial set or a drop.
-/// J2  T is the greatest time among the oldest waiting samples of the parents. One that is older than
-///     T - within can be in no whole set any more. Without `partial` it is dropped at once. With it, it may be
-///     in the partial set of its reference: a sample goes when it is older than the reference's oldest one by
-///     more than `within`, and waits when the reference has none.
-/// J3  When all parents have a waiting sample that J2 leaves, these are a set. A later sample that waits
-///     already takes the place of an older one if it makes the spread smaller.
-/// J4  No sample waits longer than `wait` after its own arrival. Then its set is decided with the samples
-///     that are there: a partial set if that is allowed and its reference waits, else a drop.
-/// J5  With `partial`, a parent that has ended, or has been silent for longer than max(wait, 3 x its mean
-///     interval), is not waited for until its next sample. So a partial set is made when each other parent has
-///     a sample or is not waited for, and they are no whole set. Without it, all samples are dropped at once
-///     when a parent has ended.
-/// J6  A sample whose reference was decided before it came has the cause `late` when it is dropped at last.
-/// J7  A full queue that drops its oldest sample does so. When a parent's times go back, its waiting samples
-///     are dropped, and nothing of the old times is remembered.
-/// J8  Ties: of two samples that are equally near the earlier one, of equal times the lower parent.
-/// Without `wait` (below files) the results must not depend on the time of arrival. There a set also waits
-/// until each parent has a sample at or after the reference's time, has a full queue, or has ended. So J3
-/// chooses among all samples that can be nearest. J7 does depend on it where the times of a parent go back.
+/// J2 T is the greatest time among the oldest waiting samples of the parents. A sample that is older than T - within
+///     can no longer be in a whole set. Without `partial` it is dropped at once. With it, it may be in the partial
+///     set of its reference: a sample goes when it is older than the reference's oldest one by more than `within`,
+///     and waits when the reference has none. J3 When all parents have a waiting sample that J2 leaves, these are a
+///     set. A later sample that waits already takes the place of an older one if it makes the spread smaller. J4 No
+///     sample waits longer than `wait` after its own arrival. Then its set is decided with the samples that are
+///     there: a partial set if that is allowed and its reference waits, else a drop. J5 With `partial`, a parent that
+///     has ended, or has been silent for longer than max(wait, 3 x its mean interval), is not waited for until its
+///     next sample. So a partial set is made when each other parent has a sample or is not waited for, and they are
+///     no whole set. Without it, all samples are dropped at once when a parent has ended. J6 A sample whose reference
+///     was decided before it came has the cause `late` when it is dropped at last. J7 A full queue that drops its
+///     oldest sample does so. When a parent's times go back, its waiting samples are dropped, and nothing of the old
+///     times is remembered. J8 Ties: of two samples that are equally near the earlier one, of equal times the lower
+///     parent. Without `wait` (below files) the results must not depend on the time of arrival. There a set also
+///     waits until each parent has a sample at or after the reference's time, has a full queue, or has ended. So J3
+///     chooses among all samples that can be nearest. J7 does depend on it where the times of a parent go back.
 class Joiner {
  public:
   static constexpr std::size_t kMostParents = 16;
@@ -55,7 +52,7 @@ class Joiner {
   };
   struct Options {
     double within = 0;                 // greatest difference between the times of a set
-    std::optional<Seconds> wait = {};  // nullopt: without limit
+    std::optional<Seconds> wait = {};  // nullopt means without limit
     bool partial = false;
     std::vector<Room> rooms = {};  // one for each parent: 2 to kMostParents
   };
@@ -80,7 +77,7 @@ class Joiner {
   void begin(std::size_t parent) noexcept { inputs_[parent].ended = false; }
   /// Decides what is due until `now`.
   void advance(TimePoint now);
-  /// When advance() has the next decision to make; nullopt: not before the next put() or end().
+  /// When advance() has the next decision to make; nullopt means not before the next put() or end().
   [[nodiscard]] std::optional<TimePoint> next_time() const;
   /// Drops all waiting samples. Nothing of the old times is remembered.
   void restart(TimePoint now);
@@ -99,9 +96,9 @@ class Joiner {
     return set.members == (1U << inputs_.size()) - 1;
   }
   /// Median of how much later the nearest sample of `parent` was than the reference's, over the latest
-  /// reference samples; negative: earlier. nullopt: there is none.
+  /// reference samples; negative: earlier. nullopt means that no pair was seen.
   [[nodiscard]] std::optional<double> nearest(std::size_t parent) const;
-  /// When the latest sample of `parent` came; nullopt: there is none.
+  /// When the latest sample of `parent` came; nullopt means that none has come.
   [[nodiscard]] std::optional<TimePoint> last_arrival(std::size_t parent) const noexcept {
     return inputs_[parent].last_arrival;
   }
@@ -140,13 +137,13 @@ class Joiner {
   };
 
   void decide(TimePoint now);
-  // Each returns whether anything was decided; false: wait. There is a waiting sample.
+  // Each returns whether anything was decided; false means wait. There is a waiting sample.
   bool decide_whole(TimePoint now);
   bool decide_partial(TimePoint now);
   bool drop_stale(TimePoint now);
   bool drop_all_after_an_end(TimePoint now);
   /// How many waiting samples of each parent J2 leaves out for a whole set with the reference's oldest one, all
-  /// of them where the next one is not there yet. nullopt: there can be none.
+  /// of them where the next one is not there yet. nullopt means there can be none.
   using Steps = std::array<std::size_t, kMostParents>;
   [[nodiscard]] std::optional<Steps> steps_to_whole() const;
   void expire(TimePoint now);

@@ -51,13 +51,14 @@ struct Call {
 };
 static_assert(sizeof(Call) == 64);
 
-/// One thread adds, any thread reads. Bounded by number, so that a node of a thousand samples per second costs no more
-/// memory than another one; what was never used is never touched, and what was goes back to the machine with the ring.
+/// One thread adds, any thread reads. Bounded by number, so that a node of a thousand samples per second needs the
+/// same memory as any other node; unused records are never touched, and all memory goes back to the machine with the
+/// ring.
 ///
 /// Note [Records without a lock]
-/// The writer stores the members of a record and then the count. A reader copies records, and then drops those that the
-/// writer may have begun to overwrite: a member of a newer record makes the count before it visible, too. Nodes of a
-/// burst add a record each 300 ns: a record is one cache line, and its stores are plain ones on x86-64.
+/// The writer stores the members of a record and then the count. A reader copies records, and then drops the records
+/// that the writer may have begun to overwrite: a member of a newer record makes the count before it visible, too.
+/// Nodes of a burst add a record every 300 ns: a record is one cache line, and its stores are plain ones on x86-64.
 class CallRing {
  public:
   static constexpr std::size_t kCalls = 4096;
@@ -69,11 +70,11 @@ class CallRing {
     write(records_[number % kCalls], call);
     count_.store(number + 1, std::memory_order_release);
   }
-  /// The call that was added last has waited so many seconds for the GIL. The thread that adds.
+  /// The call that was added last has waited `seconds` for the GIL. Only the thread that adds.
   void add_gil(double seconds) noexcept;
-  /// Those that are still there, the oldest first.
+  /// Returns the calls that are still there, the oldest first.
   [[nodiscard]] std::vector<Call> calls() const;
-  /// Those that were done at `since` or later.
+  /// Returns the calls that ended at `since` or later.
   [[nodiscard]] std::vector<Call> calls(TimePoint since) const;
 
  private:
@@ -117,7 +118,7 @@ class CallRing {
   struct Unmap {
     void operator()(Record* records) const noexcept;
   };
-  // Pages of its own: from the heap, the rings of nodes that come and go would leave holes that small blocks pin.
+  // Separate pages: from the heap, the rings of nodes that come and go would leave holes that small blocks pin.
   const std::unique_ptr<Record[], Unmap> records_;  // NOLINT(modernize-avoid-c-arrays): see Record
   std::atomic<std::uint64_t> count_{0};
 };

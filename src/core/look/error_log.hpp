@@ -23,9 +23,9 @@ struct ErrorNote {
   double time = 0;       // Unix time
   std::string node;
   std::string text;
-  std::string traceback;  // of the node's language; empty: none
+  std::string traceback;  // of the node's language; empty means none
   bool fatal = false;     // it ended the pipeline
-  bool counted = true;    // among the node's errors; else it is an event of its own, such as a worker's death
+  bool counted = true;    // among the node's errors; else it is a separate event, such as a worker's death
 };
 
 /// Thread-safe.

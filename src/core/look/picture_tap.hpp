@@ -19,9 +19,10 @@ struct TappedPicture {
   Frame frame;
 };
 
-/// Belongs to one runner. A client may also follow all samples that the node sends. The client asks for a picture. The node's thread keeps the next one that it sends
-/// and calls the hook. Then nothing happens until the client asks again. So a tap holds at most one frame,
-/// and only while it has a client. It also knows whether the node has sent a picture since. Thread-safe.
+/// Belongs to one runner. A client may also follow all samples that the node sends. The client asks for a picture.
+/// The node's thread keeps the next picture that it sends and calls the hook. Then nothing happens until the client
+/// asks again. So a tap holds at most one frame, and only while it has a client. It also knows whether the node has
+/// sent a picture since. Thread-safe.
 class PictureTap {
  public:
   using Hook = std::function<void()>;
@@ -50,7 +51,8 @@ class PictureTap {
     return hook_ != nullptr;
   }
 
-  /// `follower` is called on the node's thread with each sample that it sends, as the hook is; empty: none is.
+  /// `follower` is called on the node's thread with each sample that it sends, as the hook is; empty means no
+  /// follower.
   void follow(Follower follower) {
     const bool any = static_cast<bool>(follower);
     auto next = any ? std::make_shared<const Follower>(std::move(follower)) : nullptr;
@@ -59,7 +61,7 @@ class PictureTap {
     followed_.store(any, std::memory_order_relaxed);
   }
 
-  /// Whether the node has sent a picture after the one that the tap kept last.
+  /// Whether the node has sent a picture after the picture that the tap kept last.
   [[nodiscard]] bool has_newer() const noexcept { return newer_.load(std::memory_order_relaxed); }
 
   void ask() noexcept { asked_.store(true, std::memory_order_relaxed); }

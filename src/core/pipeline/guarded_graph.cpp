@@ -1,4 +1,4 @@
-// What leaves a graph is counted, and its share of the frames goes with it.
+// Counts what leaves a graph, whose share of the frames goes with it.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pipeline/guarded_graph.hpp"
 

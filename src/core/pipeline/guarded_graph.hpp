@@ -21,7 +21,7 @@ class GuardedGraph {
  public:
   explicit GuardedGraph(std::shared_ptr<FrameBudget> budget) : budget_(std::move(budget)) {}
 
-  /// What has left the graph, as reports and statistics tell it.
+  /// The nodes and edges that have left the graph, for reports and statistics.
   struct Left {
     RemovedStats sums;
     // None had failed, and files had been read to their ends.
@@ -31,7 +31,7 @@ class GuardedGraph {
 
   /// Returns null if the node was removed, or there was none.
   [[nodiscard]] std::shared_ptr<Runner> runner(int index) const;
-  /// Those that are there, in the order of their numbers.
+  /// Returns the runners in the graph, in the order of their numbers.
   [[nodiscard]] std::vector<std::shared_ptr<Runner>> runners() const;
 
   // ---- with `building`

@@ -8,7 +8,7 @@ namespace freshframe::core {
 
 class PipelineCore;
 
-/// Keeps it until the process ends: its threads, or those of a forked child's parent, still use it. Any
+/// Keeps it until the process ends: its threads, or the threads of a forked child's parent, still use it. Any
 /// thread.
 void let_go(std::shared_ptr<PipelineCore> pipeline);
 

@@ -32,7 +32,7 @@ void Life::launch(int nodes) {
   to_open_ = living_ = nodes;
   began_ = clock_->now();
   last_look_ = Real::now();
-  // An add() from here on is late, and its caller can tell.
+  // An add() from here on is late, and its caller sees it.
   started_->store(true, std::memory_order_release);
 }
 
@@ -69,7 +69,7 @@ std::optional<TimePoint> Life::wait_for_start(Runner& runner) {
 
 bool Life::end() {
   if (phase_ == Phase::Ended || phase_ == Phase::Building || living_ > 0 || replacing_ > 0) return false;
-  // After a stop no call of add() succeeds. It may be one that cannot go on before stop() has returned, as a
+  // After a stop no call of add() succeeds. It may be a call that cannot go on before stop() has returned, as a
   // signal's handler has interrupted it.
   if (!pending_.empty() && !stopping_) return false;
   if (keep_running_ && !stop_source_.stop_requested() && !failure_->failed()) return false;
@@ -185,8 +185,8 @@ bool Life::stands_still(std::uint64_t moved, bool busy, Real::duration limit) {
     stood_still_ = {};
     return false;
   }
-  // A machine or a process that stands still for a while looks like a stall when it goes on: nothing has moved. So one
-  // interval between two looks is never the whole of a stall.
+  // A machine or a process that is suspended for a while looks like a stall when it goes on: nothing has moved. So
+  // one interval between two looks is never the whole of a stall.
   stood_still_ += std::min<Real::duration>(since_look, limit / 2);
   return stood_still_ >= limit;
 }

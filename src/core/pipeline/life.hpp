@@ -23,8 +23,8 @@
 
 namespace freshframe::core {
 
-/// Thread-safe. It knows nothing of the graph. Its mutex is a leaf: no other one, no node and no hook is entered with it.
-/// Removals and successors are guarded by it, too, see locked().
+/// Thread-safe. It knows nothing of the graph. The mutex is a leaf: no other one, no node and no hook is entered with
+/// it. Removals and successors are guarded by it, too, see locked().
 class Life {
  public:
   using Real = std::chrono::steady_clock;  // phases are timed by the machine's clock, even in a simulation
@@ -33,7 +33,7 @@ class Life {
   struct Thread {
     std::shared_ptr<Runner> runner;
     std::jthread thread;
-    std::shared_ptr<const Successor> replacement = {};  // null: it is the runner's own
+    std::shared_ptr<const Successor> replacement = {};  // null means it is the runner's own
   };
 
   /// `keep_running`: the life does not end with the last node.
@@ -43,14 +43,14 @@ class Life {
   // ---- start
   /// Throws StateError after start() or stop().
   void expect_new() const;
-  /// The threads of so many nodes are about to begin. Throws StateError when a stop came before.
+  /// The threads of `nodes` nodes are about to begin. Throws StateError when a stop came before.
   void launch(int nodes);
   /// Returns false when a node has not opened by the deadline. A failure and a stop end the wait, too.
   bool wait_opened(Real::time_point deadline);
   /// Lets the sources begin to read.
   void go();
   void arrive_opened(const Runner& runner);
-  /// As RunnerHost::wait_for_start().
+  /// Does the work of RunnerHost::wait_for_start().
   std::optional<TimePoint> wait_for_start(Runner& runner);
 
   // ---- end
@@ -60,9 +60,9 @@ class Life {
   void begin_stop();
   /// All have been asked to stop: the pipeline ends now if no node lives.
   void finish_stop();
-  /// Waits for the end, or for a failure that is due. True: it has ended.
+  /// Waits for the end, or for a failure that is due. True means it has ended.
   bool wait_ended(Real::time_point until);
-  /// Waits for the end and joins the threads. False: not by the deadline.
+  /// Waits for the end and joins the threads. False means not by the deadline.
   bool join(Real::time_point deadline);
   /// Called once when the last node has ended, on its thread; it must not block or call back. Before launch().
   void set_end_hook(std::function<void()> hook) { end_hook_ = std::move(hook); }
@@ -84,13 +84,13 @@ class Life {
   [[nodiscard]] bool stands_still(std::uint64_t moved, bool busy, Real::duration limit);
 
   // ---- changes while it runs
-  /// Throws StateError when the pipeline takes no changes any more. True: it runs.
+  /// Throws StateError when the pipeline takes no changes any more. True means it runs.
   bool check_changes(const char* verb) const;
   /// The call of add() for this node begins, on the calling thread.
   void begin_add(const std::shared_ptr<Runner>& runner);
   /// The call of add() for the node is over; a second time it does nothing.
   void end_add(int index);
-  /// The node of an add() that is not over; null: there is none.
+  /// The node of an add() that is not over; null means no such node exists.
   [[nodiscard]] std::shared_ptr<Runner> pending(int index) const;
   /// Those from number `first` on whose add() this thread has begun and not ended.
   [[nodiscard]] std::vector<int> pending_from(int first) const;
@@ -136,7 +136,7 @@ class Life {
 
  private:
   enum class Phase : std::uint8_t { Building, Starting, Running, Ended };
-  /// The end, when no node lives and none is being added.
+  /// The end, when no node lives or is being added.
   [[nodiscard]] bool end() FRESHFRAME_REQUIRES(mutex_);
   void call_end_hook(bool last) const;
 
@@ -161,7 +161,7 @@ class Life {
   std::uint64_t last_delivered_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
   Real::time_point last_look_ FRESHFRAME_GUARDED_BY(mutex_){};  // for a stall
   Real::duration stood_still_ FRESHFRAME_GUARDED_BY(mutex_){};
-  // Nodes from add() to the end of finish_add(): one that fails may leave the graph before finish_add() looks.
+  // Nodes from add() to the end of finish_add(): a node that fails may leave the graph before finish_add() looks.
   std::map<int, std::shared_ptr<Runner>> pending_ FRESHFRAME_GUARDED_BY(mutex_);
   std::vector<Thread> threads_ FRESHFRAME_GUARDED_BY(mutex_);
 };

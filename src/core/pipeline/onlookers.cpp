@@ -137,7 +137,7 @@ std::optional<PortSource> source_of_port(const PipelineCore& core, const std::st
   return std::nullopt;
 }
 
-// A reader that was closed, also by a finalizer, takes none and tells nobody: so its queue is asked.
+// A reader that was closed, also by a finalizer, takes none and notifies nobody: so its queue is asked.
 std::function<bool()> is_taken(std::weak_ptr<Runner> runner) {
   // The threads that ask end before the runner's, which keeps it: they never have the last reference.
   return [runner = std::move(runner)] {

@@ -22,7 +22,8 @@ namespace freshframe::core {
 // All: any thread, even while another one builds the graph.
 
 [[nodiscard]] Stats stats_of(const PipelineCore& core);
-/// Does it for a caller that holds the graph. `span`: of the quantiles, which cost most; none: without them.
+/// Does it for a caller that holds the graph. `span`: of the quantiles, which cost most; none means without
+/// them.
 [[nodiscard]] Stats stats_of(const PipelineCore& core, const GuardedGraph& guarded, std::optional<Span> span)
     FRESHFRAME_REQUIRES(guarded.building);
 [[nodiscard]] Report report_of(const PipelineCore& core);
@@ -75,7 +76,7 @@ void tell_of_lossy_edges(const PipelineCore& core);
 /// Throws StalledError when nothing has moved for stall_timeout because of a full blocking edge. After a failure
 /// throws that, since the remaining samples cannot be delivered.
 void check_stalled(PipelineCore& core);
-/// Checks like check_stalled(), for a reader that waits: another reader whose thread is merely slow is a
+/// Checks like check_stalled() for a waiting reader: another reader whose thread is merely slow is a
 /// warning.
 void check_stalled_for(PipelineCore& core, const ReaderCore& waiting);
 /// A node in Python that has taken samples and never given a result, although others wait for its results.

@@ -116,7 +116,7 @@ AnySample Outlet::stamped(Emitted result, const AnySample& from) {
   }
   if (FrameAccess::is_loan(sample.frame)) sample.frame = FrameAccess::engine(sample.frame);
   if (sample.stamp.damaged) sample.frame.mark_damaged();
-  // One that is attached came here, and is passed on.
+  // An attached sample came here, and is passed on.
   if (has_own && stamp.source != node_ && !FrameAccess::is_attached(sample.frame))
     FrameAccess::mark_moved(sample.frame);
   if (is_frame) FrameAccess::attach(sample.frame, budget_);

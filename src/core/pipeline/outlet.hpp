@@ -25,10 +25,10 @@ namespace freshframe::core {
 ///
 /// Note [Order within a source]
 /// The results of a node have one order within a source: by (seq, part). A result usually has the stamp of the
-/// sample that it was made of, so their order is that of the samples. `part` numbers the results of one seq,
+/// sample that it was made of, so their order is the samples' order. `part` numbers the results of one seq,
 /// where a node gives several. A plain result keeps the part of its sample. A result with the stamp of an
-/// earlier sample (Emitted::like) is refused when a later one has left already: a child could not tell which
-/// of the two is newer.
+/// earlier sample (Emitted::like) is refused when a later one has left already: a child could not see which of the
+/// two is newer.
 class Outlet {
  public:
   /// `gives_several`: NodeBase::gives_several().
@@ -71,7 +71,7 @@ class Outlet {
   [[nodiscard]] bool delays() const noexcept { return delays_.load(std::memory_order_relaxed); }
   /// Ends the edges.
   void end();
-  /// Tells the children that nothing more comes of a source. Any thread, after the last send() of it.
+  /// Notifies the children that a source has ended. Any thread, after the last send() of it.
   void end(const GoneSource& gone);
 
   /// The number of results so far, with and without a taker.

@@ -28,7 +28,8 @@ struct OutputEdge {
   int source = -1;  // the only one whose samples go there; -1: all do
 };
 
-/// A child that takes certain types while its parent has no output type, and the types; none: no such child.
+/// A child that takes certain types while its parent has no output type, and the types; none means no such
+/// child.
 struct Demand {
   std::vector<const TypeInfo*> types;
   std::string child;
@@ -54,7 +55,7 @@ class Outputs {
   };
 
   // ---- any thread
-  /// An edge of which nothing more can come, since the node or the edge's only source has ended, ends at once.
+  /// An edge that nothing more can pass, since the node or the edge's only source has ended, ends at once.
   void add(const OutputEdge& edge, Demand demand) {
     bool ended = false;
     std::optional<Change> upto;
@@ -71,7 +72,7 @@ class Outputs {
       edge.inbox->end(*edge.edge, edge.source, *upto);
     }
   }
-  /// Its node has become one in Python, above children that take certain types.
+  /// The node has become a node in Python, above children that take certain types.
   void want(Demand demand) {
     change([&](List& list) { list.demand = std::move(demand); });
   }
@@ -104,7 +105,7 @@ class Outputs {
     return newest_;
   }
 
-  // ---- the node's thread, or those that emit in turn
+  // ---- the node's thread, or the threads that emit in turn
   [[nodiscard]] const List& list() {
     if (version_.load(std::memory_order_relaxed) != seen_) fetch();
     return *mine_;

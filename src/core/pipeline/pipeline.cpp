@@ -1,4 +1,4 @@
-// The public face of a pipeline, and the verbs behind Reader<T>.
+// The public face of a pipeline, and the verbs of Reader<T>.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/pipeline.hpp"
 

@@ -36,7 +36,7 @@ void spawn(PipelineCore& core) {
       if (!(*next)->facts().runs_outside)
         core.life().start_thread(*next, [runner = *next] { runner->run(); });
     }
-  } catch (const std::exception& error) {  // the machine has no more threads
+  } catch (const std::exception& error) {  // the machine has no thread left
     core.request_stop();
     for (auto runner = runners.begin(); runner != runners.end(); ++runner) {
       if (runner < next && !(*runner)->facts().runs_outside) continue;

@@ -28,8 +28,8 @@ namespace freshframe::core {
 class SessionGate;
 
 /// Thread-safe as Pipeline says. It has two parts with a lock each: the graph, whose lock has the rank Graph, and the
-/// life, whose lock is a Leaf (LockRank). What changes both, or looks at both, is a function of changes/changes.hpp or
-/// onlookers.hpp. Neither lock is held while a node or a callback is entered.
+/// life, whose lock is a Leaf (LockRank). Whatever changes both, or looks at both, is a function of
+/// changes/changes.hpp or onlookers.hpp. Neither lock is held while a node or a callback is entered.
 ///
 /// Note [Changes while it runs]
 /// The graph is changed and read with GuardedGraph::building, which is never held while anything is waited for: an
@@ -49,8 +49,8 @@ class PipelineCore final : public RunnerHost, public std::enable_shared_from_thi
   void start(const Embedder& embedder);
   /// Wires the graph and starts the native threads.
   void launch();
-  /// Waits until every node has opened; false: not within `timeout`. Throws the failure, after asking the
-  /// rest to stop: call join() then.
+  /// Waits until every node has opened; false means not within `timeout`. Throws the failure, after asking
+  /// the rest to stop: call join() then.
   bool wait_opened(std::optional<Seconds> timeout);
   /// Lets the sources begin to read.
   void go();
@@ -58,13 +58,14 @@ class PipelineCore final : public RunnerHost, public std::enable_shared_from_thi
   bool wait(std::optional<Seconds> timeout, const WaitHook& look = {});
   /// Asks all nodes to stop; never waits. In that time they may get the events that are left.
   void request_stop(Seconds timeout = kStopTime);
-  /// request_stop(), then join(). False: from a node's own thread, which only asks. Throws StopTimeoutError.
+  /// request_stop(), then join(). False means from a node's own thread, which only asks. Throws
+  /// StopTimeoutError.
   bool stop(Seconds timeout, const WaitHook& look = {});
   /// Lets the nodes take the samples that are on their way, if every source has ended by itself. The readers get nothing
   /// any longer. Returns true if the pipeline has ended, and false at once if a source still works, or as soon as nothing
   /// has moved for `patience`: call stop() then.
   bool finish(Seconds patience, const WaitHook& look = {});
-  /// Waits for the threads and joins them. False: some are still busy, see busy_nodes().
+  /// Waits for the threads and joins them. False means some are still busy, see busy_nodes().
   bool join(Seconds timeout);
   [[nodiscard]] bool called_from_runner() const;
   /// Called once when the pipeline has failed, on the thread of the node; it must not block or call back. Before
@@ -99,13 +100,13 @@ class PipelineCore final : public RunnerHost, public std::enable_shared_from_thi
   [[nodiscard]] const Life& life() const noexcept { return life_; }
   [[nodiscard]] const Pipeline::Options& options() const noexcept { return options_; }
   [[nodiscard]] Failure& failure() const noexcept { return *life_.failure(); }
-  /// The names of all nodes, also of those that were removed.
+  /// The names of all nodes, also of removed nodes.
   [[nodiscard]] const std::shared_ptr<NameTable>& names() const noexcept { return names_; }
   [[nodiscard]] ErrorLog& errors() noexcept { return errors_; }
   [[nodiscard]] const ErrorLog& errors() const noexcept { return errors_; }
   /// Returns null if the node was removed, or there was none.
   [[nodiscard]] std::shared_ptr<Runner> runner(int index) const { return guarded_.runner(index); }
-  /// Those that are there, in the order of their numbers.
+  /// Returns the runners in the graph, in the order of their numbers.
   [[nodiscard]] std::vector<std::shared_ptr<Runner>> runners() const { return guarded_.runners(); }
   /// The object of a layer above that looks at this pipeline: `make` makes it at the first call. It is freed
   /// before all that it looks at. Any thread.

@@ -152,7 +152,7 @@ void describe_edge(std::ostream& out, const EdgeStats& edge, bool wired) {
   if (!edge.drops.empty()) out << ")";
 }
 
-// What the line of an edge does not say of joins and of the streams that begin at nodes.
+// The text that the line of an edge omits about joins and of the streams that begin at nodes.
 std::string streams_text(const Graph& graph, const Inbox& inbox, const EdgeOptions& edge) {
   std::string text;
   if (edge.joined) {

@@ -37,7 +37,7 @@ struct Handed {
   std::uint64_t order;  // counts a reader's samples, from 1 on
 };
 
-/// The reader behind Reader<T> and Python's Reader. One thread at a time (a second one gets a StateError);
+/// The reader in Reader<T> and Python's Reader. One thread at a time (a second one gets a StateError);
 /// latest(), close() and ended() from any. Frames in its samples are on loan.
 class ReaderCore {
  public:
@@ -69,7 +69,7 @@ class ReaderCore {
   [[noreturn]] void time_out(double seconds) const;
 
   [[nodiscard]] bool was_read() const noexcept { return was_read_.load(std::memory_order_relaxed); }
-  /// Whether the present thread is the one that called a verb last.
+  /// Whether the present thread is the thread that called a verb last.
   [[nodiscard]] bool read_by_this_thread() const noexcept {
     return last_thread_.load(std::memory_order_relaxed) == std::this_thread::get_id();
   }
@@ -90,8 +90,8 @@ class ReaderCore {
   [[nodiscard]] Inbox& inbox() const noexcept { return *inbox_; }
   [[nodiscard]] const std::shared_ptr<Inbox>& shared_inbox() const noexcept { return inbox_; }
   [[nodiscard]] const Clock& clock() const noexcept { return *context_.clock; }
-  /// Once the edges exist, before the first verb. `why_lossless`: the reason to refuse latest(); empty: it is
-  /// allowed.
+  /// Once the edges exist, before the first verb. `why_lossless`: the reason to refuse latest(); empty means
+  /// it is allowed.
   void resolve_verbs(std::string why_lossless);
   /// Sets the reader's number among the holders of loans, before the first verb.
   void set_holder(std::uint16_t holder) noexcept { holder_ = holder; }

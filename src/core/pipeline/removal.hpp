@@ -13,11 +13,11 @@
 
 namespace freshframe::core {
 
-/// Shared by the call of remove() and the nodes that it removes. Guarded by the mutex of Life, `drained` by that of the
-/// graph.
+/// Shared by the call of remove() and the nodes that it removes. Guarded by the mutex of Life, `drained` by the
+/// graph's mutex.
 struct Removal {
   std::set<std::string> closing;        // the nodes that have not closed yet
-  Stats books;                          // the last statistics of those that have
+  Stats books;                          // the last statistics of the nodes that have
   std::exception_ptr error = {};        // the first of their failures
   bool awaited = true;                  // a call waits for it, and throws the error; else failures are logged
   std::vector<EdgeStats> drained = {};  // the last counts of edges to nodes that stay

@@ -21,7 +21,7 @@ class TickGrid {
   TickGrid(TimePoint start, TimePoint::duration period) : start_(start), period_(period) {}
 
   [[nodiscard]] TimePoint next() const noexcept { return start_ + (taken_ + 1) * period_; }
-  /// The latest tick that is due; nullopt: none.
+  /// The latest tick that is due; nullopt means none.
   std::optional<Tick> take(TimePoint now) noexcept {
     if (now < next()) return std::nullopt;
     const auto number = (now - start_) / period_;

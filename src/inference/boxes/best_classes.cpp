@@ -21,7 +21,7 @@ using Ints = hn::Rebind<std::int32_t, Floats>;
 
 constexpr std::size_t kRowsAtOnce = 4;
 
-// The better of the row `id` and of what is known, for the samples from `i` on.
+// Keeps the better of the row `id` and the known best of the samples from `i` on.
 template <typename V, typename I>
 HWY_INLINE void better(const float* row, std::size_t i, std::int32_t id, V& score, I& which) {
   const auto other = hn::LoadU(Floats(), row + i);
@@ -37,7 +37,7 @@ struct Best {
   std::int32_t* classes;
 };
 
-// `rows` consecutive classes, the first of which is `id`.
+// `rows` consecutive classes, beginning with `id`.
 void better_of_rows(const float* from, std::size_t rows, std::int32_t id, const Best& best) {
   const auto [count, scores, classes] = best;
   const std::size_t lanes = hn::Lanes(Floats());

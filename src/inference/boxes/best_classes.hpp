@@ -13,8 +13,8 @@ struct BestClasses {
   std::vector<std::int32_t> classes;  // the first one with that score
 };
 
-/// For `classes` rows of `count` scores, one after the other. Scores that are NaN are passed over, but for
-/// those of class 0, which stay.
+/// For `classes` rows of `count` scores, one after the other. Scores that are NaN are passed over, but for scores of
+/// class 0, which stay.
 [[nodiscard]] BestClasses best_classes(const float* rows, std::size_t classes, std::size_t count);
 
 }  // namespace freshframe::inference

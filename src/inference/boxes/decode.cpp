@@ -14,7 +14,7 @@
 namespace freshframe::inference {
 namespace {
 
-// Numbers of a row before those of the head: the box, and its classes. Rows of other layouts
+// Numbers of a row before the head's numbers: the box, and its classes. Rows of other layouts
 // begin with six, or have no head that follows.
 std::size_t numbers_before_head(const Recognised& how) {
   return how.layout == Layout::Yolov8 ? 4 + static_cast<std::size_t>(how.classes) : 6;

@@ -26,7 +26,7 @@ struct OutputView {
 struct DecodeOptions {
   float confidence = 0.25F;  // boxes above it
   float iou = 0.45F;
-  std::vector<bool> wanted = {};  // by class; empty: all. Classes beyond its end are not wanted
+  std::vector<bool> wanted = {};  // by class; empty means all. Classes beyond its end are not wanted
 };
 
 /// A box with the row of the model's output that it was read from. A turned one is upright here, with its angle.
@@ -40,12 +40,12 @@ struct Candidate : Detection {
 [[nodiscard]] std::vector<Candidate> candidates(const Recognised& how, std::span<const OutputView> outputs,
                                                 const InputForm& form, const DecodeOptions& options);
 
-/// The numbers of a model's head in the output with its boxes: in each row, they are behind the box and its classes.
+/// The numbers of a model's head in the output with its boxes: in each row, they follow the box and its classes.
 class HeadNumbers {
  public:
   HeadNumbers(const Recognised& how, const OutputView& output);
 
-  /// Number `k` of them, for a candidate's row.
+  /// Returns number `k` of them in a candidate's row.
   [[nodiscard]] float at(std::size_t row, std::size_t k) const {
     return numbers_[is_columns_ ? first_ + k * step_ + row : row * step_ + first_ + k];
   }

@@ -12,17 +12,18 @@ namespace freshframe::inference {
 
 /// The parts of a model that are no boxes. Without any of them the model is a plain detector.
 struct Head {
-  // Poses: behind the classes, so many key points of x, y and, if there are 3 numbers, a confidence.
+  // Poses: after the classes, this number of key points of x, y and, if there are 3 numbers, a confidence.
   std::size_t key_points = 0;
   std::size_t key_point_numbers = 0;
-  // Masks: a box has so many weights behind its classes, one for each prototype of the output `masks`. 0: that
+  // Masks: a box has this number of weights after its classes, one for each prototype of the output `masks`. 0: that
   // output has a mask for each row, of the whole picture.
   std::size_t coefficients = 0;
   std::optional<std::size_t> masks = {};  // an output [1, prototypes or rows, height, width] of logits
-  // Turned boxes: an angle in radians behind the classes, clockwise in the picture, from the box's width to the x axis.
+  // Turned boxes: an angle in radians after the classes, clockwise in the picture, from the box's width to the x
+  // axis.
   bool turned = false;
 
-  /// Numbers of a row behind the box and its classes.
+  /// Numbers of a row after the box and its classes.
   [[nodiscard]] std::size_t numbers() const noexcept {
     return key_points * key_point_numbers + coefficients + (turned ? 1 : 0);
   }

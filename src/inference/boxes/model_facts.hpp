@@ -15,7 +15,7 @@
 
 namespace freshframe::inference {
 
-/// The facts about a model. Shapes are those of a run.
+/// The facts about a model. Shapes are the shapes in a run.
 struct ModelFacts {
   std::string path;
   int width = 0;
@@ -25,7 +25,7 @@ struct ModelFacts {
   std::optional<std::vector<std::string>> names = {};  // given by the user: they take precedence
   std::optional<Layout> layout = {};                   // likewise
 
-  /// The metadata of that name; empty: there is none.
+  /// The metadata of that name; empty means no such entry.
   [[nodiscard]] std::string metadata_text(const std::string& key) const {
     const auto found = metadata.find(key);
     return found == metadata.end() ? "" : found->second;

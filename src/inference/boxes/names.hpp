@@ -9,7 +9,7 @@
 
 namespace freshframe::inference {
 
-/// The names in Ultralytics' form, {0: 'person', 1: 'car'}, or in a list; nullopt: neither form.
+/// The names in Ultralytics' form, {0: 'person', 1: 'car'}, or in a list; nullopt means neither form.
 [[nodiscard]] std::optional<std::vector<std::string>> parse_names(std::string_view text);
 
 }  // namespace freshframe::inference

@@ -88,7 +88,7 @@ class Recogniser {
     }
   }
 
-  // Families with several outputs, which their names tell apart.
+  // Families with several outputs, which their names distinguish.
   void find_named(Recognised& result) {
     const auto boxes = facts_.output("boxes");
     const auto scores = facts_.output("scores");

@@ -17,7 +17,7 @@ struct Recognised {
   int classes = 0;                      // 0: not known
   std::vector<std::string> names = {};  // of the classes, if the file or the user has them
   std::string why = {};                 // for `freshframe model`
-  // The outputs with the boxes, scores and classes, as far as the layout has them.
+  // The outputs with the boxes, scores and classes, if the layout has them.
   std::size_t boxes = 0;
   std::size_t scores = 0;
   std::size_t labels = 0;

@@ -23,10 +23,10 @@ inline constexpr std::size_t kMostCandidates = 30'000;  // the most confident ar
 /// Most confident first, at most kMostBoxes.
 void keep_surest(std::vector<Candidate>& boxes, std::size_t most = kMostBoxes);
 
-/// Class by class. A box is removed when its overlap with any more confident one is more than `iou`, also with one that
-/// is removed itself (Fast NMS: Bolya et al., "YOLACT", 2019, arXiv 1904.02689). The overlap is ProbIoU (Llerena et al.,
-/// "Gaussian Bounding Boxes and Probabilistic Intersection-over-Union", 2021, arXiv 2106.06072): one minus the Hellinger
-/// distance of normal distributions with the boxes' variances. Order and bounds as of suppress().
+/// Class by class. A box is removed when its overlap with any more confident one is more than `iou`, also with a box
+/// that is removed itself (Fast NMS: Bolya et al., "YOLACT", 2019, arXiv 1904.02689). The overlap is ProbIoU (Llerena
+/// et al., "Gaussian Bounding Boxes and Probabilistic Intersection-over-Union", 2021, arXiv 2106.06072): one minus
+/// the Hellinger distance of normal distributions with the boxes' variances. Order and bounds as of suppress().
 [[nodiscard]] std::vector<Candidate> suppress_turned(std::vector<Candidate> boxes, float iou);
 
 /// The corners of a candidate whose upright box is turned around its centre by its angle: of a box that is not turned

@@ -94,7 +94,7 @@ void BoxMasks::write_column(int column, Pixels down, int first_row, MaskText& te
     const double zero = first_row + index - 1 + a / (a - b);
     if (!(zero <= down_.high)) break;  // also for NaN, which is not inside
     const double pixel = (zero - down_.first) / down_.step;
-    // The first pixel behind the zero, or, on the way out, at it.
+    // The first pixel after the zero, or, on the way out, at it.
     const double next = inside ? std::ceil(pixel) : std::floor(pixel) + 1;
     if (next >= down.end) break;
     latest = std::max(static_cast<int>(next), latest);

@@ -76,7 +76,7 @@ class Views {
     return views;
   }
   void keep(std::int64_t id, const Looked& looked) { tracks_[id].looked = looked; }
-  /// The result of the track's newest look; an empty one: there is none.
+  /// The result of the track's newest look; an empty result if no look exists.
   [[nodiscard]] Looked of(std::int64_t id) const {
     const auto found = tracks_.find(id);
     return found == tracks_.end() ? Looked{} : found->second.looked;
@@ -101,7 +101,7 @@ class Views {
     double seen = 0;
     Looked looked;
     // The view that waits.
-    double waiting = 0;  // its score; 0: there is none
+    double waiting = 0;  // its score; 0 without one
     double since = 0;
     Frame crop = {};
   };
@@ -200,7 +200,7 @@ Frame copy_of(const Frame& part) {
   return std::move(copy).publish(part.ops());
 }
 
-// The index of the largest probability, and it; nullopt: the model gave NaN.
+// The index of the largest probability, and it; nullopt means the model gave NaN.
 std::optional<std::pair<std::size_t, float>> best_of(std::span<const float> outputs) {
   const auto best = std::ranges::max_element(outputs);
   const auto index = static_cast<std::size_t>(best - outputs.begin());
@@ -314,7 +314,7 @@ struct OnnxClassifier::Impl {
     return looked;
   }
 
-  // A result for each box; nullopt: it was stopped.
+  // A result for each box; nullopt means it was stopped.
   std::optional<std::vector<Looked>> each(const Detections& found, const Frame& frame,
                                           const Context& context) {
     const auto crops = crops_of(found, frame);

@@ -26,7 +26,7 @@ namespace freshframe::inference {
 
 namespace {
 
-/// Several pictures at once through one model. There is a thread per runner, of which the caller's is the first. The
+/// Several pictures at once through one model. There is a thread per runner. The caller's is the first. The
 /// runners share one session, so the weights are in memory once. On a CPU this is faster than one tensor of several
 /// pictures: no operator waits for others.
 class PictureThreads {
@@ -203,7 +203,7 @@ struct OnnxDetector::Impl {
     prepared = true;
   }
 
-  // What the network gets of a picture.
+  // The part of a picture that the network gets.
   [[nodiscard]] FramePart part(const Frame& frame) const {
     return roi ? part_of(frame, *roi) : FramePart{frame};
   }

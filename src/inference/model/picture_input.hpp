@@ -32,13 +32,13 @@ using Size = std::pair<int, int>;  // width, height
 /// Throws OptionError when that is fixed to several.
 void refuse_fixed_batch(const Session& session);
 
-/// The outputs for the decoders: those of picture `index` of a run of `count`.
+/// The outputs for the decoders: the outputs of picture `index` of a run of `count`.
 [[nodiscard]] std::vector<OutputView> views_of(std::span<const Tensor> tensors, std::size_t index = 0,
                                                std::size_t count = 1);
 
 /// The result of a run.
 struct PictureRun {
-  std::vector<Tensor> outputs;        // none: it was stopped
+  std::vector<Tensor> outputs;        // none means it was stopped
   std::vector<Placement> placements;  // the place of each picture
   std::size_t count = 1;              // pictures of the tensor
   double seconds = 0;                 // of the network alone
@@ -55,7 +55,7 @@ struct PictureRun {
 
 /// A run with empty pictures. Throws OptionError that names the file.
 [[nodiscard]] PictureRun empty_run(const Session& session, const InputForm& form);
-/// The facts of a model after that run: the shapes are those of one picture.
+/// The facts of a model after that run: the shapes are for one picture.
 [[nodiscard]] ModelFacts facts_of(const Session& session, const InputForm& form, const PictureRun& run);
 
 /// Runs a model on pictures. One thread at a time; several runners may share a session.

@@ -17,8 +17,8 @@ struct CropForm {
 };
 
 /// Writes a crop of each box, rows of blue, green and red, one after the other: the levels of cv2.resize of that
-/// part of `bgr`, a frame in that format. A box is cut to whole pixels and to the picture. One that is outside of it
-/// or not finite gives zeros.
+/// part of `bgr`, a frame in that format. A box is cut to whole pixels and to the picture. A box that is outside of
+/// it or not finite gives zeros.
 void crop_boxes(const Frame& bgr, std::span<const Detection> boxes, const CropForm& form, std::uint8_t* out);
 
 }  // namespace freshframe::inference

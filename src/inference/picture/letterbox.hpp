@@ -33,7 +33,7 @@ struct InputForm {
   bool operator==(const InputForm&) const = default;
 };
 
-/// The place of a picture in the input. One that covers it may begin before it, and be larger.
+/// The place of a picture in the input. A picture that covers it may begin before it, and be larger.
 struct Placement {
   // Pixels of the input per pixel of the picture. They differ a little: each side is rounded to whole pixels.
   double scale_x = 1;
@@ -117,7 +117,7 @@ class Letterbox {
   std::array<std::vector<float>, 3> parts_;  // the row's components at the input's width
 };
 
-/// Where a picture lies: in the model's input, and in the frame of which it is a part.
+/// Where a picture lies: in the model's input, and in the frame that contains it.
 struct PicturePlace {
   // The model's input.
   int input_width = 0;
@@ -138,7 +138,7 @@ struct PicturePlace {
             .frame_height = placement.picture_height};
   }
 
-  // From pixels of the input to those of the frame.
+  // From pixels of the input to pixels of the frame.
   [[nodiscard]] double unbounded_x(double x) const noexcept {
     return (x - placement.left) / placement.scale_x + left;
   }

@@ -13,7 +13,7 @@
 
 namespace freshframe::inference {
 
-/// An axis of which `outputs` outputs are wanted, from output `first` on.
+/// An axis, and the wanted outputs: `outputs` of them, from output `first` on.
 struct ScaledAxis {
   int samples = 0;
   double samples_per_output = 1;
@@ -22,10 +22,10 @@ struct ScaledAxis {
 };
 
 /// Bilinear, with a filter as wide as an output where the plane is made smaller: each sample counts, so that fine
-/// structure becomes its mean and not a pattern of its own. The algorithm is that of Pillow's Image.resize() with
-/// Resampling.BILINEAR (src/libImaging/Resample.c), to the last bit for pictures of 8 bits: across first, whole levels
-/// between the steps, weights of 22 bits. Pillow 13 scales some pictures down first, which changes single levels by
-/// one. Keeps tables and rows between calls. One thread at a time.
+/// structure becomes its mean and not a new pattern. The algorithm is Pillow's Image.resize() with
+/// Resampling.BILINEAR (src/libImaging/Resample.c), to the last bit for pictures of 8 bits: across first, whole
+/// levels between the steps, weights of 22 bits. Pillow 13 scales some pictures down first, which changes single
+/// levels by one. Keeps tables and rows between calls. One thread at a time.
 class AntialiasedPlane {
  public:
   /// For planes of samples with 1 or 3 components.
@@ -54,19 +54,19 @@ class AntialiasedPlane {
   Taps down_;
   int first_row_ = 0;  // of the plane, that any output needs
   int rows_ = 0;
-  std::vector<std::uint8_t> padded_;  // a row of the plane with room behind it
+  std::vector<std::uint8_t> padded_;  // a row of the plane with room after it
   std::vector<std::uint8_t> scaled_;  // the rows at the result's width, one component after the other
 };
 
 /// Bilinear with weights of 11 bits, as resize() of OpenCV with INTER_LINEAR scales pictures of 8 bits: equal
-/// to the last bit with OpenCV 5.0 on x86-64. Boxes are compared with those of programs that scale by it, and
+/// to the last bit with OpenCV 5.0 on x86-64. Boxes are compared with the boxes of programs that scale by it, and
 /// one level more or less can decide which of two nearly equal boxes is kept. Keeps tables and rows between
 /// calls. One thread at a time.
 class PackedResize {
  public:
   /// For pictures of this size. No row of an earlier picture is kept.
   void prepare(const ScaledAxis& across, const ScaledAxis& down);
-  /// The next rows are those of another picture.
+  /// The next rows belong to another picture.
   void forget() noexcept { kept_ = {kNone, kNone}; }
   /// The two rows of the picture that row `y` of the result lies between, with their weights: for mix_row().
   /// Valid until the next call.
@@ -94,7 +94,7 @@ class PackedResize {
   Across x_;
   std::vector<Down> y_;
   std::size_t width_ = 0;                     // of the result
-  std::vector<std::uint8_t> padded_;          // a row of the picture with room behind it
+  std::vector<std::uint8_t> padded_;          // a row of the picture with room after it
   std::array<Components, 2> scaled_;          // two rows of the picture at the result's width
   std::array<int, 2> kept_ = {kNone, kNone};  // their numbers
 };

@@ -58,7 +58,7 @@ void mix_of_pixels(const std::uint8_t* row, const Mix& how, const std::array<std
   const auto level = hn::Set(Ints(), 0xFF);
   const auto* const base = reinterpret_cast<const std::int32_t*>(row);
   for (std::size_t i = 0; i < count; i += lanes) {
-    // Four bytes of each pixel, of which three are its own.
+    // Four bytes of each pixel, and three are its own.
     const auto a = hn::GatherOffset(Ints(), base, hn::LoadU(Ints(), how.first + i));
     const auto b = hn::GatherOffset(Ints(), base, hn::LoadU(Ints(), how.after + i));
     const auto weight_a = hn::LoadU(Ints(), how.weight_first + i);

@@ -60,8 +60,8 @@ struct Mix {
   const std::int32_t* weight_first;
   const std::int32_t* weight_after;
 };
-/// The three components of packed pixels: (a * weight_first + b * weight_after) >> 4. Reads a byte behind the
-/// last pixel, and writes up to kRowSlack numbers more.
+/// The three components of packed pixels: (a * weight_first + b * weight_after) >> 4. Reads a byte after the last
+/// pixel, and writes up to kRowSlack numbers more.
 void mix_pixels(const std::uint8_t* row, const Mix& how, const std::array<std::int16_t*, 3>& out,
                 std::size_t count);
 

@@ -54,7 +54,7 @@ void sums_of_levels(const std::uint8_t* row, const AlongRow& how, std::uint8_t* 
   }
 }
 
-// A sample of each output at once: four bytes, of which three are its own.
+// A sample of each output at once: four bytes, and three are its own.
 void sums_of_colours(const std::uint8_t* row, const AlongRow& how, const std::array<std::uint8_t*, 3>& out,
                      std::size_t count) {
   const std::size_t lanes = hn::Lanes(Sums());

@@ -14,7 +14,7 @@ inline constexpr int kWeightBits = 22;
 inline constexpr std::size_t kSumSlack = 64;
 
 /// The sums of each output of a row: `taps` samples from the byte `first[i]` on. `weights` has a row of `stride`
-/// numbers for each tap, one per output; behind the taps of an output they are 0.
+/// numbers for each tap, one per output; after the taps of an output they are 0.
 struct AlongRow {
   const std::int32_t* first;
   const std::int32_t* weights;
@@ -25,7 +25,7 @@ struct AlongRow {
 [[nodiscard]] constexpr std::size_t taps_at_once(std::size_t components) {
   return components == 1 ? 4 : 1;
 }
-/// Whole levels of 1 or 3 components, half up. Reads four bytes behind the last tap, and writes up to kSumSlack more.
+/// Whole levels of 1 or 3 components, half up. Reads four bytes after the last tap, and writes up to kSumSlack more.
 void sum_along(const std::uint8_t* row, std::size_t components, const AlongRow& how,
                const std::array<std::uint8_t*, 3>& out, std::size_t count);
 

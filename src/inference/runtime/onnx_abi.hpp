@@ -4,7 +4,7 @@
 // Note [Places in OrtApi]
 // OrtGetApiBase() returns OrtApiBase, and its GetApi(version) a table of functions to which later versions
 // only append ("the ordering of these fields MUST not change", onnxruntime_c_api.cc of ONNX Runtime).
-// Functions are declared here by their place in that table. So no header of 8000 lines has to be shipped, and
+// Functions are declared here by their place in that table. So no header of 8,000 lines must be shipped, and
 // one build runs on every runtime that has kApiVersion.
 #pragma once
 
@@ -27,7 +27,7 @@ struct Metadata;
 struct Allocator;
 struct CudaOptions;  // OrtCUDAProviderOptionsV2
 
-/// That of ONNX Runtime 1.16. All versions from 1.20 on, whose wheels have the library as a file, support it.
+/// The version of ONNX Runtime 1.16. All versions from 1.20 on, whose wheels have the library as a file, support it.
 inline constexpr std::uint32_t kApiVersion = 16;
 
 struct ApiBase {

@@ -1,4 +1,4 @@
-// ONNX Runtime, loaded once from the library that a program names. Its errors become exceptions.
+// ONNX Runtime, loaded once from the library that a program names. Errors become exceptions.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,7 +13,7 @@ namespace freshframe::inference {
 /// The loaded library, which is never unloaded. Thread-safe.
 class Runtime {
  public:
-  /// Loads `library`, or returns the one that was loaded from there before. Throws Error if it is missing,
+  /// Loads `library`, or returns the library that was loaded from there before. Throws Error if it is missing,
   /// broken or too old, with the command to install it.
   [[nodiscard]] static const Runtime& load(const std::string& library);
   Runtime(const Runtime&) = delete;

@@ -63,7 +63,7 @@ const ElementKind* kind_of(Element element) noexcept {
 struct Provider {
   std::string_view name;
   std::string_view listed;    // in the library's own list
-  std::string_view appended;  // for AppendProvider; empty: it has a function of its own, or needs none
+  std::string_view appended;  // for AppendProvider; empty means it has a separate function, or needs none
 };
 // In the order that "auto" tries them.
 constexpr std::array kProviders = {Provider{"cuda", "CUDAExecutionProvider", ""},
@@ -99,7 +99,7 @@ std::string explained(const std::string& why) {
   throw OptionError("cannot load the model '" + path + "': " + why);
 }
 
-/// What a file of another format is, by its name's suffix, and how to get an ONNX file of it.
+/// The name of another format, by the file's suffix, and how to get an ONNX file from it.
 std::optional<std::string> way_from_other_format(const std::string& path) {
   struct Format {
     std::string_view suffix;

@@ -24,7 +24,7 @@ struct TensorInfo {
   std::vector<std::string> symbols = {};  // the names of axes that are not fixed, else empty
 };
 
-/// NumPy's name of a number type: "float32"; empty: NumPy has none.
+/// NumPy's name of a number type: "float32"; empty means NumPy has none.
 [[nodiscard]] std::string_view element_name(ort::Element element) noexcept;
 [[nodiscard]] std::size_t element_bytes(ort::Element element) noexcept;
 /// "images [1, 3, 640, 640]"; an axis that is not fixed by its name, or "?".
@@ -74,7 +74,7 @@ class Session {
  public:
   /// Throws OptionError that names the file and the reason.
   Session(const std::string& library, const std::string& path, const SessionOptions& options);
-  /// Loads a file again, for runs of so many threads.
+  /// Loads a file again, for runs of a number of threads.
   struct Origin {
     const Runtime& runtime;
     std::string path;
@@ -96,7 +96,7 @@ class Session {
   [[nodiscard]] const Runtime& runtime() const noexcept { return runtime_; }
   [[nodiscard]] Origin origin() const { return {runtime_, path_, provider_}; }
 
-  /// Takes one tensor per input, in their order, and returns one per output. Empty: `stop` has ended it.
+  /// Takes one tensor per input, in their order, and returns one per output. Empty means `stop` has ended it.
   /// Throws Error.
   [[nodiscard]] std::vector<Tensor> run(std::span<const TensorView> given, const std::stop_token& stop) const;
 

@@ -1,4 +1,4 @@
-// From the range and matrix of video to those of JPEG, within YUV.
+// From the range and matrix of video to the range and matrix of JPEG, within YUV.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

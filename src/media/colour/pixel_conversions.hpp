@@ -1,4 +1,4 @@
-// The conversions behind pixel_ops(). Sizes match.
+// The conversions of pixel_ops(). Sizes match.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -19,8 +19,7 @@ namespace freshframe::media {
 /// How a gray or YUV format stores chroma. Halved and Interleaved have a sample for two columns.
 enum class ChromaLayout : std::uint8_t { None, Full, Halved, Interleaved };
 
-/// Calls `convert` with the format's layout as a std::integral_constant, so that each layout has code of its
-/// own.
+/// Calls `convert` with the format's layout as a std::integral_constant, so that each layout has its own code.
 template <class Convert>
 void with_chroma_layout(PixelFormat format, const Convert& convert) {
   switch (format) {

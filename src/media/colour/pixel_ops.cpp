@@ -63,7 +63,7 @@ namespace {
 
 constexpr std::uint8_t kNeutral = 128;
 
-/// One chroma component as a plane of its own.
+/// One chroma component as a separate plane.
 struct Component {
   const std::uint8_t* data = nullptr;
   int stride = 0;

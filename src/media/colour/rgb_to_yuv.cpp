@@ -1,8 +1,8 @@
-// Packed RGB to gray and YUV in 15-bit fixed point, for the matrices and ranges of ITU-R BT.601, 709, 2020.
+// Packed RGB to gray and YUV in 15-bit fixed point, with the matrices and ranges of ITU-R BT.601, 709, 2020.
 // Compiled once per instruction set by Highway's foreach_target.
 //
 // libyuv has only BT.601 in this direction, with 7-bit coefficients (up to 2 grey levels off); this is exact
-// to one rounding. Chroma of several pixels is that of their mean colour.
+// to one rounding. Chroma of several pixels is the chroma of their mean colour.
 // SPDX-License-Identifier: Apache-2.0
 
 // Every target takes its time to compile, so under AddressSanitizer there are only two.
@@ -28,7 +28,7 @@ namespace freshframe::media {
 
 constexpr int kRgbBits = 15;
 
-/// value = ((a * first + b * second + c * third + 1/2) >> kRgbBits) + zero, for a pixel's bytes in memory.
+/// value = ((a * first + b * second + c * third + 1/2) >> kRgbBits) + zero, of a pixel's bytes in memory.
 struct RgbWeights {
   std::int16_t first = 0;
   std::int16_t second = 0;

@@ -13,7 +13,7 @@ namespace freshframe::media {
 /// passwords.
 [[nodiscard]] std::string unknown_option_text(const std::string& url, const std::string& container,
                                               const std::string& decoder, const std::string& names);
-/// The errno behind FFmpeg's code, 0 when there is none (its own codes, such as "invalid data").
+/// The errno in FFmpeg's code, or 0 if it has none (its own codes, such as "invalid data").
 [[nodiscard]] int ffmpeg_errno(int error) noexcept;
 
 }  // namespace freshframe::media

@@ -58,7 +58,7 @@ class Interrupt {
     arm(seconds);
   }
 
-  /// Waits until a real time, in place of FFmpeg. False: its calls end before.
+  /// Waits until a real time, in place of FFmpeg. False means its calls end before.
   [[nodiscard]] bool wait_until(TimePoint until) {
     constexpr Seconds kTurn{0.1};  // as FFmpeg: only a stop wakes it up
     while (poll(this) == 0) {

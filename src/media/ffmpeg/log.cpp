@@ -111,8 +111,8 @@ bool is_reader(const void* object) {
   return speaker != nullptr && std::string_view(speaker->class_name) == "AVFormatContext";
 }
 
-/// Whether the line tells of a server's answer, and that it is a redirect. Its text is in no version's interface, but
-/// the same in 4.4 to 8.0. Nothing else of FFmpeg tells, and its RTSP follows without a limit.
+/// Whether the line reports a server's answer, and whether that is a redirect. The text is in no version's interface,
+/// but the same in 4.4 to 8.0. Nothing else of FFmpeg reports it, and its RTSP follows redirects without a limit.
 std::optional<bool> redirect_in(int level, std::string_view format, va_list arguments) {
   if (level == AV_LOG_INFO && format.starts_with("Status %d: Redirecting")) return true;
   if (level != AV_LOG_TRACE || format != "header='%s'\n") return std::nullopt;
@@ -125,7 +125,7 @@ std::optional<bool> redirect_in(int level, std::string_view format, va_list argu
   return line.substr(std::min(line.find(' '), line.size())).starts_with(" 3");
 }
 
-/// Whether FFmpeg begins to connect. As the lines of redirect_in() the text is the same in 4.4 to 8.0.
+/// Whether FFmpeg begins to connect. Like the lines of redirect_in(), the text is the same in 4.4 to 8.0.
 bool is_connection(int level, std::string_view format) {
   return level == AV_LOG_VERBOSE && format.starts_with("Starting connection attempt");
 }

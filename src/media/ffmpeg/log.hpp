@@ -35,8 +35,8 @@ class FfmpegErrorCapture {
   FfmpegErrorCapture& operator=(const FfmpegErrorCapture&) = delete;
   ~FfmpegErrorCapture();
 
-  /// The first error that names a cause, or else the first error, because later ones are consequences. Empty:
-  /// there was none.
+  /// The first error that names a cause, or else the first error, because later ones are consequences. Empty
+  /// means there was none.
   [[nodiscard]] const std::string& cause() const noexcept { return cause_; }
   /// " (moov atom not found)", or nothing.
   [[nodiscard]] std::string in_brackets() const;
@@ -74,7 +74,7 @@ class FfmpegErrorCapture {
     met_damaged_times_ = met_damaged_times_ || line.find("CTTS invalid") != std::string::npos;
     met_second_index_ = met_second_index_ || line.find("duplicated MOOV") != std::string::npos;
   }
-  /// For the log callback: takes the line. True: log it as debug.
+  /// For the log callback: takes the line. True means log it as debug.
   bool take(const std::string& line, bool from_reader);
 
  private:
@@ -86,7 +86,7 @@ class FfmpegErrorCapture {
   int redirects_ = 0;  // in a row
   int most_redirects_ = 0;
   bool is_redirected_ = false;
-  std::function<void()> end_;  // empty: there is no limit
+  std::function<void()> end_;  // empty means there is no limit
   FfmpegErrorCapture* outer_ = nullptr;
 };
 

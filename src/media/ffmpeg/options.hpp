@@ -31,7 +31,7 @@ void check_known(const std::map<std::string, std::string>& options, const std::s
 /// Whether a user's options ask the decoder to leave frames out (skip_frame).
 [[nodiscard]] bool leaves_frames_out(const std::map<std::string, std::string>& options);
 
-/// The text that the protocol of an input has set, such as "mime_type" of HTTP; empty: there is none.
+/// The text that the protocol of an input has set, such as "mime_type" of HTTP; empty means that no text is set.
 [[nodiscard]] std::string protocol_text(AVIOContext& io, const char* name);
 
 }  // namespace freshframe::media

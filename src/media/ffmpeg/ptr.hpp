@@ -107,7 +107,7 @@ template <int (*write)(void*, const std::uint8_t*, int) noexcept>
   return io;
 }
 
-/// FFmpeg's options. Its functions remove the entries that they know and leave the others.
+/// FFmpeg's options. FFmpeg's functions remove the entries that they know and leave the others.
 class Dictionary {
  public:
   Dictionary() = default;
@@ -131,7 +131,7 @@ class Dictionary {
   }
   void remove(const std::string& key) noexcept { av_dict_set(&entries_, key.c_str(), nullptr, 0); }
   [[nodiscard]] AVDictionary** out() noexcept { return &entries_; }
-  /// "'a', 'b'": the entries that no function has removed; empty: none is left.
+  /// "'a', 'b'": the entries that no function has removed; empty means that no entry is left.
   [[nodiscard]] std::string leftovers() const {
     std::string names;
     const AVDictionaryEntry* entry = nullptr;

@@ -30,7 +30,7 @@ bool is_one_of(AVCodecID codec, std::initializer_list<AVCodecID> known) {
   return std::ranges::find(known, codec) != known.end();
 }
 
-/// An AVI file has no times, and a camera's are not even.
+/// An AVI file stores no times, and a camera's are not even.
 bool holds(std::string_view container, AVCodecID codec) {
   if (container == "matroska") return true;
   if (container == "mp4") {

@@ -20,8 +20,8 @@ namespace freshframe::media {
 /// The suffixes of the containers that do: ".mp4, .mov, .mkv".
 [[nodiscard]] std::string containers_of(AVCodecID codec);
 
-/// Throws Error when players would not find packets of this stream in a file of this name: it says which containers
-/// can hold them.
+/// Throws Error when players would not find packets of this stream in a file of this name: the message lists the
+/// containers that can hold them.
 void check_container(const std::string& path, const PacketStream& stream);
 
 /// Throws OptionError for an option that the container of this name does not have: below packets there is no encoder

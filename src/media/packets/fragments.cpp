@@ -77,7 +77,7 @@ std::string hevc_name(std::string_view box) {
   std::string digits;
   for (; turned > 0 || digits.empty(); turned >>= 4U) digits.insert(digits.begin(), kDigits[turned & 15U]);
   name += digits + "." + ((profile & 32U) != 0 ? "H" : "L") + std::to_string(byte_at(box, 12));
-  std::size_t last = 6;  // bytes of constraints; those of 0 at the end are left out
+  std::size_t last = 6;  // bytes of constraints; zeros at the end are left out
   while (last > 0 && byte_at(box, 5 + last) == 0) --last;
   for (std::size_t i = 0; i < last; ++i) name += "." + hex(byte_at(box, 6 + i));
   return name;
@@ -126,7 +126,7 @@ void put_times(std::string& fragment, std::int64_t dts) {
   put_big_endian(fragment, start(time) + 4, static_cast<std::uint64_t>(dts), 8);
 }
 
-/// A page turns the pictures of each decoder itself, also of one that would do it by the file's header.
+/// A page turns the pictures of each decoder itself, even of a decoder that would do it by the file's header.
 void without_turn([[maybe_unused]] AVCodecParameters& parameters) noexcept {
 #if LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(60, 31, 102)
   av_packet_side_data_remove(parameters.coded_side_data, &parameters.nb_coded_side_data,

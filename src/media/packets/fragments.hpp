@@ -15,9 +15,9 @@
 namespace freshframe::media {
 
 /// FFmpeg's muxer writes each fragment at once. It makes start codes into lengths, and leaves the rest of a packet as it
-/// is: a fragment costs a copy. The times inside of fragments are those of the packets and kShift more, as a fragment has
-/// none below 0. Each claims to last kClaim, so that a player that gets pictures one by one does not run dry between two.
-/// One thread.
+/// is: a fragment costs a copy. The times inside of fragments are the packets' times and kShift more, because a
+/// fragment cannot have times below 0. Each claims to last kClaim, so that a player that gets pictures one by one
+/// does not run dry between two. One thread.
 class FragmentWriter {
  public:
   static constexpr double kShift = 4;   // seconds: more than any reordering takes
@@ -48,12 +48,12 @@ class FragmentWriter {
 
 /// Whether browsers play the codec as fragments: H.264, H.265, VP9 and AV1.
 [[nodiscard]] bool is_for_browsers(const PacketStream& stream);
-/// Pictures that a decoder holds back; nullopt: not known.
+/// Pictures that a decoder holds back; nullopt means not known.
 [[nodiscard]] std::optional<int> reorder_depth(const PacketStream& stream);
 /// Makes the decoded pictures upright: fragments say nothing of it.
 [[nodiscard]] Turn turn_of(const PacketStream& stream);
 
-/// The body of the box at `path` ("moof/traf/tfhd"), the first of each name; empty: there is none.
+/// The body of the box at `path` ("moof/traf/tfhd"), the first of each name; empty means that the box is missing.
 [[nodiscard]] std::string_view find_box(std::string_view file, std::string_view path);
 
 }  // namespace freshframe::media

@@ -24,7 +24,7 @@ struct KeptPacket {
 };
 
 /// Without a viewer it only holds references to the packets from the last keyframe on, so that a viewer begins
-/// at once. With one it also holds those that were not taken yet. One thread puts, another takes.
+/// at once. With one it also holds packets that were not taken yet. One thread puts, another takes.
 class KeptPackets {
  public:
   static constexpr std::size_t kMostBytes = 16U << 20U;

@@ -47,7 +47,7 @@ class FrameDemand {
 
   std::atomic<Told> told_{Told::Nothing};
   mutable Mutex mutex_;
-  std::shared_ptr<const Taken> taken_ FRESHFRAME_GUARDED_BY(mutex_);  // null: it was not asked
+  std::shared_ptr<const Taken> taken_ FRESHFRAME_GUARDED_BY(mutex_);  // null means it was not asked
 };
 
 /// Beside VideoSource.
@@ -62,12 +62,12 @@ class PacketCamera {
   [[nodiscard]] virtual std::unique_ptr<Source<Packet>> packets() = 0;
   /// `kept` gets the packets, too, until it is closed. Any thread.
   virtual void keep_packets(std::shared_ptr<KeptPackets> kept) = 0;
-  /// As freshframe::take_frames().
+  /// Does the work of freshframe::take_frames().
   virtual void take_frames(bool wanted) = 0;
   /// Takes frames while the source finds that they are wanted: `taken` is called for each packet on the
   /// threads that read it, any of them, until close(). It must be short.
   virtual void take_frames_while(FrameDemand::Taken taken) = 0;
-  /// As freshframe::wake() and wake_until().
+  /// Does the work of freshframe::wake() and wake_until().
   virtual void wake(std::optional<double> seconds, std::optional<double> until) = 0;
 };
 

@@ -53,7 +53,7 @@ void PacketCompletion::begin_times() {
   if (parameters.depth_is_known) times_.emplace(parameters.depth);
 }
 
-/// How many pictures that are decoded before another one are shown behind it, at most.
+/// The largest number of pictures that are decoded before another one and shown after it.
 int PacketCompletion::depth_of_waiting() const {
   std::ptrdiff_t depth = 0;
   for (auto one = waiting_.begin(); one != waiting_.end(); ++one) {

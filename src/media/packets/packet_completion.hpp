@@ -22,12 +22,12 @@ namespace freshframe::media {
 
 // The times at which packets are decoded, where a stream has only those at which pictures are shown.
 
-/// A picture that is shown behind `depth` others that are decoded later has to be decoded so many pictures
-/// before it is shown. So the decoding times are the presentation times in rising order, `depth` packets late.
-/// The first ones are those before the first picture, one step apart. One thread.
+/// A picture that is shown after `depth` others that are decoded later must be decoded `depth` pictures before it is
+/// shown. So the decoding times are the presentation times in rising order, `depth` packets late. The first ones are
+/// those before the first picture, one step apart. One thread.
 class DecodeTimes {
  public:
-  /// `depth`: pictures that a decoder holds back. `step`: seconds between two pictures, for the first ones.
+  /// `depth`: pictures that a decoder holds back. `step`: seconds between two pictures, used for the first ones.
   explicit DecodeTimes(int depth, double step = 1.0 / 25)
       : depth_(static_cast<std::size_t>(depth)), step_(step) {}
 
@@ -60,8 +60,8 @@ class DecodeTimes {
 /// Note [What a camera does not say]
 /// A stream over RTSP has neither size nor decoding times, often no time on its first packet, and its parameter
 /// sets in the description, in the key packets, or in both. Muxers take none of that. So the source completes
-/// each packet once: the parameters are those of the newest key packet, the decoding times are the sorted
-/// presentation times (DecodeTimes). The number of pictures that are reordered stands in the H.264 sequence
+/// each packet once: the parameters come from the newest key packet, the decoding times are the sorted
+/// presentation times (DecodeTimes). The number of pictures that are reordered is written in the H.264 sequence
 /// parameter set. Where it does not, it is read off the first 16 pictures, which wait for that once.
 ///
 /// One thread.
@@ -72,7 +72,7 @@ class PacketCompletion {
     TimePoint captured{};
     Utc utc = {};
   };
-  /// What is known of a packet beside its bytes.
+  /// The facts about a packet apart from its bytes.
   struct About {
     bool key = false;                 // decoding can begin with it
     std::optional<double> time = {};  // seconds of the stream at which it is shown
@@ -105,7 +105,7 @@ class PacketCompletion {
 
   std::optional<ParametersReader> reader_;
   std::shared_ptr<const PacketStream> stream_;
-  std::optional<DecodeTimes> times_;  // nullopt: the depth is not known yet
+  std::optional<DecodeTimes> times_;  // nullopt means the depth is not known yet
   LiveTimeline timeline_;
   std::deque<Waiting> waiting_;
   bool begun_ = false;  // of this connection

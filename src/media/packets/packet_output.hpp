@@ -24,9 +24,9 @@ namespace freshframe::media {
 // The node that emits the packets of a source.
 
 /// Note [A second output]
-/// A source's thread reads, completes and hands over packets, and decodes frames. Packets are a stream of their
-/// own: they come in the order of decoding, and a packet may give no frame, or two. So they have a node of their
-/// own, with its own numbers, edges and counters. The two streams share `pts`, `captured` and `utc`.
+/// A source's thread reads, completes and hands over packets, and decodes frames. Packets are a separate stream: they
+/// come in the order of decoding, and a packet may give no frame, or two. So they have a separate node, with its own
+/// numbers, edges and counters. The two streams share `pts`, `captured` and `utc`.
 class PacketSource final : public Source<Packet> {
  public:
   PacketSource(std::shared_ptr<PacketTap> tap, bool live) : tap_(std::move(tap)), live_(live) {}
@@ -90,7 +90,7 @@ class PacketOutput {
   }
   /// Whether anybody takes them.
   [[nodiscard]] bool is_wanted() const noexcept { return wanted_; }
-  /// As PacketCompletion::add().
+  /// Does the work of PacketCompletion::add().
   void add(const AVPacket& packet, const PacketCompletion::About& about) {
     if (!wanted_) return;
     fetch();
@@ -144,11 +144,11 @@ class PacketOutput {
   std::shared_ptr<PacketTap> tap_ FRESHFRAME_GUARDED_BY(mutex_);  // of the newest node
   std::vector<std::shared_ptr<KeptPackets>> kept_ FRESHFRAME_GUARDED_BY(mutex_);
   bool changed_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // one of the two above
-  bool over_ FRESHFRAME_GUARDED_BY(mutex_) = false;     // no more packets
+  bool over_ FRESHFRAME_GUARDED_BY(mutex_) = false;     // no further packets
   std::atomic<bool> wanted_{false};
-  std::shared_ptr<PacketTap> served_;                  // as tap_, for the source's thread
+  std::shared_ptr<PacketTap> served_;                  // as tap_, but for the source's thread
   bool tap_begins_ = false;                            // served_ waits for a keyframe
-  std::vector<std::shared_ptr<KeptPackets>> keeping_;  // as kept_, for the source's thread
+  std::vector<std::shared_ptr<KeptPackets>> keeping_;  // as kept_, but for the source's thread
   PacketCompletion completion_;
 };
 

@@ -30,7 +30,7 @@ class PacketTap {
   /// Notes that the tap's node has closed: the packets that wait are not taken.
   void leave();
   [[nodiscard]] bool is_left() const noexcept { return left_; }
-  /// Waits. nullopt: it is closed and empty, or `stop` was requested.
+  /// Waits. nullopt means it is closed and empty, or `stop` was requested.
   [[nodiscard]] std::optional<PacketCompletion::Completed> take(const std::stop_token& stop);
   /// Packets that were dropped since the last call.
   [[nodiscard]] std::uint64_t take_dropped();

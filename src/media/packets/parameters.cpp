@@ -40,7 +40,7 @@ bool is_frame_header(int marker) noexcept {
 }
 
 std::optional<PictureForm> jpeg_form(PictureBytes bytes) noexcept {
-  std::size_t at = 2;  // behind the start of the image
+  std::size_t at = 2;  // after the start of the image
   while (at + 9 <= bytes.size() && bytes[at] == 0xFF) {
     if (is_frame_header(bytes[at + 1]))
       return PictureForm{.width = pair_at(bytes, at + 7), .height = pair_at(bytes, at + 5)};
@@ -49,7 +49,7 @@ std::optional<PictureForm> jpeg_form(PictureBytes bytes) noexcept {
   return std::nullopt;
 }
 
-/// Bits, the highest of a byte first. Behind the end they are 0.
+/// Bits, the highest of a byte first. After the end they are 0.
 class Vp9Header {
  public:
   explicit Vp9Header(PictureBytes bytes) noexcept : bytes_(bytes) {}
@@ -151,7 +151,7 @@ void set_extradata(AVCodecParameters& parameters, const std::uint8_t* data, std:
   parameters.extradata_size = static_cast<int>(size);
 }
 
-/// Behind start codes, which have three or four bytes. Other extradata is one piece.
+/// The pieces after start codes, which have three or four bytes. Other extradata is one piece.
 std::vector<std::span<const std::uint8_t>> pieces_of(std::span<const std::uint8_t> extradata) {
   constexpr std::array<std::uint8_t, 3> kCode{0, 0, 1};
   std::vector<std::span<const std::uint8_t>> pieces;
@@ -176,7 +176,7 @@ int kind_of_set(AVCodecID codec, std::span<const std::uint8_t> set) {
   return codec == AV_CODEC_ID_H264 ? set[0] & 0x1F : set[0] >> 1 & 0x3F;
 }
 
-/// Where a packet of the sets was lost, those of its kind stay in use.
+/// If a packet of the sets was lost, the known sets of its kind stay in use.
 std::vector<std::uint8_t> with_missing_kinds(AVCodecID codec, std::span<const std::uint8_t> found,
                                              std::span<const std::uint8_t> known) {
   const auto kind = [codec](auto set) { return kind_of_set(codec, set); };
@@ -207,7 +207,7 @@ bool has_lengths(const AVCodecParameters& parameters) {
   return of_units && parameters.extradata_size > 0 && parameters.extradata[0] == 1;
 }
 
-/// The parameter sets in the packet, or beside it, replace those that are known.
+/// The parameter sets in the packet, or beside it, replace the known sets.
 void take_sets(AVCodecParameters& parameters, const AVPacket& key) {
   std::size_t new_size = 0;
   const auto* const beside = av_packet_get_side_data(&key, AV_PKT_DATA_NEW_EXTRADATA, &new_size);
@@ -236,7 +236,8 @@ bool has_same_sets(const AVCodecParameters& a, const AVCodecParameters& b) {
                             [](auto one, auto other) { return std::ranges::equal(one, other); });
 }
 
-/// What other parameter sets said of the pictures, and these may leave open. The size stays until they say another.
+/// Forgets the facts that other parameter sets gave about the pictures, and that new ones may leave open. The size
+/// stays until they give another.
 void forget_form(AVCodecParameters& parameters) {
   parameters.profile = kUnknownProfile;
   parameters.level = kUnknownLevel;
@@ -250,7 +251,7 @@ void forget_form(AVCodecParameters& parameters) {
   parameters.chroma_location = AVCHROMA_LOC_UNSPECIFIED;
 }
 
-/// A decoder or parser that knows nothing but the parameter sets. Null: no such decoder.
+/// A decoder or parser that knows nothing but the parameter sets. Null means no such decoder.
 CodecPtr reader_of_sets(const AVCodecParameters& parameters) {
   const AVCodec* const codec = avcodec_find_decoder(parameters.codec_id);
   if (codec == nullptr) return nullptr;
@@ -357,7 +358,7 @@ bool equal(const AVCodecParameters& a, const AVCodecParameters& b) {
 ParametersReader::ParametersReader(const AVCodecParameters& known, Turn turn)
     : known_(copy_of(known)), turn_(turn) {}
 
-/// Not each keyframe has parameter sets: those of the last one are in use then.
+/// Not each keyframe has parameter sets: the sets of the last one are in use then.
 CodecParametersPtr ParametersReader::completed(const AVPacket& key) const {
   const auto& before = current_ ? *parameters_of(*current_).codec : *known_;
   auto parameters = copy_of(before);

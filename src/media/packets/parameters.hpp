@@ -24,7 +24,7 @@ namespace freshframe::media {
 struct PictureForm {
   int width = 0;  // pixels
   int height = 0;
-  AVPixelFormat format = AV_PIX_FMT_NONE;  // none: the header does not say
+  AVPixelFormat format = AV_PIX_FMT_NONE;  // none means the header does not say
 };
 
 /// The form of a keyframe of Motion JPEG or VP9; nullopt for another codec, or without such a header.
@@ -34,7 +34,7 @@ struct PictureForm {
 struct StreamParameters {
   CodecParametersPtr codec;
   int depth = 0;               // pictures that a decoder holds back
-  bool depth_is_known = true;  // false: an upper limit of what the stream may need
+  bool depth_is_known = true;  // false means an upper limit of what the stream may need
   Turn turn = {};              // makes its pictures upright
 };
 
@@ -45,7 +45,7 @@ class ParametersReader {
   /// `known`, `turn`: as the demuxer or the server's description has them.
   explicit ParametersReader(const AVCodecParameters& known, Turn turn = {});
 
-  /// Reads a key packet. Null: the parameters have not changed since the last call that returned any, or
+  /// Reads a key packet. Null means the parameters have not changed since the last call that returned any, or
   /// its parameter sets are not complete, and none are known.
   [[nodiscard]] std::shared_ptr<const PacketStream> read(const AVPacket& key);
 
@@ -61,7 +61,7 @@ class ParametersReader {
 [[nodiscard]] bool is_same_stream(const PacketStream& a, const PacketStream& b);
 /// FFmpeg's side of a stream.
 [[nodiscard]] const StreamParameters& parameters_of(const PacketStream& stream);
-/// FFmpeg's packet behind a packet; its times are the demuxer's, not the packet's.
+/// FFmpeg's packet in a packet; its times are the demuxer's, not the packet's.
 [[nodiscard]] const AVPacket& native_packet(const Packet& packet);
 
 }  // namespace freshframe::media

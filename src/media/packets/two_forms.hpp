@@ -81,7 +81,7 @@ class TwoForms {
  private:
   OfFrames frames_;
   std::function<std::unique_ptr<OfPackets>()> make_packets_;
-  std::unique_ptr<OfPackets> packets_;  // null: frames are taken
+  std::unique_ptr<OfPackets> packets_;  // null means frames are taken
   bool is_chosen_ = false;
 };
 

@@ -14,7 +14,7 @@ constexpr std::size_t kMostPoints = 600;    // of a server that reports with eac
 constexpr std::size_t kLine = 3;            // points that give a slope
 constexpr double kMostClockDrift = 500e-6;  // more than two clocks with quartzes differ by
 constexpr double kLeastTolerance = 0.02;    // seconds: a report may be so far off the line
-constexpr double kResiduals = 6;            // or so many times as far as the others
+constexpr double kResiduals = 6;            // or this many times the distance of the others
 constexpr double kLeastError = 0.0005;      // seconds
 constexpr double kOneReportError = 0.02;    // seconds: nothing has confirmed it
 constexpr double kUnknownDrift = 200e-6;    // before there is a slope
@@ -24,7 +24,7 @@ constexpr std::size_t kMostDoubted = 5;  // in a row
 constexpr double kMostLeft = 1;          // seconds beside whole wraps
 constexpr double kPlausible = 0.25;      // of a wrap, between the camera's clock and this machine's
 
-/// About Student's t for 95 %, within 9 %: few reports say little of their own noise.
+/// About Student's t for 95 %, within 9 %: few reports say little about their noise.
 double student(double degrees) noexcept {
   return 2 * (1 + 5.35 / (degrees * degrees));
 }

@@ -18,8 +18,8 @@ namespace freshframe::media {
 /// A report that is far off the line is not used, unless the next one agrees with it: then the camera's clock was
 /// set, and the line begins again with the two. Where several in a row are far off and none agrees with another, the
 /// reports themselves are so inexact, and the line begins again with all of them. Between such steps, which add()
-/// returns, the times of later pictures are never earlier ones: where a report turns the line back, time stands
-/// still for so long. One thread, no I/O.
+/// returns, the times of later pictures are never earlier ones: where a report turns the line back, time stops for
+/// that long. One thread, no I/O.
 ///
 /// Note [Wraps of RTP's time]
 /// FFmpeg computes a wall time from the last report without regard to the 32 bits of RTP's times. Where they have
@@ -48,7 +48,8 @@ class CameraClock {
   /// this report. `now`: Unix time by this
   /// machine's clock when it came.
   std::optional<double> add(const Report& report, double now);
-  /// The wall time of a picture; nullopt: there is no report, or only a first one that may be wrong by a wrap.
+  /// The wall time of a picture; nullopt means there is no report, or only a first report that may be wrong by a
+  /// wrap.
   [[nodiscard]] std::optional<Utc> at(double time) noexcept;
   [[nodiscard]] std::optional<State> state() const noexcept;
   /// The stream's times begin again.
@@ -73,7 +74,7 @@ class CameraClock {
   [[nodiscard]] double error_at(double time) const noexcept;
 
   double wrap_;
-  std::optional<Report> first_;  // nullopt: none has come
+  std::optional<Report> first_;  // nullopt means none has come
   bool sure_ = true;             // the first one is not wrong by a wrap
   std::deque<Point> points_;     // of the last minute
   std::vector<Report> doubted_;  // in a row, far off the line; the next one decides

@@ -1,4 +1,4 @@
-// Blocking calls on a thread of their own, which its callers can leave behind.
+// Blocking calls on their own thread, which its callers can abandon.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/stream/detached_call.hpp"
 
@@ -28,7 +28,7 @@ struct LeftThread {
   std::shared_ptr<const std::atomic<bool>> ended;
 };
 
-/// The threads of the calls that were left behind.
+/// The threads of the abandoned calls.
 class LeftThreads {
  public:
   void add(LeftThread thread) {
@@ -66,8 +66,8 @@ class LeftThreads {
   std::vector<LeftThread> threads_;  // guarded by mutex_
 };
 
-/// The process ends. Libraries that a call may be using, such as those of TLS, are taken down next, and most
-/// calls end within this time. Their threads are joined, as they may still run destructors of their own.
+/// The process ends. Libraries that a call may be using, such as TLS libraries, are taken down next, and most calls
+/// end within this time. The threads are joined, because they may still run their destructors.
 void wait_for_left_calls() {
   auto& left = forks::PerProcess<LeftThreads>::get();
   left.wait_for_all(std::chrono::milliseconds(150));
@@ -82,7 +82,7 @@ void wait_for_left_calls_at_exit() {
 }  // namespace
 
 struct DetachedCall::Shared {
-  /// The next call; empty: no other follows.
+  /// The next call; empty means no other follows.
   Job take() {
     std::unique_lock lock(mutex);
     changed.wait(lock, [this] { return job || closed; });
@@ -103,10 +103,10 @@ struct DetachedCall::Shared {
   bool done = false;               // guarded by mutex
   bool closed = false;             // guarded by mutex: the thread takes no other call
   std::exception_ptr failure;      // guarded by mutex
-  std::atomic<bool> ended{false};  // the thread has nothing left but to tell so
+  std::atomic<bool> ended{false};  // the thread has nothing left but to report it
 };
 
-/// Ends the thread also when pthread_exit() in the job unwinds it (see Note [Forced unwinding] in core).
+/// Ends the thread even when pthread_exit() in the job unwinds it (see Note [Forced unwinding] in core).
 struct DetachedCall::Ended {
   ~Ended() {
     shared.ended.store(true, std::memory_order_release);

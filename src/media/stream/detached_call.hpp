@@ -1,4 +1,4 @@
-// Blocking calls on a thread of their own, which its callers can leave behind.
+// Blocking calls on their own thread, which its callers can abandon.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -14,9 +14,8 @@
 namespace freshframe::media {
 
 /// The call begins with the constructor. It must own the data that it uses: it may outlive this object and
-/// the caller. The destructor joins the thread of a call that has ended. Any other is left behind, and a later
-/// call joins its thread. Any thread may wait.
-/// A forked child neither uses nor destroys it.
+/// the caller. The destructor joins the thread of a call that has ended. Any other is abandoned, and a later call
+/// joins its thread. Any thread may wait. A forked child neither uses nor destroys it.
 class DetachedCall {
  public:
   using Job = std::function<void()>;
@@ -31,7 +30,7 @@ class DetachedCall {
   /// Begins another call, on the same thread if that stays; the last one must have ended. Throws as the constructor.
   void again(Job job);
 
-  /// Waits until the call has ended, the real time `until` or a stop. False: it has not ended.
+  /// Waits until the call has ended, the real time `until` or a stop. False means it has not ended.
   [[nodiscard]] bool wait(TimePoint until, const std::stop_token& stop) const;
   /// Throws the exception of a call that has ended with one.
   void check() const;
@@ -48,10 +47,11 @@ class DetachedCall {
 };
 
 /// A call at a time, on one thread while each of them ends: GnuTLS keeps about 200 bytes for each thread that has shaken
-/// hands, until the process ends. The thread stays until `aside` is reset. A call before that has not ended is left behind.
+/// hands, until the process ends. The thread stays until `aside` is reset. A call before that has not ended is
+/// abandoned.
 void begin_call(std::optional<DetachedCall>& aside, DetachedCall::Job job);
 
-/// Joins the calls that were left behind and have ended. Any thread.
+/// Joins the calls that were abandoned and have ended. Any thread.
 void join_ended_calls();
 
 }  // namespace freshframe::media

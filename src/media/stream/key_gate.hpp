@@ -14,9 +14,9 @@ extern "C" {
 
 namespace freshframe::media {
 
-/// At a keyframe. But there are streams that never have one (their pictures are renewed in parts), and
-/// those whose keyframes no parser recognises. So after a while all packets pass, and the decoder begins
-/// where it can. One thread.
+/// At a keyframe. But there are streams that never have one (their pictures are renewed in parts), and streams whose
+/// keyframes no parser recognises. So after a while all packets pass, and the decoder begins where it can. One
+/// thread.
 class KeyGate {
  public:
   /// `patience`: seconds without a keyframe.
@@ -28,7 +28,8 @@ class KeyGate {
     open_ = open_ || is_key || Seconds(arrived - *first_).count() >= patience_;
     return open_;
   }
-  /// Where no keyframe and no other has come: for so long that pictures with gaps are better than none.
+  /// Whether neither a keyframe nor another picture has come for such a long time that pictures with gaps are better
+  /// than none.
   [[nodiscard]] bool gives_up(TimePoint arrived) const noexcept {
     return first_ && Seconds(arrived - *first_).count() >= kLongest;
   }
@@ -42,9 +43,8 @@ class KeyGate {
   bool open_ = false;
 };
 
-/// Seconds that a stream without keyframes is held back. Most decoders return no picture before one that
-/// they can make whole. Some make pictures out of nothing: those wait until a camera with few keyframes
-/// has sent one.
+/// Seconds that a stream without keyframes is held back. Most decoders return no picture before the first that they
+/// can make whole. Some make pictures out of nothing: they wait until a camera with few keyframes has sent one.
 [[nodiscard]] inline double key_patience(AVCodecID codec) noexcept {
   constexpr double kUsual = 2;
   const bool invents = codec == AV_CODEC_ID_HEVC || codec == AV_CODEC_ID_MPEG4 || codec == AV_CODEC_ID_H263;

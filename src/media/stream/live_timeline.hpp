@@ -13,7 +13,7 @@ namespace freshframe::media {
 // How far the times of a live stream step from one picture to the next, unless its clock begins again.
 
 inline constexpr double kMostBack = 1.0;   // seconds: more than any reordering of pictures
-inline constexpr double kMostAhead = 5.0;  // seconds ahead of the arrivals: no buffer holds so much
+inline constexpr double kMostAhead = 5.0;  // seconds ahead of the arrivals: no buffer holds this much
 
 /// The first picture is at 0. If the stream has no time, or jumps, and after restart(), the time between two
 /// pictures is the time between their arrivals, so an outage has its real duration in pts. One thread.
@@ -22,10 +22,10 @@ inline constexpr double kMostAhead = 5.0;  // seconds ahead of the arrivals: no 
 /// other, so a picture has the same pts in both, whichever output began first or has rested.
 class LiveTimeline {
  public:
-  /// That of the source's other output; it lives as long.
+  /// The timeline of the source's other output, which lives as long.
   void follow(const LiveTimeline& twin) noexcept { twin_ = &twin; }
-  /// The pts of the picture that is shown at `time` of the stream. Packets come in the order of decoding, so it
-  /// may be before those of earlier calls. nullopt: the stream has no times.
+  /// The pts of the picture that is shown at `time` of the stream. Packets come in the order of decoding, so it may
+  /// be before the results of earlier calls. nullopt means the stream has no times.
   double place(std::optional<double> time, TimePoint captured) {
     if (twin_ != nullptr && has_rested()) join(*twin_);
     const double arrived = begun_ ? std::max(0.0, Seconds(captured - last_captured_).count()) : 0.0;

@@ -17,7 +17,7 @@
 
 namespace freshframe::media {
 
-/// What is known of a packet beside its bytes.
+/// The facts about a packet apart from its bytes.
 struct PacketNotes {
   TimePoint arrived{};     // its first byte, by the context's clock
   bool can_begin = false;  // decoding can begin with it: a keyframe
@@ -26,7 +26,7 @@ struct PacketNotes {
   /// A report of the camera's clock since the packet before (RTCP).
   std::optional<CameraClock::Report> report = {};
   PictureNotes picture = {};
-  std::uint64_t missing = 0;      // pictures before it of which nothing has come
+  std::uint64_t missing = 0;      // pictures before it without any packet
   std::uint64_t dropped = 0;      // pictures before it that have come and were dropped, and counted
   std::string_view ends_by = {};  // as in VideoInfo; a literal
   bool repeated = false;          // an earlier connection has brought it; its source sets this
@@ -45,7 +45,7 @@ class StreamOver final : public SourceError {
 };
 
 /// Made by its constructor, which blocks until the streams are known and the decoder is made, and throws
-/// SourceError, SourceTimeoutError, SourceRefused. One thread, perhaps with threads of its own inside.
+/// SourceError, SourceTimeoutError, SourceRefused. One thread, perhaps with its own threads inside.
 class PacketConnection {
  public:
   PacketConnection() = default;
@@ -53,10 +53,10 @@ class PacketConnection {
   PacketConnection& operator=(const PacketConnection&) = delete;
   virtual ~PacketConnection() = default;
 
-  /// Takes a packet. False: it is left as it is, and next() returns it.
+  /// Takes a packet. False means it is left as it is, and next() returns it.
   using Direct = std::function<bool(AVPacket& packet, const PacketNotes& notes, const Context& context)>;
 
-  /// Fills `packet` with the next one of the video stream; nullopt: stopped. Counts damaged packets and
+  /// Fills `packet` with the next one of the video stream; nullopt means stopped. Counts damaged packets and
   /// stalls. Throws SourceError when the server has closed the connection, StreamOver at the end of a stream
   /// that has one, SourceTimeoutError when it is silent. After nullopt and after an error only the decoder and the
   /// properties can be used.
@@ -67,15 +67,15 @@ class PacketConnection {
   [[nodiscard]] virtual const VideoInfo& info() const noexcept = 0;
   /// The orientation of its pictures, as the server declares it.
   [[nodiscard]] virtual Turn turn() const noexcept = 0;
-  /// The time of a frame or packet; nullopt if the stream has no time of its own.
+  /// The time of a frame or packet; nullopt if the stream has no times.
   [[nodiscard]] virtual std::optional<double> seconds(std::int64_t ticks) const = 0;
-  /// The stream has no times and no rate of its own.
+  /// The stream has neither times nor a rate.
   [[nodiscard]] virtual bool is_timeless() const = 0;
   /// A playlist (HLS): it arrives in bursts, and a new connection begins with what the last one has brought.
   [[nodiscard]] virtual bool is_bursty() const = 0;
   /// Seconds after which the times in its reports may begin again; 0: they do not.
   [[nodiscard]] virtual double wrap() const { return 0; }
-  /// Whether packets wait for next() as long as there is memory: those that are not decoded may be old, but none
+  /// Whether packets wait for next() as long as there is memory: packets that are not decoded may be old, but none
   /// may be missing. Else the old ones are dropped.
   virtual void set_patient(bool /*patient*/) noexcept {}
   /// Packets may be given to `direct` on another thread, while next() waits, with the context of that call: to hand
@@ -83,7 +83,7 @@ class PacketConnection {
   virtual void set_direct(const Direct& /*direct*/) {}
   /// Each packet is a picture, and it is known how many did not come.
   [[nodiscard]] virtual bool counts_pictures() const { return false; }
-  /// Ends the connection, after an error. Where it counts pictures: those of which at least a part has come, and which
+  /// Ends the connection, after an error. Returns, if it counts pictures, the ones with at least one packet that
   /// next() has not returned.
   [[nodiscard]] virtual Unread end() { return {}; }
 };

@@ -1,4 +1,4 @@
-// The text of an HLS playlist, as far as it says when its pictures were taken and what its newest segment is.
+// The text of an HLS playlist, read for the times of its pictures and for its newest segment.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/stream/playlist.hpp"
 
@@ -24,7 +24,7 @@ class Reader {
  public:
   explicit Reader(std::string_view text) : text_(text) {}
 
-  /// A number of exactly so many digits; nullopt: it is not there, and all that follows fails, too.
+  /// A number of exactly `digits` digits; nullopt means it is not there, and all that follows fails, too.
   std::optional<int> number(std::size_t digits) {
     if (text_.size() < digits || !core::all_digits(text_.substr(0, digits))) {
       text_ = {};
@@ -39,7 +39,7 @@ class Reader {
     text_.remove_prefix(1);
     return true;
   }
-  /// Behind a decimal point.
+  /// Reads the digits after a decimal point.
   double fraction() {
     double value = 0;
     double place = 0.1;
@@ -116,7 +116,7 @@ void add_map(Playlist& playlist, std::string_view uri) {
   if (!uri.empty() && (playlist.maps.empty() || playlist.maps.back() != uri)) playlist.maps.emplace_back(uri);
 }
 
-/// Segments that are ranges of one file have the same URI.
+/// Segments that are ranges of the same resource have the same URI.
 bool is_only_one(const Playlist& playlist, const std::string& uri) {
   return std::ranges::count(playlist.segments, uri, &Playlist::Segment::uri) == 1;
 }
@@ -172,7 +172,7 @@ Playlist parse_playlist(std::string_view text) {
   playlist.is_playlist = text.starts_with("#EXTM3U");
   std::optional<double> time;  // of the next segment
   double seconds = 0;          // of its pictures
-  bool announced = false;      // as FFmpeg has it: another line is none
+  bool announced = false;      // as in FFmpeg: other lines do not count
   while (!text.empty()) {
     const auto line = line_of(text);
     if (line.starts_with(kMaster)) {
@@ -281,7 +281,7 @@ std::optional<double> time_of_any(const Playlist& playlist, const std::vector<st
 
 namespace {
 
-constexpr double kLongestStep = 10;  // seconds between two packets, unless the times begin anew
+constexpr double kLongestStep = 10;  // seconds between two packets, unless the times begin again
 
 }  // namespace
 
@@ -289,7 +289,7 @@ std::optional<double> ProgramTime::at(double time) noexcept {
   if (first_) {
     offset_ = *std::exchange(first_, std::nullopt) - time;
   } else if (offset_ && std::abs(time - last_) > kLongestStep) {
-    offset_.reset();  // behind a discontinuity
+    offset_.reset();  // after a discontinuity
   }
   last_ = time;
   return offset_ ? std::optional(*offset_ + time) : std::nullopt;

@@ -1,4 +1,4 @@
-// The text of an HLS playlist, as far as it says when its pictures were taken and what its newest segment is.
+// The text of an HLS playlist, read for the times of its pictures and for its newest segment.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -51,14 +51,14 @@ enum class Numbering : std::uint8_t {
 };
 [[nodiscard]] Numbering numbering_of(const Playlist& next, const Playlist& last);
 
-/// Unix time of "2026-11-22T19:10:00.250+01:00" (ISO 8601, as RFC 8216, 4.3.2.6 wants it); nullopt: it is
-/// none, or has no time zone.
+/// Unix time of "2026-11-22T19:10:00.250+01:00" (ISO 8601, as RFC 8216, 4.3.2.6 wants it); nullopt means it is
+/// something else, or has no time zone.
 [[nodiscard]] std::optional<double> parse_date_time(std::string_view text);
 
-/// Whether the URL is that of a segment with this URI: "a/11.ts" is none of "1.ts".
+/// Whether the URL belongs to a segment with this URI: "a/11.ts" does not belong to "1.ts".
 [[nodiscard]] bool is_url_of(std::string_view url, std::string_view uri);
 
-/// Whether the URL is that of this URI in the playlist's own folder. A playlist that was redirected is in
+/// Whether the URL belongs to this URI in the playlist's own folder. A playlist that was redirected is in
 /// another folder than its URL says.
 [[nodiscard]] bool is_beside(std::string_view url, std::string_view playlist, std::string_view uri);
 
@@ -68,9 +68,8 @@ enum class Numbering : std::uint8_t {
 
 // When the first picture of a playlist was taken, by the server's clock.
 
-/// The Unix time of a stream's pictures, from that of its first one: FFmpeg's demuxer does not tell
-/// EXT-X-PROGRAM-DATE-TIME. Later segments have later times of the stream, so the first one is enough. One
-/// thread.
+/// The Unix time of a stream's pictures, from its first picture's: FFmpeg's demuxer does not report
+/// EXT-X-PROGRAM-DATE-TIME. Later segments have later times of the stream, so the first one is enough. One thread.
 class ProgramTime {
  public:
   /// `first`: Unix time of the next packet that has a time.

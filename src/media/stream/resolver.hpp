@@ -12,7 +12,7 @@
 namespace freshframe::media {
 
 struct HostAnswer {
-  std::vector<std::string> addresses;  // numeric, best first; empty: `error` has the reason
+  std::vector<std::string> addresses;  // numeric, best first; empty means `error` has the reason
   std::string error;
 };
 

@@ -6,7 +6,7 @@
 
 namespace freshframe::media {
 
-/// A loop ends after so many in a row. Each is a request, and all of RTSP are a connection, too.
+/// A loop ends after this number of successive redirects. Each is a request, and all of RTSP are a connection, too.
 inline constexpr int kMostRedirects = 5;
 inline constexpr const char* kRedirectLoop = "the server redirects again and again";
 inline constexpr const char* kPlaylistLoop = "its playlists name playlists again and again";
@@ -21,7 +21,7 @@ inline constexpr const char* kPlaylistLoop = "its playlists name playlists again
 /// The gate of its session is closed.
 [[noreturn]] void throw_shut_out(const std::string& url);
 [[noreturn]] void throw_no_address_in_time(const std::string& url, const std::string& host, double seconds);
-/// `why`: what did not happen in time; empty: it is not known.
+/// `why`: what did not happen in time; empty means it is not known.
 [[noreturn]] void throw_not_opened(const std::string& url, double seconds, const std::string& why = {});
 /// `why`: as for throw_not_opened().
 [[noreturn]] void throw_no_video(const std::string& url, double seconds, const std::string& why = {});

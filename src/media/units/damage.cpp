@@ -1,4 +1,4 @@
-// What a loss does to a live stream: which pictures it damages, and what it leaves in the decoder.
+// The effects of a loss on a live stream: which pictures it damages, and what it leaves in the decoder.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/units/damage.hpp"
 
@@ -11,7 +11,7 @@
 namespace freshframe::media {
 namespace {
 
-/// Neither this picture nor those that are shown after it refer to one before it.
+/// Neither this picture nor the pictures that are shown after it refer to one before it.
 bool renews_all(const UnitFacts& facts) noexcept {
   return facts.fresh || (facts.can_begin() && facts.recovery == 0);
 }

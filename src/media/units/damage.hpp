@@ -1,4 +1,4 @@
-// What a loss does to a live stream: which pictures it damages, and what it leaves in the decoder.
+// The effects of a loss on a live stream: which pictures it damages, and what it leaves in the decoder.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -16,15 +16,15 @@ extern "C" {
 
 namespace freshframe::media {
 
-/// What a picture refers to.
+/// The pictures that a picture refers to.
 enum class Refresh : std::uint8_t {
   None,   // pictures before it
-  Alone,  // none, but those behind it may refer to pictures before it
+  Alone,  // none, but pictures after it may refer to pictures before it
   Point,  // some pictures later all are whole: a recovery point
-  All     // none, and those behind it to none before it
+  All     // none, and pictures after it to none before it
 };
 
-/// What is known of a picture when its packets have come.
+/// The facts about a picture when its packets have come.
 struct PictureNotes {
   bool torn = false;        // a part of it is lost
   bool after_loss = false;  // pictures before it may be lost
@@ -35,11 +35,11 @@ struct PictureNotes {
 };
 
 /// Note [Damage]: a picture is damaged from a loss up to the next picture that refers to none before it, or
-/// to the end of a recovery point. A torn picture to which no other refers damages only itself. What was lost
-/// between two pictures is unknown, so it counts as pictures to which others refer. Pictures that are shown
-/// before a recovery point and decoded after it may refer to lost ones. There are streams in which nothing
-/// tells that all is renewed: there it is after the second picture in a row that refers to no other one, or,
-/// where no picture ever was one to begin with, after a minute. In the order of decoding. One thread, no I/O.
+/// to the end of a recovery point. A torn picture to which no other refers damages only itself. A loss between two
+/// pictures is unknown, so it counts as pictures to which others refer. Pictures that are shown before a recovery
+/// point and decoded after it may refer to lost ones. There are streams in which nothing marks that all is renewed:
+/// there it is after the second successive picture that refers to no other one, or, where no picture ever was one to
+/// begin with, after a minute. In the order of decoding. One thread, no I/O.
 class Damage {
  public:
   /// Whether this picture, the next one, is damaged.
@@ -67,10 +67,11 @@ class Damage {
 
 /// Note [Residue of a cut picture]
 /// Where a slice of H.264 breaks off, libavcodec's decoder (5.1 to 8.0) keeps the coefficients of the macroblock that it
-/// could not finish, and adds them to the next ones that it decodes, perhaps of an intact IDR picture. A flush does not
-/// help, a new decoder does. So one is opened for the next picture that refers to none before it. Where such a picture
-/// cannot be decoded by a new one, the mark of the damage stays up to the next one but one. A cut picture to which no
-/// other refers is left out, since all behind it would be wrong. Other codecs' decoders keep nothing.
+/// could not finish, and adds them to the next coefficients that it decodes, perhaps of an intact IDR picture. A
+/// flush does not help, a new decoder does. So one is opened for the next picture that refers to none before it.
+/// Where such a picture cannot be decoded by a new one, the mark of the damage stays up to the next one but one. A
+/// cut picture to which no other refers is left out, because all following ones would be wrong. Other codecs'
+/// decoders keep nothing.
 ///
 /// One thread, no I/O.
 class DecoderResidue {
@@ -83,7 +84,7 @@ class DecoderResidue {
 
   /// A new connection, with a new decoder.
   void connect(AVCodecID codec) noexcept;
-  /// What to do with the next packet for the decoder. Where it cannot end a damage, its notes say so afterwards.
+  /// What to do with the next packet for the decoder. Where it cannot end a damage, its notes show that afterwards.
   /// `can_begin`: as in PacketNotes.
   [[nodiscard]] Handling look_at(const AVPacket& packet, bool can_begin, PictureNotes& picture) noexcept;
   /// The decoder has found an error.
@@ -101,9 +102,9 @@ class DecoderResidue {
   State state_ = State::Clean;
 };
 
-// What a picture refers to, by its units.
+// The pictures that a picture refers to, by its units.
 
-/// The refresh of a picture, all of whose slices are among the units.
+/// The refresh of a picture if all its slices are among the units.
 [[nodiscard]] inline Refresh refresh_of(const UnitFacts& facts) noexcept {
   if (facts.fresh) return Refresh::All;
   if (facts.recovery) return Refresh::Point;

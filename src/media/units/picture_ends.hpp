@@ -14,7 +14,7 @@ namespace freshframe::media {
 /// picture: parameter sets belong to the slices that follow. The first pictures end when a packet has another
 /// timestamp. When three of them in a row had exactly one marked packet with a slice, and it was the last
 /// one, pictures end at the marker from then on, one interval earlier. If a slice follows that has the
-/// timestamp of a picture that its marker had ended, the markers are not believed any more.
+/// timestamp of a picture that its marker had ended, the markers are no longer believed.
 ///
 /// A transport stream has such a mark, too: the stuffing in a picture's last packet, since no other needs
 /// any. In place of the timestamp it has the number of the picture. One thread.

@@ -1,4 +1,4 @@
-// What the units of H.264 and H.265 hold, without taking them apart: slices, parameter sets, keyframes.
+// The contents of units of H.264 and H.265, without taking them apart: slices, parameter sets, keyframes.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/units/unit_facts.hpp"
 
@@ -36,7 +36,7 @@ class Golomb {
   std::size_t place_ = 0;
 };
 
-/// What supplemental information says of a recovery point (H.264, D.1.8; H.265, D.2.8): its first number.
+/// The supplemental information about a recovery point (H.264, D.1.8; H.265, D.2.8): its first number.
 /// `messages`: after the unit's header.
 std::optional<std::uint32_t> recovery_point(Bytes messages) noexcept {
   constexpr unsigned kRecoveryPoint = 6;
@@ -115,7 +115,7 @@ void add_h265(unsigned header, Bytes body, UnitFacts& facts) noexcept {
   if (type < 16) facts.inter = true;
 }
 
-/// The place of the next start code at or behind `from`; the size of `bytes`: there is none.
+/// The place of the next start code at or after `from`, or the size of `bytes` without one.
 std::size_t find_start_code(Bytes bytes, std::size_t from) noexcept {
   for (auto at = from + 2; at < bytes.size(); ++at) {
     const void* one = std::memchr(bytes.data() + at, 1, bytes.size() - at);

@@ -1,4 +1,4 @@
-// What the units of H.264 and H.265 hold, without taking them apart: slices, parameter sets, keyframes.
+// The contents of units of H.264 and H.265, without taking them apart: slices, parameter sets, keyframes.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -22,17 +22,17 @@ struct UnitFacts {
   bool intra = false;  // a slice that refers to no other picture begins here
   bool inter = false;  // a slice that may refer to another one begins here
   bool first = false;  // the first slice of a picture begins here
-  bool fresh = false;  // neither this picture nor one behind it refers to one before it
+  bool fresh = false;  // neither this picture nor a later one refers to one before it
   bool reference = false;   // others may refer to this picture
   bool disposable = false;  // none of its layer does
   int layer = 0;            // the temporal one, of a packet of RTP with H.265
-  /// Recovery point: so many pictures later all are whole, wherever decoding has begun before it.
+  /// Recovery point: this number of pictures later all are whole, wherever decoding has begun before it.
   std::optional<int> recovery = {};
   int units = 0;     // that begin here
   int sets = 0;      // of these the parameter sets
   int pictures = 0;  // first slices of a picture or field
 
-  /// Decoding can begin with this picture, all of whose slices are among the units.
+  /// Decoding can begin with this picture, if all its slices are among the units.
   [[nodiscard]] bool can_begin() const noexcept { return key || (intra && !inter); }
 };
 
@@ -43,11 +43,11 @@ struct UnitFacts {
 /// Whether others refer to a picture.
 void set_reference(bool reference, UnitFacts& facts) noexcept;
 
-/// Adds one unit, or its beginning. `header`: the first byte. `body`: behind the header.
+/// Adds one unit, or its beginning. `header`: the first byte. `body`: the bytes after the header.
 void add_unit(UnitSyntax syntax, unsigned header, Bytes body, UnitFacts& facts) noexcept;
 
-/// What follows the next start code (Annex B) in the first bytes: no more than parameter sets are long.
-/// Empty: there is none.
+/// Returns the bytes after the next start code (Annex B), if it is among the first bytes: at most the length of
+/// parameter sets. Empty without one.
 [[nodiscard]] Bytes after_start_code(Bytes bytes) noexcept;
 
 /// Appends the parameter sets among units that all have start codes before them.

@@ -11,7 +11,7 @@ namespace freshframe::media {
 struct LiveUrl {
   std::string text;
   std::string scheme;  // in small letters
-  std::string host;    // without brackets; empty when there is none
+  std::string host;    // without brackets; empty without one
   std::size_t host_begin = 0;
   std::size_t host_end = 0;  // brackets included
 
@@ -33,7 +33,7 @@ inline constexpr std::string_view kEscapesOfPasswords =
 
 /// The schemes of live sources: "rtsp", "http" and so on.
 [[nodiscard]] bool is_live_scheme(std::string_view scheme);
-/// Those of them that not every build of FFmpeg has.
+/// Returns whether some builds of FFmpeg lack this scheme.
 [[nodiscard]] bool is_optional_scheme(std::string_view scheme);
 /// FFmpeg's list of the protocols that a server may make it open, by a redirect or a playlist: every scheme of a live
 /// source and what these use, never a local file.

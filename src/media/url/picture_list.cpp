@@ -215,7 +215,7 @@ PictureList list_folder(const std::string& folder, const std::string& url, const
 thread_local const std::stop_token* stop_of_glob = nullptr;
 
 dirent* next_entry(void* folder) {
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): each search has a folder of its own
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): each search has its own folder
   return stop_of_glob->stop_requested() ? nullptr : ::readdir(static_cast<DIR*>(folder));
 }
 

@@ -19,7 +19,7 @@ class NumberPattern {
   /// Whether there is a %d, with a width or without, anywhere in the path.
   [[nodiscard]] static bool is_one(std::string_view path) noexcept;
 
-  /// The first "%Y" or the like anywhere in the path that is neither a %d nor a %%; empty: there is none.
+  /// The first "%Y" or the like anywhere in the path that is neither a %d nor a %%; empty without one.
   [[nodiscard]] static std::string other_field(std::string_view path);
 
   /// Throws OptionError with `url` for an invalid pattern: two numbers, a number in a folder's name, %5d.
@@ -32,7 +32,7 @@ class NumberPattern {
   [[nodiscard]] std::optional<std::int64_t> number_of(std::string_view name) const;
   /// The name matches, but its number has more digits than number_of() reads.
   [[nodiscard]] bool is_too_long(std::string_view name) const noexcept;
-  /// The digits at the number's place, of any length; empty: the rest of the name does not match.
+  /// The digits at the number's place, of any length; empty means the rest of the name does not match.
   [[nodiscard]] std::string_view digits_of(std::string_view name) const noexcept;
 
  private:
@@ -58,7 +58,7 @@ struct PictureList {
   }
 };
 
-/// The form of "frames/%05d.png", "frames/" or "frames/*.png" - and no file has that very name - or a folder.
+/// The form of "frames/%05d.png", "frames/" or "frames/*.png" - and is not the name of a file - or a folder.
 [[nodiscard]] bool names_pictures(const std::string& path);
 
 /// Throws OptionError with `url` for an invalid pattern.

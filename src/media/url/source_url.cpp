@@ -42,7 +42,7 @@ void check_slashes(const std::string& url) {
                     "://host/path\", and passed as a str: a pathlib.Path removes one slash");
 }
 
-/// "rtsp" of "rtsp://host"; empty when there is none.
+/// "rtsp" of "rtsp://host"; empty without one.
 std::string scheme_of(const std::string& url) {
   const auto end = url.find("://");
   if (end == std::string::npos || end == 0) return {};

@@ -45,7 +45,7 @@ std::string describe_end(const Seat& seat, const ChildEnd& end, std::uint64_t ki
   return text;
 }
 
-// When the timeout of what the worker does is over; none: it does nothing that has one.
+// When the timeout of what the worker does is over; none means it does nothing that has one.
 std::optional<TimePoint> late_at(const Seat& seat, const std::optional<Seconds>& timeout) {
   if (!timeout || seat.killed_at) return std::nullopt;
   if (!seat.jobs.empty()) return seat.jobs.front().sent + to_duration(*timeout);
@@ -63,7 +63,7 @@ std::string too_long_text(const Seat& seat, Seconds timeout) {
 
 }  // namespace
 
-/// What a worker did, and what it still owed, when its process ended.
+/// The work of a worker, and what it still owed, when its process ended.
 struct Crew::LastState {
   bool at_work = false;
   bool starting = false;
@@ -271,7 +271,7 @@ void Crew::start(Seat& seat) {
   show(seat);
 }
 
-// The process has ended. Its last messages are accepted, unless it was killed for a fault.
+// The process has ended. The last messages are accepted, unless it was killed for a fault.
 void Crew::bury(Seat& seat, const ChildEnd& end) {
   if (!seat.killed_at) read(seat);
   auto text = describe_end(seat, end, oom_kills_);

@@ -76,9 +76,9 @@ class Crew {
   [[nodiscard]] std::size_t most_given() const;
   [[nodiscard]] Seat* idle_seat();
   void give(Seat& seat, std::vector<AnySample> samples, Call call = Call::Process);
-  /// Calls on_tick() when it is due. True: the seat has it.
+  /// Calls on_tick() when it is due. True means the seat has it.
   bool give_tick(Seat& seat);
-  /// After the last sample: calls finish(). False: it has to wait for the worker, or has begun.
+  /// After the last sample: calls finish(). False means it has to wait for the worker, or has begun.
   bool finished();
   /// A job to be sent to a worker.
   struct Parcel {

@@ -72,7 +72,7 @@ core::Taken Crew::take(std::vector<AnySample>& samples) {
   return taken;
 }
 
-// A worker at work is told after its call.
+// A worker at work is notified after its call.
 void Crew::tell_gone(int source) {
   for (const auto& seat : seats_) {
     if (!seat->child()) continue;  // the next one has never heard of it

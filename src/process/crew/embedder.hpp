@@ -1,4 +1,5 @@
-// What a crew asks of the program that embeds the engine: to turn values, exceptions and log records into bytes and back.
+// The requests of a crew to the program that embeds the engine: to turn values, exceptions and log records into bytes
+// and back.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -29,15 +29,15 @@ struct Outcome {
   AnySample from;
   std::vector<Emitted> results = {};
   bool processed = false;                     // counted as such when its turn has come
-  std::optional<core::GoneSource> gone = {};  // behind the results of all samples that were taken before
+  std::optional<core::GoneSource> gone = {};  // after the results of all samples that were taken before
   core::Call call = {};                       // if it was processed
 };
 
-/// Used by the control thread. A thread of its own, started when an edge is full for the first time, emits
+/// Used by the control thread. A separate thread, started when an edge is full for the first time, emits
 /// the results that would wait.
 class Emitter {
  public:
-  /// `refuse` is told of a result that goes backwards, by the control thread.
+  /// The control thread calls `refuse` for a result that goes backwards.
   using Refuse = std::function<void(const std::exception_ptr& error, const AnySample& from)>;
   Emitter(core::Runner& runner, bool ordered, std::shared_ptr<Bell> bell, Refuse refuse);
   Emitter(const Emitter&) = delete;
@@ -61,7 +61,7 @@ class Emitter {
   void pass_on(Outcome outcome);
   /// Without an order: the ends of sources whose samples are all done.
   void pass_ends();
-  /// The samples that the results become; those before one that is refused.
+  /// The samples that the results become; only the samples before a refused one.
   [[nodiscard]] std::vector<AnySample> stamped(Outcome& outcome);
   /// The results of an outcome, or the end of a source.
   struct Leaving {

@@ -16,7 +16,7 @@ struct CrewOptions {
   int workers = 1;
   bool ordered = true;
   std::optional<Seconds> timeout = {};  // for one sample, from sending to reply
-  /// Bytes of data of one worker. Its results are limited to as many.
+  /// Bytes of data of one worker. Results are limited to the same number.
   std::optional<std::uint64_t> max_bytes = {};
   int max_restarts = 3;  // within restart_window, before the node fails
   Seconds restart_window{60};
@@ -27,7 +27,7 @@ struct CrewOptions {
 struct Recipe {
   std::vector<std::string> arguments;    // the program first
   std::vector<std::string> environment;  // "NAME=value"
-  std::vector<std::byte> payload;        // the node, for the embedder's own code in the worker
+  std::vector<std::byte> payload;        // the node, used by the embedder's own code in the worker
   std::uint64_t knows = 0;               // the embedder's number of the definitions that its workers know
 };
 

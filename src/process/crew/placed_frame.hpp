@@ -18,7 +18,7 @@ struct PlacedFrame {
   std::vector<std::shared_ptr<const Slab>> slabs;
 };
 
-/// The frame's own format first, then every other one that has been made and is in a slab. A picture
+/// The frame's own format first, then every other format that has been made and is in a slab. A picture
 /// elsewhere is copied into a slab, once. Throws Error when there is no room.
 [[nodiscard]] PlacedFrame place(const Frame& frame, SlabPool& pool);
 

@@ -76,7 +76,7 @@ struct NodeDescription {
           .records_to = node.records_to};
 }
 
-/// The embedder runs the node: Crew(...).run() on a thread of its own. As long as it exists, pictures are
+/// The embedder runs the node: Crew(...).run() on a separate thread. As long as it exists, pictures are
 /// made in memory that workers can read.
 class ProcessNode final : public NodeBase {
  public:
@@ -105,16 +105,16 @@ class ProcessNode final : public NodeBase {
   [[nodiscard]] const Recipe& recipe() const noexcept { return recipe_; }
   [[nodiscard]] Board& board() noexcept { return board_; }
 
-  /// The control thread runs and can be woken; null: it has ended, and pictures need no shared memory for it
-  /// any more.
+  /// The control thread runs and can be woken; null means it has ended, and pictures need no shared memory
+  /// for it any more.
   void attach(std::shared_ptr<Bell> bell) {
     if (!bell) slabs_.reset();
     const Lock lock(mutex_);
     bell_ = std::move(bell);
   }
 
-  /// After a stop: workers that still run by then are killed. The earliest time counts: a failed start()
-  /// stops once more, with a patience of its own. Any thread.
+  /// After a stop: workers that still run by then are killed. The earliest time counts: a failed start() stops again,
+  /// with its own patience. Any thread.
   void kill_by(TimePoint time) {
     const auto wanted = time.time_since_epoch().count();
     auto known = kill_by_.load(std::memory_order_relaxed);

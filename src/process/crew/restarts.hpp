@@ -16,7 +16,7 @@ class Deaths {
  public:
   Deaths(int most, Seconds window) : most_(static_cast<std::size_t>(most)), window_(to_duration(window)) {}
 
-  /// Counts one; false: there were too many.
+  /// Counts one; false means there were too many.
   bool count(TimePoint now) {
     times_.push_back(now);
     while (now - times_.front() > window_) times_.pop_front();

@@ -42,7 +42,7 @@ struct Job {
   TimePoint sent{};
   std::unique_ptr<std::uint8_t, std::function<void(std::uint8_t*)>> slot = {};  // of a large value
   Call call = Call::Process;          // of another one the sample stands for the tick, or for the end
-  std::vector<Emitted> results = {};  // those that came, while more of the call follow
+  std::vector<Emitted> results = {};  // results that came, while more of the call follow
   std::exception_ptr refused = {};    // why one of its results cannot be taken
   std::optional<std::uint32_t> more = {};
 };
@@ -59,7 +59,7 @@ class Seat {
   /// Starts it and sends it its task. `payload` is the recipe's payload as a file, `node` is the name of its node.
   /// Throws Error.
   void start(int payload, const std::string& node);
-  /// The way in which the process ended, once; nothing: it runs, or there is none.
+  /// The way in which the process ended, once; nullopt means it runs, or does not exist.
   std::optional<ChildEnd> reap() noexcept { return child_.reap(); }
   /// Frees everything after the end of the process, except the job.
   void clear();
@@ -78,9 +78,10 @@ class Seat {
   [[nodiscard]] Channel::Sent announce(const std::vector<std::shared_ptr<const Slab>>& slabs);
   /// Sends a node's name, unless the worker has it.
   [[nodiscard]] Channel::Sent announce(int number, const core::NameTable& names);
-  /// Sends the sources that are `gone`. Only while it reads: those that do not fit into its socket follow later.
+  /// Sends the sources that are `gone`. Only while it reads: sources that do not fit into its socket follow later.
   [[nodiscard]] Channel::Sent announce_gone_sources();
-  /// Sends which of its slabs have been released. Only while it reads: those that do not fit into its socket follow later.
+  /// Sends which of its slabs have been released. Only while it reads: numbers that do not fit into its socket follow
+  /// later.
   void announce_gone(const SlabPool& pool);
   /// Answers a worker that wants to send a result: with memory for it, or with the reason why not. Throws
   /// ProtocolError.
@@ -104,7 +105,7 @@ class Seat {
   // ---- dumps of stacks
   /// Before it is killed. `why`: what it is killed for.
   void ask_for_dump(TimePoint now, std::string why);
-  /// The worker's output; empty: none yet.
+  /// The worker's output; empty means none yet.
   [[nodiscard]] std::string dump() const;
 
   [[nodiscard]] WorkerStats stats() const;

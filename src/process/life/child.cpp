@@ -86,7 +86,8 @@ class Attributes {
 // The second look at the rest of a session finds what was started during the first.
 constexpr int kLooks = 2;
 
-// Only the interpreter's start runs before this, no code of the user. Returns why not; empty: it is limited.
+// Only the interpreter's start runs before this, no code of the user. Returns why not; empty means it is
+// limited.
 std::string limit_memory(int pid, std::uint64_t bytes) {
   const rlimit limit{bytes, bytes};
   if (::prlimit(pid, RLIMIT_DATA, &limit, nullptr) == 0 || errno == ESRCH) return {};

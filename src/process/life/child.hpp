@@ -20,7 +20,7 @@ struct ChildOptions {
   std::vector<std::string> arguments;    // the program first
   std::vector<std::string> environment;  // "NAME=value"
   int socket = -1;                       // becomes kWorkerSocket
-  int page = -1;                         // becomes kWorkerPage; -1: there is none. Above kWorkerPage
+  int page = -1;                         // becomes kWorkerPage; -1 without one. Above kWorkerPage
   std::optional<std::uint64_t> memory;   // bytes of data (RLIMIT_DATA)
 };
 
@@ -39,11 +39,11 @@ struct ChildEnd {
 class Child {
  public:
   Child() noexcept = default;
-  /// Starts it in a session of its own, with no signal blocked or ignored. Throws Error.
+  /// Starts it in a new session, with no signal blocked or ignored. Throws Error.
   explicit Child(const ChildOptions& options);
 
   [[nodiscard]] int pid() const noexcept { return pid_; }
-  /// Readable once the process has ended, even if one of its own child processes still has the socket.
+  /// Readable once the process has ended, even if one of its child processes still has the socket.
   [[nodiscard]] int descriptor() const noexcept { return handle_.get(); }
   explicit operator bool() const noexcept { return static_cast<bool>(handle_); }
 

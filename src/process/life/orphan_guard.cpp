@@ -83,7 +83,7 @@ void end_session(int session, int most_looks) noexcept {
 
 namespace {
 
-// How often to look for processes of the session. The last one may be one that cannot be killed.
+// How often to look for processes of the session. The last one may be a process that cannot be killed.
 constexpr int kLastLooks = 200;
 
 std::atomic<int> parent_of_worker{0};

@@ -10,9 +10,9 @@
 namespace freshframe::process {
 
 /// Kills each process of the session except the calling one, and looks again until it finds none,
-/// `most_looks` times at most. The session's number must be that of a process that is not reaped yet, or of
-/// the caller's own session: otherwise it may be another session's by now. Takes no lock and allocates
-/// nothing: a signal handler may call it.
+/// `most_looks` times at most. The session's number must belong to a process that is not reaped yet, or to the
+/// caller's session: otherwise it may be another session's by now. Takes no lock and allocates nothing: a signal
+/// handler may call it.
 void end_session(int session, int most_looks) noexcept;
 
 /// A thread that waits for the socket's hang-up and the parent's end, and a signal at the end of the parent's

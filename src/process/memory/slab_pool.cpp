@@ -237,7 +237,7 @@ struct OfProcess {
   int users FRESHFRAME_GUARDED_BY(mutex) = 0;
 };
 
-// The last one is of this process, those before it are of the processes of which it is a fork. Changed only
+// The last one belongs to this process, the earlier ones to the processes from which it was forked. Changed only
 // in a child that has one thread.
 struct Generations {
   Generations() { all.push_back(std::make_unique<OfProcess>()); }

@@ -45,7 +45,7 @@ class FreeSpace {
 };
 
 /// The only writable mapping of a sealed memory file: no other process can write to it, map it for writing,
-/// change its size or punch holes into it, with any descriptor. Its pool manages its slots.
+/// change its size or punch holes into it, with any descriptor. The pool manages the slots.
 class Slab {
  public:
   /// Throws Error when the memory is not available.
@@ -93,7 +93,7 @@ class SlabPool final : public core::PictureMemory {
   [[nodiscard]] std::uint64_t generation() const noexcept {
     return generation_.load(std::memory_order_acquire);
   }
-  /// The reason of the latest failed allocate(); empty: none failed.
+  /// The reason of the latest failed allocate(); empty means none failed.
   [[nodiscard]] std::string why_refused() const;
   /// Releases the slabs that have been empty since `before`.
   void trim(TimePoint before);

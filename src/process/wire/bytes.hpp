@@ -17,7 +17,7 @@
 
 namespace freshframe::process {
 
-/// The other process sent an invalid message. Its messages are ignored from then on.
+/// The other process sent an invalid message. All further messages are ignored from then on.
 class ProtocolError : public Error {
  public:
   using Error::Error;
@@ -40,7 +40,7 @@ class ByteWriter {
     put_bytes(std::as_bytes(std::span(text)));
   }
   [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return bytes_; }
-  /// Room for so many bytes in all, so that they are not copied while they come.
+  /// Makes room for `size` bytes in all, so that they are not copied while they come.
   void reserve(std::size_t size) { bytes_.reserve(size); }
   /// Leaves nothing.
   [[nodiscard]] std::vector<std::byte> take() noexcept { return std::exchange(bytes_, {}); }

@@ -35,8 +35,8 @@ class Channel {
                           Wait wait = Wait::No);
   /// Why the last send() was Full, for "was killed: ".
   [[nodiscard]] std::string why_full() const;
-  /// The next message; bytes() and descriptors() are then its own, until the next call. Throws ProtocolError
-  /// for one that is too long, or if this process had no room for its descriptors.
+  /// The next message; bytes() and descriptors() are then its own, until the next call. Throws ProtocolError for a
+  /// message that is too long, or if this process had no room for its descriptors.
   [[nodiscard]] Received receive(Wait wait);
   [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return {buffer_.data(), size_}; }
   [[nodiscard]] std::vector<Descriptor>& descriptors() noexcept { return descriptors_; }

@@ -23,9 +23,9 @@ inline constexpr std::size_t kMostParts = 1000;          // of a value
 inline constexpr std::size_t kMostReleased = 1000;       // leases in one message
 inline constexpr std::size_t kMostResultsOfCall = 1000;  // of one call
 inline constexpr std::size_t kMostSourcesGone = 100;     // in one message
-inline constexpr int kMostNodes = 1 << 27;               // of a pipeline, with those that went
+inline constexpr int kMostNodes = 1 << 27;               // of a pipeline, including nodes that have left
 inline constexpr std::size_t kMostText = 16 << 10;       // bytes of an exception's text or traceback
-inline constexpr std::uint8_t kNoValue = 0;              // a value's kind: there is none
+inline constexpr std::uint8_t kNoValue = 0;              // a value's kind: no value
 
 inline constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 46;  // the addresses of one process
 
@@ -40,10 +40,10 @@ constexpr Most<std::uint64_t> most_bytes(const char* what) {
 }
 
 // Note [Fields of messages]
-// A message is sent as its fields, one behind the other. Each struct names its fields once in that order: its fields() is
-// called with a writer, and with a reader that checks what each call says of the field. Where fields belong together,
-// check() is for the reader alone, and so is a text's greatest size for the writer. The fields of structs that are no messages
-// (formats, stamps) are named in messages.cpp.
+// A message is sent as its fields, one after the other. Each struct names its fields once in that order: its fields()
+// is called with a writer, and with a reader that checks what each call declares of the field. Where fields belong
+// together, check() is for the reader alone, and so is a text's greatest size for the writer. The fields of structs
+// that are no messages (formats, stamps) are named in messages.cpp.
 
 void name_leases(auto& io, auto& leases) {
   io.list(leases, Most<std::uint32_t>{kMostReleased, "the number of leases"},
@@ -230,7 +230,7 @@ struct NeedMessage {
   }
 };
 enum class ResultKind : std::uint8_t { Nothing, Input, Picture, Value };
-/// One result of a call. `more` results of the same call follow, and are laid out behind this one in the result
+/// One result of a call. `more` results of the same call follow, and are laid out after this one in the result
 /// memory. Only together they count.
 struct ReplyMessage {
   static constexpr auto kKind = ToParent::Reply;
@@ -276,7 +276,7 @@ struct FailedMessage {
   std::string traceback;
   ValueMessage error = {};  // the exception itself
   std::vector<std::uint64_t> released;
-  bool whole = false;  // the call failed for all its requests, of which `id` is the first
+  bool whole = false;  // the call failed for all its requests, and `id` is the first
 
   static void fields(auto& io, auto& self) {
     io.number(self.id);
@@ -315,7 +315,7 @@ concept SentMessage = requires { Message::kKind; };
 template <SentMessage Message>
 [[nodiscard]] ByteWriter write(const Message& message);
 
-/// The kind, which is the first byte. Throws ProtocolError if there is none of that number.
+/// The kind, which is the first byte. Throws ProtocolError if no kind has that number.
 [[nodiscard]] ToWorker read_to_worker(ByteReader& reader);
 [[nodiscard]] ToParent read_to_parent(ByteReader& reader);
 /// The rest of the message of that kind. Throws ProtocolError unless it is complete and valid. Spans refer to the bytes

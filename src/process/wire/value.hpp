@@ -24,7 +24,7 @@ struct EncodedValue {
   void copy_to(std::byte* memory) const noexcept;
 };
 
-/// A received value, in memory of its own.
+/// A received value, in separate memory.
 class ReceivedValue {
  public:
   ReceivedValue() noexcept = default;

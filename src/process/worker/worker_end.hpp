@@ -38,7 +38,7 @@ struct WorkerResult {
 };
 
 /// A sample to process. `value` is of kind kNoValue when the sample's value is its frame, or it has none. With `gone`
-/// it is none, and has no answer: nothing more comes of these sources.
+/// it is not a sample, and has no answer: these sources have ended.
 struct WorkerRequest {
   std::uint64_t id = 0;
   Call call = Call::Process;  // of another one the sample has a stamp only
@@ -61,7 +61,8 @@ class WorkerEnd {
   void hello(const std::string& version);
   [[nodiscard]] WorkerInit init();
   void opened();
-  /// Waits. False: interrupted by a signal, call again; `request` is unchanged. An ended stream sets `ended`.
+  /// Waits. False means interrupted by a signal, call again; `request` is unchanged. An ended stream sets
+  /// `ended`.
   [[nodiscard]] bool receive(WorkerRequest& request);
   [[nodiscard]] bool ended() const noexcept { return ended_; }
   /// A call threw because the parent process has ended.
@@ -70,7 +71,7 @@ class WorkerEnd {
   /// The nodes that samples named first since the last call.
   [[nodiscard]] std::vector<NodeMessage> take_new_nodes() noexcept { return std::exchange(new_nodes_, {}); }
 
-  /// Answers the first request without an answer; throws Error when there is none. The request's own frame is
+  /// Answers the first request without an answer; throws Error when all have one. The request's own frame is
   /// returned by reference, another one is copied.
   void reply_nothing();
   void reply_frame(const Frame& frame);
@@ -82,7 +83,7 @@ class WorkerEnd {
   enum class Failed : std::uint8_t { Outside, Request, Call };
   void fail(Failed what, const std::string& text, const std::string& traceback, const EncodedValue& error);
   void closed();
-  /// Never waits; false: dropped.
+  /// Never waits; false means dropped.
   bool log(int level, const std::string& logger, const std::string& text);
 
  private:
@@ -100,7 +101,7 @@ class WorkerEnd {
   void need(std::uint64_t bytes);
   void send(const ByteWriter& message);
   [[noreturn]] void throw_parent_ended();
-  /// The message for one result, whose bytes in the result memory begin at `end`, which moves behind them.
+  /// The message for one result, whose bytes in the result memory begin at `end`, which moves to their end.
   [[nodiscard]] ReplyMessage describe(const WorkerResult& result, std::uint64_t& end);
   /// Copies a result to its place in the result memory.
   void put_shared(const ReplyMessage& message, const WorkerResult& result);
@@ -119,7 +120,7 @@ class WorkerEnd {
     Frame input;
     std::vector<PixelFormat> sent;  // the formats in which it was sent
   };
-  /// Throws Error: there is none.
+  /// Throws Error if no request waits.
   Pending& first_pending();
   std::vector<NodeMessage> new_nodes_;
   std::vector<GoneSourceName> gone_;  // sources, which the node has not been told

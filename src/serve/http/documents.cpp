@@ -1,4 +1,4 @@
-// A table of texts by path. Its mutex is held only for access to the table.
+// A table of texts by path. The mutex is held only for access to the table.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/clock.hpp"
 #include "freshframe/serve.hpp"

@@ -1,9 +1,9 @@
 // Tokens, hosts, origins.
 //
 // DNS rebinding: an attacker's page makes its own host name resolve to 127.0.0.1 and sends requests from the
-// browser. They have the attacker's name as Host, which is never one of ours: an address, localhost, or the
-// machine's own name. And they have no token: a program that sends it as a header may use any name, such as that of a
-// service in a network of containers.
+// browser. They have the attacker's name as Host, which is never our own: an address, localhost, or the
+// machine's own name. And they have no token: a program that sends it as a header may use any name, such as the name
+// of a service in a network of containers.
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/http/gate.hpp"
 
@@ -26,7 +26,7 @@ namespace {
 // The letters of base64url.
 constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
 
-// "host:8080" and "[::1]:8080" without the port; nullopt: not an authority.
+// "host:8080" and "[::1]:8080" without the port; nullopt means not an authority.
 std::optional<std::string_view> without_port(std::string_view host) {
   std::size_t end = host.find(':');
   if (host.starts_with('[')) {

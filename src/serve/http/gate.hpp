@@ -44,7 +44,7 @@ class Gate {
  public:
   /// `loopback`: only this machine can reach the server. `machine`: its name, which is then also accepted as
   /// Host. With an empty token all requests are permitted.
-  /// `pictures`: the token for pictures alone; empty: there is none.
+  /// `pictures`: the token for pictures alone; empty means that no such token exists.
   Gate(std::string token, bool loopback, const std::string& machine, unsigned port,
        std::string pictures = {});
   void admit(PageOrigins origins) { origins_ = std::move(origins); }

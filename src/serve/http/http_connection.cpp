@@ -57,7 +57,7 @@ std::string client_of(const Socket& socket) {
   return client.address().to_string();
 }
 
-/// Also behind bytes that have not been read.
+/// Sees it also after bytes that have not been read.
 bool has_hung_up(Socket& socket) {
   pollfd peer{.fd = socket.native_handle(), .events = POLLRDHUP, .revents = 0};
   return ::poll(&peer, 1, 0) > 0;

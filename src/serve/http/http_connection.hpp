@@ -68,7 +68,7 @@ class HttpConnection final : public Connection,
   Time deadline_{};
   std::optional<std::size_t> waited_port_;        // of a requested picture
   std::string picture_headers_;                   // of this picture
-  std::optional<std::int64_t> after_;             // the seq of the one that the client has
+  std::optional<std::int64_t> after_;             // the seq of the picture that the client has
   std::shared_ptr<HttpConnection> waiting_self_;  // owns it while it waits for one
   std::optional<std::uint64_t> question_;         // about the past, whose answer it waits for
   Reply reply_;                                   // that is being sent

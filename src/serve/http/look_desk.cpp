@@ -25,7 +25,7 @@ constexpr unsigned kOk = 200;
 constexpr unsigned kTooMany = 429;
 constexpr unsigned kBusy = 503;
 /// A question's thread gives way to the pipeline, whose pictures must not get older because clients ask. On Linux each
-/// thread has a nice value of its own (nice(2), "C library/kernel differences").
+/// thread has its own nice value (nice(2), "C library/kernel differences").
 constexpr int kNice = 10;
 
 Reply refused(unsigned status, const std::string& text, double seconds) {
@@ -41,7 +41,7 @@ double checked_rate(double rate) {
                     std::to_string(rate));
 }
 
-/// What asks at one rate: who has one IPv6 address has the others of its /64, too.
+/// The client whose rate counts: the owner of an IPv6 address has the others of its /64, too.
 std::string network_of(const std::string& client) {
   ErrorCode error;
   const auto address = net::ip::make_address(client, error);

@@ -1,4 +1,4 @@
-// Answers what clients ask of the last seconds, each question on a thread of its own.
+// Answers the questions of clients about the last seconds, each on its own thread.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -44,7 +44,7 @@ class LookRates {
   [[nodiscard]] double left_of(const Left& left, Time now) const;
 
   double per_minute_;
-  std::map<std::string, Left> clients_;  // those that have less than all, by their networks
+  std::map<std::string, Left> clients_;  // clients that have less than all, by their networks
 };
 
 /// Used on the network's thread, which decodes nothing.
@@ -65,7 +65,7 @@ class LookDesk {
   [[nodiscard]] bool has(std::string_view name) const { return find(name) && look_of(name); }
   /// The names that has() knows, as a text.
   [[nodiscard]] std::string names() const;
-  /// What became of a question: it has a number, or is refused with an answer.
+  /// The fate of a question: it has a number, or is refused with an answer.
   using Asked = std::variant<std::uint64_t, Reply>;
   /// Calls `done` later with the answer, unless the question is refused or given up. The name is a served one.
   [[nodiscard]] Asked ask(LookWish wish, const std::string& client, Done done);
@@ -86,7 +86,7 @@ class LookDesk {
   };
 
   [[nodiscard]] std::optional<std::size_t> find(std::string_view name) const;
-  /// The look that works at the place of this name. Returns null if there is none.
+  /// The look that works at the place of this name. Returns null if no look has it.
   [[nodiscard]] std::shared_ptr<LookBack> look_of(std::string_view name) const;
   [[nodiscard]] Reply answer(const LookWish& wish, const std::stop_token& stop) const;
   [[nodiscard]] std::optional<Reply> refusal(const std::string& client);

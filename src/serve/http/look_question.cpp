@@ -68,7 +68,7 @@ std::string headers_of(const freshframe::Snapshot& snapshot, const media::Looked
                        const freshframe::Clock& clock) {
   const auto times = times_of(snapshot, clock);
   const auto source = sources.of(snapshot.stamp.source);
-  // A name may hold any characters, a header only those of ASCII.
+  // A name may hold any characters, a header only ASCII.
   std::string out = "X-Source: " + core::percent_encoded(source.camera, ".");
   out += "\r\nX-Seq: " + std::to_string(snapshot.stamp.seq) + "\r\nX-Timestamp: " + fixed_text(times.unix);
   out += "\r\nX-Age: " + fixed_text(times.age) + "\r\nX-Frozen-For: " + fixed_text(source.frozen_for);

@@ -1,4 +1,4 @@
-// What a client asks of a look over HTTP, and the pictures as an answer.
+// The questions of a client to a look over HTTP, and the pictures as an answer.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -15,9 +15,9 @@
 
 namespace freshframe::serve {
 
-/// The name in the path, and `json`; nullopt: it is no path of a look.
+/// The name in the path, and `json`; nullopt means it is no path of a look.
 [[nodiscard]] std::optional<LookWish> look_wish(std::string_view path);
-/// Reads the rest of the wish. Returns what is wrong with it; empty: nothing.
+/// Reads the rest of the wish. Returns what is wrong with it; empty means nothing.
 [[nodiscard]] std::string read_look(std::string_view query, LookWish& wish);
 /// A picture of an answer.
 struct LookPicture {

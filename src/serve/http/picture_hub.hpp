@@ -48,7 +48,7 @@ using LivePictureRef = std::shared_ptr<const LivePicture>;
 /// The seconds since then, as text.
 [[nodiscard]] std::string age_text(const LivePicture& picture, TimePoint now);
 
-/// A client that views ports. Its methods are called on the network's thread.
+/// A client that views ports. The methods are called on the network's thread.
 class PictureClient {
  public:
   PictureClient() = default;
@@ -73,11 +73,10 @@ class PictureClient {
 ///
 /// Note [At most fifteen]
 /// A port is asked for a picture only when a client is ready for one and the port's time has come. The time
-/// advances by 1/15 s per picture from its old value, and lags behind the present by at most half of that. So
-/// pictures that are a little late do not lower the rate, and it never exceeds 15 per second for longer than
-/// that.
+/// advances by 1/15 s per picture from its old value, and is late by at most half of that. So pictures that are a
+/// little late do not lower the rate, and it never exceeds 15 per second for longer than that.
 ///
-/// Used on the network's thread, except the encoder's loop. The encoder has a thread of its own, because a
+/// Used on the network's thread, except the encoder's loop. The encoder has its own thread, because a
 /// large picture (4K: about 10 ms) would delay answers too much.
 class PictureHub {
  public:
@@ -129,7 +128,7 @@ class PictureHub {
     std::size_t index = 0;
     std::string name;
     // The next two change with the queue's mutex, on the network's thread.
-    std::shared_ptr<core::PictureTap> tap;  // null: no port has the name now
+    std::shared_ptr<core::PictureTap> tap;  // null means no port has the name now
     std::uint64_t tap_number = 0;           // counts the taps
     bool busy = false;                      // requested, received or being encoded
     Time due{};

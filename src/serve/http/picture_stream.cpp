@@ -16,7 +16,7 @@ using Clock = std::chrono::steady_clock;
 constexpr int kSocketBuffer = 64 << 10;             // bytes; the kernel doubles them
 constexpr auto kSilence = std::chrono::seconds(5);  // proxies cut connections that say nothing for longer
 
-// A browser shows a part when the boundary behind it has come, so each part ends with one.
+// A browser shows a part when the boundary after it has come, so each part ends with one.
 constexpr std::string_view kEnd = "\r\n--freshframe\r\n";
 
 std::string part_head(const LivePicture& picture, TimePoint now) {
@@ -48,7 +48,7 @@ void PictureStream::start(std::string head) {
   write_some();
 }
 
-// The bytes are ignored, but their end is that of the stream.
+// The bytes are ignored, but their end is the stream's end.
 void PictureStream::read() {
   socket_.async_read_some(net::buffer(ignored_),
                           [self = shared_from_this()](const ErrorCode& error, std::size_t /*bytes*/) {

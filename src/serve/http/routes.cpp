@@ -38,7 +38,7 @@ constexpr std::string_view kProtection =
     "X-Frame-Options: DENY\r\n"
     "Referrer-Policy: no-referrer\r\n"
     "Cross-Origin-Opener-Policy: same-origin\r\n";
-// A page that is made to stand in others: a view alone.
+// A page for use within others: a view alone.
 constexpr std::string_view kFramedPage = "/view.html";
 constexpr std::string_view kFramedProtection =
     "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' "
@@ -95,7 +95,7 @@ std::optional<Reply> file(std::string_view path, const RequestHead& head) {
   return Reply{.type = found->type, .fixed = found->body, .headers = headers};
 }
 
-/// The element for pages of others, which hold no data; nullopt: another file.
+/// The element for pages of others, which hold no data; nullopt means another file.
 std::optional<Reply> element(std::string_view path, const RequestHead& head) {
   if (path != "/view.js" && path != "/dom.js" && !path.starts_with("/view/") && path != kFramedPage)
     return std::nullopt;
@@ -149,13 +149,13 @@ std::string read_wish(std::string_view query, PictureWish& wish) {
   return {};
 }
 
-/// The pictures of a port that will come no more are refused with the reason. Its single picture may still be
+/// The pictures of a port whose pictures have ended are refused with the reason. The single picture may still be
 /// the last one.
 bool has_ended(StateSource& source) {
   return source.look().seen().graph.phase >= core::LifePhase::Ended;
 }
 
-/// Returns nullopt where the path is that of no look. The token for pictures does not lead here.
+/// Returns nullopt if the path leads to no look. The token for pictures does not lead here.
 std::optional<Routed> look(std::string_view path, std::string_view query, const StateSource& source) {
   auto wish = look_wish(path);
   if (!wish) return std::nullopt;
@@ -167,7 +167,7 @@ std::optional<Routed> look(std::string_view path, std::string_view query, const 
   return Routed{.to = Routed::To::Look, .look = *std::move(wish)};
 }
 
-/// Returns nullopt where the path is that of no picture.
+/// Returns nullopt if the path leads to no picture.
 std::optional<Routed> picture(std::string_view path, std::string_view query, StateSource& source) {
   Routed routed{.to = Routed::To::Picture, .reply = {.headers = std::string(kPagesOfThisMachine)}};
   auto port = picture_port(path, kPictureSuffix);
@@ -194,7 +194,7 @@ std::optional<Routed> picture(std::string_view path, std::string_view query, Sta
   return routed;
 }
 
-/// What the token for pictures opens; nullopt: it is none, or opens nothing here.
+/// The target that the token for pictures opens; nullopt means that it is another token, or opens nothing here.
 std::optional<Routed> picture_by_token(std::string_view path, std::string_view query, const Gate& gate,
                                        StateSource& source) {
   const auto token = query_value(query, "token");
@@ -260,7 +260,7 @@ Routed answer(std::string_view path, std::string_view query, const RequestHead& 
           "there is nothing at this address; see /, /api/state, /api/why, /api/what_if, /metrics, /healthz")};
 }
 
-/// What a page of another site gets. The URL of a picture has a secret, which no strange page knows.
+/// The answer for a page of another site. The URL of a picture has a secret, which no strange page knows.
 Routed answer_strange_page(std::string_view path, std::string_view query, const Gate& gate,
                            StateSource& source) {
   if (gate.wants_token()) {
@@ -269,10 +269,10 @@ Routed answer_strange_page(std::string_view path, std::string_view query, const 
   return {.reply = plain(403, "pages of other sites may not use this server")};
 }
 
-/// What a client without the server's token gets, which may bring one in the address.
+/// The answer for a client without the server's token, which may bring one in the address.
 Routed answer_without_token(std::string_view path, std::string_view query, const RequestHead& head,
                             const Gate& gate, StateSource& source) {
-  if (path == kVideoPath) return {.to = Routed::To::Video};  // its first message has the token
+  if (path == kVideoPath) return {.to = Routed::To::Video};  // its first message brings the token
   if (auto found = picture_by_token(path, query, gate, source)) return *std::move(found);
   if (path == "/") {
     const auto token = query_value(query, "token");

@@ -25,7 +25,7 @@ struct Reply {
   std::string body = {};                                // unless `fixed` is set
   std::string_view fixed = {};                          // static
   std::string headers = {};                             // more of them, each with its line end
-  bool framed = false;                                  // a page that may stand in pages of others
+  bool framed = false;                                  // a page that others may embed in theirs
   std::shared_ptr<const void> keep = {};                // the owner of `fixed` and `type`
 };
 
@@ -45,27 +45,27 @@ class StateSource {
   virtual ~StateSource() = default;
   [[nodiscard]] virtual const Sampler& look() = 0;
   [[nodiscard]] virtual bool has_port(std::string_view name) const = 0;
-  /// nullopt: there is one of this name; otherwise the names of those that there are, as a text.
+  /// nullopt means a look has this name; otherwise the names of the existing looks, as a text.
   [[nodiscard]] virtual std::optional<std::string> instead_of_look(std::string_view name) const = 0;
-  /// A document of the program's own; null: there is none.
+  /// A document of the program's own; null without one.
   [[nodiscard]] virtual std::shared_ptr<const Document> document(std::string_view path) const = 0;
   /// The path of the file that / shows.
   [[nodiscard]] virtual std::string_view home() const = 0;
 };
 
-/// What the client of a stream of pictures has asked for.
+/// The wishes of the client of a stream of pictures.
 struct StreamWishes {
   static constexpr double kMostPerSecond = 15;
   double fps = 10;     // at most
   int max_side = 960;  // pixels of the longer side that it can show
 };
 
-/// What the client of a single picture has asked for.
+/// The wishes of the client of a single picture.
 struct PictureWish {
   std::optional<std::int64_t> after = {};  // it has the picture with this seq
 };
 
-/// What the client of a look has asked for: /api/look/NAME.jpg?at=-3, or /api/look/NAME.json?back=10&n=4.
+/// The wishes of the client of a look: /api/look/NAME.jpg?at=-3, or /api/look/NAME.json?back=10&n=4.
 struct LookWish {
   std::string name = {};
   std::vector<double> ages = {};  // seconds, the oldest first

@@ -65,13 +65,13 @@ class Service final : public StateSource {
   [[nodiscard]] std::string_view home() const override { return options_.home; }
   /// The requested pictures of the clients have changed.
   void pump();
-  /// Calls pump() after the current handler, for a destructor.
+  /// Calls pump() after the current handler; a destructor uses it.
   void pump_soon();
 
   // ---- for connections
   void enter(Connection& connection) { connections_.insert(&connection); }
   void leave(Connection& connection);
-  /// The connection has made a permitted request. False: there are too many.
+  /// The connection has made a permitted request. False means there are too many.
   [[nodiscard]] bool make_known(Connection& connection);
   /// Returns how many streams of pictures there are.
   [[nodiscard]] std::size_t streams() const noexcept { return streams_; }
@@ -79,7 +79,7 @@ class Service final : public StateSource {
   void leave(PictureStream& stream);
   void enter(Viewer& viewer) { viewers_.insert(&viewer); }
   void leave(Viewer& viewer) { viewers_.erase(&viewer); }
-  /// `is_known`: it has the token, or none is needed.
+  /// `is_known`: it has the token, or needs no token.
   void enter(VideoWatcher& watcher, bool is_known);
   void leave(VideoWatcher& watcher);
 

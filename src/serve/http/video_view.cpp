@@ -10,7 +10,7 @@
 namespace freshframe::serve {
 namespace {
 
-constexpr double kOldResult = 1;   // seconds: its picture is not shown any more
+constexpr double kOldResult = 1;   // seconds: its picture is no longer shown
 constexpr double kSamePts = 1e-3;  // seconds
 
 double seconds_of(VideoView::Time time) {
@@ -56,7 +56,7 @@ std::optional<VideoSend> VideoView::next(Time now, const std::vector<std::string
   return message;
 }
 
-/// Each outage is told once.
+/// Each outage is reported once.
 std::optional<VideoSend> VideoView::say_once(const VideoMessageRef& gone) {
   if (gone == said_) return std::nullopt;
   said_ = gone;
@@ -104,7 +104,7 @@ std::optional<VideoSend> VideoView::next_of_jpeg() {
   return say_once(port_->gone());
 }
 
-/// The next result of a picture that was sent, or of an earlier one; null: there is none.
+/// The next result of a picture that was sent, or of an earlier one; null without one.
 VideoMessageRef VideoView::next_result(double sent) {
   next_result_ = std::max(next_result_, port_->results_begin());
   while (next_result_ < port_->results_end()) {

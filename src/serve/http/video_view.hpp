@@ -14,7 +14,7 @@
 
 namespace freshframe::serve {
 
-/// What is sent: the message's head and body, and who owns the body.
+/// A message to be sent: its head and body, and the owner of the body.
 struct VideoSend {
   std::string head;
   std::string_view body;
@@ -26,7 +26,7 @@ class VideoView {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  /// `port`: null where there is none of this name. `index`: its number in the hub.
+  /// `port`: null if no port has this name. `index`: its number in the hub.
   VideoView(WatchWish wish, VideoPort* port, std::size_t index)
       : wish_(std::move(wish)),
         port_(port),
@@ -44,9 +44,10 @@ class VideoView {
   [[nodiscard]] std::uint64_t last_jpeg() const noexcept { return last_jpeg_; }
   void show(const LivePictureRef& picture) { jpeg_ = picture; }
   void acknowledge(double pts, Time now);
-  /// The next message; nullopt: there is none for now. `names`: of all ports, for a view of none.
+  /// The next message; nullopt means that no message waits now. `names`: of all ports, needed by a view without a
+  /// port.
   [[nodiscard]] std::optional<VideoSend> next(Time now, const std::vector<std::string>& names);
-  /// Since when the page has acknowledged nothing of what was sent; nullopt: all is acknowledged.
+  /// The time since which nothing that was sent was acknowledged; nullopt means all is acknowledged.
   [[nodiscard]] std::optional<Time> waits_since() const noexcept { return waits_since_; }
   [[nodiscard]] std::uint64_t left_out() const {
     return port_ != nullptr ? place_.left_out(port_->pictures()) : 0;
@@ -67,7 +68,7 @@ class VideoView {
   std::uint64_t next_result_;
   VideoMessageRef said_;                  // that there are no pictures
   LivePictureRef jpeg_;                   // to be sent
-  std::optional<double> jpeg_pts_;        // of the one that was sent and is not acknowledged
+  std::optional<double> jpeg_pts_;        // of the picture that was sent and is not acknowledged
   std::optional<double> shown_pts_;       // of the last JPEG that was sent
   std::optional<PictureSize> jpeg_size_;  // of the start that was sent
   std::uint64_t last_jpeg_ = 0;

@@ -27,7 +27,7 @@ namespace freshframe::serve {
 class Service;
 
 /// Kept alive by its pending operations. On the network's thread. All messages are shared with other pages: a page that
-/// stops reading costs the one that is being written, and its places in the rings, until it is cut.
+/// stops reading costs the message that is being written, and its places in the rings, until it is cut.
 class VideoWatcher final : public Connection,
                            public VideoClient,
                            private PictureClient,
@@ -35,14 +35,14 @@ class VideoWatcher final : public Connection,
  public:
   using Request = boost::beast::http::request<boost::beast::http::empty_body>;
 
-  /// `is_known`: the request had the token, or none is needed.
+  /// `is_known`: the request had the token, or needs no token.
   VideoWatcher(Service& service, Socket socket, bool is_known);
   ~VideoWatcher() override;
   void start(Request request);
   void pump() override;
   void check(Time now) override;
   void cut() override;
-  /// Adds its views to those of their ports.
+  /// Adds its views to the views of their ports.
   void count_views(std::vector<ViewInfo>& views) const;
 
  private:

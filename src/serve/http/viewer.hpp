@@ -19,7 +19,7 @@ namespace freshframe::serve {
 class Service;
 
 /// Kept alive by its pending operations. On the network's thread. The messages are shared with all viewers. A
-/// viewer has only a few hundred bytes of its own, which is the cost of one that stops reading until it is
+/// viewer itself has only a few hundred bytes, which is the cost of a viewer that stops reading until it is
 /// cut.
 class Viewer final : public Connection, public std::enable_shared_from_this<Viewer> {
  public:

@@ -80,7 +80,7 @@ void EventLog::follow_changes(const Snapshot& seen) {
     const bool is_other = before != numbers_.end();
     add(seen.time, "change", name, is_other ? "another node of this name was added" : "the node was added");
   }
-  // One that failed while it was added may have come and gone between two snapshots.
+  // A node that failed while it was added may have come and gone between two snapshots.
   std::erase_if(errors_, [&](const auto& each) { return !numbers.contains(each.first); });
   numbers_ = std::move(numbers);
   std::erase_if(drops_, [&](const auto& each) {

@@ -1,4 +1,4 @@
-// Metrics: a sampler of its own behind a mutex.
+// Metrics: a separate sampler with a mutex.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/metrics.hpp"
 

@@ -110,7 +110,7 @@ void write_fields(MetricsWriter& out, const Fields& fields, const Samples& sampl
   });
 }
 
-// The samples that were in no set are those of edge_dropped_total with the causes unmatched and late.
+// The samples that were in no set are the samples of edge_dropped_total with the causes unmatched and late.
 void write_joins(MetricsWriter& out, const Stats& stats) {
   if (std::ranges::none_of(stats.nodes, [](const auto& node) { return node.join.has_value(); })) return;
   write_fields(out, kJoinFields, [&](const auto& sample) {

@@ -41,7 +41,7 @@ std::vector<std::int64_t> numbers_of(const std::vector<Item>& items) {
   return numbers;
 }
 
-// What was kept of each item, in the order of the present ones: nodes and edges come and go.
+// The kept facts of each item, in the order of the present ones: nodes and edges come and go.
 template <class Kept>
 void realign(std::vector<Kept>& kept, const std::vector<std::int64_t>& before,
              const std::vector<std::int64_t>& now) {
@@ -55,7 +55,7 @@ void realign(std::vector<Kept>& kept, const std::vector<std::int64_t>& before,
   }
 }
 
-// The item with that number; null: it was not there.
+// The item with that number; null means it was not there.
 template <class Item>
 const Item* same(const std::vector<Item>& items, const Item& item, std::size_t likely) {
   if (likely < items.size() && items[likely].number == item.number) return &items[likely];

@@ -21,12 +21,12 @@ namespace freshframe::serve {
 /// The Unix time that answers of the server call now, in seconds.
 [[nodiscard]] double unix_now();
 
-/// One thread. Its cost for the pipeline is the reading of the counters: each edge's mutex for a moment.
+/// One thread. The cost for the pipeline is the reading of the counters: each edge's mutex for a moment.
 class Sampler {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  /// `away_after`: seconds that a source may deliver nothing before health_of() reports it; nullopt: any
+  /// `away_after`: seconds that a source may deliver nothing before health_of() reports it; nullopt means any
   /// time.
   explicit Sampler(std::shared_ptr<core::PipelineCore> core, std::optional<double> away_after = {});
 

@@ -81,7 +81,7 @@ struct Snapshot {
   std::size_t viewers = 0;
 };
 
-/// One point per second; nullopt: no data.
+/// One point per second; nullopt means no data.
 using Series = std::deque<std::optional<double>>;
 
 /// The last minute. Every series has the same number of points. The series are in the order of Stats.

@@ -19,7 +19,7 @@ constexpr float kParts = 8;       // of a pixel
 constexpr float kToCorner = .5F;  // circles count from the middle of a pixel, pages from its corner
 constexpr float kThousandths = 1000;
 
-/// A number of parts of a pixel; null for one that is not finite.
+/// A number of parts of a pixel; null for a number that is not finite.
 void write_parts(JsonWriter& json, float pixels) {
   if (!std::isfinite(pixels) || std::abs(pixels) > 1e8F) {
     json.null();
@@ -72,7 +72,7 @@ void write_corners(JsonWriter& json, const DataColumn& column) {
   json.end_array();
 }
 
-/// Key points as columns hold them: x and y, or x, y and a confidence. One that is not sure is null.
+/// Key points as columns hold them: x and y, or x, y and a confidence. An uncertain key point is null.
 void write_key_points(JsonWriter& json, const DataColumn& column) {
   constexpr float kLeastConfidence = .5F;
   const auto step = column.shape[1];

@@ -1,4 +1,4 @@
-// What other threads hand over to the network's: results of nodes, and the signal that there is something.
+// The things that other threads hand over to the network's: results of nodes, and the signal that there is something.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -1,4 +1,4 @@
-// The messages of /api/video: their heads, and those that a page may send (docs/reference/view-element.md).
+// The messages of /api/video: their heads, and the messages that a page may send (docs/reference/view-element.md).
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -33,7 +33,7 @@ struct VideoMessage {
 };
 using VideoMessageRef = std::shared_ptr<const VideoMessage>;
 
-/// The 32 bytes before a message's body. `flags`: beside those of the message.
+/// The 32 bytes before a message's body. `flags`: beside the flags of the message.
 [[nodiscard]] std::string head_of_video(const VideoMessage& message, std::uint16_t view,
                                         std::uint64_t left_out, unsigned flags);
 
@@ -63,7 +63,7 @@ struct VideoRequest {
 inline constexpr std::size_t kMaxVideoRequest = 8192;  // bytes
 inline constexpr std::size_t kMaxWatched = 64;         // views of one page
 
-/// nullopt: it is no message of a page.
+/// nullopt means it is no message of a page.
 [[nodiscard]] std::optional<VideoRequest> parse_video_request(std::string_view text);
 
 }  // namespace freshframe::serve

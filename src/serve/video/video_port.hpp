@@ -36,10 +36,11 @@ class VideoClient {
 };
 
 /// Note [The camera's own video]
-/// A port of results, and that of a source, shows the packets of its source. The source keeps those since its last keyframe
-/// for it (KeptPackets), so a first viewer begins at once. Only while a view is open are they taken, made into
-/// fragments and held in the ring. No decoder takes part. A port without packets is shown as JPEG (PictureHub), and so is
-/// one whose results were found in other pictures: in those that a node has cropped, say, their places mean something.
+/// A port of results, and a port of a source, shows the packets of its source. The source keeps the packets since its
+/// last keyframe for it (KeptPackets), so a first viewer begins at once. Only while a view is open are they taken,
+/// made into fragments and held in the ring. No decoder takes part. A port without packets is shown as JPEG
+/// (PictureHub), and so is one whose results were found in other pictures: in pictures that a node has cropped, say,
+/// their places mean something.
 ///
 /// The network's thread.
 class VideoPort {
@@ -66,20 +67,20 @@ class VideoPort {
   bool look(const Snapshot& seen);
 
   [[nodiscard]] const VideoRing& pictures() const noexcept { return pictures_; }
-  /// Results after the one with this number, which rises; those of the last seconds are there.
+  /// Results after the one with this number, which rises; the results of the last seconds are there.
   [[nodiscard]] std::uint64_t results_end() const noexcept { return results_begin_ + results_.size(); }
   [[nodiscard]] std::uint64_t results_begin() const noexcept { return results_begin_; }
   [[nodiscard]] const VideoMessageRef& result(std::uint64_t number) const {
     return results_[static_cast<std::size_t>(number - results_begin_)];
   }
-  /// Why its pictures are JPEGs; empty: they are the camera's own.
+  /// Why its pictures are JPEGs; empty means they are the camera's own.
   [[nodiscard]] std::string why_jpeg() const;
-  /// The number of the stream of pictures(); 0: none is known yet.
+  /// The number of the stream of pictures(); 0 until it is known.
   [[nodiscard]] std::uint64_t stream() const noexcept { return writer_ ? stream_number_ : 0; }
   /// The message before the pictures of stream(), and before JPEGs of this size.
   [[nodiscard]] VideoMessageRef start() const;
   [[nodiscard]] VideoMessageRef start_of_jpeg(PictureSize size, const std::string& why) const;
-  /// Null: the source is there.
+  /// Null means the source is there.
   [[nodiscard]] const VideoMessageRef& gone() const noexcept { return gone_; }
   /// The Unix time of a time of the pipeline.
   [[nodiscard]] double unix_time(TimePoint time) const;

@@ -14,10 +14,10 @@
 namespace freshframe::serve {
 
 /// Pictures in the order of decoding, numbered. The first one is a keyframe, so that a viewer can begin there. It
-/// holds the pictures since the last keyframe, and those of the last kMost seconds. The network's thread.
+/// holds the pictures since the last keyframe, and the pictures of the last kMost seconds. The network's thread.
 class VideoRing {
  public:
-  static constexpr double kMost = 1;  // seconds that a viewer may be behind
+  static constexpr double kMost = 1;  // seconds that a viewer may lag
   static constexpr std::size_t kMostBytes = 32U << 20U;
   static constexpr double kMeasured = .5;  // seconds whose rate is known
 
@@ -43,15 +43,15 @@ class VideoRing {
 
   [[nodiscard]] std::uint64_t begin() const noexcept { return begin_; }
   [[nodiscard]] std::uint64_t end() const noexcept { return begin_ + messages_.size(); }
-  /// The number of the last keyframe; end() if there is none.
+  /// The number of the last keyframe; or end() without one.
   [[nodiscard]] std::uint64_t last_key() const noexcept { return messages_.empty() ? end() : last_key_; }
   [[nodiscard]] const VideoMessageRef& at(std::uint64_t number) const {
     return messages_[static_cast<std::size_t>(number - begin_)];
   }
-  /// The latest pts of all; 0 if there is none.
+  /// The latest pts of all; or 0 without any.
   [[nodiscard]] double newest() const noexcept { return newest_.value_or(0); }
-  /// Bytes in a second of its time, of whole groups if there are any, since keyframes are large. nullopt: less than
-  /// kMeasured seconds are there.
+  /// Bytes in a second of its time, of whole groups if there are any, since keyframes are large. nullopt
+  /// means less than kMeasured seconds are there.
   [[nodiscard]] std::optional<double> rate() const {
     if (messages_.empty()) return std::nullopt;
     const double first = messages_.front()->pts;
@@ -98,11 +98,11 @@ class VideoRing {
 /// arrive before what is newer, so that is little: kOnItsWay seconds of the stream, and as much as an acknowledgement
 /// took at the least in the last kTrips seconds, which a far page needs. When the newest picture is more than kMost
 /// seconds later than the newest acknowledged one, pictures are left out up to a keyframe: to the last one at once
-/// after a single stall, because the link is fast again then. A link that has fallen behind twice within kCalm seconds
+/// after a single stall, because the link is fast again then. A link that has been late twice within kCalm seconds
 /// carries less than the stream: it goes on at a keyframe that has just come, and gets keyframes alone from the
 /// next time on, until kCalm seconds have passed. A viewer that begins, or goes on, gets what has come since that keyframe
-/// in one go. It is not behind while it works that off, and then what came meanwhile, in less and less time.
-/// The time is that of the stream, but for the time that acknowledgements take.
+/// in one go. It does not count as late while it works that off, and then what came meanwhile, in less and less time.
+/// The time is the stream's, but for the time that acknowledgements take.
 class VideoPlace {
  public:
   static constexpr double kCalm = 10;      // seconds
@@ -115,7 +115,7 @@ class VideoPlace {
     unsigned flags = 0;
   };
 
-  /// Begins at the last keyframe. What has come before is not left out.
+  /// Begins at the last keyframe. Earlier pictures do not count as left out.
   void begin(const VideoRing& ring) {
     next_ = ring.last_key();
     joined_ = ring.newest();
@@ -127,7 +127,7 @@ class VideoPlace {
     trips_.clear();
     go_on();
   }
-  /// The picture to send at `now` seconds of any clock; nullopt: none.
+  /// The picture to send at `now` seconds of any clock; nullopt means none.
   [[nodiscard]] std::optional<Step> next(const VideoRing& ring, double now) {
     if (next_ < ring.begin()) {
       skips_ = true;
@@ -152,7 +152,7 @@ class VideoPlace {
                            (next_ < ring.end() && !keys_only_ ? VideoMessage::kLate : 0U);
     return Step{picture, flags};
   }
-  /// The page has got the picture with this pts, and those before it.
+  /// The page got the picture with this pts, and the earlier ones.
   void acknowledge(double pts, double now) {
     if (!sent_ || pts > *sent_ + kSame) return;
     acknowledged_ = std::max(acknowledged_.value_or(pts), pts);
@@ -165,7 +165,7 @@ class VideoPlace {
     while (trips_.front().at < now - kTrips) trips_.pop_front();
   }
 
-  /// Pictures that were left out, with those that wait.
+  /// Pictures that were left out, with waiting ones.
   [[nodiscard]] std::uint64_t left_out(const VideoRing& ring) const {
     return left_out_ + (skips_ && ring.end() > next_ ? ring.end() - next_ : 0);
   }
@@ -189,7 +189,7 @@ class VideoPlace {
     double at;
   };
 
-  /// The next picture is the first one of those that come at once.
+  /// The next picture is the first of the pictures that come at once.
   void go_on() {
     first_.reset();
     backlog_.reset();
@@ -244,7 +244,7 @@ class VideoPlace {
   std::optional<double> fell_behind_;   // when it did so last
   std::deque<Sent> on_their_way_;  // in the order of pts, without those before which a later one was sent
   std::deque<Trip> trips_;         // the least of the last kTrips seconds, then the least after it, and so on
-  bool repeats_ = false;           // it fell behind twice within kCalm
+  bool repeats_ = false;           // it was late twice within kCalm
   bool skips_ = false;             // up to the next keyframe
   bool keys_only_ = false;
   bool gap_ = false;  // before the next picture

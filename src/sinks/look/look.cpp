@@ -1,5 +1,5 @@
-// The node that keeps the last seconds: packets as the camera has sent them, frames as JPEG. What is asked for is decoded
-// on the thread that asks.
+// The node that keeps the last seconds: packets as the camera has sent them, frames as JPEG. The thread that asks
+// decodes what it asks for.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/look.hpp"
 
@@ -48,7 +48,7 @@ double checked_seconds(double seconds) {
 /// waits for one of the network.
 class LookTurns {
  public:
-  /// False: the question was stopped before.
+  /// False means the question was stopped before.
   bool take(LookAsker asker, const std::stop_token& stop) {
     std::unique_lock lock(taking_mutex_);
     auto& taken = taken_[place(asker)];
@@ -157,7 +157,7 @@ class LookRing {
     waits_ = true;
   }
 
-  /// As LookBack::look().
+  /// Does the work of LookBack::look().
   void look(const LookQuestion& question, const LookBack::Take& take) const {
     for (const double age : question.ages) {
       if (!(age >= 0)) throw OptionError("an age must be 0 s or more, got " + core::seconds_text(age));
@@ -249,7 +249,7 @@ class LookRing {
     return out;
   }
 
-  /// Gives the pictures of the wishes to `show`, and no more after a stop.
+  /// Gives the pictures of the wishes to `show`, and no others after a stop.
   static void decode(const Piece& piece, const std::stop_token& stop, const LookBack::Take& show) {
     if (stop.stop_requested()) return;
     const auto& first = piece.packets.front().packet;

@@ -42,7 +42,7 @@ class PublishQueue {
   void put(Packet packet, std::uint64_t run = 0);
   /// A keyframe is needed before anything can be sent.
   [[nodiscard]] bool wants_key() const;
-  /// A picture that would be dropped for want of a connection. True: it was counted as that.
+  /// A picture that would be dropped for want of a connection. True means it was counted as that.
   [[nodiscard]] bool drops_for_want_of_connection();
   [[nodiscard]] Dropped dropped() const;
 
@@ -53,13 +53,13 @@ class PublishQueue {
   void connected();
   /// Keeps none.
   void end();
-  /// The stream of the first keyframe since begin(). Waits. Null: `stop` was requested.
+  /// The stream of the first keyframe since begin(). Waits. Null means `stop` was requested.
   [[nodiscard]] std::shared_ptr<const PacketStream> stream(const std::stop_token& stop);
-  /// Waits. nullopt: `stop` was requested.
+  /// Waits. nullopt means `stop` was requested.
   [[nodiscard]] std::optional<Item> take(const std::stop_token& stop);
   /// Is the next one again.
   void put_back(Item item);
-  /// The one that was taken was not sent: its connection was lost.
+  /// The packet that was taken was not sent: its connection was lost.
   void count_unsent();
 
  private:

@@ -260,8 +260,8 @@ void PublishSender::run(const std::stop_token& stop) {
   aside_.reset();
 }
 
-/// One connection: from the first keyframe to a loss, a change of the stream, or the stop. True: a stream with
-/// other parameters waits, for the next connection.
+/// One connection: from the first keyframe to a loss, a change of the stream, or the stop. Returns true if a stream
+/// with other parameters waits for the next connection.
 bool PublishSender::publish(const std::stop_token& stop) {
   enter(PublishState::WaitingKeyframe);
   queue_->begin();
@@ -300,7 +300,7 @@ std::shared_ptr<PublishConnection> PublishSender::connect(const std::stop_token&
   }
   auto connection = std::make_shared<PublishConnection>(target_, stop);
   begin_call(aside_, [connection, stream, deadline] { connection->open(stream, deadline); });
-  if (!aside_->wait(deadline + std::chrono::milliseconds(300), stop)) {  // FFmpeg polls each 100 ms
+  if (!aside_->wait(deadline + std::chrono::milliseconds(300), stop)) {  // FFmpeg polls every 100 ms
     if (stop.stop_requested()) return nullptr;
     throw late();
   }

@@ -72,8 +72,8 @@ class PublishConnection {
   std::optional<PacketTicks> ticks_;
 };
 
-/// From start() to stop() a thread of its own takes packets from queue(), connects and reconnects. A call of FFmpeg that
-/// waits for a name server is left behind at a stop. One thread, except stats().
+/// From start() to stop() a separate thread takes packets from queue(), connects and reconnects. A call of FFmpeg
+/// that waits for a name server is abandoned at a stop. One thread, except stats().
 class PublishSender {
  public:
   /// Throws OptionError.
@@ -86,7 +86,7 @@ class PublishSender {
   void start(const Context& context);
   /// Returns null before start().
   [[nodiscard]] PublishQueue* queue() noexcept { return queue_.get(); }
-  /// What was not sent since the last call is counted as lost.
+  /// Counts packets that were not sent since the last call as lost.
   void count_drops(NodeCounters& counters);
   /// Waits for at most the time to sign off.
   void stop();

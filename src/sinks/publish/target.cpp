@@ -38,7 +38,7 @@ const Protocol* protocol_of(std::string_view scheme) {
   return found != kTargets.end() ? found : nullptr;
 }
 
-/// RTSP is a muxer, of which the socket is a protocol of its own.
+/// RTSP is a muxer, and its socket is a separate protocol.
 bool has_protocol(std::string_view scheme) {
   if (scheme == "rtsp" || scheme == "rtsps") return av_guess_format("rtsp", nullptr, nullptr) != nullptr;
   void* place = nullptr;
@@ -48,7 +48,7 @@ bool has_protocol(std::string_view scheme) {
   return false;
 }
 
-/// What servers of this kind know, and FFmpeg's muxer writes so that they do.
+/// The codecs that servers of this kind know, and that FFmpeg's muxer writes in their form.
 std::vector<AVCodecID> codecs_of(std::string_view format) {
   if (format == "rtsp")
     return {AV_CODEC_ID_H264, AV_CODEC_ID_VP8, AV_CODEC_ID_MPEG4, AV_CODEC_ID_HEVC, AV_CODEC_ID_MJPEG};
@@ -56,7 +56,7 @@ std::vector<AVCodecID> codecs_of(std::string_view format) {
   return {AV_CODEC_ID_H264, AV_CODEC_ID_MPEG4, AV_CODEC_ID_HEVC, AV_CODEC_ID_MPEG2VIDEO};
 }
 
-/// Behind the host. nullopt: none. Throws OptionError.
+/// Returns the port after the host, or nullopt without one. Throws OptionError.
 std::optional<int> port_in(const LiveUrl& url, const std::string& masked) {
   if (url.host_end >= url.text.size() || url.text[url.host_end] != ':') return std::nullopt;
   const auto rest = std::string_view(url.text).substr(url.host_end + 1);

@@ -15,7 +15,7 @@ namespace freshframe::media {
 
 class PublishTarget {
  public:
-  /// Throws OptionError for a URL that is none of a media server, or that the installed FFmpeg has no protocol for.
+  /// Throws OptionError for a URL that names no media server, or that the installed FFmpeg has no protocol for.
   explicit PublishTarget(const std::string& url);
 
   [[nodiscard]] const LiveUrl& url() const noexcept { return url_; }

@@ -242,7 +242,7 @@ bool Clips::go_on(Clip& clip) {
   return true;
 }
 
-/// Executes the waiting orders for a clip that is about to end. False: there are none.
+/// Executes the waiting orders for a clip that is about to end. Returns false if no order waits.
 bool Clips::made_longer(Clip& clip) {
   const auto meant = orders_.take(clip.file());
   for (const auto& order : meant) extend(clip, order);

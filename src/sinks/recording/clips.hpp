@@ -41,9 +41,8 @@ struct ClipStream {
   AVRational rate{0, 1};       // 0/1: not known
   double first_pts = 0;        // seconds, at tick 0
   Dictionary options = {};     // of the muxer
-  /// The stream of a camera's own packets, of which a clip has all from its first one on. Null for an
-  /// encoder's packets: then the clip lacks those that are shown before the first one, which may need packets
-  /// from before it.
+  /// The stream of a camera's own packets. A clip has all of them from its first one on. Null for an encoder's
+  /// packets: then the clip lacks packets that are shown before the first one, which may need packets from before it.
   std::shared_ptr<const PacketStream> camera = {};
 };
 
@@ -62,13 +61,13 @@ class Clip {
   [[nodiscard]] std::int64_t to() const noexcept { return to_; }
   /// Extends it to the ticks `from` to `to`. A clip that has begun is not extended to the front.
   void extend(std::int64_t from, std::int64_t to);
-  /// Begins at the last keyframe at or before from(). False: it would end before the first frame in the
+  /// Begins at the last keyframe at or before from(). False means it would end before the first frame in the
   /// ring.
   [[nodiscard]] bool begin(const ClipStream& stream, const PacketRing& ring);
-  /// Ticks by which its first frame is before from(), once it has begun; below 0: behind it.
+  /// Ticks by which its first frame is before from(), once it has begun; below 0: after it.
   [[nodiscard]] std::int64_t early() const noexcept { return early_; }
-  /// Writes the packets of the ring that have not been written. False: the ring has packets after the clip's
-  /// end.
+  /// Writes the packets of the ring that have not been written. False means the ring has packets after the
+  /// clip's end.
   [[nodiscard]] bool follow(const PacketRing& ring);
   /// Passes the written packets to the operating system, before a pause of the stream.
   void flush() { muxer_.flush(); }
@@ -181,10 +180,10 @@ class Clips {
   /// `before_pause` is called once then.
   void idle(const Clock& clock, const std::function<void()>& before_pause);
   [[nodiscard]] std::optional<TimePoint> idle_at() const;
-  /// Whether the stream goes on behind such a pause. Once.
+  /// Whether the stream goes on after such a pause. Returns true once.
   [[nodiscard]] bool was_paused() noexcept { return std::exchange(paused_, false); }
 
-  /// No more packets, and no more orders.
+  /// Ends the input: neither packets nor orders follow.
   void finish();
   /// Keeps the first failure of `deed` for throw_failure(), and logs the others.
   void keep_failure(const std::function<void()>& deed);

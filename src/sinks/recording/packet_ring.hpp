@@ -23,7 +23,7 @@ class PacketRing {
 
   /// Drops all packets.
   void begin(AVRational time_base);
-  /// Keeps a reference to the packet. False: max_bytes did not suffice for the seconds.
+  /// Keeps a reference to the packet. False means max_bytes did not suffice for the seconds.
   [[nodiscard]] bool push(const AVPacket& packet);
   /// Drops everything where one group of pictures alone is above max_bytes, as it may never end, and then each packet
   /// before the next keyframe. Returns how many it has dropped.
@@ -32,12 +32,13 @@ class PacketRing {
   /// `tick` is in a pause of the stream before it. nullptr: has_key() is false.
   [[nodiscard]] const AVPacket* key_before(std::int64_t tick) const;
   /// Calls `visit` for the packets whose dts is above `dts`, in the order of decoding, until it returns
-  /// false. False: it did.
+  /// false. False means it did.
   [[nodiscard]] bool visit_after(std::int64_t dts, const std::function<bool(const AVPacket&)>& visit) const;
 
   /// The pts of the newest frame; INT64_MIN: the ring is empty.
   [[nodiscard]] std::int64_t newest() const noexcept { return packets_.empty() ? INT64_MIN : newest_; }
-  /// Whether it begins with a keyframe. False: it is empty, or its packets depend on some that were dropped.
+  /// Whether it begins with a keyframe. False means it is empty, or its packets depend on some that were
+  /// dropped.
   [[nodiscard]] bool has_key() const noexcept { return !packets_.empty() && is_key(*packets_.front()); }
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
   /// Seconds from the first to the newest frame.

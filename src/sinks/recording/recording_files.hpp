@@ -1,4 +1,4 @@
-// The files of one recorder, one after the other: their names, their limits, and who is told of them.
+// The files of one recorder, one after the other: their names, their limits, and who is notified of them.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -37,9 +37,9 @@ class RecordingFiles {
 
   /// As given: of segments the pattern.
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
-  /// The path of the newest file, from the root on; empty: there was none.
+  /// The path of the newest file, from the root on; empty means there was none.
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
-  /// Seconds of a segment; nullopt: the recording is one file.
+  /// Seconds of a segment; nullopt means the recording is one file.
   [[nodiscard]] const std::optional<double>& segment() const noexcept { return segment_; }
 
   /// The pipeline starts. `make` makes a file of that path and removes it again, or throws. Throws Error where a
@@ -58,9 +58,9 @@ class RecordingFiles {
   /// The file ends by a failure: `close` closes it. It is reported if it has pictures and is where its name says.
   /// Returns how many of the pictures that were noted are lost. begin() begins the next file.
   [[nodiscard]] std::uint64_t give_up(const Kept& kept, const std::function<void()>& close);
-  /// No more files: `finish` ends the last one. They are closed also when it throws.
+  /// Ends the files: `finish` ends the last one. They are closed even when it throws.
   void close(const std::function<void()>& finish);
-  /// As VideoFile::next_segment().
+  /// Does the work of VideoFile::next_segment().
   [[nodiscard]] std::optional<Segment> next_segment() { return finished_.next(); }
 
  private:

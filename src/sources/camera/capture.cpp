@@ -90,7 +90,7 @@ V4l2Capture::V4l2Capture(V4l2System& system, CameraPlace& place, const CameraWis
   controls.apply(device_);  // after the format, which changes the ranges of some sensors
   buffers_.emplace(device_, path_, buffers, raw_size(picture_));
   start();
-  place.remember(device_);  // last: one that cannot be read is not the camera
+  place.remember(device_);  // last: a device that cannot be read is not the camera
 }
 
 V4l2Capture::~V4l2Capture() {

@@ -34,7 +34,7 @@ class V4l2Buffers {
   [[nodiscard]] int count() const noexcept { return static_cast<int>(mapped_.size()); }
   /// Gives the driver a buffer to fill: 0 or the errno.
   [[nodiscard]] int try_give(std::uint32_t index);
-  /// 0 and a filled buffer, or the errno: EAGAIN when there is none.
+  /// 0 and a filled buffer, or the errno: EAGAIN when no buffer is filled.
   [[nodiscard]] int take(v4l2_buffer& buffer);
   /// The content of a taken buffer.
   [[nodiscard]] std::span<const std::uint8_t> bytes(const v4l2_buffer& buffer) const;

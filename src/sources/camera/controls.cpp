@@ -74,7 +74,7 @@ bool has_number(const v4l2_queryctrl& query) {
           query.type == V4L2_CTRL_TYPE_MENU || query.type == V4L2_CTRL_TYPE_INTEGER_MENU);
 }
 
-/// nullopt: the camera lacks it.
+/// nullopt means the camera lacks it.
 std::optional<v4l2_queryctrl> control_query(const V4l2Handle& device, std::uint32_t id) {
   v4l2_queryctrl query{};
   query.id = id;
@@ -98,7 +98,7 @@ bool has_word(const V4l2Handle& device, const v4l2_queryctrl& control, std::int6
   return device.control(VIDIOC_QUERYMENU, word) == 0;
 }
 
-/// The value of `automatic` for "auto". nullopt: the camera lacks that mode.
+/// The value of `automatic` for "auto". nullopt means the camera lacks that mode.
 std::optional<std::int32_t> automatic_mode(const V4l2Handle& device, const CameraSettingRow& setting,
                                            const std::optional<v4l2_queryctrl>& automatic) {
   if (!automatic) return std::nullopt;
@@ -136,8 +136,8 @@ std::string control_names(const std::vector<CameraControl>& controls) {
   return names.empty() ? "no controls" : names;
 }
 
-/// The source's camera, opened by another thread than that of its pictures. Throws SourceError where another one has its
-/// path now.
+/// The source's camera, opened by another thread than the pictures' thread. Throws SourceError if another camera has
+/// its path now.
 struct SourcesCamera {
   SourcesCamera(const CameraPlace& place, V4l2System& system, const std::string& verb)
       : path(place.path()), device(system, path) {
@@ -173,7 +173,7 @@ class Adjustment {
     write(*value_, *number, told);
   }
 
-  /// Sets back what set() has written, also where that has failed: the number first, while the mode lets it be set.
+  /// Sets back what set() has written, even if that has failed: the number first, while the mode lets it be set.
   void undo() {
     for (; !before_.empty(); before_.pop_back()) {
       static_cast<void>(device_.control(VIDIOC_S_CTRL, before_.back()));
@@ -261,7 +261,7 @@ std::vector<CameraControl> camera_controls(const V4l2Handle& device) {
   for (int i = 0; i < kMostControls && device.control(VIDIOC_QUERYCTRL, query) == 0; ++i) {
     if (has_number(query)) {
       v4l2_control answer{.id = query.id, .value = query.default_value};
-      static_cast<void>(device.control(VIDIOC_G_CTRL, answer));  // of one that is write-only: the default
+      static_cast<void>(device.control(VIDIOC_G_CTRL, answer));  // of a write-only setting: the default
       const auto found = settings.find(query.id);
       const auto* setting = found == settings.end() ? nullptr : found->second;
       controls.push_back(

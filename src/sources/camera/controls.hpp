@@ -23,7 +23,7 @@ namespace freshframe::media {
 /// Throws OptionError unless `value` is "auto" or a whole number.
 void check_setting(const std::string& name, const std::string& value);
 
-/// The settings of one source. Thread-safe: a call has a descriptor of its own.
+/// The settings of one source. Thread-safe: a call has its own descriptor.
 class CameraControls {
  public:
   CameraControls(const CameraPlace& place, std::map<std::string, std::string> wishes, V4l2System& system);
@@ -32,8 +32,8 @@ class CameraControls {
   void set(const std::string& name, const std::string& value);
   [[nodiscard]] std::string get(const std::string& name) const;
   [[nodiscard]] std::vector<CameraControl> all() const;
-  /// Sets every wish, or none: then it throws SourceError. Once all of them were set, it leaves out those that the
-  /// camera refuses, and tells them: only a camera that is lost is an error.
+  /// Sets every wish, or none: then it throws SourceError. Once all of them were set, it leaves out and reports
+  /// wishes that the camera refuses: only a camera that is lost is an error.
   void apply(const V4l2Handle& device);
   /// Whether set() or apply() has changed what show() shows since the last call.
   [[nodiscard]] bool take_change() noexcept { return changed_.exchange(false); }

@@ -79,7 +79,7 @@ bool is_numbered(const std::string& path) {
   return number_of(fs::path(path).filename().string()) >= 0 && !fs::is_symlink(path, ignored);
 }
 
-/// The same device once more.
+/// Another name of the same device.
 bool is_link_to_numbered(const fs::path& path) {
   std::error_code ignored;
   return fs::is_symlink(path, ignored) && number_of(fs::canonical(path, ignored).filename().string()) >= 0;

@@ -1,4 +1,4 @@
-// The cameras of this machine, and the place of one that was plugged in again.
+// The cameras of this machine, and the place of a camera that was plugged in again.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -39,8 +39,8 @@ class CameraPlace {
 
  private:
   enum class Found { Same, Other, Absent };
-  /// What a camera has in common with itself after it was plugged in again. One may have several devices: for pictures,
-  /// for metadata.
+  /// The facts by which a camera is recognised after it was plugged in again. A camera may have several devices: for
+  /// pictures, for metadata.
   struct Identity {
     std::string text;  // its name, driver and plug; empty where the driver does not say
     std::uint32_t abilities = 0;

@@ -6,7 +6,7 @@
 
 namespace freshframe::media {
 
-/// "firefox (pid 4242)" for the programs that have the device open, as far as `proc` shows them to this user;
+/// "firefox (pid 4242)" for the programs that have the device open, if `proc` shows them to this user;
 /// empty when it shows none. `path`: the device.
 [[nodiscard]] std::string camera_holder(const std::string& path, const std::string& proc = "/proc");
 

@@ -26,7 +26,7 @@ struct CameraMode {
   std::uint32_t code = 0;
   int width = 0;
   int height = 0;
-  std::optional<double> fps = {};  // nullopt: the driver does not say
+  std::optional<double> fps = {};  // nullopt means the driver does not say
 };
 
 struct CameraOffer {

@@ -23,9 +23,8 @@ namespace {
 /// For a decoder that never reports held-back frames.
 constexpr std::size_t kMostInDecoder = 64;
 
-/// H.264 in the byte stream format (ITU-T H.264, annex B): a decoder can begin with this picture. Its kinds
-/// of unit before the picture itself are sequence parameters (7), where cameras repeat them with each keyframe
-/// .
+/// H.264 in the byte stream format (ITU-T H.264, annex B): a decoder can begin with this picture. The kinds of units
+/// before the picture itself are sequence parameters (7), where cameras repeat them with each keyframe .
 bool begins_with_key(std::span<const std::uint8_t> bytes) {
   constexpr int kPicture = 1;
   constexpr int kKeyPicture = 5;
@@ -198,7 +197,7 @@ V4l2Source::Arrival V4l2Source::arrive(const V4l2Capture::Buffer& buffer, const 
   quiet_since_ = now;
   note_packet(now);
   if (last_sequence_) {
-    // Unsigned: the driver's counter wraps. A counter that stands still or jumps back gives no information.
+    // Unsigned: the driver's counter wraps. A counter that stops or jumps back gives no information.
     const std::uint32_t step = buffer.sequence - *last_sequence_;
     constexpr std::uint32_t kBackwards = 1U << 31;
     if (step > 1 && step < kBackwards) {

@@ -47,7 +47,7 @@ class V4l2Source final : public ReconnectingSource, public CameraSettings {
     std::int64_t seq = 0;
     double pts = 0;
     TimePoint captured{};
-    bool stamped = false;  // by the device: else the time is that of the arrival
+    bool stamped = false;  // by the device: else the time of the arrival
   };
 
   void make_decoder();

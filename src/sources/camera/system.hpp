@@ -1,4 +1,4 @@
-// The camera reader's system calls behind an interface, so that tests can simulate a camera.
+// The camera reader's system calls as an interface, so that tests can simulate a camera.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -45,7 +45,7 @@ template <std::size_t N>
   return {begin, std::find(begin, begin + N, '\0')};
 }
 
-/// V4L2_CAP_*, of the device itself where the driver tells them apart from those of the whole hardware.
+/// V4L2_CAP_*, of the device itself if the driver distinguishes them from the abilities of the whole hardware.
 [[nodiscard]] inline std::uint32_t device_abilities(const v4l2_capability& capability) noexcept {
   return (capability.capabilities & V4L2_CAP_DEVICE_CAPS) != 0 ? capability.device_caps
                                                                : capability.capabilities;

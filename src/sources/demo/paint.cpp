@@ -260,7 +260,7 @@ Canvas canvas(FrameBuilder& frame, int plane) {
   return {frame.plane(plane), frame.stride(plane), shape.row_bytes, shape.rows};
 }
 
-/// The first pixel at or behind `place`, kept inside 0..size.
+/// The first pixel at or after `place`, kept inside 0..size.
 int clipped(float place, int size) {
   return static_cast<int>(std::clamp(std::ceil(place), 0.0F, static_cast<float>(size)));
 }

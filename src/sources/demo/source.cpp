@@ -120,7 +120,7 @@ using media::Pacer;
 
 struct MockCamera::Impl {
   Frame picture;
-  std::string path;  // empty: `picture` was given
+  std::string path;  // empty means `picture` was given
   double fps;
   Pacer pacer;
 };

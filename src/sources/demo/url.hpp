@@ -15,7 +15,7 @@ struct DemoOptions {
   int balls = 4;  // 0..100; or shapes
   std::uint64_t seed = 1;
   bool shapes = false;                      // every second and third ball is a square and a triangle
-  bool paced = true;                        // false: lossless, as fast as it is read
+  bool paced = true;                        // false means lossless, as fast as it is read
   std::optional<std::int64_t> frames = {};  // default: without end
 };
 

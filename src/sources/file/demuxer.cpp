@@ -1,4 +1,4 @@
-// Reads the packets of one video stream from a file, which is local or behind HTTP.
+// Reads the packets of one video stream from a file, which is local or read over HTTP.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/file/demuxer.hpp"
 
@@ -502,7 +502,7 @@ std::optional<double> Demuxer::creation_time() const {
 std::optional<std::int64_t> Demuxer::frame_count() const {
   const auto counted = stream_->nb_frames;
   if (counted <= 0) return std::nullopt;
-  // Some files count fields. A count of frames may differ from duration and rate, but not so much.
+  // Some files count fields. A count of frames may differ from duration and rate, but not by this factor.
   constexpr double kTolerance = 1.5;
   const auto seconds = duration();
   const auto rate = fps();

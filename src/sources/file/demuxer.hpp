@@ -1,4 +1,4 @@
-// Reads the packets of one video stream from a file, which is local or behind HTTP.
+// Reads the packets of one video stream from a file, which is local or read over HTTP.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -42,13 +42,13 @@ inline constexpr double kDefaultFps = 25;  // FFmpeg's own for pictures
 /// The arguments for opening a file.
 struct DemuxerSettings {
   std::string url;                                     // as given, password masked: for messages
-  std::string path;                                    // of the file; a URL: it is behind HTTP
+  std::string path;                                    // of the file; a URL: it is read over HTTP
   bool remote = false;                                 // it is
   double open_timeout = 5;                             // seconds
   double read_timeout = 5;                             // seconds
   std::stop_token stop = {};                           // of the pipeline
   std::string most_pixels = Decoder::most_pixels({});  // of a picture, as FFmpeg's option
-  bool probe = true;  // false: no probing if the container's header is sufficient
+  bool probe = true;  // false means no probing if the container's header is sufficient
 };
 
 /// One open container. One thread. Blocks in the constructor and in next() until the file delivers, the time
@@ -63,12 +63,12 @@ class Demuxer {
   /// Fills `packet` with the next one of the video stream. Damaged: a packet could not be read, continue.
   /// Throws SourceTimeoutError, and SourceError when all packets are damaged.
   [[nodiscard]] Result next(AVPacket& packet);
-  /// Seeks to the start; false: not possible in this container, open it again.
+  /// Seeks to the start; false means not possible in this container, open it again.
   [[nodiscard]] bool rewind();
-  /// Seeks to a keyframe at or before `ticks`, by the container's index, if that lists every frame. False:
-  /// nothing was done.
+  /// Seeks to a keyframe at or before `ticks`, by the container's index, if that lists every frame. False
+  /// means nothing was done.
   [[nodiscard]] bool jump(std::int64_t ticks);
-  /// The number of frames that are decoded before that of `packet`, by the index that jump() used.
+  /// The number of frames that are decoded before the frame of `packet`, by the index that jump() used.
   [[nodiscard]] std::optional<std::int64_t> frames_before(const AVPacket& packet) const;
   /// The exception of a call that a stop has interrupted: SourceError with ECANCELED.
   [[noreturn]] void throw_stopped() const;

@@ -37,7 +37,7 @@ DecoderSettings decoder_settings(const OpenOptions& options, bool picture) {
 }
 
 /// FFmpeg up to version 8 ignores all offsets of an MP4 where one is this large, in ticks. Version 9 takes it,
-/// and hides the frame as one behind the end of the edit list.
+/// and hides the frame like a frame after the end of the edit list.
 bool is_misplaced(const AVPacket& packet) {
   constexpr double kMost = 1 << 28;
   if (packet.pts == AV_NOPTS_VALUE || packet.dts == AV_NOPTS_VALUE) return false;
@@ -51,8 +51,8 @@ FileDecoding::FileDecoding(const SourceUrl& url, const OpenOptions& options)
 
 // ---- the file
 
-/// The user's. Behind HTTP, FFmpeg connects again where the connection is lost before the end, and asks for the rest
-/// by a range of bytes; where the server gives none, reading fails.
+/// The user's options. Over HTTP, FFmpeg connects again where the connection is lost before the end, and asks for the
+/// rest by a range of bytes; where the server gives none, reading fails.
 Dictionary FileDecoding::reader_options() const {
   Dictionary options(options_.options);
   if (!is_remote()) return options;

@@ -33,7 +33,7 @@ class FilePart {
   FilePart(FileDecoding& decoding, const SourceUrl& url, const OpenOptions& options, Begin begin)
       : decoding_(decoding), url_(url), options_(options), begin_(begin) {}
 
-  /// Returns the first frame at `start`. Throws SourceError if there is none.
+  /// Returns the first frame at `start`. Throws SourceError if no such frame exists.
   [[nodiscard]] FileFrame go_to_start(const Context& context);
   [[nodiscard]] bool is_before_end(double time) const;
 

@@ -1,4 +1,4 @@
-// Decodes a video file or picture, which is local or behind HTTP.
+// Decodes a video file or picture, which is local or read over HTTP.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/file/file_source.hpp"
 

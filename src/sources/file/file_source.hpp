@@ -1,4 +1,4 @@
-// Decodes a video file or picture, which is local or behind HTTP.
+// Decodes a video file or picture, which is local or read over HTTP.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -22,7 +22,7 @@ class FileSource final : public VideoSource {
  public:
   using Begin = FilePart::Begin;
 
-  /// An http:// or https:// URL is that of a file behind HTTP.
+  /// An http:// or https:// URL names a file that is read over HTTP.
   FileSource(SourceUrl url, OpenOptions options, Begin begin = Begin::At);
 
   [[nodiscard]] std::string url() const override { return url_.masked; }
@@ -37,7 +37,7 @@ class FileSource final : public VideoSource {
   void close() override;
 
  private:
-  /// A frame and its place among those that are delivered.
+  /// A frame and its place among the delivered frames.
   struct Placed {
     FileFrame file;
     double pts = 0;

@@ -58,7 +58,7 @@ class FrameCounts {
   /// A packet goes to the decoder. `gives_frame`: the file does not hide its frame.
   void send(const AVPacket& packet, bool is_misplaced, bool gives_frame) {
     if (!first_sent_) first_sent_ = packet.pts;
-    // Not those that are shown before the first keyframe: they need frames from before the file.
+    // Frames that are shown before the first keyframe do not count: they need frames from before the file.
     if (gives_frame && packet.size > 0 && (is_misplaced || packet.pts >= *first_sent_)) ++sent_frames_;
     if (packet.pts != AV_NOPTS_VALUE && (packet.flags & AV_PKT_FLAG_DISCARD) == 0) sent_.send(packet.pts);
   }
@@ -88,7 +88,7 @@ class FrameCounts {
   /// In this repetition.
   [[nodiscard]] std::int64_t frames() const noexcept { return frames_; }
   [[nodiscard]] std::int64_t sent_frames() const noexcept { return sent_frames_; }
-  /// Frames before the next one that were left out or lost.
+  /// Frames before the next frame that were left out or lost.
   [[nodiscard]] std::int64_t left_out() const noexcept { return left_out_; }
   std::int64_t take_left_out() noexcept { return std::exchange(left_out_, 0); }
   /// Counts nothing while frames before the start are decoded.

@@ -1,4 +1,4 @@
-// Finds the place where decoding must begin so that the frames from a time on are those of the whole file.
+// Finds the place where decoding must begin so that the frames from a time on are the same as in the whole file.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/file/start_scan.hpp"
 
@@ -31,7 +31,7 @@ bool keeps_the_rules(AVCodecID codec) {
   return std::find(kKnown.begin(), kKnown.end(), codec) != kKnown.end();
 }
 
-/// Detects how H.264 pictures are coded: a field with a packet of its own is half a frame.
+/// Detects how H.264 pictures are coded: a field with its own packet is half a frame.
 class PictureStructure {
  public:
   explicit PictureStructure(const AVCodecParameters& parameters) {

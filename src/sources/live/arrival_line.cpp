@@ -14,7 +14,7 @@ namespace {
 
 constexpr double kWindow = 600;        // seconds
 constexpr double kMostSlope = 500e-6;  // more than two clocks with quartzes differ by
-constexpr double kMostBehind = 30.0;   // seconds: no server holds so much back
+constexpr double kMostBehind = 30.0;   // seconds: no server holds this much back
 constexpr double kSmoothing = 2.0;     // seconds of pictures
 
 }  // namespace

@@ -23,7 +23,8 @@ class ArrivalLine {
   TimePoint place(double pts, TimePoint arrived);
   /// The last picture began the line: it is the first one, or the stream's times have jumped before it.
   [[nodiscard]] bool begins() const noexcept { return begins_; }
-  /// Seconds by which the pictures of the last two seconds were late, on average; nullopt: none has arrived.
+  /// Seconds by which the pictures of the last two seconds were late, on average; nullopt means none has
+  /// arrived.
   [[nodiscard]] std::optional<double> behind() const noexcept { return behind_; }
   /// The stream's times start again.
   void restart();
@@ -43,7 +44,7 @@ class ArrivalLine {
   [[nodiscard]] double middle_slope() const;
   void note_behind(double pts, double late);
 
-  std::optional<TimePoint> origin_;  // the arrival of the first picture; nullopt: none yet
+  std::optional<TimePoint> origin_;  // the arrival of the first picture; nullopt means none yet
   double first_pts_ = 0;
   double newest_pts_ = 0;
   double last_pts_ = 0;

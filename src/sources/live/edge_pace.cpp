@@ -23,7 +23,7 @@ constexpr std::size_t kGaps = 8;
 
 }  // namespace
 
-/// The first burst was there when the stream was joined. So the gap behind it may be shorter than any later
+/// The first burst was there when the stream was joined. So the gap after it may be shorter than any later
 /// one.
 void EdgePace::arrive(const Packet& packet) {
   if (begins_burst(packet)) {
@@ -46,7 +46,7 @@ TimePoint EdgePace::lasts_until() const {
   return std::max(newest_->arrived, burst_.arrived + to_duration(Seconds(media)));
 }
 
-/// Behind a reload, although a reader that joins shortly before a new segment has two at nearly the same
+/// After a reload, although a reader that joins shortly before a new segment has two at nearly the same
 /// time.
 bool EdgePace::begins_burst(const Packet& packet) const {
   return !newest_ || packet.reloads != newest_->reloads || packet.arrived - newest_->arrived > kApart;

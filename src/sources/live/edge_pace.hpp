@@ -11,7 +11,7 @@
 
 namespace freshframe::media {
 
-/// A playlist brings a whole segment at once. Its packets are spread out on a line: each is due at its own
+/// A playlist brings a whole segment at once. The packets are spread out on a line: each is due at its own
 /// time plus a delay. The delay must bridge the time until the next burst, and everything above that is
 /// needless age: at the beginning, and after each pause of the server, which brings what it has missed. So
 /// the line moves to earlier times by what is waiting and not needed, as soon as the bursts are known. It

@@ -26,7 +26,7 @@ class Pacer {
   explicit Pacer(double fps, std::optional<std::int64_t> frames = std::nullopt)
       : fps_(fps), frames_(frames) {}
 
-  /// Waits until a frame is due. nullopt: `stop` was requested, or all frames were delivered.
+  /// Waits until a frame is due. nullopt means `stop` was requested, or all frames were delivered.
   std::optional<Tick> next(const Clock& clock, const std::stop_token& stop) {
     if (stop.stop_requested() || (frames_ && next_ >= *frames_)) return std::nullopt;
     if (!started_) start_ = clock.now();

@@ -102,8 +102,8 @@ void ReconnectingSource::lose(const std::string& doing, const std::exception& er
   disconnect();  // last: a driver may take long to release the device
 }
 
-// A program that waits for its first frame must not look like one that hangs. So the log has a warning at
-// once and then at growing intervals.
+// A program that waits for its first frame must not look like a program that hangs. So a warning is logged at once
+// and then at growing intervals.
 void ReconnectingSource::report_outage(const std::string& why, bool first, TimePoint now) {
   if (first) {
     reminder_after_ = kFirstReminder;

@@ -38,11 +38,10 @@ class ReconnectingSource : public VideoSource {
 
   /// One attempt. Throws any std::exception; SourceRefused when another attempt would fail as well.
   virtual void connect(const Context& context) = 0;
-  /// The next frame of the connection. nullopt: the pipeline stops, the source has an end (after finish()),
-  /// or the frame could not be made. Throws
-  /// when the connection is lost.
+  /// The next frame of the connection. nullopt means the pipeline stops, the source has an end (after
+  /// finish()), or the frame could not be made. Throws when the connection is lost.
   virtual std::optional<SourceItem<Frame>> next(const Context& context) = 0;
-  /// Ends the connection, even one that connect() has made only in part.
+  /// Ends the connection, even if connect() has made it only in part.
   virtual void disconnect() = 0;
 
   [[nodiscard]] const std::string& title() const noexcept { return title_; }
@@ -55,8 +54,8 @@ class ReconnectingSource : public VideoSource {
   void note_size(FrameSize size, const Context& context);
   /// Ends an outage: the connection has delivered a frame.
   void note_frame(const Context& context);
-  /// Returns nullopt if the frame could not be made. That counts as `decode`, and the log has the reason
-  /// once. Throws with Reconnect::Never.
+  /// Returns nullopt if the frame could not be made. That counts as `decode`, and the reason is logged once. Throws
+  /// with Reconnect::Never.
   [[nodiscard]] std::optional<Frame> make(FrameMaker& maker, AvFramePtr frame, const Context& context);
 
  private:

@@ -33,12 +33,12 @@ CameraTimes::Noted CameraTimes::note(const Packet& packet, const PacketNotes& no
   return noted;
 }
 
-/// Times that jump are those of another clock, whose reports are still to come.
+/// Times that jump belong to another clock, whose reports are still to come.
 void CameraTimes::note_clock(const PacketNotes& notes, double time, const Context& context) {
   if (notes.program_time) {
     program_offset_ = *notes.program_time - time;
   } else {
-    program_offset_.reset();  // also behind a discontinuity of a playlist
+    program_offset_.reset();  // also after a discontinuity of a playlist
   }
   if (line_.begins()) clock_.restart();
   if (!notes.report) return;

@@ -33,7 +33,7 @@ class RepeatedPackets {
   /// A new connection begins. Packets that it has in common with the ones before come first.
   void connect() noexcept { may_repeat_ = !known_.empty(); }
 
-  /// Remembers the packet. True: an earlier connection has brought it, and all before it on this one.
+  /// Remembers the packet. True means an earlier connection has brought it, and all before it on this one.
   bool is_repeated(std::int64_t pts, std::string_view bytes) {
     const auto mark = std::hash<std::string_view>{}(bytes) ^ (static_cast<std::size_t>(pts) * kSpread);
     const bool known = !known_.insert(mark).second;
@@ -80,8 +80,8 @@ class CameraTimes {
   /// The times of the next connection are others.
   void disconnect();
 
-  /// Notes the times of a packet. Returns when its picture was captured, as far as this machine can know: what
-  /// it has arrived later than others by its own time is part of its age.
+  /// Notes the times of a packet. Returns the best estimate of the time at which its picture was captured: its delay
+  /// against others, by its own time, is part of its age.
   [[nodiscard]] Noted note(const Packet& packet, const PacketNotes& notes, const Context& context);
   /// Returns the pts of the next frame.
   [[nodiscard]] double place(std::optional<double> time, TimePoint captured) {

@@ -18,11 +18,11 @@
 
 namespace freshframe::media {
 
-/// rtsp:// is read by freshframe itself. What it cannot read, or an option that it does not know, goes to
+/// rtsp:// is read by freshframe itself. Streams that it cannot read, and options that it does not know, go to
 /// FFmpeg. One thread; outlives its connections.
 class Connector {
  public:
-  /// `gate` null: that of the thread that connects. Throws OptionError for a wrong value of the option "rtsp".
+  /// `gate` null: the gate of the connecting thread. Throws OptionError for a wrong value of the option "rtsp".
   Connector(SourceUrl url, OpenOptions options, std::shared_ptr<core::SessionGate> gate);
 
   /// The options for FFmpeg.
@@ -43,14 +43,14 @@ class Connector {
   const SourceUrl url_;
   const OpenOptions own_options_;
   const OpenOptions options_;
-  std::shared_ptr<core::SessionGate> gate_;  // null: none yet
+  std::shared_ptr<core::SessionGate> gate_;  // null means none yet
   rtsp::ClientChoice choice_;
   rtsp::Memory memory_;
   bool is_connected_ = false;
   bool has_frame_ = false;  // on this connection
   std::string why_;         // the own client failed last
   const std::shared_ptr<Learned> learned_ = std::make_shared<Learned>();
-  std::optional<DetachedCall> aside_;  // the call of a LiveConnection that may be left behind
+  std::optional<DetachedCall> aside_;  // the call of a LiveConnection that may be abandoned
 };
 
 }  // namespace freshframe::media

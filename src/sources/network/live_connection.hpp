@@ -26,9 +26,9 @@ namespace freshframe::media {
 /// the pipeline stops. FFmpeg resolves names when it connects, which cannot be interrupted: see reader_for().
 class LiveConnection final : public PacketConnection {
  public:
-  /// What all connections of a source share.
+  /// The parts that all connections of a source share.
   struct Shared {
-    std::shared_ptr<core::SessionGate> gate;  // is asked before and after it connects; null: no gate
+    std::shared_ptr<core::SessionGate> gate;  // is asked before and after it connects; null means no gate
     std::shared_ptr<Learned> learned;
   };
 

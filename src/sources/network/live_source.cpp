@@ -209,7 +209,7 @@ void LiveSource::pass_on(const PacketNotes& notes, const Context& context) {
   if (facts_.note_packet(connection_->info(), size)) set_info(facts_.info());
 }
 
-/// Decodes the keyframe in packet_ by another decoder, which leaves nothing behind: for the watch over still
+/// Decodes the keyframe in packet_ by another decoder, which leaves no state: for the watch over still
 /// pictures, and for those who have to know how the pictures of this stream are stored. A keyframe that gives no picture
 /// by itself is not seen.
 void LiveSource::see_key(const LiveDecoding::Arrived& arrived, const Context& context) {

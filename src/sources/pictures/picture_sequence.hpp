@@ -30,7 +30,7 @@ class PictureSequence final : public VideoSource {
   /// Without the empty places.
   [[nodiscard]] std::optional<std::int64_t> total() const override;
 
-  /// Lists the pictures. The first one that can be decoded determines the format.
+  /// Lists the pictures. The first picture that can be decoded determines the format.
   void open(const Context& context) override;
   std::optional<SourceItem<Frame>> read(const Context& context) override;
 
@@ -38,12 +38,12 @@ class PictureSequence final : public VideoSource {
   /// One step of the sequence: its number, counted through all loops, and its due time.
   struct Step {
     std::int64_t n = 0;
-    const ListedPicture* picture = nullptr;  // null: an empty place
+    const ListedPicture* picture = nullptr;  // null means an empty place
     TimePoint due{};
   };
 
   void describe(const Context& context);
-  /// Keeps only the pictures from `start` to `end`. Throws SourceError when there are none.
+  /// Keeps only the pictures from `start` to `end`. Throws SourceError when no picture is left.
   void select();
   /// Returns nullopt at the end, or after a stop.
   [[nodiscard]] std::optional<Step> next_step(const Context& context);
@@ -61,12 +61,12 @@ class PictureSequence final : public VideoSource {
   std::string directory_;  // the program's at open(), where relative paths begin
   PictureList list_;
   std::int64_t begin_ = 0;  // the first place that is read
-  std::int64_t end_ = 0;    // behind the last
+  std::int64_t end_ = 0;    // after the last
   FrameMaker maker_;
   SizeWatch sizes_;
   std::optional<Pacer> pacer_;  // realtime
   std::size_t next_ = 0;        // index into list_.pictures
-  std::int64_t place_ = 0;      // behind the picture before next_
+  std::int64_t place_ = 0;      // after the picture before next_
   std::int64_t passes_ = 0;     // repetitions by `loop`
   std::int64_t decoded_in_pass_ = 0;
 };

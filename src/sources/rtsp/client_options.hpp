@@ -21,7 +21,7 @@ struct ClientOptions {
   Client client = Client::Any;
   SessionOptions session;
   Entries decoder;      // of FFmpeg's decoder
-  std::string unknown;  // "'a', 'b'": those that only FFmpeg's RTSP may know; empty: none
+  std::string unknown;  // "'a', 'b'": the options that only FFmpeg's RTSP may know; empty means none
 };
 
 /// Throws OptionError for a value of "rtsp" that is neither "own" nor "ffmpeg".
@@ -34,7 +34,7 @@ struct ClientOptions {
 /// one is kept. After three failures of it in a row the other has one attempt again. One thread.
 class ClientChoice {
  public:
-  /// `wanted`: Any, or the one that is always taken.
+  /// `wanted`: Any, or the client that is always taken.
   explicit ClientChoice(Client wanted = Client::Any) : wanted_(wanted) {}
 
   [[nodiscard]] bool is_own() const noexcept {
@@ -43,8 +43,8 @@ class ClientChoice {
   /// Whether another attempt at once, by the other client, makes sense.
   [[nodiscard]] bool is_free() const noexcept { return wanted_ == Client::Any; }
 
-  /// The attempt has failed, or its connection was lost before its first frame; nullopt: for another reason
-  /// than a Fault. True: the next attempt is made by the other client.
+  /// The attempt has failed, or its connection was lost before its first frame; nullopt means for another
+  /// reason than a Fault. True means the next attempt is made by the other client.
   bool note_failure(std::optional<Trouble> trouble);
   /// Returns true if FFmpeg's client has given its first frame where the own one had failed.
   bool note_frame();

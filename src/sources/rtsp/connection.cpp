@@ -228,7 +228,7 @@ std::optional<PacketNotes> Connection::next(AVPacket& packet, const Context& con
   return notes_of(*picture);
 }
 
-/// Returns nullopt if there is none, or after a stop.
+/// Returns nullopt if no picture has come, or after a stop.
 std::optional<Picture> Connection::take_picture(const Context& context) {
   auto& book = context.counters.source();
   const auto began = std::chrono::steady_clock::now();
@@ -318,7 +318,7 @@ void Connection::on_time(TimePoint now) {
   if (const auto due = order_->due(); due && *due <= now) make_pictures(now);
 }
 
-/// Where a server takes it, it is told once a second that pictures are lost: it may send a keyframe then.
+/// A server that accepts it gets a message once a second that pictures are lost: it may send a keyframe then.
 bool Connection::is_urgent(TimePoint now) const {
   constexpr Seconds kInterval{1};
   return media_.takes_pli && damage_.is_damaged() && order_->source() &&

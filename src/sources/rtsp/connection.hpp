@@ -32,7 +32,7 @@
 
 namespace freshframe::media::rtsp {
 
-/// What a source keeps of its camera from one connection to the next.
+/// The knowledge of a source about its camera that outlives a connection.
 struct Memory {
   bool believes_markers = false;
   bool udp_fails = false;      // no packet came that way
@@ -42,7 +42,7 @@ struct Memory {
   std::optional<Trouble> trouble;  // why the last connection could not be made, or was lost
 };
 
-/// A thread of its own reads the network, so that an arrival is not stamped late by the time that decoding
+/// A separate thread reads the network, so that an arrival is not stamped late by the time that decoding
 /// takes.
 class Connection final : public PacketConnection, private PacketSink {
  public:
@@ -105,7 +105,7 @@ class Connection final : public PacketConnection, private PacketSink {
   std::optional<PacketOrder> order_;
   std::optional<Reception> reception_;
   std::optional<PictureMaker> maker_;
-  Damage damage_;  // as far as the reading thread knows
+  Damage damage_;  // by the knowledge of the reading thread
   std::optional<TimePoint> told_loss_;
   PictureQueue pictures_;
   std::uint64_t oversized_ = 0;  // pictures that are counted

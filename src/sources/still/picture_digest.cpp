@@ -1,9 +1,9 @@
-// What is kept of a picture's luma to know it again: one pass over its pixels, in 16x16 blocks.
+// The facts about a picture's luma by which it is recognised: one pass over its pixels, in 16x16 blocks.
 // SPDX-License-Identifier: Apache-2.0
 //
 // A field is a rectangle of blocks. The state of a field, 16 bytes, takes its pixels in, 16 bytes of a row at a
 // time; the pass goes on along the row through the states of all fields beside each other, so that memory is read in
-// its order. The same words give the blocks' sums, and so their means, from which contrast is told.
+// its order. The same words give the blocks' sums, and so their means, which show contrast.
 #include "sources/still/picture_digest.hpp"
 
 #include <algorithm>
@@ -64,7 +64,7 @@ int mean_of(std::uint64_t sums) noexcept {
   return static_cast<int>(all / kPixels);
 }
 
-// The blocks of a picture in parts, of which each has some of them.
+// The blocks of a picture, divided into parts.
 struct Parts {
   int blocks;
   int count;
@@ -164,8 +164,8 @@ class Reading {
     }
   }
 
-  /// A part of one block has no contrast, whatever it shows: a small picture has fewer parts, and one that is smaller
-  /// than a part is not judged.
+  /// A part of one block has no contrast, whatever it shows: a small picture has fewer parts, and a picture that is
+  /// smaller than a part is not judged.
   [[nodiscard]] bool is_flat() const {
     if (std::min(means_.columns, means_.rows) < kPartBlocks) return false;
     const auto across = parts_of(means_.columns, std::min(kFlatParts, means_.columns / kPartBlocks));

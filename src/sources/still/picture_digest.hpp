@@ -1,4 +1,4 @@
-// What is kept of a picture's luma to know it again: a digest of the whole, and one of each field.
+// The facts about a picture's luma by which it is recognised: a digest of the whole, and one of each field.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -24,8 +24,8 @@ struct PictureDigest {
   bool flat = false;
 };
 
-/// Reads each pixel. Digests of equal pictures are equal; those of others differ, but for a chance of 1 in 2^64 or so.
-/// They are no secret's, and not safe against who makes pictures for that purpose.
+/// Reads each pixel. Digests of equal pictures are equal; digests of others differ, but for a chance of 1 in 2^64 or
+/// so. They are no secret's, and not safe against who makes pictures for that purpose.
 [[nodiscard]] PictureDigest digest_of(const Plane& luma);
 [[nodiscard]] std::uint64_t digest_of(const std::uint8_t* bytes, std::size_t size);
 

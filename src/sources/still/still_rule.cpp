@@ -27,7 +27,7 @@ constexpr double kSameTime =
     0.25;                    // seconds between two times that count as one: pictures come early or late
 constexpr double kHole = 2;  // intervals
 
-/// The longest time of which both are multiples.
+/// The longest time such that both are multiples of it.
 double common_part(double seconds, double others) {
   while (others >= kSameTime) {
     seconds = std::abs(std::remainder(seconds, others));
@@ -58,7 +58,7 @@ void StillRule::remember(const Past& past) {
   moved_ = moved_ == 0 ? past.before_motion + 1 : moved_ + remembered_;
   if (!still_) return;
   still_->number += remembered_;
-  const auto first = unmoved(still_->bits);  // of those that are kept
+  const auto first = unmoved(still_->bits);  // of the kept ones
   if (first && first->number < still_->number) still_ = first;
 }
 
@@ -201,8 +201,8 @@ bool StillRule::has_moving_field() const {
   return std::ranges::any_of(fields_, [](const Field& field) { return field.contrast && field.again == 0; });
 }
 
-/// The newest picture is another one, as a clock on a page makes it: a field moves and most others come again, or none
-/// of so many pictures was a proof. Where a picture that stands still wears other quantisers, no field moves for long.
+/// The newest picture is another one, as a clock on a page makes it: a field moves and most others come again, or
+/// none of this number of pictures was a proof. Where a frozen picture has other quantisers, no field moves for long.
 bool StillRule::has_clock() const {
   if (!is_new_ || new_ < kNewKept || !has_moving_field()) return false;
   const auto again_in_most = std::ranges::count_if(

@@ -18,20 +18,20 @@ namespace freshframe::media {
 /// Note [What proves a still picture]
 /// Frames that are equal to the one before prove nothing: of a scene without motion, encoders repeat them. Keyframes
 /// are encoded by themselves, and a sensor's noise makes each another one. So:
-/// - A keyframe that is equal to one at least 2 s older is a proof: a clock on a page changes each second. No
+/// - A keyframe that is equal to one at least 2 s older is a proof: a clock on a page changes every second. No
 ///   likeness is asked for. Under rate control the quantiser wanders, so equal ones come now and then: new ones between
 ///   them are no motion.
 /// - Where a fifth of the fields come again, on average over 8 keyframes, it is likely: these parts had the same
 ///   quantiser 2 s ago or earlier. It takes 12 fields with contrast and 28 keyframes. A field that has come again in
 ///   none of the last 16 that were new is a clock on a page, or something else that moves, and nothing is said.
-/// - It ends with three keyframes in a row whose fields are new, or with eight that make neither of both.
+/// - It ends with three successive keyframes whose fields are new, or with eight that make neither of both.
 /// - A page whose clock came late once, or an encoder that repeated a picture, is a proof like any other. It ends with the
 ///   next new picture, if in the last 16 new ones a field never came again and most others mostly did: it is the clock
 ///   that goes on. Where the others come again less often, it ends with 16 keyframes in a row that prove nothing.
 /// - Three proofs in a row at the same distance above 1 are a loop, whose period is the time to the equal picture. Proofs at
-///   other times make the period the longest time of which all are multiples: where one picture a second counts, not each
-///   round has the same ones. It is no loop any more once it would be shorter than two keyframes, as where quantisers
-///   wander, or no picture has come again after a multiple of it for as long as it lasts.
+///   other times make the period the longest time such that all are multiples of it: where one picture a second
+///   counts, not each round has the same ones. It is no longer a loop once it would be shorter than two keyframes, as
+///   where quantisers wander, or no picture has come again after a multiple of it for as long as it lasts.
 /// - A picture without contrast proves nothing but that: flat comes before still. It ends with the first picture that
 ///   shows contrast, because a covered lens shows none, and an empty wall has a visitor now and then. Two such pictures
 ///   that are equal are no proof, because an empty scene without noise is the same each time.
@@ -61,7 +61,7 @@ class StillRule {
     std::size_t before_motion = 0;  // of these, the number of those from before the newest motion
   };
 
-  /// Once: they are older than those that were added. A keyframe that is equal to one of them is a proof, too.
+  /// Call it once: they are older than the added ones. A keyframe that is equal to one of them is a proof, too.
   void remember(const Past& past);
   /// At most kWholesKept.
   [[nodiscard]] Past past() const;
@@ -103,7 +103,7 @@ class StillRule {
   [[nodiscard]] double mean_share() const;
 
   std::uint64_t count_ = 0;       // of keyframes
-  std::uint64_t remembered_ = 0;  // of these, those of an earlier run
+  std::uint64_t remembered_ = 0;  // of these, the ones from an earlier run
   std::deque<Whole> wholes_;
   std::vector<Field> fields_;
   std::array<TimePoint, kFieldsKept> times_{};  // of the newest pictures of this size, in turn

@@ -37,7 +37,7 @@ namespace {
 
 constexpr double kDefaultLimit = 60;  // seconds
 constexpr Seconds kDense{0.4};        // between keyframes
-constexpr Seconds kOfDense{1};        // between those that count
+constexpr Seconds kOfDense{1};        // between counted ones
 
 std::string_view name_of(StillRule::Kind kind) {
   switch (kind) {
@@ -60,9 +60,10 @@ constexpr std::uint64_t kForm =
 
 // Note [Times over restarts]
 // As long as the machine runs, its monotonic clock goes on, and no setting of the time makes two pictures seem further
-// apart than they are. After it was started again there is the Unix time alone. A board without a clock of its own has a
-// wrong one until the network has told it. So a picture that would be newer than now, or of before 2020, is of a clock that
-// was wrong, and has the time of the picture before it, the first one that of the machine's start: 0.
+// apart than they are. After it was started again there is the Unix time alone. A board without a clock that runs on
+// has a wrong time until the network has set it. So a picture that would be newer than now, or of before 2020, is of
+// a clock that was wrong, and has the time of the picture before it, the first one the time of the machine's start:
+// 0.
 
 // The file: the head, the pictures, and a digest of all that. Numbers are the machine's own.
 struct Head {
@@ -114,7 +115,7 @@ std::string packed(const StillRule::Past& past, double unix_at_zero) {
   return bytes;
 }
 
-/// nullopt: it is damaged, or of another form.
+/// nullopt means it is damaged, or of another form.
 std::optional<StillRule::Past> unpacked(const std::string& bytes, double unix_at_zero, double unix_now) {
   constexpr std::size_t kLeast = sizeof(Head) + sizeof(std::uint64_t);
   if (bytes.size() < kLeast) return std::nullopt;
@@ -185,7 +186,7 @@ class FreshFile {
 /// The digests of a source's keyframes in FOLDER/NODE.frozen, so that a picture from before a restart is known. One
 /// thread, which waits for no disk but a second at its start and its end: another one reads and writes. Each file is
 /// written whole under another name, and then takes the place of the one before: 16 bytes for each picture, 16 KiB at
-/// most. Of two sources with one name in one folder the last one that writes is kept.
+/// most. Of two sources with one name in one folder the file of the last writer is kept.
 class StillMemory {
  public:
   /// Makes the folder if it is missing, and reads what an earlier run has kept.
@@ -211,8 +212,8 @@ class StillMemory {
     }
   }
 
-  /// Once, when it has been read: what an earlier run has kept, without what would be later than now. A file that is
-  /// damaged is told, and is as empty as one that is missing.
+  /// Once, when it has been read: what an earlier run has kept, without what would be later than now. A damaged file
+  /// is reported, and counts as empty like a missing file.
   [[nodiscard]] std::optional<StillRule::Past> take(const Clock& clock) {
     if (!reading_ || !reading_->wait(TimePoint{}, {})) return std::nullopt;
     std::string why;
@@ -244,8 +245,8 @@ class StillMemory {
     return past;
   }
 
-  /// Once a minute of `now`: writes, unless the write before has not ended, which is told once. Nothing is written over
-  /// a file that has not been read: that is tried again.
+  /// Once a minute of `now`: writes, unless the write before has not ended, which is reported once. Nothing is
+  /// written over a file that has not been read: that is tried again.
   void keep(const StillRule& rule, TimePoint now, const Clock& clock) {
     unix_at_zero_ = clock.unix_time(now) - Seconds(now.time_since_epoch()).count();
     if (!kept_) kept_ = now;  // what was read is in the file
@@ -303,7 +304,7 @@ class StillMemory {
     }
   }
 
-  /// Whether the write before has ended. Where it failed, that is told once.
+  /// Whether the write before has ended. If it failed, that is reported once.
   [[nodiscard]] bool is_written() {
     if (!writing_) return true;
     if (!writing_->wait(TimePoint{}, {})) return false;
@@ -328,9 +329,9 @@ class StillMemory {
   const std::string path_;
   double unix_at_zero_ = 0;  // of the clock, at the newest picture
   std::optional<TimePoint> kept_;
-  const std::shared_ptr<std::optional<std::string>> bytes_ = std::make_shared<
-      std::optional<std::string>>();     // of the file, once it was read; nullopt: there is none
-  std::optional<DetachedCall> reading_;  // until its bytes are taken
+  const std::shared_ptr<std::optional<std::string>> bytes_ =
+      std::make_shared<std::optional<std::string>>();  // of the file, once it was read; nullopt without one
+  std::optional<DetachedCall> reading_;                // until its bytes are taken
   std::optional<DetachedCall> writing_;
   bool is_read_ = false;
   bool told_ = false;  // that reading or writing fails
@@ -355,8 +356,7 @@ void StillWatch::open(const Context& context) {
 void StillWatch::learn_past(const Context& context) {
   const auto past = memory_->take(context.clock);
   if (!past) return;
-  if (!std::exchange(learned_, true))
-    rule_->remember(*past);  // else it runs once more, and knows its pictures
+  if (!std::exchange(learned_, true)) rule_->remember(*past);  // else it runs again, and knows its pictures
 }
 
 void StillWatch::close() {
@@ -366,7 +366,7 @@ void StillWatch::close() {
 
 void StillWatch::note_picture(const Frame& picture, TimePoint captured, const Context& context) {
   if (!counts(captured)) return;
-  constexpr int kEnds = 3;  // new pictures, as where a picture stands still no longer
+  constexpr int kEnds = 3;  // new pictures, as where a picture is no longer frozen
   ask_picture(captured);
   note_seen(picture, captured, context);
   news_ = suspects_ ? 0 : news_ + 1;
@@ -402,8 +402,8 @@ void StillWatch::note_packet(std::span<const std::uint8_t> bytes, TimePoint capt
   tell(captured, context);
 }
 
-/// That of pictures and that of packets, which may both be known where a source decodes now and then: the one that has
-/// lasted longer. What has no contrast is known by pictures alone.
+/// Pictures and packets may both give a verdict where a source decodes now and then: returns the verdict that has
+/// lasted longer. Only pictures show a lack of contrast.
 StillRule::Verdict StillWatch::verdict() const {
   constexpr int kUnseen = 3;  // pictures that were asked for in a row, and did not come
   using Kind = StillRule::Kind;

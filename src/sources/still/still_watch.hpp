@@ -1,4 +1,4 @@
-// Looks at the keyframes of a source, and tells when they stand still.
+// Looks at the keyframes of a source, and reports when they are frozen.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -27,7 +27,8 @@ class StillWatch {
   StillWatch& operator=(const StillWatch&) = delete;
   ~StillWatch();
 
-  /// Throws SourceRefused where the folder of `remember` cannot be written. One that does not answer is read later.
+  /// Throws SourceRefused where the folder of `remember` cannot be written. A folder that does not answer is read
+  /// later.
   void open(const Context& context);
   /// Writes what is remembered.
   void close();
@@ -37,10 +38,10 @@ class StillWatch {
   /// The packet of a keyframe of a source that decodes none. If its bytes come again, it is known.
   void note_packet(std::span<const std::uint8_t> bytes, TimePoint captured, const Context& context);
   /// Whether a source that decodes none has to decode the keyframe that has come at `now`: it was asked for none for
-  /// a quarter of `frozen_after`, or for a second while it seems to stand still.
+  /// a quarter of `frozen_after`, or for a second while it seems to be frozen.
   [[nodiscard]] bool needs_picture(TimePoint now) const noexcept;
   void ask_picture(TimePoint now) noexcept;
-  /// The one that was asked for, if it could be decoded.
+  /// Notes the picture that was asked for, if it could be decoded.
   void note_seen(const Frame& picture, TimePoint captured, const Context& context);
 
  private:
@@ -52,17 +53,17 @@ class StillWatch {
   const std::string title_;
   const double limit_;  // seconds; 0: never
   const bool is_ill_;
-  const std::string folder_;             // of `remember`; empty: nothing is written
+  const std::string folder_;             // of `remember`; empty means nothing is written
   std::unique_ptr<StillMemory> memory_;  // between open() and close()
   std::optional<StillRule> rule_;        // once a picture has come, or there is a memory
   std::optional<StillRule> bytes_;       // of packets, since the source has decoded nothing
   int news_ = 0;                         // decoded pictures since then that were new, in a row
   std::optional<TimePoint> pictured_;    // when the last picture was asked for
   int asked_ = 0;                        // pictures in a row that did not come
-  bool suspects_ = false;                // by the last picture it stands still, however short
+  bool suspects_ = false;                // by the last picture it is frozen, however short
   bool learned_ = false;                 // the rule has what an earlier program has kept
   std::optional<TimePoint> last_;        // keyframe
-  std::optional<TimePoint> counted_;     // the last one that counts
+  std::optional<TimePoint> counted_;     // the last verdict that counts
   StillRule::Kind told_ = StillRule::Kind::None;
 };
 

@@ -18,11 +18,11 @@ constexpr int kSkip = 3;                 // points to skip where no arc starts
 constexpr double kMaxFirstRms = 0.6;     // pixels; edge positions scatter by 0.2 to 0.4
 constexpr double kMaxRmsOfArc = 0.75;    // of the growing arc, pixels
 constexpr float kMaxOffOfArc = 1.4F;     // a point further from the circle does not belong to it, pixels
-constexpr int kMaxStray = 3;             // so many in a row end the arc
+constexpr int kMaxStray = 3;             // this number of successive ones ends the arc
 constexpr int kBendable = 40;            // a shorter arc may be refitted to include them
 constexpr double kStraight = 2000;       // radius in pixels beyond which a piece counts as straight
 constexpr float kMinSpan = 0.3F;         // radians; a shorter arc does not determine its radius
-constexpr float kRadiusSlackLow = 0.6F;  // fits of short arcs are off by so much
+constexpr float kRadiusSlackLow = 0.6F;  // fits of short arcs are off by this factor
 constexpr float kRadiusSlackHigh = 1.6F;
 
 float distance(const EdgePoint& a, const EdgePoint& b) {

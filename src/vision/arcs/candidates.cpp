@@ -7,7 +7,7 @@
 // twice. The limits for another arc are wide for a short first arc alone, and narrow once the circle is sure.
 //
 // Each arc meets each other one, but nearly all pairs end at the distance of the other's middle from the rim, which is
-// tested for a block of arcs at once. What several arcs of one rim propose is the same circle several times: the best
+// tested for a block of arcs at once. Several arcs of one rim propose the same circle several times: the best
 // of these is kept.
 #include "vision/arcs/candidates.hpp"
 
@@ -24,7 +24,7 @@ constexpr float kMinSingleSpan = 0.45F;  // radians; a shorter arc needs a partn
 constexpr float kSureSpan = 1.2F;        // radians; an arc this long determines its circle well
 constexpr float kFewPointsRadius = 10;   // pixels; below, few points make any circle fit
 constexpr float kMaxOutside = 0.3F;  // of the radius; a centre further outside leaves too little rim to see
-// Refinement may move the radius by so much into the wanted range.
+// Refinement may move the radius by this factor into the wanted range.
 constexpr float kMinRadiusSlack = 0.8F, kMaxRadiusSlack = 1.1F;
 
 // Another arc belongs to the circle when its middle is near the rim ...

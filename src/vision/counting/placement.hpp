@@ -17,7 +17,7 @@ namespace freshframe::vision {
 enum class OnePixel : bool { Allowed, Refused };
 /// Throws OptionError for points that are shares of the picture: all within 0 to 1.
 void refuse_shares(const char* who, std::span<const Point> points, OnePixel one_pixel);
-/// Throws OptionError for points that are none.
+/// Throws OptionError for points that are not shares.
 void check_shares(const char* who, std::span<const Point> points);
 /// Shares of a picture as pixels. Throws Error where the size is not known.
 [[nodiscard]] std::vector<Point> scaled(const char* who, std::span<const Point> shares, PictureSize size);
@@ -25,7 +25,7 @@ void check_shares(const char* who, std::span<const Point> points);
 [[nodiscard]] PictureSize size_of(const Frame& frame);
 
 /// Warns once per source when all points lie on one side of the picture. An error would be too much: boxes
-/// may be in the coordinates of another picture than the sample's frame, such as one that was cropped.
+/// may be in the coordinates of another picture than the sample's frame, such as a cropped one.
 class Placement {
  public:
   /// `what`: "its line", "its zone" or the name of one of several.

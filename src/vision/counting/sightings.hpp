@@ -67,7 +67,7 @@ void check_tracked(const char* who, const Found& found) {
               "CircleTracker before it");
 }
 
-/// Puts the events of older counts before those of `counts`. `events`: the member that has them.
+/// Puts the events of older counts before the events of `counts`. `events`: the member that has them.
 template <class Counts, class Event>
 void absorb_events(Counts& counts, std::span<const Counts* const> older,
                    std::vector<Event> Counts::* events) {

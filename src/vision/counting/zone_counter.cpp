@@ -47,7 +47,7 @@ struct BorderCrossing {
   double pts = 0;
 };
 
-/// What is known of an object and a zone.
+/// The state of an object and a zone.
 struct ZoneState {
   double seen = 0;  // seconds
   double x = 0;
@@ -155,7 +155,7 @@ class Zone {
     of.counts.visits.clear();
     of.counts.loitered.clear();
     if (std::exchange(of.is_moved, false)) begin_again(of);
-    // Before advance(), which forgets those that were not seen for long. After a step back in time no object stays.
+    // Before advance(), which forgets objects that were not seen for long. After a step back in time no object stays.
     const double now = of.things.now();
     if (std::isfinite(pts)) lose(of, pts < now ? now + 2 * options_.max_gap : pts);
     of.things.advance(pts);

@@ -31,7 +31,7 @@ namespace freshframe::vision {
 
 namespace {
 
-/// The frame's pixels in memory of their own and in its own format. Gray becomes I420, which has colour.
+/// The frame's pixels in separate memory and in its own format. Gray becomes I420, which has colour.
 [[nodiscard]] FrameBuilder drawable_copy(const Frame& frame) {
   constexpr int kNeutral = 128;  // chroma without a colour
   const Picture from = frame.picture();
@@ -87,7 +87,7 @@ struct ShapeColumns {
   bool corners = false;
 };
 
-/// Reads the columns of one result, each of which may be missing.
+/// Reads the columns of one result, where any may be missing.
 class ObjectShapes {
  public:
   /// Throws Error for a column of another form, unless there is no box: an empty column has any type.
@@ -122,7 +122,7 @@ class ObjectShapes {
     }
     return points;
   }
-  /// Column `corners`: (n, 4, 2), of a box that is turned. Empty: the box has none.
+  /// Column `corners`: (n, 4, 2), of a box that is turned. Empty means the box has none.
   [[nodiscard]] std::vector<Point> corners(std::size_t index) const {
     std::vector<Point> points;
     if (corners_ == nullptr) return points;
@@ -140,7 +140,7 @@ class ObjectShapes {
   const DataColumn* corners_ = nullptr;
 };
 
-/// Pairs of the key points of COCO's persons, of which there are 17, that are joined by a line.
+/// Pairs of the key points of COCO's persons (17 of them) that are joined by a line.
 [[nodiscard]] std::vector<std::pair<std::size_t, std::size_t>> bones_of(std::size_t key_points) {
   // The order of the key points: nose, eyes, ears, shoulders, elbows, wrists, hips, knees, ankles; left first.
   if (key_points != kPersonPoints) return {};
@@ -223,7 +223,7 @@ Point middle_of(const std::vector<Point>& corners) {
   return middle;
 }
 
-// The boxes that a value shows; null: none.
+// The boxes that a value shows; null means none.
 const Detections* boxes_in(const ValueRef& value) {
   if (const auto* boxes = value.as<Detections>()) return boxes;
   if (const auto* line = value.as<LineCounts>()) return std::get_if<Detections>(&line->tracks);
@@ -378,7 +378,7 @@ template <class Counts>
 std::vector<Point> Annotate::Impl::draw_border(vision::AnnotatePen& pen, const Counts& counts,
                                                const std::variant<Circles, Detections>& tracks) {
   auto corners = corners_of(counts);
-  // Coordinates of boxes count from the corner of a pixel, those of circles from its centre.
+  // Coordinates of boxes count from the corner of a pixel, coordinates of circles from its centre.
   const float offset = std::holds_alternative<Detections>(tracks) ? -0.5F : 0.0F;
   for (auto& corner : corners) corner = {corner.x + offset, corner.y + offset};
   pen.path(corners, corners.size() > 2, kCountColor);

@@ -103,7 +103,7 @@ void AnnotateCanvas::paint_halved(const Layers& layers) {
                      2;
     const int count = (std::max(above.right, below.right) + 1) / 2 - left;
     if (count <= 0) continue;
-    for (const int each : {y, next}) {  // the last column of an odd width has a sample of its own
+    for (const int each : {y, next}) {  // the last column of an odd width has its own sample
       std::uint8_t* const mask = mask_.row(each);
       mask[width()] = width() % 2 != 0 ? mask[width() - 1] : std::uint8_t{0};
     }

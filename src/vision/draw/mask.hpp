@@ -20,7 +20,7 @@ struct Columns {
 /// painting and clearing costs nothing elsewhere. Keeps its memory; one thread at a time.
 class AnnotateMask {
  public:
-  /// Bytes written behind a row's end are not painted and are in no other row.
+  /// Bytes written after a row's end are not painted and are in no other row.
   static constexpr int kSlack = 64;
 
   /// An empty mask.

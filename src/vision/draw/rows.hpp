@@ -9,7 +9,7 @@
 
 namespace freshframe::vision {
 
-/// A line around a circle; the coordinates are those of the centres of pixels.
+/// A line around a circle; the coordinates mean the centres of pixels.
 struct RimLine {
   double x = 0;
   double y = 0;
@@ -29,7 +29,7 @@ struct Stroke {
   double opacity_change = 0;
 };
 
-// Both raise the mask to the covered share. They write up to 8 bytes behind the last column.
+// Both raise the mask to the covered share. They write up to 8 bytes after the last column.
 void cover(const RimLine& rim, int y, const Columns& columns, std::uint8_t* row);
 void cover(const Stroke& stroke, int y, const Columns& columns, std::uint8_t* row);
 

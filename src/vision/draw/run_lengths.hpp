@@ -23,8 +23,8 @@ struct ObjectMask {
   }
 };
 
-/// A mask of a picture of this size: "HEIGHTxWIDTH:COUNTS", whose counts are those of COCO's compressed run lengths
-/// (T.-Y. Lin et al., "Microsoft COCO: Common Objects in Context", 2014; the format is that of its API's maskApi.h):
+/// A mask of a picture of this size: "HEIGHTxWIDTH:COUNTS", whose counts are COCO's compressed run lengths
+/// (T.-Y. Lin et al., "Microsoft COCO: Common Objects in Context", 2014; the format of its API's maskApi.h):
 /// down each column, runs outside and inside in turn. An empty text is an empty mask. Throws Error.
 [[nodiscard]] ObjectMask mask_of(std::string_view text, int width, int height);
 

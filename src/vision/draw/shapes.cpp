@@ -131,7 +131,7 @@ AnnotatePen::AnnotatePen(AnnotateCanvas& canvas, double line_width) : canvas_(ca
 
 void AnnotatePen::outline(const Circle& circle, const Color& color) {
   if (!drawable(circle)) return;
-  // A dark seam keeps the line visible on a picture of its own colour.
+  // A dark seam keeps the line visible on a picture of the same colour.
   draw_rim(canvas_.mask(), {circle.x, circle.y, circle.r, 0.5 * line_ + 1});
   canvas_.paint(kBlack, 0.55);
   draw_rim(canvas_.mask(), {circle.x, circle.y, circle.r, 0.5 * line_});
@@ -255,7 +255,7 @@ const Label& AnnotatePen::label_of(const std::string& text, Labels& labels) cons
   return labels.label(drawable_text(text, fitting), font_);
 }
 
-// Inside the picture, even if the object is not. Its place is a whole pixel, so that the letters stay sharp.
+// Inside the picture, even if the object is not. The place is a whole pixel, so that the letters stay sharp.
 void AnnotatePen::put(const Label& label, double wanted_left, double wanted_top, const Color& color) {
   const double width = label.width - 2 * Label::kMargin;
   const double height = label.height - 2 * Label::kMargin;
@@ -341,7 +341,7 @@ void pixelate(const MutablePicture& picture, const Box& area, const ObjectMask* 
   const int top = within(std::floor(area.top), format.height) / kEven * kEven;
   const int right = within(std::ceil(area.right), format.width);
   const int bottom = within(std::ceil(area.bottom), format.height);
-  // The size of the whole box, also where the picture cuts it off.
+  // The size of the whole box, even where the picture cuts it off.
   const double whole = std::min({area.right - area.left, area.bottom - area.top,
                                  static_cast<double>(std::max(format.width, format.height))});
   const int side = std::max(kLeastSide, static_cast<int>(std::ceil(whole / (kAcross * kEven))) * kEven);

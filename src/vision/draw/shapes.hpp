@@ -32,7 +32,7 @@ class AnnotatePen {
   /// From corner to corner; `closed`: and back to the first one. Corners in pixels counted from the centre of
   /// the top left one.
   void path(const std::vector<Point>& corners, bool closed, const Color& color);
-  /// A filled disc; its radius is that of a line's width.
+  /// A filled disc; its radius fits a line's width.
   void dot(const Point& at, const Color& color);
   /// Colours the object's pixels.
   void area(const ObjectMask& mask, const Color& color);
@@ -61,7 +61,7 @@ class AnnotatePen {
 };
 
 /// Replaces squares of the area, three or fewer across its shorter side, by their mean. `mask`: only its pixels
-/// change; null: all of the area.
+/// change; null means all of the area.
 void pixelate(const MutablePicture& picture, const Box& area, const ObjectMask* mask);
 
 }  // namespace freshframe::vision

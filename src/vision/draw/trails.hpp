@@ -41,7 +41,7 @@ class Trails {
     std::map<std::int64_t, Trail> trails;
   };
 
-  /// Advances to the time of a picture; null: the time is not finite.
+  /// Advances to the time of a picture; null means the time is not finite.
   [[nodiscard]] Source* at(int source, double pts);
   void shorten(Source& source) const;
 

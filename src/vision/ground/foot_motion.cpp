@@ -188,21 +188,22 @@ namespace {
 constexpr double kLeastAge = 0.499;  // seconds (half a second in whatever rounding) and
 constexpr int kLeastHits = 4;        // measurements before which no speed is given
 constexpr int kKnownHits = 5;        // measurements after which a foot can be covered
-// A foot is covered that is so many standard deviations (of itself and of the prediction) above the predicted one,
-// or so much of the box's height and so many standard deviations of itself.
+// A foot is covered that is kSurprise standard deviations (of itself and of the prediction) above the predicted one,
+// or the two following numbers: a share of the box's height, and standard deviations of itself.
 constexpr double kSurprise = 3.5;
 // For an object that was covered, because the others of the same barrier pass no gate by chance.
 constexpr double kStillSurprise = 1.5;
 constexpr double kCoveredOfHeight = 0.12;
 constexpr double kCoveredSigmas = 3;
 constexpr double kLongestCover = 1;  // seconds
-// A picture's edge hides an object whose box is, but for that, where it is expected: within so much of its
-// height, and so many standard deviations. Else the id has moved to an object that is farther away.
+// A picture's edge hides an object whose box is, but for that, where it is expected: within this share of its height,
+// and this number of standard deviations. Else the id has moved to an object that is farther away.
 constexpr double kInPlaceOfHeight = 0.2;
 constexpr double kInPlaceSigmas = 4;
-// Another object stands so many standard deviations (of its foot and of the prediction) and so much of the larger
-// height from the expected place. The second is for detectors whose boxes are less exact than is assumed here.
-constexpr int kPlacedHits = 2;  // measurements after which another object is told from the first one
+// Another object is at least this number of standard deviations (of its foot and of the prediction) and this share of
+// the larger height away from the expected place. The second is for detectors whose boxes are less exact than is
+// assumed here.
+constexpr int kPlacedHits = 2;  // measurements after which another object is distinguished from the first one
 constexpr double kAnotherSigmas = 5;
 constexpr double kAnotherOfHeight = 0.3;
 constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
@@ -317,7 +318,7 @@ GroundTrack FootMotion::at(const Ground& ground, double time) const {
   result.velocity_x = x[2];
   result.velocity_y = x[3];
   result.speed = std::hypot(x[2], x[3]);
-  // Along the direction of the motion. Without one it is that of the larger axis.
+  // Along the direction of the motion. Without motion it is the larger axis.
   const double ux = result.speed > 1e-9 ? x[2] / result.speed : 1;
   const double uy = result.speed > 1e-9 ? x[3] / result.speed : 0;
   const double variance = ux * ux * p[2][2] + 2 * ux * uy * p[2][3] + uy * uy * p[3][3];

@@ -61,7 +61,7 @@ struct Foot {
   double height = 0;  // of the box
 };
 
-/// What is known at a time; NaN where nothing is.
+/// The knowledge at a time; NaN where nothing is known.
 struct GroundTrack {
   Place place;
   double velocity_x = 0;  // m/s
@@ -70,8 +70,8 @@ struct GroundTrack {
   double speed_error = 0;  // standard deviation
 };
 
-/// A filter in metres. The covariance of a measured foot is that of its pixels through the homography's Jacobian at
-/// that pixel.
+/// A filter in metres. The covariance of a measured foot is its pixels' covariance through the homography's Jacobian
+/// at that pixel.
 ///
 /// A foot that is far above the predicted one is covered, if the box is where it was expected but for that: a barrier
 /// hides the foot, and the box ends higher. It is no measurement for up to a second; then the filter begins again.
@@ -84,7 +84,7 @@ class FootMotion {
   [[nodiscard]] GroundTrack at(const Ground& ground, double time) const;
 
  private:
-  /// A foot on the ground, with the height in metres of what stands there.
+  /// A foot on the ground, with the height in metres of the object there.
   struct Measured {
     Place place;
     PlaceNoise noise{};
@@ -98,7 +98,7 @@ class FootMotion {
   };
 
   [[nodiscard]] std::optional<Outlook> outlook_of(const Ground& ground, const Belief& expected) const;
-  /// Whether the foot is so far above the expected one that something hides it, or it is another object's.
+  /// Whether the foot is so far above the expected foot that something hides it, or it is another object's.
   [[nodiscard]] bool is_raised(const Outlook& outlook, const Foot& foot) const;
   /// Whether the box is where the object is expected, but for its lower edge.
   [[nodiscard]] static bool is_in_place(const Outlook& outlook, const Foot& foot);

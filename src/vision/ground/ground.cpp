@@ -70,7 +70,7 @@ Place moved(const Homography& m, const Place& point) {
   return {(m[0] * point.x + m[1] * point.y + m[2]) / w, (m[3] * point.x + m[4] * point.y + m[5]) / w};
 }
 
-// Solves the normal equations by elimination with pivots. False: they have no single solution.
+// Solves the normal equations by elimination with pivots. False means they have no single solution.
 bool solve(std::array<std::array<double, kFree + 1>, kFree>& rows) {
   constexpr double kLeastPivot = 1e-9;
   for (std::size_t i = 0; i < kFree; ++i) {
@@ -201,7 +201,7 @@ Ground::Ground(const GroundOptions& options) : options_(options) {
 
 std::optional<Ground::Spot> Ground::project(const Homography& m, double u, double v) {
   const double w = m[6] * u + m[7] * v + m[8];
-  const double slope = std::hypot(m[6], m[7]);  // w grows by so much per pixel away from the horizon
+  const double slope = std::hypot(m[6], m[7]);  // w grows by this much per pixel away from the horizon
   if (!(w > kFromHorizon * slope) || !(w > 0)) return std::nullopt;
   const double x = (m[0] * u + m[1] * v + m[2]) / w;
   const double y = (m[3] * u + m[4] * v + m[5]) / w;

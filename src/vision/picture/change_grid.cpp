@@ -11,7 +11,7 @@ namespace freshframe::vision {
 namespace {
 
 // A change is greater than this, in grey levels of a cell's mean: the faintest detectable ball in half a
-// cell. And it is greater than so many times the median over all cells, which measures the noise after
+// cell. And it is greater than this number times the median over all cells, which measures the noise after
 // compression.
 constexpr float kMinChange = 5 * kMeanScale;
 constexpr float kOfNoise = 8;

@@ -16,7 +16,7 @@ namespace freshframe::vision {
 /// Smoothed luma is kept in steps of 1 / kLumaScale grey levels: smoothing over noise gives more digits than
 /// a byte holds, and they locate faint edges.
 inline constexpr int kLumaScale = 8;
-/// Sobel's weights add up to 8, so a gradient is so many times the slope in grey levels per pixel.
+/// Sobel's weights add up to 8, so a gradient is this number times the slope in grey levels per pixel.
 inline constexpr int kGradientScale = 8 * kLumaScale;
 
 /// Sobel derivatives of the smoothed luma, kGradientScale to the grey level per pixel.

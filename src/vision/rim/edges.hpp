@@ -9,8 +9,8 @@ namespace freshframe::vision {
 /// Pixels by which an edge may miss a rim of this radius and still count as part of it.
 [[nodiscard]] float rim_tolerance(float radius) noexcept;
 
-/// The visible share of the rim: fraction of the rays that found an edge on it, where those of the rarer
-/// polarity count less.
+/// The visible share of the rim: fraction of the rays that found an edge on it, where edges of the rarer polarity
+/// count less.
 [[nodiscard]] float rim_coverage(const Circle& circle, const Rim& rim) noexcept;
 
 /// Radians that arcs would have covered of an expected circle, estimated from its rim.

@@ -20,7 +20,7 @@ struct Origin {
 };
 
 /// `rim` holds the rays of `circle`. The meaning of each number is in the implementation; all are of order 1.
-/// First those of the edges on the rim, whose statistics the others build on.
+/// First come the numbers of the edges on the rim, whose statistics the others build on.
 RimEdges add_edge_features(const GradientField& field, const Circle& circle, const Rim& rim,
                            const Origin& origin, Features& features) noexcept;
 void add_brightness_features(const GradientField& field, const Circle& circle, const Rim& rim,

@@ -38,7 +38,7 @@ class MoveEquations {
     e1_ += weight * offset;
   }
 
-  /// Cramer's rule on the damped system; nullopt: too few edges.
+  /// Cramer's rule on the damped system; nullopt means too few edges.
   [[nodiscard]] std::optional<Move> solve() const noexcept {
     if (w_ < kMinWeight) return std::nullopt;
     const double a = uu_ + kCentreDamping * w_;

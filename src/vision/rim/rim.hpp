@@ -38,13 +38,13 @@ class Rim {
   struct Search {
     float window = 2;   // pixels searched inwards and outwards
     int step = 1;       // 2 uses every other ray
-    bool exact = true;  // false: offsets to a pixel only, which is faster
+    bool exact = true;  // false means offsets to a pixel only, which is faster
   };
   /// Casts `rays` rays (from rays_for()).
   void cast(const GradientField& field, const Circle& circle, int rays, const Search& search);
 
   [[nodiscard]] std::span<const Ray> rays() const noexcept { return std::span(rays_).first(size_); }
-  /// Rays whose rim point is inside the picture, and those that found either kind of edge.
+  /// Rays whose rim point is inside the picture, and rays that found either kind of edge.
   [[nodiscard]] int inside() const noexcept { return inside_; }
   [[nodiscard]] int darker() const noexcept { return darker_; }
   [[nodiscard]] int brighter() const noexcept { return brighter_; }

@@ -12,7 +12,7 @@ namespace freshframe::vision {
 /// rim.
 using EdgeSamples = std::span<const float>;
 
-/// The result of a fit of the edge's model to one ray, for the two unknowns that all rays share: the distance
+/// The result of a fit of the edge's model to one ray, about the two unknowns that all rays share: the distance
 /// of the edge outwards from the rim (0), and the square of its width caused by motion (1). Level and
 /// contrast of the ray, and the slope of the brightness inside, are fitted and eliminated.
 struct EdgeEvidence {

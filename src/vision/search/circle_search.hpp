@@ -1,4 +1,4 @@
-// The stages behind CircleFinder in their order. Training and benchmarks also use them.
+// The stages of CircleFinder in their order. Training and benchmarks also use them.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -26,7 +26,7 @@ struct SearchPlan {
 
 /// Throws Error for a picture of no or of too many pixels.
 void check_picture(const Plane& luma);
-/// From the coordinates of a region to those of the whole picture.
+/// From the coordinates of a region to coordinates of the whole picture.
 void move_to_picture(std::span<Circle> circles, const Region& roi);
 
 /// Gradient field, edge chains, arcs, candidates, refinement, learned validation, choice. All but the last

@@ -21,7 +21,7 @@ namespace {
 constexpr double kSlack = 3, kSlackOfSpread = 2, kMaxSlack = 16;
 constexpr double kDoubtfulSlack = 4;  // of a circle without a track
 constexpr int kGrow = 1;              // cells around changed ones: an edge may run along a cell's border
-constexpr double kMaxShare = 0.6;     // with more, the whole picture costs no more
+constexpr double kMaxShare = 0.6;     // with more, the whole picture is as cheap
 
 }  // namespace
 

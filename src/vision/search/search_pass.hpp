@@ -35,7 +35,7 @@ class SearchPass {
   /// Finds the candidates. `luma` and `cells` at full size; with cells, edges elsewhere are skipped.
   void look(const Plane& luma, const CellMask* cells = nullptr);
 
-  /// Called for each candidate before any work; false: it is skipped.
+  /// Called for each candidate before any work; false means it is skipped.
   using Wanted = std::function<bool(const Circle&)>;
   /// Gets each refined circle with its probability as the score.
   using Visitor = std::function<void(const Circle&, const Features&, float coverage)>;

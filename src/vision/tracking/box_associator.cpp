@@ -1,7 +1,7 @@
 // The tracker of boxes without pictures, in the public C++ interface.
 // SPDX-License-Identifier: Apache-2.0
 //
-// The association is that of TrackSet, after ByteTrack: boxes of every confidence continue tracks, and only confident
+// The association is TrackSet's, after ByteTrack: boxes of every confidence continue tracks, and only confident
 // ones begin them. The motion that it is given is BoxMotion. Here are the thresholds, and the checks of the options.
 #include "freshframe/error.hpp"
 #include "freshframe/vision.hpp"

@@ -14,7 +14,7 @@ namespace freshframe::vision {
 
 namespace {
 
-// Near objects look large and move fast: pixels/s^2 and pixels/s, and so many sizes (side of a square of the
+// Near objects look large and move fast: pixels/s^2 and pixels/s, and this number of sizes (side of a square of the
 // same area) per s^2 and per s.
 constexpr double kAcceleration = 1000, kAccelerationOfSize = 6;
 constexpr double kFirstSpeed = 150, kFirstSpeedOfSize = 2;

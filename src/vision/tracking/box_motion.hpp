@@ -1,4 +1,4 @@
-// The motion of boxes, and the match of a box with a track: the model behind BoxAssociator.
+// The motion of boxes, and the match of a box with a track: the model of BoxAssociator.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // TrackSet pairs the finds of a picture with its tracks at the least total cost, and confirms and ends tracks. CircleMotion
-// says how well a find fits a track. What a user gets are the finds with a confirmed track, and the ids of these tracks.
-// The search in pictures (circle_search.cpp) has tracks of the same kind, which also tell it where to look first: it makes
-// its results by the same two functions.
+// says how well a find fits a track. A user gets the finds with a confirmed track, and the ids of these tracks.
+// The search in pictures (circle_search.cpp) has tracks of the same kind, which also show where to look first: it
+// makes its results by the same two functions.
 #include "freshframe/vision.hpp"
 
 #include <cstddef>

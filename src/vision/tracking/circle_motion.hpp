@@ -1,4 +1,4 @@
-// The motion of circles, and the match of a circle with a track: the model behind CircleAssociator.
+// The motion of circles, and the match of a circle with a track: the model of CircleAssociator.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -1,8 +1,9 @@
 // Splits the allowed pairs into connected components and solves each as an Assignment.
 // SPDX-License-Identifier: Apache-2.0
 //
-// A track and a find far from all others are a component of one pair, so a picture with hundreds of objects costs about
-// what its densest crowd costs. Of a track in a crowd only the cheapest pairs are kept, which bounds that, too.
+// A track and a find far from all others are a component of one pair, so a picture with hundreds of objects costs
+// about what its densest crowd costs. For a track in a crowd only the cheapest pairs are kept, which bounds that,
+// too.
 #include "vision/tracking/pairing.hpp"
 
 #include <algorithm>

@@ -58,7 +58,7 @@ class PlaceMotion {
     motion_.update(x, y, variance);
   }
 
-  /// The interval of x outside of which nothing matches.
+  /// The interval of x that holds all matches.
   [[nodiscard]] std::pair<double, double> reach(double variance) const {
     const double straight = std::sqrt(kGate) * prediction_.spread(variance);
     const double bounced = std::sqrt(kBounceGate) * bounced_.spread(variance);

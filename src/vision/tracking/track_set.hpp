@@ -1,9 +1,9 @@
 // Gives objects identities over time: predict each track, pair tracks with finds, confirm or drop them.
 // SPDX-License-Identifier: Apache-2.0
 //
-// The two rounds - confident finds first, then the others for the remaining tracks - are those of Y. Zhang
-// et al., "ByteTrack: Multi-Object Tracking by Associating Every Detection Box", ECCV 2022. Different: time
-// is real, so dropped frames need no special case, and the cost is a likelihood.
+// The two rounds - confident finds first, then the others for the remaining tracks - follow Y. Zhang et al.,
+// "ByteTrack: Multi-Object Tracking by Associating Every Detection Box", ECCV 2022. Different: time is real, so
+// dropped frames need no special case, and the cost is a likelihood.
 #pragma once
 
 #include "freshframe/error.hpp"
@@ -42,9 +42,9 @@ struct TrackRules {
 ///   State start(const Item&), void predict(State&, double dt), Fit fit(const State&, const Item&),
 ///   void hit(State&, const Item&), bool counts(const Item&), double place(const Item&),
 ///   std::pair<double, double> reach(const State&).
-/// predict() starts from the last hit. reach() is the interval of place() (any coordinate) outside of which
-/// no find fits. Finds for which counts() is false, such as those with NaN, are ignored. One thread at a
-/// time; keeps its memory.
+/// predict() starts from the last hit. reach() is the interval of place() (any coordinate) that holds all finds that
+/// fit. Finds for which counts() is false, such as finds with NaN, are ignored. One thread at a time; keeps its
+/// memory.
 template <class Model>
 class TrackSet {
  public:
@@ -54,7 +54,7 @@ class TrackSet {
   /// Without any picture in between, a track survives for this multiple of max_gap: dropped frames are no
   /// evidence of its end.
   static constexpr double kBlindGaps = 2;
-  /// Bounds the time of the pairing. With so many tracks, a new one begins only after another has ended.
+  /// Bounds the time of the pairing. With this number of tracks, a new one begins only after another has ended.
   static constexpr std::size_t kMaxTracks = 512;
   /// Likewise: of more finds the most confident are considered. Detectors without suppression return
   /// thousands.

@@ -55,7 +55,7 @@ T number_of(std::string_view name, std::string_view text) {
   throw OptionError(std::string(name) + " must be a number, got '" + std::string(text) + "'");
 }
 
-// "Queue(8, drop_newest)": what is between the parentheses; nullopt: it is none.
+// "Queue(8, drop_newest)": what is between the parentheses; nullopt for another text.
 std::optional<std::vector<std::string_view>> arguments_of(std::string_view name, std::string_view text) {
   if (!text.starts_with(name) || text.size() < name.size() + 2) return std::nullopt;
   text.remove_prefix(name.size());

@@ -1,4 +1,4 @@
-// Times that could have been recorded as well: drawn from those that were, in blocks.
+// Times that could have been recorded as well: drawn from the recorded ones, in blocks.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -22,8 +22,8 @@ using Random = std::mt19937_64;
 /// The moving block bootstrap (H. R. Kunsch, The jackknife and the bootstrap for general stationary observations, Annals
 /// of Statistics 17, 1989): blocks of eight neighbours keep the correlation of calls that follow each other. It is done
 /// twice. The first draw makes the list that another recording could have had, the second makes the future from that
-/// list. So the spread of the answers has both doubts in it: that of the recording, and that of a run of the same
-/// length. A run falls between the least and the greatest of 20 with a probability of 19/21.
+/// list. So the spread of the answers contains both doubts: about the recording, and about a run of the same length.
+/// A run falls between the least and the greatest of 20 with a probability of 19/21.
 class BlockDraw {
  public:
   BlockDraw(const std::vector<double>& recorded, Random& random);
@@ -51,7 +51,7 @@ class CallDraw {
   CallDraw(const TimesBySize& recorded, double speed, Random& random);
   /// Draws a call of the nearest size if there was no such call.
   [[nodiscard]] Seconds next(std::size_t samples, Random& random);
-  /// The share of the calls of which there was none of that size.
+  /// The share of the calls for which no batch of that size was seen.
   [[nodiscard]] double unseen() const noexcept;
 
  private:

@@ -68,7 +68,7 @@ std::string filters(const Asked& asked) {
       if (parent == asked.recording.nodes.end() || child.edges[i].only_source >= 0) continue;
       const auto given = static_cast<double>(parent->second.processed);
       const double missing = given - static_cast<double>(child.passed[i]);
-      // Those that are on their way are no filtered ones.
+      // Samples that are on their way do not count as filtered.
       if (missing <= std::max(10.0, kEmitted * given)) continue;
       return quoted(parent->second) + " has given " + quoted(child) + " results for " +
              std::to_string(child.passed[i]) + " of " + std::to_string(parent->second.processed) +

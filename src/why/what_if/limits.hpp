@@ -23,7 +23,7 @@ struct Asked {
   std::set<int> involved;  // all that the samples of the ends come through, and what can hold these up
 };
 
-/// Why nothing can be known; empty: something can. Before a simulation.
+/// Why nothing can be known; empty means something can. Before a simulation.
 [[nodiscard]] std::string reason_of(const Asked& asked);
 
 /// How much of the machine the nodes want. `load`: calls per second and node, as predicted.

@@ -1,4 +1,4 @@
-// What a pipeline has recorded of itself.
+// The records that a pipeline keeps about itself.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/what_if.hpp"
 
@@ -57,7 +57,7 @@ RecordedNode recorded_node(const Runner& runner) {
   return out;
 }
 
-// Those of which a node knows the inbox, and that are no nodes.
+// Adds consumers whose inbox a node knows, and that are not nodes.
 void add_readers(Recording& to, const std::vector<std::shared_ptr<Runner>>& runners) {
   std::set<const Inbox*> known;
   for (const auto& runner : runners) known.insert(&runner->inbox());

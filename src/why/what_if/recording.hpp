@@ -1,4 +1,4 @@
-// What is known of a pipeline that runs: the records of its calls, its edges, and what it costs.
+// The facts about a running pipeline: the records of its calls, its edges, and what it costs.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -39,7 +39,7 @@ struct EdgeOut {
   EdgeRef edge;
 };
 
-// What a node or a source has to send, and how far it has got with the first of them.
+// The samples that a node or a source has to send, and how far it has got with the first of them.
 struct Sender {
   std::vector<EdgeOut> ways;
   std::deque<AnySample> results;
@@ -198,7 +198,7 @@ class Loop {
     return place.plan.batch ? static_cast<std::size_t>(place.plan.batch->size) : 1;
   }
 
-  // A thread waits for room itself. A crew's thread does not, but takes no more than its results may be behind.
+  // A thread waits for room itself. A crew's thread does not, but takes no more than its results may lag.
   [[nodiscard]] static bool can_take(const Place& place) {
     if (place.busy >= place.plan.seats) return false;
     const auto most = 2 * static_cast<std::size_t>(place.plan.seats) * most_in_call(place);

@@ -22,7 +22,7 @@ struct PlannedNode {
   std::vector<EdgeOptions> edges = {};  // into it; the parents are nodes or sources
   std::optional<Batch> batch = {};
   int seats = 1;           // calls at a time
-  bool has_crew = false;   // its seats are worker processes: a thread of its own waits for its children
+  bool has_crew = false;   // its seats are worker processes: a separate thread waits for its children
   bool in_order = true;    // its results leave in the order of their samples
   bool is_reader = false;  // it takes each sample at once, and its ages end then
   bool is_end = false;     // its samples' ages are asked for
@@ -45,7 +45,7 @@ struct PlannedTimes {
   std::function<Seconds(int node, std::size_t samples)> call_time;
 };
 
-/// What has happened.
+/// The events so far.
 struct Played {
   struct End {
     TimePoint at;
@@ -65,9 +65,9 @@ struct Played {
 
 /// Note [Playing a graph]
 /// An Inbox needs no thread: take() without a wait, arm(), would_wait() and put() are what an event loop needs, and its
-/// clock is the loop's. So the simulation has no queues of its own, and what they do is what they will do. What is
-/// written here is what a thread does between them: calls that take their time, results that leave in their order, and
-/// a parent that waits for room. The samples are empty.
+/// clock is the loop's. So the simulation has no other queues, and they behave as they will behave. The code here
+/// does what a thread does between them: calls that take their time, results that leave in their order, and a parent
+/// that waits for room. The samples are empty.
 ///
 /// Until no event is left before `until`.
 [[nodiscard]] Played play(const Plan& plan, const PlannedTimes& times, TimePoint begin, TimePoint until);

@@ -31,8 +31,8 @@ constexpr double kSlack = 1e-3;      // seconds: what a thread's wake-up and the
 constexpr double kRateSlack = 0.01;  // of the rate
 constexpr double kShortest = 5;      // seconds that are played, and the most
 constexpr double kLongest = 60;
-constexpr double kEnoughSamples = 2'000;  // of all nodes: no more are played, unless kShortest has more
-constexpr double kMostSamples = 10'000;   // no more are played, unless kShortestBusy has more
+constexpr double kEnoughSamples = 2'000;  // of all nodes: the most that are played, unless kShortest has more
+constexpr double kMostSamples = 10'000;   // the most that are played, unless kShortestBusy has more
 constexpr double kShortestBusy = 1;
 constexpr double kUnseen = 0.01;    // of the calls: sizes of batches that were not recorded
 constexpr double kExplained = 0.1;  // by which the played present may differ from the recorded one
@@ -134,7 +134,7 @@ class Player {
     return (std::ceil(rounds) + 1) * static_cast<double>(calls.size());
   }
 
-  // No deeper than there are samples of a source: an Inbox has the memory for all of its depth, for each of them.
+  // No deeper than there are samples of a source: an Inbox has the memory for all of its depth, per edge.
   [[nodiscard]] int most_waiting(const EdgeOptions& edge) const {
     constexpr double kDeepest = 1 << 20;  // of a queue
     double most = edge.sources.empty() ? kDeepest : 1;
@@ -312,7 +312,7 @@ std::string unexplained(const Asked& asked, const Draws& now, const std::map<int
   return {};
 }
 
-// Returns the node with a load near one among those whose waits an end has; empty if there is none.
+// Returns the node with a load near one among the nodes whose waits an end has, or an empty text.
 std::string near_one(const Asked& asked, const Draws& draws, int end) {
   const auto above = [&](int number) {
     const auto below = asked.recording.below(number);
@@ -368,7 +368,7 @@ Outcome outcome_of(const Asked& asked, const Draws& draws, int end, const std::m
   return out;
 }
 
-// Those that the samples of the ends come through, and children that can make one of these wait.
+// Returns the nodes that the samples of the ends pass, and children that can make one of these wait.
 std::set<int> involved_in(const Recording& recording, const std::vector<int>& ends) {
   std::set<int> out(ends.begin(), ends.end());
   for (std::size_t before = 0; before != out.size();) {

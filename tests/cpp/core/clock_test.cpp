@@ -1,4 +1,4 @@
-// Clocks: the simulated one stands still until a test advances it; every sleep ends with a stop.
+// Clocks: the simulated one stops until a test advances it; every sleep ends with a stop.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/clock.hpp"
 

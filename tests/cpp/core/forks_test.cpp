@@ -1,4 +1,4 @@
-// What lives across a fork: the child finds mutexes free, has objects of its own, and may use the frames that
+// The things that live across a fork: the child finds mutexes free, has its own objects, and may use the frames that
 // it inherits.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/forks.hpp"

@@ -21,9 +21,8 @@ extern "C" [[gnu::visibility("default"), gnu::used]] const char* __tsan_default_
 
 #if defined(__SANITIZE_ADDRESS__)
 
-// libx265 keeps 1168 bytes of an encoder that was closed. A forked child begins with a new forks::PerProcess, and leaves
-// its parent's behind.
-// NOLINTNEXTLINE(bugprone-reserved-identifier): LSan's name
+// libx265 keeps 1168 bytes of an encoder that was closed. A forked child begins with a new forks::PerProcess, and
+// abandons its parent's. NOLINTNEXTLINE(bugprone-reserved-identifier): LSan's name
 extern "C" [[gnu::visibility("default"), gnu::used]] const char* __lsan_default_suppressions() {
   return "leak:libx265.so\n"
          "leak:freshframe/forks.hpp\n";

@@ -149,7 +149,7 @@ inline std::unique_ptr<FunctionSource<int>> busy_source() {
        }});
 }
 
-/// Of a pipeline that goes on without a source.
+/// The options of a pipeline that goes on without a source.
 inline Pipeline::Options kept_running() {
   Pipeline::Options options;
   options.keep_running = true;

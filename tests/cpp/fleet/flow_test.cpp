@@ -10,7 +10,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// After `seconds` with so many results per second.
+// After `seconds` with `per_second` results per second.
 BootTime between_batches(double per_second, int seconds) {
   Flow flow(40ms, BootTime(1s));
   for (int i = 1; i <= 100 * seconds; ++i) {

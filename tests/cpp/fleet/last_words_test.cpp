@@ -29,8 +29,8 @@ struct End {
 
 using Handler = void (*)(int);
 
-/// What a forked child leaves that keeps its last words and then does something. `found`: the page as it finds it.
-/// `before`: its handler of SIGSEGV until then. That of a sanitizer would end it with a status of its own.
+/// The traces of a forked child that keeps its last words and then does something. `found`: the page as it finds it.
+/// `before`: its handler of SIGSEGV until then. A sanitizer's handler would end it with another status.
 End end_of(const std::function<void()>& deed, const LastWords& found = {}, Handler before = SIG_DFL) {
   const process::Descriptor page(::memfd_create("last words", MFD_CLOEXEC));
   EXPECT_EQ(::pwrite(page.get(), &found, sizeof found, 0), static_cast<ssize_t>(sizeof found));
@@ -53,7 +53,7 @@ void crash() {
   static_cast<void>(::raise(SIGSEGV));
 }
 
-/// As a camera's thread starts those of its nodes, and a node those of its decoder.
+/// Runs `deed` as a camera's thread starts the threads of its nodes, and a node the threads of its decoder.
 void in_grandchild_thread(Run run, const std::function<void()>& deed) {
   std::thread([&] {
     open_slot(run);

@@ -22,7 +22,7 @@ std::vector<float> filled(const Frame& frame, const InputForm& form) {
   Letterbox box(form);
   std::vector<float> tensor(box.floats() + 1, -7);
   box.fill(frame.picture(), tensor.data());
-  EXPECT_EQ(tensor.back(), -7);  // nothing behind its end
+  EXPECT_EQ(tensor.back(), -7);  // nothing after its end
   tensor.pop_back();
   return tensor;
 }
@@ -61,7 +61,7 @@ InputForm smooth(int width, int height, Fit fit = Fit::Stretch) {
   return {.width = width, .height = height, .fit = fit, .antialias = true};
 }
 
-// Half as many outputs: a triangle of 4 samples, of which the edge cuts one off. 3, 3 and 1 of 7.
+// Half as many outputs: a triangle of 4 samples, and the edge cuts one off. 3, 3 and 1 of 7.
 TEST(Antialias, AllSamplesCountByTheirDistance) {
   auto form = smooth(2, 1);
   form.channels = 1;
@@ -71,7 +71,7 @@ TEST(Antialias, AllSamplesCountByTheirDistance) {
   EXPECT_EQ(whole_levels(filled(gray(1, 4, {0, 70, 140, 210}), form)), (std::vector<int>{50, 160}));
 }
 
-// The numbers are those of Image.resize((to_width, to_height), Resampling.BILINEAR) of Pillow 13.0.0. Where the height
+// The numbers come from Image.resize((to_width, to_height), Resampling.BILINEAR) of Pillow 13.0.0. Where the height
 // shrinks more than the width, Pillow 13 scales down before across, and some levels differ by one.
 TEST(Antialias, PackedPicturesHaveTheLevelsOfPillow) {
   struct Case {

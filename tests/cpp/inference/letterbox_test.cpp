@@ -35,7 +35,7 @@ std::vector<float> tensor_of(const Frame& frame, const InputForm& form) {
   Letterbox box(form);
   std::vector<float> tensor(box.floats() + 1, -7);
   box.fill(frame.picture(), tensor.data());
-  EXPECT_EQ(tensor.back(), -7);  // nothing behind its end
+  EXPECT_EQ(tensor.back(), -7);  // nothing after its end
   tensor.pop_back();
   return tensor;
 }
@@ -223,7 +223,7 @@ std::uint64_t levels_of(const std::vector<float>& tensor) {
   return found.value();
 }
 
-// The numbers are those of cv2.resize(noise, (to_width, to_height)), OpenCV 5.0.0.
+// The numbers come from cv2.resize(noise, (to_width, to_height)), OpenCV 5.0.0.
 TEST(Letterbox, PackedPicturesHaveTheLevelsOfOpenCv) {
   struct Case {
     int width;

@@ -36,7 +36,7 @@ class Mean final : public user::Node<user::Frame, double> {
   user::Frame kept_;
 };
 
-// Waits on a thread of its own, which it cancels.
+// Waits on its own thread, which it cancels.
 class CancelsItsThread final : public user::Node<double, double> {
  public:
   std::optional<double> process(const user::Sample<double>& sample, user::Context& context) override {

@@ -56,7 +56,7 @@ class Loaded {
   std::unique_ptr<NodeBase> node_;
 };
 
-// The error of a node of the plugin of misuses; empty: none.
+// The error of a node of the plugin of misuses; empty means none.
 std::string error_of(const char* name, const std::string& how) {
   Loaded node(FRESHFRAME_TEST_MISUSE, name, {{"how", how}});
   std::string text;

@@ -35,7 +35,7 @@ freshframe_column good_column() {
   return column;
 }
 
-// The error of one column; empty: none.
+// The error of one column; empty means none.
 std::string error_of(const std::function<void(freshframe_column&)>& spoil) {
   auto column = good_column();
   spoil(column);

@@ -90,7 +90,7 @@ TEST(Channel, GivesWhatWasSaidToAWorkerThatDiedWithMessagesUnread) {
   worker.close();
   bool got = false;
   auto received = Channel::Received::Nothing;
-  do {  // the reset may be told first
+  do {  // the reset may be reported first
     received = parent.receive(Channel::Wait::No);
     got = got || received == Channel::Received::Message;
     if (received == Channel::Received::End && !got) received = parent.receive(Channel::Wait::No);

@@ -151,7 +151,7 @@ TEST(Child, HasALimitOfMemory) {
   started.end();
 }
 
-// In a process of its own: a hard limit cannot be raised again, and root has to become somebody else.
+// In a separate process: a hard limit cannot be raised again, and root has to become somebody else.
 TEST(Child, WhoseMemoryCannotBeLimitedIsReapedAndTheMessageNamesTheHardLimit) {
   if (test::kSanitized) GTEST_SKIP() << "a sanitizer needs more memory than the limit of this test";
   const int pid = ::fork();

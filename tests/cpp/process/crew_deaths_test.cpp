@@ -112,7 +112,7 @@ TEST(Crew, ReplacesAWorkerThatDiesWithItsResultHalfSent) {
   EXPECT_EQ(test::drops_of(rig.stats(), NodeDropCause::Worker), 1U);
 }
 
-// The worker's child keeps the socket open in a session of its own, so the stream itself never ends.
+// The worker's child keeps the socket open in another session, so the stream itself never ends.
 TEST(Crew, SeesADeathThoughAChildOfTheWorkerHasItsSocketAndHearsNoneOfIt) {
   const Marks marks;
   Rig rig;

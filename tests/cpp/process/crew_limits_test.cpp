@@ -1,4 +1,4 @@
-// What ends a worker that takes too long, does not read, or sends invalid messages.
+// The end of a worker that takes too long, does not read, or sends invalid messages.
 // SPDX-License-Identifier: Apache-2.0
 #include <string>
 

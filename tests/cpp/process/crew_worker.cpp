@@ -1,4 +1,4 @@
-// The worker program of crew_*_test.cpp. Its recipe's payload defines its behaviour at the start and the end.
+// The worker program of crew_*_test.cpp. The recipe's payload defines its behaviour at the start and the end.
 // The text of a sample defines its behaviour on that sample.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"

@@ -17,9 +17,9 @@
 namespace freshframe::process {
 namespace {
 
-enum class Apart { No, Yes };  // the child has a group of its own
+enum class Apart { No, Yes };  // the child has its own group
 
-// A process that never reads its socket, with a child of its own. It reports that child's process ID once its
+// A process that never reads its socket, with its own child. It reports that child's process ID once its
 // guard runs. It is the child of `parent`.
 void guarded(Descriptor socket, int parent, Apart apart) {
   const OrphanGuard guard(socket.get(), parent);

@@ -54,7 +54,7 @@ class RawClient {
   net::ip::tcp::socket socket_{io_};
 };
 
-/// Sends one request on a connection of its own, with the right Host, and returns the whole answer.
+/// Sends one request on a new connection, with the right Host, and returns the whole answer.
 inline std::string ask(const Server& server, const std::string& target, const std::string& headers = {}) {
   RawClient client(server);
   client.send("GET " + target + " HTTP/1.1\r\nHost: " + host_of(server) + "\r\nConnection: close\r\n" +

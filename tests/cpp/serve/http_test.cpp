@@ -144,7 +144,7 @@ TEST(ServeHttp, SaysSoWhenTooManyAreConnected) {
   const Server server(pipeline, {.limits = {.connections = 2}});
   RawClient first(server);
   RawClient second(server);
-  // Their answers prove that the server has accepted the connections.
+  // The answers prove that the server has accepted the connections.
   for (RawClient* client : {&first, &second}) {
     client->send("GET /healthz HTTP/1.1\r\nHost: " + host_of(server) + "\r\n\r\n");
     std::string some(12, '\0');

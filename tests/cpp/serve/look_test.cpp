@@ -100,7 +100,7 @@ bool is_ok(const std::string& answer) {
 }
 
 TEST(ServeLook, AQuestionWhoseClientHasHungUpEndsAndGivesItsPlaceBack) {
-  for (const char* then : {"", "GET /healthz HTTP/1.1\r\n"}) {  // behind unread bytes, too
+  for (const char* then : {"", "GET /healthz HTTP/1.1\r\n"}) {  // after unread bytes, too
     const Served served(3600);
     {
       std::vector<std::unique_ptr<RawClient>> clients;
@@ -188,7 +188,8 @@ TEST(LookRates, CountAnIpv6NetworkAsOneClientAndEachIpv4Address) {
   EXPECT_GT(rates.take("a client", now), 0);
 }
 
-// The requests have arrived, and the server ends after so many steps of its thread: no question begins after that.
+// The requests have arrived, and the server ends after a number of steps of its thread: no question begins after
+// that.
 TEST(ServeLook, AServerThatEndsBetweenTwoRequestsAsksNothingMore) {
   constexpr int kSteps = 40;
   for (int steps = 0; steps < kSteps; ++steps) {

@@ -1,4 +1,4 @@
-// What a view of /api/video gets next, which pictures are left out, and the messages on the wire.
+// The next message of a view of /api/video, which pictures are left out, and the messages on the wire.
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
 #include <cstdint>

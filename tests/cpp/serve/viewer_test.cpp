@@ -202,7 +202,7 @@ TEST(ServeViewer, ASnapshotIsTheNewestPictureOfItsPort) {
   EXPECT_TRUE(body_of(answer).starts_with("\xFF\xD8"));
 }
 
-// Asks for a picture of `cam` while the feed gives one each 50 ms, of which `given` counts all.
+// Asks for a picture of `cam` while the feed gives one every 50 ms. `given` counts all.
 std::int64_t ask_while_fed(const Server& server, Feed<Frame>& feed, std::int64_t& given) {
   auto answer = std::async(std::launch::async, [&] { return ask(server, "/api/picture/cam.jpg"); });
   do {

@@ -96,7 +96,7 @@ TEST(MediaLeak, AHundredNetworkSourcesLeaveNothingBehindInWhateverStateTheyEnd) 
     try {
       source->open(hand.context());
       for (int n = 0; n < round % 5; ++n) static_cast<void>(source->read(hand.context()));
-    } catch (const SourceError&) {  // the server had no more
+    } catch (const SourceError&) {  // the server had no other
     }
     if (round % 3 != 0) source->close();
   }

@@ -80,7 +80,7 @@ TEST(Letters, AreTheFontsOwnOrABox) {
   using vision::drawable_text;
   EXPECT_EQ(drawable_text("dog 0.5", 99), "dog 0.5");
   EXPECT_EQ(drawable_text("Türstraße Łódź ÆŒĲ", 99), "Turstrasse Lodz AEOEIJ");
-  EXPECT_EQ(drawable_text("Zu\u0308rich", 99), "Zurich");  // an accent behind its letter
+  EXPECT_EQ(drawable_text("Zu\u0308rich", 99), "Zurich");  // an accent after its letter
   EXPECT_EQ(drawable_text("犬 \U0001F600", 99), "\x7f \x7f");
   EXPECT_EQ(drawable_text("\xff\xc3(\xe4\xbd", 99), "\x7f\x7f(\x7f");
   EXPECT_EQ(drawable_text("\n\t", 99), "  ");

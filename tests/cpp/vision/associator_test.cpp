@@ -106,7 +106,7 @@ TEST(CircleAssociator, CirclesThatHideEachOtherWhileTheyCrossKeepTheirIds) {
   for (int i = 0; i <= 30; ++i) {
     const double x = 300.0 / 30 * i;
     std::vector<Circle> found = {ball(50 + x, 100)};
-    if (std::abs(2 * x - 300) > 40) found.push_back(ball(350 - x, 100));  // hidden behind the first
+    if (std::abs(2 * x - 300) > 40) found.push_back(ball(350 - x, 100));  // hidden by the first
     const auto out = tracker.update(i * kFrame, found);
     ASSERT_EQ(out.ids.size(), found.size());
     EXPECT_EQ(out.ids[0], 1);

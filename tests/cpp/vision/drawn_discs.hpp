@@ -13,7 +13,7 @@
 
 namespace freshframe::test {
 
-/// A grey picture in memory of its own. The stride may exceed the width.
+/// A grey picture in its own memory. The stride may exceed the width.
 class Canvas {
  public:
   Canvas(int width, int height, int background, int padding = 0)
@@ -86,7 +86,7 @@ inline Canvas moving_disc(int width, int height, double cx, double cy, double r,
   return result;
 }
 
-/// The circle nearest to a point, or one of radius 0 if there is none.
+/// The circle nearest to a point, or a circle of radius 0 without any.
 inline Circle nearest(const std::vector<Circle>& circles, double x, double y) {
   Circle best;
   double distance = 1e9;

@@ -50,8 +50,7 @@ TEST(Ground, PointsOnALineAreRefused) {
   EXPECT_THROW(Ground{options}, OptionError);
 }
 
-// A foot that moves 1 m/s to the right, ten times a second, after a second displaced by so many pixels, with a box that
-// is so much lower.
+// A foot that moves 1 m/s to the right, ten times a second, and is displaced after a second.
 struct Displaced {
   const char* what;
   double right = 0;

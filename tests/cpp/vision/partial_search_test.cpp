@@ -1,4 +1,4 @@
-// The parts of a picture that the tracker searches: enough to miss no circle, and no more.
+// The parts of a picture that the tracker searches: just enough to miss no circle.
 // SPDX-License-Identifier: Apache-2.0
 #include "vision/search/partial_search.hpp"
 

@@ -196,7 +196,7 @@ class OldSource final : public Source<int> {
   int next_ = 0;
 };
 
-/// Its call takes a time of the simulated clock.
+/// A call takes a time of the simulated clock.
 class Lasts final : public Node<int, int> {
  public:
   Lasts(std::shared_ptr<SimulatedClock> clock, milliseconds time) : clock_(std::move(clock)), time_(time) {}
@@ -210,7 +210,7 @@ class Lasts final : public Node<int, int> {
   const milliseconds time_;
 };
 
-/// Of a sample whose call of B lasts so long.
+/// The ages of a sample whose call of B lasts that long.
 std::vector<Age> ages_below(milliseconds call_of_b) {
   const auto clock = std::make_shared<SimulatedClock>();
   clock->advance(Seconds(100));

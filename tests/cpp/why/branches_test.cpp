@@ -71,7 +71,7 @@ class BranchesTest : public testing::Test {
     throw std::logic_error("there is no edge from " + parent + " to " + child);
   }
 
-  // Of the thirty samples of each look a third is lost, and the queue is full.
+  // A third of the thirty samples of each look is lost, and the queue is full.
   void overflow(const std::string& parent, const std::string& child) {
     auto& full = edge(parent, child);
     full.passed_in += 30;
@@ -118,7 +118,7 @@ class BranchesTest : public testing::Test {
 
 struct Ill {
   const char* name;
-  std::function<void(NodeStats&, int look)> make;  // at each look, the first of which has the number 0
+  std::function<void(NodeStats&, int look)> make;  // at each look; the first look has the number 0
   bool is_told = false;                            // the source itself is a finding
 };
 
@@ -285,7 +285,7 @@ TEST_F(BranchesTest, WhatIsBelowAnOutageAloneIsJudgedAgainTenSecondsAfterIt) {
   stats("left").source->state = SourceState::Reading;
   const auto step = [&] {
     overflow("left", "L");
-    overflow("left", "S");  // both of whose sources have samples for S
+    overflow("left", "S");  // whose sources both have samples for S
   };
   run(std::chrono::seconds(18), step);
   EXPECT_FALSE(has("queue left->L"));

@@ -337,7 +337,7 @@ TEST_F(FindingsTest, ARecorderThatLosesSamplesNowAndThenIsNamedToo) {
 
 class ProcessorFinding : public FindingsTest {
  protected:
-  // Threads wait for a processor so many seconds per second; that of X, which has ten samples, one half.
+  // Threads wait for a processor `all` seconds per second, and the thread of X, which has ten samples, `of_x`.
   void wait(double all, double of_x) {
     run_queue_.node_threads = {{1, 101}};
     run(std::chrono::seconds(25), [this, all, of_x] {
@@ -368,7 +368,7 @@ TEST_F(ProcessorFinding, SaysNothingOfOneThreadThatWaitsOrOfThreadsBesideTheWay)
 
 TEST_F(ProcessorFinding, OfBranchesThatMeetASampleTakesOne) {
   spend(.060, AgeKind::Call, "X", .060);
-  age().interval = 1.0 / 120;  // of which X gives a third: 8 ms of each sample
+  age().interval = 1.0 / 120;  // and X gives a third: 8 ms of each sample
   wait(4, 1);
   EXPECT_EQ(kinds(), Kinds());
 }

@@ -55,7 +55,7 @@ TEST_F(GilFinding, NeedsThirtySamples) {
   EXPECT_EQ(kinds(), Kinds());
 }
 
-// A camera of 30 samples per second, of which X gets so many.
+// A camera of 30 samples per second, and X gets some of them.
 class GilLossFinding : public GilFinding {
  protected:
   void starve(double share, double taken, double held_by_x = 0) {

@@ -84,7 +84,7 @@ TEST_F(PredictionsTest, AnAnswerIsNotWaitedFor) {
   close();
   EXPECT_EQ(text(), "");
   wait_until_asked();
-  EXPECT_EQ(text(), "");  // returns although there is none yet
+  EXPECT_EQ(text(), "");  // returns although no answer exists yet
   open();
   expect_soon("1");
 }

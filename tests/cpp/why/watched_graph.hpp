@@ -46,7 +46,7 @@ class FindingsTest : public testing::Test {
   }
 
   Age& age() { return ages_.front(); }
-  // Samples that are so old at the reader, of it so many seconds for one thing.
+  // Samples that are `whole` seconds old at the reader, with a part of that for one thing.
   void spend(double whole, AgeKind kind, const std::string& node, double time) {
     age().mean = whole;
     age().parts = {{kind, node, time, time}, {AgeKind::Call, "X", whole - time, whole - time}};

@@ -142,7 +142,7 @@ class _Results:
                 self.latest[result.camera] = result.at
 
     def wait_for_all(self, cameras: int, since: float) -> float | None:
-        """Until each camera has given a result after `since`. The seconds that it took; None: too many."""
+        """Waits until each camera has given a result after `since`. Returns the seconds, or None."""
         while time.monotonic() < since + _RECOVERY_TIME:
             self.read()
             if len(self.latest) == cameras and min(self.latest.values()) > since:

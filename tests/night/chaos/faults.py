@@ -38,7 +38,7 @@ class Faults:
     def __init__(
         self, seed: int, plant: Plant, cameras: Cameras, receiver: Receiver, disk: Path | None
     ) -> None:
-        """`disk`: a small one of its own; None: there is none to fill."""
+        """`disk`: a small one of its own; None means there is none to fill."""
         self.counts, self.latest = Counter[str](), ""
         self.full: list[tuple[float, float]] = []
         self._chance = random.Random(seed)

@@ -390,7 +390,7 @@ class _Try(NamedTuple):
 def _tries(starts: list[list[float]], seen: _Seen, now: float) -> list[_Try]:
     """Those of which is known what is promised."""
     tries = list[_Try]()
-    in_row: int | None = 0  # failures; None: a run was neither good nor short
+    in_row: int | None = 0  # failures; None means a run was neither good nor short
     for number, (begins, *failed) in enumerate(starts):
         if not failed:  # it runs, or its agent has ended
             continue

@@ -196,7 +196,7 @@ class Witness:
 
 
 def holds(call: Callable[[], object], times: int = 20_000) -> bool:
-    """True: in none of `times` calls did another thread get the GIL. `call` must not run Python code.
+    """True means in none of `times` calls did another thread get the GIL. `call` must not run Python code.
 
     The calls and the counting happen in one go in C, where the interpreter never switches threads by itself.
     The witness asks for the GIL all the time, so a release, however short, hands it over.
@@ -208,7 +208,7 @@ def holds(call: Callable[[], object], times: int = 20_000) -> bool:
 
 
 def lets_go(call: Callable[[], object], tries: int = 2000) -> bool:
-    """True: in one of `tries` calls another thread got the GIL, although no switch was forced."""
+    """True means in one of `tries` calls another thread got the GIL, although no switch was forced."""
     with Witness(switch_interval=1000) as witness:
         for _ in range(tries):
             before = len(witness.marks)

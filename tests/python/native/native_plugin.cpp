@@ -152,7 +152,7 @@ class Reads : public ff::Node<ff::Detections, ff::Detections> {
 FRESHFRAME_NODE(Reads, "reads");
 FRESHFRAME_NODE(SameTable, "same_table");
 
-// Turns the luma over, in the engine's memory or, with own=True, in memory of its own.
+// Turns the luma over, in the engine's memory or, with own=True, in new memory.
 class Negative : public ff::Node<ff::Frame, ff::Frame> {
  public:
   explicit Negative(const ff::Options& options) : own_(options.get("own", false)) {}
@@ -271,7 +271,7 @@ class Camera : public ff::Source<ff::Frame> {
 };
 FRESHFRAME_NODE(Camera, "camera");
 
-// A thread of its own goes on after close(), as no plugin should.
+// A thread goes on after close(), as no plugin should.
 class Stray : public ff::Node<ff::Frame, double> {
  public:
   ~Stray() override {

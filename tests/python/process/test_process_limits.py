@@ -149,7 +149,7 @@ def test_a_small_and_full_dev_shm_is_enough(tmp_path: Path) -> None:
 
 
 def memory_group() -> Path | None:
-    """A control group of 350 MB into which this process may put others; None: not available."""
+    """A control group of 350 MB into which this process may put others; None means not available."""
     for top, limit in (("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max")):
         group = Path(top) / f"freshframe-test-{os.getpid()}"
         try:

@@ -30,7 +30,7 @@ HOLD_MS = 30
 
 @functools.cache
 def compiler() -> str | None:
-    """A C compiler; None: there is none."""
+    """A C compiler; None means there is none."""
     return next((found for name in ("cc", "gcc", "clang") if (found := shutil.which(name))), None)
 
 
@@ -106,7 +106,7 @@ class Way:
 
     Attributes:
         run: Holds it.
-        native: The name that the watch should give. None: bytecode.
+        native: The name that the watch should give. None means bytecode.
             ``LIB`` stands for the library's file name.
         function: The Python function that it should name.
         state: The state that it should say.

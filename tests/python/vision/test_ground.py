@@ -221,7 +221,7 @@ class Car:
     away: bool
 
     def box(self, time: float) -> npt.NDArray[np.float64] | None:
-        """None: it is out of view."""
+        """None means it is out of view."""
         driven = self.speed * (time - self.start)
         if not 0 <= driven <= 50:
             return None

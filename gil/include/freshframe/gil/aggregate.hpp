@@ -69,7 +69,7 @@ constexpr std::size_t member_count() {
   // clang-format on
 }
 
-// Has a tuple protocol of its own, which structured bindings would use instead of the members.
+// Has its own tuple protocol, which structured bindings would use instead of the members.
 template <class T>
 concept TupleLike = requires { std::tuple_size<T>::value; };
 

@@ -105,7 +105,7 @@ struct Entry<Function, F>
     : Entry<&Member<decltype(&F::operator())>::template of_closure<Function>,
             decltype(&Member<decltype(&F::operator())>::template of_closure<Function>)> {};
 
-// Sets the Python exception for the C++ one that is being handled, with the types that nanobind and pybind11
+// Sets the Python exception for the C++ exception that is being handled, with the types that nanobind and pybind11
 // use.
 inline void set_error() {
   try {

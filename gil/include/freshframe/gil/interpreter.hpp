@@ -3,7 +3,7 @@
 //
 // Note [Unwinding while the interpreter finalises]
 // Up to CPython 3.13 a daemon thread that wants the GIL back during finalisation is ended by a forced unwind.
-// A frame above that is noexcept would turn it into std::terminate, and one that catches everything (the
+// A frame above that is noexcept would turn it into std::terminate, and a frame that catches everything (the
 // dispatcher of a binding library) would continue without the GIL. So the unwind is caught where it begins,
 // and the thread blocks there forever, as CPython does itself from 3.14. The GIL is acquired by plain calls,
 // never by destructors, and no other catch here swallows an unwind. A thread that wants the GIL after the end
@@ -58,7 +58,7 @@ struct Where {
 }
 
 #if !defined(Py_LIMITED_API)
-/// The state of this thread if it holds the GIL. Otherwise null, or up to Python 3.11 that of the thread that
+/// The state of this thread if it holds the GIL. Otherwise null, or up to Python 3.11 the state of the thread that
 /// does.
 inline PyThreadState* unchecked_thread_state() noexcept {
 #if PY_VERSION_HEX >= 0x030D0000
@@ -149,7 +149,7 @@ auto then(Body&& body, After&& after) {
 }
 
 /// How a thread releases the GIL and acquires it again: with the thread state that it had, or, on a thread
-/// that Python did not make, with one that is made at the first take() and kept until end().
+/// that Python did not make, with a state that is made at the first take() and kept until end().
 class ThreadSlot {
  public:
   void let_go() {

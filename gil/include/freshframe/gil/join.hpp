@@ -1,4 +1,4 @@
-// gil::join(), which waits for a native thread but not for one that will never end.
+// gil::join(), which waits for a native thread but not for a thread that will never end.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -18,8 +18,8 @@ namespace freshframe::gil {
 
 /// Joins a std::thread or std::jthread without the GIL, so that the thread can acquire it on its way to its
 /// end. While the interpreter ends, no thread gets the GIL any more, and a thread of this module that asks
-/// for it blocks forever (see Note [Unwinding while the interpreter finalises]). Such a thread is left
-/// behind, and join() returns. So the destructor of a Python object may call it.
+/// for it blocks forever (see Note [Unwinding while the interpreter finalises]). Such a thread is abandoned, and
+/// join() returns. So the destructor of a Python object may call it.
 template <class Thread>
 void join(Released& released, Thread& thread) {
   released.check();

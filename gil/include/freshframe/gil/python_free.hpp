@@ -100,8 +100,8 @@ struct Comparison<T> {
   using Type = std::pair<typename T::hasher, typename T::key_equal>;
 };
 
-// thread, mutex, condition_variable, stop_token, filesystem::path: classes of the standard library that are
-// no templates. Those that can hide any object are not among them: a locale owns facets of any class.
+// thread, mutex, condition_variable, stop_token, filesystem::path: classes of the standard library that are not
+// templates. Classes that can hide any object are not among them: a locale owns facets of any class.
 template <class T>
 constexpr bool plain_class_of_std() {
   constexpr std::string_view name = __PRETTY_FUNCTION__;

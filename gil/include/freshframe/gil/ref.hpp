@@ -16,12 +16,11 @@
 
 namespace freshframe::gil {
 
-/// References that gil::Ref has dropped, until a thread with the GIL frees them: one that returns from
-/// release() or enters acquire(), drain(), or the interpreter itself. The interpreter is asked to when there
-/// are more than 64, or when one came from a thread with the GIL (a destructor of a Python object, say). That
-/// thread does not free it at once, because a finaliser may want a lock that it holds. Thread-safe. Each
-/// module has its own.
-// Hidden: modules built with different versions of this header must not share one.
+/// References that gil::Ref has dropped, until a thread with the GIL frees them: a thread that returns from release()
+/// or enters acquire(), drain(), or the interpreter itself. The interpreter is asked to when there are more than 64,
+/// or when one came from a thread with the GIL (a destructor of a Python object, say). That thread does not free it
+/// at once, because a finaliser may want a lock that it holds. Thread-safe. Each module has its own. Hidden: modules
+/// built with different versions of this header must not share one.
 class __attribute__((visibility("hidden"))) DeferredFree {
  public:
   static DeferredFree& instance() {

@@ -22,7 +22,7 @@ namespace detail {
 
 struct Access;
 
-// Which scope of which thread a token belongs to. Written by every build, read by the checks alone.
+// The scope and the thread that a token belongs to. Written by every build, read by the checks alone.
 class Origin {
  public:
   Origin() noexcept { mark_ = kAlive; }

@@ -81,7 +81,7 @@ class Running:
         Where no stall is open and none is on its way this reads two numbers.
 
         Returns:
-            Whether they are; False: not within `timeout` seconds.
+            Whether they are; False means not within `timeout` seconds.
         GIL: released while waiting.
         """
         kept = self._native.settle(timeout)
@@ -95,7 +95,7 @@ class Running:
     def saw_all_since(self, moment: float) -> bool:
         """Whether it looked all the time since a time.monotonic().
 
-        False: it got no processor for as long as the threshold, and may have missed a stall.
+        False means it got no processor for as long as the threshold, and may have missed a stall.
         """
         return self._native.blind_until() < moment
 

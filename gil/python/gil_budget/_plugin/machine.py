@@ -5,7 +5,7 @@ from __future__ import annotations
 
 
 def why_not_to_fail() -> str | None:
-    """Why a hold's own time is not known here: a busy machine could fail a test. None: it is known."""
+    """Why a hold's own time is not known here: a busy machine could fail a test. None means it is known."""
     path = "/proc/thread-self/schedstat"
     try:
         with open(path, encoding="ascii") as file:

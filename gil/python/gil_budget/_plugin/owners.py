@@ -27,7 +27,7 @@ class Owners:
             self._starter[thread] = test
 
     def of(self, thread: int, test: str) -> str | None:
-        """The test that answers for a thread while `test` runs. None: it was there before all tests."""
+        """The test that answers for a thread while `test` runs. None means it was there before all tests."""
         if thread == self._runner:
             return test
         if thread in self._starter:

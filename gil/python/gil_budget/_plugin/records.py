@@ -21,7 +21,7 @@ class Record(TypedDict):
         left: Over the budget, of a thread that another test has left; with that "test".
         over: Texts of the test's holds that are over its budget.
         once: Texts of those that were over it in one of two runs.
-        limit: Seconds; None: the test has none.
+        limit: Seconds; None means the test has none.
         unsettled: How often the watch was not done within its time.
         blind: How often it got no processor for as long as the limit.
     """

@@ -22,9 +22,9 @@ class Settings:
     """The settings of one run.
 
     Attributes:
-        limit: Seconds of tests without a marker; None: only marked tests have a budget.
+        limit: Seconds of tests without a marker; None means only marked tests have a budget.
         verdict: What counts.
-        baseline: The file; None: without one.
+        baseline: The file; None means without one.
     """
 
     limit: float | None
@@ -38,7 +38,7 @@ class Settings:
 
     @classmethod
     def of(cls, config: pytest.Config) -> Settings | None:
-        """Reads options and settings; None: the budget is off. A mistake ends the run with its text."""
+        """Reads options and settings; None means the budget is off. A mistake ends the run with its text."""
         budget = config.getoption("--gil-budget") or config.getini("gil_budget")
         if budget == OFF:
             return None
@@ -67,7 +67,7 @@ class Settings:
             raise pytest.UsageError(f"gil-budget: {error}") from error
 
     def limit_of(self, item: pytest.Item) -> float | None:
-        """Seconds that a test may hold the GIL; None: it has no budget."""
+        """Seconds that a test may hold the GIL; None means it has no budget."""
         marker = item.get_closest_marker("gil_budget")
         if marker is None:
             return self.limit

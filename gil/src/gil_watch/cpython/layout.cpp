@@ -126,7 +126,7 @@ bool lays_out_alike(const _Py_DebugOffsets& said) {
          said.bytes_object.ob_sval == offsetof(PyBytesObject, ob_sval);
 }
 
-// Why the description cannot be that of the interpreter in our headers; empty: it is.
+// The reason why the description does not fit the interpreter in our headers, or an empty text.
 std::string published_mismatch(const _Py_DebugOffsets& said) {
   if (std::string_view(said.cookie, 8) != "xdebugpy") return "its debug offsets have no cookie";
   if (said.version >> 16 != PY_VERSION_HEX >> 16) return "its debug offsets are of another version";

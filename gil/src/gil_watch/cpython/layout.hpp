@@ -28,7 +28,7 @@ struct Layout {
   std::size_t frame_instruction;  // pointer into the bytecode, or the index of a code unit in 3.10
   std::size_t frame_locals;
   std::size_t frame_owner;          // one byte; kNone in 3.10
-  unsigned char generator_owner;    // its frame is that of a generator
+  unsigned char generator_owner;    // its frame belongs to a generator
   unsigned char first_entry_owner;  // from this value on it is an entry of the interpreter itself
   // code object
   std::size_t code_filename;
@@ -54,7 +54,7 @@ const Layout& compiled_layout() noexcept;
 /// Address of the GIL's record of an interpreter. Reads memory only.
 std::uintptr_t find_gil(const void* runtime, const void* interpreter) noexcept;
 
-/// The reason why the running interpreter does not match this module; empty: it matches.
+/// The reason why the running interpreter does not match this module; empty means it matches.
 std::string mismatch(const void* runtime);
 
 /// Compiled for a build of Python without a GIL.

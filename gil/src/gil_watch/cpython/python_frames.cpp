@@ -114,9 +114,9 @@ std::uintptr_t read_instruction(std::uintptr_t frame) noexcept {
 }
 
 // Python does not show such a frame, and CPython's own walk skips it (_PyFrame_IsIncomplete): an entry of the
-// interpreter, between a C function and the Python function that it calls; one that has yet to make its variables; and
-// the shim between a call of a class and its constructor, whose code has no traceable instruction at all. A generator's
-// frame is complete from the beginning.
+// interpreter, between a C function and the Python function that it calls; a frame that has yet to make its
+// variables; and the shim between a call of a class and its constructor, whose code has no traceable instruction at
+// all. A generator's frame is complete from the beginning.
 bool is_incomplete(std::uintptr_t frame, std::uintptr_t code, std::uintptr_t instruction) noexcept {
   const Layout& layout = compiled_layout();
   if (layout.frame_owner == Layout::kNone) return false;
@@ -150,7 +150,7 @@ PlaceMark FrameReader::mark(std::uintptr_t thread_state) const noexcept {
   return mark;
 }
 
-// The words behind the frame's head, and the values of the ints and floats among them. Without the values a
+// The words after the frame's head, and the values of the ints and floats among them. Without the values a
 // counter whose new object reuses the memory of an earlier one would look unchanged. The contents of other
 // objects are ignored, because a C function that works on them changes them, too.
 std::uint64_t FrameReader::hash_variables(std::uintptr_t frame) const noexcept {

@@ -10,7 +10,7 @@
 
 namespace freshframe::gil {
 
-/// The line of a bytecode offset, in CPython 3.11 and newer; 0 when the table has none for it.
+/// The line of a bytecode offset, in CPython 3.11 and newer; 0 when the table lists none for it.
 /// Format: Objects/locations.md of CPython 3.11 (called InternalDocs/code_objects.md since 3.13).
 int line_in_location_table(std::string_view table, int first_line, std::size_t byte_offset);
 
@@ -31,8 +31,8 @@ struct PythonFrame {
 /// An interpreter has to record an instruction in the frame only before the instruction calls something, and its
 /// compiler may leave out other records. So a short loop may always be at the same instruction: at FOR_ITER of
 /// `for _ in repeat(None): pass` in Debian's 3.13, at the jump of `while True: pass` in all versions. An
-/// instruction that finds nothing to specialize for, as that FOR_ITER, counts its runs in the inline cache behind
-/// it. Where nothing counts, a stack that ends in the interpreter's loop tells bytecode from a call.
+/// instruction that finds nothing to specialize for, as that FOR_ITER, counts its runs in the inline cache after it.
+/// Where nothing counts, a stack that ends in the interpreter's loop distinguishes bytecode from a call.
 struct PlaceMark {
   std::uintptr_t frame = 0;
   std::uintptr_t instruction = 0;

@@ -9,7 +9,7 @@
 namespace freshframe::gil {
 namespace {
 
-// Calls `visit(index)` for each character that stands in no brackets, until it returns true.
+// Calls `visit(index)` for each character that is outside of brackets, until it returns true.
 void outside_brackets(std::string_view text, auto&& visit) {
   int depth = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -63,7 +63,7 @@ bool is_last_glue(std::string_view symbol) {
 }
 
 std::string plain_name(std::string_view symbol) {
-  std::size_t last = 0;  // behind the last "::"
+  std::size_t last = 0;  // after the last "::"
   outside_brackets(symbol, [&](std::size_t at) {
     if (symbol.substr(at).starts_with("::")) last = at + 2;
     return false;
@@ -72,7 +72,7 @@ std::string plain_name(std::string_view symbol) {
   if (name.starts_with(kFunction)) return std::string(name.substr(kFunction.size()));
   if (!name.starts_with(kMethod) || !name.ends_with("__") || last < 2) return std::string(symbol);
   name = name.substr(kMethod.size(), name.size() - kMethod.size() - 2);
-  // The type before it: "<aead::AesGcm>" or "aead::AesGcm". That of a trait's implementation is left out.
+  // The type before it: "<aead::AesGcm>" or "aead::AesGcm". The type of a trait's implementation is left out.
   std::string_view type = symbol.substr(0, last - 2);
   if (type.starts_with('<') && type.ends_with('>')) type = type.substr(1, type.size() - 2);
   std::size_t begin = 0;

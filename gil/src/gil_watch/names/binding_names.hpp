@@ -1,5 +1,5 @@
-// What binding libraries make of a function: the dispatchers that they put before it, and the name that they
-// give to it.
+// The changes that binding libraries make to a function: the dispatchers that they put before it, and the name that
+// they give to it.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -15,7 +15,7 @@ inline bool starts_with_any(std::string_view text, std::span<const std::string_v
   return std::ranges::any_of(prefixes, [&](std::string_view prefix) { return text.starts_with(prefix); });
 }
 
-/// Whether a function, by its demangled name, stands between Python and the function that was bound: a
+/// Whether a function, by its demangled name, is between Python and the function that was bound: a
 /// dispatcher of nanobind, pybind11, Boost.Python, PyO3, Cython, SWIG or f2py, or a decorator's wrapper.
 bool is_glue(std::string_view symbol);
 

@@ -333,7 +333,7 @@ class Reader {
 
   // ---- constants
 
-  // `in_value`: within another constant or an array's length; else all but literals stand in braces.
+  // `in_value`: within another constant or an array's length; else all but literals are in braces.
   void constant(bool in_value) {
     const Deeper deeper(*this);
     const char tag = in_.next();
@@ -434,7 +434,7 @@ class Reader {
     print("\"" + letters + "\"");
   }
 
-  RustLetters in_;  // behind the "_R": back references count from there
+  RustLetters in_;  // after the "_R": back references count from there
   std::string out_;
   std::uint64_t bound_ = 0;  // lifetimes of the binders around
   int depth_ = 0;

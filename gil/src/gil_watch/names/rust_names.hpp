@@ -7,8 +7,8 @@
 
 namespace freshframe::gil {
 
-/// The path behind a symbol of Rust's v0 mangling (`_R...`), as rustc-demangle prints it with `{:#}`: without
-/// the hashes of crates and without the types of constants. Empty when `symbol` is none, is damaged, or has a
+/// The path in a symbol of Rust's v0 mangling (`_R...`), as rustc-demangle prints it with `{:#}`: without
+/// the hashes of crates and without the types of constants. Empty when `symbol` is not one, is damaged, or has a
 /// name of more than 4,000 bytes.
 /// Grammar: RFC 2603, with the additions of The rustc book, "v0 Symbol Format".
 std::string demangle_rust(std::string_view symbol);

@@ -167,7 +167,7 @@ NativeFrame CallStacks::describe(std::uintptr_t address) {
       dwfl_module_info(module, nullptr, &begin, nullptr, nullptr, nullptr, nullptr, nullptr);
   frame.library = path.substr(path.rfind('/') + 1);
   frame.library_base = begin;
-  // The unwind tables have the start of every function, also of those whose names were stripped.
+  // The unwind tables have the start of every function, also of functions whose names were stripped.
   frame.function = function_start(address);
   frame.loop = std::ranges::find(session_->loops, frame.function) != session_->loops.end();
   GElf_Off offset = 0;

@@ -15,7 +15,7 @@ namespace freshframe::gil {
 
 struct NativeFrame {
   std::string library;  // file name without folders
-  std::string symbol;   // demangled; empty: the library has none for it
+  std::string symbol;   // demangled; empty means the library has none for it
   std::uintptr_t address = 0;
   std::uintptr_t function = 0;  // the function's start; 0: unknown
   std::uintptr_t library_base = 0;
@@ -43,8 +43,8 @@ class CallStacks {
   /// symbol.
   [[nodiscard]] std::vector<NativeFrame> unwind(const StackSample& sample);
 
-  /// Learns the address of the interpreter's loop from a stack on which bytecode has called a function of
-  /// ours. In a stripped interpreter the cold parts of the loop have no names.
+  /// Learns the address of the interpreter's loop from a stack on which bytecode has called our function. In a
+  /// stripped interpreter the cold parts of the loop have no names.
   void learn_loop(const StackSample& sample);
 
   /// The data about one address of code.
@@ -57,8 +57,8 @@ class CallStacks {
   std::unique_ptr<Session> session_;
 };
 
-/// Offset in `stack` of the first word at or behind `from` that points behind a call instruction; the stack's
-/// size when there is none. It may be left over from a call that has ended, so the result is a guess.
+/// Offset in `stack` of the first word at or after `from` that points after a call instruction, or the stack's size
+/// without one. It may be left over from a call that has ended, so the result is a guess.
 std::size_t find_return_address(std::span<const std::byte> stack, std::size_t from);
 
 }  // namespace freshframe::gil

@@ -70,7 +70,7 @@ bool read_front(std::span<const std::byte>& bytes, T& out) {
 }
 
 // PERF_SAMPLE_REGS_USER: abi, one word per register in ascending order of its number; PERF_SAMPLE_STACK_USER:
-// size, so many bytes, how many of them are valid.
+// size, that number of bytes, how many of them are valid.
 bool parse(std::span<const std::byte> bytes, StackSample& sample) {
   std::uint64_t abi = 0;
   if (!read_front(bytes, abi) || abi != PERF_SAMPLE_REGS_ABI_64) return false;

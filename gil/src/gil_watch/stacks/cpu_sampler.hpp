@@ -22,7 +22,7 @@ class PerfSampler {
   PerfSampler& operator=(const PerfSampler&) = delete;
   ~PerfSampler() { disarm(); }
 
-  /// From now on the sample is taken as soon as `thread` has computed for a moment. False: that is not
+  /// From now on the sample is taken as soon as `thread` has computed for a moment. False means that is not
   /// possible.
   bool arm(pid_t thread);
   /// Whether the system forbids it permanently.
@@ -59,8 +59,8 @@ class TimerSampler {
   ~TimerSampler() { release(); }
 
   /// Finds an unused real-time signal and installs the handler, which then stays for the life of the process:
-  /// a signal may still be pending when the watch ends. False: all signals are in use, or another sampler is
-  /// active.
+  /// a signal may still be pending when the watch ends. False means all signals are in use, or another
+  /// sampler is active.
   bool acquire();
   void release();
 

@@ -18,7 +18,7 @@ namespace freshframe::gil {
 namespace {
 
 /// A fork waits until no walk is under way. glibc's own lock of the list of libraries is not renewed in a
-/// child: one that is forked during a walk would wait for ever when it loads a library.
+/// child: a child that is forked during a walk would wait forever when it loads a library.
 struct LibraryWalk {
   std::mutex mutex;
   forks::Hold<std::mutex> hold{mutex};

@@ -1,9 +1,9 @@
-// The garbage collection that runs now, of which the collector itself tells.
+// The garbage collection that runs now, as the collector itself reports it.
 // SPDX-License-Identifier: Apache-2.0
 //
-// A collection cannot be found in the stack of an interpreter whose symbols were stripped. CPython calls what stands in
-// gc.callbacks at the beginning and at the end of each collection, in the thread that collects, and runs one collection
-// of an interpreter at a time.
+// A collection cannot be found in the stack of an interpreter whose symbols were stripped. CPython calls the
+// functions in gc.callbacks at the beginning and at the end of each collection, in the thread that collects, and runs
+// one collection of an interpreter at a time.
 #pragma once
 
 #include <atomic>

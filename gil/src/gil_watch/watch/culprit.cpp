@@ -85,8 +85,8 @@ std::span<const NativeFrame> certain_part(std::span<const NativeFrame> above) {
 }
 
 // The certain frames. If none of them is foreign, the first run of foreign frames among the guessed ones
-// instead: remains of ended calls are further out. What libffi has called is certain, and has no other caller than
-// ctypes.
+// instead: remains of ended calls are further out. A function that libffi has called is certain, and has no other
+// caller than ctypes.
 std::span<const NativeFrame> foreign_part(std::span<const NativeFrame> above) {
   const auto certain = certain_part(above);
   if (certain.size() == above.size() || std::ranges::any_of(certain, is_foreign) ||
@@ -145,7 +145,7 @@ std::span<const NativeFrame> bound_part(std::span<const NativeFrame> above) {
   return last == nullptr ? above : above.first(static_cast<std::size_t>(last - above.data()) + 1);
 }
 
-// The outermost foreign function; nullopt: there is none, or only glue that was perhaps not called.
+// The outermost foreign function; nullopt means that none was found, or only glue that was perhaps not called.
 std::optional<std::string> foreign_name(std::span<const NativeFrame> above, const CallableNames& names) {
   const std::span<const NativeFrame> part = foreign_part(above);
   if (const auto* found =
@@ -160,7 +160,7 @@ std::optional<std::string> foreign_name(std::span<const NativeFrame> above, cons
   return glue->text();
 }
 
-// The outermost function of the system, or else code that is in no library; nullopt: there is neither.
+// The outermost function of the system, or else code that is in no library; nullopt means there is neither.
 std::optional<std::string> system_name(std::span<const NativeFrame> above) {
   const auto* const found =
       outermost(system_part(above), [](const NativeFrame& f) { return is_system(f) && !f.symbol.empty(); });
@@ -170,7 +170,7 @@ std::optional<std::string> system_name(std::span<const NativeFrame> above) {
   return std::nullopt;
 }
 
-// The interpreter's own function that does the work; empty: it ran bytecode.
+// The interpreter's own function that does the work; empty means it ran bytecode.
 std::string interpreter_name(std::span<const NativeFrame> above, const CallableNames& names) {
   const auto* const found = outermost(above, [&](const NativeFrame& f) {
     return is_interpreter(f) && !is_machinery(f.symbol) && !calls_only(f, names);
@@ -240,7 +240,7 @@ constexpr std::size_t kStep = 4;
 constexpr std::size_t kEnd = 4;
 
 // Arm ARM C6: B has 000101 in its top bits and a distance in instructions in the others. B.cond and CBZ do not reach
-// as far as other functions are.
+// other functions.
 bool leads_to(std::span<const std::byte> code, std::size_t at, std::uintptr_t address, std::uintptr_t to) {
   std::uint32_t word = 0;
   std::memcpy(&word, code.data() + at, sizeof word);
@@ -271,7 +271,7 @@ bool jumps_to(std::uintptr_t from, std::uintptr_t to) {
   std::array<std::byte, kLooked> code{};
   const std::size_t size = read_up_to(from, code);
   for (std::size_t at = 0; at + kEnd <= size; at += kStep) {
-    // Behind the function's end is another one's code.
+    // After the function's end comes another one's code.
     if (leads_to(std::span(code).first(size), at, from + at, to)) return function_start(from + at) == from;
   }
   return false;
@@ -284,7 +284,7 @@ void Implementations::learn(std::span<const NativeFrame> chain, CallableNames& n
     if (known_.size() >= kMost || !known_.insert(frame.function).second) continue;
     const CallableName* const found = only_one_that_jumps_to(frame.function, names);
     if (found == nullptr) continue;
-    CallableName copy = *found;  // an insertion may move the one that it is a copy of
+    CallableName copy = *found;  // an insertion may move the entry that was copied
     names.emplace(frame.function, std::move(copy));
   }
 }

@@ -1,4 +1,4 @@
-// The function of a native call chain to name: the one that Python called, not the wrappers around it.
+// The function of a native call chain to name: the function that Python called, not the wrappers around it.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -19,14 +19,14 @@ struct CallableName {
   CallableName(const char* name) : text(name) {}
   explicit CallableName(std::string name, bool is_slot = false) : text(std::move(name)), slot(is_slot) {}
 
-  std::string text;   // "builtins:sorted", "builtins:list.sort"; empty: it only calls others
+  std::string text;   // "builtins:sorted", "builtins:list.sort"; empty means it only calls others
   bool slot = false;  // of a type's record: C code calls it without going through Python's calls
 };
 
 /// Such names by the functions' addresses.
 using CallableNames = std::unordered_map<std::uintptr_t, CallableName>;
 
-/// The name of what an interpreter without symbols does in a function of its own, which is no API.
+/// The name of what an interpreter without symbols does in an internal function, which is no API.
 inline constexpr const char* kInterpreter = "the interpreter";
 
 /// Returns "library:symbol" of the culprit, or "" when the interpreter itself ran bytecode.
@@ -39,7 +39,7 @@ inline constexpr const char* kInterpreter = "the interpreter";
 std::string name_culprit(std::span<const NativeFrame> chain, const CallableNames& names);
 
 /// The name of the garbage collection that the chain is in: kCollection, or gc:collect if code called it by that
-/// name. Empty: it is in none, or in the collection of an interpreter whose symbols were stripped.
+/// name. Empty means it is in none, or in the collection of an interpreter whose symbols were stripped.
 std::string collection_name(std::span<const NativeFrame> chain, const CallableNames& names);
 
 /// The name of a collection that the interpreter ran, because an object was made or because it was due.
@@ -52,8 +52,8 @@ std::span<const NativeFrame> above_interpreter(std::span<const NativeFrame> chai
 /// statement, and of the way to the part of a function that they have put elsewhere. Looks at its first 4 KiB.
 [[nodiscard]] bool jumps_to(std::uintptr_t from, std::uintptr_t to);
 
-/// A function that Python calls may only unpack its arguments and jump to the one that does the work. The latter is then
-/// on the stack in its place, and in a stripped library it has no name. For one thread.
+/// A function that Python calls may only unpack its arguments and jump to the function that does the work. That
+/// function is then on the stack in its place, and in a stripped library it has no name. For one thread.
 class Implementations {
  public:
   /// Adds the nameless functions of the chain to `names`, each under the name of the only function in `names` that jumps

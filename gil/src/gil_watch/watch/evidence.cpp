@@ -39,9 +39,9 @@ void Suspect::gather(Clock::time_point now, Clock::duration time, const HolderWa
   if (!running_) gather_waiting(gil, *state);
 }
 
-// Whether its bytecode moves while it has a processor. One without a processor stands still, too, whatever it runs:
-// only readings between which its processor time grew are certain. A short loop may be found at the same place by
-// chance, so there are several. Beside one processor it never has it while this thread reads.
+// Whether its bytecode moves while it has a processor. A thread without a processor does not move, either, whatever
+// it runs: only readings between which its processor time grew are certain. A short loop may be found at the same
+// place by chance, so there are several. Beside one processor it never has it while this thread reads.
 Suspect::Movement Suspect::movement_while_running(const HolderWatch& gil) const {
   constexpr int kReadings = 64;
   constexpr int kEnough = 8;                    // at which it had run since the one before
@@ -114,7 +114,7 @@ void Suspect::end(CpuSampler& sampler) {
     if (sample) sample->libraries = libraries_;
     if (sample && sample->witnessed) places_.keep_computing(std::move(*sample), std::nullopt);
   }
-  // A wait for a processor is counted when it is over. That of a thread that computed is over by now; a
+  // A wait for a processor is counted when it is over. The wait of a thread that computed is over by now; a
   // thread that waited for something else has none in it, and only what follows the stall would be added.
   if (running_) times_ = task_times(holder_.native_id);
 }

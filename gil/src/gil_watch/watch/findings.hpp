@@ -24,7 +24,7 @@ class Findings {
   static constexpr std::size_t kRecent = 32;         // stalls
   static constexpr std::size_t kShown = 5;           // culprits
   static constexpr std::size_t kMaxCulprits = 1000;  // the others are counted together
-  static constexpr std::size_t kDurations = 1000;    // per culprit, for its median: the latest
+  static constexpr std::size_t kDurations = 1000;    // per culprit, the latest: for its median
 
   /// The stalls of one culprit, in seconds.
   struct Culprit {
@@ -51,7 +51,7 @@ class Findings {
   void add(const Stall& stall);
   /// The state of a current stall. It counts as over when this is not called again for a while.
   void going_on(const Stall& stall);
-  /// At most so many culprits.
+  /// Returns at most `most` culprits.
   [[nodiscard]] Summary summary(std::size_t most = kMaxCulprits + 1) const;
   /// Passes everything to `sink`, while the findings are locked.
   void read(const FindingsSink& sink) const;

@@ -46,7 +46,7 @@ struct Place {
   std::vector<PythonFrame> python;
   std::optional<StackSample> waiting;  // its stack where it waited most
   TaskState where;                     // the place of that wait
-  int where_votes = 0;                 // looks that saw it there, less those that saw it elsewhere
+  int where_votes = 0;                 // looks that saw it there, less the looks that saw it elsewhere
   std::vector<StackSample> computing;  // its stacks on the CPU, oldest first
 
   [[nodiscard]] Clock::duration lasted() const { return last - first; }
@@ -54,7 +54,7 @@ struct Place {
   /// Whether it collected garbage all the time: a call that makes many objects is in a collection now and
   /// then.
   [[nodiscard]] bool collects() const { return collecting_looks > 0 && working_looks == 0; }
-  /// The samples of what it did for most of the time; of the other kind when there is none.
+  /// The samples of what it did for most of the time; of the other kind without them.
   [[nodiscard]] std::vector<const StackSample*> samples() const;
 };
 
@@ -82,7 +82,7 @@ class Places {
   /// Notes the same wait as before, or another one. Returns true if its stack is wanted.
   bool wants_waiting(const TaskState& state);
 
-  /// From now on a stack on the CPU is awaited, for the present place.
+  /// From now on a stack on the CPU is awaited at the present place.
   void await() { awaited_ = now_.spot; }
   [[nodiscard]] bool awaits() const { return awaited_ == now_.spot; }
   /// Whether a further stack on the CPU would say more about the present place. They are spread over its
@@ -143,7 +143,7 @@ class HolderWatch {
  public:
   explicit HolderWatch(const Target& target) : target_(target), frames_(target.types) {}
 
-  /// Observes once. False: the GIL's record cannot be read.
+  /// Observes once. False means the GIL's record cannot be read.
   bool look(Clock::time_point now);
   /// Observes the holder of the last look several times within some microseconds. Two observations of a short
   /// loop that are milliseconds apart may well find the same place.

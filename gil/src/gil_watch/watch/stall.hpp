@@ -16,10 +16,10 @@ namespace freshframe::gil {
 
 using Clock = std::chrono::steady_clock;
 
-/// What held the GIL: a call of native code, the garbage collector, or bytecode.
+/// The holder of the GIL: a call of native code, the garbage collector, or bytecode.
 enum class StallKind : std::uint8_t { Call, Collector, Bytecode };
 
-/// The GIL was unavailable for so long, and this thread held it for most of that time.
+/// The GIL was unavailable for that long, and this thread held it for most of that time.
 struct Stall {
   Clock::time_point began;
   Clock::duration duration{};  // without `delayed`

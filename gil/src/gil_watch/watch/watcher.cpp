@@ -52,8 +52,8 @@ constexpr int kBeatThresholds = 5;
 // So many changes of the holder between two beats mean that threads take turns; a beat itself causes two.
 constexpr unsigned long kBeatSwitches = 6;
 
-// A watch that reports calls only believes so many observations of one place, at least. A busy machine may leave
-// it fewer.
+// A watch that reports calls only believes this number of observations of one place, at least. A busy machine may
+// leave it fewer.
 constexpr int kFewestLooks = 2;
 
 // Blocks all signals in this thread for its life.
@@ -177,7 +177,7 @@ void Watcher::run() {
 }
 
 // Without memory for a stall, the stall is lost and counted, and the watched program continues. So a
-// list without a stall does not prove that there was none. The count of lost ones tells.
+// list without a stall does not prove that there was none. The count of lost ones shows it.
 void Watcher::look_or_lose() {
   try {
     look();
@@ -241,7 +241,7 @@ void Watcher::consider(Clock::time_point now) {
   }
 }
 
-// A holder that is at a new place may be at the begin of a stall. Its processor time is read at once. The other
+// A holder that is at a new place may be at the begin of a stall. The processor time is read at once. The other
 // time costs more, so it is read when the holder is still there at the next look.
 void Watcher::remember_times() {
   const Turn& turn = gil_.turn();
@@ -343,9 +343,9 @@ void Watcher::report(std::vector<Suspect>& suspects, Clock::time_point began, Cl
 }
 
 // Judges a thread that computed and whose bytecode was not seen to move. A stack that ends in the interpreter's
-// loop is of bytecode, see Note [Instructions that are not recorded], so without any stack it may be either. One
-// that does not may be of a short call in a loop, so there are several where the thread was never seen to compute.
-// A collection is known without a stack.
+// loop is of bytecode, see Note [Instructions that are not recorded], so without any stack it may be either. A stack
+// that does not may be of a short call in a loop, so there are several where the thread was never seen to compute. A
+// collection is known without a stack.
 Watcher::Activity Watcher::activity_of(const Suspect& suspect) {
   if (suspect.place().collects()) return Activity::Call;
   const auto samples = suspect.place().samples();
@@ -358,8 +358,8 @@ Watcher::Activity Watcher::activity_of(const Suspect& suspect) {
   return std::ssize(samples) >= needed ? Activity::Call : Activity::Unknown;
 }
 
-// Without the waits for a processor. Those of a thread that computed are known better: all that is not its
-// processor time, since the wait that goes on is in no count of the kernel's.
+// The time without the waits for a processor. For a thread that computed, the waits are known better: all time except
+// its processor time, because the kernel does not count the wait that goes on.
 Clock::duration Watcher::own_time(const Suspect& suspect, Clock::duration duration) const {
   if (options_.calls_only && !suspect.place().blocked()) return suspect.computed(duration);
   return duration - suspect.delayed(duration);

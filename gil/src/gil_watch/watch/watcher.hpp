@@ -27,9 +27,8 @@ struct WatchOptions {
   Clock::duration period{};
   /// Does not use the kernel's sampling, as if it were not permitted.
   bool timer_only = false;
-  /// Reports calls only, each with the time that it takes itself: bytecode that moves is never a stall, also
-  /// where the switch interval is longer than the threshold, and a call that computes counts with its
-  /// processor time.
+  /// Reports calls only, each with the time that it takes itself: bytecode that moves is never a stall, even where
+  /// the switch interval is longer than the threshold, and a call that computes counts with its processor time.
   bool calls_only = false;
 };
 
@@ -72,8 +71,8 @@ class Watcher {
     return Clock::duration(threshold_.load(std::memory_order_relaxed));
   }
   /// Waits until the stall that is open now, if one is, has been reported. Without one it only reads an
-  /// atomic. False: it took longer than `timeout`. The caller does not hold the GIL, since the end of a stall
-  /// is seen by a thread that asks for it.
+  /// atomic. False means it took longer than `timeout`. The caller does not hold the GIL, since the end of a
+  /// stall is seen by a thread that asks for it.
   [[nodiscard]] bool settle(Clock::duration timeout) const;
   [[nodiscard]] bool has_open_stall() const { return has_open_.load(std::memory_order_acquire); }
   /// The end of the latest time without an observation that was as long as the threshold: the watch got no
@@ -83,11 +82,11 @@ class Watcher {
   [[nodiscard]] std::uint64_t lost() const { return lost_.load(std::memory_order_relaxed); }
 
   /// Names of threads, which only Python knows, by threading.get_native_id() (the next thread may have the
-  /// get_ident() of one that has ended): set by the thread that serves the probe, with the GIL, before it
+  /// get_ident() of a thread that has ended): set by the thread that serves the probe, with the GIL, before it
   /// reports its acquisition.
   using ThreadNames = std::unordered_map<pid_t, std::string>;
   void name_threads(ThreadNames names);
-  /// Names of C functions that were loaded since the start: set as those of threads are. Known ones stay.
+  /// Names of C functions that were loaded since the start: set as the names of threads are. Known ones stay.
   void add_names(CallableNames names);
 
  private:

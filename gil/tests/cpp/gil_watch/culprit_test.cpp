@@ -1,4 +1,4 @@
-// The name of a native call chain: the function that Python called, also where symbols were stripped.
+// The name of a native call chain: the function that Python called, even where symbols were stripped.
 // SPDX-License-Identifier: Apache-2.0
 #include "gil_watch/watch/culprit.hpp"
 
@@ -105,7 +105,7 @@ TEST(GilCulprit, WhatWasGuessedBehindWhatIsCertainIsNotNamed) {
 }
 
 TEST(GilCulprit, RemainsOfEndedCallsBehindWhatLibffiHasCalledAreNotNamed) {
-  // A stripped interpreter's ctypes: the unwinder stops in libffi, and the words behind it are searched.
+  // A stripped interpreter's ctypes: the unwinder stops in libffi, and the words after it are searched.
   std::vector chain{frame("libc.so.6", "clock_nanosleep"),
                     frame("libc.so.6", "usleep"),
                     frame("libffi.so.8", ""),

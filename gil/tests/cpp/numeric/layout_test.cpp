@@ -183,7 +183,7 @@ int with_each_target(const std::function<void(const char*)>& call) {
     const std::int64_t target = left & -left;
     if ((target & HWY_TARGETS) == 0) continue;
     hwy::SetSupportedTargetsForTest(target);
-    hwy::GetChosenTarget().DeInit();  // the next call chooses anew
+    hwy::GetChosenTarget().DeInit();  // the next call chooses again
     call(hwy::TargetName(target));
     ++tried;
     hwy::SetSupportedTargetsForTest(0);
@@ -222,7 +222,7 @@ TEST(NumericSimd, EveryInstructionSetGivesTheSameBitsForFloatingPointNumbers) {
   }
 }
 
-// The rounded sum hides what is lost behind its last bit, and in which order numbers were added.
+// The rounded sum hides what is lost beyond its last bit, and in which order numbers were added.
 TEST(NumericSimd, EvenTheUnroundedSumDependsNeitherOnTheInstructionSetNorOnTheLayout) {
   const std::vector<double> numbers = mixed(300'000, 16);
   for (const bool compensated : {false, true}) {

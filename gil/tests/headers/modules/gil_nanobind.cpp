@@ -53,7 +53,7 @@ class Keeper {
   gil::Ref kept_;
 };
 
-// Calls a function again and again on a thread of its own, which its destructor joins.
+// Calls a function again and again on its own thread, which its destructor joins.
 class Caller {
  public:
   Caller(gil::Held& held, const nb::callable& function, double period)

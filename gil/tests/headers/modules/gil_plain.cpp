@@ -70,7 +70,7 @@ PyObject* call_for_ever(gil::Held& held, PyObject* /*module*/, PyObject* callbac
   return PyBool_FromLong(thread->joinable());
 }
 
-// Seconds for `times` acquisitions on one native thread; if `each_new`, each on a thread state of its own.
+// Seconds for `times` acquisitions on one native thread; if `each_new`, each on its own thread state.
 PyObject* acquisitions(gil::Held& held, PyObject* /*module*/, PyObject* const* args, Py_ssize_t /*count*/) {
   using Clock = std::chrono::steady_clock;
   struct Asked {

@@ -1,4 +1,4 @@
-// What is PythonFree and what is not, decided while compiling.
+// Which types are PythonFree, decided while compiling.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/gil.hpp"
 

@@ -97,7 +97,7 @@ def _made(folder: str) -> Path:
 
 
 def _on_thread_first(options: Any, messages: Messages) -> Live:
-    """Runs the node that computes on its thread, for the comparison with its worker process."""
+    """Runs the node that computes on its thread, to compare it with its worker process."""
     seconds = min(options.seconds, _COMPARED_SECONDS)
     messages.say(f"{seconds:g} s with the node that computes on its thread, then in a worker process ...")
     quiet = argparse.Namespace(**{**vars(options), "serve": None})

@@ -24,7 +24,7 @@ _STYLES: dict[str, Callable[[int, float, bool], int]] = {
 
 
 def run(bench: Bench, machine: Machine) -> Result:
-    """Times five calls on a pool, that wait and that compute, for each way to hold the GIL."""
+    """Times five calls on a pool, that wait and that compute, once per way to hold the GIL."""
     seconds, rounds = (QUICK, 3) if bench.quick else (0.1, 7)
     cells: list[list[str]] = []
     records: list[Record] = []

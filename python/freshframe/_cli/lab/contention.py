@@ -156,7 +156,7 @@ def _costs_table(costs: Costs, free: Sequence[Mapping[str, Any]] = ()) -> Table:
 
 
 def _switches(bench: Bench) -> Table:
-    """Times from a thread that stops to one that runs instead."""
+    """Times from a thread that stops to the thread that runs instead."""
     rounds, budget = (2, 0.05) if bench.quick else (4, 0.1)
     kinds: dict[str, Callable[[], list[float]]] = {
         "two native threads on one core": lambda: _lab.context_switches(budget, True),

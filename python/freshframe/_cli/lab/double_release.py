@@ -86,7 +86,7 @@ def _first(end: End) -> str:
 
 
 def _excerpt(message: str) -> list[str]:
-    """The first lines, beginning with the one that has the error."""
+    """The first lines, beginning with the line that has the error."""
     lines = [line for line in message.splitlines() if line.strip()]
     begin = next((n for n, line in enumerate(lines) if "rror" in line), 0)
     shown = lines[begin : begin + _SHOWN]

@@ -1,4 +1,4 @@
-"""Runs the same lab on a free-threaded Python in another process, for a column of its figures."""
+"""Runs the same lab on a free-threaded Python in another process, which gives a column of its figures."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

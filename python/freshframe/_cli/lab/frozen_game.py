@@ -1,4 +1,4 @@
-"""A 60 Hz game beside a capture that holds the GIL, beside one that releases it, and beside freshframe."""
+"""A 60 Hz game beside captures that hold and that release the GIL, and beside freshframe."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations

@@ -35,7 +35,7 @@ class Bench:
 def take_turns(
     kinds: Mapping[str, Callable[[], T]], rounds: int, *, after_round: Callable[[], None] = lambda: None
 ) -> dict[str, list[T]]:
-    """Runs every kind once per round. Each round begins with another kind, so that none is always first."""
+    """Runs every kind once per round. Each round begins with another kind, so that the first one changes."""
     results: dict[str, list[T]] = {name: [] for name in kinds}
     names = list(kinds)
     for turn in range(rounds):
@@ -54,7 +54,7 @@ def timed(work: Callable[[], object]) -> float:
 
 
 class Spent(NamedTuple):
-    """What a piece of work took: seconds on the clock, and seconds of processor time of all threads."""
+    """The cost of a piece of work: seconds on the clock, and seconds of processor time of all threads."""
 
     wall: float
     cpu: float

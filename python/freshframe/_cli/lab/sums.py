@@ -23,8 +23,8 @@ Kernel = Callable[[npt.NDArray[np.float64]], float]
 NUMPY, OURS = "numpy.sum", "numeric.sum"
 LOOP_HELD, LOOP_RELEASED = "one loop, GIL held", "one loop, GIL released"
 _COMPENSATED, _EXACT = "numeric.sum, compensated", "math.fsum"
-_SLOW = 16  # math.fsum makes an object of every number: it is given one of so many only
-_PATIENCE = 10.0  # seconds; the switch interval while the other thread is watched: none is asked to pause
+_SLOW = 16  # math.fsum makes an object of every number: it gets only one of this number
+_PATIENCE = 10.0  # seconds; the switch interval while the other thread is watched: no thread pauses
 _TICK = 50e-6  # seconds that the other thread sleeps between two ticks
 _HARD = 1_000_000  # numbers
 

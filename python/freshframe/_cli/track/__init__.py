@@ -27,7 +27,7 @@ _PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
 
 def run(options: Any, messages: Messages) -> ExitCode:
-    """Tracks each file and writes its outputs; the exit code is that of the first file that failed."""
+    """Tracks each file and writes its outputs; the exit code comes from the first file that failed."""
     _check_model(options)
     outputs = _checked(options.output, options.sources)
     if len(options.sources) == 1:
@@ -37,7 +37,7 @@ def run(options: Any, messages: Messages) -> ExitCode:
     for source, written in zip(options.sources, outputs, strict=True):
         try:
             codes.append(_track(source, written, options, messages))
-        except ff.FreshframeError as error:  # the other files are tracked all the same
+        except ff.FreshframeError as error:  # the other files are tracked anyway
             codes.append(explain(error, messages, options))
         if codes[-1] == ExitCode.USAGE:
             break
@@ -125,7 +125,7 @@ def _verbs(many: bool, written: bool) -> str:
 
 
 def _checked(outputs: Sequence[str], sources: Sequence[int | str]) -> list[list[str]]:
-    """Returns the outputs of each source. Refuses those that cannot be written."""
+    """Returns the outputs of each source. Refuses outputs that cannot be written."""
     read = {os.path.realpath(source) for source in sources if isinstance(source, str)}
     seen: set[str] = set()
     for path in outputs:

@@ -23,7 +23,7 @@ namespace {
 void spawn_late(PipelineCore& core, const std::shared_ptr<Runner>& runner) {
   try {
     core.life().start_thread(runner, [runner] { runner->run(); });
-  } catch (const std::exception& error) {  // the machine has no more threads
+  } catch (const std::exception& error) {  // the machine has no thread left
     throw Error("cannot start the thread of node '" + runner->name() + "': " + error.what());
   }
 }
@@ -390,7 +390,7 @@ AskedToEnd cut_out(PipelineCore& core, int index, const std::shared_ptr<Removal>
       asked.before.push_back(std::move(runner));
       continue;
     }
-    // Its thread cannot forget it meanwhile: that takes the graph.
+    // The node's thread cannot forget it meanwhile, because that takes the graph's lock.
     life.locked([&] { removal->closing.insert(runner->name()); });
     if (runner->life().finished()) asked.over.push_back(runner);
     asked.going.push_back(std::move(runner));
@@ -456,7 +456,7 @@ Runners ask_to_end(PipelineCore& core, int index, const std::shared_ptr<Removal>
   return std::move(asked.before);
 }
 
-// What it has given is processed.
+// Results that it has given are processed.
 void remove_failed(PipelineCore& core, Runner& runner, std::string text) {
   core.errors().add({.node = runner.name(),
                      .text = text + " (on_error=\"remove\": the node was removed)",

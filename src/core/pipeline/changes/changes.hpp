@@ -19,17 +19,17 @@ namespace freshframe::core {
 // All: any thread. See Note [Changes while it runs]. They throw GraphError, StateError and OptionError.
 
 /// Takes the node over only when it returns. While the pipeline runs, the node's thread begins to open it (an
-/// embedder starts the thread of its own node), and finish_add() must follow.
-/// `made` gets the runner as soon as it has the node.
+/// embedder starts the threads of its nodes), and finish_add() must follow. `made` gets the runner as soon as it has
+/// the node.
 int add_node(PipelineCore& core, std::unique_ptr<NodeBase>&& node, std::span<const AnyPort> parents,
              const AddOptions& options, std::shared_ptr<Runner>* made = nullptr);
 /// Waits until the node has opened, and connects it. Before start() it does nothing. Throws the failure of
 /// open(), or the exception of `look`: then the graph is as before.
 void finish_add(PipelineCore& core, int index, const WaitHook& look = {});
-/// Is called instead of finish_add(), for a node whose thread could not be started. Before start() the node leaves the
+/// Is called instead of finish_add() if the node's thread could not be started. Before start() the node leaves the
 /// graph, which must have nothing below it.
 void give_up_add(PipelineCore& core, int index);
-/// Is called instead of finish_add(), for a node whose thread runs; or after it: then the node is removed.
+/// Is called instead of finish_add() while the node's thread runs; or after it: then the node is removed.
 void abandon_add(PipelineCore& core, int index);
 /// The nodes from number `first` on that this thread has added. Those alone whose add() has not ended, once the pipeline
 /// runs.
@@ -51,7 +51,7 @@ Stats remove_node(PipelineCore& core, int index, const RemoveOptions& options, c
 void close_reader(ReaderCore& reader);
 /// Removes a node with OnError::Remove, on its thread.
 void remove_failed(PipelineCore& core, Runner& runner, std::string text);
-/// Asks a node and those below it to end. Returns those of them that another removal has asked before.
+/// Asks a node and those below it to end. Returns the nodes that another removal has asked before.
 std::vector<std::shared_ptr<Runner>> ask_to_end(PipelineCore& core, int index,
                                                 const std::shared_ptr<Removal>& removal, bool drains);
 /// A node that has closed and is being removed leaves the graph.
@@ -62,8 +62,8 @@ void forget(PipelineCore& core, Runner& runner);
 std::shared_ptr<Successor> begin_replace(PipelineCore& core, int index, std::unique_ptr<NodeBase>&& node,
                                          std::shared_ptr<NodeBase>* kept = nullptr);
 /// Waits until it has taken the place, or will. Throws the failure of open(), StopTimeoutError, or the exception of
-/// `look`: then the old one works on, or the new one does. False: it is not decided yet, and the node that will be left
-/// over is the runner's to close.
+/// `look`: then the old one works on, or the new one does. False means it is not decided yet, and the node
+/// that will be left over is the runner's to close.
 bool finish_replace(PipelineCore& core, Successor& successor, Seconds timeout, const WaitHook& look = {});
 /// Whether the successor has the place, or no call of the node before it comes any more.
 /// Nothing: it is not decided yet.

@@ -80,8 +80,8 @@ std::shared_ptr<Runner> replaceable(const PipelineCore& core, const Graph& graph
   return found;
 }
 
-// Returns null if the node has opened. A source that would try again after a failure is not better than the
-// one that works.
+// Returns null if the node has opened. A source that would try again after a failure is not better than the source
+// that works.
 std::exception_ptr open_successor(const PipelineCore& core, const Runner& runner, NodeRun& next) {
   bool opened = false;
   auto error = error_of_call([&] { opened = next.open(); });
@@ -101,7 +101,7 @@ std::exception_ptr open_successor(const PipelineCore& core, const Runner& runner
   return error_of(core, runner, error, "open() of the node that was to replace it: " + text_of(error), {});
 }
 
-// Returns the node that is to be closed. One that runs outside is offered by the caller of replace().
+// Returns the node that is to be closed. A node that runs outside is offered by the caller of replace().
 std::shared_ptr<NodeRun> wait_for_place(PipelineCore& core, Runner& runner,
                                         const std::shared_ptr<Successor>& successor) {
   auto& life = core.life();
@@ -255,7 +255,7 @@ std::shared_ptr<Successor> begin_replace(PipelineCore& core, int index, std::uni
     life.start_thread(
         runner, [&core, runner, successor] { run_replacement(core, runner, successor); }, successor);
     static_cast<void>(claimed.release());  // the thread gives it back
-  } catch (const std::exception& error) {  // the machine has no more threads
+  } catch (const std::exception& error) {  // the machine has no thread left
     life.end_replacement();
     throw Error("cannot start the thread that replaces '" + runner->name() + "': " + error.what());
   }

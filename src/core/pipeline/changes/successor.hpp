@@ -22,10 +22,10 @@ class Runner;
 /// waits for room below may wait for the very thread that calls replace(), which therefore leaves the rest to the
 /// thread of the replacement.
 ///
-/// The object behind a node that runs outside is its embedder's to open and to close. It is open when the replacement
-/// begins. What is left over is closed by the caller of replace(), or by the runner's thread if the caller has gone.
-/// The thread of an embedder also runs native nodes, by run_inside(). A native thread ends when a node that runs
-/// outside has taken the place, and only then is that Placed: a thread of the embedder goes on.
+/// The object of a node that runs outside is its embedder's to open and to close. It is open when the replacement
+/// begins. A node that is left over is closed by the caller of replace(), or by the runner's thread if the caller has
+/// gone. The thread of an embedder also runs native nodes, by run_inside(). A native thread ends when a node that
+/// runs outside has taken the place, and only then is that Placed: a thread of the embedder goes on.
 ///
 /// Shared by the call of replace(), that thread, and the runner. Guarded by the mutex of Life, except `takes_thread`
 /// and `over`.

@@ -18,7 +18,7 @@ class Admission {
  public:
   explicit Admission(const Graph& graph) : graph_(graph) {}
 
-  /// Tells a node that takes several types which one its parents give, or that this is not known.
+  /// Gives a node that takes several types the type that its parents give, or that this is not known.
   void choose_input(NodeBase& node, std::span<const AnyPort> parents) const;
   /// A node that is about to be added, with its parents and its options.
   void check_node(const NodeBase* node, std::span<const AnyPort> parents, const AddOptions& options) const;
@@ -31,7 +31,7 @@ class Admission {
   void check_recordings() const;
   /// Names Port::of() when samples of several sources come out of `parents`.
   void check_one_source(const std::string& who, std::span<const AnyPort> parents) const;
-  /// What a join's options leave open is chosen by its parents. Refuses a join that they cannot have.
+  /// Chooses by the parents what the options of the join leave open. Refuses a join that they cannot have.
   [[nodiscard]] JoinRules resolve_join(const std::string& name, std::span<const AnyPort> parents,
                                        const Join& join, const std::optional<Queue>& queue) const;
 
@@ -58,7 +58,7 @@ class Admission {
                       const AddOptions& options) const;
   /// Where one of the two is in Python and may not say what it takes or gives: the nodes above and below do.
   void check_types(const Runner& runner, const NodeBase& next, std::span<const AnyPort> parents) const;
-  /// The recorder of the file that a source would read; empty: there is none.
+  /// The recorder of the file that a source would read; empty means no recorder.
   [[nodiscard]] std::string writer_of(const std::optional<std::string>& path) const;
 
   const Graph& graph_;

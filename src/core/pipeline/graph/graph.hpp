@@ -25,8 +25,8 @@ struct Wire {
   std::optional<Queue> queue;
   std::optional<double> max_age;
   int source = -1;  // the only one whose samples pass in; -1: all do
-  // The size of the consumer's batch, at least the depth of a queue that loses nothing. Of a join: at least the
-  // depth below live sources.
+  // The size of the consumer's batch, at least the depth of a queue that loses nothing. For a join at least the depth
+  // below live sources.
   int depth = 0;
   bool joined = false;
   std::optional<double> max_rate = {};
@@ -43,7 +43,7 @@ using Sources = std::vector<int>;  // numbers of source nodes, in rising order
 /// The names of a pipeline's nodes, streams and readers, which share one name space.
 class NameSpace {
  public:
-  /// The wanted name, or a free one that begins with `fallback` where none is wanted. Throws GraphError.
+  /// The wanted name, or a free name that begins with `fallback` if no name is wanted. Throws GraphError.
   std::string take(const std::string& wanted, const std::string& fallback);
   [[nodiscard]] bool has(const std::string& name) const { return names_.contains(name); }
   void release(const std::string& name) { names_.erase(name); }
@@ -63,7 +63,7 @@ class Readers {
   };
 
   void add(Entry entry) { entries_.push_back(std::move(entry)); }
-  /// Null when the reader is not there, or no more.
+  /// Returns null if the reader is not, or no longer, in the graph.
   [[nodiscard]] const Entry* find(const ReaderCore& reader) const;
   [[nodiscard]] Entry* find(const ReaderCore& reader);
   void erase(const ReaderCore& reader);
@@ -91,8 +91,8 @@ class Graph {
     bool live = false;      // a live source feeds it; once wired
     int companion_of = -1;  // AddOptions::companion_of
     std::shared_ptr<const Sources> sources;
-    // The change that began the stream of each source there last; none: start() did. Its end of that source holds
-    // up to this change.
+    // The change that began the stream of each source there last; an absent source means start() did. An end of that
+    // source holds up to this change.
     std::map<int, Change> reached;
     std::map<int, Change> kept_ends;  // see keep_end()
 
@@ -123,7 +123,7 @@ class Graph {
   /// One more edge into a merge. Throws GraphError when it is not possible, StateError when the merge has ended; both
   /// before any change.
   void connect(int child, const AnyPort& parent, const ConnectOptions& options);
-  /// Takes the edge away and returns its last counts. Throws GraphError when there is none.
+  /// Takes the edge away and returns its last counts. Throws GraphError if no such edge exists.
   EdgeStats disconnect(int child, const AnyPort& parent);
   /// Takes away the edges between these nodes and the others. `drains`: waiting samples in the others stay.
   /// Returns the last counts of the edges that went.
@@ -140,9 +140,9 @@ class Graph {
   std::vector<EdgeStats> sweep();
   /// The names of the nodes in which samples of these removals still wait.
   [[nodiscard]] std::set<std::string> draining(const std::set<const Removal*>& removals) const;
-  /// A node has been told that nothing more comes of a source, but may give results of it until the source is
-  /// removed: its outputs then get the end. One that is being removed itself, too, may give them in its finish():
-  /// its own end is that of all its streams. False: the source is being removed, and the node stays.
+  /// A node knows that a source has ended, but may give results of it until the source is removed: its outputs then
+  /// get the end. A node that is being removed, too, may give them in its finish(): its end is the end of all its
+  /// streams. False means the source is being removed, and the node stays.
   bool keep_end(int node, const GoneSource& gone);
 
   // ---- the parts
@@ -154,7 +154,7 @@ class Graph {
   [[nodiscard]] const Place& place(int index) const { return places_.at(index); }
   [[nodiscard]] Runner& runner(int index) const { return *place(index).runner; }
   [[nodiscard]] std::shared_ptr<Runner> shared_runner(int index) const;
-  /// Those that are there, in the order of their numbers.
+  /// Returns the runners in the graph, in the order of their numbers.
   [[nodiscard]] std::vector<std::shared_ptr<Runner>> runners() const;
   [[nodiscard]] const Readers& readers() const noexcept { return readers_; }
   [[nodiscard]] const NameSpace& names() const noexcept { return names_; }

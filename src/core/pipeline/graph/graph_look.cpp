@@ -20,7 +20,7 @@ int only_source(const Graph& graph, const AnyPort& port) {
   const auto& named = graph.sources_of_node(port.source);
   const auto& there = graph.sources_of_node(port.node);
   const auto& name = graph.runner(port.source).name();
-  // A node's own stream is the one that is of it. Those of the other sources are of them.
+  // A node's own stream is the stream that begins at it. The other streams are the sources'.
   const int only = graph.runner(port.source).facts().has_own_stream() ? port.source : named.front();
   if (named.size() != 1 && only != port.source) {
     throw GraphError("of() limits a port to the samples of one source, but those of '" + name +
@@ -136,7 +136,7 @@ std::string missed_before(const Graph& graph, const std::string& consumer, const
 std::vector<std::string> views_of(const Graph& graph, int node) {
   const auto& name = graph.runner(node).name();
   const auto& sources = graph.sources_of_node(node);
-  // Those of a merge are the same with one camera: another one may come.
+  // A merge has the same rule with one camera: another one may come.
   if (sources.size() < 2 && !graph.place(node).merge) return {name};
   std::vector<std::string> views;
   for (const int source : sources)

@@ -19,7 +19,7 @@ namespace freshframe::core {
 /// The sources whose samples come out of a port. Throws GraphError when its only source is not one of them.
 [[nodiscard]] Sources sources_of(const Graph& graph, const AnyPort& port);
 [[nodiscard]] Sources sources_of(const Graph& graph, std::span<const AnyPort> ports);
-/// Those whose samples come on an edge now; none once its parent or only source was removed.
+/// Returns the sources whose samples come on an edge now; none once its parent or only source was removed.
 [[nodiscard]] Sources sources_on(const Graph& graph, const Wire& wire);
 /// The ports above a node that were not removed, and are not being removed.
 [[nodiscard]] std::vector<AnyPort> parents_of(const Graph& graph, int index);
@@ -27,10 +27,10 @@ namespace freshframe::core {
 [[nodiscard]] bool is_leaving(const Graph& graph, const Wire& wire);
 /// Whether the samples of a node are encoded pictures, which refer to those before them.
 [[nodiscard]] bool gives_packets(const Graph& graph, int node);
-/// The queue that was asked for, or the one that suits the parent. Once wired. Throws GraphError.
+/// The queue that was asked for, or the queue that suits the parent. Once wired. Throws GraphError.
 [[nodiscard]] Queue resolve_queue(const Graph& graph, const Wire& wire, const std::string& consumer,
                                   bool recorder);
-/// The reason why a reader behind these wires cannot have latest(); empty: it can.
+/// The reason why a reader with these wires cannot have latest(); empty means it can.
 [[nodiscard]] std::string why_lossless(const Graph& graph, const Wires& wires);
 /// Returns how many samples of files a consumer has missed because it came late, and what to do, or an empty text if it
 /// has missed none. Counts for edges that lose nothing. A sample that is on its way at this moment may count or not.
@@ -38,7 +38,7 @@ namespace freshframe::core {
 /// The names of a node's ports whose pictures can be viewed: its own, or one for each of its sources.
 [[nodiscard]] std::vector<std::string> views_of(const Graph& graph, int node);
 
-/// The nodes right below that say which types they take, and the types, in the order of their numbers.
+/// The nodes right below that declare their input types, and these types, in the order of their numbers.
 [[nodiscard]] std::vector<Demand> demands_below(const Graph& graph, int index);
 
 // ---- ways through the graph
@@ -52,7 +52,8 @@ void find_ancestors(const Graph& graph, int node, std::set<int>& found);
 [[nodiscard]] std::vector<int> companions_of(const Graph& graph, int index);
 /// Returns a node, its second output, and all nodes that no source reaches without them, in the order of their numbers.
 [[nodiscard]] std::vector<int> with_all_below(const Graph& graph, int index);
-/// A node or reader that takes the samples of one source and gets those of several; empty: there is none.
+/// A node or reader that takes the samples of one source and gets the samples of several; empty means no such
+/// consumer exists.
 [[nodiscard]] std::string takes_one_source(const Graph& graph);
 
 // ---- the whole, once wired

@@ -41,7 +41,7 @@ bool ends_alone(const Graph& graph, const Wire& wire, const std::set<int>& going
   return !going.contains(wire.parent) && wire.edge && graph.has(wire.parent);
 }
 
-// A node that goes gets nothing more from those that stay.
+// A node that goes gets nothing more from the nodes that stay.
 void end_inputs(const Graph& graph, const Graph::Place& place, const std::set<int>& going) {
   auto& inbox = place.runner->inbox();
   for (const auto& wire : place.wires) {
@@ -50,7 +50,7 @@ void end_inputs(const Graph& graph, const Graph::Place& place, const std::set<in
   inbox.stay_open(false);  // a merge ends with its last edge now, or at once
 }
 
-// A node that stays loses its edges from those that go, and their waiting samples. Returns the last counts.
+// A node that stays loses its edges from the nodes that go, and their waiting samples. Returns the last counts.
 std::vector<EdgeStats> take_inputs(const Graph& graph, Graph::Place& place, const std::set<int>& going) {
   std::vector<EdgeStats> books;
   auto& inbox = place.runner->inbox();
@@ -104,7 +104,7 @@ EdgeStats Graph::disconnect(int child, const AnyPort& parent) {
   return books;
 }
 
-// A merge that was added without parents waits for the first, also behind the last source.
+// A merge that was added without parents waits for the first, also after the last source.
 void Graph::end_orphans() const {
   const auto is_running = [](const auto& entry) {
     return entry.second.runner->is_source() && !entry.second.runner->life().finished();
@@ -119,7 +119,8 @@ std::vector<EdgeStats> Graph::cut(const std::vector<int>& nodes, bool drains) {
   const std::set<int> going(nodes.begin(), nodes.end());
   std::vector<EdgeStats> books;
   ++change_;
-  // First of all: a node that loses a source tells those below it at once, and a merge there would end with it.
+  // First of all: a node that loses a source notifies the nodes below it at once, and a merge there would end with
+  // it.
   for (const auto& [number, each] : places_) {
     if (going.contains(number) || each.runner->life().removal() != nullptr || !goes_with(each.wires, going))
       continue;

@@ -11,8 +11,8 @@
 namespace freshframe::core {
 namespace {
 
-/// Whether the results of each node may have events: those of a counter, the several results of a generator, and
-/// what a program's own nodes make of these. A node may have a parent of a greater number, by connect().
+/// Whether the results of each node may have events: the results of a counter, the several results of a generator,
+/// and what a program's own nodes make of these. A node may have a parent of a greater number, by connect().
 std::vector<bool> nodes_with_events(const Graph& graph) {
   std::vector<bool> has(static_cast<std::size_t>(graph.size()), false);
   for (bool more = true; more;) {
@@ -32,7 +32,7 @@ std::vector<bool> nodes_with_events(const Graph& graph) {
   return has;
 }
 
-/// For each node the name of a recorder that it leads to, or is; empty: none.
+/// For each node the name of a recorder that it leads to, or is; empty means none.
 std::vector<std::string> recorders_below(const Graph& graph) {
   std::vector<std::string> below(static_cast<std::size_t>(graph.size()));
   for (bool more = true; more;) {

@@ -25,7 +25,7 @@ namespace freshframe::core {
 /// one is named.
 class Intake {
  public:
-  /// News: Runner::look_at_news(), then take again. HostNews: the host of the node is told. Idle: `idle_at` has
+  /// News: Runner::look_at_news(), then take again. HostNews: the node's host is notified. Idle: `idle_at` has
   /// come. Tick: see tick().
   enum class Turn : std::uint8_t { Sample, Tick, Ended, News, HostNews, Idle };
 
@@ -78,24 +78,24 @@ class Intake {
     return ticks_missed_.load(std::memory_order_relaxed);
   }
 
-  // ---- sources that have left, of which the next tick gives the last results
-  /// The node has been told of the source. Its end waits for a tick, which comes at once, or for the node's own end where
-  /// all has ended. False: the node has no clock.
+  // ---- sources that have left, whose last results the next tick gives
+  /// The node knows of the source's end, which waits for a tick, which comes at once, or for the node's own end where
+  /// all has ended. False means the node has no clock.
   bool keep_until_tick(const GoneSource& gone);
   [[nodiscard]] bool has_sources_behind_tick() const noexcept { return !behind_tick_.empty(); }
   /// The sources that were kept before the last tick.
   [[nodiscard]] std::vector<GoneSource> take_sources_behind_tick() { return std::exchange(behind_tick_, {}); }
 
   // ---- news
-  /// Before the first take: take() and take_batch() give HostNews after sources that have gone and Inbox::wake(),
-  /// for a host that has something to do then.
+  /// Before the first take: take() and take_batch() give HostNews after sources that have gone and after
+  /// Inbox::wake(), if the host has something to do then.
   void return_news(bool returns) noexcept { returns_news_ = returns; }
   /// The runner has looked at news, which the host is to hear of; `is_hosted`: a node of a host has the place now.
   void keep_for_host(bool is_hosted) noexcept { has_news_ = returns_news_ || is_hosted; }
   [[nodiscard]] bool has_host_news() const noexcept { return has_news_; }
 
  private:
-  /// The answer for what an inbox gave. A waiting sample comes after a tick, also when news came in between.
+  /// The answer for what an inbox gave. A waiting sample comes after a tick, even when news came in between.
   [[nodiscard]] Turn after_tick(Taken taken) noexcept {
     was_tick_ = taken == Taken::News;
     return turn_of(taken);

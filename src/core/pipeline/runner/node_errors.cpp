@@ -1,4 +1,4 @@
-// What the log and the statistics say of a node's exceptions.
+// The texts of the log and the statistics about a node's exceptions.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pipeline/runner/node_errors.hpp"
 

@@ -1,4 +1,4 @@
-// The exceptions of a node: where they came from, how many there were, and which of them the log has.
+// The exceptions of a node: where they came from, how many there were, and which of them were logged.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -22,12 +22,12 @@ struct Caught {
   std::string what;
   std::string traceback = {};
 
-  /// See Note [Forced unwinding]: only within a catch (...) behind one of such an unwind.
+  /// See Note [Forced unwinding]: only within a catch (...) that follows a catch of such an unwind.
   [[nodiscard]] static Caught of(std::exception_ptr cause);
 };
 
-/// The samples of a call that failed; none: outside process(), on_tick() and finish(). `batch`: one call had all
-/// of them.
+/// The samples of a call that failed; none means outside process(), on_tick() and finish(). `batch`: one call
+/// had all of them.
 struct FailedOn {
   std::span<const AnySample> samples;
   bool batch = false;
@@ -56,7 +56,7 @@ class NodeErrors {
   /// The node continues after `failure`, a line with the sample's `pts`. The log gets the first one with its
   /// traceback, then one line a minute: a node may fail on every sample.
   void log_skipped(const std::string& failure, double pts, const std::string& traceback);
-  /// At the end: those that no line has told of.
+  /// Logs at the end the exceptions that were not reported.
   void log_unlogged();
 
  private:

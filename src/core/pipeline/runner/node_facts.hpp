@@ -1,4 +1,4 @@
-// What is fixed when a node is added, and also holds for another node that takes its place.
+// The facts that are fixed when a node is added, and also hold for another node that takes its place.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -41,7 +41,7 @@ struct NodeFacts {
   /// The name of the stream that begins here, if one does (AddOptions::as_source).
   const std::string stream_name;
   const OnError on_error;
-  /// As the node was added: its max_wait may have been set since.
+  /// The batch when the node was added: its max_wait may have been set since.
   const std::optional<Batch> batch;
   const bool is_source;
   const bool is_recorder;

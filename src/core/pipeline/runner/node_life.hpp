@@ -69,7 +69,7 @@ class NodeLife {
   /// Makes the node take part in the caller's removal. Returns false if it is in another one already, and
   /// stays in that.
   bool begin_removal(std::shared_ptr<Removal> removal);
-  /// The removal that the node takes part in; null if there is none.
+  /// The removal that the node takes part in; null if it takes part in no removal.
   [[nodiscard]] std::shared_ptr<Removal> removal() const;
   /// Notes that the node has left the graph.
   void set_forgotten() noexcept { forgotten_.store(true, std::memory_order_release); }

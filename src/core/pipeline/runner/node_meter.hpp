@@ -1,4 +1,4 @@
-// What a node does at this moment, and the sums over its calls: times, rates, batch sizes, waits for the GIL.
+// The work of a node at this moment, and the sums over its calls: times, rates, batch sizes, waits for the GIL.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -115,7 +115,7 @@ class NodeMeter {
   std::atomic<std::int64_t> busy_ns_{0};
   std::atomic<std::int64_t> gil_wait_ns_{0};
   std::atomic<std::int64_t> gil_hold_ns_{0};
-  // The rate of the last full window of a second, and the present window; 0: there is none.
+  // The rate of the last full window of a second, and the present window; 0 before the first one.
   std::atomic<double> rate_{0};
   std::atomic<TimePoint::rep> rate_window_{0};
   std::atomic<std::uint64_t> rate_count_{0};

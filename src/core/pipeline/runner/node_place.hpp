@@ -1,4 +1,4 @@
-// The place of a node: the node that has it now, and one that is to take it. See Note [Replacing a node].
+// The place of a node: the node that has it now, and the node that is to take it. See Note [Replacing a node].
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -14,7 +14,7 @@
 
 namespace freshframe::core {
 
-/// What a runner and a thread of the embedder tell each other of replacements; the runner's thread, except for the
+/// The messages about replacements between a runner and a thread of the embedder; the runner's thread, except for the
 /// first.
 struct Hosting {
   std::atomic<bool> on_native_thread;        // any thread may ask
@@ -34,26 +34,26 @@ class NodePlace {
   NodePlace& operator=(const NodePlace&) = delete;
 
   // ---- any thread
-  /// The node that has the place now, which is kept, also when another one takes the place.
+  /// The node that has the place now, which is kept even when another one takes the place.
   [[nodiscard]] std::shared_ptr<const NodeRun> run() const;
   [[nodiscard]] std::shared_ptr<NodeBase> node() const;
-  /// The node as a source; null if it is none.
+  /// The node as a source; null if it is not one.
   [[nodiscard]] std::shared_ptr<const SourceBase> source() const;
-  /// False: another replacement is under way.
+  /// False means another replacement is under way.
   bool begin_replacement() noexcept { return !replacing_.exchange(true); }
   void end_replacement() noexcept { replacing_ = false; }
   [[nodiscard]] bool is_replacing() const noexcept { return replacing_; }
   /// Lets the successor take the place after the present call. Returns the node that is there, or null if no
   /// other one takes its place any more.
   std::shared_ptr<NodeRun> offer(const std::shared_ptr<Successor>& successor);
-  /// Returns false if the successor has taken the place, or is about to. A source is: the one that is there
-  /// has been stopped.
+  /// Returns false if the successor has taken the place, or is about to. A source is: the source that is there has
+  /// been stopped.
   bool withdraw(const Successor& successor);
 
   // ---- the runner's thread
   /// The node that has the place; valid until put().
   [[nodiscard]] NodeBase& own_node() const noexcept { return *node_; }
-  /// The same as a source; null if it is none.
+  /// The same as a source; null if it is not one.
   [[nodiscard]] SourceBase* own_source() const noexcept { return source_; }
   [[nodiscard]] NodeRun& own_run() const noexcept { return *own_; }
   [[nodiscard]] const Context& context() const noexcept { return own_->context(); }

@@ -39,7 +39,8 @@ class NodeRun {
   [[nodiscard]] const NodeCounters& counters() const noexcept { return counters_; }
   [[nodiscard]] const Context& context() const noexcept { return context_; }
   void request_stop() { stop_.request_stop(); }
-  /// Opens the node, and the state of a source says so. Throws what its open() throws. False: its stop ended that.
+  /// Opens the node, and sets the state of a source. Throws what its open() throws. False means its stop
+  /// ended that.
   bool open();
   [[nodiscard]] bool stop_requested() const noexcept { return stop_.stop_requested(); }
 

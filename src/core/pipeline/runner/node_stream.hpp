@@ -23,7 +23,7 @@ class NodeStream {
   NodeStream& operator=(const NodeStream&) = delete;
 
   // ---- items of a source
-  /// Throws Error when the item's number is not greater than that of the item before.
+  /// Throws Error when the item's number is not greater than the number of the item before.
   void check_seq(const SourceItem<Emitted>& item) const;
   /// The item's number, or else the next one.
   [[nodiscard]] std::int64_t take_seq(const SourceItem<Emitted>& item) noexcept {
@@ -39,7 +39,7 @@ class NodeStream {
   }
   /// The item's, or of a live source this machine's at `captured`.
   [[nodiscard]] Utc utc_of(const SourceItem<Emitted>& item, TimePoint captured, bool is_live) const;
-  /// The item leaves: what follows another source goes on behind it.
+  /// The item leaves: what follows another source goes on after it.
   void note(const SourceItem<Emitted>& item, TimePoint captured) noexcept {
     if (item.pts > latest_.pts) latest_.step = item.pts - latest_.pts;
     latest_.pts = item.pts;
@@ -55,14 +55,14 @@ class NodeStream {
     is_later_ = is_first_ = true;
   }
   [[nodiscard]] bool is_later() const noexcept { return is_later_; }
-  /// Makes an item follow those of the source before. Returns true if its pictures have another size.
+  /// Makes an item follow the items of the source before. Returns true if its pictures have another size.
   bool continue_with(SourceItem<Emitted>& item, bool is_live);
 
   // ---- a node's own stream
   void begin(TimePoint start) noexcept { start_ = start; }
   /// The sample that stands for a tick, or for the end.
   [[nodiscard]] AnySample own_sample(std::int64_t seq, TimePoint at) const;
-  /// After a stop: false when last results have no more time, which is logged once.
+  /// After a stop: false when last results have no time left, which is logged once.
   [[nodiscard]] bool takes_last_results();
 
  private:

@@ -96,7 +96,7 @@ bool Runner::open_step() {
 
 namespace {
 
-// The others wait for the end of this node, also when there is no memory for a line of the log.
+// The others wait for the end of this node, even when there is no memory for a line of the log.
 template <class Log>
 void log_at_the_end(const Log& log) noexcept {
   try {
@@ -312,7 +312,7 @@ NodeStats Runner::stats(std::optional<Span> span) const {
 
 namespace {
 
-// Calls the node's idle(). False: it failed, and does not continue.
+// Calls the node's idle(). False means it failed, and does not continue.
 bool idle(Runner& runner) {
   runner.meter().set_state(NodeState::Working);
   try {
@@ -327,7 +327,7 @@ bool idle(Runner& runner) {
   return true;
 }
 
-// The children are told of the sources that have left, when the tick has given its last results of them.
+// The children learn of the sources that have left, when the tick has given its last results of them.
 void end_behind_tick(Runner& runner) {
   if (!runner.intake().has_sources_behind_tick()) return;
   for (const auto& gone : runner.intake().take_sources_behind_tick()) {
@@ -394,7 +394,7 @@ bool Runner::try_take(AnySample& sample) {
   auto taken = inbox_->take(sample, kWithoutWait);
   for (; taken == Taken::News; taken = inbox_->take(sample, kWithoutWait)) {
     look_at_news();
-    if (intake_.has_host_news()) return false;  // take() tells
+    if (intake_.has_host_news()) return false;  // take() reports it
   }
   return taken == Taken::Sample;
 }
@@ -429,7 +429,7 @@ bool keeps_end_until_tick(Runner& runner, RunnerHost& host, const GoneSource& go
 }
 
 // on_tick(), finish() and a node that delays its results may still give results of the source: its stream then
-// ends when it is removed, or with the node's. One that gives its last results of a source has given them.
+// ends when it is removed, or with the node's. A node that gives its last results of a source has given them.
 bool Runner::end_stamps(const GoneSource& gone) {
   const bool may_give_more = facts_.has_own_stream() || outlet_.delays();
   if (may_give_more && !place_.own_node().contract().gives_last_of_source &&

@@ -31,7 +31,7 @@ namespace freshframe::core {
 /// Runs one node. run() is the whole body of a native thread (native_loop.cpp). A node that runs outside
 /// (NodeBase::runs_outside) is driven by its embedder through the steps: open_step(), begin_stream(), then
 /// take() and outlet() or publish(), begin_last() and finish() if that is true, then close_step(); each from
-/// that one thread. The parts say which thread uses them; stats() and offer(): any thread.
+/// that one thread. The parts name the thread that uses them; stats() and offer(): any thread.
 class Runner {
  public:
   Runner(RunnerHost& host, int index, std::string name, std::unique_ptr<NodeBase> node,
@@ -44,30 +44,31 @@ class Runner {
   // ---- steps
   /// Before anything else on the runner's thread.
   void adopt_thread() noexcept;
-  /// Opens the node and reports to the pipeline; false: it failed or was stopped, continue with close_step().
+  /// Opens the node and reports to the pipeline; false means it failed or was stopped, continue with
+  /// close_step().
   bool open_step();
-  /// A node with a stream of its own waits here until every node has opened, when its clock begins; false:
-  /// stopped before.
+  /// A node with its own stream waits here until every node has opened, when its clock begins; false
+  /// means stopped before.
   bool begin_stream();
   /// The next sample to process. Nothing: on_tick() is due instead, and `sample` stands for the tick: its
   /// stamp is the one of the results.
   Taken take(AnySample& sample);
-  /// For a host with a wait of its own: the tick that is due, if one is, in the form of a sample.
+  /// For a host that waits by itself: the tick that is due, if one is, in the form of a sample.
   bool take_tick(AnySample& sample);
-  /// Returns true if it has taken a sample. Never waits; returns false also when on_tick() is due.
+  /// Returns true if it has taken a sample. Never waits; returns false even when on_tick() is due.
   bool try_take(AnySample& sample);
-  /// Takes instead of take(), for a node with a batch: gathers up to batch()->size samples. Nothing:
-  /// on_tick() is due, and `samples` has the one that stands for the tick.
+  /// Replaces take() for a node with a batch: gathers up to batch()->size samples. Nothing:
+  /// on_tick() is due, and `samples` has the sample that represents the tick.
   Taken take_batch(std::vector<AnySample>& samples);
   /// Another node takes the place, if one is offered. Returns true if it has.
   bool take_successor();
   /// After the last sample: whether finish() is to be called, and the sample that its results belong to.
   [[nodiscard]] std::optional<AnySample> begin_last();
-  /// Between the results of finish(): false when a stop leaves it no more time, and nothing takes them.
+  /// Between the results of finish(): false when a stop leaves it no time, and nothing takes them.
   [[nodiscard]] bool takes_last_results();
-  /// A source waits here until every node has opened; false: stopped.
+  /// A source waits here until every node has opened; false means stopped.
   bool wait_for_go();
-  /// Sends a source's item, which was read at `now`. False: the pipeline is stopping.
+  /// Sends a source's item, which was read at `now`. False means the pipeline is stopping.
   /// `waited`: waited_for_room() until then.
   bool publish(SourceItem<Emitted>&& item, TimePoint now, std::chrono::nanoseconds waited);
   /// Reports an exception of the node, of a call for these samples (the tick's: of on_tick(), the one of
@@ -75,8 +76,8 @@ class Runner {
   bool fail(Caught caught, const FailedOn& where = {});
   /// Whether fail() needs one: always when it ends the pipeline, else at intervals.
   [[nodiscard]] bool wants_traceback(const AnySample* sample) const;
-  /// Whether the children are to be told that nothing more comes of a source: outlet().end() follows, behind
-  /// what was stamped before.
+  /// Whether the children are to be notified that a source has ended: outlet().end() follows, after what was stamped
+  /// before.
   [[nodiscard]] bool end_stamps(const GoneSource& gone);
   /// Closes the node and its edges; the last step, always taken.
   void close_step();
@@ -109,19 +110,18 @@ class Runner {
   [[nodiscard]] const std::string& name() const noexcept { return facts_.name; }
   [[nodiscard]] int index() const noexcept { return facts_.index; }
   [[nodiscard]] bool is_source() const noexcept { return facts_.is_source; }
-  /// The node that has the place now, which is kept, also when another one takes the place.
+  /// The node that has the place now, which is kept even when another one takes the place.
   [[nodiscard]] std::shared_ptr<NodeBase> node() const { return place_.node(); }
-  /// Without quantiles of its own if `span` is empty.
+  /// Without quantiles if `span` is empty.
   [[nodiscard]] NodeStats stats(std::optional<Span> span) const;
 
   /// The runner whose thread this is, if it is of this pipeline, or null.
   [[nodiscard]] static Runner* current(const RunnerHost& host) noexcept;
 
  private:
-  /// Also where there is no memory for the texts.
+  /// Works even without memory for the texts.
   void fail_outside_node(std::exception_ptr cause) noexcept;
-  /// Another node takes the place, and the node is told of the sources of which nothing more comes, and so are its
-  /// children.
+  /// Another node takes the place, and the node and its children learn of the sources that have ended.
   void look_at_news();
 
   RunnerHost& host_;
@@ -139,11 +139,11 @@ class Runner {
 };
 
 /// On the embedder's thread, when a native node has the place: runs it as Runner::run() does, until the runner is to
-/// close. False: a node that runs outside has taken the place.
+/// close. False means a node that runs outside has taken the place.
 bool run_inside(Runner& runner);
 
-/// The node has been told that nothing more comes of a source. True: it gives its last results of it at the next tick,
-/// behind which its children are told.
+/// The node knows that a source has ended. Returns true if it gives its last results of it at the next tick, after
+/// which its children are notified.
 [[nodiscard]] bool keeps_end_until_tick(Runner& runner, RunnerHost& host, const GoneSource& gone);
 
 // ---- the end of an embedder's node whose thread has not begun

@@ -1,4 +1,4 @@
-// What a runner needs of its pipeline: what all its runners share, and the calls by which it takes part.
+// The needs of a runner from its pipeline: what all its runners share, and the calls by which it takes part.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -32,7 +32,7 @@ struct RunnerShared {
   std::shared_ptr<const Failure> failure;
   ErrorLog& errors;
   std::stop_token stop;
-  /// A stop is asked also when another source has failed: read samples are delivered, and no more are read.
+  /// A stop is asked even when another source has failed: read samples are delivered, and no others are read.
   std::stop_token source_stop;
 };
 
@@ -52,8 +52,8 @@ class RunnerHost {
   // ---- its life
   /// The node has opened, or has failed to.
   virtual void arrive_opened(Runner& runner) = 0;
-  /// Waits until the sources may read and the runner is connected. The time at which they began; nullopt: a stop came
-  /// before.
+  /// Waits until the sources may read and the runner is connected. The time at which they began; nullopt
+  /// means a stop came before.
   virtual std::optional<TimePoint> wait_for_start(Runner& runner) = 0;
   /// The last call of a runner.
   virtual void arrive_finished(Runner& runner) = 0;
@@ -72,10 +72,10 @@ class RunnerHost {
   virtual std::shared_ptr<NodeBase> refuse_successor(Successor& successor) = 0;
   /// The node that has got the place goes on, on a thread of the embedder.
   virtual void hand_over(Successor& successor) = 0;
-  /// Keeps the end of a source for the end of the node's own stream. False: the node has none.
+  /// Keeps the end of a source for the end of the node's own stream. False means the node has none.
   virtual bool keep_end(int node, const GoneSource& gone) = 0;
   /// Returns when the change of the graph that is under way has been made: a removal drops the waiting samples of its
-  /// source everywhere below, and what follows it must come behind that.
+  /// source everywhere below, and what follows it must come after that.
   virtual void wait_for_change() = 0;
 };
 

@@ -35,7 +35,7 @@ namespace {
 
 constexpr std::size_t kStride = 64;  // bytes: the alignment of rows for the widest SIMD code of decoders
 constexpr std::size_t kTail =
-    16 + 63;  // bytes behind a plane that decoders may read, as FFmpeg's own pool has
+    16 + 63;  // bytes after a plane that decoders may read, as FFmpeg's own pool has
 
 struct Layout {
   std::array<int, 4> strides{};
@@ -43,8 +43,8 @@ struct Layout {
   std::size_t bytes = 0;
 };
 
-// As avcodec_default_get_buffer2() lays planes out: the width grows until every row is aligned, so that the
-// rows of chroma keep their share of those of luma.
+// Lays planes out as avcodec_default_get_buffer2() does: the width grows until every row is aligned, so that the
+// rows of chroma keep their share of luma's rows.
 bool lay_out(AVCodecContext& codec, const AVFrame& frame, Layout& layout) {
   int width = frame.width;
   int height = frame.height;
@@ -77,7 +77,7 @@ bool is_ours(const AVCodecContext& codec, const AVFrame& frame) {
 }
 
 // The decoders of MPEG's family fill the missing parts of a damaged picture from the one before. The others
-// leave the memory as it was, and that of the pool may hold another camera's picture.
+// leave the memory as it was, and the pool's memory may hold another camera's picture.
 bool conceals_damage(AVCodecID codec) {
   switch (codec) {
     case AV_CODEC_ID_H264:
@@ -95,7 +95,7 @@ void give_back(void* buffer, std::uint8_t* /*memory*/) {
   delete static_cast<FramePool::Buffer*>(buffer);
 }
 
-// Fills in the frame's memory. False: it has none yet.
+// Fills in the frame's memory. False means it has none yet.
 bool take_from_pool(AVCodecContext& codec, AVFrame& frame) {
   Layout layout;
   if (!is_ours(codec, frame) || !lay_out(codec, frame, layout)) return false;

@@ -15,7 +15,7 @@ namespace freshframe::media {
 
 struct DecoderSettings {
   int threads = 1;
-  /// For live sources: no frame threads, each of which adds a frame of age, and no delay for reordering that
+  /// For live sources: no frame threads, because each adds a frame of age, and no delay for reordering that
   /// the stream does not announce.
   bool low_delay = false;
   /// For pictures: half of one is an error, where half of a video's frame is better than nothing.
@@ -34,20 +34,21 @@ class Decoder {
 
   /// Removes from `options` the entries that the codec has used. Throws Error.
   Decoder(const AVStream& stream, const DecoderSettings& settings, Dictionary& options);
-  /// For packets without a demuxer. Their times are in units of `time_base`.
+  /// For packets without a demuxer. Times are in units of `time_base`.
   Decoder(const AVCodecParameters& parameters, AVRational time_base, const DecoderSettings& settings,
           Dictionary& options);
 
   /// The value of max_pixels in a user's options, or else the limit.
   [[nodiscard]] static std::string most_pixels(const std::map<std::string, std::string>& options);
 
-  /// `captured` comes back from captured_of() the frames made of this packet. False: damaged, continue. With `strict`,
-  /// send() and receive() throw Error for a picture that is not damaged, but of a kind that FFmpeg does not decode.
+  /// `captured` comes back from captured_of() the frames made of this packet. False means damaged, continue.
+  /// With `strict`, send() and receive() throw Error for a picture that is not damaged, but of a kind that
+  /// FFmpeg does not decode.
   bool send(AVPacket& packet, TimePoint captured);
   /// No more packets: receive() returns the remaining frames, then End.
   void finish();
   [[nodiscard]] Result receive(AVFrame& frame);
-  /// The reason why the last packet or frame was damaged; empty: none was.
+  /// The reason why the last packet or frame was damaged; empty means none was.
   [[nodiscard]] std::string failure() const;
   /// After End or a seek: ready for packets again.
   void restart();
@@ -63,8 +64,8 @@ class Decoder {
     incomplete_ = true;
     codec_->flags |= AV_CODEC_FLAG_OUTPUT_CORRUPT;
   }
-  /// The decoder concealed errors in this frame. That it follows no keyframe is none after
-  /// show_incomplete().
+  /// The decoder concealed errors in this frame. After show_incomplete(), a frame that follows no keyframe does not
+  /// count.
   [[nodiscard]] bool is_damaged(const AVFrame& frame) const noexcept {
     return (!incomplete_ && (frame.flags & AV_FRAME_FLAG_CORRUPT) != 0) || frame.decode_error_flags != 0;
   }

@@ -191,7 +191,7 @@ Frame FrameMaker::make(AvFramePtr frame) {
   auto size = size_;
   if (size && turn.lies()) std::swap(size->width, size->height);
   auto made = turned(stored(std::move(frame), size), turn);
-  if (turn != turn_) core::FrameAccess::mark_moved(made);  // its packets do not say so
+  if (turn != turn_) core::FrameAccess::mark_moved(made);  // its packets do not show it
   return made;
 }
 

@@ -57,7 +57,7 @@ class FrameMaker {
   [[nodiscard]] Frame make(AvFramePtr frame);
   /// The size of the frame that make() would return.
   [[nodiscard]] FrameSize size_of(const AVFrame& frame) const noexcept;
-  /// The container's orientation, for frames without one of their own.
+  /// The container's orientation, for frames without an orientation.
   void set_turn(Turn turn) noexcept { turn_ = turn; }
 
  private:

@@ -10,7 +10,7 @@
 namespace freshframe::media {
 namespace {
 
-/// Bits of a NAL unit's payload, most significant first. Behind the end all bits are 0 and `ok()` is false.
+/// Bits of a NAL unit's payload, most significant first. After the end all bits are 0 and `ok()` is false.
 class Bits {
  public:
   /// Leaves the emulation prevention bytes out: 0 0 3 stands for 0 0.

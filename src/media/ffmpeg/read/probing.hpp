@@ -13,7 +13,7 @@ namespace freshframe::media {
 /// A stream of pictures that are whole: no cover of a sound file, and no tile of a larger picture.
 [[nodiscard]] bool is_whole_video(const AVStream& stream);
 
-/// Transport and program streams: other streams may begin anywhere in them. Their demuxers skip a stream that
+/// Transport and program streams: other streams may begin anywhere in them. The demuxers skip a stream that
 /// may not be created. For other demuxers that is an error.
 [[nodiscard]] bool skips_new_streams(const AVFormatContext& input);
 
@@ -24,9 +24,9 @@ namespace freshframe::media {
 /// rate and reordering of the only video stream. The reordering is then among the stream's parameters.
 [[nodiscard]] bool header_tells_all(AVFormatContext& input);
 
-/// Does what avformat_find_stream_info() does, which has no limit for streams that it finds meanwhile: those
-/// of transport and program streams are left out. Call read_ahead() first where it is needed. `most_pixels`:
-/// of a picture, FFmpeg's option max_pixels. Below 0: an error of FFmpeg.
+/// Does what avformat_find_stream_info() does, which has no limit for streams that it finds meanwhile: such streams
+/// of transport and program streams are left out. Call read_ahead() first where it is needed. `most_pixels`: of a
+/// picture, FFmpeg's option max_pixels. Returns an error of FFmpeg below 0.
 [[nodiscard]] int find_streams_within(AVFormatContext& input, const std::string& most_pixels);
 
 /// Reads packets until the first of a video stream, decodes nothing; they are added to `packets`. Gives up

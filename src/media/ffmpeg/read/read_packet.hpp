@@ -10,8 +10,9 @@
 
 namespace freshframe::media {
 
-/// As av_read_frame(), but the packet's memory is at most twice its size. FFmpeg's demuxer of transport streams collects
-/// each picture in a buffer of 200 KiB, and a packet of a kilobyte that is kept would hold all of it.
+/// Does the work of av_read_frame(), but the packet's memory is at most twice its size. FFmpeg's demuxer of transport
+/// streams collects each picture in a buffer of 200 KiB, and a packet of a kilobyte that is kept would hold all of
+/// it.
 [[nodiscard]] inline int read_packet(AVFormatContext& input, AVPacket& packet) {
   const int result = av_read_frame(&input, &packet);
   if (result < 0 || packet.buf == nullptr) return result;

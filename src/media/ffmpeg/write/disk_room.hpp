@@ -14,7 +14,7 @@ class DiskRoom {
 
   /// The file is about to grow by the data of up to a second.
   virtual void before_flush() noexcept = 0;
-  /// The disk is full. True: something was deleted, and the write is tried once more.
+  /// The disk is full. True means something was deleted, and the write is tried again.
   [[nodiscard]] virtual bool after_full() noexcept = 0;
 };
 

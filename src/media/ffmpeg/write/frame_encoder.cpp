@@ -183,7 +183,7 @@ AVPixelFormat pixel_format_of(const AVCodec& encoder) {
   return encoder.id == AV_CODEC_ID_MJPEG ? AV_PIX_FMT_YUVJ420P : AV_PIX_FMT_YUV420P;
 }
 
-/// What the user can do who set the speed of another encoder.
+/// The advice for a user who set the speed of another encoder.
 std::string speed_advice(const std::string& name, const AVOutputFormat& container, bool chosen) {
   constexpr std::array<std::string_view, 5> kSpeeds = {"preset", "deadline", "cpu-used", "speed", "usage"};
   if (std::find(kSpeeds.begin(), kSpeeds.end(), name) == kSpeeds.end()) return {};
@@ -324,7 +324,7 @@ void FrameEncoder::refused(int result, const std::string& reason) {
 bool FrameEncoder::fits(const Frame& frame) const {
   const auto format = video_format(frame.picture_format());
   if (format.width != format_.width || format.height != format_.height) return false;
-  if (jpeg_) return true;  // as_jpeg() gives all the same colours
+  if (jpeg_) return true;  // as_jpeg() gives all of them one kind of colours
   return format.range == format_.range && core::matrix_of(format) == core::matrix_of(format_);
 }
 
@@ -383,7 +383,7 @@ void FrameEncoder::drain(const PacketSink& sink, const std::function<bool()>& en
 void FrameEncoder::receive(const PacketSink& sink, const std::function<bool()>& enough) {
   while (!enough || !enough()) {
     const int result = avcodec_receive_packet(codec_.get(), packet_.get());
-    if (result == AVERROR_EOF) held_ = 0;  // also if a frame of the stream made no packet, or two
+    if (result == AVERROR_EOF) held_ = 0;  // even if a frame of the stream made no packet, or two
     if (result == AVERROR(EAGAIN) || result == AVERROR_EOF) return;
     check(result);
     held_ = std::max<std::int64_t>(0, held_ - 1);

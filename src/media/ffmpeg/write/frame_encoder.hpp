@@ -49,9 +49,8 @@ void check_encoding(const std::string& what, const AVOutputFormat& container,
 ///
 /// Note [Pauses]
 /// At a pause of the stream the encoder is drained, and another one with the same settings begins with a keyframe
-/// . An encoder that worked through it would store frames from before the pause behind one from after
-/// it: they would be lost with a file that ends at the pause, and MP4 has no room for the differences between
-/// their times.
+/// . An encoder that worked through it would store frames from before the pause following a frame from after it: they
+/// would be lost with a file that ends at the pause, and MP4 has no room for the differences between their times.
 class FrameEncoder {
  public:
   FrameEncoder(std::string what, const AVOutputFormat& container, VideoFileOptions options);
@@ -64,14 +63,14 @@ class FrameEncoder {
   /// The pts of the last frame; once one was encoded.
   [[nodiscard]] double last_pts() const noexcept { return last_pts_; }
   void check_size(const PictureFormat& format) const;
-  /// The frame can follow those that were encoded: it has their size and colours.
+  /// The frame can follow the encoded frames: it has their size and colours.
   [[nodiscard]] bool fits(const Frame& frame) const;
   /// Takes size and colours from the first frame, but does not encode it. Returns the options that are
   /// unknown to the encoder: they are the muxer's.
   [[nodiscard]] Dictionary start(const Frame& first, double fps);
   /// Resets the encoder after a muxer has refused its codec.
   [[noreturn]] void refused(int result, const std::string& reason);
-  /// `pts` in seconds, not before that of the last frame. `key`: a decoder can begin at this frame.
+  /// `pts` in seconds, not before the last frame's. `key`: a decoder can begin at this frame.
   void encode(const Frame& frame, double pts, const PacketSink& sink, bool key = false);
   /// Frames that the encoder holds.
   [[nodiscard]] std::int64_t held() const noexcept { return held_; }

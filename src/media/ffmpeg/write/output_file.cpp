@@ -1,4 +1,4 @@
-// The file behind a muxer.
+// The file that a muxer writes.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/ffmpeg/write/output_file.hpp"
 

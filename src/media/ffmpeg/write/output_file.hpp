@@ -1,4 +1,4 @@
-// The file behind a muxer: opened early, but emptied only before the first write.
+// The file that a muxer writes: opened early, but emptied only before the first write.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -39,9 +39,8 @@ template <class Part>
 /// A file, device or pipe that FFmpeg writes through io(). One thread.
 class OutputFile {
  public:
-  /// Opens the file, creates it unless it exists, and does not change it. Throws Error, also when another
-  /// OutputFile of this process is open for it. `room`: asked once per write that finds the disk full; it
-  /// outlives the file.
+  /// Opens the file, creates it unless it exists, and does not change it. Throws Error, even when another OutputFile
+  /// of this process is open for it. `room`: asked once per write that finds the disk full; it outlives the file.
   explicit OutputFile(std::string path, DiskRoom* room = nullptr);
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;
@@ -63,7 +62,7 @@ class OutputFile {
   [[nodiscard]] core::FilePlace place() const noexcept {
     return regular_ ? core::place_of(descriptor_.get(), path_) : core::FilePlace::Same;
   }
-  /// Truncates a regular file to `position`. Data that io() buffers, or gets later, is not written any more.
+  /// Truncates a regular file to `position`. Data that io() buffers, or gets later, is no longer written.
   void cut(std::int64_t position) noexcept;
   /// Ends a file to which nothing of use was written: the file becomes empty, and close() removes it if it is
   /// new.

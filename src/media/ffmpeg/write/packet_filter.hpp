@@ -28,7 +28,7 @@ class PacketFilter {
   struct FreeFilter {
     void operator()(AVBSFContext* filter) const noexcept { av_bsf_free(&filter); }
   };
-  std::unique_ptr<AVBSFContext, FreeFilter> filter_;  // null: nothing is changed
+  std::unique_ptr<AVBSFContext, FreeFilter> filter_;  // null means nothing is changed
 };
 
 }  // namespace freshframe::media

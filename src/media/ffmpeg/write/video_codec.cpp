@@ -158,7 +158,7 @@ void set_up_aom(AVCodecContext& codec, EncoderPreset preset) {
   set(codec, "row-mt", "1");
 }
 
-/// The presets of x264 and x265 are words, those of SVT-AV1 numbers.
+/// The presets of x264 and x265 are words, and the presets of SVT-AV1 are numbers.
 void set_up_preset(AVCodecContext& codec, EncoderPreset preset) {
   static constexpr std::array<const char*, 4> kWords = {"slow", "medium", "veryfast", "ultrafast"};
   static constexpr std::array<const char*, 4> kNumbers = {"5", "8", "10", "12"};

@@ -13,7 +13,7 @@
 
 namespace freshframe::media {
 
-/// Throws OptionError for a name whose suffix is that of no video container.
+/// Throws OptionError for a name whose suffix belongs to no video container.
 void check_video_container(const std::string& path);
 /// Throws OptionError when the name or the options cannot make a video file, before anything is written.
 void check_video_file(const std::string& path, const VideoFileOptions& options);
@@ -40,12 +40,12 @@ class VideoEncoder {
   [[nodiscard]] bool can_continue(double pts) const;
   /// Whether the frame has the size and the colours of the file.
   [[nodiscard]] bool fits(const Frame& frame) const { return encoder_.fits(frame); }
-  /// `pts` in seconds, not before that of the last frame.
+  /// `pts` in seconds, not before the last frame's.
   void encode(const Frame& frame, double pts);
   /// Passes the frames so far to the operating system, before a pause. All but the last are in the file then.
   void pause();
-  /// Writes the frames that the encoder holds, until `enough` is true, and closes the file, also if start()
-  /// was never called. Returns the number of frames that are left out.
+  /// Writes the frames that the encoder holds, until `enough` is true, and closes the file, even if start() was never
+  /// called. Returns the number of frames that are left out.
   std::int64_t finish(const std::function<bool()>& enough = {});
 
  private:

@@ -193,8 +193,8 @@ bool VideoMuxer::is_flush_due(std::int64_t dts) const {
 }
 
 /// Matroska has no times below 0, and FFmpeg writes such pictures without any. A file that begins amid a camera's
-/// stream has some where pictures that are decoded behind its first keyframe are shown before it: the first of
-/// them follows that one, and none is shown before that one is decoded.
+/// stream has some where pictures that are decoded after its first keyframe are shown before it: the first of them
+/// follows the keyframe, and no picture is shown before the keyframe is decoded.
 std::int64_t VideoMuxer::shift_before(const AVPacket& second) const {
   if (!is_matroska(container()) || second.pts >= last_->pts) return 0;
   return std::max<std::int64_t>({0, -last_->dts, -second.pts});
@@ -221,7 +221,7 @@ void VideoMuxer::put_last() {
   last_.reset();
 }
 
-/// Without a packet there is only a header, and that of an MP4 is written with the first packet's time.
+/// Without a packet there is only a header, and an MP4's header is written with the first packet's time.
 void VideoMuxer::flush() {
   check_sound();
   if (!started_ || put_ == 0) return;
@@ -300,7 +300,7 @@ void VideoMuxer::add_index() {
   avio_write(io, box.data(), static_cast<int>(box.size()));
   avio_flush(io);
   check(io->error, "write the end of");
-  // The box of the fragments' header, behind the `ftyp` box, becomes an `mdat` box with a size of 64 bits.
+  // The box of the fragments' header, which follows the `ftyp` box, becomes an `mdat` box with a size of 64 bits.
   const std::int64_t header = file_.number_at(0);
   std::array<std::uint8_t, 16> mdat{0, 0, 0, 1, 'm', 'd', 'a', 't'};
   const auto size = static_cast<std::uint64_t>(end - header);

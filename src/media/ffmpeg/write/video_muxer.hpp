@@ -23,9 +23,9 @@ class Mp4Index {
   /// `container`: the muxer's name. `stream`: as it is before the header of the real file is written.
   Mp4Index(const std::string& container, const AVStream& stream);
 
-  /// The packets of one fragment, in order, whose data begins at `position`. Their times are in `time_base`.
+  /// The packets of one fragment, in order, whose data begins at `position`. Times are in `time_base`.
   void add(const std::vector<AvPacketPtr>& packets, std::int64_t position, AVRational time_base);
-  /// The box to be written at `position`, behind all packets. The last call.
+  /// The box to be written at `position`, after all packets. The last call.
   [[nodiscard]] std::vector<std::uint8_t> finish(std::int64_t position);
 
  private:
@@ -47,7 +47,7 @@ class Mp4Index {
 /// Once a second, also of the video's own time, all muxed packets are passed to the operating system, so a
 /// process that is killed leaves a file that can be played up to the last second. After a failed write (a
 /// full disk) the file is truncated to the last such point. MP4 and MOV are written in fragments for this.
-/// When the file ends, a common index is added behind them, and the first box is renamed so that it covers
+/// When the file ends, a common index is added after them, and the first box is renamed so that it covers
 /// all fragments. The result is like a file without fragments, in which every player and editor can seek.
 ///
 /// Note [Files that are taken away]
@@ -87,7 +87,7 @@ class VideoMuxer {
   void write(AVPacket& packet, AVRational time_base);
   /// Passes all packets but the last to the operating system, before a wait for the next one.
   void flush();
-  /// Writes the remaining packets and closes the file, also if start() was never called. Throws if any write has
+  /// Writes the remaining packets and closes the file, even if start() was never called. Throws if any write has
   /// failed.
   void finish();
   /// Ends the file at its last safe point, as a failed write does. The destructor closes it.

@@ -25,13 +25,13 @@ class FinishedSegments {
     segments_.pop_front();
     return false;
   }
-  /// There will be no more.
+  /// Ends the list: nothing follows.
   void close() {
     const Lock lock(mutex_);
     closed_ = true;
     changed_.notify_all();
   }
-  /// Waits for the next one. nullopt: it is closed, and all were taken.
+  /// Waits for the next one. nullopt means it is closed, and all were taken.
   [[nodiscard]] std::optional<Segment> next() {
     const Lock lock(mutex_);
     changed_.wait(mutex_, [&]() FRESHFRAME_THREAD_SAFETY(no_thread_safety_analysis) {

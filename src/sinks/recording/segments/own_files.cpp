@@ -65,7 +65,7 @@ std::vector<std::string> split(const std::string& name) {
   return parts;
 }
 
-/// A file's folder below the base, with all folders above it, and its own name. No folder: there is none.
+/// A file's folder below the base, with all folders above it, and its own name. No folder: the name is no file's.
 struct Place {
   std::vector<OpenPath> folders;
   std::vector<std::string> parts;

@@ -26,7 +26,7 @@ class OwnFiles {
   enum class Removal : std::uint8_t {
     Done,
     Gone,    // there was no such file any more
-    Pinned,  // a file of this name with ".keep" behind it is beside it
+    Pinned,  // a file of this name plus ".keep" is beside it
     Busy,    // a recorder of this process writes it
     Foreign  // it is no regular file of this user
   };
@@ -35,14 +35,14 @@ class OwnFiles {
 
   /// All of them, in no order.
   [[nodiscard]] std::vector<OwnFile> scan() const;
-  /// In any name that the pattern could make, whatever has that name; 0: there is none.
+  /// In any name that the pattern could make, whatever has that name; 0 without such a name.
   [[nodiscard]] std::int64_t highest_number() const;
   /// Returns nullopt if there is no such file.
   [[nodiscard]] std::optional<OwnFile> look(const std::string& name) const;
   /// Removes the file, and its folders below the base if they are empty then. Throws Error when the system
   /// refuses.
   [[nodiscard]] Removal remove(const std::string& name) const;
-  /// Bytes that are free for this user where the base is. nullopt: the system does not say.
+  /// Bytes that are free for this user where the base is. nullopt means the system does not say.
   [[nodiscard]] std::optional<std::uint64_t> free_bytes() const;
 
  private:

@@ -1,4 +1,4 @@
-// Prevents a recorder that deletes old segments from deleting those of another recorder of this process.
+// Prevents a recorder that deletes old segments from deleting segments of another recorder of this process.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

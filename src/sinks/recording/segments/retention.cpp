@@ -19,7 +19,7 @@ namespace {
 constexpr double kDay = 86400;
 constexpr double kHour = 3600;
 constexpr std::uint64_t kLeastReserve = 64 << 10;
-constexpr std::chrono::seconds kLongestWait{2};  // of the recorder, for a deletion
+constexpr std::chrono::seconds kLongestWait{2};  // of the recorder until a deletion
 constexpr std::chrono::seconds kPeriod{10};      // while nothing is recorded, the disk may fill up
 
 }  // namespace

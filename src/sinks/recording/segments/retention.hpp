@@ -77,12 +77,12 @@ class ClockSteps {
 
 // The finished segments of one recorder, and which of them goes next.
 
-/// What a deletion is decided by, beside the list.
+/// The facts that decide a deletion, apart from the list.
 struct DiskUse {
   std::uint64_t open_bytes = 0;            // of the file that is being written
   std::uint64_t reserve = 0;               // bytes that may come before the next look
-  std::optional<std::uint64_t> free = {};  // bytes on the disk; nullopt: unknown
-  bool by_age = true;                      // false: the clock cannot be trusted
+  std::optional<std::uint64_t> free = {};  // bytes on the disk; nullopt means unknown
+  bool by_age = true;                      // false means the clock cannot be trusted
 };
 
 /// Oldest first: by the number in the name, or else by the time of the last change. Segments that this process
@@ -92,23 +92,23 @@ class KeepList {
   /// A scan of the folders begins: it may not see what is added from now on.
   void begin_scan() noexcept;
   /// The result of a scan. Known segments stay where they are, and a segment that a removal has left stays left
-  /// no longer. Those that were not found are forgotten, but for those that were added during the scan.
+  /// no longer. Segments that were not found are forgotten, unless they were added during the scan.
   void merge(std::vector<OwnFile> found);
   /// A segment that was finished now.
   void add(const OwnFile& file);
   void forget(const std::string& name);
   /// Cannot be deleted, until the next merge(): it is pinned, or the system refuses. It stays in the sum.
   void leave(const std::string& name);
-  /// The wall clock was set by so many seconds: what is known of the past is moved with it.
+  /// The wall clock was set by `seconds`: known times are moved with it.
   void shift(double seconds);
 
   [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
   [[nodiscard]] std::size_t size() const noexcept { return files_.size(); }
-  /// Unix time of the newest one; nullopt: there is none.
+  /// Unix time of the newest one; nullopt without segments.
   [[nodiscard]] std::optional<double> newest() const;
   /// The limit that is passed: "keep_days", "keep_bytes" or "keep_free_bytes"; nullptr: none.
   [[nodiscard]] const char* passed(const Keep& limits, const DiskUse& use) const;
-  /// The oldest one that can be deleted; nullptr: there is none.
+  /// Returns the oldest segment that can be deleted, or nullptr.
   [[nodiscard]] const OwnFile* oldest() const;
 
  private:
@@ -127,17 +127,17 @@ class KeepList {
 
 /// Note [Limits kept]
 /// Before each flush of the open file the sum of the finished segments, of the open one and of a reserve must be
-/// within the limits. The reserve is the most that the file has grown between two flushes, and a quarter more.
+/// within the limits. The reserve is the most by which the file grew between two flushes, and a quarter more.
 /// The thread deletes when twice the reserve no longer fits, so the recorder waits for it only where the disk
 /// is slow.
 ///
 /// Note [Age of segments]
-/// The age of a segment is the time from its last change to that of the newest one. So nothing ages while
+/// The age of a segment is the time from its last change to the last change of the newest one. So nothing ages while
 /// nothing is recorded, and the clock's own time does not count. When the wall clock is set by more than a
-/// minute, or is behind the files at the start, nothing is deleted by age for a day, and the times that are
+/// minute, or is earlier than the files at the start, nothing is deleted by age for a day, and the times that are
 /// known are moved with the clock.
 ///
-/// Deletions are on a thread of its own, because those of large files take long.
+/// Deletions run on a separate thread, because deleting large files takes long.
 class Retention final : public DiskRoom {
  public:
   Retention(const SegmentPattern& pattern, const Keep& limits, MachineClocks clocks = MachineClocks::real());
@@ -154,7 +154,7 @@ class Retention final : public DiskRoom {
   /// Waits until the thread has looked again, at most 2 s.
   void catch_up();
 
-  /// What the finished segments take, as far as it is known. Any thread.
+  /// Returns the known size of the finished segments. Any thread.
   [[nodiscard]] std::uint64_t finished_bytes() const;
 
  private:
@@ -162,7 +162,7 @@ class Retention final : public DiskRoom {
   void look_around() FRESHFRAME_REQUIRES(mutex_);
   void note_clock() FRESHFRAME_REQUIRES(mutex_);
   void delete_passed() FRESHFRAME_REQUIRES(mutex_);
-  /// Deletes the oldest segment that may be, on a full disk. Returns false if there is none.
+  /// Deletes the oldest segment that may be, on a full disk. Returns false if no segment may be deleted.
   [[nodiscard]] bool make_room() FRESHFRAME_REQUIRES(mutex_);
   void take_removal(const OwnFile& file, const char* limit) FRESHFRAME_REQUIRES(mutex_);
   [[nodiscard]] DiskUse use(std::uint64_t reserve) const FRESHFRAME_REQUIRES(mutex_);
@@ -181,11 +181,11 @@ class Retention final : public DiskRoom {
   Condition done_;
   ClockSteps clock_ FRESHFRAME_GUARDED_BY(mutex_);
   KeepList list_ FRESHFRAME_GUARDED_BY(mutex_);
-  std::string open_ FRESHFRAME_GUARDED_BY(mutex_);  // name of the open segment; empty: there is none
+  std::string open_ FRESHFRAME_GUARDED_BY(mutex_);  // name of the open segment; empty when no segment is open
   std::uint64_t open_bytes_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
   std::uint64_t reserve_ FRESHFRAME_GUARDED_BY(mutex_);
   std::uint64_t asks_ FRESHFRAME_GUARDED_BY(mutex_) = 0;     // calls that the thread should answer
-  std::uint64_t answers_ FRESHFRAME_GUARDED_BY(mutex_) = 0;  // those that it has
+  std::uint64_t answers_ FRESHFRAME_GUARDED_BY(mutex_) = 0;  // existing ones
   std::uint64_t deleted_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
   bool is_full_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // the disk: one more must go
   bool ends_ FRESHFRAME_GUARDED_BY(mutex_) = false;

@@ -94,7 +94,7 @@ std::size_t digits_of(char directive) {
   }
 }
 
-/// The length of a number's field, "%d" or "%05d", at `at`; 0: there is none.
+/// The length of a number's field, "%d" or "%05d", at `at`; 0 if no field begins there.
 std::size_t number_field(std::string_view text, std::size_t at) {
   if (at >= text.size() || text[at] != '%') return 0;
   auto end = at + 1;
@@ -102,7 +102,7 @@ std::size_t number_field(std::string_view text, std::size_t at) {
   return end < text.size() && text[end] == 'd' ? end + 1 - at : 0;
 }
 
-/// The end of a "{time:...}" at `at`; 0: there is none.
+/// The end of a "{time:...}" at `at`; 0 if no such field begins there.
 std::size_t time_field_end(std::string_view text, std::size_t at) {
   if (text.substr(at, kTime.size()) != kTime) return 0;
   const auto end = text.find('}', at);

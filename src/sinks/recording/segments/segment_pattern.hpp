@@ -19,14 +19,14 @@ struct PatternPiece {
   Kind kind = Kind::Text;
   std::string text = {};   // of Text
   char directive = 0;      // of Time
-  std::size_t digits = 0;  // of Time: how many; of Number: at least so many, 0: no leading zeros
+  std::size_t digits = 0;  // of Time: how many; of Number: the least number, 0: no leading zeros
 };
 
 /// The names of the segments of one recorder: a number, the time at which the segment begins (UTC), or both.
 /// A name without a number that is taken gets "_2", "_3", ... before its suffix.
 class SegmentPattern {
  public:
-  /// What the name of a file says.
+  /// The facts in the name of a file.
   struct Name {
     std::int64_t number = 0;  // 0: the pattern has none
     int copy = 1;             // 2 for "..._2.mp4"
@@ -34,7 +34,7 @@ class SegmentPattern {
 
   /// Whether the path has a number or a time, so that it is a pattern.
   [[nodiscard]] static bool is_one(std::string_view path) noexcept;
-  /// The first "%Y" or the like outside of {time:...} that is neither a number nor a %%; empty: there is none.
+  /// The first "%Y" or the like outside of {time:...} that is neither a number nor a %%; empty without such a field.
   [[nodiscard]] static std::string other_field(std::string_view path);
 
   /// Throws OptionError for an invalid pattern.

@@ -34,8 +34,8 @@ class FrameWish {
   /// The next keyframe is of another stream than the last that was seen, or it is not.
   void see_next(bool sees) noexcept { sees_next_ = sees; }
 
-  /// Whether all packets are to be decoded. A page may show also a stream without keyframes, and a stream with so much
-  /// after the last one that it cannot be kept: `must_begin`.
+  /// Whether all packets are to be decoded. A page may show also a stream without keyframes, and a stream with too
+  /// much after the last keyframe to keep: `must_begin`.
   [[nodiscard]] bool decodes(TimePoint now, bool must_begin) {
     const bool lacks_key = keyless_since_ && Seconds(now - *keyless_since_).count() >= KeyGate::kLongest;
     const bool is_for_pages = must_begin || (lacks_key && !keys_ && looks_.may_come());
@@ -49,7 +49,7 @@ class FrameWish {
   const bool keys_;
   FrameDemand demand_;
   Looks looks_;
-  std::optional<TimePoint> keyless_since_;  // of this connection; nullopt: a keyframe has come
+  std::optional<TimePoint> keyless_since_;  // of this connection; nullopt means a keyframe has come
   bool sees_next_ = true;
 };
 

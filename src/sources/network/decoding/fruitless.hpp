@@ -16,8 +16,8 @@ class FruitlessPackets {
     since_ = now;
     packets_ = 0;
   }
-  /// A packet went to the decoder. True: for `limit` seconds it has made no picture of any. Not before there
-  /// were more packets than a decoder may hold back to reorder them, as slow streams need their time.
+  /// A packet went to the decoder. True means for `limit` seconds it has made no picture of any. Not before
+  /// there were more packets than a decoder may hold back to reorder them, as slow streams need their time.
   [[nodiscard]] bool add(TimePoint now, double limit) noexcept {
     if (packets_ == 0) since_ = now;
     return ++packets_ > kMostReordered && Seconds(now - since_).count() >= limit;

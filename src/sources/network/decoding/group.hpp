@@ -18,12 +18,12 @@
 namespace freshframe::media {
 
 /// Note [A decoder that comes later]
-/// A decoder begins within a group of pictures in two cases. Where nothing takes the frames of a source that a page shows,
-/// none is decoded, and a viewer that is sent JPEGs wants one at once. With decode="keyframes" wake() wants all pictures from now
-/// on. The next keyframe may be ten seconds away, so the packets since the last one are kept. They are replayed to the
-/// decoder one by one, so that a stop need not wait for all. Each comes with what was known of it then, so a picture after a
-/// loss has its mark. Of the pictures of a replay the newest alone is given, because the others would flood the queues, and
-/// no picture is given twice.
+/// A decoder begins within a group of pictures in two cases. Where nothing takes the frames of a source that a page
+/// shows, nothing is decoded, and a viewer that is sent JPEGs wants a picture at once. With decode="keyframes" wake()
+/// wants all pictures from now on. The next keyframe may be ten seconds away, so the packets since the last one are
+/// kept. They are replayed to the decoder one by one, so that a stop need not wait for all. Each comes with what was
+/// known of it then, so a picture after a loss has its mark. Only the newest picture of a replay is given,
+/// because the others would flood the queues, and no picture is given twice.
 ///
 /// One thread.
 class Group {
@@ -62,7 +62,7 @@ class Group {
     bytes_ = 0;
     full_ = false;
   }
-  /// As forget(), but it stays full.
+  /// Does the work of forget(), but it stays full.
   void give_up() noexcept { kept_.clear(); }
   /// Ends a replay.
   void stop() noexcept {
@@ -105,8 +105,8 @@ class Group {
 
   /// Whether no picture was given since a replay began.
   [[nodiscard]] bool catches_up() const noexcept { return catches_up_ || passes_over_; }
-  /// Call it with each picture of the decoder. One that is not to be given now is moved out of `frame`. Returns a picture
-  /// that is not to be given at all, or null.
+  /// Call it with each picture of the decoder. A picture that is not to be given now is moved out of `frame`. Returns
+  /// a picture that is not to be given at all, or null.
   [[nodiscard]] AvFramePtr sift(AvFramePtr& frame) {
     if (catches_up() && was_given(*frame)) return std::move(frame);
     if (catches_up_) return std::exchange(newest_, std::move(frame));

@@ -13,10 +13,10 @@
 
 namespace freshframe::media {
 
-/// A decoder returns pictures in the order of their times. So when it has returned one, those before it have
-/// come or will never come: the decoder has lost them, and does not hold them. But there are servers (live555) whose
-/// times are in the order of decoding also where pictures are shown in another one. Of their pictures only
-/// those are lost behind which more have come than a decoder holds. One thread.
+/// A decoder returns pictures in the order of their times. So when it has returned one, the earlier ones have come or
+/// will never come: the decoder has lost them, and does not hold them. But there are servers (live555) whose times
+/// are in the order of decoding even where pictures are shown in another one. Such pictures are lost only when more
+/// have come after them than a decoder holds. One thread.
 class HeldPackets {
  public:
   struct Packet {
@@ -36,7 +36,7 @@ class HeldPackets {
     bool damaged = false;
     std::uint64_t missing = 0;  // of all packets up to this one
     std::uint64_t dropped = 0;
-    std::uint64_t failed = 0;  // pictures before this one that the decoder has not given
+    std::uint64_t failed = 0;  // earlier pictures that the decoder has not given
   };
 
   /// A packet went to the decoder.
@@ -47,7 +47,7 @@ class HeldPackets {
   }
   /// Whether a part of the newest packet was lost on the way.
   [[nodiscard]] bool is_newest_torn() const noexcept { return !held_.empty() && held_.back().packet.torn; }
-  /// The decoder has found an error in a picture, to which those that it holds may refer.
+  /// The decoder has found an error in a picture, to which the pictures that it holds may refer.
   void mark_damaged() noexcept {
     for (auto& one : held_) one.packet.damaged = true;
   }
@@ -60,7 +60,7 @@ class HeldPackets {
     for (const auto& one : held_) {
       if (one.packet.captured == captured && one.packet.time == time) its = one.number;
     }
-    // After a loss a decoder may give a picture behind one that is shown later.
+    // After a loss a decoder may give a picture after another that is shown later.
     for (const auto& one : passed_) {
       if (its != 0 || one.captured != captured || one.time != time) continue;
       taken.damaged = one.damaged;

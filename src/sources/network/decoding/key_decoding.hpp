@@ -56,7 +56,7 @@ class KeyDecoding {
     state_ = State::Awake;
     return Step::CatchUp;
   }
-  /// As Decoder::receive(). After finish() End comes.
+  /// Does the work of Decoder::receive(). After finish() End comes.
   [[nodiscard]] Decoder::Result receive(Decoder& decoder, AVFrame& frame) {
     if (is_asleep()) return Decoder::Result::NeedsPacket;
     const auto result = decoder.receive(frame);
@@ -66,14 +66,14 @@ class KeyDecoding {
     state_ = State::Asleep;
     return Decoder::Result::NeedsPacket;
   }
-  /// As Decoder::finish().
+  /// Does the work of Decoder::finish().
   void finish(Decoder& decoder) {
     if (state_ != State::Awake) return;
     decoder.finish();
     state_ = State::Ending;
   }
-  /// Whether some keyframes in a row have given no picture by themselves, as in a stream that renews its pictures
-  /// in parts. Returns true once.
+  /// Whether several successive keyframes have given no picture by themselves, as in a stream that renews its
+  /// pictures in parts. Returns true once.
   [[nodiscard]] bool find_fruitless() noexcept {
     constexpr int kMost = 3;  // and the newest, which may still give one
     return fruitless_ > kMost && !std::exchange(fruitless_found_, true);

@@ -145,7 +145,7 @@ void LiveDecoding::decode(AVPacket& packet, const Arrived& arrived, const Contex
   }
 }
 
-/// As Decoder::send(). Returns nullopt for a packet that is not to be decoded now.
+/// Does the work of Decoder::send(). Returns nullopt for a packet that is not to be decoded now.
 std::optional<bool> LiveDecoding::send(AVPacket& packet, DecoderResidue::Handling handling,
                                        const Arrived& arrived, const Context& context) {
   auto& decoder = *stream_.decoder;
@@ -265,7 +265,7 @@ std::optional<LivePicture> LiveDecoding::give(AvFramePtr frame, const Context& c
   const auto time = stream_.seconds(frame->best_effort_timestamp);
   const auto notes = take_held(*frame);
   ++seq_;
-  // As with the packets before the first keyframe, those that its decoder leaves out are no losses.
+  // Like the packets before the first keyframe, packets that the decoder leaves out are no losses.
   if (counts_pictures()) count_missing(notes, context);
   note(LiveEvent::Frame);
   context.counters.source().set_decoder_frames(static_cast<int>(notes.held));
@@ -293,7 +293,7 @@ HeldPackets::Taken LiveDecoding::take_held(const AVFrame& frame) {
   return notes;
 }
 
-/// The decoder has found an error in a picture of which no packet was lost.
+/// The decoder has found an error in a picture without a lost packet.
 void LiveDecoding::lose_picture() {
   damage_.lose();
   residue_.note_error();
@@ -309,7 +309,7 @@ void LiveDecoding::note_losses(const Arrived& arrived, const Context& context) {
   if (arrived.damaged) context.counters.source().count_damaged();
 }
 
-/// A picture may come all the same. Where pictures are counted, this one is when a later one has come, and a picture of a
+/// A picture may come anyway. Where pictures are counted, this one is when a later one has come, and a picture of a
 /// replay was counted when it came.
 void LiveDecoding::count_undecoded(const Context& context) {
   if (makes_pictures(phase_) && !counts_pictures() && !group_.replays())

@@ -70,9 +70,10 @@ class LiveDecoding {
   void leave_out(const AVPacket& packet, const Arrived& arrived, const Context& context);
   /// The stream has begun with a key packet that was left out: losses count from now on.
   void begin() noexcept { note(LiveEvent::Undecoded); }
-  /// Returns the next picture of the packets so far, or nullopt if there is none, or at a stop. Throws SourceError.
+  /// Returns the next picture of the packets so far, or nullopt if it has no picture, or at a stop. Throws
+  /// SourceError.
   [[nodiscard]] std::optional<LivePicture> next(const Context& context);
-  /// Nobody takes pictures any longer: those that the decoder holds are dropped, and it goes on after a gap.
+  /// Nobody takes pictures any longer: the pictures that the decoder holds are dropped, and it goes on after a gap.
   void rest(const Context& context);
   /// No more packets come: next() returns the pictures that the decoder holds.
   void finish() { keys_.finish(*stream_.decoder); }
@@ -109,7 +110,7 @@ class LiveDecoding {
   void count_before(const HeldPackets::Taken& notes, const Context& context);
   void check_fruitful(TimePoint arrived, const Context& context);
   void show_without_key();
-  /// Also where the decoder leaves frames out: then each packet is a picture that gives a frame or none.
+  /// True even if the decoder leaves frames out: then each packet is a picture that gives a frame or none.
   [[nodiscard]] bool counts_pictures() const noexcept {
     return options_.leaves_out || stream_.counts_pictures;
   }

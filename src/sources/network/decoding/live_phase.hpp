@@ -8,8 +8,8 @@
 
 namespace freshframe::media {
 
-/// The three phases of a decoder, before and after the stream has begun, and the one in which it gives frames. What
-/// was lost before the stream has begun belongs to the start, and is no loss.
+/// The three phases of a decoder, before and after the stream has begun, and the phase in which it gives frames. A
+/// loss before the stream has begun belongs to the start, and is no loss.
 enum class LivePhase : std::uint8_t {
   New,        // the decoder has got no packet
   Seeking,    // it has got some, and no keyframe

@@ -1,4 +1,4 @@
-// What a filter has made of a stream's bytes, on their way to FFmpeg's demuxer.
+// The bytes that a filter has made of a stream's, on their way to FFmpeg's demuxer.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/network/filter/byte_filter.hpp"
 

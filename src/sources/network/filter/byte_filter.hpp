@@ -15,7 +15,7 @@
 
 namespace freshframe::media {
 
-/// What a filter has made of a stream's bytes, on their way to FFmpeg's demuxer,
+/// The bytes that a filter has made of a stream's, on their way to FFmpeg's demuxer,
 /// with the time at which each picture's first byte arrived, and whether it follows a loss. One thread.
 class FilteredBytes {
  public:
@@ -26,8 +26,8 @@ class FilteredBytes {
   [[nodiscard]] bool empty() const noexcept { return waiting_.size() == taken_; }
   /// Moves the next bytes; returns how many.
   std::size_t take(std::span<std::uint8_t> to);
-  /// The arrival of the picture that begins at this place of all bytes; nullopt: none begins there. Asked for
-  /// in order: pictures before it are forgotten.
+  /// The arrival of the picture that begins at this place of all bytes; nullopt means none begins there.
+  /// Asked for in order: pictures before it are forgotten.
   [[nodiscard]] std::optional<TimePoint> arrival(std::int64_t place);
   /// Whether pictures before that one are lost. Asked for as arrival() is.
   [[nodiscard]] bool is_after_loss(std::int64_t place);
@@ -57,8 +57,8 @@ class ByteFilter {
   ByteFilter& operator=(const ByteFilter&) = delete;
   virtual ~ByteFilter() = default;
 
-  /// The next bytes of the network. What the demuxer is to read of them now goes to `out`. Throws Error when the
-  /// stream cannot go on.
+  /// Takes the next bytes of the network. The part that the demuxer is to read now goes to `out`. Throws Error when
+  /// the stream cannot go on.
   virtual void add(Bytes bytes, TimePoint arrived, FilteredBytes& out) = 0;
   /// The stream is over: what was held back goes to `out`.
   virtual void finish(FilteredBytes& out) = 0;

@@ -23,7 +23,7 @@ extern "C" {
 
 namespace freshframe::media {
 
-// The input of FFmpeg's demuxer behind a filter.
+// The input of FFmpeg's demuxer with a filter in front.
 
 namespace {
 
@@ -123,7 +123,7 @@ std::optional<UnitSyntax> syntax_of(AVCodecID codec) {
   return std::nullopt;
 }
 
-/// Returns null if there is none, or more than one.
+/// Returns null if the input has no video, or more than one.
 AVStream* only_video(const AVFormatContext& input) {
   AVStream* video = nullptr;
   for (unsigned i = 0; i < input.nb_streams; ++i) {
@@ -148,7 +148,7 @@ bool EarlyEnds::put_filter(AVFormatContext& input, AVIOContext*& io) {
   const bool is_multipart = dynamic_cast<MultipartFilter*>(filter.get()) != nullptr;
   io_ = std::make_unique<FilteredIo>(IoPtr(std::exchange(io, nullptr)), std::move(filter));
   io = io_->io();
-  // FFmpeg knows this demuxer by the declared type, which it cannot see behind the filter.
+  // FFmpeg knows this demuxer by the declared type, which the filter hides from it.
   if (is_multipart && input.iformat == nullptr) input.iformat = av_find_input_format("mpjpeg");
   input.flags |= AVFMT_FLAG_CUSTOM_IO;  // FFmpeg does not close it, whether or not the stream can be read
   return true;

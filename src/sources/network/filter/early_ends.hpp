@@ -19,7 +19,7 @@
 
 namespace freshframe::media {
 
-// The input of FFmpeg's demuxer behind a filter.
+// The input of FFmpeg's demuxer with a filter in front.
 
 /// Cannot seek. One thread. It outlives the demuxer, which does not close it.
 class FilteredIo {
@@ -37,7 +37,7 @@ class FilteredIo {
   void put(const Add& add) {
     add(bytes_);
   }
-  /// Why the filter has ended the stream; empty: it has not.
+  /// Why the filter has ended the stream; empty means it has not.
   [[nodiscard]] const std::string& failure() const noexcept { return failure_; }
   [[nodiscard]] bool has_ended() const noexcept { return filter_->has_ended(); }
   [[nodiscard]] bool is_after_loss(std::int64_t place) { return bytes_.is_after_loss(place); }
@@ -71,20 +71,20 @@ class EarlyEnds {
   EarlyEnds(const EarlyEnds&) = delete;
   EarlyEnds& operator=(const EarlyEnds&) = delete;
 
-  /// The stream's own input, as FFmpeg has opened it. False: it needs no filter.
+  /// The stream's own input, as FFmpeg has opened it. False means it needs no filter.
   bool put_filter(AVFormatContext& input, AVIOContext*& io);
-  /// When `input` is open. True: each packet is one picture, and nothing has to be read ahead to describe the
-  /// stream.
+  /// When `input` is open. True means each packet is one picture, and nothing has to be read ahead to
+  /// describe the stream.
   [[nodiscard]] bool begin(AVFormatContext& input);
   /// At each packet of the video: whether decoding can begin with it is then among its flags.
   void look_at(AVPacket& packet, AVFormatContext& input);
   /// The notes on that packet; nullopt if FFmpeg's parser has seen it.
   [[nodiscard]] const std::optional<PictureNotes>& picture() const noexcept { return picture_; }
-  /// Why the filter has ended the stream; empty: it has not.
+  /// Why the filter has ended the stream; empty means it has not.
   [[nodiscard]] std::string failure() const { return io_ ? io_->failure() : std::string(); }
   /// Whether the stream goes on with other parameters, which take a new connection.
   [[nodiscard]] bool has_other_parameters() const noexcept { return io_ && io_->has_ended(); }
-  /// When the first byte of its picture came, in real time; nullopt: it is not known.
+  /// When the first byte of its picture came, in real time; nullopt means it is not known.
   [[nodiscard]] std::optional<TimePoint> arrival(const AVPacket& packet);
 
  private:

@@ -43,7 +43,7 @@ std::size_t JpegEnd::add(Bytes bytes) {
   return at;
 }
 
-/// How many of the bytes tell nothing.
+/// Returns how many of the bytes have no meaning here.
 std::size_t JpegEnd::skipped(Bytes bytes) noexcept {
   if (state_ == State::Segment) {
     const auto count = std::min(left_, bytes.size());
@@ -175,7 +175,7 @@ void MultipartFilter::finish(FilteredBytes& out) {
   state_ = State::Through;
 }
 
-/// What is no JPEG. The demuxer looks for the next boundary.
+/// Passes bytes that are no JPEG. The demuxer looks for the next boundary.
 void MultipartFilter::pass(Bytes bytes, FilteredBytes& out) {
   out.append(bytes);
   passed_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());

@@ -18,7 +18,7 @@ namespace freshframe::media {
 /// Takes the picture in any pieces (ITU-T T.81, annex B). One thread.
 class JpegEnd {
  public:
-  /// Returns how many of the bytes belong to the picture: all, unless it has ended or is none.
+  /// Returns how many of the bytes belong to the picture: all, unless it has ended or is not a JPEG.
   std::size_t add(Bytes bytes);
   [[nodiscard]] bool has_ended() const noexcept { return state_ == State::Ended; }
   [[nodiscard]] bool is_no_jpeg() const noexcept { return state_ == State::NoJpeg; }
@@ -33,7 +33,7 @@ class JpegEnd {
     LengthLow,
     Segment,     // inside of one
     Scan,        // among coded data
-    ScanMarker,  // there, behind 0xFF
+    ScanMarker,  // there, after 0xFF
     Ended,
     NoJpeg
   };
@@ -87,11 +87,11 @@ class MultipartFilter final : public ByteFilter {
   void end_picture(FilteredBytes& out);
 
   State state_ = State::Head;
-  std::string head_;         // its whole lines; empty: it has not begun
+  std::string head_;         // its whole lines; empty means it has not begun
   std::string line_;         // the present one, perhaps in part
   bool has_heads_ = false;   // else there may be pictures alone
   bool ends_part_ = false;   // the next line is the first after a part
-  bool begins_ = false;      // the next byte is the first of a picture. Its head may have come long before
+  bool begins_ = false;      // the next byte is the first of a picture, whose head may have come long before
   TimePoint arrived_{};      // of that byte
   bool has_length_ = false;  // in the present head
   std::size_t length_ = 0;   // as the server announces it
@@ -99,7 +99,7 @@ class MultipartFilter final : public ByteFilter {
   std::size_t left_ = 0;           // bytes of a body with a known length
   std::vector<std::uint8_t> picture_;
   JpegEnd end_;
-  std::string boundary_;     // "--" and the name that the parts have between them; empty: none has come
+  std::string boundary_;     // "--" and the name that the parts have between them; empty means none has come
   std::string passed_;       // the newest bytes that have passed, where a boundary may have begun
   std::size_t unended_ = 0;  // bytes that have passed since the last boundary
 };

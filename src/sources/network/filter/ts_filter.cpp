@@ -17,7 +17,7 @@ constexpr unsigned kScrambling = 0xC0;  // transport_scrambling_control
 constexpr unsigned kHasField = 0x20;    // adaptation_field_control
 constexpr unsigned kHasPayload = 0x10;
 
-/// Whether an adaptation field has bytes of stuffing (2.4.3.4). `field`: behind its length.
+/// Whether an adaptation field has bytes of stuffing (2.4.3.4). `field`: the bytes after its length.
 bool is_stuffed(Bytes field) noexcept {
   if (field.empty()) return true;  // the length alone, 0: one byte of stuffing
   const unsigned flags = field[0];
@@ -189,8 +189,7 @@ void TsFilter::add_packet(Bytes bytes, TimePoint arrived, FilteredBytes& out) {
   const bool follows = packet.counter == ((video->counter + 1) & 15);
   if (packet.pid == early_ && (packet.starts || !follows)) end_picture(out);
   video->ends = false;  // or the picture goes on
-  // The demuxer marks a picture that is torn. It forgets a loss between two pictures, the first of which has
-  // ended early.
+  // The demuxer marks a picture that is torn. It forgets a loss between two pictures if the first has ended early.
   const bool repeats = packet.counter == video->counter;
   if (packet.pid == early_ && !video->open && !follows && !repeats) video->after_loss = true;
   if (packet.starts) out.begin_picture(arrived, std::exchange(video->after_loss, false));

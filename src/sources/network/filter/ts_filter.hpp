@@ -32,7 +32,7 @@ inline constexpr std::size_t kTsPacketSize = 188;
 inline constexpr std::uint8_t kTsSync = 0x47;
 inline constexpr int kTsPids = 1 << 13;
 
-/// `bytes`: kTsPacketSize of them, of which the first is kTsSync.
+/// `bytes`: kTsPacketSize of them, beginning with kTsSync.
 [[nodiscard]] TsPacket parse_ts_packet(Bytes bytes) noexcept;
 
 /// Where a transport stream has its video.
@@ -68,8 +68,8 @@ class TsFilter final : public ByteFilter {
   void add(Bytes bytes, TimePoint arrived, FilteredBytes& out) override;
   void finish(FilteredBytes& out) override;
 
-  /// From now on the pictures of this stream end early; nullopt: those of none. The newest one may have ended
-  /// before: its end goes to `out`.
+  /// From now on the pictures of this stream end early; nullopt means that no stream's pictures do. The newest one
+  /// may have ended before: its end goes to `out`.
   void end_early(std::optional<int> pid, FilteredBytes& out);
   /// Whether pictures of the stream that ends early end with stuffing.
   [[nodiscard]] bool believes_stuffing() const;

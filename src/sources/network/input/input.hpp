@@ -46,14 +46,14 @@ class OpenedInputs {
   /// Whether the stream was given up because its playlists name playlists, and these others: FFmpeg would ask
   /// for them without an end.
   [[nodiscard]] bool names_itself() const noexcept { return playlists_.name_themselves(); }
-  /// The stream is open. From now on, a playlist that is opened again is waited for: before, it is one that
+  /// The stream is open. From now on, a playlist that is opened again is waited for: before, it is a playlist that
   /// another lists twice.
   void begin() noexcept { is_open_ = true; }
-  /// Unix time of the first segment that was opened; nullopt: its playlist does not have it.
+  /// Unix time of the first segment that was opened; nullopt means its playlist does not have it.
   [[nodiscard]] std::optional<double> first_time() const { return playlists_.time_of(opened_); }
   /// How often a playlist has had new segments.
   [[nodiscard]] std::uint64_t reloads() const noexcept { return reloads_; }
-  /// Whether any of them came from an `https:` URL, its own or that of a redirect.
+  /// Whether any of them came from an `https:` URL, its own or a redirect's.
   [[nodiscard]] bool uses_tls() const noexcept { return uses_tls_; }
   [[nodiscard]] const LivePlaylists& playlists() const noexcept { return playlists_; }
 
@@ -90,12 +90,12 @@ struct Learned {
   std::atomic<bool> grows = false;              // as for LivePlaylists
 };
 
-/// Owns all that it uses (except the objects given to interrupt()), so that it can be left behind in a call
+/// Owns all that it uses (except the objects given to interrupt()), so that it can be abandoned in a call
 /// that has not returned. One thread at a time. The destructor closes the session with the server within 0.1
 /// s.
 class LiveInput {
  public:
-  /// `gate`: counts it as a session; null: no gate. `learned`: of all connections to this server.
+  /// `gate`: counts it as a session; null means no gate. `learned`: of all connections to this server.
   LiveInput(SourceUrl url, OpenOptions options, std::stop_token stop, std::shared_ptr<core::SessionGate> gate,
             const std::shared_ptr<Learned>& learned);
   LiveInput(const LiveInput&) = delete;
@@ -115,7 +115,7 @@ class LiveInput {
   /// When the first byte of packet() came, in real time; `now`, if only the end of its reading is known.
   [[nodiscard]] TimePoint arrival(TimePoint now) { return ends_.arrival(*packet_).value_or(now); }
 
-  /// Why read() can read no more, where FFmpeg does not know it; empty: it can, or FFmpeg does.
+  /// The reason why read() can no longer read, if FFmpeg does not know it; else empty.
   [[nodiscard]] std::string failure() const { return ends_.failure(); }
   /// Why the stream goes on after the last packet as another one, which takes a new connection. Returns an empty text if
   /// it does not.
@@ -127,7 +127,8 @@ class LiveInput {
   /// flags.
   [[nodiscard]] const std::optional<PictureNotes>& picture() const noexcept { return ends_.picture(); }
 
-  /// Unix time of a packet of the video, in the order of reading, as a playlist has it; nullopt: it has none.
+  /// Unix time of a packet of the video, in the order of reading, as a playlist has it; nullopt means it has
+  /// none.
   [[nodiscard]] std::optional<double> program_time(const AVPacket& packet);
 
   /// How often playlists were loaded again so far.
@@ -139,18 +140,17 @@ class LiveInput {
   [[nodiscard]] const VideoInfo& info() const noexcept { return info_; }
   /// The orientation of its pictures, from the container.
   [[nodiscard]] Turn turn() const noexcept { return turn_of(*stream_); }
-  /// The time of a frame or packet; nullopt if the stream has no time of its own, only one that FFmpeg has
-  /// generated.
+  /// The time of a frame or packet; nullopt if the stream has no times, only times that FFmpeg has generated.
   [[nodiscard]] std::optional<double> seconds(std::int64_t ticks) const;
-  /// The stream has no times and no rate of its own.
+  /// The stream has neither times nor a rate.
   [[nodiscard]] bool is_timeless() const { return (input_->iformat->flags & AVFMT_NOTIMESTAMPS) != 0; }
   /// A playlist (HLS) arrives in bursts.
   [[nodiscard]] bool is_bursty() const;
-  /// Whether the source has a URL of TLS, its own or that of a redirect. Before or after reading, not beside it.
+  /// Whether the source has a URL of TLS, its own or a redirect's. Before or after reading, not beside it.
   [[nodiscard]] bool is_over_tls() const;
   /// After the end of the data: the stream has an end, and this was it.
   [[nodiscard]] bool is_over() const;
-  /// Reading may make new connections, and so resolve names: for playlists, for a file that seeks, and with
+  /// Reading may make new connections, and so resolve names: for playlists, for files that seek, and with
   /// options to reconnect.
   [[nodiscard]] bool connects_again() const;
 

@@ -25,8 +25,8 @@ constexpr double kLongestSegment = 30;
 constexpr double kFirstSteps = 8;  // in a segment
 constexpr double kFinest = 0.05;   // seconds between two requests
 constexpr double kFineShare = 1.0 / 40;
-constexpr double kShortSpan = 2;     // a span of so many of the finest steps is short enough
-constexpr double kSpanGrowth = 0.5;  // of the finest step, for each segment
+constexpr double kShortSpan = 2;     // a span of this number of the finest steps is short enough
+constexpr double kSpanGrowth = 0.5;  // of the finest step, per segment
 
 double finest(double segment) {
   return std::max(kFinest, segment * kFineShare);
@@ -81,7 +81,7 @@ void ReloadSchedule::miss(const Answer& answer) {
   }
 }
 
-/// Where several have come at once, the time of the newest follows from that of the first.
+/// Where several have come at once, the time of the newest follows from the first one's time.
 void ReloadSchedule::hit(const Answer& answer, std::int64_t count) {
   const double others = segment_ * static_cast<double>(count - 1);
   found_ = true;
@@ -96,7 +96,7 @@ void ReloadSchedule::hit(const Answer& answer, std::int64_t count) {
   next_ = std::max(next_, moved(answer.answered, fine));
 }
 
-// The text behind an input of FFmpeg's, taken out and put back.
+// The text of an input of FFmpeg's, taken out and put back.
 
 namespace {
 

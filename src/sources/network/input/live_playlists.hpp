@@ -25,7 +25,7 @@ namespace freshframe::media {
 // When a playlist is asked for, so that a new segment is known soon after it is there.
 
 /// Note [Reloads]: a reader that asks for a playlist once for each segment joins at any moment of a segment,
-/// and then has every later one just as late: by half a segment on average, for ever. Segments become
+/// and then has every later one just as late: by half a segment on average, forever. Segments become
 /// available at regular times, so one of these times is searched for. It lies between a request whose answer
 /// did not have the segment and one whose answer had it. Before the first such pair is known, an eighth of a
 /// segment lies between two requests, which is at most eight more requests for each connection. From then on
@@ -66,22 +66,22 @@ class ReloadSchedule {
   TimePoint next_{};
 };
 
-// The text behind an input of FFmpeg's, taken out and put back.
+// The text of an input of FFmpeg's, taken out and put back.
 
-/// Whether it begins with these bytes, which can be read all the same. Blocks until they have come.
+/// Whether it begins with these bytes, which can still be read afterwards. Blocks until they have come.
 [[nodiscard]] bool begins_with(AVIOContext& io, std::string_view bytes);
 
-/// All that is left in it, until its end or an error; nullopt: there is nothing but an error, or more than in
-/// any playlist. `whole`: an error after some bytes counts as well.
+/// All that is left in it, until its end or an error; nullopt means there is nothing but an error, or more
+/// than in any playlist. `whole`: an error after some bytes counts as well.
 [[nodiscard]] std::optional<std::string> take_text(AVIOContext& io, bool whole = false);
 
-/// What is read from it next. It is still the input that FFmpeg has opened, with the URL to which the server
-/// has redirected. Only after take_text(). `begin`: its place before. Throws std::bad_alloc.
+/// Sets the text that is read from it next. It is still the input that FFmpeg has opened, with the URL to which the
+/// server has redirected. Only after take_text(). `begin`: its place before. Throws std::bad_alloc.
 void put_text(AVIOContext& io, std::string_view text, std::int64_t begin = 0);
 
-/// FFmpeg's demuxer asks for a playlist again after the length of its newest segment, and then each half of
-/// the target duration. So it is told that the newest segment is short, and asks at once. The wait is here,
-/// by a ReloadSchedule. One thread.
+/// FFmpeg's demuxer asks for a playlist again after the length of its newest segment, and then every half of the
+/// target duration. So it is made to believe that the newest segment is short, and asks at once. The wait is here, by
+/// a ReloadSchedule. One thread.
 class LivePlaylists {
  public:
   /// Opens the URL as FFmpeg does: 0 or its error.
@@ -97,13 +97,13 @@ class LivePlaylists {
   /// that has grown on an earlier connection and is complete now loses its end, until FFmpeg asks again: then
   /// it is joined at its newest segment. 0 or FFmpeg's error. Throws std::bad_alloc.
   [[nodiscard]] int add(const std::string& url, AVIOContext& io, TimePoint asked, bool waits);
-  /// Whether so many listed playlists that add() has ended the connection. A list of lists is no HLS
-  /// (RFC 8216, 4.3.4), and one that lists itself has no end.
+  /// Whether add() has ended the connection because too many playlists listed playlists. A list of lists is no HLS
+  /// (RFC 8216, 4.3.4), and a list that lists itself has no end.
   [[nodiscard]] bool name_themselves() const noexcept { return masters_ > kMostMasters; }
   [[nodiscard]] bool knows(const std::string& url) const { return known_.contains(url); }
-  /// Another input was opened: perhaps a segment. It is that of the playlist in whose folder it is, where
-  /// playlists of several folders have equal names for their segments. Of a redirected playlist, and of a
-  /// segment in a folder of its own, only the names are compared.
+  /// Another input was opened: perhaps a segment. It belongs to the playlist in whose folder it is, where
+  /// playlists of several folders have equal names for their segments. For a redirected playlist, and for a segment
+  /// in another folder, only the names are compared.
   void note_opened(const std::string& url);
   /// Waits for another answer than the last one, unless there are segments in that which were not opened:
   /// FFmpeg asks before each segment. A request that fails is made again until FFmpeg is interrupted (RFC 8216,

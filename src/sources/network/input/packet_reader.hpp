@@ -25,7 +25,7 @@ namespace freshframe::media {
 
 // Packets that were read ahead of their time, between the thread that reads a playlist and the source's own.
 
-/// What one call of FFmpeg has read. Times are real ones.
+/// The packet that one call of FFmpeg has read. Times are real ones.
 struct ReadPacket {
   int result = 0;  // FFmpeg's; below 0: `packet` is empty
   AvPacketPtr packet = nullptr;
@@ -44,9 +44,9 @@ class PacketQueue {
  public:
   explicit PacketQueue(Pace pace = Pace::Even) : shown_(pace) {}
 
-  /// Waits while the queue is full. False: it was closed.
+  /// Waits while the queue is full. False means it was closed.
   bool push(ReadPacket read);
-  /// Waits for the next one; nullopt: none until `until`, or a stop. It may be due later.
+  /// Waits for the next one; nullopt means none until `until`, or a stop. It may be due later.
   [[nodiscard]] std::optional<ReadPacket> pop(TimePoint until, const std::stop_token& stop);
   /// No thread waits in push() any more.
   void close();
@@ -64,7 +64,7 @@ class PacketQueue {
   bool closed_ = false;             // guarded by mutex_
 };
 
-/// Seconds after a stop until a detached call is left behind. Most calls end at once. FFmpeg's own waits end
+/// Seconds after a stop until a detached call is abandoned. Most calls end at once. FFmpeg's own waits end
 /// up to 0.1 s later, and a stop does not wait for them.
 inline constexpr double kPatience = 0.005;
 
@@ -79,13 +79,13 @@ class PacketReader {
   PacketReader& operator=(const PacketReader&) = delete;
   virtual ~PacketReader() = default;
 
-  /// The next packet of the video, or FFmpeg's error; nullopt: neither came until the real time `deadline`,
-  /// or there was a stop. From `quiet` on a stall is recorded.
+  /// The next packet of the video, or FFmpeg's error; nullopt means neither came until the real time
+  /// `deadline`, or there was a stop. From `quiet` on a stall is recorded.
   [[nodiscard]] virtual std::optional<ReadPacket> next(TimePoint quiet, TimePoint deadline) = 0;
 };
 
-/// What all readers use. `aside` holds one call at a time, and outlives the reader. `keeps_thread`: its thread waits
-/// for the next connection (see begin_call()), also where this one needs none.
+/// The parts that all readers use. `aside` holds one call at a time, and outlives the reader. `keeps_thread`: its
+/// thread waits for the next connection (see begin_call()), even if this one needs no thread.
 struct ReadingParts {
   std::shared_ptr<LiveInput> input;  // shared with the detached call
   std::optional<DetachedCall>& aside;
@@ -95,9 +95,9 @@ struct ReadingParts {
   bool keeps_thread = false;
 };
 
-/// The one that this input needs. A call that may connect runs on a thread of its own, and is left behind
-/// when it does not return. A playlist is read by such a thread alone, as fast as the network gives it: so
-/// the newest segment is here early, and its packets have the time of their arrival.
+/// Returns the reader that this input needs. A call that may connect runs on its own thread, and is abandoned when it
+/// does not return. A playlist is read by such a thread alone, as fast as the network gives it: so the newest segment
+/// is here early, and its packets have the time of their arrival.
 [[nodiscard]] std::unique_ptr<PacketReader> reader_for(ReadingParts parts);
 
 /// Whether a call has ended by a little after `deadline` or a stop. Throws its exception.

@@ -1,4 +1,4 @@
-// Finds the sender reports behind the wall times that FFmpeg puts on the packets of RTSP.
+// Finds the sender reports from which come the wall times that FFmpeg puts on the packets of RTSP.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

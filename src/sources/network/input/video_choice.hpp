@@ -11,19 +11,19 @@
 
 namespace freshframe::media {
 
-/// What a user wants.
+/// The video that a user wants.
 struct Rendition {
   enum class By : unsigned char {
     Best,    // the largest pictures; of equal ones the first
     Worst,   // the smallest ones; of equal ones the first
-    Height,  // the best of at most `value` rows; if there is none, the worst
+    Height,  // the best of at most `value` rows; if all have more, the worst
     Number   // its place in the list of the videos, from 0
   };
   By by = By::Best;
   int value = 0;
 };
 
-/// "best", "worst", "720p" or "2". nullopt: it is none of these.
+/// "best", "worst", "720p" or "2". nullopt means another text.
 [[nodiscard]] std::optional<Rendition> parse_rendition(const std::string& text);
 
 /// Chooses the same video at each connection, whatever the server sends first. Returns null if there is no

@@ -99,7 +99,7 @@ void PacketOrder::begin(std::uint16_t sequence, std::uint32_t source) {
   missing_.clear();
 }
 
-/// A packet whose turn is over: a duplicate, or one that was given up.
+/// A packet whose turn is over: a duplicate, or a packet that was given up.
 void PacketOrder::note_old(std::int64_t number, TimePoint now) {
   const auto found = std::ranges::find(missing_, number, &Missing::number);
   if (found == missing_.end()) return;

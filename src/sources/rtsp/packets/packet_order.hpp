@@ -48,7 +48,7 @@ inline void append_u32(std::vector<std::uint8_t>& to, std::uint32_t value) {
   append_u16(to, value);
 }
 
-/// Over TCP nothing waits: packets come in order. Over UDP a packet behind a gap waits for the missing ones:
+/// Over TCP nothing waits: packets come in order. Over UDP a packet after a gap waits for the missing ones:
 /// at first 10 ms, up to 0.2 s if packets come later than that, and again less when they no longer do. One
 /// thread, no I/O.
 class PacketOrder {
@@ -67,14 +67,14 @@ class PacketOrder {
   explicit PacketOrder(bool waits) : waits_(waits) {}
 
   /// The packet with this number, of this source (SSRC), if take() would give it at once: it is taken without being
-  /// kept, and this is its `lost`. nullopt: add() it.
+  /// kept, and this is its `lost`. nullopt means add() it.
   [[nodiscard]] std::optional<std::uint64_t> pass(std::uint16_t sequence, std::uint32_t source,
                                                   TimePoint now);
   /// A packet with this number, of this source (SSRC).
   void add(Bytes bytes, std::uint16_t sequence, std::uint32_t source, TimePoint now);
-  /// The next packet in order; nullopt: none can be given yet.
+  /// The next packet in order; nullopt means none can be given yet.
   [[nodiscard]] std::optional<Packet> take(TimePoint now);
-  /// When take() gives up the missing ones; nullopt: nothing waits.
+  /// When take() gives up the missing ones; nullopt means nothing waits.
   [[nodiscard]] std::optional<TimePoint> due() const;
 
   [[nodiscard]] const Counts& counts() const noexcept { return counts_; }

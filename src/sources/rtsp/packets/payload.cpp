@@ -1,4 +1,4 @@
-// What a packet's payload holds, without taking it apart: slices, parameter sets, keyframes.
+// The contents of a packet's payload, without taking it apart: slices, parameter sets, keyframes.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/rtsp/packets/payload.hpp"
 
@@ -27,7 +27,7 @@ void add_units(UnitSyntax syntax, Bytes unit, UnitFacts& facts) noexcept {
   }
 }
 
-/// Several units, each behind its length.
+/// Several units, each after its length.
 void add_aggregate(UnitSyntax syntax, Bytes rest, UnitFacts& facts) noexcept {
   while (rest.size() > 2) {
     const std::size_t size = read_u16(rest, 0);
@@ -38,7 +38,7 @@ void add_aggregate(UnitSyntax syntax, Bytes rest, UnitFacts& facts) noexcept {
 }
 
 /// A part of a unit, whose header begins with this byte. Later parts count as coded whatever the type:
-/// parameter sets are shorter than a packet, unless slices follow them behind a start code.
+/// parameter sets are shorter than a packet, unless slices follow them after a start code.
 void add_fragment(UnitSyntax syntax, bool first, unsigned header, Bytes body, UnitFacts& facts) noexcept {
   UnitFacts unit;
   add_unit(syntax, header, body, unit);
@@ -124,7 +124,7 @@ UnitFacts look_at_vp9(Bytes payload) noexcept {
   return {.coded = true, .key = key, .first = first, .fresh = key, .reference = true};
 }
 
-/// RFC 2435, section 3.1: the offset of its bytes stands behind the first one.
+/// RFC 2435, section 3.1: the offset of its bytes follows the first one.
 UnitFacts look_at_jpeg(Bytes payload) noexcept {
   const bool first = payload.size() > 3 && (payload[1] | payload[2] | payload[3]) == 0;
   return {.coded = true, .key = true, .first = first, .fresh = true, .disposable = true};

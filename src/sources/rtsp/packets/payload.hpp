@@ -1,4 +1,4 @@
-// What a packet's payload holds, without taking it apart: slices, parameter sets, keyframes.
+// The contents of a packet's payload, without taking it apart: slices, parameter sets, keyframes.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

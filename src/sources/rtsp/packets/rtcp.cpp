@@ -1,4 +1,4 @@
-// Reports about a stream: those of its sender, and ours (RFC 3550, section 6.4).
+// Reports about a stream: its sender's, and ours (RFC 3550, section 6.4).
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/rtsp/packets/rtcp.hpp"
 
@@ -90,7 +90,7 @@ std::vector<std::uint8_t> Reception::report(const PacketOrder& order, TimePoint 
   reported_ = counts;
   const auto fraction = expected > 0 ? std::min<std::uint64_t>(255, 256 * lost / expected) : 0;
   std::vector<std::uint8_t> bytes{0x81, kReceiverReport};
-  append_u16(bytes, 7);  // words of 32 bits behind the first
+  append_u16(bytes, 7);  // words of 32 bits after the first
   append_u32(bytes, own_source_);
   append_u32(bytes, order.source().value_or(0));
   append_u32(bytes, static_cast<std::uint32_t>(fraction << 24U | std::min(counts.lost, kMostLost)));
@@ -116,7 +116,7 @@ std::vector<std::uint8_t> Reception::report(const PacketOrder& order, TimePoint 
 void Reception::append_loss(const PacketOrder& order, std::vector<std::uint8_t>& report) const {
   report.push_back(0x80 | kPictureLoss);
   report.push_back(kPayloadFeedback);
-  append_u16(report, 2);  // words of 32 bits behind the first
+  append_u16(report, 2);  // words of 32 bits after the first
   append_u32(report, own_source_);
   append_u32(report, order.source().value_or(0));
 }

@@ -1,4 +1,4 @@
-// Reports about a stream: those of its sender, and ours (RFC 3550, section 6.4).
+// Reports about a stream: its sender's, and ours (RFC 3550, section 6.4).
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -18,7 +18,7 @@ struct SenderReport {
   std::uint32_t source = 0;
   std::uint32_t time = 0;           // the middle half of the NTP timestamp, which our report repeats
   std::uint32_t timestamp = 0;      // of RTP, at the same moment
-  std::optional<double> wall_time;  // Unix time in seconds; nullopt: the sender has no clock
+  std::optional<double> wall_time;  // Unix time in seconds; nullopt means the sender has no clock
 };
 
 struct ControlReport {
@@ -29,7 +29,7 @@ struct ControlReport {
 /// One datagram of RTCP. Parts of unknown types are left out.
 [[nodiscard]] ControlReport parse_rtcp(Bytes bytes);
 
-/// What a receiver reports of one source. One thread.
+/// The report of a receiver about one source. One thread.
 class Reception {
  public:
   /// `clock`: ticks of RTP per second.
@@ -41,7 +41,7 @@ class Reception {
   [[nodiscard]] double jitter() const noexcept { return jitter_; }
   /// A receiver report and the name of the sender, as one datagram (section 6.1).
   [[nodiscard]] std::vector<std::uint8_t> report(const PacketOrder& order, TimePoint now);
-  /// Tells the sender that pictures are lost, behind a report in one datagram (RFC 4585, section 6.3.1).
+  /// Notifies the sender that pictures are lost, after a report in one datagram (RFC 4585, section 6.3.1).
   void append_loss(const PacketOrder& order, std::vector<std::uint8_t>& report) const;
 
  private:

@@ -31,7 +31,7 @@ class Input {
   explicit Input(std::string text) : text_(std::move(text)) {
     auto* buffer = static_cast<unsigned char*>(av_malloc(kPacketBuffer));
     // Not writable, though FFmpeg writes its receiver reports into it: a writable one would be read in pieces
-    // of the whole buffer. `direct` makes it write at once: it would wait for ever for room in a buffer for
+    // of the whole buffer. `direct` makes it write at once: it would wait forever for room in a buffer for
     // reading.
     io_ = buffer == nullptr
               ? nullptr

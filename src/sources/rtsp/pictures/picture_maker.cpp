@@ -14,7 +14,7 @@
 
 namespace freshframe::media::rtsp {
 
-// Counts the pictures of which no packet has come, by the times of those that have.
+// Counts the pictures without any packet, by the times of the pictures that came.
 
 std::uint64_t MissingPictures::add(std::int64_t time, std::uint64_t lost) {
   const auto place = std::ranges::upper_bound(waiting_, time);
@@ -82,7 +82,7 @@ void PictureMaker::add(const RtpPacket& packet, std::uint64_t lost, TimePoint ar
   const auto facts = look_at(codec_, packet.payload);
   const auto verdict = ends_.add(
       {.timestamp = packet.timestamp, .marker = packet.marker, .coded = facts.coded, .tail = facts.tail});
-  auto unknown = lost;  // of which picture they were
+  auto unknown = lost;  // to which picture they belonged
   if (verdict.before) {
     torn_ = torn_ || lost > 0;  // its marker has not come
     if (lost > 0 && ends_.believes_markers()) --unknown;
@@ -90,7 +90,7 @@ void PictureMaker::add(const RtpPacket& packet, std::uint64_t lost, TimePoint ar
   }
   note_loss(facts, unknown);
   lost_ += lost;
-  // Parameter sets amid a picture are those of the next one: some servers repeat them between slices
+  // Parameter sets amid a picture belong to the next one: some servers repeat them between slices
   // (GStreamer with config-interval=-1), where H.265's decoder does not take them.
   const bool of_next = facts_.coded && facts.units > 0 && facts.sets == facts.units && !verdict.after;
   if (!of_next) note_time(packet, arrived);
@@ -172,8 +172,8 @@ void PictureMaker::finish() {
   begin_picture();
 }
 
-/// Packets of it have come, and no decoder can use them: it counts as lost, and the next picture says so. One at the
-/// beginning of a connection belongs to the time before it.
+/// Packets of it have come, and no decoder can use them: it counts as lost, and the next picture has the mark. A
+/// picture at the beginning of a connection belongs to the time before it.
 void PictureMaker::discard() {
   std::vector<std::uint8_t> sets;
   if (codec_ == Codec::H264) append_sets(UnitSyntax::H264, bytes_, sets);

@@ -21,9 +21,9 @@
 
 namespace freshframe::media::rtsp {
 
-// Counts the pictures of which no packet has come, by the times of those that have.
+// Counts the pictures without any packet, by the times of the pictures that came.
 
-/// Where packets are lost, pictures are missing as far as the times of those around leave room for them, and
+/// Where packets are lost, pictures are missing if the times of the pictures around leave room for them, and
 /// at most as many as packets. The interval between pictures is learned where nothing is lost; without losses
 /// a pause of the camera counts as none. Pictures may come in the order of decoding (B pictures): then the
 /// room is looked at in the order of their times. One thread, no I/O.
@@ -47,7 +47,7 @@ class MissingPictures {
   std::uint64_t lost_ = 0;              // packets, of pictures that are not counted yet
   std::size_t since_loss_ = 0;          // pictures
   bool began_ = false;
-  std::int64_t last_ = 0;  // the time of the last one that waits no more
+  std::int64_t last_ = 0;  // the time of the last picture that no longer waits
 };
 
 struct Picture {
@@ -56,7 +56,7 @@ struct Picture {
   bool key = false;                             // decoding can begin with it
   std::optional<CameraClock::Report> report{};  // of the sender's clock, since the picture before
   PictureNotes notes{};
-  std::uint64_t missing = 0;  // pictures before it of which no packet has come
+  std::uint64_t missing = 0;  // pictures before it without any packet
   std::uint64_t dropped = 0;  // pictures before it that have come and were dropped
   bool by_marker = false;     // RTP's markers are believed
 };
@@ -80,8 +80,7 @@ class PictureMaker {
   void add(const RtpPacket& packet, std::uint64_t lost, TimePoint arrived);
   void note_report(const SenderReport& report);
 
-  /// Pictures since the last one that was given, of which packets have come. As those before the first one that was
-  /// given, none of the time before it.
+  /// Pictures with packets since the last given one. Before the first given picture none counts.
   [[nodiscard]] std::uint64_t unfinished() const noexcept;
 
   [[nodiscard]] const PictureEnds& ends() const noexcept { return ends_; }
@@ -133,7 +132,7 @@ class PictureMaker {
   std::int64_t ticks_ = 0;                       // the same without wraps
   std::uint64_t lost_ = 0;                       // packets since the last picture that was given
   std::uint64_t oversized_ = 0;
-  std::uint64_t discarded_ = 0;  // pictures since the last one that was given
+  std::uint64_t discarded_ = 0;  // pictures since the last given one
   bool gave_ = false;            // any picture
   bool gap_ = false;             // before the next packet that the depacketiser gets
 };

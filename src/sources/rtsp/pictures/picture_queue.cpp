@@ -1,4 +1,4 @@
-// The pictures between the thread that reads the network and the one that decodes.
+// The pictures between the thread that reads the network and the thread that decodes.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/rtsp/pictures/picture_queue.hpp"
 
@@ -58,12 +58,12 @@ bool PictureQueue::offer(Picture& picture, std::unique_lock<std::mutex>& lock) {
   return taken;
 }
 
-/// Behind the oldest one.
+/// Looks after the oldest one.
 bool PictureQueue::has_key_locked() const {
   return std::any_of(pictures_.begin() + 1, pictures_.end(), [](const Picture& one) { return one.key; });
 }
 
-/// Up to the newest keyframe behind the oldest one; all, if there is none.
+/// Drops up to the newest keyframe after the oldest picture, or all without one.
 std::uint64_t PictureQueue::drop_locked() {
   const auto last = pictures_.rend() - 1;
   const auto newest = std::find_if(pictures_.rbegin(), last, [](const Picture& one) { return one.key; });

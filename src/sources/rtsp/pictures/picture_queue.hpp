@@ -1,4 +1,4 @@
-// The pictures between the thread that reads the network and the one that decodes.
+// The pictures between the thread that reads the network and the thread that decodes.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -20,18 +20,17 @@
 
 namespace freshframe::media::rtsp {
 
-/// Bounded: when the decoder is more than a second behind, pictures are dropped up to the newest keyframe,
-/// since the ones between refer to those that were dropped. Without a keyframe they wait for up to 5 s or
-/// 32 MiB, because the next one may be far away. Then all are dropped, and those that follow up to a keyframe
-/// , or for 3 s: a stream may have none. A patient queue has the bound of 32 MiB only. One thread puts, one
-/// takes.
+/// Bounded: when the decoder lags by more than a second, pictures are dropped up to the newest keyframe,
+/// because the ones between refer to dropped pictures. Without a keyframe they wait for up to 5 s or
+/// 32 MiB, because the next one may be far away. Then all are dropped, and the following ones up to a keyframe, or
+/// for 3 s: a stream may have none. A patient queue has the bound of 32 MiB only. One thread puts, one takes.
 ///
 /// Note [On the way]: a picture that is only handed on need not wake the taker for that. While it waits, and no
 /// picture waits for it, its offer is made to the thread that puts. Until that returns the taker stays in take(),
 /// so the two never run at the same time.
 class PictureQueue {
  public:
-  /// Takes a picture. False: it is left as it is, for the taker.
+  /// Takes a picture. Returns false if it leaves the picture to the taker.
   using Offer = std::function<bool(Picture& picture)>;
 
   /// `now`: by the clock of the pictures' arrivals. The number of pictures that were dropped.
@@ -46,10 +45,11 @@ class PictureQueue {
   [[nodiscard]] std::optional<Picture> take(TimePoint deadline, const std::stop_token& stop,
                                             const Offer& offer = {});
 
-  /// After its end: the pictures that were not taken, with those that were missing before them.
+  /// After its end: the pictures that were not taken, with the missing ones before them.
   [[nodiscard]] Unread clear();
 
-  /// When the newest picture was put in, also one that was taken on the way, in real time; nullopt: none was.
+  /// When the newest picture was put in, even if it was taken on the way, in real time; nullopt means none
+  /// was.
   [[nodiscard]] std::optional<TimePoint> newest() const;
 
   static constexpr Seconds kLongestWait{1};
@@ -59,7 +59,7 @@ class PictureQueue {
   static constexpr Seconds kLongestForKey{3};  // less than any usual read_timeout
 
  private:
-  /// What the next picture says of those that were dropped before it.
+  /// The facts that the next picture carries about pictures dropped before it.
   struct Gap {
     std::uint64_t missing = 0;
     std::uint64_t dropped = 0;
@@ -73,7 +73,7 @@ class PictureQueue {
 
   std::atomic<bool> patient_{false};
   mutable std::mutex mutex_;
-  std::condition_variable changed_;  // that of any lock would wake its waiter twice
+  std::condition_variable changed_;  // any lock's own would wake its waiter twice
   std::deque<Picture> pictures_;     // guarded by mutex_
   Gap gap_;                          // guarded by mutex_
   std::size_t bytes_ = 0;            // guarded by mutex_

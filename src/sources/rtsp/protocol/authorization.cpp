@@ -25,7 +25,7 @@ extern "C" {
 
 namespace freshframe::media::rtsp {
 
-// What a server wants to see before it answers: WWW-Authenticate (RFC 7235, 7616, 7617).
+// The proof that a server wants before it answers: WWW-Authenticate (RFC 7235, 7616, 7617).
 
 namespace {
 
@@ -52,7 +52,7 @@ class Words {
     const auto end = std::min(text_.find_first_of(" \t,="), text_.size());
     return take(end);
   }
-  /// What follows a '=': a token may hold further ones, as base64 does.
+  /// The text after a '=': a token may hold further ones, as base64 does.
   [[nodiscard]] std::string value() {
     skip_blanks();
     if (text_.starts_with('"')) return quoted();
@@ -112,7 +112,7 @@ void split(std::string_view header, std::vector<Raw>& into) {
   }
 }
 
-/// Sets the hash; false: it is unknown.
+/// Sets the hash; false means it is unknown.
 bool read_algorithm(std::string_view text, Challenge& challenge) {
   constexpr std::string_view kSession = "-sess";
   auto name = core::lower_case(text);

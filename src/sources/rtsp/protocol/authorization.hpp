@@ -10,7 +10,7 @@
 
 namespace freshframe::media::rtsp {
 
-// What a server wants to see before it answers: WWW-Authenticate (RFC 7235, 7616, 7617).
+// The proof that a server wants before it answers: WWW-Authenticate (RFC 7235, 7616, 7617).
 
 /// The hash of Digest. In the order in which they are preferred, the worst first.
 enum class DigestHash : std::uint8_t { Md5, Sha256, Sha512T256 };  // the last one: SHA-512/256
@@ -20,7 +20,7 @@ struct Challenge {
   std::string realm{};
   std::string nonce{};
   std::optional<std::string> opaque{};
-  std::string algorithm{};  // as the server wrote it: "SHA-256-sess"; empty: it named none
+  std::string algorithm{};  // as the server wrote it: "SHA-256-sess"; empty means it named none
   DigestHash hash = DigestHash::Md5;
   bool session = false;  // "-sess"
   bool qop = false;      // it offers qop="auth"
@@ -31,10 +31,10 @@ struct Challenge {
 /// an unknown hash, or with qop="auth-int" alone, is left out, as are other schemes.
 [[nodiscard]] std::vector<Challenge> parse_challenges(const std::vector<std::string_view>& headers);
 
-/// The algorithm of a Digest that cannot be answered, since its hash is not known; empty: there is none.
+/// The algorithm of a Digest that cannot be answered, since its hash is not known; empty without such a challenge.
 [[nodiscard]] std::string unknown_digest(const std::vector<std::string_view>& headers);
 
-/// The strongest one; null: there is none.
+/// Returns the strongest one, or null.
 [[nodiscard]] const Challenge* strongest(const std::vector<Challenge>& challenges);
 
 struct Credentials {
@@ -49,14 +49,14 @@ class Authorization {
   /// `client_nonce`: of Digest; a random text by default.
   explicit Authorization(std::optional<Credentials> credentials, std::string client_nonce = random_text());
 
-  /// The challenges of an answer 401. False: another request would be refused, too: there are no credentials,
-  /// none of the challenges can be answered, or the credentials are wrong.
+  /// The challenges of an answer 401. False means another request would be refused, too: there are no
+  /// credentials, none of the challenges can be answered, or the credentials are wrong.
   [[nodiscard]] bool accept(const std::vector<Challenge>& challenges);
   /// The password is sent as Basic: it can be read in the request.
   [[nodiscard]] bool is_basic() const noexcept { return challenge_ && !challenge_->digest; }
   /// The server has answered a request: the credentials, if they were sent, are right.
   void note_accepted() noexcept { attempts_ = 0; }
-  /// The value of the header for a request; empty: the server has not asked for one.
+  /// The value of the header for a request; empty means the server has not asked for one.
   [[nodiscard]] std::string header(std::string_view method, std::string_view uri);
 
   [[nodiscard]] static std::string random_text();

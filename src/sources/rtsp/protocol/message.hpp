@@ -55,14 +55,14 @@ struct Message {
   std::string body;
 
   [[nodiscard]] bool is_request() const noexcept { return status == 0; }
-  /// The first header of this name, in small letters; empty: there is none.
+  /// The first header of this name, in small letters; empty without such a header.
   [[nodiscard]] std::string_view header(std::string_view name) const noexcept;
   [[nodiscard]] std::vector<std::string_view> headers_of(std::string_view name) const;
   /// CSeq: the number of the request that it answers.
   [[nodiscard]] std::optional<int> sequence() const noexcept;
 };
 
-/// The lines of a message before its body. Lines may end without a carriage return. nullopt: it is no
+/// The lines of a message before its body. Lines may end without a carriage return. nullopt means it is no
 /// message.
 [[nodiscard]] std::optional<Message> parse_head(std::string_view given);
 

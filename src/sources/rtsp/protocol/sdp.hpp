@@ -15,18 +15,18 @@ struct Media {
   std::string kind;      // "video"
   std::string protocol;  // "RTP/AVP"
   std::uint8_t payload_type = 0;
-  std::string encoding;        // in capital letters: "H264"; empty: not named
+  std::string encoding;        // in capital letters: "H264"; empty means not named
   int clock = 0;               // ticks per second; 0: not named
   std::string format;          // of "a=fmtp", after the payload type
   std::string control;         // of "a=control"
   std::string frame_size;      // of "a=framesize", after the payload type
   std::optional<double> rate;  // frames per second, of "a=framerate"
-  bool takes_pli = false;      // a receiver may tell that pictures are lost (RFC 4585, section 4.2)
+  bool takes_pli = false;      // a receiver may report that pictures are lost (RFC 4585, section 4.2)
   bool encrypted = false;      // SRTP (RFC 3711, 4568)
 };
 
 struct Description {
-  std::string control;  // of the whole presentation; empty: not named
+  std::string control;  // of the whole presentation; empty means not named
   std::vector<Media> media;
 };
 
@@ -45,7 +45,7 @@ struct TransportAnswer {
   std::optional<std::uint8_t> control_channel{};
   int server_port = 0;          // of RTP; 0: not told
   int server_control_port = 0;  // of RTCP
-  std::string source{};         // the address that sends; empty: the server's
+  std::string source{};         // the address that sends; empty means the server's
 };
 
 /// Any text gives an answer. Of several transports the first.

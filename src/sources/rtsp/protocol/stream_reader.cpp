@@ -16,7 +16,7 @@ namespace freshframe::media::rtsp {
 namespace {
 
 constexpr std::size_t kPacketHead = 4;  // '$', channel, length
-/// Channels of a SETUP are small numbers. A '$' before a larger one that was not assigned is not believed.
+/// Channels of a SETUP are small numbers. A '$' before a larger unassigned channel is not believed.
 constexpr std::uint8_t kMostChannels = 32;
 
 /// The first words of a message: an answer, or a request that a server may send.
@@ -117,7 +117,7 @@ std::optional<StreamReader::Element> StreamReader::take_packet() {
   return Interleaved{bytes[1], bytes.subspan(kPacketHead, length)};
 }
 
-/// Returns false if more bytes are needed. What only looks like a message is skipped.
+/// Returns false if more bytes are needed. Bytes that only look like a message are skipped.
 bool StreamReader::read_head() {
   const auto text = as_text(rest());
   const auto end = end_of_head(text, looked_);

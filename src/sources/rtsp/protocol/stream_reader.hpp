@@ -30,12 +30,12 @@ struct Interleaved {
 /// A channel that SETUP has assigned.
 struct Channel {
   std::uint8_t number = 0;
-  std::optional<std::uint8_t> payload_type;  // of RTP; nullopt: it carries RTCP
+  std::optional<std::uint8_t> payload_type;  // of RTP; nullopt means it carries RTCP
 };
 
 /// Some cameras send other bytes between packets and messages. They are skipped up to the next message, or to
-/// a packet of an assigned channel that has the right version and payload type. One thread, no I/O. What it
-/// keeps is bounded by the largest packet and the largest message.
+/// a packet of an assigned channel that has the right version and payload type. One thread, no I/O. The memory is
+/// bounded by the largest packet and the largest message.
 class StreamReader {
  public:
   using Element = std::variant<Message, Interleaved>;
@@ -45,8 +45,8 @@ class StreamReader {
   /// Room for `size` bytes, to be filled and then given to added().
   [[nodiscard]] std::span<std::uint8_t> room(std::size_t size);
   void added(std::size_t size) { filled_ += size; }
-  /// The next whole element; nullopt: more bytes are needed. Throws NotRtsp for a message that is too long,
-  /// and after 64 KiB of other bytes in a row.
+  /// The next whole element; nullopt means more bytes are needed. Throws NotRtsp for a message that is too
+  /// long, and after 64 KiB of other bytes in a row.
   [[nodiscard]] std::optional<Element> next();
 
   /// The bytes that were neither a message nor a packet.

@@ -105,7 +105,7 @@ void Datagrams::set_server(const std::string& source, int port, int control_port
     server_ = address;
 }
 
-/// Behind a NAT the server names an address that its packets do not have here.
+/// Across a NAT the server names an address that its packets do not have here.
 bool Datagrams::is_from_server(const sockaddr_storage& from) const {
   return same_host(from, server_) || same_host(from, peer_);
 }

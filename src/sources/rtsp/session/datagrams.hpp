@@ -15,7 +15,7 @@
 
 namespace freshframe::media::rtsp {
 
-/// One thread. Takes datagrams from the server's address, or from the one that it has named, from any port.
+/// One thread. Takes datagrams from the server's address, or from the address that it has named, from any port.
 class Datagrams {
  public:
   /// `peer`: the server's address. `buffer_size`: bytes that the kernel keeps for us. Throws Fault.
@@ -27,7 +27,7 @@ class Datagrams {
   [[nodiscard]] int packets() const noexcept { return packets_.descriptor(); }
   [[nodiscard]] int reports() const noexcept { return reports_.descriptor(); }
 
-  /// The next datagram that waits at one of the two; nullopt: none. Valid until the next call.
+  /// The next datagram that waits at one of the two; nullopt means none. Valid until the next call.
   [[nodiscard]] std::optional<std::span<const std::uint8_t>> receive(int descriptor);
   /// An empty packet and a report open the way back through firewalls.
   void open_way(std::span<const std::uint8_t> report);

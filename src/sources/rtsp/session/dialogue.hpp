@@ -40,12 +40,12 @@ class Dialogue {
   /// Fault, also for an answer 401.
   Message ask(std::string_view method, const std::string& url, const std::string& headers, Waiter& waiter,
               TimePoint deadline);
-  /// Sends a request and does not wait for its answer. False: the server takes nothing.
+  /// Sends a request and does not wait for its answer. False means the server takes nothing.
   bool send_only(std::string_view method, const std::string& url, const std::string& headers = {});
   /// Sends a packet on a channel; it is left out if the server takes nothing.
   void send_packet(std::uint8_t channel, std::span<const std::uint8_t> bytes);
 
-  /// Gives the packets that were read behind the last answer.
+  /// Gives the packets that were read after the last answer.
   void read_rest(const OnPacket& on_packet);
   /// Reads the bytes that have come and gives the packets. Answers are taken note of, and requests of the
   /// server are answered. Throws Fault when the connection is closed or is no RTSP.
@@ -53,9 +53,9 @@ class Dialogue {
   void flush() { link_.flush(); }
   /// The packets that came during ask(), once.
   [[nodiscard]] std::deque<Early> take_early() { return std::move(early_); }
-  /// Says goodbye once, and waits for the answer. True: the server has answered or closed the connection.
-  /// False: it has not by the real time `deadline`, or before the stop of `waiter`, if there is one; another
-  /// call waits on. Does not use the clock.
+  /// Says goodbye once, and waits for the answer. True means the server has answered or closed the
+  /// connection. False means it has not by the real time `deadline`, or before the stop of `waiter`, if there
+  /// is one; another call waits on. Does not use the clock.
   [[nodiscard]] bool end(std::string_view method, const std::string& url, TimePoint deadline,
                          const Waiter* waiter = nullptr) noexcept;
 

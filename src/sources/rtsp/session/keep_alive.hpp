@@ -7,8 +7,8 @@
 namespace freshframe::media::rtsp {
 
 /// Some cameras name GET_PARAMETER and do not count it as a sign of life, others need it and do not name it.
-/// So when two sessions in a row have ended when their time limit was over, the next one is kept alive with
-/// the other request. What has kept a session alive for longer is kept. One thread.
+/// So when two successive sessions have ended when their time limit was over, the next one is kept alive with the
+/// other request. A request that has kept a session alive for longer is kept. One thread.
 class KeepAlive {
  public:
   /// Whether the request is the other one than the server's answer to OPTIONS suggests.

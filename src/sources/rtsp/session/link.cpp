@@ -103,7 +103,7 @@ int outcome(int descriptor) {
   return error;
 }
 
-/// Takes those that have failed away. The first that is connected, or a socket without a descriptor.
+/// Removes the failed attempts. Returns the first that is connected, or a socket without a descriptor.
 Socket take_connected(std::vector<Socket>& attempts, const std::vector<pollfd>& seen, int& error) {
   for (std::size_t i = seen.size(); i-- > 0;) {
     if (seen[i].revents == 0) continue;

@@ -27,7 +27,7 @@ namespace freshframe::media::rtsp {
 /// One thread at a time. Deadlines are in real time.
 class Waiter {
  public:
-  /// `gate`: null: there is none.
+  /// `gate`: null without one.
   Waiter(const std::stop_token& stop, std::shared_ptr<const core::SessionGate> gate)
       : stop_(stop), stopped_(stop), gate_(std::move(gate)) {}
 
@@ -87,9 +87,10 @@ class Link {
   [[nodiscard]] sockaddr_storage peer() const;
   /// Reads once, up to 64 KiB. Throws Fault when the connection is broken.
   [[nodiscard]] Read read(StreamReader& reader) const;
-  /// To be sent as soon as the socket takes it. False: the server takes nothing, and too much waits already.
+  /// To be sent as soon as the socket takes it. False means the server takes nothing, and too much waits
+  /// already.
   bool queue(std::span<const std::uint8_t> bytes);
-  /// Sends what waits, as far as the socket takes it. Throws Fault when the connection is broken.
+  /// Sends as much of the waiting data as the socket takes. Throws Fault when the connection is broken.
   void flush();
   [[nodiscard]] bool has_waiting() const noexcept { return !waiting_.empty(); }
   /// What poll() has to look for.

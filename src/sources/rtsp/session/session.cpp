@@ -36,7 +36,7 @@ bool is_redirect(const Message& answer) {
   return answer.status >= 300 && answer.status < 400 && !answer.header("location").empty();
 }
 
-/// What the server has decided: another client would hear the same (RFC 2326, section 11.3).
+/// Whether the server has decided: another client would hear the same (RFC 2326, section 11.3).
 bool is_decision(int status) {
   constexpr std::array<int, 5> kDecisions{401, 403, 404, 410, 453};
   return std::ranges::find(kDecisions, status) != kDecisions.end();
@@ -99,7 +99,7 @@ void Session::connect(const Resolve& resolve, TimePoint deadline) {
                                          address_, options_.user_agent, clock_);
 }
 
-/// The URL of a redirect; nullopt: the media are known.
+/// The URL of a redirect; nullopt means the media are known.
 std::optional<std::string> Session::describe(const Choose& choose, TimePoint deadline) {
   const auto options = dialogue_->ask("OPTIONS", address_.url, {}, waiter_, deadline);
   if (is_redirect(options)) return std::string(options.header("location"));
@@ -207,7 +207,7 @@ void Session::run(PacketSink& sink) {
       sockets.push_back({datagrams_->reports(), POLLIN, 0});
     }
     bool ready = waiter_.wait(sockets, deadline_of(sink, timers));
-    // This thread may have stood still since the deadline: what has come by now is read before it counts as missing.
+    // This thread may not have run since the deadline: what has come by now is read before it counts as missing.
     const auto now = clock_.now();
     if (!ready) ready = waiter_.wait(sockets, RealClock::now());
     if (ready) read(sink, sockets);

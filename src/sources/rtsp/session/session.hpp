@@ -41,10 +41,10 @@ class PacketSink {
   virtual void on_packet(Bytes bytes, TimePoint arrived) = 0;
   /// RTCP. Throws Fault when the sender says goodbye.
   virtual void on_report(Bytes bytes, TimePoint arrived) = 0;
-  /// When on_time() is wanted, by the clock of `arrived`; nullopt: never.
+  /// When on_time() is wanted, by the clock of `arrived`; nullopt means never.
   [[nodiscard]] virtual std::optional<TimePoint> due() const = 0;
   virtual void on_time(TimePoint now) = 0;
-  /// Whether report() has something to tell that must not wait for the next regular one.
+  /// Whether report() has news that must not wait for the next regular one.
   [[nodiscard]] virtual bool is_urgent(TimePoint now) const = 0;
   /// A receiver report for the server.
   [[nodiscard]] virtual std::vector<std::uint8_t> report(TimePoint now) = 0;

@@ -13,7 +13,7 @@ namespace freshframe::vision {
 
 /// A rounded tag with a text in it, in masks of the same size.
 struct Label {
-  static constexpr int kMargin = 1;  // pixels around the tag, for its edge
+  static constexpr int kMargin = 1;  // pixels around the tag: its edge
 
   int width = 0;  // of a mask
   int height = 0;
@@ -46,8 +46,8 @@ class Labels {
   std::map<std::string, Label> labels_;
 };
 
-/// UTF-8 in ASCII: Latin letters lose their accents ("Tür" is "Tur", "ß" is "ss"), every other letter becomes
-/// one that the font shows as an empty box. At most `most` letters; "..." ends a longer text.
+/// UTF-8 in ASCII: Latin letters lose their accents ("Tür" is "Tur", "ß" is "ss"), every other letter becomes a
+/// letter that the font shows as an empty box. At most `most` letters; "..." ends a longer text.
 [[nodiscard]] std::string drawable_text(std::string_view text, std::size_t most);
 
 }  // namespace freshframe::vision

@@ -23,13 +23,13 @@ struct WallTime {
 /// The value of a field; std::monostate, NaN and an empty text: it has none in this row.
 using FieldValue = std::variant<std::monostate, std::int64_t, double, std::string, WallTime>;
 
-/// Fields and format specifications are those of Python's str.format(), of the forms [+][0][width][.precision][type]
-/// with the types d, e, f, g, % and s. That of a time is strftime()'s, in UTC. "{{" and "}}" are braces.
+/// Fields and format specifications follow Python's str.format(), of the forms [+][0][width][.precision][type]
+/// with the types d, e, f, g, % and s. The specification of a time is strftime()'s, in UTC. "{{" and "}}" are braces.
 class TextTemplate {
  public:
   /// Returns nullopt if there is no such field.
   using Lookup = std::function<std::optional<FieldValue>(const std::string& name)>;
-  /// The names that there are, for a message.
+  /// Returns the known names as part of a message.
   using Known = std::function<std::string()>;
 
   /// `option`: its name, for messages. Throws OptionError.
@@ -73,7 +73,7 @@ using Dwells = std::map<std::int64_t, double>;
                                                  const std::string& name, const Dwells* dwells);
 [[nodiscard]] std::optional<FieldValue> field_of(const Detections& found, std::size_t index,
                                                  const std::string& name, const Dwells* dwells);
-/// The fields' names, for a message.
+/// The fields' names as part of a message.
 [[nodiscard]] std::string fields_of(const Circles& found, const Dwells* dwells);
 [[nodiscard]] std::string fields_of(const Detections& found, const Dwells* dwells);
 

@@ -1,4 +1,4 @@
-// Events on edges that drop samples: none is lost, none comes twice, whatever the policy.
+// Events on edges that drop samples: every event comes exactly once, whatever the policy.
 // SPDX-License-Identifier: Apache-2.0
 #include <atomic>
 #include <cstdint>
@@ -88,7 +88,7 @@ TEST(Events, OfADroppedSamplePassWithTheNextOneOlderFirst) {
   EXPECT_EQ(one.consumer.states, States{3});
   EXPECT_EQ(one.consumer.events, (Events{1, 2, 3, 4}));
   const auto stats = one.inbox.stats().at(0);
-  EXPECT_EQ(drops_of(stats, DropCause::QueueFull), 3U);  // the samples are dropped all the same
+  EXPECT_EQ(drops_of(stats, DropCause::QueueFull), 3U);  // the samples are dropped anyway
   one.put(counted(4, {}));
   one.take_all();
   EXPECT_EQ(one.consumer.events.size(), 4U);

@@ -158,7 +158,7 @@ TEST(TakeBatch, IsCompleteWhenTheOpenEdgesCanHoldNoMore) {
   at.put(0, sample_of(0, 1));
   at.gather({.size = 8, .max_wait = 1000});
   at.clock->wait_for_sleepers(1);
-  at.put(0, sample_of(0, 2));  // LATEST: in place of the one that waits
+  at.put(0, sample_of(0, 2));  // LATEST: in place of the waiting sample
   EXPECT_FALSE(at.returned.load());
   at.put(1, sample_of(1, 1));
   EXPECT_EQ(at.join(), Taken::Sample);

@@ -106,7 +106,8 @@ TEST(Inbox, HasFramesForTheQueueOfEachSourceAndOneInItsConsumersHands) {
   EXPECT_EQ(frame_bound(inbox), 15);
 }
 
-// Of 30 samples per second `taken` of each three are taken. The longest gap between two of those that are, in samples.
+// Of 30 samples per second, `taken` of each three are taken. Returns the longest gap between two taken ones, in
+// samples.
 std::int64_t longest_gap(int taken, std::int64_t count) {
   const auto clock = std::make_shared<SimulatedClock>();
   Inbox inbox("recorder", clock);

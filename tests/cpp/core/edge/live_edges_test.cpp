@@ -38,7 +38,7 @@ struct LiveBox {
     inbox.put(*edge, numbered(source, seq), blocked);
   }
   Taken take() { return inbox.take(sample, kWithoutWait); }
-  // The sources of which nothing more comes.
+  // The sources that have ended.
   std::vector<int> gone() {
     std::vector<int> sources;
     for (const auto& each : inbox.take_gone()) sources.push_back(each.source);
@@ -261,7 +261,7 @@ TEST(LiveEdges, RandomChangesBesideProducersAndConsumersLoseNothingUncounted) {
   std::vector<std::unique_ptr<ChangingProducer>> producers;
   for (std::size_t i = 0; i < kProducers; ++i)
     producers.push_back(std::make_unique<ChangingProducer>(static_cast<int>(i)));
-  std::atomic<std::uint64_t> taken{0};  // by the consumers, where the books say delivered
+  std::atomic<std::uint64_t> taken{0};  // by the consumers, where the counters say delivered
   std::uint64_t delivered = 0;
   std::jthread one([&] {
     AnySample sample;

@@ -204,7 +204,7 @@ TEST(Lossless, MakesTheSourceWaitAndLosesNothing) {
   for (int i = 0; i < 30; ++i) branch.feed.push(i);
   branch.feed.finish();
   branch.gate.wait_entered(1);
-  branch.wait_blocked_with(10);  // one in the sink's hand, eight queued, one that waits to be queued
+  branch.wait_blocked_with(10);  // one in the sink's hand, eight queued, one waits to be queued
   const EdgeStats edge = branch.edge();
   EXPECT_EQ(edge.delivered, 1U);
   EXPECT_EQ(edge.dropped, 0U);

@@ -81,7 +81,7 @@ double error_of(const Moments& times, const Moments& out, double rate) {
   return std::max(0.0, std::abs(static_cast<double>(out.size()) - wanted) - 1) / wanted;
 }
 
-// The distance from the even one that 99 of 100 keep, in intervals of the source.
+// The distance from the even tick that 99 of 100 keep, in intervals of the source.
 double unevenness(const Moments& times, const Moments& out, double rate) {
   const double interval = (times.back() - times.front()) / static_cast<double>(times.size() - 1);
   std::vector<double> off;

@@ -21,7 +21,7 @@ namespace {
 
 using Seqs = std::vector<std::int64_t>;
 
-/// A feed with a reader directly behind it.
+/// A feed with a reader directly below it.
 struct FeedAndReader {
   Feed<int> feed;
   CheckedPipeline pipeline;
@@ -169,7 +169,7 @@ TEST(Reader, ASampleReturnedByOneVerbIsSeenByAll) {
   EXPECT_EQ(test.reader.poll()->value, 0);
   EXPECT_EQ(test.reader.get()->value, 1);
   EXPECT_FALSE(test.reader.poll());
-  EXPECT_EQ(test.reader.latest()->value, 1);  // nothing is newer: the one that get() returned
+  EXPECT_EQ(test.reader.latest()->value, 1);  // nothing is newer: the sample that get() returned
   EXPECT_EQ(test.edge().delivered, 2U);
   test.push(2, 2);
   EXPECT_EQ(test.reader.latest()->value, 2);

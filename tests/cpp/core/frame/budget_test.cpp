@@ -138,7 +138,7 @@ TEST(FrameBudget, AShareThatWentStaysAsLongAsFramesOfItsTimeAreHeld) {
   EXPECT_EQ(budget->bound(), 1);
   budget->set_bound(8);
   budget->set_bound(1);
-  EXPECT_EQ(budget->bound(), 1 + 2);  // those that came after the first share went
+  EXPECT_EQ(budget->bound(), 1 + 2);  // the others came after the first share went
 }
 
 TEST(FrameBudget, AFrameKeepsItsFirstBudget) {

@@ -222,7 +222,7 @@ def plant(source: Path, folder: Path) -> None:
 
 
 def trouble(fault: Fault, number: int, program: Path) -> str:
-    """Runs the program; empty: it fails as it should, and again in the order that it names."""
+    """Runs the program; empty means it fails as it should, and again in the order that it names."""
     chosen = [str(program), fault.program, "--fault", str(number)]
     run = subprocess.run(chosen, capture_output=True, text=True, check=False)
     first = run.stdout.splitlines()[0] if run.stdout else run.stderr

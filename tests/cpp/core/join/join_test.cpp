@@ -60,7 +60,7 @@ class TwoCameras {
     inbox.put(edge(parent), std::move(sample), waits);
     return *this;
   }
-  /// The times of the next set; empty: there is none.
+  /// The times of the next set; empty without one.
   std::vector<double> take() {
     AnySample sample;
     if (inbox.take(sample, core::kWithoutWait) != Taken::Sample) return {};

@@ -1,4 +1,4 @@
-// The rules of the join by their corners. rules.py has the same rules as a program of its own.
+// The rules of the join by their corners. rules.py has the same rules as a separate program.
 // SPDX-License-Identifier: Apache-2.0
 #include <cstddef>
 #include <random>

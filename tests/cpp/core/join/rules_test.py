@@ -20,7 +20,7 @@ END = 1e6  # seconds; after every wait
 
 Sets = list[tuple[float | None, ...]]  # the times of their members
 Played = tuple[Sets, list[Books]]
-Event = tuple[float, int, float | None]  # arrival, parent, time; None: the parent ends
+Event = tuple[float, int, float | None]  # arrival, parent, time; None means the parent ends
 
 
 @dataclass

@@ -1,4 +1,4 @@
-// A joiner with the samples that it decides about, for the tests of its rules.
+// A joiner with the samples that it decides about, as the tests of its rules need it.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -1,4 +1,4 @@
-// What a pipeline shows to observers: taps, the state of the graph, the newest errors.
+// The view of observers on a pipeline: taps, the state of the graph, the newest errors.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pipeline/onlookers.hpp"
 

@@ -13,7 +13,7 @@
 
 namespace freshframe::test {
 
-/// What a Clocked does, where it is not the usual.
+/// The behaviour of a Clocked that differs from the usual.
 struct ClockHooks {
   Seconds period{1};
   std::function<std::optional<int>(const Sample<int>&, const Context&)> process = {};

@@ -131,7 +131,7 @@ TEST(Drain, TwoDrainsOfOneCameraBothWaitForTheMerge) {
   EXPECT_EQ(over, 0);
   held.gate.open();
   removers.clear();
-  for (const auto& mine : books) {  // one that came after the end of the camera has nothing
+  for (const auto& mine : books) {  // a consumer that came after the end of the camera has nothing
     EXPECT_EQ(mine.edges.size(), mine.nodes.size());
   }
 }

@@ -1,4 +1,4 @@
-// Last results of a node, and the stream of its own that they and its ticks belong to.
+// Last results of a node, and the separate stream that they and its ticks belong to.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <atomic>
@@ -287,7 +287,7 @@ TEST(Finish, DoesNotComeAfterAFailure) {
 TEST(Finish, AStopHoldsARecorderNoLongerThanItsParents) {
   Feed<int> feed;
   Seen<Sample<int>> written;
-  const auto clock = std::make_shared<SimulatedClock>();  // stands still: a drain would never end
+  const auto clock = std::make_shared<SimulatedClock>();  // does not move: a drain would never end
   CheckedPipeline pipeline(clock);
   const auto node = pipeline.add(clocked(), pipeline.add(feed_source(feed, Kind::Live)));
   pipeline.add(std::make_unique<Recorder>(written), node);

@@ -78,7 +78,7 @@ TEST(Lifecycle, AddAndReaderAfterTheEndAreStateErrors) {
   EXPECT_EQ(pipeline.stats().nodes.size(), 1U);
 }
 
-/// The error of wait() when a source's open() ends with `code` because of a stop; empty: none.
+/// The error of wait() when a source's open() ends with `code` because of a stop; empty means none.
 std::string told_after_a_stop_in_open(int code) {
   std::barrier opening(2);
   CheckedPipeline pipeline;

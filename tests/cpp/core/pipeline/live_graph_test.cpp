@@ -24,7 +24,7 @@
 namespace freshframe::test {
 namespace {
 
-// A node that is told which sources have gone.
+// A node that learns which sources have gone.
 class TellsGone final : public Node<int, int> {
  public:
   explicit TellsGone(Seen<int>& gone) : gone_(gone) {}
@@ -100,7 +100,7 @@ TEST(LiveGraph, CamerasComeToAMergeWithoutParentsAndGo) {
   EXPECT_EQ(seen.all()[1].stamp.source, again.node);
   EXPECT_EQ(pipeline.stats().removed.samples, 1U);
   EXPECT_EQ(pipeline.stats().removed.delivered, 1U);
-  EXPECT_TRUE(pipeline.remove(door).nodes.empty());  // once more: nothing is left to do
+  EXPECT_TRUE(pipeline.remove(door).nodes.empty());  // again: nothing is left to do
 }
 
 TEST(LiveGraph, AFailureOfOpenIsTheAddersAndTheRestRunsOn) {

@@ -1,4 +1,4 @@
-// Nodes that an embedder runs on threads of its own, step by step, as the Python layer does.
+// Nodes that an embedder runs on its own threads, step by step, as the Python layer does.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 
@@ -109,7 +109,7 @@ TEST(Outside, NodesOfBothKindsTakeEachOthersPlaceBelowLoadAndLoseNothing) {
     std::atomic<bool> enough{false};
     std::atomic<int> sent{0};
     std::atomic<int> at_once{
-        0};  // of the samples; others come each millisecond, for a slow machine keeps all of them
+        0};  // of the samples; others come every millisecond, because a slow machine keeps all of them
     Seen<Sample<int>> seen;
     CheckedPipeline pipeline;
     const auto cam =

@@ -33,10 +33,10 @@ class GatedRecorder final : public Node<int, Nothing> {
  private:
   Gate& gate_;
   std::optional<std::string> path_;
-  std::stop_token& stop_;  // written before the gate, read behind it
+  std::stop_token& stop_;  // written before the gate, read after it
 };
 
-/// A recorder that holds its first sample, behind a queue.
+/// A recorder that holds its first sample, below a queue.
 struct GatedRecording {
   explicit GatedRecording(Queue queue, std::optional<std::string> path = "a.mkv") {
     pipeline.add(std::make_unique<GatedRecorder>(gate, std::move(path), stop),

@@ -162,7 +162,7 @@ TEST(Replace, ASourceThatHasTakenThePlaceIsWatchedByTheSamePages) {
   core::close_tap(core, tap);
 }
 
-// The stop of the source that goes must never be that of the one that comes.
+// The stop of the source that goes must never stop the source that comes.
 TEST(Replace, OfASourceThatReadsAllTheTimeNeverEndsTheStream) {
   extend_watchdog(60);
   constexpr int kRounds = 300;
@@ -184,7 +184,7 @@ TEST(Replace, OfASourceThatReadsAllTheTimeNeverEndsTheStream) {
         pipeline.start();
         try {
           for (int round = 0; round < kRounds; ++round, ++replaced) pipeline.replace(cam, endless());
-        } catch (const StateError&) {  // NOLINT(bugprone-empty-catch): it has ended, and `replaced` says so
+        } catch (const StateError&) {  // NOLINT(bugprone-empty-catch): it has ended, and `replaced` shows it
         }
       });
     }

@@ -1,4 +1,4 @@
-// A runner alone: its pipeline is a test, which writes down what the runner tells it.
+// A runner alone: its pipeline is a test, which writes down the runner's calls.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pipeline/runner/runner_host.hpp"
 

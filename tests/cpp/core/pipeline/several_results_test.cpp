@@ -202,7 +202,7 @@ TEST(DelayedResults, OfASourceThatDoesNotComeThereAreAnError) {
 TEST(SeveralResults, BalanceUnderEveryPolicyFromNoneToAThousandPerSample) {
   for (const Queue& queue : {kLatest, kNext, kLossless, Queue{100, WhenFull::DropNewest}}) {
     Seen<Sample<int>> seen;
-    CheckedPipeline pipeline;  // checks the books at its end
+    CheckedPipeline pipeline;  // checks the counters at its end
     const auto node = pipeline.add(several([](const Sample<int>& sample, Out<int>& out, const Context&) {
                                      const int count[] = {0, 1, 3, 1000, 7};
                                      for (int i = 0; i < count[sample.value % 5]; ++i) out(i);

@@ -69,7 +69,7 @@ struct SlowWebhook {
   std::shared_ptr<SimulatedClock> clock = std::make_shared<SimulatedClock>();
   Feed<Alarms> feed;
   Gate gate{/*heeds_stop=*/false};
-  std::stop_token stop;  // written before the gate, read behind it
+  std::stop_token stop;  // written before the gate, read after it
   int calls = 0;         // written by the node's thread, which stop() joins
   std::vector<int> seen;
   std::uint64_t lost = 0;

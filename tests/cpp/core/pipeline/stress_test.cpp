@@ -246,7 +246,7 @@ TEST(Stress, AThousandStartsAndStopsLeakNoThreadNoFileAndNoMemory) {
   const std::size_t files = entries("/proc/self/fd");
   const std::size_t memory = resident_bytes();
   for (int i = 0; i < 1000; ++i) start_and_stop(i);
-  // A thread that has been joined may stand there a moment longer, also when the first ones were counted.
+  // A thread that has been joined may be listed a moment longer, even when the first ones were counted.
   wait_until([&] { return entries("/proc/self/task") <= threads; });
   EXPECT_EQ(entries("/proc/self/fd"), files);
   // A leaked frame, queue or thread stack per round would be megabytes; sanitizers keep freed memory.

@@ -138,7 +138,7 @@ class NotesEnds final : public Node<int, int> {
   Seen<int>& seen_;
 };
 
-// A node with a clock below a camera that is removed and one that stays, and a child of its results.
+// A node with a clock below a camera that is removed and a camera that stays, and a child of its results.
 struct RemovedCamera {
   explicit RemovedCamera(bool gives_last) {
     camera = pipeline.add(feed_source(feed, Kind::Live), {.name = "camera"});
@@ -390,8 +390,8 @@ TEST(Ticks, OfANodeWithABatchComeWhileItGathers) {
   pipeline.add(collect_into<int>(seen), node, {.queue = Queue{8}});
   pipeline.start();
   feed.push_and_settle(1);
-  // It begins to gather now, or behind the first tick if its thread has not seen the sample before. The clock may be at
-  // the second tick by then: until 2.5, 3.5 or 4.5.
+  // It begins to gather now, or after the first tick if its thread has not seen the sample before. The clock may be
+  // at the second tick by then: until 2.5, 3.5 or 4.5.
   for (std::size_t tick = 1; tick <= 2; ++tick) {
     clock->advance(Seconds(1));
     seen.wait_for(tick);

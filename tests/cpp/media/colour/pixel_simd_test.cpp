@@ -17,7 +17,7 @@
 namespace freshframe::test {
 namespace {
 
-/// Widths around those of vectors (16, 32, 64 bytes), including odd ones.
+/// Widths around the widths of vectors (16, 32, 64 bytes), including odd ones.
 constexpr std::array kWidths = {1, 2, 3, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 191, 200};
 
 struct ColourMeaning {

@@ -1,4 +1,4 @@
-// What a decoder leaves out of a damaged picture is not what the pool's memory held before.
+// The missing part of a damaged picture does not show what the pool's memory held before.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/frame.hpp"
 

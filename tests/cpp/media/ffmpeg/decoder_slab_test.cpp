@@ -50,7 +50,7 @@ SlabPictures decode(const std::string& path, int threads) {
 
 struct Clip {
   std::string name;
-  std::optional<AVCodecID> codec = {};  // none: x264 with B frames
+  std::optional<AVCodecID> codec = {};  // none means x264 with B frames
   AVPixelFormat format = AV_PIX_FMT_YUV420P;
 };
 

@@ -1,4 +1,4 @@
-// Pixels compared with swscale's accurate rounding of the same decoded frame, for each format, range, matrix
+// Pixels compared with swscale's accurate rounding of the same decoded frame, in each format, range, matrix
 // and odd size.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/media.hpp"

@@ -62,7 +62,7 @@ inline std::vector<AnySample> completed(const std::string& path) {
   return samples;
 }
 
-/// What a live source gives of the bytes, at most 4 seconds: packets, and frames if they are asked for.
+/// The output of a live source for the bytes, at most 4 seconds: packets, and frames if they are asked for.
 struct Received {
   std::vector<AnySample> packets;
   std::vector<double> frames;  // their pts

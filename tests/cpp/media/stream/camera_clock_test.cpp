@@ -40,7 +40,7 @@ struct ClockSeen {
   double least_advance = 1;        // of utc from picture to picture
 };
 
-// Pictures, with a report every 2.5 to 7.5 s, of which those in `bad` are half a second off.
+// Pictures, with a report every 2.5 to 7.5 s, where the reports in `bad` are half a second off.
 ClockSeen follow(const Camera& camera, CameraClock& clock, double seconds, const std::vector<int>& bad = {},
                  unsigned seed = 1) {
   std::mt19937_64 random(seed);
@@ -160,7 +160,7 @@ TEST(CameraClock, ItsErrorIsABoundOfTheTrueOne) {
   EXPECT_LE(static_cast<double>(outside), 0.01 * static_cast<double>(all));
 }
 
-/// The share of cameras whose true error is within the bound so many seconds after the last of some reports.
+/// The share of cameras whose true error is within the bound `silence` seconds after the last of some reports.
 double share_within_bound(double noise, int reports, double silence) {
   constexpr unsigned kCameras = 400;
   int within = 0;

@@ -1,4 +1,4 @@
-// Blocking calls run on threads of their own, and their callers can leave them behind.
+// Blocking calls run on their own threads, and their callers can abandon them.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/stream/detached_call.hpp"
 
@@ -210,7 +210,7 @@ TEST(DetachedCall, AnExitWaitsForACallThatIsLeftBehind) {
   wait_until([&] { return child_sets_flag(leave); });  // a busy machine may take longer than the exit waits
 }
 
-// Told when the thread ends, some time behind the end of its call.
+// Written when the thread ends, some time after the end of its call.
 struct LastWord {
   ~LastWord() {
     wait_until([] { return gate_at_exit.stop_requested(); });

@@ -11,7 +11,7 @@ namespace freshframe::media::test {
 namespace {
 
 /// Packets as text, a letter each: 's' a slice, 'p' parameter sets, 'f' filler; a capital letter has the
-/// marker; a digit sets the timestamp of those that follow. The result has '|' where pictures end.
+/// marker; a digit sets the timestamp of the following packets. The result has '|' where pictures end.
 std::string cut(PictureEnds& ends, const std::string& packets) {
   std::string text;
   std::uint32_t timestamp = 0;

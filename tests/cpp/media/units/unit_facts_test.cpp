@@ -1,4 +1,4 @@
-// What the units of a whole picture tell of it.
+// The facts that the units of a whole picture give about it.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/units/unit_facts.hpp"
 

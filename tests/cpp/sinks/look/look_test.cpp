@@ -44,7 +44,7 @@ std::shared_ptr<const Clock> clock_at(double seconds) {
   return clock;
 }
 
-/// A camera's packets, of which each was captured at its pts.
+/// A camera's packets, each captured at its pts.
 std::vector<AnySample> look_packets(const Folder& folder, const std::string& codec,
                                     const std::string& b_frames) {
   static_cast<void>(
@@ -359,7 +359,7 @@ TEST_P(LookTest, APictureIsDecodedWhenThoseBeforeTheLastOneAreTaken) {
   EXPECT_EQ(taken, 2);
 }
 
-/// A key packet of so many bytes in a buffer that may be larger.
+/// A key packet of `size` bytes in a buffer that may be larger.
 Packet look_packet(double pts, int size, int buffer) {
   auto packet = make_av_packet();
   require(av_new_packet(packet.get(), buffer));

@@ -1,4 +1,4 @@
-// What a camera may change in mid-stream: each file says what is in it, and all pictures are in files.
+// The changes of a camera in mid-stream: each file says what is in it, and all pictures are in files.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/media.hpp"
 #include "freshframe/packet_nodes.hpp"
@@ -23,7 +23,7 @@ namespace {
 
 constexpr int kEach = 24;
 
-/// What a camera sends for a while.
+/// The video that a camera sends for a while.
 struct SentVideo {
   std::string codec = "h264";
   std::map<std::string, std::string> options = {};
@@ -126,7 +126,7 @@ std::string encoded_part(const Folder& folder, const std::string& name, const Se
   return path;
 }
 
-/// One connection, or two, that send the packets of both files one behind the other.
+/// One connection, or two, that send the packets of both files one after the other.
 class ChangingCamera {
  public:
   void send(const std::string& path, bool connects, double from) {
@@ -169,7 +169,7 @@ class ChangingCamera {
   std::vector<AnySample> samples_;
 };
 
-/// What a container's header says before any packet was read.
+/// The facts in a container's header before any packet was read.
 struct ContainerHeader {
   int width = 0;
   int height = 0;

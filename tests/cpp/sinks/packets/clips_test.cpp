@@ -110,7 +110,7 @@ TEST(PacketClipFiles, OfRandomMomentsHaveEachUnitOfTheStreamOnce) {
     ASSERT_FALSE(found.empty()) << path;
     const auto first = static_cast<std::size_t>(found.begin() - all.begin());
     EXPECT_TRUE(packets[first].value.as<Packet>()->is_keyframe);
-    EXPECT_LE(packets[first].stamp.pts, at - 1);  // with those that are 2 s in the past
+    EXPECT_LE(packets[first].stamp.pts, at - 1);  // with packets that are 2 s in the past
     EXPECT_GE(packets[first + part.size() - 1].stamp.pts, at + 1 - 4 / kPacketFps);
   }
 }

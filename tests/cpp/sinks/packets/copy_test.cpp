@@ -1,4 +1,4 @@
-// A camera's own packets in files: each unit is that of the stream, none is missing, and all pictures decode.
+// A camera's own packets in files: each unit is the stream's, all units are there, and all pictures decode.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/media.hpp"
@@ -87,7 +87,7 @@ TEST(Packets, OfTwoConnectionsAreOneStreamHoweverTheirParameterSetsAreSeparated)
   EXPECT_FALSE(media::is_same_stream(*first, *stream_with({0, 0, 1, 0x67, 66, 1, 2})));
 }
 
-/// Without the units of one kind in the keyframes of which `drops` says so, as after a loss on the way.
+/// Without the units of one kind in the keyframes that `drops` selects, as after a loss on the way.
 std::vector<AnySample> without_units(const std::string& path, unsigned kind, const std::vector<bool>& drops) {
   PacketCompletion completion;
   std::vector<AnySample> taken;
@@ -227,14 +227,14 @@ TEST(Packets, InSegmentsAreCutAtKeyPicturesAndEachIsInOneFile) {
   const Folder folder;
   const auto packets = received(streamed(folder, "mpeg4", {{"g", "20"}}), false).packets;
   copy_into(folder.file("a_%d.mkv"), packets, {.segment_every = 1.0});
-  EXPECT_EQ(play(folder.file("a_1.mkv")).numbers.size(), 40U);  // the first keyframe behind 1 s
+  EXPECT_EQ(play(folder.file("a_1.mkv")).numbers.size(), 40U);  // the first keyframe after 1 s
   const auto second = play(folder.file("a_2.mkv"));
   EXPECT_EQ(second.numbers.size(), 20U);
   EXPECT_EQ(second.numbers.front(), 40);
   EXPECT_NEAR(second.pts.front(), 0, 0.001);
 }
 
-/// Times of the packets of a file as they stand there, in the order of decoding; NaN: none.
+/// Times of the packets of a file as written, in the order of decoding; NaN: none.
 std::vector<double> times_in(const std::string& path) {
   AVFormatContext* raw = nullptr;
   require(avformat_open_input(&raw, path.c_str(), nullptr, nullptr));
@@ -249,7 +249,7 @@ std::vector<double> times_in(const std::string& path) {
   return times;
 }
 
-/// Segments begin at keyframes behind which pictures are decoded that are shown before them.
+/// Segments begin at keyframes after which pictures are decoded that are shown before them.
 TEST_P(PacketCopies, OfOpenGroupsOfPicturesHaveAllTimesInEachSegment) {
   if (media::find_video_encoder("h264") == nullptr) GTEST_SKIP() << "no H.264 encoder";
   const Folder folder;

@@ -1,4 +1,4 @@
-// What waits for a media server: young pictures, from a keyframe on.
+// The queue for a media server: young pictures, from a keyframe on.
 // SPDX-License-Identifier: Apache-2.0
 #include "sinks/publish/queue.hpp"
 

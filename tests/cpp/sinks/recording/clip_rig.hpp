@@ -60,8 +60,8 @@ inline std::vector<int> from_to(int first, int last) {
   return numbers;
 }
 
-/// The clip holds frames from `first` or up to a second before, to `last` or a few later. None is missing,
-/// and each has its time.
+/// The clip holds frames from `first` or up to a second before, to `last` or a few later. No frame is missing, and
+/// each has its time.
 inline void expect_clip(const std::string& path, int first, int last) {
   const auto played = play(path);
   ASSERT_FALSE(played.numbers.empty()) << path;

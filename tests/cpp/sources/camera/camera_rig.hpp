@@ -22,7 +22,7 @@ using namespace freshframe::media;  // NOLINT(google-build-using-namespace)
 
 using Step = FakeCamera::Step;
 
-/// Its waits take no real time. A stop that the camera's script requests interrupts them.
+/// Waits take no real time. A stop that the camera's script requests interrupts them.
 class PassingClock final : public Clock {
  public:
   PassingClock(SimulatedClock& clock, FakeCamera& camera) : clock_(clock), camera_(camera) {}

@@ -124,7 +124,7 @@ TEST(CameraSource, TakesTheTimeOfArrivalWhereTheDriversIsOfNoUse) {
     if (!tells) rig.camera.timestamp_type = V4L2_BUF_FLAG_TIMESTAMP_UNKNOWN;
     rig.camera.pictures(3, {.timestamp_error = 1.7e9});  // a time of day
     rig.open();
-    expect_three_as_they_arrive(rig, UtcFrom::None);  // the engine gives that of the arrival
+    expect_three_as_they_arrive(rig, UtcFrom::None);  // the engine gives the arrival's
   }
 }
 

@@ -1,4 +1,4 @@
-// A camera without hardware: plays the driver behind V4l2System, step by step as a test says.
+// A camera without hardware: plays the driver of V4l2System, step by step as a test says.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -77,7 +77,7 @@ class FakeCamera final : public V4l2System {
   std::uint32_t timestamp_type = V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC;
   std::vector<Control> controls;
   std::vector<std::uint8_t> picture;  // what each buffer holds; empty: zeros, as many as the format needs
-  std::function<std::vector<std::uint8_t>()> next_picture = {};  // instead of `picture`, for each anew
+  std::function<std::vector<std::uint8_t>()> next_picture = {};  // instead of `picture`, made for each
   std::function<void(v4l2_pix_format&)> bend_format = [](v4l2_pix_format&) {};
   std::optional<std::uint32_t> buffer_count = {};
   std::optional<std::uint32_t> buffer_length = {};
@@ -178,7 +178,7 @@ class FakeCamera final : public V4l2System {
 
   std::pair<void*, int> map(int /*descriptor*/, std::size_t length, std::int64_t offset) override {
     auto& memory = memory_.at(static_cast<std::size_t>(offset));
-    memory.assign(length, 0);  // exactly so many: ASan sees a read beyond
+    memory.assign(length, 0);  // exactly this number: ASan sees a read beyond
     ++mapped_;
     return {memory.data(), 0};
   }

@@ -137,7 +137,7 @@ TEST_P(MediaBadInput, IsASourceErrorThatSaysWhichAndWhy) {
 INSTANTIATE_TEST_SUITE_P(Files, MediaBadInput, ::testing::ValuesIn(bad_inputs()),
                          [](const auto& bad) { return bad.param.name; });
 
-/// This thread opens files as an unprivileged user, also when the test runs as root.
+/// This thread opens files as an unprivileged user, even when the test runs as root.
 class Unprivileged {
  public:
   Unprivileged() : before_(::setfsuid(kNobody)) {}

@@ -221,7 +221,7 @@ TEST(MediaDamage, AnIndexThatEndsAtADamageCountsTheRest) {
   const std::string name = "stsz";
   const auto table = std::find_end(bytes.begin(), bytes.end(), name.begin(), name.end());
   ASSERT_NE(table, bytes.end());
-  table[16 + 4 * 20] = 0x7F;  // of the lengths behind name, version, length and count: the 21st is 2 GB
+  table[16 + 4 * 20] = 0x7F;  // of the lengths after name, version, length and count: the 21st is 2 GB
   write_bytes(path, bytes);
   const auto outcome = try_to_play(path);
   EXPECT_EQ(outcome.frames + outcome.damaged, static_cast<std::size_t>(kWholeFrames));
@@ -254,7 +254,7 @@ TEST(MediaDamagedTimes, FramesThatTheDecoderDropsInSilenceAreCounted) {
   if (table == bytes.rend()) GTEST_SKIP() << "no encoder here reorders frames";
   EXPECT_EQ(play(path).damaged, 0U);
   // FFmpeg ignores the whole table when a frame's time is this far from its place in the file.
-  constexpr std::ptrdiff_t kSecondOffset = 20;  // behind version, number of entries, and the first entry
+  constexpr std::ptrdiff_t kSecondOffset = 20;  // after version, number of entries, and the first entry
   *(table.base() + kSecondOffset) = 0x7F;
   write_bytes(path, bytes);
   const auto played = play(path);

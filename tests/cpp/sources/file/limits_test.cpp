@@ -49,7 +49,7 @@ void append_number(Bytes& bytes, std::uint32_t number, int count) {
 }
 
 /// A keyframe of Sorenson's H.263: start code (17 bits), version (5), number (8), format 1 (3: sizes of 16
-/// bits follow), width, height, kind (2), deblocking (1), quantiser (5), no more (1).
+/// bits follow), width, height, kind (2), deblocking (1), quantiser (5), end of the options (1).
 Bytes sorenson(unsigned width, unsigned height) {
   std::vector<bool> bits;
   const auto put = [&](unsigned value, int count) {

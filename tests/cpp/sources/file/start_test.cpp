@@ -1,4 +1,4 @@
-// Files with a start time: frames, numbers and times are those of the whole file, in each container.
+// Files with a start time: frames, numbers and times are the same as in the whole file, in each container.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/media.hpp"

@@ -50,7 +50,7 @@ std::vector<Claim> drive(ArrivalLine& line, const Road& road, double seconds) {
   return claims;
 }
 
-/// Of the claimed age against the true one, in the order of their size. The first `skipped` seconds do not
+/// The errors of the claimed age against the true one, in the order of their size. The first `skipped` seconds do not
 /// count.
 std::vector<double> errors_of(const std::vector<Claim>& claims, double skipped) {
   std::vector<double> errors;

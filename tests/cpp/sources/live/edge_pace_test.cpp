@@ -27,7 +27,7 @@ struct Shown {
   double age = 0;  // since it was taken
 };
 
-/// A segment of which the last picture was taken at t arrives at t + `late(t)`. The reader joins at `join`,
+/// A segment whose last picture was taken at t arrives at t + `late(t)`. The reader joins at `join`,
 /// and gets the last `behind` segments first.
 std::vector<EdgePace::Packet> arrivals(const std::function<double(double)>& late, double join, int behind,
                                        double seconds) {

@@ -14,7 +14,7 @@ namespace {
 
 using media::Group;
 
-/// Numbers the packets that it adds, and those that begin a replay.
+/// Numbers the packets that it adds, and the packets that begin a replay.
 class Packets {
  public:
   void add(Group& group, bool key, int bytes = 100) {

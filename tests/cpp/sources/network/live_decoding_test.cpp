@@ -27,7 +27,7 @@ struct Film {
   AVRational time_base{};
 };
 
-/// A picture that came, and behind how many packets.
+/// A picture that came, and after how many packets.
 struct ShownPicture {
   std::int64_t time = 0;
   Bytes luma;
@@ -158,7 +158,7 @@ class KeyPictures : public testing::TestWithParam<Coding> {
     }
   }
 
-  /// The newest picture that a decoder that sees all has given behind this packet.
+  /// The newest picture that a decoder that sees all has given after this packet.
   [[nodiscard]] std::int64_t newest_behind(std::size_t packet) const {
     std::int64_t newest = INT64_MIN;
     for (const auto& one : all_) {

@@ -55,7 +55,7 @@ constexpr std::array kPhases = {LivePhase::New,     LivePhase::Seeking,   LivePh
 constexpr std::array kEvents = {LiveEvent::Fed, LiveEvent::Key, LiveEvent::Frame, LiveEvent::Undecoded,
                                 LiveEvent::Paused};
 
-/// What the phase is to say, kept as three facts beside it.
+/// The expected phase, kept as three facts beside it.
 TEST(LivePhase, SaysWhatTheEventsBeforeHaveMade) {
   for (const auto from : kPhases) {
     for (const auto event : kEvents) {

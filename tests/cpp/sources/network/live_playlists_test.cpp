@@ -21,7 +21,7 @@ using std::chrono::steady_clock;
 
 constexpr const char* kUrl = "http://h/live.m3u8";
 
-/// What comes from a connection: a text, and then an error of FFmpeg's.
+/// The data of a connection: a text, and then an error of FFmpeg's.
 struct Source {
   std::string text;
   int end = AVERROR_EOF;

@@ -128,7 +128,7 @@ TEST(LiveSource, WithoutReconnectTheEndIsAnErrorAndSilenceATimeout) {
     } else {
       EXPECT_THROW(read_all(), SourceTimeoutError);
     }
-    EXPECT_EQ(frames, kLiveFrames);  // also those that the decoder held back
+    EXPECT_EQ(frames, kLiveFrames);  // also pictures that the decoder held back
     source->close();
   }
 }

@@ -17,7 +17,7 @@ namespace {
 
 using namespace std::string_literals;
 
-/// With a thumbnail, which has an end of its own, among its metadata, and a marker inside of its coded data.
+/// With a thumbnail, which has its own end, among its metadata, and a marker inside of its coded data.
 const std::string kPicture =
     "\xFF\xD8"
     "\xFF\xE1\x00\x08\xFF\xD8\xFF\xD9\x01\x02"
@@ -43,7 +43,7 @@ std::string all(FilteredBytes& bytes) {
   return text;
 }
 
-/// What the filter makes of it, given in pieces of this size.
+/// The filter's output for it, given in pieces of this size.
 std::string filtered(std::string_view text, std::size_t piece = 1000) {
   MultipartFilter filter;
   FilteredBytes out;

@@ -1,4 +1,4 @@
-// The sender reports behind FFmpeg's wall times.
+// The sender reports from which FFmpeg makes wall times.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/network/input/producer_times.hpp"
 

@@ -24,7 +24,7 @@ double seconds_of(TimePoint time) {
   return Seconds(time - moment_at(0)).count();
 }
 
-/// What a reader has of a server whose segment n is there from `ready(n)` on.
+/// The experience of a reader with a server whose segment n is there from `ready(n)` on.
 struct Reading {
   std::vector<double> late;  // seconds from the moment at which a segment was there to the answer that has it
   std::vector<double> asked;

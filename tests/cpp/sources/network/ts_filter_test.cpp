@@ -241,7 +241,7 @@ TEST_F(TsFilterTest, KnowsWhenTheFirstByteOfEachPictureCame) {
 TEST_F(TsFilterTest, KnowsWhichPicturesFollowALossThatTheDemuxerForgets) {
   static_cast<void>(ends(filter_, sender_, "PpqPpqPpqPpq"));
   FilteredBytes out;
-  filter_.add(sender_.packets("PqxpqPqxxPqPxq"), at(0), out);  // each 'q' has a packet put in behind it
+  filter_.add(sender_.packets("PqxpqPqxxPqPxq"), at(0), out);  // each 'q' has a packet put in after it
   static_cast<void>(all(out));
   const auto after_loss = [&](std::size_t packet) {
     return out.is_after_loss(static_cast<std::int64_t>(packet * kTsPacketSize));

@@ -1,4 +1,4 @@
-// The pictures of which no packet has come.
+// The pictures without any packet.
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdint>
 #include <vector>

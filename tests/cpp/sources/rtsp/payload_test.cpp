@@ -1,4 +1,4 @@
-// What payloads of RTP hold: slices, parameter sets, pictures with which decoding can begin.
+// The contents of payloads of RTP: slices, parameter sets, pictures with which decoding can begin.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/rtsp/packets/payload.hpp"
 

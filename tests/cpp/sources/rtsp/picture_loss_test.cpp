@@ -1,4 +1,4 @@
-// What is known of pictures where packets are lost: which are torn, which may refer to lost ones, which are
+// The facts about pictures where packets are lost: which are torn, which may refer to lost ones, which are
 // missing. SPDX-License-Identifier: Apache-2.0
 #include <cstdint>
 #include <optional>
@@ -33,8 +33,8 @@ constexpr std::uint32_t kInterval = 3000;  // ticks
 /// other refers, 'i' an IDR, 'p' is a parameter set. 'u', 'v' and 'w' are the first, a later and the last
 /// part of a slice that begins a picture, and 'x' the last part of one to which no other refers. A capital
 /// letter has the marker. ' ': the next picture's time. '_': a packet is lost. The result has a word for each
-/// picture: 't' torn, 'l' pictures before it may be lost, 'b' no other refers to it, 'I' an IDR, a digit: so
-/// many are missing before it; '-' none of these.
+/// picture: 't' torn, 'l' pictures before it may be lost, 'b' no other refers to it, 'I' an IDR, a digit: the number
+/// missing before it; '-' none of these.
 std::string made_of(const std::string& packets, bool believes_markers = true,
                     std::optional<double> rate = 30.0) {
   Joining joining;
@@ -130,7 +130,7 @@ TEST(PictureLoss, WithoutARateCountsPicturesOfWhichSomePacketsHaveCome) {
   EXPECT_EQ(made_of("iS _vW    fS _vW F", true, std::nullopt), "I l1 l1");
 }
 
-/// What the decoder gets of these packets of H.264, which FFmpeg takes apart.
+/// The input of the decoder from these packets of H.264, which FFmpeg takes apart.
 std::vector<Octets> pictures_of(const std::vector<std::pair<Octets, std::uint64_t>>& packets) {
   const auto media =
       parse_sdp("m=video 0 RTP/AVP 96\na=rtpmap:96 H264/90000\na=fmtp:96 packetization-mode=1\n");

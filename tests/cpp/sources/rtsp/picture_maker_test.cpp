@@ -27,7 +27,7 @@ TimePoint moment(double seconds) {
   return TimePoint{} + to_duration(Seconds(seconds));
 }
 
-/// The payloads, one behind the other.
+/// The payloads, one after the other.
 class Appending final : public Depacketiser {
  public:
   void add(const RtpPacket& packet, bool /*after_gap*/, std::vector<std::uint8_t>& picture) override {
@@ -223,7 +223,7 @@ Picture picture_of(std::size_t size, bool key, double arrived) {
   return picture;
 }
 
-/// The arrivals of those that wait, in seconds.
+/// The arrivals of the waiting pictures, in seconds.
 std::vector<int> waiting(PictureQueue& queue) {
   std::vector<int> result;
   while (const auto picture = queue.take(TimePoint{}, {})) {

@@ -25,7 +25,7 @@ namespace freshframe::media::rtsp::test {
 /// Listens on 127.0.0.1 while it lives.
 class ScriptedServer {
  public:
-  /// What is sent for a request; empty: the connection is closed.
+  /// The answer to a request; empty means the connection is closed.
   using Script = std::function<std::string(const std::string& request)>;
 
   explicit ScriptedServer(Script script) : script_(std::move(script)) {
@@ -79,7 +79,7 @@ class ScriptedServer {
           const std::lock_guard lock(mutex_);
           requests_.push_back(request);
         }
-        if (request.starts_with("RTSP/")) continue;  // it answers a request of ours
+        if (request.starts_with("RTSP/")) continue;  // it answers our request
         const auto answer = script_(request);
         if (answer.empty()) return;
         static_cast<void>(::send(client, answer.data(), answer.size(), MSG_NOSIGNAL));

@@ -242,7 +242,7 @@ TEST(RtspSession, KeepsTheSessionAliveWithTheMethodThatTheServerHas) {
       if (request.starts_with("SETUP")) {
         return answer_to(request, "Session: 1;timeout=2\r\nTransport: RTP/AVP/TCP;interleaved=0-1\r\n");
       }
-      // What follows PLAY keeps the session alive.
+      // The requests after PLAY keep the session alive.
       const bool kept_alive = request.starts_with("GET_PARAMETER") || request.starts_with("OPTIONS");
       return good_answer(request) + (kept_alive ? rtp_on(0, request.starts_with("OPTIONS") ? 2 : 1) : "");
     };

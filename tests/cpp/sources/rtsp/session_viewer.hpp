@@ -1,4 +1,4 @@
-// A client of one RTSP server, for the tests of sessions.
+// A client of one RTSP server, which the tests of sessions use.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -60,7 +60,7 @@ inline std::size_t first_video(const Description& description) {
   throw Fault(Trouble::Dialogue, "no video");
 }
 
-/// One client of a server. Its exception is kept in `trouble`.
+/// One client of a server. The exception is kept in `trouble`.
 struct Viewer {
   explicit Viewer(const std::string& url, SessionOptions options = {}) {
     options.user_agent = "test";

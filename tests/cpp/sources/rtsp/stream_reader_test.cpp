@@ -29,7 +29,7 @@ std::string interleaved(std::uint8_t channel, std::string_view payload, std::uin
   return result + packet;
 }
 
-/// What has been read: "200" for an answer, "OPTIONS" for a request, "#0:5" for five bytes behind RTP's
+/// The messages that were read: "200" for an answer, "OPTIONS" for a request, "#0:5" for five bytes after RTP's
 /// header on channel 0.
 std::vector<std::string> read_all(StreamReader& reader) {
   std::vector<std::string> seen;

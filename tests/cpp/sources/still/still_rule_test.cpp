@@ -1,4 +1,4 @@
-// Pictures that stand still, loop or have no contrast, and sound ones that look as if they did.
+// Pictures that are frozen, loop or have no contrast, and sound pictures that look the same.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/still/still_rule.hpp"
 
@@ -42,7 +42,7 @@ struct Luma {
   std::uint8_t& at(int x, int y) { return pixels[static_cast<std::size_t>(y * width + x)]; }
 };
 
-// What a sensor sees of a scene: its levels are `gain` of the scene's above 16, with noise.
+// The picture of a scene by a sensor: its levels are `gain` of the scene's above 16, with noise.
 class Sensor {
  public:
   Luma picture(double gain, double noise, Size size = {}) {
@@ -94,7 +94,7 @@ class StillRuleTest : public ::testing::Test {
   /// Seconds from the first picture.
   [[nodiscard]] double since() const { return Seconds(rule_.verdict().since - TimePoint()).count(); }
 
-  /// A new picture of which `count` of the 16 fields are those of `base`, in each picture others.
+  /// A new picture that has `count` of the 16 fields of `base`, in each picture others.
   Luma with_fields_of(const Luma& base, int count) {
     auto picture = sensor_.picture(1, 1);
     for (; count > 0; --count, ++field_) {
@@ -170,7 +170,7 @@ TEST_F(StillRuleTest, APictureThatStaysIsStillSinceItsFirst) {
 
 TEST_F(StillRuleTest, APastThatComesLateMakesNoStillPictureYounger) {
   const auto hung = sensor_.picture(1, 1);
-  for (int i = 0; i < 1100; ++i) (void)see(hung);  // the first ones are kept no more
+  for (int i = 0; i < 1100; ++i) (void)see(hung);  // the first ones are no longer kept
   rule_.remember({.pictures = {{.bits = 1, .time = {}}}});
   EXPECT_EQ(see(hung), Kind::Still);
   EXPECT_EQ(since(), 0);
@@ -222,7 +222,7 @@ TEST_F(StillRuleTest, AClockOnAStillPageIsNoStillPicture) {
   for (int i = 0; i < 120; ++i) ASSERT_EQ(see(page_with(page, i / 2), 0.5), Kind::None) << i;
 }
 
-// MJPEG of a page whose encoder stood still for two seconds.
+// MJPEG of a page whose encoder stopped for two seconds.
 TEST_F(StillRuleTest, OneLatePairOfEqualPicturesMakesNoPageWithAClockStill) {
   const auto page = sensor_.picture(1, 0);
   int still = 0;
@@ -443,7 +443,7 @@ TEST_F(StillRuleTest, ALoopOfWhichTwoPicturesAreEqualStaysOne) {
 }
 
 TEST_F(StillRuleTest, ALoopOfWhichOnePictureASecondCountsStaysOne) {
-  // 31 pictures of 100 ms. Those that count are 1.0 or 1.1 s apart, so the distance of equal ones changes.
+  // 31 pictures of 100 ms. The counted ones are 1.0 or 1.1 s apart, so the distance of equal ones changes.
   const auto film = film_of(31);
   std::mt19937 random(3);
   std::size_t at = 0;

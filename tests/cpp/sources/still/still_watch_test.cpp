@@ -146,7 +146,7 @@ TEST_F(StillWatchTest, ASourceThatDecodesNothingNeedsAPictureEachQuarterOfTheTim
   EXPECT_FALSE(watch.needs_picture(time_)) << "it has one";
 }
 
-// A hung camera whose frames are wanted now and then. Its packets come again, as those of a relay.
+// A hung camera whose frames are wanted now and then. The packets come again, as from a relay.
 TEST_F(StillWatchTest, ASourceThatDecodesNowAndThenIsStillAllTheTime) {
   StillWatch watch("x", 10);
   const std::vector<std::uint8_t> packet(1000, 7);
@@ -437,7 +437,7 @@ class NoThreads {
     pthread_attr_t huge;
     EXPECT_EQ(::pthread_getattr_default_np(&before_), 0);
     EXPECT_EQ(::pthread_attr_init(&huge), 0);
-    EXPECT_EQ(::pthread_attr_setstacksize(&huge, std::size_t{1} << 50), 0);  // no thread has so much
+    EXPECT_EQ(::pthread_attr_setstacksize(&huge, std::size_t{1} << 50), 0);  // no thread has this size
     EXPECT_EQ(::pthread_setattr_default_np(&huge), 0);
   }
   NoThreads(const NoThreads&) = delete;

@@ -132,7 +132,7 @@ class Predicted : public testing::Test {
   Recording rec_;
 };
 
-// Cameras of 30 pictures per second, for a minute, of which A takes each at once.
+// Cameras of 30 pictures per second during a minute. A takes each at once.
 Recording many_cameras(int count) {
   constexpr int kPictures = 1800;
   constexpr double kInterval = 1.0 / 30;
@@ -263,14 +263,14 @@ TEST_F(Predicted, AQueueThatIsDeeperThanThereAreSamples) {
   EXPECT_EQ(deep.outcomes.front().rate->middle, whole.outcomes.front().rate->middle);
 }
 
-// A minute of so many samples took seconds, in which the page waited, and a deep queue gigabytes.
+// A minute of that number of samples took seconds, in which the page waited, and a deep queue gigabytes.
 TEST_F(Predicted, ManyCamerasAreNotPlayedForAMinute) {
   const auto recording = many_cameras(24);
   for (const auto* const queue : {"LATEST", "Queue(1048576)"}) {
     const auto [node, change] = Question::of("A: queue=" + std::string(queue));
     const auto answer = what_if(recording, node, change);
     ASSERT_TRUE(answer.known()) << answer.reason;
-    EXPECT_NEAR(answer.duration, 60, 1);  // of records, of which a second or two is played
+    EXPECT_NEAR(answer.duration, 60, 1);  // of records, and a second or two of it is played
     ASSERT_TRUE(answer.outcomes.front().age_mean) << answer.outcomes.front().reason;
     EXPECT_TRUE(holds(*answer.outcomes.front().rate, 24 * 30)) << queue;
   }

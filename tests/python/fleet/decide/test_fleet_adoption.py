@@ -205,7 +205,7 @@ def test_the_former_run_goes_on_while_a_new_build_fails_under_the_next_controlle
     assert fleet.decisions.allowed("a") == [(0, again.epoch), (0, 5)]
 
 
-@pytest.mark.parametrize("others", [{}, {"former": None}])  # None: its agent had not been heard
+@pytest.mark.parametrize("others", [{}, {"former": None}])  # None means its agent had not been heard
 def test_a_run_of_the_earlier_build_is_replaced_by_the_next_controller(others: dict[str, Any]) -> None:
     fleet = Restarted(updated(state="unplaced", agent=None, epoch=5, **others))
     fleet.report("b")

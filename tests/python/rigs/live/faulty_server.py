@@ -69,8 +69,8 @@ class Faults:
         hates: RTSP: requests with this text are answered with 400.
         answer: HTTP: sent instead of everything else.
         answers: RTSP: sent in place of the answer to a request, by its verb, with its number for "{cseq}"
-            and this server's port for "{port}". Empty: the connection is closed. RESET: with a reset. None:
-            nothing is sent.
+            and this server's port for "{port}". Empty means the connection is closed. RESET: with a reset.
+            None means nothing is sent.
     """
 
     silent: bool = False

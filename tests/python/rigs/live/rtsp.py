@@ -84,7 +84,7 @@ class RtspServer(Server):
         return ""
 
     def _answer(self, connection: socket.socket, answer: bytes | None, request: str) -> bool:
-        """In place of the true one. False: the connection is over."""
+        """In place of the true one. False means the connection is over."""
         if answer is None:
             self._ended.wait()
         elif answer == RESET:

@@ -37,8 +37,8 @@ const std::shared_ptr<const Clock>& simulated_clock();
 /// `captured`: seconds.
 AnySample sample_of(int seq, int source = 0, double captured = 0);
 
-/// A world with an inbox. Checks after each order: the books of all edges balance, and the samples of each source came
-/// once and in their order. More is checked on request, below.
+/// A world with an inbox. Checks after each order: the counters of all edges balance, and the samples of each source
+/// came once and in their order. More is checked on request, below.
 class Edges : public World {
  public:
   Edges();
@@ -48,7 +48,7 @@ class Edges : public World {
   // ---- for the constructor of a program
   void edge(EdgeOptions options);
   void edge(Queue queue, std::vector<int> sources = {});
-  /// The results and the counters of the only edge are those that some order of the calls gives on a queue of thirty
+  /// The results and the counters of the only edge are what some order of the calls gives on a queue of thirty
   /// lines. For programs whose threads use put(), take(), newest(), close() and end() alone.
   void follows_model() noexcept { follows_model_ = true; }
   /// A deadline that has to pass, because nothing else can go on, is a lost wake-up.
@@ -67,7 +67,7 @@ class Edges : public World {
   void take_batches(const Batch& batch);
   void close();
   void end(std::size_t edge = 0);
-  /// The books of all edges, at any moment.
+  /// Checks the counters of all edges, at any moment.
   void audit() const;
   void got(const AnySample& sample);
   /// Removes an edge, whose last counters balance.

@@ -30,7 +30,7 @@ class Model {
  public:
   explicit Model(Queue queue) : queue_(queue) {}
 
-  /// False: the call cannot give this here.
+  /// False means the call cannot give this here.
   [[nodiscard]] bool apply(const Call& call);
   [[nodiscard]] bool has_counters_of(const EdgeStats& stats) const;
 
@@ -51,8 +51,8 @@ class Model {
   std::uint64_t stopped_ = 0;
 };
 
-/// Whether some order of the calls, which keeps those that did not overlap as they were, gives their results and these
-/// counters.
+/// Whether some order of the calls, which keeps calls that did not overlap as they were, gives their results and
+/// these counters.
 [[nodiscard]] bool explains(const Model& model, const std::vector<Call>& calls, const EdgeStats& stats);
 
 }  // namespace freshframe::interleave

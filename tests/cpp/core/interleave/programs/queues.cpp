@@ -13,7 +13,7 @@ FRESHFRAME_INTERLEAVE(LatestTakeClose, Edges) {
   thread("stopper", [this] { close(); });
 }
 
-// Nothing is lost, and the end comes behind the samples.
+// Nothing is lost, and the end comes after the samples.
 FRESHFRAME_INTERLEAVE(BlocksTakeEnd, Edges) {
   edge(kOneBlocks);
   follows_model();

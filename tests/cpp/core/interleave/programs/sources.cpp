@@ -11,7 +11,7 @@
 namespace freshframe::interleave {
 namespace {
 
-// The consumer is told the end of source 3 once, behind its samples.
+// The consumer learns the end of source 3 once, after its samples.
 FRESHFRAME_INTERLEAVE(SourceEnds, Edges) {
   edge(kLatest, {3, 4});
   inbox_.serve_node(nullptr);

@@ -1,5 +1,6 @@
-// What a program calls: the functions that -fsanitize=thread puts before each access, and those of libc and libstdc++ for
-// mutexes, conditions, the clock and memory. All of them are defined here instead, and ask the scheduler.
+// The functions that a program calls: the ones that -fsanitize=thread puts before each access, and the functions of
+// libc and libstdc++ for mutexes, conditions, the clock and memory. All of them are defined here instead, and ask the
+// scheduler.
 //
 // The engine's sources are compiled with -fsanitize=thread and linked without the sanitizer's library. So not one line of
 // them knows of the scheduler, and what runs is the product's own code.
@@ -19,8 +20,8 @@
 #include <pthread.h>
 #include <time.h>
 
-// The names, the types and the promises not to throw are those of the sanitizer and of the C library. What throws here
-// ends the execution of a program that has done something wrong.
+// The names, the types and the promises not to throw are the sanitizer's and the C library's. An exception here ends
+// the execution of a program that has done something wrong.
 // NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming,bugprone-exception-escape)
 // NOLINTBEGIN(bugprone-multi-level-implicit-pointer-conversion,bugprone-macro-parentheses)
 

@@ -12,7 +12,7 @@ namespace freshframe::interleave {
 
 inline constexpr int kMostThreads = 6;
 
-/// What may happen next: a thread makes a step, or its deadline passes, which wakes it.
+/// The possible next event: a thread makes a step, or its deadline passes, which wakes it.
 struct Option {
   std::uint8_t thread = 0;
   bool by_deadline = false;
@@ -40,10 +40,10 @@ class Choices {
     at_ = 0;
     preemptions_ = 0;
   }
-  /// The option for the next step. nullopt: the choice differs from that of the execution before, so the program depends
-  /// on something else than its order.
+  /// The option for the next step. nullopt means the choice differs from the choice of the execution before, so the
+  /// program depends on something else than its order.
   [[nodiscard]] std::optional<Option> pick(const Options& options);
-  /// Turns to the next order; false: there is none.
+  /// Turns to the next order; false after the last.
   bool advance();
   /// Begins the search again.
   void restart() { made_.clear(); }

@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 
 extern "C" void freshframe_interleave_switch(void** saved, void* loaded);
-// Saves the registers that a call preserves, and takes those of the other stack.
+// Saves the registers that a call preserves, and takes the registers of the other stack.
 asm(R"(
 .globl freshframe_interleave_switch
 .type freshframe_interleave_switch,@function

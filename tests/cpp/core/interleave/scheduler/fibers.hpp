@@ -20,7 +20,7 @@ class Fiber {
   Fiber& operator=(const Fiber&) = delete;
   ~Fiber();
 
-  /// The next switch to it calls `entry`, which must never return. Its thread-local variables are as those of a new thread.
+  /// The next switch to it calls `entry`, which must never return. The thread-local variables are as in a new thread.
   void begin(void (*entry)());
   /// Goes on at the last switch away from `to`.
   static void switch_between(Fiber& from, Fiber& to);

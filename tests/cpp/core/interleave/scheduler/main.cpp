@@ -162,7 +162,7 @@ void print_failure(const Program& program, const Choices::Schedule& schedule, in
               source_line(seen.race.other).c_str());
 }
 
-/// True: all orders that were run have held.
+/// True means all orders that were run have held.
 bool check(const Program& program, const Arguments& arguments) {
   scheduler().begin_program();
   Found found;
@@ -232,5 +232,5 @@ int main(int count, char** values) {
     std::fprintf(stderr, "%s\n", error.what());
   }
   std::fflush(stdout);
-  _exit(status);  // nothing is destroyed: threads of a failed program stand in the middle of their work
+  _exit(status);  // nothing is destroyed: threads of a failed program are in the middle of their work
 }

@@ -12,8 +12,8 @@
 
 namespace freshframe::interleave {
 
-/// What the threads of a program share. Each execution makes it anew and destroys it at its end. Its constructor names the
-/// threads, which then run in one order. A check that fails anywhere ends the execution.
+/// The objects that the threads of a program share. Each execution makes them again and destroys them at its end. The
+/// constructor names the threads, which then run in one order. A check that fails anywhere ends the execution.
 class World {
  public:
   struct Thread {
@@ -28,7 +28,7 @@ class World {
 
   [[nodiscard]] const std::vector<Thread>& threads() const noexcept { return threads_; }
   [[nodiscard]] bool deadlines_come_early() const noexcept { return early_; }
-  /// What must hold when all threads have ended.
+  /// Checks what must hold when all threads have ended.
   virtual void check() {}
 
  protected:

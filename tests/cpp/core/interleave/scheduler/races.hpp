@@ -31,11 +31,11 @@ class VectorClock {
 struct Race {
   std::string what;
   const void* place = nullptr;  // in the code
-  const void* other = nullptr;  // the access before; null: of freed memory
+  const void* other = nullptr;  // the access before; null means of freed memory
 };
 
-/// What is known of the order of a program's steps: the clocks of its threads and of the objects by which they wait for
-/// each other, and the last accesses to each eight bytes of memory.
+/// The knowledge about the order of a program's steps: the clocks of its threads and of the objects by which they
+/// wait for each other, and the last accesses to each eight bytes of memory.
 class Races {
  public:
   void begin_execution(std::size_t threads);
@@ -45,7 +45,7 @@ class Races {
   void step(std::size_t thread) { threads_[thread].tick(thread); }
   /// The thread comes after all that has released the object.
   void acquire(std::size_t thread, const void* object);
-  /// What acquires the object from now on comes after the thread; `only`: and after no other.
+  /// Whatever acquires the object from now on comes after the thread; `only`: and after no other.
   void release(std::size_t thread, const void* object, bool only);
   /// A store that makes no order.
   void forget(const void* object) { objects_.erase(object); }
@@ -61,7 +61,7 @@ class Races {
   void freed(const void* memory, std::size_t bytes);
 
  private:
-  /// Eight bytes: the last write, and the last read of each thread. Masks say of which bytes.
+  /// Eight bytes: the last write, and the last read of each thread. Masks show the bytes.
   struct Cell {
     bool is_freed = false;
     bool is_written = false;
@@ -79,7 +79,7 @@ class Races {
     Cells() : slots_(std::size_t{1} << 12) {}
     void clear();
     Cell& at(std::uintptr_t number);
-    /// Null: there was no access.
+    /// Null means there was no access.
     Cell* find(std::uintptr_t number);
 
    private:

@@ -12,7 +12,7 @@ namespace freshframe::interleave {
 namespace {
 
 constexpr std::uint64_t kMostSteps = 20'000;
-constexpr std::int64_t kBegin = 1'000'000'000;  // of the time, so that none is 0
+constexpr std::int64_t kBegin = 1'000'000'000;  // of the time, so that no time is 0
 constexpr std::int64_t kLook = 2'000;           // nanoseconds
 
 const char* name_of_wait(Operation operation) {
@@ -194,7 +194,7 @@ Options Scheduler::options(bool is_choice) {
   return result;
 }
 
-// Those that spin come last: only if nothing else can go on.
+// Spinning threads come last: only if nothing else can go on.
 void Scheduler::add_others(Options& options, bool stays) const {
   for (const bool spin : {false, true}) {
     if (spin && options.count > 0) return;
@@ -368,7 +368,7 @@ bool Scheduler::wait(const void* condition, const void* mutex, std::optional<std
 void Scheduler::notify(const void* condition, bool all, const void* place) {
   before(all ? Operation::NotifyAll : Operation::NotifyOne, condition, place);
   while (true) {
-    Thread* first = nullptr;  // those that wait longest are woken first
+    Thread* first = nullptr;  // the longest waiting ones are woken first
     for (std::size_t i = 0; i < count_; ++i) {
       auto& thread = threads_[i];
       const bool sleeps = !thread.has_ended && thread.operation == Operation::Wake &&

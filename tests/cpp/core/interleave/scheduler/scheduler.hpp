@@ -36,7 +36,7 @@ enum class Operation : std::uint8_t {
   Note,
 };
 
-/// One operation of an execution, for the trace.
+/// One operation of an execution, as the trace prints it.
 struct Step {
   static constexpr std::size_t kCallers = 3;
 
@@ -51,7 +51,7 @@ struct Step {
 
 /// The result of an execution.
 struct Execution {
-  std::string failure;  // empty: all held
+  std::string failure;  // empty means all held
   Race race;            // that was found in it, if any
   std::uint64_t steps = 0;
 };
@@ -61,7 +61,7 @@ class Scheduler {
  public:
   /// Runs the program once, in the order that `choices` say. `keeps_trace`: for trace().
   Execution execute(const Program& program, Choices& choices, bool keeps_trace);
-  /// Before another program: objects whose order matters are learned anew.
+  /// Before another program: objects whose order matters are learned again.
   void begin_program();
   /// Whether the last execution has shown that the order matters at further places. Then the search begins again.
   [[nodiscard]] bool learned() const noexcept { return learned_; }
@@ -85,7 +85,7 @@ class Scheduler {
   void lock(const void* mutex, const void* place);
   [[nodiscard]] bool try_lock(const void* mutex, const void* place);
   void unlock(const void* mutex, const void* place);
-  /// nullopt: there is no deadline. Returns whether the deadline has passed.
+  /// nullopt means there is no deadline. Returns whether the deadline has passed.
   [[nodiscard]] bool wait(const void* condition, const void* mutex, std::optional<std::int64_t> deadline,
                           const void* place);
   void notify(const void* condition, bool all, const void* place);
@@ -94,7 +94,7 @@ class Scheduler {
   void end_atomic(Operation operation, const void* object, bool acquires, bool releases);
   void access(Races::Access access);
   void allocated(const void* memory, std::size_t bytes);
-  /// True: it keeps the memory until the end of the execution, so that a later use of it is seen.
+  /// True means it keeps the memory until the end of the execution, so that a later use of it is seen.
   [[nodiscard]] bool keeps_freed(void* memory, std::size_t bytes);
   void enter_function(const void* caller);
   void leave_function();

@@ -1,4 +1,4 @@
-// What a recorder of segments is made of: their names, its claim on them, the facts of each, and the list of those done.
+// The parts of a recorder of segments: their names, its claim on them, the facts of each, and the list of those done.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/media.hpp"
 

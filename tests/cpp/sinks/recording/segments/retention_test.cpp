@@ -97,7 +97,7 @@ std::set<std::string> names_in(const fs::path& folder) {
   return names;
 }
 
-// A new file may get the inode of one that was just deleted.
+// A new file may get the inode of a file that was just deleted.
 TEST(OwnFiles, AFileThatBeginsWhileAnotherOneIsDeletedIsNotTakenForIt) {
   const Folder folder;
   const media::OwnFiles own(SegmentPattern(folder.file("a_%d.mp4")));
@@ -284,7 +284,7 @@ TEST(Retention, DeletesNothingByAgeBehindAClockThatStartsTooEarly) {
 TEST(Retention, LeavesFreeBytes) {
   const Folder folder;
   for (int n = 1; n <= 4; ++n) write_bytes(folder.file("a_" + std::to_string(n) + ".mp4"), Bytes(100000));
-  Segments segments(folder, "a_%d.mp4", {.free_bytes = std::uint64_t{1} << 60});  // no disk has so many
+  Segments segments(folder, "a_%d.mp4", {.free_bytes = std::uint64_t{1} << 60});  // no disk has this number
   segments->catch_up();
   EXPECT_TRUE(names_in(folder.file(".")).empty());
 }

@@ -136,7 +136,7 @@ TEST(MediaSegments, OfACameraThatNeverConnectsLeaveNothing) {
     Hand hand;
     VideoFile file(folder.file(name), {.segment_every = 1.0});
     file.open(hand.context());
-    EXPECT_TRUE(std::filesystem::is_empty(folder.file("."))) << name;  // also if it is killed now
+    EXPECT_TRUE(std::filesystem::is_empty(folder.file("."))) << name;  // even if it is killed now
     file.close();
     EXPECT_TRUE(std::filesystem::is_empty(folder.file("."))) << name;
   }

@@ -16,7 +16,7 @@ class Network:
         lose_after: Pictures before the first loss.
         swap_each: Each so many packets, two change places; 0: never. For UDP: TCP keeps the order.
         spread: Share of the frame interval that the packets of a picture take, as on a narrow line.
-        close_after: Pictures after which the connection ends; None: never.
+        close_after: Pictures after which the connection ends; None means never.
     """
 
     lose: float = 0.0

@@ -22,7 +22,7 @@ class Relay(Server):
         reads: Cleared: nothing more is taken from the camera, whose socket fills up.
         flows: Cleared: the relay keeps the data that it has taken.
         delay: Seconds that each piece takes.
-        heard: Collects the data that the camera sends; None: they are not kept.
+        heard: Collects the data that the camera sends; None means they are not kept.
     """
 
     def __init__(self, behind: int) -> None:

@@ -24,7 +24,7 @@ class Seen(NamedTuple):
         now: When the reader had it, by CLOCK_MONOTONIC.
         captured: As the sample says.
         pts: As the sample says.
-        number: In its pixels; None: it is torn.
+        number: In its pixels; None means it is torn.
         seq: As the sample says.
         damaged: As the frame says.
         utc: As the sample says, with `utc_error` and `utc_from`.

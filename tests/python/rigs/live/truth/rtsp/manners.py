@@ -17,7 +17,7 @@ class Manners:
         udp: Accepts UDP; else it answers 461.
         deaf_udp: Accepts UDP and never sends a packet.
         names_ports: The answer to SETUP names the server's ports of UDP.
-        guard: Who may look; None: everybody.
+        guard: Who may look; None means everybody.
         methods: Named in the answer to OPTIONS; others are refused with 501.
         timeout: Seconds of silence after which the session ends; named in the answer to SETUP.
         describes_sets: The parameter sets stand in the session's description.
@@ -26,9 +26,9 @@ class Manners:
         goodbye: TEARDOWN is answered.
         report_interval: Seconds between two sender reports; 0: none.
         takes_pli: The description asks for reports of lost pictures (RFC 4585).
-        alive: The requests that renew the time limit; None: whatever comes.
+        alive: The requests that renew the time limit; None means whatever comes.
         describes_audio: The description has a track of sound. Who sets it up instead gets no picture.
-        location: Where DESCRIBE is redirected to; None: nowhere.
+        location: Where DESCRIBE is redirected to; None means nowhere.
     """
 
     tcp: bool = True

@@ -54,7 +54,7 @@ class Interleaved:
             self._connection.sendall(data)
 
     def heard(self) -> list[bytes]:
-        """None: they come between the requests."""
+        """None means they come between the requests."""
         return []
 
     def close(self) -> None:

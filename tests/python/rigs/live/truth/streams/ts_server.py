@@ -32,7 +32,7 @@ class TsServer(Server):
         hole: The first picture lacks packets of its middle, as for a reader that joins a lossy network.
         stuffed_within: As for TsStream.
         waits: Seconds between that stuffing and the rest of its picture.
-        close_after: Pictures after which a connection is closed; None: never.
+        close_after: Pictures after which a connection is closed; None means never.
         log: Of the pictures that were sent; default: a new one.
     """
 
