@@ -81,7 +81,7 @@ def shapes(url: str, seq: int) -> list[DemoShape]:
 def shapes_model() -> Path:
     """The ONNX file of a detector of balls, squares and triangles, for OnnxDetector.
 
-    It has 0.6 MB. This project trained it with painted scenes, and its licence is that of the project.
+    It has 0.6 MB. This project trained it with painted scenes, and its licence is the project's.
     """
     return Path(__file__).with_name("_shapes") / "shapes.onnx"
 

@@ -232,7 +232,7 @@ def watch(
     together keep a third one waiting. The watch then names the thread that held the GIL for most of the time.
 
     Beside the watch of the distribution gil-budget, such as in a test under ``pytest --gil-budget``, it
-    reports that watch's stalls, of which none is of bytecode.
+    reports that watch's stalls, which are never of bytecode.
 
     Args:
         threshold: Seconds, 0.001 to 60; shorter stalls are not reported.

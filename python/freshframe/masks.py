@@ -21,7 +21,7 @@ _LONGEST_SIDE = 1 << 15  # pixels
 
 
 def encode(masks: npt.ArrayLike) -> npt.NDArray[np.str_]:
-    """Masks of whole pictures as texts, for the column ``mask`` of ``Detections.data``.
+    """Masks of whole pictures as texts, as in the column ``mask`` of ``Detections.data``.
 
     Each is "HEIGHTxWIDTH:COUNTS". The counts are COCO's compressed run lengths, as pycocotools has them: an
     empty mask has one. A mask of 720p takes a few hundred letters instead of a megabyte. Annotate draws the
@@ -69,7 +69,7 @@ def decode(texts: Iterable[str], size: tuple[int, int] | None = None) -> npt.NDA
         (n, height, width) bool. Without texts and without a size: (0, 0, 0).
 
     Raises:
-        OptionError: A text has another form, the sizes differ, or none is known.
+        OptionError: A text has another form, the sizes differ, or no size is known.
         OptionTypeError: An argument is of another type.
     """
     given = [_parsed(text) for text in _several(texts)]
@@ -134,7 +134,7 @@ def _compacted(texts: Iterable[str], compact: Any) -> Any:
 
 
 def columns_from_supervision(data: dict[str, Any], masks: Any) -> dict[str, Any]:
-    """The columns in our names, with those that supervision has elsewhere."""
+    """The columns in our names, with columns that supervision keeps elsewhere."""
     columns = dict(data)
     if "xyxyxyxy" in columns:
         columns["corners"] = np.asarray(columns.pop("xyxyxyxy"), np.float32)

@@ -1,4 +1,4 @@
-"""Native code of users as nodes: a C function, a numba function, or a class behind the C interface of abi.h.
+"""Native code of users as nodes: a C function, a numba function, or a class with the C interface of abi.h.
 
 Such a node runs on a native thread and never waits for the GIL.
 """
@@ -32,7 +32,7 @@ _TYPES = "int32_t(uint8_t*,int32_t,int32_t,int64_t,double,int64_t,int32_t,void*,
 
 
 def _address_of(pointer: Any) -> int:
-    """The address behind a pointer of ctypes or cffi, or a capsule of Cython.
+    """The address in a pointer of ctypes or cffi, or a capsule of Cython.
 
     Raises:
         OptionTypeError: It is of another type, null, a callback into Python, or needs the GIL.
@@ -188,11 +188,11 @@ def load(
             converted once and shared, 0 to 255.
         dtype: Of the result: bool, int8 to int64, uint8 to uint64, float32 or float64.
         max_rows: With ``out=(None, ...)``: the maximum number of rows in ``out``.
-        state: Bytes of which the node gets a private copy that it may change.
+        state: Bytes. The node gets a private copy that it may change.
         signature: The version of the function's signature; there is one.
 
     Returns:
-        A node of frames. Its values are read-only arrays of shape ``out``, or floats for ``out=()``.
+        A node of frames. The values are read-only arrays of shape ``out``, or floats for ``out=()``.
 
     Raises:
         OptionError: No library, no such function, or an option is out of range.
@@ -238,7 +238,7 @@ def function(
     Raises:
         OptionError: An option is out of range, or the capsule has another signature.
         OptionTypeError: An option or the pointer is of the wrong type, or the pointer calls Python or needs
-            the GIL, as those of ``ctypes.PyDLL`` do.
+            the GIL, as pointers of ``ctypes.PyDLL`` do.
     GIL: held; the function never holds it.
     """
     _check_signature(signature)
@@ -306,7 +306,7 @@ def node(path: str | os.PathLike[str], name: str, /, **options: Any) -> Any:
             option that the constructor does not read is refused, and the error lists the known ones.
 
     Returns:
-        A Plugin, or a PluginSource. Its values are of the type that the class declares: Frame, Circles,
+        A Plugin, or a PluginSource. The values are of the type that the class declares: Frame, Circles,
         Detections, a float, a read-only array, or a dict of read-only arrays by name ("table"), which lie in
         the library's memory.
 

@@ -1,7 +1,7 @@
 """Exact or nearly exact sums and means of NumPy data, without a copy, while other Python threads run.
 
 The functions take NumPy arrays and any object with the buffer protocol (``memoryview``, ``array.array``,
-``bytes``, ``bytearray``, ``mmap``). Its type must be ``float64``, ``float32``, ``bool``, or signed or
+``bytes``, ``bytearray``, ``mmap``). The type must be ``float64``, ``float32``, ``bool``, or signed or
 unsigned integers of 8 to 64 bits in native byte order. It may have any number of axes, any strides
 (transposed, reversed, every second row, broadcast) and any alignment, and may be read-only. Nothing is
 copied.
@@ -10,7 +10,7 @@ Anything else raises OptionTypeError, whose message describes the argument: list
 one is a copy that should be visible in your program; single numbers; ``float16``, ``longdouble``,
 ``complex``, other byte orders, structured and object arrays; masked arrays, because their mask would be
 ignored; subclasses of ``ndarray`` other than ``matrix`` and ``memmap``, because their numbers may have
-another meaning. ``numpy.asarray(x)`` converts most of them. Of a frame, pass a plane: ``frame.luma``.
+another meaning. ``numpy.asarray(x)`` converts most of them. For a frame, pass a plane: ``frame.luma``.
 
 Sums of integers and booleans are exact. Floating-point numbers (``float32`` as ``float64``) are added in 16
 lanes. The rounding errors of the additions are added up separately, and lanes and blocks are added pairwise.

@@ -109,5 +109,5 @@ if not _typing.TYPE_CHECKING:
 
 
 def __dir__() -> list[str]:
-    """All public names, also those that are loaded at their first use."""
+    """All public names, including names that are loaded at their first use."""
     return sorted({*globals(), *__all__})

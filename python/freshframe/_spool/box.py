@@ -508,7 +508,7 @@ class Box(Reading):
     # ---- the rest
 
     def held(self) -> Held:
-        """Its contents."""
+        """The contents."""
         with self._guard:
             return Held(
                 self._in_flight + self.next - 1 - self._taken,

@@ -27,8 +27,8 @@ class Sent:
         closed: Its last user has closed it.
         last: The number of the last result that was written; None means an older version did not note it.
         first: The number of the first result that is still on the disk, or the next one.
-        counted: Results behind `n` that are gone and were counted, while a call of `send` had older ones.
-        is_damaged: The file has something else.
+        counted: Results after `n` that are gone and were counted, while a call of `send` had older ones.
+        is_damaged: The file holds something else.
     """
 
     n: int = 0

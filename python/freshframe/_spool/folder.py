@@ -81,7 +81,7 @@ def regular(path: str) -> str:
 
 
 def create(path: str) -> int:
-    """Makes an empty file, to be appended to. What has its name is renamed, and never written to.
+    """Makes an empty file, to be appended to. An existing file of this name is renamed, and never written to.
 
     Returns:
         Its descriptor.
@@ -98,7 +98,7 @@ def create(path: str) -> int:
 
 
 def set_aside(path: str, why: str) -> None:
-    """Renames a file of the folder that is no use, and says so.
+    """Renames a useless file of the folder, and logs it.
 
     Raises:
         OSError: It cannot be renamed.
@@ -111,7 +111,7 @@ def set_aside(path: str, why: str) -> None:
 def move_aside(path: str) -> str:
     """Renames a folder that cannot be read; returns its new name.
 
-    Its files go to a new folder in it where it cannot be renamed, such as a mount point.
+    Moves the files to a new folder in it if it cannot be renamed, such as a mount point.
 
     Raises:
         OSError: That is not possible, either.
@@ -193,7 +193,7 @@ class FolderLock:
             os.pwrite(file, f"{os.getpid():<19}\n".encode(), 0)
 
     def is_of(self, folder: str) -> bool:
-        """Whether the folder is still the one that was locked."""
+        """Whether the folder is still the locked one."""
         with contextlib.suppress(OSError):
             status = os.stat(folder)
             return (status.st_dev, status.st_ino) == self._id

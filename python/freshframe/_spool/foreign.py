@@ -21,7 +21,7 @@ from .._interpreter.log import logger
 from .._process.error_text import named
 
 WARNING, ERROR = logging.WARNING, logging.ERROR
-_MOST = 1_000  # characters of an exception's text that statistics and log lines have
+_MOST = 1_000  # characters of an exception's text that statistics and the log show
 _WORK = (
     *(Awaitable, Generator, AsyncGenerator, concurrent.futures.Future),
     *(multiprocessing.pool.AsyncResult, multiprocessing.pool.IMapIterator),
@@ -30,7 +30,7 @@ _WORK = (
 
 
 def say(level: int, text: str, *values: object) -> None:
-    """Logs a line. What a filter or a handler of the program raises is reported, and ends no thread."""
+    """Logs a line. An exception of a filter or a handler of the program is reported, and ends no thread."""
     try:
         logger.log(level, text, *values, stacklevel=2)
     except BaseException as error:

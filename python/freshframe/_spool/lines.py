@@ -16,7 +16,7 @@ MOST_NUMBER = 10**15 - 2  # the names of files have 15 digits
 _LINE = re.compile(rb'\{"n":(\d{1,15}),"box":"(\w+)","spooled":(\d+\.\d+),.*\}\n')
 _CLOCK = re.compile(rb'\{"boot":"[^"\n]*","zero":-?\d+\.\d+\}\n')
 
-Key = tuple[str, str, str]  # a source's name, the text of a node's name and that of an event's key
+Key = tuple[str, str, str]  # a source's name, the text of a node's name and an event's key
 
 
 class UnreadableBoxError(Exception):
@@ -43,7 +43,7 @@ def line_text(n: int, box: str, spooled: float, record: str) -> str:
 
 
 def parse_line(text: bytes) -> Line | None:
-    """Returns None for what is no line of a box, such as one that a power cut has torn."""
+    """Returns None for anything but a line of a box, such as a line that a power cut has torn."""
     found = _LINE.fullmatch(text)
     return Line(int(found[1]), float(found[3]), text) if found else None
 
@@ -61,8 +61,8 @@ def parse_record(line: Line) -> dict[str, Any] | None:
 class OpenEvents:
     """The events that have begun and not ended, by source, node and key.
 
-    Such an event is a value with `key` and `began_utc` and without `ended_utc`. Its `node` keeps it apart
-    from one of another node with the same key.
+    Such an event is a value with `key` and `began_utc` and without `ended_utc`. The `node` distinguishes it
+    from an event of another node with the same key.
     """
 
     records: dict[Key, dict[str, Any]] = field(default_factory=dict)
@@ -98,7 +98,7 @@ class OpenEvents:
 
 @dataclass(slots=True)
 class Segment:
-    """What is known of one file of a box.
+    """The facts about one file of a box.
 
     Attributes:
         first: The number of its first line.
@@ -138,12 +138,12 @@ def head_text(box: str, first: int, events: OpenEvents, clock: Clock) -> str:
 
 @dataclass(slots=True)
 class Content:
-    """What a segment holds.
+    """The contents of a segment.
 
     Attributes:
         box: The box that it belongs to.
         next: The number after its last line.
-        events: The events that are open behind its last line.
+        events: The events that are open after its last line.
         size: Bytes up to the end of its last line.
     """
 
@@ -212,7 +212,7 @@ def read_content(data: bytes, first: int) -> Content | None:
 
 
 def read_lines(data: bytes, content: Content) -> None:
-    """Notes the whole lines behind the first `content.size` bytes."""
+    """Notes the whole lines after the first `content.size` bytes."""
     end = content.size
     while end < len(data):
         begin, end = end, data.find(b"\n", end) + 1 or len(data)

@@ -35,7 +35,7 @@ class PresenceEvent:
         reason: Why it ended: "gone" (it was not seen for `max_gap`, no sample came, or its source has left),
             "stop" (the pipeline has ended), "restart" (a Spool has found it open after a crash). None means
             it has begun.
-        node: The name of the node that says so, so that equal keys of two nodes stay apart.
+        node: The name of the node that decided it, so that equal keys of two nodes stay apart.
     """
 
     key: Any
@@ -80,7 +80,7 @@ class Presence(Node[T, PresenceEvent]):
 
     Every sample gives the set of keys that are on. A key that was off gives a `PresenceEvent` at once. A
     key that is not seen for `max_gap` seconds of the stream's time has ended, and so has every key of a
-    source that sends no sample for so long, that was removed, disconnected or has ended while others go on,
+    source that sends no sample for that long, that was removed, disconnected or has ended while others go on,
     or whose name another source has now. When the pipeline ends or is stopped, all keys end. So each event
     that begins has exactly one end, except where the program crashes or a node above fails: there a `Spool`
     below writes the end at the next start. A node or reader below `presence.of(camera)` goes with the camera
@@ -90,8 +90,8 @@ class Presence(Node[T, PresenceEvent]):
     Without `utc` this follows from the time at which the first sample of the source came, and `pts`. The
     length is measured by `pts`, so it is right when the clock of `utc` is set meanwhile, or is another one.
 
-    Every source has keys of its own, and so has every node: `PresenceEvent.node` is its name. While a source
-    has the name of one that was removed, what still waits of the removed one gives no event. Numbers of a
+    Every source has its own keys, and so has every node: `PresenceEvent.node` is its name. While a source
+    has the name of a removed source, the waiting samples of the removed one give no event. Numbers of a
     tracker begin again with each start of the program, so use names of zones as keys where people or other
     programs remember them.
 
@@ -133,7 +133,7 @@ class Presence(Node[T, PresenceEvent]):
         self._node_name = ""
 
     def process(self, sample: Sample[T], /) -> Iterator[PresenceEvent]:
-        """Compares the keys that are on with those of before."""
+        """Compares the keys that are on with the earlier keys."""
         stamp = sample.stamp
         number = stamp._source_number
         stream = self._streams.get(stamp.source)

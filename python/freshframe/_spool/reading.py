@@ -1,4 +1,4 @@
-"""The results of a box's segments in their order, as far as they are there."""
+"""The results of a box's segments in their order, if they are there."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from .segment_reader import SegmentReader
 
 
 class Reading:
-    """What a Box reads; it is locked by `_guard`, which each method needs except where it says otherwise."""
+    """The reading part of a Box. Unless it says otherwise, a method needs the lock `_guard`."""
 
     next: int  # the number of the next result that is written
     oldest_taken: float  # clock.since_start() at which the first result of the last take() came
     _segments: list[Segment]
-    _current: Segment  # that of the last line
+    _current: Segment  # of the last line
 
     def __init__(self, folder: str) -> None:
         """Reads nothing yet."""
@@ -119,7 +119,7 @@ class Reading:
 
 
 def shift(zero: float, segment: Segment) -> float:
-    """What the clock, which now has this zero, was set forward since the segment was written."""
+    """The seconds by which the clock with this zero was set forward since the segment was written."""
     if segment.zero is None or abs(zero - segment.zero) <= clock.TOLERANCE:
         return 0.0
     return zero - segment.zero

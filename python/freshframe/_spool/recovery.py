@@ -1,4 +1,4 @@
-"""What a folder holds when a program begins with it. Nothing that has whole lines is deleted."""
+"""The contents of a folder when a program begins with it. Nothing that has whole lines is deleted."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from .lines import (
 
 _BEGINNING = 64 << 10  # bytes of a segment in which its clock is looked for
 _HEAD = b'{"spool":'
-_MOST_FIRST = 9 * 10**14  # behind it there must be numbers of 15 digits for what follows
+_MOST_FIRST = 9 * 10**14  # after it there must be numbers of 15 digits for what follows
 _OF_THE_DISK = {errno.EIO, errno.EBADMSG, errno.EUCLEAN}
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a folder holds.
+    """The contents of a folder.
 
     Attributes:
         segments: All of them, in order.
-        content: Of all up to the end of the newest one; None means there is none.
+        content: Of all up to the end of the newest one; None without one.
         least: The least next number.
         is_whole: The newest one has a head, and can be continued.
     """
@@ -88,7 +88,7 @@ def _is_there(path: str, first: int) -> bool:
 
 
 def _remove(path: str, data: bytes) -> None:
-    """A file at the end without a whole line. A power cut leaves one that is empty, torn or full of zeros."""
+    """A last file without a whole line. A power cut leaves a file that is empty, torn or full of zeros."""
     if not data.strip(b"\0") or data.startswith(_HEAD) or _HEAD.startswith(data.rstrip(b"\0")):
         os.unlink(path)
     else:
@@ -96,7 +96,7 @@ def _remove(path: str, data: bytes) -> None:
 
 
 def _continued(path: str, before: Content | None, first: int, data: bytes) -> Content:
-    """The content behind a segment whose head is damaged."""
+    """The content after a segment whose head is damaged."""
     say(ERROR, "the beginning of the spool's file %r is damaged: only its whole lines are sent", path)
     content = before or Content(box_of_lines(data) or "", first, OpenEvents(), 0)
     content.next, content.size = max(content.next, first), 0
@@ -121,7 +121,7 @@ def _segment(folder: str, first: int) -> Segment:
 
 
 def keep_tail(path: str, size: int) -> None:
-    """Copies what stands behind the first `size` bytes before it is cut off, unless it is one torn line.
+    """Copies the bytes after the first `size` before it is cut off, unless it is one torn line.
 
     Raises:
         OSError: The copy cannot be written.

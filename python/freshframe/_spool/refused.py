@@ -1,4 +1,4 @@
-"""What a receiver does not want: the exception that says so, and the file for such results."""
+"""Results that a receiver does not want: the exception that reports them, and the file for them."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

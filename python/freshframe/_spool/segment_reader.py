@@ -1,4 +1,4 @@
-"""The lines of one segment, as far as they are synced."""
+"""The synced lines of one segment."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class SegmentReader:
             os.close(self._fd)
 
     def line(self, size: int) -> bytes | None:
-        """The next line with its end; None means there is none in the first `size` bytes."""
+        """The next line with its end, or None without one in the first `size` bytes."""
         while not self._lines:
             chunk = os.pread(self._fd, min(_CHUNK, size - self._at), self._at) if self._at < size else b""
             if not chunk:

@@ -29,7 +29,7 @@ class Sending:
 
     Attributes:
         send: The user's function.
-        batch_size: At most so many results per call.
+        batch_size: The largest number of results per call.
         max_wait: Seconds for which a result waits for others.
         max_age: Seconds after which a result has expired; None means never.
         slow_after: Seconds after which a call is reported as slow.
@@ -46,7 +46,7 @@ class Sending:
 
 @dataclass(slots=True)
 class Counts:
-    """What has happened since the start; one thread writes, any thread reads.
+    """The events since the start; one thread writes, any thread reads.
 
     Attributes:
         sent: Results for which `send` has returned.
@@ -54,7 +54,7 @@ class Counts:
         errors: Calls that have raised another exception.
         oldest: clock.since_start() at which the oldest result of the present batch came; None means there is
             none.
-        called: time.monotonic() at the begin of the present call; None means there is none.
+        called: time.monotonic() at the begin of the present call; None without one.
         last_error: The latest exception.
     """
 
@@ -67,10 +67,10 @@ class Counts:
 
 
 class Sender:
-    """Calls `send` on a thread of its own, never beside itself. `on_change` is called behind each call.
+    """Calls `send` on a separate thread, never twice at once. `on_change` is called after each call.
 
-    Nothing that `send`, the program's log or `on_change` raises ends the thread before end(). If it ends all
-    the same, note_commit() starts another one.
+    Nothing that `send`, the program's log or `on_change` raises ends the thread before end(). If it ends
+    anyway, note_commit() starts another one.
     """
 
     def __init__(self, box: Box, how: Sending, on_change: Callable[[], None]) -> None:
@@ -169,7 +169,7 @@ class Sender:
         self._tell_change()
 
     def _tell_change(self) -> None:
-        with contextlib.suppress(Exception):  # the next call tells it
+        with contextlib.suppress(Exception):  # the next call reports it
             self._on_change()
 
     # ---- gathering
@@ -217,7 +217,7 @@ class Sender:
             self._tell_change()
 
     def _events(self) -> list[Any]:
-        """Those of the first group, made anew: the function may have changed them."""
+        """The lines of the first group, made again: the function may have changed them."""
         lines = self._groups[0]
         if self._how.as_text:
             return [line.text.decode(errors="replace").rstrip("\n") for line in lines]
@@ -244,7 +244,7 @@ class Sender:
             ) from refusal
         gone = [line for index, line in enumerate(lines) if index in indices] or lines
         left = [line for index, line in enumerate(lines) if index not in indices] if indices else []
-        reason = shortened(refusal.reason)  # each line has it
+        reason = shortened(refusal.reason)  # each line contains it
         dropped = self._aside.add(gone, reason)
         self._groups[:1] = [left] if left else []
         is_first = not self.counts.refused

@@ -1,4 +1,4 @@
-"""Room on the disk that a box holds back, for the head of a segment when the disk is full."""
+"""Room on the disk that a box holds back: for the head of a segment when the disk is full."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

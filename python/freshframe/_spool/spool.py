@@ -28,7 +28,7 @@ _DISK_TIME = 1.5  # seconds for which close() waits for the disk
 _SENDING_TIME = 0.5  # seconds for which close() goes on sending
 _MOST_BATCH = 10_000
 _LEAST_BYTES = 64 << 10
-_LONGEST_WAIT = 1e9  # seconds; a thread cannot wait for ever longer
+_LONGEST_WAIT = 1e9  # seconds; a thread cannot wait longer
 
 
 class Spool(Node[Any, None]):
@@ -47,9 +47,9 @@ class Spool(Node[Any, None]):
     not larger has every one exactly once, and sees a gap in `n` where events have expired, were refused or
     are lost.
 
-    An event is on the disk at most 50 ms after process(), and is sent only when it is there. What a killed
-    program had in memory is lost: these 50 ms, and the samples in the queues above. The next run logs the
-    number of the last event, and when it was written.
+    An event is on the disk at most 50 ms after process(), and is sent only when it is there. The events in
+    the memory of a killed program are lost: these 50 ms, and the samples in the queues above. The next run
+    logs the number of the last event, and when it was written.
 
     If the value of a result is a dict with `key` and `began_utc` and without `ended_utc`, and no later one
     with the same `source`, `node` and `key` has ended it, then a restart after a crash adds an event with
@@ -57,16 +57,16 @@ class Spool(Node[Any, None]):
 
     Args:
         folder: The folder, which is made when the pipeline starts. It has one program at a time.
-        send: Gets a list of at least one dict. A plain function: what it has not done when it returns, such
-            as a coroutine, a future or a list of them, counts as a failure.
+        send: Gets a list of at least one dict. A plain function: work that it has not done when it returns,
+            such as a coroutine, a future or a list of them, counts as a failure.
         batch_size: Most events per call, 1 to 10,000.
         max_wait: Seconds for which an event waits until its batch is full, at most 1e9.
         max_bytes: Size of the folder's segments, at least 64 KiB. When it is exceeded, or when the disk is
             full, the oldest events expire, and are counted.
         max_age: Seconds after which an event that was not sent expires. Since the start of the machine they
-            are counted whatever the system's clock is set to, before it by that clock. Its file is
-            deleted at most half of that later, unless `send` has one of its events. `refused.jsonl` stays,
-            and so does the beginning of an event that has not ended. None means never.
+            are counted whatever the system's clock is set to, before it by that clock. The file is deleted at
+            most half of that later, unless `send` has one of its events. `refused.jsonl` stays, and so does
+            the beginning of an event that has not ended. None means never.
         slow_after: Seconds after which a call of `send` is logged and shown as slow. It is not interrupted.
         as_text: `send` gets each event as a line of JSON, which spares the time to parse it.
 
@@ -149,7 +149,7 @@ class Spool(Node[Any, None]):
             self._box, self._sender = box, sender
             writer = Writer(box, self._note_commit, self._how.max_age)
             sender.start()
-        except BaseException:  # the system has no more threads
+        except BaseException:  # the system has no thread left
             if writer is not None:
                 writer.end(_DISK_TIME)
             box.close(complete=False)

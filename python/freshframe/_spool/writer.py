@@ -1,4 +1,4 @@
-"""The thread that writes a box: a commit for all results of 50 ms. Those that are too old go."""
+"""The thread that writes a box: a commit for all results of 50 ms. Results that are too old go."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _LONGEST_PAUSE = 60.0  # seconds between two looks for results that are too old
 
 
 class Writer:
-    """put() gives a record, and a commit follows. `on_commit` is called behind each."""
+    """put() gives a record, and a commit follows. `on_commit` is called after each."""
 
     def __init__(self, box: Box, on_commit: Callable[[], None], max_age: float | None = None) -> None:
         """Starts the thread.
 
         Args:
             box: The box.
-            on_commit: Called behind each commit, and when results may have expired.
+            on_commit: Called after each commit, and when results may have expired.
             max_age: Seconds after which results expire, also while nothing is written; None means never.
         """
         self._box = box
@@ -39,7 +39,7 @@ class Writer:
         self._waiting = list(box.first_records)
         self._ended = False
         self._fault = ""
-        self._dropped = 0  # results behind those that wait, for which there was no room
+        self._dropped = 0  # results after the waiting ones, for which there was no room
         self._has_ended = False  # the thread, in whatever way
         self._max_age = max_age
         self._pause = None if max_age is None else min(max_age / 4, _LONGEST_PAUSE)
@@ -50,8 +50,8 @@ class Writer:
     def put(self, record: str) -> None:
         """Adds a JSON object.
 
-        Waits while a disk that stands still holds up 10,000 of them, for half a minute. Then it is lost, and
-        its number is a gap.
+        Waits while a disk that does not respond holds up 10,000 of them, for half a minute. Then it is lost,
+        and its number is a gap.
 
         Raises:
             StateError: The thread has ended.
@@ -80,7 +80,7 @@ class Writer:
             )
 
     def end(self, timeout: float) -> int:
-        """Writes what waits, for so many seconds at most.
+        """Writes what waits, for `seconds` at most.
 
         Returns:
             The number of results that could not be written.
@@ -92,7 +92,7 @@ class Writer:
         with self._changed:
             left, self._waiting = len(self._waiting) + self._dropped, []
             self._changed.notify_all()
-        self.thread.join(_LAST_TRY)  # a write that fails returns, and one that hangs does not
+        self.thread.join(_LAST_TRY)  # a write that fails returns, and a write that hangs does not
         return left
 
     def _run(self) -> None:
@@ -108,7 +108,7 @@ class Writer:
                 self._changed.notify_all()
 
     def _write_next(self) -> bool:
-        """Waits for results and writes them; False means all are written, and no more will come."""
+        """Waits for results and writes them; False means all are written, and none will come."""
         self._expire()
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._ended, self._pause)
@@ -132,7 +132,7 @@ class Writer:
         return True
 
     def _tell_commit(self) -> None:
-        """Results are on the disk whether or not others can be told."""
+        """Results are on the disk whether or not others can be notified."""
         try:
             self._on_commit()
         except Exception as error:

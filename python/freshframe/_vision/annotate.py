@@ -57,14 +57,14 @@ class Annotate(NativeNode["Circles | Detections | LineCounts | Zones", "Frame"])
             "") is left out, with the text up to the next field. Without this option an object has its
             id, and a box also the name of its class and its confidence. "": no labels.
         caption: None, or a text in the picture's corner, with the fields pts, seq, count (of objects) and
-            utc, whose format is that of strftime: ``"door {utc:%H:%M:%S}"``.
+            utc, whose format is strftime's: ``"door {utc:%H:%M:%S}"``.
         trail: Seconds of the path of a tracked object to draw, at most 60; 0: no path.
         line_width: Pixels, at most 100; None means a width that fits the picture's size.
         blur: Names of classes whose boxes (within their masks, where there are any) are made unrecognisable
             by squares of one colour. It is done before anything is drawn.
         masks: Whether to colour the masks of column ``mask`` (see ``freshframe.masks.encode``).
         skeletons: Whether to draw the key points of column ``keypoints``: (n, k, 2) float32, or (n, k, 3)
-            with confidences, of which those of at least 0.5 are drawn. The 17 of COCO's persons are joined by
+            with confidences, where points of at least 0.5 are drawn. The 17 of COCO's persons are joined by
             lines. Boxes with a column ``corners``, (n, 4, 2) float32, are drawn with these corners.
 
     Raises:
@@ -136,7 +136,7 @@ class Annotate(NativeNode["Circles | Detections | LineCounts | Zones", "Frame"])
         Args:
             frame: The picture.
             found: Circles, Detections (also supervision's), LineCounts or Zones.
-            pts: Seconds, ascending, for the trails; None means without trails.
+            pts: Seconds, ascending, used for the trails; None means without trails.
 
         Raises:
             StateError: This Annotate was added to a pipeline.

@@ -1,4 +1,4 @@
-"""Ask: a node that puts a question about the newest picture to a vision model behind an HTTP interface."""
+"""Ask: a node that puts a question about the newest picture to a vision model with an HTTP interface."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -37,7 +37,7 @@ _AFTER_FAILURE = (1.0, 10.0)  # seconds until the next standing question: `every
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a model said about one picture.
+    """The answer of a model about one picture.
 
     Attributes:
         text: Its answer.
@@ -89,17 +89,17 @@ class Ask(Node["Frame", "Answer"]):
     the model saw. Before each picture the model reads the name of its source, its time and its age.
 
     A call that fails is one failed sample: add the node with ``on_error="skip"`` to go on, and it is counted
-    as ``error``. The next standing question then waits for one second at least, and for ten at most. An
-    answer of 429 or 503 is tried once more, after the seconds of its Retry-After (at most 30) or one.
-    stop() and remove() end a running call at once, replace() waits for it. The pictures leave the program: a
-    host that is not this machine needs ``remote=True``. Neither redirections nor the proxies of the
-    environment are followed.
+    as ``error``. The next standing question then waits for one second at least, and for ten at most. A
+    question with the answer 429 or 503 is tried again, after the seconds of its Retry-After (at most 30) or
+    one. stop() and remove() end a running call at once, replace() waits for it. The pictures leave the
+    program: a host that is not this machine needs ``remote=True``. Neither redirections nor the proxies of
+    the environment are followed.
 
     Args:
         url: The interface, such as ``"http://127.0.0.1:8000/v1"``. The node adds ``/chat/completions``.
         question: The standing question, asked of each picture that the node takes; None means only ask()
             asks.
-        model: The model's name at the server, or None to leave it out, for a server that has one model.
+        model: The model's name at the server, or None to leave it out if the server has one model.
         every: The least seconds between the beginnings of two standing questions; 0: no pause. After a call
             that has failed: ``every``, but at least 1 and at most 10.
         max_side: Pixels. A picture with a longer side is scaled down.
@@ -170,7 +170,7 @@ class Ask(Node["Frame", "Answer"]):
         """Asks a question of the next picture, before the standing one; any thread may call it.
 
         A coroutine waits with ``await asyncio.wrap_future(node.ask(...))``. A question waits for the end of
-        the present call and for a picture: give ``result(timeout)`` a limit, for a camera may be away. A
+        the present call and for a picture: give ``result(timeout)`` a limit, because a camera may be away. A
         future that was cancelled before its turn is not asked.
 
         Args:
@@ -179,7 +179,7 @@ class Ask(Node["Frame", "Answer"]):
                 has its own time before it. The answer has the stamp of the last one.
 
         Returns:
-            A future of the answer. Its exception has the words of the failed call: TimeoutError if it took
+            A future of the answer. The exception has the words of the failed call: TimeoutError if it took
             too long, OptionTypeError if the sample is no picture, OSError otherwise. It is StateError if the
             node ends first.
 
@@ -395,7 +395,7 @@ def _fields_of(options: Any, model: str) -> dict[str, Any]:
 
     Raises:
         OptionTypeError: ``options`` are no mapping with names, or JSON does not have such a value.
-        OptionError: A name is one that the node itself sets.
+        OptionError: The node itself sets one of the names.
     """
     given = {} if options is None else options
     if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):

@@ -18,11 +18,11 @@ from .._results.results import Detections
 class BoxPredictor(NativeNode[Any, Detections]):
     """Gives the tracks' predicted boxes for each frame of a camera. Native.
 
-    Where a detector is slower than its camera, its tracks come for every n-th frame, and a drawn box stands
-    still in between. Below the camera and the tracker this node gives one result per frame of the camera: the
+    Where a detector is slower than its camera, its tracks come for every n-th frame, and a drawn box does not
+    move in between. Below the camera and the tracker this node gives one result per frame of the camera: the
     newest tracks, each moved with its velocity to the time of the frame. The columns ``place``, ``keypoints``
     and ``corners`` of ``data`` move along, and ``mask`` is left out. The result of a frame does not wait for
-    that of the detector.
+    the detector's result.
 
     Args:
         max_age: Seconds after which tracks are too old to predict from, more than 0, at most 60. Without

@@ -22,7 +22,7 @@ class BoxTracker(NativeNode[Detections, Detections]):
     twice, or once with a confidence of 0.8. A track keeps its class. A box with a confidence below 0.5 never
     starts a track. At most 512 tracks exist at a time. Of more than 1024 boxes in a frame the most confident
     are used. Boxes with coordinates that are not finite or beyond 1e7 pixels, or with right < left or bottom
-    < top, are ignored. Each source has tracks of its own. ``names`` and the columns of ``data`` stay with
+    < top, are ignored. Each source has its own tracks. ``names`` and the columns of ``data`` stay with
     their boxes.
 
     Args:
@@ -32,7 +32,7 @@ class BoxTracker(NativeNode[Detections, Detections]):
         min_iou: Minimum overlap (intersection over union) of the predicted box and the box that continues the
             track, 0 to 1. Where the prediction is uncertain (new tracks, after dropped frames), both boxes
             are first enlarged by that uncertainty.
-        ground: The plane that the objects stand on. Then ``data`` of the result has the columns
+        ground: The plane below the objects. Then ``data`` of the result has the columns
 
             - ``place`` (n, 2) float32, metres: where the middle of the box's lower edge stands
             - ``ground_velocity`` (n, 2) float32 and ``speed`` (n,) float32, metres per second

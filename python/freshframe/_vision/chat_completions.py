@@ -1,4 +1,4 @@
-"""One call of OpenAI's chat completions, on a thread of its own that can be left at any time."""
+"""One call of OpenAI's chat completions, on a separate thread that can be abandoned at any time."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Server:
 
 
 class Call:
-    """One request on a thread of its own, so that the node's thread may leave it at any time.
+    """One request on a separate thread, so that the node's thread may leave it at any time.
 
     Attributes:
         ended: It has an answer or an error.
@@ -103,7 +103,7 @@ class Call:
         threading.Thread(target=self._run, args=(body,), name="ff ask", daemon=True).start()
 
     def cut(self) -> None:
-        """Ends a call that still runs. One that has not connected yet sends nothing any more."""
+        """Ends a call that still runs. A call that has not connected yet then sends nothing."""
         with self._lock:
             self._is_cut = True
             if self._socket is not None:
@@ -145,7 +145,7 @@ class Call:
                 self._talk(connection, body, deadline)
         except TimeoutError:
             self._is_late = True
-        except Exception as error:  # a thread of ours tells its errors to the node
+        except Exception as error:  # our thread reports its errors to the node
             self._error = str(error) or type(error).__name__
         finally:
             self.ended.set()

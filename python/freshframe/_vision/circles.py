@@ -94,7 +94,7 @@ class CircleDetector(NativeNode["Frame", Circles]):
 
         Raises:
             StateError: This detector was added to a pipeline.
-            OptionError: The shape is not that of a picture, or the picture does not contain ``roi``.
+            OptionError: The shape is not a picture's, or the picture does not contain ``roi``.
             OptionTypeError: Neither a Frame nor a uint8 array.
             FreshframeError: More than 2**28 pixels, or more than 2**20 on a side.
 
@@ -170,7 +170,7 @@ class CircleTracker(NativeNode["Frame", Circles]):
 
         Raises:
             StateError: This tracker was added to a pipeline.
-            OptionError: The shape is not that of a picture, or pts is infinite or nan.
+            OptionError: The shape is not a picture's, or pts is infinite or nan.
             OptionTypeError: Neither a Frame nor a uint8 array, or pts is not a number.
 
         Example:

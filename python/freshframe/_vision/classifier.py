@@ -27,24 +27,24 @@ class OnnxClassifier(NativeNode[Detections, Detections]):
     and those above it go on. A class of ``classes`` that the detector does not have is an error.
 
     Args:
-        path: The .onnx file, with one output of a number per class: probabilities, or logits, of which
-            softmax is taken.
+        path: The .onnx file, with one output of a number per class: probabilities, or logits, which get a
+            softmax.
         column: The name of the column.
         classes: Only boxes of these, by name; None means all.
         padding: Added at each side of a box, as a share of its width or height, 0 to 10.
         when: "each": in each sample. "growing": once per track, and again when the view is twice as good as
-            the best one so far, at most six times. "best": at the best view of a track, of which a copy is
-            kept until half a second has passed without a better one; again as for "growing". A view is as
-            good as its area times its confidence, a quarter of it where the picture's edge cuts it off or a
-            box that stands farther below covers a fifth of it. The result stays with the track.
-        names: As of OnnxDetector: of the classes, where the file has none. Without any, numbers are the
+            the best one so far, at most six times. "best": at the best view of a track. A copy of it is kept
+            until half a second has passed without a better one; again as for "growing". A view is as good as
+            its area times its confidence, a quarter of it where the picture's edge cuts it off or a box that
+            stands farther below covers a fifth of it. The result stays with the track.
+        names: As of OnnxDetector: of the classes, if the file lists none. Without any, numbers are the
             names.
         center_crop: True: the middle of a crop in the input's aspect ratio, as Ultralytics' classifiers are
             trained. False means all of it, stretched to the input. None means by the file's metadata.
         antialias: How a crop larger than the input is scaled. True means all of its pixels count, as in
             Pillow's ``resize(..., Resampling.BILINEAR)`` and so in torchvision and Ultralytics' classifiers.
-            False means those beside the centre of each pixel of the input, as in ``cv2.resize``. None means
-            by the file's metadata.
+            False means the pixels beside the centre of each pixel of the input, as in ``cv2.resize``. None
+            means by the file's metadata.
         threads: As of OnnxDetector.
         provider: As of OnnxDetector.
         size: As of OnnxDetector.

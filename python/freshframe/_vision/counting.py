@@ -21,7 +21,7 @@ class LineCounter(NativeNode["Circles | Detections", LineCounts]):
 
     An object has crossed when it was seen on one side of the line and then on the other, and the straight
     path between these positions goes through the line. So dropped frames do not change the count, and an
-    object that stands on the line is counted once. Put a BoxTracker or a CircleTracker before it. Each source
+    object that stays on the line is counted once. Put a BoxTracker or a CircleTracker before it. Each source
     has its own counts.
 
     Args:
@@ -40,9 +40,9 @@ class LineCounter(NativeNode["Circles | Detections", LineCounts]):
             An impossible line raises, and changes nothing.
 
     Raises:
-        OptionError: A number is out of range, the line has no length, or its ends are shares of the picture
-            without `relative`: all within 0 to 1 and not all whole numbers. A line outside of the picture is
-            logged.
+        OptionError: A number is out of range, the length of the line is 0, or its ends are shares of the
+            picture without `relative`: all within 0 to 1 and not all whole numbers. A line outside of the
+            picture is logged.
         OptionTypeError: An option is of the wrong type.
 
     Example:
@@ -117,9 +117,9 @@ class LineCounter(NativeNode["Circles | Detections", LineCounts]):
 
 
 class ZoneCounter(NativeNode["Circles | Detections", Zones]):
-    """Counts tracks that are in zones, and those that go in and out, and measures how long they stay. Native.
+    """Counts tracks that are in zones, that go in and that go out, and measures how long they stay. Native.
 
-    Its value is a mapping of ZoneCounts by name, and Annotate draws all zones with their names. Zones may
+    The value is a mapping of ZoneCounts by name, and Annotate draws all zones with their names. Zones may
     overlap. As with LineCounter, dropped frames do not change the count. An object that went through a zone
     between two positions is counted as entered and left. Each source has its own counts.
 

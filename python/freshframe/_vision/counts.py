@@ -59,7 +59,7 @@ class LineCounts:
         by_class: (forward, backward) by the class's name, or by its class_id as a string where it has none;
             empty for circles.
         crossings: The crossings since the consumer's previous sample, in their order: found with this sample,
-            and with those that its edge has dropped since. Each consumer gets every crossing once.
+            and with samples that its edge has dropped since. Each consumer gets every crossing once.
         tracks: The tracker's result, from which the counts were made.
     """
 

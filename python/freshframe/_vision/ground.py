@@ -1,4 +1,4 @@
-"""The plane that objects stand on: from pixels to metres."""
+"""The plane below objects: from pixels to metres."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

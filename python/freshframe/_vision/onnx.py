@@ -51,7 +51,7 @@ class OnnxModel(NativeNode["Frame", Mapping[str, Any]]):
     """A neural network of any kind in an ONNX file: its outputs as arrays.
 
     Call run() with arrays, or add() it to a pipeline as a native node of frames, whose values are dicts of
-    read-only arrays by name: a node behind it decodes them. The node scales a picture into the model's
+    read-only arrays by name: a node below it decodes them. The node scales a picture into the model's
     input with its aspect ratio and fills the rest with grey. Levels are 0 to 1, red first. boxes_in_frame()
     converts back. Computes with ONNX Runtime (``pip install 'freshframe[onnx]'``), without the GIL.
 
@@ -61,7 +61,7 @@ class OnnxModel(NativeNode["Frame", Mapping[str, Any]]):
             most 4.
         provider: "auto" chooses the first of "cuda", "openvino" and "cpu" that the installed ONNX Runtime has
             and that works; the attribute ``provider`` has the choice.
-        size: (width, height) of the input, for a file that leaves it open.
+        size: (width, height) of the input if the file leaves it open.
 
     Attributes:
         inputs: Name, type and shape of each input.
@@ -72,7 +72,7 @@ class OnnxModel(NativeNode["Frame", Mapping[str, Any]]):
 
     Raises:
         MissingPackageError: There is no ONNX Runtime.
-        OptionError: The file cannot be run (the message has the reason), or an option is out of range.
+        OptionError: The file cannot be run (the message names the reason), or an option is out of range.
         OptionTypeError: An option is of the wrong type.
         FreshframeError: ONNX Runtime is broken or too old.
 
@@ -140,7 +140,7 @@ class OnnxModel(NativeNode["Frame", Mapping[str, Any]]):
         Raises:
             OptionError: An input is missing, unknown or of another shape.
             OptionTypeError: An input is not an array of numbers.
-            FreshframeError: ONNX Runtime could not compute it; the message has the reason.
+            FreshframeError: ONNX Runtime could not compute it; the message names the reason.
             StateError: In a forked child of the process that loaded the model.
         GIL: released.
         """
@@ -209,8 +209,8 @@ class OnnxDetector(NativeNode["Frame", Detections]):
         layout: The layout of the outputs, where the file does not show it: "yolov5", "yolov8" (v8, v11:
             columns of centre, size and scores), "end2end" (rows of corners, confidence and class),
             "rtdetr", "rtdetr6", "rfdetr", "detr", "boxes", "ssd".
-        names: Names of the classes by class_id, where the file has none.
-        size: (width, height) of the input, for a file that leaves it open.
+        names: Names of the classes by class_id, if the file lists none.
+        size: (width, height) of the input if the file leaves it open.
         roi: (x0, y0, x1, y1) in pixels: only the columns from x0 up to, but not including, x1 and the rows
             from y0 up to y1 are scaled to the input. None means the whole picture. The boxes have the
             coordinates of the whole picture. Where two columns or rows of a picture share their chroma, the
@@ -230,7 +230,7 @@ class OnnxDetector(NativeNode["Frame", Detections]):
 
     Raises:
         MissingPackageError: There is no ONNX Runtime.
-        OptionError: The file cannot be run or is no detector (the message has the reason), or an option is
+        OptionError: The file cannot be run or is no detector (the message names the reason), or an option is
             out of range.
         OptionTypeError: An option is of the wrong type.
         FreshframeError: ONNX Runtime is broken or too old.
@@ -288,7 +288,7 @@ class OnnxDetector(NativeNode["Frame", Detections]):
 
         Raises:
             StateError: This detector was added to a pipeline, or loaded in the parent of a forked process.
-            OptionError: The shape is not that of a picture, or the picture does not contain ``roi``.
+            OptionError: The shape is not a picture's, or the picture does not contain ``roi``.
             OptionTypeError: Neither a Frame nor a uint8 array.
             FreshframeError: ONNX Runtime could not compute it.
 

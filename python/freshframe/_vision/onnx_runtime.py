@@ -19,7 +19,7 @@ def library() -> str:
     """The path of ``libonnxruntime.so``.
 
     Raises:
-        MissingPackageError: There is none; the message has the command to install it.
+        MissingPackageError: No ONNX Runtime is installed; the message names the command to install it.
     """
     spec = importlib.util.find_spec("onnxruntime")
     if spec is None or not spec.submodule_search_locations:
@@ -48,7 +48,7 @@ def prepare() -> str:
     ``getenv`` of other threads, so it is not called if the variable is set already.
 
     Raises:
-        MissingPackageError: There is no ONNX Runtime; the message has the command to install it.
+        MissingPackageError: There is no ONNX Runtime; the message names the command to install it.
     """
     path = library()
     if "ORT_DISABLE_TELEMETRY" not in os.environ:
