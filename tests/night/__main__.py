@@ -1,6 +1,6 @@
 """`./dev night`: the parts that find what only shows after hours, in pieces of at most ten minutes.
 
-Each piece is noted in tests/night/ledger.json with the commit, and the next one goes on behind it.
+Each piece is noted in tests/night/ledger.json with the commit, and the next one goes on after it.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -40,8 +40,8 @@ class Part:
     """A part of the night.
 
     Attributes:
-        run: Runs it for so many seconds.
-        is_apart: Each piece needs a process of its own, as it runs the engine in the one that calls it.
+        run: Runs it for a number of seconds.
+        is_apart: Each piece needs a new process, because it runs the engine in the calling one.
         of_python: It runs freshframe in this Python, so the ledger has rows for each kind of it.
         shortest: Seconds of a piece.
         counts_blocks: ``blocks.c`` is preloaded.
@@ -102,7 +102,7 @@ _SEEDS = {"process": ("parent", "worker")}  # folders of a target, where they ha
 
 
 def _fuzz(seconds: float) -> Found:
-    """Each target whose build is there, for an equal time, on seeds and what earlier pieces have found."""
+    """Each built target runs for an equal time, on seeds and what earlier pieces have found."""
     folder = ROOT / "build" / "fuzz" / "tests" / "fuzz"
     targets = sorted(path for path in folder.glob("freshframe_fuzz_*") if os.access(path, os.X_OK))
     if not targets:
@@ -122,7 +122,7 @@ def _fuzz_target(target: Path, seconds: int) -> tuple[int, list[str]]:
     seeds = [target.parent / "seeds" / folder for folder in _SEEDS.get(name, (name,))]
     corpus = target.parent / "corpus" / name
     corpus.mkdir(parents=True, exist_ok=True)
-    # The time of one input is that of the clock, and the machine may be busy.
+    # The time of one input is the clock's, and the machine may be busy.
     limits = ["-max_len=20000", "-timeout=1500", "-rss_limit_mb=2048", "-detect_leaks=0"]
     times = [f"-max_total_time={seconds}", "-print_final_stats=1"]
     given = [str(path) for path in (corpus, *seeds) if path.exists()]
@@ -219,7 +219,7 @@ def _fleets(seconds: float) -> Found:
 
 
 def _repeats(seconds: float) -> Found:
-    """Each test of the Python package again and again, behind the files of the last piece."""
+    """Each test of the Python package again and again, after the files of the last piece."""
     from night.repeats import repeats  # noqa: PLC0415  (as above)
 
     with _library("blocks.c") as library:
@@ -227,7 +227,7 @@ def _repeats(seconds: float) -> Found:
 
 
 def _delays(seconds: float) -> Found:
-    """The tests of the Python package with threads that hesitate, behind the files of the last piece."""
+    """The tests of the Python package with threads that hesitate, after the files of the last piece."""
     from night.delays import delays  # noqa: PLC0415  (as above)
 
     with _library("delays.c") as library:
@@ -254,7 +254,7 @@ def _sanitizers(_: float) -> Found:
 
 PARTS: dict[str, Part] = {
     "random": Part(_random),
-    "soak": Part(_soak, shortest=300, counts_blocks=True),  # half of which it needs until it is warm
+    "soak": Part(_soak, shortest=300, counts_blocks=True),  # it needs half of it until it is warm
     "churn": Part(_churn, shortest=300, counts_blocks=True),  # as for soak
     "repeats": Part(_repeats, is_apart=False),
     "delays": Part(_delays, is_apart=False),
@@ -277,7 +277,7 @@ def commit() -> str:
 
 
 def _apart(part: str, seconds: float) -> Found:
-    """A piece in a process of its own: a crash is a finding, and what hangs shows its stacks and is ended."""
+    """A piece in a new process: a crash is a finding, and what hangs shows its stacks and is ended."""
     command = [sys.executable, "-X", "faulthandler", "-m", "night", "--piece", part, str(seconds)]
     preloaded: contextlib.AbstractContextManager[dict[str, str]] = contextlib.nullcontext({})
     if PARTS[part].counts_blocks:
@@ -294,7 +294,7 @@ def _apart(part: str, seconds: float) -> Found:
 
 
 def _processor_time() -> float:
-    """Seconds of the processes that have ended, which on a busy machine are fewer than those of the clock."""
+    """Seconds of the processes that have ended, which on a busy machine are fewer than the clock's."""
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return children.ru_utime + children.ru_stime
 

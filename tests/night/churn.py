@@ -1,4 +1,4 @@
-"""Connections, nodes, readers and viewers that come and go for minutes: what each leaves behind adds up."""
+"""Connections, nodes, readers and viewers that come and go for minutes: what each leaves adds up."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ async def _read_for_ever(reader: ff.Reader[float]) -> None:
 
 
 class _Rounds:
-    """What is done again and again with one pipeline."""
+    """The actions that are repeated with one pipeline."""
 
     def __init__(self, cameras: Cameras, seed: int, folder: Path) -> None:
         self.cameras, self.findings = cameras, list[str]()
@@ -151,7 +151,7 @@ class _Rounds:
         self.findings.append(f"the page's events do not have {failure!r}")
 
     def _events(self) -> list[dict[str, Any]]:
-        """Of the page, but those of nodes that come and go."""
+        """The page's events, except for nodes that come and go."""
         events = request(self.url, "/api/state").json()["events"]
         return [event for event in events if event["kind"] != "change"]
 
@@ -187,13 +187,13 @@ class _Rounds:
             self.findings.append(f"/api/picture/{port}.mjpg answers {error.code}: {error.read()!r}")
 
     def _newest(self, camera: int) -> None:
-        """What a viewer gets is a whole picture of this camera, unless it has just sent half of one."""
+        """A viewer gets a whole picture of this camera, unless it has just sent half of one."""
         answer = request(self.url, f"/api/picture/camera{camera}.jpg")
         if answer.status != 200:
             self.unseen += 1
         elif float(answer.headers["x-timestamp"]) > self._halved[camera] + _HALF:
             with av.open(io.BytesIO(answer.body), "r", format="mjpeg") as file:
-                [picture] = file.decode(video=0)  # all: PyAV loses a packet of those that are left
+                [picture] = file.decode(video=0)  # all: PyAV loses a packet of the remaining ones
             stamp = read_stamp(np.asarray(picture.to_ndarray(format="gray"), np.uint8))
             if stamp is None or stamp[0] != camera:
                 self.findings.append(f"the newest picture of camera{camera} is {stamp}")
@@ -214,7 +214,7 @@ class _Rounds:
 
 
 def growth(usage: Usage) -> list[str]:
-    """What has grown since it was warm."""
+    """The growth since it was warm."""
     return usage.growth(_WARM, _MOST, _PER_ROUND)
 
 

@@ -1,7 +1,7 @@
 """The tests of the Python package with threads that hesitate at random: where they lock, wake others, begin.
 
 An order of threads that comes once in a million runs comes once in a few: a lost wake-up, two locks taken in
-two orders, a flag without its mutex. The tests are those of `./dev test`, which pass on a busy machine.
+two orders, a flag without its mutex. The tests are the tests of `./dev test`, which pass on a busy machine.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -23,7 +23,7 @@ _AGAIN = 3  # runs of a test that has failed, with other seeds, and without dela
 def delays(
     seconds: float, first: int, library: dict[str, str], seed: int, root: Path = TESTS
 ) -> tuple[int, list[str], dict[str, float]]:
-    """Runs the tests of one file after the other, each with a seed of its own.
+    """Runs the tests of one file after the other, each with its own seed.
 
     Args:
         seconds: After which no other file begins.
@@ -33,7 +33,7 @@ def delays(
         root: The folder of the tests.
 
     Returns:
-        Tests that ran, those that failed, and figures with the place at which the next piece begins.
+        Tests that ran, failed tests, and figures with the place at which the next piece begins.
     """
     lock, numbers = threading.Lock(), random.Random(seed)
     ran, found = 0, list[str]()
@@ -55,7 +55,9 @@ def delays(
 
 
 def _run(tests: str, variables: dict[str, str], timeout: float = _TIMEOUT) -> tuple[int, list[str], str]:
-    """How many tests ran, those that failed, hang or have ended their process, and what pytest wrote."""
+    """The number of tests that ran, the tests that failed, hang or have ended their process, and pytest's
+    output.
+    """
     with tempfile.NamedTemporaryFile("r", prefix="outcomes-", encoding="utf-8") as lines:
         options, own = ["-p", "night.outcomes"], {outcomes.BOOK: lines.name}
         code, said, errors = run_pytest([tests], options, variables | own, timeout)

@@ -1,4 +1,4 @@
-"""The books of edges, and the times of sources: what holds at any moment."""
+"""The counters of edges, and the times of sources: what holds at any moment."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import freshframe as ff
 
 
 def faults_of(edge: ff.stats.EdgeStats) -> list[str]:
-    """Each sample has one fate, each drop a cause, and no more wait than the queue has room for."""
+    """Each sample has one fate, each drop a cause, and the queue has room for all that wait."""
     found = []
     if edge.passed_in != edge.delivered + edge.dropped + edge.waiting:
         found.append(f"an edge does not balance: {edge}")
@@ -21,7 +21,7 @@ def faults_of(edge: ff.stats.EdgeStats) -> list[str]:
 
 
 def faults_in(stats: ff.stats.Stats) -> list[str]:
-    """Those of all edges."""
+    """The faults of all edges."""
     return [fault for edge in stats.edges for fault in faults_of(edge)]
 
 
@@ -32,7 +32,7 @@ class Times:
         self._latest: dict[tuple[str, str], float] = {}
 
     def fault_of(self, node: str, sample: ff.Sample[Any]) -> str | None:
-        """Notes the sample's time; the text if it is before that of the sample before."""
+        """Notes the sample's time; returns a text if it is before the time of the sample before."""
         place = node, sample.source
         before, self._latest[place] = self._latest.get(place, sample.pts), sample.pts
         return f"{node}: pts {sample.pts} of {sample.source} after {before}" if sample.pts < before else None

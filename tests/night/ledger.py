@@ -27,7 +27,7 @@ _WORDS = {
 
 @dataclass
 class Entry:
-    """What a part did at one commit.
+    """The work of a part at one commit.
 
     Attributes:
         part: Its name, and "on 3.14t" where it ran on that Python without a GIL.

@@ -32,7 +32,7 @@ from night.own_process import Usage, log_to
 _WARM = 150.0  # seconds in which a soak makes what it keeps
 _MOST = {  # by which each may grow after that
     "blocks": 80,
-    "bytes": 2 << 20,  # CPython makes its table of interned strings anew: 1 MB, once
+    "bytes": 2 << 20,  # CPython makes its table of interned strings again: 1 MB, once
     "objects": 1600,
     "memory": 2 << 20,
     "mappings": 8,
@@ -50,7 +50,7 @@ DEMO = "demo:circles?fps=20&size=160x120"
 
 
 def growth(usage: Usage) -> list[str]:
-    """What has grown in a soak since it was warm, and whether the log gets ever more lines."""
+    """The growth in a soak since it was warm, and whether the log gets ever more lines."""
     found, lines = usage.growth(_WARM, _MOST), usage.since("lines", _WARM)
     if third := len(lines) // 3:
         first, last = lines[third - 1] - lines[0], lines[-1] - lines[-third]
@@ -75,7 +75,7 @@ class _Lines(logging.Handler):
 
 
 class _Numbers:
-    """Those of the events that a receiver has taken, without a list that would grow with the run."""
+    """The numbers of the events that a receiver has taken, without a list that would grow with the run."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -122,7 +122,7 @@ class _Answering:
         self._thread = threading.Thread(target=self._run)
 
     def send(self, events: list[dict[str, Any]]) -> None:
-        """Of the spool."""
+        """The body of the spool's request."""
         body = json.dumps({"events": events}).encode()
         urllib.request.urlopen(f"http://127.0.0.1:{self.port}/hook", body, timeout=5).close()
 
@@ -142,7 +142,7 @@ class _Answering:
 
 
 class _Hook(Hook):
-    """One that listens on a given port, and keeps nothing of a request: what grows is the engine's."""
+    """A receiver that listens on a given port, and keeps nothing of a request: what grows is the engine's."""
 
     def __init__(self, port: int, numbers: _Numbers) -> None:
         self._chosen, self._numbers = port, numbers
@@ -234,7 +234,7 @@ def _let_it_send(pipeline: ff.Pipeline, taken: _Numbers) -> list[str]:
 
 
 def _moving(count: int, brightest: int = 255) -> Any:
-    """Pictures of which none is like another."""
+    """Pictures that are all different."""
 
     def draw(number: int, width: int, height: int) -> Any:
         pixels = np.random.default_rng(number).integers(0, brightest, (height // 8, width // 8, 3), np.uint8)
@@ -251,7 +251,7 @@ class _Servers(NamedTuple):
 
 
 class _InFullBatches(ff.Source[float]):
-    """Gives what fills a batch, and no more before that has been taken."""
+    """Fills a batch, and waits until that has been taken."""
 
     live = False
 

@@ -22,7 +22,7 @@ class Flow:
     """The values that a step gives, in their order within each source.
 
     Attributes:
-        tokens: In order. Where they are not all known: those that it may have given.
+        tokens: In order. Where they are not all known: the tokens that it may have given.
         exact: It gave all of these.
     """
 
@@ -132,7 +132,7 @@ class _Check:
         return self.program.ending == "natural" and self.outcome.failure is None
 
     def _node(self, step: Step) -> None:
-        """Its edges, then what it gives."""
+        """The edges, then the output."""
         takes = [take for take in self.outcome.log.takes[step.name]]
         seen = step.kind not in UNSEEN
         exact = seen
@@ -235,7 +235,7 @@ class _Check:
             self._counts(step, offered, takes, edge)
 
     def _has_its_queue(self, step: Step, edge: ff.stats.EdgeStats) -> bool:
-        """The one that was asked for, or the default of its place."""
+        """The wanted queue, or the default of its place."""
         if step.queue is not None:
             return edge.queue == step.queue
         if not self.program.is_live(edge.parent):
@@ -244,7 +244,7 @@ class _Check:
         return edge.queue == (ff.RECORDING if recorded else ff.LATEST)
 
     def _causes(self, step: Step, edge: ff.stats.EdgeStats) -> set[str]:
-        """Those that this edge may have."""
+        """The tokens that this edge may have."""
         queue = edge.queue
         causes: set[str] = set()
         if queue.depth == 0:
@@ -335,7 +335,7 @@ class _Check:
         return queue.depth > 0 and queue.when_full == "drop_oldest" and step.max_age is None
 
     def _newest(self, step: Step, offered: Flow, takes: list[Take], edge: ff.stats.EdgeStats) -> None:
-        """The last sample of each source passes, and samples tell of all drops."""
+        """The last sample of each source passes, and samples show all drops."""
         taken = _of_sources(take.token for take in takes)
         for source, tokens in _of_sources(offered.tokens).items():
             if source not in self.removed and (source not in taken or taken[source][-1] != tokens[-1]):
@@ -354,7 +354,7 @@ class _Check:
             self.wrong(f"the drops of removed edges are not the sum of their causes: {removed}")
         if not self.may_leave and self.outcome.failure is None:
             gone = sum(e.passed_in for key, e in self.outcome.gone.items() if key not in self.edges)
-            # At the next add(), also edges of a drain into merges that stay. disconnect() tells no counts.
+            # At the next add(), also edges of a drain into merges that stay. disconnect() returns no counts.
             drained = any(step.listed and self.gone & {*step.parents} for step in self.program.steps)
             forgotten = self.moved or drained or any(edge not in self.edges for edge in self._closed_edges())
             if removed.passed_in < gone or (removed.passed_in > gone and not forgotten):

@@ -1,4 +1,4 @@
-"""A plugin of pytest that writes what became of each test, also when one hangs or ends the process."""
+"""A plugin of pytest that writes the outcome of each test, even when one hangs or ends the process."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def pytest_runtest_logfinish(nodeid: str) -> None:
 
 
 def read(lines: Iterable[str]) -> tuple[int, list[str]]:
-    """Returns the number of tests that began, and those that failed or did not end."""
+    """Returns the number of tests that began, and the tests that failed or did not end."""
     tests: dict[str, set[str]] = {"begun": set(), "ended": set(), "failed": set()}
     for line in lines:
         test, outcome = json.loads(line)

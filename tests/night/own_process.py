@@ -38,11 +38,11 @@ def allocated() -> int:
     ask = ctypes.CDLL(None).mallinfo2
     ask.restype = _Malloc
     counts = ask().counts
-    return int(counts[7] + counts[4])  # uordblks, and hblkhd: mappings of its own
+    return int(counts[7] + counts[4])  # uordblks, and hblkhd: separate mappings
 
 
 def threads() -> int:
-    """Returns the number of threads, with those that Python does not know."""
+    """Returns the number of threads, including threads that Python does not know."""
     return len(list(Path("/proc/self/task").iterdir()))
 
 
@@ -72,7 +72,7 @@ def open_files() -> dict[str, str]:
     """Returns the file, socket or the like of each open descriptor, by its number."""
     found = {}
     for entry in Path("/proc/self/fd").iterdir():
-        with contextlib.suppress(OSError):  # that of the folder itself
+        with contextlib.suppress(OSError):  # the folder's own
             found[entry.name] = str(entry.readlink())
     return found
 
@@ -85,7 +85,7 @@ def descriptors() -> int:
 
 
 USES: dict[str, Callable[[], int]] = {"descriptors": descriptors, "mappings": mappings, "threads": threads}
-# One of these grows with each thing that is left behind, however small; ``blocks.c`` must be preloaded.
+# One of these grows with each thing that is left, however small; ``blocks.c`` must be preloaded.
 REMAINS: dict[str, Callable[[], int]] = {
     "blocks": blocks,
     "bytes": block_bytes,
@@ -100,7 +100,7 @@ def uses() -> dict[str, int]:
 
 
 class Usage:
-    """What a process uses at successive moments, in arrays, whose numbers are no objects of their own."""
+    """The resources of a process at successive moments, in arrays, whose numbers are no separate objects."""
 
     def __init__(self, looks: Mapping[str, Callable[[], int]]) -> None:
         self._looks = looks
@@ -122,7 +122,7 @@ class Usage:
     def growth(
         self, warm: float, most: Mapping[str, float], for_each: Mapping[str, float] | None = None
     ) -> list[str]:
-        """Tells what has grown since the process was warm.
+        """Returns what has grown since the process was warm.
 
         It compares the least of the last third with the least of the first: a peak neither hides growth nor
         counts as growth.
@@ -130,7 +130,7 @@ class Usage:
         Args:
             warm: The moment from which on it has made what it keeps.
             most: By which each may grow, by its name.
-            for_each: What each look may leave behind besides.
+            for_each: The growth that each look may leave besides.
         """
         begin, third = self._parts(warm)
         found = []

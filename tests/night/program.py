@@ -72,7 +72,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Change:
-    """What is done with a step while the pipeline runs; `parent`: the one that it gets or loses."""
+    """A change of a step while the pipeline runs; `parent`: the parent that it gets or loses."""
 
     name: str
     verb: Literal["add", "replace", "remove", "drain", "close", "disconnect", "connect"]
@@ -117,12 +117,12 @@ class Program:
         return {change.step for change in self.changes if change.verb in verbs}
 
     def late_parents(self, step: Step) -> set[str]:
-        """Those that are connected while it runs, unless it would begin with none."""
+        """The parents that are connected while it runs, unless it would begin with none."""
         late = {one.parent for one in self.changes if (one.verb, one.step) == ("connect", step.name)}
         return late if {*step.parents} - late else set()
 
     def taken_along(self, names: Collection[str]) -> set[str]:
-        """These steps and those that go when they are removed, or that are added after them."""
+        """These steps and the steps that go when they are removed, or that are added after them."""
         gone = set(names)
         for step in self.steps:
             lost = gone & {*step.parents}
@@ -131,7 +131,7 @@ class Program:
         return gone
 
     def without(self, names: Collection[str]) -> Program:
-        """The same program without these steps, what stands below them alone, and these changes."""
+        """The same program without these steps, what is below them alone, and these changes."""
         gone = self.taken_along(set(names) & {step.name for step in self.steps})
         steps = []
         for step in self.steps:
@@ -201,9 +201,9 @@ class _Maker:
         return f"{kind}{len(self.steps)}"
 
     def queue(self, parents: list[Step], *, live: bool, batch: int) -> ff.Queue | None:
-        """One that the engine accepts there, or None for the default."""
+        """A queue that the engine accepts there, or None for the default."""
         merge = len(parents) > 1
-        if parents[0].gives == "packets":  # where those that drop older ones are refused
+        if parents[0].gives == "packets":  # where queues that drop older samples are refused
             return None
         below_camera = any(parent.live and parent.kind in SOURCES for parent in parents)
         depth = self.chance.choice([1, 2, 3, 8])
@@ -275,7 +275,7 @@ class _Maker:
             if any(parent.kind in SOURCES and parent.live for parent in parents):
                 queue = ff.Queue(16)
         if kind == "late":
-            sources |= {self.name(kind)}  # what finish() gives may be a stream of its own
+            sources |= {self.name(kind)}  # what finish() gives may be a separate stream
         pure = not merge and first.kind in ("numbers", "pictures", "clip") and not live
         lossless = queue is None or queue.when_full == "block"
         limited = pure and lossless and kind not in ("join", "record") and self.often(0.1)
@@ -308,7 +308,7 @@ class _Maker:
         return any(step.live for step in self.steps if step.name in sources and not step.parents)
 
     def parents(self) -> list[Step]:
-        """Of a merge: steps of tokens without a source in common. Otherwise one step."""
+        """For a merge: steps of tokens without a source in common. Otherwise one step."""
         among = [step for step in self.steps if step.kind not in SINKS]
         chosen = [self.chance.choice(among)]
         while self.often(0.25):

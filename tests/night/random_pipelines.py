@@ -1,4 +1,4 @@
-"""Runs random pipelines, one for each seed, and makes the smallest program of one that fails.
+"""Runs random pipelines, one for each seed, and makes the smallest program from a failing one.
 
 python -m night.random_pipelines --from 1 --programs 1000
 python -m night.random_pipelines --seed 17 --without late3,change0 --times 100

@@ -38,7 +38,7 @@ _LEFT = 10.0  # seconds for threads that have ended to be gone
 
 @contextlib.contextmanager
 def _small_disk() -> Iterator[tuple[Path, Path | None]]:
-    """A folder, and the same again if it is a disk of its own that may be filled."""
+    """A folder, and the same again if it is a separate disk that may be filled."""
     with tempfile.TemporaryDirectory(prefix="chaos-") as place:
         mount = ["mount", "-t", "tmpfs", "-o", f"size={_DISK}", "tmpfs", place]
         mounted = (
@@ -52,7 +52,7 @@ def _small_disk() -> Iterator[tuple[Path, Path | None]]:
 
 
 def _descriptors() -> Counter[str]:
-    """What they are open to, without numbers."""
+    """The targets of the open descriptors, without numbers."""
     return Counter(re.sub(r"\d+", "N", name) for name in own_process.open_files().values())
 
 
@@ -79,10 +79,10 @@ def _comes_back(plant: Plant, cameras: Cameras) -> None:
 def _check_receiver(plant: Plant, receiver: Receiver, stats: ff.stats.Stats, *, disk_was_full: bool) -> None:
     spool = stats.nodes["spool"].spool
     assert spool is not None
-    gone = spool.expired + spool.lost  # also of those that were refused
+    gone = spool.expired + spool.lost  # also of refused ones
     if not len(receiver.refused) - gone <= spool.refused <= len(receiver.refused):
         plant.books.find(f"the receiver has refused {len(receiver.refused)} events; {spool}")
-    again = [] if disk_was_full else receiver.findings  # it offers again those that it cannot put aside
+    again = [] if disk_was_full else receiver.findings  # it offers events again that it cannot put aside
     for finding in [*receiver.strange, *again]:
         plant.books.find(f"the spool: {finding}")
     if receiver.missing > gone:
@@ -105,7 +105,7 @@ def _has_its_end(path: Path) -> bool:
 def without_an_end(files: list[Path], full: list[tuple[float, float]]) -> list[Path]:
     """Recordings that were closed without an end while the disk had room. `full`: when it had none.
 
-    One is closed between its last write and that of its successor, if it has one.
+    One is closed between its last write and its successor's, if it has one.
     """
     found = []
     for path, successor in itertools.zip_longest(files, files[1:]):
@@ -119,7 +119,7 @@ def without_an_end(files: list[Path], full: list[tuple[float, float]]) -> list[P
 
 
 def _check_files(plant: Plant, full: list[tuple[float, float]]) -> None:
-    """What was recorded can be read, and each line is whole. `full`: when the disk was."""
+    """The recordings can be read, and each line is whole. `full`: when the disk was."""
     files = sorted(plant.disk.glob("*.mkv"))
     for path in without_an_end(files, full):
         plant.books.find(f"{path.name}, {path.stat().st_size} bytes, has no end")

@@ -1,4 +1,4 @@
-"""Test cameras in a process of their own that misbehave on request: MJPEG over HTTP, and H.264 over RTSP.
+"""Test cameras in a separate process that misbehave on request: MJPEG over HTTP, and H.264 over RTSP.
 
 `python -m night.chaos.cameras MJPEG RTSP FPS` prints the URLs as JSON and ends with its standard input. A
 line of that is an object: a camera, a fault and its seconds. Picture n is due n / FPS seconds after the
@@ -35,7 +35,7 @@ _LOW = 4  # rows of blocks in a picture of the other size
 
 
 class Cameras:
-    """Them, for the rig. Cameras are counted from 0, those of MJPEG first."""
+    """The cameras for the rig. They are counted from 0, MJPEG first."""
 
     def __init__(self, mjpeg: int, rtsp: int, fps: float) -> None:
         """Starts them."""
@@ -45,7 +45,7 @@ class Cameras:
         self.urls: list[str] = json.loads(self._out.readline())
 
     def fault(self, camera: int, fault: CameraFault, seconds: float) -> None:
-        """Of one camera, for a time."""
+        """Begins a fault of one camera for a time."""
         self._in.write(json.dumps({"camera": camera, "fault": fault, "seconds": seconds}) + "\n")
         self._in.flush()
 
@@ -67,7 +67,7 @@ def _piped(stream: IO[str] | None) -> IO[str]:
 
 
 class _Faulty:
-    """What both kinds have: the fault of the moment."""
+    """The common part of both kinds: the fault of the moment."""
 
     def __init__(self, camera: int, fps: float) -> None:
         self.camera, self.fps, self.began = camera, fps, time.monotonic()
@@ -152,7 +152,7 @@ class _Rtsp(RtspServer):
         clip = self.clip
         assert clip is not None
 
-        sent = itertools.count(random.randrange(LOOP))  # none is left out: the others could not be decoded
+        sent = itertools.count(random.randrange(LOOP))  # all are kept: the others could not be decoded
 
         def picture(_: int, fault: CameraFault | None) -> bytes:
             number = next(sent)

@@ -27,7 +27,7 @@ _CLOCK = "FRESHFRAME_TEST_CLOCK"  # as in clock.c
 
 
 class Faults:
-    """Those of one run.
+    """The faults of one run.
 
     Attributes:
         counts: How often each kind was begun.
@@ -38,7 +38,7 @@ class Faults:
     def __init__(
         self, seed: int, plant: Plant, cameras: Cameras, receiver: Receiver, disk: Path | None
     ) -> None:
-        """`disk`: a small one of its own; None means there is none to fill."""
+        """`disk`: a small separate one, or None without one to fill."""
         self.counts, self.latest = Counter[str](), ""
         self.full: list[tuple[float, float]] = []
         self._chance = random.Random(seed)
@@ -67,7 +67,7 @@ class Faults:
         ]
 
     def one(self) -> None:
-        """Begins a fault, after those whose time has come have ended."""
+        """Begins a fault, after the due ones have ended."""
         self.end(time.monotonic())
         (name, begin, _), *_ = self._chance.choices(self._kinds, [kind[2] for kind in self._kinds])
         self.counts[name] += 1
@@ -75,10 +75,10 @@ class Faults:
         begin()
 
     def end(self, now: float = float("inf")) -> None:
-        """Ends those whose time has come; without a time all."""
+        """Ends the due ones; without a time all."""
         due = [each for each in self._over if each[0] <= now]
         self._over = [each for each in self._over if each[0] > now]
-        with contextlib.ExitStack() as all_of_them:  # also after one that raises
+        with contextlib.ExitStack() as all_of_them:  # even after one raises
             for _, over in sorted(due, key=lambda each: -each[0]):
                 all_of_them.callback(over)
 
@@ -203,7 +203,7 @@ class Faults:
             self._plant.books.balance(edge)
 
     def _recorder(self) -> None:
-        """Another recorder, such as for one that has left since its disk was full."""
+        """Another recorder, such as for a recorder that has left since its disk was full."""
         names = self._plant.pipeline.stats().nodes
         if self._plant.is_there(2) and not any(name.startswith("record") for name in names):
             self._plant.add_recorder()

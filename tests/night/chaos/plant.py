@@ -1,4 +1,4 @@
-"""The rich pipeline: cameras, nodes that count their own calls, sinks, and the books of all."""
+"""The rich pipeline: cameras, nodes that count their own calls, sinks, and the counters of all."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Books:
             self.sources[node][parent] += 1
 
     def timed(self, node: str, sample: ff.Sample[Any]) -> None:
-        """The times of a camera never go back, also when another source replaces it, unless it is new."""
+        """The times of a camera never go back, even when another source replaces it, unless it is new."""
         if fault := self._times.fault_of(node, sample):
             self._backs[node, sample.source] += 1
             if self._backs[node, sample.source] > self.comebacks[sample.source]:
@@ -113,7 +113,7 @@ class Books:
             self._workers(stats)
 
     def _workers(self, stats: ff.stats.Stats) -> None:
-        """What a node in workers has taken it has finished or dropped, one sample for each death."""
+        """A node in workers has finished or dropped what it has taken, one sample for each death."""
         for name, node in stats.nodes.items():
             taken = sum(edge.delivered for edge in stats.edges if edge.child == name)
             if node.workers and taken != node.processed + node.dropped + node.in_flight:
@@ -178,7 +178,7 @@ class Reads(ff.Node[ff.Frame, "dict[str, Any]"]):
         return {"camera": sample.source, "number": None if stamp is None else stamp[1]}
 
     def _compare(self, camera: str, number: int, began: float) -> None:
-        """A slow node gets the newest picture: not one that is older than what others have long seen."""
+        """A slow node gets the newest picture: not an older one than others have long seen."""
         seen = self.books.seen[camera]
         old = [known for at, known in seen if at < began - _LATE]
         if old and number < max(old):
@@ -323,7 +323,7 @@ class Plant:
         self.books.forget_counters(f"cam{camera}")
         try:
             self.books.removed_stats(self.pipeline.remove(port, drain=drain, timeout=60))
-        except ff.NodeError as error:  # it tells of the failure, in place of the statistics
+        except ff.NodeError as error:  # it reports the failure, in place of the statistics
             if "no space left" not in str(error).lower():
                 raise
             self.books.untold.add(f"cam{camera}")

@@ -1,4 +1,4 @@
-"""A receiver of a spool's events that is dead, slow, refuses or forgets, and has its own books."""
+"""A receiver of a spool's events that is dead, slow, refuses or forgets, and has its own counters."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import freshframe as ff
 
 ReceiverFault = Literal["dead", "slow", "refuses", "forgets"]
 RECEIVER_FAULTS: tuple[ReceiverFault, ...] = get_args(ReceiverFault)
-_REFUSED = 7  # each so many
+_REFUSED = 7  # each of this number
 
 
 class Receiver:
@@ -22,7 +22,7 @@ class Receiver:
         missing: Numbers that did not come before larger ones.
         taken: The largest number.
         strange: Events under another camera's name.
-        again: Events that came once more.
+        again: Events that came again.
         refused: Numbers that will not be taken.
     """
 
@@ -34,7 +34,7 @@ class Receiver:
         self.refused: set[int] = set()
 
     def __call__(self, events: list[dict[str, Any]]) -> None:
-        """Takes events: each number once, in their order, also when they are sent again."""
+        """Takes events: each number once, in their order, even when they are sent again."""
         if self.fault == "dead":
             raise ConnectionRefusedError("the receiver is dead")
         if self.fault == "slow":

@@ -1,7 +1,7 @@
 """Programs at their limits, beside each other: each keeps the book of one bound that the docs name.
 
 A bound is seldom reached: a merge of 70 sources, a worker that dies again and again, a receiver that stays
-away for the second time. What the engine does there is compared with a rule of the program's own.
+away for the second time. The engine's behaviour there is compared with a rule of the program's own.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -32,7 +32,8 @@ from night.limits import (
 from night.limits.rule import Program
 from night.own_process import log_to
 
-# Those with workers come apart: while there are some, pictures are not in the memory that is kept for reuse.
+# Programs with workers come apart: while there are some, pictures are not in the memory that is kept for
+# reuse.
 _GROUPS: tuple[tuple[Program, ...], ...] = (
     (
         graph.many_sources,

@@ -1,4 +1,4 @@
-"""What an asynchronous program gets that gives up waiting now and then."""
+"""The results of an asynchronous program that gives up waiting now and then."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What comes behind a holder that has gone, a worker's death, a shortage; and changes on several threads."""
+"""The events after a holder that has gone, a worker's death, a shortage; and changes on several threads."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _RETURNED = 7.0  # seconds in which shared memory that is not needed is returned
 
 
 class _Keeper(ff.Node[ff.Frame, None]):
-    """Keeps so many frames, and counts them all."""
+    """Keeps a number of frames, and counts them all."""
 
     def __init__(self, most: int = 0) -> None:
         self._most = most
@@ -54,7 +54,7 @@ class _Keeper(ff.Node[ff.Frame, None]):
 
 
 class _Holders:
-    """A pipeline of whose frames the program keeps some, and the readers and nodes that it has them from."""
+    """A pipeline whose frames the program keeps in part, and the readers and nodes that it has them from."""
 
     def __init__(self, find: Find) -> None:
         self.pipeline = ff.Pipeline("holders", max_held_bytes=_MOST * _FRAME, keep_running=True)
@@ -76,7 +76,7 @@ class _Holders:
         return self.pipeline.stats().nodes[name].last_error
 
     def _hold(self, most: int, as_node: bool) -> int:
-        """How many frames of a reader or node are kept; it ends with the first one that it does not get."""
+        """How many frames of a reader or node are kept; it ends with the first frame that it does not get."""
         self._kept.append((keeper := _Keeper(most)).kept)
         if as_node:
             name = self._node(keeper)
@@ -89,7 +89,7 @@ class _Holders:
         return len(keeper.kept)
 
     def hold(self, chance: random.Random) -> None:
-        """A few parts hold few frames, and one all others, until it gets no more."""
+        """A few parts hold few frames, and one all others, until it gets no further ones."""
         for few in chance.choices((1, 2), k=chance.randrange(3)):
             if (count := self._hold(few, chance.random() < 0.5)) < few:
                 self._find(f"a part got {count} frames, and none when as few as that are held")
@@ -131,7 +131,9 @@ class _Holders:
 
 
 def holders(seconds: float, find: Find) -> int:
-    """Who keeps most frames gets no more; who comes when it has gone, and holds nothing, gets them."""
+    """The keeper of most frames gets no further ones; who comes when it has gone, and holds nothing, gets
+    them.
+    """
     holds, chance, rounds = _Holders(find), random.Random(1), 0
     with holds.pipeline:
         ends = time.monotonic() + seconds
@@ -162,7 +164,7 @@ class _Crowd:
         self.changes = [0] * _THREADS
 
     def change(self, number: int, seconds: float) -> int:
-        """One thread's changes, each of which is undone."""
+        """One thread's changes. Each is undone."""
         chance = random.Random(number)
         self._begin.wait(_PATIENCE)
         ends = time.monotonic() + seconds
@@ -219,7 +221,7 @@ class _Crowd:
 
 
 def _changes_at_once(seconds: float, find: Find) -> int:
-    """When no change has ended for long, this process shows its stacks and ends, also if it has the GIL."""
+    """When no change has ended for long, this process shows its stacks and ends, even if it has the GIL."""
     crowd, before = _Crowd(find), 0
     faulthandler.dump_traceback_later(_STANDS, exit=True)
     with crowd.pipeline, ThreadPoolExecutor(_THREADS) as pool:
@@ -234,7 +236,7 @@ def _changes_at_once(seconds: float, find: Find) -> int:
 
 
 def changes_at_once(seconds: float, find: Find) -> int:
-    """Threads that change one pipeline at once never wait for each other for ever, and its books balance."""
+    """Threads that change one pipeline at once never deadlock, and its counters balance."""
     return apart(_changes_at_once, seconds, find)
 
 
@@ -247,7 +249,7 @@ class _Mortal(ff.Node[int, int]):
         self._chances = chances
 
     def open(self) -> None:
-        """Each worker has a fate of its own."""
+        """Each worker has its own fate."""
         self._fate = random.Random(os.getpid())
 
     def _call(self, kind: int) -> None:
@@ -290,7 +292,7 @@ class _MortalRun:
         self.pipeline.start()
 
     def deaths(self) -> int:
-        """Behind which another worker has come."""
+        """The deaths after which another worker has come."""
         return sum(worker.restarts for worker in self.pipeline.stats().nodes["mortal"].workers)
 
     def next(self) -> int | None:
@@ -311,7 +313,7 @@ class _MortalRun:
 
 
 def _without_end(chance: random.Random, find: Find) -> int:
-    """Behind each death a result comes, and then a stop does not wait."""
+    """After each death a result comes, and then a stop does not wait."""
     run, ends = _MortalRun(Ticker(0.02), chance, 0, find), time.monotonic() + 5
     while time.monotonic() < ends:
         while run.reader.poll() is not None:
@@ -350,7 +352,7 @@ def _workers_that_die(seconds: float, find: Find) -> int:
 
 
 def workers_that_die(seconds: float, find: Find) -> int:
-    """A node goes on behind each death of its worker, whatever call it was in, and ends when it is asked."""
+    """A node goes on after each death of its worker, whatever call it was in, and ends when it is asked."""
     return apart(_workers_that_die, seconds, find)
 
 

@@ -54,7 +54,7 @@ class _Walk(NamedTuple):
             first = last + 1
 
     def events(self, source: str, track: int) -> Iterator[_Event]:
-        """All that the counters have to tell of it."""
+        """The crossings that the counters must report of it."""
         for frame, (before, now) in enumerate(itertools.pairwise(self.places), self.begin + 1):
             if _PLACES[before][1] != _PLACES[now][1]:
                 yield source, "line", "crossing", track, _PLACES[now][1], frame
@@ -91,7 +91,7 @@ def _seen(walks: Sequence[_Walk], frame: int) -> ff.Detections:
 
 
 def _told(source: str, counter: str, counts: Any) -> Iterator[_Event]:
-    """The events in a value of a counter, with the frame at their time or behind it."""
+    """The events in a value of a counter, with the frame at their time or after it."""
     if isinstance(counts, Mapping):
         for zone, each in counts.items():
             yield from _told(source, f"{counter} {zone}", each)
@@ -117,7 +117,7 @@ class _Slow(ff.Node[Any, None]):
         time.sleep(random.uniform(0, _SLOWEST))
 
     def compare(self, events: Sequence[_Event], find: Find) -> None:
-        """With those of its counter."""
+        """Compares with the events of its counter."""
         book = Counter(event for event in events if event[1].split()[0] == self.counter)
         for what, some in (("has not had", book - self.events), ("should not have had", self.events - book)):
             if some:
@@ -196,7 +196,7 @@ class _Late:
         events = [sample.value for sample in iter(self._events.poll, None)]
         said = [event.reason or "begins" for event in events if event.key == "stays"][:9]
         times = [*self._times[:1], *self._times, time.monotonic(), time.monotonic()]
-        # A sample arrives before it is asked for its keys, and behind the question of the one before.
+        # A sample arrives before it is asked for its keys, and after the question of the one before.
         if max(later - before for before, later in zip(times, times[2:], strict=False)) >= self._hold:
             return 0
         if said not in ([], ["begins"]):

@@ -1,4 +1,4 @@
-"""What a fleet keeps of readers, cameras and agents that are over."""
+"""The memory of a fleet for readers, cameras and agents that are over."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -75,5 +75,5 @@ def _uses() -> dict[str, int]:
 
 
 def memory_of_a_fleet(seconds: float, find: Find) -> int:
-    """Readers that are closed, cameras that are removed and agents that have ended leave nothing behind."""
+    """Readers that are closed, cameras that are removed and agents that have ended leave nothing."""
     return apart(_kept, seconds, find)

@@ -1,4 +1,4 @@
-"""What a fleet's readers and its cameras that fail are promised."""
+"""The promises to a fleet's readers and its failing cameras."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def fast_camera(_: str) -> Built:
 
 @dataclass
 class _Account:
-    """What a reader has got.
+    """The results that a reader has got.
 
     Attributes:
         got: How many results.
@@ -110,7 +110,7 @@ class _Account:
         self.gaps += sample.dropped
 
     def read(self, reader: ff.fleet.FleetReader, ends: float, most: float = math.inf) -> None:
-        """Reads until the end, or so many results."""
+        """Reads until the end, or `most` results."""
         while most > 0 and time.monotonic() < ends:
             with contextlib.suppress(ff.ReadTimeoutError):
                 self.note(reader.get(1))
@@ -118,7 +118,7 @@ class _Account:
 
 
 def _counts(fleet: ff.fleet.Fleet, name: str | None) -> FleetReaderStats:
-    """What a fleet has counted of a reader."""
+    """The counters of a fleet for a reader."""
     return next(each for each in fleet.stats().readers if each.name == name)
 
 
@@ -201,7 +201,7 @@ _READERS = (
 
 
 def _check_books(kind: _Kind, account: _Account, counts: FleetReaderStats, say: Find) -> None:
-    """Those of any reader."""
+    """The rules for any reader."""
     if account.wrong:
         say(account.wrong)
     if counts.delivered != account.got or counts.repeated:
@@ -214,7 +214,7 @@ def _check_books(kind: _Kind, account: _Account, counts: FleetReaderStats, say: 
 
 
 def _check_sleeper(fleet: ff.fleet.Fleet, account: _Account, say: Find) -> None:
-    """Its results expire in the end, and each is counted."""
+    """The results expire in the end, and each is counted."""
 
     def counted() -> int:
         counts = _counts(fleet, _SLEEPER.name)
@@ -302,7 +302,7 @@ class _Failure:
 
 
 class _Failing(_Numbers):
-    """Fails by itself, or begins the time of one that fails for it."""
+    """Fails by itself, or begins the time of a camera that fails for it."""
 
     def __init__(self, failure: _Failure, by_itself: bool) -> None:
         super().__init__(_RATE)
@@ -388,7 +388,7 @@ class _Try(NamedTuple):
 
 
 def _tries(starts: list[list[float]], seen: _Seen, now: float) -> list[_Try]:
-    """Those of which is known what is promised."""
+    """The tries with a known promise."""
     tries = list[_Try]()
     in_row: int | None = 0  # failures; None means a run was neither good nor short
     for number, (begins, *failed) in enumerate(starts):
@@ -418,7 +418,7 @@ def _shown(tries: list[_Try]) -> str:
 
 
 def _check_tries(name: str, tries: list[_Try], find: Find) -> None:
-    """A busy machine makes some of them late and none early, but for a run whose end was told late."""
+    """A busy machine makes some of them late and none early, but for a run whose end was reported late."""
     for first in range(len(tries) - _IN_ROW + 1):
         row = tries[first : first + _IN_ROW]
         if all(one.is_late for one in row):

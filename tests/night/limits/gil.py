@@ -1,4 +1,6 @@
-"""What a watch of the GIL keeps and names. There is one for a process: each rule is tried in its own."""
+"""The stalls that a watch of the GIL keeps and names. There is one for a process: each rule is tried in its
+own.
+"""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -45,7 +47,7 @@ class _Plan:
     """Stalls of one watch.
 
     Attributes:
-        functions: That hold the GIL, in turn: each is a culprit of its own.
+        functions: That hold the GIL, in turn: each is another culprit.
         warm: Stalls, after which each list is full.
         stalls: In total.
     """
@@ -114,7 +116,7 @@ def _check_lists(watch: ff.gil.GilWatch, pipeline: ff.Pipeline, url: str, find: 
 
 @dataclass
 class _Usage:
-    """What the process uses after so many stalls."""
+    """The resources of the process after a number of stalls."""
 
     stalls: int
     memory: int = field(default_factory=own_process.memory)
@@ -122,7 +124,7 @@ class _Usage:
 
 
 def _make_stalls(plan: _Plan, ends: float, pipeline: ff.Pipeline, find: Find) -> int:
-    """Makes stalls: those after the first ones leave nothing behind."""
+    """Makes stalls: the later ones leave nothing."""
     before: _Usage | None = None
     for functions in _holders(plan.functions):
         thread = threading.Thread(target=_hold, args=(functions,))
@@ -216,7 +218,7 @@ def _names(seconds: float, find: Find) -> int:
 
 
 def recent_stalls(seconds: float, find: Find) -> int:
-    """A watch of the GIL keeps as many stalls as it says, however many there were."""
+    """A watch of the GIL keeps the documented number of stalls, however many there were."""
     return apart(_stalls, seconds, find)
 
 
@@ -254,5 +256,5 @@ def _stalls_without_room(seconds: float, find: Find) -> int:
 
 
 def stalls_without_room(seconds: float, find: Find) -> int:
-    """A watch of the GIL keeps or has dropped each stall, also where on_stall does not return for long."""
+    """A watch of the GIL keeps or has dropped each stall, even where on_stall does not return for long."""
     return apart(_stalls_without_room, seconds, find)

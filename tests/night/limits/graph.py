@@ -1,4 +1,4 @@
-"""What a graph, its queues and its memory of pictures are bounded by."""
+"""The bounds of a graph, its queues and its memory of pictures."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _PER_CHANGE = {"bytes": 50.0, "objects": 0.5, "mappings": 0.05, "bytes of its wo
 
 
 def many_sources(seconds: float, find: Find) -> int:
-    """A merge takes from its sources in turn, so that none is starved."""
+    """A merge takes from its sources in turn, so that all get a turn."""
 
     def busy(number: int) -> int:
         time.sleep(0.01)
@@ -92,7 +92,7 @@ class _Slow(ff.Node[int, int]):
         self.count = 0
 
     def process(self, sample: ff.Sample[int], /) -> int:
-        """None is too old for its queue."""
+        """No sample is too old for its queue."""
         if sample.captured < self._given - _SPAN:
             older = self._given - sample.captured
             self._find(
@@ -130,7 +130,7 @@ class _Counts(ff.Node[int, int]):
 
 
 def removals(seconds: float, find: Find) -> int:
-    """When a source is removed the other one goes on, also where a node waits to hand over a sample of it."""
+    """When a source is removed the other one goes on, even where a node waits to hand over a sample of it."""
     pipeline, slow, removed = ff.Pipeline("removals"), _Counts(), 0
     stays, goes = (pipeline.add(Count(), name=name) for name in ("stays", "goes"))
     both = pipeline.add(nodes.same, [stays, goes], name="both")
@@ -179,7 +179,7 @@ def _track(corners: Any) -> ff.Detections:
 
 
 class _Sleeper(ff.Node[Any, None]):
-    """Takes a sample when it is told."""
+    """Takes a sample on request."""
 
     def __init__(self) -> None:
         self.turn = threading.Semaphore(0)
@@ -200,7 +200,7 @@ def _totals(pipeline: ff.Pipeline, child: str) -> dict[str, int]:
 
 
 def totals(seconds: float, find: Find) -> int:
-    """The counters of an edge never fall, also when a source above it goes that has lost events."""
+    """The counters of an edge never fall, even when a source above it goes that has lost events."""
     pipeline, sleeper, removed = ff.Pipeline("totals"), _Sleeper(), 0
     stays = pipeline.add(_Crossings(_PERIOD), name="stays")
     crossings = pipeline.add(ff.LineCounter((0, 50), (100, 50)), [stays], name="line")
@@ -229,7 +229,7 @@ def totals(seconds: float, find: Find) -> int:
 
 
 class _OfManySizes(ff.Source[ff.Frame]):
-    """Pictures of which hardly two have one size."""
+    """Pictures whose sizes are nearly all different."""
 
     def read(self) -> Iterator[tuple[ff.Frame, float]]:
         """Until the stop."""
@@ -288,7 +288,9 @@ class _Changed:
         )
 
     def memory(self) -> dict[str, int]:
-        """What this process has allocated and not freed, with Python's objects, and what its worker has."""
+        """The memory that this process has allocated and not freed, with Python's objects, and what its
+        worker has.
+        """
         gc.collect()
         [worker] = self.pipeline.stats().nodes["worker"].workers
         return {
@@ -350,7 +352,7 @@ def _sum(one: int, other: int) -> int:
 
 
 def _repeat(change: Callable[[], str], seconds: float) -> tuple[str, int]:
-    """What was changed, and how often."""
+    """The changes, and how often."""
     ends, done = time.monotonic() + seconds, 0
     while True:
         kind = change()
@@ -361,7 +363,7 @@ def _repeat(change: Callable[[], str], seconds: float) -> tuple[str, int]:
 
 
 def _changes(seconds: float, find: Find) -> int:
-    """Each kind of change for a while, and once more, when memory is compared."""
+    """Each kind of change for a while, and again, when memory is compared."""
     changed, tried = _Changed(), 0
     each = seconds / len(changed.kinds) / 3
     with changed.pipeline:
@@ -383,5 +385,5 @@ def _changes(seconds: float, find: Find) -> int:
 
 
 def changes(seconds: float, find: Find) -> int:
-    """What is disconnected, removed or replaced while a pipeline runs leaves no memory behind."""
+    """Nodes that are disconnected, removed or replaced while a pipeline runs leave no memory."""
     return apart(_changes, seconds, find)

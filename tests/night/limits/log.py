@@ -47,7 +47,7 @@ def _fail(texts: dict[str, str]) -> None:
 
 
 def kinds_of_lines(seconds: float, find: Find) -> int:
-    """The log has a line for the failure of each node, after lines of hundreds of other kinds."""
+    """The log contains a line for the failure of each node, after lines of hundreds of other kinds."""
     rounds, ends = 0, time.monotonic() + seconds
     words = map("".join, itertools.product(_LETTERS, repeat=4))  # they differ in more than a number
     with also_log_to(Lines()) as said:

@@ -1,4 +1,4 @@
-"""What connections to cameras and receivers are bounded by."""
+"""The bounds of connections to cameras and receivers."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -70,7 +70,9 @@ class _Receiver:
 def _remind(
     pipeline: ff.Pipeline, said: Lines, away: Callable[[bool], None], seconds: float, find: Find
 ) -> int:
-    """Each outage is told at once and after 10 s, whatever outages there were; the third line may be late."""
+    """Each outage is reported at once and after 10 s, whatever outages there were; the third line may be
+    late.
+    """
     outages, ends = 0, time.monotonic() + seconds
     while time.monotonic() + (length := _SHORT if outages else _LONG) < ends:
         said.lines.clear()
@@ -104,7 +106,7 @@ def reminders_of_a_receiver(seconds: float, find: Find) -> int:
 
 
 def tries_of_a_spool(seconds: float, find: Find) -> int:
-    """Each outage of a receiver begins with short pauses, however long those of the outage before were."""
+    """Each outage of a receiver begins with short pauses, however long the earlier ones were."""
     receiver, outages, ends = _Receiver(), 0, time.monotonic() + seconds
     with tempfile.TemporaryDirectory(prefix="tries-") as folder:
         pipeline = _spooling(folder, receiver)
@@ -225,7 +227,7 @@ class _Listener:
                 self._talk(connection)
 
     def _talk(self, connection: socket.socket) -> None:
-        """Until it ends; one that is not read is cut off."""
+        """Until it ends; a connection that is not read is cut off."""
         connection.settimeout(4 * _LOST_AFTER)
         if not self.reads.is_set():
             time.sleep(4 * _LOST_AFTER)
@@ -234,7 +236,7 @@ class _Listener:
             self.received += len(data)
 
     def close(self) -> None:
-        """Takes no more connections."""
+        """Takes no further connections."""
         self.reads.clear()
         self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
@@ -279,7 +281,7 @@ def publishing(seconds: float, find: Find) -> int:
 
 
 class _LosingServer(RtspServer):
-    """RTSP over UDP, of whose packets some are lost and some come late."""
+    """RTSP over UDP. Some packets are lost and some come late."""
 
     def _setup(self, *given: Any) -> tuple[str, object]:
         head, send = super()._setup(*given)
@@ -299,7 +301,7 @@ class _LosingServer(RtspServer):
 
 
 def lost_packets(seconds: float, find: Find) -> int:
-    """What a source has counted never falls, also when another takes its place."""
+    """What a source has counted never falls, even when another takes its place."""
     replaced = 0
     counted = ("packets", "packets_late", "missed", "reconnects", "damaged")
     with _LosingServer(encode("h264", 60)) as server:

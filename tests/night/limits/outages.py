@@ -1,4 +1,4 @@
-"""What outages leave behind: in the statistics, the process, the pauses and the answers of /healthz."""
+"""The traces of outages: in the statistics, the process, the pauses and the answers of /healthz."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _AWAY_FOR = re.compile(r"camera: has given no frame for ([\d.]+) s, its limit")
 
 
 def _grown(before: dict[str, int], now: dict[str, int], rounds: int) -> list[str]:
-    """What has grown by more than noise in so many rounds."""
+    """The values that have grown by more than noise in a number of rounds."""
     return [
         f"{count} {what} became {now[what]}"
         for what, count in before.items()
@@ -60,7 +60,7 @@ def _grown(before: dict[str, int], now: dict[str, int], rounds: int) -> list[str
 
 
 def _least_uses() -> dict[str, int]:
-    """What the process uses when it is quiet."""
+    """The resources of the process when it is quiet."""
     gc.collect()
     least = own_process.uses()
     for _ in range(_LOOKS):
@@ -70,15 +70,15 @@ def _least_uses() -> dict[str, int]:
 
 
 class _Book:
-    """What the statistics have told of a camera, and what they must tell."""
+    """The past statistics of a camera, and what they must show."""
 
     def __init__(self, pipeline: ff.Pipeline, find: Find) -> None:
         self._pipeline, self._find = pipeline, find
         self._highest = dict[str, float]()
-        self._missing = 0  # reconnects, as it was told before
+        self._missing = 0  # reconnects, as reported before
 
     def look(self) -> ff.stats.SourceStats:
-        """The statistics of now, of which no total may be less than before."""
+        """The present statistics. No total may be less than before."""
         stats = self._pipeline.stats().nodes["camera"].source
         assert stats is not None
         now = {name: float(getattr(stats, name)) for name in _TOTALS}
@@ -101,7 +101,7 @@ class _Book:
         until(are_there, lambda: f"pictures of a camera that is there again: {self.look()}")
 
     def check(self, outages: range, what: str) -> None:
-        """Every outage has ended, and so many of them are counted."""
+        """Every outage has ended, and `count` of them are counted."""
         late = self._pictures() + _MORE
 
         def missing() -> int:
@@ -129,7 +129,7 @@ def _leave(server: RtspServer) -> None:
 
 
 def replaced_in_an_outage(seconds: float, find: Find) -> int:
-    """When pictures come again all outages are reconnects, also where another camera has come instead."""
+    """When pictures come again all outages are reconnects, even where another camera has come instead."""
     chance, outages = random.Random(4), 0
     with contextlib.ExitStack() as stack:
         there, other = (
@@ -205,7 +205,7 @@ class _Pauses:
         self._all: list[float] = []
 
     def note(self, pause: float) -> None:
-        """That of a further outage."""
+        """Adds the pause of a further outage."""
         self._all.append(pause)
         newest = self._all[-_LONG_ONES:]
         if len(newest) == _LONG_ONES and min(newest) > _LONG:
@@ -220,7 +220,7 @@ def _published(seconds: float, find: Find) -> int:
     pipeline = ff.Pipeline("publish-to-a-stream")
     publish = ff.Publish(receiver.url, codec="mpeg4", keyframe_every=0.2, timeout=60.0)
     pipeline.add(publish, pipeline.add(ff.open("demo:circles?size=160x120&fps=30"), name="camera"))
-    uses: list[tuple[int, dict[str, int]]] = []  # after so many outages
+    uses: list[tuple[int, dict[str, int]]] = []  # after this number of outages
     receiver.come()
 
     def published(*, resets: bool) -> float:
@@ -248,7 +248,7 @@ def _published(seconds: float, find: Find) -> int:
 
 
 def publish_to_a_stream(seconds: float, find: Find) -> int:
-    """Outages of a receiver leave nothing behind, and the pauses of each begin with the shortest one."""
+    """Outages of a receiver leave nothing, and the pauses of each begin with the shortest one."""
     return apart(_published, seconds, find)
 
 
@@ -297,7 +297,7 @@ def _torn_down(seconds: float, find: Find) -> int:
 
 
 def silent_teardowns(seconds: float, find: Find) -> int:
-    """Sessions of a camera that does not answer its clients' goodbyes leave nothing behind."""
+    """Sessions of a camera that does not answer its clients' goodbyes leave nothing."""
     return apart(_torn_down, seconds, find)
 
 
@@ -325,7 +325,7 @@ class _Health:
             self._pipeline.wait(_ASKED)
 
     def ask(self, what: str) -> int:
-        """The status within an outage, which may only tell of the present one."""
+        """The status within an outage, which may only describe the present one."""
         answer = request(self._url, "/healthz")
         past = time.monotonic() - self._was_well + _TOLERANCE
         if answer.status != 503:
@@ -337,7 +337,7 @@ class _Health:
 
 
 def healthz_outages(seconds: float, find: Find) -> int:
-    """/healthz fails in an outage that is too long, and tells its length, whatever there was before."""
+    """/healthz fails in an outage that is too long, and reports its length, whatever there was before."""
     outages, ends = 0, time.monotonic() + seconds
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(RtspServer(encode("h264", 60)))

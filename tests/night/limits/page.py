@@ -1,4 +1,4 @@
-"""What a page and its viewers are bounded by."""
+"""The bounds of a page and its viewers."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _STAYING, _LEAVING = 2, 3  # viewers
 
 
 def questions(seconds: float, find: Find) -> int:
-    """A client that asks too often gets at least half of its answers a minute nevertheless."""
+    """A client that asks too often gets at least half of its answers a minute anyway."""
     pipeline, look = ff.Pipeline("questions"), ff.Look(seconds=2, every=0.5)
     pipeline.add(look, pipeline.add(ff.open("demo:circles?fps=5&size=64x48"), name="camera"), name="look")
     token, tried = "a-token-for-the-night", 0
@@ -81,7 +81,7 @@ def watching(seconds: float, _: Find) -> int:
 
 
 class _View:
-    """What a viewer was told of the pictures that come."""
+    """The messages to a viewer about the pictures that come."""
 
     def __init__(self, find: Find) -> None:
         self._find = find
@@ -89,7 +89,7 @@ class _View:
         self.pictures = dict.fromkeys(("picture", "jpeg"), 0)
 
     def take(self, message: VideoMessage) -> None:
-        """Compares the kind of a picture with that of the newest start."""
+        """Compares the kind of a picture with the kind in the newest start."""
         if message.kind in ("start", "gone"):
             self._said = message.json() if message.kind == "start" else {}
         elif message.kind in _MODES:
@@ -101,7 +101,7 @@ class _View:
 
 
 def codecs(seconds: float, find: Find) -> int:
-    """A viewer is told of what kind the next pictures are, whatever camera takes the place of another."""
+    """A viewer learns the kind of the next pictures, whatever camera takes the place of another."""
     replaced, ends, view = 0, time.monotonic() + seconds, _View(find)
     with contextlib.ExitStack() as stack:
         servers = [stack.enter_context(HttpServer(encode(kind, 60))) for kind in ("mpegts", "mjpeg")]
@@ -170,7 +170,7 @@ def _come_and_go(url: str, ended: threading.Event) -> None:
 
 
 def _show(source: Push, size: tuple[int, int], viewers: Sequence[_Viewer], seconds: float) -> bool:
-    """Gives such pictures for so long, or until each viewer has had one. Returns whether they have."""
+    """Gives such pictures for that long, or until each viewer has had one. Returns whether they have."""
     began, ends, numbers = time.time(), time.monotonic() + seconds, itertools.count()
     while any(viewer.newest <= began for viewer in viewers):
         if time.monotonic() > ends:
@@ -181,7 +181,7 @@ def _show(source: Push, size: tuple[int, int], viewers: Sequence[_Viewer], secon
 
 
 def pictures_that_cannot_be(seconds: float, find: Find) -> int:
-    """Viewers get pictures again behind some that JPEG cannot hold, though others leave meanwhile."""
+    """Viewers get pictures again after some that JPEG cannot hold, though others leave meanwhile."""
     ends, tried, ended = time.monotonic() + seconds, 0, threading.Event()
     pipeline, source = ff.Pipeline("odd"), Push()
     camera = pipeline.add(source, name="camera")

@@ -1,4 +1,4 @@
-"""What recordings keep, in memory and in their files."""
+"""The contents of recordings, in memory and in their files."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _SHORT = 0.1  # seconds that a clip of packets may lack
 
 
 class _Picture(NamedTuple):
-    """What a packet in a file holds."""
+    """The contents of a packet in a file."""
 
     pts: float  # seconds
     key: bool
@@ -56,7 +56,7 @@ class _Picture(NamedTuple):
 
 
 def _pictures(path: Path) -> list[_Picture]:
-    """Of a file that may still be written, in their order of decoding."""
+    """Yields the packets of a file that may still be written, in their order of decoding."""
     with contextlib.suppress(av.FFmpegError, FileNotFoundError), av.open(path) as container:
         stream: Any = container.streams.video[0]
         return [
@@ -75,7 +75,7 @@ def _size_of(path: Path) -> tuple[int, int]:
 
 
 def _taken(pipeline: ff.Pipeline, name: str) -> int:
-    """Samples that a recorder has taken, without those that it has left out and counted."""
+    """Samples that a recorder has taken, without samples that it has left out and counted."""
     node = pipeline.stats().nodes[name]
     return node.processed - node.drops.get("lost", 0)
 
@@ -91,7 +91,7 @@ class _Away(NamedTuple):
 
 
 class _Pause(NamedTuple):
-    """What a file has of an outage."""
+    """The part of an outage that a file contains."""
 
     seconds: float
     ends_with_key: bool
@@ -128,7 +128,7 @@ class _Recorded:
             time.sleep(_SETTLED)
 
     def forget_clips(self) -> None:
-        """Those of the outage before are not looked at again."""
+        """The clips of the outage before are not looked at again."""
         self._saved.clear()
 
     def save(self, when: str) -> None:
@@ -139,7 +139,9 @@ class _Recorded:
             clips.save(path)
 
     def missing(self) -> dict[str, str]:
-        """What lacks more than one frame that its recorder had taken, and the clips that do not end."""
+        """The files that lack more than one frame that their recorder had taken, and the clips that do not
+        end.
+        """
         found = {}
         for name in (*_FILES, *_COPIES):
             taken = _taken(self.pipeline, name)
@@ -161,7 +163,7 @@ class _Recorded:
 
 
 def _incomplete(recorded: _Recorded) -> dict[str, str]:
-    """What is still missing when the patience with an outage has ended."""
+    """The parts that are still missing when the patience with an outage has ended."""
     ends = time.monotonic() + _PATIENCE
     while (missing := recorded.missing()) and time.monotonic() < ends:
         time.sleep(_SETTLED)
@@ -181,7 +183,7 @@ def _check_pauses(recorded: _Recorded, outages: list[_Away], find: Find) -> None
 
 
 def _there(recorded: _Recorded, more: int) -> None:
-    """Waits until every recorder has taken so many samples more."""
+    """Waits until every recorder has taken that number of samples more."""
     enough = [count + more for count in recorded.taken()]
     until(
         lambda: all(count >= least for count, least in zip(recorded.taken(), enough, strict=True)),
@@ -238,7 +240,7 @@ class _Feed:
         return (self._pushed - 1) / _FPS
 
     def push(self, count: int, size: tuple[int, int]) -> None:
-        """Gives the recorders so many pictures more, and waits until they have taken them."""
+        """Gives the recorders `count` pictures more, and waits until they have taken them."""
         for number in range(self._pushed, self._pushed + count):
             pixels = self._noise[number % len(self._noise)].reshape(size[::-1])
             self._source.push(ff.Frame.from_array(pixels, "gray"))
@@ -254,7 +256,7 @@ class _Feed:
 
 
 def _bytes_per_second(folder: Path) -> float:
-    """Of a clip of these pictures."""
+    """The size of a clip of these pictures."""
     clips = ff.ClipRecorder(before=_LONGEST, after=0)
     feed = _Feed(clips)
     with feed.pipeline:
@@ -276,7 +278,7 @@ class _Event(NamedTuple):
 
 
 def _check_seconds(event: _Event, find: Find) -> None:
-    """The clip has the seconds before its event, or all since the change, and those behind it."""
+    """The clip has the seconds before its event, or all since the change, and the seconds after it."""
     there = len(_pictures(event.path))
     before = min(event.frames, round(_BEFORE * _FPS) + 1)
     after = min(event.behind, round(_AFTER * _FPS))
@@ -305,7 +307,7 @@ def _check_bytes(event: _Event, room: float, find: Find) -> None:
 
 
 def _rooms(folder: Path) -> tuple[int, int]:
-    """The max_bytes of a recorder that keeps enough seconds, and of one that keeps what has room."""
+    """The max_bytes of a recorder that keeps enough seconds, and of a recorder that keeps what has room."""
     second = _bytes_per_second(folder)
     return round(_ROOM * (_BEFORE + 1) * second), round(_KEPT * second)
 
@@ -372,7 +374,7 @@ class _Newest(ff.Node[ff.types.Packet, None]):
 
 
 def _changing() -> tuple[Clip, float]:
-    """What a camera sends that changes its size every few seconds, and its most bytes of a second."""
+    """The pictures of a camera that changes its size every few seconds, and its most bytes of a second."""
     chance, frames, keys, most = random.Random(1), list[bytes](), list[bool](), 0.0
     for size in _SENT * _ROUNDS:
         part = encode("h264", chance.randrange(*_KEEPS) // KEY_INTERVAL * KEY_INTERVAL, size=size)
@@ -406,7 +408,7 @@ class _Copied:
         return self.pipeline.stats().nodes["clips"].processed
 
     def _since(self) -> _Since:
-        """The packets up to the newest one in the recorder's memory, or up to one behind it."""
+        """The packets up to the newest one in the recorder's memory, or up to one after it."""
         enough = self._taken()
         until(lambda: self._newest.count >= enough or not self.is_whole, f"{enough} packets")
         return self._newest.since

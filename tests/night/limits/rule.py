@@ -1,4 +1,4 @@
-"""A program at a limit, and a rule that is tried in a process of its own."""
+"""A program at a limit, and a rule that is tried in a separate process."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from support import program_environment
 from night.watched import watched
 
 Find = Callable[[str], None]
-Program = Callable[[float, Find], int]  # runs for so many seconds, returns how often its rule was tried
+Program = Callable[[float, Find], int]  # runs for a number of seconds, returns how often its rule was tried
 
 
 _HANGS = 200  # seconds after which a process of its own is ended
 
 
 def apart(rule: Program, seconds: float, find: Find) -> int:
-    """Tries a rule in a process of its own, of which it may count all.
+    """Tries a rule in a separate process, so that it may count everything there.
 
     Args:
         rule: A function of a module.

@@ -1,6 +1,6 @@
-"""What counters and classifiers remember of tracks, of tracks that are over, and of the names of classes.
+"""The memory of counters and classifiers for tracks, of tracks that are over, and of the names of classes.
 
-Where a rule is about the memory of a whole process, it is tried in one of its own.
+Where a rule is about the memory of a whole process, it is tried in a separate one.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -74,7 +74,7 @@ class _Remembers:
         raise NotImplementedError
 
     def ask(self, turn: int) -> None:
-        """Calls it without a track, after those of the turn are over."""
+        """Calls it without a track, after the turn's tracks are over."""
 
     def close(self) -> None:
         """Ends what it has begun."""
@@ -152,7 +152,7 @@ class _Zones(_Zone):
 
 
 class _Tracker(_Remembers):
-    """Each box is a new track, which stands on a ground."""
+    """Each box is a new track on a ground."""
 
     def __init__(self) -> None:
         picture, metres = [(0, 0), (2000, 0), (2000, 2000), (0, 2000)], [(0, 0), (20, 0), (20, 20), (0, 20)]
@@ -369,7 +369,7 @@ def counted_tracks(seconds: float, find: Find) -> int:
 
 
 def classified_tracks(seconds: float, find: Find) -> int:
-    """A second model that looks at tracks forgets those that are over."""
+    """A second model that looks at tracks forgets ended ones."""
     if importlib.util.find_spec("onnxruntime") is None:
         return 0
     return apart(_classified_tracks, seconds, find)
@@ -407,5 +407,5 @@ def _new_names(seconds: float, find: Find) -> int:
 
 
 def new_names(seconds: float, find: Find) -> int:
-    """A node may name the classes anew in each result: the process does not grow by that."""
+    """A node may name the classes again in each result: the process does not grow by that."""
     return apart(_new_names, seconds, find)

@@ -1,4 +1,4 @@
-"""What workers are bounded by: their deaths, their work, and what they hold."""
+"""The bounds of workers: their deaths, their work, and what they hold."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def busy_workers(seconds: float, find: Find) -> int:
 
 
 class _Camera(ff.Source[ff.Frame]):
-    """A picture now and then, and a burst of large ones when it is told."""
+    """A picture now and then, and a burst of large ones on request."""
 
     live = True
 
@@ -201,7 +201,7 @@ def _kill_one(pipeline: ff.Pipeline, chance: random.Random) -> None:
 
 
 def _unbalanced(stats: ff.stats.Stats) -> list[str]:
-    """Nodes with workers, of whose samples some have no fate."""
+    """Nodes with workers whose samples do not all have a fate."""
     found = []
     for name, node in stats.nodes.items():
         given = sum(edge.delivered for edge in stats.edges if edge.child == name)
@@ -227,7 +227,7 @@ def _leases_pipeline() -> ff.Pipeline:
 
 
 def _children() -> int:
-    """Returns the number of this process's children, with those that have ended and are not waited for."""
+    """Returns the number of this process's children, including ended ones that are not waited for."""
     tasks = Path("/proc/self/task").iterdir()
     return sum(len(found.split()) for task in tasks for found in _read(task / "children"))
 
@@ -240,12 +240,12 @@ def _read(file: Path) -> list[str]:
 
 
 def _remains() -> Usage:
-    """What this process has; to be looked at each time that all its workers live."""
+    """The resources of this process; to be looked at each time that all its workers live."""
     return Usage({**own_process.USES, "children": _children})
 
 
 def _grown(remains: Usage) -> list[str]:
-    """What has grown while workers died."""
+    """The growth while workers died."""
     if len(remains.moments) < _LOOKS:
         return []
     return [f"while workers died {one}" for one in remains.growth(0, dict.fromkeys(remains.seen, _NOISE))]
@@ -280,7 +280,7 @@ def _leases_of_the_dead(seconds: float, find: Find) -> int:
 
 
 def leases_of_the_dead(seconds: float, find: Find) -> int:
-    """What a worker had is given back when it dies, however often one dies."""
+    """The resources of a worker are given back when it dies, however often one dies."""
     return apart(_leases_of_the_dead, seconds, find)
 
 
