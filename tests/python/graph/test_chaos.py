@@ -1,4 +1,4 @@
-"""The rig of `./dev night --part chaos`: a rich pipeline under faults, and what its books find."""
+"""The rig of `./dev night --part chaos`: a rich pipeline under faults, and what its counters find."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ KNOWN = {
     "_thread": "a Ray actor",
     "_watcher": "a Ray actor",
 }
-# What the package may call on a node by its hidden name.
+# The hidden names that the package may call on a node.
 HOOKS = {"_freshframe_added", "_freshframe_contract", "_freshframe_source_gone"}
 
 

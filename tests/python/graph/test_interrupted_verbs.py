@@ -175,7 +175,7 @@ def test_a_handler_that_calls_a_verb_at_a_line_of_another_waits_for_nothing_that
 
 
 class LeaveError(BaseException):
-    """What a handler raises, such as that of a limit of time."""
+    """An exception of a handler, such as of a time limit."""
 
 
 def _left(
@@ -188,7 +188,7 @@ def _left(
     """Runs the verb, and raises at that place where a handler may run. The count of places, and this one.
 
     These are the begins of functions and the ends of calls of C. In `threading` a handler that raises may
-    leave a lock of Condition behind, which is not this package's.
+    leave a lock of Condition locked, which is not this package's.
     """
     places = 0
     place = ""
@@ -217,7 +217,7 @@ def _left(
 
 
 def _again(world: _World, verb: str) -> None:
-    """The verb once more, in whatever state it was left: it is not refused because of that."""
+    """Calls the verb again, in whatever state it was left: it is not refused because of that."""
     if verb.startswith("add"):
         until(lambda: "added" not in world.pipeline.stats().nodes, "what was being added has gone")
     if verb == "connect":

@@ -18,7 +18,7 @@ import freshframe as ff
 
 
 class Paced(ff.Source[int]):
-    """A file of ``count`` numbers whose times are those of ``rate`` per second."""
+    """A file of ``count`` numbers whose times are ``rate`` per second."""
 
     live = False
 

@@ -240,7 +240,7 @@ class _Arenas(ctypes.Structure):
 
 
 def _in_use() -> int:
-    """Bytes that were allocated and not freed, besides those of Python's own allocator; 0: not known."""
+    """Bytes that were allocated and not freed, besides the bytes of Python's own allocator; 0: not known."""
     try:
         mallinfo2 = ctypes.CDLL(None).mallinfo2
     except AttributeError:

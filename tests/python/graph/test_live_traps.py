@@ -52,7 +52,7 @@ def _next_of(reader: ff.Reader[int], source: str) -> int:
 
 
 def test_a_camera_that_is_removed_and_added_again_at_once_runs() -> None:
-    """insight-platform/Savant#1194: four ways to hang for ever."""
+    """insight-platform/Savant#1194: four ways to hang forever."""
     pipeline = ff.Pipeline(keep_running=True)
     people = pipeline.add(_same, [], name="people", batch=ff.Batch(4, max_wait=0.01))
     reader = pipeline.reader(people, queue=ff.Queue(64))

@@ -99,7 +99,7 @@ def _leaves(value: Any) -> Any:
 
 
 def _bad(pipeline: ff.Pipeline, *, name: str = "bad", count: int = 5) -> ff.Port[Any]:
-    """A node below a source of its own, which leaves at its fourth value."""
+    """A node below its own source, which leaves at its fourth value."""
     return pipeline.add(
         _leaves, pipeline.add(Count(count), name=f"above {name}"), name=name, on_error="remove"
     )

@@ -1,4 +1,4 @@
-"""Queue policies: the samples that an edge keeps, those that it drops, and the causes."""
+"""Queue policies: the samples that an edge keeps, the dropped ones, and the causes."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

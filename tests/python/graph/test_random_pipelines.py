@@ -1,4 +1,4 @@
-"""Random pipelines, of which each sample's fate is known: a hundred, and planted faults that they find."""
+"""Random pipelines in which each sample's fate is known: a hundred, and planted faults that they find."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def test_a_node_that_is_not_closed_is_found(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is left behind is left for good."""
+    """The remains stay for good."""
     monkeypatch.setattr("night.random_pipelines._LEFT", 0.05)
     monkeypatch.setattr("night.random_pipelines._TRIES", 0)
 

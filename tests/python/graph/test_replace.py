@@ -1,4 +1,4 @@
-"""Another node takes the place of one that works."""
+"""Another node takes the place of a working one."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A camera, a node that sees every frame and a slow one that always sees the newest."""
+"""A camera, a node that sees every frame and a slow node that always sees the newest."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

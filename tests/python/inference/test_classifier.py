@@ -35,7 +35,7 @@ def save_colours(path: Path, *, height: int = SIDE, **metadata: str) -> Path:
 
 @pytest.fixture(scope="module")
 def colours(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One that does not say who has made it."""
+    """A model without the name of its maker."""
     return save_colours(tmp_path_factory.mktemp("model") / "colours.onnx")
 
 
@@ -202,7 +202,7 @@ def test_a_result_stays_with_its_track(colours: Path) -> None:
 
 
 def walk(sides: list[int]) -> list[ff.Detections]:
-    """A track in a corner of its own, with boxes of these sides."""
+    """A track in a separate corner, with boxes of these sides."""
     return [found([40, 40, 40 + side, 40 + side], ids=[7]) for side in sides]
 
 
@@ -223,7 +223,7 @@ def test_the_best_view_is_looked_at_when_it_stays_the_best(colours: Path) -> Non
 
 
 def test_a_track_that_ends_is_looked_at_once_and_others_wait_for_none(colours: Path) -> None:
-    """Its result is there when the id comes back."""
+    """The result is there when the id comes back."""
     images = [picture(red=(40, 40, 200, 200))] * 60
     there, gone = found([40, 40, 120, 120], ids=[7]), found()
     results = [there] * 10 + [gone] * 40 + [there] * 10
@@ -233,7 +233,7 @@ def test_a_track_that_ends_is_looked_at_once_and_others_wait_for_none(colours: P
 
 
 def test_a_covered_view_is_worth_a_quarter(colours: Path) -> None:
-    """The larger view of the track is behind a box that stands nearer: the smaller one is the best."""
+    """The larger view of the track is hidden by a nearer box: the smaller one is the best."""
     images = [picture(**{"red" if n == 20 else "blue": (40, 40, 200, 200)}) for n in range(60)]
     both = found([40, 40, 120, 120], [60, 60, 140, 160], ids=[7, 8])
     results = [both] * 20 + [found([40, 40, 100, 100], ids=[7])] + [both] * 39
@@ -262,7 +262,7 @@ def filmed(live: bool, images: list[ff.Frame], boxes: ff.Detections, **options: 
 def test_each_way_to_look_sees_the_same_in_each_pixel_format(
     colours: Path, pixels: ff.types.Format, looks: Any, antialias: bool, live: bool
 ) -> None:
-    """The frame is one that was decoded to this format: it has no other one yet."""
+    """The frame was decoded to this format: it has no other one yet."""
     shown = ff.Frame.from_array(picture(green=(40, 40, 200, 200), blue=(60, 60, 90, 90))).copy(pixels)
     images = [ff.Frame.from_array(shown, pixels) for _ in range(20)]
     boxes = found([51, 53, 121, 180], ids=[7])  # at odd places of a subsampled picture

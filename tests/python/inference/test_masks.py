@@ -52,7 +52,7 @@ def without_duplicates() -> dict[str, Any]:
 
 
 def transformer() -> dict[str, Any]:
-    """RF-DETR with masks: a plane for each of four queries, of which one sees nothing."""
+    """RF-DETR with masks: a plane for each of four queries. One sees nothing."""
     boxes = np.zeros((1, 4, 4), np.float32)
     labels = np.full((1, 4, 3), -9, np.float32)
     masks = np.full((1, 4, GRID, GRID), -5, np.float32)
@@ -123,7 +123,7 @@ def test_masks_are_prototypes_by_their_weights_within_the_box(tmp_path: Path, la
 
 
 def test_masks_have_the_pictures_size(tmp_path: Path) -> None:
-    """Behind the letterbox, which leaves bars out, and in the part of a picture."""
+    """After the letterbox, which leaves bars out, and in the part of a picture."""
     path = constant(tmp_path / "seg.onnx", columns(), metadata=SEGMENT)
     wide = found_in(path, (256, 128))  # the picture is the grid's rows 4 to 11
     right = expected(LOGITS[:, 4:12], (256, 128), wide.xyxy)
@@ -183,7 +183,7 @@ SHIPS = [(20.0, 24.0, 24.0, 6.0, 0.6), (40.0, 40.0, 18.0, 9.0, -1.2)]
 
 
 def turned_columns() -> dict[str, Any]:
-    """Of five boxes two are covered; one that crosses another is not."""
+    """Two of five boxes are covered; a box that crosses another is not."""
     rows = np.zeros((1, 4 + 2 + 1, 84), np.float32)
     given = [
         (SHIPS[0], [0.9, 0]),

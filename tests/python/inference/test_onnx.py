@@ -180,7 +180,7 @@ def test_a_model_describes_itself_and_gives_its_outputs(tmp_path: Path) -> None:
     picture[0, 1] = 0.5
     given = model.run({"images": picture})["output0"]
     np.testing.assert_allclose(given.ravel(), [4, 4, 4, 2, 0, 0.5, 0], atol=1e-6)
-    given[:] = 1  # an array of its own
+    given[:] = 1  # a separate array
     with pytest.raises(ff.OptionError, match="needs an array for each input"):
         model.run({"other": picture})
     with pytest.raises(ff.OptionError, match=r"images float32 \[1, 3, 8, 8\].*\(3, 8, 8\)"):
@@ -221,7 +221,7 @@ def test_stop_ends_a_computation_under_way(tmp_path: Path) -> None:
         until(lambda: pipeline.stats().nodes[port.name].state == "working", "the model to begin")
         pipeline.stop()
     stats = pipeline.stats()
-    assert stats.nodes[port.name].processed <= 1  # the one that was ended
+    assert stats.nodes[port.name].processed <= 1  # the ended call
     assert stats.nodes[port.name].errors == 0
     for edge in stats.edges:
         assert edge.passed_in == edge.delivered + edge.dropped + edge.waiting

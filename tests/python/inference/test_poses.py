@@ -21,7 +21,7 @@ POSE = {"names": "{0: 'person'}", "task": "pose", "kpt_shape": "[2, 3]"}
 
 
 def columns(points: npt.NDArray[np.float32] = POINTS) -> dict[str, Any]:
-    """The head of YOLOv8, 11 and 26 on 64x64: three boxes, of which the second is covered by the first."""
+    """The head of YOLOv8, 11 and 26 on 64x64: three boxes. The first covers the second."""
     rows = np.zeros((1, 5 + points.size, 84), np.float32)
     rows[0, :, 5] = [16, 24, 16, 16, 0.9, *points.ravel()]
     rows[0, :, 6] = [17, 24, 16, 16, 0.8, *(points + 1).ravel()]

@@ -1,4 +1,4 @@
-"""`open(url, live=False)`: a finite video behind HTTP is read like a file."""
+"""`open(url, live=False)`: a finite video over HTTP is read like a file."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def movie(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 class Files:
-    """Serves one file, and cuts the first answers off after so many bytes.
+    """Serves one file, and cuts the first answers off after a number of bytes.
 
     Attributes:
         cuts: Bytes of the next answers; further ones are whole.

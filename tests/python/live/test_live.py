@@ -38,7 +38,7 @@ def served(request: pytest.FixtureRequest) -> Iterator[tuple[Server, str, dict[s
         yield server, server.url, options
 
 
-@pytest.mark.repeats  # a machine that stands still moves the line of arrivals, and `captured` with it
+@pytest.mark.repeats  # a suspended machine moves the line of arrivals, and `captured` with it
 def test_a_stream_gives_frames_with_growing_numbers_and_times(
     served: tuple[Server, str, dict[str, str]],
 ) -> None:
@@ -130,7 +130,7 @@ def test_a_stream_that_says_that_its_pictures_lie_on_their_side_is_turned_uprigh
     luma = sample.value.rgb[..., 1].astype(int)
     assert luma.shape == (160, 120)
     rows = luma.mean(axis=1)
-    assert rows.max() - rows.min() > 50  # the bar stands in the stored picture, and lies in the delivered one
+    assert rows.max() - rows.min() > 50  # the bar is in the stored picture, and lies in the delivered one
     assert np.ptp(luma.mean(axis=0)) < 20
 
 

@@ -88,7 +88,7 @@ MAY_PLAY = {"OPTIONS": {"a-long-line"}}
 
 
 def attempt(verb: str, answer: bytes | None, limits: dict[str, float]) -> tuple[str, int]:
-    """What one attempt says at its end, or PLAYS, and how many requests it made."""
+    """The message of one attempt at its end, or PLAYS, and the number of its requests."""
     with RtspServer(clip("h264"), Faults(answers={verb: answer})) as server:
         try:
             with Camera(server.url, reconnect=False, **limits) as camera:

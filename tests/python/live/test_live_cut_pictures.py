@@ -35,7 +35,7 @@ SHAPES = {
 
 @dataclass(frozen=True)
 class Cut(Network):
-    """Loses the last packet of one picture in so many."""
+    """Loses the last packet of one picture in a number."""
 
     each: int = 1  # pictures from one cut to the next
     place: int = 0  # of the cut among them

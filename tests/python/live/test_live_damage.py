@@ -93,7 +93,7 @@ def test_every_picture_that_never_came_has_its_number_and_is_counted(
     ):
         seen = camera.read(120)
         server.network = Network()
-        lossy = server.log.all()[-1].place + 1  # the reader may be behind
+        lossy = server.log.all()[-1].place + 1  # the reader may be late
         while seen[-1].seq <= lossy + SHAPES[name].key_interval:
             seen += camera.read(1)
         sent = server.log.all()

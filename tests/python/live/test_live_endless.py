@@ -37,7 +37,7 @@ class EndlessServer(Server):
 
     @property
     def url(self) -> str:
-        """Its URL."""
+        """The URL."""
         return f"http://127.0.0.1:{self.port}/live"
 
     def talk(self, connection: socket.socket) -> None:

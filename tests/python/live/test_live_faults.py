@@ -278,7 +278,7 @@ def peak_kilobytes() -> int:
 
 
 def forget_peak() -> None:
-    """What this process needed before does not count, where the kernel lets it forget."""
+    """Earlier needs of this process do not count, where the kernel lets it forget."""
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
 

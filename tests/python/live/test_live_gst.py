@@ -25,7 +25,7 @@ import freshframe as ff
 pytestmark = pytest.mark.takes(80)
 
 PROGRAM = "rigs.live.gst_server"
-DEBIANS_PYTHON = "/usr/bin/python3"  # the one that has GStreamer's bindings
+DEBIANS_PYTHON = "/usr/bin/python3"  # the interpreter that has GStreamer's bindings
 USER, PASSWORD = "viewer", "s3cret"
 BIG, SMALL = (160, 120), (96, 64)
 MISSING = 77  # exit status of the program: something is not installed
@@ -100,7 +100,7 @@ def check_order(samples: list[ff.Sample[ff.Frame]]) -> None:
 
 
 def brightness(frame: ff.Frame) -> int:
-    """Of the whole picture, which must not be made of two."""
+    """The colour of the whole picture, which must not be made of two."""
     bands = [int(np.median(band)) for band in np.array_split(frame.rgb, 8)]
     assert max(bands) - min(bands) <= 1
     return bands[0]

@@ -17,7 +17,7 @@ import freshframe as ff
 
 
 class Encoder(HttpServer):
-    """Makes a segment when the test says so."""
+    """Makes a segment on the test's request."""
 
     newest = 3
 
@@ -69,7 +69,7 @@ def test_the_last_segments_of_a_dead_encoder_are_not_new_and_end_no_outage() -> 
 
 
 class LongSegments(Encoder):
-    """Two segments of five seconds, the second one when the test says so."""
+    """Two segments of five seconds, the second one on the test's request."""
 
     SEGMENT = 150
     newest = 0

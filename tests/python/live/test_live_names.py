@@ -10,7 +10,7 @@ from support import run_program
 
 pytest.importorskip("av", reason="needs PyAV, which encodes the video of the servers")
 
-# A network of its own, in which 127.0.0.1 is a name server that listens and says nothing. The system would
+# A separate network, in which 127.0.0.1 is a name server that listens and says nothing. The system would
 # ask it for 150 s: a stop that waited would not come in time for the watchdog.
 PROLOGUE = """
 import fcntl, pathlib, socket, struct, subprocess, tempfile, threading, time

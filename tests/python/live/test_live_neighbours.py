@@ -1,4 +1,4 @@
-"""A camera beside one that is ill: it loses nothing, is never opened again, and its pictures stay fresh.
+"""A camera beside a faulty one: it loses nothing, is never opened again, and its pictures stay fresh.
 
 Nothing here bounds a duration: ages are shares of the frame interval, which is long.
 """
@@ -44,7 +44,7 @@ class RawServer(Server):
 
     @property
     def url(self) -> str:
-        """Its URL."""
+        """The URL."""
         return f"http://127.0.0.1:{self.port}/live"
 
     def talk(self, connection: socket.socket) -> None:

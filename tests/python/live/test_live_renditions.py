@@ -49,7 +49,7 @@ def cameras() -> Clip:
 
 
 def first_size(url: str, **options: Any) -> tuple[int, int]:
-    """Of the first picture."""
+    """The size of the first picture."""
     pipeline = ff.Pipeline()
     reader = pipeline.reader(pipeline.add(ff.open(url, **(PATIENT | options))))
     with pipeline:

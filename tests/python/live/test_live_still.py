@@ -1,4 +1,4 @@
-"""A camera that sends one picture for ever is told, and one that moves again as well."""
+"""A camera that sends one picture forever is reported, and so is one whose picture moves again."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ def noisy() -> Clip:
 
 
 def hung() -> Clip:
-    """One picture for ever."""
+    """One picture forever."""
     return dataclasses.replace(noisy(), frames=noisy().frames[:1], keys=[True])
 
 
 def black() -> Clip:
-    """One picture without contrast, for ever."""
+    """One picture without contrast, forever."""
     return encode(
         "mjpeg", 1, size=(160, 120), draw=lambda _, width, height: np.zeros((height, width, 3), np.uint8)
     )

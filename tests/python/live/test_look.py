@@ -18,7 +18,7 @@ SCENE = "demo:circles?frames=90&fps=30&size=320x240"
 
 
 def looked_at(look: ff.Look, url: str) -> ff.Pipeline:
-    """A camera of which nothing but the packets is taken."""
+    """A camera whose packets alone are taken."""
     pipeline = ff.Pipeline()
     door = pipeline.add(ff.open(url, **PATIENT), name="door")
     pipeline.add(look, door.packets)

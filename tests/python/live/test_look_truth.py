@@ -1,4 +1,4 @@
-"""A Look's pictures have painted numbers, which must be those that the camera took at their times."""
+"""A Look's pictures have painted numbers, which must be the numbers that the camera took at their times."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -68,5 +68,5 @@ def test_the_painted_numbers_are_those_of_the_times_in_many_questions(b_frames: 
                 keys = look.last(3, 4)
                 assert in_order(keys)
                 assert {painted(each) % KEYS for each in keys} == {0}, "each is a keyframe"
-    # A camera sends a picture to which others refer before those that are shown earlier.
+    # A camera sends a picture to which others refer before pictures that are shown earlier.
     assert -0.5 < statistics.median(late) < b_frames + 1.5, "the times are those of other pictures"

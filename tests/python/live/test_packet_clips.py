@@ -39,7 +39,7 @@ def slices(units: list[bytes]) -> tuple[bytes, ...]:
 
 
 def units_of(data: bytes, *, lengths: bool) -> list[bytes]:
-    """Of a packet in a file."""
+    """The numbers of the packets in a file."""
     found = []
     while lengths and data:
         size = int.from_bytes(data[:4], "big")
@@ -57,7 +57,7 @@ class Seen(NamedTuple):
 
 
 class Clip(NamedTuple):
-    """What was asked for."""
+    """The requested clip."""
 
     path: Path
     at: float
@@ -90,7 +90,7 @@ def check(clip: Clip, seen: list[Seen], sent: set[tuple[bytes, ...]]) -> None:
     """It is a run of the camera's packets, from the last keyframe before its time on.
 
     On a busy machine the order comes late, when the oldest packets have left the memory. It may begin later
-    then, but never behind the time of the event.
+    then, but never after the time of the event.
     """
     pictures, times = pictures_of(clip.path)
     keys = [n for n, one in enumerate(seen) if one.key]
@@ -107,7 +107,7 @@ def check(clip: Clip, seen: list[Seen], sent: set[tuple[bytes, ...]]) -> None:
 
 
 def save_clips(shown: Film, count: int, folder: Path) -> None:
-    """Saves so many, of random moments from now on or a little before, some at the same time."""
+    """Saves `count` clips, of random moments from now on or a little before, some at the same time."""
     chance = random.Random(count)
     sent = {slices(list(picture.units)) for picture in shown.pictures}
     with TruthServer(shown, fps=FPS) as server:

@@ -40,14 +40,14 @@ class Lossy(Network):
     """Loses packets of the pictures in LOSSY only.
 
     Attributes:
-        gone: Pictures of which no slice arrives with its beginning.
+        gone: Pictures without a slice that arrives with its beginning.
     """
 
     lose: float = 0.05
     gone: set[int] = field(default_factory=set)
 
     def arriving(self, packets: list[bytes], picture: int, count: int) -> list[bytes]:
-        """Without those that are lost."""
+        """Without the lost ones."""
         if picture not in LOSSY:
             return packets
         kept = super().arriving(packets, picture, count)
@@ -63,7 +63,7 @@ class Read(NamedTuple):
         samples: Its packets.
         stats: Of the camera's node.
         sent: The server's own counts.
-        gone: Pictures of which no slice arrived with its beginning.
+        gone: Pictures without a slice that arrived with its beginning.
     """
 
     samples: list[ff.Sample[ff.types.Packet]]
@@ -78,12 +78,12 @@ class Read(NamedTuple):
 
     @property
     def source(self) -> ff.stats.SourceStats:
-        """Of the camera."""
+        """The camera's statistics."""
         assert self.stats.source is not None
         return self.stats.source
 
     def place(self, sample: ff.Sample[ff.types.Packet]) -> int:
-        """Of the picture, in display order."""
+        """The picture's number, in display order."""
         return round((sample.pts - self.samples[0].pts) * FPS)
 
 

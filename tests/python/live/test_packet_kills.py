@@ -49,7 +49,7 @@ def slices(data: bytes, *, lengths: bool) -> list[bytes]:
 
 
 def pictures_of(path: Path) -> list[list[bytes]]:
-    """Those of a file that may still be written."""
+    """The packets of a file that may still be written."""
     try:
         with av.open(path) as container:
             stream: Any = container.streams.video[0]

@@ -145,7 +145,7 @@ def test_a_server_that_comes_late_and_goes_is_joined_again(tmp_path: Path) -> No
 
 
 class Silent:
-    """A server that accepts, and reads nothing, or only so many bytes a second."""
+    """A server that accepts, and reads nothing, or only a number of bytes a second."""
 
     def __init__(self, rate: int = 0) -> None:
         self.listener = socket.create_server(("127.0.0.1", 0))

@@ -1,6 +1,6 @@
 """The truth server itself, without freshframe.
 
-Its log has the packets that it sends, and its lies are the test's.
+The log lists the packets that it sends, and its lies are the test's.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -56,7 +56,7 @@ def ask(connection: socket.socket, verb: str, url: str, lines: str = "") -> None
 
 
 def answer(connection: socket.socket) -> str:
-    """The head and the body of an answer, when nothing comes behind it."""
+    """The head and the body of an answer, when nothing comes after it."""
     text = ""
     while "\r\n\r\n" not in text or len(text.partition("\r\n\r\n")[2]) < length_of(text):
         text += connection.recv(1 << 16).decode()
@@ -108,7 +108,7 @@ def taken_apart(data: bytes) -> tuple[list[Packet], bytes]:
 def sent_by(
     codec: Codec = "h264", *, lies: Lies | None = None, lose: float = 0.0, count: int = 30
 ) -> tuple[Film, list[Packet], bytes, list[Sent]]:
-    """The packets of so many pictures, and the server's log."""
+    """The packets of a number of pictures, and the server's log."""
     shown = film(SHAPES[codec])
     network = Network(close_after=count, lose=lose)
     with TruthServer(shown, fps=QUICK, lies=lies, network=network) as server:

@@ -1,4 +1,4 @@
-"""Behind a batch: ports of one source of several, and their counters."""
+"""Below a batch: ports of one source of several, and their counters."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ def test_results_before_an_exception_are_delivered_and_the_sample_is_an_error() 
 
 
 class GoesBack(ff.Node[int, int]):
-    """The second sample's result has the stamp of the first one, after one of its own."""
+    """The second sample's result has the stamp of the first one, after its own result."""
 
     def __init__(self, when_closed: Callable[[], None]) -> None:
         self.when_closed = when_closed

@@ -1,4 +1,4 @@
-"""What a failing node does: NodeError with node, sample, source and cause, or a counted skip."""
+"""The effects of a failing node: NodeError with node, sample, source and cause, or a counted skip."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

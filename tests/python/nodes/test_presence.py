@@ -48,7 +48,7 @@ def test_a_key_begins_at_once_and_ends_after_the_hold_at_its_last_sight() -> Non
 
 
 def events_of(*samples: tuple[float, float | None, set[str]]) -> list[ff.types.PresenceEvent]:
-    """What a node with a gap of a second says of samples with pts, utc and value."""
+    """The events of a node with a gap of a second for samples with pts, utc and value."""
     node = ff.Presence(lambda names: names, max_gap=1.0)
     found: list[ff.types.PresenceEvent] = []
     for pts, utc, value in samples:
@@ -72,7 +72,7 @@ def test_times_are_the_wall_times_of_the_samples() -> None:
 
 @pytest.mark.parametrize("ahead", [3612.0, -3600.0])
 def test_the_length_is_right_when_utc_is_by_another_clock_meanwhile(ahead: float) -> None:
-    """As behind a connection, when the camera's clock is known, or after a clock was set."""
+    """As after a connection, when the camera's clock is known, or after a clock was set."""
     first, ended, second, _ = events_of(
         (1.0, 1e9 + 1, {"yard"}),
         (10.0, 1e9 + 10 + ahead, {"yard"}),
@@ -236,7 +236,7 @@ pipeline.run()
 def test_equal_keys_of_two_nodes_are_two_events_and_each_ends_after_a_crash(tmp_path: Path) -> None:
     ended = run_program(TWO_NODES, arguments=[str(tmp_path / "yard")])
     assert ended.code == -signal.SIGKILL, ended
-    (tmp_path / "yard" / "sent").unlink()  # all of them come once more
+    (tmp_path / "yard" / "sent").unlink()  # all of them come again
     events: list[dict[str, Any]] = []
     source = Push(live=False)
     source.end()
@@ -275,7 +275,7 @@ def test_a_node_without_a_name_of_its_own_has_that_of_the_statistics() -> None:
 
 
 def expect_nothing(pipeline: ff.Pipeline, reader: ff.Reader[Any]) -> None:
-    """No event follows, also behind further ticks of Presence."""
+    """No event follows, even after further ticks of Presence."""
     ticks = pipeline.stats().nodes["Presence"].ticks + 3
     until(lambda: pipeline.stats().nodes["Presence"].ticks >= ticks, "ticks")
     assert reader.poll() is None
@@ -349,7 +349,7 @@ def test_samples_that_waited_while_another_source_took_the_name_end_nothing() ->
         remover.join()
         events = merged.events(3)
         merged.wait_for("Presence", 40)
-        expect_nothing(merged.pipeline, merged.reader)  # the end of the first is not that of the second
+        expect_nothing(merged.pipeline, merged.reader)  # the end of the first is not the end of the second
     assert [event[:2] for event in events] == [("yard", None), ("yard", "gone"), ("yard", None)]
 
 

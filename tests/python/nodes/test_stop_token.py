@@ -19,7 +19,7 @@ FOREVER = 1e6
 
 
 class Waits(ff.Node[Any, None]):
-    """Waits in its first call until it is told to end."""
+    """Waits in its first call until it has to end."""
 
     def __init__(self) -> None:
         self.waits = threading.Event()

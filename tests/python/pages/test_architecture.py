@@ -33,7 +33,7 @@ def is_defined(function: str, file: str) -> bool:
 
 
 def misplaced(walk: str) -> list[str]:
-    """The names of a walk that are neither in the file before them nor in the one behind them."""
+    """The names of a walk that are neither in the file before them nor in the file after them."""
     names = [match.groups() for match in NAME.finditer(walk)]
     wrong = []
     for place, (file, function) in enumerate(names):

@@ -66,7 +66,7 @@ def test_each_relative_link_leads_somewhere_on_github(page: Path) -> None:
 
 
 def pages_linked_from(page: Path) -> set[Path]:
-    """The pages that a reader sees a link to. A hidden table of contents is none."""
+    """The pages that a reader sees a link to. A hidden table of contents does not count."""
     text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
     links = re.findall(r"\]\(([^)#\s:]+\.md)(?:#[^)]*)?\)", text)
     return {path for link in links if (path := (page.parent / link).resolve()).is_file()}

@@ -37,10 +37,10 @@ ELSEWHERE = {
     "ask-a-vision-model.md",
     "clips.md",
     "genicam.md",
-}  # tests of their own
+}  # separate tests
 BLOCK = re.compile(r"^```python([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
-# What a program has that needs a module whose threads would outlive the test.
+# The text of a program that needs a module whose threads would outlive the test.
 OWN_THREADS = {"import cv2": "cv2", "ff.OnnxDetector(": "onnxruntime"}
 PATH = os.environ | {"PYTHONPATH": str(Path(ff.__file__).parents[1])}
 

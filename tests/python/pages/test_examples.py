@@ -1,4 +1,4 @@
-"""The programs under examples/, each run as its reader would run it, for a short time."""
+"""The programs under examples/, each run as its reader would run it, but for a short time."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ ENVIRONMENT = {
 
 
 def run(program: str, *arguments: object, told: str = "dropped its first sample") -> str:
-    """Runs one example and returns its output. Its only complaints are lines with the text `told`."""
+    """Runs one example and returns its output. The only complaints are lines with the text `told`."""
     ended = subprocess.run(
         [sys.executable, str(EXAMPLES / program), *(str(argument) for argument in arguments)],
         check=False,
@@ -248,7 +248,7 @@ def test_the_numba_node_finds_what_numpy_finds(clip: Path) -> None:
 
 @pytest.fixture
 def fleet_state(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A folder of its own with a short name: the path of a socket has 107 bytes at most."""
+    """A separate folder with a short name: the path of a socket has 107 bytes at most."""
     with tempfile.TemporaryDirectory(prefix="fleet-") as folder:
         monkeypatch.setitem(ENVIRONMENT, "XDG_STATE_HOME", folder)
         yield
@@ -400,7 +400,7 @@ def test_events_are_rows_of_parquet_files(tmp_path: Path) -> None:
     (path,) = (tmp_path / "files").iterdir()
     assert path.suffix == ".parquet"
     read = "import sys, pyarrow.parquet; print(*pyarrow.parquet.read_table(sys.argv[1])['n'].to_pylist())"
-    # In a process of its own: its threads stay.
+    # Runs in a separate process: its threads stay.
     text = subprocess.run(
         [sys.executable, "-c", read, path], check=True, env=ENVIRONMENT, capture_output=True
     )

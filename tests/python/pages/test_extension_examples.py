@@ -44,14 +44,14 @@ def run(
 
 
 def output_of(program: str, *arguments: str | Path, path: tuple[Path, ...] = ()) -> str:
-    """What a program of an example prints; it may complain of nothing."""
+    """The output of a program of an example; it may complain of nothing."""
     ended = run(sys.executable, EXAMPLES / program, *arguments, path=path)
     assert (ended.returncode, ended.stderr) == (0, "")
     return ended.stdout
 
 
 def installation(readme: Path) -> list[str]:
-    """The words behind `pip install` of an example, which its README runs in an environment of its own."""
+    """The words after `pip install` of an example, which its README runs in a separate environment."""
     (shown,) = re.findall(r"^```\n(.*?)^```", readme.read_text(), re.M | re.S)[:1]
     environment, command, *_ = (line.removeprefix("$ ") for line in shown.splitlines())
     assert environment == "python3 -m venv env && . env/bin/activate", (
@@ -103,7 +103,7 @@ def install(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Install
 
 
 def refused(source: Path, *includes: str, compiler: str = "c++") -> str:
-    """The compiler's output for a file that must not compile: one error, the one that the file expects."""
+    """The compiler's output for a file that must not compile: one error, which the file expects."""
     folders = [f"-I{folder}" for folder in (ff.native.get_include(), *includes)]
     python = run(
         sys.executable, "-c", "import sysconfig; print(sysconfig.get_path('include'))"
@@ -280,7 +280,7 @@ def pyo3(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def check_twin(binding: str, folder: Path) -> None:
-    """Its numbers are right; Python runs while it works, but only when it releases the GIL."""
+    """The numbers are right; Python runs while it works, but only when it releases the GIL."""
     code = f"""if True:
         import threading
         from fibonacci_{binding} import fibonacci

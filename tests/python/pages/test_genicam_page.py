@@ -46,7 +46,7 @@ def test_the_source_has_at_most_35_lines() -> None:
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """That of a program that sees PyGObject, and nothing else of Debian's."""
+    """The path of a program that sees PyGObject, and nothing else of Debian's."""
     if importlib.util.find_spec("gi") is not None:
         return dict(os.environ)
     version = f"{sys.version_info.major}{sys.version_info.minor}"

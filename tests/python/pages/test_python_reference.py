@@ -29,7 +29,7 @@ def entry(page: str, name: str) -> str:
 
 def test_every_public_name_has_an_entry(page: str) -> None:
     entries = {name.split(".")[1] for name in re.findall(r"^### (ff\.[\w.]+)$", page, re.MULTILINE)}
-    # Their names are those of freshframe, or on pages.
+    # Names are freshframe's, or on pages.
     modules = {"types"}
     assert set(ff.__all__) - entries - modules == set()
 

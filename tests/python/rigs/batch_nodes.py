@@ -28,7 +28,7 @@ class Doubled(ff.Node[int, int]):
 
 
 def run(node: Any, count: int = 20, **options: Any) -> tuple[ff.Pipeline, list[ff.Sample[Any]]]:
-    """The node over 0, 1, ... with batches of 8, of which only the last is partial."""
+    """The node over 0, 1, ... with batches of 8. Only the last is partial."""
     pipeline = ff.Pipeline()
     source = pipeline.add(Count(count), name="count")
     options.setdefault("batch", ff.Batch(8, max_wait=LONG))

@@ -1,4 +1,4 @@
-"""The command in a process of its own, and the helpers that its tests share."""
+"""The command in a separate process, and the helpers that its tests share."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def process(*arguments: object, **options: Any) -> subprocess.CompletedProcess[s
 
 
 def catches(pid: int, number: signal.Signals) -> bool:
-    """Whether that process has a handler of its own for the signal."""
+    """Whether that process has its own handler for the signal."""
     status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
     return bool(int(status["SigCgt"], 16) >> (number - 1) & 1)
 

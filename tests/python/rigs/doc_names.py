@@ -1,4 +1,4 @@
-"""The names that a fragment in docs/ presumes, for the type check of such fragments."""
+"""The names that a fragment in docs/ presumes, as its type check needs them."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ HOLD_MS = 30
 
 @functools.cache
 def compiler() -> str | None:
-    """A C compiler; None means there is none."""
+    """A C compiler; None without one."""
     return next((found for name in ("cc", "gcc", "clang") if (found := shutil.which(name))), None)
 
 
@@ -174,7 +174,7 @@ def written_later() -> Iterator[str]:
 
 
 def call_import() -> None:
-    """Imports an extension whose file has yet to come."""
+    """Imports an extension whose file is not there yet."""
     with written_later() as path, contextlib.suppress(ImportError):
         spec = importlib.util.spec_from_file_location("gil_fifo", path)
         assert spec is not None
@@ -212,7 +212,9 @@ def named_right(way: Way, stall: Any) -> bool:
 
 
 def repeat(way: Way, times: int, gap: float = 0.005) -> list[float]:
-    """Keeps the GIL so many times on a thread of its own, beside one that wants it; returns the seconds."""
+    """Keeps the GIL a number of times on a separate thread, beside a thread that wants it; returns the
+    seconds.
+    """
     way.run()  # builds and loads its library
     took: list[float] = []
     done = threading.Event()

@@ -1,4 +1,4 @@
-"""What a pipeline with one Publish has sent."""
+"""The sent pictures of a pipeline with one Publish."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -76,12 +76,12 @@ class _Post(http.server.BaseHTTPRequestHandler):
 
 
 def hook(*answers: int) -> AbstractContextManager[Hook]:
-    """A web server on a thread of its own."""
+    """A web server on a separate thread."""
     return serving(Hook(*answers))
 
 
 class Picky(Hook):
-    """Takes at most so many bytes, and no event with this number."""
+    """Takes at most a number of bytes, and no event with this number."""
 
     most = 10_000
     never = 0
@@ -94,7 +94,7 @@ class Picky(Hook):
 
 @contextlib.contextmanager
 def serving(made: H) -> Iterator[H]:
-    """The server on a thread of its own."""
+    """The server on a separate thread."""
     with made as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
@@ -124,7 +124,7 @@ def start_broker(folder: Path, port: int, *, keeps: bool = False) -> subprocess.
 
 @contextlib.contextmanager
 def broker(folder: Path) -> Iterator[int]:
-    """Mosquitto on a port of its own."""
+    """Mosquitto on a separate port."""
     port = free_port()
     server = start_broker(folder, port)
     try:
@@ -149,7 +149,7 @@ def postgres() -> Path | None:
 
 @contextlib.contextmanager
 def database(folder: Path) -> Iterator[str]:
-    """A PostgreSQL server of its own; its URL."""
+    """A separate PostgreSQL server; its URL."""
     programs = postgres()
     assert programs is not None
     place = folder / "pg"

@@ -29,7 +29,7 @@ def recipe(name: str) -> Any:
 
 @dataclass
 class Answer:
-    """What the server sends for a request. Then it ends ("close"), resets, or goes on ("endless")."""
+    """The server's answer to a request. Then it ends ("close"), resets, or goes on ("endless")."""
 
     data: bytes
     then: str = "close"
@@ -43,7 +43,7 @@ def status(code: int, *headers: str, body: bytes = b"") -> Answer:
 
 @dataclass
 class Requests:
-    """What a server has got.
+    """The requests that a server has got.
 
     Attributes:
         url: Where it is.

@@ -12,7 +12,7 @@ import pytest
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """A test that compares times passes if one of its attempts does; the last one says what was wrong.
 
-    A machine that stands still for a moment, or is needed by other programs, spoils an attempt. A fault
+    A machine that is suspended for a moment, or is needed by other programs, spoils an attempt. A fault
     spoils all of them.
     """
     marker = pyfuncitem.get_closest_marker("repeats")
@@ -32,7 +32,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Names the tests that needed another attempt: one that always does has a fault, or measures the wrong
+    """Names the tests that needed another attempt: a test that always does has a fault, or measures the wrong
     thing."""
     for report in terminalreporter.stats.get("passed", []):
         attempts = [value for name, value in report.user_properties if name == "repeated"]

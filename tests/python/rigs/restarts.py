@@ -189,13 +189,13 @@ class Database(Receiver):
 
 @dataclass
 class Found:
-    """What a receiver has got.
+    """The events that a receiver has got.
 
     Attributes:
         events: How many there are, by their numbers.
-        doubles: Those that came once more.
+        doubles: Repeated ones.
         gaps: Numbers that never came.
-        disorder: Numbers that came behind a larger one for the first time.
+        disorder: Numbers that came after a larger one for the first time.
         restarts: How often the server was ended.
         kills: How often the program was killed.
     """
@@ -252,7 +252,7 @@ class Program:
 
 
 def play(receiver: Receiver, seconds: float, restarts: int, kills: int, seed: int = 1) -> Found:
-    """Sends for so long, while the server and the program end and begin."""
+    """Sends for that long, while the server and the program end and begin."""
     chance = random.Random(seed)
     receiver.start()
     program = Program(receiver)

@@ -1,4 +1,4 @@
-"""A Spool in a pipeline, and a receiver that fails as it is told."""
+"""A Spool in a pipeline, and a receiver that fails on request."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import freshframe as ff
 
 
 class Receiver:
-    """A `send` that fails as it is told, and keeps what it takes."""
+    """A `send` that fails on request, and keeps what it takes."""
 
     def __init__(self, *faults: BaseException) -> None:
         self.events: list[dict[str, Any]] = []

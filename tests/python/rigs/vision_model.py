@@ -1,4 +1,4 @@
-"""A vision model behind OpenAI's chat completions: it says what a test wants, and keeps the requests."""
+"""A vision model with OpenAI's chat completions: it says what a test wants, and keeps the requests."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Call:
 
     @property
     def jpeg(self) -> bytes:
-        """Its picture."""
+        """The picture."""
         (part,) = [part for part in self.body["messages"][-1]["content"] if part["type"] == "image_url"]
         kind, data = part["image_url"]["url"].split(",")
         assert kind == "data:image/jpeg;base64"

@@ -51,7 +51,7 @@ def _read_head(stream: Any) -> tuple[int, dict[str, str]]:
 
 
 def request(url: str, path: str = "/", *, method: str = "GET", **headers: str) -> Answer:
-    """One request on a connection of its own; `Host` is the server's unless given."""
+    """One request on a new connection; `Host` is the server's unless given."""
     with connect(url) as sock:
         fields = {"Host": urlsplit(url).netloc, "Connection": "close", **headers}
         lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in fields.items())
@@ -94,7 +94,7 @@ class WebSocket:
         self._socket.sendall(bytes([0x80 | opcode]) + size + mask + masked)
 
     def read_some(self, count: int) -> bytes:
-        """At most so many bytes of whatever comes, for a viewer that is slow."""
+        """At most `count` bytes of whatever comes, as a slow viewer reads."""
         return self._socket.recv(count)
 
     def wait_at_most(self, seconds: float) -> None:

@@ -136,7 +136,7 @@ def test_a_text_recorder_that_is_removed_says_what_it_loses(
     assert found == list(range(len(found)))
     said = [match for each in caplog.records if (match := re.search(r"lines lost: (\d+)", each.message))]
     assert len(said) == 1
-    assert len(found) + counted - 1 + int(said[0][1]) == delivered  # close() fails, too, for no result
+    assert len(found) + counted - 1 + int(said[0][1]) == delivered  # close() fails, too, because no result
     caplog.clear()
 
 

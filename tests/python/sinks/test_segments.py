@@ -1,4 +1,4 @@
-"""Segments of a recording: who is told, and which stay on the disk."""
+"""Segments of a recording: who is notified, and which stay on the disk."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -49,20 +49,20 @@ def parts_of(number: int) -> Iterator[int]:
 
 
 def parts(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
-    """As ticks(), with three results of each tick."""
+    """The build of ticks(), with three results of each tick."""
     pipeline, outputs = ticks(url)
     return pipeline, {"parts": pipeline.add(parts_of, outputs["ticks"])}
 
 
 def ticks_after(path: str, url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
-    """As ticks(), once there is this file."""
+    """The build of ticks(), once there is this file."""
     while not os.path.exists(path):
         time.sleep(0.02)
     return ticks(url)
 
 
 class Broadcast(ff.Source[int]):
-    """A camera that sends each frame to all sessions: its numbers are those of the machine's clock."""
+    """A camera that sends each frame to all sessions: its numbers come from the machine's clock."""
 
     live = True
 
@@ -83,7 +83,7 @@ def broadcast(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
 
 
 class Burst(ff.Source[int]):
-    """Emits so many numbers without a pause, like a camera whose results come too fast."""
+    """Emits a number of numbers without a pause, like a camera whose results come too fast."""
 
     live = True
 
@@ -255,7 +255,7 @@ def slow_to_build_once(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
 
 
 class Hangs(ff.Node[int, int]):
-    """Its open() returns once there is a file."""
+    """The open() returns once there is a file."""
 
     def __init__(self, path: str) -> None:
         self.path = path

@@ -23,7 +23,7 @@ class CountingServer(TcpServer):
 
     @property
     def sessions(self) -> int:
-        """Those whose client has not closed its end; it says nothing, so what can be read is that."""
+        """The connections that the client has not closed; it says nothing, so what can be read is that."""
         with self._counted:
             return len(self._prune())
 

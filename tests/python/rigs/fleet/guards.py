@@ -1,4 +1,4 @@
-"""Fleets with agents behind guards, as on a cluster. Here the guards are processes of the test."""
+"""Fleets with agents under guards, as on a cluster. Here the guards are processes of the test."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _CODE = (
 
 
 class _Controller(Controller):
-    """Each agent of a local fleet has a machine of its own name."""
+    """Each agent of a local fleet has a machine with its name."""
 
     def add_agent(self, name: str, labels: Mapping[str, str]) -> None:
         place = self.parts.place

@@ -30,7 +30,7 @@ PATIENT: dict[str, Any] = {"open_timeout": 0.8 * WATCHDOG, "read_timeout": 0.8 *
 
 
 class Opened:
-    """A live source, and a reader of it, in a pipeline of its own. Limits that are not given are PATIENT."""
+    """A live source, and a reader of it, in a separate pipeline. Limits that are not given are PATIENT."""
 
     queue: ff.Queue | None = None  # of the reader, unless it is among the options
 
@@ -52,7 +52,7 @@ class Opened:
 
     @property
     def stats(self) -> ff.stats.SourceStats:
-        """Of the source."""
+        """The source's statistics."""
         stats = self.pipeline.stats().nodes["camera"].source
         assert stats is not None
         return stats
@@ -62,7 +62,7 @@ class Camera(Opened):
     """Gives samples."""
 
     def drops(self, cause: str) -> int:
-        """Of the node."""
+        """The node's drops."""
         drops: dict[Any, int] = dict(self.pipeline.stats().nodes["camera"].drops)
         return drops.get(cause, 0)
 
@@ -71,7 +71,7 @@ class Camera(Opened):
         return [self.reader.get(timeout=WATCHDOG) for _ in range(count)]
 
     def wait(self, condition: Callable[[ff.stats.SourceStats], object], what: str) -> None:
-        """Until the stats say so."""
+        """Waits until the statistics fit."""
         until(lambda: condition(self.stats), lambda: f"{what}; now {self.stats}")
 
 

@@ -54,13 +54,13 @@ class Clip:
 
 @dataclasses.dataclass
 class Faults:
-    """What a server does wrong; changed at any time by the test.
+    """The faults of a server; changed at any time by the test.
 
     Attributes:
         silent: Accepts and never answers.
-        stall_after: Sends so many frames and then nothing, and keeps the connection.
-        half_after: Sends so many frames and half of the next, then closes the connection.
-        close_after: Sends so many frames, then closes the connection.
+        stall_after: Sends this number of frames and then nothing, and keeps the connection.
+        half_after: Sends this number of frames and half of the next, then closes the connection.
+        close_after: Sends this number of frames, then closes the connection.
         garbage: Sends random bytes instead of frames.
         no_keys: Leaves the keyframes out, so that nothing can be decoded.
         no_goodbye: RTSP: never answers a client that ends its session.
@@ -111,7 +111,7 @@ class Server:
 
     @property
     def url(self) -> str:
-        """Of its stream."""
+        """The URL of its stream."""
         raise NotImplementedError
 
     def __enter__(self: _S) -> _S:

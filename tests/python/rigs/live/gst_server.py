@@ -22,7 +22,7 @@ from typing import Any
 
 from rigs.live.faulty_server import Clip
 
-MISSING = 77  # the exit status that says so
+MISSING = 77  # the exit status for it
 PR_SET_PDEATHSIG = 1
 
 try:
@@ -111,7 +111,7 @@ def guard(server: Any, user: str) -> Any:
 
 
 def limit_sessions(server: Any, seconds: int) -> None:
-    """A session whose client is silent for so long ends."""
+    """A session whose client is silent for that long ends."""
 
     def clean() -> bool:
         server.get_session_pool().cleanup()
@@ -125,7 +125,7 @@ def limit_sessions(server: Any, seconds: int) -> None:
 
 
 def serve_rtsp(wanted: argparse.Namespace, clip: Clip) -> int:
-    """Serves /camera (the clip, for ever), /file (an MP4, once), /pictures (JPEG), /audio_first (audio, and
+    """Serves /camera (the clip, forever), /file (an MP4, once), /pictures (JPEG), /audio_first (audio, and
     the clip) and /two (the clip and JPEG); returns the port."""
     server = GstRtspServer.RTSPServer.new()
     server.set_address(wanted.host)
@@ -153,7 +153,7 @@ def serve_rtsp(wanted: argparse.Namespace, clip: Clip) -> int:
 
 
 def serve_tcp(wanted: argparse.Namespace, clip: Clip) -> int:
-    """Sends the clip, for ever, to each client; returns the port."""
+    """Sends the clip, forever, to each client; returns the port."""
     line = TCP.format(fps=round(clip.fps), muxer=MUXERS[wanted.tcp], port=wanted.port)
     pipeline = Gst.parse_launch(line)
     feed(pipeline.get_by_name("source"), clip)

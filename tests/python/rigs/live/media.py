@@ -18,7 +18,7 @@ from rigs.live.faulty_server import FPS, Clip
 av = pytest.importorskip("av", reason="needs PyAV, which encodes the video of the servers")
 KEY_INTERVAL = 10
 FRAGMENTS = "frag_every_frame+empty_moov+default_base_moof"
-# What makes an encoder quick, with a keyframe each KEY_INTERVAL and no picture that waits for later ones.
+# The options of a quick encoder, with a keyframe each KEY_INTERVAL and no picture that waits for later ones.
 QUICK = {
     "libx264": {"preset": "ultrafast", "tune": "zerolatency", "bf": "0"},
     "libx265": {

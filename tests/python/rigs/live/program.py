@@ -1,4 +1,4 @@
-"""A server as a process of its own, which a test can stop (SIGSTOP) and kill."""
+"""A server as a separate process, which a test can stop (SIGSTOP) and kill."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ class RtspServer(Server):
 
     @property
     def url(self) -> str:
-        """Its URL."""
+        """The URL."""
         return f"rtsp://127.0.0.1:{self.port}/live"
 
     def talk(self, connection: socket.socket) -> None:

@@ -1,6 +1,6 @@
 """Servers on loopback for the live tests: TCP, UDP, HTTP and TLS; each kind as a program.
 
-A program is a server in a process of its own, which a test can stop or kill:
+A program is a server in a separate process, which a test can stop or kill:
 ``python live_servers.py rtsp clip.pickle [port]`` prints its port when it listens.
 """
 # SPDX-License-Identifier: Apache-2.0
@@ -25,7 +25,7 @@ class TcpServer(Server):
 
     @property
     def url(self) -> str:
-        """Its URL."""
+        """The URL."""
         return f"tcp://127.0.0.1:{self.port}"
 
     def talk(self, connection: socket.socket) -> None:
@@ -43,7 +43,7 @@ class UdpServer(Server):
 
     @property
     def url(self) -> str:
-        """Its URL."""
+        """The URL."""
         return f"udp://127.0.0.1:{self.port}"
 
     def __init__(self, clip: Clip | None = None, faults: Faults | None = None, port: int = 0) -> None:
@@ -58,7 +58,7 @@ class UdpServer(Server):
 
 
 class TlsFront(Server):
-    """Speaks TLS with each client, and passes its bytes on to the server behind it."""
+    """Speaks TLS with each client, and passes its bytes on to the inner server."""
 
     def __init__(self, behind: Server, certificate: Path) -> None:
         self.behind = behind
@@ -70,7 +70,7 @@ class TlsFront(Server):
 
     @property
     def url(self) -> str:
-        """Of the stream behind it, by name."""
+        """The URL of the inner stream, by name."""
         scheme = "rtsps" if isinstance(self.behind, RtspServer) else "https"
         return f"{scheme}://localhost:{self.port}/live"
 
@@ -97,7 +97,7 @@ class HttpServer(Server):
 
     @property
     def url(self) -> str:
-        """Of the endless stream."""
+        """The URL of the endless stream."""
         return f"http://127.0.0.1:{self.port}/live"
 
     @property

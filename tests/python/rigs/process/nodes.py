@@ -1,4 +1,4 @@
-"""Nodes that run in worker processes of the tests: a module of its own, so that a worker imports little."""
+"""Nodes that run in worker processes of the tests: a separate module, so that a worker imports little."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ class Dies(ff.Node[Any, Any]):
 
 
 class OpensSlowlyAgain(ff.Node[Any, Any]):
-    """Its open() takes seven seconds once a file says so, and its close() one."""
+    """The open() takes seven seconds once a file exists, and its close() one."""
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
@@ -188,7 +188,7 @@ class OpensSlowlyAgain(ff.Node[Any, Any]):
 
 
 class ClosesForever(ff.Node[Any, Any]):
-    """Its close() does not return."""
+    """The close() does not return."""
 
     def process(self, sample: ff.Sample[Any]) -> Any:
         return sample.value
@@ -283,7 +283,7 @@ class WritesToItsInput(ff.Node[ff.Frame, str]):
 
 
 def hold_the_gil_at_once(value: Any) -> Any:
-    """As hold_the_gil(), on any value."""
+    """Does hold_the_gil() on any value."""
     re_bomb()
     return value
 
@@ -310,7 +310,7 @@ def hold_the_gil_with_a_child(path: str) -> None:
 
 
 def product(size: int) -> float:
-    """Of a library with threads of its own."""
+    """The result of a library with its own threads."""
     matrix = np.full((size, size), 0.5)
     return float((matrix @ matrix)[0, 0])
 
@@ -352,7 +352,7 @@ def only_there(value: Any) -> OnlyThere:
 
 
 class NeedsMemory(ff.Node[Any, Any]):
-    """Its open() allocates 600 MB."""
+    """The open() allocates 600 MB."""
 
     def open(self) -> None:
         self.kept = bytearray(600_000_000)
@@ -370,7 +370,7 @@ def eat_memory(value: int) -> int:
 
 
 class StartsAGroup(ff.Node[Any, Any]):
-    """Starts a program that makes a group of its own, and writes both numbers to a file."""
+    """Starts a program that makes a new group, and writes both numbers to a file."""
 
     def __init__(self, path: str, then: str) -> None:
         self.path = Path(path)
@@ -397,7 +397,7 @@ def refuses_2(frame: ff.Frame) -> int:
 
 
 class RefusesIn2s(ff.Node[ff.Frame, int]):
-    """The same, for a whole batch."""
+    """Does the same to a whole batch."""
 
     def process_batch(self, samples: list[ff.Sample[ff.Frame]]) -> list[int]:
         return [refuses_2(sample.value) for sample in samples]
@@ -423,7 +423,7 @@ class Farewells(ff.Node[int, "tuple[int, str, list[str]]"]):
 
 
 class LastOfSource(ff.Node[int, int]):
-    """Passes values on. Of a source that leaves it gives the negative of the last one, in its stream."""
+    """Passes values on. For a source that leaves it gives the negative of the last one, in its stream."""
 
     tick_every = 3600.0
 

@@ -1,4 +1,4 @@
-"""The open files and child processes of a program, and a fixture that fails when workers leave any behind."""
+"""The open files and child processes of a program, and a fixture that fails when workers leave any."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def is_alive(pid: int) -> bool:
 def nothing_is_left() -> Iterator[None]:
     """After each test there is no new descriptor and no new child process.
 
-    /dev/shm is every program's: test_process_limits.py looks at one of its own.
+    /dev/shm is every program's: test_process_limits.py looks at a separate one.
     """
     run_node(process_nodes.double, [1], process=True)  # descriptors that are opened once
     before = descriptors(), children()

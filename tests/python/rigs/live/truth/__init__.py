@@ -1,6 +1,6 @@
 """A camera on loopback with a log of when it sent each packet of a picture.
 
-Its pictures were encoded before, so no encoder's time lies between the log and the wire, and each carries its
+The pictures were encoded before, so no encoder's time lies between the log and the wire, and each carries its
 number in its pixels. On request it lies as real cameras do, and its network loses, swaps and delays packets.
 
 | file | idea |

@@ -1,4 +1,4 @@
-"""What lies between a camera and its client: loss, disorder, a narrow line, an end."""
+"""The network between a camera and its client: loss, disorder, a narrow line, an end."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ class Network:
     Attributes:
         lose: Share of the packets that do not arrive; the client sees a gap in their numbers.
         lose_after: Pictures before the first loss.
-        swap_each: Each so many packets, two change places; 0: never. For UDP: TCP keeps the order.
+        swap_each: After this number of packets, two change places; 0: never. For UDP: TCP keeps the order.
         spread: Share of the frame interval that the packets of a picture take, as on a narrow line.
         close_after: Pictures after which the connection ends; None means never.
     """

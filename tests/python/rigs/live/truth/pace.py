@@ -66,7 +66,7 @@ class Pace:
             self.reached += 1
 
     def _may_send(self, ended: threading.Event) -> bool:
-        """False when the picture falls into a pause. One that is kept waits for the end of the pause."""
+        """False when the picture falls into a pause. A kept picture waits for the end of the pause."""
         flowing = self._conduct.flowing
         if flowing.is_set():
             return True

@@ -1,4 +1,4 @@
-"""The truth server in a process of its own, where no reader's thread keeps it from sending in time."""
+"""The truth server in a separate process, where no reader's thread keeps it from sending in time."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class TruthProcess(Program):
         self.url = self.said  # of the first film
 
     def url_of(self, name: str, fps: float) -> str:
-        """Of a film at a rate, over RTSP."""
+        """The URL of a film at a rate, over RTSP."""
         return f"{self.url.rpartition('/')[0]}/{name}/{fps:g}"
 
     def sent(self) -> SentLog:

@@ -1,4 +1,4 @@
-"""A network between a camera and its client, over TCP: it can stand still, fill up, or take time."""
+"""A network between a camera and its client, over TCP: it can stop, fill up, or take time."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -1,2 +1,2 @@
-"""What is shown: encoded pictures, each with its number in its pixels."""
+"""The content: encoded pictures, each with its number in its pixels."""
 # SPDX-License-Identifier: Apache-2.0

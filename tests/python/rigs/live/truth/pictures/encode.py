@@ -25,7 +25,7 @@ NOISE = 24  # levels from the darkest to the brightest
 
 @dataclass(frozen=True)
 class Shape:
-    """What a film is made of.
+    """The parameters of a film.
 
     Attributes:
         codec: "h264", "h265", "vp8" or "mjpeg", whose pictures are all keyframes.
@@ -93,7 +93,7 @@ def _units(packet: bytes, codec: Codec) -> tuple[bytes, ...]:
 def _options(shape: Shape) -> dict[str, str]:
     """Without threads, look-ahead and scene cuts; parameter sets before each keyframe."""
     if shape.codec == "mjpeg":
-        return {"huffman": "default", "threads": "1"}  # RTP sends no tables of its own; no restart markers
+        return {"huffman": "default", "threads": "1"}  # RTP sends no tables; no restart markers
     if shape.codec == "vp8":
         return {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0", "g": str(shape.key_interval)}
     keys = (

@@ -56,7 +56,7 @@ class Film:
         return max(picture.number - place for place, picture in enumerate(self.pictures))
 
     def without_sets(self) -> Film:
-        """The same without parameter sets, which then stand in the session's description alone."""
+        """The same without parameter sets, which are then in the session's description alone."""
         return dataclasses.replace(
             self,
             pictures=tuple(

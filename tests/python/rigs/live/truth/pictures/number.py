@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 BANDS, ROWS, COLUMNS = 4, 2, 16
 BITS = ROWS * COLUMNS
-MOST = 1 << 20  # a code whose number is larger is none
+MOST = 1 << 20  # a code with a larger number is invalid
 BLACK, WHITE = 48, 208
 THRESHOLD = (BLACK + WHITE) // 2
 # Knuth's multiplier (The Art of Computer Programming, 6.4): cells of each row change from number to number.

@@ -38,7 +38,7 @@ def is_slice(unit: bytes, codec: Codec) -> bool:
 
 
 def is_idr(unit: bytes, codec: Codec) -> bool:
-    """Whether it is a slice of a picture behind which nothing refers to what came before."""
+    """Whether it is a slice of a picture after which nothing refers to what came before."""
     return kind(unit, codec) in ((19, 20) if codec == "h265" else (5,))
 
 
@@ -94,7 +94,7 @@ def _vp8_pieces(picture: bytes, most: int) -> Iterator[Piece]:
 
 
 def _jpeg_pieces(picture: bytes, most: int) -> Iterator[Piece]:
-    """Of a baseline JPEG in 4:2:0 with the usual Huffman tables, which the receiver knows."""
+    """The scan of a baseline JPEG in 4:2:0 with the usual Huffman tables, which the receiver knows."""
     tables, width, height, place, marker = b"", 0, 0, 2, 0
     while marker != 0xDA:  # the scan's header
         marker, length = picture[place + 1], int.from_bytes(picture[place + 2 : place + 4], "big")

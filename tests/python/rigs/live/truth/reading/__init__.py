@@ -1,2 +1,2 @@
-"""What a reader was shown, beside what was sent."""
+"""The pictures that a reader saw, beside the sent ones."""
 # SPDX-License-Identifier: Apache-2.0

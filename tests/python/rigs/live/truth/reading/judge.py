@@ -1,4 +1,4 @@
-"""Compares the pictures of a reader with those that a server sent through a network with losses."""
+"""Compares the pictures of a reader with the pictures that a server sent through a network with losses."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Judgement:
         shown: Of these.
         torn: Of those shown.
         unmarked: Torn ones without the mark.
-        marked_whole: Marked ones that are whole.
+        marked_whole: Marked whole ones.
         far_marks: Marked ones before which nothing was lost since the last whole IDR picture.
         misnumbered: Whose `seq` is not their place.
         vanished: Of which every packet was lost.
@@ -44,7 +44,9 @@ class Judgement:
 
 
 def judged(seen: Sequence[Seen], sent: Sequence[Sent], film: Film, fps: float) -> Judgement:
-    """Compares a client's pictures with those that were sent to it. The first picture shown must be whole."""
+    """Compares a client's pictures with the pictures that were sent to it. The first picture shown must be
+    whole.
+    """
     count = len(film.pictures)
     assert seen[0].number is not None
     first = next(one.place for one in sent if one.number == seen[0].number and not one.lost)
@@ -74,7 +76,7 @@ def judged(seen: Sequence[Seen], sent: Sequence[Sent], film: Film, fps: float) -
 def _most_behind(seen: Sequence[Seen], at: int) -> int:
     """Places by which a picture may belong before its `pts`.
 
-    After a loss a decoder may give a B picture behind one that is shown later. `pts` never goes back.
+    After a loss a decoder may give a B picture after another that is shown later. `pts` never goes back.
     """
     return 16 if at > 0 and seen[at].pts == seen[at - 1].pts else 0
 

@@ -48,7 +48,7 @@ class Watch(Opened):
 
     @property
     def drops(self) -> dict[str, int]:
-        """Of the source, by cause."""
+        """The drops of the source, by cause."""
         return {cause: count for cause, count in self.pipeline.stats().nodes["camera"].drops.items()}
 
     @property

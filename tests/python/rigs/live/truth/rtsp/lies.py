@@ -1,4 +1,4 @@
-"""What a camera says wrongly. Each of these lies was seen in real cameras and relays.
+"""The wrong claims of a camera. Each of these lies was seen in real cameras and relays.
 
 Markers on every unit: OpenIPC/smolrtsp#43, pikvm/ustreamer#119. On parameter sets, and their old timestamps:
 scottlamb/retina#13. Garbage: bluenviron/gortsplib#653. Channels: gortsplib#72 and #142. Media before PLAY's
@@ -52,7 +52,7 @@ class Lies:
     report_noise: float = 0.0
 
     def utc(self, true: float, since: float) -> float:
-        """The camera's wall time at a true one, so many seconds after the start of the stream."""
+        """The camera's wall time at a true one, `since` seconds after the start of the stream."""
         return true + self.clock_ahead + self.clock_drift * since
 
     def marked(self, piece: Piece, *, last: bool) -> bool:

@@ -10,7 +10,7 @@ from rigs.live.truth.rtsp.guard import Guard
 
 @dataclass(frozen=True)
 class Manners:
-    """Those of a good camera by default.
+    """The manners of a good camera by default.
 
     Attributes:
         tcp: Accepts interleaved packets; else it answers 461.
@@ -20,7 +20,7 @@ class Manners:
         guard: Who may look; None means everybody.
         methods: Named in the answer to OPTIONS; others are refused with 501.
         timeout: Seconds of silence after which the session ends; named in the answer to SETUP.
-        describes_sets: The parameter sets stand in the session's description.
+        describes_sets: The parameter sets are in the session's description.
         wrong_sets: Those in the description are of another stream.
         content_base: DESCRIBE's answer has the header Content-Base.
         goodbye: TEARDOWN is answered.

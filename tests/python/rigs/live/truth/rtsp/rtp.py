@@ -34,7 +34,7 @@ class Stream:
         return (FIRST_STAMP + round(place * CLOCK / self.fps)) % (1 << 32)
 
     def packets(self, picture: Picture, place: int, lies: Lies) -> list[bytes]:
-        """Those of the picture at this place in display order."""
+        """The packets of the picture at this place in display order."""
         stamp = self.stamp(self._pictures if lies.sent_stamps else place)
         self._pictures += 1
         made = [piece for unit in picture.units for piece in pieces(unit, self.codec)]

@@ -19,7 +19,7 @@ from rigs.live.truth.rtsp.transport import RTCP, RTP, Transport
 
 
 class Speech(Conduct, Protocol):
-    """What a server of RTSP says besides, and hears."""
+    """The other messages of an RTSP server, sent and received."""
 
     lies: Lies
     manners: Manners

@@ -55,7 +55,7 @@ class TruthServer(Server):
 
     @property
     def url(self) -> str:
-        """Of its first film."""
+        """The URL of its first film."""
         return self.url_of(next(iter(self.films)))
 
     @property
@@ -64,7 +64,7 @@ class TruthServer(Server):
         return self._ended
 
     def url_of(self, name: str, fps: float | None = None, user: str = "") -> str:
-        """Of a film; `user`: "name:password"."""
+        """The URL of a film; `user`: "name:password"."""
         rate = "" if fps is None else f"/{fps:g}"
         return f"rtsp://{user + '@' if user else ''}127.0.0.1:{self.port}/{name}{rate}"
 
@@ -72,8 +72,8 @@ class TruthServer(Server):
         """Sends nothing until resume().
 
         Args:
-            keep: A picture due meanwhile is sent afterwards, as by a network that stood still; else it is
-                never sent, as by a camera that stood still.
+            keep: A picture due meanwhile is sent afterwards, as by a network that stopped; else it is never
+                sent, as by a camera that stopped.
         """
         self.keeps = keep
         self.flowing.clear()

@@ -25,7 +25,7 @@ EARLY_LIMIT = 20.0  # seconds that PLAY's answer waits for media at most
 
 
 class Camera(Speech, Protocol):
-    """What a session needs of its server."""
+    """The part of its server that a session needs."""
 
     films: Mapping[str, Film]
     fps: float

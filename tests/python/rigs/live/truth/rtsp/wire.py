@@ -12,7 +12,7 @@ END = b"\r\n\r\n"
 
 @dataclass(frozen=True)
 class Request:
-    """Of a client; the names of its headers are in lower case."""
+    """A request of a client; the names of its headers are in lower case."""
 
     verb: str
     url: str

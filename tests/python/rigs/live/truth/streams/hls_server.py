@@ -27,7 +27,7 @@ class HlsServer(Server):
     can be had.
 
     Args:
-        film: Keyframes must stand at the beginning of each segment.
+        film: Keyframes must be at the beginning of each segment.
         fps: Pictures per second.
         pictures: Of a segment.
         log: Of the pictures; default: a new one.
@@ -50,12 +50,12 @@ class HlsServer(Server):
 
     @property
     def url(self) -> str:
-        """Of the playlist."""
+        """The URL of the playlist."""
         return f"http://127.0.0.1:{self.port}/live.m3u8"
 
     @property
     def master(self) -> str:
-        """Of a playlist that lists the other one three times, as for three groups of sound."""
+        """The URL of a playlist that lists the other one three times, as for three groups of sound."""
         return f"http://127.0.0.1:{self.port}/master.m3u8"
 
     @property
@@ -72,7 +72,7 @@ class HlsServer(Server):
         self.flowing.set()
 
     def stop_encoder(self) -> None:
-        """The camera takes no more pictures. The web server goes on with the last segments."""
+        """The camera takes no further pictures. The web server goes on with the last segments."""
         with self._lock:
             self._encodes_until = time.monotonic()
 

@@ -43,7 +43,7 @@ class MjpegServer(Server):
 
     @property
     def url(self) -> str:
-        """Of the stream."""
+        """The URL of the stream."""
         return f"http://127.0.0.1:{self.port}/live"
 
     def talk(self, connection: socket.socket) -> None:

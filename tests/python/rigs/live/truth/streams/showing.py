@@ -15,7 +15,7 @@ from rigs.live.truth.pictures.film import Film
 
 
 class Showing:
-    """A camera that never stands still, with a perfect network.
+    """A camera that never stops, with a perfect network.
 
     Args:
         film: Its pictures.

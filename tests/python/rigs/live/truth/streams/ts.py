@@ -24,7 +24,7 @@ class TsStream:
         fps: Of the timestamps.
         lengths: The head of each picture says its length, if it fits; else a reader learns of a picture's
             end from the next one's head, as with most encoders.
-        pairs: Two pictures stand behind one head.
+        pairs: Two pictures follow one head.
         stuffed_within: The picture with this place in decoding order has stuffing in its middle, too.
     """
 
@@ -44,7 +44,7 @@ class TsStream:
         self._first: tuple[bytes, Due] | None = None  # of a pair
 
     def packets(self, due: Due) -> bytes:
-        """Those of the tables, which a reader that joins midway needs soon, and of a picture."""
+        """The packets of the tables, which a reader that joins midway needs soon, and of a picture."""
         codec = self._film.codec
         units = (DELIMITERS[codec], *due.picture.units)
         body = b"".join(b"\0\0\0\1" + unit for unit in units)
@@ -72,7 +72,7 @@ class TsStream:
         return made + self._rest(VIDEO_PID, data[half:])
 
     def _tables(self) -> bytes:
-        """What programs there are, and what this one is made of."""
+        """The tables of programs, and of this one's streams."""
         programs = bytes((0, 1)) + (0xE000 | PMT_PID).to_bytes(2, "big")
         video = (0xE000 | VIDEO_PID).to_bytes(2, "big")
         program = video + b"\xf0\0" + bytes((STREAM_TYPES[self._film.codec],)) + video + b"\xf0\0"
@@ -103,7 +103,7 @@ class TsStream:
 
 
 def _adaptation(wanted: bytes, room: int) -> bytes:
-    """An adaptation field with flags and more, or of stuffing alone, that fills so many bytes."""
+    """An adaptation field with flags and more, or of stuffing alone, that fills `room` bytes."""
     if not room:
         return b""
     content = wanted or b"\0"[: room - 1]  # a field of one byte is its length, 0
@@ -124,7 +124,7 @@ def _reference(ticks: int) -> bytes:
 
 
 def crc(data: bytes) -> int:
-    """Of a table (annex A)."""
+    """The checksum of a table (annex A)."""
     value = 0xFFFFFFFF
     for byte in data:
         value ^= byte << 24

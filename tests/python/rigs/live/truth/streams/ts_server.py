@@ -21,7 +21,7 @@ HOLE = 5  # packets
 
 
 class TsServer(Server):
-    """Sends the film from its start to each client of TCP; with `udp`, to the UDP port of its own number.
+    """Sends the film from its start to each client of TCP; with `udp`, to the UDP port of the same number.
 
     Args:
         film: Its pictures.
@@ -61,7 +61,7 @@ class TsServer(Server):
 
     @property
     def url(self) -> str:
-        """Of the stream."""
+        """The URL of the stream."""
         return f"{'udp' if self._udp else 'tcp'}://{LOOPBACK}:{self.port}"
 
     def talk(self, connection: socket.socket) -> None:
