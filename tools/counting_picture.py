@@ -1,4 +1,4 @@
-"""Draws the picture of docs/reference/counters.md: circles that crossed a line, and its counts."""
+"""Draws the picture of docs/how-to/count-objects.md: circles that crossed a line, and its counts."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ def programs(page: str) -> list[str]:
 def test_the_way_to_supervision_and_back_of_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("supervision")
     names: dict[str, Any] = {"ff": ff, "__name__": "program"}
-    exec(next(text for text in programs("reference/trackers.md") if "supervision" in text), names)
+    exec(next(text for text in programs("reference/detections.md") if "supervision" in text), names)
     tracks = names["tracker"].update(names["found"], pts=0.08)
     assert names["smoothed"](tracks).class_name.tolist() == ["car"]
 
