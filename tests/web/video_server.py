@@ -1,6 +1,6 @@
 """A server of /api/video for tests of web/view.js: painted pictures, results, and every fault on demand.
 
-docs/reference/view-element.md describes the protocol. It replaces the native server where a test needs a
+docs/reference/video-protocol.md describes the protocol. It replaces the native server where a test needs a
 delay, an outage or a link of its own making. Each picture has its number in the blocks of its first rows,
 and each result has a box with the same number as its id.
 """

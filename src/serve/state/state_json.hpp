@@ -1,4 +1,4 @@
-// The snapshot as the JSON that docs/reference/http.md describes.
+// The snapshot as the JSON that docs/reference/state.md describes.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -1,4 +1,4 @@
-// The messages of /api/video: their heads, and the messages that a page may send (docs/reference/view-element.md).
+// The messages of /api/video: their heads, and the messages that a page may send (docs/reference/video-messages.md).
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -139,7 +139,7 @@ class Live(WebSocket):
 
 @dataclass(frozen=True)
 class VideoMessage:
-    """A binary message of /api/video; docs/reference/view-element.md describes the fields of its head."""
+    """A binary message of /api/video; docs/reference/video-messages.md describes the fields of its head."""
 
     kind: str
     flags: int
