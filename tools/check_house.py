@@ -47,7 +47,17 @@ LIMITS = {
 SMALL = 60  # lines of an idea: of a header and its .cpp
 SHORT = 200  # lines of a file
 ENOUGH = 2000  # lines of a language, below which their share in short files says nothing
-PRODUCT = ("src", "include", "python", "web", "gil/src", "gil/include", "gil/python")
+PRODUCT = (
+    "src",
+    "include",
+    "python",
+    "web",
+    "gil/src",
+    "gil/include",
+    "gil/python",
+    "fleet/python",
+    "fleet/web",
+)
 SUFFIXES = {".cpp", ".hpp", ".h", ".py", ".js", ".css", ".html"}
 VENDORED = re.compile(r"(^|/)(vendor|third_party)/|uPlot", re.IGNORECASE)
 CPP = tree_sitter.Parser(tree_sitter.Language(tree_sitter_cpp.language()))

@@ -19,7 +19,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-FILES = ("__init__.py", "types.py", "fleet/__init__.py")
+FILES = (
+    "python/freshframe/__init__.py",
+    "python/freshframe/_agent.py",
+    "python/freshframe/types.py",
+    "fleet/python/freshframe_fleet/__init__.py",
+)
 BEGIN = "# ---- written by tools/late_names.py\n"
 END = "# ----\n"
 
@@ -84,7 +89,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check
     stale = []
-    for path in (ROOT / "python/freshframe" / name for name in FILES):
+    for path in (ROOT / name for name in FILES):
         text = path.read_text(encoding="utf-8")
         if (made := written(text)) != text:
             stale.append(path)

@@ -1,7 +1,7 @@
 // The messages between an agent and its controller: kinds, and records of fixed size.
 // SPDX-License-Identifier: Apache-2.0
 //
-// python/freshframe/fleet/_wire.py has the other side of it, and gets the layouts from record_fields.hpp.
+// fleet/python/freshframe_fleet/_wire.py has the other side of it, and gets the layouts from record_fields.hpp.
 #pragma once
 
 #include <array>

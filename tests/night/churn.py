@@ -20,9 +20,9 @@ from typing import Any
 
 import av
 import numpy as np
-from rig.stamped_picture import read_stamp
 from rigs.ports import free_port
 from rigs.process import nodes
+from rigs.stamped_picture import read_stamp
 from rigs.web_client import Live, Video, request
 
 import freshframe as ff

@@ -1,77 +1,42 @@
-"""The checks after every test: counters balance, and no thread is left. Fixtures of the command."""
+"""The checks after every test and the fixtures, of rigs/checked_tests.py; the option of the whole run."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-import contextlib
-import os
 import sys
-import textwrap
-import threading
-from collections.abc import Callable, Generator, Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
-from rigs.card import card, card_folder  # noqa: F401
-from rigs.command_line import SCENE, Process
-from rigs.repeated import pytest_pyfunc_call, pytest_terminal_summary  # noqa: F401
-from support import WATCHDOG, Gate, check_books, open_dashboard, until
+from rigs.card import card, card_folder
+from rigs.checked_tests import (
+    app,
+    clip,
+    freshframe,
+    numba_compiler,
+    pipelines,
+    process,
+    pytest_collection_modifyitems,
+    pytest_runtest_call,
+    pytest_runtest_makereport,
+    transport,
+)
+from rigs.repeated import pytest_pyfunc_call, pytest_terminal_summary
 
-import freshframe as ff
-from freshframe._cli import main
-from freshframe._interpreter import gil_state
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Replaces half letters in what a test has logged: execnet cannot send them and would end the run."""
-    report = yield
-    report.sections = [(name, text.encode(errors="replace").decode()) for name, text in report.sections]
-    return report
-
-
-def threads() -> dict[int, str]:
-    """Every thread of this process, native ones too: id and name.
-
-    Without those that have the program's name: libraries begin them when they please. OpenBLAS ends its
-    threads at a fork and begins others at the next product of matrices. The engine's own threads have names,
-    and those of Python are in threading.enumerate().
-    """
-    found = {}
-    program = Path("/proc/self/comm").read_text(errors="replace").strip()
-    for task in Path("/proc/self/task").iterdir():
-        with contextlib.suppress(OSError):  # it ended meanwhile
-            name = (task / "comm").read_text(errors="replace").strip()
-            if name != program:
-                found[int(task.name)] = name
-    return found
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skips tests of missing features, and those that take minutes unless ./dev test --full asks for them.
-
-    The files that take longest come first: side by side, none of them is left when the others have ended.
-    """
-    items.sort(key=seconds, reverse=True)
-    if GIL_WAS_OFF:
-        for item in items:
-            if item.get_closest_marker("needs_gil"):
-                item.add_marker(pytest.mark.skip(reason="of a Python with a GIL"))
-    if "FRESHFRAME_TEST_FULL" in os.environ:
-        return
-    for item in items:
-        if item.get_closest_marker("full"):
-            item.add_marker(pytest.mark.skip(reason="takes minutes: ./dev test --full"))
-
-
-def seconds(item: pytest.Item) -> float:
-    """The time that the file of a test takes, if it is one of the longest; else 0."""
-    marker = item.get_closest_marker("takes")
-    return float(marker.args[0]) if marker else 0
-
-
-GIL_WAS_OFF = not gil_state.enabled()
+__all__ = [
+    "app",
+    "card",
+    "card_folder",
+    "clip",
+    "freshframe",
+    "numba_compiler",
+    "pipelines",
+    "process",
+    "pytest_collection_modifyitems",
+    "pytest_pyfunc_call",
+    "pytest_runtest_call",
+    "pytest_runtest_makereport",
+    "pytest_terminal_summary",
+    "transport",
+]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -86,113 +51,3 @@ def pytest_configure(config: pytest.Config) -> None:
     interval = config.getoption("--switch-interval")
     if interval is not None:
         sys.setswitchinterval(interval)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    """On a free-threaded Python each test fails that switches the GIL on, and all that follow it."""
-    yield
-    if GIL_WAS_OFF and gil_state.enabled():
-        pytest.fail(f"the GIL is on, switched on by {', '.join(gil_state.enabled_by())}", pytrace=False)
-
-
-# Replaced once, by no fixture: pytest-run-parallel runs no test beside others that uses monkeypatch.
-_made: list[ff.Pipeline] = []
-_original_init = ff.Pipeline.__init__
-
-
-def _remember(self: ff.Pipeline, *arguments: Any, **options: Any) -> None:
-    _original_init(self, *arguments, **options)
-    _made.append(self)
-
-
-ff.Pipeline.__init__ = _remember  # type: ignore[method-assign]
-
-# On a busy machine a worker's process needs more than five seconds for its end. A `with` ends by it, too.
-ff.Pipeline.stop.__defaults__ = (WATCHDOG,)
-
-
-@pytest.fixture(autouse=True)
-def pipelines() -> Iterator[list[ff.Pipeline]]:
-    """Every pipeline that the test made. Afterwards each is stopped, its counters balance, and no thread is
-    left.
-
-    A test that needs a pipeline to be collected clears the list.
-    """
-    global _made  # noqa: PLW0603
-    made = _made = []
-    before_python = set(threading.enumerate())
-    before = set(threads())
-    yield made
-    Gate.open_all()
-    for pipeline in made:
-        pipeline.stop()
-        if (page := open_dashboard(pipeline)) is not None:
-            page.close()
-        check_books(pipeline)
-    until(lambda: set(threading.enumerate()) <= before_python, "the Python threads of the test to end")
-    until(
-        lambda: set(threads()) <= before,
-        lambda: f"the end of {[v for k, v in threads().items() if k not in before]}",
-    )
-
-
-@pytest.fixture
-def freshframe(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Runs the command in this process: exit code, stdout, stderr."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        code = main([str(argument) for argument in arguments])
-        captured = capfd.readouterr()
-        return code, captured.out, captured.err
-
-    return run
-
-
-@pytest.fixture(scope="session")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """H.264 of the scene, 60 fps."""
-    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
-    pipeline = ff.Pipeline()
-    pipeline.add(ff.VideoFile(path), pipeline.add(ff.open(SCENE)))
-    assert pipeline.run().complete
-    return path
-
-
-@pytest.fixture
-def app(tmp_path: Path) -> Callable[[str], str]:
-    """Writes a program and returns its path."""
-
-    def write(text: str) -> str:
-        path = tmp_path / "app.py"
-        path.write_text(textwrap.dedent(text))
-        return str(path)
-
-    return write
-
-
-@pytest.fixture
-def process() -> Iterator[Callable[..., Process]]:
-    made: list[Process] = []
-
-    def start(*arguments: str) -> Process:
-        made.append(Process(*arguments))
-        return made[-1]
-
-    yield start
-    for one in made:
-        one.process.kill()
-        one.process.communicate()
-
-
-@pytest.fixture(scope="session")
-def numba_compiler() -> None:
-    """The first function that numba compiles begins a thread, which stays: before a test counts threads."""
-    numba = pytest.importorskip("numba", reason="numba is not installed")
-    numba.njit(lambda number: number + 1)(1)
-
-
-@pytest.fixture(params=["tcp", "udp"])
-def transport(request: pytest.FixtureRequest) -> dict[str, str]:
-    """The options of open() that ask for this transport of RTSP."""
-    return {"rtsp_transport": request.param}

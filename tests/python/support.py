@@ -256,9 +256,10 @@ def kill_group(process: subprocess.Popen[str]) -> None:
 
 
 def program_environment() -> dict[str, str]:
-    """For programs that import the package, the tests' modules and what this program was given."""
-    paths = [str(Path(ff.__file__).parents[1]), str(TESTS), os.environ.get("PYTHONPATH", "")]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    """For programs that import what this one can import."""
+    own = (sys.prefix, sys.base_prefix)  # which each Python finds
+    paths = [str(Path(ff.__file__).parents[1]), str(TESTS), *sys.path]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in paths if p and not p.startswith(own))}
 
 
 def run_program(code: str, *, signals: Sequence[signal.Signals] = (), arguments: Sequence[str] = ()) -> Ended:

@@ -3,7 +3,10 @@
 # SPDX-License-Identifier: Apache-2.0
 import typing as _typing
 
-from .._interpreter import late_names as _late_names
+from . import _versions  # noqa: F401  (it must come before what the engine lends)
+
+# isort: split
+from freshframe._agent import late_names as _late_names
 
 if _typing.TYPE_CHECKING:
     from ._decide.model import AgentState
@@ -51,7 +54,7 @@ __all__ = [
 # ----
 
 if not _typing.TYPE_CHECKING:
-    __getattr__ = _late_names.getter(globals(), _LATER)
+    __getattr__ = _late_names(globals(), _LATER)
 
 
 def __dir__() -> list[str]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import argparse
 import functools
 import json
 import sys
@@ -12,22 +13,40 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import freshframe as ff
-from freshframe._sinks.plain import finite, to_text, valid_text
-from freshframe._sinks.records import value_record
-from freshframe.fleet import Fleet, FleetSample, _desk
+from freshframe._agent import (
+    MODULE,
+    AppError,
+    ExitCode,
+    Messages,
+    UsageError,
+    finite,
+    loaded,
+    to_text,
+    valid_text,
+    value_record,
+)
 
-from .app_file import MODULE, AppError, loaded
-from .messages import Messages
-from .outcome import ExitCode, UsageError
+from . import _desk
+from ._fleet import Fleet
+from ._read.reader import FleetSample
+from ._verbs import add_verbs
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+__all__ = ["add_to", "run"]
 
 _EVERY = 1.0  # seconds between two looks of `top`
 _SHOWN_CAMERAS = 40  # of `status` and `top`; --json has all
 _SHOWN_EVENTS = 8
 _HOW_TO_BEGIN = "`freshframe fleet run app.py` or a program with freshframe.fleet.Fleet begins one"
 _STUCK = 3.0  # seconds without a word of an agent's Python
+
+
+def add_to(parser: argparse.ArgumentParser) -> None:
+    """Adds the verbs to the parser of `freshframe fleet`."""
+    add_verbs(parser)
+    parser.set_defaults(run=run)
 
 
 def run(options: Any, messages: Messages) -> ExitCode:
@@ -37,8 +56,8 @@ def run(options: Any, messages: Messages) -> ExitCode:
     if options.ray is None:
         name = _only_one(_desk.running()) if options.name is None else _one_of(options.name)
         return _look_or_drain(name, functools.partial(_desk.ask, name), options, messages)
-    from freshframe.fleet._detached import ray_fleets  # noqa: PLC0415  (local fleets need neither)
-    from freshframe.fleet._machines import ray_connection  # noqa: PLC0415
+    from ._detached import ray_fleets  # noqa: PLC0415  (local fleets need neither)
+    from ._machines import ray_connection  # noqa: PLC0415
 
     address = ray_connection.checked_address(options.ray)
     connection = ray_connection.RayConnection(address, None)
@@ -105,7 +124,7 @@ def _what_follows(state: dict[str, Any], options: Any) -> str:
 
 
 def _status(ask: Ask, options: Any) -> ExitCode:
-    from .top_table import plain_console  # noqa: PLC0415  (rich is slow to load)
+    from freshframe._agent import plain_console  # noqa: PLC0415  (rich is slow to load)
 
     state = ask("stats")
     if options.json:

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .._errors import FreshframeError, OptionError
+from freshframe import FreshframeError, OptionError
+
 from ._control.kept import state_folder
 from ._machines.listener import Listener
 

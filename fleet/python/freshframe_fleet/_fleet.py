@@ -11,17 +11,16 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .. import _check
-from .._closed_by_with import ClosedByWith
-from .._errors import OptionError, OptionTypeError, StateError, StopTimeoutError
-from .._interpreter import fork
-from .._interpreter.log import logger
+from freshframe import OptionError, OptionTypeError, StateError, StopTimeoutError
+from freshframe._agent import ClosedByWith, check, fork, logger
+
 from . import _specs
 from ._control.builds.builds import SentBuilds
 from ._control.controller import Controller
 from ._control.place import LocalPlace
 from ._control.setup import Setup
 from ._desk import Desk
+from ._metrics import metrics_text
 from ._page import FleetDashboard
 from ._plan import Limits, attached_fleet, connected_fleet, detached_fleet, local_setup, ray_plan
 from ._read.reader import FleetReader
@@ -30,8 +29,8 @@ from ._stats import FleetStats
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from .._graph.port import Port
-    from .._pipeline.pipeline import Pipeline
+    from freshframe import Pipeline, Port
+
     from ._detached.client.remote_controller import RemoteController
     from ._machines.ray_place import RayPlace
 
@@ -317,7 +316,7 @@ class Fleet(ClosedByWith):
         """
         self._life.check_process()
         spec = _specs.camera_spec(name, url, needs)
-        _check.flag("exclusive", exclusive)
+        check.flag("exclusive", exclusive)
         self._builds.use(build, lambda number: self._controller.add([spec], number, exclusive))
 
     def add_many(
@@ -346,7 +345,7 @@ class Fleet(ClosedByWith):
         """
         self._life.check_process()
         specs = _specs.camera_specs(cameras)
-        _check.flag("exclusive", exclusive)
+        check.flag("exclusive", exclusive)
         self._builds.use(build, lambda number: self._controller.add(specs, number, exclusive))
         return len(specs)
 
@@ -368,9 +367,9 @@ class Fleet(ClosedByWith):
             StateError: There is no such camera, or the fleet was closed.
         """
         self._life.check_process()
-        _check.text("the name of a camera", name)
+        check.text("the name of a camera", name)
         if url is not None:
-            _check.text(f"the url of {name!r}", url)
+            check.text(f"the url of {name!r}", url)
         if build is not None:
             self._builds.use(build, lambda number: self._controller.update(name, number, url))
         elif url is not None:
@@ -386,7 +385,7 @@ class Fleet(ClosedByWith):
             StateError: There is no such camera, or the fleet was closed.
         """
         self._life.check_process()
-        self._controller.remove(_check.text("the name of a camera", name))
+        self._controller.remove(check.text("the name of a camera", name))
 
     def move(self, name: str, to: str) -> None:
         """Moves a camera: it gives results there before it is closed here. An exclusive one is closed first.
@@ -398,7 +397,7 @@ class Fleet(ClosedByWith):
         """
         self._life.check_process()
         self._controller.move(
-            _check.text("the name of a camera", name), _check.text("the name of an agent", to)
+            check.text("the name of a camera", name), check.text("the name of an agent", to)
         )
 
     def drain(self, agent: str, *, timeout: float | None = 0.0) -> None:
@@ -417,8 +416,8 @@ class Fleet(ClosedByWith):
             StopTimeoutError: It has cameras after ``timeout`` seconds, more than 0. They go on leaving.
         """
         self._life.check_process()
-        agent = _check.text("the name of an agent", agent)
-        limit = _check.timeout(timeout)
+        agent = check.text("the name of an agent", agent)
+        limit = check.timeout(timeout)
         self._controller.drain(agent, True)
         if limit != 0:
             _wait_until_empty(self._controller, agent, limit)
@@ -431,7 +430,7 @@ class Fleet(ClosedByWith):
             StateError: There is no such agent, or the fleet was closed.
         """
         self._life.check_process()
-        self._controller.drain(_check.text("the name of an agent", agent), False)
+        self._controller.drain(check.text("the name of an agent", agent), False)
 
     # ---- results
 
@@ -454,9 +453,9 @@ class Fleet(ClosedByWith):
             StateError: The fleet was closed, or a reader of this name is open or reads another output.
         """
         self._life.check_process()
-        _check.text("the name of an output", output)
+        check.text("the name of an output", output)
         if name is not None:
-            _check.text("name", name)
+            check.text("name", name)
         return self._controller.open_reader(output, name)
 
     def stats(self) -> FleetStats:
@@ -491,6 +490,10 @@ class Fleet(ClosedByWith):
         """
         self._life.check_process()
         return self._life.serve(host, port, token)
+
+    def _metrics_text(self) -> str:
+        """Returns its metrics, for ff.stats.prometheus_collector()."""
+        return metrics_text(self.stats())
 
     # ---- its life
 

@@ -12,11 +12,9 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .. import _check, _native
-from .._closed_by_with import ClosedByWith
-from .._errors import OptionError, StateError
-from .._interpreter import fork
-from .._interpreter.log import logger
+from freshframe import OptionError, StateError
+from freshframe._agent import ClosedByWith, Pages, check, fork, logger
+
 from . import _metrics
 from ._url import masked
 
@@ -51,17 +49,15 @@ class FleetDashboard(ClosedByWith):
         ticked: Callable[[], float] | None = None,
     ) -> None:
         """Called by Fleet.serve(). ``ticked``: when the controller last worked, by CLOCK_BOOTTIME."""
-        _check.text("host", host)
-        if not 0 <= _check.integer("port", port) <= _MOST_PORTS:
+        check.text("host", host)
+        if not 0 <= check.integer("port", port) <= _MOST_PORTS:
             raise OptionError(f"port must be 0 (a free one) to {_MOST_PORTS}, got {port}")
         self._stats = stats
         self._good: bytes | None = None  # what /healthz says, if it is sound
         self._ticked = ticked
         self._rest = _OFTEN
         self._pid = os.getpid()
-        self._pages = _native.Pages(
-            host, port, "" if token is None else _check.text("token", token), "/fleet.html"
-        )
+        self._pages = Pages(host, port, "" if token is None else check.text("token", token), "/fleet.html")
         self.urls = tuple(self._pages.urls)
         self._closing = threading.Event()
         self._publish()

@@ -9,8 +9,9 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .. import _check
-from .._errors import StateError
+from freshframe import StateError
+from freshframe._agent import check
+
 from . import _specs
 from ._control.controller import Controller
 from ._control.setup import Setup
@@ -91,12 +92,12 @@ def ray_plan(
         OptionError: An option is out of range.
         OptionTypeError: An option is of the wrong type.
     """
-    address = ray_connection.checked_address(_check.text("address", address))
+    address = ray_connection.checked_address(check.text("address", address))
     spread = _specs.checked_spread(agents_per_machine, on_head)
     times, options = _specs.with_orphans(*limits.checked(), orphan_after, detached=detached is True)
     host = _specs.checked_host(host)
     environment = ray_connection.checked_environment(runtime_env)
-    if _check.flag("detached", detached):
+    if check.flag("detached", detached):
         _specs.check_detached(name, host)
     return RayPlan(address, _setup("ray", name, times, options), spread, host, environment, detached)
 
@@ -134,4 +135,4 @@ def connected_fleet(name: str, address: str) -> RemoteController:
     """Connects to the detached fleet `name`."""
     from ._detached import ray_fleets  # noqa: PLC0415
 
-    return ray_fleets.attach(ray_connection.checked_address(_check.text("address", address)), name)
+    return ray_fleets.attach(ray_connection.checked_address(check.text("address", address)), name)

@@ -15,8 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .. import _check
-from .._errors import OptionError, OptionTypeError
+from freshframe import OptionError, OptionTypeError
+from freshframe._agent import check
+
 from ._decide.model import Times
 from ._machines.spread import Spread
 from ._url import masked
@@ -41,11 +42,11 @@ def checked_name(what: str, name: Any) -> str:
         OptionError: It has other letters.
         OptionTypeError: It is no text.
     """
-    name = _check.text(what, name)
+    name = check.text(what, name)
     if not _NAME.fullmatch(name):
         raise OptionError(
             f"{what} must be 1 to 64 of A-Z a-z 0-9 . _ - and begin with one of the first, "
-            f"got {_check.shown(name)}"
+            f"got {check.shown(name)}"
         )
     return str(name)
 
@@ -60,11 +61,11 @@ def agent_specs(agents: Any) -> Specs:
     is_number = isinstance(agents, numbers.Integral) and not isinstance(agents, bool)
     if not is_number and (not isinstance(agents, Sequence) or isinstance(agents, (str, bytes))):
         raise OptionTypeError(
-            f"agents must be a number or a list of labels, [{{'site': 'north'}}], got {_check.shown(agents)}"
+            f"agents must be a number or a list of labels, [{{'site': 'north'}}], got {check.shown(agents)}"
         )
     count = int(agents) if is_number else len(agents)
     if not 0 < count <= _MOST_AGENTS:
-        raise OptionError(f"a fleet has 1 to {_MOST_AGENTS} agents, got {_check.shown(count)}")
+        raise OptionError(f"a fleet has 1 to {_MOST_AGENTS} agents, got {check.shown(count)}")
     specs: Specs = {}
     for number, given in enumerate([{}] * count if is_number else agents):
         labels = checked_labels("the labels of an agent", given)
@@ -82,17 +83,17 @@ def checked_times(session_timeout: Any, start_timeout: Any, gil_timeout: Any) ->
         OptionError: One is out of range.
         OptionTypeError: One is no number.
     """
-    if not _check.number("session_timeout", session_timeout) >= Times.give_away_after:
+    if not check.number("session_timeout", session_timeout) >= Times.give_away_after:
         raise OptionError(
             f"session_timeout must be at least {Times.give_away_after:g} seconds, after which a silent agent "
-            f"has closed its sessions, got {_check.shown(session_timeout)}"
+            f"has closed its sessions, got {check.shown(session_timeout)}"
         )
     if start_timeout is not None:
-        _check.positive_seconds("start_timeout", start_timeout)
-    if gil_timeout is not None and not _check.number("gil_timeout", gil_timeout) >= _SHORTEST_GIL_TIMEOUT:
+        check.positive_seconds("start_timeout", start_timeout)
+    if gil_timeout is not None and not check.number("gil_timeout", gil_timeout) >= _SHORTEST_GIL_TIMEOUT:
         raise OptionError(
             f"gil_timeout must be at least {_SHORTEST_GIL_TIMEOUT:g} seconds or None, "
-            f"got {_check.shown(gil_timeout)}"
+            f"got {check.shown(gil_timeout)}"
         )
     return (
         Times(session_timeout=session_timeout, start_timeout=start_timeout, gil_timeout=gil_timeout),
@@ -109,15 +110,15 @@ def with_orphans(
         OptionError: It is too short or too long.
         OptionTypeError: It is no number.
     """
-    if not _check.number("orphan_after", orphan_after) >= _SHORTEST_ORPHANS:
+    if not check.number("orphan_after", orphan_after) >= _SHORTEST_ORPHANS:
         raise OptionError(
             f"orphan_after must be at least {_SHORTEST_ORPHANS:g} seconds, in which a controller is started "
-            f"again, got {_check.shown(orphan_after)}"
+            f"again, got {check.shown(orphan_after)}"
         )
     if orphan_after > _LONGEST_ORPHANS:
         raise OptionError(
             f"orphan_after must be at most {_LONGEST_ORPHANS:g} seconds, a day: so long agents hold cameras "
-            f"that cannot be removed, got {_check.shown(orphan_after)}"
+            f"that cannot be removed, got {check.shown(orphan_after)}"
         )
     if not detached:
         return times, options
@@ -132,7 +133,7 @@ def checked_outbox_bytes(size: Any) -> int:
         OptionError: One large result has no room, or no machine has so much.
         OptionTypeError: It is no number.
     """
-    if _check.number("outbox_bytes", size) < _LEAST_OUTBOXES:
+    if check.number("outbox_bytes", size) < _LEAST_OUTBOXES:
         raise OptionError(f"outbox_bytes must be at least {_LEAST_OUTBOXES}, two large results, got {size}")
     if size > _MOST_OUTBOXES:
         raise OptionError(f"outbox_bytes must be at most {_MOST_OUTBOXES}, a tebibyte, got {size}")
@@ -147,11 +148,11 @@ def checked_spread(agents_per_machine: Any, on_head: Any) -> Spread:
         OptionTypeError: An option is of the wrong type.
     """
     if agents_per_machine is not None:
-        count = _check.integer("agents_per_machine", agents_per_machine)
+        count = check.integer("agents_per_machine", agents_per_machine)
         if not 0 < count <= _MOST_AGENTS:
             raise OptionError(f"a machine has 1 to {_MOST_AGENTS} agents, got agents_per_machine={count}")
     if on_head is not None:
-        _check.flag("on_head", on_head)
+        check.flag("on_head", on_head)
     return Spread(agents_per_machine, on_head)
 
 
@@ -164,7 +165,7 @@ def checked_host(host: Any) -> str | None:
     """
     if host is None:
         return None
-    _check.text("host", host)
+    check.text("host", host)
     if _is_every_address(host):
         raise OptionError(
             "host must be the address of this machine that the agents on other machines connect to, such as "
@@ -201,7 +202,7 @@ def check_detached(name: Any, host: Any) -> None:
     if host is not None:
         raise OptionError(
             "host is for fleets that end with their program: the controller of a detached one is on the "
-            f"cluster's head, got {_check.shown(host)}"
+            f"cluster's head, got {check.shown(host)}"
         )
 
 
@@ -214,10 +215,10 @@ def checked_labels(what: str, labels: Any) -> dict[str, str]:
     """
     if not isinstance(labels, Mapping):
         raise OptionTypeError(
-            f"{what} must be a mapping of texts, as {{'site': 'north'}}, got {_check.shown(labels)}"
+            f"{what} must be a mapping of texts, as {{'site': 'north'}}, got {check.shown(labels)}"
         )
     return {
-        _check.text(f"a name in {what}", name): _check.text(f"the value of {name!r} in {what}", value)
+        check.text(f"a name in {what}", name): check.text(f"the value of {name!r} in {what}", value)
         for name, value in labels.items()
     }
 
@@ -231,7 +232,7 @@ def checked_build(build: Any) -> Any:
     if not callable(build):
         raise OptionTypeError(
             "build must be a function that takes a URL and returns (pipeline, outputs), "
-            f"got {_check.shown(build)}"
+            f"got {check.shown(build)}"
         )
     return build
 
@@ -245,11 +246,11 @@ def camera_specs(cameras: Any) -> list[CameraSpec]:
         OSError: The file cannot be read.
     """
     if isinstance(cameras, (str, os.PathLike)):
-        return _from_csv(Path(_check.path("the list of cameras", cameras)))
+        return _from_csv(Path(check.path("the list of cameras", cameras)))
     if not isinstance(cameras, Mapping):
         raise OptionTypeError(
             "cameras must be a mapping of names to URLs or to (URL, needs), or the path of a CSV file, "
-            f"got {_check.shown(cameras)}"
+            f"got {check.shown(cameras)}"
         )
     specs = []
     for name, given in cameras.items():
@@ -265,14 +266,14 @@ def camera_spec(name: Any, url: Any, needs: Any) -> CameraSpec:
         OptionError: A text is empty.
         OptionTypeError: Something is of the wrong type.
     """
-    name = _check.text("the name of a camera", name)
+    name = check.text("the name of a camera", name)
     if masked(name) != name:
         raise OptionError(
             f"the name of a camera is shown everywhere and must have no password in it, got {masked(name)!r}"
         )
     return (
         name,
-        _check.text(f"the url of {name!r}", url),
+        check.text(f"the url of {name!r}", url),
         checked_labels(f"the needs of {name!r}", needs or {}),
     )
 
@@ -317,6 +318,6 @@ def _needs(where: str, text: str) -> dict[str, str]:
     for part in filter(None, (each.strip() for each in text.split(";"))):
         name, equals, value = part.partition("=")
         if not equals or not name.strip() or not value.strip():
-            raise OptionError(f"{where}: needs must be as site=north;gpu=yes, got {_check.shown(text)}")
+            raise OptionError(f"{where}: needs must be as site=north;gpu=yes, got {check.shown(text)}")
         needs[name.strip()] = value.strip()
     return needs

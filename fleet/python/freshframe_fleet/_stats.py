@@ -6,7 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from .._look.shown import ShownAsText
+from freshframe._agent import ShownAsText
+
 from ._decide.model import AgentState, CameraState
 
 _SHOWN = 20  # cameras that do not run, in a text

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import os
 
-from .. import _native
-from .._errors import OptionError
+from freshframe import OptionError
+from freshframe import _agent as engine
 
 _FROM_ENVIRONMENT = "env:"
 _LONGEST = 8192  # letters of a text from a camera
@@ -15,12 +15,12 @@ _TAIL = 2048  # letters of them that its end has: the last line of a traceback s
 
 def masked(text: str) -> str:
     """A text without the passwords of its URLs, by the engine's own rules."""
-    return _native.mask_passwords(text)
+    return engine.mask_passwords(text)
 
 
 def shown_url(url: str) -> str:
     """Returns a URL without its password, which may have spaces."""
-    return _native.shown_url(url)
+    return engine.shown_url(url)
 
 
 def cut(text: str) -> str:

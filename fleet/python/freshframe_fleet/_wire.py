@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import _native
+from freshframe._agent import fleet_records
+
 from ._messages import Event, Order
 
 RENEWAL, BATCH, EVENT = 1, 2, 3  # to the controller
@@ -25,7 +26,7 @@ def loss_name(cause: str) -> str:
     return "stopped" if cause == "stop" else cause
 
 
-_FIELDS = _native.fleet_records()
+_FIELDS = fleet_records()
 # Why a pipeline of an agent has lost a frame or a result, in the order of a camera's record.
 LOSSES: tuple[str, ...] = tuple(_FIELDS["losses"])
 CAMERA = np.dtype(_FIELDS["camera"])

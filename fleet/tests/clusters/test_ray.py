@@ -18,9 +18,9 @@ import pytest
 
 pytest.importorskip("ray", reason="Ray is not installed: ./dev test-fleet makes an environment with it")
 
+from fleet_rigs import builds as fleet_builds
+from fleet_rigs.checks import balance, is_alive, process_of
 from ray_clusters import add_node
-from rigs.fleet import builds as fleet_builds
-from rigs.fleet.checks import balance, is_alive, process_of
 from support import program_environment, until
 
 import freshframe as ff
@@ -165,7 +165,7 @@ def test_a_build_that_only_the_program_can_import_travels_with_the_runtime_envir
     folder = tmp_path / "code"
     folder.mkdir()
     (folder / "only_here.py").write_text(
-        "import freshframe as ff\nfrom rigs.fleet import builds as fleet_builds\n\n"
+        "import freshframe as ff\nfrom fleet_rigs import builds as fleet_builds\n\n"
         "def build(url):\n    return fleet_builds.ticks('ticks:0.02')\n"
     )
     monkeypatch.syspath_prepend(str(folder))

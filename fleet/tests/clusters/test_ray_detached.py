@@ -19,26 +19,25 @@ import pytest
 
 pytest.importorskip("ray", reason="Ray is not installed: ./dev test-fleet makes an environment with it")
 
-import rig
+from fleet_rigs import builds as fleet_builds
+from fleet_rigs.checks import balance
 from rig.camera_server import CameraServer
 from rig.pipeline import build as check_build
 from rig.rules import SHORT_OVERLAP, read_sessions
-from rigs.fleet import builds as fleet_builds
-from rigs.fleet.checks import balance
-from support import until
+from support import program_environment, until
 
 import freshframe as ff
 from freshframe import _cli
-from freshframe.fleet._detached.cluster_state import Trouble
-from freshframe.fleet._detached.ray_actor import RayStore
-from freshframe.fleet._detached.ray_fleets import actor_name
-from freshframe.fleet._machines.ray_connection import NAMESPACE, RayConnection
+from freshframe_fleet._detached.cluster_state import Trouble
+from freshframe_fleet._detached.ray_actor import RayStore
+from freshframe_fleet._detached.ray_fleets import actor_name
+from freshframe_fleet._machines.ray_connection import NAMESPACE, RayConnection
 
 pytestmark = [pytest.mark.network, pytest.mark.filterwarnings("default"), pytest.mark.timeout(300)]
 
 _MAKER = """
 import sys
-from rigs.fleet import builds as fleet_builds
+from fleet_rigs import builds as fleet_builds
 import freshframe as ff
 fleet = ff.fleet.Fleet.on_ray(sys.argv[1], name="yard", detached=True, on_head=True)
 fleet.add("cam", "ticks:0.02", fleet_builds.ticks)
@@ -48,10 +47,7 @@ if sys.argv[2] == "hangs":
     time.sleep(1000)
 """
 
-_PACKAGES = os.pathsep.join(
-    str(folder)
-    for folder in (Path(ff.__file__).parents[1], Path(fleet_builds.__file__).parents[2], rig.FOLDER)
-)
+_PACKAGES = program_environment()["PYTHONPATH"]
 
 
 def start(cluster: Any, code: str, *arguments: str) -> subprocess.Popen[str]:
@@ -236,7 +232,7 @@ def test_rays_store_is_as_fleets_need_it(cluster: Any) -> None:
 
 _MODULE = """
 import freshframe as ff
-from rigs.fleet import builds as fleet_builds
+from fleet_rigs import builds as fleet_builds
 
 VERSION = {version}
 
@@ -309,7 +305,7 @@ import sys
 import freshframe
 freshframe.__version__ = "99.1.0"
 import freshframe as ff
-from rigs.fleet import builds as fleet_builds
+from fleet_rigs import builds as fleet_builds
 fleet = ff.fleet.Fleet.connect("yard", address=sys.argv[1])
 print(fleet.stats().cameras["cam"].state in ("running", "waiting"))
 try:
@@ -334,7 +330,7 @@ def test_a_program_that_uses_ray_client_is_refused(cluster: Any, monkeypatch: py
 def test_the_command_line_runs_cameras_on_a_cluster(cluster: Any, tmp_path: Path) -> None:
     app = tmp_path / "app.py"
     app.write_text(
-        "from rigs.fleet.builds import ticks as build\ncameras = {'a': 'ticks:0.01', 'b': 'ticks:0.01'}\n"
+        "from fleet_rigs.builds import ticks as build\ncameras = {'a': 'ticks:0.01', 'b': 'ticks:0.01'}\n"
     )
     command = [sys.executable, "-m", "freshframe", "fleet", "run", str(app), "--ray", cluster.address]
     command += ["--on-head", "--agents", "1"]

@@ -16,8 +16,8 @@ import pytest
 
 pytest.importorskip("ray", reason="Ray is not installed: ./dev test-fleet makes an environment with it")
 
+from fleet_rigs.checks import is_alive
 from ray_clusters import new_cluster
-from rigs.fleet.checks import is_alive
 from support import program_environment, until
 
 pytestmark = [
@@ -30,7 +30,7 @@ RECONNECT = 20  # seconds; Ray's default is 60
 
 _PROGRAM = """
 import json, sys, threading, time
-from rigs.fleet import builds as fleet_builds
+from fleet_rigs import builds as fleet_builds
 import freshframe as ff
 with ff.fleet.Fleet.on_ray(sys.argv[1], on_head=True) as fleet:
     for site in ("north", "south"):

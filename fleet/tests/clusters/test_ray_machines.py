@@ -13,8 +13,8 @@ import pytest
 pytest.importorskip("ray", reason="Ray is not installed: ./dev test-fleet makes an environment with it")
 
 import ray
+from fleet_rigs import builds as fleet_builds
 from ray_clusters import NODE
-from rigs.fleet import builds as fleet_builds
 from support import until
 
 import freshframe as ff

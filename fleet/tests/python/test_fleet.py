@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rigs.fleet import builds as fleet_builds
-from rigs.fleet.checks import balance, shared_fleet, until_state
+from fleet_rigs import builds as fleet_builds
+from fleet_rigs.checks import balance, shared_fleet, until_state
 from support import WATCHDOG, run_program, until
 
 import freshframe as ff

@@ -15,13 +15,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rigs.fleet import builds as fleet_builds
+from fleet_rigs import builds as fleet_builds
 from support import run_program, until
 
 import freshframe as ff
 from freshframe import _cli
 from freshframe._sinks.records import full_box_records, records
-from freshframe.fleet import FleetSample, _desk
+from freshframe.fleet import FleetSample
+from freshframe_fleet import _desk
 
 
 @pytest.fixture(autouse=True)
@@ -152,7 +153,7 @@ def test_run_prints_a_result_as_the_sinks_write_it(
     made = contextlib.nullcontext(
         SimpleNamespace(name="yard", reader=lambda output: [sample], add_many=lambda *_, **__: 1)
     )
-    monkeypatch.setattr("freshframe._cli.fleet._fleet_of", lambda *_: made)
+    monkeypatch.setattr("freshframe_fleet._command._fleet_of", lambda *_: made)
     monkeypatch.setattr(sys, "argv", [])
     app = tmp_path / "app.py"
     app.write_text("build = print; cameras = {'cam': 'x'}")
@@ -179,7 +180,7 @@ def test_run_prints_results_as_json_lines(tmp_path: Path) -> None:
     app = tmp_path / "app.py"
     (tmp_path / "beside.py").write_text("url = 'ticks:0.01'\n")
     app.write_text(
-        "import beside\nfrom rigs.fleet import builds as fleet_builds\n"
+        "import beside\nfrom fleet_rigs import builds as fleet_builds\n"
         "class Value(int):\n    pass\n"
         "def build(url):\n    return fleet_builds.ticks(str(Value and beside.url))\n"
         "cameras = {'a': 'x'}\n"

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from rigs.fleet import builds as fleet_builds
-from rigs.fleet.checks import balance, is_alive, process_of, until_up
-from rigs.fleet.counting_server import CountingServer
-from rigs.fleet.guards import GuardedFleet
+from fleet_rigs import builds as fleet_builds
+from fleet_rigs.checks import balance, is_alive, process_of, until_up
+from fleet_rigs.counting_server import CountingServer
+from fleet_rigs.guards import GuardedFleet
 from support import until
 
 pytestmark = [pytest.mark.network, pytest.mark.full]

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rigs.fleet import builds as fleet_builds
-from rigs.fleet.checks import is_alive, until_state
+from fleet_rigs import builds as fleet_builds
+from fleet_rigs.checks import is_alive, until_state
 from support import run_program, until
 
 import freshframe as ff
-from freshframe.fleet._control.agents.link import Link
+from freshframe_fleet._control.agents.link import Link
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +44,7 @@ def test_agents_end_with_a_program_that_is_killed(state_folder: Path) -> None:
     ended = run_program(
         """
         import os, signal, time
-        from rigs.fleet import builds as fleet_builds
+        from fleet_rigs import builds as fleet_builds
         import freshframe as ff
 
         fleet = ff.fleet.Fleet(agents=2)
@@ -63,7 +63,7 @@ def test_agents_end_with_a_program_that_is_killed(state_folder: Path) -> None:
 def test_a_program_that_just_ends_closes_its_fleet(state_folder: Path) -> None:
     ended = run_program(
         """
-        from rigs.fleet import builds as fleet_builds
+        from fleet_rigs import builds as fleet_builds
         import freshframe as ff
 
         fleet = ff.fleet.Fleet()

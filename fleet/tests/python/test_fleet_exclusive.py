@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rigs.fleet import builds as fleet_builds
-from rigs.fleet.checks import balance, process_of
-from rigs.fleet.counting_server import CountingServer
+from fleet_rigs import builds as fleet_builds
+from fleet_rigs.checks import balance, process_of
+from fleet_rigs.counting_server import CountingServer
 from support import until
 
 import freshframe as ff

@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rigs.fleet import builds as fleet_builds
-from rigs.fleet.checks import balance, process_of, until_up
+from fleet_rigs import builds as fleet_builds
+from fleet_rigs.checks import balance, process_of, until_up
 from support import until
 
 import freshframe as ff
 from freshframe.fleet import FleetReader, FleetSample
-from freshframe.fleet._control.controller import Controller
-from freshframe.fleet._control.place import LocalPlace
-from freshframe.fleet._control.setup import Setup
-from freshframe.fleet._decide.decisions import Times
+from freshframe_fleet._control.controller import Controller
+from freshframe_fleet._control.place import LocalPlace
+from freshframe_fleet._control.setup import Setup
+from freshframe_fleet._decide.decisions import Times
 
 pytestmark = pytest.mark.takes(40)
 

@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rigs.fleet import builds as fleet_builds
-from rigs.fleet.checks import balance, is_alive, process_of, until_up
-from rigs.fleet.guards import GuardedFleet
+from fleet_rigs import builds as fleet_builds
+from fleet_rigs.checks import balance, is_alive, process_of, until_up
+from fleet_rigs.guards import GuardedFleet
 from support import until
 
 import freshframe as ff
 from freshframe.fleet import FleetReader, FleetSample
-from freshframe.fleet._machines import handshake
+from freshframe_fleet._machines import handshake
 
 pytestmark = pytest.mark.network
 
@@ -261,5 +261,5 @@ def test_a_fleet_on_a_cluster_says_what_is_missing(monkeypatch: pytest.MonkeyPat
         with pytest.raises(TypeError, match=only):
             ff.fleet.Fleet(**{only: 1})  # type: ignore[arg-type]
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(ff.FreshframeError, match=r"pip install 'freshframe\[ray\]'"):
+    with pytest.raises(ff.FreshframeError, match=r"pip install 'freshframe-fleet\[ray\]'"):
         ff.fleet.Fleet.on_ray()

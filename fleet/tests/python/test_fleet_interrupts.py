@@ -19,19 +19,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rigs.fleet import builds as fleet_builds
-from rigs.fleet.checks import process_of, shared_fleet, until_state
-from rigs.fleet.packed import packed
+from fleet_rigs import builds as fleet_builds
+from fleet_rigs.checks import process_of, shared_fleet, until_state
+from fleet_rigs.packed import packed
 from support import Gate, run_program, until
 
 import freshframe as ff
-from freshframe.fleet import FleetReader, _wire
-from freshframe.fleet._agent.threads import Crew
-from freshframe.fleet._control.agents.cores import usable_cores
-from freshframe.fleet._control.agents.link import Link
-from freshframe.fleet._control.notes import AgentLogs
-from freshframe.fleet._read import reader as reader_module
-from freshframe.fleet._read.results import Results
+from freshframe.fleet import FleetReader
+from freshframe_fleet import _wire
+from freshframe_fleet._agent.threads import Crew
+from freshframe_fleet._control.agents.cores import usable_cores
+from freshframe_fleet._control.agents.link import Link
+from freshframe_fleet._control.notes import AgentLogs
+from freshframe_fleet._read import reader as reader_module
+from freshframe_fleet._read.results import Results
 
 RESULTS = 4
 
@@ -154,7 +155,7 @@ def test_a_forked_child_is_refused_and_harms_nothing() -> None:
     ended = run_program(
         """
         import os, warnings
-        from rigs.fleet import builds as fleet_builds
+        from fleet_rigs import builds as fleet_builds
         import freshframe as ff
 
         warnings.filterwarnings("ignore", ".*fork", DeprecationWarning)  # 3.12 warns of forks beside threads
@@ -233,7 +234,7 @@ def test_a_log_handler_that_waits_stops_no_renewal() -> None:
 def test_log_lines_that_wait_are_bounded_and_the_lost_ones_are_told(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("freshframe.fleet._control.notes._MOST_LINES", 3)
+    monkeypatch.setattr("freshframe_fleet._control.notes._MOST_LINES", 3)
     logs = AgentLogs("yard")
     with logs._lock:
         logs._thread = threading.current_thread()  # it is busy
@@ -275,7 +276,7 @@ def test_a_module_whose_import_hangs_holds_up_its_own_cameras_only(
         "import os, time\n"
         f"while os.getpid() != {os.getpid()} and not os.path.exists({str(ready)!r}):  # an agent\n"
         "    time.sleep(0.01)\n"
-        "from rigs.fleet.builds import ticks\n"
+        "from fleet_rigs.builds import ticks\n"
         "def build(url):\n"
         "    return ticks(url)\n"
     )

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from freshframe.fleet import _wire
-from freshframe.fleet._control.agents.links import Links
-from freshframe.fleet._control.agents.runs import Runs
-from freshframe.fleet._control.loop import Loop
-from freshframe.fleet._machines.guards import FarLink
+from freshframe_fleet import _wire
+from freshframe_fleet._control.agents.links import Links
+from freshframe_fleet._control.agents.runs import Runs
+from freshframe_fleet._control.loop import Loop
+from freshframe_fleet._machines.guards import FarLink
 
 RUN = (0, 7 << 32)
 

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from rigs.fleet import builds as fleet_builds
-from rigs.fleet.checks import balance, shared_fleet, until_state, until_up
+from fleet_rigs import builds as fleet_builds
+from fleet_rigs.checks import balance, shared_fleet, until_state, until_up
 from support import until
 
 import freshframe as ff
 from freshframe.fleet import CameraStats, FleetReader
-from freshframe.fleet._control.counts import CameraCounts, State
+from freshframe_fleet._control.counts import CameraCounts, State
 
 one_fleet = shared_fleet()
 

@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from rigs.fleet import builds as fleet_builds
-from rigs.fleet.checks import until_up
+from fleet_rigs import builds as fleet_builds
+from fleet_rigs.checks import until_up
 from support import until
 
 import freshframe as ff
-from freshframe.fleet._url import cut
+from freshframe_fleet._url import cut
 
 pytestmark = pytest.mark.takes(40)
 

@@ -15,7 +15,7 @@ from support import until
 
 import freshframe as ff
 from freshframe.fleet import CameraStats, FleetDashboard, FleetStats
-from freshframe.fleet._page import health, page_state
+from freshframe_fleet._page import health, page_state
 
 pytestmark = pytest.mark.network
 
@@ -79,7 +79,7 @@ def test_the_page_and_its_state_are_served() -> None:
 
 def test_health_fails_while_the_controller_stands_still_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its lock may be held meanwhile: the page does not wait for it."""
-    monkeypatch.setattr("freshframe.fleet._page._STALLED", 0.5)
+    monkeypatch.setattr("freshframe_fleet._page._STALLED", 0.5)
     with ff.fleet.Fleet(agents=1) as fleet:
         page = fleet.serve()
         health = page.url + "healthz"
@@ -91,7 +91,7 @@ def test_health_fails_while_the_controller_stands_still_and_says_so(monkeypatch:
 
 
 def test_health_fails_when_a_controller_far_away_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("freshframe.fleet._page._STALLED", 0.2)
+    monkeypatch.setattr("freshframe_fleet._page._STALLED", 0.2)
     gone = threading.Event()
     with ff.fleet.Fleet(agents=1) as fleet:
 

@@ -9,13 +9,13 @@ import re
 from pathlib import Path
 
 import pytest
-from rigs.fleet import builds as fleet_builds
+from fleet_rigs import builds as fleet_builds
 from support import until
 
 import freshframe as ff
-from freshframe.fleet._agent.run import Run
-from freshframe.fleet._control.kept import StateFile
-from freshframe.fleet._url import masked
+from freshframe_fleet._agent.run import Run
+from freshframe_fleet._control.kept import StateFile
+from freshframe_fleet._url import masked
 
 ROOT = Path(__file__).resolve().parents[3]
 VECTOR = re.compile(r'EXPECT_EQ\(mask_passwords\((".*")\), (".*")\);')

@@ -12,15 +12,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from rigs.fleet.yard import Memory, Yard, yard_fixture
+from fleet_rigs.yard import Memory, Yard, yard_fixture
 from support import until
 
 import freshframe as ff
-from freshframe.fleet._detached.client import channel, remote_reader
-from freshframe.fleet._detached.client.remote_controller import RemoteController
-from freshframe.fleet._machines.guard import Guard
-from freshframe.fleet._machines.listener import Listener
-from freshframe.fleet._machines.relay import Relay
+from freshframe_fleet._detached.client import channel, remote_reader
+from freshframe_fleet._detached.client.remote_controller import RemoteController
+from freshframe_fleet._machines.guard import Guard
+from freshframe_fleet._machines.listener import Listener
+from freshframe_fleet._machines.relay import Relay
 
 pytestmark = pytest.mark.network
 
@@ -88,7 +88,7 @@ def test_readers_of_programs_that_have_gone_are_closed_whatever_failed_before(
 
 def test_the_state_is_kept_whatever_failed_before(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
     writer = yard.controller.kept._writer
-    monkeypatch.setattr("freshframe.fleet._detached.server.cluster_kept._LOOK_EVERY", 0.01)
+    monkeypatch.setattr("freshframe_fleet._detached.server.cluster_kept._LOOK_EVERY", 0.01)
     monkeypatch.setattr(writer, "_write", Failing(writer._write, *PASSING))
     monkeypatch.setattr(writer, "on_written", Failing(writer.on_written, *PASSING))
     for _ in range(len(PASSING) + 1):
@@ -146,7 +146,7 @@ def test_a_listener_takes_connections_whatever_failed_before(caplog: pytest.LogC
 
 
 def test_a_guard_connects_again_whatever_failed_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("freshframe.fleet._machines.guard._TRY_AGAIN", 0.01)
+    monkeypatch.setattr("freshframe_fleet._machines.guard._TRY_AGAIN", 0.01)
     guard = Guard(("127.0.0.1", 1), bytes(32), "node")
     served = 0
 

@@ -12,15 +12,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from rigs.fleet import builds as fleet_builds
-from rigs.fleet.checks import shared_fleet, until_state
+from fleet_rigs import builds as fleet_builds
+from fleet_rigs.checks import shared_fleet, until_state
 from support import until
 
 import freshframe as ff
 from freshframe.fleet import FleetStats
-from freshframe.fleet._control.snapshot import agent_stats
-from freshframe.fleet._decide.model import Agent
-from freshframe.fleet._metrics import metrics_text
+from freshframe_fleet._control.snapshot import agent_stats
+from freshframe_fleet._decide.model import Agent
+from freshframe_fleet._metrics import metrics_text
 
 pytestmark = [pytest.mark.network, pytest.mark.takes(30)]
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rigs.fleet import builds as fleet_builds
-from rigs.fleet.checks import balance, shared_fleet, until_state
+from fleet_rigs import builds as fleet_builds
+from fleet_rigs.checks import balance, shared_fleet, until_state
 from support import until
 
 import freshframe as ff
-from freshframe.fleet._agent.run import ReceivedBuild
-from freshframe.fleet._messages import Started
+from freshframe_fleet._agent.run import ReceivedBuild
+from freshframe_fleet._messages import Started
 
 pytestmark = pytest.mark.takes(20)
 

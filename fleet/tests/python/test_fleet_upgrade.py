@@ -16,16 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rigs.fleet import builds as fleet_builds
-from rigs.fleet.checks import balance, shared_fleet
-from rigs.fleet.yard import Memory, Yard
+from fleet_rigs import builds as fleet_builds
+from fleet_rigs.checks import balance, shared_fleet
+from fleet_rigs.yard import Memory, Yard
 from support import until
 
 import freshframe as ff
-from freshframe.fleet._agent.sent_modules import SentModules
-from freshframe.fleet._control.builds import own_modules
-from freshframe.fleet._control.builds.builds import SentBuilds
-from freshframe.fleet._control.builds.own_modules import modules_of
+from freshframe_fleet._agent.sent_modules import SentModules
+from freshframe_fleet._control.builds import own_modules
+from freshframe_fleet._control.builds.builds import SentBuilds
+from freshframe_fleet._control.builds.own_modules import modules_of
 
 pytestmark = pytest.mark.takes(20)
 
@@ -35,7 +35,7 @@ _CAMERAS = """
 from dataclasses import dataclass
 
 import freshframe as ff
-from rigs.fleet import builds as fleet_builds
+from fleet_rigs import builds as fleet_builds
 
 VERSION = {version}
 
@@ -160,7 +160,12 @@ def test_a_failure_in_sent_code_shows_its_lines(fleet: ff.fleet.Fleet, code: Cod
 
 def test_own_modules_are_those_of_the_program_with_what_they_import(code: Code) -> None:
     build = code.write(1, 1).build
-    assert set(modules_of(build)) >= {"upgraded_cameras", "upgraded_helper", "rigs.fleet.builds", "rigs"}
+    assert set(modules_of(build)) >= {
+        "upgraded_cameras",
+        "upgraded_helper",
+        "fleet_rigs.builds",
+        "fleet_rigs",
+    }
     assert set(modules_of(functools.partial(print, build))) >= {"upgraded_cameras", "upgraded_helper"}
 
     def closure(url: str) -> Any:
@@ -385,7 +390,7 @@ def test_a_controller_asks_for_sources_of_modules_that_agents_have_otherwise_als
             number = SentBuilds(second.controller.controller.add_build).number_of(code.write(2, 1).build)
             sources = pickle.loads(second.parts.builds.function(number)[2])
             assert "VERSION = 2" in sources["upgraded_cameras"][2]
-            assert set(sources) >= {"upgraded_helper", "rigs.fleet.builds"}
+            assert set(sources) >= {"upgraded_helper", "fleet_rigs.builds"}
         finally:
             second.end()
     finally:

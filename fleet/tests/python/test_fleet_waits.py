@@ -10,17 +10,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from rigs.fleet import builds as fleet_builds
-from rigs.fleet.checks import balance, is_alive, process_of, until_state, until_up
-from rigs.fleet.detached import Yard
+from fleet_rigs import builds as fleet_builds
+from fleet_rigs.checks import balance, is_alive, process_of, until_state, until_up
+from fleet_rigs.detached import Yard
 from support import until
 
 import freshframe as ff
-from freshframe.fleet._control.controller import Controller
-from freshframe.fleet._control.place import LocalPlace
-from freshframe.fleet._control.setup import Setup
-from freshframe.fleet._decide.model import Times
-from freshframe.fleet._specs import with_orphans
+from freshframe_fleet._control.controller import Controller
+from freshframe_fleet._control.place import LocalPlace
+from freshframe_fleet._control.setup import Setup
+from freshframe_fleet._decide.model import Times
+from freshframe_fleet._specs import with_orphans
 
 pytestmark = [pytest.mark.network, pytest.mark.takes(15)]
 

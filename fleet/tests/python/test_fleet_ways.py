@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import freshframe as ff
-from freshframe.fleet._agent.run import final_counts_of
+from freshframe_fleet._agent.run import final_counts_of
 
 FRAMES = {"a": 5, "b": 7, "c": 11}
 

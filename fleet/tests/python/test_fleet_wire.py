@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from freshframe.fleet import _wire
+from freshframe_fleet import _wire
 
 BODIES = [b"a", b"bc" * 3, bytes(range(256)) * 4, b"z" * 5]
 STREAM = b"".join(map(_wire.framed, BODIES))

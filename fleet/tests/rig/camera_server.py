@@ -20,11 +20,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+from rigs.stamped_picture import stamped_jpeg
+from support import program_environment
+
 from freshframe._closed_by_with import ClosedByWith
 from freshframe._errors import SourceError
 
 from . import FOLDER
-from .stamped_picture import stamped_jpeg
 
 _REQUEST_TIME = 5.0  # seconds for a request's head
 _SILENCE = (
@@ -51,7 +53,12 @@ class CameraServer(ClosedByWith):
         self.cameras = cameras
         arguments = [sys.executable, "-m", "rig.camera_server", str(cameras), str(fps), str(log.absolute())]
         self._process = subprocess.Popen(
-            arguments, cwd=FOLDER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            arguments,
+            cwd=FOLDER,
+            env=program_environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         assert self._process.stdout is not None
         said = self._process.stdout.readline().strip()

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import freshframe as ff
+from rigs.stamped_picture import read_stamp
 
-from .stamped_picture import read_stamp
+import freshframe as ff
 
 
 def stamp_of(frame: ff.Frame) -> tuple[int, int] | None:

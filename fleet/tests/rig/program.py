@@ -18,7 +18,7 @@ from typing import Any
 
 import freshframe as ff
 from freshframe.fleet import FleetReader, FleetStats
-from freshframe.fleet._read.counters import Books
+from freshframe_fleet._read.counters import Books
 
 from .counted_camera import build_counted
 from .pipeline import build
@@ -65,9 +65,9 @@ def _fleet(options: dict[str, Any]) -> ff.fleet.Fleet:
     """A local one, or a connection to a detached one whose processes the rig has."""
     if not options["yard"]:
         return ff.fleet.Fleet(agents=options["agents"])
-    from rigs.fleet.detached import TOKEN, address, connect  # noqa: PLC0415
+    from fleet_rigs.detached import TOKEN, address, connect  # noqa: PLC0415
 
-    from freshframe.fleet._detached.client.channel import Endpoint  # noqa: PLC0415
+    from freshframe_fleet._detached.client.channel import Endpoint  # noqa: PLC0415
 
     return connect(lambda: Endpoint(*address(options["yard"]), TOKEN))
 

@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from support import program_environment
+
 from freshframe._errors import StateError
 
 from . import FOLDER
@@ -84,7 +86,12 @@ class _Program:
         }
         command = [sys.executable, "-m", "rig.program", json.dumps(arguments)]
         self._process = subprocess.Popen(
-            command, cwd=FOLDER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            command,
+            cwd=FOLDER,
+            env=program_environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         self.pid = self._process.pid
 

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from rigs.fleet.detached import AWAY, Yard
+from fleet_rigs.detached import AWAY, Yard
 
 _LOOK_EVERY = 0.05  # seconds
 _RESTART_AFTER = 0.5  # seconds

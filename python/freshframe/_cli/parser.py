@@ -15,55 +15,6 @@ import freshframe as ff
 
 from .option_values import count, dimensions, moment, port, radius, rate, seconds, share, source
 
-
-def add_verbs(parser: argparse.ArgumentParser) -> None:
-    """Adds them to the command's parser."""
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    run = verbs.add_parser("run", help="run the cameras of a file with the `build` function of a program")
-    run.add_argument(
-        "app", metavar="APP.py", help="defines build(url), and cameras unless --cameras is given"
-    )
-    run.add_argument("--cameras", metavar="FILE", help="CSV with the columns name, url and perhaps needs")
-    run.add_argument(
-        "--agents",
-        type=count,
-        metavar="N",
-        help="number of processes (default 1); with --ray of each machine (default: one for 4 CPUs)",
-    )
-    run.add_argument(
-        "--ray",
-        metavar="ADDRESS",
-        help="run them on the machines of this Ray cluster: auto or HOST:PORT",
-    )
-    run.add_argument("--on-head", action="store_true", help="with --ray: on the cluster's head, too")
-    run.add_argument("--exclusive", action="store_true", help="each camera allows one session")
-    run.add_argument("--read", metavar="OUTPUT", help="print this output's results as JSON lines")
-    run.add_argument("--serve", action="store_true", help="serve a page of the fleet and print its URL")
-    for verb, summary in (("status", "show a fleet once"), ("top", "show a fleet until Ctrl-C")):
-        verbs.add_parser(verb, help=summary)
-    for verb, summary in (
-        ("drain", "move all cameras of an agent to others"),
-        ("resume", "let an agent take cameras again"),
-    ):
-        verbs.add_parser(verb, help=summary).add_argument("agent", metavar="AGENT")
-    for name, each in verbs.choices.items():
-        each.add_argument("--name", metavar="NAME", help="name of the fleet; needed when several run")
-        if name != "run":
-            each.add_argument(
-                "--ray", metavar="ADDRESS", help="a detached fleet on this Ray cluster: auto or HOST:PORT"
-            )
-        _add_common(each)
-
-
-def _add_common(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of all commands, which may also come before the verb."""
-    unset = argparse.SUPPRESS
-    parser.add_argument("--json", action="store_true", default=unset, help="JSON on stdout")
-    parser.add_argument("--timeout", type=seconds, default=unset, metavar="TIME", help="end after TIME")
-    parser.add_argument("-v", "--verbose", action="count", default=unset, help="more messages on stderr")
-    parser.add_argument("-q", "--quiet", action="count", default=unset, help="only errors on stderr")
-
-
 _URL = "URL of a dashboard, as serve() returns it; or host:port, or a port"
 
 
@@ -149,7 +100,7 @@ def parse(arguments: Sequence[str]) -> Any:
     _devices(commands)
     _doctor(commands)
     _model(commands)
-    _fleet(commands)
+    _fleet(commands, arguments)
     _gil(commands)
     _lab(commands)
     _check_command(parser, list(commands.choices), arguments)
@@ -504,7 +455,7 @@ def _lab(commands: Any) -> None:
     )
 
 
-def _fleet(commands: Any) -> None:
+def _fleet(commands: Any, arguments: Sequence[str]) -> None:
     parser = _command(
         commands,
         "fleet",
@@ -512,7 +463,13 @@ def _fleet(commands: Any) -> None:
         "  freshframe fleet run app.py --cameras cameras.csv --agents 2 --read tracks\n"
         "  freshframe fleet status\n  freshframe fleet drain agent0",
     )
-    add_verbs(parser)
+    if "fleet" not in arguments[:1]:
+        return  # other commands do not load it
+    try:
+        from ..fleet import _command_line  # noqa: PLC0415
+    except ff.MissingPackageError as error:
+        parser.exit(2, f"freshframe fleet: {error}\n")
+    _command_line(parser)
 
 
 def _gil(commands: Any) -> None:

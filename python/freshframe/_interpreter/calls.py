@@ -13,7 +13,7 @@ from typing import Any
 from . import fork
 
 _MOST_NAMES = 12  # options that a message lists
-_PACKAGE = "freshframe."
+_PACKAGES = ("freshframe.", "freshframe_fleet.")
 _WRITTEN_BY_USERS = ("Node", "Source")  # their methods are not called by programs
 _SUGGESTS_NAMES = (3, 13)  # from this version on the interpreter suggests the name itself
 _FORMS = {  # of classes whose arguments newcomers write as for other libraries
@@ -45,7 +45,7 @@ def explained(value: Any) -> Any:
         return wrapped
     if isinstance(value, type) and not issubclass(value, BaseException):
         for owner in value.__mro__:
-            if owner.__module__.startswith(_PACKAGE) and owner.__name__ not in _WRITTEN_BY_USERS:
+            if owner.__module__.startswith(_PACKAGES) and owner.__name__ not in _WRITTEN_BY_USERS:
                 _explain_methods(owner)
     return value
 

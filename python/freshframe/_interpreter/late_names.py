@@ -35,6 +35,7 @@ def getter(
         modules: Modules of the package that are public themselves.
     """
     own_name, home = package["__name__"], package["__package__"]
+    is_private = own_name.rpartition(".")[2].startswith("_")  # users call nothing of it
 
     def load(name: str) -> Any:
         with fork.loading():
@@ -43,7 +44,8 @@ def getter(
             if name in modules:
                 return importlib.import_module(f".{name}", home)
             if name in names:
-                value = explained(getattr(importlib.import_module(f".{names[name]}", home), name))
+                value = getattr(importlib.import_module(f".{names[name]}", home), name)
+                value = value if is_private else explained(value)
                 package[name] = value  # later uses find it without this function
                 return value
         meant = f": {_ELSEWHERE[name]}" if name in _ELSEWHERE and own_name == "freshframe" else ""

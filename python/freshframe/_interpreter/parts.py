@@ -14,7 +14,6 @@ _EXTRAS = {
     "onnxruntime-gpu": "onnx-cuda",
     "mcp": "mcp",
     "prometheus_client": "prometheus",
-    "ray": "ray",
 }
 
 

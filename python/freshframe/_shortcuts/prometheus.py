@@ -3,7 +3,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -62,10 +61,7 @@ def prometheus_collector(*pipelines: Pipeline | Fleet) -> Collector:
 def _text_of(one: Pipeline | Fleet) -> str:
     if isinstance(one, Pipeline):
         return engine_of(one).metrics()
-    with fork.loading():
-        from ..fleet._metrics import metrics_text  # noqa: PLC0415  (programs without a fleet do not load it)
-
-    return metrics_text(one.stats())
+    return one._metrics_text()
 
 
 def _check(pipelines: tuple[Pipeline | Fleet, ...]) -> None:
@@ -85,6 +81,5 @@ def _check(pipelines: tuple[Pipeline | Fleet, ...]) -> None:
 
 
 def _is_fleet(one: object) -> bool:
-    """Whether it is a fleet; in a program that has not loaded the fleets it cannot be one."""
-    module = sys.modules.get("freshframe.fleet")
-    return module is not None and isinstance(one, module.Fleet)
+    """Returns whether it is a fleet, without loading freshframe.fleet."""
+    return hasattr(type(one), "_metrics_text")

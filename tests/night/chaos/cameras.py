@@ -24,9 +24,9 @@ from collections.abc import Iterator
 from typing import IO, Any, Literal, get_args
 
 import numpy as np
-from rig.stamped_picture import HEIGHT, WIDTH, stamped_jpeg
 from rigs.live.rtsp import RtspServer
 from rigs.live.servers import HttpServer
+from rigs.stamped_picture import HEIGHT, WIDTH, stamped_jpeg
 
 CameraFault = Literal["away", "silent", "refused", "stall", "still", "half", "garbage", "resized"]
 CAMERA_FAULTS: tuple[CameraFault, ...] = get_args(CameraFault)

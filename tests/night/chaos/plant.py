@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rig.stamped_picture import read_stamp
+from rigs.stamped_picture import read_stamp
 
 import freshframe as ff
 from night.chaos.cameras import Cameras

@@ -177,23 +177,6 @@ def test_threads_that_use_a_name_first_at_the_same_time_get_the_same_thing() -> 
     assert (ended.code, ended.out) == (0, "8 True\n"), ended.err
 
 
-def test_an_agent_loads_no_controller_and_a_local_fleet_nothing_of_ray() -> None:
-    program = """
-        import sys
-        {}
-        print([name for name in sys.modules if name.startswith("freshframe.fleet._") and {}])
-    """
-    for imports, unwanted in (
-        ("import freshframe.fleet._agent.process", "'controller' in name or name.endswith('_fleet')"),
-        (
-            "import freshframe; freshframe.fleet.Fleet",
-            "('detached' in name or 'far' in name or '_ray_p' in name)",
-        ),
-    ):
-        ended = run_program(program.format(imports, unwanted))
-        assert (ended.code, ended.out) == (0, "[]\n"), ended.err
-
-
 def test_the_import_starts_no_thread_and_prints_nothing() -> None:
     ended = run_program("""
         import os, numpy

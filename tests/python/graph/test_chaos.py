@@ -18,7 +18,6 @@ from support import TESTS
 import freshframe as ff
 
 pytest.importorskip("av", reason="needs PyAV, which encodes the cameras' video")
-sys.path.append(str(TESTS.parent / "fleet"))  # the stamps of pictures
 plant = importlib.import_module("night.chaos.plant")
 Receiver = importlib.import_module("night.chaos.receiver").Receiver
 without_an_end = importlib.import_module("night.chaos.__main__").without_an_end

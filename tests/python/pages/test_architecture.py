@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "development" / "architecture.md").read_text(encoding="utf-8")
 SECTION = PAGE.partition("## Five walks")[2].partition("\n## ")[0]
 WALKS = dict(re.findall(r"^### (.*?)\n(.*?)(?=^##|\Z)", SECTION, re.MULTILINE | re.DOTALL))
-NAME = re.compile(r"`((?:src|python)/[\w./]+)`|`(\w+(?:::\w+)?)\(\)`")
+NAME = re.compile(r"`((?:src|python|fleet)/[\w./]+)`|`(\w+(?:::\w+)?)\(\)`")
 
 
 def is_defined(function: str, file: str) -> bool:

@@ -9,7 +9,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from rigs.fleet import builds as fleet_builds
+from fleet_rigs import builds as fleet_builds
 from rigs.live.camera import PATIENT, clip
 from rigs.live.servers import TcpServer
 from rigs.live.truth.pictures.encode import Shape, film

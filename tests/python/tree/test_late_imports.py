@@ -10,8 +10,8 @@ from pathlib import Path
 import freshframe as ff
 
 PACKAGE = Path(ff.__file__).parent
-# A command is a program of its own, and the processes of a fleet are not forked.
-NEVER_FORKED = ("_cli", "fleet")
+# A command is a program of its own.
+NEVER_FORKED = ("_cli",)
 
 
 # The second is a caller's fork.loading().

@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
 PLACES = [
-    *("*.md", "python", "docs", "examples", "tests", "bench", "tools", "web", "gil"),
+    *("*.md", "python", "docs", "examples", "tests", "bench", "tools", "web", "gil", "fleet"),
     *("src", "include"),
 ]
 # Of other things, too: these are looked for after the package's name, or before a bracket.

@@ -16,10 +16,20 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from ... import _native
-from ..._errors import FreshframeError, StopTimeoutError
-from ..._pipeline.pipeline import Pipeline, engine_of
-from ..._process.worker_log import log_to_parent
+from freshframe import FreshframeError, Pipeline, StopTimeoutError
+from freshframe._agent import (
+    FleetAgent,
+    engine_of,
+    enter_run,
+    keep_last_words,
+    leave_gate,
+    leave_run,
+    let_leaks_pass,
+    log_to_parent,
+    say_end_in_order,
+    say_fault,
+)
+
 from .._control.agents.ends import IN_ORDER
 from .._messages import (
     Alive,
@@ -154,14 +164,14 @@ class _Agent:
 
     def _guarded(self, job: Callable[..., None], run: Run, *arguments: Any) -> None:
         run.thread = threading.get_ident()
-        _native.enter_run(*run.key)  # a crash of this thread, or of one that it starts, names the camera
+        enter_run(*run.key)  # a crash of this thread, or of one that it starts, names the camera
         try:
             job(run, *arguments)
         except BaseException as error:
             logging.getLogger("freshframe").exception("camera %r", run.name)
             self._close(run, Failed(run.key, run.shown(text_of(error))))
         finally:
-            _native.leave_run()
+            leave_run()
 
     def _open(self, run: Run, build: ReceivedBuild) -> None:
         with run.lock:
@@ -231,7 +241,7 @@ class _Agent:
         try:
             made = build(url)
         finally:
-            _native.leave_gate()
+            leave_gate()
         if run.hung:
             return []
         pipeline, outputs = checked(made)
@@ -357,16 +367,16 @@ class _Agent:
 def main(parent: int, options: dict[str, Any]) -> None:
     """The agent's whole life."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the program's
-    _native.let_leaks_pass()
+    let_leaks_pass()
     faulthandler.enable()
     os.set_inheritable(_SOCKET, False)
     exit_at_once = _keep_last_words()
     timeouts = options.pop("start_timeout", _START_TIMEOUT), options.pop("gil_timeout", None)
-    end = _native.FleetAgent(_SOCKET, parent, options)
+    end = FleetAgent(_SOCKET, parent, options)
     _Agent(end, *timeouts).work()
     with contextlib.suppress(Exception):
         logging.shutdown()
-    _native.say_end_in_order(IN_ORDER)
+    say_end_in_order(IN_ORDER)
     exit_at_once(IN_ORDER)  # what still runs is a camera that does not stop
 
 
@@ -389,12 +399,12 @@ def _beat(tell: Callable[[], None], gil_timeout: float | None) -> None:
 def _keep_last_words() -> Callable[[int], None]:
     """Who ends this process is known from now on. Returns what ended it before without a word."""
     os.set_inheritable(_PAGE, False)
-    _native.keep_last_words(_PAGE)
+    keep_last_words(_PAGE)
     exit_at_once = os._exit
 
     def say_and_exit(status: int) -> None:
         try:
-            _native.say_fault(status & 0xFFFFFFFF)
+            say_fault(status & 0xFFFFFFFF)
         finally:
             exit_at_once(status)
 

@@ -13,16 +13,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ... import _check, _native
-from ..._errors import FreshframeError, GraphError
-from ..._graph.contract import Contract
-from ..._graph.nodes import NativeNode
-from ..._graph.port import Port, belongs_to, value_type
-from ..._graph.queue import Queue
-from ..._look.stats_text import not_by_design
-from ..._native import Frame
-from ..._pipeline.pipeline import Pipeline, engine_of, is_live
-from ..._process import pickling
+from freshframe import Frame, FreshframeError, GraphError, Pipeline, Port, Queue
+from freshframe._agent import (
+    Contract,
+    FleetStream,
+    NativeNode,
+    belongs_to,
+    check,
+    engine_of,
+    is_live,
+    learn,
+    not_by_design,
+    value_type,
+)
+
 from .._url import cut, masked, shown_url
 from .._wire import loss_name
 from .sent_modules import SentModules
@@ -56,9 +60,9 @@ class ReceivedBuild:
             if self._function is None:
                 try:
                     known, pickled = self._pickles
-                    pickling.learn(self._loads(known))
+                    learn(self._loads(known))
                     definitions, function = self._loads(pickled)
-                    pickling.learn(definitions)
+                    learn(definitions)
                 except Exception as error:
                     why = f"{type(error).__name__}: {error}"
                     raise FreshframeError(f"build cannot be loaded here: {why}") from error
@@ -77,7 +81,7 @@ def checked(made: Any) -> tuple[Pipeline, Mapping[str, Port[Any]]]:
     pipeline, outputs = made
     if not isinstance(pipeline, Pipeline):
         raise GraphError(
-            f"build must return (pipeline, outputs), got {_check.with_article(type(pipeline).__name__)} first"
+            f"build must return (pipeline, outputs), got {check.with_article(type(pipeline).__name__)} first"
         )
     if engine_of(pipeline).started:
         raise GraphError("build must not start its pipeline: the agent adds what reads its outputs first")
@@ -103,7 +107,7 @@ class Outlet(NativeNode[Any, None]):
     def _freshframe_contract(self) -> Contract:
         return Contract(types=(Any, None))
 
-    def __init__(self, stream: _native.FleetStream, output: str) -> None:
+    def __init__(self, stream: FleetStream, output: str) -> None:
         self._handle = stream.outlet(output)
         self._stream = stream
         self._name = self._handle.default_name
@@ -120,7 +124,7 @@ class Outlet(NativeNode[Any, None]):
         return Counter(kept=stream.kept, refused=stream.refused, too_large=stream.too_large)
 
 
-def add_outlet(pipeline: Pipeline, port: Any, stream: _native.FleetStream, output: str) -> Outlet:
+def add_outlet(pipeline: Pipeline, port: Any, stream: FleetStream, output: str) -> Outlet:
     """Gives a pipeline the end of one of its outputs."""
     outlet = Outlet(stream, output)
     queue = _QUEUE if is_live(pipeline) else None

@@ -15,7 +15,7 @@ import types
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..._process import pickling
+from freshframe._agent import by_name
 
 Sources = dict[str, tuple[str, bool, str]]  # path, whether it is a package, and the source, by name
 
@@ -197,7 +197,7 @@ def _is_package(module: types.ModuleType) -> bool:
 
 def _name(value: Any, module: str) -> None:
     """Classes of a module, and those within them."""
-    if isinstance(value, type) and value.__module__ == module and value not in pickling.by_name:
-        pickling.by_name[value] = (module, value.__qualname__)
+    if isinstance(value, type) and value.__module__ == module and value not in by_name:
+        by_name[value] = (module, value.__qualname__)
         for each in list(vars(value).values()):
             _name(each, module)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection
 
-from ..._look.stats import EdgeStats, Stats
+from freshframe.stats import EdgeStats, Stats
 
 
 class Ways:

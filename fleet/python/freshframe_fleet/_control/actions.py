@@ -6,8 +6,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..._errors import FreshframeError
-from ..._process import worker_log
+from freshframe import FreshframeError
+from freshframe._agent import log_levels
+
 from .. import _wire
 from .._decide.model import Action, DropCamera, ForgetRun, Kill, Launch, Run, StartRun, StopRun
 from .._messages import (
@@ -121,7 +122,7 @@ class Actions:
 
     def greet(self, link: Link) -> None:
         """The first orders to an agent that this controller has not heard before."""
-        self._parts.links.order(link, Levels(worker_log.log_levels()))
+        self._parts.links.order(link, Levels(log_levels()))
         self._parts.readers.introduce(link)
 
     def bury(self, link: Link) -> None:

@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from ..._errors import StateError
+from freshframe import StateError
+
 from .._decide.decisions import Camera, Decisions, Run
 from .._decide.fleet_state import FleetState
 from .._messages import End

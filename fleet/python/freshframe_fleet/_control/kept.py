@@ -12,7 +12,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from ..._errors import FreshframeError, StateError
+from freshframe import FreshframeError, StateError
+
 from .. import _wire
 from .._decide.model import Action, Camera, Run
 from .._messages import Event

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, wait
 from typing import Any, TypeVar
 
-from ..._errors import StateError
+from freshframe import StateError
 
 TICK = 0.1  # seconds: the longest wait
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 
-from ..._errors import StateError
+from freshframe import StateError
+
 from .. import _wire
 from .._decide.model import Run
 from .._read.results import Results

@@ -8,7 +8,7 @@ import time
 from collections.abc import Collection
 from typing import Any, Protocol
 
-from ..._interpreter.log import logger
+from freshframe._agent import logger
 
 _TERMS = 1 << 32  # an epoch has 64 bits, and the term is the upper half
 _IN_A_ROW = 120.0  # seconds: failed starts of a controller that lie farther apart are not one trouble

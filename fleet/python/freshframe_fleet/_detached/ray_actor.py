@@ -13,8 +13,9 @@ from collections.abc import Callable
 from concurrent.futures import Future, wait
 from typing import Any, TypeVar
 
-from ... import __version__
-from ..._interpreter.log import logger
+from freshframe import __version__
+from freshframe._agent import logger
+
 from .._control.controller import Controller
 from .._control.loop import settle
 from .._control.setup import Setup

@@ -7,7 +7,8 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
-from ..._errors import FreshframeError, StateError
+from freshframe import FreshframeError, StateError
+
 from .._machines.handshake import new_token
 from .._machines.ray_connection import NAMESPACE, VARIABLES, RayConnection
 from .client.channel import Endpoint, Unreachable

@@ -21,9 +21,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ... import __version__, _native
-from ..._errors import FreshframeError
-from ..._interpreter.log import logger
+from freshframe import FreshframeError, __version__
+from freshframe._agent import logger, start_fleet_child
+
 from .._control.agents.cores import usable_cores
 from .._control.agents.ends import SILENT, LastWordsPage, Words
 from .._control.agents.link import arguments
@@ -225,7 +225,7 @@ class Guard:
         self._page.close()
         self._page = LastWordsPage()
         try:
-            self._child = _native.start_fleet_child(
+            self._child = start_fleet_child(
                 [os.fsencode(each) for each in arguments(order["options"])],
                 [os.fsencode(f"{name}={value}") for name, value in environment.items()],
                 (self._spare if self._relay is None else self._relay.theirs).fileno(),

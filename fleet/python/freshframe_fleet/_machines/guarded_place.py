@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..._errors import FreshframeError
+from freshframe import FreshframeError
+
 from .._control.agents.ends import Words
 from .._control.agents.link import Link
 from .._control.loop import boot_time

@@ -12,9 +12,9 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ... import __version__
-from ..._errors import FreshframeError
-from ..._interpreter.log import logger
+from freshframe import FreshframeError, __version__
+from freshframe._agent import logger
+
 from .._control.agents.ends import SILENT, Words, is_crash
 from .._control.agents.link import Link
 from .._wire import MessageReader

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from ..._interpreter.log import logger
+from freshframe._agent import logger
 
 _PATIENCE = 5.0  # seconds for the connection that is being taken
 _TRY_AGAIN = 0.1  # seconds

@@ -12,10 +12,8 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from ... import _check
-from ..._errors import FreshframeError, MissingPackageError, OptionError, OptionTypeError, StateError
-from ..._http import is_this_machine
-from ..._interpreter import parts
+from freshframe import FreshframeError, MissingPackageError, OptionError, OptionTypeError, StateError
+from freshframe._agent import check, is_this_machine
 
 NAMESPACE = "freshframe"  # of actors
 VARIABLES = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}  # of actors: else Ray hides graphics cards from them
@@ -40,7 +38,8 @@ def load_ray(where: str) -> Any:
         return importlib.import_module("ray")
     except ImportError as error:
         raise MissingPackageError(
-            f"a fleet on a cluster needs Ray ({error}): {parts.install('ray')}. Fleet(agents=2) needs none",
+            f"a fleet on a cluster needs Ray ({error}): pip install 'freshframe-fleet[ray]'. "
+            "Fleet(agents=2) needs none",
             name="ray",
         ) from error
 
@@ -52,13 +51,13 @@ def checked_address(where: str) -> str:
         OptionError: It is none.
     """
     if where.startswith(_CLIENT):
-        raise _refuse_client(f"got {_check.shown(where)}")
+        raise _refuse_client(f"got {check.shown(where)}")
     host, colon, port = where.rpartition(":")
     if where == "auto" or (colon and host and port.isdecimal() and 0 < int(port) < 1 << 16):
         return where
     raise OptionError(
         'the address of a Ray cluster must be "auto" (RAY_ADDRESS) or "HOST:PORT", '
-        f"got {_check.shown(where)}; a fleet on this machine alone is Fleet(agents=2)"
+        f"got {check.shown(where)}; a fleet on this machine alone is Fleet(agents=2)"
     )
 
 
@@ -81,7 +80,7 @@ def checked_environment(runtime_env: Any) -> dict[str, Any] | None:
     if not isinstance(runtime_env, Mapping) or not all(isinstance(name, str) for name in runtime_env):
         raise OptionTypeError(
             "runtime_env must be a mapping as Ray takes it, {'working_dir': '.'}, "
-            f"got {_check.shown(runtime_env)}"
+            f"got {check.shown(runtime_env)}"
         )
     return dict(runtime_env)
 

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..._errors import FreshframeError
-from ..._interpreter.log import logger
+from freshframe import FreshframeError
+from freshframe._agent import logger
+
 from .._control.controller import Controller
 from .._control.loop import boot_time
 from .._decide.more_machines import MoreMachines

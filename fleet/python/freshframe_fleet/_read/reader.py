@@ -11,9 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ... import _check, _native
-from ..._closed_by_with import ClosedByWith
-from ..._errors import (
+from freshframe import (
     EndOfStreamError,
     FreshframeError,
     GraphError,
@@ -21,7 +19,8 @@ from ..._errors import (
     ReadTimeoutError,
     StateError,
 )
-from ..._interpreter import fork
+from freshframe._agent import ClosedByWith, check, fleet_value, fork
+
 from .results import Result, Results
 
 _SLICE = 0.05  # seconds between two looks for signals
@@ -121,7 +120,7 @@ class FleetReader(ClosedByWith):
             item = items[0]
             name = self._name_of(item.camera)
             try:
-                value = _native.fleet_value(item.data, name)
+                value = fleet_value(item.data, name)
             except Exception:
                 items.popleft()  # the next one may be better
                 raise
@@ -160,7 +159,7 @@ class FleetReader(ClosedByWith):
             ReadTimeoutError: Nothing arrived in time. The reader stays usable.
         """
         self._check_process()
-        limit = _check.timeout(timeout)
+        limit = check.timeout(timeout)
         deadline = time.monotonic() + limit
         results = self._results
         while True:
@@ -229,9 +228,9 @@ class FleetReader(ClosedByWith):
             OptionError: An option is out of range.
             OptionTypeError: An option is of the wrong type.
         """
-        if _check.integer("batch_size", batch_size) < 1:
+        if check.integer("batch_size", batch_size) < 1:
             raise OptionError(f"batch_size must be at least 1, got {batch_size}")
-        max_wait = _check.seconds("max_wait", max_wait)
+        max_wait = check.seconds("max_wait", max_wait)
         return self._in_batches(batch_size, max_wait)
 
     def _in_batches(self, batch_size: int, max_wait: float) -> Iterator[list[FleetSample]]:

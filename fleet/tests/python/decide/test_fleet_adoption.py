@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from freshframe.fleet._control.agents.runs import KeptRuns
-from freshframe.fleet._decide import adoption
-from freshframe.fleet._decide.adoption import KeptAgent
-from freshframe.fleet._decide.decisions import Action, Agent, Camera, Decisions
-from freshframe.fleet._decide.fleet_state import FleetState
-from freshframe.fleet._decide.model import Former, StartRun
-from freshframe.fleet._detached.server import saved_state
-from freshframe.fleet._machines.relay import Relay
-from freshframe.fleet._read.counters import Books
-from freshframe.fleet._wire import BATCH, OUTBOX, PULL, RESULT, Records, framed
+from freshframe_fleet._control.agents.runs import KeptRuns
+from freshframe_fleet._decide import adoption
+from freshframe_fleet._decide.adoption import KeptAgent
+from freshframe_fleet._decide.decisions import Action, Agent, Camera, Decisions
+from freshframe_fleet._decide.fleet_state import FleetState
+from freshframe_fleet._decide.model import Former, StartRun
+from freshframe_fleet._detached.server import saved_state
+from freshframe_fleet._machines.relay import Relay
+from freshframe_fleet._read.counters import Books
+from freshframe_fleet._wire import BATCH, OUTBOX, PULL, RESULT, Records, framed
 
 TERM = 7
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from freshframe.fleet._control.kept import StateFile
-from freshframe.fleet._decide.decisions import Action, Camera, Decisions, Run, Times
-from freshframe.fleet._decide.fleet_state import FleetState
-from freshframe.fleet._decide.model import DropCamera, ForgetRun, Kill, Launch, StartRun, StopRun
+from freshframe_fleet._control.kept import StateFile
+from freshframe_fleet._decide.decisions import Action, Camera, Decisions, Run, Times
+from freshframe_fleet._decide.fleet_state import FleetState
+from freshframe_fleet._decide.model import DropCamera, ForgetRun, Kill, Launch, StartRun, StopRun
 
 
 class World:

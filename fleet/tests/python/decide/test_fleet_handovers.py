@@ -6,10 +6,10 @@ from __future__ import annotations
 import pytest
 from test_fleet_decisions import World, started, state
 
-from freshframe.fleet._control.counts import CameraCounts
-from freshframe.fleet._control.snapshot import camera_stats
-from freshframe.fleet._decide.decisions import Camera, Times
-from freshframe.fleet._decide.model import ForgetRun, StopRun
+from freshframe_fleet._control.counts import CameraCounts
+from freshframe_fleet._control.snapshot import camera_stats
+from freshframe_fleet._decide.decisions import Camera, Times
+from freshframe_fleet._decide.model import ForgetRun, StopRun
 
 
 def moving(agents: int = 2, cameras: int = 1) -> tuple[World, Camera]:

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 import freshframe as ff
-from freshframe.fleet._control.loop import Loop
+from freshframe_fleet._control.loop import Loop
 
 
 class Running:

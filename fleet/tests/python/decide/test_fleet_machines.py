@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from test_fleet_decisions import World
 
-from freshframe.fleet._control.agents.link import Lateness
-from freshframe.fleet._control.agents.runs import KeptRuns
-from freshframe.fleet._decide import adoption
-from freshframe.fleet._decide.decisions import Times
-from freshframe.fleet._decide.more_machines import MoreMachines
-from freshframe.fleet._detached.server import saved_state
-from freshframe.fleet._machines.ray_place import RayRequest
-from freshframe.fleet._machines.spread import Spread
-from freshframe.fleet._wire import CAMERA
+from freshframe_fleet._control.agents.link import Lateness
+from freshframe_fleet._control.agents.runs import KeptRuns
+from freshframe_fleet._decide import adoption
+from freshframe_fleet._decide.decisions import Times
+from freshframe_fleet._decide.more_machines import MoreMachines
+from freshframe_fleet._detached.server import saved_state
+from freshframe_fleet._machines.ray_place import RayRequest
+from freshframe_fleet._machines.spread import Spread
+from freshframe_fleet._wire import CAMERA
 
 
 def add_machine(world: World, name: str, agents: int) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from test_fleet_decisions import World, started, state
 
-from freshframe.fleet._decide.decisions import Camera
+from freshframe_fleet._decide.decisions import Camera
 
 
 def hanging(world: World, camera: Camera) -> str:

@@ -6,9 +6,9 @@ from __future__ import annotations
 import pytest
 from test_fleet_decisions import World
 
-from freshframe.fleet._control.agents.ends import Words, is_crash
-from freshframe.fleet._decide.decisions import Action, Camera
-from freshframe.fleet._decide.model import StartRun
+from freshframe_fleet._control.agents.ends import Words, is_crash
+from freshframe_fleet._decide.decisions import Action, Camera
+from freshframe_fleet._decide.model import StartRun
 
 
 class Crashing(World):

@@ -10,14 +10,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from rigs.fleet.yard import Yard, yard_fixture
+from fleet_rigs.yard import Yard, yard_fixture
 from support import until
 
-from freshframe.fleet._detached import ray_actor
-from freshframe.fleet._detached.client.remote_controller import RemoteController
-from freshframe.fleet._detached.ray_actor import RayController
-from freshframe.fleet._machines import ray_guard
-from freshframe.fleet._machines.ray_guard import RayGuard
+from freshframe_fleet._detached import ray_actor
+from freshframe_fleet._detached.client.remote_controller import RemoteController
+from freshframe_fleet._detached.ray_actor import RayController
+from freshframe_fleet._machines import ray_guard
+from freshframe_fleet._machines.ray_guard import RayGuard
 
 yard = yard_fixture()
 

@@ -13,20 +13,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rigs.fleet.packed import packed
-from rigs.fleet.yard import Yard, yard_fixture
+from fleet_rigs.packed import packed
+from fleet_rigs.yard import Yard, yard_fixture
 from support import until
 
 import freshframe as ff
-from freshframe.fleet import _wire
-from freshframe.fleet._control.agents.link import Pulls
-from freshframe.fleet._detached.client import remote_controller
-from freshframe.fleet._detached.client.channel import Channel, Endpoint
-from freshframe.fleet._detached.client.remote_controller import RemoteController
-from freshframe.fleet._detached.client.remote_reader import RemoteReader
-from freshframe.fleet._detached.server import cluster_kept
-from freshframe.fleet._read.reader import FleetReader
-from freshframe.fleet._read.results import Results
+from freshframe_fleet import _wire
+from freshframe_fleet._control.agents.link import Pulls
+from freshframe_fleet._detached.client import remote_controller
+from freshframe_fleet._detached.client.channel import Channel, Endpoint
+from freshframe_fleet._detached.client.remote_controller import RemoteController
+from freshframe_fleet._detached.client.remote_reader import RemoteReader
+from freshframe_fleet._detached.server import cluster_kept
+from freshframe_fleet._read.reader import FleetReader
+from freshframe_fleet._read.results import Results
 
 pytestmark = pytest.mark.network
 

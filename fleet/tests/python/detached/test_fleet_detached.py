@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rigs.fleet import builds as fleet_builds
-from rigs.fleet.checks import balance, is_alive, process_of, until_state, until_up
-from rigs.fleet.counting_server import CountingServer
-from rigs.fleet.detached import AWAY, Yard
+from fleet_rigs import builds as fleet_builds
+from fleet_rigs.checks import balance, is_alive, process_of, until_state, until_up
+from fleet_rigs.counting_server import CountingServer
+from fleet_rigs.detached import AWAY, Yard
 from support import program_environment, until
 
 import freshframe as ff
@@ -117,7 +117,7 @@ def test_results_of_a_generator_have_their_part(fleet: ff.fleet.Fleet) -> None:
 
 _VICTIM = """
 import sys
-from rigs.fleet.detached import Yard
+from fleet_rigs.detached import Yard
 from pathlib import Path
 yard = Yard.__new__(Yard)
 yard.folder = Path(sys.argv[1])

@@ -11,17 +11,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rigs.fleet.yard import TOKEN, Memory, Yard, yard_fixture
+from fleet_rigs.yard import TOKEN, Memory, Yard, yard_fixture
 from support import until
 
 import freshframe as ff
-from freshframe.fleet import _wire
-from freshframe.fleet._agent.process import _Agent
-from freshframe.fleet._control.builds.builds import Builds, ForgottenBuildError, SentBuilds
-from freshframe.fleet._detached.client.remote_controller import RemoteController
-from freshframe.fleet._detached.server.served_reader import ServedReader
-from freshframe.fleet._machines.handshake import introduce
-from freshframe.fleet._messages import Build, ForgetBuild, KeepBuilds
+from freshframe_fleet import _wire
+from freshframe_fleet._agent.process import _Agent
+from freshframe_fleet._control.builds.builds import Builds, ForgottenBuildError, SentBuilds
+from freshframe_fleet._detached.client.remote_controller import RemoteController
+from freshframe_fleet._detached.server.served_reader import ServedReader
+from freshframe_fleet._machines.handshake import introduce
+from freshframe_fleet._messages import Build, ForgetBuild, KeepBuilds
 
 pytestmark = pytest.mark.network
 

@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rigs.fleet.yard import Yard, yard_fixture
+from fleet_rigs.yard import Yard, yard_fixture
 from support import until
 
-from freshframe.fleet import _wire
-from freshframe.fleet._control.actions import Actions, Hearing
-from freshframe.fleet._control.agents.runs import Runs
-from freshframe.fleet._control.loop import boot_time
-from freshframe.fleet._decide.model import ForgetRun
-from freshframe.fleet._machines.guards import FarLink
-from freshframe.fleet._messages import Counts, CountsKept
+from freshframe_fleet import _wire
+from freshframe_fleet._control.actions import Actions, Hearing
+from freshframe_fleet._control.agents.runs import Runs
+from freshframe_fleet._control.loop import boot_time
+from freshframe_fleet._decide.model import ForgetRun
+from freshframe_fleet._machines.guards import FarLink
+from freshframe_fleet._messages import Counts, CountsKept
 
 pytestmark = pytest.mark.network
 

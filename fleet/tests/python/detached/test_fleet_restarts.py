@@ -17,25 +17,25 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rigs.fleet.yard import TOKEN, Memory, Yard, yard_fixture
+from fleet_rigs.yard import TOKEN, Memory, Yard, yard_fixture
 from support import until
 
 import freshframe as ff
-from freshframe.fleet import _wire
-from freshframe.fleet._control.agents.link import Lateness
-from freshframe.fleet._control.agents.runs import UNKNOWN
-from freshframe.fleet._control.counts import CameraCounts
-from freshframe.fleet._control.loop import boot_time
-from freshframe.fleet._control.setup import Setup
-from freshframe.fleet._decide.decisions import Agent, Camera, Times
-from freshframe.fleet._detached import ray_actor
-from freshframe.fleet._detached.cluster_state import ClusterState, Trouble
-from freshframe.fleet._detached.controller import DetachedController
-from freshframe.fleet._detached.server import agents_of_before, saved_state
-from freshframe.fleet._machines.handshake import introduce, message
-from freshframe.fleet._machines.ray_place import RayPlace
-from freshframe.fleet._messages import Marked
-from freshframe.fleet._read.counters import Totals
+from freshframe_fleet import _wire
+from freshframe_fleet._control.agents.link import Lateness
+from freshframe_fleet._control.agents.runs import UNKNOWN
+from freshframe_fleet._control.counts import CameraCounts
+from freshframe_fleet._control.loop import boot_time
+from freshframe_fleet._control.setup import Setup
+from freshframe_fleet._decide.decisions import Agent, Camera, Times
+from freshframe_fleet._detached import ray_actor
+from freshframe_fleet._detached.cluster_state import ClusterState, Trouble
+from freshframe_fleet._detached.controller import DetachedController
+from freshframe_fleet._detached.server import agents_of_before, saved_state
+from freshframe_fleet._machines.handshake import introduce, message
+from freshframe_fleet._machines.ray_place import RayPlace
+from freshframe_fleet._messages import Marked
+from freshframe_fleet._read.counters import Totals
 
 pytestmark = pytest.mark.network
 

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from rigs.fleet.yard import Memory, Yard, yard_fixture
+from fleet_rigs.yard import Memory, Yard, yard_fixture
 
 import freshframe as ff
-from freshframe.fleet._detached.server import saved_state
+from freshframe_fleet._detached.server import saved_state
 
 pytestmark = pytest.mark.network
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from freshframe.fleet._detached.ray_actor import InTime, RayStore
+from freshframe_fleet._detached.ray_actor import InTime, RayStore
 
 
 class Head:

@@ -17,24 +17,24 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
-from rigs.fleet import builds as fleet_builds
-from rigs.fleet.packed import packed
-from rigs.fleet.yard import Memory, Yard, yard_fixture
+from fleet_rigs import builds as fleet_builds
+from fleet_rigs.packed import packed
+from fleet_rigs.yard import Memory, Yard, yard_fixture
 from rigs.in_between import stopped
 
 import freshframe as ff
-from freshframe.fleet import _fleet
-from freshframe.fleet._control import kept
-from freshframe.fleet._control.builds.builds import SentBuilds
-from freshframe.fleet._control.kept import StateFile
-from freshframe.fleet._control.notes import AgentLogs
-from freshframe.fleet._desk import Desk
-from freshframe.fleet._detached.client.channel import Channel, Endpoint
-from freshframe.fleet._detached.client.remote_controller import RemoteController
-from freshframe.fleet._detached.client.remote_reader import RemoteReader
-from freshframe.fleet._detached.cluster_state import ClusterState, Trouble
-from freshframe.fleet._read.reader import FleetReader
-from freshframe.fleet._read.results import Result, Results
+from freshframe_fleet import _fleet
+from freshframe_fleet._control import kept
+from freshframe_fleet._control.builds.builds import SentBuilds
+from freshframe_fleet._control.kept import StateFile
+from freshframe_fleet._control.notes import AgentLogs
+from freshframe_fleet._desk import Desk
+from freshframe_fleet._detached.client.channel import Channel, Endpoint
+from freshframe_fleet._detached.client.remote_controller import RemoteController
+from freshframe_fleet._detached.client.remote_reader import RemoteReader
+from freshframe_fleet._detached.cluster_state import ClusterState, Trouble
+from freshframe_fleet._read.reader import FleetReader
+from freshframe_fleet._read.results import Result, Results
 
 pytestmark = pytest.mark.network
 
@@ -238,7 +238,7 @@ def test_a_made_up_name_never_comes_again_even_with_the_same_process_id(
     ray = dict.fromkeys(("agents_per_machine", "on_head", "host", "runtime_env", "name"))
     names: set[str] = set()
     for _ in range(3):  # programs
-        spec: Any = importlib.util.find_spec("freshframe.fleet._plan")
+        spec: Any = importlib.util.find_spec("freshframe_fleet._plan")
         program = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(program)
         limits = program.Limits(65.0, 120.0, 30.0, 256 << 20)
@@ -462,7 +462,7 @@ def test_no_reader_of_a_program_outlives_its_connection(yard: Yard, monkeypatch:
         remote.close()  # of another thread
         return made[0]
 
-    monkeypatch.setattr("freshframe.fleet._detached.client.remote_controller.RemoteReader", make)
+    monkeypatch.setattr("freshframe_fleet._detached.client.remote_controller.RemoteReader", make)
     with pytest.raises(ff.StateError, match="this program has closed its connection"):
         remote.open_reader("ticks")
     made[0]._thread.join(100)

@@ -10,15 +10,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from rigs.fleet.yard import TOKEN, Yard, yard_fixture
+from fleet_rigs.yard import TOKEN, Yard, yard_fixture
 from support import until
 
 import freshframe as ff
-from freshframe.fleet._detached.client import channel
-from freshframe.fleet._detached.client.remote_controller import RemoteController, stats_of
-from freshframe.fleet._machines.handshake import introduce
-from freshframe.fleet._stats import AgentStats, CameraStats, FleetEvent, FleetReaderStats, FleetStats
-from freshframe.fleet._wire import MessageReader, framed
+from freshframe_fleet._detached.client import channel
+from freshframe_fleet._detached.client.remote_controller import RemoteController, stats_of
+from freshframe_fleet._machines.handshake import introduce
+from freshframe_fleet._stats import AgentStats, CameraStats, FleetEvent, FleetReaderStats, FleetStats
+from freshframe_fleet._wire import MessageReader, framed
 
 pytestmark = pytest.mark.network
 

@@ -16,8 +16,8 @@ from rig.rules import Result, Verdict
 
 import freshframe as ff
 from freshframe.fleet import FleetReader
-from freshframe.fleet._read.results import Results
-from freshframe.fleet._wire import OUTBOX
+from freshframe_fleet._read.results import Results
+from freshframe_fleet._wire import OUTBOX
 
 FPS = 10.0
 RUNS = [CountedRun(3, 1, frames=6, ended=False), CountedRun(3, 2, frames=5, ended=True)]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from rig.camera_server import CameraServer
 from rig.rules import read_sessions
-from rig.stamped_picture import read_stamp, stamped_jpeg
+from rigs.stamped_picture import read_stamp, stamped_jpeg
 
 import freshframe as ff
 

@@ -17,13 +17,13 @@ from urllib.parse import quote, unquote
 from support import program_environment, until
 
 import freshframe as ff
-from freshframe.fleet._detached.client.channel import Endpoint, Unreachable
-from freshframe.fleet._detached.client.remote_controller import RemoteController
+from freshframe_fleet._detached.client.channel import Endpoint, Unreachable
+from freshframe_fleet._detached.client.remote_controller import RemoteController
 
 TOKEN = bytes(range(32))
 _GUARD = (
-    "import sys; from rigs.fleet.detached import guard; guard(*sys.argv[1:])",
-    "import sys; from rigs.fleet.detached import controller; controller(*sys.argv[1:])",
+    "import sys; from fleet_rigs.detached import guard; guard(*sys.argv[1:])",
+    "import sys; from fleet_rigs.detached import controller; controller(*sys.argv[1:])",
 )
 
 
@@ -76,11 +76,11 @@ def controller(folder: str, grace: str, *nodes: str) -> None:
 
     ``grace``: seconds in which a program without a connection keeps its readers.
     """
-    from freshframe.fleet._control.setup import Setup  # noqa: PLC0415
-    from freshframe.fleet._decide.model import Times  # noqa: PLC0415
-    from freshframe.fleet._detached.controller import DetachedController  # noqa: PLC0415
-    from freshframe.fleet._detached.server.clients import Clients  # noqa: PLC0415
-    from freshframe.fleet._machines.guarded_place import GuardedPlace  # noqa: PLC0415
+    from freshframe_fleet._control.setup import Setup  # noqa: PLC0415
+    from freshframe_fleet._decide.model import Times  # noqa: PLC0415
+    from freshframe_fleet._detached.controller import DetachedController  # noqa: PLC0415
+    from freshframe_fleet._detached.server.clients import Clients  # noqa: PLC0415
+    from freshframe_fleet._machines.guarded_place import GuardedPlace  # noqa: PLC0415
 
     place = GuardedPlace({}, host="127.0.0.1", token=TOKEN)
     controller = DetachedController(Setup("yard", True, Times(), {}), FolderStore(f"{folder}/store"), place)
@@ -104,7 +104,7 @@ def controller(folder: str, grace: str, *nodes: str) -> None:
 
 def guard(folder: str, node: str, orphan_after: str) -> None:
     """The process of a guard."""
-    from freshframe.fleet._machines.guard import Guard  # noqa: PLC0415
+    from freshframe_fleet._machines.guard import Guard  # noqa: PLC0415
 
     guard = Guard(address(folder), TOKEN, node, outlives=True, orphan_after=float(orphan_after))
 

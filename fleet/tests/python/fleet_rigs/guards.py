@@ -11,13 +11,13 @@ from typing import Any
 from support import program_environment
 
 import freshframe as ff
-from freshframe.fleet._control.controller import Controller
-from freshframe.fleet._control.setup import Setup
-from freshframe.fleet._machines.guarded_place import GuardedPlace
-from freshframe.fleet._machines.handshake import new_token
+from freshframe_fleet._control.controller import Controller
+from freshframe_fleet._control.setup import Setup
+from freshframe_fleet._machines.guarded_place import GuardedPlace
+from freshframe_fleet._machines.handshake import new_token
 
 _CODE = (
-    "import sys; from freshframe.fleet._machines.guard import Guard; "
+    "import sys; from freshframe_fleet._machines.guard import Guard; "
     "Guard(('127.0.0.1', int(sys.argv[1])), bytes.fromhex(sys.argv[2]), sys.argv[3]).run()"
 )
 

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from freshframe.fleet._control.setup import Setup
-from freshframe.fleet._decide.decisions import Times
-from freshframe.fleet._detached.client.channel import Endpoint, Unreachable
-from freshframe.fleet._detached.controller import DetachedController
-from freshframe.fleet._detached.server.clients import Clients
-from freshframe.fleet._detached.server.served_reader import ServedReader
-from freshframe.fleet._machines.guarded_place import GuardedPlace
+from freshframe_fleet._control.setup import Setup
+from freshframe_fleet._decide.decisions import Times
+from freshframe_fleet._detached.client.channel import Endpoint, Unreachable
+from freshframe_fleet._detached.controller import DetachedController
+from freshframe_fleet._detached.server.clients import Clients
+from freshframe_fleet._detached.server.served_reader import ServedReader
+from freshframe_fleet._machines.guarded_place import GuardedPlace
 
 TOKEN = bytes(range(32))
 

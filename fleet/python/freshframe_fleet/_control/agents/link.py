@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from .... import _native
+from freshframe._agent import start_fleet_child
+
 from ..._wire import CAMERA, OUTBOX, MessageReader, Records, Renewal
 from .cores import usable_cores
 from .ends import LastWordsPage, Words, is_crash, kills_for_memory
@@ -179,7 +180,7 @@ class Link:
             raise
         try:
             with theirs:
-                child = _native.start_fleet_child(
+                child = start_fleet_child(
                     [os.fsencode(each) for each in arguments(options)],
                     [os.fsencode(f"{name}={value}") for name, value in os.environ.items()],
                     theirs.fileno(),
@@ -299,7 +300,7 @@ class Link:
 
 _CODE = (
     "import json, sys; given = json.loads(sys.argv.pop()); sys.path[:] = given['path']; "
-    "from freshframe.fleet._agent.process import main; main(given['parent'], given['options'])"
+    "from freshframe_fleet._agent.process import main; main(given['parent'], given['options'])"
 )
 
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from ...._errors import FreshframeError, OptionTypeError
-from ...._process import pickling
+from freshframe import FreshframeError, OptionTypeError
+from freshframe._agent import Definitions, culprit
+
 from ... import _specs
 from .own_modules import modules_of, specs_of
 
@@ -46,7 +47,7 @@ class SentBuilds:
         """
         self._send = send
         self._lock = threading.RLock()  # guards the rest
-        self._definitions = pickling.Definitions()
+        self._definitions = Definitions()
         self._known: dict[int, _Known] = {}  # by id()
 
     def number_of(self, build: Any) -> int:
@@ -70,7 +71,7 @@ class SentBuilds:
             before, pickled = self._definitions.pickle(build)
         except Exception as error:
             raise OptionTypeError(
-                f"build cannot go to another process: {pickling.culprit(build, error)}. Create "
+                f"build cannot go to another process: {culprit(build, error)}. Create "
                 "such objects inside of build"
             ) from error
         _check_size("build", len(before) + len(pickled), "Load large objects inside of build")

@@ -106,7 +106,7 @@ def _spec_of(name: str) -> Any:
 
 
 def _is_own(name: str, origin: str) -> bool:
-    if name.partition(".")[0] in ("freshframe", "__main__") or not origin.endswith(".py"):
+    if name.partition(".")[0] in ("freshframe", "freshframe_fleet", "__main__") or not origin.endswith(".py"):
         return False
     path = Path(origin).resolve()
     return not (_PACKAGES & set(path.parts)) and not any(path.is_relative_to(each) for each in _folders())

@@ -13,8 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from .... import __version__, _errors
-from ...._errors import FreshframeError, StateError
+import freshframe
+from freshframe import FreshframeError, StateError, __version__
+
 from ..._control.builds.builds import ForgottenBuildError
 from ..._machines.handshake import StrangerError, introduce, tune
 from ..._wire import MessageReader, framed
@@ -35,10 +36,15 @@ _NEEDS_THE_SAME = {
     "update": "change the build of a camera",
 }
 MOST_RESULTS = 500  # in the answer to a pull
-_ERRORS: dict[str, type[FreshframeError]] = {
-    each.__name__: each for each in (ForgottenBuildError,)
-}  # that no program gets
 LONGEST_PULL = 1.0  # seconds that the controller waits for results
+
+
+def _error(name: str) -> type[FreshframeError]:
+    """Returns the class of an error that the controller has named."""
+    if name == ForgottenBuildError.__name__:  # no program gets it
+        return ForgottenBuildError
+    found = getattr(freshframe, name, None) if name in freshframe.__all__ else None
+    return found if isinstance(found, type) and issubclass(found, FreshframeError) else FreshframeError
 
 
 @dataclass(frozen=True)
@@ -201,8 +207,7 @@ class Channel:
                 if size:
                     return result, message[len(message) - size[0] :]
                 if error is not None:
-                    kind = _ERRORS.get(error, getattr(_errors, error, FreshframeError))
-                    raise kind(result)
+                    raise _error(error)(result)
                 return result
 
     def _drop(self) -> None:

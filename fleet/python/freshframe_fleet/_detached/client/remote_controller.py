@@ -11,7 +11,8 @@ from concurrent.futures import Future, wait
 from dataclasses import MISSING, fields
 from typing import Any, TypeVar
 
-from ...._errors import FreshframeError, StateError
+from freshframe import FreshframeError, StateError
+
 from ..._control.loop import boot_time, settle
 from ..._read.reader import FleetReader
 from ..._read.results import Results

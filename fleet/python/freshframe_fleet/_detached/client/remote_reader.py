@@ -11,7 +11,8 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Any
 
-from ...._errors import FreshframeError
+from freshframe import FreshframeError
+
 from ..._read.reader import FleetReader
 from ..._read.results import Result, Results
 from .channel import LONGEST_PULL, MOST_RESULTS, Channel

@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...._process.worker_log import log_levels
+from freshframe._agent import log_levels
+
 from ... import _wire
 from ..._control.agents.link import Link
 from ..._control.agents.runs import UNKNOWN, KeptRuns

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .... import __version__
-from ...._errors import FreshframeError, StateError
-from ...._interpreter.log import logger
+from freshframe import FreshframeError, StateError, __version__
+from freshframe._agent import logger
+
 from ..._wire import MessageReader, framed
 from ..client.channel import BORDER, CHANGES, FOR_ALL, LONGEST_PULL, MOST_RESULTS, refusal
 from .served_reader import ServedReader

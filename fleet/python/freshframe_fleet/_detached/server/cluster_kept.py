@@ -8,7 +8,8 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from ...._errors import StateError
+from freshframe import StateError
+
 from ..._control.builds.builds import Pickles
 from ..._control.loop import boot_time
 from ..cluster_state import ClusterState, Store
