@@ -1,4 +1,4 @@
-"""Writes the tables of docs/benchmarks/index.md and docs/how-to/coming-from.md, and the plots.
+"""Writes the tables of docs/benchmarks/index.md and docs/benchmarks/libraries.md, and the plots.
 
 The text between them stays as it is.
 
@@ -18,7 +18,7 @@ import _peer_tables as tables
 from _measure import RESULTS, ROOT, median
 
 PAGE = ROOT / "docs" / "benchmarks" / "index.md"
-COMING_FROM = ROOT / "docs" / "how-to" / "coming-from.md"
+LIBRARIES = ROOT / "docs" / "benchmarks" / "libraries.md"
 PLOTS = ROOT / "docs" / "benchmarks"
 SIZE, FPS = "1280x720", 60.0
 OTHER_CAMERAS = (("1280x720", 30.0), ("640x480", 120.0))
@@ -124,7 +124,7 @@ PROGRAMS = {
 
 
 def programs(runs: tables.Runs) -> str:
-    """The ages of the programs that docs/how-to/coming-from.md compares."""
+    """Returns the ages of the programs that docs/benchmarks/libraries.md compares."""
     rows = [["", "age at the fast branch, ms", "age at the slow branch, ms", "dropped frames are counted"]]
     for name, what in PROGRAMS.items():
         found = [one for one in runs["phases"].get(name, []) if "failed" not in one]
@@ -255,6 +255,6 @@ def plots(document: dict[str, Any]) -> None:
 def write(document: dict[str, Any]) -> None:
     """Writes plots and page."""
     plots(document)
-    for page in (PAGE, COMING_FROM):
+    for page in (PAGE, LIBRARIES):
         page.write_text(page_with(document, page.read_text(encoding="utf-8")), encoding="utf-8")
-    print(f"written: {PAGE}, {COMING_FROM} and the plots of {PLOTS}")
+    print(f"written: {PAGE}, {LIBRARIES} and the plots of {PLOTS}")

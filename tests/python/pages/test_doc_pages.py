@@ -158,7 +158,7 @@ def test_the_peers_run_goes_on_where_it_ended() -> None:
 
 
 @pytest.mark.usefixtures("bench")
-@pytest.mark.parametrize("name", ["benchmarks/index.md", "how-to/coming-from.md"])
+@pytest.mark.parametrize("name", ["benchmarks/index.md", "benchmarks/libraries.md"])
 def test_each_table_of_a_page_has_a_program_that_writes_it(name: str) -> None:
     import _peer_page  # noqa: PLC0415
     import _peer_tables as tables  # noqa: PLC0415
