@@ -34,6 +34,7 @@ __all__ = [
     "frame",
     "keys",
     "left",
+    "look",
     "newest",
     "np",
     "only_new",
@@ -69,6 +70,7 @@ page: Any  # what serve() returns
 newest: ff.Reader[Any]
 frame: Any  # a Frame
 app: Any  # of Flask or FastAPI
+look: ff.Look
 detector: ff.Node[ff.Frame, ff.Detections]
 boxes: Any
 tracks: Any
