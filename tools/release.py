@@ -42,6 +42,7 @@ PARTS = {
     "sdist": "freshframe-{version}.tar.gz",
     "wheels": "freshframe-{version}-*.whl",
     "gil-budget": "gil_budget-{version}-*.whl",
+    "fleet": "freshframe_fleet-{version}-py3-none-any.whl",
     "bills": "freshframe-{version}-*.cdx.json",
     "sources": "freshframe-{version}-third-party-sources-*.tar",
     "notes": "freshframe-{version}-notes.md",
@@ -49,7 +50,8 @@ PARTS = {
     "image": "freshframe-{version}-image-*.tar.gz",
     "sums": "SHA256SUMS",
 }
-TO_AN_INDEX = ("sdist", "wheels", "gil-budget")
+TO_AN_INDEX = ("sdist", "wheels", "gil-budget", "fleet")
+BY_DEV = {"sdist": ("sdist",), "fleet": ("wheel", "--fleet"), "site": ("docs",)}  # parts of one call
 FAILURES = (subprocess.CalledProcessError, ValueError, OSError)  # of a step
 TAG = """import sys, sysconfig
 print("cp%d%d%s" % (*sys.version_info[:2], "t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""))"""
@@ -356,8 +358,8 @@ class Release:
         """One part, into dist/."""
         name = PARTS[part].format(version=self.version)
         print(f"  part {part}: {name}")
-        if part == "sdist":
-            self.run("./dev", "sdist")
+        if part in BY_DEV:
+            self.run("./dev", *BY_DEV[part])
         elif part == "wheels":
             for python in self.pythons:
                 self.run("./dev", "wheel", "--python", interpreter(python) if self.go else python)
@@ -369,8 +371,6 @@ class Release:
                     continue
                 program = interpreter(python) if self.go else python
                 self.run("./dev", "wheel", "--gil-budget", "--python", program)
-        elif part == "site":
-            self.run("./dev", "docs")
         elif part == "image":
             self.run("tools/image.sh", "build", self.version)
         if self.go:

@@ -22,7 +22,7 @@ from support import until
 
 import freshframe as ff
 from freshframe.fleet import FleetReader, FleetSample
-from freshframe_fleet._machines import handshake
+from freshframe_fleet._machines import handshake, ray_place
 
 pytestmark = pytest.mark.network
 
@@ -263,3 +263,22 @@ def test_a_fleet_on_a_cluster_says_what_is_missing(monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ff.FreshframeError, match=r"pip install 'freshframe-fleet\[ray\]'"):
         ff.fleet.Fleet.on_ray()
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            ModuleNotFoundError("No module named 'freshframe'"),
+            "freshframe is not installed there, in the Python of Ray's workers",
+        ),
+        (
+            RuntimeError("the actor died\n ModuleNotFoundError: No module named 'freshframe_fleet'"),
+            "freshframe-fleet is not installed there, in the Python of Ray's workers",
+        ),
+        (ModuleNotFoundError("No module named 'freshframes'"), "No module named 'freshframes'"),
+        (RuntimeError("no\n  memory" + "!" * 1000), "!" * 600),
+    ],
+)
+def test_a_machine_without_the_packages_is_named_as_such(error: Exception, said: str) -> None:
+    assert ray_place.reason(error) == said

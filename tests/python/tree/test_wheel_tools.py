@@ -158,6 +158,7 @@ case $1 in
 sdist) echo sources >dist/freshframe-0.2.0.tar.gz ;;
 wheel)
   [ "$2" != --gil-budget ] || exec touch dist/gil_budget-0.2.0-cp311.whl
+  [ "$2" != --fleet ] || exec touch dist/freshframe_fleet-0.2.0-py3-none-any.whl
   mkdir sboms && echo '{}' >sboms/freshframe.cdx.json
   "$3" -m zipfile -c dist/freshframe-0.2.0-cp311$5.whl sboms && rm -r sboms
   ;;
@@ -216,14 +217,14 @@ def test_a_release_makes_the_version_the_tag_and_the_files(
     assert released(monkeypatch, "--go") == 0
     calls = (checkout / "calls").read_text().splitlines()
     wheels = [f"wheel{of} --python {sys.executable}" for of in ("", " --gil-budget")]
-    assert calls == ["lint", "test --full", "sdist", *wheels, "docs", "image"]
+    assert calls == ["lint", "test --full", "sdist", *wheels, "wheel --fleet", "docs", "image"]
     assert "VERSION 0.2.0" in (checkout / "CMakeLists.txt").read_text()
     assert release.git("describe", "--exact-match") == "v0.2.0"
     assert release.git("status", "--porcelain") == ""
     ends = ["-cp311.cdx.json", "-cp311.whl", "-image-here.tar.gz", "-notes.md", "-site.tar.gz"]
     ends += ["-third-party-sources-here.tar", ".tar.gz"]
     files = ["SHA256SUMS"] + [f"freshframe-0.2.0{end}" for end in ends]
-    files += ["gil_budget-0.2.0-cp311.whl"]
+    files += ["freshframe_fleet-0.2.0-py3-none-any.whl", "gil_budget-0.2.0-cp311.whl"]
     assert sorted(path.name for path in (checkout / "dist").iterdir()) == files
     assert (checkout / "dist/freshframe-0.2.0-notes.md").read_text() == "- one\n"
     checked = subprocess.run(

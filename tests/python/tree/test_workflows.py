@@ -34,7 +34,9 @@ RUN = {
     'tools/debian_root.sh ./dev release "$GITHUB_REF_NAME" --make wheels gil-budget bills sources': (
         "2026-11-27, f1c0f0d3"
     ),
-    'tools/debian_root.sh ./dev release "$GITHUB_REF_NAME" --make sdist notes site': "2026-11-27, 33d477d3",
+    'tools/debian_root.sh ./dev release "$GITHUB_REF_NAME" --make sdist fleet notes site': (
+        "2026-11-28, COMMIT"
+    ),
     "tools/wheel/prove.sh bookworm trixie forky": "2026-11-27, d513ffe7",
     'tools/release.py "$GITHUB_REF_NAME" --make image': "2026-11-27, f1c0f0d3",
     'tools/release.py "$GITHUB_REF_NAME" --make sums': "2026-11-27, f1c0f0d3",
@@ -45,6 +47,7 @@ WRITES = {
     ("attest", "attestations"),
     ("index", "id-token"),
     ("index-budget", "id-token"),
+    ("index-fleet", "id-token"),
     ("page", "contents"),
     ("page", "packages"),
 }
@@ -145,18 +148,19 @@ def test_each_file_of_a_release_is_uploaded() -> None:
                 found = found - matching if pattern.startswith("!") else found | matching
             assert found
             uploaded |= found
-            if step["with"]["name"].startswith(("index-", "budget-")):
+            if step["with"]["name"].startswith(("index-", "budget-", "fleet-")):
                 to_index |= found
     assert uploaded == {f"dist/{name}" for name in files.values()}
-    assert to_index == {f"dist/{files[part]}" for part in ("sdist", "wheels", "gil-budget")}
+    assert to_index == {f"dist/{files[part]}" for part in ("sdist", "wheels", "gil-budget", "fleet")}
 
 
 def test_a_release_waits_for_the_tests_and_publishes_last() -> None:
     release = read(FOLDER / "release.yml")["jobs"]
     assert release["files"]["needs"] == release["once"]["needs"] == "test"
     assert release["attest"]["needs"] == ["files", "once"]
-    assert release["index"]["needs"] == release["index-budget"]["needs"] == "attest"
-    assert release["page"]["needs"] == ["index", "index-budget"]
+    index = ["index", "index-budget", "index-fleet"]
+    assert {release[job]["needs"] for job in index} == {"attest"}
+    assert release["page"]["needs"] == index
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,6 +30,7 @@ _MOST_FAILURES = 20  # looks in a row that fail before it is logged
 _PART = "/"  # of a place's name, behind the node's number
 _OWN = "ray.io/"  # labels that Ray makes
 _CALL_EVERY = 2.0  # seconds
+_LONGEST = 600  # letters of an error, from its end
 _HEAD_SILENT = 5.0  # seconds after which there is an event
 _HEAD_LOST = (
     "the cluster's head does not answer: cameras run on, and machines do not come or go. Ray ends its "
@@ -39,6 +41,16 @@ _NO_MACHINE = (
     "the cluster has no machine for agents: its head gets none unless on_head=True, and one with 0 CPUs "
     "(ray start --num-cpus=0) gets none at all"
 )
+
+
+def reason(error: Exception) -> str:
+    """Returns why a guard cannot be started, in the words of its error or as what is not installed."""
+    why = " ".join(str(error).split())
+    missing = re.search(r"No module named 'freshframe(_fleet)?'", why)
+    if missing is None:
+        return why[-_LONGEST:]
+    name = "freshframe-fleet" if missing[1] else "freshframe"
+    return f"{name} is not installed there, in the Python of Ray's workers"
 
 
 @dataclass
@@ -260,11 +272,9 @@ class RayPlace:
         try:
             self._ray.get(machine.made)
         except Exception as error:
-            why = " ".join(str(error).split())
-            if "No module named 'freshframe'" in why:
-                why = "freshframe is not installed there, in the Python of Ray's workers"
+            why = reason(error)
             for agent in machine.agents.values():
-                self.place.tell_why(agent, f"its guard cannot be started: {why[-600:]}")
+                self.place.tell_why(agent, f"its guard cannot be started: {why}")
             machine.silent_since = None
 
     def _leave(self, number: str) -> None:
