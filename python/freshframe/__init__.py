@@ -30,9 +30,10 @@ from ._errors import (
     StopTimeoutError,
 )
 from ._graph import loops as _loops
-from ._graph.nodes import Node, Source
+from ._graph.node import Node
 from ._graph.port import Port
 from ._graph.queue import LATEST, LOSSLESS, NEXT, RECORDING, Queue
+from ._graph.source import Source
 from ._graph.stamped import Stamped as _Stamped
 from ._graph.stamped import stamped
 from ._interpreter import calls as _calls
@@ -40,11 +41,13 @@ from ._interpreter import fork as _fork
 from ._interpreter import gil_state as _gil_state  # noqa: F401  (it sees later imports)
 from ._interpreter import late_names as _late_names
 from ._interpreter import start_folder as _start_folder  # noqa: F401  (before the program may change its directory)
-from ._media.video import VideoFile, open
+from ._media.open import open
+from ._media.video_file import VideoFile
 from ._native import Frame, Reader, Sample
 from ._pipeline import async_iterator as _async_iterator
 from ._pipeline.pipeline import Pipeline
-from ._results.results import Circles, Detections
+from ._results.circles import Circles
+from ._results.detections import Detections
 
 if _typing.TYPE_CHECKING:
     from . import demo as demo
@@ -61,10 +64,11 @@ if _typing.TYPE_CHECKING:
     from ._media.clip_recorder import ClipRecorder
     from ._media.look import Look, StaleFrameError
     from ._media.publish import Publish
-    from ._process.options import Process
+    from ._process.process import Process
     from ._shortcuts.probe import probe
     from ._shortcuts.stream import stream
-    from ._sinks.nodes import Csv, JsonLines
+    from ._sinks.csv import Csv
+    from ._sinks.json_lines import JsonLines
     from ._spool.presence import Presence
     from ._spool.refused import RefusedError
     from ._spool.spool import Spool
@@ -72,11 +76,14 @@ if _typing.TYPE_CHECKING:
     from ._vision.ask import Ask
     from ._vision.box_predictor import BoxPredictor
     from ._vision.box_tracker import BoxTracker
-    from ._vision.circles import CircleDetector, CircleTracker
-    from ._vision.classifier import OnnxClassifier
-    from ._vision.counting import LineCounter, ZoneCounter
+    from ._vision.circle_detector import CircleDetector
+    from ._vision.circle_tracker import CircleTracker
     from ._vision.ground import Ground
-    from ._vision.onnx import OnnxDetector, OnnxModel
+    from ._vision.line_counter import LineCounter
+    from ._vision.onnx_classifier import OnnxClassifier
+    from ._vision.onnx_detector import OnnxDetector
+    from ._vision.onnx_model import OnnxModel
+    from ._vision.zone_counter import ZoneCounter
 
 __version__: str = _native.__version__
 
@@ -109,11 +116,11 @@ _LATER = {
     "Look": "_media.look",
     "StaleFrameError": "_media.look",
     "Publish": "_media.publish",
-    "Process": "_process.options",
+    "Process": "_process.process",
     "probe": "_shortcuts.probe",
     "stream": "_shortcuts.stream",
-    "Csv": "_sinks.nodes",
-    "JsonLines": "_sinks.nodes",
+    "Csv": "_sinks.csv",
+    "JsonLines": "_sinks.json_lines",
     "Presence": "_spool.presence",
     "RefusedError": "_spool.refused",
     "Spool": "_spool.spool",
@@ -121,14 +128,14 @@ _LATER = {
     "Ask": "_vision.ask",
     "BoxPredictor": "_vision.box_predictor",
     "BoxTracker": "_vision.box_tracker",
-    "CircleDetector": "_vision.circles",
-    "CircleTracker": "_vision.circles",
-    "OnnxClassifier": "_vision.classifier",
-    "LineCounter": "_vision.counting",
-    "ZoneCounter": "_vision.counting",
+    "CircleDetector": "_vision.circle_detector",
+    "CircleTracker": "_vision.circle_tracker",
     "Ground": "_vision.ground",
-    "OnnxDetector": "_vision.onnx",
-    "OnnxModel": "_vision.onnx",
+    "LineCounter": "_vision.line_counter",
+    "OnnxClassifier": "_vision.onnx_classifier",
+    "OnnxDetector": "_vision.onnx_detector",
+    "OnnxModel": "_vision.onnx_model",
+    "ZoneCounter": "_vision.zone_counter",
 }
 __all__ = [
     "LATEST",

@@ -9,7 +9,7 @@ import typing as _typing
 from . import _check
 from ._closed_by_with import ClosedByWith
 from ._graph.contract import Contract
-from ._graph.nodes import NativeNode
+from ._graph.node import NativeNode
 from ._graph.port import belongs_to, value_type
 from ._interpreter import fork as _fork
 from ._interpreter import late_names as _late_names

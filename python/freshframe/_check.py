@@ -54,6 +54,11 @@ def with_article(name: str) -> str:
     return f"{'an' if name and sounds_as_vowel else 'a'} {name}"
 
 
+def optional_number(what: str, value: Any) -> float | None:
+    """Returns number() of a value, or None for None."""
+    return None if value is None else number(what, value)
+
+
 def number(what: str, value: Any, unit: str = "") -> float:
     """A number that is finite, of Python or NumPy.
 

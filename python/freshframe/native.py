@@ -17,7 +17,7 @@ from . import _check, _native
 from ._errors import OptionError, OptionTypeError
 from ._interpreter import calls as _calls
 from ._interpreter import fork
-from ._plugin.nodes import Function, Plugin, PluginSource, plugin
+from ._plugin.plugin import Function, Plugin, PluginSource, plugin
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike

@@ -14,20 +14,24 @@ if _typing.TYPE_CHECKING:
     from ._graph.join import JoinBy
     from ._graph.queue import WhenFull
     from ._look.dashboard import Dashboard
-    from ._media.look import Snapshot
-    from ._media.segments import Segment
-    from ._media.video import Preset, VideoSource
+    from ._media.ffmpeg_options import Preset
+    from ._media.segment import Segment
+    from ._media.snapshot import Snapshot
     from ._media.video_info import Format, UtcFrom, VideoInfo
+    from ._media.video_source import VideoSource
     from ._native import Packet, Stamp, StopToken
     from ._pipeline.signatures import OnError
+    from ._results.box import Box
+    from ._results.circle import Circle
     from ._results.corners import Anchor
-    from ._results.elements import Box, Circle
     from ._shortcuts.probe import Measured, Probe
     from ._shortcuts.stream import Stream
     from ._spool.presence import EndReason, PresenceEvent
     from ._vision.ask import Answer
-    from ._vision.counts import Crossing, LineCounts, Point, Visit, ZoneCounts, Zones
-    from ._vision.onnx import Layout, Provider, TensorInfo
+    from ._vision.line_counts import Crossing, LineCounts, Point
+    from ._vision.onnx_detector import Layout
+    from ._vision.onnx_model import Provider, TensorInfo
+    from ._vision.zones import Visit, ZoneCounts, Zones
 
 Plane = npt.NDArray[np.uint8]
 """One component array of a frame: (h, w), or (h, w, channels); read-only."""
@@ -37,35 +41,35 @@ _LATER = {
     "JoinBy": "_graph.join",
     "WhenFull": "_graph.queue",
     "Dashboard": "_look.dashboard",
-    "Snapshot": "_media.look",
-    "Segment": "_media.segments",
-    "Preset": "_media.video",
-    "VideoSource": "_media.video",
+    "Preset": "_media.ffmpeg_options",
+    "Segment": "_media.segment",
+    "Snapshot": "_media.snapshot",
     "Format": "_media.video_info",
     "UtcFrom": "_media.video_info",
     "VideoInfo": "_media.video_info",
+    "VideoSource": "_media.video_source",
     "Packet": "_native",
     "Stamp": "_native",
     "StopToken": "_native",
     "OnError": "_pipeline.signatures",
+    "Box": "_results.box",
+    "Circle": "_results.circle",
     "Anchor": "_results.corners",
-    "Box": "_results.elements",
-    "Circle": "_results.elements",
     "Measured": "_shortcuts.probe",
     "Probe": "_shortcuts.probe",
     "Stream": "_shortcuts.stream",
     "EndReason": "_spool.presence",
     "PresenceEvent": "_spool.presence",
     "Answer": "_vision.ask",
-    "Crossing": "_vision.counts",
-    "LineCounts": "_vision.counts",
-    "Point": "_vision.counts",
-    "Visit": "_vision.counts",
-    "ZoneCounts": "_vision.counts",
-    "Zones": "_vision.counts",
-    "Layout": "_vision.onnx",
-    "Provider": "_vision.onnx",
-    "TensorInfo": "_vision.onnx",
+    "Crossing": "_vision.line_counts",
+    "LineCounts": "_vision.line_counts",
+    "Point": "_vision.line_counts",
+    "Layout": "_vision.onnx_detector",
+    "Provider": "_vision.onnx_model",
+    "TensorInfo": "_vision.onnx_model",
+    "Visit": "_vision.zones",
+    "ZoneCounts": "_vision.zones",
+    "Zones": "_vision.zones",
 }
 __all__ = [
     "Anchor",

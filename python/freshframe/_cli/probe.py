@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 from freshframe import _native
-from freshframe._media.video import open_once
+from freshframe._media.open import open_once
 from freshframe._shortcuts.probe import Measured, Probing
 
 from .devices import control_record, control_text

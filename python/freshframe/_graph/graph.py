@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _native
 from .._errors import GraphError, StateError
-from .._results.results import Circles, Detections
+from .._results.circles import Circles
+from .._results.detections import Detections
 from . import replacing, value_types, wiring
 from .member import Member, described, hosted
-from .nodes import Native, Source
+from .node import Native
 from .place import Place
 from .port import Port, ends, have_packets, index_of, value_type
 from .read_contract import declared
+from .source import Source
 
 if TYPE_CHECKING:
     from .batch import Batch

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _native
 from . import value_types, wiring
-from .nodes import Node, Source
+from .node import Node
 from .read_contract import contract_of
+from .source import Source
 
 if TYPE_CHECKING:
     from .batch import Batch

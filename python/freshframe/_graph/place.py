@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _native
 from . import wiring
-from .nodes import Native, Node
+from .node import Native, Node
 
 if TYPE_CHECKING:
     from .port import Port

@@ -10,9 +10,10 @@ from .. import _check, _native
 from .._errors import GraphError, OptionTypeError, StateError
 from .._interpreter.log import logger
 from . import value_types
-from .nodes import Node, Source
+from .node import Node
 from .place import Place
 from .read_contract import declared, never_gives
+from .source import Source
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar

@@ -13,7 +13,8 @@ from typing import Any
 from .. import _check
 from .._errors import GraphError
 from .contract import PLAIN, Contract
-from .nodes import Native, Node, Source
+from .node import Native, Node
+from .source import Source
 
 
 def declared(node: Any) -> Contract:

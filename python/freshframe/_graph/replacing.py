@@ -12,10 +12,11 @@ from .. import _native
 from .._errors import GraphError
 from . import value_types, wiring
 from .member import hosted
-from .nodes import Native, Node, Source
+from .node import Native, Node
 from .place import Entry, Place
 from .port import Port, place_of
 from .read_contract import contract_of, declared
+from .source import Source
 
 if TYPE_CHECKING:
     from .member import Member

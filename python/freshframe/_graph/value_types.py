@@ -11,9 +11,10 @@ from typing import Any
 
 from .. import _native
 from .._errors import GraphError
-from .._results.results import Circles
-from .nodes import Native, Node, Source
+from .._results.circles import Circles
+from .node import Native, Node
 from .read_contract import contract_of, declared, is_generator
+from .source import Source
 
 _SURELY_NAMES = 2  # arguments that have the names of parents
 

@@ -13,9 +13,10 @@ from .. import _check, _native
 from .._errors import GraphError, OptionError, OptionTypeError
 from .._interpreter import fork
 from .contract import Marks
-from .nodes import Native, Node, Source
+from .node import Native, Node
 from .queue import Queue
 from .read_contract import check_contract, contract_of, declared, is_generator
+from .source import Source
 
 if TYPE_CHECKING:
     from .batch import Batch

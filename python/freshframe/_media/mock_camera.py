@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _check, _native
 from .._graph.contract import Contract
-from .._graph.nodes import NativeSource
+from .._graph.source import NativeSource
 from .._interpreter import fork
 
 if TYPE_CHECKING:

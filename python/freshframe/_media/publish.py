@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from .. import _check, _native
 from .._graph.contract import Contract
-from .._graph.nodes import NativeNode
-from .video import Preset, encoding
+from .._graph.node import NativeNode
+from .ffmpeg_options import Preset, encoding
 
 if TYPE_CHECKING:
     from .._native import Frame, Packet  # noqa: F401  (in strings)

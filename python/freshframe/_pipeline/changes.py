@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from .._graph.queue import Queue
     from .._look.stats import Stats
     from .._native import Reader
-    from .._process.options import Process
     from .._process.pickling import Definitions
+    from .._process.process import Process
     from .._process.recipe import Recipes
     from .runners import Runners
 
@@ -59,7 +59,7 @@ def _adopted(node: Any) -> Any:
     if not hasattr(type(node), "__freshframe_node__"):
         return node
     with fork.loading():
-        from .._plugin.nodes import adopted  # noqa: PLC0415  (few programs need it)
+        from .._plugin.plugin import adopted  # noqa: PLC0415  (few programs need it)
 
     return adopted(node)
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .._look.why import Why
     from .._media.look import Look
     from .._native import Reader
-    from .._process.options import Process
+    from .._process.process import Process
     from .signatures import OnError
 
 

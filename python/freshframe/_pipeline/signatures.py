@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 if TYPE_CHECKING:
     from .._graph.batch import Batch
     from .._graph.join import Join
-    from .._graph.nodes import Node, Source
+    from .._graph.node import Node
     from .._graph.port import Port
     from .._graph.queue import Queue
+    from .._graph.source import Source
     from .._native import Reader
-    from .._process.options import Process
+    from .._process.process import Process
 
 OnError = Literal["stop", "skip", "remove"]
 """The reaction to an exception of a node."""

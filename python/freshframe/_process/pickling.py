@@ -29,7 +29,7 @@ from typing import Any
 
 from .. import _check
 from .._errors import FreshframeError, OptionTypeError
-from .._graph.nodes import Node
+from .._graph.node import Node
 from .._interpreter import fork
 from .error_text import named, text_of
 

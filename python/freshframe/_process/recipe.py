@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from .. import _native
 from .._errors import GraphError, OptionError, OptionTypeError
 from .._graph import wiring
-from .._graph.nodes import Native, Node
+from .._graph.node import Native, Node
 from .._graph.read_contract import contract_of
 from .._interpreter import start_folder
 from . import pickling
-from .options import Process, checked
+from .process import Process, checked
 from .worker_log import log_levels
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from typing import Any
 from .. import _check, _native
 from .._errors import FreshframeError, GraphError, OptionError, OptionTypeError
 from .._graph.hints import hint
-from .._graph.nodes import Node, checked_results
+from .._graph.node import Node, checked_results
 from .._graph.stamped import Stamped
-from .._plugin.nodes import Travels
+from .._plugin.plugin import Travels
 from . import pickling
 from .error_text import named, traceback_of
 from .worker_log import ToParent, log_to_parent

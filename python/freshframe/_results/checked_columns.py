@@ -13,7 +13,8 @@ from .._check import is_utf8, shown
 from .._errors import OptionError, OptionTypeError
 
 if TYPE_CHECKING:
-    from .results import Circles, Detections
+    from .circles import Circles
+    from .detections import Detections
 
 _OF_NAMES = '; the names of classes go into names=, as in class_id=[0], names=["person"]'
 _OPTIONAL_COLUMNS: tuple[tuple[str, type, bool], ...] = (

@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from .._errors import OptionError
 
 if TYPE_CHECKING:
+    import numpy as np
     import numpy.typing as npt
+
+    from .circles import Circles
+    from .detections import Detections
 
 
 class Column(NamedTuple):
@@ -65,3 +69,22 @@ def column_of(found: Any, column: Column) -> npt.NDArray[Any] | None:
     """Returns the entries of a column of Circles or Detections, (n,), or None if they do not have it."""
     values: npt.NDArray[Any] | None = getattr(found, column.attribute)
     return values if values is None or column.place is None else values[:, column.place]
+
+
+def listed_rows(rows: npt.NDArray[np.float32]) -> list[list[float]]:
+    """Returns a list for each column of an array with rows."""
+    columns: list[list[float]] = rows.T.tolist()
+    return columns
+
+
+def listed_tracks(found: Circles | Detections) -> list[list[Any]]:
+    """Returns lists of the ids, velocities, ages and confidences of tracks."""
+    n = len(found)
+    velocity = [None] * n if found.velocity is None else list(map(tuple, found.velocity.tolist()))
+    rest = (listed(found.track_age, n), listed(found.track_confidence, n))
+    return [listed(found.tracker_id, n), velocity, *rest]
+
+
+def listed(column: npt.NDArray[Any] | None, n: int) -> list[Any]:
+    """Returns the entries of a column, or n times None if there is no column."""
+    return [None] * n if column is None else list(column.tolist())

@@ -15,7 +15,8 @@ from ..masks import columns_for_supervision, columns_from_supervision, encode
 from .columns import check_name, column_of, columns_of
 
 if TYPE_CHECKING:
-    from .results import Circles, Detections
+    from .circles import Circles
+    from .detections import Detections
 
 _TRACK_COLUMNS = ("velocity", "track_age", "track_confidence")
 _MOST_NAMES = 1 << 16  # for foreign class_ids: a tuple has an entry for each number below the largest

@@ -13,7 +13,8 @@ from .._check import shown
 from .._errors import OptionError, OptionTypeError
 
 if TYPE_CHECKING:
-    from .results import Circles, Detections
+    from .circles import Circles
+    from .detections import Detections
 
 Found = TypeVar("Found", "Circles", "Detections")
 

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Literal
 
 from .. import _check
 from .._errors import EndOfStreamError, OptionError, ReadTimeoutError, SourceError, SourceTimeoutError
-from .._media import video
+from .._media.open import open_once
 from .._media.video_info import Format, VideoInfo
 from .._pipeline.pipeline import Pipeline
 
 if TYPE_CHECKING:
     from .._look.stats import SourceStats, Stats
+    from .._media.video_source import VideoSource
     from .._native import Frame, Reader, Sample
 
 _FIRST_SECONDS = 10.0  # until the first frame of a live source
@@ -99,13 +100,13 @@ def probe(
     """
     if _check.number("seconds", seconds) < 0:
         raise OptionError(f"seconds must be 0 or more, got {_check.shown(seconds)}")
-    return Probing(video.open_once(url, fps=fps, rendition=rendition, options=options)).run(seconds)
+    return Probing(open_once(url, fps=fps, rendition=rendition, options=options)).run(seconds)
 
 
 class Probing:
     """One probe, with access to its pipeline."""
 
-    def __init__(self, source: video.VideoSource) -> None:
+    def __init__(self, source: VideoSource) -> None:
         """Adds the source; nothing is opened yet."""
         self.source = source
         self.pipeline = Pipeline("probe")

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from .. import _check, _native
 from .._errors import OptionError, OptionTypeError
 from .._graph.batch import Batch
-from .._graph.nodes import Source
+from .._graph.source import Source
 from .._pipeline.pipeline import Pipeline
 
 if TYPE_CHECKING:
     from .._graph.port import Port
     from .._native import Frame, Sample
-    from .._process.options import Process
+    from .._process.process import Process
 
 
 class _Values(Source[Any]):

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, overload
 from .. import _check
 from .._errors import GraphError, OptionTypeError, StateError
 from .._graph import wiring
-from .._graph.nodes import NativeSource, Node, Source
+from .._graph.node import Node
 from .._graph.port import Port
 from .._graph.queue import Queue, blocks
 from .._graph.read_contract import declared
+from .._graph.source import NativeSource, Source
 from .._interpreter import fork
 from .._pipeline import life
 from .._pipeline.pipeline import Pipeline, engine_of

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from .._errors import OptionError, OptionTypeError
+from .._results.circles import Circles
 from .._results.columns import BOX_COLUMNS, check_name, column_of, columns_of
-from .._results.results import Circles, Detections
+from .._results.detections import Detections
 from .plain import checked_key, finite, finite_parts, plain, valid_text
 
 if TYPE_CHECKING:

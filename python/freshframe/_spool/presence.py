@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from .. import _check
 from .._errors import OptionTypeError
 from .._graph.contract import Contract
-from .._graph.nodes import Node
+from .._graph.node import Node
 from .._graph.stamped import stamped
 
 if TYPE_CHECKING:

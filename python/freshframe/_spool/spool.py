@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .. import _check, _native
 from .._errors import OptionError, OptionTypeError, StateError
 from .._graph.contract import Contract, Marks
-from .._graph.nodes import Node
+from .._graph.node import Node
 from .._sinks.plain import to_text
 from .._sinks.records import sample_record
 from .._sinks.text_file import lasting

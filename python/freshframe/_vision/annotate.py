@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 from .. import _check, _native
 from .._errors import OptionError, OptionTypeError
 from .._graph.contract import Contract
-from .._graph.nodes import NativeNode
+from .._graph.node import NativeNode
 from .._interpreter import fork
+from .._results.circles import Circles
 from .._results.columns import CIRCLE_COLUMNS
-from .._results.results import Circles, Detections
+from .._results.detections import Detections
 
 if TYPE_CHECKING:
     from .._native import Frame
-    from .counts import LineCounts, Zones
+    from .line_counts import LineCounts
+    from .zones import Zones
 
 
 def _labels(labels: Any) -> str | None:
@@ -123,7 +125,8 @@ class Annotate(NativeNode["Circles | Detections | LineCounts | Zones", "Frame"])
 
     def _freshframe_contract(self) -> Contract:
         with fork.loading():
-            from .counts import LineCounts, Zones  # noqa: PLC0415  (few programs count)
+            from .line_counts import LineCounts  # noqa: PLC0415  (few programs count)
+            from .zones import Zones  # noqa: PLC0415  (few programs count)
 
         types = Circles | Detections | LineCounts | Zones, _native.Frame
         return Contract(types=types, check_parents=self._check_parents)

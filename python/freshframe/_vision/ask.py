@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _check, _native
 from .._errors import OptionError, OptionTypeError, StateError
-from .._graph.nodes import Node
-from .._media.look import Snapshot
+from .._graph.node import Node
+from .._media.snapshot import Snapshot
 from .chat_completions import BusyError, Call, Server, text_of
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import Any
 from .. import _check, _native
 from .._errors import GraphError
 from .._graph.contract import Contract
-from .._graph.nodes import NativeNode
+from .._graph.node import NativeNode
 from .._graph.value_types import fits
-from .._results.results import Detections
+from .._results.detections import Detections
 
 
 # Any: mypy finds no common type for a list of ports of two. Pipeline.add() checks them.

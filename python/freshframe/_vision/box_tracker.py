@@ -7,8 +7,8 @@ import threading
 
 from .. import _check, _native
 from .._graph.contract import Contract
-from .._graph.nodes import NativeNode
-from .._results.results import Detections
+from .._graph.node import NativeNode
+from .._results.detections import Detections
 from .ground import Ground, handle_of
 
 

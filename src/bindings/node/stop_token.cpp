@@ -49,7 +49,7 @@ void bind_stop_token(nb::module_& module) {
       .def(
           "__reduce__",
           [](const StopToken&) {
-            return nb::make_tuple(nb::module_::import_("freshframe._graph.nodes").attr("unset_stop_token"),
+            return nb::make_tuple(nb::module_::import_("freshframe._graph.node").attr("unset_stop_token"),
                                   nb::make_tuple());
           },
           "A copy, even one by pickle, is never set: another run has another signal.")

@@ -26,11 +26,14 @@ namespace nb = nanobind;
 namespace freshframe::python {
 namespace {
 
+constexpr const char* kLineCounts = "freshframe._vision.line_counts";
+constexpr const char* kZones = "freshframe._vision.zones";
+
 using Place = std::pair<float, float>;
 using Tracks = std::variant<Circles, Detections>;
 
-nb::object python_class(const char* name) {
-  return nb::module_::import_("freshframe._vision.counts").attr(name);
+nb::object python_class(const char* module, const char* name) {
+  return nb::module_::import_(module).attr(name);
 }
 
 nb::object point_to_python(const Point& point) {
@@ -45,7 +48,7 @@ Point point_of(nb::handle object) {
 nb::tuple crossings_to_python(const std::vector<Crossing>& crossings) {
   nb::list list;
   if (crossings.empty()) return nb::tuple(list);
-  const auto type = python_class("Crossing");
+  const auto type = python_class(kLineCounts, "Crossing");
   for (const auto& each : crossings)
     list.append(type(each.id, each.class_id, each.forward, point_to_python(each.point), each.pts));
   return nb::tuple(list);
@@ -66,7 +69,7 @@ std::vector<Crossing> crossings_of(nb::handle object) {
 nb::tuple visits_to_python(const std::vector<Visit>& visits) {
   nb::list list;
   if (visits.empty()) return nb::tuple(list);
-  const auto type = python_class("Visit");
+  const auto type = python_class(kZones, "Visit");
   for (const auto& each : visits) {
     list.append(type(each.id, each.class_id, each.first_pts, each.last_pts,
                      each.reason == Visit::End::Left ? "left" : "lost"));
@@ -116,10 +119,10 @@ nb::object zone_to_python(const ZoneCounts& counts) {
   for (const auto& corner : counts.corners) corners.append(point_to_python(corner));
   nb::dict dwell;
   for (const auto& [id, seconds] : counts.dwell) dwell[nb::int_(id)] = seconds;
-  return python_class("ZoneCounts")(nb::tuple(corners), numbers_to_python(counts.inside), dwell,
-                                    counts.entered, counts.left, counts.appeared, counts.lost,
-                                    numbers_to_python(counts.loitering), numbers_to_python(counts.loitered),
-                                    crossings_to_python(counts.crossings), visits_to_python(counts.visits));
+  return python_class(kZones, "ZoneCounts")(
+      nb::tuple(corners), numbers_to_python(counts.inside), dwell, counts.entered, counts.left,
+      counts.appeared, counts.lost, numbers_to_python(counts.loitering), numbers_to_python(counts.loitered),
+      crossings_to_python(counts.crossings), visits_to_python(counts.visits));
 }
 
 ZoneCounts zone_of(nb::handle object) {
@@ -153,7 +156,7 @@ nb::object counts_to_python(gil::Held& held, const LineCounts& counts) {
     for (const auto& [name, numbers] : named)
       by_class[python_text(name)] = nb::make_tuple(numbers.forward, numbers.backward);
   }
-  return python_class("LineCounts")(
+  return python_class(kLineCounts, "LineCounts")(
       point_to_python(counts.start), point_to_python(counts.end), counts.forward, counts.backward, by_class,
       crossings_to_python(counts.crossings), tracks_to_python(held, counts.tracks));
 }
@@ -161,11 +164,11 @@ nb::object counts_to_python(gil::Held& held, const LineCounts& counts) {
 nb::object counts_to_python(gil::Held& held, const Zones& counts) {
   nb::dict zones;
   for (const auto& [name, zone] : counts.zones) zones[python_text(name)] = zone_to_python(zone);
-  return python_class("Zones")(zones, tracks_to_python(held, counts.tracks));
+  return python_class(kZones, "Zones")(zones, tracks_to_python(held, counts.tracks));
 }
 
 ValueRef counts_from_python(gil::Held& held, nb::handle object) {
-  if (nb::isinstance(object, python_class("LineCounts"))) {
+  if (nb::isinstance(object, python_class(kLineCounts, "LineCounts"))) {
     LineCounts counts;
     counts.start = point_of(object.attr("start"));
     counts.end = point_of(object.attr("end"));
@@ -175,7 +178,7 @@ ValueRef counts_from_python(gil::Held& held, nb::handle object) {
     counts.tracks = tracks_of(held, object.attr("tracks"));
     return ValueRef::make<LineCounts>(std::move(counts));
   }
-  if (nb::isinstance(object, python_class("Zones"))) {
+  if (nb::isinstance(object, python_class(kZones, "Zones"))) {
     Zones counts;
     for (const nb::handle item : object.attr("items")())
       counts.zones.emplace_back(nb::cast<std::string>(item[0]), zone_of(item[1]));

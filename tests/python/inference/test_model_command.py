@@ -23,7 +23,7 @@ SCENE = "demo:circles?size=160x120&frames=10&pace=0"
 @pytest.fixture(autouse=True)
 def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """ONNX Runtime's own threads live as long as the model."""
-    monkeypatch.setattr("freshframe._vision.onnx._CHOSEN_NATIVELY", 1)
+    monkeypatch.setattr("freshframe._vision.onnx_model._CHOSEN_NATIVELY", 1)
 
 
 def always_a_box(path: Path) -> Path:

@@ -23,7 +23,7 @@ NAMES = {"names": "{0: 'ball', 1: 'box'}"}
 @pytest.fixture(autouse=True)
 def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """ONNX Runtime's own threads live as long as the model, which a test's pipelines keep."""
-    monkeypatch.setattr("freshframe._vision.onnx._CHOSEN_NATIVELY", 1)
+    monkeypatch.setattr("freshframe._vision.onnx_model._CHOSEN_NATIVELY", 1)
 
 
 def plain(colour: tuple[int, int, int], size: tuple[int, int] = (64, 48)) -> ff.Frame:

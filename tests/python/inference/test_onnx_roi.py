@@ -22,7 +22,7 @@ BOX = [41, 21, 81, 41]  # the model's own (2, 3, 6, 5)
 @pytest.fixture(autouse=True)
 def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """ONNX Runtime's own threads live as long as the model, which a test's pipelines keep."""
-    monkeypatch.setattr("freshframe._vision.onnx._CHOSEN_NATIVELY", 1)
+    monkeypatch.setattr("freshframe._vision.onnx_model._CHOSEN_NATIVELY", 1)
 
 
 def frame(form: ff.types.Format = "bgr") -> ff.Frame:

@@ -19,7 +19,7 @@ pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
 @pytest.fixture(autouse=True)
 def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """ONNX Runtime's own threads live as long as the model, which a test's pipelines keep."""
-    monkeypatch.setattr("freshframe._vision.onnx._CHOSEN_NATIVELY", 1)
+    monkeypatch.setattr("freshframe._vision.onnx_model._CHOSEN_NATIVELY", 1)
 
 
 def test_a_missing_runtime_is_an_import_error_that_says_what_to_install(

@@ -24,7 +24,7 @@ TOOLS = Path(__file__).parents[3] / "tools" / "shapes"
 @pytest.fixture(autouse=True)
 def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """ONNX Runtime's own threads live as long as the model."""
-    monkeypatch.setattr("freshframe._vision.onnx._CHOSEN_NATIVELY", 1)
+    monkeypatch.setattr("freshframe._vision.onnx_model._CHOSEN_NATIVELY", 1)
 
 
 def frames(url: str) -> list[ff.Frame]:

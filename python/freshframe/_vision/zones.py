@@ -1,4 +1,4 @@
-"""Counts of objects that cross a line or are in zones: the results of the counters."""
+"""The counts of objects in zones: the results of a ZoneCounter."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -8,71 +8,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from .._check import attribute_hints
-from .._results.results import Circles, Detections
+from .._results.circles import Circles
+from .._results.detections import Detections
+from .line_counts import Crossing, Point
 
-Point = tuple[float, float]
-
-_MEANT_OF_LINE = {
-    "in_count": "crossings in each direction are forward and backward",
-    "out_count": "crossings in each direction are forward and backward",
-    "count": "crossings in each direction are forward and backward",
-    "classes": "crossings by class are by_class",
-}
 _MEANT_OF_ZONE = {
     "count": "the ids that are inside now are inside, so len(zone.inside) is their number",
     "current_count": "the ids that are inside now are inside, so len(zone.inside) is their number",
     "seconds": "the seconds of each id are dwell",
     "tracks": "the tracks are an attribute of all zones together",
 }
-_UNRECORDED = {"recorded": False}  # JsonLines and Csv leave the field out
-
-
-@dataclass(frozen=True, slots=True)
-class Crossing:
-    """One object that crossed a line or the border of a zone.
-
-    Attributes:
-        tracker_id: Its identity.
-        class_id: Its class; 0 for circles.
-        forward: Its direction; for a zone True when it went in.
-        point: (x, y) in pixels, on the straight path between two positions of the object.
-        pts: Seconds: the time on that path.
-    """
-
-    tracker_id: int
-    class_id: int
-    forward: bool
-    point: Point
-    pts: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LineCounts:
-    """The crossings of a line since the start. Compares by identity.
-
-    Attributes:
-        start: (x, y) in pixels, in the coordinates of the tracks.
-        end: The same.
-        forward: Number of crossings to the right, as seen from ``start`` towards ``end``: downwards for a
-            line drawn from left to right.
-        backward: Number of crossings in the other direction.
-        by_class: (forward, backward) by the class's name, or by its class_id as a string where it has none;
-            empty for circles.
-        crossings: The crossings since the consumer's previous sample, in their order: found with this sample,
-            and with samples that its edge has dropped since. Each consumer gets every crossing once.
-        tracks: The tracker's result, from which the counts were made.
-    """
-
-    start: Point
-    end: Point
-    forward: int
-    backward: int
-    by_class: Mapping[str, tuple[int, int]]
-    crossings: tuple[Crossing, ...]
-    tracks: Circles | Detections = field(repr=False, metadata=_UNRECORDED)
-
-    if not TYPE_CHECKING:  # type checkers could not find a misspelt attribute
-        __getattr__ = attribute_hints(_MEANT_OF_LINE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,11 @@ from typing import Any
 from .. import _native
 from .._errors import OptionTypeError, StateError
 from .._graph.contract import Contract
-from .._graph.nodes import NativeNode, NativeSource
+from .._graph.node import NativeNode
+from .._graph.source import NativeSource
 from .._interpreter import fork
-from .._results.results import Circles, Detections
+from .._results.circles import Circles
+from .._results.detections import Detections
 
 Recipe = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 

@@ -1,4 +1,4 @@
-"""The native nodes that find and track circles."""
+"""The native node that finds circles."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from .. import _check, _native
 from .._errors import OptionError
 from .._graph.contract import Contract
-from .._graph.nodes import NativeNode
-from .._results.results import Circles
+from .._graph.node import NativeNode
+from .._results.circles import Circles
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from .._native import Frame
 
 
-def _radius(radius: tuple[float, float]) -> tuple[float, float]:
+def checked_radius(radius: tuple[float, float]) -> tuple[float, float]:
+    """Returns the option `radius` of a detector or tracker of circles, checked."""
     low, high = _check.pair("radius (smallest, largest)", radius)
     if not 0 < low < high < math.inf:
         raise OptionError(
@@ -75,7 +76,7 @@ class CircleDetector(NativeNode["Frame", Circles]):
     ) -> None:
         """Checks the options."""
         self._handle = _native.make_circle_detector(
-            _radius(radius),
+            checked_radius(radius),
             _check.integer("max_circles", max_circles),
             _check.number("min_confidence", min_confidence),
             _check.flag("concentric", concentric),
@@ -108,79 +109,3 @@ class CircleDetector(NativeNode["Frame", Circles]):
         """
         with self._detecting:
             return _native.detect_circles(self._handle, frame)
-
-
-class CircleTracker(NativeNode["Frame", Circles]):
-    """Finds circles and gives them identities that last over time and through dropped frames. Native.
-
-    Most frames are searched only in part: at the predicted place of each track, and where the picture has
-    changed since the last search there. That costs a third or less of a full search and finds as many
-    circles. A frame that changed nearly everywhere, as with a moving camera, is searched as a whole. Tracks
-    are matched as by BoxTracker.
-
-    Args:
-        radius: (smallest, largest) in pixels.
-        max_circles: 1 to 500; the most confident are kept.
-        max_gap: Seconds for which a circle may be unseen and keep its id, at most 1e6; twice as long if no
-            frame arrived in that time.
-        full_every: Seconds between searches of the whole picture; 0: every frame is searched as a whole.
-        roi: As of CircleDetector. "The whole picture" above is then this part of it.
-
-    Raises:
-        OptionError: An option is out of range.
-        OptionTypeError: An option is of the wrong type.
-
-    Example:
-        >>> import freshframe as ff
-        >>> for sample in ff.stream(ff.open("demo:circles?frames=3"), ff.CircleTracker()):
-        ...     xy = sample.value.xyr[:, :2]
-    """
-
-    def _freshframe_contract(self) -> Contract:
-        return Contract(types=(_native.Frame, Circles))
-
-    def __init__(
-        self,
-        *,
-        radius: tuple[float, float] = (6, 200),
-        max_circles: int = 16,
-        max_gap: float = 0.5,
-        full_every: float = 1.0,
-        roi: tuple[int, int, int, int] | None = None,
-    ) -> None:
-        """Checks the options. There are no tracks yet."""
-        self._handle = _native.make_circle_tracker(
-            _radius(radius),
-            _check.integer("max_circles", max_circles),
-            _check.number("max_gap", max_gap),
-            _check.number("full_every", full_every),
-            _check.region("roi", roi),
-        )
-        self._updating = threading.Lock()
-
-    def update(self, frame: Frame | npt.NDArray[np.uint8], *, pts: float) -> Circles:
-        """The circles of one picture that have an identity, for programs without a pipeline.
-
-        Args:
-            frame: A Frame, or a uint8 array of shape (H, W), or (H, W, 3) in BGR order, of any strides.
-            pts: Seconds, ascending; a step back starts all tracks again.
-
-        Returns:
-            The circles, by ascending ``tracker_id``.
-
-        Raises:
-            StateError: This tracker was added to a pipeline.
-            OptionError: The shape is not a picture's, or pts is infinite or nan.
-            OptionTypeError: Neither a Frame nor a uint8 array, or pts is not a number.
-
-        Example:
-            >>> import freshframe as ff
-            >>> tracker = ff.CircleTracker()
-            >>> for sample in ff.stream(ff.open("demo:circles?frames=3")):
-            ...     circles = tracker.update(sample.frame, pts=sample.pts)
-
-        GIL: released.
-        """
-        seconds = _check.number("pts", pts)
-        with self._updating:
-            return _native.update_circle_tracker(self._handle, frame, seconds)

@@ -1,17 +1,16 @@
-"""The base classes of nodes and sources, in Python and native."""
+"""The base classes of nodes, in Python and native."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
 from .. import _check, _native
 from .._errors import OptionError, OptionTypeError, StateError
 from .._interpreter import fork
 from .contract import PLAIN, Contract
-from .loops import Looped
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
@@ -172,44 +171,11 @@ def checked_results(results: Any, count: int, what: str) -> Sequence[Any]:
     return results
 
 
-class Source(Node[None, Out]):
-    """A source written in Python: derive from it and implement read().
-
-    Attributes:
-        live: True: the source cannot wait, like a camera, and a full edge drops. False means it waits for a
-            full edge.
-
-    Example:
-        >>> import numpy as np
-        >>> import freshframe as ff
-        >>> class Gray(ff.Source[ff.Frame]):
-        ...     live = False
-        ...
-        ...     def read(self):
-        ...         for n in range(3):
-        ...             yield ff.Frame.from_array(np.full((48, 64), n, np.uint8), "gray"), n / 30
-        >>> [sample.pts for sample in ff.stream(Gray())][0]
-        0.0
-    """
-
-    live: bool = True
-
-    def read(self) -> Iterator[tuple[Out, float] | tuple[Out, float, float]]:
-        """Yields ``(value, pts)`` or ``(value, pts, captured)`` until the stream ends.
-
-        It waits with ``self.stop_token.wait(seconds)`` instead of ``time.sleep(seconds)``, which returns True
-        when the pipeline stops.
-
-        Yields:
-            ``pts`` in seconds of the source's own time; ``captured`` as ``time.monotonic()``, by default now.
-        """
-        raise NotImplementedError(f"{type(self).__name__} needs a method read(self)")
-
-
 class Native:
     """The base of native nodes and sources: a node of the engine, whose options are fixed at construction."""
 
     _handle: _native.NodeHandle
+    _meant: ClassVar[Mapping[str, str]] = {}  # what a missing attribute may be meant for
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Refuses an attribute that would have no effect on the engine.
@@ -224,16 +190,7 @@ class Native:
     if not TYPE_CHECKING:  # type checkers could not find a misspelt attribute
 
         def __getattr__(self, name: str) -> Any:
-            raise _check.no_attribute(self, name, _MEANT if isinstance(self, Source) else {})
-
-
-_MEANT = {  # by programs that call these methods of a source
-    "add": "pipeline.add() adds: port = pipeline.add(source), then pipeline.add(node, port)",
-    **dict.fromkeys(
-        ("isOpened", "grab", "retrieve", "release"),
-        "`for sample in source:` opens it, reads it and closes it",
-    ),
-}
+            raise _check.no_attribute(self, name, self._meant)
 
 
 def _is_settable(cls: type, name: str) -> bool:
@@ -269,21 +226,4 @@ class NativeNode(Native, Node[In, Out]):
         """Must not be called: the engine runs this node natively."""
         raise StateError(
             f"{type(self).__name__} is native: add() it to a pipeline instead of calling process()"
-        )
-
-
-class NativeSource(Native, Looped[Out], Source[Out]):
-    """A source that the engine runs on a native thread without the GIL."""
-
-    _handle: _native.NodeHandle
-
-    def read(self) -> Iterator[Any]:
-        """Must not be called: the engine runs this source natively.
-
-        Raises:
-            StateError: Always.
-        """
-        raise StateError(
-            f"{type(self).__name__} is native, and the engine reads it: write "
-            "`for sample in source:`, where sample.frame.bgr are the pixels"
         )

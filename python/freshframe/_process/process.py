@@ -11,8 +11,9 @@ from typing import Any
 from .. import _check
 from .._errors import GraphError, OptionError, OptionTypeError
 from .._graph import wiring
-from .._graph.nodes import Native, Source
+from .._graph.node import Native
 from .._graph.read_contract import declared
+from .._graph.source import Source
 
 _LEAST_BYTES = 128 << 20
 _MOST_WORKERS = 256

@@ -1,12 +1,11 @@
-"""Results of nodes: NumPy columns in frozen dataclasses."""
+"""The boxes of one frame: NumPy columns in a frozen dataclass."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -25,27 +24,17 @@ from .checked_columns import (
     keep_rows,
     name_of,
 )
+from .rows import MEANT_OF_ALL, SHOWN, Index, at, exchange, explain_arrays, inside, merged, short
 
 if TYPE_CHECKING:
+    from .box import Box
     from .corners import Anchor
-    from .elements import Box, Circle
 
-__all__ = ["Circles", "Detections"]
+__all__ = ["Detections"]
 
-Index = npt.NDArray[Any] | slice | list[int] | list[bool]
-"""A selection of rows: a mask, a slice, or indices."""
-Found = TypeVar("Found", "Circles", "Detections")
 
-_MEANT_OF_ALL = {  # names of Ultralytics, supervision and OpenCV
-    "id": "identities are tracker_id",
-    "ids": "identities are tracker_id",
-    "age": "the ages of tracks are track_age",
-    "conf": "they are confidence",
-    "scores": "they are confidence",
-    "shape": "len() is their number",
-}
 _MEANT = {
-    **_MEANT_OF_ALL,
+    **MEANT_OF_ALL,
     "cls": "classes are class_id, and class_name",
     "labels": "the names of the classes are class_name",
     "boxes": "each is a row of xyxy, and a loop gives one Box after the other",
@@ -53,176 +42,6 @@ _MEANT = {
     "xywh": "`for box in boxes` gives center, width and height",
     "plot": "freshframe.Annotate().draw(frame, boxes) draws them",
 }
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Circles:
-    """The circles of one frame. Compares by identity.
-
-    Coordinates count from the *centre* of the top left pixel, which is (0, 0), as OpenCV's circles do.
-    Coordinates of Detections count from that pixel's outer corner and are half a pixel more for the same
-    place. to_detections() takes care of it.
-
-    ``for x, y, r in circles`` gives each circle, ``circles[0]`` the first of them as a ``types.Circle``, and
-    ``circles[circles.confidence > 0.9]`` selects. The arguments are converted to arrays of the types below,
-    so lists are accepted too.
-
-    Attributes:
-        xyr: (n, 3) float32, pixels: centre x, centre y, radius.
-        confidence: (n,) float32 in [0, 1]: the detector's, in this frame. Not given: 1.
-        tracker_id: (n,) int64, stable over frames, from 1; None before a tracker, as are all that follow.
-        velocity: (n, 2) float32, pixels per second: x to the right, y downwards.
-        track_age: (n,) float32, seconds since the circle was first seen.
-        track_confidence: (n,) float32 in [0, 1]: weighted mean of the circle's confidences, the latest with
-            the largest weight; steadier than ``confidence``.
-
-    Raises:
-        OptionError: A column does not have the length or shape that the circles need.
-        OptionTypeError: A column is not an array of numbers.
-
-    Example:
-        >>> import freshframe as ff
-        >>> circles = ff.Circles([[100, 50, 20], [300, 80, 5]], [0.9, 0.8])
-        >>> circles[circles.xyr[:, 2] > 10].xyr
-        array([[100.,  50.,  20.]], dtype=float32)
-    """
-
-    xyr: npt.NDArray[np.float32]
-    confidence: npt.NDArray[np.float32] = None  # type: ignore[assignment]  # set below
-    tracker_id: npt.NDArray[np.int64] | None = field(default=None, kw_only=True)
-    velocity: npt.NDArray[np.float32] | None = field(default=None, kw_only=True)
-    track_age: npt.NDArray[np.float32] | None = field(default=None, kw_only=True)
-    track_confidence: npt.NDArray[np.float32] | None = field(default=None, kw_only=True)
-
-    if not TYPE_CHECKING:  # type checkers could not find a misspelt attribute
-        __getattr__ = attribute_hints(_MEANT_OF_ALL)
-
-    if TYPE_CHECKING:  # the types of the arguments; the attributes are the arrays made from them
-
-        def __init__(
-            self,
-            xyr: npt.ArrayLike,
-            confidence: npt.ArrayLike | None = None,
-            *,
-            tracker_id: npt.ArrayLike | None = None,
-            velocity: npt.ArrayLike | None = None,
-            track_age: npt.ArrayLike | None = None,
-            track_confidence: npt.ArrayLike | None = None,
-        ) -> None: ...
-
-    def __post_init__(self) -> None:
-        """Converts the columns and checks their lengths."""
-        n = keep_rows(self, "xyr", ("x", "y", "r"))
-        keep_column(self, "confidence", np.float32, 1, n)
-        keep_optional(self, n)
-
-    @classmethod
-    def empty(cls) -> Circles:
-        """No circles."""
-        return cls(np.zeros((0, 3), np.float32))
-
-    @classmethod
-    def merge(cls, several: Iterable[Circles]) -> Circles:
-        """The circles of several results, one after the other.
-
-        Raises:
-            OptionError: They do not have the same columns. Results without circles fit all others.
-            OptionTypeError: One of them is something else.
-        """
-        return _merged(Circles, several)
-
-    @property
-    def center(self) -> npt.NDArray[np.float32]:
-        """(n, 2): x and y."""
-        return self.xyr[:, :2]
-
-    @property
-    def area(self) -> npt.NDArray[np.float32]:
-        """(n,) square pixels."""
-        return np.float32(np.pi) * self.xyr[:, 2] ** 2
-
-    def inside(
-        self, corners: Sequence[tuple[float, float]], *, anchor: Anchor = "center"
-    ) -> npt.NDArray[np.bool_]:
-        """Which circles are in a zone, without a tracker: ``circles[circles.inside(corners)]``.
-
-        Args:
-            corners: (x, y) in pixels, 3 to 1000, in order around the zone. Where its edges cross, points that
-                the zone goes around twice are outside.
-            anchor: The point that must be inside: the "center", or the lowest point, "bottom".
-
-        Returns:
-            (n,) bool. A circle with NaN is outside.
-
-        Raises:
-            OptionError: There are too few or too many corners, or anchor is neither.
-            OptionTypeError: An argument is of the wrong type.
-        """
-        x, y, r = self.xyr.astype(np.float64).T
-        return _inside(x, y, y + r, corners, anchor)
-
-    def __len__(self) -> int:
-        """Number of circles."""
-        return len(self.xyr)
-
-    def __iter__(self) -> Iterator[Circle]:
-        """Each circle, which unpacks into ``x, y, r``, as Python's floats."""
-        with fork.loading():
-            from .elements import circles_of  # noqa: PLC0415  (few programs loop over all)
-
-        return circles_of(self)
-
-    @overload
-    def __getitem__(self, index: int) -> Circle: ...
-    @overload
-    def __getitem__(self, index: Index) -> Circles: ...
-    def __getitem__(self, index: int | Index) -> Circle | Circles:
-        """One circle for a number; for a mask, a slice or indices these circles, with all their columns.
-
-        Raises:
-            IndexError: There is no circle of this number.
-            OptionTypeError: It is something else.
-        """
-        chosen: Circle | Circles = _at(self, index)
-        return chosen
-
-    def __repr__(self) -> str:
-        """The number of circles, and the first of them."""
-        return _short(self, [f"({x:.0f}, {y:.0f}) r {r:.0f}" for x, y, r in self.xyr[:_SHOWN].tolist()])
-
-    def to_detections(self) -> Detections:
-        """The boxes around the circles, half a pixel further: class 0, ``xyr`` in ``data``."""
-        x, y, r = self.xyr.T
-        return Detections(
-            np.stack([x - r, y - r, x + r, y + r], axis=1) + np.float32(0.5),
-            self.confidence,
-            tracker_id=self.tracker_id,
-            velocity=self.velocity,
-            track_age=self.track_age,
-            track_confidence=self.track_confidence,
-            data={"xyr": self.xyr},
-        )
-
-    def to_dicts(self) -> list[dict[str, Any]]:
-        """A dict for each circle, with the keys of JsonLines and Csv and Python's own numbers."""
-        dicts: list[dict[str, Any]] = _exchange().dicts_of(self)
-        return dicts
-
-    def to_pandas(self) -> Any:
-        """A DataFrame with a row for each circle and the columns of to_dicts().
-
-        Raises:
-            MissingPackageError: pandas is not installed.
-        """
-        return _exchange().frame_of(self)
-
-    def to_supervision(self) -> Any:
-        """Supervision's Detections of to_detections().
-
-        Raises:
-            MissingPackageError: supervision is not installed.
-        """
-        return self.to_detections().to_supervision()
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -322,7 +141,7 @@ class Detections:
                 all others.
             OptionTypeError: One of them is something else.
         """
-        return _merged(Detections, several)
+        return merged(Detections, several)
 
     @classmethod
     def from_supervision(cls, detections: Any) -> Detections:
@@ -333,7 +152,7 @@ class Detections:
         65535, names are None and the column stays in ``data``. ``mask`` and ``xyxyxyxy`` become the columns
         ``mask`` and ``corners``.
         """
-        return cls(**_exchange().from_supervision(detections))
+        return cls(**exchange().from_supervision(detections))
 
     @classmethod
     def from_ultralytics(cls, result: Any) -> Detections:
@@ -346,7 +165,7 @@ class Detections:
             OptionError: It is the result of a classifier.
             OptionTypeError: It is something else, such as the list of results.
         """
-        return cls(**_exchange().from_ultralytics(result))
+        return cls(**exchange().from_ultralytics(result))
 
     @property
     def class_name(self) -> npt.NDArray[np.str_] | None:
@@ -394,7 +213,7 @@ class Detections:
             array([ True, False])
         """
         left, top, right, bottom = self.xyxy.astype(np.float64).T
-        return _inside((left + right) / 2, (top + bottom) / 2, bottom, corners, anchor)
+        return inside((left + right) / 2, (top + bottom) / 2, bottom, corners, anchor)
 
     def with_data(self, **columns: npt.ArrayLike) -> Detections:
         """The same boxes with further columns of ``data``. A column of a name that is there is replaced.
@@ -422,7 +241,7 @@ class Detections:
     def __iter__(self) -> Iterator[Box]:
         """Each box, which unpacks into ``x1, y1, x2, y2``, as Python's floats."""
         with fork.loading():
-            from .elements import boxes_of  # noqa: PLC0415  (few programs loop over all)
+            from .box import boxes_of  # noqa: PLC0415  (few programs loop over all)
 
         return boxes_of(self)
 
@@ -442,15 +261,15 @@ class Detections:
                 f"Detections take a number, a slice, a mask or a list of indices, got {shown(index)}. These "
                 "have no class names (class_name is None): compare class_id with a number, or give them names"
             )
-        chosen: Box | Detections = _at(self, index)
+        chosen: Box | Detections = at(self, index)
         return chosen
 
     def __repr__(self) -> str:
         """The number of boxes, and the first of them."""
-        some = self[:_SHOWN]
+        some = self[:SHOWN]
         kinds = some.class_id.tolist() if some.class_name is None else some.class_name.tolist()
         each = zip(kinds, some.confidence.tolist(), strict=True)
-        return _short(self, [f"{kind} {confidence:.2f}" for kind, confidence in each])
+        return short(self, [f"{kind} {confidence:.2f}" for kind, confidence in each])
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """A dict for each box, with the keys of JsonLines and Csv and Python's own numbers.
@@ -458,7 +277,7 @@ class Detections:
         Raises:
             OptionError: A column of ``data`` has the name of another key.
         """
-        dicts: list[dict[str, Any]] = _exchange().dicts_of(self)
+        dicts: list[dict[str, Any]] = exchange().dicts_of(self)
         return dicts
 
     def to_pandas(self) -> Any:
@@ -468,7 +287,7 @@ class Detections:
             MissingPackageError: pandas is not installed.
             OptionError: A column of ``data`` has the name of another column.
         """
-        return _exchange().frame_of(self)
+        return exchange().frame_of(self)
 
     def to_supervision(self) -> Any:
         """The same boxes as supervision's Detections.
@@ -480,83 +299,8 @@ class Detections:
         Raises:
             MissingPackageError: supervision is not installed.
         """
-        return _exchange().supervision_of(self)
+        return exchange().supervision_of(self)
 
 
-def _exchange() -> Any:
-    with fork.loading():
-        from . import exchange  # noqa: PLC0415  (most programs keep their results)
-
-    return exchange
-
-
-def _merged(kind: type[Found], several: Iterable[Found]) -> Found:
-    with fork.loading():
-        from .merging import merged  # noqa: PLC0415  (most programs merge nothing)
-
-    return merged(kind, several)
-
-
-def _inside(x: Any, y: Any, bottom: Any, corners: Any, anchor: Any) -> npt.NDArray[np.bool_]:
-    with fork.loading():
-        from .corners import are_inside, checked_anchor  # noqa: PLC0415  (few programs ask)
-
-    return are_inside(x, bottom if checked_anchor(anchor) == "bottom" else y, corners)
-
-
-_SHOWN = 5  # elements in a representation
-
-
-def _short(of: Circles | Detections, first: list[str]) -> str:
-    listed = f": {', '.join(first)}" if first else ""
-    return f"<{type(of).__name__}: {len(of)}{listed}{', ...' if len(of) > _SHOWN else ''}>"
-
-
-def _place(of: Circles | Detections, index: Any) -> int | None:
-    """The row of an index that is one number; None means it is something else."""
-    if not hasattr(index, "__index__") or isinstance(index, bool | np.bool_) or np.ndim(index):
-        return None
-    place = operator.index(index)
-    if not -len(of) <= place < len(of):
-        raise IndexError(f"the {type(of).__name__} have {len(of)} rows, got the index {place}")
-    return place % len(of)
-
-
-def _at(of: Found, index: Any) -> Any:
-    """The element of an index that is one number, or the rows of any other index."""
-    place = _place(of, index)
-    return _some(of, index) if place is None else next(iter(_some(of, slice(place, place + 1))))
-
-
-def _some(of: Found, index: Any) -> Found:
-    """The chosen rows of all columns. Rows of valid columns need no check."""
-    chosen = _chosen(type(of).__name__, index)
-    some: Found = object.__new__(type(of))
-    for name in of.__dataclass_fields__:
-        column = getattr(of, name)
-        if isinstance(column, Mapping):
-            column = {each: rows[chosen] for each, rows in column.items()}
-        elif isinstance(column, np.ndarray):
-            column = column[chosen]
-        object.__setattr__(some, name, column)
-    return some
-
-
-def _chosen(what: str, index: Any) -> Any:
-    if isinstance(index, slice):
-        return index
-    chosen = np.asarray(index)
-    if chosen.ndim != 1 or chosen.dtype.kind not in "biuf" or (chosen.dtype.kind == "f" and chosen.size):
-        raise OptionTypeError(
-            f"{what} take a number, a slice, a mask or a list of indices, got {shown(index)}"
-        )
-    return chosen if chosen.size or chosen.dtype.kind == "b" else chosen.astype(np.intp)
-
-
-for _found in (Circles, Detections):  # help() shows what the constructors take: the attributes are arrays
-    _types = vars(_found)["__init__"].__annotations__
-    for _name, _type in list(_types.items()):
-        if str(_type).startswith("npt.NDArray"):
-            _types[_name] = "npt.ArrayLike" if _name in ("xyr", "xyxy") else "npt.ArrayLike | None"
-
+explain_arrays(Detections)
 _calls.explain(__all__, globals())

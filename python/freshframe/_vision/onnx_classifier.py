@@ -10,9 +10,10 @@ from typing import Literal
 from .. import _check, _native
 from .._errors import OptionError
 from .._graph.contract import Contract
-from .._graph.nodes import NativeNode
-from .._results.results import Detections
-from .onnx import Provider, _load, _names, _size, _texts
+from .._graph.node import NativeNode
+from .._results.detections import Detections
+from .onnx_detector import checked_names, checked_texts
+from .onnx_model import Provider, checked_size, load_model
 
 
 class OnnxClassifier(NativeNode[Detections, Detections]):
@@ -80,12 +81,12 @@ class OnnxClassifier(NativeNode[Detections, Detections]):
             raise OptionError(f"when must be 'each', 'growing' or 'best', got {_check.shown(when)}")
         options = _native.OnnxClassifierOptions()
         options.column = _check.text("column", column)
-        options.names = [] if names is None else _names(names)
-        options.size = _size(size)
+        options.names = [] if names is None else checked_names(names)
+        options.size = checked_size(size)
         options.center_crop = None if center_crop is None else _check.flag("center_crop", center_crop)
         options.antialias = None if antialias is None else _check.flag("antialias", antialias)
-        wanted = [] if classes is None else _texts("classes", classes)
+        wanted = [] if classes is None else checked_texts("classes", classes)
         options.set_crops(wanted, _check.number("padding", padding), when)
         self._path = _check.path("path", path)
-        model = _load(self._path, threads, provider)
+        model = load_model(self._path, threads, provider)
         self._handle = _native.make_onnx_classifier(model, options)

@@ -1,0 +1,164 @@
+"""A source of decoded frames, and the source of its packets."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import numbers
+from typing import TYPE_CHECKING, Any, Literal, cast, overload
+
+from .. import _check, _native
+from .._errors import OptionError, OptionTypeError
+from .._graph.contract import Contract
+from .._graph.source import NativeSource
+from .._interpreter import fork
+
+if TYPE_CHECKING:
+    from .._native import Frame, Packet  # noqa: F401  (in strings)
+    from .video_info import VideoInfo
+
+
+class _Setting(property):
+    """A setting of a camera, as an attribute of its source."""
+
+    def __init__(self, name: str, what: str) -> None:
+        """Makes the attribute `name`, which is `what`."""
+
+        def get(source: VideoSource) -> int | Literal["auto"]:
+            source._need_camera(name)
+            found = _native.camera_setting(source._handle, name)
+            return "auto" if found == "auto" else int(found)
+
+        def put(source: VideoSource, value: int | Literal["auto"]) -> None:
+            source._need_camera(name)
+            _native.set_camera(source._handle, name, camera_value(name, value))
+
+        text = f"""{what}, or "auto".
+
+        Read from the driver, and set there from any thread, also while it runs. GIL: released meanwhile.
+
+        Raises:
+            OptionError: The source is no camera.
+            SourceError: The camera is missing, has no such control, or refuses the value: with its range.
+        """
+        super().__init__(get, put, doc=text)
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __get__(self, source: None, owner: type, /) -> _Setting: ...
+        @overload
+        def __get__(self, source: Any, owner: type | None = None, /) -> int | Literal["auto"]: ...
+        def __get__(self, source: Any, owner: type | None = None, /) -> Any: ...
+        def __set__(self, source: Any, value: int | Literal["auto"], /) -> None: ...
+
+
+class VideoSource(NativeSource["Frame"]):
+    """A source of decoded frames, made by freshframe.open().
+
+    A program either adds it to a pipeline or loops over it: ``with source:``, ``for sample in source``,
+    ``async for``. The loop is the same as over freshframe.stream() with this source alone. The first attempt
+    to open the source must succeed, unless ``reconnect=True``. Later outages are waited for. While the body
+    of the loop works, a camera drops older frames, which ``sample.dropped`` counts, and a file waits.
+
+    In a ``with`` block every loop continues where the loop before was left, and the end closes the source.
+    Without ``with`` a source has one loop, whose end closes it.
+    """
+
+    def _freshframe_contract(self) -> Contract:
+        return Contract(
+            types=(None, _native.Frame),
+            marks_damage=self._marks_damage,
+            must_open=self._must_open,
+            packets=self._packets,
+            wake=self._wake,
+        )
+
+    def __init__(self, url: str, options: _native.OpenOptions) -> None:
+        """Called by freshframe.open()."""
+        handle = _native.make_video_source(url, options)
+        # Frames of files and of cameras of this machine are never damaged.
+        self._marks_damage = options.damaged == "mark" and _native.is_network_stream(handle)
+        self._may_wait = options.reconnect is None
+        self.live = handle.live
+        self._handle = handle
+
+    def _must_open(self) -> None:
+        """Makes the source, which is about to be added for a loop, fail unless its first frame comes."""
+        if self._may_wait and not self._handle.added:
+            _native.need_first_frame(self._handle)
+
+    def __repr__(self) -> str:
+        """The URL with its password masked."""
+        return f"<VideoSource {self.url!r}>"
+
+    @property
+    def url(self) -> str:
+        """The URL with its password masked."""
+        return _native.video_url(self._handle)
+
+    exposure = _Setting("exposure", "Exposure time of a camera, mostly in units of 0.1 ms")
+    gain = _Setting("gain", "Gain of a camera, in its own units")
+    focus = _Setting("focus", "Focus of a camera, in its own units")
+    white_balance = _Setting("white_balance", "Colour temperature of a camera in kelvins")
+
+    def _need_camera(self, name: str) -> None:
+        if not _native.is_camera(self._handle):
+            raise OptionError(
+                f"{name} is for a camera of this machine, such as 0 or '/dev/video0': {self.url!r} is none"
+            )
+
+    def _packets(self) -> PacketSource:
+        """The source of its packets, for Port.packets."""
+        return PacketSource(self)
+
+    def _wake(self, seconds: float | None, pts: float | None) -> None:
+        """For Port.wake."""
+        _native.wake(self._handle, seconds, pts)
+
+    @property
+    def info(self) -> VideoInfo:
+        """The properties of the opened video, such as codec, size and rate.
+
+        Raises:
+            StateError: The pipeline has not started yet, or a live source has not yet connected or not yet
+                delivered its first frame.
+        """
+        with fork.loading():
+            from .video_info import VideoInfo  # noqa: PLC0415  (many programs do not ask)
+
+        info = _native.video_info(self._handle)
+        return VideoInfo(
+            width=info.width,
+            height=info.height,
+            fps=info.fps,
+            frame_count=info.frame_count,
+            duration=info.duration,
+            codec=info.codec,
+            container=info.container or None,
+            pixel_format=info.pixel_format or None,
+            interlaced=info.interlaced,
+            renditions=tuple(info.renditions),
+            client=cast("Any", info.client or None),
+            ends_by=cast("Any", info.ends_by or None),
+        )
+
+
+class PacketSource(NativeSource["Packet"]):
+    """The source of ``camera.packets``."""
+
+    def _freshframe_contract(self) -> Contract:
+        return Contract(types=(None, _native.Packet))
+
+    def __init__(self, camera: VideoSource) -> None:
+        """Called by Port.packets."""
+        self.live = camera.live
+        self._handle = _native.make_packet_source(camera._handle)
+
+
+def camera_value(name: str, value: Any) -> str:
+    """Returns a setting as the engine takes it."""
+    if isinstance(value, str) and value == "auto":
+        return value
+    if isinstance(value, numbers.Integral) and not isinstance(value, bool):
+        return str(int(value))
+    raise OptionTypeError(f'{name} must be a whole number or "auto", got {_check.shown(value)}')

@@ -1,0 +1,118 @@
+"""What Circles and Detections have in common: rows by index, elements of a representation, late modules."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from .._check import shown
+from .._errors import OptionTypeError
+from .._interpreter import fork
+
+if TYPE_CHECKING:
+    from .circles import Circles
+    from .detections import Detections
+
+
+Index = npt.NDArray[Any] | slice | list[int] | list[bool]
+"""A selection of rows: a mask, a slice, or indices."""
+
+
+Found = TypeVar("Found", "Circles", "Detections")
+
+
+MEANT_OF_ALL = {  # names of Ultralytics, supervision and OpenCV
+    "id": "identities are tracker_id",
+    "ids": "identities are tracker_id",
+    "age": "the ages of tracks are track_age",
+    "conf": "they are confidence",
+    "scores": "they are confidence",
+    "shape": "len() is their number",
+}
+
+
+def exchange() -> Any:
+    """Returns the module that gives results to other libraries, loaded at its first use."""
+    with fork.loading():
+        from . import exchange as module  # noqa: PLC0415  (most programs keep their results)
+
+    return module
+
+
+def merged(kind: type[Found], several: Iterable[Found]) -> Found:
+    """Merges results of one kind."""
+    with fork.loading():
+        from . import merging  # noqa: PLC0415  (most programs merge nothing)
+
+    return merging.merged(kind, several)
+
+
+def inside(x: Any, y: Any, bottom: Any, corners: Any, anchor: Any) -> npt.NDArray[np.bool_]:
+    """Returns for each row whether its anchor is within the corners."""
+    with fork.loading():
+        from .corners import are_inside, checked_anchor  # noqa: PLC0415  (few programs ask)
+
+    return are_inside(x, bottom if checked_anchor(anchor) == "bottom" else y, corners)
+
+
+SHOWN = 5  # elements in a representation
+
+
+def short(of: Circles | Detections, first: list[str]) -> str:
+    """Returns a representation, with the texts of the first elements."""
+    listed = f": {', '.join(first)}" if first else ""
+    return f"<{type(of).__name__}: {len(of)}{listed}{', ...' if len(of) > SHOWN else ''}>"
+
+
+def _place(of: Circles | Detections, index: Any) -> int | None:
+    """The row of an index that is one number; None means it is something else."""
+    if not hasattr(index, "__index__") or isinstance(index, bool | np.bool_) or np.ndim(index):
+        return None
+    place = operator.index(index)
+    if not -len(of) <= place < len(of):
+        raise IndexError(f"the {type(of).__name__} have {len(of)} rows, got the index {place}")
+    return place % len(of)
+
+
+def at(of: Found, index: Any) -> Any:
+    """The element of an index that is one number, or the rows of any other index."""
+    place = _place(of, index)
+    return _some(of, index) if place is None else next(iter(_some(of, slice(place, place + 1))))
+
+
+def _some(of: Found, index: Any) -> Found:
+    """The chosen rows of all columns. Rows of valid columns need no check."""
+    chosen = _chosen(type(of).__name__, index)
+    some: Found = object.__new__(type(of))
+    for name in of.__dataclass_fields__:
+        column = getattr(of, name)
+        if isinstance(column, Mapping):
+            column = {each: rows[chosen] for each, rows in column.items()}
+        elif isinstance(column, np.ndarray):
+            column = column[chosen]
+        object.__setattr__(some, name, column)
+    return some
+
+
+def _chosen(what: str, index: Any) -> Any:
+    if isinstance(index, slice):
+        return index
+    chosen = np.asarray(index)
+    if chosen.ndim != 1 or chosen.dtype.kind not in "biuf" or (chosen.dtype.kind == "f" and chosen.size):
+        raise OptionTypeError(
+            f"{what} take a number, a slice, a mask or a list of indices, got {shown(index)}"
+        )
+    return chosen if chosen.size or chosen.dtype.kind == "b" else chosen.astype(np.intp)
+
+
+def explain_arrays(kind: type) -> None:
+    """Shows in help() what a constructor takes: the attributes are arrays."""
+    types = vars(kind)["__init__"].__annotations__
+    for name, given in list(types.items()):
+        if str(given).startswith("npt.NDArray"):
+            types[name] = "npt.ArrayLike" if name in ("xyr", "xyxy") else "npt.ArrayLike | None"
