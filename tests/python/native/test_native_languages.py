@@ -1,4 +1,4 @@
-"""One step, the mean of a picture, in each language of the table in docs/how-to/native-nodes.md."""
+"""One step, the mean of a picture, in each language of the table in docs/reference/native-nodes.md."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The programs of docs/how-to/native-nodes.md, built and run."""
+"""The programs of the pages about native steps, built and run."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from support import picture, run_program
 
 import freshframe as ff
 
-PAGE = (Path(__file__).parents[3] / "docs/how-to/native-nodes.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[3] / "docs"
+PAGES = ["how-to/step-in-other-languages", "how-to/step-in-cpp", "reference/native-forms"]
+TEXT = "".join((DOCS / f"{page}.md").read_text(encoding="utf-8") for page in PAGES)
 
 
 def programs(language: str) -> list[str]:
-    """The blocks of code in that language."""
-    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    """The blocks of code in that language, in the order of the pages."""
+    return re.findall(rf"^```{language}\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
 
 
 def test_each_language_of_the_page_is_tested() -> None:

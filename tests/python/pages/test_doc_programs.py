@@ -31,8 +31,10 @@ pytestmark = pytest.mark.takes(60)
 ROOT = Path(__file__).parents[3]
 PAGES = [*ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*/README.md")]
 ELSEWHERE = {
-    "release-the-gil.md",
-    "native-nodes.md",
+    "release-the-gil-in-cython.md",
+    "step-in-other-languages.md",
+    "step-in-cpp.md",
+    "native-forms.md",
     "boxes-in-a-browser.md",
     "ask-a-vision-model.md",
     "clips.md",

@@ -18,8 +18,8 @@ from support import WATCHDOG
 import freshframe as ff
 
 ROOT = Path(__file__).parents[3]
-PAGE = (ROOT / "docs" / "explanation" / "gil.md").read_text(encoding="utf-8")
-HOW_TO = (ROOT / "docs" / "how-to" / "release-the-gil.md").read_text(encoding="utf-8")
+PAGES = ["release-the-gil", "call-python-from-a-thread", "release-the-gil-in-cython"]
+HOW_TO = "".join((ROOT / "docs" / "how-to" / f"{page}.md").read_text(encoding="utf-8") for page in PAGES)
 COMPILER = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
 
 
