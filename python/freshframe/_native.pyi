@@ -1815,7 +1815,7 @@ class Packet:
     @property
     def damaged(self) -> bool:
         """
-        True: a part of its picture, or of a picture that it was predicted from, was lost on its way here.
+        True means a part of its picture, or of a picture that it was predicted from, was lost on its way here.
         """
 
     @property
@@ -2314,7 +2314,9 @@ def fleet_value(data: memoryview, producer: str) -> Any:
     """
 
 class FleetChild:
-    """An agent's process. The guard that starts it needs this. Not an interface."""
+    """
+    An agent's process. The guard that starts it needs this. Not an interface.
+    """
 
     @property
     def pid(self) -> int:
@@ -2330,7 +2332,9 @@ class FleetChild:
         """Sends a signal to the process."""
 
     def reap(self) -> object:
-        """Reaps the process and returns how it ended, once. None means it still runs."""
+        """
+        Reaps the process and returns how it ended, once. None means it still runs.
+        """
 
 def start_fleet_child(arguments: list, environment: list, socket: int, page: int = -1) -> FleetChild:
     """
