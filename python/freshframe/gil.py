@@ -2,7 +2,7 @@
 
 ``with ff.gil.watch(threshold=0.01) as watch: ...`` and then ``print(watch.table())``. The watch reads the
 interpreter's memory from a native thread. It patches and traces nothing and sends no signal to a thread that
-waits. On the command line: ``freshframe gil script.py``. docs/reference/gil.md describes how it works and its
+waits. On the command line: ``freshframe gil script.py``. docs/reference/gil-watch.md describes how it works and its
 limits.
 """
 
