@@ -19,7 +19,7 @@ from rigs.checked_tests import (
     pytest_runtest_makereport,
     transport,
 )
-from rigs.repeated import pytest_pyfunc_call, pytest_terminal_summary
+from rigs.repeated import pytest_pyfunc_call, pytest_sessionfinish, pytest_terminal_summary
 
 __all__ = [
     "app",
@@ -34,6 +34,7 @@ __all__ = [
     "pytest_pyfunc_call",
     "pytest_runtest_call",
     "pytest_runtest_makereport",
+    "pytest_sessionfinish",
     "pytest_terminal_summary",
     "transport",
 ]

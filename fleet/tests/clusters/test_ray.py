@@ -26,7 +26,7 @@ from support import program_environment, until
 import freshframe as ff
 from freshframe.fleet import FleetReader, FleetSample
 
-pytestmark = [pytest.mark.network, pytest.mark.filterwarnings("default"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.filterwarnings("default"), pytest.mark.timeout(300)]
 
 
 class Watch:

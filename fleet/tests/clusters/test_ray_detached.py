@@ -33,7 +33,7 @@ from freshframe_fleet._detached.ray_actor import RayStore
 from freshframe_fleet._detached.ray_fleets import actor_name
 from freshframe_fleet._machines.ray_connection import NAMESPACE, RayConnection
 
-pytestmark = [pytest.mark.network, pytest.mark.filterwarnings("default"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.filterwarnings("default"), pytest.mark.timeout(300)]
 
 _MAKER = """
 import sys

@@ -20,12 +20,7 @@ from fleet_rigs.checks import is_alive
 from ray_clusters import new_cluster
 from support import program_environment, until
 
-pytestmark = [
-    pytest.mark.network,
-    pytest.mark.full,
-    pytest.mark.filterwarnings("default"),
-    pytest.mark.timeout(300),
-]
+pytestmark = [pytest.mark.full, pytest.mark.filterwarnings("default"), pytest.mark.timeout(300)]
 RECONNECT = 20  # seconds; Ray's default is 60
 
 _PROGRAM = """

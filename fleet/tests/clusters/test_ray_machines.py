@@ -19,7 +19,7 @@ from support import until
 
 import freshframe as ff
 
-pytestmark = [pytest.mark.network, pytest.mark.filterwarnings("default"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.filterwarnings("default"), pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")

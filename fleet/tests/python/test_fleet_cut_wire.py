@@ -16,7 +16,7 @@ from fleet_rigs.counting_server import CountingServer
 from fleet_rigs.guards import GuardedFleet
 from support import until
 
-pytestmark = [pytest.mark.network, pytest.mark.full]
+pytestmark = pytest.mark.full
 
 
 class Wire:

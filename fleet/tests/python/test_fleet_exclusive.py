@@ -49,7 +49,6 @@ def agent_of(fleet: ff.fleet.Fleet) -> str:
     return agent
 
 
-@pytest.mark.network
 def test_a_stopped_agent_and_a_move_leave_one_session(fleet: ff.fleet.Fleet, server: CountingServer) -> None:
     reader = opened(fleet, server)
     first = fleet.stats().cameras["gate"].epoch
@@ -65,7 +64,6 @@ def test_a_stopped_agent_and_a_move_leave_one_session(fleet: ff.fleet.Fleet, ser
 
 
 @pytest.mark.full
-@pytest.mark.network
 def test_an_agent_without_answers_closes_its_session_and_opens_it_again(
     fleet: ff.fleet.Fleet, server: CountingServer
 ) -> None:

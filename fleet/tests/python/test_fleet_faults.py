@@ -24,8 +24,6 @@ from freshframe_fleet._control.place import LocalPlace
 from freshframe_fleet._control.setup import Setup
 from freshframe_fleet._decide.decisions import Times
 
-pytestmark = pytest.mark.takes(40)
-
 
 @pytest.fixture(autouse=True)
 def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,8 +24,6 @@ import freshframe as ff
 from freshframe.fleet import FleetReader, FleetSample
 from freshframe_fleet._machines import handshake, ray_place
 
-pytestmark = pytest.mark.network
-
 
 @contextlib.contextmanager
 def guarded(state: Path) -> Iterator[GuardedFleet]:

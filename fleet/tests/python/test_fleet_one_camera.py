@@ -20,8 +20,6 @@ from support import until
 import freshframe as ff
 from freshframe_fleet._url import cut
 
-pytestmark = pytest.mark.takes(40)
-
 LONG = 8192 + 100  # letters: with the note about those that were left out
 
 
@@ -81,6 +79,7 @@ def dies(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
     return pipeline, {"ticks": pipeline.add(work, pipeline.add(fleet_builds.Ticks(0.02)))}
 
 
+@pytest.mark.table(cases=3)
 @pytest.mark.parametrize("end", sorted(ENDS))
 def test_the_first_crash_finds_its_camera_and_accuses_no_other(fleet: ff.fleet.Fleet, end: str) -> None:
     fleet.add_many({f"good{number}": "ticks:0.02" for number in range(6)}, fleet_builds.ticks)

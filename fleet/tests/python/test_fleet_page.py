@@ -17,8 +17,6 @@ import freshframe as ff
 from freshframe.fleet import CameraStats, FleetDashboard, FleetStats
 from freshframe_fleet._page import health, page_state
 
-pytestmark = pytest.mark.network
-
 CAMERA = CameraStats(
     name="gate",
     url="rtsp://10.0.0.7/main",

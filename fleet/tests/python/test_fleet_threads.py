@@ -22,8 +22,6 @@ from freshframe_fleet._machines.guard import Guard
 from freshframe_fleet._machines.listener import Listener
 from freshframe_fleet._machines.relay import Relay
 
-pytestmark = pytest.mark.network
-
 yard = yard_fixture()
 
 ERRORS = [

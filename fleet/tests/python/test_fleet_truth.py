@@ -22,8 +22,6 @@ from freshframe_fleet._control.snapshot import agent_stats
 from freshframe_fleet._decide.model import Agent
 from freshframe_fleet._metrics import metrics_text
 
-pytestmark = [pytest.mark.network, pytest.mark.takes(30)]
-
 one_fleet = shared_fleet(agents=2)
 
 

@@ -18,8 +18,6 @@ import freshframe as ff
 from freshframe_fleet._agent.run import ReceivedBuild
 from freshframe_fleet._messages import Started
 
-pytestmark = pytest.mark.takes(20)
-
 one_fleet = shared_fleet(agents=2)
 
 

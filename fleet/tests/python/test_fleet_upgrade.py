@@ -27,8 +27,6 @@ from freshframe_fleet._control.builds import own_modules
 from freshframe_fleet._control.builds.builds import SentBuilds
 from freshframe_fleet._control.builds.own_modules import modules_of
 
-pytestmark = pytest.mark.takes(20)
-
 one_fleet = shared_fleet(agents=2)
 
 _CAMERAS = """

@@ -22,8 +22,6 @@ from freshframe_fleet._control.setup import Setup
 from freshframe_fleet._decide.model import Times
 from freshframe_fleet._specs import with_orphans
 
-pytestmark = [pytest.mark.network, pytest.mark.takes(15)]
-
 EXPIRE_AFTER = 0.5  # seconds
 ORPHAN_AFTER = 4.0  # seconds
 
@@ -94,6 +92,7 @@ def pause(yard: Yard, fleet: ff.fleet.Fleet, *, until_all_end: bool) -> float:
         os.kill(yard.controller.pid, signal.SIGCONT)
 
 
+@pytest.mark.thorough
 def test_agents_go_on_without_their_controller_for_as_long_as_they_may(yard: Yard) -> None:
     with yard.connect() as fleet:
         until(lambda: len(fleet.stats().agents) == 2, "two agents")

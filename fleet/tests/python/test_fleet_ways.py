@@ -114,6 +114,7 @@ WAYS: dict[Callable[[Build], None], str] = {
 }
 
 
+@pytest.mark.table(cases=4)
 @pytest.mark.parametrize("way", WAYS, ids=range(len(WAYS)))
 def test_only_frames_that_can_come_to_an_output_are_counted(way: Callable[[Build], None]) -> None:
     build = Build()

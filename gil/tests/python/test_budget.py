@@ -74,10 +74,9 @@ def test_a_quiet_block_passes_and_leaves_no_watch() -> None:
     assert of_process() is None
 
 
+@pytest.mark.thorough
 @needs_gil
-@pytest.mark.repeats(
-    attempts=3
-)  # a watch that gets no processor sees too little to tell bytecode from a short call
+@pytest.mark.repeats  # a watch that gets no processor sees too little to tell bytecode from a short call
 def test_a_tight_loop_of_bytecode_that_shares_its_processor_is_over_no_budget() -> None:
     processors = os.sched_getaffinity(0)
     shared = {min(processors)}
@@ -108,9 +107,7 @@ def count(iterator: Iterator[None]) -> Callable[[], None]:
 
 
 @needs_gil
-@pytest.mark.repeats(
-    attempts=3
-)  # a watch that gets no processor sees too little to tell bytecode from a short call
+@pytest.mark.repeats  # a watch that gets no processor sees too little to tell bytecode from a short call
 @pytest.mark.parametrize(
     "loop",
     [spin, count(itertools.repeat(None)), count(itertools.cycle([None]))],

@@ -22,7 +22,7 @@ from gil_budget._gil_watch.stalls import INTERPRETER, GilStall
 from gil_budget.holds import hold_of
 from rigs.watchdog import LONG_WATCHDOG
 
-pytestmark = [pytest.mark.needs_gil, pytest.mark.takes(30)]
+pytestmark = pytest.mark.needs_gil
 
 OWN = r"(lib)?python3[.\d]*t?(\.so[.\d]*)?:"  # a function of the interpreter with a symbol
 
@@ -124,6 +124,7 @@ def kind_of(stall: GilStall) -> str | None:
     return None if hold is None else hold.kind
 
 
+@pytest.mark.table(cases=5)
 @pytest.mark.parametrize("name", CASES)
 def test_a_hold_has_its_name_and_no_other_one(name: str) -> None:
     case = CASES[name]

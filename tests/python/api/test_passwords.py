@@ -396,6 +396,7 @@ ESCAPES: dict[str, Callable[[str], str]] = {
 }
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("key", KEYS)
 @pytest.mark.parametrize("escape", ESCAPES)
 @pytest.mark.parametrize("before", [0, 150, 190, 4_080, 65_530])

@@ -292,6 +292,7 @@ def test_every_public_callable_is_in_the_table() -> None:
     assert set(CALLS) <= public
 
 
+@pytest.mark.table
 @pytest.mark.parametrize(
     ("name", "index"), [(name, index) for name, calls in CALLS.items() for index in range(len(calls))]
 )

@@ -33,13 +33,11 @@ def mypy(path: Path, cache: Path) -> tuple[int, str]:
     return ended.returncode, ended.stdout + ended.stderr
 
 
-@pytest.mark.slow
 def test_good_programs_are_accepted_with_the_types_that_they_state(tmp_path: Path) -> None:
     code, said = mypy(FOLDER / "accepts.py", tmp_path)
     assert code == 0, said
 
 
-@pytest.mark.slow
 def test_each_marked_mistake_is_found_and_no_other_line_is(tmp_path: Path) -> None:
     text = (FOLDER / "rejects.py").read_text()
     wanted = {number for number, line in enumerate(text.splitlines(), 1) if MARK.search(line)}
@@ -70,7 +68,6 @@ def pyright(folder: Path, *paths: Path) -> list[tuple[Path, int, str, str]]:
     ]
 
 
-@pytest.mark.slow
 def test_pyright_accepts_the_examples_and_the_good_programs(tmp_path: Path) -> None:
     found = pyright(tmp_path, ROOT / "examples", FOLDER / "accepts.py")
     # The types of a package that is not installed here are unknown.
@@ -81,7 +78,6 @@ def test_pyright_accepts_the_examples_and_the_good_programs(tmp_path: Path) -> N
     assert errors == []
 
 
-@pytest.mark.slow
 def test_pyright_finds_each_marked_mistake_and_no_other_line(tmp_path: Path) -> None:
     text = (FOLDER / "rejects.py").read_text()
     unmarked = tmp_path / "unmarked.py"

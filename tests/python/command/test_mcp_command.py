@@ -276,6 +276,7 @@ LIES: list[Any] = [
 ]
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("status", ["200 OK", "404 Not Found", "503 Service Unavailable"])
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_whatever_a_server_answers_an_agent_reads_words(question: str, status: str) -> None:
@@ -312,6 +313,7 @@ HELLO = (
 )
 
 
+@pytest.mark.table(cases=1)
 @pytest.mark.parametrize(
     ("end", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (None, 0)], ids=["TERM", "INT", "end"]
 )

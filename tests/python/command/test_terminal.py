@@ -87,7 +87,6 @@ def test_lines_on_a_terminal_are_not_mixed_with_a_bar() -> None:
 
 
 @pytest.mark.repeats
-@pytest.mark.slow
 def test_the_demo_shows_its_report_and_saves_its_files(tmp_path: Path) -> None:
     terminal = Terminal()
     command = [sys.executable, "-m", "freshframe", "demo", "--seconds", "3", "--out", str(tmp_path / "new")]

@@ -63,6 +63,7 @@ def test_max_frames_is_for_each_file(freshframe: Command, clips: list[str]) -> N
     assert (code, len(out.splitlines())) == (0, 4)
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [

@@ -147,6 +147,7 @@ def handlers() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
+@pytest.mark.table(cases=4)
 @pytest.mark.usefixtures("handlers")
 @pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS.keys())
 def test_why_takes_a_program_as_it_is(

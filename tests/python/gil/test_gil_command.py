@@ -14,7 +14,7 @@ from rigs import gil_holds
 from rigs.gil_holds import WAYS
 from support import WATCHDOG
 
-pytestmark = [pytest.mark.takes(30), pytest.mark.needs_gil]
+pytestmark = pytest.mark.needs_gil
 
 needs_compiler = pytest.mark.skipif(gil_holds.library() is None, reason="no C compiler")
 
@@ -115,6 +115,7 @@ PROGRAMS = {
 }
 
 
+@pytest.mark.table(cases=4)
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_program_runs_as_below_python(name: str, tmp_path: Path) -> None:
     program = tmp_path / "app.py"

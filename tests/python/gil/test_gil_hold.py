@@ -131,6 +131,7 @@ def running(nodes: dict[str, Timed]) -> Iterator[Shares]:
         yield shares
 
 
+@pytest.mark.table(cases=3)
 @pytest.mark.parametrize("name", list(calls()))
 def test_the_hold_of_a_call_is_true_whatever_it_does(name: str) -> None:
     """The figure comes from samples, of which a busy machine takes few: it comes close with time."""

@@ -51,6 +51,7 @@ def stalls_of(way: Way, wanted: int = STALLS, **options: Any) -> tuple[list[gil.
     return [stall for stall in watch.stalls if stall.thread == "keeper"], took
 
 
+@pytest.mark.table(cases=4)
 @pytest.mark.repeats
 @needs_compiler
 @pytest.mark.parametrize("name", WAYS)
@@ -71,6 +72,7 @@ def test_who_kept_the_gil_is_named(name: str) -> None:
         assert min(took) >= gil_holds.HOLD_MS * 1e-3, "a sleep was cut short"
 
 
+@pytest.mark.table(cases=1)
 @needs_compiler
 @pytest.mark.parametrize("timer_only", [False, True])
 def test_the_native_function_and_the_line_are_of_one_call_on_a_busy_machine_too(timer_only: bool) -> None:

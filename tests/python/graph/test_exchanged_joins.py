@@ -103,6 +103,7 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("leave", LEAVES)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("part", ["reference", "other"])

@@ -22,8 +22,6 @@ from support import WATCHDOG, Gate, Ticker, check_books, until
 import freshframe as ff
 from freshframe._pipeline import life
 
-pytestmark = pytest.mark.takes(40)
-
 
 class Mute(ff.Source[int]):
     """A camera that sends nothing."""
@@ -158,6 +156,7 @@ def _one(verb: str, handler: str, number: int, make: Callable[[], ff.Source[int]
     return lines, [f"{verb}, line {number}, {each}" for each in wrong]
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("make", [Ticker, Mute], ids=["ticking", "mute"])
 @pytest.mark.parametrize("verb", _VERBS)
 def test_a_handler_that_calls_a_verb_at_a_line_of_another_waits_for_nothing_that_it_holds_up(
@@ -230,6 +229,7 @@ def _again(world: _World, verb: str) -> None:
         (_VERBS | _ADDS)[verb](world)
 
 
+@pytest.mark.table(cases=4)
 @pytest.mark.parametrize(
     "verb", ["add", *_ADDS, "start", "stop", "wait", "remove", "replace", "connect", "disconnect"]
 )
@@ -255,6 +255,7 @@ def _packets(world: _World) -> object:
     return world.other.packets
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize("verb", ["add", *_ADDS, "packets"])
 def test_an_add_that_a_handler_leaves_before_the_start_adds_nothing(verb: str) -> None:
     call = (_VERBS | _ADDS | {"packets": _packets})[verb]

@@ -293,7 +293,6 @@ def _run(changes: int) -> list[Memory]:
     return memory
 
 
-@pytest.mark.takes(20)
 def test_random_changes_keep_the_books() -> None:
     _run(160)
 

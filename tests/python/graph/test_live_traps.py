@@ -182,6 +182,7 @@ def test_stop_beside_adds_and_removals_ends(others: int) -> None:
             thread.join()
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize("before", ["no parent yet", "parent alive", "parent removed", "disconnected"])
 def test_a_merge_that_is_removed_with_a_drain_ends_with_and_without_parents(before: str) -> None:
     pipeline = ff.Pipeline(keep_running=True)
@@ -234,6 +235,7 @@ def test_a_merge_whose_connect_was_forgotten_is_a_stall_once_all_sources_have_en
     reader.close()
 
 
+@pytest.mark.table(cases=1)
 @pytest.mark.parametrize("case", ["keep_running", "a camera lives", "it had a parent"])
 def test_a_merge_that_waits_for_cameras_to_come_is_no_stall(case: str) -> None:
     pipeline = ff.Pipeline(stall_timeout=0.2, keep_running=case == "keep_running")

@@ -14,7 +14,7 @@ from night.random_pipelines import Failure, main, run_seeds
 
 import freshframe as ff
 
-pytestmark = [pytest.mark.takes(10), pytest.mark.needs_gil]
+pytestmark = pytest.mark.needs_gil
 
 
 @pytest.fixture(autouse=True)

@@ -74,7 +74,6 @@ def predicted(pipeline: ff.Pipeline) -> ff.stats.Finding:
 
 
 @pytest.mark.full
-@pytest.mark.network
 def test_a_run_with_the_remedy_has_the_predicted_age_and_all_say_the_same() -> None:
     pipeline, reader = built(ff.Queue(8))
     with pipeline, Reading(reader), pipeline.serve() as dashboard:
@@ -100,7 +99,6 @@ def stored(frame: ff.Frame) -> None:
 
 
 @pytest.mark.full
-@pytest.mark.network
 def test_two_branches_of_a_camera_are_judged_while_another_camera_is_away() -> None:
     pipeline = ff.Pipeline()
     camera = pipeline.add(ff.open("demo:circles?fps=30&size=64x48"), name="here")

@@ -20,8 +20,6 @@ from support import Gate, Pictures, Push, check_books, edge, picture, until
 
 import freshframe as ff
 
-pytestmark = pytest.mark.takes(30)
-
 NONE = ff.Circles(np.zeros((0, 3), np.float32), np.zeros(0, np.float32))
 WATCHDOG = 100.0
 ROUNDS = 100

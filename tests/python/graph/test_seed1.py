@@ -74,7 +74,6 @@ def test_frames_that_the_slow_consumer_skipped_are_counted_as_queue_full() -> No
     assert books.drops["queue_full"] > 3 * books.delivered
 
 
-@pytest.mark.slow
 def test_a_consumer_that_sleeps_14_frames_sees_0_14_28_each_within_one() -> None:
     tries = []
     for _ in range(10):  # a busy machine can only make it later than that, not a wrong queue right

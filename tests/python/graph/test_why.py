@@ -67,6 +67,7 @@ def assert_sums_up(age: ff.stats.Age) -> None:
     assert sum(part.oldest_mean for part in age.parts) == pytest.approx(age.oldest_mean, rel=0.01, abs=3e-4)
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.repeats
 @pytest.mark.parametrize("queue", [ff.LATEST, ff.NEXT, ff.Queue(8), ff.LOSSLESS])
 def test_the_parts_are_those_of_stamps_in_the_nodes(queue: ff.Queue) -> None:

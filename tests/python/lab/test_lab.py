@@ -36,8 +36,6 @@ from freshframe._cli.lab.measure import Bench, counting, switch_interval
 from freshframe._cli.lab.twins import Twins, load_builder
 from freshframe._cli.outcome import UsageError
 
-pytestmark = pytest.mark.takes(55)
-
 COMMAND = [sys.executable, "-m", "freshframe", "lab"]
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(ff.__file__).parents[1])}
@@ -79,6 +77,7 @@ def rows(records: Records, table: str) -> Records:
     return [record for record in records if record["table"] == table]
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize("name", LABS)
 def test_a_lab_writes_the_machine_then_its_rows_then_their_meaning(name: str) -> None:
     first, *between, last = lab(name)

@@ -6,6 +6,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import freshframe as ff
 from freshframe import _native
 from freshframe._cli.lab.frozen_game import Strip, draw_timelines, histogram
@@ -22,6 +24,7 @@ def test_the_picture_shows_where_the_game_stood_still(tmp_path: Path) -> None:
     assert red[half:].sum() == 0
 
 
+@pytest.mark.thorough
 def test_the_lab_draws_its_picture(freshframe: Any, tmp_path: Path) -> None:
     path = tmp_path / "frozen.png"
     code, _, err = freshframe("lab", "frozen-game", "--quick", "--picture", path)

@@ -96,7 +96,6 @@ reader.get()
     assert "Fatal" not in ended.err
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("body", ["while True: pass", "time.sleep(1000)", "threading.Event().wait()"])
 def test_a_thread_that_the_exit_leaves_behind_does_not_crash_it(body: str) -> None:
     ended = run_program(
@@ -121,7 +120,6 @@ here.wait()
     assert "Fatal" not in ended.err
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "call", ["ff.CircleDetector().detect(gray)", "frame.copy('rgb')", "frame.to('gray').array"]
 )
@@ -274,7 +272,6 @@ os._exit(9)
     assert (ended.code, ended.complaints) == (9, "")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("verb", ["get()", "latest()", "poll()", "__next__()"])
 def test_daemon_threads_in_a_reader_do_not_crash_the_exit(verb: str) -> None:
     program = (

@@ -31,6 +31,7 @@ reader.get()
 )
 
 
+@pytest.mark.table(cases=5)
 @pytest.mark.parametrize(
     "use",
     [
@@ -307,6 +308,7 @@ def test_a_child_that_is_forked_while_a_thread_first_asks_for_statistics_may_ask
     assert (ended.code, ended.out) == (0, "0\n"), ended
 
 
+@pytest.mark.thorough
 def test_children_that_are_forked_in_a_storm_build_pipelines_of_their_own() -> None:
     # Beside sources that never wait, threads hold the frame pool's mutex and the log's at any moment.
     ended = run_program("""

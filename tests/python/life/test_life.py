@@ -187,7 +187,7 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_thousand_starts_and_stops_leak_no_thread_no_descriptor_and_no_memory(
     pipelines: list[ff.Pipeline],
 ) -> None:
@@ -216,7 +216,6 @@ def test_a_thousand_starts_and_stops_leak_no_thread_no_descriptor_and_no_memory(
     assert resident() - memory < 16 << 20
 
 
-@pytest.mark.slow
 def test_a_node_that_runs_for_long_does_not_grow() -> None:
     pipeline = ff.Pipeline()
     reader = pipeline.reader(pipeline.add(lambda value: {"number": value}, pipeline.add(Count())))

@@ -40,6 +40,7 @@ threading.Thread(target=say).start()
 )
 
 
+@pytest.mark.table(cases=3)
 @pytest.mark.parametrize("verb", VERBS)
 def test_ctrl_c_is_a_clean_stop_and_then_keyboard_interrupt(verb: str) -> None:
     ended = run_program(

@@ -202,6 +202,7 @@ def _leave(pipeline: ff.Pipeline) -> None:
         pass
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("first", [_run, _leave])
 @pytest.mark.parametrize("how", ["with", "async with"])
 def test_with_a_second_time_is_refused_as_a_second_start_is(

@@ -15,8 +15,6 @@ from support import Collect
 
 import freshframe as ff
 
-pytestmark = pytest.mark.takes(20)
-
 FRAMES = 90
 
 

@@ -15,8 +15,6 @@ from rigs.live.packager import flat, number_of
 from rigs.live.rtsp import RtspServer
 from rigs.live.servers import HttpServer, TcpServer
 
-pytestmark = pytest.mark.takes(15)
-
 
 class Relay(TcpServer):
     """Gives each client after the first one the header of the later encoder."""
@@ -68,6 +66,7 @@ def joined(kind: str, size: tuple[int, int]) -> Clip:
 CHANGES = {"begins-again": SMALL, "begins-again-with-another-size": LARGE}
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_the_pictures_after_a_change_come_and_none_is_garbage(protocol: str, change: str) -> None:
@@ -94,6 +93,7 @@ def test_the_pictures_after_a_change_come_and_none_is_garbage(protocol: str, cha
     assert pts == sorted(pts)
 
 
+@pytest.mark.table(cases=4)
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_a_stream_that_breaks_in_a_picture_is_connected_again_and_none_is_garbage(protocol: str) -> None:
     make, kind = PROTOCOLS[protocol]

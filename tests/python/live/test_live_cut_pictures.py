@@ -21,8 +21,6 @@ import freshframe as ff
 
 av = pytest.importorskip("av", reason="needs PyAV, which decodes the pictures without loss")
 
-pytestmark = pytest.mark.takes(20)
-
 FPS = 60.0
 GROUP = 6  # pictures from one keyframe to the next
 SHAPES = {
@@ -67,6 +65,7 @@ def digest(luma: np.ndarray) -> str:
     return hashlib.md5(np.ascontiguousarray(luma).tobytes(), usedforsecurity=False).hexdigest()
 
 
+@pytest.mark.table(cases=4)
 @pytest.mark.parametrize(
     ("name", "cut"),
     [

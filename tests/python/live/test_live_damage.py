@@ -21,8 +21,6 @@ from support import until
 
 import freshframe as ff
 
-pytestmark = pytest.mark.takes(40)
-
 FPS = 60.0
 WIDE = ff.Queue(256, "drop_oldest")
 SHAPES = {
@@ -46,6 +44,7 @@ def network_for(transport: dict[str, str]) -> Network:
     return BAD if transport["rtsp_transport"] == "udp" else LOSSY
 
 
+@pytest.mark.table
 def test_no_torn_picture_is_without_its_mark(shape: Shape, transport: dict[str, str]) -> None:
     shown = film(shape)
     with (
@@ -66,6 +65,7 @@ def test_no_torn_picture_is_without_its_mark(shape: Shape, transport: dict[str, 
     assert stats.state == "reading"
 
 
+@pytest.mark.table
 def test_hold_shows_no_torn_picture(shape: Shape, transport: dict[str, str]) -> None:
     shown = film(shape)
     with (
@@ -81,6 +81,7 @@ def test_hold_shows_no_torn_picture(shape: Shape, transport: dict[str, str]) -> 
     assert drops["lost"] > 0
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("damaged", ["mark", "hold"])
 @pytest.mark.parametrize("name", ["h264", "h264-small", "h265"])
 def test_every_picture_that_never_came_has_its_number_and_is_counted(
@@ -154,6 +155,7 @@ def test_a_cut_picture_to_which_no_other_refers_is_left_out_and_damages_no_other
     assert lost["decode"] >= seen[-1].seq - seen[0].seq + 1 - len(seen) > 0
 
 
+@pytest.mark.table
 def test_without_loss_nothing_is_marked(shape: Shape, transport: dict[str, str]) -> None:
     with TruthServer(film(shape), fps=FPS) as server, Watch(server.url, options=transport) as camera:
         seen = camera.read(40)

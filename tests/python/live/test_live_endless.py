@@ -17,8 +17,6 @@ from support import WATCHDOG
 
 import freshframe as ff
 
-pytestmark = pytest.mark.takes(60)
-
 MOST = 64 << 20  # bytes that a connection may need
 QUICK = {"open_timeout": 1.0, "read_timeout": 1.0}
 OK = "HTTP/1.1 200 OK\r\n"
@@ -132,6 +130,7 @@ def growth() -> Iterator[Callable[[], int]]:
         thread.join()
 
 
+@pytest.mark.table(cases=4)
 @pytest.mark.parametrize("name", PARTS)
 def test_a_part_without_an_end_is_an_error_that_says_so_and_is_counted(name: str) -> None:
     head, more, said = PARTS[name]
@@ -151,6 +150,7 @@ def test_a_part_without_an_end_is_an_error_that_says_so_and_is_counted(name: str
         assert lost >= 1
 
 
+@pytest.mark.table(cases=5)
 @pytest.mark.parametrize("name", ANSWERS)
 def test_an_answer_without_an_end_is_an_error_and_needs_little_memory(name: str) -> None:
     head, more = ANSWERS[name]

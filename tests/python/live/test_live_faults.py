@@ -23,8 +23,6 @@ from support import WATCHDOG, until
 
 import freshframe as ff
 
-pytestmark = pytest.mark.takes(100)
-
 QUICK = {"open_timeout": 1.0, "read_timeout": 1.0}
 
 
@@ -83,6 +81,7 @@ def test_a_first_open_that_fails_is_tried_again_while_the_pipeline_runs(kind: st
             assert camera.source.info.width == 160
 
 
+@pytest.mark.table(cases=1)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_stall_is_an_outage_after_the_limit_and_frames_come_back(kind: str) -> None:
     with (
@@ -109,6 +108,7 @@ def test_a_stall_without_reconnect_is_a_timeout(kind: str) -> None:
             camera.pipeline.wait(WATCHDOG)
 
 
+@pytest.mark.table(cases=1)
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_end_of_a_live_stream_is_a_lost_connection(kind: str) -> None:
     with server_of(kind, Faults(close_after=15)) as server:
@@ -154,6 +154,7 @@ def test_a_killed_server_is_found_again_and_the_books_go_on(kind: str, tmp_path:
     assert gap >= 0.8 * stats.away_total
 
 
+@pytest.mark.table(cases=1)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_server_that_is_stopped_for_a_while_stalls_and_goes_on(kind: str, tmp_path: Path) -> None:
     names = {"rtsp": ("rtsp", "h264"), "mjpeg": ("http", "mjpeg"), "tcp": ("tcp", "mpegts")}
@@ -173,6 +174,7 @@ def test_a_server_that_is_stopped_for_a_while_stalls_and_goes_on(kind: str, tmp_
         assert camera.stats.outages == 0
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize("kind", KINDS)
 def test_garbage_is_no_frame_and_no_crash(kind: str) -> None:
     with (
@@ -252,6 +254,7 @@ def test_packets_without_data_are_lost_frames_and_no_delay_of_the_decoder() -> N
         assert (camera.stats.decoder_frames, camera.stats.outages) == (0, 0)
 
 
+@pytest.mark.thorough
 def test_a_stream_without_key_pictures_begins_in_the_end_and_is_no_outage_until_then() -> None:
     server = RtspServer(clip("h264"), Faults(no_keys=True))
     with server, Camera(server.url, read_timeout=2.0) as camera:
@@ -357,6 +360,7 @@ def test_an_outage_ends_with_the_source() -> None:
 STATES = ["connecting", "reading", "stalled", "backing_off"]
 
 
+@pytest.mark.table
 @pytest.mark.parametrize(
     ("kind", "state"),
     # Every JPEG picture is a keyframe, and TS has its parameter sets in keyframes only.

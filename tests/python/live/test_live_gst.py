@@ -22,8 +22,6 @@ from support import WATCHDOG, until
 
 import freshframe as ff
 
-pytestmark = pytest.mark.takes(80)
-
 PROGRAM = "rigs.live.gst_server"
 DEBIANS_PYTHON = "/usr/bin/python3"  # the interpreter that has GStreamer's bindings
 USER, PASSWORD = "viewer", "s3cret"
@@ -186,6 +184,7 @@ def test_the_end_of_a_served_file_is_a_lost_connection(healthy: GstServer, trans
     assert "ended the stream" in str(stats.last_error)
 
 
+@pytest.mark.table(cases=1)
 def test_a_server_that_is_stopped_for_a_while_stalls_and_goes_on(
     media: Path, transport: dict[str, str]
 ) -> None:

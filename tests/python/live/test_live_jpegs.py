@@ -18,8 +18,6 @@ from rigs.live.servers import HttpServer, TcpServer
 
 import freshframe as ff
 
-pytestmark = pytest.mark.takes(5)
-
 TYPE = b"Content-Type: image/jpeg\r\n"
 PARTS = b"Content-Type: multipart/x-mixed-replace; boundary=edge\r\n"
 

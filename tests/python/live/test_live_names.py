@@ -240,6 +240,7 @@ def test_a_limit_does_not_wait_for_the_name_of_a_redirect() -> None:
     assert "tried again 0" in out
 
 
+@pytest.mark.thorough
 def test_neither_a_stop_nor_a_limit_waits_for_a_name_in_a_playlist() -> None:
     out = in_own_network(PLAYLIST)
     assert "stopped" in out

@@ -25,8 +25,6 @@ from support import until
 
 import freshframe as ff
 
-pytestmark = pytest.mark.takes(30)
-
 FPS = 4.0
 COUNT = 8  # pictures beside an ill camera
 HONEST = 0.5  # of the frame interval
@@ -116,6 +114,7 @@ def ill_camera(name: str) -> Iterator[str]:
             yield server.url
 
 
+@pytest.mark.table(cases=4)
 @pytest.mark.repeats
 @pytest.mark.parametrize("name", ["is-off", *ILL])
 def test_a_camera_beside_one_that_is_ill_loses_nothing_and_its_pictures_stay_fresh(name: str) -> None:

@@ -15,8 +15,6 @@ from support import WATCHDOG, until
 
 import freshframe as ff
 
-pytestmark = pytest.mark.takes(15)
-
 KINDS = ("mpegts", "mp4")
 SOME = PER_SEGMENT - 2  # pictures of a segment; of TS the last ones come with the next segment
 QUICK: dict[str, Any] = {"pace": "burst", "queue": ff.Queue(512)}
@@ -39,6 +37,7 @@ def has_read(server: Packager, number: int) -> None:
     until(lambda: server.asked.count("live.m3u8") > before + 1, "the next playlist")
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("window", "late"), [(1000, False), (3, True)], ids=["event", "window-and-segments"])
 def test_a_live_event_that_ends_ends_the_source(kind: str, window: int, late: bool) -> None:
@@ -168,6 +167,7 @@ def test_equal_parameters_of_another_name_are_no_outage() -> None:
     assert "other.mp4" in server.asked
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("late", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_packager_that_was_restarted_is_followed(kind: str, late: bool) -> None:
@@ -199,6 +199,7 @@ OTHER_STREAMS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
 }
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("late", [False, True])
 @pytest.mark.parametrize("change", OTHER_STREAMS)
 def test_another_codec_or_stream_is_a_new_connection_and_no_garbage(change: str, late: bool) -> None:
@@ -247,6 +248,7 @@ FAILURES: dict[str, Callable[[bytes], Sequence[bytes | None]]] = {
 }
 
 
+@pytest.mark.table(cases=3)
 @pytest.mark.parametrize("failure", FAILURES)
 def test_a_playlist_that_fails_once_is_asked_for_again(failure: str) -> None:
     clip = numbered("mpegts")
@@ -260,6 +262,7 @@ def test_a_playlist_that_fails_once_is_asked_for_again(failure: str) -> None:
         shows_all_without_an_outage(server, clip, change, **options)
 
 
+@pytest.mark.table(cases=1)
 @pytest.mark.parametrize(
     ("kind", "name", "failure"),
     [("mpegts", "2.ts", "503-twice"), ("mp4", "2.m4s", "closed"), ("mp4", "init.mp4", "500")],

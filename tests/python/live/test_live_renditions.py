@@ -22,7 +22,6 @@ av = pytest.importorskip("av", reason="needs PyAV, which makes the stream")
 
 SIZES = [(160, 120), (320, 240), (240, 180)]
 COUNT = 60  # pictures
-pytestmark = pytest.mark.takes(20)
 
 
 @functools.cache

@@ -19,8 +19,6 @@ from support import until
 
 import freshframe as ff
 
-pytestmark = pytest.mark.takes(20)
-
 QUICK = 40.0  # pictures per second
 H264 = Shape("h264")
 
@@ -131,6 +129,7 @@ def test_where_no_packet_comes_over_udp_the_next_attempt_is_over_tcp() -> None:
     assert "no packet has come over UDP; the next attempt is over TCP" in str(stats.last_error)
 
 
+@pytest.mark.thorough
 def test_a_camera_that_does_not_count_the_request_that_it_names_gets_the_other_one() -> None:
     manners = Manners(timeout=2.0, alive=("OPTIONS",))  # it names GET_PARAMETER
     with TruthServer(film(H264), fps=QUICK, manners=manners) as server, Watch(server.url) as camera:
@@ -139,6 +138,7 @@ def test_a_camera_that_does_not_count_the_request_that_it_names_gets_the_other_o
         assert camera.stats.outages == 2
 
 
+@pytest.mark.table(cases=1)
 def test_a_server_gets_receiver_reports(transport: dict[str, str]) -> None:
     with TruthServer(film(H264), fps=QUICK) as server, Watch(server.url, options=transport) as camera:
         camera.read(round(6 * QUICK))

@@ -104,6 +104,7 @@ def aside() -> set[str]:
     return found
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("is_redirected", [False, True], ids=["direct", "redirected"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_all_connections_over_tls_are_made_by_one_thread(

@@ -23,7 +23,7 @@ from support import until
 import freshframe as ff
 
 # A busy machine skips pictures that come too late for it.
-pytestmark = [pytest.mark.takes(60), pytest.mark.repeats(attempts=4)]
+pytestmark = pytest.mark.repeats
 
 SHAPES = {
     "h264": Shape("h264"),
@@ -84,6 +84,7 @@ def check_honesty(pairs: list[tuple[Seen, Sent]], fps: float) -> None:
     assert added <= HONEST, f"the age is {added:.2f} frame intervals too high"
 
 
+@pytest.mark.table
 def test_every_picture_comes_once_whole_and_in_order(shape: Shape, transport: dict[str, str]) -> None:
     with TruthServer(film(shape), fps=QUICK) as server, Watch(server.url, options=transport) as camera:
         seen = camera.read(30)
@@ -92,6 +93,7 @@ def test_every_picture_comes_once_whole_and_in_order(shape: Shape, transport: di
     assert (stats.outages, stats.size_changes, stats.last_error) == (0, 0, None)
 
 
+@pytest.mark.table
 @pytest.mark.repeats
 def test_the_age_is_true(shape: Shape, transport: dict[str, str]) -> None:
     with TruthServer(film(shape), fps=SLOW) as server:
@@ -145,6 +147,7 @@ MARKER_LIES = {
 }
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("lies", MARKER_LIES.values(), ids=MARKER_LIES)
 @pytest.mark.parametrize("name", ["h264", "h264-slices", "h265-slices"])
 def test_pictures_are_whole_whatever_the_markers_say(
@@ -157,6 +160,7 @@ def test_pictures_are_whole_whatever_the_markers_say(
         check_whole(camera, 30)
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize(
     "lies",
     [
@@ -253,6 +257,7 @@ def test_the_transport_that_is_left_is_taken(manners: Manners, wanted: dict[str,
         assert numbers(camera.read(5)) == list(range(5))
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("verb", ["GET_PARAMETER", "OPTIONS"])
 def test_a_session_with_a_short_time_limit_is_kept_alive(verb: str, transport: dict[str, str]) -> None:
     methods = ("OPTIONS", "DESCRIBE", "SETUP", "PLAY", "TEARDOWN")

@@ -21,7 +21,7 @@ from rigs.live.truth.streams.ts_server import TsServer
 from support import until
 
 # A busy machine skips pictures that come too late for it.
-pytestmark = [pytest.mark.takes(40), pytest.mark.repeats(attempts=4)]
+pytestmark = pytest.mark.repeats
 
 QUICK, SLOW = 40.0, 5.0  # pictures per second
 HONEST = 0.25  # of the frame interval
@@ -54,6 +54,7 @@ def steps(seen: list[Seen], count: int) -> set[int]:
     return {(b - a) % count if min(a, b) >= 0 else -1 for a, b in itertools.pairwise(whole)}
 
 
+@pytest.mark.table
 def test_every_picture_of_a_transport_stream_comes_once_whole_and_in_order(shape: Shape, udp: bool) -> None:
     with TsServer(film(shape), QUICK, udp=udp) as server, Watch(server.url) as camera:
         seen = camera.read(30)
@@ -82,6 +83,7 @@ def shown_in_time(pairs: list[tuple[Seen, Sent]], log: list[Sent]) -> list[bool]
     return [one.now < sent.get((its.client, its.place + 1), one.now + 1) for one, its in pairs]
 
 
+@pytest.mark.table(cases=1)
 @pytest.mark.repeats
 def test_a_picture_of_a_transport_stream_is_shown_before_the_next_one_is_sent(udp: bool) -> None:
     with TsServer(film(SHAPES["h264"]), SLOW, udp=udp) as server:
@@ -91,6 +93,7 @@ def test_a_picture_of_a_transport_stream_is_shown_before_the_next_one_is_sent(ud
     assert statistics.mean(in_time) > 0.5
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.repeats
 @pytest.mark.parametrize("kind", ["", "lengths", "heads_early", "line_before"])
 def test_the_age_of_jpeg_pictures_over_http_is_true(kind: str) -> None:
@@ -106,6 +109,7 @@ def test_the_age_of_jpeg_pictures_over_http_is_true(kind: str) -> None:
     assert abs(hidden) <= HONEST, f"the age hides {hidden:.2f} frame intervals"
 
 
+@pytest.mark.table
 @pytest.mark.repeats
 @pytest.mark.parametrize("lengths", [False, True], ids=["", "lengths"])
 def test_the_age_of_a_transport_stream_is_true(udp: bool, lengths: bool) -> None:
@@ -203,6 +207,7 @@ def test_hls_says_when_its_pictures_were_taken_and_how_far_behind_they_are(optio
     assert stats.behind * HLS_FPS / SEGMENT > 0.5
 
 
+@pytest.mark.thorough
 @pytest.mark.repeats
 def test_after_a_pause_of_its_server_hls_is_back_at_the_age_that_it_had() -> None:
     with HlsServer(film(LONG), HLS_FPS, pictures=SEGMENT) as server:

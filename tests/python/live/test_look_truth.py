@@ -18,7 +18,7 @@ from support import until
 import freshframe as ff
 
 # A busy machine sends pictures late and skips some.
-pytestmark = [pytest.mark.takes(30), pytest.mark.repeats(attempts=4)]
+pytestmark = pytest.mark.repeats
 
 FPS = 20.0
 KEYS = 10  # pictures from one keyframe to the next
@@ -41,6 +41,7 @@ def in_order(views: list[ff.types.Snapshot]) -> bool:
     )
 
 
+@pytest.mark.table(cases=1)
 @pytest.mark.parametrize("b_frames", [0, 2])
 def test_the_painted_numbers_are_those_of_the_times_in_many_questions(b_frames: int) -> None:
     shape = Shape("h264", count=2000, size=(160, 96), key_interval=KEYS, b_frames=b_frames)

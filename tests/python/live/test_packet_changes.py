@@ -18,8 +18,6 @@ from support import WATCHDOG, until
 import freshframe as ff
 from freshframe._graph.port import place_of
 
-pytestmark = pytest.mark.takes(10)
-
 
 def test_a_camera_is_replaced_when_its_packets_have_gone() -> None:
     with RtspServer(clip("h264")) as server:

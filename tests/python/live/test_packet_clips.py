@@ -22,8 +22,6 @@ import freshframe as ff
 
 av = pytest.importorskip("av", reason="needs PyAV, which reads the packets of files")
 
-pytestmark = pytest.mark.takes(30)
-
 FPS = 60.0
 BEFORE, AFTER = 0.5, 0.2  # seconds of a clip
 SHAPES = {
@@ -138,6 +136,7 @@ def save_clips(shown: Film, count: int, folder: Path) -> None:
         clip.path.unlink()
 
 
+@pytest.mark.table(cases=1)
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 def test_clips_at_random_moments_have_what_the_camera_sent(shape: Shape, tmp_path: Path) -> None:
     save_clips(film(shape), 7, tmp_path)

@@ -21,8 +21,6 @@ from support import WATCHDOG, until
 
 import freshframe as ff
 
-pytestmark = pytest.mark.takes(30)
-
 FPS = 60.0
 LOSSY = range(8, 180)  # pictures
 LAST = 200
@@ -120,6 +118,7 @@ def read(shape: Shape, transport: dict[str, str], how: str, *, recorder: ff.Vide
             return Read(samples, stats, server.log.all(), network.gone)
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("shape", [SMALL, Shape("h264", slices=4), Shape("h265")], ids=str)
 def test_packets_behind_a_loss_have_a_mark(shape: Shape, transport: dict[str, str]) -> None:
     seen = read(shape, transport, "packets")
@@ -137,6 +136,7 @@ def test_packets_behind_a_loss_have_a_mark(shape: Shape, transport: dict[str, st
     assert all(bytes(sample.value.data[:4]) == b"\0\0\0\1" for sample in seen.samples)
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("how", ["keys", "all", "changing"])
 def test_lost_pictures_are_counted_the_same_with_and_without_a_decoder(
     how: str, transport: dict[str, str]

@@ -16,8 +16,6 @@ from support import WATCHDOG, until
 
 import freshframe as ff
 
-pytestmark = pytest.mark.takes(20)
-
 
 def _decoded(pipeline: ff.Pipeline) -> int:
     return pipeline.stats().nodes["door"].processed
@@ -87,6 +85,7 @@ def _camera(pipeline: ff.Pipeline) -> ff.stats.SourceStats:
     return source
 
 
+@pytest.mark.thorough
 def test_a_camera_that_is_only_shown_is_not_decoded_and_has_its_figures() -> None:
     with RtspServer(clip("h264")) as server:
         pipeline = ff.Pipeline(keep_running=True)
@@ -116,6 +115,7 @@ def test_a_camera_that_is_only_shown_is_not_decoded_and_has_its_figures() -> Non
             until(lambda: _camera(pipeline).undecoded > before + 60, lambda: "the camera goes on decoding")
 
 
+@pytest.mark.thorough
 def test_a_viewer_of_jpegs_need_not_wait_for_the_next_key_picture() -> None:
     one_key = encode("h264", 1800, options={"g": "9999", "sc_threshold": "0"})
     with RtspServer(one_key) as server:
@@ -142,6 +142,7 @@ def test_a_viewer_of_jpegs_need_not_wait_for_the_next_key_picture() -> None:
             assert pipeline.stats().nodes["door"].drops == {}
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("decode", ["all", "keyframes"])
 @pytest.mark.parametrize("level", [0, 7], ids=["flat", "still"])
 def test_a_hung_camera_that_is_only_shown_is_told(decode: Any, level: int) -> None:
@@ -190,6 +191,7 @@ class Refuses(ff.Node[ff.Frame, None]):
         """Never comes."""
 
 
+@pytest.mark.table(cases=1)
 @pytest.mark.parametrize("decode", ["all", "keyframes"])
 def test_a_camera_decodes_while_a_page_has_a_viewer(decode: Any) -> None:
     with RtspServer(clip("h264")) as server:

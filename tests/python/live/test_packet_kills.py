@@ -22,8 +22,6 @@ import freshframe as ff
 
 av = pytest.importorskip("av", reason="needs PyAV, which reads the packets of files")
 
-pytestmark = pytest.mark.takes(20)
-
 RECORD = """
 import sys, freshframe as ff
 pipeline = ff.Pipeline()

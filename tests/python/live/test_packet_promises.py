@@ -25,8 +25,6 @@ import freshframe as ff
 from freshframe._cli.mcp import Eyes
 from freshframe._cli.top import Target
 
-pytestmark = pytest.mark.takes(10)
-
 AHEAD = 3600.0  # seconds of the camera's clock
 OUTPUTS = ["frames", "packets"]
 

@@ -16,8 +16,6 @@ from support import WATCHDOG, until
 
 import freshframe as ff
 
-pytestmark = pytest.mark.takes(20)
-
 
 def test_packets_are_recorded_without_decoding(tmp_path: Path) -> None:
     with RtspServer(clip("h264")) as server:

@@ -25,8 +25,6 @@ from support import WATCHDOG, until
 import freshframe as ff
 from freshframe.stats import PublishStats
 
-pytestmark = pytest.mark.takes(20)
-
 needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs the program ffmpeg")
 
 
@@ -52,6 +50,7 @@ def has_content(path: Path) -> bool:
     return path.exists() and path.stat().st_size > 20000
 
 
+@pytest.mark.table
 @needs_ffmpeg
 @pytest.mark.parametrize(
     ("scheme", "codec"), [("rtsp", "auto"), ("rtmp", "h264"), ("tcp", "auto"), ("tcp", "mpeg4")]
@@ -118,6 +117,7 @@ def test_a_cameras_own_packets_are_published_without_decoding(tmp_path: Path) ->
     assert len([sample.pts for sample in ff.stream(ff.open(tmp_path / "a.mkv"))]) > 30
 
 
+@pytest.mark.thorough
 @needs_ffmpeg
 def test_a_server_that_comes_late_and_goes_is_joined_again(tmp_path: Path) -> None:
     url = f"tcp://127.0.0.1:{free_port()}"

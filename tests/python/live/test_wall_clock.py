@@ -28,7 +28,7 @@ from support import until
 import freshframe as ff
 
 # A busy machine skips pictures that come too late for it.
-pytestmark = [pytest.mark.takes(60), pytest.mark.repeats(attempts=4)]
+pytestmark = pytest.mark.repeats
 
 FPS = 40.0
 CLOSE = 0.002  # seconds: of a clock that says the truth
@@ -56,6 +56,7 @@ def worst(found: list[float]) -> float:
     return max(map(abs, found))
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("shape", [Shape("h264"), Shape("h264", b_frames=2), Shape("h265")], ids=repr)
 @pytest.mark.parametrize(
     "options", [{"rtsp_transport": "tcp"}, {"rtsp_transport": "udp"}], ids=["tcp", "udp"]
@@ -73,6 +74,7 @@ def test_utc_is_when_the_camera_took_the_picture(shape: Shape, options: dict[str
     assert clock.residual <= CLOSE
 
 
+@pytest.mark.table(cases=1)
 @pytest.mark.parametrize("shape", [Shape("h264"), Shape("h265")], ids=repr)
 def test_through_ffmpegs_rtsp_it_is_the_same_also_where_rtps_times_wrap(shape: Shape) -> None:
     with (
@@ -86,6 +88,7 @@ def test_through_ffmpegs_rtsp_it_is_the_same_also_where_rtps_times_wrap(shape: S
     assert worst(found) <= 0.005
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("codec", ["vp8", "mjpeg"])
 @pytest.mark.parametrize("options", [{}, FFMPEG], ids=["default", "tcp"])
 def test_vp8_and_mjpeg_have_the_cameras_clock_too(codec: Codec, options: dict[str, str]) -> None:
@@ -179,6 +182,7 @@ def state(url: str) -> dict[str, Any]:
         return json.load(answer)  # type: ignore[no-any-return]
 
 
+@pytest.mark.table(cases=1)
 @pytest.mark.parametrize("by", [60.0, -60.0, 0.2])
 def test_a_clock_that_is_set_is_followed_and_is_an_event(by: float, caplog: pytest.LogCaptureFixture) -> None:
     with (

@@ -15,10 +15,7 @@ import pytest
 
 import freshframe as ff
 
-pytestmark = [
-    pytest.mark.takes(15),
-    pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed"),
-]
+pytestmark = [pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")]
 
 COUNT = 16
 AAC = "-c:a aac"

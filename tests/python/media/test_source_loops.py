@@ -207,6 +207,7 @@ def looped(source: Any) -> Iterator[ff.Sample[Any]]:
 READ = [loop, enter, async_loop, async_enter]
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("make", [camera, mock])
 @pytest.mark.parametrize("first", READ)
 @pytest.mark.parametrize("second", READ)

@@ -150,7 +150,6 @@ def test_numba() -> None:
     assert means(mean) == [0, 1, 2]
 
 
-@pytest.mark.slow
 def test_nanobind(tmp_path: Path) -> None:
     nanobind = pytest.importorskip("nanobind", reason="nanobind is not installed")
     folder = Path(nanobind.include_dir()).parent

@@ -23,8 +23,8 @@ CODE = Path(__file__).with_name("native_plugin.cpp").read_text(encoding="utf-8")
     scope="module",
     params=[
         pytest.param(("c++", "-O3"), id="O3"),
-        pytest.param(("clang++", "-O0"), id="clang", marks=pytest.mark.slow),
-        pytest.param(("clang++", "-stdlib=libc++"), id="libc++", marks=pytest.mark.slow),
+        pytest.param(("clang++", "-O0"), id="clang"),
+        pytest.param(("clang++", "-stdlib=libc++"), id="libc++"),
     ],
 )
 def plugin(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Path]:
@@ -333,6 +333,7 @@ def test_a_source_cannot_run_in_a_worker_process(plugin: Path) -> None:
         ff.Pipeline().add(ff.native.node(plugin, "counter"), process=True)  # type: ignore[call-overload]
 
 
+@pytest.mark.table(cases=1)
 def test_a_node_that_is_deaf_to_the_stop_is_named_and_the_exit_goes_on(plugin: Path) -> None:
     ended = run_program(
         """

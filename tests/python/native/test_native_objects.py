@@ -103,7 +103,7 @@ def load(path: Path, name: str) -> ModuleType:
     return module
 
 
-@pytest.fixture(scope="module", params=["plain", pytest.param("pybind11", marks=pytest.mark.slow)])
+@pytest.fixture(scope="module", params=["plain", pytest.param("pybind11")])
 def extension(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> ModuleType:
     """An extension module with the class Mean."""
     name = f"my_{request.param}"
@@ -120,6 +120,7 @@ def frames(count: int) -> list[ff.Frame]:
     return [ff.Frame.from_array(picture(number), "gray") for number in range(count)]
 
 
+@pytest.mark.table(cases=1)
 def test_an_extensions_object_is_a_native_node(extension: Any) -> None:
     samples = run_node(extension.Mean(10.0), frames(3))
     assert [sample.value for sample in samples] == [0, 10, 20]

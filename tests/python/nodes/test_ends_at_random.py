@@ -18,8 +18,6 @@ from support import Count, Ticker, check_books, until
 
 import freshframe as ff
 
-pytestmark = pytest.mark.takes(20)
-
 TIMES = pytest.mark.parametrize(
     "times", [20, pytest.param(1000, marks=[pytest.mark.full, pytest.mark.timeout(1800)])]
 )
@@ -89,6 +87,7 @@ def test_a_join_and_a_generator_that_are_stopped_at_any_moment_end_in_order(time
     print(f"{times} stops, the slowest took {1e3 * slowest:.0f} ms")
 
 
+@pytest.mark.thorough
 @TIMES
 def test_a_worker_that_is_killed_at_any_moment_has_given_all_results_of_a_call_or_none(times: int) -> None:
     chance = random.Random(times)

@@ -18,8 +18,6 @@ from support import Count, Pictures, Push, check_books, until
 
 import freshframe as ff
 
-pytestmark = pytest.mark.takes(20)
-
 HOMES: dict[str, dict[str, Any]] = {
     "thread": {},
     "process": {"process": True},

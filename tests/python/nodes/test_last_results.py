@@ -147,6 +147,7 @@ def test_finish_waits_for_room_at_the_end_of_a_file() -> None:
     assert len(sink.seen) == 100
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("how", ["remove", "drain", "disconnect", "end"])
 @pytest.mark.parametrize("batch", [None, ff.Batch(2)])
 @pytest.mark.parametrize("process", [False, True])

@@ -467,6 +467,7 @@ def test_of_two_ways_with_one_camera_the_slower_one_fails_nothing(max_gap: float
             assert all(event.reason == "gone" for event in ended)
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("how", ["remove", "drain", "disconnect"])
 @pytest.mark.parametrize("process", [False, True])
 def test_what_is_on_ends_with_the_camera_that_leaves(how: str, process: bool) -> None:

@@ -26,8 +26,6 @@ from support import TESTS, WATCHDOG, mypy_path
 
 import freshframe as ff
 
-pytestmark = pytest.mark.takes(60)
-
 ROOT = Path(__file__).parents[3]
 PAGES = [*ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*/README.md")]
 ELSEWHERE = {
@@ -84,6 +82,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.table(cases=16)
 @pytest.mark.parametrize("program", WHOLE, ids=[f"{one.page}:{one.line}" for one in WHOLE])
 @pytest.mark.filterwarnings("ignore")
 def test_a_whole_program_runs(program: Program, folder: Path) -> None:

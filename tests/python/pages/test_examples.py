@@ -24,8 +24,6 @@ from support import WATCHDOG, until
 
 import freshframe as ff
 
-pytestmark = pytest.mark.takes(70)
-
 EXAMPLES = Path(__file__).parents[3] / "examples"
 ENVIRONMENT = {
     **os.environ,
@@ -97,6 +95,7 @@ def test_the_slow_consumer_sees_only_the_newest_frames() -> None:
         assert int(passed_in) == sum(map(int, parts))
 
 
+@pytest.mark.thorough
 def test_four_ways_of_computing_are_compared() -> None:
     ways = ("a thread pool", "a node ", "a node, process=True", "a node, Process(workers=2)")
     for seconds in (1.5, 6, 24):  # a busy machine may have no result in a shorter time

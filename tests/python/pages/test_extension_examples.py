@@ -22,7 +22,7 @@ import freshframe as ff
 EXAMPLES = Path(__file__).parents[3] / "examples"
 PACKAGE = Path(ff.__file__).parents[1]
 
-pytestmark = [pytest.mark.takes(110), pytest.mark.slow, pytest.mark.timeout(2000)]
+pytestmark = pytest.mark.timeout(2000)
 
 Install = Callable[[str], Path]
 
@@ -207,6 +207,7 @@ def test_an_array_in_the_released_scope_does_not_compile_and_the_readme_says_so(
 # --- call_guard ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 @pytest.mark.repeats
 @pytest.mark.needs_gil
 def test_calls_overlap_with_the_call_guard_and_with_the_scoped_release_only(install: Install) -> None:
@@ -310,6 +311,7 @@ def check_twin(binding: str, folder: Path) -> None:
     assert ended.returncode == 0, ended.stderr
 
 
+@pytest.mark.table(cases=1)
 @pytest.mark.repeats
 @pytest.mark.needs_gil
 @pytest.mark.parametrize("binding", ["nanobind", "pybind11"])
@@ -317,6 +319,7 @@ def test_python_runs_while_a_call_that_releases_works(install: Install, binding:
     check_twin(binding, install("fibonacci"))
 
 
+@pytest.mark.thorough
 @pytest.mark.needs_gil
 def test_the_pyo3_twin_does_the_same(pyo3: Path) -> None:
     check_twin("pyo3", pyo3)

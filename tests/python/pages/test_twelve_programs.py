@@ -18,8 +18,6 @@ from support import TESTS, WATCHDOG
 
 import freshframe as ff
 
-pytestmark = pytest.mark.takes(60)
-
 PROGRAMS = sorted(twelve_programs.PROGRAMS.glob("*.py"))
 NEEDS = {"01": ["cv2"], "02": ["pygame"], "08": ["flask"], "09": ["onnxruntime", "pandas"]}
 NEEDS |= {number: ["onnxruntime"] for number in ("03", "06", "11")}
@@ -41,6 +39,7 @@ CHECKS: dict[str, Callable[[dict[str, Any], Path], bool]] = {
 }
 
 
+@pytest.mark.table(cases=4)
 @pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
 def test_the_program_runs(path: Path, tmp_path: Path) -> None:
     number = path.name[:2]

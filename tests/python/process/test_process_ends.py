@@ -20,8 +20,6 @@ from support import Push, Ticker, run_node, run_program, until
 import freshframe as ff
 from freshframe._process import worker_log
 
-pytestmark = pytest.mark.takes(50)
-
 
 def values(samples: list[ff.Sample[Any]]) -> list[Any]:
     return [sample.value for sample in samples]

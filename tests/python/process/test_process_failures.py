@@ -18,8 +18,6 @@ from support import WATCHDOG, Count, Pictures, Push, run_node, until
 
 import freshframe as ff
 
-pytestmark = pytest.mark.takes(90)
-
 
 def values(samples: list[ff.Sample[Any]]) -> list[Any]:
     return [sample.value for sample in samples]
@@ -122,6 +120,7 @@ def test_a_death_in_open_fails_start(workers: int) -> None:
         pipeline.start()
 
 
+@pytest.mark.thorough
 def test_many_kills_leave_nothing_behind() -> None:
     survive_kills(30)
 
@@ -147,6 +146,7 @@ def test_a_close_that_does_not_return_is_killed_with_a_timeout() -> None:
     assert "nodes.py" in str(info.value)
 
 
+@pytest.mark.thorough
 def test_the_time_of_a_close_begins_when_the_worker_has_opened(tmp_path: Path) -> None:
     pipeline, source = ff.Pipeline(keep_running=True), Push(live=True)
     camera = pipeline.add(source, name="camera")
@@ -233,6 +233,7 @@ def test_a_node_that_keeps_frames_and_may_fail_goes_on_without_them() -> None:
     assert "FramesHeldError" in str(node.last_error) or "gets no more frames" in str(node.last_error)
 
 
+@pytest.mark.table
 @pytest.mark.parametrize(
     ("how", "text"),
     [

@@ -154,6 +154,7 @@ print([sample.value.value for sample in run_node(box, range(3), process=True)])
 """
 
 
+@pytest.mark.table(cases=3)
 @pytest.mark.parametrize("way", ["script", "module", "package", "inside", "cell"])
 def test_nodes_of_main_travel_however_it_was_started(way: str, tmp_path: Path) -> None:
     package = tmp_path / "a_package"

@@ -24,8 +24,6 @@ from support import Count, program_environment, run_node, run_program, run_pytho
 
 import freshframe as ff
 
-pytestmark = pytest.mark.takes(45)
-
 
 def values(samples: list[ff.Sample[Any]]) -> list[Any]:
     return [sample.value for sample in samples]
@@ -92,7 +90,7 @@ print(len(os.listdir("/proc/self/task")) < 5)
     assert ended.out.endswith("True\n")
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_64_workers() -> None:
     pids = values(run_node(process_nodes.pid_of, range(640), process=ff.Process(workers=64)))
     assert len(pids) == 640

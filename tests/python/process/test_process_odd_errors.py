@@ -29,6 +29,7 @@ KINDS = {
 }
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("way", ["sample", "batch", "open", "close"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_exception_is_a_node_error_whatever_it_is(kind: str, way: str) -> None:

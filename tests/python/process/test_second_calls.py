@@ -13,8 +13,6 @@ from support import WATCHDOG, Push, edge, until
 
 import freshframe as ff
 
-pytestmark = pytest.mark.takes(20)
-
 MEMORY = 256 * calls.MEBIBYTE
 
 

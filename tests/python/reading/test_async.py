@@ -253,6 +253,7 @@ def test_reading_in_one_loop_after_another_works() -> None:
             assert asyncio.run(one()) == number
 
 
+@pytest.mark.thorough
 def test_async_readers_give_their_descriptors_back(pipelines: list[ff.Pipeline]) -> None:
     async def main() -> None:
         pipeline = ff.Pipeline()

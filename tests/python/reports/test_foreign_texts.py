@@ -24,8 +24,6 @@ from support import Push, picture, until
 
 import freshframe as ff
 
-pytestmark = pytest.mark.takes(20)
-
 TEXTS: dict[str, bytes] = {
     "latin-1": b"Kamera ung\xfcltig",
     "cut": "あい".encode()[:-1],

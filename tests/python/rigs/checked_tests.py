@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import textwrap
 import threading
 from collections.abc import Callable, Generator, Iterator
@@ -18,6 +17,7 @@ import freshframe as ff
 from freshframe._cli import main
 from freshframe._interpreter import gil_state
 
+from . import tiers
 from .command_line import SCENE, Process
 
 
@@ -46,27 +46,13 @@ def threads() -> dict[int, str]:
     return found
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skips tests of missing features, and tests that take minutes unless ./dev test --full asks for them.
-
-    The files that take longest come first: side by side, none of them is left when the others have ended.
-    """
-    items.sort(key=seconds, reverse=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keeps the tests of the tier, and skips tests of missing features."""
+    tiers.keep(config, items)
     if GIL_WAS_OFF:
         for item in items:
             if item.get_closest_marker("needs_gil"):
                 item.add_marker(pytest.mark.skip(reason="of a Python with a GIL"))
-    if "FRESHFRAME_TEST_FULL" in os.environ:
-        return
-    for item in items:
-        if item.get_closest_marker("full"):
-            item.add_marker(pytest.mark.skip(reason="takes minutes: ./dev test --full"))
-
-
-def seconds(item: pytest.Item) -> float:
-    """The time that the file of a test takes, if it is one of the longest; else 0."""
-    marker = item.get_closest_marker("takes")
-    return float(marker.args[0]) if marker else 0
 
 
 GIL_WAS_OFF = not gil_state.enabled()

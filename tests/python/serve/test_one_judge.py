@@ -25,8 +25,6 @@ from freshframe._cli.mcp import Eyes
 from freshframe._cli.top import Target
 from freshframe._cli.top_table import page, plain_console
 
-pytestmark = pytest.mark.takes(40)
-
 FPS = 20.0
 # A fault by the name of its node: the kind of its finding, and a part of its text.
 FAULTS = {
@@ -136,6 +134,7 @@ def views(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Views]:
             yield seen_by_all(pipeline, dashboard.url)
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("view", ["page", "state", "metrics", "why"])
 def test_a_fault_is_one_finding_in_each_list(views: Views, view: str, fault: str) -> None:

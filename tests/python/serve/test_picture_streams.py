@@ -102,6 +102,7 @@ def test_a_stream_has_at_most_the_pictures_per_second_that_it_asks_for() -> None
     assert times[3] - times[0] >= 1.0  # three intervals of half a second, the first perhaps a half one
 
 
+@pytest.mark.thorough
 def test_the_last_picture_of_a_silent_source_is_repeated() -> None:
     pipeline = ff.Pipeline()
     source = PicturesUntilSeen()
@@ -240,6 +241,7 @@ class PicturesUntilSeen(ff.Source[ff.Frame]):
         self.stop_token.wait(WATCHDOG)
 
 
+@pytest.mark.thorough
 def test_a_client_that_has_gone_while_it_waits_for_a_picture_gives_its_place_back() -> None:
     pipeline = ff.Pipeline()
     source = PicturesUntilSeen()

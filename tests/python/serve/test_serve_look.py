@@ -109,6 +109,7 @@ def test_several_pictures_are_json_the_oldest_first_each_once() -> None:
         assert one["age"] >= 0.5
 
 
+@pytest.mark.table(cases=5)
 @pytest.mark.parametrize(
     ("path", "status", "words"),
     [

@@ -109,6 +109,7 @@ def test_healthz_says_the_state(state: str) -> None:
         assert REASONS[state] in answer.text.splitlines()[0]
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize(
     "path", ["/", "/api/state", "/api/why", "/metrics", "/api/what_if?question=drawn:%20queue=NEXT"]
@@ -118,6 +119,7 @@ def test_pages_and_numbers_are_there_in_each_state(state: str, path: str) -> Non
         assert request(one.url, path).status == 200
 
 
+@pytest.mark.table(cases=3)
 @pytest.mark.parametrize("state", STATES)
 def test_a_single_picture_is_the_last_one_in_each_state_that_has_one(state: str) -> None:
     with served(state) as one:
@@ -130,6 +132,7 @@ def test_a_single_picture_is_the_last_one_in_each_state_that_has_one(state: str)
             assert (answer.status, answer.body[:2]) == (200, b"\xff\xd8")
 
 
+@pytest.mark.table(cases=3)
 @pytest.mark.parametrize("state", STATES)
 def test_a_port_without_a_picture_says_the_reason_that_healthz_knows(state: str) -> None:
     with served(state) as one:
@@ -139,6 +142,7 @@ def test_a_port_without_a_picture_says_the_reason_that_healthz_knows(state: str)
         assert reason in answer.text
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("port", ["drawn", "blank"])
 def test_a_stream_of_pictures_that_will_not_come_is_refused_with_the_reason(state: str, port: str) -> None:
@@ -155,6 +159,7 @@ def test_a_stream_of_pictures_that_will_not_come_is_refused_with_the_reason(stat
             assert REASONS[state] in stream.readline().decode()
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("state", ["failed", "ended", "stopped"])
 @pytest.mark.parametrize("port", ["drawn", "blank"])
 def test_an_open_stream_ends_with_its_pipeline(state: str, port: str) -> None:

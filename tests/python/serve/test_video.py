@@ -21,8 +21,6 @@ from support import until
 
 import freshframe as ff
 
-pytestmark = pytest.mark.takes(20)
-
 TOKEN = "a-token-of-the-tests"
 
 

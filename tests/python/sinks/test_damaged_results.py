@@ -16,8 +16,6 @@ from support import WATCHDOG
 
 import freshframe as ff
 
-pytestmark = pytest.mark.takes(10)
-
 LOSSY = Network(lose=0.03, lose_after=8)
 STAMP = ["seq", "pts", "captured", "utc", "utc_error", "utc_from"]
 

@@ -46,6 +46,7 @@ def test_two_recorders_of_one_file_are_refused(
         pipeline.start()
 
 
+@pytest.mark.table(cases=1)
 @pytest.mark.parametrize("name", SINKS)
 def test_two_pipelines_with_recorders_of_one_file_are_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "link").symlink_to(tmp_path)

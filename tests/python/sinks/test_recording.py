@@ -19,8 +19,6 @@ from support import WATCHDOG, Count, Push, encodes, until
 
 import freshframe as ff
 
-pytestmark = pytest.mark.takes(35)
-
 OLD = "results of last night\n" * 100
 
 RECORD = """
@@ -53,6 +51,7 @@ def scene(path: Path, frames: int, **options: Any) -> Path:
     return path
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 @pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv", "ts", "avi"])
 def test_a_killed_recorder_leaves_files_that_can_be_read(tmp_path: Path, suffix: str, how: int) -> None:
@@ -91,6 +90,7 @@ except ff.NodeError as error:
     return ended.stdout
 
 
+@pytest.mark.table(cases=1)
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
 def test_a_full_disk_leaves_a_file_that_can_be_played(tmp_path: Path, suffix: str) -> None:
     code = f"""

@@ -129,6 +129,7 @@ ODD: dict[str, Callable[[], BaseException]] = {
 }
 
 
+@pytest.mark.table(cases=8)
 @pytest.mark.parametrize("make", ODD.values(), ids=ODD)
 def test_whatever_send_raises_is_a_failure_and_the_same_events_come_again(
     tmp_path: Path, make: Callable[[], BaseException]
@@ -194,6 +195,7 @@ class Bad(logging.Handler):
         return True
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("place", ["handler", "filter"])
 @pytest.mark.parametrize("error", [RuntimeError("full"), SystemExit(), KeyboardInterrupt()], ids=repr)
 def test_what_the_log_of_the_program_raises_ends_no_thread(

@@ -10,7 +10,6 @@ from rigs import receivers
 from rigs.restarts import Broker, Database, Hook, judge, play
 from rigs.restarts import Found as FoundNumbers
 
-pytestmark = pytest.mark.takes(60)
 SECONDS = 8
 
 
@@ -24,6 +23,7 @@ def test_a_web_server_that_is_killed_gets_every_result_in_order(tmp_path: Path) 
     check(play(Hook(tmp_path / "hook"), SECONDS, 3, 1))
 
 
+@pytest.mark.thorough
 def test_subscribers_of_a_broker_that_ends_get_every_result_in_order(tmp_path: Path) -> None:
     pytest.importorskip("paho.mqtt.client", reason="paho-mqtt is not installed")
     if receivers.mosquitto() is None:
@@ -31,6 +31,7 @@ def test_subscribers_of_a_broker_that_ends_get_every_result_in_order(tmp_path: P
     check(play(Broker(tmp_path / "broker"), SECONDS, 3, 1))
 
 
+@pytest.mark.thorough
 def test_a_data_base_that_crashes_has_every_result_once(tmp_path: Path) -> None:
     pytest.importorskip("psycopg", reason="psycopg is not installed")
     if receivers.postgres() is None:

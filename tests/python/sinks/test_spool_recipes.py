@@ -22,8 +22,6 @@ from support import WATCHDOG, run_program, until
 
 import freshframe as ff
 
-pytestmark = pytest.mark.takes(40)
-
 # --- web hook --------------------------------------------------------------------------------------------
 
 SENT, REFUSED, AGAIN = "sent", "refused", "again"
@@ -322,6 +320,7 @@ def test_every_batch_of_circles_is_a_file_with_the_same_columns(tmp_path: Path) 
 # --- Home Assistant --------------------------------------------------------------------------------------
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=["ended", "killed"])
 @pytest.mark.parametrize("keeps", [False, True], ids=["forgets", "keeps"])
 def test_the_sensors_are_there_again_behind_a_restart_of_the_broker(

@@ -110,6 +110,7 @@ def files_below(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("on_error", ON_ERROR)
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("sink", [ff.JsonLines, ff.Csv])
@@ -146,6 +147,7 @@ def test_a_text_file_goes_on_at_its_path(
     assert path.read_text().startswith(FOREIGN) == (way == "replaced")
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("sink", [ff.JsonLines, ff.Csv])
 def test_a_text_file_that_is_taken_before_its_end_is_an_error_only_if_it_is_gone(
@@ -172,6 +174,7 @@ def test_a_text_file_that_is_taken_before_its_end_is_an_error_only_if_it_is_gone
         assert not path.exists()
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("on_error", ON_ERROR)
 @pytest.mark.parametrize("way", WAYS)
 def test_a_complete_file_does_not_appear_without_all_its_lines(
@@ -196,6 +199,7 @@ def played(folder: Path) -> int:
     return sum(map(frames_in, files))
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("on_error", ON_ERROR)
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", ["out.mkv", "out_%d.mkv"])
@@ -221,6 +225,7 @@ def test_a_recording_counts_what_went_with_its_file(
     caplog.clear()
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("on_error", ON_ERROR)
 @pytest.mark.parametrize("way", WAYS)
 def test_a_clip_that_was_taken_away_is_an_error(

@@ -12,7 +12,6 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 from rigs.ports import free_port
 from support import WATCHDOG, until
@@ -65,7 +64,6 @@ def test_the_image_runs_without_rights_and_asks_the_doctor() -> None:
     assert any(line.startswith("HEALTHCHECK") and '["freshframe", "doctor"]' in line for line in final)
 
 
-@pytest.mark.network
 def test_the_programs_of_compose_run(tmp_path: Path) -> None:
     port = free_port()
     settings = {"CAMERA": "demo:circles?size=320x240", "TOKEN": TOKEN, "PORT": str(port)}

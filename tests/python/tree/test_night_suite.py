@@ -74,7 +74,8 @@ def counting(tmp_path: Path) -> dict[str, str]:
     return night._preloaded("blocks.c", tmp_path)
 
 
-@pytest.mark.repeats(attempts=3)  # a busy machine may leave no time for all runs of a test
+@pytest.mark.thorough
+@pytest.mark.repeats  # a busy machine may leave no time for all runs of a test
 def test_what_each_run_leaves_behind_is_told_and_a_cache_is_not(
     tmp_path: Path, counting: dict[str, str]
 ) -> None:
@@ -149,6 +150,7 @@ def test_fails():
 """
 
 
+@pytest.mark.thorough
 def test_a_test_that_fails_with_delays_is_told_with_its_seed_and_how_often(tmp_path: Path) -> None:
     root = tmp_path / "tests"
     root.mkdir()

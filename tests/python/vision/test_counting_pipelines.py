@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from rigs.counting import LINE, ZONE, at
 from rigs.process import nodes as process_nodes
 from support import Push, until
@@ -97,6 +98,7 @@ def counted_live(
     )
 
 
+@pytest.mark.thorough
 def test_a_slow_node_sees_every_crossing_although_its_edge_drops_nearly_all_samples() -> None:
     pipeline, line = counted_live(crossing_things(99))
     nodes = {

@@ -22,7 +22,6 @@ from freshframe_fleet._machines.ray_guard import RayGuard
 yard = yard_fixture()
 
 
-@pytest.mark.network
 def test_a_fleet_is_shut_down_while_its_store_does_not_answer(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:

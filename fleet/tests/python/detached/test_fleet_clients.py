@@ -28,8 +28,6 @@ from freshframe_fleet._detached.server import cluster_kept
 from freshframe_fleet._read.reader import FleetReader
 from freshframe_fleet._read.results import Results
 
-pytestmark = pytest.mark.network
-
 EPOCH = 7 << 32
 
 yard = yard_fixture()

@@ -23,8 +23,6 @@ from support import program_environment, until
 import freshframe as ff
 from freshframe.fleet import FleetReader, FleetSample
 
-pytestmark = pytest.mark.network
-
 Key = tuple[str, int, int]
 
 

@@ -23,8 +23,6 @@ from freshframe_fleet._detached.server.served_reader import ServedReader
 from freshframe_fleet._machines.handshake import introduce
 from freshframe_fleet._messages import Build, ForgetBuild, KeepBuilds
 
-pytestmark = pytest.mark.network
-
 yard = yard_fixture()
 
 

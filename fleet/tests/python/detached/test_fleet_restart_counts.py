@@ -19,8 +19,6 @@ from freshframe_fleet._decide.model import ForgetRun
 from freshframe_fleet._machines.guards import FarLink
 from freshframe_fleet._messages import Counts, CountsKept
 
-pytestmark = pytest.mark.network
-
 yard = yard_fixture()
 
 

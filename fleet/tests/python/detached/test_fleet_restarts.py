@@ -37,8 +37,6 @@ from freshframe_fleet._machines.ray_place import RayPlace
 from freshframe_fleet._messages import Marked
 from freshframe_fleet._read.counters import Totals
 
-pytestmark = pytest.mark.network
-
 yard = yard_fixture()
 
 NO_SUMS = asdict(Totals())

@@ -15,8 +15,6 @@ from fleet_rigs.yard import Memory, Yard, yard_fixture
 import freshframe as ff
 from freshframe_fleet._detached.server import saved_state
 
-pytestmark = pytest.mark.network
-
 yard = yard_fixture()
 
 NOW = 4096.0

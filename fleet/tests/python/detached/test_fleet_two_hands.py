@@ -36,8 +36,6 @@ from freshframe_fleet._detached.cluster_state import ClusterState, Trouble
 from freshframe_fleet._read.reader import FleetReader
 from freshframe_fleet._read.results import Result, Results
 
-pytestmark = pytest.mark.network
-
 EPOCH = 7 << 32
 
 yard = yard_fixture()

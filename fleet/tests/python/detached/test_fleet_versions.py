@@ -20,8 +20,6 @@ from freshframe_fleet._machines.handshake import introduce
 from freshframe_fleet._stats import AgentStats, CameraStats, FleetEvent, FleetReaderStats, FleetStats
 from freshframe_fleet._wire import MessageReader, framed
 
-pytestmark = pytest.mark.network
-
 yard = yard_fixture()
 
 

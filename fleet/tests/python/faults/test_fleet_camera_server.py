@@ -16,8 +16,6 @@ from rigs.stamped_picture import read_stamp, stamped_jpeg
 
 import freshframe as ff
 
-pytestmark = pytest.mark.network
-
 
 def test_a_stamp_survives_its_jpeg(tmp_path: Path) -> None:
     """The smallest, the largest and random numbers."""

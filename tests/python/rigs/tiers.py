@@ -1,0 +1,85 @@
+"""The tiers of the tests, as a plugin of pytest: leaves tests out, and starts the longest files first."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+import tiers
+
+KEPT = pytest.StashKey[bool]()
+
+
+def keep(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keeps the tests of the tier.
+
+    `thorough` tests and the whole of a `table` are of --all, those that are `full` of --full. The files that
+    take longest come first: side by side, none of them is left when the others have ended.
+    """
+    if KEPT in config.stash:  # by the conftest of another folder
+        return
+    config.stash[KEPT] = True
+    chosen = tiers.tier()
+    durations = tiers.Durations.read()
+    kept = items
+    if chosen in ("quick", "default"):
+        kept = [item for item in items if item.get_closest_marker("thorough") is None]
+        kept = [item for group in by_function(kept) for item in sample(group)]
+    if chosen == "quick":
+        kept = shortest(kept, durations)
+    if len(kept) != len(items):
+        names = {item.nodeid for item in kept}
+        config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in names])
+    seconds: Counter[str] = Counter()
+    for item in kept:
+        seconds[file(item)] += durations.of_python(file(item), function(item))  # type: ignore[assignment]
+    items[:] = sorted(kept, key=lambda item: -seconds[file(item)])
+    if chosen != "full":
+        for item in items:
+            if item.get_closest_marker("full"):
+                item.add_marker(pytest.mark.skip(reason="takes minutes: ./dev test --full"))
+
+
+pytest_collection_modifyitems = keep
+
+
+def file(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
+
+
+def function(item: pytest.Item) -> str:
+    """Returns the test's name below its file, without the case."""
+    return item.nodeid.partition("::")[2].partition("[")[0]
+
+
+def by_function(items: list[pytest.Item]) -> list[list[pytest.Item]]:
+    groups: dict[tuple[str, str], list[pytest.Item]] = {}
+    for item in items:
+        groups.setdefault((file(item), function(item)), []).append(item)
+    return list(groups.values())
+
+
+def sample(group: list[pytest.Item]) -> list[pytest.Item]:
+    """Returns the cases that the default runs: of a `table`, each value of each argument once, or as many
+    cases as its marker says."""
+    marker = group[0].get_closest_marker("table")
+    if marker is None:
+        return group
+    if "cases" in marker.kwargs:
+        return [group[place] for place in tiers.spread(len(group), marker.kwargs["cases"])]
+    places = tiers.covering([getattr(item, "callspec").params for item in group])  # noqa: B009  (of Function only)
+    return [group[place] for place in places]
+
+
+def shortest(items: list[pytest.Item], durations: tiers.Durations) -> list[pytest.Item]:
+    """Returns the tests of --quick: all cases of a test if they are short together, else the first one."""
+    groups = by_function([item for item in items if item.get_closest_marker("full") is None])
+    candidates = []
+    for place, group in enumerate(groups):
+        seconds = durations.of_python(file(group[0]), function(group[0]))
+        if seconds * len(group) > tiers.QUICK_TABLE:
+            groups[place] = group[:1]
+        candidates.append(tiers.Candidate(file(group[0]), len(groups[place]), seconds * len(groups[place])))
+    chosen = tiers.quick(candidates)
+    return [item for place, group in enumerate(groups) if place in chosen for item in group]

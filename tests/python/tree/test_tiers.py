@@ -1,0 +1,220 @@
+"""Which tests ./dev test --quick, ./dev test and ./dev test --all choose, by measured durations."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import tiers
+from rigs import repeated
+from support import TESTS, WATCHDOG
+
+ROOT = Path(__file__).parents[3]
+
+
+def tool(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_sample_of_a_table_has_each_row_and_each_column_once() -> None:
+    cases = [{"row": row, "column": column} for row in "abc" for column in range(5)]
+    chosen = [cases[place] for place in tiers.covering(cases)]
+    assert len(chosen) == 5
+    assert {case["row"] for case in chosen} == set("abc")
+    assert {case["column"] for case in chosen} == set(range(5))
+
+
+def test_the_sample_of_a_list_is_the_whole_list() -> None:
+    assert tiers.covering([{"text": text} for text in "abc"]) == [0, 1, 2]
+
+
+def test_values_without_a_text_of_their_own_are_told_apart() -> None:
+    first, second = object(), object()
+    assert tiers.covering([{"value": first}, {"value": second}, {"value": first}]) == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("count", "wanted", "places"),
+    [(10, 3, [0, 4, 9]), (2, 5, [0, 1]), (7, 1, [0]), (3, 3, [0, 1, 2])],
+)
+def test_a_number_of_cases_is_spread_evenly(count: int, wanted: int, places: list[int]) -> None:
+    assert tiers.spread(count, wanted) == places
+
+
+def test_the_quick_tests_are_one_of_each_file_and_then_the_cheapest() -> None:
+    candidates = [
+        tiers.Candidate("slow", 1, 1.5),
+        tiers.Candidate("slow", 1, 1.8),
+        tiers.Candidate("endless", 1, 30),
+        *(tiers.Candidate("fast", 1, 0.5) for _ in range(5)),
+    ]
+    assert tiers.quick(candidates, budget=3.2) == {0, 3, 4, 5}
+
+
+LISTED = """Inbox.
+  DropsTheOldest
+  Waits
+Files/MediaStart.
+  IsFound/0  # GetParam() = mp4
+  IsFound/1  # GetParam() = mkv
+  IsFound/2  # GetParam() = ts
+  IsFound/3  # GetParam() = flv
+Typed/0.  # TypeParam = int
+  Holds
+"""
+
+
+def test_of_the_tests_in_cpp_long_tables_are_cut_and_the_quick_ones_are_short() -> None:
+    tests = list(tiers.listed_tests(LISTED.splitlines()))
+    durations = tiers.Durations({}, {"Inbox.Waits": 5, "Files/MediaStart.IsFound": 0.5})
+    assert tiers.left_out(tests, durations, "all") == {"Inbox": [], "Files/MediaStart": [], "Typed/0": []}
+    assert tiers.left_out(tests, durations, "default") == {
+        "Inbox": [],
+        "Files/MediaStart": ["IsFound/1", "IsFound/2"],
+        "Typed/0": [],
+    }
+    quick = tiers.left_out(tests, durations, "quick")
+    assert quick["Inbox"] == ["Waits"]
+    assert len(quick["Files/MediaStart"]) == 4
+
+
+SUITE = """
+import pytest
+
+@pytest.mark.table
+@pytest.mark.parametrize("column", range(4))
+@pytest.mark.parametrize("row", range(3))
+def test_table(row, column):
+    pass
+
+@pytest.mark.table(cases=2)
+@pytest.mark.parametrize("number", range(9))
+def test_list(number):
+    pass
+
+@pytest.mark.thorough
+def test_thorough():
+    pass
+
+@pytest.mark.full
+def test_full():
+    pass
+"""
+
+
+def run_suite(folder: Path, plugin: str, suite: str, tier: str) -> subprocess.CompletedProcess[str]:
+    """Runs a suite of tests with one of the rigs as its plugin."""
+    (folder / "conftest.py").write_text(f"from rigs.{plugin} import *\n")
+    (folder / "test_suite.py").write_text(textwrap.dedent(suite))
+    markers = ["table(cases)", "thorough", "full", "repeats"]
+    (folder / "pytest.ini").write_text("[pytest]\nmarkers =\n" + "".join(f"  {one}\n" for one in markers))
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_suite.py"],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": f"{TESTS}:{ROOT / 'tests'}", "FRESHFRAME_TEST_TIER": tier},
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=WATCHDOG,
+    )
+
+
+@pytest.mark.parametrize(
+    ("tier", "counts"),
+    [
+        ("default", "6 passed, 1 skipped, 16 deselected"),
+        ("all", "22 passed, 1 skipped"),
+        ("full", "23 passed"),
+    ],
+)
+def test_a_run_has_the_tests_of_its_tier(tmp_path: Path, tier: str, counts: str) -> None:
+    ended = run_suite(tmp_path, "tiers", SUITE, tier)
+    assert ended.returncode == 0, ended.stdout
+    assert ended.stdout.splitlines()[-1].startswith(counts)
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_run_fails_if_too_many_tests_need_a_second_attempt(tmp_path: Path, more: int) -> None:
+    suite = f"""
+    import pytest
+
+    tried = set()
+
+    @pytest.mark.repeats
+    @pytest.mark.parametrize("number", range({repeated.BUDGET + more}))
+    def test_comes_back(number):
+        assert number in tried or tried.add(number)
+    """
+    ended = run_suite(tmp_path, "repeated", suite, "all")
+    assert ended.returncode == more, ended.stdout
+    assert ended.stdout.count("passed at attempt 2") == repeated.BUDGET + more
+
+
+def test_a_test_that_fails_twice_has_failed(tmp_path: Path) -> None:
+    suite = "import pytest\n@pytest.mark.repeats\ndef test_fails():\n    assert False\n"
+    assert run_suite(tmp_path, "repeated", suite, "all").returncode == 1
+
+
+def test_each_marker_selects_tests() -> None:
+    declared = re.search(r"^markers = \[\n(.*?)^\]", (ROOT / "pyproject.toml").read_text(), re.M | re.S)
+    assert declared is not None
+    paths = [path for folder in ("tests", "gil/tests") for path in ROOT.glob(f"{folder}/**/*.py")]
+    texts = [path.read_text() for path in paths if path != Path(__file__)]
+    for name in re.findall(r'^  "(\w+)', declared[1], re.M):
+        assert any(re.search(rf"\bmark\.{name}\b", text) for text in texts), name
+
+
+def test_a_figure_changes_only_if_it_is_far_from_the_measured_one() -> None:
+    durations = tool("durations")
+    assert durations.rounded(1.9, 1.0) == 1.0
+    assert durations.rounded(2.1, 1.0) == 2
+    assert durations.rounded(0.04, None) is None
+    assert durations.rounded(0.04, 0.1) is None
+    assert durations.rounded(700, None) == 500
+
+
+def test_durations_are_the_mean_of_a_tests_cases(tmp_path: Path) -> None:
+    durations = tool("durations")
+    report, log = tmp_path / "pytest.xml", tmp_path / "LastTest.log"
+    where = 'classname="tests.python.tree.test_tiers"'
+    report.write_text(
+        f'<testsuite><testcase {where} name="test_a[1]" time="1.0"/>'
+        f'<testcase {where} name="test_a[2]" time="3.0"/>'
+        f'<testcase {where} name="test_b" time="9"><skipped/></testcase></testsuite>'
+    )
+    log.write_text(
+        "[       OK ] Files/Start.Is/0 (300 ms)\n[       OK ] Files/Start.Is/1, where x = 2 (500 ms)\n"
+    )
+    assert durations.of_pytest(report) == {"tests/python/tree/test_tiers.py": {"test_a": 2.0}}
+    assert durations.of_ctest(log) == {"Files/Start.Is": 0.4}
+
+
+def test_the_file_of_durations_is_stale_if_long_tests_are_missing_in_it() -> None:
+    durations = tool("durations")
+    before = {"python": {"a.py": {"test_a": 2.0}}, "cpp": {}}
+    assert durations.remarks(before, {"a.py": {"test_a": 90.0}}, {}) == []
+    (new,) = durations.remarks(before, {"a.py": {"test_a": 2.0, "test_b": 2.0}}, {})
+    assert "a.py::test_b (2 s)" in new
+    (gone,) = durations.remarks(before, {}, {})
+    assert "1 of the 1 listed tests did not run: a.py::test_a" in gone
+
+
+def test_the_durations_are_of_this_tree() -> None:
+    """Files move: a tenth of the listed ones may be gone before the next measured run."""
+    listed = json.loads(tiers.DURATIONS.read_text())["python"]
+    gone = [path for path in listed if not (ROOT / path).is_file()]
+    assert len(gone) <= len(listed) / 10, f"tools/durations.py writes them again; gone: {gone}"
