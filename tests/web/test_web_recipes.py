@@ -161,5 +161,5 @@ def test_the_page_behind_a_proxy_shows_the_view(page: Page) -> None:
         first.close()
         pipeline.serve(port=port or 0, view=[circles], token=TOKEN, origins=[url])
         pipeline.start()
-        open_page(page, site, block("Behind nginx", "html"))
+        open_page(page, site, block("nginx and https", "html"))
         shows_circles(page, url)
