@@ -149,10 +149,10 @@ def tables(rows: Mapping[str, Row]) -> str:
     )
     now = {name: row for name, row in rows.items() if row.get("commit", "") == last}
     before = {name: row for name, row in rows.items() if name not in now}
-    parts = [f"Measured at commit {last}, the last one that was measured:" if last else "", table(now)]
+    parts = [f"Measured at commit {last}, the last measured one:" if last else "", table(now)]
     if before:
         parts += [
-            "Measured at other commits, so that they say nothing certain about that one:",
+            "Measured at other commits, so they prove nothing about that one:",
             table(before),
         ]
     return "\n\n".join(part for part in parts if part)

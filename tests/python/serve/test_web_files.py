@@ -18,7 +18,7 @@ TO_MARKUP = (
 
 
 def test_vendored_files_have_the_sums_that_are_written_down() -> None:
-    text = (ROOT / "docs" / "reference" / "dependencies.md").read_text()
+    text = (ROOT / "docs" / "development" / "tools.md").read_text()
     written = dict(re.findall(r"\| `web/(\S+)` \| .* \| `([0-9a-f]{64})` \|", text))
     found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in WEB.glob("uplot.*")}
     assert found == written
