@@ -178,7 +178,10 @@ def test_fragments_fit_the_types(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         timeout=5 * WATCHDOG,
-        env={"MYPYPATH": os.pathsep.join([*mypy_path(), str(TESTS)]), "PATH": ""},
+        env={
+            "MYPYPATH": os.pathsep.join([*mypy_path(), str(ROOT / "fleet" / "python"), str(TESTS)]),
+            "PATH": "",
+        },
         check=False,
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr
