@@ -71,7 +71,7 @@ class Case:
         return name_of(self.shape)
 
     def serve(self, folder: Path) -> TruthProcess:
-        """Its server, with its log in this folder."""
+        """Starts a server with its log in this folder."""
         films = {self.film: made(self.shape)}
         kind = SERVERS[self.way]
         return TruthProcess(
@@ -79,12 +79,12 @@ class Case:
         )
 
     def url(self, server: TruthProcess) -> str:
-        """Of the stream."""
+        """Returns the URL of the stream."""
         return server.url_of(self.film, self.fps) if SERVERS[self.way] == "rtsp" else server.url
 
 
 def name_of(shape: Shape) -> str:
-    """Of its film."""
+    """Returns the name of the film of a shape."""
     size = "" if shape.size == PICTURES.size else f"-{shape.size[0]}x{shape.size[1]}"
     return f"{shape.codec}-{shape.slices}-{shape.b_frames}-{shape.key_interval}-{shape.count}{size}"
 

@@ -1,7 +1,7 @@
 """An RTSP server for many cameras in one thread: python _many_rtsp.py CLIP FPS prints its port.
 
 Each path is a camera. All send the same clip over TCP, each from its own PLAY on. A frame is cut into packets
-once for all of them, so the server costs little beside those that read it.
+once for all of them, so the server costs little beside its readers.
 """
 
 # SPDX-License-Identifier: Apache-2.0

@@ -196,7 +196,7 @@ def installed(python: str, peer: Peer) -> dict[str, Any]:
 
 
 def missing_names(names: list[str]) -> list[str]:
-    """Those that are no peers."""
+    """Returns the names that are not peers."""
     return [name for name in names if name not in PEERS]
 
 

@@ -1,6 +1,6 @@
 """How long `import freshframe` takes beside a bare `import numpy`, and cv2 and PyAV beside them.
 
-Each import is a child process of its own, timed from its start to its exit; so is one that imports nothing.
+Each import is a separate child process, timed from its start to its exit. So is a process without imports.
 """
 
 # SPDX-License-Identifier: Apache-2.0

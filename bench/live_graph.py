@@ -78,7 +78,7 @@ def batch_below_a_merge() -> int:
 
 
 def beside_a_camera_that_is_away(seconds: float) -> tuple[int, int]:
-    """Samples that two cameras at 30 Hz have sent beside one that is silent, and those that one batch got."""
+    """Counts the samples of two cameras at 30 Hz beside a silent camera, and the samples that a batch got."""
     count = int(30 * seconds)
     pipeline = ff.Pipeline()
     cameras = [
@@ -287,7 +287,7 @@ class Paced(Ticking):
 
 
 def replaced(source: ff.Source[int], swaps: int, *, join: bool = False) -> dict[str, float]:
-    """A detector at 30 Hz that is replaced ten times a second, each tenth time by one that cannot open."""
+    """Replaces a detector at 30 Hz ten times a second, every tenth time by a detector that cannot open."""
     pipeline = ff.Pipeline()
     camera = pipeline.add(source, name="cam")
     step = pipeline.add(Slow(), camera, name="step")

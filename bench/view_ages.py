@@ -147,7 +147,7 @@ def ages(seen: list[tuple[int, float]], sent: list[tuple[float, int]]) -> list[f
 def shown(
     page: browser.Page, camera: Camera, url: str, script: str, what: str, seconds: float
 ) -> dict[str, float]:
-    """One way to show the camera, for some seconds."""
+    """Shows the camera in one way during some seconds."""
     page.load(url)
     page.run(READ + script, what)
     page.until("return seen.length > 10")

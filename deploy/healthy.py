@@ -1,4 +1,4 @@
-"""Ends with 0 while frames flow in watch.py, for a container's health check.
+"""Ends with 0 while frames flow in watch.py: a container's health check.
 
 TOKEN=a-secret [PORT=8080] python3 healthy.py
 """
