@@ -95,7 +95,6 @@ struct ServeOptions {
   /// Called on the server's thread; it must not block. Empty means there are no findings.
   std::function<GilFindings()> gil_findings = {};
   std::shared_ptr<const Documents> documents = {};
-  std::string home = "/";  // the path of the dashboard's file that / shows
 };
 
 /// Serves a pipeline before, while and after it runs, until it is closed. Makes two threads, one for the

@@ -2209,7 +2209,7 @@ def set_gil_findings(capsule: CapsuleType) -> None:
 class Pages:
     """An HTTP server for the program's own pages. Not an interface."""
 
-    def __init__(self, host: str, port: int, token: str, home: str) -> None: ...
+    def __init__(self, host: str, port: int, token: str) -> None: ...
 
     def set(self, path: str, type: str, body: bytes, status: int) -> None:
         """Sets the answer at a path."""

@@ -161,7 +161,10 @@ def login(page: Page, stack: ExitStack, folder: Path) -> None:
 def fleet(page: Page, stack: ExitStack, folder: Path) -> None:
     from test_web_fleet import state  # noqa: PLC0415
 
-    pages = _native.Pages("127.0.0.1", 0, "", "/fleet.html")
+    from freshframe_fleet._page import set_files  # noqa: PLC0415
+
+    pages = _native.Pages("127.0.0.1", 0, "")
+    set_files(pages)
     stack.callback(pages.close)
     pages.set("/api/fleet", "application/json", json.dumps(state()).encode(), 200)
     page.open(pages.urls[0])

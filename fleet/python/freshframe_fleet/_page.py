@@ -10,6 +10,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from freshframe import OptionError, StateError
@@ -29,6 +30,14 @@ _STALLED = 3.0  # seconds without a look of the controller at its agents: their 
 _OFTEN, _RARELY = 1.0, 10.0  # seconds between two states without requests
 _SHARE = 50  # so many times as long as making a state takes
 _BROKEN = ("failed", "unplaced", "away")
+
+# Addresses, files and their types. The page also loads files of a pipeline's page, which the server has.
+_FILES = (
+    ("/", "fleet.html", "text/html"),
+    ("/fleet.css", "fleet.css", "text/css"),
+    ("/fleet.js", "fleet.js", "text/javascript"),
+    ("/fleet_cameras.js", "fleet_cameras.js", "text/javascript"),
+)
 
 _open: weakref.WeakSet[FleetDashboard] = weakref.WeakSet()
 
@@ -57,7 +66,8 @@ class FleetDashboard(ClosedByWith):
         self._ticked = ticked
         self._rest = _OFTEN
         self._pid = os.getpid()
-        self._pages = Pages(host, port, "" if token is None else check.text("token", token), "/fleet.html")
+        self._pages = Pages(host, port, "" if token is None else check.text("token", token))
+        set_files(self._pages)
         self.urls = tuple(self._pages.urls)
         self._closing = threading.Event()
         self._publish()
@@ -148,6 +158,13 @@ class FleetDashboard(ClosedByWith):
         """A sound state is believed for some seconds only: this program may be stopped."""
         if self._good is not None:
             self._pages.set_for("/healthz", self._good, _BELIEVED, _SILENT)
+
+
+def set_files(pages: Pages) -> None:
+    """Has the server answer with the files of the page."""
+    folder = Path(__file__).with_name("_web")
+    for address, name, kind in _FILES:
+        pages.set(address, f"{kind}; charset=utf-8", (folder / name).read_bytes(), 200)
 
 
 def page_state(stats: FleetStats) -> dict[str, Any]:

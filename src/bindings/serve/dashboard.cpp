@@ -173,10 +173,10 @@ namespace {
 
 class Pages {
  public:
-  Pages(const std::string& host, std::uint16_t port, const std::string& token, const std::string& home)
+  Pages(const std::string& host, std::uint16_t port, const std::string& token)
       : documents_(std::make_shared<Documents>()),
         server_(std::make_unique<Server>(
-            ServeOptions{.host = host, .port = port, .token = token, .documents = documents_, .home = home})),
+            ServeOptions{.host = host, .port = port, .token = token, .documents = documents_})),
         urls_(server_->urls()) {}
 
   void set(std::string path, std::string type, const nb::bytes& body, unsigned status) {
@@ -213,8 +213,8 @@ void close(gil::Held& held, Pages& self) {
 void bind_pages(nb::module_& module) {
   nb::class_<Pages>(module, "Pages", nb::is_final(),
                     "An HTTP server for the program's own pages. Not an interface.")
-      .def(nb::init<const std::string&, std::uint16_t, const std::string&, const std::string&>(),
-           nb::arg("host"), nb::arg("port"), nb::arg("token"), nb::arg("home"))
+      .def(nb::init<const std::string&, std::uint16_t, const std::string&>(), nb::arg("host"),
+           nb::arg("port"), nb::arg("token"))
       .def("set", &Pages::set, nb::arg("path"), nb::arg("type"), nb::arg("body"), nb::arg("status"),
            "Sets the answer at a path.")
       .def("set_for", &Pages::set_for, nb::arg("path"), nb::arg("body"), nb::arg("seconds"), nb::arg("after"),

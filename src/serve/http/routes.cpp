@@ -253,7 +253,7 @@ Routed answer(std::string_view path, std::string_view query, const RequestHead& 
   }
   if (auto found = picture(path, query, source)) return *std::move(found);
   if (auto found = look(path, query, source)) return *std::move(found);
-  if (auto found = file(path == "/" ? source.home() : path, head)) return {.reply = *std::move(found)};
+  if (auto found = file(path, head)) return {.reply = *std::move(found)};
   return {
       .reply = plain(
           404,

@@ -50,7 +50,6 @@ class StateSource {
   /// A document of the program's own; null without one.
   [[nodiscard]] virtual std::shared_ptr<const Document> document(std::string_view path) const = 0;
   /// The path of the file that / shows.
-  [[nodiscard]] virtual std::string_view home() const = 0;
 };
 
 /// The wishes of the client of a stream of pictures.

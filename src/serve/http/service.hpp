@@ -62,7 +62,6 @@ class Service final : public StateSource {
   [[nodiscard]] std::shared_ptr<const Document> document(std::string_view path) const override {
     return options_.documents ? options_.documents->find(path) : nullptr;
   }
-  [[nodiscard]] std::string_view home() const override { return options_.home; }
   /// The requested pictures of the clients have changed.
   void pump();
   /// Calls pump() after the current handler; a destructor uses it.

@@ -44,7 +44,7 @@ TEST(ServeHttp, AnswersWhatThereIsAndProtectsEveryAnswer) {
 
 TEST(ServeHttp, ProgramsOwnDocumentsComeFirst) {
   const auto documents = std::make_shared<Documents>();
-  const Server server(ServeOptions{.documents = documents, .home = "/fleet.html"});
+  const Server server(ServeOptions{.documents = documents});
   EXPECT_TRUE(ask(server, "/api/fleet").starts_with("HTTP/1.1 404"));
   EXPECT_EQ(documents->asked(), 0U);
   documents->set("/api/fleet", {.body = "{}"});
@@ -56,7 +56,9 @@ TEST(ServeHttp, ProgramsOwnDocumentsComeFirst) {
   documents->set("/api/fleet", {.body = "{\"name\":\"yard\"}"});
   EXPECT_TRUE(ask(server, "/api/fleet").ends_with("{\"name\":\"yard\"}"));
   EXPECT_EQ(documents->asked(), 5U);
-  EXPECT_TRUE(contains(ask(server, "/"), "fleet.js"));
+  EXPECT_TRUE(contains(ask(server, "/"), "main.js"));
+  documents->set("/", {.type = "text/html", .body = "<p>the program's own</p>"});
+  EXPECT_TRUE(ask(server, "/").ends_with("<p>the program's own</p>"));
 }
 
 TEST(ServeHttp, NoPathReachesTheFileSystem) {

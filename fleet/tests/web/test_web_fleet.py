@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from freshframe import _native
+from freshframe._agent import Pages
+from freshframe_fleet._page import set_files
 
 if TYPE_CHECKING:
     from browser import Page
@@ -73,7 +74,8 @@ def state(**changes: Any) -> dict[str, Any]:
 @pytest.fixture
 def pages() -> Iterator[Any]:
     """A server without a fleet."""
-    made = _native.Pages("127.0.0.1", 0, "", "/fleet.html")
+    made = Pages("127.0.0.1", 0, "")
+    set_files(made)
     yield made
     made.close()
 
