@@ -1,4 +1,4 @@
-"""Fleets: many cameras on several agents, each a process with pipelines of its own. See Fleet."""
+"""Fleets: many cameras on several agents, each a process with its own pipelines. See Fleet."""
 
 # SPDX-License-Identifier: Apache-2.0
 import typing as _typing
@@ -58,5 +58,5 @@ if not _typing.TYPE_CHECKING:
 
 
 def __dir__() -> list[str]:
-    """All public names, also those that are loaded at their first use."""
+    """Lists all public names, even before they are loaded at their first use."""
     return sorted({*globals(), *__all__})

@@ -110,7 +110,7 @@ def _one_of(name: str) -> str:
 
 
 def _what_follows(state: dict[str, Any], options: Any) -> str:
-    """After drain or resume."""
+    """Says what follows a drain or resume."""
     if options.verb == "resume":
         return f"{options.agent} takes cameras again"
     count = state["agents"][options.agent]["camera_count"]

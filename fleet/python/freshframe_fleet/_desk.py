@@ -73,11 +73,11 @@ class Desk:
         connection.sendall(json.dumps(reply).encode() + b"\n")
 
     def forget_in_child(self) -> None:
-        """In a forked child."""
+        """Closes the listening socket in a forked child."""
         self._listener.forget_in_child()
 
     def close(self) -> None:
-        """Listens no more. Idempotent."""
+        """Ends the listening and removes the socket's file. Idempotent."""
         with self._closing:  # a fleet that begins after the end of a second close() has the path
             if self._listener.closed:
                 return
@@ -110,7 +110,7 @@ def ask(name: str, what: str, **arguments: Any) -> Any:
     """Asks a fleet of this user.
 
     Raises:
-        FreshframeError: There is none of this name, it does not answer, or it refuses.
+        FreshframeError: No fleet has this name, it does not answer, or it refuses.
     """
     path = state_folder() / f"{name}.sock"
     try:

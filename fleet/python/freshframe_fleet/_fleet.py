@@ -53,7 +53,7 @@ class Life:
         self._desk: Desk | None = None
 
     def begin(self, answers: dict[str, Callable[..., Any]] | None) -> None:
-        """From now on the end of the program closes it. `answers`: to the command line; None: no socket.
+        """Has the end of the program close the fleet. `answers`: to the command line, or None for no socket.
 
         Raises:
             FreshframeError: The socket for the command line cannot be opened. The controller is closed.
@@ -68,7 +68,7 @@ class Life:
 
     @property
     def name(self) -> str:
-        """The fleet's name."""
+        """Returns the name of the fleet."""
         return self._controller.name
 
     def check_process(self) -> None:
@@ -108,7 +108,7 @@ class Life:
                 self._pages.clear()
 
     def forget_in_child(self) -> None:
-        """In a forked child."""
+        """Closes the sockets of a fleet in a forked child."""
         if self._desk is not None:
             self._desk.forget_in_child()
         self._controller.forget_in_child()
@@ -128,7 +128,7 @@ def _close_all() -> None:
     for fleet in list(_open):
         try:
             fleet.close()
-        except Exception:  # noqa: PERF203  (the others are closed all the same)
+        except Exception:  # noqa: PERF203  (the others are closed anyway)
             logger.exception("fleet %r was not closed in order", fleet.name)
 
 
@@ -146,21 +146,21 @@ _LOOK_EVERY = 0.05  # seconds
 class Fleet(ClosedByWith):
     """Runs many cameras on several agents, and brings their results here.
 
-    An agent is a process with pipelines of its own. ``Fleet(agents=2)`` has its agents on this machine, as
+    An agent is a process with its own pipelines. ``Fleet(agents=2)`` has its agents on this machine, as
     child processes that end with the program. ``Fleet.on_ray()`` has them on the machines of a Ray cluster.
     Each camera is a call of a ``build`` function on one of them.
 
     Args:
         agents: How many, or a list of their labels: ``[{"site": "north"}, {"site": "south", "name": "s1"}]``.
         name: Of its state file and of its socket for the command line; the file is kept after the end.
-            None: one is made up, and nothing is kept.
+            None makes one up and keeps nothing.
         session_timeout: Seconds after which a camera closes a silent session by itself. So long an exclusive
             camera waits when its agent is not seen to end.
-        start_timeout: Seconds that a ``build`` and the start of its pipeline may take; None: no limit. After
-            them the camera has failed, and others can start.
-        gil_timeout: Seconds for which something in an agent may keep its GIL, so that no Python runs there;
-            None: no limit. After them the agent is killed, and its cameras start elsewhere. While one of
-            its cameras starts, ``start_timeout`` counts if it is longer.
+        start_timeout: Seconds that a ``build`` and the start of its pipeline may take, or None for no limit.
+            After them the camera has failed, and others can start.
+        gil_timeout: Seconds for which something in an agent may keep its GIL, so that no Python runs there,
+            or None for no limit. After them the agent is killed, and its cameras start elsewhere. While one
+            of its cameras starts, ``start_timeout`` counts if it is longer.
         outbox_bytes: Bytes of all results together that may wait at an agent for readers. Beyond it the
             fattest outboxes drop their oldest ones.
 
@@ -208,13 +208,13 @@ class Fleet(ClosedByWith):
         """Makes a fleet whose agents are on the machines of a Ray cluster.
 
         Args:
-            address: The cluster: "auto" (the one that RAY_ADDRESS names, or of this machine) or "HOST:PORT".
+            address: The cluster: "auto" (which RAY_ADDRESS names, or of this machine) or "HOST:PORT".
                 If the program is connected to Ray already, that cluster.
-            agents_per_machine: How many agents each machine has, with Ray's labels of it. None: one for each
-                four of Ray's CPUs of it. A machine with 0 CPUs has none.
-            on_head: Whether the cluster's head has agents, too. None: if it is the only machine.
+            agents_per_machine: How many agents each machine has, with Ray's labels of it. None means one for
+                each four of Ray's CPUs of it. A machine with 0 CPUs has none.
+            on_head: Whether the cluster's head has agents, too. None means if it is the only machine.
             host: The address of this machine that the others reach, and no 0.0.0.0: agents connect to it.
-                None: the one that Ray uses.
+                None means the address that Ray uses.
             runtime_env: What Ray makes for the agents: ``{"working_dir": "."}``.
             detached: The fleet has a ``name`` and outlives this program. ``close()`` ends the connection
                 only, ``connect()`` comes back from any program, and ``shutdown()`` ends the fleet.
@@ -279,7 +279,7 @@ class Fleet(ClosedByWith):
         return Controller(setup, LocalPlace(setup.options))
 
     def _answers(self) -> dict[str, Callable[..., Any]]:
-        """To the command line."""
+        """Returns the functions that answer the command line."""
         return {
             "stats": lambda: self.stats().to_dict(),
             "drain": self.drain,
@@ -307,7 +307,7 @@ class Fleet(ClosedByWith):
                 cloudpickle.
             needs: Labels that the agent must have.
             exclusive: The camera allows one session: an agent that cannot renew its lease closes it, and no
-                other one opens it before. Its network sources ask before they connect.
+                other one opens it before. Network sources ask before they connect.
 
         Raises:
             OptionError: An argument is out of range.
@@ -352,14 +352,14 @@ class Fleet(ClosedByWith):
     def update(self, name: str, *, url: str | None = None, build: Build | None = None) -> None:
         """Gives a camera another URL, another build, or both, without a gap.
 
-        It starts once more at its agent, and its present run ends when the new one gives results. An
+        It starts again at its agent, and its present run ends when the new one gives results. An
         exclusive camera is closed first. If the new build fails, the present run goes on, and the start is
         tried again. New code of the program's own modules travels with the build.
 
         Args:
             name: Of the camera.
-            url: What ``build`` gets from now on. None: the same as before.
-            build: As for add(). None: the same as before.
+            url: What ``build`` gets from now on. None keeps the URL.
+            build: As for add(). None keeps the build.
 
         Raises:
             OptionError: An argument is out of range, or neither ``url`` nor ``build`` is given.
@@ -378,7 +378,7 @@ class Fleet(ClosedByWith):
             raise OptionError(f"update({name!r}) needs url= or build=, and got neither")
 
     def remove(self, name: str) -> None:
-        """Ends a camera. What its results still wait for readers is read for a second.
+        """Ends a camera. Results that wait for readers are still read for a second.
 
         Raises:
             OptionTypeError: The name is no text.
@@ -407,7 +407,7 @@ class Fleet(ClosedByWith):
 
         Args:
             agent: Its name.
-            timeout: Seconds to wait until it has none; 0: does not wait. None: no limit.
+            timeout: Seconds to wait until it has none; 0: does not wait. None means no limit.
 
         Raises:
             OptionError: The timeout is negative.
@@ -435,7 +435,7 @@ class Fleet(ClosedByWith):
     # ---- results
 
     def reader(self, output: str, *, name: str | None = None) -> FleetReader:
-        """Reads an output of all cameras, from now on: those that are there and those that will be added.
+        """Reads an output of all cameras from now on, including cameras that will be added.
 
         Each result is delivered once. A reader that is too slow loses the oldest results at the agents'
         outboxes, which are counted, and slows no other reader.
@@ -443,8 +443,8 @@ class Fleet(ClosedByWith):
         Args:
             output: The name of the output.
             name: Under which the reader comes back: after its close() results wait as for a slow reader, and
-                reader() with the same name goes on with the first that was not delivered. None: its results
-                end with close().
+                reader() with the same name goes on with the first that was not delivered. With None the
+                results end with close().
 
         Raises:
             GraphError: In the reader's calls: no camera has an output of this name.
@@ -475,9 +475,9 @@ class Fleet(ClosedByWith):
 
         Args:
             host: An address of this machine; "127.0.0.1": only this machine can connect.
-            port: 0: one that is free.
-            token: The password of visitors, 16 to 256 letters of a-z A-Z 0-9 - _. None: nothing on this
-                machine, and one is made up when others can connect.
+            port: 0: any free port.
+            token: The password of visitors, 16 to 256 letters of a-z A-Z 0-9 - _. None means no token
+                on this machine, and a made-up one when others can connect.
 
         Returns:
             The page; ``page.url`` is where it is.
@@ -503,7 +503,7 @@ class Fleet(ClosedByWith):
         place: RayPlace | None = None,
         answers: dict[str, Callable[..., Any]] | None = None,
     ) -> None:
-        """Takes the place of a constructor. `answers`: to the command line; None: it does not ask."""
+        """Takes the place of a constructor. `answers`: to the command line, or None if it does not ask."""
         self._controller = controller
         self._builds = SentBuilds(controller.add_build)
         self._life = Life(controller, place)
@@ -511,7 +511,7 @@ class Fleet(ClosedByWith):
 
     @property
     def name(self) -> str:
-        """Returns the fleet's name."""
+        """Returns the name of the fleet, which may be made up."""
         return self._controller.name
 
     def shutdown(self) -> None:
@@ -530,11 +530,11 @@ class Fleet(ClosedByWith):
         self._life.close()
 
     def __repr__(self) -> str:
-        """Shows the fleet's name."""
+        """Returns a text with the fleet's name."""
         return f"<Fleet {self.name!r}>"
 
     def __reduce__(self) -> Any:
-        """Refuses: it has processes."""
+        """Refuses to be pickled: a fleet has processes."""
         raise OptionTypeError("a Fleet cannot be pickled: it has processes")
 
 

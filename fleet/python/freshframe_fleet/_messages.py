@@ -14,7 +14,7 @@ Run = tuple[int, int]  # camera number, epoch
 
 @dataclass(frozen=True, slots=True)
 class Alive:
-    """The agent's Python runs."""
+    """Shows that the agent's Python runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """The losses of a run's outputs so far, by cause. Those of a run that has ended are answered."""
+    """The losses of a run's outputs so far, by cause. After the run's end they are answered."""
 
     run: Run
     counts: Mapping[str, int]
@@ -66,7 +66,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """A log line."""
+    """Carries a line of the agent's log."""
 
     level: int
     logger: str
@@ -145,7 +145,7 @@ class CountsKept:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Is answered with Marked."""
+    """Asks for a Marked once all earlier orders are executed."""
 
     term: int
 

@@ -12,7 +12,7 @@ TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _ALWAYS = ("queue_full", "decode")  # causes that are shown before they have happened
 _LOSSES = ("outbox_full", "expired", "fenced", "lost_with_agent")  # of readers
 
-# Name, type, meaning, and its value; None: there is none.
+# Name, type, meaning, and the value, or None without one.
 _CAMERA: tuple[tuple[str, str, str, Callable[[CameraStats], float | None]], ...] = (
     ("fps", "gauge", "Frames per second of the camera.", lambda camera: camera.fps),
     (

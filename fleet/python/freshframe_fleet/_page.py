@@ -28,7 +28,7 @@ _BELIEVED = 5.0  # seconds
 _SILENT = f"the program has said nothing of its fleet for {_BELIEVED:g} s\n"
 _STALLED = 3.0  # seconds without a look of the controller at its agents: their leases are over
 _OFTEN, _RARELY = 1.0, 10.0  # seconds between two states without requests
-_SHARE = 50  # so many times as long as making a state takes
+_SHARE = 50  # a rest is that many times as long as making a state
 _BROKEN = ("failed", "unplaced", "away")
 
 # Addresses, files and their types. The page also loads files of a pipeline's page, which the server has.
@@ -77,7 +77,7 @@ class FleetDashboard(ClosedByWith):
 
     @property
     def url(self) -> str:
-        """The first of ``urls``."""
+        """Returns the first of ``urls``."""
         return self.urls[0]
 
     def close(self) -> None:
@@ -90,7 +90,7 @@ class FleetDashboard(ClosedByWith):
         self._pages.close()
 
     def __str__(self) -> str:
-        """Returns the page's URL."""
+        """Returns the page's URL, with its token."""
         return self.url
 
     def __repr__(self) -> str:
@@ -98,7 +98,7 @@ class FleetDashboard(ClosedByWith):
         return f"<FleetDashboard {self.url.partition('?')[0]}>"
 
     def _repr_html_(self) -> str:
-        """A link, for notebooks."""
+        """Returns a link to the page, which notebooks show."""
         shown = html.escape(self.url.partition("?")[0])
         return f'<a href="{html.escape(self.url)}" target="_blank" rel="noreferrer">{shown}</a>'
 
@@ -131,7 +131,7 @@ class FleetDashboard(ClosedByWith):
         self._pages.set("/healthz", "text/plain; charset=utf-8", f"{reason}\n".encode(), 503)
 
     def _is_stalled(self) -> bool:
-        """Whether the controller stands still. Its lock may be held: it is not asked, and says so."""
+        """Whether the controller is stuck. It is not asked, because its lock may be held."""
         ticked = self._ticked() if self._ticked is not None else None
         if ticked is None or self._closing.is_set():
             return False

@@ -52,10 +52,10 @@ def checked_name(what: str, name: Any) -> str:
 
 
 def agent_specs(agents: Any) -> Specs:
-    """A number of agents, or a list of their labels, of which ``name`` is the name.
+    """Reads a number of agents, or a list of their labels, where ``name`` is the name.
 
     Raises:
-        OptionError: There are none, too many, or two of one name.
+        OptionError: It has no agents, too many, or two of one name.
         OptionTypeError: It is something else.
     """
     is_number = isinstance(agents, numbers.Integral) and not isinstance(agents, bool)
@@ -130,7 +130,7 @@ def checked_outbox_bytes(size: Any) -> int:
     """The bytes of all results that may wait at an agent.
 
     Raises:
-        OptionError: One large result has no room, or no machine has so much.
+        OptionError: One large result has no room, or no machine has that much.
         OptionTypeError: It is no number.
     """
     if check.number("outbox_bytes", size) < _LEAST_OUTBOXES:
@@ -282,7 +282,7 @@ def _from_csv(path: Path) -> list[CameraSpec]:
     try:
         return _rows_of(path)
     except OptionError as error:
-        raise OptionError(masked(str(error))) from None  # a row has its URL
+        raise OptionError(masked(str(error))) from None  # a row contains its URL
     except UnicodeDecodeError as error:
         raise OptionError(f"{path} must be text in UTF-8, and byte {error.start} of it is not") from None
     except csv.Error as error:
@@ -313,7 +313,7 @@ def _rows_of(path: Path) -> list[CameraSpec]:
 
 
 def _needs(where: str, text: str) -> dict[str, str]:
-    """``site=north;gpu=yes``."""
+    """Reads needs such as ``site=north;gpu=yes``."""
     needs = {}
     for part in filter(None, (each.strip() for each in text.split(";"))):
         name, equals, value = part.partition("=")

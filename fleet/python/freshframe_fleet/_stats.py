@@ -1,4 +1,4 @@
-"""What Fleet.stats() returns."""
+"""The statistics that Fleet.stats() returns."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -26,7 +26,7 @@ class AgentStats:
         state: ``starting``, ``up``, ``ending`` (it was killed and has not ended yet) or ``down``.
         reason: Why it is not up.
         draining: It takes no cameras.
-        pid: Number of its process; None: there is none.
+        pid: Number of its process, or None without one.
         camera_count: How many cameras it has.
         load: Its share of the processor time that it may use, 0 to 1.
         silent_for: Seconds since its latest renewal.
@@ -74,23 +74,23 @@ class CameraStats:
             ``running``, ``away`` (its pipeline runs, and its camera has given no frame for two seconds,
             since it is not connected or silent), ``closing``, ``failed`` or ``ended``.
         reason: Why it is not running; of a camera that is away: its answer.
-        state_for: Seconds in this state. ``waiting`` and ``away`` are those of a pipeline that runs: there it
-            is the time since its start.
-        agent: Where it is; None: nowhere.
+        state_for: Seconds in this state. For ``waiting`` and ``away``, where the pipeline runs, it
+            is the time since the start.
+        agent: Where it is, or None if nowhere.
         epoch: Number of its latest start; 0: it never was started.
         starts: How often it was started.
         results: How many results this start has made, read or not.
-        result_age: Seconds since the capture of the newest result's picture; None: there is none.
+        result_age: Seconds since the capture of the newest result's picture, or None without one.
         sessions: Open sessions at an exclusive camera, as its agent counts them.
-        produced: Frames that its camera gave, in all starts, as far as is known.
+        produced: Known frames that its camera gave, in all starts.
         kept: Results that outboxes were offered, or that no reader wanted.
         dropped: Frames and results that the agent's pipeline lost, the sum of ``drops``. Where each frame
             gives one result: ``produced == kept + dropped`` and what is on its way.
-        drops: By cause; only causes that happened. Those of EdgeStats.drops and NodeStats.drops, where
-            ``stopped`` is their ``stop`` and what waited when the run ended; ``refused``: captured after the
-            lease's end; ``failed``: a result that could not be pickled.
+        drops: By cause; only causes that happened. The causes are as in EdgeStats.drops and NodeStats.drops,
+            where ``stopped`` is their ``stop`` and what waited when the run ended; ``refused``: captured
+            after the lease's end; ``failed``: a result that could not be pickled.
         fps: Frames per second of its camera, over some seconds.
-        frame_age: Seconds since its latest frame, to half a second; None: there was none.
+        frame_age: Seconds since its latest frame, to half a second, or None before the first.
         too_large: Results above 8 MiB, of those in ``kept``. Readers count them as ``outbox_full``.
         overlap: Seconds for which it may have run twice, since an agent was not seen to end.
         crashes: Crashes of agents in a row that it may have caused.
@@ -137,7 +137,7 @@ class FleetReaderStats:
         unreported_possible: Starts of cameras that ended with the death of an agent: each may have made
             results after its last report.
         repeated: Results that came twice and were delivered once.
-        name: Under which it can come back; None: it cannot.
+        name: Under which it can come back, or None if it cannot.
         number: Of the reader in its fleet. No later one has the same.
     """
 
@@ -183,7 +183,7 @@ class FleetStats(ShownAsText):
         events: The newest 1,000, oldest first.
         outputs: Names that the cameras' builds have given.
         controller_cpu: Seconds of processor time of the controller's thread.
-        reason: Why the controller's thread has failed; None: it has not.
+        reason: Why the controller's thread has failed, or None if it has not.
         cluster_reason: Why nothing is heard of the Ray cluster's machines, or None. Cameras run on.
     """
 

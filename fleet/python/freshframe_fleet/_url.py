@@ -1,4 +1,4 @@
-"""Addresses of cameras: without their passwords, and those that only an agent's machine has."""
+"""Addresses of cameras: without passwords, or from an environment that only an agent's machine has."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations

@@ -46,7 +46,7 @@ _HEAD = struct.Struct("<BQ")  # of a message to an agent: kind, term
 
 
 def framed(*parts: bytes | memoryview) -> bytes:
-    """A message behind its length."""
+    """Packs a message after its length."""
     return b"".join((_LENGTH.pack(sum(map(len, parts))), *parts))
 
 
@@ -60,12 +60,12 @@ def _message(kind: int, term: int, body: bytes) -> bytes:
 
 
 def pull_of(message: memoryview) -> tuple[int, int] | None:
-    """The reader and the number of a pull; None: it is another message."""
+    """Returns the reader and the number of a pull, or None for another message."""
     return struct.unpack_from("<IQ", message, _HEAD.size) if message[0] == PULL else None
 
 
 def closed_reader_of(message: memoryview) -> int | None:
-    """The reader that a message closes; None: it is another message."""
+    """Returns the reader that a message closes, or None for another message."""
     if message[0] != READER_GONE:
         return None
     (reader,) = struct.unpack_from("<I", message, _HEAD.size)
@@ -95,18 +95,18 @@ def order(term: int, what: Order) -> bytes:
 
 
 def reader(term: int, number: int, output: str) -> bytes:
-    """A reader was opened."""
+    """Packs the message that a reader was opened."""
     name = output.encode()
     return _message(_READER, term, struct.pack("<II", number, len(name)) + name)
 
 
 def reader_gone(term: int, number: int) -> bytes:
-    """A reader was closed."""
+    """Packs the message that a reader was closed."""
     return _message(READER_GONE, term, struct.pack("<I", number))
 
 
 def pull(term: int, number: int, batch: int, most: tuple[int, int]) -> bytes:
-    """A reader wants results and has those of the batch before this one; ``most``: results, bytes."""
+    """A reader wants results and has the batch before this one; ``most``: results, bytes."""
     return _message(PULL, term, struct.pack("<IQII", number, batch, *most))
 
 
@@ -129,13 +129,13 @@ class Renewal:
     clock: float  # Unix time of the agent's machine
     answers: dict[tuple[int, int], str]  # of cameras that are away, by run
     cameras: Records
-    last: Records  # outboxes that are no more; reported once
+    last: Records  # outboxes that have ended; reported once
     outboxes: Records
 
 
 @dataclass(slots=True)
 class Batch:
-    """Results for a reader."""
+    """Holds the results of one pull."""
 
     reader: int
     number: int
@@ -181,12 +181,12 @@ def _records(data: memoryview, kind: np.dtype[Any], count: int) -> tuple[Records
 class MessageReader:
     """Takes a stream apart.
 
-    A message that came whole is a view of what was received, and no copy of it. One that came in parts is
-    copied once, to where all of it has room.
+    A message that came whole is a view of what was received, and no copy of it. A message that came in parts
+    is copied once, to where all of it has room.
     """
 
     def __init__(self) -> None:
-        """Begins without bytes."""
+        """Makes a reader that has got no bytes yet."""
         self._head = b""  # of a message whose length is not known yet
         self._begun: bytearray | None = None  # a message without its end, with its length before it
         self._filled = 0  # bytes of that
@@ -201,7 +201,7 @@ class MessageReader:
             yield unframed(message)
 
     def add_framed(self, data: bytes | memoryview) -> Iterator[memoryview]:
-        """Yields each message with the length before it, for those that forward them.
+        """Yields each message with the length before it, to be forwarded.
 
         Raises:
             ValueError: A length is impossible.
@@ -216,14 +216,14 @@ class MessageReader:
                 yield whole
 
     def room(self, least: int) -> memoryview | None:
-        """Where the rest of a message belongs that lacks so many bytes: then filled() follows, not add()."""
+        """Returns where the rest of a message that lacks `least` bytes belongs; then filled() follows."""
         begun = self._begun
         return (
             None if begun is None or len(begun) - self._filled < least else memoryview(begun)[self._filled :]
         )
 
     def filled(self, size: int) -> Iterator[memoryview]:
-        """The message that is whole now, since so many bytes were written to its room()."""
+        """Yields the message that is whole now, after `size` bytes were written to its room()."""
         self._filled += size
         if self._begun is not None and self._filled == len(self._begun):
             whole, self._begun = memoryview(self._begun), None

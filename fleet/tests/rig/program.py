@@ -18,7 +18,7 @@ from typing import Any
 
 import freshframe as ff
 from freshframe.fleet import FleetReader, FleetStats
-from freshframe_fleet._read.counters import Books
+from freshframe_fleet._read.counters import Counters
 
 from .counted_camera import build_counted
 from .pipeline import build
@@ -48,7 +48,7 @@ def _keep(reader: FleetReader, path: Path) -> None:
 
 def _keep_ledger(reader: Any, path: Path) -> None:
     """Writes the reader's record of each run when it ends: a line for each end."""
-    books = reader._results.books
+    books = reader._results.counters
     end = books.end
 
     def noted(run: tuple[int, int], *, lost: bool, **others: bool) -> None:
@@ -88,7 +88,7 @@ def _add_all(fleet: ff.fleet.Fleet, urls: Sequence[str], counted: Sequence[str],
         fleet.remove("nowhere")
 
 
-def _answer(fleet: ff.fleet.Fleet, command: list[Any], books: Sequence[Books]) -> object:
+def _answer(fleet: ff.fleet.Fleet, command: list[Any], books: Sequence[Counters]) -> object:
     if command[0] == "move":
         fleet.move(camera_name(command[1]), to=command[2])
     elif command[0] == "drain":
@@ -100,7 +100,7 @@ def _answer(fleet: ff.fleet.Fleet, command: list[Any], books: Sequence[Books]) -
     return fleet.stats().to_dict()
 
 
-def _empty(fleet: ff.fleet.Fleet, books: Sequence[Books]) -> dict[str, Any]:
+def _empty(fleet: ff.fleet.Fleet, books: Sequence[Counters]) -> dict[str, Any]:
     """Waits for the end of the cameras that end, removes each camera and waits for the remaining results.
 
     It also waits for the last record of each run in the ``books``, those of a local fleet's readers. A run
@@ -145,9 +145,9 @@ def main() -> None:
             threading.Thread(target=_keep, args=(reader, folder / f"{output}.jsonl"))
             for output, reader in readers.items()
         ]
-        books: list[Books] = []
+        books: list[Counters] = []
         if not options["yard"]:
-            books = [reader._results.books for reader in readers.values()]
+            books = [reader._results.counters for reader in readers.values()]
         if counted and books:
             _keep_ledger(readers["counted"], folder / "ledger.jsonl")
         for keeper in keepers:

@@ -103,7 +103,7 @@ class _Agent:
             order = self._end.next_order()
             if order is None:
                 return
-            if isinstance(order, tuple):  # not listed any more
+            if isinstance(order, tuple):  # no longer listed
                 self._stop(order)
                 continue
             received: Order = pickle.loads(order)
@@ -164,7 +164,7 @@ class _Agent:
 
     def _guarded(self, job: Callable[..., None], run: Run, *arguments: Any) -> None:
         run.thread = threading.get_ident()
-        enter_run(*run.key)  # a crash of this thread, or of one that it starts, names the camera
+        enter_run(*run.key)  # a crash of this thread, or of a thread that it starts, names the camera
         try:
             job(run, *arguments)
         except BaseException as error:
@@ -212,7 +212,7 @@ class _Agent:
         return True
 
     def _give_up(self, run: Run) -> None:
-        """Gives up a start that takes too long. Its thread cannot be ended, so others go on beside it."""
+        """Gives up a start that takes too long. The thread cannot be ended, so others go on beside it."""
         with self._lock:
             if run.began is None or run.hung or run.closing:
                 return
@@ -301,7 +301,7 @@ class _Agent:
         with self._lock:
             self._runs.pop(run.key, None)
         if run.pipeline is not None:
-            try:  # the end is sent also when the counts fail
+            try:  # the end is sent even when the counts fail
                 self._tell_last_counts(run, run.pipeline)
             except Exception:
                 logging.getLogger("freshframe").exception("camera %r: its counts", run.name)
@@ -365,7 +365,7 @@ class _Agent:
 
 
 def main(parent: int, options: dict[str, Any]) -> None:
-    """The agent's whole life."""
+    """Runs an agent until its controller orders the end or has gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the program's
     let_leaks_pass()
     faulthandler.enable()
@@ -381,9 +381,10 @@ def main(parent: int, options: dict[str, Any]) -> None:
 
 
 def _begin_beat(tell: Callable[[], None], gil_timeout: float | None) -> None:
-    """An event each second while its Python runs, on a thread of its own. Renewals come without it.
+    """Sends an event every second while this process runs Python, from another thread.
 
-    When it stands still for long, the stacks of all threads go to stderr: they are read without the GIL.
+    Renewals come without it. When the thread stops for long, the stacks of all threads go to stderr: they
+    are read without the GIL.
     """
     threading.Thread(target=_beat, args=(tell, gil_timeout), name="beat", daemon=True).start()
 
@@ -408,5 +409,5 @@ def _keep_last_words() -> Callable[[int], None]:
         finally:
             exit_at_once(status)
 
-    os._exit = say_and_exit  # type: ignore[assignment]  # of Python code; that of C is seen by its status
+    os._exit = say_and_exit  # type: ignore[assignment]  # of Python code; an exit in C is seen by its status
     return exit_at_once

@@ -36,7 +36,7 @@ from .ways import Ways
 class ReceivedBuild:
     """The first camera that needs it loads it.
 
-    Modules that it imports may take their time, which is that of the cameras that start with it.
+    Imports may take long, and the cameras that start with them wait meanwhile.
     """
 
     def __init__(self, known: bytes, pickled: bytes, modules: SentModules | None = None) -> None:
@@ -119,7 +119,7 @@ class Outlet(NativeNode[Any, None]):
 
     @property
     def counts(self) -> Counter[str]:
-        """Counts the results that were kept, those after the lease's end, and those that are too large."""
+        """Counts the results that were kept, came after the lease's end, or are too large."""
         stream = self._stream
         return Counter(kept=stream.kept, refused=stream.refused, too_large=stream.too_large)
 
@@ -155,7 +155,7 @@ def final_counts_of(pipeline: Pipeline, outlets: Sequence[Outlet]) -> Counter[st
     for edge in edges:
         counts.update(_lost(edge.drops))
         counts["stopped"] += edge.waiting
-    # A result in whose midst the pipeline failed was delivered to the outlet and is none.
+    # A result in whose midst the pipeline failed was delivered to the outlet and does not count.
     delivered = sum(edge.delivered for edge in edges if edge.child in names)
     counts["failed"] = max(0, delivered - counts["kept"] - counts["refused"])
     return counts
@@ -193,7 +193,7 @@ class Run:
 
     @property
     def key(self) -> tuple[int, int]:
-        """Camera and epoch."""
+        """Returns the camera and the epoch."""
         return self.camera, self.epoch
 
     @property
@@ -214,7 +214,7 @@ class Run:
 
 
 def hangs(run: Run) -> str:
-    """Since when, and where."""
+    """Says for how long the build of a run has not returned, and where it is."""
     began, frame = run.began, sys._current_frames().get(run.thread)
     since = "" if began is None else f" after {time.monotonic() - began:.0f} s"
     where = "".join(f", in {each.name} at {each.filename}:{each.lineno}" for each in _innermost(frame))

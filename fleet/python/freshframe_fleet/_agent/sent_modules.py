@@ -1,4 +1,4 @@
-"""Modules that came with a build: they run beside those of the same names that the agent has imported."""
+"""Modules that came with a build: they run beside modules of the same names that the agent has imported."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -21,11 +21,11 @@ Sources = dict[str, tuple[str, bool, str]]  # path, whether it is a package, and
 
 
 class SentModules:
-    """One program's version of its own modules.
+    """Holds one program's version of the modules that it defines itself.
 
-    Their import statements find each other here and everything else as usual: each of these modules has an
-    ``__import__`` of its own. They are not in ``sys.modules``, so ``importlib.import_module`` does not find
-    them. Their classes are pickled by name in results, so that a program gets its own class of that name.
+    Import statements in them find each other here and everything else as usual: each of these modules has
+    its own ``__import__``. They are not in ``sys.modules``, so ``importlib.import_module`` does not find
+    them. Results pickle the classes in them by name, so that a program gets its own class of that name.
     """
 
     def __init__(self, sources: Sources) -> None:
@@ -45,7 +45,7 @@ class SentModules:
         return name in self._sources
 
     def module(self, name: str) -> types.ModuleType:
-        """Returns a module that was sent. Its first caller runs it, and other threads wait until it has run.
+        """Returns a module that was sent. The first caller runs it, and other threads wait until it has run.
 
         As in Python, threads that wait for each other in a circle get a module that has run in part.
         """
@@ -117,7 +117,7 @@ class SentModules:
         return (vars(self._modules[parent]) if parent in self._modules else {}), last
 
     def get_source(self, name: str) -> str:
-        """For tracebacks."""
+        """Returns the source of a module, which tracebacks show."""
         return self._sources[name][2]
 
     def _import(

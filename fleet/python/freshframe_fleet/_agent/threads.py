@@ -11,10 +11,10 @@ Job = Callable[[], object]
 
 
 class Crew:
-    """Does jobs in the order in which they came, so many at a time."""
+    """Does jobs in the order in which they came, a limited number at a time."""
 
     def __init__(self, most: int, name: str) -> None:
-        """Makes a crew whose threads begin with the jobs and end when there are none."""
+        """Makes a crew whose threads begin with the jobs and end when no job is left."""
         self._name = name
         self._free = most
         self._jobs: deque[Job] = deque()

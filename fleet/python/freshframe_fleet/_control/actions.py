@@ -44,7 +44,7 @@ class Actions:
         self._parts = parts
 
     def do(self, actions: list[Action]) -> None:
-        """Carries them out."""
+        """Carries out actions, in their order."""
         for action in actions:
             if isinstance(action, Launch):
                 self._launch(action.agent)
@@ -173,7 +173,7 @@ class Hearing:
             self.hear(link, message, boot_time())
 
     def renew(self, link: Link, message: _wire.Renewal, now: float) -> None:
-        """An agent asks for its lease. The message has the records of its cameras and outboxes."""
+        """Renews an agent's lease. The message brings the records of its cameras and outboxes."""
         parts = self._parts
         parts.readers.end_outboxes(link, message.last)
         adopted = parts.adoption.report(link, message, now)

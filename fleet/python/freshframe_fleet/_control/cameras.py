@@ -1,4 +1,4 @@
-"""The cameras of a controller: names, addresses, builds and counts. Its decisions have the rest."""
+"""The cameras of a controller: names, addresses, builds and counts. The decisions have the rest."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Known:
 
 @dataclass(frozen=True)
 class KeptCameras:
-    """What the next controller gets."""
+    """Holds the cameras that the next controller takes over."""
 
     next: int  # number
     known: dict[int, Known]
@@ -31,17 +31,17 @@ class KeptCameras:
 
 
 class Cameras:
-    """Those of one fleet, by number. A number is never given twice."""
+    """Holds the cameras of one fleet, by number. A number is never given twice."""
 
     def __init__(self) -> None:
-        """Begins without cameras."""
+        """Makes a table without cameras."""
         self._known: dict[int, Known] = {}
         self._numbers: dict[str, int] = {}
         self._next = 0
         self._gone: dict[int, str] = {}  # names of removed cameras, whose results may still be read
 
     def add(self, name: str, url: str, build: int) -> int:
-        """A camera: its number."""
+        """Adds a camera and returns its number."""
         number = self._next
         self._next += 1
         self._known[number] = Known(name, url, build)
@@ -86,7 +86,7 @@ class Cameras:
     # ---- kept state
 
     def kept(self) -> KeptCameras:
-        """For the next controller."""
+        """Returns the state that the next controller takes over."""
         return KeptCameras(self._next, dict(self._known), dict(self._gone))
 
     def restore(self, kept: KeptCameras) -> list[int]:

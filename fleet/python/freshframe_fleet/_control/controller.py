@@ -44,7 +44,7 @@ class Life:
         self.ticked = 0.0  # when the thread was last seen to work
 
     def start(self) -> None:
-        """Starts the thread."""
+        """Starts the controller's thread."""
         self.ticked = boot_time()
         self._parts.loop.start(self._run)
 
@@ -138,7 +138,7 @@ Spec = tuple[str, str, Mapping[str, str]]  # name, address and needs of a camera
 
 
 class Controller:
-    """Runs a fleet. Its methods may be called from any thread, and its own thread executes them."""
+    """Runs a fleet. Any thread may call the methods, and the controller's own thread executes them."""
 
     def __init__(
         self, setup: Setup, place: Place, kept: Kept | None = None, adoption: Adoption | None = None
@@ -148,8 +148,8 @@ class Controller:
         Args:
             setup: Its options.
             place: Where its agents run.
-            kept: Its state for the next controller. None: a file.
-            adoption: Of the agents of the controller before it. None: there was none.
+            kept: Its state for the next controller, or None for a file.
+            adoption: Of the agents of the controller before it, or None if it is the first.
 
         Raises:
             FreshframeError: The state cannot be written, or the place cannot begin.
@@ -177,7 +177,7 @@ class Controller:
 
     @property
     def lock(self) -> threading.RLock:
-        """Guards its state and that of its parts."""
+        """Guards the state of the controller and of its parts."""
         return self.parts.loop.lock
 
     @property
@@ -220,7 +220,7 @@ class Controller:
         self.parts.loop.request(guarded)
 
     def tell_trouble(self, why: str) -> None:
-        """Why nothing is heard of the machines; empty: they are heard of."""
+        """Notes why the machines are not heard, or an empty text if they are."""
 
         def tell() -> None:
             if why != self.parts.cluster_trouble:
@@ -232,7 +232,7 @@ class Controller:
     # ---- agents
 
     def add_agent(self, name: str, labels: Mapping[str, str]) -> None:
-        """Adds an agent."""
+        """Adds an agent, which is started as soon as it can be."""
 
         def add() -> None:
             self.decisions.state.can_add_agents = True  # all that it takes is a process
@@ -308,7 +308,7 @@ class Controller:
         parts.readers.check()
 
     def remove(self, name: str) -> None:
-        """Removes a camera."""
+        """Removes a camera: its run ends, and its results are read for a second."""
 
         def remove() -> None:
             self.actions.do(self.decisions.remove(self._number(name), boot_time()))
@@ -364,7 +364,7 @@ class Controller:
         return self.parts.readers.open(output, name)
 
     def _close_reader(self, results: Results) -> None:
-        """A reader without a name is closed for ever."""
+        """Closes a reader without a name for good."""
 
         def forget() -> None:
             self._open.pop(results.number, None)

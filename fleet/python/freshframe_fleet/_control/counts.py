@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from .._wire import LOSSES, loss_name
 
-_STARTS = 8  # whose counts may still grow or come once more
+_STARTS = 8  # whose counts may still grow or come again
 CAUSES = (*map(loss_name, LOSSES), "refused", "failed")
 
 # The sums of the finished starts, the newest of these, the counts of the others by start.
@@ -27,7 +27,7 @@ class CameraCounts:
         self._finished: Counter[str] = Counter(kept[0])
         self._newest_finished = kept[1]
         self._told = {epoch: Counter(counts) for epoch, counts in kept[2].items()}
-        self._kept: dict[int, dict[str, int]] = {}  # for state: those that have not grown since
+        self._kept: dict[int, dict[str, int]] = {}  # for state: counts that have not grown since
         self._state: State | None = None  # None: something has changed since
 
     @property
@@ -40,7 +40,7 @@ class CameraCounts:
         return self._state
 
     def tell(self, epoch: int, counts: Mapping[str, int]) -> None:
-        """The counts of a start by now. Those of one before the newest eight are final."""
+        """Notes the counts of a start by now. Before the newest eight starts they are final."""
         if epoch <= self._newest_finished:
             return
         told = self._told.get(epoch)

@@ -30,22 +30,22 @@ class Adoption(Protocol):
         """Begins with the parts of this controller."""
 
     def why_held(self, camera: Camera, at: float) -> str:
-        """Why a camera must not start now. Empty: it may."""
+        """Says why a camera must not start now, or returns an empty text if it may."""
 
     def answered(self, runs: list[Run]) -> list[Run]:
-        """Those of an agent's runs for which this controller can answer."""
+        """Returns the runs of an agent for which this controller can answer."""
 
     def may_launch(self, name: str) -> bool:
         """Whether an agent may be started now. If not, it is asked again."""
 
     def launched(self, name: str) -> None:
-        """An agent was started."""
+        """Notes that an agent was started."""
 
     def hears(self, link: Link, event: Event) -> bool:
         """Whether an event concerns the adoption alone."""
 
     def report(self, link: Link, renewal: _wire.Renewal, now: float) -> list[Action] | None:
-        """What follows from a renewal's list of runs. None: the agent is not adopted yet."""
+        """Returns what follows from a renewal's list of runs, or None before the agent is adopted."""
 
     def changed(self, number: int) -> None:
         """A camera is new, or gets another build."""
@@ -58,22 +58,22 @@ class NothingBefore:
     """The agents of a local fleet end with their controller."""
 
     def begin(self, parts: Parts) -> None:
-        """Does nothing."""
+        """Does nothing: a local fleet adopts no agents."""
 
     def why_held(self, camera: Camera, at: float) -> str:
         """Allows every camera to start."""
         return ""
 
     def answered(self, runs: list[Run]) -> list[Run]:
-        """All."""
+        """Returns all runs."""
         return runs
 
     def may_launch(self, name: str) -> bool:
-        """Always."""
+        """Returns True: nothing has to be kept before."""
         return True
 
     def launched(self, name: str) -> None:
-        """Does nothing."""
+        """Does nothing: a start needs no adoption."""
 
     def hears(self, link: Link, event: Event) -> bool:
         """Returns False: no agent is of an earlier controller."""
@@ -84,10 +84,10 @@ class NothingBefore:
         return []
 
     def changed(self, number: int) -> None:
-        """Does nothing."""
+        """Does nothing: no later controller would ask."""
 
     def ended(self, link: Link) -> None:
-        """Does nothing."""
+        """Does nothing: no agent is of an earlier controller."""
 
 
 class Kept(Protocol):
@@ -111,10 +111,10 @@ class Kept(Protocol):
         """
 
     def close(self) -> None:
-        """The controller has ended."""
+        """Ends the keeping, because the controller has ended."""
 
     def forget_in_child(self) -> None:
-        """In a forked child."""
+        """Forgets what a forked child must not keep."""
 
 
 class Receipts:
@@ -124,7 +124,7 @@ class Receipts:
     """
 
     def __init__(self, kept: Kept) -> None:
-        """Begins without receipts."""
+        """Makes a list without receipts."""
         self._kept = kept
         self._owed: dict[tuple[Link, bytes], int] = {}  # messages, and the changes that they confirm
 
@@ -138,7 +138,7 @@ class Receipts:
             link.send(message)
 
     def send(self) -> None:
-        """Those whose changes are kept by now."""
+        """Sends the receipts whose changes are kept by now."""
         for (link, message), change in list(self._owed.items()):
             if self._kept.is_written(change):
                 del self._owed[link, message]
@@ -237,7 +237,7 @@ class StateFile:
         return True
 
     def wait(self, change: int) -> None:
-        """Waits for nothing."""
+        """Returns at once: a state file is written at once."""
 
     def forget_in_child(self) -> None:
         """In a forked child: its copy of the lock would outlive the program."""
@@ -248,7 +248,7 @@ class StateFile:
             _ours.discard(self.path)
 
     def close(self) -> None:
-        """Releases the lock. Idempotent."""
+        """Removes the files unless they are to be kept, and releases the lock. Idempotent."""
         lock, self._lock = self._lock, -1  # of two threads one has it
         if lock < 0:
             return

@@ -43,14 +43,14 @@ def settle(call: Future[_T], job: Callable[[], _T], catches: type[BaseException]
 
 
 class Loop:
-    """What changes a controller's state is done by this thread: Ctrl-C in the program interrupts no change.
+    """Makes all changes of a controller's state on one thread: Ctrl-C in the program interrupts none.
 
     Handlers and requests run with the lock.
     """
 
     def __init__(self, name: str) -> None:
         """The thread begins with start()."""
-        self.lock = threading.RLock()  # guards the controller's state and that of its parts
+        self.lock = threading.RLock()  # guards the state of the controller and of its parts
         self.ended = threading.Event()  # set by the thread
         self._name = name
         self._thread: threading.Thread | None = None
@@ -77,11 +77,11 @@ class Loop:
         self._selector.modify(file, events, self._selector.get_key(file).data)
 
     def unwatch(self, file: Any) -> None:
-        """The opposite of watch()."""
+        """Ends what watch() began for a file."""
         self._selector.unregister(file)
 
     def turn(self) -> None:
-        """Calls the functions of the files that are ready, and waits for one if there is none."""
+        """Calls the functions of the files that are ready, and waits for one if no file is ready."""
         for key, _ in self._selector.select(TICK):
             with self.lock:
                 key.data()
@@ -125,7 +125,7 @@ class Loop:
         return call.result()
 
     def do_requests(self) -> None:
-        """Those that wait. With the lock."""
+        """Does the requests that wait. The caller holds the lock."""
         while self._requests:
             self._requests.popleft()()
             self._hurried = True

@@ -1,6 +1,6 @@
 """A fleet's events and log lines, both without passwords.
 
-A thread of its own logs: a handler of the user's may wait, and the controller answers renewals meanwhile.
+Another thread logs: a user's handler may wait, and the controller answers renewals meanwhile.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -30,14 +30,14 @@ class Notes:
     """Collects the notes of one fleet. The caller holds the controller's lock."""
 
     def __init__(self, name: str, decisions: Decisions) -> None:
-        """No events yet."""
+        """Makes a collection without events."""
         self._name = name
         self._decisions = decisions
         self._events: deque[FleetEvent] = deque(maxlen=_MOST_EVENTS)
         self._logs = AgentLogs(name)
 
     def add(self, about: str, text: str) -> None:
-        """Adds an event."""
+        """Adds an event, which happens now."""
         self._decisions.events.append((boot_time(), about, text))
 
     def take(self) -> list[FleetEvent]:
@@ -69,7 +69,7 @@ class AgentLogs:
     """Writes the log lines of one fleet's agents. put() waits for nothing."""
 
     def __init__(self, name: str) -> None:
-        """Makes a writer whose thread begins with a line, and ends when there are no more."""
+        """Makes a writer whose thread begins with a line, and ends when no line is left."""
         self._name = f"log of fleet {name}"
         self._lines: deque[Line] = deque()
         self._lost = 0

@@ -23,11 +23,11 @@ class Owner(Protocol):
 
     @property
     def lock(self) -> threading.RLock:
-        """Guards its state and that of its parts."""
+        """Guards the state of the controller and of its parts."""
 
     @property
     def decisions(self) -> Decisions:
-        """The decisions."""
+        """Returns the decisions of the controller."""
 
     @property
     def links(self) -> Links:
@@ -42,7 +42,7 @@ class Owner(Protocol):
         """Whether the fleet was closed."""
 
     def note(self, about: str, text: str) -> None:
-        """Adds an event."""
+        """Adds an event, which happens now."""
 
     def call(self, job: Callable[[], _T]) -> _T:
         """Has a job done by the controller's thread, and waits for it."""
@@ -54,7 +54,7 @@ class Owner(Protocol):
 class Place(Protocol):
     """The controller's thread calls it, with the controller's lock."""
 
-    patience: float | None  # seconds for the agents' ends when the fleet is closed; None: no limit
+    patience: float | None  # seconds for the agents' ends when the fleet is closed, or None for no limit
 
     def begin(self, controller: Owner) -> None:
         """The place of this controller, whose thread has begun.
@@ -84,13 +84,13 @@ class Place(Protocol):
         """The fleet is closed. Ends of agents that cannot be seen are not waited for."""
 
     def give_up(self, links: Iterable[Link]) -> None:
-        """The patience is over."""
+        """Notes that these agents are no longer waited for: the patience is over."""
 
     def close(self) -> None:
         """All agents have ended. Idempotent."""
 
     def forget_in_child(self) -> None:
-        """In a forked child."""
+        """Forgets what a forked child must not keep."""
 
 
 class LocalPlace:
@@ -106,22 +106,22 @@ class LocalPlace:
         """Does nothing: this place needs no controller."""
 
     def can_launch(self, name: str) -> bool:
-        """Always."""
+        """Returns True: this machine can always start a process."""
         return True
 
     def launch(self, name: str) -> Link:
-        """Starts a child."""
+        """Starts an agent as a child of the program."""
         return Link(name, self._options)
 
     def renewed(self, link: Link) -> None:
         """The child has its lease from the controller alone."""
 
     def explained(self, event: Event) -> Event:
-        """As it is."""
+        """Returns the event as it is: this place has no hint."""
         return event
 
     def closing(self, links: Iterable[Link]) -> None:
-        """Each end is seen."""
+        """Does nothing: the end of each child is seen."""
 
     def give_up(self, links: Iterable[Link]) -> None:
         """Never called: there is no limit."""

@@ -21,7 +21,7 @@ _AT_A_PULL = (500, 1 << 20)  # results, bytes
 
 
 class Readers:
-    """With the controller's lock."""
+    """Holds the readers of a fleet. The caller holds the controller's lock."""
 
     def __init__(
         self,
@@ -40,9 +40,11 @@ class Readers:
         self._receipts = receipts
         self._wants = wants
         self._all: dict[int, Results] = {}
-        self._untold: dict[int, int] = {}  # those that agents do not know, by the change that says so
+        self._untold: dict[
+            int, int
+        ] = {}  # readers that agents do not know yet, with the change that adds each
         self._named: dict[str, Results] = {}
-        self.next = 1  # number; none is given twice
+        self.next = 1  # number; each is given once
         self.owes: Callable[[Results, str], bool] = lambda reader, agent: (
             False
         )  # keeps an agent's batch there
@@ -50,7 +52,7 @@ class Readers:
         self.first_term = 0  # of this controller, if there were others before it
 
     def __iter__(self) -> Iterator[Results]:
-        """All of them."""
+        """Iterates over all readers."""
         return iter(self._all.values())
 
     def get(self, number: int) -> Results | None:
@@ -100,7 +102,7 @@ class Readers:
         return reader
 
     def forget(self, reader: Results) -> None:
-        """Forgets a reader that is closed for ever."""
+        """Forgets a reader that is closed for good."""
         self._all.pop(reader.number, None)
         self._untold.pop(reader.number, None)
         if self._named.get(reader.name or "") is reader:
@@ -116,7 +118,7 @@ class Readers:
                 self._tell_of(reader, link)
 
     def check(self) -> None:
-        """Ends those of something that no build gives, once the outputs of all builds in use are known."""
+        """Ends readers of an output that no build gives, once the outputs of all builds in use are known."""
         for reader in self:
             self._check(reader)
 
@@ -148,11 +150,11 @@ class Readers:
         reader = self.get(batch.reader)
         if reader is None or not link.pulls.take(batch.reader, batch.number):
             return
-        refused = reader.books.refused
+        refused = reader.counters.refused
         reader.push(batch, link.meter.clock_offset, self._without_name(batch))
-        if reader.books.expects_repeats:
+        if reader.counters.expects_repeats:
             reader.settle(link.runs.all())
-        if reader.books.refused != refused:
+        if reader.counters.refused != refused:
             self._kept.change()
         self.came(reader, link.name)
 
@@ -185,7 +187,7 @@ class Readers:
         return all(reader.is_flushed(run) for reader in self)
 
     def fold(self, link: Link) -> None:
-        """Brings a link's latest records into the readers' books."""
+        """Brings a link's latest records into the readers' counters."""
         records = link.latest.outboxes
         for reader in self:
             mine = records[records["reader"] == reader.number]
@@ -210,7 +212,7 @@ class Readers:
             reader.keep_ended(link.name, repeated.get(reader.number, ()))
 
     def lose(self, link: Link) -> None:
-        """The results of an agent's runs. This controller may never have heard of those of an earlier one."""
+        """Counts the results of an agent's runs as lost, even of runs that an earlier controller began."""
         self.fold(link)
         ended = link.runs.ended()
         for reader in self:

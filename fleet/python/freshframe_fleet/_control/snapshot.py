@@ -54,7 +54,7 @@ def counts_of(record: Any) -> dict[str, int]:
 
 
 def shown_run(camera: Camera) -> Run:
-    """The one that gives results."""
+    """Returns the run that gives results."""
     return camera.moving.run if camera.moving is not None else camera.run
 
 
@@ -116,7 +116,7 @@ def camera_stats(
 
 
 def reader_stats(reader: Results) -> FleetReaderStats:
-    """A reader."""
+    """Makes the statistics of a reader."""
     totals = reader.totals()
     return FleetReaderStats(
         output=reader.output,

@@ -20,7 +20,7 @@ class KeptAgent:
     labels: Mapping[str, str]
     launched: bool  # it may run still
     draining: bool
-    machine: str = ""  # of several agents; empty: it is alone on its own
+    machine: str = ""  # of several agents; an empty name if it has one for itself
     deaths: int = 0
     deaths_in_row: int = 0
 
@@ -39,7 +39,7 @@ def kept(agent: Agent, *, launched: bool) -> KeptAgent:
 
 
 def restore(decisions: Decisions, agents: Iterable[KeptAgent], cameras: Iterable[Camera], now: float) -> None:
-    """The agents and cameras of an earlier controller, as it knew them. What it knew is copied.
+    """Takes over copies of the agents and cameras of an earlier controller, as it knew them.
 
     Nothing is given away before the agents have had time to report.
     """
@@ -101,7 +101,10 @@ def _resume(decisions: Decisions, camera: Camera, former: Former) -> None:
 
 
 def why_held(camera: Camera, times: Times, left_over: Collection[str], restarted: float, now: float) -> str:
-    """Why a camera must not start: an agent of before may run it and has not reported. Empty: it may."""
+    """Says why a camera must not start: an agent of before may run it and has not reported.
+
+    Returns an empty text if it may start.
+    """
     wait = times.session_timeout if camera.exclusive else times.kill_after + GRACE
     if not left_over or now >= restarted + wait:
         return ""
@@ -111,9 +114,9 @@ def why_held(camera: Camera, times: Times, left_over: Collection[str], restarted
 def report(
     decisions: Decisions, name: str, runs: Iterable[Run], now: float, started: Collection[Run] = ()
 ) -> list[Action]:
-    """An agent of before reports its runs, and those of which it has said that their pipelines run.
+    """Takes an agent's report of its runs, and of the runs whose pipelines it has said to run.
 
-    The newest epoch of a camera is the one that goes on, and its former run goes on beside it.
+    The newest epoch of a camera goes on, and its former run goes on beside it.
     """
     actions: list[Action] = []
     placed = decisions.state.placed
@@ -145,7 +148,7 @@ def _take(
     is_running = (camera.number, epoch) in started or (camera.state == "running" and epoch == camera.epoch)
     if camera.agent is not None:
         decisions.state.placed[camera.agent].discard(camera.number)
-    camera.starts += epoch > camera.epoch  # one that was not written down
+    camera.starts += epoch > camera.epoch  # a start that was not written down
     camera.agent, camera.epoch = name, epoch
     decisions.state.placed[name].add(camera.number)
     if camera.removed or camera.state == "closing":

@@ -11,10 +11,10 @@ _EVEN = 0.1  # of the cameras of the agent with the most
 
 
 class _Measure:
-    """Something of which agents should have about the same."""
+    """Measures something that agents should have equally much of."""
 
     def __init__(self, of: Callable[[Agent], float], spread: float) -> None:
-        """``spread``: a smaller difference is none."""
+        """``spread``: a smaller difference does not count."""
         self._of = of
         self._spread = spread
         self._since: float | None = None  # when it became uneven
@@ -43,12 +43,12 @@ class Balance:
         self._ages = _Measure(lambda agent: agent.late, times.late)
         self._moved = float("-inf")
         self._fewer_since: dict[str, float] = {}  # agents that have too few cameras
-        self._filled: set[str] = set()  # of these, those that get some
+        self._filled: set[str] = set()  # agents among these that get some
 
     def pair(
         self, agents: Iterable[Agent], count: Callable[[str], int], now: float
     ) -> tuple[list[Agent], Agent] | None:
-        """Agents of which one is to give a camera to another one now, if so: by load, then by late results.
+        """Returns agents that are to give a camera to another one now: by load, then by late results.
 
         By load it is about machines: each agent of the full one may give a camera, and the agent with the
         fewest of the empty one gets it.
@@ -75,7 +75,7 @@ class Balance:
     ) -> list[tuple[Agent, Agent]]:
         """Agents from and to which a camera may move.
 
-        The second one has come (back) with less than half as many, and has no more to do.
+        The second one has come (back) with less than half as many, and nothing else to do.
         """
         up = [agent for agent in _that_take_any(agents) if not agent.keeps_gil]
         up.sort(key=lambda agent: count(agent.name))

@@ -1,4 +1,4 @@
-"""What follows from a fleet's state as time passes: agents begin and end, cameras get their places."""
+"""The consequences of a fleet's state as time passes: agents begin and end, cameras get their places."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -15,7 +15,7 @@ class Consequences:
     """Derives what follows from each change of one fleet."""
 
     def __init__(self, state: FleetState) -> None:
-        """Begins before any change."""
+        """Makes the consequences of a state, before any change."""
         self._state = state
         self._balance = Balance(state.times)
         self._ticked: float | None = None
@@ -44,7 +44,7 @@ class Consequences:
         return actions + self._state.finished(now)
 
     def _is_over(self, agent: Agent, actions: list[Action]) -> bool:
-        """Whether it was of a camera that is no more. It ends then."""
+        """Whether it was for one camera, which has gone. It ends then."""
         if agent.apart is None or agent.apart in self._state.cameras:
             return False
         if agent.state == "down":
@@ -171,7 +171,7 @@ class Consequences:
 
     def _fill(self, now: float, actions: list[Action]) -> None:
         """One more camera for an agent that has too few, of an agent with fewer than four on their way."""
-        # Without those that leave.
+        # Without cameras that leave.
         placed = {name: len(cameras) for name, cameras in self._state.placed.items()}
         for most, least in self._balance.fuller(self._state.agents.values(), placed.__getitem__, now):
             if self._state.handovers.under_way(most.name) >= self._state.times.closing_at_once:

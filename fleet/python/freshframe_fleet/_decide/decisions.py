@@ -40,23 +40,23 @@ class Decisions:
         return self.state.cameras_of(name)
 
     def without_room(self) -> list[Mapping[str, str]]:
-        """What cameras need that wait for another machine."""
+        """Returns the needs of cameras that wait for another machine."""
         return self.state.without_room()
 
     # ---- calls of the user
 
     def add_agent(self, name: str, labels: Mapping[str, str], now: float, machine: str = "") -> None:
-        """Adds an agent. ``machine``: of several; empty: it is alone on its own."""
+        """Adds an agent. ``machine``: shared by several, or empty if it has one for itself."""
         self.state.add_agent(name, labels, now, machine)
 
     def add(self, camera: Camera, now: float) -> None:
-        """Adds a camera."""
+        """Adds a camera, which gets a place as soon as an agent can take it."""
         camera.since = now
         self.cameras[camera.number] = camera
         self.state.restless.add(camera.number)
 
     def remove(self, number: int, now: float) -> list[Action]:
-        """Removes a camera."""
+        """Removes a camera, whose run is closed first."""
         camera = self.cameras[number]
         camera.removed = True
         self.state.restless.add(number)
@@ -70,7 +70,7 @@ class Decisions:
         return self._consequences.move(self.cameras[number], to, now)
 
     def renew(self, number: int, now: float) -> list[Action]:
-        """Starts a camera once more where it is, since it has another build.
+        """Starts a camera again where it is, since it has another build.
 
         Crashes of before are forgotten. Unless it is exclusive, its present run goes on until the next one
         gives results.
@@ -121,18 +121,18 @@ class Decisions:
         return self.state.handovers.is_waiting
 
     def python_ran(self, name: str, now: float) -> None:
-        """An event came from an agent's Python. Its renewals come from native code."""
+        """Notes an event from an agent's Python. Renewals come from native code."""
         self.agents[name].python_ran = now
 
     def heard(
         self, name: str, now: float, load: float, runs: Iterable[Run] = (), *, late: float = 0.0
     ) -> None:
-        """An agent renewed its lease. Its first renewal lists what it already runs."""
+        """Notes that an agent renewed its lease. The first renewal lists what it already runs."""
         agent = self.agents[name]
         agent.heard = now
         agent.late = late
         agent.note_load(load)
-        agent.python_ran = agent.python_ran or now  # one that was adopted has sent no event yet
+        agent.python_ran = agent.python_ran or now  # an adopted agent has sent no event yet
         if agent.state != "starting":
             return
         agent.state = "up"
@@ -206,7 +206,7 @@ class Decisions:
         self.state.overlaps.end(name, now)
 
     def started(self, run: Run, now: float) -> None:
-        """A camera's pipeline runs."""
+        """Notes that a camera's pipeline runs."""
         camera = self.state.current(run)
         if camera is not None and camera.state == "starting":
             self.state.enter(camera, "running", now)

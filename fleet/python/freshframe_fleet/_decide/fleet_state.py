@@ -30,7 +30,7 @@ class FleetState:
         self.cameras: dict[int, Camera] = {}
         self.events: list[tuple[float, str, str]] = []  # when, about what, text; taken by the controller
         self.warnings: list[str] = []  # for the log; taken by the controller
-        self.can_add_agents = False  # the controller can start more than those that it was given
+        self.can_add_agents = False  # the controller can start more agents than it was given
         self.holds: Callable[[Camera, float], str] = lambda camera, now: ""  # why a camera must not start yet
         self.next_epoch = next_epoch
         self.is_flushed = is_flushed
@@ -47,7 +47,7 @@ class FleetState:
         return next((each for each in there if each.name == name), Machine(name)) if name else None
 
     def add_agent(self, name: str, labels: Mapping[str, str], now: float, machine: str = "") -> None:
-        """Adds an agent. ``machine``: of several; empty: it is alone on its own."""
+        """Adds an agent. ``machine``: shared by several, or empty if it has one for itself."""
         shared = self.machine(machine)
         self.agents[name] = Agent(name, dict(labels), launch_at=now, added=now, machine=shared)
         self.placed[name] = set()
@@ -64,7 +64,7 @@ class FleetState:
         return runs + self.handovers.runs(name)
 
     def without_room(self) -> list[Mapping[str, str]]:
-        """What cameras need that wait for another machine."""
+        """Returns the needs of cameras that wait for another machine."""
         return [
             self.cameras[number].needs
             for number in self.restless
@@ -74,7 +74,7 @@ class FleetState:
         ]
 
     def cameras_at(self, agent: Agent) -> Iterator[Camera]:
-        """Those that run on it, or are placed there."""
+        """Iterates over the cameras that run on an agent or are placed there."""
         return (self.cameras[number] for number in self.placed[agent.name])
 
     def cameras_of(self, name: str) -> int:
@@ -108,7 +108,7 @@ class FleetState:
         return [StopRun(camera.agent, camera.number, camera.epoch)]
 
     def send_away(self, camera: Camera, now: float) -> list[Action]:
-        """Sends a camera away from its agent. One that allows several sessions starts elsewhere first."""
+        """Sends a camera away from its agent. If it allows several sessions, it starts elsewhere first."""
         if camera.exclusive or camera.state != "running" or camera.former is not None:
             return self.close_run(camera, now)
         assert camera.agent is not None
@@ -158,5 +158,5 @@ class FleetState:
         return actions
 
     def note(self, now: float, about: str, text: str) -> None:
-        """Adds an event."""
+        """Adds an event, which the controller takes."""
         self.events.append((now, about, text))

@@ -12,7 +12,7 @@ class Handovers:
     """The former runs of all cameras that have one."""
 
     def __init__(self, times: Times, is_flushed: Callable[[Run], bool]) -> None:
-        """Begins without handovers."""
+        """Makes a table without handovers."""
         self._times = times
         self._is_flushed = is_flushed
         self._at: dict[str, dict[int, Camera]] = {}  # by the former run's agent
@@ -30,7 +30,7 @@ class Handovers:
         self._at.setdefault(former.agent, {})[camera.number] = camera
 
     def end_missing(self, agent: str, listed: Mapping[int, Collection[int]], now: float) -> None:
-        """An agent of before has these runs (epochs, by camera). Former ones that are missing have ended."""
+        """Ends former runs that are missing in an agent's list (epochs, by camera)."""
         for number, camera in self._at.get(agent, {}).items():
             assert camera.former is not None
             if camera.former.run[1] not in listed.get(number, ()):
@@ -50,7 +50,7 @@ class Handovers:
         return sum(camera.state in ("starting", "running") for camera in self._at.get(agent, {}).values())
 
     def give_results(self, runs: Collection[Run]) -> None:
-        """These runs have given some. Only the ones that are waited for are of interest."""
+        """Notes runs that have given results. Only runs that are waited for are of interest."""
         for cameras in self._at.values():
             for camera in cameras.values():
                 camera.gives_results = camera.gives_results or camera.run in runs
@@ -61,7 +61,7 @@ class Handovers:
         return any(self._at.values())
 
     def stop(self, camera: Camera) -> list[Action]:
-        """Ends its former run."""
+        """Ends a camera's former run."""
         former = camera.former
         if former is None or former.closing:
             return []
@@ -79,14 +79,14 @@ class Handovers:
         return False
 
     def drop(self, agent: str) -> list[Camera]:
-        """An agent has ended, or may not be asked any more."""
+        """Drops an agent that has ended, or may no longer be asked."""
         cameras = list(self._at.pop(agent, {}).values())
         for camera in cameras:
             camera.former = None
         return cameras
 
     def look(self, now: float) -> list[Action]:
-        """What follows: runs that are not needed any more, and those that have ended."""
+        """Returns the consequences for runs that are no longer needed, or have ended."""
         actions: list[Action] = []
         for agent, cameras in self._at.items():
             for number, camera in list(cameras.items()):
@@ -112,7 +112,7 @@ class Overlaps:
     """Cameras that may run twice, since they were given away by an agent that was not seen to end."""
 
     def __init__(self) -> None:
-        """Begins without overlaps."""
+        """Makes a table without overlaps."""
         self._left: dict[str, list[Camera]] = {}  # by the agent that may run them still
 
     def leave(self, camera: Camera, agent: str) -> None:

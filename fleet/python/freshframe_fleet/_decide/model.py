@@ -14,7 +14,7 @@ Run = tuple[int, int]  # camera number, epoch
 
 @dataclass(frozen=True)
 class Times:
-    """All in seconds."""
+    """Holds the times that decide, all in seconds."""
 
     kill_after: float = 2.0  # of silence: the lease has lapsed
     start_within: float = 30.0  # of an agent: from its launch to its first renewal
@@ -25,7 +25,7 @@ class Times:
     session_timeout: float = (
         65.0  # the same of an exclusive camera: after it the camera has closed its session
     )
-    gil_timeout: float | None = 30.0  # of an agent's Python that does not run; None: no limit
+    gil_timeout: float | None = 30.0  # of an agent's Python that does not run, or None for no limit
     start_timeout: float | None = 120.0  # the same while one of its cameras starts
     orphan_after: float = 30.0  # of an agent without its controller: its guard ends it
     own_pause: float = 0.5  # of the controller: it was not there to hear anybody
@@ -43,9 +43,9 @@ class Times:
     rebalance_after: float = 60.0  # of an uneven load
     rebalance_every: float = 5.0
     even_after: float = 20.0  # of an agent that has fewer cameras than others: it gets some of theirs
-    spread: float = 0.25  # of the load, a share of the machine: a smaller difference is none
-    late: float = 1.0  # of results: agents whose results are older by so much have more to do
-    busy: float = 0.85  # load from which an agent takes no more
+    spread: float = 0.25  # of the load, a share of the machine: a smaller difference does not count
+    late: float = 1.0  # of results: agents whose results are older by that have more to do
+    busy: float = 0.85  # load from which an agent takes no other camera
     closing_at_once: int = 4  # cameras that leave a draining agent at a time
     first_results: float = 10.0  # of a camera that moves: then its former run is closed without them
     hanging: float = 10.0  # of all cameras that an agent has: it is ended, which costs no other camera
@@ -55,7 +55,7 @@ class Times:
 
 @dataclass
 class Machine:
-    """What several agents share."""
+    """Names the machine that several agents share."""
 
     name: str
     load: float = 0.0  # the sum of theirs
@@ -82,7 +82,7 @@ class Agent:
     up_since: float = 0.0
     deaths: int = 0
     deaths_in_row: int = 0
-    apart: int | None = None  # the only camera that it may have, by number; None: it may have all
+    apart: int | None = None  # the only camera that it may have, by number, or None if it may have all
     seen_ended: bool = True  # no process of it can be at work
     why: str = ""
 
@@ -133,7 +133,7 @@ class Camera:
     company: int = 0  # how many suspects may be on trial with it at one agent, itself too; 0: no limit
     holds: int = 0
     left: int = 0  # agents that were not seen to end and may run it still
-    doubled_at: float | None = None  # when it started elsewhere nevertheless
+    doubled_at: float | None = None  # when it started elsewhere anyway
     overlap: float = 0.0  # seconds for which it may have run twice
     closed_at: float | None = None  # while closing: when the agent said that it has
     former: Former | None = None  # while it moves; see handovers.py
@@ -144,7 +144,7 @@ class Camera:
 
     @property
     def run(self) -> Run:
-        """Returns the present start."""
+        """Returns the present run."""
         return self.number, self.epoch
 
     @property
@@ -178,7 +178,7 @@ class RunAction:
 
     @property
     def run(self) -> Run:
-        """The run."""
+        """Returns the run that the step is about."""
         return self.camera, self.epoch
 
 

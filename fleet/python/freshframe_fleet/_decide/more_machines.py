@@ -14,7 +14,7 @@ class MoreMachines:
     """One request at a time. A machine that has come gets cameras before the next one is asked for."""
 
     def __init__(self, times: Times) -> None:
-        """Asks for nothing."""
+        """Begins without a request."""
         self._times = times
         self._waiting_since: float | None = None
         self._rests_until = float("-inf")
@@ -23,7 +23,7 @@ class MoreMachines:
         self._needs: list[tuple[tuple[str, str], ...]] = []  # with which it asks
 
     def wanted(self, waiting: Iterable[Needs], machines: int, now: float) -> list[dict[str, str]]:
-        """The labels of each machine that the cluster should add. Empty: none.
+        """Returns the labels of each machine that the cluster should add.
 
         Args:
             waiting: The needs of the cameras that have no room anywhere.

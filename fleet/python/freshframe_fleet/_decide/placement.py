@@ -76,7 +76,7 @@ def why_nowhere(camera: Camera, agents: Iterable[Agent], times: Times) -> str:
 
 
 def lacks_room(camera: Camera, agents: Iterable[Agent], times: Times) -> bool:
-    """Whether another machine would help: all agents that could have it are busy, or there is none at all."""
+    """Whether another machine would help: no agent could have it, or all of these are busy."""
     agents = list(agents)
     there = [agent for agent in agents if agent.state == "up" and not agent.draining and meets(agent, camera)]
     return not agents or (bool(there) and all(agent.machine_load >= times.busy for agent in there))

@@ -6,13 +6,13 @@
 # Mostly a crash names the camera whose thread it was (src/fleet/last_words.hpp): that one is the culprit.
 # Where it names none (memory that runs out, a library that ends the process), the rule is:
 # 1. A crash accuses the agent's cameras that have not run for their trial yet, or all of them if each has, or
-#    if one that has was seen in a crash before. Those that were seen in the most crashes are the suspects.
+#    if a camera after its trial was seen in a crash before. Cameras in the most crashes are the suspects.
 #    Each crash counts for a day.
 # 2. The first crash has no consequence: all cameras start elsewhere at once.
 # 3. From the second crash on, an agent takes half of the suspects at most, until they have run for their
 #    trial. So each further crash halves them. Where two agents are there, no camera waits.
-# 4. A single suspect is the culprit. It is held: 1 s, doubling to 300 s. In a local fleet it then has an
-#    agent of its own, else it is tried where the fewest cameras are.
+# 4. A single suspect is the culprit. It is held: 1 s, doubling to 300 s. In a local fleet it then has
+#    its own agent, else it is tried where the fewest cameras are.
 # 5. A trial is twice as long as the camera ran when the agent crashed, 10 to 60 s.
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .model import Agent, Camera, Run, Times
 if TYPE_CHECKING:
     from .fleet_state import FleetState
 
-_MOST_APART = 8  # cameras with agents of their own: processes are dear
+_MOST_APART = 8  # cameras with their own agents: processes are dear
 _FIRST_WITH_CONSEQUENCES = 2  # crashes in a row
 
 
@@ -33,10 +33,10 @@ class Suspects:
     """Cameras that were on agents that crashed."""
 
     def __init__(self, times: Times) -> None:
-        """No suspects."""
+        """Begins without suspects."""
         self._times = times
         self._all: dict[int, Camera] = {}
-        self._on_trial: dict[str, list[Camera]] = {}  # by agent, those whose company is limited
+        self._on_trial: dict[str, list[Camera]] = {}  # by agent, cameras whose company is limited
 
     def crash(self, cameras: Collection[Camera], now: float) -> Camera | None:
         """An agent has crashed with these cameras. The culprit, if there is one."""
@@ -64,7 +64,7 @@ class Suspects:
         return list(cameras) if known else unproved or list(cameras)
 
     def _spare_others(self, culprit: Camera) -> None:
-        """The culprit is found: other cameras are tried no more, unless they were held before."""
+        """Ends the trials of other cameras, because the culprit is found, unless they were held before."""
         for other in self._all.values():
             if other is not culprit and not other.holds:
                 other.company = 0
@@ -87,7 +87,9 @@ class Suspects:
         return wait
 
     def look(self, until: Callable[[Camera], float]) -> list[Camera]:
-        """Notes who is on trial where; clears those that have proved themselves. Those that had a trial.
+        """Notes who is on trial where, and clears cameras that have proved themselves.
+
+        Returns the cameras that had a trial.
 
         ``until``: when the agent of a camera that runs last showed that it works.
         """
@@ -124,7 +126,7 @@ class Suspects:
             self._all[camera.number] = camera
 
     def forget(self, number: int) -> None:
-        """The camera is no more."""
+        """Forgets a camera that has gone."""
         self._all.pop(number, None)
 
     def _is_proved(self, camera: Camera, until: Callable[[Camera], float]) -> bool:
@@ -136,7 +138,7 @@ class Culprits:
     """Finds the cameras of one fleet that crash their agents."""
 
     def __init__(self, state: FleetState) -> None:
-        """Begins without culprits."""
+        """Makes a table without culprits."""
         self._state = state
 
     def accuse_for(self, culprit: Run, now: float) -> None:
@@ -162,7 +164,7 @@ class Culprits:
             self._add_extra(crashed.labels, None, now)
 
     def set_apart(self, culprit: Camera, crashed: Agent, now: float) -> None:
-        """An agent of its own: no other camera pays for its next crash."""
+        """Gives a culprit its own agent: no other camera pays for its next crash."""
         apart = [agent.apart for agent in self._state.agents.values() if agent.apart is not None]
         if self._state.can_add_agents and culprit.number not in apart and len(apart) < _MOST_APART:
             name = self._add_extra(crashed.labels, culprit.number, now)

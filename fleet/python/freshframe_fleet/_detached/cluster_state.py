@@ -1,4 +1,4 @@
-"""The stored state of a detached fleet's controller, for the next one."""
+"""The state of a detached fleet's controller that the next one reads."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -97,7 +97,7 @@ class ClusterState:
         return max(self._terms(), default=self.term) <= self.term
 
     def write(self, state: bytes) -> bool:
-        """Stores the state, then removes those of older controllers.
+        """Stores the state, then removes the states of older controllers.
 
         Returns:
             Whether the next controller will read it. Otherwise that one has begun, and may have read an older
@@ -159,7 +159,7 @@ def _term(text: str) -> int | None:
 
 
 class Trouble:
-    """Why the next controller of a fleet cannot be started, for the programs that look for it."""
+    """Stores why the next controller of a fleet cannot be started, so that programs can report it."""
 
     def __init__(self, name: str, store: Store) -> None:
         """Watches the state of a fleet."""

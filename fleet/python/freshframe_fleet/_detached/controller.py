@@ -73,7 +73,7 @@ class DetachedController:
             return state, {number: parts.builds.function(number) for number in parts.builds.numbers()}
 
     def restore(self) -> bool:
-        """Goes on with the state of an earlier one; false: there is none. Before anybody connects.
+        """Goes on with the state of an earlier one, before anybody connects. Returns False without one.
 
         Raises:
             StateError: The state is in the format of another version, or damaged.
@@ -98,8 +98,8 @@ class DetachedController:
 
     def _restore_reader(self, kept: KeptReader) -> None:
         results = self._parts.readers.restore(kept.number, kept.output, kept.name)
-        results.books.restore(kept.closed, kept.ended, kept.refused)
-        results.books.told_is_all = kept.told_is_all
+        results.counters.restore(kept.closed, kept.ended, kept.refused)
+        results.counters.told_is_all = kept.told_is_all
         served = self._serve(results)
         if kept.key is not None:
             self._keys[kept.key] = results.number
@@ -115,7 +115,7 @@ class DetachedController:
         return self._served[results.number]
 
     def served(self) -> list[ServedReader]:
-        """All readers."""
+        """Returns the readers of all programs."""
         return list(self._served.values())
 
     def open_for(self, key: str, output: str, name: str | None) -> ServedReader:
@@ -150,7 +150,7 @@ class DetachedController:
         return self._parts.cameras.name_of(camera)
 
     def stop(self) -> None:
-        """Writes no more, and leaves nothing in the store."""
+        """Ends the writing, and leaves nothing in the store."""
         self.kept.stop()
 
     def close(self) -> None:

@@ -76,7 +76,7 @@ class RayStore:
 
 
 class InTime:
-    """Calls that end in time, also when the called function does not. They are done one after the other."""
+    """Makes calls that end in time, even when the called function does not. One call follows the other."""
 
     def __init__(self, timeout: float, name: str) -> None:
         """``timeout``: seconds for a call, and for those before it. ``name``: of the threads."""
@@ -85,7 +85,7 @@ class InTime:
         self._turn = threading.Lock()  # held by the call that is being done
 
     def call(self, function: Callable[[], _T]) -> _T:
-        """Returns or raises as the function does. One that has not begun in time is never called.
+        """Returns or raises as the function does. A function that has not begun in time is never called.
 
         Raises:
             TimeoutError: It has not returned in time, and may do its work still, before any later call.
@@ -99,7 +99,7 @@ class InTime:
                 self._turn.release()
 
         deadline = time.monotonic() + self._timeout
-        if self._turn.acquire(timeout=self._timeout):  # no thread waits behind one that hangs
+        if self._turn.acquire(timeout=self._timeout):  # no thread waits for one which hangs
             try:
                 threading.Thread(target=work, name=self._name, daemon=True).start()
             except BaseException:
@@ -118,7 +118,7 @@ class RayController:
     """Lives until the fleet is shut down."""
 
     def __init__(self, setup: Setup, token: bytes, spread: Spread) -> None:
-        """Begins to put guards on machines, or goes on with those of the actor before it."""
+        """Begins to put guards on machines, or goes on with the guards of the actor before it."""
         store, restarted = RayStore(), _is_restarted()
         trouble = Trouble(setup.name, store)
         try:
@@ -155,7 +155,7 @@ class RayController:
         return __version__, self._place.place.guards.address, self._place.token
 
     def pid(self) -> int:
-        """Number of its process."""
+        """Returns the number of the controller's process."""
         return os.getpid()
 
     def _shut_down(self) -> None:
@@ -163,7 +163,7 @@ class RayController:
             self._place.close()
             self._clients.close()
             self._fleet.stop()
-        except OSError:  # nothing reads the state left there: a new fleet of this name has a state of its own
+        except OSError:  # nothing reads the state left there: a new fleet of this name has its own state
             logger.exception("the state of fleet %r stays in the cluster's store", self._fleet.name)
         finally:
             threading.Thread(target=_end, daemon=True).start()

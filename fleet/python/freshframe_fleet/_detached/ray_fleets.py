@@ -36,12 +36,12 @@ class Finder:
     """Says where the controller of a fleet is."""
 
     def __init__(self, connection: RayConnection, name: str) -> None:
-        """``connection`` must stay open."""
+        """Looks by a connection, which must stay open."""
         self._connection = connection
         self._name = name
 
     def actor(self) -> Any:
-        """The actor; None: there is none."""
+        """Returns the controller's actor, or None if Ray has no such actor."""
         try:
             return self._connection.ray.get_actor(actor_name(self._name), namespace=NAMESPACE)
         except ValueError:

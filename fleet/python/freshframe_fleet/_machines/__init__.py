@@ -1,3 +1,3 @@
-"""Agents on other machines, behind guards."""
+"""Agents on other machines, which guards start."""
 
 # SPDX-License-Identifier: Apache-2.0

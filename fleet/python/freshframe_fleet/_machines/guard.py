@@ -1,4 +1,4 @@
-"""The guard of a machine's agent: starts it as its child, watches its end, kills it when the program says so.
+"""The guard of a machine's agent: starts it as its child, watches its end, kills it on the program's order.
 
 It runs no code of the user's. The agent's own channel to the program is a connection that the guard opens and
 hands over, so that renewals and results never pass through the guard. In a detached fleet they do: its relay
@@ -96,7 +96,7 @@ class Guard:
             self._close_spare()
 
     def _lose(self) -> None:
-        """The connection is lost."""
+        """Notes that the connection is lost, and ends an agent that may not go on."""
         if self._channel is not None:
             self._connected = time.monotonic()
         self._channel = None
@@ -108,7 +108,7 @@ class Guard:
 
     @property
     def alone(self) -> float:
-        """Seconds without a connection."""
+        """Returns the seconds without a connection."""
         return 0.0 if self._channel is not None else time.monotonic() - self._connected
 
     def go_to(self, address: tuple[str, int]) -> None:
@@ -274,7 +274,7 @@ def _is_closed(connection: socket.socket) -> bool:
 
 
 def end_marked(mark: str) -> bool:
-    """Kills the processes of an agent whose guard has gone; whether none is left."""
+    """Kills the processes of an agent whose guard has gone. Returns whether all have ended."""
     deadline = time.monotonic() + _END_TIMEOUT
     while pids := _marked(f"{MARK}={mark}".encode()):
         for pid in pids:

@@ -71,7 +71,7 @@ class GuardedPlace:
 
     @property
     def nodes(self) -> dict[str, str]:
-        """By agent."""
+        """Returns the node of each agent."""
         with self._controller.lock:
             return dict(self._nodes)
 
@@ -88,7 +88,7 @@ class GuardedPlace:
     def add_node(self, name: str, node: str, labels: Mapping[str, str], machine: str = "") -> None:
         """A guard's place gets an agent of this name, unless it has it already.
 
-        ``machine``: what agents that share its processors call it; empty: it has no other.
+        ``machine``: the name of several agents' machine, or empty if the agent has no company.
         """
 
         def add() -> bool:
@@ -229,7 +229,7 @@ class GuardedPlace:
             link.child.given_up = True
 
     def close(self) -> None:
-        """Sends all guards away."""
+        """Sends all guards away, if it listens for them."""
         if self._listens:
             self.guards.close()
 

@@ -1,4 +1,4 @@
-"""The program's end of its guards: a TCP port that only they can use, and agents behind them."""
+"""The program's end of its guards: a TCP port that only they can use, and their agents."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Post:
     """A guard that is connected."""
 
     def __init__(self, channel: socket.socket, hello: dict[str, Any]) -> None:
-        """`hello`: its greeting."""
+        """Takes a guard's connection. `hello`: the guard's greeting."""
         self.node = str(hello["node"])
         self.cores = max(0.1, float(hello["cores"]))
         self.pid = int(hello["pid"])
@@ -66,14 +66,14 @@ class Post:
                     yield json.loads(bytes(each))
 
     def forget_in_child(self) -> None:
-        """In a forked child."""
+        """Closes the connections in a forked child."""
         for each in (self._channel, self.spare):
             if each is not None:
                 with contextlib.suppress(OSError):
                     os.close(each.detach())
 
     def close(self) -> None:
-        """Ends the connection."""
+        """Ends the connection of the guard."""
         with self._lock:
             self.open = False
             with contextlib.suppress(OSError):
@@ -86,7 +86,7 @@ class FarChild:
     """An agent's process on another machine, as FleetChild is one on this. Any thread."""
 
     def __init__(self, post: Post) -> None:
-        """Not started yet."""
+        """Makes a process that is not started yet."""
         self.number = secrets.randbits(48)
         self.mark = secrets.token_hex(_MARK_SIZE)
         self.pid = 0
@@ -116,7 +116,7 @@ class FarChild:
                 os.eventfd_write(self._event, 1)
 
     def reap(self) -> str | None:
-        """How it ended, once."""
+        """Returns how the process ended, or None while it runs."""
         with self._lock:
             if self._why is not None and self._event >= 0:
                 os.close(self._event)
@@ -228,7 +228,7 @@ class Guards:
             return post is not None and post.open
 
     def refused(self, node: str) -> str:
-        """Why its guard was turned away; empty: it was not."""
+        """Says why a node's guard was turned away, or returns an empty text if it was not."""
         return self._refused.get(node, "")
 
     def close(self) -> None:
@@ -241,7 +241,7 @@ class Guards:
             post.close()
 
     def forget_in_child(self) -> None:
-        """In a forked child."""
+        """Closes the connections in a forked child."""
         self._lock = threading.Lock()
         posts, self._posts = list(self._posts.values()), {}
         for post in posts:
@@ -280,7 +280,7 @@ class Guards:
                 self._serve(Post(connection, hello))
 
     def _keep(self, hello: dict[str, Any], connection: socket.socket) -> None:
-        """Keeps a connection for the next agent, or for one that is there."""
+        """Keeps a connection for the next agent, or for an agent that is there."""
         with self._lock:
             post = self._posts.get(str(hello["node"]))
             if post is None or not post.open or post.pid != int(hello["pid"]):

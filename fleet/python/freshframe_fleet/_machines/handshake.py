@@ -24,7 +24,7 @@ class StrangerError(Exception):
 
 
 def new_token() -> bytes:
-    """One for a fleet."""
+    """Makes the token of a fleet."""
     return secrets.token_bytes(TOKEN_SIZE)
 
 

@@ -17,7 +17,7 @@ _TRY_AGAIN = 0.1  # seconds
 
 
 class Listener:
-    """Listens for connections. Its user sets itself up between the constructor and start()."""
+    """Listens for connections. The user sets itself up between the constructor and start()."""
 
     def __init__(self, listening: socket.socket, take: Callable[[socket.socket], None], name: str) -> None:
         """`take`: given each connection, on the thread of that name; the connection is its own then."""
@@ -27,7 +27,7 @@ class Listener:
         self.closed = False
 
     def start(self) -> None:
-        """Once."""
+        """Begins to listen. To be called once."""
         self._thread.start()
 
     def _run(self) -> None:
@@ -45,7 +45,7 @@ class Listener:
                 logger.exception("%s: a connection is lost", self._thread.name)
 
     def close(self) -> None:
-        """Ends the listening. Idempotent."""
+        """Ends the listening and its thread. Idempotent."""
         if self.closed:
             return
         self.closed = True

@@ -48,7 +48,7 @@ def checked_address(where: str) -> str:
     """An address as Ray takes it, without Ray Client.
 
     Raises:
-        OptionError: It is none.
+        OptionError: It is not an address.
     """
     if where.startswith(_CLIENT):
         raise _refuse_client(f"got {check.shown(where)}")
@@ -93,7 +93,7 @@ class RayConnection:
 
         Raises:
             FreshframeError: Ray is not there, or the cluster.
-            OptionError: The program is connected through Ray Client, or RAY_ADDRESS says so.
+            OptionError: The program is connected through Ray Client, or RAY_ADDRESS asks for it.
             StateError: The program is connected, and a runtime_env is given.
         """
         self.ray = load_ray(where)
@@ -152,7 +152,7 @@ class RayConnection:
         return bool(self.ray.is_initialized())
 
     def close(self) -> None:
-        """Idempotent."""
+        """Ends the connection with its last user. Idempotent."""
         with _lock:
             if self not in _own:
                 return

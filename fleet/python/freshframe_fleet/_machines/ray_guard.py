@@ -63,7 +63,7 @@ class RayGuard:
             return all(guard.alone > self._patience for guard in self._serving)
 
     def is_there(self) -> bool:
-        """That it was made."""
+        """Returns whether a guard runs, and with it that the actor was made."""
         return any(thread.is_alive() for thread in self._threads)
 
     def go_to(self, address: tuple[str, int]) -> None:

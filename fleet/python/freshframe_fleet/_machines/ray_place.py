@@ -1,4 +1,4 @@
-"""Agents on the machines of a Ray cluster, each behind a guard in an actor. Ray places these actors only."""
+"""Agents on the machines of a Ray cluster, each with a guard in an actor. Ray places these actors only."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -27,7 +27,7 @@ _ON_A_NEW_ONE = 1.0  # processors that it must have, at least
 _ON_AN_OLD_ONE = 0.001  # takes nothing from others
 _LOOK_EVERY = 0.5  # seconds: for machines that come and go
 _MOST_FAILURES = 20  # looks in a row that fail before it is logged
-_PART = "/"  # of a place's name, behind the node's number
+_PART = "/"  # of a place's name, after the node's number
 _OWN = "ray.io/"  # labels that Ray makes
 _CALL_EVERY = 2.0  # seconds
 _LONGEST = 600  # letters of an error, from its end
@@ -87,8 +87,8 @@ class RayPlace:
             options: Of the agents.
             make_controller: Given the place of its agents.
             spread: How many agents a machine gets.
-            host: The address of this machine that the others reach; None: Ray's.
-            token: Of the fleet; None: a new one.
+            host: The address of this machine that the others reach, or None for Ray's.
+            token: Of the fleet, or None for a new one.
             outlives: Guards and agents outlive the controller, and the next one finds them.
             restarted: It is such a next one, which waits for machines that cannot be asked for at first.
 
@@ -198,7 +198,7 @@ class RayPlace:
             self.controller.call(lambda: self.controller.note("cluster", text))
 
     def _station(self, number: str, node: Mapping[str, Any], count: int) -> _Machine:
-        """Guards for a machine."""
+        """Places the guards for a machine."""
         labels = {str(name): str(value) for name, value in (node.get("Labels") or {}).items()}
         labels = {name: value for name, value in labels.items() if not name.startswith(_OWN + "node-id")}
         name = f"{_letters(str(node.get('NodeManagerHostname') or 'node'))}-{number[:6]}"
@@ -232,7 +232,7 @@ class RayPlace:
                 self.place.retire_node(agent, "its machine has left the cluster")
 
     def _call_guard(self, machine: _Machine) -> None:
-        """One that Ray has started again has the address of the fleet's first controller only."""
+        """Sends the address: a guard that Ray has started again has only the first controller's."""
         now = time.monotonic()
         all_here = all(map(self.place.guards.is_connected, machine.agents))
         if not all_here and now - machine.called > _CALL_EVERY:
@@ -322,9 +322,9 @@ class RayRequest:
         self._asked: list[dict[str, str]] = []
 
     def ask(self, machines: int, wanted: Sequence[Mapping[str, str]]) -> bool:
-        """Asks for machines with these labels beside those that are there; none: asks no longer.
+        """Asks for machines with these labels beside the present ones, or no longer for any.
 
-        Whether that has changed something.
+        Returns whether that has changed something.
         """
         asked = [dict(each) for each in wanted]
         if asked == self._asked:
@@ -342,7 +342,7 @@ class RayRequest:
         return True
 
     def withdraw(self) -> None:
-        """Asks no longer. Idempotent. What Ray raises leaves the request as it was, for the next attempt."""
+        """Withdraws the request. Idempotent. An error of Ray leaves it as it was, for another attempt."""
         if self._group is not None:
             self._ray.util.remove_placement_group(self._group)
             self._group = None

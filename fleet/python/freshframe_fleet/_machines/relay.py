@@ -17,7 +17,7 @@ _LAST_WORDS = 2.0  # seconds in which a controller takes the last messages of an
 
 
 class Relay:
-    """Forwards whole messages, so that a connection that breaks leaves no half of one behind.
+    """Forwards whole messages, so that a connection that breaks leaves no half of one.
 
     While there is no controller nothing is read from the agent, which then keeps its messages.
     """
@@ -52,13 +52,13 @@ class Relay:
         self._sent = 0
 
     def detach(self) -> None:
-        """The controller has gone."""
+        """Closes the connection of a controller that has gone."""
         if self._controller is not None:
             self._controller.close()
             self._controller = None
 
     def register(self, poller: select.poll) -> None:
-        """Registers its sockets."""
+        """Registers the sockets that it waits for."""
         if self._controller is None:
             return
         wants_agent = select.POLLIN if self._up_bytes < _MOST_WAITING else 0
@@ -78,7 +78,7 @@ class Relay:
             return
         if len(self._down) < _MOST_WAITING:
             self._read_controller(self._controller)
-        with contextlib.suppress(OSError):  # an agent that has gone: its end has a message of its own
+        with contextlib.suppress(OSError):  # an agent that has gone: another message reports its end
             if self._up_bytes < _MOST_WAITING:
                 self._read_agent()
             if self._down:

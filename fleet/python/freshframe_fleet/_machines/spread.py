@@ -15,7 +15,7 @@ _HEAD = "node:__internal_head__"  # Ray's resource of the head
 class Spread:
     """The program's wish. Nodes are as ray.nodes() lists them."""
 
-    per_machine: int | None = None  # None: one for each four of Ray's CPUs
+    per_machine: int | None = None  # None means one for each four of Ray's CPUs
     on_head: bool | None = None  # None: if the cluster has no other machine as the fleet begins
 
     def agents_on(self, node: Mapping[str, Any], *, head_serves: bool) -> int:

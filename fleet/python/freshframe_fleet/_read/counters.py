@@ -39,24 +39,24 @@ class Totals:
     repeated: int = 0
 
 
-class Books:
-    """Counts for one reader. Its user holds a lock around each call."""
+class Counters:
+    """Counts for one reader. The caller holds a lock around each call."""
 
     # Note [Earlier controllers]
     # A run that began under an earlier controller (its epoch has an older term) may have handed results over
-    # before. The program has acknowledged these, but for those of the latest batch, which comes again. So
+    # before. The program has acknowledged these, except the latest batch, which comes again. So
     # what its first record calls handed counts as delivered, less the results that come again. A run that has
-    # ended together with its controller has no record any more. The program tells how many results it was
-    # given in all, and the difference counts as reported and delivered. What an earlier controller has
-    # refused of a run's handed results is kept, and counts when a record of the run has come. Where the
+    # ended together with its controller has no record any longer. The program reports how many results it was
+    # given in all, and the difference counts as reported and delivered. Results of a run that an earlier
+    # controller has refused are kept, and count when a record of the run has come. Where the
     # program was given still fewer than were handed over, the others come again, and so they wait. Once each
     # agent's latest batch has come, they do not: they were refused later, or by the program, and are fenced.
     #
-    # A program that opens a named reader tells how many results its controller knew to be delivered, and
-    # those that it was given. If records of earlier controllers' runs had not come by then, it tells too few.
+    # A program that opens a named reader reports how many results its controller knew to be delivered, and
+    # how many it was given. If records of earlier controllers' runs had not come by then, it reports too few.
     #
     # An agent repeats the last record of a run until the next controller, too, would know it. The runs that
-    # were counted are kept together with their sums until it does not repeat them any more. A batch that
+    # were counted are kept together with their sums until it no longer repeats them. A batch that
     # comes again may have an older record of such a run.
 
     def __init__(self, term: int = 0) -> None:
@@ -100,7 +100,7 @@ class Books:
             page.fenced, page.handed, page.waiting = fenced, handed, waiting
 
     def note_delivered(self, count: int) -> None:
-        """The program was given so many results in all."""
+        """Notes how many results the program was given in all."""
         self._told = max(self._told or 0, count)
 
     def note_opened(self, *, again: bool) -> None:
@@ -112,7 +112,7 @@ class Books:
             self.told_is_all = False
 
     def end(self, run: Run, *, lost: bool, unreported: bool = False) -> None:
-        """There are no more records of this run. The results that wait there are lost with its agent.
+        """Ends a run, which sends no further records. Results that wait there are lost with its agent.
 
         ``unreported``: it may have had results here, and no record of them has come.
         """
@@ -152,11 +152,11 @@ class Books:
             self._refused.pop(run, None)
 
     def runs(self) -> list[Run]:
-        """Those with a record."""
+        """Returns the runs with a record."""
         return list(self._pages)
 
     def reported(self, run: Run) -> int | None:
-        """Results of a run, by its newest record. None: there is no record, or it has ended."""
+        """Returns the results of a run by its newest record, or None without a record or after its end."""
         page = self._pages.get(run)
         return None if page is None else page.reported
 
@@ -195,7 +195,7 @@ class Books:
             del self._refused[run]
 
     def note_again(self, records: Records, results: Records) -> None:
-        """Counts results once, of which some may have been handed to an earlier controller.
+        """Counts results once, although some may have been handed to an earlier controller.
 
         To be called before they are received.
         """
@@ -224,14 +224,14 @@ class Books:
 
     @property
     def ended(self) -> dict[Run, tuple[str, int]]:
-        """The runs in these sums whose last records may come once more: their agents, and results handed."""
+        """Returns the runs in these sums whose last records may come again: agents, and results handed."""
         return dict(self._ended)
 
     @property
     def refused(self) -> dict[Run, int]:
         """Results that were handed over and belong to an epoch that is over, or to no camera.
 
-        Those of runs that are over are in ``closed``, and here only if they may come once more.
+        Results of runs that are over are in ``closed``, and here only if they may come again.
         """
         return dict(self._refused)
 

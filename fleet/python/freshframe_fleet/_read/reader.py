@@ -32,15 +32,15 @@ class FleetSample:
 
     Attributes:
         camera: Its name.
-        epoch: Number of its start; grows with each one. What lives in a pipeline, such as tracker ids, begins
-            anew with it.
+        epoch: Number of its start; grows with each one. The state of a pipeline, such as tracker ids, begins
+            again with it.
         seq: Frame number at the source, within the epoch.
         pts: Seconds in the source's own time.
         utc: Unix time of the capture, by the clock of the machine of the fleet's controller, which is the
-            program's unless the fleet is detached. That of an agent may be another one.
+            program's unless the fleet is detached. An agent's clock may differ.
         value: The result.
         dropped: Results of this epoch that are missing since the one before.
-        ordinal: Number of the result among those of this epoch that were offered to this reader, from 0.
+        ordinal: Number of the result among all of this epoch's that were offered to this reader, from 0.
         part: Number among the results that a node gave of this frame, from 0: of a generator's. 0 for others.
     """
 
@@ -56,7 +56,7 @@ class FleetSample:
 
     @property
     def age(self) -> float:
-        """Seconds since the capture."""
+        """Returns the seconds since the capture."""
         return time.time() - self.utc
 
 
@@ -66,7 +66,7 @@ class FleetReader(ClosedByWith):
     # Note [Interrupts]
     # Ctrl-C raises KeyboardInterrupt between any two calls of the program's thread. So no result is taken out
     # in a way that could be half done: a sample is made and kept in _ready, and then its item leaves the
-    # results' items. The rest of these says which results were delivered.
+    # results' items. The rest of these shows which results were delivered.
 
     def __init__(
         self, results: Results, name_of: Callable[[int], str], on_close: Callable[[Results], None]
@@ -77,7 +77,7 @@ class FleetReader(ClosedByWith):
         self._name_of = name_of
         self._on_close = on_close
         self._ready: tuple[Result, FleetSample] | None = (
-            None  # of the first of them, or of one that has just left
+            None  # of the first item, or of an item that has just left
         )
         self._back: deque[FleetSample] = deque()  # of a batch that was interrupted
         self._gathering: list[FleetSample] | None = None  # a batch that was not given yet
@@ -91,7 +91,7 @@ class FleetReader(ClosedByWith):
 
     @property
     def name(self) -> str | None:
-        """The name under which it can come back; None: it cannot."""
+        """Returns the name under which it can come back, or None if it cannot."""
         return self._results.name
 
     @property
@@ -150,7 +150,7 @@ class FleetReader(ClosedByWith):
         """Waits for the next result.
 
         Args:
-            timeout: Seconds; None: no limit.
+            timeout: Seconds, or None for no limit.
 
         Raises:
             EndOfStreamError: The fleet was closed, or this reader, and everything that came was read.
@@ -207,7 +207,7 @@ class FleetReader(ClosedByWith):
         return self
 
     def __next__(self) -> FleetSample:
-        """The next result."""
+        """Returns the next result."""
         try:
             return self.get()
         except EndOfStreamError:
@@ -253,13 +253,13 @@ class FleetReader(ClosedByWith):
             yield batch
 
     def close(self) -> None:
-        """Ends the reading. Its outboxes end; the outboxes of a named reader go on filling. Idempotent."""
+        """Ends the reading and the outboxes. The outboxes of a named reader go on filling. Idempotent."""
         self._check_process()
         if self._results.close():
             self._on_close(self._results)
 
     def __reduce__(self) -> Any:
-        """Refuses."""
+        """Refuses to be pickled: a reader belongs to its fleet's program."""
         raise FreshframeError("a FleetReader cannot be pickled: it belongs to its fleet's program")
 
 

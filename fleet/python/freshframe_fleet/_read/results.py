@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from .._wire import Batch, Records
-from .counters import Books, Run, Totals
+from .counters import Counters, Run, Totals
 
 MOST_BUFFERED = 1000  # results that wait here; beyond it they wait at the agents
 
@@ -45,7 +45,7 @@ class Results:
         Args:
             number: Of the reader, within its fleet.
             output: That it reads.
-            name: Under which the reader can come back; None: it cannot.
+            name: Under which the reader can come back, or None if it cannot.
             wants: Called when there is room again, after makes_room() has found none.
             term: Of the controller, if there were others before it.
         """
@@ -54,7 +54,7 @@ class Results:
         self.name = name
         self.changed = threading.Condition()  # guards the rest
         self.items: deque[Result] = deque()  # that have arrived and were not delivered
-        self.books = Books(term)
+        self.counters = Counters(term)
         self.closed = False  # by its program
         self.ended = False
         self.error: str | None = None
@@ -105,12 +105,12 @@ class Results:
         """
         begin = 0
         with self.changed:
-            self.books.note_all(batch.outboxes)
-            self.books.note_again(batch.outboxes, batch.results)
-            receive, items, pickles = self.books.receive, self.items, batch.pickles
+            self.counters.note_all(batch.outboxes)
+            self.counters.note_again(batch.outboxes, batch.results)
+            receive, items, pickles = self.counters.receive, self.items, batch.pickles
             for epoch, ordinal, seq, part, pts, captured, camera, size in batch.results.tolist():
                 usable = camera not in refused
-                missing = receive(camera, epoch, ordinal) if usable else self.books.refuse(camera, epoch)
+                missing = receive(camera, epoch, ordinal) if usable else self.counters.refuse(camera, epoch)
                 if missing >= 0:
                     data = pickles[begin : begin + size]
                     at = captured - clock_offset
@@ -129,45 +129,45 @@ class Results:
                 self.wake()
 
     def note(self, records: Records) -> None:
-        """Records of outboxes."""
+        """Takes records of outboxes."""
         with self.changed:
-            self.books.note_all(records)
+            self.counters.note_all(records)
 
     def end_run(self, run: Run, *, lost: bool, unreported: bool = False) -> None:
-        """Counts a run as over. See Books.end()."""
+        """Counts a run as over. See Counters.end()."""
         with self.changed:
-            self.books.end(run, lost=lost, unreported=unreported)
+            self.counters.end(run, lost=lost, unreported=unreported)
 
     def end_outbox(self, run: Run, record: Records, agent: str) -> bool:
-        """Takes the last record of an outbox. See Books.end_outbox()."""
+        """Takes the last record of an outbox. See Counters.end_outbox()."""
         with self.changed:
-            return self.books.end_outbox(run, record, agent)
+            return self.counters.end_outbox(run, record, agent)
 
     def keep_ended(self, agent: str, runs: Collection[Run]) -> None:
-        """Forgets the runs whose last records an agent no longer repeats. See Books.keep_ended()."""
+        """Forgets the runs whose last records an agent no longer repeats. See Counters.keep_ended()."""
         with self.changed:
-            self.books.keep_ended(agent, runs)
+            self.counters.keep_ended(agent, runs)
 
     def settle(self, runs: Iterable[Run]) -> None:
-        """Notes that the latest batch of these runs has come. See Books.settle()."""
+        """Notes that the latest batch of these runs has come. See Counters.settle()."""
         with self.changed:
-            self.books.settle(runs)
+            self.counters.settle(runs)
 
     def opened(self, *, again: bool) -> int:
-        """A program opens it, as in Books.note_opened(). The results that were delivered before."""
+        """A program opens it, as in Counters.note_opened(). The results that were delivered before."""
         with self.changed:
-            self.books.note_opened(again=again)
-            return self.books.totals(len(self.items) + self.taken()).delivered
+            self.counters.note_opened(again=again)
+            return self.counters.totals(len(self.items) + self.taken()).delivered
 
     def is_flushed(self, run: Run) -> bool:
         """Whether nothing waits in this run's outbox."""
         with self.changed:
-            return self.books.is_flushed(run)
+            return self.counters.is_flushed(run)
 
     def totals(self) -> Totals:
         """Adds up the reader's counters."""
         with self.changed:
-            return self.books.totals(len(self.items) + self.taken())
+            return self.counters.totals(len(self.items) + self.taken())
 
     def cameras(self) -> set[int]:
         """Numbers of the cameras whose results wait here."""
@@ -177,7 +177,7 @@ class Results:
     def forget(self, cameras: Collection[int]) -> None:
         """These cameras were removed, and no result of them will come."""
         with self.changed:
-            self.books.forget(cameras)
+            self.counters.forget(cameras)
 
     def finish(self, error: str | None = None, failure: str | None = None) -> None:
         """No more results will come."""

@@ -18,7 +18,7 @@ from freshframe_fleet._decide.fleet_state import FleetState
 from freshframe_fleet._decide.model import Former, StartRun
 from freshframe_fleet._detached.server import saved_state
 from freshframe_fleet._machines.relay import Relay
-from freshframe_fleet._read.counters import Books
+from freshframe_fleet._read.counters import Counters
 from freshframe_fleet._wire import BATCH, OUTBOX, PULL, RESULT, Records, framed
 
 TERM = 7
@@ -270,7 +270,7 @@ def results(*ordinals: int) -> Records:
     return np.array([((TERM - 1) << 32, each, each, 0, 0.0, 0.0, 0, 1) for each in ordinals], RESULT)
 
 
-def take(books: Books, records: Records, batch: Records) -> None:
+def take(books: Counters, records: Records, batch: Records) -> None:
     books.note_all(records)
     books.note_again(records, batch)
     for each in batch:
@@ -279,7 +279,7 @@ def take(books: Books, records: Records, batch: Records) -> None:
 
 @pytest.mark.parametrize("renewal_first", [False, True])
 def test_results_that_come_again_to_a_new_controller_are_counted_once(renewal_first: bool) -> None:
-    books = Books(TERM)
+    books = Counters(TERM)
     if renewal_first:
         books.note_all(outbox(12, 8, 4))
         assert books.totals(0).delivered == 8
@@ -291,7 +291,7 @@ def test_results_that_come_again_to_a_new_controller_are_counted_once(renewal_fi
 
 
 def test_what_the_program_was_given_counts_when_its_run_has_ended_together_with_the_controller() -> None:
-    books = Books(TERM)
+    books = Counters(TERM)
     books.note_delivered(20)  # 8 of them of a run that has a record
     take(books, outbox(9, 8, 1), results(5, 6, 7))
     totals = books.totals(0)
@@ -307,16 +307,16 @@ def test_what_the_program_was_given_counts_when_its_run_has_ended_together_with_
 RUN = (0, (TERM - 1) << 32)
 
 
-def following(books: Books, term: int) -> Books:
+def following(books: Counters, term: int) -> Counters:
     """Those of the next controller."""
-    books_of_next = Books(term)
+    books_of_next = Counters(term)
     books_of_next.restore(books.closed, books.ended, books.refused)
     books_of_next.told_is_all = books.told_is_all
     return books_of_next
 
 
 def test_the_last_record_of_a_run_counts_once_however_often_and_to_whomever_it_comes() -> None:
-    first = Books(TERM - 1)
+    first = Counters(TERM - 1)
     take(first, outbox(9, 8, 1), results(*range(8)))
     assert first.end_outbox(RUN, outbox(9, 8, 0, fenced=1), "a")
     assert not first.end_outbox(RUN, outbox(9, 8, 0, fenced=1), "a")
@@ -335,7 +335,7 @@ def test_the_last_record_of_a_run_counts_once_however_often_and_to_whomever_it_c
 
 
 def test_a_last_record_that_a_controller_had_not_kept_is_counted_by_the_next() -> None:
-    second = following(Books(TERM - 1), TERM)
+    second = following(Counters(TERM - 1), TERM)
     assert second.end_outbox(RUN, outbox(9, 8, 0, fenced=1), "a")
     take(second, outbox(8, 8, 0), results(5, 6, 7))
     totals = second.totals(0)
@@ -343,7 +343,7 @@ def test_a_last_record_that_a_controller_had_not_kept_is_counted_by_the_next() -
 
 
 def test_results_that_an_earlier_controller_has_refused_were_not_delivered() -> None:
-    first = Books(TERM - 1)
+    first = Counters(TERM - 1)
     assert first.receive(0, RUN[1] + 1, 0) == 0  # of the next run
     take(first, outbox(3, 3, 0), results(0, 1, 2))
     assert (first.totals(0).delivered, first.totals(0).fenced) == (1, 3)
@@ -357,7 +357,7 @@ def test_results_that_an_earlier_controller_has_refused_were_not_delivered() -> 
 
 def test_what_was_handed_over_and_the_program_was_not_given_is_fenced() -> None:
     """The controller that has refused it was killed before that was kept."""
-    books = Books(TERM)
+    books = Counters(TERM)
     books.note_all(outbox(8, 8, 0))
     books.note_delivered(6)
     books.settle([RUN])  # what their agent sends now is new
@@ -366,7 +366,7 @@ def test_what_was_handed_over_and_the_program_was_not_given_is_fenced() -> None:
 
 
 def test_results_that_will_come_again_wait_and_are_not_fenced_meanwhile() -> None:
-    books = following(Books(TERM - 1), TERM)
+    books = following(Counters(TERM - 1), TERM)
     books.note_delivered(5)
     books.note_all(outbox(8, 8, 0))
     assert books.expects_repeats
@@ -382,7 +382,7 @@ def test_results_that_will_come_again_wait_and_are_not_fenced_meanwhile() -> Non
 
 
 def test_a_run_that_ends_before_its_batch_comes_again_has_no_results_that_wait() -> None:
-    books = following(Books(TERM - 1), TERM)
+    books = following(Counters(TERM - 1), TERM)
     books.note_delivered(5)
     books.note_all(outbox(8, 8, 0))
     books.end(RUN, lost=True)
@@ -391,7 +391,7 @@ def test_a_run_that_ends_before_its_batch_comes_again_has_no_results_that_wait()
 
 
 def test_what_an_earlier_program_was_given_counts_though_its_records_come_behind_the_next_program() -> None:
-    second = following(Books(TERM - 1), TERM)
+    second = following(Counters(TERM - 1), TERM)
     second.note_opened(again=False)  # the other program has gone together with the controller
     second.note_all(outbox(1000, 1000, 0))
     take(second, outbox(1005, 1005, 0), results(*range(1000, 1005)))
@@ -406,7 +406,7 @@ def test_what_an_earlier_program_was_given_counts_though_its_records_come_behind
 
 
 def test_a_program_that_opens_a_reader_after_one_that_went_on_tells_all() -> None:
-    books = following(Books(TERM - 1), TERM)
+    books = following(Counters(TERM - 1), TERM)
     books.note_all(outbox(8, 8, 0))
     books.settle([RUN])
     books.note_delivered(6)
@@ -417,7 +417,7 @@ def test_a_program_that_opens_a_reader_after_one_that_went_on_tells_all() -> Non
 
 
 def test_refused_results_count_together_with_the_record_of_their_run() -> None:
-    first = Books(TERM - 1)
+    first = Counters(TERM - 1)
     first.receive(0, RUN[1] + 1, 0)
     take(first, outbox(3, 3, 0), results(0, 1, 2))
     second = following(first, TERM)
@@ -436,7 +436,7 @@ def test_refused_results_count_together_with_the_record_of_their_run() -> None:
 @pytest.mark.parametrize("has_ended", [False, True])
 @pytest.mark.parametrize("is_refused_again", [False, True])
 def test_refused_results_that_come_again_count_once(has_ended: bool, is_refused_again: bool) -> None:
-    first = Books(TERM - 1)
+    first = Counters(TERM - 1)
     take(first, outbox(5, 5, 0), results(*range(5)))
     first.receive(0, RUN[1] + 1, 0)
     take(first, outbox(8, 8, 0), results(5, 6, 7))

@@ -59,7 +59,7 @@ def test_removed_cameras_leave_nothing_behind_unless_a_result_of_them_waits(yard
     assert (kept.next, kept.known) == (count, {})
     left = 0 if reads else count
     assert left <= len(kept.gone) <= left + 101
-    assert left <= len(reader.results.books._last) <= left + 101
+    assert left <= len(reader.results.counters._last) <= left + 101
     if not reads:
         assert [yard.controller.name_of(item[0]) for item in reader.results.items] == [
             f"cam{number}" for number in range(count)

@@ -145,7 +145,7 @@ def test_what_a_killed_program_was_given_counts_when_the_next_one_opens_its_read
     clients._acknowledge("key", incarnation, 5, 5)
     totals = reader.totals()
     assert (totals.reported, totals.delivered, totals.fenced, totals.waiting) == (1005, 1005, 0, 0)
-    assert not reader.books.told_is_all, "the next controller must know"
+    assert not reader.counters.told_is_all, "the next controller must know"
 
 
 def test_an_agent_whose_end_is_told_before_it_is_adopted_is_not_waited_for(

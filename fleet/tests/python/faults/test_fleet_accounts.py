@@ -166,14 +166,14 @@ def test_the_last_counters_are_those_after_the_last_record_of_each_run() -> None
     asked: list[int] = []
 
     def stats() -> Any:
-        asked.append(len(results.books.runs()))
+        asked.append(len(results.counters.runs()))
         if len(asked) == 3:  # the renewal that has it comes between two looks
             results.end_outbox(run, np.array([(run[1], 5, 0, 0, 0, 5, 0, run[0], 1)], OUTBOX), "agent0")
         reported = results.totals().reported
         return SimpleNamespace(cameras={}, readers=[], to_dict=lambda: {"reported": reported})
 
     fleet: Any = SimpleNamespace(stats=stats)
-    assert _empty(fleet, [results.books]) == {"reported": 5, "dropped": {}}
+    assert _empty(fleet, [results.counters]) == {"reported": 5, "dropped": {}}
     assert asked == [1, 1, 1]
 
 

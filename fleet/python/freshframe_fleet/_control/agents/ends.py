@@ -26,7 +26,7 @@ _FROM_OUTSIDE = {
     signal.SIGUSR1,
     signal.SIGUSR2,
 }
-IN_ORDER = 74  # by order, or its controller has hung up; its last words say so, too
+IN_ORDER = 74  # by order, or its controller has hung up; its last words report it, too
 _SIGNAL = re.compile(r"killed by signal (\d+)")
 _STATUS = re.compile(r"exited with status (\d+)")
 _ABOVE = 10  # the descriptors that a starting process gives to others
@@ -37,7 +37,8 @@ class Words:
     """Holds a process's last words, which a process that was killed from outside has none of.
 
     Attributes:
-        run: The (camera, epoch) whose thread has ended the process; None: of no camera, or not known.
+        run: The (camera, epoch) whose thread has ended the process, or None if
+            that was no camera's or is not known.
         in_order: The process had to end.
     """
 
@@ -45,13 +46,13 @@ class Words:
     in_order: bool = False
 
     def as_list(self) -> list[int]:
-        """For JSON."""
+        """Returns the words as numbers, for JSON."""
         camera, epoch = self.run or (0, 0)
         return [camera, epoch, self.in_order]
 
     @classmethod
     def of_list(cls, given: Sequence[int]) -> Words:
-        """The inverse of as_list()."""
+        """Makes words of the numbers that as_list() returned."""
         camera, epoch, in_order = given
         return cls((camera, epoch) if epoch else None, bool(in_order))
 
@@ -76,7 +77,7 @@ class LastWordsPage:
             os.close(made)
 
     def fileno(self) -> int:
-        """For start_fleet_child()."""
+        """Returns the descriptor that start_fleet_child() takes."""
         return self._descriptor
 
     def read(self) -> Words:
@@ -87,7 +88,7 @@ class LastWordsPage:
         return Words((camera, epoch) if said == _FAULT and epoch else None, said == _IN_ORDER)
 
     def close(self) -> None:
-        """Idempotent."""
+        """Closes the page. Idempotent."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1

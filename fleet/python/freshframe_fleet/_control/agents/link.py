@@ -26,7 +26,7 @@ from .runs import Runs
 
 _LATE_OVER = 10.0  # seconds
 _RENEWAL = 0.5  # seconds between two: an age may be measured so long after the result
-_LEAST_AGES = 3  # ages, for one that was a hiccup
+_LEAST_AGES = 3  # ages, because a single one may be a hiccup
 _LOSSES_OVER = 10.0  # seconds
 _CLOCK_SAMPLES = 20  # renewals: ten seconds
 _SAME_CLOCK = 0.05  # seconds: less is the messages' own time
@@ -38,10 +38,10 @@ class AgentMeter:
     def __init__(self) -> None:
         """Begins before the first renewal."""
         self.lateness = Lateness()
-        self.cores: float | None = None  # of the agent's machine; None: it is this one
+        self.cores: float | None = None  # of the agent's machine, or None on this machine
         self._load = 0.0
         self._cpu: tuple[float, float] | None = None  # when, processor time
-        self._gave: deque[tuple[float, int, int]] = deque()  # when, frames, those that were lost
+        self._gave: deque[tuple[float, int, int]] = deque()  # when, frames, lost frames
         self._clocks: deque[float] = deque(maxlen=_CLOCK_SAMPLES)
 
     def note(self, renewal: Renewal, now: float) -> None:
@@ -92,7 +92,7 @@ class Lateness:
     """The age in a renewal grows until the next result, so only cameras with a new result count."""
 
     def __init__(self) -> None:
-        """Begins without any measurement."""
+        """Makes a record without any measurement."""
         self._runs = np.empty(0)
         self._results = np.empty(0)
         self._ages: deque[tuple[float, float]] = deque()  # when, seconds
@@ -124,7 +124,7 @@ def _no_renewal() -> Renewal:
 
 
 class Pulls:
-    """What an agent was asked for each reader, and what has come."""
+    """Notes what an agent was asked for each reader, and the answers."""
 
     def __init__(self) -> None:
         """Begins before the first pull."""
@@ -151,7 +151,7 @@ class Pulls:
         return is_new
 
     def ask_again(self, latest: Mapping[int, int]) -> None:
-        """The latest pulls that the agent has got are asked again: each gives its batch once more."""
+        """The latest pulls that the agent has got are asked again: each gives its batch again."""
         self._open.clear()
         self._asked = {reader: number - 1 for reader, number in latest.items()}
 
@@ -260,7 +260,7 @@ class Link:
         self.meter.note(renewal, now)
 
     def forget_all(self) -> None:
-        """Forgets all runs, of which nothing will come."""
+        """Forgets all runs, because nothing will come of them."""
         self.runs.clear()
         self.latest = replace(self.latest, outboxes=self.latest.outboxes[:0])
 
@@ -283,7 +283,7 @@ class Link:
         return is_crash(end, self.last_words(), killed=self._killed, out_of_memory=out_of_memory)
 
     def last_words(self) -> Words:
-        """What its process has said of its end."""
+        """Reads what the process has said of its end."""
         return self._page.read()
 
     def close_page(self) -> None:

@@ -17,7 +17,7 @@ class Links:
     """By the names of the agents. With the controller's lock."""
 
     def __init__(self, loop: Loop, term: int, notes: Notes) -> None:
-        """Begins without links."""
+        """Makes a table without links."""
         self._loop = loop
         self._term = term
         self._notes = notes
@@ -31,7 +31,7 @@ class Links:
         return iter(list(self._all.values()))
 
     def __len__(self) -> int:
-        """How many."""
+        """Returns the number of links."""
         return len(self._all)
 
     def get(self, name: str) -> Link | None:
@@ -50,7 +50,7 @@ class Links:
             self._loop.watch(link.socket, lambda: self._ready(link))
 
     def order(self, link: Link, order: Order) -> None:
-        """Sends an order."""
+        """Sends an order to the agent of a link."""
         link.send(_wire.order(self._term, order))
 
     def flush(self) -> None:
@@ -84,14 +84,14 @@ class Links:
                 self.on_message(link, _wire.parsed(message))
         except EOFError:
             self.hang_up(link)
-            link.child.kill()  # it has ended or is about to: this is no kill of ours
+            link.child.kill()  # it has ended or is about to: we do not count as its killer
         except Exception:
             self._notes.log_error(f"agent {link.name!r} sent an invalid message: killed")
             self.hang_up(link)
             link.kill()
 
     def hang_up(self, link: Link) -> None:
-        """Closes its connection."""
+        """Closes the connection of a link."""
         if link.socket is not None:
             self._loop.unwatch(link.socket)
             self._full.discard(link.name)
@@ -104,16 +104,16 @@ class Links:
         del self._all[link.name]
 
     def cameras(self) -> set[int]:
-        """Numbers of the cameras of which results may come."""
+        """Returns the numbers of the cameras whose results may come."""
         return {run[0] for link in self for run in link.runs.all()}
 
     def kill_all(self) -> None:
-        """After a failure."""
+        """Kills all agents after a failure of the controller."""
         for link in self:
             link.kill()
             self.hang_up(link)
 
     def forget_in_child(self) -> None:
-        """In a forked child."""
+        """Closes the connections in a forked child."""
         for link in self:
             link.forget_in_child()

@@ -1,4 +1,4 @@
-"""The runs of an agent of which its controller may still hear, from their starts to their last records."""
+"""An agent's runs that its controller may still hear of, from their starts to their last records."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -14,7 +14,7 @@ _REMEMBERED = 5  # renewals
 
 @dataclass(frozen=True)
 class KeptRuns:
-    """What the next controller gets."""
+    """Holds the runs that the next controller takes over."""
 
     builds: dict[Run, int]  # of runs whose outboxes may be there
     ended: dict[Run, int]  # the same of runs whose outboxes were ended and whose last records have not come
@@ -24,13 +24,14 @@ class Runs:
     """An agent sends records of a run's outboxes until it has to forget the run, and a last one then."""
 
     def __init__(self) -> None:
-        """Begins without runs."""
-        self._builds: dict[Run, int] = {}  # of those whose outboxes may be there
-        # By renewal: runs whose last records may come, and their builds. None: they have come.
+        """Makes a table without runs."""
+        self._builds: dict[Run, int] = {}  # of runs whose outboxes may be there
+        # By renewal: runs whose last records may come, and their builds, or None once
+        # they have come.
         self._forgotten: deque[dict[Run, int | None]] = deque([{}], maxlen=_REMEMBERED)
 
     def all(self) -> set[Run]:
-        """Those of which a record or a result may come."""
+        """Returns the runs that may still bring a record or a result."""
         return set(self._builds).union(*self._forgotten)
 
     def add(self, run: Run, build: int) -> None:
@@ -47,7 +48,7 @@ class Runs:
         return {run: build for run, build in found.items() if build is not None}
 
     def forget(self, run: Run) -> None:
-        """Ends the outboxes of a run. Its last records come with one of the next renewals."""
+        """Ends the outboxes of a run. The last records come with one of the next renewals."""
         self._forgotten[-1][run] = self._builds.pop(run, None)
 
     def note_last_record(self, run: Run) -> None:
@@ -70,10 +71,10 @@ class Runs:
     # ---- kept state
 
     def kept(self) -> KeptRuns:
-        """For the next controller."""
+        """Returns the state that the next controller takes over."""
         return KeptRuns(dict(self._builds), self.ended())
 
     def restore(self, kept: KeptRuns) -> None:
-        """Takes over those of an earlier controller."""
+        """Takes over the runs of an earlier controller."""
         self._builds = dict(kept.builds)
         self._forgotten[-1].update(kept.ended)

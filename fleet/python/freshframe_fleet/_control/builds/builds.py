@@ -112,7 +112,7 @@ Pickles = tuple[bytes, ...]  # of the definitions before it, of the function, an
 
 @dataclass(frozen=True)
 class KeptBuilds:
-    """What the next controller gets, but for the functions."""
+    """Holds what the next controller takes over, without the functions."""
 
     next: int  # number
     outputs: dict[int, list[str]]
@@ -124,12 +124,12 @@ class Builds:
     """A program that adds and removes cameras for years makes many: one is forgotten with its last camera."""
 
     def __init__(self) -> None:
-        """Begins without builds."""
+        """Makes a table without builds."""
         self._functions: dict[int, Pickles] = {}
         self._next = 0
         self._users: Counter[int] = Counter()  # cameras
         self._unused: dict[int, None] = {}  # the oldest first
-        self._outputs: dict[int, list[str]] = {}  # of those that have started
+        self._outputs: dict[int, list[str]] = {}  # of builds that have started
         self._past_outputs: dict[int, list[str]] = {}  # the same of the latest that were forgotten
         self._modules: dict[str, str] = {}  # digests of what agents import, by name; see own_modules.py
 
@@ -142,7 +142,7 @@ class Builds:
             known: Definitions that it may refer to.
             pickled: The function.
             modules: Digests of the program's own modules that it needs.
-            sources: These modules; empty: agents import them.
+            sources: These modules, or nothing if agents import them.
 
         Returns:
             Its number, which no other one gets. -1: the sources are needed, since agents have another version
@@ -162,11 +162,11 @@ class Builds:
         return number
 
     def function(self, number: int) -> Pickles:
-        """The function, for an agent."""
+        """Returns the function that an agent gets."""
         return self._functions[number]
 
     def check(self, number: int) -> None:
-        """Raises ForgottenBuildError when there is none."""
+        """Raises ForgottenBuildError if no build has this number."""
         if number not in self._functions:
             raise ForgottenBuildError(f"build {number} was forgotten with its last camera")
 
@@ -202,11 +202,11 @@ class Builds:
         return True
 
     def outputs(self) -> list[str]:
-        """Returns the outputs of all functions, as far as they are known."""
+        """Returns the known outputs of all functions."""
         return sorted({output for outputs in self._outputs.values() for output in outputs})
 
     def why_not(self, output: str) -> str | None:
-        """Why no camera can give an output. None: one does, or one has outputs that are not known."""
+        """Says why no camera can give an output. Returns None if one does, or has unknown outputs."""
         if not self._users or any(number not in self._outputs for number in self._users):
             return None
         given = sorted({each for number in self._users for each in self._outputs[number]})
@@ -227,11 +227,11 @@ class Builds:
         return list(self._functions)
 
     def kept(self) -> KeptBuilds:
-        """For the next controller."""
+        """Returns the state that the next controller takes over."""
         return KeptBuilds(self._next, dict(self._outputs), dict(self._past_outputs), dict(self._modules))
 
     def restore(self, kept: KeptBuilds, functions: Mapping[int, Pickles]) -> None:
-        """Takes over the builds of an earlier controller. Its cameras use() them again."""
+        """Takes over the builds of an earlier controller. The cameras of that one use() them again."""
         self._next = kept.next
         self._functions = dict(functions)
         self._unused = dict.fromkeys(functions)

@@ -1,4 +1,4 @@
-"""The program's own modules that a `build` needs: how they differ from those of another program."""
+"""The program's own modules that a `build` needs: how they differ from another program's modules."""
 
 # SPDX-License-Identifier: Apache-2.0
 #
@@ -6,8 +6,8 @@
 # A build is pickled by reference where it can be: an agent imports its module, and keeps what it has
 # imported. So the fleet remembers the modules of the first build that names them, by a digest of their
 # sources. A build whose modules differ from those comes with their sources, and the agent runs them beside
-# the ones that it has (_agent/sent_modules.py). A module is a program's own if it lies outside of the folders
-# in which Python and pip install.
+# the modules that it has (_agent/sent_modules.py). A module is a program's own if it lies outside of the
+# folders in which Python and pip install.
 from __future__ import annotations
 
 import ast
@@ -51,7 +51,7 @@ _known: dict[str, tuple[Any, OwnModule]] = {}  # by name, with the spec that a r
 
 
 def modules_of(build: Any) -> dict[str, OwnModule]:
-    """The own modules that a function needs, as far as import statements say, by name."""
+    """Returns the own modules that a function needs, as its import statements show, by name."""
     found: dict[str, OwnModule] = {}
     names = list(_named_by(build, set()))
     while names:
@@ -67,7 +67,7 @@ def modules_of(build: Any) -> dict[str, OwnModule]:
 
 
 def specs_of(modules: Iterable[str]) -> list[Any]:
-    """What a reload of one of them replaces."""
+    """Returns the specs of modules, which a reload replaces."""
     return [getattr(sys.modules.get(name), "__spec__", None) for name in modules]
 
 
@@ -92,7 +92,7 @@ def _own(name: str) -> OwnModule | None:
 
 
 def _spec_of(name: str) -> Any:
-    """Without importing anything."""
+    """Finds the spec of a module without importing anything."""
     module = sys.modules.get(name)
     if module is not None:
         return getattr(module, "__spec__", None)
@@ -171,7 +171,7 @@ def _named_by(value: Any, seen: set[int]) -> Iterator[str]:
 
 
 def _named_by_function(function: types.FunctionType, seen: set[int]) -> Iterator[str]:
-    """What travels with it: its variables, and the functions of the program's own file that it uses."""
+    """Names what travels with a function: its variables, and functions of the program's file that it uses."""
     for cell in function.__closure__ or ():
         with contextlib.suppress(ValueError):  # empty
             yield from _named_by(cell.cell_contents, seen)

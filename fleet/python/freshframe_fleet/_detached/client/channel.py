@@ -49,7 +49,7 @@ def _error(name: str) -> type[FreshframeError]:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a controller is."""
+    """Holds the address of a controller and the fleet's token."""
 
     host: str
     port: int
@@ -92,7 +92,7 @@ class Channel:
 
     @property
     def is_open(self) -> bool:
-        """Whether the connection stands, as far as this end has seen."""
+        """Whether this end has seen no end of the connection."""
         return self._socket is not None
 
     def ask(self, what: str, *arguments: Any, timeout: float, patience: float, again: bool = True) -> Any:
@@ -106,7 +106,7 @@ class Channel:
             again: Whether it is asked again when the connection is lost before the answer has come.
 
         Returns:
-            What the controller gives. To "pull": that, and the bytes of the results one after the other.
+            The controller's answer. To "pull": also the bytes of the results one after the other.
 
         Raises:
             FreshframeError: As the controller says.
@@ -228,7 +228,7 @@ class Channel:
             self._asking.release()
 
     def forget_in_child(self) -> None:
-        """In a forked child."""
+        """Closes the connection in a forked child."""
         connection, self._socket = self._socket, None
         if connection is not None:
             os.close(connection.detach())

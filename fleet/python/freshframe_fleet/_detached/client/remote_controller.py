@@ -31,7 +31,7 @@ _T = TypeVar("_T")
 
 
 class RemoteController:
-    """The controller for a Fleet; any thread. Its thread sends the requests: Ctrl-C breaks none off."""
+    """Stands for the controller in a program. Another thread sends the requests: Ctrl-C breaks none off."""
 
     def __init__(
         self,
@@ -118,7 +118,7 @@ class RemoteController:
         self._ask("update", name, build, url)
 
     def remove(self, name: str) -> None:
-        """Removes a camera."""
+        """Removes a camera: its run ends, and its results are read for a second."""
         self._ask("remove", name)
 
     def move(self, name: str, to: str) -> None:
@@ -138,7 +138,7 @@ class RemoteController:
         self._ask("check_open")
 
     def stats(self, timeout: float = -1) -> FleetStats:
-        """A snapshot; after close() the last one that was taken."""
+        """Takes a snapshot; returns the last one after close()."""
         if self._closed and self._stats is not None:
             return self._stats
         with self._lock:
@@ -226,7 +226,7 @@ def stats_of(plain: Mapping[str, Any]) -> FleetStats:
 
 
 def _made(kind: type[_T], plain: Mapping[str, Any]) -> _T:
-    """A dataclass. What the other version does not tell is its default, or nothing."""
+    """Makes a dataclass. A field that the other version does not send gets its default, or nothing."""
     values = {}
     for field in fields(kind):  # type: ignore[arg-type]
         if field.name in plain:

@@ -176,8 +176,8 @@ class RemoteReader(FleetReader):
                 begin, end = end, end + size
                 if serial <= self._serial:
                     continue
-                knows = self.results.books.knows(camera, epoch)
-                own = self.results.books.receive(camera, epoch, ordinal)
+                knows = self.results.counters.knows(camera, epoch)
+                own = self.results.counters.receive(camera, epoch, ordinal)
                 if own >= 0:
                     self._accepted += 1
                     missing = own if knows else missing

@@ -30,11 +30,11 @@ class _NoPost:
     open = False
 
     def send(self, **order: Any) -> None:
-        """Sends nothing."""
+        """Does nothing: no guard would get the order."""
 
 
 class AgentsOfBefore:
-    """As Adoption.
+    """Adopts the agents of the controller before, as Adoption describes.
 
     An agent of before is adopted when its guard has connected, everything that it was ordered has been done
     (it has answered a mark), and a renewal after that lists its runs. Until then its renewals have no
@@ -42,7 +42,7 @@ class AgentsOfBefore:
     """
 
     def __init__(self, kept: ClusterKept, place: GuardedPlace) -> None:
-        """Begins without agents."""
+        """Makes an adoption without agents."""
         self._kept = kept
         self._place = place
         place.adopts = self._adopts
@@ -83,7 +83,7 @@ class AgentsOfBefore:
         return silent < max(_SURE, times.session_timeout - times.give_away_after)
 
     def why_held(self, camera: Camera, at: float) -> str:
-        """Why a camera must not start now. Empty: it may."""
+        """Says why a camera must not start now, or returns an empty text if it may."""
         if camera.exclusive and not self._is_sure:
             return "the cluster's store does not answer, and another controller may have been started"
         if not self._kept.is_written(self._changed.get(camera.number, 0)):
@@ -91,7 +91,7 @@ class AgentsOfBefore:
         return adoption.why_held(camera, self._parts.decisions.times, self._left_over, self._restarted, at)
 
     def answered(self, runs: list[Run]) -> list[Run]:
-        """Without those of exclusive cameras, while another controller may have been started."""
+        """Leaves out runs of exclusive cameras while another controller may have been started."""
         cameras = self._parts.decisions.cameras
         return runs if self._is_sure else [run for run in runs if not cameras[run[0]].exclusive]
 
@@ -110,7 +110,7 @@ class AgentsOfBefore:
         return False
 
     def launched(self, name: str) -> None:
-        """An agent was started."""
+        """Notes that an agent was started."""
         self._intended.pop(name, None)
         self._kept.change()
 
@@ -166,7 +166,7 @@ class AgentsOfBefore:
         return False
 
     def report(self, link: Link, renewal: Renewal, now: float) -> list[Action] | None:
-        """What follows from a renewal's list of runs. None: the agent is not adopted yet."""
+        """Returns what follows from a renewal's list of runs, or None before the agent is adopted."""
         if link.name not in self._connected:
             return []
         decisions = self._parts.decisions

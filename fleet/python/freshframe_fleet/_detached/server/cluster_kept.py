@@ -24,8 +24,8 @@ class StateWriter:
         """Changes may come before it is started.
 
         Args:
-            write: Writes the state; raises OSError when the store does not answer. False: another controller
-                has taken over, and may not have read it.
+            write: Writes the state; raises OSError when the store does not answer. Returns False if another
+                controller has taken over, and may not have read it.
             superseded: Called when another controller has taken over.
         """
         self._write = write
@@ -58,7 +58,7 @@ class StateWriter:
             return self._written >= change
 
     def wait(self, change: int, patience: float) -> bool:
-        """Until the store has it, or this has been stopped; false: neither."""
+        """Waits until the store has a change, or the writer was stopped. Returns False if neither came."""
         with self._changed:
             return self._changed.wait_for(lambda: self._written >= change or self._stopped, patience)
 
@@ -89,7 +89,7 @@ class StateWriter:
                     self._changed.wait_for(lambda: self._stopped, _LOOK_EVERY)
 
     def stop(self) -> None:
-        """Writes no more."""
+        """Ends the writing."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
@@ -115,7 +115,7 @@ def unreadable(name: str, why: str) -> StateError:
 
 
 class ClusterKept:
-    """As Kept. The functions of builds have keys of their own, and each is written once."""
+    """Keeps the state in the cluster's store. A build's function has its own key, and is written once."""
 
     def __init__(self, name: str, store: Store, *, superseded: Callable[[], None]) -> None:
         """Takes the next term. ``superseded`` is called when another controller has taken over.
@@ -163,7 +163,7 @@ class ClusterKept:
         """The store has the state until stop()."""
 
     def forget_in_child(self) -> None:
-        """There is no file."""
+        """Does nothing: no file is open."""
 
     # ---- the store
 
@@ -216,6 +216,6 @@ class ClusterKept:
         return True
 
     def stop(self) -> None:
-        """Writes no more, and leaves nothing in the store."""
+        """Ends the writing, and leaves nothing in the store."""
         self._writer.stop()
         self._cluster.clear()

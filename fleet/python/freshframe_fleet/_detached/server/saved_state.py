@@ -45,7 +45,7 @@ class PlacedAgent:
 
 @dataclass(frozen=True)
 class KeptReader:
-    """A reader, and its books."""
+    """Holds a reader and its counters."""
 
     number: int
     output: str
@@ -70,7 +70,7 @@ class KeptState:
 
     @property
     def runs(self) -> dict[str, KeptRuns]:
-        """By agent, of those that were launched."""
+        """Returns the runs by agent, if it was launched."""
         return {each.agent.name: each.runs for each in self.agents if each.agent.launched}
 
 
@@ -122,10 +122,10 @@ def state_of(
                 "output": reader.output,
                 "name": reader.name,
                 "key": next((key for key, each in keys.items() if each == reader.number), None),
-                "closed": asdict(reader.books.closed),
-                "ended": reader.books.ended,
-                "refused": reader.books.refused,
-                "told is all": reader.books.told_is_all,
+                "closed": asdict(reader.counters.closed),
+                "ended": reader.counters.ended,
+                "refused": reader.counters.refused,
+                "told is all": reader.counters.told_is_all,
             }
             for reader in parts.readers
         ],
@@ -187,7 +187,7 @@ def read(name: str, state: Mapping[str, Any], now: float) -> KeptState:
 
 
 class _DamageError(Exception):
-    """What cannot be read, and why."""
+    """Names the part of a state that cannot be read, and why."""
 
 
 def _read(state: Mapping[str, Any], now: float) -> KeptState:
@@ -207,7 +207,7 @@ def _each(what: str, kept: Any, read_one: Callable[[Any], _T]) -> list[_T]:
 
 
 def _one(what: str, kept: Any, read_one: Callable[[Any], _T]) -> _T:
-    """One of a kind. An error says which one it is about, the innermost where one has others."""
+    """Reads one thing of a kind. An error names the thing, or the innermost of several."""
     try:
         return read_one(kept)
     except KeyError as error:
@@ -217,7 +217,7 @@ def _one(what: str, kept: Any, read_one: Callable[[Any], _T]) -> _T:
 
 
 def agent_of(kept: Mapping[str, Any]) -> PlacedAgent:
-    """The inverse of agent_state()."""
+    """Reads what agent_state() has made."""
     return PlacedAgent(
         KeptAgent(
             name=kept["name"],
@@ -257,7 +257,7 @@ def _builds_of(kept: Mapping[str, Any]) -> KeptBuilds:
 
 
 def camera_of(kept: Mapping[str, Any], now: float) -> Camera:
-    """The inverse of camera_state()."""
+    """Reads what camera_state() has made."""
     fields = dict(kept)
     retry_at = now + fields.pop("retry_in", 0.0)
     former = fields.pop("former", None)

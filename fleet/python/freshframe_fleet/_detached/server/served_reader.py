@@ -39,10 +39,10 @@ class ServedReader:
             return self._turn
 
     def acknowledge(self, serial: int, delivered: int) -> None:
-        """The program has been given all results up to this one, and so many in all."""
+        """Notes that the program has all results up to this one, and how many in all."""
         items = self.results.items
         with self.results.changed:
-            self.results.books.note_delivered(delivered)
+            self.results.counters.note_delivered(delivered)
             before = len(items)
             while self.acknowledged < serial and items:
                 items.popleft()
@@ -80,7 +80,7 @@ class ServedReader:
         return self.acknowledged + len(self.results.items) - self._sent
 
     def end(self) -> tuple[str | None, str | None] | None:
-        """The error and the failure with which it has ended; None: more may come."""
+        """Returns the error and the failure with which it has ended, or None if more may come."""
         results = self.results
         with results.changed:
             return (results.error, results.failure) if results.ended and self._unsent() == 0 else None
