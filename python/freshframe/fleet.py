@@ -19,9 +19,12 @@ except ModuleNotFoundError as _error:
 if _typing.TYPE_CHECKING:
     from freshframe_fleet import *  # noqa: F403
 else:
+    __all__ = _package.__all__
 
     def __getattr__(name: str) -> _typing.Any:
-        """Returns a name of the package."""
+        """Returns a public name of the package. With its __path__ there would be two of each module."""
+        if name.startswith("_"):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         return getattr(_package, name)
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import os
 import subprocess
 import sys
@@ -71,6 +72,8 @@ def test_each_name_of_the_package_is_in_the_face() -> None:
     assert [name for name in freshframe_fleet.__all__ if not hasattr(ff.fleet, name)] == []
     assert ff.fleet.Fleet is freshframe_fleet.Fleet
     assert set(freshframe_fleet.__all__) <= set(dir(ff.fleet))
+    with pytest.raises(ImportError, match="'freshframe.fleet' is not a package"):
+        importlib.import_module("freshframe.fleet._fleet")  # a second class Fleet
     with pytest.raises(AttributeError, match="has no attribute 'Flet'"):
         ff.fleet.Flet  # type: ignore[attr-defined]  # noqa: B018
 
