@@ -67,7 +67,7 @@ count() { "${emulated[@]}" "$tests" "--gtest_filter=$1" --gtest_list_tests | gre
 left_out="$(count "$start_processes") C++ tests that start processes and $(count "$see_the_emulator") that see QEMU in /proc"
 run embedded env PYTHONHOME=/usr "${emulated[@]}" "$work/build/gil/tests/gil_threads"
 embedded=$status
-export PYTHONPATH=$PWD/python:$work/site
+export PYTHONPATH=$PWD/python:$PWD/fleet/python:$work/site
 run python "$work/python" -m pytest -q -rs -p no:cacheprovider --timeout-method signal "${chosen[@]}"
 PYTHONPATH='' .venv/bin/python tools/aarch64/outcome.py "$work" "$left_out" "$embedded" "$(aarch64-linux-gnu-g++ --version | head -1)" \
   "$(PKG_CONFIG_LIBDIR=$root/usr/lib/aarch64-linux-gnu/pkgconfig pkg-config --modversion libavcodec)" \

@@ -51,7 +51,7 @@ def of_python(name: str, arguments: Sequence[str]) -> Row:
     left_out = packages(name, python)
     _build(name, folder, python)
     began = time.monotonic()
-    in_tree = {"PYTHONPATH": str(ROOT / "python")}
+    in_tree = {"PYTHONPATH": f"{ROOT / 'python'}:{ROOT / 'fleet/python'}"}
     with side_by_side() as options:
         tests = run_tests(python, folder / "pytest.log", arguments or options, in_tree)
     row = {**facts(python), "c++ tests": "", "python tests": tests}

@@ -110,7 +110,7 @@ def _run(python: Path, folder: Path, part: str, arguments: Sequence[str]) -> tup
     }
     settings = {
         "FRESHFRAME_TEST_PATIENCE": "10",
-        "PYTHONPATH": str(folder / "site"),
+        "PYTHONPATH": f"{folder / 'site'}:{ROOT / 'fleet/python'}",
         "TSAN_OPTIONS": ":".join(f"{key}={value}" for key, value in options.items()),
     }
     found = run_tests(

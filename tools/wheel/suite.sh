@@ -12,6 +12,7 @@ tests=${TESTS_ENVIRONMENT:-$PWD/.venv}
 site=$("$environment/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 "$environment/bin/pip" install --quiet --disable-pip-version-check --no-deps "$wheel"
 "$tests/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))' >"$site/packages-of-the-tests.pth"
+echo "$PWD/fleet/python" >"$site/fleet-of-the-tree.pth"  # Python alone, of the same version
 "$environment/bin/python" -c 'import freshframe, sys; sys.exit("build/wheel/suite" not in freshframe.__file__)'
 unset PYTHONPATH
 export PATH=$environment/bin:$PATH VIRTUAL_ENV=$environment
