@@ -72,7 +72,7 @@ def test_each_name_of_the_package_is_in_the_face() -> None:
     assert [name for name in freshframe_fleet.__all__ if not hasattr(ff.fleet, name)] == []
     assert ff.fleet.Fleet is freshframe_fleet.Fleet
     assert set(freshframe_fleet.__all__) <= set(dir(ff.fleet))
-    with pytest.raises(ImportError, match="'freshframe.fleet' is not a package"):
+    with pytest.raises(ImportError, match=r"'freshframe\.fleet' is not a package"):
         importlib.import_module("freshframe.fleet._fleet")  # a second class Fleet
     with pytest.raises(AttributeError, match="has no attribute 'Flet'"):
         ff.fleet.Flet  # type: ignore[attr-defined]  # noqa: B018
