@@ -41,7 +41,11 @@ ELSEWHERE = {
 BLOCK = re.compile(r"^```python([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 # The text of a program that needs a module whose threads would outlive the test.
-OWN_THREADS = {"import cv2": "cv2", "ff.OnnxDetector(": "onnxruntime"}
+OWN_THREADS = {
+    "import cv2": "cv2",
+    "ff.OnnxDetector(": "onnxruntime",
+    "import prometheus_client": "prometheus_client",  # its registry would keep the pipeline
+}
 PATH = os.environ | {"PYTHONPATH": str(Path(ff.__file__).parents[1])}
 
 
