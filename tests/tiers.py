@@ -21,7 +21,7 @@ TIERS = ("quick", "default", "all", "full")
 UNLISTED = 0.01  # seconds of a test that the file does not list
 
 # Seconds of tests. Of the cases of one C++ test the default runs CPP_TABLE at most, --quick CPP_QUICK.
-CPP_TABLE = 1.0
+CPP_TABLE = 0.4
 CPP_QUICK = 0.1
 # --quick runs the cheapest tests until its budget is spent, after one test of each file that has one as short
 # as QUICK_FILE. It runs all cases of a test if they take at most QUICK_TABLE together.

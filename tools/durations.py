@@ -3,7 +3,7 @@
     python tools/durations.py build/pytest.xml build/dev/Testing/Temporary/LastTest.log
     python tools/durations.py --check build/pytest.xml ...
 
-A figure is one of 0.1, 0.2, 0.5, 1, 2, 5, ... seconds, and stays while the measured one is between its half
+A figure is one of 0.01, 0.02, 0.05, 0.1, ... seconds, and stays while the measured one is between its half
 and its double, so that a run on another machine changes few lines. Shorter tests are not listed.
 """
 # SPDX-License-Identifier: Apache-2.0
@@ -24,7 +24,8 @@ sys.path.insert(0, str(ROOT / "tests"))
 from tiers import DURATIONS, without_case  # noqa: E402  (of the folder that the line above names)
 
 LISTED = 0.1  # seconds
-LADDER: list[float] = [step * 10.0**power for power in range(-1, 4) for step in (1, 2, 5)]
+LISTED_CPP = 0.02  # of one case: some tests have a hundred cases
+LADDER: list[float] = [step * 10.0**power for power in range(-2, 4) for step in (1, 2, 5)]
 # Shares of all measured seconds, and of all listed names, from which the file is stale.
 STALE_SECONDS = 0.3
 STALE_NAMES = 0.1
@@ -65,18 +66,20 @@ def of_ctest(log: Path) -> dict[str, float]:
     return {name: sum(seconds) / len(seconds) for name, seconds in cases.items()}
 
 
-def rounded(seconds: float, before: float | None) -> float | None:
+def rounded(seconds: float, before: float | None, listed: float = LISTED) -> float | None:
     """Returns the figure of the file: the one before, if it is near, else the nearest of the ladder."""
     if before is not None and before / 2 <= seconds <= before * 2:
         return before
-    if seconds < LISTED:
+    if seconds < listed:
         return None
     return min(LADDER, key=lambda step: max(step / seconds, seconds / step))
 
 
-def updated(before: Mapping[str, float], measured: Mapping[str, float]) -> dict[str, float]:
+def updated(
+    before: Mapping[str, float], measured: Mapping[str, float], listed: float = LISTED
+) -> dict[str, float]:
     """Returns the figures of one table after a run that measured all of its tests."""
-    new = {name: rounded(seconds, before.get(name)) for name, seconds in measured.items()}
+    new = {name: rounded(seconds, before.get(name), listed) for name, seconds in measured.items()}
     return {name: figure for name, figure in sorted(new.items()) if figure is not None}
 
 
@@ -131,7 +134,7 @@ def main(arguments: Iterable[str] | None = None) -> int:
             if (figures := updated(before["python"].get(path, {}), names))
         }
         or before["python"],
-        "cpp": updated(before["cpp"], cpp) or before["cpp"],
+        "cpp": updated(before["cpp"], cpp, LISTED_CPP) or before["cpp"],
     }
     options.to.write_text(json.dumps(after, indent=1) + "\n")
     return 0

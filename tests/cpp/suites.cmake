@@ -12,12 +12,24 @@ set(patience 8)
 if(DEFINED ENV{FRESHFRAME_TEST_PATIENCE})
   set(patience $ENV{FRESHFRAME_TEST_PATIENCE})
 endif()
+# What the tier leaves out of each suite: TESTS of the lines `SUITE TESTS`.
+set(tier "$ENV{FRESHFRAME_TEST_TIER}")
+if(tier MATCHES "^(quick|default)$")
+  execute_process(COMMAND ${FRESHFRAME_TESTS_PROGRAM} --gtest_list_tests
+    COMMAND ${FRESHFRAME_TESTS_PYTHON} ${CMAKE_CURRENT_LIST_DIR}/../tiers.py ${tier} OUTPUT_VARIABLE chosen COMMAND_ERROR_IS_FATAL ANY)
+  string(REGEX MATCHALL "[^\n]+" lines "${chosen}")
+  foreach(line IN LISTS lines)
+    if(line MATCHES "^([^ ]+) (.+)$")
+      set(left_out_${CMAKE_MATCH_1} "-${CMAKE_MATCH_2}")
+    endif()
+  endforeach()
+endif()
 string(REGEX REPLACE "[][;]" "_" listed "${listed}")  # a list of CMake gives them a meaning
 string(REGEX MATCHALL "[^\n]+" lines "${listed}")
 foreach(line IN LISTS lines)
   if(line MATCHES "^([A-Za-z0-9_/]+)\\.")  # its tests follow, each behind two spaces
     set(suite ${CMAKE_MATCH_1})
-    add_test(${suite} ${FRESHFRAME_TESTS_PROGRAM} --gtest_filter=${suite}.*)
+    add_test(${suite} ${FRESHFRAME_TESTS_PROGRAM} --gtest_filter=${suite}.*${left_out_${suite}})
     set_tests_properties(${suite} PROPERTIES TIMEOUT 3600 ENVIRONMENT "FRESHFRAME_TEST_PATIENCE=${patience}")
     if(suite MATCHES "/")
       set_tests_properties(${suite} PROPERTIES COST 10)  # once for each file or container: the longest begin first

@@ -21,7 +21,7 @@ ON_AARCH64 = ["tests/python/gil/test_gil_header.py", *PARALLEL, "-k", "not worke
 def of_suite(name: str, program: str) -> Row:
     """Runs ./dev test in a bare root, with the suite's g++ or clang."""
     suite, _, compiler = name.partition("-")
-    inside = f"./dev test; .venv/bin/python -c {shlex.quote(FACTS)}"
+    inside = f"./dev test --all; .venv/bin/python -c {shlex.quote(FACTS)}"
     if compiler:
         inside = f"export CC=clang CXX=clang++; {inside}"
     command = [*shlex.split(program.format(suite=suite)), "sh", "-c", inside]

@@ -358,3 +358,60 @@ def test_a_question_about_a_verb_is_answered_and_builds_nothing(tmp_path: Path, 
     assert any("--sanitizers" in line for line in others)
     assert not any(line.startswith("./dev") for line in others)
     assert [path.name for path in tmp_path.iterdir()] == ["dev"]
+
+
+# Stand-ins for what builds, and for the programs that run tests. build/cpp is what the C++ half says.
+TESTS = r"""
+eval "$(sed -e '/^# --- the verbs/,$d' -e '/^cd "\$(dirname/d' "$DEV")"
+mkdir -p build
+venv=$PWD/venv
+setup() { :; }
+build_preset() { echo "built $*"; }
+leave_out() { left_out_labels=(thorough) left_out_tests=(gil/tests); }
+run_ctest() { echo "ctest $*"; counts+=("ctest: counted"); [ ! -e cpp_fails ]; }
+run_pytest() { echo "pytest $* in the tier $FRESHFRAME_TEST_TIER"; }
+run_gil_interpreters() { echo "other interpreters"; }
+note_durations() { echo "durations"; }
+run_tests $ARGS 2>&1
+"""
+
+
+def said_by_tests(folder: Path, arguments: str) -> list[str]:
+    ended = run(TESTS, folder, ARGS=arguments)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return [line for line in ended.stdout.splitlines() if line and not line.startswith("==")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "tier", "more"),
+    [
+        ("", "default", ["other interpreters"]),
+        ("--quick", "quick", []),
+        ("--all", "all", ["other interpreters", "durations"]),
+    ],
+)
+def test_the_tests_in_cpp_are_built_and_run_beside_those_in_python(
+    tmp_path: Path, arguments: str, tier: str, more: list[str]
+) -> None:
+    said = said_by_tests(tmp_path, arguments)
+    assert said == [
+        "built dev freshframe_python",
+        f"pytest  in the tier {tier}",
+        "built dev",
+        "ctest dev -LE ^(thorough)$",
+        *more,
+        "ctest: counted",
+        "all tests passed",
+    ]
+
+
+def test_chosen_tests_run_whole(tmp_path: Path) -> None:
+    said = said_by_tests(tmp_path, "--python -k queue")
+    assert said == ["built dev freshframe_python", "pytest -k queue in the tier all", "all tests passed"]
+
+
+def test_a_failure_beside_the_python_tests_fails_the_run(tmp_path: Path) -> None:
+    (tmp_path / "cpp_fails").touch()
+    ended = run(TESTS, tmp_path, ARGS="")
+    assert ended.returncode == 1
+    assert "failed: C++ tests and checks of the tree" in ended.stdout

@@ -10,6 +10,7 @@ order that it names.
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import subprocess
 import sys
@@ -244,9 +245,10 @@ def trouble(fault: Fault, number: int, program: Path) -> str:
 
 
 def check(program: Path) -> int:
-    """Says how each fault was found."""
+    """Says how each fault was found. The tiers below all check every third one."""
     bad = 0
-    for number, fault in enumerate(FAULTS, 1):
+    step = 1 if os.environ.get("FRESHFRAME_TEST_TIER", "all") in ("all", "full") else 3
+    for number, fault in list(enumerate(FAULTS, 1))[::step]:
         text = trouble(fault, number, program)
         bad += text != ""
         print(f"{fault.name}: {text or f'found by {fault.program}'}", flush=True)

@@ -6,6 +6,7 @@ Its argument is the program of play.cpp.
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 from rules import Books, Join
 
-SCHEDULES = 1000
+SCHEDULES = 1000 if os.environ.get("FRESHFRAME_TEST_TIER", "all") in ("all", "full") else 150
 END = 1e6  # seconds; after every wait
 
 Sets = list[tuple[float | None, ...]]  # the times of their members

@@ -69,8 +69,9 @@ Arguments arguments_of(int count, char** values) {
       result.lists = true;
     } else if (name == "--quick") {
       // NOLINTNEXTLINE(concurrency-mt-unsafe): one thread
-      const char* const full = std::getenv("FRESHFRAME_TEST_FULL");
-      if (full == nullptr || std::string_view(full) != "1") result.most = kQuick;
+      const char* const tier = std::getenv("FRESHFRAME_TEST_TIER");
+      const std::string_view chosen = tier == nullptr ? "all" : tier;
+      if (chosen != "full") result.most = chosen == "all" ? kQuick : kQuick / 8;
     } else if (name == "--quiet") {
       result.is_quiet = true;
     } else if (name.starts_with("--")) {

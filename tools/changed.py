@@ -1,0 +1,200 @@
+"""Prints the tests of the folders that have changed, for ./dev test.
+
+    changed.py tests    a line `python FOLDER` for each folder of pytest, `cpp PATTERN` for suites of ctest
+    changed.py plots    the plots, gil and fleet, that have not changed, nor the files that they import:
+                        `./dev test` leaves out their tests
+    changed.py green    notes that the tests of all plots have passed
+
+A change is a difference from origin/main, also in the working tree. Where HEAD is origin/main, `tests`
+compares with the commit before.
+"""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+GREEN = ROOT / "build" / "green"
+
+# Product folder: folders of tests. The longest folder that a changed file is in counts.
+# `python` below stands for tests/python, `cpp` for tests/cpp.
+TABLE: dict[str, Sequence[str]] = {
+    "include/freshframe": ("cpp/core", "cpp/plugin", "python/native", "python/graph"),
+    "src/bindings": (
+        "python/api",
+        "python/graph",
+        "python/frame",
+        "python/nodes",
+        "python/life",
+        "python/reading",
+    ),
+    "src/core": ("cpp/core", "python/graph", "python/nodes", "python/reading", "python/life"),
+    "src/fleet": ("cpp/fleet", "fleet/tests/python"),
+    "src/inference": ("cpp/inference", "python/inference"),
+    "src/media": ("cpp/media", "python/media", "python/frame"),
+    "src/plugin": ("cpp/plugin", "python/native"),
+    "src/process": ("cpp/process", "python/process"),
+    "src/serve": ("cpp/serve", "python/serve"),
+    "src/sinks": ("cpp/sinks", "python/sinks"),
+    "src/sources": ("cpp/sources", "python/live", "python/media"),
+    "src/vision": ("cpp/vision", "python/vision"),
+    "src/why": ("cpp/why", "python/graph", "python/reports"),
+    "python/freshframe": ("python/api", "python/command", "python/graph"),
+    "python/freshframe/_cli": ("python/command", "python/lab"),
+    "python/freshframe/_gil_watch": ("python/gil", "gil/tests/python"),
+    "python/freshframe/_graph": ("python/graph", "python/api"),
+    "python/freshframe/_interpreter": ("python/gil", "python/life"),
+    "python/freshframe/_look": ("python/live", "python/serve", "python/reports"),
+    "python/freshframe/_media": ("python/media", "python/live", "python/sinks"),
+    "python/freshframe/_pipeline": ("python/graph", "python/life", "python/reading", "python/nodes"),
+    "python/freshframe/_plugin": ("python/native",),
+    "python/freshframe/_process": ("python/process",),
+    "python/freshframe/_results": ("python/vision", "python/frame", "python/inference"),
+    "python/freshframe/_shapes": ("python/inference",),
+    "python/freshframe/_shortcuts": ("python/graph", "python/reading"),
+    "python/freshframe/_sinks": ("python/sinks",),
+    "python/freshframe/_spool": ("python/sinks",),
+    "python/freshframe/_vision": ("python/vision",),
+    "fleet": ("fleet/tests/python",),
+    "gil/src": ("gil/tests/cpp", "gil/tests/python", "python/gil", "python/numeric"),
+    "gil": ("gil/tests/python", "python/gil", "python/numeric"),
+    "web": ("python/serve",),
+    "examples": ("python/pages",),
+    "docs": ("python/pages",),
+    "tools": ("python/tree",),
+    "cmake": ("python/tree",),
+    "deploy": ("python/tree",),
+    "bench": ("python/tree",),
+    ".": ("python/tree", "python/pages"),
+}
+
+# The tests of a plot, and the files that it is made of.
+PLOTS = {
+    "gil": (
+        ("gil/tests", "tests/python/gil"),
+        ("gil", "tests/python/gil", "python/freshframe/gil.py", "python/freshframe/_gil_watch",
+         "python/freshframe/_cli/gil", "include/freshframe/forks.hpp", "cmake", "pyproject.toml"),
+    ),
+    "fleet": (
+        ("fleet/tests",),
+        ("fleet", "src/fleet", "src/process", "python/freshframe/_agent.py",
+            "python/freshframe/fleet.py", "python/freshframe/_process",
+         "python/freshframe/_pipeline", "python/freshframe/_spool", "pyproject.toml"),
+    ),
+}  # fmt: skip
+
+
+def git(*arguments: str) -> str:
+    """Returns the output of a command of git in this tree."""
+    return subprocess.run(["git", *arguments], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+
+def changed_files() -> list[str] | None:
+    """Returns the paths that differ from what was published, or None where git cannot answer."""
+    try:
+        head = git("rev-parse", "HEAD").strip()
+        try:
+            base = git("merge-base", "HEAD", "origin/main").strip()
+        except subprocess.CalledProcessError:
+            base = head
+        if base == head:
+            base = "HEAD~"
+        files = git("diff", "--name-only", base).splitlines()
+        return files + git("ls-files", "--others", "--exclude-standard").splitlines()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def folder_of(path: str) -> str:
+    """Returns the folder of the table that a path is in, the longest one."""
+    return max((one for one in TABLE if path.startswith(one + "/")), key=len, default=".")
+
+
+def tests_of(paths: Iterable[str]) -> list[str]:
+    """Returns the test folders of changed files, of the product and of the tests."""
+    found: set[str] = set()
+    for path in paths:
+        own = re.match(r"(?:tests/(?:python|cpp)/\w+|fleet/tests/python|gil/tests/(?:python|cpp))(?=/)", path)
+        found |= {own[0]} if own else {_long(name) for name in TABLE[folder_of(path)]}
+    return sorted(folder for folder in found if (ROOT / folder).is_dir() and not folder.endswith("/rigs"))
+
+
+def _long(name: str) -> str:
+    return f"tests/{name}" if name.startswith(("python/", "cpp/")) else name
+
+
+def suites(folder: str) -> list[str]:
+    """Returns the suites of GoogleTest that the files of a folder define."""
+    found: set[str] = set()
+    for path in (ROOT / folder).rglob("*.cpp"):
+        found |= set(re.findall(r"^\s*(?:TYPED_)?TEST(?:_F|_P)?\((\w+),", path.read_text(), re.M))
+    return sorted(found)
+
+
+def print_tests() -> int:
+    """Prints the folders of pytest and the pattern of ctest."""
+    paths = changed_files()
+    if paths is None:
+        print("git cannot list the changed files", file=sys.stderr)
+        return 1
+    folders = tests_of(paths)
+    for folder in folders:
+        if "/cpp" not in folder:
+            print("python", folder)
+    names = [name for folder in folders if "/cpp" in folder for name in suites(folder)]
+    if names:
+        print("cpp", f"^([A-Za-z0-9_]+/)?({'|'.join(names)})(/[0-9]+)?$")
+    return 0
+
+
+def digest(plot: str) -> str:
+    """Returns a number of the contents of a plot's files."""
+    total = hashlib.sha256()
+    for path in git(
+        "ls-files", "--cached", "--others", "--exclude-standard", "--", *PLOTS[plot][1]
+    ).splitlines():
+        if (ROOT / path).is_file():
+            total.update(path.encode() + b"\0" + (ROOT / path).read_bytes())
+    return total.hexdigest()
+
+
+def unchanged_plots() -> list[str]:
+    """Returns the plots that are as they were in origin/main, or in the last green run."""
+    try:
+        base = git("merge-base", "HEAD", "origin/main").strip()
+        paths = git("diff", "--name-only", base).splitlines()
+        paths += git("ls-files", "--others", "--exclude-standard").splitlines()
+    except (OSError, subprocess.CalledProcessError):
+        paths = list(PLOTS)  # no clone: all tests run
+    green = GREEN.read_text().split() if GREEN.exists() else []
+    found = []
+    for plot, (_, parts) in PLOTS.items():
+        touched = any(
+            path == part or path.startswith(part.rstrip("/") + "/") for path in paths for part in parts
+        )
+        if not touched or digest(plot) in green:
+            found.append(plot)
+    return found
+
+
+def main(verb: str) -> int:
+    """Prints tests or plots, or notes a green run."""
+    if verb == "tests":
+        return print_tests()
+    if verb == "plots":
+        for plot in unchanged_plots():
+            print(plot, *PLOTS[plot][0])
+        return 0
+    GREEN.parent.mkdir(exist_ok=True)
+    GREEN.write_text("\n".join(digest(plot) for plot in PLOTS) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
