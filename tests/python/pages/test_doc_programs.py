@@ -46,6 +46,7 @@ OWN_THREADS = {
     "ff.OnnxDetector(": "onnxruntime",
     "import prometheus_client": "prometheus_client",  # its registry would keep the pipeline
 }
+PIPELINE_THREADS = 2 + (os.cpu_count() or 1)  # NumPy has one per processor
 PATH = os.environ | {"PYTHONPATH": str(Path(ff.__file__).parents[1])}
 
 
@@ -114,9 +115,15 @@ def missing_packages(program: Program) -> list[str]:
     return sorted(name for name in names if importlib.util.find_spec(name) is None)
 
 
+def is_starting(process: subprocess.Popen[str]) -> bool:
+    """Reports whether a program has not started its pipeline yet, which has more threads than NumPy."""
+    threads = Path(f"/proc/{process.pid}/task")
+    return process.poll() is None and len(list(threads.iterdir())) < PIPELINE_THREADS
+
+
 @pytest.fixture(scope="module")
 def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Program, tuple[int | None, str]]]:
-    """The programs that run forever, all at once for four seconds: exit status after Ctrl-C, and stderr.
+    """The programs that run forever, all at once: exit status after Ctrl-C, and stderr.
 
     The status is None if a program has ended by itself.
     """
@@ -139,7 +146,11 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Progr
             )
             stack.callback(process.wait)
             stack.callback(process.kill)
-        time.sleep(4)
+        # On a busy machine an import takes seconds, and Ctrl-C in an import is no test of the program.
+        end = time.monotonic() + 20
+        while any(map(is_starting, running.values())) and time.monotonic() < end:
+            time.sleep(0.1)
+        time.sleep(2)
         ended = [program for program, process in running.items() if process.poll() is not None]
         for process in running.values():
             process.send_signal(signal.SIGINT)
