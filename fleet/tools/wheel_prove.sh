@@ -3,7 +3,7 @@
 # Freshframe alone says what to install. Both together run a fleet of two agents.
 # SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
-wheel=$(readlink -f "$1") python=$2
+wheel=$(readlink -f "$1") python=$(realpath -s "$(command -v "$2")")
 dist=$(dirname "$wheel")
 version=$(basename "$wheel" | cut -d- -f2)
 folder=$(mktemp -d)

@@ -35,7 +35,7 @@ RUN = {
         "2026-11-27, f1c0f0d3"
     ),
     'tools/debian_root.sh ./dev release "$GITHUB_REF_NAME" --make sdist fleet notes site': (
-        "2026-11-28, COMMIT"
+        "2026-11-28, 57f79a27, of its part fleet; the others: 2026-11-27, 33d477d3"
     ),
     "tools/wheel/prove.sh bookworm trixie forky": "2026-11-27, d513ffe7",
     'tools/release.py "$GITHUB_REF_NAME" --make image': "2026-11-27, f1c0f0d3",
