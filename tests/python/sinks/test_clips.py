@@ -21,9 +21,11 @@ PAGES = Path(__file__).parents[3] / "docs" / "reference"
 
 
 def program_of(page: str) -> str:
+    """Returns the first program of a page."""
     text = (PAGES / page).read_text(encoding="utf-8")
-    (program,) = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    return str(program)
+    program = re.search(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert program is not None
+    return program[1]
 
 
 def pts_of(path: Path) -> list[float]:
