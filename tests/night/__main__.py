@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from night import ledger, own_process
+from night import ledger, own_process, planted
 from night.ledger import Entry
 from night.watched import watched
 
@@ -252,6 +252,15 @@ def _sanitizers(_: float) -> Found:
     return sum(map(int, counts)), found, {}
 
 
+def _planted(_: float) -> Found:
+    """The next fault of the planted set: whether `./dev test --quick`, `./dev test` or `--all` finds it."""
+    place = _place("planted") % len(planted.FAULTS)
+    fault = planted.FAULTS[place]
+    tier = planted.found_by(fault)
+    found = [] if tier else [f"no tier finds {fault.name}"]
+    return 1, found, {"next": float(place + 1), "quick": float(tier == "quick")}
+
+
 PARTS: dict[str, Part] = {
     "random": Part(_random),
     "soak": Part(_soak, shortest=300, counts_blocks=True),  # it needs half of it until it is warm
@@ -264,6 +273,7 @@ PARTS: dict[str, Part] = {
     "chaos": Part(_chaos, is_apart=False),
     "fleets": Part(_fleets, is_apart=False),
     "sanitizers": Part(_sanitizers, is_apart=False, of_python=False),
+    "planted": Part(_planted, is_apart=False, of_python=False),
 }
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import WATCHDOG, Gate, check_books, open_dashboard, until
+from support import Gate, check_books, open_dashboard, until
 
 import freshframe as ff
 from freshframe._cli import main
