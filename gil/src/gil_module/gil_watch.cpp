@@ -19,6 +19,7 @@
 
 #include "gil_module/callable_names.hpp"
 #include "gil_module/text.hpp"
+#include "gil_watch/cpython/gil_record.hpp"
 #include "gil_watch/cpython/layout.hpp"
 #include "gil_watch/cpython/python_frames.hpp"
 #include "gil_watch/stacks/memory.hpp"
@@ -48,7 +49,7 @@ using python::python_text;
 constexpr std::size_t kMaxPending = 4096;
 
 Target find_target() {
-  return {.gil = find_gil(&_PyRuntime, PyInterpreterState_Get()),
+  return {.gil = find_gil(PY_MINOR_VERSION, &_PyRuntime, PyInterpreterState_Get()),
           .types = {.code = &PyCode_Type, .integer = &PyLong_Type, .real = &PyFloat_Type},
           .pthread_id = find_pthread_id()};
 }

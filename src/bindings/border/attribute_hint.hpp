@@ -3,7 +3,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cstring>
 #include <span>
 #include <string_view>
 
@@ -27,11 +26,11 @@ inline PyObject* attribute_or_hint(PyObject* self, PyObject* name,
   std::string_view wanted;
   if (!read_text(name, wanted)) return nullptr;
   const auto hint = std::ranges::find(hints, wanted, &AttributeHint::name);
-  if (hint == hints.end()) return nullptr;
-  const char* const type = Py_TYPE(self)->tp_name;
-  const char* const dot = std::strrchr(type, '.');
-  PyErr_Format(PyExc_AttributeError, "'%s' object has no attribute '%U'. %s", dot == nullptr ? type : dot + 1,
-               name, hint->text);
+  const bool is_known = hint != hints.end();
+  PyErr_Clear();
+  // Python's own message contains the module, too, where the class is of the stable ABI.
+  PyErr_Format(PyExc_AttributeError, "'%s' object has no attribute '%U'%s%s", name_of_type(self).c_str(),
+               name, is_known ? ". " : "", is_known ? hint->text : "");
   return nullptr;
 }
 

@@ -157,7 +157,7 @@ std::string utf8_of(PyObject* text) {
     PyErr_Clear();
     return {};
   }
-  const std::string_view said(PyBytes_AS_STRING(bytes), static_cast<std::size_t>(PyBytes_GET_SIZE(bytes)));
+  const std::string_view said(PyBytes_AsString(bytes), static_cast<std::size_t>(PyBytes_Size(bytes)));
   std::string result;
   for (const char letter : said) {  // the text of a C++ exception ends at a NUL
     if (letter == '\0') {
@@ -168,12 +168,6 @@ std::string utf8_of(PyObject* text) {
   }
   Py_DECREF(bytes);
   return result;
-}
-
-// The type's own name is read: a metaclass may make anything of __name__.
-std::string type_name(PyObject* object) {
-  const std::string name = Py_TYPE(object)->tp_name;
-  return name.substr(name.rfind('.') + 1);
 }
 
 }  // namespace
@@ -188,7 +182,7 @@ TakenError take_python_error(gil::Held& held) {
   const nb::object error = nb::steal(value);
   Py_XDECREF(type);
   Py_XDECREF(traceback);
-  auto text = type_name(error.ptr());
+  auto text = name_of_type(error.ptr());
   PyObject* message = PyObject_Str(error.ptr());
   if (const auto said = utf8_of(message); !said.empty()) text += ": " + said;
   Py_XDECREF(message);

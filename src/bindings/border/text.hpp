@@ -5,11 +5,23 @@
 #include <string>
 #include <string_view>
 
+#include "bindings/border/made_once.hpp"
 #include "gil_module/text.hpp"
 
 #include <nanobind/nanobind.h>
 
 namespace freshframe::python {
+
+/// Returns the function with which Python itself reads a class's __name__.
+inline PyObject* find_name_getter() {
+  const nanobind::handle type(reinterpret_cast<PyObject*>(&PyType_Type));
+  return nanobind::object(type.attr("__dict__")["__name__"].attr("__get__")).release().ptr();
+}
+
+/// The name of the class of an object. A metaclass, which may make anything of __name__, is not asked.
+[[nodiscard]] inline std::string name_of_type(nanobind::handle object) {
+  return nanobind::cast<std::string>(nanobind::handle(made_once<&find_name_getter>())(object.type()));
+}
 
 /// The object's repr() for a message. Of an object whose repr() raises, its type.
 [[nodiscard]] inline std::string shown(nanobind::handle object) {
@@ -20,7 +32,7 @@ namespace freshframe::python {
     result = text;
   } else {
     PyErr_Clear();
-    result = std::string("an object of type ") + Py_TYPE(object.ptr())->tp_name;
+    result = "an object of type " + name_of_type(object);
   }
   Py_XDECREF(made);
   return result;

@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The record is found once, by a thread that holds the GIL and so must be the holder that the record names: where it is
-// not, or the layout of the interpreter is not known, there is no sampler, and processor time counts instead.
+// not, or the layout of the interpreter is not known, there is no sampler, and processor time counts instead. The place of
+// the record depends on the version that runs, not on the one whose headers are here: a module of the stable ABI is for all.
 #include "freshframe/gil.hpp"
 #include <Python.h>
 
@@ -11,18 +12,15 @@
 #include "freshframe/forks.hpp"
 
 #include <algorithm>
+#include <cstdio>
 #include <system_error>
 #include <utility>
 
-#include "gil_watch/cpython/layout.hpp"
+#include "gil_watch/cpython/gil_record.hpp"
+#include "gil_watch/stacks/memory.hpp"
+#include <dlfcn.h>
 #include <pthread.h>
 #include <unistd.h>
-
-extern "C" {
-// The interpreter's one record of itself; its type is in no public header.
-PyAPI_DATA(struct pyruntimestate)
-    _PyRuntime;  // NOLINT(bugprone-reserved-identifier,readability-identifier-naming)
-}
 
 namespace freshframe::python {
 namespace {
@@ -45,13 +43,19 @@ gil::GilRecord read_gil(std::uintptr_t address) noexcept {
 }
 
 // The address of the GIL's record; 0 if this thread, which holds the GIL, is not the holder in it.
-std::uintptr_t find_known_gil(std::uintptr_t thread) {
-  if (gil::compiled_free_threaded() || !gil::mismatch(&_PyRuntime).empty()) return 0;
-  if (PyInterpreterState_Get() != PyInterpreterState_Main()) return 0;
-  const auto address = gil::find_gil(&_PyRuntime, PyInterpreterState_Get());
-  if (address == 0) return 0;
-  const auto lock = read_gil(address);
+std::uintptr_t find_known_gil([[maybe_unused]] std::uintptr_t thread) {
+#ifdef Py_GIL_DISABLED
+  return 0;
+#else
+  PyInterpreterState* const interpreter = PyInterpreterState_Get();
+  if (PyInterpreterState_GetID(interpreter) != 0) return 0;  // a subinterpreter
+  int minor = 0;
+  if (std::sscanf(Py_GetVersion(), "3.%d", &minor) != 1) return 0;
+  const auto address = gil::find_gil(minor, dlsym(RTLD_DEFAULT, "_PyRuntime"), interpreter);
+  gil::GilRecord lock{};
+  if (address == 0 || !gil::read_value(address, lock)) return 0;
   return lock.locked == 1 && lock.last_holder == thread ? address : 0;
+#endif
 }
 
 void add_time(std::atomic<std::int64_t>& sum, HoldSampler::Clock::duration time) {
@@ -78,7 +82,7 @@ std::shared_ptr<HoldSampler> sampler_for(std::uintptr_t thread) {
 }  // namespace
 
 HoldSampler::Seat::Seat() {
-  const auto thread = reinterpret_cast<std::uintptr_t>(gil::detail::unchecked_thread_state());
+  const auto thread = reinterpret_cast<std::uintptr_t>(gil::detail::own_thread_state());
   sampler_ = sampler_for(thread);
   if (!sampler_) return;
   thread_ = thread;

@@ -143,8 +143,17 @@ PyObject* argument(gil::Held& held, Loop& loop, const AnySample& sample) {
 }
 
 PyObject* call_function(const Loop& loop, PyObject* given) {
-  return loop.runner.inbox().joins() ? PyObject_CallObject(loop.node, given)
-                                     : PyObject_CallOneArg(loop.node, given);
+  return loop.runner.inbox().joins() ? PyObject_CallObject(loop.node, given) : call_with(loop.node, given);
+}
+
+PyObject* call_with(PyObject* function, PyObject* given) {
+  PyObject* arguments[] = {nullptr, given};  // the place before the arguments is the callee's
+  return PyObject_Vectorcall(function, arguments + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr);
+}
+
+PyObject* call_method(PyObject* object, PyObject* name, PyObject* given) {
+  PyObject* arguments[] = {nullptr, object, given};
+  return PyObject_VectorcallMethod(name, arguments + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr);
 }
 
 namespace {
@@ -164,8 +173,8 @@ void check_demand(const Loop& loop, const Emitted& output, nb::handle given) {
   const auto& demand = loop.runner.outlet().demand();
   const auto* type = output.value ? output.value.get()->type() : type_of<Frame>();
   if (demand.allows(type)) return;
-  std::string text = "gave " + with_article(Py_TYPE(given.ptr())->tp_name) + ", but its child '" +
-                     demand.child + "' takes " + core::names_of(demand.types);
+  std::string text = "gave " + with_article(name_of_type(given)) + ", but its child '" + demand.child +
+                     "' takes " + core::names_of(demand.types);
   if (nb::isinstance<PythonSample>(given)) {
     throw nb::type_error((text + ": return sample.value instead of the sample").c_str());
   }
@@ -178,6 +187,14 @@ void check_demand(const Loop& loop, const Emitted& output, nb::handle given) {
 
 namespace {
 
+PyObject* find_generator_type() {
+  return nb::object(nb::module_::import_("types").attr("GeneratorType")).release().ptr();
+}
+
+bool is_generator(PyObject* given) {
+  return Py_TYPE(given) == reinterpret_cast<PyTypeObject*>(made_once<&find_generator_type>());
+}
+
 bool is_stamped(PyObject* given) {
   return Py_TYPE(given) == reinterpret_cast<PyTypeObject*>(classes().stamped);
 }
@@ -185,9 +202,11 @@ bool is_stamped(PyObject* given) {
 // The stamps of such results would be lost.
 void refuse_several_stamped(PyObject* result) {
   if (!PyList_CheckExact(result) && !PyTuple_CheckExact(result)) return;
-  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(result); ++i) {
-    if (!is_stamped(PySequence_Fast_GET_ITEM(result, i))) continue;
-    throw OptionTypeError("gave " + with_article(Py_TYPE(result)->tp_name) +
+  const bool is_list = PyList_CheckExact(result);
+  const auto size = is_list ? PyList_Size(result) : PyTuple_Size(result);
+  for (Py_ssize_t i = 0; i < size; ++i) {
+    if (!is_stamped(is_list ? PyList_GetItem(result, i) : PyTuple_GetItem(result, i))) continue;
+    throw OptionTypeError("gave " + with_article(name_of_type(result)) +
                           " with a result of stamped() in it: yield each of them, for a list is one result");
   }
 }
@@ -214,7 +233,7 @@ bool output_of(gil::Held& held, Loop& loop, PyObject* result, const AnySample& f
   output.reset();
   if (result == Py_None) return true;
   PyObject* const converted = raw_call(held, [&] {
-    if (PyGen_CheckExact(result)) {
+    if (is_generator(result)) {
       throw OptionTypeError(
           "gave a generator object instead of its results: use yield, or yield from, in the body of the "
           "function or method that add() gets, so that the engine knows that it gives several");
@@ -332,7 +351,7 @@ bool take_result(gil::Held& held, Loop& loop, PyObject* result, AnySample& from,
                  std::optional<AnySample>& output) {
   if (result == nullptr) return fail(held, loop, &from);
   const bool gives_several = called != Called::Process || loop.runner.facts().gives_several;
-  if (!gives_several || !PyGen_CheckExact(result)) {
+  if (!gives_several || !is_generator(result)) {
     const bool is_valid = output_of(held, loop, result, from, output);
     Py_DECREF(result);
     return is_valid || fail(held, loop, &from);
@@ -347,9 +366,8 @@ bool run_tick(gil::Held& held, Loop& loop, AnySample& tick, std::optional<AnySam
   loop.runner.meter().begin_work();
   const std::chrono::duration<double> now = loop.runner.place().context().clock.now().time_since_epoch();
   PyObject* const given = PyFloat_FromDouble(now.count());
-  PyObject* const result = given == nullptr
-                               ? nullptr
-                               : PyObject_CallMethodOneArg(loop.node, made_once<&make_on_tick_name>(), given);
+  PyObject* const result =
+      given == nullptr ? nullptr : call_method(loop.node, made_once<&make_on_tick_name>(), given);
   Py_XDECREF(given);
   leave_forked_child(loop, tick);
   const bool goes_on = take_result(held, loop, result, tick, Called::OnTick, output);

@@ -73,6 +73,8 @@ bool look_at_news(gil::Held& held, Loop& loop);
 PyObject* argument(gil::Held& held, Loop& loop, const AnySample& sample);
 /// Calls a function with the value that argument() made: with a join it gets the members of the set.
 PyObject* call_function(const Loop& loop, PyObject* given);
+PyObject* call_with(PyObject* function, PyObject* given);
+PyObject* call_method(PyObject* object, PyObject* name, PyObject* given);
 /// Checked here, because a child's refusal would name the child and not the node that returned the wrong
 /// value.
 void check_demand(const Loop& loop, const Emitted& output, nanobind::handle given);

@@ -34,8 +34,8 @@ PyObject* process_name() {
 PyObject* call(gil::Held& held, Loop& loop, const AnySample& sample) {
   PyObject* const given = argument(held, loop, sample);
   if (given == nullptr) return nullptr;
-  PyObject* const result = loop.takes_values ? call_function(loop, given)
-                                             : PyObject_CallMethodOneArg(loop.node, process_name(), given);
+  PyObject* const result =
+      loop.takes_values ? call_function(loop, given) : call_method(loop.node, process_name(), given);
   Py_DECREF(given);
   return result;
 }
@@ -118,7 +118,7 @@ PyObject* arguments(gil::Held& held, Loop& loop, std::span<const AnySample> samp
       Py_DECREF(list);
       return nullptr;
     }
-    PyList_SET_ITEM(list, static_cast<Py_ssize_t>(i), given);
+    PyList_SetItem(list, static_cast<Py_ssize_t>(i), given);
   }
   return list;
 }
@@ -127,12 +127,12 @@ PyObject* arguments(gil::Held& held, Loop& loop, std::span<const AnySample> samp
 PyObject* call_batch(gil::Held& held, Loop& loop, std::span<const AnySample> samples) {
   PyObject* const given = arguments(held, loop, samples);
   if (given == nullptr) return nullptr;
-  PyObject* const results = loop.takes_values ? PyObject_CallOneArg(loop.node, given)
+  PyObject* const results = loop.takes_values ? call_with(loop.node, given)
                                               : PyObject_CallMethod(loop.node, "process_batch", "(O)", given);
   Py_DECREF(given);
   if (results == nullptr) return nullptr;
   const bool is_list = PyList_Check(results) || PyTuple_Check(results);
-  const auto count = is_list ? PySequence_Fast_GET_SIZE(results) : 0;
+  const auto count = PyList_Check(results) ? PyList_Size(results) : is_list ? PyTuple_Size(results) : 0;
   if (is_list && count == static_cast<Py_ssize_t>(samples.size())) {
     PyObject* const own = PySequence_Tuple(results);  // the conversion of an entry may change a list
     Py_DECREF(results);
@@ -144,7 +144,7 @@ PyObject* call_batch(gil::Held& held, Loop& loop, std::span<const AnySample> sam
                  what, count, samples.size());
   } else {
     PyErr_Format(classes().option_type_error, "%s must return a list with one result per sample, got %.200s",
-                 what, Py_TYPE(results)->tp_name);
+                 what, name_of_type(results).c_str());
   }
   Py_DECREF(results);
   return nullptr;
@@ -175,7 +175,7 @@ bool emit_and_gather(core::Runner& runner, std::vector<AnySample>* samples, Outp
 bool take_results(gil::Held& held, Loop& loop, PyObject* results, std::vector<AnySample>& samples,
                   Outputs& outputs) {
   for (std::size_t i = 0; i < samples.size(); ++i) {
-    PyObject* const item = PyTuple_GET_ITEM(results, static_cast<Py_ssize_t>(i));
+    PyObject* const item = PyTuple_GetItem(results, static_cast<Py_ssize_t>(i));
     std::optional<AnySample> output;
     const bool is_error = PyExceptionInstance_Check(item);
     if (is_error) PyErr_SetObject(PyExceptionInstance_Class(item), item);
@@ -275,15 +275,15 @@ std::string found_item(nb::handle item) {
 
 // The items of a source: (value, pts) or (value, pts, captured).
 SourceItem<Emitted> parse_item(gil::Held& held, PyObject* item, std::span<const TypeInfo* const> wanted) {
-  const auto size = PyTuple_Check(item) ? PyTuple_GET_SIZE(item) : 0;
+  const auto size = PyTuple_Check(item) ? PyTuple_Size(item) : 0;
   if (size != 2 && size != 3) {
     throw OptionTypeError(std::string(kYields) + ", got " + found_item(item));
   }
   SourceItem<Emitted> output;
-  output.value = from_python(held, PyTuple_GET_ITEM(item, 0), wanted);
-  output.pts = number(PyTuple_GET_ITEM(item, 1), "pts");
+  output.value = from_python(held, PyTuple_GetItem(item, 0), wanted);
+  output.pts = number(PyTuple_GetItem(item, 1), "pts");
   if (size == 3)
-    output.captured = TimePoint(to_duration(Seconds(number(PyTuple_GET_ITEM(item, 2), "captured"))));
+    output.captured = TimePoint(to_duration(Seconds(number(PyTuple_GetItem(item, 2), "captured"))));
   return output;
 }
 
@@ -300,7 +300,7 @@ std::optional<SourceItem<Emitted>> next_item(gil::Held& held, Loop& loop, PyObje
   std::optional<SourceItem<Emitted>> output;
   PyObject* converted = raw_call(held, [&] {
     output = parse_item(held, item, loop.runner.outlet().demand().types);
-    check_demand(loop, output->value, PyTuple_GET_ITEM(item, 0));
+    check_demand(loop, output->value, PyTuple_GetItem(item, 0));
     return Py_NewRef(Py_None);
   });
   if (converted == nullptr) output.reset();

@@ -155,11 +155,13 @@ EncodedValue encode_pickle(gil::Held& held, nb::handle parts) {
   for (const nb::handle part : nb::cast<nb::tuple>(parts)) {
     if (PyBytes_Check(part.ptr())) {
       encoded.parts.push_back(std::as_bytes(
-          std::span(PyBytes_AS_STRING(part.ptr()), static_cast<std::size_t>(PyBytes_GET_SIZE(part.ptr())))));
-    } else {
-      const auto* const buffer = PyMemoryView_GET_BUFFER(part.ptr());
+          std::span(PyBytes_AsString(part.ptr()), static_cast<std::size_t>(PyBytes_Size(part.ptr())))));
+    } else {  // a memoryview, which keeps the bytes where they are
+      Py_buffer buffer{};
+      if (PyObject_GetBuffer(part.ptr(), &buffer, PyBUF_SIMPLE) != 0) throw nb::python_error();
       encoded.parts.push_back(
-          {static_cast<const std::byte*>(buffer->buf), static_cast<std::size_t>(buffer->len)});
+          {static_cast<const std::byte*>(buffer.buf), static_cast<std::size_t>(buffer.len)});
+      PyBuffer_Release(&buffer);
     }
   }
   return encoded;
@@ -185,7 +187,7 @@ EncodedValue encode_python(gil::Held& held, const ValueRef& value, std::uint64_t
             std::move(encoded.keeps), std::move(data.keeps));
     return encoded;
   }
-  if (PyFloat_CheckExact(object.ptr())) return encode_float(PyFloat_AS_DOUBLE(object.ptr()));
+  if (PyFloat_CheckExact(object.ptr())) return encode_float(PyFloat_AsDouble(object.ptr()));
   return encode_pickle(held, dumps(object));
 }
 

@@ -265,8 +265,8 @@ PyObject* take(gil::Held& held, PyObject* self, PyObject* /*unused*/) {
 }
 
 bool is_only_max_age(PyObject* names) {
-  return PyTuple_GET_SIZE(names) == 1 &&
-         PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, 0), "max_age") == 0;
+  return PyTuple_Size(names) == 1 &&
+         PyUnicode_CompareWithASCIIString(PyTuple_GetItem(names, 0), "max_age") == 0;
 }
 
 PyObject* latest(gil::Held& held, PyObject* self, PyObject* const* given, Py_ssize_t count, PyObject* names) {

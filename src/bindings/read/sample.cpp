@@ -59,7 +59,7 @@ nb::object tuple_of(std::size_t size, const Make& make) {
   auto tuple = nb::steal(PyTuple_New(static_cast<Py_ssize_t>(size)));
   if (!tuple.is_valid()) throw nb::python_error();
   for (std::size_t i = 0; i < size; ++i) {
-    PyTuple_SET_ITEM(tuple.ptr(), static_cast<Py_ssize_t>(i), make(i).release().ptr());
+    PyTuple_SetItem(tuple.ptr(), static_cast<Py_ssize_t>(i), make(i).release().ptr());
   }
   return tuple;
 }
@@ -93,7 +93,7 @@ nb::object PythonSample::value(gil::Held& held, nb::handle self) {
     if (const auto* const set = sample_.value.as<Joined>()) {
       const auto samples = members(self);
       return tuple_of(set->members.size(), [&](std::size_t i) {
-        const nb::handle part = PyTuple_GET_ITEM(samples.ptr(), static_cast<Py_ssize_t>(i));
+        const nb::handle part = PyTuple_GetItem(samples.ptr(), static_cast<Py_ssize_t>(i));
         return part.is_none() ? nb::none() : nb::inst_ptr<PythonSample>(part)->value(held, part);
       });
     }

@@ -139,8 +139,8 @@ class MadeArray {
   /// Returns nothing where the memory is not an array on `exporter`.
   static std::optional<MadeArray> of(PyObject* array, const PyObject* exporter) {
     const auto& head = *reinterpret_cast<const ArrayHead*>(array);
-    if (Py_TYPE(array)->tp_basicsize < static_cast<Py_ssize_t>(sizeof(ArrayHead))) return std::nullopt;
     const nb::handle seen(array);
+    if (nb::cast<std::size_t>(seen.type().attr("__basicsize__")) < sizeof(ArrayHead)) return std::nullopt;
     if (head.base != exporter || head.dimensions != nb::cast<int>(seen.attr("ndim")) ||
         reinterpret_cast<std::uintptr_t>(head.data) !=
             nb::cast<std::uintptr_t>(seen.attr("__array_interface__")["data"][0]) ||

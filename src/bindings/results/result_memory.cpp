@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bindings/results/result_memory.hpp"
 
+#include "freshframe/error.hpp"
+
 #include <array>
 #include <cstdint>
 #include <new>
@@ -35,7 +37,7 @@ int export_buffer(PyObject* self, Py_buffer* view, int flags) {
 void free_exporter(PyObject* self) {
   PyTypeObject* const type = Py_TYPE(self);
   exporter_of(self).value.~ValueRef();
-  type->tp_free(self);
+  PyObject_Free(self);
   Py_DECREF(type);
 }
 
@@ -80,12 +82,25 @@ Py_ssize_t bytes_of(Column::Number number) {
 nb::object tuple_of(Py_ssize_t first, Py_ssize_t second, bool both) {
   const auto tuple = nb::steal(PyTuple_New(both ? 2 : 1));
   if (!tuple.is_valid()) throw nb::python_error();
-  PyTuple_SET_ITEM(tuple.ptr(), 0, PyLong_FromSsize_t(first));
-  if (both) PyTuple_SET_ITEM(tuple.ptr(), 1, PyLong_FromSsize_t(second));
+  PyTuple_SetItem(tuple.ptr(), 0, PyLong_FromSsize_t(first));
+  if (both) PyTuple_SetItem(tuple.ptr(), 1, PyLong_FromSsize_t(second));
   return tuple;
 }
 
 }  // namespace
+
+Py_ssize_t slot_offset(nb::handle instance, const char* name) {
+  const nb::object mark = nb::list();
+  const nb::str text(name);
+  // The class's own __setattr__ refuses: the dataclass is frozen.
+  if (PyObject_GenericSetAttr(instance.ptr(), text.ptr(), mark.ptr()) != 0) throw nb::python_error();
+  constexpr Py_ssize_t kStep = sizeof(PyObject*);
+  const auto bytes = nb::cast<Py_ssize_t>(instance.type().attr("__basicsize__"));
+  for (Py_ssize_t offset = sizeof(PyObject); offset + kStep <= bytes; offset += kStep) {
+    if (slot_of(instance.ptr(), offset) == mark.ptr()) return offset;
+  }
+  throw Error(name_of_type(instance) + " must be a class with slots, and '" + name + "' one of them");
+}
 
 ResultMemory::ResultMemory(gil::Held& held, ValueRef value) : ResultMemory(held, 0) {
   exporter_of(exporter_.ptr()).value = std::move(value);
@@ -94,7 +109,7 @@ ResultMemory::ResultMemory(gil::Held& held, ValueRef value) : ResultMemory(held,
 ResultMemory::ResultMemory(gil::Held& held, std::size_t bytes) {
   held.check();
   auto* const type = made_once<&make_exporter_type>();
-  exporter_ = nb::steal(type->tp_alloc(type, static_cast<Py_ssize_t>(bytes)));
+  exporter_ = nb::steal(PyType_GenericAlloc(type, static_cast<Py_ssize_t>(bytes)));
   if (!exporter_.is_valid()) throw nb::python_error();
   new (&exporter_of(exporter_.ptr()).value) ValueRef;
 }

@@ -5,38 +5,34 @@
 #include "freshframe/gil.hpp"
 #include <Python.h>
 
-#include "freshframe/error.hpp"
 #include "freshframe/sample.hpp"
 
 #include <array>
 #include <cstddef>
-#include <string>
 
 #include "bindings/border/text.hpp"
-#include <structmember.h>
 
 #include <nanobind/nanobind.h>
 
 namespace freshframe::python {
 
-/// Where an instance of the class keeps the values of these slots: offsets in bytes.
+[[nodiscard]] inline PyObject*& slot_of(PyObject* object, Py_ssize_t offset) noexcept {
+  return *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(object) + offset);
+}
+
+/// Where `instance`, whose slots are empty, keeps the value of the slot `name`: an offset in bytes. It is found by a
+/// value that is put there, since no stable call of Python returns it.
+[[nodiscard]] Py_ssize_t slot_offset(nanobind::handle instance, const char* name);
+
+/// Where an instance of the class keeps the values of these slots.
 template <std::size_t kCount>
 std::array<Py_ssize_t, kCount> slot_offsets(PyTypeObject* type,
                                             const std::array<const char*, kCount>& names) {
-  const nanobind::handle owner(reinterpret_cast<PyObject*>(type));
+  const auto instance = nanobind::steal(PyType_GenericAlloc(type, 0));
+  if (!instance.is_valid()) throw nanobind::python_error();
   std::array<Py_ssize_t, kCount> offsets{};
-  for (std::size_t i = 0; i < kCount; ++i) {
-    const nanobind::object descriptor = owner.attr(names[i]);
-    if (Py_TYPE(descriptor.ptr()) != &PyMemberDescr_Type) {
-      throw Error(nanobind::cast<std::string>(owner.attr("__name__")) + " must be a class with slots");
-    }
-    offsets[i] = reinterpret_cast<PyMemberDescrObject*>(descriptor.ptr())->d_member->offset;
-  }
+  for (std::size_t i = 0; i < kCount; ++i) offsets[i] = slot_offset(instance, names[i]);
   return offsets;
-}
-
-[[nodiscard]] inline PyObject*& slot_of(PyObject* object, Py_ssize_t offset) noexcept {
-  return *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(object) + offset);
 }
 
 /// Makes a frozen dataclass without calling its __init__, which costs more than the arrays. The slots that
@@ -44,7 +40,7 @@ std::array<Py_ssize_t, kCount> slot_offsets(PyTypeObject* type,
 template <std::size_t kCount>
 nanobind::object make_slotted(PyTypeObject* type, const std::array<Py_ssize_t, kCount>& offsets,
                               std::array<nanobind::object, kCount> values) {
-  nanobind::object result = nanobind::steal(type->tp_alloc(type, 0));
+  nanobind::object result = nanobind::steal(PyType_GenericAlloc(type, 0));
   if (!result.is_valid()) throw nanobind::python_error();
   for (std::size_t i = 0; i < kCount; ++i) slot_of(result.ptr(), offsets[i]) = values[i].release().ptr();
   return result;

@@ -69,7 +69,7 @@ Frame annotate(gil::Held& held, NodeHandle& self, const Frame& frame, nb::handle
         std::string(
             "Annotate takes Circles, Detections (freshframe's or supervision's) or counts, but draw() "
             "got ") +
-        with_article(Py_TYPE(given.ptr())->tp_name) + kMakeThem);
+        with_article(name_of_type(given)) + kMakeThem);
   }
   return gil::release(
       held,

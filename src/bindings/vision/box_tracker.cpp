@@ -77,7 +77,7 @@ nb::object update_box_tracker(gil::Held& held, NodeHandle& self, nb::handle give
   if (found == nullptr) {
     throw OptionTypeError(
         std::string("BoxTracker takes Detections (freshframe's or supervision's), but update() got a ") +
-        Py_TYPE(given.ptr())->tp_name + kMakeThem);
+        name_of_type(given) + kMakeThem);
   }
   if (found->boxes.size() < kManyBoxes)
     return to_python(held,

@@ -100,7 +100,7 @@ nb::object update_counter(gil::Held& held, NodeHandle& self, nb::handle given, d
     throw OptionTypeError(
         counter.default_name() +
         " takes Circles or Detections (freshframe's or supervision's), but update() got a " +
-        Py_TYPE(given.ptr())->tp_name);
+        name_of_type(given));
   }
   const PictureSize picture{size.first, size.second};
   if (const auto* circles = value.as<Circles>())

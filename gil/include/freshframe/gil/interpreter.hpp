@@ -26,6 +26,7 @@
 #if __has_include(<cxxabi.h>)
 #include <cxxabi.h>
 #endif
+#include <dlfcn.h>
 #include <unistd.h>
 
 // Run-time checks of what the compiler cannot see, on unless NDEBUG is set. A violation ends the process with
@@ -69,9 +70,16 @@ inline PyThreadState* unchecked_thread_state() noexcept {
 }
 #endif
 
-/// Whether this thread may touch Python objects. Without the GIL's own help (Py_LIMITED_API) it is not known.
+/// The state of this thread, which holds the GIL.
+inline PyThreadState* own_thread_state() noexcept {
+  return PyThreadState_Get();
+}
+
+/// Whether this thread may touch Python objects. Returns nothing if Py_LIMITED_API is below 3.12.
 inline std::optional<bool> holds_gil() noexcept {
 #if defined(Py_LIMITED_API)
+  // This stable call returns null, and sets no error, on a thread without the GIL. Up to 3.11 it looks at any thread.
+  if constexpr (Py_LIMITED_API + 0 >= 0x030C0000) return PyThreadState_GetDict() != nullptr;
   return std::nullopt;
 #elif PY_VERSION_HEX >= 0x030C0000
   return unchecked_thread_state() != nullptr;
@@ -85,7 +93,13 @@ inline std::optional<bool> holds_gil() noexcept {
 inline bool interpreter_ends() noexcept {
   if (Py_IsInitialized() == 0) return true;
 #if defined(Py_LIMITED_API) && Py_LIMITED_API + 0 < 0x030D0000
-  return false;
+  // It is in the stable ABI since 3.13. Older interpreters export it under its first name.
+  using Ends = int (*)();
+  static const auto ends = [] {
+    void* const found = dlsym(RTLD_DEFAULT, "Py_IsFinalizing");
+    return reinterpret_cast<Ends>(found != nullptr ? found : dlsym(RTLD_DEFAULT, "_Py_IsFinalizing"));
+  }();
+  return ends != nullptr && ends() != 0;
 #elif PY_VERSION_HEX >= 0x030D0000
   return Py_IsFinalizing() != 0;
 #else

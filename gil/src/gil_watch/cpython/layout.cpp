@@ -21,6 +21,7 @@
 #include "internal/pycore_interpframe_structs.h"
 #endif
 
+#include "gil_watch/cpython/gil_record.hpp"
 #include "gil_watch/names/utf8.hpp"
 #include "gil_watch/stacks/memory.hpp"
 
@@ -34,6 +35,11 @@ constexpr bool kFreeThreaded = false;
 static_assert(offsetof(GilRecord, last_holder) == offsetof(struct _gil_runtime_state, last_holder));
 static_assert(offsetof(GilRecord, locked) == offsetof(struct _gil_runtime_state, locked));
 static_assert(offsetof(GilRecord, switch_number) == offsetof(struct _gil_runtime_state, switch_number));
+#if PY_VERSION_HEX < 0x030C0000
+static_assert(gil_offset(PY_MINOR_VERSION) == offsetof(_PyRuntimeState, ceval.gil));
+#else
+static_assert(gil_offset(PY_MINOR_VERSION) == offsetof(PyInterpreterState, ceval.gil));
+#endif
 #endif
 
 std::uintptr_t to_address(const void* pointer) {
@@ -143,17 +149,6 @@ const Layout& compiled_layout() noexcept {
 
 bool compiled_free_threaded() noexcept {
   return kFreeThreaded;
-}
-
-std::uintptr_t find_gil(const void* runtime, [[maybe_unused]] const void* interpreter) noexcept {
-#if PY_VERSION_HEX < 0x030C0000
-  return to_address(runtime) + offsetof(_PyRuntimeState, ceval.gil);
-#else
-  std::uintptr_t gil = 0;
-  (void)runtime;
-  read_value(to_address(interpreter) + offsetof(PyInterpreterState, ceval.gil), gil);
-  return gil;
-#endif
 }
 
 std::string mismatch([[maybe_unused]] const void* runtime) {

@@ -40,19 +40,8 @@ struct Layout {
   std::size_t code_first_traceable;
 };
 
-/// The GIL's record begins alike in CPython 3.10 to 3.15 (layout.cpp asserts it).
-struct GilRecord {
-  unsigned long interval_us;
-  std::uintptr_t last_holder;  // a thread state; also after its release
-  int locked;
-  unsigned long switch_number;  // counts changes of the holder
-};
-
 /// The layout of the Python that this was compiled for.
 const Layout& compiled_layout() noexcept;
-
-/// Address of the GIL's record of an interpreter. Reads memory only.
-std::uintptr_t find_gil(const void* runtime, const void* interpreter) noexcept;
 
 /// The reason why the running interpreter does not match this module; empty means it matches.
 std::string mismatch(const void* runtime);

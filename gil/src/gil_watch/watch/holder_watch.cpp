@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "gil_watch/cpython/gil_record.hpp"
 #include "gil_watch/cpython/layout.hpp"
 #include "gil_watch/stacks/memory.hpp"
 #include <pthread.h>
