@@ -24,14 +24,31 @@ if(NOT nanobind_FOUND)
   message(FATAL_ERROR "nanobind 3.1 or newer is missing in ${Python_EXECUTABLE}; run ./dev build, or: pip install nanobind==3.1.0")
 endif()
 
+# From 3.12 on a module is one of the stable ABI: for that CPython and all newer ones. nanobind asks for this target, which
+# CMake's own search makes from 3.26 on, and leaves the stable ABI out without it. On Linux a module links nothing of Python.
+execute_process(COMMAND ${Python_EXECUTABLE} -c "import sysconfig; print(int(bool(sysconfig.get_config_var('Py_GIL_DISABLED'))))"
+  OUTPUT_VARIABLE free_threaded OUTPUT_STRIP_TRAILING_WHITESPACE)
+option(FRESHFRAME_STABLE_ABI "Modules of the stable ABI from CPython 3.12 on" ON)
+set(stable_abi "")
+if(FRESHFRAME_STABLE_ABI AND Python_VERSION VERSION_GREATER_EQUAL 3.12 AND free_threaded STREQUAL "0")
+  set(stable_abi STABLE_ABI)
+  if(NOT TARGET Python::SABIModule)
+    add_library(Python::SABIModule INTERFACE IMPORTED)
+  endif()
+endif()
+
 # freshframe_extension(NAME SOURCES ... [LIBRARIES ...] [STUB_PATTERNS FILE]) makes the module freshframe.NAME. In a build for
 # development the module lies in the package's folder, and the target freshframe_stub writes its stub, NAME.pyi.
 function(freshframe_extension name)
   cmake_parse_arguments(PARSE_ARGV 1 ARG "" "STUB_PATTERNS" "SOURCES;LIBRARIES")
-  nanobind_add_module(${name} NB_STATIC NOMINSIZE NB_SUPPRESS_WARNINGS FREE_THREADED ${ARG_SOURCES})
+  nanobind_add_module(${name} NB_STATIC ${stable_abi} NOMINSIZE NB_SUPPRESS_WARNINGS FREE_THREADED ${ARG_SOURCES})
+  get_target_property(suffix ${name} SUFFIX)
+  if(stable_abi AND NOT suffix STREQUAL ".abi3.so")
+    message(FATAL_ERROR "${name} must be a module of the stable ABI, as each is from CPython 3.12 on; nanobind makes ${name}${suffix} of it")
+  endif()
   # The warnings of nanobind's own library are not ours. nanobind's nb_combined.cpp includes its files in the right order. The
   # target has another name on a free-threaded Python.
-  foreach(library IN ITEMS nanobind-static nanobind-static-ft)
+  foreach(library IN ITEMS nanobind-static nanobind-static-abi3 nanobind-static-ft)
     if(TARGET ${library})
       target_compile_options(${library} PRIVATE -w)
       if(CMAKE_UNITY_BUILD)

@@ -12,7 +12,7 @@ import zipfile
 from pathlib import Path
 
 import bill
-from bundled import COMMON_LICENCES, LIBRARIES, Library, Origin, library_of
+from bundled import ALL_LIBRARIES, COMMON_LICENCES, Library, Origin, library_of
 from check_wheel import Binary, built_code, problems_of
 
 MOST_BYTES = 1_000_000
@@ -24,7 +24,7 @@ STATIC = ("gcc-12", "nanobind")  # linked into the module
 def carried(files: dict[str, bytes]) -> list[Library]:
     """The libraries of others in the wheel."""
     shared = {library.name for name in files if ".libs/" in name and (library := library_of(name))}
-    return [library for library in LIBRARIES if library.name in shared or library.name in STATIC]
+    return [library for library in ALL_LIBRARIES if library.name in shared or library.name in STATIC]
 
 
 def problems(files: dict[str, bytes], origin: Origin) -> list[str]:

@@ -25,7 +25,7 @@ from bundled import COMMON_LICENCES, LIBRARIES, Library, Origin, library_of
 
 EXPRESSION = (
     "Apache-2.0 AND LGPL-2.1-or-later AND LGPL-3.0-or-later AND MPL-1.1 AND BSD-3-Clause AND BSD-2-Clause "
-    "AND 0BSD AND bzip2-1.0.6 AND MIT AND Zlib AND IJG AND BSL-1.0 "
+    "AND MIT AND Zlib AND IJG AND BSL-1.0 "
     "AND (GPL-3.0-or-later WITH GCC-exception-3.1)"
 )
 

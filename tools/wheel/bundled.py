@@ -32,7 +32,7 @@ class Library:
 
 LGPL_OR_GPL = "LGPL-3.0-or-later OR GPL-2.0-or-later"
 GCC = "GPL-3.0-or-later WITH GCC-exception-3.1"
-MODULES = ("_native", "_gil", "_lab", "_numeric")
+MODULES = ("_native", "_lab", "_numeric")
 
 LIBRARIES = (
     # under the LGPL: shared, so that the user can replace them
@@ -44,13 +44,10 @@ LIBRARIES = (
     Library("libidn2", LGPL_OR_GPL, shared=("libidn2",), package="libidn2-0"),
     Library("libunistring", LGPL_OR_GPL, shared=("libunistring",), package="libunistring2"),
     Library("libtasn1-6", "LGPL-2.1-or-later", shared=("libtasn1",), package="libtasn1-6"),
-    Library("elfutils", LGPL_OR_GPL, shared=("libdw", "libelf"), package="libdw1"),
     # others that are taken as Debian has them
     Library("p11-kit", "BSD-3-Clause", shared=("libp11-kit",), package="libp11-kit0"),
     Library("libffi", "MIT", shared=("libffi",), package="libffi8"),
     Library("dav1d", "BSD-2-Clause", shared=("libdav1d",), package="libdav1d6"),
-    Library("xz-utils", "0BSD", shared=("liblzma",), package="liblzma5"),
-    Library("bzip2", "bzip2-1.0.6", shared=("libbz2",), package="libbz2-1.0"),
     # static
     Library("libvpx", "BSD-3-Clause", inside=("libavcodec",)),
     Library("pixman", "MIT", inside=("libcairo",)),
@@ -63,6 +60,13 @@ LIBRARIES = (
     Library("gcc-12", GCC, inside=MODULES, package="libstdc++6", cross="libstdc++-12-dev-arm64-cross"),
     Library("nanobind", "BSD-3-Clause AND MIT", inside=MODULES),
 )
+# Shared ones of a wheel of gil-budget.
+OF_GIL_BUDGET = (
+    Library("elfutils", LGPL_OR_GPL, shared=("libdw", "libelf"), package="libdw1"),
+    Library("xz-utils", "0BSD", shared=("liblzma",), package="liblzma5"),
+    Library("bzip2", "bzip2-1.0.6", shared=("libbz2",), package="libbz2-1.0"),
+)
+ALL_LIBRARIES = (*LIBRARIES, *OF_GIL_BUDGET)
 
 
 @dataclass(frozen=True)
@@ -124,4 +128,4 @@ def stem_of(file_name: str) -> str:
 
 def library_of(file_name: str) -> Library | None:
     """The library that a bundled file is of; None means it must not be there."""
-    return next((library for library in LIBRARIES if stem_of(file_name) in library.shared), None)
+    return next((library for library in ALL_LIBRARIES if stem_of(file_name) in library.shared), None)

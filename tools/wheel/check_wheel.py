@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bundled import LIBRARIES, Origin, library_of, stem_of
+from bundled import ALL_LIBRARIES, LIBRARIES, Origin, library_of, stem_of
 
 GLIBC = (2, 34)
 OF_THE_SYSTEM = re.compile(
@@ -113,7 +113,7 @@ def missing_libraries(files: set[str]) -> list[str]:
 def built_code(origin: Origin) -> dict[str, str]:
     """Digest of the code of each shared library that libraries.sh built or took, by the stem of its name."""
     found = {}
-    for library in LIBRARIES:
+    for library in ALL_LIBRARIES:
         for folder in origin.folders if library.package else [origin.prefix / "lib"]:
             for name in library.shared:
                 for path in sorted(folder.glob(f"{name}.so*")):

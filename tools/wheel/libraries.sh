@@ -245,7 +245,6 @@ main() {
   library cairo build_cairo
   debian_library gnutls -lgnutls
   debian_library dav1d -ldav1d
-  debian_library libdw "-ldw -lelf"
   library ffmpeg build_ffmpeg
 }
 

@@ -12,6 +12,7 @@ from .._errors import MissingPackageError
 _EXTRAS = {
     "onnxruntime": "onnx",
     "onnxruntime-gpu": "onnx-cuda",
+    "gil_budget": "gil",
     "mcp": "mcp",
     "prometheus_client": "prometheus",
 }

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import gil_budget
 import pytest
 from support import WATCHDOG
 
@@ -20,18 +21,18 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).parents[3]
-LEFT_OUT = ("_lab", "_gil", "_numeric")  # by ./dev demo
+LEFT_OUT = ("_gil", "_lab", "_numeric")  # by ./dev demo
 
 
 @pytest.fixture(scope="module")
 def of_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the package as ./dev demo leaves it."""
+    """A folder with the packages as ./dev demo leaves them."""
     folder = tmp_path_factory.mktemp("demo")
-    package = Path(ff.__file__).parent
-    (folder / package.name).mkdir()
-    for each in package.iterdir():
-        if not (each.suffix == ".so" and each.name.startswith(tuple(f"{name}." for name in LEFT_OUT))):
-            (folder / package.name / each.name).symlink_to(each)
+    for package in (Path(ff.__file__).parent, Path(gil_budget.__file__).parent):
+        (folder / package.name).mkdir()
+        for each in package.iterdir():
+            if not (each.suffix == ".so" and each.name.startswith(tuple(f"{name}." for name in LEFT_OUT))):
+                (folder / package.name / each.name).symlink_to(each)
     return folder
 
 
@@ -60,6 +61,7 @@ def test_the_gil_watch_without_its_module_says_what_builds_it(of_demo: Path) -> 
     (of_demo / "app.py").write_text("print('ran')\n")
     ended = run(of_demo, "-m", "freshframe", "gil", "app.py")
     assert ended.returncode != 0
+    assert "pip install 'freshframe[gil]'" in ended.stderr
     assert "./dev build" in ended.stderr
     assert "Traceback" not in ended.stderr
 

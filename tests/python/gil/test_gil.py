@@ -23,7 +23,7 @@ from support import WATCHDOG, Push, Ticker, edge
 import freshframe as ff
 
 ROOT = Path(__file__).parents[3]
-MODULES = ("freshframe._gil", "freshframe._lab", "freshframe._native", "freshframe._numeric")
+MODULES = ("freshframe._lab", "freshframe._native", "freshframe._numeric", "gil_budget._gil")
 # Native functions that let the GIL go; all others hold it.
 LETTING_GO = {
     "Engine.close_server",

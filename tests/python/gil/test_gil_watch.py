@@ -314,7 +314,7 @@ def code_objects() -> Iterator[types.CodeType]:
 
 
 def test_line_numbers_are_those_of_co_lines() -> None:
-    from freshframe import _gil  # noqa: PLC0415
+    from gil_budget import _gil  # noqa: PLC0415
 
     checked = 0
     for code in code_objects():

@@ -177,7 +177,7 @@ def test_other_interpreters_are_refused_clearly(monkeypatch: pytest.MonkeyPatch)
 def test_an_interpreter_whose_records_differ_is_refused_and_nothing_breaks(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from freshframe import _gil  # noqa: PLC0415
+    from gil_budget import _gil  # noqa: PLC0415
 
     monkeypatch.setattr(_gil, "frames_now", lambda: [("elsewhere.py", "f", 1)])
     with pytest.raises(RuntimeError, match="its frames are laid out differently"):

@@ -182,7 +182,7 @@ def test_a_watch_that_cannot_start_leaves_signals_and_threads_as_they_were() -> 
     ended = run_program("""
         import pathlib, resource, signal, threading, time
         import freshframe as ff
-        from freshframe import _gil
+        from gil_budget import _gil
         threading.stack_size(64 * 1024)  # Python's threads are small; the watcher's does not fit
         pages = int(pathlib.Path("/proc/self/statm").read_text().split()[0])
         limit = resource.getrlimit(resource.RLIMIT_AS)
@@ -287,7 +287,7 @@ def test_where_memory_cannot_be_read_at_all_the_refusal_says_so() -> None:
         + f"""
 import freshframe as ff
 ff.gil
-from freshframe import _gil
+from gil_budget import _gil
 forbid(310, {errno.EACCES})  # process_vm_readv
 forbid(17, {errno.EACCES})  # pread64
 try:

@@ -44,11 +44,12 @@ def native_module(loading: AbstractContextManager[object] | None = None) -> Any:
         raise _refuse("it reads CPython's own records")
     try:
         with loading or nullcontext():
-            from .. import _gil  # noqa: PLC0415  (libdw and this module load only when a watch is wanted)
+            from gil_budget import _gil  # noqa: PLC0415  (with libdw: only when a watch is wanted)
     except ImportError as error:
-        if importlib.util.find_spec(f"{__package__.rpartition('.')[0]}._gil") is None:
+        if not _has_module():
             raise Unsupported(
-                "this build has no GIL watch: ./dev build makes what ./dev demo leaves out"
+                "the GIL watch is in the distribution gil-budget, which is not installed: "
+                "pip install 'freshframe[gil]' (in a checkout: ./dev build)"
             ) from None
         raise Unsupported(f"the GIL watch needs libdw (Debian: apt-get install libdw1): {error}") from error
     if reason := _gil.unsupported():
@@ -56,6 +57,13 @@ def native_module(loading: AbstractContextManager[object] | None = None) -> Any:
     if not _reads_own_frames(_gil.frames_now):
         raise _refuse("its frames are laid out differently from those that this module was compiled for")
     return _gil
+
+
+def _has_module() -> bool:
+    try:
+        return importlib.util.find_spec("gil_budget._gil") is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def _reads_own_frames(frames_now: Callable[[], list[FoundFrame]]) -> bool:

@@ -1,1 +1,0 @@
-../../gil/python/gil_budget/_gil.pyi
