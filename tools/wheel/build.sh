@@ -146,4 +146,5 @@ say "licences, bill of materials, checks"
 mkdir -p "$dist"
 wheel=$(python tools/wheel/bill.py "$work/repaired"/*.whl --libraries "$prefix" --into "$dist" "${from[@]}" ${BILL:+--like "$BILL"})
 python tools/wheel/check_wheel.py "$wheel" --libraries "$prefix" "${from[@]}"
+python tools/check_stable_abi.py "$wheel"
 say "$wheel"

@@ -1,0 +1,78 @@
+#!/usr/bin/env python3
+"""Fails when a module of the stable ABI imports a symbol outside it, which another version may lack.
+
+    tools/check_stable_abi.py dist/freshframe-0.1.0-cp312-abi3-*.whl
+    tools/check_stable_abi.py python/freshframe/_native.abi3.so
+
+A module is one of the stable ABI by its name, `.abi3.so`. Others are left out.
+"""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+OLDEST = (3, 12)  # the version that cmake/python.cmake compiles for
+OF_PYTHON = re.compile(r"_?Py[A-Z_]\w*")
+ENDING = ".abi3.so"
+
+
+def stable_symbols() -> dict[str, tuple[int, int]]:
+    """The symbols of the stable ABI, each with the version that added it."""
+    import abi3info  # noqa: PLC0415  (of the groups `test` and `wheel`)
+
+    return {
+        symbol.name: (entry.added.major, entry.added.minor)
+        for table in (abi3info.FUNCTIONS, abi3info.DATAS)
+        for symbol, entry in table.items()
+    }
+
+
+def outside(symbols: Iterable[str], stable: dict[str, tuple[int, int]]) -> list[str]:
+    """The symbols of Python that CPython 3.12 does not promise to each later version."""
+    return sorted(name for name in symbols if OF_PYTHON.fullmatch(name) and stable.get(name, (9, 9)) > OLDEST)
+
+
+def imported(module: Path) -> set[str]:
+    """The names that a module wants from others."""
+    said = subprocess.run(
+        ["nm", "-D", "--undefined-only", str(module)], check=True, capture_output=True, text=True
+    ).stdout
+    return {line.split()[-1].partition("@")[0] for line in said.splitlines()}
+
+
+def modules_of(path: Path, folder: Path) -> Iterator[Path]:
+    """The modules of the stable ABI in a wheel, or the given one."""
+    if path.suffix != ".whl":
+        if path.name.endswith(ENDING):
+            yield path
+        return
+    with zipfile.ZipFile(path) as wheel:
+        for name in wheel.namelist():
+            if name.endswith(ENDING):
+                yield Path(wheel.extract(name, folder))
+
+
+def main() -> int:
+    """Prints a line for each module. The exit status is 1 when one is refused."""
+    stable = stable_symbols()
+    failed = False
+    with tempfile.TemporaryDirectory() as folder:
+        for module in (each for path in sys.argv[1:] for each in modules_of(Path(path), Path(folder))):
+            symbols = imported(module)
+            found = outside(symbols, stable)
+            failed |= bool(found)
+            count = sum(OF_PYTHON.fullmatch(name) is not None for name in symbols)
+            verdict = f"imports {', '.join(found)}" if found else f"{count} symbols of Python, all stable"
+            print(f"check_stable_abi: {module.name}: {verdict}", file=sys.stderr)
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
