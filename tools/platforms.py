@@ -9,6 +9,8 @@
     ./dev platforms wheel-3.11            the Python tests against the wheel of dist/ for this Python
     ./dev platforms wheel-bookworm        tools/wheel/prove.sh: the wheels in a bare
                                           Debian root
+    ./dev platforms pip-3.12              the same with an interpreter of tools/interpreters.sh
+                                          instead of Debian's
     ./dev platforms 3.14ts                tests of concurrency; the interpreter and freshframe have
                                           ThreadSanitizer
     ./dev platforms aarch64               cross-built, the C++ tests and some Python tests under QEMU
@@ -40,7 +42,8 @@ FIGURES = ROOT / "tools" / "platform_rows" / "figures.json"
 PAGE = ROOT / "docs" / "reference" / "platforms.md"
 ON_AARCH64_TOO = tuple(f"{AARCH64}-{version}" for version in ("3.13", "3.14", "3.15"))  # wheels only
 WHEELS = tuple(f"wheel-{name}" for name in (*PYTHONS, *SUITES, AARCH64, *ON_AARCH64_TOO))
-ROWS = (*PYTHONS, *INSTRUMENTED, *SYSTEMS, AARCH64, *WHEELS)
+BARE = tuple(f"pip-{name}" for name in PYTHONS)
+ROWS = (*PYTHONS, *INSTRUMENTED, *SYSTEMS, AARCH64, *WHEELS, *BARE)
 COLUMNS = {  # fields of a row and their titles
     "date": "Date",
     "commit": "Commit",
@@ -80,27 +83,29 @@ def main() -> int:
         )
     failed = False
     for name in options.names or PYTHONS:
-        if name in SYSTEMS:
-            row = of_suite(name, options.root)
-        elif name in PYTHONS:
-            row = of_python(name, rest)
-        elif name in INSTRUMENTED:
-            row = of_instrumented(name, rest)
-        elif name == AARCH64:
-            row = of_aarch64(rest)
-        else:
-            name_inside = name.removeprefix("wheel-")
-            if name_inside in SUITES:
-                row = of_proof(name_inside)
-            else:
-                emulated = name_inside.startswith(AARCH64)
-                row = of_emulated_wheel(name_inside, rest) if emulated else of_wheel(name_inside, rest)
+        row = measured(name, options.root, rest)
         print(f"{name}: {row}", flush=True)
         outcome = "; ".join(row[column] for column in ("c++ tests", "python tests", "notes"))
         failed = failed or FAILED.search(outcome) is not None
         if not options.dry:
             keep(name, row)
     return int(failed)
+
+
+def measured(name: str, root: str | None, rest: Sequence[str]) -> Row:
+    """Runs what a row shows."""
+    if name in SYSTEMS:
+        return of_suite(name, str(root))
+    if name in PYTHONS:
+        return of_python(name, rest)
+    if name in INSTRUMENTED:
+        return of_instrumented(name, rest)
+    if name == AARCH64:
+        return of_aarch64(rest)
+    inside = name.removeprefix("pip-").removeprefix("wheel-")
+    if name in BARE or inside in SUITES:
+        return of_proof(inside)
+    return of_emulated_wheel(inside, rest) if inside.startswith(AARCH64) else of_wheel(inside, rest)
 
 
 def _split(words: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -54,7 +54,9 @@ TO_AN_INDEX = ("sdist", "wheels", "gil-budget", "fleet")
 BY_DEV = {"sdist": ("sdist",), "fleet": ("wheel", "--fleet"), "site": ("docs",)}  # parts of one call
 FAILURES = (subprocess.CalledProcessError, ValueError, OSError)  # of a step
 TAG = """import sys, sysconfig
-print("cp%d%d%s" % (*sys.version_info[:2], "t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""))"""
+kind = "t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""
+own = "cp%d%d%s" % (*sys.version_info[:2], kind)
+print("cp312-abi3" if sys.version_info >= (3, 12) and not kind else own)"""
 
 
 def version_of(cmake: str) -> str:
@@ -132,9 +134,9 @@ def address_of(settings: str) -> str:
     return address
 
 
-def pythons_of(settings: str) -> list[str]:
+def pythons_of(settings: str, key: str = "pythons") -> list[str]:
     """The interpreters that a release has wheels for."""
-    return list(tomllib.loads(settings).get("pythons", ["python3"]))
+    return list(tomllib.loads(settings).get(key, ["python3"]))
 
 
 def unverified(settings: str) -> Iterator[str]:
@@ -276,16 +278,16 @@ def third_party_sources(folder: Path, version: str) -> None:
     """The sources of the libraries in the wheels, as the LGPL asks for, with the programs that build them."""
     sys.path.insert(0, str(ROOT / "tools/wheel"))
     from bill import version as version_of_library  # noqa: PLC0415
-    from bundled import LIBRARIES, Origin  # noqa: PLC0415
+    from bundled import ALL_LIBRARIES, Origin  # noqa: PLC0415
 
-    packages = [library.package for library in LIBRARIES if library.package and "LGPL" in library.licence]
+    packages = [library.package for library in ALL_LIBRARIES if library.package and "LGPL" in library.licence]
     origins = {platform.machine(): Origin(ROOT / "build/wheel/prefix")}
     if platform.machine() != "aarch64" and any("aarch64" in path.name for path in folder.glob("*.whl")):
         origins["aarch64"] = Origin(ROOT / "build/wheel/aarch64/prefix", ROOT / "build/aarch64/root")
     for machine, origin in origins.items():
         command = ["tools/wheel/libraries.sh", "sources", *packages]
         subprocess.run(command, cwd=ROOT, env={**os.environ, "ARCH": machine}, check=True)
-        versions = {library.name: version_of_library(origin, library) for library in LIBRARIES}
+        versions = {library.name: version_of_library(origin, library) for library in ALL_LIBRARIES}
         archive = folder / f"freshframe-{version}-third-party-sources-{machine}.tar"
         with tarfile.open(archive, "w") as tar:
             for path in sorted((ROOT / "build/wheel/download").iterdir()):
@@ -299,10 +301,15 @@ def third_party_sources(folder: Path, version: str) -> None:
 class Release:
     """The steps. Each prints its commands, and runs them when `go` is set."""
 
-    def __init__(self, version: str, pythons: list[str], aarch64: list[str], go: bool) -> None:
-        """Does nothing yet."""
+    def __init__(
+        self, version: str, pythons: list[str], aarch64: list[str], go: bool, budgets: list[str] | None = None
+    ) -> None:
+        """Does nothing yet. `budgets`: the Pythons of gil-budget; None means those with a GIL."""
         self.version = version
         self.pythons = pythons
+        self.budgets = (
+            [name for name in pythons if not is_free_threaded(name)] if budgets is None else budgets
+        )
         self.aarch64 = aarch64
         self.go = go
         self.dist = ROOT / "dist"
@@ -366,9 +373,7 @@ class Release:
             for python in self.aarch64:
                 self.run("./dev", "wheel", "--python", python, "--arch", "aarch64")
         elif part == "gil-budget":
-            for python in self.pythons:
-                if is_free_threaded(python):  # it has no GIL that a test could hold
-                    continue
+            for python in self.budgets:
                 program = interpreter(python) if self.go else python
                 self.run("./dev", "wheel", "--gil-budget", "--python", program)
         elif part == "image":
@@ -387,7 +392,7 @@ class Release:
         if part in ("wheels", "bills"):
             return len(self.pythons) + len(self.aarch64)
         if part == "gil-budget":
-            return sum(not is_free_threaded(python) for python in self.pythons)
+            return len(self.budgets)
         return 2 if part == "sources" and self.aarch64 else 1
 
     def check_for_an_index(self, files: Sequence[Path]) -> None:
@@ -458,9 +463,11 @@ def main() -> int:
     parser.add_argument("--make", nargs="+", choices=PARTS, metavar="PART", help=f"only: {', '.join(PARTS)}")
     options = parser.parse_args()
     options.version = options.version.removeprefix("v")
-    pythons = options.pythons or pythons_of((ROOT / "tools/release.toml").read_text(encoding="utf-8"))
+    settings = (ROOT / "tools/release.toml").read_text(encoding="utf-8")
+    pythons = options.pythons or pythons_of(settings)
+    budgets = None if options.pythons else pythons_of(settings, "gil_budget")
     if options.make:
-        return make_parts(Release(options.version, pythons, options.aarch64, go=True), options.make)
+        return make_parts(Release(options.version, pythons, options.aarch64, True, budgets), options.make)
     try:
         parts(options.version)
         found = list(obstacles(options.version, pythons))
@@ -471,7 +478,7 @@ def main() -> int:
         print(f"release: {obstacle}", file=sys.stderr)
     if found and options.go:
         return 1
-    release = Release(options.version, pythons, options.aarch64, options.go)
+    release = Release(options.version, pythons, options.aarch64, options.go, budgets)
     try:
         release.all_steps()
     except FAILURES as error:

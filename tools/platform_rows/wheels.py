@@ -21,7 +21,7 @@ def of_wheel(name: str, arguments: Sequence[str]) -> Row:
     """Runs the Python tests against the wheel of dist/ for one Python, in an environment of its own."""
     folder, python = folder_of(name), environment(name)
     left_out = packages(name, python)
-    tag = "cp" + name.replace(".", "")
+    tag = tag_of(name)
     wheels = sorted(
         (ROOT / "dist").glob(f"freshframe-*-{tag}-manylinux*_{platform.machine()}.whl"),
         key=lambda path: path.stat().st_mtime,
@@ -43,6 +43,14 @@ def of_wheel(name: str, arguments: Sequence[str]) -> Row:
         "minutes": minutes_since(began),
         "notes": "; ".join(notes),
     }
+
+
+def tag_of(name: str) -> str:
+    """The tag of the wheel for a Python such as 3.13 or 3.14t."""
+    if not name.endswith("t") and int(name.partition(".")[2]) >= 12:
+        return "cp312-abi3"
+    tag = "cp" + name.replace(".", "")
+    return f"{tag}-{tag}"
 
 
 def of_emulated_wheel(name: str, arguments: Sequence[str]) -> Row:

@@ -8,10 +8,12 @@ is imported but freshframe and the standard library.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import json
 import logging
 import platform
 import re
+import signal
 import statistics
 import subprocess
 import sys
@@ -103,7 +105,7 @@ def write_video() -> object:
     return found
 
 
-def command(*arguments: str) -> object:
+def command(*arguments: str) -> list[str]:
     """The command line."""
     program = [sys.executable, "-m", "freshframe", *arguments]
     ended = subprocess.run(program, capture_output=True, text=True, check=False)
@@ -127,7 +129,7 @@ def libraries() -> object:
     before = shared_libraries()
     import freshframe  # noqa: PLC0415
 
-    for name in ("_gil", "_lab", "_numeric"):
+    for name in ("_lab", "_numeric"):
         importlib.import_module(f"freshframe.{name}")
     files = shared_libraries()
     folder = Path(freshframe.__file__).resolve().parents[1] / "freshframe.libs"
@@ -168,8 +170,45 @@ def serve() -> object:
     return {"healthz": health.decode().strip(), "bytes": sizes}
 
 
+def readme() -> object:
+    """The programs of README.md: those without an end get Ctrl-C some seconds after their first line."""
+    text = (HERE / "README.md").read_text(encoding="utf-8")
+    found: dict[str, int] = {}
+    for kind, program in re.findall(r"^```python ?(\w*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        if kind == "notest":
+            continue
+        title = program.strip().splitlines()[-1].strip()
+        with subprocess.Popen(
+            ["env", "--default-signal=INT", sys.executable, "-u", "-c", program],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            if kind == "forever":
+                time.sleep(4)
+                process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=PATIENCE)
+        if process.returncode != (-signal.SIGINT if kind == "forever" else 0):
+            raise RuntimeError(f"{title} ended with {process.returncode}: {said[-2000:]}")
+        found[title] = process.returncode
+    return found
+
+
+def doctor() -> object:
+    """No check fails, and the interpreter is supported."""
+    lines = command("doctor", "--json")
+    checks = {each["check"]: each for each in map(json.loads, lines)}
+    if checks["Python"]["state"] != "ok":
+        raise RuntimeError(f"doctor calls this interpreter unsupported: {checks['Python']}")
+    return {name: each["state"] for name, each in checks.items()}
+
+
 def watch_gil() -> object:
     """Native call stacks through libdw."""
+    if importlib.util.find_spec("gil_budget") is None:
+        return "left out: there is no gil-budget for this Python"
     code = "import time\nend = time.monotonic() + 1\nwhile time.monotonic() < end: sorted(range(3000000))\n"
     with tempfile.NamedTemporaryFile("w", suffix=".py") as program:
         program.write(code)
@@ -188,7 +227,8 @@ STEPS: dict[str, Step] = {
     "VideoFile": write_video,
     "serve": serve,
     "gil": watch_gil,
-    "doctor": lambda: command("doctor"),
+    "README": readme,
+    "doctor": doctor,
     "demo": lambda: command("demo", "--seconds", "4", "--out", tempfile.mkdtemp(), "--json"),
 }
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Proves the wheels of dist/ in bare Debian roots, where only the C library and Python are: prove.sh SUITE...
+# `3.12`, `3.14t` and so on instead of a suite: bookworm, with that interpreter of tools/interpreters.sh instead of Debian's.
 # `aarch64` instead of a suite: the wheel for aarch64 under QEMU, with Debian's Python of tools/aarch64/root.sh.
 # `aarch64-3.13`: the one for that Python, of tools/aarch64/python.sh.
 # tools/debian_root.sh makes the roots, or FRESH_ROOT, a program with the same arguments.
@@ -7,14 +8,20 @@
 set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.."
 
-if [ "${1:-}" = --inside ]; then  # in the root: its Python, a virtual environment, the wheel that fits
-  apt-get update -qq >/dev/null
-  apt-get install -qq -y --no-install-recommends python3 python3-venv >/dev/null 2>&1
+if [ "${1:-}" = --inside ]; then  # in the root: its Python, a virtual environment, the wheels that fit
   cd "$2"
-  python3 -m venv /tmp/venv
+  packages=(python3 python3-venv) python=python3
+  if [ -d interpreter ]; then  # and what Debian's own Python would bring
+    packages=(libssl3 libffi8 libsqlite3-0 libbz2-1.0 liblzma5 zlib1g libuuid1 ca-certificates) python=$PWD/interpreter/bin/python3
+  fi
+  apt-get update -qq >/dev/null
+  apt-get install -qq -y --no-install-recommends "${packages[@]}" >/dev/null 2>&1
+  "$python" -m venv /tmp/venv
   began=$(date +%s%N)
-  # The wheel of this folder, also where an index has a newer version.
-  /tmp/venv/bin/pip download --quiet --no-index --no-deps --find-links dist --dest /tmp/wheel freshframe
+  # The wheels of this folder, even if an index has newer versions. There is none of gil-budget for a free-threaded Python.
+  for name in freshframe gil-budget; do
+    /tmp/venv/bin/pip download --quiet --no-index --no-deps --find-links dist --dest /tmp/wheel "$name" || [ "$name" = gil-budget ]
+  done
   /tmp/venv/bin/pip install --quiet /tmp/wheel/*.whl
   echo "{\"step\": \"pip install\", \"found\": {\"seconds\": $((($(date +%s%N) - began) / 10000000))e-2}}"
   cd /tmp && exec venv/bin/python "$OLDPWD/prove.py"
@@ -32,7 +39,7 @@ folder=$PWD/build/wheel/proof
 rm -rf "$folder"
 mkdir -p "$folder/dist" "$folder/servers" "$folder/tools/wheel"
 cp dist/*.whl "$folder/dist"
-cp tools/wheel/prove.py "$folder"
+cp tools/wheel/prove.py README.md "$folder"
 cp tools/wheel/prove.sh "$folder/tools/wheel"
 mkdir -p "$folder/servers/rigs/live"
 cp tests/python/rigs/{__init__,ports}.py "$folder/servers/rigs"
@@ -51,9 +58,23 @@ END
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost \
   -addext subjectAltName=DNS:localhost -keyout "$folder/key" -out "$folder/certificate" 2>/dev/null
 cat "$folder/certificate" "$folder/key" >"$folder/localhost.pem"
-git -C "$folder" init -q
-git -C "$folder" add -f .
-git -C "$folder" -c user.name=proof -c user.email=proof@example.org commit -qm proof
+keep() {  # a root gets a clone
+  git -C "$folder" init -q
+  git -C "$folder" add -f .
+  git -C "$folder" -c user.name=proof -c user.email=proof@example.org commit -qm proof
+}
+keep
+
+# An interpreter of tools/interpreters.sh beside the wheels. Both kinds find their own folder.
+take_along() { # VERSION
+  local path
+  path=$(tools/interpreters.sh "$1")
+  rm -rf "$folder/interpreter"
+  cp -a "$(dirname "$(dirname "$path")")" "$folder/interpreter"
+  ln -sf "$(basename "$(readlink -f "$path")")" "$folder/interpreter/bin/python3"
+  rm -rf "$folder"/interpreter/lib/python3*/{test,config-*} "$folder"/interpreter/lib/*.a
+  keep
+}
 
 # What pip takes for such a machine, in an empty folder; then all steps with Python alone. The libraries are looked at
 # again where Debian's own FFmpeg is, which must not be taken.
@@ -69,6 +90,7 @@ emulated() { # [VERSION]
     bare=$here/python$version python=$bare-run
   fi
   local wheels=(dist/freshframe-*-"cp${version/./}"-*_aarch64.whl)
+  if [ "${version#3.}" -ge 12 ]; then wheels=(dist/freshframe-*-cp312-abi3-*_aarch64.whl); fi
   rm -rf "$site"
   "$tools_python" -m pip install --quiet --disable-pip-version-check --target "$site" --only-binary :all: --python-version "$version" \
     --platform manylinux_2_34_aarch64 --platform manylinux_2_28_aarch64 --platform manylinux2014_aarch64 "${wheels[-1]}"
@@ -87,5 +109,10 @@ for suite in "$@"; do
     (emulated "${version#-}") | tee "build/wheel/proof-$suite.jsonl"
     continue
   fi
-  "$run_in_root" -s "$suite" -r "$folder" -- bash tools/wheel/prove.sh --inside . | tee "build/wheel/proof-$suite.jsonl"
+  system=$suite
+  if [[ $suite = 3.* ]]; then
+    take_along "$suite"
+    system=bookworm
+  fi
+  "$run_in_root" -s "$system" -r "$folder" -- bash tools/wheel/prove.sh --inside . | tee "build/wheel/proof-$suite.jsonl"
 done
