@@ -2,8 +2,8 @@
 
 ``with ff.gil.watch(threshold=0.01) as watch: ...`` and then ``print(watch.table())``. The watch reads the
 interpreter's memory from a native thread. It patches and traces nothing and sends no signal to a thread that
-waits. On the command line: ``freshframe gil script.py``. docs/reference/gil-watch.md describes how it works and
-its limits.
+waits. On the command line: ``freshframe gil script.py``. docs/reference/gil-watch.md describes how it works
+and its limits.
 """
 
 # SPDX-License-Identifier: Apache-2.0
