@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from .code_places import LIBRARIES
 
 if TYPE_CHECKING:
-    from .. import _gil
+    from gil_budget import _gil
 
 RawStall = tuple[Any, ...]
 """What the native watch returns; stalls.stall_of() reads it."""
